@@ -1,0 +1,261 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Everything a user can act on, with a stable code, the place and a hint.
+
+A bug in mcuplan is an ordinary exception with its traceback; what the user gave
+wrong is one of the classes here. Stages that can find several problems collect
+them and raise :class:`Problems`, so that one run names all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+__all__ = [
+    "EXIT_FITS",
+    "EXIT_OVER",
+    "EXIT_TOOL",
+    "EXIT_UNDECIDED",
+    "EXIT_USAGE",
+    "BaselineError",
+    "ConfigError",
+    "DamagedModel",
+    "DataError",
+    "DynamicShape",
+    "ExternalDataError",
+    "InputTooLarge",
+    "McuplanError",
+    "MissingCalibration",
+    "NonFiniteWeights",
+    "Problems",
+    "ScaleError",
+    "TargetError",
+    "ToolFailed",
+    "ToolMissing",
+    "UnknownDomain",
+    "UnsupportedOp",
+    "UnsupportedType",
+    "UsageError",
+    "all_error_classes",
+]
+
+EXIT_FITS, EXIT_OVER, EXIT_USAGE, EXIT_UNDECIDED, EXIT_TOOL = range(5)
+
+
+@dataclass(eq=False)  # not frozen: raising sets __traceback__
+class McuplanError(Exception):
+    """One thing a user can act on.
+
+    ``where`` names the place in the user's own names (model node, TOML key, file);
+    ``hint`` is an action: a flag, a command, an edit.
+    """
+
+    message: str
+    where: str = ""
+    hint: str = ""
+    code: ClassVar[str] = "internal/error"
+    exit_status: ClassVar[int] = EXIT_USAGE
+
+    def __str__(self) -> str:
+        place = f" [{self.where}]" if self.where else ""
+        return f"{self.message}{place}"
+
+
+class UsageError(McuplanError):
+    """A flag or argument is wrong, or a path does not exist.
+
+    What to do: `mcuplan COMMAND --help` lists what the command takes.
+    """
+
+    code = "usage/bad-argument"
+
+
+class ConfigError(McuplanError):
+    """A configuration file (`mcuplan.toml`, `[tool.mcuplan]`) cannot be used.
+
+    What to do: mend the key that the message names.
+    """
+
+    code = "config/bad-value"
+
+
+class TargetError(McuplanError):
+    """A target file is wrong; the message names the key and what it must be.
+
+    What to do: `mcuplan targets lint FILE` lists every mistake of the file at once.
+    """
+
+    code = "target/bad-value"
+
+
+class DataError(McuplanError):
+    """A data file (`.npz`) does not fit the model.
+
+    What to do: the file needs one array per model input, first axis = samples.
+    """
+
+    code = "data/bad-array"
+
+
+class BaselineError(McuplanError):
+    """A baseline or report file cannot be read.
+
+    What to do: write it with `--format json` of the same tool.
+    """
+
+    code = "baseline/unreadable"
+
+
+class DamagedModel(McuplanError):
+    """The model file is not a valid ONNX model.
+
+    What to do: export the model again; `onnx.checker.check_model` says more.
+    """
+
+    code = "model/damaged"
+    exit_status = EXIT_UNDECIDED
+
+
+class ExternalDataError(McuplanError):
+    """External tensor data is missing, too short or outside the model's folder.
+
+    What to do: keep the data files beside the model, or export with the weights inside.
+    """
+
+    code = "model/external-data"
+    exit_status = EXIT_UNDECIDED
+
+
+class InputTooLarge(McuplanError):
+    """A declared tensor is larger than anything a microcontroller could hold.
+
+    What to do: the sizes of the model are checked before memory is taken; check the shapes.
+    """
+
+    code = "model/too-large"
+    exit_status = EXIT_UNDECIDED
+
+
+class UnsupportedOp(McuplanError):
+    """An operator, or one of its attributes, is not supported.
+
+    What to do: `mcuplan ops` lists what is; the hint names a replacement where there is one.
+    """
+
+    code = "model/unsupported-op"
+    exit_status = EXIT_UNDECIDED
+
+
+class UnknownDomain(UnsupportedOp):
+    """A node belongs to an operator domain that mcuplan does not know.
+
+    What to do: export with standard ONNX operators.
+    """
+
+    code = "model/unknown-domain"
+
+
+class UnsupportedType(McuplanError):
+    """A tensor has an element type that integer code cannot hold.
+
+    What to do: export with float32 tensors.
+    """
+
+    code = "model/unsupported-type"
+    exit_status = EXIT_UNDECIDED
+
+
+class DynamicShape(McuplanError):
+    """A dimension is not known before the model runs.
+
+    What to do: give it with `--dim NAME=VALUE`, or export with fixed shapes.
+    """
+
+    code = "model/dynamic-shape"
+    exit_status = EXIT_UNDECIDED
+
+
+class NonFiniteWeights(McuplanError):
+    """A constant of the model holds NaN or infinity.
+
+    What to do: train or export again; such a weight has no integer form.
+    """
+
+    code = "model/non-finite"
+    exit_status = EXIT_UNDECIDED
+
+
+class ScaleError(McuplanError):
+    """A quantization scale is impossible: not positive, not finite, or out of reach.
+
+    What to do: calibrate with representative data, or check the scales of the model.
+    """
+
+    code = "quant/scale-impossible"
+    exit_status = EXIT_UNDECIDED
+
+
+class MissingCalibration(McuplanError):
+    """The step needs activation ranges and the model has none.
+
+    What to do: `--calibration DATA.npz` with some representative inputs, or a QDQ model.
+    """
+
+    code = "quant/no-ranges"
+    exit_status = EXIT_USAGE
+
+
+class ToolMissing(McuplanError):
+    """An external tool (compiler, emulator) is not installed.
+
+    What to do: the hint is the one command that installs it.
+    """
+
+    code = "tool/missing"
+    exit_status = EXIT_TOOL
+
+
+class ToolFailed(McuplanError):
+    """An external tool (compiler, emulator) ran and failed.
+
+    What to do: the message ends with what the tool said.
+    """
+
+    code = "tool/failed"
+    exit_status = EXIT_TOOL
+
+
+@dataclass(eq=False)
+class Problems(Exception):
+    """Several problems found in one run; never empty."""
+
+    errors: tuple[McuplanError, ...]
+
+    @property
+    def exit_status(self) -> int:
+        """The status of the gravest problem: 4 before 3 before 2."""
+        return max(error.exit_status for error in self.errors)
+
+    def __str__(self) -> str:
+        return "\n".join(f"{error.code}: {error}" for error in self.errors)
+
+    @staticmethod
+    def raise_if_any(errors: Iterable[McuplanError]) -> None:
+        """Raise what was collected: nothing, the one error, or all together."""
+        found = tuple(errors)
+        if len(found) == 1:
+            raise found[0]
+        if found:
+            raise Problems(found)
+
+
+def all_error_classes() -> Iterator[type[McuplanError]]:
+    """Every error class, in order of its code; `mcuplan explain` reads their docstrings."""
+
+    def walk(cls: type[McuplanError]) -> Iterator[type[McuplanError]]:
+        for sub in cls.__subclasses__():
+            yield sub
+            yield from walk(sub)
+
+    yield from sorted(walk(McuplanError), key=lambda cls: cls.code)
