@@ -18,6 +18,7 @@ __all__ = [
     "EXIT_TOOL",
     "EXIT_UNDECIDED",
     "EXIT_USAGE",
+    "AccumulatorOverflow",
     "BaselineError",
     "ConfigError",
     "DamagedModel",
@@ -193,6 +194,16 @@ class ScaleError(McuplanError):
     """
 
     code = "quant/scale-impossible"
+    exit_status = EXIT_UNDECIDED
+
+
+class AccumulatorOverflow(McuplanError):
+    """The int32 sum of a layer could overflow for some input; its weights are too many or too large.
+
+    What to do: split the layer, or lower the magnitude of its bias.
+    """
+
+    code = "quant/accumulator-overflow"
     exit_status = EXIT_UNDECIDED
 
 

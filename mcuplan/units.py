@@ -6,7 +6,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-__all__ = ["Estimate", "Origin", "align_up", "format_bytes", "format_count", "format_kib", "format_si"]
+__all__ = [
+    "Estimate",
+    "Origin",
+    "align_up",
+    "format_bytes",
+    "format_count",
+    "format_kib",
+    "format_si",
+]
 
 
 class Origin(StrEnum):

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: 0BSD */
+/* mplan.h - what every kernel and every generated model shares. */
+#ifndef MPLAN_H
+#define MPLAN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** Library and generated code of one version belong together; compared at compile time. */
+#define MPLAN_ABI_VERSION 1
+
+typedef enum {
+    MPLAN_OK = 0,
+    MPLAN_ERR_NULL = 1,  /* a pointer of the context is NULL */
+    MPLAN_ERR_ALIGN = 2, /* an arena is not aligned as its type asks */
+    MPLAN_ERR_ORDER = 3  /* calls came in the wrong order */
+} mplan_status_t;
+
+/* The only compiler extensions that generated code and portable kernels use. */
+#if defined(__GNUC__) || defined(__clang__)
+#define MPLAN_ALIGNED(n) __attribute__((aligned(n)))
+#ifndef MPLAN_SECTION
+#define MPLAN_SECTION(name) __attribute__((section(name)))
+#endif
+#elif defined(__ICCARM__)
+#define MPLAN_ALIGNED(n) __attribute__((aligned(n)))
+#ifndef MPLAN_SECTION
+#define MPLAN_SECTION(name) __attribute__((section(name)))
+#endif
+#else
+#error "mplan: unknown compiler; define how it aligns an object and names a section"
+#endif
+
+#if defined(__BYTE_ORDER__) && (__BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__)
+#error "mplan: constants are laid out for little-endian cores"
+#endif
+
+/* Checked assumption: the right shift of a negative value is arithmetic. */
+typedef char mplan_shift_is_arithmetic_t[((-1) >> 1) == -1 ? 1 : -1];
+
+/** Where the rows of a tensor are, in bytes from the pointer passed beside it. */
+typedef struct {
+    uint32_t stride;       /* row y starts at y * stride, where table is NULL */
+    const uint32_t *table; /* else at table[y] */
+} mplan_rows_t;
+
+static inline size_t mplan_row(const mplan_rows_t *rows, size_t y)
+{
+    return (rows->table != NULL) ? (size_t)rows->table[y] : (y * (size_t)rows->stride);
+}
+
+/** value limited to [low, high]. */
+static inline int32_t mplan_clamp(int32_t value, int32_t low, int32_t high)
+{
+    int32_t result = value;
+
+    if (result < low) {
+        result = low;
+    }
+    if (result > high) {
+        result = high;
+    }
+    return result;
+}
+
+/**
+ * round(acc * multiplier * 2^(pre_shift - 32)), halves up.
+ * The generator has proved that |acc| * 2^pre_shift stays below 2^32 and the result below 2^30.
+ */
+static inline int32_t mplan_scale(int32_t acc, int32_t multiplier, uint32_t pre_shift)
+{
+    const int64_t wide = (int64_t)acc * ((int64_t)1 << pre_shift);
+
+    return (int32_t)(((wide * (int64_t)multiplier) + ((int64_t)1 << 31)) >> 32);
+}
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* MPLAN_H */

@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every operator answers, and how a kernel is described.
+
+Stages never ask an operator for its class: they ask for the data below.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import ClassVar
+
+from mcuplan.ir.types import Array, DType, TensorType
+
+__all__ = [
+    "NO_CLAMP",
+    "Call",
+    "ConstArray",
+    "Cost",
+    "Example",
+    "Field",
+    "Kernel",
+    "Op",
+    "QuantRule",
+    "Signature",
+    "Window",
+]
+
+NO_CLAMP = (float("-inf"), float("inf"))
+"""Real limits of an operator without a fused activation."""
+
+
+class QuantRule(StrEnum):
+    """How the output of an operator gets its quantization."""
+
+    WEIGHTED = "weighted"  # per-channel weights, int32 bias, calibrated output
+    PASS_THROUGH = "pass-through"  # output takes the parameters of input 0 (all inputs agree)
+    FREE = "free"  # calibrated
+    FIXED = "fixed"  # given by the operator: ``fixed_quant``
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Work of one node: multiply-accumulates, and other element operations."""
+
+    macs: int = 0
+    ops: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """How far an output element sees: per axis (H, W) of an NHWC tensor."""
+
+    size: tuple[int, int] = (1, 1)  # dilation included
+    stride: tuple[int, int] = (1, 1)
+    whole: bool = False  # sees the whole input
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """What an operator or kernel sees of a node: types, and the values of constants.
+
+    ``constants[i]`` is None where input i is an activation. After quantization the
+    types are int8 with their ``Quant`` and constants hold integers.
+    """
+
+    op: Op
+    inputs: tuple[TensorType, ...]
+    outputs: tuple[TensorType, ...]
+    constants: tuple[Array | None, ...]
+
+    @property
+    def output(self) -> TensorType:
+        """Type of the first output."""
+        return self.outputs[0]
+
+    def constant(self, index: int) -> Array:
+        """Value of a constant input."""
+        value = self.constants[index]
+        assert value is not None, f"input {index} is not a constant"
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One small case for the conformance tests.
+
+    ``inputs`` are float shapes; ``weights`` are indices of inputs that are constants.
+    """
+
+    op: Op
+    inputs: tuple[tuple[int, ...], ...]
+    constants: tuple[int, ...] = ()
+
+
+class Op(ABC):
+    """An operator: attributes as frozen dataclass fields, meaning as methods.
+
+    Activations carry samples on axis 0 when evaluated, 1 in types. Tensors are NHWC.
+    """
+
+    __slots__ = ()
+    quant_rule: ClassVar[QuantRule] = QuantRule.FREE
+    is_view: ClassVar[bool] = False  # output has the same bytes as input 0
+    inplace_inputs: ClassVar[tuple[int, ...]] = ()  # inputs whose bytes the output may replace
+    fuses_activation: ClassVar[bool] = False  # has a field ``act`` of real clamp limits
+    weight_inputs: ClassVar[tuple[int, ...]] = ()  # (weights, bias) of a WEIGHTED operator
+
+    @property
+    def label(self) -> str:
+        """The operator's name in reports."""
+        return type(self).__name__
+
+    @abstractmethod
+    def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
+        """Output types (float32, no quantization) from input types."""
+
+    @abstractmethod
+    def reference(self, *arrays: Array) -> tuple[Array, ...]:
+        """Float meaning of the operator."""
+
+    def integer(self, sig: Signature, *arrays: Array) -> tuple[Array, ...]:
+        """Integer meaning: int8 arrays in, int8 arrays out, bit for bit as the C kernels.
+
+        Operators that only move elements inherit this.
+        """
+        return self.reference(*arrays)
+
+    def cost(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> Cost:
+        """Work on any machine; by default one operation per output element."""
+        return Cost(ops=sum(t.elements for t in outputs))
+
+    def window(self, inputs: Sequence[TensorType]) -> Window:
+        """Receptive field of one output element in input 0."""
+        return Window()
+
+    def batchable(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> bool:
+        """Whether several samples on axis 0 may be evaluated in one call."""
+        return True
+
+    def weight_axis(self) -> int:
+        """Axis of the output channels in the weights of a WEIGHTED operator."""
+        return 0
+
+    @classmethod
+    @abstractmethod
+    def examples(cls) -> Iterable[Example]:
+        """Small, odd and just-legal cases, for the conformance tests."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConstArray:
+    """A constant array in flash. ``kind``: "weights" or "tables" in the flash bill."""
+
+    ctype: str  # int8_t, uint8_t, int16_t, int32_t, uint32_t
+    values: Array
+    kind: str = "weights"
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes in flash."""
+        size = {"8": 1, "6": 2, "2": 4}[self.ctype.removesuffix("_t")[-1]]
+        return int(self.values.size) * size
+
+
+Field = int | float | ConstArray | None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One C call of a step: ``function(&params, inputs..., output, y0, y1[, scratch])``.
+
+    ``fields`` are the members of the params struct; arrays become constants that the
+    member points to. ``inputs`` are the node inputs passed, activations or int8
+    constants. Row addresses (``in_rows``, ``in2_rows``..., ``out_rows``) are added when
+    emitting, from where the plan put the tensors. ``rows`` = output rows computed.
+    """
+
+    fields: Mapping[str, Field]
+    inputs: tuple[int, ...] = (0,)
+    function: str = ""  # default: the kernel's
+
+
+def _always(sig: Signature) -> bool:
+    return True
+
+
+def _no_scratch(sig: Signature) -> int:
+    return 0
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """One C function for one operator and element type.
+
+    ``function`` is also the stem of its header and source file, and, with ``_t``, the
+    name of its params struct (backends share the struct of the portable kernel).
+    """
+
+    op: type[Op]
+    dtype: DType
+    function: str
+    lower: Callable[[Signature], tuple[Call, ...]]
+    supports: Callable[[Signature], bool] = _always
+    scratch_bytes: Callable[[Signature], int] = _no_scratch
+    cost_class: str = "elementwise"  # key of the target's rates
+    backend: str = "c99"
+    requires: frozenset[str] = field(default_factory=frozenset)

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Operators, one module per family, found by a sorted walk over this package.
+
+A module exposes ``OPS`` (operator classes), ``KERNELS`` (portable kernels) and
+``READERS`` (ONNX operator name -> function that reads such a node). Modules whose name
+starts with ``_`` are helpers. Two claims on one name stop at import.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Mapping
+from functools import cache
+from types import MappingProxyType, ModuleType
+from typing import Any
+
+from mcuplan.ir.builder import Reader
+from mcuplan.ir.op import Kernel, Op
+
+__all__ = ["all_kernels", "all_ops", "all_readers", "kernels_of"]
+
+
+@cache
+def _modules() -> tuple[ModuleType, ...]:
+    names = sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_"))
+    return tuple(importlib.import_module(f"{__name__}.{name}") for name in names)
+
+
+def _merged(attribute: str) -> dict[str, Any]:
+    merged: dict[str, Any] = {}
+    for module in _modules():
+        for key, value in getattr(module, attribute, {}).items():
+            if key in merged:
+                raise RuntimeError(f"{module.__name__}: {attribute} {key} is claimed twice")
+            merged[key] = value
+    return merged
+
+
+@cache
+def all_ops() -> tuple[type[Op], ...]:
+    """Every operator class, by module."""
+    return tuple(op for module in _modules() for op in getattr(module, "OPS", ()))
+
+
+@cache
+def all_kernels() -> tuple[Kernel, ...]:
+    """Every portable kernel; where several apply to a step the first listed wins."""
+    return tuple(k for module in _modules() for k in getattr(module, "KERNELS", ()))
+
+
+@cache
+def kernels_of() -> Mapping[type[Op], tuple[Kernel, ...]]:
+    """Portable kernels by operator class."""
+    table: dict[type[Op], list[Kernel]] = {}
+    for kernel in all_kernels():
+        table.setdefault(kernel.op, []).append(kernel)
+    return MappingProxyType({op: tuple(kernels) for op, kernels in table.items()})
+
+
+@cache
+def all_readers() -> Mapping[str, Reader]:
+    """ONNX operator name (``domain::Name`` outside the standard one) -> its reader."""
+    return MappingProxyType(_merged("READERS"))

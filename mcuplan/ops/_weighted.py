@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the operators with weights and a bias share."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mcuplan.ir.op import ConstArray, Field, Signature
+from mcuplan.ir.types import Array
+from mcuplan.quant.requantize import Requant, act_limits, requantize, weighted_requant
+
+__all__ = ["act_of", "finish", "prepared", "requant_fields"]
+
+
+def act_of(sig: Signature) -> tuple[int, int]:
+    """Clamp limits of the fused activation on the grid of the output."""
+    act: tuple[float, float] = getattr(sig.op, "act", (float("-inf"), float("inf")))
+    return act_limits(sig.output.q, act)
+
+
+def prepared(sig: Signature) -> Requant:
+    """Folded bias and factors of a node with inputs (activation, weights, bias)."""
+    return weighted_requant(
+        sig.constant(1), sig.constant(2), sig.inputs[0], sig.inputs[1], sig.output
+    )
+
+
+def finish(sig: Signature, accumulator: Array) -> Array:
+    """Add the folded bias to exact sums (channels last) and requantize."""
+    requant = prepared(sig)
+    return requantize(
+        accumulator.astype(np.int64) + requant.bias,
+        requant.multiplier,
+        requant.pre_shift,
+        sig.output.q.z,
+        act_of(sig),
+    )
+
+
+def requant_fields(sig: Signature) -> dict[str, Field]:
+    """Members of the params struct that every weighted kernel has."""
+    requant = prepared(sig)
+    act_min, act_max = act_of(sig)
+    shifts = ConstArray("uint8_t", requant.pre_shift, "tables") if requant.pre_shift.any() else None
+    return {
+        "bias": ConstArray("int32_t", requant.bias),
+        "multiplier": ConstArray("int32_t", requant.multiplier, "tables"),
+        "pre_shift": shifts,
+        "out_zero_point": sig.output.q.z,
+        "act_min": act_min,
+        "act_max": act_max,
+    }

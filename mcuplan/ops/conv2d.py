@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Convolution over rows of pixels: any kernel, stride, dilation, padding and groups.
+
+A 1-D convolution is one over H with a width of 1. Depthwise is ``groups == channels``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mcuplan.errors import UnsupportedOp
+from mcuplan.ir.builder import Builder, Constant, OnnxNode, rows_layout
+from mcuplan.ir.op import (
+    NO_CLAMP,
+    Call,
+    ConstArray,
+    Cost,
+    Example,
+    Field,
+    Kernel,
+    Op,
+    QuantRule,
+    Signature,
+    Window,
+)
+from mcuplan.ir.types import Array, DType, TensorType
+from mcuplan.ops._weighted import finish, requant_fields
+from mcuplan.ops._windows import Pads, output_size, padded, patches, read_pads, two
+
+__all__ = ["KERNELS", "OPS", "READERS", "Conv2D"]
+
+
+@dataclass(frozen=True, slots=True)
+class Conv2D(Op):
+    """Inputs: x [1,H,W,C], weights [O,kh,kw,C/groups], bias [O]; output [1,H',W',O]."""
+
+    kernel: tuple[int, int]
+    stride: tuple[int, int] = (1, 1)
+    dilation: tuple[int, int] = (1, 1)
+    pads: Pads = (0, 0, 0, 0)
+    groups: int = 1
+    act: tuple[float, float] = NO_CLAMP
+
+    quant_rule = QuantRule.WEIGHTED
+    fuses_activation = True
+    weight_inputs = (1, 2)
+
+    @property
+    def label(self) -> str:
+        """Conv 3x3, or DwConv where each channel is on its own."""
+        kind = "DwConv" if self.groups > 1 else "Conv"
+        stride = f" s{self.stride[0]}" if max(self.stride) > 1 else ""
+        return f"{kind} {self.kernel[0]}x{self.kernel[1]}{stride}"
+
+    def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
+        """Output type; the padding may not swallow the input."""
+        n, h, w, _ = inputs[0].shape
+        top, left, bottom, right = self.pads
+        out_h = output_size(h, self.kernel[0], self.stride[0], self.dilation[0], top + bottom)
+        out_w = output_size(w, self.kernel[1], self.stride[1], self.dilation[1], left + right)
+        if out_h < 1 or out_w < 1:
+            raise UnsupportedOp(f"a {self.kernel} kernel does not fit into {h}x{w} elements")
+        return (TensorType((n, out_h, out_w, inputs[1].shape[0])),)
+
+    def _sums(self, x: Array, weights: Array) -> Array:
+        """Exact sums over the padded input, without bias: [N, out_h, out_w, O]."""
+        windows = patches(np.ascontiguousarray(x), self.kernel, self.stride, self.dilation)
+        n, h, w = windows.shape[:3]
+        outputs, group_in = weights.shape[0], weights.shape[3]
+        if group_in == 1 and self.groups == x.shape[3]:
+            wide = np.repeat(windows, outputs // self.groups, axis=5)
+            sums: Array = np.einsum("nhwijc,cij->nhwc", wide, weights[..., 0], optimize=False)
+            return sums
+        parts = []
+        per_group = outputs // self.groups
+        for g in range(self.groups):
+            block = windows[..., g * group_in : (g + 1) * group_in].reshape(n * h * w, -1)
+            kernel = weights[g * per_group : (g + 1) * per_group].reshape(per_group, -1)
+            parts.append((block @ kernel.T).reshape(n, h, w, per_group))
+        return np.concatenate(parts, axis=3)
+
+    def reference(self, *arrays: Array) -> tuple[Array, ...]:
+        """Float convolution with bias and clamp."""
+        x, weights, bias = arrays
+        sums = self._sums(padded(x, self.pads, 0.0), weights) + bias
+        return (np.clip(sums, *self.act).astype(np.float32),)
+
+    def integer(self, sig: Signature, *arrays: Array) -> tuple[Array, ...]:
+        """int8 convolution; float64 holds the sums exactly."""
+        x = padded(arrays[0], self.pads, sig.inputs[0].q.z)
+        weights = sig.constant(1).astype(np.float64)
+        rows = [self._sums(part.astype(np.float64), weights) for part in _blocks(x)]
+        return (finish(sig, np.concatenate(rows)),)
+
+    def cost(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> Cost:
+        """One MAC per output element and weight of its channel."""
+        per_output = math.prod(inputs[1].shape[1:])
+        return Cost(macs=outputs[0].elements * per_output)
+
+    def window(self, inputs: Sequence[TensorType]) -> Window:
+        """Kernel size with dilation, and stride."""
+        size = tuple((k - 1) * d + 1 for k, d in zip(self.kernel, self.dilation, strict=True))
+        return Window((size[0], size[1]), self.stride)
+
+    @classmethod
+    def examples(cls) -> Iterable[Example]:
+        """Dense, strided, dilated, asymmetric, grouped, depthwise with multiplier, 1-D."""
+        cases = [
+            (cls((1, 1)), (1, 4, 5, 3), 7),
+            (cls((3, 3), pads=(1, 1, 1, 1), act=(0.0, 6.0)), (1, 5, 6, 2), 4),
+            (cls((3, 2), (2, 1), pads=(0, 1, 2, 0)), (1, 7, 6, 3), 5),
+            (cls((3, 3), (2, 2), (2, 2), (2, 2, 2, 2)), (1, 9, 8, 2), 3),
+            (cls((3, 3), pads=(1, 1, 1, 1), groups=2), (1, 4, 4, 6), 4),
+            (cls((3, 3), (2, 2), pads=(0, 0, 1, 1), groups=5), (1, 7, 7, 5), 5),
+            (cls((3, 3), (1, 2), (2, 1), (2, 1, 2, 1), 3), (1, 6, 7, 3), 6),
+            (cls((5, 1), (2, 1), pads=(2, 0, 2, 0)), (1, 11, 1, 3), 4),
+            (cls((1, 1)), (1, 1, 1, 1), 1),
+        ]
+        for op, shape, outputs in cases:
+            weights = (outputs, *op.kernel, shape[3] // op.groups)
+            yield Example(op, (shape, weights, (outputs,)), constants=(1, 2))
+
+
+def _blocks(x: Array, elements: int = 1 << 22) -> Iterable[Array]:
+    """Samples in blocks small enough that their patches stay in tens of megabytes."""
+    step = max(1, elements // max(1, 9 * math.prod(x.shape[1:])))
+    for start in range(0, len(x), step):
+        yield x[start : start + step]
+
+
+def read_conv(node: OnnxNode, build: Builder) -> None:
+    """Conv with constant weights, channels first as ONNX has it."""
+    weights, bias = build.constant(node.input(1)), build.constant(node.input(2))
+    if weights is None or (node.input(2) and bias is None):
+        raise UnsupportedOp("weights or bias are computed, not constant", hint="freeze them")
+    shape = build.shape(node.input(0))
+    if len(shape) not in (3, 4):
+        raise UnsupportedOp(f"convolution of rank {len(shape)}", hint="1-D and 2-D are supported")
+    groups, outputs = node.get_int("group", 1), weights.data.shape[0]
+    if weights.data.ndim != len(shape) or groups < 1 or outputs % groups:
+        raise UnsupportedOp(f"weights {weights.data.shape} in {groups} groups")
+    if weights.data.shape[1] * groups != shape[1]:
+        raise UnsupportedOp(f"weights {weights.data.shape} for {shape[1]} channels")
+    spatial = weights.data.shape[2:]
+    kernel = two(spatial)
+    stride = two(node.get_ints("strides", (1,) * len(spatial)))
+    dilation = two(node.get_ints("dilations", (1,) * len(spatial)))
+    if min(*stride, *dilation) < 1:
+        raise UnsupportedOp(f"strides={list(stride)} dilations={list(dilation)}")
+    size = (shape[2], shape[3] if len(shape) == 4 else 1)
+    op = Conv2D(kernel, stride, dilation, read_pads(node, size, kernel, stride, dilation), groups)
+    if bias is None:
+        bias = Constant(np.zeros(outputs, np.float32))
+    if len(spatial) == 1:
+        weights = weights.reshape((*weights.data.shape, 1))
+    stem = node.outputs[0]
+    w = build.add_constant(weights.transpose((0, 2, 3, 1)), f"{stem}_weights")
+    b = build.add_constant(bias.reshape((outputs,)), f"{stem}_bias")
+    build.add(op, [build.rows(node.input(0)), w, b], node, rows_layout(len(shape)))
+
+
+def _shape_fields(sig: Signature) -> dict[str, Field]:
+    op = sig.op
+    assert isinstance(op, Conv2D)
+    _, in_h, in_w, in_c = sig.inputs[0].shape
+    return {
+        "in_h": in_h,
+        "in_w": in_w,
+        "in_c": in_c,
+        "out_w": sig.output.shape[2],
+        "out_c": sig.output.shape[3],
+        "kernel_h": op.kernel[0],
+        "kernel_w": op.kernel[1],
+        "stride_h": op.stride[0],
+        "stride_w": op.stride[1],
+        "dilation_h": op.dilation[0],
+        "dilation_w": op.dilation[1],
+        "pad_top": op.pads[0],
+        "pad_left": op.pads[1],
+        "in_zero_point": sig.inputs[0].q.z,
+    }
+
+
+def _conv(sig: Signature) -> tuple[Call, ...]:
+    op = sig.op
+    assert isinstance(op, Conv2D)
+    weights: dict[str, Field] = {"weights": ConstArray("int8_t", sig.constant(1))}
+    fields = weights | requant_fields(sig) | _shape_fields(sig) | {"groups": op.groups}
+    return (Call(fields),)
+
+
+def _is_depthwise(sig: Signature) -> bool:
+    return isinstance(sig.op, Conv2D) and sig.op.groups == sig.inputs[0].channels > 1
+
+
+def _depthwise(sig: Signature) -> tuple[Call, ...]:
+    """Weights are packed [kernel_h][kernel_w][out_c]."""
+    packed = sig.constant(1)[..., 0].transpose(1, 2, 0)
+    weights: dict[str, Field] = {"weights": ConstArray("int8_t", packed)}
+    return (Call(weights | requant_fields(sig) | _shape_fields(sig)),)
+
+
+OPS = (Conv2D,)
+KERNELS = (
+    Kernel(
+        Conv2D,
+        DType.INT8,
+        "mplan_depthwise_conv2d_s8",
+        _depthwise,
+        supports=_is_depthwise,
+        cost_class="depthwise",
+    ),
+    Kernel(Conv2D, DType.INT8, "mplan_conv2d_s8", _conv, cost_class="conv2d"),
+)
+READERS = {"Conv": read_conv}

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fully connected layer: the last axis times a constant matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mcuplan.errors import UnsupportedOp
+from mcuplan.ir.builder import Builder, Constant, OnnxNode, plain
+from mcuplan.ir.op import (
+    NO_CLAMP,
+    Call,
+    ConstArray,
+    Cost,
+    Example,
+    Field,
+    Kernel,
+    Op,
+    QuantRule,
+    Signature,
+    Window,
+)
+from mcuplan.ir.types import Array, DType, TensorType
+from mcuplan.ops._weighted import finish, requant_fields
+
+__all__ = ["KERNELS", "OPS", "READERS", "Dense"]
+
+
+@dataclass(frozen=True, slots=True)
+class Dense(Op):
+    """Inputs: x [..., K], weights [O, K], bias [O]; output [..., O]."""
+
+    act: tuple[float, float] = NO_CLAMP
+
+    quant_rule = QuantRule.WEIGHTED
+    fuses_activation = True
+    weight_inputs = (1, 2)
+
+    def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
+        """The last axis becomes the outputs."""
+        x, weights = inputs[0].shape, inputs[1].shape
+        if x[-1] != weights[1]:
+            raise UnsupportedOp(f"a matrix of {weights[1]} rows for {x[-1]} inputs")
+        return (TensorType((*x[:-1], weights[0])),)
+
+    def reference(self, *arrays: Array) -> tuple[Array, ...]:
+        """Float product with bias and clamp."""
+        x, weights, bias = arrays
+        return (np.clip(x @ weights.T + bias, *self.act).astype(np.float32),)
+
+    def integer(self, sig: Signature, *arrays: Array) -> tuple[Array, ...]:
+        """int8 product; float64 holds the sums exactly."""
+        sums = arrays[0].astype(np.float64) @ sig.constant(1).astype(np.float64).T
+        return (finish(sig, sums),)
+
+    def cost(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> Cost:
+        """One MAC per output element and input."""
+        return Cost(macs=outputs[0].elements * inputs[1].shape[1])
+
+    def window(self, inputs: Sequence[TensorType]) -> Window:
+        """All of a flattened input; one pixel of rows of pixels."""
+        return Window(whole=len(inputs[0].shape) <= 2)
+
+    @classmethod
+    def examples(cls) -> Iterable[Example]:
+        """One row, several rows, a single weight."""
+        for shape, outputs, op in [
+            ((1, 7), 5, cls()),
+            ((1, 3, 6), 4, cls((0.0, float("inf")))),
+            ((1, 2, 3, 5), 2, cls((-1.0, 1.0))),
+            ((1, 1), 1, cls()),
+        ]:
+            yield Example(op, (shape, (outputs, shape[-1]), (outputs,)), constants=(1, 2))
+
+
+def _add_dense(
+    node: OnnxNode, build: Builder, source: str, weights: Constant, bias: Constant | None
+) -> None:
+    """Weights [O, K] applied to the last axis of an ONNX tensor."""
+    outputs = weights.data.shape[0]
+    if bias is None:
+        bias = Constant(np.zeros(outputs, np.float32))
+    stem = node.outputs[0]
+    w = build.add_constant(weights, f"{stem}_weights")
+    b = build.add_constant(bias, f"{stem}_bias")
+    rank = len(build.shape(source))
+    build.add(Dense(), [build.in_layout(source, plain(rank)), w, b], node)
+
+
+def read_gemm(node: OnnxNode, build: Builder) -> None:
+    """Gemm with constant B and C; alpha and beta are folded into them."""
+    weights, bias = build.constant(node.input(1)), build.constant(node.input(2))
+    if weights is None or (node.input(2) and bias is None):
+        raise UnsupportedOp("B or C is computed, not constant", hint="freeze the weights")
+    if len(build.shape(node.input(0))) != 2 or weights.data.ndim != 2:
+        raise UnsupportedOp("Gemm of tensors that are not matrices")
+    if node.get_int("transA", 0) and build.shape(node.input(0))[0] != 1:
+        raise UnsupportedOp("transA=1", hint="transpose the input before the Gemm")
+    alpha, beta = node.get_float("alpha", 1.0), node.get_float("beta", 1.0)
+    weights = weights if node.get_int("transB", 0) else weights.transpose((1, 0))
+    outputs = weights.data.shape[0]
+    if alpha != 1.0:
+        weights = Constant(weights.data * np.float32(alpha))
+    if bias is not None and beta != 1.0:
+        bias = Constant(bias.data * np.float32(beta))
+    if bias is not None and bias.data.shape != (outputs,):
+        if bias.data.size not in (1, outputs) or bias.data.shape[-1:] not in ((1,), (outputs,), ()):
+            raise UnsupportedOp(f"Gemm with a C of shape {bias.data.shape}")
+        bias = Constant(np.broadcast_to(bias.data.reshape(-1), (outputs,)))
+    _add_dense(node, build, node.input(0), weights, bias)
+
+
+def read_matmul(node: OnnxNode, build: Builder) -> None:
+    """MatMul with a constant matrix on the right."""
+    weights = build.constant(node.input(1))
+    if weights is None or weights.data.ndim != 2 or build.constant(node.input(0)) is not None:
+        raise UnsupportedOp(
+            "MatMul without a constant matrix as its second input",
+            hint="products of two activations are not supported yet",
+        )
+    _add_dense(node, build, node.input(0), weights.transpose((1, 0)), None)
+
+
+def _dense(sig: Signature) -> tuple[Call, ...]:
+    outputs, inputs = sig.constant(1).shape
+    shape = sig.inputs[0].shape
+    pixels = int(np.prod(shape[2:-1], dtype=np.int64)) if len(shape) > 2 else 1
+    fields: dict[str, Field] = {
+        "weights": ConstArray("int8_t", sig.constant(1)),
+        "in_c": inputs,
+        "out_c": outputs,
+        "pixels": pixels,
+    }
+    return (Call(fields | requant_fields(sig)),)
+
+
+OPS = (Dense,)
+KERNELS = (Kernel(Dense, DType.INT8, "mplan_dense_s8", _dense, cost_class="dense"),)
+READERS = {"Gemm": read_gemm, "MatMul": read_matmul}

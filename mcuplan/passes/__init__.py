@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rewrites of the graph, one per module."""

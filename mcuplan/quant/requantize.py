@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Integer requantization: int32 accumulator to int8, bit for bit as the C kernels.
+
+``q = clamp(zero_point + (((acc * 2**pre_shift) * multiplier + 2**31) >> 32))``
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from mcuplan.errors import AccumulatorOverflow, ScaleError
+from mcuplan.ir.types import Array, Quant, TensorType
+
+__all__ = [
+    "Requant",
+    "act_limits",
+    "requantize",
+    "requantize_factors",
+    "weighted_requant",
+]
+
+_RESULT_LIMIT = 2.0**30  # acc * real stays below, so that adding the zero point cannot overflow
+
+
+def requantize_factors(real: float, accumulator_max: int) -> tuple[int, int]:
+    """Split a positive real factor into an int32 multiplier and a left shift.
+
+    ``accumulator * real ~= ((accumulator << pre_shift) * multiplier) / 2**32``.
+
+    Args:
+        real: ``scale_in * scale_weight / scale_out``, finite and > 0.
+        accumulator_max: proved bound of ``abs(accumulator)``.
+
+    Returns:
+        ``multiplier`` in [0, 2**31) and the smallest ``pre_shift`` >= 0 (bits) that
+        allows it. The multiplier is 0 only where every result rounds to 0.
+
+    Raises:
+        ScaleError: ``real`` is not positive and finite, or too large or too small for
+            the proved accumulator.
+
+    Source: Jacob et al. 2018, section 2.2; rounding: half up.
+    """
+    if not (math.isfinite(real) and real > 0):
+        raise ScaleError(f"factor {real!r} is not positive", hint="check the tensor's scales")
+    if accumulator_max * real >= _RESULT_LIMIT:
+        raise ScaleError(
+            f"factor {real:.3g} is too large for an accumulator of {accumulator_max:,}",
+            hint="the output scale is far too small for its layer; calibrate again",
+        )
+    pre_shift = 0
+    multiplier = math.floor(real * 2.0**32 + 0.5)
+    while multiplier >= 2**31:
+        pre_shift += 1
+        multiplier = math.floor(real * 2.0 ** (32 - pre_shift) + 0.5)
+    if multiplier == 0 and accumulator_max * real >= 0.5:
+        raise ScaleError(
+            f"factor {real:.3g} is too small to be held in 32 bits",
+            hint="the output scale is far too large for its layer; calibrate again",
+        )
+    return multiplier, pre_shift
+
+
+def requantize(
+    accumulator: Array,
+    multiplier: Array | int,
+    pre_shift: Array | int,
+    zero_point: int,
+    limits: tuple[int, int] = (-128, 127),
+) -> Array:
+    """int32 accumulators (any integer or exact float array) to int8; channels on the last axis."""
+    wide = accumulator.astype(np.int64) << np.asarray(pre_shift, np.int64)
+    scaled = (wide * np.asarray(multiplier, np.int64) + 2**31) >> 32
+    result: Array = np.clip(scaled + zero_point, *limits).astype(np.int8)
+    return result
+
+
+def act_limits(quant: Quant, act: tuple[float, float]) -> tuple[int, int]:
+    """``act_min`` and ``act_max``: real clamp limits on the grid of the output."""
+
+    def on_grid(real: float, saturated: int) -> int:
+        if not math.isfinite(real):
+            return saturated
+        return int(quant.quantize(np.asarray([real]))[0])
+
+    return on_grid(act[0], -128), on_grid(act[1], 127)
+
+
+@dataclass(frozen=True, slots=True)
+class Requant:
+    """Constants of a weighted layer: zero point folded into the bias, factors per channel."""
+
+    bias: Array  # int32 [channels]
+    multiplier: Array  # int32 [channels]
+    pre_shift: Array  # uint8 [channels]
+    accumulator_max: Array  # proved bound of abs(accumulator), int64 [channels]
+
+
+def weighted_requant(
+    weights: Array, bias: Array, source: TensorType, weight: TensorType, output: TensorType
+) -> Requant:
+    """Fold the input's zero point into the bias and prove the accumulator.
+
+    Args:
+        weights: int8, output channels on axis 0.
+        bias: int32 [channels], scale ``s_in * s_w[c]``.
+        source: type of the input activation.
+        weight: type of the weights (per channel on axis 0, or per tensor; symmetric).
+        output: type of the output.
+
+    Raises:
+        AccumulatorOverflow: an input exists for which the int32 sum could overflow.
+        ScaleError: a factor cannot be held, see :func:`requantize_factors`.
+    """
+    flat = weights.reshape(weights.shape[0], -1).astype(np.int64)
+    folded = bias.astype(np.int64) - source.q.z * flat.sum(axis=1)
+    reach = np.abs(folded) + 128 * np.abs(flat).sum(axis=1)
+    if reach.max(initial=0) >= 2**31:
+        raise AccumulatorOverflow(
+            f"the int32 accumulator could reach {int(reach.max()):,}",
+            hint="split the layer, or train with smaller weights",
+        )
+    scales = weight.q.scale * (len(flat) if len(weight.q.scale) == 1 else 1)
+    factors = [
+        requantize_factors(source.q.s * scale / output.q.s, int(bound))
+        for scale, bound in zip(scales, reach, strict=True)
+    ]
+    return Requant(
+        bias=folded.astype(np.int32),
+        multiplier=np.array([f[0] for f in factors], np.int32),
+        pre_shift=np.array([f[1] for f in factors], np.uint8),
+        accumulator_max=reach,
+    )

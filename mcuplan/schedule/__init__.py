@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Execution order, kernels and live ranges."""

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What scheduling and planning produce: steps, programs, and where every tensor lies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from mcuplan.ir.graph import Graph, Node
+from mcuplan.ir.op import Call, Cost, Kernel, Signature
+from mcuplan.memory.problem import Buffer, MemoryPlan
+from mcuplan.targets import Target
+
+__all__ = ["Allocation", "Plan", "Program", "Slot", "Step"]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One node run by one kernel. Views are no steps: they cost nothing."""
+
+    index: int
+    node: Node
+    signature: Signature
+    kernel: Kernel
+    calls: tuple[Call, ...]
+    scratch_bytes: int
+    cost: Cost
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A quantized graph in execution order, with a kernel for each step."""
+
+    graph: Graph
+    target: Target
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """Where a tensor lies in a buffer; several tensors may share one (aliases)."""
+
+    buffer: str
+    offset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Allocation:
+    """The buffers of a program before they have addresses.
+
+    ``slots`` maps activation tensors, ``scratch`` maps step indices to buffer names.
+    ``notes`` says what aliasing did, one line each.
+    """
+
+    buffers: tuple[Buffer, ...]
+    slots: Mapping[str, Slot]
+    scratch: Mapping[int, str]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A program with an address for every buffer: one memory plan per RAM region."""
+
+    program: Program
+    allocation: Allocation
+    memory: Mapping[str, MemoryPlan]
+
+    def place(self, buffer: str) -> tuple[str, int]:
+        """Region and offset of a buffer."""
+        for region, plan in self.memory.items():
+            for placement in plan.placements:
+                if placement.buffer.name == buffer:
+                    return region, placement.offset
+        raise KeyError(buffer)
+
+    def address(self, tensor: str) -> tuple[str, int]:
+        """Region and offset of an activation tensor."""
+        slot = self.allocation.slots[tensor]
+        region, offset = self.place(slot.buffer)
+        return region, offset + slot.offset
