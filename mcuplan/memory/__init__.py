@@ -3,6 +3,22 @@
 
 from __future__ import annotations
 
+from mcuplan.memory.bound import LowerBound, lower_bound
+from mcuplan.memory.check import PlanError, check_placements, check_plan
+from mcuplan.memory.pack import pack
 from mcuplan.memory.problem import Buffer, LiveRange, MemoryPlan, Placement, Problem, Region
 
-__all__ = ["Buffer", "LiveRange", "MemoryPlan", "Placement", "Problem", "Region"]
+__all__ = [
+    "Buffer",
+    "LiveRange",
+    "LowerBound",
+    "MemoryPlan",
+    "Placement",
+    "PlanError",
+    "Problem",
+    "Region",
+    "check_placements",
+    "check_plan",
+    "lower_bound",
+    "pack",
+]

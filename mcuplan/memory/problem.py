@@ -5,12 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Literal
 
 __all__ = ["Buffer", "LiveRange", "MemoryPlan", "Placement", "Problem", "Region"]
-
-_NO_SEPARATIONS: Mapping[tuple[int, int], int] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -98,7 +95,7 @@ class Problem:
     """
 
     buffers: tuple[Buffer, ...]
-    separations: Mapping[tuple[int, int], int] = field(default=_NO_SEPARATIONS)
+    separations: Mapping[tuple[int, int], int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         count = len(self.buffers)
