@@ -2,7 +2,7 @@
 """Train digits_dscnn: a depthwise-separable CNN with a residual on scikit-learn's 8x8 digits.
 
 Needs torch 2.13.0 (CPU), scikit-learn 1.9.1, onnx 1.23.2, onnxruntime 1.32.0. Run it as
-``python models/digits_dscnn/train.py``; it writes its files beside itself, in about a minute.
+``python models/digits_dscnn/train.py``; it writes its files beside itself, in under a minute.
 """
 
 from __future__ import annotations
