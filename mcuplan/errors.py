@@ -32,6 +32,10 @@ __all__ = [
     "Problems",
     "ScaleError",
     "TargetError",
+    "TargetMissingKey",
+    "TargetNotFound",
+    "TargetUnknownKey",
+    "TargetUnreadable",
     "ToolFailed",
     "ToolMissing",
     "UnknownDomain",
@@ -88,6 +92,42 @@ class TargetError(McuplanError):
     """
 
     code = "target/bad-value"
+
+
+class TargetUnknownKey(TargetError):
+    """A target file has a key that mcuplan does not know; most often a spelling mistake.
+
+    What to do: take the key the hint names; `targets/README.md` lists all keys.
+    """
+
+    code = "target/unknown-key"
+
+
+class TargetMissingKey(TargetError):
+    """A target file lacks a key, or a number lacks its source.
+
+    What to do: add the key; the hint shows how it is written.
+    """
+
+    code = "target/missing-key"
+
+
+class TargetNotFound(TargetError):
+    """There is no target of that name, and no file at that path.
+
+    What to do: `mcuplan targets list` shows the names; a file of your own is given by its path.
+    """
+
+    code = "target/not-found"
+
+
+class TargetUnreadable(TargetError):
+    """A target file cannot be read: not a regular file, too large, not UTF-8 or not TOML.
+
+    What to do: the message says where reading stopped; start from a copy of a file in `targets/`.
+    """
+
+    code = "target/unreadable"
 
 
 class DataError(McuplanError):
