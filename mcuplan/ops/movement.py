@@ -1,0 +1,279 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The same elements in another order or shape, and the nodes that do nothing at all."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mcuplan.errors import UnsupportedOp
+from mcuplan.ir.builder import Builder, OnnxNode, plain
+from mcuplan.ir.graph import Layout
+from mcuplan.ir.op import Cost, Example, Op, QuantRule
+from mcuplan.ir.types import Array, TensorType
+
+__all__ = ["KERNELS", "OPS", "READERS", "Reshape", "Transpose"]
+
+
+@dataclass(frozen=True, slots=True)
+class Transpose(Op):
+    """Axis i of the output is axis ``axes[i]`` of the input."""
+
+    axes: tuple[int, ...]
+
+    quant_rule = QuantRule.PASS_THROUGH
+
+    def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
+        """Permuted shape."""
+        assert sorted(self.axes) == list(range(len(inputs[0].shape)))
+        return (TensorType(tuple(inputs[0].shape[a] for a in self.axes)),)
+
+    def reference(self, *arrays: Array) -> tuple[Array, ...]:
+        """Permuted axes."""
+        return (np.ascontiguousarray(arrays[0].transpose(self.axes)),)
+
+    def batchable(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> bool:
+        """Only where axis 0 stays."""
+        return self.axes[0] == 0
+
+    @classmethod
+    def examples(cls) -> Iterable[Example]:
+        """Channels first to last and back, swapped inner axes, an axis 0 that moves."""
+        for axes, shape in [
+            ((0, 2, 3, 1), (1, 3, 4, 5)),
+            ((0, 3, 1, 2), (1, 3, 4, 5)),
+            ((0, 1, 3, 2), (1, 2, 3, 4)),
+            ((0, 3, 2, 1), (1, 5, 1, 4)),
+            ((0, 2, 1), (1, 6, 5)),
+            ((0, 1), (1, 9)),
+            ((1, 0, 2), (1, 4, 3)),
+            ((0, 4, 2, 1, 3), (1, 2, 3, 2, 4)),
+        ]:
+            yield Example(cls(axes), (shape,))
+
+
+@dataclass(frozen=True, slots=True)
+class Reshape(Op):
+    """The same bytes with another shape."""
+
+    shape: tuple[int, ...]
+
+    quant_rule = QuantRule.PASS_THROUGH
+    is_view = True
+
+    def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
+        """The shape, which must hold the same number of elements."""
+        assert math.prod(self.shape) == inputs[0].elements, f"{inputs[0].shape} to {self.shape}"
+        return (TensorType(self.shape),)
+
+    def reference(self, *arrays: Array) -> tuple[Array, ...]:
+        """Samples stay on axis 0 where the operator is batchable."""
+        return (arrays[0].reshape((-1, *self.shape[1:])) if self.shape else arrays[0].reshape(()),)
+
+    def cost(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> Cost:
+        """Nothing is moved."""
+        return Cost()
+
+    def batchable(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> bool:
+        """Only where axis 0 is the batch on both sides."""
+        return inputs[0].shape[:1] == outputs[0].shape[:1] == (1,)
+
+    @classmethod
+    def examples(cls) -> Iterable[Example]:
+        """Flatten, squeeze, split an axis."""
+        for target, shape in [
+            ((1, 24), (1, 2, 3, 4)),
+            ((1, 5), (1, 1, 1, 5)),
+            ((1, 2, 3, 4), (1, 24)),
+            ((1,), (1, 1)),
+        ]:
+            yield Example(cls(target), (shape,))
+
+
+# -- layouts ----------------------------------------------------------------------------
+
+
+def _groups(before: Sequence[int], after: Sequence[int]) -> list[tuple[list[int], list[int]]]:
+    """Smallest runs of axes of one product: (axes before, axes after), sizes of 1 left out."""
+    groups: list[tuple[list[int], list[int]]] = []
+    left = [a for a, n in enumerate(before) if n != 1]
+    right = [a for a, n in enumerate(after) if n != 1]
+    while left and right:
+        old, new = [left.pop(0)], [right.pop(0)]
+        have, want = before[old[0]], after[new[0]]
+        while have != want:
+            if have < want:
+                old.append(left.pop(0))
+                have *= before[old[-1]]
+            else:
+                new.append(right.pop(0))
+                want *= after[new[-1]]
+        groups.append((old, new))
+    return groups
+
+
+def _reshaped_layout(layout: Layout, before: Sequence[int], after: Sequence[int]) -> Layout | None:
+    """Layout in which a tensor held in ``layout`` is the reshaped one without moving a byte."""
+    order = [a for a in layout if a is not None and before[a] != 1]
+    made: list[int] = []
+    for old, new in sorted(_groups(before, after), key=lambda g: order.index(g[0][0])):
+        first = order.index(old[0])
+        if order[first : first + len(old)] != old:
+            return None
+        made += new
+    for axis, size in enumerate(after):
+        if size == 1:
+            made.insert(made.index(axis - 1) + 1 if axis else 0, axis)
+    return tuple(made)
+
+
+def _read_as(node: OnnxNode, build: Builder, shape: tuple[int, ...]) -> None:
+    """The first output is the first input with another shape, in the layout that moves nothing."""
+    name = node.input(0)
+    before = build.shape(name)
+    if math.prod(shape) != math.prod(before):
+        raise UnsupportedOp(f"shape {list(shape)} for {math.prod(before)} elements")
+    for layout in build.layouts(name):
+        target = _reshaped_layout(layout, before, shape)
+        if target is not None:
+            source = build.in_layout(name, layout)
+            break
+    else:
+        target, source = plain(len(shape)), build.in_layout(name, plain(len(before)))
+    op = Reshape(tuple(shape[a] for a in target if a is not None))
+    build.add(op, [source], node, target, quant=build.quant(name))
+
+
+def _alias_axes(node: OnnxNode, build: Builder, axis_of: Mapping[int, int]) -> None:
+    """The output is the input with renamed axes: input axis a is output axis ``axis_of[a]``."""
+    layouts: dict[Layout, str] = {}
+    for layout, tensor in build.held_layouts(node.input(0)).items():
+        renamed = tuple(None if a is None else axis_of[a] for a in layout)
+        layouts[renamed] = tensor
+    build.alias(node.outputs[0], node.input(0), layouts)
+
+
+# -- readers ----------------------------------------------------------------------------
+
+
+def read_identity(node: OnnxNode, build: Builder) -> None:
+    """Identity, and Dropout as it is at inference."""
+    if node.op_type == "Dropout" and len(node.outputs) > 1 and node.outputs[1]:
+        raise UnsupportedOp("the mask output of Dropout", hint="export the model for inference")
+    training = build.constant(node.input(2)) if node.op_type == "Dropout" else None
+    if training is not None and bool(training.data):
+        raise UnsupportedOp("training_mode=1", hint="export the model for inference")
+    rank = len(build.shape(node.input(0)))
+    _alias_axes(node, build, {a: a for a in range(rank)})
+
+
+_FLOATS = {1: "float32", 10: "float16", 11: "float64", 16: "bfloat16"}
+
+
+def read_cast(node: OnnxNode, build: Builder) -> None:
+    """A Cast from one float type to another: values stay."""
+    if node.get_int("to", 1) not in _FLOATS:
+        raise UnsupportedOp(
+            f"Cast to={node.get_int('to', 1)} of an activation",
+            hint="only casts between float types can be dropped",
+        )
+    read_identity(node, build)
+
+
+def read_transpose(node: OnnxNode, build: Builder) -> None:
+    """No operator: the layouts in which the input is held are renamed."""
+    rank = len(build.shape(node.input(0)))
+    perm = node.get_ints("perm", tuple(reversed(range(rank))))
+    if sorted(perm) != list(range(rank)):
+        raise UnsupportedOp(f"perm={list(perm)} of a tensor of rank {rank}")
+    _alias_axes(node, build, {a: perm.index(a) for a in range(rank)})
+
+
+def read_reshape(node: OnnxNode, build: Builder) -> None:
+    """Reshape to a constant shape; 0 copies a size and -1 takes what is left."""
+    given = build.constant(node.input(1))
+    if given is None and "shape" not in node.attributes:
+        raise UnsupportedOp("shape is computed while the model runs", hint="export fixed shapes")
+    wanted = (
+        node.get_ints("shape", ())
+        if given is None
+        else tuple(int(v) for v in given.data.reshape(-1))
+    )
+    before = build.shape(node.input(0))
+    if not node.get_int("allowzero", 0):
+        if any(n == 0 and i >= len(before) for i, n in enumerate(wanted)):
+            raise UnsupportedOp(f"shape {list(wanted)} copies an axis that the input lacks")
+        wanted = tuple(before[i] if n == 0 else n for i, n in enumerate(wanted))
+    known = math.prod(n for n in wanted if n != -1)
+    if known <= 0 or wanted.count(-1) > 1:
+        raise UnsupportedOp(f"shape {list(wanted)}", hint="give every size but one")
+    rest = math.prod(before) // known
+    _read_as(node, build, tuple(rest if n == -1 else n for n in wanted))
+
+
+def read_flatten(node: OnnxNode, build: Builder) -> None:
+    """Flatten into a matrix: axes before ``axis``, and the rest."""
+    shape = build.shape(node.input(0))
+    axis = node.get_int("axis", 1)
+    axis += len(shape) if axis < 0 else 0
+    _read_as(node, build, (math.prod(shape[:axis]), math.prod(shape[axis:])))
+
+
+def _axes(node: OnnxNode, build: Builder, rank: int) -> tuple[int, ...] | None:
+    """Axes from the second input (opset 13) or the attribute; None where neither is given."""
+    if node.input(1):
+        given = build.constant(node.input(1))
+        if given is None:
+            raise UnsupportedOp("axes are computed while the model runs", hint="freeze them")
+        axes = tuple(int(v) for v in given.data.reshape(-1))
+    elif "axes" in node.attributes:
+        axes = node.get_ints("axes", ())
+    else:
+        return None
+    if not all(-rank <= a < rank for a in axes):
+        raise UnsupportedOp(f"axes={list(axes)} of a tensor of rank {rank}")
+    return tuple(a + rank if a < 0 else a for a in axes)
+
+
+def read_squeeze(node: OnnxNode, build: Builder) -> None:
+    """Axes of size 1 vanish; without ``axes`` all of them."""
+    shape = build.shape(node.input(0))
+    axes = _axes(node, build, len(shape))
+    if axes is None:
+        axes = tuple(a for a, n in enumerate(shape) if n == 1)
+    if any(shape[a] != 1 for a in axes):
+        raise UnsupportedOp(f"Squeeze of axes {list(axes)} of shape {list(shape)}")
+    _read_as(node, build, tuple(n for a, n in enumerate(shape) if a not in axes))
+
+
+def read_unsqueeze(node: OnnxNode, build: Builder) -> None:
+    """New axes of size 1."""
+    shape = build.shape(node.input(0))
+    given = _axes(node, build, len(shape) + _count_axes(node, build))
+    if given is None:
+        raise UnsupportedOp("Unsqueeze without axes")
+    sizes = iter(shape)
+    rank = len(shape) + len(given)
+    _read_as(node, build, tuple(1 if a in given else next(sizes) for a in range(rank)))
+
+
+def _count_axes(node: OnnxNode, build: Builder) -> int:
+    constant = build.constant(node.input(1)) if node.input(1) else None
+    return int(constant.data.size) if constant is not None else len(node.get_ints("axes", ()))
+
+
+OPS = (Transpose, Reshape)
+KERNELS = ()
+READERS = {
+    "Cast": read_cast,
+    "Dropout": read_identity,
+    "Flatten": read_flatten,
+    "Identity": read_identity,
+    "Reshape": read_reshape,
+    "Squeeze": read_squeeze,
+    "Transpose": read_transpose,
+    "Unsqueeze": read_unsqueeze,
+}
