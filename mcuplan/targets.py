@@ -14,7 +14,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mcuplan.errors import McuplanError, Problems, TargetError, TargetNotFound
+from mcuplan.errors import (
+    McuplanError,
+    Problems,
+    TargetError,
+    TargetMissingKey,
+    TargetNotFound,
+)
 from mcuplan.memory.problem import Region
 from mcuplan.resources import targets_dir
 from mcuplan.target_file import Table, did_you_mean, read_toml, show
@@ -62,6 +68,8 @@ _BACKEND = r"[a-z][a-z0-9_]{0,31}"
 _MAX_BYTES = 1 << 32
 _EXTEND_HINT = 'add it, or inherit it: extends = "cortex-m4"'
 _OWN_KEYS = ("name", "description", "generic", "extends")
+_GENERIC_KEYS = ("region", "clock_hz", "sources")  # of a generic core, not for a real board
+_INHERITED = ("core", "flags", "rates", "energy", "timing", "code_model", *_GENERIC_KEYS)
 _REGION_HINT = 'add [[region]] with name, kind = "{kind}", bytes and source'
 
 
@@ -171,11 +179,14 @@ def _load(path: Path) -> tuple[Target | None, tuple[McuplanError, ...]]:
     file = re.sub(r"[^A-Za-z0-9_.-]", "_", path.name)[:60]
     try:
         own = read_toml(path)
-        values = _inherit(own, Table(file, "", own, errors))
+        top = Table(file, "", own, errors)
+        values = _inherit(own, top)
     except TargetError as error:
         return None, (*errors, error)
+    lost = {top.where(key) for key in _INHERITED} if errors else set()  # a bad base: said once
     target = _read(Table(file, "", values, errors), path)
-    return (None if errors else target), tuple(errors)
+    told = [e for e in errors if not (isinstance(e, TargetMissingKey) and e.where in lost)]
+    return (None if errors else target), tuple(told)
 
 
 def _inherit(own: dict[str, Any], top: Table) -> dict[str, Any]:
@@ -198,7 +209,7 @@ def _inherit(own: dict[str, Any], top: Table) -> dict[str, Any]:
     merged: dict[str, Any] = {}
     for layer in reversed(layers):
         board = merged.get("generic") is True and layer.get("generic") is not True
-        gone = (*_OWN_KEYS, "region", "clock_hz", "sources") if board else _OWN_KEYS
+        gone = (*_OWN_KEYS, *_GENERIC_KEYS) if board else _OWN_KEYS
         merged = {key: value for key, value in merged.items() if key not in gone}
         changed = {k: _merge(merged.get(k), v, 2 if k == "rates" else 1) for k, v in layer.items()}
         merged.update(changed)
@@ -230,7 +241,7 @@ def _read(top: Table, path: Path) -> Target:
         timing=_figures(top, "timing", TIMING),
         code_model=_figures(top, "code_model", CODE_MODEL),
         sources=_sources(top),
-        extends=top.text("extends"),
+        extends=str(top.get("extends") or ""),
         path=path,
     )
     top.close()
