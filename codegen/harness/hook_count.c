@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: 0BSD */
+/* hook_count.c - tells the counting plugin which step has ended.
+ *
+ * The plugin cannot read registers, but it sees the address of a load: one byte per step. It
+ * leaves this function out of its counts. */
+#include "harness.h"
+
+void harness_step(uint32_t step)
+{
+    (void)harness_marks[step];
+}

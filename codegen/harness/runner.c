@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: 0BSD */
+/* runner.c - feeds samples to the model and writes what comes out. */
+#include "harness.h"
+
+/* Arenas hold this before each call: a model that relies on old contents gives itself away. */
+#define STALE_BYTE (0xA5U)
+
+static int32_t dump_file = -1;
+
+int32_t harness_dump_file(void)
+{
+    return dump_file;
+}
+
+static int32_t open_or_exit(const char *name, int32_t for_writing)
+{
+    const int32_t file = harness_open(name, for_writing);
+
+    if (file < 0) {
+        harness_print("cannot open ");
+        harness_print(name);
+        harness_print("\n");
+        harness_exit(HARNESS_EXIT_FILE);
+    }
+    return file;
+}
+
+static void spoil_arenas(void)
+{
+    for (uint32_t r = 0U; r < harness_region_count; r++) {
+        volatile uint8_t *const bytes = harness_regions[r].address;
+        for (uint32_t i = 0U; i < harness_regions[r].nbytes; i++) {
+            bytes[i] = (uint8_t)STALE_BYTE;
+        }
+    }
+}
+
+/* Reads one sample into the model's inputs; 0 at the end of the file. */
+static int32_t read_sample(int32_t file)
+{
+    uint32_t wanted = 0U;
+    uint32_t got = 0U;
+
+    for (uint32_t i = 0U; i < harness_input_count; i++) {
+        wanted += harness_inputs[i].nbytes;
+        got += harness_read(file, harness_inputs[i].address, harness_inputs[i].nbytes);
+    }
+    if ((got != 0U) && (got != wanted)) {
+        harness_print("inputs.bin ends inside a sample\n");
+        harness_exit(HARNESS_EXIT_FILE);
+    }
+    return (got == wanted) ? 1 : 0;
+}
+
+static void print_number(uint32_t value)
+{
+    char text[11];
+    uint32_t at = 10U;
+    uint32_t rest = value;
+
+    text[at] = '\0';
+    do {
+        const uint32_t tenth = (uint32_t)(((uint64_t)rest * 0xCCCCCCCDU) >> 35);
+        at--;
+        text[at] = (char)('0' + (char)(rest - (tenth * 10U)));
+        rest = tenth;
+    } while (rest != 0U);
+    harness_print(&text[at]);
+}
+
+static void run_sample(uint32_t sample, int32_t output_file, uint32_t *stack_most)
+{
+    uint32_t stack_bytes = 0U;
+    const uint32_t status = harness_call(&stack_bytes);
+
+    if (status != 0U) {
+        harness_print("invoke returned status ");
+        print_number(status);
+        harness_print(" on sample ");
+        print_number(sample);
+        harness_print("\n");
+        harness_exit(HARNESS_EXIT_INVOKE);
+    }
+    if (stack_bytes > *stack_most) {
+        *stack_most = stack_bytes;
+    }
+    for (uint32_t i = 0U; i < harness_output_count; i++) {
+        harness_write(output_file, harness_outputs[i].address, harness_outputs[i].nbytes);
+    }
+}
+
+int main(void)
+{
+    uint32_t result[2] = { 0U, 0U };
+    const int32_t input_file = open_or_exit("inputs.bin", 0);
+    const int32_t output_file = open_or_exit("outputs.bin", 1);
+    int32_t result_file;
+
+    if (harness_dump_count != 0U) {
+        dump_file = open_or_exit("dumps.bin", 1);
+    }
+    harness_bind();
+    spoil_arenas();
+    while (read_sample(input_file) != 0) {
+        run_sample(result[0], output_file, &result[1]);
+        result[0]++;
+        spoil_arenas();
+    }
+    result_file = open_or_exit("result.bin", 1);
+    harness_write(result_file, result, (uint32_t)sizeof result);
+    harness_exit(HARNESS_EXIT_OK);
+    return 0;
+}

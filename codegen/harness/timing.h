@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* timing.h - cycles of one Thumb instruction on cores whose manual publishes a table.
+ *
+ * Zero wait states, no contention; the pipeline refill P of a taken branch (1 to 3 cycles) counts
+ * as 2, division (2 to 12) as 6. */
+#ifndef TIMING_H
+#define TIMING_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/** Whose table: Cortex-M3 TRM r2p1, Cortex-M4 TRM r0p1, both section 3.3. */
+typedef enum { TIMING_NONE, TIMING_M3, TIMING_M4 } timing_core_t;
+
+typedef struct {
+    unsigned size;    /* bytes, 2 or 4 */
+    unsigned cycles;  /* not counting a pipeline refill */
+    unsigned refill;  /* extra cycles when execution continues elsewhere */
+    bool single_load; /* one cycle less right behind another single load */
+} timing_t;
+
+/** first, second: halfwords of the instruction; second is not used by a 16-bit one. */
+timing_t timing_of(timing_core_t core, unsigned first, unsigned second);
+
+#endif

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a generated bundle offers to C, as data.
+
+Whoever writes a bundle fills this in; the rest of this package builds, runs and measures
+the bundle from it and looks into nothing else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["BundleApi", "Bytes", "IoPort", "TensorDump"]
+
+Bytes = npt.NDArray[np.integer[Any]]
+"""Elements of samples, int8 or uint8, ``[samples, nbytes]``."""
+
+_CTYPES: dict[str, type[np.integer[Any]]] = {"int8_t": np.int8, "uint8_t": np.uint8}
+
+
+@dataclass(frozen=True, slots=True)
+class IoPort:
+    """One input or output: its accessor function, size in bytes and C element type."""
+
+    accessor: str
+    nbytes: int
+    ctype: str = "int8_t"
+
+    @property
+    def dtype(self) -> np.dtype[np.integer[Any]]:
+        """Element type of arrays at this port."""
+        return np.dtype(_CTYPES[self.ctype])
+
+
+@dataclass(frozen=True, slots=True)
+class BundleApi:
+    """Names in the header of one bundle.
+
+    Attributes:
+        name: prefix of all generated names; ``NAME_ctx_t`` and ``NAME_invoke`` follow from it.
+        header: file to include, ``kws.h``.
+        regions: context member and arena type of each RAM region, in the order of the context.
+        inputs, outputs: the model's ports in the model's order.
+        steps: number of steps; the step hook is called with 0 to ``steps - 1``.
+    """
+
+    name: str
+    header: str
+    regions: tuple[tuple[str, str], ...]
+    inputs: tuple[IoPort, ...]
+    outputs: tuple[IoPort, ...]
+    steps: int
+
+    @property
+    def invoke(self) -> str:
+        """Name of the inference function."""
+        return f"{self.name}_invoke"
+
+    def arena(self, region: str) -> str:
+        """Name of the object that a test image defines for a region."""
+        return f"mplan_test_{region}"
+
+
+@dataclass(frozen=True, slots=True)
+class TensorDump:
+    """Bytes of a region to write out whenever ``step`` has run; ``offset`` is in the arena."""
+
+    step: int
+    region: str
+    offset: int
+    nbytes: int

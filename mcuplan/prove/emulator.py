@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs a test image on an emulated core, and counts what it executes.
+
+Instructions are exact. Cycles are estimates from the timing table of the core's manual at
+zero wait states; they exist for Cortex-M3 and Cortex-M4 only.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import numpy.typing as npt
+
+from mcuplan.errors import ToolFailed
+from mcuplan.prove.api import Bytes
+from mcuplan.prove.elf import read_elf
+from mcuplan.prove.harness import CoreImage, Hook
+from mcuplan.prove.samples import explain_failure, read_results, write_samples
+from mcuplan.prove.toolchain import Compiler, compile_sources, find_tool, link, run_tool
+from mcuplan.resources import codegen_dir
+
+__all__ = [
+    "CallCount",
+    "Count",
+    "EmulatorRun",
+    "FunctionCount",
+    "build_counter",
+    "count_calls",
+    "run_machine",
+    "run_on_core",
+]
+
+_COUNTER_SOURCES = ("count.c", "timing.c")
+_COUNTER_HEADERS = ("timing.h", "qemu_plugin_v1.h")
+_FAULT_PC = re.compile(r"fault: pc=(0x[0-9a-f]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """Instructions executed and estimated cycles; ``None`` where the core has no table."""
+
+    instructions: int
+    cycles: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionCount:
+    """What one function took of a call, without its callees."""
+
+    name: str
+    count: Count
+
+
+@dataclass(frozen=True, slots=True)
+class CallCount:
+    """One inference call.
+
+    Attributes:
+        total: the whole call; the sum of ``steps`` and ``rest``.
+        steps: per step, of an image with ``Hook.COUNT``; a step's call of the hook is in it
+            (a few instructions), the hook itself is in nothing.
+        rest: what runs behind the last step; everything, in an image without hook.
+        functions: most instructions first.
+    """
+
+    total: Count
+    steps: tuple[Count, ...]
+    rest: Count
+    functions: tuple[FunctionCount, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EmulatorRun:
+    """Outputs and measurements of a run.
+
+    Attributes:
+        outputs, dumps: ``[samples, nbytes]`` each.
+        stack_bytes: painted high-water mark of the inference call alone, over all samples.
+        calls: one per sample; empty without counter.
+    """
+
+    outputs: tuple[Bytes, ...]
+    dumps: tuple[npt.NDArray[np.int8], ...]
+    stack_bytes: int
+    calls: tuple[CallCount, ...]
+
+    @property
+    def slowest(self) -> CallCount:
+        """The call with most cycles, or instructions where there are no cycles."""
+        return max(self.calls, key=lambda call: (call.total.cycles or 0, call.total.instructions))
+
+
+def run_on_core(
+    image: CoreImage,
+    inputs: tuple[Bytes, ...],
+    *,
+    counter: Path | None = None,
+    timeout_s: float = 600.0,
+) -> EmulatorRun:
+    """Run all samples through an image built by ``build_for_core``.
+
+    Args:
+        image: what to run.
+        inputs: per model input ``[samples, ...]`` in its element type.
+        counter: the plugin from :func:`build_counter`, to count each call.
+        timeout_s: limit for all samples together.
+
+    Raises:
+        ToolMissing: the emulator is not installed.
+        ToolFailed: a fault, an error of the model, a stack overflow, or the time was up.
+    """
+    samples = write_samples(image, inputs)
+    plugin = ""
+    if counter is not None:
+        plugin = _plugin_argument(counter, image.work, _image_arguments(image))
+    done = run_machine(image.core.machine, image.program, image.work, plugin, timeout_s)
+    if done.returncode != 0:
+        raise _name_fault(image, explain_failure(done, image.core.machine), done)
+    produced = read_results(image, samples)
+    has_cycles = bool(image.core.timing)
+    calls = _read_counts(image.work, has_cycles) if counter is not None else ()
+    return EmulatorRun(produced.outputs, produced.dumps, produced.stack_bytes, calls)
+
+
+def run_machine(
+    machine: str, program: PurePosixPath, work: Path, plugin: str = "", timeout_s: float = 600.0
+) -> subprocess.CompletedProcess[str]:
+    """Run a bare-metal program in ``work`` with semihosting.
+
+    Raises:
+        ToolMissing: the emulator is not installed.
+        ToolFailed: it did not end in time.
+    """
+    command = [find_tool("qemu-system-arm"), "-M", machine, "-nographic", "-monitor", "none"]
+    command += ["-serial", "none", "-semihosting-config", "enable=on,target=native"]
+    command += ["-plugin", plugin] if plugin else []
+    return run_tool([*command, "-kernel", str(program)], work, timeout_s=timeout_s, check=False)
+
+
+def build_counter(work: Path, compiler: Compiler) -> Path:
+    """Compile the counting plugin below ``work`` with the host compiler; returns its path.
+
+    Raises:
+        ToolFailed: it does not compile.
+    """
+    folder = work / "counter"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in (*_COUNTER_SOURCES, *_COUNTER_HEADERS):
+        shutil.copyfile(codegen_dir() / "harness" / name, folder / name)
+    sources = [PurePosixPath(name) for name in _COUNTER_SOURCES]
+    flags = ("-std=c99", "-O2", "-fPIC", "-Wall", "-Wextra", "-Werror")
+    objects = compile_sources(compiler, sources, folder, flags)
+    return folder / link(compiler, objects, PurePosixPath("count.so"), folder, ("-shared",))
+
+
+def count_calls(
+    machine: str,
+    program: PurePosixPath,
+    work: Path,
+    counter: Path,
+    arguments: Mapping[str, str],
+    timeout_s: float = 600.0,
+) -> tuple[CallCount, ...]:
+    """Run any program and count between two addresses; ``arguments`` as in ``count.c``.
+
+    Raises:
+        ToolMissing: the emulator is not installed.
+        ToolFailed: the program's exit status is not 0, or it did not end in time.
+    """
+    plugin = _plugin_argument(counter, work, arguments)
+    done = run_machine(machine, program, work, plugin, timeout_s)
+    if done.returncode != 0:
+        raise explain_failure(done, machine)
+    return _read_counts(work, arguments.get("core", "none") != "none")
+
+
+def _plugin_argument(counter: Path, work: Path, arguments: Mapping[str, str]) -> str:
+    """The emulator splits this at commas: only short relative names go in."""
+    if counter.parent != work:
+        shutil.copyfile(counter, work / "count.so")
+    listed = [f"{name}={value}" for name, value in arguments.items()]
+    return ",".join(["./count.so", *listed, "out=counts.txt"])
+
+
+def _image_arguments(image: CoreImage) -> dict[str, str]:
+    elf = read_elf(image.work / image.program)
+    functions = [symbol for symbol in elf.symbols if symbol.is_function and symbol.nbytes]
+    lines = "".join(f"{symbol.address:#x} {symbol.name}\n" for symbol in functions)
+    (image.work / "functions.txt").write_text(lines, encoding="utf-8")
+    arguments = {
+        "begin": hex(elf.find(image.api.invoke).address),
+        "end": hex(elf.find("harness_return").address),
+        "core": image.core.timing or "none",
+        "symbols": "functions.txt",
+    }
+    if image.hook is Hook.COUNT:
+        hook = elf.find("harness_step")
+        arguments["hook"] = hex(hook.address)
+        arguments["hook_end"] = hex(hook.address + hook.nbytes)
+        arguments["marks"] = hex(elf.find("harness_marks").address)
+        arguments["steps"] = str(image.api.steps)
+    return arguments
+
+
+def _read_counts(work: Path, has_cycles: bool) -> tuple[CallCount, ...]:
+    calls: list[list[list[str]]] = []
+    for line in (work / "counts.txt").read_text(encoding="utf-8").splitlines():
+        words = line.split()
+        if words[0] == "call":
+            calls.append([])
+        calls[-1].append(words)
+    return tuple(_parse_call(lines, has_cycles) for lines in calls)
+
+
+def _parse_call(lines: list[list[str]], has_cycles: bool) -> CallCount:
+    def count(instructions: str, cycles: str) -> Count:
+        return Count(int(instructions), int(cycles) if has_cycles else None)
+
+    steps = [count(words[3], words[4]) for words in lines if words[0] == "step"]
+    functions = [
+        FunctionCount(words[3], count(words[1], words[2]))
+        for words in lines
+        if words[0] == "function"
+    ]
+    functions.sort(key=lambda entry: (-entry.count.instructions, entry.name))
+    total = count(lines[0][1], lines[0][2])
+    return CallCount(total, tuple(steps[:-1]), steps[-1], tuple(functions))
+
+
+def _name_fault(
+    image: CoreImage, error: ToolFailed, done: subprocess.CompletedProcess[str]
+) -> ToolFailed:
+    """Add the function in which the processor took a fault."""
+    found = _FAULT_PC.search(done.stdout + done.stderr)
+    if found is None:
+        return error
+    name = read_elf(image.work / image.program).function_at(int(found[1], 16))
+    return ToolFailed(error.message, where=name or "outside of all functions")

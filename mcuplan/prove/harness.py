@@ -1,0 +1,254 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Makes test images: a bundle, a description of it as C, and the fixed runner around both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path, PurePosixPath
+from string import Template
+
+from mcuplan.errors import ToolFailed
+from mcuplan.prove.api import BundleApi, TensorDump
+from mcuplan.prove.cores import Core
+from mcuplan.prove.toolchain import (
+    BUNDLE_FLAGS,
+    Compiler,
+    compile_sources,
+    link,
+    write_files,
+)
+from mcuplan.resources import codegen_dir
+
+__all__ = [
+    "STACK_BYTES",
+    "CoreImage",
+    "Hook",
+    "Image",
+    "build_for_core",
+    "build_for_host",
+    "glue_source",
+]
+
+STACK_BYTES = 64 * 1024
+"""Stack of an emulated image; a model that wants more than this is stopped."""
+
+_BUNDLE = PurePosixPath("bundle")
+_HARNESS = PurePosixPath("harness")
+_COMMON = ("runner.c", "harness.h", "hook.h")
+_WARNINGS = ("-Wall", "-Wextra", "-Werror")
+_SANITIZE = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g")
+# The harness calls no library function, so that library code in an image is the model's.
+_FREESTANDING = (
+    "-std=c99",
+    "-O2",
+    "-ffreestanding",
+    "-fno-tree-loop-distribute-patterns",
+    "-ffunction-sections",
+    "-fdata-sections",
+)
+
+
+class Hook(StrEnum):
+    """What an image does after each step."""
+
+    NONE = "none"
+    COUNT = "count"
+    DUMP = "dump"
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A linked test image; paths are relative to ``work``.
+
+    Attributes:
+        work: folder of everything that was built, and of the files of a run.
+        bundle_objects: objects of the bundle, with a ``.su`` file beside each.
+        link_map: the linker's map, for an image of a core.
+    """
+
+    api: BundleApi
+    compiler: Compiler
+    work: Path
+    program: PurePosixPath
+    bundle_objects: tuple[PurePosixPath, ...]
+    hook: Hook
+    dumps: tuple[TensorDump, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CoreImage(Image):
+    """A test image for an emulated core."""
+
+    core: Core
+    link_map: PurePosixPath
+
+
+def build_for_host(
+    files: Mapping[PurePosixPath, str],
+    api: BundleApi,
+    work: Path,
+    compiler: Compiler,
+    *,
+    dumps: tuple[TensorDump, ...] = (),
+    sanitize: bool = True,
+    optimize: str = "-O1",
+) -> Image:
+    """Build a bundle as a program of this computer, by default with sanitizers.
+
+    Args:
+        files: the bundle, paths relative to its folder.
+        api: its names.
+        work: empty folder; everything is written below it.
+        compiler: from :func:`~mcuplan.prove.toolchain.host_compiler`.
+        dumps: bytes to keep after steps.
+        sanitize: stop at the first wrong address or undefined operation.
+        optimize: optimization level.
+
+    Raises:
+        ToolFailed: the bundle does not compile without warnings, or does not link.
+    """
+    hook = Hook.DUMP if dumps else Hook.NONE
+    checks = _SANITIZE if sanitize else ()
+    sources = _write_sources(files, api, work, dumps, ("io_host.c", *_hook_source(hook)))
+    bundle = _compile_bundle(files, compiler, work, hook, (optimize, *checks))
+    flags = ("-std=c99", optimize, *_WARNINGS, *checks, *_includes())
+    rest = compile_sources(compiler, sources, work, flags)
+    program = link(compiler, (*bundle, *rest), PurePosixPath("image"), work, checks)
+    return Image(api, compiler, work, program, bundle, hook, dumps)
+
+
+def build_for_core(
+    files: Mapping[PurePosixPath, str],
+    api: BundleApi,
+    work: Path,
+    core: Core,
+    compiler: Compiler,
+    *,
+    hook: Hook = Hook.NONE,
+    dumps: tuple[TensorDump, ...] = (),
+    optimize: str = "-O2",
+) -> CoreImage:
+    """Build a bundle as a bare-metal image of an emulated core.
+
+    Args:
+        files: the bundle, paths relative to its folder.
+        api: its names.
+        work: empty folder; everything is written below it.
+        core: processor flags and memory addresses.
+        compiler: from :func:`~mcuplan.prove.toolchain.cross_compiler`.
+        hook: what to do after each step; sizes and stack are those of the product only with
+            ``Hook.NONE``.
+        dumps: bytes to keep after steps, with ``Hook.DUMP``.
+        optimize: optimization level of the bundle.
+
+    Raises:
+        ToolFailed: no emulated machine for the core; the bundle does not compile without
+            warnings, or does not fit the machine.
+    """
+    if not core.machine:
+        raise ToolFailed(f"no emulated machine for {core.name}", hint="verify on another core")
+    extra = ("start.c", "io_semihosting.c", *_hook_source(hook))
+    sources = _write_sources(files, api, work, dumps, extra)
+    (work / "image.ld").write_text(_linker_script(core), encoding="utf-8")
+    bundle = _compile_bundle(files, compiler, work, hook, (optimize, *core.flags))
+    flags = (*_FREESTANDING, *_WARNINGS, *core.flags, *_includes())
+    rest = compile_sources(compiler, sources, work, flags)
+    link_map = PurePosixPath("image.map")
+    link_flags = (
+        *core.flags,
+        "-nostdlib",
+        "-Wl,-T,image.ld",
+        "-Wl,--gc-sections",
+        "-Wl,--no-warn-rwx-segments",
+        f"-Wl,-Map={link_map}",
+        "-Wl,--start-group,-lc,-lgcc,--end-group",
+    )
+    program = link(compiler, (*bundle, *rest), PurePosixPath("image.elf"), work, link_flags)
+    return CoreImage(api, compiler, work, program, bundle, hook, dumps, core, link_map)
+
+
+def _hook_source(hook: Hook) -> tuple[str, ...]:
+    return () if hook is Hook.NONE else (f"hook_{hook}.c",)
+
+
+def _includes() -> tuple[str, ...]:
+    return (f"-I{_BUNDLE}", f"-I{_BUNDLE}/mplan", f"-I{_HARNESS}")
+
+
+def _write_sources(
+    files: Mapping[PurePosixPath, str],
+    api: BundleApi,
+    work: Path,
+    dumps: tuple[TensorDump, ...],
+    extra: tuple[str, ...],
+) -> tuple[PurePosixPath, ...]:
+    """Write bundle and harness below ``work``; returns the harness's sources."""
+    folder = codegen_dir() / "harness"
+    texts = {_BUNDLE / path: text for path, text in files.items()}
+    for name in (*_COMMON, *extra):
+        texts[_HARNESS / name] = (folder / name).read_text(encoding="utf-8")
+    texts[_HARNESS / "glue.c"] = glue_source(api, dumps)
+    write_files(texts, work)
+    return tuple(path for path in texts if path.parts[0] == "harness" and path.suffix == ".c")
+
+
+def _compile_bundle(
+    files: Mapping[PurePosixPath, str],
+    compiler: Compiler,
+    work: Path,
+    hook: Hook,
+    flags: tuple[str, ...],
+) -> tuple[PurePosixPath, ...]:
+    sources = [_BUNDLE / path for path in files if path.suffix == ".c"]
+    hooked = () if hook is Hook.NONE else ("-include", f"{_HARNESS}/hook.h")
+    include = (f"-I{_BUNDLE}", f"-I{_BUNDLE}/mplan")
+    return compile_sources(compiler, sources, work, (*BUNDLE_FLAGS, *flags, *include, *hooked))
+
+
+def _linker_script(core: Core) -> str:
+    template = (codegen_dir() / "harness" / "image.ld.in").read_text(encoding="utf-8")
+    return Template(template).substitute(
+        core=core.name,
+        machine=core.machine,
+        vectors_origin=hex(core.vectors),
+        flash_origin=hex(core.flash.origin),
+        flash_bytes=hex(core.flash.nbytes),
+        ram_origin=hex(core.ram.origin),
+        ram_bytes=hex(core.ram.nbytes),
+        stack_bytes=hex(STACK_BYTES),
+    )
+
+
+def glue_source(api: BundleApi, dumps: tuple[TensorDump, ...] = ()) -> str:
+    """C text that describes a bundle to the runner."""
+    template = (codegen_dir() / "harness" / "glue.c.in").read_text(encoding="utf-8")
+    ports = (("inputs", api.inputs), ("outputs", api.outputs))
+    arena = {region: api.arena(region) for region, _ in api.regions}
+    return Template(template).substitute(
+        name=api.name,
+        header=api.header,
+        arenas="\n".join(f"{kind} {arena[region]};" for region, kind in api.regions),
+        members="\n".join(f"    .{region} = &{arena[region]}," for region in arena),
+        inputs="\n".join(f"    {{ NULL, {port.nbytes}U }}," for port in api.inputs),
+        outputs="\n".join(f"    {{ NULL, {port.nbytes}U }}," for port in api.outputs),
+        input_count=len(api.inputs),
+        output_count=len(api.outputs),
+        regions="\n".join(
+            f"    {{ (uint8_t *)&{name}, (uint32_t)sizeof {name} }}," for name in arena.values()
+        ),
+        region_count=len(arena),
+        dumps="\n".join(
+            f"    {{ {dump.step}U, (const uint8_t *)&{arena[dump.region]} + {dump.offset}, "
+            f"{dump.nbytes}U }},"
+            for dump in dumps
+        ),
+        dump_count=len(dumps),
+        mark_count=max(api.steps, 1),
+        bindings="\n".join(
+            f"    harness_{kind}[{index}].address = (void *)(uintptr_t){port.accessor}(&context);"
+            for kind, group in ports
+            for index, port in enumerate(group)
+        ),
+    )

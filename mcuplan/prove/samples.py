@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Files of a run: samples that go in, outputs and tensors that come out."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from mcuplan.errors import ToolFailed
+from mcuplan.prove.api import BundleApi, Bytes, IoPort
+from mcuplan.prove.harness import Image
+from mcuplan.prove.toolchain import said
+
+__all__ = ["Produced", "explain_failure", "read_results", "write_samples"]
+
+_MEANING = {
+    81: "the model returned an error",
+    82: "a file of the run could not be read or written",
+    83: "the model used the whole stack of the test image",
+    84: "the processor took a fault",
+}
+_REPORT_LINES = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Produced:
+    """What a run wrote.
+
+    Attributes:
+        outputs: per output ``[samples, nbytes]`` in the port's element type.
+        dumps: per tensor dump of the image ``[samples, nbytes]``, int8.
+        stack_bytes: largest stack use of a call, 0 where it was not measured.
+    """
+
+    outputs: tuple[Bytes, ...]
+    dumps: tuple[npt.NDArray[np.int8], ...]
+    stack_bytes: int
+
+
+def write_samples(image: Image, inputs: tuple[Bytes, ...]) -> int:
+    """Write the input file of a run and remove what an earlier run left; returns the samples."""
+    ports = image.api.inputs
+    if len(inputs) != len(ports):
+        raise ValueError(f"{len(ports)} inputs expected, {len(inputs)} given")
+    columns = [_as_bytes(array, port) for array, port in zip(inputs, ports, strict=True)]
+    for name in ("outputs.bin", "dumps.bin", "result.bin"):
+        (image.work / name).unlink(missing_ok=True)
+    table = np.concatenate(columns, axis=1)
+    (image.work / "inputs.bin").write_bytes(table.tobytes())
+    return len(table)
+
+
+def _as_bytes(array: Bytes, port: IoPort) -> npt.NDArray[np.uint8]:
+    flat = np.ascontiguousarray(array).reshape(len(array), -1)
+    if flat.dtype != port.dtype or flat.shape[1] != port.nbytes:
+        raise ValueError(
+            f"{port.accessor}: {port.nbytes} {port.ctype} per sample expected, "
+            f"{flat.shape[1]} {flat.dtype} given"
+        )
+    return flat.view(np.uint8)
+
+
+def read_results(image: Image, samples: int) -> Produced:
+    """Read what a run of ``samples`` samples wrote.
+
+    Raises:
+        ToolFailed: the run stopped before the last sample.
+    """
+    done, stack_bytes = np.fromfile(image.work / "result.bin", "<u4").tolist()
+    if done != samples:
+        raise ToolFailed(f"the test image ran {done} of {samples} samples")
+    dumps = _read_dumps(image, samples) if image.dumps else ()
+    return Produced(_read_outputs(image.work, image.api, samples), dumps, stack_bytes)
+
+
+def _read_outputs(work: Path, api: BundleApi, samples: int) -> tuple[Bytes, ...]:
+    width = sum(port.nbytes for port in api.outputs)
+    table = np.fromfile(work / "outputs.bin", np.uint8).reshape(samples, width)
+    outputs: list[Bytes] = []
+    start = 0
+    for port in api.outputs:
+        columns = np.ascontiguousarray(table[:, start : start + port.nbytes])
+        outputs.append(columns.view(port.dtype))
+        start += port.nbytes
+    return tuple(outputs)
+
+
+def _read_dumps(image: Image, samples: int) -> tuple[npt.NDArray[np.int8], ...]:
+    """Sort the records of ``dumps.bin`` by tensor; each tensor has one per sample."""
+    found: list[list[npt.NDArray[np.int8]]] = [[] for _ in image.dumps]
+    data = (image.work / "dumps.bin").read_bytes()
+    at = 0
+    while at < len(data):
+        index, nbytes = np.frombuffer(data, "<u4", 2, at).tolist()
+        found[index].append(np.frombuffer(data, np.int8, nbytes, at + 8))
+        at += 8 + nbytes
+    for dump, records in zip(image.dumps, found, strict=True):
+        if len(records) != samples:
+            raise ToolFailed(f"step {dump.step} ran {len(records)} times for {samples} samples")
+    return tuple(
+        np.stack(records) if records else np.empty((0, dump.nbytes), np.int8)
+        for dump, records in zip(image.dumps, found, strict=True)
+    )
+
+
+def explain_failure(done: subprocess.CompletedProcess[str], runner: str) -> ToolFailed:
+    """The error for a test image that did not end well; ``runner`` is what ran it."""
+    lines = (done.stdout + done.stderr).strip().splitlines()
+    for index, line in enumerate(lines):
+        if "runtime error:" in line or "ERROR: AddressSanitizer" in line:
+            report = "\n".join(lines[index : index + _REPORT_LINES])
+            return ToolFailed(f"sanitizer stopped the generated code:\n{report}")
+    meaning = _MEANING.get(done.returncode, f"exit status {done.returncode}")
+    return ToolFailed(f"run on {runner} failed, {meaning}:\n{said(done)}")
