@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What emitting produces: text files, and the facts about them that a proof needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+__all__ = ["Bundle", "BundlePort", "Symbol"]
+
+
+@dataclass(frozen=True, slots=True)
+class Symbol:
+    """A constant object of the generated code and its exact size in flash.
+
+    ``kind`` is "weights" or "tables" in the flash bill; ``step`` the step that owns it.
+    """
+
+    name: str
+    nbytes: int
+    kind: str
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class BundlePort:
+    """An input or output at the C boundary: its accessor, element type and place."""
+
+    name: str  # as in the model file
+    accessor: str
+    ctype: str  # int8_t or uint8_t
+    nbytes: int
+    shape: tuple[int, ...]
+    scale: float
+    zero_point: int
+    region: str
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A generated model: text only, nothing is written to disk."""
+
+    name: str
+    files: Mapping[PurePosixPath, str]
+    inputs: tuple[BundlePort, ...]
+    outputs: tuple[BundlePort, ...]
+    regions: tuple[tuple[str, int], ...]  # context member, arena bytes
+    symbols: tuple[Symbol, ...]
+    steps: int

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The constants of every step: arrays and params structs, named by kernel and step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from mcuplan.emit.bundle import Symbol
+from mcuplan.emit.c_writer import array, initializer
+from mcuplan.emit.structs import kernel_struct
+from mcuplan.ir.op import Call, ConstArray, Field
+from mcuplan.ir.types import TensorType
+from mcuplan.schedule.program import Step
+
+__all__ = ["StepConstants", "step_constants", "step_name"]
+
+
+@dataclass(frozen=True, slots=True)
+class StepConstants:
+    """C text of a step's constants; names of params structs and operands by call."""
+
+    text: str
+    params: tuple[str, ...]
+    operands: Mapping[int, str]  # node input -> C array, for int8 constants passed to a call
+    symbols: tuple[Symbol, ...]
+
+
+def step_name(step: Step) -> str:
+    """Short name of a step: what its kernel does, and its number."""
+    stem = step.kernel.function.removeprefix("mplan_")
+    return f"{stem.removesuffix('_s8')}_{step.index}"
+
+
+def step_constants(step: Step, where: str) -> StepConstants:
+    """Arrays and params structs of one step.
+
+    Raises:
+        InputTooLarge: a dimension does not fit the kernel's params struct.
+    """
+    name = step_name(step)
+    parts: list[str] = []
+    symbols: list[Symbol] = []
+    operands: dict[int, str] = {}
+    for index in sorted({i for call in step.calls for i in call.inputs}):
+        value = step.signature.constants[index]
+        if value is not None:
+            operands[index] = f"{name}_operand{index}"
+            parts.append(array(operands[index], "int8_t", value))
+            symbols.append(Symbol(operands[index], int(value.size), "weights", step.index))
+    params = []
+    for k, call in enumerate(step.calls):
+        params.append(name if len(step.calls) == 1 else f"{name}_{k}")
+        text, made = _call_constants(step, call, params[-1], where)
+        parts += text
+        symbols += made
+    return StepConstants("\n".join(parts), tuple(params), operands, tuple(symbols))
+
+
+def _call_constants(
+    step: Step, call: Call, name: str, where: str
+) -> tuple[list[str], list[Symbol]]:
+    parts, symbols = [], []
+    printed: dict[str, object] = dict(_rows(step, call))
+    for key, value in call.fields.items():
+        printed[key] = value
+        if isinstance(value, ConstArray):
+            printed[key] = f"{name}_{key}"
+            parts.append(array(f"{name}_{key}", value.ctype, value.values))
+            symbols.append(Symbol(f"{name}_{key}", value.nbytes, value.kind, step.index))
+    struct = kernel_struct(step.kernel.function)
+    parts.append(initializer(name, struct, printed, where))
+    symbols.append(Symbol(name, struct.nbytes, "tables", step.index))
+    return parts, symbols
+
+
+def _rows(step: Step, call: Call) -> dict[str, Field | str]:
+    """Row addresses of the operands: at equal distance, since every tensor is whole."""
+    rows: dict[str, Field | str] = {}
+    for position, index in enumerate(call.inputs):
+        key = "in_rows" if position == 0 else f"in{position + 1}_rows"
+        rows[key] = _equal(step.signature.inputs[index])
+    rows["out_rows"] = _equal(step.signature.output)
+    return rows
+
+
+def _equal(kind: TensorType) -> str:
+    return f"{{.stride = {kind.row_bytes}U, .table = NULL}}"

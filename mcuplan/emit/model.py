@@ -1,0 +1,343 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A plan becomes a bundle: header, source, and the kernels it calls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from string import Template
+from types import MappingProxyType
+
+from mcuplan import __version__
+from mcuplan.emit.bundle import Bundle, BundlePort
+from mcuplan.emit.c_writer import call, float_literal
+from mcuplan.emit.constants import step_constants
+from mcuplan.emit.names import c_prefix, comment_text, identifier, unique
+from mcuplan.ir.graph import Node, Port
+from mcuplan.ir.op import Kernel
+from mcuplan.ir.types import DType
+from mcuplan.resources import codegen_dir
+from mcuplan.schedule.program import Plan, Step
+from mcuplan.units import align_up
+
+__all__ = ["Stamp", "emit"]
+
+_ABI = 1
+_ALIGN = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What the header says of its making. Nothing in it changes from run to run."""
+
+    model: str  # file name
+    sha256: str
+    options: str = "none"
+    stack: str = "see the report"
+
+
+def emit(plan: Plan, name: str, stamp: Stamp) -> Bundle:
+    """C sources of a plan, as text.
+
+    Raises:
+        InputTooLarge: a layer is larger than its kernel addresses.
+    """
+    return _Writer(plan, c_prefix(name), stamp).bundle()
+
+
+class _Writer:
+    """One bundle being written; every method gives a piece of text."""
+
+    def __init__(self, plan: Plan, name: str, stamp: Stamp) -> None:
+        self.plan, self.name, self.stamp = plan, name, stamp
+        self.graph, self.steps = plan.program.graph, plan.program.steps
+        self.regions = tuple(
+            (identifier(region), max(_ALIGN, align_up(memory.arena_bytes, _ALIGN)))
+            for region, memory in plan.memory.items()
+        )
+        self.constants = tuple(
+            step_constants(step, step.node.origin or step.node.name) for step in self.steps
+        )
+        self.macros = self._offset_macros()
+        self.inputs = self._ports(self.graph.inputs, "input")
+        self.outputs = self._ports(self.graph.outputs, "output")
+
+    def bundle(self) -> Bundle:
+        """Everything, as files."""
+        common = {
+            "file": self.name,
+            "name": self.name,
+            "NAME": self.name.upper(),
+            "version": __version__,
+            "target": self.plan.program.target.name,
+            "model": comment_text(self.stamp.model),
+            "sha256": self.stamp.sha256,
+            "options": comment_text(self.stamp.options, 200),
+            "abi": str(_ABI),
+            "align": str(_ALIGN),
+            "stack": comment_text(self.stamp.stack, 200),
+        }
+        files = {
+            PurePosixPath(f"{self.name}.h"): _fill("model.h.in", common | self._header()),
+            PurePosixPath(f"{self.name}.c"): _fill("model.c.in", common | self._source()),
+        }
+        files |= _library({step.kernel for step in self.steps})
+        symbols = tuple(symbol for c in self.constants for symbol in c.symbols)
+        return Bundle(
+            self.name,
+            MappingProxyType(files),
+            self.inputs,
+            self.outputs,
+            self.regions,
+            symbols,
+            len(self.steps),
+        )
+
+    # -- addresses --------------------------------------------------------------------
+
+    def _offset_macros(self) -> Mapping[str, str]:
+        """Macro of the offset of each tensor that owns bytes, and of each scratch."""
+        names = [*self._owners(), *self.plan.allocation.scratch.values()]
+        return {n: f"OFFSET_{c.upper()}" for n, c in unique(names).items()}
+
+    def _owners(self) -> list[str]:
+        """Activations in order, views left out: they have the address of another."""
+        views = {n for node in self.graph.nodes if node.op.is_view for n in node.outputs}
+        return [name for name in self.plan.allocation.slots if name not in views]
+
+    def _owner(self, tensor: str) -> str:
+        """The tensor a view looks at."""
+        producers = self._producers
+        while tensor in producers and producers[tensor].op.is_view:
+            tensor = producers[tensor].inputs[0]
+        return tensor
+
+    @cached_property
+    def _producers(self) -> Mapping[str, Node]:
+        return self.graph.producers()
+
+    def _pointer(self, tensor: str) -> str:
+        region, _ = self.plan.address(tensor)
+        return f"&{identifier(region)}[{self.macros[self._owner(tensor)]}]"
+
+    def _ports(self, ports: Sequence[Port], word: str) -> tuple[BundlePort, ...]:
+        idents = unique([port.name for port in ports])
+        found = []
+        for port in ports:
+            kind = self.graph.tensor(port.tensor).type
+            suffix = f"_{idents[port.name]}" if len(ports) > 1 else ""
+            region, offset = self.plan.address(port.tensor)
+            ctype = "uint8_t" if kind.dtype is DType.UINT8 else "int8_t"
+            found.append(
+                BundlePort(
+                    port.name,
+                    f"{self.name}_{word}{suffix}",
+                    ctype,
+                    kind.nbytes,
+                    port.shape,
+                    kind.q.s,
+                    kind.q.z,
+                    identifier(region),
+                    offset,
+                )
+            )
+        return tuple(found)
+
+    # -- header -----------------------------------------------------------------------
+
+    def _header(self) -> dict[str, str]:
+        return {
+            "arena_macros": self._arena_macros(),
+            "port_macros": "\n".join(_port_macros(p) for p in (*self.inputs, *self.outputs)),
+            "arena_types": self._arena_types(),
+            "ctx_members": "\n".join(f"    {self.name}_{r}_t *{r};" for r, _ in self.regions),
+            "accessors": "\n".join(self._declared(p) for p in (*self.inputs, *self.outputs)),
+            "inputs_s": "s" if len(self.inputs) > 1 else "",
+            "outputs_s": "s" if len(self.outputs) > 1 else "",
+            "overwritten": self._overwritten(),
+        }
+
+    def _arena_macros(self) -> str:
+        lines = []
+        for (member, nbytes), memory in zip(self.regions, self.plan.memory.values(), strict=True):
+            macro = f"{self.name}_{member}_bytes".upper()
+            note = f'arena in region "{member}", peak at step {memory.peak_step}'
+            lines.append(f"#define {macro} ({nbytes}U) /* {note} */")
+        return "\n".join(lines) + "\n"
+
+    def _arena_types(self) -> str:
+        parts = []
+        for member, _ in self.regions:
+            macro = f"{self.name}_{member}_bytes".upper()
+            parts.append(
+                f'/** Working memory in region "{member}"; undefined between calls. */\n'
+                f"typedef struct {{\n    MPLAN_ALIGNED({_ALIGN}) int8_t bytes[{macro}];\n"
+                f"}} {self.name}_{member}_t;\n\n"
+            )
+        return "".join(parts)
+
+    def _declared(self, port: BundlePort) -> str:
+        is_input = port in self.inputs
+        macro = port.accessor.upper()
+        text = (
+            f"Where to write {macro}_BYTES bytes of input before {self.name}_invoke()."
+            if is_input
+            else f"Where {macro}_BYTES bytes of output are after {self.name}_invoke()."
+        )
+        const = "" if is_input else "const "
+        head = f"{const}{port.ctype} *{port.accessor}(const {self.name}_ctx_t *ctx);"
+        return f"/** {text} NULL if ctx is not usable. */\n{head}\n"
+
+    def _overwritten(self) -> str:
+        """Whether the bytes of an input serve another purpose during a call."""
+        mine = {self.plan.allocation.slots[p.tensor].buffer for p in self.graph.inputs}
+        spans = []
+        for region, memory in self.plan.memory.items():
+            for placement in memory.placements:
+                end = placement.offset + placement.buffer.nbytes
+                spans.append((placement.buffer.name, region, placement.offset, end))
+        inputs = [span for span in spans if span[0] in mine]
+        shared = any(
+            a[0] != b[0] and a[1] == b[1] and a[2] < b[3] and b[2] < a[3]
+            for a in inputs
+            for b in spans
+        )
+        owners = [self.plan.allocation.slots[n].buffer for n in self._owners()]
+        aliased = any(owners.count(buffer) > 1 for buffer in mine)
+        if shared or aliased:
+            return "is overwritten: write it anew before every call"
+        return "is kept: it may be used again in the next call"
+
+    # -- source -----------------------------------------------------------------------
+
+    def _source(self) -> dict[str, str]:
+        members = [f"(ctx->{member} == NULL)" for member, _ in self.regions]
+        modulo = [f"(((uintptr_t)ctx->{m} % {_ALIGN}U) != 0U)" for m, _ in self.regions]
+        local = "        int8_t *const {0} = ctx->{0}->bytes;"
+        headers = sorted({step.kernel.function for step in self.steps})
+        return {
+            "arena_table": self._arena_table(),
+            "includes": "".join(f'#include "{stem}.h"\n' for stem in headers),
+            "offsets": self._offsets(),
+            "constants": "\n".join(
+                f"/* {self._title(step)} */\n{constants.text}"
+                for step, constants in zip(self.steps, self.constants, strict=True)
+            ),
+            "null_test": " || ".join(["(ctx == NULL)", *members]),
+            "align_test": " || ".join(modulo),
+            "accessors": "\n".join(self._accessor(p) for p in (*self.inputs, *self.outputs)),
+            "locals": "\n".join(local.format(member) for member, _ in self.regions),
+            "steps": "".join(self._step(step) for step in self.steps).rstrip("\n"),
+        }
+
+    def _arena_table(self) -> str:
+        lines = []
+        usable = {r.name: r.usable_bytes for r in self.plan.program.target.ram}
+        for region, memory in self.plan.memory.items():
+            lines.append(f' * Arena "{region}": {memory.arena_bytes} of {usable[region]} B.')
+            lines.append(" *   offset   bytes  live        tensor")
+            for name in self.macros:
+                buffer = self._buffer(name)
+                where, offset = self.plan.place(buffer)
+                if where != region:
+                    continue
+                live = next(p.buffer.live for p in memory.placements if p.buffer.name == buffer)
+                nbytes = next(p.buffer.nbytes for p in memory.placements if p.buffer.name == buffer)
+                span = f"[{live.start}, {live.end})"
+                lines.append(f" * {offset:8d} {nbytes:7d}  {span:<10}  {comment_text(name)}")
+        return "\n".join(lines)
+
+    def _buffer(self, name: str) -> str:
+        slot = self.plan.allocation.slots.get(name)
+        return slot.buffer if slot is not None else name
+
+    def _offsets(self) -> str:
+        lines = []
+        for name, macro in self.macros.items():
+            in_slots = name in self.plan.allocation.slots
+            offset = self.plan.address(name)[1] if in_slots else self.plan.place(name)[1]
+            lines.append(f"#define {macro} ({offset}U)")
+        return "\n".join(lines) + "\n"
+
+    def _title(self, step: Step) -> str:
+        shape_in = step.signature.inputs[0].shape
+        name = comment_text(step.node.origin or step.node.name)
+        label = comment_text(step.node.op.label)
+        shapes = f"{_shape(shape_in)} -> {_shape(step.signature.output.shape)}"
+        return f'step {step.index}: {label} "{name}" {shapes}'
+
+    def _accessor(self, port: BundlePort) -> str:
+        is_input = port in self.inputs
+        const = "" if is_input else "const "
+        tensors = self.graph.inputs if is_input else self.graph.outputs
+        ports = self.inputs if is_input else self.outputs
+        tensor = tensors[ports.index(port)].tensor
+        macro = self.macros[self._owner(tensor)]
+        place = f"&ctx->{port.region}->bytes[{macro}]"
+        if port.ctype != "int8_t":
+            place = f"({const}{port.ctype} *){place}"
+        return (
+            f"{const}{port.ctype} *{port.accessor}(const {self.name}_ctx_t *ctx)\n{{\n"
+            f"    return (check(ctx) == MPLAN_OK) ? {place} : NULL;\n}}\n"
+        )
+
+    def _step(self, step: Step) -> str:
+        constants = self.constants[step.index]
+        lines = [f"        /* {self._title(step)} */"]
+        for made, params in zip(step.calls, constants.params, strict=True):
+            arguments = [f"&{params}"]
+            for index in made.inputs:
+                arguments.append(
+                    constants.operands.get(index) or self._pointer(step.node.inputs[index])
+                )
+            arguments.append(self._pointer(step.node.output))
+            arguments += ["0U", f"{step.signature.output.rows}U"]
+            if step.scratch_bytes:
+                scratch = self.plan.allocation.scratch[step.index]
+                region, _ = self.plan.place(scratch)
+                arguments.append(f"&{identifier(region)}[{self.macros[scratch]}]")
+            lines.append(call(made.function or step.kernel.function, arguments, 8))
+        lines.append(f"        MPLAN_STEP_HOOK({step.index}, ctx);\n\n")
+        return "\n".join(lines)
+
+
+def _shape(shape: Sequence[int]) -> str:
+    return "[" + ",".join(map(str, shape)) + "]"
+
+
+def _port_macros(port: BundlePort) -> str:
+    stem = port.accessor.upper()
+    note = f"{port.ctype.removesuffix('_t')} {_shape(port.shape)}"
+    lines = [
+        f'#define {stem}_BYTES ({port.nbytes}U) /* {note}, "{comment_text(port.name)}" */',
+        f"#define {stem}_RANK ({len(port.shape)}U)",
+    ]
+    lines += [f"#define {stem}_DIM{i} ({n}U)" for i, n in enumerate(port.shape)]
+    lines += [
+        f"#define {stem}_SCALE ({float_literal(port.scale)}) /* real = scale * (q - zero_point) */",
+        f"#define {stem}_ZERO_POINT ({port.zero_point})",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _library(kernels: Iterable[Kernel]) -> dict[PurePosixPath, str]:
+    """The kernels that are called, with their headers, verbatim."""
+    root = codegen_dir()
+    files = {PurePosixPath("mplan/mplan.h"): _text(root / "include" / "mplan.h")}
+    for kernel in sorted(kernels, key=lambda k: k.function):
+        stem = kernel.function
+        files[PurePosixPath(f"mplan/{stem}.h")] = _text(root / "include" / f"{stem}.h")
+        source = root / "kernels" / kernel.backend / f"{stem}.c"
+        files[PurePosixPath(f"mplan/{stem}.c")] = _text(source)
+    return files
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="ascii")
+
+
+def _fill(template: str, values: Mapping[str, str]) -> str:
+    text = Template(_text(codegen_dir() / "templates" / template))
+    return text.substitute(values)

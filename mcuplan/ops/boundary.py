@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The uint8 boundary of a model: inside, everything is int8."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mcuplan.ir.op import Call, Example, Kernel, Op, QuantRule, Signature
+from mcuplan.ir.types import Array, DType, TensorType
+
+__all__ = ["KERNELS", "OPS", "FlipSign"]
+
+
+@dataclass(frozen=True, slots=True)
+class FlipSign(Op):
+    """uint8 to int8 or back: the top bit of every byte is flipped, in place."""
+
+    quant_rule = QuantRule.PASS_THROUGH
+    inplace_inputs = (0,)
+
+    def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
+        """Same shape."""
+        return (TensorType(inputs[0].shape),)
+
+    def reference(self, *arrays: Array) -> tuple[Array, ...]:
+        """Real values do not change."""
+        return (arrays[0],)
+
+    def integer(self, sig: Signature, *arrays: Array) -> tuple[Array, ...]:
+        """Flip the top bit."""
+        flipped = np.ascontiguousarray(arrays[0]).view(np.uint8) ^ np.uint8(0x80)
+        return (flipped.view(sig.output.dtype.value),)
+
+    @classmethod
+    def examples(cls) -> Iterable[Example]:
+        """A tensor of rows, a vector."""
+        yield Example(cls(), ((1, 3, 4, 2),))
+        yield Example(cls(), ((1, 5),))
+
+
+def _flip(sig: Signature) -> tuple[Call, ...]:
+    return (Call({"row_bytes": sig.output.row_bytes}),)
+
+
+OPS = (FlipSign,)
+KERNELS = (Kernel(FlipSign, DType.INT8, "mplan_flip_sign_s8", _flip, cost_class="copy"),)

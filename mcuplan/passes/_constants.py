@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Integers of constants: weights per output channel, biases, operands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from mcuplan.errors import ScaleError
+from mcuplan.ir.graph import Stored, Tensor
+from mcuplan.ir.types import Array, Quant
+from mcuplan.quant.observers import quant_of_range
+
+__all__ = ["BiasClipped", "operand_on_grid", "weights_on_grid"]
+
+_BIAS_REACH = 2.0**24  # integers of a bias stay below, where the weights leave the choice
+_LEAST_FACTOR = 2.0**-20  # scale_in * scale_w / scale_out of a channel whose weights are 0
+
+
+@dataclass(frozen=True, slots=True)
+class BiasClipped:
+    """Channels of a layer whose bias does not fit its int32 grid."""
+
+    layer: str
+    channels: int
+
+
+def operand_on_grid(tensor: Tensor) -> Tensor:
+    """A constant operand (of an addition, say) with int8 integers on one grid."""
+    stored = tensor.stored
+    if stored is not None and stored.quant.axis is None and _fits_int8(stored.values):
+        return tensor
+    data = tensor.data
+    assert data is not None
+    quant = quant_of_range((float(data.min(initial=0)), float(data.max(initial=0))))
+    return replace(tensor, stored=Stored(quant.quantize(data), quant))
+
+
+def weights_on_grid(
+    weights: Tensor, bias: Tensor, source: Quant, output: Quant
+) -> tuple[Tensor, Tensor, int]:
+    """Weights (output channels on axis 0) as symmetric int8, bias as int32.
+
+    Integers that the model file brings are kept; a zero point is folded in exactly.
+
+    Returns:
+        Weights and bias with ``stored`` set, and how many bias values were clipped.
+
+    Raises:
+        ScaleError: stored weights with a zero point do not fit int8.
+    """
+    assert weights.data is not None
+    assert bias.data is not None
+    stored = _kept(weights)
+    if stored is None:
+        stored = _per_channel(weights.data, bias.data, source, output)
+    scales = np.array(stored.quant.scale, np.float64) * source.s
+    scales = np.broadcast_to(scales, bias.data.shape)
+    values, clipped = _bias_values(bias, scales)
+    axis = None if len(set(scales.tolist())) == 1 and len(stored.quant.scale) == 1 else 0
+    quant = Quant(tuple(scales.tolist()) if axis == 0 else (float(scales.flat[0]),), (), axis)
+    quant = replace(quant, zero_point=(0,) * len(quant.scale))
+    return replace(weights, stored=stored), replace(bias, stored=Stored(values, quant)), clipped
+
+
+def _fits_int8(values: Array) -> bool:
+    return bool(values.size == 0 or (values.min() >= -128 and values.max() <= 127))
+
+
+def _kept(weights: Tensor) -> Stored | None:
+    """Stored integers with their zero point taken out; None where they must be made."""
+    stored = weights.stored
+    if stored is None or stored.quant.axis not in (None, 0):
+        return None
+    quant = stored.quant
+    shape = (-1,) + (1,) * (stored.values.ndim - 1)
+    values = stored.values.astype(np.int32) - np.array(quant.zero_point, np.int32).reshape(shape)
+    if not _fits_int8(values):
+        raise ScaleError(
+            "weights minus their zero point do not fit int8",
+            hint="quantize the weights symmetrically (zero point 0)",
+        )
+    return Stored(values.astype(np.int8), Quant(quant.scale, (0,) * len(quant.scale), quant.axis))
+
+
+def _per_channel(weights: Array, bias: Array, source: Quant, output: Quant) -> Stored:
+    """Symmetric int8 per output channel.
+
+    A channel of nearly no weight takes a scale that holds its bias and its factor, so
+    that a constant channel is exact.
+    """
+    flat = np.abs(weights.reshape(len(weights), -1).astype(np.float64))
+    scales = flat.max(axis=1, initial=0.0) / 127
+    scales = np.maximum(scales, np.abs(bias.astype(np.float64)) / (source.s * _BIAS_REACH))
+    scales = np.maximum(scales, _LEAST_FACTOR * output.s / source.s)
+    scales = scales.astype(np.float32).astype(np.float64)
+    shape = (-1,) + (1,) * (weights.ndim - 1)
+    values = np.clip(np.rint(weights / scales.reshape(shape)), -127, 127).astype(np.int8)
+    return Stored(values, Quant(tuple(scales.tolist()), (0,) * len(scales), 0))
+
+
+def _bias_values(bias: Tensor, scales: Array) -> tuple[Array, int]:
+    """int32 of a bias on the accumulator's grid; stored integers if they lie on it."""
+    stored, data = bias.stored, bias.data
+    assert data is not None
+    if stored is not None and stored.values.dtype == np.int32 and not any(stored.quant.zero_point):
+        same = np.allclose(np.array(stored.quant.scale), scales, rtol=1e-5, atol=0.0)
+        if same:
+            return stored.values, 0
+    exact = np.rint(data.astype(np.float64) / scales)
+    limit = 2.0**31 - 1
+    return np.clip(exact, -limit, limit).astype(np.int32), int((np.abs(exact) > limit).sum())

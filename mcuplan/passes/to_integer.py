@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Retype an annotated float graph: activations and constants become integers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from mcuplan.ir.graph import Editor, Graph, Node, Port
+from mcuplan.ir.types import DType, Quant, TensorType
+from mcuplan.ops.boundary import FlipSign
+
+__all__ = ["to_integer"]
+
+
+def to_integer(graph: Graph) -> Graph:
+    """Rewrite a float graph with grids to the int8 graph that runs on the device.
+
+    Pattern: every activation has a grid, every constant stored integers.
+    Becomes: the same nodes over int8 tensors; a sign flip where the model's boundary is
+    uint8.
+    Only if: `assign_grids` ran.
+    Exact because: the integer meaning of each operator rounds its real result to the grid.
+    """
+    edit = Editor(graph)
+    for name, tensor in graph.tensors.items():
+        if tensor.data is None:
+            edit.set_tensor(replace(tensor, type=replace(tensor.type, dtype=DType.INT8)))
+            continue
+        stored = tensor.stored
+        assert stored is not None, f"constant {name} has no integers"
+        dtype = DType.INT32 if stored.values.dtype == np.int32 else DType.INT8
+        kind = TensorType(stored.values.shape, dtype, stored.quant)
+        edit.set_tensor(replace(tensor, type=kind, data=np.ascontiguousarray(stored.values)))
+    _flip_boundaries(edit, graph)
+    return edit.done()
+
+
+def _flip_boundaries(edit: Editor, graph: Graph) -> None:
+    inputs = [_flip_input(edit, port) for port in graph.inputs]
+    outputs = [_flip_output(edit, port) for port in graph.outputs]
+    if any(inputs) or any(outputs):
+        edit.set_ports(
+            [new or old for new, old in zip(inputs, graph.inputs, strict=True)],
+            [new or old for new, old in zip(outputs, graph.outputs, strict=True)],
+        )
+
+
+def _flip_input(edit: Editor, port: Port) -> Port | None:
+    """Put a flip between a uint8 input and its readers."""
+    if port.boundary is not DType.UINT8:
+        return None
+    inner = edit.tensor(port.tensor)
+    outer = replace(inner, name=edit.fresh(f"{port.tensor}_u8"), type=_unsigned(inner.type))
+    readers = edit.consumers(inner.name)
+    edit.set_tensor(outer)
+    flip = Node(edit.fresh("flip_input"), FlipSign(), (outer.name,), (inner.name,), port.name)
+    first = readers[0]
+    edit.replace(first, flip, first)
+    return replace(port, tensor=outer.name)
+
+
+def _flip_output(edit: Editor, port: Port) -> Port | None:
+    if port.boundary is not DType.UINT8:
+        return None
+    inner = edit.tensor(port.tensor)
+    outer = replace(inner, name=edit.fresh(f"{port.tensor}_u8"), type=_unsigned(inner.type))
+    edit.set_tensor(outer)
+    flip = Node(edit.fresh("flip_output"), FlipSign(), (inner.name,), (outer.name,), port.name)
+    producer = edit.producer(inner.name)
+    assert producer is not None
+    edit.replace(producer, producer, flip)
+    return replace(port, tensor=outer.name)
+
+
+def _unsigned(kind: TensorType) -> TensorType:
+    return TensorType(kind.shape, DType.UINT8, Quant.per_tensor(kind.q.s, kind.q.z + 128))

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A kernel for every step."""
+
+from __future__ import annotations
+
+from mcuplan.errors import Problems, UnsupportedOp
+from mcuplan.ir.graph import Graph, Node
+from mcuplan.ir.op import Kernel
+from mcuplan.ops import kernels_of
+from mcuplan.schedule.program import Program, Step
+from mcuplan.targets import Target
+
+__all__ = ["select_kernels"]
+
+
+def select_kernels(graph: Graph, target: Target) -> Program:
+    """Steps of an int8 graph in its order; views need none.
+
+    Raises:
+        Problems: nodes that no kernel runs, all of them.
+    """
+    errors: list[UnsupportedOp] = []
+    steps: list[Step] = []
+    for node in graph.nodes:
+        if node.op.is_view:
+            continue
+        step = _step(graph, node, len(steps))
+        if step is None:
+            where = node.origin or node.name
+            errors.append(UnsupportedOp(f"no int8 kernel runs {node.op.label}", where))
+        else:
+            steps.append(step)
+    Problems.raise_if_any(errors)
+    return Program(graph, target, tuple(steps))
+
+
+def _step(graph: Graph, node: Node, index: int) -> Step | None:
+    signature = graph.signature(node)
+    kernel = _first(kernels_of().get(type(node.op), ()), signature)
+    if kernel is None:
+        return None
+    return Step(
+        index=index,
+        node=node,
+        signature=signature,
+        kernel=kernel,
+        calls=kernel.lower(signature),
+        scratch_bytes=kernel.scratch_bytes(signature),
+        cost=node.op.cost(signature.inputs, signature.outputs),
+    )
+
+
+def _first(kernels: tuple[Kernel, ...], signature: object) -> Kernel | None:
+    return next((k for k in kernels if k.supports(signature)), None)  # type: ignore[arg-type]
