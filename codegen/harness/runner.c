@@ -52,20 +52,26 @@ static int32_t read_sample(int32_t file)
     return (got == wanted) ? 1 : 0;
 }
 
+/* By subtraction: a core without divide would call a library function. */
 static void print_number(uint32_t value)
 {
-    char text[11];
-    uint32_t at = 10U;
+    static const uint32_t powers[] = { 1000000000U, 100000000U, 10000000U, 1000000U, 100000U,
+                                       10000U,      1000U,      100U,      10U,      1U };
+    char text[2] = "0";
     uint32_t rest = value;
+    int32_t started = 0;
 
-    text[at] = '\0';
-    do {
-        const uint32_t tenth = (uint32_t)(((uint64_t)rest * 0xCCCCCCCDU) >> 35);
-        at--;
-        text[at] = (char)('0' + (char)(rest - (tenth * 10U)));
-        rest = tenth;
-    } while (rest != 0U);
-    harness_print(&text[at]);
+    for (uint32_t p = 0U; p < 10U; p++) {
+        text[0] = '0';
+        while (rest >= powers[p]) {
+            rest -= powers[p];
+            text[0]++;
+        }
+        if ((text[0] != '0') || (started != 0) || (p == 9U)) {
+            started = 1;
+            harness_print(text);
+        }
+    }
 }
 
 static void run_sample(uint32_t sample, int32_t output_file, uint32_t *stack_most)

@@ -49,7 +49,8 @@ class ImageReport:
     Attributes:
         symbols: of the bundle's objects, in the order of their addresses.
         arenas: one per region, in the order of the context.
-        code_bytes: text of the bundle's objects, literals and jump tables in it included.
+        code_bytes: text of the bundle's objects: functions rounded up by the assembler, with their
+            literals and jump tables.
         code_padding_bytes: alignment between their functions.
         constants_bytes: sum of the named constants.
         constants_padding_bytes: alignment between them.

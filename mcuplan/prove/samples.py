@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,7 +56,8 @@ def write_samples(image: Image, inputs: tuple[Bytes, ...]) -> int:
 
 
 def _as_bytes(array: Bytes, port: IoPort) -> npt.NDArray[np.uint8]:
-    flat = np.ascontiguousarray(array).reshape(len(array), -1)
+    width = math.prod(array.shape[1:])
+    flat = np.ascontiguousarray(array).reshape(len(array), width)
     if flat.dtype != port.dtype or flat.shape[1] != port.nbytes:
         raise ValueError(
             f"{port.accessor}: {port.nbytes} {port.ctype} per sample expected, "

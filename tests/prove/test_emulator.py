@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bundles on emulated cores: outputs, counts, faults."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import pytest
+import tiny
+
+from mcuplan.errors import ToolFailed
+from mcuplan.prove.cores import CORES
+from mcuplan.prove.elf import read_elf
+from mcuplan.prove.emulator import (
+    CallCount,
+    EmulatorRun,
+    count_calls,
+    run_machine,
+    run_on_core,
+)
+from mcuplan.prove.harness import Hook, build_for_core
+from mcuplan.prove.measure import measure_image
+from mcuplan.prove.stack import bound_stack
+from mcuplan.prove.toolchain import Compiler, run_tool
+
+BOOTED = ["cortex-m0plus", "cortex-m3", "cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55"]
+
+
+@pytest.mark.parametrize("core", BOOTED)
+def test_every_core(core: str, arm: Compiler, counter: Path, tmp_path: Path) -> None:
+    """Every core boots, computes the same bytes, and uses no more stack than the bound."""
+    image = build_for_core(tiny.bundle(), tiny.API, tmp_path, CORES[core], arm)
+    a, b = tiny.samples(3)
+
+    run = run_on_core(image, (a, b), counter=counter)
+
+    assert np.array_equal(tiny.expected(a, b)[1], run.outputs[0])
+    assert 40 < run.stack_bytes <= bound_stack(image).nbytes
+    assert 3 == len(run.calls)
+    assert (core in ("cortex-m3", "cortex-m4")) == (run.slowest.total.cycles is not None)
+    report = measure_image(image)
+    assert [124, 48] == [arena.nbytes for arena in report.arenas]
+    assert 0 == report.data_bytes
+
+
+def _counted(tmp_path: Path, arm: Compiler, counter: Path, hook: Hook) -> EmulatorRun:
+    tmp_path.mkdir()
+    core = CORES["cortex-m4"]
+    image = build_for_core(tiny.bundle(), tiny.API, tmp_path, core, arm, hook=hook)
+    return run_on_core(image, tiny.samples(2), counter=counter)
+
+
+def _sum(call: CallCount) -> tuple[int, int]:
+    parts = (*call.steps, call.rest)
+    return sum(p.instructions for p in parts), sum(p.cycles or 0 for p in parts)
+
+
+def test_steps_add_up(arm: Compiler, counter: Path, tmp_path: Path) -> None:
+    """Steps and rest sum to the call, functions too, and the hook hardly adds to it."""
+    hooked = _counted(tmp_path / "hooked", arm, counter, Hook.COUNT).slowest
+    plain = _counted(tmp_path / "plain", arm, counter, Hook.NONE).slowest
+
+    assert (hooked.total.instructions, hooked.total.cycles) == _sum(hooked)
+    assert hooked.total.instructions == sum(f.count.instructions for f in hooked.functions)
+    assert hooked.steps[0].instructions > 5 * hooked.steps[1].instructions > 0
+    assert 0 <= hooked.total.instructions - plain.total.instructions <= 4 * len(hooked.steps)
+    assert "mplan_mix_s8" == plain.functions[0].name
+
+
+def test_dumps(arm: Compiler, tmp_path: Path) -> None:
+    """Tensors kept after steps come back from the emulated core, too."""
+    core = CORES["cortex-m4"]
+    image = build_for_core(
+        tiny.bundle(), tiny.API, tmp_path, core, arm, hook=Hook.DUMP, dumps=tiny.DUMPS
+    )
+    a, b = tiny.samples(3)
+
+    run = run_on_core(image, (a, b))
+
+    for expected, dump in zip(tiny.expected(a, b), run.dumps, strict=True):
+        assert np.array_equal(expected, dump)
+
+
+_UNALIGNED = """    const volatile int8_t *volatile at = input + 1;
+    output[0] = (int8_t)*(const volatile int32_t *)(const volatile void *)at;"""
+
+
+def test_m0plus_faults_on_unaligned_reads(arm: Compiler, tmp_path: Path) -> None:
+    """An unaligned word read faults in the M0+ image, where the function is named, not on M4."""
+    files = tiny.bundle(kernel=tiny.kernel_calling(_UNALIGNED))
+    images = []
+    for name in ("cortex-m0plus", "cortex-m4"):
+        (tmp_path / name).mkdir()
+        images.append(build_for_core(files, tiny.API, tmp_path / name, CORES[name], arm))
+
+    with pytest.raises(ToolFailed, match=r"took a fault(?s:.)*cfsr=0x01000000") as caught:
+        run_on_core(images[0], tiny.samples(1))
+    assert "mplan_turn_s8" == caught.value.where
+    run_on_core(images[1], tiny.samples(1))
+
+
+def test_stack_overflow_is_noticed(arm: Compiler, tmp_path: Path) -> None:
+    """A call that needs more stack than the image has is an error, not a wrong figure."""
+    body = """    volatile int8_t large[70000];
+    for (size_t i = 0U; i < sizeof large; i++) {
+        large[i] = input[i % 40U];
+    }
+    output[0] = large[0];"""
+    files = tiny.bundle(kernel=tiny.kernel_calling(body))
+    image = build_for_core(files, tiny.API, tmp_path, CORES["cortex-m4"], arm)
+
+    with pytest.raises(ToolFailed, match="whole stack"):
+        run_on_core(image, tiny.samples(1))
+
+
+# Cortex-M4 TRM r0p1, tables 3-1 and 7-1; refill of a taken branch 2, division 6.
+_TIMED = {
+    "nop": 1,
+    "ldr r1, [r0]": 2,
+    "ldr r1, [r0]; ldr r2, [r0, #4]; ldrsb.w r3, [r0, #8]": 4,
+    "ldr r1, [r0]; add r1, r1; ldr.w r2, [r0, #4]": 5,
+    "ldr r1, [r0]; str r1, [sp, #-4]": 3,
+    "ldm r0, {r1, r2, r3}": 4,
+    "ldm.w r0, {r1, r2, r3, r12}": 5,
+    "push {r4, r5}; pop {r4, r5}": 6,
+    "ldrd r1, r2, [r0]": 3,
+    "mov r1, #1; udiv r2, r1, r1": 7,
+    "smull r1, r2, r0, r0; smlal r1, r2, r0, r0": 2,
+    "mla r1, r0, r0, r0; smlad r1, r0, r0, r1; smmulr r1, r0, r0": 3,
+    "sxtb16 r1, r0, ror #8; pkhbt r1, r0, r0; ssat r1, #8, r0": 3,
+    "movs r1, #2; 1: subs r1, #1; bne 1b": 1 + 2 + 2 + 2,
+    "b.n 1f; nop; 1:": 3,
+    "b.w 1f; nop; 1:": 3,
+    "cmp r0, #0; beq.w 1f; nop; 1:": 3,
+    "cbz r0, 1f; nop; 1:": 2,
+    "mov r1, #0; cbz r1, 1f; nop; 1:": 4,
+    "vldr s0, [r0]; vldr d1, [r0]": 5,
+    "vmov.f32 s0, #1.0; vmla.f32 s1, s0, s0; vdiv.f32 s1, s0, s0": 18,
+    "vmov.f32 s0, #1.0; vadd.f32 s1, s0, s0; vsqrt.f32 s1, s0": 16,
+    "ldrb r1, [r0, #1]; ldrh.w r2, [r0, r1, lsl #1]; strb r1, [sp, #-4]": 4,
+}
+_RETURN_CYCLES = 3
+
+
+def test_cycles_are_the_manual_s(arm: Compiler, counter: Path, tmp_path: Path) -> None:
+    """Short instruction sequences cost what the timing table of the manual says."""
+    functions = "".join(
+        f"__attribute__((naked, noinline)) static void timed_{index}(const void *at)\n"
+        f'{{\n    (void)at;\n    __asm volatile("{code}; bx lr");\n}}\n'
+        for index, code in enumerate(_TIMED)
+    )
+    calls = "".join(f"    timed_{index}(space);\n" for index in range(len(_TIMED)))
+    space = "    static const int32_t space[16] = { 1 };\n"
+    kernel = tiny.kernel_calling(space + calls + "    output[0] = input[0];")
+    kernel = kernel.replace("void mplan_mix", functions + "void mplan_mix", 1)
+    files = tiny.bundle(kernel=kernel)
+    image = build_for_core(files, tiny.API, tmp_path, CORES["cortex-m4"], arm)
+
+    counted = {
+        f.name: f.count.cycles
+        for f in run_on_core(image, tiny.samples(1), counter=counter).slowest.functions
+    }
+
+    found = {code: (counted[f"timed_{i}"] or 0) - _RETURN_CYCLES for i, code in enumerate(_TIMED)}
+    assert found == _TIMED
+
+
+def _m4count() -> Path:
+    folder = os.environ.get("MCUPLAN_TEST_M4COUNT")
+    if not folder:
+        pytest.skip("MCUPLAN_TEST_M4COUNT does not name the folder of the m4count tool")
+    return Path(folder)
+
+
+def _figures_of_m4count(tool: Path, work: Path, program: str, begin: str, end: str) -> list[int]:
+    run_tool(
+        ["gcc", "-O2", "-shared", "-fPIC", "-w", "-o", "m4count.so", str(tool / "m4count.c")], work
+    )
+    plugin = f"./m4count.so,begin={begin},end={end},out=m4count.txt"
+    run_machine("mps2-an386", PurePosixPath(program), work, plugin)
+    lines = (work / "m4count.txt").read_text().splitlines()
+    return [int(line.split()[1]) for line in lines[1:3]]
+
+
+@pytest.mark.parametrize("example", ["pointwise", "depthwise"])
+def test_agrees_with_m4count(example: str, arm: Compiler, counter: Path, tmp_path: Path) -> None:
+    """Instructions and cycles of foreign programs agree with another counter's within 0.5 %."""
+    tool = _m4count()
+    flags = ["-mcpu=cortex-m4", "-mfpu=fpv4-sp-d16", "-mfloat-abi=hard", "-O2", "-w"]
+    sources = [str(tool / "examples" / f"{example}.c"), str(tool / "start.c")]
+    link_flags = ["-nostartfiles", "-T", str(tool / "link.ld"), "-o", "image.elf"]
+    run_tool([arm.path, *flags, *sources, *link_flags], tmp_path)
+    elf = read_elf(tmp_path / "image.elf")
+    begin, end = (hex(elf.find(name).address) for name in ("m_begin", "m_end"))
+    theirs = _figures_of_m4count(tool, tmp_path, "image.elf", begin, end)
+
+    calls = count_calls(
+        "mps2-an386",
+        PurePosixPath("image.elf"),
+        tmp_path,
+        counter,
+        {"begin": begin, "end": end, "core": "m4"},
+    )
+
+    assert theirs[0] == pytest.approx(calls[-1].total.instructions, rel=0.005)
+    assert theirs[1] == pytest.approx(calls[-1].total.cycles, rel=0.005)
