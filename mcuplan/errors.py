@@ -28,6 +28,7 @@ __all__ = [
     "InputTooLarge",
     "McuplanError",
     "MissingCalibration",
+    "MissingInput",
     "NonFiniteWeights",
     "Problems",
     "ScaleError",
@@ -137,6 +138,15 @@ class DataError(McuplanError):
     """
 
     code = "data/bad-array"
+
+
+class MissingInput(DataError):
+    """A data file (`.npz`) has no array for an input of the model.
+
+    What to do: save the samples under the input's name; the hint shows the shape.
+    """
+
+    code = "data/missing-input"
 
 
 class BaselineError(McuplanError):

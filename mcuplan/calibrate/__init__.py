@@ -1,2 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Observes activation ranges on data."""
+"""Runs the float graph on samples and hands the ranges of its tensors to the quantizer."""
+
+from __future__ import annotations
+
+from mcuplan.calibrate.data import RANDOM_NOTE, Data, random_data, read_data
+from mcuplan.calibrate.observe import observe
+from mcuplan.calibrate.runtime import Runtime
+
+__all__ = ["RANDOM_NOTE", "Data", "Runtime", "observe", "random_data", "read_data"]

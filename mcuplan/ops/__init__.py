@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Operators, one module per family, found by a sorted walk over this package.
 
-A module exposes ``OPS`` (operator classes), ``KERNELS`` (portable kernels) and
-``READERS`` (ONNX operator name -> function that reads such a node). Modules whose name
-starts with ``_`` are helpers. Two claims on one name stop at import.
+A module exposes ``OPS`` (operator classes), ``KERNELS`` (portable kernels), ``READERS``
+(ONNX operator name -> function that reads such a node) and ``WRITERS`` (operator class ->
+function that writes a node as ONNX). Modules whose name starts with ``_`` are helpers.
+Two claims on one name stop at import.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ from typing import Any
 
 from mcuplan.ir.builder import Reader
 from mcuplan.ir.op import Kernel, Op
+from mcuplan.ir.writer import OpWriter
 
-__all__ = ["all_kernels", "all_ops", "all_readers", "kernels_of"]
+__all__ = ["all_kernels", "all_ops", "all_readers", "all_writers", "kernels_of"]
 
 
 @cache
@@ -27,8 +29,8 @@ def _modules() -> tuple[ModuleType, ...]:
     return tuple(importlib.import_module(f"{__name__}.{name}") for name in names)
 
 
-def _merged(attribute: str) -> dict[str, Any]:
-    merged: dict[str, Any] = {}
+def _merged(attribute: str) -> dict[Any, Any]:
+    merged: dict[Any, Any] = {}
     for module in _modules():
         for key, value in getattr(module, attribute, {}).items():
             if key in merged:
@@ -62,3 +64,9 @@ def kernels_of() -> Mapping[type[Op], tuple[Kernel, ...]]:
 def all_readers() -> Mapping[str, Reader]:
     """ONNX operator name (``domain::Name`` outside the standard one) -> its reader."""
     return MappingProxyType(_merged("READERS"))
+
+
+@cache
+def all_writers() -> Mapping[type[Op], OpWriter]:
+    """Operator class -> the function that writes a node of it as ONNX."""
+    return MappingProxyType(_merged("WRITERS"))

@@ -14,6 +14,7 @@ import numpy as np
 
 from mcuplan.errors import UnsupportedOp
 from mcuplan.ir.builder import Builder, Constant, OnnxNode, rows_layout
+from mcuplan.ir.graph import Node
 from mcuplan.ir.op import (
     NO_CLAMP,
     Call,
@@ -28,10 +29,11 @@ from mcuplan.ir.op import (
     Window,
 )
 from mcuplan.ir.types import Array, DType, TensorType
+from mcuplan.ir.writer import CHANNELS_FIRST, Writer
 from mcuplan.ops._weighted import finish, requant_fields
 from mcuplan.ops._windows import Pads, output_size, padded, patches, read_pads, two
 
-__all__ = ["KERNELS", "OPS", "READERS", "Conv2D"]
+__all__ = ["KERNELS", "OPS", "READERS", "WRITERS", "Conv2D"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +165,23 @@ def read_conv(node: OnnxNode, build: Builder) -> None:
     build.add(op, [build.rows(node.input(0)), w, b], node, rows_layout(len(shape)))
 
 
+def write_conv(node: Node, out: Writer) -> None:
+    """Conv, and Relu or Clip where an activation is fused."""
+    op = node.op
+    assert isinstance(op, Conv2D)
+    weights, bias = out.read(node.inputs[1], CHANNELS_FIRST), out.read(node.inputs[2])
+    value = out.node(
+        "Conv",
+        [out.read(node.inputs[0], CHANNELS_FIRST), weights, bias],
+        kernel_shape=op.kernel,
+        strides=op.stride,
+        dilations=op.dilation,
+        pads=op.pads,
+        group=op.groups,
+    )
+    out.write(node.output, out.clamped(value, op.act), CHANNELS_FIRST)
+
+
 def _shape_fields(sig: Signature) -> dict[str, Field]:
     op = sig.op
     assert isinstance(op, Conv2D)
@@ -217,3 +236,4 @@ KERNELS = (
     Kernel(Conv2D, DType.INT8, "mplan_conv2d_s8", _conv, cost_class="conv2d"),
 )
 READERS = {"Conv": read_conv}
+WRITERS = {Conv2D: write_conv}

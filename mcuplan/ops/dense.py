@@ -10,6 +10,7 @@ import numpy as np
 
 from mcuplan.errors import UnsupportedOp
 from mcuplan.ir.builder import Builder, Constant, OnnxNode, plain
+from mcuplan.ir.graph import Node
 from mcuplan.ir.op import (
     NO_CLAMP,
     Call,
@@ -24,9 +25,10 @@ from mcuplan.ir.op import (
     Window,
 )
 from mcuplan.ir.types import Array, DType, TensorType
+from mcuplan.ir.writer import Writer
 from mcuplan.ops._weighted import finish, requant_fields
 
-__all__ = ["KERNELS", "OPS", "READERS", "Dense"]
+__all__ = ["KERNELS", "OPS", "READERS", "WRITERS", "Dense"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +126,20 @@ def read_matmul(node: OnnxNode, build: Builder) -> None:
     _add_dense(node, build, node.input(0), weights.transpose((1, 0)), None)
 
 
+def write_dense(node: Node, out: Writer) -> None:
+    """Gemm for a matrix, else MatMul and Add; then Relu or Clip where one is fused."""
+    op = node.op
+    assert isinstance(op, Dense)
+    source, weights, bias = node.inputs
+    x = out.read(source)
+    if len(out.shape(source)) == 2:
+        value = out.node("Gemm", [x, out.read(weights), out.read(bias)], transB=1)
+    else:
+        product = out.node("MatMul", [x, out.read(weights, (1, 0))])
+        value = out.node("Add", [product, out.read(bias)])
+    out.write(node.output, out.clamped(value, op.act))
+
+
 def _dense(sig: Signature) -> tuple[Call, ...]:
     outputs, inputs = sig.constant(1).shape
     shape = sig.inputs[0].shape
@@ -140,3 +156,4 @@ def _dense(sig: Signature) -> tuple[Call, ...]:
 OPS = (Dense,)
 KERNELS = (Kernel(Dense, DType.INT8, "mplan_dense_s8", _dense, cost_class="dense"),)
 READERS = {"Gemm": read_gemm, "MatMul": read_matmul}
+WRITERS = {Dense: write_dense}

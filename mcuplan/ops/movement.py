@@ -11,11 +11,12 @@ import numpy as np
 
 from mcuplan.errors import UnsupportedOp
 from mcuplan.ir.builder import Builder, OnnxNode, plain
-from mcuplan.ir.graph import Layout
+from mcuplan.ir.graph import Layout, Node
 from mcuplan.ir.op import Cost, Example, Op, QuantRule
 from mcuplan.ir.types import Array, TensorType
+from mcuplan.ir.writer import Writer
 
-__all__ = ["KERNELS", "OPS", "READERS", "Reshape", "Transpose"]
+__all__ = ["KERNELS", "OPS", "READERS", "WRITERS", "Reshape", "Transpose"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,6 +266,22 @@ def _count_axes(node: OnnxNode, build: Builder) -> int:
     return int(constant.data.size) if constant is not None else len(node.get_ints("axes", ()))
 
 
+# -- writers ----------------------------------------------------------------------------
+
+
+def write_transpose(node: Node, out: Writer) -> None:
+    """No ONNX node: the orders in which the input is held are renamed."""
+    op = node.op
+    assert isinstance(op, Transpose)
+    out.alias(node.output, node.inputs[0], lambda axes: tuple(op.axes.index(a) for a in axes))
+
+
+def write_reshape(node: Node, out: Writer) -> None:
+    """Reshape of our own order of axes."""
+    shape = out.constant("shape", np.array(out.shape(node.output), np.int64))
+    out.write(node.output, out.node("Reshape", [out.read_flat(node.inputs[0]), shape]))
+
+
 OPS = (Transpose, Reshape)
 KERNELS = ()
 READERS = {
@@ -277,3 +294,4 @@ READERS = {
     "Transpose": read_transpose,
     "Unsqueeze": read_unsqueeze,
 }
+WRITERS = {Reshape: write_reshape, Transpose: write_transpose}

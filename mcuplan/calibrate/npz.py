@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Arrays of an ``.npz`` file from anywhere: no pickle, no size that was not checked first."""
+
+from __future__ import annotations
+
+import math
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from mcuplan.errors import DataError, UsageError
+from mcuplan.ir.types import Array
+from mcuplan.units import format_bytes
+
+__all__ = ["MAX_BYTES", "Header", "read_arrays"]
+
+MAX_BYTES = 1 << 31
+"""Largest sum of the arrays that are read from one file."""
+
+_MAX_MEMBERS = 1000
+_HINT = "write the file with numpy.savez: one array per model input, first axis = samples"
+_BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError)
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What the file says of an array before its data is read."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: np.dtype[np.generic]
+    fortran: bool
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes the array takes."""
+        return math.prod(self.shape) * self.dtype.itemsize
+
+
+def read_arrays(
+    path: Path, wanted: Callable[[Header], bool], max_bytes: int = MAX_BYTES
+) -> tuple[Mapping[str, Array], tuple[Header, ...]]:
+    """The wanted arrays of a file by name, and the headers of the others.
+
+    ``wanted`` sees each header first, and may raise DataError where it does not fit.
+
+    Raises:
+        UsageError: there is no such file.
+        DataError: the file is not an ``.npz`` file, is damaged, holds Python objects, or
+            what is wanted exceeds ``max_bytes``.
+    """
+    if not path.is_file():
+        raise UsageError("no such data file", where=str(path), hint=_HINT)
+    arrays: dict[str, Array] = {}
+    others: list[Header] = []
+    left = max_bytes
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for name, stream in _members(archive, path):
+                header = _header(name, stream)
+                if not wanted(header):
+                    others.append(header)
+                    continue
+                left -= header.nbytes
+                if left < 0:
+                    raise DataError(
+                        f"array {name!r} of {format_bytes(header.nbytes)} is too large",
+                        where=str(path),
+                        hint="fewer samples are enough: a few hundred for calibration",
+                    )
+                arrays[name] = _data(header, stream)
+    except _BROKEN as error:
+        raise DataError(f"not a readable .npz file: {error}", str(path), _HINT) from None
+    return arrays, tuple(others)
+
+
+def _members(archive: zipfile.ZipFile, path: Path) -> Iterator[tuple[str, IO[bytes]]]:
+    infos = archive.infolist()
+    names = [info.filename for info in infos]
+    if len(infos) > _MAX_MEMBERS or len(set(names)) < len(names):
+        raise DataError(f"{len(infos)} arrays, or two of one name", str(path), _HINT)
+    for info in infos:
+        if info.filename.endswith(".npy"):
+            with archive.open(info) as stream:
+                yield info.filename.removesuffix(".npy"), stream
+
+
+def _header(name: str, stream: IO[bytes]) -> Header:
+    version = np.lib.format.read_magic(stream)
+    if version == (1, 0):
+        shape, fortran, dtype = np.lib.format.read_array_header_1_0(stream)
+    elif version == (2, 0):
+        shape, fortran, dtype = np.lib.format.read_array_header_2_0(stream)
+    else:
+        raise ValueError(f"array {name!r} has .npy format {version}")
+    if dtype.hasobject:
+        raise ValueError(f"array {name!r} holds Python objects, which are never loaded")
+    if any(n < 0 for n in shape):
+        raise ValueError(f"array {name!r} has shape {shape}")
+    return Header(name, tuple(int(n) for n in shape), dtype, bool(fortran))
+
+
+def _data(header: Header, stream: IO[bytes]) -> Array:
+    """The declared number of bytes and not one more, whatever the archive holds."""
+    raw = bytearray()
+    while len(raw) < header.nbytes:
+        block = stream.read(min(1 << 20, header.nbytes - len(raw)))
+        if not block:
+            raise ValueError(f"array {header.name!r} ends after {len(raw)} bytes")
+        raw += block
+    flat = np.frombuffer(bytes(raw), header.dtype)
+    return flat.reshape(header.shape, order="F" if header.fortran else "C")

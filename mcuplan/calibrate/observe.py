@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Ranges of activations over samples, one sample at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
+
+import numpy as np
+
+from mcuplan.calibrate.data import Data
+from mcuplan.calibrate.runtime import Runtime
+from mcuplan.errors import ScaleError
+from mcuplan.exporter.onnx import to_onnx
+from mcuplan.ir.graph import Graph
+from mcuplan.ir.types import Array
+from mcuplan.quant.observers import Observer, Range
+
+__all__ = ["observe", "values_of"]
+
+_BATCH_ELEMENTS = 1 << 18  # of a tensor, collected before an observer sees them
+
+
+def values_of(graph: Graph, data: Data, tensors: Sequence[str]) -> Iterator[tuple[Array, ...]]:
+    """For each sample the values of some tensors of the graph, in their own layout."""
+    model = to_onnx(graph, qdq=True, taps=tensors)
+    runtime = Runtime(model.SerializeToString())
+    for index in range(data.samples):
+        yield runtime.run(data.feeds(graph.inputs, index))[len(graph.outputs) :]
+
+
+def observe(
+    graph: Graph, data: Data, observer: Observer, tensors: Sequence[str]
+) -> Mapping[str, Range]:
+    """Range of each tensor over the samples, as ONNX Runtime computes the graph.
+
+    Memory stays bounded: a sample's values are dropped once they are seen.
+
+    Raises:
+        ScaleError: a tensor takes a value that is not finite; named in ``where``.
+    """
+    observers = dict.fromkeys(tensors, observer)
+    waiting: dict[str, list[Array]] = {name: [] for name in observers}
+
+    def flush(name: str) -> None:
+        try:
+            observers[name] = observers[name].updated(np.concatenate(waiting[name]))
+        except ScaleError as error:
+            error.where = graph.tensor(name).name
+            raise
+        waiting[name] = []
+
+    for values in values_of(graph, data, tuple(observers)):
+        for name, value in zip(observers, values, strict=True):
+            waiting[name].append(value.reshape(-1))
+            if len(waiting[name]) * value.size >= _BATCH_ELEMENTS:
+                flush(name)
+    for name, left in waiting.items():
+        if left:
+            flush(name)
+    return MappingProxyType({name: seen.range() for name, seen in observers.items()})

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Writes a float graph as an ONNX model that any runtime loads, plain or as QDQ."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from mcuplan import __version__
+from mcuplan.ir.builder import OnnxNode
+from mcuplan.ir.graph import Graph, Port
+from mcuplan.ir.types import Array, DType
+from mcuplan.ir.writer import OPSET, Writer
+from mcuplan.ops import all_writers
+
+__all__ = ["to_onnx"]
+
+_ELEMENT = {
+    DType.FLOAT32: TensorProto.FLOAT,
+    DType.INT8: TensorProto.INT8,
+    DType.UINT8: TensorProto.UINT8,
+}
+_IR_VERSION = 8
+
+
+def to_onnx(graph: Graph, *, qdq: bool, taps: Sequence[str] = ()) -> onnx.ModelProto:
+    """An ONNX model that computes what the float graph computes; equal graphs, equal bytes.
+
+    Inputs and outputs have the names, shapes, order and element types of the model file.
+
+    Args:
+        graph: float32; with ``qdq``, tensors that have a ``quant`` lie on that grid.
+        qdq: write the grids as QuantizeLinear and DequantizeLinear pairs, and constants as
+            the integers they are stored as; otherwise values are not rounded.
+        taps: tensors that the model gives in addition, behind its own outputs and in this
+            order, with our own order of axes.
+    """
+    writers = all_writers()
+    writer = Writer(graph, grids=qdq)
+    for port in graph.inputs:
+        writer.add_input(port)
+    for node in graph.nodes:
+        writer.add(node, writers[type(node.op)])
+    outputs = [(port, writer.add_output(port)) for port in graph.outputs]
+    outputs += [(_tap(graph, name), writer.read(name)) for name in taps]
+    made = {value for node in writer.nodes for value in node.outputs}
+    ports: dict[str, Port] = {}  # value -> the output it is
+    taken = [port.name for port in (*graph.inputs, *graph.outputs)]
+    for index, (port, value) in enumerate(outputs):
+        if index >= len(graph.outputs):
+            port = _unique(port, taken)
+            taken.append(port.name)
+        if value not in made or value in ports:
+            value = writer.node("Identity", [value])
+        ports[value] = port
+    names = {**writer.names(taken), **{value: port.name for value, port in ports.items()}}
+    return _model(graph, writer, names, list(ports.values()))
+
+
+def _tap(graph: Graph, tensor: str) -> Port:
+    return Port(tensor, tensor, graph.tensor(tensor).type.shape, DType.FLOAT32)
+
+
+def _unique(port: Port, taken: Sequence[str]) -> Port:
+    name, k = port.name, 0
+    while name in taken:
+        k += 1
+        name = f"{port.name}_{k}"
+    return Port(port.tensor, name, port.shape, port.dtype)
+
+
+def _model(
+    graph: Graph, writer: Writer, names: Mapping[str, str], outputs: Sequence[Port]
+) -> onnx.ModelProto:
+    body = helper.make_graph(
+        [_node(node, names) for node in writer.nodes],
+        graph.name or "model",
+        [_value(port) for port in graph.inputs],
+        [_value(port) for port in outputs],
+        [_constant(names[value], data) for value, data in writer.constants.items()],
+    )
+    model = helper.make_model(
+        body,
+        producer_name="mcuplan",
+        producer_version=__version__,
+        opset_imports=[helper.make_opsetid("", OPSET)],
+    )
+    model.ir_version = _IR_VERSION
+    return model
+
+
+def _node(node: OnnxNode, names: Mapping[str, str]) -> onnx.NodeProto:
+    attributes: dict[str, Any] = dict(sorted(node.attributes.items()))
+    return helper.make_node(
+        node.op_type,
+        [names.get(value, value) for value in node.inputs],
+        [names[value] for value in node.outputs],
+        name=node.name,
+        **attributes,
+    )
+
+
+def _value(port: Port) -> onnx.ValueInfoProto:
+    return helper.make_tensor_value_info(port.name, _ELEMENT[port.dtype], port.shape)
+
+
+def _constant(name: str, data: Array) -> onnx.TensorProto:
+    return numpy_helper.from_array(np.asarray(data), name)

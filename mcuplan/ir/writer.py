@@ -1,0 +1,266 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Writes a graph as ONNX nodes, keeping each value in the orders of axes that readers want.
+
+The counterpart of the builder: operators say how they are written (``WRITERS`` of their
+module) in terms of this class, and no ONNX package is needed to do so. A tensor can be
+held in several orders of its axes; a convolution asks for channels first, and a
+Transpose appears only where no held order will do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from mcuplan.ir.builder import Attribute, OnnxNode
+from mcuplan.ir.graph import Graph, Layout, Node, Port, Stored
+from mcuplan.ir.types import Array, DType, Quant
+
+__all__ = ["CHANNELS_FIRST", "OPSET", "Axes", "OpWriter", "Writer"]
+
+OPSET = 17
+
+Axes = tuple[int, ...]
+"""Axis j of an ONNX value is axis ``axes[j]`` of our tensor."""
+
+CHANNELS_FIRST: Axes = (0, 3, 1, 2)
+"""How ONNX wants the rows of pixels of a convolution."""
+
+
+@dataclass(slots=True)
+class Writer:
+    """Collects ONNX nodes and constants while a graph is written.
+
+    ``grids``: write QuantizeLinear and DequantizeLinear wherever a tensor lies on a grid,
+    and constants as the integers they are stored as.
+    """
+
+    graph: Graph
+    grids: bool
+    nodes: list[OnnxNode] = field(default_factory=list)
+    constants: dict[str, Array] = field(default_factory=dict)
+    _held: dict[str, dict[Axes, str]] = field(default_factory=dict)
+    _hints: dict[str, str] = field(default_factory=dict)
+    _origin: str = ""
+
+    # -- what operators ask -----------------------------------------------------------
+
+    def shape(self, tensor: str) -> tuple[int, ...]:
+        """Shape of our tensor."""
+        return self.graph.tensor(tensor).type.shape
+
+    def orders(self, tensor: str) -> tuple[Axes, ...]:
+        """Orders of axes in which a tensor is held, the first made first; plain if constant."""
+        held = self._held.get(tensor)
+        return tuple(held) if held else (self.plain(tensor),)
+
+    def plain(self, tensor: str) -> Axes:
+        """The order of our own axes."""
+        return tuple(range(len(self.shape(tensor))))
+
+    def read(self, tensor: str, axes: Axes | None = None) -> str:
+        """The ONNX value of a tensor with its axes in an order, by default our own."""
+        axes = self.plain(tensor) if axes is None else axes
+        held = self._held.setdefault(tensor, {})
+        if axes not in held:
+            constant = self.graph.tensor(tensor).data
+            made = self._moved(tensor, axes) if constant is None else self._stored(tensor, axes)
+            held[axes] = made
+        return held[axes]
+
+    def read_flat(self, tensor: str) -> str:
+        """A value whose elements come in our own order, whatever its shape."""
+        for axes, value in self._held.get(tensor, {}).items():
+            if self._moves_nothing(tensor, axes, self.plain(tensor)):
+                return value
+        return self.read(tensor)
+
+    def node(
+        self, op_type: str, inputs: Sequence[str], outputs: int = 1, **attributes: Attribute
+    ) -> str:
+        """Add an ONNX node; returns its first output (the others: :meth:`outputs_of`)."""
+        number = len(self.nodes)
+        made = tuple(f"%{number}.{k}" for k in range(outputs))
+        name = f"{self._origin or op_type}.{number}"
+        plain = OnnxNode(op_type, "", OPSET, name, tuple(inputs), made, attributes)
+        self.nodes.append(plain)
+        return made[0]
+
+    def outputs_of(self, value: str) -> tuple[str, ...]:
+        """All outputs of the node that makes a value."""
+        number = int(value[1:].split(".")[0])
+        return self.nodes[number].outputs
+
+    def constant(self, stem: str, data: Array) -> str:
+        """A constant of the ONNX model (an integer tensor, a limit); returns its value."""
+        value = f"#{len(self.constants)}"
+        self.constants[value] = np.array(data, order="C")
+        self._hints[value] = stem
+        return value
+
+    def write(self, tensor: str, value: str, axes: Axes | None = None) -> None:
+        """Say that a value is one of our tensors, its axes in an order; rounds to its grid."""
+        axes = self.plain(tensor) if axes is None else axes
+        quant = self.graph.tensor(tensor).type.quant
+        if self.grids and quant is not None:
+            self._hints.setdefault(value, f"{tensor}_real")
+            value = self.rounded(value, quant, tensor)
+        self._hints.setdefault(value, tensor)
+        self._held[tensor] = {axes: value}
+
+    def alias(self, tensor: str, source: str, orders: Callable[[Axes], Axes]) -> None:
+        """Say that a tensor is another one with renamed axes, in every order it is held."""
+        for axes in self.orders(source):
+            self.read(source, axes)
+        self._held[tensor] = {orders(axes): value for axes, value in self._held[source].items()}
+
+    def clamped(self, value: str, act: tuple[float, float]) -> str:
+        """The value within the real limits of a fused activation."""
+        if act == (float("-inf"), float("inf")):
+            return value
+        if act == (0.0, float("inf")):
+            return self.node("Relu", [value])
+        limits = [
+            self.constant("limit", np.array(end, np.float32)) if np.isfinite(end) else ""
+            for end in act
+        ]
+        return self.node("Clip", [value, *limits])
+
+    def rounded(self, value: str, quant: Quant, stem: str) -> str:
+        """The value rounded to an int8 grid."""
+        parameters = self._parameters(quant, DType.INT8, stem)
+        integers = self.node("QuantizeLinear", [value, *parameters])
+        self._hints[integers] = f"{stem}_quantized"
+        return self.node("DequantizeLinear", [integers, *parameters])
+
+    # -- what the exporter does -------------------------------------------------------
+
+    def add_input(self, port: Port) -> None:
+        """A model input as the model declares it."""
+        tensor, value = self.graph.tensor(port.tensor), port.name
+        self._hints[value] = port.name
+        if port.dtype is not DType.FLOAT32:
+            parameters = self._parameters(tensor.type.q, port.dtype, port.name)
+            value = self.node("DequantizeLinear", [value, *parameters])
+        elif self.grids and tensor.type.quant is not None:
+            value = self.rounded(value, tensor.type.quant, port.name)
+        layout = self._layout(port)
+        squeezed = [axis for axis in layout if axis is not None]
+        if squeezed != sorted(squeezed) and len(squeezed) < len(layout):
+            value = self.node("Transpose", [value], perm=tuple(squeezed))
+            squeezed = sorted(squeezed)
+        shape = tensor.type.shape
+        if len(squeezed) < len(layout) or self._in_model(port) != port.shape:
+            value = self._reshaped(value, shape)
+            squeezed = list(range(len(shape)))
+        self._held[port.tensor] = {tuple(squeezed.index(j) for j in range(len(squeezed))): value}
+
+    def add_output(self, port: Port) -> str:
+        """The value of a model output, in shape, order and element type as declared."""
+        tensor = self.graph.tensor(port.tensor)
+        layout = self._layout(port)
+        added = tuple(i for i, axis in enumerate(layout) if axis is None)
+        kept = sorted(
+            (i for i, axis in enumerate(layout) if axis is not None), key=self._by(layout)
+        )
+        value = self.read(port.tensor, (*kept, *added))
+        if len(added) or self._in_model(port) != port.shape:
+            value = self._reshaped(value, port.shape)
+        if port.dtype is not DType.FLOAT32:
+            parameters = self._parameters(tensor.type.q, port.dtype, port.name)
+            value = self.node("QuantizeLinear", [value, *parameters])
+        return value
+
+    def add(self, node: Node, write: OpWriter) -> None:
+        """Write one node of the graph."""
+        self._origin = node.origin or node.name
+        write(node, self)
+
+    def names(self, taken: Sequence[str]) -> Mapping[str, str]:
+        """A name for each value, unique, as close to our tensors' names as can be."""
+        used = set(taken)
+        names: dict[str, str] = {}
+        values = [*self.constants, *(v for node in self.nodes for v in node.outputs)]
+        for value in values:
+            stem = self._hints.get(value) or f"value{value[1:]}"
+            name, k = stem, 0
+            while name in used:
+                k += 1
+                name = f"{stem}_{k}"
+            used.add(name)
+            names[value] = name
+        return names
+
+    # -- helpers ----------------------------------------------------------------------
+
+    def _layout(self, port: Port) -> Layout:
+        """How the axes of a port's tensor lie in the model."""
+        tensor = self.graph.tensor(port.tensor)
+        if tensor.origin is not None and tensor.origin.name == port.name:
+            return tensor.origin.layout
+        return tuple(range(len(tensor.type.shape)))
+
+    @staticmethod
+    def _by(layout: Layout) -> Callable[[int], int]:
+        def place(i: int) -> int:
+            axis = layout[i]
+            assert axis is not None
+            return axis
+
+        return place
+
+    def _in_model(self, port: Port) -> tuple[int, ...]:
+        """Shape of a port's tensor with its axes in the model's order, added ones left out."""
+        layout = self._layout(port)
+        kept = sorted((i for i, a in enumerate(layout) if a is not None), key=self._by(layout))
+        return tuple(self.shape(port.tensor)[i] for i in kept)
+
+    def _moved(self, tensor: str, axes: Axes) -> str:
+        """Another order of a tensor that is held in some order."""
+        have, value = next(iter(self._held[tensor].items()))
+        if self._moves_nothing(tensor, have, axes):
+            shape = self.shape(tensor)
+            return self._reshaped(value, tuple(shape[a] for a in axes))
+        moved = self.node("Transpose", [value], perm=tuple(have.index(a) for a in axes))
+        self._hints[moved] = f"{tensor}_t"
+        return moved
+
+    def _moves_nothing(self, tensor: str, have: Axes, want: Axes) -> bool:
+        shape = self.shape(tensor)
+        return [a for a in have if shape[a] > 1] == [a for a in want if shape[a] > 1]
+
+    def _reshaped(self, value: str, shape: tuple[int, ...]) -> str:
+        return self.node("Reshape", [value, self.constant("shape", np.array(shape, np.int64))])
+
+    def _stored(self, name: str, axes: Axes) -> str:
+        """A constant: its stored integers behind a DequantizeLinear, or its values."""
+        tensor = self.graph.tensor(name)
+        assert tensor.data is not None
+        if not self.grids or tensor.stored is None:
+            return self.constant(name, tensor.data.transpose(axes))
+        stored: Stored = tensor.stored
+        integers = self.constant(f"{name}_quantized", stored.values.transpose(axes))
+        dtype = DType(stored.values.dtype.name)
+        parameters = self._parameters(stored.quant, dtype, name)
+        axis = stored.quant.axis
+        extra = {} if axis is None else {"axis": axes.index(axis)}
+        value = self.node("DequantizeLinear", [integers, *parameters], **extra)
+        self._hints[value] = name
+        return value
+
+    def _parameters(self, quant: Quant, dtype: DType, stem: str) -> list[str]:
+        """Scale and zero point of an int8 grid as a model of another type states them."""
+        shift = 128 if dtype is DType.UINT8 else 0
+        scale = np.array(quant.scale, np.float32)
+        zero_point = np.array([z + shift for z in quant.zero_point], dtype.value)
+        if quant.axis is None:
+            scale, zero_point = scale.reshape(()), zero_point.reshape(())
+        return [
+            self.constant(f"{stem}_scale", scale),
+            self.constant(f"{stem}_zero_point", zero_point),
+        ]
+
+
+OpWriter = Callable[[Node, Writer], None]

@@ -1,0 +1,225 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Ranges of activations, observed batch by batch, and the int8 grid for a range.
+
+An observer is a value: ``updated`` gives the observer that has also seen some numbers,
+``range`` what it would have a quantization cover. None of them depends on the order in
+which the numbers came.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+from typing import Protocol, Self
+
+import numpy as np
+
+from mcuplan.errors import ScaleError
+from mcuplan.ir.types import Array, Quant
+
+__all__ = ["Histogram", "MinMax", "Mse", "Observer", "Percentile", "Range", "quant_of_range"]
+
+Range = tuple[float, float]
+
+_BINS = 4096
+_SMALLEST = float(np.finfo(np.float32).tiny)
+
+
+class Observer(Protocol):
+    """Sees numbers and chooses a range."""
+
+    def updated(self, values: Array) -> Self:
+        """The observer that has seen these values too (any shape, finite)."""
+
+    def range(self) -> Range:
+        """(min, max) in real units; (0, 0) before any value was seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class MinMax:
+    """Covers everything that was seen."""
+
+    low: float = math.inf
+    high: float = -math.inf
+
+    def updated(self, values: Array) -> MinMax:
+        """See Observer."""
+        if values.size == 0:
+            return self
+        low, high = _limits(values)
+        return MinMax(min(self.low, low), max(self.high, high))
+
+    def range(self) -> Range:
+        """See Observer."""
+        return (self.low, self.high) if self.low <= self.high else (0.0, 0.0)
+
+
+def _limits(values: Array) -> Range:
+    low, high = float(values.min()), float(values.max())
+    if not (math.isfinite(low) and math.isfinite(high)):
+        raise ScaleError(
+            "the calibration data makes a value that is not finite",
+            hint="check the inputs' preprocessing; the float model must give finite outputs",
+        )
+    return low, high
+
+
+@dataclass(frozen=True, slots=True)
+class Histogram:
+    """Counts of the values in bins of a power-of-two width, bin k = [k, k + 1) * width.
+
+    Bins are anchored at zero, so widening merges pairs exactly: the histogram of a set of
+    numbers does not depend on their order. Exact zeros are counted apart: every grid
+    holds zero, so they cost nothing.
+    """
+
+    extent: MinMax = field(default_factory=MinMax)
+    exponent: int = 0  # width = 2.0 ** exponent
+    first: int = 0  # index of counts[0]
+    counts: Array = field(default_factory=lambda: np.zeros(0, np.int64))
+    zeros: int = 0
+
+    @property
+    def width(self) -> float:
+        """Width of a bin."""
+        return math.ldexp(1.0, self.exponent)
+
+    @property
+    def total(self) -> int:
+        """Values seen, zeros included."""
+        return int(self.counts.sum()) + self.zeros
+
+    def centres(self) -> Array:
+        """Real value in the middle of each bin."""
+        return (np.arange(len(self.counts)) + self.first + 0.5) * self.width
+
+    def updated(self, values: Array) -> Histogram:
+        """The histogram of these values too."""
+        values = np.asarray(values, np.float64).reshape(-1)
+        extent = self.extent.updated(values)
+        others = values[values != 0.0]
+        seen = replace(self, extent=extent, zeros=self.zeros + values.size - others.size)
+        if others.size == 0:
+            return seen
+        seen = seen._widened(_exponent(extent))
+        low, high = extent.range()
+        first = math.floor(low / seen.width)
+        counts = np.zeros(math.floor(high / seen.width) - first + 1, np.int64)
+        counts[seen.first - first :][: len(seen.counts)] += seen.counts
+        index = np.floor(others / seen.width).astype(np.int64) - first
+        counts += np.bincount(index, minlength=len(counts))
+        return replace(seen, first=first, counts=counts)
+
+    def _widened(self, exponent: int) -> Histogram:
+        if len(self.counts) == 0:
+            return replace(self, exponent=exponent)
+        if exponent == self.exponent:
+            return self
+        index = (np.arange(len(self.counts)) + self.first) >> (exponent - self.exponent)
+        counts = np.bincount(index - index[0], weights=self.counts).astype(np.int64)
+        return replace(self, exponent=exponent, first=int(index[0]), counts=counts)
+
+
+def _exponent(extent: MinMax) -> int:
+    """Of the least power-of-two width with which the extent has at most ``_BINS`` bins."""
+    low, high = extent.range()
+    reach = max(abs(low), abs(high), _SMALLEST)
+    exponent = math.frexp(max(high - low, reach * 2.0**-24) / _BINS)[1] - 1
+    while math.floor(math.ldexp(high, -exponent)) - math.floor(math.ldexp(low, -exponent)) >= _BINS:
+        exponent += 1
+    return exponent
+
+
+@dataclass(frozen=True, slots=True)
+class Percentile:
+    """Leaves out the same small share of the values at either end."""
+
+    percent: float = 99.99  # of the values lie in the range
+    histogram: Histogram = field(default_factory=Histogram)
+
+    def updated(self, values: Array) -> Percentile:
+        """See Observer."""
+        return replace(self, histogram=self.histogram.updated(values))
+
+    def range(self) -> Range:
+        """See Observer; exact to the width of a bin, never beyond what was seen."""
+        seen = self.histogram
+        low, high = seen.extent.range()
+        if len(seen.counts) == 0:
+            return low, high
+        tail = seen.total * (100.0 - self.percent) / 200.0
+        counts = seen.counts.astype(np.float64)
+        zero_bin = min(max(-seen.first, 0), len(counts) - 1)
+        counts[zero_bin] += seen.zeros
+        below = np.concatenate([[0.0], np.cumsum(counts)])
+        edges = (np.arange(len(counts) + 1) + seen.first) * seen.width
+        lower = edges[max(int(np.searchsorted(below, tail, side="right")) - 1, 0)]
+        upper = edges[int(np.searchsorted(below, below[-1] - tail, side="left"))]
+        return max(low, float(lower)), min(high, float(upper))
+
+
+@dataclass(frozen=True, slots=True)
+class Mse:
+    """Clips where the squared error of rounding and clipping together is least.
+
+    Inside the range an int8 grid errs by step**2 / 12 on average; outside by the distance
+    to the end of the range.
+    """
+
+    histogram: Histogram = field(default_factory=Histogram)
+    candidates: int = 96
+
+    def updated(self, values: Array) -> Mse:
+        """See Observer."""
+        return replace(self, histogram=self.histogram.updated(values))
+
+    def range(self) -> Range:
+        """See Observer."""
+        seen = self.histogram
+        low, high = (f(end, 0.0) for f, end in zip((min, max), seen.extent.range(), strict=True))
+        if len(seen.counts) == 0 or high == low:
+            return low, high
+        share = np.linspace(1.0, 1.0 / self.candidates, self.candidates)
+        lows, highs = low * share, high * share
+        centres, counts = seen.centres(), seen.counts.astype(np.float64)
+        cut_low = np.array([_cost(counts, end - centres) for end in lows])
+        cut_high = np.array([_cost(counts, centres - end) for end in highs])
+        step = (highs[None, :] - lows[:, None]) / 255.0
+        inside = counts.sum() * step**2 / 12.0
+        error = inside + cut_low[:, None] + cut_high[None, :]
+        i, j = np.unravel_index(int(np.argmin(error)), error.shape)
+        return float(lows[i]), float(highs[j])
+
+
+def _cost(counts: Array, beyond: Array) -> float:
+    """Squared distance of what lies beyond an end of the range."""
+    return float(np.sum(counts * np.maximum(beyond, 0.0) ** 2))
+
+
+def quant_of_range(values: Range, *, symmetric: bool = False, headroom: float = 1.0) -> Quant:
+    """The int8 grid that covers a range; zero lies on it exactly.
+
+    The scale is a float32 value. A range without extent gets scale 1.
+
+    Args:
+        values: (min, max); widened to hold 0.
+        symmetric: zero point 0, and no use of -128.
+        headroom: factor by which the range is widened, for inputs that go beyond the
+            calibration data.
+
+    Raises:
+        ScaleError: the range is not finite, or the headroom is not positive.
+    """
+    low, high = min(values[0], 0.0) * headroom, max(values[1], 0.0) * headroom
+    if not (math.isfinite(low) and math.isfinite(high) and headroom > 0.0):
+        raise ScaleError(f"no scale can cover the range {values} with headroom {headroom}")
+    span = 2.0 * max(-low, high) / 254.0 if symmetric else (high - low) / 255.0
+    if span < _SMALLEST:
+        return Quant.per_tensor(1.0, 0)
+    scale = float(np.float32(span))
+    if not math.isfinite(scale):
+        raise ScaleError(f"no float32 scale can cover the range {values}")
+    if symmetric:
+        return Quant.per_tensor(scale, 0)
+    zero_point = round(-128.0 - low / scale)
+    return Quant.per_tensor(scale, min(max(zero_point, -128), 127))
