@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs a graph on samples: float operators by their reference, int8 ones by their integers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from mcuplan.ir.graph import Graph, Node
+from mcuplan.ir.types import Array, DType
+
+__all__ = ["evaluate"]
+
+
+def evaluate(
+    graph: Graph, feeds: Mapping[str, Array], keep: Iterable[str] | None = None
+) -> Mapping[str, Array]:
+    """Values of tensors for samples on axis 0 of the feeds.
+
+    Args:
+        graph: float32 or int8.
+        feeds: arrays by tensor name of the graph's inputs, [samples, ...shape[1:]].
+        keep: tensors to return; by default the outputs. Others are freed once read.
+
+    Returns:
+        Arrays [samples, ...] by tensor name.
+    """
+    wanted = set(keep) if keep is not None else {port.tensor for port in graph.outputs}
+    samples = len(next(iter(feeds.values())))
+    if samples != 1 and not _batchable(graph):
+        parts = [
+            evaluate(graph, {n: a[i : i + 1] for n, a in feeds.items()}, wanted)
+            for i in range(samples)
+        ]
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    readers = {name: len(nodes) for name, nodes in graph.consumers().items()}
+    values: dict[str, Array] = dict(feeds)
+    kept = {name: array for name, array in values.items() if name in wanted}
+    for node in graph.nodes:
+        for name, array in zip(node.outputs, _run(graph, node, values), strict=True):
+            values[name] = array
+            if name in wanted:
+                kept[name] = array
+        for name in dict.fromkeys(node.inputs):
+            readers[name] -= 1
+            if not readers[name]:
+                values.pop(name, None)
+    for name in wanted - kept.keys():
+        data = graph.tensor(name).data
+        if data is not None:
+            kept[name] = np.repeat(data[None] if data.shape[:1] != (1,) else data, samples, axis=0)
+    return kept
+
+
+def _batchable(graph: Graph) -> bool:
+    return all(
+        node.op.batchable(
+            [graph.tensor(n).type for n in node.inputs],
+            [graph.tensor(n).type for n in node.outputs],
+        )
+        for node in graph.nodes
+    )
+
+
+def _run(graph: Graph, node: Node, values: Mapping[str, Array]) -> tuple[Array, ...]:
+    arrays = []
+    for name in node.inputs:
+        data = graph.tensor(name).data
+        arrays.append(values[name] if data is None else data)
+    if graph.tensor(node.output).type.dtype is DType.FLOAT32:
+        return node.op.reference(*arrays)
+    return node.op.integer(graph.signature(node), *arrays)
