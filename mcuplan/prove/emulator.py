@@ -190,8 +190,11 @@ def _plugin_argument(counter: Path, work: Path, arguments: Mapping[str, str]) ->
 
 def _image_arguments(image: CoreImage) -> dict[str, str]:
     elf = read_elf(image.work / image.program)
-    functions = [symbol for symbol in elf.symbols if symbol.is_function and symbol.nbytes]
-    lines = "".join(f"{symbol.address:#x} {symbol.name}\n" for symbol in functions)
+    functions: dict[int, str] = {}
+    for symbol in elf.symbols:
+        if symbol.is_function and symbol.nbytes:
+            functions.setdefault(symbol.address, symbol.name)
+    lines = "".join(f"{address:#x} {name}\n" for address, name in functions.items())
     (image.work / "functions.txt").write_text(lines, encoding="utf-8")
     arguments = {
         "begin": hex(elf.find(image.api.invoke).address),

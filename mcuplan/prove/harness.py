@@ -161,7 +161,6 @@ def build_for_core(
         "-nostdlib",
         "-Wl,-T,image.ld",
         "-Wl,--gc-sections",
-        "-Wl,--no-warn-rwx-segments",
         f"-Wl,-Map={link_map}",
         "-Wl,--start-group,-lc,-lgcc,--end-group",
     )

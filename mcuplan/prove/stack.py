@@ -140,7 +140,7 @@ def _deepest(
         raise StackUnknown(f"recursion: {names}", where=function.name)
     reported = frames.get(function.name.split(".")[0])
     best: tuple[int, tuple[str, ...]] = (0, ())
-    for callee in _callees(functions, start, reported is not None):
+    for callee in _callees(functions, start):
         found = _deepest(functions, frames, callee, known, (*above, start))
         best = max(best, found, key=lambda entry: entry[0])
     frame = _frame(function, reported)
@@ -148,7 +148,7 @@ def _deepest(
     return known[start]
 
 
-def _callees(functions: Mapping[int, _Function], start: int, compiled: bool) -> tuple[int, ...]:
+def _callees(functions: Mapping[int, _Function], start: int) -> tuple[int, ...]:
     """Functions that one calls, jumps to or runs into, ascending."""
     starts = sorted(functions)
     function = functions[start]
@@ -162,7 +162,7 @@ def _callees(functions: Mapping[int, _Function], start: int, compiled: bool) -> 
         elif instruction.name.startswith("pop"):
             popped = set(_registers(instruction.operands))
         else:
-            _refuse_indirect(function, instruction, compiled, popped)
+            _refuse_indirect(function, instruction, popped)
     last = [i for i in function.code if not i.name.startswith((".", "nop"))][-1:]
     if last and not _ends(last[0]) and starts.index(start) + 1 < len(starts):
         found.add(starts[starts.index(start) + 1])
@@ -172,19 +172,16 @@ def _callees(functions: Mapping[int, _Function], start: int, compiled: bool) -> 
     return tuple(sorted(found if calls_itself else found - {start}))
 
 
-def _refuse_indirect(
-    function: _Function, instruction: _Instruction, compiled: bool, popped: set[str]
-) -> None:
-    """Calls through a register have unknown targets; returns and jump tables are fine."""
+def _refuse_indirect(function: _Function, instruction: _Instruction, popped: set[str]) -> None:
+    """Calls through a register or a literal have unknown targets.
+
+    Compilers write ``pc`` in another way only for the jump table of a switch.
+    """
     name, operands = instruction.name, instruction.operands
-    through = operands if _INDIRECT.fullmatch(name) else ""
-    if through and through != "lr" and through not in popped:
+    register = operands if _INDIRECT.fullmatch(name) else ""
+    returns = register in ("", "lr") or register in popped
+    if not returns or (name.startswith("ldr") and operands.startswith("pc, [pc")):
         raise StackUnknown(f"call through a pointer in {function.name}", where=function.name)
-    # A compiler writes pc from a register or table only for a switch.
-    writes_pc = name.startswith(("mov", "ldr", "add")) and operands.startswith("pc,")
-    returns = operands == "pc, lr" or "[sp]" in operands
-    if writes_pc and not returns and not compiled:
-        raise StackUnknown(f"computed jump in {function.name}", where=function.name)
 
 
 def _ends(instruction: _Instruction) -> bool:

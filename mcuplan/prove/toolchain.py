@@ -84,12 +84,15 @@ def host_compiler(program: str = "gcc") -> Compiler:
 
 
 def cross_compiler() -> Compiler:
-    """The compiler for Cortex-M.
+    """The compiler for Cortex-M, with its C library.
 
     Raises:
-        ToolMissing: it is not installed.
+        ToolMissing: one of them is not installed.
     """
     path = find_tool("arm-none-eabi-gcc")
+    library = run_tool([path, "-print-file-name=libc.a"], Path.cwd()).stdout.strip()
+    if not Path(library).is_absolute():
+        raise ToolMissing("arm-none-eabi-gcc has no C library", hint=_ARM)
     return Compiler(path, _version(path), find_tool("arm-none-eabi-objdump"))
 
 

@@ -10,6 +10,7 @@ import tiny
 
 from mcuplan.prove.cores import CORES
 from mcuplan.prove.elf import Kind, read_elf
+from mcuplan.prove.emulator import run_on_core
 from mcuplan.prove.harness import CoreImage, Hook, build_for_core
 from mcuplan.prove.linkmap import Piece, read_link_map
 from mcuplan.prove.measure import ImageReport, measure_image
@@ -133,6 +134,35 @@ def test_stack_path(arm: Compiler, tmp_path: Path) -> None:
     assert ("mplan_turn_s8", "__aeabi_ldivmod") == kernel.path[:2]
     assert 108 == bound.exception_frame_bytes
     assert 0 < kernel.nbytes < bound.nbytes
+
+
+_SWITCH = """    int32_t v = input[0];
+    switch (input[1] & 7) {
+    case 0: v = 3; break;
+    case 1: v *= 7; break;
+    case 2: v = mplan_clamp(v, 1, 2); break;
+    case 3: v ^= 0x55; break;
+    case 4: memset(output, v, 40); break;
+    case 5: v = v * v; break;
+    default: v = 1; break;
+    }
+    output[0] = (int8_t)v;"""
+_DIVIDE = (
+    "    output[0] = (int8_t)((int64_t)input[0] / ((int64_t)(input[1] | 1) << (input[2] & 7)));"
+)
+_FLOAT = "    output[0] = (int8_t)((float)input[0] * 0.37f + (float)input[1] / 3.3f);"
+
+
+@pytest.mark.parametrize("core", ["cortex-m0plus", "cortex-m4"])
+@pytest.mark.parametrize("body", [_SWITCH, _DIVIDE, _FLOAT], ids=["switch", "divide", "float"])
+def test_bound_holds(body: str, core: str, arm: Compiler, tmp_path: Path) -> None:
+    """Jump tables and library arithmetic are bounded, never below what a run uses."""
+    image = _build(tmp_path, arm, tiny.kernel_calling(body), core)
+
+    bound = bound_stack(image).nbytes
+
+    measured = run_on_core(image, tiny.samples(20)).stack_bytes
+    assert measured <= bound <= measured + 32
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,19 @@ def test_missing_compilers(monkeypatch: pytest.MonkeyPatch) -> None:
             wanted()
 
 
+def test_missing_c_library(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A cross compiler that is installed without its C library is a missing tool, too."""
+    program = tmp_path / "arm-none-eabi-gcc"
+    program.write_text("#!/bin/sh\necho libc.a\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    with pytest.raises(ToolMissing, match="no C library") as caught:
+        cross_compiler()
+
+    assert "libnewlib-arm-none-eabi" in caught.value.hint
+
+
 def test_failed_tool_says_why(tmp_path: Path) -> None:
     """A failing tool's message ends with what it said."""
     with pytest.raises(ToolFailed, match="exit status 7") as caught:
