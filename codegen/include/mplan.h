@@ -39,6 +39,11 @@ typedef enum {
 #error "mplan: constants are laid out for little-endian cores"
 #endif
 
+/** Alignment of arenas in bytes: 4 at least; 32 keeps an arena apart from others in a data cache. */
+#ifndef MPLAN_ARENA_ALIGN
+#define MPLAN_ARENA_ALIGN 4
+#endif
+
 /* Checked assumption: the right shift of a negative value is arithmetic. */
 typedef char mplan_shift_is_arithmetic_t[((-1) >> 1) == -1 ? 1 : -1];
 
@@ -76,6 +81,38 @@ static inline int32_t mplan_scale(int32_t acc, int32_t multiplier, uint32_t pre_
     const int64_t wide = (int64_t)acc * ((int64_t)1 << pre_shift);
 
     return (int32_t)(((wide * (int64_t)multiplier) + ((int64_t)1 << 31)) >> 32);
+}
+
+/**
+ * For the application, which holds the real values: the integer nearest to real / scale +
+ * zero_point, halves to even, limited to [low, high]. Kernels use no floating point.
+ */
+static inline int32_t mplan_quantize(float real, float scale, int32_t zero_point, int32_t low,
+                                     int32_t high)
+{
+    const float ratio = real / scale;
+    int32_t result = zero_point;
+
+    if (ratio >= 512.0f) {
+        result = high;
+    } else if (ratio <= -512.0f) {
+        result = low;
+    } else if (ratio == ratio) { /* false for NaN, which becomes the zero point */
+        int32_t whole = (int32_t)ratio;
+        const float rest = ratio - (float)whole;
+
+        if ((rest > 0.5f) || ((rest >= 0.5f) && ((whole % 2) != 0))) {
+            whole++;
+        } else if ((rest < -0.5f) || ((rest <= -0.5f) && ((whole % 2) != 0))) {
+            whole--;
+        } else {
+            /* whole is the nearest */
+        }
+        result = mplan_clamp(whole + zero_point, low, high);
+    } else {
+        /* NaN */
+    }
+    return result;
 }
 
 #ifdef __cplusplus

@@ -1,2 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Program and plan to C text."""
+
+from __future__ import annotations
+
+from mcuplan.emit.bundle import Bundle, BundlePort, Symbol
+from mcuplan.emit.model import Stamp, emit
+
+__all__ = ["Bundle", "BundlePort", "Stamp", "Symbol", "emit"]

@@ -154,6 +154,7 @@ class _Writer:
             "arena_types": self._arena_types(),
             "ctx_members": "\n".join(f"    {self.name}_{r}_t *{r};" for r, _ in self.regions),
             "accessors": "\n".join(self._declared(p) for p in (*self.inputs, *self.outputs)),
+            "helpers": "\n".join(self._helper(p) for p in (*self.inputs, *self.outputs)) + "\n",
             "inputs_s": "s" if len(self.inputs) > 1 else "",
             "outputs_s": "s" if len(self.outputs) > 1 else "",
             "overwritten": self._overwritten(),
@@ -161,10 +162,18 @@ class _Writer:
 
     def _arena_macros(self) -> str:
         lines = []
-        for (member, nbytes), memory in zip(self.regions, self.plan.memory.values(), strict=True):
+        sections = {r.name: r.section for r in self.plan.program.target.ram}
+        for (member, nbytes), (region, memory) in zip(
+            self.regions, self.plan.memory.items(), strict=True
+        ):
             macro = f"{self.name}_{member}_bytes".upper()
             note = f'arena in region "{member}", peak at step {memory.peak_step}'
             lines.append(f"#define {macro} ({nbytes}U) /* {note} */")
+            section = sections[region]
+            if section:
+                stem = f"{self.name}_{member}_section".upper()
+                use = "MPLAN_SECTION(...) of the object"
+                lines.append(f'#define {stem} "{section}" /* {use} */')
         return "\n".join(lines) + "\n"
 
     def _arena_types(self) -> str:
@@ -173,7 +182,7 @@ class _Writer:
             macro = f"{self.name}_{member}_bytes".upper()
             parts.append(
                 f'/** Working memory in region "{member}"; undefined between calls. */\n'
-                f"typedef struct {{\n    MPLAN_ALIGNED({_ALIGN}) int8_t bytes[{macro}];\n"
+                f"typedef struct {{\n    MPLAN_ALIGNED(MPLAN_ARENA_ALIGN) int8_t bytes[{macro}];\n"
                 f"}} {self.name}_{member}_t;\n\n"
             )
         return "".join(parts)
@@ -189,6 +198,23 @@ class _Writer:
         const = "" if is_input else "const "
         head = f"{const}{port.ctype} *{port.accessor}(const {self.name}_ctx_t *ctx);"
         return f"/** {text} NULL if ctx is not usable. */\n{head}\n"
+
+    def _helper(self, port: BundlePort) -> str:
+        """Conversion between real values and the integers of a port."""
+        macro = port.accessor.upper()
+        if port in self.inputs:
+            low, high = (0, 255) if port.ctype == "uint8_t" else (-128, 127)
+            return (
+                f"/** Integer for a real value of the input, as the model quantizes it. */\n"
+                f"static inline {port.ctype} {port.accessor}_quantize(float real)\n{{\n"
+                f"    return ({port.ctype})mplan_quantize(real, {macro}_SCALE, {macro}_ZERO_POINT,"
+                f" {low}, {high});\n}}\n"
+            )
+        return (
+            f"/** Real value of an integer of the output. */\n"
+            f"static inline float {port.accessor}_real({port.ctype} q)\n{{\n"
+            f"    return {macro}_SCALE * (float)((int32_t)q - {macro}_ZERO_POINT);\n}}\n"
+        )
 
     def _overwritten(self) -> str:
         """Whether the bytes of an input serve another purpose during a call."""

@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The model file with more outputs, to see what a runtime computes inside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from mcuplan.importer.protofile import read_model
+
+__all__ = ["tapped_model"]
+
+
+def tapped_model(path: Path, wanted: Iterable[str]) -> tuple[bytes, tuple[str, ...]]:
+    """A model file that the importer accepted, with tensors added to its outputs.
+
+    Returns:
+        The serialized model, and those of the wanted tensors that it computes, in order;
+        they follow the model's own outputs.
+    """
+    import onnx
+
+    file = read_model(path)
+    proto = file.proto
+    onnx.load_external_data_for_model(proto, str(file.folder))
+    made = {name for node in proto.graph.node for name in node.output}
+    outputs = {value.name for value in proto.graph.output}
+    added = tuple(n for n in dict.fromkeys(wanted) if n in made and n not in outputs)
+    proto.graph.output.extend(onnx.ValueInfoProto(name=name) for name in added)
+    return proto.SerializeToString(), added

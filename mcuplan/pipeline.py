@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The stages in order: this page is the whole tool.
+
+::
+
+    model file --importer--> float graph --passes--> simplified graph
+      --calibrate--> ranges --assign_grids--> graph with grids --to_integer--> int8 graph
+      --schedule--> program --memory--> plan --emit--> C sources
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mcuplan import passes
+from mcuplan.calibrate import RANDOM_NOTE, Data, observe, random_data, read_data
+from mcuplan.emit import Bundle, Stamp, emit
+from mcuplan.importer import ImportedModel, load_model
+from mcuplan.ir.graph import Graph
+from mcuplan.passes.assign_grids import Grids, assign_grids, needs_range
+from mcuplan.passes.to_integer import to_integer
+from mcuplan.quant.observers import observer_named
+from mcuplan.schedule import Plan, best_order, make_plan, select_kernels
+from mcuplan.targets import Target
+
+__all__ = ["Planned", "Request", "generate", "plan", "quantize", "simplify"]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the user asked for."""
+
+    model: Path
+    target: Target
+    dims: Mapping[str, int] = field(default_factory=dict)
+    calibration: Path | None = None
+    random_calibration: bool = False
+    observer: str = "minmax"
+    name: str = ""
+    dump_after: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A model on its way to a target, every stage kept."""
+
+    model: ImportedModel
+    floating: Graph  # after the passes, before grids
+    grids: Grids  # float graph in which every activation lies on a grid
+    plan: Plan  # of the int8 graph
+    has_ranges: bool  # False: grids are made up, sizes are right and nothing else
+    notes: tuple[str, ...]
+
+    @property
+    def integer(self) -> Graph:
+        """The int8 graph in execution order; its integer meaning is that of the C code."""
+        return self.plan.program.graph
+
+
+def simplify(request: Request) -> tuple[ImportedModel, Graph]:
+    """Import a model and rewrite its float graph."""
+    model = load_model(request.model, request.dims)
+    return model, passes.run(model.graph, request.dump_after or None)
+
+
+def quantize(request: Request, graph: Graph, *, sizes_only: bool = False) -> tuple[Grids, Data | None]:
+    """Put every activation on a grid: the model's own, or one observed on data.
+
+    Raises:
+        MissingCalibration: ranges are needed and there is no data; not with ``sizes_only``.
+    """
+    wanted = needs_range(graph)
+    data = _calibration(request, graph) if wanted else None
+    ranges = observe(graph, data, observer_named(request.observer), wanted) if data else {}
+    return assign_grids(graph, ranges, placeholder=sizes_only), data
+
+
+def plan(request: Request, *, sizes_only: bool = False) -> Planned:
+    """Everything up to addresses. ``sizes_only`` does without ranges where there are none."""
+    model, floating = simplify(request)
+    grids, data = quantize(request, floating, sizes_only=sizes_only)
+    program = select_kernels(best_order(to_integer(grids.graph)), request.target)
+    has_ranges = data is not None or not needs_range(floating)
+    notes = (*model.notes, *floating.notes, *(data.notes if data else ()))
+    if data is not None and data.random:
+        notes = (*notes, RANDOM_NOTE)
+    return Planned(model, floating, grids, make_plan(program), has_ranges, notes)
+
+
+def generate(planned: Planned, name: str, options: str = "none") -> Bundle:
+    """C sources of a plan."""
+    stamp = Stamp(planned.model.path.name, planned.model.sha256, options)
+    return emit(planned.plan, name, stamp)
+
+
+def _calibration(request: Request, graph: Graph) -> Data | None:
+    if request.random_calibration:
+        return random_data(graph.inputs)
+    if request.calibration is None:
+        return None
+    return read_data(request.calibration, graph.inputs)

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Samples at the boundary: real or integer values of the model to the bytes of the C code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from mcuplan.calibrate import Data
+from mcuplan.ir.graph import Graph, Port
+from mcuplan.ir.types import Array, DType, Quant
+
+__all__ = ["boundary_inputs", "real_outputs"]
+
+
+def boundary_inputs(graph: Graph, data: Data) -> Mapping[str, Array]:
+    """Integers of every input of an int8 graph, by tensor name: [samples, ...shape[1:]]."""
+    return {port.tensor: _integers(graph, port, data.inputs[port.name]) for port in graph.inputs}
+
+
+def _integers(graph: Graph, port: Port, samples: Array) -> Array:
+    kind = graph.tensor(port.tensor).type
+    wanted = kind.dtype.value
+    if port.dtype is DType.FLOAT32:
+        inner = _signed(kind.quant, kind.dtype)
+        values = inner.quantize(samples).astype(np.int16)
+    else:
+        values = samples.astype(np.int16)
+        values -= 128 if port.dtype is DType.UINT8 else 0
+    if kind.dtype is DType.UINT8:
+        values += 128
+    return values.astype(wanted).reshape(len(samples), *kind.shape[1:])
+
+
+def _signed(quant: Quant | None, dtype: DType) -> Quant:
+    assert quant is not None
+    return Quant.per_tensor(quant.s, quant.z - (128 if dtype is DType.UINT8 else 0))
+
+
+def real_outputs(graph: Graph, port: Port, values: Array) -> Array:
+    """Real values [samples, elements] of an output given as the integers of the C code."""
+    return graph.tensor(port.tensor).type.q.dequantize(values.reshape(len(values), -1))

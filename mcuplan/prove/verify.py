@@ -1,0 +1,263 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The proof: the compiled code computes what the integer reference computes, byte for byte."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mcuplan.emit import Bundle
+from mcuplan.ir.evaluate import evaluate
+from mcuplan.ir.graph import Graph
+from mcuplan.ir.types import Array
+from mcuplan.prove.api import BundleApi, IoPort, TensorDump
+from mcuplan.prove.cores import Core
+from mcuplan.prove.emulator import Count, build_counter, run_on_core
+from mcuplan.prove.harness import CoreImage, Hook, build_for_core, build_for_host
+from mcuplan.prove.host import run_on_host
+from mcuplan.prove.measure import ImageReport, Kind, measure_image
+from mcuplan.prove.stack import StackBound, bound_stack
+from mcuplan.prove.toolchain import cross_compiler, host_compiler
+from mcuplan.schedule import Plan
+
+__all__ = [
+    "CoreProof",
+    "HostProof",
+    "Mismatch",
+    "Subject",
+    "elf_drift",
+    "measure_on_core",
+    "prove_on_core",
+    "prove_on_host",
+    "references",
+]
+
+_BLOCK = 32  # samples evaluated at a time
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is proved: generated code and the plan and graph it was made of."""
+
+    bundle: Bundle
+    plan: Plan
+
+    @property
+    def graph(self) -> Graph:
+        """The int8 graph in execution order."""
+        return self.plan.program.graph
+
+    def api(self) -> BundleApi:
+        """The bundle's names for the harness."""
+        bundle = self.bundle
+        return BundleApi(
+            name=bundle.name,
+            header=f"{bundle.name}.h",
+            regions=tuple((member, f"{bundle.name}_{member}_t") for member, _ in bundle.regions),
+            inputs=tuple(IoPort(p.accessor, p.nbytes, p.ctype) for p in bundle.inputs),
+            outputs=tuple(IoPort(p.accessor, p.nbytes, p.ctype) for p in bundle.outputs),
+            steps=bundle.steps,
+        )
+
+    def dumps(self) -> tuple[TensorDump, ...]:
+        """The output of every step, right after it ran."""
+        found = []
+        members = dict(zip(self.plan.memory, self.bundle.regions, strict=True))
+        for step in self.plan.program.steps:
+            region, offset = self.plan.address(step.node.output)
+            nbytes = self.graph.tensor(step.node.output).type.nbytes
+            found.append(TensorDump(step.index, members[region][0], offset, nbytes))
+        return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Mismatch:
+    """The first step, in execution order, whose bytes differ from the reference."""
+
+    step: int
+    tensor: str
+    sample: int
+    differing_bytes: int
+    max_lsb: int
+
+
+@dataclass(frozen=True, slots=True)
+class HostProof:
+    """All samples on this computer under sanitizers, every step compared."""
+
+    samples: int
+    mismatch: Mismatch | None
+
+
+@dataclass(frozen=True, slots=True)
+class CoreProof:
+    """Some samples on an emulated core, and what the image measures.
+
+    ``steps`` are instructions and cycles by step of the slowest sample; ``total`` of an
+    image without hook.
+    """
+
+    core: str
+    samples: int
+    equal: bool
+    report: ImageReport
+    drift: tuple[str, ...]
+    stack: StackBound
+    stack_bytes: int
+    total: Count
+    steps: tuple[Count, ...]
+    compiler: str
+    flags: tuple[str, ...]
+
+
+def references(
+    graph: Graph, feeds: Mapping[str, Array]
+) -> Iterator[tuple[int, Mapping[str, Array]]]:
+    """First sample and every activation, block by block of samples."""
+    samples = len(next(iter(feeds.values())))
+    keep = [name for node in graph.nodes for name in node.outputs]
+    for start in range(0, samples, _BLOCK):
+        block = {name: array[start : start + _BLOCK] for name, array in feeds.items()}
+        yield start, evaluate(graph, block, keep)
+
+
+def prove_on_host(subject: Subject, feeds: Mapping[str, Array]) -> HostProof:
+    """Compile with sanitizers, run all samples, compare the output of every step.
+
+    Args:
+        subject: what to prove.
+        feeds: integers of each input by tensor name, [samples, ...].
+
+    Raises:
+        ToolMissing, ToolFailed: no compiler; or a sanitizer stopped the program.
+    """
+    compiler = host_compiler()
+    samples = len(next(iter(feeds.values())))
+    with _folder() as work:
+        image = build_for_host(
+            subject.bundle.files, subject.api(), work, compiler, dumps=subject.dumps()
+        )
+        run = run_on_host(image, _arrays(subject, feeds))
+        mismatch = None
+        for start, values in references(subject.graph, feeds):
+            stop = min(start + _BLOCK, samples)
+            found = _first_mismatch(subject, [d[start:stop] for d in run.dumps], values, start)
+            mismatch = mismatch or found
+        return HostProof(samples, mismatch)
+
+
+def prove_on_core(
+    subject: Subject, feeds: Mapping[str, Array], core: Core, *, optimize: str = "-O2"
+) -> CoreProof:
+    """Build for a core, run on the emulator, compare outputs and measure.
+
+    Raises:
+        ToolMissing, ToolFailed: compiler or emulator missing, or failed.
+        StackUnknown: the stack cannot be bounded.
+    """
+    compiler = cross_compiler()
+    files, api, inputs = subject.bundle.files, subject.api(), _arrays(subject, feeds)
+    with _folder() as top:
+        counter = build_counter(_made(top / "counter"), host_compiler())
+        image = build_for_core(files, api, _made(top / "plain"), core, compiler, optimize=optimize)
+        run = run_on_core(image, inputs, counter=counter)
+        hooked = build_for_core(
+            files, api, _made(top / "count"), core, compiler, hook=Hook.COUNT, optimize=optimize
+        )
+        one = tuple(array[:1] for array in inputs)
+        steps = run_on_core(hooked, one, counter=counter).slowest.steps
+        report = measure_image(image)
+        return CoreProof(
+            core=core.name,
+            samples=len(inputs[0]),
+            equal=_outputs_equal(subject, feeds, run.outputs),
+            report=report,
+            drift=elf_drift(subject, report),
+            stack=bound_stack(image),
+            stack_bytes=run.stack_bytes,
+            total=run.slowest.total,
+            steps=steps,
+            compiler=compiler.version,
+            flags=(optimize, *core.flags),
+        )
+
+
+def measure_on_core(
+    subject: Subject, core: Core, *, optimize: str = "-O2"
+) -> tuple[ImageReport, StackBound, str]:
+    """Build without running: sizes, stack bound, compiler."""
+    compiler = cross_compiler()
+    with _folder() as work:
+        image: CoreImage = build_for_core(
+            subject.bundle.files, subject.api(), work, core, compiler, optimize=optimize
+        )
+        return measure_image(image), bound_stack(image), compiler.version
+
+
+def elf_drift(subject: Subject, report: ImageReport) -> tuple[str, ...]:
+    """Where the linked image differs from the plan, one line each; none = equal."""
+    planned = {symbol.name: symbol.nbytes for symbol in subject.bundle.symbols}
+    mine = f"{subject.bundle.name}.o"
+    linked = {
+        s.name: s.nbytes
+        for s in report.symbols
+        if s.kind is not Kind.TEXT and s.object.rsplit("/", 1)[-1] == mine
+    }
+    drift = [
+        f"{name}: {linked.get(name, 0):,} B linked, {planned.get(name, 0):,} B planned"
+        for name in sorted(planned.keys() | linked.keys())
+        if planned.get(name, 0) != linked.get(name, 0)
+    ]
+    if report.data_bytes:
+        drift.append(f"{report.data_bytes:,} B of variables, none planned")
+    for (member, nbytes), arena in zip(subject.bundle.regions, report.arenas, strict=True):
+        if arena.nbytes != nbytes:
+            drift.append(f"arena {member}: {arena.nbytes:,} B linked, {nbytes:,} B planned")
+    return tuple(drift)
+
+
+def _arrays(subject: Subject, feeds: Mapping[str, Array]) -> tuple[Array, ...]:
+    """Feeds in the order of the ports, one flat row a sample."""
+    arrays = [feeds[port.tensor] for port in subject.graph.inputs]
+    return tuple(a.reshape(len(a), -1) for a in arrays)
+
+
+def _first_mismatch(
+    subject: Subject, dumps: list[Array], values: Mapping[str, Array], start: int
+) -> Mismatch | None:
+    for step, dump in zip(subject.plan.program.steps, dumps, strict=True):
+        expected = values[step.node.output].reshape(len(dump), -1).view(np.int8)
+        apart = np.abs(dump.astype(np.int16) - expected.astype(np.int16))
+        if apart.any():
+            sample = int(np.flatnonzero(apart.any(axis=1))[0])
+            wrong = int((apart > 0).sum())
+            return Mismatch(step.index, step.node.output, start + sample, wrong, int(apart.max()))
+    return None
+
+
+def _outputs_equal(
+    subject: Subject, feeds: Mapping[str, Array], outputs: tuple[Array, ...]
+) -> bool:
+    graph = subject.graph
+    names = [port.tensor for port in graph.outputs]
+    values = evaluate(graph, feeds, names)
+    return all(
+        bool(np.array_equal(values[name].reshape(len(out), -1), out))
+        for name, out in zip(names, outputs, strict=True)
+    )
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="mcuplan-") as name:
+        yield Path(name)
