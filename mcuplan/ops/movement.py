@@ -12,9 +12,11 @@ import numpy as np
 from mcuplan.errors import UnsupportedOp
 from mcuplan.ir.builder import Builder, OnnxNode, plain
 from mcuplan.ir.graph import Layout, Node
-from mcuplan.ir.op import Cost, Example, Op, QuantRule
-from mcuplan.ir.types import Array, TensorType
+from mcuplan.ir.op import Call, Cost, Example, Kernel, Op, QuantRule, Signature
+from mcuplan.ir.types import Array, DType, TensorType
 from mcuplan.ir.writer import Writer
+from mcuplan.ops._read import int_list, normal_axis
+from mcuplan.ops._strided import axis_steps, copy_call
 
 __all__ = ["KERNELS", "OPS", "READERS", "WRITERS", "Reshape", "Transpose"]
 
@@ -171,7 +173,7 @@ def read_identity(node: OnnxNode, build: Builder) -> None:
     _alias_axes(node, build, {a: a for a in range(rank)})
 
 
-_FLOATS = {1: "float32", 10: "float16", 11: "float64", 16: "bfloat16"}
+_FLOATS = (1, 10, 11, 16)  # element types of ONNX: float32, float16, float64, bfloat16
 
 
 def read_cast(node: OnnxNode, build: Builder) -> None:
@@ -195,14 +197,7 @@ def read_transpose(node: OnnxNode, build: Builder) -> None:
 
 def read_reshape(node: OnnxNode, build: Builder) -> None:
     """Reshape to a constant shape; 0 copies a size and -1 takes what is left."""
-    given = build.constant(node.input(1))
-    if given is None and "shape" not in node.attributes:
-        raise UnsupportedOp("shape is computed while the model runs", hint="export fixed shapes")
-    wanted = (
-        node.get_ints("shape", ())
-        if given is None
-        else tuple(int(v) for v in given.data.reshape(-1))
-    )
+    wanted = int_list(node, build, 1, "shape") or ()
     before = build.shape(node.input(0))
     if not node.get_int("allowzero", 0):
         if any(n == 0 and i >= len(before) for i, n in enumerate(wanted)):
@@ -223,47 +218,27 @@ def read_flatten(node: OnnxNode, build: Builder) -> None:
     _read_as(node, build, (math.prod(shape[:axis]), math.prod(shape[axis:])))
 
 
-def _axes(node: OnnxNode, build: Builder, rank: int) -> tuple[int, ...] | None:
-    """Axes from the second input (opset 13) or the attribute; None where neither is given."""
-    if node.input(1):
-        given = build.constant(node.input(1))
-        if given is None:
-            raise UnsupportedOp("axes are computed while the model runs", hint="freeze them")
-        axes = tuple(int(v) for v in given.data.reshape(-1))
-    elif "axes" in node.attributes:
-        axes = node.get_ints("axes", ())
-    else:
-        return None
-    if not all(-rank <= a < rank for a in axes):
-        raise UnsupportedOp(f"axes={list(axes)} of a tensor of rank {rank}")
-    return tuple(a + rank if a < 0 else a for a in axes)
-
-
 def read_squeeze(node: OnnxNode, build: Builder) -> None:
     """Axes of size 1 vanish; without ``axes`` all of them."""
     shape = build.shape(node.input(0))
-    axes = _axes(node, build, len(shape))
-    if axes is None:
-        axes = tuple(a for a, n in enumerate(shape) if n == 1)
+    given = int_list(node, build, 1, "axes")
+    if given is None:
+        given = tuple(a for a, n in enumerate(shape) if n == 1)
+    axes = [normal_axis(a, len(shape)) for a in given]
     if any(shape[a] != 1 for a in axes):
-        raise UnsupportedOp(f"Squeeze of axes {list(axes)} of shape {list(shape)}")
+        raise UnsupportedOp(f"Squeeze of axes {axes} of shape {list(shape)}")
     _read_as(node, build, tuple(n for a, n in enumerate(shape) if a not in axes))
 
 
 def read_unsqueeze(node: OnnxNode, build: Builder) -> None:
     """New axes of size 1."""
-    shape = build.shape(node.input(0))
-    given = _axes(node, build, len(shape) + _count_axes(node, build))
-    if given is None:
-        raise UnsupportedOp("Unsqueeze without axes")
-    sizes = iter(shape)
-    rank = len(shape) + len(given)
-    _read_as(node, build, tuple(1 if a in given else next(sizes) for a in range(rank)))
-
-
-def _count_axes(node: OnnxNode, build: Builder) -> int:
-    constant = build.constant(node.input(1)) if node.input(1) else None
-    return int(constant.data.size) if constant is not None else len(node.get_ints("axes", ()))
+    sizes = iter(build.shape(node.input(0)))
+    given = int_list(node, build, 1, "axes") or ()
+    rank = len(build.shape(node.input(0))) + len(given)
+    axes = {normal_axis(a, rank) for a in given}
+    if len(axes) != len(given):
+        raise UnsupportedOp(f"axes={list(given)} name one axis twice")
+    _read_as(node, build, tuple(1 if a in axes else next(sizes) for a in range(rank)))
 
 
 # -- writers ----------------------------------------------------------------------------
@@ -282,8 +257,15 @@ def write_reshape(node: Node, out: Writer) -> None:
     out.write(node.output, out.node("Reshape", [out.read_flat(node.inputs[0]), shape]))
 
 
+def _transpose(sig: Signature) -> tuple[Call, ...]:
+    op = sig.op
+    assert isinstance(op, Transpose)
+    steps = axis_steps(sig.inputs[0])
+    return (copy_call(sig.output, [[steps[a]] for a in op.axes]),)
+
+
 OPS = (Transpose, Reshape)
-KERNELS = ()
+KERNELS = (Kernel(Transpose, DType.INT8, "mplan_copy_s8", _transpose),)
 READERS = {
     "Cast": read_cast,
     "Dropout": read_identity,

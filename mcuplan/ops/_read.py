@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What readers of ONNX nodes share: values that moved from attributes to inputs, axes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from mcuplan.errors import UnsupportedOp
+from mcuplan.ir.builder import Builder, OnnxNode
+
+__all__ = ["constant_float", "inner", "int_list", "normal_axis"]
+
+
+def int_list(node: OnnxNode, build: Builder, index: int, key: str) -> tuple[int, ...] | None:
+    """Integers from a constant input (newer opsets) or an attribute; None where absent.
+
+    Raises:
+        UnsupportedOp: the input is computed while the model runs.
+    """
+    if node.input(index):
+        given = build.constant(node.input(index))
+        if given is None:
+            raise UnsupportedOp(
+                f"{key} of {node.op_type} is computed while the model runs",
+                hint="export with fixed shapes, so that it becomes a constant",
+            )
+        return tuple(int(v) for v in given.data.reshape(-1))
+    return node.get_ints(key, ()) if key in node.attributes else None
+
+
+def constant_float(node: OnnxNode, build: Builder, index: int, key: str, default: float) -> float:
+    """One float from a constant input (newer opsets) or an attribute.
+
+    Raises:
+        UnsupportedOp: the input is computed, or holds several values.
+    """
+    if not node.input(index):
+        return node.get_float(key, default)
+    given = build.constant(node.input(index))
+    if given is None or given.data.size != 1:
+        raise UnsupportedOp(
+            f"{key} of {node.op_type} is not one constant", hint="make it a constant"
+        )
+    return float(given.data.reshape(-1)[0])
+
+
+def normal_axis(axis: int, rank: int) -> int:
+    """An axis counted from the front.
+
+    Raises:
+        UnsupportedOp: the tensor has no such axis.
+    """
+    if not -rank <= axis < rank:
+        raise UnsupportedOp(f"axis={axis} of a tensor of rank {rank}")
+    return axis + rank if axis < 0 else axis
+
+
+def inner(node: OnnxNode, suffix: str) -> OnnxNode:
+    """The node as the maker of an intermediate result that the model does not name."""
+    name = f"{node.outputs[0]}:{suffix}"
+    return replace(node, outputs=(name,), name=node.name or node.outputs[0])

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Copies that walk the input by strides, as ``mplan_copy_s8`` runs them.
+
+Transpose, Slice, Tile and Upsample differ only in how each output axis steps through the
+input; here that is a list of loops per output axis.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from mcuplan.errors import UnsupportedOp
+from mcuplan.ir.op import Call, ConstArray
+from mcuplan.ir.types import TensorType
+
+__all__ = ["Loop", "axis_steps", "copy_call", "split_rows"]
+
+_LOOPS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """``count`` output positions, each ``rows`` input rows and ``step`` bytes further."""
+
+    count: int
+    rows: int
+    step: int
+
+    def scaled(self, factor: int) -> Loop:
+        """Loop of ``factor`` times the step."""
+        return replace(self, rows=self.rows * factor, step=self.step * factor)
+
+
+def split_rows(shape: Sequence[int]) -> tuple[int, tuple[int, ...]]:
+    """Rows that kernels address one by one, and the axes inside of a row."""
+    if len(shape) > 2 and shape[0] == 1:
+        return shape[1], tuple(shape[2:])
+    return 1, tuple(shape)
+
+
+def axis_steps(kind: TensorType) -> tuple[Loop, ...]:
+    """For each axis of an int8 tensor the loop that walks along it."""
+    shape = kind.shape
+    by_rows = len(shape) > 2 and shape[0] == 1
+    loops = []
+    for axis, count in enumerate(shape):
+        if by_rows and axis == 1:
+            loops.append(Loop(count, 1, 0))
+        else:
+            loops.append(Loop(count, 0, math.prod(shape[axis + 1 :])))
+    return tuple(loops)
+
+
+def copy_call(
+    output: TensorType, axes: Sequence[Sequence[Loop]], start: tuple[int, int] = (0, 0)
+) -> Call:
+    """The call that copies along the loops of each output axis.
+
+    Args:
+        output: type of the output.
+        axes: loops of each output axis, outermost first; their counts multiply to its size.
+        start: input row and byte of the first element.
+
+    Raises:
+        UnsupportedOp: more loops than the kernel has.
+    """
+    by_rows = len(output.shape) > 2 and output.shape[0] == 1
+    row_loops = list(axes[1]) if by_rows else []
+    inner = [loop for a, loops in enumerate(axes) if not (by_rows and a == 1) for loop in loops]
+    inner = _merged(inner)
+    run = 1
+    if inner and inner[-1].rows == 0 and inner[-1].step == 1:
+        run = inner.pop().count
+    if len(inner) > _LOOPS:
+        raise UnsupportedOp(
+            f"a copy with {len(inner)} nested loops", hint=f"at most {_LOOPS} are supported"
+        )
+    inner = [Loop(1, 0, 0)] * (_LOOPS - len(inner)) + inner
+    repeat, moving = _row_pattern(row_loops)
+    table = np.array([[n.count, n.rows, n.step] for n in inner], np.int32)
+    return Call(
+        {
+            "loops": ConstArray("int32_t", table, "tables"),
+            "run": run,
+            "start_row": start[0],
+            "start_byte": start[1],
+            "y_repeat": repeat,
+            "y_period": moving.count,
+            "y_rows": moving.rows,
+            "y_step": moving.step,
+        }
+    )
+
+
+def _merged(loops: Sequence[Loop]) -> list[Loop]:
+    """Loops without those of one round, neighbours joined where they are one walk."""
+    joined: list[Loop] = []
+    for loop in loops:
+        if loop.count == 1:
+            continue
+        last = joined[-1] if joined else None
+        if last and (last.rows, last.step) == (loop.count * loop.rows, loop.count * loop.step):
+            joined[-1] = replace(loop, count=last.count * loop.count)
+        else:
+            joined.append(loop)
+    return joined
+
+
+def _row_pattern(loops: Sequence[Loop]) -> tuple[int, Loop]:
+    """Rows that repeat one position, and the loop that moves: outer loops only repeat it."""
+    found = _merged(loops)
+    still = [loop.rows == 0 and loop.step == 0 for loop in found]
+    repeat = found.pop().count if found and still[-1] else 1
+    if not found:
+        return repeat, Loop(1, 0, 0)
+    if len(found) > 2 or (len(found) == 2 and not still[0]):
+        raise UnsupportedOp("rows that are copied in two nested patterns")
+    return repeat, found[-1]

@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A border around a tensor: constant, repeated edge, mirrored or wrapped."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mcuplan.errors import UnsupportedOp
+from mcuplan.ir.builder import Builder, OnnxNode
+from mcuplan.ir.graph import Node
+from mcuplan.ir.op import Call, Example, Kernel, Op, QuantRule, Signature
+from mcuplan.ir.types import Array, DType, TensorType
+from mcuplan.ir.writer import Writer
+from mcuplan.ops._read import constant_float, inner, int_list, normal_axis
+from mcuplan.ops._strided import split_rows
+from mcuplan.ops.slicing import Slice
+
+__all__ = ["KERNELS", "OPS", "READERS", "WRITERS", "Pad"]
+
+MODES = ("constant", "edge", "reflect", "wrap")
+"""In the order of the kernel's ``mode``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pad(Op):
+    """``pads[i]`` elements before and after axis i."""
+
+    pads: tuple[tuple[int, int], ...]
+    mode: str = "constant"
+    value: float = 0.0
+
+    quant_rule = QuantRule.PASS_THROUGH
+
+    def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
+        """Sizes grow by both sides."""
+        shape = inputs[0].shape
+        assert len(shape) == len(self.pads)
+        assert min(min(p) for p in self.pads) >= 0
+        grown = tuple(n + sum(p) for n, p in zip(shape, self.pads, strict=True))
+        _levels(shape, self.pads)
+        return (TensorType(grown),)
+
+    def _padded(self, x: Array, value: float) -> tuple[Array, ...]:
+        if self.mode == "constant":
+            return (np.pad(x, self.pads, constant_values=value),)
+        return (np.pad(x, self.pads, mode=self.mode),)  # type: ignore[call-overload]
+
+    def reference(self, *arrays: Array) -> tuple[Array, ...]:
+        """The border as numpy makes it."""
+        return self._padded(arrays[0], self.value)
+
+    def integer(self, sig: Signature, *arrays: Array) -> tuple[Array, ...]:
+        """Padding with the constant on the grid of the output."""
+        return self._padded(arrays[0], self._code(sig))
+
+    def _code(self, sig: Signature) -> int:
+        return int(sig.output.q.quantize(np.asarray([self.value]))[0])
+
+    def batchable(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> bool:
+        """Only where axis 0 stays."""
+        return self.pads[0] == (0, 0)
+
+    @classmethod
+    def examples(cls) -> Iterable[Example]:
+        """Every mode, one side only, channels, more than the input is long."""
+        rows = ((0, 0), (1, 2), (2, 0), (0, 0))
+        every = ((0, 0), (2, 1), (1, 2), (1, 1))
+        yield Example(cls(rows), ((1, 3, 4, 2),))
+        yield Example(cls(rows, value=-1.5), ((1, 3, 4, 2),))
+        for mode in MODES:
+            yield Example(cls(every, mode), ((1, 3, 4, 3),))
+            yield Example(cls(((0, 0), (3, 4)), mode), ((1, 5),))
+            yield Example(cls(((0, 0), (0, 0), (2, 1)), mode), ((1, 4, 3),))
+        yield Example(cls(((0, 0), (5, 4), (7, 0), (0, 0)), "reflect"), ((1, 2, 3, 2),))
+        yield Example(cls(((0, 0), (2, 3)), "reflect"), ((1, 1),))
+        yield Example(cls(((0, 0), (4, 4)), "wrap"), ((1, 3),))
+        yield Example(cls(((1, 0), (0, 0), (0, 0))), ((2, 2, 3),))
+
+
+def _levels(
+    shape: Sequence[int], pads: Sequence[tuple[int, int]]
+) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
+    """(size, before, after) of the two levels inside a row: pixels, and elements of one.
+
+    Raises:
+        UnsupportedOp: the padded axes need more than two levels.
+    """
+    _, within = split_rows(shape)
+    levels: list[tuple[int, int, int]] = []
+    for size, (before, after) in zip(within, pads[len(pads) - len(within) :], strict=True):
+        if levels and not (before or after) and not any(levels[-1][1:]):
+            levels[-1] = (levels[-1][0] * size, 0, 0)
+        elif (size, before, after) != (1, 0, 0):
+            levels.append((size, before, after))
+    if len(levels) == 1 and any(levels[0][1:]):
+        levels.append((1, 0, 0))
+    if len(levels) > 2 or (shape[0] == 1 and any(pads[0])):
+        raise UnsupportedOp(f"padding {list(pads)} of shape {list(shape)}", hint="pad H, W and C")
+    first, second = [(1, 0, 0)] * (2 - len(levels)) + levels
+    return first, second
+
+
+def read_pad(node: OnnxNode, build: Builder) -> None:
+    """Pad in any mode; negative padding is a Slice before it."""
+    name = node.input(0)
+    shape = build.shape(name)
+    mode = node.get_str("mode", "constant")
+    if mode not in MODES:
+        raise UnsupportedOp(f"mode={mode}", hint=f"use one of {', '.join(MODES)}")
+    given = int_list(node, build, 1, "pads")
+    if given is None:
+        raise UnsupportedOp("Pad without pads")
+    value = constant_float(node, build, 2, "value", 0.0) if mode == "constant" else 0.0
+    axes = int_list(node, build, 3, "axes") or tuple(range(len(shape)))
+    if len(given) != 2 * len(axes):
+        raise UnsupportedOp(f"{len(given)} pads for {len(axes)} axes")
+    wanted = [(0, 0)] * len(shape)
+    for i, axis in enumerate(axes):
+        wanted[normal_axis(axis, len(shape))] = (given[i], given[len(axes) + i])
+    _add_pad(node, build, wanted, mode, value)
+
+
+def _add_pad(
+    node: OnnxNode, build: Builder, wanted: Sequence[tuple[int, int]], mode: str, value: float
+) -> None:
+    name = node.input(0)
+    layout, shape = build.preferred_layout([name]), build.shape(name)
+    pads = [(0, 0) if axis is None else wanted[axis] for axis in layout]
+    source, quant = build.in_layout(name, layout), build.quant(name)
+    if min(min(p) for p in pads) < 0:
+        sizes = [1 if axis is None else shape[axis] for axis in layout]
+        left = [n + min(b, 0) + min(a, 0) for n, (b, a) in zip(sizes, pads, strict=True)]
+        if min(left) < 1:
+            raise UnsupportedOp(f"pads={list(wanted)} remove everything")
+        ranges = tuple(
+            (-min(b, 0), 1, n) if min(b, a) < 0 else None
+            for n, (b, a) in zip(left, pads, strict=True)
+        )
+        cropped = inner(node, "crop")
+        build.add(Slice(ranges), [source], cropped, layout, quant=quant)
+        source = build.in_layout(cropped.outputs[0], layout)
+    op = Pad(tuple((max(b, 0), max(a, 0)) for b, a in pads), mode, value)
+    build.add(op, [source], node, layout, quant=quant)
+
+
+def _pad(sig: Signature) -> tuple[Call, ...]:
+    op = sig.op
+    assert isinstance(op, Pad)
+    shape = sig.inputs[0].shape
+    rows, within = split_rows(shape)
+    top = op.pads[1][0] if len(within) < len(shape) else 0
+    (pixels, left, right), (size, front, back) = _levels(shape, op.pads)
+    return (
+        Call(
+            {
+                "in_h": rows,
+                "in_w": pixels,
+                "in_c": size,
+                "out_w": pixels + left + right,
+                "out_c": size + front + back,
+                "pad_top": top,
+                "pad_left": left,
+                "pad_front": front,
+                "mode": MODES.index(op.mode),
+                "value": op._code(sig) if math.isfinite(op.value) else 0,
+            }
+        ),
+    )
+
+
+def write_pad(node: Node, out: Writer) -> None:
+    """Pad of any order of axes that is held."""
+    op, axes = node.op, out.orders(node.inputs[0])[0]
+    assert isinstance(op, Pad)
+    sides = [op.pads[a][side] for side in (0, 1) for a in axes]
+    pads = out.constant("pads", np.array(sides, np.int64))
+    inputs = [out.read(node.inputs[0], axes), pads]
+    if op.mode == "constant":
+        inputs.append(out.constant("value", np.array(op.value, np.float32)))
+    out.write(node.output, out.node("Pad", inputs, mode=op.mode), axes)
+
+
+OPS = (Pad,)
+KERNELS = (Kernel(Pad, DType.INT8, "mplan_pad_s8", _pad),)
+READERS = {"Pad": read_pad}
+WRITERS = {Pad: write_pad}
