@@ -16,7 +16,7 @@ from mcuplan.prove.elf import Elf, Kind, read_elf
 from mcuplan.prove.harness import CoreImage, Hook
 from mcuplan.prove.linkmap import Piece, read_link_map
 
-__all__ = ["ImageReport", "LibraryMember", "Symbol", "measure_image"]
+__all__ = ["ImageReport", "Kind", "LibraryMember", "Symbol", "measure_image"]
 
 _BUNDLE = "obj/bundle/"
 

@@ -92,21 +92,36 @@ def _read_outputs(work: Path, api: BundleApi, samples: int) -> tuple[Bytes, ...]
 
 
 def _read_dumps(image: Image, samples: int) -> tuple[npt.NDArray[np.int8], ...]:
-    """Sort the records of ``dumps.bin`` by tensor; each tensor has one per sample."""
-    found: list[list[npt.NDArray[np.int8]]] = [[] for _ in image.dumps]
-    data = (image.work / "dumps.bin").read_bytes()
+    """Columns of ``dumps.bin``, not copied: every sample writes the same records in one order.
+
+    Raises:
+        ToolFailed: a step did not run once per sample.
+    """
+    if samples == 0:
+        return tuple(np.empty((0, dump.nbytes), np.int8) for dump in image.dumps)
+    data = np.asarray(np.memmap(image.work / "dumps.bin", np.int8, "r"))
+    if len(data) % samples:
+        raise ToolFailed("samples ran different steps")
+    table = data.reshape(samples, -1)
+    places = _record_places(table[0])
+    found = []
+    for index, dump in enumerate(image.dumps):
+        starts = [start for at, start in places if at == index]
+        if len(starts) != 1:
+            raise ToolFailed(f"step {dump.step} ran {len(starts)} times in a call")
+        found.append(table[:, starts[0] : starts[0] + dump.nbytes])
+    return tuple(found)
+
+
+def _record_places(row: npt.NDArray[np.int8]) -> list[tuple[int, int]]:
+    """Index and first byte of each record of one sample."""
+    places = []
     at = 0
-    while at < len(data):
-        index, nbytes = np.frombuffer(data, "<u4", 2, at).tolist()
-        found[index].append(np.frombuffer(data, np.int8, nbytes, at + 8))
+    while at < len(row):
+        index, nbytes = row[at : at + 8].view("<u4").tolist()
+        places.append((index, at + 8))
         at += 8 + nbytes
-    for dump, records in zip(image.dumps, found, strict=True):
-        if len(records) != samples:
-            raise ToolFailed(f"step {dump.step} ran {len(records)} times for {samples} samples")
-    return tuple(
-        np.stack(records) if records else np.empty((0, dump.nbytes), np.int8)
-        for dump, records in zip(image.dumps, found, strict=True)
-    )
+    return places
 
 
 def explain_failure(done: subprocess.CompletedProcess[str], runner: str) -> ToolFailed:

@@ -11,6 +11,7 @@ import pytest
 import tiny
 
 from mcuplan.errors import ToolFailed
+from mcuplan.prove.api import TensorDump
 from mcuplan.prove.harness import build_for_host
 from mcuplan.prove.host import run_on_host
 from mcuplan.prove.toolchain import Compiler, host_compiler
@@ -44,6 +45,15 @@ def test_no_samples(host: Compiler, tmp_path: Path) -> None:
 
     assert [(0, tiny.WIDTH), (0, 3)] == [output.shape for output in run.outputs]
     assert [(0, tiny.WIDTH)] * 2 == [dump.shape for dump in run.dumps]
+
+
+def test_dump_of_a_step_that_never_runs(host: Compiler, tmp_path: Path) -> None:
+    """A tensor of a step that the model does not run is an error, not an empty array."""
+    dumps = (*tiny.DUMPS, TensorDump(7, "sram", 0, 4))
+    image = build_for_host(tiny.bundle(), tiny.API, tmp_path, host, dumps=dumps)
+
+    with pytest.raises(ToolFailed, match="step 7 ran 0 times"):
+        run_on_host(image, tiny.samples(2))
 
 
 def test_stale_memory_shows(host: Compiler, tmp_path: Path) -> None:
