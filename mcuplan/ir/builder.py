@@ -9,6 +9,7 @@ Transpose appears only where no held layout will do. So NCHW exists nowhere else
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -84,8 +85,14 @@ class Constant:
             return Constant(data)
         quant = self.stored.quant
         if quant.axis is not None:
+            before = math.prod(self.data.shape[: quant.axis])
             channels = self.data.shape[quant.axis]
-            axis = next((i for i, n in enumerate(data.shape) if n == channels), None)
+            places = (
+                i
+                for i, n in enumerate(data.shape)
+                if n == channels and math.prod(data.shape[:i]) == before
+            )
+            axis = next(places, None)
             if axis is None:
                 return Constant(data)
             quant = Quant(quant.scale, quant.zero_point, axis)
@@ -216,6 +223,9 @@ class Builder:
 
     def alias(self, name: str, source: str, layouts: Mapping[Layout, str]) -> None:
         """An ONNX tensor that is another one seen differently (Identity, Transpose)."""
+        if dict(layouts) == self._held[source].layouts:
+            self._held[name] = self._held[source]  # a layout made for one serves the other
+            return
         shape = next(
             _onnx_shape(self._tensors[t].type.shape, layout) for layout, t in layouts.items()
         )

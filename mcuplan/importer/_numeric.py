@@ -1,0 +1,247 @@
+# SPDX-License-Identifier: Apache-2.0
+"""ONNX arithmetic on constants, in numpy: element by element, and reductions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mcuplan.errors import DamagedModel, UnsupportedType
+from mcuplan.importer.protofile import Allowance, type_name
+from mcuplan.ir.builder import OnnxNode
+from mcuplan.ir.types import Array
+
+__all__ = ["NUMERIC", "Call", "numpy_type"]
+
+_NUMPY_TYPES: dict[int, Any] = {
+    1: np.float32,
+    2: np.uint8,
+    3: np.int8,
+    4: np.uint16,
+    5: np.int16,
+    6: np.int32,
+    7: np.int64,
+    9: np.bool_,
+    10: np.float16,
+    11: np.float64,
+    12: np.uint32,
+    13: np.uint64,
+}
+
+
+def numpy_type(data_type: int) -> np.dtype[Any]:
+    """The numpy type for an ONNX element type.
+
+    Raises:
+        UnsupportedType: numpy has none.
+    """
+    if data_type not in _NUMPY_TYPES:
+        raise UnsupportedType(
+            f"element type {type_name(data_type)}", hint="export with float32 or int8 tensors"
+        )
+    found: np.dtype[Any] = np.dtype(_NUMPY_TYPES[data_type])
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A node, the values of its inputs (None where absent), and the memory it may take."""
+
+    node: OnnxNode
+    inputs: tuple[Array | None, ...]
+    allowance: Allowance
+
+    def value(self, index: int) -> Array:
+        """An input that must be there."""
+        found = self.optional(index)
+        if found is None:
+            raise DamagedModel(f"input {index} is missing", hint="export again")
+        return found
+
+    def optional(self, index: int) -> Array | None:
+        """An input, or None."""
+        return self.inputs[index] if index < len(self.inputs) else None
+
+    def ints(self, index: int) -> tuple[int, ...]:
+        """An input as a list of integers."""
+        return tuple(int(v) for v in self.value(index).reshape(-1))
+
+    def ints_or_attribute(self, index: int, key: str) -> tuple[int, ...] | None:
+        """Integers that newer opsets give as an input and older ones as an attribute."""
+        if self.optional(index) is not None:
+            return self.ints(index)
+        return self.node.get_ints(key, ()) if key in self.node.attributes else None
+
+    def reserve(self, shape: Sequence[int], dtype: np.dtype[Any]) -> None:
+        """Take the memory of a result before it is computed."""
+        if any(n < 0 for n in shape):
+            raise DamagedModel(f"a result of shape {list(shape)}")
+        self.allowance.take(math.prod(shape), dtype.itemsize, "a computed constant")
+
+
+def _elementwise(call: Call, function: Callable[..., Array]) -> Array:
+    values = [call.value(i) for i in range(len(call.inputs))]
+    shape = np.broadcast_shapes(*(v.shape for v in values))
+    call.reserve(shape, np.result_type(*values))
+    with np.errstate(all="ignore"):
+        result = function(*values)
+    return np.asarray(result)
+
+
+def _same_type(function: Callable[..., Any]) -> Callable[[Call], Array]:
+    """An operator whose result has the type of its first input."""
+
+    def compute(call: Call) -> Array:
+        return _elementwise(call, function).astype(call.value(0).dtype, copy=False)
+
+    return compute
+
+
+def _logical(function: Callable[..., Any]) -> Callable[[Call], Array]:
+    return lambda call: _elementwise(call, function).astype(np.bool_, copy=False)
+
+
+def _divide(a: Array, b: Array) -> Array:
+    """Division; integers truncate towards zero."""
+    if a.dtype.kind == "f":
+        return np.asarray(a / b)
+    if not np.all(b):
+        raise DamagedModel("an integer is divided by zero")
+    signs = np.sign(a) * np.sign(b)
+    return np.asarray(signs * (np.abs(a) // np.abs(b)))
+
+
+def _modulo(call: Call) -> Array:
+    a, b = call.value(0), call.value(1)
+    if a.dtype.kind != "f" and not np.all(b):
+        raise DamagedModel("an integer is divided by zero")
+    function = np.fmod if call.node.get_int("fmod", 0) else np.mod
+    return _elementwise(call, function).astype(a.dtype, copy=False)
+
+
+def _fold_left(function: Callable[[Array, Array], Array]) -> Callable[..., Array]:
+    def compute(*values: Array) -> Array:
+        result = values[0]
+        for value in values[1:]:
+            result = function(result, value)
+        return result
+
+    return compute
+
+
+def _clip(call: Call) -> Array:
+    x = call.value(0)
+    low, high = call.optional(1), call.optional(2)
+    attributes = call.node.attributes
+    if low is None and "min" in attributes:
+        low = np.asarray(call.node.get_float("min", 0.0), x.dtype)
+    if high is None and "max" in attributes:
+        high = np.asarray(call.node.get_float("max", 0.0), x.dtype)
+    call.reserve(x.shape, x.dtype)
+    x = x if low is None else np.maximum(x, low.reshape(()))
+    return x if high is None else np.minimum(x, high.reshape(()))
+
+
+def _where(call: Call) -> Array:
+    def choose(condition: Array, a: Array, b: Array) -> Array:
+        return np.asarray(np.where(condition.astype(bool), a, b))
+
+    return _elementwise(call, choose).astype(call.value(1).dtype, copy=False)
+
+
+def _cast(call: Call) -> Array:
+    if call.node.op_type == "CastLike":
+        dtype = call.value(1).dtype
+    else:
+        dtype = numpy_type(call.node.get_int("to", 1))
+    x = call.value(0)
+    call.reserve(x.shape, dtype)
+    with np.errstate(all="ignore"):
+        return x.astype(dtype)
+
+
+def _range(call: Call) -> Array:
+    start, limit, delta = (call.value(i).reshape(()) for i in range(3))
+    if not delta or not all(np.isfinite(v) for v in (start, limit, delta)):
+        raise DamagedModel(f"a range from {start} to {limit} in steps of {delta}")
+    count = max(0, math.ceil((limit.item() - start.item()) / delta.item()))
+    call.reserve((count,), start.dtype)
+    steps = np.arange(count, dtype=np.float64 if start.dtype.kind == "f" else np.int64)
+    return np.asarray(start + steps * delta).astype(start.dtype)
+
+
+def _reduce(function: Callable[..., Any]) -> Callable[[Call], Array]:
+    def compute(call: Call) -> Array:
+        x = call.value(0)
+        axes = call.ints_or_attribute(1, "axes")
+        if not axes and call.node.get_int("noop_with_empty_axes", 0):
+            return x
+        keep = bool(call.node.get_int("keepdims", 1))
+        result = function(x, axis=tuple(axes) if axes else None, keepdims=keep)
+        return np.asarray(result).astype(x.dtype, copy=False)
+
+    return compute
+
+
+def _norm2(x: Array, **options: Any) -> Array:
+    return np.asarray(np.sqrt(np.sum(np.square(x), **options)))
+
+
+def _sum_square(x: Array, **options: Any) -> Array:
+    return np.asarray(np.sum(np.square(x), **options))
+
+
+def _sigmoid(x: Array) -> Array:
+    return np.asarray(1 / (1 + np.exp(-x)))
+
+
+NUMERIC: Mapping[str, Callable[[Call], Array]] = {
+    "Abs": _same_type(np.abs),
+    "Add": _same_type(np.add),
+    "And": _logical(np.logical_and),
+    "Cast": _cast,
+    "CastLike": _cast,
+    "Ceil": _same_type(np.ceil),
+    "Clip": _clip,
+    "Cos": _same_type(np.cos),
+    "Div": _same_type(_divide),
+    "Equal": _logical(np.equal),
+    "Exp": _same_type(np.exp),
+    "Floor": _same_type(np.floor),
+    "Greater": _logical(np.greater),
+    "GreaterOrEqual": _logical(np.greater_equal),
+    "Less": _logical(np.less),
+    "LessOrEqual": _logical(np.less_equal),
+    "Log": _same_type(np.log),
+    "Max": _same_type(_fold_left(np.maximum)),
+    "Min": _same_type(_fold_left(np.minimum)),
+    "Mod": _modulo,
+    "Mul": _same_type(np.multiply),
+    "Neg": _same_type(np.negative),
+    "Not": _logical(np.logical_not),
+    "Or": _logical(np.logical_or),
+    "Pow": _same_type(np.power),
+    "Range": _range,
+    "Reciprocal": _same_type(lambda x: 1 / x),
+    "ReduceL2": _reduce(_norm2),
+    "ReduceMax": _reduce(np.max),
+    "ReduceMean": _reduce(np.mean),
+    "ReduceMin": _reduce(np.min),
+    "ReduceProd": _reduce(np.prod),
+    "ReduceSum": _reduce(np.sum),
+    "ReduceSumSquare": _reduce(_sum_square),
+    "Relu": _same_type(lambda x: np.maximum(x, 0)),
+    "Round": _same_type(np.rint),
+    "Sigmoid": _same_type(_sigmoid),
+    "Sin": _same_type(np.sin),
+    "Sqrt": _same_type(np.sqrt),
+    "Sub": _same_type(np.subtract),
+    "Sum": _same_type(_fold_left(np.add)),
+    "Tanh": _same_type(np.tanh),
+    "Where": _where,
+    "Xor": _logical(np.logical_xor),
+}

@@ -1,0 +1,262 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Evaluates the nodes of a model whose inputs are all constant."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from mcuplan.errors import DamagedModel, UnsupportedOp, UnsupportedType
+from mcuplan.importer._numeric import NUMERIC, Call
+from mcuplan.importer.linear import dequantize_constant, quantize_constant
+from mcuplan.importer.protofile import Allowance
+from mcuplan.ir.builder import Constant, OnnxNode
+from mcuplan.ir.graph import Stored
+from mcuplan.ir.types import Array
+
+__all__ = ["can_fold", "fold", "fold_shape"]
+
+
+def fold_shape(node: OnnxNode, shape: Sequence[int]) -> Constant:
+    """Shape or Size of a tensor whose shape is known."""
+    if node.op_type == "Size":
+        return Constant(np.array(math.prod(shape), np.int64))
+    rank = len(shape)
+    start, end = node.get_int("start", 0), node.get_int("end", rank)
+    return Constant(np.array(tuple(shape)[start:end], np.int64))
+
+
+def fold(
+    node: OnnxNode, inputs: Sequence[Constant | None], allowance: Allowance
+) -> tuple[Constant, ...]:
+    """Values of the outputs of a node from the values of its inputs (None where absent).
+
+    Raises:
+        UnsupportedOp: the operator is not evaluated when generating.
+        DamagedModel: the values do not fit the operator.
+        InputTooLarge: the result would pass the limits.
+    """
+    kind = node.op_type
+    call = Call(node, tuple(None if c is None else c.data for c in inputs), allowance)
+    if kind in ("Shape", "Size"):
+        return (fold_shape(node, call.value(0).shape),)
+    if kind in _QUANTIZED:
+        return (_QUANTIZED[kind](call),)
+    if kind in _MOVING:
+        assert inputs[0] is not None
+        return _move(call, inputs[0], _MOVING[kind])
+    if kind in _RENAMING:
+        assert inputs[0] is not None
+        return (_RENAMING[kind](call, inputs[0]),)
+    for table in (NUMERIC, _MAKING):
+        if kind in table:
+            return (Constant(table[kind](call)),)
+    if kind == "Concat":
+        return (Constant(_concat(call)),)
+    raise UnsupportedOp(
+        f"{kind} of constants is not folded",
+        hint="fold the constants when exporting (onnxsim, or do_constant_folding=True)",
+    )
+
+
+def can_fold(op_type: str) -> bool:
+    """Whether the operator may be evaluated when generating."""
+    tables = (_QUANTIZED, _MOVING, _RENAMING, NUMERIC, _MAKING)
+    return op_type in ("Concat", "Shape", "Size") or any(op_type in table for table in tables)
+
+
+# -- making -----------------------------------------------------------------------------
+
+
+def _constant(call: Call) -> Array:
+    attributes = call.node.attributes
+    for key, dtype in (("value_float", np.float32), ("value_int", np.int64)):
+        if key in attributes:
+            return np.array(attributes[key], dtype)
+        if f"{key}s" in attributes:
+            return np.array(attributes[f"{key}s"], dtype).reshape(-1)
+    value = attributes.get("value")
+    if not isinstance(value, np.ndarray):
+        raise UnsupportedType("a constant that is no dense tensor of numbers")
+    return value
+
+
+def _constant_of_shape(call: Call) -> Array:
+    value = call.node.attributes.get("value", np.zeros(1, np.float32))
+    if not isinstance(value, np.ndarray) or value.size != 1:
+        raise DamagedModel("attribute 'value' is not one number")
+    shape = call.ints(0)
+    call.reserve(shape, value.dtype)
+    return np.full(shape, value.reshape(-1)[0], value.dtype)
+
+
+def _expand(call: Call) -> Array:
+    x, shape = call.value(0), call.ints(1)
+    if any(n < 0 for n in shape):
+        raise DamagedModel(f"Expand to {list(shape)}")
+    target = np.broadcast_shapes(x.shape, shape)
+    call.reserve(target, x.dtype)
+    return np.broadcast_to(x, target)
+
+
+def _tile(call: Call) -> Array:
+    x, repeats = call.value(0), call.ints(1)
+    if len(repeats) != x.ndim:
+        raise DamagedModel(f"{len(repeats)} repeats for a tensor of rank {x.ndim}")
+    call.reserve([n * k for n, k in zip(x.shape, repeats, strict=True)], x.dtype)
+    return np.tile(x, repeats)
+
+
+def _pad(call: Call) -> Array:
+    x, mode = call.value(0), call.node.get_str("mode", "constant")
+    pads = call.ints_or_attribute(1, "pads") or ()
+    axes = [a % x.ndim for a in call.ints(3)] if call.optional(3) is not None else range(x.ndim)
+    if len(pads) != 2 * len(axes):
+        raise DamagedModel(f"{len(pads)} pads for {len(axes)} axes")
+    width = [(0, 0)] * x.ndim
+    for axis, before, after in zip(axes, pads, pads[len(axes) :], strict=False):
+        width[axis] = (before, after)
+    if min(pads, default=0) < 0 or mode not in ("constant", "edge", "reflect", "wrap"):
+        raise UnsupportedOp(f"Pad of a constant with mode={mode} pads={list(pads)}")
+    call.reserve([n + sum(w) for n, w in zip(x.shape, width, strict=True)], x.dtype)
+    if mode != "constant":
+        return np.pad(x, width, mode=mode)  # type: ignore[call-overload, no-any-return]
+    fill = call.optional(2)
+    value = call.node.get_float("value", 0.0) if fill is None else fill.reshape(-1)[0]
+    return np.pad(x, width, constant_values=value)
+
+
+def _concat(call: Call) -> Array:
+    values = [call.value(i) for i in range(len(call.inputs))]
+    call.reserve((sum(v.size for v in values),), values[0].dtype)
+    return np.concatenate(values, axis=call.node.get_int("axis", 0))
+
+
+# -- moving: the same function serves real values and stored integers --------------------
+
+
+def _gather(call: Call) -> Callable[[Array], list[Array]]:
+    x, indices = call.value(0), call.value(1).astype(np.int64)
+    axis = call.node.get_int("axis", 0) % max(1, x.ndim)
+    shape = (*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :])
+    call.reserve(shape, x.dtype)
+    return lambda values: [np.take(values, indices, axis=axis)]
+
+
+def _slice(call: Call) -> Callable[[Array], list[Array]]:
+    x = call.value(0)
+    starts, ends = call.ints_or_attribute(1, "starts"), call.ints_or_attribute(2, "ends")
+    if starts is None or ends is None:
+        raise DamagedModel("Slice without starts or ends")
+    axes = call.ints_or_attribute(3, "axes") or tuple(range(len(starts)))
+    steps = call.ints(4) if call.optional(4) is not None else (1,) * len(starts)
+    index = [slice(None)] * x.ndim
+    for axis, start, end, step in zip(axes, starts, ends, steps, strict=True):
+        size = x.shape[axis]
+        if step < 0 and end < -size:
+            index[axis] = slice(start, None, step)
+        else:
+            index[axis] = slice(start, end, step)
+    return lambda values: [values[tuple(index)]]
+
+
+def _split(call: Call) -> Callable[[Array], list[Array]]:
+    x, axis, parts = call.value(0), call.node.get_int("axis", 0), len(call.node.outputs)
+    sizes = call.ints_or_attribute(1, "split")
+    if sizes is None:
+        each = -(-x.shape[axis] // parts)
+        sizes = (each,) * (parts - 1) + (x.shape[axis] - each * (parts - 1),)
+    if len(sizes) != parts or sum(sizes) != x.shape[axis] or min(sizes) < 0:
+        raise DamagedModel(f"Split of {x.shape[axis]} elements into {list(sizes)}")
+    return lambda values: np.split(values, np.cumsum(sizes)[:-1], axis=axis)
+
+
+def _move(
+    call: Call, source: Constant, function: Callable[[Call], Callable[[Array], list[Array]]]
+) -> tuple[Constant, ...]:
+    """Moved values; per-tensor integers move along, per-channel ones where the axis stays."""
+    move = function(call)
+    data = move(source.data)
+    stored = source.stored
+    if stored is None:
+        return tuple(Constant(d) for d in data)
+    axis = stored.quant.axis
+    moved = move(stored.values)
+    keeps = axis is None or (
+        call.node.op_type != "Gather"
+        and all(m.shape[axis] == stored.values.shape[axis] for m in moved)
+    )
+    if not keeps:
+        return tuple(Constant(d) for d in data)
+    return tuple(Constant(d, Stored(m, stored.quant)) for d, m in zip(data, moved, strict=True))
+
+
+# -- renaming axes: exact for stored integers too -----------------------------------------
+
+
+def _transpose(call: Call, source: Constant) -> Constant:
+    rank = source.data.ndim
+    perm = call.node.get_ints("perm", tuple(reversed(range(rank))))
+    if sorted(perm) != list(range(rank)):
+        raise DamagedModel(f"perm={list(perm)} for a tensor of rank {rank}")
+    return source.transpose(perm)
+
+
+def _reshape(call: Call, source: Constant) -> Constant:
+    shape = call.ints_or_attribute(1, "shape") or ()
+    before = source.data.shape
+    if not call.node.get_int("allowzero", 0):
+        shape = tuple(before[i] if n == 0 else n for i, n in enumerate(shape))
+    return source.reshape(shape)
+
+
+def _flatten(call: Call, source: Constant) -> Constant:
+    shape, axis = source.data.shape, call.node.get_int("axis", 1)
+    axis += len(shape) if axis < 0 else 0
+    return source.reshape((math.prod(shape[:axis]), math.prod(shape[axis:])))
+
+
+def _squeeze(call: Call, source: Constant) -> Constant:
+    axes = call.ints_or_attribute(1, "axes")
+    shape = np.squeeze(source.data, axis=None if axes is None else tuple(axes)).shape
+    return source.reshape(shape)
+
+
+def _unsqueeze(call: Call, source: Constant) -> Constant:
+    axes = call.ints_or_attribute(1, "axes")
+    if axes is None:
+        raise DamagedModel("Unsqueeze without axes")
+    return source.reshape(np.expand_dims(source.data, tuple(axes)).shape)
+
+
+def _identity(call: Call, source: Constant) -> Constant:
+    return source
+
+
+_QUANTIZED: Mapping[str, Callable[[Call], Constant]] = {
+    "DequantizeLinear": dequantize_constant,
+    "QuantizeLinear": quantize_constant,
+}
+_MAKING: Mapping[str, Callable[[Call], Array]] = {
+    "Constant": _constant,
+    "ConstantOfShape": _constant_of_shape,
+    "Expand": _expand,
+    "Pad": _pad,
+    "Tile": _tile,
+}
+_MOVING: Mapping[str, Callable[[Call], Callable[[Array], list[Array]]]] = {
+    "Gather": _gather,
+    "Slice": _slice,
+    "Split": _split,
+}
+_RENAMING: Mapping[str, Callable[[Call, Constant], Constant]] = {
+    "Dropout": _identity,
+    "Flatten": _flatten,
+    "Identity": _identity,
+    "Reshape": _reshape,
+    "Squeeze": _squeeze,
+    "Transpose": _transpose,
+    "Unsqueeze": _unsqueeze,
+}

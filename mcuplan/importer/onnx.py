@@ -1,0 +1,237 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Model file to graph: the one place that reads ONNX."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from mcuplan.errors import DamagedModel, McuplanError, Problems, UnsupportedOp, UnsupportedType
+from mcuplan.importer.inputs import Declared, Dimensions, readers_of, tensor_shape
+from mcuplan.importer.protofile import Allowance, ModelFile, read_model, read_tensor, shown
+from mcuplan.importer.qoperator import QOPERATORS, Names, expand
+from mcuplan.importer.reading import Reading
+from mcuplan.importer.structure import (
+    Step,
+    check_form,
+    live_steps,
+    opset_of,
+    place,
+    read_attributes,
+)
+from mcuplan.ir.builder import Builder, Constant, OnnxNode, plain
+from mcuplan.ir.graph import Graph, Port
+from mcuplan.ir.types import DType
+from mcuplan.ops.movement import Reshape, Transpose
+
+__all__ = ["ImportedModel", "load_model"]
+
+FLOAT32, QDQ, QOPERATOR = "float32", "int8 (QDQ)", "int8 (QOperator)"
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedModel:
+    """The graph of a model file, and what a report says about the file.
+
+    ``dtype`` is "float32", "int8 (QDQ)" or "int8 (QOperator)"; ``nodes`` and
+    ``op_counts`` count the nodes of the file, constants included.
+    """
+
+    graph: Graph
+    opset: int
+    sha256: str
+    ir_version: int
+    producer: str
+    nodes: int
+    op_counts: Mapping[str, int]
+    dtype: str
+    notes: tuple[str, ...] = ()
+
+
+def load_model(path: Path | str, dims: Mapping[str, int] = MappingProxyType({})) -> ImportedModel:
+    """Read an ONNX model.
+
+    Args:
+        path: the model file; external data lies in its folder.
+        dims: sizes of dynamic dimensions, by name, or by "input:axis" where unnamed.
+
+    Raises:
+        UsageError: no such file, or ``dims`` names no dimension of the model.
+        McuplanError: the one problem of the model.
+        Problems: all problems of the model, where there are several.
+    """
+    file = read_model(Path(path))
+    opset, versions = opset_of(file)
+    steps, errors = check_form(file, versions)
+    Problems.raise_if_any(errors)
+    loading = _Loading(file, opset, dims)
+    return loading.run(steps)
+
+
+class _Loading:
+    """One run over one model; problems are collected until its end."""
+
+    def __init__(self, file: ModelFile, opset: int, dims: Mapping[str, int]) -> None:
+        self._file, self._opset = file, opset
+        self._proto = file.proto.graph
+        self._allowance = Allowance()
+        self._dims = Dimensions(dims)
+        self._build = Builder(Transpose, Reshape)
+        self._errors: list[McuplanError] = []
+
+    def run(self, steps: Sequence[Step]) -> ImportedModel:
+        """The finished model.
+
+        Raises:
+            McuplanError, Problems: see :func:`load_model`.
+        """
+        outputs = [value.name for value in self._proto.output]
+        live, needed = live_steps(steps, outputs)
+        self._read_initializers(needed)
+        expanded = self._expand(live)
+        reading = Reading(self._build, self._allowance, needed)
+        for step in expanded:
+            if step.node.op_type == "Constant" and not step.node.domain:
+                reading.read(step)
+        declared = self._read_inputs(reading, [s.node for s in expanded])
+        for step in expanded:
+            if step.node.op_type != "Constant" or step.node.domain:
+                reading.read(step)
+        self._errors += reading.errors
+        ports = self._outputs(reading)
+        Problems.raise_if_any(self._errors)
+        inputs = tuple(self._input_port(d, [s.node for s in expanded]) for d in declared)
+        return self._result(inputs, ports, steps, [s.source for s in live], reading)
+
+    def _read_initializers(self, needed: set[str]) -> None:
+        for proto in self._proto.initializer:
+            if proto.name not in needed:
+                continue
+            try:
+                values = read_tensor(proto, self._file.folder, self._allowance)
+                self._build.constants[proto.name] = Constant(values)
+            except McuplanError as error:
+                error.where = error.where or f"initializer {shown(proto.name)}"
+                self._errors.append(error)
+        self._errors += [
+            UnsupportedType(
+                "a sparse initializer",
+                f"initializer {shown(sparse.values.name)}",
+                "export dense weights",
+            )
+            for sparse in self._proto.sparse_initializer
+        ]
+
+    def _expand(self, live: Sequence[Step]) -> list[Step]:
+        """Attributes read, quantized operators expanded; refused nodes left out."""
+        taken = {name for step in live for name in (*step.node.inputs, *step.node.outputs)}
+        taken.update(value.name for value in self._proto.input)
+        names = Names(taken)
+        expanded = []
+        for step in live:
+            try:
+                full = read_attributes(step, self._file, self._allowance)
+                expanded += [replace(full, node=node) for node in expand(full.node, names)]
+            except McuplanError as error:
+                error.where = error.where or place(step.source)
+                self._errors.append(error)
+        return expanded
+
+    def _read_inputs(self, reading: Reading, nodes: Sequence[OnnxNode]) -> list[Declared]:
+        """Declare every input that is no initializer (old files list those too)."""
+        constants = {t.name for t in self._proto.initializer}
+        readers = readers_of(nodes)
+        usable = []
+        for value in self._proto.input:
+            if value.name in constants:
+                continue
+            declared = self._dims.declared(value)
+            if declared is None:
+                continue
+            try:
+                reading.add_input(declared, readers)
+                usable.append(declared)
+            except McuplanError as error:
+                error.where = error.where or f"input {shown(value.name)}"
+                self._errors.append(error)
+        self._errors += [*self._dims.errors, *self._dims.check_given()]
+        return usable
+
+    def _outputs(self, reading: Reading) -> tuple[Port, ...]:
+        """The outputs in the model's own layout, as far as they could be read."""
+        ports = []
+        for value in self._proto.output:
+            where = f"output {shown(value.name)}"
+            if value.name in self._build.constants:
+                self._errors.append(
+                    UnsupportedOp("does not depend on any input", where, "remove this output")
+                )
+            if value.name in self._build.constants or not self._build.known(value.name):
+                continue
+            shape = self._build.shape(value.name)
+            said = tensor_shape(value)
+            if said is not None and len(said) != len(shape):
+                self._errors.append(
+                    DamagedModel(f"declared with rank {len(said)}, computed {list(shape)}", where)
+                )
+                continue
+            tensor = self._build.in_layout(value.name, plain(len(shape)))
+            dtype, boundary = reading.output_types(value.name)
+            ports.append(Port(tensor, value.name, shape, dtype, boundary))
+        return tuple(ports)
+
+    def _input_port(self, declared: Declared, nodes: Sequence[OnnxNode]) -> Port:
+        """An input; float ones that only a QuantizeLinear to uint8 reads are uint8 in C."""
+        layout = plain(len(declared.shape))
+        tensor = self._build.in_layout(declared.name, layout)
+        boundary = DType.INT8
+        readers = [node for node in nodes if declared.name in node.inputs]
+        zeros = [self._build.constant(n.input(2)) for n in readers if n.op_type == "QuantizeLinear"]
+        if declared.dtype is DType.UINT8 or (
+            len(readers) == len(zeros) == 1 and (zeros[0] is None or zeros[0].data.dtype == "u1")
+        ):
+            boundary = DType.UINT8
+        return Port(tensor, declared.name, declared.shape, declared.dtype, boundary)
+
+    def _result(
+        self,
+        inputs: tuple[Port, ...],
+        outputs: tuple[Port, ...],
+        steps: Sequence[Step],
+        live: Sequence[OnnxNode],
+        reading: Reading,
+    ) -> ImportedModel:
+        graph = self._build.graph(self._file.path.stem, inputs, outputs)
+        kinds = [_kind(node) for node in live]
+        dtype = QDQ if reading.is_quantized else FLOAT32
+        if QOPERATORS.intersection(kinds):
+            dtype = QOPERATOR
+        notes = list(self._dims.notes)
+        if dead := len(steps) - len(live):
+            notes.append(f"{dead} nodes that no output depends on are left out")
+        if dtype == FLOAT32 and any(t.stored is not None for t in graph.tensors.values()):
+            notes.append("weights are stored as integers, activations are float")
+        graph = replace(graph, notes=tuple(notes))
+        return ImportedModel(
+            graph,
+            self._opset,
+            self._file.sha256,
+            int(self._file.proto.ir_version),
+            _producer(self._file.proto),
+            len(steps),
+            MappingProxyType(dict(sorted(Counter(_kind(s.source) for s in steps).items()))),
+            dtype,
+            tuple(notes),
+        )
+
+
+def _kind(node: OnnxNode) -> str:
+    return f"{node.domain}::{node.op_type}" if node.domain else node.op_type
+
+
+def _producer(proto: Any) -> str:
+    return shown(f"{proto.producer_name} {proto.producer_version}".strip())

@@ -1,0 +1,232 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads node after node: folds constants, keeps track of integers, asks the operators."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from mcuplan.errors import (
+    DamagedModel,
+    InputTooLarge,
+    McuplanError,
+    NonFiniteWeights,
+    UnsupportedOp,
+    UnsupportedType,
+)
+from mcuplan.importer.folding import can_fold, fold, fold_shape
+from mcuplan.importer.inputs import Declared, grid_of_input, keeps_grid
+from mcuplan.importer.protofile import TENSOR_LIMIT, Allowance, shown, type_name
+from mcuplan.importer.structure import Step, place
+from mcuplan.ir.builder import Builder, Constant, OnnxNode, Reader
+from mcuplan.ir.types import DType
+from mcuplan.ops import all_readers
+
+__all__ = ["Reading"]
+
+_MISFIT = (ArithmeticError, AssertionError, LookupError, TypeError, ValueError)
+"""What a reader or a folding raises where the inputs do not fit the operator."""
+
+_MAY_BE_INFINITE = ("Clip", "Min", "Max", "Pad")
+_QUANTIZED_TYPES: Mapping[int, DType] = {0: DType.UINT8, 2: DType.UINT8, 3: DType.INT8}
+_HINTS = {
+    "ConvInteger": "quantize statically (QDQ or QLinearConv)",
+    "DynamicQuantizeLinear": "quantize statically, with calibration data",
+    "If": "export with the branch that is taken at inference only",
+    "Loop": "unroll the loop when exporting",
+    "MatMulInteger": "quantize statically (QDQ or QLinearMatMul)",
+    "NonMaxSuppression": "cut the model before its post-processing",
+    "Resize": "replace upsampling by a transposed or pixel-shuffle layer on the host side",
+    "Scan": "unroll the scan when exporting",
+    "TopK": "cut the model before its post-processing",
+}
+
+
+class Reading:
+    """The state of one pass over the nodes; ``errors`` holds one entry per refused node."""
+
+    def __init__(self, build: Builder, allowance: Allowance, needed: Collection[str]) -> None:
+        self.errors: list[McuplanError] = []
+        self.is_quantized = False
+        self._build, self._allowance, self._needed = build, allowance, needed
+        self._integers: dict[str, DType] = {}  # element type of tensors of integers
+        self._came_from: dict[str, DType] = {}  # what a DequantizeLinear read
+        self._reported: set[str] = set()
+        self._finite: dict[str, bool] = {}
+
+    def add_input(self, declared: Declared, readers: Mapping[str, Collection[OnnxNode]]) -> None:
+        """Declare a model input; an integer one needs a reader that tells its grid.
+
+        Raises:
+            UnsupportedType: nothing tells the grid.
+        """
+        quant = None
+        if declared.dtype is not DType.FLOAT32:
+            quant = grid_of_input(declared, readers, self._build.constants)
+            if quant is None:
+                raise UnsupportedType(
+                    f"an input of {declared.dtype} that no DequantizeLinear reads",
+                    hint="export with float32 inputs, or as QDQ",
+                )
+            self._integers[declared.name] = declared.dtype
+            self.is_quantized = True
+        self._build.add_input(declared.name, declared.shape, quant)
+
+    def output_types(self, name: str) -> tuple[DType, DType]:
+        """Element type of a graph output in the model, and at the C boundary."""
+        dtype = self._integers.get(name, DType.FLOAT32)
+        origin = self._came_from.get(name, dtype)
+        return dtype, DType.UINT8 if origin is DType.UINT8 else DType.INT8
+
+    def read(self, step: Step) -> None:
+        """Read one node; what is wrong with it is collected, what lies behind it skipped."""
+        names = [name for name in step.node.inputs if name]
+        try:
+            if all(self._build.known(name) for name in names):
+                self._read(step.node)
+            elif not can_fold(step.node.op_type):
+                self._reader(step.node)  # behind a refused node, only its type can be judged
+        except McuplanError as error:
+            error.where = error.where or place(step.source)
+            self.errors.append(error)
+        except _MISFIT as error:
+            shapes = ", ".join(str(list(self._build.shape(n))) for n in names)
+            reason = f": {shown(str(error))}" if str(error) else ""
+            self.errors.append(
+                DamagedModel(
+                    f"inputs of shape {shapes or 'none'} do not fit the operator{reason}",
+                    place(step.source),
+                    "check the model with onnx.checker.check_model(full_check=True)",
+                )
+            )
+
+    def _read(self, node: OnnxNode) -> None:
+        values = [self._build.constant(n) if n else None for n in node.inputs]
+        if all(v is not None for v, n in zip(values, node.inputs, strict=True) if n):
+            self._keep(node, fold(node, values, self._allowance))
+            return
+        if node.op_type in ("Shape", "Size") and not node.domain:
+            self._keep(node, (fold_shape(node, self._build.shape(node.input(0))),))
+            return
+        reader = self._reader(node)
+        node = self._with_integers(node)
+        self._check_finite(node)
+        reader(node, self._build)
+        self._check_outputs(node)
+        self._note_integers(node)
+
+    def _keep(self, node: OnnxNode, values: Sequence[Constant]) -> None:
+        for name, value in zip(node.outputs, values, strict=False):
+            if name:
+                self._build.constants[name] = value
+        self._check_outputs(node)
+
+    def _reader(self, node: OnnxNode) -> Reader:
+        key = f"{node.domain}::{node.op_type}" if node.domain else node.op_type
+        reader = all_readers().get(key)
+        if reader is None:
+            hint = "save the model without graph optimizations" if node.domain else ""
+            raise UnsupportedOp(
+                "this operator is not supported",
+                hint=_HINTS.get(node.op_type, hint) or "`mcuplan ops` lists what is",
+            )
+        return reader
+
+    def _check_outputs(self, node: OnnxNode) -> None:
+        """Every output that something reads must be there, of a sane size."""
+        for index, name in enumerate(node.outputs):
+            if not name or (not self._build.known(name) and name not in self._needed):
+                continue
+            if not self._build.known(name):
+                raise UnsupportedOp(
+                    f"output {index} ({shown(name)}) is used",
+                    hint="export the model for inference; only the first output is supported",
+                )
+            elements = math.prod(self._build.shape(name))
+            if elements * 4 > 4 * TENSOR_LIMIT:
+                raise InputTooLarge(f"an output of {elements:,} elements")
+            if elements == 0 and name not in self._build.constants:
+                raise DamagedModel("an output without elements", hint="check the shapes")
+
+    def _check_finite(self, node: OnnxNode) -> None:
+        """Constants that an operator reads may not hold NaN or infinity (limits may)."""
+        for index, name in enumerate(node.inputs):
+            value = self._build.constant(name) if name else None
+            if value is None or name in self._reported or value.data.dtype.kind != "f":
+                continue
+            if name not in self._finite:
+                self._finite[name] = bool(np.isfinite(value.data).all())
+            is_limit = node.op_type in _MAY_BE_INFINITE and value.data.size == 1
+            if self._finite[name] or (index and is_limit and not np.isnan(value.data).any()):
+                continue
+            self._reported.add(name)
+            raise NonFiniteWeights(
+                f"constant {shown(name)!r} holds NaN or infinity", hint="train or export again"
+            )
+
+    # -- integers ---------------------------------------------------------------------------
+
+    def _with_integers(self, node: OnnxNode) -> OnnxNode:
+        """The node as its reader expects it: zero points written out, pads as real values."""
+        if node.op_type == "QuantizeLinear":
+            return self._with_zero_point(node, node.get_int("output_dtype", 0))
+        read = self._integers.get(node.input(0))
+        if node.op_type == "DequantizeLinear":
+            if node.get_int("output_dtype", 1) not in (0, 1):
+                raise UnsupportedType(f"output_dtype={node.get_int('output_dtype', 1)}")
+            if read is None:
+                raise DamagedModel("DequantizeLinear of a tensor that is not quantized")
+            return self._with_zero_point(node, 2 if read is DType.UINT8 else 3)
+        integers = [n for n in node.inputs if n in self._integers]
+        if not integers:
+            return node
+        if not keeps_grid(node) or (node.op_type == "Concat" and len(integers) < len(node.inputs)):
+            raise UnsupportedOp(
+                f"arithmetic on {self._integers[integers[0]]} tensors",
+                hint="put the operator between DequantizeLinear and QuantizeLinear",
+            )
+        return self._with_real_pad(node) if node.op_type == "Pad" else node
+
+    def _with_zero_point(self, node: OnnxNode, data_type: int) -> OnnxNode:
+        if node.get_int("block_size", 0):
+            raise UnsupportedOp("blocked quantization", hint="quantize activations per tensor")
+        if node.input(2):
+            return node
+        if data_type not in _QUANTIZED_TYPES:
+            raise UnsupportedType(
+                f"quantization to {type_name(data_type)}", hint="quantize activations to int8"
+            )
+        scale = self._build.constant(node.input(1))
+        shape = scale.data.shape if scale is not None else ()
+        name = f"{node.outputs[0]}\0zero_point"
+        zero = np.zeros(shape, _QUANTIZED_TYPES[data_type].value)
+        self._build.constants[name] = Constant(zero)
+        return replace(node, inputs=(node.inputs[0], node.inputs[1], name))
+
+    def _with_real_pad(self, node: OnnxNode) -> OnnxNode:
+        """Pad of integers: the reader pads real values, so the fill is made real."""
+        quant = self._build.quant(node.input(0))
+        if quant is None or node.get_str("mode", "constant") != "constant":
+            return node
+        fill = self._build.constant(node.input(2)) if node.input(2) else None
+        q = 0 if fill is None else int(fill.data.reshape(-1)[0])
+        q -= 128 if self._integers[node.input(0)] is DType.UINT8 else 0
+        name = f"{node.outputs[0]}\0fill"
+        real = np.float32(q - quant.z) * np.float32(quant.s)
+        self._build.constants[name] = Constant(np.array(real, np.float32))
+        return replace(node, inputs=(*node.inputs[:2], name, *node.inputs[3:]))
+
+    def _note_integers(self, node: OnnxNode) -> None:
+        """Element types of what a node made."""
+        if node.op_type == "QuantizeLinear":
+            zero = self._build.constants[node.input(2)].data
+            self._integers[node.outputs[0]] = DType(str(zero.dtype))
+            self.is_quantized = True
+        elif node.op_type == "DequantizeLinear":
+            self._came_from[node.outputs[0]] = self._integers[node.input(0)]
+        elif node.input(0) in self._integers:
+            for name in filter(None, node.outputs):
+                self._integers[name] = self._integers[node.input(0)]

@@ -1,0 +1,291 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The nodes of a model file as plain values, checked for form and put in order."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from graphlib import CycleError, TopologicalSorter
+from typing import Any
+
+from mcuplan.errors import DamagedModel, McuplanError, UnknownDomain, UnsupportedOp
+from mcuplan.importer.protofile import Allowance, ModelFile, read_tensor, shown
+from mcuplan.ir.builder import Attribute, OnnxNode
+
+__all__ = [
+    "MICROSOFT",
+    "Step",
+    "check_form",
+    "live_steps",
+    "opset_of",
+    "place",
+    "read_attributes",
+    "schema_problem",
+]
+
+MICROSOFT = "com.microsoft"
+OLDEST_OPSET = 7
+_STANDARD = ("", "ai.onnx")
+
+# AttributeProto.AttributeType -> what a message calls it
+_REFUSED_ATTRIBUTES = {
+    5: "a subgraph",
+    10: "subgraphs",
+    11: "a sparse tensor",
+    12: "sparse tensors",
+    13: "a type",
+    14: "types",
+    9: "tensors",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A node to read, and the node of the file that it comes from."""
+
+    node: OnnxNode
+    source: OnnxNode
+    proto: Any
+
+
+def place(node: OnnxNode) -> str:
+    """Where a problem is, in the names of the model file."""
+    name = node.name or next((o for o in node.outputs if o), "unnamed node")
+    kind = f"{node.domain}::{node.op_type}" if node.domain else node.op_type
+    return f"{shown(name)} ({shown(kind)}, opset {node.opset})"
+
+
+def opset_of(file: ModelFile) -> tuple[int, Mapping[str, int]]:
+    """Version of the standard operators, and of every domain.
+
+    Raises:
+        DamagedModel: no version, or two for one domain.
+        UnsupportedOp: the version is older than 7 or newer than the installed onnx package.
+    """
+    from onnx.defs import onnx_opset_version
+
+    versions: dict[str, int] = {}
+    for entry in file.proto.opset_import:
+        domain = "" if entry.domain in _STANDARD else entry.domain
+        if versions.setdefault(domain, entry.version) != entry.version:
+            raise DamagedModel(f"two opset versions for domain {shown(domain)!r}", "opset_import")
+    if "" not in versions:
+        raise DamagedModel(
+            "no opset version for the standard operators", "opset_import", "export again"
+        )
+    version = int(versions[""])
+    if version < OLDEST_OPSET:
+        raise UnsupportedOp(
+            f"opset {version} is older than {OLDEST_OPSET}",
+            "opset_import",
+            f"convert the model with onnx.version_converter to opset {OLDEST_OPSET} or newer",
+        )
+    if version > onnx_opset_version():
+        raise UnsupportedOp(
+            f"opset {version} is newer than {onnx_opset_version()}, the newest known here",
+            "opset_import",
+            "upgrade the onnx package, or export with an older opset",
+        )
+    return version, versions
+
+
+def plain_nodes(file: ModelFile, versions: Mapping[str, int]) -> list[tuple[OnnxNode, Any]]:
+    """Every node of the file, in its order, without attributes, beside its message."""
+    nodes = []
+    for proto in file.proto.graph.node:
+        domain = "" if proto.domain in _STANDARD else proto.domain
+        nodes.append(
+            (
+                OnnxNode(
+                    proto.op_type,
+                    domain,
+                    int(versions.get(domain, versions[""])),
+                    proto.name,
+                    tuple(proto.input),
+                    tuple(proto.output),
+                    {},
+                ),
+                proto,
+            )
+        )
+    return nodes
+
+
+def check_form(
+    file: ModelFile, versions: Mapping[str, int]
+) -> tuple[list[Step], list[McuplanError]]:
+    """The nodes of the file in an order in which each reads what was made before.
+
+    Every name must be made exactly once and before it is read, without a cycle.
+    """
+    nodes = plain_nodes(file, versions)
+    graph = file.proto.graph
+    constants = [t.name for t in graph.initializer]
+    ports = [v.name for v in graph.input]
+    errors: list[McuplanError] = []
+    errors += _twice(constants, "initializers") + _twice(ports, "inputs")
+    errors += _twice([v.name for v in graph.output], "outputs")
+    made = dict.fromkeys([*constants, *ports])
+    producer: dict[str, int] = {}
+    for i, (node, _) in enumerate(nodes):
+        if not any(node.outputs):
+            errors.append(DamagedModel("a node without outputs", place(node), "export again"))
+        for name in filter(None, node.outputs):
+            if name in made or name in producer:
+                errors.append(DamagedModel(f"{shown(name)!r} is made twice", place(node)))
+            producer[name] = i
+    for node, _ in nodes:
+        missing = [n for n in node.inputs if n and n not in made and n not in producer]
+        errors += [
+            DamagedModel(f"reads {shown(n)!r}, which nothing makes", place(node), "export again")
+            for n in dict.fromkeys(missing)
+        ]
+    for value in graph.output:
+        if value.name not in made and value.name not in producer:
+            errors.append(DamagedModel("nothing makes this output", f"output {shown(value.name)}"))
+    if errors:
+        return [], errors
+    try:
+        order = _sorted([n for n, _ in nodes], producer)
+    except CycleError as error:
+        places = [place(nodes[i][0]) for i in list(dict.fromkeys(error.args[1]))[:4]]
+        return [], [DamagedModel("the graph has a cycle", ", ".join(places), "export again")]
+    return [Step(nodes[i][0], nodes[i][0], nodes[i][1]) for i in order], []
+
+
+def _twice(names: Sequence[str], what: str) -> list[McuplanError]:
+    seen: set[str] = set()
+    found: dict[str, None] = {}
+    for name in names:
+        if name in seen:
+            found[name] = None
+        seen.add(name)
+    return [DamagedModel(f"two {what} named {shown(name)!r}") for name in found]
+
+
+def _sorted(nodes: Sequence[OnnxNode], producer: Mapping[str, int]) -> Iterable[int]:
+    """The order of the file where it will do, else a topological one."""
+    reads = [[producer[n] for n in node.inputs if n in producer] for node in nodes]
+    if all(source < i for i, sources in enumerate(reads) for source in sources):
+        return range(len(nodes))
+    return tuple(TopologicalSorter(dict(enumerate(reads))).static_order())
+
+
+def live_steps(steps: Sequence[Step], outputs: Collection[str]) -> tuple[list[Step], set[str]]:
+    """The nodes that an output depends on, and every name that they or the outputs read."""
+    needed = set(outputs)
+    kept = []
+    for step in reversed(steps):
+        if any(name in needed for name in step.node.outputs if name):
+            needed.update(filter(None, step.node.inputs))
+            kept.append(step)
+    return kept[::-1], needed
+
+
+# -- one node ---------------------------------------------------------------------------
+
+
+def read_attributes(step: Step, file: ModelFile, allowance: Allowance) -> Step:
+    """The same step with the attributes of its node in plain values.
+
+    Raises:
+        UnknownDomain, UnsupportedOp: the operator or an attribute is beyond us.
+        DamagedModel: an attribute does not fit the operator's definition.
+    """
+    _check_domain(step.source, file)
+    values: dict[str, Attribute] = {}
+    for proto in step.proto.attribute:
+        if proto.type in _REFUSED_ATTRIBUTES:
+            raise UnsupportedOp(
+                f"attribute {shown(proto.name)!r} holds {_REFUSED_ATTRIBUTES[proto.type]}",
+                hint=_HINTS.get(step.source.op_type, "export a model without control flow"),
+            )
+        if proto.name in values or proto.ref_attr_name:
+            raise DamagedModel(f"attribute {shown(proto.name)!r} is given twice or by reference")
+        values[proto.name] = _value(proto, file, allowance)
+    problem = schema_problem(step.source, {a.name: a.type for a in step.proto.attribute})
+    if problem is not None:
+        raise problem
+    return replace(
+        step,
+        node=replace(step.node, attributes=values),
+        source=replace(step.source, attributes=values),
+    )
+
+
+def _value(proto: Any, file: ModelFile, allowance: Allowance) -> Attribute:
+    match proto.type:
+        case 1:
+            return float(proto.f)
+        case 2:
+            return int(proto.i)
+        case 3:
+            return str(proto.s.decode("utf-8", "backslashreplace"))
+        case 4:
+            return read_tensor(proto.t, file.folder, allowance)
+        case 6:
+            return tuple(float(v) for v in proto.floats)
+        case 7:
+            return tuple(int(v) for v in proto.ints)
+        case 8:
+            return tuple(v.decode("utf-8", "backslashreplace") for v in proto.strings)
+    raise DamagedModel(f"attribute {shown(proto.name)!r} has no type", hint="export again")
+
+
+def _check_domain(node: OnnxNode, file: ModelFile) -> None:
+    functions = {(f.domain, f.name) for f in file.proto.functions}
+    if (node.domain, node.op_type) in functions:
+        raise UnsupportedOp(
+            "a function of the model itself",
+            hint="inline it: onnx.inliner.inline_local_functions(model)",
+        )
+    if node.domain not in ("", MICROSOFT):
+        raise UnknownDomain(
+            f"operator domain {shown(node.domain)!r}", hint="export with standard ONNX operators"
+        )
+
+
+_HINTS = {
+    "If": "export with the branch that is taken at inference only",
+    "Loop": "unroll the loop when exporting",
+    "Scan": "unroll the scan when exporting",
+}
+
+
+def schema_problem(node: OnnxNode, types: Mapping[str, int]) -> McuplanError | None:
+    """What is wrong with a standard node by the ONNX definition of its operator, if anything."""
+    if node.domain:
+        return None
+    from onnx import defs
+
+    try:
+        schema = defs.get_schema(node.op_type, node.opset, "")
+    except defs.SchemaError:
+        return UnsupportedOp(
+            f"{shown(node.op_type)} is not an operator of ONNX opset {node.opset}",
+            hint="export with standard operators, or a newer opset",
+        )
+    if schema.deprecated:
+        return UnsupportedOp(f"{node.op_type} is deprecated in opset {node.opset}")
+    if not schema.min_input <= len(node.inputs) <= schema.max_input:
+        return DamagedModel(f"{len(node.inputs)} inputs", hint="export again")
+    if not schema.min_output <= len(node.outputs) <= schema.max_output:
+        return DamagedModel(f"{len(node.outputs)} outputs", hint="export again")
+    optional = defs.OpSchema.FormalParameterOption.Optional
+    for i, formal in enumerate(schema.inputs[: len(node.inputs)]):
+        if not node.inputs[i] and formal.option != optional:
+            return DamagedModel(f"input {formal.name!r} is missing", hint="export again")
+    for name, data_type in types.items():
+        known = schema.attributes.get(name)
+        if known is None:
+            return DamagedModel(
+                f"{node.op_type} has no attribute {shown(name)!r} in opset {node.opset}",
+                hint="the opset of the file may be wrong; export again",
+            )
+        kind: Any = known.type
+        if kind.value != data_type:
+            return DamagedModel(f"attribute {name!r} is not of type {kind.name}")
+    missing = [n for n, a in schema.attributes.items() if a.required and n not in types]
+    if missing:
+        return DamagedModel(f"attribute {missing[0]!r} is missing", hint="export again")
+    return None

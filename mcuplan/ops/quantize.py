@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rounding to a grid, as a QuantizeLinear/DequantizeLinear pair of a model does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mcuplan.errors import DamagedModel, ScaleError, UnsupportedOp, UnsupportedType
+from mcuplan.ir.builder import Builder, OnnxNode
+from mcuplan.ir.op import Example, Op, QuantRule, Signature
+from mcuplan.ir.types import Array, Quant, TensorType
+
+__all__ = ["OPS", "READERS", "Quantize", "grid"]
+
+
+@dataclass(frozen=True, slots=True)
+class Quantize(Op):
+    """Real values rounded to a grid: ``scale * (q - zero_point)`` with q in int8."""
+
+    scale: float
+    zero_point: int
+
+    quant_rule = QuantRule.FIXED
+    inplace_inputs = (0,)
+
+    @property
+    def fixed_quant(self) -> Quant:
+        """The grid."""
+        return Quant.per_tensor(self.scale, self.zero_point)
+
+    def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
+        """Same shape."""
+        return (TensorType(inputs[0].shape),)
+
+    def reference(self, *arrays: Array) -> tuple[Array, ...]:
+        """QuantizeLinear then DequantizeLinear in float32, as ONNX defines them."""
+        with np.errstate(over="ignore"):
+            q = self.fixed_quant.quantize(arrays[0])
+        return (_real(q, self.fixed_quant),)
+
+    def integer(self, sig: Signature, *arrays: Array) -> tuple[Array, ...]:
+        """int8 on one grid to int8 on another, through float32 as the model has it."""
+        return (self.fixed_quant.quantize(_real(arrays[0], sig.inputs[0].q)),)
+
+    @classmethod
+    def examples(cls) -> Iterable[Example]:
+        """Rows of pixels, a vector; fine and coarse grids, zero points at the ends."""
+        yield Example(cls(0.125, 0), ((1, 3, 4, 2),))
+        yield Example(cls(0.0173, -128), ((1, 7),))
+        yield Example(cls(3.5, 127), ((1, 2, 5),))
+
+
+def _real(q: Array, quant: Quant) -> Array:
+    difference = (q.astype(np.int32) - quant.z).astype(np.float32)
+    real: Array = difference * np.float32(quant.s)
+    return real
+
+
+def grid(scale: Array, zero_point: Array, axis: int | None = None) -> Quant:
+    """The int8 grid of a scale and zero point of the model; uint8 is mapped by -128.
+
+    ``axis`` is the axis of per-channel values; int32 is for biases.
+
+    Raises:
+        ScaleError: a scale is not positive and finite in float32.
+        UnsupportedType: integers other than int8, uint8 and int32, or a scale not float32.
+        DamagedModel: scale and zero point differ in size.
+    """
+    if scale.dtype != np.float32:
+        raise UnsupportedType(f"a scale of type {scale.dtype}", hint="export with float32 scales")
+    if zero_point.dtype not in (np.int8, np.uint8, np.int32):
+        raise UnsupportedType(
+            f"integers of type {zero_point.dtype}", hint="quantize activations and weights to int8"
+        )
+    if scale.size != zero_point.size:
+        raise DamagedModel(f"{scale.size} scales and {zero_point.size} zero points")
+    wrong = scale[~(np.isfinite(scale) & (scale > 0))]
+    if wrong.size:
+        raise ScaleError(
+            f"scale {float(wrong.flat[0])!r} is not positive and finite",
+            hint="calibrate with representative data, or quantize again",
+        )
+    shift = 128 if zero_point.dtype == np.uint8 else 0
+    zeros = tuple(int(z) - shift for z in zero_point.reshape(-1))
+    return Quant(tuple(float(s) for s in scale.reshape(-1)), zeros, axis)
+
+
+def _activation_grid(node: OnnxNode, build: Builder) -> Quant:
+    scale, zero_point = build.constant(node.input(1)), build.constant(node.input(2))
+    if scale is None or zero_point is None:
+        raise UnsupportedOp(
+            "scale or zero point is computed while the model runs",
+            hint="quantize statically, with calibration data",
+        )
+    if scale.data.size != 1:
+        raise UnsupportedOp(
+            f"{scale.data.size} scales for an activation", hint="quantize activations per tensor"
+        )
+    if zero_point.data.dtype == np.int32:
+        raise UnsupportedType("an int32 activation", hint="quantize activations to int8")
+    return grid(scale.data, zero_point.data)
+
+
+def read_quantize(node: OnnxNode, build: Builder) -> None:
+    """QuantizeLinear of an activation; nothing to do where it lies on that grid already."""
+    quant, name = _activation_grid(node, build), node.input(0)
+    layouts = build.held_layouts(name)
+    if build.quant(name) == quant:
+        build.alias(node.outputs[0], name, layouts)
+        return
+    layout, source = next(iter(layouts.items()))
+    build.add(Quantize(quant.s, quant.z), [source], node, layout, quant=quant)
+
+
+def read_dequantize(node: OnnxNode, build: Builder) -> None:
+    """DequantizeLinear of an activation: the values are real ones already."""
+    quant, name = _activation_grid(node, build), node.input(0)
+    if build.quant(name) != quant:
+        raise UnsupportedOp(
+            f"reads integers of another grid (scale {quant.s:.6g}, zero point {quant.z})",
+            hint="use the scale and zero point of the QuantizeLinear before it",
+        )
+    build.alias(node.outputs[0], name, build.held_layouts(name))
+
+
+OPS = (Quantize,)
+READERS = {"DequantizeLinear": read_dequantize, "QuantizeLinear": read_quantize}
