@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sums bytes and cycles once: a plan becomes a :class:`Budget`, which reports only render."""
+
+from __future__ import annotations
+
+from mcuplan.budget.assess import Against, Planned, Source, assess, undecided
+from mcuplan.budget.code_model import BuildFigures
+from mcuplan.budget.footprint import Limits
+from mcuplan.budget.growth import compare, compared_from_report, read_report
+from mcuplan.budget.record import (
+    SCHEMA,
+    Accuracy,
+    Baseline,
+    Budget,
+    ElfFigures,
+    StackFigures,
+    Status,
+    Undecided,
+    Verification,
+)
+
+__all__ = [
+    "SCHEMA",
+    "Accuracy",
+    "Against",
+    "Baseline",
+    "Budget",
+    "BuildFigures",
+    "ElfFigures",
+    "Limits",
+    "Planned",
+    "Source",
+    "StackFigures",
+    "Status",
+    "Undecided",
+    "Verification",
+    "assess",
+    "compare",
+    "compared_from_report",
+    "read_report",
+    "undecided",
+]

@@ -1,0 +1,272 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A planned model becomes a budget: every figure of the report, computed once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from mcuplan import __version__
+from mcuplan.budget.code_model import BuildFigures
+from mcuplan.budget.footprint import (
+    Limits,
+    buffer_rows,
+    flash_bill,
+    live_bytes,
+    peak_of,
+    ram_bill,
+    region_rows,
+    step_bytes,
+)
+from mcuplan.budget.growth import growth
+from mcuplan.budget.metrics import network_totals, node_name, receptive_fields, tensor_name
+from mcuplan.budget.record import (
+    SCHEMA,
+    Budget,
+    BuildInfo,
+    Energy,
+    Latency,
+    LayerRow,
+    ModelInfo,
+    ModelName,
+    ModelPort,
+    Status,
+    TargetInfo,
+    Totals,
+    Undecided,
+    Verdict,
+    Verification,
+)
+from mcuplan.budget.speed import Traffic, bound_by, energy_of, step_cycles, worst
+from mcuplan.budget.verdict import (
+    budget_findings,
+    growth_findings,
+    notes,
+    verdict_of,
+    verify_findings,
+)
+from mcuplan.errors import McuplanError
+from mcuplan.findings import Finding, Severity
+from mcuplan.ir.graph import Graph, Port
+from mcuplan.ir.types import DType
+from mcuplan.schedule.program import Plan, Step
+from mcuplan.targets import Target
+
+__all__ = ["Planned", "Source", "assess", "undecided"]
+
+
+class Source(Protocol):
+    """What the report says of the model file."""
+
+    @property
+    def path(self) -> Path: ...  # noqa: D102
+    @property
+    def sha256(self) -> str: ...  # noqa: D102
+    @property
+    def opset(self) -> int: ...  # noqa: D102
+    @property
+    def graph(self) -> Graph: ...  # noqa: D102
+
+
+class Planned(Protocol):
+    """A model on its way to a target, as the pipeline keeps it."""
+
+    @property
+    def model(self) -> Source: ...  # noqa: D102
+    @property
+    def floating(self) -> Graph: ...  # noqa: D102
+    @property
+    def plan(self) -> Plan: ...  # noqa: D102
+    @property
+    def has_ranges(self) -> bool: ...  # noqa: D102
+    @property
+    def notes(self) -> tuple[str, ...]: ...  # noqa: D102
+
+
+@dataclass(frozen=True, slots=True)
+class Against:
+    """An earlier report and the name of its file."""
+
+    file: str
+    report: Mapping[str, Any]
+
+
+def assess(
+    planned: Planned,
+    limits: Limits | None = None,
+    build: BuildFigures | None = None,
+    verifications: tuple[Verification, ...] = (),
+    baseline: Against | None = None,
+    *,
+    command: str = "check",
+    random_ranges: bool = False,
+    errors: Mapping[int, float] | None = None,
+) -> Budget:
+    """Every figure of the report and the verdict.
+
+    Args:
+        planned: the plan and what it was made from.
+        limits: budgets of the user, on top of what the target has.
+        build: what a build measured; None = code and stack are modelled, with margin.
+        verifications: what runs of the compiled code showed.
+        baseline: an earlier report to compare with.
+        command: the subcommand, for the report.
+        random_ranges: the activation ranges were made up.
+        errors: largest error of each step (index) that was compared with the float model.
+    """
+    limits = limits or Limits()
+    plan = planned.plan
+    ram, flash = ram_bill(plan, limits, build), flash_bill(plan, limits, build)
+    totals, target = network_totals(planned.floating), _target(plan.program.target)
+    layers = layer_rows(plan, errors or {})
+    latency, peak = _latency(layers, plan.program.target, limits), peak_of(plan)
+    regions = region_rows(plan, ram, flash)
+    grown = None
+    if baseline is not None:
+        sums = (ram.total_bytes, flash.total_bytes)
+        grown = growth(baseline.report, baseline.file, *sums, layers)
+    findings = [
+        *budget_findings(ram, flash, latency, peak, layers, regions),
+        *growth_findings(grown),
+        *verify_findings(verifications),
+        *notes(target, has_ranges=planned.has_ranges, random_ranges=random_ranges),
+        *(Finding("model/note", Severity.NOTE, note) for note in planned.notes),
+    ]
+    return Budget(
+        schema=SCHEMA,
+        tool_version=__version__,
+        command=command,
+        model=_model(planned, totals),
+        target=target,
+        regions=regions,
+        verdict=verdict_of(findings),
+        ram=ram,
+        flash=flash,
+        peak=peak,
+        totals=totals,
+        latency=latency,
+        energy=_energy(layers, plan.program.target),
+        build=BuildInfo(build.compiler, build.flags) if build is not None else None,
+        layers=layers,
+        buffers=buffer_rows(plan),
+        streams=(),
+        baseline=grown,
+        verification=verifications,
+    )
+
+
+def undecided(model: str, errors: Sequence[McuplanError], command: str) -> Undecided:
+    """The report of a model that no verdict could be found for."""
+    findings = tuple(
+        Finding(error.code, Severity.ERROR, error.message, error.where, error.hint)
+        for error in errors
+    )
+    verdict = Verdict(Status.UNPROVEN, findings)
+    return Undecided(SCHEMA, __version__, command, ModelName(model), verdict)
+
+
+def layer_rows(plan: Plan, errors: Mapping[int, float]) -> tuple[LayerRow, ...]:
+    """One row per step, in execution order."""
+    graph, live = plan.program.graph, live_bytes(plan)
+    fields = receptive_fields(graph)
+    rows = []
+    for step in plan.program.steps:
+        field = fields[step.node.output].size
+        rows.append(_row(plan, step, live[step.index], field, errors.get(step.index)))
+    return tuple(rows)
+
+
+def _row(
+    plan: Plan, step: Step, live: int, field: tuple[int, int], error: float | None
+) -> LayerRow:
+    graph, target = plan.program.graph, plan.program.target
+    size, cycles = step_bytes(step), step_cycles(step, target)
+    traffic = Traffic(size.input_bytes, size.output_bytes, size.weights_bytes)
+    constants = (c for c in step.signature.constants if c is not None)
+    return LayerRow(
+        index=step.index,
+        name=node_name(graph, step.node),
+        origin=step.node.origin,
+        op=step.node.op.label,
+        kernel=step.kernel.function,
+        inputs=tuple(tensor_name(graph, name) for name in graph.activations(step.node)),
+        output_shape=step.signature.output.shape,
+        macs=step.cost.macs,
+        ops=step.cost.ops,
+        parameters=sum(int(c.size) for c in constants),
+        weights_bytes=size.weights_bytes,
+        input_bytes=size.input_bytes,
+        output_bytes=size.output_bytes,
+        activation_bytes=size.input_bytes + size.output_bytes,
+        live_bytes=live,
+        scratch_bytes=step.scratch_bytes,
+        cycles=int(cycles.value),
+        cycles_origin=cycles.origin,
+        macs_per_byte=round(step.cost.macs / max(1, traffic.total_bytes), 4),
+        bound=bound_by(cycles.value, traffic, target),
+        receptive_field=field,
+        error=error,
+    )
+
+
+def _model(planned: Planned, totals: Totals) -> ModelInfo:
+    graph = planned.plan.program.graph
+    return ModelInfo(
+        name=planned.model.path.name,
+        sha256=planned.model.sha256,
+        opset=planned.model.opset,
+        dtype=_dtype(graph),
+        parameters=totals.parameters,
+        macs=totals.macs,
+        ops=totals.ops,
+        nodes=len(planned.model.graph.nodes),
+        steps=len(planned.plan.program.steps),
+        inputs=tuple(_port(graph, port) for port in graph.inputs),
+        outputs=tuple(_port(graph, port) for port in graph.outputs),
+    )
+
+
+def _dtype(graph: Graph) -> str:
+    kinds = [graph.tensor(port.tensor).type.dtype for port in graph.inputs]
+    return DType.FLOAT32.value if DType.FLOAT32 in kinds else DType.INT8.value
+
+
+def _port(graph: Graph, port: Port) -> ModelPort:
+    kind = graph.tensor(port.tensor).type
+    plain = kind.quant is not None and kind.quant.axis is None
+    return ModelPort(
+        name=port.name,
+        shape=port.shape,
+        dtype=kind.dtype.value,
+        bytes=kind.nbytes,
+        scale=kind.q.s if plain else None,
+        zero_point=kind.q.z if plain else None,
+    )
+
+
+def _target(target: Target) -> TargetInfo:
+    return TargetInfo(target.name, target.core, target.features, target.clock_hz, target.generic)
+
+
+def _latency(layers: Sequence[LayerRow], target: Target, limits: Limits) -> Latency:
+    cycles = sum(row.cycles for row in layers)
+    seconds = cycles / target.clock_hz
+    return Latency(
+        cycles=cycles,
+        seconds=seconds,
+        throughput_hz=1 / seconds if seconds > 0 else 0.0,
+        origin=worst(row.cycles_origin for row in layers),
+        budget_seconds=limits.max_latency_s,
+    )
+
+
+def _energy(layers: Sequence[LayerRow], target: Target) -> Energy | None:
+    traffic = Traffic(
+        input_bytes=sum(row.input_bytes for row in layers),
+        output_bytes=sum(row.output_bytes for row in layers),
+        weights_bytes=sum(row.weights_bytes for row in layers),
+    )
+    macs, cycles = sum(row.macs for row in layers), sum(row.cycles for row in layers)
+    return energy_of(macs, cycles, traffic, target)

@@ -1,0 +1,255 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bytes of RAM and flash: the sums, per region, per layer, and at the peak."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
+
+from mcuplan.budget.code_model import BuildFigures, model_code
+from mcuplan.budget.metrics import node_name, tensor_name
+from mcuplan.budget.record import BufferRow, Flash, Peak, Ram, RegionUse
+from mcuplan.emit.structs import kernel_struct
+from mcuplan.ir.op import ConstArray
+from mcuplan.memory.problem import Region
+from mcuplan.schedule.program import Plan, Step
+from mcuplan.targets import Target
+from mcuplan.units import Origin, align_up
+
+__all__ = [
+    "Limits",
+    "StepBytes",
+    "buffer_rows",
+    "flash_bill",
+    "live_bytes",
+    "peak_of",
+    "ram_bill",
+    "region_rows",
+    "step_bytes",
+]
+
+_POINTER = 4  # bytes; the context holds one per arena
+_ARENA_ALIGN = 4  # of the arena types that are emitted
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Budgets of the user, on top of what the target has; None = no limit of one's own."""
+
+    max_ram: int | None = None
+    max_flash: int | None = None
+    max_latency_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StepBytes:
+    """Bytes that one step reads, writes and keeps in flash."""
+
+    input_bytes: int
+    output_bytes: int
+    weights_bytes: int
+    tables_bytes: int
+
+
+def step_bytes(step: Step) -> StepBytes:
+    """Activations and constants of a step; an operand read twice counts once."""
+    sig = step.signature
+    inputs = {n: t for n, t in zip(step.node.inputs, sig.inputs, strict=True)}
+    constants = dict(zip(step.node.inputs, sig.constants, strict=True))
+    weights = tables = 0
+    for call in step.calls:
+        tables += kernel_struct(step.kernel.function).nbytes
+        for value in call.fields.values():
+            if isinstance(value, ConstArray) and value.kind == "weights":
+                weights += value.nbytes
+            elif isinstance(value, ConstArray):
+                tables += value.nbytes
+    passed = {i for call in step.calls for i in call.inputs if sig.constants[i] is not None}
+    weights += sum(sig.inputs[i].nbytes for i in passed)
+    return StepBytes(
+        input_bytes=sum(t.nbytes for name, t in inputs.items() if constants[name] is None),
+        output_bytes=sum(t.nbytes for t in sig.outputs),
+        weights_bytes=weights,
+        tables_bytes=tables,
+    )
+
+
+def live_bytes(plan: Plan) -> tuple[int, ...]:
+    """Bytes that must be held at each step, scratch included, over all RAM regions."""
+    change = [0] * (len(plan.program.steps) + 1)
+    for buffer in plan.allocation.buffers:
+        change[min(buffer.live.start, len(change) - 1)] += buffer.nbytes
+        change[min(buffer.live.end, len(change) - 1)] -= buffer.nbytes
+    return tuple(accumulate(change))[:-1]
+
+
+def peak_of(plan: Plan) -> Peak:
+    """The first step with the most live bytes, and how good the plan is known to be."""
+    live, steps = live_bytes(plan), plan.program.steps
+    memory = tuple(plan.memory.values())
+    bound = sum(m.lower_bound_bytes for m in memory)
+    if not steps:
+        return Peak(-1, "", 0, sum(m.arena_bytes for m in memory), bound, True, True, "no steps")
+    index = max(range(len(steps)), key=lambda i: (live[i], -i))
+    own = step_bytes(steps[index])
+    return Peak(
+        step=index,
+        layer=node_name(plan.program.graph, steps[index].node),
+        activation_bytes=own.input_bytes + own.output_bytes,
+        live_bytes=live[index],
+        lower_bound_bytes=bound,
+        optimal_order=_order_is_optimal(plan, index, live[index]),
+        optimal_arena=all(m.optimal for m in memory),
+        statement="; ".join(dict.fromkeys(m.statement for m in memory if m.statement)),
+    )
+
+
+def _order_is_optimal(plan: Plan, peak: int, live: int) -> bool:
+    """Whether it is proved that no order of the steps has a lower peak.
+
+    Either the graph allows no other order, or the peak step alone needs all that is live:
+    every order must run it.
+    """
+    steps = plan.program.steps
+    step = steps[peak]
+    tensors = [*plan.program.graph.activations(step.node), *step.node.outputs]
+    slots = plan.allocation.slots
+    own = {slots[name].buffer for name in tensors if name in slots}
+    own |= {name for index, name in plan.allocation.scratch.items() if index == peak}
+    sizes = {buffer.name: buffer.nbytes for buffer in plan.allocation.buffers}
+    shares = not step.node.op.inplace_inputs  # else another order might run it in place
+    return (shares and sum(sizes[name] for name in own) == live) or _one_order(plan, steps)
+
+
+def _one_order(plan: Plan, steps: Sequence[Step]) -> bool:
+    """Whether every step reads what the step before it made, possibly through views."""
+    source: dict[str, str] = {}
+    for node in plan.program.graph.nodes:
+        if node.op.is_view:
+            source[node.output] = source.get(node.inputs[0], node.inputs[0])
+    return all(
+        any(source.get(name, name) in before.node.outputs for name in step.node.inputs)
+        for before, step in pairwise(steps)
+    )
+
+
+def ram_bill(plan: Plan, limits: Limits, build: BuildFigures | None) -> Ram:
+    """Arena, context and stack, each once. Inputs and outputs live in the arena."""
+    target, peak = plan.program.target, peak_of(plan)
+    steps = plan.program.steps
+    arena = sum(_arena_bytes(m.arena_bytes) for m in plan.memory.values())
+    static = _POINTER * len(plan.memory) + (build.data_bytes if build is not None else 0)
+    modelled = model_code(plan.program, target)
+    margin = modelled.stack_margin_bytes if build is None else 0
+    stack = build.stack_bytes if build is not None else modelled.stack_bytes + margin
+    usable = sum(region.usable_bytes for region in target.ram)
+    limited = limits.max_ram is not None and limits.max_ram <= usable
+    return Ram(
+        arena_bytes=arena,
+        scratch_bytes=steps[peak.step].scratch_bytes if steps else 0,
+        io_bytes=0,
+        static_bytes=static,
+        stack_bytes=stack,
+        stack_margin_bytes=margin,
+        stack_origin=Origin.MODELLED if build is None else Origin.MEASURED,
+        total_bytes=arena + static + stack,
+        budget_bytes=limits.max_ram if limited and limits.max_ram is not None else usable,
+        budget_from="limit" if limited else "target",
+    )
+
+
+def _arena_bytes(nbytes: int) -> int:
+    """Size of the emitted arena type."""
+    return max(_ARENA_ALIGN, align_up(nbytes, _ARENA_ALIGN))
+
+
+def flash_bill(plan: Plan, limits: Limits, build: BuildFigures | None) -> Flash:
+    """Weights and tables to the byte; code modelled with its margin, or measured."""
+    target, steps = plan.program.target, [step_bytes(s) for s in plan.program.steps]
+    weights = sum(s.weights_bytes for s in steps)
+    tables = sum(s.tables_bytes for s in steps)
+    modelled = model_code(plan.program, target)
+    margin = modelled.code_margin_bytes if build is None else 0
+    code = modelled.code_bytes + margin
+    if build is not None:
+        code = build.code_bytes + build.library_bytes
+    usable = sum(region.usable_bytes for region in target.flash)
+    limited = limits.max_flash is not None and limits.max_flash <= usable
+    return Flash(
+        weights_bytes=weights,
+        tables_bytes=tables,
+        code_bytes=code,
+        code_margin_bytes=margin,
+        code_origin=Origin.MODELLED if build is None else Origin.MEASURED,
+        total_bytes=weights + tables + code,
+        budget_bytes=limits.max_flash if limited and limits.max_flash is not None else usable,
+        budget_from="limit" if limited else "target",
+    )
+
+
+def region_rows(plan: Plan, ram: Ram, flash: Flash) -> tuple[RegionUse, ...]:
+    """What each memory holds.
+
+    Static data and stack are where the linker puts them: in the RAM region without a
+    section of its own. Code and constants fill the flash regions in order.
+    """
+    target = plan.program.target
+    default = _default_ram(target)
+    rows, left = [], flash.total_bytes
+    for region in target.regions:
+        if region.kind == "ram":
+            memory = plan.memory.get(region.name)
+            used = _arena_bytes(memory.arena_bytes) if memory is not None else 0
+            used += ram.static_bytes + ram.stack_bytes if region is default else 0
+        else:
+            last = region is target.flash[-1]
+            used = left if last else min(left, region.usable_bytes)
+            left -= used
+        rows.append(_row(region, used))
+    return tuple(rows)
+
+
+def _default_ram(target: Target) -> Region | None:
+    plain = [region for region in target.ram if not region.section]
+    return next(iter((*plain, *target.ram)), None)
+
+
+def _row(region: Region, used: int) -> RegionUse:
+    left = region.usable_bytes - used
+    return RegionUse(region.name, region.kind, region.bytes, region.reserved_bytes, used, left)
+
+
+def buffer_rows(plan: Plan) -> tuple[BufferRow, ...]:
+    """Every tensor and scratch with its address and live range, by region, start, offset."""
+    graph, slots = plan.program.graph, plan.allocation.slots
+    aliases: dict[str, list[str]] = {}
+    for tensor, slot in slots.items():
+        aliases.setdefault(slot.buffer, []).append(tensor)
+    rows: list[BufferRow] = []
+    for region, memory in plan.memory.items():
+        for placement in memory.placements:
+            buffer = placement.buffer
+            sharing = aliases.get(buffer.name, [])
+            names = [tensor_name(graph, tensor) for tensor in sharing] or [buffer.name]
+            sizes = [graph.tensor(tensor).type.nbytes for tensor in sharing] or [buffer.nbytes]
+            starts = [slots[tensor].offset for tensor in sharing] or [0]
+            for name, nbytes, start in zip(names, sizes, starts, strict=True):
+                first = name == names[0]
+                rows.append(
+                    BufferRow(
+                        name=name,
+                        region=region,
+                        offset=placement.offset + start,
+                        bytes=nbytes,
+                        start=buffer.live.start,
+                        end=buffer.live.end,
+                        alias_of=None if first else names[0],
+                    )
+                )
+    return tuple(_distinct(rows))
+
+
+def _distinct(rows: Iterable[BufferRow]) -> list[BufferRow]:
+    found = list(dict.fromkeys(rows))
+    return sorted(found, key=lambda r: (r.region, r.start, r.offset, r.end))

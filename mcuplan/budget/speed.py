@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Cycles and energy of steps, from the rates of the target."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from mcuplan.budget.record import Energy
+from mcuplan.ir.op import Kernel
+from mcuplan.schedule.program import Step
+from mcuplan.targets import Target
+from mcuplan.units import Estimate, Origin
+
+__all__ = ["Traffic", "bound_by", "energy_of", "step_cycles", "worst"]
+
+_PER_MAC = frozenset({"conv2d", "depthwise", "dense"})
+_RANK = (Origin.EXACT, Origin.MEASURED, Origin.DATASHEET, Origin.MODELLED)
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """Bytes that one step reads and writes, each once."""
+
+    input_bytes: int
+    output_bytes: int
+    weights_bytes: int
+
+    @property
+    def ram_bytes(self) -> int:
+        """Activations in and out."""
+        return self.input_bytes + self.output_bytes
+
+    @property
+    def total_bytes(self) -> int:
+        """Activations and weights."""
+        return self.ram_bytes + self.weights_bytes
+
+
+def worst(origins: Iterable[Origin]) -> Origin:
+    """The weakest of several origins; exact where there are none."""
+    return max(origins, key=_RANK.index, default=Origin.EXACT)
+
+
+def step_cycles(step: Step, target: Target) -> Estimate:
+    """Cycles of one step by the rates of its kernel's backend."""
+    kernel, elements = step.kernel, sum(t.elements for t in step.signature.outputs)
+    overhead = target.rate(kernel.backend, "overhead_per_step")
+    rate = target.rate(kernel.backend, kernel.cost_class)
+    used, cycles = [overhead, rate], overhead.value
+    if kernel.cost_class in _PER_MAC:
+        requantize = target.rate(kernel.backend, "requantize")
+        used.append(requantize)
+        cycles += step.cost.macs * rate.value + elements * requantize.value
+    else:
+        cycles += _amount(step, kernel, elements) * rate.value
+    return Estimate(round(cycles), "cycles", worst(e.origin for e in used))
+
+
+def _amount(step: Step, kernel: Kernel, elements: int) -> int:
+    """What a rate per element counts: window elements of a pool, bytes of a copy."""
+    if kernel.cost_class == "copy":
+        return sum(t.nbytes for t in step.signature.outputs)
+    return max(step.cost.ops + step.cost.macs, elements)
+
+
+def bound_by(cycles: float, traffic: Traffic, target: Target) -> Literal["compute", "memory"]:
+    """What limits a step: its arithmetic, or reading and writing each byte once.
+
+    Roofline: Williams et al. 2009, with the target's RAM and flash bandwidths.
+    """
+    ram, flash = (target.timing.get(f"{kind}_bytes_per_cycle") for kind in ("ram", "flash"))
+    if ram is None or flash is None:
+        return "compute"
+    moving = traffic.ram_bytes / ram.value + traffic.weights_bytes / flash.value
+    return "memory" if moving > cycles else "compute"
+
+
+def energy_of(macs: int, cycles: float, traffic: Traffic, target: Target) -> Energy | None:
+    """Energy of one inference; None where the target states no constants.
+
+    Arithmetic and memory access come from energies per MAC and per byte. Where the target
+    has an energy per cycle, the total is that of the cycles, and the others only divide it.
+    """
+    mac = target.energy.get("per_mac_s8_j")
+    sram = target.energy.get("per_sram_byte_j")
+    flash = target.energy.get("per_flash_byte_j")
+    if mac is None or sram is None or flash is None:
+        return None
+    compute = macs * mac.value
+    memory = traffic.ram_bytes * sram.value + traffic.weights_bytes * flash.value
+    used = [mac, sram, flash]
+    per_cycle = target.energy.get("per_cycle_j")
+    if per_cycle is not None and compute + memory > 0:
+        share = cycles * per_cycle.value / (compute + memory)
+        compute, memory = compute * share, memory * share
+        used.append(per_cycle)
+    return Energy(compute + memory, compute, memory, worst([Origin.MODELLED, *_origins(used)]))
+
+
+def _origins(figures: Iterable[Estimate]) -> list[Origin]:
+    return [figure.origin for figure in figures]

@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fits or not: every limit against its figure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from mcuplan.budget.record import (
+    Baseline,
+    Flash,
+    Latency,
+    LayerRow,
+    Peak,
+    Ram,
+    RegionUse,
+    Status,
+    TargetInfo,
+    Verdict,
+    Verification,
+)
+from mcuplan.findings import Finding, Severity
+from mcuplan.units import Origin, format_bytes, format_si
+
+__all__ = ["budget_findings", "growth_findings", "notes", "verdict_of", "verify_findings"]
+
+
+def verdict_of(findings: Iterable[Finding], *, skipped: bool = False) -> Verdict:
+    """Over when a finding is an error, unproven when anything was skipped, else fits."""
+    rank = list(Severity)
+    ordered = tuple(sorted(findings, key=lambda f: rank.index(f.severity)))
+    if any(f.severity is Severity.ERROR for f in ordered):
+        return Verdict(Status.OVER, ordered)
+    return Verdict(Status.UNPROVEN if skipped else Status.FITS, ordered)
+
+
+def budget_findings(
+    ram: Ram,
+    flash: Flash,
+    latency: Latency,
+    peak: Peak,
+    layers: Sequence[LayerRow],
+    regions: Sequence[RegionUse],
+) -> list[Finding]:
+    """One finding for each budget that is not kept."""
+    found = _ram(ram, peak, regions) + _flash(flash, layers)
+    if latency.budget_seconds is not None and latency.seconds > latency.budget_seconds:
+        slowest = max(layers, key=lambda row: row.cycles)
+        found.append(
+            _error(
+                "latency/over-budget",
+                f"one inference takes {format_si(latency.seconds, 's')} ({latency.origin}), "
+                f"limit {format_si(latency.budget_seconds, 's')}",
+                f"step {slowest.index}, {slowest.name}",
+                "--objective latency, or a smaller layer where most cycles go",
+            )
+        )
+    return found
+
+
+def _error(code: str, message: str, where: str, hint: str) -> Finding:
+    return Finding(code, Severity.ERROR, message, where, hint)
+
+
+def _ram(ram: Ram, peak: Peak, regions: Sequence[RegionUse]) -> list[Finding]:
+    where = f"step {peak.step}, {peak.layer}" if peak.layer else ""
+    hint = "--objective ram, or a smaller input or output of the peak step"
+    found = []
+    if ram.total_bytes > ram.budget_bytes:
+        excess = format_bytes(ram.total_bytes - ram.budget_bytes)
+        text = f"RAM over by {excess}: {_of(ram.total_bytes, ram.budget_bytes)}"
+        found.append(_error("ram/over-budget", text, where, hint))
+    for region in regions:
+        if region.kind == "ram" and region.left_bytes < 0 and not found:
+            text = f"region {region.name} over by {format_bytes(-region.left_bytes)}"
+            room = region.bytes - region.reserved_bytes
+            text += f": {_of(region.used_bytes, room)}"
+            found.append(_error("ram/over-budget", text, where, hint))
+    return found
+
+
+def _flash(flash: Flash, layers: Sequence[LayerRow]) -> list[Finding]:
+    if flash.total_bytes <= flash.budget_bytes:
+        return []
+    excess = format_bytes(flash.total_bytes - flash.budget_bytes)
+    text = f"flash over by {excess}: {_of(flash.total_bytes, flash.budget_bytes)}"
+    largest = max(layers, key=lambda row: row.weights_bytes, default=None)
+    where = f"step {largest.index}, {largest.name}" if largest is not None else ""
+    hint = "--objective flash, or fewer weights in the largest layer"
+    margin = flash.code_margin_bytes
+    if flash.total_bytes - margin <= flash.budget_bytes and flash.code_origin is Origin.MODELLED:
+        hint = f"{format_bytes(margin)} are the margin of modelled code: --build measures it"
+    return [_error("flash/over-budget", text, where, hint)]
+
+
+def _of(used: int, budget: int) -> str:
+    return f"{format_bytes(used)} of {format_bytes(budget)}"
+
+
+def notes(target: TargetInfo, *, has_ranges: bool, random_ranges: bool) -> list[Finding]:
+    """What a reader must know about how the figures came about."""
+    found = []
+    if random_ranges:
+        found.append(
+            Finding(
+                "quant/random-calibration",
+                Severity.WARNING,
+                "activation ranges are random: sizes are right, answers are not for use",
+                hint="--calibration DATA.npz",
+            )
+        )
+    elif not has_ranges:
+        found.append(
+            Finding(
+                "quant/no-ranges",
+                Severity.NOTE,
+                "no activation ranges yet: sizes are exact, generate and verify need them",
+                hint="--calibration DATA.npz, or a QDQ model",
+            )
+        )
+    if target.generic:
+        found.append(
+            Finding(
+                "target/generic-sizes",
+                Severity.NOTE,
+                f"{target.name} is a generic core: its memory sizes are representative",
+                hint="take a board (mcuplan targets list), or --max-ram and --max-flash",
+            )
+        )
+    return found
+
+
+def growth_findings(baseline: Baseline | None) -> list[Finding]:
+    """RAM or flash above the baseline."""
+    if baseline is None or (baseline.ram_delta <= 0 and baseline.flash_delta <= 0):
+        return []
+    parts = [
+        f"{name} {format_bytes(delta)}"
+        for name, delta in (("RAM", baseline.ram_delta), ("flash", baseline.flash_delta))
+        if delta > 0
+    ]
+    grown = [row for row in baseline.layers if max(row.ram_delta, row.flash_delta) > 0]
+    where = f"{grown[0].name}: {grown[0].because}" if grown else ""
+    text = f"grew against {baseline.file}: {', '.join(parts)}"
+    hint = "if wanted, make this report the baseline"
+    return [_error("baseline/grew", text, where, hint)]
+
+
+def verify_findings(runs: Sequence[Verification]) -> list[Finding]:
+    """What running the compiled code contradicts."""
+    found = []
+    for run in runs:
+        place = f"{run.on} {run.core}".strip()
+        if not run.equal_to_reference:
+            layer = run.first_diverging_layer
+            text = f"{place}: output bytes differ from the integer reference"
+            where = f"first diverging layer {layer}" if layer else ""
+            found.append(_error("verify/mismatch", text, where, "keep the folder and report it"))
+        if run.elf is not None and not run.elf.agrees:
+            text = f"{place}: the linked image does not have the planned bytes"
+            found.append(_error("elf/drift", text, "", "keep the folder and report it"))
+        stack = run.stack
+        if stack is not None and (stack.measured_bytes or 0) > stack.bound_bytes:
+            text = (
+                f"{place}: stack of {format_bytes(stack.measured_bytes or 0)} measured, "
+                f"bound {format_bytes(stack.bound_bytes)}"
+            )
+            found.append(_error("verify/stack", text, "", "keep the folder and report it"))
+    return found

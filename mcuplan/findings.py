@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a report can find in a model that could be read: codes, what they mean, what to do.
+
+Errors that stop a run are classes (:mod:`mcuplan.errors`); findings stand in a report. Both
+share one list of codes, and :func:`explanations` is that list.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from mcuplan.errors import all_error_classes
+
+__all__ = ["FINDINGS", "Explanation", "Finding", "Severity", "explanations"]
+
+
+class Severity(StrEnum):
+    """How much a finding weighs: only an error changes the exit status."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    NOTE = "note"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing a report says about the model, beyond its figures."""
+
+    code: str
+    severity: Severity
+    message: str
+    where: str = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What a code means and what to do about it."""
+
+    code: str
+    meaning: str
+    action: str
+
+
+_FINDINGS = (
+    Explanation(
+        "ram/over-budget",
+        "The arena, static data and stack together need more RAM than the budget allows: the "
+        "limit given with --max-ram, or what the target's RAM regions have after the bytes "
+        "reserved for the firmware.",
+        "Look at the peak step of the report: only what is alive there counts. --objective ram "
+        "and --streaming auto bring it down without retraining; else make the layer's input "
+        "or output smaller.",
+    ),
+    Explanation(
+        "flash/over-budget",
+        "Weights, tables and code together need more flash than the budget allows. Before a "
+        "build, code is modelled and its margin counts in full.",
+        "`mcuplan verify` measures the code and frees the margin; --objective flash takes "
+        "smaller kernels; else the largest layers of the report must shrink.",
+    ),
+    Explanation(
+        "latency/over-budget",
+        "The estimated cycles at the target's clock take longer than --max-latency.",
+        "--objective latency takes faster kernels; the layers with the most cycles of the "
+        "report are the ones to shrink.",
+    ),
+    Explanation(
+        "quant/random-calibration",
+        "The activation ranges were made up (--calibration random): sizes and speed are right, "
+        "the answers of the generated code are not for use.",
+        "Calibrate with real inputs: --calibration DATA.npz.",
+    ),
+    Explanation(
+        "target/generic-sizes",
+        "The target is a generic core: its memory sizes and clock are representative, not those "
+        "of a part you can buy.",
+        "`mcuplan targets list` shows the boards; a file of your own is given by its path. "
+        "--max-ram and --max-flash set a budget of your own.",
+    ),
+    Explanation(
+        "baseline/grew",
+        "The model needs more RAM or flash than the report given with --baseline.",
+        "The layers that grew are named with the reason. If the growth is wanted, write the new "
+        "report as the baseline.",
+    ),
+    Explanation(
+        "elf/drift",
+        "The linked image does not have the bytes that the plan says, or its code could not be "
+        "told apart from the rest.",
+        "This is a defect of mcuplan or an unusual build; keep the generated folder and report it.",
+    ),
+    Explanation(
+        "verify/mismatch",
+        "The compiled code and the integer reference differ in at least one output byte.",
+        "The first diverging layer is named. This is a defect of mcuplan or of the compiler; keep "
+        "the generated folder and report it.",
+    ),
+    Explanation(
+        "verify/accuracy",
+        "The integer model is worse than the float model by more than the limit, or differs from "
+        "the runtime on too many samples.",
+        "Calibrate with more representative inputs; the per-layer errors of the report show where "
+        "precision is lost.",
+    ),
+    Explanation(
+        "verify/stack",
+        "The painted stack shows more bytes used than the static bound of the call graph.",
+        "This is a defect of mcuplan; keep the generated folder and report it.",
+    ),
+    Explanation(
+        "model/note",
+        "Something about the model that was read or rewritten in a way worth knowing.",
+        "Nothing, unless the message surprises you.",
+    ),
+)
+
+FINDINGS: Mapping[str, Explanation] = {entry.code: entry for entry in _FINDINGS}
+"""By code, in the order of documentation."""
+
+
+def explanations() -> Mapping[str, Explanation]:
+    """Every code of errors and findings, sorted by code."""
+    found = dict(FINDINGS)
+    for cls in all_error_classes():
+        text = inspect.cleandoc(cls.__doc__ or "")
+        meaning, _, action = text.partition("\n\nWhat to do:")
+        found.setdefault(cls.code, Explanation(cls.code, _line(meaning), _line(action)))
+    return dict(sorted(found.items()))
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())

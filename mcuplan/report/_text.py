@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Names from models made safe to print, and small tables."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Sequence
+
+from mcuplan.findings import Finding, Severity
+
+__all__ = ["clip", "counted", "finding_lines", "plain", "shape_text", "summary", "table", "wrap"]
+
+WIDTH = 80
+
+
+def plain(text: str, *, unicode: bool = False) -> str:
+    """One line without control characters; ASCII unless ``unicode``, the rest as escapes."""
+    made = []
+    for char in text:
+        safe = char.isprintable() if unicode else " " <= char <= "~"
+        made.append(char if safe else char.encode("unicode_escape", "backslashreplace").decode())
+    return "".join(made)
+
+
+def clip(text: str, width: int) -> str:
+    """At most ``width`` columns; the end of a name tells more than its beginning."""
+    return text if len(text) <= width else f"..{text[len(text) - width + 2 :]}"
+
+
+def shape_text(shape: Sequence[int]) -> str:
+    """``1x32x20x64``."""
+    return "x".join(str(n) for n in shape) or "scalar"
+
+
+def counted(count: int, noun: str) -> str:
+    """``1 note``, ``2 notes``."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def summary(findings: Iterable[Finding]) -> str:
+    """``2 findings (1 error, 1 note)``."""
+    found = list(findings)
+    parts = [
+        counted(n, severity.value)
+        for severity in Severity
+        if (n := sum(f.severity is severity for f in found))
+    ]
+    return f"{counted(len(found), 'finding')} ({', '.join(parts)})"
+
+
+def table(rows: Sequence[Sequence[str]], right: Sequence[int], gap: str = "  ") -> list[str]:
+    """Columns as wide as their widest cell; those in ``right`` are right-aligned."""
+    if not rows:
+        return []
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = []
+    for row in rows:
+        cells = [
+            cell.rjust(width) if i in right else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append(gap.join(cells).rstrip())
+    return lines
+
+
+def wrap(text: str, first: str = "", rest: str = "") -> list[str]:
+    """Lines of at most 80 columns, the first with one indent and the others with another."""
+    return textwrap.wrap(
+        text, WIDTH, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False
+    ) or [first.rstrip()]
+
+
+def finding_lines(finding: Finding, *, unicode: bool = False) -> list[str]:
+    """``severity[code]: message`` and, indented, where and what to do."""
+    message = plain(finding.message, unicode=unicode)
+    lines = wrap(f"{finding.severity}[{finding.code}]: {message}", "", "  ")
+    if finding.where:
+        lines += wrap(plain(finding.where, unicode=unicode), "  where: ", "         ")
+    if finding.hint:
+        lines += wrap(plain(finding.hint, unicode=unicode), "  hint: ", "        ")
+    return lines

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Findings as GitHub Actions workflow commands: annotations of a run.
+
+Source: GitHub Docs, "Workflow commands for GitHub Actions", escaping as in actions/toolkit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mcuplan.budget.record import Budget, Undecided
+from mcuplan.findings import Finding, Severity
+from mcuplan.report._format import Format, Look
+from mcuplan.report._text import plain
+
+__all__ = ["FORMAT"]
+
+_LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "notice"}
+
+
+def _decided(budget: Budget, look: Look) -> str:
+    return _lines(budget.model.name, budget.verdict.findings)
+
+
+def _undecided(report: Undecided, look: Look) -> str:
+    return _lines(report.model.name, report.verdict.findings)
+
+
+def _lines(model: str, findings: Sequence[Finding]) -> str:
+    lines = []
+    for finding in findings:
+        parts = [finding.message, finding.where, finding.hint]
+        text = plain("; ".join(part for part in parts if part), unicode=True).replace("%", "%25")
+        title = _property(f"mcuplan {finding.code}")
+        file = _property(plain(model, unicode=True))
+        lines.append(f"::{_LEVELS[finding.severity]} file={file},title={title}::{text}\n")
+    return "".join(lines)
+
+
+def _property(text: str) -> str:
+    return text.replace("%", "%25").replace(":", "%3A").replace(",", "%2C")
+
+
+FORMAT = Format("github", "annotations of a GitHub Actions run", _decided, _undecided)

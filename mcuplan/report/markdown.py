@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The report for pull requests and job summaries (GitHub-flavoured Markdown)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from mcuplan.budget.record import Budget, Status, Undecided
+from mcuplan.findings import Finding
+from mcuplan.report._format import Format, Look
+from mcuplan.report._text import plain, shape_text
+from mcuplan.units import format_bytes, format_si
+
+__all__ = ["FORMAT"]
+
+_HEADLINES = {
+    Status.FITS: "fits",
+    Status.OVER: "**over budget or limit**",
+    Status.UNPROVEN: "**unproven**",
+}
+
+
+def _escape(text: str) -> str:
+    """Text that Markdown shows as it is: no links, mentions, tables, tags or line breaks."""
+    made = []
+    for char in plain(text, unicode=True):
+        made.append(f"&#{ord(char)};" if char in "\\`*_{}[]()<>#+!|@&~$" else char)
+    return "".join(made)
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    marks = [":---" if i == 0 else "---:" for i in range(len(head))]
+    lines = [head, marks, *rows]
+    return [f"| {' | '.join(cells)} |" for cells in lines]
+
+
+def _decided(budget: Budget, look: Look) -> str:
+    model, target = budget.model, budget.target
+    lines = [
+        f"### {_escape(model.name)} on {_escape(target.name)}: {_HEADLINES[budget.verdict.status]}",
+        "",
+    ]
+    lines += _findings(budget.verdict.findings)
+    lines += [*_memory(budget), ""]
+    lines += [*_sums(budget), ""]
+    if budget.baseline is not None:
+        lines += [*_growth(budget), ""]
+    lines += [*_layers(budget), ""]
+    lines.append(
+        f"{_escape(model.name)}, sha256 `{model.sha256}`, mcuplan {_escape(budget.tool_version)}"
+    )
+    return "\n".join(lines) + "\n"
+
+
+def _undecided(report: Undecided, look: Look) -> str:
+    lines = [f"### {_escape(report.model.name)}: {_HEADLINES[report.verdict.status]}", ""]
+    return "\n".join([*lines, *_findings(report.verdict.findings)]).rstrip("\n") + "\n"
+
+
+def _findings(findings: Sequence[Finding]) -> list[str]:
+    lines = []
+    for f in findings:
+        where = f" ({_escape(f.where)})" if f.where else ""
+        hint = f" - {_escape(f.hint)}" if f.hint else ""
+        lines.append(f"- {f.severity} `{f.code}`: {_escape(f.message)}{where}{hint}")
+    return [*lines, ""] if lines else []
+
+
+def _memory(budget: Budget) -> list[str]:
+    rows = []
+    for region in budget.regions:
+        room = region.bytes - region.reserved_bytes
+        figures = (region.used_bytes, room, region.left_bytes)
+        rows.append([_escape(region.name), *(format_bytes(n) for n in figures)])
+    for name, bill in (("max-ram", budget.ram), ("max-flash", budget.flash)):
+        if bill.budget_from == "limit":
+            figures = (
+                bill.total_bytes,
+                bill.budget_bytes,
+                bill.budget_bytes - bill.total_bytes,
+            )
+            rows.append([name, *(format_bytes(n) for n in figures)])
+    return _table(("region", "used", "budget", "left"), rows)
+
+
+def _sums(budget: Budget) -> list[str]:
+    ram, flash, latency, peak = budget.ram, budget.flash, budget.latency, budget.peak
+    lines = [
+        f"- RAM {ram.total_bytes:,} B = {ram.arena_bytes:,} arena + {ram.io_bytes:,} I/O + "
+        f"{ram.static_bytes:,} static + {ram.stack_bytes:,} stack ({ram.stack_origin})",
+        f"- flash {flash.total_bytes:,} B = {flash.weights_bytes:,} weights + "
+        f"{flash.tables_bytes:,} tables + {flash.code_bytes:,} code ({flash.code_origin})",
+        f"- peak at step {peak.step}, {_escape(peak.layer)}: {peak.live_bytes:,} B live, "
+        f"lower bound {peak.lower_bound_bytes:,} B",
+        f"- {format_si(latency.cycles)} cycles, {format_si(latency.seconds, 's')} "
+        f"({latency.origin})",
+    ]
+    for run in budget.verification:
+        same = "equal to the reference" if run.equal_to_reference else "**differs**"
+        place = _escape(f"{run.on} {run.core}".strip())
+        lines.append(f"- verified on {place}: {run.samples:,} samples, {same}")
+    return lines
+
+
+def _growth(budget: Budget) -> list[str]:
+    base = budget.baseline
+    assert base is not None
+    rows = [["all", f"{base.ram_delta:+,} B", f"{base.flash_delta:+,} B", ""]]
+    for row in base.layers:
+        deltas = (f"{row.ram_delta:+,} B", f"{row.flash_delta:+,} B")
+        rows.append([_escape(row.name), *deltas, _escape(row.because)])
+    return _table((f"since {_escape(base.file)}", "RAM", "flash", "because"), rows)
+
+
+def _layers(budget: Budget) -> list[str]:
+    rows = []
+    for row in budget.layers:
+        figures = (row.live_bytes, row.weights_bytes, row.macs, row.cycles)
+        rows.append(
+            [
+                f"{row.index} {_escape(row.name)}",
+                _escape(row.op),
+                shape_text(row.output_shape),
+                *(f"{n:,}" for n in figures),
+            ]
+        )
+    head = ("step", "op", "output", "live B", "flash B", "MACs", "cycles")
+    inner = _table(head, rows)
+    count = f"{len(budget.layers):,} steps"
+    return [f"<details><summary>{count}</summary>", "", *inner, "", "</details>"]
+
+
+FORMAT = Format("markdown", "for pull requests and job summaries", _decided, _undecided)

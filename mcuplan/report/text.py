@@ -1,0 +1,279 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The report in a terminal: verdict first, then the number that breaks it, then why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from mcuplan.budget.record import (
+    Baseline,
+    Budget,
+    LayerRow,
+    Status,
+    Undecided,
+    Verification,
+)
+from mcuplan.findings import Severity
+from mcuplan.report._format import Format, Look
+from mcuplan.report._text import (
+    clip,
+    counted,
+    finding_lines,
+    plain,
+    shape_text,
+    summary,
+    table,
+    wrap,
+)
+from mcuplan.units import Origin, format_bytes, format_si
+
+__all__ = ["FORMAT"]
+
+_HEADLINES = {
+    Status.FITS: ("FITS", "32"),
+    Status.OVER: ("OVER BUDGET", "31"),
+    Status.UNPROVEN: ("UNPROVEN", "33"),
+}
+_BAR = 10
+_FOLD_ABOVE, _SHOWN_WHEN_FOLDED = 14, 9
+_GROWN_SHOWN = 8
+
+
+def _decided(budget: Budget, look: Look) -> str:
+    full = look.verbose or look.every_layer or budget.command == "plan"
+    over = budget.verdict.status is not Status.FITS
+    blocks = [_head(budget, look), _headline(budget, look), _regions(budget, look)]
+    blocks.append([*_sums(budget), *_proof(budget)])
+    if full or over:
+        blocks.append(_figures(budget, look))
+        blocks.append(_layers(budget, look))
+    else:
+        blocks.append([_speed(budget)])
+    if budget.baseline is not None:
+        blocks.append(_growth(budget.baseline, look))
+    blocks.append(_findings(budget, look))
+    return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
+
+
+def _undecided(report: Undecided, look: Look) -> str:
+    findings = report.verdict.findings
+    name = plain(report.model.name, unicode=look.unicode)
+    word = _coloured(*_HEADLINES[report.verdict.status], look)
+    lines = [f" {word}   {clip(name, 50)}   {counted(len(findings), 'problem')}", ""]
+    for finding in findings:
+        lines += finding_lines(finding, unicode=look.unicode)
+    return "\n".join(lines) + "\n"
+
+
+def _head(budget: Budget, look: Look) -> list[str]:
+    model, target = budget.model, budget.target
+    steps = f"{counted(model.nodes, 'node')} -> {counted(model.steps, 'step')}"
+    generic = "   (generic)" if target.generic else ""
+    rows = [
+        [
+            clip(plain(model.name, unicode=look.unicode), 32),
+            f"{model.dtype}   {steps}   sha256 {model.sha256[:8]}",
+        ],
+        [target.name, f"{target.core}   {format_si(target.clock_hz, 'Hz')}{generic}"],
+    ]
+    return table(rows, (), "   ")
+
+
+def _coloured(word: str, colour: str, look: Look) -> str:
+    return f"\x1b[1;{colour}m{word}\x1b[0m" if look.colour else word
+
+
+def _headline(budget: Budget, look: Look) -> list[str]:
+    word, colour = _HEADLINES[budget.verdict.status]
+    errors = [f for f in budget.verdict.findings if f.severity is Severity.ERROR]
+    if not errors:
+        ram, flash = budget.ram, budget.flash
+        text = (
+            f"RAM {format_bytes(ram.total_bytes)}, {_percent(ram.total_bytes, ram.budget_bytes)}"
+            f"   flash {format_bytes(flash.total_bytes)}, "
+            f"{_percent(flash.total_bytes, flash.budget_bytes)}"
+        )
+        return [f" {_coloured(word, colour, look)}   {text}"]
+    if not errors[0].code.endswith("/over-budget"):
+        word = "FAILED"
+    message = plain(errors[0].message, unicode=look.unicode)
+    lines = wrap(message, " " * (len(word) + 4), " " * (len(word) + 4))
+    lines[0] = f" {_coloured(word, colour, look)}   {lines[0].lstrip()}"
+    return lines
+
+
+def _percent(used: int, budget: int) -> str:
+    return f"{100 * used / budget:.0f} %" if budget else "no room"
+
+
+def _bar(used: int, budget: int) -> str:
+    share = used / budget if budget else 2.0
+    if share > 1:
+        return f"[{'#' * _BAR}!] {_percent(used, budget):>6}"
+    filled = min(_BAR, -int(-share * _BAR // 1))
+    return f"[{'#' * filled}{' ' * (_BAR - filled)}]  {_percent(used, budget):>6}"
+
+
+def _regions(budget: Budget, look: Look) -> list[str]:
+    rows = [["region", "used", "budget", "left", ""]]
+    reserved = []
+    for region in budget.regions:
+        room = region.bytes - region.reserved_bytes
+        rows.append(_use(plain(region.name), region.used_bytes, room, region.left_bytes))
+        if region.reserved_bytes:
+            kept = f"{format_bytes(region.reserved_bytes)} of {format_bytes(region.bytes)}"
+            reserved.append(f" {region.name}: {kept} reserved for the firmware")
+    for name, bill in (("--max-ram", budget.ram), ("--max-flash", budget.flash)):
+        if bill.budget_from == "limit":
+            left = bill.budget_bytes - bill.total_bytes
+            rows.append(_use(name, bill.total_bytes, bill.budget_bytes, left))
+    return [f" {line}" for line in table(rows, (1, 2, 3))] + reserved
+
+
+def _use(name: str, used: int, budget: int, left: int) -> list[str]:
+    figures = [format_bytes(used), format_bytes(budget), format_bytes(left)]
+    return [clip(name, 14), *figures, _bar(used, budget)]
+
+
+def _sums(budget: Budget) -> list[str]:
+    ram, flash = budget.ram, budget.flash
+    parts = [f"{ram.arena_bytes:,} arena"]
+    parts += [f"{ram.io_bytes:,} I/O"] if ram.io_bytes else []
+    parts += [f"{ram.static_bytes:,} static", f"{ram.stack_bytes:,} stack"]
+    parts[-1] += _how(ram.stack_origin, ram.stack_margin_bytes)
+    code = f"{flash.code_bytes:,} code{_how(flash.code_origin, flash.code_margin_bytes)}"
+    rest = f"{flash.weights_bytes:,} weights + {flash.tables_bytes:,} tables + {code}"
+    return [f" RAM    = {' + '.join(parts)}", f" flash  = {rest}"]
+
+
+def _how(origin: Origin, margin: int) -> str:
+    return f" ({origin}, {margin:,} of it margin)" if margin else f" ({origin})"
+
+
+def _proof(budget: Budget) -> Iterator[str]:
+    if budget.build is not None:
+        yield f" built with {plain(f'{budget.build.compiler} {budget.build.flags}')}"
+    for run in budget.verification:
+        yield from _run(run)
+
+
+def _run(run: Verification) -> list[str]:
+    facts = [counted(run.samples, "sample")]
+    facts.append("equal to the reference" if run.equal_to_reference else "DIFFERS")
+    if run.exact_share is not None:
+        facts.append(f"{100 * run.exact_share:.2f} % of outputs as the runtime")
+    if run.max_lsb is not None:
+        facts.append(f"at most {run.max_lsb} LSB off")
+    if run.accuracy is not None:
+        score = run.accuracy
+        before = f"float {score.float_:.4g}, " if score.float_ is not None else ""
+        facts.append(f"{plain(score.metric)} {before}integer {score.integer:.4g}")
+    if run.elf is not None:
+        facts.append("ELF agrees with the plan" if run.elf.agrees else "ELF DRIFTS")
+    if run.stack is not None and run.stack.measured_bytes is not None:
+        facts.append(f"stack {run.stack.measured_bytes} B of {run.stack.bound_bytes} B")
+    if run.cycles is not None:
+        facts.append(f"{format_si(run.cycles)} cycles")
+    elif run.instructions is not None:
+        facts.append(f"{format_si(run.instructions)} instructions")
+    place = plain(f"{run.on} {run.core}".strip())
+    return wrap(f"{place}: {', '.join(facts)}", " ", "   ")
+
+
+def _figures(budget: Budget, look: Look) -> list[str]:
+    peak, totals, ram = budget.peak, budget.totals, budget.ram
+    lines = []
+    if 0 <= peak.step < len(budget.layers):
+        row = budget.layers[peak.step]
+        name = clip(plain(peak.layer, unicode=look.unicode), 24)
+        label = clip(plain(row.op), 16)
+        lines.append(
+            f" peak   step {peak.step}  {name} [{label}]   "
+            f"in {row.input_bytes:,} + out {row.output_bytes:,}"
+        )
+        scratch = f", {row.scratch_bytes:,} of it scratch" if row.scratch_bytes else ""
+        lines.append(f" live   {peak.live_bytes:,} B held at that step{scratch}")
+    arena = "proved minimal" if peak.optimal_arena else "not proved minimal"
+    order = "order proved best" if peak.optimal_order else "order not proved best"
+    lines.append(
+        f" plan   {format_bytes(ram.arena_bytes)}, lower bound "
+        f"{format_bytes(peak.lower_bound_bytes)}: {arena}, {order}"
+    )
+    size = f"FP32 {format_bytes(totals.model_bytes_fp32)}, INT8 {totals.model_bytes_int8:,} B"
+    lines.append(f" model  {totals.parameters:,} parameters ({size})")
+    field = f"{totals.receptive_field[0]} x {totals.receptive_field[1]}"
+    work = f"{format_si(totals.macs)} MACs, {format_si(totals.ops)} other ops"
+    lines.append(f"        {work}, receptive field {field}")
+    lines.append(_speed(budget))
+    if budget.energy is not None:
+        e = budget.energy
+        parts = f"{format_si(e.compute_joules, 'J')} arithmetic, {format_si(e.memory_joules, 'J')}"
+        lines.append(f" energy {format_si(e.joules, 'J')} ({e.origin}): {parts} memory")
+    return lines
+
+
+def _speed(budget: Budget) -> str:
+    latency = budget.latency
+    limit = ""
+    if latency.budget_seconds is not None:
+        limit = f", limit {format_si(latency.budget_seconds, 's')}"
+    return (
+        f" speed  {format_si(latency.cycles)} cycles = {format_si(latency.seconds, 's')}"
+        f" ({latency.origin}{limit}), {format_si(latency.throughput_hz)} per second"
+    )
+
+
+def _layers(budget: Budget, look: Look) -> list[str]:
+    layers = budget.layers
+    if not layers:
+        return []
+    shown: Sequence[LayerRow] = layers
+    if len(layers) > _FOLD_ABOVE and not look.every_layer:
+        biggest = sorted(layers, key=lambda row: (row.index != budget.peak.step, -row.live_bytes))
+        shown = sorted(biggest[:_SHOWN_WHEN_FOLDED], key=lambda row: row.index)
+    rows = [["", "#", "layer", "op", "output", "live B", "flash B", "MACs"]]
+    for row in shown:
+        rows.append(
+            [
+                ">" if row.index == budget.peak.step else "",
+                str(row.index),
+                clip(plain(row.name, unicode=look.unicode), 16),
+                clip(plain(row.op), 12),
+                clip(shape_text(row.output_shape[1:] or row.output_shape), 11),
+                f"{row.live_bytes:,}",
+                f"{row.weights_bytes:,}",
+                format_si(row.macs),
+            ]
+        )
+    lines = [f" {line}" for line in table(rows, (1, 5, 6, 7), " ")]
+    if len(shown) < len(layers):
+        kept = {row.index for row in shown}
+        most = max(row.live_bytes for row in layers if row.index not in kept)
+        left = counted(len(layers) - len(shown), "more step")
+        lines.append(f"     {left}, none above {format_bytes(most)}   (--all)")
+    return lines
+
+
+def _growth(baseline: Baseline, look: Look) -> list[str]:
+    file = clip(plain(baseline.file, unicode=look.unicode), 32)
+    lines = [f" since {file}   RAM {baseline.ram_delta:+,} B   flash {baseline.flash_delta:+,} B"]
+    for row in baseline.layers[:_GROWN_SHOWN]:
+        name = clip(plain(row.name, unicode=look.unicode), 24)
+        deltas = f"live {row.ram_delta:+,} B, flash {row.flash_delta:+,} B"
+        lines += wrap(f"{name}: {deltas}: {plain(row.because)}", "   ", "     ")
+    if len(baseline.layers) > _GROWN_SHOWN:
+        lines.append(f"   {counted(len(baseline.layers) - _GROWN_SHOWN, 'more layer')}")
+    return lines
+
+
+def _findings(budget: Budget, look: Look) -> list[str]:
+    findings = budget.verdict.findings
+    if not findings:
+        return []
+    lines = []
+    for finding in findings:
+        lines += [f" {line}" for line in finding_lines(finding, unicode=look.unicode)]
+    return [*lines, "", f" {summary(findings)}   more: mcuplan explain CODE"]
+
+
+FORMAT = Format("text", "for a terminal, 80 columns", _decided, _undecided)
