@@ -3,14 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from mcuplan.calibrate import Data, Runtime
-from mcuplan.importer import tapped_model
+from mcuplan.importer.taps import tapped_model
 
 from mcuplan.ir.graph import Graph, Tensor
 from mcuplan.ir.types import Array, DType, Quant
@@ -114,16 +114,27 @@ def on_grid(tensor: Tensor, values: Array) -> Array:
     return kind.q.quantize(values)
 
 
-def layer_lsb(graph: Graph, blocks: Sequence[RuntimeValues]) -> tuple[LayerError, ...]:
+def layer_lsb(
+    graph: Graph, feeds: Mapping[str, Array], blocks: Iterable[RuntimeValues]
+) -> tuple[LayerError, ...]:
     """Each layer of a quantized model, fed with the runtime's own values.
 
     A layer is what lies between two tensors that the runtime shows: inside it our own
     values travel on.
+
+    Args:
+        graph: int8.
+        feeds: integers of the inputs by tensor name, all samples.
+        blocks: the runtime's values, block by block in the same order.
     """
+    start = 0
     worst: dict[str, int] = {}
     exact: dict[str, list[int]] = {}
     for block in blocks:
         given = {n: on_grid(graph.tensor(n), v) for n, v in block.inner.items()}
+        stop = start + len(block.outputs[0])
+        given |= {name: array[start:stop] for name, array in feeds.items()}
+        start = stop
         for name, ours, theirs in _forced(graph, given):
             apart = np.abs(ours.astype(np.int16) - theirs.astype(np.int16))
             worst[name] = max(worst.get(name, 0), int(apart.max(initial=0)))
