@@ -197,6 +197,10 @@ class Editor:
         """Whether the tensor leaves the graph."""
         return any(port.tensor == name for port in self._outputs)
 
+    def is_read(self, name: str) -> bool:
+        """Whether a node reads the tensor, or it leaves the graph."""
+        return bool(self._readers[name]) or self.is_output(name)
+
     def only_consumer(self, name: str) -> Node | None:
         """The single node that reads a tensor which is not an output, else None."""
         readers = self._readers[name]

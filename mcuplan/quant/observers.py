@@ -99,8 +99,6 @@ class Histogram:
         extent = self.extent.updated(values)
         others = values[values != 0.0]
         seen = replace(self, extent=extent, zeros=self.zeros + values.size - others.size)
-        if others.size == 0:
-            return seen
         seen = seen._widened(_exponent(extent))
         low, high = extent.range()
         first = math.floor(low / seen.width)
@@ -111,10 +109,10 @@ class Histogram:
         return replace(seen, first=first, counts=counts)
 
     def _widened(self, exponent: int) -> Histogram:
-        if len(self.counts) == 0:
-            return replace(self, exponent=exponent)
         if exponent == self.exponent:
             return self
+        if not self.counts.any():
+            return replace(self, exponent=exponent, counts=self.counts[:0])
         index = (np.arange(len(self.counts)) + self.first) >> (exponent - self.exponent)
         counts = np.bincount(index - index[0], weights=self.counts).astype(np.int64)
         return replace(self, exponent=exponent, first=int(index[0]), counts=counts)
@@ -162,8 +160,8 @@ class Percentile:
 class Mse:
     """Clips where the squared error of rounding and clipping together is least.
 
-    Inside the range an int8 grid errs by step**2 / 12 on average; outside by the distance
-    to the end of the range.
+    Inside the range an int8 grid errs by step**2 / 12 on average, and never by more than
+    the value itself; outside by the distance to the end of the range.
     """
 
     histogram: Histogram = field(default_factory=Histogram)
@@ -185,8 +183,7 @@ class Mse:
         cut_low = np.array([_cost(counts, end - centres) for end in lows])
         cut_high = np.array([_cost(counts, centres - end) for end in highs])
         step = (highs[None, :] - lows[:, None]) / 255.0
-        inside = counts.sum() * step**2 / 12.0
-        error = inside + cut_low[:, None] + cut_high[None, :]
+        error = _rounding(counts, centres, step) + cut_low[:, None] + cut_high[None, :]
         i, j = np.unravel_index(int(np.argmin(error)), error.shape)
         return float(lows[i]), float(highs[j])
 
@@ -194,6 +191,17 @@ class Mse:
 def _cost(counts: Array, beyond: Array) -> float:
     """Squared distance of what lies beyond an end of the range."""
     return float(np.sum(counts * np.maximum(beyond, 0.0) ** 2))
+
+
+def _rounding(counts: Array, centres: Array, step: Array) -> Array:
+    """Squared error of rounding to grids of some steps: the step's, or the value where less."""
+    order = np.argsort(np.abs(centres), kind="stable")
+    size, many = np.abs(centres)[order], counts[order]
+    squares = np.concatenate([[0.0], np.cumsum(many * size**2)])
+    below = np.concatenate([[0.0], np.cumsum(many)])
+    small = np.searchsorted(size, step / np.sqrt(12.0))
+    error: Array = squares[small] + (below[-1] - below[small]) * step**2 / 12.0
+    return error
 
 
 def quant_of_range(values: Range, *, symmetric: bool = False, headroom: float = 1.0) -> Quant:
@@ -216,7 +224,8 @@ def quant_of_range(values: Range, *, symmetric: bool = False, headroom: float = 
     span = 2.0 * max(-low, high) / 254.0 if symmetric else (high - low) / 255.0
     if span < _SMALLEST:
         return Quant.per_tensor(1.0, 0)
-    scale = float(np.float32(span))
+    with np.errstate(over="ignore"):
+        scale = float(np.float32(span))
     if not math.isfinite(scale):
         raise ScaleError(f"no float32 scale can cover the range {values}")
     if symmetric:

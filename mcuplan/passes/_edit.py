@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Steps that several passes share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from mcuplan.ir.graph import Editor, Node, Origin, Stored, Tensor
+from mcuplan.ir.op import Op
+from mcuplan.ir.types import Array, Quant, TensorType
+
+__all__ = ["add_node", "bypass", "counted", "keeps_grid", "stored_columns", "with_quant"]
+
+
+def counted(name: str, many: int, what: str) -> tuple[str, ...]:
+    """The note of a pass: nothing where nothing was done."""
+    return (f"{name}: {many} {what}",) if many else ()
+
+
+def keeps_grid(editor: Editor, source: str, output: str) -> bool:
+    """Whether a tensor's values lie on every grid that the other one is rounded to."""
+    wanted = editor.tensor(output).type.quant
+    return wanted is None or wanted == editor.tensor(source).type.quant
+
+
+def bypass(editor: Editor, node: Node, source: str) -> None:
+    """Remove a node of one output and let its readers read another tensor."""
+    editor.replace(node)
+    editor.rewire(node.output, source)
+
+
+def add_node(
+    editor: Editor,
+    before: Node,
+    op: Op,
+    inputs: Sequence[str],
+    stem: str,
+    *,
+    quant: Quant | None = None,
+    origin: Origin | None = None,
+) -> str:
+    """Put a new node in front of another one; returns its output."""
+    shape = op.infer([editor.tensor(name).type for name in inputs])[0].shape
+    name = editor.fresh(stem)
+    editor.set_tensor(Tensor(name, TensorType(shape, quant=quant), origin=origin))
+    made = Node(editor.fresh(f"{before.name}_{stem}"), op, tuple(inputs), (name,), before.origin)
+    editor.replace(before, made, before)
+    return name
+
+
+def with_quant(tensor: Tensor, quant: Quant | None) -> Tensor:
+    """The tensor on another grid."""
+    return replace(tensor, type=replace(tensor.type, quant=quant))
+
+
+def stored_columns(stored: Stored | None, order: Array) -> Stored | None:
+    """Stored weights [O, K] with their columns taken in an order; None where it has none."""
+    if stored is None or stored.quant.axis not in (None, 0):
+        return None
+    return Stored(stored.values[:, order], stored.quant)

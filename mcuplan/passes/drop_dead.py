@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Nodes without effect."""
+
+from __future__ import annotations
+
+from mcuplan.ir.graph import Editor, Graph, Node
+from mcuplan.ops.movement import Reshape, Transpose
+from mcuplan.passes._edit import bypass, counted, keeps_grid
+
+__all__ = ["drop_dead"]
+
+
+def drop_dead(graph: Graph) -> Graph:
+    """Remove nodes that change nothing, and nodes that nobody reads.
+
+    Pattern: Reshape to the same shape; Transpose that keeps or moves nothing; Transpose
+        of Transpose; Reshape of Reshape; any node without readers.
+    Becomes: nothing; a Reshape; one Transpose; one Reshape; nothing.
+    Only if: the grid of the output, if any, is that of the input.
+    Exact because: the same elements arrive in the same order.
+    """
+    editor = Editor(graph)
+    changed = 0
+    for node in editor.nodes():
+        if isinstance(node.op, Reshape | Transpose):
+            changed += _simplify(editor, node)
+    dead = 0
+    for node in reversed(tuple(editor.nodes())):
+        if not any(map(editor.is_read, node.outputs)):
+            editor.replace(node)
+            dead += 1
+    notes = counted("drop_dead", changed, "data movements without effect removed")
+    return editor.done(notes + counted("drop_dead", dead, "nodes removed that nobody reads"))
+
+
+def _simplify(editor: Editor, node: Node) -> bool:
+    """Apply one rule to a data movement; True if one applied."""
+    source = node.inputs[0]
+    if not keeps_grid(editor, source, node.output):
+        return False
+    shape = editor.tensor(source).type.shape
+    made = editor.tensor(node.output).type.shape
+    if isinstance(node.op, Reshape) and shape == made:
+        bypass(editor, node, source)
+        return True
+    if isinstance(node.op, Transpose) and _moves_nothing(node.op.axes, shape):
+        editor.replace(node, Node(node.name, Reshape(made), node.inputs, node.outputs, node.origin))
+        return True
+    before = editor.producer(source)
+    if before is None or type(before.op) is not type(node.op):
+        return False
+    if not keeps_grid(editor, before.inputs[0], node.output):
+        return False
+    op: Reshape | Transpose = Reshape(made)
+    if isinstance(node.op, Transpose) and isinstance(before.op, Transpose):
+        op = Transpose(tuple(before.op.axes[a] for a in node.op.axes))
+    editor.replace(node, Node(node.name, op, before.inputs, node.outputs, node.origin))
+    return True
+
+
+def _moves_nothing(axes: tuple[int, ...], shape: tuple[int, ...]) -> bool:
+    """Whether the axes of more than one element stay in order."""
+    moved = [a for a in axes if shape[a] != 1]
+    return moved == sorted(moved)

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Roundings to a grid become the grid of the node that computes the values."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from mcuplan.ir.graph import Editor, Graph, Node
+from mcuplan.ir.op import QuantRule
+from mcuplan.ops.quantize import Quantize
+from mcuplan.passes._edit import bypass, counted, with_quant
+
+__all__ = ["fold_quantize"]
+
+
+def fold_quantize(graph: Graph) -> Graph:
+    """Say on a tensor which grid its values lie on, instead of rounding them in a node.
+
+    Pattern: Quantize behind a node, a model input, or another Quantize of the same tensor.
+    Becomes: the tensor lies on the grid of the Quantize and has its name.
+    Only if: nobody else reads the unrounded values. A node that only moves or selects
+        elements rounds its input instead; where that lies on another grid already, the
+        Quantize stays as a step.
+    Exact because: a tensor with a grid is rounded to it when computed, and selecting
+        elements commutes with rounding.
+    """
+    editor = Editor(graph)
+    _inherit(editor)
+    folded = 0
+    for node in reversed(tuple(editor.nodes())):
+        if isinstance(node.op, Quantize) and node in editor:
+            folded += _merge(editor, node)
+    return editor.done(counted("fold_quantize", folded, "roundings folded into the node before"))
+
+
+def _inherit(editor: Editor) -> None:
+    """The output of a node that selects elements lies on the grid of its input."""
+    for node in editor.nodes():
+        output = editor.tensor(node.output)
+        if node.op.quant_rule is not QuantRule.PASS_THROUGH or output.type.quant is not None:
+            continue
+        grids = {editor.tensor(name).type.quant for name in node.inputs}
+        quant = grids.pop()
+        if quant is not None and not grids:
+            editor.set_tensor(with_quant(output, quant))
+
+
+def _merge(editor: Editor, node: Node) -> int:
+    """Fold one Quantize and all others of the same tensor and grid."""
+    source = editor.tensor(node.inputs[0])
+    quant = editor.tensor(node.output).type.quant
+    if source.type.quant is not None:
+        if source.type.quant == quant:
+            bypass(editor, node, source.name)
+            return 1
+        return 0
+    twins = [n for n in editor.consumers(source.name) if n.op == node.op]
+    for twin in twins:
+        if twin.name != node.name:
+            bypass(editor, twin, node.output)
+    alone = editor.only_consumer(source.name) is not None and not source.is_constant
+    return len(twins) - 1 + (alone and _fold(editor, node))
+
+
+def _fold(editor: Editor, node: Node) -> bool:
+    """Fold a Quantize that alone reads a tensor without a grid."""
+    source, output = editor.tensor(node.inputs[0]), editor.tensor(node.output)
+    producer = editor.producer(source.name)
+    if producer is None:
+        editor.set_tensor(with_quant(source, output.type.quant))
+        bypass(editor, node, source.name)
+        return True
+    if producer.op.quant_rule is QuantRule.PASS_THROUGH and not _push(editor, producer, node):
+        return False
+    editor.replace(node)
+    editor.rename(source.name, output)
+    return True
+
+
+def _push(editor: Editor, producer: Node, node: Node) -> bool:
+    """Round the only input of a node that selects elements, instead of its output."""
+    if len(producer.inputs) != 1:
+        return False
+    name = producer.inputs[0]
+    source = editor.tensor(name)
+    if source.type.quant is not None or editor.only_consumer(name) is None:
+        return False
+    rounded = with_quant(source, editor.tensor(node.output).type.quant)
+    rounded = replace(rounded, name=editor.fresh(f"{name}_rounded"))
+    editor.set_tensor(rounded)
+    first = Node(editor.fresh(f"{node.name}_in"), node.op, (name,), (rounded.name,), node.origin)
+    editor.replace(producer, first, replace(producer, inputs=(rounded.name,)))
+    return True

@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Ranges do not depend on order, and grids hold zero and the range."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from mcuplan.errors import ScaleError
+from mcuplan.quant.observers import (
+    Histogram,
+    MinMax,
+    Mse,
+    Observer,
+    Percentile,
+    quant_of_range,
+)
+from mcuplan.quant.weights import quantize_bias, quantize_weights
+
+FLOATS = st.floats(-(2.0**66), 2.0**66, width=32)
+ARRAYS = hnp.arrays(np.float32, st.integers(1, 60), elements=FLOATS)
+OBSERVERS = [MinMax(), Percentile(), Percentile(90.0), Mse()]
+
+
+@pytest.mark.parametrize("observer", OBSERVERS, ids=repr)
+@given(batches=st.lists(ARRAYS, min_size=1, max_size=5))
+def test_order_of_batches_does_not_matter(observer: Observer, batches: list[np.ndarray]) -> None:
+    """Any order and any split of the values into batches gives the same range."""
+    forward, backward = observer, observer
+    for batch in batches:
+        forward = forward.updated(batch)
+    for batch in reversed(batches):
+        backward = backward.updated(batch[::-1])
+    whole = observer.updated(np.concatenate(batches))
+    assert whole.range() == forward.range() == backward.range()
+
+
+@given(batches=st.lists(ARRAYS, min_size=1, max_size=5))
+def test_a_histogram_counts_every_value_in_its_bin(batches: list[np.ndarray]) -> None:
+    """No value is lost by widening, and each lies in the bin that counts it."""
+    seen = Histogram()
+    for batch in batches:
+        seen = seen.updated(batch)
+    values = np.concatenate(batches).astype(np.float64)
+    assert values.size == seen.total
+    index, counts = np.unique(np.floor(values[values != 0] / seen.width), return_counts=True)
+    expected = np.zeros(len(seen.counts), np.int64)
+    expected[index.astype(np.int64) - seen.first] = counts
+    assert expected.tolist() == seen.counts.tolist()
+    assert len(seen.counts) <= 4097
+
+
+@pytest.mark.parametrize("observer", OBSERVERS, ids=repr)
+@given(values=ARRAYS)
+def test_a_range_stays_within_what_was_seen(observer: Observer, values: np.ndarray) -> None:
+    """No observer invents values beyond the extremes (zero apart)."""
+    low, high = observer.updated(values).range()
+    assert min(0.0, float(values.min())) <= low <= high <= max(0.0, float(values.max()))
+
+
+def test_percentile_drops_a_lone_outlier() -> None:
+    """One value in 100,000 that is far out does not stretch the range; min-max follows it."""
+    values = np.linspace(-1.0, 1.0, 100_000, dtype=np.float32)
+    values[0] = 100.0
+    assert Percentile(99.9).updated(values).range()[1] < 1.1
+    assert MinMax().updated(values).range()[1] == 100.0
+
+
+def test_zeros_of_a_relu_do_not_move_the_clipping_point() -> None:
+    """Exact zeros cost nothing on any grid, so the least error does not depend on them."""
+    values = np.abs(np.random.default_rng(1).standard_normal(4096)).astype(np.float32)
+    with_zeros = np.concatenate([values, np.zeros(100_000, np.float32)])
+    assert Mse().updated(values).range() == Mse().updated(with_zeros).range()
+
+
+@pytest.mark.parametrize("tail", [1.0, 30.0, 3000.0])
+def test_mse_clips_no_worse_than_min_max(tail: float) -> None:
+    """Rounding the values themselves errs less with the MSE range, or nearly as little."""
+    values = np.random.default_rng(0).laplace(size=20_000).astype(np.float32)
+    values[:3] *= tail
+
+    def error(observer: Observer) -> float:
+        quant = quant_of_range(observer.updated(values).range())
+        return float(np.mean((quant.dequantize(quant.quantize(values)) - values) ** 2))
+
+    assert error(Mse()) <= error(MinMax()) * 1.02
+
+
+def test_nothing_seen_is_an_empty_range() -> None:
+    """Before any value every observer answers (0, 0)."""
+    assert [(0.0, 0.0)] * 4 == [observer.range() for observer in OBSERVERS]
+
+
+@pytest.mark.parametrize("observer", OBSERVERS, ids=repr)
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_values_that_are_not_finite_are_refused(observer: Observer, bad: float) -> None:
+    """NaN and infinities never become a range."""
+    with pytest.raises(ScaleError):
+        observer.updated(np.array([1.0, bad], np.float32))
+
+
+@given(low=FLOATS, high=FLOATS, symmetric=st.booleans())
+def test_a_grid_holds_zero_and_reaches_both_ends(low: float, high: float, symmetric: bool) -> None:
+    """Zero is exact, the scale is float32, the ends are at most half a step off."""
+    low, high = min(low, high), max(low, high)
+    quant = quant_of_range((low, high), symmetric=symmetric)
+    assert quant.s == float(np.float32(quant.s)) > 0
+    assert -128 <= quant.z <= 127
+    ends = np.array([min(low, 0.0), max(high, 0.0)])
+    error = np.abs(quant.dequantize(quant.quantize(ends)) - ends)
+    assert error.max() <= quant.s * 0.5001 + np.abs(ends).max() * 1e-6
+    assert quant.dequantize(quant.quantize(np.zeros(1)))[0] == 0.0
+
+
+def test_headroom_widens_the_range() -> None:
+    """With a headroom of 2 the grid covers twice the range."""
+    tight, wide = quant_of_range((0.0, 1.0)), quant_of_range((0.0, 1.0), headroom=2.0)
+    assert wide.s == pytest.approx(2 * tight.s)
+    assert (tight.z, wide.z) == (-128, -128)
+
+
+@pytest.mark.parametrize("values", [(0.0, 0.0), (0.0, 1e-45), (-1e-44, 0.0)])
+def test_a_range_without_extent_gets_scale_one(values: tuple[float, float]) -> None:
+    """A tensor that is always zero has a harmless scale."""
+    assert (1.0, 0) == (quant_of_range(values).s, quant_of_range(values).z)
+
+
+@pytest.mark.parametrize("values", [(0.0, math.inf), (math.nan, 1.0), (-1e300, 1e300)])
+def test_an_impossible_range_is_refused(values: tuple[float, float]) -> None:
+    """No float32 scale covers it: a ScaleError, not a scale of infinity."""
+    with pytest.raises(ScaleError):
+        quant_of_range(values)
+
+
+@given(
+    weights=hnp.arrays(np.float32, (3, 4), elements=st.floats(-10, 10, width=32)),
+    bias=hnp.arrays(np.float32, 3, elements=st.floats(-1000, 1000, width=32)),
+)
+def test_weights_and_bias_come_back_within_half_a_step(
+    weights: np.ndarray, bias: np.ndarray
+) -> None:
+    """Each channel errs by half a step at most, and no bias is clipped."""
+    values, quant = quantize_weights(weights, bias, 0.1)
+    assert np.abs(values.astype(int)).max(initial=0) <= 127
+    scale = np.array(quant.scale)
+    assert (np.abs(values * scale[:, None] - weights) <= scale[:, None] * 0.501 + 1e-7).all()
+    integers, clipped = quantize_bias(bias, 0.1, quant)
+    assert not clipped.any()
+    assert (np.abs(integers * scale * 0.1 - bias) <= scale * 0.0501 + 1e-7).all()
+
+
+def test_a_channel_without_weights_keeps_its_bias() -> None:
+    """All weights zero: the scale holds the bias to 24 bits instead of being 1."""
+    weights = np.zeros((2, 5), np.float32)
+    bias = np.array([0.37, 0.0], np.float32)
+    values, quant = quantize_weights(weights, bias, 0.5)
+    integers, _ = quantize_bias(bias, 0.5, quant)
+    assert not values.any()
+    assert integers[0] * 0.5 * quant.scale[0] == pytest.approx(0.37, rel=1e-6)
+    assert quant.scale[1] == 1.0
+
+
+def test_a_bias_far_above_its_weights_is_not_clipped() -> None:
+    """Weights of 1e-9 beside a bias of 10: a coarser scale, an exact bias."""
+    weights, bias = np.full((1, 4), 1e-9, np.float32), np.array([10.0], np.float32)
+    _, quant = quantize_weights(weights, bias, 0.02)
+    integers, clipped = quantize_bias(bias, 0.02, quant)
+    assert not clipped.any()
+    assert integers[0] * 0.02 * quant.scale[0] == pytest.approx(10.0, rel=1e-6)
