@@ -11,7 +11,6 @@ import numpy as np
 
 from mcuplan.calibrate import Data, Runtime
 from mcuplan.importer.taps import tapped_model
-
 from mcuplan.ir.graph import Graph, Tensor
 from mcuplan.ir.types import Array, DType, Quant
 
@@ -61,7 +60,7 @@ def runtime_values(path: Path, graph: Graph, data: Data) -> Iterator[RuntimeValu
         if tensor.data is None and tensor.origin is not None
     }
     names = [t.origin.name for t in origins.values() if t.origin is not None]
-    model, added = tapped_model(path, names)
+    model, _ = tapped_model(path, names)
     runtime = Runtime(model, optimize=False)
     place = {name: i for i, name in enumerate(runtime.outputs)}
     mine = {n: t for n, t in origins.items() if t.origin is not None and t.origin.name in place}

@@ -23,10 +23,9 @@ class Labelled:
 
 
 def agreement(one: Array, other: Array) -> float:
-    """Share of samples whose largest outputs are the same; a tie for first agrees.
+    """Share of samples of two outputs [samples, classes] whose largest entries agree.
 
-    Args:
-        one, other: outputs [samples, classes].
+    A tie for first agrees with each of the tied.
     """
     first = one == one.max(axis=1, keepdims=True)
     second = other == other.max(axis=1, keepdims=True)
@@ -58,7 +57,7 @@ def score(outputs: Array, held: Labelled) -> tuple[str, float]:
     if labels.dtype.kind == "f" and labels.size == flat.size:
         return "mean absolute error", float(np.abs(flat - labels.reshape(flat.shape)).mean())
     raise DataError(
-        f"labels {labels.dtype} {list(labels.shape)} fit neither {len(flat)} samples nor the output",
+        f"labels {labels.dtype} {list(labels.shape)} do not fit {len(flat)} samples or the output",
         hint="integer class labels, or float labels of the output's shape",
     )
 

@@ -17,10 +17,10 @@ from mcuplan.ir.graph import Graph
 from mcuplan.ir.types import Array
 from mcuplan.prove.api import BundleApi, IoPort, TensorDump
 from mcuplan.prove.cores import Core
+from mcuplan.prove.elf import Kind
 from mcuplan.prove.emulator import Count, build_counter, run_on_core
 from mcuplan.prove.harness import CoreImage, Hook, build_for_core, build_for_host
 from mcuplan.prove.host import run_on_host
-from mcuplan.prove.elf import Kind
 from mcuplan.prove.measure import ImageReport, measure_image
 from mcuplan.prove.stack import StackBound, bound_stack
 from mcuplan.prove.toolchain import cross_compiler, host_compiler
