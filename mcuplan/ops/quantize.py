@@ -10,10 +10,12 @@ import numpy as np
 
 from mcuplan.errors import DamagedModel, ScaleError, UnsupportedOp, UnsupportedType
 from mcuplan.ir.builder import Builder, OnnxNode
+from mcuplan.ir.graph import Node
 from mcuplan.ir.op import Example, Op, QuantRule, Signature
 from mcuplan.ir.types import Array, Quant, TensorType
+from mcuplan.ir.writer import Writer
 
-__all__ = ["OPS", "READERS", "Quantize", "grid"]
+__all__ = ["OPS", "READERS", "WRITERS", "Quantize", "grid"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,5 +128,12 @@ def read_dequantize(node: OnnxNode, build: Builder) -> None:
     build.alias(node.outputs[0], name, build.held_layouts(name))
 
 
+def write_quantize(node: Node, out: Writer) -> None:
+    """The input, which the grid of the output then rounds."""
+    axes = out.orders(node.inputs[0])[0]
+    out.write(node.output, out.read(node.inputs[0], axes), axes)
+
+
 OPS = (Quantize,)
 READERS = {"DequantizeLinear": read_dequantize, "QuantizeLinear": read_quantize}
+WRITERS = {Quantize: write_quantize}

@@ -1,2 +1,48 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rewrites of the graph, one per module."""
+"""Rewrites of the float graph, each exact, and their order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from mcuplan.ir.graph import Graph
+from mcuplan.passes.drop_dead import drop_dead
+from mcuplan.passes.fold_pad import fold_pad
+from mcuplan.passes.fold_quantize import fold_quantize
+from mcuplan.passes.sink_layout import fold_flatten, sink_transposes
+
+__all__ = ["PIPELINE", "Pass", "run"]
+
+Pass = Callable[[Graph], Graph]
+
+PIPELINE: tuple[Pass, ...] = (
+    drop_dead,
+    sink_transposes,
+    fold_flatten,
+    fold_quantize,
+    fold_pad,
+)
+
+_ROUNDS = 16
+
+
+def run(graph: Graph, dump_after: Callable[[str, Graph], None] | None = None) -> Graph:
+    """Apply the passes in order, again until none of them finds anything.
+
+    Args:
+        graph: float32, as imported.
+        dump_after: is given the name of each pass that changed something, and the graph
+            after it.
+    """
+    for _ in range(_ROUNDS):
+        before = graph
+        for apply in PIPELINE:
+            after = apply(graph)
+            if after is not graph:
+                graph = after
+                graph.check()
+                if dump_after is not None:
+                    dump_after(apply.__name__, graph)
+        if graph is before:
+            break
+    return graph

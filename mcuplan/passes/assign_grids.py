@@ -102,9 +102,7 @@ def assign_grids(
         if root in grids:
             continue
         if seen:
-            grids[root] = quant_of_range(
-                (min(r[0] for r in seen), max(r[1] for r in seen))
-            )
+            grids[root] = quant_of_range((min(r[0] for r in seen), max(r[1] for r in seen)))
         else:
             bare.append(root)
             grids[root] = _PLACEHOLDER

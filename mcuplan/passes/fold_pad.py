@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Padding done by the window that reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from mcuplan.ir.graph import Editor, Graph, Node
+from mcuplan.ir.op import Op
+from mcuplan.ops.conv2d import Conv2D
+from mcuplan.ops.pad import Pad
+from mcuplan.passes._edit import counted, keeps_grid
+
+__all__ = ["fold_pad"]
+
+
+def fold_pad(graph: Graph) -> Graph:
+    """Let windows pad for themselves.
+
+    Pattern: Pad of height and width with a constant, read by Conv2D.
+    Becomes: Conv2D with larger padding.
+    Only if: every reader can take it; the constant is 0, as a convolution pads; both sides
+        of the Pad lie on one grid, or on none.
+    Exact because: the window reads the same numbers, and 0 lies on every grid.
+    """
+    editor = Editor(graph)
+    folded = 0
+    for node in editor.nodes():
+        if isinstance(node.op, Pad) and node.op.mode == "constant":
+            folded += _fold(editor, node, node.op)
+    return editor.done(counted("fold_pad", folded, "paddings folded into the windows behind them"))
+
+
+def _fold(editor: Editor, node: Node, pad: Pad) -> bool:
+    readers = editor.consumers(node.output)
+    spatial = len(pad.pads) == 4 and pad.pads[0] == pad.pads[3] == (0, 0)
+    if not spatial or not readers or editor.is_output(node.output):
+        return False
+    if not keeps_grid(editor, node.inputs[0], node.output):
+        return False
+    merged = [_padded(editor, node, pad, reader) for reader in readers]
+    if not all(merged):
+        return False
+    for reader, op in zip(readers, merged, strict=True):
+        assert op is not None
+        editor.replace(reader, replace(reader, op=op, inputs=(node.inputs[0], *reader.inputs[1:])))
+    editor.replace(node)
+    return True
+
+
+def _padded(editor: Editor, node: Node, pad: Pad, reader: Node) -> Op | None:
+    """The reader's operator with the padding added, None where it would compute others."""
+    if reader.inputs.count(node.output) != 1 or reader.inputs[0] != node.output:
+        return None
+    rule = _RULES.get(type(reader.op))
+    return rule(editor, node, pad, reader.op) if rule is not None else None
+
+
+def _sum(pad: Pad, pads: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
+    (top, bottom), (left, right) = pad.pads[1:3]
+    return (pads[0] + top, pads[1] + left, pads[2] + bottom, pads[3] + right)
+
+
+def _conv(editor: Editor, node: Node, pad: Pad, op: Op) -> Op | None:
+    assert isinstance(op, Conv2D)
+    return replace(op, pads=_sum(pad, op.pads)) if pad.value == 0.0 else None
+
+
+_RULES: dict[type[Op], Callable[[Editor, Node, Pad, Op], Op | None]] = {Conv2D: _conv}
