@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from mcuplan.ir.graph import Graph, Node
-from mcuplan.ir.types import Array, DType
+from mcuplan.ir.types import Array, DType, TensorType
 
 __all__ = ["evaluate"]
 
@@ -17,6 +17,8 @@ def evaluate(
     graph: Graph, feeds: Mapping[str, Array], keep: Iterable[str] | None = None
 ) -> Mapping[str, Array]:
     """Values of tensors for samples on axis 0 of the feeds.
+
+    A float tensor that lies on a grid is rounded to it.
 
     Args:
         graph: float32 or int8.
@@ -35,7 +37,7 @@ def evaluate(
         ]
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     readers = {name: len(nodes) for name, nodes in graph.consumers().items()}
-    values: dict[str, Array] = dict(feeds)
+    values = {name: _on_grid(graph.tensor(name).type, array) for name, array in feeds.items()}
     kept = {name: array for name, array in values.items() if name in wanted}
     for node in graph.nodes:
         for name, array in zip(node.outputs, _run(graph, node, values), strict=True):
@@ -69,5 +71,16 @@ def _run(graph: Graph, node: Node, values: Mapping[str, Array]) -> tuple[Array, 
         data = graph.tensor(name).data
         arrays.append(values[name] if data is None else data)
     if graph.tensor(node.output).type.dtype is DType.FLOAT32:
-        return node.op.reference(*arrays)
+        made = node.op.reference(*arrays)
+        kinds = [graph.tensor(name).type for name in node.outputs]
+        return tuple(_on_grid(kind, array) for kind, array in zip(kinds, made, strict=True))
     return node.op.integer(graph.signature(node), *arrays)
+
+
+def _on_grid(kind: TensorType, array: Array) -> Array:
+    """Float values as a QuantizeLinear and DequantizeLinear in float32 leave them."""
+    if kind.dtype is not DType.FLOAT32 or kind.quant is None:
+        return array
+    steps = kind.quant.quantize(array).astype(np.float32) - np.float32(kind.quant.z)
+    real: Array = steps * np.float32(kind.quant.s)
+    return real
