@@ -100,6 +100,17 @@ _FINDINGS = (
         "the generated folder and report it.",
     ),
     Explanation(
+        "verify/layer",
+        "A layer of a quantized model, fed with the runtime's own input, is more than 1 LSB off.",
+        "This is a defect of mcuplan, or of a model that rounds where ONNX does not; report it.",
+    ),
+    Explanation(
+        "verify/layer-error",
+        "The quantization error of a layer, those before it included, is more than half the "
+        "size of its values.",
+        "Calibrate with more representative inputs, or try another --observer.",
+    ),
+    Explanation(
         "verify/accuracy",
         "The integer model is worse than the float model by more than the limit, or differs from "
         "the runtime on too many samples.",

@@ -1,2 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Model file to graph."""
+
+from __future__ import annotations
+
+from mcuplan.importer.onnx import ImportedModel, load_model
+
+__all__ = ["ImportedModel", "load_model"]

@@ -11,7 +11,7 @@ from mcuplan.calibrate import Data
 from mcuplan.ir.graph import Graph, Port
 from mcuplan.ir.types import Array, DType, Quant
 
-__all__ = ["boundary_inputs", "real_outputs"]
+__all__ = ["boundary_inputs", "real_inputs", "real_outputs"]
 
 
 def boundary_inputs(graph: Graph, data: Data) -> Mapping[str, Array]:
@@ -41,3 +41,13 @@ def _signed(quant: Quant | None, dtype: DType) -> Quant:
 def real_outputs(graph: Graph, port: Port, values: Array) -> Array:
     """Real values [samples, elements] of an output given as the integers of the C code."""
     return graph.tensor(port.tensor).type.q.dequantize(values.reshape(len(values), -1))
+
+
+def real_inputs(graph: Graph, data: Data) -> Array:
+    """Real values [samples, ...] of the first input."""
+    port = graph.inputs[0]
+    samples = data.inputs[port.name]
+    if port.dtype is DType.FLOAT32:
+        return samples
+    kind = graph.tensor(port.tensor).type
+    return kind.q.dequantize(_integers(graph, port, samples))

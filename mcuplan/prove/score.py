@@ -10,7 +10,7 @@ import numpy as np
 from mcuplan.errors import DataError
 from mcuplan.ir.types import Array
 
-__all__ = ["Labelled", "agreement", "auc", "score"]
+__all__ = ["Labelled", "agreement", "auc", "lost", "score"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,3 +80,8 @@ def _per_group(values: Array, groups: Array) -> Array:
     sizes = np.bincount(groups, minlength=count).reshape(-1, 1)
     means: Array = sums / np.maximum(sizes, 1)
     return means
+
+
+def lost(metric: str, before: float, after: float) -> float:
+    """How much worse a score became; errors grow, accuracies fall."""
+    return after - before if metric == "mean absolute error" else before - after
