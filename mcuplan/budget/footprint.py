@@ -165,7 +165,10 @@ def _arena_bytes(nbytes: int) -> int:
 
 
 def flash_bill(plan: Plan, limits: Limits, build: BuildFigures | None) -> Flash:
-    """Weights and tables to the byte; code modelled with its margin, or measured."""
+    """Weights and tables to the byte; code modelled with its margin, or measured.
+
+    Before a build, the padding between constants (0 to 3 bytes each) is part of the margin.
+    """
     target, steps = plan.program.target, [step_bytes(s) for s in plan.program.steps]
     weights = sum(s.weights_bytes for s in steps)
     tables = sum(s.tables_bytes for s in steps)
@@ -174,6 +177,7 @@ def flash_bill(plan: Plan, limits: Limits, build: BuildFigures | None) -> Flash:
     code = modelled.code_bytes + margin
     if build is not None:
         code = build.code_bytes + build.library_bytes
+        tables = build.constants_bytes - weights  # with the padding that the linker put in
     usable = sum(region.usable_bytes for region in target.flash)
     limited = limits.max_flash is not None and limits.max_flash <= usable
     return Flash(

@@ -96,7 +96,7 @@ def _headline(budget: Budget, look: Look) -> list[str]:
         return [f" {_coloured(word, colour, look)}   {text}"]
     if not errors[0].code.endswith("/over-budget"):
         word = "FAILED"
-    message = plain(errors[0].message, unicode=look.unicode)
+    message = plain(f"{errors[0].message}   {errors[0].code}", unicode=look.unicode)
     lines = wrap(message, " " * (len(word) + 4), " " * (len(word) + 4))
     lines[0] = f" {_coloured(word, colour, look)}   {lines[0].lstrip()}"
     return lines
@@ -137,17 +137,19 @@ def _use(name: str, used: int, budget: int, left: int) -> list[str]:
 
 def _sums(budget: Budget) -> list[str]:
     ram, flash = budget.ram, budget.flash
-    parts = [f"{ram.arena_bytes:,} arena"]
+    scratch = f" ({ram.scratch_bytes:,} scratch)" if ram.scratch_bytes else ""
+    parts = [f"{ram.arena_bytes:,} arena{scratch}"]
     parts += [f"{ram.io_bytes:,} I/O"] if ram.io_bytes else []
     parts += [f"{ram.static_bytes:,} static", f"{ram.stack_bytes:,} stack"]
     parts[-1] += _how(ram.stack_origin, ram.stack_margin_bytes)
     code = f"{flash.code_bytes:,} code{_how(flash.code_origin, flash.code_margin_bytes)}"
     rest = f"{flash.weights_bytes:,} weights + {flash.tables_bytes:,} tables + {code}"
-    return [f" RAM    = {' + '.join(parts)}", f" flash  = {rest}"]
+    lines = wrap(" + ".join(parts), " RAM    = ", "          ")
+    return lines + wrap(rest, " flash  = ", "          ")
 
 
 def _how(origin: Origin, margin: int) -> str:
-    return f" ({origin}, {margin:,} of it margin)" if margin else f" ({origin})"
+    return f" ({origin}, margin {margin:,})" if margin else f" ({origin})"
 
 
 def _proof(budget: Budget) -> Iterator[str]:
@@ -171,7 +173,7 @@ def _run(run: Verification) -> list[str]:
     if run.elf is not None:
         facts.append("ELF agrees with the plan" if run.elf.agrees else "ELF DRIFTS")
     if run.stack is not None and run.stack.measured_bytes is not None:
-        facts.append(f"stack {run.stack.measured_bytes} B of {run.stack.bound_bytes} B")
+        facts.append(f"stack {run.stack.measured_bytes:,} B of {run.stack.bound_bytes:,} B")
     if run.cycles is not None:
         facts.append(f"{format_si(run.cycles)} cycles")
     elif run.instructions is not None:
@@ -219,7 +221,7 @@ def _speed(budget: Budget) -> str:
         limit = f", limit {format_si(latency.budget_seconds, 's')}"
     return (
         f" speed  {format_si(latency.cycles)} cycles = {format_si(latency.seconds, 's')}"
-        f" ({latency.origin}{limit}), {format_si(latency.throughput_hz)} per second"
+        f" ({latency.origin}{limit}), {latency.throughput_hz:,.3g} per second"
     )
 
 

@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A budget written by hand, with every part filled and awkward names in it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from mcuplan.budget.record import (
+    SCHEMA,
+    Accuracy,
+    Baseline,
+    Budget,
+    BufferRow,
+    BuildInfo,
+    ElfFigures,
+    Energy,
+    Flash,
+    Growth,
+    Latency,
+    LayerRow,
+    ModelInfo,
+    ModelName,
+    ModelPort,
+    Peak,
+    Ram,
+    RegionUse,
+    StackFigures,
+    Status,
+    TargetInfo,
+    Totals,
+    Undecided,
+    Verdict,
+    Verification,
+)
+from mcuplan.findings import Finding, Severity
+from mcuplan.units import Origin
+
+NASTY = 'con"v\n<2>|`*/ \x1b[31m\u202e'
+"""A node name that tries to break every format."""
+
+
+def sample_layer(index: int, name: str, live: int, weights: int) -> LayerRow:
+    """One row with plausible figures."""
+    return LayerRow(
+        index=index,
+        name=name,
+        origin=name,
+        op="Conv 3x3",
+        kernel="mplan_conv2d_s8",
+        inputs=("x",),
+        output_shape=(1, 64, 32, 20),
+        macs=23_592_960,
+        ops=0,
+        parameters=36_928,
+        weights_bytes=weights,
+        input_bytes=live // 2,
+        output_bytes=live // 2,
+        activation_bytes=live,
+        live_bytes=live,
+        scratch_bytes=0,
+        cycles=70_000_000,
+        cycles_origin=Origin.MODELLED,
+        macs_per_byte=198.25,
+        bound="compute",
+        receptive_field=(7, 7),
+        error=None,
+    )
+
+
+def sample_budget() -> Budget:
+    """Over its RAM budget, grown against a baseline, verified on an emulated core."""
+    layers = tuple(
+        sample_layer(i, name, live, weights)
+        for i, (name, live, weights) in enumerate(
+            [("conv1", 61_440, 18_688), (NASTY, 81_920, 37_120), ("dwconv3", 51_200, 832)]
+        )
+    )
+    findings = (
+        Finding(
+            "ram/over-budget",
+            Severity.ERROR,
+            "RAM over by 4,480 B: 86,400 B of 81,920 B",
+            f"step 1, {NASTY}",
+            "--objective ram, or a smaller input or output of the peak step",
+        ),
+        Finding("target/generic-sizes", Severity.NOTE, "memory sizes are representative", "", ""),
+    )
+    return Budget(
+        schema=SCHEMA,
+        tool_version="0.0.0",
+        command="check",
+        model=ModelInfo(
+            name="kws.onnx",
+            sha256="9f3c2a10" * 8,
+            opset=13,
+            dtype="int8 (QDQ)",
+            parameters=112_064,
+            macs=35_400_000,
+            ops=12_345,
+            nodes=34,
+            steps=3,
+            inputs=(ModelPort("x", (1, 49, 10, 1), "int8", 490, 0.5, -3),),
+            outputs=(ModelPort("y", (1, 12), "int8", 12, 0.00390625, -128),),
+        ),
+        target=TargetInfo("cortex-m4", "cortex-m4", ("dsp", "fpu"), 100_000_000, True),
+        regions=(
+            RegionUse("sram", "ram", 131_072, 49_152, 86_400, -4_480),
+            RegionUse("flash", "flash", 524_288, 65_536, 231_076, 227_676),
+        ),
+        verdict=Verdict(Status.OVER, findings),
+        ram=Ram(84_224, 2_304, 0, 640, 1_536, 0, Origin.MEASURED, 86_400, 81_920, "target"),
+        flash=Flash(208_112, 12_964, 10_000, 2_000, Origin.MODELLED, 231_076, 400_000, "limit"),
+        peak=Peak(1, NASTY, 81_920, 81_920, 81_920, True, False, "not proved"),
+        totals=Totals(
+            932_264,
+            440_928,
+            112_064,
+            35_400_000,
+            70_800_000,
+            12_345,
+            448_256,
+            112_064,
+            (31, 17),
+        ),
+        latency=Latency(210_000_000, 2.1, 1 / 2.1, Origin.MODELLED, None),
+        energy=Energy(2.5e-05, 1.5e-05, 1e-05, Origin.MODELLED),
+        build=BuildInfo("arm-none-eabi-gcc 12.2", "-Os -mcpu=cortex-m4"),
+        layers=layers,
+        buffers=(
+            BufferRow("x", "sram", 0, 490, 0, 1, None),
+            BufferRow(NASTY, "sram", 0, 490, 1, 2, "x"),
+        ),
+        streams=(),
+        baseline=Baseline(
+            "main.report.json",
+            5_120,
+            4_872,
+            (Growth(NASTY, 5_120, 4_872, "output channels 56 -> 64"),),
+        ),
+        verification=(
+            Verification(
+                on="emulator",
+                core="cortex-m4",
+                samples=3,
+                equal_to_reference=True,
+                max_lsb=1,
+                exact_share=0.9987,
+                first_diverging_layer=None,
+                accuracy=Accuracy("top-1", 0.9135, 0.912),
+                elf=ElfFigures(0, 221_076, 9_988, True),
+                stack=StackFigures(1_536, 1_412),
+                instructions=150_000_000,
+                cycles=201_000_000,
+            ),
+        ),
+    )
+
+
+def sample_fits() -> Budget:
+    """The quiet case: fits, nothing compared, nothing verified."""
+    budget = sample_budget()
+    return replace(
+        budget,
+        regions=(
+            RegionUse("sram", "ram", 131_072, 0, 86_400, 44_672),
+            RegionUse("flash", "flash", 524_288, 0, 231_076, 293_212),
+        ),
+        verdict=Verdict(Status.FITS, ()),
+        ram=replace(budget.ram, budget_bytes=131_072),
+        flash=replace(budget.flash, budget_bytes=524_288, budget_from="target"),
+        build=None,
+        baseline=None,
+        verification=(),
+    )
+
+
+def sample_undecided() -> Undecided:
+    """A model with two problems."""
+    findings = (
+        Finding("model/unsupported-op", Severity.ERROR, "NonZero", NASTY, "export without it"),
+        Finding("model/dynamic-shape", Severity.ERROR, "batch is open", "x", "--dim batch=1"),
+    )
+    verdict = Verdict(Status.UNPROVEN, findings)
+    return Undecided(SCHEMA, "0.0.0", "check", ModelName("kws.onnx"), verdict)

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every report format on budgets written by hand."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+from xml.etree import ElementTree
+
+import jsonschema
+import pytest
+from report_samples import (
+    NASTY,
+    sample_budget,
+    sample_fits,
+    sample_layer,
+    sample_undecided,
+)
+
+import mcuplan.report
+from mcuplan.budget.record import Budget, Undecided
+from mcuplan.report import Look, all_formats, render
+
+GOLDEN = Path(__file__).parent / "golden"
+SCHEMA = json.loads(
+    (Path(mcuplan.report.__file__).parent / "schema.json").read_text(encoding="utf-8")
+)
+SAMPLES = {"over": sample_budget, "fits": sample_fits, "undecided": sample_undecided}
+
+
+@pytest.mark.parametrize("name", sorted(all_formats()))
+@pytest.mark.parametrize("case", sorted(SAMPLES))
+def test_golden(name: str, case: str, request: pytest.FixtureRequest) -> None:
+    """A report looks as it was reviewed."""
+    text = render(name, SAMPLES[case]())
+    path = GOLDEN / f"{case}.{name}"
+    if request.config.getoption("--update-golden", default=False):
+        path.write_text(text, encoding="utf-8")
+    assert path.read_text(encoding="utf-8") == text
+
+
+@pytest.mark.parametrize("name", sorted(all_formats()))
+@pytest.mark.parametrize("case", sorted(SAMPLES))
+def test_no_control_characters(name: str, case: str) -> None:
+    """No name of a model brings a control character into a report."""
+    text = render(name, SAMPLES[case](), Look(unicode=True, every_layer=True, verbose=True))
+    assert [] == [c for c in text if not c.isprintable() and c != "\n"]
+    assert not text or text.endswith("\n")
+
+
+@pytest.mark.parametrize("case", sorted(SAMPLES))
+def test_json_follows_the_schema(case: str) -> None:
+    """The JSON report validates against the shipped schema."""
+    report = json.loads(render("json", SAMPLES[case]()))
+    jsonschema.validate(report, SCHEMA, cls=jsonschema.Draft202012Validator)
+
+
+def test_schema_refuses_what_it_should() -> None:
+    """A missing key, a stray key and a wrong type are all refused."""
+    good = json.loads(render("json", sample_budget()))
+    missing = {k: v for k, v in good.items() if k != "ram"}
+    stray = {**good, "ram": {**good["ram"], "heap_bytes": 1}}
+    wrong = {**good, "flash": {**good["flash"], "weights_bytes": 1.5}}
+    for bad in (missing, stray, wrong):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(bad, SCHEMA, cls=jsonschema.Draft202012Validator)
+
+
+@pytest.mark.parametrize("report", [sample_budget(), sample_fits(), sample_undecided()])
+def test_text_fits_the_terminal(report: Budget | Undecided) -> None:
+    """Text is plain ASCII of at most 80 columns, without colour, unless asked for."""
+    text = render("text", report, Look(every_layer=True, verbose=True))
+    assert text.isascii()
+    assert "\x1b" not in text
+    assert 80 >= max(len(line) for line in text.splitlines())
+
+
+def test_text_colours_only_the_verdict() -> None:
+    """Colour is for the verdict; without it the words are the same."""
+    coloured = render("text", sample_budget(), Look(colour=True))
+    assert "\x1b[1;31mOVER BUDGET\x1b[0m" in coloured
+    assert render("text", sample_budget()) == re.sub(r"\x1b\[[0-9;]*m", "", coloured)
+
+
+def test_text_folds_long_tables() -> None:
+    """Of many layers the biggest are shown, the peak always, and --all shows every one."""
+    layers = tuple(sample_layer(i, f"layer{i}", 1_000 + i, 10) for i in range(40))
+    budget = sample_budget()
+    budget = replace(budget, layers=layers, peak=replace(budget.peak, step=3, layer="layer3"))
+    folded = render("text", budget)
+    assert "layer3" in folded
+    assert "31 more steps, none above 1,031 B" in folded
+    assert "layer5 " not in folded
+    assert "layer5 " in render("text", budget, Look(every_layer=True))
+
+
+def test_passing_text_is_short() -> None:
+    """A model that fits needs a dozen lines."""
+    assert 14 >= len(render("text", sample_fits()).splitlines())
+
+
+def test_junit_is_xml_with_the_failure() -> None:
+    """JUnit parses, counts its failures, and names the budget that broke."""
+    root = ElementTree.fromstring(render("junit", sample_budget()))
+    failures = root.findall(".//testcase[@name='ram']/failure")
+    assert ["ram/over-budget"] == [f.get("type") for f in failures]
+    assert str(len(root.findall(".//failure"))) == root.get("failures")
+    assert str(len(root.findall(".//testcase"))) == root.get("tests")
+    undecided = ElementTree.fromstring(render("junit", sample_undecided()))
+    assert 2 == len(undecided.findall(".//error"))
+
+
+def test_markdown_tables_keep_their_columns() -> None:
+    """No name adds a column to a Markdown table, starts a tag or ends a line."""
+    lines = render("markdown", sample_budget()).splitlines()
+    rows = [line for line in lines if line.startswith("|")]
+    assert {5, 8} == {line.count("|") for line in rows}
+    assert not any("<2>" in line for line in lines)
+
+
+def test_github_lines_are_commands() -> None:
+    """Each finding is one workflow command on one line."""
+    lines = render("github", sample_budget()).splitlines()
+    assert ["::error ", "::notice "] == [re.match(r"::\w+ ", line)[0] for line in lines]  # type: ignore[index]
+
+
+def test_sarif_names_rules() -> None:
+    """Each SARIF result points at its rule, and the rule says what to do."""
+    run = json.loads(render("sarif", sample_budget()))["runs"][0]
+    rules = run["tool"]["driver"]["rules"]
+    assert ["ram/over-budget", "target/generic-sizes"] == [r["id"] for r in rules]
+    assert [0, 1] == [r["ruleIndex"] for r in run["results"]]
+    assert all(rule["help"]["text"] for rule in rules)
+
+
+def test_json_keeps_the_name() -> None:
+    """Machines get the name as the model has it."""
+    report = json.loads(render("json", sample_budget()))
+    assert NASTY == report["layers"][1]["name"]
+    assert {"metric", "float", "integer"} == set(report["verification"][0]["accuracy"])
+    fits = json.loads(render("json", sample_fits()))
+    assert not {"baseline", "verification"} & set(fits)
