@@ -20,7 +20,7 @@ from mcuplan.errors import (
     UnsupportedType,
     UsageError,
 )
-from mcuplan.importer.protofile import TENSOR_LIMIT, shown, type_name
+from mcuplan.importer.protofile import TENSOR_LIMIT, shown, text, type_name
 from mcuplan.ir.builder import Constant, OnnxNode
 from mcuplan.ir.types import DType, Quant
 from mcuplan.ops.quantize import grid
@@ -109,7 +109,7 @@ class Dimensions:
         before = len(self.errors)
         for axis, size in enumerate(sizes):
             if size is None:
-                key = dims[axis].dim_param or f"{name}:{axis}"
+                key = text(dims[axis].dim_param) or f"{name}:{axis}"
                 self.errors.append(
                     DynamicShape(
                         f"axis {axis} ({shown(key)}) has no fixed size",
@@ -134,7 +134,7 @@ class Dimensions:
     def _size(self, name: str, axis: int, dim: Any) -> int | None:
         if dim.WhichOneof("value") == "dim_value" and dim.dim_value >= 0:
             return int(dim.dim_value)
-        key = dim.dim_param or f"{name}:{axis}"
+        key = text(dim.dim_param) or f"{name}:{axis}"
         self._names[key] = None
         if key in self.given:
             return self.given[key]
@@ -161,15 +161,17 @@ def tensor_shape(value: Any) -> tuple[int | None, ...] | None:
 
 # -- integer inputs -----------------------------------------------------------------------
 
-_KEEPS_GRID = frozenset(
-    ("Reshape", "Transpose", "Squeeze", "Unsqueeze", "Flatten", "Identity", "Dropout", "Gather")
-) | frozenset(
-    ("MaxPool", "GlobalMaxPool", "Slice", "Split", "Concat", "Pad", "DepthToSpace", "SpaceToDepth")
+_KEEPS_GRID = (
+    *("Reshape", "Transpose", "Squeeze", "Unsqueeze", "Flatten", "Identity", "Dropout", "Gather"),
+    *("MaxPool", "GlobalMaxPool", "Slice", "Split", "Concat", "Pad", "Expand", "Tile"),
+    *("DepthToSpace", "SpaceToDepth"),
 )
 
 
 def keeps_grid(node: OnnxNode) -> bool:
     """Whether an operator, applied to integers, gives integers on the same grid."""
+    if node.op_type in ("Resize", "Upsample"):
+        return node.get_str("mode", "nearest") == "nearest"
     return node.op_type in _KEEPS_GRID
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from mcuplan.errors import DamagedModel, McuplanError, Problems, UnsupportedOp, UnsupportedType
 from mcuplan.importer.inputs import Declared, Dimensions, readers_of, tensor_shape
-from mcuplan.importer.protofile import Allowance, ModelFile, read_model, read_tensor, shown
+from mcuplan.importer.protofile import Allowance, ModelFile, read_model, read_tensor, shown, text
 from mcuplan.importer.qoperator import QOPERATORS, Names, expand
 from mcuplan.importer.reading import Reading
 from mcuplan.importer.structure import (
@@ -120,7 +120,7 @@ class _Loading:
         self._errors += [
             UnsupportedType(
                 "a sparse initializer",
-                f"initializer {shown(sparse.values.name)}",
+                f"initializer {shown(text(sparse.values.name))}",
                 "export dense weights",
             )
             for sparse in self._proto.sparse_initializer
@@ -234,4 +234,4 @@ def _kind(node: OnnxNode) -> str:
 
 
 def _producer(proto: Any) -> str:
-    return shown(f"{proto.producer_name} {proto.producer_version}".strip())
+    return shown(f"{text(proto.producer_name)} {text(proto.producer_version)}".strip())

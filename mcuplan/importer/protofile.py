@@ -20,7 +20,7 @@ from mcuplan.errors import (
 )
 from mcuplan.ir.types import Array
 
-__all__ = ["Allowance", "ModelFile", "read_model", "read_tensor", "shown", "type_name"]
+__all__ = ["Allowance", "ModelFile", "read_model", "read_tensor", "shown", "text", "type_name"]
 
 FILE_LIMIT = 1 << 30
 TENSOR_LIMIT = 256 << 20
@@ -65,8 +65,19 @@ _FIELD_OF = {1: "float_data", 7: "int64_data", 11: "double_data"} | dict.fromkey
 
 def shown(name: str) -> str:
     """A name of the model as it may stand in a message: one line, no control characters."""
-    text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
-    return text if len(text) <= 200 else f"{text[:197]}..."
+    line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
+    return line if len(line) <= 200 else f"{line[:197]}..."
+
+
+def text(value: str | bytes) -> str:
+    """A string of the model.
+
+    Raises:
+        DamagedModel: it is not UTF-8 (protobuf then gives bytes).
+    """
+    if isinstance(value, bytes):
+        raise DamagedModel(f"a name that is not UTF-8: {value[:40]!r}", hint="export again")
+    return value
 
 
 def type_name(data_type: int) -> str:
@@ -246,7 +257,7 @@ def _unpacked(packed: Array, elements: int, bits: int, *, signed: bool) -> Array
 
 def _external(proto: Any, folder: Path, nbytes: int) -> bytes:
     """Bytes of a tensor that lies in a file beside the model."""
-    entries = {entry.key: entry.value for entry in proto.external_data}
+    entries = {text(e.key): text(e.value) for e in proto.external_data}
     location = entries.get("location", "")
     path = _inside(folder, location)
     offset, length = _number(entries, "offset", 0), _number(entries, "length", nbytes)
@@ -301,7 +312,7 @@ def _inside(folder: Path, location: str) -> Path:
 
 
 def _number(entries: dict[str, str], key: str, default: int) -> int:
-    text = entries.get(key, str(default))
-    if not (text.isascii() and text.isdigit() and len(text) < 19):
-        raise ExternalDataError(f"external data with {key} {shown(text)!r}", hint="export again")
-    return int(text)
+    number = entries.get(key, str(default))
+    if not (number.isascii() and number.isdigit() and len(number) < 19):
+        raise ExternalDataError(f"external data with {key} {shown(number)!r}", hint="export again")
+    return int(number)

@@ -39,7 +39,6 @@ _HINTS = {
     "Loop": "unroll the loop when exporting",
     "MatMulInteger": "quantize statically (QDQ or QLinearMatMul)",
     "NonMaxSuppression": "cut the model before its post-processing",
-    "Resize": "replace upsampling by a transposed or pixel-shuffle layer on the host side",
     "Scan": "unroll the scan when exporting",
     "TopK": "cut the model before its post-processing",
 }
@@ -153,6 +152,8 @@ class Reading:
 
     def _check_finite(self, node: OnnxNode) -> None:
         """Constants that an operator reads may not hold NaN or infinity (limits may)."""
+        if node.op_type in ("QuantizeLinear", "DequantizeLinear"):
+            return  # their scales have an error of their own
         for index, name in enumerate(node.inputs):
             value = self._build.constant(name) if name else None
             if value is None or name in self._reported or value.data.dtype.kind != "f":

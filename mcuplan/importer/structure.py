@@ -9,7 +9,7 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from mcuplan.errors import DamagedModel, McuplanError, UnknownDomain, UnsupportedOp
-from mcuplan.importer.protofile import Allowance, ModelFile, read_tensor, shown
+from mcuplan.importer.protofile import Allowance, ModelFile, read_tensor, shown, text
 from mcuplan.ir.builder import Attribute, OnnxNode
 
 __all__ = [
@@ -66,7 +66,7 @@ def opset_of(file: ModelFile) -> tuple[int, Mapping[str, int]]:
 
     versions: dict[str, int] = {}
     for entry in file.proto.opset_import:
-        domain = "" if entry.domain in _STANDARD else entry.domain
+        domain = "" if entry.domain in _STANDARD else text(entry.domain)
         if versions.setdefault(domain, entry.version) != entry.version:
             raise DamagedModel(f"two opset versions for domain {shown(domain)!r}", "opset_import")
     if "" not in versions:
@@ -93,16 +93,16 @@ def plain_nodes(file: ModelFile, versions: Mapping[str, int]) -> list[tuple[Onnx
     """Every node of the file, in its order, without attributes, beside its message."""
     nodes = []
     for proto in file.proto.graph.node:
-        domain = "" if proto.domain in _STANDARD else proto.domain
+        domain = "" if proto.domain in _STANDARD else text(proto.domain)
         nodes.append(
             (
                 OnnxNode(
-                    proto.op_type,
+                    text(proto.op_type),
                     domain,
                     int(versions.get(domain, versions[""])),
-                    proto.name,
-                    tuple(proto.input),
-                    tuple(proto.output),
+                    text(proto.name),
+                    tuple(map(text, proto.input)),
+                    tuple(map(text, proto.output)),
                     {},
                 ),
                 proto,
@@ -120,11 +120,11 @@ def check_form(
     """
     nodes = plain_nodes(file, versions)
     graph = file.proto.graph
-    constants = [t.name for t in graph.initializer]
-    ports = [v.name for v in graph.input]
+    constants = [text(t.name) for t in graph.initializer]
+    ports = [text(v.name) for v in graph.input]
     errors: list[McuplanError] = []
     errors += _twice(constants, "initializers") + _twice(ports, "inputs")
-    errors += _twice([v.name for v in graph.output], "outputs")
+    errors += _twice([text(v.name) for v in graph.output], "outputs")
     made = dict.fromkeys([*constants, *ports])
     producer: dict[str, int] = {}
     for i, (node, _) in enumerate(nodes):
@@ -160,7 +160,7 @@ def _twice(names: Sequence[str], what: str) -> list[McuplanError]:
         if name in seen:
             found[name] = None
         seen.add(name)
-    return [DamagedModel(f"two {what} named {shown(name)!r}") for name in found]
+    return [DamagedModel(f"two {what} of one name", shown(name), "export again") for name in found]
 
 
 def _sorted(nodes: Sequence[OnnxNode], producer: Mapping[str, int]) -> Iterable[int]:
@@ -195,14 +195,15 @@ def read_attributes(step: Step, file: ModelFile, allowance: Allowance) -> Step:
     _check_domain(step.source, file)
     values: dict[str, Attribute] = {}
     for proto in step.proto.attribute:
+        name = text(proto.name)
         if proto.type in _REFUSED_ATTRIBUTES:
             raise UnsupportedOp(
-                f"attribute {shown(proto.name)!r} holds {_REFUSED_ATTRIBUTES[proto.type]}",
+                f"attribute {shown(name)!r} holds {_REFUSED_ATTRIBUTES[proto.type]}",
                 hint=_HINTS.get(step.source.op_type, "export a model without control flow"),
             )
-        if proto.name in values or proto.ref_attr_name:
-            raise DamagedModel(f"attribute {shown(proto.name)!r} is given twice or by reference")
-        values[proto.name] = _value(proto, file, allowance)
+        if name in values or proto.ref_attr_name:
+            raise DamagedModel(f"attribute {shown(name)!r} is given twice or by reference")
+        values[name] = _value(proto, file, allowance)
     problem = schema_problem(step.source, {a.name: a.type for a in step.proto.attribute})
     if problem is not None:
         raise problem
