@@ -30,7 +30,7 @@ static void add_tap(const mplan_depthwise_conv2d_s8_t *p, const int8_t *pixel, c
 static void block_sums(const mplan_depthwise_conv2d_s8_t *p, const int8_t *in, int32_t *acc,
                        int32_t y_first, int32_t x_first, size_t oc, size_t count)
 {
-    const int8_t *w = &p->weights[oc];
+    size_t tap = oc; /* its first weight */
 
     for (size_t i = 0U; i < count; i++) {
         acc[i] = p->bias[oc + i];
@@ -49,8 +49,8 @@ static void block_sums(const mplan_depthwise_conv2d_s8_t *p, const int8_t *in, i
             if ((row != NULL) && (x >= 0) && (x < (int32_t)p->in_w)) {
                 pixel = &row[(size_t)x * p->in_c];
             }
-            add_tap(p, pixel, w, acc, oc, count);
-            w = &w[p->out_c];
+            add_tap(p, pixel, &p->weights[tap], acc, oc, count);
+            tap += p->out_c;
         }
     }
 }

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Examples of operators made into integer cases: random grids, weights and inputs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mcuplan.ir.op import Example, QuantRule, Signature
+from mcuplan.ir.types import Array, DType, Quant, TensorType
+from mcuplan.ops import all_ops
+
+
+@dataclass(frozen=True)
+class Case:
+    """An operator with quantized types, and int8 arrays for its activations."""
+
+    name: str
+    sig: Signature
+    arrays: tuple[Array, ...]
+
+    def integer(self) -> Array:
+        """The integer meaning of the operator on these arrays."""
+        return self.sig.op.integer(self.sig, *self.arrays)[0]
+
+    def real_inputs(self) -> list[Array]:
+        """What the operator sees in float."""
+        pairs = zip(self.arrays, self.sig.inputs, strict=True)
+        return [_real(array, kind) for array, kind in pairs]
+
+
+def _real(array: Array, kind: TensorType) -> Array:
+    quant = kind.q
+    shape = [1] * array.ndim
+    if quant.axis is not None:
+        shape[quant.axis] = -1
+    scale = np.array(quant.scale).reshape(shape) if array.ndim else np.array(quant.scale[0])
+    zero = np.array(quant.zero_point).reshape(shape) if array.ndim else quant.zero_point[0]
+    return ((array.astype(np.float64) - zero) * scale).astype(np.float32)
+
+
+def all_examples() -> list[tuple[str, Example]]:
+    """Every example of every operator, named by operator and number."""
+    found = []
+    for op in all_ops():
+        for k, example in enumerate(op.examples()):
+            found.append((f"{op.__name__}_{k}", example))
+    return found
+
+
+def random_quant(rng: np.random.Generator) -> Quant:
+    """A grid of any kind that real models have."""
+    zero_point = int(rng.choice([-128, 0, 127, int(rng.integers(-128, 128))]))
+    return Quant.per_tensor(float(np.float32(10 ** rng.uniform(-2.5, 0.5))), zero_point)
+
+
+def random_codes(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    """int8 values with the ends of the range well represented."""
+    values = rng.integers(-128, 128, size=shape)
+    ends = rng.choice([-128, 127], size=shape)
+    return np.where(rng.random(shape) < 0.1, ends, values).astype(np.int8)
+
+
+def make_case(name: str, example: Example, seed: int) -> Case:
+    """Quantized types and values for an example; equal seeds give equal cases."""
+    rng = np.random.default_rng([seed, *name.encode()])
+    op = example.op
+    shared = random_quant(rng)
+    kinds, arrays = [], []
+    for index, shape in enumerate(example.inputs):
+        if index in op.weight_inputs:
+            kind, array = _weight(rng, index == op.weight_inputs[1], shape, kinds)
+        else:
+            quant = shared if op.quant_rule is QuantRule.PASS_THROUGH else random_quant(rng)
+            kind, array = TensorType(shape, DType.INT8, quant), random_codes(rng, shape)
+        kinds.append(kind)
+        arrays.append(array)
+    constants = tuple(a if i in example.constants else None for i, a in enumerate(arrays))
+    shape = op.infer([TensorType(k.shape) for k in kinds])[0].shape
+    draft = Signature(op, tuple(kinds), (TensorType(shape),), constants)
+    case = Case(name, draft, tuple(arrays))
+    output = TensorType(shape, DType.INT8, _output_quant(rng, case, shared))
+    return Case(name, Signature(op, tuple(kinds), (output,), constants), tuple(arrays))
+
+
+def _weight(
+    rng: np.random.Generator, bias: bool, shape: tuple[int, ...], kinds: list[TensorType]
+) -> tuple[TensorType, Array]:
+    if bias:
+        scale = tuple(kinds[0].q.s * s for s in kinds[1].q.scale)
+        values = rng.integers(-3000, 3000, size=shape).astype(np.int32)
+        return TensorType(shape, DType.INT32, Quant(scale, (0,) * len(scale), 0)), values
+    channels = shape[0]
+    scale = tuple(float(np.float32(10**e)) for e in rng.uniform(-3, -1, channels))
+    kind = TensorType(shape, DType.INT8, Quant(scale, (0,) * channels, 0))
+    return kind, random_codes(rng, shape)
+
+
+def _output_quant(rng: np.random.Generator, case: Case, shared: Quant) -> Quant:
+    """The rule of the operator, or a grid that the results nearly fill or overflow."""
+    op = case.sig.op
+    if op.quant_rule is QuantRule.PASS_THROUGH:
+        return shared
+    if op.quant_rule is QuantRule.FIXED:
+        return op.fixed_quant
+    if rng.random() < 0.15:
+        return case.sig.inputs[0].q
+    with np.errstate(all="ignore"):
+        result = op.reference(*case.real_inputs())[0]
+    finite = result[np.isfinite(result)]
+    spread = float(np.quantile(np.abs(finite), 0.95)) if finite.size else 1.0
+    scale = max(spread, 1e-3) / 127 * 10 ** rng.uniform(-0.3, 0.5)
+    return Quant.per_tensor(float(np.float32(scale)), random_quant(rng).zero_point[0])

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every operator, by discovery: shapes, costs, and C against the integer meaning."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mcuplan.emit.structs import kernel_struct
+from mcuplan.ir.op import Example
+from mcuplan.ir.types import TensorType
+from mcuplan.ops import all_kernels, all_ops, kernels_of
+
+from .c_program import Program
+from .cases import all_examples, make_case
+
+EXAMPLES = [pytest.param(name, example, id=name) for name, example in all_examples()]
+
+
+def _samples(example: Example, count: int) -> list[np.ndarray]:
+    """Random float arrays, activations with some samples on axis 0."""
+    rng = np.random.default_rng(3)
+    arrays = []
+    for index, shape in enumerate(example.inputs):
+        fixed = index in example.constants or index in example.op.weight_inputs
+        wanted = shape if fixed else (shape[0] * count, *shape[1:])
+        arrays.append(rng.normal(size=wanted).astype(np.float32))
+    return arrays
+
+
+def _output(example: Example) -> TensorType:
+    return example.op.infer([TensorType(shape) for shape in example.inputs])[0]
+
+
+@pytest.mark.parametrize(("name", "example"), EXAMPLES)
+def test_inferred_shape_is_that_of_the_reference(name: str, example: Example) -> None:
+    """The shape an operator infers is the shape its float meaning has."""
+    with np.errstate(all="ignore"):
+        (result,) = example.op.reference(*_samples(example, 1))
+    assert _output(example).shape == result.shape
+    assert result.dtype == np.float32
+
+
+@pytest.mark.parametrize(("name", "example"), EXAMPLES)
+def test_samples_are_independent(name: str, example: Example) -> None:
+    """Three samples evaluated together give what each gives alone."""
+    op = example.op
+    kinds = [TensorType(shape) for shape in example.inputs]
+    if not op.batchable(kinds, op.infer(kinds)) or kinds[0].shape[:1] != (1,):
+        pytest.skip("one sample at a time")
+    arrays = _samples(example, 3)
+    with np.errstate(all="ignore"):
+        (together,) = op.reference(*arrays)
+        for k in range(3):
+            one = [
+                a if i in example.constants else a[k : k + 1] for i, a in enumerate(arrays)
+            ]
+            np.testing.assert_allclose(op.reference(*one)[0][0], together[k], 1e-5, 1e-6)
+
+
+@pytest.mark.parametrize("op", all_ops(), ids=lambda op: op.__name__)
+def test_cost_does_not_fall_with_size(op: type) -> None:
+    """An operator whose every size doubles costs at least as much."""
+    for example in op.examples():
+        kinds = [TensorType(shape) for shape in example.inputs]
+        outputs = example.op.infer(kinds)
+        small = example.op.cost(kinds, outputs)
+        wide = [TensorType(tuple(2 * n for n in k.shape)) for k in kinds]
+        large = example.op.cost(wide, [TensorType(tuple(2 * n for n in o.shape)) for o in outputs])
+        assert min(small.macs, small.ops) >= 0
+        assert large.macs >= small.macs
+        assert large.ops >= small.ops
+
+
+def test_every_kernel_has_a_params_struct() -> None:
+    """Each kernel's header defines a struct that begins with the rows of inputs and output."""
+    for kernel in all_kernels():
+        members = list(kernel_struct(kernel.function).members.values())
+        rows = [member.name for member in members if member.ctype == "mplan_rows_t"]
+        assert rows == [member.name for member in members[: len(rows)]]
+        assert (rows[0], rows[-1]) == ("in_rows", "out_rows")
+
+
+def test_every_operator_runs() -> None:
+    """An operator that is no view has a portable kernel for each of its examples."""
+    for name, example in all_examples():
+        if example.op.is_view:
+            continue
+        case = make_case(name, example, 0)
+        found = [k for k in kernels_of().get(type(example.op), ()) if k.supports(case.sig)]
+        assert found, name
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_c_equals_the_integer_meaning(seed: int, tmp_path: Path) -> None:
+    """Every kernel gives every byte of the integer meaning, however the rows lie in memory."""
+    if shutil.which("gcc") is None:
+        pytest.skip("gcc is not installed")
+    program = Program(seed)
+    for name, example in all_examples():
+        if example.op.is_view:
+            continue
+        case = make_case(name, example, seed)
+        for kernel in kernels_of().get(type(example.op), ()):
+            if kernel.supports(case.sig):
+                program.add(case, kernel)
+    assert [] == program.run(tmp_path)
