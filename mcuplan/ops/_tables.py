@@ -23,8 +23,9 @@ def to_grid(real: Array, quant: Quant) -> Array:
 
 
 def requantize_table(source: Quant, target: Quant) -> Array:
-    """The int8 value on one grid for each value on another."""
-    return to_grid(source.dequantize(CODES), target)
+    """The int8 value on one grid for each value on another, through float32 as ONNX has it."""
+    real = (CODES - source.z).astype(np.float32) * np.float32(source.s)
+    return target.quantize(real)
 
 
 def apply_table(table: Array, q: Array) -> Array:

@@ -16,8 +16,8 @@ from mcuplan.resources import codegen_dir
 
 from .cases import Case
 
-WARNINGS = "-std=c99 -Wall -Wextra -Wconversion -Wshadow -Wundef -Werror".split()
-SANITIZE = "-fsanitize=address,undefined -fno-sanitize-recover=all".split()
+WARNINGS = ["-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Wundef", "-Werror"]
+SANITIZE = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 _GAP = 5  # bytes between shuffled rows, which nothing may touch
 
 _PRELUDE = """

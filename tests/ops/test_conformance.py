@@ -55,9 +55,7 @@ def test_samples_are_independent(name: str, example: Example) -> None:
     with np.errstate(all="ignore"):
         (together,) = op.reference(*arrays)
         for k in range(3):
-            one = [
-                a if i in example.constants else a[k : k + 1] for i, a in enumerate(arrays)
-            ]
+            one = [a if i in example.constants else a[k : k + 1] for i, a in enumerate(arrays)]
             np.testing.assert_allclose(op.reference(*one)[0][0], together[k], 1e-5, 1e-6)
 
 

@@ -1,0 +1,282 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Functions of one value, and chains of them: on the device one table of 256 entries."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mcuplan.errors import UnsupportedOp
+from mcuplan.ir.builder import Builder, OnnxNode, Reader
+from mcuplan.ir.graph import Node
+from mcuplan.ir.op import Call, ConstArray, Cost, Example, Kernel, Op, Signature
+from mcuplan.ir.types import Array, DType, Quant, TensorType
+from mcuplan.ir.writer import Writer
+from mcuplan.ops._functions import FUNCTIONS
+from mcuplan.ops._read import constant_float
+from mcuplan.ops._tables import CODES, apply_table, requantize_table, to_grid
+
+__all__ = [
+    "KERNELS",
+    "OPS",
+    "READERS",
+    "WRITERS",
+    "Lookup",
+    "UnaryFn",
+    "add_lookup",
+    "affine",
+    "clip",
+    "lookup_call",
+    "requantize_table",
+    "rounding",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class UnaryFn:
+    """A function by its name in ``FUNCTIONS``, with its parameters."""
+
+    name: str
+    parameters: tuple[float, ...] = ()
+
+    def __call__(self, x: Array) -> Array:
+        """Values in double; outside the domain NaN or infinite."""
+        with np.errstate(all="ignore"):
+            made: Array = FUNCTIONS[self.name].value(x, *self.parameters)
+        return made
+
+    @property
+    def label(self) -> str:
+        """Name in reports: that of the ONNX operator where there is one."""
+        if self.name == "clip":
+            named: dict[tuple[float, ...], str] = {(0.0, math.inf): "Relu", (0.0, 6.0): "Relu6"}
+            return named.get(self.parameters, "Clip")
+        return FUNCTIONS[self.name].onnx or self.name.capitalize()
+
+
+def affine(scale: float, offset: float) -> UnaryFn:
+    """``x * scale + offset``."""
+    return UnaryFn("affine", (float(scale), float(offset)))
+
+
+def clip(low: float, high: float) -> UnaryFn:
+    """Real limits; those of float32 are none."""
+    reach = 3.4e38
+    low = -math.inf if low <= -reach else float(low)
+    return UnaryFn("clip", (low, math.inf if high >= reach else float(high)))
+
+
+def rounding(quant: Quant) -> UnaryFn:
+    """Rounding to a grid, as a QuantizeLinear/DequantizeLinear pair in a chain."""
+    return UnaryFn("quantize", (quant.s, float(quant.z)))
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup(Op):
+    """Functions applied one after the other; two nodes in a row are one with both chains."""
+
+    chain: tuple[UnaryFn, ...]
+
+    inplace_inputs = (0,)
+
+    @property
+    def label(self) -> str:
+        """The functions, first to last."""
+        return "+".join(fn.label for fn in self.chain)
+
+    @property
+    def clamp(self) -> tuple[float, float] | None:
+        """Real limits where the chain is a Relu or Clip and nothing else."""
+        if len(self.chain) != 1 or self.chain[0].name != "clip":
+            return None
+        low, high = self.chain[0].parameters
+        return low, high
+
+    def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
+        """Same shape."""
+        return (TensorType(inputs[0].shape),)
+
+    def value(self, x: Array) -> Array:
+        """The chain in double."""
+        x = x.astype(np.float64)
+        for fn in self.chain:
+            x = fn(x)
+        return x
+
+    def reference(self, *arrays: Array) -> tuple[Array, ...]:
+        """Each element on its own."""
+        with np.errstate(over="ignore"):
+            return (self.value(arrays[0]).astype(np.float32),)
+
+    def table(self, source: Quant, output: Quant) -> Array:
+        """int8 result of every int8 value."""
+        return to_grid(self.value(source.dequantize(CODES)), output)
+
+    def integer(self, sig: Signature, *arrays: Array) -> tuple[Array, ...]:
+        """One look-up per element."""
+        return (apply_table(self.table(sig.inputs[0].q, sig.output.q), arrays[0]),)
+
+    def cost(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> Cost:
+        """One operation per element and function."""
+        return Cost(ops=outputs[0].elements * len(self.chain))
+
+    @classmethod
+    def examples(cls) -> Iterable[Example]:
+        """Every function once, and a chain with a rounding."""
+        shapes = ((1, 3, 4, 2), (1, 7), (1, 2, 5))
+        for k, (name, parameters) in enumerate(_EXAMPLES.items()):
+            yield Example(cls((UnaryFn(name, parameters),)), (shapes[k % 3],))
+        rounded = rounding(Quant.per_tensor(0.05, -3))
+        chain = (affine(0.5, 3.0), rounded, clip(0.0, 6.0), UnaryFn("tanh"))
+        yield Example(cls(chain), ((1, 3, 3, 3),))
+
+
+_DEFAULTS: dict[str, tuple[float, ...]] = {
+    "celu": (1.0,),
+    "elu": (1.0,),
+    "hard_sigmoid": (0.2, 0.5),
+    "leaky_relu": (0.01,),
+    "selu": (1.67326319217681884765625, 1.05070102214813232421875),
+    "thresholded_relu": (1.0,),
+}
+"""Parameters where an ONNX node does not give them."""
+
+_EXAMPLES: dict[str, tuple[float, ...]] = {
+    **dict.fromkeys(FUNCTIONS, ()),
+    **_DEFAULTS,
+    "affine": (-1.5, 2.0),
+    "clip": (0.0, 6.0),
+    "pow": (3.0,),
+    "power_of": (2.0,),
+    "quantize": (0.1, 5.0),
+    "swish": (1.0,),
+}
+
+
+# -- readers ----------------------------------------------------------------------------
+
+
+def add_lookup(node: OnnxNode, build: Builder, chain: Sequence[UnaryFn], index: int = 0) -> None:
+    """The output is an input with functions applied, in the layout in which it is held."""
+    name = node.input(index)
+    layout = build.preferred_layout([name])
+    build.add(Lookup(tuple(chain)), [build.in_layout(name, layout)], node, layout)
+
+
+def _plain(name: str, *parameters: float) -> Reader:
+    """Reader of an operator without attributes."""
+
+    def read(node: OnnxNode, build: Builder) -> None:
+        add_lookup(node, build, [UnaryFn(name, parameters)])
+
+    return read
+
+
+def _with_attributes(name: str) -> Reader:
+    """Reader of an operator whose attributes are the parameters."""
+    keys = FUNCTIONS[name].attributes
+
+    def read(node: OnnxNode, build: Builder) -> None:
+        pairs = zip(keys, _DEFAULTS[name], strict=True)
+        values = tuple(node.get_float(key, default) for key, default in pairs)
+        add_lookup(node, build, [UnaryFn(name, values)])
+
+    return read
+
+
+def read_clip(node: OnnxNode, build: Builder) -> None:
+    """Clip; limits are attributes before opset 11, constant inputs since."""
+    low = constant_float(node, build, 1, "min", -math.inf)
+    high = constant_float(node, build, 2, "max", math.inf)
+    add_lookup(node, build, [clip(low, high)])
+
+
+def read_prelu(node: OnnxNode, build: Builder) -> None:
+    """PRelu with one slope for all channels."""
+    slope = build.constant(node.input(1))
+    if slope is None or np.unique(slope.data).size != 1:
+        raise UnsupportedOp(
+            "PRelu with a slope per channel", hint="train with one slope (LeakyRelu) or Relu"
+        )
+    add_lookup(node, build, [UnaryFn("leaky_relu", (float(slope.data.flat[0]),))])
+
+
+def read_pow(node: OnnxNode, build: Builder) -> None:
+    """Pow with one constant exponent or base."""
+    for index, name in ((1, "pow"), (0, "power_of")):
+        given = build.constant(node.input(index))
+        if given is not None and given.data.size == 1:
+            value = float(given.data.reshape(-1)[0])
+            add_lookup(node, build, [UnaryFn(name, (value,))], 1 - index)
+            return
+    raise UnsupportedOp("Pow without one constant exponent", hint="use Mul for squares")
+
+
+def read_gelu(node: OnnxNode, build: Builder) -> None:
+    """Gelu, exact or by tanh."""
+    if node.input(1):
+        raise UnsupportedOp(f"{node.op_type} with a bias", hint="add the bias before it")
+    by_tanh = node.op_type == "FastGelu" or node.get_str("approximate", "none") == "tanh"
+    add_lookup(node, build, [UnaryFn("gelu_tanh" if by_tanh else "gelu")])
+
+
+def _swish(default: float) -> Reader:
+    def read(node: OnnxNode, build: Builder) -> None:
+        add_lookup(node, build, [UnaryFn("swish", (node.get_float("alpha", default),))])
+
+    return read
+
+
+def write_lookup(node: Node, out: Writer) -> None:
+    """The ONNX operators of a chain, in any order of axes that is held."""
+    op, axes = node.op, out.orders(node.inputs[0])[0]
+    assert isinstance(op, Lookup)
+    value = out.read(node.inputs[0], axes)
+    for fn in op.chain:
+        function = FUNCTIONS[fn.name]
+        if function.write is not None:
+            value = function.write(out, value, *fn.parameters)
+        else:
+            given: dict[str, Any] = dict(zip(function.attributes, fn.parameters, strict=True))
+            value = out.node(function.onnx, [value], **given)
+    out.write(node.output, value, axes)
+
+
+def lookup_call(sig: Signature, table: Array) -> tuple[Call, ...]:
+    """The call that looks up every element of a tensor in a table indexed by q + 128."""
+    entries = ConstArray("int8_t", table, "tables")
+    return (Call({"table": entries, "row_bytes": sig.output.row_bytes}),)
+
+
+def _lookup(sig: Signature) -> tuple[Call, ...]:
+    op = sig.op
+    assert isinstance(op, Lookup)
+    return lookup_call(sig, op.table(sig.inputs[0].q, sig.output.q))
+
+
+_SAME_NAME: tuple[tuple[str, str], ...] = tuple(
+    (function.onnx, name) for name, function in FUNCTIONS.items() if function.onnx
+)
+OPS = (Lookup,)
+KERNELS = (Kernel(Lookup, DType.INT8, "mplan_lookup_s8", _lookup),)
+READERS: dict[str, Callable[[OnnxNode, Builder], None]] = {
+    **{
+        onnx: _with_attributes(name) if FUNCTIONS[name].attributes else _plain(name)
+        for onnx, name in _SAME_NAME
+    },
+    "Clip": read_clip,
+    "Gelu": read_gelu,
+    "Mish": _plain("mish"),
+    "PRelu": read_prelu,
+    "Pow": read_pow,
+    "Relu": _plain("clip", 0.0, math.inf),
+    "Swish": _swish(1.0),
+    "com.microsoft::FastGelu": read_gelu,
+    "com.microsoft::Gelu": read_gelu,
+    "com.microsoft::QuickGelu": _swish(1.702),
+}
+WRITERS = {Lookup: write_lookup}
