@@ -113,6 +113,11 @@ class Op(ABC):
         """The operator's name in reports."""
         return type(self).__name__
 
+    @property
+    def clamp(self) -> tuple[float, float] | None:
+        """Real limits, where all that the operator does is to keep values within them."""
+        return None
+
     @abstractmethod
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
         """Output types (float32, no quantization) from input types."""

@@ -11,11 +11,12 @@ import numpy as np
 from mcuplan.errors import DamagedModel, ScaleError, UnsupportedOp, UnsupportedType
 from mcuplan.ir.builder import Builder, OnnxNode
 from mcuplan.ir.graph import Node
-from mcuplan.ir.op import Example, Op, QuantRule, Signature
-from mcuplan.ir.types import Array, Quant, TensorType
+from mcuplan.ir.op import Call, Example, Kernel, Op, QuantRule, Signature
+from mcuplan.ir.types import Array, DType, Quant, TensorType
 from mcuplan.ir.writer import Writer
+from mcuplan.ops.unary import lookup_call, requantize_table
 
-__all__ = ["OPS", "READERS", "WRITERS", "Quantize", "grid"]
+__all__ = ["KERNELS", "OPS", "READERS", "WRITERS", "Quantize", "grid"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +135,12 @@ def write_quantize(node: Node, out: Writer) -> None:
     out.write(node.output, out.read(node.inputs[0], axes), axes)
 
 
+def _quantize(sig: Signature) -> tuple[Call, ...]:
+    """A step of its own only where one tensor is needed on two grids."""
+    return lookup_call(sig, requantize_table(sig.inputs[0].q, sig.output.q))
+
+
 OPS = (Quantize,)
+KERNELS = (Kernel(Quantize, DType.INT8, "mplan_lookup_s8", _quantize),)
 READERS = {"DequantizeLinear": read_dequantize, "QuantizeLinear": read_quantize}
 WRITERS = {Quantize: write_quantize}
