@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Softmax over the last axis, in fixed point from a table of exponentials."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mcuplan.errors import ScaleError, UnsupportedOp
+from mcuplan.ir.builder import Builder, Layout, OnnxNode, plain
+from mcuplan.ir.op import Call, ConstArray, Cost, Example, Kernel, Op, QuantRule, Signature
+from mcuplan.ir.types import Array, DType, Quant, TensorType
+from mcuplan.ops._read import normal_axis
+
+__all__ = ["KERNELS", "OPS", "READERS", "Softmax", "softmax_constants"]
+
+_TABLE_BITS = 23
+_SCALE_BITS = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Softmax(Op):
+    """``exp(x - max) / sum(exp(x - max))`` over the last axis."""
+
+    quant_rule = QuantRule.FIXED
+    inplace_inputs = (0,)
+
+    @property
+    def fixed_quant(self) -> Quant:
+        """Outputs lie in [0, 1): scale 1/256 from -128, where the model brings no other."""
+        return Quant.per_tensor(1 / 256, -128)
+
+    def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
+        """Same shape."""
+        return (TensorType(inputs[0].shape),)
+
+    def reference(self, *arrays: Array) -> tuple[Array, ...]:
+        """Float softmax."""
+        e = np.exp(arrays[0] - arrays[0].max(axis=-1, keepdims=True))
+        return ((e / e.sum(axis=-1, keepdims=True)).astype(np.float32),)
+
+    def integer(self, sig: Signature, *arrays: Array) -> tuple[Array, ...]:
+        """Table, sum, one reciprocal for each pixel; as `mplan_softmax_s8`."""
+        table, scale = softmax_constants(sig)
+        padded = np.zeros(256, np.int64)
+        padded[: len(table)] = table
+        q = arrays[0].astype(np.int64)
+        e = padded[q.max(axis=-1, keepdims=True) - q]
+        total = e.sum(axis=-1, keepdims=True)
+        shift = np.maximum(0, np.frompyfunc(int.bit_length, 1, 1)(total.astype(object)) - 16)
+        shift = shift.astype(np.int64)
+        short = total >> shift
+        reciprocal = ((1 << 31) + (short >> 1)) // short
+        factor = (reciprocal * scale + 512) >> 10
+        right = 26 + _SCALE_BITS - 5 + shift
+        result = (e * factor + (np.int64(1) << (right - 1))) >> right
+        return (np.clip(result + sig.output.q.z, -128, 127).astype(np.int8),)
+
+    def cost(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> Cost:
+        """Maximum, exponential, sum, product: four operations an element."""
+        return Cost(ops=4 * outputs[0].elements)
+
+    @classmethod
+    def examples(cls) -> Iterable[Example]:
+        """A vector, rows of pixels, one class."""
+        for shape in [(1, 10), (1, 3, 4, 5), (1, 7, 2), (1, 1), (1, 1000)]:
+            yield Example(cls(), (shape,))
+
+
+def softmax_constants(sig: Signature) -> tuple[Array, int]:
+    """Exponentials ``exp(-d * scale)`` for ``d = max - q``, and ``1 / output scale``.
+
+    The table is as fine as the number of classes allows, so that a sum fits 32 bits; it
+    ends where the exponentials round to 0.
+
+    Raises:
+        ScaleError: the output scale is out of reach of a probability.
+    """
+    classes = sig.inputs[0].shape[-1]
+    bits = min(_TABLE_BITS, 31 - (classes - 1).bit_length())
+    exact = np.exp(-np.arange(256) * sig.inputs[0].q.s) * float(1 << bits)
+    table = np.floor(exact + 0.5).astype(np.int64)
+    length = int(np.flatnonzero(table)[-1]) + 1
+    scale = math.floor(2.0**_SCALE_BITS / sig.output.q.s + 0.5)
+    if not 1 << 8 <= scale < 1 << 24:
+        raise ScaleError(
+            f"output scale {sig.output.q.s:.3g} of a softmax", hint="1/256 holds its values"
+        )
+    return table[:length], scale
+
+
+def read_softmax(node: OnnxNode, build: Builder) -> None:
+    """Softmax over one axis; before opset 13 over all axes from ``axis`` on."""
+    name = node.input(0)
+    shape = build.shape(name)
+    rank = len(shape)
+    axis = normal_axis(node.get_int("axis", 1 if node.opset < 13 else -1), rank)
+    if node.opset < 13 and axis != rank - 1 and math.prod(shape[axis:]) != shape[axis]:
+        raise UnsupportedOp(f"axis={axis} over several axes", hint="export with opset 13 or newer")
+    layout = _ending_with(build, name, axis, rank)
+    build.add(Softmax(), [build.in_layout(name, layout)], node, layout)
+
+
+def _ending_with(build: Builder, name: str, axis: int, rank: int) -> Layout:
+    """A layout that is held and ends with the axis, else the model's own with it last."""
+    for layout in build.layouts(name):
+        if layout[-1] == axis:
+            return layout
+    return (*(a for a in plain(rank) if a != axis), axis)
+
+
+def _softmax(sig: Signature) -> tuple[Call, ...]:
+    table, scale = softmax_constants(sig)
+    classes = sig.output.shape[-1]
+    fields = {
+        "exponentials": ConstArray("uint32_t", table, "tables"),
+        "exponentials_count": len(table),
+        "scale": scale,
+        "pixels": sig.output.row_bytes // classes,
+        "classes": classes,
+        "out_zero_point": sig.output.q.z,
+    }
+    return (Call(fields),)
+
+
+OPS = (Softmax,)
+KERNELS = (Kernel(Softmax, DType.INT8, "mplan_softmax_s8", _softmax),)
+READERS = {"Softmax": read_softmax}
