@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from mcuplan.budget.assess import Against, Planned, Source, assess, undecided
+from mcuplan.budget.assess import Against, Evidence, Planned, Source, assess, undecided
 from mcuplan.budget.code_model import BuildFigures
 from mcuplan.budget.footprint import Limits
 from mcuplan.budget.growth import compare, compared_from_report, read_report
@@ -27,6 +27,7 @@ __all__ = [
     "Budget",
     "BuildFigures",
     "ElfFigures",
+    "Evidence",
     "Limits",
     "Planned",
     "Source",

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from mcuplan import __version__
@@ -47,27 +47,28 @@ from mcuplan.budget.verdict import (
     verdict_of,
     verify_findings,
 )
+from mcuplan.calibrate.data import RANDOM_NOTE
 from mcuplan.errors import McuplanError
 from mcuplan.findings import Finding, Severity
 from mcuplan.ir.graph import Graph, Port
-from mcuplan.ir.types import DType
 from mcuplan.schedule.program import Plan, Step
 from mcuplan.targets import Target
+from mcuplan.units import Estimate, Origin
 
-__all__ = ["Planned", "Source", "assess", "undecided"]
+__all__ = ["Against", "Evidence", "Planned", "Source", "assess", "undecided"]
 
 
 class Source(Protocol):
     """What the report says of the model file."""
 
     @property
-    def path(self) -> Path: ...  # noqa: D102
-    @property
     def sha256(self) -> str: ...  # noqa: D102
     @property
     def opset(self) -> int: ...  # noqa: D102
     @property
-    def graph(self) -> Graph: ...  # noqa: D102
+    def nodes(self) -> int: ...  # noqa: D102
+    @property
+    def dtype(self) -> str: ...  # noqa: D102
 
 
 class Planned(Protocol):
@@ -93,34 +94,44 @@ class Against:
     report: Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What builds and runs of the generated code showed; nothing before that.
+
+    ``cycles`` and ``errors`` are by step: counted on the emulator, and the relative error
+    against the float model.
+    """
+
+    build: BuildFigures | None = None
+    verifications: tuple[Verification, ...] = ()
+    cycles: Mapping[int, int] = MappingProxyType({})
+    errors: Mapping[int, float] = MappingProxyType({})
+    findings: tuple[Finding, ...] = ()
+
+
 def assess(
     planned: Planned,
     limits: Limits | None = None,
-    build: BuildFigures | None = None,
-    verifications: tuple[Verification, ...] = (),
+    evidence: Evidence | None = None,
     baseline: Against | None = None,
     *,
+    file: str,
     command: str = "check",
-    random_ranges: bool = False,
-    errors: Mapping[int, float] | None = None,
 ) -> Budget:
     """Every figure of the report and the verdict.
 
     Args:
         planned: the plan and what it was made from.
         limits: budgets of the user, on top of what the target has.
-        build: what a build measured; None = code and stack are modelled, with margin.
-        verifications: what runs of the compiled code showed.
+        evidence: what was built and run; without it code, stack and cycles are modelled.
         baseline: an earlier report to compare with.
+        file: name of the model file.
         command: the subcommand, for the report.
-        random_ranges: the activation ranges were made up.
-        errors: largest error of each step (index) that was compared with the float model.
     """
-    limits = limits or Limits()
-    plan = planned.plan
+    limits, evidence = limits or Limits(), evidence or Evidence()
+    plan, build = planned.plan, evidence.build
     ram, flash = ram_bill(plan, limits, build), flash_bill(plan, limits, build)
-    totals, target = network_totals(planned.floating), _target(plan.program.target)
-    layers = layer_rows(plan, errors or {})
+    totals, layers = network_totals(planned.floating), layer_rows(plan, evidence)
     latency, peak = _latency(layers, plan.program.target, limits), peak_of(plan)
     regions = region_rows(plan, ram, flash)
     grown = None
@@ -130,16 +141,16 @@ def assess(
     findings = [
         *budget_findings(ram, flash, latency, peak, layers, regions),
         *growth_findings(grown),
-        *verify_findings(verifications),
-        *notes(target, has_ranges=planned.has_ranges, random_ranges=random_ranges),
-        *(Finding("model/note", Severity.NOTE, note) for note in planned.notes),
+        *verify_findings(evidence.verifications),
+        *evidence.findings,
+        *_notes(planned),
     ]
     return Budget(
         schema=SCHEMA,
         tool_version=__version__,
         command=command,
-        model=_model(planned, totals),
-        target=target,
+        model=_model(planned, totals, file),
+        target=_target(plan.program.target),
         regions=regions,
         verdict=verdict_of(findings),
         ram=ram,
@@ -153,8 +164,16 @@ def assess(
         buffers=buffer_rows(plan),
         streams=(),
         baseline=grown,
-        verification=verifications,
+        verification=evidence.verifications,
     )
+
+
+def _notes(planned: Planned) -> list[Finding]:
+    random = RANDOM_NOTE in planned.notes
+    target = _target(planned.plan.program.target)
+    found = notes(target, has_ranges=planned.has_ranges, random_ranges=random)
+    rest = [note for note in dict.fromkeys(planned.notes) if note != RANDOM_NOTE]
+    return [*found, *(Finding("model/note", Severity.NOTE, note) for note in rest)]
 
 
 def undecided(model: str, errors: Sequence[McuplanError], command: str) -> Undecided:
@@ -167,22 +186,22 @@ def undecided(model: str, errors: Sequence[McuplanError], command: str) -> Undec
     return Undecided(SCHEMA, __version__, command, ModelName(model), verdict)
 
 
-def layer_rows(plan: Plan, errors: Mapping[int, float]) -> tuple[LayerRow, ...]:
+def layer_rows(plan: Plan, evidence: Evidence) -> tuple[LayerRow, ...]:
     """One row per step, in execution order."""
     graph, live = plan.program.graph, live_bytes(plan)
     fields = receptive_fields(graph)
     rows = []
     for step in plan.program.steps:
         field = fields[step.node.output].size
-        rows.append(_row(plan, step, live[step.index], field, errors.get(step.index)))
+        rows.append(_row(plan, step, live[step.index], field, evidence))
     return tuple(rows)
 
 
-def _row(
-    plan: Plan, step: Step, live: int, field: tuple[int, int], error: float | None
-) -> LayerRow:
+def _row(plan: Plan, step: Step, live: int, field: tuple[int, int], evidence: Evidence) -> LayerRow:
     graph, target = plan.program.graph, plan.program.target
     size, cycles = step_bytes(step), step_cycles(step, target)
+    if step.index in evidence.cycles:
+        cycles = Estimate(evidence.cycles[step.index], "cycles", Origin.MEASURED)
     traffic = Traffic(size.input_bytes, size.output_bytes, size.weights_bytes)
     constants = (c for c in step.signature.constants if c is not None)
     return LayerRow(
@@ -207,30 +226,25 @@ def _row(
         macs_per_byte=round(step.cost.macs / max(1, traffic.total_bytes), 4),
         bound=bound_by(cycles.value, traffic, target),
         receptive_field=field,
-        error=error,
+        error=evidence.errors.get(step.index),
     )
 
 
-def _model(planned: Planned, totals: Totals) -> ModelInfo:
+def _model(planned: Planned, totals: Totals, file: str) -> ModelInfo:
     graph = planned.plan.program.graph
     return ModelInfo(
-        name=planned.model.path.name,
+        name=file,
         sha256=planned.model.sha256,
         opset=planned.model.opset,
-        dtype=_dtype(graph),
+        dtype=planned.model.dtype,
         parameters=totals.parameters,
         macs=totals.macs,
         ops=totals.ops,
-        nodes=len(planned.model.graph.nodes),
+        nodes=planned.model.nodes,
         steps=len(planned.plan.program.steps),
         inputs=tuple(_port(graph, port) for port in graph.inputs),
         outputs=tuple(_port(graph, port) for port in graph.outputs),
     )
-
-
-def _dtype(graph: Graph) -> str:
-    kinds = [graph.tensor(port.tensor).type.dtype for port in graph.inputs]
-    return DType.FLOAT32.value if DType.FLOAT32 in kinds else DType.INT8.value
 
 
 def _port(graph: Graph, port: Port) -> ModelPort:

@@ -34,6 +34,7 @@ _HEADLINES = {
     Status.OVER: ("OVER BUDGET", "31"),
     Status.UNPROVEN: ("UNPROVEN", "33"),
 }
+_ORIGINS = {Origin.MEASURED: "counted on the emulator"}
 _BAR = 10
 _FOLD_ABOVE, _SHOWN_WHEN_FOLDED = 14, 9
 _GROWN_SHOWN = 8
@@ -219,9 +220,10 @@ def _speed(budget: Budget) -> str:
     limit = ""
     if latency.budget_seconds is not None:
         limit = f", limit {format_si(latency.budget_seconds, 's')}"
+    origin = _ORIGINS.get(latency.origin, latency.origin)
     return (
         f" speed  {format_si(latency.cycles)} cycles = {format_si(latency.seconds, 's')}"
-        f" ({latency.origin}{limit}), {latency.throughput_hz:,.3g} per second"
+        f" ({origin}{limit}), {latency.throughput_hz:,.3g} per second"
     )
 
 
