@@ -34,7 +34,7 @@ class ChannelAffine(Op):
         return (TensorType(inputs[0].shape),)
 
     def reference(self, *arrays: Array) -> tuple[Array, ...]:
-        """x * scale + offset."""
+        """Float product and sum, per channel."""
         x, scale, offset = arrays
         return ((x * scale + offset).astype(np.float32),)
 

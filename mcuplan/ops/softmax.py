@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from mcuplan.errors import ScaleError, UnsupportedOp
-from mcuplan.ir.builder import Builder, Layout, OnnxNode, plain
-from mcuplan.ir.op import Call, ConstArray, Cost, Example, Kernel, Op, QuantRule, Signature
+from mcuplan.ir.builder import Builder, OnnxNode, plain
+from mcuplan.ir.graph import Layout
+from mcuplan.ir.op import Call, ConstArray, Cost, Example, Field, Kernel, Op, QuantRule, Signature
 from mcuplan.ir.types import Array, DType, Quant, TensorType
 from mcuplan.ops._read import normal_axis
 
@@ -115,7 +116,7 @@ def _ending_with(build: Builder, name: str, axis: int, rank: int) -> Layout:
 def _softmax(sig: Signature) -> tuple[Call, ...]:
     table, scale = softmax_constants(sig)
     classes = sig.output.shape[-1]
-    fields = {
+    fields: dict[str, Field] = {
         "exponentials": ConstArray("uint32_t", table, "tables"),
         "exponentials_count": len(table),
         "scale": scale,
