@@ -1,11 +1,52 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Options of the test suite."""
+"""Options and fixtures of the whole suite: what a machine may lack is skipped with a reason.
+
+Helper modules stand beside the tests that use them and are imported by their bare names, so
+no two have one name; test files may.
+"""
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
+from pathlib import Path
+
 import pytest
+
+_HERE = Path(__file__).resolve().parent
+sys.path.extend(str(folder) for folder in sorted(_HERE.iterdir()) if folder.is_dir())
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`pytest --update-golden` writes the golden files anew; review the diff as code."""
     parser.addoption("--update-golden", action="store_true", help="write golden files anew")
+
+
+def _program(name: str) -> str:
+    path = shutil.which(name)
+    if path is None:
+        pytest.skip(f"{name} is not installed")
+    return path
+
+
+@pytest.fixture(scope="session")
+def arm_gcc() -> str:
+    """Path of the cross compiler."""
+    _program("arm-none-eabi-objdump")
+    return _program("arm-none-eabi-gcc")
+
+
+@pytest.fixture(scope="session")
+def qemu() -> str:
+    """Path of the emulator."""
+    return _program("qemu-system-arm")
+
+
+@pytest.fixture(scope="session")
+def test_models() -> Path:
+    """Folder of public models, one folder each, that are too large for the repository."""
+    folder = os.environ.get("MCUPLAN_TEST_MODELS")
+    if not folder:
+        pytest.skip("MCUPLAN_TEST_MODELS does not name a folder of test models")
+    return Path(folder)
