@@ -10,7 +10,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from mcuplan.importer import ImportedModel, load_model
 from mcuplan.ir.graph import Graph
 from mcuplan.passes.assign_grids import Grids, assign_grids, needs_range
 from mcuplan.passes.to_integer import to_integer
-from mcuplan.quant.observers import observer_named
+from mcuplan.quant.observers import OBSERVERS
 from mcuplan.schedule import Plan, best_order, make_plan, select_kernels
 from mcuplan.targets import Target
 
@@ -37,9 +37,9 @@ class Request:
     dims: Mapping[str, int] = field(default_factory=dict)
     calibration: Path | None = None
     random_calibration: bool = False
-    observer: str = "minmax"
-    name: str = ""
-    dump_after: str = ""
+    observer: str = "minmax"  # a key of quant.observers.OBSERVERS
+    headroom: float = 1.0  # factor by which observed ranges are widened
+    dump_after: Callable[[str, Graph], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +62,12 @@ class Planned:
 def simplify(request: Request) -> tuple[ImportedModel, Graph]:
     """Import a model and rewrite its float graph."""
     model = load_model(request.model, request.dims)
-    return model, passes.run(model.graph, request.dump_after or None)
+    return model, passes.run(model.graph, request.dump_after)
 
 
-def quantize(request: Request, graph: Graph, *, sizes_only: bool = False) -> tuple[Grids, Data | None]:
+def quantize(
+    request: Request, graph: Graph, *, sizes_only: bool = False
+) -> tuple[Grids, Data | None]:
     """Put every activation on a grid: the model's own, or one observed on data.
 
     Raises:
@@ -73,8 +75,9 @@ def quantize(request: Request, graph: Graph, *, sizes_only: bool = False) -> tup
     """
     wanted = needs_range(graph)
     data = _calibration(request, graph) if wanted else None
-    ranges = observe(graph, data, observer_named(request.observer), wanted) if data else {}
-    return assign_grids(graph, ranges, placeholder=sizes_only), data
+    ranges = observe(graph, data, OBSERVERS[request.observer], wanted) if data else {}
+    grids = assign_grids(graph, ranges, headroom=request.headroom, placeholder=sizes_only)
+    return grids, data
 
 
 def plan(request: Request, *, sizes_only: bool = False) -> Planned:

@@ -41,6 +41,7 @@ class ImportedModel:
     ``op_counts`` count the nodes of the file, constants included.
     """
 
+    path: Path
     graph: Graph
     opset: int
     sha256: str
@@ -217,6 +218,7 @@ class _Loading:
             notes.append("weights are stored as integers, activations are float")
         graph = replace(graph, notes=tuple(notes))
         return ImportedModel(
+            self._file.path,
             graph,
             self._opset,
             self._file.sha256,

@@ -81,13 +81,18 @@ def needs_range(graph: Graph) -> tuple[str, ...]:
 
 
 def assign_grids(
-    graph: Graph, ranges: Mapping[str, tuple[float, float]], *, placeholder: bool = False
+    graph: Graph,
+    ranges: Mapping[str, tuple[float, float]],
+    *,
+    headroom: float = 1.0,
+    placeholder: bool = False,
 ) -> Grids:
     """Annotate every activation with its grid and store every constant as integers.
 
     Args:
         graph: float graph after the passes.
         ranges: (min, max) in real units of the activations in :func:`needs_range`.
+        headroom: factor by which ranges are widened.
         placeholder: give groups without a range a made-up grid: good for sizes only.
 
     Raises:

@@ -9,7 +9,9 @@ which the numbers came.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Protocol, Self
 
 import numpy as np
@@ -17,7 +19,16 @@ import numpy as np
 from mcuplan.errors import ScaleError
 from mcuplan.ir.types import Array, Quant
 
-__all__ = ["Histogram", "MinMax", "Mse", "Observer", "Percentile", "Range", "quant_of_range"]
+__all__ = [
+    "OBSERVERS",
+    "Histogram",
+    "MinMax",
+    "Mse",
+    "Observer",
+    "Percentile",
+    "Range",
+    "quant_of_range",
+]
 
 Range = tuple[float, float]
 
@@ -232,3 +243,9 @@ def quant_of_range(values: Range, *, symmetric: bool = False, headroom: float = 
         return Quant.per_tensor(scale, 0)
     zero_point = round(-128.0 - low / scale)
     return Quant.per_tensor(scale, min(max(zero_point, -128), 127))
+
+
+OBSERVERS: Mapping[str, Observer] = MappingProxyType(
+    {"minmax": MinMax(), "percentile": Percentile(), "mse": Mse()}
+)
+"""Fresh observers by the name that users give."""
