@@ -4,8 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from types import MappingProxyType
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from mcuplan import __version__
@@ -104,8 +103,8 @@ class Evidence:
 
     build: BuildFigures | None = None
     verifications: tuple[Verification, ...] = ()
-    cycles: Mapping[int, int] = MappingProxyType({})
-    errors: Mapping[int, float] = MappingProxyType({})
+    cycles: Mapping[int, int] = field(default_factory=dict)
+    errors: Mapping[int, float] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
 
 
