@@ -18,7 +18,7 @@ from mcuplan.ir.writer import Writer
 from mcuplan.ops._read import int_list, normal_axis
 from mcuplan.ops._strided import axis_steps, copy_call
 
-__all__ = ["KERNELS", "OPS", "READERS", "WRITERS", "Reshape", "Transpose"]
+__all__ = ["KERNELS", "OPS", "READERS", "WRITERS", "Reshape", "Transpose", "add_view"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +133,7 @@ def _reshaped_layout(layout: Layout, before: Sequence[int], after: Sequence[int]
     return tuple(made)
 
 
-def _read_as(node: OnnxNode, build: Builder, shape: tuple[int, ...]) -> None:
+def add_view(node: OnnxNode, build: Builder, shape: tuple[int, ...]) -> None:
     """The first output is the first input with another shape, in the layout that moves nothing."""
     name = node.input(0)
     before = build.shape(name)
@@ -207,7 +207,7 @@ def read_reshape(node: OnnxNode, build: Builder) -> None:
     if known <= 0 or wanted.count(-1) > 1:
         raise UnsupportedOp(f"shape {list(wanted)}", hint="give every size but one")
     rest = math.prod(before) // known
-    _read_as(node, build, tuple(rest if n == -1 else n for n in wanted))
+    add_view(node, build, tuple(rest if n == -1 else n for n in wanted))
 
 
 def read_flatten(node: OnnxNode, build: Builder) -> None:
@@ -215,7 +215,7 @@ def read_flatten(node: OnnxNode, build: Builder) -> None:
     shape = build.shape(node.input(0))
     axis = node.get_int("axis", 1)
     axis += len(shape) if axis < 0 else 0
-    _read_as(node, build, (math.prod(shape[:axis]), math.prod(shape[axis:])))
+    add_view(node, build, (math.prod(shape[:axis]), math.prod(shape[axis:])))
 
 
 def read_squeeze(node: OnnxNode, build: Builder) -> None:
@@ -227,7 +227,7 @@ def read_squeeze(node: OnnxNode, build: Builder) -> None:
     axes = [normal_axis(a, len(shape)) for a in given]
     if any(shape[a] != 1 for a in axes):
         raise UnsupportedOp(f"Squeeze of axes {axes} of shape {list(shape)}")
-    _read_as(node, build, tuple(n for a, n in enumerate(shape) if a not in axes))
+    add_view(node, build, tuple(n for a, n in enumerate(shape) if a not in axes))
 
 
 def read_unsqueeze(node: OnnxNode, build: Builder) -> None:
@@ -238,7 +238,7 @@ def read_unsqueeze(node: OnnxNode, build: Builder) -> None:
     axes = {normal_axis(a, rank) for a in given}
     if len(axes) != len(given):
         raise UnsupportedOp(f"axes={list(given)} name one axis twice")
-    _read_as(node, build, tuple(1 if a in axes else next(sizes) for a in range(rank)))
+    add_view(node, build, tuple(1 if a in axes else next(sizes) for a in range(rank)))
 
 
 # -- writers ----------------------------------------------------------------------------

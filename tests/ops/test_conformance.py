@@ -19,6 +19,9 @@ from .cases import all_examples, make_case
 
 EXAMPLES = [pytest.param(name, example, id=name) for name, example in all_examples()]
 
+REWRITTEN = ("ChannelAffine",)
+"""Operators that a pass always turns into others."""
+
 
 def _samples(example: Example, count: int) -> list[np.ndarray]:
     """Random float arrays, activations with some samples on axis 0."""
@@ -85,7 +88,7 @@ def test_every_kernel_has_a_params_struct() -> None:
 def test_every_operator_runs() -> None:
     """An operator that is no view has a portable kernel for each of its examples."""
     for name, example in all_examples():
-        if example.op.is_view:
+        if example.op.is_view or name.split("_")[0] in REWRITTEN:
             continue
         case = make_case(name, example, 0)
         found = [k for k in kernels_of().get(type(example.op), ()) if k.supports(case.sig)]
@@ -99,10 +102,10 @@ def test_c_equals_the_integer_meaning(seed: int, tmp_path: Path) -> None:
         pytest.skip("gcc is not installed")
     program = Program(seed)
     for name, example in all_examples():
-        if example.op.is_view:
+        if type(example.op) not in kernels_of():
             continue
         case = make_case(name, example, seed)
-        for kernel in kernels_of().get(type(example.op), ()):
+        for kernel in kernels_of()[type(example.op)]:
             if kernel.supports(case.sig):
                 program.add(case, kernel)
     assert [] == program.run(tmp_path)

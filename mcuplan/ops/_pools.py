@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What all pools over rows of pixels share: shapes, windows, and how ONNX states them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mcuplan.errors import UnsupportedOp
+from mcuplan.ir.builder import Builder, OnnxNode
+from mcuplan.ir.op import Cost, Field, Op, Signature, Window
+from mcuplan.ir.types import Array, TensorType
+from mcuplan.ops._windows import Pads, output_size, padded, patches, read_pads, two
+
+__all__ = ["NO_PADS", "Geometry", "Pool", "pool_geometry"]
+
+NO_PADS: Pads = (0, 0, 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Pool(Op):
+    """Windows over x [1,H,W,C]; every window holds at least one element of the input."""
+
+    kernel: tuple[int, int]
+    stride: tuple[int, int] = (1, 1)
+    dilation: tuple[int, int] = (1, 1)
+    pads: Pads = NO_PADS
+
+    @property
+    def label(self) -> str:
+        """Kind, kernel size and stride."""
+        stride = f" s{max(self.stride)}" if max(self.stride) > 1 else ""
+        return f"{type(self).__name__[:3]}Pool {self.kernel[0]}x{self.kernel[1]}{stride}"
+
+    def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
+        """Output type; no window may lie in the padding alone."""
+        n, h, w, c = inputs[0].shape
+        out = []
+        for axis, size in enumerate((h, w)):
+            pads = self.pads[axis] + self.pads[axis + 2]
+            count = output_size(
+                size, self.kernel[axis], self.stride[axis], self.dilation[axis], pads
+            )
+            if count < 1 or self.taps((h, w), axis, 0, 0).min() < 1:
+                raise UnsupportedOp(
+                    f"a {self.kernel} window with pads={list(self.pads)} over {h}x{w} elements",
+                    hint="no window may lie in the padding alone",
+                )
+            out.append(count)
+        return (TensorType((n, out[0], out[1], c)),)
+
+    def taps(self, size: tuple[int, int], axis: int, before: int, after: int) -> Array:
+        """Elements along an axis that each window holds, ``before`` and ``after`` included."""
+        n, k, s, d = size[axis], self.kernel[axis], self.stride[axis], self.dilation[axis]
+        count = output_size(n, k, s, d, self.pads[axis] + self.pads[axis + 2])
+        at = np.arange(count)[:, None] * s - self.pads[axis] + np.arange(k)[None, :] * d
+        held: Array = ((at >= -before) & (at < n + after)).sum(axis=1)
+        return held
+
+    def windows(self, x: Array, border: float) -> Array:
+        x = np.ascontiguousarray(padded(x, self.pads, border))
+        return patches(x, self.kernel, self.stride, self.dilation)
+
+    def cost(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> Cost:
+        """One operation per element of each window."""
+        return Cost(ops=outputs[0].elements * math.prod(self.kernel))
+
+    def window(self, inputs: Sequence[TensorType]) -> Window:
+        """Kernel size with dilation, and stride; the whole input where the kernel covers it."""
+        size = tuple((k - 1) * d + 1 for k, d in zip(self.kernel, self.dilation, strict=True))
+        whole = size[0] >= inputs[0].shape[1] and size[1] >= inputs[0].shape[2]
+        return Window((size[0], size[1]), self.stride, whole)
+
+    def fields(self, sig: Signature) -> dict[str, Field]:
+        """Members that the params structs of both pools have."""
+        _, in_h, in_w, channels = sig.inputs[0].shape
+        return {
+            "in_h": in_h,
+            "in_w": in_w,
+            "channels": channels,
+            "out_w": sig.output.shape[2],
+            "kernel_h": self.kernel[0],
+            "kernel_w": self.kernel[1],
+            "stride_h": self.stride[0],
+            "stride_w": self.stride[1],
+            "pad_top": self.pads[0],
+            "pad_left": self.pads[1],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Geometry:
+    """A pool of the model: ``pads`` with what ``ceil_mode`` adds, ``given`` without."""
+
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
+    dilation: tuple[int, int]
+    pads: Pads
+    given: Pads
+
+
+def pool_geometry(node: OnnxNode, build: Builder) -> Geometry:
+    """Kernel, stride, dilation and padding with what ``ceil_mode`` adds."""
+    shape = build.shape(node.input(0))
+    if len(shape) not in (3, 4):
+        raise UnsupportedOp(f"pooling of rank {len(shape)}", hint="1-D and 2-D are supported")
+    spatial = len(shape) - 2
+    kernel = two(node.get_ints("kernel_shape", ()))
+    stride = two(node.get_ints("strides", (1,) * spatial))
+    dilation = two(node.get_ints("dilations", (1,) * spatial))
+    size = (shape[2], shape[3] if spatial == 2 else 1)
+    given = read_pads(node, size, kernel, stride, dilation)
+    pads = list(given)
+    if node.get_int("ceil_mode", 0):
+        for axis in (0, 1):
+            before, after = given[axis], given[axis + 2]
+            reach = (kernel[axis] - 1) * dilation[axis] + 1
+            count = -(-(size[axis] + before + after - reach) // stride[axis]) + 1
+            if (count - 1) * stride[axis] >= size[axis] + before:
+                count -= 1  # the last window begins within the input
+            pads[axis + 2] = max(after, (count - 1) * stride[axis] + reach - size[axis] - before)
+    whole = (pads[0], pads[1], pads[2], pads[3])
+    return Geometry(kernel, stride, dilation, whole, given)
