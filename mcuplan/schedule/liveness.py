@@ -54,7 +54,10 @@ def allocate(program: Program) -> Allocation:
                 _open(buffers, slots, node.output, graph.tensor(node.output).type.nbytes, step)
     for name, slot in slots.items():
         buffers[slot.buffer].end = max(buffers[slot.buffer].end, home[name])
-    placed = [Buffer(b.name, b.nbytes, LiveRange(b.start, b.end), _ALIGN) for b in buffers.values()]
+    placed = [
+        Buffer(b.name, b.nbytes, LiveRange(b.start, min(b.end, last)), _ALIGN)
+        for b in buffers.values()
+    ]
     scratch = {s.index: f"scratch{s.index}" for s in program.steps if s.scratch_bytes}
     placed += [_scratch(s, scratch[s.index]) for s in program.steps if s.scratch_bytes]
     return Allocation(
@@ -63,14 +66,17 @@ def allocate(program: Program) -> Allocation:
 
 
 def _homes(program: Program, step_of: dict[str, int], last: int) -> dict[str, int]:
-    """For each activation: the step after the last that needs its value, views included."""
+    """For each activation: the step after the last that needs its value, views included.
+
+    The application reads an output after the last step: one step more.
+    """
     graph = program.graph
     end = {port.tensor: 1 for port in graph.inputs}
     for node in graph.nodes:
         for name in node.outputs:
             end[name] = step_of.get(node.name, -1) + 1
     for port in graph.outputs:
-        end[port.tensor] = last
+        end[port.tensor] = last + 1
     for node in reversed(graph.nodes):
         for name in graph.activations(node):
             need = step_of[node.name] + 1 if node.name in step_of else end[node.output]
@@ -88,7 +94,6 @@ def _victim(
 ) -> str | None:
     """The input whose bytes the output may take: it dies here, and so do its aliases."""
     graph = program.graph
-    outputs = {slots[p.tensor].buffer for p in graph.outputs if p.tensor in slots}
     for i in node.op.inplace_inputs:
         name = node.inputs[i] if i < len(node.inputs) else ""
         if (
@@ -97,7 +102,7 @@ def _victim(
         ):
             continue
         shared = buffers[slots[name].buffer].tensors
-        if slots[name].buffer in outputs or any(home[other] > step + 1 for other in shared):
+        if any(home[other] > step + 1 for other in shared):
             continue
         return name
     return None

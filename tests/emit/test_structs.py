@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from mcuplan.emit.structs import kernel_struct
+from mcuplan.ops import all_kernels
+from mcuplan.resources import codegen_dir
+
+
+@pytest.mark.skipif(shutil.which("arm-none-eabi-gcc") is None, reason="needs arm-none-eabi-gcc")
+def test_sizes_of_params_structs_are_those_of_the_compiler(tmp_path: Path) -> None:
+    """The size computed from a header is sizeof on a Cortex-M, for every kernel."""
+    stems = sorted({kernel.function for kernel in all_kernels()})
+    lines = [f'#include "{stem}.h"' for stem in stems]
+    lines += [
+        f"typedef char size_of_{stem}[sizeof({stem}_t) == {kernel_struct(stem).nbytes}U ? 1 : -1];"
+        for stem in stems
+    ]
+    source = tmp_path / "sizes.c"
+    source.write_text("\n".join(lines) + "\n")
+    command = ["arm-none-eabi-gcc", "-mcpu=cortex-m4", "-std=c99", "-fsyntax-only", source]
+    include = codegen_dir() / "include"
+    done = subprocess.run([*command, f"-I{include}"], capture_output=True, text=True)
+    assert "" == done.stderr
+
+
+def test_members_know_what_they_hold() -> None:
+    """A value beyond the type of its member is seen."""
+    members = kernel_struct("mplan_conv2d_s8").members
+    assert members["in_h"].holds(65535)
+    assert not members["in_h"].holds(65536)
+    assert not members["act_min"].holds(-129)
