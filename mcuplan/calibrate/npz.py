@@ -113,5 +113,5 @@ def _data(header: Header, stream: IO[bytes]) -> Array:
         if not block:
             raise ValueError(f"array {header.name!r} ends after {len(raw)} bytes")
         raw += block
-    flat = np.frombuffer(bytes(raw), header.dtype)
+    flat = np.frombuffer(raw, header.dtype)
     return flat.reshape(header.shape, order="F" if header.fortran else "C")

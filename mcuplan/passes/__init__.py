@@ -7,8 +7,11 @@ from collections.abc import Callable
 
 from mcuplan.ir.graph import Graph
 from mcuplan.passes.drop_dead import drop_dead
+from mcuplan.passes.fold_batch_norm import fold_batch_norm, merge_affine
 from mcuplan.passes.fold_pad import fold_pad
 from mcuplan.passes.fold_quantize import fold_quantize
+from mcuplan.passes.fuse_activation import fuse_activation
+from mcuplan.passes.fuse_lookups import fuse_lookups
 from mcuplan.passes.sink_layout import fold_flatten, sink_transposes
 
 __all__ = ["PIPELINE", "Pass", "run"]
@@ -19,6 +22,10 @@ PIPELINE: tuple[Pass, ...] = (
     drop_dead,
     sink_transposes,
     fold_flatten,
+    merge_affine,
+    fold_batch_norm,
+    fuse_activation,
+    fuse_lookups,
     fold_quantize,
     fold_pad,
 )

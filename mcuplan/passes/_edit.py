@@ -6,11 +6,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from mcuplan.ir.graph import Editor, Node, Origin, Stored, Tensor
 from mcuplan.ir.op import Op
 from mcuplan.ir.types import Array, Quant, TensorType
 
-__all__ = ["add_node", "bypass", "counted", "keeps_grid", "stored_columns", "with_quant"]
+__all__ = [
+    "add_node",
+    "bypass",
+    "constant_of",
+    "counted",
+    "keeps_grid",
+    "rename_output",
+    "stored_columns",
+    "with_quant",
+]
 
 
 def counted(name: str, many: int, what: str) -> tuple[str, ...]:
@@ -28,6 +39,20 @@ def bypass(editor: Editor, node: Node, source: str) -> None:
     """Remove a node of one output and let its readers read another tensor."""
     editor.replace(node)
     editor.rewire(node.output, source)
+
+
+def rename_output(editor: Editor, node: Node) -> None:
+    """Remove a node; what made its only activation makes its output instead."""
+    source, output = node.inputs[0], editor.tensor(node.output)
+    editor.replace(node)
+    editor.rename(source, output)
+
+
+def constant_of(editor: Editor, name: str) -> Array:
+    """Value of a constant in double."""
+    data = editor.tensor(name).data
+    assert data is not None, f"{name} is not a constant"
+    return data.astype(np.float64)
 
 
 def add_node(

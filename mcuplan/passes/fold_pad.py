@@ -8,9 +8,11 @@ from dataclasses import replace
 
 from mcuplan.ir.graph import Editor, Graph, Node
 from mcuplan.ir.op import Op
+from mcuplan.ir.types import TensorType
 from mcuplan.ops.conv2d import Conv2D
+from mcuplan.ops.movement import Transpose
 from mcuplan.ops.pad import Pad
-from mcuplan.passes._edit import counted, keeps_grid
+from mcuplan.passes._edit import counted, keeps_grid, with_quant
 
 __all__ = ["fold_pad"]
 
@@ -18,8 +20,9 @@ __all__ = ["fold_pad"]
 def fold_pad(graph: Graph) -> Graph:
     """Let windows pad for themselves.
 
-    Pattern: Pad of height and width with a constant, read by Conv2D.
-    Becomes: Conv2D with larger padding.
+    Pattern: Pad of height and width with a constant, read by Conv2D, perhaps behind a
+        Transpose.
+    Becomes: Conv2D with larger padding; the Transpose moves less.
     Only if: every reader can take it; the constant is 0, as a convolution pads; both sides
         of the Pad lie on one grid, or on none.
     Exact because: the window reads the same numbers, and 0 lies on every grid.
@@ -27,9 +30,33 @@ def fold_pad(graph: Graph) -> Graph:
     editor = Editor(graph)
     folded = 0
     for node in editor.nodes():
+        if isinstance(node.op, Transpose):
+            _swap(editor, node, node.op.axes)
+    for node in editor.nodes():
         if isinstance(node.op, Pad) and node.op.mode == "constant":
             folded += _fold(editor, node, node.op)
     return editor.done(counted("fold_pad", folded, "paddings folded into the windows behind them"))
+
+
+def _swap(editor: Editor, node: Node, axes: tuple[int, ...]) -> None:
+    """Pad behind a Transpose instead of in front of it, where nobody else reads the border."""
+    name = node.inputs[0]
+    before = editor.producer(name)
+    if before is None or not isinstance(before.op, Pad) or editor.only_consumer(name) is None:
+        return
+    if not keeps_grid(editor, name, node.output):
+        return
+    quant = editor.tensor(name).type.quant
+    first = Node(before.name, Transpose(axes), before.inputs, (name,), node.origin)
+    pad = replace(before.op, pads=tuple(before.op.pads[a] for a in axes))
+    source = editor.tensor(before.inputs[0]).type
+    shape = tuple(source.shape[a] for a in axes)
+    editor.set_tensor(
+        replace(editor.tensor(name), type=TensorType(shape, quant=source.quant), origin=None)
+    )
+    editor.set_tensor(with_quant(editor.tensor(node.output), quant))
+    editor.replace(before, first)
+    editor.replace(node, Node(node.name, pad, (name,), node.outputs, before.origin))
 
 
 def _fold(editor: Editor, node: Node, pad: Pad) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from mcuplan.ir.graph import Editor, Graph, Node
 from mcuplan.ir.op import QuantRule
 from mcuplan.ops.quantize import Quantize
-from mcuplan.passes._edit import bypass, counted, with_quant
+from mcuplan.passes._edit import bypass, counted, rename_output, with_quant
 
 __all__ = ["fold_quantize"]
 
@@ -72,8 +72,7 @@ def _fold(editor: Editor, node: Node) -> bool:
         return True
     if producer.op.quant_rule is QuantRule.PASS_THROUGH and not _push(editor, producer, node):
         return False
-    editor.replace(node)
-    editor.rename(source.name, output)
+    rename_output(editor, node)
     return True
 
 

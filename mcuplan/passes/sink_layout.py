@@ -11,7 +11,7 @@ from mcuplan.ir.graph import Editor, Graph, Node, Origin, Tensor
 from mcuplan.ir.types import Array, TensorType
 from mcuplan.ops.dense import Dense
 from mcuplan.ops.movement import Reshape, Transpose
-from mcuplan.passes._edit import add_node, bypass, counted, stored_columns
+from mcuplan.passes._edit import add_node, counted, stored_columns
 
 __all__ = ["fold_flatten", "sink_transposes"]
 
