@@ -176,4 +176,4 @@ def random_data(ports: Sequence[Port], samples: int = 16, seed: int = 0) -> Data
     }
     inputs = {p.name: makers[p.dtype]((samples, *sample_shape(p))) for p in ports}
     assert all(math.prod(array.shape) for array in inputs.values())
-    return Data(MappingProxyType(inputs), samples, random=True, notes=(RANDOM_NOTE,))
+    return Data(MappingProxyType(inputs), samples, random=True)

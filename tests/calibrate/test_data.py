@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mcuplan.calibrate.data import RANDOM_NOTE, random_data, read_data
+from mcuplan.calibrate.data import random_data, read_data
 from mcuplan.errors import DataError, McuplanError, MissingInput, Problems, UsageError
 from mcuplan.ir.graph import Port
 from mcuplan.ir.types import DType
@@ -190,10 +190,9 @@ def test_a_path_that_does_not_exist_is_wrong_usage(tmp_path: Path) -> None:
 
 
 def test_random_data_is_repeatable_and_marked() -> None:
-    """The same seed gives the same samples, and a note says they are not for use."""
+    """The same seed gives the same samples, and it says that they are random."""
     first, second = random_data([IMAGE, CODES], 4), random_data([IMAGE, CODES], 4)
     assert first.random
-    assert first.notes == (RANDOM_NOTE,)
     for name in ("image:0", "codes"):
         assert (first.inputs[name] == second.inputs[name]).all()
     assert (random_data([IMAGE], 4, seed=1).inputs["image:0"] != first.inputs["image:0"]).any()

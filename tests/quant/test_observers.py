@@ -20,7 +20,6 @@ from mcuplan.quant.observers import (
     Percentile,
     quant_of_range,
 )
-from mcuplan.quant.weights import quantize_bias, quantize_weights
 
 FLOATS = st.floats(-(2.0**66), 2.0**66, width=32)
 ARRAYS = hnp.arrays(np.float32, st.integers(1, 60), elements=FLOATS)
@@ -135,40 +134,3 @@ def test_an_impossible_range_is_refused(values: tuple[float, float]) -> None:
     """No float32 scale covers it: a ScaleError, not a scale of infinity."""
     with pytest.raises(ScaleError):
         quant_of_range(values)
-
-
-@given(
-    weights=hnp.arrays(np.float32, (3, 4), elements=st.floats(-10, 10, width=32)),
-    bias=hnp.arrays(np.float32, 3, elements=st.floats(-1000, 1000, width=32)),
-)
-def test_weights_and_bias_come_back_within_half_a_step(
-    weights: np.ndarray, bias: np.ndarray
-) -> None:
-    """Each channel errs by half a step at most, and no bias is clipped."""
-    values, quant = quantize_weights(weights, bias, 0.1)
-    assert np.abs(values.astype(int)).max(initial=0) <= 127
-    scale = np.array(quant.scale)
-    assert (np.abs(values * scale[:, None] - weights) <= scale[:, None] * 0.501 + 1e-7).all()
-    integers, clipped = quantize_bias(bias, 0.1, quant)
-    assert not clipped.any()
-    assert (np.abs(integers * scale * 0.1 - bias) <= scale * 0.0501 + 1e-7).all()
-
-
-def test_a_channel_without_weights_keeps_its_bias() -> None:
-    """All weights zero: the scale holds the bias to 24 bits instead of being 1."""
-    weights = np.zeros((2, 5), np.float32)
-    bias = np.array([0.37, 0.0], np.float32)
-    values, quant = quantize_weights(weights, bias, 0.5)
-    integers, _ = quantize_bias(bias, 0.5, quant)
-    assert not values.any()
-    assert integers[0] * 0.5 * quant.scale[0] == pytest.approx(0.37, rel=1e-6)
-    assert quant.scale[1] == 1.0
-
-
-def test_a_bias_far_above_its_weights_is_not_clipped() -> None:
-    """Weights of 1e-9 beside a bias of 10: a coarser scale, an exact bias."""
-    weights, bias = np.full((1, 4), 1e-9, np.float32), np.array([10.0], np.float32)
-    _, quant = quantize_weights(weights, bias, 0.02)
-    integers, clipped = quantize_bias(bias, 0.02, quant)
-    assert not clipped.any()
-    assert integers[0] * 0.02 * quant.scale[0] == pytest.approx(10.0, rel=1e-6)
