@@ -11,7 +11,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mcuplan import passes
@@ -25,7 +25,7 @@ from mcuplan.quant.observers import OBSERVERS
 from mcuplan.schedule import Plan, best_order, make_plan, select_kernels
 from mcuplan.targets import Target
 
-__all__ = ["Planned", "Request", "generate", "plan", "quantize", "simplify"]
+__all__ = ["Planned", "Request", "generate", "plan", "quantize", "retarget", "simplify"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +90,11 @@ def plan(request: Request, *, sizes_only: bool = False) -> Planned:
     if data is not None and data.random:
         notes = (*notes, RANDOM_NOTE)
     return Planned(model, floating, grids, make_plan(program), has_ranges, notes)
+
+
+def retarget(planned: Planned, target: Target) -> Planned:
+    """The same int8 graph in the same order, planned for another target."""
+    return replace(planned, plan=make_plan(select_kernels(planned.integer, target)))
 
 
 def generate(planned: Planned, name: str, options: str = "none") -> Bundle:

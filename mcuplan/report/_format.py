@@ -15,13 +15,15 @@ __all__ = ["Format", "Look"]
 class Look:
     """How a person wants to see it; machine formats ignore this.
 
-    ``every_layer`` unfolds the table of layers; ``unicode`` allows characters beyond ASCII.
+    ``every_layer`` unfolds the table of layers; ``unicode`` allows characters beyond ASCII;
+    ``brief`` leaves out what is on stderr anyway.
     """
 
     colour: bool = False
     unicode: bool = False
     every_layer: bool = False
     verbose: bool = False
+    brief: bool = False
 
 
 @dataclass(frozen=True, slots=True)

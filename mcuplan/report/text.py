@@ -60,9 +60,9 @@ def _undecided(report: Undecided, look: Look) -> str:
     findings = report.verdict.findings
     name = plain(report.model.name, unicode=look.unicode)
     word = _coloured(*_HEADLINES[report.verdict.status], look)
-    lines = [f" {word}   {clip(name, 50)}   {counted(len(findings), 'problem')}", ""]
-    for finding in findings:
-        lines += finding_lines(finding, unicode=look.unicode)
+    lines = [f" {word}   {clip(name, 50)}   {counted(len(findings), 'problem')}"]
+    for finding in () if look.brief else findings:
+        lines += ["", *finding_lines(finding, unicode=look.unicode)]
     return "\n".join(lines) + "\n"
 
 
@@ -189,7 +189,7 @@ def _figures(budget: Budget, look: Look) -> list[str]:
     if 0 <= peak.step < len(budget.layers):
         row = budget.layers[peak.step]
         name = clip(plain(peak.layer, unicode=look.unicode), 24)
-        label = clip(plain(row.op), 16)
+        label = plain(row.op)[:16]
         lines.append(
             f" peak   step {peak.step}  {name} [{label}]   "
             f"in {row.input_bytes:,} + out {row.output_bytes:,}"
@@ -242,7 +242,7 @@ def _layers(budget: Budget, look: Look) -> list[str]:
                 ">" if row.index == budget.peak.step else "",
                 str(row.index),
                 clip(plain(row.name, unicode=look.unicode), 16),
-                clip(plain(row.op), 12),
+                plain(row.op)[:12],
                 clip(shape_text(row.output_shape[1:] or row.output_shape), 11),
                 f"{row.live_bytes:,}",
                 f"{row.weights_bytes:,}",

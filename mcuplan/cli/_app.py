@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The program and its commands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from mcuplan import __version__
+from mcuplan.cli import _models, _tables
+from mcuplan.config import find_config, read_config
+
+__all__ = ["app"]
+
+_SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 80}
+
+
+class _Program(click.Group):
+    """Lists commands in the order in which they are used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+
+@click.group(cls=_Program, context_settings=_SETTINGS)
+@click.version_option(__version__, "-V", "--version", message="mcuplan %(version)s")
+@click.option(
+    "--config",
+    "config_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Read this file instead of the nearest mcuplan.toml or pyproject.toml.",
+)
+@click.pass_context
+def app(ctx: click.Context, config_file: Path | None) -> None:
+    """From a trained ONNX model to proven firmware code.
+
+    Does it run on this microcontroller, and with which bytes? Start with
+    `mcuplan check MODEL --target T`.
+
+    Exit status: 0 fits, 1 over a budget or limit, 2 wrong usage, 3 the model
+    cannot be decided, 4 an external tool is missing or failed.
+    """
+    path = config_file or find_config(Path.cwd())
+    if path is None:
+        return
+    values = {key.replace("-", "_"): value for key, value in read_config(path).items()}
+    ctx.default_map = {name: values for name in app.commands}
+    nested: dict[str, object] = {name: values for name in _tables.targets.commands}
+    ctx.default_map = {**ctx.default_map, "targets": nested}
+
+
+for _command in (*_models.COMMANDS, *_tables.COMMANDS):
+    app.add_command(_command)

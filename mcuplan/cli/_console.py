@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where output goes: stdout for the result, stderr for the rest, files all or nothing."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mcuplan.errors import EXIT_FITS, EXIT_OVER, EXIT_UNDECIDED, McuplanError, Problems, UsageError
+
+if TYPE_CHECKING:
+    from mcuplan.budget import Budget, Undecided
+    from mcuplan.report import Look
+
+__all__ = ["Outputs", "emit_report", "log", "print_errors", "reported", "say", "write_file"]
+
+
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """How a report leaves the program: one format to stdout, any to files."""
+
+    form: str
+    reports: tuple[tuple[str, Path], ...]
+    every_layer: bool
+    verbosity: int
+    exit_zero: bool
+
+
+def say(text: str) -> None:
+    """Write to stdout, in UTF-8 where the terminal cannot say otherwise."""
+    sys.stdout.write(text)
+
+
+def log(text: str) -> None:
+    """Write one line to stderr."""
+    print(text, file=sys.stderr)
+
+
+def print_errors(error: McuplanError | Problems) -> int:
+    """All problems on stderr, in the form of every report; returns the exit status."""
+    errors = error.errors if isinstance(error, Problems) else (error,)
+    for one in errors:
+        print(_error_text(one), file=sys.stderr)
+    return error.exit_status
+
+
+def _error_text(error: McuplanError) -> str:
+    unicode = _speaks_unicode(sys.stderr)
+    lines = [f"error[{error.code}]: {_shown(error.message, unicode)}"]
+    if error.where:
+        lines.append(f"  where: {_shown(error.where, unicode)}")
+    if error.hint:
+        lines.append(f"  hint: {_shown(error.hint, unicode)}")
+    return "\n".join(lines)
+
+
+def _shown(text: str, unicode: bool) -> str:
+    """Text of a model made safe for a terminal; lines of a tool stay lines."""
+    lines = []
+    for line in text.split("\n"):
+        made = []
+        for char in line:
+            safe = char.isprintable() if unicode else " " <= char <= "~"
+            made.append(char if safe else char.encode("unicode_escape").decode("ascii"))
+        lines.append("".join(made))
+    return "\n    ".join(lines)
+
+
+def _speaks_unicode(stream: object) -> bool:
+    encoding = str(getattr(stream, "encoding", "") or "").lower()
+    is_terminal = getattr(stream, "isatty", lambda: False)()
+    return bool(is_terminal) and encoding.replace("-", "") == "utf8"
+
+
+def _look(outputs: Outputs, *, to_stdout: bool) -> Look:
+    from mcuplan.report import Look
+
+    terminal = to_stdout and sys.stdout.isatty()
+    return Look(
+        colour=terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb",
+        unicode=to_stdout and _speaks_unicode(sys.stdout),
+        every_layer=outputs.every_layer,
+        verbose=outputs.verbosity > 0,
+        brief=to_stdout,
+    )
+
+
+def reported(command: str, model: str, outputs: Outputs, make: Callable[[], Budget]) -> int:
+    """Make a report and put it out; a model that cannot be decided has one, too."""
+    from mcuplan.budget import undecided
+
+    _check_writable(outputs)
+    try:
+        budget = make()
+    except (McuplanError, Problems) as error:
+        status = print_errors(error)
+        if status == EXIT_UNDECIDED:
+            errors = error.errors if isinstance(error, Problems) else (error,)
+            emit_report(undecided(Path(model).name, errors, command), outputs)
+        return status
+    return emit_report(budget, outputs)
+
+
+def emit_report(report: Budget | Undecided, outputs: Outputs) -> int:
+    """Write the files, then stdout; returns the exit status of the verdict."""
+    from mcuplan.report import render
+
+    for form, path in outputs.reports:
+        write_file(path, render(form, report, _look(outputs, to_stdout=False)).encode("utf-8"))
+    if outputs.verbosity >= 0:
+        say(render(outputs.form, report, _look(outputs, to_stdout=True)))
+    status = {"fits": EXIT_FITS, "over": EXIT_OVER, "unproven": EXIT_UNDECIDED}
+    return EXIT_FITS if outputs.exit_zero else status[report.verdict.status.value]
+
+
+def _check_writable(outputs: Outputs) -> None:
+    """Fail before the work, not after it."""
+    for _, path in outputs.reports:
+        if not path.resolve().parent.is_dir():
+            raise UsageError("the folder does not exist", str(path), "make it first")
+        if path.is_dir():
+            raise UsageError("is a folder", str(path), "give a file name")
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """The whole file or nothing: written beside its place, then renamed.
+
+    Raises:
+        UsageError: the place cannot be written.
+    """
+    try:
+        folder = path.resolve().parent
+        handle, name = tempfile.mkstemp(prefix=f".{path.name[:40]}.", dir=folder)
+        try:
+            with os.fdopen(handle, "wb") as stream:
+                stream.write(data)
+            os.chmod(name, 0o666 & ~_umask())
+            os.replace(name, path)
+        except BaseException:
+            os.unlink(name)
+            raise
+    except OSError as error:
+        raise UsageError(f"cannot be written: {error.strerror}", str(path)) from None
+
+
+def _umask() -> int:
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask
+
+
+def write_tree(folder: Path, files: Mapping[Path, bytes]) -> None:
+    """Files of a bundle into a folder that is made if need be."""
+    try:
+        for name in files:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"cannot be made: {error.strerror}", str(folder)) from None
+    for name, data in files.items():
+        write_file(folder / name, data)

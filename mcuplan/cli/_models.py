@@ -1,0 +1,267 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Commands that take a model: check, plan, quantize, generate, verify."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mcuplan.cli import _options
+from mcuplan.cli._console import Outputs, log, reported, write_file, write_tree
+from mcuplan.cli._options import MODEL, outputs_of
+from mcuplan.errors import UsageError
+
+if TYPE_CHECKING:
+    from mcuplan.budget import Against, Budget, Evidence, Limits
+    from mcuplan.ir.graph import Graph
+    from mcuplan.pipeline import Planned, Request
+
+__all__ = ["COMMANDS"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Everything about a run but its model: limits and where the report goes."""
+
+    limits: Limits
+    baseline: Against | None
+    outputs: Outputs
+
+
+def _asked(options: dict[str, Any]) -> _Asked:
+    from mcuplan.budget import Against, Limits, read_report
+
+    limits = Limits(
+        max_ram=options.pop("max_ram"),
+        max_flash=options.pop("max_flash"),
+        max_latency_s=options.pop("max_latency"),
+    )
+    file = options.pop("baseline")
+    baseline = Against(file.name, read_report(file)) if file is not None else None
+    return _Asked(limits, baseline, outputs_of(options))
+
+
+def _request(model: Path, options: dict[str, Any]) -> Request:
+    """The request for the pipeline; options that it does not have yet are refused."""
+    from mcuplan.pipeline import Request
+    from mcuplan.targets import load_target
+
+    if options["target"] is None:
+        hint = "--target nucleo-l4r5zi, or `mcuplan targets list`"
+        raise UsageError("no target is given", "", hint)
+    if options["dtype"] != "int8":
+        raise UsageError(f"--dtype {options['dtype']} is not available", "", "--dtype int8")
+    if options["streaming"] == "input":
+        raise UsageError("--streaming input is not available", "", "--streaming auto")
+    if options["backend"] not in ("auto", "c99"):
+        raise UsageError(f"no backend named {options['backend']}", "", "--backend auto or c99")
+    data = options["calibration"]
+    after = options["dump_after"]
+    return Request(
+        model=model,
+        target=load_target(options["target"]),
+        dims=dict(options["dims"]),
+        calibration=Path(data) if data not in (None, "random") else None,
+        random_calibration=data == "random",
+        observer=options["observer"],
+        dump_after=_dumper(after) if after else None,
+    )
+
+
+def _dumper(wanted: str) -> Any:
+    """Prints the graph on stderr whenever the pass ``wanted`` changed something."""
+    from mcuplan.ir.text import dump
+    from mcuplan.passes import PIPELINE
+
+    names = [apply.__name__ for apply in PIPELINE]
+    if wanted not in names:
+        raise UsageError(f"no pass named {wanted}", "--dump-after", f"one of {', '.join(names)}")
+
+    def show(name: str, graph: Graph) -> None:
+        if name == wanted:
+            log(dump(graph).rstrip("\n"))
+
+    return show
+
+
+def _default_name(model: Path, given: str | None) -> str:
+    """Prefix of the C names: asked for, else the file's name, else its folder's."""
+    if given:
+        return given
+    stem = model.name.removesuffix(".onnx")
+    return model.resolve().parent.name if stem.startswith("model") else stem
+
+
+def _report(
+    command: str, model: Path, asked: _Asked, planned: Planned, evidence: Evidence | None = None
+) -> Budget:
+    from mcuplan.budget import assess
+
+    return assess(planned, asked.limits, evidence, asked.baseline, file=model.name, command=command)
+
+
+@click.command()
+@MODEL
+@_options.modelling
+@_options.budgets
+@_options.reporting
+@click.option("--build", is_flag=True, help="Compile, and measure code and stack.")
+def check(model: Path, build: bool, **options: Any) -> int:
+    """Does the model fit? Bytes, cycles, a verdict; needs no compiler."""
+
+    def make() -> Budget:
+        from mcuplan import pipeline
+
+        planned = pipeline.plan(_request(model, options), sizes_only=True)
+        evidence = None
+        if build:
+            from mcuplan.verification import measure
+
+            evidence = measure(planned, _default_name(model, options["name"]))
+        else:
+            evidence = _kept(model, planned)
+        return _report("check", model, asked, planned, evidence)
+
+    asked = _asked(options)
+    return reported("check", str(model), asked.outputs, make)
+
+
+@click.command()
+@MODEL
+@_options.modelling
+@_options.budgets
+@_options.reporting
+def plan(model: Path, **options: Any) -> int:
+    """Execution order, arena map and every layer."""
+
+    def make() -> Budget:
+        from mcuplan import pipeline
+
+        planned = pipeline.plan(_request(model, options), sizes_only=True)
+        return _report("plan", model, asked, planned, _kept(model, planned))
+
+    asked = _asked(options)
+    return reported("plan", str(model), asked.outputs, make)
+
+
+@click.command()
+@MODEL
+@_options.calibration
+@_options.observer
+@_options.dim
+@click.option("--output", "-o", type=_options.FILE, required=True, help="QDQ model to write.")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
+def quantize(
+    model: Path,
+    calibration: str | None,
+    observer: str,
+    dims: tuple[tuple[str, int], ...],
+    output: Path,
+    quiet: bool,
+) -> int:
+    """Write the integer model as QDQ ONNX that any runtime loads."""
+    from mcuplan import pipeline
+    from mcuplan.exporter.onnx import to_onnx
+    from mcuplan.targets import load_target
+
+    request = pipeline.Request(
+        model=model,
+        target=load_target("cortex-m4"),  # no target has a say in grids
+        dims=dict(dims),
+        calibration=Path(calibration) if calibration not in (None, "random") else None,
+        random_calibration=calibration == "random",
+        observer=observer,
+    )
+    _, floating = pipeline.simplify(request)
+    grids, data = pipeline.quantize(request, floating)
+    write_file(output, to_onnx(grids.graph, qdq=True).SerializeToString(deterministic=True))
+    if not quiet:
+        samples = f"ranges of {data.samples:,} samples" if data is not None else "grids as given"
+        log(f"{output.name}: {samples}")
+    return 0
+
+
+@click.command()
+@MODEL
+@_options.modelling
+@_options.budgets
+@_options.reporting
+@click.option("--output", "-o", type=_options.FILE, required=True, help="Folder for the code.")
+def generate(model: Path, output: Path, **options: Any) -> int:
+    """Write C sources, header and report."""
+
+    def make() -> Budget:
+        from mcuplan import pipeline
+        from mcuplan.report import render
+
+        planned = pipeline.plan(_request(model, options))
+        bundle = pipeline.generate(planned, _default_name(model, options["name"]))
+        budget = _report("generate", model, asked, planned, _kept(model, planned))
+        files = {Path(name): text.encode("utf-8") for name, text in bundle.files.items()}
+        files[Path("report.json")] = render("json", budget).encode("utf-8")
+        write_tree(output, files)
+        return budget
+
+    if output.exists() and not output.is_dir():
+        raise UsageError("is no folder", str(output), "give a folder for the generated files")
+    asked = _asked(options)
+    return reported("generate", str(model), asked.outputs, make)
+
+
+def _kept(model: Path, planned: Planned) -> Evidence | None:
+    """What an earlier ``verify`` measured of the very same plan."""
+    from mcuplan.verification import recall
+
+    return recall(model, planned)
+
+
+@click.command()
+@MODEL
+@_options.modelling
+@_options.budgets
+@_options.reporting
+@click.option("--inputs", type=_options.FILE, metavar="DATA.npz", help="Inputs to run.")
+@click.option(
+    "--on",
+    "places",
+    type=click.Choice(["host", "emulator"]),
+    multiple=True,
+    help="Where to run; both unless given.",
+)
+@click.option(
+    "--samples", type=click.IntRange(1), help="Samples to run on the emulator.", default=3
+)
+@click.option("--save/--no-save", default=True, help="Leave the report beside the model.")
+def verify(
+    model: Path,
+    inputs: Path | None,
+    places: tuple[str, ...],
+    samples: int,
+    save: bool,
+    **options: Any,
+) -> int:
+    """Build, run, compare every output byte, and measure."""
+
+    def make() -> Budget:
+        from mcuplan import pipeline
+        from mcuplan.verification import Wanted, keep_report, kept_report
+        from mcuplan.verification import verify as run
+
+        request = _request(model, options)
+        planned = pipeline.plan(request)
+        where = places or ("host", "emulator")
+        wanted = Wanted(_default_name(model, options["name"]), inputs, where, samples)
+        evidence = run(planned, request, wanted, log if asked.outputs.verbosity > 0 else None)
+        budget = _report("verify", model, asked, planned, evidence)
+        if save and evidence.build is not None:
+            write_file(kept_report(model, request.target.name), keep_report(budget))
+        return budget
+
+    asked = _asked(options)
+    return reported("verify", str(model), asked.outputs, make)
+
+
+COMMANDS = (check, plan, quantize, generate, verify)

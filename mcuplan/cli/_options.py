@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Options that commands share, and the types of their values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from mcuplan.cli._console import Outputs
+from mcuplan.config import parse_count, parse_seconds, parse_size
+
+__all__ = ["FORMATS", "MODEL", "budgets", "modelling", "outputs_of", "reporting"]
+
+FORMATS = ("text", "json", "markdown", "junit", "sarif", "github", "gitlab")
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class _Parsed(click.ParamType):  # type: ignore[type-arg, unused-ignore]
+    """A value read by one of the parsers of the configuration."""
+
+    def __init__(self, name: str, parse: Callable[[str], Any], done: type) -> None:
+        self.name, self._parse, self._done = name, parse, done
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if isinstance(value, self._done):
+            return value
+        try:
+            return self._parse(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+def _parse_report(text: str) -> tuple[str, Path]:
+    form, sign, path = text.partition("=")
+    if not sign or not path or form not in FORMATS:
+        raise ValueError(f"{text[:60]!r}: write FORMAT=PATH, FORMAT one of {', '.join(FORMATS)}")
+    return form, Path(path)
+
+
+SIZE = _Parsed("SIZE", parse_size, int)
+TIME = _Parsed("TIME", parse_seconds, float)
+DIM = _Parsed("NAME=VALUE", parse_count, tuple)
+REPORT = _Parsed("FORMAT=PATH", _parse_report, tuple)
+FILE = click.Path(path_type=Path)
+
+MODEL = click.argument("model", type=FILE)
+
+
+def _stack(options: Sequence[Callable[[F], F]]) -> Callable[[F], F]:
+    def decorate(function: F) -> F:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+def _option(name: str, *more: str, **settings: Any) -> Callable[[F], F]:
+    """An option that also reads its environment variable, MCUPLAN_MAX_RAM for --max-ram."""
+    variable = f"MCUPLAN_{name.lstrip('-').replace('-', '_').upper()}"
+    return click.option(name, *more, envvar=variable, **settings)
+
+
+target = _option("--target", "-t", help="Chip, board or file: see `mcuplan targets list`.")
+dim = _option("--dim", "dims", type=DIM, multiple=True, help="Fix an open dimension.")
+calibration = _option(
+    "--calibration",
+    metavar="DATA.npz",
+    help="Inputs to observe ranges on, or `random` (result not for use).",
+)
+observer = _option(
+    "--observer",
+    type=click.Choice(["minmax", "percentile", "mse"]),
+    default="minmax",
+    show_default=True,
+    help="How ranges follow from the inputs.",
+)
+name = _option("--name", metavar="C_PREFIX", help="Prefix of generated names.")
+modelling = _stack(
+    [
+        target,
+        dim,
+        calibration,
+        observer,
+        name,
+        _option("--dtype", type=click.Choice(["int8", "float32"]), default="int8", hidden=True),
+        _option(
+            "--objective",
+            type=click.Choice(["balanced", "ram", "latency", "flash"]),
+            default="balanced",
+            show_default=True,
+            help="What to trade for what.",
+        ),
+        _option("--backend", default="auto", show_default=True, help="Kernel set."),
+        _option(
+            "--streaming",
+            type=click.Choice(["auto", "off", "input"]),
+            default="auto",
+            show_default=True,
+            help="Run layers row by row.",
+        ),
+        click.option("--dump-after", metavar="PASS", help="Print the graph after a pass."),
+    ]
+)
+budgets = _stack(
+    [
+        _option("--max-ram", type=SIZE, help="RAM budget, e.g. 64K."),
+        _option("--max-flash", type=SIZE, help="Flash budget, e.g. 256K."),
+        _option("--max-latency", type=TIME, help="Time of one inference, e.g. 50ms."),
+        _option("--baseline", type=FILE, help="An earlier JSON report: growth against it fails."),
+    ]
+)
+reporting = _stack(
+    [
+        _option(
+            "--format",
+            "-f",
+            "form",
+            type=click.Choice(FORMATS),
+            default="text",
+            show_default=True,
+            help="Format of the report on stdout.",
+        ),
+        _option(
+            "--report", "reports", type=REPORT, multiple=True, help="Also write a report file."
+        ),
+        click.option("--all", "every_layer", is_flag=True, help="Show every layer."),
+        _option("--exit-zero", is_flag=True, help="Exit with 0 even over budget."),
+        click.option("-v", "--verbose", count=True, help="Say more."),
+        click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors."),
+    ]
+)
+
+
+def outputs_of(options: dict[str, Any]) -> Outputs:
+    """The options of ``reporting``, taken out of all options of a command."""
+    quiet = options.pop("quiet")
+    verbose = options.pop("verbose")
+    return Outputs(
+        form=options.pop("form"),
+        reports=tuple(options.pop("reports")),
+        every_layer=options.pop("every_layer"),
+        verbosity=-1 if quiet else verbose,
+        exit_zero=options.pop("exit_zero"),
+    )

@@ -1,0 +1,226 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Commands around the models: diff, pack, targets, ops, explain."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mcuplan.cli import _options
+from mcuplan.cli._console import log, print_errors, say, write_file
+from mcuplan.cli._options import MODEL
+from mcuplan.errors import EXIT_FITS, EXIT_OVER, McuplanError, Problems, UsageError
+
+if TYPE_CHECKING:
+    from mcuplan.budget import Baseline
+
+__all__ = ["COMMANDS", "targets"]
+
+_TABLE = click.option(
+    "--format",
+    "-f",
+    "form",
+    type=click.Choice(["text", "json", "markdown"]),
+    default="text",
+    show_default=True,
+    help="Format of the table.",
+)
+
+
+def _show(form: str, head: Sequence[str], rows: Sequence[Sequence[Any]], right: set[int]) -> None:
+    """A table as aligned text, as JSON objects, or as Markdown."""
+    from mcuplan.report._text import plain, table
+
+    if form == "json":
+        objects = [dict(zip(head, row, strict=True)) for row in rows]
+        say(json.dumps(objects, indent=2) + "\n")
+        return
+    cells = [[f"{c:,}" if isinstance(c, int) else plain(str(c)) for c in row] for row in rows]
+    if form == "markdown":
+        marks = ["---:" if i in right else ":---" for i in range(len(head))]
+        lines = [f"| {' | '.join(row)} |" for row in (head, marks, *cells)]
+    else:
+        lines = table([list(head), *cells], sorted(right))
+    say("\n".join(lines) + "\n")
+
+
+@click.command()
+@click.argument("old", type=_options.FILE)
+@click.argument("new", type=_options.FILE)
+@_TABLE
+@click.option("--exit-zero", is_flag=True, help="Exit with 0 even if the model grew.")
+def diff(old: Path, new: Path, form: str, exit_zero: bool) -> int:
+    """What grew between two reports, and because of which layer."""
+    from mcuplan.budget import compare, compared_from_report, read_report
+
+    before, after = (compared_from_report(read_report(p), p.name) for p in (old, new))
+    made = compare(old.name, before, after)
+    if form == "json":
+        from mcuplan.report.json import as_plain
+
+        say(json.dumps(as_plain(made), indent=2) + "\n")
+    else:
+        _show_diff(form, made)
+    grew = made.ram_delta > 0 or made.flash_delta > 0
+    return EXIT_OVER if grew and not exit_zero else EXIT_FITS
+
+
+def _show_diff(form: str, made: Baseline) -> None:
+    from mcuplan.report._text import clip, plain
+
+    rows = [["total", f"{made.ram_delta:+,} B", f"{made.flash_delta:+,} B", ""]]
+    for row in made.layers:
+        deltas = (f"{row.ram_delta:+,} B", f"{row.flash_delta:+,} B")
+        name = plain(row.name) if form == "markdown" else clip(plain(row.name), 24)
+        rows.append([name, *deltas, plain(row.because)])
+    _show(form, ("layer", "RAM", "flash", "because"), rows, {1, 2})
+
+
+@click.group()
+def targets() -> None:
+    """Chips and boards: list, show, lint, fit."""
+
+
+@targets.command("list")
+@_TABLE
+def targets_list(form: str) -> None:
+    """All built-in targets."""
+    from mcuplan.targets import list_targets, load_target
+
+    rows = []
+    for name in list_targets():
+        target = load_target(name)
+        ram = sum(region.usable_bytes for region in target.ram)
+        flash = sum(region.usable_bytes for region in target.flash)
+        kind = "generic" if target.generic else "board"
+        rows.append([name, target.core, target.clock_hz // 1_000_000, ram, flash, kind])
+    head = ("target", "core", "MHz", "RAM B", "flash B", "kind")
+    _show(form, head, rows, {2, 3, 4})
+
+
+@targets.command("show")
+@click.argument("target")
+@_TABLE
+def targets_show(target: str, form: str) -> None:
+    """Every figure of a target and where it comes from."""
+    from mcuplan.report._text import wrap
+    from mcuplan.targets import describe, load_target
+
+    rows = describe(load_target(target))
+    if form != "text":
+        _show(form, ("what", "figure", "source"), rows, set())
+        return
+    for what, figure, source in rows:
+        say("\n".join(wrap(f"{what}: {figure}")) + "\n")
+        if source:
+            say("\n".join(wrap(source, "    ", "    ")) + "\n")
+
+
+@targets.command("lint")
+@click.argument("files", nargs=-1, required=True)
+def targets_lint(files: tuple[str, ...]) -> int:
+    """Every mistake of target files at once."""
+    from mcuplan.targets import lint
+
+    errors: list[McuplanError] = [error for file in files for error in lint(file)]
+    if errors:
+        return print_errors(Problems(tuple(errors)))
+    log(f"{len(files)} checked, no mistakes")
+    return EXIT_FITS
+
+
+@targets.command("fit")
+@MODEL
+@_options.dim
+@_TABLE
+def targets_fit(model: Path, dims: tuple[tuple[str, int], ...], form: str) -> int:
+    """One row per target: whether the model fits, and what is left."""
+    from mcuplan.verification import fit_all
+
+    rows = []
+    for budget in fit_all(model, dict(dims)):
+        ram, flash = budget.ram, budget.flash
+        rows.append(
+            [
+                budget.target.name,
+                budget.verdict.status.value,
+                ram.total_bytes,
+                ram.budget_bytes - ram.total_bytes,
+                flash.total_bytes,
+                flash.budget_bytes - flash.total_bytes,
+                f"{1000 * budget.latency.seconds:,.1f}",
+            ]
+        )
+    head = ("target", "verdict", "RAM B", "left B", "flash B", "left", "ms")
+    _show(form, head, rows, {2, 3, 4, 5, 6})
+    return EXIT_FITS
+
+
+@click.command()
+@_TABLE
+@click.option("--markdown", is_flag=True, help="Same as --format markdown.")
+def ops(form: str, markdown: bool) -> None:
+    """Operators that are read, and the kernels that run them."""
+    from mcuplan.ops import all_kernels, all_ops, all_readers
+
+    home: dict[str, list[str]] = {}
+    for onnx_name, reader in all_readers().items():
+        home.setdefault(reader.__module__, []).append(onnx_name)
+    kernels: dict[str, list[str]] = {}
+    for kernel in all_kernels():
+        kernels.setdefault(kernel.op.__name__, []).append(f"{kernel.dtype} {kernel.backend}")
+    rows = []
+    for op in all_ops():
+        runs = ", ".join(dict.fromkeys(kernels.get(op.__name__, ())))
+        read = ", ".join(sorted(home.get(op.__module__, ())))
+        shown = runs or ("view" if op.is_view else "folded away")
+        rows.append([op.__name__, shown, sum(1 for _ in op.examples()), read])
+    head = ("operator", "kernels", "conformance cases", "family reads ONNX")
+    _show("markdown" if markdown else form, head, rows, {2})
+
+
+@click.command()
+@click.argument("code", required=False)
+def explain(code: str | None) -> None:
+    """What the code of an error or finding means."""
+    from mcuplan.config import did_you_mean
+    from mcuplan.findings import explanations
+    from mcuplan.report._text import wrap
+
+    known = explanations()
+    if code is None:
+        for entry in known.values():
+            say("\n".join(wrap(f"{entry.code}  {entry.meaning}", "", "    ")) + "\n")
+        return
+    if code not in known:
+        raise UsageError(f"no code {code!r}", "", did_you_mean(code, known))
+    entry = known[code]
+    say(f"{entry.code}\n\n" + "\n".join(wrap(entry.meaning, "  ", "  ")) + "\n")
+    if entry.action:
+        say("\n" + "\n".join(wrap(f"What to do: {entry.action}", "  ", "  ")) + "\n")
+
+
+@click.command()
+@click.argument("file", type=_options.FILE)
+@click.option("--capacity", type=_options.SIZE, help="Stop as soon as it fits this many bytes.")
+@click.option("--time-limit", type=float, metavar="S", help="Seconds to search.")
+@click.option("--output", "-o", type=_options.FILE, help="CSV of offsets to write.")
+def pack(file: Path, capacity: int | None, time_limit: float | None, output: Path | None) -> int:
+    """Place the buffers of a CSV table in an arena."""
+    from mcuplan.memory import pack as place
+    from mcuplan.memory.table import offsets_csv, read_csv
+
+    plan = place(read_csv(file), capacity=capacity, time_limit_s=time_limit)
+    if output is not None:
+        write_file(output, offsets_csv(plan).encode("utf-8"))
+    say(f"arena {plan.arena_bytes:,} B, lower bound {plan.lower_bound_bytes:,} B\n")
+    say(f"{'optimal' if plan.optimal else 'not proved optimal'}: {plan.statement}\n")
+    fits = capacity is None or plan.arena_bytes <= capacity
+    return EXIT_FITS if fits else EXIT_OVER
+
+
+COMMANDS = (diff, pack, targets, ops, explain)

@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Defaults from `mcuplan.toml` or `[tool.mcuplan]` in `pyproject.toml`, and sizes in words.
+
+Flags beat environment variables, these beat the file. Paths in a file are relative to it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from mcuplan.errors import ConfigError, McuplanError, Problems
+
+__all__ = [
+    "KEYS",
+    "did_you_mean",
+    "find_config",
+    "parse_count",
+    "parse_seconds",
+    "parse_size",
+    "read_config",
+]
+
+_UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
+_SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
+_MAX_FILE_BYTES = 1 << 20
+
+
+def parse_size(text: str | int) -> int:
+    """Bytes of ``65536``, ``64K``, ``64KB``, ``64KiB``, ``1.5M``: units of 1024.
+
+    Raises:
+        ValueError: the text is no such size, or the size is no whole number of bytes.
+    """
+    found = re.fullmatch(r"(\d[\d_]*(?:\.\d+)?)\s*([kmg]?)(?:i?b)?", str(text).strip().lower())
+    if found is None:
+        raise ValueError(f"{str(text)[:40]!r} is no size: write 65536, 64K or 64KiB")
+    value = float(found[1].replace("_", "")) * _UNITS[found[2]]
+    if value != int(value) or value > 1 << 40:
+        raise ValueError(f"{str(text)[:40]!r} is no whole number of bytes in reach")
+    return int(value)
+
+
+def parse_seconds(text: str | float) -> float:
+    """Seconds of ``50ms``, ``0.05s``, ``50 us``; a unit is required.
+
+    Raises:
+        ValueError: the text is no such time, or not above 0.
+    """
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|ms|us|ns)", str(text).strip().lower())
+    if found is None or float(found[1]) <= 0:
+        raise ValueError(f"{str(text)[:40]!r} is no time: write 50ms, 0.05s or 800us")
+    return float(found[1]) * _SECONDS[found[2]]
+
+
+def parse_count(text: str) -> tuple[str, int]:
+    """``NAME=VALUE`` with a whole value of at least 1.
+
+    Raises:
+        ValueError: it is not.
+    """
+    name, sign, value = text.rpartition("=")
+    if not sign or not name or not re.fullmatch(r"[0-9]{1,9}", value) or int(value) < 1:
+        raise ValueError(f"{text[:60]!r}: write NAME=VALUE, e.g. batch=1")
+    return name, int(value)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError("must be a text in quotes")
+    return value
+
+
+def _size(value: object) -> str:
+    if isinstance(value, bool) or not isinstance(value, (str, int)):
+        raise ValueError('must be a size, e.g. "64K" or 65536')
+    return str(parse_size(value))
+
+
+def _seconds(value: object) -> str:
+    parse_seconds(_text(value))
+    return _text(value)
+
+
+def _dims(value: object) -> tuple[str, ...]:
+    if not isinstance(value, dict):
+        raise ValueError("must be a table: dim = { batch = 1 }")
+    made = tuple(f"{name}={count}" for name, count in value.items())
+    for text in made:
+        parse_count(text)
+    return made
+
+
+def _reports(value: object) -> tuple[str, ...]:
+    if not isinstance(value, dict) or not all(isinstance(v, str) for v in value.values()):
+        raise ValueError('must be a table: report = { junit = "mcuplan.xml" }')
+    return tuple(f"{form}={path}" for form, path in value.items())
+
+
+def _flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("must be true or false")
+    return value
+
+
+_PATHS = frozenset({"calibration", "baseline", "inputs"})
+KEYS: Mapping[str, Any] = MappingProxyType(
+    {
+        "target": _text,
+        "max-ram": _size,
+        "max-flash": _size,
+        "max-latency": _seconds,
+        "calibration": _text,
+        "baseline": _text,
+        "inputs": _text,
+        "observer": _text,
+        "dim": _dims,
+        "name": _text,
+        "format": _text,
+        "report": _reports,
+        "exit-zero": _flag,
+    }
+)
+"""Every key of the file with the function that checks its value; long options without ``--``."""
+
+
+def find_config(start: Path) -> Path | None:
+    """The nearest configuration, from a folder upwards to the root of its repository.
+
+    `mcuplan.toml` wins over `pyproject.toml` beside it, which counts only with a table
+    ``[tool.mcuplan]``. Outside a repository only ``start`` itself is looked at.
+    """
+    for folder in _folders(start.resolve()):
+        own = folder / "mcuplan.toml"
+        if own.is_file():
+            return own
+        shared = folder / "pyproject.toml"
+        if shared.is_file() and b"[tool.mcuplan" in _read(shared):
+            return shared
+    return None
+
+
+def _folders(start: Path) -> Iterator[Path]:
+    chain = (start, *start.parents)
+    root = next((folder for folder in chain if (folder / ".git").exists()), start)
+    for folder in chain:
+        yield folder
+        if folder == root:
+            return
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as stream:
+            return stream.read(_MAX_FILE_BYTES)
+    except OSError as error:
+        raise ConfigError(f"cannot be read: {error.strerror}", path.name) from None
+
+
+def read_config(path: Path) -> Mapping[str, Any]:
+    """Checked values by key, as the options of the command line take them.
+
+    Raises:
+        ConfigError, Problems: every mistake of the file at once.
+    """
+    try:
+        document = tomllib.loads(_read(path).decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"not valid TOML: {str(error)[:160]}", path.name) from None
+    values = document
+    if path.name == "pyproject.toml":
+        values = document.get("tool", {}).get("mcuplan", {})
+    if not isinstance(values, dict):
+        raise ConfigError("tool.mcuplan is not a table", path.name, "write [tool.mcuplan]")
+    errors: list[McuplanError] = []
+    found: dict[str, Any] = {}
+    for key, value in values.items():
+        where = f"{path.name}: {key}"
+        if key not in KEYS:
+            errors.append(ConfigError(f"unknown key {key!r}", path.name, did_you_mean(key, KEYS)))
+            continue
+        try:
+            found[key] = _placed(key, KEYS[key](value), path)
+        except ValueError as error:
+            errors.append(ConfigError(str(error), where))
+    Problems.raise_if_any(errors)
+    return MappingProxyType(found)
+
+
+def _placed(key: str, value: Any, path: Path) -> Any:
+    """Paths relative to the file; a target file too, where the text is a path."""
+    if key == "calibration" and value == "random":
+        return value
+    if key in _PATHS or (key == "target" and re.search(r"[/\\]|\.toml$", value)):
+        return str(path.parent / value)
+    if key == "report":
+        split = [text.split("=", 1) for text in value]
+        return tuple(f"{form}={path.parent / name}" for form, name in split)
+    return value
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """``did you mean "x"?`` for the nearest known word, else all of them."""
+    choices = list(known)
+    near = difflib.get_close_matches(word.replace("_", "-").lower()[:60], choices, 1, 0.6)
+    return f'did you mean "{near[0]}"?' if near else f"known: {', '.join(choices)}"

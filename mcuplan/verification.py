@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Builds, runs and measures a plan, and remembers what was measured.
+
+A verification leaves its report beside the model; later reports of the very same plan take
+code, stack and cycles from it instead of modelling them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from mcuplan import __version__, pipeline
+from mcuplan.budget import Budget, BuildFigures, Evidence, Verification, assess, read_report
+from mcuplan.budget.assess import layer_rows
+from mcuplan.budget.footprint import Limits, ram_bill
+from mcuplan.budget.metrics import node_name, tensor_name
+from mcuplan.calibrate import Data, random_data, read_data
+from mcuplan.errors import McuplanError, ToolFailed
+from mcuplan.findings import Finding, Severity
+from mcuplan.pipeline import Planned
+from mcuplan.prove.boundary import boundary_inputs
+from mcuplan.prove.cores import CORES, Core
+from mcuplan.prove.evidence import (
+    Agreement,
+    against_runtime,
+    core_record,
+    host_record,
+    measured_build,
+    measured_cycles,
+)
+from mcuplan.prove.verify import CoreProof, Subject, measure_on_core, prove_on_core, prove_on_host
+from mcuplan.report import render
+from mcuplan.schedule.program import Plan
+from mcuplan.targets import Target, list_targets, load_target
+
+__all__ = ["Wanted", "fit_all", "keep_report", "kept_report", "measure", "recall", "verify"]
+
+_DRIFT_SHOWN = 5
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What to verify, where, and on which inputs; ``samples`` bounds the emulator's."""
+
+    name: str
+    inputs: Path | None = None
+    on: tuple[str, ...] = ("host", "emulator")
+    samples: int = 3
+
+
+def verify(
+    planned: Planned, request: pipeline.Request, wanted: Wanted, progress: Progress | None = None
+) -> Evidence:
+    """Compile the plan, run it, compare every output byte, and measure.
+
+    Raises:
+        ToolMissing, ToolFailed: compiler or emulator missing, or failed.
+        DataError: the inputs do not fit the model.
+    """
+    say = progress or (lambda text: None)
+    data = _data(planned, request, wanted)
+    subject = Subject(pipeline.generate(planned, wanted.name), planned.plan)
+    feeds = boundary_inputs(planned.integer, data)
+    quantized = planned.model.dtype != "float32"
+    findings: list[Finding] = []
+    runs: list[Verification] = []
+    say(f"comparing {data.samples:,} samples with ONNX Runtime")
+    seen = against_runtime(request.model, planned.integer, data, quantized=quantized)
+    findings += seen.findings
+    if "host" in wanted.on:
+        say(f"running {data.samples:,} samples on this computer under sanitizers")
+        host = prove_on_host(subject, feeds)
+        record = host_record(host, _named(planned, seen))
+        if host.mismatch is not None:
+            step = planned.plan.program.steps[host.mismatch.step]
+            record = replace(record, first_diverging_layer=node_name(planned.integer, step.node))
+        runs.append(record)
+    evidence = Evidence(errors=_errors(planned.plan, seen))
+    if "emulator" in wanted.on:
+        few = {name: array[: wanted.samples] for name, array in feeds.items()}
+        say(f"running {min(wanted.samples, data.samples)} samples on the emulator")
+        proof = prove_on_core(subject, few, _core(planned.plan.program.target))
+        runs.append(core_record(proof))
+        findings += _drift(proof)
+        evidence = replace(evidence, build=measured_build(proof), cycles=measured_cycles(proof))
+    return replace(evidence, verifications=tuple(runs), findings=tuple(findings))
+
+
+def _data(planned: Planned, request: pipeline.Request, wanted: Wanted) -> Data:
+    """Inputs asked for, else those of the calibration, else random ones."""
+    ports = planned.model.graph.inputs
+    path = wanted.inputs or request.calibration
+    return read_data(path, ports) if path is not None else random_data(ports)
+
+
+def _core(target: Target) -> Core:
+    core = CORES.get(target.core)
+    if core is None:
+        hint = f"--on host, or a target with one of {', '.join(CORES)}"
+        raise ToolFailed(f"no emulated machine has a {target.core}", "", hint)
+    return core.with_flags(target.flags)
+
+
+def _named(planned: Planned, seen: Agreement) -> Agreement:
+    """The diverging layer by the name the user knows."""
+    if seen.diverging is None:
+        return seen
+    graph = planned.integer
+    producer = graph.producers().get(seen.diverging)
+    name = node_name(graph, producer) if producer else tensor_name(graph, seen.diverging)
+    return replace(seen, diverging=name)
+
+
+def _errors(plan: Plan, seen: Agreement) -> Mapping[int, float]:
+    """Relative error of each step whose output the runtime shows."""
+    found = {}
+    for step in plan.program.steps:
+        layer = seen.layers.get(step.node.output)
+        if layer is not None and layer.error is not None:
+            found[step.index] = round(layer.error, 6)
+    return found
+
+
+def _drift(proof: CoreProof) -> Sequence[Finding]:
+    """Where the image differs from the plan; the report's record says that it does."""
+    return [Finding("elf/drift", Severity.NOTE, line) for line in proof.drift[:_DRIFT_SHOWN]]
+
+
+def measure(planned: Planned, name: str) -> Evidence:
+    """Compile without running: code and stack.
+
+    Raises:
+        ToolMissing, ToolFailed: the compiler is missing, or failed.
+    """
+    subject = Subject(pipeline.generate(planned, name), planned.plan)
+    core = _core(planned.plan.program.target)
+    optimize = "-O2"
+    report, stack, compiler = measure_on_core(subject, core, optimize=optimize)
+    build = BuildFigures(
+        code_bytes=report.code_bytes + report.code_padding_bytes + report.unnamed_constants_bytes,
+        library_bytes=report.library_bytes,
+        constants_bytes=report.constants_bytes + report.constants_padding_bytes,
+        data_bytes=report.data_bytes,
+        stack_bytes=stack.nbytes,
+        compiler=compiler,
+        flags=" ".join((optimize, *core.flags)),
+    )
+    return Evidence(build=build)
+
+
+def fit_all(model: Path, dims: Mapping[str, int]) -> Iterator[Budget]:
+    """The report of a model on every built-in target, by name."""
+    planned: Planned | None = None
+    for name in list_targets():
+        target = load_target(name)
+        if planned is None:
+            request = pipeline.Request(model, target, dims)
+            planned = pipeline.plan(request, sizes_only=True)
+        else:
+            planned = pipeline.retarget(planned, target)
+        yield assess(planned, file=model.name, command="targets fit")
+
+
+def kept_report(model: Path, target: str) -> Path:
+    """Where a verification leaves its report: beside the model."""
+    return model.with_name(f"{model.name.removesuffix('.onnx')}.{target}.verify.json")
+
+
+def keep_report(budget: Budget) -> bytes:
+    """What a verification leaves there."""
+    return render("json", budget).encode("utf-8")
+
+
+def recall(model: Path, planned: Planned) -> Evidence | None:
+    """What an earlier verification measured; None unless it was of the very same plan."""
+    path = kept_report(model, planned.plan.program.target.name)
+    if not path.is_file():
+        return None
+    try:
+        report = read_report(path)
+        return _recalled(report) if _is_of(report, planned) else None
+    except (McuplanError, KeyError, TypeError, ValueError):
+        return None
+
+
+def _is_of(report: Mapping[str, Any], planned: Planned) -> bool:
+    """Same tool, model and target, and the same kernels in the same order and place."""
+    plan = planned.plan
+    rows = layer_rows(plan, Evidence())
+    target = plan.program.target
+    return (
+        report["tool_version"] == __version__
+        and report["model"]["sha256"] == planned.model.sha256
+        and report["target"]["core"] == target.core
+        and report["target"]["features"] == list(target.features)
+        and report["ram"]["arena_bytes"] == ram_bill(plan, Limits(), None).arena_bytes
+        and [(r["kernel"], r["output_shape"], r["weights_bytes"]) for r in report["layers"]]
+        == [(r.kernel, list(r.output_shape), r.weights_bytes) for r in rows]
+    )
+
+
+def _recalled(report: Mapping[str, Any]) -> Evidence | None:
+    if report["build"] is None:
+        return None
+    flash, ram = report["flash"], report["ram"]
+    build = BuildFigures(
+        code_bytes=int(flash["code_bytes"]),
+        library_bytes=0,
+        constants_bytes=int(flash["weights_bytes"]) + int(flash["tables_bytes"]),
+        data_bytes=0,
+        stack_bytes=int(ram["stack_bytes"]),
+        compiler=str(report["build"]["compiler"]),
+        flags=str(report["build"]["flags"]),
+    )
+    cycles = {
+        int(row["index"]): int(row["cycles"])
+        for row in report["layers"]
+        if row["cycles_origin"] == "measured"
+    }
+    return Evidence(build=build, cycles=cycles)
