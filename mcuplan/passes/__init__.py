@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from dataclasses import replace
 
 from mcuplan.ir.graph import Graph
 from mcuplan.passes.drop_dead import drop_dead
@@ -31,6 +33,7 @@ PIPELINE: tuple[Pass, ...] = (
 )
 
 _ROUNDS = 16
+_NOTE = re.compile(r"(\w+): (\d+) (.+)")
 
 
 def run(graph: Graph, dump_after: Callable[[str, Graph], None] | None = None) -> Graph:
@@ -52,4 +55,19 @@ def run(graph: Graph, dump_after: Callable[[str, Graph], None] | None = None) ->
                     dump_after(apply.__name__, graph)
         if graph is before:
             break
-    return graph
+    notes = _summed(graph.notes)
+    return graph if notes == graph.notes else replace(graph, notes=notes)
+
+
+def _summed(notes: tuple[str, ...]) -> tuple[str, ...]:
+    """The notes of all rounds with one line for each thing that was done."""
+    counts: dict[tuple[str, str], int] = {}
+    others: list[str] = []
+    for note in notes:
+        found = _NOTE.fullmatch(note)
+        if found is None:
+            others.append(note)
+        else:
+            key = (found[1], found[3])
+            counts[key] = counts.get(key, 0) + int(found[2])
+    return (*others, *(f"{name}: {many} {what}" for (name, what), many in counts.items()))

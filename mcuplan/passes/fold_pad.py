@@ -7,11 +7,14 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from mcuplan.ir.graph import Editor, Graph, Node
-from mcuplan.ir.op import Op
+from mcuplan.ir.op import NO_CLAMP, Op
 from mcuplan.ir.types import TensorType
+from mcuplan.ops._pools import Pool
 from mcuplan.ops.conv2d import Conv2D
-from mcuplan.ops.movement import Transpose
+from mcuplan.ops.movement import Reshape, Transpose
 from mcuplan.ops.pad import Pad
+from mcuplan.ops.pool2d import AvgPool2D, MaxPool2D
+from mcuplan.ops.unary import Lookup
 from mcuplan.passes._edit import counted, keeps_grid, with_quant
 
 __all__ = ["fold_pad"]
@@ -20,11 +23,12 @@ __all__ = ["fold_pad"]
 def fold_pad(graph: Graph) -> Graph:
     """Let windows pad for themselves.
 
-    Pattern: Pad of height and width with a constant, read by Conv2D, perhaps behind a
-        Transpose.
-    Becomes: Conv2D with larger padding; the Transpose moves less.
-    Only if: every reader can take it; the constant is 0, as a convolution pads; both sides
-        of the Pad lie on one grid, or on none.
+    Pattern: Pad of height and width with a constant, read by Conv2D, MaxPool2D or
+        AvgPool2D, perhaps behind a Transpose.
+    Becomes: windows with larger padding; the Transpose moves less.
+    Only if: every reader can take it: a convolution and an average pad with 0 (which the
+        average counts); a maximum with nothing, so the constant must not exceed what any
+        window holds; both sides of the Pad lie on one grid, or on none.
     Exact because: the window reads the same numbers, and 0 lies on every grid.
     """
     editor = Editor(graph)
@@ -94,4 +98,48 @@ def _conv(editor: Editor, node: Node, pad: Pad, op: Op) -> Op | None:
     return replace(op, pads=_sum(pad, op.pads)) if pad.value == 0.0 else None
 
 
-_RULES: dict[type[Op], Callable[[Editor, Node, Pad, Op], Op | None]] = {Conv2D: _conv}
+def _average(editor: Editor, node: Node, pad: Pad, op: Op) -> Op | None:
+    assert isinstance(op, AvgPool2D)
+    if pad.value != 0.0:
+        return None
+    made = replace(op, pads=_sum(pad, op.pads), counted=_sum(pad, op.counted))
+    return made if _reaches(editor, node, made) else None
+
+
+def _maximum(editor: Editor, node: Node, pad: Pad, op: Op) -> Op | None:
+    assert isinstance(op, MaxPool2D)
+    least = 0.0 if _not_negative(editor, node.inputs[0]) else float("-inf")
+    if pad.value > least:
+        return None
+    made = replace(op, pads=_sum(pad, op.pads))
+    return made if _reaches(editor, node, made) else None
+
+
+def _reaches(editor: Editor, node: Node, op: Pool) -> bool:
+    """Whether every window holds an element that is not padding."""
+    _, h, w, _ = editor.tensor(node.inputs[0]).type.shape
+    return all(int(op.taps((h, w), axis, 0, 0).min()) > 0 for axis in (0, 1))
+
+
+def _not_negative(editor: Editor, name: str) -> bool:
+    """Whether no value of a tensor can be below 0: by its grid, or by what makes it."""
+    quant = editor.tensor(name).type.quant
+    if quant is not None and quant.z == -128:
+        return True
+    producer = editor.producer(name)
+    if producer is None:
+        return False
+    if isinstance(producer.op, Reshape | Transpose | MaxPool2D):
+        return _not_negative(editor, producer.inputs[0])
+    if isinstance(producer.op, Lookup):
+        last = producer.op.chain[-1]
+        return last.name == "clip" and last.parameters[0] >= 0.0
+    limits: tuple[float, float] = getattr(producer.op, "act", NO_CLAMP)
+    return limits[0] >= 0.0
+
+
+_RULES: dict[type[Op], Callable[[Editor, Node, Pad, Op], Op | None]] = {
+    AvgPool2D: _average,
+    Conv2D: _conv,
+    MaxPool2D: _maximum,
+}
