@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What users install: the wheel and the sdist, built from a copy of the sources."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+SOURCES = ("pyproject.toml", "README.md", "LICENSE", "mcuplan", "codegen", "targets")
+LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.so", "*.pyd")
+MODEL = ROOT / "models" / "digits_dscnn" / "model.onnx"
+BUILD = "import sys; from setuptools import build_meta as b; print(getattr(b, sys.argv[1])('out'))"
+
+
+def _run(*argv: str, cwd: Path, **env: str) -> str:
+    """Run Python without the checkout in reach and without a compiler on the path."""
+    done = subprocess.run(
+        [sys.executable, "-P", *argv],
+        cwd=cwd,
+        env={"PATH": str(cwd), "HOME": str(cwd), "LC_ALL": "C.UTF-8", **env},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def _build(sources: Path, hook: str) -> Path:
+    (sources / "out").mkdir(exist_ok=True)
+    return sources / "out" / _run("-c", BUILD, hook, cwd=sources).splitlines()[-1]
+
+
+def _files(folder: Path) -> dict[str, bytes]:
+    """Contents by path, without what differs between builds."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and path.suffix not in {".so", ".pyd"} and path.name != "RECORD"
+    }
+
+
+def _unpack_wheel(wheel: Path, folder: Path) -> Path:
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files that a package is built from."""
+    folder = tmp_path_factory.mktemp("sources")
+    for name in SOURCES:
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, folder / name, ignore=LEFT_OUT)
+        else:
+            shutil.copy(ROOT / name, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def installed(sources: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, unpacked as an installer would."""
+    return _unpack_wheel(_build(sources, "build_wheel"), tmp_path_factory.mktemp("installed"))
+
+
+def test_every_package_is_listed() -> None:
+    """The packages of pyproject.toml are the folders under mcuplan/ that hold modules."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    listed = [name for name in project["tool"]["setuptools"]["packages"] if "_data" not in name]
+    folders = {path.parent.relative_to(ROOT) for path in (ROOT / "mcuplan").rglob("*.py")}
+    assert listed == sorted(".".join(folder.parts) for folder in folders)
+
+
+def test_wheel_holds_every_source(sources: Path, installed: Path) -> None:
+    """Modules, schema, kernels, templates, harness and targets are in the wheel, unchanged."""
+    packed = _files(installed)
+    expected = {f"mcuplan/{name}": text for name, text in _files(sources / "mcuplan").items()}
+    for data in ("codegen", "targets"):
+        found = _files(sources / data).items()
+        expected |= {f"mcuplan/_data/{data}/{name}": text for name, text in found}
+    del expected["mcuplan/_data/targets/README.md"]
+    sections = {name for name in packed if ".dist-info/" in name}
+    assert expected == {name: packed[name] for name in packed if name not in sections}
+    assert {"LICENSE", "codegen/LICENSE"} == {
+        name.split("/licenses/")[1] for name in sections if "/licenses/" in name
+    }
+
+
+def test_sdist_builds_the_same_wheel(sources: Path, installed: Path, tmp_path: Path) -> None:
+    """A wheel built from the sdist equals the wheel built from the repository."""
+    with tarfile.open(_build(sources, "build_sdist")) as archive:
+        archive.extractall(tmp_path, filter="data")
+    (unpacked,) = tmp_path.iterdir()
+    again = _unpack_wheel(_build(unpacked, "build_wheel"), tmp_path / "again")
+    assert _files(installed) == _files(again)
+
+
+def test_installed_package_reads_its_own_data(installed: Path, tmp_path: Path) -> None:
+    """Away from the repository, an installed mcuplan finds its targets and kernels in itself."""
+    script = (
+        "from mcuplan.resources import codegen_dir, targets_dir\n"
+        "from mcuplan.targets import list_targets, load_target\n"
+        "print(load_target('cortex-m4').name, len(list_targets()))\n"
+        "print(codegen_dir()); print(targets_dir())\n"
+    )
+    told = _run("-c", script, cwd=tmp_path, PYTHONPATH=str(installed)).splitlines()
+    data = installed.resolve() / "mcuplan" / "_data"
+    count = len(list((ROOT / "targets").glob("*.toml")))
+    assert [f"cortex-m4 {count}", str(data / "codegen"), str(data / "targets")] == told
+
+
+def test_installed_command_checks_a_model(installed: Path, tmp_path: Path) -> None:
+    """From any directory and without a compiler, the installed command checks a model."""
+    script = (
+        "import sys; from importlib.metadata import entry_points\n"
+        "(command,) = entry_points(group='console_scripts', name='mcuplan')\n"
+        "sys.argv = ['mcuplan', *sys.argv[1:]]; sys.exit(command.load()())\n"
+    )
+    model = shutil.copy(MODEL, tmp_path)
+    argv = ("check", os.path.basename(model), "--target", "cortex-m4")
+    told = _run("-c", script, *argv, cwd=tmp_path, PYTHONPATH=str(installed))
+    assert "FITS" in told.upper()
