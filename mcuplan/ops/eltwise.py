@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sum, difference, product, quotient and extremes of two tensors, element by element."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from mcuplan.errors import ScaleError
+from mcuplan.ir.graph import Node
+from mcuplan.ir.op import Call, ConstArray, Field, Kernel, Signature
+from mcuplan.ir.types import Array, DType
+from mcuplan.ir.writer import Writer
+from mcuplan.ops._broadcast import Binary, limits, loop_fields, write_binary
+from mcuplan.quant.requantize import requantize, requantize_factors
+
+__all__ = ["KERNELS", "OPS", "WRITERS", "Add", "Div", "Maximum", "Minimum", "Mul", "Sub"]
+
+_PRODUCT = 255 * 255  # largest product of two int8 values minus their zero points
+_QUOTIENT_BITS = 23  # fraction of a reciprocal: 255 of them are far below half a step off
+
+
+@dataclass(frozen=True, slots=True)
+class _Scaled(Binary):
+    """Operators that bring both operands to one fine grid first."""
+
+    def integer(self, sig: Signature, *arrays: Array) -> tuple[Array, ...]:
+        """Both operands at one common shift, one rounding."""
+        factors, shift = common_factors(sig)
+        pairs = zip(arrays, sig.inputs, factors, strict=True)
+        a, b = ((x.astype(np.int64) - kind.q.z) * m for x, kind, m in pairs)
+        rounded = (self.value(a, b) + (1 << (shift - 1))) >> shift
+        return (np.clip(rounded + sig.output.q.z, *limits(sig)).astype(np.int8),)
+
+
+@dataclass(frozen=True, slots=True)
+class Add(_Scaled):
+    """``a + b``."""
+
+    def value(self, a: Array, b: Array) -> Array:
+        """Sum."""
+        return a + b
+
+
+@dataclass(frozen=True, slots=True)
+class Sub(_Scaled):
+    """``a - b``."""
+
+    def value(self, a: Array, b: Array) -> Array:
+        """Difference."""
+        return a - b
+
+
+@dataclass(frozen=True, slots=True)
+class Maximum(_Scaled):
+    """The larger of two elements."""
+
+    def value(self, a: Array, b: Array) -> Array:
+        """Larger one."""
+        return np.maximum(a, b)
+
+
+@dataclass(frozen=True, slots=True)
+class Minimum(_Scaled):
+    """The smaller of two elements."""
+
+    def value(self, a: Array, b: Array) -> Array:
+        """Smaller one."""
+        return np.minimum(a, b)
+
+
+@dataclass(frozen=True, slots=True)
+class Mul(Binary):
+    """``a * b``."""
+
+    def value(self, a: Array, b: Array) -> Array:
+        """Product."""
+        return a * b
+
+    def integer(self, sig: Signature, *arrays: Array) -> tuple[Array, ...]:
+        """Exact product, one requantization."""
+        a, b = (x.astype(np.int64) - k.q.z for x, k in zip(arrays, sig.inputs, strict=True))
+        return (requantize(a * b, *_product_factors(sig), sig.output.q.z, limits(sig)),)
+
+
+@dataclass(frozen=True, slots=True)
+class Div(Binary):
+    """``a / b``. On the device x / 0 is the end of the range of x's sign, and 0 / 0 is 0."""
+
+    def value(self, a: Array, b: Array) -> Array:
+        """Quotient."""
+        quotient: Array = a / b
+        return quotient
+
+    def integer(self, sig: Signature, *arrays: Array) -> tuple[Array, ...]:
+        """Product with a reciprocal from a table of all divisors, one rounding."""
+        a = arrays[0].astype(np.int64) - sig.inputs[0].q.z
+        reciprocal = reciprocals(sig)[arrays[1].astype(np.int64) + 128].astype(np.int64)
+        rounded = (a * reciprocal + (1 << (_QUOTIENT_BITS - 1))) >> _QUOTIENT_BITS
+        return (np.clip(rounded + sig.output.q.z, *limits(sig)).astype(np.int8),)
+
+
+# -- constants ----------------------------------------------------------------------------
+
+
+def common_factors(sig: Signature) -> tuple[tuple[int, int], int]:
+    """Factors of both operands and their common shift, the largest that int32 holds.
+
+    Raises:
+        ScaleError: the output scale is out of reach of an operand's.
+    """
+    ratios = [kind.q.s / sig.output.q.s for kind in sig.inputs]
+    for shift in range(30, 0, -1):
+        a, b = (math.floor(ratio * 2.0**shift + 0.5) for ratio in ratios)
+        if 255 * (a + b) + (1 << (shift - 1)) < 1 << 31:
+            return (a, b), shift
+    raise ScaleError(
+        f"output scale {sig.output.q.s:.3g} for operands of scale {sig.inputs[0].q.s:.3g} "
+        f"and {sig.inputs[1].q.s:.3g}",
+        hint="calibrate with representative data",
+    )
+
+
+def _product_factors(sig: Signature) -> tuple[int, int]:
+    real = sig.inputs[0].q.s * sig.inputs[1].q.s / sig.output.q.s
+    return requantize_factors(real, _PRODUCT)
+
+
+def reciprocals(sig: Signature) -> Array:
+    """``scale_a / (scale_b * (b - zero_point_b) * scale_out)`` by b + 128, as int32.
+
+    Entries of 256 and more are cut to just below: any dividend but 0 saturates with them.
+    """
+    a, b = (kind.q for kind in sig.inputs)
+    divisors = np.arange(-128, 128, dtype=np.float64) - b.z
+    divisors[128 + b.z] = np.nan
+    exact = np.floor(a.s / (b.s * divisors * sig.output.q.s) * 2.0**_QUOTIENT_BITS + 0.5)
+    end = float(2**31 - 1)
+    found: Array = np.clip(np.nan_to_num(exact, nan=end), -end, end).astype(np.int32)
+    return found
+
+
+# -- kernels ------------------------------------------------------------------------------
+
+
+def _add(sig: Signature) -> tuple[Call, ...]:
+    """A difference is a sum with a negative factor."""
+    (a, b), shift = common_factors(sig)
+    b = -b if isinstance(sig.op, Sub) else b
+    offset = (1 << (shift - 1)) - sig.inputs[0].q.z * a - sig.inputs[1].q.z * b
+    fields: dict[str, Field] = {
+        "multiplier": a,
+        "multiplier2": b,
+        "offset": offset,
+        "shift": shift,
+    }
+    return (Call(loop_fields(sig) | fields, inputs=(0, 1)),)
+
+
+def _extreme(sig: Signature) -> tuple[Call, ...]:
+    (a, b), shift = common_factors(sig)
+    half = 1 << (shift - 1)
+    fields: dict[str, Field] = {
+        "multiplier": a,
+        "multiplier2": b,
+        "offset": half - sig.inputs[0].q.z * a,
+        "offset2": half - sig.inputs[1].q.z * b,
+        "shift": shift,
+        "smaller": int(isinstance(sig.op, Minimum)),
+    }
+    return (Call(loop_fields(sig) | fields, inputs=(0, 1)),)
+
+
+def _mul(sig: Signature) -> tuple[Call, ...]:
+    multiplier, pre_shift = _product_factors(sig)
+    fields: dict[str, Field] = {
+        "multiplier": multiplier,
+        "pre_shift": pre_shift,
+        "in_zero_point": sig.inputs[0].q.z,
+        "in2_zero_point": sig.inputs[1].q.z,
+    }
+    return (Call(loop_fields(sig) | fields, inputs=(0, 1)),)
+
+
+def _div(sig: Signature) -> tuple[Call, ...]:
+    fields: dict[str, Field] = {
+        "reciprocal": ConstArray("int32_t", reciprocals(sig), "tables"),
+        "in_zero_point": sig.inputs[0].q.z,
+    }
+    return (Call(loop_fields(sig) | fields, inputs=(0, 1)),)
+
+
+OPS = (Add, Div, Maximum, Minimum, Mul, Sub)
+KERNELS = (
+    Kernel(Add, DType.INT8, "mplan_add_s8", _add),
+    Kernel(Sub, DType.INT8, "mplan_add_s8", _add),
+    Kernel(Maximum, DType.INT8, "mplan_extreme_s8", _extreme),
+    Kernel(Minimum, DType.INT8, "mplan_extreme_s8", _extreme),
+    Kernel(Mul, DType.INT8, "mplan_mul_s8", _mul),
+    Kernel(Div, DType.INT8, "mplan_div_s8", _div),
+)
+WRITERS: dict[type[Binary], Callable[[Node, Writer], None]] = {
+    Add: partial(write_binary, onnx="Add"),
+    Div: partial(write_binary, onnx="Div"),
+    Maximum: partial(write_binary, onnx="Max"),
+    Minimum: partial(write_binary, onnx="Min"),
+    Mul: partial(write_binary, onnx="Mul"),
+    Sub: partial(write_binary, onnx="Sub"),
+}
