@@ -14,9 +14,10 @@ from mcuplan.passes.fold_pad import fold_pad
 from mcuplan.passes.fold_quantize import fold_quantize
 from mcuplan.passes.fuse_activation import fuse_activation
 from mcuplan.passes.fuse_lookups import fuse_lookups
+from mcuplan.passes.lower_affine import lower_affine
 from mcuplan.passes.sink_layout import fold_flatten, sink_transposes
 
-__all__ = ["PIPELINE", "Pass", "run"]
+__all__ = ["LAST", "PIPELINE", "Pass", "run"]
 
 Pass = Callable[[Graph], Graph]
 
@@ -32,31 +33,45 @@ PIPELINE: tuple[Pass, ...] = (
     fold_pad,
 )
 
+LAST: tuple[Pass, ...] = (lower_affine,)
+"""Passes that take what the others left; the others run again after them."""
+
 _ROUNDS = 16
 _NOTE = re.compile(r"(\w+): (\d+) (.+)")
 
 
 def run(graph: Graph, dump_after: Callable[[str, Graph], None] | None = None) -> Graph:
-    """Apply the passes in order, again until none of them finds anything.
+    """Apply the passes in order, again until none of them finds anything; then the last ones.
 
     Args:
         graph: float32, as imported.
         dump_after: is given the name of each pass that changed something, and the graph
             after it.
     """
+    done = dump_after or _silent
+    graph = _settle(graph, PIPELINE, done)
+    graph = _settle(graph, (*PIPELINE, *LAST), done)
+    notes = _summed(graph.notes)
+    return graph if notes == graph.notes else replace(graph, notes=notes)
+
+
+def _settle(graph: Graph, passes: tuple[Pass, ...], done: Callable[[str, Graph], None]) -> Graph:
+    """Apply passes until a round changes nothing."""
     for _ in range(_ROUNDS):
         before = graph
-        for apply in PIPELINE:
+        for apply in passes:
             after = apply(graph)
             if after is not graph:
                 graph = after
                 graph.check()
-                if dump_after is not None:
-                    dump_after(apply.__name__, graph)
+                done(apply.__name__, graph)
         if graph is before:
             break
-    notes = _summed(graph.notes)
-    return graph if notes == graph.notes else replace(graph, notes=notes)
+    return graph
+
+
+def _silent(name: str, graph: Graph) -> None:
+    """Nobody wants to see the graph."""
 
 
 def _summed(notes: tuple[str, ...]) -> tuple[str, ...]:

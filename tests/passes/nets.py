@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,7 @@ from mcuplan.calibrate.runtime import Runtime
 from mcuplan.importer import load_model
 from mcuplan.ir.evaluate import evaluate
 from mcuplan.ir.graph import Graph
+from mcuplan.passes import run
 
 Array = np.ndarray
 
@@ -123,3 +125,20 @@ def worst(expected: Sequence[Array], found: Sequence[Array]) -> float:
     assert [a.shape for a in expected] == [a.shape for a in found]
     pairs = zip(expected, found, strict=True)
     return max(float(np.abs(a - b).max() / max(1.0, np.abs(a).max())) for a, b in pairs)
+
+
+def ops(graph: Graph) -> Counter[str]:
+    """How many nodes of each operator."""
+    return Counter(type(node.op).__name__ for node in graph.nodes)
+
+
+def rewritten(model: onnx.ModelProto, samples: Array, folder: Path) -> Graph:
+    """The graph after all passes, having shown that it computes what the model computes."""
+    before = imported(model, folder)
+    expected = run_onnx(model, {"x": samples})
+    assert worst(expected, run_graph(before, {"x": samples})) < 1e-5
+    after = run(before)
+    after.check()
+    assert worst(expected, run_graph(after, {"x": samples})) < 1e-5
+    assert run(after) is after
+    return after

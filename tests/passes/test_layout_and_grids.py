@@ -3,34 +3,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 
 import numpy as np
-import onnx
 import pytest
 
-from mcuplan.ir.graph import Graph
 from mcuplan.passes import PIPELINE, run
 
-from .nets import Net, imported, run_graph, run_onnx, worst
-
-
-def ops(graph: Graph) -> Counter[str]:
-    """How many nodes of each operator."""
-    return Counter(type(node.op).__name__ for node in graph.nodes)
-
-
-def rewritten(model: onnx.ModelProto, samples: np.ndarray, folder: Path) -> Graph:
-    """The graph after all passes, having shown that it computes what the model computes."""
-    before = imported(model, folder)
-    expected = run_onnx(model, {"x": samples})
-    assert worst(expected, run_graph(before, {"x": samples})) < 1e-5
-    after = run(before)
-    after.check()
-    assert worst(expected, run_graph(after, {"x": samples})) < 1e-5
-    assert run(after) is after
-    return after
+from .nets import Net, imported, ops, rewritten
 
 
 def test_a_flatten_behind_a_convolution_costs_nothing(tmp_path: Path) -> None:
