@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from networks import tiny_bundle, tiny_plan
+
+from mcuplan.emit import Bundle
+from mcuplan.ir.types import DType
+from mcuplan.prove.cores import core_named
+from mcuplan.prove.toolchain import write_files
+from mcuplan.prove.verify import Subject, prove_on_core, prove_on_host
+
+_GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "tiny.cortex-m4"
+_CORES = ("cortex-m0plus", "cortex-m3", "cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55")
+_WARNINGS = ["-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Wundef", "-Werror"]
+_STRICT = ["-std=c99", *_WARNINGS, "-O2", "-c"]
+
+
+def _feeds(samples: int, boundary: DType = DType.INT8) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(3)
+    info = np.iinfo(boundary.value)
+    shape = (samples, 8, 7, 2)
+    name = "image" if boundary is DType.INT8 else "image_u8"
+    return {name: rng.integers(info.min, info.max + 1, shape).astype(boundary.value)}
+
+
+def test_generated_files_are_the_reviewed_ones(request: pytest.FixtureRequest) -> None:
+    """Header and source of the tiny network equal the golden files."""
+    bundle = tiny_bundle()
+    mine = {path: text for path, text in bundle.files.items() if path.parts[0] != "mplan"}
+    if request.config.getoption("--update-golden"):
+        write_files(mine, _GOLDEN)
+    for path, text in mine.items():
+        assert (_GOLDEN / path).read_text(encoding="ascii") == text
+
+
+def test_emitting_twice_gives_the_same_bytes() -> None:
+    """Nothing in a bundle depends on the run."""
+    assert tiny_bundle().files == tiny_bundle().files
+
+
+@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+def test_bundles_compile_without_warnings(compiler: str, tmp_path: Path) -> None:
+    """Every source is strict C99 for the computer's compilers."""
+    if shutil.which(compiler) is None:
+        pytest.skip(f"{compiler} is not installed")
+    _compile(tiny_bundle(), tmp_path, [compiler])
+
+
+@pytest.mark.parametrize("core", _CORES)
+def test_bundles_compile_for_every_core(core: str, arm_gcc: str, tmp_path: Path) -> None:
+    """Every source is strict C99 for the cross compiler."""
+    _compile(tiny_bundle(), tmp_path, [arm_gcc, *core_named(core).flags])
+
+
+def _compile(bundle: Bundle, folder: Path, compiler: list[str]) -> None:
+    write_files(bundle.files, folder)
+    for path in bundle.files:
+        if path.suffix == ".c":
+            command = [*compiler, *_STRICT, "-I.", "-Implan", str(path), "-o", "x.o"]
+            done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+            assert "" == done.stderr
+
+
+def test_the_header_serves_cpp(tmp_path: Path) -> None:
+    """A C++ application includes the header as it is."""
+    if shutil.which("g++") is None:
+        pytest.skip("g++ is not installed")
+    bundle = tiny_bundle()
+    write_files(bundle.files, tmp_path)
+    (tmp_path / "app.cpp").write_text('#include "tiny.h"\nint main() { return 0; }\n')
+    command = ["g++", "-Wall", "-Wextra", "-Werror", "-I.", "-Implan", "-fsyntax-only", "app.cpp"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert "" == done.stderr
+
+
+@pytest.mark.parametrize("boundary", [DType.INT8, DType.UINT8])
+def test_compiled_code_equals_the_reference_on_the_host(boundary: DType) -> None:
+    """Every step's bytes equal the integer reference, under sanitizers."""
+    if shutil.which("gcc") is None:
+        pytest.skip("gcc is not installed")
+    plan = tiny_plan(boundary=boundary)
+    proof = prove_on_host(Subject(tiny_bundle(boundary=boundary), plan), _feeds(50, boundary))
+    assert proof.mismatch is None
+
+
+@pytest.mark.parametrize("core", _CORES)
+def test_compiled_code_equals_the_reference_on_every_core(
+    core: str, arm_gcc: str, qemu: str
+) -> None:
+    """Outputs, sizes and stack of the linked image are those of the plan."""
+    proof = prove_on_core(Subject(tiny_bundle(core), tiny_plan(core)), _feeds(2), core_named(core))
+    assert proof.equal
+    assert () == proof.drift
+    assert proof.stack_bytes <= proof.stack.nbytes
+
+
+def test_a_changed_constant_is_drift(arm_gcc: str, qemu: str) -> None:
+    """One array element more than planned fails the comparison with the ELF."""
+    plan, bundle = tiny_plan(), tiny_bundle()
+    files = dict(bundle.files)
+    path = next(p for p in files if p.name == "tiny.c")
+    files[path] = re.sub(
+        r"int8_t conv2d_0_weights\[108\]", "int8_t conv2d_0_weights[109]", files[path]
+    )
+    changed = Bundle(
+        bundle.name,
+        files,
+        bundle.inputs,
+        bundle.outputs,
+        bundle.regions,
+        bundle.symbols,
+        bundle.steps,
+    )
+    proof = prove_on_core(Subject(changed, plan), _feeds(1), core_named("cortex-m4"))
+    assert ("conv2d_0_weights: 109 B linked, 108 B planned",) == proof.drift
+
+
+def test_a_wrong_weight_is_a_mismatch_with_the_step_named() -> None:
+    """The first diverging step is the one that was changed."""
+    if shutil.which("gcc") is None:
+        pytest.skip("gcc is not installed")
+    plan, bundle = tiny_plan(), tiny_bundle()
+    files = dict(bundle.files)
+    path = next(p for p in files if p.name == "tiny.c")
+    files[path] = files[path].replace(".stride_w = 2U", ".stride_w = 1U", 1)
+    changed = Bundle(
+        bundle.name,
+        files,
+        bundle.inputs,
+        bundle.outputs,
+        bundle.regions,
+        bundle.symbols,
+        bundle.steps,
+    )
+    proof = prove_on_host(Subject(changed, plan), _feeds(5))
+    assert proof.mismatch is not None
+    assert 0 == proof.mismatch.step
