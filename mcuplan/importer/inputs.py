@@ -25,7 +25,15 @@ from mcuplan.ir.builder import Constant, OnnxNode
 from mcuplan.ir.types import DType, Quant
 from mcuplan.ops.quantize import grid
 
-__all__ = ["INTEGER_TYPES", "Declared", "Dimensions", "grid_of_input", "tensor_shape"]
+__all__ = [
+    "INTEGER_TYPES",
+    "Declared",
+    "Dimensions",
+    "grid_of_input",
+    "keeps_grid",
+    "readers_of",
+    "tensor_shape",
+]
 
 INTEGER_TYPES: Mapping[int, DType] = {2: DType.UINT8, 3: DType.INT8}
 _FLOAT = 1

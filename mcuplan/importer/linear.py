@@ -52,7 +52,8 @@ def dequantize_constant(call: Call) -> Constant:
     exact = np.dtype(np.int64 if x.dtype == np.int32 else np.float32)
     zeros: Array = np.array(quant.zero_point, exact).reshape(shape)
     real: Array = np.subtract(values.astype(exact), zeros).astype(np.float32, copy=False)
-    real *= scale.reshape(shape)
+    with np.errstate(over="ignore"):
+        real *= scale.reshape(shape)
     return Constant(real, Stored(values, quant))
 
 

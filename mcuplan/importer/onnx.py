@@ -11,10 +11,10 @@ from types import MappingProxyType
 from typing import Any
 
 from mcuplan.errors import DamagedModel, McuplanError, Problems, UnsupportedOp, UnsupportedType
-from mcuplan.importer.inputs import Declared, Dimensions, readers_of, tensor_shape
+from mcuplan.importer.inputs import Declared, Dimensions, keeps_grid, readers_of, tensor_shape
 from mcuplan.importer.protofile import Allowance, ModelFile, read_model, read_tensor, shown, text
 from mcuplan.importer.qoperator import QOPERATORS, Names, expand
-from mcuplan.importer.reading import Reading
+from mcuplan.importer.reading import MISFIT, Reading
 from mcuplan.importer.structure import (
     Step,
     check_form,
@@ -95,17 +95,15 @@ class _Loading:
         self._read_initializers(needed)
         expanded = self._expand(live)
         reading = Reading(self._build, self._allowance, needed)
-        for step in expanded:
-            if step.node.op_type == "Constant" and not step.node.domain:
-                reading.read(step)
-        declared = self._read_inputs(reading, [s.node for s in expanded])
-        for step in expanded:
-            if step.node.op_type != "Constant" or step.node.domain:
-                reading.read(step)
+        nodes = [step.node for step in expanded]
+        rest = [step for step in expanded if not reading.fold_if_constant(step)]
+        declared = self._read_inputs(reading, nodes)
+        for step in rest:
+            reading.read(step)
         self._errors += reading.errors
         ports = self._outputs(reading)
         Problems.raise_if_any(self._errors)
-        inputs = tuple(self._input_port(d, [s.node for s in expanded]) for d in declared)
+        inputs = tuple(self._input_port(d, readers_of(nodes)) for d in declared)
         return self._result(inputs, ports, steps, [s.source for s in live], reading)
 
     def _read_initializers(self, needed: set[str]) -> None:
@@ -140,6 +138,9 @@ class _Loading:
             except McuplanError as error:
                 error.where = error.where or place(step.source)
                 self._errors.append(error)
+            except MISFIT as error:
+                message = f"attributes or inputs do not fit the operator: {shown(str(error))}"
+                self._errors.append(DamagedModel(message, place(step.source), "export again"))
         return expanded
 
     def _read_inputs(self, reading: Reading, nodes: Sequence[OnnxNode]) -> list[Declared]:
@@ -185,18 +186,23 @@ class _Loading:
             ports.append(Port(tensor, value.name, shape, dtype, boundary))
         return tuple(ports)
 
-    def _input_port(self, declared: Declared, nodes: Sequence[OnnxNode]) -> Port:
+    def _input_port(self, declared: Declared, readers: Mapping[str, Sequence[OnnxNode]]) -> Port:
         """An input; float ones that only a QuantizeLinear to uint8 reads are uint8 in C."""
-        layout = plain(len(declared.shape))
-        tensor = self._build.in_layout(declared.name, layout)
+        tensor = self._build.in_layout(declared.name, plain(len(declared.shape)))
         boundary = DType.INT8
-        readers = [node for node in nodes if declared.name in node.inputs]
-        zeros = [self._build.constant(n.input(2)) for n in readers if n.op_type == "QuantizeLinear"]
-        if declared.dtype is DType.UINT8 or (
-            len(readers) == len(zeros) == 1 and (zeros[0] is None or zeros[0].data.dtype == "u1")
-        ):
+        if declared.dtype is DType.UINT8 or self._is_quantized_to_uint8(declared.name, readers):
             boundary = DType.UINT8
         return Port(tensor, declared.name, declared.shape, declared.dtype, boundary)
+
+    def _is_quantized_to_uint8(self, name: str, readers: Mapping[str, Sequence[OnnxNode]]) -> bool:
+        """Whether all that is done with a tensor is to move and then quantize it to uint8."""
+        found = readers.get(name, ())
+        while len(found) == 1 and keeps_grid(found[0]):
+            found = readers.get(found[0].outputs[0], ())
+        if len(found) != 1 or found[0].op_type != "QuantizeLinear":
+            return False
+        zero = self._build.constant(found[0].input(2))
+        return zero is None or zero.data.dtype == "u1"
 
     def _result(
         self,

@@ -25,11 +25,12 @@ from mcuplan.ir.builder import Builder, Constant, OnnxNode, Reader
 from mcuplan.ir.types import DType
 from mcuplan.ops import all_readers
 
-__all__ = ["Reading"]
+__all__ = ["MISFIT", "Reading"]
 
-_MISFIT = (ArithmeticError, AssertionError, LookupError, TypeError, ValueError)
+MISFIT = (ArithmeticError, AssertionError, LookupError, MemoryError, TypeError, ValueError)
 """What a reader or a folding raises where the inputs do not fit the operator."""
 
+_WINDOW_LIMIT, _TAPS_LIMIT = 1 << 16, 1 << 26
 _MAY_BE_INFINITE = ("Clip", "Min", "Max", "Pad")
 _QUANTIZED_TYPES: Mapping[int, DType] = {0: DType.UINT8, 2: DType.UINT8, 3: DType.INT8}
 _HINTS = {
@@ -80,6 +81,13 @@ class Reading:
         origin = self._came_from.get(name, dtype)
         return dtype, DType.UINT8 if origin is DType.UINT8 else DType.INT8
 
+    def fold_if_constant(self, step: Step) -> bool:
+        """Read a node if all its inputs are constants already; whether they are."""
+        if not all(name in self._build.constants for name in step.node.inputs if name):
+            return False
+        self.read(step)
+        return True
+
     def read(self, step: Step) -> None:
         """Read one node; what is wrong with it is collected, what lies behind it skipped."""
         names = [name for name in step.node.inputs if name]
@@ -91,7 +99,7 @@ class Reading:
         except McuplanError as error:
             error.where = error.where or place(step.source)
             self.errors.append(error)
-        except _MISFIT as error:
+        except MISFIT as error:
             shapes = ", ".join(str(list(self._build.shape(n))) for n in names)
             reason = f": {shown(str(error))}" if str(error) else ""
             self.errors.append(
@@ -113,6 +121,7 @@ class Reading:
         reader = self._reader(node)
         node = self._with_integers(node)
         self._check_finite(node)
+        self._check_windows(node)
         reader(node, self._build)
         self._check_outputs(node)
         self._note_integers(node)
@@ -167,6 +176,18 @@ class Reading:
             raise NonFiniteWeights(
                 f"constant {shown(name)!r} holds NaN or infinity", hint="train or export again"
             )
+
+    def _check_windows(self, node: OnnxNode) -> None:
+        """Windows and their padding must be of a size that a reader can go through."""
+        for key in ("kernel_shape", "pads", "strides", "dilations"):
+            values = node.attributes.get(key, ())
+            if isinstance(values, tuple) and any(abs(int(v)) > _WINDOW_LIMIT for v in values):
+                raise UnsupportedOp(f"{key}={list(values)}", hint="check the attribute")
+        spatial = self._build.shape(node.input(0))[2:]
+        kernel = node.get_ints("kernel_shape", ())
+        reach = 2 * max(node.get_ints("pads", ()), default=0)
+        if any(k * (n + reach) > _TAPS_LIMIT for k, n in zip(kernel, spatial, strict=False)):
+            raise InputTooLarge(f"kernel_shape={list(kernel)} over {list(spatial)} elements")
 
     # -- integers ---------------------------------------------------------------------------
 
@@ -228,6 +249,9 @@ class Reading:
             self.is_quantized = True
         elif node.op_type == "DequantizeLinear":
             self._came_from[node.outputs[0]] = self._integers[node.input(0)]
+        elif node.input(0) in self._came_from and keeps_grid(node):
+            for name in filter(None, node.outputs):
+                self._came_from[name] = self._came_from[node.input(0)]
         elif node.input(0) in self._integers:
             for name in filter(None, node.outputs):
                 self._integers[name] = self._integers[node.input(0)]

@@ -59,6 +59,12 @@ def _one(op_type: str, inputs: list[str], **options: Any) -> Any:
     return model([node(op_type, inputs, ["y"], **options)], [X], [Y], constants, opset)
 
 
+def _pool(**attributes: Any) -> Any:
+    """A model of one MaxPool."""
+    nodes = [node("MaxPool", ["x"], ["y"], **attributes)]
+    return model(nodes, [value("x", [1, 3, 8, 8])], [Y])
+
+
 def _folded(op_type: str, *values: Any, **attributes: Any) -> Any:
     """A model that adds what a node makes from constants."""
     names = [f"c{i}" for i in range(len(values))]
@@ -204,6 +210,15 @@ HOSTILE: dict[str, tuple[Any, str]] = {
         conv_model(shape=(1, 3, 2, 2)),
         "model/unsupported-op",
     ),
+    "pool with huge padding": (
+        _pool(kernel_shape=[2, 2], pads=[1 << 40] * 4),
+        "model/unsupported-op",
+    ),
+    "pool with a huge kernel": (
+        _pool(kernel_shape=[1 << 16, 2], pads=[1 << 15, 0, 1 << 15, 0]),
+        "model/too-large",
+    ),
+    "pool with a stride of 0": (_pool(kernel_shape=[2, 2], strides=[0, 1]), "model/damaged"),
     # types
     "float64 input": (
         _with(lambda m: m.graph.input[0].CopyFrom(value("x", [1, 3, 8, 8], TensorProto.DOUBLE))),
