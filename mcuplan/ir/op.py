@@ -104,6 +104,7 @@ class Op(ABC):
     __slots__ = ()
     quant_rule: ClassVar[QuantRule] = QuantRule.FREE
     is_view: ClassVar[bool] = False  # output has the same bytes as input 0
+    is_elementwise: ClassVar[bool] = False  # an element depends on one position of each input
     inplace_inputs: ClassVar[tuple[int, ...]] = ()  # inputs whose bytes the output may replace
     fuses_activation: ClassVar[bool] = False  # has a field ``act`` of real clamp limits
     weight_inputs: ClassVar[tuple[int, ...]] = ()  # (weights, bias) of a WEIGHTED operator

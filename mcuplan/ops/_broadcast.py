@@ -27,6 +27,7 @@ class Binary(Op):
     act: tuple[float, float] = NO_CLAMP
 
     fuses_activation = True
+    is_elementwise = True
     inplace_inputs = (0, 1)
 
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:

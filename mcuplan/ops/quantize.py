@@ -27,6 +27,7 @@ class Quantize(Op):
     zero_point: int
 
     quant_rule = QuantRule.FIXED
+    is_elementwise = True
     inplace_inputs = (0,)
 
     @property

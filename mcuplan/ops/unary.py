@@ -81,6 +81,7 @@ class Lookup(Op):
 
     chain: tuple[UnaryFn, ...]
 
+    is_elementwise = True
     inplace_inputs = (0,)
 
     @property

@@ -10,9 +10,11 @@ from dataclasses import replace
 from mcuplan.ir.graph import Graph
 from mcuplan.passes.drop_dead import drop_dead
 from mcuplan.passes.fold_batch_norm import fold_batch_norm, merge_affine
+from mcuplan.passes.fold_operands import fold_operands
 from mcuplan.passes.fold_pad import fold_pad
 from mcuplan.passes.fold_quantize import fold_quantize
 from mcuplan.passes.fuse_activation import fuse_activation
+from mcuplan.passes.fuse_gate import fuse_gate
 from mcuplan.passes.fuse_lookups import fuse_lookups
 from mcuplan.passes.lower_affine import lower_affine
 from mcuplan.passes.sink_layout import fold_flatten, sink_transposes
@@ -25,9 +27,11 @@ PIPELINE: tuple[Pass, ...] = (
     drop_dead,
     sink_transposes,
     fold_flatten,
+    fold_operands,
     merge_affine,
     fold_batch_norm,
     fuse_activation,
+    fuse_gate,
     fuse_lookups,
     fold_quantize,
     fold_pad,

@@ -29,7 +29,7 @@ def sink_transposes(graph: Graph) -> Graph:
     editor = Editor(graph)
     sunk = 0
     for node in editor.nodes():
-        axes = _common_axes(editor, node) if getattr(node.op, "is_elementwise", False) else None
+        axes = _common_axes(editor, node) if node.op.is_elementwise else None
         if axes is not None:
             _sink(editor, node, axes)
             sunk += 1
