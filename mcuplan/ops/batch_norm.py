@@ -14,10 +14,12 @@ import numpy as np
 
 from mcuplan.errors import UnsupportedOp
 from mcuplan.ir.builder import Builder, Constant, OnnxNode, plain
+from mcuplan.ir.graph import Node
 from mcuplan.ir.op import Cost, Example, Op, QuantRule
 from mcuplan.ir.types import Array, TensorType
+from mcuplan.ir.writer import Writer
 
-__all__ = ["OPS", "READERS", "ChannelAffine"]
+__all__ = ["OPS", "READERS", "WRITERS", "ChannelAffine"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,5 +78,13 @@ def read_batch_norm(node: OnnxNode, build: Builder) -> None:
     build.add(ChannelAffine(), [build.in_layout(name, layout), s, o], node, layout)
 
 
+def write_affine(node: Node, out: Writer) -> None:
+    """Mul and Add of a constant per channel."""
+    x, scale, offset = node.inputs
+    product = out.node("Mul", [out.read(x), out.read(scale)])
+    out.write(node.output, out.node("Add", [product, out.read(offset)]))
+
+
 OPS = (ChannelAffine,)
 READERS = {"BatchNormalization": read_batch_norm}
+WRITERS = {ChannelAffine: write_affine}

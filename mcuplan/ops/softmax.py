@@ -12,11 +12,13 @@ import numpy as np
 from mcuplan.errors import ScaleError, UnsupportedOp
 from mcuplan.ir.builder import Builder, OnnxNode, plain
 from mcuplan.ir.graph import Layout
+from mcuplan.ir.graph import Node
 from mcuplan.ir.op import Call, ConstArray, Cost, Example, Field, Kernel, Op, QuantRule, Signature
 from mcuplan.ir.types import Array, DType, Quant, TensorType
+from mcuplan.ir.writer import Writer
 from mcuplan.ops._read import normal_axis
 
-__all__ = ["KERNELS", "OPS", "READERS", "Softmax", "softmax_constants"]
+__all__ = ["KERNELS", "OPS", "READERS", "WRITERS", "Softmax", "softmax_constants"]
 
 _TABLE_BITS = 23
 _SCALE_BITS = 15
@@ -113,6 +115,13 @@ def _ending_with(build: Builder, name: str, axis: int, rank: int) -> Layout:
     return (*(a for a in plain(rank) if a != axis), axis)
 
 
+def write_softmax(node: Node, out: Writer) -> None:
+    """Softmax over wherever our last axis lies."""
+    axes = out.orders(node.inputs[0])[0]
+    value = out.node("Softmax", [out.read(node.inputs[0], axes)], axis=axes.index(max(axes)))
+    out.write(node.output, value, axes)
+
+
 def _softmax(sig: Signature) -> tuple[Call, ...]:
     table, scale = softmax_constants(sig)
     classes = sig.output.shape[-1]
@@ -130,3 +139,4 @@ def _softmax(sig: Signature) -> tuple[Call, ...]:
 OPS = (Softmax,)
 KERNELS = (Kernel(Softmax, DType.INT8, "mplan_softmax_s8", _softmax),)
 READERS = {"Softmax": read_softmax}
+WRITERS = {Softmax: write_softmax}
