@@ -29,7 +29,7 @@ as_root() {
 install_tools() {
     packages=$(missing_packages)
     [ -n "$packages" ] || return 0
-    command="apt-get update && apt-get install -y --no-install-recommends $packages"
+    line="apt-get update && apt-get install -y --no-install-recommends $packages"
     if command -v apt-get >/dev/null && root=$(as_root); then
         # shellcheck disable=SC2086  # one word per package; $root may be empty
         if $root apt-get update -q && $root env DEBIAN_FRONTEND=noninteractive \
@@ -38,7 +38,7 @@ install_tools() {
         fi
     fi
     say "tests that need these are skipped: $packages"
-    say "to install them: sudo sh -c '$command'"
+    say "to install them: sudo sh -c '$line'"
 }
 
 in_virtual_environment() {
