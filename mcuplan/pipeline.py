@@ -86,7 +86,7 @@ def plan(request: Request, *, sizes_only: bool = False) -> Planned:
     grids, data = quantize(request, floating, sizes_only=sizes_only)
     program = select_kernels(best_order(to_integer(grids.graph)), request.target)
     has_ranges = data is not None or not needs_range(floating)
-    notes = (*model.notes, *floating.notes, *(data.notes if data else ()))
+    notes = (*floating.notes, *(data.notes if data else ()))
     if data is not None and data.random:
         notes = (*notes, RANDOM_NOTE)
     return Planned(model, floating, grids, make_plan(program), has_ranges, notes)
