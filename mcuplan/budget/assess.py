@@ -23,14 +23,17 @@ from mcuplan.budget.growth import growth
 from mcuplan.budget.metrics import network_totals, node_name, receptive_fields, tensor_name
 from mcuplan.budget.record import (
     SCHEMA,
+    Baseline,
     Budget,
     BuildInfo,
     Energy,
+    Flash,
     Latency,
     LayerRow,
     ModelInfo,
     ModelName,
     ModelPort,
+    Ram,
     Status,
     TargetInfo,
     Totals,
@@ -129,14 +132,12 @@ def assess(
     """
     limits, evidence = limits or Limits(), evidence or Evidence()
     plan, build = planned.plan, evidence.build
+    target = plan.program.target
     ram, flash = ram_bill(plan, limits, build), flash_bill(plan, limits, build)
     totals, layers = network_totals(planned.floating), layer_rows(plan, evidence)
-    latency, peak = _latency(layers, plan.program.target, limits), peak_of(plan)
+    latency, peak = _latency(layers, target, limits), peak_of(plan)
     regions = region_rows(plan, ram, flash)
-    grown = None
-    if baseline is not None:
-        sums = (ram.total_bytes, flash.total_bytes)
-        grown = growth(baseline.report, baseline.file, *sums, layers)
+    grown = _growth(baseline, ram, flash, layers)
     findings = [
         *budget_findings(ram, flash, latency, peak, layers, regions),
         *growth_findings(grown),
@@ -149,7 +150,7 @@ def assess(
         tool_version=__version__,
         command=command,
         model=_model(planned, totals, file),
-        target=_target(plan.program.target),
+        target=_target(target),
         regions=regions,
         verdict=verdict_of(findings),
         ram=ram,
@@ -157,7 +158,7 @@ def assess(
         peak=peak,
         totals=totals,
         latency=latency,
-        energy=_energy(layers, plan.program.target),
+        energy=_energy(layers, target),
         build=BuildInfo(build.compiler, build.flags) if build is not None else None,
         layers=layers,
         buffers=buffer_rows(plan),
@@ -165,6 +166,14 @@ def assess(
         baseline=grown,
         verification=evidence.verifications,
     )
+
+
+def _growth(
+    against: Against | None, ram: Ram, flash: Flash, layers: Sequence[LayerRow]
+) -> Baseline | None:
+    if against is None:
+        return None
+    return growth(against.report, against.file, ram.total_bytes, flash.total_bytes, layers)
 
 
 def _notes(planned: Planned) -> list[Finding]:

@@ -33,7 +33,7 @@ _TABLE = click.option(
 
 def _show(form: str, head: Sequence[str], rows: Sequence[Sequence[Any]], right: set[int]) -> None:
     """A table as aligned text, as JSON objects, or as Markdown."""
-    from mcuplan.report._text import plain, table
+    from mcuplan.report import plain, table
 
     if form == "json":
         objects = [dict(zip(head, row, strict=True)) for row in rows]
@@ -70,7 +70,7 @@ def diff(old: Path, new: Path, form: str, exit_zero: bool) -> int:
 
 
 def _show_diff(form: str, made: Baseline) -> None:
-    from mcuplan.report._text import clip, plain
+    from mcuplan.report import clip, plain
 
     rows = [["total", f"{made.ram_delta:+,} B", f"{made.flash_delta:+,} B", ""]]
     for row in made.layers:
@@ -107,7 +107,7 @@ def targets_list(form: str) -> None:
 @_TABLE
 def targets_show(target: str, form: str) -> None:
     """Every figure of a target and where it comes from."""
-    from mcuplan.report._text import wrap
+    from mcuplan.report import wrap
     from mcuplan.targets import describe, load_target
 
     rows = describe(load_target(target))
@@ -189,7 +189,7 @@ def explain(code: str | None) -> None:
     """What the code of an error or finding means."""
     from mcuplan.config import did_you_mean
     from mcuplan.findings import explanations
-    from mcuplan.report._text import wrap
+    from mcuplan.report import wrap
 
     known = explanations()
     if code is None:

@@ -15,8 +15,19 @@ from types import MappingProxyType
 
 from mcuplan.budget.record import Budget, Undecided
 from mcuplan.report._format import Format, Look
+from mcuplan.report._text import clip, plain, table, wrap
 
-__all__ = ["Format", "Look", "all_formats", "format_names", "render"]
+__all__ = [
+    "Format",
+    "Look",
+    "all_formats",
+    "clip",
+    "format_names",
+    "plain",
+    "render",
+    "table",
+    "wrap",
+]
 
 
 def format_names() -> tuple[str, ...]:
