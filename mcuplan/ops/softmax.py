@@ -11,8 +11,7 @@ import numpy as np
 
 from mcuplan.errors import ScaleError, UnsupportedOp
 from mcuplan.ir.builder import Builder, OnnxNode, plain
-from mcuplan.ir.graph import Layout
-from mcuplan.ir.graph import Node
+from mcuplan.ir.graph import Layout, Node
 from mcuplan.ir.op import Call, ConstArray, Cost, Example, Field, Kernel, Op, QuantRule, Signature
 from mcuplan.ir.types import Array, DType, Quant, TensorType
 from mcuplan.ir.writer import Writer

@@ -10,7 +10,6 @@ from dataclasses import replace
 from mcuplan.ir.graph import Graph
 from mcuplan.passes.drop_dead import drop_dead
 from mcuplan.passes.fold_batch_norm import fold_batch_norm, merge_affine
-from mcuplan.passes.fold_operands import fold_operands
 from mcuplan.passes.fold_pad import fold_pad
 from mcuplan.passes.fold_quantize import fold_quantize
 from mcuplan.passes.fuse_activation import fuse_activation
@@ -27,7 +26,6 @@ PIPELINE: tuple[Pass, ...] = (
     drop_dead,
     sink_transposes,
     fold_flatten,
-    fold_operands,
     merge_affine,
     fold_batch_norm,
     fuse_activation,

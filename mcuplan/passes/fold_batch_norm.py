@@ -14,6 +14,7 @@ from mcuplan.ops.batch_norm import ChannelAffine
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.dense import Dense
 from mcuplan.ops.movement import Reshape
+from mcuplan.ops.unary import Lookup
 from mcuplan.passes._edit import bypass, constant_of, counted, rename_output
 
 __all__ = ["fold_batch_norm", "merge_affine"]
@@ -22,7 +23,8 @@ __all__ = ["fold_batch_norm", "merge_affine"]
 def merge_affine(graph: Graph) -> Graph:
     """Make one affine step of two.
 
-    Pattern: ChannelAffine behind a ChannelAffine that nobody else reads.
+    Pattern: ChannelAffine behind a ChannelAffine that nobody else reads; either may be a
+        Lookup of one affine function.
     Becomes: one ChannelAffine.
     Only if: the tensor between lies on no grid.
     Exact because: (x * a + b) * c + d = x * (a * c) + (b * c + d), computed in double.
@@ -30,17 +32,20 @@ def merge_affine(graph: Graph) -> Graph:
     editor = Editor(graph)
     merged = 0
     for node in editor.nodes():
-        first = editor.producer(node.inputs[0])
-        if not isinstance(node.op, ChannelAffine) or first is None:
+        second = _step(editor, node)
+        before = editor.producer(node.inputs[0]) if second is not None else None
+        if before is None or second is None or not _private(editor, node.inputs[0]):
             continue
-        if not isinstance(first.op, ChannelAffine) or not _private(editor, node.inputs[0]):
+        first = _step(editor, before)
+        if first is None or ChannelAffine not in (type(before.op), type(node.op)):
             continue
-        a, b = (constant_of(editor, name) for name in first.inputs[1:])
-        c, d = (constant_of(editor, name) for name in node.inputs[1:])
-        scale = editor.constant(node.inputs[1], a * c)
-        offset = editor.constant(node.inputs[2], b * c + d)
-        editor.replace(first)
-        editor.replace(node, replace(node, inputs=(first.inputs[0], scale, offset)))
+        scale = editor.constant(f"{node.output}_scale", first.scale * second.scale)
+        offset = editor.constant(
+            f"{node.output}_offset", first.offset * second.scale + second.offset
+        )
+        editor.replace(before)
+        inputs = (before.inputs[0], scale, offset)
+        editor.replace(node, replace(node, op=ChannelAffine(), inputs=inputs))
         merged += 1
     return editor.done(counted("merge_affine", merged, "affine steps merged with the one before"))
 
@@ -48,7 +53,8 @@ def merge_affine(graph: Graph) -> Graph:
 def fold_batch_norm(graph: Graph) -> Graph:
     """Fold affine steps into the convolution or dense layer on either side.
 
-    Pattern: Conv2D or Dense, views, ChannelAffine; or ChannelAffine, views, Conv2D or Dense.
+    Pattern: Conv2D or Dense, views, ChannelAffine (or a Lookup of one affine function);
+        or the other way round.
     Becomes: the layer with other weights and bias.
     Only if: in front: the layer has no activation, and nobody else reads or rounds what
         lies between. Behind: all readers can take it; a convolution that pads with zeros
@@ -58,13 +64,35 @@ def fold_batch_norm(graph: Graph) -> Graph:
     editor = Editor(graph)
     folded = 0
     for node in editor.nodes():
-        if isinstance(node.op, ChannelAffine):
-            folded += _fold_back(editor, node) or _fold_forward(editor, node)
+        step = _step(editor, node)
+        if step is not None:
+            folded += _fold_back(editor, node, step) or _fold_forward(editor, node, step)
     return editor.done(
         counted(
             "fold_batch_norm", folded, "per-channel steps folded into convolutions and dense layers"
         )
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """Scale and offset of each channel of an affine step, in double."""
+
+    scale: Array
+    offset: Array
+    stored: Stored | None = None  # of the offset
+
+
+def _step(editor: Editor, node: Node) -> _Step | None:
+    """What a node does to each channel, None where it is no affine step."""
+    if isinstance(node.op, ChannelAffine):
+        scale, offset = (constant_of(editor, name) for name in node.inputs[1:])
+        return _Step(scale, offset, editor.tensor(node.inputs[2]).stored)
+    if isinstance(node.op, Lookup) and [fn.name for fn in node.op.chain] == ["affine"]:
+        channels = editor.tensor(node.output).type.channels
+        scale, offset = (np.full(channels, value) for value in node.op.chain[0].parameters)
+        return _Step(scale, offset)
+    return None
 
 
 def _private(editor: Editor, name: str) -> bool:
@@ -75,7 +103,7 @@ def _private(editor: Editor, name: str) -> bool:
 # -- into the layer in front ----------------------------------------------------------------
 
 
-def _fold_back(editor: Editor, node: Node) -> bool:
+def _fold_back(editor: Editor, node: Node, step: _Step) -> bool:
     """Fold into the layer that makes the input, through views."""
     name = node.inputs[0]
     between = [name]
@@ -89,12 +117,12 @@ def _fold_back(editor: Editor, node: Node) -> bool:
     if not isinstance(producer.op, Conv2D | Dense) or producer.op.act != NO_CLAMP:
         return False
     channels = editor.tensor(name).type.shape[-1]
-    factors = [_per_channel(constant_of(editor, c), channels) for c in node.inputs[1:]]
-    scale, offset = factors
+    scale, offset = (_per_channel(values, channels) for values in (step.scale, step.offset))
     if scale is None or offset is None:
         return False
     weights = _scaled_outputs(editor.tensor(producer.inputs[1]), scale)
-    bias = _affine_bias(editor, producer.inputs[2], node.inputs[2], scale, offset)
+    stored = step.stored if step.offset.shape == offset.shape else None
+    bias = _affine_bias(editor, producer.inputs[2], _Step(scale, offset, stored))
     inputs = (
         producer.inputs[0],
         editor.constant(producer.inputs[1], weights.data, weights.stored),
@@ -139,32 +167,28 @@ def _scaled_outputs(weights: Tensor, scale: Array) -> _Value:
     return _Value(data, Stored(stored.values, quant))
 
 
-def _affine_bias(
-    editor: Editor, bias: str, offset_name: str, scale: Array, offset: Array
-) -> _Value:
+def _affine_bias(editor: Editor, bias: str, step: _Step) -> _Value:
     """The folded bias; an added bias keeps its stored integers where it replaces zeros."""
     old = editor.tensor(bias)
-    value = constant_of(editor, bias) * scale + offset
-    if not (scale == 1.0).all():
+    before = constant_of(editor, bias)
+    value = before * step.scale + step.offset
+    if not (step.scale == 1.0).all():
         return _Value(value)
-    if not offset.any():
+    if not step.offset.any():
         return _Value(value, old.stored)
-    added = editor.tensor(offset_name)
-    alone = not constant_of(editor, bias).any() and added.type.shape == old.type.shape
-    return _Value(value, added.stored if alone else None)
+    return _Value(value, None if before.any() else step.stored)
 
 
 # -- into the layers behind -----------------------------------------------------------------
 
 
-def _fold_forward(editor: Editor, node: Node) -> bool:
+def _fold_forward(editor: Editor, node: Node, step: _Step) -> bool:
     """Fold into every layer that reads the output, through views."""
-    scale, offset = (constant_of(editor, name) for name in node.inputs[1:])
     readers = _layers_behind(editor, node.output)
-    if readers is None or editor.tensor(node.inputs[0]).type.shape[-1] != scale.size:
+    if readers is None:
         return False
     names, layers = readers
-    made = [_absorbed(editor, layer, scale, offset) for layer in layers]
+    made = [_absorbed(editor, layer, step.scale, step.offset) for layer in layers]
     if not made or any(inputs is None for inputs in made):
         return False
     for layer, inputs in zip(layers, made, strict=True):
