@@ -49,7 +49,8 @@ def read_two(node: OnnxNode, build: Builder) -> None:
     value = values[side]
     assert value is not None
     shape = build.shape(node.input(1 - side))
-    if value.data.size == 1 and value.data.ndim <= len(shape):
+    one_column = len(shape) == 2 and shape[1] == 1  # of a Dense, whose bias it may be
+    if value.data.size == 1 and value.data.ndim <= len(shape) and not one_column:
         chain = _scalar(node.op_type, float(value.data.reshape(-1)[0]), side)
         add_lookup(node, build, chain, 1 - side)
         return
@@ -121,6 +122,8 @@ def _channel_axis(value: Constant, shape: Sequence[int]) -> int | None:
     """The only axis of the other operand along which a constant varies."""
     if value.data.ndim > len(shape):
         return None
+    if value.data.size == shape[-1] == 1:
+        return len(shape) - 1
     sizes = (1,) * (len(shape) - value.data.ndim) + value.data.shape
     axes = [a for a, n in enumerate(sizes) if n != 1]
     if len(axes) != 1 or sizes[axes[0]] != shape[axes[0]]:

@@ -148,21 +148,22 @@ def _source_index(o: int, size: int, target: int, scale: float, mode: str, round
     Raises:
         UnsupportedOp: a coordinate transformation that is not known.
     """
+    one, half, at = np.float32(1), np.float32(0.5), np.float32(o)  # float32, as runtimes compute
     if mode == "asymmetric":
-        x = o / scale
+        x = at / np.float32(scale)
     elif mode == "align_corners":
-        x = o * (size - 1) / (target - 1) if target > 1 else 0.0
+        x = at * np.float32(size - 1) / np.float32(target - 1) if target > 1 else 0 * one
     elif mode == "half_pixel" or (mode == "pytorch_half_pixel" and target > 1):
-        x = (o + 0.5) / scale - 0.5
+        x = (at + half) / np.float32(scale) - half
     elif mode == "pytorch_half_pixel":
-        x = 0.0
+        x = 0 * one
     else:
         raise UnsupportedOp(
             f"coordinate_transformation_mode={mode}", hint="use asymmetric or half_pixel"
         )
     rounded = {
-        "round_prefer_floor": math.ceil(x - 0.5),
-        "round_prefer_ceil": math.floor(x + 0.5),
+        "round_prefer_floor": math.ceil(x - half),
+        "round_prefer_ceil": math.floor(x + half),
         "floor": math.floor(x),
         "ceil": math.ceil(x),
     }

@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: Apache-2.0
+"""ONNX nodes that move data, in every opset that changed them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mcuplan.errors import UnsupportedOp
+from mcuplan.importer.onnx import load_model
+
+from .onnx_cases import agrees, kinds, model, node
+
+X = {"x": (1, 4, 5, 6)}
+
+
+def ints(*values: int) -> np.ndarray:
+    """A constant list of integers."""
+    return np.array(values, np.int64)
+
+
+RESHAPES: dict[str, Any] = {
+    "reshape": model(node("Reshape", "x s"), X, {"s": ints(1, -1, 6)}),
+    "reshape copies sizes": model(node("Reshape", "x s"), X, {"s": ints(0, 0, -1)}),
+    "flatten": model(node("Flatten", "x"), X),
+    "flatten axis 0": model(node("Flatten", "x", axis=0), X),
+    "flatten from the end": model(node("Flatten", "x", axis=-1), X, opset=13),
+    "squeeze 11": model(node("Squeeze", "x", axes=[1, 3]), {"x": (1, 1, 5, 1)}, opset=11),
+    "squeeze 13": model(node("Squeeze", "x a"), {"x": (1, 1, 5, 1)}, {"a": ints(-1)}, 13),
+    "squeeze all": model(node("Squeeze", "x"), {"x": (1, 1, 5, 3)}),
+    "unsqueeze 11": model(node("Unsqueeze", "x", axes=[0, 3]), {"x": (1, 5)}, opset=11),
+    "unsqueeze 13": model(node("Unsqueeze", "x a"), {"x": (1, 5)}, {"a": ints(2, -1)}, 13),
+    "identity": model([node("Identity", "x", "i"), node("Relu", "i")], X),
+    "dropout 7": model([node("Dropout", "x", "i"), node("Relu", "i")], X, opset=7),
+    "dropout 13": model([node("Dropout", "x", "i"), node("Relu", "i")], X, opset=13),
+    "cast": model([node("Cast", "x", "i", to=1), node("Relu", "i")], X),
+}
+
+
+@pytest.mark.parametrize("name", RESHAPES)
+def test_shapes(name: str, tmp_path: Path) -> None:
+    """Nodes that only rename or reshape move no data."""
+    assert set(kinds(agrees(tmp_path, RESHAPES[name]))) <= {"Lookup"}
+
+
+def test_transposes_cancel(tmp_path: Path) -> None:
+    """A convolution between two Transposes of an NHWC model needs no data movement."""
+    nodes = [
+        node("Transpose", "x", "a", perm=[0, 3, 1, 2]),
+        node("Conv", "a w", "b"),
+        node("Relu", "b", "c"),
+        node("MaxPool", "c", "d", kernel_shape=[2, 2]),
+        node("Transpose", "d", "y", perm=[0, 2, 3, 1]),
+    ]
+    weights = np.random.default_rng(0).normal(size=(3, 2, 3, 3)).astype(np.float32)
+    graph = agrees(tmp_path, model(nodes, {"x": (1, 6, 7, 2)}, {"w": weights}))
+    assert ["Conv2D", "Lookup", "MaxPool2D"] == kinds(graph)
+
+
+def test_flatten_keeps_the_order_of_the_model(tmp_path: Path) -> None:
+    """What follows a Flatten of convolved rows sees channels first, as the model does."""
+    nodes = [
+        node("Conv", "x w", "a"),
+        node("Flatten", "a", "b"),
+        node("Gemm", "b m", "y"),
+    ]
+    rng = np.random.default_rng(0)
+    constants = {
+        "w": rng.normal(size=(3, 2, 2, 2)).astype(np.float32),
+        "m": rng.normal(size=(36, 5)).astype(np.float32),
+    }
+    agrees(tmp_path, model(nodes, {"x": (1, 2, 4, 5)}, constants))
+
+
+def test_global_pool_and_flatten_move_nothing(tmp_path: Path) -> None:
+    """A squeezed 1x1 map is a view in any layout."""
+    nodes = [
+        node("Conv", "x w", "a"),
+        node("GlobalAveragePool", "a", "b"),
+        node("Squeeze", "b s", "c"),
+        node("Unsqueeze", "c s", "d"),
+        node("Flatten", "d", "y"),
+    ]
+    weights = np.random.default_rng(0).normal(size=(3, 2, 2, 2)).astype(np.float32)
+    constants = {"w": weights, "s": ints(2, 3)}
+    graph = agrees(tmp_path, model(nodes, {"x": (1, 2, 4, 5)}, constants))
+    assert kinds(graph).count("Transpose") <= 1  # of the model's input
+
+
+SLICES: dict[str, Any] = {
+    "slice 9": model(node("Slice", "x", starts=[1, -4], ends=[3, 99], axes=[1, 3]), X, opset=9),
+    "slice 9 no axes": model(node("Slice", "x", starts=[0, 1], ends=[1, 3]), X, opset=9),
+    "slice 13": model(
+        node("Slice", "x s e a t"),
+        X,
+        {"s": ints(1, -1), "e": ints(4, -99), "a": ints(1, 2), "t": ints(2, -2)},
+    ),
+    "slice to the least integer": model(
+        node("Slice", "x s e a t"),
+        X,
+        {"s": ints(-1), "e": ints(-(2**63)), "a": ints(-1), "t": ints(-1)},
+    ),
+    "split 11": model(node("Split", "x", "y z", axis=1, split=[1, 3]), X, opset=11, outputs="y z"),
+    "split 11 equal": model(node("Split", "x", "y z", axis=1), X, opset=11, outputs="y z"),
+    "split 13": model(
+        node("Split", "x s", "y z", axis=-1), X, {"s": ints(2, 4)}, 13, outputs="y z"
+    ),
+    "split 18 unequal": model(
+        node("Split", "x", "y z", axis=2, num_outputs=2), X, opset=18, outputs="y z"
+    ),
+    "one part unused": model(node("Split", "x", "u z", axis=1), X, opset=13, outputs="z"),
+}
+
+
+@pytest.mark.parametrize("name", SLICES)
+def test_slices(name: str, tmp_path: Path) -> None:
+    """Slice and Split take what ONNX takes."""
+    assert set(kinds(agrees(tmp_path, SLICES[name]))) <= {"Slice"}
+
+
+PADS: dict[str, Any] = {
+    "pad 10": model(node("Pad", "x", pads=[0, 0, 1, 2, 0, 0, 0, 1], value=1.5), X, opset=10),
+    "pad 11": model(node("Pad", "x p"), X, {"p": ints(0, 0, 1, 2, 0, 0, 0, 1)}, 11),
+    "pad value": model(
+        node("Pad", "x p v"),
+        X,
+        {"p": ints(0, 1, 0, 2, 0, 0, 0, 1), "v": np.float32(-2)},
+        13,
+    ),
+    "reflect": model(
+        node("Pad", "x p", mode="reflect"), X, {"p": ints(0, 1, 1, 2, 0, 2, 3, 1)}, 13
+    ),
+    "edge": model(node("Pad", "x p", mode="edge"), X, {"p": ints(0, 0, 1, 2, 0, 0, 3, 1)}, 13),
+    "negative": model(node("Pad", "x p"), X, {"p": ints(0, 0, -1, 2, 0, 0, 1, -3)}, 13),
+    "axes 18": model(node("Pad", "x p - a"), X, {"p": ints(1, 2, 2, 1), "a": ints(-1, 2)}, 18),
+}
+
+
+@pytest.mark.parametrize("name", PADS)
+def test_pads(name: str, tmp_path: Path) -> None:
+    """Pad puts the border that ONNX puts, in the layout of its input."""
+    assert set(kinds(agrees(tmp_path, PADS[name]))) <= {"Pad", "Slice"}
+
+
+DOUBLE = np.float32([1, 1, 2, 2])
+ASYMMETRIC = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+REPEATS: dict[str, Any] = {
+    "tile": model(node("Tile", "x r"), X, {"r": ints(1, 2, 1, 3)}),
+    "expand": model(node("Expand", "x s"), {"x": (1, 4, 1, 6)}, {"s": ints(1, 4, 3, 1)}),
+    "expand rank": model(node("Expand", "x s"), {"x": (1, 4)}, {"s": ints(1, 3, 1, 1)}),
+    "upsample 9": model(
+        node("Upsample", "x s", mode="nearest"), X, {"s": np.float32([1, 1, 2, 3])}, 9
+    ),
+    "resize 10": model(node("Resize", "x s", mode="nearest"), X, {"s": DOUBLE}, 10),
+    "resize 11": model(node("Resize", "x - s", mode="nearest"), X, {"s": DOUBLE}, 13),
+    "resize sizes": model(
+        node("Resize", "x - - s", **ASYMMETRIC),
+        X,
+        {"s": ints(1, 4, 15, 12)},
+        13,
+    ),
+    "resize down": model(
+        node("Resize", "x - s", **ASYMMETRIC),
+        {"x": (1, 4, 6, 6)},
+        {"s": np.float32([1, 1, 0.5, 1 / 3])},
+        13,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REPEATS)
+def test_repeats(name: str, tmp_path: Path) -> None:
+    """Tile, Expand and nearest Resize repeat what ONNX repeats."""
+    assert set(kinds(agrees(tmp_path, REPEATS[name]))) <= {"Tile", "Upsample", "Slice"}
+
+
+def test_concat(tmp_path: Path) -> None:
+    """Concat joins activations and constants in the layout of its inputs."""
+    nodes = [
+        node("Conv", "x w", "a"),
+        node("Concat", "a c a", "b", axis=1),
+        node("MaxPool", "b", "y", kernel_shape=[2, 2]),
+    ]
+    rng = np.random.default_rng(0)
+    constants = {
+        "w": rng.normal(size=(3, 2, 1, 1)).astype(np.float32),
+        "c": rng.normal(size=(1, 1, 4, 5)).astype(np.float32),
+    }
+    graph = agrees(tmp_path, model(nodes, {"x": (1, 2, 4, 5)}, constants))
+    assert ["Transpose", "Conv2D", "Concat", "MaxPool2D", "Transpose"] == kinds(graph)
+
+
+@pytest.mark.parametrize(
+    ("proto", "message"),
+    [
+        (
+            model(node("Resize", "x - s", mode="linear"), X, {"s": DOUBLE}),
+            "linear",
+        ),
+        (model(node("Resize", "x - s"), X, {"s": np.float32([1, 1, 1.5, 1])}), "unequal"),
+        (model(node("Cast", "x", to=7), X), "Cast"),
+        (model(node("Slice", "x s e"), X, {"s": ints(3), "e": ints(3)}), "nothing"),
+        (model(node("Split", "x s", "y z", axis=1), X, {"s": ints(1, 2)}, outputs="y z"), "split"),
+    ],
+)
+def test_refused(proto: Any, message: str, tmp_path: Path) -> None:
+    """What cannot be done is refused by an error that names the attribute."""
+    path = tmp_path / "model.onnx"
+    path.write_bytes(proto.SerializeToString())
+    with pytest.raises(UnsupportedOp, match=message):
+        load_model(path)
