@@ -138,13 +138,8 @@ def assess(
     latency, peak = _latency(layers, target, limits), peak_of(plan)
     regions = region_rows(plan, ram, flash)
     grown = _growth(baseline, ram, flash, layers)
-    findings = [
-        *budget_findings(ram, flash, latency, peak, layers, regions),
-        *growth_findings(grown),
-        *verify_findings(evidence.verifications),
-        *evidence.findings,
-        *_notes(planned),
-    ]
+    findings = budget_findings(ram, flash, latency, peak, layers, regions)
+    findings += _other_findings(planned, evidence, grown)
     return Budget(
         schema=SCHEMA,
         tool_version=__version__,
@@ -166,6 +161,16 @@ def assess(
         baseline=grown,
         verification=evidence.verifications,
     )
+
+
+def _other_findings(planned: Planned, evidence: Evidence, grown: Baseline | None) -> list[Finding]:
+    """What no budget of bytes or time says."""
+    return [
+        *growth_findings(grown),
+        *verify_findings(evidence.verifications),
+        *evidence.findings,
+        *_notes(planned),
+    ]
 
 
 def _growth(

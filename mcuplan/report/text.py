@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from mcuplan.budget.record import (
@@ -35,6 +37,7 @@ _HEADLINES = {
     Status.UNPROVEN: ("UNPROVEN", "33"),
 }
 _ORIGINS = {Origin.MEASURED: "counted on the emulator"}
+_QUIET = "model/note"
 _BAR = 10
 _FOLD_ABOVE, _SHOWN_WHEN_FOLDED = 14, 9
 _GROWN_SHOWN = 8
@@ -155,7 +158,8 @@ def _how(origin: Origin, margin: int) -> str:
 
 def _proof(budget: Budget) -> Iterator[str]:
     if budget.build is not None:
-        yield f" built with {plain(f'{budget.build.compiler} {budget.build.flags}')}"
+        built = plain(f"built with {budget.build.compiler} {budget.build.flags}")
+        yield from wrap(built, " ", "   ")
     for run in budget.verification:
         yield from _run(run)
 
@@ -179,7 +183,7 @@ def _run(run: Verification) -> list[str]:
         facts.append(f"{format_si(run.cycles)} cycles")
     elif run.instructions is not None:
         facts.append(f"{format_si(run.instructions)} instructions")
-    place = plain(f"{run.on} {run.core}".strip())
+    place = plain(" ".join(dict.fromkeys((run.on, run.core))))
     return wrap(f"{place}: {', '.join(facts)}", " ", "   ")
 
 
@@ -236,12 +240,13 @@ def _layers(budget: Budget, look: Look) -> list[str]:
         biggest = sorted(layers, key=lambda row: (row.index != budget.peak.step, -row.live_bytes))
         shown = sorted(biggest[:_SHOWN_WHEN_FOLDED], key=lambda row: row.index)
     rows = [["", "#", "layer", "op", "output", "live B", "flash B", "MACs"]]
+    names = _short_names(layers)
     for row in shown:
         rows.append(
             [
                 ">" if row.index == budget.peak.step else "",
                 str(row.index),
-                clip(plain(row.name, unicode=look.unicode), 16),
+                clip(plain(names[row.index], unicode=look.unicode), 16),
                 plain(row.op)[:12],
                 clip(shape_text(row.output_shape[1:] or row.output_shape), 11),
                 f"{row.live_bytes:,}",
@@ -258,6 +263,16 @@ def _layers(budget: Budget, look: Look) -> list[str]:
     return lines
 
 
+def _short_names(layers: Sequence[LayerRow]) -> list[str]:
+    """Names without the path components that many layers share."""
+    parts = [re.split(r"[/;]", row.name) for row in layers]
+    often = Counter(part for path in parts for part in dict.fromkeys(path))
+    return [
+        "/".join(p for p in path if p and often[p] <= max(1, len(layers) // 4)) or row.name
+        for path, row in zip(parts, layers, strict=True)
+    ]
+
+
 def _growth(baseline: Baseline, look: Look) -> list[str]:
     file = clip(plain(baseline.file, unicode=look.unicode), 32)
     lines = [f" since {file}   RAM {baseline.ram_delta:+,} B   flash {baseline.flash_delta:+,} B"]
@@ -272,12 +287,14 @@ def _growth(baseline: Baseline, look: Look) -> list[str]:
 
 def _findings(budget: Budget, look: Look) -> list[str]:
     findings = budget.verdict.findings
-    if not findings:
-        return []
+    shown = [f for f in findings if look.verbose or f.code != _QUIET]
     lines = []
-    for finding in findings:
+    for finding in shown:
         lines += [f" {line}" for line in finding_lines(finding, unicode=look.unicode)]
-    return [*lines, "", f" {summary(findings)}   more: mcuplan explain CODE"]
+    if len(shown) < len(findings):
+        hidden = counted(len(findings) - len(shown), "note")
+        lines.append(f" {hidden} on how the model was read (-v)")
+    return [*lines, "", f" {summary(findings)}   more: mcuplan explain CODE"] if findings else []
 
 
 FORMAT = Format("text", "for a terminal, 80 columns", _decided, _undecided)
