@@ -62,7 +62,8 @@ static void print_hex(const char *label, uint32_t value)
 
     for (uint32_t digit = 0U; digit < 8U; digit++) {
         const uint32_t nibble = (value >> (28U - (4U * digit))) & 0xFU;
-        text[2U + digit] = (char)((nibble < 10U) ? ('0' + (char)nibble) : ('a' + (char)nibble - 10));
+        text[2U + digit] =
+            (char)((nibble < 10U) ? ('0' + (char)nibble) : ('a' + (char)nibble - 10));
     }
     harness_print(label);
     harness_print(text);

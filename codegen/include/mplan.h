@@ -39,7 +39,7 @@ typedef enum {
 #error "mplan: constants are laid out for little-endian cores"
 #endif
 
-/** Alignment of arenas in bytes: 4 at least; 32 keeps an arena apart from others in a data cache. */
+/** Alignment of arenas in bytes: at least 4; 32 keeps an arena apart from others in a cache. */
 #ifndef MPLAN_ARENA_ALIGN
 #define MPLAN_ARENA_ALIGN 4
 #endif

@@ -10,8 +10,9 @@ extern "C" {
 #endif
 
 /*
- * out = ((in * multiplier) + (in2 * multiplier2) + offset) >> shift, plus its zero point. The offset
- * holds both zero points and the rounding; the generator has proved that no sum leaves int32.
+ * out = ((in * multiplier) + (in2 * multiplier2) + offset) >> shift, plus its zero point. The
+ * offset holds both zero points and the rounding; the generator has proved that no sum leaves
+ * int32.
  */
 typedef struct {
     mplan_rows_t in_rows;
@@ -38,8 +39,8 @@ typedef struct {
 } mplan_add_s8_t;
 
 /** Output rows [y0, y1). out may be an operand of the same shape, row by row at the same place. */
-void mplan_add_s8(const mplan_add_s8_t *p, const int8_t *in, const int8_t *in2, int8_t *out, size_t y0,
-         size_t y1);
+void mplan_add_s8(const mplan_add_s8_t *p, const int8_t *in, const int8_t *in2, int8_t *out,
+                  size_t y0, size_t y1);
 
 #ifdef __cplusplus
 }

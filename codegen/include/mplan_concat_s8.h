@@ -22,7 +22,8 @@ typedef struct {
 } mplan_concat_s8_t;
 
 /** The output rows of this input that lie in [y0, y1). out must not overlap the input. */
-void mplan_concat_s8(const mplan_concat_s8_t *p, const int8_t *in, int8_t *out, size_t y0, size_t y1);
+void mplan_concat_s8(const mplan_concat_s8_t *p, const int8_t *in, int8_t *out, size_t y0,
+                     size_t y1);
 
 #ifdef __cplusplus
 }

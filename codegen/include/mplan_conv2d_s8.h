@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: 0BSD */
-/* mplan_conv2d_s8.h - convolution over rows of pixels, int8, any kernel, stride, dilation, groups. */
+/* mplan_conv2d_s8.h - int8 convolution over rows: any kernel, stride, dilation, groups. */
 #ifndef MPLAN_CONV2D_S8_H
 #define MPLAN_CONV2D_S8_H
 
@@ -40,7 +40,8 @@ typedef struct {
  * Output rows [y0, y1). in: [in_h][in_w][in_c], out: [out_h][out_w][out_c], rows found by address.
  * out must not overlap the input rows that are still to be read.
  */
-void mplan_conv2d_s8(const mplan_conv2d_s8_t *p, const int8_t *in, int8_t *out, size_t y0, size_t y1);
+void mplan_conv2d_s8(const mplan_conv2d_s8_t *p, const int8_t *in, int8_t *out, size_t y0,
+                     size_t y1);
 
 #ifdef __cplusplus
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: 0BSD */
-/* mplan_copy_s8.h - the elements of one tensor in another order: transpose, slice, tile, upsample. */
+/* mplan_copy_s8.h - elements of one tensor in another order: transpose, slice, tile, upsample. */
 #ifndef MPLAN_COPY_S8_H
 #define MPLAN_COPY_S8_H
 

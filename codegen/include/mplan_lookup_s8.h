@@ -17,7 +17,8 @@ typedef struct {
 } mplan_lookup_s8_t;
 
 /** Output rows [y0, y1) of row_bytes elements. out may be in, row by row at the same place. */
-void mplan_lookup_s8(const mplan_lookup_s8_t *p, const int8_t *in, int8_t *out, size_t y0, size_t y1);
+void mplan_lookup_s8(const mplan_lookup_s8_t *p, const int8_t *in, int8_t *out, size_t y0,
+                     size_t y1);
 
 #ifdef __cplusplus
 }

@@ -31,7 +31,8 @@ static int32_t divided(int32_t sum, int32_t count)
     const uint32_t divisor = (uint32_t)count;
     const uint32_t floor = magnitude / divisor;
     const uint32_t twice = 2U * (magnitude - (floor * divisor));
-    const uint32_t up = ((twice > divisor) || ((twice == divisor) && ((floor & 1U) != 0U))) ? 1U : 0U;
+    const uint32_t up =
+        ((twice > divisor) || ((twice == divisor) && ((floor & 1U) != 0U))) ? 1U : 0U;
     const int32_t result = (int32_t)(floor + up);
 
     return (sum < 0) ? -result : result;

@@ -14,7 +14,8 @@ static void move_block(const int8_t *table, const int8_t *in, int8_t *out, size_
     }
 }
 
-void mplan_concat_s8(const mplan_concat_s8_t *p, const int8_t *in, int8_t *out, size_t y0, size_t y1)
+void mplan_concat_s8(const mplan_concat_s8_t *p, const int8_t *in, int8_t *out, size_t y0,
+                     size_t y1)
 {
     const size_t end_row = (size_t)p->first_row + p->row_count;
     const size_t first = (y0 > p->first_row) ? y0 : p->first_row;

@@ -51,12 +51,13 @@ static void pixel(const mplan_conv2d_s8_t *p, const int8_t *in, int8_t *out, int
             acc += row_sum(p, row, w, x_first, first_c);
             w = &w[kernel_row];
         }
-        out[oc] = (int8_t)mplan_clamp(mplan_scale(acc, p->multiplier[oc], pre_shift) + p->out_zero_point,
-                                      p->act_min, p->act_max);
+        acc = mplan_scale(acc, p->multiplier[oc], pre_shift) + p->out_zero_point;
+        out[oc] = (int8_t)mplan_clamp(acc, p->act_min, p->act_max);
     }
 }
 
-void mplan_conv2d_s8(const mplan_conv2d_s8_t *p, const int8_t *in, int8_t *out, size_t y0, size_t y1)
+void mplan_conv2d_s8(const mplan_conv2d_s8_t *p, const int8_t *in, int8_t *out, size_t y0,
+                     size_t y1)
 {
     for (size_t y = y0; y < y1; y++) {
         const int32_t y_first = ((int32_t)y * (int32_t)p->stride_h) - (int32_t)p->pad_top;
