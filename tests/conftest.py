@@ -38,6 +38,12 @@ def arm_gcc() -> str:
 
 
 @pytest.fixture(scope="session")
+def host_gcc() -> str:
+    """Path of the computer's gcc."""
+    return _program("gcc")
+
+
+@pytest.fixture(scope="session")
 def qemu() -> str:
     """Path of the emulator."""
     return _program("qemu-system-arm")

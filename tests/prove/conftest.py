@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Skips what needs a tool that is not installed, and says which."""
+"""The compilers and the counting plugin, where the machine has what they need."""
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -12,23 +11,15 @@ from mcuplan.prove.emulator import build_counter
 from mcuplan.prove.toolchain import Compiler, cross_compiler, host_compiler
 
 
-def _need(*programs: str) -> None:
-    for program in programs:
-        if shutil.which(program) is None:
-            pytest.skip(f"{program} is not installed")
-
-
 @pytest.fixture(scope="session")
-def arm() -> Compiler:
+def arm(arm_gcc: str, qemu: str) -> Compiler:
     """The cross compiler; the emulator is there, too."""
-    _need("arm-none-eabi-gcc", "arm-none-eabi-objdump", "qemu-system-arm")
     return cross_compiler()
 
 
 @pytest.fixture(scope="session")
-def host() -> Compiler:
+def host(host_gcc: str) -> Compiler:
     """The computer's gcc."""
-    _need("gcc")
     return host_compiler()
 
 
