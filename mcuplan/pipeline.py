@@ -38,7 +38,7 @@ class Request:
     calibration: Path | None = None
     random_calibration: bool = False
     observer: str = "minmax"  # a key of quant.observers.OBSERVERS
-    headroom: float = 1.0  # factor by which observed ranges are widened
+    headroom: float = 1.1  # factor by which observed ranges are widened
     dump_after: Callable[[str, Graph], None] | None = None
 
 

@@ -107,7 +107,8 @@ def assign_grids(
         if root in grids:
             continue
         if seen:
-            grids[root] = quant_of_range((min(r[0] for r in seen), max(r[1] for r in seen)))
+            low, high = min(r[0] for r in seen), max(r[1] for r in seen)
+            grids[root] = quant_of_range((low, high), headroom=headroom)
         else:
             bare.append(root)
             grids[root] = _PLACEHOLDER

@@ -43,7 +43,7 @@ class Thresholds:
     layer_lsb: int = 1
     decisions: float = 0.99
     accuracy: float = 1.0
-    auc: float = 6.0
+    auc: float = 5.0
 
 
 @dataclass(frozen=True, slots=True)
