@@ -9,7 +9,6 @@ from dataclasses import replace
 from mcuplan.ir.graph import Editor, Graph, Node
 from mcuplan.ir.op import NO_CLAMP, Op
 from mcuplan.ir.types import TensorType
-from mcuplan.ops._pools import Pool
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.movement import Reshape, Transpose
 from mcuplan.ops.pad import Pad
@@ -115,7 +114,7 @@ def _maximum(editor: Editor, node: Node, pad: Pad, op: Op) -> Op | None:
     return made if _reaches(editor, node, made) else None
 
 
-def _reaches(editor: Editor, node: Node, op: Pool) -> bool:
+def _reaches(editor: Editor, node: Node, op: AvgPool2D | MaxPool2D) -> bool:
     """Whether every window holds an element that is not padding."""
     _, h, w, _ = editor.tensor(node.inputs[0]).type.shape
     return all(int(op.taps((h, w), axis, 0, 0).min()) > 0 for axis in (0, 1))

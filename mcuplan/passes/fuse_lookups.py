@@ -20,7 +20,8 @@ def fuse_lookups(graph: Graph) -> Graph:
     Pattern: Lookup or Quantize behind a Lookup or Quantize that nobody else reads, one of
         them a Lookup.
     Becomes: one Lookup with both chains; a grid between them stays as a rounding.
-    Only if: the tensor between is read once.
+    Only if: the tensor between is read once; a Quantize that gives a tensor its only grid
+        is left to `fold_quantize`.
     Exact because: a table holds any function of one value, computed in double.
     """
     editor = Editor(graph)
@@ -33,6 +34,8 @@ def fuse_lookups(graph: Graph) -> Graph:
         if first is None or _chain(first) is None:
             continue
         if isinstance(node.op, Quantize) and isinstance(first.op, Quantize):
+            continue
+        if isinstance(first.op, Quantize) and editor.tensor(first.inputs[0]).type.quant is None:
             continue
         editor.replace(first)
         chain = _joined(editor, first, node)

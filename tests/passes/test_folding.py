@@ -7,11 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from nets import Net, ops, rewritten
 
 from mcuplan.ir.graph import Graph
 from mcuplan.ops.conv2d import Conv2D
-
-from .nets import Net, ops, rewritten
 
 
 def convs(graph: Graph) -> list[Conv2D]:

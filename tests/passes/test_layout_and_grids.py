@@ -7,10 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from nets import Net, imported, ops, rewritten
 
 from mcuplan.passes import PIPELINE, run
-
-from .nets import Net, imported, ops, rewritten
 
 
 def test_a_flatten_behind_a_convolution_costs_nothing(tmp_path: Path) -> None:

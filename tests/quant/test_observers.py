@@ -24,9 +24,10 @@ from mcuplan.quant.observers import (
 FLOATS = st.floats(-(2.0**66), 2.0**66, width=32)
 ARRAYS = hnp.arrays(np.float32, st.integers(1, 60), elements=FLOATS)
 OBSERVERS = [MinMax(), Percentile(), Percentile(90.0), Mse()]
+NAMES = ["minmax", "percentile", "percentile 90", "mse"]
 
 
-@pytest.mark.parametrize("observer", OBSERVERS, ids=repr)
+@pytest.mark.parametrize("observer", OBSERVERS, ids=NAMES)
 @given(batches=st.lists(ARRAYS, min_size=1, max_size=5))
 def test_order_of_batches_does_not_matter(observer: Observer, batches: list[np.ndarray]) -> None:
     """Any order and any split of the values into batches gives the same range."""
@@ -54,7 +55,7 @@ def test_a_histogram_counts_every_value_in_its_bin(batches: list[np.ndarray]) ->
     assert len(seen.counts) <= 4097
 
 
-@pytest.mark.parametrize("observer", OBSERVERS, ids=repr)
+@pytest.mark.parametrize("observer", OBSERVERS, ids=NAMES)
 @given(values=ARRAYS)
 def test_a_range_stays_within_what_was_seen(observer: Observer, values: np.ndarray) -> None:
     """No observer invents values beyond the extremes (zero apart)."""
@@ -95,7 +96,7 @@ def test_nothing_seen_is_an_empty_range() -> None:
     assert [(0.0, 0.0)] * 4 == [observer.range() for observer in OBSERVERS]
 
 
-@pytest.mark.parametrize("observer", OBSERVERS, ids=repr)
+@pytest.mark.parametrize("observer", OBSERVERS, ids=NAMES)
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
 def test_values_that_are_not_finite_are_refused(observer: Observer, bad: float) -> None:
     """NaN and infinities never become a range."""

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Ranges are those of the values that the graph takes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from nets import Net, imported
+
+from mcuplan.calibrate import observe
+from mcuplan.calibrate.data import Data
+from mcuplan.errors import ScaleError
+from mcuplan.ir.evaluate import evaluate
+from mcuplan.passes import run
+from mcuplan.quant.observers import MinMax, Percentile
+
+
+def test_ranges_are_those_of_the_evaluated_graph(tmp_path: Path) -> None:
+    """Min and max over all samples, for inputs, inner tensors and outputs."""
+    net = Net((1, 3, 6, 6))
+    x = net.add("Relu", net.conv("x", 3, 4))
+    x = net.add("Add", net.conv(x, 4, 4), x)
+    graph = run(imported(net.model(net.add("Sigmoid", x)), tmp_path))
+    samples = net.samples(9)
+    names = [t.name for t in graph.tensors.values() if not t.is_constant]
+    found = observe(graph, Data({"x": samples}, 9), MinMax(), names)
+    values = evaluate(graph, {graph.inputs[0].tensor: samples}, names)
+    assert names == list(found)
+    for name in names:
+        expected = (values[name].min(), values[name].max())
+        assert expected == pytest.approx(found[name], rel=1e-5, abs=1e-6)
+
+
+def test_an_observer_of_shares_sees_all_samples(tmp_path: Path) -> None:
+    """An outlier in one of 300 samples does not decide a percentile."""
+    net = Net((1, 40))
+    graph = imported(net.model(net.add("Neg", "x")), tmp_path)
+    samples = np.random.default_rng(0).uniform(-1, 1, (300, 40)).astype(np.float32)
+    samples[17, 3] = -1000.0
+    name = graph.outputs[0].tensor
+    data = Data({"x": samples}, 300)
+    assert observe(graph, data, MinMax(), [name])[name][1] == 1000.0
+    assert observe(graph, data, Percentile(99.9), [name])[name][1] < 1.5
+
+
+def test_a_value_that_is_not_finite_is_named(tmp_path: Path) -> None:
+    """Overflow in the float model stops calibration at the tensor where it happens."""
+    net = Net((1, 4))
+    graph = imported(net.model(net.add("Exp", net.add("Exp", "x"))), tmp_path)
+    data = Data({"x": np.full((2, 4), 80.0, np.float32)}, 2)
+    with pytest.raises(ScaleError) as caught:
+        observe(graph, data, MinMax(), [graph.outputs[0].tensor])
+    assert graph.outputs[0].tensor == caught.value.where
