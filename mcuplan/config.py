@@ -37,7 +37,7 @@ def parse_size(text: str | int) -> int:
     Raises:
         ValueError: the text is no such size, or the size is no whole number of bytes.
     """
-    found = re.fullmatch(r"(\d[\d_]*(?:\.\d+)?)\s*([kmg]?)(?:i?b)?", str(text).strip().lower())
+    found = re.fullmatch(r"([0-9][0-9_]*(?:\.[0-9]+)?)\s*([kmg]?)(?:i?b)?", str(text).strip().lower())
     if found is None:
         raise ValueError(f"{str(text)[:40]!r} is no size: write 65536, 64K or 64KiB")
     value = float(found[1].replace("_", "")) * _UNITS[found[2]]
@@ -52,7 +52,7 @@ def parse_seconds(text: str | float) -> float:
     Raises:
         ValueError: the text is no such time, or not above 0.
     """
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|ms|us|ns)", str(text).strip().lower())
+    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*(s|ms|us|ns)", str(text).strip().lower())
     if found is None or float(found[1]) <= 0:
         raise ValueError(f"{str(text)[:40]!r} is no time: write 50ms, 0.05s or 800us")
     return float(found[1]) * _SECONDS[found[2]]

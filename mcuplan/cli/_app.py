@@ -44,10 +44,13 @@ def app(ctx: click.Context, config_file: Path | None) -> None:
     path = config_file or find_config(Path.cwd())
     if path is None:
         return
-    values = {key.replace("-", "_"): value for key, value in read_config(path).items()}
-    ctx.default_map = {name: values for name in app.commands}
-    nested: dict[str, object] = {name: values for name in _tables.targets.commands}
-    ctx.default_map = {**ctx.default_map, "targets": nested}
+    values = {_parameter(key): value for key, value in read_config(path).items()}
+    ctx.default_map = {str(command.name): values for command in _models.COMMANDS}
+
+
+def _parameter(key: str) -> str:
+    """The parameter behind a key of the configuration."""
+    return {"format": "form", "dim": "dims", "report": "reports"}.get(key, key.replace("-", "_"))
 
 
 for _command in (*_models.COMMANDS, *_tables.COMMANDS):

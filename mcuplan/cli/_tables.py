@@ -155,7 +155,7 @@ def targets_fit(model: Path, dims: tuple[tuple[str, int], ...], form: str) -> in
                 f"{1000 * budget.latency.seconds:,.1f}",
             ]
         )
-    head = ("target", "verdict", "RAM B", "left B", "flash B", "left", "ms")
+    head = ("target", "verdict", "RAM B", "RAM left", "flash B", "flash left", "ms")
     _show(form, head, rows, {2, 3, 4, 5, 6})
     return EXIT_FITS
 

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where configuration is found, and how sizes and times are written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mcuplan.config import find_config, parse_count, parse_seconds, parse_size, read_config
+from mcuplan.errors import ConfigError, Problems
+
+
+@pytest.mark.parametrize(
+    ("text", "nbytes"),
+    [
+        ("65536", 65536),
+        ("64K", 65536),
+        ("64KiB", 65536),
+        ("64 kb", 65536),
+        ("1.5M", 1_572_864),
+        ("65_536", 65536),
+        ("0", 0),
+        ("2G", 1 << 31),
+    ],
+)
+def test_sizes(text: str, nbytes: int) -> None:
+    """K, M and G are powers of 1024, with or without B or iB."""
+    assert nbytes == parse_size(text)
+
+
+@pytest.mark.parametrize("text", ["", "K", "-1", "64X", "1.3", "1e3", "64K64", "9" * 40, "\u0664"])
+def test_no_sizes(text: str) -> None:
+    """Anything else is refused."""
+    with pytest.raises(ValueError, match=r"size|whole"):
+        parse_size(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("50ms", 0.05), ("0.05s", 0.05), ("800 us", 8e-4), ("10ns", 1e-8)]
+)
+def test_times(text: str, seconds: float) -> None:
+    """A time has a unit."""
+    assert seconds == pytest.approx(parse_seconds(text))
+
+
+@pytest.mark.parametrize("text", ["50", "ms", "0ms", "-1ms", "1h", "1e-3s"])
+def test_no_times(text: str) -> None:
+    """Anything else is refused."""
+    with pytest.raises(ValueError, match="time"):
+        parse_seconds(text)
+
+
+@pytest.mark.parametrize("text", ["batch", "=1", "batch=", "batch=0", "batch=-1", "batch=1.5"])
+def test_no_dimensions(text: str) -> None:
+    """A dimension is a name and a whole number of at least 1."""
+    with pytest.raises(ValueError, match="NAME=VALUE"):
+        parse_count(text)
+
+
+def test_the_nearest_file_up_to_the_repository_root(tmp_path: Path) -> None:
+    """The nearest file wins, and nothing above the repository is looked at."""
+    root = tmp_path / "repository"
+    inner = root / "a" / "b"
+    inner.mkdir(parents=True)
+    (tmp_path / "mcuplan.toml").write_text("")
+    assert find_config(inner) is None
+    (root / ".git").mkdir()
+    assert find_config(inner) is None
+    (root / "pyproject.toml").write_text("[project]\n")
+    assert find_config(inner) is None
+    (root / "pyproject.toml").write_text("[tool.mcuplan]\n")
+    assert root / "pyproject.toml" == find_config(inner)
+    (root / "a" / "mcuplan.toml").write_text("")
+    assert root / "a" / "mcuplan.toml" == find_config(inner)
+
+
+def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
+    """Data, baselines, reports and target files lie where the file says, from its folder."""
+    path = tmp_path / "mcuplan.toml"
+    path.write_text(
+        'target = "boards/own.toml"\ncalibration = "data.npz"\nmax-ram = 65_536\n'
+        'report = { junit = "out.xml" }\ndim = { batch = 1 }\n'
+    )
+    found = read_config(path)
+    assert str(tmp_path / "boards/own.toml") == found["target"]
+    assert str(tmp_path / "data.npz") == found["calibration"]
+    assert (f"junit={tmp_path / 'out.xml'}",) == found["report"]
+    assert "65536" == found["max-ram"]
+    assert ("batch=1",) == found["dim"]
+
+
+def test_names_and_random_are_no_paths(tmp_path: Path) -> None:
+    """A target's name and the word random stay as they are."""
+    path = tmp_path / "mcuplan.toml"
+    path.write_text('target = "rp2040"\ncalibration = "random"\n')
+    assert {"target": "rp2040", "calibration": "random"} == dict(read_config(path))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "max-ram = true",
+        "max-ram = 1.5",
+        "max-latency = 5",
+        "dim = 1",
+        'report = "a.xml"',
+        "target = 1",
+        "targets = 1",
+        "exit-zero = 1",
+        "= 1",
+        "[",
+        "a = " + "[" * 5000,
+    ],
+)
+def test_mistakes_are_errors(text: str, tmp_path: Path) -> None:
+    """Every mistake is a configuration error that names the file."""
+    path = tmp_path / "mcuplan.toml"
+    path.write_text(text + "\n")
+    with pytest.raises((ConfigError, Problems)) as caught:
+        read_config(path)
+    assert "mcuplan.toml" in str(caught.value)
