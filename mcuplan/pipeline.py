@@ -20,6 +20,7 @@ from mcuplan.emit import Bundle, Stamp, emit
 from mcuplan.importer import ImportedModel, load_model
 from mcuplan.ir.graph import Graph
 from mcuplan.passes.assign_grids import Grids, assign_grids, needs_range
+from mcuplan.passes.io_layout import rows_at_boundary
 from mcuplan.passes.to_integer import to_integer
 from mcuplan.quant.observers import OBSERVERS
 from mcuplan.schedule import Plan, best_order, make_plan, select_kernels
@@ -39,6 +40,7 @@ class Request:
     random_calibration: bool = False
     observer: str = "minmax"  # a key of quant.observers.OBSERVERS
     headroom: float = 1.1  # factor by which observed ranges are widened
+    io_layout: str = "model"  # or "nhwc": leading and trailing transposes are dropped
     dump_after: Callable[[str, Graph], None] | None = None
 
 
@@ -84,7 +86,8 @@ def plan(request: Request, *, sizes_only: bool = False) -> Planned:
     """Everything up to addresses. ``sizes_only`` does without ranges where there are none."""
     model, floating = simplify(request)
     grids, data = quantize(request, floating, sizes_only=sizes_only)
-    program = select_kernels(best_order(to_integer(grids.graph)), request.target)
+    graph = rows_at_boundary(grids.graph) if request.io_layout == "nhwc" else grids.graph
+    program = select_kernels(best_order(to_integer(graph)), request.target)
     has_ranges = data is not None or not needs_range(floating)
     notes = (*floating.notes, *(data.notes if data else ()))
     if data is not None and data.random:

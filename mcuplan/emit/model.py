@@ -136,7 +136,7 @@ class _Writer:
                     f"{self.name}_{word}{suffix}",
                     ctype,
                     kind.nbytes,
-                    port.shape,
+                    kind.shape if self._moved(port) else port.shape,
                     kind.q.s,
                     kind.q.z,
                     identifier(region),
@@ -144,6 +144,11 @@ class _Writer:
                 )
             )
         return tuple(found)
+
+    def _moved(self, port: Port) -> bool:
+        """Whether the C boundary has another order of axes than the model."""
+        origin = self.graph.tensor(port.tensor).origin
+        return origin is not None and origin.layout != tuple(range(len(port.shape)))
 
     # -- header -----------------------------------------------------------------------
 

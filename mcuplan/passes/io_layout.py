@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Inputs and outputs in the layout that the layers want, on request."""
+
+from __future__ import annotations
+
+from mcuplan.ir.graph import Editor, Graph, Port
+from mcuplan.ops.movement import Transpose
+
+__all__ = ["rows_at_boundary"]
+
+
+def rows_at_boundary(graph: Graph) -> Graph:
+    """Take inputs and give outputs as rows of pixels (NHWC).
+
+    Pattern: an input that only a Transpose reads, an output that a Transpose makes.
+    Becomes: a port without the Transpose; the application hands over the other layout.
+    Only if: asked for, since the C boundary changes.
+    Exact because: the same values cross the boundary in another order.
+    """
+    edit = Editor(graph)
+    inputs = tuple(_input(edit, port) for port in graph.inputs)
+    outputs = tuple(_output(edit, port) for port in graph.outputs)
+    changed = sum(
+        a is not b for a, b in zip(inputs + outputs, graph.inputs + graph.outputs, strict=True)
+    )
+    if not changed:
+        return graph
+    edit.set_ports(inputs, outputs)
+    return edit.done([f"rows_at_boundary: {changed} transposes left to the application"])
+
+
+def _input(edit: Editor, port: Port) -> Port:
+    node = edit.only_consumer(port.tensor)
+    if node is None or not isinstance(node.op, Transpose):
+        return port
+    edit.replace(node)
+    return Port(node.output, port.name, port.shape, port.dtype, port.boundary)
+
+
+def _output(edit: Editor, port: Port) -> Port:
+    node = edit.producer(port.tensor)
+    if node is None or not isinstance(node.op, Transpose) or edit.consumers(port.tensor):
+        return port
+    edit.replace(node)
+    return Port(node.inputs[0], port.name, port.shape, port.dtype, port.boundary)
