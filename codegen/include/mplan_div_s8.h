@@ -15,7 +15,7 @@ typedef struct {
     mplan_rows_t in2_rows;
     mplan_rows_t out_rows;
     const int32_t *reciprocal; /* [256], by divisor + 128, 23 bits of fraction */
-    uint32_t outer; /* rounds of three nested loops inside an output row */
+    uint32_t outer;            /* rounds of three nested loops inside an output row */
     uint32_t middle;
     uint32_t inner;
     uint32_t in_outer; /* elements of each operand from one round to the next, 0 where repeated */

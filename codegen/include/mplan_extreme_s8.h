@@ -40,8 +40,8 @@ typedef struct {
 } mplan_extreme_s8_t;
 
 /** Output rows [y0, y1). out may be an operand of the same shape, row by row at the same place. */
-void mplan_extreme_s8(const mplan_extreme_s8_t *p, const int8_t *in, const int8_t *in2,
-                      int8_t *out, size_t y0, size_t y1);
+void mplan_extreme_s8(const mplan_extreme_s8_t *p, const int8_t *in, const int8_t *in2, int8_t *out,
+                      size_t y0, size_t y1);
 
 #ifdef __cplusplus
 }

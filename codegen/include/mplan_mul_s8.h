@@ -14,7 +14,7 @@ typedef struct {
     mplan_rows_t in2_rows;
     mplan_rows_t out_rows;
     int32_t multiplier; /* 0 <= multiplier < 2^31 */
-    uint32_t outer; /* rounds of three nested loops inside an output row */
+    uint32_t outer;     /* rounds of three nested loops inside an output row */
     uint32_t middle;
     uint32_t inner;
     uint32_t in_outer; /* elements of each operand from one round to the next, 0 where repeated */
@@ -25,7 +25,7 @@ typedef struct {
     uint32_t in2_inner;
     uint8_t in_moves; /* 1: output row y reads row y of the operand, 0: always its row 0 */
     uint8_t in2_moves;
-    uint8_t pre_shift;  /* left shift of the product */
+    uint8_t pre_shift; /* left shift of the product */
     int8_t in_zero_point;
     int8_t in2_zero_point;
     int8_t out_zero_point;

@@ -70,7 +70,7 @@ class Program:
         source = folder / "cases.c"
         source.write_text(includes + _PRELUDE + "\n".join(self._parts) + main)
         kernels = [str(codegen_dir() / "kernels/c99" / f"{stem}.c") for stem in self._sources]
-        command = [compiler, *WARNINGS, *(SANITIZE if sanitize else []), "-O1"]
+        command = [compiler, *WARNINGS, *(SANITIZE if sanitize else []), "-O0"]
         command += [f"-I{codegen_dir() / 'include'}", str(source), *kernels]
         program = folder / "cases"
         subprocess.run([*command, "-o", str(program)], check=True)

@@ -110,5 +110,7 @@ def _output_quant(rng: np.random.Generator, case: Case, shared: Quant) -> Quant:
         result = op.reference(*case.real_inputs())[0]
     finite = result[np.isfinite(result)]
     spread = float(np.quantile(np.abs(finite), 0.95)) if finite.size else 1.0
-    scale = max(spread, 1e-3) / 127 * 10 ** rng.uniform(-0.3, 0.5)
+    sources = [kind.q.scale[0] for kind in case.sig.inputs]
+    least = 1e-3 * max(max(sources), float(np.prod(sources)))  # where a clamp leaves zeros only
+    scale = max(spread / 127, least) * 10 ** rng.uniform(-0.3, 0.5)
     return Quant.per_tensor(float(np.float32(scale)), random_quant(rng).zero_point[0])

@@ -19,8 +19,8 @@ static span_t span_of(int32_t first, uint32_t kernel, uint32_t size, uint32_t be
 
     span.first = mplan_clamp(first, 0, (int32_t)size);
     span.end = mplan_clamp(end, 0, (int32_t)size);
-    span.count = ((end < limit) ? end : limit) -
-                 ((first > -(int32_t)before) ? first : -(int32_t)before);
+    span.count =
+        ((end < limit) ? end : limit) - ((first > -(int32_t)before) ? first : -(int32_t)before);
     return span;
 }
 

@@ -7,8 +7,7 @@ static void div_run(const mplan_div_s8_t *p, const int8_t *a, const int8_t *b, i
     for (size_t i = 0U; i < p->inner; i++) {
         const int64_t wide = (int64_t)((int32_t)a[i * p->in_inner] - p->in_zero_point) *
                              (int64_t)p->reciprocal[(int32_t)b[i * p->in2_inner] + 128];
-        const int32_t result =
-            (int32_t)((wide + ((int64_t)1 << 22)) >> 23) + p->out_zero_point;
+        const int32_t result = (int32_t)((wide + ((int64_t)1 << 22)) >> 23) + p->out_zero_point;
 
         out[i] = (int8_t)mplan_clamp(result, p->act_min, p->act_max);
     }

@@ -14,8 +14,8 @@ static void extreme_run(const mplan_extreme_s8_t *p, const int8_t *a, const int8
     }
 }
 
-void mplan_extreme_s8(const mplan_extreme_s8_t *p, const int8_t *in, const int8_t *in2,
-                      int8_t *out, size_t y0, size_t y1)
+void mplan_extreme_s8(const mplan_extreme_s8_t *p, const int8_t *in, const int8_t *in2, int8_t *out,
+                      size_t y0, size_t y1)
 {
     for (size_t y = y0; y < y1; y++) {
         const int8_t *const a = &in[mplan_row(&p->in_rows, y * p->in_moves)];
@@ -25,7 +25,7 @@ void mplan_extreme_s8(const mplan_extreme_s8_t *p, const int8_t *in, const int8_
         for (size_t i = 0U; i < p->outer; i++) {
             for (size_t j = 0U; j < p->middle; j++) {
                 extreme_run(p, &a[(i * p->in_outer) + (j * p->in_middle)],
-                        &b[(i * p->in2_outer) + (j * p->in2_middle)], to);
+                            &b[(i * p->in2_outer) + (j * p->in2_middle)], to);
                 to = &to[p->inner];
             }
         }
