@@ -44,18 +44,16 @@ def worst(origins: Iterable[Origin]) -> Origin:
 
 
 def step_cycles(step: Step, target: Target) -> Estimate:
-    """Cycles of one step by the rates of its kernel's backend."""
+    """Cycles of one step by the rates of its kernel's backend; a model, however the rates arose."""
     kernel, elements = step.kernel, sum(t.elements for t in step.signature.outputs)
-    overhead = target.rate(kernel.backend, "overhead_per_step")
-    rate = target.rate(kernel.backend, kernel.cost_class)
-    used, cycles = [overhead, rate], overhead.value
+    cycles = target.rate(kernel.backend, "overhead_per_step").value
+    rate = target.rate(kernel.backend, kernel.cost_class).value
     if kernel.cost_class in _PER_MAC:
-        requantize = target.rate(kernel.backend, "requantize")
-        used.append(requantize)
-        cycles += step.cost.macs * rate.value + elements * requantize.value
+        cycles += step.cost.macs * rate
+        cycles += elements * target.rate(kernel.backend, "requantize").value
     else:
-        cycles += _amount(step, kernel, elements) * rate.value
-    return Estimate(round(cycles), "cycles", worst(e.origin for e in used))
+        cycles += _amount(step, kernel, elements) * rate
+    return Estimate(round(cycles), "cycles", Origin.MODELLED)
 
 
 def _amount(step: Step, kernel: Kernel, elements: int) -> int:
