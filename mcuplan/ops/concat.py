@@ -137,6 +137,6 @@ def write_concat(node: Node, out: Writer) -> None:
 
 
 OPS = (Concat,)
-KERNELS = (Kernel(Concat, DType.INT8, "mplan_concat_s8", _concat),)
+KERNELS = (Kernel(Concat, DType.INT8, "mplan_concat_s8", _concat, cost_class="copy"),)
 READERS = {"Concat": read_concat}
 WRITERS = {Concat: write_concat}

@@ -265,7 +265,7 @@ def _transpose(sig: Signature) -> tuple[Call, ...]:
 
 
 OPS = (Transpose, Reshape)
-KERNELS = (Kernel(Transpose, DType.INT8, "mplan_copy_s8", _transpose),)
+KERNELS = (Kernel(Transpose, DType.INT8, "mplan_copy_s8", _transpose, cost_class="copy"),)
 READERS = {
     "Cast": read_cast,
     "Dropout": read_identity,

@@ -185,6 +185,6 @@ def write_pad(node: Node, out: Writer) -> None:
 
 
 OPS = (Pad,)
-KERNELS = (Kernel(Pad, DType.INT8, "mplan_pad_s8", _pad),)
+KERNELS = (Kernel(Pad, DType.INT8, "mplan_pad_s8", _pad, cost_class="copy"),)
 READERS = {"Pad": read_pad}
 WRITERS = {Pad: write_pad}

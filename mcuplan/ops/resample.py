@@ -287,8 +287,8 @@ def _upsample(sig: Signature) -> tuple[Call, ...]:
 
 OPS = (Tile, Upsample)
 KERNELS = (
-    Kernel(Tile, DType.INT8, "mplan_copy_s8", _tile),
-    Kernel(Upsample, DType.INT8, "mplan_copy_s8", _upsample),
+    Kernel(Tile, DType.INT8, "mplan_copy_s8", _tile, cost_class="copy"),
+    Kernel(Upsample, DType.INT8, "mplan_copy_s8", _upsample, cost_class="copy"),
 )
 READERS = {
     "Expand": read_expand,

@@ -179,6 +179,6 @@ def write_slice(node: Node, out: Writer) -> None:
 
 
 OPS = (Slice,)
-KERNELS = (Kernel(Slice, DType.INT8, "mplan_copy_s8", _slice),)
+KERNELS = (Kernel(Slice, DType.INT8, "mplan_copy_s8", _slice, cost_class="copy"),)
 READERS = {"Slice": read_slice, "Split": read_split}
 WRITERS = {Slice: write_slice}
