@@ -97,7 +97,7 @@ def _mismatch(header: Header, port: Port, path: Path) -> DataError | None:
         where=str(path),
         hint="the model's own preprocessing, shape and element type; first axis = samples",
     )
-    if header.shape[1:] not in (sample_shape(port), port.shape):
+    if not header.shape or header.shape[1:] not in (sample_shape(port), port.shape):
         return problem
     if port.dtype is DType.FLOAT32:
         return None if header.dtype.kind == "f" else problem

@@ -29,9 +29,9 @@ PIPELINE: tuple[Pass, ...] = (
     merge_affine,
     fold_batch_norm,
     fuse_activation,
+    fold_quantize,
     fuse_gate,
     fuse_lookups,
-    fold_quantize,
     fold_pad,
 )
 
@@ -51,24 +51,26 @@ def run(graph: Graph, dump_after: Callable[[str, Graph], None] | None = None) ->
             after it.
     """
     done = dump_after or _silent
-    graph = _settle(graph, PIPELINE, done)
-    graph = _settle(graph, (*PIPELINE, *LAST), done)
+    simplified = _settle(graph, PIPELINE, done)
+    graph = _settle(simplified, LAST, done)
+    if graph is not simplified:
+        graph = _settle(graph, PIPELINE, done)
     notes = _summed(graph.notes)
     return graph if notes == graph.notes else replace(graph, notes=notes)
 
 
 def _settle(graph: Graph, passes: tuple[Pass, ...], done: Callable[[str, Graph], None]) -> Graph:
-    """Apply passes until a round changes nothing."""
-    for _ in range(_ROUNDS):
-        before = graph
-        for apply in passes:
-            after = apply(graph)
-            if after is not graph:
-                graph = after
-                graph.check()
-                done(apply.__name__, graph)
-        if graph is before:
+    """Apply passes in turn until each of them finds nothing in what the others left."""
+    unchanged = 0
+    for apply in passes * _ROUNDS:
+        if unchanged == len(passes):
             break
+        after = apply(graph)
+        unchanged += 1
+        if after is not graph:
+            graph, unchanged = after, 0
+            graph.check()
+            done(apply.__name__, graph)
     return graph
 
 

@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mcuplan.ir.graph import Editor, Graph, Node, Stored, Tensor
-from mcuplan.ir.op import NO_CLAMP
+from mcuplan.ir.op import NO_CLAMP, Op
 from mcuplan.ir.types import Array, Quant
 from mcuplan.ops.batch_norm import ChannelAffine
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.dense import Dense
 from mcuplan.ops.movement import Reshape
+from mcuplan.ops.pool2d import AvgPool2D, MaxPool2D
 from mcuplan.ops.unary import Lookup
 from mcuplan.passes._edit import bypass, constant_of, counted, rename_output
 
@@ -53,13 +54,15 @@ def merge_affine(graph: Graph) -> Graph:
 def fold_batch_norm(graph: Graph) -> Graph:
     """Fold affine steps into the convolution or dense layer on either side.
 
-    Pattern: Conv2D or Dense, views, ChannelAffine (or a Lookup of one affine function);
-        or the other way round.
+    Pattern: Conv2D or Dense, views and pools, ChannelAffine (or a Lookup of one affine
+        function); or the other way round.
     Becomes: the layer with other weights and bias.
     Only if: in front: the layer has no activation, and nobody else reads or rounds what
         lies between. Behind: all readers can take it; a convolution that pads with zeros
-        takes no offset; weights that the model stores as integers take no scale.
-    Exact because: both are linear in each channel; folded in double.
+        takes no offset; weights that the model stores as integers take no scale. Between:
+        a maximum needs positive scales, an average that counts padding no offset.
+    Exact because: both are linear in each channel, and so are averages; positive scales
+        keep the order of values. Folded in double.
     """
     editor = Editor(graph)
     folded = 0
@@ -100,15 +103,24 @@ def _private(editor: Editor, name: str) -> bool:
     return editor.only_consumer(name) is not None and editor.tensor(name).type.quant is None
 
 
+def _commutes(op: Op, step: _Step) -> bool:
+    """Whether an affine step may stand on either side of a node."""
+    if isinstance(op, MaxPool2D):
+        return bool((step.scale > 0.0).all())
+    if isinstance(op, AvgPool2D):
+        return not step.offset.any() or (op.divide and not any(op.counted))
+    return isinstance(op, Reshape)
+
+
 # -- into the layer in front ----------------------------------------------------------------
 
 
 def _fold_back(editor: Editor, node: Node, step: _Step) -> bool:
-    """Fold into the layer that makes the input, through views."""
+    """Fold into the layer that makes the input, through what commutes with the step."""
     name = node.inputs[0]
     between = [name]
     producer = editor.producer(name)
-    while producer is not None and isinstance(producer.op, Reshape) and _private(editor, name):
+    while producer is not None and _private(editor, name) and _commutes(producer.op, step):
         name = producer.inputs[0]
         between.append(name)
         producer = editor.producer(name)
@@ -184,7 +196,7 @@ def _affine_bias(editor: Editor, bias: str, step: _Step) -> _Value:
 
 def _fold_forward(editor: Editor, node: Node, step: _Step) -> bool:
     """Fold into every layer that reads the output, through views."""
-    readers = _layers_behind(editor, node.output)
+    readers = _layers_behind(editor, node.output, step)
     if readers is None:
         return False
     names, layers = readers
@@ -205,8 +217,8 @@ def _fold_forward(editor: Editor, node: Node, step: _Step) -> bool:
     return True
 
 
-def _layers_behind(editor: Editor, name: str) -> tuple[list[str], list[Node]] | None:
-    """Tensors between and layers that read a tensor through views; None if anything else does."""
+def _layers_behind(editor: Editor, name: str, step: _Step) -> tuple[list[str], list[Node]] | None:
+    """Tensors between and layers that read a tensor; None if anything else reads it."""
     names: list[str] = []
     layers: list[Node] = []
     waiting = [name]
@@ -216,7 +228,7 @@ def _layers_behind(editor: Editor, name: str) -> tuple[list[str], list[Node]] | 
         if editor.is_output(name) or editor.tensor(name).type.quant is not None:
             return None
         for reader in editor.consumers(name):
-            if isinstance(reader.op, Reshape):
+            if _commutes(reader.op, step):
                 waiting.append(reader.output)
             elif isinstance(reader.op, Conv2D | Dense) and reader.inputs.count(name) == 1:
                 layers.append(reader)

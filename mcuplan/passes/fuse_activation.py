@@ -8,6 +8,7 @@ from typing import Any
 
 from mcuplan.ir.graph import Editor, Graph, Node
 from mcuplan.ops.movement import Reshape, Transpose
+from mcuplan.ops.pool2d import MaxPool2D
 from mcuplan.ops.unary import Lookup
 from mcuplan.passes._edit import counted, rename_output
 
@@ -17,11 +18,11 @@ __all__ = ["fuse_activation"]
 def fuse_activation(graph: Graph) -> Graph:
     """Clamp in the node that computes the values.
 
-    Pattern: a node that can clamp, data movements, a Relu or Clip.
+    Pattern: a node that can clamp, data movements or maxima, a Relu or Clip.
     Becomes: the node with limits.
     Only if: nobody else reads what lies between, and nothing rounds it.
     Exact because: clamping twice is clamping to the limits clamped; it treats every
-        element alike, so moving elements does not matter.
+        element alike and keeps their order, so moving and selecting them does not matter.
     """
     editor = Editor(graph)
     fused = 0
@@ -38,7 +39,7 @@ def _fuse(editor: Editor, node: Node, limits: tuple[float, float]) -> bool:
         if editor.only_consumer(name) is None or editor.tensor(name).type.quant is not None:
             return False
         producer = editor.producer(name)
-        if producer is None or not isinstance(producer.op, Reshape | Transpose):
+        if producer is None or not isinstance(producer.op, MaxPool2D | Reshape | Transpose):
             break
         name = producer.inputs[0]
         between.append(name)

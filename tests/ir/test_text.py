@@ -19,8 +19,8 @@ def test_one_line_for_each_node(tmp_path: Path) -> None:
     text = dump(run(imported(net.model(x), tmp_path)))
     assert text.splitlines()[0] == "input x: x float32[1,1,4,4] @0.5-3"
     assert (
-        "Conv2D[kernel=(3,3) pads=(1,1,1,1) act=(0.0,inf)](x_t, <float32[2,3,3,1]>, <float32[2]>)"
-        in text
+        "Conv2D[kernel=(3,3) pads=(1,1,1,1) act=(0.0,inf)]"
+        "(quantizelinear0_t, <float32[2,3,3,1]>, <float32[2]>)  # node_conv2" in text
     )
     assert "float32[1,4,4,2] @0.25+128 = " in text
     assert text.endswith("\n")

@@ -11,6 +11,7 @@ from nets import Net, ops, rewritten
 
 from mcuplan.ir.graph import Graph
 from mcuplan.ops.conv2d import Conv2D
+from mcuplan.passes.assign_grids import needs_range
 
 
 def convs(graph: Graph) -> list[Conv2D]:
@@ -153,6 +154,54 @@ def test_a_relu_of_rounded_values_is_a_table(tmp_path: Path) -> None:
         net.model(net.quantize(net.add("Relu", x), 0.07, -128)), net.samples(), tmp_path
     )
     assert ops(graph)["Lookup"] == 1
+
+
+def test_roundings_around_a_relu_keep_both_grids(tmp_path: Path) -> None:
+    """The convolution rounds to the grid in front of the Relu; nothing needs a range."""
+    net = Net((1, 2, 5, 5))
+    x = net.quantize(net.conv(net.quantize("x"), 2, 3), 0.1, 4)
+    x = net.quantize(net.add("Relu", x), 0.07, -128)
+    graph = rewritten(net.model(net.quantize(net.conv(x, 3, 2), 0.3)), net.samples(), tmp_path)
+    assert {"Conv2D": 2, "Lookup": 1, "Transpose": 2} == ops(graph)
+    assert needs_range(graph) == ()
+
+
+@pytest.mark.parametrize("pool", ["MaxPool", "AveragePool"])
+@pytest.mark.parametrize("counted", [0, 1])
+def test_a_batch_norm_goes_through_a_pool(tmp_path: Path, pool: str, counted: int) -> None:
+    """Conv, pool, BatchNormalization, Relu: the convolution takes both where that is exact."""
+    net = Net((1, 2, 6, 6))
+    given = {"count_include_pad": counted} if pool == "AveragePool" else {}
+    pads = {"kernel_shape": [3, 3], "strides": [2, 2], "pads": [1, 1, 1, 1], **given}
+    x = net.batch_norm(net.add(pool, net.conv("x", 2, 3), **pads), 3)
+    graph = rewritten(net.model(x), net.samples(), tmp_path)
+    exact = (pool, counted) != ("AveragePool", 1)
+    assert ops(graph)["Conv2D"] == (1 if exact else 2)
+
+
+def test_negative_scales_stay_behind_a_maximum(tmp_path: Path) -> None:
+    """A negative factor makes the largest value the smallest."""
+    net = Net((1, 2, 6, 6))
+    x = net.add("MaxPool", net.conv("x", 2, 3), kernel_shape=[2, 2], strides=[2, 2])
+    scale = net.const([1.0, -0.5, 2.0])
+    x = net.add("BatchNormalization", x, scale, net.random(3), net.random(3), net.random(3, low=1))
+    assert ops(rewritten(net.model(x), net.samples(), tmp_path))["Conv2D"] == 2
+
+
+def test_a_batch_norm_reaches_the_dense_layer_behind_a_pool(tmp_path: Path) -> None:
+    """Conv, Relu, BatchNormalization, global average, Gemm: no step of its own."""
+    net = Net((1, 2, 6, 6))
+    x = net.batch_norm(net.add("Relu", net.conv("x", 2, 3)), 3)
+    x = net.add("Flatten", net.add("GlobalAveragePool", x))
+    x = net.add("Gemm", x, net.random(3, 5), net.random(5))
+    assert ops(rewritten(net.model(x), net.samples(), tmp_path))["Conv2D"] == 1
+
+
+def test_a_relu_behind_a_maximum_is_fused(tmp_path: Path) -> None:
+    """The maximum of clamped values is the clamped maximum."""
+    net = Net((1, 2, 6, 6))
+    x = net.add("MaxPool", net.conv("x", 2, 3), kernel_shape=[2, 2], strides=[2, 2])
+    assert "Lookup" not in ops(rewritten(net.model(net.add("Relu", x)), net.samples(), tmp_path))
 
 
 def test_functions_in_a_row_are_one_table(tmp_path: Path) -> None:

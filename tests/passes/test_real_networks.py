@@ -102,7 +102,7 @@ def test_time_grows_with_the_graph(tmp_path: Path) -> None:
         start = time.perf_counter()
         run(graph)
         seconds[blocks] = time.perf_counter() - start
-    assert seconds[400] < max(10 * seconds[100], 1.0)
+    assert seconds[400] < max(10 * seconds[100], 2.0)
     assert seconds[400] < 10.0
 
 
