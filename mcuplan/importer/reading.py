@@ -17,6 +17,7 @@ from mcuplan.errors import (
     UnsupportedOp,
     UnsupportedType,
 )
+from mcuplan.importer.checks import check_types, check_windows
 from mcuplan.importer.folding import can_fold, fold, fold_shape
 from mcuplan.importer.inputs import Declared, grid_of_input, keeps_grid
 from mcuplan.importer.protofile import TENSOR_LIMIT, Allowance, shown, type_name
@@ -30,7 +31,7 @@ __all__ = ["MISFIT", "Reading"]
 MISFIT = (ArithmeticError, AssertionError, LookupError, MemoryError, TypeError, ValueError)
 """What a reader or a folding raises where the inputs do not fit the operator."""
 
-_WINDOW_LIMIT, _TAPS_LIMIT = 1 << 16, 1 << 26
+_WINDOWED = ("Conv", "MaxPool", "AveragePool", "LpPool")
 _MAY_BE_INFINITE = ("Clip", "Min", "Max", "Pad")
 _QUANTIZED_TYPES: Mapping[int, DType] = {0: DType.UINT8, 2: DType.UINT8, 3: DType.INT8}
 _HINTS = {
@@ -119,9 +120,9 @@ class Reading:
             self._keep(node, (fold_shape(node, self._build.shape(node.input(0))),))
             return
         reader = self._reader(node)
+        self._check_form(node)
         node = self._with_integers(node)
         self._check_finite(node)
-        self._check_windows(node)
         reader(node, self._build)
         self._check_outputs(node)
         self._note_integers(node)
@@ -177,17 +178,23 @@ class Reading:
                 f"constant {shown(name)!r} holds NaN or infinity", hint="train or export again"
             )
 
-    def _check_windows(self, node: OnnxNode) -> None:
-        """Windows and their padding must be of a size that a reader can go through."""
-        for key in ("kernel_shape", "pads", "strides", "dilations"):
-            values = node.attributes.get(key, ())
-            if isinstance(values, tuple) and any(abs(int(v)) > _WINDOW_LIMIT for v in values):
-                raise UnsupportedOp(f"{key}={list(values)}", hint="check the attribute")
-        spatial = self._build.shape(node.input(0))[2:]
-        kernel = node.get_ints("kernel_shape", ())
-        reach = 2 * max(node.get_ints("pads", ()), default=0)
-        if any(k * (n + reach) > _TAPS_LIMIT for k, n in zip(kernel, spatial, strict=False)):
-            raise InputTooLarge(f"kernel_shape={list(kernel)} over {list(spatial)} elements")
+    def _check_form(self, node: OnnxNode) -> None:
+        """Element types, and windows, of a standard node."""
+        if node.domain:
+            return
+        check_types(node, tuple(self._type(name) for name in node.inputs))
+        if node.op_type in _WINDOWED:
+            weights = self._build.shape(node.input(1)) if node.op_type == "Conv" else None
+            check_windows(node, self._build.shape(node.input(0)), weights)
+
+    def _type(self, name: str) -> str:
+        """The numpy name of a tensor's element type, "" for an absent input."""
+        if not name:
+            return ""
+        value = self._build.constant(name)
+        if value is not None:
+            return str(value.data.dtype)
+        return self._integers.get(name, DType.FLOAT32).value
 
     # -- integers ---------------------------------------------------------------------------
 

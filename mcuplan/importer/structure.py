@@ -62,8 +62,15 @@ def opset_of(file: ModelFile) -> tuple[int, Mapping[str, int]]:
         DamagedModel: no version, or two for one domain.
         UnsupportedOp: the version is older than 7 or newer than the installed onnx package.
     """
+    from onnx import IR_VERSION
     from onnx.defs import onnx_opset_version
 
+    if file.proto.ir_version > IR_VERSION:
+        raise UnsupportedOp(
+            f"IR version {file.proto.ir_version} is newer than {IR_VERSION}, the newest known here",
+            "ir_version",
+            "upgrade the onnx package",
+        )
     versions: dict[str, int] = {}
     for entry in file.proto.opset_import:
         domain = "" if entry.domain in _STANDARD else text(entry.domain)

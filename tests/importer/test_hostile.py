@@ -138,6 +138,10 @@ HOSTILE: dict[str, tuple[Any, str]] = {
         _with(lambda m: m.opset_import.append(helper.make_opsetid("ai.onnx", 9))),
         "model/damaged",
     ),
+    "IR version of the far future": (
+        _with(lambda m: setattr(m, "ir_version", 1 << 40)),
+        "model/unsupported-op",
+    ),
     # structure
     "cycle": (_cycle(3), "model/damaged"),
     "node that reads itself": (_cycle(1), "model/damaged"),
@@ -205,7 +209,7 @@ HOSTILE: dict[str, tuple[Any, str]] = {
         _with(lambda m: m.graph.output[0].CopyFrom(value("y", [1, 4]))),
         "model/damaged",
     ),
-    "weights of another rank": (conv_model(np.ones((4, 3, 3), _F32)), "model/unsupported-op"),
+    "weights of another rank": (conv_model(np.ones((4, 3, 3), _F32)), "model/damaged"),
     "kernel larger than the input": (
         conv_model(shape=(1, 3, 2, 2)),
         "model/unsupported-op",
@@ -219,7 +223,20 @@ HOSTILE: dict[str, tuple[Any, str]] = {
         "model/too-large",
     ),
     "pool with a stride of 0": (_pool(kernel_shape=[2, 2], strides=[0, 1]), "model/damaged"),
+    "kernel of another size than its weights": (
+        _with(lambda m: m.graph.node[0].attribute[0].ints.__setitem__(0, 2)),
+        "model/damaged",
+    ),
+    "strides of another rank": (_pool(kernel_shape=[2, 2], strides=[1]), "model/damaged"),
     # types
+    "sum of floats and integers": (
+        _one("Add", ["x", "c"], constants={"c": np.ones(4, np.int64)}),
+        "model/damaged",
+    ),
+    "shape of floats": (
+        _one("Reshape", ["x", "c"], constants={"c": np.ones(1, np.float32)}),
+        "model/damaged",
+    ),
     "float64 input": (
         _with(lambda m: m.graph.input[0].CopyFrom(value("x", [1, 3, 8, 8], TensorProto.DOUBLE))),
         "model/unsupported-type",
