@@ -1,79 +1,116 @@
 /* SPDX-License-Identifier: 0BSD */
 #include "mplan_depthwise_conv2d_s8.h"
 
-#define BLOCK (8U) /* output channels summed side by side */
-
-/* Add one tap of `count` channels from oc on; outside the input it reads the zero point. */
-static void add_tap(const mplan_depthwise_conv2d_s8_t *p, const int8_t *pixel, const int8_t *w,
-                    int32_t *acc, size_t oc, size_t count)
+/* The input row under kernel row ky, and the pixel under column kx; NULL in the padding. */
+static const int8_t *tap_row(const mplan_depthwise_conv2d_s8_t *p, const int8_t *in,
+                             int32_t y_first, size_t ky)
 {
-    if (pixel == NULL) {
-        for (size_t i = 0U; i < count; i++) {
-            acc[i] += (int32_t)p->in_zero_point * (int32_t)w[i];
-        }
-    } else if (p->in_c == p->out_c) {
-        const int8_t *const from = &pixel[oc];
+    const int32_t y = y_first + ((int32_t)ky * (int32_t)p->dilation_h);
+    const int8_t *row = NULL;
 
-        for (size_t i = 0U; i < count; i++) {
-            acc[i] += (int32_t)from[i] * (int32_t)w[i];
-        }
-    } else {
-        const size_t multiplier = (size_t)p->out_c / p->in_c;
-
-        for (size_t i = 0U; i < count; i++) {
-            acc[i] += (int32_t)pixel[(oc + i) / multiplier] * (int32_t)w[i];
-        }
+    if ((y >= 0) && (y < (int32_t)p->in_h)) {
+        row = &in[mplan_row(&p->in_rows, (size_t)y)];
     }
+    return row;
 }
 
-/* Sums of `count` channels from oc on, over the window at (y_first, x_first). */
-static void block_sums(const mplan_depthwise_conv2d_s8_t *p, const int8_t *in, int32_t *acc,
-                       int32_t y_first, int32_t x_first, size_t oc, size_t count)
+static const int8_t *tap_pixel(const mplan_depthwise_conv2d_s8_t *p, const int8_t *row,
+                               int32_t x_first, size_t kx)
 {
-    size_t tap = oc; /* its first weight */
+    const int32_t x = x_first + ((int32_t)kx * (int32_t)p->dilation_w);
+    const int8_t *pixel = NULL;
 
-    for (size_t i = 0U; i < count; i++) {
-        acc[i] = p->bias[oc + i];
+    if ((row != NULL) && (x >= 0) && (x < (int32_t)p->in_w)) {
+        pixel = &row[(size_t)x * p->in_c];
     }
+    return pixel;
+}
+
+/* Sum of one output channel that reads input channel c. */
+static int32_t sum_one(const mplan_depthwise_conv2d_s8_t *p, const int8_t *in, int32_t y_first,
+                       int32_t x_first, size_t oc, size_t c)
+{
+    size_t tap = oc;
+    int32_t acc = p->bias[oc];
+
     for (size_t ky = 0U; ky < p->kernel_h; ky++) {
-        const int32_t y = y_first + ((int32_t)ky * (int32_t)p->dilation_h);
-        const int8_t *row = NULL;
+        const int8_t *const row = tap_row(p, in, y_first, ky);
 
-        if ((y >= 0) && (y < (int32_t)p->in_h)) {
-            row = &in[mplan_row(&p->in_rows, (size_t)y)];
-        }
         for (size_t kx = 0U; kx < p->kernel_w; kx++) {
-            const int32_t x = x_first + ((int32_t)kx * (int32_t)p->dilation_w);
-            const int8_t *pixel = NULL;
+            const int8_t *const pixel = tap_pixel(p, row, x_first, kx);
+            const int32_t value = (pixel != NULL) ? pixel[c] : p->in_zero_point;
 
-            if ((row != NULL) && (x >= 0) && (x < (int32_t)p->in_w)) {
-                pixel = &row[(size_t)x * p->in_c];
-            }
-            add_tap(p, pixel, &p->weights[tap], acc, oc, count);
+            acc += value * (int32_t)p->weights[tap];
             tap += p->out_c;
         }
     }
+    return acc;
+}
+
+/* Sums of four output channels from c on, each of which reads the input channel of its number. */
+static void sum_four(const mplan_depthwise_conv2d_s8_t *p, const int8_t *in, int32_t y_first,
+                     int32_t x_first, size_t c, int32_t sums[4])
+{
+    const int8_t *w = &p->weights[c];
+    const int32_t zero = p->in_zero_point;
+    size_t taps = (size_t)p->kernel_h * p->kernel_w;
+    int32_t acc0 = p->bias[c];
+    int32_t acc1 = p->bias[c + 1U];
+    int32_t acc2 = p->bias[c + 2U];
+    int32_t acc3 = p->bias[c + 3U];
+
+    for (size_t ky = 0U; ky < p->kernel_h; ky++) {
+        const int8_t *const row = tap_row(p, in, y_first, ky);
+
+        for (size_t kx = 0U; kx < p->kernel_w; kx++) {
+            const int8_t *pixel = tap_pixel(p, row, x_first, kx);
+
+            if (pixel != NULL) {
+                pixel = &pixel[c];
+                acc0 += (int32_t)pixel[0] * (int32_t)w[0];
+                acc1 += (int32_t)pixel[1] * (int32_t)w[1];
+                acc2 += (int32_t)pixel[2] * (int32_t)w[2];
+                acc3 += (int32_t)pixel[3] * (int32_t)w[3];
+            } else {
+                acc0 += zero * (int32_t)w[0];
+                acc1 += zero * (int32_t)w[1];
+                acc2 += zero * (int32_t)w[2];
+                acc3 += zero * (int32_t)w[3];
+            }
+            taps--;
+            w = (taps > 0U) ? &w[p->out_c] : w;
+        }
+    }
+    sums[0] = acc0;
+    sums[1] = acc1;
+    sums[2] = acc2;
+    sums[3] = acc3;
+}
+
+static int8_t finished(const mplan_depthwise_conv2d_s8_t *p, int32_t acc, size_t oc)
+{
+    const uint32_t pre_shift = (p->pre_shift != NULL) ? p->pre_shift[oc] : 0U;
+    const int32_t result = mplan_scale(acc, p->multiplier[oc], pre_shift) + p->out_zero_point;
+
+    return (int8_t)mplan_clamp(result, p->act_min, p->act_max);
 }
 
 /* One output pixel, all channels. */
 static void depthwise_pixel(const mplan_depthwise_conv2d_s8_t *p, const int8_t *in, int8_t *out,
                             int32_t y_first, int32_t x_first)
 {
-    int32_t acc[BLOCK];
+    const size_t per_channel = (size_t)p->out_c / p->in_c;
+    const size_t fours = (per_channel == 1U) ? ((size_t)p->out_c & ~(size_t)3U) : 0U;
+    int32_t sums[4];
 
-    for (size_t oc = 0U; oc < p->out_c; oc += BLOCK) {
-        const size_t left = (size_t)p->out_c - oc;
-        const size_t count = (left < BLOCK) ? left : BLOCK;
-
-        block_sums(p, in, acc, y_first, x_first, oc, count);
-        for (size_t i = 0U; i < count; i++) {
-            const size_t c = oc + i;
-            const uint32_t pre_shift = (p->pre_shift != NULL) ? p->pre_shift[c] : 0U;
-            const int32_t result =
-                mplan_scale(acc[i], p->multiplier[c], pre_shift) + p->out_zero_point;
-
-            out[c] = (int8_t)mplan_clamp(result, p->act_min, p->act_max);
+    for (size_t oc = 0U; oc < fours; oc += 4U) {
+        sum_four(p, in, y_first, x_first, oc, sums);
+        for (size_t i = 0U; i < 4U; i++) {
+            out[oc + i] = finished(p, sums[i], oc + i);
         }
+    }
+    for (size_t oc = fours; oc < p->out_c; oc++) {
+        out[oc] = finished(p, sum_one(p, in, y_first, x_first, oc, oc / per_channel), oc);
     }
 }
 
