@@ -75,6 +75,13 @@ _FINDINGS = (
         "Calibrate with real inputs: --calibration DATA.npz.",
     ),
     Explanation(
+        "quant/bias-clipped",
+        "A bias of a layer is so large against its weights that it does not fit the int32 grid "
+        "that the scales give it; it was cut at the end of the grid.",
+        "Look for channels with weights close to zero and a large bias; calibrate anew, or "
+        "train with weight decay on biases. `mcuplan verify` shows what it costs.",
+    ),
+    Explanation(
         "target/generic-sizes",
         "The target is a generic core: its memory sizes and clock are representative, not those "
         "of a part you can buy.",

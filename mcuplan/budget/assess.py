@@ -53,6 +53,7 @@ from mcuplan.calibrate.data import RANDOM_NOTE
 from mcuplan.errors import McuplanError
 from mcuplan.findings import Finding, Severity
 from mcuplan.ir.graph import Graph, Port
+from mcuplan.passes.assign_grids import Grids
 from mcuplan.schedule.program import Plan, Step
 from mcuplan.targets import Target
 from mcuplan.units import Estimate, Origin
@@ -80,6 +81,8 @@ class Planned(Protocol):
     def model(self) -> Source: ...  # noqa: D102
     @property
     def floating(self) -> Graph: ...  # noqa: D102
+    @property
+    def grids(self) -> Grids: ...  # noqa: D102
     @property
     def plan(self) -> Plan: ...  # noqa: D102
     @property
@@ -185,6 +188,16 @@ def _notes(planned: Planned) -> list[Finding]:
     random = RANDOM_NOTE in planned.notes
     target = _target(planned.plan.program.target)
     found = notes(target, has_ranges=planned.has_ranges, random_ranges=random)
+    found += [
+        Finding(
+            "quant/bias-clipped",
+            Severity.WARNING,
+            f"{clipped.channels:,} bias values do not fit their int32 grid",
+            clipped.layer,
+            "mcuplan verify shows what it costs",
+        )
+        for clipped in planned.grids.clipped
+    ]
     rest = [note for note in dict.fromkeys(planned.notes) if note != RANDOM_NOTE]
     return [*found, *(Finding("model/note", Severity.NOTE, note) for note in rest)]
 

@@ -17,7 +17,16 @@ if TYPE_CHECKING:
     from mcuplan.budget import Budget, Undecided
     from mcuplan.report import Look
 
-__all__ = ["Outputs", "emit_report", "log", "print_errors", "reported", "say", "write_file"]
+__all__ = [
+    "Outputs",
+    "emit_report",
+    "log",
+    "print_errors",
+    "progress",
+    "reported",
+    "say",
+    "write_file",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +48,23 @@ def say(text: str) -> None:
 def log(text: str) -> None:
     """Write one line to stderr."""
     print(text, file=sys.stderr)
+
+
+def progress(outputs: Outputs) -> Callable[[str], None]:
+    """Says what long work is at: lines with -v, one changing line on a terminal, else nothing.
+
+    An empty text ends it.
+    """
+    if outputs.verbosity > 0:
+        return lambda text: log(text) if text else None
+    if outputs.verbosity < 0 or not sys.stderr.isatty():
+        return lambda text: None
+
+    def show(text: str) -> None:
+        sys.stderr.write(f"\r\x1b[K{text[:79]}")
+        sys.stderr.flush()
+
+    return show
 
 
 def print_errors(error: McuplanError | Problems) -> int:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mcuplan.cli import _options
-from mcuplan.cli._console import Outputs, log, reported, write_file, write_tree
+from mcuplan.cli._console import Outputs, log, progress, reported, write_file, write_tree
 from mcuplan.cli._options import MODEL, outputs_of
 from mcuplan.errors import UsageError
 
@@ -254,7 +254,11 @@ def verify(
         planned = pipeline.plan(request)
         where = places or ("host", "emulator")
         wanted = Wanted(_default_name(model, options["name"]), inputs, where, samples)
-        evidence = run(planned, request, wanted, log if asked.outputs.verbosity > 0 else None)
+        say = progress(asked.outputs)
+        try:
+            evidence = run(planned, request, wanted, say)
+        finally:
+            say("")
         budget = _report("verify", model, asked, planned, evidence)
         if save and evidence.build is not None:
             write_file(kept_report(model, request.target.name), keep_report(budget))
