@@ -5,17 +5,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mcuplan.errors import ScaleError, UnsupportedOp
+from mcuplan.errors import ScaleError
 from mcuplan.ir.builder import Builder, OnnxNode, plain
 from mcuplan.ir.graph import Layout, Node
 from mcuplan.ir.op import Call, ConstArray, Cost, Example, Field, Kernel, Op, QuantRule, Signature
 from mcuplan.ir.types import Array, DType, Quant, TensorType
 from mcuplan.ir.writer import Writer
-from mcuplan.ops._read import normal_axis
+from mcuplan.ops._read import inner, normal_axis
+from mcuplan.ops.movement import add_view
 
 __all__ = ["KERNELS", "OPS", "READERS", "WRITERS", "Softmax", "softmax_constants"]
 
@@ -100,8 +101,12 @@ def read_softmax(node: OnnxNode, build: Builder) -> None:
     shape = build.shape(name)
     rank = len(shape)
     axis = normal_axis(node.get_int("axis", 1 if node.opset < 13 else -1), rank)
-    if node.opset < 13 and axis != rank - 1 and math.prod(shape[axis:]) != shape[axis]:
-        raise UnsupportedOp(f"axis={axis} over several axes", hint="export with opset 13 or newer")
+    if node.opset < 13 and math.prod(shape[axis:]) != shape[axis]:
+        flat, made = inner(node, "flat"), inner(node, "made")
+        add_view(flat, build, (math.prod(shape[:axis]), math.prod(shape[axis:])))
+        build.add(Softmax(), [build.in_layout(flat.outputs[0], plain(2))], made)
+        add_view(replace(node, inputs=made.outputs), build, shape)
+        return
     layout = _ending_with(build, name, axis, rank)
     build.add(Softmax(), [build.in_layout(name, layout)], node, layout)
 

@@ -209,6 +209,23 @@ def test_functions(name: str, tmp_path: Path) -> None:
     assert ["Lookup"] == kinds(graph)
 
 
+SOFTMAXES: dict[str, Any] = {
+    "vector": _fn("Softmax"),
+    "channels": _pool("Softmax", axis=1),
+    "columns": _pool("Softmax", axis=-1),
+    "opset 11 of a vector": _pool("Softmax", 11, shape=(1, 9)),
+    "opset 11 of a map": _pool("Softmax", 11, axis=1),
+    "opset 11 of rows": _pool("Softmax", 11, axis=2),
+    "opset 11 of columns": _pool("Softmax", 11, axis=3),
+}
+
+
+@pytest.mark.parametrize("name", SOFTMAXES)
+def test_softmax(name: str, tmp_path: Path) -> None:
+    """Softmax works along the axis, and before opset 13 over all axes from it on."""
+    agrees(tmp_path, SOFTMAXES[name])
+
+
 @pytest.mark.parametrize("op", ["Log", "Sqrt"])
 def test_functions_of_positive_values(op: str, tmp_path: Path) -> None:
     """Functions that have no value below 0, above it."""
