@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterator
 
 from mcuplan.ir.graph import Graph, Node, Tensor
@@ -11,6 +12,8 @@ from mcuplan.ir.op import NO_CLAMP, Op
 from mcuplan.ir.types import Quant
 
 __all__ = ["dump"]
+
+_PLAIN = re.compile(r"[A-Za-z0-9_./:;+-]+")
 
 
 def dump(graph: Graph) -> str:
@@ -72,5 +75,4 @@ def _quant(quant: Quant | None) -> str:
 
 def _quoted(name: str) -> str:
     """A name from the model on one line of text, whatever it holds."""
-    plain = name.replace("/", "").replace(".", "").replace(":", "").isidentifier()
-    return name if plain and name.isascii() else ascii(name)
+    return name if _PLAIN.fullmatch(name) else ascii(name)

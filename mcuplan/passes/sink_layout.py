@@ -7,6 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from mcuplan.errors import UnsupportedOp
+from mcuplan.ir.builder import Constant
 from mcuplan.ir.graph import Editor, Graph, Node, Origin, Tensor
 from mcuplan.ir.types import Array, TensorType
 from mcuplan.ops.dense import Dense
@@ -19,73 +21,93 @@ __all__ = ["fold_flatten", "sink_transposes"]
 def sink_transposes(graph: Graph) -> Graph:
     """Let element-wise nodes work in the layout in front of a Transpose.
 
-    Pattern: an element-wise node whose activations all come from Transposes of the same
-        axes that nobody else reads; other operands are constants.
+    Pattern: an element-wise node that reads Transposes of the same axes; its other
+        activations exist in the layout in front of them too, or it has constants.
     Becomes: the same node on what was transposed, with its constants permuted, and one
         Transpose behind it.
-    Only if: all shapes have the rank of the output.
+    Only if: all shapes have the rank of the output, and a Transpose is saved: nobody else
+        reads those in front, or all readers undo the one behind.
     Exact because: an element-wise node treats every position alike.
     """
     editor = Editor(graph)
     sunk = 0
     for node in editor.nodes():
-        axes = _common_axes(editor, node) if node.op.is_elementwise else None
-        if axes is not None:
-            _sink(editor, node, axes)
-            sunk += 1
+        if node.op.is_elementwise:
+            sunk += _sink(editor, node)
     return editor.done(
         counted("sink_transposes", sunk, "transposes moved behind element-wise nodes")
     )
 
 
-def _common_axes(editor: Editor, node: Node) -> tuple[int, ...] | None:
-    """Axes of the Transposes in front of every activation, None where they differ."""
-    rank = len(editor.tensor(node.output).type.shape)
-    found: set[tuple[int, ...]] = set()
-    for name in node.inputs:
-        tensor = editor.tensor(name)
-        if len(tensor.type.shape) != rank:
-            return None
-        if tensor.is_constant:
-            continue
-        made_by = editor.producer(name)
-        only = editor.only_consumer(name) is not None
-        if made_by is None or not isinstance(made_by.op, Transpose) or not only:
-            return None
-        found.add(made_by.op.axes)
-    return found.pop() if len(found) == 1 else None
-
-
-def _sink(editor: Editor, node: Node, axes: tuple[int, ...]) -> None:
-    inputs = []
-    for name in node.inputs:
-        tensor, made_by = editor.tensor(name), editor.producer(name)
-        if made_by is not None:
-            inputs.append(made_by.inputs[0])
-            continue
-        assert tensor.data is not None
-        inverse = tuple(int(a) for a in np.argsort(axes))
-        stored = tensor.stored
-        if stored is not None and stored.quant.axis is not None:
-            stored = None
-        if stored is not None:
-            stored = replace(stored, values=stored.values.transpose(inverse))
-        inputs.append(editor.constant(name, tensor.data.transpose(inverse), stored))
+def _sink(editor: Editor, node: Node) -> bool:
+    axes = _axes(editor, node)
+    if axes is None or not _saves(editor, node, axes):
+        return False
+    sources = [_source(editor, name, axes) for name in node.inputs]
+    if any(source is None for source in sources):
+        return False
+    try:
+        kinds = [source.type for source in sources if source is not None]
+        shape = node.op.infer(kinds)[0].shape
+    except UnsupportedOp:  # a broadcast that only the other layout allows
+        return False
+    inputs = tuple(editor.set_tensor(source) for source in sources if source is not None)
     output = editor.tensor(node.output)
-    shape = node.op.infer([editor.tensor(name).type for name in inputs])[0].shape
     origin = output.origin
     if origin is not None:
         origin = Origin(origin.name, tuple(origin.layout[axes.index(a)] for a in range(len(axes))))
-    rows = Tensor(
-        editor.fresh(f"{node.output}_rows"),
-        TensorType(shape, quant=output.type.quant),
-        None,
-        origin,
-    )
-    editor.set_tensor(rows)
-    moved = replace(node, inputs=tuple(inputs), outputs=(rows.name,))
-    last = Node(editor.fresh(f"{node.name}_t"), Transpose(axes), (rows.name,), node.outputs)
+    name = editor.fresh(f"{node.output}_rows")
+    editor.set_tensor(Tensor(name, TensorType(shape, quant=output.type.quant), None, origin))
+    moved = replace(node, inputs=inputs, outputs=(name,))
+    last = Node(editor.fresh(f"{node.name}_t"), Transpose(axes), (name,), node.outputs)
     editor.replace(node, moved, last)
+    return True
+
+
+def _transposed(editor: Editor, name: str) -> Transpose | None:
+    """The Transpose that makes a tensor."""
+    producer = editor.producer(name)
+    return producer.op if producer is not None and isinstance(producer.op, Transpose) else None
+
+
+def _axes(editor: Editor, node: Node) -> tuple[int, ...] | None:
+    """Axes of the first Transpose in front of a node."""
+    found = (_transposed(editor, name) for name in node.inputs)
+    return next((op.axes for op in found if op is not None), None)
+
+
+def _inverse(axes: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(axes.index(a) for a in range(len(axes)))
+
+
+def _saves(editor: Editor, node: Node, axes: tuple[int, ...]) -> bool:
+    """Whether a Transpose in front has no other reader, or all behind undo it."""
+    if any(_transposed(editor, n) and editor.only_consumer(n) is not None for n in node.inputs):
+        return True
+    readers = editor.consumers(node.output)
+    undone = all(isinstance(r.op, Transpose) and r.op.axes == _inverse(axes) for r in readers)
+    return undone and bool(readers) and not editor.is_output(node.output)
+
+
+def _source(editor: Editor, name: str, axes: tuple[int, ...]) -> Tensor | None:
+    """A tensor (or new constant) that becomes this one by a Transpose, None where there is none."""
+    tensor = editor.tensor(name)
+    if len(tensor.type.shape) != len(axes):
+        return None
+    if tensor.data is not None:
+        inverse = _inverse(axes)
+        moved = Constant(tensor.data, tensor.stored).transpose(inverse)
+        kind = TensorType(moved.data.shape)
+        return Tensor(editor.fresh(f"{name}_rows"), kind, moved.data, None, moved.stored)
+    op = _transposed(editor, name)
+    if op is not None and op.axes == axes:
+        producer = editor.producer(name)
+        assert producer is not None
+        return editor.tensor(producer.inputs[0])
+    for reader in editor.consumers(name):
+        if isinstance(reader.op, Transpose) and reader.op.axes == _inverse(axes):
+            return editor.tensor(reader.output)
+    return None
 
 
 def fold_flatten(graph: Graph) -> Graph:

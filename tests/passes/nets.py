@@ -136,9 +136,9 @@ def rewritten(model: onnx.ModelProto, samples: Array, folder: Path) -> Graph:
     """The graph after all passes, having shown that it computes what the model computes."""
     before = imported(model, folder)
     expected = run_onnx(model, {"x": samples})
-    assert worst(expected, run_graph(before, {"x": samples})) < 1e-5
+    assert worst(expected, run_graph(before, {"x": samples})) < 1e-4
     after = run(before)
     after.check()
-    assert worst(expected, run_graph(after, {"x": samples})) < 1e-5
+    assert worst(expected, run_graph(after, {"x": samples})) < 1e-4
     assert run(after) is after
     return after

@@ -172,6 +172,15 @@ def test_transposes_meet_behind_element_wise_nodes(tmp_path: Path) -> None:
     assert ops(graph)["Transpose"] == 2
 
 
+def test_a_sum_with_the_input_stays_in_rows(tmp_path: Path) -> None:
+    """The input is transposed once, and so is the output."""
+    net = Net((1, 4, 6, 6))
+    x = net.add("Add", "x", net.conv("x", 4, 4))
+    x = net.add("Add", x, net.conv(x, 4, 4))
+    graph = rewritten(net.model(net.conv(x, 4, 4)), net.samples(), tmp_path)
+    assert {"Conv2D": 3, "Add": 2, "Transpose": 2} == ops(graph)
+
+
 @pytest.mark.parametrize("seed", range(12))
 def test_random_networks_keep_their_outputs(tmp_path: Path, seed: int) -> None:
     """Whatever is in front of whatever: the outputs stay, and the passes come to an end."""
