@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Commands around the models: diff, pack, targets, ops, explain."""
+"""Commands around the models: bench, diff, pack, targets, ops, explain."""
 
 from __future__ import annotations
 
@@ -78,6 +78,25 @@ def _show_diff(form: str, made: Baseline) -> None:
         name = plain(row.name) if form == "markdown" else clip(plain(row.name), 24)
         rows.append([name, *deltas, plain(row.because)])
     _show(form, ("layer", "RAM", "flash", "because"), rows, {1, 2})
+
+
+@click.command()
+@_options.target
+@_TABLE
+def bench(target: str | None, form: str) -> int:
+    """Cycles per kernel and shape, counted on the emulator."""
+    from mcuplan.bench import bench as count
+    from mcuplan.targets import load_target
+
+    rows = []
+    for row in count(load_target(target or "cortex-m4")):
+        work, unit = (row.macs, "MAC") if row.macs else (row.outputs, "output")
+        each = f"{(row.cycles or row.instructions) / work:.2f} /{unit}"
+        cycles = row.cycles if row.cycles is not None else "-"
+        kernel = row.kernel.removeprefix("mplan_")
+        rows.append([row.op, row.shape, kernel, row.instructions, cycles, each])
+    _show(form, ("op", "shape", "kernel", "instructions", "cycles", "each"), rows, {3, 4, 5})
+    return EXIT_FITS
 
 
 @click.group()
@@ -223,4 +242,4 @@ def pack(file: Path, capacity: int | None, time_limit: float | None, output: Pat
     return EXIT_FITS if fits else EXIT_OVER
 
 
-COMMANDS = (diff, pack, targets, ops, explain)
+COMMANDS = (bench, diff, pack, targets, ops, explain)

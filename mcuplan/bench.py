@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Cycles of every kernel on a table of shapes, counted on the emulator.
+
+Instruction counts are deterministic, so CI can keep the table and see a slowdown in its
+diff. Weights and inputs are random from a fixed seed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+
+from mcuplan.emit import Stamp, emit
+from mcuplan.ir.graph import Graph, Node, Origin, Port, Tensor
+from mcuplan.ir.op import Op
+from mcuplan.ir.types import Array, DType, TensorType
+from mcuplan.ops.conv2d import Conv2D
+from mcuplan.ops.dense import Dense
+from mcuplan.ops.eltwise import Add, Mul
+from mcuplan.ops.pool2d import AvgPool2D, MaxPool2D
+from mcuplan.ops.softmax import Softmax
+from mcuplan.passes.assign_grids import assign_grids
+from mcuplan.passes.to_integer import to_integer
+from mcuplan.prove.cores import core_named
+from mcuplan.prove.verify import Subject, prove_on_core
+from mcuplan.schedule import make_plan, select_kernels
+from mcuplan.targets import Target
+
+__all__ = ["SHAPES", "Row", "Shape", "bench"]
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """One layer: activations come first in ``inputs``, the rest are constants."""
+
+    op: Op
+    inputs: tuple[tuple[int, ...], ...]
+    constants: tuple[tuple[int, ...], ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Shape of the input and what comes out of it: ``25x5x64->64``."""
+        size = "x".join(str(n) for n in self.inputs[0][1:])
+        return f"{size}->{self.constants[0][0]}" if self.constants else size
+
+
+def _conv(
+    size: tuple[int, int, int], outputs: int, kernel: tuple[int, int] = (1, 1), stride: int = 1
+) -> Shape:
+    h, w, c = size
+    pads = ((kernel[0] - 1) // 2, (kernel[1] - 1) // 2, kernel[0] // 2, kernel[1] // 2)
+    op = Conv2D(kernel, (stride, stride), pads=pads)
+    return Shape(op, ((1, h, w, c),), ((outputs, *kernel, c), (outputs,)))
+
+
+def _depthwise(size: tuple[int, int, int], stride: int = 1) -> Shape:
+    h, w, c = size
+    op = Conv2D((3, 3), (stride, stride), pads=(1, 1, 1, 1), groups=c)
+    return Shape(op, ((1, h, w, c),), ((c, 3, 3, 1), (c,)))
+
+
+def _dense(inputs: int, outputs: int) -> Shape:
+    return Shape(Dense(), ((1, inputs),), ((outputs, inputs), (outputs,)))
+
+
+_POINTWISE = (
+    ((25, 5, 64), 64),
+    ((12, 12, 64), 128),
+    ((24, 24, 32), 32),
+    ((6, 6, 128), 128),
+    ((3, 3, 256), 256),
+    ((48, 48, 8), 16),
+)
+_SQUARE = (((32, 32, 16), 16), ((16, 16, 32), 32), ((8, 8, 64), 64), ((32, 32, 3), 16))
+_DEPTHWISE = ((25, 5, 64), (48, 48, 8), (12, 12, 64), (6, 6, 128))
+
+SHAPES: tuple[Shape, ...] = (
+    *(_conv(size, outputs) for size, outputs in _POINTWISE),
+    _conv((32, 32, 16), 32, stride=2),
+    *(_conv(size, outputs, (3, 3)) for size, outputs in _SQUARE),
+    _conv((96, 96, 3), 8, (3, 3), stride=2),
+    _conv((49, 10, 1), 64, (10, 4), stride=2),
+    *(_depthwise(size) for size in _DEPTHWISE),
+    _depthwise((48, 48, 16), stride=2),
+    *(_dense(*size) for size in ((640, 128), (128, 128), (128, 640), (64, 12))),
+    Shape(AvgPool2D((25, 5)), ((1, 25, 5, 64),)),
+    Shape(MaxPool2D((2, 2), (2, 2)), ((1, 24, 20, 16),)),
+    Shape(Add(), ((1, 32, 32, 16), (1, 32, 32, 16))),
+    Shape(Mul(), ((1, 16, 16, 32), (1, 16, 16, 32))),
+    Shape(Softmax(), ((1, 12),)),
+)
+"""Layers of MLPerf Tiny and their like, and one of each other cost class."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What one layer took; ``cycles`` is None on a core without a table of timings."""
+
+    op: str
+    shape: str
+    kernel: str
+    macs: int
+    outputs: int
+    instructions: int
+    cycles: int | None
+
+
+def bench(target: Target, shapes: Sequence[Shape] = SHAPES) -> tuple[Row, ...]:
+    """Build all shapes into one image, run it once, count each step.
+
+    Raises:
+        ToolMissing, ToolFailed: compiler or emulator missing, or failed.
+    """
+    graph = to_integer(assign_grids(_graph(shapes), {}, placeholder=True).graph)
+    plan = make_plan(select_kernels(graph, target))
+    subject = Subject(emit(plan, "bench", Stamp("bench", "")), plan)
+    core = core_named(target.core).with_flags(target.flags)
+    proof = prove_on_core(subject, _feeds(graph), core)
+    rows = []
+    for step, count in zip(plan.program.steps, proof.steps, strict=True):
+        shape = shapes[int(step.node.name.removeprefix("n"))]
+        outputs = step.signature.output.elements
+        rows.append(
+            Row(
+                op=step.node.op.label,
+                shape=shape.name,
+                kernel=step.kernel.function,
+                macs=step.cost.macs,
+                outputs=outputs,
+                instructions=count.instructions,
+                cycles=count.cycles,
+            )
+        )
+    return tuple(rows)
+
+
+def _graph(shapes: Sequence[Shape]) -> Graph:
+    """One node per shape, each with inputs and an output of its own."""
+    rng = np.random.default_rng(0)
+    tensors: dict[str, Tensor] = {}
+    nodes, inputs, outputs = [], [], []
+    for i, shape in enumerate(shapes):
+        names = [f"x{i}_{k}" for k in range(len(shape.inputs))]
+        for name, size in zip(names, shape.inputs, strict=True):
+            tensors[name] = _activation(name, size)
+            inputs.append(_port(name, size))
+        for k, size in enumerate(shape.constants):
+            data = rng.standard_normal(size).astype(np.float32)
+            tensors[f"c{i}_{k}"] = Tensor(f"c{i}_{k}", TensorType(size), data=data)
+            names.append(f"c{i}_{k}")
+        made = shape.op.infer([tensors[name].type for name in names])[0].shape
+        tensors[f"y{i}"] = _activation(f"y{i}", made)
+        outputs.append(_port(f"y{i}", made))
+        nodes.append(Node(f"n{i}", shape.op, tuple(names), (f"y{i}",)))
+    held = MappingProxyType(tensors)
+    return Graph("bench", tuple(inputs), tuple(outputs), tuple(nodes), held)
+
+
+def _activation(name: str, size: tuple[int, ...]) -> Tensor:
+    return Tensor(name, TensorType(size), origin=Origin(name, tuple(range(len(size)))))
+
+
+def _port(name: str, size: tuple[int, ...]) -> Port:
+    return Port(name, name, size, DType.FLOAT32)
+
+
+def _feeds(graph: Graph) -> Mapping[str, Array]:
+    rng = np.random.default_rng(1)
+    return {
+        port.tensor: rng.integers(-128, 128, size=(1, *port.shape[1:])).astype(np.int8)
+        for port in graph.inputs
+    }

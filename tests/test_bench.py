@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Counts of kernels on the emulator."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from mcuplan.bench import SHAPES, bench
+from mcuplan.cli import run
+from mcuplan.targets import load_target
+
+SMALL = tuple(s for s in SHAPES if s.name in ("64->12", "12", "8x8x64->64"))
+
+
+def test_every_shape_has_a_row_and_counts_repeat(arm_gcc: str, qemu: str) -> None:
+    """Each shape is counted, with the MACs it has, and the same twice."""
+    target = load_target("cortex-m4")
+    rows = bench(target, SMALL)
+    assert [s.name for s in SMALL] == [row.shape for row in rows]
+    assert 8 * 8 * 64 * 64 * 9 == rows[0].macs
+    assert all(row.cycles is not None and row.cycles > row.instructions > 0 for row in rows)
+    assert rows == bench(target, SMALL)
+
+
+def test_bench_prints_a_table(
+    arm_gcc: str, qemu: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The command gives the table to machines, too; cores without timings count instructions."""
+    monkeypatch.setattr("mcuplan.bench.bench.__defaults__", (SMALL,))
+    assert 0 == run(["bench", "-t", "cortex-m0plus", "-f", "json"])
+    rows = json.loads(capsys.readouterr().out)
+    assert len(SMALL) == len(rows)
+    assert {"-"} == {row["cycles"] for row in rows}
