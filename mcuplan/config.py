@@ -37,7 +37,9 @@ def parse_size(text: str | int) -> int:
     Raises:
         ValueError: the text is no such size, or the size is no whole number of bytes.
     """
-    found = re.fullmatch(r"([0-9][0-9_]*(?:\.[0-9]+)?)\s*([kmg]?)(?:i?b)?", str(text).strip().lower())
+    found = re.fullmatch(
+        r"([0-9][0-9_]*(?:\.[0-9]+)?)\s*([kmg]?)(?:i?b)?", str(text).strip().lower()
+    )
     if found is None:
         raise ValueError(f"{str(text)[:40]!r} is no size: write 65536, 64K or 64KiB")
     value = float(found[1].replace("_", "")) * _UNITS[found[2]]

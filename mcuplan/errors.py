@@ -248,7 +248,7 @@ class ScaleError(McuplanError):
 
 
 class AccumulatorOverflow(McuplanError):
-    """The int32 sum of a layer could overflow for some input; its weights are too many or too large.
+    """The int32 sum of a layer could overflow: its weights are too many or too large.
 
     What to do: split the layer, or lower the magnitude of its bias.
     """

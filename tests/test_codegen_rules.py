@@ -101,7 +101,11 @@ def test_files_are_short_and_plain() -> None:
         if len(lines) > LINES + 1:
             wrong.append(f"{_shown(path)}: {len(lines) - 1} lines")
         for number, line in enumerate(lines, 1):
-            if len(re.sub(r"\$\{\w+\}", "", line)) > COLUMNS or "\t" in line or line != line.rstrip():
+            if (
+                len(re.sub(r"\$\{\w+\}", "", line)) > COLUMNS
+                or "\t" in line
+                or line != line.rstrip()
+            ):
                 wrong.append(f"{_shown(path)}:{number}")
     assert [] == wrong
 
