@@ -78,9 +78,12 @@ static inline int32_t mplan_clamp(int32_t value, int32_t low, int32_t high)
  */
 static inline int32_t mplan_scale(int32_t acc, int32_t multiplier, uint32_t pre_shift)
 {
-    const int64_t wide = (int64_t)acc * ((int64_t)1 << pre_shift);
+    int64_t product = (int64_t)acc * (int64_t)multiplier;
 
-    return (int32_t)(((wide * (int64_t)multiplier) + ((int64_t)1 << 31)) >> 32);
+    if (pre_shift != 0U) {
+        product *= (int64_t)1 << pre_shift;
+    }
+    return (int32_t)((product + ((int64_t)1 << 31)) >> 32);
 }
 
 /**
