@@ -19,6 +19,7 @@ from mcuplan.ir.evaluate import evaluate
 from mcuplan.ir.graph import Graph
 from mcuplan.passes import run
 from mcuplan.passes.assign_grids import assign_grids, needs_range
+from mcuplan.passes.io_layout import rows_at_boundary
 from mcuplan.passes.to_integer import to_integer
 from mcuplan.quant.observers import MinMax
 
@@ -127,37 +128,34 @@ def test_a_quantized_model_comes_back_as_the_same_program(tmp_path: Path) -> Non
     _equal(to_integer(graph), to_integer(assign_grids(again, {}).graph))
 
 
-def _layers() -> dict[str, Net]:
-    nets = {}
-    for name in ("conv", "depthwise", "dense", "rows", "add", "mul", "average", "table", "pad"):
-        net = Net((1, 4, 6, 6), seed=3)
-        x = "x"
-        if name == "conv":
-            x = net.add("Relu", net.conv(x, 4, 5, strides=[2, 2]))
-        elif name == "depthwise":
-            x = net.conv(x, 4, 8, group=4)
-        elif name == "dense":
-            x = net.add("Gemm", net.add("Flatten", x), net.random(144, 7), net.random(7))
-        elif name == "rows":
-            x = net.add("MatMul", x, net.random(6, 5))
-        elif name in ("add", "mul"):
-            x = net.add(name.capitalize(), x, net.add("Transpose", x, perm=[0, 1, 3, 2]))
-        elif name == "average":
-            x = net.add("AveragePool", x, kernel_shape=[3, 3], pads=[1] * 4)
-        elif name == "table":
-            x = net.add("HardSwish", x)
-        else:
-            x = net.add("Pad", x, net.const([0, 0, 1, 1, 0, 0, 1, 1], np.int64), net.const(0.3))
-        net.last = x  # type: ignore[attr-defined]
-        nets[name] = net
-    return nets
+LAYERS = ("conv", "depthwise", "dense", "rows", "add", "mul", "average", "table", "pad")
 
 
-@pytest.mark.parametrize("name", _layers())
+def _layer(net: Net, name: str) -> str:
+    """One layer behind the input."""
+    x = "x"
+    if name == "conv":
+        return net.add("Relu", net.conv(x, 4, 5, strides=[2, 2]))
+    if name == "depthwise":
+        return net.conv(x, 4, 8, group=4)
+    if name == "dense":
+        return net.add("Gemm", net.add("Flatten", x), net.random(144, 7), net.random(7))
+    if name == "rows":
+        return net.add("MatMul", x, net.random(6, 5))
+    if name in ("add", "mul"):
+        return net.add(name.capitalize(), x, net.add("Transpose", x, perm=[0, 1, 3, 2]))
+    if name == "average":
+        return net.add("AveragePool", x, kernel_shape=[3, 3], pads=[1] * 4)
+    if name == "table":
+        return net.add("HardSwish", x)
+    return net.add("Pad", x, net.const([0, 0, 1, 1, 0, 0, 1, 1], np.int64), net.const(0.3))
+
+
+@pytest.mark.parametrize("name", LAYERS)
 def test_a_runtime_computes_the_integers_of_each_layer(tmp_path: Path, name: str) -> None:
     """One layer as QDQ in ONNX Runtime and as integers: at most 1 LSB apart."""
-    net = _layers()[name]
-    model = net.model(net.last)  # type: ignore[attr-defined]
+    net = Net((1, 4, 6, 6), seed=3)
+    model = net.model(_layer(net, name))
     samples = net.samples(6)
     graph = _quantized(run(imported(model, tmp_path)), samples)
     found = run_onnx(to_onnx(graph, qdq=True), {"x": samples})[0]
@@ -166,6 +164,18 @@ def test_a_runtime_computes_the_integers_of_each_layer(tmp_path: Path, name: str
     integers = evaluate(program, {source.name: source.type.q.quantize(samples)})[output.name]
     expected = output.type.q.dequantize(integers).reshape(found.shape)
     assert np.abs(expected - found).max() <= output.type.q.s * 1.01
+
+
+def test_ports_in_rows_are_written_as_the_model_has_them(tmp_path: Path) -> None:
+    """Where the C boundary takes rows of pixels, the ONNX file still takes the model's layout."""
+    net = Net((1, 3, 6, 6))
+    model, samples = net.model(net.conv("x", 3, 4)), net.samples()
+    graph = rows_at_boundary(run(imported(model, tmp_path)))
+    assert [type(node.op).__name__ for node in graph.nodes] == ["Conv2D"]
+    written = to_onnx(graph, qdq=False)
+    assert list(model.graph.input) == list(written.graph.input)
+    expected, found = (run_onnx(m, {"x": samples}) for m in (model, written))
+    assert worst(expected, found) < 1e-6
 
 
 def test_integer_inputs_and_outputs_keep_their_type(tmp_path: Path) -> None:
