@@ -84,6 +84,9 @@ class _Writer:
             PurePosixPath(f"{self.name}.c"): _fill("model.c.in", common | self._source()),
         }
         files |= _library({step.kernel for step in self.steps})
+        sources = " ".join(str(path) for path in files if path.suffix == ".c")
+        stub = _fill("model.mk.in", common | {"sources": sources})
+        files[PurePosixPath(f"{self.name}.mk")] = stub
         symbols = tuple(symbol for c in self.constants for symbol in c.symbols)
         return Bundle(
             self.name,
