@@ -261,11 +261,19 @@ def verify(
             say("")
         budget = _report("verify", model, asked, planned, evidence)
         if save and evidence.build is not None:
-            write_file(kept_report(model, request.target.name), keep_report(budget))
+            _leave(kept_report(model, request.target.name), keep_report(budget))
         return budget
 
     asked = _asked(options)
     return reported("verify", str(model), asked.outputs, make)
+
+
+def _leave(path: Path, report: bytes) -> None:
+    """Write the report beside the model where that is possible."""
+    try:
+        write_file(path, report)
+    except UsageError as error:
+        log(f"{path.name}: {error.message}; later reports will model code and stack")
 
 
 COMMANDS = (check, plan, quantize, generate, verify)
