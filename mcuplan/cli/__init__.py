@@ -35,6 +35,9 @@ def run(arguments: Sequence[str]) -> int:
     except (McuplanError, Problems) as error:
         return print_errors(error)
     except click.ClickException as error:
+        if type(error).__name__ == "NoArgsIsHelpError":  # of click 8.2 on
+            print(error.format_message(), file=sys.stderr)
+            return EXIT_USAGE
         return print_errors(UsageError(*_explained(error)))
     except (click.Abort, KeyboardInterrupt):
         print("interrupted", file=sys.stderr)

@@ -41,6 +41,7 @@ _QUIET = "model/note"
 _BAR = 10
 _FOLD_ABOVE, _SHOWN_WHEN_FOLDED = 14, 9
 _GROWN_SHOWN = 8
+_NAME_WIDTH = 16
 
 
 def _decided(budget: Budget, look: Look) -> str:
@@ -246,7 +247,7 @@ def _layers(budget: Budget, look: Look) -> list[str]:
             [
                 ">" if row.index == budget.peak.step else "",
                 str(row.index),
-                clip(plain(names[row.index], unicode=look.unicode), 16),
+                clip(plain(names[row.index], unicode=look.unicode), _NAME_WIDTH),
                 plain(row.op)[:12],
                 clip(shape_text(row.output_shape[1:] or row.output_shape), 11),
                 f"{row.live_bytes:,}",
@@ -264,12 +265,16 @@ def _layers(budget: Budget, look: Look) -> list[str]:
 
 
 def _short_names(layers: Sequence[LayerRow]) -> list[str]:
-    """Names without the path components that many layers share."""
+    """Long names without the path components that many layers share, where that tells enough."""
     parts = [re.split(r"[/;]", row.name) for row in layers]
     often = Counter(part for path in parts for part in dict.fromkeys(path))
+    short = [
+        "/".join(p for p in path if p and often[p] <= max(1, len(layers) // 4)) for path in parts
+    ]
+    twice = Counter(short)
     return [
-        "/".join(p for p in path if p and often[p] <= max(1, len(layers) // 4)) or row.name
-        for path, row in zip(parts, layers, strict=True)
+        name if name and twice[name] == 1 and len(row.name) > _NAME_WIDTH else row.name
+        for name, row in zip(short, layers, strict=True)
     ]
 
 
