@@ -112,6 +112,8 @@ def _percent(used: int, budget: int) -> str:
 
 
 def _bar(used: int, budget: int) -> str:
+    if used == 0:
+        return f"[{' ' * _BAR}]  {'0 %' if budget else 'none':>6}"
     share = used / budget if budget else 2.0
     if share > 1:
         return f"[{'#' * _BAR}!] {_percent(used, budget):>6}"
