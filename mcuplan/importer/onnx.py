@@ -95,15 +95,15 @@ class _Loading:
         self._read_initializers(needed)
         expanded = self._expand(live)
         reading = Reading(self._build, self._allowance, needed)
-        nodes = [step.node for step in expanded]
+        readers = readers_of([step.node for step in expanded])
         rest = [step for step in expanded if not reading.fold_if_constant(step)]
-        declared = self._read_inputs(reading, nodes)
+        declared = self._read_inputs(reading, readers)
         for step in rest:
             reading.read(step)
         self._errors += reading.errors
         ports = self._outputs(reading)
         Problems.raise_if_any(self._errors)
-        inputs = tuple(self._input_port(d, readers_of(nodes)) for d in declared)
+        inputs = tuple(self._input_port(d, readers) for d in declared)
         return self._result(inputs, ports, steps, [s.source for s in live], reading)
 
     def _read_initializers(self, needed: set[str]) -> None:
@@ -130,10 +130,11 @@ class _Loading:
         taken = {name for step in live for name in (*step.node.inputs, *step.node.outputs)}
         taken.update(value.name for value in self._proto.input)
         names = Names(taken)
+        functions = {(f.domain, f.name) for f in self._file.proto.functions}
         expanded = []
         for step in live:
             try:
-                full = read_attributes(step, self._file, self._allowance)
+                full = read_attributes(step, self._file, self._allowance, functions)
                 expanded += [replace(full, node=node) for node in expand(full.node, names)]
             except McuplanError as error:
                 error.where = error.where or place(step.source)
@@ -143,10 +144,11 @@ class _Loading:
                 self._errors.append(DamagedModel(message, place(step.source), "export again"))
         return expanded
 
-    def _read_inputs(self, reading: Reading, nodes: Sequence[OnnxNode]) -> list[Declared]:
+    def _read_inputs(
+        self, reading: Reading, readers: Mapping[str, Sequence[OnnxNode]]
+    ) -> list[Declared]:
         """Declare every input that is no initializer (old files list those too)."""
         constants = {t.name for t in self._proto.initializer}
-        readers = readers_of(nodes)
         usable = []
         for value in self._proto.input:
             if value.name in constants:

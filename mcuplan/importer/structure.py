@@ -192,14 +192,18 @@ def live_steps(steps: Sequence[Step], outputs: Collection[str]) -> tuple[list[St
 # -- one node ---------------------------------------------------------------------------
 
 
-def read_attributes(step: Step, file: ModelFile, allowance: Allowance) -> Step:
+def read_attributes(
+    step: Step, file: ModelFile, allowance: Allowance, functions: Collection[tuple[str, str]]
+) -> Step:
     """The same step with the attributes of its node in plain values.
+
+    ``functions`` are domain and name of the functions that the model defines.
 
     Raises:
         UnknownDomain, UnsupportedOp: the operator or an attribute is beyond us.
         DamagedModel: an attribute does not fit the operator's definition.
     """
-    _check_domain(step.source, file)
+    _check_domain(step.source, functions)
     values: dict[str, Attribute] = {}
     for proto in step.proto.attribute:
         name = text(proto.name)
@@ -240,8 +244,7 @@ def _value(proto: Any, file: ModelFile, allowance: Allowance) -> Attribute:
     raise DamagedModel(f"attribute {shown(proto.name)!r} has no type", hint="export again")
 
 
-def _check_domain(node: OnnxNode, file: ModelFile) -> None:
-    functions = {(f.domain, f.name) for f in file.proto.functions}
+def _check_domain(node: OnnxNode, functions: Collection[tuple[str, str]]) -> None:
     if (node.domain, node.op_type) in functions:
         raise UnsupportedOp(
             "a function of the model itself",

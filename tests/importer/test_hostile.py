@@ -504,3 +504,22 @@ def test_large_graph_is_read_in_linear_time(tmp_path: Path) -> None:
         seconds.append(time.process_time() - start)
         assert count == len(graph.nodes)
     assert seconds[1] < 40 * max(seconds[0], 0.02)
+
+
+def test_many_inputs_and_functions_are_read_in_linear_time(tmp_path: Path) -> None:
+    """Thousands of inputs beside thousands of functions take no product of the two."""
+    count = 2000
+    nodes = [node("Relu", [f"x{i}"], [f"y{i}"]) for i in range(count)]
+    proto = model(
+        nodes,
+        [value(f"x{i}", [1, 2]) for i in range(count)],
+        [value(f"y{i}", None) for i in range(count)],
+    )
+    body = [helper.make_node("Relu", ["a"], ["b"])]
+    for i in range(count):
+        imports = [helper.make_opsetid("", 17)]
+        proto.functions.append(helper.make_function("local", f"f{i}", ["a"], ["b"], body, imports))
+    path = save(tmp_path, proto)
+    start = time.process_time()
+    assert count == len(load_model(path).graph.inputs)
+    assert time.process_time() - start < 4
