@@ -104,6 +104,12 @@ def _reports(value: object) -> tuple[str, ...]:
     return tuple(f"{form}={path}" for form, path in value.items())
 
 
+def _number(value: object) -> str:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise ValueError("must be a number")
+    return str(value)
+
+
 def _flag(value: object) -> bool:
     if not isinstance(value, bool):
         raise ValueError("must be true or false")
@@ -121,6 +127,8 @@ KEYS: Mapping[str, Any] = MappingProxyType(
         "baseline": _text,
         "inputs": _text,
         "observer": _text,
+        "headroom": _number,
+        "io-layout": _text,
         "dim": _dims,
         "name": _text,
         "format": _text,

@@ -51,22 +51,21 @@ _FINDINGS = (
         "The arena, static data and stack together need more RAM than the budget allows: the "
         "limit given with --max-ram, or what the target's RAM regions have after the bytes "
         "reserved for the firmware.",
-        "Look at the peak step of the report: only what is alive there counts. --objective ram "
-        "and --streaming auto bring it down without retraining; else make the layer's input "
-        "or output smaller.",
+        "Look at the peak step of the report: only what is alive there counts. Make that "
+        "layer's input or output smaller (fewer channels, a stride earlier, a smaller image), "
+        "or look for a target that holds it: `mcuplan targets fit MODEL`.",
     ),
     Explanation(
         "flash/over-budget",
         "Weights, tables and code together need more flash than the budget allows. Before a "
         "build, code is modelled and its margin counts in full.",
-        "`mcuplan verify` measures the code and frees the margin; --objective flash takes "
-        "smaller kernels; else the largest layers of the report must shrink.",
+        "`mcuplan verify` or `check --build` measures the code and frees the margin; else the "
+        "largest layers of the report must shrink.",
     ),
     Explanation(
         "latency/over-budget",
         "The estimated cycles at the target's clock take longer than --max-latency.",
-        "--objective latency takes faster kernels; the layers with the most cycles of the "
-        "report are the ones to shrink.",
+        "The layers with the most cycles of the report are the ones to shrink.",
     ),
     Explanation(
         "quant/random-calibration",

@@ -299,7 +299,11 @@ class StackFigures:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What one run of the compiled code showed; None where a run does not show it."""
+    """What one run of the compiled code showed; None where a run does not show it.
+
+    ``max_lsb`` and ``exact_share`` are end to end against the runtime, ``layer_max_lsb`` is
+    the worst layer fed with the runtime's own input (quantized models).
+    """
 
     on: Literal["host", "emulator"]
     core: str
@@ -307,6 +311,8 @@ class Verification:
     equal_to_reference: bool
     max_lsb: int | None
     exact_share: float | None
+    top1_agreement: float | None
+    layer_max_lsb: int | None
     first_diverging_layer: str | None
     accuracy: Accuracy | None
     elf: ElfFigures | None

@@ -51,7 +51,7 @@ def budget_findings(
                 f"one inference takes {format_si(latency.seconds, 's')} ({latency.origin}), "
                 f"limit {format_si(latency.budget_seconds, 's')}",
                 f"step {slowest.index}, {slowest.name}",
-                "--objective latency, or a smaller layer where most cycles go",
+                "a faster target (mcuplan targets fit), or a smaller layer where most cycles go",
             )
         )
     return found
@@ -63,7 +63,7 @@ def _error(code: str, message: str, where: str, hint: str) -> Finding:
 
 def _ram(ram: Ram, peak: Peak, regions: Sequence[RegionUse]) -> list[Finding]:
     where = f"step {peak.step}, {peak.layer}" if peak.layer else ""
-    hint = "--objective ram, or a smaller input or output of the peak step"
+    hint = "a smaller input or output of the peak step; mcuplan targets fit MODEL: who holds it"
     found = []
     if ram.total_bytes > ram.budget_bytes:
         excess = format_bytes(ram.total_bytes - ram.budget_bytes)
@@ -85,7 +85,7 @@ def _flash(flash: Flash, layers: Sequence[LayerRow]) -> list[Finding]:
     text = f"flash over by {excess}: {_of(flash.total_bytes, flash.budget_bytes)}"
     largest = max(layers, key=lambda row: row.weights_bytes, default=None)
     where = f"step {largest.index}, {largest.name}" if largest is not None else ""
-    hint = "--objective flash, or fewer weights in the largest layer"
+    hint = "fewer weights in the largest layer; mcuplan targets fit MODEL: who holds it"
     margin = flash.code_margin_bytes
     if flash.total_bytes - margin <= flash.budget_bytes and flash.code_origin is Origin.MODELLED:
         hint = f"{format_bytes(margin)} are the margin of modelled code: --build measures it"

@@ -67,6 +67,8 @@ def _request(model: Path, options: dict[str, Any]) -> Request:
         calibration=Path(data) if data not in (None, "random") else None,
         random_calibration=data == "random",
         observer=options["observer"],
+        headroom=options["headroom"],
+        io_layout=options["io_layout"],
         dump_after=_dumper(after) if after else None,
     )
 
@@ -151,6 +153,7 @@ def plan(model: Path, **options: Any) -> int:
 @MODEL
 @_options.calibration
 @_options.observer
+@_options.headroom
 @_options.dim
 @click.option("--output", "-o", type=_options.FILE, required=True, help="QDQ model to write.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
@@ -158,6 +161,7 @@ def quantize(
     model: Path,
     calibration: str | None,
     observer: str,
+    headroom: float,
     dims: tuple[tuple[str, int], ...],
     output: Path,
     quiet: bool,
@@ -174,6 +178,7 @@ def quantize(
         calibration=Path(calibration) if calibration not in (None, "random") else None,
         random_calibration=calibration == "random",
         observer=observer,
+        headroom=headroom,
     )
     _, floating = pipeline.simplify(request)
     grids, data = pipeline.quantize(request, floating)

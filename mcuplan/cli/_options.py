@@ -79,6 +79,20 @@ observer = _option(
     show_default=True,
     help="How ranges follow from the inputs.",
 )
+headroom = _option(
+    "--headroom",
+    type=click.FloatRange(0.5, 16.0),
+    default=1.1,
+    show_default=True,
+    help="Factor by which observed ranges are widened.",
+)
+io_layout = _option(
+    "--io-layout",
+    type=click.Choice(["model", "nhwc"]),
+    default="model",
+    show_default=True,
+    help="Order of axes at the C boundary; nhwc drops a leading Transpose.",
+)
 name = _option("--name", metavar="C_PREFIX", help="Prefix of generated names.")
 modelling = _stack(
     [
@@ -86,22 +100,22 @@ modelling = _stack(
         dim,
         calibration,
         observer,
+        headroom,
+        io_layout,
         name,
         _option("--dtype", type=click.Choice(["int8", "float32"]), default="int8", hidden=True),
         _option(
             "--objective",
             type=click.Choice(["balanced", "ram", "latency", "flash"]),
             default="balanced",
-            show_default=True,
-            help="What to trade for what.",
+            hidden=True,  # one plan and one kernel set serve them all
         ),
         _option("--backend", default="auto", show_default=True, help="Kernel set."),
         _option(
             "--streaming",
             type=click.Choice(["auto", "off", "input"]),
             default="auto",
-            show_default=True,
-            help="Run layers row by row.",
+            hidden=True,  # every tensor is whole
         ),
         click.option("--dump-after", metavar="PASS", help="Print the graph after a pass."),
     ]

@@ -62,6 +62,11 @@ class Agreement:
     accuracy: Accuracy | None
     findings: tuple[Finding, ...]
 
+    @property
+    def layer_max_lsb(self) -> int | None:
+        """The worst layer of a quantized model."""
+        return max((e.max_lsb for e in self.layers.values() if e.max_lsb is not None), default=None)
+
 
 def against_runtime(
     path: Path, graph: Graph, data: Data, *, quantized: bool, limits: Thresholds | None = None
@@ -244,6 +249,8 @@ def host_record(proof: HostProof, seen: Agreement | None) -> Verification:
         equal_to_reference=proof.mismatch is None,
         max_lsb=seen.max_lsb if seen else None,
         exact_share=seen.exact_share if seen else None,
+        top1_agreement=seen.decisions if seen else None,
+        layer_max_lsb=seen.layer_max_lsb if seen else None,
         first_diverging_layer=seen.diverging if seen else None,
         accuracy=seen.accuracy if seen else None,
         elf=None,
@@ -263,6 +270,8 @@ def core_record(proof: CoreProof) -> Verification:
         equal_to_reference=proof.equal,
         max_lsb=None,
         exact_share=None,
+        top1_agreement=None,
+        layer_max_lsb=None,
         first_diverging_layer=None,
         accuracy=None,
         elf=ElfFigures(

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from mcuplan.budget.record import (
@@ -170,10 +168,13 @@ def _proof(budget: Budget) -> Iterator[str]:
 def _run(run: Verification) -> list[str]:
     facts = [counted(run.samples, "sample")]
     facts.append("equal to the reference" if run.equal_to_reference else "DIFFERS")
-    if run.exact_share is not None:
-        facts.append(f"{100 * run.exact_share:.2f} % of outputs as the runtime")
-    if run.max_lsb is not None:
-        facts.append(f"at most {run.max_lsb} LSB off")
+    if run.layer_max_lsb is not None:
+        facts.append(f"every layer within {run.layer_max_lsb} LSB of ONNX Runtime")
+    if run.exact_share is not None and run.max_lsb is not None:
+        off = f"others up to {run.max_lsb} LSB off" if run.max_lsb else "none off"
+        facts.append(f"end to end {100 * run.exact_share:.2f} % of outputs equal, {off}")
+    if run.top1_agreement is not None:
+        facts.append(f"same decision on {100 * run.top1_agreement:.2f} %")
     if run.accuracy is not None:
         score = run.accuracy
         before = f"float {score.float_:.4g}, " if score.float_ is not None else ""
@@ -267,17 +268,12 @@ def _layers(budget: Budget, look: Look) -> list[str]:
 
 
 def _short_names(layers: Sequence[LayerRow]) -> list[str]:
-    """Long names without the path components that many layers share, where that tells enough."""
-    parts = [re.split(r"[/;]", row.name) for row in layers]
-    often = Counter(part for path in parts for part in dict.fromkeys(path))
-    short = [
-        "/".join(p for p in path if p and often[p] <= max(1, len(layers) // 4)) for path in parts
-    ]
-    twice = Counter(short)
-    return [
-        name if name and twice[name] == 1 and len(row.name) > _NAME_WIDTH else row.name
-        for name, row in zip(short, layers, strict=True)
-    ]
+    """Names without what all layers share in front, and without a converter's list of aliases."""
+    names = [row.name.split(";")[0].lstrip("/") for row in layers]
+    heads = {name.split("/")[0] for name in names}
+    if len(heads) == 1 and len(names) > 1 and all("/" in name for name in names):
+        names = [name.split("/", 1)[1] for name in names]
+    return names
 
 
 def _growth(baseline: Baseline, look: Look) -> list[str]:

@@ -195,18 +195,20 @@ def test_what_a_run_contradicts_fails(
 ) -> None:
     """A byte that differs, drift of the ELF, or more stack than its bound fails the report."""
     run = Verification(
-        "emulator",
-        "cortex-m4",
-        1,
-        equal,
-        None,
-        None,
-        None,
-        None,
-        ElfFigures(0, 1, 1, agrees),
-        StackFigures(100, used),
-        1,
-        1,
+        on="emulator",
+        core="cortex-m4",
+        samples=1,
+        equal_to_reference=equal,
+        max_lsb=None,
+        exact_share=None,
+        top1_agreement=None,
+        layer_max_lsb=None,
+        first_diverging_layer=None,
+        accuracy=None,
+        elf=ElfFigures(0, 1, 1, agrees),
+        stack=StackFigures(100, used),
+        instructions=1,
+        cycles=1,
     )
     found = assess(small, evidence=Evidence(verifications=(run,)), file="net.onnx").verdict
     errors = [f.code for f in found.findings if f.severity == "error"]

@@ -145,6 +145,8 @@ def sample_budget() -> Budget:
                 equal_to_reference=True,
                 max_lsb=1,
                 exact_share=0.9987,
+                top1_agreement=0.9975,
+                layer_max_lsb=1,
                 first_diverging_layer=None,
                 accuracy=Accuracy("top-1", 0.9135, 0.912),
                 elf=ElfFigures(0, 221_076, 9_988, True),
