@@ -113,7 +113,8 @@ def notes(target: TargetInfo, *, has_ranges: bool, random_ranges: bool) -> list[
             Finding(
                 "quant/no-ranges",
                 Severity.NOTE,
-                "no activation ranges yet: sizes are exact, generate and verify need them",
+                "no activation ranges yet: RAM is exact, flash but for some tables that depend on "
+                "ranges; generate and verify need them",
                 hint="--calibration DATA.npz, or a QDQ model",
             )
         )
