@@ -140,7 +140,8 @@ static void conv_pixel(const mplan_conv2d_s8_t *p, const int8_t *in, int8_t *out
     }
 }
 
-void mplan_conv2d_s8(const mplan_conv2d_s8_t *p, const int8_t *in, int8_t *out, size_t y0, size_t y1)
+void mplan_conv2d_s8(const mplan_conv2d_s8_t *p, const int8_t *in, int8_t *out, size_t y0,
+                     size_t y1)
 {
     for (size_t y = y0; y < y1; y++) {
         const int32_t y_first = ((int32_t)y * (int32_t)p->stride_h) - (int32_t)p->pad_top;
