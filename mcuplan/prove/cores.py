@@ -63,6 +63,7 @@ def _flags(cpu: str, fpu: str = "") -> tuple[str, ...]:
 
 
 _ALL = (
+    Core("cortex-m0", _flags("cortex-m0"), "mps2-an385", 0, _MPS2_FLASH, _MPS2_RAM, "", _FRAME),
     Core(
         "cortex-m0plus",
         _flags("cortex-m0plus"),

@@ -25,7 +25,15 @@ from mcuplan.prove.measure import measure_image
 from mcuplan.prove.stack import bound_stack
 from mcuplan.prove.toolchain import Compiler, run_tool
 
-BOOTED = ["cortex-m0plus", "cortex-m3", "cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55"]
+BOOTED = [
+    "cortex-m0",
+    "cortex-m0plus",
+    "cortex-m3",
+    "cortex-m4",
+    "cortex-m7",
+    "cortex-m33",
+    "cortex-m55",
+]
 
 
 @pytest.mark.parametrize("core", BOOTED)
