@@ -74,7 +74,9 @@ class Conv2D(Op):
         n, h, w = windows.shape[:3]
         outputs, group_in = weights.shape[0], weights.shape[3]
         if group_in == 1 and self.groups == x.shape[3]:
-            wide = np.repeat(windows, outputs // self.groups, axis=5)
+            wide = windows
+            if outputs != self.groups:
+                wide = np.repeat(windows, outputs // self.groups, axis=5)
             sums: Array = np.einsum("nhwijc,cij->nhwc", wide, weights[..., 0], optimize=False)
             return sums
         parts = []
