@@ -6,15 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-__all__ = [
-    "Estimate",
-    "Origin",
-    "align_up",
-    "format_bytes",
-    "format_count",
-    "format_kib",
-    "format_si",
-]
+__all__ = ["Estimate", "Origin", "align_up", "format_bytes", "format_si"]
 
 
 class Origin(StrEnum):
@@ -44,17 +36,6 @@ def align_up(value: int, alignment: int) -> int:
 def format_bytes(value: int) -> str:
     """Exact bytes with thousands separators: ``86,400 B``."""
     return f"{value:,} B"
-
-
-def format_kib(value: int) -> str:
-    """KiB of 1024 bytes, one decimal where it is not whole: ``84.4 KiB``."""
-    kib = value / 1024
-    return f"{kib:.0f} KiB" if kib == int(kib) else f"{kib:.1f} KiB"
-
-
-def format_count(value: int) -> str:
-    """A count with thousands separators."""
-    return f"{value:,}"
 
 
 def format_si(value: float, unit: str = "") -> str:

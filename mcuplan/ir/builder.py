@@ -235,15 +235,6 @@ class Builder:
         """Our tensor in each layout an activation is held in."""
         return MappingProxyType(self._held[name].layouts)
 
-    def annotate(self, name: str, quant: Quant) -> None:
-        """Say that the values of an activation lie on a grid (a quantized model input)."""
-        held = self._held[name]
-        held.quant = quant
-        for tensor in held.layouts.values():
-            old = self._tensors[tensor]
-            kind = TensorType(old.type.shape, old.type.dtype, quant)
-            self._tensors[tensor] = Tensor(old.name, kind, origin=old.origin)
-
     # -- what the importer does -------------------------------------------------------
 
     def add_input(self, name: str, shape: tuple[int, ...], quant: Quant | None = None) -> str:

@@ -146,10 +146,6 @@ class Op(ABC):
         """Whether several samples on axis 0 may be evaluated in one call."""
         return True
 
-    def weight_axis(self) -> int:
-        """Axis of the output channels in the weights of a WEIGHTED operator."""
-        return 0
-
     @classmethod
     @abstractmethod
     def examples(cls) -> Iterable[Example]:
