@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mcuplan import passes
+from mcuplan.budget.code_model import model_code
 from mcuplan.calibrate import RANDOM_NOTE, Data, observe, random_data, read_data
 from mcuplan.emit import Bundle, Stamp, emit
 from mcuplan.importer import ImportedModel, load_model
@@ -54,6 +55,7 @@ class Planned:
     plan: Plan  # of the int8 graph
     has_ranges: bool  # False: grids are made up, sizes are right and nothing else
     notes: tuple[str, ...]
+    options: str  # that shaped the code, for its header
 
     @property
     def integer(self) -> Graph:
@@ -92,7 +94,8 @@ def plan(request: Request, *, sizes_only: bool = False) -> Planned:
     notes = (*floating.notes, *(data.notes if data else ()))
     if data is not None and data.random:
         notes = (*notes, RANDOM_NOTE)
-    return Planned(model, floating, grids, make_plan(program), has_ranges, notes)
+    options = _options(request, data)
+    return Planned(model, floating, grids, make_plan(program), has_ranges, notes, options)
 
 
 def retarget(planned: Planned, target: Target) -> Planned:
@@ -100,10 +103,26 @@ def retarget(planned: Planned, target: Target) -> Planned:
     return replace(planned, plan=make_plan(select_kernels(planned.integer, target)))
 
 
-def generate(planned: Planned, name: str, options: str = "none") -> Bundle:
+def generate(planned: Planned, name: str) -> Bundle:
     """C sources of a plan."""
-    stamp = Stamp(planned.model.path.name, planned.model.sha256, options)
+    program = planned.plan.program
+    stack = model_code(program, program.target).stack_bytes
+    stamp = Stamp(
+        planned.model.path.name,
+        planned.model.sha256,
+        planned.options,
+        f"about {stack} bytes, modelled; mcuplan verify proves a bound",
+    )
     return emit(planned.plan, name, stamp)
+
+
+def _options(request: Request, data: Data | None) -> str:
+    """What of the request shaped the code, for its header; no path, no date."""
+    said = [] if request.io_layout == "model" else [f"io-layout {request.io_layout}"]
+    if data is not None:
+        said.append(f"observer {request.observer}, headroom {request.headroom:g}")
+        said.append("calibration random: NOT FOR USE" if data.random else "calibrated")
+    return ", ".join(said) or "none"
 
 
 def _calibration(request: Request, graph: Graph) -> Data | None:

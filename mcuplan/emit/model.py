@@ -199,13 +199,13 @@ class _Writer:
         is_input = port in self.inputs
         macro = port.accessor.upper()
         text = (
-            f"Where to write {macro}_BYTES bytes of input before {self.name}_invoke()."
+            f"Write {macro}_BYTES bytes of input here\n * before {self.name}_invoke()."
             if is_input
-            else f"Where {macro}_BYTES bytes of output are after {self.name}_invoke()."
+            else f"Read {macro}_BYTES bytes of output here\n * after {self.name}_invoke()."
         )
         const = "" if is_input else "const "
         head = f"{const}{port.ctype} *{port.accessor}(const {self.name}_ctx_t *ctx);"
-        return f"/** {text} NULL if ctx is not usable. */\n{head}\n"
+        return f"/**\n * {text} NULL if ctx is not usable.\n */\n{head}\n"
 
     def _helper(self, port: BundlePort) -> str:
         """Conversion between real values and the integers of a port."""
@@ -297,10 +297,15 @@ class _Writer:
 
     def _title(self, step: Step) -> str:
         shape_in = step.signature.inputs[0].shape
-        name = comment_text(step.node.origin or step.node.name)
+        name = comment_text(self._user_name(step))
         label = comment_text(step.node.op.label)
         shapes = f"{_shape(shape_in)} -> {_shape(step.signature.output.shape)}"
         return f'step {step.index}: {label} "{name}" {shapes}'
+
+    def _user_name(self, step: Step) -> str:
+        """The node's name in the model file, else that of the tensor it makes."""
+        origin = self.graph.tensor(step.node.output).origin
+        return step.node.origin or (origin.name if origin is not None else step.node.name)
 
     def _accessor(self, port: BundlePort) -> str:
         is_input = port in self.inputs

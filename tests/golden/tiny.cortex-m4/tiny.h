@@ -43,11 +43,18 @@ typedef struct {
     tiny_sram_t *sram;
 } tiny_ctx_t;
 
-/** Where to write TINY_INPUT_BYTES bytes of input before tiny_invoke(). NULL if ctx is not usable. */
+/**
+ * Write TINY_INPUT_BYTES bytes of input here
+ * before tiny_invoke(). NULL if ctx is not usable.
+ */
 int8_t *tiny_input(const tiny_ctx_t *ctx);
 
-/** Where TINY_OUTPUT_BYTES bytes of output are after tiny_invoke(). NULL if ctx is not usable. */
+/**
+ * Read TINY_OUTPUT_BYTES bytes of output here
+ * after tiny_invoke(). NULL if ctx is not usable.
+ */
 const int8_t *tiny_output(const tiny_ctx_t *ctx);
+
 /** Integer for a real value of the input, as the model quantizes it. */
 static inline int8_t tiny_input_quantize(float real)
 {
@@ -68,7 +75,8 @@ static inline float tiny_output_real(int8_t q)
  * The input is overwritten: write it anew before every call.
  * Reentrant: calls with different contexts may run at the same time or interrupt each other; two
  * calls must not share an arena at the same time. No heap, no recursion, no global state, no
- * floating point; interrupts stay enabled. Stack: see the report.
+ * floating point; interrupts stay enabled.
+ * Stack: see the report.
  *
  * Returns MPLAN_OK, MPLAN_ERR_NULL (ctx or one of its pointers) or MPLAN_ERR_ALIGN (an arena is
  * not aligned to 4 bytes); after an error nothing was written.
