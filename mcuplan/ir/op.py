@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import ClassVar
 
-from mcuplan.ir.types import Array, DType, TensorType
+from mcuplan.ir.types import Array, DType, Quant, TensorType
 
 __all__ = [
     "NO_CLAMP",
@@ -113,6 +113,16 @@ class Op(ABC):
     def label(self) -> str:
         """The operator's name in reports."""
         return type(self).__name__
+
+    @property
+    def act(self) -> tuple[float, float]:
+        """Real limits of a fused activation; a field where ``fuses_activation``."""
+        return NO_CLAMP
+
+    @property
+    def fixed_quant(self) -> Quant | None:
+        """The grid of the output that a FIXED operator gives."""
+        return None
 
     @property
     def clamp(self) -> tuple[float, float] | None:

@@ -17,7 +17,7 @@ from mcuplan.ir.writer import Writer
 from mcuplan.ops._strided import split_rows
 from mcuplan.quant.requantize import act_limits
 
-__all__ = ["Binary", "limits", "loop_fields", "write_binary"]
+__all__ = ["Binary", "loop_fields", "write_binary"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,14 +116,8 @@ def loop_fields(sig: Signature) -> dict[str, Field]:
         ("outer", "middle", "inner"), _loops(out.shape, a.shape, b.shape), strict=True
     ):
         fields |= {name: loop[0], f"in_{name}": loop[1], f"in2_{name}": loop[2]}
-    act_min, act_max = limits(sig)
+    act_min, act_max = act_limits(sig.output.q, sig.op.act)
     return fields | {"out_zero_point": out.q.z, "act_min": act_min, "act_max": act_max}
-
-
-def limits(sig: Signature) -> tuple[int, int]:
-    """Limits of the fused activation on the grid of the output."""
-    assert isinstance(sig.op, Binary)
-    return act_limits(sig.output.q, sig.op.act)
 
 
 def write_binary(node: Node, out: Writer, onnx: str) -> None:

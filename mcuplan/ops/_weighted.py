@@ -9,13 +9,7 @@ from mcuplan.ir.op import ConstArray, Field, Signature
 from mcuplan.ir.types import Array
 from mcuplan.quant.requantize import Requant, act_limits, requantize, weighted_requant
 
-__all__ = ["act_of", "finish", "prepared", "requant_fields"]
-
-
-def act_of(sig: Signature) -> tuple[int, int]:
-    """Clamp limits of the fused activation on the grid of the output."""
-    act: tuple[float, float] = getattr(sig.op, "act", (float("-inf"), float("inf")))
-    return act_limits(sig.output.q, act)
+__all__ = ["finish", "prepared", "requant_fields"]
 
 
 def prepared(sig: Signature) -> Requant:
@@ -33,14 +27,14 @@ def finish(sig: Signature, accumulator: Array) -> Array:
         requant.multiplier,
         requant.pre_shift,
         sig.output.q.z,
-        act_of(sig),
+        act_limits(sig.output.q, sig.op.act),
     )
 
 
 def requant_fields(sig: Signature) -> dict[str, Field]:
     """Members of the params struct that every weighted kernel has."""
     requant = prepared(sig)
-    act_min, act_max = act_of(sig)
+    act_min, act_max = act_limits(sig.output.q, sig.op.act)
     shifts = ConstArray("uint8_t", requant.pre_shift, "tables") if requant.pre_shift.any() else None
     return {
         "bias": ConstArray("int32_t", requant.bias),

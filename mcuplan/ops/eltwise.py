@@ -15,8 +15,8 @@ from mcuplan.ir.graph import Node
 from mcuplan.ir.op import Call, ConstArray, Field, Kernel, Signature
 from mcuplan.ir.types import Array, DType
 from mcuplan.ir.writer import Writer
-from mcuplan.ops._broadcast import Binary, limits, loop_fields, write_binary
-from mcuplan.quant.requantize import requantize, requantize_factors
+from mcuplan.ops._broadcast import Binary, loop_fields, write_binary
+from mcuplan.quant.requantize import act_limits, requantize, requantize_factors
 
 __all__ = ["KERNELS", "OPS", "WRITERS", "Add", "Div", "Maximum", "Minimum", "Mul", "Sub"]
 
@@ -34,7 +34,7 @@ class _Scaled(Binary):
         pairs = zip(arrays, sig.inputs, factors, strict=True)
         a, b = ((x.astype(np.int64) - kind.q.z) * m for x, kind, m in pairs)
         rounded = (self.value(a, b) + (1 << (shift - 1))) >> shift
-        return (np.clip(rounded + sig.output.q.z, *limits(sig)).astype(np.int8),)
+        return (_clamped(sig, rounded),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,8 @@ class Mul(Binary):
     def integer(self, sig: Signature, *arrays: Array) -> tuple[Array, ...]:
         """Exact product, one requantization."""
         a, b = (x.astype(np.int64) - k.q.z for x, k in zip(arrays, sig.inputs, strict=True))
-        return (requantize(a * b, *_product_factors(sig), sig.output.q.z, limits(sig)),)
+        limits = act_limits(sig.output.q, sig.op.act)
+        return (requantize(a * b, *_product_factors(sig), sig.output.q.z, limits),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,14 @@ class Div(Binary):
         a = arrays[0].astype(np.int64) - sig.inputs[0].q.z
         reciprocal = reciprocals(sig)[arrays[1].astype(np.int64) + 128].astype(np.int64)
         rounded = (a * reciprocal + (1 << (_QUOTIENT_BITS - 1))) >> _QUOTIENT_BITS
-        return (np.clip(rounded + sig.output.q.z, *limits(sig)).astype(np.int8),)
+        return (_clamped(sig, rounded),)
+
+
+def _clamped(sig: Signature, steps: Array) -> Array:
+    """int8 of whole steps from the output's zero point, within the limits of the activation."""
+    limited = np.clip(steps + sig.output.q.z, *act_limits(sig.output.q, sig.op.act))
+    result: Array = limited.astype(np.int8)
+    return result
 
 
 # -- constants ----------------------------------------------------------------------------

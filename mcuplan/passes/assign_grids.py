@@ -67,9 +67,8 @@ class _Groups:
                 found[root] = next(iter(grids))
         Problems.raise_if_any(errors)
         for node in self._graph.nodes:
-            fixed: Quant | None = getattr(node.op, "fixed_quant", None)
-            if node.op.quant_rule is QuantRule.FIXED and fixed is not None:
-                found.setdefault(self.root(node.output), fixed)
+            if node.op.fixed_quant is not None:
+                found.setdefault(self.root(node.output), node.op.fixed_quant)
         return found
 
 

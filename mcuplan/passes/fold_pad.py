@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from mcuplan.ir.graph import Editor, Graph, Node
-from mcuplan.ir.op import NO_CLAMP, Op
+from mcuplan.ir.op import Op
 from mcuplan.ir.types import TensorType
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.movement import Reshape, Transpose
@@ -133,8 +133,7 @@ def _not_negative(editor: Editor, name: str) -> bool:
     if isinstance(producer.op, Lookup):
         last = producer.op.chain[-1]
         return last.name == "clip" and last.parameters[0] >= 0.0
-    limits: tuple[float, float] = getattr(producer.op, "act", NO_CLAMP)
-    return limits[0] >= 0.0
+    return producer.op.act[0] >= 0.0
 
 
 _RULES: dict[type[Op], Callable[[Editor, Node, Pad, Op], Op | None]] = {
