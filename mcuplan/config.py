@@ -6,19 +6,17 @@ Flags beat environment variables, these beat the file. Paths in a file are relat
 
 from __future__ import annotations
 
-import difflib
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from mcuplan.errors import ConfigError, McuplanError, Problems
+from mcuplan.errors import ConfigError, McuplanError, Problems, did_you_mean
 
 __all__ = [
     "KEYS",
-    "did_you_mean",
     "find_config",
     "parse_count",
     "parse_seconds",
@@ -192,7 +190,8 @@ def read_config(path: Path) -> Mapping[str, Any]:
     for key, value in values.items():
         where = f"{path.name}: {key}"
         if key not in KEYS:
-            errors.append(ConfigError(f"unknown key {key!r}", path.name, did_you_mean(key, KEYS)))
+            hint = did_you_mean(key.replace("_", "-"), KEYS)
+            errors.append(ConfigError(f"unknown key {key!r}", path.name, hint))
             continue
         try:
             found[key] = _placed(key, KEYS[key](value), path)
@@ -212,10 +211,3 @@ def _placed(key: str, value: Any, path: Path) -> Any:
         split = [text.split("=", 1) for text in value]
         return tuple(f"{form}={path.parent / name}" for form, name in split)
     return value
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """``did you mean "x"?`` for the nearest known word, else all of them."""
-    choices = list(known)
-    near = difflib.get_close_matches(word.replace("_", "-").lower()[:60], choices, 1, 0.6)
-    return f'did you mean "{near[0]}"?' if near else f"known: {', '.join(choices)}"

@@ -8,6 +8,7 @@ them and raise :class:`Problems`, so that one run names all of them.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import ClassVar
@@ -44,6 +45,7 @@ __all__ = [
     "UnsupportedType",
     "UsageError",
     "all_error_classes",
+    "did_you_mean",
 ]
 
 EXIT_FITS, EXIT_OVER, EXIT_USAGE, EXIT_UNDECIDED, EXIT_TOOL = range(5)
@@ -320,3 +322,10 @@ def all_error_classes() -> Iterator[type[McuplanError]]:
             yield from walk(sub)
 
     yield from sorted(walk(McuplanError), key=lambda cls: cls.code)
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """A hint for an unknown word: ``did you mean "x"?`` for the nearest one, else all of them."""
+    choices = list(known)
+    near = difflib.get_close_matches(word[:100].lower(), choices, n=1, cutoff=0.6)
+    return f'did you mean "{near[0]}"?' if near else f"known: {', '.join(choices)}"

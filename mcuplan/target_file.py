@@ -8,7 +8,6 @@ collects every mistake instead of stopping at the first.
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 import stat
@@ -24,10 +23,11 @@ from mcuplan.errors import (
     TargetNotFound,
     TargetUnknownKey,
     TargetUnreadable,
+    did_you_mean,
 )
 from mcuplan.units import Estimate, Origin
 
-__all__ = ["Table", "did_you_mean", "read_toml", "show"]
+__all__ = ["Table", "read_toml", "show"]
 
 # A target file is a page of text. The bounds keep the parser's worst case (dotted keys are
 # quadratic in their length, nested brackets recurse) far below a second.
@@ -48,13 +48,6 @@ def show(value: object, limit: int = 60) -> str:
     if isinstance(value, dict):
         return "a table"
     return "an array" if isinstance(value, list) else f"a {type(value).__name__}"
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """``did you mean "x"?`` for the nearest known word, else the whole list."""
-    choices = list(known)
-    near = difflib.get_close_matches(word[:100].lower(), choices, n=1, cutoff=0.6)
-    return f'did you mean "{near[0]}"?' if near else f"known: {', '.join(choices)}"
 
 
 def read_toml(path: Path) -> dict[str, Any]:

@@ -20,10 +20,11 @@ from mcuplan.errors import (
     TargetError,
     TargetMissingKey,
     TargetNotFound,
+    did_you_mean,
 )
 from mcuplan.memory.problem import Region
 from mcuplan.resources import targets_dir
-from mcuplan.target_file import Table, did_you_mean, read_toml, show
+from mcuplan.target_file import Table, read_toml, show
 from mcuplan.units import Estimate, format_bytes, format_si
 
 __all__ = ["CORES", "Target", "describe", "lint", "list_targets", "load_target"]

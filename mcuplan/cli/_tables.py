@@ -13,7 +13,7 @@ import click
 from mcuplan.cli import _options
 from mcuplan.cli._console import log, print_errors, say, write_file
 from mcuplan.cli._options import MODEL
-from mcuplan.errors import EXIT_FITS, EXIT_OVER, McuplanError, Problems, UsageError
+from mcuplan.errors import EXIT_FITS, EXIT_OVER, McuplanError, Problems, UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from mcuplan.budget import Baseline
@@ -206,7 +206,6 @@ def ops(form: str, markdown: bool) -> None:
 @click.argument("code", required=False)
 def explain(code: str | None) -> None:
     """What the code of an error or finding means."""
-    from mcuplan.config import did_you_mean
     from mcuplan.findings import explanations
     from mcuplan.report import wrap
 
