@@ -142,6 +142,22 @@ class Op(ABC):
         """Receptive field of one output element in input 0."""
         return Window()
 
+    def view_offset(self, inputs: Sequence[TensorType], output: TensorType) -> int | None:
+        """Byte of input 0 at which the output starts, if it is a run of its bytes."""
+        return 0 if self.is_view else None
+
+    def join_offsets(
+        self, inputs: Sequence[TensorType], output: TensorType
+    ) -> tuple[int, ...] | None:
+        """Byte of the output at which each input starts, if the output is a row of them."""
+        return None
+
+    def rows_read(
+        self, index: int, y: int, inputs: Sequence[TensorType], output: TensorType
+    ) -> tuple[int, int]:
+        """Rows ``[first, end)`` of an input that must be there to compute output row ``y``."""
+        return (0, inputs[index].rows)
+
     def batchable(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> bool:
         """Whether several samples on axis 0 may be evaluated in one call."""
         return True
