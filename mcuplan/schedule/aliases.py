@@ -77,9 +77,7 @@ def resolve(graph: Graph, views: Collection[str]) -> Aliases:
     names = [port.tensor for port in graph.inputs]
     names += [name for node in graph.nodes for name in node.outputs]
     slots = {name: parents.slot(name) for name in names}
-    nbytes = {
-        name: graph.tensor(name).type.nbytes for name in names if slots[name].buffer == name
-    }
+    nbytes = {name: graph.tensor(name).type.nbytes for name in names if slots[name].buffer == name}
     return Aliases(frozenset(views), MappingProxyType(slots), MappingProxyType(nbytes))
 
 

@@ -120,10 +120,7 @@ def _problem(
     kept = {aliases.slots[p.tensor].buffer for p in graph.outputs if p.tensor in aliases.slots}
     index = {name: k for k, name in enumerate(aliases.nbytes)}
     problem = sequencing(
-        [
-            sorted({s for name in graph.activations(node) for s in sources[name]})
-            for node in nodes
-        ],
+        [sorted({s for name in graph.activations(node) for s in sources[name]}) for node in nodes],
         [
             (align_up(nbytes, _ALIGN), makers[name], readers[name], name in kept)
             for name, nbytes in aliases.nbytes.items()

@@ -18,14 +18,18 @@ from mcuplan.schedule.sequence import Sequencing
 __all__ = ["Effort", "best_sequence", "segments"]
 
 
+_BEAM_STEPS = 10_000  # width times steps of the heuristic at most
+
+
 @dataclass(frozen=True, slots=True)
 class Effort:
     """How long to look, counted in work and not in time, so that runs repeat.
 
     Attributes:
-        states: sets of steps that the search may visit, all segments together.
-        width: sets of each size that the heuristic keeps.
-        cuts: steps times steps of a segment up to which its bound is a minimum cut.
+        states: sets of steps that the search may visit, all segments together; in
+            segments of more than 64 steps a set counts as several.
+        width: sets of each size that the heuristic keeps, fewer in segments of many steps.
+        cuts: minimum cuts to compute for the bound of a segment, times its steps.
     """
 
     states: int = 60_000
@@ -99,7 +103,7 @@ def _steps(segment: _Segment) -> tuple[int, ...]:
 
 def _solve(found: Sequence[_Segment], floor: int, effort: Effort) -> tuple[int, int]:
     """Lower the peaks of the segments as far as the floor; returns what is proved, and states."""
-    states = 0
+    states = spent = 0
     floor = max([floor, *(segment.bound for segment in found)])
     for segment in found:
         if segment.peak > floor:
@@ -111,10 +115,11 @@ def _solve(found: Sequence[_Segment], floor: int, effort: Effort) -> tuple[int, 
     for segment in sorted(found, key=lambda s: (-s.peak, s.steps)):
         if segment.peak <= floor:
             continue
-        result = search(
-            segment.part, segment.order, floor - segment.held, max(0, effort.states - states)
-        )
+        weight = max(1, segment.part.count // 64)
+        limit = max(0, effort.states - spent) // weight
+        result = search(segment.part, segment.order, floor - segment.held, limit)
         states += result.states
+        spent += result.states * weight
         segment.order, segment.peak = result.order, result.peak + segment.held
         floor = max(floor, result.lower_bound + segment.held)
     return floor, states
@@ -122,7 +127,8 @@ def _solve(found: Sequence[_Segment], floor: int, effort: Effort) -> tuple[int, 
 
 def _improve(segment: _Segment, floor: int, effort: Effort) -> None:
     """Try the heuristic."""
-    order = beam(segment.part, effort.width, max(0, floor - segment.held))
+    width = max(1, min(effort.width, _BEAM_STEPS // segment.part.count))
+    order = beam(segment.part, width, max(0, floor - segment.held))
     peak = segment.part.peak(order) + segment.held
     if peak < segment.peak:
         segment.order, segment.peak = order, peak
@@ -131,10 +137,8 @@ def _improve(segment: _Segment, floor: int, effort: Effort) -> None:
 def _cut_bound(segment: _Segment, floor: int, effort: Effort) -> int:
     """The largest minimum cut over the steps, until it reaches the best known peak."""
     part, bound = segment.part, floor
-    if part.count**2 > effort.cuts:
-        return bound
     steps = sorted(range(part.count), key=lambda s: (-trivial_bytes(part, s), s))
-    for step in steps:
+    for step in steps[: effort.cuts // part.count]:
         bound = max(bound, least_bytes(part, step) + segment.held)
         if bound >= segment.peak:
             break

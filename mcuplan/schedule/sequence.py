@@ -34,7 +34,7 @@ class Storage:
 
 @dataclass(frozen=True)
 class Sequencing:
-    """An ordering problem: which order of the steps has the least peak of live bytes?
+    """An ordering problem: run the steps in the order with the least peak of live bytes.
 
     Attributes:
         before: for each step the steps that must run before it.
@@ -170,7 +170,8 @@ class Sequencing:
         """
         number = {step: i for i, step in enumerate(chosen)}
         inside = _mask(chosen)
-        held, storages, index = live, [], {}
+        held, index = live, {}
+        storages: list[Storage] = []
         for old in sorted({k for step in chosen for k in self.touched[step]}):
             storage = self.storages[old]
             begun = not storage.makers or bool(storage.makers & done)
@@ -204,7 +205,8 @@ def sequencing(
         extra: scratch bytes of each step.
         savings: for each step (index of a storage, bytes saved if it dies there).
     """
-    made, first_extra, renumbered = [], 0, {}
+    made: list[Storage] = []
+    first_extra, renumbered = 0, {}
     for old, (nbytes, makers, readers, kept) in enumerate(storages):
         first, last = _mask(makers), _mask(readers)
         if not first and not last and not kept:
