@@ -155,8 +155,12 @@ class Op(ABC):
     def rows_read(
         self, index: int, y: int, inputs: Sequence[TensorType], output: TensorType
     ) -> tuple[int, int]:
-        """Rows ``[first, end)`` of an input that must be there to compute output row ``y``."""
-        return (0, inputs[index].rows)
+        """Rows ``[first, end)`` of an input that output row ``y`` is computed from.
+
+        By default all of them; the row itself, or the only one, of element-wise operators.
+        """
+        rows = inputs[index].rows
+        return (y, y + 1) if self.is_elementwise and rows == output.rows else (0, rows)
 
     def batchable(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> bool:
         """Whether several samples on axis 0 may be evaluated in one call."""
@@ -224,5 +228,6 @@ class Kernel:
     supports: Callable[[Signature], bool] = _always
     scratch_bytes: Callable[[Signature], int] = _no_scratch
     cost_class: str = "elementwise"  # key of the target's rates
+    row_by_row: bool = True  # row y is written before any later one, and ``Op.rows_read`` holds
     backend: str = "c99"
     requires: frozenset[str] = field(default_factory=frozenset)

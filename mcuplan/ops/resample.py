@@ -78,6 +78,14 @@ class Upsample(Op):
             x = np.repeat(x, factor, axis=axis)
         return (x,)
 
+    def rows_read(
+        self, index: int, y: int, inputs: Sequence[TensorType], output: TensorType
+    ) -> tuple[int, int]:
+        """The row that is repeated."""
+        if not (inputs[0].has_rows and output.has_rows):
+            return (0, inputs[0].rows)
+        return (y // self.factors[1], y // self.factors[1] + 1)
+
     def batchable(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> bool:
         """Only where axis 0 stays."""
         return self.factors[0] == 1
