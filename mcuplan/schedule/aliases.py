@@ -28,19 +28,22 @@ class Aliases:
     slots: Mapping[str, Slot]
     nbytes: Mapping[str, int]
 
+    def fills(self, graph: Graph, tensor: str) -> bool:
+        """Whether a tensor is all of its storage."""
+        return self.nbytes[self.slots[tensor].buffer] == graph.tensor(tensor).type.nbytes
+
     def replaces(self, graph: Graph, output: str, source: str) -> bool:
         """Whether the output of an element-wise step may take over the bytes of a source.
 
         Both fill their storages, and nobody else writes into that of the output.
         """
-        mine, other = self.slots[output], self.slots[source]
-        size = graph.tensor(output).type.nbytes
+        mine, other = self.slots[output].buffer, self.slots[source].buffer
         return (
-            mine.buffer == output
-            and mine.buffer != other.buffer
-            and not other.offset
-            and self.nbytes[mine.buffer] == self.nbytes[other.buffer] == size
-            and graph.tensor(source).type.nbytes == size
+            mine == output
+            and mine != other
+            and self.nbytes[mine] == self.nbytes[other]
+            and self.fills(graph, output)
+            and self.fills(graph, source)
         )
 
 

@@ -33,6 +33,7 @@ class OrderResult:
     optimal: bool
     statement: str
     states: int
+    views: frozenset[str]  # names of the nodes that are no steps
 
     @property
     def gap_bytes(self) -> int:
@@ -46,7 +47,9 @@ def find_order(
     views: Collection[str] | None = None,
     scratch: Mapping[str, int] | None = None,
     shared: Mapping[tuple[str, str], int] | None = None,
+    in_place: bool = True,
     effort: Effort | None = None,
+    reorder: bool = True,
 ) -> OrderResult:
     """The order of the nodes with the least peak of live bytes.
 
@@ -56,14 +59,19 @@ def find_order(
         scratch: bytes that a node needs while it runs.
         shared: (node, tensor) -> bytes that the output of the node may share with the
             tensor it reads, where that dies there (overlap).
+        in_place: element-wise steps may take over an operand that dies.
         effort: how much work to spend.
+        reorder: False rates the graph's own order and looks for no other.
 
     Returns:
         The same graph object where no order is better than its own.
     """
-    nodes, problem = _problem(graph, views, scratch or {}, shared or {})
-    found = best_sequence(problem, effort or Effort())
+    chosen = always_views(graph) if views is None else frozenset(views)
+    nodes, problem = _problem(graph, chosen, scratch or {}, shared or {}, in_place)
     own = problem.peak(range(problem.count))
+    if not reorder:
+        return OrderResult(graph, own, 0, own, False, "the model's own order", 0, chosen)
+    found = best_sequence(problem, effort or Effort())
     if found.order == tuple(range(problem.count)):
         ordered = graph
     else:
@@ -77,6 +85,7 @@ def find_order(
         optimal=optimal,
         statement=_statement(found.peak, found.lower_bound, found.states, optimal),
         states=found.states,
+        views=chosen,
     )
 
 
@@ -87,7 +96,7 @@ def best_order(graph: Graph) -> Graph:
 
 def peak_bytes(graph: Graph, scratch: Mapping[str, int] | None = None) -> int:
     """Most bytes that exist during a step, in the graph's own order."""
-    _, problem = _problem(graph, None, scratch or {}, {})
+    _, problem = _problem(graph, always_views(graph), scratch or {}, {})
     return problem.peak(range(problem.count))
 
 
@@ -101,12 +110,13 @@ def _statement(peak: int, bound: int, states: int, optimal: bool) -> str:
 
 def _problem(
     graph: Graph,
-    views: Collection[str] | None,
+    views: Collection[str],
     scratch: Mapping[str, int],
     shared: Mapping[tuple[str, str], int],
+    in_place: bool = True,
 ) -> tuple[list[Node], Sequencing]:
     """Nodes that are steps, and the ordering problem of them."""
-    aliases = resolve(graph, always_views(graph) if views is None else views)
+    aliases = resolve(graph, views)
     nodes = [node for node in graph.nodes if node.name not in aliases.views]
     number = {node.name: i for i, node in enumerate(nodes)}
     sources = _sources(graph, number)
@@ -126,7 +136,7 @@ def _problem(
             for name, nbytes in aliases.nbytes.items()
         ],
         [align_up(scratch.get(node.name, 0), _ALIGN) for node in nodes],
-        [_savings(graph, node, aliases, index, shared) for node in nodes],
+        [_savings(graph, node, aliases, index, shared, in_place) for node in nodes],
     )
     return nodes, problem
 
@@ -150,19 +160,21 @@ def _savings(
     aliases: Aliases,
     index: Mapping[str, int],
     shared: Mapping[tuple[str, str], int],
+    in_place: bool,
 ) -> list[tuple[int, int]]:
     """(storage, bytes) that running the node may save where the storage dies there."""
-    found = []
+    alone = aliases.fills(graph, node.output)
+    found: dict[str, int] = {}
     for i, name in enumerate(node.inputs):
         if name not in aliases.slots:
             continue
         buffer = aliases.slots[name].buffer
-        saved = shared.get((node.name, name), 0)
-        if i in node.op.inplace_inputs and aliases.replaces(graph, node.output, name):
+        whole = alone and aliases.fills(graph, name)
+        saved = shared.get((node.name, name), 0) if whole else 0
+        if in_place and i in node.op.inplace_inputs and aliases.replaces(graph, node.output, name):
             saved = align_up(aliases.nbytes[buffer], _ALIGN)
-        if saved > 0:
-            found.append((index[buffer], saved))
-    return found
+        found[buffer] = min(saved, found.get(buffer, saved))
+    return [(index[buffer], saved) for buffer, saved in found.items() if saved > 0]
 
 
 def _with_views(graph: Graph, steps: Sequence[Node]) -> tuple[Node, ...]:

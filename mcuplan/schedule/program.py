@@ -4,14 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mcuplan.ir.graph import Graph, Node
 from mcuplan.ir.op import Call, Cost, Kernel, Signature
 from mcuplan.memory.problem import Buffer, MemoryPlan
 from mcuplan.targets import Target
 
-__all__ = ["Allocation", "Plan", "Program", "Slot", "Step"]
+__all__ = ["Allocation", "Plan", "Program", "Sharing", "Slot", "Step"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,25 @@ class Program:
 
 
 @dataclass(frozen=True, slots=True)
+class Sharing:
+    """Which ways of sharing bytes a plan may use.
+
+    Attributes:
+        views: slices and joins without a copy, where that lowers the peak or costs nothing.
+        in_place: element-wise steps over an operand that dies.
+        overlap: outputs that start inside their input's dead rows.
+        keep_inputs: inputs are there, unchanged, after the last step.
+        keep_outputs: outputs stay until the step of the next run that makes them.
+    """
+
+    views: bool = True
+    in_place: bool = True
+    overlap: bool = True
+    keep_inputs: bool = False
+    keep_outputs: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Slot:
     """Where a tensor lies in a buffer; several tensors may share one (aliases)."""
 
@@ -49,13 +68,15 @@ class Allocation:
     """The buffers of a program before they have addresses.
 
     ``slots`` maps activation tensors, ``scratch`` maps step indices to buffer names.
-    ``notes`` says what aliasing did, one line each.
+    ``notes`` says what aliasing did, one line each. ``separations`` are those of
+    :class:`~mcuplan.memory.problem.Problem`, by index of the buffers.
     """
 
     buffers: tuple[Buffer, ...]
     slots: Mapping[str, Slot]
     scratch: Mapping[int, str]
     notes: tuple[str, ...] = ()
+    separations: Mapping[tuple[int, int], int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
