@@ -228,6 +228,6 @@ class Kernel:
     supports: Callable[[Signature], bool] = _always
     scratch_bytes: Callable[[Signature], int] = _no_scratch
     cost_class: str = "elementwise"  # key of the target's rates
-    row_by_row: bool = True  # row y is written before any later one, and ``Op.rows_read`` holds
+    row_by_row: bool = True  # a call writes its rows from first to last, reading ``Op.rows_read``
     backend: str = "c99"
     requires: frozenset[str] = field(default_factory=frozenset)

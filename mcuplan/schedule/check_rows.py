@@ -85,11 +85,12 @@ class _Machine:
         output, rows = step.node.output, step.signature.output.rows
         self._name(output)
         scratch, bad = self._scratch(step), set[int]()
+        falling = step.index in self._plan.descending
         for call in step.calls:
             active = [i for i in call.inputs if step.signature.constants[i] is None]
             replaced = [i for i in active if self._replaced(step, i)]
             others = [i for i in active if i not in replaced]
-            for y in range(rows):
+            for y in reversed(range(rows)) if falling else range(rows):
                 self._inspect(step, replaced, y, bad)
                 for row in (y,) if step.kernel.row_by_row else range(rows):
                     self._row(output, row)[:] = _SPOILED

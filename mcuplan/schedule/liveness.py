@@ -8,7 +8,8 @@ from types import MappingProxyType
 
 from mcuplan.memory.problem import Buffer, LiveRange
 from mcuplan.schedule.aliases import Aliases, resolve
-from mcuplan.schedule.overlap import separations
+from mcuplan.schedule.gaps import Overlaps
+from mcuplan.schedule.overlap import overlaps
 from mcuplan.schedule.program import Allocation, Program, Sharing, Slot, Step
 
 __all__ = ["aliases_of", "allocate"]
@@ -53,7 +54,7 @@ def allocate(program: Program, sharing: Sharing | None = None) -> Allocation:
         MappingProxyType(slots),
         MappingProxyType(scratch),
         _notes(program, aliases, home),
-        separations(program, placed, slots, lasting, reserved) if sharing.overlap else {},
+        overlaps(program, placed, slots, lasting, reserved) if sharing.overlap else Overlaps(),
     )
 
 

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """How far an output may lie inside its input: from the order in which rows are read.
 
-A step computes output rows in ascending order. While it computes row y it reads the rows
-of its inputs that row y needs, and it may write any byte of row y at any moment. So row y
-may lie on input rows only that no row from y on needs.
+A step computes its output rows one after the other, first to last or last to first. While
+it computes row y it reads the rows of its inputs that row y needs, and it may write any
+byte of row y at any moment. So row y may lie on input rows only that no row still to come
+needs, nor row y itself: going up, the output starts below its input; going down, above.
 """
 
 from __future__ import annotations
@@ -13,9 +14,13 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from mcuplan.memory.problem import Buffer
+from mcuplan.schedule.gaps import Gap, Overlaps, Pair
 from mcuplan.schedule.program import Program, Slot, Step
 
-__all__ = ["Access", "accesses", "separations", "shared_bytes"]
+__all__ = ["Access", "accesses", "overlaps", "shared_bytes"]
+
+
+_FAR = 1 << 62
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,41 +31,45 @@ class Access:
     reads: tuple[tuple[int, int, int], ...]  # (index of the node's input, first, end)
 
 
-def accesses(step: Step) -> Iterator[Access]:
+def accesses(step: Step, descending: bool = False) -> Iterator[Access]:
     """What a step reads and writes, in the order in which its kernel does."""
     signature, op = step.signature, step.node.op
     output = signature.output
+    rows = range(output.rows)
     for call in step.calls:
         active = [i for i in call.inputs if signature.constants[i] is None]
-        for y in range(output.rows):
-            rows = [(i, *op.rows_read(i, y, signature.inputs, output)) for i in active]
-            yield Access(y, tuple(item for item in rows if item[1] < item[2]))
+        for y in reversed(rows) if descending else rows:
+            read = [(i, *op.rows_read(i, y, signature.inputs, output)) for i in active]
+            yield Access(y, tuple(item for item in read if item[1] < item[2]))
 
 
 @dataclass(slots=True)
 class _Distances:
-    """Least safe distance from an output down to an input that lies above it, and up."""
+    """Least safe distances between the first bytes of the output and an input.
 
-    above: int = 0  # input above output: first byte of the input - first byte of the output
-    below: int = 0  # input below output
+    ``above``: the input lies above the output. ``below``: the output lies above the input.
+    """
+
+    above: int = -_FAR
+    below: int = -_FAR
 
 
-def _distances(step: Step) -> dict[int, _Distances]:
-    """Distances by input, in bytes between the tensors."""
+def _distances(step: Step, descending: bool) -> dict[int, _Distances]:
+    """Distances by index of the input."""
     output = step.signature.output
     found: dict[int, _Distances] = {}
     needed: dict[int, tuple[int, int]] = {}
-    for access in reversed(list(accesses(step))):
+    for access in reversed(list(accesses(step, descending))):
         for index, first, end in access.reads:
             low, high = needed.get(index, (first, end))
             needed[index] = (min(low, first), max(high, end))
         for index, (low, high) in needed.items():
             row_bytes = step.signature.inputs[index].row_bytes
-            distances = found.setdefault(index, _Distances(-(1 << 62), -(1 << 62)))
-            end_byte = (access.row + 1) * output.row_bytes
+            distances = found.setdefault(index, _Distances())
+            start = access.row * output.row_bytes
+            end_byte = start + output.row_bytes
             distances.above = max(distances.above, end_byte - low * row_bytes)
-            start_byte = access.row * output.row_bytes
-            distances.below = max(distances.below, high * row_bytes - start_byte)
+            distances.below = max(distances.below, high * row_bytes - start)
     return found
 
 
@@ -70,23 +79,25 @@ def shared_bytes(step: Step) -> Mapping[str, int]:
         return {}
     found: dict[str, int] = {}
     made = step.signature.output.nbytes
-    for index, distances in _distances(step).items():
+    up, down = _distances(step, False), _distances(step, True)
+    for index in up:
         size = step.signature.inputs[index].nbytes
-        above = min(made - max(0, distances.above), size)
-        below = min(size - max(0, distances.below), made)
-        name, common = step.node.inputs[index], max(above, below)
+        above = min(up[index].above, down[index].above)
+        below = min(up[index].below, down[index].below)
+        common = max(min(made - max(0, above), size), min(size - max(0, below), made))
+        name = step.node.inputs[index]
         found[name] = min(common, found.get(name, common))
     return {name: common for name, common in found.items() if common > 0}
 
 
-def separations(
+def overlaps(
     program: Program,
     buffers: Sequence[Buffer],
     slots: Mapping[str, Slot],
     lasting: Collection[str] = (),
     reserved: Collection[str] = (),
-) -> Mapping[tuple[int, int], int]:
-    """Entries for the placement problem: output and input buffers that may overlap.
+) -> Overlaps:
+    """What outputs and inputs may share.
 
     Only pairs that are alive together in one step alone: the input dies there and the
     output is made there. ``lasting`` are buffers that are read after the last step,
@@ -94,34 +105,53 @@ def separations(
     """
     number = {buffer.name: i for i, buffer in enumerate(buffers)}
     entries: dict[tuple[int, int], int] = {}
+    found: dict[int, tuple[Pair, ...]] = {}
     for step in program.steps:
-        made = slots[step.node.output]
-        output = buffers[number[made.buffer]]
-        if not step.kernel.row_by_row or output.live.start != step.index:
+        output = buffers[number[slots[step.node.output].buffer]]
+        fresh = output.live.start == step.index and output.name not in reserved
+        if not step.kernel.row_by_row or not fresh:
             continue
-        if output.name in reserved:
-            continue
-        pairs: dict[str, _Distances] = {}
-        for index, distances in _distances(step).items():
+        pairs = _pairs(step, buffers, number, slots, lasting)
+        if pairs:
+            found[step.index] = pairs
+        for pair in pairs:
+            entries |= _entries(buffers, pair, both=len(pairs) == 1)
+    return Overlaps(MappingProxyType(entries), MappingProxyType(found))
+
+
+def _pairs(
+    step: Step,
+    buffers: Sequence[Buffer],
+    number: Mapping[str, int],
+    slots: Mapping[str, Slot],
+    lasting: Collection[str],
+) -> tuple[Pair, ...]:
+    made = slots[step.node.output]
+    gaps: dict[int, list[_Distances]] = {}
+    for falling in (False, True):
+        for index, distances in _distances(step, falling).items():
             read = slots[step.node.inputs[index]]
             source = buffers[number[read.buffer]]
-            if source.live.end != step.index + 1 or source is output or source.name in lasting:
+            dies = source.live.end == step.index + 1 and source.name not in lasting
+            if not dies or read.buffer == made.buffer:
                 continue
-            pair = pairs.setdefault(source.name, _Distances())
-            pair.above = max(pair.above, made.offset + distances.above - read.offset)
-            pair.below = max(pair.below, read.offset + distances.below - made.offset)
-        for name, pair in pairs.items():
-            low, high = number[output.name], number[name]
-            entries |= _entries(buffers, low, high, pair)
-    return MappingProxyType(entries)
+            both = gaps.setdefault(number[read.buffer], [_Distances(), _Distances()])
+            shift = made.offset - read.offset
+            both[falling].above = max(both[falling].above, distances.above + shift)
+            both[falling].below = max(both[falling].below, distances.below - shift)
+    return tuple(
+        Pair(number[made.buffer], source, *(Gap(max(0, d.above), max(0, d.below)) for d in both))
+        for source, both in gaps.items()
+    )
 
 
-def _entries(
-    buffers: Sequence[Buffer], output: int, source: int, pair: _Distances
-) -> dict[tuple[int, int], int]:
+def _entries(buffers: Sequence[Buffer], pair: Pair, both: bool) -> dict[tuple[int, int], int]:
+    """Separations of a pair; where several pairs share a step, all are to run from the first."""
+    gaps = (pair.rising, pair.falling) if both else (pair.rising,)
+    above, below = min(g.above for g in gaps), min(g.below for g in gaps)
     found = {}
-    if pair.above < buffers[output].nbytes:
-        found[output, source] = pair.above
-    if pair.below < buffers[source].nbytes:
-        found[source, output] = pair.below
+    if above < buffers[pair.output].nbytes:
+        found[pair.output, pair.source] = above
+    if below < buffers[pair.source].nbytes:
+        found[pair.source, pair.output] = below
     return found

@@ -22,11 +22,12 @@ def make_plan(program: Program, sharing: Sharing | None = None) -> Plan:
     """
     sharing = sharing or Sharing()
     allocation = allocate(program, sharing)
-    problem = Problem(allocation.buffers, allocation.separations)
+    problem = Problem(allocation.buffers, allocation.overlaps.separations)
     memory = pack(problem)
     check_plan(problem, memory)
     region = _region(program.target.ram, memory)
-    plan = Plan(program, allocation, MappingProxyType({region.name: memory}))
+    descending = allocation.overlaps.descending([p.offset for p in memory.placements])
+    plan = Plan(program, allocation, MappingProxyType({region.name: memory}), descending)
     check_rows(plan, keep_inputs=sharing.keep_inputs)
     return plan
 

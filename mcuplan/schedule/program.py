@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from mcuplan.ir.graph import Graph, Node
 from mcuplan.ir.op import Call, Cost, Kernel, Signature
 from mcuplan.memory.problem import Buffer, MemoryPlan
+from mcuplan.schedule.gaps import Overlaps
 from mcuplan.targets import Target
 
 __all__ = ["Allocation", "Plan", "Program", "Sharing", "Slot", "Step"]
@@ -68,24 +69,29 @@ class Allocation:
     """The buffers of a program before they have addresses.
 
     ``slots`` maps activation tensors, ``scratch`` maps step indices to buffer names.
-    ``notes`` says what aliasing did, one line each. ``separations`` are those of
-    :class:`~mcuplan.memory.problem.Problem`, by index of the buffers.
+    ``notes`` says what aliasing did, one line each. ``overlaps`` says which of them may
+    share bytes while a step runs; they go by index of the buffers.
     """
 
     buffers: tuple[Buffer, ...]
     slots: Mapping[str, Slot]
     scratch: Mapping[int, str]
     notes: tuple[str, ...] = ()
-    separations: Mapping[tuple[int, int], int] = field(default_factory=dict)
+    overlaps: Overlaps = field(default_factory=Overlaps)
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A program with an address for every buffer: one memory plan per RAM region."""
+    """A program with an address for every buffer: one memory plan per RAM region.
+
+    ``descending`` are the steps that compute their rows from the last to the first, which
+    lets the output lie above its input.
+    """
 
     program: Program
     allocation: Allocation
     memory: Mapping[str, MemoryPlan]
+    descending: frozenset[int] = frozenset()
 
     def place(self, buffer: str) -> tuple[str, int]:
         """Region and offset of a buffer."""
