@@ -108,9 +108,11 @@ def peak_of(plan: Plan) -> Peak:
 def _order_is_optimal(plan: Plan, peak: int, live: int) -> bool:
     """Whether it is proved that no order of the steps has a lower peak.
 
-    Either the graph allows no other order, or the peak step alone needs all that is live:
-    every order must run it.
+    The search for the order says so. Where the steps were given: the graph allows no other
+    order, or the peak step alone needs all that is live, and every order must run it.
     """
+    if plan.order is not None:
+        return plan.order.optimal
     steps = plan.program.steps
     step = steps[peak]
     tensors = [*plan.program.graph.activations(step.node), *step.node.outputs]

@@ -3,18 +3,28 @@
 
 from __future__ import annotations
 
-from mcuplan.schedule.order import best_order, peak_bytes
+from mcuplan.schedule.arrange import Arranged, arrange
+from mcuplan.schedule.check_rows import check_rows
+from mcuplan.schedule.order import best_order, find_order, peak_bytes
 from mcuplan.schedule.plan import make_plan
-from mcuplan.schedule.program import Allocation, Plan, Program, Slot, Step
+from mcuplan.schedule.program import Allocation, OrderResult, Plan, Program, Sharing, Slot, Step
+from mcuplan.schedule.segments import Effort
 from mcuplan.schedule.select import select_kernels
 
 __all__ = [
     "Allocation",
+    "Arranged",
+    "Effort",
+    "OrderResult",
     "Plan",
     "Program",
+    "Sharing",
     "Slot",
     "Step",
+    "arrange",
     "best_order",
+    "check_rows",
+    "find_order",
     "make_plan",
     "peak_bytes",
     "select_kernels",

@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from mcuplan.ir.graph import Graph, Node
 from mcuplan.schedule.aliases import Aliases, always_views, resolve
+from mcuplan.schedule.program import OrderResult
 from mcuplan.schedule.segments import Effort, best_sequence
 from mcuplan.schedule.sequence import Sequencing, sequencing
 from mcuplan.units import align_up
@@ -15,30 +16,6 @@ from mcuplan.units import align_up
 __all__ = ["OrderResult", "best_order", "find_order", "peak_bytes"]
 
 _ALIGN = 4  # as buffers are placed
-
-
-@dataclass(frozen=True, slots=True)
-class OrderResult:
-    """A graph in the chosen order and what is known about that order.
-
-    ``peak_bytes`` is the most bytes that exist during a step: activations, each rounded
-    up to its alignment, and scratch. ``lower_bound_bytes`` is what every order needs by
-    proof. ``states`` counts sets of nodes that the search visited.
-    """
-
-    graph: Graph
-    peak_bytes: int
-    lower_bound_bytes: int
-    own_peak_bytes: int  # of the model's own order
-    optimal: bool
-    statement: str
-    states: int
-    views: frozenset[str]  # names of the nodes that are no steps
-
-    @property
-    def gap_bytes(self) -> int:
-        """How far the order may be off the best one; 0 when optimal."""
-        return self.peak_bytes - self.lower_bound_bytes
 
 
 def find_order(

@@ -12,7 +12,7 @@ from mcuplan.memory.problem import Buffer, MemoryPlan
 from mcuplan.schedule.gaps import Overlaps
 from mcuplan.targets import Target
 
-__all__ = ["Allocation", "Plan", "Program", "Sharing", "Slot", "Step"]
+__all__ = ["Allocation", "OrderResult", "Plan", "Program", "Sharing", "Slot", "Step"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,30 @@ class Program:
     graph: Graph
     target: Target
     steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OrderResult:
+    """A graph in the chosen order and what is known about that order.
+
+    ``peak_bytes`` is the most bytes that exist during a step: activations, each rounded
+    up to its alignment, and scratch. ``lower_bound_bytes`` is what every order needs by
+    proof. ``states`` counts sets of nodes that the search visited.
+    """
+
+    graph: Graph
+    peak_bytes: int
+    lower_bound_bytes: int
+    own_peak_bytes: int  # of the model's own order
+    optimal: bool
+    statement: str
+    states: int
+    views: frozenset[str]  # names of the nodes that are no steps
+
+    @property
+    def gap_bytes(self) -> int:
+        """How far the order may be off the best one; 0 when optimal."""
+        return self.peak_bytes - self.lower_bound_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +109,14 @@ class Plan:
     """A program with an address for every buffer: one memory plan per RAM region.
 
     ``descending`` are the steps that compute their rows from the last to the first, which
-    lets the output lie above its input.
+    lets the output lie above its input. ``order`` is None where the steps were given.
     """
 
     program: Program
     allocation: Allocation
     memory: Mapping[str, MemoryPlan]
     descending: frozenset[int] = frozenset()
+    order: OrderResult | None = None
 
     def place(self, buffer: str) -> tuple[str, int]:
         """Region and offset of a buffer."""
