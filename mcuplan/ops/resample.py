@@ -103,9 +103,6 @@ class Upsample(Op):
             yield Example(cls(factors), (shape,))
 
 
-# -- readers ----------------------------------------------------------------------------
-
-
 def _add(
     node: OnnxNode, build: Builder, op: type[Tile] | type[Upsample], by: Sequence[int]
 ) -> None:
@@ -248,9 +245,6 @@ def _every(found: Sequence[int], scale: float) -> Range:
     return found[0], step, len(found)
 
 
-# -- writers ----------------------------------------------------------------------------
-
-
 def write_tile(node: Node, out: Writer) -> None:
     """Tile of any order of axes that is held."""
     op, axes = node.op, out.orders(node.inputs[0])[0]
@@ -272,9 +266,6 @@ def write_upsample(node: Node, out: Writer) -> None:
         nearest_mode="floor",
     )
     out.write(node.output, value, axes)
-
-
-# -- kernels ----------------------------------------------------------------------------
 
 
 def _tile(sig: Signature) -> tuple[Call, ...]:

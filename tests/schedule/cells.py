@@ -49,20 +49,21 @@ class Wiring:
 
     def conv(self, x: str, channels: int, kernel: int = 1, stride: int = 1) -> str:
         """Convolution that keeps the size, or divides it by the stride."""
-        weights = Tensor(
-            f"w{len(self._nodes)}",
-            TensorType((channels, kernel, kernel, self.shape(x)[3]), DType.INT8, _GRID),
-            np.ones((channels, kernel, kernel, self.shape(x)[3]), np.int8),
-        )
-        bias = Tensor(
-            f"b{len(self._nodes)}",
-            TensorType((channels,), DType.INT32, _GRID),
-            np.zeros(channels, np.int32),
-        )
-        self._tensors |= {weights.name: weights, bias.name: bias}
         side = (kernel - 1) // 2
-        op = Conv2D((kernel, kernel), (stride, stride), pads=(side, side, kernel - 1 - side, side))
-        return self.add(op, x, weights.name, bias.name)
+        pads = (side, side, kernel - 1 - side, kernel - 1 - side)
+        return self.conv_with(Conv2D((kernel, kernel), (stride, stride), pads=pads), x, channels)
+
+    def conv_with(self, op: Conv2D, x: str, channels: int) -> str:
+        """A convolution with weights of its own."""
+        shape, stem = (channels, *op.kernel, self.shape(x)[3]), str(len(self))
+        values = np.arange(int(np.prod(shape))) * (7 + 2 * len(self)) % 15 - 7
+        weights = TensorType(shape, DType.INT8, _GRID)
+        bias = TensorType((channels,), DType.INT32, _GRID)
+        self._tensors |= {
+            f"w{stem}": Tensor(f"w{stem}", weights, values.reshape(shape).astype(np.int8)),
+            f"b{stem}": Tensor(f"b{stem}", bias, np.arange(channels, dtype=np.int32)),
+        }
+        return self.add(op, x, f"w{stem}", f"b{stem}")
 
     def sum(self, parts: Sequence[str]) -> str:
         """Sum of any number of tensors of one shape."""
