@@ -213,6 +213,10 @@ def _no_scratch(sig: Signature) -> int:
     return 0
 
 
+def _as_operator(sig: Signature) -> tuple[int, ...]:
+    return sig.op.inplace_inputs
+
+
 @dataclass(frozen=True, slots=True)
 class Kernel:
     """One C function for one operator and element type.
@@ -228,6 +232,7 @@ class Kernel:
     supports: Callable[[Signature], bool] = _always
     scratch_bytes: Callable[[Signature], int] = _no_scratch
     cost_class: str = "elementwise"  # key of the target's rates
+    inplace_inputs: Callable[[Signature], tuple[int, ...]] = _as_operator  # row by row at least
     row_by_row: bool = True  # a call writes its rows from first to last, reading ``Op.rows_read``
     backend: str = "c99"
     requires: frozenset[str] = field(default_factory=frozenset)

@@ -58,11 +58,11 @@ def arrange(
 
 @dataclass(frozen=True, slots=True)
 class _Costs:
-    """Scratch by node, and bytes that an output may share with an input that dies."""
+    """Scratch by node, and what outputs may share with or take over from inputs that die."""
 
     scratch: Mapping[str, int]
     shared: Mapping[tuple[str, str], int]
-    in_place: bool
+    replaceable: Mapping[str, tuple[int, ...]]
 
     @classmethod
     def of(cls, program: Program, sharing: Sharing) -> _Costs:
@@ -71,7 +71,8 @@ class _Costs:
             for tensor, nbytes in shared_bytes(step).items():
                 shared[step.node.name, tensor] = nbytes
         scratch = {step.node.name: step.scratch_bytes for step in program.steps}
-        return cls(scratch, shared, sharing.in_place)
+        steps = program.steps if sharing.in_place else ()
+        return cls(scratch, shared, {step.node.name: step.inplace_inputs for step in steps})
 
     def order(
         self, graph: Graph, views: frozenset[str], effort: Effort, reorder: bool
@@ -81,7 +82,7 @@ class _Costs:
             views=views,
             scratch=self.scratch,
             shared=self.shared,
-            in_place=self.in_place,
+            replaceable=self.replaceable,
             effort=effort if reorder else None,
             reorder=reorder,
         )

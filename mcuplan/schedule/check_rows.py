@@ -112,7 +112,7 @@ class _Machine:
         """Whether the kernel may, and does, replace this operand element by element."""
         mine, other = self._at(step.node.output), self._at(step.node.inputs[index])
         same = step.signature.inputs[index].row_bytes == step.signature.output.row_bytes
-        return index in step.node.op.inplace_inputs and mine == other and same
+        return index in step.inplace_inputs and mine == other and same
 
     def _put(self, tensor: str) -> None:
         for row in range(self._kind(tensor).rows):

@@ -106,7 +106,7 @@ def _spans(
 def _victim(step: Step, program: Program, aliases: Aliases, end: dict[str, int]) -> str | None:
     """The storage of an input whose bytes the output may take: it dies here."""
     node = step.node
-    for i in node.op.inplace_inputs:
+    for i in step.inplace_inputs:
         name = node.inputs[i] if i < len(node.inputs) else ""
         if name in aliases.slots and aliases.replaces(program.graph, node.output, name):
             storage = aliases.slots[name].buffer

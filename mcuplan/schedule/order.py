@@ -24,7 +24,7 @@ def find_order(
     views: Collection[str] | None = None,
     scratch: Mapping[str, int] | None = None,
     shared: Mapping[tuple[str, str], int] | None = None,
-    in_place: bool = True,
+    replaceable: Mapping[str, tuple[int, ...]] | None = None,
     effort: Effort | None = None,
     reorder: bool = True,
 ) -> OrderResult:
@@ -36,7 +36,8 @@ def find_order(
         scratch: bytes that a node needs while it runs.
         shared: (node, tensor) -> bytes that the output of the node may share with the
             tensor it reads, where that dies there (overlap).
-        in_place: element-wise steps may take over an operand that dies.
+        replaceable: inputs whose bytes the output of a node may take over where they die
+            there; by default as the operators allow it.
         effort: how much work to spend.
         reorder: False rates the graph's own order and looks for no other.
 
@@ -44,7 +45,7 @@ def find_order(
         The same graph object where no order is better than its own.
     """
     chosen = always_views(graph) if views is None else frozenset(views)
-    nodes, problem = _problem(graph, chosen, scratch or {}, shared or {}, in_place)
+    nodes, problem = _problem(graph, chosen, scratch or {}, shared or {}, replaceable)
     own = problem.peak(range(problem.count))
     if not reorder:
         return OrderResult(graph, own, 0, own, False, "the model's own order", 0, chosen)
@@ -90,7 +91,7 @@ def _problem(
     views: Collection[str],
     scratch: Mapping[str, int],
     shared: Mapping[tuple[str, str], int],
-    in_place: bool = True,
+    replaceable: Mapping[str, tuple[int, ...]] | None = None,
 ) -> tuple[list[Node], Sequencing]:
     """Nodes that are steps, and the ordering problem of them."""
     aliases = resolve(graph, views)
@@ -106,6 +107,9 @@ def _problem(
             readers[aliases.slots[name].buffer].append(i)
     kept = {aliases.slots[p.tensor].buffer for p in graph.outputs if p.tensor in aliases.slots}
     index = {name: k for k, name in enumerate(aliases.nbytes)}
+    takes = {node.name: node.op.inplace_inputs for node in nodes}
+    if replaceable is not None:
+        takes = {node.name: replaceable.get(node.name, ()) for node in nodes}
     problem = sequencing(
         [sorted({s for name in graph.activations(node) for s in sources[name]}) for node in nodes],
         [
@@ -113,7 +117,7 @@ def _problem(
             for name, nbytes in aliases.nbytes.items()
         ],
         [align_up(scratch.get(node.name, 0), _ALIGN) for node in nodes],
-        [_savings(graph, node, aliases, index, shared, in_place) for node in nodes],
+        [_savings(graph, node, aliases, index, shared, takes[node.name]) for node in nodes],
     )
     return nodes, problem
 
@@ -137,7 +141,7 @@ def _savings(
     aliases: Aliases,
     index: Mapping[str, int],
     shared: Mapping[tuple[str, str], int],
-    in_place: bool,
+    takes: tuple[int, ...],
 ) -> list[tuple[int, int]]:
     """(storage, bytes) that running the node may save where the storage dies there."""
     alone = aliases.fills(graph, node.output)
@@ -148,7 +152,7 @@ def _savings(
         buffer = aliases.slots[name].buffer
         whole = alone and aliases.fills(graph, name)
         saved = shared.get((node.name, name), 0) if whole else 0
-        if in_place and i in node.op.inplace_inputs and aliases.replaces(graph, node.output, name):
+        if i in takes and aliases.replaces(graph, node.output, name):
             saved = align_up(aliases.nbytes[buffer], _ALIGN)
         found[buffer] = min(saved, found.get(buffer, saved))
     return [(index[buffer], saved) for buffer, saved in found.items() if saved > 0]

@@ -27,6 +27,11 @@ class Step:
     scratch_bytes: int
     cost: Cost
 
+    @property
+    def inplace_inputs(self) -> tuple[int, ...]:
+        """Inputs of the output's size whose bytes the kernel may replace with the output."""
+        return self.kernel.inplace_inputs(self.signature)
+
 
 @dataclass(frozen=True, slots=True)
 class Program:

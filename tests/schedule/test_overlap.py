@@ -241,6 +241,19 @@ def test_a_kernel_without_an_order_of_rows_does_not_overlap() -> None:
     assert not _finds_a_fault(replace(shared, program=program))
 
 
+def test_a_kernel_may_allow_more_in_place_than_its_operator() -> None:
+    """A kernel that keeps a row back replaces an input of the output's size."""
+    net = Wiring("pointwise")
+    x = net.input(1, 16, 4, 8)
+    program = select_kernels(net.graph(net.conv(net.conv(x, 8), 8)), _TARGET)
+    kernels = [replace(s.kernel, inplace_inputs=lambda sig: (0,)) for s in program.steps]
+    pairs = zip(program.steps, kernels, strict=True)
+    buffered = replace(program, steps=tuple(replace(s, kernel=k) for s, k in pairs))
+    assert 512 + 32 == make_plan(program).memory["sram"].arena_bytes
+    assert 512 == make_plan(buffered).memory["sram"].arena_bytes
+    assert 1024 == make_plan(buffered, _NOTHING).memory["sram"].arena_bytes
+
+
 @pytest.mark.parametrize("offset", [0, 4, 512])
 def test_the_simulation_sees_overwritten_bytes(offset: int) -> None:
     """Buffers alive together that share bytes are found; apart they pass."""
