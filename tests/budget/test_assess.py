@@ -25,9 +25,11 @@ from mcuplan.budget import (
     assess,
     read_report,
 )
+from mcuplan.budget.footprint import live_bytes
 from mcuplan.errors import BaselineError
 from mcuplan.pipeline import Planned
 from mcuplan.report import render
+from mcuplan.schedule import Sharing, make_plan
 from mcuplan.targets import load_target
 from mcuplan.units import Origin
 
@@ -72,17 +74,21 @@ def test_weights_are_those_of_the_network(budget: Budget) -> None:
 
 def test_live_bytes_are_those_of_the_buffers(small: Planned, budget: Budget) -> None:
     """Live bytes of a step are the buffers alive at it, and the peak is the largest."""
-    for row in budget.layers:
-        alive = [
-            b.nbytes
-            for b in small.plan.allocation.buffers
-            if b.live.start <= row.index < b.live.end
-        ]
-        assert sum(alive) == row.live_bytes
-        assert row.input_bytes + row.output_bytes == row.activation_bytes
+    apart = make_plan(small.plan.program, Sharing(overlap=False))
+    for plan, live in (
+        (apart, live_bytes(apart)),
+        (small.plan, tuple(row.live_bytes for row in budget.layers)),
+    ):
+        for index, found in enumerate(live):
+            buffers = plan.allocation.buffers
+            alive = [b.nbytes for b in buffers if b.live.start <= index < b.live.end]
+            assert sum(alive) == found or index in plan.allocation.overlaps.pairs
+            assert max(alive) <= found <= sum(alive)
     peak = max(row.live_bytes for row in budget.layers)
     assert peak == budget.peak.live_bytes == budget.layers[budget.peak.step].live_bytes
+    assert max(live_bytes(apart)) > peak
     assert budget.peak.lower_bound_bytes <= budget.ram.arena_bytes
+    assert all(row.input_bytes + row.output_bytes == row.activation_bytes for row in budget.layers)
 
 
 def test_a_chain_has_one_order(budget: Budget) -> None:
