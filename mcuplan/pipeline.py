@@ -24,7 +24,7 @@ from mcuplan.passes.assign_grids import Grids, assign_grids, needs_range
 from mcuplan.passes.io_layout import rows_at_boundary
 from mcuplan.passes.to_integer import to_integer
 from mcuplan.quant.observers import OBSERVERS
-from mcuplan.schedule import Plan, arrange, make_plan
+from mcuplan.schedule import Plan, plan_graph
 from mcuplan.targets import Target
 
 __all__ = ["Planned", "Request", "generate", "plan", "quantize", "retarget", "simplify"]
@@ -89,8 +89,7 @@ def plan(request: Request, *, sizes_only: bool = False) -> Planned:
     model, floating = simplify(request)
     grids, data = quantize(request, floating, sizes_only=sizes_only)
     graph = rows_at_boundary(grids.graph) if request.io_layout == "nhwc" else grids.graph
-    arranged = arrange(to_integer(graph), request.target)
-    placed = make_plan(arranged.program, order=arranged.order)
+    placed = plan_graph(to_integer(graph), request.target)
     has_ranges = data is not None or not needs_range(floating)
     notes = (*floating.notes, *(data.notes if data else ()))
     if data is not None and data.random:
@@ -101,8 +100,7 @@ def plan(request: Request, *, sizes_only: bool = False) -> Planned:
 
 def retarget(planned: Planned, target: Target) -> Planned:
     """The same int8 graph, planned for another target."""
-    arranged = arrange(planned.integer, target)
-    return replace(planned, plan=make_plan(arranged.program, order=arranged.order))
+    return replace(planned, plan=plan_graph(planned.integer, target))
 
 
 def generate(planned: Planned, name: str) -> Bundle:

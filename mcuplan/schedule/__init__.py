@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from mcuplan.schedule.arrange import Arranged, arrange
 from mcuplan.schedule.check_rows import check_rows
+from mcuplan.schedule.levels import Level, levels, plan_graph
 from mcuplan.schedule.order import best_order, find_order, peak_bytes
 from mcuplan.schedule.plan import make_plan
 from mcuplan.schedule.program import Allocation, OrderResult, Plan, Program, Sharing, Slot, Step
@@ -15,6 +16,7 @@ __all__ = [
     "Allocation",
     "Arranged",
     "Effort",
+    "Level",
     "OrderResult",
     "Plan",
     "Program",
@@ -25,7 +27,9 @@ __all__ = [
     "best_order",
     "check_rows",
     "find_order",
+    "levels",
     "make_plan",
     "peak_bytes",
+    "plan_graph",
     "select_kernels",
 ]

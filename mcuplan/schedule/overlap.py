@@ -108,7 +108,9 @@ def overlaps(
     found: dict[int, tuple[Pair, ...]] = {}
     for step in program.steps:
         output = buffers[number[slots[step.node.output].buffer]]
-        fresh = output.live.start == step.index and output.name not in reserved
+        read = {slots[n].buffer for n in program.graph.activations(step.node)}
+        made_here = output.live.start == step.index and output.name not in read
+        fresh = made_here and output.name not in reserved
         if not step.kernel.row_by_row or not fresh:
             continue
         pairs = _pairs(step, buffers, number, slots, lasting)

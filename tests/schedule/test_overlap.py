@@ -22,7 +22,16 @@ from mcuplan.ops.pool2d import MaxPool2D
 from mcuplan.ops.resample import Upsample
 from mcuplan.ops.slicing import Slice
 from mcuplan.prove.verify import Subject, prove_on_host
-from mcuplan.schedule import Plan, Sharing, arrange, check_rows, make_plan, select_kernels
+from mcuplan.schedule import (
+    Plan,
+    Sharing,
+    arrange,
+    check_rows,
+    levels,
+    make_plan,
+    plan_graph,
+    select_kernels,
+)
 from mcuplan.schedule.liveness import allocate
 from mcuplan.targets import load_target
 
@@ -254,6 +263,14 @@ def test_a_kernel_may_allow_more_in_place_than_its_operator() -> None:
     assert 1024 == make_plan(buffered, _NOTHING).memory["sram"].arena_bytes
 
 
+def test_an_output_in_place_of_one_input_keeps_the_other_apart() -> None:
+    """The bytes of an operand that is replaced are needed, even in the first step."""
+    net = Wiring("sum")
+    graph = net.graph(net.add(Add(), net.input(1, 4, 4, 4), net.input(1, 4, 4, 4)))
+    plan = make_plan(select_kernels(graph, _TARGET))
+    assert 2 * 64 == plan.memory["sram"].arena_bytes
+
+
 @pytest.mark.parametrize("offset", [0, 4, 512])
 def test_the_simulation_sees_overwritten_bytes(offset: int) -> None:
     """Buffers alive together that share bytes are found; apart they pass."""
@@ -276,3 +293,24 @@ def test_inputs_and_outputs_can_be_kept() -> None:
     apart = make_plan(program, Sharing(keep_outputs=True)).allocation
     output = next(b for b in apart.buffers if b.name == graph.outputs[0].tensor)
     assert 0 == output.live.start
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_level_brings_something_or_nothing(family: str) -> None:
+    """From level to level the arena of a cell does not grow; the last is that of the plan."""
+    graph = FAMILIES[family](1, 20)
+    found = levels(graph, _TARGET)
+    arenas = [level.arena_bytes for level in found]
+    assert ["naive", "order", "in place", "overlap"] == [level.name for level in found]
+    assert arenas == sorted(arenas, reverse=True)
+    assert arenas[-1] < arenas[0]
+    assert arenas[-1] == plan_graph(graph, _TARGET).memory["sram"].arena_bytes
+
+
+@settings(max_examples=60, deadline=None)
+@given(networks())
+def test_a_new_order_never_costs_arena(graph: Graph) -> None:
+    """The arena is at most that of the same graph in its own order."""
+    own = make_plan(arrange(graph, _TARGET, reorder=False).program)
+    found = plan_graph(graph, _TARGET)
+    assert found.memory["sram"].arena_bytes <= own.memory["sram"].arena_bytes
