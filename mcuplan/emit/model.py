@@ -257,6 +257,7 @@ class _Writer:
         members = [f"(ctx->{member} == NULL)" for member, _ in self.regions]
         modulo = [f"(((uintptr_t)ctx->{m} % {_ALIGN}U) != 0U)" for m, _ in self.regions]
         local = "        int8_t *const {0} = ctx->{0}->bytes;"
+        steps = "".join(self._step(step) for step in self.steps).rstrip("\n")
         headers = sorted({step.kernel.function for step in self.steps})
         return {
             "arena_table": self._arena_table(),
@@ -269,8 +270,8 @@ class _Writer:
             "null_test": " || ".join(["(ctx == NULL)", *members]),
             "align_test": " || ".join(modulo),
             "accessors": "\n".join(self._accessor(p) for p in (*self.inputs, *self.outputs)),
-            "locals": "\n".join(local.format(member) for member, _ in self.regions),
-            "steps": "".join(self._step(step) for step in self.steps).rstrip("\n"),
+            "locals": "\n".join(local.format(m) for m, _ in self.regions if f"&{m}[" in steps),
+            "steps": steps,
         }
 
     def _arena_table(self) -> str:

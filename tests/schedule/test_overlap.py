@@ -186,6 +186,17 @@ def test_compiled_views_equal_the_reference() -> None:
     }
 
 
+def test_a_graph_of_views_alone_compiles() -> None:
+    """Without a step the output is where the input is."""
+    if shutil.which("gcc") is None:
+        pytest.skip("gcc is not installed")
+    net = Wiring("view")
+    x = net.input(1, 4, 4, 4)
+    plan = _prove(net.graph(net.add(Slice((None, (1, 1, 2), None, None)), x)), 2)
+    assert () == plan.program.steps
+    assert 64 == plan.memory["sram"].arena_bytes
+
+
 def _prove(graph: Graph, samples: int) -> Plan:
     arranged = arrange(graph, _TARGET)
     plan = make_plan(arranged.program, order=arranged.order)
