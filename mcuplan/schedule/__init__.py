@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from mcuplan.schedule.arrange import Arranged, arrange
 from mcuplan.schedule.check_rows import check_rows
+from mcuplan.schedule.dead import dead_bytes
 from mcuplan.schedule.levels import Level, levels, plan_graph
 from mcuplan.schedule.order import best_order, find_order, peak_bytes
 from mcuplan.schedule.plan import make_plan
@@ -26,6 +27,7 @@ __all__ = [
     "arrange",
     "best_order",
     "check_rows",
+    "dead_bytes",
     "find_order",
     "levels",
     "make_plan",

@@ -27,6 +27,7 @@ from mcuplan.schedule import (
     Sharing,
     arrange,
     check_rows,
+    dead_bytes,
     levels,
     make_plan,
     plan_graph,
@@ -156,6 +157,28 @@ def test_sharing_never_raises_the_peak(graph: Graph) -> None:
         )
     ]
     assert peaks == sorted(peaks, reverse=True)
+
+
+@settings(max_examples=60, deadline=None)
+@given(networks())
+def test_dead_bytes_are_those_that_nothing_holds(graph: Graph) -> None:
+    """After each step but the last a byte is dead, or in a buffer that reaches the next step."""
+    plan = plan_graph(graph, _TARGET)
+    memory = plan.memory["sram"]
+    dead = list(dead_bytes(plan))
+    for step in range(len(plan.program.steps) - 1):
+        holders = [0] * memory.arena_bytes
+        for placement in memory.placements:
+            live = placement.buffer.live
+            if live.start <= step and step + 1 < live.end:
+                for at in range(placement.buffer.nbytes):
+                    holders[placement.offset + at] = 1
+        for number, region, offset, nbytes in dead:
+            if number == step:
+                assert "sram" == region
+                holders[offset : offset + nbytes] = [h + 1 for h in holders[offset:][:nbytes]]
+        assert {1} >= set(holders)
+    assert all(number < len(plan.program.steps) - 1 for number, _, _, _ in dead)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
