@@ -24,7 +24,7 @@ from mcuplan.passes.assign_grids import Grids, assign_grids, needs_range
 from mcuplan.passes.io_layout import rows_at_boundary
 from mcuplan.passes.to_integer import to_integer
 from mcuplan.quant.observers import OBSERVERS
-from mcuplan.schedule import Plan, best_order, make_plan, select_kernels
+from mcuplan.schedule import Plan, plan_graph
 from mcuplan.targets import Target
 
 __all__ = ["Planned", "Request", "generate", "plan", "quantize", "retarget", "simplify"]
@@ -89,18 +89,18 @@ def plan(request: Request, *, sizes_only: bool = False) -> Planned:
     model, floating = simplify(request)
     grids, data = quantize(request, floating, sizes_only=sizes_only)
     graph = rows_at_boundary(grids.graph) if request.io_layout == "nhwc" else grids.graph
-    program = select_kernels(best_order(to_integer(graph)), request.target)
+    placed = plan_graph(to_integer(graph), request.target)
     has_ranges = data is not None or not needs_range(floating)
     notes = (*floating.notes, *(data.notes if data else ()))
     if data is not None and data.random:
         notes = (*notes, RANDOM_NOTE)
     options = _options(request, data)
-    return Planned(model, floating, grids, make_plan(program), has_ranges, notes, options)
+    return Planned(model, floating, grids, placed, has_ranges, notes, options)
 
 
 def retarget(planned: Planned, target: Target) -> Planned:
-    """The same int8 graph in the same order, planned for another target."""
-    return replace(planned, plan=make_plan(select_kernels(planned.integer, target)))
+    """The same int8 graph, planned for another target."""
+    return replace(planned, plan=plan_graph(planned.integer, target))
 
 
 def generate(planned: Planned, name: str) -> Bundle:

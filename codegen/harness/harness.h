@@ -35,6 +35,13 @@ typedef struct {
     uint32_t nbytes;
 } harness_dump_t;
 
+/** Bytes that nothing needs once `step` has run. */
+typedef struct {
+    uint32_t step;
+    volatile uint8_t *address;
+    uint32_t nbytes;
+} harness_dead_t;
+
 /** One arena object. */
 typedef struct {
     uint8_t *address;
@@ -52,6 +59,8 @@ extern const harness_region_t harness_regions[];
 extern const uint32_t harness_region_count;
 extern const harness_dump_t harness_dumps[];
 extern const uint32_t harness_dump_count;
+extern const harness_dead_t harness_dead[];
+extern const uint32_t harness_dead_count;
 extern const volatile uint8_t harness_marks[]; /* one byte per step, read by hook_count.c */
 extern const void *const harness_context;
 extern const harness_entry_t harness_entry; /* NAME_invoke; only its address is used */
@@ -60,6 +69,18 @@ uint32_t harness_invoke(void);              /* NAME_invoke(context) as plain C *
 
 /* hook_count.c or hook_dump.c, called by the model after each step */
 void harness_step(uint32_t step);
+
+/* For hooks: overwrites what is dead, differently after each step. */
+static inline void harness_spoil(uint32_t step)
+{
+    for (uint32_t i = 0U; i < harness_dead_count; i++) {
+        if (harness_dead[i].step == step) {
+            for (uint32_t k = 0U; k < harness_dead[i].nbytes; k++) {
+                harness_dead[i].address[k] = (uint8_t)(0x5AU ^ step ^ k);
+            }
+        }
+    }
+}
 
 /* io_host.c, or start.c and io_semihosting.c */
 uint32_t harness_call(uint32_t *stack_bytes); /* runs the model, measures its stack if it can */

@@ -12,7 +12,8 @@ from mcuplan.budget.metrics import node_name, tensor_name
 from mcuplan.budget.record import BufferRow, Flash, Peak, Ram, RegionUse
 from mcuplan.emit.structs import kernel_struct
 from mcuplan.ir.op import ConstArray
-from mcuplan.memory.problem import Region
+from mcuplan.memory.bound import most_shared
+from mcuplan.memory.problem import Problem, Region
 from mcuplan.schedule.program import Plan, Step
 from mcuplan.targets import Target
 from mcuplan.units import Origin, align_up
@@ -76,12 +77,21 @@ def step_bytes(step: Step) -> StepBytes:
 
 
 def live_bytes(plan: Plan) -> tuple[int, ...]:
-    """Bytes that must be held at each step, scratch included, over all RAM regions."""
+    """Bytes that must be held at each step, scratch included, over all RAM regions.
+
+    What the output of a step can share with inputs that die there counts once.
+    """
     change = [0] * (len(plan.program.steps) + 1)
-    for buffer in plan.allocation.buffers:
+    buffers, overlaps = plan.allocation.buffers, plan.allocation.overlaps
+    for buffer in buffers:
         change[min(buffer.live.start, len(change) - 1)] += buffer.nbytes
         change[min(buffer.live.end, len(change) - 1)] -= buffer.nbytes
-    return tuple(accumulate(change))[:-1]
+    live = list(accumulate(change))[:-1]
+    problem = Problem(buffers, overlaps.separations)
+    for step, pairs in overlaps.pairs.items():
+        common = sum(most_shared(problem, pair.output, pair.source) for pair in pairs)
+        live[step] -= min(common, buffers[pairs[0].output].nbytes)
+    return tuple(live)
 
 
 def peak_of(plan: Plan) -> Peak:
@@ -108,9 +118,11 @@ def peak_of(plan: Plan) -> Peak:
 def _order_is_optimal(plan: Plan, peak: int, live: int) -> bool:
     """Whether it is proved that no order of the steps has a lower peak.
 
-    Either the graph allows no other order, or the peak step alone needs all that is live:
-    every order must run it.
+    The search for the order says so. Where the steps were given: the graph allows no other
+    order, or the peak step alone needs all that is live, and every order must run it.
     """
+    if plan.order is not None:
+        return plan.order.optimal
     steps = plan.program.steps
     step = steps[peak]
     tensors = [*plan.program.graph.activations(step.node), *step.node.outputs]

@@ -106,16 +106,23 @@ class _Writer:
         return {n: f"OFFSET_{c.upper()}" for n, c in unique(names).items()}
 
     def _owners(self) -> list[str]:
-        """Activations in order, views left out: they have the address of another."""
-        views = {n for node in self.graph.nodes if node.op.is_view for n in node.outputs}
-        return [name for name in self.plan.allocation.slots if name not in views]
+        """Activations in order; views that start where their source does are left out."""
+        return [name for name in self.plan.allocation.slots if self._owner(name) == name]
 
     def _owner(self, tensor: str) -> str:
-        """The tensor a view looks at."""
-        producers = self._producers
-        while tensor in producers and producers[tensor].op.is_view:
-            tensor = producers[tensor].inputs[0]
+        """The tensor whose address a view has."""
+        slots, producers = self.plan.allocation.slots, self._producers
+        while tensor in producers and producers[tensor].name not in self._runs:
+            source = producers[tensor].inputs[0]
+            if slots[source] != slots[tensor]:
+                break
+            tensor = source
         return tensor
+
+    @cached_property
+    def _runs(self) -> frozenset[str]:
+        """Names of the nodes that are steps."""
+        return frozenset(step.node.name for step in self.steps)
 
     @cached_property
     def _producers(self) -> Mapping[str, Node]:
@@ -250,6 +257,7 @@ class _Writer:
         members = [f"(ctx->{member} == NULL)" for member, _ in self.regions]
         modulo = [f"(((uintptr_t)ctx->{m} % {_ALIGN}U) != 0U)" for m, _ in self.regions]
         local = "        int8_t *const {0} = ctx->{0}->bytes;"
+        steps = "".join(self._step(step) for step in self.steps).rstrip("\n")
         headers = sorted({step.kernel.function for step in self.steps})
         return {
             "arena_table": self._arena_table(),
@@ -262,8 +270,8 @@ class _Writer:
             "null_test": " || ".join(["(ctx == NULL)", *members]),
             "align_test": " || ".join(modulo),
             "accessors": "\n".join(self._accessor(p) for p in (*self.inputs, *self.outputs)),
-            "locals": "\n".join(local.format(member) for member, _ in self.regions),
-            "steps": "".join(self._step(step) for step in self.steps).rstrip("\n"),
+            "locals": "\n".join(local.format(m) for m, _ in self.regions if f"&{m}[" in steps),
+            "steps": steps,
         }
 
     def _arena_table(self) -> str:
@@ -332,12 +340,19 @@ class _Writer:
                     constants.operands.get(index) or self._pointer(step.node.inputs[index])
                 )
             arguments.append(self._pointer(step.node.output))
-            arguments += ["0U", f"{step.signature.output.rows}U"]
+            falls = step.index in self.plan.descending
+            rows = f"{step.signature.output.rows}U"
+            arguments += ["y - 1U", "y"] if falls else ["0U", rows]
             if step.scratch_bytes:
                 scratch = self.plan.allocation.scratch[step.index]
                 region, _ = self.plan.place(scratch)
                 arguments.append(f"&{identifier(region)}[{self.macros[scratch]}]")
-            lines.append(call(made.function or step.kernel.function, arguments, 8))
+            function = made.function or step.kernel.function
+            if falls:
+                lines.append(f"        for (size_t y = {rows}; y > 0U; y--) {{")
+            lines.append(call(function, arguments, 12 if falls else 8))
+            if falls:
+                lines.append("        }")
         lines.append(f"        MPLAN_STEP_HOOK({step.index}, ctx);\n\n")
         return "\n".join(lines)
 

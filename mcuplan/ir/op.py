@@ -152,6 +152,26 @@ class Op(ABC):
         """Receptive field of one output element in input 0."""
         return Window()
 
+    def view_offset(self, inputs: Sequence[TensorType], output: TensorType) -> int | None:
+        """Byte of input 0 at which the output starts, if it is a run of its bytes."""
+        return 0 if self.is_view else None
+
+    def join_offsets(
+        self, inputs: Sequence[TensorType], output: TensorType
+    ) -> tuple[int, ...] | None:
+        """Byte of the output at which each input starts, if the output is a row of them."""
+        return None
+
+    def rows_read(
+        self, index: int, y: int, inputs: Sequence[TensorType], output: TensorType
+    ) -> tuple[int, int]:
+        """Rows ``[first, end)`` of an input that output row ``y`` is computed from.
+
+        By default all of them; the row itself, or the only one, of element-wise operators.
+        """
+        rows = inputs[index].rows
+        return (y, y + 1) if self.is_elementwise and rows == output.rows else (0, rows)
+
     def batchable(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> bool:
         """Whether several samples on axis 0 may be evaluated in one call."""
         return True
@@ -203,6 +223,10 @@ def _no_scratch(sig: Signature) -> int:
     return 0
 
 
+def _as_operator(sig: Signature) -> tuple[int, ...]:
+    return sig.op.inplace_inputs
+
+
 @dataclass(frozen=True, slots=True)
 class Kernel:
     """One C function for one operator and element type.
@@ -218,5 +242,7 @@ class Kernel:
     supports: Callable[[Signature], bool] = _always
     scratch_bytes: Callable[[Signature], int] = _no_scratch
     cost_class: str = "elementwise"  # key of the target's rates
+    inplace_inputs: Callable[[Signature], tuple[int, ...]] = _as_operator  # row by row at least
+    row_by_row: bool = True  # a call writes its rows from first to last, reading ``Op.rows_read``
     backend: str = "c99"
     requires: frozenset[str] = field(default_factory=frozenset)

@@ -90,12 +90,17 @@ class TensorType:
         return self.elements * self.dtype.nbytes
 
     @property
+    def has_rows(self) -> bool:
+        """Whether axis 1 is one of rows."""
+        return len(self.shape) > 2 and self.shape[0] == 1
+
+    @property
     def rows(self) -> int:
         """Rows that kernels address one by one: axis 1 (H) of tensors of rank 3 and more.
 
         A tensor whose axis 0 is no batch of 1 is one row.
         """
-        return self.shape[1] if len(self.shape) > 2 and self.shape[0] == 1 else 1
+        return self.shape[1] if self.has_rows else 1
 
     @property
     def row_bytes(self) -> int:

@@ -13,7 +13,15 @@ from mcuplan.errors import UnsupportedOp
 from mcuplan.ir.builder import Builder, OnnxNode
 from mcuplan.ir.op import Cost, Field, Op, Signature, Window
 from mcuplan.ir.types import Array, TensorType
-from mcuplan.ops._windows import Pads, output_size, padded, patches, read_pads, two
+from mcuplan.ops._windows import (
+    Pads,
+    output_size,
+    padded,
+    patches,
+    read_pads,
+    two,
+    window_rows,
+)
 
 __all__ = ["NO_PADS", "Geometry", "Pool", "pool_geometry"]
 
@@ -51,6 +59,13 @@ class Pool(Op):
                 )
             out.append(count)
         return (TensorType((n, out[0], out[1], c)),)
+
+    def rows_read(
+        self, index: int, y: int, inputs: Sequence[TensorType], output: TensorType
+    ) -> tuple[int, int]:
+        """The rows of the window."""
+        top, rows = self.pads[0], inputs[0].rows
+        return window_rows(y, rows, self.kernel[0], self.stride[0], self.dilation[0], top)
 
     def taps(self, size: tuple[int, int], axis: int, before: int, after: int) -> Array:
         """Elements along an axis that each window holds, ``before`` and ``after`` included."""

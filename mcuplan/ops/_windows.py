@@ -11,7 +11,7 @@ from mcuplan.errors import UnsupportedOp
 from mcuplan.ir.builder import OnnxNode
 from mcuplan.ir.types import Array
 
-__all__ = ["Pads", "output_size", "padded", "patches", "read_pads", "two"]
+__all__ = ["Pads", "output_size", "padded", "patches", "read_pads", "two", "window_rows"]
 
 Pads = tuple[int, int, int, int]
 """Padding elements: top, left, bottom, right."""
@@ -32,6 +32,15 @@ def output_size(
     """Output elements along one axis, floor mode unless ``ceil``."""
     span = size + pads - ((kernel - 1) * dilation + 1)
     return (span // stride if not ceil else -(-span // stride)) + 1
+
+
+def window_rows(
+    y: int, rows: int, kernel: int, stride: int, dilation: int, pad_top: int
+) -> tuple[int, int]:
+    """Rows ``[first, end)`` of the input that the window of output row ``y`` lies in."""
+    first = y * stride - pad_top
+    end = first + (kernel - 1) * dilation + 1
+    return (min(max(first, 0), rows), max(min(end, rows), 0))
 
 
 def read_pads(

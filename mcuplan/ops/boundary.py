@@ -19,6 +19,7 @@ class FlipSign(Op):
     """uint8 to int8 or back: the top bit of every byte is flipped, in place."""
 
     quant_rule = QuantRule.PASS_THROUGH
+    is_elementwise = True
     inplace_inputs = (0,)
 
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
 
@@ -42,6 +43,25 @@ class Concat(Op):
                 raise UnsupportedOp(f"Concat of shapes {first} and {list(kind.shape)}")
         first[self.axis] = sum(kind.shape[self.axis] for kind in inputs)
         return (TensorType(tuple(first)),)
+
+    def rows_read(
+        self, index: int, y: int, inputs: Sequence[TensorType], output: TensorType
+    ) -> tuple[int, int]:
+        """The row that is copied; none outside of the input's part."""
+        rows = inputs[index].rows
+        if self.axis != 1 or not output.has_rows:
+            return (y, y + 1) if rows == output.rows else (0, rows)
+        own = y - sum(kind.shape[1] for kind in inputs[:index])
+        return (own, own + 1) if 0 <= own < rows else (0, 0)
+
+    def join_offsets(
+        self, inputs: Sequence[TensorType], output: TensorType
+    ) -> tuple[int, ...] | None:
+        """One after the other where only axes of size 1 lie outside of the joined one."""
+        if math.prod(output.shape[: self.axis]) != 1:
+            return None
+        ends = accumulate(kind.nbytes for kind in inputs[:-1])
+        return (0, *ends)
 
     def reference(self, *arrays: Array) -> tuple[Array, ...]:
         """Joined arrays; a constant is repeated for every sample."""

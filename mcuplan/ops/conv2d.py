@@ -31,7 +31,15 @@ from mcuplan.ir.op import (
 from mcuplan.ir.types import Array, DType, TensorType
 from mcuplan.ir.writer import CHANNELS_FIRST, Writer
 from mcuplan.ops._weighted import finish, requant_fields
-from mcuplan.ops._windows import Pads, output_size, padded, patches, read_pads, two
+from mcuplan.ops._windows import (
+    Pads,
+    output_size,
+    padded,
+    patches,
+    read_pads,
+    two,
+    window_rows,
+)
 
 __all__ = ["KERNELS", "OPS", "READERS", "WRITERS", "Conv2D"]
 
@@ -109,6 +117,13 @@ class Conv2D(Op):
         """Kernel size with dilation, and stride."""
         size = tuple((k - 1) * d + 1 for k, d in zip(self.kernel, self.dilation, strict=True))
         return Window((size[0], size[1]), self.stride)
+
+    def rows_read(
+        self, index: int, y: int, inputs: Sequence[TensorType], output: TensorType
+    ) -> tuple[int, int]:
+        """The rows of the window."""
+        top, rows = self.pads[0], inputs[0].rows
+        return window_rows(y, rows, self.kernel[0], self.stride[0], self.dilation[0], top)
 
     @classmethod
     def examples(cls) -> Iterable[Example]:

@@ -66,6 +66,12 @@ class Dense(Op):
         """All of a flattened input; one pixel of rows of pixels."""
         return Window(whole=len(inputs[0].shape) <= 2)
 
+    def rows_read(
+        self, index: int, y: int, inputs: Sequence[TensorType], output: TensorType
+    ) -> tuple[int, int]:
+        """The same row."""
+        return (y, y + 1) if index == 0 else (0, inputs[index].rows)
+
     @classmethod
     def examples(cls) -> Iterable[Example]:
         """One row, several rows, a single weight."""

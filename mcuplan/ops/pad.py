@@ -60,6 +60,18 @@ class Pad(Op):
     def _code(self, sig: Signature) -> int:
         return int(sig.output.q.quantize(np.asarray([self.value]))[0])
 
+    def rows_read(
+        self, index: int, y: int, inputs: Sequence[TensorType], output: TensorType
+    ) -> tuple[int, int]:
+        """The row that is copied, none in the border; all where the border repeats rows."""
+        rows = inputs[0].rows
+        if not (inputs[0].has_rows and output.has_rows):
+            return (0, rows)
+        own = y - self.pads[1][0]
+        if self.mode != "constant" and any(self.pads[1]):
+            return (0, rows)
+        return (own, own + 1) if 0 <= own < rows else (0, 0)
+
     def batchable(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> bool:
         """Only where axis 0 stays."""
         return self.pads[0] == (0, 0)

@@ -78,6 +78,14 @@ class Upsample(Op):
             x = np.repeat(x, factor, axis=axis)
         return (x,)
 
+    def rows_read(
+        self, index: int, y: int, inputs: Sequence[TensorType], output: TensorType
+    ) -> tuple[int, int]:
+        """The row that is repeated."""
+        if not (inputs[0].has_rows and output.has_rows):
+            return (0, inputs[0].rows)
+        return (y // self.factors[1], y // self.factors[1] + 1)
+
     def batchable(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> bool:
         """Only where axis 0 stays."""
         return self.factors[0] == 1
@@ -93,9 +101,6 @@ class Upsample(Op):
             ((1, 2, 3), (1, 2, 2)),
         ]:
             yield Example(cls(factors), (shape,))
-
-
-# -- readers ----------------------------------------------------------------------------
 
 
 def _add(
@@ -240,9 +245,6 @@ def _every(found: Sequence[int], scale: float) -> Range:
     return found[0], step, len(found)
 
 
-# -- writers ----------------------------------------------------------------------------
-
-
 def write_tile(node: Node, out: Writer) -> None:
     """Tile of any order of axes that is held."""
     op, axes = node.op, out.orders(node.inputs[0])[0]
@@ -264,9 +266,6 @@ def write_upsample(node: Node, out: Writer) -> None:
         nearest_mode="floor",
     )
     out.write(node.output, value, axes)
-
-
-# -- kernels ----------------------------------------------------------------------------
 
 
 def _tile(sig: Signature) -> tuple[Call, ...]:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -50,6 +51,26 @@ class Slice(Op):
                 first, step, count = taken
                 x = np.take(x, first + step * np.arange(count), axis=axis)
         return (np.ascontiguousarray(x),)
+
+    def rows_read(
+        self, index: int, y: int, inputs: Sequence[TensorType], output: TensorType
+    ) -> tuple[int, int]:
+        """The row taken."""
+        if not (inputs[0].has_rows and output.has_rows):
+            return (0, inputs[0].rows)
+        first, step, _ = self.ranges[1] or (0, 1, 0)
+        return (first + y * step, first + y * step + 1)
+
+    def view_offset(self, inputs: Sequence[TensorType], output: TensorType) -> int | None:
+        """Consecutive elements: one of each outer axis, a run of one axis, all inside of it."""
+        shape = inputs[0].shape
+        taken = [r or (0, 1, n) for r, n in zip(self.ranges, shape, strict=True)]
+        run = next((a for a, r in enumerate(taken) if r[2] != 1), len(taken) - 1)
+        whole = all(r == (0, 1, n) for r, n in list(zip(taken, shape, strict=True))[run + 1 :])
+        if not whole or (taken[run][1] != 1 and taken[run][2] != 1):
+            return None
+        index = sum(r[0] * math.prod(shape[a + 1 :]) for a, r in enumerate(taken))
+        return index * output.dtype.nbytes
 
     def batchable(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> bool:
         """Only where axis 0 stays."""

@@ -66,6 +66,12 @@ class Softmax(Op):
         """Maximum, exponential, sum, product: four operations an element."""
         return Cost(ops=4 * outputs[0].elements)
 
+    def rows_read(
+        self, index: int, y: int, inputs: Sequence[TensorType], output: TensorType
+    ) -> tuple[int, int]:
+        """The same row."""
+        return (y, y + 1)
+
     @classmethod
     def examples(cls) -> Iterable[Example]:
         """A vector, rows of pixels, one class."""

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["BundleApi", "Bytes", "IoPort", "TensorDump"]
+__all__ = ["BundleApi", "Bytes", "DeadBytes", "IoPort", "TensorDump"]
 
 Bytes = npt.NDArray[np.integer[Any]]
 """Elements of samples, int8 or uint8, ``[samples, nbytes]``."""
@@ -67,6 +67,16 @@ class BundleApi:
 @dataclass(frozen=True, slots=True)
 class TensorDump:
     """Bytes of a region to write out whenever ``step`` has run; ``offset`` is in the arena."""
+
+    step: int
+    region: str
+    offset: int
+    nbytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeadBytes:
+    """Bytes of a region that nothing needs once ``step`` has run: test images spoil them."""
 
     step: int
     region: str

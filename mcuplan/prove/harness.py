@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from string import Template
 
 from mcuplan.errors import ToolFailed
-from mcuplan.prove.api import BundleApi, TensorDump
+from mcuplan.prove.api import BundleApi, DeadBytes, TensorDump
 from mcuplan.prove.cores import Core
 from mcuplan.prove.toolchain import (
     BUNDLE_FLAGS,
@@ -92,6 +92,7 @@ def build_for_host(
     compiler: Compiler,
     *,
     dumps: tuple[TensorDump, ...] = (),
+    dead: tuple[DeadBytes, ...] = (),
     sanitize: bool = True,
     optimize: str = "-O1",
 ) -> Image:
@@ -103,15 +104,16 @@ def build_for_host(
         work: empty folder; everything is written below it.
         compiler: from :func:`~mcuplan.prove.toolchain.host_compiler`.
         dumps: bytes to keep after steps.
+        dead: bytes to overwrite after steps.
         sanitize: stop at the first wrong address or undefined operation.
         optimize: optimization level.
 
     Raises:
         ToolFailed: the bundle does not compile without warnings, or does not link.
     """
-    hook = Hook.DUMP if dumps else Hook.NONE
+    hook = Hook.DUMP if dumps or dead else Hook.NONE
     checks = _SANITIZE if sanitize else ()
-    sources = _write_sources(files, api, work, dumps, ("io_host.c", *_hook_source(hook)))
+    sources = _write_sources(files, api, work, dumps, dead, ("io_host.c", *_hook_source(hook)))
     bundle = _compile_bundle(files, compiler, work, hook, (optimize, *checks))
     flags = ("-std=c99", optimize, *_WARNINGS, *checks, *_includes())
     rest = compile_sources(compiler, sources, work, flags)
@@ -128,6 +130,7 @@ def build_for_core(
     *,
     hook: Hook = Hook.NONE,
     dumps: tuple[TensorDump, ...] = (),
+    dead: tuple[DeadBytes, ...] = (),
     optimize: str = "-O2",
 ) -> CoreImage:
     """Build a bundle as a bare-metal image of an emulated core.
@@ -141,6 +144,7 @@ def build_for_core(
         hook: what to do after each step; sizes and stack are those of the product only with
             ``Hook.NONE``.
         dumps: bytes to keep after steps, with ``Hook.DUMP``.
+        dead: bytes to overwrite after steps, with any hook; not counted.
         optimize: optimization level of the bundle.
 
     Raises:
@@ -150,7 +154,7 @@ def build_for_core(
     if not core.machine:
         raise ToolFailed(f"no emulated machine for {core.name}", hint="verify on another core")
     extra = ("start.c", "io_semihosting.c", *_hook_source(hook))
-    sources = _write_sources(files, api, work, dumps, extra)
+    sources = _write_sources(files, api, work, dumps, dead, extra)
     (work / "image.ld").write_text(_linker_script(core), encoding="utf-8")
     bundle = _compile_bundle(files, compiler, work, hook, (optimize, *core.flags))
     flags = (*_FREESTANDING, *_WARNINGS, *core.flags, *_includes())
@@ -181,6 +185,7 @@ def _write_sources(
     api: BundleApi,
     work: Path,
     dumps: tuple[TensorDump, ...],
+    dead: tuple[DeadBytes, ...],
     extra: tuple[str, ...],
 ) -> tuple[PurePosixPath, ...]:
     """Write bundle and harness below ``work``; returns the harness's sources."""
@@ -188,7 +193,7 @@ def _write_sources(
     texts = {_BUNDLE / path: text for path, text in files.items()}
     for name in (*_COMMON, *extra):
         texts[_HARNESS / name] = (folder / name).read_text(encoding="utf-8")
-    texts[_HARNESS / "glue.c"] = glue_source(api, dumps)
+    texts[_HARNESS / "glue.c"] = glue_source(api, dumps, dead)
     write_files(texts, work)
     return tuple(path for path in texts if path.parts[0] == "harness" and path.suffix == ".c")
 
@@ -220,7 +225,9 @@ def _linker_script(core: Core) -> str:
     )
 
 
-def glue_source(api: BundleApi, dumps: tuple[TensorDump, ...] = ()) -> str:
+def glue_source(
+    api: BundleApi, dumps: tuple[TensorDump, ...] = (), dead: tuple[DeadBytes, ...] = ()
+) -> str:
     """C text that describes a bundle to the runner."""
     template = (codegen_dir() / "harness" / "glue.c.in").read_text(encoding="utf-8")
     ports = (("inputs", api.inputs), ("outputs", api.outputs))
@@ -244,6 +251,11 @@ def glue_source(api: BundleApi, dumps: tuple[TensorDump, ...] = ()) -> str:
             for dump in dumps
         ),
         dump_count=len(dumps),
+        dead="\n".join(
+            f"    {{ {d.step}U, (uint8_t *)&{arena[d.region]} + {d.offset}, {d.nbytes}U }},"
+            for d in dead
+        ),
+        dead_count=len(dead),
         mark_count=max(api.steps, 1),
         bindings="\n".join(
             f"    harness_{kind}[{index}].address = (void *)(uintptr_t){port.accessor}(&context);"

@@ -15,7 +15,7 @@ from mcuplan.emit import Bundle
 from mcuplan.ir.evaluate import evaluate
 from mcuplan.ir.graph import Graph
 from mcuplan.ir.types import Array
-from mcuplan.prove.api import BundleApi, IoPort, TensorDump
+from mcuplan.prove.api import BundleApi, DeadBytes, IoPort, TensorDump
 from mcuplan.prove.cores import Core
 from mcuplan.prove.elf import Kind
 from mcuplan.prove.emulator import Count, build_counter, run_on_core
@@ -24,7 +24,7 @@ from mcuplan.prove.host import run_on_host
 from mcuplan.prove.measure import ImageReport, measure_image
 from mcuplan.prove.stack import StackBound, bound_stack
 from mcuplan.prove.toolchain import cross_compiler, host_compiler
-from mcuplan.schedule import Plan
+from mcuplan.schedule import Plan, dead_bytes
 
 __all__ = [
     "CoreProof",
@@ -74,6 +74,14 @@ class Subject:
             nbytes = self.graph.tensor(step.node.output).type.nbytes
             found.append(TensorDump(step.index, members[region][0], offset, nbytes))
         return tuple(found)
+
+    def dead(self) -> tuple[DeadBytes, ...]:
+        """What no later step needs, step by step."""
+        members = dict(zip(self.plan.memory, self.bundle.regions, strict=True))
+        return tuple(
+            DeadBytes(step, members[region][0], offset, nbytes)
+            for step, region, offset, nbytes in dead_bytes(self.plan)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +138,8 @@ def references(
 def prove_on_host(subject: Subject, feeds: Mapping[str, Array]) -> HostProof:
     """Compile with sanitizers, run all samples, compare the output of every step.
 
+    Whatever no later step needs is overwritten between the steps.
+
     Args:
         subject: what to prove.
         feeds: integers of each input by tensor name, [samples, ...].
@@ -141,7 +151,12 @@ def prove_on_host(subject: Subject, feeds: Mapping[str, Array]) -> HostProof:
     samples = len(next(iter(feeds.values())))
     with _folder() as work:
         image = build_for_host(
-            subject.bundle.files, subject.api(), work, compiler, dumps=subject.dumps()
+            subject.bundle.files,
+            subject.api(),
+            work,
+            compiler,
+            dumps=subject.dumps(),
+            dead=subject.dead(),
         )
         run = run_on_host(image, _arrays(subject, feeds))
         mismatch = None
@@ -157,6 +172,8 @@ def prove_on_core(
 ) -> CoreProof:
     """Build for a core, run on the emulator, compare outputs and measure.
 
+    A second image, which counts step by step, spoils dead bytes between the steps.
+
     Raises:
         ToolMissing, ToolFailed: compiler or emulator missing, or failed.
         StackUnknown: the stack cannot be bounded.
@@ -168,21 +185,29 @@ def prove_on_core(
         image = build_for_core(files, api, _made(top / "plain"), core, compiler, optimize=optimize)
         run = run_on_core(image, inputs, counter=counter)
         hooked = build_for_core(
-            files, api, _made(top / "count"), core, compiler, hook=Hook.COUNT, optimize=optimize
+            files,
+            api,
+            _made(top / "count"),
+            core,
+            compiler,
+            hook=Hook.COUNT,
+            dead=subject.dead(),
+            optimize=optimize,
         )
-        one = tuple(array[:1] for array in inputs)
-        steps = run_on_core(hooked, one, counter=counter).slowest.steps
+        spoiled = run_on_core(hooked, tuple(array[:1] for array in inputs), counter=counter)
+        first = {name: array[:1] for name, array in feeds.items()}
         report = measure_image(image)
         return CoreProof(
             core=core.name,
             samples=len(inputs[0]),
-            equal=_outputs_equal(subject, feeds, run.outputs),
+            equal=_outputs_equal(subject, feeds, run.outputs)
+            and _outputs_equal(subject, first, spoiled.outputs),
             report=report,
             drift=elf_drift(subject, report),
             stack=bound_stack(image),
             stack_bytes=run.stack_bytes,
             total=run.slowest.total,
-            steps=steps,
+            steps=spoiled.slowest.steps,
             compiler=compiler.version,
             flags=(optimize, *core.flags),
         )

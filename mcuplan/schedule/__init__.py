@@ -3,19 +3,35 @@
 
 from __future__ import annotations
 
-from mcuplan.schedule.order import best_order, peak_bytes
+from mcuplan.schedule.arrange import Arranged, arrange
+from mcuplan.schedule.check_rows import check_rows
+from mcuplan.schedule.dead import dead_bytes
+from mcuplan.schedule.levels import Level, levels, plan_graph
+from mcuplan.schedule.order import best_order, find_order, peak_bytes
 from mcuplan.schedule.plan import make_plan
-from mcuplan.schedule.program import Allocation, Plan, Program, Slot, Step
+from mcuplan.schedule.program import Allocation, OrderResult, Plan, Program, Sharing, Slot, Step
+from mcuplan.schedule.segments import Effort
 from mcuplan.schedule.select import select_kernels
 
 __all__ = [
     "Allocation",
+    "Arranged",
+    "Effort",
+    "Level",
+    "OrderResult",
     "Plan",
     "Program",
+    "Sharing",
     "Slot",
     "Step",
+    "arrange",
     "best_order",
+    "check_rows",
+    "dead_bytes",
+    "find_order",
+    "levels",
     "make_plan",
     "peak_bytes",
+    "plan_graph",
     "select_kernels",
 ]

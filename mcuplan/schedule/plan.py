@@ -7,23 +7,31 @@ from types import MappingProxyType
 
 from mcuplan.memory import Problem, check_plan, pack
 from mcuplan.memory.problem import MemoryPlan, Region
+from mcuplan.schedule.check_rows import check_rows
 from mcuplan.schedule.liveness import allocate
-from mcuplan.schedule.program import Plan, Program
+from mcuplan.schedule.program import OrderResult, Plan, Program, Sharing
 
 __all__ = ["make_plan"]
 
 
-def make_plan(program: Program) -> Plan:
+def make_plan(
+    program: Program, sharing: Sharing | None = None, order: OrderResult | None = None
+) -> Plan:
     """Allocate and place: everything in the first RAM region that holds it, else the largest.
 
-    The checker, which shares no code with the packers, passes every plan.
+    The checker, which shares no code with the packers, passes every plan, and so does the
+    one that follows every row.
     """
-    allocation = allocate(program)
-    problem = Problem(allocation.buffers)
+    sharing = sharing or Sharing()
+    allocation = allocate(program, sharing)
+    problem = Problem(allocation.buffers, allocation.overlaps.separations)
     memory = pack(problem)
     check_plan(problem, memory)
     region = _region(program.target.ram, memory)
-    return Plan(program, allocation, MappingProxyType({region.name: memory}))
+    descending = allocation.overlaps.descending([p.offset for p in memory.placements])
+    plan = Plan(program, allocation, MappingProxyType({region.name: memory}), descending, order)
+    check_rows(plan, keep_inputs=sharing.keep_inputs)
+    return plan
 
 
 def _region(regions: tuple[Region, ...], memory: MemoryPlan) -> Region:

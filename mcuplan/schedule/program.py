@@ -4,14 +4,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mcuplan.ir.graph import Graph, Node
 from mcuplan.ir.op import Call, Cost, Kernel, Signature
 from mcuplan.memory.problem import Buffer, MemoryPlan
+from mcuplan.schedule.gaps import Overlaps
 from mcuplan.targets import Target
 
-__all__ = ["Allocation", "Plan", "Program", "Slot", "Step"]
+__all__ = ["Allocation", "OrderResult", "Plan", "Program", "Sharing", "Slot", "Step"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,11 @@ class Step:
     scratch_bytes: int
     cost: Cost
 
+    @property
+    def inplace_inputs(self) -> tuple[int, ...]:
+        """Inputs of the output's size whose bytes the kernel may replace with the output."""
+        return self.kernel.inplace_inputs(self.signature)
+
 
 @dataclass(frozen=True, slots=True)
 class Program:
@@ -34,6 +40,49 @@ class Program:
     graph: Graph
     target: Target
     steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OrderResult:
+    """A graph in the chosen order and what is known about that order.
+
+    ``peak_bytes`` is the most bytes that exist during a step: activations, each rounded
+    up to its alignment, and scratch. ``lower_bound_bytes`` is what every order needs by
+    proof. ``states`` counts sets of nodes that the search visited.
+    """
+
+    graph: Graph
+    peak_bytes: int
+    lower_bound_bytes: int
+    own_peak_bytes: int  # of the model's own order
+    optimal: bool
+    statement: str
+    states: int
+    views: frozenset[str]  # names of the nodes that are no steps
+
+    @property
+    def gap_bytes(self) -> int:
+        """How far the order may be off the best one; 0 when optimal."""
+        return self.peak_bytes - self.lower_bound_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Sharing:
+    """Which ways of sharing bytes a plan may use.
+
+    Attributes:
+        views: slices and joins without a copy, where that lowers the peak or costs nothing.
+        in_place: element-wise steps over an operand that dies.
+        overlap: outputs that start inside their input's dead rows.
+        keep_inputs: inputs are there, unchanged, after the last step.
+        keep_outputs: outputs stay until the step of the next run that makes them.
+    """
+
+    views: bool = True
+    in_place: bool = True
+    overlap: bool = True
+    keep_inputs: bool = False
+    keep_outputs: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,22 +98,30 @@ class Allocation:
     """The buffers of a program before they have addresses.
 
     ``slots`` maps activation tensors, ``scratch`` maps step indices to buffer names.
-    ``notes`` says what aliasing did, one line each.
+    ``notes`` says what aliasing did, one line each. ``overlaps`` says which of them may
+    share bytes while a step runs; they go by index of the buffers.
     """
 
     buffers: tuple[Buffer, ...]
     slots: Mapping[str, Slot]
     scratch: Mapping[int, str]
     notes: tuple[str, ...] = ()
+    overlaps: Overlaps = field(default_factory=Overlaps)
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A program with an address for every buffer: one memory plan per RAM region."""
+    """A program with an address for every buffer: one memory plan per RAM region.
+
+    ``descending`` are the steps that compute their rows from the last to the first, which
+    lets the output lie above its input. ``order`` is None where the steps were given.
+    """
 
     program: Program
     allocation: Allocation
     memory: Mapping[str, MemoryPlan]
+    descending: frozenset[int] = frozenset()
+    order: OrderResult | None = None
 
     def place(self, buffer: str) -> tuple[str, int]:
         """Region and offset of a buffer."""

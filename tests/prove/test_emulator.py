@@ -11,6 +11,7 @@ import pytest
 import tiny
 
 from mcuplan.errors import ToolFailed
+from mcuplan.prove.api import DeadBytes
 from mcuplan.prove.cores import CORES
 from mcuplan.prove.elf import read_elf
 from mcuplan.prove.emulator import (
@@ -53,10 +54,12 @@ def test_every_core(core: str, arm: Compiler, counter: Path, tmp_path: Path) -> 
     assert 0 == report.data_bytes
 
 
-def _counted(tmp_path: Path, arm: Compiler, counter: Path, hook: Hook) -> EmulatorRun:
+def _counted(
+    tmp_path: Path, arm: Compiler, counter: Path, hook: Hook, dead: tuple[DeadBytes, ...] = ()
+) -> EmulatorRun:
     tmp_path.mkdir()
     core = CORES["cortex-m4"]
-    image = build_for_core(tiny.bundle(), tiny.API, tmp_path, core, arm, hook=hook)
+    image = build_for_core(tiny.bundle(), tiny.API, tmp_path, core, arm, hook=hook, dead=dead)
     return run_on_core(image, tiny.samples(2), counter=counter)
 
 
@@ -75,6 +78,19 @@ def test_steps_add_up(arm: Compiler, counter: Path, tmp_path: Path) -> None:
     assert hooked.steps[0].instructions > 5 * hooked.steps[1].instructions > 0
     assert 0 <= hooked.total.instructions - plain.total.instructions <= 4 * len(hooked.steps)
     assert "mplan_mix_s8" == plain.functions[0].name
+
+
+def test_spoiling_is_not_counted(arm: Compiler, counter: Path, tmp_path: Path) -> None:
+    """Overwriting dead bytes between the steps changes no count, and bytes that are needed."""
+    hooked = _counted(tmp_path / "hooked", arm, counter, Hook.COUNT)
+    dead = (DeadBytes(0, "sram", 1, 39),)
+    spoiled = _counted(tmp_path / "spoiled", arm, counter, Hook.COUNT, dead)
+    needed = (DeadBytes(0, "sram", 2 * tiny.WIDTH, 1),)
+    wrong = _counted(tmp_path / "wrong", arm, counter, Hook.COUNT, needed)
+
+    assert hooked.slowest.steps == spoiled.slowest.steps
+    assert np.array_equal(hooked.outputs[0], spoiled.outputs[0])
+    assert not np.array_equal(hooked.outputs[0], wrong.outputs[0])
 
 
 def test_dumps(arm: Compiler, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 import tiny
 
 from mcuplan.errors import ToolFailed
-from mcuplan.prove.api import TensorDump
+from mcuplan.prove.api import DeadBytes, TensorDump
 from mcuplan.prove.harness import build_for_host
 from mcuplan.prove.host import run_on_host
 from mcuplan.prove.toolchain import Compiler, host_compiler
@@ -63,6 +63,20 @@ def test_stale_memory_shows(host: Compiler, tmp_path: Path) -> None:
     run = run_on_host(image, tiny.samples(2))
 
     assert [0xA5, 0xA5] == run.outputs[1][:, 2].tolist()
+
+
+def test_dead_bytes_are_spoiled_between_steps(host: Compiler, tmp_path: Path) -> None:
+    """What is declared dead after a step is no longer there in the next; the rest is."""
+    dead = (DeadBytes(0, "sram", 1, 39), DeadBytes(0, "sram", 40, 1))
+    image = build_for_host(tiny.bundle("sram[39]"), tiny.API, tmp_path, host, dead=dead)
+    a, b = tiny.samples(3)
+
+    run = run_on_host(image, (a, b))
+
+    assert np.array_equal(tiny.expected(a, b)[1], run.outputs[0])
+    assert a[:, 0].view(np.uint8).tolist() == run.outputs[1][:, 0].tolist()
+    assert [0x5A] * 3 == run.outputs[1][:, 1].tolist()
+    assert [0x5A ^ 38] * 3 == run.outputs[1][:, 2].tolist()
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@
 extern "C" {
 #endif
 
-#define TINY_SRAM_BYTES (208U) /* arena in region "sram", peak at step 0 */
+#define TINY_SRAM_BYTES (144U) /* arena in region "sram", peak at step 1 */
 
 #define TINY_INPUT_BYTES (112U) /* int8 [1,8,7,2], "image" */
 #define TINY_INPUT_RANK (4U)

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mcuplan.ir.op import Example, Op
+from mcuplan.ir.types import Array, TensorType
+from mcuplan.ops import all_ops
+
+_CASES = [(op, i) for op in all_ops() for i, _ in enumerate(op.examples())]
+
+
+def _rows(array: Array, kind: TensorType, first: int, end: int) -> Array:
+    """View of some rows of an array of that type."""
+    return array.reshape(kind.rows, -1)[first:end]
+
+
+def _example(op: type[Op], number: int) -> tuple[Example, list[Array]]:
+    example = list(op.examples())[number]
+    rng = np.random.default_rng(number)
+    return example, [rng.uniform(1, 2, shape).astype(np.float32) for shape in example.inputs]
+
+
+@pytest.mark.parametrize(("op", "number"), _CASES)
+def test_an_output_row_depends_on_the_rows_read_alone(op: type[Op], number: int) -> None:
+    """Whatever stands in other rows of the inputs, the output row stays."""
+    example, arrays = _example(op, number)
+    kinds = [TensorType(shape) for shape in example.inputs]
+    (output,) = example.op.infer(kinds)
+    wanted = example.op.reference(*arrays)[0]
+    for y in range(output.rows):
+        spoiled = [array.copy() for array in arrays]
+        for index, kind in enumerate(kinds):
+            if index in example.constants:
+                continue
+            first, end = example.op.rows_read(index, y, kinds, output)
+            assert 0 <= first <= kind.rows
+            assert 0 <= end <= kind.rows
+            _rows(spoiled[index], kind, 0, first)[:] = 77
+            _rows(spoiled[index], kind, max(first, end), kind.rows)[:] = 77
+        found = example.op.reference(*spoiled)[0]
+        assert np.array_equal(_rows(wanted, output, y, y + 1), _rows(found, output, y, y + 1))
+
+
+@pytest.mark.parametrize(("op", "number"), _CASES)
+def test_views_are_bytes_of_the_input(op: type[Op], number: int) -> None:
+    """Where an operator gives an offset, its output is that run of the input's elements."""
+    example, arrays = _example(op, number)
+    kinds = [TensorType(shape) for shape in example.inputs]
+    (output,) = example.op.infer(kinds)
+    offset = example.op.view_offset(kinds, output)
+    if offset is not None:
+        start = offset // output.dtype.nbytes
+        run = arrays[0].reshape(-1)[start : start + output.elements]
+        assert np.array_equal(run, example.op.reference(*arrays)[0].reshape(-1))
+    joins = example.op.join_offsets(kinds, output)
+    if joins is not None:
+        whole = example.op.reference(*arrays)[0].reshape(-1)
+        for array, start in zip(arrays, joins, strict=True):
+            index = start // output.dtype.nbytes
+            assert np.array_equal(array.reshape(-1), whole[index : index + array.size])
+
+
+def test_some_operators_give_offsets() -> None:
+    """The examples hold slices and joins that move nothing, and some that do."""
+    views, joins = set(), set()
+    for op, number in _CASES:
+        example, _ = _example(op, number)
+        kinds = [TensorType(shape) for shape in example.inputs]
+        (output,) = example.op.infer(kinds)
+        views.add((op.__name__, example.op.view_offset(kinds, output) is not None))
+        joins.add((op.__name__, example.op.join_offsets(kinds, output) is not None))
+    assert {("Slice", True), ("Slice", False), ("Reshape", True)} <= views
+    assert {("Concat", True), ("Concat", False)} <= joins

@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Cells of wired networks as int8 graphs: what makes the order of the nodes matter."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from types import MappingProxyType
+
+import numpy as np
+
+from mcuplan.ir.graph import Graph, Node, Port, Tensor
+from mcuplan.ir.op import Op
+from mcuplan.ir.types import DType, Quant, TensorType
+from mcuplan.ops.concat import Concat
+from mcuplan.ops.conv2d import Conv2D
+from mcuplan.ops.eltwise import Add
+
+_GRID = Quant.per_tensor(0.1, 0)
+
+
+class Wiring:
+    """A graph that grows node by node; tensors are known by their names."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._tensors: dict[str, Tensor] = {}
+        self._nodes: list[Node] = []
+        self._inputs: list[Port] = []
+
+    def shape(self, tensor: str) -> tuple[int, ...]:
+        """Shape of a tensor."""
+        return self._tensors[tensor].type.shape
+
+    def input(self, *shape: int) -> str:
+        """A new input of the graph."""
+        name = f"in{len(self._inputs)}"
+        self._tensors[name] = Tensor(name, TensorType(shape, DType.INT8, _GRID))
+        self._inputs.append(Port(name, name, shape, DType.INT8))
+        return name
+
+    def add(self, op: Op, *inputs: str) -> str:
+        """A node and the tensor it makes."""
+        (kind,) = op.infer([self._tensors[name].type for name in inputs])
+        name = f"t{len(self._nodes)}"
+        self._tensors[name] = Tensor(name, TensorType(kind.shape, DType.INT8, _GRID))
+        self._nodes.append(Node(f"n{len(self._nodes)}", op, inputs, (name,)))
+        return name
+
+    def conv(self, x: str, channels: int, kernel: int = 1, stride: int = 1) -> str:
+        """Convolution that keeps the size, or divides it by the stride."""
+        side = (kernel - 1) // 2
+        pads = (side, side, kernel - 1 - side, kernel - 1 - side)
+        return self.conv_with(Conv2D((kernel, kernel), (stride, stride), pads=pads), x, channels)
+
+    def conv_with(self, op: Conv2D, x: str, channels: int) -> str:
+        """A convolution with weights of its own."""
+        shape, stem = (channels, *op.kernel, self.shape(x)[3]), str(len(self))
+        values = np.arange(int(np.prod(shape))) * (7 + 2 * len(self)) % 15 - 7
+        weights = TensorType(shape, DType.INT8, _GRID)
+        bias = TensorType((channels,), DType.INT32, _GRID)
+        self._tensors |= {
+            f"w{stem}": Tensor(f"w{stem}", weights, values.reshape(shape).astype(np.int8)),
+            f"b{stem}": Tensor(f"b{stem}", bias, np.arange(channels, dtype=np.int32)),
+        }
+        return self.add(op, x, f"w{stem}", f"b{stem}")
+
+    def sum(self, parts: Sequence[str]) -> str:
+        """Sum of any number of tensors of one shape."""
+        total = parts[0]
+        for part in parts[1:]:
+            total = self.add(Add(), total, part)
+        return total
+
+    def join(self, parts: Sequence[str]) -> str:
+        """Channels of all tensors."""
+        return self.add(Concat(3), *parts) if len(parts) > 1 else parts[0]
+
+    def graph(self, *outputs: str) -> Graph:
+        """The graph made so far."""
+        ports = tuple(Port(o, o, self.shape(o), DType.INT8) for o in outputs)
+        tensors = MappingProxyType(dict(self._tensors))
+        return Graph(self.name, tuple(self._inputs), ports, tuple(self._nodes), tensors)
+
+    def __len__(self) -> int:
+        return len(self._nodes)
+
+
+def random_wired(seed: int, size: int) -> Graph:
+    """Watts-Strogatz wiring made acyclic: a node sums what it reads and convolves it."""
+    rng = random.Random(seed)
+    net = Wiring(f"wired{size}_{seed}")
+    made = [net.conv(net.input(1, 16, 16, 3), 16, 3)]
+    count = 0
+    while len(net) < size:
+        count += 1
+        ring = {max(0, len(made) - 1), max(0, len(made) - 2)}
+        wires = sorted(w if rng.random() > 0.5 else rng.randrange(len(made)) for w in ring)
+        made.append(net.conv(net.sum([made[w] for w in dict.fromkeys(wires)]), 16, 3))
+    read = {name for node in net.graph().nodes for name in node.inputs}
+    return net.graph(net.sum([name for name in made if name not in read]))
+
+
+def nasnet(seed: int, size: int) -> Graph:
+    """Cells of five sums of two branches over the outputs of the two cells before."""
+    rng = random.Random(seed)
+    net = Wiring(f"nasnet{size}_{seed}")
+    before = previous = net.conv(net.input(1, 16, 16, 3), 16, 3)
+    while len(net) < size:
+        hidden = [net.conv(before, 16), net.conv(previous, 16)]
+        for _ in range(5):
+            branches = []
+            for source in rng.sample(hidden, 2):
+                branch = source
+                for _ in range(rng.randint(0, 2)):
+                    branch = net.conv(branch, 16, rng.choice((3, 5)))
+                branches.append(branch)
+            hidden.append(net.sum(branches))
+        read = {name for node in net.graph().nodes for name in node.inputs}
+        before, previous = previous, net.join([h for h in hidden if h not in read])
+    return net.graph(previous)
+
+
+def densenet(seed: int, size: int) -> Graph:
+    """Layers that read all layers before them in their block."""
+    rng = random.Random(seed)
+    net = Wiring(f"densenet{size}_{seed}")
+    x = net.conv(net.input(1, 16, 16, 3), 16, 3)
+    while len(net) < size:
+        block = [x]
+        for _ in range(4):
+            wide = net.conv(net.join(block), 32)
+            block.append(net.conv(wide, rng.choice((8, 12, 16)), 3))
+        x = net.conv(net.join(block), 16)
+    return net.graph(x)
+
+
+def inception(seed: int, size: int) -> Graph:
+    """Four branches of different depth and width, joined."""
+    rng = random.Random(seed)
+    net = Wiring(f"inception{size}_{seed}")
+    x = net.conv(net.input(1, 16, 16, 3), 24, 3)
+    while len(net) < size:
+        branches = []
+        for depth in (0, 1, 2, 3):
+            branch = net.conv(x, rng.choice((8, 12, 16, 24)))
+            for _ in range(depth):
+                branch = net.conv(branch, rng.choice((8, 16, 24, 32)), 3)
+            branches.append(branch)
+        rng.shuffle(branches)
+        x = net.join(branches)
+    return net.graph(x)
+
+
+FAMILIES: dict[str, Callable[[int, int], Graph]] = {
+    "random_wired": random_wired,
+    "nasnet": nasnet,
+    "densenet": densenet,
+    "inception": inception,
+}
