@@ -33,6 +33,7 @@ __all__ = [
     "NonFiniteWeights",
     "Problems",
     "ScaleError",
+    "StackUnknown",
     "TargetError",
     "TargetMissingKey",
     "TargetNotFound",
@@ -287,6 +288,16 @@ class ToolFailed(McuplanError):
 
     code = "tool/failed"
     exit_status = EXIT_TOOL
+
+
+class StackUnknown(McuplanError):
+    """The stack of the generated code cannot be bounded: recursion, or a call through a pointer.
+
+    What to do: generated code has neither; a compiler flag that replaces calls may be the cause.
+    """
+
+    code = "elf/stack-unknown"
+    exit_status = EXIT_UNDECIDED
 
 
 @dataclass(eq=False)

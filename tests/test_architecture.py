@@ -287,6 +287,22 @@ def test_stages_do_not_ask_for_an_operators_class() -> None:
     assert [] == wrong
 
 
+def test_every_error_stands_in_one_list() -> None:
+    """Errors of a user are classes of errors.py, so that ``mcuplan explain`` knows each code."""
+    wrong = [
+        f"{_shown(path, node.lineno)} {node.name}"
+        for path in _python("mcuplan")
+        if _part(path) != "errors"
+        for node in ast.walk(_tree(path))
+        if isinstance(node, ast.ClassDef)
+        if any(
+            isinstance(line, ast.Assign) and _dotted(line.targets[0]) == "code"
+            for line in node.body
+        )
+    ]
+    assert [] == wrong
+
+
 # --- sizes -------------------------------------------------------------------------------------
 
 

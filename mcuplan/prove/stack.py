@@ -13,12 +13,12 @@ from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mcuplan.errors import EXIT_UNDECIDED, McuplanError
+from mcuplan.errors import StackUnknown
 from mcuplan.prove.elf import read_elf
 from mcuplan.prove.harness import CoreImage, Hook
 from mcuplan.prove.toolchain import run_tool
 
-__all__ = ["StackBound", "StackUnknown", "bound_stack"]
+__all__ = ["StackBound", "bound_stack"]
 
 _LINE = re.compile(r"^ *([0-9a-f]+):\t(\S+)(?:\t([^;@]*))?")
 _TARGET = re.compile(r"\b([0-9a-f]+) <")
@@ -29,16 +29,6 @@ _PUSH = re.compile(rf"(?:push|stmdb|vpush|vstmdb){_CONDITION}(?:\.[nw])?")
 _MOVE_SP = re.compile(rf"(?:add|sub|addw|subw|mov|bic){_CONDITION}s?(?:\.[nw])?")
 _PRE_INDEX = re.compile(r"\[sp, #-(\d+)\]!")
 _IMMEDIATE = re.compile(r"#(-?\d+)")
-
-
-class StackUnknown(McuplanError):
-    """The stack of the generated code cannot be bounded: recursion, or a call through a pointer.
-
-    What to do: generated code has neither; a compiler flag that replaces calls may be the cause.
-    """
-
-    code = "elf/stack-unknown"
-    exit_status = EXIT_UNDECIDED
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 import tiny
 
+from mcuplan.errors import StackUnknown
 from mcuplan.prove.cores import CORES
 from mcuplan.prove.elf import Kind, read_elf
 from mcuplan.prove.emulator import run_on_core
 from mcuplan.prove.harness import CoreImage, Hook, build_for_core
 from mcuplan.prove.linkmap import Piece, read_link_map
 from mcuplan.prove.measure import ImageReport, measure_image
-from mcuplan.prove.stack import StackUnknown, bound_stack
+from mcuplan.prove.stack import bound_stack
 from mcuplan.prove.toolchain import Compiler
 
 _PLAIN = "    output[0] = input[0];"
