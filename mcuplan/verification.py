@@ -86,7 +86,9 @@ def verify(
         proof = prove_on_core(subject, few, _core(planned.plan.program.target))
         runs.append(core_record(proof))
         findings += _drift(proof)
-        evidence = replace(evidence, build=measured_build(proof), cycles=measured_cycles(proof))
+        evidence = replace(
+            evidence, build=measured_build(proof.measured), cycles=measured_cycles(proof)
+        )
     return replace(evidence, verifications=tuple(runs), findings=tuple(findings))
 
 
@@ -137,19 +139,8 @@ def measure(planned: Planned, name: str) -> Evidence:
         ToolMissing, ToolFailed: the compiler is missing, or failed.
     """
     subject = Subject(pipeline.generate(planned, name), planned.plan)
-    core = _core(planned.plan.program.target)
-    optimize = "-O2"
-    report, stack, compiler = measure_on_core(subject, core, optimize=optimize)
-    build = BuildFigures(
-        code_bytes=report.code_bytes + report.code_padding_bytes + report.unnamed_constants_bytes,
-        library_bytes=report.library_bytes,
-        constants_bytes=report.constants_bytes + report.constants_padding_bytes,
-        data_bytes=report.data_bytes,
-        stack_bytes=stack.nbytes,
-        compiler=compiler,
-        flags=" ".join((optimize, *core.flags)),
-    )
-    return Evidence(build=build)
+    measured = measure_on_core(subject, _core(planned.plan.program.target))
+    return Evidence(build=measured_build(measured))
 
 
 def fit_all(model: Path, dims: Mapping[str, int]) -> Iterator[Budget]:
