@@ -15,17 +15,16 @@ from mcuplan.emit.bundle import Bundle, BundlePort
 from mcuplan.emit.c_writer import call, float_literal
 from mcuplan.emit.constants import step_constants
 from mcuplan.emit.names import c_prefix, comment_text, identifier, unique
+from mcuplan.emit.structs import ARENA_ALIGN, arena_bytes
 from mcuplan.ir.graph import Node, Port
 from mcuplan.ir.op import Kernel
 from mcuplan.ir.types import DType
 from mcuplan.resources import codegen_dir
 from mcuplan.schedule.program import Plan, Step
-from mcuplan.units import align_up
 
 __all__ = ["Stamp", "emit"]
 
 _ABI = 1
-_ALIGN = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +53,7 @@ class _Writer:
         self.plan, self.name, self.stamp = plan, name, stamp
         self.graph, self.steps = plan.program.graph, plan.program.steps
         self.regions = tuple(
-            (identifier(region), max(_ALIGN, align_up(memory.arena_bytes, _ALIGN)))
+            (identifier(region), arena_bytes(memory.arena_bytes))
             for region, memory in plan.memory.items()
         )
         self.constants = tuple(
@@ -76,7 +75,7 @@ class _Writer:
             "sha256": self.stamp.sha256,
             "options": comment_text(self.stamp.options, 200),
             "abi": str(_ABI),
-            "align": str(_ALIGN),
+            "align": str(ARENA_ALIGN),
             "stack": comment_text(self.stamp.stack, 200),
         }
         files = {
@@ -248,7 +247,7 @@ class _Writer:
 
     def _source(self) -> dict[str, str]:
         members = [f"(ctx->{member} == NULL)" for member, _ in self.regions]
-        modulo = [f"(((uintptr_t)ctx->{m} % {_ALIGN}U) != 0U)" for m, _ in self.regions]
+        modulo = [f"(((uintptr_t)ctx->{m} % {ARENA_ALIGN}U) != 0U)" for m, _ in self.regions]
         local = "        int8_t *const {0} = ctx->{0}->bytes;"
         headers = sorted({step.kernel.function for step in self.steps})
         return {
