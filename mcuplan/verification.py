@@ -16,7 +16,6 @@ from mcuplan import __version__, pipeline
 from mcuplan.budget import Budget, BuildFigures, Evidence, Verification, assess, read_report
 from mcuplan.budget.assess import layer_rows
 from mcuplan.budget.footprint import Limits, ram_bill
-from mcuplan.budget.metrics import node_name, tensor_name
 from mcuplan.calibrate import Data, random_data, read_data
 from mcuplan.errors import McuplanError, ToolFailed
 from mcuplan.findings import Finding, Severity
@@ -28,6 +27,7 @@ from mcuplan.prove.evidence import (
     against_runtime,
     core_record,
     host_record,
+    layer_name,
     measured_build,
     measured_cycles,
 )
@@ -77,7 +77,7 @@ def verify(
         record = host_record(host, _named(planned, seen))
         if host.mismatch is not None:
             step = planned.plan.program.steps[host.mismatch.step]
-            record = replace(record, first_diverging_layer=node_name(planned.integer, step.node))
+            record = replace(record, first_diverging_layer=planned.integer.node_name(step.node))
         runs.append(record)
     evidence = Evidence(errors=_errors(planned.plan, seen))
     if "emulator" in wanted.on:
@@ -111,10 +111,7 @@ def _named(planned: Planned, seen: Agreement) -> Agreement:
     """The diverging layer by the name the user knows."""
     if seen.diverging is None:
         return seen
-    graph = planned.integer
-    producer = graph.producers().get(seen.diverging)
-    name = node_name(graph, producer) if producer else tensor_name(graph, seen.diverging)
-    return replace(seen, diverging=name)
+    return replace(seen, diverging=layer_name(planned.integer, seen.diverging))
 
 
 def _errors(plan: Plan, seen: Agreement) -> Mapping[int, float]:

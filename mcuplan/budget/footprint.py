@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
 from mcuplan.budget.code_model import BuildFigures, model_code
-from mcuplan.budget.metrics import node_name, tensor_name
 from mcuplan.budget.record import BufferRow, Flash, Peak, Ram, RegionUse
 from mcuplan.emit.structs import POINTER_BYTES, arena_bytes, kernel_struct
 from mcuplan.ir.op import ConstArray
@@ -92,7 +91,7 @@ def peak_of(plan: Plan) -> Peak:
     own = step_bytes(steps[index])
     return Peak(
         step=index,
-        layer=node_name(plan.program.graph, steps[index].node),
+        layer=plan.program.graph.node_name(steps[index].node),
         activation_bytes=own.input_bytes + own.output_bytes,
         live_bytes=live[index],
         lower_bound_bytes=bound,
@@ -228,7 +227,7 @@ def buffer_rows(plan: Plan) -> tuple[BufferRow, ...]:
         for placement in memory.placements:
             buffer = placement.buffer
             sharing = aliases.get(buffer.name, [])
-            names = [tensor_name(graph, tensor) for tensor in sharing] or [buffer.name]
+            names = [graph.tensor_name(tensor) for tensor in sharing] or [buffer.name]
             sizes = [graph.tensor(tensor).type.nbytes for tensor in sharing] or [buffer.nbytes]
             starts = [slots[tensor].offset for tensor in sharing] or [0]
             for name, nbytes, start in zip(names, sizes, starts, strict=True):

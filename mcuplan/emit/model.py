@@ -57,7 +57,7 @@ class _Writer:
             for region, memory in plan.memory.items()
         )
         self.constants = tuple(
-            step_constants(step, step.node.origin or step.node.name) for step in self.steps
+            step_constants(step, self.graph.node_name(step.node)) for step in self.steps
         )
         self.macros = self._offset_macros()
         self.inputs = self._ports(self.graph.inputs, "input")
@@ -296,15 +296,10 @@ class _Writer:
 
     def _title(self, step: Step) -> str:
         shape_in = step.signature.inputs[0].shape
-        name = comment_text(self._user_name(step))
+        name = comment_text(self.graph.node_name(step.node))
         label = comment_text(step.node.op.label)
         shapes = f"{_shape(shape_in)} -> {_shape(step.signature.output.shape)}"
         return f'step {step.index}: {label} "{name}" {shapes}'
-
-    def _user_name(self, step: Step) -> str:
-        """The node's name in the model file, else that of the tensor it makes."""
-        origin = self.graph.tensor(step.node.output).origin
-        return step.node.origin or (origin.name if origin is not None else step.node.name)
 
     def _accessor(self, port: BundlePort) -> str:
         is_input = port in self.inputs

@@ -26,6 +26,7 @@ __all__ = [
     "against_runtime",
     "core_record",
     "host_record",
+    "layer_name",
     "measured_build",
     "measured_cycles",
 ]
@@ -190,21 +191,22 @@ def _layer_findings(
             "verify/layer",
             Severity.ERROR,
             f"a layer is {layer.max_lsb} LSB off the runtime's, {limits.layer_lsb} allowed",
-            _where(graph, diverging),
+            layer_name(graph, diverging),
         )
     else:
         yield Finding(
             "verify/layer-error",
             Severity.WARNING,
             f"quantization error is {100 * (layer.error or 0):.0f} % of the layer's values",
-            _where(graph, diverging),
+            layer_name(graph, diverging),
             "calibrate with more representative inputs",
         )
 
 
-def _where(graph: Graph, tensor: str) -> str:
+def layer_name(graph: Graph, tensor: str) -> str:
+    """What makes a tensor, by the name the user knows."""
     producer = graph.producers().get(tensor)
-    return (producer.origin or producer.name) if producer is not None else tensor
+    return graph.node_name(producer) if producer is not None else graph.tensor_name(tensor)
 
 
 def _decision_findings(

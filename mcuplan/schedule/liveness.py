@@ -49,7 +49,7 @@ def allocate(program: Program) -> Allocation:
             victim = _victim(node, step, program, slots, buffers, home)
             if victim is not None:
                 _share(buffers, slots, node.output, victim)
-                notes.append(f"step {step}: {node.origin or node.name} in place")
+                notes.append(f"step {step}: {graph.node_name(node)} in place")
             else:
                 _open(buffers, slots, node.output, graph.tensor(node.output).type.nbytes, step)
     for name, slot in slots.items():
