@@ -16,7 +16,6 @@ from mcuplan import __version__, pipeline
 from mcuplan.budget import Budget, BuildFigures, Evidence, Verification, assess, read_report
 from mcuplan.budget.assess import layer_rows
 from mcuplan.budget.footprint import Limits, ram_bill
-from mcuplan.budget.metrics import node_name, tensor_name
 from mcuplan.calibrate import Data, random_data, read_data
 from mcuplan.errors import McuplanError, ToolFailed
 from mcuplan.findings import Finding, Severity
@@ -28,6 +27,7 @@ from mcuplan.prove.evidence import (
     against_runtime,
     core_record,
     host_record,
+    layer_name,
     measured_build,
     measured_cycles,
 )
@@ -77,7 +77,7 @@ def verify(
         record = host_record(host, _named(planned, seen))
         if host.mismatch is not None:
             step = planned.plan.program.steps[host.mismatch.step]
-            record = replace(record, first_diverging_layer=node_name(planned.integer, step.node))
+            record = replace(record, first_diverging_layer=planned.integer.node_name(step.node))
         runs.append(record)
     evidence = Evidence(errors=_errors(planned.plan, seen))
     if "emulator" in wanted.on:
@@ -86,7 +86,9 @@ def verify(
         proof = prove_on_core(subject, few, _core(planned.plan.program.target))
         runs.append(core_record(proof))
         findings += _drift(proof)
-        evidence = replace(evidence, build=measured_build(proof), cycles=measured_cycles(proof))
+        evidence = replace(
+            evidence, build=measured_build(proof.measured), cycles=measured_cycles(proof)
+        )
     return replace(evidence, verifications=tuple(runs), findings=tuple(findings))
 
 
@@ -109,10 +111,7 @@ def _named(planned: Planned, seen: Agreement) -> Agreement:
     """The diverging layer by the name the user knows."""
     if seen.diverging is None:
         return seen
-    graph = planned.integer
-    producer = graph.producers().get(seen.diverging)
-    name = node_name(graph, producer) if producer else tensor_name(graph, seen.diverging)
-    return replace(seen, diverging=name)
+    return replace(seen, diverging=layer_name(planned.integer, seen.diverging))
 
 
 def _errors(plan: Plan, seen: Agreement) -> Mapping[int, float]:
@@ -137,19 +136,8 @@ def measure(planned: Planned, name: str) -> Evidence:
         ToolMissing, ToolFailed: the compiler is missing, or failed.
     """
     subject = Subject(pipeline.generate(planned, name), planned.plan)
-    core = _core(planned.plan.program.target)
-    optimize = "-O2"
-    report, stack, compiler = measure_on_core(subject, core, optimize=optimize)
-    build = BuildFigures(
-        code_bytes=report.code_bytes + report.code_padding_bytes + report.unnamed_constants_bytes,
-        library_bytes=report.library_bytes,
-        constants_bytes=report.constants_bytes + report.constants_padding_bytes,
-        data_bytes=report.data_bytes,
-        stack_bytes=stack.nbytes,
-        compiler=compiler,
-        flags=" ".join((optimize, *core.flags)),
-    )
-    return Evidence(build=build)
+    measured = measure_on_core(subject, _core(planned.plan.program.target))
+    return Evidence(build=measured_build(measured))
 
 
 def fit_all(model: Path, dims: Mapping[str, int]) -> Iterator[Budget]:

@@ -69,7 +69,7 @@ def test_our_models_run_on_every_core(name: str, core: str, arm_gcc: str, qemu: 
     proof = prove_on_core(Subject(generate(planned, name), planned.plan), feeds, core_named(core))
     assert proof.equal
     assert () == proof.drift
-    assert proof.stack_bytes <= proof.stack.nbytes
+    assert proof.stack_bytes <= proof.measured.stack.nbytes
 
 
 def _public(folder: Path, name: str, form: str) -> tuple[Planned, Data, str]:

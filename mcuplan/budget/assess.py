@@ -20,7 +20,7 @@ from mcuplan.budget.footprint import (
     step_bytes,
 )
 from mcuplan.budget.growth import growth
-from mcuplan.budget.metrics import network_totals, node_name, receptive_fields, tensor_name
+from mcuplan.budget.metrics import network_totals, receptive_fields
 from mcuplan.budget.record import (
     SCHEMA,
     Baseline,
@@ -232,11 +232,11 @@ def _row(plan: Plan, step: Step, live: int, field: tuple[int, int], evidence: Ev
     constants = (c for c in step.signature.constants if c is not None)
     return LayerRow(
         index=step.index,
-        name=node_name(graph, step.node),
+        name=graph.node_name(step.node),
         origin=step.node.origin,
         op=step.node.op.label,
         kernel=step.kernel.function,
-        inputs=tuple(tensor_name(graph, name) for name in graph.activations(step.node)),
+        inputs=tuple(graph.tensor_name(name) for name in graph.activations(step.node)),
         output_shape=step.signature.output.shape,
         macs=step.cost.macs,
         ops=step.cost.ops,

@@ -8,15 +8,14 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
 from mcuplan.budget.code_model import BuildFigures, model_code
-from mcuplan.budget.metrics import node_name, tensor_name
 from mcuplan.budget.record import BufferRow, Flash, Peak, Ram, RegionUse
-from mcuplan.emit.structs import kernel_struct
+from mcuplan.emit.structs import POINTER_BYTES, arena_bytes, kernel_struct
 from mcuplan.ir.op import ConstArray
 from mcuplan.memory.bound import most_shared
 from mcuplan.memory.problem import Problem, Region
 from mcuplan.schedule.program import Plan, Step
 from mcuplan.targets import Target
-from mcuplan.units import Origin, align_up
+from mcuplan.units import Origin
 
 __all__ = [
     "Limits",
@@ -29,9 +28,6 @@ __all__ = [
     "region_rows",
     "step_bytes",
 ]
-
-_POINTER = 4  # bytes; the context holds one per arena
-_ARENA_ALIGN = 4  # of the arena types that are emitted
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +101,7 @@ def peak_of(plan: Plan) -> Peak:
     own = step_bytes(steps[index])
     return Peak(
         step=index,
-        layer=node_name(plan.program.graph, steps[index].node),
+        layer=plan.program.graph.node_name(steps[index].node),
         activation_bytes=own.input_bytes + own.output_bytes,
         live_bytes=live[index],
         lower_bound_bytes=bound,
@@ -150,8 +146,9 @@ def ram_bill(plan: Plan, limits: Limits, build: BuildFigures | None) -> Ram:
     """Arena, context and stack, each once. Inputs and outputs live in the arena."""
     target, peak = plan.program.target, peak_of(plan)
     steps = plan.program.steps
-    arena = sum(_arena_bytes(m.arena_bytes) for m in plan.memory.values())
-    static = _POINTER * len(plan.memory) + (build.data_bytes if build is not None else 0)
+    arena = sum(arena_bytes(m.arena_bytes) for m in plan.memory.values())
+    context = POINTER_BYTES * len(plan.memory)  # a pointer to each arena
+    static = context + (build.data_bytes if build is not None else 0)
     modelled = model_code(plan.program, target)
     margin = modelled.stack_margin_bytes if build is None else 0
     stack = build.stack_bytes if build is not None else modelled.stack_bytes + margin
@@ -169,11 +166,6 @@ def ram_bill(plan: Plan, limits: Limits, build: BuildFigures | None) -> Ram:
         budget_bytes=limits.max_ram if limited and limits.max_ram is not None else usable,
         budget_from="limit" if limited else "target",
     )
-
-
-def _arena_bytes(nbytes: int) -> int:
-    """Size of the emitted arena type."""
-    return max(_ARENA_ALIGN, align_up(nbytes, _ARENA_ALIGN))
 
 
 def flash_bill(plan: Plan, limits: Limits, build: BuildFigures | None) -> Flash:
@@ -216,7 +208,7 @@ def region_rows(plan: Plan, ram: Ram, flash: Flash) -> tuple[RegionUse, ...]:
     for region in target.regions:
         if region.kind == "ram":
             memory = plan.memory.get(region.name)
-            used = _arena_bytes(memory.arena_bytes) if memory is not None else 0
+            used = arena_bytes(memory.arena_bytes) if memory is not None else 0
             used += ram.static_bytes + ram.stack_bytes if region is default else 0
         else:
             last = region is target.flash[-1]
@@ -247,7 +239,7 @@ def buffer_rows(plan: Plan) -> tuple[BufferRow, ...]:
         for placement in memory.placements:
             buffer = placement.buffer
             sharing = aliases.get(buffer.name, [])
-            names = [tensor_name(graph, tensor) for tensor in sharing] or [buffer.name]
+            names = [graph.tensor_name(tensor) for tensor in sharing] or [buffer.name]
             sizes = [graph.tensor(tensor).type.nbytes for tensor in sharing] or [buffer.nbytes]
             starts = [slots[tensor].offset for tensor in sharing] or [0]
             for name, nbytes, start in zip(names, sizes, starts, strict=True):

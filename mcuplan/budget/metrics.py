@@ -9,18 +9,7 @@ from dataclasses import dataclass
 from mcuplan.budget.record import Totals
 from mcuplan.ir.graph import Graph, Node
 
-__all__ = ["Field", "network_totals", "node_name", "receptive_fields", "tensor_name"]
-
-
-def node_name(graph: Graph, node: Node) -> str:
-    """A node by the name the user knows: its own, else that of the tensor it makes."""
-    return node.origin or tensor_name(graph, node.output)
-
-
-def tensor_name(graph: Graph, name: str) -> str:
-    """A tensor by its name in the model file, where it has one."""
-    origin = graph.tensor(name).origin
-    return origin.name if origin is not None else name
+__all__ = ["Field", "network_totals", "receptive_fields"]
 
 
 def network_totals(graph: Graph) -> Totals:

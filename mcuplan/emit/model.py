@@ -15,17 +15,16 @@ from mcuplan.emit.bundle import Bundle, BundlePort
 from mcuplan.emit.c_writer import call, float_literal
 from mcuplan.emit.constants import step_constants
 from mcuplan.emit.names import c_prefix, comment_text, identifier, unique
+from mcuplan.emit.structs import ARENA_ALIGN, arena_bytes
 from mcuplan.ir.graph import Node, Port
 from mcuplan.ir.op import Kernel
 from mcuplan.ir.types import DType
 from mcuplan.resources import codegen_dir
 from mcuplan.schedule.program import Plan, Step
-from mcuplan.units import align_up
 
 __all__ = ["Stamp", "emit"]
 
 _ABI = 1
-_ALIGN = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +53,11 @@ class _Writer:
         self.plan, self.name, self.stamp = plan, name, stamp
         self.graph, self.steps = plan.program.graph, plan.program.steps
         self.regions = tuple(
-            (identifier(region), max(_ALIGN, align_up(memory.arena_bytes, _ALIGN)))
+            (identifier(region), arena_bytes(memory.arena_bytes))
             for region, memory in plan.memory.items()
         )
         self.constants = tuple(
-            step_constants(step, step.node.origin or step.node.name) for step in self.steps
+            step_constants(step, self.graph.node_name(step.node)) for step in self.steps
         )
         self.macros = self._offset_macros()
         self.inputs = self._ports(self.graph.inputs, "input")
@@ -76,7 +75,7 @@ class _Writer:
             "sha256": self.stamp.sha256,
             "options": comment_text(self.stamp.options, 200),
             "abi": str(_ABI),
-            "align": str(_ALIGN),
+            "align": str(ARENA_ALIGN),
             "stack": comment_text(self.stamp.stack, 200),
         }
         files = {
@@ -255,7 +254,7 @@ class _Writer:
 
     def _source(self) -> dict[str, str]:
         members = [f"(ctx->{member} == NULL)" for member, _ in self.regions]
-        modulo = [f"(((uintptr_t)ctx->{m} % {_ALIGN}U) != 0U)" for m, _ in self.regions]
+        modulo = [f"(((uintptr_t)ctx->{m} % {ARENA_ALIGN}U) != 0U)" for m, _ in self.regions]
         local = "        int8_t *const {0} = ctx->{0}->bytes;"
         steps = "".join(self._step(step) for step in self.steps).rstrip("\n")
         headers = sorted({step.kernel.function for step in self.steps})
@@ -305,15 +304,10 @@ class _Writer:
 
     def _title(self, step: Step) -> str:
         shape_in = step.signature.inputs[0].shape
-        name = comment_text(self._user_name(step))
+        name = comment_text(self.graph.node_name(step.node))
         label = comment_text(step.node.op.label)
         shapes = f"{_shape(shape_in)} -> {_shape(step.signature.output.shape)}"
         return f'step {step.index}: {label} "{name}" {shapes}'
-
-    def _user_name(self, step: Step) -> str:
-        """The node's name in the model file, else that of the tensor it makes."""
-        origin = self.graph.tensor(step.node.output).origin
-        return step.node.origin or (origin.name if origin is not None else step.node.name)
 
     def _accessor(self, port: BundlePort) -> str:
         is_input = port in self.inputs

@@ -12,9 +12,20 @@ from types import MappingProxyType
 from mcuplan.resources import codegen_dir
 from mcuplan.units import align_up
 
-__all__ = ["Member", "Struct", "kernel_struct"]
+__all__ = ["ARENA_ALIGN", "POINTER_BYTES", "Member", "Struct", "arena_bytes", "kernel_struct"]
 
-_SIZES = {"int8_t": 1, "uint8_t": 1, "int16_t": 2, "uint16_t": 2, "int32_t": 4, "uint32_t": 4}
+POINTER_BYTES = 4  # of every supported core
+ARENA_ALIGN = 4  # bytes, least alignment of an arena: MPLAN_ARENA_ALIGN of mplan.h
+
+_SIZES = {
+    "int8_t": 1,
+    "uint8_t": 1,
+    "int16_t": 2,
+    "uint16_t": 2,
+    "int32_t": 4,
+    "uint32_t": 4,
+    "mplan_rows_t": 4 + POINTER_BYTES,  # stride and table
+}
 _MEMBER = re.compile(r"\s*(const\s+)?(\w+)\s+(\*)?\s*(\w+)(?:\[(\d+)U?\])?;")
 
 
@@ -30,12 +41,13 @@ class Member:
     @property
     def alignment(self) -> int:
         """Alignment in bytes under the Arm procedure call standard."""
-        return 4 if self.pointer or self.ctype == "mplan_rows_t" else _SIZES[self.ctype]
+        wide = self.pointer or self.ctype == "mplan_rows_t"
+        return POINTER_BYTES if wide else _SIZES[self.ctype]
 
     @property
     def nbytes(self) -> int:
-        """Size in bytes; pointers have 4."""
-        one = 4 if self.pointer else 8 if self.ctype == "mplan_rows_t" else _SIZES[self.ctype]
+        """Size in bytes."""
+        one = POINTER_BYTES if self.pointer else _SIZES[self.ctype]
         return one * max(1, self.count)
 
     def holds(self, value: int) -> bool:
@@ -60,6 +72,11 @@ class Struct:
             size = align_up(size, member.alignment) + member.nbytes
             widest = max(widest, member.alignment)
         return align_up(size, widest)
+
+
+def arena_bytes(nbytes: int) -> int:
+    """Size of the arena type that is emitted for a plan of ``nbytes``; never 0."""
+    return max(ARENA_ALIGN, align_up(nbytes, ARENA_ALIGN))
 
 
 @cache

@@ -117,6 +117,15 @@ class Graph:
             constants=tuple(t.data for t in inputs),
         )
 
+    def tensor_name(self, name: str) -> str:
+        """A tensor by its name in the model file, where it has one."""
+        origin = self.tensors[name].origin
+        return origin.name if origin is not None else name
+
+    def node_name(self, node: Node) -> str:
+        """A node by the name the user knows: its own, else that of the tensor it makes."""
+        return node.origin or self.tensor_name(node.output)
+
     def activations(self, node: Node) -> tuple[str, ...]:
         """Names of the inputs of a node that are not constants."""
         return tuple(n for n in node.inputs if not self.tensors[n].is_constant)

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 from mcuplan.memory.bound import LowerBound, lower_bound
 from mcuplan.memory.check import PlanError, check_placements, check_plan
-from mcuplan.memory.pack import pack
+from mcuplan.memory.pack import DEFAULT_NODES, pack
 from mcuplan.memory.problem import Buffer, LiveRange, MemoryPlan, Placement, Problem, Region
 
 __all__ = [
+    "DEFAULT_NODES",
     "Buffer",
     "LiveRange",
     "LowerBound",

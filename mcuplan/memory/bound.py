@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from mcuplan.memory.problem import Buffer, Problem
 from mcuplan.units import align_up
 
-__all__ = ["LowerBound", "lower_bound", "most_shared", "partners_of"]
+__all__ = ["LowerBound", "lower_bound", "most_saved", "most_shared", "partners_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +113,23 @@ def _step_bytes(
     total = sum(sizes.values())
     if not paired:
         return max(largest, total - padding)
+    return max(largest, total - most_saved(problem, paired, partners, grain) - padding)
+
+
+def most_saved(
+    problem: Problem, live: Iterable[int], partners: Mapping[int, tuple[int, ...]], grain: int
+) -> int:
+    """Most bytes that sharing can save among buffers alive together, rounded to ``grain``.
+
+    Every buffer saves at most its own size; the better of two orders of counting is taken.
+    """
+    paired = [i for i in live if i in partners]
+    if len(paired) < 2:
+        return 0
+    sizes = {i: align_up(problem.buffers[i].nbytes, grain) for i in paired}
     by_degree = sorted(paired, key=lambda i: (len(partners[i]), i))
     by_size = sorted(paired, key=lambda i: (-sizes[i], i))
-    saved = min(_saved(problem, order, sizes, partners, grain) for order in (by_degree, by_size))
-    return max(largest, total - saved - padding)
+    return min(_saved(problem, order, sizes, partners, grain) for order in (by_degree, by_size))
 
 
 def _saved(

@@ -1,14 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The packer: heuristics first, then proof."""
+"""The packer: heuristics first, then the exact search, then the independent check."""
 
 from __future__ import annotations
 
-from mcuplan.memory.bound import lower_bound
+from mcuplan.memory.bound import LowerBound, lower_bound
 from mcuplan.memory.check import check_plan
-from mcuplan.memory.greedy import portfolio
+from mcuplan.memory.conflicts import Conflicts, count_pairs
+from mcuplan.memory.crowded import crowded_fit
+from mcuplan.memory.exact import Effort, Proof, improve
+from mcuplan.memory.greedy import climb, portfolio
 from mcuplan.memory.problem import MemoryPlan, Placement, Problem
 
-__all__ = ["pack"]
+__all__ = ["DEFAULT_NODES", "pack"]
+
+DEFAULT_NODES = 100_000
+"""Nodes that the exact search may visit where the caller sets no limit."""
+
+_MOST_PAIRS = 1_000_000  # beyond this, listing who meets whom takes too long
 
 
 def pack(
@@ -19,20 +27,60 @@ def pack(
     node_limit: int | None = None,
     exact: bool = True,
 ) -> MemoryPlan:
-    """Place the buffers of one arena in as few bytes as can be found and proved."""
+    """Place the buffers of one arena in as few bytes as can be found, and prove it.
+
+    Args:
+        problem: the buffers and their separations.
+        capacity: a size of interest: where the least one stays open, whether this one
+            can be reached is asked next. Not a limit: compare the plan with it.
+        time_limit_s: seconds for the exact search. The outcome then depends on the
+            machine; what goes into generated code must use a node limit.
+        node_limit: nodes for the exact search; without any limit ``DEFAULT_NODES``.
+        exact: whether to search at all where no heuristic reaches the lower bound.
+
+    Returns:
+        A checked plan; ``optimal`` only where that is proved.
+    """
+    if time_limit_s is None and node_limit is None:
+        node_limit = DEFAULT_NODES
     bound = lower_bound(problem)
-    packing = portfolio(problem, bound.bytes, climb=exact)
-    placements = tuple(map(Placement, problem.buffers, packing.offsets))
-    optimal = packing.arena_bytes == bound.bytes
+    if count_pairs(problem) > _MOST_PAIRS:
+        return _plan(problem, bound, Proof(crowded_fit(problem), bound.bytes, 0), "not attempted")
+    conflicts = Conflicts(problem)
+    packing = portfolio(problem, conflicts, bound.bytes)
+    proof = Proof(packing, bound.bytes, 0)
+    if packing.arena_bytes > bound.bytes and exact:
+        effort = Effort(node_limit, time_limit_s)
+        proof = improve(problem, conflicts, packing, bound.bytes, effort, capacity=capacity)
+    if proof.packing.arena_bytes > proof.proved_bytes:
+        better = climb(problem, conflicts, proof.packing, proof.proved_bytes)
+        proof = Proof(better, proof.proved_bytes, proof.nodes)
+    return _plan(problem, bound, proof, "stopped" if exact else "not asked for")
+
+
+def _plan(problem: Problem, bound: LowerBound, proof: Proof, ended: str) -> MemoryPlan:
+    packing = proof.packing
     plan = MemoryPlan(
-        placements=placements,
+        placements=tuple(map(Placement, problem.buffers, packing.offsets)),
         arena_bytes=packing.arena_bytes,
         lower_bound_bytes=bound.bytes,
         peak_step=bound.step,
-        optimal=optimal,
+        optimal=packing.arena_bytes == proof.proved_bytes,
         method=packing.method,
-        proved_bytes=bound.bytes,
-        statement="the arena equals the peak of the live bytes" if optimal else "not proved",
+        proved_bytes=proof.proved_bytes,
+        statement=_statement(bound, proof, ended),
+        nodes=proof.nodes,
     )
     check_plan(problem, plan)
     return plan
+
+
+def _statement(bound: LowerBound, proof: Proof, ended: str) -> str:
+    arena, proved = proof.packing.arena_bytes, proof.proved_bytes
+    nodes = f"{proof.nodes:,} nodes"
+    if arena == bound.bytes:
+        return f"optimal: the live bytes of step {bound.step} need {arena:,} B"
+    if arena == proved:
+        return f"optimal: the search refuted every size below {arena:,} B ({nodes})"
+    searched = f"exact search {ended}" + (f" after {nodes}" if proof.nodes else "")
+    return f"not proved: {searched}; between {proved:,} and {arena:,} B"

@@ -7,7 +7,7 @@ still a float graph: `to_integer` retypes it, the exporter writes it as QDQ.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from mcuplan.errors import McuplanError, MissingCalibration, Problems, ScaleError
@@ -61,7 +61,7 @@ class _Groups:
         for root, members in self.members.items():
             grids = dict.fromkeys(q for n in members if (q := self._graph.tensor(n).type.quant))
             if len(grids) > 1:
-                where = _user_name(self._graph.tensor(root))
+                where = self._graph.tensor_name(root)
                 errors.append(ScaleError("an operator that keeps its grid changes it", where))
             if grids:
                 found[root] = next(iter(grids))
@@ -114,7 +114,7 @@ def assign_grids(
     if bare and not placeholder:
         raise MissingCalibration(
             f"{len(bare)} activations have no range",
-            where=_user_name(graph.tensor(bare[0])),
+            where=graph.tensor_name(bare[0]),
             hint="--calibration DATA.npz with representative inputs, or a quantized (QDQ) model",
         )
     return _annotated(graph, {name: grids[groups.root(name)] for name in _activations(graph)})
@@ -128,27 +128,30 @@ def _annotated(graph: Graph, grids: Mapping[str, Quant]) -> Grids:
     clipped, errors = [], []
     for node in edit.nodes():
         try:
-            clipped += list(_store(edit, node))
+            if lost := _store(edit, node):
+                clipped.append(BiasClipped(graph.node_name(node), lost))
         except McuplanError as error:
-            error.where = error.where or node.origin or node.name
+            error.where = error.where or graph.node_name(node)
             errors.append(error)
     Problems.raise_if_any(errors)
     return Grids(edit.done(), tuple(clipped))
 
 
-def _store(edit: Editor, node: Node) -> Iterator[BiasClipped]:
-    """Give the constants of one node their integers; copies of its own where shared."""
+def _store(edit: Editor, node: Node) -> int:
+    """Give the constants of one node their integers; copies of its own where shared.
+
+    Returns how many bias values were clipped.
+    """
     constants = {i: edit.tensor(n) for i, n in enumerate(node.inputs) if edit.tensor(n).is_constant}
     if not constants:
-        return
+        return 0
     weighted = node.op.quant_rule is QuantRule.WEIGHTED
     made: dict[int, Tensor] = {}
+    lost = 0
     if weighted:
         w, b = node.op.weight_inputs
         source, output = edit.tensor(node.inputs[0]).type.q, edit.tensor(node.output).type.q
         made[w], made[b], lost = weights_on_grid(constants[w], constants[b], source, output)
-        if lost:
-            yield BiasClipped(node.origin or node.name, lost)
     else:
         made = {i: operand_on_grid(tensor) for i, tensor in constants.items()}
     names = list(node.inputs)
@@ -158,12 +161,9 @@ def _store(edit: Editor, node: Node) -> Iterator[BiasClipped]:
         names[i] = edit.set_tensor(replace(tensor, name=name))
     if tuple(names) != node.inputs:
         edit.replace(node, replace(node, inputs=tuple(names)))
+    return lost
 
 
 def _activations(graph: Graph) -> Iterable[str]:
     names = [port.tensor for port in graph.inputs]
     return names + [name for node in graph.nodes for name in node.outputs]
-
-
-def _user_name(tensor: Tensor) -> str:
-    return tensor.origin.name if tensor.origin is not None else tensor.name

@@ -18,7 +18,7 @@ from mcuplan.ir.types import Array
 from mcuplan.prove.boundary import boundary_inputs, real_inputs, real_outputs
 from mcuplan.prove.compare import LayerError, RuntimeValues, layer_errors, layer_lsb, runtime_values
 from mcuplan.prove.score import Labelled, agreement, lost, score
-from mcuplan.prove.verify import CoreProof, HostProof
+from mcuplan.prove.verify import CoreProof, HostProof, Measured
 
 __all__ = [
     "Agreement",
@@ -26,6 +26,7 @@ __all__ = [
     "against_runtime",
     "core_record",
     "host_record",
+    "layer_name",
     "measured_build",
     "measured_cycles",
 ]
@@ -35,12 +36,14 @@ __all__ = [
 class Thresholds:
     """Limits of a verification: what is more than this is a finding and fails.
 
-    ``decisions`` is the least share of samples with the runtime's decision; below 200
-    samples one may differ. ``accuracy`` is in points (hundredths) of the score, ``auc``
-    likewise.
+    ``layer_error`` is relative to the size of a layer's values. ``decisions`` is the least
+    share of samples with the runtime's decision; below ``few`` samples one may differ.
+    ``accuracy`` is in points (hundredths) of the score, ``auc`` likewise.
     """
 
     layer_lsb: int = 1
+    layer_error: float = 0.5
+    few: int = 200
     decisions: float = 0.99
     accuracy: float = 1.0
     auc: float = 5.0
@@ -92,7 +95,9 @@ def against_runtime(
         diverging = next((n for n, e in table.items() if (e.max_lsb or 0) > limits.layer_lsb), None)
     else:
         table = _float_layers(graph, feeds, collected.watch(runtime_values(path, graph, data)))
-        diverging = next((n for n, e in table.items() if (e.error or 0.0) > 0.5), None)
+        diverging = next(
+            (n for n, e in table.items() if (e.error or 0.0) > limits.layer_error), None
+        )
     ours = evaluate(graph, feeds)
     mine = [real_outputs(graph, port, ours[port.tensor]) for port in graph.outputs]
     theirs = collected.outputs()
@@ -186,21 +191,22 @@ def _layer_findings(
             "verify/layer",
             Severity.ERROR,
             f"a layer is {layer.max_lsb} LSB off the runtime's, {limits.layer_lsb} allowed",
-            _where(graph, diverging),
+            layer_name(graph, diverging),
         )
     else:
         yield Finding(
             "verify/layer-error",
             Severity.WARNING,
             f"quantization error is {100 * (layer.error or 0):.0f} % of the layer's values",
-            _where(graph, diverging),
+            layer_name(graph, diverging),
             "calibrate with more representative inputs",
         )
 
 
-def _where(graph: Graph, tensor: str) -> str:
+def layer_name(graph: Graph, tensor: str) -> str:
+    """What makes a tensor, by the name the user knows."""
     producer = graph.producers().get(tensor)
-    return (producer.origin or producer.name) if producer is not None else tensor
+    return graph.node_name(producer) if producer is not None else graph.tensor_name(tensor)
 
 
 def _decision_findings(
@@ -209,7 +215,7 @@ def _decision_findings(
     if decisions is None or not quantized:
         return
     differing = round((1 - decisions) * samples)
-    allowed = 1 if samples < 200 else int((1 - limits.decisions) * samples)
+    allowed = 1 if samples < limits.few else int((1 - limits.decisions) * samples)
     if differing > allowed:
         yield Finding(
             "verify/accuracy",
@@ -227,7 +233,7 @@ def _accuracy_findings(
         allowed = limits.auc / 100
     elif accuracy.metric == "top-1":
         count = data.samples if data.groups is None else int(data.groups.max()) + 1
-        allowed = 1.001 / count if count < 200 else limits.accuracy / 100
+        allowed = 1.001 / count if count < limits.few else limits.accuracy / 100
     else:
         return
     worse = lost(accuracy.metric, accuracy.float_, accuracy.integer)
@@ -262,7 +268,7 @@ def host_record(proof: HostProof, seen: Agreement | None) -> Verification:
 
 def core_record(proof: CoreProof) -> Verification:
     """The report's record of a run on an emulated core."""
-    report = proof.report
+    report, stack = proof.measured.report, proof.measured.stack
     return Verification(
         on="emulator",
         core=proof.core,
@@ -280,23 +286,23 @@ def core_record(proof: CoreProof) -> Verification:
             report.code_bytes + report.code_padding_bytes,
             not proof.drift,
         ),
-        stack=StackFigures(proof.stack.nbytes, proof.stack_bytes),
+        stack=StackFigures(stack.nbytes, proof.stack_bytes),
         instructions=proof.total.instructions,
         cycles=proof.total.cycles,
     )
 
 
-def measured_build(proof: CoreProof) -> BuildFigures:
+def measured_build(measured: Measured) -> BuildFigures:
     """Sizes of the linked image, which take the place of the model's."""
-    report = proof.report
+    report = measured.report
     return BuildFigures(
         code_bytes=report.code_bytes + report.code_padding_bytes + report.unnamed_constants_bytes,
         library_bytes=report.library_bytes,
         constants_bytes=report.constants_bytes + report.constants_padding_bytes,
         data_bytes=report.data_bytes,
-        stack_bytes=proof.stack.nbytes,
-        compiler=proof.compiler,
-        flags=" ".join(proof.flags),
+        stack_bytes=measured.stack.nbytes,
+        compiler=measured.compiler,
+        flags=" ".join(measured.flags),
     )
 
 

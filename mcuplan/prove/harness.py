@@ -22,6 +22,7 @@ from mcuplan.prove.toolchain import (
 from mcuplan.resources import codegen_dir
 
 __all__ = [
+    "OPTIMIZE",
     "STACK_BYTES",
     "CoreImage",
     "Hook",
@@ -30,6 +31,9 @@ __all__ = [
     "build_for_host",
     "glue_source",
 ]
+
+OPTIMIZE = "-O2"
+"""Optimization of a bundle that is measured, unless told otherwise."""
 
 STACK_BYTES = 64 * 1024
 """Stack of an emulated image; a model that wants more than this is stopped."""
@@ -65,7 +69,6 @@ class Image:
     Attributes:
         work: folder of everything that was built, and of the files of a run.
         bundle_objects: objects of the bundle, with a ``.su`` file beside each.
-        link_map: the linker's map, for an image of a core.
     """
 
     api: BundleApi
@@ -79,7 +82,7 @@ class Image:
 
 @dataclass(frozen=True, slots=True)
 class CoreImage(Image):
-    """A test image for an emulated core."""
+    """A test image for an emulated core; ``link_map`` is the linker's."""
 
     core: Core
     link_map: PurePosixPath
@@ -131,7 +134,7 @@ def build_for_core(
     hook: Hook = Hook.NONE,
     dumps: tuple[TensorDump, ...] = (),
     dead: tuple[DeadBytes, ...] = (),
-    optimize: str = "-O2",
+    optimize: str = OPTIMIZE,
 ) -> CoreImage:
     """Build a bundle as a bare-metal image of an emulated core.
 

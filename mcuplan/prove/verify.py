@@ -19,7 +19,7 @@ from mcuplan.prove.api import BundleApi, DeadBytes, IoPort, TensorDump
 from mcuplan.prove.cores import Core
 from mcuplan.prove.elf import Kind
 from mcuplan.prove.emulator import Count, build_counter, run_on_core
-from mcuplan.prove.harness import CoreImage, Hook, build_for_core, build_for_host
+from mcuplan.prove.harness import OPTIMIZE, CoreImage, Hook, build_for_core, build_for_host
 from mcuplan.prove.host import run_on_host
 from mcuplan.prove.measure import ImageReport, measure_image
 from mcuplan.prove.stack import StackBound, bound_stack
@@ -29,6 +29,7 @@ from mcuplan.schedule import Plan, dead_bytes
 __all__ = [
     "CoreProof",
     "HostProof",
+    "Measured",
     "Mismatch",
     "Subject",
     "elf_drift",
@@ -86,13 +87,13 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Mismatch:
-    """The first step, in execution order, whose bytes differ from the reference."""
+    """The first step, in execution order, whose bytes differ from the reference.
+
+    ``sample`` is the first one in which they do.
+    """
 
     step: int
-    tensor: str
     sample: int
-    differing_bytes: int
-    max_lsb: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +102,16 @@ class HostProof:
 
     samples: int
     mismatch: Mismatch | None
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What an image without hook measures, and what it was built with."""
+
+    report: ImageReport
+    stack: StackBound
+    compiler: str
+    flags: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,14 +125,11 @@ class CoreProof:
     core: str
     samples: int
     equal: bool
-    report: ImageReport
+    measured: Measured
     drift: tuple[str, ...]
-    stack: StackBound
     stack_bytes: int
     total: Count
     steps: tuple[Count, ...]
-    compiler: str
-    flags: tuple[str, ...]
 
 
 def references(
@@ -159,17 +167,15 @@ def prove_on_host(subject: Subject, feeds: Mapping[str, Array]) -> HostProof:
             dead=subject.dead(),
         )
         run = run_on_host(image, _arrays(subject, feeds))
-        mismatch = None
+        found = []
         for start, values in references(subject.graph, feeds):
             stop = min(start + _BLOCK, samples)
-            found = _first_mismatch(subject, [d[start:stop] for d in run.dumps], values, start)
-            mismatch = mismatch or found
-        return HostProof(samples, mismatch)
+            dumps = [dump[start:stop] for dump in run.dumps]
+            found += list(_first_mismatch(subject, dumps, values, start))
+        return HostProof(samples, min(found, key=lambda mismatch: mismatch.step, default=None))
 
 
-def prove_on_core(
-    subject: Subject, feeds: Mapping[str, Array], core: Core, *, optimize: str = "-O2"
-) -> CoreProof:
+def prove_on_core(subject: Subject, feeds: Mapping[str, Array], core: Core) -> CoreProof:
     """Build for a core, run on the emulator, compare outputs and measure.
 
     A second image, which counts step by step, spoils dead bytes between the steps.
@@ -182,7 +188,7 @@ def prove_on_core(
     files, api, inputs = subject.bundle.files, subject.api(), _arrays(subject, feeds)
     with _folder() as top:
         counter = build_counter(_made(top / "counter"), host_compiler())
-        image = build_for_core(files, api, _made(top / "plain"), core, compiler, optimize=optimize)
+        image = build_for_core(files, api, _made(top / "plain"), core, compiler)
         run = run_on_core(image, inputs, counter=counter)
         hooked = build_for_core(
             files,
@@ -192,37 +198,38 @@ def prove_on_core(
             compiler,
             hook=Hook.COUNT,
             dead=subject.dead(),
-            optimize=optimize,
         )
         spoiled = run_on_core(hooked, tuple(array[:1] for array in inputs), counter=counter)
         first = {name: array[:1] for name, array in feeds.items()}
-        report = measure_image(image)
+        measured = _measured(image)
         return CoreProof(
             core=core.name,
             samples=len(inputs[0]),
             equal=_outputs_equal(subject, feeds, run.outputs)
             and _outputs_equal(subject, first, spoiled.outputs),
-            report=report,
-            drift=elf_drift(subject, report),
-            stack=bound_stack(image),
+            measured=measured,
+            drift=elf_drift(subject, measured.report),
             stack_bytes=run.stack_bytes,
             total=run.slowest.total,
             steps=spoiled.slowest.steps,
-            compiler=compiler.version,
-            flags=(optimize, *core.flags),
         )
 
 
-def measure_on_core(
-    subject: Subject, core: Core, *, optimize: str = "-O2"
-) -> tuple[ImageReport, StackBound, str]:
-    """Build without running: sizes, stack bound, compiler."""
-    compiler = cross_compiler()
+def measure_on_core(subject: Subject, core: Core) -> Measured:
+    """Build without running.
+
+    Raises:
+        ToolMissing, ToolFailed: the compiler is missing, or failed.
+        StackUnknown: the stack cannot be bounded.
+    """
     with _folder() as work:
-        image: CoreImage = build_for_core(
-            subject.bundle.files, subject.api(), work, core, compiler, optimize=optimize
-        )
-        return measure_image(image), bound_stack(image), compiler.version
+        files, api = subject.bundle.files, subject.api()
+        return _measured(build_for_core(files, api, work, core, cross_compiler()))
+
+
+def _measured(image: CoreImage) -> Measured:
+    flags = (OPTIMIZE, *image.core.flags)
+    return Measured(measure_image(image), bound_stack(image), image.compiler.version, flags)
 
 
 def elf_drift(subject: Subject, report: ImageReport) -> tuple[str, ...]:
@@ -255,15 +262,15 @@ def _arrays(subject: Subject, feeds: Mapping[str, Array]) -> tuple[Array, ...]:
 
 def _first_mismatch(
     subject: Subject, dumps: list[Array], values: Mapping[str, Array], start: int
-) -> Mismatch | None:
+) -> Iterator[Mismatch]:
+    """The first step of a block of samples that differs, if there is one."""
     for step, dump in zip(subject.plan.program.steps, dumps, strict=True):
         expected = values[step.node.output].reshape(len(dump), -1).view(np.int8)
-        apart = np.abs(dump.astype(np.int16) - expected.astype(np.int16))
-        if apart.any():
-            sample = int(np.flatnonzero(apart.any(axis=1))[0])
-            wrong = int((apart > 0).sum())
-            return Mismatch(step.index, step.node.output, start + sample, wrong, int(apart.max()))
-    return None
+        differs = (dump != expected).any(axis=1)
+        if differs.any():
+            sample = int(np.flatnonzero(differs)[0])
+            yield Mismatch(step.index, start + sample)
+            return
 
 
 def _outputs_equal(

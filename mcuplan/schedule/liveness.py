@@ -124,7 +124,7 @@ def _notes(program: Program, aliases: Aliases, home: dict[str, str]) -> tuple[st
             notes.append(f"step {step.index}: {step.node.origin or step.node.name} in place")
     for node in program.graph.nodes:
         if node.name in aliases.views and not node.op.is_view:
-            notes.append(f"{node.origin or node.name}: {node.op.label} without a copy")
+            notes.append(f"{program.graph.node_name(node)}: {node.op.label} without a copy")
     return tuple(notes)
 
 

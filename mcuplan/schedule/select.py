@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from mcuplan.errors import Problems, UnsupportedOp
 from mcuplan.ir.graph import Graph, Node
-from mcuplan.ir.op import Kernel
+from mcuplan.ir.op import Kernel, Signature
 from mcuplan.ops import kernels_of
 from mcuplan.schedule.program import Program, Step
 from mcuplan.targets import Target
@@ -26,8 +26,8 @@ def select_kernels(graph: Graph, target: Target) -> Program:
             continue
         step = _step(graph, node, len(steps))
         if step is None:
-            where = node.origin or node.name
-            errors.append(UnsupportedOp(f"no int8 kernel runs {node.op.label}", where))
+            message = f"no int8 kernel runs {node.op.label}"
+            errors.append(UnsupportedOp(message, graph.node_name(node), "report the model"))
         else:
             steps.append(step)
     Problems.raise_if_any(errors)
@@ -50,5 +50,5 @@ def _step(graph: Graph, node: Node, index: int) -> Step | None:
     )
 
 
-def _first(kernels: tuple[Kernel, ...], signature: object) -> Kernel | None:
-    return next((k for k in kernels if k.supports(signature)), None)  # type: ignore[arg-type]
+def _first(kernels: tuple[Kernel, ...], signature: Signature) -> Kernel | None:
+    return next((kernel for kernel in kernels if kernel.supports(signature)), None)

@@ -98,7 +98,7 @@ def test_compiled_code_equals_the_reference_on_every_core(
     proof = prove_on_core(Subject(tiny_bundle(core), tiny_plan(core)), _feeds(2), core_named(core))
     assert proof.equal
     assert () == proof.drift
-    assert proof.stack_bytes <= proof.stack.nbytes
+    assert proof.stack_bytes <= proof.measured.stack.nbytes
 
 
 def test_a_changed_constant_is_drift(arm_gcc: str, qemu: str) -> None:

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The compiled search where it was built, else the Python one: same answers, other speed."""
+
+from __future__ import annotations
+
+from array import array
+
+from mcuplan.memory.search import Outcome, Status
+from mcuplan.memory.search import search as search_python
+from mcuplan.memory.state import Query
+
+try:
+    from mcuplan.memory import _packcore
+except ImportError:  # no compiler when mcuplan was installed
+    COMPILED = False
+else:
+    COMPILED = True
+
+__all__ = ["COMPILED", "search", "search_compiled", "search_python"]
+
+
+def search_compiled(query: Query) -> Outcome:
+    """:func:`mcuplan.memory.search.search` in C; needs ``COMPILED``."""
+    table = query.table
+    offset = array("q", bytes(8 * table.count))
+    status, nodes, over = _packcore.search(
+        table.count,
+        table.sections,
+        query.capacity,
+        query.rule,
+        query.node_limit,
+        table.size,
+        table.align,
+        query.last_offset,
+        query.rank,
+        table.first,
+        table.last,
+        table.edge_start,
+        table.edge_to,
+        table.edge_above,
+        table.edge_below,
+        table.edge_shared,
+        table.most_saved,
+        query.weight,
+        offset,
+        query.poll,
+    )
+    return Outcome(Status(status), nodes, over, tuple(offset))
+
+
+search = search_compiled if COMPILED else search_python

@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a good placement to a proved one: ask for the lower bound, then raise it."""
+
+from __future__ import annotations
+
+import time
+from array import array
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mcuplan.memory.compiled import search
+from mcuplan.memory.conflicts import Conflicts
+from mcuplan.memory.greedy import Packing
+from mcuplan.memory.problem import Problem
+from mcuplan.memory.search import Outcome, Status
+from mcuplan.memory.state import Query
+from mcuplan.memory.table import by_lifetime, by_load, make_table, time_components
+
+__all__ = ["Effort", "Proof", "improve"]
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How much may be searched; ``None`` = no such limit.
+
+    With a node limit alone equal input gives equal output; a time limit ends where the
+    clock says.
+    """
+
+    nodes: int | None
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """The best placement found, and a size below which there is none by proof."""
+
+    packing: Packing
+    proved_bytes: int
+    nodes: int
+
+
+def improve(
+    problem: Problem,
+    conflicts: Conflicts,
+    packing: Packing,
+    bound_bytes: int,
+    effort: Effort,
+    *,
+    capacity: int | None = None,
+    run: Callable[[Query], Outcome] = search,
+) -> Proof:
+    """Improve a placement until it is proved optimal or the effort is spent.
+
+    Half of the effort asks whether the bound is reachable, and raises it with every
+    refutation. What is left halves the distance between what is undecided and what is
+    found. ``capacity``, where given, is asked for before that.
+    """
+    hunt = _Hunt(problem, conflicts, packing, bound_bytes, effort, run)
+    half = hunt.part(0.5)
+    while hunt.proved < hunt.best.arena_bytes and hunt.ask(hunt.proved, half):
+        pass
+    if capacity is not None and hunt.proved < capacity < hunt.best.arena_bytes:
+        hunt.ask(capacity, hunt.part(0.5))
+    low = hunt.proved
+    while hunt.best.arena_bytes - low > hunt.table.grain and not hunt.whole.spent(hunt.nodes):
+        target = (low + hunt.best.arena_bytes) // 2
+        if not hunt.ask(target, hunt.part(0.3)):
+            low = target
+        low = max(low, hunt.proved)
+    return Proof(hunt.best, hunt.proved, hunt.nodes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Limit:
+    """Node count and clock reading at which to stop."""
+
+    nodes: int | None
+    deadline: float | None
+
+    def late(self) -> bool:
+        return self.deadline is not None and time.monotonic() >= self.deadline
+
+    def spent(self, nodes: int) -> bool:
+        return (self.nodes is not None and nodes >= self.nodes) or self.late()
+
+
+class _Hunt:
+    """One table, asked for one capacity after the other."""
+
+    def __init__(
+        self,
+        problem: Problem,
+        conflicts: Conflicts,
+        packing: Packing,
+        bound_bytes: int,
+        effort: Effort,
+        run: Callable[[Query], Outcome],
+    ) -> None:
+        self.problem, self.best, self.proved, self.run = problem, packing, bound_bytes, run
+        self.nodes = 0
+        deadline = None if effort.seconds is None else time.monotonic() + effort.seconds
+        self.whole = _Limit(effort.nodes, deadline)
+        self.table = make_table(problem, conflicts, self._open_buffers(bound_bytes))
+        lifetime, load = by_lifetime(problem, self.table), by_load(problem, self.table)
+        self.strategies = ((0, lifetime), (1, lifetime), (2, lifetime), (0, load))
+
+    def _open_buffers(self, bound_bytes: int) -> list[int]:
+        """Buffers of the stretches of time where the placement exceeds the bound."""
+        buffers, offsets = self.problem.buffers, self.best.offsets
+        used = (i for i, b in enumerate(buffers) if b.nbytes > 0 or offsets[i] > 0)
+        return [
+            index
+            for group in time_components(self.problem, used)
+            if max(offsets[i] + buffers[i].nbytes for i in group) > bound_bytes
+            for index in group
+        ]
+
+    def part(self, share: float) -> _Limit:
+        """A limit that leaves the rest of the effort for later."""
+        nodes, deadline = self.whole.nodes, self.whole.deadline
+        if nodes is not None:
+            nodes = self.nodes + int(max(0, nodes - self.nodes) * share)
+        if deadline is not None:
+            now = time.monotonic()
+            deadline = now + (deadline - now) * share
+        return _Limit(nodes, deadline)
+
+    def ask(self, capacity: int, limit: _Limit) -> bool:
+        """Search for a placement in ``capacity`` bytes; whether that was decided.
+
+        Several strategies take turns with growing limits: where one is lost, another
+        is often done at once.
+        """
+        weights = [array("q", [1]) * self.table.sections for _ in self.strategies]
+        last_offset = self.table.last_offsets(capacity)
+        turn = 4 * self.table.count
+        while not limit.spent(self.nodes):
+            for (rule, rank), weight in zip(self.strategies, weights, strict=True):
+                left = turn if limit.nodes is None else min(turn, limit.nodes - self.nodes)
+                query = Query(self.table, last_offset, rank, weight, rule, left, limit.late)
+                outcome = self.run(query)
+                self.nodes += outcome.nodes
+                if outcome.status is Status.FOUND:
+                    self._take(outcome)
+                    return True
+                if outcome.status is Status.INFEASIBLE:
+                    self._refute(capacity, outcome)
+                    return True
+                if limit.spent(self.nodes):
+                    break
+            turn += turn // 2
+        return False
+
+    def _take(self, outcome: Outcome) -> None:
+        offsets = list(self.best.offsets)
+        for index, offset in zip(self.table.indices, outcome.offset, strict=True):
+            offsets[index] = offset * self.table.grain
+        top = max(o + b.nbytes for o, b in zip(offsets, self.problem.buffers, strict=True))
+        self.best = Packing(tuple(offsets), top, "exact search")
+
+    def _refute(self, capacity: int, outcome: Outcome) -> None:
+        needed = outcome.over * self.table.grain - self.table.padding
+        self.proved = min(self.best.arena_bytes, max(capacity + 1, needed))
