@@ -14,7 +14,7 @@ from mcuplan import __version__
 from mcuplan.emit.bundle import Bundle, BundlePort
 from mcuplan.emit.c_writer import call, float_literal
 from mcuplan.emit.constants import step_constants
-from mcuplan.emit.names import c_prefix, comment_text, identifier, unique
+from mcuplan.emit.names import c_prefix, comment_text, unique
 from mcuplan.emit.structs import ARENA_ALIGN, arena_bytes
 from mcuplan.ir.graph import Node, Port
 from mcuplan.ir.op import Kernel
@@ -52,8 +52,9 @@ class _Writer:
     def __init__(self, plan: Plan, name: str, stamp: Stamp) -> None:
         self.plan, self.name, self.stamp = plan, name, stamp
         self.graph, self.steps = plan.program.graph, plan.program.steps
+        self.members = unique(plan.memory, reserved=("ctx",))  # NAME_ctx_t is the context
         self.regions = tuple(
-            (identifier(region), arena_bytes(memory.arena_bytes))
+            (self.members[region], arena_bytes(memory.arena_bytes))
             for region, memory in plan.memory.items()
         )
         self.constants = tuple(
@@ -129,7 +130,7 @@ class _Writer:
 
     def _pointer(self, tensor: str) -> str:
         region, _ = self.plan.address(tensor)
-        return f"&{identifier(region)}[{self.macros[self._owner(tensor)]}]"
+        return f"&{self.members[region]}[{self.macros[self._owner(tensor)]}]"
 
     def _ports(self, ports: Sequence[Port], word: str) -> tuple[BundlePort, ...]:
         idents = unique([port.name for port in ports])
@@ -148,7 +149,7 @@ class _Writer:
                     kind.shape if self._moved(port) else port.shape,
                     kind.q.s,
                     kind.q.z,
-                    identifier(region),
+                    self.members[region],
                     offset,
                 )
             )
@@ -340,7 +341,7 @@ class _Writer:
             if step.scratch_bytes:
                 scratch = self.plan.allocation.scratch[step.index]
                 region, _ = self.plan.place(scratch)
-                arguments.append(f"&{identifier(region)}[{self.macros[scratch]}]")
+                arguments.append(f"&{self.members[region]}[{self.macros[scratch]}]")
             function = made.function or step.kernel.function
             if falls:
                 lines.append(f"        for (size_t y = {rows}; y > 0U; y--) {{")

@@ -34,9 +34,9 @@ def c_prefix(name: str) -> str:
     return f"model_{prefix}" if prefix == "mplan" or prefix.startswith("mplan_") else prefix
 
 
-def unique(names: Iterable[str]) -> Mapping[str, str]:
-    """A distinct identifier for each name, in order."""
-    taken: set[str] = set()
+def unique(names: Iterable[str], reserved: Iterable[str] = ()) -> Mapping[str, str]:
+    """A distinct identifier for each name, in order, and none of those ``reserved``."""
+    taken = set(reserved)
     chosen: dict[str, str] = {}
     for name in names:
         stem = candidate = identifier(name)

@@ -121,7 +121,7 @@ def _notes(program: Program, aliases: Aliases, home: dict[str, str]) -> tuple[st
     for step in program.steps:
         storage = aliases.slots[step.node.output].buffer
         if home[storage] != storage:
-            notes.append(f"step {step.index}: {step.node.origin or step.node.name} in place")
+            notes.append(f"step {step.index}: {program.graph.node_name(step.node)} in place")
     for node in program.graph.nodes:
         if node.name in aliases.views and not node.op.is_view:
             notes.append(f"{program.graph.node_name(node)}: {node.op.label} without a copy")

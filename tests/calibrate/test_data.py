@@ -43,7 +43,7 @@ def test_arrays_come_back_by_input_name(tmp_path: Path) -> None:
         "mean": np.zeros(3),
     }
     data = read_data(_save(tmp_path / "d.npz", **good, **extra), [IMAGE, CODES])
-    assert data.samples == 6
+    assert 6 == data.samples
     assert (good["image:0"] == data.inputs["image:0"]).all()
     assert data.inputs["codes"].dtype == np.uint8
     assert data.labels is not None
@@ -88,7 +88,7 @@ def test_what_does_not_fit_is_refused(tmp_path: Path, change: dict[str, np.ndarr
     path = _save(tmp_path / "d.npz", **{**_good(), **change})
     with pytest.raises(DataError) as caught:
         read_data(path, [IMAGE, CODES])
-    assert caught.value.exit_status == 2
+    assert 2 == caught.value.exit_status
     assert str(path) in str(caught.value)
     assert caught.value.hint
 
@@ -152,7 +152,7 @@ def test_a_hostile_member_is_refused(tmp_path: Path, content: bytes) -> None:
     """Headers that lie, pickles and code are refused without being believed."""
     with pytest.raises(McuplanError) as caught:
         read_data(_zip(tmp_path / "d.npz", [("image:0.npy", content)]), [IMAGE])
-    assert caught.value.exit_status == 2
+    assert 2 == caught.value.exit_status
 
 
 def test_a_damaged_archive_is_refused(tmp_path: Path) -> None:
@@ -177,7 +177,7 @@ def test_two_arrays_of_one_name_are_refused(tmp_path: Path) -> None:
 def test_sizes_are_checked_before_data_is_read(tmp_path: Path) -> None:
     """More bytes than allowed: refused by the header, ignored arrays do not count."""
     path = _save(tmp_path / "d.npz", **_good(), more=np.zeros(100_000))
-    assert read_data(path, [IMAGE, CODES], max_bytes=1000).samples == 6
+    assert 6 == read_data(path, [IMAGE, CODES], max_bytes=1000).samples
     with pytest.raises(DataError, match="too large"):
         read_data(path, [IMAGE, CODES], max_bytes=100)
 

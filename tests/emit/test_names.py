@@ -41,3 +41,9 @@ def test_keywords_and_library_names_are_avoided() -> None:
     assert "int_" == identifier("int")
     assert "model_mplan" == c_prefix("mplan")
     assert "model_3d" == c_prefix("3d")
+
+
+def test_reserved_names_are_avoided() -> None:
+    """A name that the generated code needs for itself is given to nothing else."""
+    chosen = unique(["ctx", "sram"], reserved=("ctx",))
+    assert ["ctx_2", "sram"] == list(chosen.values())

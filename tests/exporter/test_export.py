@@ -88,7 +88,7 @@ def test_few_transposes_are_written(tmp_path: Path) -> None:
     x = net.conv(net.add("Relu", net.conv("x", 3, 4)), 4, 4)
     x = net.add("Gemm", net.add("Flatten", x), net.random(144, 4))
     written = to_onnx(imported(net.model(x), tmp_path), qdq=False)
-    assert [n.op_type for n in written.graph.node].count("Transpose") == 0
+    assert 0 == [n.op_type for n in written.graph.node].count("Transpose")
 
 
 def test_the_models_own_names_and_shapes_stay(tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ def test_equal_graphs_are_equal_bytes(tmp_path: Path) -> None:
         folder.mkdir()
         graph = _quantized(run(imported(model, folder)), samples)
         texts.add(to_onnx(graph, qdq=True).SerializeToString())
-    assert len(texts) == 1
+    assert 1 == len(texts)
 
 
 def test_a_quantized_model_comes_back_as_the_same_program(tmp_path: Path) -> None:

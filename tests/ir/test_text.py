@@ -17,7 +17,7 @@ def test_one_line_for_each_node(tmp_path: Path) -> None:
     x = net.quantize("x", 0.5, 3)
     x = net.quantize(net.add("Relu", net.conv(x, 1, 2)), 0.25, -128)
     text = dump(run(imported(net.model(x), tmp_path)))
-    assert text.splitlines()[0] == "input x: x float32[1,1,4,4] @0.5-3"
+    assert "input x: x float32[1,1,4,4] @0.5-3" == text.splitlines()[0]
     assert (
         "Conv2D[kernel=(3,3) pads=(1,1,1,1) act=(0.0,inf)]"
         "(quantizelinear0_t, <float32[2,3,3,1]>, <float32[2]>)  # node_conv2" in text
@@ -32,5 +32,5 @@ def test_hostile_names_stay_on_their_line(tmp_path: Path) -> None:
     model = net.model(net.add("Tanh", "x"))
     model.graph.node[0].name = 'a\n" b'
     lines = dump(imported(model, tmp_path)).splitlines()
-    assert len(lines) == 3
+    assert 3 == len(lines)
     assert r"a\n" in lines[1]

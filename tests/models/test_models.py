@@ -68,7 +68,7 @@ def test_arrays_agree_with_the_model(folder: Path) -> None:
     calibration, test = np.load(folder / "calibration.npz"), np.load(folder / "test.npz")
     assert calibration.files == [model_input.name]
     assert sorted(test.files) == sorted([model_input.name, "labels"])
-    assert model_input.shape[0] == 1
+    assert 1 == model_input.shape[0]
     for samples in (calibration[model_input.name], test[model_input.name]):
         assert samples.dtype == np.float32
         assert list(samples.shape[1:]) == model_input.shape[1:]

@@ -71,7 +71,7 @@ def test_a_pad_of_another_value_stays(tmp_path: Path, value: float) -> None:
     pads = net.const([0, 0, 1, 1, 0, 0, 1, 1], np.int64)
     x = net.conv(net.add("Pad", "x", pads, net.const(value)), 2, 3)
     graph = rewritten(net.model(x), net.samples(), tmp_path)
-    assert ops(graph)["Pad"] == 1
+    assert 1 == ops(graph)["Pad"]
 
 
 def test_a_pad_between_roundings_of_one_grid_goes(tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ def test_a_value_that_is_read_unrounded_too_keeps_its_rounding(tmp_path: Path) -
     y = net.conv(net.quantize("x"), 2, 3)
     model = net.model(net.quantize(y, 0.1), net.conv(y, 3, 2))
     graph = rewritten(model, net.samples(), tmp_path)
-    assert ops(graph)["Quantize"] == 1
+    assert 1 == ops(graph)["Quantize"]
 
 
 def test_two_roundings_to_one_grid_are_one(tmp_path: Path) -> None:
@@ -129,7 +129,7 @@ def test_a_rounding_to_another_grid_stays(tmp_path: Path) -> None:
     net = Net((1, 2, 4, 4))
     x = net.quantize(net.add("Flatten", net.quantize("x", 0.1)), 0.15, 4)
     graph = rewritten(net.model(x), net.samples(), tmp_path)
-    assert ops(graph)["Quantize"] == 1
+    assert 1 == ops(graph)["Quantize"]
 
 
 def test_passes_that_find_nothing_return_their_graph(tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ def test_percentile_drops_a_lone_outlier() -> None:
     values = np.linspace(-1.0, 1.0, 100_000, dtype=np.float32)
     values[0] = 100.0
     assert Percentile(99.9).updated(values).range()[1] < 1.1
-    assert MinMax().updated(values).range()[1] == 100.0
+    assert 100.0 == MinMax().updated(values).range()[1]
 
 
 def test_zeros_of_a_relu_do_not_move_the_clipping_point() -> None:
@@ -114,7 +114,7 @@ def test_a_grid_holds_zero_and_reaches_both_ends(low: float, high: float, symmet
     ends = np.array([min(low, 0.0), max(high, 0.0)])
     error = np.abs(quant.dequantize(quant.quantize(ends)) - ends)
     assert error.max() <= quant.s * 0.5001 + np.abs(ends).max() * 1e-6
-    assert quant.dequantize(quant.quantize(np.zeros(1)))[0] == 0.0
+    assert 0.0 == quant.dequantize(quant.quantize(np.zeros(1)))[0]
 
 
 def test_headroom_widens_the_range() -> None:
