@@ -101,14 +101,14 @@ class _Hunt:
         self.nodes = 0
         deadline = None if effort.seconds is None else time.monotonic() + effort.seconds
         self.whole = _Limit(effort.nodes, deadline)
-        self.table = make_table(problem, conflicts, self._open_buffers(bound_bytes))
+        self.table = make_table(problem, conflicts, self._open_buffers(conflicts, bound_bytes))
         lifetime, load = by_lifetime(problem, self.table), by_load(problem, self.table)
         self.strategies = ((0, lifetime), (1, lifetime), (2, lifetime), (0, load))
 
-    def _open_buffers(self, bound_bytes: int) -> list[int]:
+    def _open_buffers(self, conflicts: Conflicts, bound_bytes: int) -> list[int]:
         """Buffers of the stretches of time where the placement exceeds the bound."""
         buffers, offsets = self.problem.buffers, self.best.offsets
-        used = (i for i, b in enumerate(buffers) if b.nbytes > 0 or offsets[i] > 0)
+        used = (i for i, b in enumerate(buffers) if b.nbytes > 0 or conflicts.of[i])
         return [
             index
             for group in time_components(self.problem, used)

@@ -206,18 +206,20 @@ class _Walker:
         if not state.plain[buffer]:
             return False
         span, size = (state.first[buffer], state.last[buffer]), state.size[buffer]
+        end = state.last_offset[buffer] + size
 
         def alike(other: int) -> bool:
             return state.plain[other] and span == (state.first[other], state.last[other])
 
         for twin in frame.options:
             same = state.size[twin] == size and state.raised[twin] == state.raised[buffer]
-            if same and alike(twin):
+            if same and state.last_offset[twin] + size == end and alike(twin):
                 return True
         return any(
             state.at[low] >= 0
             and state.at[low] + state.size[low] == state.least[buffer]
             and state.size[low] < size
+            and state.last_offset[low] + state.size[low] >= end
             and alike(low)
             for low, _, _, _ in state.edges[buffer]
         )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mcuplan.emit.structs import kernel_struct
+from mcuplan.emit.structs import ARENA_ALIGN, kernel_struct
 from mcuplan.ops import all_kernels
 from mcuplan.resources import codegen_dir
 
@@ -35,3 +35,9 @@ def test_members_know_what_they_hold() -> None:
     assert members["in_h"].holds(65535)
     assert not members["in_h"].holds(65536)
     assert not members["act_min"].holds(-129)
+
+
+def test_alignment_of_arenas_is_that_of_the_library() -> None:
+    """The alignment that sizes are rounded to is the least that the header gives an arena."""
+    header = (codegen_dir() / "include" / "mplan.h").read_text(encoding="ascii")
+    assert f"#define MPLAN_ARENA_ALIGN {ARENA_ALIGN}\n" in header

@@ -117,14 +117,15 @@ static bool redundant(const search *s, const frame *f, int64_t buffer)
         int64_t twin = s->options[i];
         found = s->plain[twin] && t->first[twin] == t->first[buffer] &&
                 t->last[twin] == t->last[buffer] && t->size[twin] == t->size[buffer] &&
-                s->raised[twin] == s->raised[buffer];
+                t->last_offset[twin] == t->last_offset[buffer] && s->raised[twin] == s->raised[buffer];
     }
     int64_t end = s->plain[buffer] ? t->edge_start[buffer + 1] : t->edge_start[buffer];
     for (int64_t e = t->edge_start[buffer]; !found && e < end; e++) {
         int64_t low = t->edge_to[e];
         found = s->at[low] >= 0 && s->at[low] + t->size[low] == s->least[buffer] &&
                 t->first[low] == t->first[buffer] && t->last[low] == t->last[buffer] &&
-                t->size[low] < t->size[buffer] && s->plain[low];
+                t->size[low] < t->size[buffer] && s->plain[low] &&
+                t->last_offset[low] + t->size[low] >= t->last_offset[buffer] + t->size[buffer];
     }
     return found;
 }
