@@ -31,21 +31,27 @@ typedef enum {
 #ifndef MPLAN_SECTION
 #define MPLAN_SECTION(name) __attribute__((section(name)))
 #endif
-#else
-#error "mplan: unknown compiler; define how it aligns an object and names a section"
+#elif !defined(MPLAN_ALIGNED) || !defined(MPLAN_SECTION)
+#error "mplan: unknown compiler; define MPLAN_ALIGNED(n) and MPLAN_SECTION(name) for it"
 #endif
 
 #if defined(__BYTE_ORDER__) && (__BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__)
 #error "mplan: constants are laid out for little-endian cores"
 #endif
 
-/** Alignment of arenas in bytes: at least 4; 32 keeps an arena apart from others in a cache. */
+/**
+ * Alignment of arenas in bytes: a power of two, at least 4, the same in every file of an image.
+ * 32 keeps an arena apart from other objects in a data cache.
+ */
 #ifndef MPLAN_ARENA_ALIGN
 #define MPLAN_ARENA_ALIGN 4
+#elif MPLAN_ARENA_ALIGN < 4
+#error "mplan: MPLAN_ARENA_ALIGN must be at least 4"
 #endif
 
 /* Checked assumption: the right shift of a negative value is arithmetic. */
-typedef char mplan_shift_is_arithmetic_t[((-1) >> 1) == -1 ? 1 : -1];
+typedef char mplan_shift_is_arithmetic_t[(((int32_t)-1 >> 1) == -1) ? 1 : -1];
+typedef char mplan_wide_shift_is_arithmetic_t[(((int64_t)-1 >> 1) == -1) ? 1 : -1];
 
 /** Where the rows of a tensor are, in bytes from the pointer passed beside it. */
 typedef struct {
@@ -100,7 +106,7 @@ static inline int32_t mplan_quantize(float real, float scale, int32_t zero_point
         result = high;
     } else if (ratio <= -512.0f) {
         result = low;
-    } else if (ratio == ratio) { /* false for NaN, which becomes the zero point */
+    } else if ((ratio > -512.0f) && (ratio < 512.0f)) { /* false for NaN: the zero point */
         int32_t whole = (int32_t)ratio;
         const float rest = ratio - (float)whole;
 

@@ -2,7 +2,7 @@
 #include "mplan_add_s8.h"
 
 /* The innermost loop. */
-static void add_run(const mplan_add_s8_t *p, const int8_t *a, const int8_t *b, int8_t *out)
+static void sum_run(const mplan_add_s8_t *p, const int8_t *a, const int8_t *b, int8_t *out)
 {
     for (size_t i = 0U; i < p->inner; i++) {
         const int32_t sum = p->offset + ((int32_t)a[i * p->in_inner] * p->multiplier) +
@@ -23,7 +23,7 @@ void mplan_add_s8(const mplan_add_s8_t *p, const int8_t *in, const int8_t *in2, 
 
         for (size_t i = 0U; i < p->outer; i++) {
             for (size_t j = 0U; j < p->middle; j++) {
-                add_run(p, &a[(i * p->in_outer) + (j * p->in_middle)],
+                sum_run(p, &a[(i * p->in_outer) + (j * p->in_middle)],
                         &b[(i * p->in2_outer) + (j * p->in2_middle)], to);
                 to = &to[p->inner];
             }

@@ -29,16 +29,17 @@ static int32_t divided(int32_t sum, int32_t count)
 {
     const uint32_t magnitude = (sum < 0) ? (0U - (uint32_t)sum) : (uint32_t)sum;
     const uint32_t divisor = (uint32_t)count;
-    const uint32_t floor = magnitude / divisor;
-    const uint32_t twice = 2U * (magnitude - (floor * divisor));
+    const uint32_t whole = magnitude / divisor;
+    const uint32_t twice = 2U * (magnitude - (whole * divisor));
     const uint32_t up =
-        ((twice > divisor) || ((twice == divisor) && ((floor & 1U) != 0U))) ? 1U : 0U;
-    const int32_t result = (int32_t)(floor + up);
+        ((twice > divisor) || ((twice == divisor) && ((whole & 1U) != 0U))) ? 1U : 0U;
+    const uint32_t rounded = whole + up;
+    const int32_t result = (int32_t)rounded;
 
     return (sum < 0) ? -result : result;
 }
 
-static int8_t finished(const mplan_avg_pool2d_s8_t *p, int32_t sum, int32_t count)
+static int8_t pool_result(const mplan_avg_pool2d_s8_t *p, int32_t sum, int32_t count)
 {
     int32_t result;
 
@@ -75,7 +76,7 @@ static void pool_block(const mplan_avg_pool2d_s8_t *p, const int8_t *in, int8_t 
         }
     }
     for (size_t i = 0U; i < channels; i++) {
-        out[c + i] = finished(p, sum[i], count);
+        out[c + i] = pool_result(p, sum[i], count);
     }
 }
 

@@ -74,14 +74,14 @@ static void add_row(const mplan_conv2d_s8_t *p, pair_t *pair, const int8_t *row,
         } else {
             for (size_t kx = first_tap; kx < end_tap; kx++) {
                 add_run(pair, in, group_c);
-                in = (kx + 1U < end_tap) ? &in[step] : in;
+                in = ((kx + 1U) < end_tap) ? &in[step] : in;
             }
         }
         add_padding(pair, p->in_zero_point, (kernel_w - end_tap) * group_c);
     }
 }
 
-static int8_t finished(const mplan_conv2d_s8_t *p, int32_t acc, size_t oc)
+static int8_t conv_result(const mplan_conv2d_s8_t *p, int32_t acc, size_t oc)
 {
     const uint32_t pre_shift = (p->pre_shift != NULL) ? p->pre_shift[oc] : 0U;
     const int32_t result = mplan_scale(acc, p->multiplier[oc], pre_shift) + p->out_zero_point;
@@ -132,9 +132,9 @@ static void conv_pixel(const mplan_conv2d_s8_t *p, const int8_t *in, int8_t *out
             }
             add_row(p, &pair, row, x_first, first_tap, end_tap, group * group_in);
         }
-        out[oc] = finished(p, pair.acc0, oc);
+        out[oc] = conv_result(p, pair.acc0, oc);
         if (next != oc) {
-            out[next] = finished(p, pair.acc1, next);
+            out[next] = conv_result(p, pair.acc1, next);
         }
         oc = next + 1U;
     }

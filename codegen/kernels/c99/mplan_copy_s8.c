@@ -16,7 +16,9 @@ static int8_t *copy_line(const mplan_copy_s8_t *p, const int8_t *in, int8_t *out
 
     for (int32_t i = 0; i < rounds; i++) {
         if (rows != 0) {
-            source = &in[mplan_row(&p->in_rows, (size_t)(row + (i * rows)))];
+            const int32_t from = row + (i * rows);
+
+            source = &in[mplan_row(&p->in_rows, (size_t)from)];
         }
         if (p->run == 1U) {
             *next = source[at];
@@ -34,9 +36,10 @@ void mplan_copy_s8(const mplan_copy_s8_t *p, const int8_t *in, int8_t *out, size
     const int32_t *const n = p->loops;
 
     for (size_t y = y0; y < y1; y++) {
-        const int32_t index = (int32_t)((y / p->y_repeat) % p->y_period);
-        const int32_t row = (int32_t)p->start_row + (index * p->y_rows);
-        const int32_t byte = (int32_t)p->start_byte + (index * p->y_step);
+        const size_t turn = (y / p->y_repeat) % p->y_period;
+        const int32_t position = (int32_t)turn;
+        const int32_t row = (int32_t)p->start_row + (position * p->y_rows);
+        const int32_t byte = (int32_t)p->start_byte + (position * p->y_step);
         int8_t *next = &out[mplan_row(&p->out_rows, y)];
 
         for (int32_t i = 0; i < n[0]; i++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: 0BSD */
 #include "mplan_dense_s8.h"
 
-static int8_t finished(const mplan_dense_s8_t *p, int32_t acc, size_t oc)
+static int8_t dense_result(const mplan_dense_s8_t *p, int32_t acc, size_t oc)
 {
     const uint32_t pre_shift = (p->pre_shift != NULL) ? p->pre_shift[oc] : 0U;
     const int32_t result = mplan_scale(acc, p->multiplier[oc], pre_shift) + p->out_zero_point;
@@ -27,8 +27,8 @@ static void dense_pixel(const mplan_dense_s8_t *p, const int8_t *in, int8_t *out
             acc += value * (int32_t)w[i];
             acc2 += value * (int32_t)w2[i];
         }
-        out[oc] = finished(p, acc, oc);
-        out[oc + 1U] = finished(p, acc2, oc + 1U);
+        out[oc] = dense_result(p, acc, oc);
+        out[oc + 1U] = dense_result(p, acc2, oc + 1U);
         w = &w2[in_c];
     }
     if (oc < p->out_c) {
@@ -37,7 +37,7 @@ static void dense_pixel(const mplan_dense_s8_t *p, const int8_t *in, int8_t *out
         for (size_t i = 0U; i < in_c; i++) {
             acc += (int32_t)in[i] * (int32_t)w[i];
         }
-        out[oc] = finished(p, acc, oc);
+        out[oc] = dense_result(p, acc, oc);
     }
 }
 

@@ -87,7 +87,7 @@ static void sum_four(const mplan_depthwise_conv2d_s8_t *p, const int8_t *in, int
     sums[3] = acc3;
 }
 
-static int8_t finished(const mplan_depthwise_conv2d_s8_t *p, int32_t acc, size_t oc)
+static int8_t depthwise_result(const mplan_depthwise_conv2d_s8_t *p, int32_t acc, size_t oc)
 {
     const uint32_t pre_shift = (p->pre_shift != NULL) ? p->pre_shift[oc] : 0U;
     const int32_t result = mplan_scale(acc, p->multiplier[oc], pre_shift) + p->out_zero_point;
@@ -106,11 +106,11 @@ static void depthwise_pixel(const mplan_depthwise_conv2d_s8_t *p, const int8_t *
     for (size_t oc = 0U; oc < fours; oc += 4U) {
         sum_four(p, in, y_first, x_first, oc, sums);
         for (size_t i = 0U; i < 4U; i++) {
-            out[oc + i] = finished(p, sums[i], oc + i);
+            out[oc + i] = depthwise_result(p, sums[i], oc + i);
         }
     }
     for (size_t oc = fours; oc < p->out_c; oc++) {
-        out[oc] = finished(p, sum_one(p, in, y_first, x_first, oc, oc / per_channel), oc);
+        out[oc] = depthwise_result(p, sum_one(p, in, y_first, x_first, oc, oc / per_channel), oc);
     }
 }
 
