@@ -230,13 +230,13 @@ def explain(code: str | None) -> None:
 def pack(file: Path, capacity: int | None, time_limit: float | None, output: Path | None) -> int:
     """Place the buffers of a CSV table in an arena."""
     from mcuplan.memory import pack as place
-    from mcuplan.memory.csvfile import offsets_csv, read_csv
+    from mcuplan.memory.table import offsets_csv, read_csv
 
     plan = place(read_csv(file), capacity=capacity, time_limit_s=time_limit)
     if output is not None:
         write_file(output, offsets_csv(plan).encode("utf-8"))
     say(f"arena {plan.arena_bytes:,} B, lower bound {plan.lower_bound_bytes:,} B\n")
-    say(f"{plan.statement}\n")
+    say(f"{'optimal' if plan.optimal else 'not proved optimal'}: {plan.statement}\n")
     fits = capacity is None or plan.arena_bytes <= capacity
     return EXIT_FITS if fits else EXIT_OVER
 
