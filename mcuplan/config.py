@@ -41,7 +41,7 @@ def parse_size(text: str | int) -> int:
     if found is None:
         raise ValueError(f"{str(text)[:40]!r} is no size: write 65536, 64K or 64KiB")
     value = float(found[1].replace("_", "")) * _UNITS[found[2]]
-    if value != int(value) or value > 1 << 40:
+    if value > 1 << 40 or value != int(value):
         raise ValueError(f"{str(text)[:40]!r} is no whole number of bytes in reach")
     return int(value)
 
@@ -50,10 +50,10 @@ def parse_seconds(text: str | float) -> float:
     """Seconds of ``50ms``, ``0.05s``, ``50 us``; a unit is required.
 
     Raises:
-        ValueError: the text is no such time, or not above 0.
+        ValueError: the text is no such time, not above 0, or without end.
     """
     found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*(s|ms|us|ns)", str(text).strip().lower())
-    if found is None or float(found[1]) <= 0:
+    if found is None or not 0 < float(found[1]) < 1e12:
         raise ValueError(f"{str(text)[:40]!r} is no time: write 50ms, 0.05s or 800us")
     return float(found[1]) * _SECONDS[found[2]]
 
@@ -73,6 +73,8 @@ def parse_count(text: str) -> tuple[str, int]:
 def _text(value: object) -> str:
     if not isinstance(value, str) or not value.strip():
         raise ValueError("must be a text in quotes")
+    if "\0" in value:
+        raise ValueError("holds a zero byte")
     return value
 
 
@@ -99,6 +101,8 @@ def _dims(value: object) -> tuple[str, ...]:
 def _reports(value: object) -> tuple[str, ...]:
     if not isinstance(value, dict) or not all(isinstance(v, str) for v in value.values()):
         raise ValueError('must be a table: report = { junit = "mcuplan.xml" }')
+    if any("\0" in v for v in value.values()):
+        raise ValueError("holds a zero byte")
     return tuple(f"{form}={path}" for form, path in value.items())
 
 
@@ -164,6 +168,8 @@ def _folders(start: Path) -> Iterator[Path]:
 
 def _read(path: Path) -> bytes:
     try:
+        if path.exists() and not path.is_file():  # a pipe would be waited for
+            raise ConfigError("is not a regular file", path.name)
         with path.open("rb") as stream:
             return stream.read(_MAX_FILE_BYTES)
     except OSError as error:
@@ -182,7 +188,8 @@ def read_config(path: Path) -> Mapping[str, Any]:
         raise ConfigError(f"not valid TOML: {str(error)[:160]}", path.name) from None
     values = document
     if path.name == "pyproject.toml":
-        values = document.get("tool", {}).get("mcuplan", {})
+        tool = document.get("tool", {})
+        values = tool.get("mcuplan", {}) if isinstance(tool, dict) else tool
     if not isinstance(values, dict):
         raise ConfigError("tool.mcuplan is not a table", path.name, "write [tool.mcuplan]")
     errors: list[McuplanError] = []

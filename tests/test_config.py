@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,9 @@ def test_sizes(text: str, nbytes: int) -> None:
     assert nbytes == parse_size(text)
 
 
-@pytest.mark.parametrize("text", ["", "K", "-1", "64X", "1.3", "1e3", "64K64", "9" * 40, "\u0664"])
+@pytest.mark.parametrize(
+    "text", ["", "K", "-1", "64X", "1.3", "1e3", "64K64", "9" * 40, "9" * 400, "\u0664"]
+)
 def test_no_sizes(text: str) -> None:
     """Anything else is refused."""
     with pytest.raises(ValueError, match=r"size|whole"):
@@ -44,7 +47,7 @@ def test_times(text: str, seconds: float) -> None:
     assert seconds == pytest.approx(parse_seconds(text))
 
 
-@pytest.mark.parametrize("text", ["50", "ms", "0ms", "-1ms", "1h", "1e-3s"])
+@pytest.mark.parametrize("text", ["50", "ms", "0ms", "-1ms", "1h", "1e-3s", "9" * 400 + "s"])
 def test_no_times(text: str) -> None:
     """Anything else is refused."""
     with pytest.raises(ValueError, match="time"):
@@ -111,6 +114,9 @@ def test_names_and_random_are_no_paths(tmp_path: Path) -> None:
         "= 1",
         "[",
         "a = " + "[" * 5000,
+        "max-ram = " + "9" * 400,
+        'baseline = "a\\u0000b"',
+        'report = { json = "a\\u0000b" }',
     ],
 )
 def test_mistakes_are_errors(text: str, tmp_path: Path) -> None:
@@ -120,3 +126,19 @@ def test_mistakes_are_errors(text: str, tmp_path: Path) -> None:
     with pytest.raises((ConfigError, Problems)) as caught:
         read_config(path)
     assert "mcuplan.toml" in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["tool = 5 # [tool.mcuplan", "[[tool]]\na = 1 # [tool.mcuplan"])
+def test_a_tool_that_is_no_table(text: str, tmp_path: Path) -> None:
+    """The table of all tools is not trusted either."""
+    path = tmp_path / "pyproject.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match="not a table"):
+        read_config(path)
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    """A configuration is a regular file."""
+    os.mkfifo(tmp_path / "mcuplan.toml")
+    with pytest.raises(ConfigError, match="regular"):
+        read_config(tmp_path / "mcuplan.toml")

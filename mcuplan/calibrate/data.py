@@ -24,6 +24,9 @@ EXTRAS = ("labels", "groups", "reference")
 RANDOM_NOTE = "ranges come from random inputs: the result is not for use"
 
 
+_RANDOM_ELEMENTS = 1 << 26  # of all random samples together
+
+
 @dataclass(frozen=True, slots=True)
 class Data:
     """Samples of every model input, by its name in the model; axis 0 counts samples.
@@ -167,7 +170,10 @@ def random_data(ports: Sequence[Port], samples: int = 16, seed: int = 0) -> Data
     """Normally distributed float inputs and uniform integers from a seeded generator.
 
     They show sizes and timing; ranges observed on them mean nothing (``random`` is set).
+    There are fewer of them where the inputs are huge.
     """
+    elements = sum(math.prod(port.shape) for port in ports)
+    samples = max(1, min(samples, _RANDOM_ELEMENTS // max(1, elements)))
     generator = np.random.Generator(np.random.PCG64(seed))
     makers: dict[DType, Callable[[tuple[int, ...]], Array]] = {
         DType.FLOAT32: lambda shape: generator.standard_normal(shape, np.float32),

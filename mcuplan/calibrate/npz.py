@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import math
+import os
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -24,7 +26,10 @@ MAX_BYTES = 1 << 31
 
 _MAX_MEMBERS = 1000
 _HINT = "write the file with numpy.savez: one array per model input, first axis = samples"
-_BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError)
+_BROKEN = (
+    *(zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError),
+    *(tokenize.TokenError, SyntaxError),  # of numpy, which reads a header as Python
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +59,7 @@ def read_arrays(
         DataError: the file is not an ``.npz`` file, is damaged, holds Python objects, or
             what is wanted exceeds ``max_bytes``.
     """
-    if not path.is_file():
+    if not os.path.isfile(path):  # also where the path is too long
         raise UsageError("no such data file", where=str(path), hint=_HINT)
     arrays: dict[str, Array] = {}
     others: list[Header] = []

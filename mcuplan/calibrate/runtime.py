@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from mcuplan.errors import ToolFailed
 from mcuplan.ir.types import Array
 
 __all__ = ["Runtime"]
@@ -19,6 +20,9 @@ class Runtime:
         Args:
             model: a serialized ONNX model.
             optimize: let the runtime rewrite the graph; off, nodes run as they are written.
+
+        Raises:
+            ToolFailed: the runtime refuses it.
         """
         import onnxruntime as ort  # slow to import, and not every command runs a model
 
@@ -30,9 +34,22 @@ class Runtime:
         options.graph_optimization_level = (
             level.ORT_ENABLE_ALL if optimize else level.ORT_DISABLE_ALL
         )
-        self._session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        try:
+            self._session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # its classes have no other base
+            raise _refused(error) from error
         self.outputs = tuple(str(output.name) for output in self._session.get_outputs())
 
     def run(self, feeds: Mapping[str, Array]) -> tuple[Array, ...]:
         """All outputs in order for one sample."""
-        return tuple(self._session.run(None, dict(feeds)))
+        try:
+            return tuple(self._session.run(None, dict(feeds)))
+        except Exception as error:  # its classes have no other base
+            raise _refused(error) from error
+
+
+def _refused(error: Exception) -> ToolFailed:
+    said = " ".join(str(error).split())[:400]
+    return ToolFailed(
+        f"ONNX Runtime refuses the model: {said}", hint="see if onnxruntime runs the file itself"
+    )

@@ -15,7 +15,7 @@ import click
 
 from mcuplan.cli._app import app
 from mcuplan.cli._console import print_errors
-from mcuplan.errors import EXIT_USAGE, McuplanError, Problems, UsageError
+from mcuplan.errors import EXIT_USAGE, InputTooLarge, McuplanError, Problems, UsageError
 
 __all__ = ["main", "run"]
 
@@ -46,6 +46,9 @@ def run(arguments: Sequence[str]) -> int:
         # The reader went away; nothing may be written to stdout any more, at exit neither.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_BROKEN_PIPE
+    except MemoryError:
+        hint = "give it more, or check the shapes that the model declares"
+        return print_errors(InputTooLarge("the memory does not suffice", hint=hint))
     except Exception:
         traceback.print_exc()
         print("this is a defect of mcuplan; please report it with the model", file=sys.stderr)

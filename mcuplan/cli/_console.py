@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import tempfile
@@ -147,9 +148,9 @@ def emit_report(report: Budget | Undecided, outputs: Outputs) -> int:
 def _check_writable(outputs: Outputs) -> None:
     """Fail before the work, not after it."""
     for _, path in outputs.reports:
-        if not path.resolve().parent.is_dir():
+        if not os.path.isdir(_folder_of(path)):
             raise UsageError("the folder does not exist", str(path), "make it first")
-        if path.is_dir():
+        if os.path.isdir(path):
             raise UsageError("is a folder", str(path), "give a file name")
 
 
@@ -159,19 +160,34 @@ def write_file(path: Path, data: bytes) -> None:
     Raises:
         UsageError: the place cannot be written.
     """
+    _write({path: data})
+
+
+def _write(files: Mapping[Path, bytes]) -> None:
+    """All files or none: every one is written beside its place before the first is renamed."""
+    written: dict[Path, str] = {}
+    path = Path()
     try:
-        folder = path.resolve().parent
-        handle, name = tempfile.mkstemp(prefix=f".{path.name[:40]}.", dir=folder)
-        try:
+        for path, data in files.items():
+            if os.path.isdir(path):
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+            handle, written[path] = tempfile.mkstemp(prefix=".mcuplan.", dir=_folder_of(path))
             with os.fdopen(handle, "wb") as stream:
                 stream.write(data)
-            os.chmod(name, 0o666 & ~_umask())
-            os.replace(name, path)
-        except BaseException:
-            os.unlink(name)
-            raise
+            os.chmod(written[path], 0o666 & ~_umask())
+        for path in files:
+            os.replace(written[path], path)
+            del written[path]
     except OSError as error:
         raise UsageError(f"cannot be written: {error.strerror}", str(path)) from None
+    finally:
+        for name in written.values():
+            os.unlink(name)
+
+
+def _folder_of(path: Path) -> str:
+    """The folder that a file lies in, links resolved; never raises, not in a loop of links."""
+    return os.path.dirname(os.path.realpath(path))
 
 
 def _umask() -> int:
@@ -187,5 +203,4 @@ def write_tree(folder: Path, files: Mapping[Path, bytes]) -> None:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"cannot be made: {error.strerror}", str(folder)) from None
-    for name, data in files.items():
-        write_file(folder / name, data)
+    _write({folder / name: data for name, data in files.items()})

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -210,7 +211,7 @@ def generate(model: Path, output: Path, **options: Any) -> int:
         write_tree(output, files)
         return budget
 
-    if output.exists() and not output.is_dir():
+    if os.path.exists(output) and not os.path.isdir(output):
         raise UsageError("is no folder", str(output), "give a folder for the generated files")
     asked = _asked(options)
     return reported("generate", str(model), asked.outputs, make)

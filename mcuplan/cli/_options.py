@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -32,6 +33,16 @@ class _Parsed(click.ParamType):  # type: ignore[type-arg, unused-ignore]
             return self._parse(str(value))
         except ValueError as error:
             self.fail(str(error), param, ctx)
+
+
+class _Factor(click.FloatRange):
+    """A number in a range, which NaN is not."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        number = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail(f"{value} is no number", param, ctx)
+        return number
 
 
 def _parse_report(text: str) -> tuple[str, Path]:
@@ -81,7 +92,7 @@ observer = _option(
 )
 headroom = _option(
     "--headroom",
-    type=click.FloatRange(0.5, 16.0),
+    type=_Factor(0.5, 16.0),
     default=1.1,
     show_default=True,
     help="Factor by which observed ranges are widened.",

@@ -230,7 +230,7 @@ def explain(code: str | None) -> None:
 def pack(file: Path, capacity: int | None, time_limit: float | None, output: Path | None) -> int:
     """Place the buffers of a CSV table in an arena."""
     from mcuplan.memory import pack as place
-    from mcuplan.memory.table import offsets_csv, read_csv
+    from mcuplan.memory.csv_table import offsets_csv, read_csv
 
     plan = place(read_csv(file), capacity=capacity, time_limit_s=time_limit)
     if output is not None:

@@ -112,7 +112,8 @@ def _tile(call: Call) -> Array:
 def _pad(call: Call) -> Array:
     x, mode = call.value(0), call.node.get_str("mode", "constant")
     pads = call.ints_or_attribute(1, "pads") or ()
-    axes = [a % x.ndim for a in call.ints(3)] if call.optional(3) is not None else range(x.ndim)
+    given = range(x.ndim) if call.optional(3) is None else call.ints(3)
+    axes = [range(x.ndim)[axis] for axis in given]
     if len(pads) != 2 * len(axes):
         raise DamagedModel(f"{len(pads)} pads for {len(axes)} axes")
     width = [(0, 0)] * x.ndim
@@ -139,7 +140,7 @@ def _concat(call: Call) -> Array:
 
 def _gather(call: Call) -> Callable[[Array], list[Array]]:
     x, indices = call.value(0), call.value(1).astype(np.int64)
-    axis = call.node.get_int("axis", 0) % max(1, x.ndim)
+    axis = range(x.ndim)[call.node.get_int("axis", 0)]  # raises where there is none
     shape = (*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :])
     call.reserve(shape, x.dtype)
     return lambda values: [np.take(values, indices, axis=axis)]

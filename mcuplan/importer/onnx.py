@@ -168,12 +168,15 @@ class _Loading:
     def _outputs(self, reading: Reading) -> tuple[Port, ...]:
         """The outputs in the model's own layout, as far as they could be read."""
         ports = []
+        inputs = {value.name for value in self._proto.input}
         for value in self._proto.output:
             where = f"output {shown(value.name)}"
             if value.name in self._build.constants:
                 self._errors.append(
                     UnsupportedOp("does not depend on any input", where, "remove this output")
                 )
+            elif value.name in inputs:
+                self._errors.append(UnsupportedOp("is an input, too", where, "remove this output"))
             if value.name in self._build.constants or not self._build.known(value.name):
                 continue
             shape = self._build.shape(value.name)
@@ -214,7 +217,7 @@ class _Loading:
         live: Sequence[OnnxNode],
         reading: Reading,
     ) -> ImportedModel:
-        graph = self._build.graph(self._file.path.stem, inputs, outputs)
+        graph = self._build.graph(shown(self._file.path.stem), inputs, outputs)
         kinds = [_kind(node) for node in live]
         dtype = QDQ if reading.is_quantized else FLOAT32
         if QOPERATORS.intersection(kinds):

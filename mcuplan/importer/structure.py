@@ -3,12 +3,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
-from mcuplan.errors import DamagedModel, McuplanError, UnknownDomain, UnsupportedOp
+from mcuplan.errors import (
+    DamagedModel,
+    McuplanError,
+    NonFiniteWeights,
+    UnknownDomain,
+    UnsupportedOp,
+)
 from mcuplan.importer.protofile import Allowance, ModelFile, read_tensor, shown, text
 from mcuplan.ir.builder import Attribute, OnnxNode
 
@@ -215,6 +222,7 @@ def read_attributes(
         if name in values or proto.ref_attr_name:
             raise DamagedModel(f"attribute {shown(name)!r} is given twice or by reference")
         values[name] = _value(proto, file, allowance)
+        _check_finite(step.source, name, values[name])
     problem = schema_problem(step.source, {a.name: a.type for a in step.proto.attribute})
     if problem is not None:
         raise problem
@@ -242,6 +250,18 @@ def _value(proto: Any, file: ModelFile, allowance: Allowance) -> Attribute:
         case 8:
             return tuple(v.decode("utf-8", "backslashreplace") for v in proto.strings)
     raise DamagedModel(f"attribute {shown(proto.name)!r} has no type", hint="export again")
+
+
+def _check_finite(node: OnnxNode, name: str, value: Attribute) -> None:
+    """A number given as an attribute is one; limits and fills may be infinite."""
+    if node.op_type == "Constant":
+        return  # judged where it is read
+    judge = math.isnan if node.op_type in ("Clip", "Pad") else lambda v: not math.isfinite(v)
+    for number in value if isinstance(value, tuple) else (value,):
+        if isinstance(number, float) and judge(number):
+            raise NonFiniteWeights(
+                f"attribute {shown(name)!r} is {number}", hint="train or export again"
+            )
 
 
 def _check_domain(node: OnnxNode, functions: Collection[tuple[str, str]]) -> None:
@@ -283,6 +303,9 @@ def schema_problem(node: OnnxNode, types: Mapping[str, int]) -> McuplanError | N
     if not schema.min_output <= len(node.outputs) <= schema.max_output:
         return DamagedModel(f"{len(node.outputs)} outputs", hint="export again")
     optional = defs.OpSchema.FormalParameterOption.Optional
+    variadic = defs.OpSchema.FormalParameterOption.Variadic
+    if not all(node.outputs) and schema.outputs[-1].option == variadic:
+        return DamagedModel(f"output {node.outputs.index('')} has no name", hint="export again")
     for i, formal in enumerate(schema.inputs[: len(node.inputs)]):
         if not node.inputs[i] and formal.option != optional:
             return DamagedModel(f"input {formal.name!r} is missing", hint="export again")

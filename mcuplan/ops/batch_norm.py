@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mcuplan.errors import UnsupportedOp
+from mcuplan.errors import NonFiniteWeights, UnsupportedOp
 from mcuplan.ir.builder import Builder, Constant, OnnxNode, plain
 from mcuplan.ir.graph import Node
 from mcuplan.ir.op import Cost, Example, Op, QuantRule
@@ -68,6 +68,8 @@ def read_batch_norm(node: OnnxNode, build: Builder) -> None:
         raise UnsupportedOp("variance + epsilon is not positive", hint="check the statistics")
     scale = gamma / np.sqrt(spread)
     offset = beta - mean * scale
+    if max(np.abs(scale).max(), np.abs(offset).max()) > np.finfo(np.float32).max:
+        raise NonFiniteWeights("gamma / deviation overflows", hint="check the statistics")
     name, stem = node.input(0), node.outputs[0]
     rank = len(build.shape(name))
     layout = next((k for k in build.layouts(name) if k[-1] == 1), None)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mcuplan.errors import UnsupportedOp
+from mcuplan.errors import InputTooLarge, UnsupportedOp
 from mcuplan.ir.builder import Builder, OnnxNode, plain
 from mcuplan.ir.graph import Node
 from mcuplan.ir.op import Call, Example, Kernel, Op, QuantRule, Signature
@@ -142,7 +142,7 @@ def read_expand(node: OnnxNode, build: Builder) -> None:
             node.op_type, node.domain, node.opset, wide.name, wide.outputs, node.outputs, {}
         )
     wanted = (1,) * (len(shape) - len(target)) + target
-    if any(n not in (1, w) and w != 1 for n, w in zip(shape, wanted, strict=True)):
+    if any(w < 1 or (w != n and 1 not in (n, w)) for n, w in zip(shape, wanted, strict=True)):
         raise UnsupportedOp(f"Expand of shape {list(shape)} to {list(target)}")
     _add(node, build, Tile, [w if n == 1 else 1 for n, w in zip(shape, wanted, strict=True)])
 
@@ -191,9 +191,8 @@ def _targets(node: OnnxNode, build: Builder, shape: Sequence[int]) -> list[tuple
         sizes = int_list(node, build, 3, "sizes") if modern and node.input(3) else None
         if computed or (not given and sizes is None):
             raise UnsupportedOp("Resize without constant scales or sizes", hint="freeze them")
-    axes = node.get_ints("axes", range(len(shape)))
     found = [(1.0, n) for n in shape]
-    for i, axis in enumerate(axes):
+    for i, axis in enumerate(node.get_ints("axes", range(len(shape)))):
         n = shape[axis]
         if sizes is not None:
             found[axis] = (sizes[i] / n, sizes[i])
@@ -214,8 +213,10 @@ def read_resize(node: OnnxNode, build: Builder) -> None:
     mode = node.get_str("coordinate_transformation_mode", "asymmetric" if old else "half_pixel")
     rounding = node.get_str("nearest_mode", "floor" if old else "round_prefer_floor")
     factors, taken = [1] * len(shape), {}
-    for axis, (scale, target) in enumerate(_targets(node, build, shape)):
-        n = shape[axis]
+    targets = zip(shape, _targets(node, build, shape), strict=True)
+    for axis, (n, (scale, target)) in enumerate(targets):
+        if target > 1 << 18:  # every index is looked at
+            raise InputTooLarge(f"axis {axis} becomes {target:,} long", hint="check the factors")
         found = [_source_index(o, n, target, scale, mode, rounding) for o in range(target)]
         factor = max(1, target // n)
         if found == [o // factor for o in range(n * factor)]:

@@ -164,6 +164,9 @@ _EXAMPLES: dict[str, tuple[float, ...]] = {
 def add_lookup(node: OnnxNode, build: Builder, chain: Sequence[UnaryFn], index: int = 0) -> None:
     """The output is an input with functions applied, in the layout in which it is held."""
     name = node.input(index)
+    rank = len(build.shape(name))
+    if any(len(c.data.shape) > rank for c in map(build.constant, node.inputs) if c is not None):
+        raise UnsupportedOp("a constant of more axes than the tensor", hint="make it a scalar")
     layout = build.preferred_layout([name])
     build.add(Lookup(tuple(chain)), [build.in_layout(name, layout)], node, layout)
 
@@ -184,6 +187,8 @@ def _with_attributes(name: str) -> Reader:
     def read(node: OnnxNode, build: Builder) -> None:
         pairs = zip(keys, _DEFAULTS[name], strict=True)
         values = tuple(node.get_float(key, default) for key, default in pairs)
+        if name == "celu" and values[0] == 0:
+            raise UnsupportedOp("alpha=0 divides by zero", hint="export with the default of 1")
         add_lookup(node, build, [UnaryFn(name, values)])
 
     return read

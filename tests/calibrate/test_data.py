@@ -136,6 +136,7 @@ HOSTILE_MEMBERS = {
     "version": b"\x93NUMPY\x09\x00" + b"\0" * 64,
     "header is code": _header("__import__('os').system('true')\n"),
     "header is long": _header("(" * 20000),
+    "header is open": _header("(" * 9000),
 }
 
 
@@ -196,3 +197,9 @@ def test_random_data_is_repeatable_and_marked() -> None:
     for name in ("image:0", "codes"):
         assert (first.inputs[name] == second.inputs[name]).all()
     assert (random_data([IMAGE], 4, seed=1).inputs["image:0"] != first.inputs["image:0"]).any()
+
+
+def test_random_data_of_a_huge_input_is_one_sample() -> None:
+    """Random samples take no more memory than they must."""
+    huge = Port("huge", "huge", (1, 40_000_000), DType.INT8)
+    assert 1 == random_data([huge]).samples

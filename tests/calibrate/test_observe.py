@@ -11,7 +11,8 @@ from nets import Net, imported
 
 from mcuplan.calibrate import observe
 from mcuplan.calibrate.data import Data
-from mcuplan.errors import ScaleError
+from mcuplan.calibrate.runtime import Runtime
+from mcuplan.errors import ScaleError, ToolFailed
 from mcuplan.ir.evaluate import evaluate
 from mcuplan.passes import run
 from mcuplan.quant.observers import MinMax, Percentile
@@ -53,3 +54,9 @@ def test_a_value_that_is_not_finite_is_named(tmp_path: Path) -> None:
     with pytest.raises(ScaleError) as caught:
         observe(graph, data, MinMax(), [graph.outputs[0].tensor])
     assert graph.outputs[0].tensor == caught.value.where
+
+
+def test_a_model_that_the_runtime_refuses() -> None:
+    """What ONNX Runtime says is an error of a tool, not a traceback."""
+    with pytest.raises(ToolFailed, match="refuses"):
+        Runtime(b"no model")

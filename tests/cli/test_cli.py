@@ -101,6 +101,12 @@ def test_over_budget_exits_with_1(
         ["check", "net.onnx", "-t", BOARD, "--baseline", "missing.json"],
         ["check", "net.onnx", "-t", BOARD, "--report", "text=no/such/folder.txt"],
         ["check", "net.onnx", "-t", BOARD, "--report", "pdf=a.pdf"],
+        ["check", "net.onnx", "-t", BOARD, "--report", f"json={'a' * 300}"],
+        ["check", "net.onnx", "-t", BOARD, "--max-ram", "9" * 400],
+        ["check", "net.onnx", "-t", BOARD, "--max-latency", "9" * 400 + "s"],
+        ["check", "net.onnx", "-t", BOARD, "--headroom", "nan"],
+        ["check", "net.onnx", "-t", BOARD, "--calibration", "a" * 300],
+        ["generate", "net.onnx", "-t", BOARD, "--calibration", "random", "-o", "a" * 300],
         ["check", "net.onnx", "-t", BOARD, "--dump-after", "no-such-pass"],
         ["check", "net.onnx", "-t", BOARD, "--calibration", "missing.npz"],
         ["generate", "net.onnx", "-t", BOARD, "-o", "out"],
@@ -227,6 +233,42 @@ def test_generate_without_ranges_says_so(model: str, capsys: Captured) -> None:
     assert not Path("out").exists()
     assert 0 == run(["generate", model, "-t", BOARD, "-o", "out", "--calibration", "random"])
     assert "quant/random-calibration" in capsys.readouterr().out
+
+
+def test_generate_writes_all_or_nothing(model: str, data: str, capsys: Captured) -> None:
+    """Where one file cannot be written, none is."""
+    Path("out/report.json").mkdir(parents=True)
+    assert 2 == run(["generate", model, "-t", BOARD, "--calibration", data, "-o", "out"])
+    assert "report.json" in capsys.readouterr().err
+    assert [Path("out/report.json")] == [p for p in Path("out").rglob("*") if "json" in p.name]
+    assert not [p for p in Path("out").rglob("*") if p.is_file()]
+
+
+def test_a_loop_of_links_is_wrong_usage(model: str, capsys: Captured) -> None:
+    """Nothing can be written into links that lead to themselves."""
+    Path("loop").symlink_to("loop")
+    assert 2 == run(["check", model, "-t", BOARD, "--report", "json=loop/a.json"])
+    assert 2 == run(["generate", model, "-t", BOARD, "--calibration", "random", "-o", "loop"])
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_a_file_name_that_is_not_text(model: str, capsys: Captured) -> None:
+    """A name with bytes that are no UTF-8 is shown escaped."""
+    name = os.fsdecode(b"net\xff.onnx")
+    shutil.copy(model, name)
+    assert 0 == run(["generate", name, "-t", BOARD, "--calibration", "random", "-o", "out"])
+    assert 0 == run(["quantize", name, "--calibration", "random", "-o", "out.onnx"])
+
+
+def test_too_little_memory(model: str, capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory that runs out is said in plain words."""
+
+    def fail(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("mcuplan.importer.protofile._read_bytes", fail)
+    assert 3 == run(["quantize", model, "--calibration", "random", "-o", "out.onnx"])
+    assert "error[model/too-large]" in capsys.readouterr().err
 
 
 def test_quantize_writes_a_model_that_needs_no_data(

@@ -108,6 +108,15 @@ def _cycle(length: int) -> Any:
     return model(nodes, [X], [Y])
 
 
+def _batch_norm(gamma: float, variance: float) -> Any:
+    """A BatchNormalization without epsilon."""
+    values = {"s": gamma, "b": 0, "m": 0, "v": variance}
+    constants = {name: np.full(3, v, np.float32) for name, v in values.items()}
+    nodes = [node("BatchNormalization", ["x", "s", "b", "m", "v"], ["y"], epsilon=0.0)]
+    return model(nodes, [value("x", [1, 3, 8, 8])], [Y], constants)
+
+
+UNSUPPORTED = "model/unsupported-op"
 VALID = conv_model().SerializeToString()
 _UNKNOWN = [helper.make_opsetid("com.example", 1)]
 F32 = np.float32
@@ -330,4 +339,31 @@ HOSTILE: dict[str, tuple[Any, str]] = {
     "external data behind the end": (_external("long.bin", offset=1 << 40), "model/external-data"),
     "external data at a negative offset": (_external("long.bin", offset=-4), "model/external-data"),
     "external data without a name": (_external(""), "model/external-data"),
+    "Expand to a negative size": (
+        _one("Expand", ["x", "c"], constants={"c": [-99, 4]}),
+        UNSUPPORTED,
+    ),
+    "output that is an input": (model([], [X], [value("x", [1, 4])]), UNSUPPORTED),
+    "output without a name": (
+        model([node("Split", ["x"], ["y", ""], axis=1)], [X], [Y], opset=13),
+        "model/damaged",
+    ),
+    "NaN attribute": (_one("LeakyRelu", ["x"], alpha=float("nan")), "model/non-finite"),
+    "infinite attribute": (_one("Elu", ["x"], alpha=float("inf")), "model/non-finite"),
+    "NaN limit": (_one("Clip", ["x"], max=float("nan"), opset=7), "model/non-finite"),
+    "Celu with alpha 0": (_one("Celu", ["x"], alpha=0.0), UNSUPPORTED),
+    "float64 beyond float32": (_using(np.full((4, 2), 1e300)), "model/non-finite"),
+    "batch normalization that overflows": (_batch_norm(3e38, 1e-38), "model/non-finite"),
+    "Resize to a huge size": (
+        _one("Resize", ["x", "", "c"], constants={"c": F32([1, 1e9])}),
+        "model/too-large",
+    ),
+    "exponent of more axes than the base": (
+        _one("Pow", ["x", "c"], constants={"c": F32([[[2]]])}),
+        UNSUPPORTED,
+    ),
+    "gather along an axis that is not there": (
+        _folded("Gather", np.ones((4, 4), np.float32), np.array([0]), axis=5),
+        "model/damaged",
+    ),
 }
