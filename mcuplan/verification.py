@@ -31,6 +31,7 @@ from mcuplan.prove.evidence import (
     measured_build,
     measured_cycles,
 )
+from mcuplan.prove.harness import OPTIMIZE
 from mcuplan.prove.verify import CoreProof, Subject, measure_on_core, prove_on_core, prove_on_host
 from mcuplan.report import render
 from mcuplan.schedule.program import Plan
@@ -176,7 +177,7 @@ def recall(model: Path, planned: Planned) -> Evidence | None:
 
 
 def _is_of(report: Mapping[str, Any], planned: Planned) -> bool:
-    """Same tool, model and target, and the same kernels in the same order and place."""
+    """Same tool, model, target and compiler flags, and the same kernels in the same order."""
     plan = planned.plan
     rows = layer_rows(plan, Evidence())
     target = plan.program.target
@@ -185,6 +186,7 @@ def _is_of(report: Mapping[str, Any], planned: Planned) -> bool:
         and report["model"]["sha256"] == planned.model.sha256
         and report["target"]["core"] == target.core
         and report["target"]["features"] == list(target.features)
+        and report["build"]["flags"] == " ".join((OPTIMIZE, *target.flags))
         and report["ram"]["arena_bytes"] == ram_bill(plan, Limits(), None).arena_bytes
         and [(r["kernel"], r["output_shape"], r["weights_bytes"]) for r in report["layers"]]
         == [(r.kernel, list(r.output_shape), r.weights_bytes) for r in rows]

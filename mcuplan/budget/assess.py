@@ -181,7 +181,7 @@ def _growth(
 ) -> Baseline | None:
     if against is None:
         return None
-    return growth(against.report, against.file, ram.total_bytes, flash.total_bytes, layers)
+    return growth(against.report, against.file, ram, flash, layers)
 
 
 def _notes(planned: Planned) -> list[Finding]:

@@ -10,21 +10,41 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from mcuplan.budget.record import SCHEMA, Baseline, Growth, LayerRow
+from mcuplan.budget.record import SCHEMA, Baseline, Flash, Growth, LayerRow, Ram
 from mcuplan.errors import BaselineError
 
 __all__ = ["Compared", "compare", "compared_from_report", "growth", "read_report"]
 
 _MAX_BYTES = 256 << 20
+Layers = tuple[Mapping[str, Any], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """What of a report is compared: totals and layers, as the JSON has them."""
+    """What of a report is compared: totals and layers, as the JSON has them.
+
+    Stack and code are compared only where both reports have them from the same origin:
+    a measured figure against a modelled one is no growth.
+    """
 
     ram_bytes: int
     flash_bytes: int
-    layers: tuple[Mapping[str, Any], ...]
+    stack_bytes: int
+    code_bytes: int
+    origins: tuple[str, str]
+    layers: Layers
+
+    @classmethod
+    def of(cls, ram: Mapping[str, Any], flash: Mapping[str, Any], layers: Layers) -> Compared:
+        """From the objects ``ram`` and ``flash`` of a report."""
+        return cls(
+            ram["total_bytes"],
+            flash["total_bytes"],
+            ram["stack_bytes"],
+            flash["code_bytes"],
+            (str(ram["stack_origin"]), str(flash["code_origin"])),
+            layers,
+        )
 
 
 def read_report(path: Path) -> Mapping[str, Any]:
@@ -58,8 +78,8 @@ def compared_from_report(report: Mapping[str, Any], where: str = "") -> Compared
     """
     try:
         layers = tuple(report["layers"])
-        found = Compared(report["ram"]["total_bytes"], report["flash"]["total_bytes"], layers)
-        figures = [found.ram_bytes, found.flash_bytes]
+        found = Compared.of(report["ram"], report["flash"], layers)
+        figures = [found.ram_bytes, found.flash_bytes, found.stack_bytes, found.code_bytes]
         for layer in layers:
             figures += [layer["live_bytes"], layer["weights_bytes"]]
             if not (isinstance(layer["name"], str) and isinstance(layer["output_shape"], list)):
@@ -77,11 +97,12 @@ def _sizes(layers: Sequence[Mapping[str, Any]]) -> list[Any]:
 
 
 def growth(
-    baseline: Mapping[str, Any], file: str, ram: int, flash: int, layers: Sequence[LayerRow]
+    baseline: Mapping[str, Any], file: str, ram: Ram, flash: Flash, layers: Sequence[LayerRow]
 ) -> Baseline:
     """The plan against the report it is measured by."""
     rows = tuple({**asdict(r), "output_shape": list(r.output_shape)} for r in layers)
-    return compare(file, compared_from_report(baseline, file), Compared(ram, flash, rows))
+    now = Compared.of(asdict(ram), asdict(flash), rows)
+    return compare(file, compared_from_report(baseline, file), now)
 
 
 def compare(file: str, old: Compared, new: Compared) -> Baseline:
@@ -97,6 +118,10 @@ def compare(file: str, old: Compared, new: Compared) -> Baseline:
             rows.append(row)
     rows.sort(key=lambda r: -max(r.ram_delta, r.flash_delta))
     ram, flash = new.ram_bytes - old.ram_bytes, new.flash_bytes - old.flash_bytes
+    if old.origins[0] != new.origins[0]:
+        ram -= new.stack_bytes - old.stack_bytes
+    if old.origins[1] != new.origins[1]:
+        flash -= new.code_bytes - old.code_bytes
     return Baseline(file, ram, flash, tuple(rows))
 
 

@@ -240,7 +240,8 @@ def _layers(budget: Budget, look: Look) -> list[str]:
     if not layers:
         return []
     shown: Sequence[LayerRow] = layers
-    if len(layers) > _FOLD_ABOVE and not look.every_layer:
+    every = look.every_layer or budget.command == "plan"
+    if len(layers) > _FOLD_ABOVE and not every:
         biggest = sorted(layers, key=lambda row: (row.index != budget.peak.step, -row.live_bytes))
         shown = sorted(biggest[:_SHOWN_WHEN_FOLDED], key=lambda row: row.index)
     rows = [["", "#", "layer", "op", "output", "live B", "flash B", "MACs"]]

@@ -271,3 +271,15 @@ def test_equal_input_equal_bytes(small: Planned) -> None:
     one, two = (assess(small, file="net.onnx") for _ in range(2))
     assert render("json", one) == render("json", two)
     assert render("text", one) == render("text", two)
+
+
+def test_measured_against_modelled_is_no_growth(small: Planned) -> None:
+    """A baseline with measured code and stack, the same plan modelled: nothing grew."""
+    build = BuildFigures(1000, 24, 2000, 0, 200, "gcc", "-O2")
+    measured = as_json(assess(small, evidence=Evidence(build=build), file="net.onnx"))
+    constants = measured["flash"]["weights_bytes"] + measured["flash"]["tables_bytes"]
+    modelled = assess(small, baseline=Against("main.json", measured), file="net.onnx")
+    assert modelled.baseline is not None
+    assert 0 == modelled.baseline.ram_delta
+    own = modelled.flash.weights_bytes + modelled.flash.tables_bytes
+    assert own - constants == modelled.baseline.flash_delta
