@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Kernels for cores with dual 16-bit multiply-accumulate: Cortex-M4, M7, M33."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mcuplan.backends._dsp_packing import channel_words, padded_channels, run_words, shares_words
+from mcuplan.ir.op import Call, ConstArray, Field, Kernel, Signature
+from mcuplan.ir.types import Array, DType
+from mcuplan.ops._weighted import act_of, prepared
+from mcuplan.ops.conv2d import Conv2D
+from mcuplan.units import align_up
+
+__all__ = ["BACKEND", "KERNELS"]
+
+BACKEND = "dsp"
+_REQUIRES = frozenset({"dsp"})
+
+
+def _requant_fields(sig: Signature) -> dict[str, Field]:
+    """Zero point, limits and shifts; bias and multipliers are packed with the weights."""
+    act_min, act_max = act_of(sig)
+    shifts = padded_channels(prepared(sig).pre_shift)
+    return {
+        "pre_shift": ConstArray("uint8_t", shifts, "tables") if shifts.any() else None,
+        "out_zero_point": sig.output.q.z,
+        "act_min": act_min,
+        "act_max": act_max,
+    }
+
+
+# -- convolution ----------------------------------------------------------------------------
+
+
+def _conv_steps(sig: Signature) -> int:
+    """Words of a patch."""
+    _, kernel_h, kernel_w, in_c = sig.constant(1).shape
+    return int(kernel_h * -(-kernel_w * in_c // 2))
+
+
+def _conv_supports(sig: Signature) -> bool:
+    op = sig.op
+    assert isinstance(op, Conv2D)
+    return op.groups == 1 and shares_words(_conv_weights(sig), prepared(sig))
+
+
+def _conv_weights(sig: Signature) -> Array:
+    """Weights as the patch has the inputs: int64 [out_c, steps, 2]."""
+    weights = sig.constant(1).astype(np.int64)
+    out_c, kernel_h, kernel_w, in_c = weights.shape
+    return run_words(weights.reshape(out_c, kernel_h, kernel_w * in_c)).reshape(out_c, -1, 2)
+
+
+def _conv(sig: Signature) -> tuple[Call, ...]:
+    op = sig.op
+    assert isinstance(op, Conv2D)
+    _, in_h, in_w, in_c = sig.inputs[0].shape
+    packed = channel_words(_conv_weights(sig), prepared(sig))
+    fields: dict[str, Field] = {
+        "packed": ConstArray("int32_t", packed),
+        "steps": _conv_steps(sig),
+        "in_h": in_h,
+        "in_w": in_w,
+        "in_c": in_c,
+        "out_w": sig.output.shape[2],
+        "out_c": sig.output.shape[3],
+        "kernel_h": op.kernel[0],
+        "kernel_w": op.kernel[1],
+        "stride_h": op.stride[0],
+        "stride_w": op.stride[1],
+        "dilation_h": op.dilation[0],
+        "dilation_w": op.dilation[1],
+        "pad_top": op.pads[0],
+        "pad_left": op.pads[1],
+        "in_zero_point": sig.inputs[0].q.z,
+    }
+    return (Call(fields | _requant_fields(sig)),)
+
+
+def _conv_scratch(sig: Signature) -> int:
+    op = sig.op
+    assert isinstance(op, Conv2D)
+    plain = op.kernel == (1, 1) and not any(op.pads)
+    line = 0 if plain else align_up(op.kernel[1] * sig.inputs[0].channels, 4)
+    return 8 * _conv_steps(sig) + 28 + line
+
+
+KERNELS = (
+    Kernel(
+        Conv2D,
+        DType.INT8,
+        "mplan_conv2d_s8_dsp",
+        _conv,
+        supports=_conv_supports,
+        scratch_bytes=_conv_scratch,
+        cost_class="conv2d",
+        backend=BACKEND,
+        requires=_REQUIRES,
+    ),
+)
