@@ -10,6 +10,7 @@ from mcuplan.ir.op import Call, ConstArray, Field, Kernel, Signature
 from mcuplan.ir.types import Array, DType
 from mcuplan.ops._weighted import act_of, prepared
 from mcuplan.ops.conv2d import Conv2D
+from mcuplan.ops.dense import Dense
 from mcuplan.units import align_up
 
 __all__ = ["BACKEND", "KERNELS"]
@@ -86,7 +87,41 @@ def _conv_scratch(sig: Signature) -> int:
     return 8 * _conv_steps(sig) + 28 + line
 
 
+# -- fully connected ------------------------------------------------------------------------
+
+
+def _dense_words(sig: Signature) -> Array:
+    """Weights in the order of the widened inputs: int64 [out_c, steps, 2]."""
+    return run_words(sig.constant(1).astype(np.int64))
+
+
+def _dense_supports(sig: Signature) -> bool:
+    return shares_words(_dense_words(sig), prepared(sig))
+
+
+def _dense(sig: Signature) -> tuple[Call, ...]:
+    outputs, inputs = sig.constant(1).shape
+    shape = sig.inputs[0].shape
+    fields: dict[str, Field] = {
+        "packed": ConstArray("int32_t", channel_words(_dense_words(sig), prepared(sig))),
+        "in_c": inputs,
+        "out_c": outputs,
+        "pixels": int(np.prod(shape[2:-1], dtype=np.int64)) if len(shape) > 2 else 1,
+    }
+    return (Call(fields | _requant_fields(sig)),)
+
+
 KERNELS = (
+    Kernel(
+        Dense,
+        DType.INT8,
+        "mplan_dense_s8_dsp",
+        _dense,
+        supports=_dense_supports,
+        cost_class="dense",
+        backend=BACKEND,
+        requires=_REQUIRES,
+    ),
     Kernel(
         Conv2D,
         DType.INT8,
