@@ -8,7 +8,14 @@ import numpy as np
 from mcuplan.ir.types import Array
 from mcuplan.quant.requantize import Requant
 
-__all__ = ["channel_words", "fits_one_shift", "padded_channels", "run_words", "shares_words"]
+__all__ = [
+    "channel_words",
+    "depthwise3x3_words",
+    "fits_one_shift",
+    "padded_channels",
+    "run_words",
+    "shares_words",
+]
 
 _FOUR = 4
 _PAIR_LIMIT = 1 << 23  # 256 * sum of a channel in the high byte stays in int32
@@ -71,4 +78,21 @@ def channel_words(weights: Array, requant: Requant) -> Array:
     blocks = [starts, words.reshape(fours, -1), multiplier.reshape(fours, _FOUR)]
     stream = np.concatenate(blocks, axis=1) & 0xFFFFFFFF
     packed: Array = stream.astype(np.uint32).view(np.int32)
+    return packed
+
+
+def depthwise3x3_words(weights: Array, requant: Requant) -> Array:
+    """int32 stream of seven words for each channel: five of weights, bias, multiplier.
+
+    Args:
+        weights: [channels, row, column].
+        requant: folded bias and factors.
+    """
+    w = weights.astype(np.int64)
+    nothing = np.zeros(len(w), np.int64)
+    pairs = [(w[:, 0, x], w[:, 1, x]) for x in range(3)]
+    pairs += [(w[:, 2, 0], w[:, 2, 1]), (w[:, 2, 2], nothing)]
+    words = [low & 0xFFFF | (high & 0xFFFF) << 16 for low, high in pairs]
+    words += [requant.bias.astype(np.int64), requant.multiplier.astype(np.int64)]
+    packed: Array = (np.stack(words, axis=1) & 0xFFFFFFFF).astype(np.uint32).view(np.int32)
     return packed

@@ -5,7 +5,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from mcuplan.backends._dsp_packing import channel_words, padded_channels, run_words, shares_words
+from mcuplan.backends._dsp_packing import (
+    channel_words,
+    depthwise3x3_words,
+    fits_one_shift,
+    padded_channels,
+    run_words,
+    shares_words,
+)
 from mcuplan.ir.op import Call, ConstArray, Field, Kernel, Signature
 from mcuplan.ir.types import Array, DType
 from mcuplan.ops._weighted import act_of, prepared
@@ -87,6 +94,54 @@ def _conv_scratch(sig: Signature) -> int:
     return 8 * _conv_steps(sig) + 28 + line
 
 
+# -- depthwise ------------------------------------------------------------------------------
+
+
+def _depthwise3x3_supports(sig: Signature) -> bool:
+    op = sig.op
+    assert isinstance(op, Conv2D)
+    _, in_h, in_w, channels = sig.inputs[0].shape
+    stride, (_, out_h, out_w, out_c) = op.stride[0], sig.output.shape
+    return (
+        op.groups == channels == out_c
+        and (op.kernel, op.dilation) == ((3, 3), (1, 1))
+        and op.stride in ((1, 1), (2, 2))
+        and max(op.pads) <= 1
+        and min(in_h, in_w) >= 2
+        and channels % stride == 0
+        and _ends_within(in_h, out_h, stride, op.pads[0])
+        and _ends_within(in_w, out_w, stride, op.pads[1])
+        and not prepared(sig).pre_shift.any()
+        and fits_one_shift(prepared(sig))
+    )
+
+
+def _ends_within(size: int, outputs: int, stride: int, before: int) -> bool:
+    """Whether the last window reaches the last element but one, and at most one behind it."""
+    return (outputs - 1) * stride + 2 - before <= size
+
+
+def _depthwise3x3(sig: Signature) -> tuple[Call, ...]:
+    op = sig.op
+    assert isinstance(op, Conv2D)
+    _, in_h, in_w, channels = sig.inputs[0].shape
+    packed = depthwise3x3_words(sig.constant(1)[..., 0], prepared(sig))
+    fields: dict[str, Field] = {
+        "packed": ConstArray("int32_t", packed),
+        "in_h": in_h,
+        "in_w": in_w,
+        "channels": channels,
+        "out_w": sig.output.shape[2],
+        "stride": op.stride[0],
+        "pad_top": op.pads[0],
+        "pad_left": op.pads[1],
+        "in_zero_point": sig.inputs[0].q.z,
+    }
+    shared = _requant_fields(sig)
+    del shared["pre_shift"]
+    return (Call(fields | shared),)
+
+
 # -- fully connected ------------------------------------------------------------------------
 
 
@@ -112,6 +167,16 @@ def _dense(sig: Signature) -> tuple[Call, ...]:
 
 
 KERNELS = (
+    Kernel(
+        Conv2D,
+        DType.INT8,
+        "mplan_depthwise3x3_s8_dsp",
+        _depthwise3x3,
+        supports=_depthwise3x3_supports,
+        cost_class="depthwise",
+        backend=BACKEND,
+        requires=_REQUIRES,
+    ),
     Kernel(
         Dense,
         DType.INT8,
