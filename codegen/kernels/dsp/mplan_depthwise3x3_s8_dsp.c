@@ -290,7 +290,7 @@ void mplan_depthwise3x3_s8_dsp(const mplan_depthwise3x3_s8_dsp_t *p, const int8_
                                size_t y0, size_t y1)
 {
     const size_t last = ((((size_t)p->out_w - 1U) * p->stride) + 2U) - p->pad_left;
-    const uint32_t zero_point = (uint16_t)p->in_zero_point;
+    const uint32_t zero_point = (uint32_t)p->in_zero_point & 0xFFFFU;
     uint32_t sides = 0U;
     row_t row;
 
