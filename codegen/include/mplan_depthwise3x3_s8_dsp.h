@@ -25,7 +25,7 @@ typedef struct {
     uint16_t out_w;
     uint8_t stride;   /* 1 or 2, both ways */
     uint8_t pad_top;  /* 0 or 1 */
-    uint8_t pad_left; /* 0 or 1; bottom and right by the sizes, 0 or 1 */
+    uint8_t pad_left; /* 0 or 1, 1 where stride is 1; bottom and right by the sizes, 0 or 1 */
     int8_t in_zero_point;
     int8_t out_zero_point;
     int8_t act_min;
@@ -34,7 +34,7 @@ typedef struct {
 
 /**
  * Output rows [y0, y1). in: [in_h][in_w][channels], out: [out_h][out_w][channels], rows found by
- * address; in_h and in_w are at least 2. out must not overlap the input rows that are still to be
+ * address; in_h and in_w are at least 2, with stride 1 out_w is in_w. out must not overlap the input rows that are still to be
  * read.
  */
 void mplan_depthwise3x3_s8_dsp(const mplan_depthwise3x3_s8_dsp_t *p, const int8_t *in, int8_t *out,

@@ -108,7 +108,7 @@ def _depthwise3x3_supports(sig: Signature) -> bool:
         and op.stride in ((1, 1), (2, 2))
         and max(op.pads) <= 1
         and min(in_h, in_w) >= 2
-        and channels % stride == 0
+        and (channels % 2 == 0 if stride == 2 else op.pads[1] == op.pads[3] == 1)
         and _ends_within(in_h, out_h, stride, op.pads[0])
         and _ends_within(in_w, out_w, stride, op.pads[1])
         and not prepared(sig).pre_shift.any()

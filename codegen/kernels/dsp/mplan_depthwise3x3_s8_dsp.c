@@ -10,7 +10,7 @@ typedef struct {
     int32_t bias;       /* 16: of the channel */
     int32_t zero_point; /* 20: of the output */
     uint32_t border;    /* 24: input zero point, twice as int16 */
-    uint32_t span;      /* 28: in_w * channels, half of it for stride 2 */
+    uint32_t span;      /* 28: 1 - in_w * channels; in_w * channels / 2 for stride 2 */
     const int32_t *packed; /* 32: of the next channel */
     const int32_t *end;    /* 36: of the packed channels */
     uint32_t apart;        /* 40: from column to column: channels, half of it for stride 2 */
@@ -51,12 +51,12 @@ typedef struct {
     "bfc r6, #0, #16\n"                                                                            \
     "7:\n"                                                                                         \
     "tst r3, #2\n"                                                                                 \
-    "beq " done "\n"                                                                               \
+    "beq.w " done "\n"                                                                             \
     "smlad r9, r7, r12, r9\n"                                                                      \
     "smlabb r9, r8, r12, r9\n"                                                                     \
     "mov r7, #0\n"                                                                                 \
     "mov r8, #0\n"                                                                                 \
-    "b " done "\n"
+    "b.w " done "\n"
 
 /* Stride 1: one column, 8 cycles and one: rows 0 and 1 to r2, row 2 to r12, bias to `sum`. */
 #define COLUMN(sum)                                                                                \
@@ -85,6 +85,23 @@ typedef struct {
     "strb " last ", [r3, r0]\n"                                                                    \
     "adds r0, r0, r1\n"
 
+/* Stride 1: the column behind the last one, then the next channel or the end of the row. */
+#define FINISH(last)                                                                               \
+    "ldr r2, [sp, #24]\n"                                                                          \
+    "ldr r3, [sp, #12]\n"                                                                          \
+    "ldr r12, [sp, #20]\n"                                                                         \
+    "smlad " last ", r2, r6, " last "\n"                                                           \
+    "smlabb " last ", r2, r8, " last "\n"                                                          \
+    "smmlar " last ", " last ", lr, r12\n"                                                         \
+    "ssat " last ", #8, " last "\n"                                                                \
+    "strb " last ", [r3, r0]\n"                                                                    \
+    "ldr r3, [sp, #28]\n"                                                                          \
+    "ldr r2, [sp, #32]\n"                                                                          \
+    "ldr r12, [sp, #36]\n"                                                                         \
+    "add r0, r0, r3\n"                                                                             \
+    "cmp r2, r12\n"                                                                                \
+    "bne.w 1b\n" LEAVE
+
 /*
  * One output row, stride 1, channel by channel. Each column is read once: 3 loads of bytes, one
  * packing, 6 multiplies for 9 multiply-accumulates. The three sums under way change their
@@ -95,9 +112,9 @@ __attribute__((naked, noinline, used)) static void row_stride1(
 {
     __asm volatile(ENTER "ldr r0, [sp, #28]\n"
                          "ldr r1, [sp, #40]\n"
-                         "rsb r0, r0, #0\n"
-                         "1:\n"
+                         "sub r0, r0, #1\n"
                          "ldr r2, [sp, #32]\n"
+                         "1:\n"
                          "ldr r3, [sp, #44]\n"
                          "ldr r12, [sp, #24]\n"
                          "ldmia r2!, {r4-r9, lr}\n"
@@ -107,53 +124,19 @@ __attribute__((naked, noinline, used)) static void row_stride1(
                          "2:\n" /* the column before the first */
                          "str r9, [sp, #16]\n"
                          "smlad r9, r12, r4, r9\n"
-                         "smlabb r9, r12, r7, r9\n"
-                         "3:\n" COLUMN("r10")
+                         "smlabb r9, r12, r7, r9\n" COLUMN("r10")
                          "smlad r9, r2, r5, r9\n"
                          "smlabt r9, r12, r7, r9\n"
                          "smlad r10, r2, r4, r10\n"
                          "smlabb r10, r12, r7, r10\n"
                          "adds r0, r0, r1\n"
-                         "bpl 5f\n"
                          "4:\n" STEP("r9", "r10", "r11")
                          "bpl 8f\n" STEP("r10", "r11", "r9")
                          "bpl 9f\n" STEP("r11", "r9", "r10")
-                         "bmi.w 4b\n"
-                         "5:\n" /* the column behind the last */
-                         "ldr r2, [sp, #44]\n"
-                         "tst r2, #8\n"
-                         "bne 6f\n"
-                         "ldr r2, [sp, #24]\n"
-                         "ldr r3, [sp, #12]\n"
-                         "ldr r12, [sp, #20]\n"
-                         "smlad r9, r2, r6, r9\n"
-                         "smlabb r9, r2, r8, r9\n"
-                         "smmlar r9, r9, lr, r12\n"
-                         "ssat r9, #8, r9\n"
-                         "strb r9, [r3, r0]\n"
-                         "6:\n" /* next channel */
-                         "ldr r2, [sp, #28]\n"
-                         "ldr r3, [sp, #32]\n"
-                         "ldr r12, [sp, #36]\n"
-                         "sub r0, r0, r2\n"
-                         "add r0, r0, #1\n"
-                         "cmp r3, r12\n"
-                         "bne.w 1b\n" LEAVE
-                         "8:\n"
-                         "mov r9, r10\n"
-                         "b 5b\n"
-                         "9:\n"
-                         "mov r9, r11\n"
-                         "b 5b\n"
-                         "10:\n" MISSING_ROWS("11f")
-                         "11:\n"
-                         "tst r3, #4\n"
-                         "beq.w 2b\n"
-                         "str r9, [sp, #16]\n" COLUMN("r9")
-                         "smlad r9, r2, r4, r9\n"
-                         "smlabb r9, r12, r7, r9\n"
-                         "add r0, r0, r1\n"
-                         "b.w 3b\n");
+                         "bmi.w 4b\n" FINISH("r9")
+                         "8:\n" FINISH("r10")
+                         "9:\n" FINISH("r11")
+                         "10:\n" MISSING_ROWS("2b"));
 }
 
 /* Stride 2: bytes of a column, at twice the distance r0. */
@@ -292,25 +275,30 @@ void mplan_depthwise3x3_s8_dsp(const mplan_depthwise3x3_s8_dsp_t *p, const int8_
     const size_t last = ((((size_t)p->out_w - 1U) * p->stride) + 2U) - p->pad_left;
     const uint32_t zero_point = (uint32_t)p->in_zero_point & 0xFFFFU;
     uint32_t sides = 0U;
+    uint32_t back;
     row_t row;
 
-    if (p->pad_left == 0U) {
+    if ((p->stride == 2U) && (p->pad_left == 0U)) {
         sides |= NO_LEFT;
     }
-    if (last < p->in_w) {
+    if ((p->stride == 2U) && (last < p->in_w)) {
         sides |= NO_RIGHT;
     }
     row.zero_point = p->out_zero_point;
     row.border = zero_point | (zero_point << 16);
     row.apart = (uint32_t)p->channels / p->stride;
     row.span = row.apart * p->in_w;
+    back = row.span - (row.apart * (2U - p->pad_left));
+    if (p->stride == 1U) {
+        row.span = 1U - row.span;
+    }
     row.end = &p->packed[7U * (size_t)p->channels];
     for (size_t y = y0; y < y1; y++) {
         int8_t *const to = &out[mplan_row(&p->out_rows, y)];
 
         row.packed = p->packed;
         row.special = sides | find_rows(p, &row, in, y);
-        row.out = &to[row.span] - (row.apart * (2U - p->pad_left));
+        row.out = &to[back];
         if (p->stride == 1U) {
             row_stride1(&row);
         } else {
