@@ -15,9 +15,15 @@ from mcuplan.backends._dsp_packing import (
 )
 from mcuplan.ir.op import Call, ConstArray, Field, Kernel, Signature
 from mcuplan.ir.types import Array, DType
+from mcuplan.ops._broadcast import limits
 from mcuplan.ops._weighted import act_of, prepared
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.dense import Dense
+from mcuplan.ops.eltwise import Add, Sub
+from mcuplan.ops.eltwise import _add as add_call
+from mcuplan.ops.pool2d import AvgPool2D, MaxPool2D
+from mcuplan.ops.pool2d import _avg_pool as average_call
+from mcuplan.ops.pool2d import _max_pool as maximum_call
 from mcuplan.units import align_up
 
 __all__ = ["BACKEND", "KERNELS"]
@@ -166,7 +172,67 @@ def _dense(sig: Signature) -> tuple[Call, ...]:
     return (Call(fields | _requant_fields(sig)),)
 
 
+# -- element-wise and pooling ---------------------------------------------------------------
+
+
+def _same_shapes(sig: Signature) -> bool:
+    """Two activations of the output's shape."""
+    shapes = {kind.shape for kind in (*sig.inputs, sig.output)}
+    return len(shapes) == 1 and all(value is None for value in sig.constants)
+
+
+def _add(sig: Signature) -> tuple[Call, ...]:
+    """The portable kernel's factors, without its loops."""
+    (call,) = add_call(sig)
+    names = ("multiplier", "multiplier2", "offset", "shift")
+    act_min, act_max = limits(sig)
+    fields: dict[str, Field] = {name: call.fields[name] for name in names}
+    fields |= {
+        "row_bytes": sig.output.row_bytes,
+        "out_zero_point": sig.output.q.z,
+        "act_min": act_min,
+        "act_max": act_max,
+    }
+    return (Call(fields, inputs=(0, 1)),)
+
+
 KERNELS = (
+    Kernel(
+        Add,
+        DType.INT8,
+        "mplan_add_s8_dsp",
+        _add,
+        supports=_same_shapes,
+        backend=BACKEND,
+        requires=_REQUIRES,
+    ),
+    Kernel(
+        Sub,
+        DType.INT8,
+        "mplan_add_s8_dsp",
+        _add,
+        supports=_same_shapes,
+        backend=BACKEND,
+        requires=_REQUIRES,
+    ),
+    Kernel(
+        AvgPool2D,
+        DType.INT8,
+        "mplan_avg_pool2d_s8_dsp",
+        average_call,
+        cost_class="pool",
+        backend=BACKEND,
+        requires=_REQUIRES,
+    ),
+    Kernel(
+        MaxPool2D,
+        DType.INT8,
+        "mplan_max_pool2d_s8_dsp",
+        maximum_call,
+        cost_class="pool",
+        backend=BACKEND,
+        requires=_REQUIRES,
+    ),
     Kernel(
         Conv2D,
         DType.INT8,

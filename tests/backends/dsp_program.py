@@ -11,7 +11,7 @@ import numpy as np
 
 from mcuplan.emit.c_writer import array, initializer
 from mcuplan.emit.structs import kernel_struct
-from mcuplan.ir.op import ConstArray, Kernel, Op, Signature
+from mcuplan.ir.op import ConstArray, Kernel, Op, QuantRule, Signature
 from mcuplan.ir.types import Array, DType, Quant, TensorType
 from mcuplan.resources import codegen_dir
 
@@ -51,6 +51,21 @@ def layer(
     return Signature(op, kinds, (output,), (None, values, bias))
 
 
+def unweighted(op: Op, rng: np.random.Generator, *shapes: tuple[int, ...]) -> Signature:
+    """An operator on activations alone, all on grids near each other."""
+    shared = Quant.per_tensor(0.03, int(rng.integers(-128, 128)))
+    scales = rng.uniform(0.02, 0.05, len(shapes))
+    free = op.quant_rule is QuantRule.FREE and rng.random() < 0.7
+    zeros = rng.integers(-128, 128, len(shapes))
+    grids = zip(scales, zeros, strict=True)
+    quants = [Quant.per_tensor(float(s), int(z)) if free else shared for s, z in grids]
+    pairs = zip(shapes, quants, strict=True)
+    kinds = tuple(TensorType(shape, DType.INT8, quant) for shape, quant in pairs)
+    out_shape = op.infer([TensorType(shape) for shape in shapes])[0].shape
+    output = TensorType(out_shape, DType.INT8, shared)
+    return Signature(op, kinds, (output,), (None,) * len(shapes))
+
+
 def codes(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
     """int8 values, one in ten at an end of the range."""
     values = rng.integers(-128, 128, shape)
@@ -72,24 +87,28 @@ class BoardProgram:
         self.kernels[kernel.function] = kernel
         name = f"t{len(self.names)}"
         self.names.append(name)
-        source = codes(self.rng, sig.inputs[0].shape)
-        inputs = [source if v is None else v for v in sig.constants]
+        pairs = zip(sig.inputs, sig.constants, strict=True)
+        inputs = [codes(self.rng, kind.shape) if v is None else v for kind, v in pairs]
         (call,) = kernel.lower(sig)
         fields: dict[str, object] = dict(call.fields)
         for key, value in call.fields.items():
             if isinstance(value, ConstArray):
                 self.parts.append(array(f"{name}_{key}", value.ctype, value.values))
                 fields[key] = f"{name}_{key}"
-        self.parts.append(array(f"{name}_in", "int8_t", source))
+        packed = fields.get("packed")
+        if not packed:
+            self.parts.append(f"static const int32_t {name}_packed[1];\n")
+        for index in call.inputs:
+            self.parts.append(array(f"{name}_in{index}", "int8_t", inputs[index]))
         self.parts.append(array(f"{name}_wanted", "int8_t", sig.op.integer(sig, *inputs)[0]))
-        self._params(name, kernel, fields, sig)
+        self._params(name, kernel, fields, sig, len(call.inputs))
         scratch = kernel.scratch_bytes(sig)
-        self.parts.append(_call(name, kernel, bool(scratch)))
-        label = f"{kernel.function} {sig.op} {sig.inputs[0].shape} {sig.inputs[1].shape}"
+        self.parts.append(_call(name, kernel, bool(packed), bool(scratch), len(call.inputs)))
+        label = f"{kernel.function} {sig.op} {[kind.shape for kind in sig.inputs]}"
         self.parts.append(_test(name, label, sig, scratch, inplace))
 
     def _params(
-        self, name: str, kernel: Kernel, fields: dict[str, object], sig: Signature
+        self, name: str, kernel: Kernel, fields: dict[str, object], sig: Signature, operands: int
     ) -> None:
         kinds = {"in": sig.inputs[0], "out": sig.output}
         for side, kind in kinds.items():
@@ -99,12 +118,14 @@ class BoardProgram:
             self.parts.append(array(f"{name}_{side}_table", "uint32_t", table))
         struct = kernel_struct(kernel.function)
         for suffix in ("", "_shuffled"):
-            rows = {
+            rows: dict[str, object] = {
                 f"{side}_rows": f"{{.stride = 0U, .table = {name}_{side}_table}}"
                 if suffix
                 else f"{{.stride = {kind.row_bytes}U, .table = NULL}}"
                 for side, kind in kinds.items()
             }
+            if operands == 2:
+                rows["in2_rows"] = f"{{.stride = {sig.output.row_bytes}U, .table = NULL}}"
             self.parts.append(initializer(f"{name}_p{suffix}", struct, fields | rows, name))
 
     def run(self, folder: Path, gcc: str, qemu: str, level: str = "-O2") -> list[str]:
@@ -132,8 +153,11 @@ class BoardProgram:
         return lines
 
 
-def _call(name: str, kernel: Kernel, scratch: bool) -> str:
+def _call(name: str, kernel: Kernel, packed: bool, scratch: bool, operands: int) -> str:
+    """The second operand stays where it is."""
+    second = f", {name}_in1" if operands == 2 else ""
     last = ", scratch" if scratch else ""
+    own = "p.packed = packed;" if packed else "(void)packed;"
     unused = "" if scratch else "    (void)scratch;\n"
     return f"""\
 static void {name}_call(const int8_t *in, int8_t *out, size_t y0, size_t y1, int8_t *scratch,
@@ -141,8 +165,8 @@ static void {name}_call(const int8_t *in, int8_t *out, size_t y0, size_t y1, int
 {{
     {kernel.function}_t p = shuffled ? {name}_p_shuffled : {name}_p;
 
-    p.packed = packed;
-{unused}    {kernel.function}(&p, in, out, y0, y1{last});
+    {own}
+{unused}    {kernel.function}(&p, in{second}, out, y0, y1{last});
 }}
 """
 
@@ -151,7 +175,7 @@ def _test(name: str, label: str, sig: Signature, scratch: int, inplace: bool) ->
     source, output = sig.inputs[0], sig.output
     return f"""\
 static const test_t {name} = {{
-    .name = "{label}", .call = {name}_call, .in = {name}_in, .wanted = {name}_wanted,
+    .name = "{label}", .call = {name}_call, .in = {name}_in0, .wanted = {name}_wanted,
     .packed = {name}_packed, .in_table = {name}_in_table, .out_table = {name}_out_table,
     .packed_bytes = sizeof {name}_packed, .in_rows = {source.rows}U,
     .in_bytes = {source.row_bytes}U, .out_rows = {output.rows}U, .out_bytes = {output.row_bytes}U,

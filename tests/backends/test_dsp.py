@@ -7,16 +7,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dsp_program import BoardProgram, layer, supporting
+from dsp_program import BoardProgram, layer, supporting, unweighted
 
 from mcuplan.backends.dsp import KERNELS
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.dense import Dense
+from mcuplan.ops.eltwise import Add, Sub
+from mcuplan.ops.pool2d import AvgPool2D, MaxPool2D
 
 INF = float("inf")
 CONV = "mplan_conv2d_s8_dsp"
 DEPTHWISE = "mplan_depthwise3x3_s8_dsp"
 DENSE = "mplan_dense_s8_dsp"
+AVERAGE = "mplan_avg_pool2d_s8_dsp"
+MAXIMUM = "mplan_max_pool2d_s8_dsp"
 
 # kernel, stride, dilation, pads, (h, w, c), output channels
 CONVS = [
@@ -109,6 +113,29 @@ def test_dense(tmp_path: Path, arm_gcc: str, qemu: str) -> None:
             found = supporting(KERNELS, DENSE, sig)
             assert found
             program.add(sig, found)
+    assert [] == program.run(tmp_path, arm_gcc, qemu)
+
+
+def test_sums_and_pools(tmp_path: Path, arm_gcc: str, qemu: str) -> None:
+    """Sums, differences, averages and maxima of odd sizes give every byte, also in place."""
+    program = BoardProgram(5)
+    for shape in [(1, 3, 5, 7), (1, 1, 1, 1), (1, 4, 2, 8), (1, 9)]:
+        for op in (Add(), Sub(), Add((0.0, 1.0))):
+            sig = unweighted(op, program.rng, shape, shape)
+            found = supporting(KERNELS, "mplan_add_s8_dsp", sig)
+            assert found
+            program.add(sig, found, inplace=True)
+    for channels in (1, 4, 6, 16):
+        for pool, function in ((AvgPool2D, AVERAGE), (MaxPool2D, MAXIMUM)):
+            for op in (
+                pool((2, 2), (2, 2)),
+                pool((3, 3), (2, 2), (1, 1), (1, 1, 1, 1)),
+                pool((17, 18), (1, 1)),
+            ):
+                sig = unweighted(op, program.rng, (1, 17, 18, channels))
+                found = supporting(KERNELS, function, sig)
+                assert found
+                program.add(sig, found)
     assert [] == program.run(tmp_path, arm_gcc, qemu)
 
 
