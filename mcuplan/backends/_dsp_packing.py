@@ -11,6 +11,7 @@ from mcuplan.quant.requantize import Requant
 __all__ = [
     "channel_words",
     "depthwise3x3_words",
+    "depthwise_words",
     "fits_one_shift",
     "padded_channels",
     "run_words",
@@ -95,4 +96,22 @@ def depthwise3x3_words(weights: Array, requant: Requant) -> Array:
     words = [low & 0xFFFF | (high & 0xFFFF) << 16 for low, high in pairs]
     words += [requant.bias.astype(np.int64), requant.multiplier.astype(np.int64)]
     packed: Array = (np.stack(words, axis=1) & 0xFFFFFFFF).astype(np.uint32).view(np.int32)
+    return packed
+
+
+def depthwise_words(weights: Array, requant: Requant, zero_point: int) -> Array:
+    """int32 stream of bias, taps and multipliers, four channels at a time.
+
+    Args:
+        weights: [channels, rows, columns], channels a multiple of four.
+        requant: folded bias and factors.
+        zero_point: of the input; it leaves the bias, since the kernel subtracts it.
+    """
+    taps = weights.reshape(len(weights), -1).astype(np.int64)
+    bias = (requant.bias.astype(np.int64) + zero_point * taps.sum(axis=1)).reshape(-1, _FOUR)
+    places = np.arange(_FOUR)[None, :, None] * 8
+    words = ((taps.reshape(-1, _FOUR, taps.shape[1]) & 0xFF) << places).sum(axis=1)
+    multiplier = requant.multiplier.astype(np.int64).reshape(-1, _FOUR)
+    stream = np.concatenate([bias, words, multiplier], axis=1) & 0xFFFFFFFF
+    packed: Array = stream.astype(np.uint32).view(np.int32)
     return packed

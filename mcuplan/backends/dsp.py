@@ -8,6 +8,7 @@ import numpy as np
 from mcuplan.backends._dsp_packing import (
     channel_words,
     depthwise3x3_words,
+    depthwise_words,
     fits_one_shift,
     padded_channels,
     run_words,
@@ -148,6 +149,56 @@ def _depthwise3x3(sig: Signature) -> tuple[Call, ...]:
     return (Call(fields | shared),)
 
 
+def _depthwise_supports(sig: Signature) -> bool:
+    op = sig.op
+    assert isinstance(op, Conv2D)
+    channels = sig.inputs[0].channels
+    return (
+        op.groups == channels == sig.output.channels
+        and channels % 4 == 0
+        and op.dilation == (1, 1)
+        and op.kernel[0] <= 16
+        and op.kernel[1] <= 9
+        and max(op.stride) < 256
+        and all(_always_inside(sig, axis) for axis in (0, 1))
+        and not prepared(sig).pre_shift.any()
+        and fits_one_shift(prepared(sig))
+    )
+
+
+def _always_inside(sig: Signature, axis: int) -> bool:
+    """Whether every window sees an element of the input along an axis."""
+    op = sig.op
+    assert isinstance(op, Conv2D)
+    size, outputs = sig.inputs[0].shape[1 + axis], sig.output.shape[1 + axis]
+    before = op.pads[axis]
+    return before < op.kernel[axis] and (outputs - 1) * op.stride[axis] - before < size
+
+
+def _depthwise(sig: Signature) -> tuple[Call, ...]:
+    op = sig.op
+    assert isinstance(op, Conv2D)
+    _, in_h, in_w, channels = sig.inputs[0].shape
+    packed = depthwise_words(sig.constant(1)[..., 0], prepared(sig), sig.inputs[0].q.z)
+    fields: dict[str, Field] = {
+        "packed": ConstArray("int32_t", packed),
+        "in_h": in_h,
+        "in_w": in_w,
+        "channels": channels,
+        "out_w": sig.output.shape[2],
+        "kernel_h": op.kernel[0],
+        "kernel_w": op.kernel[1],
+        "stride_h": op.stride[0],
+        "stride_w": op.stride[1],
+        "pad_top": op.pads[0],
+        "pad_left": op.pads[1],
+        "in_zero_point": sig.inputs[0].q.z,
+    }
+    shared = _requant_fields(sig)
+    del shared["pre_shift"]
+    return (Call(fields | shared),)
+
+
 # -- fully connected ------------------------------------------------------------------------
 
 
@@ -239,6 +290,16 @@ KERNELS = (
         "mplan_depthwise3x3_s8_dsp",
         _depthwise3x3,
         supports=_depthwise3x3_supports,
+        cost_class="depthwise",
+        backend=BACKEND,
+        requires=_REQUIRES,
+    ),
+    Kernel(
+        Conv2D,
+        DType.INT8,
+        "mplan_depthwise_s8_dsp",
+        _depthwise,
+        supports=_depthwise_supports,
         cost_class="depthwise",
         backend=BACKEND,
         requires=_REQUIRES,

@@ -18,6 +18,7 @@ from mcuplan.ops.pool2d import AvgPool2D, MaxPool2D
 INF = float("inf")
 CONV = "mplan_conv2d_s8_dsp"
 DEPTHWISE = "mplan_depthwise3x3_s8_dsp"
+ANY_DEPTHWISE = "mplan_depthwise_s8_dsp"
 DENSE = "mplan_dense_s8_dsp"
 AVERAGE = "mplan_avg_pool2d_s8_dsp"
 MAXIMUM = "mplan_max_pool2d_s8_dsp"
@@ -99,6 +100,22 @@ def test_depthwise(tmp_path: Path, arm_gcc: str, qemu: str) -> None:
             program.add(sig, found)
             supported += 1
     assert supported > len(DEPTHWISES)
+    assert [] == program.run(tmp_path, arm_gcc, qemu)
+
+
+def test_depthwise_of_any_window(tmp_path: Path, arm_gcc: str, qemu: str) -> None:
+    """Windows up to 9 wide, larger than the input or not, give every byte."""
+    program = BoardProgram(6)
+    cases = [((7, 7), (1, 1), (3, 3, 3, 3), (3, 3, 8)), ((5, 5), (2, 2), (2, 2, 2, 2), (5, 6, 4))]
+    cases += [((1, 1), (1, 1), (0, 0, 0, 0), (2, 3, 4)), ((2, 9), (1, 3), (1, 8, 0, 4), (4, 7, 12))]
+    cases += [((4, 8), (3, 2), (2, 3, 1, 4), (9, 11, 4)), ((16, 1), (1, 1), (9, 0, 6, 0), (7, 1, 4))]
+    for kernel, stride, pads, shape in cases:
+        for act in ((-30.0, 90.0), (-INF, INF)):
+            op = Conv2D(kernel, stride, (1, 1), pads, shape[2], act)
+            sig = layer(op, program.rng, (1, *shape), (shape[2], *kernel, 1), least=-128)
+            found = supporting(KERNELS, ANY_DEPTHWISE, sig)
+            assert found, kernel
+            program.add(sig, found)
     assert [] == program.run(tmp_path, arm_gcc, qemu)
 
 
