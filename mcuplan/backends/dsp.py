@@ -57,7 +57,8 @@ def _conv_steps(sig: Signature) -> int:
 def _conv_supports(sig: Signature) -> bool:
     op = sig.op
     assert isinstance(op, Conv2D)
-    return op.groups == 1 and shares_words(_conv_weights(sig), prepared(sig))
+    small = op.groups == 1 and op.kernel[0] <= 16
+    return small and shares_words(_conv_weights(sig), prepared(sig))
 
 
 def _conv_weights(sig: Signature) -> Array:
@@ -98,7 +99,7 @@ def _conv_scratch(sig: Signature) -> int:
     assert isinstance(op, Conv2D)
     plain = op.kernel == (1, 1) and not any(op.pads)
     line = 0 if plain else align_up(op.kernel[1] * sig.inputs[0].channels, 4)
-    return 8 * _conv_steps(sig) + 28 + line
+    return 8 * _conv_steps(sig) + 32 + line
 
 
 # -- depthwise ------------------------------------------------------------------------------

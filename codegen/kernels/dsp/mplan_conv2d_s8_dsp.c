@@ -6,16 +6,18 @@
 /* What `tile` reads; it lies right behind the two patches. Its offsets stand in the assembly. */
 typedef struct {
     const uint32_t *patches;  /*  0: words of pixel 0 and 1 in turn */
-    uint32_t entry;           /*  4: bytes of code to skip; then the address to enter */
+    uint32_t entry;           /*  4: address in the code */
     const uint8_t *pre_shift; /*  8: NULL: none */
     int32_t zero_point;       /* 12 */
     int8_t *out0;             /* 16: output of pixel 0, moves on */
     int8_t *out1;             /* 20: output of pixel 1, moves on; out0 where there is none */
     const int32_t *end;       /* 24: of the packed channels */
+    uint32_t skip;            /* 28: bytes of code before the entry */
 } job_t;
 
 #define UNROLL (16U)
 #define STEP_BYTES (56U) /* of code */
+#define KERNEL_ROWS (16U)
 
 /*
  * Two pixels by four output channels at a time, until job->end.
@@ -33,19 +35,17 @@ __attribute__((naked, noinline, used)) static void tile(
     __attribute__((unused)) const int32_t *packed, __attribute__((unused)) job_t *job)
 {
     __asm volatile("push {r1, r4-r11, lr}\n"
-                   "ldr r2, [r1, #4]\n"
-                   "adr r3, 2f\n"
-                   "add r2, r2, r3\n"
-                   "orr r2, r2, #1\n"
                    "mov r3, r1\n"
+                   "ldr r2, [r1, #28]\n"
                    "mov r1, r0\n"
-                   "b 9f\n"
+                   "adr r0, 2f\n"
+                   "add r2, r2, r0\n"
+                   "orr r2, r2, #1\n"
+                   "str r2, [r3, #4]\n"
                    "1:\n"
                    "ldr r3, [sp]\n"
                    "ldr r2, [r3, #4]\n"
-                   "9:\n"
                    "ldr r0, [r3]\n"
-                   "str r2, [r3, #4]\n"
                    "ldmia r1!, {r4-r7}\n"
                    "mov r8, r4\n"
                    "mov r9, r5\n"
@@ -140,72 +140,56 @@ __attribute__((naked, noinline, used)) static void tile(
                    "b 3b\n");
 }
 
-static uint32_t load(const int8_t *from)
-{
-    uint32_t word;
-
-    (void)memcpy(&word, from, sizeof word); /* any address: one load */
-    return word;
-}
-
-/* Bytes 0 and 2 of a word as int16. */
-static uint32_t even(uint32_t word)
-{
-    uint32_t result;
-
-    __asm("sxtb16 %0, %1" : "=r"(result) : "r"(word));
-    return result;
-}
-
-/* Bytes 1 and 3 of a word as int16. */
-static uint32_t odd(uint32_t word)
-{
-    uint32_t result;
-
-    __asm("sxtb16 %0, %1, ror #8" : "=r"(result) : "r"(word));
-    return result;
-}
-
 static uint32_t pair(int8_t low, int8_t high)
 {
     return (uint32_t)(uint16_t)low | ((uint32_t)(uint16_t)high << 16);
 }
 
-/* Widen `count` bytes into every second word from `to` on; returns where the next run goes. */
-static uint32_t *widen(const int8_t *from, uint32_t *to, size_t count)
+/*
+ * Widen `count` bytes into every second word from `to` on; returns where the next run goes. Four
+ * bytes in 6 cycles; the loop of 32 is entered in its middle where `count` is no multiple of it.
+ */
+__attribute__((naked, noinline, used)) static uint32_t *widen(
+    __attribute__((unused)) const int8_t *from, __attribute__((unused)) uint32_t *to,
+    __attribute__((unused)) size_t count)
 {
-    size_t left = count;
-
-    for (; left >= 8U; left -= 8U) {
-        const uint32_t first = load(from);
-        const uint32_t second = load(&from[4]);
-
-        from = &from[8];
-        to[0] = even(first);
-        to[2] = odd(first);
-        to[4] = even(second);
-        to[6] = odd(second);
-        to = &to[8];
-    }
-    if (left >= 4U) {
-        const uint32_t word = load(from);
-
-        from = &from[4];
-        to[0] = even(word);
-        to[2] = odd(word);
-        to = &to[4];
-        left -= 4U;
-    }
-    if (left >= 2U) {
-        to[0] = pair(from[0], from[1]);
-        from = &from[2];
-        to = &to[2];
-    }
-    if ((left & 1U) != 0U) {
-        to[0] = pair(from[0], 0);
-        to = &to[2];
-    }
-    return to;
+    __asm volatile("push {r4, lr}\n"
+                   "and r4, r2, #3\n"
+                   "subs r2, r2, r4\n"
+                   "beq 2f\n"
+                   "rsb r3, r2, #0\n"
+                   "and r3, r3, #28\n"
+                   "add r3, r3, r3, lsl #2\n"
+                   "adr r12, 1f\n"
+                   "add r12, r12, r3\n"
+                   "orr r12, r12, #1\n"
+                   "add r2, r2, r0\n"
+                   "bx r12\n"
+                   ".balign 4\n"
+                   "1:\n"
+                   ".rept 8\n"
+                   "ldr.w r3, [r0], #4\n"
+                   "sxtb16 r12, r3\n"
+                   "sxtb16 r3, r3, ror #8\n"
+                   "str.w r12, [r1], #8\n"
+                   "str.w r3, [r1], #8\n"
+                   ".endr\n"
+                   "cmp r0, r2\n"
+                   "bne.w 1b\n"
+                   "2:\n"
+                   "cbz r4, 4f\n"
+                   "cmp r4, #2\n"
+                   "ldrsb r3, [r0], #1\n"
+                   "itt hs\n"
+                   "ldrsbhs r12, [r0], #1\n"
+                   "pkhbths r3, r3, r12, lsl #16\n"
+                   "str r3, [r1], #8\n"
+                   "bls 4f\n"
+                   "ldrsb r3, [r0]\n"
+                   "str r3, [r1], #8\n"
+                   "4:\n"
+                   "mov r0, r1\n"
+                   "pop {r4, pc}\n");
 }
 
 /* Bytes of one kernel row that is not a run inside the input: taps outside are the zero point. */
@@ -215,7 +199,7 @@ static void gather(const mplan_conv2d_s8_dsp_t *p, const int8_t *row, int8_t *to
     int32_t x = x_first;
 
     (void)memset(to, p->in_zero_point, p->kernel_w * in_c);
-    for (size_t kx = 0U; (row != NULL) && (kx < p->kernel_w); kx++) {
+    for (size_t kx = 0U; kx < p->kernel_w; kx++) {
         if ((x >= 0) && (x < (int32_t)p->in_w)) {
             (void)memcpy(&to[kx * in_c], &row[(size_t)x * in_c], in_c);
         }
@@ -223,126 +207,110 @@ static void gather(const mplan_conv2d_s8_dsp_t *p, const int8_t *row, int8_t *to
     }
 }
 
-/* The patch of one output pixel into every second word from `to` on. */
-static void patch(const mplan_conv2d_s8_dsp_t *p, const int8_t *in, uint32_t *to, int8_t *line,
-                  int32_t y_first, int32_t x_first)
+/* A kernel row outside the input. */
+static uint32_t *outside(const mplan_conv2d_s8_dsp_t *p, uint32_t *to, size_t words)
 {
-    const size_t count = (size_t)p->kernel_w * p->in_c;
-    const int inside = (p->dilation_w == 1U) && (x_first >= 0) &&
-                       ((x_first + (int32_t)p->kernel_w) <= (int32_t)p->in_w);
-    int32_t y = y_first;
+    const uint32_t word = pair(p->in_zero_point, p->in_zero_point);
+
+    for (size_t i = words; i > 0U; i--) {
+        to[0] = word; /* where the last one holds one tap, the weight of the other is 0 */
+        to = &to[2];
+    }
+    return to;
+}
+
+/* The input rows of an output row, NULL where they lie outside. */
+static void find_lines(const mplan_conv2d_s8_dsp_t *p, const int8_t *in, const int8_t **lines,
+                       size_t y)
+{
+    int32_t from = ((int32_t)y * (int32_t)p->stride_h) - (int32_t)p->pad_top;
 
     for (size_t ky = 0U; ky < p->kernel_h; ky++) {
-        const int8_t *row = NULL;
-        const int8_t *run = line;
-
-        if ((y >= 0) && (y < (int32_t)p->in_h)) {
-            row = &in[mplan_row(&p->in_rows, (size_t)y)];
+        lines[ky] = NULL;
+        if ((from >= 0) && (from < (int32_t)p->in_h)) {
+            lines[ky] = &in[mplan_row(&p->in_rows, (size_t)from)];
         }
-        if ((row != NULL) && inside) {
-            run = &row[(size_t)x_first * p->in_c];
-        } else {
-            gather(p, row, line, x_first);
-        }
-        to = widen(run, to, count);
-        y += (int32_t)p->dilation_h;
+        from += (int32_t)p->dilation_h;
     }
 }
 
-/* All channels of one or two output pixels whose patches are made. */
-static void outputs(const mplan_conv2d_s8_dsp_t *p, job_t *job, int8_t *out, size_t pixels)
+/* The patch of one output pixel into every second word from `to` on. */
+static void patch(const mplan_conv2d_s8_dsp_t *p, const int8_t *const *lines, uint32_t *to,
+                  int8_t *spare, int32_t x_first)
 {
-    const size_t fours = (size_t)p->out_c / 4U;
+    const size_t count = (size_t)p->kernel_w * p->in_c;
+    const size_t words = (count + 1U) / 2U;
+    const int32_t first = x_first * (int32_t)p->in_c;
+    const int inside = (p->dilation_w == 1U) && (x_first >= 0) &&
+                       ((x_first + (int32_t)p->kernel_w) <= (int32_t)p->in_w);
+
+    for (size_t ky = 0U; ky < p->kernel_h; ky++) {
+        const int8_t *const line = lines[ky];
+
+        if (line == NULL) {
+            to = outside(p, to, words);
+        } else if (inside) {
+            to = widen(&line[first], to, count);
+        } else {
+            gather(p, line, spare, x_first);
+            to = widen(spare, to, count);
+        }
+    }
+}
+
+/* The channels behind the last four, one to three. */
+static void last_channels(const mplan_conv2d_s8_dsp_t *p, job_t *job, int8_t *out0, int8_t *out1)
+{
     const size_t rest = (size_t)p->out_c % 4U;
-    const size_t out1 = (pixels > 1U) ? p->out_c : 0U;
-    const int32_t *const last = &p->packed[fours * (8U + (2U * p->steps))];
+    const size_t first = (size_t)p->out_c - rest;
+    const int32_t *const packed = job->end;
     int8_t spare[8];
 
-    job->entry = ((UNROLL - (p->steps % UNROLL)) % UNROLL) * STEP_BYTES;
+    job->out0 = spare;
+    job->out1 = &spare[4];
+    job->end = &packed[8U + (2U * p->steps)];
+    tile(packed, job);
+    (void)memcpy(&out1[first], &spare[4], rest);
+    (void)memcpy(&out0[first], spare, rest);
+}
+
+/* All channels of two output pixels whose patches are made; out1 is out0 where there is one. */
+static void outputs(const mplan_conv2d_s8_dsp_t *p, job_t *job, int8_t *out0, int8_t *out1)
+{
+    const size_t fours = (size_t)p->out_c / 4U;
+
     job->pre_shift = p->pre_shift;
-    job->out0 = out;
-    job->out1 = &out[out1];
-    job->end = last;
+    job->out0 = out0;
+    job->out1 = out1;
+    job->end = &p->packed[fours * (8U + (2U * p->steps))];
     if (fours > 0U) {
         tile(p->packed, job);
     }
-    if (rest > 0U) {
-        job->entry = ((UNROLL - (p->steps % UNROLL)) % UNROLL) * STEP_BYTES;
-        job->out0 = spare;
-        job->out1 = &spare[4];
-        job->end = &last[8U + (2U * p->steps)];
-        tile(last, job);
-        (void)memcpy(&out[fours * 4U], spare, rest);
-        if (pixels > 1U) {
-            (void)memcpy(&out[out1 + (fours * 4U)], &spare[4], rest);
-        }
+    if ((p->out_c % 4U) != 0U) {
+        last_channels(p, job, out0, out1);
     }
 }
 
-/* Narrower limits than int8 has, four bytes at a time. */
-static void limit(const mplan_conv2d_s8_dsp_t *p, int8_t *out, size_t count)
+/* Narrower limits than int8 has. */
+static void limit(const mplan_conv2d_s8_dsp_t *p, int8_t *out, size_t y0, size_t y1)
 {
-    if ((p->act_min > -128) || (p->act_max < 127)) {
+    const size_t count = (size_t)p->out_w * p->out_c;
+
+    for (size_t y = y0; ((p->act_min > -128) || (p->act_max < 127)) && (y < y1); y++) {
+        int8_t *const row = &out[mplan_row(&p->out_rows, y)];
+
         for (size_t i = 0U; i < count; i++) {
-            out[i] = (int8_t)mplan_clamp(out[i], p->act_min, p->act_max);
+            row[i] = (int8_t)mplan_clamp(row[i], p->act_min, p->act_max);
         }
     }
 }
 
-/* A run of pixels that lie one behind the other, 1x1. */
-static void pixels_run(const mplan_conv2d_s8_dsp_t *p, job_t *job, uint32_t *patches,
-                       const int8_t *in, int8_t *out, size_t count)
+/* 1x1 inside the input: the patch is the pixel. */
+static int is_pointwise(const mplan_conv2d_s8_dsp_t *p, size_t y1)
 {
-    const size_t apart = (size_t)p->stride_w * p->in_c;
-
-    for (size_t x = 0U; x < count; x += 2U) {
-        const size_t pixels = ((count - x) > 1U) ? 2U : 1U;
-
-        (void)widen(&in[x * apart], patches, p->in_c);
-        if (pixels > 1U) {
-            (void)widen(&in[(x + 1U) * apart], &patches[1], p->in_c);
-        }
-        outputs(p, job, &out[x * p->out_c], pixels);
-    }
-    limit(p, out, count * p->out_c);
-}
-
-/* Rows from y on that continue each other in input and output. */
-static size_t joined_rows(const mplan_conv2d_s8_dsp_t *p, size_t y, size_t y1)
-{
-    const size_t in_bytes = (size_t)p->in_w * p->in_c;
-    const size_t out_bytes = (size_t)p->out_w * p->out_c;
-    size_t rows = 1U;
-
-    if ((p->stride_h == 1U) && (p->stride_w == 1U)) {
-        while (((y + rows) < y1) &&
-               (mplan_row(&p->in_rows, y + rows) ==
-                (mplan_row(&p->in_rows, y) + (rows * in_bytes))) &&
-               (mplan_row(&p->out_rows, y + rows) ==
-                (mplan_row(&p->out_rows, y) + (rows * out_bytes)))) {
-            rows++;
-        }
-    }
-    return rows;
-}
-
-static void window_row(const mplan_conv2d_s8_dsp_t *p, job_t *job, uint32_t *patches,
-                       const int8_t *in, int8_t *out, size_t y)
-{
-    const int32_t y_first = ((int32_t)y * (int32_t)p->stride_h) - (int32_t)p->pad_top;
-    int8_t *const line = (int8_t *)&job[1];
-    int32_t x_first = -(int32_t)p->pad_left;
-
-    for (size_t x = 0U; x < p->out_w; x += 2U) {
-        const size_t pixels = ((p->out_w - x) > 1U) ? 2U : 1U;
-
-        for (size_t i = 0U; i < pixels; i++) {
-            patch(p, in, &patches[i], line, y_first, x_first);
-            x_first += (int32_t)p->stride_w;
-        }
-        outputs(p, job, &out[x * p->out_c], pixels);
-    }
-    limit(p, out, (size_t)p->out_w * p->out_c);
+    return (p->kernel_h == 1U) && (p->kernel_w == 1U) && (p->pad_top == 0U) &&
+           (p->pad_left == 0U) && ((((uint32_t)p->out_w - 1U) * p->stride_w) < p->in_w) &&
+           (((y1 - 1U) * p->stride_h) < p->in_h);
 }
 
 void mplan_conv2d_s8_dsp(const mplan_conv2d_s8_dsp_t *p, const int8_t *in, int8_t *out, size_t y0,
@@ -350,24 +318,42 @@ void mplan_conv2d_s8_dsp(const mplan_conv2d_s8_dsp_t *p, const int8_t *in, int8_
 {
     uint32_t *const patches = (uint32_t *)(void *)scratch;
     job_t *const job = (job_t *)(void *)&patches[2U * p->steps];
-    const int pointwise =
-        (p->kernel_h == 1U) && (p->kernel_w == 1U) && (p->pad_top == 0U) && (p->pad_left == 0U) &&
-        ((((uint32_t)p->out_w - 1U) * p->stride_w) < p->in_w);
-    size_t y = y0;
+    const int pointwise = is_pointwise(p, y1);
+    const int32_t apart = (int32_t)p->stride_w * (int32_t)p->in_c;
+    const int8_t *lines[KERNEL_ROWS];
+    int8_t *waiting = NULL; /* output of pixel 0 while there is no pixel 1 */
 
     job->patches = patches;
     job->zero_point = p->out_zero_point;
-    while (y < y1) {
-        int8_t *const to = &out[mplan_row(&p->out_rows, y)];
-        size_t rows = 1U;
+    job->skip = ((UNROLL - (p->steps % UNROLL)) % UNROLL) * STEP_BYTES;
+    for (size_t y = y0; y < y1; y++) {
+        int8_t *to = &out[mplan_row(&p->out_rows, y)];
+        int32_t x_first = -(int32_t)p->pad_left;
+        const int8_t *pixel;
 
-        if (pointwise && ((y * p->stride_h) < p->in_h)) {
-            rows = joined_rows(p, y, y1);
-            pixels_run(p, job, patches, &in[mplan_row(&p->in_rows, y * p->stride_h)], to,
-                       rows * p->out_w);
-        } else {
-            window_row(p, job, patches, in, to, y);
+        find_lines(p, in, lines, y);
+        pixel = lines[0];
+        for (size_t x = p->out_w; x > 0U; x--) {
+            uint32_t *const lane = &patches[(waiting != NULL) ? 1U : 0U];
+
+            if (pointwise) {
+                (void)widen(pixel, lane, p->in_c);
+                pixel = &pixel[apart];
+            } else {
+                patch(p, lines, lane, (int8_t *)&job[1], x_first);
+                x_first += (int32_t)p->stride_w;
+            }
+            if (waiting != NULL) {
+                outputs(p, job, waiting, to);
+                waiting = NULL;
+            } else {
+                waiting = to;
+            }
+            to = &to[p->out_c];
         }
-        y += rows;
     }
+    if (waiting != NULL) {
+        outputs(p, job, waiting, waiting);
+    }
+    limit(p, out, y0, y1);
 }
