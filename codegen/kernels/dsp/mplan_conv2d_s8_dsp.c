@@ -192,6 +192,61 @@ __attribute__((naked, noinline, used)) static uint32_t *widen(
                    "pop {r4, pc}\n");
 }
 
+/* Widen the run of `count` bytes from `first` on of each of the lines up to `end`. */
+__attribute__((naked, noinline, used)) static uint32_t *widen_lines(
+    __attribute__((unused)) const int8_t *const *lines, __attribute__((unused)) uint32_t *to,
+    __attribute__((unused)) size_t count, __attribute__((unused)) const int8_t *const *end,
+    __attribute__((unused)) int32_t first)
+{
+    __asm volatile("push {r4-r9, lr}\n"
+                   "ldr r9, [sp, #28]\n"
+                   "mov r8, r3\n"
+                   "and r4, r2, #3\n"
+                   "sub r2, r2, r4\n"
+                   "rsb r3, r2, #0\n"
+                   "and r3, r3, #28\n"
+                   "add r3, r3, r3, lsl #2\n"
+                   "adr r7, 2f\n"
+                   "add r7, r7, r3\n"
+                   "cbnz r2, 5f\n"
+                   "adr r7, 3f\n"
+                   "5:\n"
+                   "orr r7, r7, #1\n"
+                   "1:\n"
+                   "ldr r5, [r0], #4\n"
+                   "add r5, r5, r9\n"
+                   "add r6, r5, r2\n"
+                   "bx r7\n"
+                   ".balign 4\n"
+                   "2:\n"
+                   ".rept 8\n"
+                   "ldr.w r3, [r5], #4\n"
+                   "sxtb16 r12, r3\n"
+                   "sxtb16 r3, r3, ror #8\n"
+                   "str.w r12, [r1], #8\n"
+                   "str.w r3, [r1], #8\n"
+                   ".endr\n"
+                   "cmp r5, r6\n"
+                   "bne.w 2b\n"
+                   ".balign 4\n"
+                   "3:\n"
+                   "cbz r4, 4f\n"
+                   "cmp r4, #2\n"
+                   "ldrsb r3, [r5], #1\n"
+                   "itt hs\n"
+                   "ldrsbhs r12, [r5], #1\n"
+                   "pkhbths r3, r3, r12, lsl #16\n"
+                   "str r3, [r1], #8\n"
+                   "bls 4f\n"
+                   "ldrsb r3, [r5]\n"
+                   "str r3, [r1], #8\n"
+                   "4:\n"
+                   "cmp r0, r8\n"
+                   "bne.w 1b\n"
+                   "mov r0, r1\n"
+                   "pop {r4-r9, pc}\n");
+}
+
 /* Bytes of one kernel row that is not a run inside the input: taps outside are the zero point. */
 static void gather(const mplan_conv2d_s8_dsp_t *p, const int8_t *row, int8_t *to, int32_t x_first)
 {
@@ -219,40 +274,40 @@ static uint32_t *outside(const mplan_conv2d_s8_dsp_t *p, uint32_t *to, size_t wo
     return to;
 }
 
-/* The input rows of an output row, NULL where they lie outside. */
-static void find_lines(const mplan_conv2d_s8_dsp_t *p, const int8_t *in, const int8_t **lines,
+/* The input rows of an output row, NULL where they lie outside. Returns whether all lie inside. */
+static int find_lines(const mplan_conv2d_s8_dsp_t *p, const int8_t *in, const int8_t **lines,
                        size_t y)
 {
     int32_t from = ((int32_t)y * (int32_t)p->stride_h) - (int32_t)p->pad_top;
+    int whole = 1;
 
     for (size_t ky = 0U; ky < p->kernel_h; ky++) {
         lines[ky] = NULL;
         if ((from >= 0) && (from < (int32_t)p->in_h)) {
             lines[ky] = &in[mplan_row(&p->in_rows, (size_t)from)];
+        } else {
+            whole = 0;
         }
         from += (int32_t)p->dilation_h;
     }
+    return whole;
 }
 
-/* The patch of one output pixel into every second word from `to` on. */
-static void patch(const mplan_conv2d_s8_dsp_t *p, const int8_t *const *lines, uint32_t *to,
-                  int8_t *spare, int32_t x_first)
+/* The patch of one output pixel, line by line, where not all of it lies inside the input. */
+static void border_patch(const mplan_conv2d_s8_dsp_t *p, const int8_t *const *lines, uint32_t *to,
+                         int8_t *spare, int32_t x_first)
 {
     const size_t count = (size_t)p->kernel_w * p->in_c;
-    const size_t words = (count + 1U) / 2U;
-    const int32_t first = x_first * (int32_t)p->in_c;
     const int inside = (p->dilation_w == 1U) && (x_first >= 0) &&
                        ((x_first + (int32_t)p->kernel_w) <= (int32_t)p->in_w);
 
     for (size_t ky = 0U; ky < p->kernel_h; ky++) {
-        const int8_t *const line = lines[ky];
-
-        if (line == NULL) {
-            to = outside(p, to, words);
+        if (lines[ky] == NULL) {
+            to = outside(p, to, (count + 1U) / 2U);
         } else if (inside) {
-            to = widen(&line[first], to, count);
+            to = widen(&lines[ky][x_first * (int32_t)p->in_c], to, count);
         } else {
-            gather(p, line, spare, x_first);
+            gather(p, lines[ky], spare, x_first);
             to = widen(spare, to, count);
         }
     }
@@ -313,47 +368,86 @@ static int is_pointwise(const mplan_conv2d_s8_dsp_t *p, size_t y1)
            (((y1 - 1U) * p->stride_h) < p->in_h);
 }
 
+/* Output rows of a 1x1 kernel. Returns the output of a last pixel that waits for a second one. */
+static int8_t *pointwise_rows(const mplan_conv2d_s8_dsp_t *p, job_t *job, uint32_t *patches,
+                              const int8_t *in, int8_t *out, size_t y0, size_t y1)
+{
+    const size_t apart = (size_t)p->stride_w * p->in_c;
+    int8_t *waiting = NULL;
+
+    for (size_t y = y0; y < y1; y++) {
+        const int8_t *from = &in[mplan_row(&p->in_rows, y * p->stride_h)];
+        int8_t *to = &out[mplan_row(&p->out_rows, y)];
+
+        for (size_t x = p->out_w; x > 0U; x--) {
+            if (waiting == NULL) {
+                (void)widen(from, patches, p->in_c);
+                waiting = to;
+            } else {
+                (void)widen(from, &patches[1], p->in_c);
+                outputs(p, job, waiting, to);
+                waiting = NULL;
+            }
+            from = &from[apart];
+            to = &to[p->out_c];
+        }
+    }
+    return waiting;
+}
+
+/* Output rows of any other kernel. Returns as above. */
+static int8_t *window_rows(const mplan_conv2d_s8_dsp_t *p, job_t *job, uint32_t *patches,
+                           const int8_t *in, int8_t *out, size_t y0, size_t y1)
+{
+    const int32_t x_last = (int32_t)p->in_w - (int32_t)p->kernel_w;
+    const size_t count = (size_t)p->kernel_w * p->in_c;
+    const int8_t *lines[KERNEL_ROWS];
+    int8_t *waiting = NULL;
+
+    for (size_t y = y0; y < y1; y++) {
+        const int whole = find_lines(p, in, lines, y) && (p->dilation_w == 1U);
+        int8_t *to = &out[mplan_row(&p->out_rows, y)];
+        int32_t x_first = -(int32_t)p->pad_left;
+
+        for (size_t x = p->out_w; x > 0U; x--) {
+            uint32_t *const lane = &patches[(waiting != NULL) ? 1U : 0U];
+
+            if (whole && (x_first >= 0) && (x_first <= x_last)) {
+                (void)widen_lines(lines, lane, count, &lines[p->kernel_h],
+                                  x_first * (int32_t)p->in_c);
+            } else {
+                border_patch(p, lines, lane, (int8_t *)&job[1], x_first);
+            }
+            x_first += (int32_t)p->stride_w;
+            if (waiting == NULL) {
+                waiting = to;
+            } else {
+                outputs(p, job, waiting, to);
+                waiting = NULL;
+            }
+            to = &to[p->out_c];
+        }
+    }
+    return waiting;
+}
+
 void mplan_conv2d_s8_dsp(const mplan_conv2d_s8_dsp_t *p, const int8_t *in, int8_t *out, size_t y0,
                          size_t y1, int8_t *scratch)
 {
     uint32_t *const patches = (uint32_t *)(void *)scratch;
     job_t *const job = (job_t *)(void *)&patches[2U * p->steps];
-    const int pointwise = is_pointwise(p, y1);
-    const int32_t apart = (int32_t)p->stride_w * (int32_t)p->in_c;
-    const int8_t *lines[KERNEL_ROWS];
-    int8_t *waiting = NULL; /* output of pixel 0 while there is no pixel 1 */
+    int8_t *last;
 
     job->patches = patches;
     job->zero_point = p->out_zero_point;
     job->skip = ((UNROLL - (p->steps % UNROLL)) % UNROLL) * STEP_BYTES;
-    for (size_t y = y0; y < y1; y++) {
-        int8_t *to = &out[mplan_row(&p->out_rows, y)];
-        int32_t x_first = -(int32_t)p->pad_left;
-        const int8_t *pixel;
-
-        find_lines(p, in, lines, y);
-        pixel = lines[0];
-        for (size_t x = p->out_w; x > 0U; x--) {
-            uint32_t *const lane = &patches[(waiting != NULL) ? 1U : 0U];
-
-            if (pointwise) {
-                (void)widen(pixel, lane, p->in_c);
-                pixel = &pixel[apart];
-            } else {
-                patch(p, lines, lane, (int8_t *)&job[1], x_first);
-                x_first += (int32_t)p->stride_w;
-            }
-            if (waiting != NULL) {
-                outputs(p, job, waiting, to);
-                waiting = NULL;
-            } else {
-                waiting = to;
-            }
-            to = &to[p->out_c];
-        }
+    if (is_pointwise(p, y1)) {
+        last = pointwise_rows(p, job, patches, in, out, y0, y1);
+    } else {
+        last = window_rows(p, job, patches, in, out, y0, y1);
     }
-    if (waiting != NULL) {
-        outputs(p, job, waiting, waiting);
+    if (last != NULL) {
+        outputs(p, job, last, last);
     }
     limit(p, out, y0, y1);
 }
