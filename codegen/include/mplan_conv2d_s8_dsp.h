@@ -15,12 +15,13 @@ extern "C" {
  * {0, 1} or {0, 1}, {2}.
  *
  * packed: for each four output channels a, b, c, d
- *   4 words             bias of a, 256 * b + a, c, 256 * d + c (the input zero point is in them)
- *   steps times 2 words two taps of 256 * b + a as int16, the same of 256 * d + c
- *   4 words             multipliers, 0 <= multiplier < 2^31
- * Channels that fill up the last four are 0. Of the sums over 256 * b + a the sum of a is
- * subtracted; the generator has proved that what is left, and every accumulator shifted by its
- * pre_shift, stays in int32.
+ *   2 words                 bias of a and c (the input zero point is in every bias)
+ *   steps times 2 words      two taps of 256 * b + a as int16, the same of 256 * d + c
+ *   2 words                 bias of b and d
+ *   4 words                 multipliers, 0 <= multiplier < 2^31
+ * What fills up the last four is 0. From the sums over 256 * b + a the sum of a is subtracted; the
+ * generator has proved that what is left, and every accumulator shifted by its pre_shift, stays in
+ * int32.
  */
 typedef struct {
     mplan_rows_t in_rows;

@@ -11,13 +11,14 @@ extern "C" {
 
 /*
  * packed: for each four outputs a, b, c, d
- *   4 words                 bias of a, 256 * b + a, c, 256 * d + c (input zero point is in them)
+ *   2 words                 bias of a and c (the input zero point is in every bias)
  *   (in_c + 1) / 2 times 2  two taps of 256 * b + a as int16, the same of 256 * d + c; taps four at
  *                           a time as {0, 2}, {1, 3}, of a rest {0}, {0, 1} or {0, 1}, {2}
+ *   2 words                 bias of b and d
  *   4 words                 multipliers, 0 <= multiplier < 2^31
- * Outputs that fill up the last four are 0. Of the sums over 256 * b + a the sum of a is
- * subtracted; the generator has proved that what is left, and every accumulator shifted by its
- * pre_shift, stays in int32.
+ * What fills up the last four is 0. From the sums over 256 * b + a the sum of a is subtracted; the
+ * generator has proved that what is left, and every accumulator shifted by its pre_shift, stays in
+ * int32.
  */
 typedef struct {
     mplan_rows_t in_rows;

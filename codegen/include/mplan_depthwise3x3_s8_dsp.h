@@ -34,8 +34,8 @@ typedef struct {
 
 /**
  * Output rows [y0, y1). in: [in_h][in_w][channels], out: [out_h][out_w][channels], rows found by
- * address; in_h and in_w are at least 2, with stride 1 out_w is in_w. out must not overlap the input rows that are still to be
- * read.
+ * address; in_h and in_w are at least 2, with stride 1 out_w is in_w. out must not overlap the
+ * input rows that are still to be read.
  */
 void mplan_depthwise3x3_s8_dsp(const mplan_depthwise3x3_s8_dsp_t *p, const int8_t *in, int8_t *out,
                                size_t y0, size_t y1);

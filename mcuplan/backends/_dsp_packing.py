@@ -54,11 +54,11 @@ def fits_one_shift(requant: Requant) -> bool:
 def shares_words(weights: Array, requant: Requant) -> bool:
     """Whether two channels may share int16 words ``256 * odd + even``.
 
-    The words must exist, and the odd channel's sum times 256 must stay in int32.
+    The words must exist, and the odd channel's sum without bias, times 256, must stay in int32.
     """
     both = padded_channels(weights.astype(np.int64))
     words = 256 * both[1::2] + both[0::2]
-    small = requant.accumulator_max[1::2] < _PAIR_LIMIT
+    small = 128 * np.abs(both[1::2]).sum(axis=(1, 2)) < _PAIR_LIMIT
     return bool((words >= -(1 << 15)).all() and small.all()) and fits_one_shift(requant)
 
 
@@ -75,8 +75,8 @@ def channel_words(weights: Array, requant: Requant) -> Array:
     fours = len(taps) // _FOUR
     halves = (256 * taps[1::2] + taps[0::2]) & 0xFFFF
     words = (halves[..., 0] | halves[..., 1] << 16).reshape(fours, 2, -1).transpose(0, 2, 1)
-    starts = np.stack([bias[0::2], 256 * bias[1::2] + bias[0::2]], axis=1).reshape(fours, _FOUR)
-    blocks = [starts, words.reshape(fours, -1), multiplier.reshape(fours, _FOUR)]
+    low, high = bias[0::2].reshape(fours, 2), bias[1::2].reshape(fours, 2)
+    blocks = [low, words.reshape(fours, -1), high, multiplier.reshape(fours, _FOUR)]
     stream = np.concatenate(blocks, axis=1) & 0xFFFFFFFF
     packed: Array = stream.astype(np.uint32).view(np.int32)
     return packed

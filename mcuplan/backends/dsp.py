@@ -14,17 +14,14 @@ from mcuplan.backends._dsp_packing import (
     run_words,
     shares_words,
 )
-from mcuplan.ir.op import Call, ConstArray, Field, Kernel, Signature
+from mcuplan.ir.op import NO_CLAMP, Call, ConstArray, Field, Kernel, Signature
 from mcuplan.ir.types import Array, DType
-from mcuplan.ops._broadcast import limits
-from mcuplan.ops._weighted import act_of, prepared
+from mcuplan.ops import kernels_of
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.dense import Dense
 from mcuplan.ops.eltwise import Add, Sub
-from mcuplan.ops.eltwise import _add as add_call
 from mcuplan.ops.pool2d import AvgPool2D, MaxPool2D
-from mcuplan.ops.pool2d import _avg_pool as average_call
-from mcuplan.ops.pool2d import _max_pool as maximum_call
+from mcuplan.quant.requantize import Requant, act_limits, weighted_requant
 from mcuplan.units import align_up
 
 __all__ = ["BACKEND", "KERNELS"]
@@ -33,10 +30,23 @@ BACKEND = "dsp"
 _REQUIRES = frozenset({"dsp"})
 
 
+def _portable(sig: Signature) -> tuple[Call, ...]:
+    """What the portable kernel of an operator is called with."""
+    return kernels_of()[type(sig.op)][0].lower(sig)
+
+
+def _prepared(sig: Signature) -> Requant:
+    """Folded bias and factors of a node with inputs (activation, weights, bias)."""
+    return weighted_requant(
+        sig.constant(1), sig.constant(2), sig.inputs[0], sig.inputs[1], sig.output
+    )
+
+
 def _requant_fields(sig: Signature) -> dict[str, Field]:
     """Zero point, limits and shifts; bias and multipliers are packed with the weights."""
-    act_min, act_max = act_of(sig)
-    shifts = padded_channels(prepared(sig).pre_shift)
+    act: tuple[float, float] = getattr(sig.op, "act", NO_CLAMP)
+    act_min, act_max = act_limits(sig.output.q, act)
+    shifts = padded_channels(_prepared(sig).pre_shift)
     return {
         "pre_shift": ConstArray("uint8_t", shifts, "tables") if shifts.any() else None,
         "out_zero_point": sig.output.q.z,
@@ -58,7 +68,7 @@ def _conv_supports(sig: Signature) -> bool:
     op = sig.op
     assert isinstance(op, Conv2D)
     small = op.groups == 1 and op.kernel[0] <= 16
-    return small and shares_words(_conv_weights(sig), prepared(sig))
+    return small and shares_words(_conv_weights(sig), _prepared(sig))
 
 
 def _conv_weights(sig: Signature) -> Array:
@@ -72,7 +82,7 @@ def _conv(sig: Signature) -> tuple[Call, ...]:
     op = sig.op
     assert isinstance(op, Conv2D)
     _, in_h, in_w, in_c = sig.inputs[0].shape
-    packed = channel_words(_conv_weights(sig), prepared(sig))
+    packed = channel_words(_conv_weights(sig), _prepared(sig))
     fields: dict[str, Field] = {
         "packed": ConstArray("int32_t", packed),
         "steps": _conv_steps(sig),
@@ -119,8 +129,8 @@ def _depthwise3x3_supports(sig: Signature) -> bool:
         and (channels % 2 == 0 if stride == 2 else op.pads[1] == op.pads[3] == 1)
         and _ends_within(in_h, out_h, stride, op.pads[0])
         and _ends_within(in_w, out_w, stride, op.pads[1])
-        and not prepared(sig).pre_shift.any()
-        and fits_one_shift(prepared(sig))
+        and not _prepared(sig).pre_shift.any()
+        and fits_one_shift(_prepared(sig))
     )
 
 
@@ -133,7 +143,7 @@ def _depthwise3x3(sig: Signature) -> tuple[Call, ...]:
     op = sig.op
     assert isinstance(op, Conv2D)
     _, in_h, in_w, channels = sig.inputs[0].shape
-    packed = depthwise3x3_words(sig.constant(1)[..., 0], prepared(sig))
+    packed = depthwise3x3_words(sig.constant(1)[..., 0], _prepared(sig))
     fields: dict[str, Field] = {
         "packed": ConstArray("int32_t", packed),
         "in_h": in_h,
@@ -162,8 +172,8 @@ def _depthwise_supports(sig: Signature) -> bool:
         and op.kernel[1] <= 9
         and max(op.stride) < 256
         and all(_always_inside(sig, axis) for axis in (0, 1))
-        and not prepared(sig).pre_shift.any()
-        and fits_one_shift(prepared(sig))
+        and not _prepared(sig).pre_shift.any()
+        and fits_one_shift(_prepared(sig))
     )
 
 
@@ -180,7 +190,7 @@ def _depthwise(sig: Signature) -> tuple[Call, ...]:
     op = sig.op
     assert isinstance(op, Conv2D)
     _, in_h, in_w, channels = sig.inputs[0].shape
-    packed = depthwise_words(sig.constant(1)[..., 0], prepared(sig), sig.inputs[0].q.z)
+    packed = depthwise_words(sig.constant(1)[..., 0], _prepared(sig), sig.inputs[0].q.z)
     fields: dict[str, Field] = {
         "packed": ConstArray("int32_t", packed),
         "in_h": in_h,
@@ -209,14 +219,14 @@ def _dense_words(sig: Signature) -> Array:
 
 
 def _dense_supports(sig: Signature) -> bool:
-    return shares_words(_dense_words(sig), prepared(sig))
+    return shares_words(_dense_words(sig), _prepared(sig))
 
 
 def _dense(sig: Signature) -> tuple[Call, ...]:
     outputs, inputs = sig.constant(1).shape
     shape = sig.inputs[0].shape
     fields: dict[str, Field] = {
-        "packed": ConstArray("int32_t", channel_words(_dense_words(sig), prepared(sig))),
+        "packed": ConstArray("int32_t", channel_words(_dense_words(sig), _prepared(sig))),
         "in_c": inputs,
         "out_c": outputs,
         "pixels": int(np.prod(shape[2:-1], dtype=np.int64)) if len(shape) > 2 else 1,
@@ -235,16 +245,11 @@ def _same_shapes(sig: Signature) -> bool:
 
 def _add(sig: Signature) -> tuple[Call, ...]:
     """The portable kernel's factors, without its loops."""
-    (call,) = add_call(sig)
+    (call,) = _portable(sig)
     names = ("multiplier", "multiplier2", "offset", "shift")
-    act_min, act_max = limits(sig)
-    fields: dict[str, Field] = {name: call.fields[name] for name in names}
-    fields |= {
-        "row_bytes": sig.output.row_bytes,
-        "out_zero_point": sig.output.q.z,
-        "act_min": act_min,
-        "act_max": act_max,
-    }
+    more = ("out_zero_point", "act_min", "act_max")
+    fields: dict[str, Field] = {name: call.fields[name] for name in names + more}
+    fields["row_bytes"] = sig.output.row_bytes
     return (Call(fields, inputs=(0, 1)),)
 
 
@@ -271,7 +276,7 @@ KERNELS = (
         AvgPool2D,
         DType.INT8,
         "mplan_avg_pool2d_s8_dsp",
-        average_call,
+        _portable,
         cost_class="pool",
         backend=BACKEND,
         requires=_REQUIRES,
@@ -280,7 +285,7 @@ KERNELS = (
         MaxPool2D,
         DType.INT8,
         "mplan_max_pool2d_s8_dsp",
-        maximum_call,
+        _portable,
         cost_class="pool",
         backend=BACKEND,
         requires=_REQUIRES,

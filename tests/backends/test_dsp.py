@@ -108,7 +108,10 @@ def test_depthwise_of_any_window(tmp_path: Path, arm_gcc: str, qemu: str) -> Non
     program = BoardProgram(6)
     cases = [((7, 7), (1, 1), (3, 3, 3, 3), (3, 3, 8)), ((5, 5), (2, 2), (2, 2, 2, 2), (5, 6, 4))]
     cases += [((1, 1), (1, 1), (0, 0, 0, 0), (2, 3, 4)), ((2, 9), (1, 3), (1, 8, 0, 4), (4, 7, 12))]
-    cases += [((4, 8), (3, 2), (2, 3, 1, 4), (9, 11, 4)), ((16, 1), (1, 1), (9, 0, 6, 0), (7, 1, 4))]
+    cases += [
+        ((4, 8), (3, 2), (2, 3, 1, 4), (9, 11, 4)),
+        ((16, 1), (1, 1), (9, 0, 6, 0), (7, 1, 4)),
+    ]
     for kernel, stride, pads, shape in cases:
         for act in ((-30.0, 90.0), (-INF, INF)):
             op = Conv2D(kernel, stride, (1, 1), pads, shape[2], act)
@@ -122,7 +125,9 @@ def test_depthwise_of_any_window(tmp_path: Path, arm_gcc: str, qemu: str) -> Non
 def test_dense(tmp_path: Path, arm_gcc: str, qemu: str) -> None:
     """Any number of inputs and outputs, one pixel or rows of pixels, gives every byte."""
     program = BoardProgram(3)
-    shapes = [((1, n), m) for n, m in [(1, 1), (3, 4), (4, 5), (34, 8), (67, 3), (128, 12), (35, 7)]]
+    shapes = [
+        ((1, n), m) for n, m in [(1, 1), (3, 4), (4, 5), (34, 8), (67, 3), (128, 12), (35, 7)]
+    ]
     for shape, outputs in [*shapes, ((1, 3, 9), 6), ((1, 2, 3, 5), 4)]:
         for real in (0.0, 2.5):
             act = (-40.0, 60.0) if outputs % 2 else (-INF, INF)

@@ -7,9 +7,7 @@
 #define SUM(result, n)                                                                             \
     __asm("sxtb %0, %[a], ror #" #n "\n"                                                           \
           "sxtb %[t], %[b], ror #" #n "\n"                                                         \
-          "mla %0, %0, %[m], %[offset]\n"                                                          \
-          "mla %0, %[t], %[m2], %0\n"                                                              \
-          "asr %0, %0, %[shift]\n"                                                                 \
+          "mla %0, %0, %[m], %[offset]; mla %0, %[t], %[m2], %0; asr %0, %0, %[shift]\n"           \
           "add %0, %0, %[zero]\n"                                                                  \
           "ssat %0, #8, %0"                                                                        \
           : "=&r"(result), [t] "=&r"(other)                                                        \

@@ -18,6 +18,8 @@ typedef struct {
 #define UNROLL (16U)
 #define STEP_BYTES (56U) /* of code */
 #define KERNEL_ROWS (16U)
+#define NAKED __attribute__((naked, noinline, used))
+#define UNUSED __attribute__((unused))
 
 /*
  * Two pixels by four output channels at a time, until job->end.
@@ -31,219 +33,96 @@ typedef struct {
  * The loop of 16 steps is entered in its middle where the number of steps is no multiple of 16.
  * At its end r0 points behind the patches, to the job.
  */
-__attribute__((naked, noinline, used)) static void tile(
-    __attribute__((unused)) const int32_t *packed, __attribute__((unused)) job_t *job)
+static NAKED void tile(UNUSED const int32_t *packed, UNUSED job_t *job)
 {
-    __asm volatile("push {r1, r4-r11, lr}\n"
-                   "mov r3, r1\n"
-                   "ldr r2, [r1, #28]\n"
-                   "mov r1, r0\n"
-                   "adr r0, 2f\n"
-                   "add r2, r2, r0\n"
-                   "orr r2, r2, #1\n"
-                   "str r2, [r3, #4]\n"
-                   "1:\n"
-                   "ldr r3, [sp]\n"
-                   "ldr r2, [r3, #4]\n"
-                   "ldr r0, [r3]\n"
-                   "ldmia r1!, {r4-r7}\n"
-                   "mov r8, r4\n"
-                   "mov r9, r5\n"
-                   "mov r10, r6\n"
-                   "mov r11, r7\n"
-                   "bx r2\n"
-                   ".balign 4\n"
-                   "2:\n"
-                   ".rept 16\n"
-                   "ldr.w r2, [r0], #4\n" /* pixel 0 */
-                   "ldr.w r3, [r0], #4\n" /* pixel 1 */
-                   "ldr.w r12, [r1], #4\n"
-                   "ldr.w lr, [r1], #4\n"
-                   "smlad r5, r12, r2, r5\n"
-                   "smlad r9, r12, r3, r9\n"
-                   "smlad r7, lr, r2, r7\n"
-                   "smlad r11, lr, r3, r11\n"
-                   "sxtb16 r12, r12\n"
-                   "sxtb16 lr, lr\n"
-                   "smlad r4, r12, r2, r4\n"
-                   "smlad r8, r12, r3, r8\n"
-                   "smlad r6, lr, r2, r6\n"
-                   "smlad r10, lr, r3, r10\n"
-                   ".endr\n"
-                   "ldr r2, [sp]\n"
-                   "cmp r0, r2\n"
-                   "bne.w 2b\n"
-                   "ldr r2, [r0, #8]\n"
-                   "sub r5, r5, r4\n"
-                   "asr r5, r5, #8\n"
-                   "sub r9, r9, r8\n"
-                   "asr r9, r9, #8\n"
-                   "sub r7, r7, r6\n"
-                   "asr r7, r7, #8\n"
-                   "sub r11, r11, r10\n"
-                   "asr r11, r11, #8\n"
-                   "cmp r2, #0\n"
-                   "bne 4f\n"
-                   "3:\n"
-                   /* requantize: the high word of sum * multiplier, rounded, onto the zero point */
-                   "ldr r0, [r0, #12]\n"
-                   "ldmia r1!, {r2, r3, r12, lr}\n"
-                   "smmlar r4, r4, r2, r0\n"
-                   "smmlar r8, r8, r2, r0\n"
-                   "smmlar r5, r5, r3, r0\n"
-                   "smmlar r9, r9, r3, r0\n"
-                   "smmlar r6, r6, r12, r0\n"
-                   "smmlar r10, r10, r12, r0\n"
-                   "smmlar r7, r7, lr, r0\n"
-                   "smmlar r11, r11, lr, r0\n"
-                   "ldr r0, [sp]\n"
-                   "ldr r2, [r0, #16]\n"
-                   "ldr r3, [r0, #20]\n"
-                   "ldr r12, [r0, #24]\n"
-                   "ssat r8, #8, r8\n"
-                   "ssat r9, #8, r9\n"
-                   "ssat r10, #8, r10\n"
-                   "ssat r11, #8, r11\n"
-                   "ssat r4, #8, r4\n"
-                   "ssat r5, #8, r5\n"
-                   "ssat r6, #8, r6\n"
-                   "ssat r7, #8, r7\n"
-                   /* pixel 1 first: where it does not exist, pixel 0 overwrites it */
-                   "strb r8, [r3], #1\n"
-                   "strb r9, [r3], #1\n"
-                   "strb r10, [r3], #1\n"
-                   "strb r11, [r3], #1\n"
-                   "strb r4, [r2], #1\n"
-                   "strb r5, [r2], #1\n"
-                   "strb r6, [r2], #1\n"
-                   "strb r7, [r2], #1\n"
-                   "str r2, [r0, #16]\n"
-                   "str r3, [r0, #20]\n"
-                   "cmp r1, r12\n"
-                   "bne.w 1b\n"
-                   "pop {r1, r4-r11, pc}\n"
-                   /* left shifts of four channels */
-                   "4:\n"
-                   "ldrb r3, [r2], #1\n"
-                   "ldrb r12, [r2], #1\n"
-                   "ldrb lr, [r2], #1\n"
-                   "lsl r4, r4, r3\n"
-                   "lsl r8, r8, r3\n"
-                   "ldrb r3, [r2], #1\n"
-                   "lsl r5, r5, r12\n"
-                   "lsl r9, r9, r12\n"
-                   "lsl r6, r6, lr\n"
-                   "lsl r10, r10, lr\n"
-                   "lsl r7, r7, r3\n"
-                   "lsl r11, r11, r3\n"
-                   "str r2, [r0, #8]\n"
-                   "b 3b\n");
+    __asm volatile(
+        "push {r1, r4-r11, lr}\n"
+        "mov r3, r1; ldr r2, [r1, #28]; mov r1, r0\n"
+        "adr r0, 2f; add r2, r2, r0; orr r2, r2, #1; str r2, [r3, #4]\n"
+        "1:\n" /* four channels */
+        "ldr r3, [sp]; ldr r2, [r3, #4]; ldr r0, [r3]; ldmia r1!, {r4, r6}\n"
+        "mov r5, r4; mov r7, r6; mov r8, r4; mov r9, r4; mov r10, r6; mov r11, r6; bx r2\n"
+        ".balign 4\n"
+        "2:\n"
+        ".rept 16\n"
+        "ldr.w r2, [r0], #4; ldr.w r3, [r0], #4; ldr.w r12, [r1], #4; ldr.w lr, [r1], #4\n"
+        "smlad r5, r12, r2, r5; smlad r9, r12, r3, r9\n"
+        "smlad r7, lr, r2, r7; smlad r11, lr, r3, r11\n"
+        "sxtb16 r12, r12; sxtb16 lr, lr\n"
+        "smlad r4, r12, r2, r4; smlad r8, r12, r3, r8\n"
+        "smlad r6, lr, r2, r6; smlad r10, lr, r3, r10\n"
+        ".endr\n"
+        "ldr r2, [sp]; cmp r0, r2; bne.w 2b\n"
+        "ldr r12, [r0, #8]; ldmia r1!, {r2, r3}\n"
+        "sub r5, r5, r4; add r5, r2, r5, asr #8; sub r9, r9, r8; add r9, r2, r9, asr #8\n"
+        "sub r7, r7, r6; add r7, r3, r7, asr #8; sub r11, r11, r10; add r11, r3, r11, asr #8\n"
+        "cmp r12, #0; bne 4f\n"
+        "3:\n" /* requantize: sum * multiplier, its high word rounded, onto the zero point */
+        "ldr r0, [r0, #12]; ldmia r1!, {r2, r3, r12, lr}\n"
+        "smmlar r4, r4, r2, r0; smmlar r8, r8, r2, r0\n"
+        "smmlar r5, r5, r3, r0; smmlar r9, r9, r3, r0\n"
+        "smmlar r6, r6, r12, r0; smmlar r10, r10, r12, r0\n"
+        "smmlar r7, r7, lr, r0; smmlar r11, r11, lr, r0\n"
+        "ldr r0, [sp]; ldr r2, [r0, #16]; ldr r3, [r0, #20]; ldr r12, [r0, #24]\n"
+        "ssat r8, #8, r8; ssat r9, #8, r9; ssat r10, #8, r10; ssat r11, #8, r11\n"
+        "ssat r4, #8, r4; ssat r5, #8, r5; ssat r6, #8, r6; ssat r7, #8, r7\n"
+        /* pixel 1 first: where it does not exist, pixel 0 overwrites it */
+        "strb r8, [r3], #1; strb r9, [r3], #1; strb r10, [r3], #1; strb r11, [r3], #1\n"
+        "strb r4, [r2], #1; strb r5, [r2], #1; strb r6, [r2], #1; strb r7, [r2], #1\n"
+        "str r2, [r0, #16]; str r3, [r0, #20]; cmp r1, r12; bne.w 1b\n"
+        "pop {r1, r4-r11, pc}\n"
+        "4:\n" /* left shifts of four channels */
+        "ldrb r2, [r12], #1; ldrb r3, [r12], #1; ldrb lr, [r12], #1\n"
+        "lsl r4, r4, r2; lsl r8, r8, r2; ldrb r2, [r12], #1\n"
+        "lsl r5, r5, r3; lsl r9, r9, r3; lsl r6, r6, lr; lsl r10, r10, lr\n"
+        "lsl r7, r7, r2; lsl r11, r11, r2; str r12, [r0, #8]; b 3b\n");
 }
 
-static uint32_t pair(int8_t low, int8_t high)
-{
-    return (uint32_t)(uint16_t)low | ((uint32_t)(uint16_t)high << 16);
-}
+/* Four bytes to two words in 6 cycles, 32 bytes a round; then the last one to three bytes. */
+#define WIDEN(from, end)                                                                           \
+    ".rept 8\n"                                                                                    \
+    "ldr.w r3, [" from "], #4; sxtb16 r12, r3; sxtb16 r3, r3, ror #8\n"                            \
+    "str.w r12, [r1], #8; str.w r3, [r1], #8\n"                                                    \
+    ".endr\n"                                                                                      \
+    "cmp " from ", " end "; bne.w 2b\n"                                                            \
+    ".balign 4\n"                                                                                  \
+    "3: cbz r4, 4f\n"                                                                              \
+    "cmp r4, #2; ldrsb r3, [" from "], #1\n"                                                       \
+    "itt hs; ldrsbhs r12, [" from "], #1; pkhbths r3, r3, r12, lsl #16\n"                          \
+    "str r3, [r1], #8; bls 4f\n"                                                                   \
+    "ldrsb r3, [" from "]; str r3, [r1], #8\n"                                                     \
+    "4:\n"
 
-/*
- * Widen `count` bytes into every second word from `to` on; returns where the next run goes. Four
- * bytes in 6 cycles; the loop of 32 is entered in its middle where `count` is no multiple of it.
- */
-__attribute__((naked, noinline, used)) static uint32_t *widen(
-    __attribute__((unused)) const int8_t *from, __attribute__((unused)) uint32_t *to,
-    __attribute__((unused)) size_t count)
+/* r4 = bytes of the rest, r2 = bytes before it, `to` = where to enter the round for them */
+#define ENTRY(to)                                                                                  \
+    "and r4, r2, #3; sub r2, r2, r4\n"                                                             \
+    "rsb r3, r2, #0; and r3, r3, #28; add r3, r3, r3, lsl #2\n"                                    \
+    "adr " to ", 2f; add " to ", " to ", r3\n"                                                     \
+    "cbnz r2, 5f; adr " to ", 3f\n"                                                                \
+    "5: orr " to ", " to ", #1\n"
+
+/* Widen `count` bytes into every second word from `to` on; returns where the next run goes. */
+static NAKED uint32_t *widen(UNUSED const int8_t *from, UNUSED uint32_t *to, UNUSED size_t count)
 {
-    __asm volatile("push {r4, lr}\n"
-                   "and r4, r2, #3\n"
-                   "subs r2, r2, r4\n"
-                   "beq 2f\n"
-                   "rsb r3, r2, #0\n"
-                   "and r3, r3, #28\n"
-                   "add r3, r3, r3, lsl #2\n"
-                   "adr r12, 1f\n"
-                   "add r12, r12, r3\n"
-                   "orr r12, r12, #1\n"
-                   "add r2, r2, r0\n"
-                   "bx r12\n"
+    __asm volatile("push {r4, lr}\n" ENTRY("r12")
+                   "add r2, r2, r0; bx r12\n"
                    ".balign 4\n"
-                   "1:\n"
-                   ".rept 8\n"
-                   "ldr.w r3, [r0], #4\n"
-                   "sxtb16 r12, r3\n"
-                   "sxtb16 r3, r3, ror #8\n"
-                   "str.w r12, [r1], #8\n"
-                   "str.w r3, [r1], #8\n"
-                   ".endr\n"
-                   "cmp r0, r2\n"
-                   "bne.w 1b\n"
-                   "2:\n"
-                   "cbz r4, 4f\n"
-                   "cmp r4, #2\n"
-                   "ldrsb r3, [r0], #1\n"
-                   "itt hs\n"
-                   "ldrsbhs r12, [r0], #1\n"
-                   "pkhbths r3, r3, r12, lsl #16\n"
-                   "str r3, [r1], #8\n"
-                   "bls 4f\n"
-                   "ldrsb r3, [r0]\n"
-                   "str r3, [r1], #8\n"
-                   "4:\n"
-                   "mov r0, r1\n"
-                   "pop {r4, pc}\n");
+                   "2:\n" WIDEN("r0", "r2")
+                   "mov r0, r1; pop {r4, pc}\n");
 }
 
 /* Widen the run of `count` bytes from `first` on of each of the lines up to `end`. */
-__attribute__((naked, noinline, used)) static uint32_t *widen_lines(
-    __attribute__((unused)) const int8_t *const *lines, __attribute__((unused)) uint32_t *to,
-    __attribute__((unused)) size_t count, __attribute__((unused)) const int8_t *const *end,
-    __attribute__((unused)) int32_t first)
+static NAKED void widen_lines(UNUSED const int8_t *const *lines, UNUSED uint32_t *to,
+                              UNUSED size_t count, UNUSED const int8_t *const *end,
+                              UNUSED int32_t first)
 {
     __asm volatile("push {r4-r9, lr}\n"
-                   "ldr r9, [sp, #28]\n"
-                   "mov r8, r3\n"
-                   "and r4, r2, #3\n"
-                   "sub r2, r2, r4\n"
-                   "rsb r3, r2, #0\n"
-                   "and r3, r3, #28\n"
-                   "add r3, r3, r3, lsl #2\n"
-                   "adr r7, 2f\n"
-                   "add r7, r7, r3\n"
-                   "cbnz r2, 5f\n"
-                   "adr r7, 3f\n"
-                   "5:\n"
-                   "orr r7, r7, #1\n"
+                   "ldr r9, [sp, #28]; mov r8, r3\n" ENTRY("r7")
                    "1:\n"
-                   "ldr r5, [r0], #4\n"
-                   "add r5, r5, r9\n"
-                   "add r6, r5, r2\n"
-                   "bx r7\n"
+                   "ldr r5, [r0], #4; add r5, r5, r9; add r6, r5, r2; bx r7\n"
                    ".balign 4\n"
-                   "2:\n"
-                   ".rept 8\n"
-                   "ldr.w r3, [r5], #4\n"
-                   "sxtb16 r12, r3\n"
-                   "sxtb16 r3, r3, ror #8\n"
-                   "str.w r12, [r1], #8\n"
-                   "str.w r3, [r1], #8\n"
-                   ".endr\n"
-                   "cmp r5, r6\n"
-                   "bne.w 2b\n"
-                   ".balign 4\n"
-                   "3:\n"
-                   "cbz r4, 4f\n"
-                   "cmp r4, #2\n"
-                   "ldrsb r3, [r5], #1\n"
-                   "itt hs\n"
-                   "ldrsbhs r12, [r5], #1\n"
-                   "pkhbths r3, r3, r12, lsl #16\n"
-                   "str r3, [r1], #8\n"
-                   "bls 4f\n"
-                   "ldrsb r3, [r5]\n"
-                   "str r3, [r1], #8\n"
-                   "4:\n"
-                   "cmp r0, r8\n"
-                   "bne.w 1b\n"
-                   "mov r0, r1\n"
+                   "2:\n" WIDEN("r5", "r6")
+                   "cmp r0, r8; bne.w 1b\n"
                    "pop {r4-r9, pc}\n");
 }
 
@@ -265,7 +144,7 @@ static void gather(const mplan_conv2d_s8_dsp_t *p, const int8_t *row, int8_t *to
 /* A kernel row outside the input. */
 static uint32_t *outside(const mplan_conv2d_s8_dsp_t *p, uint32_t *to, size_t words)
 {
-    const uint32_t word = pair(p->in_zero_point, p->in_zero_point);
+    const uint32_t word = ((uint32_t)p->in_zero_point & 0xFFFFU) * 0x10001U;
 
     for (size_t i = words; i > 0U; i--) {
         to[0] = word; /* where the last one holds one tap, the weight of the other is 0 */
@@ -346,28 +225,6 @@ static void outputs(const mplan_conv2d_s8_dsp_t *p, job_t *job, int8_t *out0, in
     }
 }
 
-/* Narrower limits than int8 has. */
-static void limit(const mplan_conv2d_s8_dsp_t *p, int8_t *out, size_t y0, size_t y1)
-{
-    const size_t count = (size_t)p->out_w * p->out_c;
-
-    for (size_t y = y0; ((p->act_min > -128) || (p->act_max < 127)) && (y < y1); y++) {
-        int8_t *const row = &out[mplan_row(&p->out_rows, y)];
-
-        for (size_t i = 0U; i < count; i++) {
-            row[i] = (int8_t)mplan_clamp(row[i], p->act_min, p->act_max);
-        }
-    }
-}
-
-/* 1x1 inside the input: the patch is the pixel. */
-static int is_pointwise(const mplan_conv2d_s8_dsp_t *p, size_t y1)
-{
-    return (p->kernel_h == 1U) && (p->kernel_w == 1U) && (p->pad_top == 0U) &&
-           (p->pad_left == 0U) && ((((uint32_t)p->out_w - 1U) * p->stride_w) < p->in_w) &&
-           (((y1 - 1U) * p->stride_h) < p->in_h);
-}
-
 /* Output rows of a 1x1 kernel. Returns the output of a last pixel that waits for a second one. */
 static int8_t *pointwise_rows(const mplan_conv2d_s8_dsp_t *p, job_t *job, uint32_t *patches,
                               const int8_t *in, int8_t *out, size_t y0, size_t y1)
@@ -413,8 +270,8 @@ static int8_t *window_rows(const mplan_conv2d_s8_dsp_t *p, job_t *job, uint32_t 
             uint32_t *const lane = &patches[(waiting != NULL) ? 1U : 0U];
 
             if (whole && (x_first >= 0) && (x_first <= x_last)) {
-                (void)widen_lines(lines, lane, count, &lines[p->kernel_h],
-                                  x_first * (int32_t)p->in_c);
+                widen_lines(lines, lane, count, &lines[p->kernel_h],
+                            x_first * (int32_t)p->in_c);
             } else {
                 border_patch(p, lines, lane, (int8_t *)&job[1], x_first);
             }
@@ -441,7 +298,9 @@ void mplan_conv2d_s8_dsp(const mplan_conv2d_s8_dsp_t *p, const int8_t *in, int8_
     job->patches = patches;
     job->zero_point = p->out_zero_point;
     job->skip = ((UNROLL - (p->steps % UNROLL)) % UNROLL) * STEP_BYTES;
-    if (is_pointwise(p, y1)) {
+    /* 1x1 inside the input: the patch is the pixel */
+    if ((p->kernel_h == 1U) && (p->kernel_w == 1U) && ((p->pad_top | p->pad_left) == 0U) &&
+        (((p->out_w - 1U) * p->stride_w) < p->in_w) && (((y1 - 1U) * p->stride_h) < p->in_h)) {
         last = pointwise_rows(p, job, patches, in, out, y0, y1);
     } else {
         last = window_rows(p, job, patches, in, out, y0, y1);
@@ -449,5 +308,11 @@ void mplan_conv2d_s8_dsp(const mplan_conv2d_s8_dsp_t *p, const int8_t *in, int8_
     if (last != NULL) {
         outputs(p, job, last, last);
     }
-    limit(p, out, y0, y1);
+    for (size_t y = y0; ((p->act_min > -128) || (p->act_max < 127)) && (y < y1); y++) {
+        int8_t *const row = &out[mplan_row(&p->out_rows, y)];
+
+        for (size_t i = 0U; i < ((size_t)p->out_w * p->out_c); i++) {
+            row[i] = (int8_t)mplan_clamp(row[i], p->act_min, p->act_max);
+        }
+    }
 }

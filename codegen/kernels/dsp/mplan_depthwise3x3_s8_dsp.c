@@ -28,10 +28,7 @@ typedef struct {
 
 #define ENTER                                                                                      \
     "push {r4-r11, lr}\n"                                                                          \
-    "sub sp, #52\n"                                                                                \
-    "ldmia r0!, {r1-r7}\n"                                                                         \
-    "stmia sp, {r1-r7}\n"                                                                          \
-    "add r8, sp, #28\n"                                                                            \
+    "sub sp, #52; ldmia r0!, {r1-r7}; stmia sp, {r1-r7}; add r8, sp, #28\n"                        \
     "ldmia r0, {r1-r6}\n"                                                                          \
     "stmia r8, {r1-r6}\n"
 
@@ -41,32 +38,21 @@ typedef struct {
 
 /* Weights of a row outside the input: their share goes to the bias, then they are 0. */
 #define MISSING_ROWS(done)                                                                         \
-    "tst r3, #1\n"                                                                                 \
-    "beq 7f\n"                                                                                     \
-    "smlabb r9, r4, r12, r9\n"                                                                     \
-    "smlabb r9, r5, r12, r9\n"                                                                     \
-    "smlabb r9, r6, r12, r9\n"                                                                     \
-    "bfc r4, #0, #16\n"                                                                            \
+    "tst r3, #1; beq 7f\n"                                                                         \
+    "smlabb r9, r4, r12, r9; smlabb r9, r5, r12, r9; smlabb r9, r6, r12, r9; bfc r4, #0, #16\n"    \
     "bfc r5, #0, #16\n"                                                                            \
     "bfc r6, #0, #16\n"                                                                            \
     "7:\n"                                                                                         \
     "tst r3, #2\n"                                                                                 \
     "beq.w " done "\n"                                                                             \
-    "smlad r9, r7, r12, r9\n"                                                                      \
-    "smlabb r9, r8, r12, r9\n"                                                                     \
-    "mov r7, #0\n"                                                                                 \
-    "mov r8, #0\n"                                                                                 \
+    "smlad r9, r7, r12, r9; smlabb r9, r8, r12, r9; mov r7, #0; mov r8, #0\n"                      \
     "b.w " done "\n"
 
 /* Stride 1: one column, 8 cycles and one: rows 0 and 1 to r2, row 2 to r12, bias to `sum`. */
 #define COLUMN(sum)                                                                                \
-    "ldr r2, [sp, #0]\n"                                                                           \
-    "ldr r3, [sp, #4]\n"                                                                           \
-    "ldr r12, [sp, #8]\n"                                                                          \
+    "ldr r2, [sp, #0]; ldr r3, [sp, #4]; ldr r12, [sp, #8]\n"                                      \
     "ldr " sum ", [sp, #16]\n"                                                                     \
-    "ldrsb r2, [r2, r0]\n"                                                                         \
-    "ldrsb r3, [r3, r0]\n"                                                                         \
-    "ldrsb r12, [r12, r0]\n"                                                                       \
+    "ldrsb r2, [r2, r0]; ldrsb r3, [r3, r0]; ldrsb r12, [r12, r0]\n"                               \
     "pkhbt r2, r2, r3, lsl #16\n"
 
 /* Stride 1: a column is the last of an output, the middle of the next, the first of a third. */
@@ -78,8 +64,7 @@ typedef struct {
     "smlabb " last ", r12, r8, " last "\n"                                                         \
     "smlabt " middle ", r12, r7, " middle "\n"                                                     \
     "smlabb " first ", r12, r7, " first "\n"                                                       \
-    "ldr r3, [sp, #12]\n"                                                                          \
-    "ldr r12, [sp, #20]\n"                                                                         \
+    "ldr r3, [sp, #12]; ldr r12, [sp, #20]\n"                                                      \
     "smmlar " last ", " last ", lr, r12\n"                                                         \
     "ssat " last ", #8, " last "\n"                                                                \
     "strb " last ", [r3, r0]\n"                                                                    \
@@ -87,18 +72,13 @@ typedef struct {
 
 /* Stride 1: the column behind the last one, then the next channel or the end of the row. */
 #define FINISH(last)                                                                               \
-    "ldr r2, [sp, #24]\n"                                                                          \
-    "ldr r3, [sp, #12]\n"                                                                          \
-    "ldr r12, [sp, #20]\n"                                                                         \
+    "ldr r2, [sp, #24]; ldr r3, [sp, #12]; ldr r12, [sp, #20]\n"                                   \
     "smlad " last ", r2, r6, " last "\n"                                                           \
     "smlabb " last ", r2, r8, " last "\n"                                                          \
     "smmlar " last ", " last ", lr, r12\n"                                                         \
     "ssat " last ", #8, " last "\n"                                                                \
     "strb " last ", [r3, r0]\n"                                                                    \
-    "ldr r3, [sp, #28]\n"                                                                          \
-    "ldr r2, [sp, #32]\n"                                                                          \
-    "ldr r12, [sp, #36]\n"                                                                         \
-    "add r0, r0, r3\n"                                                                             \
+    "ldr r3, [sp, #28]; ldr r2, [sp, #32]; ldr r12, [sp, #36]; add r0, r0, r3\n"                   \
     "cmp r2, r12\n"                                                                                \
     "bne.w 1b\n" LEAVE
 
@@ -107,29 +87,19 @@ typedef struct {
  * packing, 6 multiplies for 9 multiply-accumulates. The three sums under way change their
  * registers from column to column. r0 is the distance to the row ends (below 0 inside).
  */
-__attribute__((naked, noinline, used)) static void row_stride1(
+static __attribute__((naked, noinline, used)) void row_stride1(
     __attribute__((unused)) const row_t *row)
 {
     __asm volatile(ENTER "ldr r0, [sp, #28]\n"
-                         "ldr r1, [sp, #40]\n"
-                         "sub r0, r0, #1\n"
-                         "ldr r2, [sp, #32]\n"
+                         "ldr r1, [sp, #40]; sub r0, r0, #1; ldr r2, [sp, #32]\n"
                          "1:\n"
-                         "ldr r3, [sp, #44]\n"
-                         "ldr r12, [sp, #24]\n"
-                         "ldmia r2!, {r4-r9, lr}\n"
-                         "str r2, [sp, #32]\n"
-                         "cmp r3, #0\n"
-                         "bne.w 10f\n"
+                         "ldr r3, [sp, #44]; ldr r12, [sp, #24]; ldmia r2!, {r4-r9, lr}\n"
+                         "str r2, [sp, #32]; cmp r3, #0; bne.w 10f\n"
                          "2:\n" /* the column before the first */
-                         "str r9, [sp, #16]\n"
-                         "smlad r9, r12, r4, r9\n"
+                         "str r9, [sp, #16]; smlad r9, r12, r4, r9\n"
                          "smlabb r9, r12, r7, r9\n" COLUMN("r10")
-                         "smlad r9, r2, r5, r9\n"
-                         "smlabt r9, r12, r7, r9\n"
-                         "smlad r10, r2, r4, r10\n"
-                         "smlabb r10, r12, r7, r10\n"
-                         "adds r0, r0, r1\n"
+                         "smlad r9, r2, r5, r9; smlabt r9, r12, r7, r9; smlad r10, r2, r4, r10\n"
+                         "smlabb r10, r12, r7, r10; adds r0, r0, r1\n"
                          "4:\n" STEP("r9", "r10", "r11")
                          "bpl 8f\n" STEP("r10", "r11", "r9")
                          "bpl 9f\n" STEP("r11", "r9", "r10")
@@ -141,8 +111,7 @@ __attribute__((naked, noinline, used)) static void row_stride1(
 
 /* Stride 2: bytes of a column, at twice the distance r0. */
 #define BYTES                                                                                      \
-    "ldrsb r2, [r1, r0, lsl #1]\n"                                                                 \
-    "ldrsb r3, [r11, r0, lsl #1]\n"                                                                \
+    "ldrsb r2, [r1, r0, lsl #1]; ldrsb r3, [r11, r0, lsl #1]\n"                                    \
     "ldrsb r12, [lr, r0, lsl #1]\n"
 
 /* Stride 2: a column that only `sum` sees, in its middle. `first` lends its register. */
@@ -163,9 +132,7 @@ __attribute__((naked, noinline, used)) static void row_stride1(
     "smlabb " last ", r12, r8, " last "\n"                                                         \
     "smlad " first ", r2, r4, " first "\n"                                                         \
     "smlabb " first ", r12, r7, " first "\n"                                                       \
-    "ldr r2, [sp, #48]\n"                                                                          \
-    "ldr r12, [sp, #20]\n"                                                                         \
-    "ldr r3, [sp, #12]\n"                                                                          \
+    "ldr r2, [sp, #48]; ldr r12, [sp, #20]; ldr r3, [sp, #12]\n"                                   \
     "smmlar " last ", " last ", r2, r12\n"                                                         \
     "ssat " last ", #8, " last "\n"                                                                \
     "strb " last ", [r3, r0]\n"
@@ -174,35 +141,21 @@ __attribute__((naked, noinline, used)) static void row_stride1(
  * One output row, stride 2, channel by channel. Every other column is shared by two outputs. r0
  * counts half the distance to the row ends: an output lies half as far from its end.
  */
-__attribute__((naked, noinline, used)) static void row_stride2(
+static __attribute__((naked, noinline, used)) void row_stride2(
     __attribute__((unused)) const row_t *row)
 {
     __asm volatile(ENTER "ldr r1, [sp, #0]\n"
-                         "ldr r11, [sp, #4]\n"
-                         "ldr lr, [sp, #8]\n"
+                         "ldr r11, [sp, #4]; ldr lr, [sp, #8]\n"
                          "1:\n"
-                         "ldr r2, [sp, #32]\n"
-                         "ldr r0, [sp, #28]\n"
-                         "ldr r3, [sp, #44]\n"
-                         "ldr r12, [sp, #24]\n"
-                         "rsb r0, r0, #0\n"
-                         "ldmia r2!, {r4-r10}\n"
-                         "str r2, [sp, #32]\n"
-                         "str r10, [sp, #48]\n"
-                         "cmp r3, #0\n"
-                         "bne.w 10f\n"
+                         "ldr r2, [sp, #32]; ldr r0, [sp, #28]; ldr r3, [sp, #44]\n"
+                         "ldr r12, [sp, #24]; rsb r0, r0, #0; ldmia r2!, {r4-r10}\n"
+                         "str r2, [sp, #32]; str r10, [sp, #48]; cmp r3, #0; bne.w 10f\n"
                          "2:\n"
-                         "tst r3, #4\n"
-                         "str r9, [sp, #16]\n"
-                         "bne 3f\n"
+                         "tst r3, #4; str r9, [sp, #16]; bne 3f\n"
                          "ldr r10, [sp, #40]\n" /* the column before the first */
-                         "smlad r9, r12, r4, r9\n"
-                         "smlabb r9, r12, r7, r9\n"
-                         "sub r0, r0, r10\n"
-                         "b 4f\n"
+                         "smlad r9, r12, r4, r9; smlabb r9, r12, r7, r9; sub r0, r0, r10; b 4f\n"
                          "3:\n" BYTES "pkhbt r2, r2, r3, lsl #16\n"
-                         "smlad r9, r2, r4, r9\n"
-                         "smlabb r9, r12, r7, r9\n"
+                         "smlad r9, r2, r4, r9; smlabb r9, r12, r7, r9\n"
                          "4:\n" MIDDLE("r9", "r10", "7f")
                          "bpl 5f\n" SHARED("r9", "r10") MIDDLE("r10", "r9", "7f")
                          "bpl 8f\n" SHARED("r10", "r9")
@@ -210,28 +163,14 @@ __attribute__((naked, noinline, used)) static void row_stride2(
                          "8:\n"
                          "mov r9, r10\n"
                          "5:\n" /* the column behind the last */
-                         "ldr r2, [sp, #44]\n"
-                         "tst r2, #8\n"
-                         "bne 7f\n"
-                         "ldr r2, [sp, #24]\n"
-                         "ldr r3, [sp, #12]\n"
-                         "ldr r12, [sp, #20]\n"
-                         "ldr r10, [sp, #48]\n"
-                         "smlad r9, r2, r6, r9\n"
-                         "smlabb r9, r2, r8, r9\n"
-                         "smmlar r9, r9, r10, r12\n"
-                         "ssat r9, #8, r9\n"
-                         "strb r9, [r3, r0]\n"
+                         "ldr r2, [sp, #44]; tst r2, #8; bne 7f\n"
+                         "ldr r2, [sp, #24]; ldr r3, [sp, #12]; ldr r12, [sp, #20]\n"
+                         "ldr r10, [sp, #48]; smlad r9, r2, r6, r9; smlabb r9, r2, r8, r9\n"
+                         "smmlar r9, r9, r10, r12; ssat r9, #8, r9; strb r9, [r3, r0]\n"
                          "7:\n" /* next channel */
-                         "ldr r2, [sp, #12]\n"
-                         "ldr r3, [sp, #32]\n"
-                         "ldr r12, [sp, #36]\n"
-                         "add r2, r2, #1\n"
-                         "str r2, [sp, #12]\n"
-                         "add r1, r1, #1\n"
-                         "add r11, r11, #1\n"
-                         "add lr, lr, #1\n"
-                         "cmp r3, r12\n"
+                         "ldr r2, [sp, #12]; ldr r3, [sp, #32]; ldr r12, [sp, #36]\n"
+                         "add r2, r2, #1; str r2, [sp, #12]; add r1, r1, #1; add r11, r11, #1\n"
+                         "add lr, lr, #1; cmp r3, r12\n"
                          "bne.w 1b\n" LEAVE
                          "10:\n" MISSING_ROWS("2b"));
 }

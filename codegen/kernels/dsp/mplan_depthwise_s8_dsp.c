@@ -29,90 +29,47 @@ typedef struct {
     "sxtab16 " in ", r11, " in ", ror #8\n"                                                        \
     "sxtb16 r9, " weights "\n"                                                                     \
     "sxtb16 " weights ", " weights ", ror #8\n"                                                    \
-    "smlabb r4, r8, r9, r4\n"                                                                      \
-    "smlatt r6, r8, r9, r6\n"                                                                      \
+    "smlabb r4, r8, r9, r4; smlatt r6, r8, r9, r6\n"                                               \
     "smlabb r5, " in ", " weights ", r5\n"                                                         \
     "smlatt r7, " in ", " weights ", r7\n"
 
 /* Two taps: 8 multiply-accumulates in 22 cycles. */
 #define PAIR                                                                                       \
-    "ldr.w r2, [r0]\n"                                                                             \
-    "ldr.w r3, [r0, r10]\n"                                                                        \
-    "ldr.w r12, [r1], #4\n"                                                                        \
-    "ldr.w lr, [r1], #4\n"                                                                         \
+    "ldr.w r2, [r0]; ldr.w r3, [r0, r10]; ldr.w r12, [r1], #4; ldr.w lr, [r1], #4\n"               \
     "add.w r0, r0, r10, lsl #1\n" TAP("r2", "r12") TAP("r3", "lr")
 
 /*
  * One output pixel, four channels at a time. The taps of a row that lie in the input are a run:
  * pairs, entered so that the right number runs, and a single one where they are odd.
  */
-__attribute__((naked, noinline, used)) static void pixel(__attribute__((unused)) const job_t *job)
+static __attribute__((naked, noinline, used)) void pixel(__attribute__((unused)) const job_t *job)
 {
     __asm volatile("push {r4-r11, lr}\n"
-                   "sub sp, #60\n"
-                   "ldmia r0!, {r1-r7}\n"
-                   "stmia sp, {r1-r7}\n"
-                   "add r8, sp, #28\n"
-                   "ldmia r0, {r1-r7}\n"
-                   "stmia r8, {r1-r7}\n"
-                   "mov r10, r6\n"
-                   "mov r11, r7\n"
-                   "ldr r2, [sp, #12]\n"
-                   "adr r3, 3f\n"
-                   "add r2, r2, r3\n"
-                   "orr r2, r2, #1\n"
+                   "sub sp, #60; ldmia r0!, {r1-r7}; stmia sp, {r1-r7}; add r8, sp, #28\n"
+                   "ldmia r0, {r1-r7}; stmia r8, {r1-r7}; mov r10, r6; mov r11, r7\n"
+                   "ldr r2, [sp, #12]; adr r3, 3f; add r2, r2, r3; orr r2, r2, #1\n"
                    "str r2, [sp, #12]\n"
                    "1:\n"
-                   "ldr r1, [sp, #24]\n"
-                   "ldr r3, [sp, #20]\n"
-                   "ldr r2, [sp, #0]\n"
-                   "ldmia r1, {r4-r7}\n"
+                   "ldr r1, [sp, #24]; ldr r3, [sp, #20]; ldr r2, [sp, #0]; ldmia r1, {r4-r7}\n"
                    "add r1, r1, r3\n"
                    "2:\n" /* a row */
-                   "ldr r0, [r2], #4\n"
-                   "ldr r3, [sp, #32]\n"
-                   "ldr r12, [sp, #12]\n"
-                   "str r2, [sp, #4]\n"
-                   "add r0, r0, r3\n"
-                   "bx r12\n"
+                   "ldr r0, [r2], #4; ldr r3, [sp, #32]; ldr r12, [sp, #12]; str r2, [sp, #4]\n"
+                   "add r0, r0, r3; bx r12\n"
                    ".balign 4\n"
                    "3:\n" PAIR PAIR PAIR PAIR "b.w 4f\n" PAIR PAIR PAIR PAIR
                    "ldr r2, [r0]\n"
                    "ldr r12, [r1], #4\n" TAP("r2", "r12")
                    "4:\n"
-                   "ldr r2, [sp, #4]\n"
-                   "ldr r3, [sp, #8]\n"
-                   "ldr r12, [sp, #16]\n"
-                   "add r1, r1, r12\n"
-                   "cmp r2, r3\n"
-                   "bne.w 2b\n"
+                   "ldr r2, [sp, #4]; ldr r3, [sp, #8]; ldr r12, [sp, #16]; add r1, r1, r12\n"
+                   "cmp r2, r3; bne.w 2b\n"
                    /* requantize: the high word of sum * multiplier, rounded, onto the zero point */
-                   "ldr r0, [sp, #24]\n"
-                   "ldr r1, [sp, #28]\n"
-                   "ldr r8, [sp, #36]\n"
-                   "ldr r9, [sp, #40]\n"
-                   "add r0, r0, r1\n"
-                   "ldmia r0!, {r2, r3, r12, lr}\n"
-                   "smmlar r4, r4, r2, r8\n"
-                   "smmlar r5, r5, r3, r8\n"
-                   "smmlar r6, r6, r12, r8\n"
-                   "smmlar r7, r7, lr, r8\n"
-                   "ldr r1, [sp, #44]\n"
-                   "ldr r2, [sp, #32]\n"
-                   "ssat r4, #8, r4\n"
-                   "ssat r5, #8, r5\n"
-                   "ssat r6, #8, r6\n"
-                   "ssat r7, #8, r7\n"
-                   "add r2, r2, #4\n"
-                   "strb r4, [r9], #1\n"
-                   "strb r5, [r9], #1\n"
-                   "strb r6, [r9], #1\n"
-                   "strb r7, [r9], #1\n"
-                   "str r2, [sp, #32]\n"
-                   "str r9, [sp, #40]\n"
-                   "str r0, [sp, #24]\n"
-                   "cmp r0, r1\n"
-                   "bne.w 1b\n"
+                   "ldr r0, [sp, #24]; ldr r1, [sp, #28]; ldr r8, [sp, #36]; ldr r9, [sp, #40]\n"
+                   "add r0, r0, r1; ldmia r0!, {r2, r3, r12, lr}; smmlar r4, r4, r2, r8\n"
+                   "smmlar r5, r5, r3, r8; smmlar r6, r6, r12, r8; smmlar r7, r7, lr, r8\n"
+                   "ldr r1, [sp, #44]; ldr r2, [sp, #32]; ssat r4, #8, r4; ssat r5, #8, r5\n"
+                   "ssat r6, #8, r6; ssat r7, #8, r7; add r2, r2, #4; strb r4, [r9], #1\n"
+                   "strb r5, [r9], #1; strb r6, [r9], #1; strb r7, [r9], #1; str r2, [sp, #32]\n"
+                   "str r9, [sp, #40]; str r0, [sp, #24]; cmp r0, r1; bne.w 1b\n"
                    "add sp, #60\n"
                    "pop {r4-r11, pc}\n");
 }
