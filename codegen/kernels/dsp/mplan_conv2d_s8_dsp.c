@@ -42,8 +42,7 @@ static NAKED void tile(UNUSED const int32_t *packed, UNUSED job_t *job)
         "1:\n" /* four channels */
         "ldr r3, [sp]; ldr r2, [r3, #4]; ldr r0, [r3]; ldmia r1!, {r4, r6}\n"
         "mov r5, r4; mov r7, r6; mov r8, r4; mov r9, r4; mov r10, r6; mov r11, r6; bx r2\n"
-        ".balign 4\n"
-        "2:\n"
+        ".balign 4\n2:\n"
         ".rept 16\n"
         "ldr.w r2, [r0], #4; ldr.w r3, [r0], #4; ldr.w r12, [r1], #4; ldr.w lr, [r1], #4\n"
         "smlad r5, r12, r2, r5; smlad r9, r12, r3, r9\n"
@@ -106,8 +105,7 @@ static NAKED uint32_t *widen(UNUSED const int8_t *from, UNUSED uint32_t *to, UNU
 {
     __asm volatile("push {r4, lr}\n" ENTRY("r12")
                    "add r2, r2, r0; bx r12\n"
-                   ".balign 4\n"
-                   "2:\n" WIDEN("r0", "r2")
+                   ".balign 4\n2:\n" WIDEN("r0", "r2")
                    "mov r0, r1; pop {r4, pc}\n");
 }
 
@@ -120,8 +118,7 @@ static NAKED void widen_lines(UNUSED const int8_t *const *lines, UNUSED uint32_t
                    "ldr r9, [sp, #28]; mov r8, r3\n" ENTRY("r7")
                    "1:\n"
                    "ldr r5, [r0], #4; add r5, r5, r9; add r6, r5, r2; bx r7\n"
-                   ".balign 4\n"
-                   "2:\n" WIDEN("r5", "r6")
+                   ".balign 4\n2:\n" WIDEN("r5", "r6")
                    "cmp r0, r8; bne.w 1b\n"
                    "pop {r4-r9, pc}\n");
 }
@@ -139,18 +136,6 @@ static void gather(const mplan_conv2d_s8_dsp_t *p, const int8_t *row, int8_t *to
         }
         x += (int32_t)p->dilation_w;
     }
-}
-
-/* A kernel row outside the input. */
-static uint32_t *outside(const mplan_conv2d_s8_dsp_t *p, uint32_t *to, size_t words)
-{
-    const uint32_t word = ((uint32_t)p->in_zero_point & 0xFFFFU) * 0x10001U;
-
-    for (size_t i = words; i > 0U; i--) {
-        to[0] = word; /* where the last one holds one tap, the weight of the other is 0 */
-        to = &to[2];
-    }
-    return to;
 }
 
 /* The input rows of an output row, NULL where they lie outside. Returns whether all lie inside. */
@@ -172,17 +157,21 @@ static int find_lines(const mplan_conv2d_s8_dsp_t *p, const int8_t *in, const in
     return whole;
 }
 
-/* The patch of one output pixel, line by line, where not all of it lies inside the input. */
+/* The patch of one output pixel line by line, where not all of it lies inside the input. */
 static void border_patch(const mplan_conv2d_s8_dsp_t *p, const int8_t *const *lines, uint32_t *to,
                          int8_t *spare, int32_t x_first)
 {
+    const uint32_t padding = ((uint32_t)p->in_zero_point & 0xFFFFU) * 0x10001U;
     const size_t count = (size_t)p->kernel_w * p->in_c;
     const int inside = (p->dilation_w == 1U) && (x_first >= 0) &&
                        ((x_first + (int32_t)p->kernel_w) <= (int32_t)p->in_w);
 
     for (size_t ky = 0U; ky < p->kernel_h; ky++) {
         if (lines[ky] == NULL) {
-            to = outside(p, to, (count + 1U) / 2U);
+            for (size_t i = 0U; i < count; i += 2U) { /* behind an odd count the weight is 0 */
+                to[i] = padding;
+            }
+            to = &to[2U * ((count + 1U) / 2U)];
         } else if (inside) {
             to = widen(&lines[ky][x_first * (int32_t)p->in_c], to, count);
         } else {
@@ -192,36 +181,30 @@ static void border_patch(const mplan_conv2d_s8_dsp_t *p, const int8_t *const *li
     }
 }
 
-/* The channels behind the last four, one to three. */
-static void last_channels(const mplan_conv2d_s8_dsp_t *p, job_t *job, int8_t *out0, int8_t *out1)
-{
-    const size_t rest = (size_t)p->out_c % 4U;
-    const size_t first = (size_t)p->out_c - rest;
-    const int32_t *const packed = job->end;
-    int8_t spare[8];
-
-    job->out0 = spare;
-    job->out1 = &spare[4];
-    job->end = &packed[8U + (2U * p->steps)];
-    tile(packed, job);
-    (void)memcpy(&out1[first], &spare[4], rest);
-    (void)memcpy(&out0[first], spare, rest);
-}
-
 /* All channels of two output pixels whose patches are made; out1 is out0 where there is one. */
 static void outputs(const mplan_conv2d_s8_dsp_t *p, job_t *job, int8_t *out0, int8_t *out1)
 {
-    const size_t fours = (size_t)p->out_c / 4U;
+    const size_t rest = (size_t)p->out_c % 4U;
+    const size_t whole = (size_t)p->out_c - rest;
+    const size_t words = 8U + (2U * p->steps); /* of four channels */
+    const int32_t *const last = &p->packed[(whole / 4U) * words];
 
     job->pre_shift = p->pre_shift;
     job->out0 = out0;
     job->out1 = out1;
-    job->end = &p->packed[fours * (8U + (2U * p->steps))];
-    if (fours > 0U) {
+    job->end = last;
+    if (whole > 0U) {
         tile(p->packed, job);
     }
-    if ((p->out_c % 4U) != 0U) {
-        last_channels(p, job, out0, out1);
+    if (rest > 0U) {
+        int8_t spare[8];
+
+        job->out0 = spare;
+        job->out1 = &spare[4];
+        job->end = &last[words];
+        tile(last, job);
+        (void)memcpy(&out1[whole], &spare[4], rest);
+        (void)memcpy(&out0[whole], spare, rest);
     }
 }
 
@@ -270,8 +253,7 @@ static int8_t *window_rows(const mplan_conv2d_s8_dsp_t *p, job_t *job, uint32_t 
             uint32_t *const lane = &patches[(waiting != NULL) ? 1U : 0U];
 
             if (whole && (x_first >= 0) && (x_first <= x_last)) {
-                widen_lines(lines, lane, count, &lines[p->kernel_h],
-                            x_first * (int32_t)p->in_c);
+                widen_lines(lines, lane, count, &lines[p->kernel_h], x_first * (int32_t)p->in_c);
             } else {
                 border_patch(p, lines, lane, (int8_t *)&job[1], x_first);
             }
