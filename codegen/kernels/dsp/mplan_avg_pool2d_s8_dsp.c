@@ -27,18 +27,21 @@ static span_t span_of(int32_t first, uint32_t kernel, uint32_t size, uint32_t be
     return span;
 }
 
-/* sum / count, halves to even. */
+/* sum / count, halves to even: the nearest, halves up, less one where that made a half odd. */
 static int32_t divided(int32_t sum, int32_t count)
 {
-    const uint32_t magnitude = (sum < 0) ? (0U - (uint32_t)sum) : (uint32_t)sum;
-    const uint32_t divisor = (uint32_t)count;
-    const uint32_t floor = magnitude / divisor;
-    const uint32_t twice = 2U * (magnitude - (floor * divisor));
-    const uint32_t up =
-        ((twice > divisor) || ((twice == divisor) && ((floor & 1U) != 0U))) ? 1U : 0U;
-    const int32_t result = (int32_t)(floor + up);
+    const int32_t twice = (2 * sum) + count;
+    int32_t up = twice / (2 * count);
+    int32_t rest = twice - (up * 2 * count);
 
-    return (sum < 0) ? -result : result;
+    if (rest < 0) {
+        up--;
+        rest += 2 * count;
+    }
+    if (rest == 0) {
+        up &= ~1;
+    }
+    return up;
 }
 
 static int8_t finished(const mplan_avg_pool2d_s8_dsp_t *p, int32_t sum, int32_t count)
@@ -81,11 +84,13 @@ static void add_halves(int32_t *sum, uint32_t even, uint32_t odd)
     sum[3] += (int16_t)(odd >> 16);
 }
 
-/* Add to the sums of four channels all pixels of a window, PIXELS at a time in int16. */
+/* Add to the sums of four channels all pixels of a window at most PIXELS wide. */
 static void sum_words(const mplan_avg_pool2d_s8_dsp_t *p, const int8_t *in, span_t rows,
                       span_t columns, size_t c, int32_t *sum)
 {
-    const size_t first = ((size_t)columns.first * p->channels) + c;
+    const size_t apart = p->channels;
+    const size_t first = ((size_t)columns.first * apart) + c;
+    const uint32_t width = (uint32_t)(columns.end - columns.first);
     uint32_t even = 0U;
     uint32_t odd = 0U;
     uint32_t left = PIXELS;
@@ -93,20 +98,20 @@ static void sum_words(const mplan_avg_pool2d_s8_dsp_t *p, const int8_t *in, span
     for (int32_t y = rows.first; y < rows.end; y++) {
         const int8_t *pixel = &in[mplan_row(&p->in_rows, (size_t)y) + first];
 
-        for (int32_t x = columns.first; x < columns.end; x++) {
+        if (left < width) {
+            add_halves(sum, even, odd);
+            even = 0U;
+            odd = 0U;
+            left = PIXELS;
+        }
+        left -= width;
+        for (uint32_t x = width; x > 0U; x--) {
             uint32_t word;
 
             (void)memcpy(&word, pixel, sizeof word); /* any address: one load */
-            pixel = &pixel[p->channels];
+            pixel = &pixel[apart];
             even = add_even(even, word);
             odd = add_odd(odd, word);
-            left--;
-            if (left == 0U) {
-                add_halves(sum, even, odd);
-                even = 0U;
-                odd = 0U;
-                left = PIXELS;
-            }
         }
     }
     add_halves(sum, even, odd);
@@ -140,7 +145,7 @@ static void pool_block(const mplan_avg_pool2d_s8_dsp_t *p, const int8_t *in, int
     for (size_t i = 0U; i < BLOCK; i++) {
         sum[i] = -elements * (int32_t)p->in_zero_point;
     }
-    if (channels == BLOCK) {
+    if ((channels == BLOCK) && ((columns.end - columns.first) <= (int32_t)PIXELS)) {
         sum_words(p, in, rows, columns, c, sum);
     } else {
         sum_bytes(p, in, rows, columns, c, channels, sum);
