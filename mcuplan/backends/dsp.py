@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from mcuplan.backends._dsp_packing import (
@@ -27,7 +29,7 @@ from mcuplan.units import align_up
 __all__ = ["BACKEND", "KERNELS"]
 
 BACKEND = "dsp"
-_REQUIRES = frozenset({"dsp"})
+_JOB_BYTES = 32  # of the convolution, behind its patches
 
 
 def _portable(sig: Signature) -> tuple[Call, ...]:
@@ -109,7 +111,7 @@ def _conv_scratch(sig: Signature) -> int:
     assert isinstance(op, Conv2D)
     plain = op.kernel == (1, 1) and not any(op.pads)
     line = 0 if plain else align_up(op.kernel[1] * sig.inputs[0].channels, 4)
-    return 8 * _conv_steps(sig) + 32 + line
+    return 8 * _conv_steps(sig) + _JOB_BYTES + line
 
 
 # -- depthwise ------------------------------------------------------------------------------
@@ -213,25 +215,66 @@ def _depthwise(sig: Signature) -> tuple[Call, ...]:
 # -- fully connected ------------------------------------------------------------------------
 
 
-def _dense_words(sig: Signature) -> Array:
-    """Weights in the order of the widened inputs: int64 [out_c, steps, 2]."""
-    return run_words(sig.constant(1).astype(np.int64))
+def _matrix(sig: Signature) -> Array:
+    """Weights of one pixel in the order of the widened inputs: int64 [out_c, steps, 2]."""
+    weights = sig.constant(1).astype(np.int64)
+    return run_words(weights.reshape(len(weights), -1))
+
+
+def _pixels(sig: Signature) -> tuple[int, int]:
+    """Rows, and pixels of one row."""
+    rows = sig.inputs[0].rows
+    return rows, sig.inputs[0].elements // max(1, rows * sig.inputs[0].channels)
 
 
 def _dense_supports(sig: Signature) -> bool:
-    return shares_words(_dense_words(sig), _prepared(sig))
+    return shares_words(_matrix(sig), _prepared(sig))
+
+
+def _is_one_pixel(sig: Signature) -> bool:
+    """Whether a convolution is a matrix applied to a single pixel."""
+    op = sig.op
+    assert isinstance(op, Conv2D)
+    shape = sig.inputs[0].shape
+    plain = op.kernel == shape[1:3] == (1, 1) and not any(op.pads) and op.groups == 1
+    return plain and _dense_supports(sig)
 
 
 def _dense(sig: Signature) -> tuple[Call, ...]:
-    outputs, inputs = sig.constant(1).shape
-    shape = sig.inputs[0].shape
     fields: dict[str, Field] = {
-        "packed": ConstArray("int32_t", channel_words(_dense_words(sig), _prepared(sig))),
-        "in_c": inputs,
-        "out_c": outputs,
-        "pixels": int(np.prod(shape[2:-1], dtype=np.int64)) if len(shape) > 2 else 1,
+        "packed": ConstArray("int32_t", channel_words(_matrix(sig), _prepared(sig))),
+        "in_c": sig.inputs[0].channels,
+        "out_c": sig.output.channels,
+        "pixels": _pixels(sig)[1],
     }
     return (Call(fields | _requant_fields(sig)),)
+
+
+def _many_pixels(sig: Signature) -> bool:
+    rows, pixels = _pixels(sig)
+    return rows * pixels > 1 and max(rows, pixels) < 1 << 16 and _dense_supports(sig)
+
+
+def _dense_pixels(sig: Signature) -> tuple[Call, ...]:
+    """A matrix applied to many pixels is a 1x1 convolution: two pixels share each weight."""
+    words = channel_words(_matrix(sig), _prepared(sig))
+    rows, pixels = _pixels(sig)
+    ones = ("kernel_h", "kernel_w", "stride_h", "stride_w", "dilation_h", "dilation_w")
+    fields: dict[str, Field] = dict.fromkeys(ones, 1)
+    fields |= {
+        "packed": ConstArray("int32_t", words),
+        "steps": -(-sig.inputs[0].channels // 2),
+        "in_h": rows,
+        "in_w": pixels,
+        "in_c": sig.inputs[0].channels,
+        "out_w": pixels,
+        "out_c": sig.output.channels,
+    }
+    return (Call(fields | _requant_fields(sig)),)
+
+
+def _pixel_scratch(sig: Signature) -> int:
+    return 8 * -(-sig.inputs[0].channels // 2) + _JOB_BYTES
 
 
 # -- element-wise and pooling ---------------------------------------------------------------
@@ -253,82 +296,55 @@ def _add(sig: Signature) -> tuple[Call, ...]:
     return (Call(fields, inputs=(0, 1)),)
 
 
+_kernel = partial(Kernel, dtype=DType.INT8, backend=BACKEND, requires=frozenset({"dsp"}))
+
 KERNELS = (
-    Kernel(
-        Add,
-        DType.INT8,
-        "mplan_add_s8_dsp",
-        _add,
-        supports=_same_shapes,
-        backend=BACKEND,
-        requires=_REQUIRES,
-    ),
-    Kernel(
-        Sub,
-        DType.INT8,
-        "mplan_add_s8_dsp",
-        _add,
-        supports=_same_shapes,
-        backend=BACKEND,
-        requires=_REQUIRES,
-    ),
-    Kernel(
-        AvgPool2D,
-        DType.INT8,
-        "mplan_avg_pool2d_s8_dsp",
-        _portable,
-        cost_class="pool",
-        backend=BACKEND,
-        requires=_REQUIRES,
-    ),
-    Kernel(
-        MaxPool2D,
-        DType.INT8,
-        "mplan_max_pool2d_s8_dsp",
-        _portable,
-        cost_class="pool",
-        backend=BACKEND,
-        requires=_REQUIRES,
-    ),
-    Kernel(
+    _kernel(Add, function="mplan_add_s8_dsp", lower=_add, supports=_same_shapes),
+    _kernel(Sub, function="mplan_add_s8_dsp", lower=_add, supports=_same_shapes),
+    _kernel(AvgPool2D, function="mplan_avg_pool2d_s8_dsp", lower=_portable, cost_class="pool"),
+    _kernel(MaxPool2D, function="mplan_max_pool2d_s8_dsp", lower=_portable, cost_class="pool"),
+    _kernel(
         Conv2D,
-        DType.INT8,
-        "mplan_depthwise3x3_s8_dsp",
-        _depthwise3x3,
+        function="mplan_depthwise3x3_s8_dsp",
+        lower=_depthwise3x3,
         supports=_depthwise3x3_supports,
         cost_class="depthwise",
-        backend=BACKEND,
-        requires=_REQUIRES,
     ),
-    Kernel(
+    _kernel(
         Conv2D,
-        DType.INT8,
-        "mplan_depthwise_s8_dsp",
-        _depthwise,
+        function="mplan_depthwise_s8_dsp",
+        lower=_depthwise,
         supports=_depthwise_supports,
         cost_class="depthwise",
-        backend=BACKEND,
-        requires=_REQUIRES,
     ),
-    Kernel(
-        Dense,
-        DType.INT8,
-        "mplan_dense_s8_dsp",
-        _dense,
-        supports=_dense_supports,
-        cost_class="dense",
-        backend=BACKEND,
-        requires=_REQUIRES,
-    ),
-    Kernel(
+    _kernel(
         Conv2D,
-        DType.INT8,
-        "mplan_conv2d_s8_dsp",
-        _conv,
+        function="mplan_dense_s8_dsp",
+        lower=_dense,
+        supports=_is_one_pixel,
+        cost_class="dense",
+    ),
+    _kernel(
+        Conv2D,
+        function="mplan_conv2d_s8_dsp",
+        lower=_conv,
         supports=_conv_supports,
         scratch_bytes=_conv_scratch,
         cost_class="conv2d",
-        backend=BACKEND,
-        requires=_REQUIRES,
+    ),
+    _kernel(
+        Dense,
+        function="mplan_conv2d_s8_dsp",
+        lower=_dense_pixels,
+        supports=_many_pixels,
+        scratch_bytes=_pixel_scratch,
+        cost_class="conv2d",
+    ),
+    _kernel(
+        Dense,
+        function="mplan_dense_s8_dsp",
+        lower=_dense,
+        supports=_dense_supports,
+        cost_class="dense",
     ),
 )

@@ -186,4 +186,7 @@ static const test_t {name} = {{
 
 def supporting(kernels: Iterable[Kernel], function: str, sig: Signature) -> Kernel | None:
     """The kernel of that name, if it supports the layer."""
-    return next((k for k in kernels if k.function == function and k.supports(sig)), None)
+    return next(
+        (k for k in kernels if k.op is type(sig.op) and k.function == function and k.supports(sig)),
+        None,
+    )

@@ -132,9 +132,14 @@ def test_dense(tmp_path: Path, arm_gcc: str, qemu: str) -> None:
         for real in (0.0, 2.5):
             act = (-40.0, 60.0) if outputs % 2 else (-INF, INF)
             sig = layer(Dense(act), program.rng, shape, (outputs, shape[-1]), real=real)
-            found = supporting(KERNELS, DENSE, sig)
-            assert found
-            program.add(sig, found)
+            for function in (DENSE, CONV) if len(shape) > 2 else (DENSE,):
+                found = supporting(KERNELS, function, sig)
+                assert found
+                program.add(sig, found)
+    one = layer(Conv2D((1, 1)), program.rng, (1, 1, 1, 18), (7, 1, 1, 18))
+    found = supporting(KERNELS, DENSE, one)
+    assert found
+    program.add(one, found)
     assert [] == program.run(tmp_path, arm_gcc, qemu)
 
 
