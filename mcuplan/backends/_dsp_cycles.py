@@ -82,10 +82,7 @@ def depthwise3x3_cycles(sig: Signature) -> int:
     assert isinstance(op, Conv2D)
     _, out_h, out_w, channels = sig.output.shape
     in_w = sig.inputs[0].shape[2]
-    if op.stride == (1, 1):
-        channel = 50 + 24 * (in_w - 1)
-    else:
-        channel = 51 + 31 * out_w
+    channel = 50 + 24 * (in_w - 1) if op.stride == (1, 1) else 51 + 31 * out_w
     missing = sum(op.pads[k] for k in (0, 2)) * 14
     return out_h * (channels * channel + 130) + missing * channels
 
