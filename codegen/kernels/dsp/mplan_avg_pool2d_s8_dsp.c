@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: 0BSD */
+#include <string.h>
+
+#include "mplan_avg_pool2d_s8_dsp.h"
+
+#define BLOCK (4U)    /* channels summed side by side: the bytes of a word */
+#define PIXELS (255U) /* whose sums int16 holds */
+
+/* Elements [first, end) of the input along one axis, and how many count. */
+typedef struct {
+    int32_t first;
+    int32_t end;
+    int32_t count;
+} span_t;
+
+static span_t span_of(int32_t first, uint32_t kernel, uint32_t size, uint32_t before,
+                      uint32_t after)
+{
+    const int32_t end = first + (int32_t)kernel;
+    const int32_t limit = (int32_t)size + (int32_t)after;
+    span_t span;
+
+    span.first = mplan_clamp(first, 0, (int32_t)size);
+    span.end = mplan_clamp(end, 0, (int32_t)size);
+    span.count =
+        ((end < limit) ? end : limit) - ((first > -(int32_t)before) ? first : -(int32_t)before);
+    return span;
+}
+
+/* sum / count, halves to even: the nearest, halves up, less one where that made a half odd. */
+static int32_t divided(int32_t sum, int32_t count)
+{
+    const int32_t twice = (2 * sum) + count;
+    int32_t up = twice / (2 * count);
+    int32_t rest = twice - (up * 2 * count);
+
+    if (rest < 0) {
+        up--;
+        rest += 2 * count;
+    }
+    if (rest == 0) {
+        up &= ~1;
+    }
+    return up;
+}
+
+static int8_t finished(const mplan_avg_pool2d_s8_dsp_t *p, int32_t sum, int32_t count)
+{
+    int32_t result;
+
+    if (p->multiplier == NULL) {
+        result = divided(sum, count);
+    } else {
+        const size_t i = (size_t)count - p->first_count;
+
+        result = mplan_scale(sum, p->multiplier[i], p->pre_shift[i]);
+    }
+    return (int8_t)mplan_clamp(result + p->out_zero_point, -128, 127);
+}
+
+/* Add bytes 0 and 2 of a word to two int16. */
+static uint32_t add_even(uint32_t sums, uint32_t word)
+{
+    uint32_t result;
+
+    __asm("sxtab16 %0, %1, %2" : "=r"(result) : "r"(sums), "r"(word));
+    return result;
+}
+
+/* Add bytes 1 and 3 of a word to two int16. */
+static uint32_t add_odd(uint32_t sums, uint32_t word)
+{
+    uint32_t result;
+
+    __asm("sxtab16 %0, %1, %2, ror #8" : "=r"(result) : "r"(sums), "r"(word));
+    return result;
+}
+
+static void add_halves(int32_t *sum, uint32_t even, uint32_t odd)
+{
+    sum[0] += (int16_t)(even & 0xFFFFU);
+    sum[1] += (int16_t)(odd & 0xFFFFU);
+    sum[2] += (int16_t)(even >> 16);
+    sum[3] += (int16_t)(odd >> 16);
+}
+
+/* Add to the sums of four channels all pixels of a window at most PIXELS wide. */
+static void sum_words(const mplan_avg_pool2d_s8_dsp_t *p, const int8_t *in, span_t rows,
+                      span_t columns, size_t c, int32_t *sum)
+{
+    const size_t apart = p->channels;
+    const size_t first = ((size_t)columns.first * apart) + c;
+    const uint32_t width = (uint32_t)(columns.end - columns.first);
+    uint32_t even = 0U;
+    uint32_t odd = 0U;
+    uint32_t left = PIXELS;
+
+    for (int32_t y = rows.first; y < rows.end; y++) {
+        const int8_t *pixel = &in[mplan_row(&p->in_rows, (size_t)y) + first];
+
+        if (left < width) {
+            add_halves(sum, even, odd);
+            even = 0U;
+            odd = 0U;
+            left = PIXELS;
+        }
+        left -= width;
+        for (uint32_t x = width; x > 0U; x--) {
+            uint32_t word;
+
+            (void)memcpy(&word, pixel, sizeof word); /* any address: one load */
+            pixel = &pixel[apart];
+            even = add_even(even, word);
+            odd = add_odd(odd, word);
+        }
+    }
+    add_halves(sum, even, odd);
+}
+
+/* Add to the sums of `channels` channels all pixels of a window. */
+static void sum_bytes(const mplan_avg_pool2d_s8_dsp_t *p, const int8_t *in, span_t rows,
+                      span_t columns, size_t c, size_t channels, int32_t *sum)
+{
+    for (int32_t y = rows.first; y < rows.end; y++) {
+        const int8_t *const row = &in[mplan_row(&p->in_rows, (size_t)y)];
+
+        for (int32_t x = columns.first; x < columns.end; x++) {
+            const int8_t *const pixel = &row[((size_t)x * p->channels) + c];
+
+            for (size_t i = 0U; i < channels; i++) {
+                sum[i] += (int32_t)pixel[i];
+            }
+        }
+    }
+}
+
+/* `channels` channels from c on of one output pixel. */
+static void pool_block(const mplan_avg_pool2d_s8_dsp_t *p, const int8_t *in, int8_t *out,
+                       span_t rows, span_t columns, size_t c, size_t channels)
+{
+    const int32_t elements = (rows.end - rows.first) * (columns.end - columns.first);
+    const int32_t count = (p->divide != 0U) ? (rows.count * columns.count) : 1;
+    int32_t sum[BLOCK];
+
+    for (size_t i = 0U; i < BLOCK; i++) {
+        sum[i] = -elements * (int32_t)p->in_zero_point;
+    }
+    if ((channels == BLOCK) && ((columns.end - columns.first) <= (int32_t)PIXELS)) {
+        sum_words(p, in, rows, columns, c, sum);
+    } else {
+        sum_bytes(p, in, rows, columns, c, channels, sum);
+    }
+    for (size_t i = 0U; i < channels; i++) {
+        out[c + i] = finished(p, sum[i], count);
+    }
+}
+
+void mplan_avg_pool2d_s8_dsp(const mplan_avg_pool2d_s8_dsp_t *p, const int8_t *in, int8_t *out,
+                             size_t y0, size_t y1)
+{
+    for (size_t y = y0; y < y1; y++) {
+        const int32_t y_first = ((int32_t)y * (int32_t)p->stride_h) - (int32_t)p->pad_top;
+        const span_t rows =
+            span_of(y_first, p->kernel_h, p->in_h, p->counted_top, p->counted_bottom);
+        int8_t *const to = &out[mplan_row(&p->out_rows, y)];
+
+        for (size_t x = 0U; x < p->out_w; x++) {
+            const int32_t x_first = ((int32_t)x * (int32_t)p->stride_w) - (int32_t)p->pad_left;
+            const span_t columns =
+                span_of(x_first, p->kernel_w, p->in_w, p->counted_left, p->counted_right);
+
+            for (size_t c = 0U; c < p->channels; c += BLOCK) {
+                const size_t left = (size_t)p->channels - c;
+                const size_t channels = (left < BLOCK) ? left : BLOCK;
+
+                pool_block(p, in, &to[x * p->channels], rows, columns, c, channels);
+            }
+        }
+    }
+}

@@ -1,0 +1,350 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Kernels for cores with dual 16-bit multiply-accumulate: Cortex-M4, M7, M33."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+
+from mcuplan.backends._dsp_packing import (
+    channel_words,
+    depthwise3x3_words,
+    depthwise_words,
+    fits_one_shift,
+    padded_channels,
+    run_words,
+    shares_words,
+)
+from mcuplan.ir.op import NO_CLAMP, Call, ConstArray, Field, Kernel, Signature
+from mcuplan.ir.types import Array, DType
+from mcuplan.ops import kernels_of
+from mcuplan.ops.conv2d import Conv2D
+from mcuplan.ops.dense import Dense
+from mcuplan.ops.eltwise import Add, Sub
+from mcuplan.ops.pool2d import AvgPool2D, MaxPool2D
+from mcuplan.quant.requantize import Requant, act_limits, weighted_requant
+from mcuplan.units import align_up
+
+__all__ = ["BACKEND", "KERNELS"]
+
+BACKEND = "dsp"
+_JOB_BYTES = 32  # of the convolution, behind its patches
+
+
+def _portable(sig: Signature) -> tuple[Call, ...]:
+    """What the portable kernel of an operator is called with."""
+    return kernels_of()[type(sig.op)][0].lower(sig)
+
+
+def _prepared(sig: Signature) -> Requant:
+    """Folded bias and factors of a node with inputs (activation, weights, bias)."""
+    return weighted_requant(
+        sig.constant(1), sig.constant(2), sig.inputs[0], sig.inputs[1], sig.output
+    )
+
+
+def _requant_fields(sig: Signature) -> dict[str, Field]:
+    """Zero point, limits and shifts; bias and multipliers are packed with the weights."""
+    act: tuple[float, float] = getattr(sig.op, "act", NO_CLAMP)
+    act_min, act_max = act_limits(sig.output.q, act)
+    shifts = padded_channels(_prepared(sig).pre_shift)
+    return {
+        "pre_shift": ConstArray("uint8_t", shifts, "tables") if shifts.any() else None,
+        "out_zero_point": sig.output.q.z,
+        "act_min": act_min,
+        "act_max": act_max,
+    }
+
+
+# -- convolution ----------------------------------------------------------------------------
+
+
+def _conv_steps(sig: Signature) -> int:
+    """Words of a patch."""
+    _, kernel_h, kernel_w, in_c = sig.constant(1).shape
+    return int(kernel_h * -(-kernel_w * in_c // 2))
+
+
+def _conv_supports(sig: Signature) -> bool:
+    op = sig.op
+    assert isinstance(op, Conv2D)
+    small = op.groups == 1 and op.kernel[0] <= 16
+    return small and shares_words(_conv_weights(sig), _prepared(sig))
+
+
+def _conv_weights(sig: Signature) -> Array:
+    """Weights as the patch has the inputs: int64 [out_c, steps, 2]."""
+    weights = sig.constant(1).astype(np.int64)
+    out_c, kernel_h, kernel_w, in_c = weights.shape
+    return run_words(weights.reshape(out_c, kernel_h, kernel_w * in_c)).reshape(out_c, -1, 2)
+
+
+def _conv(sig: Signature) -> tuple[Call, ...]:
+    op = sig.op
+    assert isinstance(op, Conv2D)
+    _, in_h, in_w, in_c = sig.inputs[0].shape
+    packed = channel_words(_conv_weights(sig), _prepared(sig))
+    fields: dict[str, Field] = {
+        "packed": ConstArray("int32_t", packed),
+        "steps": _conv_steps(sig),
+        "in_h": in_h,
+        "in_w": in_w,
+        "in_c": in_c,
+        "out_w": sig.output.shape[2],
+        "out_c": sig.output.shape[3],
+        "kernel_h": op.kernel[0],
+        "kernel_w": op.kernel[1],
+        "stride_h": op.stride[0],
+        "stride_w": op.stride[1],
+        "dilation_h": op.dilation[0],
+        "dilation_w": op.dilation[1],
+        "pad_top": op.pads[0],
+        "pad_left": op.pads[1],
+        "in_zero_point": sig.inputs[0].q.z,
+    }
+    return (Call(fields | _requant_fields(sig)),)
+
+
+def _conv_scratch(sig: Signature) -> int:
+    op = sig.op
+    assert isinstance(op, Conv2D)
+    plain = op.kernel == (1, 1) and not any(op.pads)
+    line = 0 if plain else align_up(op.kernel[1] * sig.inputs[0].channels, 4)
+    return 8 * _conv_steps(sig) + _JOB_BYTES + line
+
+
+# -- depthwise ------------------------------------------------------------------------------
+
+
+def _depthwise3x3_supports(sig: Signature) -> bool:
+    op = sig.op
+    assert isinstance(op, Conv2D)
+    _, in_h, in_w, channels = sig.inputs[0].shape
+    stride, (_, out_h, out_w, out_c) = op.stride[0], sig.output.shape
+    return (
+        op.groups == channels == out_c
+        and (op.kernel, op.dilation) == ((3, 3), (1, 1))
+        and op.stride in ((1, 1), (2, 2))
+        and max(op.pads) <= 1
+        and min(in_h, in_w) >= 2
+        and (channels % 2 == 0 if stride == 2 else op.pads[1] == op.pads[3] == 1)
+        and _ends_within(in_h, out_h, stride, op.pads[0])
+        and _ends_within(in_w, out_w, stride, op.pads[1])
+        and not _prepared(sig).pre_shift.any()
+        and fits_one_shift(_prepared(sig))
+    )
+
+
+def _ends_within(size: int, outputs: int, stride: int, before: int) -> bool:
+    """Whether the last window reaches the last element but one, and at most one behind it."""
+    return (outputs - 1) * stride + 2 - before <= size
+
+
+def _depthwise3x3(sig: Signature) -> tuple[Call, ...]:
+    op = sig.op
+    assert isinstance(op, Conv2D)
+    _, in_h, in_w, channels = sig.inputs[0].shape
+    packed = depthwise3x3_words(sig.constant(1)[..., 0], _prepared(sig))
+    fields: dict[str, Field] = {
+        "packed": ConstArray("int32_t", packed),
+        "in_h": in_h,
+        "in_w": in_w,
+        "channels": channels,
+        "out_w": sig.output.shape[2],
+        "stride": op.stride[0],
+        "pad_top": op.pads[0],
+        "pad_left": op.pads[1],
+        "in_zero_point": sig.inputs[0].q.z,
+    }
+    shared = _requant_fields(sig)
+    del shared["pre_shift"]
+    return (Call(fields | shared),)
+
+
+def _depthwise_supports(sig: Signature) -> bool:
+    op = sig.op
+    assert isinstance(op, Conv2D)
+    channels = sig.inputs[0].channels
+    return (
+        op.groups == channels == sig.output.channels
+        and channels % 4 == 0
+        and op.dilation == (1, 1)
+        and op.kernel[0] <= 16
+        and op.kernel[1] <= 9
+        and max(op.stride) < 256
+        and all(_always_inside(sig, axis) for axis in (0, 1))
+        and not _prepared(sig).pre_shift.any()
+        and fits_one_shift(_prepared(sig))
+    )
+
+
+def _always_inside(sig: Signature, axis: int) -> bool:
+    """Whether every window sees an element of the input along an axis."""
+    op = sig.op
+    assert isinstance(op, Conv2D)
+    size, outputs = sig.inputs[0].shape[1 + axis], sig.output.shape[1 + axis]
+    before = op.pads[axis]
+    return before < op.kernel[axis] and (outputs - 1) * op.stride[axis] - before < size
+
+
+def _depthwise(sig: Signature) -> tuple[Call, ...]:
+    op = sig.op
+    assert isinstance(op, Conv2D)
+    _, in_h, in_w, channels = sig.inputs[0].shape
+    packed = depthwise_words(sig.constant(1)[..., 0], _prepared(sig), sig.inputs[0].q.z)
+    fields: dict[str, Field] = {
+        "packed": ConstArray("int32_t", packed),
+        "in_h": in_h,
+        "in_w": in_w,
+        "channels": channels,
+        "out_w": sig.output.shape[2],
+        "kernel_h": op.kernel[0],
+        "kernel_w": op.kernel[1],
+        "stride_h": op.stride[0],
+        "stride_w": op.stride[1],
+        "pad_top": op.pads[0],
+        "pad_left": op.pads[1],
+        "in_zero_point": sig.inputs[0].q.z,
+    }
+    shared = _requant_fields(sig)
+    del shared["pre_shift"]
+    return (Call(fields | shared),)
+
+
+# -- fully connected ------------------------------------------------------------------------
+
+
+def _matrix(sig: Signature) -> Array:
+    """Weights of one pixel in the order of the widened inputs: int64 [out_c, steps, 2]."""
+    weights = sig.constant(1).astype(np.int64)
+    return run_words(weights.reshape(len(weights), -1))
+
+
+def _pixels(sig: Signature) -> tuple[int, int]:
+    """Rows, and pixels of one row."""
+    rows = sig.inputs[0].rows
+    return rows, sig.inputs[0].elements // max(1, rows * sig.inputs[0].channels)
+
+
+def _dense_supports(sig: Signature) -> bool:
+    return shares_words(_matrix(sig), _prepared(sig))
+
+
+def _is_one_pixel(sig: Signature) -> bool:
+    """Whether a convolution is a matrix applied to a single pixel."""
+    op = sig.op
+    assert isinstance(op, Conv2D)
+    shape = sig.inputs[0].shape
+    plain = op.kernel == shape[1:3] == (1, 1) and not any(op.pads) and op.groups == 1
+    return plain and _dense_supports(sig)
+
+
+def _dense(sig: Signature) -> tuple[Call, ...]:
+    fields: dict[str, Field] = {
+        "packed": ConstArray("int32_t", channel_words(_matrix(sig), _prepared(sig))),
+        "in_c": sig.inputs[0].channels,
+        "out_c": sig.output.channels,
+        "pixels": _pixels(sig)[1],
+    }
+    return (Call(fields | _requant_fields(sig)),)
+
+
+def _many_pixels(sig: Signature) -> bool:
+    rows, pixels = _pixels(sig)
+    return rows * pixels > 1 and max(rows, pixels) < 1 << 16 and _dense_supports(sig)
+
+
+def _dense_pixels(sig: Signature) -> tuple[Call, ...]:
+    """A matrix applied to many pixels is a 1x1 convolution: two pixels share each weight."""
+    words = channel_words(_matrix(sig), _prepared(sig))
+    rows, pixels = _pixels(sig)
+    ones = ("kernel_h", "kernel_w", "stride_h", "stride_w", "dilation_h", "dilation_w")
+    fields: dict[str, Field] = dict.fromkeys(ones, 1)
+    fields |= {
+        "packed": ConstArray("int32_t", words),
+        "steps": -(-sig.inputs[0].channels // 2),
+        "in_h": rows,
+        "in_w": pixels,
+        "in_c": sig.inputs[0].channels,
+        "out_w": pixels,
+        "out_c": sig.output.channels,
+    }
+    return (Call(fields | _requant_fields(sig)),)
+
+
+def _pixel_scratch(sig: Signature) -> int:
+    return 8 * -(-sig.inputs[0].channels // 2) + _JOB_BYTES
+
+
+# -- element-wise and pooling ---------------------------------------------------------------
+
+
+def _same_shapes(sig: Signature) -> bool:
+    """Two activations of the output's shape."""
+    shapes = {kind.shape for kind in (*sig.inputs, sig.output)}
+    return len(shapes) == 1 and all(value is None for value in sig.constants)
+
+
+def _add(sig: Signature) -> tuple[Call, ...]:
+    """The portable kernel's factors, without its loops."""
+    (call,) = _portable(sig)
+    names = ("multiplier", "multiplier2", "offset", "shift")
+    more = ("out_zero_point", "act_min", "act_max")
+    fields: dict[str, Field] = {name: call.fields[name] for name in names + more}
+    fields["row_bytes"] = sig.output.row_bytes
+    return (Call(fields, inputs=(0, 1)),)
+
+
+_kernel = partial(Kernel, dtype=DType.INT8, backend=BACKEND, requires=frozenset({"dsp"}))
+
+KERNELS = (
+    _kernel(Add, function="mplan_add_s8_dsp", lower=_add, supports=_same_shapes),
+    _kernel(Sub, function="mplan_add_s8_dsp", lower=_add, supports=_same_shapes),
+    _kernel(AvgPool2D, function="mplan_avg_pool2d_s8_dsp", lower=_portable, cost_class="pool"),
+    _kernel(MaxPool2D, function="mplan_max_pool2d_s8_dsp", lower=_portable, cost_class="pool"),
+    _kernel(
+        Conv2D,
+        function="mplan_depthwise3x3_s8_dsp",
+        lower=_depthwise3x3,
+        supports=_depthwise3x3_supports,
+        cost_class="depthwise",
+    ),
+    _kernel(
+        Conv2D,
+        function="mplan_depthwise_s8_dsp",
+        lower=_depthwise,
+        supports=_depthwise_supports,
+        cost_class="depthwise",
+    ),
+    _kernel(
+        Conv2D,
+        function="mplan_dense_s8_dsp",
+        lower=_dense,
+        supports=_is_one_pixel,
+        cost_class="dense",
+    ),
+    _kernel(
+        Conv2D,
+        function="mplan_conv2d_s8_dsp",
+        lower=_conv,
+        supports=_conv_supports,
+        scratch_bytes=_conv_scratch,
+        cost_class="conv2d",
+    ),
+    _kernel(
+        Dense,
+        function="mplan_conv2d_s8_dsp",
+        lower=_dense_pixels,
+        supports=_many_pixels,
+        scratch_bytes=_pixel_scratch,
+        cost_class="conv2d",
+    ),
+    _kernel(
+        Dense,
+        function="mplan_dense_s8_dsp",
+        lower=_dense,
+        supports=_dense_supports,
+        cost_class="dense",
+    ),
+)

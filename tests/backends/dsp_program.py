@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Random layers, and a bare-metal program that runs the dsp kernels on them."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from mcuplan.emit.c_writer import array, initializer
+from mcuplan.emit.structs import kernel_struct
+from mcuplan.ir.op import ConstArray, Kernel, Op, QuantRule, Signature
+from mcuplan.ir.types import Array, DType, Quant, TensorType
+from mcuplan.resources import codegen_dir
+
+HERE = Path(__file__).resolve().parent
+FLAGS = ["-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Wundef", "-Werror"]
+CPU = ["-mcpu=cortex-m4", "-mthumb", "-mfpu=fpv4-sp-d16", "-mfloat-abi=hard"]
+_GAP = 5
+
+
+def layer(
+    op: Op,
+    rng: np.random.Generator,
+    shape: tuple[int, ...],
+    weights: tuple[int, ...],
+    *,
+    real: float = 0.0,
+    least: int = -127,
+) -> Signature:
+    """A weighted operator on random codes; ``real`` is the factor of its requantization.
+
+    Without ``real`` the outputs about fill their range. ``least`` is the least weight.
+    """
+    outputs, taps = weights[0], int(np.prod(weights[1:]))
+    values = rng.integers(least, 128, weights).astype(np.int8)
+    values[rng.random(weights) < 0.1] = least
+    scale = real or float(rng.uniform(0.5, 3.0)) * 127 / (75.0 * 73.0 * np.sqrt(taps))
+    scales = tuple(float(s) for s in scale * rng.uniform(0.5, 1.0, outputs))
+    bias = rng.integers(-3000, 3000, outputs).astype(np.int32)
+    zero_in, zero_out = (int(rng.choice([-128, 0, 127, rng.integers(-128, 128)])) for _ in "io")
+    kinds = (
+        TensorType(shape, DType.INT8, Quant.per_tensor(1.0, zero_in)),
+        TensorType(weights, DType.INT8, Quant(scales, (0,) * outputs, 0)),
+        TensorType((outputs,), DType.INT32, Quant(scales, (0,) * outputs, 0)),
+    )
+    out_shape = op.infer([TensorType(k.shape) for k in kinds])[0].shape
+    output = TensorType(out_shape, DType.INT8, Quant.per_tensor(1.0, zero_out))
+    return Signature(op, kinds, (output,), (None, values, bias))
+
+
+def unweighted(op: Op, rng: np.random.Generator, *shapes: tuple[int, ...]) -> Signature:
+    """An operator on activations alone, all on grids near each other."""
+    shared = Quant.per_tensor(0.03, int(rng.integers(-128, 128)))
+    scales = rng.uniform(0.02, 0.05, len(shapes))
+    free = op.quant_rule is QuantRule.FREE and rng.random() < 0.7
+    zeros = rng.integers(-128, 128, len(shapes))
+    grids = zip(scales, zeros, strict=True)
+    quants = [Quant.per_tensor(float(s), int(z)) if free else shared for s, z in grids]
+    pairs = zip(shapes, quants, strict=True)
+    kinds = tuple(TensorType(shape, DType.INT8, quant) for shape, quant in pairs)
+    out_shape = op.infer([TensorType(shape) for shape in shapes])[0].shape
+    output = TensorType(out_shape, DType.INT8, shared)
+    return Signature(op, kinds, (output,), (None,) * len(shapes))
+
+
+def codes(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    """int8 values, one in ten at an end of the range."""
+    values = rng.integers(-128, 128, shape)
+    ends = rng.choice([-128, 127], shape)
+    return np.where(rng.random(shape) < 0.1, ends, values).astype(np.int8)
+
+
+class BoardProgram:
+    """Collects layers and kernels; :meth:`run` gives the lines of what differs."""
+
+    def __init__(self, seed: int) -> None:
+        self.rng = np.random.default_rng(seed)
+        self.kernels: dict[str, Kernel] = {}
+        self.parts: list[str] = []
+        self.names: list[str] = []
+
+    def add(self, sig: Signature, kernel: Kernel, *, inplace: bool = False) -> None:
+        """One layer by one kernel."""
+        self.kernels[kernel.function] = kernel
+        name = f"t{len(self.names)}"
+        self.names.append(name)
+        pairs = zip(sig.inputs, sig.constants, strict=True)
+        inputs = [codes(self.rng, kind.shape) if v is None else v for kind, v in pairs]
+        (call,) = kernel.lower(sig)
+        fields: dict[str, object] = dict(call.fields)
+        for key, value in call.fields.items():
+            if isinstance(value, ConstArray):
+                self.parts.append(array(f"{name}_{key}", value.ctype, value.values))
+                fields[key] = f"{name}_{key}"
+        packed = fields.get("packed")
+        if not packed:
+            self.parts.append(f"static const int32_t {name}_packed[1];\n")
+        for index in call.inputs:
+            self.parts.append(array(f"{name}_in{index}", "int8_t", inputs[index]))
+        self.parts.append(array(f"{name}_wanted", "int8_t", sig.op.integer(sig, *inputs)[0]))
+        self._params(name, kernel, fields, sig, len(call.inputs))
+        scratch = kernel.scratch_bytes(sig)
+        self.parts.append(_call(name, kernel, bool(packed), bool(scratch), len(call.inputs)))
+        label = f"{kernel.function} {sig.op} {[kind.shape for kind in sig.inputs]}"
+        self.parts.append(_test(name, label, sig, scratch, inplace))
+
+    def _params(
+        self, name: str, kernel: Kernel, fields: dict[str, object], sig: Signature, operands: int
+    ) -> None:
+        kinds = {"in": sig.inputs[0], "out": sig.output}
+        for side, kind in kinds.items():
+            order = self.rng.permutation(kind.rows)
+            gaps = self.rng.integers(0, _GAP, kind.rows)
+            table = order * (kind.row_bytes + _GAP) + gaps
+            self.parts.append(array(f"{name}_{side}_table", "uint32_t", table))
+        struct = kernel_struct(kernel.function)
+        for suffix in ("", "_shuffled"):
+            rows: dict[str, object] = {
+                f"{side}_rows": f"{{.stride = 0U, .table = {name}_{side}_table}}"
+                if suffix
+                else f"{{.stride = {kind.row_bytes}U, .table = NULL}}"
+                for side, kind in kinds.items()
+            }
+            if operands == 2:
+                rows["in2_rows"] = f"{{.stride = {sig.output.row_bytes}U, .table = NULL}}"
+            self.parts.append(initializer(f"{name}_p{suffix}", struct, fields | rows, name))
+
+    def run(self, folder: Path, gcc: str, qemu: str, level: str = "-O2") -> list[str]:
+        """Compile, run on the emulated core, and return what it prints."""
+        names = ", ".join(f"&{name}" for name in self.names)
+        ends = (
+            f"const test_t *const tests[] = {{ {names} }};\n"
+            f"const size_t test_count = {len(self.names)}U;\n"
+        )
+        includes = "".join(f'#include "{stem}.h"\n' for stem in sorted(self.kernels))
+        source = folder / "cases.c"
+        source.write_text('#include "dsp_board.h"\n' + includes + "\n".join(self.parts) + ends)
+        root = codegen_dir()
+        sources = [root / "kernels" / k.backend / f"{stem}.c" for stem, k in self.kernels.items()]
+        command = [gcc, *CPU, *FLAGS, level, f"-I{root / 'include'}", f"-I{HERE}"]
+        command += [str(s) for s in [source, HERE / "dsp_board.c", *sources]]
+        command += ["-nostartfiles", "--specs=nano.specs", f"-T{HERE / 'dsp_board.ld'}"]
+        image = folder / "cases.elf"
+        subprocess.run([*command, "-o", str(image)], check=True)
+        emulate = [qemu, "-M", "mps2-an386", "-nographic", "-monitor", "none", "-serial", "none"]
+        emulate += ["-semihosting-config", "enable=on,target=native", "-kernel", str(image)]
+        done = subprocess.run(emulate, capture_output=True, text=True, check=False, timeout=120)
+        lines = (done.stdout + done.stderr).splitlines()
+        assert lines or done.returncode == 0, f"exit status {done.returncode}"
+        return lines
+
+
+def _call(name: str, kernel: Kernel, packed: bool, scratch: bool, operands: int) -> str:
+    """The second operand stays where it is."""
+    second = f", {name}_in1" if operands == 2 else ""
+    last = ", scratch" if scratch else ""
+    own = "p.packed = packed;" if packed else "(void)packed;"
+    unused = "" if scratch else "    (void)scratch;\n"
+    return f"""\
+static void {name}_call(const int8_t *in, int8_t *out, size_t y0, size_t y1, int8_t *scratch,
+                        const int32_t *packed, int shuffled)
+{{
+    {kernel.function}_t p = shuffled ? {name}_p_shuffled : {name}_p;
+
+    {own}
+{unused}    {kernel.function}(&p, in{second}, out, y0, y1{last});
+}}
+"""
+
+
+def _test(name: str, label: str, sig: Signature, scratch: int, inplace: bool) -> str:
+    source, output = sig.inputs[0], sig.output
+    return f"""\
+static const test_t {name} = {{
+    .name = "{label}", .call = {name}_call, .in = {name}_in0, .wanted = {name}_wanted,
+    .packed = {name}_packed, .in_table = {name}_in_table, .out_table = {name}_out_table,
+    .packed_bytes = sizeof {name}_packed, .in_rows = {source.rows}U,
+    .in_bytes = {source.row_bytes}U, .out_rows = {output.rows}U, .out_bytes = {output.row_bytes}U,
+    .scratch_bytes = {scratch}U, .inplace = {int(inplace)},
+}};
+"""
+
+
+def supporting(kernels: Iterable[Kernel], function: str, sig: Signature) -> Kernel | None:
+    """The kernel of that name, if it supports the layer."""
+    return next(
+        (k for k in kernels if k.op is type(sig.op) and k.function == function and k.supports(sig)),
+        None,
+    )

@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The dsp kernels on an emulated Cortex-M4 against the integer meaning, byte for byte."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from dsp_program import BoardProgram, layer, supporting, unweighted
+
+from mcuplan.backends.dsp import KERNELS
+from mcuplan.ops.conv2d import Conv2D
+from mcuplan.ops.dense import Dense
+from mcuplan.ops.eltwise import Add, Sub
+from mcuplan.ops.pool2d import AvgPool2D, MaxPool2D
+
+INF = float("inf")
+CONV = "mplan_conv2d_s8_dsp"
+DEPTHWISE = "mplan_depthwise3x3_s8_dsp"
+ANY_DEPTHWISE = "mplan_depthwise_s8_dsp"
+DENSE = "mplan_dense_s8_dsp"
+AVERAGE = "mplan_avg_pool2d_s8_dsp"
+MAXIMUM = "mplan_max_pool2d_s8_dsp"
+
+# kernel, stride, dilation, pads, (h, w, c), output channels
+CONVS = [
+    ((1, 1), (1, 1), (1, 1), (0, 0, 0, 0), (5, 3, 16), 16),
+    ((1, 1), (1, 1), (1, 1), (0, 0, 0, 0), (1, 1, 1), 1),
+    ((1, 1), (1, 1), (1, 1), (0, 0, 0, 0), (3, 3, 7), 5),
+    ((1, 1), (1, 1), (1, 1), (0, 0, 0, 0), (2, 7, 66), 6),
+    ((1, 1), (2, 2), (1, 1), (0, 0, 0, 0), (7, 7, 12), 8),
+    ((1, 1), (2, 2), (1, 1), (0, 0, 0, 0), (6, 8, 5), 3),
+    ((1, 1), (1, 1), (1, 1), (1, 1, 1, 1), (3, 3, 4), 4),
+    ((3, 3), (1, 1), (1, 1), (1, 1, 1, 1), (6, 5, 8), 9),
+    ((3, 3), (2, 2), (1, 1), (0, 0, 1, 1), (8, 8, 3), 8),
+    ((3, 3), (1, 1), (1, 1), (0, 0, 0, 0), (5, 6, 2), 4),
+    ((10, 4), (2, 2), (1, 1), (4, 1, 5, 1), (15, 10, 1), 12),
+    ((3, 2), (1, 2), (2, 3), (2, 3, 1, 0), (7, 9, 5), 4),
+    ((5, 1), (2, 1), (1, 1), (2, 0, 2, 0), (11, 1, 3), 4),
+    ((4, 4), (1, 1), (1, 1), (1, 1, 2, 2), (4, 4, 4), 2),
+    ((3, 3), (1, 1), (1, 1), (1, 1, 1, 1), (1, 1, 16), 4),
+]
+# stride, pads, (h, w, c)
+DEPTHWISES = [
+    (1, (1, 1, 1, 1), (5, 5, 3)),
+    (1, (1, 1, 1, 1), (2, 2, 1)),
+    (1, (1, 0, 1, 0), (4, 6, 4)),
+    (1, (0, 0, 0, 0), (5, 4, 2)),
+    (1, (0, 1, 1, 0), (5, 3, 6)),
+    (1, (1, 0, 0, 1), (3, 2, 5)),
+    (2, (0, 0, 1, 1), (8, 6, 4)),
+    (2, (1, 1, 1, 1), (6, 7, 2)),
+    (2, (1, 1, 1, 1), (7, 8, 6)),
+    (2, (1, 1, 0, 0), (6, 6, 8)),
+    (2, (0, 0, 0, 0), (7, 8, 2)),
+    (2, (0, 0, 0, 0), (6, 7, 4)),
+    (2, (0, 0, 1, 1), (2, 2, 2)),
+    (2, (1, 0, 1, 1), (5, 4, 2)),
+]
+
+
+def _random_depthwise(rng: np.random.Generator) -> tuple[int, tuple[int, ...], tuple[int, ...]]:
+    pads = tuple(int(v) for v in rng.integers(0, 2, 4))
+    size = [int(v) for v in rng.integers(2, 10, 2)]
+    return int(rng.integers(1, 3)), pads, (*size, 2 * int(rng.integers(1, 5)))
+
+
+@pytest.mark.parametrize("level", ["-O0", "-O2", "-Os"])
+def test_convolution(level: str, tmp_path: Path, arm_gcc: str, qemu: str) -> None:
+    """Any window, stride, dilation and number of channels gives every byte."""
+    program = BoardProgram(1)
+    for case in CONVS:
+        kernel, stride, dilation, pads, shape, outputs = case
+        act = (-40.0, 60.0) if outputs % 3 == 0 else (-INF, INF)
+        op = Conv2D(kernel, stride, dilation, pads, 1, act)
+        weights = (outputs, *kernel, shape[2])
+        for real in (0.0, 1.7):
+            sig = layer(op, program.rng, (1, *shape), weights, real=real)
+            found = supporting(KERNELS, CONV, sig)
+            assert found, case
+            moves = kernel != (1, 1) or stride != (1, 1) or any(pads)
+            program.add(sig, found, inplace=not moves and outputs == shape[2])
+    assert [] == program.run(tmp_path, arm_gcc, qemu, level)
+
+
+def test_depthwise(tmp_path: Path, arm_gcc: str, qemu: str) -> None:
+    """Stride 1 and 2 with and without padding on each side give every byte."""
+    program = BoardProgram(2)
+    cases = DEPTHWISES + [_random_depthwise(program.rng) for _ in range(40)]
+    supported = 0
+    for stride, pads, shape in cases:
+        if min(shape[0] + pads[0] + pads[2], shape[1] + pads[1] + pads[3]) < 3:
+            continue
+        act = (-30.0, 90.0) if shape[2] % 4 == 0 else (-INF, INF)
+        op = Conv2D((3, 3), (stride, stride), (1, 1), pads, shape[2], act)  # type: ignore[arg-type]
+        sig = layer(op, program.rng, (1, *shape), (shape[2], 3, 3, 1), least=-128)
+        found = supporting(KERNELS, DEPTHWISE, sig)
+        if found:
+            program.add(sig, found)
+            supported += 1
+    assert supported > len(DEPTHWISES)
+    assert [] == program.run(tmp_path, arm_gcc, qemu)
+
+
+def test_depthwise_of_any_window(tmp_path: Path, arm_gcc: str, qemu: str) -> None:
+    """Windows up to 9 wide, larger than the input or not, give every byte."""
+    program = BoardProgram(6)
+    cases = [((7, 7), (1, 1), (3, 3, 3, 3), (3, 3, 8)), ((5, 5), (2, 2), (2, 2, 2, 2), (5, 6, 4))]
+    cases += [((1, 1), (1, 1), (0, 0, 0, 0), (2, 3, 4)), ((2, 9), (1, 3), (1, 8, 0, 4), (4, 7, 12))]
+    cases += [
+        ((4, 8), (3, 2), (2, 3, 1, 4), (9, 11, 4)),
+        ((16, 1), (1, 1), (9, 0, 6, 0), (7, 1, 4)),
+    ]
+    for kernel, stride, pads, shape in cases:
+        for act in ((-30.0, 90.0), (-INF, INF)):
+            op = Conv2D(kernel, stride, (1, 1), pads, shape[2], act)
+            sig = layer(op, program.rng, (1, *shape), (shape[2], *kernel, 1), least=-128)
+            found = supporting(KERNELS, ANY_DEPTHWISE, sig)
+            assert found, kernel
+            program.add(sig, found)
+    assert [] == program.run(tmp_path, arm_gcc, qemu)
+
+
+def test_dense(tmp_path: Path, arm_gcc: str, qemu: str) -> None:
+    """Any number of inputs and outputs, one pixel or rows of pixels, gives every byte."""
+    program = BoardProgram(3)
+    shapes = [
+        ((1, n), m) for n, m in [(1, 1), (3, 4), (4, 5), (34, 8), (67, 3), (128, 12), (35, 7)]
+    ]
+    for shape, outputs in [*shapes, ((1, 3, 9), 6), ((1, 2, 3, 5), 4)]:
+        for real in (0.0, 2.5):
+            act = (-40.0, 60.0) if outputs % 2 else (-INF, INF)
+            sig = layer(Dense(act), program.rng, shape, (outputs, shape[-1]), real=real)
+            for function in (DENSE, CONV) if len(shape) > 2 else (DENSE,):
+                found = supporting(KERNELS, function, sig)
+                assert found
+                program.add(sig, found)
+    one = layer(Conv2D((1, 1)), program.rng, (1, 1, 1, 18), (7, 1, 1, 18))
+    found = supporting(KERNELS, DENSE, one)
+    assert found
+    program.add(one, found)
+    assert [] == program.run(tmp_path, arm_gcc, qemu)
+
+
+def test_sums_and_pools(tmp_path: Path, arm_gcc: str, qemu: str) -> None:
+    """Sums, differences, averages and maxima of odd sizes give every byte, also in place."""
+    program = BoardProgram(5)
+    for shape in [(1, 3, 5, 7), (1, 1, 1, 1), (1, 4, 2, 8), (1, 9)]:
+        for op in (Add(), Sub(), Add((0.0, 1.0))):
+            sig = unweighted(op, program.rng, shape, shape)
+            found = supporting(KERNELS, "mplan_add_s8_dsp", sig)
+            assert found
+            program.add(sig, found, inplace=True)
+    for channels in (1, 4, 6, 16):
+        for pool, function in ((AvgPool2D, AVERAGE), (MaxPool2D, MAXIMUM)):
+            for op in (
+                pool((2, 2), (2, 2)),
+                pool((3, 3), (2, 2), (1, 1), (1, 1, 1, 1)),
+                pool((17, 18), (1, 1)),
+            ):
+                sig = unweighted(op, program.rng, (1, 17, 18, channels))
+                found = supporting(KERNELS, function, sig)
+                assert found
+                program.add(sig, found)
+    assert [] == program.run(tmp_path, arm_gcc, qemu)
+
+
+def test_words_that_do_not_exist_are_refused() -> None:
+    """Channels that cannot share int16 words, or sums that leave int32, go to other kernels."""
+    rng = np.random.default_rng(4)
+    sig = layer(Dense(), rng, (1, 40), (4, 40), least=-128)
+    weights = sig.constant(1)
+    weights[1, 0], weights[0, 0] = -128, -1
+    assert supporting(KERNELS, DENSE, sig) is None
+    weights[1, 0], weights[0, 0] = -127, -128
+    weights[3], weights[2] = np.abs(weights[3]), np.abs(weights[2])
+    weights[1], weights[0] = 127, 127
+    assert supporting(KERNELS, DENSE, sig) is not None
+    large = layer(Dense(), rng, (1, 600), (4, 600))
+    large.constant(1)[1] = 127
+    assert supporting(KERNELS, DENSE, large) is None
