@@ -338,7 +338,7 @@ def _check_together(top: Table, tables: list[Table], regions: tuple[Region, ...]
             hint = "only one RAM region is the linker's default; name a section for the others"
             tables[index].bad("section", f"{what}, as an earlier RAM region", hint)
     for kind in ("ram", "flash"):
-        kinds = {table.values.get("kind") for table in tables}
+        kinds = [table.values.get("kind") for table in tables]
         if kind not in kinds:
             top.bad("region", f"no {kind} region", _REGION_HINT.format(kind=kind))
 

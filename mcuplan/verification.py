@@ -172,7 +172,7 @@ def recall(model: Path, planned: Planned) -> Evidence | None:
     try:
         report = read_report(path)
         return _recalled(report) if _is_of(report, planned) else None
-    except (McuplanError, KeyError, TypeError, ValueError):
+    except (McuplanError, KeyError, TypeError, ValueError, OverflowError):
         return None
 
 
@@ -198,17 +198,28 @@ def _recalled(report: Mapping[str, Any]) -> Evidence | None:
         return None
     flash, ram = report["flash"], report["ram"]
     build = BuildFigures(
-        code_bytes=int(flash["code_bytes"]),
+        code_bytes=_amount(flash["code_bytes"]),
         library_bytes=0,
-        constants_bytes=int(flash["weights_bytes"]) + int(flash["tables_bytes"]),
+        constants_bytes=_amount(flash["weights_bytes"]) + _amount(flash["tables_bytes"]),
         data_bytes=0,
-        stack_bytes=int(ram["stack_bytes"]),
+        stack_bytes=_amount(ram["stack_bytes"]),
         compiler=str(report["build"]["compiler"]),
         flags=str(report["build"]["flags"]),
     )
     cycles = {
-        int(row["index"]): int(row["cycles"])
+        _amount(row["index"]): _amount(row["cycles"])
         for row in report["layers"]
         if row["cycles_origin"] == "measured"
     }
     return Evidence(build=build, cycles=cycles)
+
+
+def _amount(value: object) -> int:
+    """A count of a kept report.
+
+    Raises:
+        ValueError: not a whole number from 0 to 2**40.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 1 << 40:
+        raise ValueError(f"{value!r} counts nothing")
+    return value
