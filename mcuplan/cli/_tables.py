@@ -225,9 +225,16 @@ def explain(code: str | None) -> None:
 @click.command()
 @click.argument("file", type=_options.FILE)
 @click.option("--capacity", type=_options.SIZE, help="Stop as soon as it fits this many bytes.")
-@click.option("--time-limit", type=float, metavar="S", help="Seconds to search.")
+@click.option(
+    "--time-limit",
+    type=float,
+    default=50.0,
+    show_default=True,
+    metavar="S",
+    help="Seconds to search.",
+)
 @click.option("--output", "-o", type=_options.FILE, help="CSV of offsets to write.")
-def pack(file: Path, capacity: int | None, time_limit: float | None, output: Path | None) -> int:
+def pack(file: Path, capacity: int | None, time_limit: float, output: Path | None) -> int:
     """Place the buffers of a CSV table in an arena."""
     from mcuplan.memory import pack as place
     from mcuplan.memory.csv_table import offsets_csv, read_csv

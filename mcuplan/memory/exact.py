@@ -79,7 +79,7 @@ class _Limit:
     deadline: float | None
 
     def late(self) -> bool:
-        return self.deadline is not None and time.monotonic() >= self.deadline
+        return self.deadline is not None and not time.monotonic() < self.deadline
 
     def spent(self, nodes: int) -> bool:
         return (self.nodes is not None and nodes >= self.nodes) or self.late()

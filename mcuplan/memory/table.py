@@ -44,6 +44,12 @@ class Table:
     most_saved: array[int]
 
     @property
+    def small(self) -> bool:
+        """Whether no sum that the compiled search makes can leave 64 bits."""
+        longest = max(max(self.size), max(self.align), max(self.edge_above, default=0))
+        return longest * (len(self.edge_to) + self.count + 1) < 2**57
+
+    @property
     def count(self) -> int:
         """Number of buffers."""
         return len(self.indices)

@@ -376,7 +376,10 @@ def test_pack_places_a_table(tmp_path: Path, capsys: Captured) -> None:
     assert "160" in capsys.readouterr().out
     placed = [line.split(",") for line in Path("out.csv").read_text().splitlines()[1:]]
     assert ["a", "b", "c", "d"] == [row[0] for row in placed]
-    spans = [tuple(map(int, row[1:])) for row in placed]
+    spans = [
+        (*map(int, row.split(",")[1:]), int(offset))
+        for row, (_, offset) in zip(rows[1:], placed, strict=True)
+    ]
     for i, (start, end, size, offset) in enumerate(spans):
         for start2, end2, size2, offset2 in spans[i + 1 :]:
             together = start < end2 and start2 < end
