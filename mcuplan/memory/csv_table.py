@@ -33,6 +33,8 @@ def read_csv(path: Path) -> Problem:
         UsageError: the file cannot be read.
         DataError, Problems: it is no such table; the lines at fault are named.
     """
+    if path.exists() and not path.is_file():
+        raise UsageError("is no regular file", str(path))
     try:
         with path.open("rb") as stream:
             data = stream.read(_MAX_FILE_BYTES + 1)

@@ -12,6 +12,11 @@ from mcuplan.cli import run
 Captured = pytest.CaptureFixture[str]
 
 
+@pytest.fixture(autouse=True)
+def _in_an_empty_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
 def test_pack_places_a_table(tmp_path: Path, capsys: Captured) -> None:
     """Pack writes offsets under which no two live buffers overlap, and says how good they are."""
     rows = ["id,lower,upper,size", "a,0,3,64", "b,1,4,32", "c,3,5,64", "d,4,6,96"]
