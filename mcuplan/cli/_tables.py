@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -85,11 +86,13 @@ def _show_diff(form: str, made: Baseline) -> None:
 @_TABLE
 def bench(target: str | None, form: str) -> int:
     """Cycles per kernel and shape, counted on the emulator."""
+    from mcuplan.backends import backend_of
     from mcuplan.bench import bench as count
     from mcuplan.targets import load_target
 
     rows = []
-    for row in count(load_target(target or "cortex-m4")):
+    wanted = load_target(target or "cortex-m4")
+    for row in count(replace(wanted, backend=backend_of(wanted.features))):
         work, unit = (row.macs, "MAC") if row.macs else (row.outputs, "output")
         each = f"{(row.cycles or row.instructions) / work:.2f} /{unit}"
         cycles = row.cycles if row.cycles is not None else "-"
