@@ -18,6 +18,9 @@ from mcuplan.memory.table import by_lifetime, by_sections, make_table, shuffled,
 
 __all__ = ["Effort", "Proof", "improve"]
 
+_UNLIMITED = 2**62
+_SHORT_NODES = 10_000
+
 
 @dataclass(frozen=True, slots=True)
 class Effort:
@@ -54,20 +57,17 @@ def improve(
 
     Most of the effort asks whether the bound is reachable, and raises it with every
     refutation. What is left halves the distance between what is undecided and what is
-    found. ``capacity``, where given, is asked for before that.
+    found. A ``capacity`` is enough: once it is reached, no more than a short try is
+    made for less.
     """
     hunt = _Hunt(problem, conflicts, packing, bound_bytes, effort, run)
-    most = hunt.part(0.7)
-    while hunt.proved < hunt.best.arena_bytes and hunt.ask(hunt.proved, most):
-        pass
-    if capacity is not None and hunt.proved < capacity < hunt.best.arena_bytes:
-        hunt.ask(capacity, hunt.part(0.5))
-    low = hunt.proved
-    while hunt.best.arena_bytes - low > hunt.table.grain and not hunt.whole.spent(hunt.nodes):
-        target = (low + hunt.best.arena_bytes) // 2
-        if not hunt.ask(target, hunt.part(0.3)):
-            low = target
-        low = max(low, hunt.proved)
+    if capacity is not None:
+        hunt.raise_bound(hunt.part(0.2, _SHORT_NODES))
+        if hunt.proved < capacity < hunt.best.arena_bytes:
+            hunt.ask(capacity, hunt.part(0.7))
+    if capacity is None or capacity < hunt.best.arena_bytes:
+        hunt.raise_bound(hunt.part(0.7))
+        hunt.close_in()
     return Proof(hunt.best, hunt.proved, hunt.nodes)
 
 
@@ -75,14 +75,14 @@ def improve(
 class _Limit:
     """Node count and clock reading at which to stop."""
 
-    nodes: int | None
+    nodes: int
     deadline: float | None
 
     def late(self) -> bool:
         return self.deadline is not None and not time.monotonic() < self.deadline
 
     def spent(self, nodes: int) -> bool:
-        return (self.nodes is not None and nodes >= self.nodes) or self.late()
+        return nodes >= self.nodes or self.late()
 
 
 class _Hunt:
@@ -100,7 +100,7 @@ class _Hunt:
         self.problem, self.best, self.proved, self.run = problem, packing, bound_bytes, run
         self.nodes = 0
         deadline = None if effort.seconds is None else time.monotonic() + effort.seconds
-        self.whole = _Limit(effort.nodes, deadline)
+        self.whole = _Limit(_UNLIMITED if effort.nodes is None else effort.nodes, deadline)
         self.table = make_table(problem, conflicts, self._open_buffers(conflicts, bound_bytes))
         lifetime = by_lifetime(problem, self.table)
         sections = by_sections(self.table)
@@ -117,11 +117,27 @@ class _Hunt:
             for index in group
         ]
 
-    def part(self, share: float) -> _Limit:
-        """A limit that leaves the rest of the effort for later."""
-        nodes, deadline = self.whole.nodes, self.whole.deadline
-        if nodes is not None:
-            nodes = self.nodes + int(max(0, nodes - self.nodes) * share)
+    def raise_bound(self, limit: _Limit) -> None:
+        """Ask for what is not refuted yet until it is found or the limit is reached."""
+        while self.proved < self.best.arena_bytes and self.ask(self.proved, limit):
+            pass
+
+    def close_in(self) -> None:
+        """Halve the distance between what is undecided and what is found."""
+        low = self.proved
+        while self.best.arena_bytes - low > self.table.grain and not self.whole.spent(self.nodes):
+            target = (low + self.best.arena_bytes) // 2
+            if not self.ask(target, self.part(0.3)):
+                low = target
+            low = max(low, self.proved)
+
+    def part(self, share: float, most: int = _UNLIMITED) -> _Limit:
+        """A limit of at most ``most`` nodes that leaves the rest of the effort for later."""
+        deadline = self.whole.deadline
+        left = max(0, self.whole.nodes - self.nodes)
+        if self.whole.nodes < _UNLIMITED:
+            left = int(left * share)
+        nodes = self.nodes + min(left, most)
         if deadline is not None:
             now = time.monotonic()
             deadline = now + (deadline - now) * share
@@ -139,7 +155,7 @@ class _Hunt:
         while not limit.spent(self.nodes):
             for at, (rule, ranks) in enumerate(self.strategies):
                 rank = ranks if tries == 0 else shuffled(ranks, tries)
-                left = turn if limit.nodes is None else min(turn, limit.nodes - self.nodes)
+                left = min(turn, limit.nodes - self.nodes)
                 query = Query(self.table, last_offset, rank, weights[at], rule, left, limit.late)
                 outcome = self.run(query)
                 self.nodes += outcome.nodes

@@ -14,7 +14,8 @@ from mcuplan.units import align_up
 
 __all__ = ["Packing", "climb", "first_fit", "lowest_first", "portfolio"]
 
-_CLIMB_PAIRS = 60_000  # work limit of hill climbing: moves x conflicts
+_CLIMB_MOVES = 500  # most moves of hill climbing, and
+_CLIMB_WORK = 1_000_000  # most moves x conflicts
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,7 @@ def climb(problem: Problem, conflicts: Conflicts, best: Packing, goal: int) -> P
     Moves come in a fixed pseudo-random sequence and sideways moves are taken, so equal
     input gives equal output. Never worse than ``best``.
     """
-    tries = _CLIMB_PAIRS * 10 // (conflicts.pairs + len(problem.buffers) + 1)
+    tries = min(_CLIMB_MOVES, _CLIMB_WORK // (conflicts.pairs + len(problem.buffers) + 1))
     current, state = _by_offset(best.offsets), 1
     offsets = first_fit(problem, conflicts, current)
     height = _top(problem, offsets)

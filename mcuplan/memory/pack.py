@@ -31,8 +31,8 @@ def pack(
 
     Args:
         problem: the buffers and their separations.
-        capacity: a size of interest: where the least one stays open, whether this one
-            can be reached is asked next. Not a limit: compare the plan with it.
+        capacity: a size that is enough: once the arena fits it, no more than a short
+            search is made for less. Not a limit: compare the plan with it.
         time_limit_s: seconds for the exact search. The outcome then depends on the
             machine; what goes into generated code must use a node limit.
         node_limit: nodes for the exact search; without any limit ``DEFAULT_NODES``.
@@ -52,7 +52,8 @@ def pack(
     if packing.arena_bytes > bound.bytes and exact:
         effort = Effort(node_limit, time_limit_s)
         proof = improve(problem, conflicts, packing, bound.bytes, effort, capacity=capacity)
-    if proof.packing is packing and packing.arena_bytes > proof.proved_bytes:
+    goal = max(proof.proved_bytes, capacity or 0)
+    if proof.packing is packing and packing.arena_bytes > goal:
         better = climb(problem, conflicts, proof.packing, proof.proved_bytes)
         proof = Proof(better, proof.proved_bytes, proof.nodes)
     return _plan(problem, bound, proof, "stopped" if exact else "not asked for")

@@ -219,7 +219,8 @@ class State:
         return True
 
     def _refresh_section(self, section: int) -> bool:
-        levels = [self.least[i] for i in self.members[section] if self.at[i] < 0]
+        unplaced = [i for i in self.members[section] if self.at[i] < 0]
+        levels = [self.least[i] for i in unplaced]
         floor = min(levels, default=NONE)
         lowest = levels.count(floor)
         second = min((level for level in levels if level != floor), default=NONE)
@@ -230,7 +231,7 @@ class State:
             return True
         base = max(floor, self.top[section]) if self.special else floor
         end = base + self.needed(section)
-        if end > self.capacity:
+        if end > max(self.last_offset[i] + self.size[i] for i in unplaced):
             return self.too_high(end)
         return self._fits_late(section, self.rest[section] - self.needed(section))
 

@@ -1,9 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The packer on tables whose answers are known."""
+"""The packer as a whole: valid, proved, repeatable."""
 
 from __future__ import annotations
 
-from mcuplan.memory import Buffer, LiveRange, Problem, pack
+import os
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from packing_tables import cut_rectangle, keeps_apart, least_arena, loose_table, problems
+
+from mcuplan.memory import Buffer, LiveRange, Problem, check_plan, lower_bound, pack
+from mcuplan.memory.csv_table import read_csv
+from mcuplan.units import align_up
 
 
 def test_reuse_at_the_step_of_freeing() -> None:
@@ -18,3 +28,118 @@ def test_overlap_into_dead_rows() -> None:
     buffers = (Buffer("in", 100, LiveRange(0, 1)), Buffer("out", 80, LiveRange(0, 2)))
     plan = pack(Problem(buffers, {(1, 0): 16}))
     assert 116 == plan.arena_bytes == plan.lower_bound_bytes
+    assert 16 <= plan.placements[0].offset - plan.placements[1].offset
+
+
+def test_nothing_to_place() -> None:
+    """A table without buffers needs no bytes, and that is proved."""
+    plan = pack(Problem(()))
+    assert (0, -1, True) == (plan.arena_bytes, plan.peak_step, plan.optimal)
+
+
+@settings(max_examples=50, deadline=None)
+@given(problems())
+def test_any_table_is_packed_validly(problem: Problem) -> None:
+    """Any table gets offsets that keep every rule, within what its plan claims."""
+    plan = pack(problem, node_limit=300)
+    check_plan(problem, plan)
+    offsets = [placement.offset for placement in plan.placements]
+    for two in range(len(offsets)):
+        for one in range(two):
+            assert keeps_apart(problem, one, two, offsets[two] - offsets[one])
+    assert plan.lower_bound_bytes <= plan.proved_bytes <= plan.arena_bytes
+    assert plan.optimal == (plan.gap_bytes == 0)
+
+
+@settings(max_examples=30, deadline=None)
+@given(problems(separations=False))
+def test_an_arena_is_at_most_the_sum(problem: Problem) -> None:
+    """Without separations the arena is never larger than all buffers side by side."""
+    plan = pack(problem, node_limit=300)
+    assert plan.arena_bytes <= sum(align_up(b.nbytes, 16) for b in problem.buffers)
+
+
+@settings(max_examples=100, deadline=None)
+@given(problems(most=5, largest=7, aligns=(1, 2, 3, 4)))
+def test_tiny_tables_are_solved_to_proof(problem: Problem) -> None:
+    """On tables small enough to try every offset, the plan is the best and says so."""
+    plan = pack(problem)
+    assert least_arena(problem, plan.arena_bytes) == plan.arena_bytes
+    assert plan.optimal
+
+
+@settings(max_examples=20, deadline=None)
+@given(problems())
+def test_searching_never_makes_it_worse(problem: Problem) -> None:
+    """The exact search returns at most what the heuristics found."""
+    searched = pack(problem, node_limit=200)
+    assert searched.arena_bytes <= pack(problem, exact=False).arena_bytes
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_cut_rectangle_is_put_together(seed: int) -> None:
+    """A table cut from a full rectangle is packed without a gap again."""
+    plan = pack(cut_rectangle(seed, 60, 40, 4096), node_limit=50_000)
+    assert 4096 == plan.arena_bytes
+    assert plan.optimal
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_500_buffers_with_slack_take_few_nodes(seed: int) -> None:
+    """Tables of 500 buffers fit a capacity a little above the bound after a short search."""
+    problem = loose_table(seed, 500, 300)
+    capacity = lower_bound(problem).bytes * 21 // 20
+    plan = pack(problem, capacity=capacity)
+    assert plan.arena_bytes <= capacity
+    assert plan.nodes < 30_000
+
+
+def test_equal_input_gives_equal_plans() -> None:
+    """With a node limit, a plan depends on the table alone."""
+    problem = cut_rectangle(3, 90, 60, 50_000)
+    assert pack(problem, node_limit=2000) == pack(problem, node_limit=2000)
+
+
+def test_what_is_not_proved_is_not_claimed() -> None:
+    """Where the node limit ends the search, the plan is valid and says how far it may be off."""
+    problem = loose_table(2, 400, 200)
+    plan = pack(problem, node_limit=50)
+    assert 50 >= plan.nodes
+    assert not plan.optimal
+    assert plan.arena_bytes - lower_bound(problem).bytes == plan.gap_bytes > 0
+    assert f"{plan.arena_bytes:,}" in plan.statement
+
+
+def test_a_time_limit_is_kept() -> None:
+    """A search with a time limit ends soon after it."""
+    problem = loose_table(2, 400, 200)
+    start = time.monotonic()
+    plan = pack(problem, time_limit_s=0.2)
+    assert time.monotonic() - start < 20
+    assert plan.arena_bytes > plan.proved_bytes == lower_bound(problem).bytes
+
+
+def test_crowded_tables_are_not_listed_pair_by_pair() -> None:
+    """Two thousand buffers that are all alive together are packed at once."""
+    problem = Problem(tuple(Buffer(f"b{i}", i, LiveRange(0, 1 + i), 1) for i in range(2000)))
+    plan = pack(problem)
+    assert sum(range(2000)) == plan.arena_bytes == lower_bound(problem).bytes
+
+
+def _instances() -> list[Path]:
+    return sorted(Path(os.environ.get("MCUPLAN_TEST_PACKING", os.devnull)).glob("*.csv"))
+
+
+def test_instances_are_known() -> None:
+    """Where a folder of instances is given, it holds some."""
+    if "MCUPLAN_TEST_PACKING" not in os.environ:
+        pytest.skip("MCUPLAN_TEST_PACKING names no folder of packing instances")
+    assert _instances()
+
+
+@pytest.mark.parametrize("path", _instances(), ids=lambda path: path.name)
+def test_published_instances_reach_their_bound(path: Path) -> None:
+    """Published hard instances are packed into the peak of their live bytes."""
+    plan = pack(read_csv(path))
+    assert plan.optimal
+    assert plan.arena_bytes == plan.lower_bound_bytes <= int(path.name.split(".")[1])

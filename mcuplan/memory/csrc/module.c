@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Python's side of the compiled search: takes int64 arrays, checks them, trusts nothing. */
+/* Python's side of the compiled search: takes int64 arrays and checks them. */
 #define PY_SSIZE_T_CLEAN
 #define Py_LIMITED_API 0x030B0000
 #include <Python.h>
@@ -12,9 +12,8 @@ enum { ARRAYS = 14, ARRAY_WEIGHT = 12, ARRAY_OFFSET = 13, FIRST_ARRAY = 5, ARGUM
 #define GREATEST (INT64_C(1) << 58)
 
 static const char *const array_names[ARRAYS] = {
-    "size",       "align",      "last_offset", "rank",       "first",       "last",
-    "edge_start", "edge_to",    "edge_above",  "edge_below", "edge_shared", "most_saved",
-    "weight",     "offset",
+    "size",    "align",      "last_offset", "rank",        "first",      "last",   "edge_start",
+    "edge_to", "edge_above", "edge_below",  "edge_shared", "most_saved", "weight", "offset",
 };
 
 static bool take_array(PyObject *object, int index, Py_ssize_t items, Py_buffer *view)
@@ -105,6 +104,23 @@ static bool poll(void *data)
     return stop != 0;
 }
 
+/* Whether what is written to overlaps nothing that is read. */
+static bool apart(const Py_buffer *views)
+{
+    bool ok = true;
+    for (int i = ARRAY_WEIGHT; i <= ARRAY_OFFSET; i++) {
+        for (int j = 0; ok && j < ARRAYS; j++) {
+            uintptr_t one = (uintptr_t)views[i].buf, two = (uintptr_t)views[j].buf;
+            ok = i == j || views[j].len == 0 || one + (uintptr_t)views[i].len <= two ||
+                 two + (uintptr_t)views[j].len <= one;
+        }
+    }
+    if (!ok) {
+        PyErr_SetString(PyExc_ValueError, "weight and offset must be arrays of their own");
+    }
+    return ok;
+}
+
 static PyObject *run(packcore_table *table, int64_t edges)
 {
     const char *wrong = mistake(table, edges);
@@ -161,13 +177,15 @@ static PyObject *search(PyObject *Py_UNUSED(module), PyObject *arguments)
         ok = take_array(PyTuple_GetItem(arguments, FIRST_ARRAY + taken), taken, items,
                         &views[taken]);
     }
-    if (taken == ARRAYS) {
+    if (taken == ARRAYS && apart(views)) {
         packcore_table table = {
-            numbers[0],    numbers[1],    numbers[2],    numbers[3],   numbers[4],
-            views[0].buf,  views[1].buf,  views[2].buf,  views[3].buf, views[4].buf,
-            views[5].buf,  views[6].buf,  views[7].buf,  views[8].buf, views[9].buf,
-            views[10].buf, views[11].buf, views[12].buf, views[13].buf, poll,
-            PyTuple_GetItem(arguments, ARGUMENTS - 1),
+            numbers[0],    numbers[1],    numbers[2],
+            numbers[3],    numbers[4],    views[0].buf,
+            views[1].buf,  views[2].buf,  views[3].buf,
+            views[4].buf,  views[5].buf,  views[6].buf,
+            views[7].buf,  views[8].buf,  views[9].buf,
+            views[10].buf, views[11].buf, views[12].buf,
+            views[13].buf, poll,          PyTuple_GetItem(arguments, ARGUMENTS - 1),
         };
         result = run(&table, (int64_t)edges);
     }
@@ -188,8 +206,15 @@ static PyMethodDef methods[] = {
 static PyModuleDef_Slot slots[] = {{0, NULL}};
 
 static struct PyModuleDef definition = {
-    PyModuleDef_HEAD_INIT, "_packcore", "Compiled twin of mcuplan.memory.search.", 0,
-    methods, slots, NULL, NULL, NULL,
+    PyModuleDef_HEAD_INIT,
+    "_packcore",
+    "Compiled twin of mcuplan.memory.search.",
+    0,
+    methods,
+    slots,
+    NULL,
+    NULL,
+    NULL,
 };
 
 PyMODINIT_FUNC PyInit__packcore(void)

@@ -9,26 +9,26 @@
 
 /* A table in units of its grain; see table.py for the meaning of every array. */
 typedef struct {
-    int64_t count;          /* buffers */
-    int64_t sections;       /* maximal sets of buffers alive together, in time order */
-    int64_t capacity;       /* units */
-    int64_t rule;           /* how the next section is chosen, 0 to 2 */
+    int64_t count;    /* buffers */
+    int64_t sections; /* maximal sets of buffers alive together, in time order */
+    int64_t capacity; /* units */
+    int64_t rule;     /* how the next section is chosen, 0 to 2 */
     int64_t node_limit;
     const int64_t *size;
     const int64_t *align;
-    const int64_t *last_offset;  /* greatest offset that ends within the capacity */
-    const int64_t *rank;         /* smaller goes first */
-    const int64_t *first;        /* live in sections [first, last) */
+    const int64_t *last_offset; /* greatest offset that ends within the capacity */
+    const int64_t *rank;        /* smaller goes first */
+    const int64_t *first;       /* live in sections [first, last) */
     const int64_t *last;
-    const int64_t *edge_start;   /* count + 1; the conflicts of buffer i in [i], [i + 1]) */
+    const int64_t *edge_start; /* count + 1; the conflicts of buffer i in [i], [i + 1]) */
     const int64_t *edge_to;
-    const int64_t *edge_above;   /* least distance to the other one above */
-    const int64_t *edge_below;   /* least distance to the other one below */
-    const int64_t *edge_shared;  /* most units in common; 0 for ordinary conflicts */
-    const int64_t *most_saved;   /* per section: most units that sharing can save */
-    int64_t *weight;             /* per section: failures seen, kept between searches */
-    int64_t *offset;             /* result, units; -1 where nothing was placed */
-    bool (*poll)(void *);        /* asked now and then; true stops the search */
+    const int64_t *edge_above;  /* least distance to the other one above */
+    const int64_t *edge_below;  /* least distance to the other one below */
+    const int64_t *edge_shared; /* most units in common; 0 for ordinary conflicts */
+    const int64_t *most_saved;  /* per section: most units that sharing can save */
+    int64_t *weight;            /* per section: failures seen, kept between searches */
+    int64_t *offset;            /* result, units; -1 where nothing was placed */
+    bool (*poll)(void *);       /* asked now and then; true stops the search */
     void *poll_data;
 } packcore_table;
 

@@ -117,7 +117,8 @@ static bool redundant(const search *s, const frame *f, int64_t buffer)
         int64_t twin = s->options[i];
         found = s->plain[twin] && t->first[twin] == t->first[buffer] &&
                 t->last[twin] == t->last[buffer] && t->size[twin] == t->size[buffer] &&
-                t->last_offset[twin] == t->last_offset[buffer] && s->raised[twin] == s->raised[buffer];
+                t->last_offset[twin] == t->last_offset[buffer] &&
+                s->raised[twin] == s->raised[buffer];
     }
     int64_t end = s->plain[buffer] ? t->edge_start[buffer + 1] : t->edge_start[buffer];
     for (int64_t e = t->edge_start[buffer]; !found && e < end; e++) {
@@ -139,8 +140,7 @@ static void collect_options(search *s, frame *f)
             continue;
         }
         size_t count = s->options_count;
-        int64_t *options =
-            packcore_grow(s->options, &s->options_room, count + 1U, sizeof(int64_t));
+        int64_t *options = packcore_grow(s->options, &s->options_room, count + 1U, sizeof(int64_t));
         if (options == NULL) {
             s->no_memory = true;
             return;

@@ -119,7 +119,7 @@ bool packcore_rests(const search *s, int64_t buffer)
 /* Least offset above `from` where a buffer could rest on another one. Unplaced members of
  * `section` count as lying at `floor` or higher. */
 int64_t packcore_next_rest(const search *s, int64_t buffer, int64_t from, int64_t section,
-                         int64_t floor)
+                           int64_t floor)
 {
     const packcore_table *t = s->table;
     int64_t best = NONE;
@@ -211,12 +211,14 @@ static bool fits_late(search *s, int64_t section, int64_t saved)
 
 static bool refresh_section(search *s, int64_t section)
 {
-    int64_t floor = NONE, second = NONE, lowest = 0;
+    int64_t floor = NONE, second = NONE, lowest = 0, highest = 0;
     for (int64_t e = s->member_start[section]; e < s->member_start[section + 1]; e++) {
         int64_t buffer = s->member[e], least = s->least[buffer];
         if (s->at[buffer] >= 0) {
             continue;
         }
+        int64_t end = s->table->last_offset[buffer] + s->table->size[buffer];
+        highest = end > highest ? end : highest;
         if (least < floor) {
             second = floor;
             floor = least;
@@ -241,7 +243,7 @@ static bool refresh_section(search *s, int64_t section)
     }
     int64_t base = s->special && s->top[section] > floor ? s->top[section] : floor;
     int64_t end = base + packcore_needed(s, section);
-    if (end > s->table->capacity) {
+    if (end > highest) {
         return packcore_too_high(s, end);
     }
     return fits_late(s, section, s->rest[section] - packcore_needed(s, section));
@@ -286,4 +288,3 @@ bool packcore_settle(search *s, int64_t begin, int64_t end)
     }
     return true;
 }
-

@@ -13,15 +13,15 @@ typedef struct {
 } change;
 
 typedef struct {
-    int64_t begin, end;            /* sections of this component */
-    int64_t section;               /* where it branches */
-    int64_t wasted_to;             /* floor of the section when its lowest units stay empty */
-    bool waste;                    /* that branch is still to be tried */
-    size_t mark;                   /* length of the trail before the branches */
-    size_t options, options_end;   /* in `options` */
-    size_t next;                   /* option to try next */
-    size_t parts, parts_end;       /* in `parts`: components left by the current branch */
-    size_t current;                /* part being solved */
+    int64_t begin, end;          /* sections of this component */
+    int64_t section;             /* where it branches */
+    int64_t wasted_to;           /* floor of the section when its lowest units stay empty */
+    bool waste;                  /* that branch is still to be tried */
+    size_t mark;                 /* length of the trail before the branches */
+    size_t options, options_end; /* in `options` */
+    size_t next;                 /* option to try next */
+    size_t parts, parts_end;     /* in `parts`: components left by the current branch */
+    size_t current;              /* part being solved */
 } frame;
 
 typedef struct {
@@ -31,13 +31,13 @@ typedef struct {
 typedef struct {
     const packcore_table *table;
     int64_t *block;
-    int64_t *at, *least, *raised;                  /* per buffer */
-    int64_t *rest, *floor, *second, *lowest;       /* per section */
-    int64_t *top, *sharing;                        /* per section, used with separations */
-    int64_t *member_start, *member;                /* buffers of a section */
-    int64_t *by_first_start, *by_first;            /* buffers that start in a section */
-    int64_t *ties;   /* 1: may share the offset of another one */
-    int64_t *plain;  /* 1: any offset will do, shares with nobody */
+    int64_t *at, *least, *raised;            /* per buffer */
+    int64_t *rest, *floor, *second, *lowest; /* per section */
+    int64_t *top, *sharing;                  /* per section, used with separations */
+    int64_t *member_start, *member;          /* buffers of a section */
+    int64_t *by_first_start, *by_first;      /* buffers that start in a section */
+    int64_t *ties;                           /* 1: may share the offset of another one */
+    int64_t *plain;                          /* 1: any offset will do, shares with nobody */
     int64_t *late;
     int64_t *dirty, *is_dirty;
     size_t dirty_count;

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Random packing tables, and the least arena found by trying every offset."""
+
+from __future__ import annotations
+
+import random
+
+from hypothesis import strategies as st
+
+from mcuplan.memory import Buffer, LiveRange, Problem
+
+
+@st.composite
+def problems(
+    draw: st.DrawFn,
+    most: int = 30,
+    largest: int = 2000,
+    aligns: tuple[int, ...] = (1, 4, 16),
+    separations: bool = True,
+) -> Problem:
+    """Any table: empty buffers, mixed alignments, and entries of every kind."""
+    count = draw(st.integers(0, most))
+    steps = draw(st.integers(1, 8))
+    buffers = []
+    for index in range(count):
+        start = draw(st.integers(0, steps - 1))
+        end = draw(st.integers(start + 1, steps))
+        size = draw(st.integers(0, largest))
+        align = draw(st.sampled_from(aligns))
+        buffers.append(Buffer(f"b{index}", size, LiveRange(start, end), align))
+    entries: dict[tuple[int, int], int] = {}
+    if separations and count > 1:
+        for _ in range(draw(st.integers(0, 4))):
+            low, high = draw(
+                st.tuples(st.integers(0, count - 1), st.integers(0, count - 1)).filter(
+                    lambda pair: pair[0] != pair[1]
+                )
+            )
+            entries[low, high] = draw(
+                st.one_of(st.just(0), st.integers(0, buffers[low].nbytes + largest // 4))
+            )
+    return Problem(tuple(buffers), entries)
+
+
+def keeps_apart(problem: Problem, one: int, two: int, distance: int) -> bool:
+    """Whether ``offset[two] - offset[one] == distance`` is allowed, by the definition."""
+    first, second = problem.buffers[one], problem.buffers[two]
+    entry = (one, two) in problem.separations or (two, one) in problem.separations
+    if not first.live.meets(second.live) or not (entry or (first.nbytes and second.nbytes)):
+        return True
+    return distance >= problem.separation(one, two) or -distance >= problem.separation(two, one)
+
+
+def least_arena(problem: Problem, enough: int) -> int:
+    """Least arena of a tiny table, at most ``enough``, by trying every offset."""
+    buffers = problem.buffers
+    best = enough
+    offsets = [0] * len(buffers)
+
+    def place(index: int, top: int) -> None:
+        nonlocal best
+        if index == len(buffers):
+            best = min(best, top)
+            return
+        size = buffers[index].nbytes
+        for offset in range(0, best - size, buffers[index].align):
+            free = (keeps_apart(problem, i, index, offset - offsets[i]) for i in range(index))
+            if max(top, offset + size) < best and all(free):
+                offsets[index] = offset
+                place(index + 1, max(top, offset + size))
+
+    place(0, 0)
+    return best
+
+
+def cut_rectangle(seed: int, buffers: int, steps: int, height: int) -> Problem:
+    """A table that fills ``height`` bytes over all steps without a gap, cut at random."""
+    rng = random.Random(seed)
+    pieces = [(0, steps, 0, height)]
+    while len(pieces) < buffers:
+        start, end, low, high = pieces.pop(
+            max(range(len(pieces)), key=lambda i: rng.random() * (pieces[i][1] - pieces[i][0]))
+        )
+        if end - start > 1 and (rng.random() < 0.5 or high - low < 2):
+            cut = rng.randint(start + 1, end - 1)
+            pieces += [(start, cut, low, high), (cut, end, low, high)]
+        elif high - low > 1:
+            cut = rng.randint(low + 1, high - 1)
+            pieces += [(start, end, low, cut), (start, end, cut, high)]
+        else:
+            pieces.append((start, end, low, high))
+    rng.shuffle(pieces)
+    return Problem(
+        tuple(
+            Buffer(f"b{index}", high - low, LiveRange(start, end), 1)
+            for index, (start, end, low, high) in enumerate(pieces)
+        )
+    )
+
+
+def loose_table(
+    seed: int, buffers: int, steps: int, align: int = 4, life: float | None = None
+) -> Problem:
+    """Buffers of random sizes and lifetimes, a tenth of the steps on average if not given."""
+    rng = random.Random(seed)
+
+    def one(index: int) -> Buffer:
+        start = rng.randrange(steps)
+        end = start + 1 + int(rng.expovariate(1 / life if life else 10 / steps))
+        return Buffer(f"b{index}", rng.randint(1, 5000), LiveRange(start, end), align)
+
+    return Problem(tuple(map(one, range(buffers))))
