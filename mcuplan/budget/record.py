@@ -27,6 +27,7 @@ __all__ = [
     "Growth",
     "Latency",
     "LayerRow",
+    "LevelRow",
     "ModelInfo",
     "ModelName",
     "ModelPort",
@@ -242,6 +243,15 @@ class BufferRow:
 
 
 @dataclass(frozen=True, slots=True)
+class LevelRow:
+    """The arena with one more way of saving bytes than the row before; ``note`` says which."""
+
+    name: str
+    arena_bytes: int
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
 class Stream:
     """Layers that run row by row together."""
 
@@ -352,6 +362,7 @@ class Budget:
     streams: tuple[Stream, ...]
     baseline: Baseline | None = None
     verification: tuple[Verification, ...] = ()
+    levels: tuple[LevelRow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

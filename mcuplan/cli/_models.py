@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from mcuplan.budget import Against, Budget, Evidence, Limits
     from mcuplan.ir.graph import Graph
     from mcuplan.pipeline import Planned, Request
+    from mcuplan.schedule import Level
 
 __all__ = ["COMMANDS"]
 
@@ -99,11 +101,24 @@ def _default_name(model: Path, given: str | None) -> str:
 
 
 def _report(
-    command: str, model: Path, asked: _Asked, planned: Planned, evidence: Evidence | None = None
+    command: str,
+    model: Path,
+    asked: _Asked,
+    planned: Planned,
+    evidence: Evidence | None = None,
+    levels: Sequence[Level] = (),
 ) -> Budget:
     from mcuplan.budget import assess
 
-    return assess(planned, asked.limits, evidence, asked.baseline, file=model.name, command=command)
+    return assess(
+        planned,
+        asked.limits,
+        evidence,
+        asked.baseline,
+        file=model.name,
+        command=command,
+        levels=levels,
+    )
 
 
 @click.command()
@@ -144,7 +159,8 @@ def plan(model: Path, **options: Any) -> int:
         from mcuplan import pipeline
 
         planned = pipeline.plan(_request(model, options), sizes_only=True)
-        return _report("plan", model, asked, planned, _kept(model, planned))
+        kept = _kept(model, planned)
+        return _report("plan", model, asked, planned, kept, pipeline.levels(planned))
 
     asked = _asked(options)
     return reported("plan", str(model), asked.outputs, make)

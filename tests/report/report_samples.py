@@ -18,6 +18,7 @@ from mcuplan.budget.record import (
     Growth,
     Latency,
     LayerRow,
+    LevelRow,
     ModelInfo,
     ModelName,
     ModelPort,
@@ -155,6 +156,11 @@ def sample_budget() -> Budget:
                 cycles=201_000_000,
             ),
         ),
+        levels=(
+            LevelRow("naive", 122_880, "the model's order, a buffer for every tensor"),
+            LevelRow("in place", 86_016, f"in place: 1; still copied: {NASTY}"),
+            LevelRow("placement", 84_224, "not proved"),
+        ),
     )
 
 
@@ -173,6 +179,7 @@ def sample_fits() -> Budget:
         build=None,
         baseline=None,
         verification=(),
+        levels=(),
     )
 
 

@@ -141,4 +141,4 @@ def test_json_keeps_the_name() -> None:
     assert NASTY == report["layers"][1]["name"]
     assert {"metric", "float", "integer"} == set(report["verification"][0]["accuracy"])
     fits = json.loads(render("json", sample_fits()))
-    assert not {"baseline", "verification"} & set(fits)
+    assert not {"baseline", "levels", "verification"} & set(fits)

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What ``plan`` says beyond the report of the other commands."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from small_nets import small_net
+
+from mcuplan.cli import run
+
+BOARD = "nucleo-f446re"
+Captured = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A model file in the current folder, without variables of ours."""
+    for name in [name for name in os.environ if name.startswith("MCUPLAN_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    small_net().save(tmp_path / "net.onnx")
+    return "net.onnx"
+
+
+def test_plan_says_what_each_level_bought(model: str, capsys: Captured) -> None:
+    """Only ``plan`` shows the levels; from one to the next the arena falls to that of the plan."""
+    assert 0 == run(["plan", model, "-t", BOARD, "-f", "json"])
+    report = json.loads(capsys.readouterr().out)
+    names = ["naive", "order", "in place", "overlap", "placement"]
+    arenas = [level["arena_bytes"] for level in report["levels"]]
+    assert names == [level["name"] for level in report["levels"]]
+    assert arenas == sorted(arenas, reverse=True)
+    assert arenas[0] > arenas[-1] == report["ram"]["arena_bytes"]
+    assert 0 == run(["check", model, "-t", BOARD, "-f", "json"])
+    assert "levels" not in json.loads(capsys.readouterr().out)
