@@ -19,6 +19,7 @@ __all__ = [
     "Accuracy",
     "Baseline",
     "Budget",
+    "BufferKind",
     "BufferRow",
     "BuildInfo",
     "ElfFigures",
@@ -45,6 +46,7 @@ __all__ = [
 ]
 
 SCHEMA = "mcuplan.report/1"
+BufferKind = Literal["io", "activation", "scratch"]
 
 
 class Status(StrEnum):
@@ -240,6 +242,7 @@ class BufferRow:
     start: int
     end: int
     alias_of: str | None
+    kind: BufferKind = "activation"
 
 
 @dataclass(frozen=True, slots=True)

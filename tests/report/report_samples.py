@@ -128,8 +128,11 @@ def sample_budget() -> Budget:
         build=BuildInfo("arm-none-eabi-gcc 12.2", "-Os -mcpu=cortex-m4"),
         layers=layers,
         buffers=(
-            BufferRow("x", "sram", 0, 490, 0, 1, None),
-            BufferRow(NASTY, "sram", 0, 490, 1, 2, "x"),
+            BufferRow("x", "sram", 0, 490, 0, 1, None, "io"),
+            BufferRow("conv1", "sram", 1_200, 61_440, 0, 2, None),
+            BufferRow(NASTY, "sram", 62_640, 20_480, 1, 3, None, "io"),
+            BufferRow(f"{NASTY}/part", "sram", 62_640, 9_280, 1, 3, NASTY),
+            BufferRow("scratch1", "sram", 83_120, 1_104, 1, 2, None, "scratch"),
         ),
         streams=(),
         baseline=Baseline(
