@@ -15,7 +15,7 @@ from mcuplan.config import parse_count, parse_seconds, parse_size
 
 __all__ = ["FORMATS", "MODEL", "budgets", "modelling", "outputs_of", "reporting"]
 
-FORMATS = ("text", "json", "markdown", "junit", "sarif", "github", "gitlab", "svg")
+FORMATS = ("text", "json", "markdown", "junit", "sarif", "github", "gitlab", "svg", "html")
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -175,3 +176,33 @@ def test_pictures_need_nothing_else(name: str, case: str) -> None:
     assert ["http://www.w3.org/2000/svg"] * len(re.findall("<svg", text)) == re.findall(
         r"https?://[^\"]*", text
     )
+
+
+class _Tags(HTMLParser):
+    """Opened tags by name, and whether each closes in turn."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[str] = []
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.append(tag)
+        if tag not in ("meta", "br"):
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert tag == self.open.pop()
+
+
+def test_page_holds_map_layers_and_findings() -> None:
+    """A page closes its tags and has the map, a row per layer and all findings."""
+    tags = _Tags()
+    tags.feed(render("html", sample_budget()))
+    assert [] == tags.open
+    assert 1 == tags.seen.count("svg")
+    assert 2 == tags.seen.count("li")
+    assert (1 + 3) + (1 + 3) == tags.seen.count("tr")  # levels and layers, with their heads
