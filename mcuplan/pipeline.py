@@ -24,7 +24,7 @@ from mcuplan.passes.assign_grids import Grids, assign_grids, needs_range
 from mcuplan.passes.io_layout import rows_at_boundary
 from mcuplan.passes.to_integer import to_integer
 from mcuplan.quant.observers import OBSERVERS
-from mcuplan.schedule import Effort, Level, Plan, Sharing, plan_graph
+from mcuplan.schedule import EFFORTS, Effort, Level, Plan, Sharing, plan_graph
 from mcuplan.schedule import levels as plan_levels
 from mcuplan.targets import Target
 
@@ -43,8 +43,8 @@ class Request:
     observer: str = "minmax"  # a key of quant.observers.OBSERVERS
     headroom: float = 1.1  # factor by which observed ranges are widened
     io_layout: str = "model"  # or "nhwc": leading and trailing transposes are dropped
-    sharing: Sharing = field(default_factory=Sharing)
-    effort: Effort = field(default_factory=Effort)
+    sharing: Sharing = field(default_factory=Sharing)  # keep_inputs, keep_outputs and the like
+    effort: str = "normal"  # a key of schedule.EFFORTS
     dump_after: Callable[[str, Graph], None] | None = None
 
 
@@ -96,7 +96,8 @@ def plan(request: Request, *, sizes_only: bool = False) -> Planned:
     grids, data = quantize(request, floating, sizes_only=sizes_only)
     graph = rows_at_boundary(grids.graph) if request.io_layout == "nhwc" else grids.graph
     lowered = to_integer(graph)
-    placed = plan_graph(lowered, request.target, request.sharing, request.effort)
+    effort = EFFORTS[request.effort]
+    placed = plan_graph(lowered, request.target, request.sharing, effort)
     has_ranges = data is not None or not needs_range(floating)
     notes = (*floating.notes, *(data.notes if data else ()))
     if data is not None and data.random:
@@ -112,7 +113,7 @@ def plan(request: Request, *, sizes_only: bool = False) -> Planned:
         notes,
         options,
         request.sharing,
-        request.effort,
+        effort,
     )
 
 
@@ -145,6 +146,9 @@ def generate(planned: Planned, name: str) -> Bundle:
 def _options(request: Request, data: Data | None) -> str:
     """What of the request shaped the code, for its header; no path, no date."""
     said = [] if request.io_layout == "model" else [f"io-layout {request.io_layout}"]
+    said += ["keep-input"] if request.sharing.keep_inputs else []
+    said += ["keep-output"] if request.sharing.keep_outputs else []
+    said += [] if request.effort == "normal" else [f"effort {request.effort}"]
     if data is not None:
         said.append(f"observer {request.observer}, headroom {request.headroom:g}")
         said.append("calibration random: NOT FOR USE" if data.random else "calibrated")

@@ -50,6 +50,7 @@ def _asked(options: dict[str, Any]) -> _Asked:
 def _request(model: Path, options: dict[str, Any]) -> Request:
     """The request for the pipeline; options that it does not have yet are refused."""
     from mcuplan.pipeline import Request
+    from mcuplan.schedule import Sharing
     from mcuplan.targets import load_target
 
     if options["target"] is None:
@@ -72,6 +73,11 @@ def _request(model: Path, options: dict[str, Any]) -> Request:
         observer=options["observer"],
         headroom=options["headroom"],
         io_layout=options["io_layout"],
+        sharing=Sharing(
+            keep_inputs=options["keep_input"],
+            keep_outputs=options["keep_output"],
+        ),
+        effort=options["effort"],
         dump_after=_dumper(after) if after else None,
     )
 

@@ -10,10 +10,11 @@ from mcuplan.schedule.levels import Level, copied_joins, levels, plan_graph
 from mcuplan.schedule.order import best_order, find_order, peak_bytes
 from mcuplan.schedule.plan import make_plan
 from mcuplan.schedule.program import Allocation, OrderResult, Plan, Program, Sharing, Slot, Step
-from mcuplan.schedule.segments import Effort
+from mcuplan.schedule.segments import EFFORTS, Effort
 from mcuplan.schedule.select import select_kernels
 
 __all__ = [
+    "EFFORTS",
     "Allocation",
     "Arranged",
     "Effort",
