@@ -93,6 +93,7 @@ class Target:
     sources: Mapping[str, str] = field(hash=False)
     extends: str = ""
     path: Path | None = field(default=None, compare=False)  # never printed
+    backend: str = "c99"  # kernel set that a plan takes first; what the user asked for
 
     @property
     def ram(self) -> tuple[Region, ...]:
@@ -338,7 +339,7 @@ def _check_together(top: Table, tables: list[Table], regions: tuple[Region, ...]
             hint = "only one RAM region is the linker's default; name a section for the others"
             tables[index].bad("section", f"{what}, as an earlier RAM region", hint)
     for kind in ("ram", "flash"):
-        kinds = {table.values.get("kind") for table in tables}
+        kinds = [table.values.get("kind") for table in tables]
         if kind not in kinds:
             top.bad("region", f"no {kind} region", _REGION_HINT.format(kind=kind))
 

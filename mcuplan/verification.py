@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from mcuplan import __version__, pipeline
+from mcuplan.backends import backend_of
 from mcuplan.budget import Budget, BuildFigures, Evidence, Verification, assess, read_report
 from mcuplan.budget.assess import layer_rows
 from mcuplan.budget.footprint import Limits, ram_bill
@@ -74,10 +75,10 @@ def verify(
     findings += seen.findings
     if "host" in wanted.on:
         say(f"running {data.samples:,} samples on this computer under sanitizers")
-        host = prove_on_host(subject, feeds)
+        host = prove_on_host(_portable(planned, wanted.name), feeds)
         record = host_record(host, _named(planned, seen))
         if host.mismatch is not None:
-            step = planned.plan.program.steps[host.mismatch.step]
+            step = _portable(planned, wanted.name).plan.program.steps[host.mismatch.step]
             record = replace(record, first_diverging_layer=planned.integer.node_name(step.node))
         runs.append(record)
     evidence = Evidence(errors=_errors(planned.plan, seen))
@@ -91,6 +92,17 @@ def verify(
             evidence, build=measured_build(proof.measured), cycles=measured_cycles(proof)
         )
     return replace(evidence, verifications=tuple(runs), findings=tuple(findings))
+
+
+def _portable(planned: Planned, name: str) -> Subject:
+    """What this computer can run: the same integer graph with the portable kernels.
+
+    Fast kernels are the emulator's to prove; they equal the portable ones bit for bit.
+    """
+    target = planned.plan.program.target
+    if target.backend != "c99":
+        planned = pipeline.retarget(planned, replace(target, backend="c99"))
+    return Subject(pipeline.generate(planned, name), planned.plan)
 
 
 def _data(planned: Planned, request: pipeline.Request, wanted: Wanted) -> Data:
@@ -146,6 +158,7 @@ def fit_all(model: Path, dims: Mapping[str, int]) -> Iterator[Budget]:
     planned: Planned | None = None
     for name in list_targets():
         target = load_target(name)
+        target = replace(target, backend=backend_of(target.features))
         if planned is None:
             request = pipeline.Request(model, target, dims)
             planned = pipeline.plan(request, sizes_only=True)
@@ -172,7 +185,7 @@ def recall(model: Path, planned: Planned) -> Evidence | None:
     try:
         report = read_report(path)
         return _recalled(report) if _is_of(report, planned) else None
-    except (McuplanError, KeyError, TypeError, ValueError):
+    except (McuplanError, KeyError, TypeError, ValueError, OverflowError):
         return None
 
 
@@ -198,17 +211,28 @@ def _recalled(report: Mapping[str, Any]) -> Evidence | None:
         return None
     flash, ram = report["flash"], report["ram"]
     build = BuildFigures(
-        code_bytes=int(flash["code_bytes"]),
+        code_bytes=_amount(flash["code_bytes"]),
         library_bytes=0,
-        constants_bytes=int(flash["weights_bytes"]) + int(flash["tables_bytes"]),
+        constants_bytes=_amount(flash["weights_bytes"]) + _amount(flash["tables_bytes"]),
         data_bytes=0,
-        stack_bytes=int(ram["stack_bytes"]),
+        stack_bytes=_amount(ram["stack_bytes"]),
         compiler=str(report["build"]["compiler"]),
         flags=str(report["build"]["flags"]),
     )
     cycles = {
-        int(row["index"]): int(row["cycles"])
+        _amount(row["index"]): _amount(row["cycles"])
         for row in report["layers"]
         if row["cycles_origin"] == "measured"
     }
     return Evidence(build=build, cycles=cycles)
+
+
+def _amount(value: object) -> int:
+    """A count of a kept report.
+
+    Raises:
+        ValueError: not a whole number from 0 to 2**40.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 1 << 40:
+        raise ValueError(f"{value!r} counts nothing")
+    return value

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mcuplan.backends import backend_of
 from mcuplan.calibrate import Data, random_data, read_data
-from mcuplan.pipeline import Planned, Request, generate, plan
+from mcuplan.pipeline import Planned, Request, generate, plan, retarget
 from mcuplan.prove.boundary import boundary_inputs
 from mcuplan.prove.cores import core_named
 from mcuplan.prove.evidence import against_runtime
@@ -40,10 +41,11 @@ _PUBLIC = (
 )
 
 
-def _planned(name: str, target: str = "cortex-m4") -> tuple[Planned, Data]:
+def _planned(name: str, target: str = "cortex-m4", backend: str = "c99") -> tuple[Planned, Data]:
     folder = _OURS / name
     calibration = folder / "calibration.npz"
-    request = Request(folder / "model.onnx", load_target(target), calibration=calibration)
+    chip = replace(load_target(target), backend=backend)
+    request = Request(folder / "model.onnx", chip, calibration=calibration)
     planned = plan(request)
     return planned, read_data(folder / "test.npz", planned.model.graph.inputs)
 
@@ -64,7 +66,7 @@ def test_our_models_keep_their_accuracy(name: str) -> None:
 @pytest.mark.parametrize("name", ["digits_dscnn", "imu_gesture_cnn"])
 def test_our_models_run_on_every_core(name: str, core: str, arm_gcc: str, qemu: str) -> None:
     """Output, ELF and stack agree with reference, plan and bound."""
-    planned, data = _planned(name, core)
+    planned, data = _planned(name, core, backend_of(load_target(core).features))
     feeds = {n: a[:1] for n, a in boundary_inputs(planned.integer, data).items()}
     proof = prove_on_core(Subject(generate(planned, name), planned.plan), feeds, core_named(core))
     assert proof.equal
@@ -105,9 +107,11 @@ def test_public_networks_are_proved(
     feeds = boundary_inputs(planned.integer, data)
     assert prove_on_host(subject, feeds).mismatch is None
     one = {n: a[:1] for n, a in feeds.items()}
-    proof = prove_on_core(subject, one, core_named("cortex-m4"))
-    assert proof.equal
-    assert () == proof.drift
+    fast = retarget(planned, replace(load_target("cortex-m4"), backend="dsp"))
+    for tried in (subject, Subject(generate(fast, name), fast.plan)):
+        proof = prove_on_core(tried, one, core_named("cortex-m4"))
+        assert proof.equal
+        assert () == proof.drift
     if dtype != "float32":
         path = test_models / name / f"{form}.onnx"
         seen = against_runtime(path, planned.integer, data, quantized=True)

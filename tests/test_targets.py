@@ -121,7 +121,8 @@ def test_one_figure_replaces_one_figure(tmp_path: Path) -> None:
     assert (2.0, Origin.MEASURED, "bench") == (rate.value, rate.origin, rate.note)
     assert base.rate("c99", "pool") == board.rate("c99", "pool")
     assert 2.0 == board.rate("dsp", "dense").value
-    assert board.rate("c99", "conv2d") == board.rate("dsp", "conv2d")
+    assert base.rate("dsp", "conv2d") == board.rate("dsp", "conv2d")
+    assert board.rate("c99", "conv2d") == board.rate("none-of-it", "conv2d")
 
 
 def test_a_board_may_extend_a_board(tmp_path: Path) -> None:

@@ -45,9 +45,10 @@ typedef enum {
  */
 #ifndef MPLAN_ARENA_ALIGN
 #define MPLAN_ARENA_ALIGN 4
-#elif MPLAN_ARENA_ALIGN < 4
-#error "mplan: MPLAN_ARENA_ALIGN must be at least 4"
 #endif
+
+/* Checked: an arena is aligned to 4 bytes or more. */
+typedef char mplan_arena_is_aligned_t[(MPLAN_ARENA_ALIGN >= 4) ? 1 : -1];
 
 /* Checked assumption: the right shift of a negative value is arithmetic. */
 typedef char mplan_shift_is_arithmetic_t[(((int32_t)-1 >> 1) == -1) ? 1 : -1];
@@ -102,11 +103,7 @@ static inline int32_t mplan_quantize(float real, float scale, int32_t zero_point
     const float ratio = real / scale;
     int32_t result = zero_point;
 
-    if (ratio >= 512.0f) {
-        result = high;
-    } else if (ratio <= -512.0f) {
-        result = low;
-    } else if ((ratio > -512.0f) && (ratio < 512.0f)) { /* false for NaN: the zero point */
+    if ((ratio > -512.0f) && (ratio < 512.0f)) {
         int32_t whole = (int32_t)ratio;
         const float rest = ratio - (float)whole;
 
@@ -118,8 +115,12 @@ static inline int32_t mplan_quantize(float real, float scale, int32_t zero_point
             /* whole is the nearest */
         }
         result = mplan_clamp(whole + zero_point, low, high);
+    } else if (ratio > 0.0f) {
+        result = high;
+    } else if (ratio < 0.0f) {
+        result = low;
     } else {
-        /* NaN */
+        /* NaN becomes the zero point */
     }
     return result;
 }

@@ -1,2 +1,40 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Accelerated kernel sets, one module each."""
+"""Accelerated kernel sets, one module each, found by a sorted walk over this package.
+
+A module exposes ``BACKEND`` (its name) and ``KERNELS``, fastest first. Modules whose name
+starts with ``_`` are helpers. Two claims on one name stop at import.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Collection, Mapping
+from functools import cache
+from types import MappingProxyType
+
+from mcuplan.ir.op import Kernel
+
+__all__ = ["backend_kernels", "backend_of"]
+
+
+@cache
+def backend_kernels() -> Mapping[str, tuple[Kernel, ...]]:
+    """Kernels of each backend beside the portable one."""
+    found: dict[str, tuple[Kernel, ...]] = {}
+    for name in sorted(m.name for m in pkgutil.iter_modules(__path__)):
+        if name.startswith("_"):
+            continue
+        module = importlib.import_module(f"{__name__}.{name}")
+        if module.BACKEND in found:
+            raise RuntimeError(f"{module.__name__}: backend {module.BACKEND} is claimed twice")
+        found[module.BACKEND] = tuple(module.KERNELS)
+    return MappingProxyType(found)
+
+
+def backend_of(features: Collection[str]) -> str:
+    """The kernel set that a core runs: the first that needs nothing it lacks, else c99."""
+    for name, kernels in backend_kernels().items():
+        if any(kernel.requires <= set(features) for kernel in kernels):
+            return name
+    return "c99"

@@ -15,7 +15,7 @@ from mcuplan.errors import BaselineError
 
 __all__ = ["Compared", "compare", "compared_from_report", "growth", "read_report"]
 
-_MAX_BYTES = 256 << 20
+_MAX_BYTES = 64 << 20
 Layers = tuple[Mapping[str, Any], ...]
 
 
@@ -56,6 +56,8 @@ def read_report(path: Path) -> Mapping[str, Any]:
     where = path.name
     hint = "write it with --report json=FILE"
     try:
+        if not path.is_file():
+            raise BaselineError("not a regular file", where, hint)
         if path.stat().st_size > _MAX_BYTES:
             raise BaselineError("larger than any report", where, hint)
         report = json.loads(path.read_text(encoding="utf-8"))
@@ -82,6 +84,7 @@ def compared_from_report(report: Mapping[str, Any], where: str = "") -> Compared
         figures = [found.ram_bytes, found.flash_bytes, found.stack_bytes, found.code_bytes]
         for layer in layers:
             figures += [layer["live_bytes"], layer["weights_bytes"]]
+            figures += [layer.get(key, 0) for key in ("input_bytes", "scratch_bytes")]
             if not (isinstance(layer["name"], str) and isinstance(layer["output_shape"], list)):
                 raise TypeError("layer")
         if not all(isinstance(n, int) for n in [*figures, *_sizes(layers)]):

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mcuplan.ir.graph import Graph
     from mcuplan.pipeline import Planned, Request
     from mcuplan.schedule import Level
+    from mcuplan.targets import Target
 
 __all__ = ["COMMANDS"]
 
@@ -60,13 +61,11 @@ def _request(model: Path, options: dict[str, Any]) -> Request:
         raise UsageError(f"--dtype {options['dtype']} is not available", "", "--dtype int8")
     if options["streaming"] == "input":
         raise UsageError("--streaming input is not available", "", "--streaming auto")
-    if options["backend"] not in ("auto", "c99"):
-        raise UsageError(f"no backend named {options['backend']}", "", "--backend auto or c99")
     data = options["calibration"]
     after = options["dump_after"]
     return Request(
         model=model,
-        target=load_target(options["target"]),
+        target=_with_backend(load_target(options["target"]), options["backend"]),
         dims=dict(options["dims"]),
         calibration=Path(data) if data not in (None, "random") else None,
         random_calibration=data == "random",
@@ -80,6 +79,22 @@ def _request(model: Path, options: dict[str, Any]) -> Request:
         effort=options["effort"],
         dump_after=_dumper(after) if after else None,
     )
+
+
+def _with_backend(target: Target, asked: str) -> Target:
+    """The target with a kernel set: the one asked for, or the one that its core runs."""
+    from mcuplan.backends import backend_kernels, backend_of
+
+    if asked == "auto":
+        return replace(target, backend=backend_of(target.features))
+    names = ("auto", "c99", *backend_kernels())
+    if asked not in names:
+        raise UsageError(f"no backend named {asked}", "--backend", f"one of {', '.join(names)}")
+    has = set(target.features)
+    if asked != "c99" and not any(k.requires <= has for k in backend_kernels()[asked]):
+        what = f"{target.name} ({target.core}) runs no kernel of {asked}"
+        raise UsageError(what, "--backend", "--backend c99")
+    return replace(target, backend=asked)
 
 
 def _dumper(wanted: str) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -85,11 +86,13 @@ def _show_diff(form: str, made: Baseline) -> None:
 @_TABLE
 def bench(target: str | None, form: str) -> int:
     """Cycles per kernel and shape, counted on the emulator."""
+    from mcuplan.backends import backend_of
     from mcuplan.bench import bench as count
     from mcuplan.targets import load_target
 
     rows = []
-    for row in count(load_target(target or "cortex-m4")):
+    wanted = load_target(target or "cortex-m4")
+    for row in count(replace(wanted, backend=backend_of(wanted.features))):
         work, unit = (row.macs, "MAC") if row.macs else (row.outputs, "output")
         each = f"{(row.cycles or row.instructions) / work:.2f} /{unit}"
         cycles = row.cycles if row.cycles is not None else "-"
@@ -225,9 +228,16 @@ def explain(code: str | None) -> None:
 @click.command()
 @click.argument("file", type=_options.FILE)
 @click.option("--capacity", type=_options.SIZE, help="Stop as soon as it fits this many bytes.")
-@click.option("--time-limit", type=float, metavar="S", help="Seconds to search.")
+@click.option(
+    "--time-limit",
+    type=float,
+    default=50.0,
+    show_default=True,
+    metavar="S",
+    help="Seconds to search.",
+)
 @click.option("--output", "-o", type=_options.FILE, help="CSV of offsets to write.")
-def pack(file: Path, capacity: int | None, time_limit: float | None, output: Path | None) -> int:
+def pack(file: Path, capacity: int | None, time_limit: float, output: Path | None) -> int:
     """Place the buffers of a CSV table in an arena."""
     from mcuplan.memory import pack as place
     from mcuplan.memory.csv_table import offsets_csv, read_csv

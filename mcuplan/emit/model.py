@@ -196,7 +196,8 @@ class _Writer:
         for member, _ in self.regions:
             macro = f"{self.name}_{member}_bytes".upper()
             parts.append(
-                f'/** Working memory in region "{member}"; undefined between calls. */\n'
+                f'/**\n * Working memory in region "{member}"; the application defines it.\n'
+                f" * Between calls only the output in it means something.\n */\n"
                 f"typedef struct {{\n    MPLAN_ALIGNED(MPLAN_ARENA_ALIGN) int8_t bytes[{macro}];\n"
                 f"}} {self.name}_{member}_t;\n\n"
             )
@@ -206,9 +207,9 @@ class _Writer:
         is_input = port in self.inputs
         macro = port.accessor.upper()
         text = (
-            f"Write {macro}_BYTES bytes of input here\n * before {self.name}_invoke()."
+            f"Write {macro}_BYTES bytes of input here before\n * {self.name}_invoke()."
             if is_input
-            else f"Read {macro}_BYTES bytes of output here\n * after {self.name}_invoke()."
+            else f"Read {macro}_BYTES bytes of output here after\n * {self.name}_invoke()."
         )
         const = "" if is_input else "const "
         head = f"{const}{port.ctype} *{port.accessor}(const {self.name}_ctx_t *ctx);"
@@ -228,7 +229,8 @@ class _Writer:
         return (
             f"/** Real value of an integer of the output. */\n"
             f"static inline float {port.accessor}_real({port.ctype} q)\n{{\n"
-            f"    return {macro}_SCALE * (float)((int32_t)q - {macro}_ZERO_POINT);\n}}\n"
+            f"    const int32_t steps = (int32_t)q - {macro}_ZERO_POINT;\n\n"
+            f"    return {macro}_SCALE * (float)steps;\n}}\n"
         )
 
     def _overwritten(self) -> str:
@@ -358,7 +360,7 @@ def _shape(shape: Sequence[int]) -> str:
 
 def _port_macros(port: BundlePort) -> str:
     stem = port.accessor.upper()
-    note = f"{port.ctype.removesuffix('_t')} {_shape(port.shape)}"
+    note = f"{port.ctype.removesuffix('_t')} {_shape(port.shape)} row-major"
     lines = [
         f'#define {stem}_BYTES ({port.nbytes}U) /* {note}, "{comment_text(port.name)}" */',
         f"#define {stem}_RANK ({len(port.shape)}U)",

@@ -16,6 +16,11 @@ _KEYWORDS = (
     "private protected public virtual try catch throw bool true false main "
 )
 _LONGEST = 48
+_HEADERS = (
+    " assert complex ctype errno fenv float inttypes iso646 limits locale math setjmp signal "
+    "stdalign stdarg stdatomic stdbool stddef stdint stdio stdlib stdnoreturn string tgmath "
+    "threads time uchar wchar wctype unistd cmsis "
+)
 
 
 def identifier(text: str, fallback: str = "x") -> str:
@@ -29,9 +34,11 @@ def identifier(text: str, fallback: str = "x") -> str:
 
 
 def c_prefix(name: str) -> str:
-    """Prefix of every public symbol of a model; never one of the library's."""
-    prefix = identifier(name, "model")
-    return f"model_{prefix}" if prefix == "mplan" or prefix.startswith("mplan_") else prefix
+    """Prefix of every public symbol and file of a model; no name of the library or of C."""
+    prefix = identifier(name, "model").rstrip("_")
+    taken = prefix == "mplan" or prefix.startswith(("mplan_", "str", "mem"))
+    taken = taken or f" {prefix} " in _KEYWORDS or f" {prefix} " in _HEADERS
+    return f"model_{prefix}" if taken else prefix
 
 
 def unique(names: Iterable[str], reserved: Iterable[str] = ()) -> Mapping[str, str]:

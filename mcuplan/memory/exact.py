@@ -14,7 +14,7 @@ from mcuplan.memory.greedy import Packing
 from mcuplan.memory.problem import Problem
 from mcuplan.memory.search import Outcome, Status
 from mcuplan.memory.state import Query
-from mcuplan.memory.table import by_lifetime, by_load, make_table, time_components
+from mcuplan.memory.table import by_lifetime, by_sections, make_table, shuffled, time_components
 
 __all__ = ["Effort", "Proof", "improve"]
 
@@ -52,13 +52,13 @@ def improve(
 ) -> Proof:
     """Improve a placement until it is proved optimal or the effort is spent.
 
-    Half of the effort asks whether the bound is reachable, and raises it with every
+    Most of the effort asks whether the bound is reachable, and raises it with every
     refutation. What is left halves the distance between what is undecided and what is
     found. ``capacity``, where given, is asked for before that.
     """
     hunt = _Hunt(problem, conflicts, packing, bound_bytes, effort, run)
-    half = hunt.part(0.5)
-    while hunt.proved < hunt.best.arena_bytes and hunt.ask(hunt.proved, half):
+    most = hunt.part(0.7)
+    while hunt.proved < hunt.best.arena_bytes and hunt.ask(hunt.proved, most):
         pass
     if capacity is not None and hunt.proved < capacity < hunt.best.arena_bytes:
         hunt.ask(capacity, hunt.part(0.5))
@@ -79,7 +79,7 @@ class _Limit:
     deadline: float | None
 
     def late(self) -> bool:
-        return self.deadline is not None and time.monotonic() >= self.deadline
+        return self.deadline is not None and not time.monotonic() < self.deadline
 
     def spent(self, nodes: int) -> bool:
         return (self.nodes is not None and nodes >= self.nodes) or self.late()
@@ -102,8 +102,9 @@ class _Hunt:
         deadline = None if effort.seconds is None else time.monotonic() + effort.seconds
         self.whole = _Limit(effort.nodes, deadline)
         self.table = make_table(problem, conflicts, self._open_buffers(conflicts, bound_bytes))
-        lifetime, load = by_lifetime(problem, self.table), by_load(problem, self.table)
-        self.strategies = ((0, lifetime), (1, lifetime), (2, lifetime), (0, load))
+        lifetime = by_lifetime(problem, self.table)
+        sections = by_sections(self.table)
+        self.strategies = ((0, lifetime), (1, lifetime), (2, lifetime), (2, sections))
 
     def _open_buffers(self, conflicts: Conflicts, bound_bytes: int) -> list[int]:
         """Buffers of the stretches of time where the placement exceeds the bound."""
@@ -130,15 +131,16 @@ class _Hunt:
         """Search for a placement in ``capacity`` bytes; whether that was decided.
 
         Several strategies take turns with growing limits: where one is lost, another
-        is often done at once.
+        is often done at once, or the same one with its ranks slightly shuffled.
         """
         weights = [array("q", [1]) * self.table.sections for _ in self.strategies]
         last_offset = self.table.last_offsets(capacity)
-        turn = 4 * self.table.count
+        turn, tries = 4 * self.table.count, 0
         while not limit.spent(self.nodes):
-            for (rule, rank), weight in zip(self.strategies, weights, strict=True):
+            for at, (rule, ranks) in enumerate(self.strategies):
+                rank = ranks if tries == 0 else shuffled(ranks, tries)
                 left = turn if limit.nodes is None else min(turn, limit.nodes - self.nodes)
-                query = Query(self.table, last_offset, rank, weight, rule, left, limit.late)
+                query = Query(self.table, last_offset, rank, weights[at], rule, left, limit.late)
                 outcome = self.run(query)
                 self.nodes += outcome.nodes
                 if outcome.status is Status.FOUND:
@@ -149,7 +151,8 @@ class _Hunt:
                     return True
                 if limit.spent(self.nodes):
                     break
-            turn += turn // 2
+            turn += turn // 3
+            tries += 1
         return False
 
     def _take(self, outcome: Outcome) -> None:

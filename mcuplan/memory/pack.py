@@ -52,7 +52,7 @@ def pack(
     if packing.arena_bytes > bound.bytes and exact:
         effort = Effort(node_limit, time_limit_s)
         proof = improve(problem, conflicts, packing, bound.bytes, effort, capacity=capacity)
-    if proof.packing.arena_bytes > proof.proved_bytes:
+    if proof.packing is packing and packing.arena_bytes > proof.proved_bytes:
         better = climb(problem, conflicts, proof.packing, proof.proved_bytes)
         proof = Proof(better, proof.proved_bytes, proof.nodes)
     return _plan(problem, bound, proof, "stopped" if exact else "not asked for")
@@ -79,8 +79,8 @@ def _statement(bound: LowerBound, proof: Proof, ended: str) -> str:
     arena, proved = proof.packing.arena_bytes, proof.proved_bytes
     nodes = f"{proof.nodes:,} nodes"
     if arena == bound.bytes:
-        return f"optimal: the live bytes of step {bound.step} need {arena:,} B"
+        return f"the live bytes of step {bound.step} need {arena:,} B"
     if arena == proved:
-        return f"optimal: the search refuted every size below {arena:,} B ({nodes})"
+        return f"the search refuted every size below {arena:,} B ({nodes})"
     searched = f"exact search {ended}" + (f" after {nodes}" if proof.nodes else "")
-    return f"not proved: {searched}; between {proved:,} and {arena:,} B"
+    return f"{searched}; the least arena has {proved:,} to {arena:,} B"

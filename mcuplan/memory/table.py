@@ -8,12 +8,13 @@ from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from operator import sub
 
 from mcuplan.memory.bound import most_saved, most_shared, partners_of
-from mcuplan.memory.conflicts import Conflicts, loads
+from mcuplan.memory.conflicts import Conflicts
 from mcuplan.memory.problem import Problem
 
-__all__ = ["Table", "by_lifetime", "by_load", "make_table", "time_components"]
+__all__ = ["Table", "by_lifetime", "by_sections", "make_table", "shuffled", "time_components"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,12 @@ class Table:
     edge_below: array[int]
     edge_shared: array[int]
     most_saved: array[int]
+
+    @property
+    def small(self) -> bool:
+        """Whether no sum that the compiled search makes can leave 64 bits."""
+        longest = max(max(self.size), max(self.align), max(self.edge_above, default=0))
+        return longest * (len(self.edge_to) + self.count + 1) < 2**57
 
     @property
     def count(self) -> int:
@@ -175,15 +182,20 @@ def by_lifetime(problem: Problem, table: Table) -> array[int]:
     return _ranks([(-len(buffers[i].live), -buffers[i].nbytes) for i in table.indices])
 
 
-def by_load(problem: Problem, table: Table) -> array[int]:
-    """Ranks: buffers alive at crowded steps first, then those alive in many sections."""
-    load = loads(problem)
-    return _ranks(
-        [
-            (-load[i], table.first[at] - table.last[at], -problem.buffers[i].nbytes)
-            for at, i in enumerate(table.indices)
-        ]
-    )
+def by_sections(table: Table) -> array[int]:
+    """Ranks: buffers alive in many sections first, large ones first among equals."""
+    spans = map(sub, table.first, table.last)
+    return _ranks(list(zip(spans, (-nbytes for nbytes in table.nbytes), strict=True)))
+
+
+def shuffled(ranks: array[int], seed: int) -> array[int]:
+    """The ranks with neighbours exchanged here and there; equal seeds, equal results."""
+    keys: list[tuple[int, ...]] = []
+    state = seed
+    for rank in ranks:
+        state = (state * 1103515245 + 12345) % 2**31
+        keys.append(((rank + 2) * (1000 + (state >> 8) % 100),))
+    return _ranks(keys)
 
 
 def _ranks(keys: Sequence[tuple[int, ...]]) -> array[int]:

@@ -48,8 +48,8 @@ def _flip_boundaries(edit: Editor, graph: Graph) -> None:
 
 
 def _flip_input(edit: Editor, port: Port) -> Port | None:
-    """Put a flip between a uint8 input and its readers."""
-    if port.boundary is not DType.UINT8:
+    """Put a flip between a uint8 input and its readers; an input that is an output stays int8."""
+    if port.boundary is not DType.UINT8 or not edit.consumers(port.tensor):
         return None
     inner = edit.tensor(port.tensor)
     outer = replace(inner, name=edit.fresh(f"{port.tensor}_u8"), type=_unsigned(inner.type))
@@ -62,14 +62,13 @@ def _flip_input(edit: Editor, port: Port) -> Port | None:
 
 
 def _flip_output(edit: Editor, port: Port) -> Port | None:
-    if port.boundary is not DType.UINT8:
+    producer = edit.producer(port.tensor)
+    if port.boundary is not DType.UINT8 or producer is None:
         return None
     inner = edit.tensor(port.tensor)
     outer = replace(inner, name=edit.fresh(f"{port.tensor}_u8"), type=_unsigned(inner.type))
     edit.set_tensor(outer)
     flip = Node(edit.fresh("flip_output"), FlipSign(), (inner.name,), (outer.name,), port.name)
-    producer = edit.producer(inner.name)
-    assert producer is not None
     edit.replace(producer, producer, flip)
     return replace(port, tensor=outer.name)
 

@@ -55,7 +55,7 @@ def real_outputs(graph: Graph, port: Port, values: Array) -> Array:
     if origin is not None and origin.layout != tuple(range(len(port.shape))):
         axes = [origin.layout.index(axis) for axis in range(len(port.shape))]
         values = values.reshape(len(values), *tensor.type.shape[1:]).transpose(axes)
-    return tensor.type.q.dequantize(values.reshape(len(values), -1))
+    return tensor.type.q.dequantize(values.reshape(-1, tensor.type.elements))
 
 
 def real_inputs(graph: Graph, data: Data) -> Array:

@@ -86,6 +86,8 @@ def _ours(tensor: Tensor, values: Sequence[Array]) -> Array:
     moved = [tensor.origin.from_model(value) for value in values]
     shape = tensor.type.shape
     joined = np.stack([m.reshape(shape) for m in moved])
+    if not shape:
+        return joined
     return joined.reshape(len(moved) * shape[0], *shape[1:])
 
 

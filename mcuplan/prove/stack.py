@@ -165,13 +165,23 @@ def _callees(functions: Mapping[int, _Function], start: int) -> tuple[int, ...]:
 def _refuse_indirect(function: _Function, instruction: _Instruction, popped: set[str]) -> None:
     """Calls through a register or a literal have unknown targets.
 
-    Compilers write ``pc`` in another way only for the jump table of a switch.
+    Compilers write ``pc`` in another way only for the jump table of a switch. A ``bx``
+    where the function takes an address of its own code (``adr``) enters an unrolled loop
+    of hand-written assembly; compiled code has no such pair.
     """
     name, operands = instruction.name, instruction.operands
     register = operands if _INDIRECT.fullmatch(name) else ""
     returns = register in ("", "lr") or register in popped
+    if name == "bx" and any(_takes_own_address(i) for i in function.code):
+        returns = True
     if not returns or (name.startswith("ldr") and operands.startswith("pc, [pc")):
         raise StackUnknown(f"call through a pointer in {function.name}", where=function.name)
+
+
+def _takes_own_address(instruction: _Instruction) -> bool:
+    """``adr``, which the disassembler writes as an addition to the program counter."""
+    name, operands = instruction.name, instruction.operands
+    return name.startswith("adr") or (name.startswith(("add", "sub")) and ", pc, #" in operands)
 
 
 def _ends(instruction: _Instruction) -> bool:

@@ -112,3 +112,18 @@ def test_build_measures_without_running(arm_gcc: str, tmp_path: Path, capsys: Ca
     report = json.loads(capsys.readouterr().out)
     assert "measured" == report["flash"]["code_origin"] == report["ram"]["stack_origin"]
     assert "modelled" == report["latency"]["origin"]
+
+
+@pytest.mark.parametrize("wrong", [-1, 1.5, "7", None, True, 1 << 60])
+def test_a_kept_report_that_cannot_be_true_is_ignored(
+    verified: tuple[Path, Mapping[str, Any]], wrong: object, capsys: Captured, tmp_path: Path
+) -> None:
+    """A figure that counts nothing makes no model fit."""
+    folder, _ = verified
+    model = tmp_path / "net.onnx"
+    model.write_bytes((folder / "net.onnx").read_bytes())
+    kept = json.loads((folder / f"net.{BOARD}.verify.json").read_text())
+    kept["flash"]["code_bytes"] = wrong
+    (tmp_path / f"net.{BOARD}.verify.json").write_text(json.dumps(kept))
+    assert 0 == run(["check", str(model), "-t", BOARD, "-f", "json"])
+    assert "modelled" == json.loads(capsys.readouterr().out)["flash"]["code_origin"]

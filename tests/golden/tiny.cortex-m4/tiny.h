@@ -17,7 +17,7 @@ extern "C" {
 
 #define TINY_SRAM_BYTES (144U) /* arena in region "sram", peak at step 1 */
 
-#define TINY_INPUT_BYTES (112U) /* int8 [1,8,7,2], "image" */
+#define TINY_INPUT_BYTES (112U) /* int8 [1,8,7,2] row-major, "image" */
 #define TINY_INPUT_RANK (4U)
 #define TINY_INPUT_DIM0 (1U)
 #define TINY_INPUT_DIM1 (8U)
@@ -26,14 +26,17 @@ extern "C" {
 #define TINY_INPUT_SCALE (0.00784313772f) /* real = scale * (q - zero_point) */
 #define TINY_INPUT_ZERO_POINT (-1)
 
-#define TINY_OUTPUT_BYTES (3U) /* int8 [1,3], "softmax" */
+#define TINY_OUTPUT_BYTES (3U) /* int8 [1,3] row-major, "softmax" */
 #define TINY_OUTPUT_RANK (2U)
 #define TINY_OUTPUT_DIM0 (1U)
 #define TINY_OUTPUT_DIM1 (3U)
 #define TINY_OUTPUT_SCALE (0.00390625f) /* real = scale * (q - zero_point) */
 #define TINY_OUTPUT_ZERO_POINT (-128)
 
-/** Working memory in region "sram"; undefined between calls. */
+/**
+ * Working memory in region "sram"; the application defines it.
+ * Between calls only the output in it means something.
+ */
 typedef struct {
     MPLAN_ALIGNED(MPLAN_ARENA_ALIGN) int8_t bytes[TINY_SRAM_BYTES];
 } tiny_sram_t;
@@ -44,14 +47,14 @@ typedef struct {
 } tiny_ctx_t;
 
 /**
- * Write TINY_INPUT_BYTES bytes of input here
- * before tiny_invoke(). NULL if ctx is not usable.
+ * Write TINY_INPUT_BYTES bytes of input here before
+ * tiny_invoke(). NULL if ctx is not usable.
  */
 int8_t *tiny_input(const tiny_ctx_t *ctx);
 
 /**
- * Read TINY_OUTPUT_BYTES bytes of output here
- * after tiny_invoke(). NULL if ctx is not usable.
+ * Read TINY_OUTPUT_BYTES bytes of output here after
+ * tiny_invoke(). NULL if ctx is not usable.
  */
 const int8_t *tiny_output(const tiny_ctx_t *ctx);
 
@@ -64,7 +67,9 @@ static inline int8_t tiny_input_quantize(float real)
 /** Real value of an integer of the output. */
 static inline float tiny_output_real(int8_t q)
 {
-    return TINY_OUTPUT_SCALE * (float)((int32_t)q - TINY_OUTPUT_ZERO_POINT);
+    const int32_t steps = (int32_t)q - TINY_OUTPUT_ZERO_POINT;
+
+    return TINY_OUTPUT_SCALE * (float)steps;
 }
 
 /**
