@@ -24,10 +24,11 @@ from mcuplan.passes.assign_grids import Grids, assign_grids, needs_range
 from mcuplan.passes.io_layout import rows_at_boundary
 from mcuplan.passes.to_integer import to_integer
 from mcuplan.quant.observers import OBSERVERS
-from mcuplan.schedule import Plan, plan_graph
+from mcuplan.schedule import EFFORTS, Effort, Level, Plan, Sharing, plan_graph
+from mcuplan.schedule import levels as plan_levels
 from mcuplan.targets import Target
 
-__all__ = ["Planned", "Request", "generate", "plan", "quantize", "retarget", "simplify"]
+__all__ = ["Planned", "Request", "generate", "levels", "plan", "quantize", "retarget", "simplify"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,8 @@ class Request:
     observer: str = "minmax"  # a key of quant.observers.OBSERVERS
     headroom: float = 1.1  # factor by which observed ranges are widened
     io_layout: str = "model"  # or "nhwc": leading and trailing transposes are dropped
+    sharing: Sharing = field(default_factory=Sharing)  # keep_inputs, keep_outputs and the like
+    effort: str = "normal"  # a key of schedule.EFFORTS
     dump_after: Callable[[str, Graph], None] | None = None
 
 
@@ -52,10 +55,13 @@ class Planned:
     model: ImportedModel
     floating: Graph  # after the passes, before grids
     grids: Grids  # float graph in which every activation lies on a grid
+    lowered: Graph  # the int8 graph in the model's order
     plan: Plan  # of the int8 graph
     has_ranges: bool  # False: grids are made up, sizes are right and nothing else
     notes: tuple[str, ...]
     options: str  # that shaped the code, for its header
+    sharing: Sharing
+    effort: Effort
 
     @property
     def integer(self) -> Graph:
@@ -89,18 +95,39 @@ def plan(request: Request, *, sizes_only: bool = False) -> Planned:
     model, floating = simplify(request)
     grids, data = quantize(request, floating, sizes_only=sizes_only)
     graph = rows_at_boundary(grids.graph) if request.io_layout == "nhwc" else grids.graph
-    placed = plan_graph(to_integer(graph), request.target)
+    lowered = to_integer(graph)
+    effort = EFFORTS[request.effort]
+    placed = plan_graph(lowered, request.target, request.sharing, effort)
     has_ranges = data is not None or not needs_range(floating)
     notes = (*floating.notes, *(data.notes if data else ()))
     if data is not None and data.random:
         notes = (*notes, RANDOM_NOTE)
     options = _options(request, data)
-    return Planned(model, floating, grids, placed, has_ranges, notes, options)
+    return Planned(
+        model,
+        floating,
+        grids,
+        lowered,
+        placed,
+        has_ranges,
+        notes,
+        options,
+        request.sharing,
+        effort,
+    )
 
 
 def retarget(planned: Planned, target: Target) -> Planned:
     """The same int8 graph, planned for another target."""
-    return replace(planned, plan=plan_graph(planned.integer, target))
+    placed = plan_graph(planned.integer, target, planned.sharing, planned.effort)
+    return replace(planned, plan=placed)
+
+
+def levels(planned: Planned) -> tuple[Level, ...]:
+    """What each level of planning brought."""
+    plan = planned.plan
+    target = plan.program.target
+    return plan_levels(planned.lowered, target, planned.sharing, planned.effort, plan)
 
 
 def generate(planned: Planned, name: str) -> Bundle:
@@ -119,6 +146,9 @@ def generate(planned: Planned, name: str) -> Bundle:
 def _options(request: Request, data: Data | None) -> str:
     """What of the request shaped the code, for its header; no path, no date."""
     said = [] if request.io_layout == "model" else [f"io-layout {request.io_layout}"]
+    said += ["keep-input"] if request.sharing.keep_inputs else []
+    said += ["keep-output"] if request.sharing.keep_outputs else []
+    said += [] if request.effort == "normal" else [f"effort {request.effort}"]
     if data is not None:
         said.append(f"observer {request.observer}, headroom {request.headroom:g}")
         said.append("calibration random: NOT FOR USE" if data.random else "calibrated")

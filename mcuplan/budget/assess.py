@@ -30,6 +30,7 @@ from mcuplan.budget.record import (
     Flash,
     Latency,
     LayerRow,
+    LevelRow,
     ModelInfo,
     ModelName,
     ModelPort,
@@ -50,10 +51,12 @@ from mcuplan.budget.verdict import (
     verify_findings,
 )
 from mcuplan.calibrate.data import RANDOM_NOTE
+from mcuplan.emit.structs import arena_bytes
 from mcuplan.errors import McuplanError
 from mcuplan.findings import Finding, Severity
 from mcuplan.ir.graph import Graph, Port
 from mcuplan.passes.assign_grids import Grids
+from mcuplan.schedule.levels import Level
 from mcuplan.schedule.program import Plan, Step
 from mcuplan.targets import Target
 from mcuplan.units import Estimate, Origin
@@ -122,6 +125,7 @@ def assess(
     *,
     file: str,
     command: str = "check",
+    levels: Sequence[Level] = (),
 ) -> Budget:
     """Every figure of the report and the verdict.
 
@@ -132,15 +136,14 @@ def assess(
         baseline: an earlier report to compare with.
         file: name of the model file.
         command: the subcommand, for the report.
+        levels: the arena level by level, the last one that of the plan.
     """
     limits, evidence = limits or Limits(), evidence or Evidence()
-    plan, build = planned.plan, evidence.build
-    target = plan.program.target
+    plan, build, target = planned.plan, evidence.build, planned.plan.program.target
     ram, flash = ram_bill(plan, limits, build), flash_bill(plan, limits, build)
     totals, layers = network_totals(planned.floating), layer_rows(plan, evidence)
     latency, peak = _latency(layers, target, limits), peak_of(plan)
-    regions = region_rows(plan, ram, flash)
-    grown = _growth(baseline, ram, flash, layers)
+    regions, grown = region_rows(plan, ram, flash), _growth(baseline, ram, flash, layers)
     findings = budget_findings(ram, flash, latency, peak, layers, regions)
     findings += _other_findings(planned, evidence, grown)
     return Budget(
@@ -157,13 +160,23 @@ def assess(
         totals=totals,
         latency=latency,
         energy=_energy(layers, target),
-        build=BuildInfo(build.compiler, build.flags) if build is not None else None,
+        build=_built(build),
         layers=layers,
         buffers=buffer_rows(plan),
         streams=(),
         baseline=grown,
         verification=evidence.verifications,
+        levels=tuple(map(_level, levels)),
     )
+
+
+def _built(build: BuildFigures | None) -> BuildInfo | None:
+    return BuildInfo(build.compiler, build.flags) if build is not None else None
+
+
+def _level(level: Level) -> LevelRow:
+    """A level with the arena as it is emitted."""
+    return LevelRow(level.name, arena_bytes(level.arena_bytes), level.note)
 
 
 def _other_findings(planned: Planned, evidence: Evidence, grown: Baseline | None) -> list[Finding]:

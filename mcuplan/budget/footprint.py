@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
 from mcuplan.budget.code_model import BuildFigures, model_code
-from mcuplan.budget.record import BufferRow, Flash, Peak, Ram, RegionUse
+from mcuplan.budget.record import BufferKind, BufferRow, Flash, Peak, Ram, RegionUse
 from mcuplan.emit.structs import POINTER_BYTES, arena_bytes, kernel_struct
 from mcuplan.ir.op import ConstArray
 from mcuplan.memory.bound import most_shared
@@ -235,6 +235,7 @@ def buffer_rows(plan: Plan) -> tuple[BufferRow, ...]:
     for tensor, slot in slots.items():
         aliases.setdefault(slot.buffer, []).append(tensor)
     rows: list[BufferRow] = []
+    ports = {port.tensor for port in (*graph.inputs, *graph.outputs)}
     for region, memory in plan.memory.items():
         for placement in memory.placements:
             buffer = placement.buffer
@@ -242,7 +243,11 @@ def buffer_rows(plan: Plan) -> tuple[BufferRow, ...]:
             names = [graph.tensor_name(tensor) for tensor in sharing] or [buffer.name]
             sizes = [graph.tensor(tensor).type.nbytes for tensor in sharing] or [buffer.nbytes]
             starts = [slots[tensor].offset for tensor in sharing] or [0]
-            for name, nbytes, start in zip(names, sizes, starts, strict=True):
+            kinds: list[BufferKind] = [
+                "io" if tensor in ports else "activation" for tensor in sharing
+            ]
+            parts = zip(names, sizes, starts, kinds or ("scratch",), strict=True)
+            for name, nbytes, start, kind in parts:
                 first = name == names[0]
                 rows.append(
                     BufferRow(
@@ -253,6 +258,7 @@ def buffer_rows(plan: Plan) -> tuple[BufferRow, ...]:
                         start=buffer.live.start,
                         end=buffer.live.end,
                         alias_of=None if first else names[0],
+                        kind=kind,
                     )
                 )
     return tuple(_distinct(rows))

@@ -19,6 +19,7 @@ __all__ = [
     "Accuracy",
     "Baseline",
     "Budget",
+    "BufferKind",
     "BufferRow",
     "BuildInfo",
     "ElfFigures",
@@ -27,6 +28,7 @@ __all__ = [
     "Growth",
     "Latency",
     "LayerRow",
+    "LevelRow",
     "ModelInfo",
     "ModelName",
     "ModelPort",
@@ -44,6 +46,7 @@ __all__ = [
 ]
 
 SCHEMA = "mcuplan.report/1"
+BufferKind = Literal["io", "activation", "scratch"]
 
 
 class Status(StrEnum):
@@ -239,6 +242,16 @@ class BufferRow:
     start: int
     end: int
     alias_of: str | None
+    kind: BufferKind = "activation"
+
+
+@dataclass(frozen=True, slots=True)
+class LevelRow:
+    """The arena with one more way of saving bytes than the row before; ``note`` says which."""
+
+    name: str
+    arena_bytes: int
+    note: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -352,6 +365,7 @@ class Budget:
     streams: tuple[Stream, ...]
     baseline: Baseline | None = None
     verification: tuple[Verification, ...] = ()
+    levels: tuple[LevelRow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from mcuplan.budget import Against, Budget, Evidence, Limits
     from mcuplan.ir.graph import Graph
     from mcuplan.pipeline import Planned, Request
+    from mcuplan.schedule import Level
     from mcuplan.targets import Target
 
 __all__ = ["COMMANDS"]
@@ -49,6 +51,7 @@ def _asked(options: dict[str, Any]) -> _Asked:
 def _request(model: Path, options: dict[str, Any]) -> Request:
     """The request for the pipeline; options that it does not have yet are refused."""
     from mcuplan.pipeline import Request
+    from mcuplan.schedule import Sharing
     from mcuplan.targets import load_target
 
     if options["target"] is None:
@@ -69,6 +72,11 @@ def _request(model: Path, options: dict[str, Any]) -> Request:
         observer=options["observer"],
         headroom=options["headroom"],
         io_layout=options["io_layout"],
+        sharing=Sharing(
+            keep_inputs=options["keep_input"],
+            keep_outputs=options["keep_output"],
+        ),
+        effort=options["effort"],
         dump_after=_dumper(after) if after else None,
     )
 
@@ -114,11 +122,24 @@ def _default_name(model: Path, given: str | None) -> str:
 
 
 def _report(
-    command: str, model: Path, asked: _Asked, planned: Planned, evidence: Evidence | None = None
+    command: str,
+    model: Path,
+    asked: _Asked,
+    planned: Planned,
+    evidence: Evidence | None = None,
+    levels: Sequence[Level] = (),
 ) -> Budget:
     from mcuplan.budget import assess
 
-    return assess(planned, asked.limits, evidence, asked.baseline, file=model.name, command=command)
+    return assess(
+        planned,
+        asked.limits,
+        evidence,
+        asked.baseline,
+        file=model.name,
+        command=command,
+        levels=levels,
+    )
 
 
 @click.command()
@@ -159,7 +180,8 @@ def plan(model: Path, **options: Any) -> int:
         from mcuplan import pipeline
 
         planned = pipeline.plan(_request(model, options), sizes_only=True)
-        return _report("plan", model, asked, planned, _kept(model, planned))
+        kept = _kept(model, planned)
+        return _report("plan", model, asked, planned, kept, pipeline.levels(planned))
 
     asked = _asked(options)
     return reported("plan", str(model), asked.outputs, make)

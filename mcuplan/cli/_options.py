@@ -15,7 +15,7 @@ from mcuplan.config import parse_count, parse_seconds, parse_size
 
 __all__ = ["FORMATS", "MODEL", "budgets", "modelling", "outputs_of", "reporting"]
 
-FORMATS = ("text", "json", "markdown", "junit", "sarif", "github", "gitlab")
+FORMATS = ("text", "json", "markdown", "junit", "sarif", "github", "gitlab", "svg", "html")
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -105,6 +105,17 @@ io_layout = _option(
     help="Order of axes at the C boundary; nhwc drops a leading Transpose.",
 )
 name = _option("--name", metavar="C_PREFIX", help="Prefix of generated names.")
+effort = _option(
+    "--effort",
+    type=click.Choice(["fast", "normal", "thorough"]),
+    default="normal",
+    show_default=True,
+    help="How long to look for the best order.",
+)
+keep_input = _option("--keep-input", is_flag=True, help="Inputs stay as they are in a call.")
+keep_output = _option(
+    "--keep-output", is_flag=True, help="Outputs stay until the next call makes them anew."
+)
 modelling = _stack(
     [
         target,
@@ -113,6 +124,9 @@ modelling = _stack(
         observer,
         headroom,
         io_layout,
+        effort,
+        keep_input,
+        keep_output,
         name,
         _option("--dtype", type=click.Choice(["int8", "float32"]), default="int8", hidden=True),
         _option(

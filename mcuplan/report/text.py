@@ -49,6 +49,7 @@ def _decided(budget: Budget, look: Look) -> str:
     blocks.append([*_sums(budget), *_proof(budget)])
     if full or over:
         blocks.append(_figures(budget, look))
+        blocks.append(_levels(budget, look))
         blocks.append(_layers(budget, look))
     else:
         blocks.append([_speed(budget)])
@@ -265,6 +266,18 @@ def _layers(budget: Budget, look: Look) -> list[str]:
         most = max(row.live_bytes for row in layers if row.index not in kept)
         left = counted(len(layers) - len(shown), "more step")
         lines.append(f"     {left}, none above {format_bytes(most)}   (--all)")
+    return lines
+
+
+def _levels(budget: Budget, look: Look) -> list[str]:
+    """What each level of planning bought: the arena after it."""
+    lines = [f" {'level':9} {'arena':>10}  {'saved':>10}"] if budget.levels else []
+    before = budget.levels[0].arena_bytes if budget.levels else 0
+    for level in budget.levels:
+        saved = f"{before - level.arena_bytes:,} B" if level.arena_bytes != before else "-"
+        head = f" {plain(level.name):9} {format_bytes(level.arena_bytes):>10}  {saved:>10}  "
+        lines += wrap(head + plain(level.note, unicode=look.unicode), "", " " * 35)
+        before = level.arena_bytes
     return lines
 
 

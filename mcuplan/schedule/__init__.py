@@ -6,14 +6,15 @@ from __future__ import annotations
 from mcuplan.schedule.arrange import Arranged, arrange
 from mcuplan.schedule.check_rows import check_rows
 from mcuplan.schedule.dead import dead_bytes
-from mcuplan.schedule.levels import Level, levels, plan_graph
+from mcuplan.schedule.levels import Level, copied_joins, levels, plan_graph
 from mcuplan.schedule.order import best_order, find_order, peak_bytes
 from mcuplan.schedule.plan import make_plan
 from mcuplan.schedule.program import Allocation, OrderResult, Plan, Program, Sharing, Slot, Step
-from mcuplan.schedule.segments import Effort
+from mcuplan.schedule.segments import EFFORTS, Effort
 from mcuplan.schedule.select import select_kernels
 
 __all__ = [
+    "EFFORTS",
     "Allocation",
     "Arranged",
     "Effort",
@@ -27,6 +28,7 @@ __all__ = [
     "arrange",
     "best_order",
     "check_rows",
+    "copied_joins",
     "dead_bytes",
     "find_order",
     "levels",

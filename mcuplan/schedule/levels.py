@@ -3,16 +3,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mcuplan.ir.graph import Graph
+from mcuplan.ir.op import Op
+from mcuplan.memory.conflicts import Conflicts
+from mcuplan.memory.greedy import first_fit
+from mcuplan.memory.problem import Problem
 from mcuplan.schedule.arrange import arrange
 from mcuplan.schedule.plan import make_plan
-from mcuplan.schedule.program import Plan, Sharing
+from mcuplan.schedule.program import Plan, Program, Sharing
 from mcuplan.schedule.segments import Effort
 from mcuplan.targets import Target
 
-__all__ = ["Level", "levels", "plan_graph"]
+__all__ = ["Level", "copied_joins", "levels", "plan_graph"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,37 +56,70 @@ def levels(
     target: Target,
     sharing: Sharing | None = None,
     effort: Effort | None = None,
+    plan: Plan | None = None,
 ) -> tuple[Level, ...]:
     """The arena of a graph level by level: what each of them brings.
 
-    Naive is the graph's own order with a buffer for every tensor, addresses reused.
+    Naive is the graph's own order with a buffer for every tensor. Up to the last level the
+    buffers are placed largest first, each at the lowest free offset, as planners usually do;
+    a level that does not pay with this placement keeps the bytes of the one before.
+
+    Args:
+        graph: an int8 graph in its own order.
+        target: for what chip.
+        sharing: what the plan may use; a level that it may not use brings nothing.
+        effort: how long to look for the order.
+        plan: the plan of all this, where it is known.
     """
     sharing = sharing or Sharing()
-
-    def alike(views: bool, in_place: bool, overlap: bool) -> Sharing:
-        return Sharing(
-            views and sharing.views,
-            in_place and sharing.in_place,
-            overlap and sharing.overlap,
-            sharing.keep_inputs,
-            sharing.keep_outputs,
-        )
-
-    nothing = alike(False, False, False)
+    nothing = replace(sharing, views=False, in_place=False, overlap=False)
     naive = make_plan(arrange(graph, target, nothing, reorder=False).program, nothing)
     ordered = plan_graph(graph, target, nothing, effort)
-    aliased = plan_graph(graph, target, alike(True, True, False), effort)
-    final = plan_graph(graph, target, sharing, effort)
-    return (
-        Level("naive", _arena_bytes(naive), "the model's order, a buffer for every tensor"),
-        Level("order", _arena_bytes(ordered), ordered.order.statement if ordered.order else ""),
-        Level("in place", _arena_bytes(aliased), "; ".join(aliased.allocation.notes)),
-        Level("overlap", _arena_bytes(final), _overlap_note(final)),
+    aliased = plan_graph(graph, target, replace(sharing, overlap=False), effort)
+    final = plan or plan_graph(graph, target, sharing, effort)
+    statements = (memory.statement for memory in final.memory.values())
+    stages = (
+        ("naive", naive, "the model's order, a buffer for every tensor"),
+        ("order", ordered, ordered.order.statement if ordered.order else ""),
+        ("in place", aliased, _aliasing_note(final)),
+        ("overlap", final, _overlap_note(final)),
+    )
+    found: list[Level] = []
+    for name, stage, note in stages:
+        arena = min([_greedy_bytes(stage), *(level.arena_bytes for level in found[-1:])])
+        found.append(Level(name, arena, note))
+    return (*found, Level("placement", _arena_bytes(final), "; ".join(statements)))
+
+
+def copied_joins(program: Program) -> tuple[str, ...]:
+    """Joins that run as steps, by the names of their nodes in the model."""
+    return tuple(
+        program.graph.node_name(step.node)
+        for step in program.steps
+        if type(step.node.op).join_offsets is not Op.join_offsets
     )
 
 
 def _arena_bytes(plan: Plan) -> int:
     return sum(memory.arena_bytes for memory in plan.memory.values())
+
+
+def _greedy_bytes(plan: Plan) -> int:
+    """The arena when the buffers of a plan are placed largest first."""
+    buffers = plan.allocation.buffers
+    problem = Problem(buffers, plan.allocation.overlaps.separations)
+    order = sorted(range(len(buffers)), key=lambda i: (-buffers[i].nbytes, buffers[i].live.start))
+    offsets = first_fit(problem, Conflicts(problem), order)
+    return max((at + b.nbytes for at, b in zip(offsets, buffers, strict=True)), default=0)
+
+
+def _aliasing_note(plan: Plan) -> str:
+    """How many steps run in place, what is no step, and which joins still copy."""
+    notes = plan.allocation.notes
+    in_place = sum(note.endswith(" in place") for note in notes)
+    copied = copied_joins(plan.program)
+    text = f"in place: {in_place}, joins and slices without a copy: {len(notes) - in_place}"
+    return f"{text}; still copied: {', '.join(copied)}" if copied else text
 
 
 def _overlap_note(plan: Plan) -> str:
@@ -95,4 +132,4 @@ def _overlap_note(plan: Plan) -> str:
         (region, low), (other, high) = places[pair.output], places[pair.source]
         ends = low + buffers[pair.output].nbytes, high + buffers[pair.source].nbytes
         shared += region == other and low < ends[1] and high < ends[0]
-    return f"{shared} outputs start among the rows of their input that are done with"
+    return f"outputs that start among rows of their input that are done with: {shared}"

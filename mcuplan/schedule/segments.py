@@ -8,14 +8,15 @@ largest of theirs, so only those that may exceed what the others need are search
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from mcuplan.schedule.cut_bound import least_bytes, trivial_bytes
 from mcuplan.schedule.search import Found, beam, search
 from mcuplan.schedule.sequence import Sequencing
 
-__all__ = ["Effort", "best_sequence", "segments"]
+__all__ = ["EFFORTS", "Effort", "best_sequence", "segments"]
 
 
 _BEAM_STEPS = 10_000  # width times steps of the heuristic at most
@@ -35,6 +36,16 @@ class Effort:
     states: int = 60_000
     width: int = 24
     cuts: int = 40_000
+
+
+EFFORTS: Mapping[str, Effort] = MappingProxyType(
+    {
+        "fast": Effort(states=2_000, width=8, cuts=4_000),
+        "normal": Effort(),
+        "thorough": Effort(states=1_000_000, width=96, cuts=400_000),
+    }
+)
+"""Efforts by the names that users choose from."""
 
 
 @dataclass(slots=True)

@@ -12,6 +12,7 @@ from mcuplan.cli._options import FORMATS
 from mcuplan.pipeline import Request
 from mcuplan.quant.observers import OBSERVERS
 from mcuplan.report import format_names
+from mcuplan.schedule import EFFORTS, Effort
 
 
 def _option(name: str) -> click.Parameter:
@@ -30,8 +31,16 @@ def test_observers_are_those_that_calibration_has() -> None:
     assert sorted(OBSERVERS) == sorted(kind.choices)
 
 
+def test_efforts_are_those_of_planning() -> None:
+    """Every effort can be asked for, and no other; the default is that of the planner."""
+    kind = _option("effort").type
+    assert isinstance(kind, click.Choice)
+    assert list(EFFORTS) == list(kind.choices)
+    assert Effort() == EFFORTS["normal"]
+
+
 def test_defaults_are_those_of_a_request() -> None:
     """A run without options is the run of a request without arguments."""
     made = inspect.signature(Request).parameters
-    names = ("observer", "headroom", "io_layout")
+    names = ("observer", "headroom", "io_layout", "effort")
     assert [made[name].default for name in names] == [_option(name).default for name in names]

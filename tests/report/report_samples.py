@@ -18,6 +18,7 @@ from mcuplan.budget.record import (
     Growth,
     Latency,
     LayerRow,
+    LevelRow,
     ModelInfo,
     ModelName,
     ModelPort,
@@ -127,8 +128,11 @@ def sample_budget() -> Budget:
         build=BuildInfo("arm-none-eabi-gcc 12.2", "-Os -mcpu=cortex-m4"),
         layers=layers,
         buffers=(
-            BufferRow("x", "sram", 0, 490, 0, 1, None),
-            BufferRow(NASTY, "sram", 0, 490, 1, 2, "x"),
+            BufferRow("x", "sram", 0, 490, 0, 1, None, "io"),
+            BufferRow("conv1", "sram", 1_200, 61_440, 0, 2, None),
+            BufferRow(NASTY, "sram", 62_640, 20_480, 1, 3, None, "io"),
+            BufferRow(f"{NASTY}/part", "sram", 62_640, 9_280, 1, 3, NASTY),
+            BufferRow("scratch1", "sram", 83_120, 1_104, 1, 2, None, "scratch"),
         ),
         streams=(),
         baseline=Baseline(
@@ -155,6 +159,11 @@ def sample_budget() -> Budget:
                 cycles=201_000_000,
             ),
         ),
+        levels=(
+            LevelRow("naive", 122_880, "the model's order, a buffer for every tensor"),
+            LevelRow("in place", 86_016, f"in place: 1; still copied: {NASTY}"),
+            LevelRow("placement", 84_224, "not proved"),
+        ),
     )
 
 
@@ -173,6 +182,7 @@ def sample_fits() -> Budget:
         build=None,
         baseline=None,
         verification=(),
+        levels=(),
     )
 
 

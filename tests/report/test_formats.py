@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -141,4 +142,67 @@ def test_json_keeps_the_name() -> None:
     assert NASTY == report["layers"][1]["name"]
     assert {"metric", "float", "integer"} == set(report["verification"][0]["accuracy"])
     fits = json.loads(render("json", sample_fits()))
-    assert not {"baseline", "verification"} & set(fits)
+    assert not {"baseline", "levels", "verification"} & set(fits)
+
+
+def test_map_shows_every_buffer() -> None:
+    """The map parses, has one rectangle per buffer in its place, and says its figures on hover."""
+    root = ElementTree.fromstring(render("svg", sample_budget()))
+    space = {"s": "http://www.w3.org/2000/svg"}
+    buffers = root.findall(".//s:g[@class='buffer']", space)
+    kinds = [g.find("s:rect", space).get("class") for g in buffers]  # type: ignore[union-attr]
+    assert ["activation", "io", "scratch", "io"] == kinds
+    titles = [str(g.findtext("s:title", "", space)) for g in buffers]
+    assert "conv1: 61,440 B (activation)\naddresses 1,200 to 62,640\nsteps 0 to 1" == titles[0]
+    assert "/part: 9,280 B from 62,640" in titles[1]
+    big, small = (g.find("s:rect", space) for g in buffers[:2])
+    assert big is not None
+    assert small is not None
+    bottom = float(small.get("y", "")) + float(small.get("height", ""))
+    assert float(big.get("y", "")) == pytest.approx(bottom, abs=0.02)
+    lines = [line.get("class") for line in root.iter(f"{{{space['s']}}}line")]
+    assert 1 == lines.count("budget")
+    assert 1 == lines.count("bound")
+
+
+@pytest.mark.parametrize("case", sorted(SAMPLES))
+@pytest.mark.parametrize("name", sorted({"html", "svg"} & set(all_formats())))
+def test_pictures_need_nothing_else(name: str, case: str) -> None:
+    """Pictures and pages are ASCII, run no script, load nothing, and no name becomes a tag."""
+    text = render(name, SAMPLES[case]())
+    assert text.isascii()
+    assert "<2>" not in text
+    assert not re.search(r"<script|javascript:|\son\w+=|src=|url\(|@import", text)
+    assert ["http://www.w3.org/2000/svg"] * len(re.findall("<svg", text)) == re.findall(
+        r"https?://[^\"]*", text
+    )
+
+
+class _Tags(HTMLParser):
+    """Opened tags by name, and whether each closes in turn."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[str] = []
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.append(tag)
+        if tag not in ("meta", "br"):
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert tag == self.open.pop()
+
+
+def test_page_holds_map_layers_and_findings() -> None:
+    """A page closes its tags and has the map, a row per layer and all findings."""
+    tags = _Tags()
+    tags.feed(render("html", sample_budget()))
+    assert [] == tags.open
+    assert 1 == tags.seen.count("svg")
+    assert 2 == tags.seen.count("li")
+    assert (1 + 3) + (1 + 3) == tags.seen.count("tr")  # levels and layers, with their heads

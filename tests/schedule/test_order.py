@@ -15,7 +15,7 @@ from mcuplan.ops.eltwise import Add
 from mcuplan.schedule.cut_bound import least_bytes, trivial_bytes
 from mcuplan.schedule.order import find_order, peak_bytes
 from mcuplan.schedule.search import beam, search
-from mcuplan.schedule.segments import Effort, best_sequence, segments
+from mcuplan.schedule.segments import EFFORTS, Effort, best_sequence, segments
 from mcuplan.schedule.sequence import Sequencing, bits, sequencing
 
 _EXAMPLES = settings(max_examples=150, deadline=None)
@@ -195,6 +195,15 @@ def test_a_search_that_stops_early_reports_the_gap() -> None:
     assert result.lower_bound_bytes <= best.peak_bytes <= result.peak_bytes
     assert result.gap_bytes == result.peak_bytes - result.lower_bound_bytes > 0
     assert "stopped" in result.statement
+
+
+def test_more_effort_finds_more() -> None:
+    """Each effort does at least as well as the one before, and this network needs the second."""
+    graph = random_wired(1, 200)
+    fast, normal = (find_order(graph, effort=EFFORTS[name]) for name in ("fast", "normal"))
+    assert ["fast", "normal", "thorough"] == list(EFFORTS)
+    assert normal.peak_bytes < fast.peak_bytes
+    assert normal.gap_bytes < fast.gap_bytes
 
 
 def test_scratch_counts() -> None:

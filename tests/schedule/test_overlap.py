@@ -27,6 +27,7 @@ from mcuplan.schedule import (
     Sharing,
     arrange,
     check_rows,
+    copied_joins,
     dead_bytes,
     levels,
     make_plan,
@@ -335,10 +336,25 @@ def test_every_level_brings_something_or_nothing(family: str) -> None:
     graph = FAMILIES[family](1, 20)
     found = levels(graph, _TARGET)
     arenas = [level.arena_bytes for level in found]
-    assert ["naive", "order", "in place", "overlap"] == [level.name for level in found]
+    names = ["naive", "order", "in place", "overlap", "placement"]
+    assert names == [level.name for level in found]
     assert arenas == sorted(arenas, reverse=True)
     assert arenas[-1] < arenas[0]
     assert arenas[-1] == plan_graph(graph, _TARGET).memory["sram"].arena_bytes
+
+
+def test_joins_that_copy_are_named() -> None:
+    """A join is named where it runs as a step, and only there."""
+    net = Wiring("joined")
+    x = net.input(1, 4, 4, 8)
+    graph = net.graph(net.add(Concat(3), net.conv(x, 8), net.conv(x, 8)))
+    copying = make_plan(select_kernels(graph, _TARGET))
+    assert ("t2",) == copied_joins(copying.program)
+    assert "still copied: t2" in levels(graph, _TARGET, plan=copying)[2].note
+    rows = Wiring("rows")
+    x = rows.input(1, 4, 4, 8)
+    graph = rows.graph(rows.add(Concat(1), rows.conv(x, 8), rows.conv(x, 8)))
+    assert () == copied_joins(plan_graph(graph, _TARGET).program)
 
 
 @settings(max_examples=60, deadline=None)

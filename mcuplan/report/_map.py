@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The memory map: steps to the right, addresses upwards, a rectangle for every buffer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mcuplan.budget.record import Budget, BufferRow, RegionUse
+from mcuplan.report._markup import safe
+from mcuplan.report._text import clip
+from mcuplan.units import format_bytes
+
+__all__ = ["WIDTH", "picture"]
+
+WIDTH = 960
+_LEFT, _RIGHT, _TOP, _HIGH, _BELOW = 76, 20, 70, 400, 46
+_CHARACTER = 6.4  # width of a character in a label, at most, in units of the picture
+_FAR = 1.6  # a budget beyond that many arenas is said, not drawn
+_TICKS_ACROSS, _TICKS_UP = 20, 6
+_KINDS = ("io", "activation", "scratch")
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """A buffer: the bytes and steps of a row and of all rows that share its bytes."""
+
+    rows: tuple[BufferRow, ...]
+    low: int
+    high: int
+
+    @property
+    def kind(self) -> str:
+        """Kind of the buffer; of an input or output where one of the tensors is that."""
+        return next(kind for kind in _KINDS if any(row.kind == kind for row in self.rows))
+
+
+@dataclass(frozen=True, slots=True)
+class _Scale:
+    """From steps and addresses to the picture."""
+
+    steps: int
+    top_bytes: int
+
+    def x(self, step: int) -> float:
+        """Left edge of a step."""
+        return _LEFT + (WIDTH - _LEFT - _RIGHT) * min(step, self.steps) / self.steps
+
+    def y(self, address: int) -> float:
+        """Lower edge of a byte."""
+        return _TOP + _HIGH * (1 - address / self.top_bytes)
+
+
+def picture(budget: Budget) -> str:
+    """One ``<svg>`` with a map for every RAM region that holds buffers; style stands outside."""
+    regions = [r for r in budget.regions if any(b.region == r.name for b in budget.buffers)]
+    height = (_TOP + _HIGH + _BELOW) * max(1, len(regions))
+    name = safe(f"memory map of {budget.model.name} on {budget.target.name}")
+    lines = [
+        f'<svg class="map" xmlns="http://www.w3.org/2000/svg" role="img" aria-label="{name}" '
+        f'viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}">'
+    ]
+    for i, region in enumerate(regions):
+        lines.append(f'<g transform="translate(0 {i * (_TOP + _HIGH + _BELOW)})">')
+        lines += _region_map(budget, region, alone=len(regions) == 1)
+        lines.append("</g>")
+    if not regions:
+        lines.append(f'<text class="head" x="{_LEFT}" y="30">no buffers</text>')
+    return "\n".join([*lines, "</svg>"])
+
+
+def _region_map(budget: Budget, region: RegionUse, *, alone: bool) -> list[str]:
+    """Axes, then buffers, then the lines that must stay visible."""
+    blocks = _blocks([row for row in budget.buffers if row.region == region.name])
+    arena = max(block.high for block in blocks)
+    room = _room(budget, region, arena, alone)
+    shown = max(arena, room if room <= _FAR * arena else 0)
+    scale = _Scale(max(1, len(budget.layers)), max(1, shown) * 21 // 20 + 1)
+    lines = [
+        f'<text class="head" x="{_LEFT}" y="18">{safe(region.name)}: arena '
+        f"{format_bytes(arena)}, {len(blocks):,} buffers over {len(budget.layers):,} steps</text>",
+        *_legend(),
+        *_axes(scale),
+        *_peak(budget, scale),
+    ]
+    for block in blocks:
+        lines += _block(block, scale)
+    if alone and budget.layers:
+        bound = budget.peak.lower_bound_bytes
+        lines += _line("bound", "faint", bound, f"lower bound {format_bytes(bound)}", scale)
+    text = f"room for the arena {format_bytes(room)}"
+    if room <= scale.top_bytes:
+        return lines + _line("budget", "bad", max(0, room), text, scale)
+    return [*lines, _text(WIDTH - _RIGHT, 18, f"{text}, beyond the top", "faint", "end")]
+
+
+def _room(budget: Budget, region: RegionUse, arena: int, alone: bool) -> int:
+    """The largest arena that this region can hold beside what else lies there."""
+    room = arena + region.left_bytes
+    if alone and budget.ram.budget_from == "limit":
+        room = min(room, budget.ram.budget_bytes - budget.ram.total_bytes + arena)
+    return room
+
+
+def _blocks(rows: Sequence[BufferRow]) -> list[_Block]:
+    """Rows that share their bytes, as one buffer; large ones first, small ones above them."""
+    groups: dict[tuple[str, int, int], list[BufferRow]] = {}
+    for row in rows:
+        groups.setdefault((row.alias_of or row.name, row.start, row.end), []).append(row)
+    blocks = [
+        _Block(tuple(group), min(r.offset for r in group), max(r.offset + r.bytes for r in group))
+        for group in groups.values()
+    ]
+    return sorted(blocks, key=lambda b: (b.low - b.high, b.rows[0].start, b.low))
+
+
+def _block(block: _Block, scale: _Scale) -> list[str]:
+    first = block.rows[0]
+    left, right = scale.x(first.start), scale.x(first.end)
+    top, bottom = scale.y(block.high), scale.y(block.low)
+    facts = [
+        f"{first.name}: {block.high - block.low:,} B ({block.kind})",
+        f"addresses {block.low:,} to {block.high:,}",
+        f"steps {first.start} to {first.end - 1}",
+    ]
+    facts += [f"also {row.name}: {row.bytes:,} B from {row.offset:,}" for row in block.rows[1:]]
+    lines = [
+        f'<g class="buffer"><title>{"&#10;".join(safe(fact) for fact in facts)}</title>',
+        f'<rect class="{block.kind}" x="{left:.2f}" y="{top:.2f}" width="{right - left:.2f}" '
+        f'height="{bottom - top:.2f}"/>',
+    ]
+    room = int((right - left - 6) / _CHARACTER)
+    if bottom - top >= 12 and room >= 4:
+        lines.append(_text(left + 3, top + 10, clip(first.name, room)))
+    return [*lines, "</g>"]
+
+
+def _axes(scale: _Scale) -> list[str]:
+    lines = []
+    base = _TOP + _HIGH
+    every = _round_up(scale.steps / _TICKS_ACROSS)
+    for step in range(0, scale.steps, every):
+        middle = (scale.x(step) + scale.x(step + 1)) / 2
+        lines.append(_text(middle, base + 15, str(step), "faint", "middle"))
+    apart = _round_up(scale.top_bytes / _TICKS_UP)
+    for address in range(0, scale.top_bytes, apart):
+        y = scale.y(address)
+        lines.append(
+            f'<line class="grid" x1="{_LEFT}" y1="{y:.2f}" x2="{WIDTH - _RIGHT}" y2="{y:.2f}"/>'
+        )
+        lines.append(_text(_LEFT - 6, y + 4, f"{address:,}", "faint", "end"))
+    lines.append(_text((_LEFT + WIDTH - _RIGHT) / 2, base + 32, "step", "faint", "middle"))
+    lines.append(_text(_LEFT - 6, _TOP - 8, "address, B", "faint", "end"))
+    return lines
+
+
+def _round_up(value: float) -> int:
+    """The least of 1, 2, 5, 10, 20, 50, ... that is not below the value."""
+    unit = 1
+    while True:
+        for factor in (1, 2, 5):
+            if factor * unit >= value:
+                return factor * unit
+        unit *= 10
+
+
+def _peak(budget: Budget, scale: _Scale) -> list[str]:
+    peak = budget.peak
+    if not 0 <= peak.step < len(budget.layers):
+        return []
+    left, right = scale.x(peak.step), scale.x(peak.step + 1)
+    text = f"peak: step {peak.step}, {clip(peak.layer, 48)}"
+    late = peak.step > len(budget.layers) / 2
+    return [
+        f'<rect class="peak" x="{left:.2f}" y="{_TOP - 12}" width="{right - left:.2f}" '
+        f'height="{_HIGH + 12}"/>',
+        _text(right if late else left, _TOP - 15, text, "", "end" if late else "start"),
+    ]
+
+
+def _line(kind: str, colour: str, address: int, text: str, scale: _Scale) -> list[str]:
+    """A line across at an address; the two kinds have their words at different ends."""
+    y = scale.y(address)
+    at, anchor = (WIDTH - _RIGHT - 4, "end") if kind == "budget" else (_LEFT + 4, "start")
+    return [
+        f'<line class="{kind}" x1="{_LEFT}" y1="{y:.2f}" x2="{WIDTH - _RIGHT}" y2="{y:.2f}"/>',
+        _text(at, y - 4, text, colour, anchor),
+    ]
+
+
+def _legend() -> list[str]:
+    lines = []
+    for i, kind in enumerate(_KINDS):
+        x = _LEFT + 96 * i
+        lines.append(f'<rect class="{kind}" x="{x}" y="26" width="12" height="10"/>')
+        lines.append(_text(x + 16, 35, "input, output" if kind == "io" else kind))
+    return lines
+
+
+def _text(x: float, y: float, text: str, kind: str = "", anchor: str = "start") -> str:
+    named = f' class="{kind}"' if kind else ""
+    where = f' text-anchor="{anchor}"' if anchor != "start" else ""
+    return f'<text{named} x="{x:.2f}" y="{y:.2f}"{where}>{safe(text)}</text>'

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What ``plan`` says beyond the report of the other commands."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from small_nets import small_net
+
+from mcuplan.cli import run
+
+BOARD = "nucleo-f446re"
+Captured = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A model file in the current folder, without variables of ours."""
+    for name in [name for name in os.environ if name.startswith("MCUPLAN_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    small_net().save(tmp_path / "net.onnx")
+    return "net.onnx"
+
+
+def test_plan_says_what_each_level_bought(model: str, capsys: Captured) -> None:
+    """Only ``plan`` shows the levels; from one to the next the arena falls to that of the plan."""
+    assert 0 == run(["plan", model, "-t", BOARD, "-f", "json"])
+    report = json.loads(capsys.readouterr().out)
+    names = ["naive", "order", "in place", "overlap", "placement"]
+    arenas = [level["arena_bytes"] for level in report["levels"]]
+    assert names == [level["name"] for level in report["levels"]]
+    assert arenas == sorted(arenas, reverse=True)
+    assert arenas[0] > arenas[-1] == report["ram"]["arena_bytes"]
+    assert 0 == run(["check", model, "-t", BOARD, "-f", "json"])
+    assert "levels" not in json.loads(capsys.readouterr().out)
+
+
+def test_kept_inputs_cost_arena(model: str, capsys: Captured) -> None:
+    """An input that is kept, and an output that is, never make the arena smaller."""
+    arenas = []
+    for more in ([], ["--keep-input"], ["--keep-input", "--keep-output"]):
+        assert 0 == run(["plan", model, "-t", BOARD, "-f", "json", *more])
+        report = json.loads(capsys.readouterr().out)
+        arenas.append(report["ram"]["arena_bytes"])
+        assert arenas[-1] == report["levels"][-1]["arena_bytes"]
+    assert arenas == sorted(arenas)
+    assert arenas[0] < arenas[-1]
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_the_header_says_whether_the_input_is_kept(model: str, keep: bool) -> None:
+    """With --keep-input the header promises that the input stays, and names the option."""
+    command = ["generate", model, "-t", BOARD, "--calibration", "random", "-o", "out", "-q"]
+    assert 0 == run([*command, *(["--keep-input"] if keep else [])])
+    header = Path("out/net.h").read_text()
+    assert keep == ("is kept: it may be used again" in header)
+    assert keep != ("is overwritten: write it anew" in header)
+    assert keep == ("keep-input" in header)
+
+
+@pytest.mark.parametrize("effort", ["fast", "thorough"])
+def test_effort_is_for_the_order(model: str, effort: str, capsys: Captured) -> None:
+    """A chain has one order, found with any effort."""
+    assert 0 == run(["plan", model, "-t", BOARD, "-f", "json", "--effort", effort])
+    assert json.loads(capsys.readouterr().out)["peak"]["optimal_order"]
