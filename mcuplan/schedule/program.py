@@ -12,7 +12,10 @@ from mcuplan.memory.problem import Buffer, MemoryPlan
 from mcuplan.schedule.gaps import Overlaps
 from mcuplan.targets import Target
 
-__all__ = ["Allocation", "OrderResult", "Plan", "Program", "Sharing", "Slot", "Step"]
+__all__ = ["FEED", "Allocation", "OrderResult", "Plan", "Program", "Run", "Sharing", "Slot", "Step"]
+
+FEED = -1
+"""As the step of a run: rows of a streamed input arrive."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +97,24 @@ class Slot:
 
 
 @dataclass(frozen=True, slots=True)
+class Run:
+    """One call of a step's kernel: output rows ``[first, end)``.
+
+    Of a step that gathers its output from many rows, these are rows of its input.
+    """
+
+    step: int
+    first: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
 class Allocation:
     """The buffers of a program before they have addresses.
 
     ``slots`` maps activation tensors, ``scratch`` maps step indices to buffer names.
+    ``rows`` has the tensors whose rows lie anywhere, a slot for each row; they have none in
+    ``slots``. Live ranges count runs where the plan has runs, else steps.
     ``notes`` says what aliasing did, one line each. ``overlaps`` says which of them may
     share bytes while a step runs; they go by index of the buffers.
     """
@@ -107,6 +124,7 @@ class Allocation:
     scratch: Mapping[int, str]
     notes: tuple[str, ...] = ()
     overlaps: Overlaps = field(default_factory=Overlaps)
+    rows: Mapping[str, tuple[Slot, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +133,7 @@ class Plan:
 
     ``descending`` are the steps that compute their rows from the last to the first, which
     lets the output lie above its input. ``order`` is None where the steps were given.
+    ``runs`` is the order of calls of a plan that works by rows; empty: every step as a whole.
     """
 
     program: Program
@@ -122,6 +141,7 @@ class Plan:
     memory: Mapping[str, MemoryPlan]
     descending: frozenset[int] = frozenset()
     order: OrderResult | None = None
+    runs: tuple[Run, ...] = ()
 
     def place(self, buffer: str) -> tuple[str, int]:
         """Region and offset of a buffer."""
