@@ -34,7 +34,8 @@ class RowTensor:
 @dataclass(frozen=True, slots=True)
 class Move:
     """One call of a step: rows read, as (tensor, first, end), and rows of the output that
-    exist, complete, after it: ``[0, made)``."""
+    exist, complete, after it: ``[0, made)``.
+    """
 
     reads: tuple[tuple[int, int, int], ...]
     made: int
