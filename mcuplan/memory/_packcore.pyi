@@ -14,6 +14,7 @@ def search(
     rank: array[int],
     first: array[int],
     last: array[int],
+    pinned: array[int],
     edge_start: array[int],
     edge_to: array[int],
     edge_above: array[int],

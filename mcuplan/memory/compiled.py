@@ -35,6 +35,7 @@ def search_compiled(query: Query) -> Outcome:
         query.rank,
         table.first,
         table.last,
+        table.pinned,
         table.edge_start,
         table.edge_to,
         table.edge_above,
