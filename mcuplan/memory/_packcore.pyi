@@ -2,6 +2,8 @@
 from array import array
 from collections.abc import Callable
 
+INTERFACE: int
+
 def search(
     count: int,
     sections: int,
