@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
@@ -244,17 +244,10 @@ def glue_source(
     template = (codegen_dir() / "harness" / "glue.c.in").read_text(encoding="utf-8")
     ports = (("inputs", api.inputs), ("outputs", api.outputs))
     arena = {region: api.arena(region) for region, _ in api.regions}
-    placed = {
-        member: f" MPLAN_SECTION({f'{api.name}_{member}'.upper()}_SECTION)"
-        for member, _ in api.sections
-        if sections
-    }
     return Template(template).substitute(
         name=api.name,
         header=api.header,
-        arenas="\n".join(
-            f"{kind} {arena[region]}{placed.get(region, '')};" for region, kind in api.regions
-        ),
+        arenas="\n".join(_arena_objects(api, sections=sections)),
         members="\n".join(f"    .{region} = &{arena[region]}," for region in arena),
         inputs="\n".join(f"    {{ NULL, {port.nbytes}U }}," for port in api.inputs),
         outputs="\n".join(f"    {{ NULL, {port.nbytes}U }}," for port in api.outputs),
@@ -265,9 +258,8 @@ def glue_source(
         ),
         region_count=len(arena),
         dumps="\n".join(
-            f"    {{ {dump.step}U, (const uint8_t *)&{arena[dump.region]} + {dump.offset}, "
-            f"{dump.nbytes}U }},"
-            for dump in dumps
+            f"    {{ {d.step}U, (const uint8_t *)&{arena[d.region]} + {d.offset}, {d.nbytes}U }},"
+            for d in dumps
         ),
         dump_count=len(dumps),
         dead="\n".join(
@@ -282,3 +274,12 @@ def glue_source(
             for index, port in enumerate(group)
         ),
     )
+
+
+def _arena_objects(api: BundleApi, *, sections: bool) -> Iterator[str]:
+    """A definition of each arena."""
+    placed = {member for member, _ in api.sections if sections}
+    for member, kind in api.regions:
+        macro = f"{api.name}_{member}".upper()
+        where = f" MPLAN_SECTION({macro}_SECTION)" if member in placed else ""
+        yield f"{kind} {api.arena(member)}{where};"
