@@ -18,15 +18,17 @@ from mcuplan import passes
 from mcuplan.budget.code_model import model_code
 from mcuplan.calibrate import RANDOM_NOTE, Data, observe, random_data, read_data
 from mcuplan.emit import Bundle, Stamp, emit
+from mcuplan.emit.structs import POINTER_BYTES
 from mcuplan.importer import ImportedModel, load_model
 from mcuplan.ir.graph import Graph
 from mcuplan.passes.assign_grids import Grids, assign_grids, needs_range
 from mcuplan.passes.io_layout import rows_at_boundary
 from mcuplan.passes.to_integer import to_integer
 from mcuplan.quant.observers import OBSERVERS
-from mcuplan.schedule import EFFORTS, Effort, Level, Plan, Sharing, plan_graph
+from mcuplan.schedule import EFFORTS, Effort, Level, Plan, Sharing, plan_graph, spread
 from mcuplan.schedule import levels as plan_levels
 from mcuplan.targets import Target
+from mcuplan.units import format_bytes
 
 __all__ = ["Planned", "Request", "generate", "levels", "plan", "quantize", "retarget", "simplify"]
 
@@ -45,6 +47,7 @@ class Request:
     io_layout: str = "model"  # or "nhwc": leading and trailing transposes are dropped
     sharing: Sharing = field(default_factory=Sharing)  # keep_inputs, keep_outputs and the like
     effort: str = "normal"  # a key of schedule.EFFORTS
+    ram_limit: int | None = None  # budget of bytes in all regions together
     dump_after: Callable[[str, Graph], None] | None = None
 
 
@@ -56,7 +59,8 @@ class Planned:
     floating: Graph  # after the passes, before grids
     grids: Grids  # float graph in which every activation lies on a grid
     lowered: Graph  # the int8 graph in the model's order
-    plan: Plan  # of the int8 graph
+    undivided: Plan  # of the int8 graph, all buffers in one arena
+    plan: Plan  # the same with an arena in every RAM region that is used
     has_ranges: bool  # False: grids are made up, sizes are right and nothing else
     notes: tuple[str, ...]
     options: str  # that shaped the code, for its header
@@ -109,6 +113,7 @@ def plan(request: Request, *, sizes_only: bool = False) -> Planned:
         grids,
         lowered,
         placed,
+        _in_regions(placed, request.sharing, request.ram_limit),
         has_ranges,
         notes,
         options,
@@ -120,14 +125,27 @@ def plan(request: Request, *, sizes_only: bool = False) -> Planned:
 def retarget(planned: Planned, target: Target) -> Planned:
     """The same int8 graph, planned for another target."""
     placed = plan_graph(planned.integer, target, planned.sharing, planned.effort)
-    return replace(planned, plan=placed)
+    divided = _in_regions(placed, planned.sharing)
+    return replace(planned, undivided=placed, plan=divided)
+
+
+def _in_regions(placed: Plan, sharing: Sharing, ram_limit: int | None = None) -> Plan:
+    """The buffers divided among the RAM regions, beside stack and context."""
+    code = model_code(placed.program, placed.program.target)
+    apart = code.stack_bytes + code.stack_margin_bytes + POINTER_BYTES
+    return spread(placed, apart, ram_limit=ram_limit, keep_inputs=sharing.keep_inputs)
 
 
 def levels(planned: Planned) -> tuple[Level, ...]:
     """What each level of planning brought."""
-    plan = planned.plan
-    target = plan.program.target
-    return plan_levels(planned.lowered, target, planned.sharing, planned.effort, plan)
+    plan, target = planned.plan, planned.plan.program.target
+    found = plan_levels(planned.lowered, target, planned.sharing, planned.effort, planned.undivided)
+    if plan.spread is None:
+        return found
+    arenas = {name: memory.arena_bytes for name, memory in plan.memory.items()}
+    places = " + ".join(f"{name} {format_bytes(size)}" for name, size in arenas.items())
+    note = f"{places}; {plan.spread.statement}"
+    return (*found, Level("regions", sum(arenas.values()), note))
 
 
 def generate(planned: Planned, name: str) -> Bundle:

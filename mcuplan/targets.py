@@ -105,6 +105,11 @@ class Target:
         """Flash regions, fastest first."""
         return tuple(region for region in self.regions if region.kind == "flash")
 
+    @property
+    def default_ram(self) -> Region:
+        """Where the linker puts stack and variables: the RAM without a section of its own."""
+        return next((region for region in self.ram if not region.section), self.ram[0])
+
     def rate(self, backend: str, kind: str) -> Estimate:
         """Cycles of ``kind`` (a key of ``RATES``) in ``backend``, or in c99 where it has none."""
         return self.rates.get(backend, {}).get(kind) or self.rates["c99"][kind]

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from mcuplan import __version__
@@ -56,6 +56,7 @@ from mcuplan.errors import McuplanError
 from mcuplan.findings import Finding, Severity
 from mcuplan.ir.graph import Graph, Port
 from mcuplan.passes.assign_grids import Grids
+from mcuplan.schedule.accesses import wait_cycles
 from mcuplan.schedule.levels import Level
 from mcuplan.schedule.program import Plan, Step
 from mcuplan.targets import Target
@@ -228,11 +229,12 @@ def undecided(model: str, errors: Sequence[McuplanError], command: str) -> Undec
 def layer_rows(plan: Plan, evidence: Evidence) -> tuple[LayerRow, ...]:
     """One row per step, in execution order."""
     graph, live = plan.program.graph, live_bytes(plan)
-    fields = receptive_fields(graph)
+    fields, waits = receptive_fields(graph), wait_cycles(plan)
     rows = []
     for step in plan.program.steps:
         field = fields[step.node.output].size
-        rows.append(_row(plan, step, live[step.index], field, evidence))
+        row = _row(plan, step, live[step.index], field, evidence)
+        rows.append(replace(row, wait_cycles=waits[step.index]))
     return tuple(rows)
 
 
@@ -304,14 +306,17 @@ def _target(target: Target) -> TargetInfo:
 
 
 def _latency(layers: Sequence[LayerRow], target: Target, limits: Limits) -> Latency:
-    cycles = sum(row.cycles for row in layers)
+    waiting = sum(row.wait_cycles for row in layers)
+    cycles = sum(row.cycles for row in layers) + waiting
+    origins = [row.cycles_origin for row in layers]
     seconds = cycles / target.clock_hz
     return Latency(
         cycles=cycles,
         seconds=seconds,
         throughput_hz=1 / seconds if seconds > 0 else 0.0,
-        origin=worst(row.cycles_origin for row in layers),
+        origin=worst([*origins, Origin.MODELLED] if waiting else origins),
         budget_seconds=limits.max_latency_s,
+        wait_cycles=waiting,
     )
 
 
@@ -321,5 +326,6 @@ def _energy(layers: Sequence[LayerRow], target: Target) -> Energy | None:
         output_bytes=sum(row.output_bytes for row in layers),
         weights_bytes=sum(row.weights_bytes for row in layers),
     )
-    macs, cycles = sum(row.macs for row in layers), sum(row.cycles for row in layers)
+    macs = sum(row.macs for row in layers)
+    cycles = sum(row.cycles + row.wait_cycles for row in layers)
     return energy_of(macs, cycles, traffic, target)

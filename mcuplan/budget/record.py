@@ -99,7 +99,10 @@ class TargetInfo:
 
 @dataclass(frozen=True, slots=True)
 class RegionUse:
-    """One memory; ``left_bytes`` is negative where the plan does not fit."""
+    """One memory; ``left_bytes`` is negative where the plan does not fit.
+
+    ``arena_bytes`` is the part of ``used_bytes`` that buffers take.
+    """
 
     name: str
     kind: str
@@ -107,6 +110,7 @@ class RegionUse:
     reserved_bytes: int
     used_bytes: int
     left_bytes: int
+    arena_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,13 +188,17 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """One inference. ``budget_seconds`` is None where no limit was given."""
+    """One inference. ``budget_seconds`` is None where no limit was given.
+
+    ``cycles`` are those of all steps and ``wait_cycles``: what they wait for RAM, modelled.
+    """
 
     cycles: int
     seconds: float
     throughput_hz: float
     origin: Origin
     budget_seconds: float | None
+    wait_cycles: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +213,10 @@ class Energy:
 
 @dataclass(frozen=True, slots=True)
 class LayerRow:
-    """One step. ``inputs`` are the names of what it reads; ``error`` comes from verify."""
+    """One step. ``inputs`` are the names of what it reads; ``error`` comes from verify.
+
+    ``cycles`` are for RAM without wait states; ``wait_cycles`` (modelled) come on top.
+    """
 
     index: int
     name: str
@@ -229,6 +240,7 @@ class LayerRow:
     bound: Literal["compute", "memory"]
     receptive_field: tuple[int, int]
     error: float | None = None
+    wait_cycles: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,7 @@ def _asked(options: dict[str, Any]) -> _Asked:
     from mcuplan.budget import Against, Limits, read_report
 
     limits = Limits(
-        max_ram=options.pop("max_ram"),
+        max_ram=options["max_ram"],
         max_flash=options.pop("max_flash"),
         max_latency_s=options.pop("max_latency"),
     )
@@ -77,6 +77,7 @@ def _request(model: Path, options: dict[str, Any]) -> Request:
             keep_outputs=options["keep_output"],
         ),
         effort=options["effort"],
+        ram_limit=options["max_ram"],
         dump_after=_dumper(after) if after else None,
     )
 

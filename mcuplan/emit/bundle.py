@@ -40,7 +40,11 @@ class BundlePort:
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """A generated model: text only, nothing is written to disk."""
+    """A generated model: text only, nothing is written to disk.
+
+    ``sections``: context member of each arena with a linker section, and what ``NAME.ld`` calls
+    its memory.
+    """
 
     name: str
     files: Mapping[PurePosixPath, str]
@@ -49,3 +53,4 @@ class Bundle:
     regions: tuple[tuple[str, int], ...]  # context member, arena bytes
     symbols: tuple[Symbol, ...]
     steps: int
+    sections: tuple[tuple[str, str], ...] = ()

@@ -11,11 +11,12 @@ from string import Template
 from types import MappingProxyType
 
 from mcuplan import __version__
+from mcuplan.emit.arenas import arena_macros, arena_types, arenas_of, linker_values
 from mcuplan.emit.bundle import Bundle, BundlePort
 from mcuplan.emit.c_writer import call, float_literal
 from mcuplan.emit.constants import step_constants
 from mcuplan.emit.names import c_prefix, comment_text, unique
-from mcuplan.emit.structs import ARENA_ALIGN, arena_bytes
+from mcuplan.emit.structs import ARENA_ALIGN
 from mcuplan.ir.graph import Node, Port
 from mcuplan.ir.op import Kernel
 from mcuplan.ir.types import DType
@@ -53,10 +54,8 @@ class _Writer:
         self.plan, self.name, self.stamp = plan, name, stamp
         self.graph, self.steps = plan.program.graph, plan.program.steps
         self.members = unique(plan.memory, reserved=("ctx",))  # NAME_ctx_t is the context
-        self.regions = tuple(
-            (self.members[region], arena_bytes(memory.arena_bytes))
-            for region, memory in plan.memory.items()
-        )
+        self.arenas = arenas_of(plan, self.members)
+        self.regions = tuple((arena.member, arena.nbytes) for arena in self.arenas)
         self.constants = tuple(
             step_constants(step, self.graph.node_name(step.node)) for step in self.steps
         )
@@ -87,6 +86,9 @@ class _Writer:
         sources = " ".join(str(path) for path in files if path.suffix == ".c")
         stub = _fill("model.mk.in", common | {"sources": sources})
         files[PurePosixPath(f"{self.name}.mk")] = stub
+        linker = linker_values(self.name, self.arenas)
+        if linker is not None:
+            files[PurePosixPath(f"{self.name}.ld")] = _fill("model.ld.in", common | linker)
         symbols = tuple(symbol for c in self.constants for symbol in c.symbols)
         return Bundle(
             self.name,
@@ -96,6 +98,7 @@ class _Writer:
             self.regions,
             symbols,
             len(self.steps),
+            tuple((a.member, a.memory) for a in self.arenas if a.region.section),
         )
 
     # -- addresses --------------------------------------------------------------------
@@ -164,9 +167,9 @@ class _Writer:
 
     def _header(self) -> dict[str, str]:
         return {
-            "arena_macros": self._arena_macros(),
+            "arena_macros": arena_macros(self.name, self.arenas),
             "port_macros": "\n".join(_port_macros(p) for p in (*self.inputs, *self.outputs)),
-            "arena_types": self._arena_types(),
+            "arena_types": arena_types(self.name, self.arenas),
             "ctx_members": "\n".join(f"    {self.name}_{r}_t *{r};" for r, _ in self.regions),
             "accessors": "\n".join(self._declared(p) for p in (*self.inputs, *self.outputs)),
             "helpers": "\n".join(self._helper(p) for p in (*self.inputs, *self.outputs)) + "\n",
@@ -174,34 +177,6 @@ class _Writer:
             "outputs_s": "s" if len(self.outputs) > 1 else "",
             "overwritten": self._overwritten(),
         }
-
-    def _arena_macros(self) -> str:
-        lines = []
-        sections = {r.name: r.section for r in self.plan.program.target.ram}
-        for (member, nbytes), (region, memory) in zip(
-            self.regions, self.plan.memory.items(), strict=True
-        ):
-            macro = f"{self.name}_{member}_bytes".upper()
-            note = f'arena in region "{member}", peak at step {memory.peak_step}'
-            lines.append(f"#define {macro} ({nbytes}U) /* {note} */")
-            section = sections[region]
-            if section:
-                stem = f"{self.name}_{member}_section".upper()
-                use = "MPLAN_SECTION(...) of the object"
-                lines.append(f'#define {stem} "{section}" /* {use} */')
-        return "\n".join(lines) + "\n"
-
-    def _arena_types(self) -> str:
-        parts = []
-        for member, _ in self.regions:
-            macro = f"{self.name}_{member}_bytes".upper()
-            parts.append(
-                f'/**\n * Working memory in region "{member}"; the application defines it.\n'
-                f" * Between calls only the output in it means something.\n */\n"
-                f"typedef struct {{\n    MPLAN_ALIGNED(MPLAN_ARENA_ALIGN) int8_t bytes[{macro}];\n"
-                f"}} {self.name}_{member}_t;\n\n"
-            )
-        return "".join(parts)
 
     def _declared(self, port: BundlePort) -> str:
         is_input = port in self.inputs

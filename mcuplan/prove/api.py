@@ -45,6 +45,8 @@ class BundleApi:
         regions: context member and arena type of each RAM region, in the order of the context.
         inputs, outputs: the model's ports in the model's order.
         steps: number of steps; the step hook is called with 0 to ``steps - 1``.
+        sections: arenas with a linker section: context member, and the name of the memory in
+            the linker-script fragment ``NAME.ld``.
     """
 
     name: str
@@ -53,6 +55,7 @@ class BundleApi:
     inputs: tuple[IoPort, ...]
     outputs: tuple[IoPort, ...]
     steps: int
+    sections: tuple[tuple[str, str], ...] = ()
 
     @property
     def invoke(self) -> str:

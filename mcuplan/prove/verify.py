@@ -64,6 +64,7 @@ class Subject:
             inputs=tuple(IoPort(p.accessor, p.nbytes, p.ctype) for p in bundle.inputs),
             outputs=tuple(IoPort(p.accessor, p.nbytes, p.ctype) for p in bundle.outputs),
             steps=bundle.steps,
+            sections=bundle.sections,
         )
 
     def dumps(self) -> tuple[TensorDump, ...]:

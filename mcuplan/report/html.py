@@ -140,6 +140,9 @@ def _sums(budget: Budget) -> list[str]:
     lines.append(
         f"{format_si(latency.cycles)} cycles, {format_si(latency.seconds, 's')} ({latency.origin})"
     )
+    if latency.wait_cycles:
+        waiting = format_si(latency.wait_cycles)
+        lines.append(f"of these cycles {waiting} are wait states of RAM (modelled)")
     for run in budget.verification:
         same = "equal to the reference" if run.equal_to_reference else "DIFFERS"
         place = f"{run.on} {run.core}".strip()

@@ -95,6 +95,8 @@ def _sums(budget: Budget) -> list[str]:
         f"- {format_si(latency.cycles)} cycles, {format_si(latency.seconds, 's')} "
         f"({latency.origin})",
     ]
+    if latency.wait_cycles:
+        lines.append(f"- of these {format_si(latency.wait_cycles)} wait states of RAM (modelled)")
     for run in budget.verification:
         same = "equal to the reference" if run.equal_to_reference else "**differs**"
         place = _escape(f"{run.on} {run.core}".strip())

@@ -145,6 +145,10 @@ def _sums(budget: Budget) -> list[str]:
     ram, flash = budget.ram, budget.flash
     scratch = f" ({ram.scratch_bytes:,} scratch)" if ram.scratch_bytes else ""
     parts = [f"{ram.arena_bytes:,} arena{scratch}"]
+    arenas = [r for r in budget.regions if r.arena_bytes]
+    if len(arenas) > 1:
+        places = " + ".join(f"{r.arena_bytes:,} {plain(r.name)}" for r in arenas)
+        parts = [f"{places} = {parts[0]}"]
     parts += [f"{ram.io_bytes:,} I/O"] if ram.io_bytes else []
     parts += [f"{ram.static_bytes:,} static", f"{ram.stack_bytes:,} stack"]
     parts[-1] += _how(ram.stack_origin, ram.stack_margin_bytes)
@@ -230,9 +234,14 @@ def _speed(budget: Budget) -> str:
     if latency.budget_seconds is not None:
         limit = f", limit {format_si(latency.budget_seconds, 's')}"
     origin = _ORIGINS.get(latency.origin, latency.origin)
+    waiting = ""
+    if latency.wait_cycles:
+        waiting = (
+            f"\n        {format_si(latency.wait_cycles)} of them wait states of RAM (modelled)"
+        )
     return (
         f" speed  {format_si(latency.cycles)} cycles = {format_si(latency.seconds, 's')}"
-        f" ({origin}{limit}), {latency.throughput_hz:,.3g} per second"
+        f" ({origin}{limit}), {latency.throughput_hz:,.3g} per second{waiting}"
     )
 
 

@@ -3,13 +3,24 @@
 
 from __future__ import annotations
 
+from mcuplan.schedule.accesses import wait_cycles
 from mcuplan.schedule.arrange import Arranged, arrange
 from mcuplan.schedule.check_rows import check_rows
 from mcuplan.schedule.dead import dead_bytes
 from mcuplan.schedule.levels import Level, copied_joins, levels, plan_graph
 from mcuplan.schedule.order import best_order, find_order, peak_bytes
 from mcuplan.schedule.plan import make_plan
-from mcuplan.schedule.program import Allocation, OrderResult, Plan, Program, Sharing, Slot, Step
+from mcuplan.schedule.program import (
+    Allocation,
+    OrderResult,
+    Plan,
+    Program,
+    Sharing,
+    Slot,
+    Spread,
+    Step,
+)
+from mcuplan.schedule.regions import spread
 from mcuplan.schedule.segments import EFFORTS, Effort
 from mcuplan.schedule.select import select_kernels
 
@@ -24,6 +35,7 @@ __all__ = [
     "Program",
     "Sharing",
     "Slot",
+    "Spread",
     "Step",
     "arrange",
     "best_order",
@@ -36,4 +48,6 @@ __all__ = [
     "peak_bytes",
     "plan_graph",
     "select_kernels",
+    "spread",
+    "wait_cycles",
 ]
