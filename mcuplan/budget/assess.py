@@ -238,7 +238,8 @@ def layer_rows(plan: Plan, evidence: Evidence) -> tuple[LayerRow, ...]:
 
 def _row(plan: Plan, step: Step, live: int, field: tuple[int, int], evidence: Evidence) -> LayerRow:
     graph, target = plan.program.graph, plan.program.target
-    size, cycles = step_bytes(step), step_cycles(step, target)
+    size, expected = step_bytes(step), step_cycles(step, target)
+    cycles = Estimate(round(expected.cycles), "cycles", Origin.MODELLED)
     if step.index in evidence.cycles:
         cycles = Estimate(evidence.cycles[step.index], "cycles", Origin.MEASURED)
     traffic = Traffic(size.input_bytes, size.output_bytes, size.weights_bytes)

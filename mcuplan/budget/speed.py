@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Cycles and energy of steps, from the rates of the target."""
+"""Cycles and energy of steps."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mcuplan.budget.record import Energy
-from mcuplan.ir.op import Kernel
+from mcuplan.cycles import Expected, expected_cycles
 from mcuplan.schedule.program import Step
 from mcuplan.targets import Target
 from mcuplan.units import Estimate, Origin
 
 __all__ = ["Traffic", "bound_by", "energy_of", "step_cycles", "worst"]
 
-_PER_MAC = frozenset({"conv2d", "depthwise", "dense"})
 _RANK = (Origin.EXACT, Origin.MEASURED, Origin.DATASHEET, Origin.MODELLED)
 
 
@@ -43,24 +42,9 @@ def worst(origins: Iterable[Origin]) -> Origin:
     return max(origins, key=_RANK.index, default=Origin.EXACT)
 
 
-def step_cycles(step: Step, target: Target) -> Estimate:
-    """Cycles of one step by the rates of its kernel's backend; a model, however the rates arose."""
-    kernel, elements = step.kernel, sum(t.elements for t in step.signature.outputs)
-    cycles = target.rate(kernel.backend, "overhead_per_step").value
-    rate = target.rate(kernel.backend, kernel.cost_class).value
-    if kernel.cost_class in _PER_MAC:
-        cycles += step.cost.macs * rate
-        cycles += elements * target.rate(kernel.backend, "requantize").value
-    else:
-        cycles += _amount(step, kernel, elements) * rate
-    return Estimate(round(cycles), "cycles", Origin.MODELLED)
-
-
-def _amount(step: Step, kernel: Kernel, elements: int) -> int:
-    """What a rate per element counts: window elements of a pool, bytes of a copy."""
-    if kernel.cost_class == "copy":
-        return sum(t.nbytes for t in step.signature.outputs)
-    return max(step.cost.ops + step.cost.macs, elements)
+def step_cycles(step: Step, target: Target) -> Expected:
+    """Modelled cycles of one step, a whole call for all of its rows."""
+    return expected_cycles(step.kernel, step.signature, target)
 
 
 def bound_by(cycles: float, traffic: Traffic, target: Target) -> Literal["compute", "memory"]:

@@ -11,12 +11,13 @@ from mcuplan.schedule.order import best_order, find_order, peak_bytes
 from mcuplan.schedule.plan import make_plan
 from mcuplan.schedule.program import Allocation, OrderResult, Plan, Program, Sharing, Slot, Step
 from mcuplan.schedule.segments import EFFORTS, Effort
-from mcuplan.schedule.select import select_kernels
+from mcuplan.schedule.select import Candidate, candidates_of, program_of, select_kernels
 
 __all__ = [
     "EFFORTS",
     "Allocation",
     "Arranged",
+    "Candidate",
     "Effort",
     "Level",
     "OrderResult",
@@ -27,6 +28,7 @@ __all__ = [
     "Step",
     "arrange",
     "best_order",
+    "candidates_of",
     "check_rows",
     "copied_joins",
     "dead_bytes",
@@ -35,5 +37,6 @@ __all__ = [
     "make_plan",
     "peak_bytes",
     "plan_graph",
+    "program_of",
     "select_kernels",
 ]
