@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from mcuplan.schedule.arrange import Arranged, arrange
 from mcuplan.schedule.check_rows import check_rows
+from mcuplan.schedule.choose import Choice, Objective, Placer, Selection, choose
 from mcuplan.schedule.dead import dead_bytes
 from mcuplan.schedule.levels import Level, copied_joins, levels, plan_graph
 from mcuplan.schedule.order import best_order, find_order, peak_bytes
@@ -18,11 +19,15 @@ __all__ = [
     "Allocation",
     "Arranged",
     "Candidate",
+    "Choice",
     "Effort",
     "Level",
+    "Objective",
     "OrderResult",
+    "Placer",
     "Plan",
     "Program",
+    "Selection",
     "Sharing",
     "Slot",
     "Step",
@@ -30,6 +35,7 @@ __all__ = [
     "best_order",
     "candidates_of",
     "check_rows",
+    "choose",
     "copied_joins",
     "dead_bytes",
     "find_order",

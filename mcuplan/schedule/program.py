@@ -12,7 +12,18 @@ from mcuplan.memory.problem import Buffer, MemoryPlan
 from mcuplan.schedule.gaps import Overlaps
 from mcuplan.targets import Target
 
-__all__ = ["FEED", "Allocation", "OrderResult", "Plan", "Program", "Run", "Sharing", "Slot", "Step"]
+__all__ = [
+    "FEED",
+    "Allocation",
+    "OrderResult",
+    "Plan",
+    "Program",
+    "Run",
+    "Selected",
+    "Sharing",
+    "Slot",
+    "Step",
+]
 
 FEED = -1
 """As the step of a run: rows of a streamed input arrive."""
@@ -128,12 +139,21 @@ class Allocation:
 
 
 @dataclass(frozen=True, slots=True)
+class Selected:
+    """What the kernels of a plan were chosen for, and what was given up for what."""
+
+    objective: str
+    statement: str
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """A program with an address for every buffer: one memory plan per RAM region.
 
     ``descending`` are the steps that compute their rows from the last to the first, which
     lets the output lie above its input. ``order`` is None where the steps were given.
     ``runs`` is the order of calls of a plan that works by rows; empty: every step as a whole.
+    ``selected`` is None where the kernels were given.
     """
 
     program: Program
@@ -142,6 +162,7 @@ class Plan:
     descending: frozenset[int] = frozenset()
     order: OrderResult | None = None
     runs: tuple[Run, ...] = ()
+    selected: Selected | None = None
 
     def place(self, buffer: str) -> tuple[str, int]:
         """Region and offset of a buffer."""
