@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from mcuplan.ir.op import NO_CLAMP, Signature
-from mcuplan.ir.work import Work
+from mcuplan.ir.work import Work, taps_of
 from mcuplan.ir.work import pool_work as blocks_of_channels
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.quant.requantize import act_limits
@@ -20,19 +20,6 @@ __all__ = [
 
 _UNROLL = 16  # steps of the convolution's loop
 _ROUND = 32  # bytes widened in one round
-
-
-def _inside(sig: Signature, axis: int) -> tuple[int, int]:
-    """Windows wholly inside the input along an axis, and all taps inside it."""
-    op = sig.op
-    assert isinstance(op, Conv2D)
-    size, whole, taps = sig.inputs[0].shape[1 + axis], 0, 0
-    for k in range(sig.output.shape[1 + axis]):
-        at = k * op.stride[axis] - op.pads[axis]
-        count = sum(0 <= at + t * op.dilation[axis] < size for t in range(op.kernel[axis]))
-        whole += count == op.kernel[axis]
-        taps += count
-    return whole, taps
 
 
 def _clamped(sig: Signature) -> int:
@@ -65,15 +52,19 @@ def conv_work(sig: Signature) -> Work:
         return _tiles(sig, pixels, steps) | {"row": rows, "pixel": pixels} | _widened(in_c, pixels)
     run = op.kernel[1] * in_c
     plain = op.dilation[1] == 1
-    inside = _inside(sig, 0)[0] * _inside(sig, 1)[0] if plain else 0
-    tall = _inside(sig, 0)[0] * (pixels // rows) if plain else 0
+    tall = taps_of(sig, 0).whole if plain else 0
+    inside = tall * taps_of(sig, 1).whole
     lines = pixels * op.kernel[0]
     beside = (pixels - inside) * op.kernel[0]  # lines made one by one
     steps = op.kernel[0] * -(-run // 2)
     return (
         _tiles(sig, pixels, steps)
         | {"line": lines, "window_row": rows, "patch": pixels}
-        | {"border": pixels - inside, "border_line": beside, "gather": max(0, tall - inside)}
+        | {
+            "border": pixels - inside,
+            "border_line": beside,
+            "gather": tall * (pixels // rows) - inside,
+        }
         | _widened(run, lines)
     )
 
@@ -96,7 +87,7 @@ def depthwise3x3_work(sig: Signature) -> Work:
     _, out_h, out_w, channels = sig.output.shape
     kind = "" if op.stride == (1, 1) else "2"
     columns = sig.inputs[0].shape[2] - 1 if op.stride == (1, 1) else out_w
-    missing = 3 * out_h - _inside(sig, 0)[1]
+    missing = 3 * out_h - taps_of(sig, 0).inside
     return {
         "call": 1,
         "row": out_h,
@@ -110,7 +101,7 @@ def depthwise3x3_work(sig: Signature) -> Work:
 def depthwise_work(sig: Signature) -> Work:
     """One pixel after the other, four channels at a time, taps inside the input only."""
     _, out_h, out_w, channels = sig.output.shape
-    rows, columns = _inside(sig, 0)[1], _inside(sig, 1)[1]
+    rows, columns = taps_of(sig, 0).inside, taps_of(sig, 1).inside
     fours = channels // 4
     return {
         "call": 1,

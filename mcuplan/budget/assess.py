@@ -42,7 +42,7 @@ from mcuplan.budget.record import (
     Verdict,
     Verification,
 )
-from mcuplan.budget.speed import Traffic, bound_by, energy_of, step_cycles, worst
+from mcuplan.budget.speed import Traffic, bound_by, energy_of, model_error, step_cycles, worst
 from mcuplan.budget.verdict import (
     budget_findings,
     growth_findings,
@@ -106,13 +106,14 @@ class Against:
 class Evidence:
     """What builds and runs of the generated code showed; nothing before that.
 
-    ``cycles`` and ``errors`` are by step: counted on the emulator, and the relative error
-    against the float model.
+    ``cycles``, ``instructions`` and ``errors`` are by step: counted on the emulator, and the
+    relative error against the float model.
     """
 
     build: BuildFigures | None = None
     verifications: tuple[Verification, ...] = ()
     cycles: Mapping[int, int] = field(default_factory=dict)
+    instructions: Mapping[int, int] = field(default_factory=dict)
     errors: Mapping[int, float] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
 
@@ -131,35 +132,34 @@ def assess(
 
     Args:
         planned: the plan and what it was made from.
-        limits: budgets of the user, on top of what the target has.
+        limits: the user's own budgets.
         evidence: what was built and run; without it code, stack and cycles are modelled.
         baseline: an earlier report to compare with.
         file: name of the model file.
-        command: the subcommand, for the report.
+        command: the subcommand.
         levels: the arena level by level, the last one that of the plan.
     """
-    limits, evidence = limits or Limits(), evidence or Evidence()
-    plan, build, target = planned.plan, evidence.build, planned.plan.program.target
+    limits, evidence, plan = limits or Limits(), evidence or Evidence(), planned.plan
+    build = evidence.build
     ram, flash = ram_bill(plan, limits, build), flash_bill(plan, limits, build)
     totals, layers = network_totals(planned.floating), layer_rows(plan, evidence)
-    latency, peak = _latency(layers, target, limits), peak_of(plan)
+    latency, peak = _latency(layers, plan, limits), peak_of(plan)
     regions, grown = region_rows(plan, ram, flash), _growth(baseline, ram, flash, layers)
-    findings = budget_findings(ram, flash, latency, peak, layers, regions)
-    findings += _other_findings(planned, evidence, grown)
+    exceeded = budget_findings(ram, flash, latency, peak, layers, regions)
     return Budget(
         schema=SCHEMA,
         tool_version=__version__,
         command=command,
         model=_model(planned, totals, file),
-        target=_target(target),
+        target=_target(plan.program.target),
         regions=regions,
-        verdict=verdict_of(findings),
+        verdict=verdict_of([*exceeded, *_other_findings(planned, evidence, grown)]),
         ram=ram,
         flash=flash,
         peak=peak,
         totals=totals,
         latency=latency,
-        energy=_energy(layers, target),
+        energy=_energy(layers, plan.program.target),
         build=_built(build),
         layers=layers,
         buffers=buffer_rows(plan),
@@ -167,6 +167,7 @@ def assess(
         baseline=grown,
         verification=evidence.verifications,
         levels=tuple(map(_level, levels)),
+        selection=plan.selected,
     )
 
 
@@ -267,6 +268,7 @@ def _row(plan: Plan, step: Step, live: int, field: tuple[int, int], evidence: Ev
         bound=bound_by(cycles.value, traffic, target),
         receptive_field=field,
         error=evidence.errors.get(step.index),
+        instructions=evidence.instructions.get(step.index),
     )
 
 
@@ -304,15 +306,17 @@ def _target(target: Target) -> TargetInfo:
     return TargetInfo(target.name, target.core, target.features, target.clock_hz, target.generic)
 
 
-def _latency(layers: Sequence[LayerRow], target: Target, limits: Limits) -> Latency:
+def _latency(layers: Sequence[LayerRow], plan: Plan, limits: Limits) -> Latency:
     cycles = sum(row.cycles for row in layers)
-    seconds = cycles / target.clock_hz
+    seconds = cycles / plan.program.target.clock_hz
+    origin = worst(row.cycles_origin for row in layers)
     return Latency(
         cycles=cycles,
         seconds=seconds,
         throughput_hz=1 / seconds if seconds > 0 else 0.0,
-        origin=worst(row.cycles_origin for row in layers),
+        origin=origin,
         budget_seconds=limits.max_latency_s,
+        error=model_error(plan.program) if origin is Origin.MODELLED else None,
     )
 
 

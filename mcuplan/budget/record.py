@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Literal
 
 from mcuplan.findings import Finding
+from mcuplan.schedule.program import Selected
 from mcuplan.units import Origin
 
 __all__ = [
@@ -184,13 +185,18 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """One inference. ``budget_seconds`` is None where no limit was given."""
+    """One inference. ``budget_seconds`` is None where no limit was given.
+
+    ``error`` is the share by which modelled cycles were off where they were checked; None
+    where nobody knows, and for counted ones.
+    """
 
     cycles: int
     seconds: float
     throughput_hz: float
     origin: Origin
     budget_seconds: float | None
+    error: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +211,10 @@ class Energy:
 
 @dataclass(frozen=True, slots=True)
 class LayerRow:
-    """One step. ``inputs`` are the names of what it reads; ``error`` comes from verify."""
+    """One step. ``inputs`` are the names of what it reads.
+
+    ``error`` and ``instructions`` come from verify.
+    """
 
     index: int
     name: str
@@ -229,6 +238,7 @@ class LayerRow:
     bound: Literal["compute", "memory"]
     receptive_field: tuple[int, int]
     error: float | None = None
+    instructions: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -366,6 +376,7 @@ class Budget:
     baseline: Baseline | None = None
     verification: tuple[Verification, ...] = ()
     levels: tuple[LevelRow, ...] = ()
+    selection: Selected | None = None
 
 
 @dataclass(frozen=True, slots=True)

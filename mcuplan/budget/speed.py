@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mcuplan.budget.record import Energy
-from mcuplan.cycles import Expected, expected_cycles
-from mcuplan.schedule.program import Step
+from mcuplan.cycles import Expected, expected_cycles, network_errors
+from mcuplan.schedule.program import Program, Step
 from mcuplan.targets import Target
 from mcuplan.units import Estimate, Origin
 
-__all__ = ["Traffic", "bound_by", "energy_of", "step_cycles", "worst"]
+__all__ = ["Traffic", "bound_by", "energy_of", "model_error", "step_cycles", "worst"]
 
 _RANK = (Origin.EXACT, Origin.MEASURED, Origin.DATASHEET, Origin.MODELLED)
 
@@ -45,6 +45,24 @@ def worst(origins: Iterable[Origin]) -> Origin:
 def step_cycles(step: Step, target: Target) -> Expected:
     """Modelled cycles of one step, a whole call for all of its rows."""
     return expected_cycles(step.kernel, step.signature, target)
+
+
+def model_error(program: Program) -> float | None:
+    """Share by which the modelled cycles of all steps together may be off; None: not known.
+
+    The worst error of each kernel over the shapes it was fitted to, or that of its backend
+    over the networks that were measured, weighted by cycles, whichever is larger.
+    """
+    total = by_kernel = by_network = 0.0
+    for step in program.steps:
+        expected = step_cycles(step, program.target)
+        if expected.error is None:
+            return None
+        total += expected.cycles
+        by_kernel += expected.cycles * expected.error
+        networks = network_errors(step.kernel.backend).values()
+        by_network += expected.cycles * max(networks, default=0.0)
+    return round(max(by_kernel, by_network) / max(1.0, total), 4)
 
 
 def bound_by(cycles: float, traffic: Traffic, target: Target) -> Literal["compute", "memory"]:

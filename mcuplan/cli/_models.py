@@ -77,6 +77,7 @@ def _request(model: Path, options: dict[str, Any]) -> Request:
             keep_outputs=options["keep_output"],
         ),
         effort=options["effort"],
+        objective=options["objective"],
         dump_after=_dumper(after) if after else None,
     )
 

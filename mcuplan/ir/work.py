@@ -8,20 +8,59 @@ is measured (`mcuplan.cycles`).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol, cast
 
 from mcuplan.ir.op import Kernel, Signature
 
 __all__ = [
+    "Taps",
     "Work",
     "conv_work",
     "dense_work",
     "depthwise_work",
     "plain_work",
     "pool_work",
+    "taps_of",
     "work_of",
 ]
 
 Work = Mapping[str, float]
+
+
+class _Windowed(Protocol):
+    """An operator with windows: per axis (H, W); ``pads`` top, left, bottom, right."""
+
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
+    dilation: tuple[int, int]
+    pads: tuple[int, int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Taps:
+    """Windows along one axis of all outputs.
+
+    ``inside`` counts taps that lie in the input, ``whole`` windows of which all do.
+    """
+
+    kernel: int
+    windows: int
+    inside: int
+    whole: int
+
+
+def taps_of(sig: Signature, axis: int) -> Taps:
+    """The windows of an operator that has some, along H (0) or W (1)."""
+    op = cast(_Windowed, sig.op)
+    size, inside, whole = sig.inputs[0].shape[1 + axis], 0, 0
+    windows, kernel = sig.output.shape[1 + axis], op.kernel[axis]
+    for k in range(windows):
+        at = k * op.stride[axis] - op.pads[axis]
+        count = sum(0 <= at + t * op.dilation[axis] < size for t in range(kernel))
+        inside += count
+        whole += count == kernel
+    return Taps(kernel, windows, inside, whole)
 
 
 def work_of(kernel: Kernel, sig: Signature) -> Work:
@@ -54,44 +93,51 @@ def plain_work(sig: Signature) -> Work:
 
 
 def conv_work(sig: Signature) -> Work:
-    """Two channels of a pixel at a time, a run of each kernel row in fours."""
+    """Two channels of a pixel at a time, a run of each kernel row in fours, then the padding."""
     out_c, kernel_h, kernel_w, group_c = sig.constant(1).shape
-    output = sig.output
-    pixels = output.elements // out_c
+    rows, columns = taps_of(sig, 0), taps_of(sig, 1)
     wide = sig.op.window(sig.inputs).size[1] > kernel_w
     whole = group_c == sig.inputs[0].channels and not wide
-    run, runs = (kernel_w * group_c, 1) if whole else (group_c, kernel_w)
     groups = sig.inputs[0].channels // group_c
-    pairs = pixels * groups * -(-out_c // groups // 2)
+    pairs = groups * -(-out_c // groups // 2)  # of each pixel
+    run, runs = (kernel_w * group_c, columns.windows) if whole else (group_c, columns.inside)
+    taps = rows.inside * columns.inside
+    ones = pairs * rows.inside * runs * (run % 4)
+    pixels = rows.windows * columns.windows
     return {
         "call": 1,
-        "row": output.rows,
+        "row": rows.windows,
         "pixel": pixels,
-        "pair": pairs,
-        "line": pairs * kernel_h,
-        "run": pairs * kernel_h * runs,
-        "four": pairs * kernel_h * runs * (run // 4),
-        "one": pairs * kernel_h * runs * (run % 4),
-        "output": output.elements,
+        "pair": pairs * pixels,
+        "line": pairs * pixels * kernel_h,
+        "run": pairs * rows.inside * runs,
+        "four": max(0, pairs * taps * group_c - ones) / 4,
+        "one": ones,
+        "padding": pairs * (pixels * kernel_h * kernel_w - taps) * group_c,
+        "output": sig.output.elements,
     }
 
 
 def depthwise_work(sig: Signature) -> Work:
-    """Four channels of a pixel at a time, then one by one; every tap."""
-    out_c, kernel_h, kernel_w, _ = sig.constant(1).shape
-    output = sig.output
-    pixels = output.elements // out_c
+    """Four channels of a pixel at a time, then one by one; every tap, inside or not."""
+    out_c = sig.output.channels
+    rows, columns = taps_of(sig, 0), taps_of(sig, 1)
     fours = out_c // 4 if out_c == sig.inputs[0].channels else 0
     ones = out_c - 4 * fours
+    pixels = rows.windows * columns.windows
+    lines = pixels * rows.kernel
+    outside = pixels * rows.kernel * columns.kernel - rows.inside * columns.inside
     return {
         "call": 1,
-        "row": output.rows,
+        "row": rows.windows,
         "pixel": pixels,
-        "four_line": pixels * fours * kernel_h,
-        "four_tap": pixels * fours * kernel_h * kernel_w,
-        "one_line": pixels * ones * kernel_h,
-        "one_tap": pixels * ones * kernel_h * kernel_w,
-        "output": output.elements,
+        "four": pixels * fours,
+        "four_line": lines * fours,
+        "four_tap": rows.inside * columns.inside * fours,
+        "four_outside": outside * fours,
+        "one_line": lines * ones,
+        "one_tap": lines * columns.kernel * ones,
+        "output": sig.output.elements,
     }
 
 
@@ -111,25 +157,22 @@ def dense_work(sig: Signature) -> Work:
 
 
 def pool_work(sig: Signature, side_by_side: int = 8) -> Work:
-    """Some channels of a window at a time, then those that are left."""
-    output = sig.output
-    kernel_h, kernel_w = sig.op.window(sig.inputs).size
-    pixels, (blocks, rest) = (
-        output.elements // max(1, output.channels),
-        divmod(output.channels, side_by_side),
-    )
-    lines = pixels * kernel_h
+    """Some channels of a window at a time, then those that are left; taps inside the input."""
+    rows, columns = taps_of(sig, 0), taps_of(sig, 1)
+    blocks, rest = divmod(sig.output.channels, side_by_side)
+    lines, taps = rows.inside * columns.windows, rows.inside * columns.inside
     return {
         "call": 1,
-        "row": output.rows,
-        "pixel": pixels,
+        "row": rows.windows,
+        "pixel": rows.windows * columns.windows,
         "line": lines,
-        "tap": lines * kernel_w,
-        "block": pixels * blocks,
+        "column": lines * columns.kernel,
+        "tap": taps,
+        "block": rows.windows * columns.windows * blocks,
         "block_line": lines * blocks,
-        "block_tap": lines * kernel_w * blocks,
+        "block_tap": taps * blocks,
         "rest_line": lines * (rest > 0),
-        "rest_tap": lines * kernel_w * (rest > 0),
-        "one_tap": lines * kernel_w * rest,
-        "output": output.elements,
+        "rest_tap": taps * (rest > 0),
+        "one_tap": taps * rest,
+        "output": sig.output.elements,
     }
