@@ -15,7 +15,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mcuplan import passes
-from mcuplan.budget.code_model import model_code
+from mcuplan.budget.code_model import kernel_code_bytes, model_code
+from mcuplan.budget.footprint import constants_bytes
 from mcuplan.calibrate import RANDOM_NOTE, Data, observe, random_data, read_data
 from mcuplan.emit import Bundle, Stamp, emit
 from mcuplan.emit.structs import POINTER_BYTES
@@ -25,7 +26,17 @@ from mcuplan.passes.assign_grids import Grids, assign_grids, needs_range
 from mcuplan.passes.io_layout import rows_at_boundary
 from mcuplan.passes.to_integer import to_integer
 from mcuplan.quant.observers import OBSERVERS
-from mcuplan.schedule import EFFORTS, Effort, Level, Plan, Sharing, plan_graph, spread
+from mcuplan.schedule import (
+    EFFORTS,
+    Effort,
+    Level,
+    Objective,
+    Plan,
+    Selection,
+    Sharing,
+    plan_graph,
+    spread,
+)
 from mcuplan.schedule import levels as plan_levels
 from mcuplan.targets import Target
 from mcuplan.units import format_bytes
@@ -48,6 +59,7 @@ class Request:
     sharing: Sharing = field(default_factory=Sharing)  # keep_inputs, keep_outputs and the like
     effort: str = "normal"  # a key of schedule.EFFORTS
     ram_limit: int | None = None  # budget of bytes in all regions together
+    objective: str = "balanced"  # of schedule.Objective: what kernels are chosen for
     dump_after: Callable[[str, Graph], None] | None = None
 
 
@@ -66,6 +78,7 @@ class Planned:
     options: str  # that shaped the code, for its header
     sharing: Sharing
     effort: Effort
+    objective: Objective
 
     @property
     def integer(self) -> Graph:
@@ -100,8 +113,8 @@ def plan(request: Request, *, sizes_only: bool = False) -> Planned:
     grids, data = quantize(request, floating, sizes_only=sizes_only)
     graph = rows_at_boundary(grids.graph) if request.io_layout == "nhwc" else grids.graph
     lowered = to_integer(graph)
-    effort = EFFORTS[request.effort]
-    placed = plan_graph(lowered, request.target, request.sharing, effort)
+    effort, objective = EFFORTS[request.effort], Objective(request.objective)
+    placed = plan_graph(lowered, request.target, request.sharing, effort, _selection(objective))
     has_ranges = data is not None or not needs_range(floating)
     notes = (*floating.notes, *(data.notes if data else ()))
     if data is not None and data.random:
@@ -119,14 +132,15 @@ def plan(request: Request, *, sizes_only: bool = False) -> Planned:
         options,
         request.sharing,
         effort,
+        objective,
     )
 
 
 def retarget(planned: Planned, target: Target) -> Planned:
     """The same int8 graph, planned for another target."""
-    placed = plan_graph(planned.integer, target, planned.sharing, planned.effort)
-    divided = _in_regions(placed, planned.sharing)
-    return replace(planned, undivided=placed, plan=divided)
+    selection = _selection(planned.objective)
+    placed = plan_graph(planned.lowered, target, planned.sharing, planned.effort, selection)
+    return replace(planned, undivided=placed, plan=_in_regions(placed, planned.sharing))
 
 
 def _in_regions(placed: Plan, sharing: Sharing, ram_limit: int | None = None) -> Plan:
@@ -161,11 +175,17 @@ def generate(planned: Planned, name: str) -> Bundle:
     return emit(planned.plan, name, stamp)
 
 
+def _selection(objective: Objective) -> Selection:
+    """An objective with what kernels and their steps take in flash."""
+    return Selection(objective, constants_bytes, kernel_code_bytes)
+
+
 def _options(request: Request, data: Data | None) -> str:
     """What of the request shaped the code, for its header; no path, no date."""
     said = [] if request.io_layout == "model" else [f"io-layout {request.io_layout}"]
     said += ["keep-input"] if request.sharing.keep_inputs else []
     said += ["keep-output"] if request.sharing.keep_outputs else []
+    said += [] if request.objective == "balanced" else [f"objective {request.objective}"]
     said += [] if request.effort == "normal" else [f"effort {request.effort}"]
     if data is not None:
         said.append(f"observer {request.observer}, headroom {request.headroom:g}")

@@ -31,6 +31,7 @@ from mcuplan.prove.evidence import (
     layer_name,
     measured_build,
     measured_cycles,
+    measured_instructions,
 )
 from mcuplan.prove.harness import OPTIMIZE
 from mcuplan.prove.verify import CoreProof, Subject, measure_on_core, prove_on_core, prove_on_host
@@ -89,7 +90,10 @@ def verify(
         runs.append(core_record(proof))
         findings += _drift(proof)
         evidence = replace(
-            evidence, build=measured_build(proof.measured), cycles=measured_cycles(proof)
+            evidence,
+            build=measured_build(proof.measured),
+            cycles=measured_cycles(proof),
+            instructions=measured_instructions(proof),
         )
     return replace(evidence, verifications=tuple(runs), findings=tuple(findings))
 
@@ -219,12 +223,15 @@ def _recalled(report: Mapping[str, Any]) -> Evidence | None:
         compiler=str(report["build"]["compiler"]),
         flags=str(report["build"]["flags"]),
     )
+    rows = report["layers"]
     cycles = {
         _amount(row["index"]): _amount(row["cycles"])
-        for row in report["layers"]
+        for row in rows
         if row["cycles_origin"] == "measured"
     }
-    return Evidence(build=build, cycles=cycles)
+    counted = [row for row in rows if row["instructions"] is not None]
+    instructions = {_amount(row["index"]): _amount(row["instructions"]) for row in counted}
+    return Evidence(build=build, cycles=cycles, instructions=instructions)
 
 
 def _amount(value: object) -> int:

@@ -16,6 +16,14 @@ from mcuplan.backends._dsp_packing import (
     run_words,
     shares_words,
 )
+from mcuplan.backends._dsp_work import (
+    add_work,
+    conv_work,
+    dense_work,
+    depthwise3x3_work,
+    depthwise_work,
+    pool_work,
+)
 from mcuplan.ir.op import NO_CLAMP, Call, ConstArray, Field, Kernel, Signature
 from mcuplan.ir.types import Array, DType
 from mcuplan.ops import kernels_of
@@ -299,14 +307,27 @@ def _add(sig: Signature) -> tuple[Call, ...]:
 _kernel = partial(Kernel, dtype=DType.INT8, backend=BACKEND, requires=frozenset({"dsp"}))
 
 KERNELS = (
-    _kernel(Add, function="mplan_add_s8_dsp", lower=_add, supports=_same_shapes),
-    _kernel(Sub, function="mplan_add_s8_dsp", lower=_add, supports=_same_shapes),
-    _kernel(AvgPool2D, function="mplan_avg_pool2d_s8_dsp", lower=_portable, cost_class="pool"),
-    _kernel(MaxPool2D, function="mplan_max_pool2d_s8_dsp", lower=_portable, cost_class="pool"),
+    _kernel(Add, function="mplan_add_s8_dsp", lower=_add, supports=_same_shapes, work=add_work),
+    _kernel(Sub, function="mplan_add_s8_dsp", lower=_add, supports=_same_shapes, work=add_work),
+    _kernel(
+        AvgPool2D,
+        function="mplan_avg_pool2d_s8_dsp",
+        lower=_portable,
+        cost_class="pool",
+        work=pool_work,
+    ),
+    _kernel(
+        MaxPool2D,
+        function="mplan_max_pool2d_s8_dsp",
+        lower=_portable,
+        cost_class="pool",
+        work=pool_work,
+    ),
     _kernel(
         Conv2D,
         function="mplan_depthwise3x3_s8_dsp",
         lower=_depthwise3x3,
+        work=depthwise3x3_work,
         supports=_depthwise3x3_supports,
         cost_class="depthwise",
     ),
@@ -314,6 +335,7 @@ KERNELS = (
         Conv2D,
         function="mplan_depthwise_s8_dsp",
         lower=_depthwise,
+        work=depthwise_work,
         supports=_depthwise_supports,
         cost_class="depthwise",
     ),
@@ -321,6 +343,7 @@ KERNELS = (
         Conv2D,
         function="mplan_dense_s8_dsp",
         lower=_dense,
+        work=dense_work,
         supports=_is_one_pixel,
         cost_class="dense",
     ),
@@ -328,6 +351,7 @@ KERNELS = (
         Conv2D,
         function="mplan_conv2d_s8_dsp",
         lower=_conv,
+        work=conv_work,
         supports=_conv_supports,
         scratch_bytes=_conv_scratch,
         cost_class="conv2d",
@@ -336,6 +360,7 @@ KERNELS = (
         Dense,
         function="mplan_conv2d_s8_dsp",
         lower=_dense_pixels,
+        work=conv_work,
         supports=_many_pixels,
         scratch_bytes=_pixel_scratch,
         cost_class="conv2d",
@@ -344,6 +369,7 @@ KERNELS = (
         Dense,
         function="mplan_dense_s8_dsp",
         lower=_dense,
+        work=dense_work,
         supports=_dense_supports,
         cost_class="dense",
     ),

@@ -42,7 +42,7 @@ from mcuplan.budget.record import (
     Verdict,
     Verification,
 )
-from mcuplan.budget.speed import Traffic, bound_by, energy_of, step_cycles, worst
+from mcuplan.budget.speed import Traffic, bound_by, energy_of, model_error, step_cycles, worst
 from mcuplan.budget.verdict import (
     budget_findings,
     growth_findings,
@@ -107,13 +107,14 @@ class Against:
 class Evidence:
     """What builds and runs of the generated code showed; nothing before that.
 
-    ``cycles`` and ``errors`` are by step: counted on the emulator, and the relative error
-    against the float model.
+    ``cycles``, ``instructions`` and ``errors`` are by step: counted on the emulator, and the
+    relative error against the float model.
     """
 
     build: BuildFigures | None = None
     verifications: tuple[Verification, ...] = ()
     cycles: Mapping[int, int] = field(default_factory=dict)
+    instructions: Mapping[int, int] = field(default_factory=dict)
     errors: Mapping[int, float] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
 
@@ -132,35 +133,34 @@ def assess(
 
     Args:
         planned: the plan and what it was made from.
-        limits: budgets of the user, on top of what the target has.
+        limits: the user's own budgets.
         evidence: what was built and run; without it code, stack and cycles are modelled.
         baseline: an earlier report to compare with.
         file: name of the model file.
-        command: the subcommand, for the report.
+        command: the subcommand.
         levels: the arena level by level, the last one that of the plan.
     """
-    limits, evidence = limits or Limits(), evidence or Evidence()
-    plan, build, target = planned.plan, evidence.build, planned.plan.program.target
+    limits, evidence, plan = limits or Limits(), evidence or Evidence(), planned.plan
+    build = evidence.build
     ram, flash = ram_bill(plan, limits, build), flash_bill(plan, limits, build)
     totals, layers = network_totals(planned.floating), layer_rows(plan, evidence)
-    latency, peak = _latency(layers, target, limits), peak_of(plan)
+    latency, peak = _latency(layers, plan, limits), peak_of(plan)
     regions, grown = region_rows(plan, ram, flash), _growth(baseline, ram, flash, layers)
-    findings = budget_findings(ram, flash, latency, peak, layers, regions)
-    findings += _other_findings(planned, evidence, grown)
+    exceeded = budget_findings(ram, flash, latency, peak, layers, regions)
     return Budget(
         schema=SCHEMA,
         tool_version=__version__,
         command=command,
         model=_model(planned, totals, file),
-        target=_target(target),
+        target=_target(plan.program.target),
         regions=regions,
-        verdict=verdict_of(findings),
+        verdict=verdict_of([*exceeded, *_other_findings(planned, evidence, grown)]),
         ram=ram,
         flash=flash,
         peak=peak,
         totals=totals,
         latency=latency,
-        energy=_energy(layers, target),
+        energy=_energy(layers, plan.program.target),
         build=_built(build),
         layers=layers,
         buffers=buffer_rows(plan),
@@ -168,6 +168,7 @@ def assess(
         baseline=grown,
         verification=evidence.verifications,
         levels=tuple(map(_level, levels)),
+        selection=plan.selected,
     )
 
 
@@ -240,7 +241,8 @@ def layer_rows(plan: Plan, evidence: Evidence) -> tuple[LayerRow, ...]:
 
 def _row(plan: Plan, step: Step, live: int, field: tuple[int, int], evidence: Evidence) -> LayerRow:
     graph, target = plan.program.graph, plan.program.target
-    size, cycles = step_bytes(step), step_cycles(step, target)
+    size, expected = step_bytes(step), step_cycles(step, target)
+    cycles = Estimate(round(expected.cycles), "cycles", Origin.MODELLED)
     if step.index in evidence.cycles:
         cycles = Estimate(evidence.cycles[step.index], "cycles", Origin.MEASURED)
     traffic = Traffic(size.input_bytes, size.output_bytes, size.weights_bytes)
@@ -268,6 +270,7 @@ def _row(plan: Plan, step: Step, live: int, field: tuple[int, int], evidence: Ev
         bound=bound_by(cycles.value, traffic, target),
         receptive_field=field,
         error=evidence.errors.get(step.index),
+        instructions=evidence.instructions.get(step.index),
     )
 
 
@@ -305,18 +308,20 @@ def _target(target: Target) -> TargetInfo:
     return TargetInfo(target.name, target.core, target.features, target.clock_hz, target.generic)
 
 
-def _latency(layers: Sequence[LayerRow], target: Target, limits: Limits) -> Latency:
+def _latency(layers: Sequence[LayerRow], plan: Plan, limits: Limits) -> Latency:
     waiting = sum(row.wait_cycles for row in layers)
     cycles = sum(row.cycles for row in layers) + waiting
     origins = [row.cycles_origin for row in layers]
-    seconds = cycles / target.clock_hz
+    origin = worst([*origins, Origin.MODELLED] if waiting else origins)
+    seconds = cycles / plan.program.target.clock_hz
     return Latency(
         cycles=cycles,
         seconds=seconds,
         throughput_hz=1 / seconds if seconds > 0 else 0.0,
-        origin=worst([*origins, Origin.MODELLED] if waiting else origins),
+        origin=origin,
         budget_seconds=limits.max_latency_s,
         wait_cycles=waiting,
+        error=model_error(plan.program) if origin is Origin.MODELLED else None,
     )
 
 

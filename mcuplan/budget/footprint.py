@@ -20,6 +20,7 @@ __all__ = [
     "Limits",
     "StepBytes",
     "buffer_rows",
+    "constants_bytes",
     "flash_bill",
     "live_bytes",
     "peak_of",
@@ -69,6 +70,12 @@ def step_bytes(step: Step) -> StepBytes:
         weights_bytes=weights,
         tables_bytes=tables,
     )
+
+
+def constants_bytes(step: Step) -> int:
+    """What a step keeps in flash beside code."""
+    found = step_bytes(step)
+    return found.weights_bytes + found.tables_bytes
 
 
 def live_bytes(plan: Plan) -> tuple[int, ...]:

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Literal
 
 from mcuplan.findings import Finding
+from mcuplan.schedule.program import Selected
 from mcuplan.units import Origin
 
 __all__ = [
@@ -191,6 +192,8 @@ class Latency:
     """One inference. ``budget_seconds`` is None where no limit was given.
 
     ``cycles`` are those of all steps and ``wait_cycles``: what they wait for RAM, modelled.
+    ``error`` is the share by which modelled cycles were off where they were checked; None
+    where nobody knows, and for counted ones.
     """
 
     cycles: int
@@ -199,6 +202,7 @@ class Latency:
     origin: Origin
     budget_seconds: float | None
     wait_cycles: int = 0
+    error: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,9 +217,10 @@ class Energy:
 
 @dataclass(frozen=True, slots=True)
 class LayerRow:
-    """One step. ``inputs`` are the names of what it reads; ``error`` comes from verify.
+    """One step. ``inputs`` are the names of what it reads.
 
     ``cycles`` are for RAM without wait states; ``wait_cycles`` (modelled) come on top.
+    ``error`` and ``instructions`` come from verify.
     """
 
     index: int
@@ -241,6 +246,7 @@ class LayerRow:
     receptive_field: tuple[int, int]
     error: float | None = None
     wait_cycles: int = 0
+    instructions: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -378,6 +384,7 @@ class Budget:
     baseline: Baseline | None = None
     verification: tuple[Verification, ...] = ()
     levels: tuple[LevelRow, ...] = ()
+    selection: Selected | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,6 +78,7 @@ def _request(model: Path, options: dict[str, Any]) -> Request:
         ),
         effort=options["effort"],
         ram_limit=options["max_ram"],
+        objective=options["objective"],
         dump_after=_dumper(after) if after else None,
     )
 

@@ -32,6 +32,7 @@ __all__ = [
     "Measured",
     "Mismatch",
     "Subject",
+    "count_on_core",
     "elf_drift",
     "measure_on_core",
     "prove_on_core",
@@ -214,6 +215,20 @@ def prove_on_core(subject: Subject, feeds: Mapping[str, Array], core: Core) -> C
             total=run.slowest.total,
             steps=spoiled.slowest.steps,
         )
+
+
+def count_on_core(subject: Subject, feeds: Mapping[str, Array], core: Core) -> tuple[Count, ...]:
+    """Instructions and cycles by step of the slowest sample; nothing is compared.
+
+    Raises:
+        ToolMissing, ToolFailed: compiler or emulator missing, or failed.
+    """
+    files, api = subject.bundle.files, subject.api()
+    with _folder() as top:
+        counter = build_counter(_made(top / "counter"), host_compiler())
+        work = _made(top / "count")
+        image = build_for_core(files, api, work, core, cross_compiler(), hook=Hook.COUNT)
+        return run_on_core(image, _arrays(subject, feeds), counter=counter).slowest.steps
 
 
 def measure_on_core(subject: Subject, core: Core) -> Measured:

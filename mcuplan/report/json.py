@@ -13,7 +13,7 @@ from mcuplan.report._format import Format, Look
 
 __all__ = ["FORMAT", "as_plain"]
 
-_ONLY_IF_ASKED = ("baseline", "verification", "levels")
+_ONLY_IF_ASKED = ("baseline", "verification", "levels", "selection")
 
 
 def as_plain(value: object) -> Any:

@@ -15,6 +15,7 @@ from mcuplan.budget.record import (
 )
 from mcuplan.findings import Severity
 from mcuplan.report._format import Format, Look
+from mcuplan.report._speed import cycle_lines, how_known, short_names
 from mcuplan.report._text import (
     clip,
     counted,
@@ -34,7 +35,6 @@ _HEADLINES = {
     Status.OVER: ("OVER BUDGET", "31"),
     Status.UNPROVEN: ("UNPROVEN", "33"),
 }
-_ORIGINS = {Origin.MEASURED: "counted on the emulator"}
 _QUIET = "model/note"
 _BAR = 10
 _FOLD_ABOVE, _SHOWN_WHEN_FOLDED = 14, 9
@@ -52,7 +52,9 @@ def _decided(budget: Budget, look: Look) -> str:
         blocks.append(_levels(budget, look))
         blocks.append(_layers(budget, look))
     else:
-        blocks.append([_speed(budget)])
+        blocks.append(_speed(budget))
+    if full or over or budget.command == "verify":
+        blocks.append(cycle_lines(budget, look))
     if budget.baseline is not None:
         blocks.append(_growth(budget.baseline, look))
     blocks.append(_findings(budget, look))
@@ -220,7 +222,7 @@ def _figures(budget: Budget, look: Look) -> list[str]:
     field = f"{totals.receptive_field[0]} x {totals.receptive_field[1]}"
     work = f"{format_si(totals.macs)} MACs, {format_si(totals.ops)} other ops"
     lines.append(f"        {work}, receptive field {field}")
-    lines.append(_speed(budget))
+    lines += [*_speed(budget), *_kernels(budget, look)]
     if budget.energy is not None:
         e = budget.energy
         parts = f"{format_si(e.compute_joules, 'J')} arithmetic, {format_si(e.memory_joules, 'J')}"
@@ -228,21 +230,27 @@ def _figures(budget: Budget, look: Look) -> list[str]:
     return lines
 
 
-def _speed(budget: Budget) -> str:
+def _speed(budget: Budget) -> list[str]:
     latency = budget.latency
     limit = ""
     if latency.budget_seconds is not None:
         limit = f", limit {format_si(latency.budget_seconds, 's')}"
-    origin = _ORIGINS.get(latency.origin, latency.origin)
-    waiting = ""
-    if latency.wait_cycles:
-        waiting = (
-            f"\n        {format_si(latency.wait_cycles)} of them wait states of RAM (modelled)"
-        )
-    return (
-        f" speed  {format_si(latency.cycles)} cycles = {format_si(latency.seconds, 's')}"
-        f" ({origin}{limit}), {latency.throughput_hz:,.3g} per second{waiting}"
+    about = "about " if latency.origin is Origin.MODELLED else ""
+    text = (
+        f"{about}{format_si(latency.cycles)} cycles = {format_si(latency.seconds, 's')}"
+        f" ({how_known(latency)}{limit}), {latency.throughput_hz:,.3g} per second"
     )
+    if latency.wait_cycles:
+        text += f"; {format_si(latency.wait_cycles)} of them wait states of RAM (modelled)"
+    return wrap(text, " speed  ", "        ")
+
+
+def _kernels(budget: Budget, look: Look) -> list[str]:
+    """What the kernels were chosen for."""
+    if budget.selection is None:
+        return []
+    chosen = f"{budget.selection.objective}: {budget.selection.statement}"
+    return wrap(plain(chosen, unicode=look.unicode), " chosen ", "        ")
 
 
 def _layers(budget: Budget, look: Look) -> list[str]:
@@ -255,7 +263,7 @@ def _layers(budget: Budget, look: Look) -> list[str]:
         biggest = sorted(layers, key=lambda row: (row.index != budget.peak.step, -row.live_bytes))
         shown = sorted(biggest[:_SHOWN_WHEN_FOLDED], key=lambda row: row.index)
     rows = [["", "#", "layer", "op", "output", "live B", "flash B", "MACs"]]
-    names = _short_names(layers)
+    names = short_names(layers)
     for row in shown:
         rows.append(
             [
@@ -288,15 +296,6 @@ def _levels(budget: Budget, look: Look) -> list[str]:
         lines += wrap(head + plain(level.note, unicode=look.unicode), "", " " * 35)
         before = level.arena_bytes
     return lines
-
-
-def _short_names(layers: Sequence[LayerRow]) -> list[str]:
-    """Names without what all layers share in front, and without a converter's list of aliases."""
-    names = [row.name.split(";")[0].lstrip("/") for row in layers]
-    heads = {name.split("/")[0] for name in names}
-    if len(heads) == 1 and len(names) > 1 and all("/" in name for name in names):
-        names = [name.split("/", 1)[1] for name in names]
-    return names
 
 
 def _growth(baseline: Baseline, look: Look) -> list[str]:

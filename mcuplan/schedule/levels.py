@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from mcuplan.ir.graph import Graph
@@ -11,9 +12,11 @@ from mcuplan.memory.conflicts import Conflicts
 from mcuplan.memory.greedy import first_fit
 from mcuplan.memory.problem import Problem
 from mcuplan.schedule.arrange import arrange
+from mcuplan.schedule.choose import Placer, Selection, choose
 from mcuplan.schedule.plan import make_plan
-from mcuplan.schedule.program import Plan, Program, Sharing
+from mcuplan.schedule.program import Plan, Program, Selected, Sharing
 from mcuplan.schedule.segments import Effort
+from mcuplan.schedule.select import Candidate, candidates_of, program_of
 from mcuplan.targets import Target
 
 __all__ = ["Level", "copied_joins", "levels", "plan_graph"]
@@ -33,6 +36,7 @@ def plan_graph(
     target: Target,
     sharing: Sharing | None = None,
     effort: Effort | None = None,
+    selection: Selection | None = None,
 ) -> Plan:
     """Kernels, order and addresses of an int8 graph: all levels.
 
@@ -41,12 +45,24 @@ def plan_graph(
     Raises:
         Problems: nodes that no kernel runs, all of them.
     """
-    sharing = sharing or Sharing()
-    arranged = arrange(graph, target, sharing, effort)
+    selection = selection or Selection()
+
+    def place(chosen: Mapping[str, Candidate]) -> Plan:
+        return _placed(program_of(graph, target, chosen), sharing or Sharing(), effort)
+
+    choice = choose(candidates_of(graph, target), selection, Placer(place, _arena_bytes))
+    selected = Selected(selection.objective.value, choice.statement)
+    return replace(choice.placed, selected=selected)
+
+
+def _placed(copying: Program, sharing: Sharing, effort: Effort | None) -> Plan:
+    """The plan of given kernels, one for every node that is no view by itself."""
+    graph, target = copying.graph, copying.target
+    arranged = arrange(graph, target, sharing, effort, copying=copying)
     plan = make_plan(arranged.program, sharing, arranged.order)
     if arranged.program.graph is graph:
         return plan
-    own = arrange(graph, target, sharing, reorder=False)
+    own = arrange(graph, target, sharing, reorder=False, copying=copying)
     other = make_plan(own.program, sharing, own.order)
     return other if _arena_bytes(other) < _arena_bytes(plan) else plan
 
@@ -64,6 +80,8 @@ def levels(
     buffers are placed largest first, each at the lowest free offset, as planners usually do;
     a level that does not pay with this placement keeps the bytes of the one before.
 
+    All levels run the kernels of the last one.
+
     Args:
         graph: an int8 graph in its own order.
         target: for what chip.
@@ -72,11 +90,13 @@ def levels(
         plan: the plan of all this, where it is known.
     """
     sharing = sharing or Sharing()
-    nothing = replace(sharing, views=False, in_place=False, overlap=False)
-    naive = make_plan(arrange(graph, target, nothing, reorder=False).program, nothing)
-    ordered = plan_graph(graph, target, nothing, effort)
-    aliased = plan_graph(graph, target, replace(sharing, overlap=False), effort)
     final = plan or plan_graph(graph, target, sharing, effort)
+    copying = _with_kernels_of(final, graph)
+    nothing = replace(sharing, views=False, in_place=False, overlap=False)
+    own = arrange(graph, target, nothing, reorder=False, copying=copying)
+    naive = make_plan(own.program, nothing)
+    ordered = _placed(copying, nothing, effort)
+    aliased = _placed(copying, replace(sharing, overlap=False), effort)
     statements = (memory.statement for memory in final.memory.values())
     stages = (
         ("naive", naive, "the model's order, a buffer for every tensor"),
@@ -89,6 +109,17 @@ def levels(
         arena = min([_greedy_bytes(stage), *(level.arena_bytes for level in found[-1:])])
         found.append(Level(name, arena, note))
     return (*found, Level("placement", _arena_bytes(final), "; ".join(statements)))
+
+
+def _with_kernels_of(plan: Plan, graph: Graph) -> Program:
+    """A graph with the kernels of its plan; what is a view there gets its fastest one."""
+    kernels = {step.node.name: step.kernel for step in plan.program.steps}
+    target = plan.program.target
+    chosen = {
+        name: next((c for c in ways if c.step.kernel == kernels.get(name)), ways[0])
+        for name, ways in candidates_of(graph, target).items()
+    }
+    return program_of(graph, target, chosen)
 
 
 def copied_joins(program: Program) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ __all__ = [
     "Plan",
     "Program",
     "Run",
+    "Selected",
     "Sharing",
     "Slot",
     "Spread",
@@ -152,6 +153,14 @@ class Spread:
 
 
 @dataclass(frozen=True, slots=True)
+class Selected:
+    """What the kernels of a plan were chosen for, and what was given up for what."""
+
+    objective: str
+    statement: str
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """A program with an address for every buffer: one memory plan per RAM region.
 
@@ -159,6 +168,7 @@ class Plan:
     lets the output lie above its input. ``order`` is None where the steps were given.
     ``runs`` is the order of calls of a plan that works by rows; empty: every step as a whole.
     ``spread`` is None where nobody had to choose between regions.
+    ``selected`` is None where the kernels were given.
     """
 
     program: Program
@@ -168,6 +178,7 @@ class Plan:
     order: OrderResult | None = None
     runs: tuple[Run, ...] = ()
     spread: Spread | None = None
+    selected: Selected | None = None
 
     def place(self, buffer: str) -> tuple[str, int]:
         """Region and offset of a buffer."""
