@@ -5,6 +5,7 @@
 
     model file --importer--> float graph --passes--> simplified graph
       --calibrate--> ranges --assign_grids--> graph with grids --to_integer--> int8 graph
+      --remove_dead_channels--> what the outputs depend on
       --schedule--> program --memory--> plan --emit--> C sources
 """
 
@@ -15,12 +16,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mcuplan import passes
+from mcuplan.backends import channel_multiple
 from mcuplan.budget.code_model import model_code
 from mcuplan.calibrate import RANDOM_NOTE, Data, observe, random_data, read_data
 from mcuplan.emit import Bundle, Stamp, emit
 from mcuplan.importer import ImportedModel, load_model
 from mcuplan.ir.graph import Graph
 from mcuplan.passes.assign_grids import Grids, assign_grids, needs_range
+from mcuplan.passes.dead_channels import Removal, keep_dead_channels, remove_dead_channels
 from mcuplan.passes.io_layout import rows_at_boundary
 from mcuplan.passes.to_integer import to_integer
 from mcuplan.quant.observers import OBSERVERS
@@ -28,7 +31,17 @@ from mcuplan.schedule import EFFORTS, Effort, Level, Plan, Sharing, plan_graph
 from mcuplan.schedule import levels as plan_levels
 from mcuplan.targets import Target
 
-__all__ = ["Planned", "Request", "generate", "levels", "plan", "quantize", "retarget", "simplify"]
+__all__ = [
+    "Planned",
+    "Request",
+    "generate",
+    "levels",
+    "plan",
+    "plan_for",
+    "quantize",
+    "retarget",
+    "simplify",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +56,7 @@ class Request:
     observer: str = "minmax"  # a key of quant.observers.OBSERVERS
     headroom: float = 1.1  # factor by which observed ranges are widened
     io_layout: str = "model"  # or "nhwc": leading and trailing transposes are dropped
+    keep_dead: bool = False  # channels that no output depends on stay
     sharing: Sharing = field(default_factory=Sharing)  # keep_inputs, keep_outputs and the like
     effort: str = "normal"  # a key of schedule.EFFORTS
     dump_after: Callable[[str, Graph], None] | None = None
@@ -55,13 +69,18 @@ class Planned:
     model: ImportedModel
     floating: Graph  # after the passes, before grids
     grids: Grids  # float graph in which every activation lies on a grid
-    lowered: Graph  # the int8 graph in the model's order
+    removal: Removal  # the int8 graph, whole and without dead channels
     plan: Plan  # of the int8 graph
     has_ranges: bool  # False: grids are made up, sizes are right and nothing else
     notes: tuple[str, ...]
     options: str  # that shaped the code, for its header
     sharing: Sharing
     effort: Effort
+
+    @property
+    def lowered(self) -> Graph:
+        """The int8 graph in the model's order."""
+        return self.removal.graph
 
     @property
     def integer(self) -> Graph:
@@ -95,10 +114,12 @@ def plan(request: Request, *, sizes_only: bool = False) -> Planned:
     model, floating = simplify(request)
     grids, data = quantize(request, floating, sizes_only=sizes_only)
     graph = rows_at_boundary(grids.graph) if request.io_layout == "nhwc" else grids.graph
-    lowered = to_integer(graph)
-    effort = EFFORTS[request.effort]
-    placed = plan_graph(lowered, request.target, request.sharing, effort)
     has_ranges = data is not None or not needs_range(floating)
+    removal = keep_dead_channels(to_integer(graph))
+    if has_ranges and not request.keep_dead:
+        removal = _without_dead(removal, request.target)
+    effort = EFFORTS[request.effort]
+    placed = plan_graph(removal.graph, request.target, request.sharing, effort)
     notes = (*floating.notes, *(data.notes if data else ()))
     if data is not None and data.random:
         notes = (*notes, RANDOM_NOTE)
@@ -107,7 +128,7 @@ def plan(request: Request, *, sizes_only: bool = False) -> Planned:
         model,
         floating,
         grids,
-        lowered,
+        removal,
         placed,
         has_ranges,
         notes,
@@ -121,6 +142,18 @@ def retarget(planned: Planned, target: Target) -> Planned:
     """The same int8 graph, planned for another target."""
     placed = plan_graph(planned.integer, target, planned.sharing, planned.effort)
     return replace(planned, plan=placed)
+
+
+def plan_for(planned: Planned, target: Target) -> Planned:
+    """The model for another target: its kernels say which dead channels are worth keeping."""
+    if planned.removal.kept:
+        planned = replace(planned, removal=_without_dead(planned.removal, target))
+    placed = plan_graph(planned.lowered, target, planned.sharing, planned.effort)
+    return replace(planned, plan=placed)
+
+
+def _without_dead(removal: Removal, target: Target) -> Removal:
+    return remove_dead_channels(removal.whole, channel_multiple(target.backend))
 
 
 def levels(planned: Planned) -> tuple[Level, ...]:
@@ -146,6 +179,7 @@ def generate(planned: Planned, name: str) -> Bundle:
 def _options(request: Request, data: Data | None) -> str:
     """What of the request shaped the code, for its header; no path, no date."""
     said = [] if request.io_layout == "model" else [f"io-layout {request.io_layout}"]
+    said += ["keep-dead-channels"] if request.keep_dead else []
     said += ["keep-input"] if request.sharing.keep_inputs else []
     said += ["keep-output"] if request.sharing.keep_outputs else []
     said += [] if request.effort == "normal" else [f"effort {request.effort}"]

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from mcuplan import __version__
@@ -42,6 +42,7 @@ from mcuplan.budget.record import (
     Verdict,
     Verification,
 )
+from mcuplan.budget.removed import deployed_totals, removal_findings, removed_channels
 from mcuplan.budget.speed import Traffic, bound_by, energy_of, step_cycles, worst
 from mcuplan.budget.verdict import (
     budget_findings,
@@ -56,6 +57,7 @@ from mcuplan.errors import McuplanError
 from mcuplan.findings import Finding, Severity
 from mcuplan.ir.graph import Graph, Port
 from mcuplan.passes.assign_grids import Grids
+from mcuplan.passes.dead_channels import Removal
 from mcuplan.schedule.levels import Level
 from mcuplan.schedule.program import Plan, Step
 from mcuplan.targets import Target
@@ -86,6 +88,8 @@ class Planned(Protocol):
     def floating(self) -> Graph: ...  # noqa: D102
     @property
     def grids(self) -> Grids: ...  # noqa: D102
+    @property
+    def removal(self) -> Removal: ...  # noqa: D102
     @property
     def plan(self) -> Plan: ...  # noqa: D102
     @property
@@ -141,7 +145,7 @@ def assess(
     limits, evidence = limits or Limits(), evidence or Evidence()
     plan, build, target = planned.plan, evidence.build, planned.plan.program.target
     ram, flash = ram_bill(plan, limits, build), flash_bill(plan, limits, build)
-    totals, layers = network_totals(planned.floating), layer_rows(plan, evidence)
+    whole, layers = network_totals(planned.floating), layer_rows(plan, evidence, planned.removal)
     latency, peak = _latency(layers, target, limits), peak_of(plan)
     regions, grown = region_rows(plan, ram, flash), _growth(baseline, ram, flash, layers)
     findings = budget_findings(ram, flash, latency, peak, layers, regions)
@@ -150,14 +154,14 @@ def assess(
         schema=SCHEMA,
         tool_version=__version__,
         command=command,
-        model=_model(planned, totals, file),
+        model=_model(planned, whole, file),
         target=_target(target),
         regions=regions,
         verdict=verdict_of(findings),
         ram=ram,
         flash=flash,
         peak=peak,
-        totals=totals,
+        totals=deployed_totals(planned.removal, whole),
         latency=latency,
         energy=_energy(layers, target),
         build=_built(build),
@@ -212,6 +216,7 @@ def _notes(planned: Planned) -> list[Finding]:
         for clipped in planned.grids.clipped
     ]
     rest = [note for note in dict.fromkeys(planned.notes) if note != RANDOM_NOTE]
+    found += removal_findings(planned.removal)
     return [*found, *(Finding("model/note", Severity.NOTE, note) for note in rest)]
 
 
@@ -225,14 +230,18 @@ def undecided(model: str, errors: Sequence[McuplanError], command: str) -> Undec
     return Undecided(SCHEMA, __version__, command, ModelName(model), verdict)
 
 
-def layer_rows(plan: Plan, evidence: Evidence) -> tuple[LayerRow, ...]:
+def layer_rows(
+    plan: Plan, evidence: Evidence, removal: Removal | None = None
+) -> tuple[LayerRow, ...]:
     """One row per step, in execution order."""
     graph, live = plan.program.graph, live_bytes(plan)
     fields = receptive_fields(graph)
+    removed = removed_channels(removal) if removal is not None else {}
     rows = []
     for step in plan.program.steps:
         field = fields[step.node.output].size
-        rows.append(_row(plan, step, live[step.index], field, evidence))
+        row = _row(plan, step, live[step.index], field, evidence)
+        rows.append(replace(row, removed_channels=removed.get(step.node.output, 0)))
     return tuple(rows)
 
 

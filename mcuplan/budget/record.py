@@ -205,7 +205,10 @@ class Energy:
 
 @dataclass(frozen=True, slots=True)
 class LayerRow:
-    """One step. ``inputs`` are the names of what it reads; ``error`` comes from verify."""
+    """One step. ``inputs`` are the names of what it reads; ``error`` comes from verify.
+
+    ``removed_channels``: dead channels of the model's layer that its output does not have.
+    """
 
     index: int
     name: str
@@ -229,6 +232,7 @@ class LayerRow:
     bound: Literal["compute", "memory"]
     receptive_field: tuple[int, int]
     error: float | None = None
+    removed_channels: int = 0
 
 
 @dataclass(frozen=True, slots=True)
