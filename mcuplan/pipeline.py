@@ -5,6 +5,7 @@
 
     model file --importer--> float graph --passes--> simplified graph
       --calibrate--> ranges --assign_grids--> graph with grids --to_integer--> int8 graph
+      --remove_dead_channels--> what the outputs depend on
       --schedule--> program --memory--> plan --emit--> C sources
 """
 
@@ -15,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mcuplan import passes
+from mcuplan.backends import channel_multiple
 from mcuplan.budget.code_model import kernel_code_bytes, model_code
 from mcuplan.budget.footprint import constants_bytes
 from mcuplan.calibrate import RANDOM_NOTE, Data, observe, random_data, read_data
@@ -23,6 +25,7 @@ from mcuplan.emit.structs import POINTER_BYTES
 from mcuplan.importer import ImportedModel, load_model
 from mcuplan.ir.graph import Graph
 from mcuplan.passes.assign_grids import Grids, assign_grids, needs_range
+from mcuplan.passes.dead_channels import Removal, keep_dead_channels, remove_dead_channels
 from mcuplan.passes.io_layout import rows_at_boundary
 from mcuplan.passes.to_integer import to_integer
 from mcuplan.quant.observers import OBSERVERS
@@ -41,7 +44,17 @@ from mcuplan.schedule import levels as plan_levels
 from mcuplan.targets import Target
 from mcuplan.units import format_bytes
 
-__all__ = ["Planned", "Request", "generate", "levels", "plan", "quantize", "retarget", "simplify"]
+__all__ = [
+    "Planned",
+    "Request",
+    "generate",
+    "levels",
+    "plan",
+    "plan_for",
+    "quantize",
+    "retarget",
+    "simplify",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +69,7 @@ class Request:
     observer: str = "minmax"  # a key of quant.observers.OBSERVERS
     headroom: float = 1.1  # factor by which observed ranges are widened
     io_layout: str = "model"  # or "nhwc": leading and trailing transposes are dropped
+    keep_dead: bool = False  # channels that no output depends on stay
     sharing: Sharing = field(default_factory=Sharing)  # keep_inputs, keep_outputs and the like
     effort: str = "normal"  # a key of schedule.EFFORTS
     ram_limit: int | None = None  # budget of bytes in all regions together
@@ -70,7 +84,7 @@ class Planned:
     model: ImportedModel
     floating: Graph  # after the passes, before grids
     grids: Grids  # float graph in which every activation lies on a grid
-    lowered: Graph  # the int8 graph in the model's order
+    removal: Removal  # the int8 graph, whole and without dead channels
     undivided: Plan  # of the int8 graph, all buffers in one arena
     plan: Plan  # the same with an arena in every RAM region that is used
     has_ranges: bool  # False: grids are made up, sizes are right and nothing else
@@ -79,6 +93,11 @@ class Planned:
     sharing: Sharing
     effort: Effort
     objective: Objective
+
+    @property
+    def lowered(self) -> Graph:
+        """The int8 graph in the model's order."""
+        return self.removal.graph
 
     @property
     def integer(self) -> Graph:
@@ -112,10 +131,13 @@ def plan(request: Request, *, sizes_only: bool = False) -> Planned:
     model, floating = simplify(request)
     grids, data = quantize(request, floating, sizes_only=sizes_only)
     graph = rows_at_boundary(grids.graph) if request.io_layout == "nhwc" else grids.graph
-    lowered = to_integer(graph)
-    effort, objective = EFFORTS[request.effort], Objective(request.objective)
-    placed = plan_graph(lowered, request.target, request.sharing, effort, _selection(objective))
     has_ranges = data is not None or not needs_range(floating)
+    removal = keep_dead_channels(to_integer(graph))
+    if has_ranges and not request.keep_dead:
+        removal = _without_dead(removal, request.target)
+    effort, objective = EFFORTS[request.effort], Objective(request.objective)
+    selection = _selection(objective)
+    placed = plan_graph(removal.graph, request.target, request.sharing, effort, selection)
     notes = (*floating.notes, *(data.notes if data else ()))
     if data is not None and data.random:
         notes = (*notes, RANDOM_NOTE)
@@ -124,7 +146,7 @@ def plan(request: Request, *, sizes_only: bool = False) -> Planned:
         model,
         floating,
         grids,
-        lowered,
+        removal,
         placed,
         _in_regions(placed, request.sharing, request.ram_limit),
         has_ranges,
@@ -138,9 +160,16 @@ def plan(request: Request, *, sizes_only: bool = False) -> Planned:
 
 def retarget(planned: Planned, target: Target) -> Planned:
     """The same int8 graph, planned for another target."""
-    selection = _selection(planned.objective)
-    placed = plan_graph(planned.lowered, target, planned.sharing, planned.effort, selection)
+    selection, graph = _selection(planned.objective), planned.removal.graph
+    placed = plan_graph(graph, target, planned.sharing, planned.effort, selection)
     return replace(planned, undivided=placed, plan=_in_regions(placed, planned.sharing))
+
+
+def plan_for(planned: Planned, target: Target) -> Planned:
+    """The model for another target: its kernels say which dead channels are worth keeping."""
+    if planned.removal.kept:
+        planned = replace(planned, removal=_without_dead(planned.removal, target))
+    return retarget(planned, target)
 
 
 def _in_regions(placed: Plan, sharing: Sharing, ram_limit: int | None = None) -> Plan:
@@ -150,10 +179,16 @@ def _in_regions(placed: Plan, sharing: Sharing, ram_limit: int | None = None) ->
     return spread(placed, apart, ram_limit=ram_limit, keep_inputs=sharing.keep_inputs)
 
 
+def _without_dead(removal: Removal, target: Target) -> Removal:
+    return remove_dead_channels(removal.whole, channel_multiple(target.backend))
+
+
 def levels(planned: Planned) -> tuple[Level, ...]:
     """What each level of planning brought."""
     plan, target = planned.plan, planned.plan.program.target
-    found = plan_levels(planned.lowered, target, planned.sharing, planned.effort, planned.undivided)
+    found = plan_levels(
+        planned.removal.graph, target, planned.sharing, planned.effort, planned.undivided
+    )
     if plan.spread is None:
         return found
     arenas = {name: memory.arena_bytes for name, memory in plan.memory.items()}
@@ -183,6 +218,7 @@ def _selection(objective: Objective) -> Selection:
 def _options(request: Request, data: Data | None) -> str:
     """What of the request shaped the code, for its header; no path, no date."""
     said = [] if request.io_layout == "model" else [f"io-layout {request.io_layout}"]
+    said += ["keep-dead-channels"] if request.keep_dead else []
     said += ["keep-input"] if request.sharing.keep_inputs else []
     said += ["keep-output"] if request.sharing.keep_outputs else []
     said += [] if request.objective == "balanced" else [f"objective {request.objective}"]

@@ -34,7 +34,7 @@ from mcuplan.ops.pool2d import AvgPool2D, MaxPool2D
 from mcuplan.quant.requantize import Requant, act_limits, weighted_requant
 from mcuplan.units import align_up
 
-__all__ = ["BACKEND", "KERNELS"]
+__all__ = ["BACKEND", "KERNELS", "channel_multiple"]
 
 BACKEND = "dsp"
 _JOB_BYTES = 32  # of the convolution, behind its patches
@@ -63,6 +63,12 @@ def _requant_fields(sig: Signature) -> dict[str, Field]:
         "act_min": act_min,
         "act_max": act_max,
     }
+
+
+def channel_multiple(sig: Signature) -> int:
+    """Words hold two channels; depthwise kernels of any size take four at a time."""
+    grouped = isinstance(sig.op, Conv2D) and sig.op.groups == sig.inputs[0].channels > 1
+    return 4 if grouped and not _depthwise3x3_supports(sig) and _depthwise_supports(sig) else 2
 
 
 # -- convolution ----------------------------------------------------------------------------

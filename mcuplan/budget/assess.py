@@ -42,6 +42,7 @@ from mcuplan.budget.record import (
     Verdict,
     Verification,
 )
+from mcuplan.budget.removed import deployed_totals, removal_findings, removed_channels
 from mcuplan.budget.speed import Traffic, bound_by, energy_of, model_error, step_cycles, worst
 from mcuplan.budget.verdict import (
     budget_findings,
@@ -56,6 +57,7 @@ from mcuplan.errors import McuplanError
 from mcuplan.findings import Finding, Severity
 from mcuplan.ir.graph import Graph, Port
 from mcuplan.passes.assign_grids import Grids
+from mcuplan.passes.dead_channels import Removal
 from mcuplan.schedule.accesses import wait_cycles
 from mcuplan.schedule.levels import Level
 from mcuplan.schedule.program import Plan, Step
@@ -87,6 +89,8 @@ class Planned(Protocol):
     def floating(self) -> Graph: ...  # noqa: D102
     @property
     def grids(self) -> Grids: ...  # noqa: D102
+    @property
+    def removal(self) -> Removal: ...  # noqa: D102
     @property
     def plan(self) -> Plan: ...  # noqa: D102
     @property
@@ -143,7 +147,7 @@ def assess(
     limits, evidence, plan = limits or Limits(), evidence or Evidence(), planned.plan
     build = evidence.build
     ram, flash = ram_bill(plan, limits, build), flash_bill(plan, limits, build)
-    totals, layers = network_totals(planned.floating), layer_rows(plan, evidence)
+    whole, layers = network_totals(planned.floating), layer_rows(plan, evidence, planned.removal)
     latency, peak = _latency(layers, plan, limits), peak_of(plan)
     regions, grown = region_rows(plan, ram, flash), _growth(baseline, ram, flash, layers)
     exceeded = budget_findings(ram, flash, latency, peak, layers, regions)
@@ -151,14 +155,14 @@ def assess(
         schema=SCHEMA,
         tool_version=__version__,
         command=command,
-        model=_model(planned, totals, file),
+        model=_model(planned, whole, file),
         target=_target(plan.program.target),
         regions=regions,
         verdict=verdict_of([*exceeded, *_other_findings(planned, evidence, grown)]),
         ram=ram,
         flash=flash,
         peak=peak,
-        totals=totals,
+        totals=deployed_totals(planned.removal, whole),
         latency=latency,
         energy=_energy(layers, plan.program.target),
         build=_built(build),
@@ -214,6 +218,7 @@ def _notes(planned: Planned) -> list[Finding]:
         for clipped in planned.grids.clipped
     ]
     rest = [note for note in dict.fromkeys(planned.notes) if note != RANDOM_NOTE]
+    found += removal_findings(planned.removal)
     return [*found, *(Finding("model/note", Severity.NOTE, note) for note in rest)]
 
 
@@ -227,15 +232,19 @@ def undecided(model: str, errors: Sequence[McuplanError], command: str) -> Undec
     return Undecided(SCHEMA, __version__, command, ModelName(model), verdict)
 
 
-def layer_rows(plan: Plan, evidence: Evidence) -> tuple[LayerRow, ...]:
+def layer_rows(
+    plan: Plan, evidence: Evidence, removal: Removal | None = None
+) -> tuple[LayerRow, ...]:
     """One row per step, in execution order."""
     graph, live = plan.program.graph, live_bytes(plan)
     fields, waits = receptive_fields(graph), wait_cycles(plan)
+    removed = removed_channels(removal) if removal is not None else {}
     rows = []
     for step in plan.program.steps:
         field = fields[step.node.output].size
         row = _row(plan, step, live[step.index], field, evidence)
-        rows.append(replace(row, wait_cycles=waits[step.index]))
+        gone = removed.get(step.node.output, 0)
+        rows.append(replace(row, wait_cycles=waits[step.index], removed_channels=gone))
     return tuple(rows)
 
 

@@ -221,6 +221,7 @@ class LayerRow:
 
     ``cycles`` are for RAM without wait states; ``wait_cycles`` (modelled) come on top.
     ``error`` and ``instructions`` come from verify.
+    ``removed_channels``: dead channels of the model's layer that its output does not have.
     """
 
     index: int
@@ -247,6 +248,7 @@ class LayerRow:
     error: float | None = None
     wait_cycles: int = 0
     instructions: int | None = None
+    removed_channels: int = 0
 
 
 @dataclass(frozen=True, slots=True)

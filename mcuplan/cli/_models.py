@@ -72,6 +72,7 @@ def _request(model: Path, options: dict[str, Any]) -> Request:
         observer=options["observer"],
         headroom=options["headroom"],
         io_layout=options["io_layout"],
+        keep_dead=options["keep_dead_channels"],
         sharing=Sharing(
             keep_inputs=options["keep_input"],
             keep_outputs=options["keep_output"],

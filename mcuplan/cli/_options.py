@@ -104,6 +104,9 @@ io_layout = _option(
     show_default=True,
     help="Order of axes at the C boundary; nhwc drops a leading Transpose.",
 )
+keep_dead_channels = _option(
+    "--keep-dead-channels", is_flag=True, help="Leave channels that no output depends on."
+)
 name = _option("--name", metavar="C_PREFIX", help="Prefix of generated names.")
 effort = _option(
     "--effort",
@@ -124,6 +127,7 @@ modelling = _stack(
         observer,
         headroom,
         io_layout,
+        keep_dead_channels,
         effort,
         keep_input,
         keep_output,

@@ -222,6 +222,10 @@ def _figures(budget: Budget, look: Look) -> list[str]:
     field = f"{totals.receptive_field[0]} x {totals.receptive_field[1]}"
     work = f"{format_si(totals.macs)} MACs, {format_si(totals.ops)} other ops"
     lines.append(f"        {work}, receptive field {field}")
+    model = budget.model
+    if (model.parameters, model.macs) != (totals.parameters, totals.macs):
+        whole = f"{model.parameters:,} parameters, {format_si(model.macs)} MACs"
+        lines.append(f"        without dead channels; with them {whole}")
     lines += [*_speed(budget), *_kernels(budget, look)]
     if budget.energy is not None:
         e = budget.energy
@@ -262,7 +266,8 @@ def _layers(budget: Budget, look: Look) -> list[str]:
     if len(layers) > _FOLD_ABOVE and not every:
         biggest = sorted(layers, key=lambda row: (row.index != budget.peak.step, -row.live_bytes))
         shown = sorted(biggest[:_SHOWN_WHEN_FOLDED], key=lambda row: row.index)
-    rows = [["", "#", "layer", "op", "output", "live B", "flash B", "MACs"]]
+    dead = any(row.removed_channels for row in layers)
+    rows = [["", "#", "layer", "op", "output", "live B", "flash B", "MACs", "dead" * dead]]
     names = short_names(layers)
     for row in shown:
         rows.append(
@@ -275,9 +280,10 @@ def _layers(budget: Budget, look: Look) -> list[str]:
                 f"{row.live_bytes:,}",
                 f"{row.weights_bytes:,}",
                 format_si(row.macs),
+                f"-{row.removed_channels:,}" if row.removed_channels else "",
             ]
         )
-    lines = [f" {line}" for line in table(rows, (1, 5, 6, 7), " ")]
+    lines = [f" {line}" for line in table(rows, (1, 5, 6, 7, 8), " ")]
     if len(shown) < len(layers):
         kept = {row.index for row in shown}
         most = max(row.live_bytes for row in layers if row.index not in kept)
