@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import accumulate
 
 from mcuplan.ir.graph import Graph, Node
 from mcuplan.ir.op import Call, Cost, Kernel, Signature
@@ -148,6 +149,13 @@ class Plan:
     order: OrderResult | None = None
     runs: tuple[Run, ...] = ()
     rows: RowOrder | None = None
+
+    @property
+    def run_moves(self) -> tuple[tuple[int, int], ...]:
+        """The moments of live ranges, ``(first, end)``, of each run, or of each step."""
+        counts = [run.moves for run in self.runs] or [1] * len(self.program.steps)
+        ends = tuple(accumulate(counts))
+        return tuple(zip((0, *ends), ends, strict=False))
 
     def place(self, buffer: str) -> tuple[str, int]:
         """Region and offset of a buffer."""
