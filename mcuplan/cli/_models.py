@@ -59,8 +59,6 @@ def _request(model: Path, options: dict[str, Any]) -> Request:
         raise UsageError("no target is given", "", hint)
     if options["dtype"] != "int8":
         raise UsageError(f"--dtype {options['dtype']} is not available", "", "--dtype int8")
-    if options["streaming"] == "input":
-        raise UsageError("--streaming input is not available", "", "--streaming auto")
     data = options["calibration"]
     after = options["dump_after"]
     return Request(
@@ -77,6 +75,7 @@ def _request(model: Path, options: dict[str, Any]) -> Request:
             keep_outputs=options["keep_output"],
         ),
         effort=options["effort"],
+        streaming=options["streaming"],
         dump_after=_dumper(after) if after else None,
     )
 

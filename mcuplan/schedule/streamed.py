@@ -6,29 +6,48 @@ from __future__ import annotations
 from collections.abc import Sequence
 from types import MappingProxyType
 
+from mcuplan.errors import UsageError
+from mcuplan.ir.graph import Graph
 from mcuplan.memory import check_plan, pack
 from mcuplan.memory.conflicts import Conflicts
 from mcuplan.memory.problem import MemoryPlan, Placement, Problem
+from mcuplan.passes.gather_rows import gather_rows
 from mcuplan.schedule.check_rows import check_rows
 from mcuplan.schedule.plan import region_for
-from mcuplan.schedule.program import Plan, Program, Sharing
+from mcuplan.schedule.program import Plan, Sharing
 from mcuplan.schedule.row_graph import RowGraph, RowOrder
 from mcuplan.schedule.row_layout import lay_out
-from mcuplan.schedule.row_local import row_program
+from mcuplan.schedule.row_local import RowProgram, feedable, row_program
+from mcuplan.schedule.select import select_kernels
+from mcuplan.targets import Target
 
-__all__ = ["streamed_plan"]
+__all__ = ["plan_rows", "streamed_plan"]
 
 
-def streamed_plan(program: Program, sharing: Sharing | None = None, *, feed: bool = False) -> Plan:
-    """The plan of a program by rows, in the best order of rows that is found.
+def plan_rows(
+    graph: Graph, target: Target, sharing: Sharing | None = None, *, feed: bool = False
+) -> Plan | None:
+    """The plan of an int8 graph by rows; None where no tensor has rows that may lie apart.
 
-    Args:
-        program: what runs.
-        sharing: what the plan may use.
-        feed: rows of the input arrive one by one.
+    Raises:
+        Problems: nodes that no kernel runs, all of them.
+        UsageError: the input is to be fed and cannot arrive row by row.
     """
     sharing = sharing or Sharing()
+    program = select_kernels(gather_rows(graph), target)
+    reason = feedable(program, sharing) if feed else ""
+    if reason:
+        names = ", ".join(port.name for port in graph.inputs)
+        raise UsageError(f"--streaming input: {reason}", names, "--streaming auto")
     rowed = row_program(program, sharing, feed=feed)
+    if all(tensor.whole or tensor.rows == 1 for tensor in rowed.graph.tensors):
+        return None
+    return streamed_plan(rowed, sharing)
+
+
+def streamed_plan(rowed: RowProgram, sharing: Sharing | None = None) -> Plan:
+    """Addresses for a program by rows, in the best order of rows that is found."""
+    sharing, program = sharing or Sharing(), rowed.program
     order = _order(rowed.graph)
     layout = lay_out(rowed, order.moves, sharing)
     memory = _place(Problem(layout.allocation.buffers), dict(layout.pinned))
