@@ -25,10 +25,21 @@ from mcuplan.passes.io_layout import rows_at_boundary
 from mcuplan.passes.to_integer import to_integer
 from mcuplan.quant.observers import OBSERVERS
 from mcuplan.schedule import EFFORTS, Effort, Level, Plan, Sharing, Streaming, plan_graph
+from mcuplan.schedule import input_arenas as plan_both
 from mcuplan.schedule import levels as plan_levels
 from mcuplan.targets import Target
 
-__all__ = ["Planned", "Request", "generate", "levels", "plan", "quantize", "retarget", "simplify"]
+__all__ = [
+    "Planned",
+    "Request",
+    "generate",
+    "input_arenas",
+    "levels",
+    "plan",
+    "quantize",
+    "retarget",
+    "simplify",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +153,15 @@ def levels(planned: Planned) -> tuple[Level, ...]:
         plan,
         streaming=planned.streaming,
     )
+
+
+def input_arenas(planned: Planned) -> tuple[int, int] | None:
+    """The arena with the input held and with its rows fed, where streaming was asked for."""
+    plan = planned.plan
+    if planned.streaming == "off":
+        return None
+    target = plan.program.target
+    return plan_both(planned.lowered, target, plan, planned.sharing, planned.effort)
 
 
 def generate(planned: Planned, name: str) -> Bundle:

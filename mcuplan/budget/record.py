@@ -121,7 +121,8 @@ class Verdict:
 class Ram:
     """``total = arena + io + static + stack``; ``scratch_bytes`` is the arena's part at the peak.
 
-    ``stack_bytes`` contains ``stack_margin_bytes`` while it is modelled.
+    ``stack_bytes`` contains ``stack_margin_bytes`` while it is modelled. The arena with the
+    input held as a whole and with its rows fed, where it was planned both ways.
     """
 
     arena_bytes: int
@@ -134,6 +135,8 @@ class Ram:
     total_bytes: int
     budget_bytes: int
     budget_from: Literal["target", "limit"]
+    arena_input_resident_bytes: int | None = None
+    arena_input_fed_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +155,11 @@ class Flash:
 
 @dataclass(frozen=True, slots=True)
 class Peak:
-    """The step that decides the RAM; ``statement`` says how good the plan is known to be."""
+    """The step that decides the RAM; ``statement`` says how good the plan is known to be.
+
+    Of a plan by rows also the row that the step makes then, and which move it is; step -1 is
+    a row of the input that arrives.
+    """
 
     step: int
     layer: str
@@ -162,6 +169,8 @@ class Peak:
     optimal_order: bool
     optimal_arena: bool
     statement: str
+    row: int | None = None
+    move: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +242,10 @@ class LayerRow:
 
 @dataclass(frozen=True, slots=True)
 class BufferRow:
-    """Where a tensor or scratch lies, and when; ``alias_of`` names the tensor it shares with."""
+    """Where a tensor or scratch lies, and when; ``alias_of`` names the tensor it shares with.
+
+    ``row`` where the rows of a tensor lie apart.
+    """
 
     name: str
     region: str
@@ -243,6 +255,7 @@ class BufferRow:
     end: int
     alias_of: str | None
     kind: BufferKind = "activation"
+    row: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

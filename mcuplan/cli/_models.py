@@ -127,6 +127,7 @@ def _report(
     planned: Planned,
     evidence: Evidence | None = None,
     levels: Sequence[Level] = (),
+    input_arenas: tuple[int, int] | None = None,
 ) -> Budget:
     from mcuplan.budget import assess
 
@@ -138,6 +139,7 @@ def _report(
         file=model.name,
         command=command,
         levels=levels,
+        input_arenas=input_arenas,
     )
 
 
@@ -180,7 +182,8 @@ def plan(model: Path, **options: Any) -> int:
 
         planned = pipeline.plan(_request(model, options), sizes_only=True)
         kept = _kept(model, planned)
-        return _report("plan", model, asked, planned, kept, pipeline.levels(planned))
+        levels, arenas = pipeline.levels(planned), pipeline.input_arenas(planned)
+        return _report("plan", model, asked, planned, kept, levels, arenas)
 
     asked = _asked(options)
     return reported("plan", str(model), asked.outputs, make)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from mcuplan.schedule.arrange import Arranged, arrange
 from mcuplan.schedule.check_rows import check_rows
 from mcuplan.schedule.dead import dead_bytes
-from mcuplan.schedule.levels import Level, Streaming, copied_joins, levels, plan_graph
+from mcuplan.schedule.levels import Level, Streaming, copied_joins, input_arenas, levels, plan_graph
 from mcuplan.schedule.order import best_order, find_order, peak_bytes
 from mcuplan.schedule.plan import make_plan
 from mcuplan.schedule.program import (
@@ -45,6 +45,7 @@ __all__ = [
     "copied_joins",
     "dead_bytes",
     "find_order",
+    "input_arenas",
     "levels",
     "make_plan",
     "peak_bytes",

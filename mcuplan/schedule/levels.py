@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from mcuplan.errors import UsageError
 from mcuplan.ir.graph import Graph
 from mcuplan.ir.op import Op
 from mcuplan.memory.conflicts import Conflicts
@@ -18,7 +19,7 @@ from mcuplan.schedule.segments import Effort
 from mcuplan.schedule.streamed import plan_rows
 from mcuplan.targets import Target
 
-__all__ = ["Level", "Streaming", "copied_joins", "levels", "plan_graph"]
+__all__ = ["Level", "Streaming", "copied_joins", "input_arenas", "levels", "plan_graph"]
 
 Streaming = Literal["off", "auto", "input"]
 """Whether steps run row by row: never, where that pays, and with rows of the input fed."""
@@ -124,6 +125,27 @@ def levels(
         arena = min([_greedy_bytes(stage), *(level.arena_bytes for level in found[-1:])])
         found.append(Level(name, arena, note))
     return (*found, Level("placement", _arena_bytes(final), "; ".join(statements)))
+
+
+def input_arenas(
+    graph: Graph,
+    target: Target,
+    plan: Plan,
+    sharing: Sharing | None = None,
+    effort: Effort | None = None,
+) -> tuple[int, int] | None:
+    """The arena with the input held as a whole, and with its rows fed; None: it cannot be fed.
+
+    ``plan`` is one of the two.
+    """
+    known = _arena_bytes(plan)
+    if any(run.step == FEED for run in plan.runs):
+        return _arena_bytes(plan_graph(graph, target, sharing, effort, streaming="auto")), known
+    try:
+        fed = plan_graph(graph, target, sharing, effort, streaming="input")
+    except UsageError:
+        return None
+    return known, _arena_bytes(fed)
 
 
 def copied_joins(program: Program) -> tuple[str, ...]:
