@@ -137,7 +137,8 @@ class _Machine:
         source, output = step.node.inputs[0], step.node.output
         last = _count(step) - 1
         for y in range(run.first, run.end):
-            if y and not np.array_equal(self._row(output, 0), self._sums[output]):
+            before = self._sums.get(output, np.zeros(0))
+            if y and not np.array_equal(self._row(output, 0), before):
                 self.violations.append(f"{where} row {y}: the sum {output!r} is overwritten")
             if not y:
                 self._row(output, 0)[:] = _SPOILED
