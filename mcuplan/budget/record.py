@@ -121,8 +121,7 @@ class Verdict:
 class Ram:
     """``total = arena + io + static + stack``; ``scratch_bytes`` is the arena's part at the peak.
 
-    ``stack_bytes`` contains ``stack_margin_bytes`` while it is modelled. The arena with the
-    input held as a whole and with its rows fed, where it was planned both ways.
+    ``stack_bytes`` contains ``stack_margin_bytes`` while it is modelled.
     """
 
     arena_bytes: int
@@ -155,11 +154,7 @@ class Flash:
 
 @dataclass(frozen=True, slots=True)
 class Peak:
-    """The step that decides the RAM; ``statement`` says how good the plan is known to be.
-
-    Of a plan by rows also the row that the step makes then, and which move it is; step -1 is
-    a row of the input that arrives.
-    """
+    """What decides the RAM: step (-1: the input), and row and move of a plan by rows."""
 
     step: int
     layer: str
@@ -171,6 +166,12 @@ class Peak:
     statement: str
     row: int | None = None
     move: int | None = None
+
+    @property
+    def moment(self) -> str:
+        """The step, and the row where it goes by rows, in words."""
+        what = f"step {self.step}" if self.step >= 0 or self.row is None else "input"
+        return what if self.row is None else f"{what} row {self.row}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,10 +243,7 @@ class LayerRow:
 
 @dataclass(frozen=True, slots=True)
 class BufferRow:
-    """Where a tensor or scratch lies, and when; ``alias_of`` names the tensor it shares with.
-
-    ``row`` where the rows of a tensor lie apart.
-    """
+    """Where a tensor, row or scratch lies, and when; ``alias_of`` names what it shares with."""
 
     name: str
     region: str
