@@ -12,11 +12,12 @@ from types import MappingProxyType
 from mcuplan import __version__
 from mcuplan.emit.bundle import Bundle
 from mcuplan.emit.constants import step_constants
-from mcuplan.emit.header import header_values
+from mcuplan.emit.header import entry_values, header_values
 from mcuplan.emit.layout import Layout
 from mcuplan.emit.names import c_prefix, comment_text
 from mcuplan.emit.ports import ports_of
-from mcuplan.emit.source import source_values
+from mcuplan.emit.row_text import row_tables
+from mcuplan.emit.source import body_values, source_values
 from mcuplan.emit.structs import ARENA_ALIGN
 from mcuplan.ir.op import Kernel
 from mcuplan.resources import codegen_dir
@@ -47,10 +48,14 @@ def emit(plan: Plan, name: str, stamp: Stamp) -> Bundle:
     name, graph = layout.name, layout.graph
     inputs = ports_of(layout, graph.inputs, "input")
     outputs = ports_of(layout, graph.outputs, "output")
-    constants = tuple(step_constants(step, graph.node_name(step.node)) for step in layout.steps)
+    constants = tuple(
+        step_constants(step, graph.node_name(step.node), layout.row_fields) for step in layout.steps
+    )
     common = _common(layout, stamp)
-    header = common | header_values(layout, inputs, outputs)
-    source = common | source_values(layout, constants, inputs, outputs)
+    entry = common | entry_values(layout, inputs, outputs) | body_values(layout, constants)
+    declared, defined = _entries(layout, entry)
+    header = common | header_values(layout, inputs, outputs) | {"functions": declared}
+    source = common | source_values(layout, constants, inputs, outputs) | {"functions": defined}
     files = {
         PurePosixPath(f"{name}.h"): _fill("model.h.in", header),
         PurePosixPath(f"{name}.c"): _fill("model.c.in", source),
@@ -64,9 +69,29 @@ def emit(plan: Plan, name: str, stamp: Stamp) -> Bundle:
         inputs=inputs,
         outputs=outputs,
         regions=layout.regions,
-        symbols=tuple(symbol for made in constants for symbol in made.symbols),
-        steps=len(layout.steps),
+        symbols=(
+            *row_tables(layout).symbols,
+            *(symbol for made in constants for symbol in made.symbols),
+        ),
+        steps=len(plan.runs or layout.steps),
+        fed_rows=layout.fed_rows,
     )
+
+
+def _entries(layout: Layout, values: Mapping[str, str]) -> tuple[str, str]:
+    """The functions that run the model, declared and defined."""
+    if layout.fed_rows:
+        entry = _part("feed_rows.h.in", values)
+        return entry, _part("rows.c.in", values) + "\n\n" + _part("feed_rows.c.in", values)
+    entry = _part("invoke.h.in", values)
+    if layout.plan.runs:
+        return entry, _part("rows.c.in", values) + "\n\n" + _part("invoke_rows.c.in", values)
+    return entry, _part("invoke.c.in", values)
+
+
+def _part(template: str, values: Mapping[str, str]) -> str:
+    """A part of a file: a template without its first line, the licence."""
+    return _fill(template, values).split("\n", 1)[1].rstrip("\n")
 
 
 def _common(layout: Layout, stamp: Stamp) -> dict[str, str]:

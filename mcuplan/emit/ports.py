@@ -46,8 +46,8 @@ def _moved(layout: Layout, port: Port) -> bool:
     return origin is not None and origin.layout != tuple(range(len(port.shape)))
 
 
-def port_macros(port: BundlePort) -> str:
-    """Bytes, shape and grid of a port."""
+def port_macros(port: BundlePort, fed_rows: int = 0) -> str:
+    """Bytes, shape and grid of a port; rows of one that arrives row by row."""
     stem = port.accessor.upper()
     note = f"{port.ctype.removesuffix('_t')} {shape_text(port.shape)} row-major"
     lines = [
@@ -55,6 +55,9 @@ def port_macros(port: BundlePort) -> str:
         f"#define {stem}_RANK ({len(port.shape)}U)",
     ]
     lines += [f"#define {stem}_DIM{i} ({n}U)" for i, n in enumerate(port.shape)]
+    if fed_rows:
+        lines.append(f"#define {stem}_ROWS ({fed_rows}U) /* they arrive one by one */")
+        lines.append(f"#define {stem}_ROW_BYTES ({port.nbytes // fed_rows}U)")
     lines += [
         f"#define {stem}_SCALE ({float_literal(port.scale)}) /* real = scale * (q - zero_point) */",
         f"#define {stem}_ZERO_POINT ({port.zero_point})",
@@ -69,11 +72,11 @@ def shape_text(shape: Sequence[int]) -> str:
 
 def declared(layout: Layout, port: BundlePort, *, is_input: bool) -> str:
     """Declaration of an accessor, with what it is for."""
-    macro = port.accessor.upper()
+    macro, last = port.accessor.upper(), "finish" if layout.fed_rows else "invoke"
     text = (
         f"Write {macro}_BYTES bytes of input here before\n * {layout.name}_invoke()."
         if is_input
-        else f"Read {macro}_BYTES bytes of output here after\n * {layout.name}_invoke()."
+        else f"Read {macro}_BYTES bytes of output here after\n * {layout.name}_{last}()."
     )
     const = "" if is_input else "const "
     head = f"{const}{port.ctype} *{port.accessor}(const {layout.name}_ctx_t *ctx);"
