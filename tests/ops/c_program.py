@@ -26,7 +26,7 @@ _PRELUDE = """
 
 static int failures = 0;
 
-static void place(int8_t *to, const void *from, const uint32_t *table, size_t rows, size_t bytes)
+static void place(int8_t *to, const void *from, const uint16_t *table, size_t rows, size_t bytes)
 {
     for (size_t y = 0U; y < rows; y++) {
         memcpy(&to[table[y]], (const int8_t *)from + (y * bytes), bytes);
@@ -201,7 +201,7 @@ class _Arrangements:
         order = self.rng.permutation(rows)
         table: Array = order * (nbytes + _GAP) + self.rng.integers(0, _GAP, rows)
         name = f"{self.name}_{stem}"
-        self.parts.append(array(name, "uint32_t", table))
+        self.parts.append(array(name, "uint16_t", table))
         self.parts.append(f"static int8_t {name}_rows[{rows * (nbytes + _GAP)}];\n")
         self.body.append(f"    memset({name}_rows, 0x55, sizeof {name}_rows);")
         self.body.append(f"    place({name}_rows, {source}, {name}, {rows}U, {nbytes}U);")
@@ -209,5 +209,5 @@ class _Arrangements:
 
 def _rows(kind: TensorType, table: str) -> str:
     if table:
-        return f"{{.stride = 0U, .table = {table}}}"
+        return f"{{.stride = 1U, .table = {table}}}"
     return f"{{.stride = {kind.row_bytes}U, .table = NULL}}"
