@@ -7,7 +7,8 @@ from types import MappingProxyType
 
 from mcuplan.errors import UsageError
 from mcuplan.ir.graph import Graph
-from mcuplan.memory import Problem, pack
+from mcuplan.memory import MemoryPlan, Problem, pack
+from mcuplan.memory.bound import lower_bound
 from mcuplan.passes.gather_rows import gather_rows
 from mcuplan.schedule.check_rows import check_rows
 from mcuplan.schedule.plan import region_for
@@ -15,6 +16,7 @@ from mcuplan.schedule.program import Plan, Sharing
 from mcuplan.schedule.row_graph import RowGraph, RowOrder
 from mcuplan.schedule.row_layout import lay_out
 from mcuplan.schedule.row_local import RowProgram, feedable, row_program
+from mcuplan.schedule.segments import Effort
 from mcuplan.schedule.select import select_kernels
 from mcuplan.targets import Target
 
@@ -22,7 +24,12 @@ __all__ = ["plan_rows", "streamed_plan"]
 
 
 def plan_rows(
-    graph: Graph, target: Target, sharing: Sharing | None = None, *, feed: bool = False
+    graph: Graph,
+    target: Target,
+    sharing: Sharing | None = None,
+    effort: Effort | None = None,
+    *,
+    feed: bool = False,
 ) -> Plan | None:
     """The plan of an int8 graph by rows; None where no tensor has rows that may lie apart.
 
@@ -39,15 +46,17 @@ def plan_rows(
     rowed = row_program(program, sharing, feed=feed)
     if all(tensor.whole or tensor.rows == 1 for tensor in rowed.graph.tensors):
         return None
-    return streamed_plan(rowed, sharing)
+    return streamed_plan(rowed, sharing, effort)
 
 
-def streamed_plan(rowed: RowProgram, sharing: Sharing | None = None) -> Plan:
+def streamed_plan(
+    rowed: RowProgram, sharing: Sharing | None = None, effort: Effort | None = None
+) -> Plan:
     """Addresses for a program by rows, in the best order of rows that is found."""
     sharing, program = sharing or Sharing(), rowed.program
     order = _order(rowed.graph)
     layout = lay_out(rowed, order.moves, sharing)
-    memory = pack(Problem(layout.allocation.buffers, pinned=layout.pinned))
+    memory = _place(Problem(layout.allocation.buffers, pinned=layout.pinned), effort or Effort())
     region = region_for(program.target.ram, memory)
     plan = Plan(
         program,
@@ -58,6 +67,13 @@ def streamed_plan(rowed: RowProgram, sharing: Sharing | None = None) -> Plan:
     )
     check_rows(plan, keep_inputs=sharing.keep_inputs)
     return plan
+
+
+def _place(problem: Problem, effort: Effort) -> MemoryPlan:
+    """Addresses, as good as the effort asks for."""
+    bound = lower_bound(problem).bytes
+    enough = bound + int(bound * effort.slack)
+    return pack(problem, capacity=enough, node_limit=effort.nodes)
 
 
 def _order(graph: RowGraph) -> RowOrder:
