@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-from mcuplan.errors import UsageError
 from mcuplan.ir.graph import Graph
 from mcuplan.memory import MemoryPlan, Problem, pack
 from mcuplan.memory.bound import lower_bound
@@ -15,7 +14,7 @@ from mcuplan.schedule.plan import region_for
 from mcuplan.schedule.program import Plan, Sharing
 from mcuplan.schedule.row_graph import RowGraph, RowOrder
 from mcuplan.schedule.row_layout import lay_out
-from mcuplan.schedule.row_local import RowProgram, feedable, row_program
+from mcuplan.schedule.row_local import RowProgram, check_feedable, row_program
 from mcuplan.schedule.segments import Effort
 from mcuplan.schedule.select import select_kernels
 from mcuplan.targets import Target
@@ -39,10 +38,8 @@ def plan_rows(
     """
     sharing = sharing or Sharing()
     program = select_kernels(gather_rows(graph), target)
-    reason = feedable(program, sharing) if feed else ""
-    if reason:
-        names = ", ".join(port.name for port in graph.inputs)
-        raise UsageError(f"--streaming input: {reason}", names, "--streaming auto")
+    if feed:
+        check_feedable(program, sharing)
     rowed = row_program(program, sharing, feed=feed)
     if all(tensor.whole or tensor.rows == 1 for tensor in rowed.graph.tensors):
         return None

@@ -268,7 +268,7 @@ def test_feeding_is_refused_where_it_cannot_be() -> None:
     flat = net.graph(net.add(Softmax(), net.input(1, 16)))
     net = Wiring("whole")
     whole = net.graph(net.add(Softmax(), net.add(Reshape((1, 32)), net.input(1, 4, 4, 2))))
-    for graph, words in ((two, "2 inputs"), (flat, "no rows"), (whole, "as a whole")):
+    for graph, words in ((two, "2 inputs"), (flat, "no rows"), (whole, "all of it at once")):
         with pytest.raises(UsageError, match=words):
             plan_graph(graph, _TARGET, streaming="input")
     with pytest.raises(UsageError, match="to be kept"):
