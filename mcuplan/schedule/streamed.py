@@ -13,7 +13,7 @@ from mcuplan.schedule.check_rows import check_rows
 from mcuplan.schedule.plan import region_for
 from mcuplan.schedule.program import Plan, Sharing
 from mcuplan.schedule.row_graph import RowGraph, RowOrder
-from mcuplan.schedule.row_layout import lay_out
+from mcuplan.schedule.row_layout import Layout, lay_out
 from mcuplan.schedule.row_local import RowProgram, check_feedable, row_program
 from mcuplan.schedule.segments import Effort
 from mcuplan.schedule.select import select_kernels
@@ -52,8 +52,7 @@ def streamed_plan(
     """Addresses for a program by rows, in the best order of rows that is found."""
     sharing, program = sharing or Sharing(), rowed.program
     order = _order(rowed.graph)
-    layout = lay_out(rowed, order.moves, sharing)
-    memory = _place(Problem(layout.allocation.buffers, pinned=layout.pinned), effort or Effort())
+    layout, memory = _placed(rowed, order, sharing, effort or Effort())
     region = region_for(program.target.ram, memory)
     plan = Plan(
         program,
@@ -66,11 +65,31 @@ def streamed_plan(
     return plan
 
 
-def _place(problem: Problem, effort: Effort) -> MemoryPlan:
+def _placed(
+    rowed: RowProgram, order: RowOrder, sharing: Sharing, effort: Effort
+) -> tuple[Layout, MemoryPlan]:
+    """Buffers and addresses; scratch in one place unless it needs less to let it move."""
+    layout = lay_out(rowed, order.moves, sharing, one_scratch=True)
+    memory = _place(layout, effort)
+    if not layout.allocation.scratch:
+        return layout, memory
+    moving = lay_out(rowed, order.moves, sharing)
+    if memory.arena_bytes > lower_bound(_problem(moving)).bytes:
+        other = _place(moving, effort)
+        if other.arena_bytes < memory.arena_bytes:
+            return moving, other
+    return layout, memory
+
+
+def _place(layout: Layout, effort: Effort) -> MemoryPlan:
     """Addresses, as good as the effort asks for."""
+    problem = _problem(layout)
     bound = lower_bound(problem).bytes
-    enough = bound + int(bound * effort.slack)
-    return pack(problem, capacity=enough, node_limit=effort.nodes)
+    return pack(problem, capacity=bound + int(bound * effort.slack), node_limit=effort.nodes)
+
+
+def _problem(layout: Layout) -> Problem:
+    return Problem(layout.allocation.buffers, pinned=layout.pinned)
 
 
 def _order(graph: RowGraph) -> RowOrder:
