@@ -37,9 +37,11 @@ from mcuplan.schedule import (
     Plan,
     Selection,
     Sharing,
+    Streaming,
     plan_graph,
     spread,
 )
+from mcuplan.schedule import input_arenas as plan_both
 from mcuplan.schedule import levels as plan_levels
 from mcuplan.targets import Target
 from mcuplan.units import format_bytes
@@ -48,6 +50,7 @@ __all__ = [
     "Planned",
     "Request",
     "generate",
+    "input_arenas",
     "levels",
     "plan",
     "plan_for",
@@ -74,6 +77,7 @@ class Request:
     effort: str = "normal"  # a key of schedule.EFFORTS
     ram_limit: int | None = None  # budget of bytes in all regions together
     objective: str = "balanced"  # of schedule.Objective: what kernels are chosen for
+    streaming: Streaming = "auto"
     dump_after: Callable[[str, Graph], None] | None = None
 
 
@@ -93,6 +97,7 @@ class Planned:
     sharing: Sharing
     effort: Effort
     objective: Objective
+    streaming: Streaming
 
     @property
     def lowered(self) -> Graph:
@@ -136,12 +141,18 @@ def plan(request: Request, *, sizes_only: bool = False) -> Planned:
     if has_ranges and not request.keep_dead:
         removal = _without_dead(removal, request.target)
     effort, objective = EFFORTS[request.effort], Objective(request.objective)
-    selection = _selection(objective)
-    placed = plan_graph(removal.graph, request.target, request.sharing, effort, selection)
+    placed = plan_graph(
+        removal.graph,
+        request.target,
+        request.sharing,
+        effort,
+        _selection(objective),
+        streaming=request.streaming,
+    )
     notes = (*floating.notes, *(data.notes if data else ()))
     if data is not None and data.random:
         notes = (*notes, RANDOM_NOTE)
-    options = _options(request, data)
+    options = _options(request, data, by_rows=bool(placed.runs))
     return Planned(
         model,
         floating,
@@ -155,13 +166,20 @@ def plan(request: Request, *, sizes_only: bool = False) -> Planned:
         request.sharing,
         effort,
         objective,
+        request.streaming,
     )
 
 
 def retarget(planned: Planned, target: Target) -> Planned:
     """The same int8 graph, planned for another target."""
-    selection, graph = _selection(planned.objective), planned.removal.graph
-    placed = plan_graph(graph, target, planned.sharing, planned.effort, selection)
+    placed = plan_graph(
+        planned.lowered,
+        target,
+        planned.sharing,
+        planned.effort,
+        _selection(planned.objective),
+        streaming=planned.streaming,
+    )
     return replace(planned, undivided=placed, plan=_in_regions(placed, planned.sharing))
 
 
@@ -187,7 +205,12 @@ def levels(planned: Planned) -> tuple[Level, ...]:
     """What each level of planning brought."""
     plan, target = planned.plan, planned.plan.program.target
     found = plan_levels(
-        planned.removal.graph, target, planned.sharing, planned.effort, planned.undivided
+        planned.lowered,
+        target,
+        planned.sharing,
+        planned.effort,
+        planned.undivided,
+        streaming=planned.streaming,
     )
     if plan.spread is None:
         return found
@@ -195,6 +218,21 @@ def levels(planned: Planned) -> tuple[Level, ...]:
     places = " + ".join(f"{name} {format_bytes(size)}" for name, size in arenas.items())
     note = f"{places}; {plan.spread.statement}"
     return (*found, Level("regions", sum(arenas.values()), note))
+
+
+def input_arenas(planned: Planned) -> tuple[int, int] | None:
+    """The arena with the input held and with its rows fed, where streaming was asked for."""
+    if planned.streaming == "off":
+        return None
+    plan = planned.undivided
+    return plan_both(
+        planned.lowered,
+        plan.program.target,
+        plan,
+        planned.sharing,
+        planned.effort,
+        _selection(planned.objective),
+    )
 
 
 def generate(planned: Planned, name: str) -> Bundle:
@@ -215,7 +253,7 @@ def _selection(objective: Objective) -> Selection:
     return Selection(objective, constants_bytes, kernel_code_bytes)
 
 
-def _options(request: Request, data: Data | None) -> str:
+def _options(request: Request, data: Data | None, *, by_rows: bool) -> str:
     """What of the request shaped the code, for its header; no path, no date."""
     said = [] if request.io_layout == "model" else [f"io-layout {request.io_layout}"]
     said += ["keep-dead-channels"] if request.keep_dead else []
@@ -223,6 +261,7 @@ def _options(request: Request, data: Data | None) -> str:
     said += ["keep-output"] if request.sharing.keep_outputs else []
     said += [] if request.objective == "balanced" else [f"objective {request.objective}"]
     said += [] if request.effort == "normal" else [f"effort {request.effort}"]
+    said += [f"streaming {request.streaming}"] if by_rows else []
     if data is not None:
         said.append(f"observer {request.observer}, headroom {request.headroom:g}")
         said.append("calibration random: NOT FOR USE" if data.random else "calibrated")

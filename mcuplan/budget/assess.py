@@ -43,6 +43,7 @@ from mcuplan.budget.record import (
     Verification,
 )
 from mcuplan.budget.removed import deployed_totals, removal_findings, removed_channels
+from mcuplan.budget.rows import streams_of
 from mcuplan.budget.speed import Traffic, bound_by, energy_of, model_error, step_cycles, worst
 from mcuplan.budget.verdict import (
     budget_findings,
@@ -132,6 +133,7 @@ def assess(
     file: str,
     command: str = "check",
     levels: Sequence[Level] = (),
+    input_arenas: tuple[int, int] | None = None,
 ) -> Budget:
     """Every figure of the report and the verdict.
 
@@ -143,6 +145,7 @@ def assess(
         file: name of the model file.
         command: the subcommand.
         levels: the arena level by level, the last one that of the plan.
+        input_arenas: the arena with the input held as a whole, and with its rows fed.
     """
     limits, evidence, plan = limits or Limits(), evidence or Evidence(), planned.plan
     build = evidence.build
@@ -159,7 +162,7 @@ def assess(
         target=_target(plan.program.target),
         regions=regions,
         verdict=verdict_of([*exceeded, *_other_findings(planned, evidence, grown)]),
-        ram=ram,
+        ram=_with_arenas(ram, input_arenas),
         flash=flash,
         peak=peak,
         totals=deployed_totals(planned.removal, whole),
@@ -168,12 +171,20 @@ def assess(
         build=_built(build),
         layers=layers,
         buffers=buffer_rows(plan),
-        streams=(),
+        streams=streams_of(plan),
         baseline=grown,
         verification=evidence.verifications,
         levels=tuple(map(_level, levels)),
         selection=plan.selected,
     )
+
+
+def _with_arenas(ram: Ram, arenas: tuple[int, int] | None) -> Ram:
+    """The bill with both figures where they differ."""
+    resident, fed = map(arena_bytes, arenas or (0, 0))
+    if resident == fed:
+        return ram
+    return replace(ram, arena_input_resident_bytes=resident, arena_input_fed_bytes=fed)
 
 
 def _built(build: BuildFigures | None) -> BuildInfo | None:

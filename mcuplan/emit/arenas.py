@@ -32,9 +32,22 @@ def arenas_of(plan: Plan, members: Mapping[str, str]) -> tuple[Arena, ...]:
     """The arenas of a plan; ``members`` has the context member of each region."""
     regions = {region.name: region for region in plan.program.target.ram}
     return tuple(
-        Arena(members[name], regions[name], arena_bytes(memory.arena_bytes), memory.peak_step)
+        Arena(
+            members[name],
+            regions[name],
+            arena_bytes(memory.arena_bytes),
+            _step_at(plan, memory.peak_step),
+        )
         for name, memory in plan.memory.items()
     )
+
+
+def _step_at(plan: Plan, moment: int) -> int:
+    """The step that runs at a moment of live ranges."""
+    for index, (first, end) in enumerate(plan.run_moves):
+        if first <= moment < end:
+            return plan.runs[index].step if plan.runs else index
+    return moment
 
 
 def arena_macros(name: str, arenas: Sequence[Arena]) -> str:

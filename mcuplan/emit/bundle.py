@@ -14,7 +14,8 @@ __all__ = ["Bundle", "BundlePort", "Symbol"]
 class Symbol:
     """A constant object of the generated code and its exact size in flash.
 
-    ``kind`` is "weights" or "tables" in the flash bill; ``step`` the step that owns it.
+    ``kind`` is "weights" or "tables" in the flash bill; ``step`` the step that owns it, -1 for
+    tables of rows and runs.
     """
 
     name: str
@@ -52,5 +53,6 @@ class Bundle:
     outputs: tuple[BundlePort, ...]
     regions: tuple[tuple[str, int], ...]  # context member, arena bytes
     symbols: tuple[Symbol, ...]
-    steps: int
+    steps: int  # calls of the step hook: one for each step, or for each run of rows
+    fed_rows: int = 0  # of an input that arrives row by row; 0: it lies in the arena
     sections: tuple[tuple[str, str], ...] = ()

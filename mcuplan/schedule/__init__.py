@@ -8,14 +8,16 @@ from mcuplan.schedule.arrange import Arranged, arrange
 from mcuplan.schedule.check_rows import check_rows
 from mcuplan.schedule.choose import Choice, Objective, Placer, Selection, choose
 from mcuplan.schedule.dead import dead_bytes
-from mcuplan.schedule.levels import Level, copied_joins, levels, plan_graph
+from mcuplan.schedule.levels import Level, Streaming, copied_joins, input_arenas, levels, plan_graph
 from mcuplan.schedule.order import best_order, find_order, peak_bytes
 from mcuplan.schedule.plan import make_plan
 from mcuplan.schedule.program import (
+    FEED,
     Allocation,
     OrderResult,
     Plan,
     Program,
+    Run,
     Sharing,
     Slot,
     Spread,
@@ -24,9 +26,11 @@ from mcuplan.schedule.program import (
 from mcuplan.schedule.regions import spread
 from mcuplan.schedule.segments import EFFORTS, Effort
 from mcuplan.schedule.select import Candidate, candidates_of, program_of, select_kernels
+from mcuplan.schedule.streamed import plan_rows
 
 __all__ = [
     "EFFORTS",
+    "FEED",
     "Allocation",
     "Arranged",
     "Candidate",
@@ -38,11 +42,13 @@ __all__ = [
     "Placer",
     "Plan",
     "Program",
+    "Run",
     "Selection",
     "Sharing",
     "Slot",
     "Spread",
     "Step",
+    "Streaming",
     "arrange",
     "best_order",
     "candidates_of",
@@ -51,10 +57,12 @@ __all__ = [
     "copied_joins",
     "dead_bytes",
     "find_order",
+    "input_arenas",
     "levels",
     "make_plan",
     "peak_bytes",
     "plan_graph",
+    "plan_rows",
     "program_of",
     "select_kernels",
     "spread",

@@ -39,6 +39,8 @@ def spread(
     regions = [region for region in plan.program.target.ram if region.usable_bytes > 0]
     if len(plan.program.target.ram) < 2 or not regions or not plan.allocation.buffers:
         return plan
+    if plan.runs:
+        return plan  # rows of many tensors share places: they stay in one arena
     question = _Question.of(plan, regions, apart_bytes)
     single, choice = question.single(), question.best()
     if choice is None:
