@@ -115,9 +115,8 @@ def plan(request: Request, *, sizes_only: bool = False) -> Planned:
     grids, data = quantize(request, floating, sizes_only=sizes_only)
     graph = rows_at_boundary(grids.graph) if request.io_layout == "nhwc" else grids.graph
     has_ranges = data is not None or not needs_range(floating)
-    removal = keep_dead_channels(to_integer(graph))
-    if has_ranges and not request.keep_dead:
-        removal = _without_dead(removal, request.target)
+    made_up = data.random if data is not None else not has_ranges
+    removal = _removal(request, to_integer(graph), real_ranges=not made_up)
     effort = EFFORTS[request.effort]
     placed = plan_graph(removal.graph, request.target, request.sharing, effort)
     notes = (*floating.notes, *(data.notes if data else ()))
@@ -147,13 +146,12 @@ def retarget(planned: Planned, target: Target) -> Planned:
 def plan_for(planned: Planned, target: Target) -> Planned:
     """The model for another target: its kernels say which dead channels are worth keeping."""
     if planned.removal.kept:
-        planned = replace(planned, removal=_without_dead(planned.removal, target))
+        removal = planned.removal
+        wish = channel_multiple(target.backend)
+        removal = remove_dead_channels(removal.whole, wish, real_ranges=removal.real_ranges)
+        planned = replace(planned, removal=removal)
     placed = plan_graph(planned.lowered, target, planned.sharing, planned.effort)
     return replace(planned, plan=placed)
-
-
-def _without_dead(removal: Removal, target: Target) -> Removal:
-    return remove_dead_channels(removal.whole, channel_multiple(target.backend))
 
 
 def levels(planned: Planned) -> tuple[Level, ...]:
@@ -174,6 +172,17 @@ def generate(planned: Planned, name: str) -> Bundle:
         f"about {stack} bytes, modelled; mcuplan verify proves a bound",
     )
     return emit(planned.plan, name, stamp)
+
+
+def _removal(request: Request, graph: Graph, *, real_ranges: bool) -> Removal:
+    """The int8 graph without dead channels, unless they are to stay."""
+    if request.keep_dead:
+        return keep_dead_channels(graph)
+    wish = channel_multiple(request.target.backend)
+    removal = remove_dead_channels(graph, wish, real_ranges=real_ranges)
+    if removal.kept and request.dump_after is not None:
+        request.dump_after("remove_dead_channels", removal.graph)
+    return removal
 
 
 def _options(request: Request, data: Data | None) -> str:
