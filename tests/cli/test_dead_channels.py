@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ import pytest
 from small_nets import small_net
 
 from mcuplan.cli import run
+from mcuplan.pipeline import Planned, Request, plan, plan_for, retarget
+from mcuplan.targets import load_target
 
 COMMAND = ["check", "net.onnx", "-t", "nucleo-f446re", "-f"]
 Captured = pytest.CaptureFixture[str]
@@ -81,6 +84,24 @@ def test_the_code_names_the_option(capsys: Captured) -> None:
     assert 0 == run([*command, "without"])
     assert "keep-dead-channels" in Path("with/net.h").read_text()
     assert "keep-dead-channels" not in Path("without/net.h").read_text()
+
+
+def test_every_target_gets_what_its_kernels_want() -> None:
+    """Planned for another core, a layer keeps as many dead channels as that core's kernels like."""
+    small_net(8).zero("first", [1, 2, 5]).save(Path("net.onnx"))
+    wanted = {"c99": 5, "dsp": 6}
+    for backend, channels in wanted.items():
+        request = Request(Path("net.onnx"), replace(load_target("cortex-m4"), backend=backend))
+        planned = plan(request, sizes_only=True)
+        for other in wanted:
+            moved = plan_for(planned, replace(request.target, backend=other))
+            assert wanted[other] == _first_width(moved)
+            assert channels == _first_width(retarget(planned, moved.plan.program.target))
+
+
+def _first_width(planned: Planned) -> int:
+    (step,) = [s for s in planned.plan.program.steps if s.node.origin == "first"]
+    return step.signature.output.channels
 
 
 def test_verify_compares_with_the_whole_model(host_gcc: str, capsys: Captured) -> None:
