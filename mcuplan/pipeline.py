@@ -31,7 +31,6 @@ from mcuplan.passes.to_integer import to_integer
 from mcuplan.quant.observers import OBSERVERS
 from mcuplan.schedule import (
     EFFORTS,
-    Effort,
     Level,
     Objective,
     Plan,
@@ -85,6 +84,7 @@ class Request:
 class Planned:
     """A model on its way to a target, every stage kept."""
 
+    request: Request
     model: ImportedModel
     floating: Graph  # after the passes, before grids
     grids: Grids  # float graph in which every activation lies on a grid
@@ -94,10 +94,6 @@ class Planned:
     has_ranges: bool  # False: grids are made up, sizes are right and nothing else
     notes: tuple[str, ...]
     options: str  # that shaped the code, for its header
-    sharing: Sharing
-    effort: Effort
-    objective: Objective
-    streaming: Streaming
 
     @property
     def lowered(self) -> Graph:
@@ -137,101 +133,63 @@ def plan(request: Request, *, sizes_only: bool = False) -> Planned:
     grids, data = quantize(request, floating, sizes_only=sizes_only)
     graph = rows_at_boundary(grids.graph) if request.io_layout == "nhwc" else grids.graph
     has_ranges = data is not None or not needs_range(floating)
-    removal = keep_dead_channels(to_integer(graph))
-    if has_ranges and not request.keep_dead:
-        removal = _without_dead(removal, request.target)
-    effort, objective = EFFORTS[request.effort], Objective(request.objective)
-    placed = plan_graph(
-        removal.graph,
-        request.target,
-        request.sharing,
-        effort,
-        _selection(objective),
-        streaming=request.streaming,
-    )
+    made_up = data.random if data is not None else not has_ranges
+    removal = _removal(request, to_integer(graph), real_ranges=not made_up)
+    undivided, divided = _placed(request, removal.graph, request.target)
     notes = (*floating.notes, *(data.notes if data else ()))
     if data is not None and data.random:
         notes = (*notes, RANDOM_NOTE)
-    options = _options(request, data, by_rows=bool(placed.runs))
+    options = _options(request, data, by_rows=bool(divided.runs))
     return Planned(
-        model,
-        floating,
-        grids,
-        removal,
-        placed,
-        _in_regions(placed, request.sharing, request.ram_limit),
-        has_ranges,
-        notes,
-        options,
-        request.sharing,
-        effort,
-        objective,
-        request.streaming,
+        request, model, floating, grids, removal, undivided, divided, has_ranges, notes, options
     )
 
 
 def retarget(planned: Planned, target: Target) -> Planned:
     """The same int8 graph, planned for another target."""
-    placed = plan_graph(
-        planned.lowered,
-        target,
-        planned.sharing,
-        planned.effort,
-        _selection(planned.objective),
-        streaming=planned.streaming,
-    )
-    return replace(planned, undivided=placed, plan=_in_regions(placed, planned.sharing))
+    undivided, divided = _placed(planned.request, planned.lowered, target)
+    return replace(planned, undivided=undivided, plan=divided)
 
 
 def plan_for(planned: Planned, target: Target) -> Planned:
     """The model for another target: its kernels say which dead channels are worth keeping."""
     if planned.removal.kept:
-        planned = replace(planned, removal=_without_dead(planned.removal, target))
+        removal, wish = planned.removal, channel_multiple(target.backend)
+        removal = remove_dead_channels(removal.whole, wish, real_ranges=removal.real_ranges)
+        planned = replace(planned, removal=removal)
     return retarget(planned, target)
-
-
-def _in_regions(placed: Plan, sharing: Sharing, ram_limit: int | None = None) -> Plan:
-    """The buffers divided among the RAM regions, beside stack and context."""
-    code = model_code(placed.program, placed.program.target)
-    apart = code.stack_bytes + code.stack_margin_bytes + POINTER_BYTES
-    return spread(placed, apart, ram_limit=ram_limit, keep_inputs=sharing.keep_inputs)
-
-
-def _without_dead(removal: Removal, target: Target) -> Removal:
-    return remove_dead_channels(removal.whole, channel_multiple(target.backend))
 
 
 def levels(planned: Planned) -> tuple[Level, ...]:
     """What each level of planning brought."""
-    plan, target = planned.plan, planned.plan.program.target
+    plan, request = planned.plan, planned.request
     found = plan_levels(
         planned.lowered,
-        target,
-        planned.sharing,
-        planned.effort,
+        plan.program.target,
+        request.sharing,
+        EFFORTS[request.effort],
         planned.undivided,
-        streaming=planned.streaming,
+        streaming=request.streaming,
     )
     if plan.spread is None:
         return found
     arenas = {name: memory.arena_bytes for name, memory in plan.memory.items()}
     places = " + ".join(f"{name} {format_bytes(size)}" for name, size in arenas.items())
-    note = f"{places}; {plan.spread.statement}"
-    return (*found, Level("regions", sum(arenas.values()), note))
+    return (*found, Level("regions", sum(arenas.values()), f"{places}; {plan.spread.statement}"))
 
 
 def input_arenas(planned: Planned) -> tuple[int, int] | None:
     """The arena with the input held and with its rows fed, where streaming was asked for."""
-    if planned.streaming == "off":
+    request, plan = planned.request, planned.undivided
+    if request.streaming == "off":
         return None
-    plan = planned.undivided
     return plan_both(
         planned.lowered,
         plan.program.target,
         plan,
-        planned.sharing,
-        planned.effort,
-        _selection(planned.objective),
+        request.sharing,
+        EFFORTS[request.effort],
+        _selection(request),
     )
 
 
@@ -248,9 +206,36 @@ def generate(planned: Planned, name: str) -> Bundle:
     return emit(planned.plan, name, stamp)
 
 
-def _selection(objective: Objective) -> Selection:
-    """An objective with what kernels and their steps take in flash."""
-    return Selection(objective, constants_bytes, kernel_code_bytes)
+def _placed(request: Request, graph: Graph, target: Target) -> tuple[Plan, Plan]:
+    """The plan in one arena, and divided among the RAM regions, beside stack and context."""
+    plan = plan_graph(
+        graph,
+        target,
+        request.sharing,
+        EFFORTS[request.effort],
+        _selection(request),
+        streaming=request.streaming,
+    )
+    code = model_code(plan.program, target)
+    apart = code.stack_bytes + code.stack_margin_bytes + POINTER_BYTES
+    keep_inputs, limit = request.sharing.keep_inputs, request.ram_limit
+    return plan, spread(plan, apart, ram_limit=limit, keep_inputs=keep_inputs)
+
+
+def _selection(request: Request) -> Selection:
+    """The objective, with what kernels and their steps take in flash."""
+    return Selection(Objective(request.objective), constants_bytes, kernel_code_bytes)
+
+
+def _removal(request: Request, graph: Graph, *, real_ranges: bool) -> Removal:
+    """The int8 graph without dead channels, unless they are to stay."""
+    if request.keep_dead:
+        return keep_dead_channels(graph)
+    wish = channel_multiple(request.target.backend)
+    removal = remove_dead_channels(graph, wish, real_ranges=real_ranges)
+    if removal.kept and request.dump_after is not None:
+        request.dump_after("remove_dead_channels", removal.graph)
+    return removal
 
 
 def _options(request: Request, data: Data | None, *, by_rows: bool) -> str:

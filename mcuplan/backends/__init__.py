@@ -3,8 +3,8 @@
 
 A module exposes ``BACKEND`` (its name) and ``KERNELS``, fastest first, and may have
 ``channel_multiple(sig)``: the multiple of channels that its fast kernels want of a node, when
-dead channels are removed from it. Modules whose name
-starts with ``_`` are helpers. Two claims on one name stop at import.
+dead channels are removed from it. Modules whose name starts with ``_`` are helpers. Two
+claims on one name stop at import.
 """
 
 from __future__ import annotations

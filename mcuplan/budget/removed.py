@@ -31,6 +31,7 @@ def removal_findings(removal: Removal) -> list[Finding]:
     layers = sum(node.output in lost and not node.op.is_view for node in removal.graph.nodes)
     if not layers:
         return []
+    more = "" if removal.real_ranges else "; activation ranges may show more of them"
     before, after = network_totals(removal.whole), network_totals(removal.graph)
     return [
         Finding(
@@ -38,7 +39,7 @@ def removal_findings(removal: Removal) -> list[Finding]:
             Severity.NOTE,
             f"{layers:,} layers had channels that no output depends on; without them every "
             f"output byte is the same: {before.macs:,} -> {after.macs:,} MACs, "
-            f"{_weights(removal.whole):,} -> {_weights(removal.graph):,} B of weights",
+            f"{_weights(removal.whole):,} -> {_weights(removal.graph):,} B of weights{more}",
             hint="--keep-dead-channels leaves them",
         )
     ]

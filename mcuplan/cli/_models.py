@@ -104,7 +104,7 @@ def _dumper(wanted: str) -> Any:
     from mcuplan.ir.text import dump
     from mcuplan.passes import PIPELINE
 
-    names = [apply.__name__ for apply in PIPELINE]
+    names = [*(apply.__name__ for apply in PIPELINE), "remove_dead_channels"]
     if wanted not in names:
         raise UsageError(f"no pass named {wanted}", "--dump-after", f"one of {', '.join(names)}")
 

@@ -43,11 +43,17 @@ class Bounds:
         return fixed
 
 
-def channel_bounds(graph: Graph) -> Mapping[str, Bounds]:
-    """Bounds of every activation of an int8 graph, in one walk from the inputs."""
+def channel_bounds(graph: Graph, *, real_ranges: bool = True) -> Mapping[str, Bounds]:
+    """Bounds of every activation of an int8 graph, in one walk from the inputs.
+
+    Without ranges that were observed or given, a sum that can vary is taken to have any
+    value behind it: what the limits of made-up grids cut off means nothing.
+    """
     found = {port.tensor: _any(graph.tensor(port.tensor).type) for port in graph.inputs}
     for node in graph.nodes:
         bounds = _BOUNDS.get(type(node.op), _unknown)
+        if bounds is _weighted and not real_ranges:
+            bounds = _constant_sums
         for name, made in zip(node.outputs, bounds(graph, node, found), strict=True):
             found[name] = made
     return found
@@ -77,7 +83,21 @@ def _unknown(graph: Graph, node: Node, found: Mapping[str, Bounds]) -> list[Boun
 
 def _weighted(graph: Graph, node: Node, found: Mapping[str, Bounds]) -> list[Bounds]:
     """The ends of the accumulator's range, requantized: that never falls as it grows."""
-    sig, source = graph.signature(node), found[node.inputs[0]]
+    sig = graph.signature(node)
+    sums = _sums(sig, found[node.inputs[0]])
+    return [Bounds(_requantized(sig, sums.low), _requantized(sig, sums.high))]
+
+
+def _constant_sums(graph: Graph, node: Node, found: Mapping[str, Bounds]) -> list[Bounds]:
+    """Nothing is known of the other sums."""
+    fixed = _sums(graph.signature(node), found[node.inputs[0]]).constant
+    (known,), (free,) = _weighted(graph, node, found), _unknown(graph, node, found)
+    low, high = (np.where(fixed, known.low, end) for end in (free.low, free.high))
+    return [Bounds(low, high)]
+
+
+def _sums(sig: Signature, source: Bounds) -> Bounds:
+    """Least and largest sum of each filter, without bias."""
     weights = sig.constant(1).astype(np.int64)
     if isinstance(sig.op, Conv2D):
         groups, border = sig.op.groups, border_taps(sig.op, sig.inputs[0], sig.output)
@@ -95,7 +115,7 @@ def _weighted(graph: Graph, node: Node, found: Mapping[str, Bounds]) -> list[Bou
         up, down = np.maximum(part, 0).sum(axis=1), np.minimum(part, 0).sum(axis=1)
         low = low + (up * least + down * most).sum(axis=1)
         high = high + (up * most + down * least).sum(axis=1)
-    return [Bounds(_requantized(sig, low), _requantized(sig, high))]
+    return Bounds(low, high)
 
 
 def _per_filter(end: Array, groups: int, filters: int) -> Array:

@@ -25,12 +25,13 @@ class Removal:
     """A graph without its dead channels, beside the whole one that it stands for.
 
     ``kept`` has, for each activation that lost channels, the indices of those that it
-    still has, in order.
+    still has, in order. ``real_ranges``: the grids are not made up.
     """
 
     whole: Graph
     graph: Graph
     kept: Mapping[str, Array]
+    real_ranges: bool = True
 
     def surviving(self, tensor: str, values: Array) -> Array:
         """Of an array of the whole graph's tensor [..., channels] what the graph still has."""
@@ -44,7 +45,10 @@ def keep_dead_channels(graph: Graph) -> Removal:
 
 
 def remove_dead_channels(
-    graph: Graph, multiple: Callable[[Signature], int] = lambda sig: 1
+    graph: Graph,
+    multiple: Callable[[Signature], int] = lambda sig: 1,
+    *,
+    real_ranges: bool = True,
 ) -> Removal:
     """Remove every channel that no output depends on.
 
@@ -61,8 +65,10 @@ def remove_dead_channels(
         graph: int8.
         multiple: a node that loses channels keeps so many of the dead ones that their
             number is a multiple of this.
+        real_ranges: the grids come from data or from the model. Made-up ones remove only
+            what would go with any: constants because of zero weights.
     """
-    bounds = channel_bounds(graph)
+    bounds = channel_bounds(graph, real_ranges=real_ranges)
     masks = kept_channels(graph, bounds, multiple)
     kept = {name: np.flatnonzero(mask) for name, mask in masks.items() if not mask.all()}
     if not kept:
@@ -78,7 +84,7 @@ def remove_dead_channels(
             cut.rebuild(node)
     made = edit.done()
     made.check()
-    return Removal(graph, made, MappingProxyType(kept))
+    return Removal(graph, made, MappingProxyType(kept), real_ranges)
 
 
 @dataclass(frozen=True, slots=True)
