@@ -148,8 +148,7 @@ def assess(
         input_arenas: the arena with the input held as a whole, and with its rows fed.
     """
     limits, evidence, plan = limits or Limits(), evidence or Evidence(), planned.plan
-    build = evidence.build
-    ram, flash = ram_bill(plan, limits, build), flash_bill(plan, limits, build)
+    ram, flash = ram_bill(plan, limits, evidence.build), flash_bill(plan, limits, evidence.build)
     whole, layers = network_totals(planned.floating), layer_rows(plan, evidence, planned.removal)
     latency, peak = _latency(layers, plan, limits), peak_of(plan)
     regions, grown = region_rows(plan, ram, flash), _growth(baseline, ram, flash, layers)
@@ -168,7 +167,7 @@ def assess(
         totals=deployed_totals(planned.removal, whole),
         latency=latency,
         energy=_energy(layers, plan.program.target),
-        build=_built(build),
+        build=_built(evidence.build),
         layers=layers,
         buffers=buffer_rows(plan),
         streams=streams_of(plan),
