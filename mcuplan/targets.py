@@ -155,7 +155,8 @@ def describe(target: Target) -> tuple[tuple[str, str, str], ...]:
     for region in target.regions:
         reserved = region.reserved_bytes
         kept = f", {format_bytes(reserved)} reserved for firmware" if reserved else ""
-        size = f"{region.kind} {format_bytes(region.bytes)}{kept}"
+        waits = f", wait states {region.wait_states}" if region.wait_states else ""
+        size = f"{region.kind} {format_bytes(region.bytes)}{kept}{waits}"
         rows.append((f"region {region.name}", size, region.source))
     tables = {f"rates.{backend}": rates for backend, rates in target.rates.items()}
     tables |= {"timing": target.timing, "energy": target.energy, "code_model": target.code_model}

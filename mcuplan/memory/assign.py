@@ -10,7 +10,7 @@ tightly as that, the search is made again with less room.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from mcuplan.memory.occupancy import Occupancy, part
@@ -91,7 +91,7 @@ def assign(
         best = _refined(case, best, partial(_greedy, case, order))
     search = _Search(case, best)
     best = _refined(case, best, search.run)
-    bound = search.bound if search.bound is not None else case.least
+    bound = search.bound if search.bound is not None else _relaxed(case)
     if best is not None and best.cost > bound:
         best = _moved(case, best)
     if best is None:
@@ -337,6 +337,17 @@ class _Search:
             <= cap
             for room, cap in enumerate(caps)
         )
+
+
+def _relaxed(case: _Case) -> int:
+    """A bound where there are too many rooms: all but the best one as a single one."""
+    best, *others = sorted(case.rooms, key=lambda room: room.cost)
+    capacity = sum(max(0, room.capacity) for room in others)
+    rest = Room(capacity, min((room.cost for room in others), default=best.cost))
+    relaxed = replace(case, rooms=(best, rest))
+    search = _Search(relaxed, None)
+    search.run(relaxed.capacities)
+    return search.bound if search.bound is not None else case.least
 
 
 def _closed(states: _States, groups: Sequence[int], closing: frozenset[int]) -> _States:

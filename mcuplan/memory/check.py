@@ -99,7 +99,8 @@ def _inside(problem: Problem, plan: MemoryPlan) -> Problem:
         for (low, high), distance in problem.separations.items()
         if names[low] in where and names[high] in where
     }
-    return Problem(tuple(placement.buffer for placement in plan.placements), entries)
+    pinned = {where[names[i]]: at for i, at in problem.pinned.items() if names[i] in where}
+    return Problem(tuple(placement.buffer for placement in plan.placements), entries, pinned)
 
 
 def _violations(

@@ -111,4 +111,5 @@ def part(problem: Problem, members: Sequence[int]) -> Problem:
         for (low, high), distance in problem.separations.items()
         if low in number and high in number
     }
-    return Problem(tuple(problem.buffers[i] for i in members), entries)
+    pinned = {number[index]: at for index, at in problem.pinned.items() if index in number}
+    return Problem(tuple(problem.buffers[i] for i in members), entries, pinned)

@@ -25,9 +25,9 @@ def spread(
 ) -> Plan:
     """The plan with its buffers in the regions where waiting for them costs least.
 
-    Everything in one region where no other choice has fewer wait states; else the buffers
-    are divided. Where wait states do not decide, regions that the target names first are
-    better. The plan comes back as it is where nothing was found that fits.
+    Everything goes to the best region if it fits there; else the buffers are divided. Better
+    is what has fewer wait states, then what lies in the regions that the target names first.
+    The plan comes back as it is where nothing was found that fits.
 
     Args:
         plan: all buffers in one arena.
