@@ -43,7 +43,7 @@ _SLOWER = 1.02
 
 def _rows(table: str) -> dict[str, list[int]]:
     """Instructions and cycles by operator, shape and kernel."""
-    found = re.findall(r"^(\S.*?\S) +([\d,]+) +([\d,]+) +[\d.]+ /\w+$", table, re.M)
+    found = re.findall(r"^(\S.*\S) +([\d,]+) +([\d,]+) +[\d.]+/\w+$", table, re.M)
     return {" ".join(r[0].split()): [int(n.replace(",", "")) for n in r[1:]] for r in found}
 
 

@@ -32,7 +32,13 @@ _TABLE = click.option(
 )
 
 
-def _show(form: str, head: Sequence[str], rows: Sequence[Sequence[Any]], right: set[int]) -> None:
+def _show(
+    form: str,
+    head: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    right: set[int],
+    gap: str = "  ",
+) -> None:
     """A table as aligned text, as JSON objects, or as Markdown."""
     from mcuplan.report import plain, table
 
@@ -45,7 +51,7 @@ def _show(form: str, head: Sequence[str], rows: Sequence[Sequence[Any]], right: 
         marks = ["---:" if i in right else ":---" for i in range(len(head))]
         lines = [f"| {' | '.join(row)} |" for row in (head, marks, *cells)]
     else:
-        lines = table([list(head), *cells], sorted(right))
+        lines = table([list(head), *cells], sorted(right), gap)
     say("\n".join(lines) + "\n")
 
 
@@ -95,11 +101,12 @@ def bench(target: str | None, backend: str, form: str) -> int:
 
     rows = []
     for row in count(with_backend(load_target(target or "cortex-m4"), backend)):
-        each = f"{(row.cycles or row.instructions) / row.work:.2f} /{row.unit}"
+        each = f"{(row.cycles or row.instructions) / row.work:.2f}/{row.unit}"
         cycles = row.cycles if row.cycles is not None else "-"
         kernel = row.kernel.removeprefix("mplan_")
         rows.append([row.op, row.shape, kernel, row.instructions, cycles, each])
-    _show(form, ("op", "shape", "kernel", "instructions", "cycles", "each"), rows, {3, 4, 5})
+    counted = "instr" if form == "text" else "instructions"  # 80 columns
+    _show(form, ("op", "shape", "kernel", counted, "cycles", "each"), rows, {3, 4, 5}, " ")
     return EXIT_FITS
 
 

@@ -3,12 +3,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from mcuplan.bench import SHAPES, Row, Shape
+from mcuplan.bench import SHAPES, Row, Shape, signature_of
 from mcuplan.ir.op import NO_CLAMP
 from mcuplan.ops.concat import Concat
 from mcuplan.ops.conv2d import Conv2D
@@ -147,16 +146,14 @@ def _unweighted() -> Iterator[Shape]:
 
 def sweep() -> tuple[Shape, ...]:
     """Small and large, even and odd shapes of every operator that is counted."""
-    small = (s for s in SHAPES if _macs(s) <= _LONGEST)
+    small = (s for s in SHAPES if macs_of(s) <= _LONGEST)
     return (*_weighted(), *_unweighted(), *small)
 
 
-def _macs(shape: Shape) -> int:
-    if not shape.constants:
-        return 0
-    weights = shape.constants[0]
-    outputs = math.prod(shape.inputs[0][1:-1]) if len(weights) == 4 else 1
-    return math.prod(weights) * outputs
+def macs_of(shape: Shape) -> int:
+    """Multiply-accumulates of a shape."""
+    signature = signature_of(shape)
+    return signature.op.cost(signature.inputs, signature.outputs).macs
 
 
 def fit(rows: Sequence[Row]) -> Mapping[str, float]:
