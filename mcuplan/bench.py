@@ -14,7 +14,6 @@ from types import MappingProxyType
 
 import numpy as np
 
-from mcuplan.cycles import expected_cycles
 from mcuplan.emit import Stamp, emit
 from mcuplan.ir.graph import Graph, Node, Origin, Port, Tensor
 from mcuplan.ir.op import Kernel, Op, Signature
@@ -109,17 +108,29 @@ SHAPES: tuple[Shape, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What one layer took; ``cycles`` is None on a core without a table of timings."""
+    """What one layer took; ``cycles`` is None on a core without a table of timings.
+
+    ``parts`` is how often each part of the kernel ran, which is what cycles are modelled by.
+    """
 
     op: str
     shape: str
     kernel: str
     macs: int
-    outputs: int
+    elements: int  # that a layer without MACs reads or makes, whichever is more
     instructions: int
     cycles: int | None
-    modelled: int  # cycles by the model
-    work: Mapping[str, float]  # what the model multiplies
+    parts: Mapping[str, float]
+
+    @property
+    def work(self) -> int:
+        """MACs, or elements of a layer without."""
+        return self.macs or self.elements
+
+    @property
+    def unit(self) -> str:
+        """What ``work`` counts."""
+        return "MAC" if self.macs else "el"
 
 
 _APART = Sharing(in_place=False, overlap=False, keep_inputs=True, keep_outputs=True)
@@ -194,18 +205,16 @@ def _count(shapes: Sequence[Shape], program: Program) -> tuple[Row, ...]:
     rows = []
     for step, count in zip(program.steps, counts, strict=True):
         shape = shapes[int(step.node.name.removeprefix("n"))]
-        expected = expected_cycles(step.kernel, step.signature, program.target)
         rows.append(
             Row(
                 op=step.node.op.label,
                 shape=shape.name,
                 kernel=step.kernel.function,
                 macs=step.cost.macs,
-                outputs=step.signature.output.elements,
+                elements=max(step.cost.ops, step.signature.output.elements),
                 instructions=count.instructions,
                 cycles=count.cycles,
-                modelled=round(expected.cycles),
-                work=work_of(step.kernel, step.signature),
+                parts=work_of(step.kernel, step.signature),
             )
         )
     return tuple(rows)

@@ -85,10 +85,15 @@ def timing_of(kernel: Kernel) -> Timing | None:
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """Modelled cycles of one step; ``error`` is how far they may be off, None: nobody knows."""
+    """Modelled cycles of one step; ``error`` is how far they may be off, None: nobody knows.
+
+    ``compares`` is false where they are the rates of another backend, for want of figures of
+    the kernel's own: no ground to say which of two kernels is faster.
+    """
 
     cycles: float
     error: float | None
+    compares: bool = True
 
 
 def expected_cycles(kernel: Kernel, signature: Signature, target: Target) -> Expected:
@@ -97,26 +102,27 @@ def expected_cycles(kernel: Kernel, signature: Signature, target: Target) -> Exp
     Measured constants are those of the reference core. Another core takes them times the
     ratio of its rates to that core's; a kernel that nobody measured goes by rates alone.
     """
-    timing = timing_of(kernel)
-    rated = rated_cycles(kernel, signature, target)
+    timing, reference = timing_of(kernel), _reference_target()
     if timing is None:
-        return Expected(rated, None)
+        cycles = rated_cycles(kernel, signature, target, kernel.backend)
+        return Expected(cycles, None, kernel.backend in target.rates)
     cycles = timing.total(work_of(kernel, signature))
-    reference = _reference_target()
     if target.core == reference.core and target.rates == reference.rates:
         return Expected(cycles, timing.max_error)
-    scale = rated / max(1.0, rated_cycles(kernel, signature, reference))
-    return Expected(cycles * scale, None)
+    both = kernel.backend in target.rates and kernel.backend in reference.rates
+    rates = kernel.backend if both else "c99"
+    here, there = (rated_cycles(kernel, signature, t, rates) for t in (target, reference))
+    return Expected(cycles * here / max(1.0, there), None)
 
 
-def rated_cycles(kernel: Kernel, signature: Signature, target: Target) -> float:
-    """Cycles by the target's rates for the class of the kernel."""
+def rated_cycles(kernel: Kernel, signature: Signature, target: Target, backend: str) -> float:
+    """Cycles by the target's rates of a backend for the class of the kernel."""
     cost = signature.op.cost(signature.inputs, signature.outputs)
     elements = sum(t.elements for t in signature.outputs)
-    overhead = target.rate(kernel.backend, "overhead_per_step").value
-    rate = target.rate(kernel.backend, kernel.cost_class).value
+    overhead = target.rate(backend, "overhead_per_step").value
+    rate = target.rate(backend, kernel.cost_class).value
     if kernel.cost_class in _PER_MAC:
-        requantize = target.rate(kernel.backend, "requantize").value
+        requantize = target.rate(backend, "requantize").value
         return overhead + cost.macs * rate + elements * requantize
     if kernel.cost_class == "copy":
         return overhead + sum(t.nbytes for t in signature.outputs) * rate

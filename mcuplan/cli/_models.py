@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mcuplan.schedule import Level
     from mcuplan.targets import Target
 
-__all__ = ["COMMANDS"]
+__all__ = ["COMMANDS", "with_backend"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def _request(model: Path, options: dict[str, Any]) -> Request:
     after = options["dump_after"]
     return Request(
         model=model,
-        target=_with_backend(load_target(options["target"]), options["backend"]),
+        target=with_backend(load_target(options["target"]), options["backend"]),
         dims=dict(options["dims"]),
         calibration=Path(data) if data not in (None, "random") else None,
         random_calibration=data == "random",
@@ -83,7 +83,7 @@ def _request(model: Path, options: dict[str, Any]) -> Request:
     )
 
 
-def _with_backend(target: Target, asked: str) -> Target:
+def with_backend(target: Target, asked: str) -> Target:
     """The target with a kernel set: the one asked for, or the one that its core runs."""
     from mcuplan.backends import backend_kernels, backend_of
 

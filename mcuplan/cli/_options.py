@@ -119,6 +119,7 @@ keep_input = _option("--keep-input", is_flag=True, help="Inputs stay as they are
 keep_output = _option(
     "--keep-output", is_flag=True, help="Outputs stay until the next call makes them anew."
 )
+backend = _option("--backend", default="auto", show_default=True, help="Kernel set.")
 modelling = _stack(
     [
         target,
@@ -141,7 +142,7 @@ modelling = _stack(
             help="What kernels are chosen for: least arena, cycles or flash; balanced is fast"
             " with at most 5 % more arena than ram.",
         ),
-        _option("--backend", default="auto", show_default=True, help="Kernel set."),
+        backend,
         _option(
             "--streaming",
             type=click.Choice(["auto", "off", "input"]),

@@ -25,7 +25,7 @@ def how_known(latency: Latency) -> str:
         return latency.origin.value
     if latency.error is None:
         return "modelled by rates, error not known"
-    return f"modelled, +-{max(1, math.ceil(100 * latency.error))} %"
+    return f"modelled, +-{max(1, math.ceil(100 * latency.error))} % at 0 wait states"
 
 
 def cycle_lines(budget: Budget, look: Look) -> list[str]:

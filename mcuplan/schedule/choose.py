@@ -18,7 +18,7 @@ from mcuplan.schedule.overlap import shared_bytes
 from mcuplan.schedule.program import Step
 from mcuplan.schedule.select import Candidate
 
-__all__ = ["Choice", "Objective", "Placer", "Selection", "choose"]
+__all__ = ["Choice", "Objective", "Placer", "Selection", "choose", "kernels_of"]
 
 P = TypeVar("P")
 Chosen = Mapping[str, Candidate]  # by the name of the node
@@ -69,20 +69,34 @@ class Choice(Generic[P]):
     statement: str
 
 
+def kernels_of(chosen: Chosen) -> tuple[Kernel, ...]:
+    """The kernels of a choice, node by node."""
+    return tuple(candidate.step.kernel for candidate in chosen.values())
+
+
 @dataclass(slots=True)
 class Placer(Generic[P]):
-    """Places choices of kernels, each once."""
+    """Places choices of kernels, each once; ``finish`` takes more time, for the last one."""
 
     place: Callable[[Chosen], P]
     arena_bytes: Callable[[P], int]
+    finish: Callable[[Chosen], P] | None = None
     known: dict[tuple[Kernel, ...], P] = field(default_factory=dict)
 
     def __call__(self, chosen: Chosen) -> P:
         """What became of a choice."""
-        key = tuple(candidate.step.kernel for candidate in chosen.values())
+        key = kernels_of(chosen)
         if key not in self.known:
             self.known[key] = self.place(chosen)
         return self.known[key]
+
+    def best(self, chosen: Chosen) -> P:
+        """What becomes of a choice that stays."""
+        if self.finish is not None:
+            more = self.finish(chosen)
+            if self.arena_bytes(more) <= self.size(chosen):
+                self.known[kernels_of(chosen)] = more
+        return self(chosen)
 
     def size(self, chosen: Chosen) -> int:
         """Bytes of arena."""
@@ -100,19 +114,23 @@ def choose(ways: Ways, selection: Selection, placer: Placer[P]) -> Choice[P]:
     fastest = {name: found[0] for name, found in ways.items()}
     if selection.objective is Objective.FLASH:
         smallest = _smallest(ways, selection)
-        return Choice(smallest, placer(smallest), _flash_trade(fastest, smallest, selection))
+        return Choice(smallest, placer.best(smallest), _flash_trade(fastest, smallest, selection))
     if selection.objective is Objective.LATENCY:
-        return Choice(fastest, placer(fastest), "the fastest kernel of every step")
+        return Choice(fastest, placer.best(fastest), "the fastest kernel of every step")
     leanest = {name: min(found, key=_leanness) for name, found in ways.items()}
     search = _Search(ways, fastest, leanest, placer)
-    least = min(placer.size(leanest), placer.size(fastest))
+    wanted, other = leanest, fastest  # the first one placed is the one with the best order
+    if selection.objective is Objective.BALANCED:
+        wanted, other = other, wanted
+    least = min(placer.size(wanted), placer.size(other))
     if selection.objective is Objective.RAM:
         chosen = search.within(least)
-        return Choice(chosen, placer(chosen), _trade(fastest, chosen, placer))
+        return Choice(chosen, placer.best(chosen), _trade(fastest, chosen, placer))
     chosen = _balanced(search, fastest, least)
+    placed = placer.best(chosen)
     above = f"{100 * (placer.size(chosen) / max(1, least) - 1):.1f} %"
     trade = _trade(fastest, chosen, placer)
-    return Choice(chosen, placer(chosen), f"{trade}; least arena {least:,} B, this {above} above")
+    return Choice(chosen, placed, f"{trade}; least arena {least:,} B, this {above} above")
 
 
 def _balanced(search: _Search[P], fastest: Chosen, least: int) -> Chosen:

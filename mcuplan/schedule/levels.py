@@ -9,12 +9,12 @@ from typing import Literal
 
 from mcuplan.errors import UsageError
 from mcuplan.ir.graph import Graph
-from mcuplan.ir.op import Op
+from mcuplan.ir.op import Kernel, Op
 from mcuplan.memory.conflicts import Conflicts
 from mcuplan.memory.greedy import first_fit
 from mcuplan.memory.problem import Problem
 from mcuplan.schedule.arrange import arrange
-from mcuplan.schedule.choose import Placer, Selection, choose
+from mcuplan.schedule.choose import Placer, Selection, choose, kernels_of
 from mcuplan.schedule.plan import make_plan
 from mcuplan.schedule.program import FEED, Plan, Program, Selected, Sharing
 from mcuplan.schedule.segments import Effort
@@ -80,13 +80,40 @@ def _plan_whole(
     graph: Graph, target: Target, sharing: Sharing, effort: Effort | None, selection: Selection
 ) -> Plan:
     """Every step as a whole, with kernels for the objective."""
-
-    def place(chosen: Mapping[str, Candidate]) -> Plan:
-        return _placed(program_of(graph, target, chosen), sharing, effort)
-
-    choice = choose(candidates_of(graph, target), selection, Placer(place, _arena_bytes))
+    maker = _Maker(graph, target, sharing, effort)
+    placer = Placer(maker.place, _arena_bytes, maker.finish)
+    choice = choose(candidates_of(graph, target), selection, placer)
     selected = Selected(selection.objective.value, choice.statement)
     return replace(choice.placed, selected=selected)
+
+
+@dataclass(slots=True)
+class _Maker:
+    """Plans of one graph with different kernels; the order is searched for the first of them."""
+
+    graph: Graph
+    target: Target
+    sharing: Sharing
+    effort: Effort | None
+    first: Plan | None = None
+    searched: tuple[Kernel, ...] = ()
+
+    def place(self, chosen: Mapping[str, Candidate]) -> Plan:
+        """A plan in the order of the first one."""
+        if self.first is None:
+            self.first, self.searched = self.finish(chosen), kernels_of(chosen)
+            return self.first
+        graph = self.first.program.graph
+        copying = program_of(graph, self.target, chosen)
+        arranged = arrange(graph, self.target, self.sharing, reorder=False, copying=copying)
+        return make_plan(arranged.program, self.sharing, arranged.order)
+
+    def finish(self, chosen: Mapping[str, Candidate]) -> Plan:
+        """A plan in the best order for its own kernels."""
+        if self.first is not None and kernels_of(chosen) == self.searched:
+            return self.first
+        copying = program_of(self.graph, self.target, chosen)
+        return _placed(copying, self.sharing, self.effort)
 
 
 def _placed(copying: Program, sharing: Sharing, effort: Effort | None) -> Plan:

@@ -33,8 +33,9 @@ class Candidate:
 def candidates_of(graph: Graph, target: Target) -> Mapping[str, tuple[Candidate, ...]]:
     """Every way to run each node of an int8 graph, fastest first; views have none.
 
-    Kernels of ``target.backend`` that the core can run, and the portable ones. Of equally
-    fast ones that of the backend comes first, in the backend's order.
+    Kernels of ``target.backend`` that the core can run, and the portable ones. Those that
+    nobody measured come first, and equally fast ones, too, in the backend's order: it lists
+    its kernels fastest first, and means them to be faster than portable code.
 
     Raises:
         Problems: nodes that no kernel runs, all of them.
@@ -72,10 +73,11 @@ def _ways(graph: Graph, node: Node, target: Target, index: int) -> tuple[Candida
     signature = graph.signature(node)
     kernels = (*_fast(node, target), *kernels_of().get(type(node.op), ()))
     cost = node.op.cost(signature.inputs, signature.outputs)
+    supported = [kernel for kernel in kernels if kernel.supports(signature)]
+    expected = [expected_cycles(kernel, signature, target) for kernel in supported]
+    least = min((one.cycles for one in expected if one.compares), default=0.0)
     found = []
-    for kernel in kernels:
-        if not kernel.supports(signature):
-            continue
+    for kernel, one in zip(supported, expected, strict=True):
         step = Step(
             index=index,
             node=node,
@@ -85,7 +87,7 @@ def _ways(graph: Graph, node: Node, target: Target, index: int) -> tuple[Candida
             scratch_bytes=kernel.scratch_bytes(signature),
             cost=cost,
         )
-        found.append(Candidate(step, expected_cycles(kernel, signature, target).cycles))
+        found.append(Candidate(step, one.cycles if one.compares else min(one.cycles, least)))
     return tuple(sorted(found, key=lambda candidate: candidate.cycles))
 
 

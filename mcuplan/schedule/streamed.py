@@ -52,7 +52,7 @@ def plan_rows(
         check_feedable(leanest.program, sharing)
     if all(tensor.whole or tensor.rows == 1 for tensor in leanest.graph.tensors):
         return None
-    choice = choose(ways, selection, Placer(by_rows, _Peaks(leanest, sharing)))
+    choice = choose(ways, selection, Placer(by_rows, _Peaks(leanest, sharing), by_rows))
     plan = streamed_plan(choice.placed, sharing, effort)
     return replace(plan, selected=Selected(selection.objective.value, choice.statement))
 

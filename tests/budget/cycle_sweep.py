@@ -3,12 +3,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from mcuplan.bench import SHAPES, Row, Shape
+from mcuplan.bench import SHAPES, Row, Shape, signature_of
 from mcuplan.ir.op import NO_CLAMP
 from mcuplan.ops.concat import Concat
 from mcuplan.ops.conv2d import Conv2D
@@ -147,16 +146,14 @@ def _unweighted() -> Iterator[Shape]:
 
 def sweep() -> tuple[Shape, ...]:
     """Small and large, even and odd shapes of every operator that is counted."""
-    small = (s for s in SHAPES if _macs(s) <= _LONGEST)
+    small = (s for s in SHAPES if macs_of(s) <= _LONGEST)
     return (*_weighted(), *_unweighted(), *small)
 
 
-def _macs(shape: Shape) -> int:
-    if not shape.constants:
-        return 0
-    weights = shape.constants[0]
-    outputs = math.prod(shape.inputs[0][1:-1]) if len(weights) == 4 else 1
-    return math.prod(weights) * outputs
+def macs_of(shape: Shape) -> int:
+    """Multiply-accumulates of a shape."""
+    signature = signature_of(shape)
+    return signature.op.cost(signature.inputs, signature.outputs).macs
 
 
 def fit(rows: Sequence[Row]) -> Mapping[str, float]:
@@ -164,9 +161,9 @@ def fit(rows: Sequence[Row]) -> Mapping[str, float]:
 
     Non-negative least squares by the active sets of Lawson and Hanson, 1974, chapter 23.
     """
-    parts = [p for p in dict.fromkeys(p for r in rows for p in r.work) if _varies(rows, p)]
+    parts = [p for p in dict.fromkeys(p for r in rows for p in r.parts) if _varies(rows, p)]
     measured = np.array([row.cycles for row in rows], float)
-    counts = np.array([[row.work.get(part, 0.0) for part in parts] for row in rows])
+    counts = np.array([[row.parts.get(part, 0.0) for part in parts] for row in rows])
     weighted = counts / measured[:, None]
     scale = weighted.max(axis=0)
     found = _nnls(weighted / scale, np.ones(len(rows))) / scale
@@ -174,7 +171,7 @@ def fit(rows: Sequence[Row]) -> Mapping[str, float]:
 
 
 def _varies(rows: Sequence[Row], part: str) -> bool:
-    return any(row.work.get(part, 0.0) > 0 for row in rows)
+    return any(row.parts.get(part, 0.0) > 0 for row in rows)
 
 
 def _nnls(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -202,5 +199,5 @@ def _nnls(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 def errors(rows: Sequence[Row], cycles: Mapping[str, float]) -> list[float]:
     """How far the model is off, as a share of what was measured."""
-    modelled = [sum(cycles.get(p, 0.0) * n for p, n in row.work.items()) for row in rows]
+    modelled = [sum(cycles.get(p, 0.0) * n for p, n in row.parts.items()) for row in rows]
     return [abs(m / row.cycles - 1) for m, row in zip(modelled, rows, strict=True) if row.cycles]
