@@ -13,6 +13,7 @@ from mcuplan.ops.conv2d import Conv2D
 
 INF = float("inf")
 CONV = "mplan_conv2d_s8_mve"
+DEPTHWISE = "mplan_depthwise_s8_mve"
 
 # kernel, stride, dilation, pads, (h, w, c), output channels
 CONVS = [
@@ -33,6 +34,23 @@ CONVS = [
     ((4, 4), (1, 1), (1, 1), (1, 1, 2, 2), (4, 4, 4), 2),
     ((3, 3), (1, 1), (1, 1), (1, 1, 1, 1), (1, 1, 16), 3),
 ]
+# kernel, stride, dilation, pads, (h, w, c)
+DEPTHWISES = [
+    ((3, 3), (1, 1), (1, 1), (1, 1, 1, 1), (5, 5, 16)),
+    ((3, 3), (1, 1), (1, 1), (1, 1, 1, 1), (2, 2, 3)),
+    ((3, 3), (2, 2), (1, 1), (0, 0, 1, 1), (8, 6, 20)),
+    ((3, 3), (1, 1), (1, 1), (0, 1, 1, 0), (4, 45, 7)),
+    ((3, 3), (2, 1), (1, 1), (1, 1, 0, 0), (6, 40, 33)),
+    ((5, 5), (1, 1), (1, 1), (2, 2, 2, 2), (6, 20, 24)),
+    ((5, 5), (2, 2), (1, 1), (2, 2, 2, 2), (7, 19, 18)),
+    ((7, 7), (1, 1), (1, 1), (3, 3, 3, 3), (3, 3, 8)),
+    ((7, 7), (2, 2), (1, 1), (2, 2, 3, 3), (9, 14, 17)),
+    ((3, 3), (1, 1), (3, 1), (3, 1, 3, 1), (7, 4, 5)),
+    ((1, 1), (1, 1), (1, 1), (0, 0, 0, 0), (2, 3, 4)),
+    ((2, 9), (1, 3), (1, 1), (1, 8, 0, 4), (4, 7, 12)),
+    ((16, 1), (1, 1), (1, 1), (9, 0, 6, 0), (7, 1, 9)),
+    ((1, 14), (1, 1), (1, 1), (0, 0, 0, 0), (1, 20, 31)),
+]
 
 
 @pytest.mark.parametrize("level", ["-O0", "-O2", "-Os"])
@@ -48,4 +66,18 @@ def test_convolution(level: str, tmp_path: Path, arm_gcc: str, qemu: str) -> Non
             assert found
             stays = kernel == stride == (1, 1) and not any(pads) and outputs == shape[2]
             program.add(sig, found, inplace=stays)
+    assert [] == program.run(tmp_path, arm_gcc, qemu, level)
+
+
+@pytest.mark.parametrize("level", ["-O0", "-O2", "-Os"])
+def test_depthwise(level: str, tmp_path: Path, arm_gcc: str, qemu: str) -> None:
+    """Any window of up to four vectors, stride and number of channels gives every byte."""
+    program = BoardProgram(2, M55)
+    for kernel, stride, dilation, pads, shape in DEPTHWISES:
+        act = (-30.0, 90.0) if shape[2] % 2 == 0 else (-INF, INF)
+        op = Conv2D(kernel, stride, dilation, pads, shape[2], act)
+        sig = layer(op, program.rng, (1, *shape), (shape[2], *kernel, 1), least=-128)
+        found = supporting(KERNELS, DEPTHWISE, sig)
+        assert found, kernel
+        program.add(sig, found)
     assert [] == program.run(tmp_path, arm_gcc, qemu, level)
