@@ -7,10 +7,10 @@ import numpy as np
 
 from mcuplan.ir.types import Array
 
-__all__ = ["LANES", "block_words", "padded", "window_words"]
+__all__ = ["LANES", "QUAD", "conv_words", "dense_words", "padded", "window_words"]
 
 LANES = 16  # bytes of a vector
-_QUAD = 4
+QUAD = 4  # int32 of a vector
 
 
 def padded(values: Array, multiple: int, axis: int = 0) -> Array:
@@ -21,41 +21,55 @@ def padded(values: Array, multiple: int, axis: int = 0) -> Array:
     return result
 
 
-def block_words(weights: Array, bias: Array, channels: int, *, interleaved: bool = True) -> Array:
-    """int32 stream of bias and weights, a few output channels at a time.
+def conv_words(weights: Array, bias: Array) -> Array:
+    """int32 stream, two output channels at a time: biases, then 16 taps of each in turn.
 
     Args:
         weights: int8 [out_c, taps].
         bias: int32 [out_c], zero point folded in.
-        channels: output channels that share a block.
-        interleaved: 16 taps of each channel in turn, else all of a channel together.
-
-    Returns:
-        int32 [blocks, words]: biases, then weights.
     """
-    taps = padded(padded(weights.astype(np.int8), LANES, 1), channels)
-    blocks = taps.reshape(-1, channels, taps.shape[1] // LANES, LANES)
-    if interleaved:
-        blocks = blocks.transpose(0, 2, 1, 3)
-    words = np.ascontiguousarray(blocks).view(np.int32).reshape(len(blocks), -1)
-    biases = padded(bias.astype(np.int32), channels).reshape(-1, channels)
-    packed: Array = np.concatenate([biases, words], axis=1)
-    return packed
+    taps = _vectors(weights, 2).transpose(0, 2, 1, 3)
+    return _blocks(_words(bias, 2), taps)
+
+
+def dense_words(weights: Array, bias: Array, multiplier: Array) -> Array:
+    """int32 stream, four outputs at a time: biases, 16 taps of each in turn, multipliers.
+
+    Args:
+        weights: int8 [outputs, inputs].
+        bias: int32 [outputs], zero point folded in.
+        multiplier: int32 [outputs].
+    """
+    taps = _vectors(weights, QUAD).transpose(0, 2, 1, 3)
+    return _blocks(_words(bias, QUAD), taps, _words(multiplier, QUAD))
 
 
 def window_words(weights: Array, bias: Array, multiplier: Array) -> Array:
-    """int32 stream of biases, windows and multipliers, four channels at a time.
+    """int32 stream, four channels at a time: biases, a window of each, multipliers.
 
     Args:
-        weights: int8 [channels, rows, columns].
+        weights: int8 [channels, rows, columns]; rows are filled up to whole words.
         bias: int32 [channels], zero point folded in.
         multiplier: int32 [channels].
-
-    Returns:
-        Of each channel the columns, each up to a multiple of four rows, up to whole vectors.
     """
-    columns = padded(weights.astype(np.int8).transpose(0, 2, 1), _QUAD, 2)
-    blocks = block_words(columns.reshape(len(columns), -1), bias, _QUAD, interleaved=False)
-    factors = padded(multiplier.astype(np.int32), _QUAD).reshape(-1, _QUAD)
-    packed: Array = np.concatenate([blocks, factors], axis=1)
+    columns = padded(weights.transpose(0, 2, 1), QUAD, 2)
+    taps = _vectors(columns.reshape(len(columns), -1), QUAD)
+    return _blocks(_words(bias, QUAD), taps, _words(multiplier, QUAD))
+
+
+def _vectors(weights: Array, channels: int) -> Array:
+    """[outputs, taps] as int8 [blocks, channels, vectors, LANES], filled up with zeros."""
+    taps = padded(padded(weights.astype(np.int8), LANES, 1), channels)
+    return taps.reshape(-1, channels, taps.shape[1] // LANES, LANES)
+
+
+def _words(values: Array, channels: int) -> Array:
+    """[outputs] as int32 [blocks, channels]."""
+    return padded(values.astype(np.int32), channels).reshape(-1, channels)
+
+
+def _blocks(*parts: Array) -> Array:
+    """Block after block the parts of each."""
+    words = [np.ascontiguousarray(p).view(np.int32).reshape(len(p), -1) for p in parts]
+    packed: Array = np.concatenate(words, axis=1)
     return packed
