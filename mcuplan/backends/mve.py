@@ -12,10 +12,9 @@ from mcuplan.backends._mve_packing import (
     QUAD,
     conv_words,
     dense_words,
-    padded,
     window_words,
 )
-from mcuplan.ir.op import Call, ConstArray, Field, Kernel, Signature
+from mcuplan.ir.op import NO_CLAMP, Call, ConstArray, Field, Kernel, Signature
 from mcuplan.ir.types import Array, DType
 from mcuplan.ops import kernels_of
 from mcuplan.ops.conv2d import Conv2D
@@ -24,7 +23,7 @@ from mcuplan.ops.eltwise import Add, Mul, Sub
 from mcuplan.ops.pool2d import AvgPool2D, MaxPool2D
 from mcuplan.ops.quantize import Quantize
 from mcuplan.ops.unary import Lookup
-from mcuplan.quant.requantize import Requant, weighted_requant
+from mcuplan.quant.requantize import Requant, act_limits, weighted_requant
 
 __all__ = ["BACKEND", "KERNELS"]
 
@@ -49,15 +48,11 @@ def _prepared(sig: Signature) -> Requant:
     )
 
 
-def _fields(sig: Signature, packed: Array) -> dict[str, Field]:
-    """The portable kernel's fields; weights and bias packed, factors up to whole vectors."""
+def _fields(sig: Signature, packed: Array, *without: str) -> dict[str, Field]:
+    """The portable kernel's fields; weights, bias and factors packed."""
     (call,) = _portable(sig)
-    own = ("weights", "bias", "groups")
+    own = ("weights", "bias", "multiplier", "pre_shift", "groups", *without)
     fields = {name: value for name, value in call.fields.items() if name not in own}
-    for name in ("multiplier", "pre_shift"):
-        value = fields[name]
-        if isinstance(value, ConstArray):
-            fields[name] = ConstArray(value.ctype, padded(value.values, QUAD), value.kind)
     return fields | {"packed": ConstArray("int32_t", packed)}
 
 
@@ -82,8 +77,9 @@ def _conv_supports(sig: Signature) -> bool:
 
 
 def _conv(sig: Signature) -> tuple[Call, ...]:
-    packed = conv_words(_matrix(sig), _prepared(sig).bias)
-    return (Call(_fields(sig, packed) | {"steps": _steps(sig)}),)
+    requant = _prepared(sig)
+    shapes = {"steps": _steps(sig), "shifts": int(requant.pre_shift.any())}
+    return (Call(_fields(sig, conv_words(_matrix(sig), requant)) | shapes),)
 
 
 def _conv_scratch(sig: Signature) -> int:
@@ -126,18 +122,9 @@ def _strip(sig: Signature) -> int:
 
 
 def _depthwise(sig: Signature) -> tuple[Call, ...]:
-    requant = _prepared(sig)
-    packed = window_words(sig.constant(1)[..., 0], requant.bias, requant.multiplier)
-    (call,) = _portable(sig)
-    own = ("weights", "bias", "multiplier", "pre_shift", "in_c", "out_c", "dilation_w")
-    fields = {name: value for name, value in call.fields.items() if name not in own}
-    fields |= {
-        "packed": ConstArray("int32_t", packed),
-        "channels": sig.output.channels,
-        "strip": _strip(sig),
-        "steps": _window_steps(sig),
-    }
-    return (Call(fields),)
+    packed = window_words(sig.constant(1)[..., 0], _prepared(sig))
+    shapes = {"channels": sig.output.channels, "strip": _strip(sig), "steps": _window_steps(sig)}
+    return (Call(_fields(sig, packed, "in_c", "out_c", "dilation_w") | shapes),)
 
 
 def _depthwise_scratch(sig: Signature) -> int:
@@ -172,17 +159,17 @@ def _dense_supports(sig: Signature) -> bool:
 
 def _dense(sig: Signature) -> tuple[Call, ...]:
     requant = _prepared(sig)
-    (call,) = _portable(sig)
+    act_min, act_max = act_limits(sig.output.q, getattr(sig.op, "act", NO_CLAMP))
     fields: dict[str, Field] = {
-        "packed": ConstArray(
-            "int32_t", dense_words(_matrix(sig), requant.bias, requant.multiplier)
-        ),
+        "packed": ConstArray("int32_t", dense_words(_matrix(sig), requant)),
         "in_c": sig.inputs[0].channels,
         "out_c": sig.output.channels,
         "pixels": _pixels(sig)[1],
+        "out_zero_point": sig.output.q.z,
+        "act_min": act_min,
+        "act_max": act_max,
     }
-    shared = ("out_zero_point", "act_min", "act_max")
-    return (Call(fields | {name: call.fields[name] for name in shared}),)
+    return (Call(fields),)
 
 
 def _many_pixels(sig: Signature) -> bool:
@@ -193,12 +180,12 @@ def _many_pixels(sig: Signature) -> bool:
 
 def _dense_pixels(sig: Signature) -> tuple[Call, ...]:
     """A matrix applied to many pixels is a 1x1 convolution: three pixels share each weight."""
+    requant = _prepared(sig)
     rows, pixels = _pixels(sig)
     ones = ("kernel_h", "kernel_w", "stride_h", "stride_w", "dilation_h", "dilation_w")
-    fields = dict.fromkeys(ones, 1) | _fields(sig, conv_words(_matrix(sig), _prepared(sig).bias))
-    del fields["pixels"]
+    fields = dict.fromkeys(ones, 1) | _fields(sig, conv_words(_matrix(sig), requant), "pixels")
     size = {"steps": _steps(sig), "in_h": rows, "in_w": pixels, "out_w": pixels}
-    return (Call(fields | size),)
+    return (Call(fields | size | {"shifts": int(requant.pre_shift.any())}),)
 
 
 # -- element-wise and pooling ---------------------------------------------------------------
