@@ -169,8 +169,8 @@ static int8_t *scatter(const int8_t *from, int8_t *to, size_t vectors)
 }
 
 /* `run` bytes from `at` on of every line that lies inside; in a patch they are `apart`. */
-static NOINLINE void copy_lines(const int8_t *const *lines, size_t rows, int32_t at, int8_t *to, size_t run,
-                       size_t apart)
+static NOINLINE void copy_lines(const int8_t *const *lines, size_t rows, int32_t at, int8_t *to,
+                                size_t run, size_t apart)
 {
     const mve_pred16_t lanes = vctp8q((uint32_t)(run % LANES));
 
@@ -191,8 +191,8 @@ static NOINLINE void copy_lines(const int8_t *const *lines, size_t rows, int32_t
 }
 
 /* A patch in order, where it is more than whole vectors inside the input. */
-static NOINLINE void fill_line(const mplan_conv2d_s8_mve_t *p, const int8_t *const *lines, int8_t *line,
-                      int32_t x_first)
+static NOINLINE void fill_line(const mplan_conv2d_s8_mve_t *p, const int8_t *const *lines,
+                               int8_t *line, int32_t x_first)
 {
     const int8x16_t padding = vdupq_n_s8(p->in_zero_point);
     const size_t in_c = p->in_c;

@@ -12,7 +12,7 @@
 
 /* What `pixels` reads; the offsets stand in the assembly. */
 typedef struct {
-    const int8_t *columns; /*  0: of the first pixel: [column][word][LANES][QUAD] */
+    int8_t *columns;       /*  0: of the first pixel: [column][word][LANES][QUAD] */
     const int32_t *packed; /*  4: of the first channel */
     int8_t *out;           /*  8: of the first pixel and channel */
     uint32_t count;        /* 12: pixels, at least 1 */
@@ -22,7 +22,14 @@ typedef struct {
     int32_t zero_point;    /* 28 */
     int32_t act_min;       /* 32 */
     int32_t act_max;       /* 36 */
+    int8_t padding[LANES]; /* what rows outside the input read as */
 } job_t;
+
+/* Words that hold a column of a window. */
+static inline size_t words_of_column(const mplan_depthwise_s8_mve_t *p)
+{
+    return ((size_t)p->kernel_h + QUAD - 1U) / QUAD;
+}
 
 /*
  * A vector of the window times its weights. The four words of the window are WORD bytes apart: a
@@ -89,49 +96,24 @@ static void pixels(const job_t *job, uint32_t steps)
     }
 }
 
-/* Rows of the input under a row of windows; what is NULL reads as `padding`. */
+/* What `weave` reads: four rows of some channels; then they are those of the next channels. */
 typedef struct {
-    const int8_t *from[ROWS];
-    int8_t padding[LANES];
-} lines_t;
-
-static void find_lines(const mplan_depthwise_s8_mve_t *p, const int8_t *in, lines_t *lines,
-                       size_t y)
-{
-    int32_t from = ((int32_t)y * (int32_t)p->stride_h) - (int32_t)p->pad_top;
-
-    for (size_t i = 0U; (i < ROWS) && (i < (p->kernel_h + QUAD - 1U)); i++) {
-        const int8_t *line = NULL;
-
-        if ((i < p->kernel_h) && (from >= 0) && (from < (int32_t)p->in_h)) {
-            line = &in[mplan_row(&p->in_rows, (size_t)from)];
-        }
-        lines->from[i] = line;
-        from += (int32_t)p->dilation_h;
-    }
-}
-
-/* Bytes of a column of all lanes. */
-static size_t column_bytes(const mplan_depthwise_s8_mve_t *p)
-{
-    return (((size_t)p->kernel_h + QUAD - 1U) / QUAD) * WORD;
-}
-
-/* What `weave` reads, word by word. */
-typedef struct {
-    const int8_t *from[QUAD];
-    size_t apart[QUAD]; /* bytes from column to column */
-    int8_t *to;
-    size_t column; /* bytes of a column of all lanes */
-    size_t channels;
-    size_t count; /* at least 1 */
-} weave_t;
+    const int8_t *from[QUAD]; /*  0: column 0 */
+    size_t apart[QUAD];       /* 16: bytes from column to column */
+    int8_t *to;               /* 32: column 0 */
+    size_t column;            /* 36: bytes of a column of all lanes */
+    size_t channels;          /* 40: that are left */
+    size_t count;             /* 44: columns, at least 1 */
+    size_t next[QUAD];        /* 48: bytes to the next channels */
+} rows_t;
 
 /* Four rows of `count` columns to words; lanes behind the channels are not read. */
-static NAKED void weave(UNUSED const weave_t *rows)
+static NAKED void weave(UNUSED rows_t *rows)
 {
-    __asm volatile("push {r4-r9, lr}\n"
-                   "ldmia r0, {r0-r9, r12, lr}\n"
+    __asm volatile("push {r4-r11, lr}\n"
+                   "mov r10, r0; ldmia r0, {r0-r9, r12, lr}\n"
+                   "vldrw.32 q0, [r10]; vldrw.32 q1, [r10, #48]; vadd.i32 q0, q0, q1\n"
+                   "vstrw.32 q0, [r10]; sub r11, r12, #16; str r11, [r10, #40]\n"
                    "vctp.8 r12; dls lr, lr\n"
                    "1:\n"
                    "vpstttt\n"
@@ -140,7 +122,7 @@ static NAKED void weave(UNUSED const weave_t *rows)
                    "vst40.8 {q0, q1, q2, q3}, [r8]; vst41.8 {q0, q1, q2, q3}, [r8]\n"
                    "vst42.8 {q0, q1, q2, q3}, [r8]; vst43.8 {q0, q1, q2, q3}, [r8]\n"
                    "add r8, r8, r9; le lr, 1b\n"
-                   "pop {r4-r9, pc}\n");
+                   "pop {r4-r11, pc}\n");
 }
 
 /* Columns that lie in the padding. */
@@ -154,30 +136,38 @@ static void blank(int8_t value, int8_t *to, size_t bytes)
     }
 }
 
-/* Columns [first, first + count) of the channels from c on. */
-static void make_columns(const mplan_depthwise_s8_mve_t *p, const lines_t *lines, int8_t *to,
-                         int32_t first, size_t count, size_t c)
+/*
+ * Rows of a window that begins `down` rows below row 0, `count` columns of them, for the first
+ * channels. Columns in the padding are made here; they serve all channels.
+ */
+static void start_rows(const mplan_depthwise_s8_mve_t *p, const job_t *job, const int8_t *in,
+                       rows_t *fours, int32_t down, int32_t across, size_t count)
 {
-    const int32_t columns = (int32_t)count;
-    const size_t begin = (size_t)mplan_clamp(-first, 0, columns);
-    const size_t end = (size_t)mplan_clamp((int32_t)p->in_w - first, (int32_t)begin, columns);
-    const size_t at = ((size_t)(first + (int32_t)begin) * p->channels) + c;
-    weave_t rows;
+    const size_t column = WORD * words_of_column(p);
+    const size_t begin = (size_t)mplan_clamp(-across, 0, (int32_t)count);
+    const size_t end =
+        (size_t)mplan_clamp((int32_t)p->in_w - across, (int32_t)begin, (int32_t)count);
+    const size_t at = (size_t)(across + (int32_t)begin) * p->channels;
+    int32_t y = down;
 
-    rows.column = column_bytes(p);
-    rows.channels = (size_t)p->channels - c;
-    rows.count = end - begin;
-    blank(p->in_zero_point, to, begin * rows.column);
-    blank(p->in_zero_point, &to[end * rows.column], (count - end) * rows.column);
-    for (size_t row = 0U; (row < p->kernel_h) && (rows.count > 0U); row += QUAD) {
+    blank(p->in_zero_point, job->columns, begin * column);
+    blank(p->in_zero_point, &job->columns[end * column], (count - end) * column);
+    for (size_t word = 0U; word < words_of_column(p); word++) {
+        rows_t *const rows = &fours[word];
+
+        rows->to = &job->columns[(begin * column) + (word * WORD)];
+        rows->column = column;
+        rows->channels = p->channels;
+        rows->count = end - begin;
         for (size_t i = 0U; i < QUAD; i++) {
-            const int8_t *const line = lines->from[row + i];
+            const int inside = (((word * QUAD) + i) < p->kernel_h) && (y >= 0) &&
+                               (y < (int32_t)p->in_h);
 
-            rows.from[i] = (line != NULL) ? &line[at] : lines->padding;
-            rows.apart[i] = (line != NULL) ? p->channels : 0U;
+            rows->from[i] = inside ? &in[mplan_row(&p->in_rows, (size_t)y) + at] : job->padding;
+            rows->apart[i] = inside ? p->channels : 0U;
+            rows->next[i] = inside ? LANES : 0U;
+            y += (int32_t)p->dilation_h;
         }
-        rows.to = &to[(begin * rows.column) + ((row / QUAD) * WORD)];
-        weave(&rows);
     }
 }
 
@@ -185,44 +175,44 @@ static void make_columns(const mplan_depthwise_s8_mve_t *p, const lines_t *lines
 static void last_channels(const mplan_depthwise_s8_mve_t *p, job_t job, int8_t *out, size_t count)
 {
     const mve_pred16_t lanes = vctp8q((uint32_t)p->channels % QUAD);
-    int8_t four[QUAD];
+    int8_t four[LANES];
 
+    job.columns = &job.columns[job.fours * WORD / LANES * QUAD];
     job.fours = 1U;
     job.count = 1U;
     job.out = four;
     for (size_t i = count; i > 0U; i--) {
         pixels(&job, p->steps);
-        vstrbq_p_s8(out, vldrbq_z_s8(four, lanes), lanes);
+        vstrbq_p_s8(out, vldrbq_s8(four), lanes);
         job.columns = &job.columns[job.advance];
         out = &out[p->channels];
     }
 }
 
-/* `count` output pixels, some channels at a time; the first column is `first`. */
-static void strip(const mplan_depthwise_s8_mve_t *p, job_t *job, const lines_t *lines,
-                  int8_t *columns, int32_t first, int8_t *out, size_t count)
+/* `count` output pixels, some channels at a time; their rows and columns are set up. */
+static void strip(const mplan_depthwise_s8_mve_t *p, job_t *job, rows_t *fours, int8_t *out,
+                  size_t count)
 {
-    const size_t width = ((count - 1U) * p->stride_w) + p->kernel_w;
     const size_t words = (size_t)(2U + (LANES / QUAD * p->steps)) * QUAD; /* of four channels */
 
     job->packed = p->packed;
     for (size_t c = 0U; c < p->channels; c += LANES) {
         const size_t left = (size_t)p->channels - c;
-        const size_t fours = ((left < LANES) ? left : LANES) / QUAD;
+        const size_t whole = ((left < LANES) ? left : LANES) / QUAD;
 
-        make_columns(p, lines, columns, first, width, c);
-        job->columns = columns;
+        for (size_t i = 0U; (i < words_of_column(p)) && (fours->count > 0U); i++) {
+            weave(&fours[i]);
+        }
         job->out = &out[c];
         job->count = (uint32_t)count;
-        job->fours = (uint32_t)fours;
-        job->out_skip = (uint32_t)p->channels - (uint32_t)(fours * QUAD);
-        if (fours > 0U) {
+        job->fours = (uint32_t)whole;
+        job->out_skip = (uint32_t)p->channels - (uint32_t)(whole * QUAD);
+        if (whole > 0U) {
             pixels(job, p->steps);
         }
-        job->packed = &job->packed[fours * words];
+        job->packed = &job->packed[whole * words];
         if ((left < LANES) && ((left % QUAD) > 0U)) {
-            job->columns = &columns[fours * QUAD * QUAD];
-            last_channels(p, *job, &out[c + (fours * QUAD)], count);
+            last_channels(p, *job, &out[c + (whole * QUAD)], count);
         }
     }
 }
@@ -230,23 +220,26 @@ static void strip(const mplan_depthwise_s8_mve_t *p, job_t *job, const lines_t *
 void mplan_depthwise_s8_mve(const mplan_depthwise_s8_mve_t *p, const int8_t *in, int8_t *out,
                             size_t y0, size_t y1, int8_t *scratch)
 {
-    lines_t lines;
+    rows_t fours[ROWS / QUAD];
     job_t job;
 
-    vstrbq_s8(lines.padding, vdupq_n_s8(p->in_zero_point));
-    job.advance = (uint32_t)(p->stride_w * column_bytes(p));
+    vstrbq_s8(job.padding, vdupq_n_s8(p->in_zero_point));
+    job.columns = scratch;
+    job.advance = (uint32_t)(WORD * p->stride_w * words_of_column(p));
     job.zero_point = p->out_zero_point;
     job.act_min = p->act_min;
     job.act_max = p->act_max;
     for (size_t y = y0; y < y1; y++) {
         int8_t *const to = &out[mplan_row(&p->out_rows, y)];
 
-        find_lines(p, in, &lines, y);
         for (size_t x = 0U; x < p->out_w; x += p->strip) {
             const size_t left = (size_t)p->out_w - x;
+            const size_t count = (left < p->strip) ? left : p->strip;
 
-            strip(p, &job, &lines, scratch, (int32_t)(x * p->stride_w) - (int32_t)p->pad_left,
-                  &to[x * p->channels], (left < p->strip) ? left : p->strip);
+            start_rows(p, &job, in, fours, (int32_t)(y * p->stride_h) - (int32_t)p->pad_top,
+                       (int32_t)(x * p->stride_w) - (int32_t)p->pad_left,
+                       ((count - 1U) * p->stride_w) + p->kernel_w);
+            strip(p, &job, fours, &to[x * p->channels], count);
         }
     }
 }
