@@ -24,11 +24,22 @@ from mcuplan.passes.assign_grids import Grids, assign_grids, needs_range
 from mcuplan.passes.io_layout import rows_at_boundary
 from mcuplan.passes.to_integer import to_integer
 from mcuplan.quant.observers import OBSERVERS
-from mcuplan.schedule import EFFORTS, Effort, Level, Plan, Sharing, plan_graph
+from mcuplan.schedule import EFFORTS, Effort, Level, Plan, Sharing, Streaming, plan_graph
+from mcuplan.schedule import input_arenas as plan_both
 from mcuplan.schedule import levels as plan_levels
 from mcuplan.targets import Target
 
-__all__ = ["Planned", "Request", "generate", "levels", "plan", "quantize", "retarget", "simplify"]
+__all__ = [
+    "Planned",
+    "Request",
+    "generate",
+    "input_arenas",
+    "levels",
+    "plan",
+    "quantize",
+    "retarget",
+    "simplify",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +56,7 @@ class Request:
     io_layout: str = "model"  # or "nhwc": leading and trailing transposes are dropped
     sharing: Sharing = field(default_factory=Sharing)  # keep_inputs, keep_outputs and the like
     effort: str = "normal"  # a key of schedule.EFFORTS
+    streaming: Streaming = "off"
     dump_after: Callable[[str, Graph], None] | None = None
 
 
@@ -62,6 +74,7 @@ class Planned:
     options: str  # that shaped the code, for its header
     sharing: Sharing
     effort: Effort
+    streaming: Streaming
 
     @property
     def integer(self) -> Graph:
@@ -97,12 +110,14 @@ def plan(request: Request, *, sizes_only: bool = False) -> Planned:
     graph = rows_at_boundary(grids.graph) if request.io_layout == "nhwc" else grids.graph
     lowered = to_integer(graph)
     effort = EFFORTS[request.effort]
-    placed = plan_graph(lowered, request.target, request.sharing, effort)
+    placed = plan_graph(
+        lowered, request.target, request.sharing, effort, streaming=request.streaming
+    )
     has_ranges = data is not None or not needs_range(floating)
     notes = (*floating.notes, *(data.notes if data else ()))
     if data is not None and data.random:
         notes = (*notes, RANDOM_NOTE)
-    options = _options(request, data)
+    options = _options(request, data, by_rows=bool(placed.runs))
     return Planned(
         model,
         floating,
@@ -114,12 +129,15 @@ def plan(request: Request, *, sizes_only: bool = False) -> Planned:
         options,
         request.sharing,
         effort,
+        request.streaming,
     )
 
 
 def retarget(planned: Planned, target: Target) -> Planned:
     """The same int8 graph, planned for another target."""
-    placed = plan_graph(planned.integer, target, planned.sharing, planned.effort)
+    placed = plan_graph(
+        planned.lowered, target, planned.sharing, planned.effort, streaming=planned.streaming
+    )
     return replace(planned, plan=placed)
 
 
@@ -127,7 +145,23 @@ def levels(planned: Planned) -> tuple[Level, ...]:
     """What each level of planning brought."""
     plan = planned.plan
     target = plan.program.target
-    return plan_levels(planned.lowered, target, planned.sharing, planned.effort, plan)
+    return plan_levels(
+        planned.lowered,
+        target,
+        planned.sharing,
+        planned.effort,
+        plan,
+        streaming=planned.streaming,
+    )
+
+
+def input_arenas(planned: Planned) -> tuple[int, int] | None:
+    """The arena with the input held and with its rows fed, where streaming was asked for."""
+    plan = planned.plan
+    if planned.streaming == "off":
+        return None
+    target = plan.program.target
+    return plan_both(planned.lowered, target, plan, planned.sharing, planned.effort)
 
 
 def generate(planned: Planned, name: str) -> Bundle:
@@ -143,12 +177,13 @@ def generate(planned: Planned, name: str) -> Bundle:
     return emit(planned.plan, name, stamp)
 
 
-def _options(request: Request, data: Data | None) -> str:
+def _options(request: Request, data: Data | None, *, by_rows: bool) -> str:
     """What of the request shaped the code, for its header; no path, no date."""
     said = [] if request.io_layout == "model" else [f"io-layout {request.io_layout}"]
     said += ["keep-input"] if request.sharing.keep_inputs else []
     said += ["keep-output"] if request.sharing.keep_outputs else []
     said += [] if request.effort == "normal" else [f"effort {request.effort}"]
+    said += [f"streaming {request.streaming}"] if by_rows else []
     if data is not None:
         said.append(f"observer {request.observer}, headroom {request.headroom:g}")
         said.append("calibration random: NOT FOR USE" if data.random else "calibrated")

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from mcuplan import __version__
@@ -42,6 +42,7 @@ from mcuplan.budget.record import (
     Verdict,
     Verification,
 )
+from mcuplan.budget.rows import streams_of
 from mcuplan.budget.speed import Traffic, bound_by, energy_of, step_cycles, worst
 from mcuplan.budget.verdict import (
     budget_findings,
@@ -126,6 +127,7 @@ def assess(
     file: str,
     command: str = "check",
     levels: Sequence[Level] = (),
+    input_arenas: tuple[int, int] | None = None,
 ) -> Budget:
     """Every figure of the report and the verdict.
 
@@ -137,6 +139,7 @@ def assess(
         file: name of the model file.
         command: the subcommand, for the report.
         levels: the arena level by level, the last one that of the plan.
+        input_arenas: the arena with the input held as a whole, and with its rows fed.
     """
     limits, evidence = limits or Limits(), evidence or Evidence()
     plan, build, target = planned.plan, evidence.build, planned.plan.program.target
@@ -145,7 +148,6 @@ def assess(
     latency, peak = _latency(layers, target, limits), peak_of(plan)
     regions, grown = region_rows(plan, ram, flash), _growth(baseline, ram, flash, layers)
     findings = budget_findings(ram, flash, latency, peak, layers, regions)
-    findings += _other_findings(planned, evidence, grown)
     return Budget(
         schema=SCHEMA,
         tool_version=__version__,
@@ -153,8 +155,8 @@ def assess(
         model=_model(planned, totals, file),
         target=_target(target),
         regions=regions,
-        verdict=verdict_of(findings),
-        ram=ram,
+        verdict=verdict_of([*findings, *_other_findings(planned, evidence, grown)]),
+        ram=_with_arenas(ram, input_arenas),
         flash=flash,
         peak=peak,
         totals=totals,
@@ -163,11 +165,19 @@ def assess(
         build=_built(build),
         layers=layers,
         buffers=buffer_rows(plan),
-        streams=(),
+        streams=streams_of(plan),
         baseline=grown,
         verification=evidence.verifications,
         levels=tuple(map(_level, levels)),
     )
+
+
+def _with_arenas(ram: Ram, arenas: tuple[int, int] | None) -> Ram:
+    """The bill with both figures where they differ."""
+    resident, fed = map(arena_bytes, arenas or (0, 0))
+    if resident == fed:
+        return ram
+    return replace(ram, arena_input_resident_bytes=resident, arena_input_fed_bytes=fed)
 
 
 def _built(build: BuildFigures | None) -> BuildInfo | None:

@@ -134,6 +134,8 @@ class Ram:
     total_bytes: int
     budget_bytes: int
     budget_from: Literal["target", "limit"]
+    arena_input_resident_bytes: int | None = None
+    arena_input_fed_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +154,7 @@ class Flash:
 
 @dataclass(frozen=True, slots=True)
 class Peak:
-    """The step that decides the RAM; ``statement`` says how good the plan is known to be."""
+    """What decides the RAM: step (-1: the input), and row and move of a plan by rows."""
 
     step: int
     layer: str
@@ -162,6 +164,14 @@ class Peak:
     optimal_order: bool
     optimal_arena: bool
     statement: str
+    row: int | None = None
+    move: int | None = None
+
+    @property
+    def moment(self) -> str:
+        """The step, and the row where it goes by rows, in words."""
+        what = f"step {self.step}" if self.step >= 0 or self.row is None else "input"
+        return what if self.row is None else f"{what} row {self.row}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +243,7 @@ class LayerRow:
 
 @dataclass(frozen=True, slots=True)
 class BufferRow:
-    """Where a tensor or scratch lies, and when; ``alias_of`` names the tensor it shares with."""
+    """Where a tensor, row or scratch lies, and when; ``alias_of`` names what it shares with."""
 
     name: str
     region: str
@@ -243,6 +253,7 @@ class BufferRow:
     end: int
     alias_of: str | None
     kind: BufferKind = "activation"
+    row: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,7 @@ def _error(code: str, message: str, where: str, hint: str) -> Finding:
 
 
 def _ram(ram: Ram, peak: Peak, regions: Sequence[RegionUse]) -> list[Finding]:
-    where = f"step {peak.step}, {peak.layer}" if peak.layer else ""
+    where = f"{peak.moment}, {peak.layer}" if peak.layer else ""
     hint = "a smaller input or output of the peak step; mcuplan targets fit MODEL: who holds it"
     found = []
     if ram.total_bytes > ram.budget_bytes:

@@ -59,8 +59,6 @@ def _request(model: Path, options: dict[str, Any]) -> Request:
         raise UsageError("no target is given", "", hint)
     if options["dtype"] != "int8":
         raise UsageError(f"--dtype {options['dtype']} is not available", "", "--dtype int8")
-    if options["streaming"] == "input":
-        raise UsageError("--streaming input is not available", "", "--streaming auto")
     data = options["calibration"]
     after = options["dump_after"]
     return Request(
@@ -77,6 +75,7 @@ def _request(model: Path, options: dict[str, Any]) -> Request:
             keep_outputs=options["keep_output"],
         ),
         effort=options["effort"],
+        streaming=options["streaming"],
         dump_after=_dumper(after) if after else None,
     )
 
@@ -128,6 +127,7 @@ def _report(
     planned: Planned,
     evidence: Evidence | None = None,
     levels: Sequence[Level] = (),
+    input_arenas: tuple[int, int] | None = None,
 ) -> Budget:
     from mcuplan.budget import assess
 
@@ -139,6 +139,7 @@ def _report(
         file=model.name,
         command=command,
         levels=levels,
+        input_arenas=input_arenas,
     )
 
 
@@ -181,7 +182,8 @@ def plan(model: Path, **options: Any) -> int:
 
         planned = pipeline.plan(_request(model, options), sizes_only=True)
         kept = _kept(model, planned)
-        return _report("plan", model, asked, planned, kept, pipeline.levels(planned))
+        levels, arenas = pipeline.levels(planned), pipeline.input_arenas(planned)
+        return _report("plan", model, asked, planned, kept, levels, arenas)
 
     asked = _asked(options)
     return reported("plan", str(model), asked.outputs, make)

@@ -139,8 +139,9 @@ modelling = _stack(
         _option(
             "--streaming",
             type=click.Choice(["auto", "off", "input"]),
-            default="auto",
-            hidden=True,  # every tensor is whole
+            default="off",
+            show_default=True,
+            help="Run layers row by row; input: its rows are fed as they come.",
         ),
         click.option("--dump-after", metavar="PASS", help="Print the graph after a pass."),
     ]

@@ -66,6 +66,10 @@ def _violations(
             yield f"{name}: offset {offset} is not a multiple of {buffer.align}"
         if capacity is not None and offset + buffer.nbytes > capacity:
             yield f"{name}: ends at {offset + buffer.nbytes} B, region has {capacity} B"
+    for index, offset in sorted(problem.pinned.items()):
+        found = placements[index]
+        if found.offset != offset:
+            yield f"buffer {index} {found.buffer.name!r}: at {found.offset}, pinned to {offset}"
     yield from _shared_bytes(problem, placements)
     yield from _broken_separations(problem, placements)
 

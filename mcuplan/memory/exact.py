@@ -172,9 +172,9 @@ class _Hunt:
         return False
 
     def _take(self, outcome: Outcome) -> None:
-        offsets = list(self.best.offsets)
+        offsets, pinned = list(self.best.offsets), self.problem.pinned
         for index, offset in zip(self.table.indices, outcome.offset, strict=True):
-            offsets[index] = offset * self.table.grain
+            offsets[index] = pinned.get(index, offset * self.table.grain)
         top = max(o + b.nbytes for o, b in zip(offsets, self.problem.buffers, strict=True))
         self.best = Packing(tuple(offsets), top, "exact search")
 

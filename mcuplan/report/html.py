@@ -134,7 +134,7 @@ def _sums(budget: Budget) -> list[str]:
     arena = "arena proved minimal" if peak.optimal_arena else "arena not proved minimal"
     order = "order proved best" if peak.optimal_order else "order not proved best"
     lines.append(
-        f"peak at step {peak.step}, {peak.layer}: {peak.live_bytes:,} B live, lower bound "
+        f"peak at {peak.moment}, {peak.layer}: {peak.live_bytes:,} B live, lower bound "
         f"{peak.lower_bound_bytes:,} B: {arena}, {order}"
     )
     lines.append(

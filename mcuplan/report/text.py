@@ -199,18 +199,24 @@ def _figures(budget: Budget, look: Look) -> list[str]:
         row = budget.layers[peak.step]
         name = clip(plain(peak.layer, unicode=look.unicode), 24)
         label = plain(row.op)[:16]
+        which = f" row {peak.row}" if peak.row is not None else ""
         lines.append(
-            f" peak   step {peak.step}  {name} [{label}]   "
+            f" peak   step {peak.step}{which}  {name} [{label}]   "
             f"in {row.input_bytes:,} + out {row.output_bytes:,}"
         )
         scratch = f", {row.scratch_bytes:,} of it scratch" if row.scratch_bytes else ""
-        lines.append(f" live   {peak.live_bytes:,} B held at that step{scratch}")
+        moment = "at that row" if which else "at that step"
+        lines.append(f" live   {peak.live_bytes:,} B held {moment}{scratch}")
+    elif peak.row is not None:
+        name = clip(plain(peak.layer, unicode=look.unicode), 24)
+        lines.append(f" peak   row {peak.row} of {name} arrives   {peak.live_bytes:,} B held")
     arena = "proved minimal" if peak.optimal_arena else "not proved minimal"
     order = "order proved best" if peak.optimal_order else "order not proved best"
     lines.append(
         f" plan   {format_bytes(ram.arena_bytes)}, lower bound "
         f"{format_bytes(peak.lower_bound_bytes)}: {arena}, {order}"
     )
+    lines += _streams(budget)
     size = f"FP32 {format_bytes(totals.model_bytes_fp32)}, INT8 {totals.model_bytes_int8:,} B"
     lines.append(f" model  {totals.parameters:,} parameters ({size})")
     field = f"{totals.receptive_field[0]} x {totals.receptive_field[1]}"
@@ -266,6 +272,21 @@ def _layers(budget: Budget, look: Look) -> list[str]:
         most = max(row.live_bytes for row in layers if row.index not in kept)
         left = counted(len(layers) - len(shown), "more step")
         lines.append(f"     {left}, none above {format_bytes(most)}   (--all)")
+    return lines
+
+
+def _streams(budget: Budget) -> list[str]:
+    """What runs row by row, and what feeding the rows of the input changes."""
+    lines = []
+    for stream in budget.streams:
+        steps = f"steps {min(stream.layers)} to {max(stream.layers)}"
+        held = f"at most {stream.bytes:,} B held"
+        lines.append(f" rows   {steps} run row by row, {stream.rows:,} rows, {held}")
+    resident, fed = budget.ram.arena_input_resident_bytes, budget.ram.arena_input_fed_bytes
+    if resident is not None and fed is not None:
+        lines.append(
+            f" input  arena {resident:,} B with the whole input held, {fed:,} B fed row by row"
+        )
     return lines
 
 

@@ -17,7 +17,6 @@ from mcuplan.ir.op import Call
 from mcuplan.ir.types import Array, TensorType
 from mcuplan.memory.check import PlanError
 from mcuplan.schedule.program import FEED, Plan, Run, Step
-from mcuplan.schedule.row_local import gathers
 
 __all__ = ["check_rows"]
 
@@ -89,7 +88,7 @@ def _by_runs(plan: Plan, machine: _Machine) -> None:
 
 def _count(step: Step) -> int:
     """Rows that the runs of a step cover: those of its output, or of what it gathers."""
-    kinds = step.signature.inputs if gathers(step.node.op) else (step.signature.output,)
+    kinds = step.signature.inputs if step.node.op.gathers else (step.signature.output,)
     return kinds[0].rows
 
 
@@ -121,7 +120,7 @@ class _Machine:
     def advance(self, step: Step, number: int, run: Run) -> None:
         """Some rows of a step, or all of it where its kernel promises no order of rows."""
         where, bad = f"run {number}, step {step.index}", set[int]()
-        if gathers(step.node.op):
+        if step.node.op.gathers:
             self._gather(step, run, where)
             return
         whole = (run.first, run.end) == (0, step.signature.output.rows)
@@ -138,7 +137,8 @@ class _Machine:
         source, output = step.node.inputs[0], step.node.output
         last = _count(step) - 1
         for y in range(run.first, run.end):
-            if y and not np.array_equal(self._row(output, 0), self._sums[output]):
+            before = self._sums.get(output, np.zeros(0))
+            if y and not np.array_equal(self._row(output, 0), before):
                 self.violations.append(f"{where} row {y}: the sum {output!r} is overwritten")
             if not y:
                 self._row(output, 0)[:] = _SPOILED

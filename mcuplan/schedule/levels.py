@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
+from mcuplan.errors import UsageError
 from mcuplan.ir.graph import Graph
 from mcuplan.ir.op import Op
 from mcuplan.memory.conflicts import Conflicts
@@ -12,11 +14,15 @@ from mcuplan.memory.greedy import first_fit
 from mcuplan.memory.problem import Problem
 from mcuplan.schedule.arrange import arrange
 from mcuplan.schedule.plan import make_plan
-from mcuplan.schedule.program import Plan, Program, Sharing
+from mcuplan.schedule.program import FEED, Plan, Program, Sharing
 from mcuplan.schedule.segments import Effort
+from mcuplan.schedule.streamed import plan_rows
 from mcuplan.targets import Target
 
-__all__ = ["Level", "copied_joins", "levels", "plan_graph"]
+__all__ = ["Level", "Streaming", "copied_joins", "input_arenas", "levels", "plan_graph"]
+
+Streaming = Literal["off", "auto", "input"]
+"""Whether steps run row by row: never, where that pays, and with rows of the input fed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +39,40 @@ def plan_graph(
     target: Target,
     sharing: Sharing | None = None,
     effort: Effort | None = None,
+    *,
+    streaming: Streaming = "off",
 ) -> Plan:
     """Kernels, order and addresses of an int8 graph: all levels.
 
-    The arena is never larger than with the graph's own order.
+    The arena is never larger than with the graph's own order, nor than without streaming
+    unless the input is fed.
+
+    Args:
+        graph: an int8 graph.
+        target: for what chip.
+        sharing: what the plan may use.
+        effort: how long to look for the order.
+        streaming: "auto": by rows where that needs less; "input": by rows that are fed.
 
     Raises:
         Problems: nodes that no kernel runs, all of them.
+        UsageError: the input cannot be fed.
     """
     sharing = sharing or Sharing()
+    if streaming == "input":
+        fed = plan_rows(graph, target, sharing, feed=True)
+        assert fed is not None, "an input that can be fed has rows"
+        return fed
+    whole = _plan_whole(graph, target, sharing, effort)
+    if streaming == "off":
+        return whole
+    by_rows = plan_rows(graph, target, sharing)
+    better = by_rows is not None and _arena_bytes(by_rows) < _arena_bytes(whole)
+    return by_rows if better and by_rows is not None else whole
+
+
+def _plan_whole(graph: Graph, target: Target, sharing: Sharing, effort: Effort | None) -> Plan:
+    """Every step as a whole, in the better of the order found and the graph's own."""
     arranged = arrange(graph, target, sharing, effort)
     plan = make_plan(arranged.program, sharing, arranged.order)
     if arranged.program.graph is graph:
@@ -57,6 +88,8 @@ def levels(
     sharing: Sharing | None = None,
     effort: Effort | None = None,
     plan: Plan | None = None,
+    *,
+    streaming: Streaming = "off",
 ) -> tuple[Level, ...]:
     """The arena of a graph level by level: what each of them brings.
 
@@ -70,25 +103,49 @@ def levels(
         sharing: what the plan may use; a level that it may not use brings nothing.
         effort: how long to look for the order.
         plan: the plan of all this, where it is known.
+        streaming: as the plan was asked for; "off" has no level of that name.
     """
     sharing = sharing or Sharing()
     nothing = replace(sharing, views=False, in_place=False, overlap=False)
     naive = make_plan(arrange(graph, target, nothing, reorder=False).program, nothing)
     ordered = plan_graph(graph, target, nothing, effort)
     aliased = plan_graph(graph, target, replace(sharing, overlap=False), effort)
-    final = plan or plan_graph(graph, target, sharing, effort)
+    final = plan or plan_graph(graph, target, sharing, effort, streaming=streaming)
+    whole = _plan_whole(graph, target, sharing, effort) if final.runs else final
     statements = (memory.statement for memory in final.memory.values())
     stages = (
         ("naive", naive, "the model's order, a buffer for every tensor"),
         ("order", ordered, ordered.order.statement if ordered.order else ""),
-        ("in place", aliased, _aliasing_note(final)),
-        ("overlap", final, _overlap_note(final)),
+        ("in place", aliased, _aliasing_note(whole)),
+        ("overlap", whole, _overlap_note(whole)),
+        ("streaming", final, _streaming_note(final)),
     )
     found: list[Level] = []
-    for name, stage, note in stages:
+    for name, stage, note in stages[: 4 if streaming == "off" else 5]:
         arena = min([_greedy_bytes(stage), *(level.arena_bytes for level in found[-1:])])
         found.append(Level(name, arena, note))
     return (*found, Level("placement", _arena_bytes(final), "; ".join(statements)))
+
+
+def input_arenas(
+    graph: Graph,
+    target: Target,
+    plan: Plan,
+    sharing: Sharing | None = None,
+    effort: Effort | None = None,
+) -> tuple[int, int] | None:
+    """The arena with the input held as a whole, and with its rows fed; None: it cannot be fed.
+
+    ``plan`` is one of the two.
+    """
+    known = _arena_bytes(plan)
+    if any(run.step == FEED for run in plan.runs):
+        return _arena_bytes(plan_graph(graph, target, sharing, effort, streaming="auto")), known
+    try:
+        fed = plan_graph(graph, target, sharing, effort, streaming="input")
+    except UsageError:
+        return None
+    return known, _arena_bytes(fed)
 
 
 def copied_joins(program: Program) -> tuple[str, ...]:
@@ -106,6 +163,8 @@ def _arena_bytes(plan: Plan) -> int:
 
 def _greedy_bytes(plan: Plan) -> int:
     """The arena when the buffers of a plan are placed largest first."""
+    if plan.runs:
+        return _arena_bytes(plan)
     buffers = plan.allocation.buffers
     problem = Problem(buffers, plan.allocation.overlaps.separations)
     order = sorted(range(len(buffers)), key=lambda i: (-buffers[i].nbytes, buffers[i].live.start))
@@ -120,6 +179,16 @@ def _aliasing_note(plan: Plan) -> str:
     copied = copied_joins(plan.program)
     text = f"in place: {in_place}, joins and slices without a copy: {len(notes) - in_place}"
     return f"{text}; still copied: {', '.join(copied)}" if copied else text
+
+
+def _streaming_note(plan: Plan) -> str:
+    """How many steps run row by row, and what is known about the order of rows."""
+    if not plan.runs or plan.rows is None:
+        return "no order of rows needs less"
+    by_rows = {run.step for run in plan.runs if run.step != FEED}
+    by_rows = {step for step in by_rows if sum(run.step == step for run in plan.runs) > 1}
+    fed = "the input is fed row by row, " if any(run.step == FEED for run in plan.runs) else ""
+    return f"{fed}{len(by_rows)} steps row by row: {plan.rows.statement}"
 
 
 def _overlap_note(plan: Plan) -> str:

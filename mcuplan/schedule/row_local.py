@@ -19,7 +19,7 @@ from mcuplan.schedule.liveness import aliases_of
 from mcuplan.schedule.program import FEED, Program, Sharing, Step
 from mcuplan.schedule.row_graph import Move, RowGraph, RowStep, RowTensor
 
-__all__ = ["RowProgram", "feedable", "gathers", "is_row_local", "row_program"]
+__all__ = ["RowProgram", "feedable", "is_row_local", "row_program"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +50,13 @@ class RowProgram:
         return tuple(name for name in dict.fromkeys(names) if self.tensors[name] not in fed)
 
 
-def gathers(op: Op) -> bool:
-    """Whether an operator's calls take rows of its input, and its output grows with each."""
-    return bool(getattr(op, "gathers", False))
-
-
 def is_row_local(step: Step) -> bool:
     """Whether a step can make its output row by row from rows that lie anywhere."""
     op, signature = step.node.op, step.signature
     output = signature.output
     if not step.kernel.row_by_row:
         return False
-    if gathers(op):
+    if op.gathers:
         return True
     if not op.is_elementwise and type(op).rows_read is Op.rows_read:
         return False
@@ -73,17 +68,17 @@ def is_row_local(step: Step) -> bool:
     return True
 
 
-def feedable(program: Program) -> str:
+def feedable(program: Program, sharing: Sharing) -> str:
     """Why the input of a program cannot arrive row by row; "" where it can."""
     ports = program.graph.inputs
     if len(ports) != 1:
-        return f"the model has {len(ports)} inputs"
+        return f"the model has {len(ports)} inputs, and rows of one can be fed"
     aliases = aliases_of(program)
     root = aliases.slots[ports[0].tensor].buffer
     if program.graph.tensor(root).type.rows < 2:
         return "the input has no rows"
-    if root in _in_one_piece(program, aliases, Sharing()):
-        return "a layer needs the whole input at once"
+    if root in _in_one_piece(program, aliases, sharing):
+        return "the input is to be kept" if sharing.keep_inputs else "it is needed as a whole"
     return ""
 
 
@@ -111,7 +106,7 @@ def row_program(program: Program, sharing: Sharing, *, feed: bool = False) -> Ro
         made = _row_step(step, graph, aliases, index, tensors)
         steps.append(made)
         numbers.append(step.index)
-        count = step.signature.inputs[_read(step)[0]].rows if gathers(step.node.op) else 0
+        count = step.signature.inputs[_read(step)[0]].rows if step.node.op.gathers else 0
         count = count or step.signature.output.rows
         local = len(made.moves) > 1 or count == 1
         runs.append(tuple((y, y + 1) for y in range(count)) if local else ((0, count),))
@@ -174,7 +169,7 @@ def _moves(step: Step, graph: Graph, aliases: Aliases, index: Mapping[str, int])
 
     if not is_row_local(step):
         yield Move(tuple(rows(i, 0, signature.inputs[i].rows) for i in read), output.rows)
-    elif gathers(op):
+    elif op.gathers:
         count = signature.inputs[read[0]].rows
         for y in range(count):
             yield Move((rows(read[0], y, y + 1),), int(y + 1 == count))

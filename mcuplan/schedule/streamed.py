@@ -3,35 +3,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from types import MappingProxyType
 
-from mcuplan.memory import check_plan, pack
-from mcuplan.memory.conflicts import Conflicts
-from mcuplan.memory.problem import MemoryPlan, Placement, Problem
+from mcuplan.errors import UsageError
+from mcuplan.ir.graph import Graph
+from mcuplan.memory import Problem, pack
+from mcuplan.passes.gather_rows import gather_rows
 from mcuplan.schedule.check_rows import check_rows
 from mcuplan.schedule.plan import region_for
-from mcuplan.schedule.program import Plan, Program, Sharing
+from mcuplan.schedule.program import Plan, Sharing
 from mcuplan.schedule.row_graph import RowGraph, RowOrder
 from mcuplan.schedule.row_layout import lay_out
-from mcuplan.schedule.row_local import row_program
+from mcuplan.schedule.row_local import RowProgram, feedable, row_program
+from mcuplan.schedule.select import select_kernels
+from mcuplan.targets import Target
 
-__all__ = ["streamed_plan"]
+__all__ = ["plan_rows", "streamed_plan"]
 
 
-def streamed_plan(program: Program, sharing: Sharing | None = None, *, feed: bool = False) -> Plan:
-    """The plan of a program by rows, in the best order of rows that is found.
+def plan_rows(
+    graph: Graph, target: Target, sharing: Sharing | None = None, *, feed: bool = False
+) -> Plan | None:
+    """The plan of an int8 graph by rows; None where no tensor has rows that may lie apart.
 
-    Args:
-        program: what runs.
-        sharing: what the plan may use.
-        feed: rows of the input arrive one by one.
+    Raises:
+        Problems: nodes that no kernel runs, all of them.
+        UsageError: the input is to be fed and cannot arrive row by row.
     """
     sharing = sharing or Sharing()
+    program = select_kernels(gather_rows(graph), target)
+    reason = feedable(program, sharing) if feed else ""
+    if reason:
+        names = ", ".join(port.name for port in graph.inputs)
+        raise UsageError(f"--streaming input: {reason}", names, "--streaming auto")
     rowed = row_program(program, sharing, feed=feed)
+    if all(tensor.whole or tensor.rows == 1 for tensor in rowed.graph.tensors):
+        return None
+    return streamed_plan(rowed, sharing)
+
+
+def streamed_plan(rowed: RowProgram, sharing: Sharing | None = None) -> Plan:
+    """Addresses for a program by rows, in the best order of rows that is found."""
+    sharing, program = sharing or Sharing(), rowed.program
     order = _order(rowed.graph)
     layout = lay_out(rowed, order.moves, sharing)
-    memory = _place(Problem(layout.allocation.buffers), dict(layout.pinned))
+    memory = pack(Problem(layout.allocation.buffers, pinned=layout.pinned))
     region = region_for(program.target.ram, memory)
     plan = Plan(
         program,
@@ -64,58 +80,3 @@ def _order(graph: RowGraph) -> RowOrder:
         moved[number] += 1
         found.append(number)
     return RowOrder(tuple(found), 0, 0, "depth first", 0)
-
-
-def _place(problem: Problem, pinned: dict[int, int]) -> MemoryPlan:
-    if not pinned:
-        return pack(problem)
-    buffers = problem.buffers
-    conflicts = Conflicts(problem)
-    keys = (
-        lambda i: (-buffers[i].nbytes, buffers[i].live.start),
-        lambda i: (-len(buffers[i].live), -buffers[i].nbytes),
-        lambda i: (-buffers[i].nbytes * len(buffers[i].live), buffers[i].live.start),
-        lambda i: (buffers[i].live.start, -buffers[i].nbytes),
-    )
-    best: list[int] = []
-    for key in keys:
-        order = sorted((i for i in range(len(buffers)) if i not in pinned), key=key)
-        offsets = _first_fit(problem, conflicts, order, pinned)
-        if not best or _top(problem, offsets) < _top(problem, best):
-            best = offsets
-    bound, at = 0, 0
-    for step in {b.live.start for b in buffers}:
-        live = sum(b.nbytes for b in buffers if b.live.start <= step < b.live.end)
-        if live > bound:
-            bound, at = live, step
-    top = _top(problem, best)
-    memory = MemoryPlan(
-        tuple(map(Placement, buffers, best)), top, bound, at, top == bound, "first fit", bound, ""
-    )
-    check_plan(problem, memory)
-    return memory
-
-
-def _top(problem: Problem, offsets: Sequence[int]) -> int:
-    return max(o + b.nbytes for o, b in zip(offsets, problem.buffers, strict=True))
-
-
-def _first_fit(
-    problem: Problem, conflicts: Conflicts, order: Sequence[int], pinned: dict[int, int]
-) -> list[int]:
-    offsets = [pinned.get(i, -1) for i in range(len(problem.buffers))]
-    for index in order:
-        align = problem.buffers[index].align
-        forbidden = sorted(
-            (offsets[other] - above, offsets[other] + below)
-            for other, below, above in conflicts.of[index]
-            if offsets[other] >= 0
-        )
-        at = 0
-        for low, high in forbidden:
-            if low >= at:
-                break
-            if high > at:
-                at = -(-high // align) * align
-        offsets[index] = at
-    return offsets
