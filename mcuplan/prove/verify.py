@@ -15,9 +15,9 @@ from mcuplan.emit import Bundle
 from mcuplan.ir.evaluate import evaluate
 from mcuplan.ir.graph import Graph
 from mcuplan.ir.types import Array
-from mcuplan.prove.api import BundleApi, DeadBytes, IoPort, TensorDump
+from mcuplan.prove.api import BundleApi, DeadBytes, IoPort
 from mcuplan.prove.cores import Core
-from mcuplan.prove.dumps import step_values, tensor_dumps
+from mcuplan.prove.dumps import Part, output_parts
 from mcuplan.prove.elf import Kind
 from mcuplan.prove.emulator import Count, build_counter, run_on_core, total
 from mcuplan.prove.harness import OPTIMIZE, CoreImage, Hook, build_for_core, build_for_host
@@ -68,9 +68,9 @@ class Subject:
             fed_rows=bundle.fed_rows,
         )
 
-    def dumps(self) -> tuple[TensorDump, ...]:
+    def parts(self) -> tuple[Part, ...]:
         """What every step makes, right after it ran."""
-        return tensor_dumps(self.plan, self._members())
+        return tuple(output_parts(self.plan, self._members()))
 
     def dead(self) -> tuple[DeadBytes, ...]:
         """What no later step, or run of rows, needs."""
@@ -157,23 +157,23 @@ def prove_on_host(subject: Subject, feeds: Mapping[str, Array]) -> HostProof:
         ToolMissing, ToolFailed: no compiler; or a sanitizer stopped the program.
     """
     compiler = host_compiler()
-    samples = len(next(iter(feeds.values())))
+    samples, parts = len(next(iter(feeds.values()))), subject.parts()
     with _folder() as work:
         image = build_for_host(
             subject.bundle.files,
             subject.api(),
             work,
             compiler,
-            dumps=subject.dumps(),
+            dumps=tuple(part.dump for part in parts),
             dead=subject.dead(),
         )
         run = run_on_host(image, _arrays(subject, feeds))
         found = []
         for start, values in references(subject.graph, feeds):
             stop = min(start + _BLOCK, samples)
-            made = step_values(subject.plan, [dump[start:stop] for dump in run.dumps])
-            found += list(_first_mismatch(subject, made, values, start))
-        return HostProof(samples, min(found, key=lambda mismatch: mismatch.step, default=None))
+            dumps = [dump[start:stop] for dump in run.dumps]
+            found += list(_mismatches(subject, parts, dumps, values, start))
+        return HostProof(samples, min(found, key=lambda m: (m.step, m.sample), default=None))
 
 
 def prove_on_core(subject: Subject, feeds: Mapping[str, Array], core: Core) -> CoreProof:
@@ -270,17 +270,20 @@ def _arrays(subject: Subject, feeds: Mapping[str, Array]) -> tuple[Array, ...]:
     return tuple(a.reshape(len(a), -1) for a in arrays)
 
 
-def _first_mismatch(
-    subject: Subject, made: Sequence[Array], values: Mapping[str, Array], start: int
+def _mismatches(
+    subject: Subject,
+    parts: Sequence[Part],
+    dumps: Sequence[Array],
+    values: Mapping[str, Array],
+    start: int,
 ) -> Iterator[Mismatch]:
-    """The first step of a block of samples that differs, if there is one."""
-    for step, dump in zip(subject.plan.program.steps, made, strict=True):
-        expected = values[step.node.output].reshape(len(dump), -1).view(np.int8)
-        differs = (dump != expected).any(axis=1)
+    """Every part of a step's output that differs in a block of samples."""
+    steps = subject.plan.program.steps
+    for part, dump in zip(parts, dumps, strict=True):
+        expected = values[steps[part.step].node.output].reshape(len(dump), -1).view(np.int8)
+        differs = (dump != expected[:, part.start : part.start + part.dump.nbytes]).any(axis=1)
         if differs.any():
-            sample = int(np.flatnonzero(differs)[0])
-            yield Mismatch(step.index, start + sample)
-            return
+            yield Mismatch(part.step, start + int(np.flatnonzero(differs)[0]))
 
 
 def _outputs_equal(

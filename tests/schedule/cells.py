@@ -55,7 +55,8 @@ class Wiring:
 
     def conv_with(self, op: Conv2D, x: str, channels: int) -> str:
         """A convolution with weights of its own."""
-        shape, stem = (channels, *op.kernel, self.shape(x)[3]), str(len(self))
+        shape = (channels, *op.kernel, self.shape(x)[3] // op.groups)
+        stem = str(len(self))
         values = np.arange(int(np.prod(shape))) * (7 + 2 * len(self)) % 15 - 7
         weights = TensorType(shape, DType.INT8, _GRID)
         bias = TensorType((channels,), DType.INT32, _GRID)
