@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +17,9 @@ from mcuplan.ir.graph import Graph
 from mcuplan.ir.types import Array
 from mcuplan.prove.api import BundleApi, DeadBytes, IoPort, TensorDump
 from mcuplan.prove.cores import Core
+from mcuplan.prove.dumps import step_values, tensor_dumps
 from mcuplan.prove.elf import Kind
-from mcuplan.prove.emulator import Count, build_counter, run_on_core
+from mcuplan.prove.emulator import Count, build_counter, run_on_core, total
 from mcuplan.prove.harness import OPTIMIZE, CoreImage, Hook, build_for_core, build_for_host
 from mcuplan.prove.host import run_on_host
 from mcuplan.prove.measure import ImageReport, measure_image
@@ -64,25 +65,25 @@ class Subject:
             inputs=tuple(IoPort(p.accessor, p.nbytes, p.ctype) for p in bundle.inputs),
             outputs=tuple(IoPort(p.accessor, p.nbytes, p.ctype) for p in bundle.outputs),
             steps=bundle.steps,
+            fed_rows=bundle.fed_rows,
         )
 
     def dumps(self) -> tuple[TensorDump, ...]:
-        """The output of every step, right after it ran."""
-        found = []
-        members = dict(zip(self.plan.memory, self.bundle.regions, strict=True))
-        for step in self.plan.program.steps:
-            region, offset = self.plan.address(step.node.output)
-            nbytes = self.graph.tensor(step.node.output).type.nbytes
-            found.append(TensorDump(step.index, members[region][0], offset, nbytes))
-        return tuple(found)
+        """What every step makes, right after it ran."""
+        return tensor_dumps(self.plan, self._members())
 
     def dead(self) -> tuple[DeadBytes, ...]:
-        """What no later step needs, step by step."""
-        members = dict(zip(self.plan.memory, self.bundle.regions, strict=True))
+        """What no later step, or run of rows, needs."""
+        members = self._members()
         return tuple(
-            DeadBytes(step, members[region][0], offset, nbytes)
+            DeadBytes(step, members[region], offset, nbytes)
             for step, region, offset, nbytes in dead_bytes(self.plan)
         )
+
+    def _members(self) -> Mapping[str, str]:
+        """The bundle's name of each region."""
+        names = [member for member, _ in self.bundle.regions]
+        return dict(zip(self.plan.memory, names, strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,8 +171,8 @@ def prove_on_host(subject: Subject, feeds: Mapping[str, Array]) -> HostProof:
         found = []
         for start, values in references(subject.graph, feeds):
             stop = min(start + _BLOCK, samples)
-            dumps = [dump[start:stop] for dump in run.dumps]
-            found += list(_first_mismatch(subject, dumps, values, start))
+            made = step_values(subject.plan, [dump[start:stop] for dump in run.dumps])
+            found += list(_first_mismatch(subject, made, values, start))
         return HostProof(samples, min(found, key=lambda mismatch: mismatch.step, default=None))
 
 
@@ -211,8 +212,17 @@ def prove_on_core(subject: Subject, feeds: Mapping[str, Array], core: Core) -> C
             drift=elf_drift(subject, measured.report),
             stack_bytes=run.stack_bytes,
             total=run.slowest.total,
-            steps=spoiled.slowest.steps,
+            steps=_by_step(subject.plan, spoiled.slowest.steps),
         )
+
+
+def _by_step(plan: Plan, counts: Sequence[Count]) -> tuple[Count, ...]:
+    """Counts of runs of rows as counts of steps."""
+    if not plan.runs:
+        return tuple(counts)
+    pairs = list(zip(plan.runs, counts, strict=True))
+    steps = plan.program.steps
+    return tuple(total([c for run, c in pairs if run.step == step.index]) for step in steps)
 
 
 def measure_on_core(subject: Subject, core: Core) -> Measured:
@@ -261,10 +271,10 @@ def _arrays(subject: Subject, feeds: Mapping[str, Array]) -> tuple[Array, ...]:
 
 
 def _first_mismatch(
-    subject: Subject, dumps: list[Array], values: Mapping[str, Array], start: int
+    subject: Subject, made: Sequence[Array], values: Mapping[str, Array], start: int
 ) -> Iterator[Mismatch]:
     """The first step of a block of samples that differs, if there is one."""
-    for step, dump in zip(subject.plan.program.steps, dumps, strict=True):
+    for step, dump in zip(subject.plan.program.steps, made, strict=True):
         expected = values[step.node.output].reshape(len(dump), -1).view(np.int8)
         differs = (dump != expected).any(axis=1)
         if differs.any():
