@@ -15,6 +15,7 @@ from mcuplan.targets import CORES, RATES, describe, lint, list_targets, load_tar
 from mcuplan.units import Origin
 
 GENERIC = (
+    "cortex-m0",
     "cortex-m0plus",
     "cortex-m3",
     "cortex-m33",

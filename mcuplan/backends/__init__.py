@@ -33,8 +33,10 @@ def backend_kernels() -> Mapping[str, tuple[Kernel, ...]]:
 
 
 def backend_of(features: Collection[str]) -> str:
-    """The kernel set that a core runs: the first that needs nothing it lacks, else c99."""
+    """The kernel set that asks for most of what a core has, and nothing it lacks, else c99."""
+    has, best, most = set(features), "c99", 0
     for name, kernels in backend_kernels().items():
-        if any(kernel.requires <= set(features) for kernel in kernels):
-            return name
-    return "c99"
+        asked = max((len(k.requires) for k in kernels if k.requires <= has), default=0)
+        if asked > most:
+            best, most = name, asked
+    return best

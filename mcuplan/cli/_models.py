@@ -208,6 +208,7 @@ def quantize(
 ) -> int:
     """Write the integer model as QDQ ONNX that any runtime loads."""
     from mcuplan import pipeline
+    from mcuplan.calibrate import RANDOM_NOTE
     from mcuplan.exporter.onnx import to_onnx
     from mcuplan.targets import load_target
 
@@ -226,6 +227,8 @@ def quantize(
     if not quiet:
         samples = f"ranges of {data.samples:,} samples" if data is not None else "grids as given"
         log(f"{output.name}: {samples}")
+        if data is not None and data.random:
+            log(f"note: {RANDOM_NOTE}")
     return 0
 
 
@@ -248,6 +251,8 @@ def generate(model: Path, output: Path, **options: Any) -> int:
         files = {Path(name): text.encode("utf-8") for name, text in bundle.files.items()}
         files[Path("report.json")] = render("json", budget).encode("utf-8")
         write_tree(output, files)
+        if asked.outputs.verbosity >= 0:
+            log(f"{len(files)} files in {output}: {bundle.name}.h, {bundle.name}.c, mplan/, ...")
         return budget
 
     if os.path.exists(output) and not os.path.isdir(output):

@@ -62,6 +62,19 @@ class Table:
         """Most bytes that rounding to the grain adds to where a buffer ends."""
         return max(s * self.grain - n for s, n in zip(self.size, self.nbytes, strict=True))
 
+    def crowded_section(self) -> int:
+        """The first section with the largest sum of sizes."""
+        change = [0] * (self.sections + 1)
+        for size, first, last in zip(self.size, self.first, self.last, strict=True):
+            change[first] += size
+            change[last] -= size
+        sums = list(accumulate(change))
+        return sums.index(max(sums))
+
+    def step(self, capacity: int) -> int:
+        """Bytes after which some buffer can lie higher than in ``capacity`` bytes."""
+        return min(self.grain - (capacity - nbytes) % self.grain for nbytes in self.nbytes)
+
     def last_offsets(self, capacity: int) -> array[int]:
         """Greatest offset (units) of every buffer that ends within ``capacity`` bytes."""
         free = [(capacity - nbytes) // self.grain for nbytes in self.nbytes]

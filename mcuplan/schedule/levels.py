@@ -60,15 +60,15 @@ def plan_graph(
     """
     sharing = sharing or Sharing()
     if streaming == "input":
-        fed = plan_rows(graph, target, sharing, feed=True)
+        fed = plan_rows(graph, target, sharing, effort, feed=True)
         assert fed is not None, "an input that can be fed has rows"
         return fed
     whole = _plan_whole(graph, target, sharing, effort)
     if streaming == "off":
         return whole
-    by_rows = plan_rows(graph, target, sharing)
-    better = by_rows is not None and _arena_bytes(by_rows) < _arena_bytes(whole)
-    return by_rows if better and by_rows is not None else whole
+    enough = _arena_bytes(whole)
+    by_rows = plan_rows(graph, target, sharing, effort, enough=enough)
+    return by_rows if by_rows is not None and _arena_bytes(by_rows) < enough else whole
 
 
 def _plan_whole(graph: Graph, target: Target, sharing: Sharing, effort: Effort | None) -> Plan:

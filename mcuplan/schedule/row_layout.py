@@ -17,6 +17,7 @@ from mcuplan.memory.problem import Buffer, LiveRange
 from mcuplan.schedule.program import FEED, Allocation, Program, Run, Sharing, Slot
 from mcuplan.schedule.row_graph import RowTensor
 from mcuplan.schedule.row_local import RowProgram
+from mcuplan.units import align_up
 
 __all__ = ["Layout", "lay_out"]
 
@@ -53,12 +54,18 @@ class _Lives:
     in_place: set[int] = field(default_factory=set)  # row steps
 
 
-def lay_out(rowed: RowProgram, order: Sequence[int], sharing: Sharing) -> Layout:
-    """Buffers, live ranges and runs of an order of row steps."""
-    lives, scratch = _lives(rowed, order, sharing), _scratch(rowed, order)
-    runs, run_of = _runs(rowed, order)
+def lay_out(
+    rowed: RowProgram, order: Sequence[int], sharing: Sharing, *, one_scratch: bool = False
+) -> Layout:
+    """Buffers, live ranges and runs of an order of row steps.
+
+    ``one_scratch``: the scratch of all runs lies in one place, which nothing else uses.
+    """
+    scratch = _one_scratch(rowed, order) if one_scratch else _scratch(rowed, order)
+    base = max((span.nbytes for span in scratch.values()), default=0) if one_scratch else 0
+    lives, (runs, run_of) = _lives(rowed, order, sharing, base), _runs(rowed, order)
     count = len(order)
-    spans = [*lives.spans, *scratch.values()]
+    spans = [*lives.spans, *{id(span): span for span in scratch.values()}.values()]
     buffers = tuple(
         Buffer(
             span.name,
@@ -83,11 +90,12 @@ def lay_out(rowed: RowProgram, order: Sequence[int], sharing: Sharing) -> Layout
     return Layout(allocation, runs, MappingProxyType(pinned))
 
 
-def _lives(rowed: RowProgram, order: Sequence[int], sharing: Sharing) -> _Lives:
+def _lives(rowed: RowProgram, order: Sequence[int], sharing: Sharing, base: int) -> _Lives:
+    """Rows and tensors; resident inputs from offset ``base`` on."""
     tensors, steps = rowed.graph.tensors, rowed.graph.steps
     last = _last_reads(rowed, order)
     found = _Lives(homes=[{} for _ in tensors])
-    base = 0
+    base = align_up(base, _ALIGN)
     for name in rowed.resident:
         base = _residents(found, tensors, rowed.tensors[name], last, base)
     if sharing.keep_outputs:
@@ -148,7 +156,7 @@ def _residents(
     for row in range(tensor.rows):
         _open(found, tensors, index, row, 0, last)
         found.spans[-1].pinned = base + row * tensor.row_bytes
-    return base + -(-tensor.rows * tensor.row_bytes // _ALIGN) * _ALIGN
+    return align_up(base + tensor.rows * tensor.row_bytes, _ALIGN)
 
 
 def _open(
@@ -185,6 +193,16 @@ def _scratch(rowed: RowProgram, order: Sequence[int]) -> dict[int, _Span]:
             found[at] = _Span(f"scratch{at}", nbytes, _ALIGN, at, at + 1)
         before = number
     return found
+
+
+def _one_scratch(rowed: RowProgram, order: Sequence[int]) -> dict[int, _Span]:
+    """The same buffer for each move that needs scratch, below everything else."""
+    sizes = {at: rowed.graph.steps[number].scratch_bytes for at, number in enumerate(order)}
+    moves = [at for at, nbytes in sizes.items() if nbytes]
+    if not moves:
+        return {}
+    span = _Span("scratch", max(sizes.values()), _ALIGN, moves[0], moves[-1] + 1, pinned=0)
+    return dict.fromkeys(moves, span)
 
 
 def _merges(rowed: RowProgram, number: int) -> bool:

@@ -9,8 +9,9 @@ and makes everything, and what it touches lies in one piece.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from mcuplan.errors import UsageError
 from mcuplan.ir.graph import Graph
 from mcuplan.ir.op import Op
 from mcuplan.ir.types import TensorType
@@ -19,7 +20,7 @@ from mcuplan.schedule.liveness import aliases_of
 from mcuplan.schedule.program import FEED, Program, Sharing, Step
 from mcuplan.schedule.row_graph import Move, RowGraph, RowStep, RowTensor
 
-__all__ = ["RowProgram", "feedable", "is_row_local", "row_program"]
+__all__ = ["RowProgram", "check_feedable", "is_row_local", "row_program"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,18 +69,32 @@ def is_row_local(step: Step) -> bool:
     return True
 
 
-def feedable(program: Program, sharing: Sharing) -> str:
-    """Why the input of a program cannot arrive row by row; "" where it can."""
-    ports = program.graph.inputs
+def check_feedable(program: Program, sharing: Sharing) -> None:
+    """Refuse a program whose input cannot arrive row by row.
+
+    Raises:
+        UsageError: it has several inputs, or its input has no rows or is needed in one piece.
+    """
+    ports, graph = program.graph.inputs, program.graph
+    where, hint = ", ".join(port.name for port in ports), "--streaming auto"
+
+    def refuse(reason: str) -> UsageError:
+        return UsageError(f"--streaming input: {reason}", where, hint)
+
     if len(ports) != 1:
-        return f"the model has {len(ports)} inputs, and rows of one can be fed"
+        raise refuse(f"the model has {len(ports)} inputs, and rows of one can be fed")
     aliases = aliases_of(program)
     root = aliases.slots[ports[0].tensor].buffer
-    if program.graph.tensor(root).type.rows < 2:
-        return "the input has no rows"
+    if graph.tensor(root).type.rows < 2:
+        raise refuse("the input has no rows")
+    if sharing.keep_inputs:
+        raise refuse("the input is to be kept")
+    for step in program.steps:
+        if root in _in_one_piece(replace(program, steps=(step,)), aliases, sharing):
+            hint += ", or --io-layout nhwc to give rows of pixels"
+            raise refuse(f"{graph.node_name(step.node)} needs all of it at once")
     if root in _in_one_piece(program, aliases, sharing):
-        return "the input is to be kept" if sharing.keep_inputs else "it is needed as a whole"
-    return ""
+        raise refuse("it is an output, too")
 
 
 def row_program(program: Program, sharing: Sharing, *, feed: bool = False) -> RowProgram:

@@ -5,26 +5,33 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-from mcuplan.errors import UsageError
 from mcuplan.ir.graph import Graph
-from mcuplan.memory import Problem, pack
+from mcuplan.memory import MemoryPlan, Problem, pack
+from mcuplan.memory.bound import lower_bound
 from mcuplan.passes.gather_rows import gather_rows
 from mcuplan.schedule.check_rows import check_rows
 from mcuplan.schedule.plan import region_for
 from mcuplan.schedule.program import Plan, Sharing
-from mcuplan.schedule.row_graph import RowGraph, RowOrder
-from mcuplan.schedule.row_layout import lay_out
-from mcuplan.schedule.row_local import RowProgram, feedable, row_program
+from mcuplan.schedule.row_graph import RowGraph, RowOrder, RowStep
+from mcuplan.schedule.row_layout import Layout, lay_out
+from mcuplan.schedule.row_local import RowProgram, check_feedable, row_program
+from mcuplan.schedule.segments import Effort
 from mcuplan.schedule.select import select_kernels
 from mcuplan.targets import Target
 
-__all__ = ["plan_rows", "streamed_plan"]
+__all__ = ["least_bytes", "plan_rows", "streamed_plan"]
 
 
 def plan_rows(
-    graph: Graph, target: Target, sharing: Sharing | None = None, *, feed: bool = False
+    graph: Graph,
+    target: Target,
+    sharing: Sharing | None = None,
+    effort: Effort | None = None,
+    *,
+    feed: bool = False,
+    enough: int | None = None,
 ) -> Plan | None:
-    """The plan of an int8 graph by rows; None where no tensor has rows that may lie apart.
+    """The plan of an int8 graph by rows; None where it must need ``enough`` bytes.
 
     Raises:
         Problems: nodes that no kernel runs, all of them.
@@ -32,22 +39,44 @@ def plan_rows(
     """
     sharing = sharing or Sharing()
     program = select_kernels(gather_rows(graph), target)
-    reason = feedable(program, sharing) if feed else ""
-    if reason:
-        names = ", ".join(port.name for port in graph.inputs)
-        raise UsageError(f"--streaming input: {reason}", names, "--streaming auto")
+    if feed:
+        check_feedable(program, sharing)
     rowed = row_program(program, sharing, feed=feed)
-    if all(tensor.whole or tensor.rows == 1 for tensor in rowed.graph.tensors):
+    if enough is not None and least_bytes(rowed.graph) >= enough:
         return None
-    return streamed_plan(rowed, sharing)
+    return streamed_plan(rowed, sharing, effort)
 
 
-def streamed_plan(rowed: RowProgram, sharing: Sharing | None = None) -> Plan:
+def least_bytes(graph: RowGraph) -> int:
+    """What some move needs in every order: rows that it reads, the row it makes, scratch."""
+    made = {step.output for step in graph.steps}
+    start = sum(t.rows * t.row_bytes for i, t in enumerate(graph.tensors) if i not in made)
+    return max([start, *(_move_bytes(graph, step) for step in graph.steps)])
+
+
+def _move_bytes(graph: RowGraph, step: RowStep) -> int:
+    """The most that a move of a step needs by itself."""
+    most, output = 0, graph.tensors[step.output]
+    before = 0
+    for move in step.moves:
+        rows = {(t, y) for t, first, end in move.reads for y in range(first, end)}
+        whole = {t for t, _ in rows if graph.tensors[t].whole}
+        read = sum(graph.tensors[t].row_bytes for t, _ in rows if t not in whole)
+        read += sum(graph.tensors[t].rows * graph.tensors[t].row_bytes for t in whole)
+        count = output.rows if output.whole else max(1, move.made - before)
+        shared = count if step.replaces >= 0 else 0
+        most = max(most, read + (count - shared) * output.row_bytes + step.scratch_bytes)
+        before = move.made
+    return most
+
+
+def streamed_plan(
+    rowed: RowProgram, sharing: Sharing | None = None, effort: Effort | None = None
+) -> Plan:
     """Addresses for a program by rows, in the best order of rows that is found."""
     sharing, program = sharing or Sharing(), rowed.program
     order = _order(rowed.graph)
-    layout = lay_out(rowed, order.moves, sharing)
-    memory = pack(Problem(layout.allocation.buffers, pinned=layout.pinned))
+    layout, memory = _placed(rowed, order, sharing, effort or Effort())
     region = region_for(program.target.ram, memory)
     plan = Plan(
         program,
@@ -58,6 +87,33 @@ def streamed_plan(rowed: RowProgram, sharing: Sharing | None = None) -> Plan:
     )
     check_rows(plan, keep_inputs=sharing.keep_inputs)
     return plan
+
+
+def _placed(
+    rowed: RowProgram, order: RowOrder, sharing: Sharing, effort: Effort
+) -> tuple[Layout, MemoryPlan]:
+    """Buffers and addresses; scratch in one place unless it needs less to let it move."""
+    layout = lay_out(rowed, order.moves, sharing, one_scratch=True)
+    memory = _place(layout, effort)
+    if not layout.allocation.scratch:
+        return layout, memory
+    moving = lay_out(rowed, order.moves, sharing)
+    if memory.arena_bytes > lower_bound(_problem(moving)).bytes:
+        other = _place(moving, effort)
+        if other.arena_bytes < memory.arena_bytes:
+            return moving, other
+    return layout, memory
+
+
+def _place(layout: Layout, effort: Effort) -> MemoryPlan:
+    """Addresses, as good as the effort asks for."""
+    problem = _problem(layout)
+    bound = lower_bound(problem).bytes
+    return pack(problem, capacity=bound + int(bound * effort.slack), node_limit=effort.nodes)
+
+
+def _problem(layout: Layout) -> Problem:
+    return Problem(layout.allocation.buffers, pinned=layout.pinned)
 
 
 def _order(graph: RowGraph) -> RowOrder:

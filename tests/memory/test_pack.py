@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import random
 import time
 from pathlib import Path
 
@@ -194,3 +195,33 @@ def test_published_instances_reach_their_bound(path: Path) -> None:
     plan = pack(read_csv(path))
     assert plan.optimal
     assert plan.arena_bytes == plan.lower_bound_bytes <= int(path.name.split(".")[1])
+
+
+def test_a_shared_top_is_not_refuted() -> None:
+    """A buffer placed inside another one does not raise the top that one has anyway."""
+    sizes, lives = (3, 4, 2, 1, 5), ((4, 6), (5, 6), (3, 5), (2, 3), (2, 5))
+    buffers = tuple(
+        Buffer(f"b{i}", size, LiveRange(*live))
+        for i, (size, live) in enumerate(zip(sizes, lives, strict=True))
+    )
+    assert 9 == pack(Problem(buffers, {(4, 2): 0})).arena_bytes
+
+
+def test_padding_orders_a_stack() -> None:
+    """Buffers that differ only in padding are stacked with the most padding on top."""
+    buffers = (Buffer("a", 2, LiveRange(1, 2), 2), Buffer("b", 5, LiveRange(1, 3), 2))
+    assert 7 == pack(Problem(buffers)).arena_bytes
+
+
+def test_a_local_obstacle_is_proved_in_a_long_chain() -> None:
+    """What cannot be placed around one step is refuted however long the rest is."""
+    rng = random.Random(0)
+    sizes = [rng.randint(100, 9000) for _ in range(200)]
+    buffers = tuple(
+        Buffer(f"b{i}", size, LiveRange(i, i + (2 if i % 7 else 6)), 4 if i % 7 else 16)
+        for i, size in enumerate(sizes)
+    )
+    entries = {(i + 1, i): rng.randint(0, sizes[i + 1]) for i in range(len(sizes) - 1)}
+    plan = pack(Problem(buffers, entries), node_limit=5000)
+    assert plan.optimal
+    assert plan.arena_bytes > plan.lower_bound_bytes

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: 0BSD */
-#ifndef DSP_BOARD_H
-#define DSP_BOARD_H
+#ifndef BOARD_H
+#define BOARD_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -29,4 +29,4 @@ extern const size_t test_count;
 void reset(void);
 void run(const test_t *test);
 
-#endif /* DSP_BOARD_H */
+#endif /* BOARD_H */
