@@ -10,7 +10,8 @@ from itertools import accumulate, pairwise
 from mcuplan.budget.code_model import BuildFigures, model_code
 from mcuplan.budget.record import BufferKind, BufferRow, Flash, Peak, Ram, RegionUse
 from mcuplan.budget.rows import busiest, live_by_step
-from mcuplan.emit.structs import POINTER_BYTES, arena_bytes, kernel_struct
+from mcuplan.emit.row_places import context_bytes, row_table_bytes
+from mcuplan.emit.structs import arena_bytes, kernel_struct
 from mcuplan.ir.op import ConstArray
 from mcuplan.memory.bound import most_shared
 from mcuplan.memory.problem import Problem, Region
@@ -184,7 +185,7 @@ def ram_bill(plan: Plan, limits: Limits, build: BuildFigures | None) -> Ram:
     target, peak = plan.program.target, peak_of(plan)
     steps = plan.program.steps
     arena = sum(arena_bytes(m.arena_bytes) for m in plan.memory.values())
-    context = POINTER_BYTES * len(plan.memory)  # a pointer to each arena
+    context = context_bytes(plan)
     static = context + (build.data_bytes if build is not None else 0)
     modelled = model_code(plan.program, target)
     margin = modelled.stack_margin_bytes if build is None else 0
@@ -212,7 +213,7 @@ def flash_bill(plan: Plan, limits: Limits, build: BuildFigures | None) -> Flash:
     """
     target, steps = plan.program.target, [step_bytes(s) for s in plan.program.steps]
     weights = sum(s.weights_bytes for s in steps)
-    tables = sum(s.tables_bytes for s in steps)
+    tables = sum(s.tables_bytes for s in steps) + row_table_bytes(plan)
     modelled = model_code(plan.program, target)
     margin = modelled.code_margin_bytes if build is None else 0
     code = modelled.code_bytes + margin

@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import gcd
 
+from mcuplan.emit.structs import POINTER_BYTES
 from mcuplan.errors import InputTooLarge
 from mcuplan.schedule.program import FEED, Plan, Step
 
-__all__ = ["RowPlace", "is_fed", "row_place", "row_table_bytes", "run_bytes", "scratch_of"]
+__all__ = ["RowPlace", "context_bytes", "row_place", "row_table_bytes", "run_bytes", "scratch_of"]
 
 _MOST = 2**16 - 1
 
@@ -96,6 +97,7 @@ def _tables(plan: Plan) -> set[tuple[int, ...]]:
     return {place.table for place in (*places, *scratch_of(plan).values())}
 
 
-def is_fed(plan: Plan) -> bool:
-    """Whether the input arrives row by row."""
-    return any(run.step == FEED for run in plan.runs)
+def context_bytes(plan: Plan) -> int:
+    """Size of the context: a pointer to each arena; how far a fed input has come."""
+    progress = 4 if any(run.step == FEED for run in plan.runs) else 0
+    return POINTER_BYTES * len(plan.memory) + progress

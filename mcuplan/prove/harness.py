@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
@@ -12,6 +12,7 @@ from string import Template
 from mcuplan.errors import ToolFailed
 from mcuplan.prove.api import BundleApi, DeadBytes, TensorDump
 from mcuplan.prove.cores import Core
+from mcuplan.prove.glue import glue_source
 from mcuplan.prove.toolchain import (
     BUNDLE_FLAGS,
     Compiler,
@@ -29,7 +30,6 @@ __all__ = [
     "Image",
     "build_for_core",
     "build_for_host",
-    "glue_source",
 ]
 
 OPTIMIZE = "-O2"
@@ -231,55 +231,3 @@ def _linker_script(core: Core, api: BundleApi) -> str:
         aliases="".join(f'REGION_ALIAS("{memory}", RAM)\n' for _, memory in api.sections),
         fragment=f"INCLUDE {_BUNDLE}/{api.name}.ld" if api.sections else "",
     )
-
-
-def glue_source(
-    api: BundleApi,
-    dumps: tuple[TensorDump, ...] = (),
-    dead: tuple[DeadBytes, ...] = (),
-    *,
-    sections: bool = False,
-) -> str:
-    """C text that describes a bundle to the runner; ``sections``: arenas in those they have."""
-    template = (codegen_dir() / "harness" / "glue.c.in").read_text(encoding="utf-8")
-    ports = (("inputs", api.inputs), ("outputs", api.outputs))
-    arena = {region: api.arena(region) for region, _ in api.regions}
-    return Template(template).substitute(
-        name=api.name,
-        header=api.header,
-        arenas="\n".join(_arena_objects(api, sections=sections)),
-        members="\n".join(f"    .{region} = &{arena[region]}," for region in arena),
-        inputs="\n".join(f"    {{ NULL, {port.nbytes}U }}," for port in api.inputs),
-        outputs="\n".join(f"    {{ NULL, {port.nbytes}U }}," for port in api.outputs),
-        input_count=len(api.inputs),
-        output_count=len(api.outputs),
-        regions="\n".join(
-            f"    {{ (uint8_t *)&{name}, (uint32_t)sizeof {name} }}," for name in arena.values()
-        ),
-        region_count=len(arena),
-        dumps="\n".join(
-            f"    {{ {d.step}U, (const uint8_t *)&{arena[d.region]} + {d.offset}, {d.nbytes}U }},"
-            for d in dumps
-        ),
-        dump_count=len(dumps),
-        dead="\n".join(
-            f"    {{ {d.step}U, (uint8_t *)&{arena[d.region]} + {d.offset}, {d.nbytes}U }},"
-            for d in dead
-        ),
-        dead_count=len(dead),
-        mark_count=max(api.steps, 1),
-        bindings="\n".join(
-            f"    harness_{kind}[{index}].address = (void *)(uintptr_t){port.accessor}(&context);"
-            for kind, group in ports
-            for index, port in enumerate(group)
-        ),
-    )
-
-
-def _arena_objects(api: BundleApi, *, sections: bool) -> Iterator[str]:
-    """A definition of each arena."""
-    placed = {member for member, _ in api.sections if sections}
-    for member, kind in api.regions:
-        macro = f"{api.name}_{member}".upper()
-        where = f" MPLAN_SECTION({macro}_SECTION)" if member in placed else ""
-        yield f"{kind} {api.arena(member)}{where};"

@@ -71,9 +71,9 @@ def plan_graph(
     whole = _plan_whole(graph, target, sharing, effort, selection)
     if streaming == "off":
         return whole
-    by_rows = plan_rows(graph, target, sharing, effort, selection)
-    better = by_rows is not None and _arena_bytes(by_rows) < _arena_bytes(whole)
-    return by_rows if better and by_rows is not None else whole
+    enough = _arena_bytes(whole)
+    by_rows = plan_rows(graph, target, sharing, effort, selection, enough=enough)
+    return by_rows if by_rows is not None and _arena_bytes(by_rows) < enough else whole
 
 
 def _plan_whole(

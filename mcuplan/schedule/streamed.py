@@ -15,14 +15,14 @@ from mcuplan.schedule.check_rows import check_rows
 from mcuplan.schedule.choose import Placer, Selection, choose
 from mcuplan.schedule.plan import region_for
 from mcuplan.schedule.program import Plan, Selected, Sharing
-from mcuplan.schedule.row_graph import RowGraph, RowOrder
+from mcuplan.schedule.row_graph import RowGraph, RowOrder, RowStep
 from mcuplan.schedule.row_layout import Layout, lay_out
 from mcuplan.schedule.row_local import RowProgram, check_feedable, row_program
 from mcuplan.schedule.segments import Effort
 from mcuplan.schedule.select import Candidate, candidates_of, program_of
 from mcuplan.targets import Target
 
-__all__ = ["plan_rows", "streamed_plan"]
+__all__ = ["least_bytes", "plan_rows", "streamed_plan"]
 
 
 def plan_rows(
@@ -33,8 +33,9 @@ def plan_rows(
     selection: Selection | None = None,
     *,
     feed: bool = False,
+    enough: int | None = None,
 ) -> Plan | None:
-    """The plan of an int8 graph by rows; None where no tensor has rows that may lie apart.
+    """The plan of an int8 graph by rows; None where it must need ``enough`` bytes.
 
     Raises:
         Problems: nodes that no kernel runs, all of them.
@@ -50,9 +51,9 @@ def plan_rows(
     leanest = by_rows({name: min(c, key=_scratch) for name, c in ways.items()})
     if feed:
         check_feedable(leanest.program, sharing)
-    if all(tensor.whole or tensor.rows == 1 for tensor in leanest.graph.tensors):
+    if enough is not None and least_bytes(leanest.graph) >= enough:
         return None
-    choice = choose(ways, selection, Placer(by_rows, _Peaks(leanest, sharing), by_rows))
+    choice = choose(ways, selection, Placer(by_rows, _Peaks(leanest, sharing)))
     plan = streamed_plan(choice.placed, sharing, effort)
     return replace(plan, selected=Selected(selection.objective.value, choice.statement))
 
@@ -77,6 +78,29 @@ class _Peaks:
 
 def _move_counts(rowed: RowProgram) -> tuple[int, ...]:
     return tuple(len(step.moves) for step in rowed.graph.steps)
+
+
+def least_bytes(graph: RowGraph) -> int:
+    """What some move needs in every order: rows that it reads, the row it makes, scratch."""
+    made = {step.output for step in graph.steps}
+    start = sum(t.rows * t.row_bytes for i, t in enumerate(graph.tensors) if i not in made)
+    return max([start, *(_move_bytes(graph, step) for step in graph.steps)])
+
+
+def _move_bytes(graph: RowGraph, step: RowStep) -> int:
+    """The most that a move of a step needs by itself."""
+    most, output = 0, graph.tensors[step.output]
+    before = 0
+    for move in step.moves:
+        rows = {(t, y) for t, first, end in move.reads for y in range(first, end)}
+        whole = {t for t, _ in rows if graph.tensors[t].whole}
+        read = sum(graph.tensors[t].row_bytes for t, _ in rows if t not in whole)
+        read += sum(graph.tensors[t].rows * graph.tensors[t].row_bytes for t in whole)
+        count = output.rows if output.whole else max(1, move.made - before)
+        shared = count if step.replaces >= 0 else 0
+        most = max(most, read + (count - shared) * output.row_bytes + step.scratch_bytes)
+        before = move.made
+    return most
 
 
 def streamed_plan(

@@ -3,17 +3,22 @@
 
 #include <string.h>
 
-#define BLOCK (8U) /* channels summed side by side */
-
-/* Adds `channels` channels of a row's pixels to their sums. */
-static void add_block(const mplan_row_sum_s8_t *p, const int8_t *in, int32_t *sum, size_t channels)
+/* Adds one row's pixels to the sums, which may begin at any address. */
+static void add_row(const mplan_row_sum_s8_t *p, const int8_t *row, int8_t *sums)
 {
-    for (size_t x = 0U; x < p->in_w; x++) {
-        const int8_t *const pixel = &in[x * p->channels];
+    const int32_t zero = (int32_t)p->in_w * (int32_t)p->in_zero_point;
 
-        for (size_t i = 0U; i < channels; i++) {
-            sum[i] += (int32_t)pixel[i] - (int32_t)p->in_zero_point;
+    for (size_t c = 0U; c < p->channels; c++) {
+        const int8_t *pixel = &row[c];
+        int32_t sum;
+
+        (void)memcpy(&sum, &sums[c * sizeof sum], sizeof sum);
+        sum -= zero;
+        for (size_t x = 0U; x < p->in_w; x++) {
+            sum += (int32_t)*pixel;
+            pixel = &pixel[p->channels];
         }
+        (void)memcpy(&sums[c * sizeof sum], &sum, sizeof sum);
     }
 }
 
@@ -21,24 +26,14 @@ void mplan_row_sum_s8(const mplan_row_sum_s8_t *p, const int8_t *in, int8_t *out
                       size_t y1)
 {
     int8_t *const sums = &out[mplan_row(&p->out_rows, 0U)];
+    const int32_t start = p->in_zero_point;
 
-    for (size_t y = y0; y < y1; y++) {
-        const int8_t *const row = &in[mplan_row(&p->in_rows, y)];
-
-        for (size_t c = 0U; c < p->channels; c += BLOCK) {
-            const size_t left = (size_t)p->channels - c;
-            const size_t channels = (left < BLOCK) ? left : BLOCK;
-            const size_t bytes = channels * sizeof(int32_t);
-            int32_t sum[BLOCK];
-
-            for (size_t i = 0U; i < BLOCK; i++) {
-                sum[i] = p->in_zero_point;
-            }
-            if (y > 0U) {
-                (void)memcpy(sum, &sums[c * sizeof(int32_t)], bytes);
-            }
-            add_block(p, &row[c], sum, channels);
-            (void)memcpy(&sums[c * sizeof(int32_t)], sum, bytes);
+    if (y0 == 0U) {
+        for (size_t c = 0U; c < p->channels; c++) {
+            (void)memcpy(&sums[c * sizeof start], &start, sizeof start);
         }
+    }
+    for (size_t y = y0; y < y1; y++) {
+        add_row(p, &in[mplan_row(&p->in_rows, y)], sums);
     }
 }
