@@ -14,15 +14,7 @@ from mcuplan.resources import targets_dir
 from mcuplan.targets import CORES, RATES, describe, lint, list_targets, load_target
 from mcuplan.units import Origin
 
-GENERIC = (
-    "cortex-m0",
-    "cortex-m0plus",
-    "cortex-m3",
-    "cortex-m33",
-    "cortex-m4",
-    "cortex-m55",
-    "cortex-m7",
-)
+GENERIC = tuple(f"cortex-m{core}" for core in ("0", "0plus", "3", "33", "4", "55", "7"))
 
 GOOD = """\
 name = "my-board"

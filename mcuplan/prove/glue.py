@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 from string import Template
 
@@ -41,11 +41,7 @@ def glue_source(
             f"    {{ (uint8_t *)&{name}, (uint32_t)sizeof {name} }}," for name in arena.values()
         ),
         region_count=str(len(arena)),
-        dumps="\n".join(
-            f"    {{ {index}U, (const uint8_t *)&{arena[dump.region]} + {dump.offset}, "
-            f"{dump.nbytes}U }},"
-            for index, dump in numbered
-        ),
+        dumps=_dumps(numbered, arena),
         dump_start=_starts((dump.step for _, dump in numbered), last),
         dump_count=str(len(dumps)),
         dead="\n".join(
@@ -55,6 +51,15 @@ def glue_source(
         mark_count=str(max(api.steps, 1)),
         bindings=_bindings(api),
         calls=_calls(api),
+    )
+
+
+def _dumps(numbered: Sequence[tuple[int, TensorDump]], arena: Mapping[str, str]) -> str:
+    """An entry for each piece of a tensor to keep, with its number."""
+    return "\n".join(
+        f"    {{ {index}U, (const uint8_t *)&{arena[dump.region]} + {dump.offset}, "
+        f"{dump.nbytes}U }},"
+        for index, dump in numbered
     )
 
 
