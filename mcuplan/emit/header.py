@@ -59,8 +59,10 @@ def _fed_values(layout: Layout, port: BundlePort) -> dict[str, str]:
 def _ctx_members(layout: Layout) -> str:
     lines = [f"    {layout.name}_{member}_t *{member};" for member, _ in layout.regions]
     if layout.fed_rows:
-        lines.append("    uint16_t run;  /* progress, not yours to change: next run of rows */")
-        lines.append("    uint16_t turn; /* 0 outside of begin and finish, else 1 + rows taken */")
+        lines.append(
+            "    uint16_t run;  /* zero at first, then kept here: the next run of rows, */"
+        )
+        lines.append("    uint16_t turn; /* and 1 + rows taken; 0 outside of begin and finish */")
     return "\n".join(lines)
 
 
@@ -91,11 +93,14 @@ def _step_at(layout: Layout, moment: int) -> int:
 
 def _arena_types(layout: Layout) -> str:
     parts = []
+    lasting = "Between calls only the output in it means something."
+    if layout.fed_rows:
+        lasting = f"From {layout.name}_begin() to {layout.name}_finish() it must stay as it is."
     for member, _ in layout.regions:
         macro = f"{layout.name}_{member}_bytes".upper()
         parts.append(
             f'/**\n * Working memory in region "{member}"; the application defines it.\n'
-            f" * Between calls only the output in it means something.\n */\n"
+            f" * {lasting}\n */\n"
             f"typedef struct {{\n    MPLAN_ALIGNED(MPLAN_ARENA_ALIGN) int8_t bytes[{macro}];\n"
             f"}} {layout.name}_{member}_t;\n\n"
         )
