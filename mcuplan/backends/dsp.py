@@ -239,13 +239,17 @@ def _dense_supports(sig: Signature) -> bool:
     return shares_words(_matrix(sig), _prepared(sig))
 
 
-def _is_one_pixel(sig: Signature) -> bool:
-    """Whether a convolution is a matrix applied to a single pixel."""
+def _is_matrix(sig: Signature) -> bool:
+    """Whether a convolution is a matrix applied to each pixel."""
     op = sig.op
     assert isinstance(op, Conv2D)
-    shape = sig.inputs[0].shape
-    plain = op.kernel == shape[1:3] == (1, 1) and not any(op.pads) and op.groups == 1
-    return plain and _dense_supports(sig)
+    plain = op.kernel == op.stride == (1, 1) and not any(op.pads) and op.groups == 1
+    return (plain or _is_one_pixel(op, sig)) and _dense_supports(sig)
+
+
+def _is_one_pixel(op: Conv2D, sig: Signature) -> bool:
+    small = op.kernel == sig.inputs[0].shape[1:3] == (1, 1)
+    return small and not any(op.pads) and op.groups == 1
 
 
 def _dense(sig: Signature) -> tuple[Call, ...]:
@@ -344,7 +348,7 @@ KERNELS = (
         function="mplan_dense_s8_dsp",
         lower=_dense,
         work=dense_work,
-        supports=_is_one_pixel,
+        supports=_is_matrix,
         cost_class="dense",
     ),
     _kernel(
