@@ -25,6 +25,7 @@ Chosen = Mapping[str, Candidate]  # by the name of the node
 Ways = Mapping[str, tuple[Candidate, ...]]  # fastest first
 
 _MORE_ARENA, _MORE_CYCLES = 1.05, 1.15  # that the default objective may take
+_HARDLY_MORE, _FAR_SLOWER = 1.01, 1.25  # arena that `ram` may take to save so many cycles
 _MOST_PLANS = 120  # of one choice; what is left open then stays with its leanest kernel
 _MOST_EXACT = 12  # kernel functions that all sets are tried of
 
@@ -33,7 +34,7 @@ class Objective(StrEnum):
     """What a choice of kernels is to be best at."""
 
     BALANCED = "balanced"  # fast, and within 5 % of the least arena
-    RAM = "ram"
+    RAM = "ram"  # the least arena, or 1 % more where that saves a fifth of the cycles
     LATENCY = "latency"
     FLASH = "flash"
 
@@ -124,13 +125,22 @@ def choose(ways: Ways, selection: Selection, placer: Placer[P]) -> Choice[P]:
         wanted, other = other, wanted
     least = min(placer.size(wanted), placer.size(other))
     if selection.objective is Objective.RAM:
-        chosen = search.within(least)
-        return Choice(chosen, placer.best(chosen), _trade(fastest, chosen, placer))
-    chosen = _balanced(search, fastest, least)
+        chosen = _least(search, least)
+    else:
+        chosen = _balanced(search, fastest, least)
     placed = placer.best(chosen)
-    above = f"{100 * (placer.size(chosen) / max(1, least) - 1):.1f} %"
-    trade = _trade(fastest, chosen, placer)
-    return Choice(chosen, placed, f"{trade}; least arena {least:,} B, this {above} above")
+    above = 100 * (placer.size(chosen) / max(1, least) - 1)
+    bound = f"least arena {least:,} B" + (f", this {above:.1f} % above" if above > 0 else "")
+    return Choice(chosen, placed, f"{_trade(fastest, chosen, placer)}; {bound}")
+
+
+def _least(search: _Search[P], least: int) -> Chosen:
+    """The least arena; 1 % more where the last bytes would cost a fifth of the speed."""
+    chosen = search.within(least)
+    if chosen is search.fastest:
+        return chosen
+    near = search.within(int(_HARDLY_MORE * least))
+    return near if _cycles(chosen) > _FAR_SLOWER * _cycles(near) else chosen
 
 
 def _balanced(search: _Search[P], fastest: Chosen, least: int) -> Chosen:
