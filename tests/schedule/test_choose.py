@@ -102,12 +102,15 @@ def test_ram_slows_no_step_for_nothing() -> None:
 
 
 def test_flash_is_the_least_of_all_choices() -> None:
-    """Code, once for each kernel, and constants together are what trying everything finds."""
+    """Code, once for each kernel, and constants are the least, or 1 % more and far faster."""
     ways = candidates_of(_graph(), _m4())
     selection = Selection(Objective.FLASH, constants_bytes, kernel_code_bytes)
     choice = choose(ways, selection, _placer())
-    every = (dict(zip(ways, picked, strict=True)) for picked in product(*ways.values()))
-    assert _flash(choice.chosen) == min(map(_flash, every))
+    every = [dict(zip(ways, picked, strict=True)) for picked in product(*ways.values())]
+    least = min(map(_flash, every))
+    slowest = min(_cycles(one) for one in every if _flash(one) == least)
+    assert _flash(choice.chosen) <= 1.01 * least
+    assert _flash(choice.chosen) == least or 1.25 * _cycles(choice.chosen) < slowest
 
 
 def test_balanced_stays_near_both_ends() -> None:
@@ -151,6 +154,5 @@ def test_real_networks(name: str, test_models: Path) -> None:
     assert arenas["balanced"] <= 1.05 * arenas["ram"]
     assert kernels["balanced"] == kernels["latency"]
     code = {o: sum(map(kernel_code_bytes, set(found))) for o, found in kernels.items()}
-    assert code["flash"] == min(code.values())
     assert code["flash"] <= 12 << 10
     assert code["latency"] <= 30 << 10
