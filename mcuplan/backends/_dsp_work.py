@@ -15,6 +15,7 @@ __all__ = [
     "dense_work",
     "depthwise3x3_work",
     "depthwise_work",
+    "patch_work",
     "pool_work",
 ]
 
@@ -67,6 +68,35 @@ def conv_work(sig: Signature) -> Work:
         }
         | _widened(run, lines)
     )
+
+
+def patch_work(sig: Signature) -> Work:
+    """One pixel by four channels at a time, from a patch of bytes."""
+    op = sig.op
+    assert isinstance(op, Conv2D)
+    rows, columns = taps_of(sig, 0), taps_of(sig, 1)
+    pixels, in_c = rows.windows * columns.windows, sig.inputs[0].channels
+    steps = -(-rows.kernel * columns.kernel * in_c // 4)
+    fours = pixels * -(-sig.output.channels // 4)
+    run = columns.kernel * in_c
+    beside = rows.inside * (columns.windows - columns.whole)  # runs that lie inside in part
+    outside = (rows.windows * rows.kernel - rows.inside) * columns.windows
+    return {
+        "call": 1,
+        "row": rows.windows,
+        "pixel": pixels,
+        "line": pixels * rows.kernel,
+        "copy": rows.inside * columns.windows,
+        "copied_word": rows.inside * columns.windows * (run // 4),
+        "copied_byte": rows.inside * columns.windows * (run % 4),
+        "filled": beside + outside,
+        "filled_word": (beside + outside) * (run // 4),
+        "four": fours,
+        "step": fours * steps,
+        "round": fours * -(-steps // 8),
+        "rest": pixels * (sig.output.channels % 4 > 0),
+        "clamp": _clamped(sig),
+    }
 
 
 def _widened(run: int, runs: int) -> dict[str, float]:
