@@ -6,11 +6,9 @@
 #define LANES (16U)
 #define QUAD (4U)   /* channels that leave together */
 #define PIXELS (3U) /* computed together */
-#define APART (48)  /* bytes from vector to vector of a patch: PIXELS * LANES */
 #define KERNEL_ROWS (16U)
 #define NAKED __attribute__((naked, noinline, used))
 #define UNUSED __attribute__((unused))
-#define NOINLINE __attribute__((noinline)) /* else registers run out */
 
 /* Patches made, and the outputs that wait for them. The offsets stand in the assembly. */
 typedef struct {
@@ -28,6 +26,7 @@ typedef struct {
     const int8_t *in[PIXELS]; /* 52: pixels that are their own patches; NULL: patches are made */
     size_t count;             /* of pixels that wait */
     int8_t *line;             /* [steps][LANES], a patch on its way */
+    const int8_t *lines[1];   /* the same */
     size_t words;             /* packed, of four channels */
 } job_t;
 
@@ -157,42 +156,32 @@ static int find_lines(const mplan_conv2d_s8_mve_t *p, const int8_t *in, const in
     return whole;
 }
 
-/* Vectors of a run to their places in a patch. */
-static int8_t *scatter(const int8_t *from, int8_t *to, size_t vectors)
+/* Whole vectors from `at` on of every line to their places in a patch. */
+static NAKED void scatter(UNUSED const int8_t *const *lines, UNUSED size_t rows, UNUSED int32_t at,
+                          UNUSED int8_t *patch, UNUSED size_t vectors)
 {
-    for (size_t i = vectors; i > 0U; i--) {
-        vstrbq_s8(to, vldrbq_s8(from));
-        from = &from[LANES];
-        to = &to[APART];
-    }
-    return to;
+    __asm volatile("push {r4, r5, r6, lr}; ldr r4, [sp, #16]\n"
+                   "1: ldr r5, [r0], #4; dls lr, r4; add r5, r5, r2\n"
+                   "2: vldrb.8 q0, [r5], #16; vstrb.8 q0, [r3], #48; le lr, 2b\n"
+                   "subs r1, #1; bne 1b; pop {r4, r5, r6, pc}\n");
 }
 
 /* `run` bytes from `at` on of every line that lies inside; in a patch they are `apart`. */
-static NOINLINE void copy_lines(const int8_t *const *lines, size_t rows, int32_t at, int8_t *to,
-                                size_t run, size_t apart)
+static NAKED void copy_lines(UNUSED const int8_t *const *lines, UNUSED size_t rows,
+                             UNUSED int32_t at, UNUSED int8_t *to, UNUSED size_t run,
+                             UNUSED size_t apart)
 {
-    const mve_pred16_t lanes = vctp8q((uint32_t)(run % LANES));
-
-    for (size_t ky = 0U; ky < rows; ky++) {
-        if (lines[ky] != NULL) {
-            const int8_t *from = &lines[ky][at];
-            int8_t *place = to;
-
-            for (size_t i = run / LANES; i > 0U; i--) {
-                vstrbq_s8(place, vldrbq_s8(from));
-                from = &from[LANES];
-                place = &place[LANES];
-            }
-            vstrbq_p_s8(place, vldrbq_z_s8(from, lanes), lanes);
-        }
-        to = &to[apart];
-    }
+    __asm volatile("push {r4-r8, lr}; ldrd r4, r8, [sp, #24]\n"
+                   "lsrs r6, r4, #4; and r4, r4, #15; vctp.8 r4\n"
+                   "1: ldr r5, [r0], #4; cbz r5, 4f; add r5, r5, r2; mov r7, r3; wls lr, r6, 3f\n"
+                   "2: vldrb.8 q0, [r5], #16; vstrb.8 q0, [r7], #16; le lr, 2b\n"
+                   "3: vpstt; vldrbt.8 q0, [r5]; vstrbt.8 q0, [r7]\n"
+                   "4: add r3, r3, r8; subs r1, #1; bne 1b; pop {r4-r8, pc}\n");
 }
 
 /* A patch in order, where it is more than whole vectors inside the input. */
-static NOINLINE void fill_line(const mplan_conv2d_s8_mve_t *p, const int8_t *const *lines,
-                               int8_t *line, int32_t x_first)
+static void fill_line(const mplan_conv2d_s8_mve_t *p, const int8_t *const *lines, int8_t *line,
+                      int32_t x_first)
 {
     const int8x16_t padding = vdupq_n_s8(p->in_zero_point);
     const size_t in_c = p->in_c;
@@ -221,12 +210,10 @@ static void inner_patch(const mplan_conv2d_s8_mve_t *p, const job_t *job,
     const int32_t at = x_first * (int32_t)p->in_c;
 
     if ((count % LANES) == 0U) {
-        for (size_t ky = 0U; ky < p->kernel_h; ky++) {
-            to = scatter(&lines[ky][at], to, count / LANES);
-        }
+        scatter(lines, p->kernel_h, at, to, count / LANES);
     } else {
         copy_lines(lines, p->kernel_h, at, job->line, count, count);
-        (void)scatter(job->line, to, p->steps);
+        scatter(job->lines, 1U, 0, to, p->steps);
     }
 }
 
@@ -245,7 +232,7 @@ static void output_row(const mplan_conv2d_s8_mve_t *p, job_t *job, const int8_t 
             inner_patch(p, job, lines, patch, x_first);
         } else {
             fill_line(p, lines, job->line, x_first);
-            (void)scatter(job->line, patch, p->steps);
+            scatter(job->lines, 1U, 0, patch, p->steps);
         }
         push(p, job, NULL, to);
         x_first += (int32_t)p->stride_w;
@@ -283,6 +270,7 @@ void mplan_conv2d_s8_mve(const mplan_conv2d_s8_mve_t *p, const int8_t *in, int8_
     job.vectors = (uint32_t)p->in_c / LANES;
     job.rest = (uint32_t)p->in_c % LANES;
     job.line = &scratch[PIXELS * LANES * p->steps];
+    job.lines[0] = job.line;
     if ((p->kernel_h == 1U) && (p->kernel_w == 1U) && ((p->pad_top | p->pad_left) == 0U) &&
         (((p->out_w - 1U) * p->stride_w) < p->in_w) && (((y1 - 1U) * p->stride_h) < p->in_h)) {
         pointwise_rows(p, &job, in, out, y0, y1);
