@@ -47,7 +47,7 @@ def _portable(sig: Signature) -> tuple[Call, ...]:
 def channel_multiple(sig: Signature) -> int:
     """Words hold two channels; depthwise kernels of any size take four at a time."""
     grouped = isinstance(sig.op, Conv2D) and sig.op.groups == sig.inputs[0].channels > 1
-    return 4 if grouped and not _depthwise3x3_supports(sig) and _depthwise_supports(sig) else 2
+    return 4 if grouped and not depthwise3x3_supports(sig) and depthwise_supports(sig) else 2
 
 
 # -- convolution ----------------------------------------------------------------------------
