@@ -49,7 +49,7 @@ def find_row_order(
     if best.peak_bytes <= max(best.lower_bound_bytes, limit_bytes or 0):
         return best
     found = search(tables, start=limit_bytes or 0, states=states, stop=stop)
-    bound = max(best.lower_bound_bytes, found.bound)
+    bound = max(best.lower_bound_bytes, found.bound if tables.certain else 0)
     if found.moves and limit_bytes is not None and found.bound <= limit_bytes:
         bound = best.lower_bound_bytes
     if not found.moves:

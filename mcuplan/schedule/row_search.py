@@ -20,7 +20,7 @@ and no state between them has fewer bytes than V. Any way on from U works from V
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 
@@ -205,46 +205,54 @@ def _ways(tables: RowTables, state: Ints, live: int) -> list[_Way]:
     following = tables.chain_start[:-1] + dead
     active = np.nonzero(following < tables.chain_start[1:])[0]
     if not len(active):
-        if (state == tables.totals).all():
-            return []
-        made = int(tables.grown(tables.totals) - tables.grown(state))
-        return [_Way(tables.totals, live + made, live + made + tables.least_extra, -1)]
+        return _rest(tables, state, live)
     cells = following[active]
     states = np.maximum(tables.target[cells], state)
     sizes = states.sum(axis=1)
     after = tables.dead(states)
     kills = after[:, active] > dead[active]
+    earlier = kills & (sizes < sizes[:, None])
     number = np.arange(len(active))
-    first = (sizes < sizes[:, None]) | ((sizes == sizes[:, None]) & (number < number[:, None]))
-    kept = np.nonzero(~(kills & first).any(axis=1))[0]
-    states, after = states[kept], after[kept]
+    same = kills & (sizes == sizes[:, None]) & (number < number[:, None])
+    mixed = earlier.any(axis=1)
+    kept = np.nonzero(~same.any(axis=1) & (~mixed | tables.joint[cells]))[0]
     lives = tables.live(states, after).tolist()
     made = (tables.grown(states) - tables.grown(state)).tolist()
-    several = (sizes[kept] > state.sum() + 1).tolist()
+    several = (sizes > state.sum() + 1).tolist()
     ways = []
-    for k, cell in enumerate(cells[kept].tolist()):
-        peak, last = min(
-            _peaks(tables, state, after[k], cell, live + made[k], several[k]),
-        )
-        ways.append(_Way(states[k], lives[k], peak, last))
+    for k in kept.tolist():
+        ends = [(s, i) for s, i in tables.ends[cells[k]] if state[s] <= i]
+        if mixed[k]:  # what dies earlier on the way must die with the last move
+            dying = states[earlier[k]]
+            ends = [(s, i) for s, i in ends if (dying[:, s] > i).all()]
+        peaks = [_peak(tables, after[k], end, live + made[k], several[k]) for end in ends]
+        if peaks:
+            peak, last = min(peaks)
+            ways.append(_Way(states[k], lives[k], peak, last))
     return ways
 
 
-def _peaks(
-    tables: RowTables, state: Ints, after: Ints, cell: int, full: int, several: bool
-) -> Iterator[tuple[int, int]]:
-    """(peak, last step) for each move that may come last; ``full`` is live if nothing died."""
-    for s, i in tables.ends[cell]:
-        if state[s] > i:
-            continue
-        saved = 0
-        for other, nbytes in tables.saves.get((s, i), ()):
-            if tables.rank[other] < after[tables.chain[other]]:
-                saved += nbytes
-        peak = full + tables.extra[s][i] - saved
-        if several:
-            peak = max(peak, full - tables.allocated[s][i] + tables.least_extra)
-        yield peak, s
+def _rest(tables: RowTables, state: Ints, live: int) -> list[_Way]:
+    """The way to the end when all cells are dead."""
+    if (state == tables.totals).all():
+        return []
+    full = live + int(tables.grown(tables.totals) - tables.grown(state))
+    return [_Way(tables.totals, full, full + tables.least_extra, -1)]
+
+
+def _peak(
+    tables: RowTables, after: Ints, last: tuple[int, int], full: int, several: bool
+) -> tuple[int, int]:
+    """Peak of a way by its last move, and its step; ``full`` is live if nothing died."""
+    s, i = last
+    saved = 0
+    for cell, nbytes in tables.saves.get(last, ()):
+        if tables.rank[cell] < after[tables.chain[cell]]:
+            saved += nbytes
+    peak = full + tables.extra[s][i] - saved
+    if several:
+        peak = max(peak, full - tables.allocated[s][i] + tables.least_extra)
+    return peak, s
 
 
 class _Passed:
@@ -253,18 +261,22 @@ class _Passed:
     def __init__(self, tables: RowTables, exact: bool) -> None:
         self._tables = tables
         self._exact = exact
-        self._states = np.zeros((1024, tables.steps), np.int32)
-        self._live = np.zeros(1024, np.int64)
-        self._low: list[Ints] = []  # from here to the state none has fewer bytes
+        self._states = np.zeros((0, tables.steps), np.int32)
+        self._low = np.zeros((0, tables.steps), np.int32)  # no state up to it has fewer bytes
+        self._live = np.zeros(0, np.int64)
+        self._size = np.zeros(0, np.int64)
         self._count = 0
 
     def add(self, state: Ints, live: int) -> None:
+        """Note a state without safe steps."""
         if self._count == len(self._live):
-            self._states = np.concatenate([self._states, np.zeros_like(self._states)])
-            self._live = np.concatenate([self._live, np.zeros_like(self._live)])
-        self._states[self._count] = state
+            self._states, self._low, self._live, self._size = (
+                np.concatenate([old, np.zeros((max(1024, len(old)), *old.shape[1:]), old.dtype)])
+                for old in (self._states, self._low, self._live, self._size)
+            )
+        self._states[self._count] = self._low[self._count] = state
         self._live[self._count] = live
-        self._low.append(state)
+        self._size[self._count] = state.sum()
         self._count += 1
 
     def ahead(self, state: Ints, live: int) -> tuple[Ints, Ints] | None:
@@ -274,23 +286,31 @@ class _Passed:
             It, and the state between them that leaves this one behind: the same, or one
             with fewer bytes.
         """
-        found = np.nonzero(self._live[: self._count] <= live)[0]
-        for first in range(0, self._states.shape[1], 8):
-            part = slice(first, first + 8)
-            found = found[(self._states[found, part] >= state[part]).all(axis=1)]
-            if not len(found):
-                return None
-        numbers = found.tolist()
-        passed = self._states[numbers[-1]].astype(np.int64)
-        if not self._exact or any((self._low[k] <= state).all() for k in numbers):
+        found = self._above(state, live)
+        if not len(found):
+            return None
+        proved = self._low[found]
+        known = found if not self._exact else found[(proved <= state).all(axis=1)]
+        if len(known):
+            passed = self._states[known[-1]].astype(np.int64)
             return passed, passed
-        number = min(numbers, key=lambda k: int(self._states[k].sum()))
-        passed = self._states[number].astype(np.int64)
-        low = np.minimum(self._low[number], state)
+        nearest = found[np.argmin(self._size[found])]
+        passed = self._states[nearest].astype(np.int64)
+        low = np.minimum(self._low[nearest], state)
         if (low < state).any() and (least_between(self._tables, low, passed) == passed).all():
-            self._low[number] = low
+            self._low[nearest] = low
             return passed, passed
         least = least_between(self._tables, state, passed)
         if (least == passed).all():
-            self._low[number] = state
+            self._low[nearest] = state
         return passed, least
+
+    def _above(self, state: Ints, live: int) -> Ints:
+        """Numbers of the states that have all that a state has, and no more bytes."""
+        count, size = self._count, int(state.sum())
+        found = np.nonzero((self._live[:count] <= live) & (self._size[:count] >= size))[0]
+        for first in range(0, self._states.shape[1], 8):
+            if len(found):
+                part = slice(first, first + 8)
+                found = found[(self._states[found, part] >= state[part]).all(axis=1)]
+        return found
