@@ -39,13 +39,16 @@ class Found:
     """What a search found.
 
     Attributes:
-        moves: an order, as step indices; empty if the search was stopped.
-        bound: no order needs less; valid for exact searches only.
+        moves: an order, as step indices; empty if there is none.
+        limit: what the search went up to; all orders below were ruled out if it is exact and
+            started at a bound.
+        over: there is nothing left to look at.
         states: how many were looked at.
     """
 
     moves: tuple[int, ...]
-    bound: int
+    limit: int
+    over: bool
     states: int
 
 
@@ -63,6 +66,7 @@ def search(
     tables: RowTables,
     *,
     start: int,
+    end: int,
     states: int,
     exact: bool = True,
     stop: Callable[[], bool] | None = None,
@@ -72,18 +76,22 @@ def search(
     Args:
         tables: the graph.
         start: a peak that does no harm: a lower bound, or a limit that is good enough.
+        end: a peak that is of no use.
         states: how many to look at.
-        exact: prove that what is dropped is not needed. Otherwise the search does not raise
-            the peak above ``start``, and finding nothing proves nothing.
+        exact: prove that what is dropped is not needed; otherwise finding nothing proves
+            nothing.
         stop: asked now and then whether to stop.
     """
-    return _Search(tables, start, exact).run(states, stop)
+    return _Search(tables, max(start, tables.start_bytes + tables.idle_bytes), end, exact).run(
+        states, stop
+    )
 
 
 @dataclass(slots=True)
 class _Search:
     tables: RowTables
     limit: int
+    end: int
     exact: bool
     ways: dict[bytes, tuple[bytes, int]] = field(default_factory=dict)  # -> (from, last step)
     open: list[tuple[Ints, int]] = field(default_factory=list)
@@ -92,13 +100,12 @@ class _Search:
 
     def run(self, states: int, stop: Callable[[], bool] | None) -> Found:
         tables = self.tables
-        self.limit = max(self.limit, tables.start_bytes + tables.idle_bytes)
         passed = _Passed(tables, self.exact)
         start = np.zeros(tables.steps, np.int64)
         self.ways[start.tobytes()] = (b"", -1)
         self.open.append((start, tables.start_bytes))
         count = 0
-        while self.open or (self.exact and self._raise_limit()):
+        while self.limit < self.end and (self.open or self._raise_limit()):
             state, live = self.open.pop()
             ahead = passed.ahead(state, live)
             if ahead is not None:
@@ -106,15 +113,15 @@ class _Search:
                 continue
             count += 1
             if count > states or (stop is not None and count % 64 == 0 and stop()):
-                break
+                return Found((), self.limit, False, count)
             end = self._go_on(state, live)
             if end is None:
                 continue
             state, live = end
             if (state == tables.totals).all():
-                return Found(self._moves(), self.limit, count)
+                return Found(self._moves(), self.limit, True, count)
             passed.add(state, live)
-        return Found((), self.limit, count)
+        return Found((), self.limit, True, count)
 
     def _go_on(self, state: Ints, live: int) -> tuple[Ints, int] | None:
         """Take all safe steps, then put the others on the lists.
@@ -134,9 +141,8 @@ class _Search:
         own = state.tobytes()
         for way in sorted(ways, key=lambda way: way.live - way.peak):
             if way.peak > self.limit:
-                if self.exact:
-                    self.ticks += 1
-                    heappush(self.later, (way.peak, self.ticks, way, own))
+                self.ticks += 1
+                heappush(self.later, (way.peak, self.ticks, way, own))
             elif self._enter(way, own):
                 self.open.append((way.state, way.live))
         return state, live
@@ -158,6 +164,8 @@ class _Search:
 
     def _raise_limit(self) -> bool:
         """Go on with the steps that were put off because of their peak."""
+        if not self.later:
+            self.limit = self.end
         while self.later and (self.later[0][0] <= self.limit or not self.open):
             peak, _, way, origin = heappop(self.later)
             self.limit = max(self.limit, peak)
