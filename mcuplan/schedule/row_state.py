@@ -68,6 +68,8 @@ class RowTables:
     chain_start: Ints  # first cell of each chain, and the end
     target: Ints  # (cells, steps): the least state in which the cell is dead
     ends: tuple[tuple[tuple[int, int], ...], ...]  # moves that may be the last that a cell needs
+    joint: npt.NDArray[np.bool_]  # cells that more than one move may end
+    certain: bool  # no move can save in ways that the search does not try
     _step_start: Ints
     _grown: Ints  # bytes allocated by the first moves of a step, at _step_start
     _reader: Ints  # (chains, readers): steps
