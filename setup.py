@@ -14,7 +14,7 @@ setup(
     ext_modules=[
         Extension(
             "mcuplan.memory._packcore",
-            sources=[str(_FOLDER / f"{name}.c") for name in ("module", "search", "setup", "state")],
+            sources=[str(_FOLDER / f"{name}.c") for name in ("module", "search", "setup", "state", "wheel")],
             depends=[str(_FOLDER / name) for name in ("packcore.h", "state.h")],
             py_limited_api=True,
             optional=True,
