@@ -32,7 +32,7 @@ _PIXELS = 3  # that the convolution computes at once
 _ROWS = 16  # of a window
 _STEPS = 4  # vectors of a depthwise window
 _WORD_BYTES = 64  # of the columns of a depthwise convolution: four rows of 16 channels
-_STRIP_BYTES = 2048
+_STRIP_BYTES = 1024
 _PRODUCT_SHIFT = 14  # by which any product of two int8 without zero points stays in int32
 
 
@@ -114,11 +114,12 @@ def _depthwise_supports(sig: Signature) -> bool:
 
 
 def _strip(sig: Signature) -> int:
-    """Output pixels whose columns are held at once: a row, as far as it stays in bounds."""
+    """Output pixels whose columns are held at once: equal parts of a row, within bounds."""
     op = sig.op
     assert isinstance(op, Conv2D)
-    advance = _WORD_BYTES * _column_words(sig) * op.stride[1]
-    return max(1, min(sig.output.shape[2], 1 + _STRIP_BYTES // advance))
+    most = 1 + _STRIP_BYTES // (_WORD_BYTES * _column_words(sig) * op.stride[1])
+    out_w = sig.output.shape[2]
+    return -(-out_w // -(-out_w // most))
 
 
 def _depthwise(sig: Signature) -> tuple[Call, ...]:
