@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from mcuplan.memory.greedy import Packing
 from mcuplan.memory.problem import Buffer, Problem
+from mcuplan.units import align_up
 
 __all__ = ["learn"]
 
@@ -32,7 +33,7 @@ def learn(problem: Problem, best: Packing, goal: int, rounds: int) -> Packing:
     """
     if problem.separations:
         raise ValueError("separations are not for first fit in a learned order")
-    table = _Table.of(problem)
+    table = _Table.of(problem, best.arena_bytes)
     moving = [i for i in range(len(problem.buffers)) if i not in problem.pinned]
     if not moving:
         return best
@@ -97,9 +98,10 @@ class _Table:
     width: int
 
     @classmethod
-    def of(cls, problem: Problem) -> _Table:
+    def of(cls, problem: Problem, height: int) -> _Table:
+        """The table of a problem for which a placement of ``height`` bytes is known."""
         buffers = problem.buffers
-        grain = math.gcd(*(b.align for b in buffers))
+        grain = _grain(problem)
         size = [-(-b.nbytes // grain) for b in buffers]
         begins = _sections(buffers)
         first = [bisect_right(begins, b.live.start) - 1 for b in buffers]
@@ -114,12 +116,12 @@ class _Table:
             grain,
             tuple(b.nbytes for b in buffers),
             tuple(size),
-            tuple(b.align // grain for b in buffers),
+            tuple(max(1, b.align // grain) for b in buffers),
             tuple(first),
             tuple(last),
             tuple(taken),
             pinned,
-            2 * sum(size) + max((offset for _, offset in pinned), default=0),
+            2 * height // grain,
         )
 
     def end(self, index: int, at: Sequence[int]) -> int:
@@ -141,15 +143,24 @@ class _Table:
             used = 0
             for mask in taken[first:last]:
                 used |= mask
-            at[index] = _lowest(whole & ~used, size, self.align[index])
+            at[index] = _lowest(whole & ~used, size, self.align[index], used.bit_length())
             block = ((1 << size) - 1) << at[index]
             for section in range(first, last):
                 taken[section] |= block
         return at
 
 
-def _lowest(free: int, size: int, align: int) -> int:
-    """The lowest multiple of ``align`` from which on ``size`` bits are set; 0 for no size."""
+def _grain(problem: Problem) -> int:
+    """The largest unit that offsets worth trying are multiples of."""
+    grain = math.gcd(*(b.align for b in problem.buffers))
+    if any(b.align > grain for b in problem.buffers):
+        return grain
+    sizes = (-(-b.nbytes // grain) for b in problem.buffers)
+    return grain * max(1, math.gcd(*sizes, *(o // grain for o in problem.pinned.values())))
+
+
+def _lowest(free: int, size: int, align: int, top: int) -> int:
+    """The lowest multiple of ``align`` from which on ``size`` bits are set, else above ``top``."""
     length = 1
     while length < size:
         more = min(length, size - length)
@@ -157,11 +168,12 @@ def _lowest(free: int, size: int, align: int) -> int:
         length += more
     if not size:
         return 0
-    at = (free & -free).bit_length() - 1
-    while at % align:
-        free &= free - 1
+    while free:
         at = (free & -free).bit_length() - 1
-    return at
+        if at % align == 0:
+            return at
+        free &= free - 1
+    return align_up(top, align)
 
 
 def _sections(buffers: Sequence[Buffer]) -> list[int]:
