@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dsp_program import BoardProgram, layer, supporting, unweighted
+from board_program import BoardProgram, layer, supporting, unweighted
 
 from mcuplan.backends.dsp import KERNELS
 from mcuplan.ops.conv2d import Conv2D

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: 0BSD */
 /* Runs every case on the emulated core: whole, row by row, rows shuffled, in place. Inputs and
- * weights stand flush against protected memory; a read beyond them is a fault. */
+ * weights stand flush against memory that nothing may access; a read beyond them is a fault.
+ *
+ * FIRST, LAST and CODE_LAST come with the board: the first byte and the end of the data RAM that
+ * is free to use, and the end of the code RAM. */
 #include <string.h>
 
-#include "dsp_board.h"
+#include "board.h"
 
-#define GUARD_BEFORE (0x20000000U) /* 64 KiB each that nothing may access */
-#define GUARD_AFTER (0x203F0000U)
-#define GUARD_CODE (0x003F0000U)
-#define GUARD_BYTES (0x10000U)
+#define GUARD_BYTES (0x10000U) /* where the memory does not end there by itself */
 
 #define MPU ((volatile uint32_t *)0xE000ED94U) /* control, number, base, size */
 
@@ -53,19 +53,23 @@ static void fault(void)
     leave(99U);
 }
 
+#if defined(__ARM_ARCH_7EM__)
 static void protect(uint32_t number, uint32_t address)
 {
     MPU[1] = number;
     MPU[2] = address;
     MPU[3] = (1U << 28) | (15U << 1) | 1U; /* no access, never executed, 2^(15 + 1) bytes */
 }
+#endif
 
 void reset(void)
 {
-    protect(0U, GUARD_BEFORE);
-    protect(1U, GUARD_AFTER);
-    protect(2U, GUARD_CODE);
+#if defined(__ARM_ARCH_7EM__)
+    protect(0U, FIRST - GUARD_BYTES);
+    protect(1U, LAST);
+    protect(2U, CODE_LAST);
     MPU[0] = 5U; /* on, all other memory as usual */
+#endif
     __asm volatile("dsb\n\tisb" ::: "memory");
     *(volatile uint32_t *)0xE000ED88U |= 0xFU << 20;
     memcpy(data_start, data_load, (size_t)((char *)data_end - (char *)data_start));
@@ -135,9 +139,9 @@ static void by_rows_shuffled(const test_t *test)
 void run(const test_t *test)
 {
     const size_t bytes = test->in_rows * test->in_bytes;
-    int8_t *const last = (int8_t *)(GUARD_AFTER - bytes);
-    int8_t *const first = (int8_t *)(GUARD_BEFORE + GUARD_BYTES);
-    int32_t *const packed = (int32_t *)(GUARD_CODE - test->packed_bytes);
+    int8_t *const last = (int8_t *)(LAST - bytes);
+    int8_t *const first = (int8_t *)FIRST;
+    int32_t *const packed = (int32_t *)(CODE_LAST - test->packed_bytes);
     int8_t *const out = &output[MARGIN];
 
     memcpy(packed, test->packed, test->packed_bytes);

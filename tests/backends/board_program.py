@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Random layers, and a bare-metal program that runs the dsp kernels on them."""
+"""Random layers, and a bare-metal program that runs kernels on them."""
 
 from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
+from string import Template
 
 import numpy as np
 
@@ -13,12 +15,41 @@ from mcuplan.emit.c_writer import array, initializer
 from mcuplan.emit.structs import kernel_struct
 from mcuplan.ir.op import ConstArray, Kernel, Op, QuantRule, Signature
 from mcuplan.ir.types import Array, DType, Quant, TensorType
+from mcuplan.prove.cores import core_named
 from mcuplan.resources import codegen_dir
 
 HERE = Path(__file__).resolve().parent
 FLAGS = ["-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Wundef", "-Werror"]
-CPU = ["-mcpu=cortex-m4", "-mthumb", "-mfpu=fpv4-sp-d16", "-mfloat-abi=hard"]
 _GAP = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """A core and its emulated machine; nothing may access the memory around `guards`.
+
+    ``code`` and ``ram`` are origin and size of what the linker fills, ``guards`` the first byte
+    and the end of the data RAM, and the end of the code RAM.
+    """
+
+    core: str
+    code: tuple[int, int]
+    ram: tuple[int, int]
+    guards: tuple[int, int, int]
+
+    def script(self) -> str:
+        """What links a program for it."""
+        values = [f"{value:#x}" for value in (*self.code, *self.ram)]
+        names = ("code_origin", "code_bytes", "ram_origin", "ram_bytes")
+        template = Template((HERE / "board.ld.in").read_text())
+        return template.substitute(dict(zip(names, values, strict=True)))
+
+
+M4 = Board(
+    "cortex-m4", (0x100, 0x3AFF00), (0x20020000, 0x3C0000), (0x20010000, 0x203F0000, 0x3F0000)
+)
+M55 = Board(
+    "cortex-m55", (0x1000000, 0x1C0000), (0x21020000, 0x3C0000), (0x21000000, 0x21400000, 0x1200000)
+)
 
 
 def layer(
@@ -76,7 +107,8 @@ def codes(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
 class BoardProgram:
     """Collects layers and kernels; :meth:`run` gives the lines of what differs."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, board: Board = M4) -> None:
+        self.board = board
         self.rng = np.random.default_rng(seed)
         self.kernels: dict[str, Kernel] = {}
         self.parts: list[str] = []
@@ -115,17 +147,17 @@ class BoardProgram:
             order = self.rng.permutation(kind.rows)
             gaps = self.rng.integers(0, _GAP, kind.rows)
             table = order * (kind.row_bytes + _GAP) + gaps
-            self.parts.append(array(f"{name}_{side}_table", "uint32_t", table))
+            self.parts.append(array(f"{name}_{side}_table", "uint16_t", table))
         struct = kernel_struct(kernel.function)
         for suffix in ("", "_shuffled"):
             rows: dict[str, object] = {
-                f"{side}_rows": f"{{.stride = 0U, .table = {name}_{side}_table}}"
+                f"{side}_rows": f"{{.stride = 1U, .table = {name}_{side}_table}}"
                 if suffix
                 else f"{{.stride = {kind.row_bytes}U, .table = NULL}}"
                 for side, kind in kinds.items()
             }
             if operands == 2:
-                rows["in2_rows"] = f"{{.stride = {sig.output.row_bytes}U, .table = NULL}}"
+                rows["in2_rows"] = f"{{.stride = {sig.inputs[1].row_bytes}U, .table = NULL}}"
             self.parts.append(initializer(f"{name}_p{suffix}", struct, fields | rows, name))
 
     def run(self, folder: Path, gcc: str, qemu: str, level: str = "-O2") -> list[str]:
@@ -137,15 +169,20 @@ class BoardProgram:
         )
         includes = "".join(f'#include "{stem}.h"\n' for stem in sorted(self.kernels))
         source = folder / "cases.c"
-        source.write_text('#include "dsp_board.h"\n' + includes + "\n".join(self.parts) + ends)
+        source.write_text('#include "board.h"\n' + includes + "\n".join(self.parts) + ends)
         root = codegen_dir()
         sources = [root / "kernels" / k.backend / f"{stem}.c" for stem, k in self.kernels.items()]
-        command = [gcc, *CPU, *FLAGS, level, f"-I{root / 'include'}", f"-I{HERE}"]
-        command += [str(s) for s in [source, HERE / "dsp_board.c", *sources]]
-        command += ["-nostartfiles", "--specs=nano.specs", f"-T{HERE / 'dsp_board.ld'}"]
+        script = folder / "board.ld"
+        script.write_text(self.board.script())
+        core = core_named(self.board.core)
+        guards = zip(("FIRST", "LAST", "CODE_LAST"), self.board.guards, strict=True)
+        command = [gcc, *core.flags, *FLAGS, level, f"-I{root / 'include'}", f"-I{HERE}"]
+        command += [f"-D{name}={address:#x}U" for name, address in guards]
+        command += [str(s) for s in [source, HERE / "board.c", *sources]]
+        command += ["-nostartfiles", "--specs=nano.specs", f"-T{script}"]
         image = folder / "cases.elf"
         subprocess.run([*command, "-o", str(image)], check=True)
-        emulate = [qemu, "-M", "mps2-an386", "-nographic", "-monitor", "none", "-serial", "none"]
+        emulate = [qemu, "-M", core.machine, "-nographic", "-monitor", "none", "-serial", "none"]
         emulate += ["-semihosting-config", "enable=on,target=native", "-kernel", str(image)]
         done = subprocess.run(emulate, capture_output=True, text=True, check=False, timeout=120)
         lines = (done.stdout + done.stderr).splitlines()

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: 0BSD */
-#ifndef DSP_BOARD_H
-#define DSP_BOARD_H
+#ifndef BOARD_H
+#define BOARD_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -12,8 +12,8 @@ typedef struct {
     const int8_t *in;
     const int8_t *wanted;
     const int32_t *packed;
-    const uint32_t *in_table;
-    const uint32_t *out_table;
+    const uint16_t *in_table;
+    const uint16_t *out_table;
     size_t packed_bytes;
     size_t in_rows;
     size_t in_bytes;
@@ -29,4 +29,4 @@ extern const size_t test_count;
 void reset(void);
 void run(const test_t *test);
 
-#endif /* DSP_BOARD_H */
+#endif /* BOARD_H */

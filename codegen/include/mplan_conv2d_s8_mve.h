@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: 0BSD */
+/* mplan_conv2d_s8_mve.h - convolution for cores with integer vectors (Helium). */
+#ifndef MPLAN_CONV2D_S8_MVE_H
+#define MPLAN_CONV2D_S8_MVE_H
+
+#include "mplan.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*
+ * A patch is all inputs of an output pixel: for each kernel row its kernel_w * in_c bytes, one row
+ * right behind the other, and what fills up the last of `steps` vectors of 16 bytes.
+ *
+ * packed: for each four output channels a, b, c, d
+ *   2 words               bias of a and c, input zero point folded in
+ *   steps times 8 words   16 taps of a, the same 16 of c; what fills up the last step is 0
+ *   the same of b and d
+ *   4 words               left shifts of the accumulators, where `shifts` is not 0
+ *   4 words               multipliers, 0 <= multiplier < 2^31
+ * What fills up the last four channels is 0. The generator has proved that every shifted
+ * accumulator stays in int32.
+ */
+typedef struct {
+    mplan_rows_t in_rows;
+    mplan_rows_t out_rows;
+    const int32_t *packed;
+    uint32_t steps; /* vectors of a patch, at least 1 */
+    uint16_t in_h;
+    uint16_t in_w;
+    uint16_t in_c;
+    uint16_t out_w;
+    uint16_t out_c;
+    uint16_t kernel_h; /* at most 16 */
+    uint16_t kernel_w;
+    uint16_t stride_h;
+    uint16_t stride_w;
+    uint16_t dilation_h;
+    uint16_t dilation_w;
+    uint16_t pad_top;
+    uint16_t pad_left;
+    uint8_t shifts;
+    int8_t in_zero_point; /* value of a padding element */
+    int8_t out_zero_point;
+    int8_t act_min;
+    int8_t act_max;
+} mplan_conv2d_s8_mve_t;
+
+/**
+ * Output rows [y0, y1). in: [in_h][in_w][in_c], out: [out_h][out_w][out_c], rows found by address.
+ * out must not overlap the input rows that are still to be read; with a kernel, strides and
+ * channels that keep every pixel at its place (1x1), out may be in.
+ * scratch: 64 * steps bytes.
+ */
+void mplan_conv2d_s8_mve(const mplan_conv2d_s8_mve_t *p, const int8_t *in, int8_t *out, size_t y0,
+                         size_t y1, int8_t *scratch);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* MPLAN_CONV2D_S8_MVE_H */
