@@ -87,10 +87,12 @@ def improve(
     made for less.
     """
     hunt = _Hunt(problem, conflicts, packing, bound_bytes, effort, run)
-    hunt.raise_bound(hunt.part(0.1, 15 * hunt.table.count))
+    if capacity is None:
+        hunt.raise_bound(hunt.part(0.1, max(3000, 15 * hunt.table.count)))
     hunt.rearrange(max(hunt.proved, capacity or 0))
     if capacity is not None:
-        hunt.raise_bound(hunt.part(0.2, _SHORT_NODES))
+        slack = capacity - bound_bytes > bound_bytes // 64
+        hunt.raise_bound(hunt.part(0.2, _SHORT_NODES // 20 if slack else _SHORT_NODES))
         if hunt.proved < capacity < hunt.best.arena_bytes:
             hunt.ask(capacity, hunt.part(0.7))
     if capacity is None or capacity < hunt.best.arena_bytes:
