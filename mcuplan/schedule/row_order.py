@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from mcuplan.schedule.row_check import check_row_order
+from mcuplan.schedule.row_compiled import search
 from mcuplan.schedule.row_graph import RowGraph, RowOrder
-from mcuplan.schedule.row_search import Found, search
+from mcuplan.schedule.row_search import Found
 from mcuplan.schedule.row_smooth import smooth
 from mcuplan.schedule.row_state import RowTables
 from mcuplan.schedule.row_tables import row_tables
