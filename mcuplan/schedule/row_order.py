@@ -5,10 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Self
 
 from mcuplan.schedule.row_check import check_row_order
+from mcuplan.schedule.row_compiled import search
 from mcuplan.schedule.row_graph import RowGraph, RowOrder
-from mcuplan.schedule.row_search import Found, search
+from mcuplan.schedule.row_search import Found
 from mcuplan.schedule.row_smooth import smooth
 from mcuplan.schedule.row_state import RowTables
 from mcuplan.schedule.row_tables import row_tables
@@ -20,6 +22,7 @@ STATES = 4_000
 
 _QUICK = 600  # states of a search that only looks for a better order
 _ROUNDS = 8  # such searches
+_FLOORS = 2  # graphs with simpler scratch that are searched for orders of this one
 
 
 def find_row_order(
@@ -43,10 +46,10 @@ def find_row_order(
     Raises:
         ValueError: the graph contradicts itself.
     """
-    tables = row_tables(graph)
-    best = min(depth_first(graph), step_by_step(graph), key=lambda order: order.peak_bytes)
-    hunt = _Hunt(graph, tables, best, best.lower_bound_bytes, max(limit_bytes or 0, 0), stop)
+    hunt = _Hunt.begin(graph, max(limit_bytes or 0, 0), stop)
     hunt.climb(3 * states // 8)
+    for floor in () if hunt.over else _floors(graph):
+        hunt.learn(_with_floor(graph, floor), floor, states)
     hunt.improve(min(states, _QUICK))
     hunt.prove(states)
     return _rated(hunt.best, hunt.bound, hunt.states)
@@ -101,6 +104,13 @@ class _Hunt:
     stop: Callable[[], bool] | None
     states: int = 0
 
+    @classmethod
+    def begin(cls, graph: RowGraph, enough: int, stop: Callable[[], bool] | None) -> Self:
+        """From the better of the plain orders."""
+        tables = row_tables(graph)
+        best = min(depth_first(graph), step_by_step(graph), key=lambda order: order.peak_bytes)
+        return cls(graph, tables, best, best.lower_bound_bytes, enough, stop)
+
     @property
     def over(self) -> bool:
         """Whether there is no reason to go on."""
@@ -136,16 +146,46 @@ class _Hunt:
             if self.best.peak_bytes == peak:
                 break
 
+    def learn(self, graph: RowGraph, floor: int, states: int) -> None:
+        """What an order for the graph with more scratch says about this one."""
+        more = floor - self.tables.least_extra
+        other = _Hunt.begin(graph, self.enough, self.stop)
+        other.climb(3 * states // 8)
+        other.improve(min(states, _QUICK))
+        other.prove(states // 2)
+        self.states += other.states
+        self._take(other.best.moves)
+        self.bound = min(max(self.bound, other.bound - more), self.best.peak_bytes)
+
+    def _take(self, moves: tuple[int, ...]) -> None:
+        """Keep an order if it is better."""
+        peak = check_row_order(self.graph, moves)
+        if peak < self.best.peak_bytes:
+            self.best = replace(self.best, moves=moves, peak_bytes=peak)
+
     def _look(self, start: int, end: int, states: int, *, exact: bool) -> Found:
         found = search(
             self.tables, start=start, end=end, states=states, exact=exact, stop=self.stop
         )
         self.states += found.states
         if found.moves:
-            peak = check_row_order(self.graph, found.moves)
-            if peak < self.best.peak_bytes:
-                self.best = replace(self.best, moves=found.moves, peak_bytes=peak)
+            self._take(found.moves)
         return found
+
+
+def _floors(graph: RowGraph) -> list[int]:
+    """Scratch that all steps may be given to make the search smaller, the most first."""
+    sizes = sorted({step.scratch_bytes for step in graph.steps}, reverse=True)
+    floors = sizes[:1] if len(sizes) > 1 else []
+    for size in sizes[:-1]:
+        if floors and 2 * size <= floors[-1] and len(floors) < _FLOORS:
+            floors.append(size)
+    return floors
+
+
+def _with_floor(graph: RowGraph, floor: int) -> RowGraph:
+    steps = (replace(s, scratch_bytes=max(s.scratch_bytes, floor)) for s in graph.steps)
+    return replace(graph, steps=tuple(steps))
 
 
 def _order(graph: RowGraph, moves: Sequence[int]) -> RowOrder:

@@ -177,7 +177,6 @@ def _finish(
     number = {key: i for i, (_, key, _) in enumerate(cells) if key is not None}
     saves = _saves(graph, draft, born, number)
     ends = tuple(_last_moves(draft.needs, item[2]) for item in cells)
-    lengths = [len(chain) for chain in chains]
     reader, place, ended = _ended(chains, draft.needs)
     grown = [np.cumsum([0, *row]) for row in draft.allocated]
     freed = [np.cumsum([0, *(item[2].nbytes for item in chain)]) for chain in chains]
@@ -194,20 +193,20 @@ def _finish(
         start_bytes=draft.start_bytes,
         idle_bytes=draft.idle_bytes,
         chains=len(chains),
-        chain=tuple(c for c, length in enumerate(lengths) for _ in range(length)),
-        rank=tuple(k for length in lengths for k in range(length)),
-        chain_start=np.cumsum([0, *lengths]),
+        chain=tuple(c for c, chain in enumerate(chains) for _ in chain),
+        rank=tuple(k for chain in chains for k in range(len(chain))),
+        chain_start=np.cumsum([0, *map(len, chains)]),
         target=np.array([item[0] for item in cells], np.int64).reshape(-1, len(graph.steps)),
         ends=ends,
         joint=np.array([len(own) > 1 for own in ends], np.bool_),
         certain=_certain(graph, saves, cells),
-        _step_start=_starts(grown),
-        _grown=_joined(grown),
-        _reader=reader,
-        _place=place,
-        _ended=ended,
-        _freed=_joined(freed),
-        _freed_start=_starts(freed),
+        step_start=_starts(grown),
+        grown_bytes=_joined(grown),
+        reader=reader,
+        place=place,
+        ended=ended,
+        freed=_joined(freed),
+        freed_start=_starts(freed),
     )
 
 
