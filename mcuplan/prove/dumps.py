@@ -1,68 +1,74 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What test images write out after steps, or after runs of rows, put together to tensors."""
+"""Which bytes a test image writes out after steps, or after runs of rows, and what they are."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from itertools import pairwise
 
-import numpy as np
-
-from mcuplan.ir.types import Array
 from mcuplan.prove.api import TensorDump
 from mcuplan.schedule.program import FEED, Plan, Run
 
-__all__ = ["step_values", "tensor_dumps"]
+__all__ = ["Part", "output_parts"]
 
 _Place = tuple[str, int]
 
 
-def tensor_dumps(plan: Plan, members: Mapping[str, str]) -> tuple[TensorDump, ...]:
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Bytes of the output of ``step`` from ``start`` on, as soon as they are made."""
+
+    step: int
+    start: int
+    dump: TensorDump
+
+
+def output_parts(plan: Plan, members: Mapping[str, str]) -> Iterator[Part]:
     """The output of every step right after it ran; of a plan by rows, the rows of every run.
+
+    Rows that no step reads need not survive the run that makes them: they are left out.
 
     Args:
         plan: what runs.
         members: name of each region in the bundle.
     """
-    return tuple(dump for _, dump in _numbered(plan, members))
-
-
-def step_values(plan: Plan, dumps: Sequence[Array]) -> tuple[Array, ...]:
-    """The output of each step [samples, bytes] from all that an image wrote out."""
-    parts: dict[int, list[Array]] = {step.index: [] for step in plan.program.steps}
-    names = dict.fromkeys(plan.memory, "")
-    for (step, _), dump in zip(_numbered(plan, names), dumps, strict=True):
-        parts[step].append(dump)
-    return tuple(
-        found[0] if len(found) == 1 else np.concatenate(found, axis=1) for found in parts.values()
-    )
-
-
-def _numbered(plan: Plan, members: Mapping[str, str]) -> Iterator[tuple[int, TensorDump]]:
-    """Every dump with the step whose output it is a part of; parts in the order of rows."""
-    graph = plan.program.graph
-    runs = plan.runs or tuple(
-        Run(step.index, 0, graph.tensor(step.node.output).type.rows) for step in plan.program.steps
-    )
-    rows = {step.index: plan.row_addresses(step.node.output) for step in plan.program.steps}
-    for at, run in enumerate(runs):
+    if not plan.runs:
+        for step in plan.program.steps:
+            region, offset = plan.address(step.node.output)
+            nbytes = plan.program.graph.tensor(step.node.output).type.nbytes
+            yield Part(step.index, 0, TensorDump(step.index, members[region], offset, nbytes))
+        return
+    places = {step.index: plan.row_addresses(step.node.output) for step in plan.program.steps}
+    for at, (run, (_, end)) in enumerate(zip(plan.runs, plan.run_moves, strict=True)):
         if run.step == FEED:
             continue
-        step = plan.program.steps[run.step]
-        kind = graph.tensor(step.node.output).type
-        made = rows[run.step][run.first : run.end]
-        if step.node.op.gathers and plan.runs:
-            made = rows[run.step] if run.end == step.signature.inputs[0].rows else ()
-        for (region, offset), count in _spans(made, kind.row_bytes):
-            yield run.step, TensorDump(at, members[region], offset, count * kind.row_bytes)
+        size = plan.program.steps[run.step].signature.output.row_bytes
+        for first, last in _spans(_kept(plan, run, end), places[run.step], size):
+            region, offset = places[run.step][first]
+            dump = TensorDump(at, members[region], offset, (last - first) * size)
+            yield Part(run.step, first * size, dump)
 
 
-def _spans(places: Sequence[_Place], row_bytes: int) -> Iterator[tuple[_Place, int]]:
-    """Rows that lie one behind the other: where the first lies, and how many."""
+def _kept(plan: Plan, run: Run, end: int) -> list[int]:
+    """Output rows that a run completes and that are there when it ends, at a move."""
+    step = plan.program.steps[run.step]
+    if step.node.op.gathers:
+        return [0] if run.end == step.signature.inputs[0].rows else []
+    slots = plan.allocation.rows.get(step.node.output)
+    if slots is None:
+        return list(range(run.first, run.end))
+    live = {buffer.name: buffer.live for buffer in plan.allocation.buffers}
+    return [y for y in range(run.first, run.end) if live[slots[y].buffer].end >= end]
+
+
+def _spans(rows: list[int], places: tuple[_Place, ...], size: int) -> Iterator[tuple[int, int]]:
+    """Rows one behind the other in number and in memory, together: first and end."""
     starts = [0]
-    for index, ((region, offset), (other, behind)) in enumerate(pairwise(places), 1):
-        if (region, offset + row_bytes) != (other, behind):
+    for index, (row, following) in enumerate(pairwise(rows), 1):
+        (region, offset), there = places[row], places[following]
+        if following != row + 1 or there != (region, offset + size):
             starts.append(index)
-    for first, end in pairwise([*starts, len(places)]):
+    for first, end in pairwise([*starts, len(rows)]):
         if end > first:
-            yield places[first], end - first
+            yield rows[first], rows[end - 1] + 1
