@@ -63,7 +63,7 @@ EFFORTS: Mapping[str, Effort] = MappingProxyType(
             width=96,
             cuts=400_000,
             row_states=100_000,
-            rounds=1_000,
+            rounds=4_000,
             nodes=200_000,
             slack=0.0,
         ),
