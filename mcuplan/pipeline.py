@@ -56,7 +56,7 @@ class Request:
     io_layout: str = "model"  # or "nhwc": leading and trailing transposes are dropped
     sharing: Sharing = field(default_factory=Sharing)  # keep_inputs, keep_outputs and the like
     effort: str = "normal"  # a key of schedule.EFFORTS
-    streaming: Streaming = "off"
+    streaming: Streaming = "auto"
     dump_after: Callable[[str, Graph], None] | None = None
 
 

@@ -139,7 +139,7 @@ modelling = _stack(
         _option(
             "--streaming",
             type=click.Choice(["auto", "off", "input"]),
-            default="off",
+            default="auto",
             show_default=True,
             help="Run layers row by row; input: its rows are fed as they come.",
         ),

@@ -30,7 +30,7 @@ def test_plan_says_what_each_level_bought(model: str, capsys: Captured) -> None:
     """Only ``plan`` shows the levels; from one to the next the arena falls to that of the plan."""
     assert 0 == run(["plan", model, "-t", BOARD, "-f", "json"])
     report = json.loads(capsys.readouterr().out)
-    names = ["naive", "order", "in place", "overlap", "placement"]
+    names = ["naive", "order", "in place", "overlap", "streaming", "placement"]
     arenas = [level["arena_bytes"] for level in report["levels"]]
     assert names == [level["name"] for level in report["levels"]]
     assert arenas == sorted(arenas, reverse=True)
