@@ -9,6 +9,7 @@ from mcuplan.memory.conflicts import Conflicts, count_pairs
 from mcuplan.memory.crowded import crowded_fit
 from mcuplan.memory.exact import Effort, Proof, improve
 from mcuplan.memory.greedy import climb, portfolio
+from mcuplan.memory.learned import learn
 from mcuplan.memory.problem import MemoryPlan, Placement, Problem
 
 __all__ = ["DEFAULT_NODES", "pack"]
@@ -26,6 +27,7 @@ def pack(
     time_limit_s: float | None = None,
     node_limit: int | None = None,
     exact: bool = True,
+    rounds: int = 0,
 ) -> MemoryPlan:
     """Place the buffers of one arena in as few bytes as can be found, and prove it.
 
@@ -37,6 +39,7 @@ def pack(
             machine; what goes into generated code must use a node limit.
         node_limit: nodes for the exact search; without any limit ``DEFAULT_NODES``.
         exact: whether to search at all where no heuristic reaches the lower bound.
+        rounds: of first fit in an order that learns, for many buffers without separations.
 
     Returns:
         A checked plan; ``optimal`` only where that is proved.
@@ -52,6 +55,9 @@ def pack(
         return _plan(problem, bound, Proof(crowded_fit(problem), bound.bytes, 0), "not attempted")
     conflicts = Conflicts(problem)
     packing = portfolio(problem, conflicts, bound.bytes)
+    enough = max(bound.bytes, capacity or 0)
+    if rounds and packing.arena_bytes > enough:
+        packing = learn(problem, packing, enough, rounds)
     proof = Proof(packing, bound.bytes, 0)
     if packing.arena_bytes > bound.bytes and exact:
         effort = Effort(node_limit, time_limit_s)

@@ -31,22 +31,42 @@ class Effort:
             segments of more than 64 steps a set counts as several.
         width: sets of each size that the heuristic keeps, fewer in segments of many steps.
         cuts: minimum cuts to compute for the bound of a segment, times its steps.
-        nodes: of the search for addresses of rows.
-        slack: share of the live bytes by which that may miss them.
+        row_states: of rows made, that the search for an order of rows may visit.
+        rounds: of placing rows in an order that learns.
+        nodes: of the search for addresses of rows, after that.
+        slack: share of the live bytes by which both may miss them.
     """
 
     states: int = 60_000
     width: int = 24
     cuts: int = 40_000
+    row_states: int = 4_000
+    rounds: int = 100
     nodes: int = 20_000
     slack: float = 0.02
 
 
 EFFORTS: Mapping[str, Effort] = MappingProxyType(
     {
-        "fast": Effort(states=2_000, width=8, cuts=4_000, nodes=2_000, slack=0.05),
+        "fast": Effort(
+            states=2_000,
+            width=8,
+            cuts=4_000,
+            row_states=500,
+            rounds=20,
+            nodes=2_000,
+            slack=0.05,
+        ),
         "normal": Effort(),
-        "thorough": Effort(states=1_000_000, width=96, cuts=400_000, nodes=200_000, slack=0.0),
+        "thorough": Effort(
+            states=1_000_000,
+            width=96,
+            cuts=400_000,
+            row_states=100_000,
+            rounds=1_000,
+            nodes=200_000,
+            slack=0.0,
+        ),
     }
 )
 """Efforts by the names that users choose from."""

@@ -15,6 +15,7 @@ from mcuplan.schedule.program import Plan, Sharing
 from mcuplan.schedule.row_graph import RowGraph, RowOrder, RowStep
 from mcuplan.schedule.row_layout import Layout, lay_out
 from mcuplan.schedule.row_local import RowProgram, check_feedable, row_program
+from mcuplan.schedule.row_order import find_row_order
 from mcuplan.schedule.segments import Effort
 from mcuplan.schedule.select import select_kernels
 from mcuplan.targets import Target
@@ -75,8 +76,9 @@ def streamed_plan(
 ) -> Plan:
     """Addresses for a program by rows, in the best order of rows that is found."""
     sharing, program = sharing or Sharing(), rowed.program
-    order = _order(rowed.graph)
-    layout, memory = _placed(rowed, order, sharing, effort or Effort())
+    effort = effort or Effort()
+    order = find_row_order(rowed.graph, states=effort.row_states)
+    layout, memory = _placed(rowed, order, sharing, effort)
     region = region_for(program.target.ram, memory)
     plan = Plan(
         program,
@@ -109,30 +111,9 @@ def _place(layout: Layout, effort: Effort) -> MemoryPlan:
     """Addresses, as good as the effort asks for."""
     problem = _problem(layout)
     bound = lower_bound(problem).bytes
-    return pack(problem, capacity=bound + int(bound * effort.slack), node_limit=effort.nodes)
+    enough = bound + int(bound * effort.slack)
+    return pack(problem, capacity=enough, node_limit=effort.nodes, rounds=effort.rounds)
 
 
 def _problem(layout: Layout) -> Problem:
     return Problem(layout.allocation.buffers, pinned=layout.pinned)
-
-
-def _order(graph: RowGraph) -> RowOrder:
-    """Depth first: always the last step that can move."""
-    have = [t.rows for t in graph.tensors]
-    for step in graph.steps:
-        have[step.output] = 0
-    moved = [0] * len(graph.steps)
-    found = []
-    while True:
-        for number in reversed(range(len(graph.steps))):
-            step = graph.steps[number]
-            if moved[number] < len(step.moves) and all(
-                have[t] >= end for t, _, end in step.moves[moved[number]].reads
-            ):
-                break
-        else:
-            break
-        have[step.output] = step.moves[moved[number]].made
-        moved[number] += 1
-        found.append(number)
-    return RowOrder(tuple(found), 0, 0, "depth first", 0)
