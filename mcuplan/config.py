@@ -133,6 +133,7 @@ KEYS: Mapping[str, Any] = MappingProxyType(
         "io-layout": _text,
         "effort": _text,
         "objective": _text,
+        "streaming": _text,
         "keep-input": _flag,
         "keep-output": _flag,
         "dim": _dims,

@@ -66,13 +66,13 @@ def verify(
     """
     say = progress or (lambda text: None)
     data = _data(planned, request, wanted)
-    subject = Subject(pipeline.generate(planned, wanted.name), planned.plan)
+    subject = _subject(planned, wanted.name)
     feeds = boundary_inputs(planned.integer, data)
     quantized = planned.model.dtype != "float32"
     findings: list[Finding] = []
     runs: list[Verification] = []
     say(f"comparing {data.samples:,} samples with ONNX Runtime")
-    seen = against_runtime(request.model, planned.integer, data, quantized=quantized)
+    seen = against_runtime(request.model, planned.removal.whole, data, quantized=quantized)
     findings += seen.findings
     if "host" in wanted.on:
         say(f"running {data.samples:,} samples on this computer under sanitizers")
@@ -106,7 +106,11 @@ def _portable(planned: Planned, name: str) -> Subject:
     target = planned.plan.program.target
     if target.backend != "c99":
         planned = pipeline.retarget(planned, replace(target, backend="c99"))
-    return Subject(pipeline.generate(planned, name), planned.plan)
+    return _subject(planned, name)
+
+
+def _subject(planned: Planned, name: str) -> Subject:
+    return Subject(pipeline.generate(planned, name), planned.plan, planned.removal)
 
 
 def _data(planned: Planned, request: pipeline.Request, wanted: Wanted) -> Data:
@@ -152,7 +156,7 @@ def measure(planned: Planned, name: str) -> Evidence:
     Raises:
         ToolMissing, ToolFailed: the compiler is missing, or failed.
     """
-    subject = Subject(pipeline.generate(planned, name), planned.plan)
+    subject = _subject(planned, name)
     measured = measure_on_core(subject, _core(planned.plan.program.target))
     return Evidence(build=measured_build(measured))
 
@@ -167,7 +171,7 @@ def fit_all(model: Path, dims: Mapping[str, int]) -> Iterator[Budget]:
             request = pipeline.Request(model, target, dims)
             planned = pipeline.plan(request, sizes_only=True)
         else:
-            planned = pipeline.retarget(planned, target)
+            planned = pipeline.plan_for(planned, target)
         yield assess(planned, file=model.name, command="targets fit")
 
 

@@ -33,7 +33,7 @@ from mcuplan.ops.eltwise import Add, Sub
 from mcuplan.ops.pool2d import AvgPool2D, MaxPool2D
 from mcuplan.units import align_up
 
-__all__ = ["BACKEND", "KERNELS"]
+__all__ = ["BACKEND", "KERNELS", "channel_multiple"]
 
 BACKEND = "dsp"
 _JOB_BYTES = 32  # of the convolution, behind its patches
@@ -42,6 +42,12 @@ _JOB_BYTES = 32  # of the convolution, behind its patches
 def _portable(sig: Signature) -> tuple[Call, ...]:
     """What the portable kernel of an operator is called with."""
     return kernels_of()[type(sig.op)][0].lower(sig)
+
+
+def channel_multiple(sig: Signature) -> int:
+    """Words hold two channels; depthwise kernels of any size take four at a time."""
+    grouped = isinstance(sig.op, Conv2D) and sig.op.groups == sig.inputs[0].channels > 1
+    return 4 if grouped and not depthwise3x3_supports(sig) and depthwise_supports(sig) else 2
 
 
 # -- convolution ----------------------------------------------------------------------------

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from mcuplan import __version__
@@ -42,6 +42,8 @@ from mcuplan.budget.record import (
     Verdict,
     Verification,
 )
+from mcuplan.budget.removed import deployed_totals, removal_findings, removed_channels
+from mcuplan.budget.rows import streams_of
 from mcuplan.budget.speed import Traffic, bound_by, energy_of, model_error, step_cycles, worst
 from mcuplan.budget.verdict import (
     budget_findings,
@@ -56,6 +58,8 @@ from mcuplan.errors import McuplanError
 from mcuplan.findings import Finding, Severity
 from mcuplan.ir.graph import Graph, Port
 from mcuplan.passes.assign_grids import Grids
+from mcuplan.passes.dead_channels import Removal
+from mcuplan.schedule.accesses import wait_cycles
 from mcuplan.schedule.levels import Level
 from mcuplan.schedule.program import Plan, Step
 from mcuplan.targets import Target
@@ -86,6 +90,8 @@ class Planned(Protocol):
     def floating(self) -> Graph: ...  # noqa: D102
     @property
     def grids(self) -> Grids: ...  # noqa: D102
+    @property
+    def removal(self) -> Removal: ...  # noqa: D102
     @property
     def plan(self) -> Plan: ...  # noqa: D102
     @property
@@ -127,6 +133,7 @@ def assess(
     file: str,
     command: str = "check",
     levels: Sequence[Level] = (),
+    input_arenas: tuple[int, int] | None = None,
 ) -> Budget:
     """Every figure of the report and the verdict.
 
@@ -138,11 +145,11 @@ def assess(
         file: name of the model file.
         command: the subcommand.
         levels: the arena level by level, the last one that of the plan.
+        input_arenas: the arena with the input held as a whole, and with its rows fed.
     """
     limits, evidence, plan = limits or Limits(), evidence or Evidence(), planned.plan
-    build = evidence.build
-    ram, flash = ram_bill(plan, limits, build), flash_bill(plan, limits, build)
-    totals, layers = network_totals(planned.floating), layer_rows(plan, evidence)
+    ram, flash = ram_bill(plan, limits, evidence.build), flash_bill(plan, limits, evidence.build)
+    whole, layers = network_totals(planned.floating), layer_rows(plan, evidence, planned.removal)
     latency, peak = _latency(layers, plan, limits), peak_of(plan)
     regions, grown = region_rows(plan, ram, flash), _growth(baseline, ram, flash, layers)
     exceeded = budget_findings(ram, flash, latency, peak, layers, regions)
@@ -150,25 +157,33 @@ def assess(
         schema=SCHEMA,
         tool_version=__version__,
         command=command,
-        model=_model(planned, totals, file),
+        model=_model(planned, whole, file),
         target=_target(plan.program.target),
         regions=regions,
         verdict=verdict_of([*exceeded, *_other_findings(planned, evidence, grown)]),
-        ram=ram,
+        ram=_with_arenas(ram, input_arenas),
         flash=flash,
         peak=peak,
-        totals=totals,
+        totals=deployed_totals(planned.removal, whole),
         latency=latency,
         energy=_energy(layers, plan.program.target),
-        build=_built(build),
+        build=_built(evidence.build),
         layers=layers,
         buffers=buffer_rows(plan),
-        streams=(),
+        streams=streams_of(plan),
         baseline=grown,
         verification=evidence.verifications,
         levels=tuple(map(_level, levels)),
         selection=plan.selected,
     )
+
+
+def _with_arenas(ram: Ram, arenas: tuple[int, int] | None) -> Ram:
+    """The bill with both figures where they differ."""
+    resident, fed = map(arena_bytes, arenas or (0, 0))
+    if resident == fed:
+        return ram
+    return replace(ram, arena_input_resident_bytes=resident, arena_input_fed_bytes=fed)
 
 
 def _built(build: BuildFigures | None) -> BuildInfo | None:
@@ -213,6 +228,7 @@ def _notes(planned: Planned) -> list[Finding]:
         for clipped in planned.grids.clipped
     ]
     rest = [note for note in dict.fromkeys(planned.notes) if note != RANDOM_NOTE]
+    found += removal_findings(planned.removal)
     return [*found, *(Finding("model/note", Severity.NOTE, note) for note in rest)]
 
 
@@ -226,14 +242,19 @@ def undecided(model: str, errors: Sequence[McuplanError], command: str) -> Undec
     return Undecided(SCHEMA, __version__, command, ModelName(model), verdict)
 
 
-def layer_rows(plan: Plan, evidence: Evidence) -> tuple[LayerRow, ...]:
+def layer_rows(
+    plan: Plan, evidence: Evidence, removal: Removal | None = None
+) -> tuple[LayerRow, ...]:
     """One row per step, in execution order."""
     graph, live = plan.program.graph, live_bytes(plan)
-    fields = receptive_fields(graph)
+    fields, waits = receptive_fields(graph), wait_cycles(plan)
+    removed = removed_channels(removal) if removal is not None else {}
     rows = []
     for step in plan.program.steps:
         field = fields[step.node.output].size
-        rows.append(_row(plan, step, live[step.index], field, evidence))
+        row = _row(plan, step, live[step.index], field, evidence)
+        gone = removed.get(step.node.output, 0)
+        rows.append(replace(row, wait_cycles=waits[step.index], removed_channels=gone))
     return tuple(rows)
 
 
@@ -307,15 +328,18 @@ def _target(target: Target) -> TargetInfo:
 
 
 def _latency(layers: Sequence[LayerRow], plan: Plan, limits: Limits) -> Latency:
-    cycles = sum(row.cycles for row in layers)
+    waiting = sum(row.wait_cycles for row in layers)
+    cycles = sum(row.cycles for row in layers) + waiting
+    origins = [row.cycles_origin for row in layers]
+    origin = worst([*origins, Origin.MODELLED] if waiting else origins)
     seconds = cycles / plan.program.target.clock_hz
-    origin = worst(row.cycles_origin for row in layers)
     return Latency(
         cycles=cycles,
         seconds=seconds,
         throughput_hz=1 / seconds if seconds > 0 else 0.0,
         origin=origin,
         budget_seconds=limits.max_latency_s,
+        wait_cycles=waiting,
         error=model_error(plan.program) if origin is Origin.MODELLED else None,
     )
 
@@ -326,5 +350,6 @@ def _energy(layers: Sequence[LayerRow], target: Target) -> Energy | None:
         output_bytes=sum(row.output_bytes for row in layers),
         weights_bytes=sum(row.weights_bytes for row in layers),
     )
-    macs, cycles = sum(row.macs for row in layers), sum(row.cycles for row in layers)
+    macs = sum(row.macs for row in layers)
+    cycles = sum(row.cycles + row.wait_cycles for row in layers)
     return energy_of(macs, cycles, traffic, target)

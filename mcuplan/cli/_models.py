@@ -39,7 +39,7 @@ def _asked(options: dict[str, Any]) -> _Asked:
     from mcuplan.budget import Against, Limits, read_report
 
     limits = Limits(
-        max_ram=options.pop("max_ram"),
+        max_ram=options["max_ram"],
         max_flash=options.pop("max_flash"),
         max_latency_s=options.pop("max_latency"),
     )
@@ -59,8 +59,6 @@ def _request(model: Path, options: dict[str, Any]) -> Request:
         raise UsageError("no target is given", "", hint)
     if options["dtype"] != "int8":
         raise UsageError(f"--dtype {options['dtype']} is not available", "", "--dtype int8")
-    if options["streaming"] == "input":
-        raise UsageError("--streaming input is not available", "", "--streaming auto")
     data = options["calibration"]
     after = options["dump_after"]
     return Request(
@@ -72,12 +70,15 @@ def _request(model: Path, options: dict[str, Any]) -> Request:
         observer=options["observer"],
         headroom=options["headroom"],
         io_layout=options["io_layout"],
+        keep_dead=options["keep_dead_channels"],
         sharing=Sharing(
             keep_inputs=options["keep_input"],
             keep_outputs=options["keep_output"],
         ),
         effort=options["effort"],
+        ram_limit=options["max_ram"],
         objective=options["objective"],
+        streaming=options["streaming"],
         dump_after=_dumper(after) if after else None,
     )
 
@@ -103,7 +104,7 @@ def _dumper(wanted: str) -> Any:
     from mcuplan.ir.text import dump
     from mcuplan.passes import PIPELINE
 
-    names = [apply.__name__ for apply in PIPELINE]
+    names = [*(apply.__name__ for apply in PIPELINE), "remove_dead_channels"]
     if wanted not in names:
         raise UsageError(f"no pass named {wanted}", "--dump-after", f"one of {', '.join(names)}")
 
@@ -129,6 +130,7 @@ def _report(
     planned: Planned,
     evidence: Evidence | None = None,
     levels: Sequence[Level] = (),
+    input_arenas: tuple[int, int] | None = None,
 ) -> Budget:
     from mcuplan.budget import assess
 
@@ -140,6 +142,7 @@ def _report(
         file=model.name,
         command=command,
         levels=levels,
+        input_arenas=input_arenas,
     )
 
 
@@ -182,7 +185,8 @@ def plan(model: Path, **options: Any) -> int:
 
         planned = pipeline.plan(_request(model, options), sizes_only=True)
         kept = _kept(model, planned)
-        return _report("plan", model, asked, planned, kept, pipeline.levels(planned))
+        levels, arenas = pipeline.levels(planned), pipeline.input_arenas(planned)
+        return _report("plan", model, asked, planned, kept, levels, arenas)
 
     asked = _asked(options)
     return reported("plan", str(model), asked.outputs, make)

@@ -104,6 +104,9 @@ io_layout = _option(
     show_default=True,
     help="Order of axes at the C boundary; nhwc drops a leading Transpose.",
 )
+keep_dead_channels = _option(
+    "--keep-dead-channels", is_flag=True, help="Leave channels that no output depends on."
+)
 name = _option("--name", metavar="C_PREFIX", help="Prefix of generated names.")
 effort = _option(
     "--effort",
@@ -125,6 +128,7 @@ modelling = _stack(
         observer,
         headroom,
         io_layout,
+        keep_dead_channels,
         effort,
         keep_input,
         keep_output,
@@ -142,8 +146,9 @@ modelling = _stack(
         _option(
             "--streaming",
             type=click.Choice(["auto", "off", "input"]),
-            default="auto",
-            hidden=True,  # every tensor is whole
+            default="off",
+            show_default=True,
+            help="Run layers row by row; input: its rows are fed as they come.",
         ),
         click.option("--dump-after", metavar="PASS", help="Print the graph after a pass."),
     ]

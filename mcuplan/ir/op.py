@@ -108,6 +108,8 @@ class Op(ABC):
     inplace_inputs: ClassVar[tuple[int, ...]] = ()  # inputs whose bytes the output may replace
     fuses_activation: ClassVar[bool] = False  # has a field ``act`` of real clamp limits
     weight_inputs: ClassVar[tuple[int, ...]] = ()  # (weights, bias) of a WEIGHTED operator
+    gathers: ClassVar[bool] = False  # kernels take rows of the input; the output grows from the 1st
+    integer_types: ClassVar[tuple[DType, DType]] = (DType.INT8, DType.INT8)  # activations in, out
 
     @property
     def label(self) -> str:
@@ -207,7 +209,8 @@ class Call:
     ``fields`` are the members of the params struct; arrays become constants that the
     member points to. ``inputs`` are the node inputs passed, activations or int8
     constants. Row addresses (``in_rows``, ``in2_rows``..., ``out_rows``) are added when
-    emitting, from where the plan put the tensors. ``rows`` = output rows computed.
+    emitting, from where the plan put the tensors. ``y0, y1`` are the output rows computed;
+    the input rows taken where the operator ``gathers``.
     """
 
     fields: Mapping[str, Field]

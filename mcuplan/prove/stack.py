@@ -60,7 +60,7 @@ class _Function:
 
 
 def bound_stack(image: CoreImage, function: str = "") -> StackBound:
-    """Bound the stack of ``function``, by default of the bundle's inference call.
+    """Bound the stack of ``function``, by default of the bundle's inference calls.
 
     Raises:
         StackUnknown: recursion, a call through a pointer, or a frame of varying size.
@@ -70,9 +70,11 @@ def bound_stack(image: CoreImage, function: str = "") -> StackBound:
         raise ValueError("a step hook adds calls: bound the stack of an image without one")
     functions = _disassemble(image)
     frames = _reported_frames(image)
-    name = function or image.api.invoke
-    start = next(address for address, found in functions.items() if found.name == name)
-    nbytes, path = _deepest(functions, frames, start, {}, ())
+    names = (function,) if function else image.api.entries
+    starts = [address for address, found in functions.items() if found.name in names]
+    assert len(starts) == len(names), f"not all of {names} are in the image"
+    deepest = [_deepest(functions, frames, start, {}, ()) for start in starts]
+    nbytes, path = max(deepest, key=lambda found: found[0])
     return StackBound(nbytes, image.core.frame_bytes, path)
 
 
@@ -153,7 +155,7 @@ def _callees(functions: Mapping[int, _Function], start: int) -> tuple[int, ...]:
             popped = set(_registers(instruction.operands))
         else:
             _refuse_indirect(function, instruction, popped)
-    last = [i for i in function.code if not i.name.startswith((".", "nop"))][-1:]
+    last = [i for i in function.code if not _is_padding(i)][-1:]
     if last and not _ends(last[0]) and starts.index(start) + 1 < len(starts):
         found.add(starts[starts.index(start) + 1])
     calls_itself = any(
@@ -182,6 +184,12 @@ def _takes_own_address(instruction: _Instruction) -> bool:
     """``adr``, which the disassembler writes as an addition to the program counter."""
     name, operands = instruction.name, instruction.operands
     return name.startswith("adr") or (name.startswith(("add", "sub")) and ", pc, #" in operands)
+
+
+def _is_padding(instruction: _Instruction) -> bool:
+    """What stands between functions; zeros read as a move of a register to itself."""
+    zeros = instruction.name == "movs" and instruction.operands == "r0, r0"
+    return zeros or instruction.name.startswith((".", "nop"))
 
 
 def _ends(instruction: _Instruction) -> bool:

@@ -135,13 +135,16 @@ def _sums(budget: Budget) -> list[str]:
     arena = "arena proved minimal" if peak.optimal_arena else "arena not proved minimal"
     order = "order proved best" if peak.optimal_order else "order not proved best"
     lines.append(
-        f"peak at step {peak.step}, {peak.layer}: {peak.live_bytes:,} B live, lower bound "
+        f"peak at {peak.moment}, {peak.layer}: {peak.live_bytes:,} B live, lower bound "
         f"{peak.lower_bound_bytes:,} B: {arena}, {order}"
     )
     lines.append(
         f"{format_si(latency.cycles)} cycles, {format_si(latency.seconds, 's')} "
         f"({how_known(latency)})"
     )
+    if latency.wait_cycles:
+        waiting = format_si(latency.wait_cycles)
+        lines.append(f"of these cycles {waiting} are wait states of RAM (modelled)")
     if budget.selection is not None:
         lines.append(f"kernels {budget.selection.objective}: {budget.selection.statement}")
     for run in budget.verification:

@@ -11,7 +11,7 @@ from mcuplan.schedule.check_rows import check_rows
 from mcuplan.schedule.liveness import allocate
 from mcuplan.schedule.program import OrderResult, Plan, Program, Sharing
 
-__all__ = ["make_plan"]
+__all__ = ["make_plan", "region_for"]
 
 
 def make_plan(
@@ -33,14 +33,15 @@ def make_plan(
     problem = Problem(allocation.buffers, allocation.overlaps.separations)
     memory = pack(problem, exact=exact)
     check_plan(problem, memory)
-    region = _region(program.target.ram, memory)
+    region = region_for(program.target.ram, memory)
     descending = allocation.overlaps.descending([p.offset for p in memory.placements])
     plan = Plan(program, allocation, MappingProxyType({region.name: memory}), descending, order)
     check_rows(plan, keep_inputs=sharing.keep_inputs)
     return plan
 
 
-def _region(regions: tuple[Region, ...], memory: MemoryPlan) -> Region:
+def region_for(regions: tuple[Region, ...], memory: MemoryPlan) -> Region:
+    """The first region that holds an arena, else the largest."""
     for region in regions:
         if memory.arena_bytes <= region.usable_bytes:
             return region
