@@ -3,6 +3,7 @@
  *
  * Arguments (NAME=VALUE, addresses in any base):
  *   begin, end          a call lasts from the block that starts at begin to the one at end
+ *   begin2, begin3      other blocks with which a call starts
  *   core                m3, m4 or none: whose timing table; none counts instructions only
  *   hook, hook_end      code of the step hook: left out of the counts
  *   marks, steps        the hook reads byte marks + K when step K of `steps` has ended
@@ -41,7 +42,7 @@ typedef struct {
     function_t *function;
 } block_t;
 
-static uint64_t begin_at, end_at, hook_at, hook_end, marks_at, step_count;
+static uint64_t begin_at[3], end_at, hook_at, hook_end, marks_at, step_count;
 static timing_core_t core = TIMING_NONE;
 static function_t *functions;
 static size_t function_count;
@@ -135,7 +136,8 @@ static void on_block(unsigned vcpu, void *userdata)
 
     (void)vcpu;
     if (!counting) {
-        if (block->start != begin_at) {
+        if ((block->start != begin_at[0]) && (block->start != begin_at[1]) &&
+            (block->start != begin_at[2])) {
             return;
         }
         begin_call();
@@ -239,8 +241,9 @@ static int take_argument(const char *argument)
         const char *name;
         uint64_t *value;
     } numbers[] = {
-        { "begin=", &begin_at }, { "end=", &end_at },     { "hook=", &hook_at },
-        { "hook_end=", &hook_end }, { "marks=", &marks_at }, { "steps=", &step_count },
+        { "begin=", &begin_at[0] },   { "end=", &end_at },          { "hook=", &hook_at },
+        { "begin2=", &begin_at[1] },  { "marks=", &marks_at },      { "steps=", &step_count },
+        { "begin3=", &begin_at[2] },  { "hook_end=", &hook_end },
     };
     const char *const value = strchr(argument, '=');
 

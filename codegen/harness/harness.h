@@ -28,16 +28,15 @@ typedef struct {
     uint32_t nbytes;
 } harness_port_t;
 
-/** Bytes to write out whenever `step` has run. */
+/** Bytes to write out when a step has run; `index` is what the record is known by. */
 typedef struct {
-    uint32_t step;
+    uint32_t index;
     const uint8_t *address;
     uint32_t nbytes;
 } harness_dump_t;
 
-/** Bytes that nothing needs once `step` has run. */
+/** Bytes that nothing needs once a step has run. */
 typedef struct {
-    uint32_t step;
     volatile uint8_t *address;
     uint32_t nbytes;
 } harness_dead_t;
@@ -57,33 +56,38 @@ extern const uint32_t harness_input_count;
 extern const uint32_t harness_output_count;
 extern const harness_region_t harness_regions[];
 extern const uint32_t harness_region_count;
+/* By step; those of step s are [start[s], start[s + 1]). */
 extern const harness_dump_t harness_dumps[];
+extern const uint32_t harness_dump_start[];
 extern const uint32_t harness_dump_count;
 extern const harness_dead_t harness_dead[];
-extern const uint32_t harness_dead_count;
+extern const uint32_t harness_dead_start[];
 extern const volatile uint8_t harness_marks[]; /* one byte per step, read by hook_count.c */
 extern const void *const harness_context;
-extern const harness_entry_t harness_entry; /* NAME_invoke; only its address is used */
-void harness_bind(void);                    /* asks the model where its ports lie */
-uint32_t harness_invoke(void);              /* NAME_invoke(context) as plain C */
+void harness_bind(void); /* asks the model where its ports lie, or gives them a place */
 
-/* hook_count.c or hook_dump.c, called by the model after each step */
+/* The calls that a sample takes: NAME_invoke alone, or NAME_begin, _feed_row.., _finish. */
+extern const uint32_t harness_call_count;
+harness_entry_t harness_entry(uint32_t call);  /* the function; only its address is used */
+const void *harness_argument(uint32_t call);   /* what it takes besides the context, or NULL */
+uint32_t harness_call_plainly(uint32_t call);  /* the call as plain C */
+
+/* hook_count.c or hook_dump.c, called by the model after each step, or each run of rows */
 void harness_step(uint32_t step);
 
 /* For hooks: overwrites what is dead, differently after each step. */
 static inline void harness_spoil(uint32_t step)
 {
-    for (uint32_t i = 0U; i < harness_dead_count; i++) {
-        if (harness_dead[i].step == step) {
-            for (uint32_t k = 0U; k < harness_dead[i].nbytes; k++) {
-                harness_dead[i].address[k] = (uint8_t)(0x5AU ^ step ^ k);
-            }
+    for (uint32_t i = harness_dead_start[step]; i < harness_dead_start[step + 1U]; i++) {
+        for (uint32_t k = 0U; k < harness_dead[i].nbytes; k++) {
+            harness_dead[i].address[k] = (uint8_t)(0x5AU ^ step ^ k);
         }
     }
 }
 
 /* io_host.c, or start.c and io_semihosting.c */
-uint32_t harness_call(uint32_t *stack_bytes); /* runs the model, measures its stack if it can */
+/* Runs the model on a sample, measures its stack if it can. */
+uint32_t harness_call(uint32_t *stack_bytes);
 int32_t harness_open(const char *name, int32_t for_writing); /* negative on failure */
 uint32_t harness_read(int32_t file, void *to, uint32_t nbytes); /* returns bytes read */
 void harness_write(int32_t file, const void *from, uint32_t nbytes); /* all, or exits */

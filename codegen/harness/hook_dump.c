@@ -4,12 +4,10 @@
 
 void harness_step(uint32_t step)
 {
-    for (uint32_t i = 0U; i < harness_dump_count; i++) {
-        if (harness_dumps[i].step == step) {
-            const uint32_t head[2] = { i, harness_dumps[i].nbytes };
-            harness_write(harness_dump_file(), head, (uint32_t)sizeof head);
-            harness_write(harness_dump_file(), harness_dumps[i].address, harness_dumps[i].nbytes);
-        }
+    for (uint32_t i = harness_dump_start[step]; i < harness_dump_start[step + 1U]; i++) {
+        const uint32_t head[2] = { harness_dumps[i].index, harness_dumps[i].nbytes };
+        harness_write(harness_dump_file(), head, (uint32_t)sizeof head);
+        harness_write(harness_dump_file(), harness_dumps[i].address, harness_dumps[i].nbytes);
     }
     harness_spoil(step);
 }

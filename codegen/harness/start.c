@@ -19,7 +19,8 @@ extern uint32_t harness_stack_limit[], harness_stack_top[];
 void harness_reset(void);
 void harness_fault(void);
 void harness_fault_report(const uint32_t *frame);
-uint32_t harness_call_painted(const void *context, harness_entry_t entry, uintptr_t *stack_at_call);
+uint32_t harness_call_painted(const void *context, const void *argument, harness_entry_t entry,
+                              uintptr_t *stack_at_call);
 
 typedef union {
     uint32_t *stack_top;
@@ -93,38 +94,43 @@ __attribute__((naked)) void harness_fault(void)
 /* Paints everything below the stack pointer, then calls the model: what it uses is its own.
  * harness_return is where the counting plugin stops. */
 __attribute__((naked, noinline)) uint32_t harness_call_painted(const void *context,
+                                                               const void *argument,
                                                                harness_entry_t entry,
                                                                uintptr_t *stack_at_call)
 {
     (void)context;
+    (void)argument;
     (void)entry;
     (void)stack_at_call;
-    __asm volatile("push {r4, lr}\n\t"
-                   "mov r3, sp\n\t"
-                   "str r3, [r2]\n\t"
-                   "ldr r2, =harness_stack_limit\n\t"
-                   "ldr r4, =%c0\n"
+    __asm volatile("push {r4, r5, r6, lr}\n\t"
+                   "mov r4, sp\n\t"
+                   "str r4, [r3]\n\t"
+                   "ldr r3, =harness_stack_limit\n\t"
+                   "ldr r5, =%c0\n"
                    "1:\n\t"
-                   "cmp r2, r3\n\t"
+                   "cmp r3, r4\n\t"
                    "bhs 2f\n\t"
-                   "stmia r2!, {r4}\n\t"
+                   "stmia r3!, {r5}\n\t"
                    "b 1b\n"
                    "2:\n\t"
-                   "blx r1\n\t"
+                   "blx r2\n\t"
                    ".global harness_return\n\t"
                    ".thumb_func\n"
                    "harness_return:\n\t"
-                   "pop {r4, pc}\n\t"
+                   "pop {r4, r5, r6, pc}\n\t"
                    ".ltorg"
                    :
                    : "i"(STACK_PAINT));
 }
 
-uint32_t harness_call(uint32_t *stack_bytes)
+/* One call; returns its status, and its stack where it is the largest so far. */
+static uint32_t measured_call(uint32_t call, uint32_t *stack_bytes)
 {
     uintptr_t stack_at_call = 0U;
-    const uint32_t status = harness_call_painted(harness_context, harness_entry, &stack_at_call);
+    const uint32_t status = harness_call_painted(harness_context, harness_argument(call),
+                                                 harness_entry(call), &stack_at_call);
     const volatile uint32_t *lowest = harness_stack_limit;
+    uint32_t used;
 
     while (((uintptr_t)lowest < stack_at_call) && (*lowest == STACK_PAINT)) {
         lowest++;
@@ -133,6 +139,20 @@ uint32_t harness_call(uint32_t *stack_bytes)
         harness_print("the call used the whole stack of the test image\n");
         harness_exit(HARNESS_EXIT_STACK);
     }
-    *stack_bytes = (uint32_t)(stack_at_call - (uintptr_t)lowest);
+    used = (uint32_t)(stack_at_call - (uintptr_t)lowest);
+    if (used > *stack_bytes) {
+        *stack_bytes = used;
+    }
+    return status;
+}
+
+uint32_t harness_call(uint32_t *stack_bytes)
+{
+    uint32_t status = 0U;
+
+    *stack_bytes = 0U;
+    for (uint32_t call = 0U; (status == 0U) && (call < harness_call_count); call++) {
+        status = measured_call(call, stack_bytes);
+    }
     return status;
 }

@@ -57,12 +57,14 @@ typedef char mplan_wide_shift_is_arithmetic_t[(((int64_t)-1 >> 1) == -1) ? 1 : -
 /** Where the rows of a tensor are, in bytes from the pointer passed beside it. */
 typedef struct {
     uint32_t stride;       /* row y starts at y * stride, where table is NULL */
-    const uint32_t *table; /* else at table[y] */
+    const uint16_t *table; /* else at table[y] * stride */
 } mplan_rows_t;
 
 static inline size_t mplan_row(const mplan_rows_t *rows, size_t y)
 {
-    return (rows->table != NULL) ? (size_t)rows->table[y] : (y * (size_t)rows->stride);
+    const size_t place = (rows->table != NULL) ? (size_t)rows->table[y] : y;
+
+    return place * (size_t)rows->stride;
 }
 
 /** value limited to [low, high]. */

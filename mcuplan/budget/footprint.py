@@ -9,18 +9,20 @@ from itertools import accumulate, pairwise
 
 from mcuplan.budget.code_model import BuildFigures, model_code
 from mcuplan.budget.record import BufferKind, BufferRow, Flash, Peak, Ram, RegionUse
-from mcuplan.emit.structs import POINTER_BYTES, arena_bytes, kernel_struct
+from mcuplan.budget.rows import busiest, live_by_step
+from mcuplan.emit.row_places import context_bytes, row_table_bytes
+from mcuplan.emit.structs import arena_bytes, kernel_struct
 from mcuplan.ir.op import ConstArray
 from mcuplan.memory.bound import most_shared
 from mcuplan.memory.problem import Problem, Region
-from mcuplan.schedule.program import Plan, Step
-from mcuplan.targets import Target
+from mcuplan.schedule.program import FEED, Plan, Step
 from mcuplan.units import Origin
 
 __all__ = [
     "Limits",
     "StepBytes",
     "buffer_rows",
+    "constants_bytes",
     "flash_bill",
     "live_bytes",
     "peak_of",
@@ -72,11 +74,20 @@ def step_bytes(step: Step) -> StepBytes:
     )
 
 
+def constants_bytes(step: Step) -> int:
+    """What a step keeps in flash beside code."""
+    found = step_bytes(step)
+    return found.weights_bytes + found.tables_bytes
+
+
 def live_bytes(plan: Plan) -> tuple[int, ...]:
     """Bytes that must be held at each step, scratch included, over all RAM regions.
 
-    What the output of a step can share with inputs that die there counts once.
+    What the output of a step can share with inputs that die there counts once. Of a plan by
+    rows it is the most of any row.
     """
+    if plan.runs:
+        return live_by_step(plan)
     change = [0] * (len(plan.program.steps) + 1)
     buffers, overlaps = plan.allocation.buffers, plan.allocation.overlaps
     for buffer in buffers:
@@ -97,6 +108,8 @@ def peak_of(plan: Plan) -> Peak:
     bound = sum(m.lower_bound_bytes for m in memory)
     if not steps:
         return Peak(-1, "", 0, sum(m.arena_bytes for m in memory), bound, True, True, "no steps")
+    if plan.runs:
+        return _peak_by_rows(plan)
     index = max(range(len(steps)), key=lambda i: (live[i], -i))
     own = step_bytes(steps[index])
     return Peak(
@@ -108,6 +121,31 @@ def peak_of(plan: Plan) -> Peak:
         optimal_order=_order_is_optimal(plan, index, live[index]),
         optimal_arena=all(m.optimal for m in memory),
         statement="; ".join(dict.fromkeys(m.statement for m in memory if m.statement)),
+    )
+
+
+def _peak_by_rows(plan: Plan) -> Peak:
+    """The move with the most live bytes; of a row of the input that arrives, no step."""
+    graph, steps, moment = plan.program.graph, plan.program.steps, busiest(plan)
+    if moment.step == FEED:
+        kind = graph.tensor(graph.inputs[0].tensor).type
+        layer, activations = graph.inputs[0].name, kind.row_bytes
+    else:
+        own = step_bytes(steps[moment.step])
+        layer = graph.node_name(steps[moment.step].node)
+        activations = own.input_bytes + own.output_bytes
+    memory = tuple(plan.memory.values())
+    return Peak(
+        step=moment.step,
+        layer=layer,
+        activation_bytes=activations,
+        live_bytes=moment.live_bytes,
+        lower_bound_bytes=sum(m.lower_bound_bytes for m in memory),
+        optimal_order=plan.rows is not None and plan.rows.optimal,
+        optimal_arena=all(m.optimal for m in memory),
+        statement="; ".join(dict.fromkeys(m.statement for m in memory if m.statement)),
+        row=moment.row,
+        move=moment.move,
     )
 
 
@@ -147,7 +185,7 @@ def ram_bill(plan: Plan, limits: Limits, build: BuildFigures | None) -> Ram:
     target, peak = plan.program.target, peak_of(plan)
     steps = plan.program.steps
     arena = sum(arena_bytes(m.arena_bytes) for m in plan.memory.values())
-    context = POINTER_BYTES * len(plan.memory)  # a pointer to each arena
+    context = context_bytes(plan)
     static = context + (build.data_bytes if build is not None else 0)
     modelled = model_code(plan.program, target)
     margin = modelled.stack_margin_bytes if build is None else 0
@@ -156,7 +194,7 @@ def ram_bill(plan: Plan, limits: Limits, build: BuildFigures | None) -> Ram:
     limited = limits.max_ram is not None and limits.max_ram <= usable
     return Ram(
         arena_bytes=arena,
-        scratch_bytes=steps[peak.step].scratch_bytes if steps else 0,
+        scratch_bytes=steps[peak.step].scratch_bytes if 0 <= peak.step < len(steps) else 0,
         io_bytes=0,
         static_bytes=static,
         stack_bytes=stack,
@@ -175,7 +213,7 @@ def flash_bill(plan: Plan, limits: Limits, build: BuildFigures | None) -> Flash:
     """
     target, steps = plan.program.target, [step_bytes(s) for s in plan.program.steps]
     weights = sum(s.weights_bytes for s in steps)
-    tables = sum(s.tables_bytes for s in steps)
+    tables = sum(s.tables_bytes for s in steps) + row_table_bytes(plan)
     modelled = model_code(plan.program, target)
     margin = modelled.code_margin_bytes if build is None else 0
     code = modelled.code_bytes + margin
@@ -203,65 +241,84 @@ def region_rows(plan: Plan, ram: Ram, flash: Flash) -> tuple[RegionUse, ...]:
     section of its own. Code and constants fill the flash regions in order.
     """
     target = plan.program.target
-    default = _default_ram(target)
     rows, left = [], flash.total_bytes
     for region in target.regions:
         if region.kind == "ram":
             memory = plan.memory.get(region.name)
-            used = arena_bytes(memory.arena_bytes) if memory is not None else 0
-            used += ram.static_bytes + ram.stack_bytes if region is default else 0
+            arena = arena_bytes(memory.arena_bytes) if memory is not None else 0
+            used = arena + (
+                ram.static_bytes + ram.stack_bytes if region is target.default_ram else 0
+            )
         else:
             last = region is target.flash[-1]
             used = left if last else min(left, region.usable_bytes)
             left -= used
-        rows.append(_row(region, used))
+            arena = 0
+        rows.append(_row(region, used, arena))
     return tuple(rows)
 
 
-def _default_ram(target: Target) -> Region | None:
-    plain = [region for region in target.ram if not region.section]
-    return next(iter((*plain, *target.ram)), None)
-
-
-def _row(region: Region, used: int) -> RegionUse:
-    left = region.usable_bytes - used
-    return RegionUse(region.name, region.kind, region.bytes, region.reserved_bytes, used, left)
+def _row(region: Region, used: int, arena: int) -> RegionUse:
+    left, reserved = region.usable_bytes - used, region.reserved_bytes
+    return RegionUse(region.name, region.kind, region.bytes, reserved, used, left, arena)
 
 
 def buffer_rows(plan: Plan) -> tuple[BufferRow, ...]:
-    """Every tensor and scratch with its address and live range, by region, start, offset."""
-    graph, slots = plan.program.graph, plan.allocation.slots
-    aliases: dict[str, list[str]] = {}
-    for tensor, slot in slots.items():
-        aliases.setdefault(slot.buffer, []).append(tensor)
+    """Every tensor and scratch with its address and live range, by region, start, offset.
+
+    Where rows lie apart, every row; live ranges then count moves.
+    """
+    held = _held(plan)
     rows: list[BufferRow] = []
-    ports = {port.tensor for port in (*graph.inputs, *graph.outputs)}
     for region, memory in plan.memory.items():
         for placement in memory.placements:
             buffer = placement.buffer
-            sharing = aliases.get(buffer.name, [])
-            names = [graph.tensor_name(tensor) for tensor in sharing] or [buffer.name]
-            sizes = [graph.tensor(tensor).type.nbytes for tensor in sharing] or [buffer.nbytes]
-            starts = [slots[tensor].offset for tensor in sharing] or [0]
-            kinds: list[BufferKind] = [
-                "io" if tensor in ports else "activation" for tensor in sharing
-            ]
-            parts = zip(names, sizes, starts, kinds or ("scratch",), strict=True)
-            for name, nbytes, start, kind in parts:
-                first = name == names[0]
-                rows.append(
-                    BufferRow(
-                        name=name,
-                        region=region,
-                        offset=placement.offset + start,
-                        bytes=nbytes,
-                        start=buffer.live.start,
-                        end=buffer.live.end,
-                        alias_of=None if first else names[0],
-                        kind=kind,
-                    )
+            parts = held.get(buffer.name, []) or [_Part(buffer.name, 0, buffer.nbytes, "scratch")]
+            rows += [
+                BufferRow(
+                    name=part.name,
+                    region=region,
+                    offset=placement.offset + part.start,
+                    bytes=part.nbytes,
+                    start=buffer.live.start,
+                    end=buffer.live.end,
+                    alias_of=None if part.name == parts[0].name else parts[0].name,
+                    kind=part.kind,
+                    row=part.row,
                 )
+                for part in parts
+            ]
     return tuple(_distinct(rows))
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What lies in a buffer: a tensor, a row of one, or scratch."""
+
+    name: str
+    start: int
+    nbytes: int
+    kind: BufferKind
+    row: int | None = None
+
+
+def _held(plan: Plan) -> dict[str, list[_Part]]:
+    """Tensors and rows of each buffer."""
+    graph, allocation = plan.program.graph, plan.allocation
+    ports = {port.tensor for port in (*graph.inputs, *graph.outputs)}
+    found: dict[str, list[_Part]] = {}
+    for tensor, slot in allocation.slots.items():
+        kind: BufferKind = "io" if tensor in ports else "activation"
+        nbytes = graph.tensor(tensor).type.nbytes
+        part = _Part(graph.tensor_name(tensor), slot.offset, nbytes, kind)
+        found.setdefault(slot.buffer, []).append(part)
+    for tensor, slots in allocation.rows.items():
+        kind = "io" if tensor in ports else "activation"
+        nbytes = graph.tensor(tensor).type.row_bytes
+        for row, slot in enumerate(slots):
+            part = _Part(graph.tensor_name(tensor), slot.offset, nbytes, kind, row)
+            found.setdefault(slot.buffer, []).append(part)
+    return found
 
 
 def _distinct(rows: Iterable[BufferRow]) -> list[BufferRow]:

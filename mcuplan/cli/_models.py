@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mcuplan.schedule import Level
     from mcuplan.targets import Target
 
-__all__ = ["COMMANDS"]
+__all__ = ["COMMANDS", "with_backend"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ def _asked(options: dict[str, Any]) -> _Asked:
     from mcuplan.budget import Against, Limits, read_report
 
     limits = Limits(
-        max_ram=options.pop("max_ram"),
+        max_ram=options["max_ram"],
         max_flash=options.pop("max_flash"),
         max_latency_s=options.pop("max_latency"),
     )
@@ -59,29 +59,31 @@ def _request(model: Path, options: dict[str, Any]) -> Request:
         raise UsageError("no target is given", "", hint)
     if options["dtype"] != "int8":
         raise UsageError(f"--dtype {options['dtype']} is not available", "", "--dtype int8")
-    if options["streaming"] == "input":
-        raise UsageError("--streaming input is not available", "", "--streaming auto")
     data = options["calibration"]
     after = options["dump_after"]
     return Request(
         model=model,
-        target=_with_backend(load_target(options["target"]), options["backend"]),
+        target=with_backend(load_target(options["target"]), options["backend"]),
         dims=dict(options["dims"]),
         calibration=Path(data) if data not in (None, "random") else None,
         random_calibration=data == "random",
         observer=options["observer"],
         headroom=options["headroom"],
         io_layout=options["io_layout"],
+        keep_dead=options["keep_dead_channels"],
         sharing=Sharing(
             keep_inputs=options["keep_input"],
             keep_outputs=options["keep_output"],
         ),
         effort=options["effort"],
+        ram_limit=options["max_ram"],
+        objective=options["objective"],
+        streaming=options["streaming"],
         dump_after=_dumper(after) if after else None,
     )
 
 
-def _with_backend(target: Target, asked: str) -> Target:
+def with_backend(target: Target, asked: str) -> Target:
     """The target with a kernel set: the one asked for, or the one that its core runs."""
     from mcuplan.backends import backend_kernels, backend_of
 
@@ -102,7 +104,7 @@ def _dumper(wanted: str) -> Any:
     from mcuplan.ir.text import dump
     from mcuplan.passes import PIPELINE
 
-    names = [apply.__name__ for apply in PIPELINE]
+    names = [*(apply.__name__ for apply in PIPELINE), "remove_dead_channels"]
     if wanted not in names:
         raise UsageError(f"no pass named {wanted}", "--dump-after", f"one of {', '.join(names)}")
 
@@ -128,6 +130,7 @@ def _report(
     planned: Planned,
     evidence: Evidence | None = None,
     levels: Sequence[Level] = (),
+    input_arenas: tuple[int, int] | None = None,
 ) -> Budget:
     from mcuplan.budget import assess
 
@@ -139,6 +142,7 @@ def _report(
         file=model.name,
         command=command,
         levels=levels,
+        input_arenas=input_arenas,
     )
 
 
@@ -181,7 +185,8 @@ def plan(model: Path, **options: Any) -> int:
 
         planned = pipeline.plan(_request(model, options), sizes_only=True)
         kept = _kept(model, planned)
-        return _report("plan", model, asked, planned, kept, pipeline.levels(planned))
+        levels, arenas = pipeline.levels(planned), pipeline.input_arenas(planned)
+        return _report("plan", model, asked, planned, kept, levels, arenas)
 
     asked = _asked(options)
     return reported("plan", str(model), asked.outputs, make)
@@ -206,6 +211,7 @@ def quantize(
 ) -> int:
     """Write the integer model as QDQ ONNX that any runtime loads."""
     from mcuplan import pipeline
+    from mcuplan.calibrate import RANDOM_NOTE
     from mcuplan.exporter.onnx import to_onnx
     from mcuplan.targets import load_target
 
@@ -224,6 +230,8 @@ def quantize(
     if not quiet:
         samples = f"ranges of {data.samples:,} samples" if data is not None else "grids as given"
         log(f"{output.name}: {samples}")
+        if data is not None and data.random:
+            log(f"note: {RANDOM_NOTE}")
     return 0
 
 
@@ -246,6 +254,8 @@ def generate(model: Path, output: Path, **options: Any) -> int:
         files = {Path(name): text.encode("utf-8") for name, text in bundle.files.items()}
         files[Path("report.json")] = render("json", budget).encode("utf-8")
         write_tree(output, files)
+        if asked.outputs.verbosity >= 0:
+            log(f"{len(files)} files in {output}: {bundle.name}.h, {bundle.name}.c, mplan/, ...")
         return budget
 
     if os.path.exists(output) and not os.path.isdir(output):

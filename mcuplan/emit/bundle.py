@@ -14,7 +14,8 @@ __all__ = ["Bundle", "BundlePort", "Symbol"]
 class Symbol:
     """A constant object of the generated code and its exact size in flash.
 
-    ``kind`` is "weights" or "tables" in the flash bill; ``step`` the step that owns it.
+    ``kind`` is "weights" or "tables" in the flash bill; ``step`` the step that owns it, -1 for
+    tables of rows and runs.
     """
 
     name: str
@@ -40,7 +41,11 @@ class BundlePort:
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """A generated model: text only, nothing is written to disk."""
+    """A generated model: text only, nothing is written to disk.
+
+    ``sections``: context member of each arena with a linker section, and what ``NAME.ld`` calls
+    its memory.
+    """
 
     name: str
     files: Mapping[PurePosixPath, str]
@@ -48,4 +53,6 @@ class Bundle:
     outputs: tuple[BundlePort, ...]
     regions: tuple[tuple[str, int], ...]  # context member, arena bytes
     symbols: tuple[Symbol, ...]
-    steps: int
+    steps: int  # calls of the step hook: one for each step, or for each run of rows
+    fed_rows: int = 0  # of an input that arrives row by row; 0: it lies in the arena
+    sections: tuple[tuple[str, str], ...] = ()

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from mcuplan.emit.structs import Member, Struct
 from mcuplan.errors import InputTooLarge
 from mcuplan.ir.types import Array
 
-__all__ = ["array", "call", "float_literal", "initializer", "literal"]
+__all__ = ["array", "call", "float_literal", "initializer", "literal", "table"]
 
 _WIDTH = 100
 _SUFFIX = {"uint8_t": "U", "uint16_t": "U", "uint32_t": "U"}
@@ -38,15 +38,18 @@ def array(name: str, ctype: str, values: Array) -> str:
         words = [literal(int(v), ctype) for v in flat]
     else:
         words = [f"{v}{suffix}" for v in flat.tolist()]
+    return f"static const {ctype} {name}[{flat.size}] = {{\n{table(words)}\n}};\n"
+
+
+def table(words: Iterable[str]) -> str:
+    """Values of an array, indented, as many a line as fit."""
     lines, line = [], "   "
     for word in words:
         if len(line) + len(word) + 2 > _WIDTH:
             lines.append(line)
             line = "   "
         line += f" {word},"
-    lines.append(line)
-    body = "\n".join(lines)
-    return f"static const {ctype} {name}[{flat.size}] = {{\n{body}\n}};\n"
+    return "\n".join([*lines, line])
 
 
 def initializer(name: str, struct: Struct, fields: Mapping[str, object], where: str) -> str:

@@ -3,14 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from mcuplan.emit.bundle import Symbol
 from mcuplan.emit.c_writer import array, initializer
 from mcuplan.emit.structs import kernel_struct
-from mcuplan.ir.op import Call, ConstArray, Field
-from mcuplan.ir.types import TensorType
+from mcuplan.ir.op import Call, ConstArray
 from mcuplan.schedule.program import Step
 
 __all__ = ["StepConstants", "step_constants", "step_name"]
@@ -32,8 +31,13 @@ def step_name(step: Step) -> str:
     return f"{stem.removesuffix('_s8')}_{step.index}"
 
 
-def step_constants(step: Step, where: str) -> StepConstants:
+def step_constants(step: Step, where: str, rows: Callable[[str], str]) -> StepConstants:
     """Arrays and params structs of one step.
+
+    Args:
+        step: what runs.
+        where: its node, for errors.
+        rows: initializer of ``mplan_rows_t`` by activation.
 
     Raises:
         InputTooLarge: a dimension does not fit the kernel's params struct.
@@ -51,17 +55,17 @@ def step_constants(step: Step, where: str) -> StepConstants:
     params = []
     for k, call in enumerate(step.calls):
         params.append(name if len(step.calls) == 1 else f"{name}_{k}")
-        text, made = _call_constants(step, call, params[-1], where)
+        text, made = _call_constants(step, call, params[-1], where, rows)
         parts += text
         symbols += made
     return StepConstants("\n".join(parts), tuple(params), operands, tuple(symbols))
 
 
 def _call_constants(
-    step: Step, call: Call, name: str, where: str
+    step: Step, call: Call, name: str, where: str, rows: Callable[[str], str]
 ) -> tuple[list[str], list[Symbol]]:
     parts, symbols = [], []
-    printed: dict[str, object] = dict(_rows(step, call))
+    printed: dict[str, object] = dict(_rows(step, call, rows))
     for key, value in call.fields.items():
         printed[key] = value
         if isinstance(value, ConstArray):
@@ -74,15 +78,13 @@ def _call_constants(
     return parts, symbols
 
 
-def _rows(step: Step, call: Call) -> dict[str, Field | str]:
-    """Row addresses of the operands: at equal distance, since every tensor is whole."""
-    rows: dict[str, Field | str] = {}
+def _rows(step: Step, call: Call, rows: Callable[[str], str]) -> dict[str, str]:
+    """Row addresses of the operands."""
+    found: dict[str, str] = {}
     for position, index in enumerate(call.inputs):
         key = "in_rows" if position == 0 else f"in{position + 1}_rows"
-        rows[key] = _equal(step.signature.inputs[index])
-    rows["out_rows"] = _equal(step.signature.output)
-    return rows
-
-
-def _equal(kind: TensorType) -> str:
-    return f"{{.stride = {kind.row_bytes}U, .table = NULL}}"
+        constant = step.signature.constants[index] is not None
+        name, kind = step.node.inputs[index], step.signature.inputs[index]
+        found[key] = f"{{.stride = {kind.row_bytes}U, .table = NULL}}" if constant else rows(name)
+    found["out_rows"] = rows(step.node.output)
+    return found

@@ -94,7 +94,7 @@ class _Loading:
         live, needed = live_steps(steps, outputs)
         self._read_initializers(needed)
         expanded = self._expand(live)
-        reading = Reading(self._build, self._allowance, needed)
+        reading = Reading(self._build, self._allowance, needed, self._stated_shapes())
         readers = readers_of([step.node for step in expanded])
         rest = [step for step in expanded if not reading.fold_if_constant(step)]
         declared = self._read_inputs(reading, readers)
@@ -164,6 +164,15 @@ class _Loading:
                 self._errors.append(error)
         self._errors += [*self._dims.errors, *self._dims.check_given()]
         return usable
+
+    def _stated_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shapes that the file gives for tensors between nodes, where they are fixed."""
+        found = {}
+        for value in self._proto.value_info:
+            shape = tuple(n for n in tensor_shape(value) or (0,) if n)
+            if shape and len(shape) == len(tensor_shape(value) or ()):
+                found[value.name] = shape
+        return found
 
     def _outputs(self, reading: Reading) -> tuple[Port, ...]:
         """The outputs in the model's own layout, as far as they could be read."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
 import numpy as np
 
@@ -46,10 +47,52 @@ _HINTS = {
 }
 
 
-class Reading:
-    """The state of one pass over the nodes; ``errors`` holds one entry per refused node."""
+_KEEP_SHAPE = frozenset(
+    [
+        "BatchNormalization",
+        "Celu",
+        "CumSum",
+        "Elu",
+        "Erf",
+        "Gelu",
+        "GroupNormalization",
+        "HardSigmoid",
+        "InstanceNormalization",
+        "LayerNormalization",
+        "LRN",
+        "LpNormalization",
+        "Mish",
+        "Mod",
+        "Pow",
+        "PRelu",
+        "RMSNormalization",
+        "Round",
+        "Selu",
+        "Shrink",
+        "Sign",
+        "SimplifiedLayerNormalization",
+        "Softplus",
+        "Softsign",
+        "Swish",
+        "ThresholdedRelu",
+    ]
+)
 
-    def __init__(self, build: Builder, allowance: Allowance, needed: Collection[str]) -> None:
+
+class Reading:
+    """The state of one pass over the nodes; ``errors`` holds one entry per refused node.
+
+    ``declared`` are shapes that the file states for tensors between nodes: they stand in
+    behind a refused node, so that the nodes after it are judged in the same run.
+    """
+
+    def __init__(
+        self,
+        build: Builder,
+        allowance: Allowance,
+        needed: Collection[str],
+        declared: Mapping[str, Sequence[int]] = MappingProxyType({}),
+    ) -> None:
         self.errors: list[McuplanError] = []
         self.is_quantized = False
         self._build, self._allowance, self._needed = build, allowance, needed
@@ -57,6 +100,7 @@ class Reading:
         self._came_from: dict[str, DType] = {}  # what a DequantizeLinear read
         self._reported: set[str] = set()
         self._finite: dict[str, bool] = {}
+        self._declared = declared
 
     def add_input(self, declared: Declared, readers: Mapping[str, Collection[OnnxNode]]) -> None:
         """Declare a model input; an integer one needs a reader that tells its grid.
@@ -100,6 +144,7 @@ class Reading:
         except McuplanError as error:
             error.where = error.where or place(step.source)
             self.errors.append(error)
+            self._stand_in(step.node)
         except MISFIT as error:
             shapes = ", ".join(str(list(self._build.shape(n))) for n in names)
             reason = f": {shown(str(error))}" if str(error) else ""
@@ -110,6 +155,20 @@ class Reading:
                     "check the model with onnx.checker.check_model(full_check=True)",
                 )
             )
+
+    def _stand_in(self, node: OnnxNode) -> None:
+        """Let the first output of a refused node have a shape, where that is known."""
+        name = node.outputs[0] if node.outputs else ""
+        if not name or self._build.known(name):
+            return
+        shape = tuple(self._declared.get(name, ()))
+        known = [self._build.shape(n) for n in node.inputs if n and self._build.known(n)]
+        if not shape and known and node.op_type in _KEEP_SHAPE:
+            shape = known[0]
+        elif not shape and node.op_type == "MatMul" and len(known) == 2:
+            shape = _product_shape(*known)
+        if shape and min(shape) > 0 and math.prod(shape) <= TENSOR_LIMIT:
+            self._build.add_input(name, shape)
 
     def _read(self, node: OnnxNode) -> None:
         values = [self._build.constant(n) if n else None for n in node.inputs]
@@ -263,3 +322,13 @@ class Reading:
         elif node.input(0) in self._integers:
             for name in filter(None, node.outputs):
                 self._integers[name] = self._integers[node.input(0)]
+
+
+def _product_shape(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
+    """Shape of the product of two stacks of matrices, () where they do not fit."""
+    if min(len(a), len(b)) < 2 or a[-1] != b[-2]:
+        return ()
+    try:
+        return (*np.broadcast_shapes(a[:-2], b[:-2]), a[-2], b[-1])
+    except ValueError:
+        return ()

@@ -108,6 +108,8 @@ class Op(ABC):
     inplace_inputs: ClassVar[tuple[int, ...]] = ()  # inputs whose bytes the output may replace
     fuses_activation: ClassVar[bool] = False  # has a field ``act`` of real clamp limits
     weight_inputs: ClassVar[tuple[int, ...]] = ()  # (weights, bias) of a WEIGHTED operator
+    gathers: ClassVar[bool] = False  # kernels take rows of the input; the output grows from the 1st
+    integer_types: ClassVar[tuple[DType, DType]] = (DType.INT8, DType.INT8)  # activations in, out
 
     @property
     def label(self) -> str:
@@ -207,7 +209,8 @@ class Call:
     ``fields`` are the members of the params struct; arrays become constants that the
     member points to. ``inputs`` are the node inputs passed, activations or int8
     constants. Row addresses (``in_rows``, ``in2_rows``..., ``out_rows``) are added when
-    emitting, from where the plan put the tensors. ``rows`` = output rows computed.
+    emitting, from where the plan put the tensors. ``y0, y1`` are the output rows computed;
+    the input rows taken where the operator ``gathers``.
     """
 
     fields: Mapping[str, Field]
@@ -231,6 +234,8 @@ def _as_operator(sig: Signature) -> tuple[int, ...]:
 class Kernel:
     """One C function for one operator and element type.
 
+    ``work`` counts what a call for the whole output does, by the parts that the loops of the
+    function have (``pixel``, ``tap``, ...); `mcuplan.cycles` knows what each part takes.
     ``function`` is also the stem of its header and source file, and, with ``_t``, the
     name of its params struct (backends share the struct of the portable kernel).
     """
@@ -243,6 +248,7 @@ class Kernel:
     scratch_bytes: Callable[[Signature], int] = _no_scratch
     cost_class: str = "elementwise"  # key of the target's rates
     inplace_inputs: Callable[[Signature], tuple[int, ...]] = _as_operator  # row by row at least
+    work: Callable[[Signature], Mapping[str, float]] | None = None  # how often each part runs
     row_by_row: bool = True  # a call writes its rows from first to last, reading ``Op.rows_read``
     backend: str = "c99"
     requires: frozenset[str] = field(default_factory=frozenset)

@@ -66,7 +66,8 @@ class Quant:
 
     def quantize(self, real: Array) -> Array:
         """Nearest int8 of real values, half to even as ONNX does; float32 division."""
-        q = np.rint(np.asarray(real, np.float32) / np.float32(self.s)) + self.z
+        with np.errstate(over="ignore"):  # infinity is clipped like any large value
+            q = np.rint(np.asarray(real, np.float32) / np.float32(self.s)) + self.z
         clipped: Array = np.clip(np.nan_to_num(q, nan=self.z), -128, 127).astype(np.int8)
         return clipped
 

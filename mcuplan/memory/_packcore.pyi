@@ -2,6 +2,8 @@
 from array import array
 from collections.abc import Callable
 
+INTERFACE: int
+
 def search(
     count: int,
     sections: int,
@@ -14,6 +16,7 @@ def search(
     rank: array[int],
     first: array[int],
     last: array[int],
+    pinned: array[int],
     edge_start: array[int],
     edge_to: array[int],
     edge_above: array[int],

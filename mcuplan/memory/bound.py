@@ -51,7 +51,7 @@ def lower_bound(problem: Problem) -> LowerBound:
     At a step, offsets are multiples of the common divisor of the live alignments, so
     all live buffers but the topmost take their size rounded up to it. What pairs may
     share is taken off: every buffer adds at least its size less what it can share
-    with those counted before it.
+    with those counted before it. Where a pinned buffer ends is a bound too.
 
     Returns:
         The bound and the first step where it occurs; step -1 without buffers.
@@ -71,7 +71,10 @@ def lower_bound(problem: Problem) -> LowerBound:
         if needed > best or (needed == best and first is None):
             best, first = needed, step
     assert first is not None, "the heaviest step is visited again"
-    return LowerBound(best, first)
+    pinned = problem.pinned.items()
+    ends = [(o + problem.buffers[i].nbytes, -problem.buffers[i].live.start) for i, o in pinned]
+    top, start = max(ends, default=(0, 0))
+    return LowerBound(top, -start) if top > best else LowerBound(best, first)
 
 
 def _live_steps(buffers: Sequence[Buffer]) -> Iterator[tuple[int, int, Mapping[int, int]]]:

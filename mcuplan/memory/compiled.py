@@ -14,7 +14,8 @@ try:
 except ImportError:  # no compiler when mcuplan was installed
     COMPILED = False
 else:
-    COMPILED = True
+    # An older build may lie beside newer sources until it is made again.
+    COMPILED = getattr(_packcore, "INTERFACE", 1) == 2
 
 __all__ = ["COMPILED", "search", "search_compiled", "search_python"]
 
@@ -35,6 +36,7 @@ def search_compiled(query: Query) -> Outcome:
         query.rank,
         table.first,
         table.last,
+        table.pinned,
         table.edge_start,
         table.edge_to,
         table.edge_above,

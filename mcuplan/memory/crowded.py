@@ -19,9 +19,10 @@ def crowded_fit(problem: Problem) -> Packing:
     among those placed, which are kept in order of address.
     """
     buffers, partners = problem.buffers, partners_of(problem)
-    offsets = [0] * len(buffers)
+    offsets, pinned = [0] * len(buffers), problem.pinned
     order = sorted(
-        range(len(buffers)), key=lambda i: (-buffers[i].nbytes, buffers[i].live.start, i)
+        range(len(buffers)),
+        key=lambda i: (i not in pinned, -buffers[i].nbytes, buffers[i].live.start, i),
     )
     placed = np.empty((5, 0), dtype=np.int64)  # offset, end offset, start, end, index
     for index in order:
@@ -33,7 +34,10 @@ def crowded_fit(problem: Problem) -> Packing:
             low, high = low[:0], high[:0]
         if index in partners:
             low, high = _with_entries(problem, index, meets)
-        at = offsets[index] = _lowest(low, high, buffer.align)
+        at = pinned.get(index, -1)
+        if at < 0:
+            at = _lowest(low, high, buffer.align)
+        offsets[index] = at
         row = np.searchsorted(placed[0], at)
         new = (at, at + buffer.nbytes, buffer.live.start, buffer.live.end, index)
         placed = np.insert(placed, row, new, axis=1)

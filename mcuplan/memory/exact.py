@@ -14,12 +14,34 @@ from mcuplan.memory.greedy import Packing
 from mcuplan.memory.problem import Problem
 from mcuplan.memory.search import Outcome, Status
 from mcuplan.memory.state import Query
-from mcuplan.memory.table import by_lifetime, by_sections, make_table, shuffled, time_components
+from mcuplan.memory.table import (
+    Table,
+    by_lifetime,
+    make_table,
+    rankings,
+    shuffled,
+    time_components,
+)
 
 __all__ = ["Effort", "Proof", "improve"]
 
 _UNLIMITED = 2**62
 _SHORT_NODES = 10_000
+_NO = Status.INFEASIBLE
+_STRATEGIES = (
+    (0, "lifetime"),
+    (1, "lifetime"),
+    (2, "lifetime"),
+    (2, "sections"),
+    (1, "area"),
+    (2, "area"),
+    (2, "crowd"),
+    (0, "area"),
+    (1, "sections"),
+    (2, "size"),
+    (0, "size"),
+    (1, "size"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +120,15 @@ class _Hunt:
         run: Callable[[Query], Outcome],
     ) -> None:
         self.problem, self.best, self.proved, self.run = problem, packing, bound_bytes, run
+        self.conflicts = conflicts
+        self.windows: dict[tuple[int, int], Table] = {}
+        self.refuter: Table | None = None
         self.nodes = 0
         deadline = None if effort.seconds is None else time.monotonic() + effort.seconds
         self.whole = _Limit(_UNLIMITED if effort.nodes is None else effort.nodes, deadline)
         self.table = make_table(problem, conflicts, self._open_buffers(conflicts, bound_bytes))
-        lifetime = by_lifetime(problem, self.table)
-        sections = by_sections(self.table)
-        self.strategies = ((0, lifetime), (1, lifetime), (2, lifetime), (2, sections))
+        ranks = rankings(problem, self.table)
+        self.strategies = [(rule, ranks[name]) for rule, name in _STRATEGIES]
 
     def _open_buffers(self, conflicts: Conflicts, bound_bytes: int) -> list[int]:
         """Buffers of the stretches of time where the placement exceeds the bound."""
@@ -149,35 +173,93 @@ class _Hunt:
         Several strategies take turns with growing limits: where one is lost, another
         is often done at once, or the same one with its ranks slightly shuffled.
         """
+        if self.refuter is not None and self._try_window(self.refuter, capacity, limit) is _NO:
+            return True
         weights = [array("q", [1]) * self.table.sections for _ in self.strategies]
         last_offset = self.table.last_offsets(capacity)
         turn, tries = 4 * self.table.count, 0
+        harmless: set[tuple[int, int]] = set()
+        for center in (self.table.crowded_section(), self._highest_section()):
+            if self._refuted_near(center, capacity, limit, harmless):
+                return True
         while not limit.spent(self.nodes):
             for at, (rule, ranks) in enumerate(self.strategies):
                 rank = ranks if tries == 0 else shuffled(ranks, tries)
                 left = min(turn, limit.nodes - self.nodes)
                 query = Query(self.table, last_offset, rank, weights[at], rule, left, limit.late)
-                outcome = self.run(query)
-                self.nodes += outcome.nodes
-                if outcome.status is Status.FOUND:
-                    self._take(outcome)
-                    return True
-                if outcome.status is Status.INFEASIBLE:
-                    self._refute(capacity, outcome)
+                if self._run(query, capacity) in (Status.FOUND, _NO):
                     return True
                 if limit.spent(self.nodes):
-                    break
+                    return False
+            failures = [sum(each) for each in zip(*weights, strict=True)]
+            if self._refuted_near(failures.index(max(failures)), capacity, limit, harmless):
+                return True
             turn += turn // 3
             tries += 1
         return False
 
+    def _run(self, query: Query, capacity: int) -> Status:
+        outcome = self.run(query)
+        self.nodes += outcome.nodes
+        if outcome.status is Status.FOUND and query.table is self.table:
+            self._take(outcome)
+        if outcome.status is _NO:
+            self._refute(query.table, capacity, outcome)
+        return outcome.status
+
+    def _refuted_near(
+        self, center: int, capacity: int, limit: _Limit, harmless: set[tuple[int, int]]
+    ) -> bool:
+        """Whether the buffers around one section alone cannot be placed.
+
+        A search over all buffers may try everything elsewhere before it sees that.
+        """
+        radius, status = 0, Status.FOUND
+        while radius < self.table.sections // 2 and status is Status.FOUND:
+            if (center, radius) not in harmless:
+                window = self._window(center, radius)
+                status = self._try_window(window, capacity, limit)
+                if status is _NO:
+                    self.refuter = window
+                harmless.add((center, radius))
+            radius = 2 * radius + 1
+        return status is _NO
+
+    def _highest_section(self) -> int:
+        """A section of the buffer that ends highest in the best placement."""
+        offsets, nbytes = self.best.offsets, self.table.nbytes
+        ends = [offsets[i] + n for i, n in zip(self.table.indices, nbytes, strict=True)]
+        at = ends.index(max(ends))
+        return (self.table.first[at] + self.table.last[at]) // 2
+
+    def _try_window(self, table: Table, capacity: int, limit: _Limit) -> Status:
+        left = min(8 * table.count, limit.nodes - self.nodes)
+        weight = array("q", [1]) * table.sections
+        rank = by_lifetime(self.problem, table)
+        last_offset = table.last_offsets(capacity)
+        query = Query(table, last_offset, rank, weight, 0, left, limit.late)
+        return self._run(query, capacity)
+
+    def _window(self, center: int, radius: int) -> Table:
+        key = (center, radius)
+        if key not in self.windows:
+            first, last = self.table.first, self.table.last
+            indices = [
+                index
+                for at, index in enumerate(self.table.indices)
+                if first[at] <= center + radius and last[at] > center - radius
+            ]
+            self.windows[key] = make_table(self.problem, self.conflicts, indices)
+        return self.windows[key]
+
     def _take(self, outcome: Outcome) -> None:
-        offsets = list(self.best.offsets)
+        offsets, pinned = list(self.best.offsets), self.problem.pinned
         for index, offset in zip(self.table.indices, outcome.offset, strict=True):
-            offsets[index] = offset * self.table.grain
+            offsets[index] = pinned.get(index, offset * self.table.grain)
         top = max(o + b.nbytes for o, b in zip(offsets, self.problem.buffers, strict=True))
         self.best = Packing(tuple(offsets), top, "exact search")
 
-    def _refute(self, capacity: int, outcome: Outcome) -> None:
-        needed = outcome.over * self.table.grain - self.table.padding
-        self.proved = min(self.best.arena_bytes, max(capacity + 1, needed))
+    def _refute(self, table: Table, capacity: int, outcome: Outcome) -> None:
+        needed = outcome.over * table.grain - table.padding
+        needed = max(needed, capacity + table.step(capacity))
+        self.proved = min(self.best.arena_bytes, max(self.proved, needed))

@@ -29,8 +29,10 @@ class Packing:
 
 def first_fit(problem: Problem, conflicts: Conflicts, order: Sequence[int]) -> list[int]:
     """Offsets when every buffer of the order takes the lowest offset that is free."""
-    offsets = [-1] * len(problem.buffers)
+    offsets = [problem.pinned.get(index, -1) for index in range(len(problem.buffers))]
     for index in order:
+        if offsets[index] >= 0:
+            continue
         align = problem.buffers[index].align
         # Offsets strictly between the ends of a pair are forbidden by one neighbour.
         forbidden = [
@@ -39,24 +41,29 @@ def first_fit(problem: Problem, conflicts: Conflicts, order: Sequence[int]) -> l
             if offsets[other] >= 0
         ]
         forbidden.sort()
-        at = 0
-        for low, high in forbidden:
-            if low >= at:
-                break
-            if high > at:
-                at = align_up(high, align)
-        offsets[index] = at
+        offsets[index] = _lowest(forbidden, 0, align)
     return offsets
+
+
+def _lowest(forbidden: Sequence[tuple[int, int]], at: int, align: int) -> int:
+    """Lowest aligned offset from ``at`` up that is inside none of the sorted open ranges."""
+    for low, high in forbidden:
+        if low >= at:
+            break
+        if high > at:
+            at = align_up(high, align)
+    return at
 
 
 def lowest_first(
     problem: Problem, conflicts: Conflicts, rank: Sequence[tuple[int, ...]]
 ) -> list[int]:
     """Offsets when the buffer that can lie lowest goes next; smaller ``rank`` breaks ties."""
-    count = len(problem.buffers)
-    offsets = [-1] * count
-    least = [0] * count
-    heap = [(0, rank[index], index) for index in range(count)]
+    buffers, count = problem.buffers, len(problem.buffers)
+    offsets = [problem.pinned.get(index, -1) for index in range(count)]
+    around = _around_pinned(problem, conflicts)
+    least = [_lowest(around[index], 0, buffers[index].align) for index in range(count)]
+    heap = [(least[index], rank[index], index) for index in range(count)]
     heapify(heap)
     while heap:
         at, _, index = heappop(heap)
@@ -65,9 +72,21 @@ def lowest_first(
         offsets[index] = at
         for other, _, above in conflicts.of[index]:
             if offsets[other] < 0 and at + above > least[other]:
-                least[other] = align_up(at + above, problem.buffers[other].align)
+                align = buffers[other].align
+                least[other] = _lowest(around[other], align_up(at + above, align), align)
                 heappush(heap, (least[other], rank[other], other))
     return offsets
+
+
+def _around_pinned(problem: Problem, conflicts: Conflicts) -> list[list[tuple[int, int]]]:
+    """For every buffer, the offsets that pinned ones forbid it: open ranges, sorted."""
+    pinned = problem.pinned
+    if not pinned:
+        return [[]] * len(problem.buffers)
+    return [
+        sorted((pinned[o] - above, pinned[o] + below) for o, below, above in row if o in pinned)
+        for row in conflicts.of
+    ]
 
 
 def portfolio(problem: Problem, conflicts: Conflicts, goal: int) -> Packing:

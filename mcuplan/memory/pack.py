@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from mcuplan.memory.bound import LowerBound, lower_bound
-from mcuplan.memory.check import check_plan
+from mcuplan.memory.check import check_placements, check_plan
 from mcuplan.memory.conflicts import Conflicts, count_pairs
 from mcuplan.memory.crowded import crowded_fit
 from mcuplan.memory.exact import Effort, Proof, improve
@@ -40,7 +40,11 @@ def pack(
 
     Returns:
         A checked plan; ``optimal`` only where that is proved.
+
+    Raises:
+        PlanError: the pinned buffers contradict each other.
     """
+    _check_pinned(problem)
     if time_limit_s is None and node_limit is None:
         node_limit = DEFAULT_NODES
     bound = lower_bound(problem)
@@ -53,10 +57,23 @@ def pack(
         effort = Effort(node_limit, time_limit_s)
         proof = improve(problem, conflicts, packing, bound.bytes, effort, capacity=capacity)
     goal = max(proof.proved_bytes, capacity or 0)
-    if proof.packing is packing and packing.arena_bytes > goal:
-        better = climb(problem, conflicts, proof.packing, proof.proved_bytes)
-        proof = Proof(better, proof.proved_bytes, proof.nodes)
+    if proof.packing.arena_bytes > goal:
+        climbed = climb(problem, conflicts, packing, proof.proved_bytes)
+        if climbed.arena_bytes < proof.packing.arena_bytes:
+            proof = Proof(climbed, proof.proved_bytes, proof.nodes)
     return _plan(problem, bound, proof, "stopped" if exact else "not asked for")
+
+
+def _check_pinned(problem: Problem) -> None:
+    where = {index: at for at, index in enumerate(sorted(problem.pinned))}
+    buffers = tuple(problem.buffers[index] for index in where)
+    entries = {
+        (where[low], where[high]): distance
+        for (low, high), distance in problem.separations.items()
+        if low in where and high in where
+    }
+    placements = [Placement(problem.buffers[index], problem.pinned[index]) for index in where]
+    check_placements(Problem(buffers, entries), placements)
 
 
 def _plan(problem: Problem, bound: LowerBound, proof: Proof, ended: str) -> MemoryPlan:

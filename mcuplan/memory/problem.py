@@ -92,16 +92,24 @@ class Problem:
     Without an entry the separation is the size of the lower buffer: no byte is
     shared. A smaller entry lets the upper one start inside the lower one; 0 lets
     both start at the same offset. Entries are never negative.
+
+    ``pinned`` buffers lie at the offset given here; the others are placed around them.
     """
 
     buffers: tuple[Buffer, ...]
     separations: Mapping[tuple[int, int], int] = field(default_factory=dict)
+    pinned: Mapping[int, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         count = len(self.buffers)
         for (low, high), distance in self.separations.items():
             if not (0 <= low < count and 0 <= high < count and low != high and distance >= 0):
                 raise ValueError(f"separation {(low, high)}: {distance} among {count} buffers")
+        for index, offset in self.pinned.items():
+            if not (0 <= index < count and offset >= 0):
+                raise ValueError(f"buffer {index} of {count}: pinned to offset {offset}")
+            if offset % self.buffers[index].align:
+                raise ValueError(f"buffer {index}: offset {offset} breaks its alignment")
 
     def separation(self, low: int, high: int) -> int:
         """Least safe ``offset[high] - offset[low]`` when buffer ``low`` lies below."""

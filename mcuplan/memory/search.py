@@ -64,11 +64,7 @@ class _Frame:
 def search(query: Query) -> Outcome:
     """Look for a placement; the pure Python twin of the compiled search."""
     walker = _Walker(query)
-    fits = walker.state.refresh()
-    for last, size in zip(query.last_offset, query.table.size, strict=True):
-        if last < 0:
-            fits = walker.state.too_high(size)
-    status = walker.walk() if fits else Status.INFEASIBLE
+    status = walker.walk() if walker.state.begin() else Status.INFEASIBLE
     return Outcome(status, walker.nodes, walker.state.over, tuple(walker.state.at))
 
 
@@ -162,9 +158,10 @@ class _Walker:
     def _count_options(self, section: int) -> int:
         """Members that could lie at the floor of the section now.
 
-        -1 when a buffer yet to be placed could still come to lie below one of them.
+        -1 when a buffer yet to be placed could still come to lie below one of them. A
+        pinned one leaves no choice.
         """
-        state, count = self.state, 0
+        state, count, pinned = self.state, 0, False
         floor = state.floor[section]
         for buffer in state.members[section]:
             if state.at[buffer] >= 0 or state.least[buffer] != floor:
@@ -172,7 +169,8 @@ class _Walker:
             if min(state.floor[state.first[buffer] : state.last[buffer]]) < floor:
                 return -1
             count += state.rests(buffer)
-        return count
+            pinned = pinned or state.pinned[buffer] >= 0
+        return 1 if pinned else count
 
     def _waste_floor(self, section: int) -> int:
         """Next possible floor of a section when nothing lies at its present one."""
@@ -181,9 +179,10 @@ class _Walker:
         for buffer in state.members[section]:
             if state.at[buffer] >= 0 or state.least[buffer] != floor:
                 continue
-            if best <= floor + 1:
-                break
-            best = min(best, state.next_rest(buffer, floor, section, NONE))
+            if state.pinned[buffer] >= 0:
+                return NONE
+            if best > floor + 1:
+                best = min(best, state.next_rest(buffer, floor, section, NONE))
         return best
 
     def _collect_options(self, frame: _Frame) -> None:
@@ -192,6 +191,9 @@ class _Walker:
         for buffer in state.members[frame.section]:
             if state.at[buffer] >= 0 or state.least[buffer] != floor:
                 continue
+            if state.pinned[buffer] >= 0:
+                frame.options = [buffer]
+                return
             if state.rests(buffer) and not self._redundant(frame, buffer):
                 frame.options.append(buffer)
         frame.options.sort(key=self.query.rank.__getitem__)

@@ -55,7 +55,7 @@ class State:
         self.table, self.capacity = table, query.capacity
         self.last_offset, self.weight = query.last_offset, query.weight
         self.size, self.first, self.last = list(table.size), list(table.first), list(table.last)
-        self.align = list(table.align)
+        self.align, self.pinned = list(table.align), list(table.pinned)
         count, sections = table.count, table.sections
         self.over = 2**63 - 1
         self.at, self.least, self.raised = [-1] * count, [0] * count, [0] * count
@@ -72,6 +72,8 @@ class State:
                 self.members[k].append(i)
                 self.rest[k] += self.size[i]
         self._classify()
+        for i in range(count):
+            self.least[i] = max(0, self.pinned[i])
 
     def _classify(self) -> None:
         table = self.table
@@ -79,6 +81,7 @@ class State:
         self.ties, self.plain = [False] * table.count, [a == 1 for a in self.align]
         self.special = False
         for i in range(table.count):
+            self.plain[i] = self.plain[i] and self.pinned[i] < 0
             span = slice(table.edge_start[i], table.edge_start[i + 1])
             arrays = (table.edge_to, table.edge_above, table.edge_below, table.edge_shared)
             edges = list(zip(*(each[span] for each in arrays), strict=True))
@@ -86,7 +89,7 @@ class State:
             for other, above, below, shared in edges:
                 if above != self.size[i] or below != self.size[other]:
                     self.plain[i] = False
-                if above == 0 or below == 0:
+                if above == 0 or below == 0 or self.pinned[other] >= 0:
                     self.ties[i] = True
                 if shared > 0 and i < other:
                     self.special = True
@@ -126,12 +129,15 @@ class State:
         return -(-offset // align) * align
 
     def _hop(self, buffer: int, offset: int) -> int:
-        """Lowest offset from ``offset`` up that no placed zero-distance partner forbids."""
+        """Lowest offset from ``offset`` up that no placed or pinned partner forbids.
+
+        Others placed need no look: nothing is placed that one could come to lie below.
+        """
         moved = self.ties[buffer]
         while moved:
             moved = False
             for other, above, below, _ in self.edges[buffer]:
-                placed = self.at[other]
+                placed = max(self.at[other], self.pinned[other])
                 if placed >= 0 and placed - above < offset < placed + below:
                     offset = self._aligned(buffer, placed + below)
                     moved = True
@@ -143,13 +149,13 @@ class State:
         if offset <= self.least[buffer]:
             return True
         if offset > self.last_offset[buffer]:
-            return self.too_high(offset + self.size[buffer])
+            return self.pinned[buffer] < 0 and self.too_high(offset + self.size[buffer])
         self.set(self.least, buffer, offset)
         self._touch(buffer)
         return True
 
     def rests(self, buffer: int) -> bool:
-        """Whether the buffer, at its least offset, would rest on something."""
+        """Whether the buffer, at its least offset, would rest on something or is pinned."""
         offset = self.least[buffer]
         if offset == 0 or not self.raised[buffer]:
             return True
@@ -169,7 +175,7 @@ class State:
         """
         best = NONE
         for other, _, below, _ in self.edges[buffer]:
-            base = self.at[other]
+            base = max(self.at[other], self.pinned[other])
             if base >= 0:
                 if base + below <= start:
                     continue
@@ -231,9 +237,20 @@ class State:
             return True
         base = max(floor, self.top[section]) if self.special else floor
         end = base + self.needed(section)
-        if end > max(self.last_offset[i] + self.size[i] for i in unplaced):
+        highest = self.capacity  # where buffers share, a placed one may stay the topmost
+        if not self.special:
+            highest = max(self.last_offset[i] + self.size[i] for i in unplaced)
+        if end > highest:
             return self.too_high(end)
         return self._fits_late(section, self.rest[section] - self.needed(section))
+
+    def begin(self) -> bool:
+        """Take note of what is pinned; false when there is no placement."""
+        fits = all([self.raise_least(i, 0) for i in range(self.table.count)]) and self.refresh()
+        for last, size in zip(self.last_offset, self.size, strict=True):
+            if last < 0:
+                fits = self.too_high(size)
+        return fits
 
     def refresh(self) -> bool:
         """Bring the sections touched since the last time up to date; false: no way on."""

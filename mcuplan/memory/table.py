@@ -5,16 +5,24 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from operator import sub
 
 from mcuplan.memory.bound import most_saved, most_shared, partners_of
 from mcuplan.memory.conflicts import Conflicts
 from mcuplan.memory.problem import Problem
 
-__all__ = ["Table", "by_lifetime", "by_sections", "make_table", "shuffled", "time_components"]
+__all__ = [
+    "Table",
+    "by_lifetime",
+    "by_sections",
+    "make_table",
+    "rankings",
+    "shuffled",
+    "time_components",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +30,8 @@ class Table:
     """Some buffers of a problem; sizes, distances and alignments count in ``grain`` bytes.
 
     Steps are compressed to sections: the largest sets of buffers alive together, in
-    order of time; a buffer lives in sections ``[first, last)``. The conflicts of
+    order of time; a buffer lives in sections ``[first, last)``; ``pinned`` is the offset
+    of one that lies where it must, -1 for the others. The conflicts of
     buffer i are the edges ``edge_start[i]`` to ``edge_start[i + 1]``: the other buffer,
     the least distance to it when it lies above and when it lies below, and the most
     units the two can share. ``most_saved`` bounds what sharing saves in a section.
@@ -36,6 +45,7 @@ class Table:
     align: array[int]
     first: array[int]
     last: array[int]
+    pinned: array[int]
     edge_start: array[int]
     edge_to: array[int]
     edge_above: array[int]
@@ -46,7 +56,8 @@ class Table:
     @property
     def small(self) -> bool:
         """Whether no sum that the compiled search makes can leave 64 bits."""
-        longest = max(max(self.size), max(self.align), max(self.edge_above, default=0))
+        distances = max(self.edge_above, default=0)
+        longest = max(*self.size, *self.align, *self.pinned, distances)
         return longest * (len(self.edge_to) + self.count + 1) < 2**57
 
     @property
@@ -56,72 +67,130 @@ class Table:
 
     @property
     def padding(self) -> int:
-        """Most bytes that rounding to the grain adds to a buffer."""
+        """Most bytes that rounding to the grain adds to where a buffer ends."""
         return max(s * self.grain - n for s, n in zip(self.size, self.nbytes, strict=True))
+
+    def crowded_section(self) -> int:
+        """The first section with the largest sum of sizes."""
+        change = [0] * (self.sections + 1)
+        for size, first, last in zip(self.size, self.first, self.last, strict=True):
+            change[first] += size
+            change[last] -= size
+        sums = list(accumulate(change))
+        return sums.index(max(sums))
+
+    def step(self, capacity: int) -> int:
+        """Bytes after which some buffer can lie higher than in ``capacity`` bytes."""
+        return min(self.grain - (capacity - nbytes) % self.grain for nbytes in self.nbytes)
 
     def last_offsets(self, capacity: int) -> array[int]:
         """Greatest offset (units) of every buffer that ends within ``capacity`` bytes."""
-        return array("q", [(capacity - nbytes) // self.grain for nbytes in self.nbytes])
+        free = [(capacity - nbytes) // self.grain for nbytes in self.nbytes]
+        fixed = zip(self.pinned, free, strict=True)
+        return array("q", [pin if pin >= 0 else last for pin, last in fixed])
 
 
 def make_table(problem: Problem, conflicts: Conflicts, indices: Sequence[int]) -> Table:
     """Table of the given buffers; conflicts with others are left out."""
-    buffers = problem.buffers
     where = {index: at for at, index in enumerate(indices)}
-    edges = [
-        [(where[o], below, above, o) for o, below, above in conflicts.of[i] if o in where]
-        for i in indices
-    ]
-    grain = _grain(problem, indices, {d for row in edges for e in row for d in e[1:3]})
+    edges = [[edge for edge in conflicts.of[i] if edge[0] in where] for i in indices]
     partners = {
         i: tuple(o for o in others if o in where)
         for i, others in partners_of(problem).items()
         if i in where
     }
+    grain = _grain(problem, indices, edges, partners)
+    pins = [-(-problem.pinned[i] // grain) if i in problem.pinned else -1 for i in indices]
+    size, nbytes = _sizes(problem, indices, grain)
     first, last, sections = _sections(problem, indices)
-    flat = [edge for row in edges for edge in row]
+    flat = [(i, *edge) for i, row in zip(indices, edges, strict=True) for edge in row]
+    distances = [_distances(problem.pinned, edge, grain) for edge in flat]
     shared = [
         most_shared(problem, i, o, grain) // grain if o in partners.get(i, ()) else 0
-        for i, row in zip(indices, edges, strict=True)
-        for _, _, _, o in row
+        for i, o, _, _ in flat
     ]
-    starts = [0]
-    for row in edges:
-        starts.append(starts[-1] + len(row))
+    aligns = [1 if i in problem.pinned else problem.buffers[i].align // grain for i in indices]
     return Table(
         indices=tuple(indices),
-        nbytes=tuple(buffers[i].nbytes for i in indices),
+        nbytes=nbytes,
         grain=grain,
         sections=sections,
-        size=_units((buffers[i].nbytes for i in indices), grain),
-        align=_units((buffers[i].align for i in indices), grain),
+        size=size,
+        align=array("q", [max(1, align) for align in aligns]),
         first=first,
         last=last,
-        edge_start=array("q", starts),
-        edge_to=array("q", [edge[0] for edge in flat]),
-        edge_above=_units((edge[2] for edge in flat), grain),
-        edge_below=_units((edge[1] for edge in flat), grain),
+        pinned=array("q", pins),
+        edge_start=array("q", accumulate(map(len, edges), initial=0)),
+        edge_to=array("q", [where[edge[1]] for edge in flat]),
+        edge_above=array("q", [above for _, above in distances]),
+        edge_below=array("q", [below for below, _ in distances]),
         edge_shared=array("q", shared),
         most_saved=_saved(problem, partners, indices, (first, last, sections), grain),
     )
 
 
-def _units(values: Iterable[int], grain: int) -> array[int]:
-    return array("q", [-(-value // grain) for value in values])
+def _sizes(
+    problem: Problem, indices: Sequence[int], grain: int
+) -> tuple[array[int], tuple[int, ...]]:
+    """Sizes in units, and how many bytes after its first unit every buffer ends.
+
+    A pinned buffer takes the units that begin in it, so that buffers pinned one behind
+    the other take no more units than together.
+    """
+    size: list[int] = []
+    nbytes: list[int] = []
+    for index in indices:
+        pin = problem.pinned.get(index, 0)
+        unit, end = -(-pin // grain), pin + problem.buffers[index].nbytes
+        size.append(-(-end // grain) - unit)
+        nbytes.append(end - unit * grain)
+    return array("q", size), tuple(nbytes)
 
 
-def _grain(problem: Problem, indices: Sequence[int], distances: set[int]) -> int:
+def _distances(
+    pinned: Mapping[int, int], edge: tuple[int, int, int, int], grain: int
+) -> tuple[int, int]:
+    """Least distance in units when the other buffer of an edge lies below and above.
+
+    An offset is a whole number of units; a pinned one counts rounded up, and the distance
+    to it is what lets the free buffer come as close as it may.
+    """
+    index, other, below, above = edge
+
+    def least(low: int, high: int, distance: int) -> int:
+        if low in pinned:
+            return -(-(pinned[low] + distance) // grain) - -(-pinned[low] // grain)
+        if high in pinned:
+            return -(-pinned[high] // grain) - (pinned[high] - distance) // grain
+        return -(-distance // grain)
+
+    return least(other, index, below), least(index, other, above)
+
+
+def _grain(
+    problem: Problem,
+    indices: Sequence[int],
+    edges: Sequence[Sequence[tuple[int, int, int]]],
+    partners: Mapping[int, tuple[int, ...]],
+) -> int:
     """Largest unit that all offsets worth trying are multiples of.
 
     Offsets are multiples of the common divisor of the alignments. With one alignment
     for all, sizes and distances rounded up to it may have a greater divisor: a buffer
-    that rests on others lies at a sum of such distances.
+    that rests on others lies at a sum of such distances. Pinned buffers count only for
+    what rests on them, and exactly where they may share bytes.
     """
-    grain = math.gcd(*(problem.buffers[i].align for i in indices))
-    sizes = {-(-problem.buffers[i].nbytes // grain) for i in indices}
-    coarser = math.gcd(*sizes, *(-(-distance // grain) for distance in distances))
-    alike = all(problem.buffers[i].align == grain for i in indices)
-    return grain * max(1, coarser) if alike else grain
+    buffers, pinned = problem.buffers, problem.pinned
+    free = [i for i in indices if i not in pinned]
+    aligns = {buffers[i].align for i in free or indices}
+    grain = math.gcd(*aligns, *(pinned[i] for i in partners if i in pinned))
+    lengths = {buffers[i].nbytes for i in free}
+    lengths.update(pinned[i] for i in partners if i in pinned)
+    for i, row in zip(indices, edges, strict=True):
+        if i not in pinned:
+            lengths.update(pinned.get(o, 0) + below for o, below, _ in row)
+    coarser = math.gcd(*(-(-length // grain) for length in lengths))
+    return grain * max(1, coarser) if aligns == {grain} else grain
 
 
 def _sections(problem: Problem, indices: Sequence[int]) -> tuple[array[int], array[int], int]:
@@ -186,6 +255,23 @@ def by_sections(table: Table) -> array[int]:
     """Ranks: buffers alive in many sections first, large ones first among equals."""
     spans = map(sub, table.first, table.last)
     return _ranks(list(zip(spans, (-nbytes for nbytes in table.nbytes), strict=True)))
+
+
+def rankings(problem: Problem, table: Table) -> dict[str, array[int]]:
+    """Ranks by name: by lifetime and sections as above, and what else leads to placements.
+
+    ``size`` and ``area`` (bytes times steps) put the largest first, ``crowd`` those that
+    are alive with the most others.
+    """
+    buffers = [problem.buffers[i] for i in table.indices]
+    degrees = [low - high for low, high in pairwise(table.edge_start)]
+    return {
+        "lifetime": by_lifetime(problem, table),
+        "sections": by_sections(table),
+        "size": _ranks([(-b.nbytes, -len(b.live)) for b in buffers]),
+        "area": _ranks([(-b.nbytes * len(b.live),) for b in buffers]),
+        "crowd": _ranks([(degree,) for degree in degrees]),
+    }
 
 
 def shuffled(ranks: array[int], seed: int) -> array[int]:

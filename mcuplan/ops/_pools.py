@@ -23,7 +23,7 @@ from mcuplan.ops._windows import (
     window_rows,
 )
 
-__all__ = ["NO_PADS", "Geometry", "Pool", "pool_geometry"]
+__all__ = ["NO_PADS", "Geometry", "Pool", "half_to_even", "pool_geometry"]
 
 NO_PADS: Pads = (0, 0, 0, 0)
 
@@ -104,6 +104,14 @@ class Pool(Op):
             "pad_top": self.pads[0],
             "pad_left": self.pads[1],
         }
+
+
+def half_to_even(sums: Array, counts: Array) -> Array:
+    """Integer quotients, halves to the even side."""
+    q, rest = np.divmod(np.abs(sums), counts)
+    q += (2 * rest > counts) | ((2 * rest == counts) & (q % 2 == 1))
+    signed: Array = np.sign(sums) * q
+    return signed
 
 
 @dataclass(frozen=True, slots=True)

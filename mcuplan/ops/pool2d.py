@@ -27,7 +27,7 @@ from mcuplan.ir.op import (
 )
 from mcuplan.ir.types import Array, DType, TensorType
 from mcuplan.ir.writer import CHANNELS_FIRST, Writer
-from mcuplan.ops._pools import NO_PADS, Pool, pool_geometry
+from mcuplan.ops._pools import NO_PADS, Pool, half_to_even, pool_geometry
 from mcuplan.ops._windows import Pads
 from mcuplan.quant.requantize import requantize, requantize_factors
 
@@ -92,9 +92,7 @@ class AvgPool2D(Pool):
         sums = self.windows(centred, 0).sum(axis=(3, 4), dtype=np.int64)
         counts = np.broadcast_to(self.counts(sig.inputs)[..., None], sums.shape)
         if _divides(sig):
-            q, rest = np.divmod(np.abs(sums), counts)
-            q += (2 * rest > counts) | ((2 * rest == counts) & (q % 2 == 1))
-            return ((np.sign(sums) * q + output.z).astype(np.int8),)
+            return ((half_to_even(sums, counts) + output.z).astype(np.int8),)
         first, multiplier, pre_shift = _factors(sig)
         index = counts - first
         return (requantize(sums, multiplier[index], pre_shift[index], output.z),)

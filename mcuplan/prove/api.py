@@ -44,7 +44,11 @@ class BundleApi:
         header: file to include, ``kws.h``.
         regions: context member and arena type of each RAM region, in the order of the context.
         inputs, outputs: the model's ports in the model's order.
-        steps: number of steps; the step hook is called with 0 to ``steps - 1``.
+        steps: how often the step hook is called, with 0 to ``steps - 1``: after every step, or
+            after every run of rows.
+        sections: arenas with a linker section: context member, and the name of the memory in
+            the linker-script fragment ``NAME.ld``.
+        fed_rows: rows of an input that arrives row by row; 0: it lies in an arena.
     """
 
     name: str
@@ -53,11 +57,19 @@ class BundleApi:
     inputs: tuple[IoPort, ...]
     outputs: tuple[IoPort, ...]
     steps: int
+    sections: tuple[tuple[str, str], ...] = ()
+    fed_rows: int = 0
 
     @property
-    def invoke(self) -> str:
-        """Name of the inference function."""
-        return f"{self.name}_invoke"
+    def entries(self) -> tuple[str, ...]:
+        """Names of the functions that run the model."""
+        words = ("begin", "feed_row", "finish") if self.fed_rows else ("invoke",)
+        return tuple(f"{self.name}_{word}" for word in words)
+
+    @property
+    def calls(self) -> int:
+        """Calls of these functions that a sample takes."""
+        return self.fed_rows + 2 if self.fed_rows else 1
 
     def arena(self, region: str) -> str:
         """Name of the object that a test image defines for a region."""
@@ -66,7 +78,10 @@ class BundleApi:
 
 @dataclass(frozen=True, slots=True)
 class TensorDump:
-    """Bytes of a region to write out whenever ``step`` has run; ``offset`` is in the arena."""
+    """Bytes of a region to write out when the step hook is called with ``step``.
+
+    ``offset`` is in the arena.
+    """
 
     step: int
     region: str
@@ -76,7 +91,7 @@ class TensorDump:
 
 @dataclass(frozen=True, slots=True)
 class DeadBytes:
-    """Bytes of a region that nothing needs once ``step`` has run: test images spoil them."""
+    """Bytes of a region that nothing needs once the hook is called: test images spoil them."""
 
     step: int
     region: str

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -34,6 +34,7 @@ __all__ = [
     "count_calls",
     "run_machine",
     "run_on_core",
+    "total",
 ]
 
 _COUNTER_SOURCES = ("count.c", "timing.c")
@@ -49,6 +50,13 @@ class Count:
     cycles: int | None
 
 
+def total(counts: Sequence[Count]) -> Count:
+    """The sum; cycles where all have them."""
+    cycles = [count.cycles for count in counts if count.cycles is not None]
+    whole = sum(cycles) if len(cycles) == len(counts) else None
+    return Count(sum(count.instructions for count in counts), whole)
+
+
 @dataclass(frozen=True, slots=True)
 class FunctionCount:
     """What one function took of a call, without its callees."""
@@ -59,12 +67,12 @@ class FunctionCount:
 
 @dataclass(frozen=True, slots=True)
 class CallCount:
-    """One inference call.
+    """One inference, in all the calls that it takes.
 
     Attributes:
-        total: the whole call; the sum of ``steps`` and ``rest``.
-        steps: per step, of an image with ``Hook.COUNT``; a step's call of the hook is in it
-            (a few instructions), the hook itself is in nothing.
+        total: everything; the sum of ``steps`` and ``rest``.
+        steps: per step, or per run of rows, of an image with ``Hook.COUNT``; its call of the
+            hook is in it (a few instructions), the hook itself is in nothing.
         rest: what runs behind the last step; everything, in an image without hook.
         functions: most instructions first.
     """
@@ -123,8 +131,9 @@ def run_on_core(
     if done.returncode != 0:
         raise _name_fault(image, explain_failure(done, image.core.machine), done)
     produced = read_results(image, samples)
-    has_cycles = bool(image.core.timing)
+    has_cycles, each = bool(image.core.timing), image.api.calls
     calls = _read_counts(image.work, has_cycles) if counter is not None else ()
+    calls = tuple(_joined(calls[i : i + each]) for i in range(0, len(calls), each))
     return EmulatorRun(produced.outputs, produced.dumps, produced.stack_bytes, calls)
 
 
@@ -197,11 +206,12 @@ def _image_arguments(image: CoreImage) -> dict[str, str]:
     lines = "".join(f"{address:#x} {name}\n" for address, name in functions.items())
     (image.work / "functions.txt").write_text(lines, encoding="utf-8")
     arguments = {
-        "begin": hex(elf.find(image.api.invoke).address),
         "end": hex(elf.find("harness_return").address),
         "core": image.core.timing or "none",
         "symbols": "functions.txt",
     }
+    for key, name in zip(("begin", "begin2", "begin3"), image.api.entries, strict=False):
+        arguments[key] = hex(elf.find(name).address)
     if image.hook is Hook.COUNT:
         hook = elf.find("harness_step")
         arguments["hook"] = hex(hook.address)
@@ -234,6 +244,23 @@ def _parse_call(lines: list[list[str]], has_cycles: bool) -> CallCount:
     functions.sort(key=lambda entry: (-entry.count.instructions, entry.name))
     total = count(lines[0][1], lines[0][2])
     return CallCount(total, tuple(steps[:-1]), steps[-1], tuple(functions))
+
+
+def _joined(calls: tuple[CallCount, ...]) -> CallCount:
+    """The calls that one sample takes, as one."""
+    if len(calls) == 1:
+        return calls[0]
+    functions: dict[str, list[Count]] = {}
+    for found in (function for call in calls for function in call.functions):
+        functions.setdefault(found.name, []).append(found.count)
+    summed = [FunctionCount(name, total(counts)) for name, counts in functions.items()]
+    summed.sort(key=lambda entry: (-entry.count.instructions, entry.name))
+    return CallCount(
+        total([call.total for call in calls]),
+        tuple(total(counts) for counts in zip(*(call.steps for call in calls), strict=True)),
+        total([call.rest for call in calls]),
+        tuple(summed),
+    )
 
 
 def _name_fault(

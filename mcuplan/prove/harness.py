@@ -12,6 +12,7 @@ from string import Template
 from mcuplan.errors import ToolFailed
 from mcuplan.prove.api import BundleApi, DeadBytes, TensorDump
 from mcuplan.prove.cores import Core
+from mcuplan.prove.glue import glue_source
 from mcuplan.prove.toolchain import (
     BUNDLE_FLAGS,
     Compiler,
@@ -29,7 +30,6 @@ __all__ = [
     "Image",
     "build_for_core",
     "build_for_host",
-    "glue_source",
 ]
 
 OPTIMIZE = "-O2"
@@ -157,8 +157,8 @@ def build_for_core(
     if not core.machine:
         raise ToolFailed(f"no emulated machine for {core.name}", hint="verify on another core")
     extra = ("start.c", "io_semihosting.c", *_hook_source(hook))
-    sources = _write_sources(files, api, work, dumps, dead, extra)
-    (work / "image.ld").write_text(_linker_script(core), encoding="utf-8")
+    sources = _write_sources(files, api, work, dumps, dead, extra, sections=True)
+    (work / "image.ld").write_text(_linker_script(core, api), encoding="utf-8")
     bundle = _compile_bundle(files, compiler, work, hook, (optimize, *core.flags))
     flags = (*_FREESTANDING, *_WARNINGS, *core.flags, *_includes())
     rest = compile_sources(compiler, sources, work, flags)
@@ -190,13 +190,15 @@ def _write_sources(
     dumps: tuple[TensorDump, ...],
     dead: tuple[DeadBytes, ...],
     extra: tuple[str, ...],
+    *,
+    sections: bool = False,
 ) -> tuple[PurePosixPath, ...]:
     """Write bundle and harness below ``work``; returns the harness's sources."""
     folder = codegen_dir() / "harness"
     texts = {_BUNDLE / path: text for path, text in files.items()}
     for name in (*_COMMON, *extra):
         texts[_HARNESS / name] = (folder / name).read_text(encoding="utf-8")
-    texts[_HARNESS / "glue.c"] = glue_source(api, dumps, dead)
+    texts[_HARNESS / "glue.c"] = glue_source(api, dumps, dead, sections=sections)
     write_files(texts, work)
     return tuple(path for path in texts if path.parts[0] == "harness" and path.suffix == ".c")
 
@@ -214,7 +216,8 @@ def _compile_bundle(
     return compile_sources(compiler, sources, work, (*BUNDLE_FLAGS, *flags, *include, *hooked))
 
 
-def _linker_script(core: Core) -> str:
+def _linker_script(core: Core, api: BundleApi) -> str:
+    """The memory map of a core; every region of the target lies in its one RAM."""
     template = (codegen_dir() / "harness" / "image.ld.in").read_text(encoding="utf-8")
     return Template(template).substitute(
         core=core.name,
@@ -225,44 +228,6 @@ def _linker_script(core: Core) -> str:
         ram_origin=hex(core.ram.origin),
         ram_bytes=hex(core.ram.nbytes),
         stack_bytes=hex(STACK_BYTES),
-    )
-
-
-def glue_source(
-    api: BundleApi, dumps: tuple[TensorDump, ...] = (), dead: tuple[DeadBytes, ...] = ()
-) -> str:
-    """C text that describes a bundle to the runner."""
-    template = (codegen_dir() / "harness" / "glue.c.in").read_text(encoding="utf-8")
-    ports = (("inputs", api.inputs), ("outputs", api.outputs))
-    arena = {region: api.arena(region) for region, _ in api.regions}
-    return Template(template).substitute(
-        name=api.name,
-        header=api.header,
-        arenas="\n".join(f"{kind} {arena[region]};" for region, kind in api.regions),
-        members="\n".join(f"    .{region} = &{arena[region]}," for region in arena),
-        inputs="\n".join(f"    {{ NULL, {port.nbytes}U }}," for port in api.inputs),
-        outputs="\n".join(f"    {{ NULL, {port.nbytes}U }}," for port in api.outputs),
-        input_count=len(api.inputs),
-        output_count=len(api.outputs),
-        regions="\n".join(
-            f"    {{ (uint8_t *)&{name}, (uint32_t)sizeof {name} }}," for name in arena.values()
-        ),
-        region_count=len(arena),
-        dumps="\n".join(
-            f"    {{ {dump.step}U, (const uint8_t *)&{arena[dump.region]} + {dump.offset}, "
-            f"{dump.nbytes}U }},"
-            for dump in dumps
-        ),
-        dump_count=len(dumps),
-        dead="\n".join(
-            f"    {{ {d.step}U, (uint8_t *)&{arena[d.region]} + {d.offset}, {d.nbytes}U }},"
-            for d in dead
-        ),
-        dead_count=len(dead),
-        mark_count=max(api.steps, 1),
-        bindings="\n".join(
-            f"    harness_{kind}[{index}].address = (void *)(uintptr_t){port.accessor}(&context);"
-            for kind, group in ports
-            for index, port in enumerate(group)
-        ),
+        aliases="".join(f'REGION_ALIAS("{memory}", RAM)\n' for _, memory in api.sections),
+        fragment=f"INCLUDE {_BUNDLE}/{api.name}.ld" if api.sections else "",
     )

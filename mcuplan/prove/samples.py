@@ -105,8 +105,11 @@ def _read_dumps(image: Image, samples: int) -> tuple[npt.NDArray[np.int8], ...]:
     table = data.reshape(samples, -1)
     places = _record_places(table[0])
     found = []
+    by_index: dict[int, list[int]] = {}
+    for at, start in places:
+        by_index.setdefault(at, []).append(start)
     for index, dump in enumerate(image.dumps):
-        starts = [start for at, start in places if at == index]
+        starts = by_index.get(index, [])
         if len(starts) != 1:
             raise ToolFailed(f"step {dump.step} ran {len(starts)} times in a call")
         found.append(table[:, starts[0] : starts[0] + dump.nbytes])

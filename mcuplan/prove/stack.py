@@ -60,7 +60,7 @@ class _Function:
 
 
 def bound_stack(image: CoreImage, function: str = "") -> StackBound:
-    """Bound the stack of ``function``, by default of the bundle's inference call.
+    """Bound the stack of ``function``, by default of the bundle's inference calls.
 
     Raises:
         StackUnknown: recursion, a call through a pointer, or a frame of varying size.
@@ -70,9 +70,11 @@ def bound_stack(image: CoreImage, function: str = "") -> StackBound:
         raise ValueError("a step hook adds calls: bound the stack of an image without one")
     functions = _disassemble(image)
     frames = _reported_frames(image)
-    name = function or image.api.invoke
-    start = next(address for address, found in functions.items() if found.name == name)
-    nbytes, path = _deepest(functions, frames, start, {}, ())
+    names = (function,) if function else image.api.entries
+    starts = [address for address, found in functions.items() if found.name in names]
+    assert len(starts) == len(names), f"not all of {names} are in the image"
+    deepest = [_deepest(functions, frames, start, {}, ()) for start in starts]
+    nbytes, path = max(deepest, key=lambda found: found[0])
     return StackBound(nbytes, image.core.frame_bytes, path)
 
 

@@ -29,10 +29,11 @@ __all__ = [
 ]
 
 _ARM = "apt-get install gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm"
+_ARM_OR_HOST = f"{_ARM}; or `verify --on host`, which needs gcc alone"
 _INSTALL = {
     "gcc": "apt-get install gcc",
     "clang": "apt-get install clang",
-    "qemu-system-arm": _ARM,
+    "qemu-system-arm": _ARM_OR_HOST,
 }
 _TAIL_LINES = 25
 _JOBS = 4
@@ -69,7 +70,7 @@ def find_tool(program: str) -> str:
     """
     path = shutil.which(program)
     if path is None:
-        raise ToolMissing(f"{program} is not installed", hint=_INSTALL.get(program, _ARM))
+        raise ToolMissing(f"{program} is not installed", hint=_INSTALL.get(program, _ARM_OR_HOST))
     return path
 
 

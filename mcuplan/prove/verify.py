@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +15,12 @@ from mcuplan.emit import Bundle
 from mcuplan.ir.evaluate import evaluate
 from mcuplan.ir.graph import Graph
 from mcuplan.ir.types import Array
-from mcuplan.prove.api import BundleApi, DeadBytes, IoPort, TensorDump
+from mcuplan.passes.dead_channels import Removal
+from mcuplan.prove.api import BundleApi, DeadBytes, IoPort
 from mcuplan.prove.cores import Core
+from mcuplan.prove.dumps import Part, output_parts
 from mcuplan.prove.elf import Kind
-from mcuplan.prove.emulator import Count, build_counter, run_on_core
+from mcuplan.prove.emulator import Count, build_counter, run_on_core, total
 from mcuplan.prove.harness import OPTIMIZE, CoreImage, Hook, build_for_core, build_for_host
 from mcuplan.prove.host import run_on_host
 from mcuplan.prove.measure import ImageReport, measure_image
@@ -32,6 +34,7 @@ __all__ = [
     "Measured",
     "Mismatch",
     "Subject",
+    "count_on_core",
     "elf_drift",
     "measure_on_core",
     "prove_on_core",
@@ -44,15 +47,30 @@ _BLOCK = 32  # samples evaluated at a time
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What is proved: generated code and the plan and graph it was made of."""
+    """What is proved: generated code and the plan and graph it was made of.
+
+    Where dead channels were removed, the whole graph says what is right.
+    """
 
     bundle: Bundle
     plan: Plan
+    removal: Removal | None = None
 
     @property
     def graph(self) -> Graph:
         """The int8 graph in execution order."""
         return self.plan.program.graph
+
+    def expected(self, feeds: Mapping[str, Array], names: Iterable[str]) -> Mapping[str, Array]:
+        """What the code must compute for tensors of the graph."""
+        if self.removal is None:
+            return evaluate(self.graph, feeds, names)
+        wanted = tuple(names)
+        known = [name for name in wanted if name in self.removal.whole.tensors]
+        whole = evaluate(self.removal.whole, feeds, known)
+        found = {name: self.removal.surviving(name, array) for name, array in whole.items()}
+        own = [name for name in wanted if name not in found]  # sums that plans by rows gather
+        return {**found, **(evaluate(self.graph, feeds, own) if own else {})}
 
     def api(self) -> BundleApi:
         """The bundle's names for the harness."""
@@ -64,25 +82,26 @@ class Subject:
             inputs=tuple(IoPort(p.accessor, p.nbytes, p.ctype) for p in bundle.inputs),
             outputs=tuple(IoPort(p.accessor, p.nbytes, p.ctype) for p in bundle.outputs),
             steps=bundle.steps,
+            sections=bundle.sections,
+            fed_rows=bundle.fed_rows,
         )
 
-    def dumps(self) -> tuple[TensorDump, ...]:
-        """The output of every step, right after it ran."""
-        found = []
-        members = dict(zip(self.plan.memory, self.bundle.regions, strict=True))
-        for step in self.plan.program.steps:
-            region, offset = self.plan.address(step.node.output)
-            nbytes = self.graph.tensor(step.node.output).type.nbytes
-            found.append(TensorDump(step.index, members[region][0], offset, nbytes))
-        return tuple(found)
+    def parts(self) -> tuple[Part, ...]:
+        """What every step makes, right after it ran."""
+        return tuple(output_parts(self.plan, self._members()))
 
     def dead(self) -> tuple[DeadBytes, ...]:
-        """What no later step needs, step by step."""
-        members = dict(zip(self.plan.memory, self.bundle.regions, strict=True))
+        """What no later step, or run of rows, needs."""
+        members = self._members()
         return tuple(
-            DeadBytes(step, members[region][0], offset, nbytes)
+            DeadBytes(step, members[region], offset, nbytes)
             for step, region, offset, nbytes in dead_bytes(self.plan)
         )
+
+    def _members(self) -> Mapping[str, str]:
+        """The bundle's name of each region."""
+        names = [member for member, _ in self.bundle.regions]
+        return dict(zip(self.plan.memory, names, strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,14 +152,14 @@ class CoreProof:
 
 
 def references(
-    graph: Graph, feeds: Mapping[str, Array]
+    subject: Subject, feeds: Mapping[str, Array]
 ) -> Iterator[tuple[int, Mapping[str, Array]]]:
     """First sample and every activation, block by block of samples."""
     samples = len(next(iter(feeds.values())))
-    keep = [name for node in graph.nodes for name in node.outputs]
+    keep = [name for node in subject.graph.nodes for name in node.outputs]
     for start in range(0, samples, _BLOCK):
         block = {name: array[start : start + _BLOCK] for name, array in feeds.items()}
-        yield start, evaluate(graph, block, keep)
+        yield start, subject.expected(block, keep)
 
 
 def prove_on_host(subject: Subject, feeds: Mapping[str, Array]) -> HostProof:
@@ -156,23 +175,23 @@ def prove_on_host(subject: Subject, feeds: Mapping[str, Array]) -> HostProof:
         ToolMissing, ToolFailed: no compiler; or a sanitizer stopped the program.
     """
     compiler = host_compiler()
-    samples = len(next(iter(feeds.values())))
+    samples, parts = len(next(iter(feeds.values()))), subject.parts()
     with _folder() as work:
         image = build_for_host(
             subject.bundle.files,
             subject.api(),
             work,
             compiler,
-            dumps=subject.dumps(),
+            dumps=tuple(part.dump for part in parts),
             dead=subject.dead(),
         )
         run = run_on_host(image, _arrays(subject, feeds))
         found = []
-        for start, values in references(subject.graph, feeds):
+        for start, values in references(subject, feeds):
             stop = min(start + _BLOCK, samples)
             dumps = [dump[start:stop] for dump in run.dumps]
-            found += list(_first_mismatch(subject, dumps, values, start))
-        return HostProof(samples, min(found, key=lambda mismatch: mismatch.step, default=None))
+            found += list(_mismatches(subject, parts, dumps, values, start))
+        return HostProof(samples, min(found, key=lambda m: (m.step, m.sample), default=None))
 
 
 def prove_on_core(subject: Subject, feeds: Mapping[str, Array], core: Core) -> CoreProof:
@@ -211,8 +230,32 @@ def prove_on_core(subject: Subject, feeds: Mapping[str, Array], core: Core) -> C
             drift=elf_drift(subject, measured.report),
             stack_bytes=run.stack_bytes,
             total=run.slowest.total,
-            steps=spoiled.slowest.steps,
+            steps=_by_step(subject.plan, spoiled.slowest.steps),
         )
+
+
+def count_on_core(subject: Subject, feeds: Mapping[str, Array], core: Core) -> tuple[Count, ...]:
+    """Instructions and cycles by step of the slowest sample; nothing is compared.
+
+    Raises:
+        ToolMissing, ToolFailed: compiler or emulator missing, or failed.
+    """
+    files, api = subject.bundle.files, subject.api()
+    with _folder() as top:
+        counter = build_counter(_made(top / "counter"), host_compiler())
+        work = _made(top / "count")
+        image = build_for_core(files, api, work, core, cross_compiler(), hook=Hook.COUNT)
+        counted = run_on_core(image, _arrays(subject, feeds), counter=counter)
+        return _by_step(subject.plan, counted.slowest.steps)
+
+
+def _by_step(plan: Plan, counts: Sequence[Count]) -> tuple[Count, ...]:
+    """Counts of runs of rows as counts of steps."""
+    if not plan.runs:
+        return tuple(counts)
+    pairs = list(zip(plan.runs, counts, strict=True))
+    steps = plan.program.steps
+    return tuple(total([c for run, c in pairs if run.step == step.index]) for step in steps)
 
 
 def measure_on_core(subject: Subject, core: Core) -> Measured:
@@ -260,25 +303,27 @@ def _arrays(subject: Subject, feeds: Mapping[str, Array]) -> tuple[Array, ...]:
     return tuple(a.reshape(len(a), -1) for a in arrays)
 
 
-def _first_mismatch(
-    subject: Subject, dumps: list[Array], values: Mapping[str, Array], start: int
+def _mismatches(
+    subject: Subject,
+    parts: Sequence[Part],
+    dumps: Sequence[Array],
+    values: Mapping[str, Array],
+    start: int,
 ) -> Iterator[Mismatch]:
-    """The first step of a block of samples that differs, if there is one."""
-    for step, dump in zip(subject.plan.program.steps, dumps, strict=True):
-        expected = values[step.node.output].reshape(len(dump), -1).view(np.int8)
-        differs = (dump != expected).any(axis=1)
+    """Every part of a step's output that differs in a block of samples."""
+    steps = subject.plan.program.steps
+    for part, dump in zip(parts, dumps, strict=True):
+        expected = values[steps[part.step].node.output].reshape(len(dump), -1).view(np.int8)
+        differs = (dump != expected[:, part.start : part.start + part.dump.nbytes]).any(axis=1)
         if differs.any():
-            sample = int(np.flatnonzero(differs)[0])
-            yield Mismatch(step.index, start + sample)
-            return
+            yield Mismatch(part.step, start + int(np.flatnonzero(differs)[0]))
 
 
 def _outputs_equal(
     subject: Subject, feeds: Mapping[str, Array], outputs: tuple[Array, ...]
 ) -> bool:
-    graph = subject.graph
-    names = [port.tensor for port in graph.outputs]
-    values = evaluate(graph, feeds, names)
+    names = [port.tensor for port in subject.graph.outputs]
+    values = subject.expected(feeds, names)
     return all(
         bool(np.array_equal(values[name].reshape(len(out), -1), out))
         for name, out in zip(names, outputs, strict=True)

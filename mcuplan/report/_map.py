@@ -19,6 +19,8 @@ _CHARACTER = 6.4  # width of a character in a label, at most, in units of the pi
 _FAR = 1.6  # a budget beyond that many arenas is said, not drawn
 _TICKS_ACROSS, _TICKS_UP = 20, 6
 _KINDS = ("io", "activation", "scratch")
+_MOMENTS = {"step": "steps", "row": "rows made"}
+_HUES = 137  # degrees from the hue of a tensor to the next one: neighbours differ
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,7 @@ class _Block:
     rows: tuple[BufferRow, ...]
     low: int
     high: int
+    hue: int | None = None  # of a tensor whose rows lie apart
 
     @property
     def kind(self) -> str:
@@ -37,10 +40,11 @@ class _Block:
 
 @dataclass(frozen=True, slots=True)
 class _Scale:
-    """From steps and addresses to the picture."""
+    """From steps, or moves of rows, and addresses to the picture."""
 
     steps: int
     top_bytes: int
+    word: str = "step"
 
     def x(self, step: int) -> float:
         """Left edge of a step."""
@@ -75,10 +79,13 @@ def _region_map(budget: Budget, region: RegionUse, *, alone: bool) -> list[str]:
     arena = max(block.high for block in blocks)
     room = _room(budget, region, arena, alone)
     shown = max(arena, room if room <= _FAR * arena else 0)
-    scale = _Scale(max(1, len(budget.layers)), max(1, shown) * 21 // 20 + 1)
+    by_rows = budget.peak.move is not None
+    across = max(row.end for row in budget.buffers) if by_rows else len(budget.layers)
+    word = "row" if by_rows else "step"
+    scale = _Scale(max(1, across), max(1, shown) * 21 // 20 + 1, word)
     lines = [
         f'<text class="head" x="{_LEFT}" y="18">{safe(region.name)}: arena '
-        f"{format_bytes(arena)}, {len(blocks):,} buffers over {len(budget.layers):,} steps</text>",
+        f"{format_bytes(arena)}, {len(blocks):,} buffers over {across:,} {_MOMENTS[word]}</text>",
         *_legend(),
         *_axes(scale),
         *_peak(budget, scale),
@@ -104,11 +111,19 @@ def _room(budget: Budget, region: RegionUse, arena: int, alone: bool) -> int:
 
 def _blocks(rows: Sequence[BufferRow]) -> list[_Block]:
     """Rows that share their bytes, as one buffer; large ones first, small ones above them."""
-    groups: dict[tuple[str, int, int], list[BufferRow]] = {}
+    groups: dict[tuple[str, int, int, int], list[BufferRow]] = {}
     for row in rows:
-        groups.setdefault((row.alias_of or row.name, row.start, row.end), []).append(row)
+        place = -1 if row.row is None else row.offset
+        groups.setdefault((row.alias_of or row.name, row.start, row.end, place), []).append(row)
+    apart = dict.fromkeys(group[0].name for group in groups.values() if group[0].row is not None)
+    hues = {name: i * _HUES % 360 for i, name in enumerate(apart)}
     blocks = [
-        _Block(tuple(group), min(r.offset for r in group), max(r.offset + r.bytes for r in group))
+        _Block(
+            tuple(group),
+            min(r.offset for r in group),
+            max(r.offset + r.bytes for r in group),
+            hues.get(group[0].name),
+        )
         for group in groups.values()
     ]
     return sorted(blocks, key=lambda b: (b.low - b.high, b.rows[0].start, b.low))
@@ -119,20 +134,26 @@ def _block(block: _Block, scale: _Scale) -> list[str]:
     left, right = scale.x(first.start), scale.x(first.end)
     top, bottom = scale.y(block.high), scale.y(block.low)
     facts = [
-        f"{first.name}: {block.high - block.low:,} B ({block.kind})",
+        f"{_named(first)}: {block.high - block.low:,} B ({block.kind})",
         f"addresses {block.low:,} to {block.high:,}",
-        f"steps {first.start} to {first.end - 1}",
+        f"{scale.word}s {first.start} to {first.end - 1}",
     ]
-    facts += [f"also {row.name}: {row.bytes:,} B from {row.offset:,}" for row in block.rows[1:]]
+    facts += [f"also {_named(row)}: {row.bytes:,} B from {row.offset:,}" for row in block.rows[1:]]
+    colour = f' style="fill: hsl({block.hue} 55% 60%)"' if block.hue is not None else ""
     lines = [
         f'<g class="buffer"><title>{"&#10;".join(safe(fact) for fact in facts)}</title>',
-        f'<rect class="{block.kind}" x="{left:.2f}" y="{top:.2f}" width="{right - left:.2f}" '
-        f'height="{bottom - top:.2f}"/>',
+        f'<rect class="{block.kind}"{colour} x="{left:.2f}" y="{top:.2f}" '
+        f'width="{right - left:.2f}" height="{bottom - top:.2f}"/>',
     ]
     room = int((right - left - 6) / _CHARACTER)
     if bottom - top >= 12 and room >= 4:
         lines.append(_text(left + 3, top + 10, clip(first.name, room)))
     return [*lines, "</g>"]
+
+
+def _named(row: BufferRow) -> str:
+    """A buffer by the name of its tensor, with the row where rows lie apart."""
+    return row.name if row.row is None else f"{row.name}, row {row.row}"
 
 
 def _axes(scale: _Scale) -> list[str]:
@@ -149,7 +170,7 @@ def _axes(scale: _Scale) -> list[str]:
             f'<line class="grid" x1="{_LEFT}" y1="{y:.2f}" x2="{WIDTH - _RIGHT}" y2="{y:.2f}"/>'
         )
         lines.append(_text(_LEFT - 6, y + 4, f"{address:,}", "faint", "end"))
-    lines.append(_text((_LEFT + WIDTH - _RIGHT) / 2, base + 32, "step", "faint", "middle"))
+    lines.append(_text((_LEFT + WIDTH - _RIGHT) / 2, base + 32, scale.word, "faint", "middle"))
     lines.append(_text(_LEFT - 6, _TOP - 8, "address, B", "faint", "end"))
     return lines
 
@@ -166,11 +187,12 @@ def _round_up(value: float) -> int:
 
 def _peak(budget: Budget, scale: _Scale) -> list[str]:
     peak = budget.peak
-    if not 0 <= peak.step < len(budget.layers):
+    at = peak.step if peak.move is None else peak.move
+    if not 0 <= at < scale.steps or not budget.layers:
         return []
-    left, right = scale.x(peak.step), scale.x(peak.step + 1)
-    text = f"peak: step {peak.step}, {clip(peak.layer, 48)}"
-    late = peak.step > len(budget.layers) / 2
+    left, right = scale.x(at), scale.x(at + 1)
+    text = f"peak: {peak.moment}, {clip(peak.layer, 48)}"
+    late = at > scale.steps / 2
     return [
         f'<rect class="peak" x="{left:.2f}" y="{_TOP - 12}" width="{right - left:.2f}" '
         f'height="{_HIGH + 12}"/>',

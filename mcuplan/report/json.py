@@ -13,15 +13,20 @@ from mcuplan.report._format import Format, Look
 
 __all__ = ["FORMAT", "as_plain"]
 
-_ONLY_IF_ASKED = ("baseline", "verification", "levels")
+_ONLY_IF_ASKED = ("baseline", "verification", "levels", "selection")
+_ONLY_BY_ROWS = ("row", "move", "arena_input_resident_bytes", "arena_input_fed_bytes")
 
 
 def as_plain(value: object) -> Any:
-    """Dataclasses to objects, tuples to arrays; a trailing ``_`` of a name is dropped."""
+    """Dataclasses to objects, tuples to arrays; a trailing ``_`` of a name is dropped.
+
+    What only plans by rows have is left out of others.
+    """
     if isinstance(value, Enum):
         return value.value
     if is_dataclass(value):
-        return {f.name.rstrip("_"): as_plain(getattr(value, f.name)) for f in fields(value)}
+        found = {f.name.rstrip("_"): as_plain(getattr(value, f.name)) for f in fields(value)}
+        return {k: v for k, v in found.items() if v is not None or k not in _ONLY_BY_ROWS}
     if isinstance(value, tuple):
         return [as_plain(item) for item in value]
     return value

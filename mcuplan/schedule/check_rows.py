@@ -13,9 +13,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from mcuplan.ir.graph import Node
+from mcuplan.ir.op import Call
 from mcuplan.ir.types import Array, TensorType
 from mcuplan.memory.check import PlanError
-from mcuplan.schedule.program import Plan, Step
+from mcuplan.schedule.program import FEED, Plan, Run, Step
 
 __all__ = ["check_rows"]
 
@@ -29,20 +30,66 @@ def check_rows(plan: Plan, *, keep_inputs: bool = False) -> None:
         PlanError: lists the first bad read of each tensor of each step.
     """
     machine = _Machine(plan)
-    steps = {step.node.name: step for step in plan.program.steps}
     graph = plan.program.graph
-    for port in graph.inputs:
-        machine.write(port.tensor)
-    for node in graph.nodes:
-        if node.name in steps:
-            machine.run(steps[node.name])
-        else:
-            machine.look(node)
+    if plan.runs:
+        _by_runs(plan, machine)
+    else:
+        _by_steps(plan, machine)
     for port in (*graph.outputs, *(graph.inputs if keep_inputs else ())):
         kind = graph.tensor(port.tensor).type
         machine.read(port.tensor, 0, kind.rows, "the end")
     if machine.violations:
         raise PlanError(machine.violations)
+
+
+def _by_steps(plan: Plan, machine: _Machine) -> None:
+    """Every step as a whole, in order."""
+    steps = {step.node.name: step for step in plan.program.steps}
+    for port in plan.program.graph.inputs:
+        machine.write(port.tensor)
+    for node in plan.program.graph.nodes:
+        if node.name in steps:
+            machine.run(steps[node.name])
+        else:
+            machine.look(node)
+
+
+def _by_runs(plan: Plan, machine: _Machine) -> None:
+    """Runs of rows in their order; each step makes all of its rows, from the first on."""
+    graph, steps = plan.program.graph, plan.program.steps
+    made = {step.node.name for step in steps}
+    for port in graph.inputs:
+        machine.name(port.tensor)
+    for node in graph.nodes:
+        if node.name in made:
+            machine.name(node.output)
+        else:
+            machine.look(node)
+    if not any(run.step == FEED for run in plan.runs):
+        for port in graph.inputs:
+            machine.put(port.tensor)
+    reached: dict[int, int] = {}
+    for number, run in enumerate(plan.runs):
+        if run.first != reached.get(run.step, 0) or run.end <= run.first:
+            machine.violations.append(f"run {number}: step {run.step} does not go on there")
+        reached[run.step] = run.end
+        if run.step == FEED:
+            for row in range(run.first, run.end):
+                machine.feed(graph.inputs[0].tensor, row)
+        else:
+            machine.advance(steps[run.step], number, run)
+    wanted = {step.index: _count(step) for step in steps}
+    if FEED in reached:
+        wanted[FEED] = graph.tensor(graph.inputs[0].tensor).type.rows
+    for number, rows in wanted.items():
+        if reached.get(number, 0) != rows:
+            machine.violations.append(f"step {number}: {reached.get(number, 0)} of {rows} rows")
+
+
+def _count(step: Step) -> int:
+    """Rows that the runs of a step cover: those of its output, or of what it gathers."""
+    kinds = step.signature.inputs if step.node.op.gathers else (step.signature.output,)
+    return kinds[0].rows
 
 
 class _Machine:
@@ -59,11 +106,49 @@ class _Machine:
                 self._places[placement.buffer.name] = (region, placement.offset)
         self._numbers: dict[str, Array] = {}
         self._next = 0
+        self._sums: dict[str, Array] = {}  # what a sum that grows holds by now
 
     def write(self, tensor: str) -> None:
         """A whole tensor is written at once."""
-        self._name(tensor)
-        self._put(tensor)
+        self.name(tensor)
+        self.put(tensor)
+
+    def feed(self, tensor: str, row: int) -> None:
+        """A row of the input arrives."""
+        self._row(tensor, row)[:] = self._numbers[tensor][row]
+
+    def advance(self, step: Step, number: int, run: Run) -> None:
+        """Some rows of a step, or all of it where its kernel promises no order of rows."""
+        where, bad = f"run {number}, step {step.index}", set[int]()
+        if step.node.op.gathers:
+            self._gather(step, run, where)
+            return
+        whole = (run.first, run.end) == (0, step.signature.output.rows)
+        if not step.kernel.row_by_row and not whole:
+            self.violations.append(f"{where}: runs only as a whole")
+        scratch = self._scratch(step, number)
+        for call in step.calls:
+            self._call(step, call, range(run.first, run.end), scratch, where, bad)
+        for y in range(run.first, run.end):
+            self.feed(step.node.output, y)
+
+    def _gather(self, step: Step, run: Run, where: str) -> None:
+        """Add rows of the input to a sum, which must hold the rows before them."""
+        source, output = step.node.inputs[0], step.node.output
+        last = _count(step) - 1
+        for y in range(run.first, run.end):
+            before = self._sums.get(output, np.zeros(0))
+            if y and not np.array_equal(self._row(output, 0), before):
+                self.violations.append(f"{where} row {y}: the sum {output!r} is overwritten")
+            if not y:
+                self._row(output, 0)[:] = _SPOILED
+            self.read(source, y, y + 1, f"{where} row {y}")
+            size = self._kind(output).nbytes
+            self._sums[output] = np.arange(self._next, self._next + size)
+            self._next += size
+            self._row(output, 0)[:] = self._sums[output]
+            if y == last:
+                self.feed(output, 0)
 
     def read(self, tensor: str, first: int, end: int, where: str) -> bool:
         """Look at rows; records a violation if they are not what was written."""
@@ -82,43 +167,62 @@ class _Machine:
 
     def run(self, step: Step) -> None:
         """One step; a kernel that promises no order of rows writes everything first."""
-        output, rows = step.node.output, step.signature.output.rows
-        self._name(output)
-        scratch, bad = self._scratch(step), set[int]()
+        output, rows = step.node.output, range(step.signature.output.rows)
+        self.name(output)
+        scratch, bad = self._scratch(step, step.index), set[int]()
         falling = step.index in self._plan.descending
         for call in step.calls:
-            active = [i for i in call.inputs if step.signature.constants[i] is None]
-            replaced = [i for i in active if self._replaced(step, i)]
-            others = [i for i in active if i not in replaced]
-            for y in reversed(range(rows)) if falling else range(rows):
-                self._inspect(step, replaced, y, bad)
-                for row in (y,) if step.kernel.row_by_row else range(rows):
-                    self._row(output, row)[:] = _SPOILED
-                scratch[:] = _SPOILED
-                self._inspect(step, others, y, bad)
-                self._row(output, y)[:] = self._numbers[output][y]
+            order = tuple(reversed(rows)) if falling else rows
+            self._call(step, call, order, scratch, f"step {step.index}", bad)
         if not step.kernel.row_by_row:
-            self._put(output)
+            self.put(output)
 
-    def _inspect(self, step: Step, indices: Sequence[int], y: int, bad: set[int]) -> None:
+    def _call(
+        self,
+        step: Step,
+        call: Call,
+        rows: Sequence[int],
+        scratch: Array,
+        where: str,
+        bad: set[int],
+    ) -> None:
+        """One call: each row is spoiled, what it reads is looked at, then it is written."""
+        output = step.node.output
+        active = [i for i in call.inputs if step.signature.constants[i] is None]
+        for y in rows:
+            replaced = [i for i in active if self._replaced(step, i, y)]
+            self._inspect(step, replaced, y, where, bad)
+            for row in (y,) if step.kernel.row_by_row else range(step.signature.output.rows):
+                self._row(output, row)[:] = _SPOILED
+            scratch[:] = _SPOILED
+            self._inspect(step, [i for i in active if i not in replaced], y, where, bad)
+            self._row(output, y)[:] = self._numbers[output][y]
+
+    def _inspect(
+        self, step: Step, indices: Sequence[int], y: int, where: str, bad: set[int]
+    ) -> None:
         signature = step.signature
         for index in indices:
             if index not in bad:
                 first, end = step.node.op.rows_read(index, y, signature.inputs, signature.output)
-                if not self.read(step.node.inputs[index], first, end, f"step {step.index} row {y}"):
+                if not self.read(step.node.inputs[index], first, end, f"{where} row {y}"):
                     bad.add(index)
 
-    def _replaced(self, step: Step, index: int) -> bool:
+    def _replaced(self, step: Step, index: int, y: int) -> bool:
         """Whether the kernel may, and does, replace this operand element by element."""
-        mine, other = self._at(step.node.output), self._at(step.node.inputs[index])
-        same = step.signature.inputs[index].row_bytes == step.signature.output.row_bytes
-        return index in step.inplace_inputs and mine == other and same
+        kinds = step.signature.inputs[index], step.signature.output
+        same = kinds[0].row_bytes == kinds[1].row_bytes and y < kinds[0].rows
+        if index not in step.inplace_inputs or not same:
+            return False
+        return self._at(step.node.output, y) == self._at(step.node.inputs[index], y)
 
-    def _put(self, tensor: str) -> None:
+    def put(self, tensor: str) -> None:
+        """All rows of a tensor are there."""
         for row in range(self._kind(tensor).rows):
             self._row(tensor, row)[:] = self._numbers[tensor][row]
 
-    def _name(self, tensor: str) -> None:
+    def name(self, tensor: str) -> None:
+        """Numbers for the bytes of a tensor."""
         kind = self._kind(tensor)
         numbers = np.arange(self._next, self._next + kind.nbytes)
         self._numbers[tensor] = numbers.reshape(kind.rows, kind.row_bytes)
@@ -127,22 +231,24 @@ class _Machine:
     def _kind(self, tensor: str) -> TensorType:
         return self._graph.tensor(tensor).type
 
-    def _at(self, tensor: str) -> tuple[str, int]:
-        slot = self._plan.allocation.slots[tensor]
+    def _at(self, tensor: str, row: int) -> tuple[str, int]:
+        """Where a row lies."""
+        allocation = self._plan.allocation
+        apart = allocation.rows.get(tensor)
+        slot = apart[row] if apart else allocation.slots[tensor]
         region, offset = self._places[slot.buffer]
-        return region, offset + slot.offset
+        inner = 0 if apart else row * self._kind(tensor).row_bytes
+        return region, offset + slot.offset + inner
 
     def _row(self, tensor: str, row: int) -> Array:
         """The bytes of a row in the arena."""
-        region, offset = self._at(tensor)
-        size = self._kind(tensor).row_bytes
-        start = offset + row * size
-        found: Array = self._arenas[region][start : start + size]
+        region, start = self._at(tensor, row)
+        found: Array = self._arenas[region][start : start + self._kind(tensor).row_bytes]
         return found
 
-    def _scratch(self, step: Step) -> Array:
+    def _scratch(self, step: Step, key: int) -> Array:
         if not step.scratch_bytes:
             return np.zeros(0, np.int64)
-        region, offset = self._places[self._plan.allocation.scratch[step.index]]
+        region, offset = self._places[self._plan.allocation.scratch[key]]
         found: Array = self._arenas[region][offset : offset + step.scratch_bytes]
         return found

@@ -14,11 +14,13 @@ __all__ = ["dead_bytes"]
 def dead_bytes(plan: Plan) -> Iterator[tuple[int, str, int, int]]:
     """(step, region, offset, bytes) of what no step after that one reads; none after the last.
 
-    A test build that overwrites them shows that no step relies on what it should not.
+    Of a plan that works by rows: (run, region, offset, bytes). A test build that overwrites
+    them shows that no step relies on what it should not.
     """
-    for step in range(len(plan.program.steps) - 1):
+    moves = plan.run_moves
+    for step, (_, last) in enumerate(moves[:-1]):
         for region, memory in plan.memory.items():
-            for start, end in _gaps(memory.placements, step, memory.arena_bytes):
+            for start, end in _gaps(memory.placements, last - 1, memory.arena_bytes):
                 yield step, region, start, end - start
 
 

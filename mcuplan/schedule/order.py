@@ -80,10 +80,10 @@ def peak_bytes(graph: Graph, scratch: Mapping[str, int] | None = None) -> int:
 
 def _statement(peak: int, bound: int, states: int, optimal: bool) -> str:
     if optimal and not states:
-        return f"no order needs less than {peak} B: a step needs that in every order"
+        return f"no order needs less than {peak:,} B: a step needs that in every order"
     if optimal:
-        return f"no order needs less than {peak} B: {states} sets of nodes searched"
-    return f"every order needs {bound} B or more; stopped after {states} sets of nodes"
+        return f"no order needs less than {peak:,} B: {states:,} sets of nodes searched"
+    return f"every order needs {bound:,} B or more; stopped after {states:,} sets of nodes"
 
 
 def _problem(

@@ -11,13 +11,19 @@ from mcuplan.schedule.check_rows import check_rows
 from mcuplan.schedule.liveness import allocate
 from mcuplan.schedule.program import OrderResult, Plan, Program, Sharing
 
-__all__ = ["make_plan"]
+__all__ = ["make_plan", "region_for"]
 
 
 def make_plan(
-    program: Program, sharing: Sharing | None = None, order: OrderResult | None = None
+    program: Program,
+    sharing: Sharing | None = None,
+    order: OrderResult | None = None,
+    *,
+    exact: bool = True,
 ) -> Plan:
     """Allocate and place: everything in the first RAM region that holds it, else the largest.
+
+    Without ``exact`` no search follows where quick placing is not proved best.
 
     The checker, which shares no code with the packers, passes every plan, and so does the
     one that follows every row.
@@ -25,16 +31,17 @@ def make_plan(
     sharing = sharing or Sharing()
     allocation = allocate(program, sharing)
     problem = Problem(allocation.buffers, allocation.overlaps.separations)
-    memory = pack(problem)
+    memory = pack(problem, exact=exact)
     check_plan(problem, memory)
-    region = _region(program.target.ram, memory)
+    region = region_for(program.target.ram, memory)
     descending = allocation.overlaps.descending([p.offset for p in memory.placements])
     plan = Plan(program, allocation, MappingProxyType({region.name: memory}), descending, order)
     check_rows(plan, keep_inputs=sharing.keep_inputs)
     return plan
 
 
-def _region(regions: tuple[Region, ...], memory: MemoryPlan) -> Region:
+def region_for(regions: tuple[Region, ...], memory: MemoryPlan) -> Region:
+    """The first region that holds an arena, else the largest."""
     for region in regions:
         if memory.arena_bytes <= region.usable_bytes:
             return region

@@ -5,14 +5,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import accumulate
 
 from mcuplan.ir.graph import Graph, Node
 from mcuplan.ir.op import Call, Cost, Kernel, Signature
 from mcuplan.memory.problem import Buffer, MemoryPlan
 from mcuplan.schedule.gaps import Overlaps
+from mcuplan.schedule.row_graph import RowOrder
 from mcuplan.targets import Target
 
-__all__ = ["FEED", "Allocation", "OrderResult", "Plan", "Program", "Run", "Sharing", "Slot", "Step"]
+__all__ = [
+    "FEED",
+    "Allocation",
+    "OrderResult",
+    "Plan",
+    "Program",
+    "Run",
+    "Selected",
+    "Sharing",
+    "Slot",
+    "Spread",
+    "Step",
+]
 
 FEED = -1
 """As the step of a run: rows of a streamed input arrive."""
@@ -100,12 +114,14 @@ class Slot:
 class Run:
     """One call of a step's kernel: output rows ``[first, end)``.
 
-    Of a step that gathers its output from many rows, these are rows of its input.
+    Of a step that gathers its output from many rows, these are rows of its input. ``moves``
+    is how many moments of live ranges it takes: one for each row where it goes row by row.
     """
 
     step: int
     first: int
     end: int
+    moves: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +130,8 @@ class Allocation:
 
     ``slots`` maps activation tensors, ``scratch`` maps step indices to buffer names.
     ``rows`` has the tensors whose rows lie anywhere, a slot for each row; they have none in
-    ``slots``. Live ranges count runs where the plan has runs, else steps.
+    ``slots``. Live ranges count moves where the plan has runs, else steps: a run of rows is
+    as many moves as it has rows, any other is one. ``scratch`` then goes by runs.
     ``notes`` says what aliasing did, one line each. ``overlaps`` says which of them may
     share bytes while a step runs; they go by index of the buffers.
     """
@@ -128,12 +145,36 @@ class Allocation:
 
 
 @dataclass(frozen=True, slots=True)
+class Spread:
+    """How buffers were given to regions, and what their wait states cost (cycles, modelled).
+
+    ``lower_bound_cycles`` is what every assignment of these buffers costs by proof.
+    """
+
+    wait_cycles: int
+    lower_bound_cycles: int
+    optimal: bool
+    statement: str
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """What the kernels of a plan were chosen for, and what was given up for what."""
+
+    objective: str
+    statement: str
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """A program with an address for every buffer: one memory plan per RAM region.
 
     ``descending`` are the steps that compute their rows from the last to the first, which
     lets the output lie above its input. ``order`` is None where the steps were given.
     ``runs`` is the order of calls of a plan that works by rows; empty: every step as a whole.
+    ``spread`` is None where nobody had to choose between regions.
+    ``selected`` is None where the kernels were given.
+    ``rows`` says what is known about the order of rows.
     """
 
     program: Program
@@ -142,6 +183,16 @@ class Plan:
     descending: frozenset[int] = frozenset()
     order: OrderResult | None = None
     runs: tuple[Run, ...] = ()
+    spread: Spread | None = None
+    selected: Selected | None = None
+    rows: RowOrder | None = None
+
+    @property
+    def run_moves(self) -> tuple[tuple[int, int], ...]:
+        """The moments of live ranges, ``(first, end)``, of each run, or of each step."""
+        counts = [run.moves for run in self.runs] or [1] * len(self.program.steps)
+        ends = tuple(accumulate(counts))
+        return tuple(zip((0, *ends), ends, strict=False))
 
     def place(self, buffer: str) -> tuple[str, int]:
         """Region and offset of a buffer."""
@@ -152,7 +203,22 @@ class Plan:
         raise KeyError(buffer)
 
     def address(self, tensor: str) -> tuple[str, int]:
-        """Region and offset of an activation tensor."""
-        slot = self.allocation.slots[tensor]
+        """Region and offset of an activation tensor; of its first row where rows lie apart."""
+        rows = self.allocation.rows.get(tensor)
+        slot = rows[0] if rows else self.allocation.slots[tensor]
         region, offset = self.place(slot.buffer)
         return region, offset + slot.offset
+
+    def row_addresses(self, tensor: str) -> tuple[tuple[str, int], ...]:
+        """Region and offset of each row of an activation tensor."""
+        if tensor not in self.allocation.rows:
+            kind = self.program.graph.tensor(tensor).type
+            region, offset = self.address(tensor)
+            return tuple((region, offset + y * kind.row_bytes) for y in range(kind.rows))
+        places = {
+            placement.buffer.name: (region, placement.offset)
+            for region, memory in self.memory.items()
+            for placement in memory.placements
+        }
+        found = ((places[slot.buffer], slot.offset) for slot in self.allocation.rows[tensor])
+        return tuple((region, base + offset) for (region, base), offset in found)

@@ -31,18 +31,22 @@ class Effort:
             segments of more than 64 steps a set counts as several.
         width: sets of each size that the heuristic keeps, fewer in segments of many steps.
         cuts: minimum cuts to compute for the bound of a segment, times its steps.
+        nodes: of the search for addresses of rows.
+        slack: share of the live bytes by which that may miss them.
     """
 
     states: int = 60_000
     width: int = 24
     cuts: int = 40_000
+    nodes: int = 20_000
+    slack: float = 0.02
 
 
 EFFORTS: Mapping[str, Effort] = MappingProxyType(
     {
-        "fast": Effort(states=2_000, width=8, cuts=4_000),
+        "fast": Effort(states=2_000, width=8, cuts=4_000, nodes=2_000, slack=0.05),
         "normal": Effort(),
-        "thorough": Effort(states=1_000_000, width=96, cuts=400_000),
+        "thorough": Effort(states=1_000_000, width=96, cuts=400_000, nodes=200_000, slack=0.0),
     }
 )
 """Efforts by the names that users choose from."""

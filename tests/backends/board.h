@@ -12,8 +12,8 @@ typedef struct {
     const int8_t *in;
     const int8_t *wanted;
     const int32_t *packed;
-    const uint32_t *in_table;
-    const uint32_t *out_table;
+    const uint16_t *in_table;
+    const uint16_t *out_table;
     size_t packed_bytes;
     size_t in_rows;
     size_t in_bytes;

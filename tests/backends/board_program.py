@@ -147,11 +147,11 @@ class BoardProgram:
             order = self.rng.permutation(kind.rows)
             gaps = self.rng.integers(0, _GAP, kind.rows)
             table = order * (kind.row_bytes + _GAP) + gaps
-            self.parts.append(array(f"{name}_{side}_table", "uint32_t", table))
+            self.parts.append(array(f"{name}_{side}_table", "uint16_t", table))
         struct = kernel_struct(kernel.function)
         for suffix in ("", "_shuffled"):
             rows: dict[str, object] = {
-                f"{side}_rows": f"{{.stride = 0U, .table = {name}_{side}_table}}"
+                f"{side}_rows": f"{{.stride = 1U, .table = {name}_{side}_table}}"
                 if suffix
                 else f"{{.stride = {kind.row_bytes}U, .table = NULL}}"
                 for side, kind in kinds.items()

@@ -37,7 +37,7 @@ from mcuplan.units import Origin
 def planned(net: Net, folder: Path, target: str = "nucleo-f446re") -> Planned:
     """The net planned for a board, grids made up."""
     path = net.save(folder / "net.onnx")
-    request = pipeline.Request(path, load_target(target))
+    request = pipeline.Request(path, load_target(target), streaming="off")
     return pipeline.plan(request, sizes_only=True)
 
 

@@ -67,3 +67,32 @@ def test_effort_is_for_the_order(model: str, effort: str, capsys: Captured) -> N
     """A chain has one order, found with any effort."""
     assert 0 == run(["plan", model, "-t", BOARD, "-f", "json", "--effort", effort])
     assert json.loads(capsys.readouterr().out)["peak"]["optimal_order"]
+
+
+def test_streaming_is_a_level(model: str, capsys: Captured) -> None:
+    """By rows the arena is smaller, by rows that are fed smaller still; the report says both."""
+    arenas, command = {}, ["plan", model, "-t", BOARD, "-f", "json", "--io-layout", "nhwc"]
+    for how in ("off", "auto", "input"):
+        assert 0 == run([*command, "--streaming", how])
+        report = json.loads(capsys.readouterr().out)
+        arenas[how] = report["ram"]["arena_bytes"]
+        levels = {level["name"]: level["arena_bytes"] for level in report["levels"]}
+        assert ("streaming" in levels) == (how != "off") == bool(report["streams"])
+        assert arenas[how] == levels["placement"]
+        if how != "off":
+            both = [report["ram"][f"arena_input_{word}_bytes"] for word in ("resident", "fed")]
+            assert arenas[how] == both[how == "input"]
+    assert arenas["input"] < arenas["auto"] < arenas["off"]
+
+
+def test_an_input_that_cannot_be_fed_is_refused(model: str, capsys: Captured) -> None:
+    """A kept input cannot arrive row by row: wrong usage, with a way out."""
+    command = ["plan", model, "-t", BOARD, "--streaming", "input", "--keep-input"]
+    assert 2 == run(command)
+    said = capsys.readouterr().err
+    assert "--streaming input: the input is to be kept" in said
+    assert "--streaming auto" in said
+    assert 2 == run([*command[:-1]])
+    said = capsys.readouterr().err
+    assert "needs all of it at once" in said
+    assert "--io-layout nhwc" in said

@@ -19,6 +19,7 @@ from mcuplan.ops.softmax import Softmax
 from mcuplan.passes.assign_grids import assign_grids
 from mcuplan.passes.to_integer import to_integer
 from mcuplan.schedule import Plan, best_order, make_plan, select_kernels
+from mcuplan.schedule.streamed import plan_rows
 from mcuplan.targets import load_target
 
 STAMP = Stamp("tiny.onnx", "0" * 64)
@@ -73,11 +74,24 @@ def tiny_graph(boundary: DType = DType.INT8) -> Graph:
 
 def tiny_plan(target: str = "cortex-m4", boundary: DType = DType.INT8) -> Plan:
     """The tiny network, quantized with fixed ranges and planned."""
-    graph = tiny_graph(boundary)
+    integer = tiny_integer(boundary)
+    return make_plan(select_kernels(best_order(integer), load_target(target)))
+
+
+def tiny_integer(boundary: DType = DType.INT8) -> Graph:
+    """The tiny network, quantized with fixed ranges."""
     ranges = {"image": (-1.0, 1.0), "conv": (0.0, 4.0), "dw": (0.0, 6.0), "pw": (-5.0, 5.0)}
     ranges |= {"pool": (-3.0, 3.0), "flat": (-3.0, 3.0), "dense": (-6.0, 6.0)}
-    integer = to_integer(assign_grids(graph, ranges).graph)
-    return make_plan(select_kernels(best_order(integer), load_target(target)))
+    return to_integer(assign_grids(tiny_graph(boundary), ranges).graph)
+
+
+def tiny_rows_plan(
+    target: str = "cortex-m4", boundary: DType = DType.INT8, *, feed: bool = True
+) -> Plan:
+    """The tiny network planned by rows; its input fed row by row."""
+    plan = plan_rows(tiny_integer(boundary), load_target(target), feed=feed)
+    assert plan is not None
+    return plan
 
 
 def tiny_bundle(target: str = "cortex-m4", boundary: DType = DType.INT8) -> Bundle:

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from networks import tiny_bundle, tiny_plan
+from networks import STAMP, tiny_bundle, tiny_plan, tiny_rows_plan
 
-from mcuplan.emit import Bundle
+from mcuplan.emit import Bundle, emit
 from mcuplan.ir.types import DType
 from mcuplan.prove.cores import core_named
 from mcuplan.prove.toolchain import write_files
 from mcuplan.prove.verify import Subject, prove_on_core, prove_on_host
 
-_GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "tiny.cortex-m4"
+_GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 _CORES = ("cortex-m0plus", "cortex-m3", "cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55")
 _WARNINGS = ["-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Wundef", "-Werror"]
 _STRICT = ["-std=c99", *_WARNINGS, "-O2", "-c"]
@@ -30,14 +30,16 @@ def _feeds(samples: int, boundary: DType = DType.INT8) -> dict[str, np.ndarray]:
     return {name: rng.integers(info.min, info.max + 1, shape).astype(boundary.value)}
 
 
-def test_generated_files_are_the_reviewed_ones(request: pytest.FixtureRequest) -> None:
-    """Header and source of the tiny network equal the golden files."""
-    bundle = tiny_bundle()
+@pytest.mark.parametrize("form", ["tiny", "tiny_rows"])
+def test_generated_files_are_the_reviewed_ones(form: str, request: pytest.FixtureRequest) -> None:
+    """Header and source of the tiny network equal the golden files, whole and fed by rows."""
+    bundle = tiny_bundle() if form == "tiny" else emit(tiny_rows_plan(), form, STAMP)
     mine = {path: text for path, text in bundle.files.items() if path.parts[0] != "mplan"}
+    folder = _GOLDEN / f"{form}.cortex-m4"
     if request.config.getoption("--update-golden"):
-        write_files(mine, _GOLDEN)
+        write_files(mine, folder)
     for path, text in mine.items():
-        assert (_GOLDEN / path).read_text(encoding="ascii") == text
+        assert (folder / path).read_text(encoding="ascii") == text
 
 
 def test_emitting_twice_gives_the_same_bytes() -> None:

@@ -143,6 +143,22 @@ def test_every_problem_at_once(tmp_path: Path) -> None:
     assert "opset 17" in places
 
 
+def test_nodes_behind_a_refused_one_are_judged(tmp_path: Path) -> None:
+    """Where the shape behind a refused node is stated or follows, its readers are judged, too."""
+    nodes = [
+        node("Det", ["x"], ["a"]),
+        node("Conv", ["a", "w"], ["b"], kernel_shape=[9, 9]),
+        node("LpNormalization", ["x"], ["c"]),
+        node("MatMul", ["c", "x"], ["d"]),
+        node("MatMul", ["d", "c"], ["y"]),
+    ]
+    outputs = [Y, value("b", None)]
+    proto = model(nodes, [value("x", [1, 3, 8, 8])], outputs, {"w": np.ones((2, 3, 9, 9), F32)})
+    proto.graph.value_info.append(value("a", [1, 3, 8, 8]))
+    places = [error.where.split()[0] for error in _errors(save(tmp_path, proto))]
+    assert ["Conv_b", "Det_a", "LpNormalization_c", "MatMul_d", "MatMul_y"] == sorted(places)
+
+
 def test_mutations_never_crash(tmp_path: Path) -> None:
     """Files with flipped, cut and repeated bytes import or are refused, nothing else."""
     chance = random.Random(11)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 from hypothesis import strategies as st
 
@@ -42,6 +43,35 @@ def problems(
     return Problem(tuple(buffers), entries)
 
 
+@st.composite
+def pinned_problems(draw: st.DrawFn, most: int = 6, largest: int = 9) -> Problem:
+    """Any table with some buffers pinned where they do not disturb each other.
+
+    Pinned ones may have an alignment of their own, so that they lie between the
+    offsets that the others can have.
+    """
+    problem = draw(problems(most, largest, aligns=(1, 2, 4)))
+    count = len(problem.buffers)
+    fine = draw(st.booleans())
+    chosen = draw(st.lists(st.booleans(), min_size=count, max_size=count))
+    buffers = tuple(
+        replace(b, align=1) if fine and pin else b
+        for b, pin in zip(problem.buffers, chosen, strict=True)
+    )
+    offsets: dict[int, int] = {}
+    for index in range(count):
+        if chosen[index]:
+            align, least = buffers[index].align, draw(st.integers(0, 6))
+            offsets[index] = next(
+                at
+                for at in range(least * align, 10**6, align)
+                if all(
+                    keeps_apart(problem, one, index, at - offset) for one, offset in offsets.items()
+                )
+            )
+    return Problem(buffers, problem.separations, offsets)
+
+
 def keeps_apart(problem: Problem, one: int, two: int, distance: int) -> bool:
     """Whether ``offset[two] - offset[one] == distance`` is allowed, by the definition."""
     first, second = problem.buffers[one], problem.buffers[two]
@@ -63,7 +93,10 @@ def least_arena(problem: Problem, enough: int) -> int:
             best = min(best, top)
             return
         size = buffers[index].nbytes
-        for offset in range(0, best - size, buffers[index].align):
+        tried = range(0, max(0, best - size), buffers[index].align)
+        if index in problem.pinned:
+            tried = range(problem.pinned[index], problem.pinned[index] + 1)
+        for offset in tried:
             free = (keeps_apart(problem, i, index, offset - offsets[i]) for i in range(index))
             if max(top, offset + size) < best and all(free):
                 offsets[index] = offset

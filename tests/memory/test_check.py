@@ -74,6 +74,14 @@ def test_separations_are_kept(offset: int, fits: bool) -> None:
             check_placements(problem, placements)
 
 
+def test_pinned_buffers_must_lie_where_they_are_pinned() -> None:
+    """A buffer that is not where it is pinned is named."""
+    problem = Problem((A, B), pinned={1: 12})
+    check_placements(problem, (Placement(A, 0), Placement(B, 12)))
+    with pytest.raises(PlanError, match="1 'b': at 8, pinned to 12"):
+        check_placements(problem, (Placement(A, 0), Placement(B, 8)))
+
+
 @settings(max_examples=150, deadline=None)
 @given(problems(most=8, largest=20, aligns=(1,)), st.data())
 def test_any_offsets_are_judged_by_the_definition(problem: Problem, data: st.DataObject) -> None:

@@ -6,7 +6,8 @@ from __future__ import annotations
 import time
 
 from hypothesis import given, settings
-from packing_tables import loose_table, problems
+from hypothesis import strategies as st
+from packing_tables import loose_table, pinned_problems, problems
 
 from mcuplan.memory import Placement, Problem, check_placements, lower_bound
 from mcuplan.memory.conflicts import Conflicts, count_pairs, loads
@@ -19,7 +20,7 @@ def _check(problem: Problem, offsets: list[int] | tuple[int, ...]) -> None:
 
 
 @settings(max_examples=40, deadline=None)
-@given(problems())
+@given(st.one_of(problems(), pinned_problems(most=20, largest=200)))
 def test_every_heuristic_is_valid(problem: Problem) -> None:
     """First fit, lowest first, hill climbing and their best keep every rule."""
     conflicts = Conflicts(problem)

@@ -4,14 +4,31 @@
 from __future__ import annotations
 
 import os
+import random
 import time
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
-from packing_tables import cut_rectangle, keeps_apart, least_arena, loose_table, problems
+from hypothesis import strategies as st
+from packing_tables import (
+    cut_rectangle,
+    keeps_apart,
+    least_arena,
+    loose_table,
+    pinned_problems,
+    problems,
+)
 
-from mcuplan.memory import Buffer, LiveRange, Problem, check_plan, lower_bound, pack
+from mcuplan.memory import (
+    Buffer,
+    LiveRange,
+    PlanError,
+    Problem,
+    check_plan,
+    lower_bound,
+    pack,
+)
 from mcuplan.memory.csv_table import read_csv
 from mcuplan.units import align_up
 
@@ -37,8 +54,27 @@ def test_nothing_to_place() -> None:
     assert (0, -1, True) == (plan.arena_bytes, plan.peak_step, plan.optimal)
 
 
+def test_the_places_of_dead_rows_are_taken() -> None:
+    """Rows pinned one behind the other give way to what is needed after each has died."""
+    rows = [Buffer(f"row{i}", 8, LiveRange(0, i + 1)) for i in range(4)]
+    made = [Buffer(f"made{i}", 8, LiveRange(i + 1, 5)) for i in range(4)]
+    problem = Problem((*rows, *made), pinned={i: 8 * i for i in range(4)})
+    plan = pack(problem)
+    assert 32 == plan.arena_bytes == plan.lower_bound_bytes
+    assert [0, 8, 16, 24] == [p.offset for p in plan.placements[:4]]
+
+
+def test_pinned_buffers_that_share_bytes_are_refused() -> None:
+    """Pins that contradict each other are named, whatever else there is to place."""
+    buffers = tuple(Buffer(name, 8, LiveRange(0, 2)) for name in "abc")
+    with pytest.raises(PlanError, match=r"'a' at .* and .*'c' at .*: share bytes"):
+        pack(Problem(buffers, pinned={0: 0, 2: 4}))
+    with pytest.raises(ValueError, match="breaks its alignment"):
+        Problem(buffers, pinned={0: 2})
+
+
 @settings(max_examples=50, deadline=None)
-@given(problems())
+@given(st.one_of(problems(), pinned_problems(most=20, largest=200)))
 def test_any_table_is_packed_validly(problem: Problem) -> None:
     """Any table gets offsets that keep every rule, within what its plan claims."""
     plan = pack(problem, node_limit=300)
@@ -60,7 +96,9 @@ def test_an_arena_is_at_most_the_sum(problem: Problem) -> None:
 
 
 @settings(max_examples=100, deadline=None)
-@given(problems(most=5, largest=7, aligns=(1, 2, 3, 4)))
+@given(
+    st.one_of(problems(most=5, largest=7, aligns=(1, 2, 3, 4)), pinned_problems(most=6, largest=6))
+)
 def test_tiny_tables_are_solved_to_proof(problem: Problem) -> None:
     """On tables small enough to try every offset, the plan is the best and says so."""
     plan = pack(problem)
@@ -72,6 +110,20 @@ def test_tiny_tables_are_solved_to_proof(problem: Problem) -> None:
 @given(problems())
 def test_searching_never_makes_it_worse(problem: Problem) -> None:
     """The exact search returns at most what the heuristics found."""
+    searched = pack(problem, node_limit=200)
+    assert searched.arena_bytes <= pack(problem, exact=False).arena_bytes
+
+
+def test_the_best_of_search_and_climbing_is_kept() -> None:
+    """What hill climbing finds from a heuristic counts also where the search found something."""
+    lives = {0: (1549, 0, 3), 6: (4, 0, 1), 8: (1553, 2, 3), 9: (1, 0, 3), 10: (8, 1, 3)}
+    lives[11] = (4, 0, 2)
+    used = [lives.get(i, (0, 0, 1)) for i in range(12)]
+    buffers = tuple(
+        Buffer(f"b{i}", n, LiveRange(start, end), 4 if i == 11 else 1)
+        for i, (n, start, end) in enumerate(used)
+    )
+    problem = Problem(buffers, {(0, 1): 0, (0, 8): 0})
     searched = pack(problem, node_limit=200)
     assert searched.arena_bytes <= pack(problem, exact=False).arena_bytes
 
@@ -143,3 +195,33 @@ def test_published_instances_reach_their_bound(path: Path) -> None:
     plan = pack(read_csv(path))
     assert plan.optimal
     assert plan.arena_bytes == plan.lower_bound_bytes <= int(path.name.split(".")[1])
+
+
+def test_a_shared_top_is_not_refuted() -> None:
+    """A buffer placed inside another one does not raise the top that one has anyway."""
+    sizes, lives = (3, 4, 2, 1, 5), ((4, 6), (5, 6), (3, 5), (2, 3), (2, 5))
+    buffers = tuple(
+        Buffer(f"b{i}", size, LiveRange(*live))
+        for i, (size, live) in enumerate(zip(sizes, lives, strict=True))
+    )
+    assert 9 == pack(Problem(buffers, {(4, 2): 0})).arena_bytes
+
+
+def test_padding_orders_a_stack() -> None:
+    """Buffers that differ only in padding are stacked with the most padding on top."""
+    buffers = (Buffer("a", 2, LiveRange(1, 2), 2), Buffer("b", 5, LiveRange(1, 3), 2))
+    assert 7 == pack(Problem(buffers)).arena_bytes
+
+
+def test_a_local_obstacle_is_proved_in_a_long_chain() -> None:
+    """What cannot be placed around one step is refuted however long the rest is."""
+    rng = random.Random(0)
+    sizes = [rng.randint(100, 9000) for _ in range(200)]
+    buffers = tuple(
+        Buffer(f"b{i}", size, LiveRange(i, i + (2 if i % 7 else 6)), 4 if i % 7 else 16)
+        for i, size in enumerate(sizes)
+    )
+    entries = {(i + 1, i): rng.randint(0, sizes[i + 1]) for i in range(len(sizes) - 1)}
+    plan = pack(Problem(buffers, entries), node_limit=5000)
+    assert plan.optimal
+    assert plan.arena_bytes > plan.lower_bound_bytes

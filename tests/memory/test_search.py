@@ -10,7 +10,8 @@ from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
-from packing_tables import cut_rectangle, loose_table, problems
+from hypothesis import strategies as st
+from packing_tables import cut_rectangle, loose_table, pinned_problems, problems
 
 from mcuplan.memory import Placement, Problem, check_placements, lower_bound, pack
 from mcuplan.memory.compiled import COMPILED, search_compiled, search_python
@@ -67,7 +68,7 @@ def _same(problem: Problem, capacity: int, rule: int) -> Outcome:
 
 @needs_compiled
 @settings(max_examples=100, deadline=None)
-@given(problems(most=12, largest=40, aligns=(1, 2, 4)))
+@given(st.one_of(problems(most=12, largest=40, aligns=(1, 2, 4)), pinned_problems(most=12)))
 def test_python_and_c_agree_on_any_table(problem: Problem) -> None:
     """Both searches visit the same nodes and find the same offsets."""
     bound = lower_bound(problem).bytes
@@ -152,7 +153,8 @@ def _arguments() -> list[object]:
     table = query.table
     numbers = [table.count, table.sections, query.capacity, 0, 100]
     arrays = [table.size, table.align, query.last_offset, query.rank, table.first, table.last]
-    arrays += [table.edge_start, table.edge_to, table.edge_above, table.edge_below]
+    arrays += [table.pinned, table.edge_start, table.edge_to]
+    arrays += [table.edge_above, table.edge_below]
     arrays += [table.edge_shared, table.most_saved, query.weight]
     return [*numbers, *arrays, array("q", bytes(8 * table.count)), _never]
 
@@ -172,10 +174,11 @@ def _arguments() -> list[object]:
         (6, array("q", [0] * 12)),
         (9, array("q", [10**6] * 12)),
         (10, array("q", [0] * 12)),
-        (11, array("q", [1] * 13)),
-        (17, bytes(8)),
-        (18, bytes(96)),
-        (18, "text"),
+        (11, array("q", [-2] * 12)),
+        (12, array("q", [1] * 13)),
+        (18, bytes(8)),
+        (19, bytes(96)),
+        (19, "text"),
     ],
 )
 def test_the_compiled_search_checks_its_arrays(at: int, wrong: object) -> None:
@@ -195,7 +198,7 @@ def test_the_compiled_search_writes_to_arrays_of_their_own() -> None:
     from mcuplan.memory import _packcore
 
     arguments = _arguments()
-    arguments[18] = arguments[5]
+    arguments[19] = arguments[5]
     with pytest.raises(ValueError, match="of their own"):
         _packcore.search(*arguments)  # type: ignore[arg-type]
 

@@ -11,7 +11,7 @@ import numpy as np
 from mcuplan.emit.c_writer import array, initializer
 from mcuplan.emit.structs import kernel_struct
 from mcuplan.ir.op import Call, ConstArray, Kernel
-from mcuplan.ir.types import Array, TensorType
+from mcuplan.ir.types import Array, DType, TensorType
 from mcuplan.resources import codegen_dir
 
 from .cases import Case
@@ -26,15 +26,17 @@ _PRELUDE = """
 
 static int failures = 0;
 
-static void place(int8_t *to, const int8_t *from, const uint32_t *table, size_t rows, size_t bytes)
+static void place(int8_t *to, const void *from, const uint16_t *table, size_t rows, size_t bytes)
 {
     for (size_t y = 0U; y < rows; y++) {
-        memcpy(&to[table[y]], &from[y * bytes], bytes);
+        memcpy(&to[table[y]], (const int8_t *)from + (y * bytes), bytes);
     }
 }
 
-static void compare(const char *name, const int8_t *found, const int8_t *wanted, size_t bytes)
+static void compare(const char *name, const int8_t *found, const void *expected, size_t bytes)
 {
+    const int8_t *const wanted = expected;
+
     for (size_t i = 0U; i < bytes; i++) {
         if (found[i] != wanted[i]) {
             printf("%s: byte %u is %d, not %d\\n", name, (unsigned)i, found[i], wanted[i]);
@@ -88,26 +90,28 @@ class _Arrangements:
         self.name, self.case, self.kernel, self.rng, self.parts = name, case, kernel, rng, parts
         self.calls = kernel.lower(case.sig)
         self.output = case.sig.output
+        self.rows = (case.sig.inputs[0] if case.sig.op.gathers else self.output).rows
         self.body: list[str] = []
 
     def write(self) -> None:
         """Everything of the case, a function run_<name>() at the end."""
         for index, values in enumerate(self.case.arrays):
             if any(index in call.inputs for call in self.calls):
-                self.parts.append(array(f"{self.name}_in{index}", "int8_t", values))
+                self.parts.append(array(f"{self.name}_in{index}", f"{values.dtype}_t", values))
         wanted = self.case.integer()
-        assert wanted.dtype == np.int8
+        assert wanted.dtype == self.output.dtype.value
         assert wanted.shape == self.output.shape
-        self.parts.append(array(f"{self.name}_wanted", "int8_t", wanted))
+        self.parts.append(array(f"{self.name}_wanted", f"{wanted.dtype}_t", wanted))
         scratch = self.kernel.scratch_bytes(self.case.sig)
         if scratch:
             self.parts.append(f"static int8_t {self.name}_scratch[{scratch}];\n")
-        self.parts.append(f"static int8_t {self.name}_out[{wanted.size}];\n")
+        self.parts.append(f"static int8_t {self.name}_out[{wanted.nbytes}];\n")
         for k, call in enumerate(self.calls):
             self._params(f"{self.name}_p{k}", call, shuffled=False)
-        rows = self.output.rows
+        rows = self.rows
         self._run("whole", [(0, rows)])
-        self._run("by rows", [(y, y + 1) for y in reversed(range(rows))])
+        order = range(rows) if self.case.sig.op.gathers else reversed(range(rows))
+        self._run("by rows", [(y, y + 1) for y in order])
         self._inplace()
         self._shuffled()
         body = "\n".join(self.body)
@@ -144,9 +148,15 @@ class _Arrangements:
         self.body.append(f"    memset({out}, 0x55, sizeof {out});")
         for y0, y1 in ranges:
             for k, call in enumerate(self.calls):
-                inputs = [f"{self.name}_in{i}" for i in call.inputs]
+                inputs = [self._source(i) for i in call.inputs]
                 self._call(k, call, f"{self.name}_p", inputs, out, f"{y0}U, {y1}U")
         self._compare(title, out, f"{self.name}_wanted")
+
+    def _source(self, index: int) -> str:
+        """An input as the kernels take it."""
+        name = f"{self.name}_in{index}"
+        plain = self.case.sig.inputs[index].dtype is DType.INT8
+        return name if plain else f"(const int8_t *){name}"
 
     def _compare(self, title: str, found: str, wanted: str) -> None:
         text = f"{self.case.name} {self.kernel.function} {title}"
@@ -162,7 +172,7 @@ class _Arrangements:
             out, source = f"{self.name}_out", f"{self.name}_in{victim}"
             self.body.append(f"    memcpy({out}, {source}, sizeof {source});")
             for k, call in enumerate(self.calls):
-                names = [out if i == victim else f"{self.name}_in{i}" for i in call.inputs]
+                names = [out if i == victim else self._source(i) for i in call.inputs]
                 self._call(k, call, f"{self.name}_p", names, out, f"0U, {self.output.rows}U")
             self._compare(f"in place of {victim}", out, f"{self.name}_wanted")
 
@@ -182,8 +192,8 @@ class _Arrangements:
             names = []
             for i in call.inputs:
                 constant = self.case.sig.constants[i] is not None
-                names.append(f"{self.name}_in{i}" if constant else f"{self.name}_t{i}_rows")
-            self._call(k, call, f"{self.name}_s", names, found, f"0U, {self.output.rows}U")
+                names.append(self._source(i) if constant else f"{self.name}_t{i}_rows")
+            self._call(k, call, f"{self.name}_s", names, found, f"0U, {self.rows}U")
         self._compare("shuffled rows", found, f"{self.name}_to_rows")
 
     def _scatter(self, stem: str, source: str, kind: TensorType) -> None:
@@ -191,7 +201,7 @@ class _Arrangements:
         order = self.rng.permutation(rows)
         table: Array = order * (nbytes + _GAP) + self.rng.integers(0, _GAP, rows)
         name = f"{self.name}_{stem}"
-        self.parts.append(array(name, "uint32_t", table))
+        self.parts.append(array(name, "uint16_t", table))
         self.parts.append(f"static int8_t {name}_rows[{rows * (nbytes + _GAP)}];\n")
         self.body.append(f"    memset({name}_rows, 0x55, sizeof {name}_rows);")
         self.body.append(f"    place({name}_rows, {source}, {name}, {rows}U, {nbytes}U);")
@@ -199,5 +209,5 @@ class _Arrangements:
 
 def _rows(kind: TensorType, table: str) -> str:
     if table:
-        return f"{{.stride = 0U, .table = {table}}}"
+        return f"{{.stride = 1U, .table = {table}}}"
     return f"{{.stride = {kind.row_bytes}U, .table = NULL}}"

@@ -14,7 +14,7 @@ from mcuplan.ops import all_ops
 
 @dataclass(frozen=True)
 class Case:
-    """An operator with quantized types, and int8 arrays for its activations."""
+    """An operator with quantized types, and integer arrays for its activations."""
 
     name: str
     sig: Signature
@@ -73,14 +73,17 @@ def make_case(name: str, example: Example, seed: int) -> Case:
             kind, array = _weight(rng, index == op.weight_inputs[1], shape, kinds)
         else:
             quant = shared if op.quant_rule is QuantRule.PASS_THROUGH else random_quant(rng)
-            kind, array = TensorType(shape, DType.INT8, quant), random_codes(rng, shape)
+            kind = TensorType(shape, op.integer_types[0], quant)
+            array = random_codes(rng, shape)
+            if kind.dtype is DType.INT32:
+                array = (array * rng.integers(1, 10, size=shape)).astype(np.int32)
         kinds.append(kind)
         arrays.append(array)
     constants = tuple(a if i in example.constants else None for i, a in enumerate(arrays))
     shape = op.infer([TensorType(k.shape) for k in kinds])[0].shape
     draft = Signature(op, tuple(kinds), (TensorType(shape),), constants)
     case = Case(name, draft, tuple(arrays))
-    output = TensorType(shape, DType.INT8, _output_quant(rng, case, shared))
+    output = TensorType(shape, op.integer_types[1], _output_quant(rng, case, shared))
     return Case(name, Signature(op, tuple(kinds), (output,), constants), tuple(arrays))
 
 

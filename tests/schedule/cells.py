@@ -15,6 +15,7 @@ from mcuplan.ir.types import DType, Quant, TensorType
 from mcuplan.ops.concat import Concat
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.eltwise import Add
+from mcuplan.ops.pool2d import AvgPool2D
 
 _GRID = Quant.per_tensor(0.1, 0)
 
@@ -55,7 +56,8 @@ class Wiring:
 
     def conv_with(self, op: Conv2D, x: str, channels: int) -> str:
         """A convolution with weights of its own."""
-        shape, stem = (channels, *op.kernel, self.shape(x)[3]), str(len(self))
+        shape = (channels, *op.kernel, self.shape(x)[3] // op.groups)
+        stem = str(len(self))
         values = np.arange(int(np.prod(shape))) * (7 + 2 * len(self)) % 15 - 7
         weights = TensorType(shape, DType.INT8, _GRID)
         bias = TensorType((channels,), DType.INT32, _GRID)
@@ -158,3 +160,24 @@ FAMILIES: dict[str, Callable[[int, int], Graph]] = {
     "densenet": densenet,
     "inception": inception,
 }
+
+
+def mobilenet_v2(side: int = 144) -> Graph:
+    """MobileNetV2 of width 0.35: inverted bottlenecks with sums around them."""
+    net = Wiring(f"mobilenet_v2_{side}")
+    x, width = net.conv(net.input(1, side, side, 3), 16, 3, 2), 16
+    stages = ((1, 8, 1, 1), (6, 8, 2, 2), (6, 16, 3, 2), (6, 24, 4, 2))
+    for factor, channels, repeats, first in (*stages, (6, 32, 3, 1), (6, 56, 3, 2), (6, 112, 1, 1)):
+        for stride in (first, *[1] * (repeats - 1)):
+            before, y = x, net.conv(x, factor * width) if factor > 1 else x
+            wide = factor * width
+            y = net.conv_with(
+                Conv2D((3, 3), (stride,) * 2, pads=(1, 1, 1, 1), groups=wide), y, wide
+            )
+            y = net.conv(y, channels)
+            x = net.add(Add(), before, y) if stride == 1 and channels == width else y
+            width = channels
+    x = net.conv(x, 1280)
+    size = net.shape(x)[1:3]
+    x = net.add(AvgPool2D((size[0], size[1]), (size[0], size[1])), x)
+    return net.graph(net.conv(x, 1000))

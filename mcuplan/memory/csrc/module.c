@@ -6,14 +6,15 @@
 
 #include "packcore.h"
 
-enum { ARRAYS = 14, ARRAY_WEIGHT = 12, ARRAY_OFFSET = 13, FIRST_ARRAY = 5, ARGUMENTS = 20 };
+enum { ARRAYS = 15, ARRAY_WEIGHT = 13, ARRAY_OFFSET = 14, FIRST_ARRAY = 5, ARGUMENTS = 21 };
 
 /* Sums of all sizes, distances and alignments stay below this, so nothing overflows. */
 #define GREATEST (INT64_C(1) << 58)
 
 static const char *const array_names[ARRAYS] = {
-    "size",    "align",      "last_offset", "rank",        "first",      "last",   "edge_start",
-    "edge_to", "edge_above", "edge_below",  "edge_shared", "most_saved", "weight", "offset",
+    "size",       "align",       "last_offset", "rank",    "first",
+    "last",       "pinned",      "edge_start",  "edge_to", "edge_above",
+    "edge_below", "edge_shared", "most_saved",  "weight",  "offset",
 };
 
 static bool take_array(PyObject *object, int index, Py_ssize_t items, Py_buffer *view)
@@ -82,6 +83,7 @@ static const char *mistake(const packcore_table *t, int64_t edges)
     if (!in_range(t->edge_above, edges, 0, GREATEST / (t->count + 1)) ||
         !in_range(t->edge_below, edges, 0, GREATEST / (t->count + 1)) ||
         !in_range(t->edge_shared, edges, 0, GREATEST / (edges + 1)) ||
+        !in_range(t->pinned, t->count, -1, GREATEST) ||
         !in_range(t->last_offset, t->count, -GREATEST, GREATEST) ||
         !in_range(t->most_saved, t->sections, 0, GREATEST) ||
         !in_range(t->weight, t->sections, 1, INT64_C(1) << 40)) {
@@ -168,24 +170,28 @@ static PyObject *search(PyObject *Py_UNUSED(module), PyObject *arguments)
         return NULL;
     }
     Py_ssize_t count = (Py_ssize_t)numbers[0], sections = (Py_ssize_t)numbers[1];
-    Py_ssize_t edges = PyObject_Length(PyTuple_GetItem(arguments, FIRST_ARRAY + 7));
+    Py_ssize_t edges = PyObject_Length(PyTuple_GetItem(arguments, FIRST_ARRAY + 8));
     for (bool ok = edges >= 0; ok && taken < ARRAYS; taken += ok ? 1 : 0) {
-        Py_ssize_t items = taken < 6 || taken == ARRAY_OFFSET ? count
-                           : taken == 6                       ? count + 1
-                           : taken < 11                       ? edges
+        Py_ssize_t items = taken < 7 || taken == ARRAY_OFFSET ? count
+                           : taken == 7                       ? count + 1
+                           : taken < 12                       ? edges
                                                               : sections;
         ok = take_array(PyTuple_GetItem(arguments, FIRST_ARRAY + taken), taken, items,
                         &views[taken]);
     }
     if (taken == ARRAYS && apart(views)) {
         packcore_table table = {
-            numbers[0],    numbers[1],    numbers[2],
-            numbers[3],    numbers[4],    views[0].buf,
-            views[1].buf,  views[2].buf,  views[3].buf,
-            views[4].buf,  views[5].buf,  views[6].buf,
-            views[7].buf,  views[8].buf,  views[9].buf,
-            views[10].buf, views[11].buf, views[12].buf,
-            views[13].buf, poll,          PyTuple_GetItem(arguments, ARGUMENTS - 1),
+            numbers[0],    numbers[1],
+            numbers[2],    numbers[3],
+            numbers[4],    views[0].buf,
+            views[1].buf,  views[2].buf,
+            views[3].buf,  views[4].buf,
+            views[5].buf,  views[6].buf,
+            views[7].buf,  views[8].buf,
+            views[9].buf,  views[10].buf,
+            views[11].buf, views[12].buf,
+            views[13].buf, views[14].buf,
+            poll,          PyTuple_GetItem(arguments, ARGUMENTS - 1),
         };
         result = run(&table, (int64_t)edges);
     }
@@ -198,12 +204,20 @@ static PyObject *search(PyObject *Py_UNUSED(module), PyObject *arguments)
 static PyMethodDef methods[] = {
     {"search", search, METH_VARARGS,
      "search(count, sections, capacity, rule, node_limit, size, align, last_offset, rank, "
-     "first, last, edge_start, edge_to, edge_above, edge_below, edge_shared, most_saved, "
+     "first, last, pinned, edge_start, edge_to, edge_above, edge_below, edge_shared, most_saved, "
      "weight, offset, poll) -> (status, nodes, over); see search.py."},
     {NULL, NULL, 0, NULL},
 };
 
-static PyModuleDef_Slot slots[] = {{0, NULL}};
+/* Grows with every change of arguments or results; compiled.py asks for it. */
+#define INTERFACE 2
+
+static int add_constants(PyObject *module)
+{
+    return PyModule_AddIntConstant(module, "INTERFACE", INTERFACE);
+}
+
+static PyModuleDef_Slot slots[] = {{Py_mod_exec, (void *)add_constants}, {0, NULL}};
 
 static struct PyModuleDef definition = {
     PyModuleDef_HEAD_INIT,

@@ -20,6 +20,7 @@ typedef struct {
     const int64_t *rank;        /* smaller goes first */
     const int64_t *first;       /* live in sections [first, last) */
     const int64_t *last;
+    const int64_t *pinned;     /* where it must lie; -1 for most */
     const int64_t *edge_start; /* count + 1; the conflicts of buffer i in [i], [i + 1]) */
     const int64_t *edge_to;
     const int64_t *edge_above;  /* least distance to the other one above */

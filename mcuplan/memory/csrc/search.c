@@ -6,11 +6,12 @@
 #include <string.h>
 
 /* Members that could lie at the floor of the section now; -1 when a buffer that is yet to
- * be placed could still come to lie below one of them. */
+ * be placed could still come to lie below one of them. A pinned one leaves no choice. */
 static int64_t count_options(const search *s, int64_t section)
 {
     const packcore_table *t = s->table;
     int64_t floor = s->floor[section], count = 0;
+    bool pinned = false;
     for (int64_t e = s->member_start[section]; e < s->member_start[section + 1]; e++) {
         int64_t buffer = s->member[e];
         if (s->at[buffer] >= 0 || s->least[buffer] != floor) {
@@ -22,8 +23,9 @@ static int64_t count_options(const search *s, int64_t section)
             }
         }
         count += packcore_rests(s, buffer) ? 1 : 0;
+        pinned = pinned || t->pinned[buffer] >= 0;
     }
-    return count;
+    return pinned ? 1 : count;
 }
 
 /* Next possible floor of a section when nothing lies at its present one. */
@@ -35,11 +37,13 @@ static int64_t waste_floor(const search *s, int64_t section)
         if (s->at[buffer] >= 0 || s->least[buffer] != floor) {
             continue;
         }
-        if (best <= floor + 1) {
-            break;
+        if (s->table->pinned[buffer] >= 0) {
+            return NONE;
         }
-        int64_t level = packcore_next_rest(s, buffer, floor, section, NONE);
-        best = level < best ? level : best;
+        if (best > floor + 1) {
+            int64_t level = packcore_next_rest(s, buffer, floor, section, NONE);
+            best = level < best ? level : best;
+        }
     }
     return best;
 }
@@ -133,10 +137,14 @@ static bool redundant(const search *s, const frame *f, int64_t buffer)
 
 static void collect_options(search *s, frame *f)
 {
+    bool pinned = false;
     for (int64_t e = s->member_start[f->section]; e < s->member_start[f->section + 1]; e++) {
         int64_t buffer = s->member[e];
-        if (s->at[buffer] >= 0 || s->least[buffer] != s->floor[f->section] ||
-            !packcore_rests(s, buffer) || redundant(s, f, buffer)) {
+        bool at_floor = s->at[buffer] < 0 && s->least[buffer] == s->floor[f->section];
+        if (at_floor && s->table->pinned[buffer] >= 0) {
+            pinned = true;
+            s->options_count = f->options;
+        } else if (!at_floor || !packcore_rests(s, buffer) || redundant(s, f, buffer)) {
             continue;
         }
         size_t count = s->options_count;
@@ -154,6 +162,9 @@ static void collect_options(search *s, frame *f)
         }
         options[count] = buffer;
         s->options_count++;
+        if (pinned) {
+            return;
+        }
     }
 }
 

@@ -82,7 +82,8 @@ static void classify(search *s)
     const packcore_table *t = s->table;
     for (int64_t i = 0; i < t->count; i++) {
         s->at[i] = -1;
-        s->plain[i] = t->align[i] == 1;
+        s->least[i] = t->pinned[i] > 0 ? t->pinned[i] : 0;
+        s->plain[i] = t->align[i] == 1 && t->pinned[i] < 0;
         for (int64_t e = t->edge_start[i]; e < t->edge_start[i + 1]; e++) {
             int64_t other = t->edge_to[e];
             int64_t low = t->first[i] > t->first[other] ? t->first[i] : t->first[other];
@@ -90,7 +91,7 @@ static void classify(search *s)
             if (t->edge_above[e] != t->size[i] || t->edge_below[e] != t->size[other]) {
                 s->plain[i] = 0;
             }
-            if (t->edge_above[e] == 0 || t->edge_below[e] == 0) {
+            if (t->edge_above[e] == 0 || t->edge_below[e] == 0 || t->pinned[other] >= 0) {
                 s->ties[i] = 1;
             }
             for (int64_t k = low; t->edge_shared[e] > 0 && i < other && k < high; k++) {
@@ -99,6 +100,27 @@ static void classify(search *s)
             }
         }
     }
+}
+
+/* Take note of what is pinned; false when there is no placement. */
+static bool begin(search *s)
+{
+    const packcore_table *t = s->table;
+    bool fits = true;
+    for (int64_t k = 0; k < t->sections; k++) {
+        s->is_dirty[k] = 1;
+        s->dirty[s->dirty_count++] = k;
+    }
+    for (int64_t i = 0; i < t->count; i++) {
+        fits = packcore_raise_least(s, i, 0) && fits;
+    }
+    fits = fits && packcore_refresh(s);
+    for (int64_t i = 0; i < t->count; i++) {
+        if (t->last_offset[i] < 0) {
+            fits = packcore_too_high(s, t->size[i]);
+        }
+    }
+    return fits;
 }
 
 packcore_status packcore_search(const packcore_table *table, int64_t *nodes, int64_t *over)
@@ -112,16 +134,7 @@ packcore_status packcore_search(const packcore_table *table, int64_t *nodes, int
     if (allocate(&s)) {
         list_members(&s);
         classify(&s);
-        for (int64_t k = 0; k < table->sections; k++) {
-            s.is_dirty[k] = 1;
-            s.dirty[s.dirty_count++] = k;
-        }
-        bool fits = packcore_refresh(&s);
-        for (int64_t i = 0; i < table->count; i++) {
-            if (table->last_offset[i] < 0) {
-                fits = packcore_too_high(&s, table->size[i]);
-            }
-        }
+        bool fits = begin(&s);
         memset(&s.frames[0], 0, sizeof(frame));
         s.frames[0].end = table->sections;
         packcore_split(&s, &s.frames[0]);

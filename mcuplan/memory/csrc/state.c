@@ -63,13 +63,20 @@ bool packcore_too_high(search *s, int64_t needed)
     return false;
 }
 
+/* Where a buffer lies, placed or pinned; -1 while that is open. */
+static int64_t position(const search *s, int64_t buffer)
+{
+    return s->at[buffer] >= 0 ? s->at[buffer] : s->table->pinned[buffer];
+}
+
 static int64_t aligned(const search *s, int64_t buffer, int64_t offset)
 {
     int64_t align = s->table->align[buffer];
     return align == 1 ? offset : (offset + align - 1) / align * align;
 }
 
-/* Lowest offset from `offset` up that no placed zero-distance partner forbids. */
+/* Lowest offset from `offset` up that no placed or pinned partner forbids. Others placed need
+ * no look: nothing is placed that one could come to lie below. */
 static int64_t hop(const search *s, int64_t buffer, int64_t offset)
 {
     const packcore_table *t = s->table;
@@ -77,7 +84,7 @@ static int64_t hop(const search *s, int64_t buffer, int64_t offset)
     while (moved) {
         moved = false;
         for (int64_t e = t->edge_start[buffer]; e < t->edge_start[buffer + 1]; e++) {
-            int64_t placed = s->at[t->edge_to[e]];
+            int64_t placed = position(s, t->edge_to[e]);
             if (placed >= 0 && offset > placed - t->edge_above[e] &&
                 offset < placed + t->edge_below[e]) {
                 offset = aligned(s, buffer, placed + t->edge_below[e]);
@@ -95,14 +102,15 @@ bool packcore_raise_least(search *s, int64_t buffer, int64_t offset)
         return true;
     }
     if (offset > s->table->last_offset[buffer]) {
-        return packcore_too_high(s, offset + s->table->size[buffer]);
+        return s->table->pinned[buffer] < 0 &&
+               packcore_too_high(s, offset + s->table->size[buffer]);
     }
     packcore_set(s, &s->least[buffer], offset);
     touch(s, buffer);
     return !s->no_memory;
 }
 
-/* Whether a buffer at its least offset would rest on something. */
+/* Whether a buffer at its least offset would rest on something or is pinned. */
 bool packcore_rests(const search *s, int64_t buffer)
 {
     const packcore_table *t = s->table;
@@ -124,7 +132,7 @@ int64_t packcore_next_rest(const search *s, int64_t buffer, int64_t from, int64_
     const packcore_table *t = s->table;
     int64_t best = NONE;
     for (int64_t e = t->edge_start[buffer]; e < t->edge_start[buffer + 1]; e++) {
-        int64_t other = t->edge_to[e], base = s->at[other], level;
+        int64_t other = t->edge_to[e], base = position(s, other), level;
         if (base >= 0) {
             level = base + t->edge_below[e];
             if (level <= from) {
@@ -211,7 +219,9 @@ static bool fits_late(search *s, int64_t section, int64_t saved)
 
 static bool refresh_section(search *s, int64_t section)
 {
-    int64_t floor = NONE, second = NONE, lowest = 0, highest = 0;
+    int64_t floor = NONE, second = NONE, lowest = 0;
+    /* Where buffers share, a placed one may stay the topmost. */
+    int64_t highest = s->special ? s->table->capacity : 0;
     for (int64_t e = s->member_start[section]; e < s->member_start[section + 1]; e++) {
         int64_t buffer = s->member[e], least = s->least[buffer];
         if (s->at[buffer] >= 0) {

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The header of a model: what an application sees."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from mcuplan.emit.arenas import arena_macros, arena_types
+from mcuplan.emit.bundle import BundlePort
+from mcuplan.emit.layout import Layout
+from mcuplan.emit.ports import declared, helper, port_macros
+
+__all__ = ["entry_values", "header_values"]
+
+
+def header_values(
+    layout: Layout, inputs: Sequence[BundlePort], outputs: Sequence[BundlePort]
+) -> dict[str, str]:
+    """What fills the header's template."""
+    ports = [*((p, True) for p in inputs), *((p, False) for p in outputs)]
+    shown = [(p, i) for p, i in ports if not (i and layout.fed_rows)]
+    macros = [port_macros(p, layout.fed_rows if i else 0) for p, i in ports]
+    return {
+        "arena_macros": arena_macros(layout.name, layout.arenas),
+        "port_macros": "\n".join(macros),
+        "arena_types": arena_types(layout.name, layout.arenas),
+        "ctx_members": _ctx_members(layout),
+        "accessors": "\n".join(declared(layout, p, is_input=i) for p, i in shown),
+        "helpers": "\n".join(helper(p, is_input=i) for p, i in ports),
+    }
+
+
+def entry_values(
+    layout: Layout, inputs: Sequence[BundlePort], outputs: Sequence[BundlePort]
+) -> dict[str, str]:
+    """What fills the declarations of the functions that run the model."""
+    hook = "every step\n * (to feed a watchdog)"
+    if layout.plan.runs:
+        hook = "every run of\n * rows, which are numbered from 0 (to feed a watchdog)"
+    if layout.fed_rows:
+        return {"hook": hook, "output": outputs[0].accessor, **_fed_values(layout, inputs[0])}
+    return {
+        "hook": hook,
+        "inputs_s": "s" if len(inputs) > 1 else "",
+        "outputs_s": "s" if len(outputs) > 1 else "",
+        "overwritten": _overwritten(layout),
+    }
+
+
+def _fed_values(layout: Layout, port: BundlePort) -> dict[str, str]:
+    members = [(f"{layout.name}_{member}_t", member) for member, _ in layout.regions]
+    return {
+        "INPUT": port.accessor.upper(),
+        "row_ctype": port.ctype,
+        "arena_example": ", ".join(f"{kind} {member}" for kind, member in members),
+        "context_example": ", ".join(f".{member} = &{member}" for _, member in members),
+    }
+
+
+def _ctx_members(layout: Layout) -> str:
+    lines = [f"    {layout.name}_{member}_t *{member};" for member, _ in layout.regions]
+    if layout.fed_rows:
+        lines.append("    uint16_t run;  /* progress, not yours to change: next run of rows */")
+        lines.append("    uint16_t turn; /* 0 outside of begin and finish, else 1 + rows taken */")
+    return "\n".join(lines)
+
+
+def _overwritten(layout: Layout) -> str:
+    """Whether the bytes of an input serve another purpose during a call."""
+    slots = layout.plan.allocation.slots
+    if any(p.tensor not in slots for p in layout.graph.inputs):
+        return "is overwritten: write it anew before every call"  # row by row
+    mine = {slots[p.tensor].buffer for p in layout.graph.inputs}
+    spans = list(_spans(layout))
+    inputs = [span for span in spans if span[0] in mine]
+    shared = any(
+        a[0] != b[0] and a[1] == b[1] and a[2] < b[3] and b[2] < a[3] for a in inputs for b in spans
+    )
+    owners = [slots[n].buffer for n in layout.owners() if n in slots]
+    aliased = any(owners.count(buffer) > 1 for buffer in mine)
+    if shared or aliased:
+        return "is overwritten: write it anew before every call"
+    return "is kept: it may be used again in the next call"
+
+
+def _spans(layout: Layout) -> Iterator[tuple[str, str, int, int]]:
+    """Name, region, first byte and end of every buffer."""
+    for region, memory in layout.plan.memory.items():
+        for placement in memory.placements:
+            end = placement.offset + placement.buffer.nbytes
+            yield placement.buffer.name, region, placement.offset, end

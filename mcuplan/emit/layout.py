@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where everything lies, in C: context members, macros of offsets, pointers to tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from types import MappingProxyType
+
+from mcuplan.emit.arenas import arenas_of
+from mcuplan.emit.names import unique
+from mcuplan.emit.row_places import RowPlace, row_place, scratch_of
+from mcuplan.ir.graph import Node
+from mcuplan.schedule.program import FEED, Plan, Slot
+
+__all__ = ["Layout"]
+
+
+class Layout:
+    """The names that a plan's places have in one bundle.
+
+    Attributes:
+        macros: macro of the offset of each tensor that owns bytes, and of each scratch.
+        rows: tensors whose rows lie apart, and how their rows are found.
+        scratch_rows: the same for the scratch of steps that work by rows.
+    """
+
+    def __init__(self, plan: Plan, name: str) -> None:
+        self.plan, self.name = plan, name
+        self.graph, self.steps = plan.program.graph, plan.program.steps
+        self.members = unique(plan.memory, reserved=("ctx",))  # NAME_ctx_t is the context
+        self.arenas = arenas_of(plan, self.members)
+        self.regions = tuple((arena.member, arena.nbytes) for arena in self.arenas)
+        self.rows = {name: row_place(plan, name) for name in plan.allocation.rows}
+        self.scratch_rows = scratch_of(plan) if plan.runs else {}
+        self._idents = unique([*self.owners(), *self._scratches()])
+        self.macros = {name: f"OFFSET_{c.upper()}" for name, c in self._idents.items()}
+
+    @property
+    def fed_rows(self) -> int:
+        """Rows of an input that arrives row by row; 0: it lies in the arena."""
+        return max((run.end for run in self.plan.runs if run.step == FEED), default=0)
+
+    def owners(self) -> list[str]:
+        """Activations in order; views that start where their source does are left out."""
+        return [name for name in self._tensors() if self.owner(name) == name]
+
+    def owner(self, tensor: str) -> str:
+        """The tensor whose address a view has."""
+        producers = self._producers
+        while tensor in producers and producers[tensor].name not in self._step_names:
+            source = producers[tensor].inputs[0]
+            if self._home(source) != self._home(tensor):
+                break
+            tensor = source
+        return tensor
+
+    def _home(self, tensor: str) -> Slot | tuple[Slot, ...]:
+        allocation = self.plan.allocation
+        return allocation.rows.get(tensor) or allocation.slots[tensor]
+
+    def _tensors(self) -> list[str]:
+        """Activations that lie in an arena."""
+        allocation = self.plan.allocation
+        if not self.plan.runs:
+            return list(allocation.slots)
+        made = [name for node in self.graph.nodes for name in node.outputs]
+        return [port.tensor for port in self.graph.inputs] + made
+
+    def _scratches(self) -> list[str]:
+        if self.plan.runs:
+            return [f"scratch{step}" for step in self.scratch_rows]
+        return list(self.plan.allocation.scratch.values())
+
+    @cached_property
+    def _step_names(self) -> frozenset[str]:
+        """Names of the nodes that are steps."""
+        return frozenset(step.node.name for step in self.steps)
+
+    @cached_property
+    def _producers(self) -> Mapping[str, Node]:
+        return self.graph.producers()
+
+    def offset(self, name: str) -> int:
+        """Offset of a tensor or scratch that has a macro."""
+        place = self.row_places.get(name)
+        if place is not None:
+            return place.base
+        if name in self.plan.allocation.slots:
+            return self.plan.address(name)[1]
+        return self.plan.place(name)[1]
+
+    @cached_property
+    def row_places(self) -> Mapping[str, RowPlace]:
+        """What lies in rows, by its name in ``macros``: tensors that own bytes, and scratch."""
+        found = {name: place for name, place in self.rows.items() if name in self.macros}
+        found |= {f"scratch{step}": place for step, place in self.scratch_rows.items()}
+        return MappingProxyType(found)
+
+    @cached_property
+    def tables(self) -> Mapping[tuple[int, ...], str]:
+        """Tables of rows by their numbers, and the names of the C arrays; equal ones once."""
+        found: dict[tuple[int, ...], str] = {}
+        for name, place in self.row_places.items():
+            if place.table:
+                found.setdefault(place.table, f"{self._idents[name]}_rows")
+        return MappingProxyType(found)
+
+    def pointer(self, tensor: str) -> str:
+        """C expression of a tensor's address, where the arenas are locals."""
+        region, _ = self.plan.address(tensor)
+        return f"&{self.members[region]}[{self.macros[self.owner(tensor)]}]"
+
+    def row_fields(self, tensor: str) -> str:
+        """Initializer of ``mplan_rows_t`` for an activation."""
+        place = self.rows.get(tensor)
+        if place is None:
+            return f"{{.stride = {self.graph.tensor(tensor).type.row_bytes}U, .table = NULL}}"
+        table = self.tables[place.table] if place.table else "NULL"
+        return f"{{.stride = {place.stride}U, .table = {table}}}"
+
+    def row_index(self, name: str, y: str) -> str:
+        """C expression of the byte in an arena at which row ``y`` of a name in ``macros`` lies."""
+        macro, place = self.macros[name], self.row_places.get(name)
+        if place is None:
+            return f"{macro} + ({y} * {self.graph.tensor(name).type.row_bytes}U)"
+        at = f"(size_t){self.tables[place.table]}[{y}]" if place.table else y
+        return f"{macro} + ({at} * {place.stride}U)" if place.stride else macro
+
+    def scratch(self, step: int) -> str:
+        """C expression of the address of a step's scratch; by rows where it moves."""
+        if self.plan.runs:
+            region = self.members[self.scratch_rows[step].region]
+            return f"&{region}[{self.row_index(f'scratch{step}', 'y0')}]"
+        name = self.plan.allocation.scratch[step]
+        region, _ = self.plan.place(name)
+        return f"&{self.members[region]}[{self.macros[name]}]"

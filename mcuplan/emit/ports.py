@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Inputs and outputs at the C boundary: macros, accessors, conversions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mcuplan.emit.bundle import BundlePort
+from mcuplan.emit.c_writer import float_literal
+from mcuplan.emit.layout import Layout
+from mcuplan.emit.names import comment_text, unique
+from mcuplan.ir.graph import Port
+from mcuplan.ir.types import DType
+
+__all__ = ["accessor", "declared", "helper", "port_macros", "ports_of", "shape_text"]
+
+
+def ports_of(layout: Layout, ports: Sequence[Port], word: str) -> tuple[BundlePort, ...]:
+    """Accessors, sizes and places of the inputs or the outputs; ``word`` says which."""
+    idents = unique([port.name for port in ports])
+    found = []
+    for port in ports:
+        kind = layout.graph.tensor(port.tensor).type
+        suffix = f"_{idents[port.name]}" if len(ports) > 1 else ""
+        region, offset = layout.plan.address(port.tensor)
+        ctype = "uint8_t" if kind.dtype is DType.UINT8 else "int8_t"
+        found.append(
+            BundlePort(
+                port.name,
+                f"{layout.name}_{word}{suffix}",
+                ctype,
+                kind.nbytes,
+                kind.shape if _moved(layout, port) else port.shape,
+                kind.q.s,
+                kind.q.z,
+                layout.members[region],
+                offset,
+            )
+        )
+    return tuple(found)
+
+
+def _moved(layout: Layout, port: Port) -> bool:
+    """Whether the C boundary has another order of axes than the model."""
+    origin = layout.graph.tensor(port.tensor).origin
+    return origin is not None and origin.layout != tuple(range(len(port.shape)))
+
+
+def port_macros(port: BundlePort, fed_rows: int = 0) -> str:
+    """Bytes, shape and grid of a port; rows of one that arrives row by row."""
+    stem = port.accessor.upper()
+    note = f"{port.ctype.removesuffix('_t')} {shape_text(port.shape)} row-major"
+    lines = [
+        f'#define {stem}_BYTES ({port.nbytes}U) /* {note}, "{comment_text(port.name)}" */',
+        f"#define {stem}_RANK ({len(port.shape)}U)",
+    ]
+    lines += [f"#define {stem}_DIM{i} ({n}U)" for i, n in enumerate(port.shape)]
+    if fed_rows:
+        lines.append(f"#define {stem}_ROWS ({fed_rows}U) /* they arrive one by one */")
+        lines.append(f"#define {stem}_ROW_BYTES ({port.nbytes // fed_rows}U)")
+    lines += [
+        f"#define {stem}_SCALE ({float_literal(port.scale)}) /* real = scale * (q - zero_point) */",
+        f"#define {stem}_ZERO_POINT ({port.zero_point})",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def shape_text(shape: Sequence[int]) -> str:
+    """A shape as comments show it."""
+    return "[" + ",".join(map(str, shape)) + "]"
+
+
+def declared(layout: Layout, port: BundlePort, *, is_input: bool) -> str:
+    """Declaration of an accessor, with what it is for."""
+    macro, last = port.accessor.upper(), "finish" if layout.fed_rows else "invoke"
+    text = (
+        f"Write {macro}_BYTES bytes of input here before\n * {layout.name}_invoke()."
+        if is_input
+        else f"Read {macro}_BYTES bytes of output here after\n * {layout.name}_{last}()."
+    )
+    const = "" if is_input else "const "
+    head = f"{const}{port.ctype} *{port.accessor}(const {layout.name}_ctx_t *ctx);"
+    return f"/**\n * {text} NULL if ctx is not usable.\n */\n{head}\n"
+
+
+def accessor(layout: Layout, port: BundlePort, tensor: str, *, is_input: bool) -> str:
+    """Definition of an accessor."""
+    const = "" if is_input else "const "
+    place = f"&ctx->{port.region}->bytes[{layout.macros[layout.owner(tensor)]}]"
+    if port.ctype != "int8_t":
+        place = f"({const}{port.ctype} *){place}"
+    return (
+        f"{const}{port.ctype} *{port.accessor}(const {layout.name}_ctx_t *ctx)\n{{\n"
+        f"    return (check(ctx) == MPLAN_OK) ? {place} : NULL;\n}}\n"
+    )
+
+
+def helper(port: BundlePort, *, is_input: bool) -> str:
+    """Conversion between real values and the integers of a port."""
+    macro = port.accessor.upper()
+    if is_input:
+        low, high = (0, 255) if port.ctype == "uint8_t" else (-128, 127)
+        return (
+            f"/** Integer for a real value of the input, as the model quantizes it. */\n"
+            f"static inline {port.ctype} {port.accessor}_quantize(float real)\n{{\n"
+            f"    return ({port.ctype})mplan_quantize(real, {macro}_SCALE, {macro}_ZERO_POINT,"
+            f" {low}, {high});\n}}\n"
+        )
+    return (
+        f"/** Real value of an integer of the output. */\n"
+        f"static inline float {port.accessor}_real({port.ctype} q)\n{{\n"
+        f"    const int32_t steps = (int32_t)q - {macro}_ZERO_POINT;\n\n"
+        f"    return {macro}_SCALE * (float)steps;\n}}\n"
+    )

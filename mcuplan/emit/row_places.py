@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where rows that lie apart are found: at equal distance, or by a table of 16-bit numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import gcd
+
+from mcuplan.emit.structs import POINTER_BYTES
+from mcuplan.errors import InputTooLarge
+from mcuplan.schedule.program import FEED, Plan, Step
+
+__all__ = ["RowPlace", "context_bytes", "row_place", "row_table_bytes", "run_bytes", "scratch_of"]
+
+_MOST = 2**16 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class RowPlace:
+    """Row y lies at ``base + (table[y] if table else y) * stride`` of a region.
+
+    A table is as short as the stride, the largest number that divides all distances, allows.
+    """
+
+    region: str
+    base: int
+    stride: int
+    table: tuple[int, ...] = ()
+
+
+def row_place(plan: Plan, tensor: str) -> RowPlace:
+    """Where the rows of an activation lie.
+
+    Raises:
+        InputTooLarge: they lie further apart than a table can say.
+    """
+    addresses = plan.row_addresses(tensor)
+    (region,) = {region for region, _ in addresses}
+    where = plan.program.graph.tensor_name(tensor)
+    return _place(region, [offset for _, offset in addresses], where)
+
+
+def _place(region: str, offsets: Sequence[int], where: str) -> RowPlace:
+    step = offsets[1] - offsets[0] if len(offsets) > 1 else 0
+    if step >= 0 and list(offsets) == [offsets[0] + y * step for y in range(len(offsets))]:
+        return RowPlace(region, offsets[0], step)
+    base = min(offsets)
+    unit = gcd(*(offset - base for offset in offsets))
+    table = tuple((offset - base) // unit for offset in offsets)
+    if max(table) > _MOST:
+        raise InputTooLarge(
+            f"its rows lie up to {max(offsets) - base:,} B apart, "
+            f"in units of {unit} B at most {_MOST * unit:,} B",
+            where,
+            hint="plan with --streaming off",
+        )
+    return RowPlace(region, base, unit, table)
+
+
+def scratch_of(plan: Plan) -> Mapping[int, RowPlace]:
+    """By step: where its scratch lies when a run begins with row y."""
+    found: dict[int, dict[int, tuple[str, int]]] = {}
+    for index, run in enumerate(plan.runs):
+        name = plan.allocation.scratch.get(index)
+        if name is not None:
+            found.setdefault(run.step, {})[run.first] = plan.place(name)
+    return {step: _scratch(plan.program.steps[step], found[step], plan) for step in sorted(found)}
+
+
+def _scratch(step: Step, places: Mapping[int, tuple[str, int]], plan: Plan) -> RowPlace:
+    (region,) = {region for region, _ in places.values()}
+    offsets, last = [], 0
+    for row in range(max(places) + 1):
+        last = places[row][1] if row in places else last
+        offsets.append(last)
+    return _place(region, offsets, plan.program.graph.node_name(step.node))
+
+
+def run_bytes(plan: Plan) -> int:
+    """Bytes of one entry of the table of runs: step, first row and end."""
+    largest = max((max(run.first, run.end) for run in plan.runs), default=0)
+    small = max(largest, len(plan.program.steps)) < 2**8 - 1
+    return 3 if small else 6
+
+
+def row_table_bytes(plan: Plan) -> int:
+    """Flash that tables of rows and runs take, besides what every step has."""
+    if not plan.runs:
+        return 0
+    return run_bytes(plan) * len(plan.runs) + sum(2 * len(table) for table in _tables(plan))
+
+
+def _tables(plan: Plan) -> set[tuple[int, ...]]:
+    """The tables, equal ones once."""
+    places = [row_place(plan, name) for name in plan.allocation.rows]
+    return {place.table for place in (*places, *scratch_of(plan).values())}
+
+
+def context_bytes(plan: Plan) -> int:
+    """Size of the context: a pointer to each arena; how far a fed input has come."""
+    progress = 4 if any(run.step == FEED for run in plan.runs) else 0
+    return POINTER_BYTES * len(plan.memory) + progress

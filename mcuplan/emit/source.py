@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The source of a model: the table of its arena, constants, and the calls of its kernels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from mcuplan.emit.bundle import BundlePort
+from mcuplan.emit.c_writer import call
+from mcuplan.emit.constants import StepConstants
+from mcuplan.emit.layout import Layout
+from mcuplan.emit.names import comment_text
+from mcuplan.emit.ports import accessor, shape_text
+from mcuplan.emit.row_text import row_arena_table, row_tables
+from mcuplan.emit.structs import ARENA_ALIGN
+from mcuplan.ir.op import Kernel
+from mcuplan.schedule.program import Step
+
+__all__ = ["body_values", "source_values"]
+
+
+def source_values(
+    layout: Layout,
+    constants: Sequence[StepConstants],
+    inputs: Sequence[BundlePort],
+    outputs: Sequence[BundlePort],
+) -> dict[str, str]:
+    """What fills the source's template; ``constants`` are those of each step."""
+    members = [f"(ctx->{member} == NULL)" for member, _ in layout.regions]
+    modulo = [f"(((uintptr_t)ctx->{m} % {ARENA_ALIGN}U) != 0U)" for m, _ in layout.regions]
+    pairs = list(zip(layout.steps, constants, strict=True))
+    listed = [f"/* {_title(layout, step)} */\n{c.text}" for step, c in pairs]
+    headers = [f'#include "{stem}.h"\n' for stem in sorted({c.function for c in _kernels(layout)})]
+    return {
+        "arena_table": row_arena_table(layout) if layout.plan.runs else _arena_table(layout),
+        "includes": "".join(headers) + ("\n#include <string.h>\n" if layout.fed_rows else ""),
+        "offsets": _offsets(layout),
+        "constants": "\n".join([*row_tables(layout).texts, *listed]),
+        "null_test": " || ".join(["(ctx == NULL)", *members]),
+        "align_test": " || ".join(modulo),
+        "accessors": _accessors(layout, inputs, outputs),
+    }
+
+
+def _kernels(layout: Layout) -> Iterator[Kernel]:
+    return (step.kernel for step in layout.steps)
+
+
+def body_values(layout: Layout, constants: Sequence[StepConstants]) -> dict[str, str]:
+    """What fills the templates of the functions that run the steps."""
+    make = _case if layout.plan.runs else _step
+    pairs = zip(layout.steps, constants, strict=True)
+    steps = "".join(make(layout, step, made) for step, made in pairs).rstrip("\n")
+    local = "    int8_t *const {0} = ctx->{0}->bytes;"
+    indent = "" if layout.plan.runs else "    "
+    used = [m for m, _ in layout.regions if f"&{m}[" in steps]
+    values = {"locals": "\n".join(indent + local.format(m) for m in used), "steps": steps}
+    if layout.fed_rows:
+        port = layout.graph.inputs[0].tensor
+        region, _ = layout.plan.address(port)
+        values["row_region"] = layout.members[region]
+        values["row_at"] = layout.row_index(layout.owner(port), "y")
+    return values
+
+
+def _arena_table(layout: Layout) -> str:
+    lines = []
+    plan = layout.plan
+    usable = {r.name: r.usable_bytes for r in plan.program.target.ram}
+    for region, memory in plan.memory.items():
+        lines.append(f' * Arena "{region}": {memory.arena_bytes} of {usable[region]} B.')
+        lines.append(" *   offset   bytes  live        tensor")
+        placed = {p.buffer.name: p for p in memory.placements}
+        for name in layout.macros:
+            slot = plan.allocation.slots.get(name)
+            placement = placed.get(slot.buffer if slot is not None else name)
+            if placement is None:
+                continue
+            buffer = placement.buffer
+            span = f"[{buffer.live.start}, {buffer.live.end})"
+            text = comment_text(name)
+            lines.append(f" * {placement.offset:8d} {buffer.nbytes:7d}  {span:<10}  {text}")
+    return "\n".join(lines)
+
+
+def _offsets(layout: Layout) -> str:
+    lines = [f"#define {macro} ({layout.offset(name)}U)" for name, macro in layout.macros.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _title(layout: Layout, step: Step) -> str:
+    shape_in = step.signature.inputs[0].shape
+    name = comment_text(layout.graph.node_name(step.node))
+    label = comment_text(step.node.op.label)
+    shapes = f"{shape_text(shape_in)} -> {shape_text(step.signature.output.shape)}"
+    return f'step {step.index}: {label} "{name}" {shapes}'
+
+
+def _accessors(layout: Layout, inputs: Sequence[BundlePort], outputs: Sequence[BundlePort]) -> str:
+    taken = () if layout.fed_rows else zip(inputs, layout.graph.inputs, strict=True)
+    given = zip(outputs, layout.graph.outputs, strict=True)
+    made = [accessor(layout, port, model.tensor, is_input=True) for port, model in taken]
+    made += [accessor(layout, port, model.tensor, is_input=False) for port, model in given]
+    return "\n".join(made)
+
+
+def _step(layout: Layout, step: Step, constants: StepConstants) -> str:
+    """The calls of a whole step."""
+    rows = f"{step.signature.output.rows}U"
+    lines = [f"        /* {_title(layout, step)} */"]
+    if step.index in layout.plan.descending:
+        for text in _calls(layout, step, constants, ("y - 1U", "y"), 12):
+            lines += [f"        for (size_t y = {rows}; y > 0U; y--) {{", text, "        }"]
+    else:
+        lines += _calls(layout, step, constants, ("0U", rows), 8)
+    lines.append(f"        MPLAN_STEP_HOOK({step.index}, ctx);\n\n")
+    return "\n".join(lines)
+
+
+def _case(layout: Layout, step: Step, constants: StepConstants) -> str:
+    """The calls of some rows of a step."""
+    lines = [f"    case {step.index}U:", f"        /* {_title(layout, step)} */"]
+    lines += _calls(layout, step, constants, ("y0", "y1"), 8)
+    return "\n".join([*lines, "        break;\n"])
+
+
+def _calls(
+    layout: Layout, step: Step, constants: StepConstants, rows: tuple[str, str], indent: int
+) -> Iterator[str]:
+    for made, params in zip(step.calls, constants.params, strict=True):
+        arguments = [f"&{params}"]
+        for index in made.inputs:
+            operand = constants.operands.get(index)
+            arguments.append(operand or layout.pointer(step.node.inputs[index]))
+        arguments += [layout.pointer(step.node.output), *rows]
+        if step.scratch_bytes:
+            arguments.append(layout.scratch(step.index))
+        yield call(made.function or step.kernel.function, arguments, indent)

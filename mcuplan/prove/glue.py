@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Describes a bundle to the runner of test images, as C."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate
+from string import Template
+
+from mcuplan.prove.api import BundleApi, DeadBytes, IoPort, TensorDump
+from mcuplan.resources import codegen_dir
+
+__all__ = ["glue_source"]
+
+
+def glue_source(
+    api: BundleApi,
+    dumps: tuple[TensorDump, ...] = (),
+    dead: tuple[DeadBytes, ...] = (),
+    *,
+    sections: bool = False,
+) -> str:
+    """C text that describes a bundle to the runner; ``sections``: arenas in those they have."""
+    arena = {region: api.arena(region) for region, _ in api.regions}
+    used = [*(dump.step for dump in dumps), *(each.step for each in dead)]
+    last = max([api.steps - 1, 0, *used])
+    numbered = sorted(enumerate(dumps), key=lambda pair: pair[1].step)
+    spoiled = sorted(dead, key=lambda each: each.step)
+    return _fill(
+        "glue.c.in",
+        name=api.name,
+        header=api.header,
+        arenas="\n".join(_arena_objects(api, sections=sections)),
+        const="" if api.fed_rows else "const ",
+        members="\n".join(f"    .{region} = &{arena[region]}," for region in arena),
+        inputs=_ports(api.inputs),
+        outputs=_ports(api.outputs),
+        input_count=str(len(api.inputs)),
+        output_count=str(len(api.outputs)),
+        regions="\n".join(
+            f"    {{ (uint8_t *)&{name}, (uint32_t)sizeof {name} }}," for name in arena.values()
+        ),
+        region_count=str(len(arena)),
+        dumps=_dumps(numbered, arena),
+        dump_start=_starts((dump.step for _, dump in numbered), last),
+        dump_count=str(len(dumps)),
+        dead="\n".join(
+            f"    {{ (uint8_t *)&{arena[d.region]} + {d.offset}, {d.nbytes}U }}," for d in spoiled
+        ),
+        dead_start=_starts((d.step for d in spoiled), last),
+        mark_count=str(max(api.steps, 1)),
+        bindings=_bindings(api),
+        calls=_calls(api),
+    )
+
+
+def _dumps(numbered: Sequence[tuple[int, TensorDump]], arena: Mapping[str, str]) -> str:
+    """An entry for each piece of a tensor to keep, with its number."""
+    return "\n".join(
+        f"    {{ {index}U, (const uint8_t *)&{arena[dump.region]} + {dump.offset}, "
+        f"{dump.nbytes}U }},"
+        for index, dump in numbered
+    )
+
+
+def _arena_objects(api: BundleApi, *, sections: bool) -> Iterator[str]:
+    """A definition of each arena."""
+    placed = {member for member, _ in api.sections if sections}
+    for member, kind in api.regions:
+        macro = f"{api.name}_{member}".upper()
+        where = f" MPLAN_SECTION({macro}_SECTION)" if member in placed else ""
+        yield f"{kind} {api.arena(member)}{where};"
+
+
+def _ports(ports: Sequence[IoPort]) -> str:
+    return "\n".join(f"    {{ NULL, {port.nbytes}U }}," for port in ports)
+
+
+def _starts(steps: Iterable[int], last: int) -> str:
+    """For each step up to ``last``, and one more, where its entries in a sorted array begin."""
+    counts = [0] * (last + 1)
+    for step in steps:
+        counts[step] += 1
+    return "\n".join(f"    {start}U," for start in (0, *accumulate(counts)))
+
+
+def _bindings(api: BundleApi) -> str:
+    """Statements that say where the ports lie."""
+    taken = () if api.fed_rows else api.inputs
+    lines = ["    harness_inputs[0].address = fed_input;"] if api.fed_rows else []
+    lines += [
+        f"    harness_{kind}[{index}].address = (void *)(uintptr_t){port.accessor}(&context);"
+        for kind, group in (("inputs", taken), ("outputs", api.outputs))
+        for index, port in enumerate(group)
+    ]
+    return "\n".join(lines)
+
+
+def _calls(api: BundleApi) -> str:
+    """The functions that call the model, without the licence line of their template."""
+    if not api.fed_rows:
+        return _fill("glue_invoke.c.in", name=api.name).split("\n", 1)[1]
+    (port,) = api.inputs
+    return _fill(
+        "glue_feed.c.in",
+        name=api.name,
+        rows=str(api.fed_rows),
+        row_bytes=str(port.nbytes // api.fed_rows),
+        row_ctype=port.ctype,
+    ).split("\n", 1)[1]
+
+
+def _fill(template: str, **values: str) -> str:
+    text = (codegen_dir() / "harness" / template).read_text(encoding="utf-8")
+    return Template(text).substitute(values)

@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Plans that run row by row: an order of rows, a buffer for each row, addresses, proof."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
+
+from mcuplan.ir.graph import Graph
+from mcuplan.memory import MemoryPlan, Problem, pack
+from mcuplan.memory.bound import lower_bound
+from mcuplan.passes.gather_rows import gather_rows
+from mcuplan.schedule.check_rows import check_rows
+from mcuplan.schedule.choose import Placer, Selection, choose
+from mcuplan.schedule.plan import region_for
+from mcuplan.schedule.program import Plan, Selected, Sharing
+from mcuplan.schedule.row_graph import RowGraph, RowOrder, RowStep
+from mcuplan.schedule.row_layout import Layout, lay_out
+from mcuplan.schedule.row_local import RowProgram, check_feedable, row_program
+from mcuplan.schedule.segments import Effort
+from mcuplan.schedule.select import Candidate, candidates_of, program_of
+from mcuplan.targets import Target
+
+__all__ = ["least_bytes", "plan_rows", "streamed_plan"]
+
+
+def plan_rows(
+    graph: Graph,
+    target: Target,
+    sharing: Sharing | None = None,
+    effort: Effort | None = None,
+    selection: Selection | None = None,
+    *,
+    feed: bool = False,
+    enough: int | None = None,
+) -> Plan | None:
+    """The plan of an int8 graph by rows; None where it must need ``enough`` bytes.
+
+    Raises:
+        Problems: nodes that no kernel runs, all of them.
+        UsageError: the input is to be fed and cannot arrive row by row.
+    """
+    sharing, selection = sharing or Sharing(), selection or Selection()
+    gathered = gather_rows(graph)
+    ways = candidates_of(gathered, target)
+
+    def by_rows(chosen: Mapping[str, Candidate]) -> RowProgram:
+        return row_program(program_of(gathered, target, chosen), sharing, feed=feed)
+
+    leanest = by_rows({name: min(c, key=_scratch) for name, c in ways.items()})
+    if feed:
+        check_feedable(leanest.program, sharing)
+    if enough is not None and least_bytes(leanest.graph) >= enough:
+        return None
+    choice = choose(ways, selection, Placer(by_rows, _Peaks(leanest, sharing)))
+    plan = streamed_plan(choice.placed, sharing, effort)
+    return replace(plan, selected=Selected(selection.objective.value, choice.statement))
+
+
+def _scratch(candidate: Candidate) -> tuple[int, float]:
+    return candidate.step.scratch_bytes, candidate.cycles
+
+
+class _Peaks:
+    """Prices kernels by the peak of live bytes, in the order of rows of the leanest ones."""
+
+    def __init__(self, leanest: RowProgram, sharing: Sharing) -> None:
+        self._sharing = sharing
+        self._steps = _move_counts(leanest)
+        self._order = _order(leanest.graph)
+
+    def __call__(self, rowed: RowProgram) -> int:
+        same = _move_counts(rowed) == self._steps
+        order = self._order if same else _order(rowed.graph)
+        return lower_bound(_problem(lay_out(rowed, order.moves, self._sharing))).bytes
+
+
+def _move_counts(rowed: RowProgram) -> tuple[int, ...]:
+    return tuple(len(step.moves) for step in rowed.graph.steps)
+
+
+def least_bytes(graph: RowGraph) -> int:
+    """What some move needs in every order: rows that it reads, the row it makes, scratch."""
+    made = {step.output for step in graph.steps}
+    start = sum(t.rows * t.row_bytes for i, t in enumerate(graph.tensors) if i not in made)
+    return max([start, *(_move_bytes(graph, step) for step in graph.steps)])
+
+
+def _move_bytes(graph: RowGraph, step: RowStep) -> int:
+    """The most that a move of a step needs by itself."""
+    most, output = 0, graph.tensors[step.output]
+    before = 0
+    for move in step.moves:
+        rows = {(t, y) for t, first, end in move.reads for y in range(first, end)}
+        whole = {t for t, _ in rows if graph.tensors[t].whole}
+        read = sum(graph.tensors[t].row_bytes for t, _ in rows if t not in whole)
+        read += sum(graph.tensors[t].rows * graph.tensors[t].row_bytes for t in whole)
+        count = output.rows if output.whole else max(1, move.made - before)
+        shared = count if step.replaces >= 0 else 0
+        most = max(most, read + (count - shared) * output.row_bytes + step.scratch_bytes)
+        before = move.made
+    return most
+
+
+def streamed_plan(
+    rowed: RowProgram, sharing: Sharing | None = None, effort: Effort | None = None
+) -> Plan:
+    """Addresses for a program by rows, in the best order of rows that is found."""
+    sharing, program = sharing or Sharing(), rowed.program
+    order = _order(rowed.graph)
+    layout, memory = _placed(rowed, order, sharing, effort or Effort())
+    region = region_for(program.target.ram, memory)
+    plan = Plan(
+        program,
+        layout.allocation,
+        MappingProxyType({region.name: memory}),
+        runs=layout.runs,
+        rows=order,
+    )
+    check_rows(plan, keep_inputs=sharing.keep_inputs)
+    return plan
+
+
+def _placed(
+    rowed: RowProgram, order: RowOrder, sharing: Sharing, effort: Effort
+) -> tuple[Layout, MemoryPlan]:
+    """Buffers and addresses; scratch in one place unless it needs less to let it move."""
+    layout = lay_out(rowed, order.moves, sharing, one_scratch=True)
+    memory = _place(layout, effort)
+    if not layout.allocation.scratch:
+        return layout, memory
+    moving = lay_out(rowed, order.moves, sharing)
+    if memory.arena_bytes > lower_bound(_problem(moving)).bytes:
+        other = _place(moving, effort)
+        if other.arena_bytes < memory.arena_bytes:
+            return moving, other
+    return layout, memory
+
+
+def _place(layout: Layout, effort: Effort) -> MemoryPlan:
+    """Addresses, as good as the effort asks for."""
+    problem = _problem(layout)
+    bound = lower_bound(problem).bytes
+    return pack(problem, capacity=bound + int(bound * effort.slack), node_limit=effort.nodes)
+
+
+def _problem(layout: Layout) -> Problem:
+    return Problem(layout.allocation.buffers, pinned=layout.pinned)
+
+
+def _order(graph: RowGraph) -> RowOrder:
+    """Depth first: always the last step that can move."""
+    have = [t.rows for t in graph.tensors]
+    for step in graph.steps:
+        have[step.output] = 0
+    moved = [0] * len(graph.steps)
+    found = []
+    while True:
+        for number in reversed(range(len(graph.steps))):
+            step = graph.steps[number]
+            if moved[number] < len(step.moves) and all(
+                have[t] >= end for t, _, end in step.moves[moved[number]].reads
+            ):
+                break
+        else:
+            break
+        have[step.output] = step.moves[moved[number]].made
+        moved[number] += 1
+        found.append(number)
+    return RowOrder(tuple(found), 0, 0, "depth first", 0)

@@ -1,0 +1,274 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
+
+import numpy as np
+import pytest
+from cells import Wiring
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mcuplan.errors import UsageError
+from mcuplan.ir.graph import Graph
+from mcuplan.memory import PlanError
+from mcuplan.ops.concat import Concat
+from mcuplan.ops.conv2d import Conv2D
+from mcuplan.ops.eltwise import Add
+from mcuplan.ops.movement import Reshape
+from mcuplan.ops.pool2d import AvgPool2D, MaxPool2D
+from mcuplan.ops.resample import Upsample
+from mcuplan.ops.slicing import Slice
+from mcuplan.ops.softmax import Softmax
+from mcuplan.schedule import FEED, Plan, Sharing, Slot, check_rows, dead_bytes, plan_graph
+from mcuplan.schedule.streamed import plan_rows
+from mcuplan.targets import load_target
+
+_TARGET = load_target("cortex-m4")
+
+
+def _arena(plan: Plan) -> int:
+    return sum(memory.arena_bytes for memory in plan.memory.values())
+
+
+def _refused(plan: Plan) -> bool:
+    try:
+        check_rows(plan)
+    except PlanError:
+        return True
+    return False
+
+
+@st.composite
+def convolutions(draw: st.DrawFn, height: int) -> Conv2D:
+    """Any kernel height, stride, dilation and padding that fits."""
+    kernel, stride, dilation = (draw(st.integers(1, 3)) for _ in range(3))
+    reach = (kernel - 1) * dilation
+    top, bottom = draw(st.integers(0, reach)), draw(st.integers(0, reach))
+    while height + top + bottom <= reach:
+        top, bottom = top + 1, bottom + 1
+    return Conv2D((kernel, 1), (stride, 1), (dilation, 1), (top, 0, bottom, 0))
+
+
+@st.composite
+def networks(draw: st.DrawFn, inputs: int = 2) -> Graph:
+    """Row-local steps of all kinds with residual joins, and some that need whole tensors."""
+    net = Wiring("rows")
+    made = [
+        net.input(1, draw(st.integers(3, 9)), 2, 3) for _ in range(draw(st.integers(1, inputs)))
+    ]
+    for _ in range(draw(st.integers(1, 10))):
+        x = draw(st.sampled_from(made[-3:]))
+        height, channels = net.shape(x)[1], net.shape(x)[3]
+        like = [name for name in made if net.shape(name) == net.shape(x)]
+        match draw(st.integers(0, 8)):
+            case 0 | 1 | 2:
+                op = draw(convolutions(height))
+                made.append(net.conv_with(op, x, draw(st.sampled_from((2, 3, 5, 8)))))
+            case 3:
+                made.append(net.add(Add(), x, draw(st.sampled_from(like))))
+            case 4 if channels < 24:
+                made.append(net.add(Concat(3), x, draw(st.sampled_from(like))))
+            case 5 if height < 12:
+                parts = draw(st.lists(st.sampled_from(like), min_size=1, max_size=3))
+                made.append(net.add(Concat(1), *parts))
+            case 6 if height > 1:
+                made.append(net.add(MaxPool2D((2, 1), (2, 1)), x))
+            case 7 if height < 12:
+                made.append(net.add(Upsample((1, 2, 1, 1)), x))
+            case _:
+                first = draw(st.integers(0, height - 1))
+                made.append(net.add(Slice((None, (first, 1, height - first), None, None)), x))
+    ends = draw(st.lists(st.sampled_from(made), min_size=1, max_size=2, unique=True))
+    if draw(st.booleans()):
+        _, height, width, channels = net.shape(ends[0])
+        pooled = net.add(AvgPool2D((height, width), (height, width)), ends[0])
+        ends[0] = net.add(Softmax(), net.add(Reshape((1, channels)), pooled))
+    return net.graph(*ends)
+
+
+def _bytes(plan: Plan, values: Mapping[str, np.ndarray]) -> None:
+    """Run a plan on bytes: what dies is overwritten after each run, every read looks."""
+    graph = plan.program.graph
+    arenas = {name: np.full(m.arena_bytes, -1) for name, m in plan.memory.items()}
+    places = {t: plan.row_addresses(t) for t in values}
+
+    def row(tensor: str, y: int) -> np.ndarray:
+        region, offset = places[tensor][y]
+        return arenas[region][offset : offset + graph.tensor(tensor).type.row_bytes]
+
+    dead: dict[int, list[tuple[str, int, int]]] = {}
+    for run, region, offset, nbytes in dead_bytes(plan):
+        dead.setdefault(run, []).append((region, offset, nbytes))
+    fed = any(run.step == FEED for run in plan.runs)
+    for port in () if fed else graph.inputs:
+        for y, value in enumerate(values[port.tensor]):
+            row(port.tensor, y)[:] = value
+    for number, run in enumerate(plan.runs):
+        tensor = graph.inputs[0].tensor
+        if run.step != FEED:
+            step = plan.program.steps[run.step]
+            tensor = step.node.output
+            for y in range(run.first, run.end):
+                if step.node.op.gathers:
+                    assert (
+                        values[step.node.inputs[0]][y].tolist()
+                        == row(step.node.inputs[0], y).tolist()
+                    )
+                    continue
+                for i in {i for call in step.calls for i in call.inputs}:
+                    if step.signature.constants[i] is None:
+                        name, sig = step.node.inputs[i], step.signature
+                        for r in range(*step.node.op.rows_read(i, y, sig.inputs, sig.output)):
+                            assert values[name][r].tolist() == row(name, r).tolist()
+                if step.kernel.row_by_row:
+                    row(tensor, y)[:] = values[tensor][y]
+        last = run.step != FEED and plan.program.steps[run.step].node.op.gathers
+        for y in range(1) if last else range(run.first, run.end):
+            row(tensor, y)[:] = values[tensor][y]
+        for region, offset, nbytes in dead.get(number, []):
+            arenas[region][offset : offset + nbytes] = -1
+    for port in graph.outputs:
+        for y, value in enumerate(values[port.tensor]):
+            assert value.tolist() == row(port.tensor, y).tolist()
+
+
+def _numbers(plan: Plan) -> dict[str, np.ndarray]:
+    """A number for every byte; those of views are the numbers of what they look at."""
+    graph = plan.program.graph
+    found: dict[str, np.ndarray] = {}
+    for name in (*(p.tensor for p in graph.inputs), *(n.output for n in graph.nodes)):
+        node = graph.producers().get(name)
+        kind = graph.tensor(name).type
+        if node is not None and node.op.is_view:
+            found[name] = found[node.inputs[0]].reshape(kind.rows, kind.row_bytes)
+        else:
+            start = 1 + 100_000 * len(found)
+            found[name] = np.arange(start, start + kind.nbytes).reshape(kind.rows, -1)
+    return found
+
+
+@settings(max_examples=150, deadline=None)
+@given(networks(), st.booleans(), st.booleans())
+def test_rows_find_what_was_written(graph: Graph, inputs: bool, outputs: bool) -> None:
+    """Plans by rows pass the simulation, also when everything that is dead is overwritten."""
+    sharing = Sharing(keep_inputs=inputs, keep_outputs=outputs)
+    plan = plan_rows(graph, _TARGET, sharing)
+    assert plan is not None
+    check_rows(plan, keep_inputs=inputs)
+    assert plan.memory["sram"].lower_bound_bytes <= plan.memory["sram"].arena_bytes
+    _bytes(plan, _numbers(plan))
+
+
+@settings(max_examples=80, deadline=None)
+@given(networks(inputs=1))
+def test_fed_rows_find_what_was_written(graph: Graph) -> None:
+    """A fed input is never larger in its order than one that is there as a whole."""
+    try:
+        plan = plan_rows(graph, _TARGET, feed=True)
+    except UsageError:
+        return
+    assert plan is not None
+    fed = [run for run in plan.runs if run.step == FEED]
+    rows = graph.tensor(graph.inputs[0].tensor).type.rows
+    assert [y for run in fed for y in range(run.first, run.end)] == list(range(rows))
+    _bytes(plan, _numbers(plan))
+
+
+@settings(max_examples=60, deadline=None)
+@given(networks())
+def test_streaming_never_needs_more(graph: Graph) -> None:
+    """With streaming the arena is that without it, or smaller."""
+    whole = plan_graph(graph, _TARGET)
+    assert _arena(plan_graph(graph, _TARGET, streaming="auto")) <= _arena(whole)
+
+
+def _chain() -> Graph:
+    """Windows, a residual join and a mean."""
+    net = Wiring("chain")
+    x = net.conv(net.input(1, 12, 4, 3), 8, 3)
+    y = net.add(Add(), x, net.conv(net.conv(x, 8, 3), 8, 3))
+    z = net.conv(y, 12, 3, 2)
+    return net.graph(net.add(AvgPool2D((6, 2), (6, 2)), z))
+
+
+def _streamed(*, feed: bool = False) -> Plan:
+    plan = plan_rows(_chain(), _TARGET, feed=feed)
+    assert plan is not None
+    return plan
+
+
+@pytest.mark.parametrize("feed", [False, True])
+def test_a_run_that_is_too_early_is_refused(feed: bool) -> None:
+    """Exchanging two runs of which the second reads what the first makes is seen."""
+    plan = _streamed(feed=feed)
+    tried = 0
+    for at in range(len(plan.runs) - 1):
+        one, two = plan.runs[at : at + 2]
+        if two.step == FEED or one.step == two.step:
+            continue
+        makes = "in0" if one.step == FEED else plan.program.steps[one.step].node.output
+        step = plan.program.steps[two.step]
+        sig = step.signature
+        read = [
+            r
+            for i, name in enumerate(step.node.inputs)
+            if name == makes and not step.node.op.gathers
+            for y in range(two.first, two.end)
+            for r in range(*step.node.op.rows_read(i, y, sig.inputs, sig.output))
+        ]
+        if set(read) & set(range(one.first, one.end)):
+            runs = (*plan.runs[:at], two, one, *plan.runs[at + 2 :])
+            assert _refused(replace(plan, runs=runs))
+            tried += 1
+    assert tried > 5
+
+
+def test_a_missing_run_is_refused() -> None:
+    """A plan that leaves any run out does not pass."""
+    plan = _streamed()
+    for at in range(len(plan.runs)):
+        assert _refused(replace(plan, runs=(*plan.runs[:at], *plan.runs[at + 1 :])))
+
+
+def test_a_moved_row_is_refused() -> None:
+    """A row in the bytes of one that is needed later than it is made does not pass."""
+    plan = _streamed()
+    live = {buffer.name: buffer.live for buffer in plan.allocation.buffers}
+    tried = 0
+    for tensor, slots in plan.allocation.rows.items():
+        for row, slot in enumerate(slots):
+            for other in live if slot.buffer.startswith(tensor) else ():
+                first, second = live[slot.buffer], live[other]
+                if not second.start < first.start < second.end - 1:
+                    continue
+                moved = (*slots[:row], Slot(other), *slots[row + 1 :])
+                rows = MappingProxyType({**plan.allocation.rows, tensor: moved})
+                allocation = replace(plan.allocation, rows=rows)
+                assert _refused(replace(plan, allocation=allocation))
+                tried += 1
+    assert tried > 50
+
+
+def test_rows_of_a_small_network_need_a_fraction() -> None:
+    """A chain of windows needs a few rows of each map, fed ones even less."""
+    whole, rows = _arena(plan_graph(_chain(), _TARGET)), _arena(_streamed())
+    assert 3 * rows < 2 * whole
+    assert _arena(_streamed(feed=True)) < rows
+
+
+def test_feeding_is_refused_where_it_cannot_be() -> None:
+    """Several inputs, one without rows, and one that a layer needs as a whole are told apart."""
+    net = Wiring("two")
+    two = net.graph(net.add(Add(), net.input(1, 4, 4, 2), net.input(1, 4, 4, 2)))
+    net = Wiring("flat")
+    flat = net.graph(net.add(Softmax(), net.input(1, 16)))
+    net = Wiring("whole")
+    whole = net.graph(net.add(Softmax(), net.add(Reshape((1, 32)), net.input(1, 4, 4, 2))))
+    for graph, words in ((two, "2 inputs"), (flat, "no rows"), (whole, "all of it at once")):
+        with pytest.raises(UsageError, match=words):
+            plan_graph(graph, _TARGET, streaming="input")
+    with pytest.raises(UsageError, match="to be kept"):
+        plan_graph(_chain(), _TARGET, Sharing(keep_inputs=True), streaming="input")
