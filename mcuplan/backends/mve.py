@@ -25,7 +25,7 @@ from mcuplan.ops.quantize import Quantize
 from mcuplan.ops.unary import Lookup
 from mcuplan.quant.requantize import Requant, act_limits, weighted_requant
 
-__all__ = ["BACKEND", "KERNELS"]
+__all__ = ["BACKEND", "KERNELS", "channel_multiple"]
 
 BACKEND = "mve"
 _PIXELS = 3  # that the convolution computes at once
@@ -65,6 +65,11 @@ def _matrix(sig: Signature) -> Array:
 def _steps(sig: Signature) -> int:
     """Vectors of a patch."""
     return -(-math.prod(sig.constant(1).shape[1:]) // LANES)
+
+
+def channel_multiple(sig: Signature) -> int:
+    """Four channels leave every kernel together."""
+    return QUAD
 
 
 # -- convolution ----------------------------------------------------------------------------

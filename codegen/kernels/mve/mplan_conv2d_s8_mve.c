@@ -33,9 +33,9 @@ typedef struct {
 /*
  * Three pixels by two output channels: 96 multiply-accumulates in 12 instructions, loads and
  * multiplies in turn so that they overlap. Six accumulators in even registers are what vmladava
- * leaves room for. The sums go to lanes x and y of q4, q5, q6, a vector for each pixel.
+ * leaves room for. The sums go to halves of q4, q5, q6, a vector for each pixel.
  */
-#define PAIR(x, y)                                                                                 \
+#define PAIR(half0, half1, half2)                                                                  \
     "ldrd r0, r2, [r9]; ldrd r4, r6, [r9]; ldrd r8, r10, [r9], #8\n" /* biases */                  \
     "ldr r11, [sp]; dls lr, r12\n"                                                                 \
     "2:\n"                                                                                         \
@@ -44,8 +44,7 @@ typedef struct {
     "vldrb.8 q2, [r11], #16; vmladava.s8 r4, q0, q2; vmladava.s8 r6, q1, q2\n"                     \
     "vldrb.8 q2, [r11], #16; vmladava.s8 r8, q0, q2; vmladava.s8 r10, q1, q2\n"                    \
     "le lr, 2b\n"                                                                                  \
-    "vmov q4[" y "], q4[" x "], r0, r2; vmov q5[" y "], q5[" x "], r4, r6\n"                       \
-    "vmov q6[" y "], q6[" x "], r8, r10\n"
+    "vmov " half0 ", r0, r2; vmov " half1 ", r4, r6; vmov " half2 ", r8, r10\n"
 
 /* Four channels of a pixel: the high word of sum * multiplier, rounded, onto the zero point. */
 #define FINISH(sums, out)                                                                          \
@@ -60,7 +59,7 @@ static NAKED void tile(UNUSED const job_t *job)
                    "ldrd r9, r11, [r0]; ldrd r1, r3, [r0, #8]; ldrd r5, r12, [r0, #16]\n"
                    "ldrd r7, r2, [r0, #24]; strd r11, r2, [sp]; ldrd r4, r6, [r0, #32]\n"
                    "ldr r8, [r0, #40]; str r8, [sp, #8]; vdup.32 q3, r4; vdup.32 q7, r6\n"
-                   "1:\n" PAIR("0", "2") PAIR("1", "3")
+                   "1:\n" PAIR("d8", "d10", "d12") PAIR("d9", "d11", "d13")
                    "ldrd r0, r2, [sp, #4]; cbz r2, 3f; vldrw.32 q0, [r9], #16\n"
                    "vshl.s32 q4, q4, q0; vshl.s32 q5, q5, q0; vshl.s32 q6, q6, q0\n"
                    "3: vldrw.32 q0, [r9], #16\n"
