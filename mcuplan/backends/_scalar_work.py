@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the loops of the scalar kernels count; see their C for the parts."""
+
+from __future__ import annotations
+
+from mcuplan.ir.op import Signature
+from mcuplan.ir.work import Work, taps_of
+from mcuplan.ops.conv2d import Conv2D
+
+__all__ = ["conv_work"]
+
+
+def conv_work(sig: Signature, runs: int) -> Work:
+    """Two pixels by two channels at a time, and their patches; a matrix is a 1x1 kernel.
+
+    ``runs`` are those of all pairs of channels.
+    """
+    in_c, out_c = sig.inputs[0].channels, sig.output.channels
+    pixels = sig.output.elements // out_c
+    op = sig.op
+    height, width = op.kernel if isinstance(op, Conv2D) else (1, 1)
+    pairs, taps = -(-pixels // 2), height * width * in_c
+    beside = 0  # lines that are copied
+    if isinstance(op, Conv2D):
+        plain = op.dilation[1] == 1 or width == 1
+        tall, wide = taps_of(sig, 0), taps_of(sig, 1)
+        inside = tall.inside * wide.whole if plain else 0
+        beside = pixels * height - inside
+    return {
+        "call": 1,
+        "row": sig.output.rows,
+        "pair": pairs,
+        "line": 2 * pairs * height,
+        "copied": beside,
+        "copied_tap": beside * width,
+        "word": pairs * taps,
+        "tile": pairs * -(-out_c // 2),
+        "run": pairs * runs,
+        "step": pairs * -(-out_c // 2) * taps,
+        "output": 2 * pairs * out_c,
+    }

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The scalar kernels on emulated M0+ and M3 cores against the integer meaning, byte for byte."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from board_program import M0PLUS, M3, Board, BoardProgram, layer, supporting
+
+from mcuplan.backends.scalar import KERNELS
+from mcuplan.ops.conv2d import Conv2D
+from mcuplan.ops.dense import Dense
+
+INF = float("inf")
+CONV = "mplan_conv2d_s8_scalar"
+BOARDS = pytest.mark.parametrize(
+    ("board", "level"),
+    [(M0PLUS, "-O0"), (M0PLUS, "-O2"), (M0PLUS, "-Os"), (M3, "-O2"), (M3, "-Os")],
+    ids=lambda value: getattr(value, "core", value),
+)
+
+# kernel, stride, dilation, pads, (h, w, c), output channels
+CONVS = [
+    ((1, 1), (1, 1), (1, 1), (0, 0, 0, 0), (5, 3, 16), 16),
+    ((1, 1), (1, 1), (1, 1), (0, 0, 0, 0), (1, 1, 1), 1),
+    ((1, 1), (1, 1), (1, 1), (0, 0, 0, 0), (3, 3, 7), 5),
+    ((1, 1), (1, 1), (1, 1), (0, 0, 0, 0), (2, 7, 66), 6),
+    ((1, 1), (2, 2), (1, 1), (0, 0, 0, 0), (6, 8, 5), 3),
+    ((1, 1), (1, 1), (1, 1), (1, 1, 1, 1), (3, 3, 4), 4),
+    ((3, 3), (1, 1), (1, 1), (1, 1, 1, 1), (6, 5, 8), 9),
+    ((3, 3), (2, 2), (1, 1), (0, 0, 1, 1), (8, 8, 3), 8),
+    ((3, 3), (1, 1), (1, 1), (0, 0, 0, 0), (5, 6, 2), 4),
+    ((10, 4), (2, 2), (1, 1), (4, 1, 5, 1), (15, 10, 1), 12),
+    ((3, 2), (1, 2), (2, 3), (2, 3, 1, 0), (7, 9, 5), 4),
+    ((17, 1), (2, 1), (1, 1), (8, 0, 8, 0), (19, 1, 3), 4),
+    ((4, 4), (1, 1), (1, 1), (1, 1, 2, 2), (4, 4, 4), 2),
+    ((3, 3), (1, 1), (1, 1), (1, 1, 1, 1), (1, 1, 16), 3),
+]
+
+
+@BOARDS
+def test_convolution(board: Board, level: str, tmp_path: Path, arm_gcc: str, qemu: str) -> None:
+    """Any window, stride, dilation and number of channels gives every byte."""
+    program = BoardProgram(1, board)
+    for kernel, stride, dilation, pads, shape, outputs in CONVS:
+        act = (-40.0, 60.0) if outputs % 3 == 0 else (-INF, INF)
+        op = Conv2D(kernel, stride, dilation, pads, 1, act)
+        for spread in (1, 16):  # small weights make long runs
+            sig = layer(op, program.rng, (1, *shape), (outputs, *kernel, shape[2]), least=-128)
+            sig.constant(1)[...] //= spread
+            found = supporting(KERNELS, CONV, sig)
+            assert found
+            stays = kernel == stride == (1, 1) and not any(pads) and outputs == shape[2]
+            program.add(sig, found, inplace=stays)
+    for shape, outputs in [((1, 3, 9), 6), ((1, 2, 3, 5), 4)]:
+        sig = layer(Dense(), program.rng, shape, (outputs, shape[-1]))
+        found = supporting(KERNELS, CONV, sig)
+        assert found
+        program.add(sig, found)
+    assert [] == program.run(tmp_path, arm_gcc, qemu, level)
