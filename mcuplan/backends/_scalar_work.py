@@ -7,7 +7,7 @@ from mcuplan.ir.op import Signature
 from mcuplan.ir.work import Work, taps_of
 from mcuplan.ops.conv2d import Conv2D
 
-__all__ = ["conv_work"]
+__all__ = ["conv_work", "depthwise_work"]
 
 
 def conv_work(sig: Signature, runs: int) -> Work:
@@ -38,4 +38,20 @@ def conv_work(sig: Signature, runs: int) -> Work:
         "run": pairs * runs,
         "step": pairs * -(-out_c // 2) * taps,
         "output": 2 * pairs * out_c,
+    }
+
+
+def depthwise_work(sig: Signature) -> Work:
+    """One channel of a row after the other; windows that reach beyond a side on their own."""
+    _, out_h, out_w, channels = sig.output.shape
+    rows, columns = taps_of(sig, 0), taps_of(sig, 1)
+    lines = out_h * channels
+    return {
+        "call": 1,
+        "row": out_h,
+        "channel": lines,
+        "cut_channel": (out_h - rows.whole) * channels,
+        "inner": lines * columns.whole,
+        "border": lines * (out_w - columns.whole),
+        "output": lines * out_w,
     }

@@ -12,7 +12,7 @@ from functools import partial
 import numpy as np
 
 from mcuplan.backends._scalar_packing import PairedWeights, paired_weights
-from mcuplan.backends._scalar_work import conv_work
+from mcuplan.backends._scalar_work import conv_work, depthwise_work
 from mcuplan.ir.op import NO_CLAMP, Call, ConstArray, Field, Kernel, Signature
 from mcuplan.ir.types import DType
 from mcuplan.ir.work import Work
@@ -125,6 +125,42 @@ def _conv_work(sig: Signature) -> Work:
     return conv_work(sig, sum(_packed(sig).runs))
 
 
+# -- depthwise ------------------------------------------------------------------------------
+
+
+def _depthwise_supports(sig: Signature) -> bool:
+    op = sig.op
+    assert isinstance(op, Conv2D)
+    channels = sig.inputs[0].channels
+    grouped = op.groups == channels == sig.output.channels
+    return grouped and (op.kernel, op.dilation) == ((3, 3), (1, 1)) and _is_small(sig)
+
+
+def _depthwise(sig: Signature) -> tuple[Call, ...]:
+    op = sig.op
+    assert isinstance(op, Conv2D)
+    _, in_h, in_w, channels = sig.inputs[0].shape
+    fields: dict[str, Field] = {
+        "packed": ConstArray("int8_t", sig.constant(1)[..., 0].transpose(0, 2, 1)),
+        "bias": ConstArray("int32_t", _prepared(sig).bias),
+        "in_h": in_h,
+        "in_w": in_w,
+        "channels": channels,
+        "out_w": sig.output.shape[2],
+        "stride_h": op.stride[0],
+        "stride_w": op.stride[1],
+        "pad_top": op.pads[0],
+        "pad_left": op.pads[1],
+        "in_zero_point": sig.inputs[0].q.z,
+    }
+    return (Call(fields | _requant_fields(sig)),)
+
+
+def _line_scratch(sig: Signature) -> int:
+    """Sums of a channel of an output row."""
+    return 4 * sig.output.shape[2]
+
+
 # -- fully connected ------------------------------------------------------------------------
 
 
@@ -157,6 +193,15 @@ def _dense_pixels(sig: Signature) -> tuple[Call, ...]:
 _kernel = partial(Kernel, dtype=DType.INT8, backend=BACKEND)
 
 KERNELS = (
+    _kernel(
+        Conv2D,
+        function="mplan_depthwise3x3_s8_scalar",
+        lower=_depthwise,
+        work=depthwise_work,
+        supports=_depthwise_supports,
+        scratch_bytes=_line_scratch,
+        cost_class="depthwise",
+    ),
     _kernel(
         Conv2D,
         function="mplan_conv2d_s8_scalar",

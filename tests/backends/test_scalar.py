@@ -13,6 +13,7 @@ from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.dense import Dense
 
 INF = float("inf")
+DEPTHWISE = "mplan_depthwise3x3_s8_scalar"
 CONV = "mplan_conv2d_s8_scalar"
 BOARDS = pytest.mark.parametrize(
     ("board", "level"),
@@ -37,6 +38,18 @@ CONVS = [
     ((4, 4), (1, 1), (1, 1), (1, 1, 2, 2), (4, 4, 4), 2),
     ((3, 3), (1, 1), (1, 1), (1, 1, 1, 1), (1, 1, 16), 3),
 ]
+# strides, pads, (h, w, c)
+DEPTHWISES = [
+    ((1, 1), (1, 1, 1, 1), (5, 5, 3)),
+    ((1, 1), (1, 1, 1, 1), (1, 1, 2)),
+    ((1, 1), (0, 0, 0, 0), (3, 7, 4)),
+    ((1, 1), (1, 0, 0, 1), (3, 2, 5)),
+    ((2, 2), (0, 0, 1, 1), (8, 6, 4)),
+    ((2, 2), (1, 1, 1, 1), (7, 8, 6)),
+    ((1, 2), (2, 2, 2, 2), (4, 5, 1)),
+    ((3, 4), (4, 5, 4, 5), (2, 9, 7)),
+    ((1, 1), (0, 2, 0, 3), (4, 1, 9)),
+]
 
 
 @BOARDS
@@ -57,5 +70,19 @@ def test_convolution(board: Board, level: str, tmp_path: Path, arm_gcc: str, qem
         sig = layer(Dense(), program.rng, shape, (outputs, shape[-1]))
         found = supporting(KERNELS, CONV, sig)
         assert found
+        program.add(sig, found)
+    assert [] == program.run(tmp_path, arm_gcc, qemu, level)
+
+
+@BOARDS
+def test_depthwise(board: Board, level: str, tmp_path: Path, arm_gcc: str, qemu: str) -> None:
+    """Any strides and padding, windows without a row or column inside too, give every byte."""
+    program = BoardProgram(2, board)
+    for stride, pads, shape in DEPTHWISES:
+        act = (-30.0, 90.0) if shape[2] % 2 == 0 else (-INF, INF)
+        op = Conv2D((3, 3), stride, (1, 1), pads, shape[2], act)
+        sig = layer(op, program.rng, (1, *shape), (shape[2], 3, 3, 1), least=-128)
+        found = supporting(KERNELS, DEPTHWISE, sig)
+        assert found, pads
         program.add(sig, found)
     assert [] == program.run(tmp_path, arm_gcc, qemu, level)
