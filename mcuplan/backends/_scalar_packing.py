@@ -9,7 +9,7 @@ import numpy as np
 
 from mcuplan.ir.types import Array
 
-__all__ = ["PairedWeights", "paired_weights"]
+__all__ = ["PairedWeights", "paired_weights", "weights_in_fours"]
 
 _LONGEST = 15  # taps of a run
 _LOW, _HIGH = -(1 << 15), (1 << 15) - 1  # of a run's sum
@@ -58,3 +58,10 @@ def _starts(pair: Array) -> list[int]:
             starts.append(tap)
             high, low = highest[:, tap], lowest[:, tap]
     return starts
+
+
+def weights_in_fours(weights: Array) -> Array:
+    """int8 [outputs, inputs] as [fours, inputs, 4]; what fills up the last four is 0."""
+    padded = np.pad(weights, [(0, -len(weights) % 4), (0, 0)])
+    fours: Array = padded.reshape(-1, 4, weights.shape[1]).transpose(0, 2, 1)
+    return np.ascontiguousarray(fours)

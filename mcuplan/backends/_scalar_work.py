@@ -7,7 +7,7 @@ from mcuplan.ir.op import Signature
 from mcuplan.ir.work import Work, taps_of
 from mcuplan.ops.conv2d import Conv2D
 
-__all__ = ["conv_work", "depthwise_work"]
+__all__ = ["add_work", "conv_work", "dense_work", "depthwise_work"]
 
 
 def conv_work(sig: Signature, runs: int) -> Work:
@@ -55,3 +55,23 @@ def depthwise_work(sig: Signature) -> Work:
         "border": lines * (out_w - columns.whole),
         "output": lines * out_w,
     }
+
+
+def dense_work(sig: Signature) -> Work:
+    """One pixel by four outputs at a time."""
+    in_c, out_c = sig.inputs[0].channels, sig.output.channels
+    pixels = sig.output.elements // out_c
+    fours = pixels * -(-out_c // 4)
+    return {
+        "call": 1,
+        "row": sig.output.rows,
+        "pixel": pixels,
+        "four": fours,
+        "step": fours * in_c,
+        "output": sig.output.elements,
+    }
+
+
+def add_work(sig: Signature) -> Work:
+    """One element of a row after the other."""
+    return {"call": 1, "row": sig.output.rows, "output": sig.output.elements}

@@ -11,13 +11,15 @@ from functools import partial
 
 import numpy as np
 
-from mcuplan.backends._scalar_packing import PairedWeights, paired_weights
-from mcuplan.backends._scalar_work import conv_work, depthwise_work
+from mcuplan.backends._scalar_packing import PairedWeights, paired_weights, weights_in_fours
+from mcuplan.backends._scalar_work import add_work, conv_work, dense_work, depthwise_work
 from mcuplan.ir.op import NO_CLAMP, Call, ConstArray, Field, Kernel, Signature
 from mcuplan.ir.types import DType
 from mcuplan.ir.work import Work
+from mcuplan.ops import kernels_of
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.dense import Dense
+from mcuplan.ops.eltwise import Add, Sub
 from mcuplan.quant.requantize import Requant, act_limits, weighted_requant
 from mcuplan.units import align_up
 
@@ -190,9 +192,51 @@ def _dense_pixels(sig: Signature) -> tuple[Call, ...]:
     return (Call(_paired_fields(sig) | fields),)
 
 
+def _is_one_pixel(sig: Signature) -> bool:
+    """Whether a convolution is a matrix applied to a single pixel."""
+    op = sig.op
+    assert isinstance(op, Conv2D)
+    shape = sig.inputs[0].shape
+    plain = op.kernel == shape[1:3] == (1, 1) and not any(op.pads) and op.groups == 1
+    return plain and _is_small(sig)
+
+
+def _dense(sig: Signature) -> tuple[Call, ...]:
+    weights, bias = sig.constant(1), _prepared(sig).bias
+    fields: dict[str, Field] = {
+        "packed": ConstArray("int8_t", weights_in_fours(weights.reshape(len(weights), -1))),
+        "bias": ConstArray("int32_t", np.pad(bias, (0, -len(bias) % 4))),
+        "in_c": sig.inputs[0].channels,
+        "out_c": sig.output.channels,
+        "pixels": _pixels(sig)[1],
+    }
+    return (Call(fields | _requant_fields(sig)),)
+
+
+# -- element-wise ---------------------------------------------------------------------------
+
+
+def _same_shapes(sig: Signature) -> bool:
+    """Two activations of the output's shape."""
+    shapes = {kind.shape for kind in (*sig.inputs, sig.output)}
+    return len(shapes) == 1 and all(value is None for value in sig.constants)
+
+
+def _add(sig: Signature) -> tuple[Call, ...]:
+    """The portable kernel's factors, without its loops."""
+    (call,) = kernels_of()[type(sig.op)][0].lower(sig)
+    names = ("multiplier", "multiplier2", "offset", "shift")
+    more = ("out_zero_point", "act_min", "act_max")
+    fields: dict[str, Field] = {name: call.fields[name] for name in names + more}
+    fields["row_bytes"] = sig.output.row_bytes
+    return (Call(fields, inputs=(0, 1)),)
+
+
 _kernel = partial(Kernel, dtype=DType.INT8, backend=BACKEND)
 
 KERNELS = (
+    _kernel(Add, function="mplan_add_s8_scalar", lower=_add, supports=_same_shapes, work=add_work),
+    _kernel(Sub, function="mplan_add_s8_scalar", lower=_add, supports=_same_shapes, work=add_work),
     _kernel(
         Conv2D,
         function="mplan_depthwise3x3_s8_scalar",
@@ -201,6 +245,14 @@ KERNELS = (
         supports=_depthwise_supports,
         scratch_bytes=_line_scratch,
         cost_class="depthwise",
+    ),
+    _kernel(
+        Conv2D,
+        function="mplan_dense_s8_scalar",
+        lower=_dense,
+        work=dense_work,
+        supports=_is_one_pixel,
+        cost_class="dense",
     ),
     _kernel(
         Conv2D,
@@ -219,5 +271,13 @@ KERNELS = (
         supports=_many_pixels,
         scratch_bytes=_pair_scratch,
         cost_class="conv2d",
+    ),
+    _kernel(
+        Dense,
+        function="mplan_dense_s8_scalar",
+        lower=_dense,
+        work=dense_work,
+        supports=_is_small,
+        cost_class="dense",
     ),
 )

@@ -6,13 +6,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from board_program import M0PLUS, M3, Board, BoardProgram, layer, supporting
+from board_program import M0PLUS, M3, Board, BoardProgram, layer, supporting, unweighted
 
 from mcuplan.backends.scalar import KERNELS
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.dense import Dense
+from mcuplan.ops.eltwise import Add, Sub
 
 INF = float("inf")
+ADD = "mplan_add_s8_scalar"
+DENSE = "mplan_dense_s8_scalar"
 DEPTHWISE = "mplan_depthwise3x3_s8_scalar"
 CONV = "mplan_conv2d_s8_scalar"
 BOARDS = pytest.mark.parametrize(
@@ -66,11 +69,6 @@ def test_convolution(board: Board, level: str, tmp_path: Path, arm_gcc: str, qem
             assert found
             stays = kernel == stride == (1, 1) and not any(pads) and outputs == shape[2]
             program.add(sig, found, inplace=stays)
-    for shape, outputs in [((1, 3, 9), 6), ((1, 2, 3, 5), 4)]:
-        sig = layer(Dense(), program.rng, shape, (outputs, shape[-1]))
-        found = supporting(KERNELS, CONV, sig)
-        assert found
-        program.add(sig, found)
     assert [] == program.run(tmp_path, arm_gcc, qemu, level)
 
 
@@ -85,4 +83,36 @@ def test_depthwise(board: Board, level: str, tmp_path: Path, arm_gcc: str, qemu:
         found = supporting(KERNELS, DEPTHWISE, sig)
         assert found, pads
         program.add(sig, found)
+    assert [] == program.run(tmp_path, arm_gcc, qemu, level)
+
+
+@BOARDS
+def test_dense(board: Board, level: str, tmp_path: Path, arm_gcc: str, qemu: str) -> None:
+    """Any number of inputs and outputs, one pixel or rows of pixels, gives every byte."""
+    program = BoardProgram(3, board)
+    shapes = [((1, n), m) for n, m in [(1, 1), (3, 4), (4, 5), (67, 3), (128, 12), (35, 7)]]
+    for shape, outputs in [*shapes, ((1, 3, 9), 6), ((1, 2, 3, 5), 4)]:
+        act = (-40.0, 60.0) if outputs % 2 else (-INF, INF)
+        sig = layer(Dense(act), program.rng, shape, (outputs, shape[-1]), least=-128)
+        for function in (DENSE, CONV) if len(shape) > 2 else (DENSE,):
+            found = supporting(KERNELS, function, sig)
+            assert found
+            program.add(sig, found)
+    one = layer(Conv2D((1, 1)), program.rng, (1, 1, 1, 18), (7, 1, 1, 18))
+    found = supporting(KERNELS, DENSE, one)
+    assert found
+    program.add(one, found)
+    assert [] == program.run(tmp_path, arm_gcc, qemu, level)
+
+
+@BOARDS
+def test_sums(board: Board, level: str, tmp_path: Path, arm_gcc: str, qemu: str) -> None:
+    """Sums and differences of odd sizes give every byte, also in place."""
+    program = BoardProgram(5, board)
+    for shape in [(1, 3, 5, 7), (1, 1, 1, 1), (1, 4, 2, 8), (1, 9)]:
+        for op in (Add(), Sub(), Add((0.0, 1.0))):
+            sig = unweighted(op, program.rng, shape, shape)
+            found = supporting(KERNELS, ADD, sig)
+            assert found
+            program.add(sig, found, inplace=True)
     assert [] == program.run(tmp_path, arm_gcc, qemu, level)

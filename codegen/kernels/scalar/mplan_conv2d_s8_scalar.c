@@ -10,27 +10,45 @@ typedef struct {
     int8_t *out;
 } pixel_t;
 
-#if defined(__ARM_ARCH_ISA_THUMB) && (__ARM_ARCH_ISA_THUMB == 1)
-
-#define UNUSED __attribute__((unused))
+#if defined(__thumb__)
 
 /*
- * r0 weights  r1 patch  r2 a word of it  r3 a weight  r4 1  r5 2
+ * r0 weights  r1 patch  r2 a word of it  r3 a weight
  * r6, r7 sums of the run for channel a and b, r12 what they begin with: 32768 makes the lower half
  * of a sum unsigned. r8, r9 sums of a for pixel 0 and 1, r10, r11 of b.
  */
-#define TAP(apart)                                                                                 \
+#if defined(__thumb2__)
+
+#define BEGIN "subs r0, r0, #1\n" /* r0 is one byte behind what was read last */
+#define TAP                                                                                        \
+    "ldr r2, [r1], #4; ldrsb r3, [r0, #1]; ldrsb r4, [r0, #2]!\n"                                  \
+    "mla r6, r2, r3, r6; mla r7, r2, r4, r7\n"
+#define LAST_TAP TAP
+#define TO_RUN "ldrb r2, [r0, #1]!; add r2, r2, r2, lsr #2\n" /* a tap has 20 bytes, not 16 */
+#define END_OF_CHANNELS
+
+#else
+
+#define BEGIN "movs r4, #1; movs r5, #2\n" /* r0 is where a run begins, and moves with its taps */
+#define TAP_OF(apart)                                                                              \
     "ldm r1!, {r2}\n"                                                                              \
     "ldrsb r3, [r0, r4]; muls r3, r2, r3; adds r6, r6, r3\n"                                       \
     "ldrsb r3, [r0, r5]; muls r3, r2, r3; adds r7, r7, r3\n"                                       \
     "adds r0, #" apart "\n"
+#define TAP TAP_OF("2")
+#define LAST_TAP TAP_OF("3")
+#define TO_RUN "ldrb r2, [r0]\n"
+#define END_OF_CHANNELS "adds r0, r0, #1\n"
 
-#define TAPS7 TAP("2") TAP("2") TAP("2") TAP("2") TAP("2") TAP("2") TAP("2")
+#endif
+
+#define TAPS7 TAP TAP TAP TAP TAP TAP TAP
+#define UNUSED __attribute__((unused))
 
 /*
  * Adds to the sums of all channels, [sums, end), what a patch gives. A run begins with the distance
- * in bytes from the branch at its end, 2 for 15 taps and 16 more for each tap less: 8 instructions
- * for 4 multiply-accumulates, and 13 for each run.
+ * in bytes from the branch at its end, 2 for 15 taps and 16 more for each tap less. On Armv6-M 8
+ * instructions for 4 multiply-accumulates, and 13 for each run.
  */
 static __attribute__((naked, noinline, used)) void add_products(UNUSED const int8_t *weights,
                                                                 UNUSED const int32_t *patch,
@@ -41,26 +59,24 @@ static __attribute__((naked, noinline, used)) void add_products(UNUSED const int
                    "push {r4-r7, lr}\n"
                    "mov r4, r8; mov r5, r9; mov r6, r10; mov r7, r11\n"
                    "push {r1-r7}\n" /* sp + 0 patch, + 4 sums, + 8 end */
-                   "movs r4, #128; lsls r4, r4, #8; mov r12, r4\n"
-                   "movs r4, #1; movs r5, #2\n"
+                   "movs r4, #128; lsls r4, r4, #8; mov r12, r4\n" BEGIN
                    "1:\n" /* two channels */
                    "ldr r3, [sp, #4]; ldm r3!, {r1, r2, r6, r7}\n"
                    "mov r8, r1; mov r9, r2; mov r10, r6; mov r11, r7\n"
                    "ldr r1, [sp, #0]\n"
                    "2:\n" /* a run, or 0 */
-                   "ldrb r2, [r0]; mov r6, r12; mov r7, r12\n"
-                   "add pc, r2\n"
+                   "mov r6, r12; mov r7, r12\n" TO_RUN "add pc, r2\n"
                    "nop\n"
                    "b 3f\n" /* pc of the addition */
-                   TAPS7 TAPS7 TAP("3")
+                   TAPS7 TAPS7 LAST_TAP
                    "uxth r2, r6; add r8, r2; asrs r6, r6, #16; add r9, r6\n"
                    "uxth r2, r7; add r10, r2; asrs r7, r7, #16; add r11, r7\n"
                    "b 2b\n"
                    "3:\n"
                    "ldr r3, [sp, #4]\n"
                    "mov r1, r8; mov r2, r9; mov r6, r10; mov r7, r11\n"
-                   "stm r3!, {r1, r2, r6, r7}\n"
-                   "adds r0, #1; str r3, [sp, #4]; ldr r2, [sp, #8]; cmp r3, r2\n"
+                   "stm r3!, {r1, r2, r6, r7}\n" END_OF_CHANNELS
+                   "str r3, [sp, #4]; ldr r2, [sp, #8]; cmp r3, r2\n"
                    "beq 4f\n"
                    "b 1b\n"
                    "4:\n"
