@@ -29,8 +29,8 @@ typedef struct {
 } mplan_add_s8_scalar_t;
 
 /** Output rows [y0, y1). out may be an operand, row by row at the same place. */
-void mplan_add_s8_scalar(const mplan_add_s8_scalar_t *p, const int8_t *in, const int8_t *in2, int8_t *out,
-                      size_t y0, size_t y1);
+void mplan_add_s8_scalar(const mplan_add_s8_scalar_t *p, const int8_t *in, const int8_t *in2,
+                         int8_t *out, size_t y0, size_t y1);
 
 #ifdef __cplusplus
 }
