@@ -136,7 +136,8 @@ def test_plans_say_what_was_chosen(objective: Objective) -> None:
 
 def _planned(models: Path, name: str, objective: str) -> Plan:
     model = models / name / "model_qdq.onnx"
-    return pipeline.plan(pipeline.Request(model, _m4(), objective=objective)).plan
+    request = pipeline.Request(model, _m4(), objective=objective, streaming="off")
+    return pipeline.plan(request).plan
 
 
 def _arena(plan: Plan) -> int:
