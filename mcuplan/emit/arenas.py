@@ -63,8 +63,11 @@ def arena_macros(name: str, arenas: Sequence[Arena]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def arena_types(name: str, arenas: Sequence[Arena]) -> str:
-    """A struct for each arena."""
+def arena_types(name: str, arenas: Sequence[Arena], *, fed: bool = False) -> str:
+    """A struct for each arena; ``fed``: the input arrives row by row."""
+    lasting = "Between calls only the output in it means something."
+    if fed:
+        lasting = f"From {name}_begin() to {name}_finish() it must stay as it is."
     parts = []
     for arena in arenas:
         macro = f"{name}_{arena.member}".upper()
@@ -72,7 +75,7 @@ def arena_types(name: str, arenas: Sequence[Arena]) -> str:
         parts.append(
             f'/**\n * Working memory in region "{arena.member}"; the application '
             f"defines it{place}.\n"
-            f" * Between calls only the output in it means something.\n */\n"
+            f" * {lasting}\n */\n"
             f"typedef struct {{\n    MPLAN_ALIGNED(MPLAN_ARENA_ALIGN) int8_t bytes"
             f"[{macro}_BYTES];\n}} {name}_{arena.member}_t;\n\n"
         )

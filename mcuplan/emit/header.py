@@ -23,7 +23,7 @@ def header_values(
     return {
         "arena_macros": arena_macros(layout.name, layout.arenas),
         "port_macros": "\n".join(macros),
-        "arena_types": arena_types(layout.name, layout.arenas),
+        "arena_types": arena_types(layout.name, layout.arenas, fed=bool(layout.fed_rows)),
         "ctx_members": _ctx_members(layout),
         "accessors": "\n".join(declared(layout, p, is_input=i) for p, i in shown),
         "helpers": "\n".join(helper(p, is_input=i) for p, i in ports),
@@ -60,8 +60,10 @@ def _fed_values(layout: Layout, port: BundlePort) -> dict[str, str]:
 def _ctx_members(layout: Layout) -> str:
     lines = [f"    {layout.name}_{member}_t *{member};" for member, _ in layout.regions]
     if layout.fed_rows:
-        lines.append("    uint16_t run;  /* progress, not yours to change: next run of rows */")
-        lines.append("    uint16_t turn; /* 0 outside of begin and finish, else 1 + rows taken */")
+        lines.append(
+            "    uint16_t run;  /* zero at first, then kept here: the next run of rows, */"
+        )
+        lines.append("    uint16_t turn; /* and 1 + rows taken; 0 outside of begin and finish */")
     return "\n".join(lines)
 
 

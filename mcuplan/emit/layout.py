@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from mcuplan.emit.arenas import arenas_of
 from mcuplan.emit.names import unique
-from mcuplan.emit.row_places import RowPlace, row_place, scratch_of
+from mcuplan.emit.row_places import RowPlace, Table, row_place, scratch_of
 from mcuplan.ir.graph import Node
 from mcuplan.schedule.program import FEED, Plan, Slot
 
@@ -98,9 +98,9 @@ class Layout:
         return MappingProxyType(found)
 
     @cached_property
-    def tables(self) -> Mapping[tuple[int, ...], str]:
-        """Tables of rows by their numbers, and the names of the C arrays; equal ones once."""
-        found: dict[tuple[int, ...], str] = {}
+    def tables(self) -> Mapping[Table, str]:
+        """Tables of rows, and the names of the C arrays; equal ones once."""
+        found: dict[Table, str] = {}
         for name, place in self.row_places.items():
             if place.table:
                 found.setdefault(place.table, f"{self._idents[name]}_rows")

@@ -4,29 +4,53 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import gcd
 
 from mcuplan.emit.structs import POINTER_BYTES
 from mcuplan.errors import InputTooLarge
 from mcuplan.schedule.program import FEED, Plan, Step
 
-__all__ = ["RowPlace", "context_bytes", "row_place", "row_table_bytes", "run_bytes", "scratch_of"]
+__all__ = [
+    "RowPlace",
+    "Table",
+    "context_bytes",
+    "row_place",
+    "row_table_bytes",
+    "run_bytes",
+    "scratch_of",
+]
 
 _MOST = 2**16 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A constant array; where it has no numbers there is none."""
+
+    numbers: tuple[int, ...] = ()
+    ctype: str = "uint16_t"  # as the kernels read tables of rows
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes in flash."""
+        return len(self.numbers) * (1 if self.ctype == "uint8_t" else 2)
+
+    def __bool__(self) -> bool:
+        return bool(self.numbers)
 
 
 @dataclass(frozen=True, slots=True)
 class RowPlace:
     """Row y lies at ``base + (table[y] if table else y) * stride`` of a region.
 
-    A table is as short as the stride, the largest number that divides all distances, allows.
+    The stride of a table is the largest number that divides all distances: small entries.
     """
 
     region: str
     base: int
     stride: int
-    table: tuple[int, ...] = ()
+    table: Table = Table()
 
 
 def row_place(plan: Plan, tensor: str) -> RowPlace:
@@ -55,7 +79,7 @@ def _place(region: str, offsets: Sequence[int], where: str) -> RowPlace:
             where,
             hint="plan with --streaming off",
         )
-    return RowPlace(region, base, unit, table)
+    return RowPlace(region, base, unit, Table(table))
 
 
 def scratch_of(plan: Plan) -> Mapping[int, RowPlace]:
@@ -74,7 +98,9 @@ def _scratch(step: Step, places: Mapping[int, tuple[str, int]], plan: Plan) -> R
     for row in range(max(places) + 1):
         last = places[row][1] if row in places else last
         offsets.append(last)
-    return _place(region, offsets, plan.program.graph.node_name(step.node))
+    place = _place(region, offsets, plan.program.graph.node_name(step.node))
+    small = max(place.table.numbers, default=0) < 2**8  # no kernel reads this table
+    return replace(place, table=Table(place.table.numbers, "uint8_t")) if small else place
 
 
 def run_bytes(plan: Plan) -> int:
@@ -88,10 +114,10 @@ def row_table_bytes(plan: Plan) -> int:
     """Flash that tables of rows and runs take, besides what every step has."""
     if not plan.runs:
         return 0
-    return run_bytes(plan) * len(plan.runs) + sum(2 * len(table) for table in _tables(plan))
+    return run_bytes(plan) * len(plan.runs) + sum(t.nbytes for t in _tables(plan))
 
 
-def _tables(plan: Plan) -> set[tuple[int, ...]]:
+def _tables(plan: Plan) -> set[Table]:
     """The tables, equal ones once."""
     places = [row_place(plan, name) for name in plan.allocation.rows]
     return {place.table for place in (*places, *scratch_of(plan).values())}

@@ -33,9 +33,9 @@ def row_tables(layout: Layout) -> RowTables:
         return RowTables()
     texts, symbols = [], []
     note = "/* Row y lies at offset + table[y] * stride of the tensors that name the table. */\n"
-    for values, name in layout.tables.items():
-        texts.append(note + array(name, "uint16_t", np.array(values)))
-        symbols.append(Symbol(name, 2 * len(values), "tables", -1))
+    for numbers, name in layout.tables.items():
+        texts.append(note + array(name, numbers.ctype, np.array(numbers.numbers)))
+        symbols.append(Symbol(name, numbers.nbytes, "tables", -1))
         note = ""
     runs = layout.plan.runs
     symbols.append(Symbol("runs", run_bytes(layout.plan) * len(runs), "tables", -1))

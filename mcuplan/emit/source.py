@@ -120,7 +120,11 @@ def _step(layout: Layout, step: Step, constants: StepConstants) -> str:
 def _case(layout: Layout, step: Step, constants: StepConstants) -> str:
     """The calls of some rows of a step."""
     lines = [f"    case {step.index}U:", f"        /* {_title(layout, step)} */"]
-    lines += _calls(layout, step, constants, ("y0", "y1"), 8)
+    if step.index in layout.plan.descending:
+        for text in _calls(layout, step, constants, ("y - 1U", "y"), 12):
+            lines += ["        for (size_t y = y1; y > y0; y--) {", text, "        }"]
+    else:
+        lines += _calls(layout, step, constants, ("y0", "y1"), 8)
     return "\n".join([*lines, "        break;\n"])
 
 

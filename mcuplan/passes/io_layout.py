@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from mcuplan.ir.graph import Editor, Graph, Port
-from mcuplan.ops.movement import Transpose
+from mcuplan.ir.graph import Editor, Graph, Node, Port
+from mcuplan.ops.movement import Reshape, Transpose
 
 __all__ = ["rows_at_boundary"]
 
@@ -12,7 +12,8 @@ __all__ = ["rows_at_boundary"]
 def rows_at_boundary(graph: Graph) -> Graph:
     """Take inputs and give outputs as rows of pixels (NHWC).
 
-    Pattern: an input that only a Transpose reads, an output that a Transpose makes.
+    Pattern: an input that only a Transpose reads, or the Reshape that does its work where
+        there is one channel; an output that a Transpose makes.
     Becomes: a port without the Transpose; the application hands over the other layout.
     Only if: asked for, since the C boundary changes.
     Exact because: the same values cross the boundary in another order.
@@ -31,10 +32,17 @@ def rows_at_boundary(graph: Graph) -> Graph:
 
 def _input(edit: Editor, port: Port) -> Port:
     node = edit.only_consumer(port.tensor)
-    if node is None or not isinstance(node.op, Transpose):
+    if node is None or not (isinstance(node.op, Transpose) or _only_moves_axes(edit, node)):
         return port
     edit.replace(node)
     return Port(node.output, port.name, port.shape, port.dtype, port.boundary)
+
+
+def _only_moves_axes(edit: Editor, node: Node) -> bool:
+    """Whether a Reshape is a Transpose that leaves the bytes as they are: of one channel."""
+    before, after = edit.tensor(node.inputs[0]).origin, edit.tensor(node.output).origin
+    same = before is not None and after is not None and before.name == after.name
+    return isinstance(node.op, Reshape) and same
 
 
 def _output(edit: Editor, port: Port) -> Port:

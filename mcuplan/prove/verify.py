@@ -26,7 +26,7 @@ from mcuplan.prove.host import run_on_host
 from mcuplan.prove.measure import ImageReport, measure_image
 from mcuplan.prove.stack import StackBound, bound_stack
 from mcuplan.prove.toolchain import cross_compiler, host_compiler
-from mcuplan.schedule import Plan, dead_bytes
+from mcuplan.schedule import FEED, Plan, dead_bytes
 
 __all__ = [
     "CoreProof",
@@ -250,12 +250,17 @@ def count_on_core(subject: Subject, feeds: Mapping[str, Array], core: Core) -> t
 
 
 def _by_step(plan: Plan, counts: Sequence[Count]) -> tuple[Count, ...]:
-    """Counts of runs of rows as counts of steps."""
+    """Counts of runs of rows as counts of steps; taking rows counts for the step that follows."""
     if not plan.runs:
         return tuple(counts)
-    pairs = list(zip(plan.runs, counts, strict=True))
-    steps = plan.program.steps
-    return tuple(total([c for run, c in pairs if run.step == step.index]) for step in steps)
+    found: list[list[Count]] = [[] for _ in plan.program.steps]
+    taken: list[Count] = []
+    for run, count in zip(plan.runs, counts, strict=True):
+        taken.append(count)
+        if run.step != FEED:
+            found[run.step] += taken
+            taken = []
+    return tuple(map(total, found))
 
 
 def measure_on_core(subject: Subject, core: Core) -> Measured:

@@ -47,18 +47,26 @@ def test_emitting_twice_gives_the_same_bytes() -> None:
     assert tiny_bundle().files == tiny_bundle().files
 
 
+def _forms() -> tuple[Bundle, ...]:
+    """The tiny network whole, by rows, and fed by rows."""
+    rows = [emit(tiny_rows_plan(feed=feed), "tiny", STAMP) for feed in (False, True)]
+    return (tiny_bundle(), *rows)
+
+
 @pytest.mark.parametrize("compiler", ["gcc", "clang"])
 def test_bundles_compile_without_warnings(compiler: str, tmp_path: Path) -> None:
     """Every source is strict C99 for the computer's compilers."""
     if shutil.which(compiler) is None:
         pytest.skip(f"{compiler} is not installed")
-    _compile(tiny_bundle(), tmp_path, [compiler])
+    for bundle in _forms():
+        _compile(bundle, tmp_path, [compiler])
 
 
 @pytest.mark.parametrize("core", _CORES)
 def test_bundles_compile_for_every_core(core: str, arm_gcc: str, tmp_path: Path) -> None:
     """Every source is strict C99 for the cross compiler."""
-    _compile(tiny_bundle(), tmp_path, [arm_gcc, *core_named(core).flags])
+    for bundle in _forms():
+        _compile(bundle, tmp_path, [arm_gcc, *core_named(core).flags])
 
 
 def _compile(bundle: Bundle, folder: Path, compiler: list[str]) -> None:
@@ -74,12 +82,14 @@ def test_the_header_serves_cpp(tmp_path: Path) -> None:
     """A C++ application includes the header as it is."""
     if shutil.which("g++") is None:
         pytest.skip("g++ is not installed")
-    bundle = tiny_bundle()
+    bundle = emit(tiny_rows_plan(), "tiny", STAMP)
     write_files(bundle.files, tmp_path)
     (tmp_path / "app.cpp").write_text('#include "tiny.h"\nint main() { return 0; }\n')
     command = ["g++", "-Wall", "-Wextra", "-Werror", "-I.", "-Implan", "-fsyntax-only", "app.cpp"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
-    assert "" == done.stderr
+    for made in (bundle, tiny_bundle()):
+        write_files(made.files, tmp_path)
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+        assert "" == done.stderr
 
 
 @pytest.mark.parametrize("boundary", [DType.INT8, DType.UINT8])

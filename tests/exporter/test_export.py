@@ -166,12 +166,14 @@ def test_a_runtime_computes_the_integers_of_each_layer(tmp_path: Path, name: str
     assert np.abs(expected - found).max() <= output.type.q.s * 1.01
 
 
-def test_ports_in_rows_are_written_as_the_model_has_them(tmp_path: Path) -> None:
+@pytest.mark.parametrize("channels", [1, 3])
+def test_ports_in_rows_are_written_as_the_model_has_them(channels: int, tmp_path: Path) -> None:
     """Where the C boundary takes rows of pixels, the ONNX file still takes the model's layout."""
-    net = Net((1, 3, 6, 6))
-    model, samples = net.model(net.conv("x", 3, 4)), net.samples()
+    net = Net((1, channels, 6, 6))
+    model, samples = net.model(net.conv("x", channels, 4)), net.samples()
     graph = rows_at_boundary(run(imported(model, tmp_path)))
     assert [type(node.op).__name__ for node in graph.nodes] == ["Conv2D"]
+    assert (1, 6, 6, channels) == graph.tensor(graph.inputs[0].tensor).type.shape
     written = to_onnx(graph, qdq=False)
     assert list(model.graph.input) == list(written.graph.input)
     expected, found = (run_onnx(m, {"x": samples}) for m in (model, written))

@@ -37,7 +37,7 @@ extern "C" {
 
 /**
  * Working memory in region "sram"; the application defines it.
- * Between calls only the output in it means something.
+ * From tiny_rows_begin() to tiny_rows_finish() it must stay as it is.
  */
 typedef struct {
     MPLAN_ALIGNED(MPLAN_ARENA_ALIGN) int8_t bytes[TINY_ROWS_SRAM_BYTES];
@@ -46,8 +46,8 @@ typedef struct {
 /** One inference context; the application owns the memory it points to. */
 typedef struct {
     tiny_rows_sram_t *sram;
-    uint16_t run;  /* progress, not yours to change: next run of rows */
-    uint16_t turn; /* 0 outside of begin and finish, else 1 + rows taken */
+    uint16_t run;  /* zero at first, then kept here: the next run of rows, */
+    uint16_t turn; /* and 1 + rows taken; 0 outside of begin and finish */
 } tiny_rows_ctx_t;
 
 /**
