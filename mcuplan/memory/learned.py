@@ -20,6 +20,7 @@ from mcuplan.units import align_up
 __all__ = ["learn"]
 
 _STARTS = 2  # of the plain orders, the best ones are improved
+_PATIENCE = 110  # rounds without progress
 _HIGH = 0.97  # of the height reached: what ends above it goes earlier
 
 
@@ -62,12 +63,12 @@ def _rounds(
 ) -> Packing:
     """Rounds from one start: buffers that end high move up to a tenth of all places ahead."""
     rank = {index: place for place, index in enumerate(order)}
-    low, state, reach = table.top(at), 1, max(2, len(order) // 10)
+    low, state, reach, idle = table.top(at), 1, max(2, len(order) // 10), 0
     for left in range(rounds, -1, -1):
         if low < best.arena_bytes:
             found = tuple(offset * table.grain for offset in at)
             best = Packing(found, low, "first fit in a learned order")
-        if best.arena_bytes <= goal or not left:
+        if best.arena_bytes <= goal or not left or idle > _PATIENCE:
             break
         high = max(goal, int(low * _HIGH))
         for index in order:
@@ -76,6 +77,7 @@ def _rounds(
                 rank[index] -= 1 + (state >> 8) % reach
         order = sorted(order, key=rank.__getitem__)
         at = table.place(order)
+        idle = 0 if table.top(at) < low else idle + 1
         low = min(low, table.top(at))
     return best
 

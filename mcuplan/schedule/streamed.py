@@ -60,12 +60,30 @@ def plan_rows(
     choice = choose(ways, selection, Placer(by_rows, orders.peak))
     rowed = choice.placed
     found = orders.best(rowed)
-    limit = found.peak_bytes
-    if selection.objective is not Objective.RAM:
-        limit += int(_FOR_LONGER_RUNS * limit)
-    order = smooth(rowed.graph, found, limit)
-    plan = streamed_plan(rowed, sharing, effort, order)
+    plan = _best_of(rowed, found, sharing, effort or Effort(), selection.objective)
     return replace(plan, selected=Selected(selection.objective.value, choice.statement))
+
+
+def _best_of(
+    rowed: RowProgram, found: RowOrder, sharing: Sharing, effort: Effort, objective: Objective
+) -> Plan:
+    """The plan with few long runs, or that of the order as found where its arena is smaller.
+
+    Rows that are made together lie less well. Unless all is for RAM, some of it is given up.
+    """
+    ram = objective is Objective.RAM
+    limit = found.peak_bytes + (0 if ram else int(_FOR_LONGER_RUNS * found.peak_bytes))
+    longer = streamed_plan(rowed, sharing, effort, smooth(rowed.graph, found, limit))
+    arena = _arena(longer)
+    if arena <= limit + int(limit * effort.slack):
+        return longer
+    plain = streamed_plan(rowed, sharing, effort, found)
+    given_up = 0 if ram else int(_FOR_LONGER_RUNS * arena)
+    return plain if _arena(plain) < arena - given_up else longer
+
+
+def _arena(plan: Plan) -> int:
+    return sum(memory.arena_bytes for memory in plan.memory.values())
 
 
 def _scratch(candidate: Candidate) -> tuple[int, float]:

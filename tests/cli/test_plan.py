@@ -65,7 +65,8 @@ def test_the_header_says_whether_the_input_is_kept(model: str, keep: bool) -> No
 @pytest.mark.parametrize("effort", ["fast", "thorough"])
 def test_effort_is_for_the_order(model: str, effort: str, capsys: Captured) -> None:
     """A chain has one order, found with any effort."""
-    assert 0 == run(["plan", model, "-t", BOARD, "-f", "json", "--effort", effort])
+    command = ["plan", model, "-t", BOARD, "-f", "json", "--streaming", "off"]
+    assert 0 == run([*command, "--effort", effort])
     assert json.loads(capsys.readouterr().out)["peak"]["optimal_order"]
 
 
