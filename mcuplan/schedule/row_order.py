@@ -23,6 +23,7 @@ STATES = 4_000
 
 _QUICK = 600  # states of a search that only looks for a better order
 _ROUNDS = 8  # such searches
+_CLOSE = 50  # an order is left alone if its peak is no more than one part in so many too high
 _FLOORS = 2  # graphs with simpler scratch that are searched for orders of this one
 
 
@@ -49,8 +50,9 @@ def find_row_order(
     """
     hunt = _Hunt.begin(graph, max(limit_bytes or 0, 0), stop)
     hunt.climb(3 * states // 8)
-    for floor in () if hunt.over else _floors(graph):
-        hunt.learn(_with_floor(graph, floor), floor, states)
+    for floor in _floors(graph):
+        if hunt.best.peak_bytes > hunt.bound + hunt.best.peak_bytes // _CLOSE and not hunt.over:
+            hunt.learn(_with_floor(graph, floor), floor, states)
     hunt.improve(min(states, _QUICK))
     hunt.prove(states)
     return _rated(hunt.best, hunt.bound, hunt.states)
@@ -128,7 +130,7 @@ class _Hunt:
         other = _Hunt.begin(graph, self.enough, self.stop)
         other.climb(3 * states // 8)
         other.improve(min(states, _QUICK))
-        other.prove(states // 2)
+        other.prove(states)
         self.states += other.states
         self._take(other.best.moves)
         self.bound = min(max(self.bound, other.bound - more), self.best.peak_bytes)
