@@ -12,6 +12,7 @@ from mcuplan.schedule.row_compiled import search
 from mcuplan.schedule.row_graph import RowGraph, RowOrder
 from mcuplan.schedule.row_search import Found
 from mcuplan.schedule.row_smooth import smooth
+from mcuplan.schedule.row_stages import depth_first_moves, staged_moves, step_by_step_moves
 from mcuplan.schedule.row_state import RowTables
 from mcuplan.schedule.row_tables import row_tables
 
@@ -22,6 +23,7 @@ STATES = 4_000
 
 _QUICK = 600  # states of a search that only looks for a better order
 _ROUNDS = 8  # such searches
+_CLOSE = 50  # an order is left alone if its peak is no more than one part in so many too high
 _FLOORS = 2  # graphs with simpler scratch that are searched for orders of this one
 
 
@@ -48,8 +50,9 @@ def find_row_order(
     """
     hunt = _Hunt.begin(graph, max(limit_bytes or 0, 0), stop)
     hunt.climb(3 * states // 8)
-    for floor in () if hunt.over else _floors(graph):
-        hunt.learn(_with_floor(graph, floor), floor, states)
+    for floor in _floors(graph):
+        if hunt.best.peak_bytes > hunt.bound + hunt.best.peak_bytes // _CLOSE and not hunt.over:
+            hunt.learn(_with_floor(graph, floor), floor, states)
     hunt.improve(min(states, _QUICK))
     hunt.prove(states)
     return _rated(hunt.best, hunt.bound, hunt.states)
@@ -57,39 +60,12 @@ def find_row_order(
 
 def step_by_step(graph: RowGraph) -> RowOrder:
     """The steps one after the other, each as a whole."""
-    return _order(graph, [s for s, step in enumerate(graph.steps) for _ in step.moves])
+    return _order(graph, step_by_step_moves(graph))
 
 
 def depth_first(graph: RowGraph) -> RowOrder:
     """The plain streaming order: for each row of the last step, what it needs just before it."""
-    makers = {step.output: s for s, step in enumerate(graph.steps)}
-    read = {t for step in graph.steps for move in step.moves for t, _, _ in move.reads}
-    moves: list[int] = []
-    done = [0] * len(graph.steps)
-    ends = [s for s, step in enumerate(graph.steps) if step.output not in read]
-    for s in [*ends, *range(len(graph.steps))]:
-        while done[s] < len(graph.steps[s].moves):
-            stack = [s]
-            while stack:
-                needed = _lacking(graph, makers, done, stack[-1])
-                if needed is None:
-                    done[stack[-1]] += 1
-                    moves.append(stack.pop())
-                else:
-                    stack.append(needed)
-    return _order(graph, moves)
-
-
-def _lacking(graph: RowGraph, makers: dict[int, int], done: Sequence[int], step: int) -> int | None:
-    """A step that must go on before the next move of a step can be done."""
-    for t, first, end in graph.steps[step].moves[done[step]].reads:
-        maker = makers.get(t)
-        if maker is None or first == end:
-            continue
-        made = graph.steps[maker].moves[done[maker] - 1].made if done[maker] else 0
-        if made < end:
-            return maker
-    return None
+    return _order(graph, depth_first_moves(graph, row_tables(graph)))
 
 
 @dataclass(slots=True)
@@ -126,7 +102,9 @@ class _Hunt:
             self.bound = min(found.limit, self.best.peak_bytes)
 
     def improve(self, states: int) -> None:
-        """Quick searches under limits between a bound and the best peak."""
+        """Stages, then quick searches under limits between a bound and the best peak."""
+        if not self.over:
+            self._take(tuple(staged_moves(self.graph, self.tables)))
         low = max(self.bound, self.enough)
         for _ in range(_ROUNDS):
             if self.over or low >= self.best.peak_bytes:
@@ -152,7 +130,7 @@ class _Hunt:
         other = _Hunt.begin(graph, self.enough, self.stop)
         other.climb(3 * states // 8)
         other.improve(min(states, _QUICK))
-        other.prove(states // 2)
+        other.prove(states)
         self.states += other.states
         self._take(other.best.moves)
         self.bound = min(max(self.bound, other.bound - more), self.best.peak_bytes)

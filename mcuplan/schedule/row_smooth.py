@@ -9,8 +9,8 @@ from itertools import groupby
 
 from mcuplan.schedule.row_check import check_row_order
 from mcuplan.schedule.row_graph import RowGraph, RowOrder
-from mcuplan.schedule.row_state import RowTables
 from mcuplan.schedule.row_tables import row_tables
+from mcuplan.schedule.row_walk import RowWalk
 
 __all__ = ["smooth"]
 
@@ -30,7 +30,7 @@ def smooth(graph: RowGraph, order: RowOrder, limit: int | None = None) -> RowOrd
     """
     allowed = max(order.peak_bytes, limit or 0)
     runs = [(step, len(list(moves))) for step, moves in groupby(order.moves)]
-    walk = _Walk(graph)
+    walk = RowWalk(graph, row_tables(graph))
     for _ in range(_PASSES):
         before = len(runs)
         runs = _pass(walk, runs, allowed)
@@ -45,7 +45,7 @@ def smooth(graph: RowGraph, order: RowOrder, limit: int | None = None) -> RowOrd
 _Run = tuple[int, int]  # step, moves
 
 
-def _pass(walk: _Walk, runs: Sequence[_Run], allowed: int) -> list[_Run]:
+def _pass(walk: RowWalk, runs: Sequence[_Run], allowed: int) -> list[_Run]:
     rest, at = list(runs), 0
     state, live = walk.start()
     while at < len(rest):
@@ -73,59 +73,3 @@ def _joined(runs: Sequence[_Run]) -> list[_Run]:
     return [
         (step, sum(count for _, count in same)) for step, same in groupby(runs, lambda run: run[0])
     ]
-
-
-class _Walk:
-    """Moves one by one: what each allocates, and what dies with it."""
-
-    def __init__(self, graph: RowGraph) -> None:
-        self.tables: RowTables = row_tables(graph)
-        makers = {step.output: s for s, step in enumerate(graph.steps)}
-        self.ends: dict[tuple[int, int], list[int]] = {}
-        for k, cell in enumerate(self.tables.cells):
-            for s, moves in cell.readers:
-                self.ends.setdefault((s, moves - 1), []).append(k)
-        self.before: list[list[tuple[tuple[int, int], ...]]] = []
-        for s, step in enumerate(graph.steps):
-            own: list[tuple[tuple[int, int], ...]] = []
-            for i, move in enumerate(step.moves):
-                needs = self.tables.needs[s][i]
-                steps = {makers[t] for t, _, _ in move.reads if t in makers}
-                own.append(tuple((k, int(needs[k])) for k in sorted(steps)))
-            self.before.append(own)
-
-    def start(self) -> tuple[list[int], int]:
-        return [0] * self.tables.steps, self.tables.start_bytes
-
-    def go(self, state: list[int], live: int, step: int, count: int) -> int:
-        """Do moves that are known to fit."""
-        for _ in range(count):
-            live = self._move(state, live, step)[1]
-        return live
-
-    def fits(self, state: Sequence[int], live: int, runs: Sequence[_Run], allowed: int) -> bool:
-        """Whether the runs can be done one after the other within the bytes allowed."""
-        now = list(state)
-        for step, count in runs:
-            for _ in range(count):
-                if any(now[s] < least for s, least in self.before[step][now[step]]):
-                    return False
-                during, live = self._move(now, live, step)
-                if during > allowed:
-                    return False
-        return True
-
-    def _move(self, state: list[int], live: int, step: int) -> tuple[int, int]:
-        """Bytes during a move and after it."""
-        tables, number = self.tables, state[step]
-        state[step] += 1
-        full = live + tables.allocated[step][number]
-        ended = [
-            k
-            for k in self.ends.get((step, number), ())
-            if all(state[s] >= least for s, least in tables.cells[k].readers)
-        ]
-        saves = tables.saves.get((step, number), ())
-        saved = sum(nbytes for k, nbytes in saves if k in ended)
-        freed = sum(tables.cells[k].nbytes for k in ended)
-        return full + tables.extra[step][number] - saved, full - freed
