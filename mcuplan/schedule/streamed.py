@@ -25,6 +25,7 @@ from mcuplan.targets import Target
 
 __all__ = ["least_bytes", "plan_rows", "streamed_plan"]
 
+_FOR_FEWER_CALLS = 0.10  # of the arena, packed, unless all is for RAM
 _FOR_LONGER_RUNS = 0.05  # of the peak: fewer calls, and pairs of pixels across rows
 
 
@@ -78,7 +79,7 @@ def _best_of(
     if arena <= limit + int(limit * effort.slack):
         return longer
     plain = streamed_plan(rowed, sharing, effort, found)
-    given_up = 0 if ram else int(_FOR_LONGER_RUNS * arena)
+    given_up = 0 if ram else int(_FOR_FEWER_CALLS * arena)
     return plain if _arena(plain) < arena - given_up else longer
 
 
