@@ -16,8 +16,9 @@ import numpy as np
 
 from mcuplan.emit import Stamp, emit
 from mcuplan.ir.graph import Graph, Node, Origin, Port, Tensor
-from mcuplan.ir.op import Op
+from mcuplan.ir.op import Kernel, Op, Signature
 from mcuplan.ir.types import Array, DType, TensorType
+from mcuplan.ir.work import work_of
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.dense import Dense
 from mcuplan.ops.eltwise import Add, Mul
@@ -26,11 +27,20 @@ from mcuplan.ops.softmax import Softmax
 from mcuplan.passes.assign_grids import assign_grids
 from mcuplan.passes.to_integer import to_integer
 from mcuplan.prove.cores import core_named
-from mcuplan.prove.verify import Subject, prove_on_core
-from mcuplan.schedule import make_plan, select_kernels
+from mcuplan.prove.verify import Subject, count_on_core
+from mcuplan.schedule import Program, Sharing, candidates_of, make_plan, program_of
 from mcuplan.targets import Target
 
-__all__ = ["SHAPES", "Row", "Shape", "bench"]
+__all__ = [
+    "SHAPES",
+    "Case",
+    "Row",
+    "Shape",
+    "bench",
+    "count_cases",
+    "kernel_cases",
+    "signature_of",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,41 +108,113 @@ SHAPES: tuple[Shape, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What one layer took; ``cycles`` is None on a core without a table of timings."""
+    """What one layer took; ``cycles`` is None on a core without a table of timings.
+
+    ``parts`` is how often each part of the kernel ran, which is what cycles are modelled by.
+    """
 
     op: str
     shape: str
     kernel: str
     macs: int
-    outputs: int
+    elements: int  # that a layer without MACs reads or makes, whichever is more
     instructions: int
     cycles: int | None
+    parts: Mapping[str, float]
+
+    @property
+    def work(self) -> int:
+        """MACs, or elements of a layer without."""
+        return self.macs or self.elements
+
+    @property
+    def unit(self) -> str:
+        """What ``work`` counts."""
+        return "MAC" if self.macs else "el"
+
+
+_APART = Sharing(in_place=False, overlap=False, keep_inputs=True, keep_outputs=True)
+"""Every tensor for itself: nothing to search for when they are placed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A shape and the kernel that is to run it."""
+
+    shape: Shape
+    kernel: Kernel
 
 
 def bench(target: Target, shapes: Sequence[Shape] = SHAPES) -> tuple[Row, ...]:
-    """Build all shapes into one image, run it once, count each step.
+    """Count the fastest kernel of each shape; all of them in one image, which runs once.
 
     Raises:
         ToolMissing, ToolFailed: compiler or emulator missing, or failed.
     """
-    graph = to_integer(assign_grids(_graph(shapes), {}, placeholder=True).graph)
-    plan = make_plan(select_kernels(graph, target))
+    graph = _int8(shapes)
+    ways = candidates_of(graph, target)
+    return _count(shapes, program_of(graph, target, {n: found[0] for n, found in ways.items()}))
+
+
+def kernel_cases(
+    kernels: Sequence[Kernel], shapes: Sequence[Shape], target: Target
+) -> tuple[Case, ...]:
+    """Each kernel with each of the shapes that it supports."""
+    graph = _int8(shapes)
+    ways = candidates_of(graph, target)
+    wanted = [(kernel.op, kernel.function) for kernel in kernels]
+    return tuple(
+        Case(shape, found.step.kernel)
+        for shape, node in zip(shapes, graph.nodes, strict=True)
+        for found in ways[node.name]
+        if (found.step.kernel.op, found.step.kernel.function) in wanted
+    )
+
+
+def count_cases(target: Target, cases: Sequence[Case]) -> tuple[Row, ...]:
+    """Count given kernels on given shapes.
+
+    Raises:
+        ToolMissing, ToolFailed: compiler or emulator missing, or failed.
+    """
+    shapes = [case.shape for case in cases]
+    graph = _int8(shapes)
+    ways = candidates_of(graph, target)
+    chosen = {
+        node.name: next(c for c in ways[node.name] if c.step.kernel == case.kernel)
+        for node, case in zip(graph.nodes, cases, strict=True)
+    }
+    return _count(shapes, program_of(graph, target, chosen))
+
+
+def signature_of(shape: Shape) -> Signature:
+    """What a kernel sees of a shape."""
+    graph = _int8((shape,))
+    return graph.signature(graph.nodes[0])
+
+
+def _int8(shapes: Sequence[Shape]) -> Graph:
+    return to_integer(assign_grids(_graph(shapes), {}, placeholder=True).graph)
+
+
+def _count(shapes: Sequence[Shape], program: Program) -> tuple[Row, ...]:
+    plan = make_plan(program, _APART, exact=False)
     subject = Subject(emit(plan, "bench", Stamp("bench", "")), plan)
-    core = core_named(target.core).with_flags(target.flags)
-    proof = prove_on_core(subject, _feeds(graph), core)
+    core = core_named(program.target.core).with_flags(program.target.flags)
+    counts = count_on_core(subject, _feeds(program.graph), core)
     rows = []
-    for step, count in zip(plan.program.steps, proof.steps, strict=True):
+    for step, count in zip(program.steps, counts, strict=True):
         shape = shapes[int(step.node.name.removeprefix("n"))]
-        outputs = step.signature.output.elements
         rows.append(
             Row(
                 op=step.node.op.label,
                 shape=shape.name,
                 kernel=step.kernel.function,
                 macs=step.cost.macs,
-                outputs=outputs,
+                elements=max(step.cost.ops, step.signature.output.elements),
                 instructions=count.instructions,
                 cycles=count.cycles,
+                parts=work_of(step.kernel, step.signature),
             )
         )
     return tuple(rows)

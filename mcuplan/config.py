@@ -132,6 +132,7 @@ KEYS: Mapping[str, Any] = MappingProxyType(
         "headroom": _number,
         "io-layout": _text,
         "effort": _text,
+        "objective": _text,
         "streaming": _text,
         "keep-input": _flag,
         "keep-output": _flag,

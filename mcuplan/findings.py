@@ -129,6 +129,16 @@ _FINDINGS = (
         "This is a defect of mcuplan; keep the generated folder and report it.",
     ),
     Explanation(
+        "model/dead-channels",
+        "The model has channels on which no output depends: their filters are zero, or always "
+        "end at a limit of the activation, or whatever reads them multiplies by zero. They are "
+        "not part of the generated code; what a constant one added is in the biases of its "
+        "readers. Every output byte is that of the whole model, and `mcuplan verify` compares "
+        "with it.",
+        "Nothing; --keep-dead-channels leaves them. Layers that lose most of their channels "
+        "could be trained narrower.",
+    ),
+    Explanation(
         "model/note",
         "Something about the model that was read or rewritten in a way worth knowing.",
         "Nothing, unless the message surprises you.",

@@ -5,6 +5,7 @@
 
     model file --importer--> float graph --passes--> simplified graph
       --calibrate--> ranges --assign_grids--> graph with grids --to_integer--> int8 graph
+      --remove_dead_channels--> what the outputs depend on
       --schedule--> program --memory--> plan --emit--> C sources
 """
 
@@ -15,19 +16,34 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mcuplan import passes
-from mcuplan.budget.code_model import model_code
+from mcuplan.backends import channel_multiple
+from mcuplan.budget.code_model import kernel_code_bytes, model_code
+from mcuplan.budget.footprint import constants_bytes
 from mcuplan.calibrate import RANDOM_NOTE, Data, observe, random_data, read_data
 from mcuplan.emit import Bundle, Stamp, emit
+from mcuplan.emit.structs import POINTER_BYTES
 from mcuplan.importer import ImportedModel, load_model
 from mcuplan.ir.graph import Graph
 from mcuplan.passes.assign_grids import Grids, assign_grids, needs_range
+from mcuplan.passes.dead_channels import Removal, keep_dead_channels, remove_dead_channels
 from mcuplan.passes.io_layout import rows_at_boundary
 from mcuplan.passes.to_integer import to_integer
 from mcuplan.quant.observers import OBSERVERS
-from mcuplan.schedule import EFFORTS, Effort, Level, Plan, Sharing, Streaming, plan_graph
+from mcuplan.schedule import (
+    EFFORTS,
+    Level,
+    Objective,
+    Plan,
+    Selection,
+    Sharing,
+    Streaming,
+    plan_graph,
+    spread,
+)
 from mcuplan.schedule import input_arenas as plan_both
 from mcuplan.schedule import levels as plan_levels
 from mcuplan.targets import Target
+from mcuplan.units import format_bytes
 
 __all__ = [
     "Planned",
@@ -36,6 +52,7 @@ __all__ = [
     "input_arenas",
     "levels",
     "plan",
+    "plan_for",
     "quantize",
     "retarget",
     "simplify",
@@ -54,8 +71,11 @@ class Request:
     observer: str = "minmax"  # a key of quant.observers.OBSERVERS
     headroom: float = 1.1  # factor by which observed ranges are widened
     io_layout: str = "model"  # or "nhwc": leading and trailing transposes are dropped
+    keep_dead: bool = False  # channels that no output depends on stay
     sharing: Sharing = field(default_factory=Sharing)  # keep_inputs, keep_outputs and the like
     effort: str = "normal"  # a key of schedule.EFFORTS
+    ram_limit: int | None = None  # budget of bytes in all regions together
+    objective: str = "balanced"  # of schedule.Objective: what kernels are chosen for
     streaming: Streaming = "auto"
     dump_after: Callable[[str, Graph], None] | None = None
 
@@ -64,17 +84,21 @@ class Request:
 class Planned:
     """A model on its way to a target, every stage kept."""
 
+    request: Request
     model: ImportedModel
     floating: Graph  # after the passes, before grids
     grids: Grids  # float graph in which every activation lies on a grid
-    lowered: Graph  # the int8 graph in the model's order
-    plan: Plan  # of the int8 graph
+    removal: Removal  # the int8 graph, whole and without dead channels
+    undivided: Plan  # of the int8 graph, all buffers in one arena
+    plan: Plan  # the same with an arena in every RAM region that is used
     has_ranges: bool  # False: grids are made up, sizes are right and nothing else
     notes: tuple[str, ...]
     options: str  # that shaped the code, for its header
-    sharing: Sharing
-    effort: Effort
-    streaming: Streaming
+
+    @property
+    def lowered(self) -> Graph:
+        """The int8 graph in the model's order."""
+        return self.removal.graph
 
     @property
     def integer(self) -> Graph:
@@ -108,60 +132,65 @@ def plan(request: Request, *, sizes_only: bool = False) -> Planned:
     model, floating = simplify(request)
     grids, data = quantize(request, floating, sizes_only=sizes_only)
     graph = rows_at_boundary(grids.graph) if request.io_layout == "nhwc" else grids.graph
-    lowered = to_integer(graph)
-    effort = EFFORTS[request.effort]
-    placed = plan_graph(
-        lowered, request.target, request.sharing, effort, streaming=request.streaming
-    )
     has_ranges = data is not None or not needs_range(floating)
+    made_up = data.random if data is not None else not has_ranges
+    removal = _removal(request, to_integer(graph), real_ranges=not made_up)
+    undivided, divided = _placed(request, removal.graph, request.target)
     notes = (*floating.notes, *(data.notes if data else ()))
     if data is not None and data.random:
         notes = (*notes, RANDOM_NOTE)
-    options = _options(request, data, by_rows=bool(placed.runs))
+    options = _options(request, data, by_rows=bool(divided.runs))
     return Planned(
-        model,
-        floating,
-        grids,
-        lowered,
-        placed,
-        has_ranges,
-        notes,
-        options,
-        request.sharing,
-        effort,
-        request.streaming,
+        request, model, floating, grids, removal, undivided, divided, has_ranges, notes, options
     )
 
 
 def retarget(planned: Planned, target: Target) -> Planned:
     """The same int8 graph, planned for another target."""
-    placed = plan_graph(
-        planned.lowered, target, planned.sharing, planned.effort, streaming=planned.streaming
-    )
-    return replace(planned, plan=placed)
+    undivided, divided = _placed(planned.request, planned.lowered, target)
+    return replace(planned, undivided=undivided, plan=divided)
+
+
+def plan_for(planned: Planned, target: Target) -> Planned:
+    """The model for another target: its kernels say which dead channels are worth keeping."""
+    if planned.removal.kept:
+        removal, wish = planned.removal, channel_multiple(target.backend)
+        removal = remove_dead_channels(removal.whole, wish, real_ranges=removal.real_ranges)
+        planned = replace(planned, removal=removal)
+    return retarget(planned, target)
 
 
 def levels(planned: Planned) -> tuple[Level, ...]:
     """What each level of planning brought."""
-    plan = planned.plan
-    target = plan.program.target
-    return plan_levels(
+    plan, request = planned.plan, planned.request
+    found = plan_levels(
         planned.lowered,
-        target,
-        planned.sharing,
-        planned.effort,
-        plan,
-        streaming=planned.streaming,
+        plan.program.target,
+        request.sharing,
+        EFFORTS[request.effort],
+        planned.undivided,
+        streaming=request.streaming,
     )
+    if plan.spread is None:
+        return found
+    arenas = {name: memory.arena_bytes for name, memory in plan.memory.items()}
+    places = " + ".join(f"{name} {format_bytes(size)}" for name, size in arenas.items())
+    return (*found, Level("regions", sum(arenas.values()), f"{places}; {plan.spread.statement}"))
 
 
 def input_arenas(planned: Planned) -> tuple[int, int] | None:
     """The arena with the input held and with its rows fed, where streaming was asked for."""
-    plan = planned.plan
-    if planned.streaming == "off":
+    request, plan = planned.request, planned.undivided
+    if request.streaming == "off":
         return None
-    target = plan.program.target
-    return plan_both(planned.lowered, target, plan, planned.sharing, planned.effort)
+    return plan_both(
+        planned.lowered,
+        plan.program.target,
+        plan,
+        request.sharing,
+        EFFORTS[request.effort],
+        _selection(request),
+    )
 
 
 def generate(planned: Planned, name: str) -> Bundle:
@@ -177,11 +206,45 @@ def generate(planned: Planned, name: str) -> Bundle:
     return emit(planned.plan, name, stamp)
 
 
+def _placed(request: Request, graph: Graph, target: Target) -> tuple[Plan, Plan]:
+    """The plan in one arena, and divided among the RAM regions, beside stack and context."""
+    plan = plan_graph(
+        graph,
+        target,
+        request.sharing,
+        EFFORTS[request.effort],
+        _selection(request),
+        streaming=request.streaming,
+    )
+    code = model_code(plan.program, target)
+    apart = code.stack_bytes + code.stack_margin_bytes + POINTER_BYTES
+    keep_inputs, limit = request.sharing.keep_inputs, request.ram_limit
+    return plan, spread(plan, apart, ram_limit=limit, keep_inputs=keep_inputs)
+
+
+def _selection(request: Request) -> Selection:
+    """The objective, with what kernels and their steps take in flash."""
+    return Selection(Objective(request.objective), constants_bytes, kernel_code_bytes)
+
+
+def _removal(request: Request, graph: Graph, *, real_ranges: bool) -> Removal:
+    """The int8 graph without dead channels, unless they are to stay."""
+    if request.keep_dead:
+        return keep_dead_channels(graph)
+    wish = channel_multiple(request.target.backend)
+    removal = remove_dead_channels(graph, wish, real_ranges=real_ranges)
+    if removal.kept and request.dump_after is not None:
+        request.dump_after("remove_dead_channels", removal.graph)
+    return removal
+
+
 def _options(request: Request, data: Data | None, *, by_rows: bool) -> str:
     """What of the request shaped the code, for its header; no path, no date."""
     said = [] if request.io_layout == "model" else [f"io-layout {request.io_layout}"]
+    said += ["keep-dead-channels"] if request.keep_dead else []
     said += ["keep-input"] if request.sharing.keep_inputs else []
     said += ["keep-output"] if request.sharing.keep_outputs else []
+    said += [] if request.objective == "balanced" else [f"objective {request.objective}"]
     said += [] if request.effort == "normal" else [f"effort {request.effort}"]
     said += [f"streaming {request.streaming}"] if by_rows else []
     if data is not None:

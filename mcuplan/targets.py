@@ -105,6 +105,11 @@ class Target:
         """Flash regions, fastest first."""
         return tuple(region for region in self.regions if region.kind == "flash")
 
+    @property
+    def default_ram(self) -> Region:
+        """Where the linker puts stack and variables: the RAM without a section of its own."""
+        return next((region for region in self.ram if not region.section), self.ram[0])
+
     def rate(self, backend: str, kind: str) -> Estimate:
         """Cycles of ``kind`` (a key of ``RATES``) in ``backend``, or in c99 where it has none."""
         return self.rates.get(backend, {}).get(kind) or self.rates["c99"][kind]
@@ -150,7 +155,8 @@ def describe(target: Target) -> tuple[tuple[str, str, str], ...]:
     for region in target.regions:
         reserved = region.reserved_bytes
         kept = f", {format_bytes(reserved)} reserved for firmware" if reserved else ""
-        size = f"{region.kind} {format_bytes(region.bytes)}{kept}"
+        waits = f", wait states {region.wait_states}" if region.wait_states else ""
+        size = f"{region.kind} {format_bytes(region.bytes)}{kept}{waits}"
         rows.append((f"region {region.name}", size, region.source))
     tables = {f"rates.{backend}": rates for backend, rates in target.rates.items()}
     tables |= {"timing": target.timing, "energy": target.energy, "code_model": target.code_model}

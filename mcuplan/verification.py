@@ -31,6 +31,7 @@ from mcuplan.prove.evidence import (
     layer_name,
     measured_build,
     measured_cycles,
+    measured_instructions,
 )
 from mcuplan.prove.harness import OPTIMIZE
 from mcuplan.prove.verify import CoreProof, Subject, measure_on_core, prove_on_core, prove_on_host
@@ -65,13 +66,13 @@ def verify(
     """
     say = progress or (lambda text: None)
     data = _data(planned, request, wanted)
-    subject = Subject(pipeline.generate(planned, wanted.name), planned.plan)
+    subject = _subject(planned, wanted.name)
     feeds = boundary_inputs(planned.integer, data)
     quantized = planned.model.dtype != "float32"
     findings: list[Finding] = []
     runs: list[Verification] = []
     say(f"comparing {data.samples:,} samples with ONNX Runtime")
-    seen = against_runtime(request.model, planned.integer, data, quantized=quantized)
+    seen = against_runtime(request.model, planned.removal.whole, data, quantized=quantized)
     findings += seen.findings
     if "host" in wanted.on:
         say(f"running {data.samples:,} samples on this computer under sanitizers")
@@ -89,7 +90,10 @@ def verify(
         runs.append(core_record(proof))
         findings += _drift(proof)
         evidence = replace(
-            evidence, build=measured_build(proof.measured), cycles=measured_cycles(proof)
+            evidence,
+            build=measured_build(proof.measured),
+            cycles=measured_cycles(proof),
+            instructions=measured_instructions(proof),
         )
     return replace(evidence, verifications=tuple(runs), findings=tuple(findings))
 
@@ -102,7 +106,11 @@ def _portable(planned: Planned, name: str) -> Subject:
     target = planned.plan.program.target
     if target.backend != "c99":
         planned = pipeline.retarget(planned, replace(target, backend="c99"))
-    return Subject(pipeline.generate(planned, name), planned.plan)
+    return _subject(planned, name)
+
+
+def _subject(planned: Planned, name: str) -> Subject:
+    return Subject(pipeline.generate(planned, name), planned.plan, planned.removal)
 
 
 def _data(planned: Planned, request: pipeline.Request, wanted: Wanted) -> Data:
@@ -148,7 +156,7 @@ def measure(planned: Planned, name: str) -> Evidence:
     Raises:
         ToolMissing, ToolFailed: the compiler is missing, or failed.
     """
-    subject = Subject(pipeline.generate(planned, name), planned.plan)
+    subject = _subject(planned, name)
     measured = measure_on_core(subject, _core(planned.plan.program.target))
     return Evidence(build=measured_build(measured))
 
@@ -163,7 +171,7 @@ def fit_all(model: Path, dims: Mapping[str, int]) -> Iterator[Budget]:
             request = pipeline.Request(model, target, dims)
             planned = pipeline.plan(request, sizes_only=True)
         else:
-            planned = pipeline.retarget(planned, target)
+            planned = pipeline.plan_for(planned, target)
         yield assess(planned, file=model.name, command="targets fit")
 
 
@@ -219,12 +227,15 @@ def _recalled(report: Mapping[str, Any]) -> Evidence | None:
         compiler=str(report["build"]["compiler"]),
         flags=str(report["build"]["flags"]),
     )
+    rows = report["layers"]
     cycles = {
         _amount(row["index"]): _amount(row["cycles"])
-        for row in report["layers"]
+        for row in rows
         if row["cycles_origin"] == "measured"
     }
-    return Evidence(build=build, cycles=cycles)
+    counted = [row for row in rows if row["instructions"] is not None]
+    instructions = {_amount(row["index"]): _amount(row["instructions"]) for row in counted}
+    return Evidence(build=build, cycles=cycles, instructions=instructions)
 
 
 def _amount(value: object) -> int:

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 
@@ -33,3 +35,33 @@ def test_bench_prints_a_table(
     rows = json.loads(capsys.readouterr().out)
     assert len(SMALL) == len(rows)
     assert {"-"} == {row["cycles"] for row in rows}
+
+
+KEPT = Path(__file__).parent / "golden" / "bench.cortex-m4.txt"
+_SLOWER = 1.02
+
+
+def _rows(table: str) -> dict[str, list[int]]:
+    """Instructions and cycles by operator, shape and kernel."""
+    found = re.findall(r"^(\S.*\S) +([\d,]+) +([\d,]+) +[\d.]+/\w+$", table, re.M)
+    return {" ".join(r[0].split()): [int(n.replace(",", "")) for n in r[1:]] for r in found}
+
+
+def test_no_kernel_became_slower(
+    arm_gcc: str, qemu: str, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No shape takes 2 % more instructions or cycles than in the table that is kept."""
+    assert 0 == run(["bench", "-t", "cortex-m4"])
+    table = capsys.readouterr().out
+    if request.config.getoption("--update-golden"):
+        KEPT.write_text(table, encoding="utf-8")
+    now, before = _rows(table), _rows(KEPT.read_text(encoding="utf-8"))
+    assert len(SHAPES) == len(now)
+    assert list(before) == list(now)
+    slower = {
+        name: (before[name], counts)
+        for name, counts in now.items()
+        if any(n > _SLOWER * old for n, old in zip(counts, before[name], strict=True))
+    }
+    assert {} == slower
+    assert all(len(line) <= 80 for line in table.splitlines())

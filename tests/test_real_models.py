@@ -54,7 +54,7 @@ def _planned(name: str, target: str = "cortex-m4", backend: str = "c99") -> tupl
 def test_our_models_keep_their_accuracy(name: str) -> None:
     """The integer program loses at most one point, and one sample of few."""
     planned, data = _planned(name)
-    seen = against_runtime(planned.model.path, planned.integer, data, quantized=False)
+    seen = against_runtime(planned.model.path, planned.removal.whole, data, quantized=False)
     assert seen.accuracy is not None
     assert seen.accuracy.float_ is not None
     allowed = 0.01 if data.samples >= 200 else 1 / data.samples
@@ -114,5 +114,5 @@ def test_public_networks_are_proved(
         assert () == proof.drift
     if dtype != "float32":
         path = test_models / name / f"{form}.onnx"
-        seen = against_runtime(path, planned.integer, data, quantized=True)
+        seen = against_runtime(path, planned.removal.whole, data, quantized=True)
         assert max(layer.max_lsb or 0 for layer in seen.layers.values()) <= 1

@@ -14,15 +14,7 @@ from mcuplan.resources import targets_dir
 from mcuplan.targets import CORES, RATES, describe, lint, list_targets, load_target
 from mcuplan.units import Origin
 
-GENERIC = (
-    "cortex-m0",
-    "cortex-m0plus",
-    "cortex-m3",
-    "cortex-m33",
-    "cortex-m4",
-    "cortex-m55",
-    "cortex-m7",
-)
+GENERIC = tuple(f"cortex-m{core}" for core in ("0", "0plus", "3", "33", "4", "55", "7"))
 
 GOOD = """\
 name = "my-board"
@@ -397,4 +389,7 @@ def test_describe_shows_every_figure_with_its_source() -> None:
         assert all(source for what, _, source in rows if "." in what or "region" in what)
         assert target.generic is ("sizes" in shown)
     rows = dict(row[:2] for row in describe(load_target("stm32h747")))
-    assert "flash 2,097,152 B, 1,048,576 B reserved for firmware" == rows["region flash"]
+    assert (
+        "flash 2,097,152 B, 1,048,576 B reserved for firmware, wait states 4"
+        == rows["region flash"]
+    )

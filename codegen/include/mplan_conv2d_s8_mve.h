@@ -13,19 +13,20 @@ extern "C" {
  * A patch is all inputs of an output pixel: for each kernel row its kernel_w * in_c bytes, one row
  * right behind the other, and what fills up the last of `steps` vectors of 16 bytes.
  *
- * packed: for each two output channels a, b
- *   2 words               bias of a and b, input zero point folded in
- *   steps times 8 words   16 taps of a, the same 16 of b; what fills up the last step is 0
- * An odd channel at the end has a second one of zeros. The generator has proved that every
- * accumulator shifted by its pre_shift stays in int32.
+ * packed: for each four output channels a, b, c, d
+ *   2 words               bias of a and c, input zero point folded in
+ *   steps times 8 words   16 taps of a, the same 16 of c; what fills up the last step is 0
+ *   the same of b and d
+ *   4 words               left shifts of the accumulators, where `shifts` is not 0
+ *   4 words               multipliers, 0 <= multiplier < 2^31
+ * What fills up the last four channels is 0. The generator has proved that every shifted
+ * accumulator stays in int32.
  */
 typedef struct {
     mplan_rows_t in_rows;
     mplan_rows_t out_rows;
     const int32_t *packed;
-    const int32_t *multiplier; /* [out_c up to a multiple of 4], 0 <= multiplier < 2^31 */
-    const uint8_t *pre_shift;  /* as many, left shift of the accumulator; NULL: none */
-    uint32_t steps;            /* vectors of a patch, at least 1 */
+    uint32_t steps; /* vectors of a patch, at least 1 */
     uint16_t in_h;
     uint16_t in_w;
     uint16_t in_c;
@@ -39,6 +40,7 @@ typedef struct {
     uint16_t dilation_w;
     uint16_t pad_top;
     uint16_t pad_left;
+    uint8_t shifts;
     int8_t in_zero_point; /* value of a padding element */
     int8_t out_zero_point;
     int8_t act_min;

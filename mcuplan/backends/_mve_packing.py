@@ -6,13 +6,55 @@ from __future__ import annotations
 import numpy as np
 
 from mcuplan.ir.types import Array
+from mcuplan.quant.requantize import Requant
 
-__all__ = ["LANES", "block_words", "padded"]
+__all__ = ["LANES", "QUAD", "conv_words", "dense_words", "window_words"]
 
 LANES = 16  # bytes of a vector
+QUAD = 4  # int32 of a vector
 
 
-def padded(values: Array, multiple: int, axis: int = 0) -> Array:
+def conv_words(weights: Array, requant: Requant) -> Array:
+    """int32 stream, four output channels at a time.
+
+    Biases and 16 taps in turn of the first and the third, the same of the second and the
+    fourth, shifts where there are any, multipliers.
+
+    Args:
+        weights: int8 [out_c, taps].
+        requant: folded bias and factors.
+    """
+    taps = _vectors(weights, QUAD).transpose(0, 2, 1, 3)
+    bias = _words(requant.bias, QUAD)
+    pairs = [(bias[:, k::2], taps[:, :, k::2]) for k in (0, 1)]
+    shifts = [_words(requant.pre_shift, QUAD)] if requant.pre_shift.any() else []
+    return _blocks(*pairs[0], *pairs[1], *shifts, _words(requant.multiplier, QUAD))
+
+
+def dense_words(weights: Array, requant: Requant) -> Array:
+    """int32 stream, four outputs at a time: biases, 16 taps of each in turn, multipliers.
+
+    Args:
+        weights: int8 [outputs, inputs].
+        requant: folded bias and factors.
+    """
+    taps = _vectors(weights, QUAD).transpose(0, 2, 1, 3)
+    return _blocks(_words(requant.bias, QUAD), taps, _words(requant.multiplier, QUAD))
+
+
+def window_words(weights: Array, requant: Requant) -> Array:
+    """int32 stream, four channels at a time: biases, a window of each, multipliers.
+
+    Args:
+        weights: int8 [channels, rows, columns]; rows are filled up to whole words.
+        requant: folded bias and factors.
+    """
+    columns = _padded(weights.transpose(0, 2, 1), QUAD, 2)
+    taps = _vectors(columns.reshape(len(columns), -1), QUAD)
+    return _blocks(_words(requant.bias, QUAD), taps, _words(requant.multiplier, QUAD))
+
+
+def _padded(values: Array, multiple: int, axis: int = 0) -> Array:
     """Zeros at the end of an axis up to a multiple."""
     missing = [(0, 0)] * values.ndim
     missing[axis] = (0, -values.shape[axis] % multiple)
@@ -20,20 +62,19 @@ def padded(values: Array, multiple: int, axis: int = 0) -> Array:
     return result
 
 
-def block_words(weights: Array, bias: Array, channels: int) -> Array:
-    """int32 stream of bias and weights, a few output channels at a time.
+def _vectors(weights: Array, channels: int) -> Array:
+    """[outputs, taps] as int8 [blocks, channels, vectors, LANES], filled up with zeros."""
+    taps = _padded(_padded(weights.astype(np.int8), LANES, 1), channels)
+    return taps.reshape(-1, channels, taps.shape[1] // LANES, LANES)
 
-    Args:
-        weights: int8 [out_c, taps].
-        bias: int32 [out_c], zero point folded in.
-        channels: output channels that share a block.
 
-    Returns:
-        For each block the biases, then 16 taps of each channel in turn.
-    """
-    taps = padded(padded(weights.astype(np.int8), LANES, 1), channels)
-    blocks = taps.reshape(-1, channels, taps.shape[1] // LANES, LANES).transpose(0, 2, 1, 3)
-    words = np.ascontiguousarray(blocks).view(np.int32).reshape(len(blocks), -1)
-    biases = padded(bias.astype(np.int32), channels).reshape(-1, channels)
-    packed: Array = np.concatenate([biases, words], axis=1)
+def _words(values: Array, channels: int) -> Array:
+    """[outputs] as int32 [blocks, channels]."""
+    return _padded(values.astype(np.int32), channels).reshape(-1, channels)
+
+
+def _blocks(*parts: Array) -> Array:
+    """Block after block the parts of each."""
+    words = [np.ascontiguousarray(p).view(np.int32).reshape(len(p), -1) for p in parts]
+    packed: Array = np.concatenate(words, axis=1)
     return packed

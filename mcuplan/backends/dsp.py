@@ -16,6 +16,14 @@ from mcuplan.backends._dsp_packing import (
     run_words,
     shares_words,
 )
+from mcuplan.backends._dsp_work import (
+    add_work,
+    conv_work,
+    dense_work,
+    depthwise3x3_work,
+    depthwise_work,
+    pool_work,
+)
 from mcuplan.ir.op import NO_CLAMP, Call, ConstArray, Field, Kernel, Signature
 from mcuplan.ir.types import Array, DType
 from mcuplan.ops import kernels_of
@@ -26,7 +34,7 @@ from mcuplan.ops.pool2d import AvgPool2D, MaxPool2D
 from mcuplan.quant.requantize import Requant, act_limits, weighted_requant
 from mcuplan.units import align_up
 
-__all__ = ["BACKEND", "KERNELS"]
+__all__ = ["BACKEND", "KERNELS", "channel_multiple"]
 
 BACKEND = "dsp"
 _JOB_BYTES = 32  # of the convolution, behind its patches
@@ -55,6 +63,12 @@ def _requant_fields(sig: Signature) -> dict[str, Field]:
         "act_min": act_min,
         "act_max": act_max,
     }
+
+
+def channel_multiple(sig: Signature) -> int:
+    """Words hold two channels; depthwise kernels of any size take four at a time."""
+    grouped = isinstance(sig.op, Conv2D) and sig.op.groups == sig.inputs[0].channels > 1
+    return 4 if grouped and not _depthwise3x3_supports(sig) and _depthwise_supports(sig) else 2
 
 
 # -- convolution ----------------------------------------------------------------------------
@@ -299,14 +313,27 @@ def _add(sig: Signature) -> tuple[Call, ...]:
 _kernel = partial(Kernel, dtype=DType.INT8, backend=BACKEND, requires=frozenset({"dsp"}))
 
 KERNELS = (
-    _kernel(Add, function="mplan_add_s8_dsp", lower=_add, supports=_same_shapes),
-    _kernel(Sub, function="mplan_add_s8_dsp", lower=_add, supports=_same_shapes),
-    _kernel(AvgPool2D, function="mplan_avg_pool2d_s8_dsp", lower=_portable, cost_class="pool"),
-    _kernel(MaxPool2D, function="mplan_max_pool2d_s8_dsp", lower=_portable, cost_class="pool"),
+    _kernel(Add, function="mplan_add_s8_dsp", lower=_add, supports=_same_shapes, work=add_work),
+    _kernel(Sub, function="mplan_add_s8_dsp", lower=_add, supports=_same_shapes, work=add_work),
+    _kernel(
+        AvgPool2D,
+        function="mplan_avg_pool2d_s8_dsp",
+        lower=_portable,
+        cost_class="pool",
+        work=pool_work,
+    ),
+    _kernel(
+        MaxPool2D,
+        function="mplan_max_pool2d_s8_dsp",
+        lower=_portable,
+        cost_class="pool",
+        work=pool_work,
+    ),
     _kernel(
         Conv2D,
         function="mplan_depthwise3x3_s8_dsp",
         lower=_depthwise3x3,
+        work=depthwise3x3_work,
         supports=_depthwise3x3_supports,
         cost_class="depthwise",
     ),
@@ -314,6 +341,7 @@ KERNELS = (
         Conv2D,
         function="mplan_depthwise_s8_dsp",
         lower=_depthwise,
+        work=depthwise_work,
         supports=_depthwise_supports,
         cost_class="depthwise",
     ),
@@ -321,6 +349,7 @@ KERNELS = (
         Conv2D,
         function="mplan_dense_s8_dsp",
         lower=_dense,
+        work=dense_work,
         supports=_is_one_pixel,
         cost_class="dense",
     ),
@@ -328,6 +357,7 @@ KERNELS = (
         Conv2D,
         function="mplan_conv2d_s8_dsp",
         lower=_conv,
+        work=conv_work,
         supports=_conv_supports,
         scratch_bytes=_conv_scratch,
         cost_class="conv2d",
@@ -336,6 +366,7 @@ KERNELS = (
         Dense,
         function="mplan_conv2d_s8_dsp",
         lower=_dense_pixels,
+        work=conv_work,
         supports=_many_pixels,
         scratch_bytes=_pixel_scratch,
         cost_class="conv2d",
@@ -344,6 +375,7 @@ KERNELS = (
         Dense,
         function="mplan_dense_s8_dsp",
         lower=_dense,
+        work=dense_work,
         supports=_dense_supports,
         cost_class="dense",
     ),

@@ -7,19 +7,33 @@ import math
 from functools import partial
 
 from mcuplan.backends._dsp_packing import fits_one_shift
-from mcuplan.backends._mve_packing import LANES, block_words, padded
-from mcuplan.ir.op import Call, ConstArray, Field, Kernel, Signature
+from mcuplan.backends._mve_packing import (
+    LANES,
+    QUAD,
+    conv_words,
+    dense_words,
+    window_words,
+)
+from mcuplan.ir.op import NO_CLAMP, Call, ConstArray, Field, Kernel, Signature
 from mcuplan.ir.types import Array, DType
 from mcuplan.ops import kernels_of
 from mcuplan.ops.conv2d import Conv2D
-from mcuplan.quant.requantize import Requant, weighted_requant
+from mcuplan.ops.dense import Dense
+from mcuplan.ops.eltwise import Add, Mul, Sub
+from mcuplan.ops.pool2d import AvgPool2D, MaxPool2D
+from mcuplan.ops.quantize import Quantize
+from mcuplan.ops.unary import Lookup
+from mcuplan.quant.requantize import Requant, act_limits, weighted_requant
 
 __all__ = ["BACKEND", "KERNELS"]
 
 BACKEND = "mve"
-_QUAD = 4  # lanes of int32
 _PIXELS = 3  # that the convolution computes at once
-_ROWS = 16  # of its window
+_ROWS = 16  # of a window
+_STEPS = 4  # vectors of a depthwise window
+_WORD_BYTES = 64  # of the columns of a depthwise convolution: four rows of 16 channels
+_STRIP_BYTES = 2048
+_PRODUCT_SHIFT = 14  # by which any product of two int8 without zero points stays in int32
 
 
 def _portable(sig: Signature) -> tuple[Call, ...]:
@@ -34,15 +48,11 @@ def _prepared(sig: Signature) -> Requant:
     )
 
 
-def _fields(sig: Signature, packed: Array) -> dict[str, Field]:
-    """The portable kernel's fields; weights and bias packed, factors up to whole vectors."""
+def _fields(sig: Signature, packed: Array, *without: str) -> dict[str, Field]:
+    """The portable kernel's fields; weights, bias and factors packed."""
     (call,) = _portable(sig)
-    own = ("weights", "bias", "groups")
+    own = ("weights", "bias", "multiplier", "pre_shift", "groups", *without)
     fields = {name: value for name, value in call.fields.items() if name not in own}
-    for name in ("multiplier", "pre_shift"):
-        value = fields[name]
-        if isinstance(value, ConstArray):
-            fields[name] = ConstArray(value.ctype, padded(value.values, _QUAD), value.kind)
     return fields | {"packed": ConstArray("int32_t", packed)}
 
 
@@ -67,17 +77,176 @@ def _conv_supports(sig: Signature) -> bool:
 
 
 def _conv(sig: Signature) -> tuple[Call, ...]:
-    packed = block_words(_matrix(sig), _prepared(sig).bias, channels=2)
-    return (Call(_fields(sig, packed) | {"steps": _steps(sig)}),)
+    requant = _prepared(sig)
+    shapes = {"steps": _steps(sig), "shifts": int(requant.pre_shift.any())}
+    return (Call(_fields(sig, conv_words(_matrix(sig), requant)) | shapes),)
 
 
 def _conv_scratch(sig: Signature) -> int:
     return (_PIXELS + 1) * LANES * _steps(sig)
 
 
+# -- depthwise ------------------------------------------------------------------------------
+
+
+def _window_steps(sig: Signature) -> int:
+    """Vectors of a window."""
+    return -(-_column_words(sig) * int(sig.constant(1).shape[2]) // QUAD)
+
+
+def _column_words(sig: Signature) -> int:
+    return -(-int(sig.constant(1).shape[1]) // QUAD)
+
+
+def _depthwise_supports(sig: Signature) -> bool:
+    op = sig.op
+    assert isinstance(op, Conv2D)
+    requant = _prepared(sig)
+    return (
+        op.groups == sig.inputs[0].channels == sig.output.channels
+        and op.dilation[1] == 1
+        and op.kernel[0] <= _ROWS
+        and _window_steps(sig) <= _STEPS
+        and max(*op.kernel, *op.stride, *op.pads, op.dilation[0]) < 256
+        and not requant.pre_shift.any()
+        and fits_one_shift(requant)
+    )
+
+
+def _strip(sig: Signature) -> int:
+    """Output pixels whose columns are held at once: a row, as far as it stays in bounds."""
+    op = sig.op
+    assert isinstance(op, Conv2D)
+    advance = _WORD_BYTES * _column_words(sig) * op.stride[1]
+    return max(1, min(sig.output.shape[2], 1 + _STRIP_BYTES // advance))
+
+
+def _depthwise(sig: Signature) -> tuple[Call, ...]:
+    packed = window_words(sig.constant(1)[..., 0], _prepared(sig))
+    shapes = {"channels": sig.output.channels, "strip": _strip(sig), "steps": _window_steps(sig)}
+    return (Call(_fields(sig, packed, "in_c", "out_c", "dilation_w") | shapes),)
+
+
+def _depthwise_scratch(sig: Signature) -> int:
+    op = sig.op
+    assert isinstance(op, Conv2D)
+    words = _column_words(sig) * (_strip(sig) - 1) * op.stride[1] + QUAD * _window_steps(sig)
+    return _WORD_BYTES * words
+
+
+# -- fully connected ------------------------------------------------------------------------
+
+
+def _pixels(sig: Signature) -> tuple[int, int]:
+    """Rows, and pixels of one row."""
+    rows = sig.inputs[0].rows
+    return rows, sig.inputs[0].elements // max(1, rows * sig.inputs[0].channels)
+
+
+def _is_one_pixel(sig: Signature) -> bool:
+    """Whether a convolution is a matrix applied to a single pixel."""
+    op = sig.op
+    assert isinstance(op, Conv2D)
+    shape = sig.inputs[0].shape
+    plain = op.kernel == shape[1:3] == (1, 1) and not any(op.pads) and op.groups == 1
+    return plain and _dense_supports(sig)
+
+
+def _dense_supports(sig: Signature) -> bool:
+    requant = _prepared(sig)
+    return not requant.pre_shift.any() and fits_one_shift(requant)
+
+
+def _dense(sig: Signature) -> tuple[Call, ...]:
+    requant = _prepared(sig)
+    act_min, act_max = act_limits(sig.output.q, getattr(sig.op, "act", NO_CLAMP))
+    fields: dict[str, Field] = {
+        "packed": ConstArray("int32_t", dense_words(_matrix(sig), requant)),
+        "in_c": sig.inputs[0].channels,
+        "out_c": sig.output.channels,
+        "pixels": _pixels(sig)[1],
+        "out_zero_point": sig.output.q.z,
+        "act_min": act_min,
+        "act_max": act_max,
+    }
+    return (Call(fields),)
+
+
+def _many_pixels(sig: Signature) -> bool:
+    rows, pixels = _pixels(sig)
+    sizes = (rows, pixels, sig.inputs[0].channels, sig.output.channels)
+    return rows * pixels > 1 and max(sizes) < 1 << 16 and fits_one_shift(_prepared(sig))
+
+
+def _dense_pixels(sig: Signature) -> tuple[Call, ...]:
+    """A matrix applied to many pixels is a 1x1 convolution: three pixels share each weight."""
+    requant = _prepared(sig)
+    rows, pixels = _pixels(sig)
+    ones = ("kernel_h", "kernel_w", "stride_h", "stride_w", "dilation_h", "dilation_w")
+    fields = dict.fromkeys(ones, 1) | _fields(sig, conv_words(_matrix(sig), requant), "pixels")
+    size = {"steps": _steps(sig), "in_h": rows, "in_w": pixels, "out_w": pixels}
+    return (Call(fields | size | {"shifts": int(requant.pre_shift.any())}),)
+
+
+# -- element-wise and pooling ---------------------------------------------------------------
+
+
+def _same_shapes(sig: Signature) -> bool:
+    """Two activations of the output's shape."""
+    shapes = {kind.shape for kind in (*sig.inputs, sig.output)}
+    return len(shapes) == 1 and all(value is None for value in sig.constants)
+
+
+def _add(sig: Signature) -> tuple[Call, ...]:
+    """The portable kernel's factors, without its loops."""
+    (call,) = _portable(sig)
+    names = ("multiplier", "multiplier2", "offset", "shift")
+    more = ("out_zero_point", "act_min", "act_max")
+    fields: dict[str, Field] = {name: call.fields[name] for name in names + more}
+    fields["row_bytes"] = sig.output.row_bytes
+    return (Call(fields, inputs=(0, 1)),)
+
+
+def _mul_supports(sig: Signature) -> bool:
+    """Runs of elements in both operands, and products that may be shifted."""
+    (call,) = _portable(sig)
+    shift = call.fields["pre_shift"]
+    runs = call.fields["in_inner"] == call.fields["in2_inner"] == 1 or call.fields["inner"] == 1
+    return runs and isinstance(shift, int) and shift <= _PRODUCT_SHIFT
+
+
+def _mul(sig: Signature) -> tuple[Call, ...]:
+    (call,) = _portable(sig)
+    own = ("in_inner", "in2_inner")
+    fields = {name: value for name, value in call.fields.items() if name not in own}
+    return (Call(fields, inputs=call.inputs),)
+
+
 _kernel = partial(Kernel, dtype=DType.INT8, backend=BACKEND, requires=frozenset({"dsp", "mve"}))
 
 KERNELS = (
+    _kernel(Add, function="mplan_add_s8_mve", lower=_add, supports=_same_shapes),
+    _kernel(Sub, function="mplan_add_s8_mve", lower=_add, supports=_same_shapes),
+    _kernel(Mul, function="mplan_mul_s8_mve", lower=_mul, supports=_mul_supports),
+    _kernel(Lookup, function="mplan_lookup_s8_mve", lower=_portable, cost_class="copy"),
+    _kernel(Quantize, function="mplan_lookup_s8_mve", lower=_portable, cost_class="copy"),
+    _kernel(AvgPool2D, function="mplan_avg_pool2d_s8_mve", lower=_portable, cost_class="pool"),
+    _kernel(MaxPool2D, function="mplan_max_pool2d_s8_mve", lower=_portable, cost_class="pool"),
+    _kernel(
+        Conv2D,
+        function="mplan_depthwise_s8_mve",
+        lower=_depthwise,
+        supports=_depthwise_supports,
+        scratch_bytes=_depthwise_scratch,
+        cost_class="depthwise",
+    ),
+    _kernel(
+        Conv2D,
+        function="mplan_dense_s8_mve",
+        lower=_dense,
+        supports=_is_one_pixel,
+        cost_class="dense",
+    ),
     _kernel(
         Conv2D,
         function="mplan_conv2d_s8_mve",
@@ -85,5 +254,20 @@ KERNELS = (
         supports=_conv_supports,
         scratch_bytes=_conv_scratch,
         cost_class="conv2d",
+    ),
+    _kernel(
+        Dense,
+        function="mplan_conv2d_s8_mve",
+        lower=_dense_pixels,
+        supports=_many_pixels,
+        scratch_bytes=_conv_scratch,
+        cost_class="conv2d",
+    ),
+    _kernel(
+        Dense,
+        function="mplan_dense_s8_mve",
+        lower=_dense,
+        supports=_dense_supports,
+        cost_class="dense",
     ),
 )

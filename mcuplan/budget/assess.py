@@ -42,8 +42,9 @@ from mcuplan.budget.record import (
     Verdict,
     Verification,
 )
+from mcuplan.budget.removed import deployed_totals, removal_findings, removed_channels
 from mcuplan.budget.rows import streams_of
-from mcuplan.budget.speed import Traffic, bound_by, energy_of, step_cycles, worst
+from mcuplan.budget.speed import Traffic, bound_by, energy_of, model_error, step_cycles, worst
 from mcuplan.budget.verdict import (
     budget_findings,
     growth_findings,
@@ -57,6 +58,8 @@ from mcuplan.errors import McuplanError
 from mcuplan.findings import Finding, Severity
 from mcuplan.ir.graph import Graph, Port
 from mcuplan.passes.assign_grids import Grids
+from mcuplan.passes.dead_channels import Removal
+from mcuplan.schedule.accesses import wait_cycles
 from mcuplan.schedule.levels import Level
 from mcuplan.schedule.program import Plan, Step
 from mcuplan.targets import Target
@@ -88,6 +91,8 @@ class Planned(Protocol):
     @property
     def grids(self) -> Grids: ...  # noqa: D102
     @property
+    def removal(self) -> Removal: ...  # noqa: D102
+    @property
     def plan(self) -> Plan: ...  # noqa: D102
     @property
     def has_ranges(self) -> bool: ...  # noqa: D102
@@ -107,13 +112,14 @@ class Against:
 class Evidence:
     """What builds and runs of the generated code showed; nothing before that.
 
-    ``cycles`` and ``errors`` are by step: counted on the emulator, and the relative error
-    against the float model.
+    ``cycles``, ``instructions`` and ``errors`` are by step: counted on the emulator, and the
+    relative error against the float model.
     """
 
     build: BuildFigures | None = None
     verifications: tuple[Verification, ...] = ()
     cycles: Mapping[int, int] = field(default_factory=dict)
+    instructions: Mapping[int, int] = field(default_factory=dict)
     errors: Mapping[int, float] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
 
@@ -133,42 +139,42 @@ def assess(
 
     Args:
         planned: the plan and what it was made from.
-        limits: budgets of the user, on top of what the target has.
+        limits: the user's own budgets.
         evidence: what was built and run; without it code, stack and cycles are modelled.
         baseline: an earlier report to compare with.
         file: name of the model file.
-        command: the subcommand, for the report.
+        command: the subcommand.
         levels: the arena level by level, the last one that of the plan.
         input_arenas: the arena with the input held as a whole, and with its rows fed.
     """
-    limits, evidence = limits or Limits(), evidence or Evidence()
-    plan, build, target = planned.plan, evidence.build, planned.plan.program.target
-    ram, flash = ram_bill(plan, limits, build), flash_bill(plan, limits, build)
-    totals, layers = network_totals(planned.floating), layer_rows(plan, evidence)
-    latency, peak = _latency(layers, target, limits), peak_of(plan)
+    limits, evidence, plan = limits or Limits(), evidence or Evidence(), planned.plan
+    ram, flash = ram_bill(plan, limits, evidence.build), flash_bill(plan, limits, evidence.build)
+    whole, layers = network_totals(planned.floating), layer_rows(plan, evidence, planned.removal)
+    latency, peak = _latency(layers, plan, limits), peak_of(plan)
     regions, grown = region_rows(plan, ram, flash), _growth(baseline, ram, flash, layers)
-    findings = budget_findings(ram, flash, latency, peak, layers, regions)
+    exceeded = budget_findings(ram, flash, latency, peak, layers, regions)
     return Budget(
         schema=SCHEMA,
         tool_version=__version__,
         command=command,
-        model=_model(planned, totals, file),
-        target=_target(target),
+        model=_model(planned, whole, file),
+        target=_target(plan.program.target),
         regions=regions,
-        verdict=verdict_of([*findings, *_other_findings(planned, evidence, grown)]),
+        verdict=verdict_of([*exceeded, *_other_findings(planned, evidence, grown)]),
         ram=_with_arenas(ram, input_arenas),
         flash=flash,
         peak=peak,
-        totals=totals,
+        totals=deployed_totals(planned.removal, whole),
         latency=latency,
-        energy=_energy(layers, target),
-        build=_built(build),
+        energy=_energy(layers, plan.program.target),
+        build=_built(evidence.build),
         layers=layers,
         buffers=buffer_rows(plan),
         streams=streams_of(plan),
         baseline=grown,
         verification=evidence.verifications,
         levels=tuple(map(_level, levels)),
+        selection=plan.selected,
     )
 
 
@@ -222,6 +228,7 @@ def _notes(planned: Planned) -> list[Finding]:
         for clipped in planned.grids.clipped
     ]
     rest = [note for note in dict.fromkeys(planned.notes) if note != RANDOM_NOTE]
+    found += removal_findings(planned.removal)
     return [*found, *(Finding("model/note", Severity.NOTE, note) for note in rest)]
 
 
@@ -235,20 +242,26 @@ def undecided(model: str, errors: Sequence[McuplanError], command: str) -> Undec
     return Undecided(SCHEMA, __version__, command, ModelName(model), verdict)
 
 
-def layer_rows(plan: Plan, evidence: Evidence) -> tuple[LayerRow, ...]:
+def layer_rows(
+    plan: Plan, evidence: Evidence, removal: Removal | None = None
+) -> tuple[LayerRow, ...]:
     """One row per step, in execution order."""
     graph, live = plan.program.graph, live_bytes(plan)
-    fields = receptive_fields(graph)
+    fields, waits = receptive_fields(graph), wait_cycles(plan)
+    removed = removed_channels(removal) if removal is not None else {}
     rows = []
     for step in plan.program.steps:
         field = fields[step.node.output].size
-        rows.append(_row(plan, step, live[step.index], field, evidence))
+        row = _row(plan, step, live[step.index], field, evidence)
+        gone = removed.get(step.node.output, 0)
+        rows.append(replace(row, wait_cycles=waits[step.index], removed_channels=gone))
     return tuple(rows)
 
 
 def _row(plan: Plan, step: Step, live: int, field: tuple[int, int], evidence: Evidence) -> LayerRow:
     graph, target = plan.program.graph, plan.program.target
-    size, cycles = step_bytes(step), step_cycles(step, target)
+    size, expected = step_bytes(step), step_cycles(step, target)
+    cycles = Estimate(round(expected.cycles), "cycles", Origin.MODELLED)
     if step.index in evidence.cycles:
         cycles = Estimate(evidence.cycles[step.index], "cycles", Origin.MEASURED)
     traffic = Traffic(size.input_bytes, size.output_bytes, size.weights_bytes)
@@ -276,6 +289,7 @@ def _row(plan: Plan, step: Step, live: int, field: tuple[int, int], evidence: Ev
         bound=bound_by(cycles.value, traffic, target),
         receptive_field=field,
         error=evidence.errors.get(step.index),
+        instructions=evidence.instructions.get(step.index),
     )
 
 
@@ -313,15 +327,20 @@ def _target(target: Target) -> TargetInfo:
     return TargetInfo(target.name, target.core, target.features, target.clock_hz, target.generic)
 
 
-def _latency(layers: Sequence[LayerRow], target: Target, limits: Limits) -> Latency:
-    cycles = sum(row.cycles for row in layers)
-    seconds = cycles / target.clock_hz
+def _latency(layers: Sequence[LayerRow], plan: Plan, limits: Limits) -> Latency:
+    waiting = sum(row.wait_cycles for row in layers)
+    cycles = sum(row.cycles for row in layers) + waiting
+    origins = [row.cycles_origin for row in layers]
+    origin = worst([*origins, Origin.MODELLED] if waiting else origins)
+    seconds = cycles / plan.program.target.clock_hz
     return Latency(
         cycles=cycles,
         seconds=seconds,
         throughput_hz=1 / seconds if seconds > 0 else 0.0,
-        origin=worst(row.cycles_origin for row in layers),
+        origin=origin,
         budget_seconds=limits.max_latency_s,
+        wait_cycles=waiting,
+        error=model_error(plan.program) if origin is Origin.MODELLED else None,
     )
 
 
@@ -331,5 +350,6 @@ def _energy(layers: Sequence[LayerRow], target: Target) -> Energy | None:
         output_bytes=sum(row.output_bytes for row in layers),
         weights_bytes=sum(row.weights_bytes for row in layers),
     )
-    macs, cycles = sum(row.macs for row in layers), sum(row.cycles for row in layers)
+    macs = sum(row.macs for row in layers)
+    cycles = sum(row.cycles + row.wait_cycles for row in layers)
     return energy_of(macs, cycles, traffic, target)

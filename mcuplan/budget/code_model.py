@@ -19,7 +19,7 @@ from mcuplan.resources import codegen_dir
 from mcuplan.schedule.program import Program
 from mcuplan.targets import Target
 
-__all__ = ["BuildFigures", "Modelled", "kernel_sizes", "model_code"]
+__all__ = ["BuildFigures", "Modelled", "kernel_code_bytes", "kernel_sizes", "model_code"]
 
 _UNKNOWN_KERNEL = {"code_bytes": 1024, "stack_bytes": 128}  # more than any kernel measured
 _PER_MODEL = 96  # checks of the context, prologue and epilogue of NAME_invoke
@@ -65,6 +65,11 @@ def kernel_sizes(backend: str) -> Mapping[str, Mapping[str, int]]:
         return MappingProxyType({})
     found = tomllib.loads(path.read_text(encoding="utf-8"))
     return MappingProxyType({name: MappingProxyType(row) for name, row in found.items()})
+
+
+def kernel_code_bytes(kernel: Kernel) -> int:
+    """Code of one kernel as compiled for the reference."""
+    return kernel_sizes(kernel.backend).get(kernel.function, _UNKNOWN_KERNEL)["code_bytes"]
 
 
 def model_code(program: Program, target: Target) -> Modelled:

@@ -16,13 +16,13 @@ from mcuplan.ir.op import ConstArray
 from mcuplan.memory.bound import most_shared
 from mcuplan.memory.problem import Problem, Region
 from mcuplan.schedule.program import FEED, Plan, Step
-from mcuplan.targets import Target
 from mcuplan.units import Origin
 
 __all__ = [
     "Limits",
     "StepBytes",
     "buffer_rows",
+    "constants_bytes",
     "flash_bill",
     "live_bytes",
     "peak_of",
@@ -72,6 +72,12 @@ def step_bytes(step: Step) -> StepBytes:
         weights_bytes=weights,
         tables_bytes=tables,
     )
+
+
+def constants_bytes(step: Step) -> int:
+    """What a step keeps in flash beside code."""
+    found = step_bytes(step)
+    return found.weights_bytes + found.tables_bytes
 
 
 def live_bytes(plan: Plan) -> tuple[int, ...]:
@@ -235,29 +241,26 @@ def region_rows(plan: Plan, ram: Ram, flash: Flash) -> tuple[RegionUse, ...]:
     section of its own. Code and constants fill the flash regions in order.
     """
     target = plan.program.target
-    default = _default_ram(target)
     rows, left = [], flash.total_bytes
     for region in target.regions:
         if region.kind == "ram":
             memory = plan.memory.get(region.name)
-            used = arena_bytes(memory.arena_bytes) if memory is not None else 0
-            used += ram.static_bytes + ram.stack_bytes if region is default else 0
+            arena = arena_bytes(memory.arena_bytes) if memory is not None else 0
+            used = arena + (
+                ram.static_bytes + ram.stack_bytes if region is target.default_ram else 0
+            )
         else:
             last = region is target.flash[-1]
             used = left if last else min(left, region.usable_bytes)
             left -= used
-        rows.append(_row(region, used))
+            arena = 0
+        rows.append(_row(region, used, arena))
     return tuple(rows)
 
 
-def _default_ram(target: Target) -> Region | None:
-    plain = [region for region in target.ram if not region.section]
-    return next(iter((*plain, *target.ram)), None)
-
-
-def _row(region: Region, used: int) -> RegionUse:
-    left = region.usable_bytes - used
-    return RegionUse(region.name, region.kind, region.bytes, region.reserved_bytes, used, left)
+def _row(region: Region, used: int, arena: int) -> RegionUse:
+    left, reserved = region.usable_bytes - used, region.reserved_bytes
+    return RegionUse(region.name, region.kind, region.bytes, reserved, used, left, arena)
 
 
 def buffer_rows(plan: Plan) -> tuple[BufferRow, ...]:

@@ -11,7 +11,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
+from mcuplan.budget.proof_record import (
+    Accuracy,
+    BuildInfo,
+    ElfFigures,
+    StackFigures,
+    Verification,
+)
 from mcuplan.findings import Finding
+from mcuplan.schedule.program import Selected
 from mcuplan.units import Origin
 
 __all__ = [
@@ -99,7 +107,10 @@ class TargetInfo:
 
 @dataclass(frozen=True, slots=True)
 class RegionUse:
-    """One memory; ``left_bytes`` is negative where the plan does not fit."""
+    """One memory; ``left_bytes`` is negative where the plan does not fit.
+
+    ``arena_bytes`` is the part of ``used_bytes`` that buffers take.
+    """
 
     name: str
     kind: str
@@ -107,6 +118,7 @@ class RegionUse:
     reserved_bytes: int
     used_bytes: int
     left_bytes: int
+    arena_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,13 +206,20 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """One inference. ``budget_seconds`` is None where no limit was given."""
+    """One inference. ``budget_seconds`` is None where no limit was given.
+
+    ``cycles`` are those of all steps and ``wait_cycles``: what they wait for RAM, modelled.
+    ``error`` is the share by which modelled cycles were off where they were checked; None
+    where nobody knows, and for counted ones.
+    """
 
     cycles: int
     seconds: float
     throughput_hz: float
     origin: Origin
     budget_seconds: float | None
+    wait_cycles: int = 0
+    error: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +234,12 @@ class Energy:
 
 @dataclass(frozen=True, slots=True)
 class LayerRow:
-    """One step. ``inputs`` are the names of what it reads; ``error`` comes from verify."""
+    """One step. ``inputs`` are the names of what it reads.
+
+    ``cycles`` are for RAM without wait states; ``wait_cycles`` (modelled) come on top.
+    ``error`` and ``instructions`` come from verify.
+    ``removed_channels``: dead channels of the model's layer that its output does not have.
+    """
 
     index: int
     name: str
@@ -239,6 +263,9 @@ class LayerRow:
     bound: Literal["compute", "memory"]
     receptive_field: tuple[int, int]
     error: float | None = None
+    wait_cycles: int = 0
+    instructions: int | None = None
+    removed_channels: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,65 +322,6 @@ class Baseline:
 
 
 @dataclass(frozen=True, slots=True)
-class Accuracy:
-    """One score of the float model and of the integer code on the same samples."""
-
-    metric: str
-    float_: float | None
-    integer: float
-
-
-@dataclass(frozen=True, slots=True)
-class ElfFigures:
-    """Bytes of the linked image, and whether they are what the plan says."""
-
-    data_bytes: int
-    constants_bytes: int
-    code_bytes: int
-    agrees: bool
-
-
-@dataclass(frozen=True, slots=True)
-class StackFigures:
-    """Static bound and painted high-water mark of the call."""
-
-    bound_bytes: int
-    measured_bytes: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Verification:
-    """What one run of the compiled code showed; None where a run does not show it.
-
-    ``max_lsb`` and ``exact_share`` are end to end against the runtime, ``layer_max_lsb`` is
-    the worst layer fed with the runtime's own input (quantized models).
-    """
-
-    on: Literal["host", "emulator"]
-    core: str
-    samples: int
-    equal_to_reference: bool
-    max_lsb: int | None
-    exact_share: float | None
-    top1_agreement: float | None
-    layer_max_lsb: int | None
-    first_diverging_layer: str | None
-    accuracy: Accuracy | None
-    elf: ElfFigures | None
-    stack: StackFigures | None
-    instructions: int | None
-    cycles: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class BuildInfo:
-    """What the measured figures were built with."""
-
-    compiler: str
-    flags: str
-
-
-@dataclass(frozen=True, slots=True)
 class Budget:
     """The whole report. Renderers turn it into text and compute nothing."""
 
@@ -377,6 +345,7 @@ class Budget:
     baseline: Baseline | None = None
     verification: tuple[Verification, ...] = ()
     levels: tuple[LevelRow, ...] = ()
+    selection: Selected | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Cycles and energy of steps, from the rates of the target."""
+"""Cycles and energy of steps."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mcuplan.budget.record import Energy
-from mcuplan.ir.op import Kernel
-from mcuplan.schedule.program import Step
+from mcuplan.cycles import Expected, expected_cycles, network_errors
+from mcuplan.schedule.program import Program, Step
 from mcuplan.targets import Target
 from mcuplan.units import Estimate, Origin
 
-__all__ = ["Traffic", "bound_by", "energy_of", "step_cycles", "worst"]
+__all__ = ["Traffic", "bound_by", "energy_of", "model_error", "step_cycles", "worst"]
 
-_PER_MAC = frozenset({"conv2d", "depthwise", "dense"})
 _RANK = (Origin.EXACT, Origin.MEASURED, Origin.DATASHEET, Origin.MODELLED)
 
 
@@ -43,24 +42,27 @@ def worst(origins: Iterable[Origin]) -> Origin:
     return max(origins, key=_RANK.index, default=Origin.EXACT)
 
 
-def step_cycles(step: Step, target: Target) -> Estimate:
-    """Cycles of one step by the rates of its kernel's backend; a model, however the rates arose."""
-    kernel, elements = step.kernel, sum(t.elements for t in step.signature.outputs)
-    cycles = target.rate(kernel.backend, "overhead_per_step").value
-    rate = target.rate(kernel.backend, kernel.cost_class).value
-    if kernel.cost_class in _PER_MAC:
-        cycles += step.cost.macs * rate
-        cycles += elements * target.rate(kernel.backend, "requantize").value
-    else:
-        cycles += _amount(step, kernel, elements) * rate
-    return Estimate(round(cycles), "cycles", Origin.MODELLED)
+def step_cycles(step: Step, target: Target) -> Expected:
+    """Modelled cycles of one step, a whole call for all of its rows."""
+    return expected_cycles(step.kernel, step.signature, target)
 
 
-def _amount(step: Step, kernel: Kernel, elements: int) -> int:
-    """What a rate per element counts: window elements of a pool, bytes of a copy."""
-    if kernel.cost_class == "copy":
-        return sum(t.nbytes for t in step.signature.outputs)
-    return max(step.cost.ops + step.cost.macs, elements)
+def model_error(program: Program) -> float | None:
+    """Share by which the modelled cycles of all steps together may be off; None: not known.
+
+    The worst error of each kernel over the shapes it was fitted to, or that of its backend
+    over the networks that were measured, weighted by cycles, whichever is larger.
+    """
+    total = by_kernel = by_network = 0.0
+    for step in program.steps:
+        expected = step_cycles(step, program.target)
+        if expected.error is None:
+            return None
+        total += expected.cycles
+        by_kernel += expected.cycles * expected.error
+        networks = network_errors(step.kernel.backend).values()
+        by_network += expected.cycles * max(networks, default=0.0)
+    return round(max(by_kernel, by_network) / max(1.0, total), 4)
 
 
 def bound_by(cycles: float, traffic: Traffic, target: Target) -> Literal["compute", "memory"]:

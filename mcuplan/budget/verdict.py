@@ -68,6 +68,7 @@ def _ram(ram: Ram, peak: Peak, regions: Sequence[RegionUse]) -> list[Finding]:
     if ram.total_bytes > ram.budget_bytes:
         excess = format_bytes(ram.total_bytes - ram.budget_bytes)
         text = f"RAM over by {excess}: {_of(ram.total_bytes, ram.budget_bytes)}"
+        text += _worst_region(regions)
         found.append(_error("ram/over-budget", text, where, hint))
     for region in regions:
         if region.kind == "ram" and region.left_bytes < 0 and not found:
@@ -76,6 +77,15 @@ def _ram(ram: Ram, peak: Peak, regions: Sequence[RegionUse]) -> list[Finding]:
             text += f": {_of(region.used_bytes, room)}"
             found.append(_error("ram/over-budget", text, where, hint))
     return found
+
+
+def _worst_region(regions: Sequence[RegionUse]) -> str:
+    """The RAM region that is over by most, where there are several to choose from."""
+    ram = [region for region in regions if region.kind == "ram"]
+    worst = min(ram, key=lambda region: region.left_bytes)
+    if len(ram) < 2 or worst.left_bytes >= 0:
+        return ""
+    return f"; region {worst.name} over by {format_bytes(-worst.left_bytes)}"
 
 
 def _flash(flash: Flash, layers: Sequence[LayerRow]) -> list[Finding]:

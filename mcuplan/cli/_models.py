@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mcuplan.schedule import Level
     from mcuplan.targets import Target
 
-__all__ = ["COMMANDS"]
+__all__ = ["COMMANDS", "with_backend"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ def _asked(options: dict[str, Any]) -> _Asked:
     from mcuplan.budget import Against, Limits, read_report
 
     limits = Limits(
-        max_ram=options.pop("max_ram"),
+        max_ram=options["max_ram"],
         max_flash=options.pop("max_flash"),
         max_latency_s=options.pop("max_latency"),
     )
@@ -63,24 +63,27 @@ def _request(model: Path, options: dict[str, Any]) -> Request:
     after = options["dump_after"]
     return Request(
         model=model,
-        target=_with_backend(load_target(options["target"]), options["backend"]),
+        target=with_backend(load_target(options["target"]), options["backend"]),
         dims=dict(options["dims"]),
         calibration=Path(data) if data not in (None, "random") else None,
         random_calibration=data == "random",
         observer=options["observer"],
         headroom=options["headroom"],
         io_layout=options["io_layout"],
+        keep_dead=options["keep_dead_channels"],
         sharing=Sharing(
             keep_inputs=options["keep_input"],
             keep_outputs=options["keep_output"],
         ),
         effort=options["effort"],
+        ram_limit=options["max_ram"],
+        objective=options["objective"],
         streaming=options["streaming"],
         dump_after=_dumper(after) if after else None,
     )
 
 
-def _with_backend(target: Target, asked: str) -> Target:
+def with_backend(target: Target, asked: str) -> Target:
     """The target with a kernel set: the one asked for, or the one that its core runs."""
     from mcuplan.backends import backend_kernels, backend_of
 
@@ -101,7 +104,7 @@ def _dumper(wanted: str) -> Any:
     from mcuplan.ir.text import dump
     from mcuplan.passes import PIPELINE
 
-    names = [apply.__name__ for apply in PIPELINE]
+    names = [*(apply.__name__ for apply in PIPELINE), "remove_dead_channels"]
     if wanted not in names:
         raise UsageError(f"no pass named {wanted}", "--dump-after", f"one of {', '.join(names)}")
 

@@ -104,6 +104,9 @@ io_layout = _option(
     show_default=True,
     help="Order of axes at the C boundary; nhwc drops a leading Transpose.",
 )
+keep_dead_channels = _option(
+    "--keep-dead-channels", is_flag=True, help="Leave channels that no output depends on."
+)
 name = _option("--name", metavar="C_PREFIX", help="Prefix of generated names.")
 effort = _option(
     "--effort",
@@ -116,6 +119,7 @@ keep_input = _option("--keep-input", is_flag=True, help="Inputs stay as they are
 keep_output = _option(
     "--keep-output", is_flag=True, help="Outputs stay until the next call makes them anew."
 )
+backend = _option("--backend", default="auto", show_default=True, help="Kernel set.")
 modelling = _stack(
     [
         target,
@@ -124,6 +128,7 @@ modelling = _stack(
         observer,
         headroom,
         io_layout,
+        keep_dead_channels,
         effort,
         keep_input,
         keep_output,
@@ -133,9 +138,11 @@ modelling = _stack(
             "--objective",
             type=click.Choice(["balanced", "ram", "latency", "flash"]),
             default="balanced",
-            hidden=True,  # one plan and one kernel set serve them all
+            show_default=True,
+            help="What kernels are chosen for: least arena, cycles or flash; balanced is fast"
+            " with at most 5 % more arena than ram.",
         ),
-        _option("--backend", default="auto", show_default=True, help="Kernel set."),
+        backend,
         _option(
             "--streaming",
             type=click.Choice(["auto", "off", "input"]),

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ import click
 
 from mcuplan.cli import _options
 from mcuplan.cli._console import log, print_errors, say, write_file
+from mcuplan.cli._models import with_backend
 from mcuplan.cli._options import MODEL
 from mcuplan.errors import EXIT_FITS, EXIT_OVER, McuplanError, Problems, UsageError, did_you_mean
 
@@ -32,7 +32,13 @@ _TABLE = click.option(
 )
 
 
-def _show(form: str, head: Sequence[str], rows: Sequence[Sequence[Any]], right: set[int]) -> None:
+def _show(
+    form: str,
+    head: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    right: set[int],
+    gap: str = "  ",
+) -> None:
     """A table as aligned text, as JSON objects, or as Markdown."""
     from mcuplan.report import plain, table
 
@@ -45,7 +51,7 @@ def _show(form: str, head: Sequence[str], rows: Sequence[Sequence[Any]], right: 
         marks = ["---:" if i in right else ":---" for i in range(len(head))]
         lines = [f"| {' | '.join(row)} |" for row in (head, marks, *cells)]
     else:
-        lines = table([list(head), *cells], sorted(right))
+        lines = table([list(head), *cells], sorted(right), gap)
     say("\n".join(lines) + "\n")
 
 
@@ -83,22 +89,24 @@ def _show_diff(form: str, made: Baseline) -> None:
 
 @click.command()
 @_options.target
+@_options.backend
 @_TABLE
-def bench(target: str | None, form: str) -> int:
-    """Cycles per kernel and shape, counted on the emulator."""
-    from mcuplan.backends import backend_of
+def bench(target: str | None, backend: str, form: str) -> int:
+    """Instructions and cycles per kernel and shape, counted on the emulator.
+
+    They are the same on every run: keep the table, and a diff shows what became slower.
+    """
     from mcuplan.bench import bench as count
     from mcuplan.targets import load_target
 
     rows = []
-    wanted = load_target(target or "cortex-m4")
-    for row in count(replace(wanted, backend=backend_of(wanted.features))):
-        work, unit = (row.macs, "MAC") if row.macs else (row.outputs, "output")
-        each = f"{(row.cycles or row.instructions) / work:.2f} /{unit}"
+    for row in count(with_backend(load_target(target or "cortex-m4"), backend)):
+        each = f"{(row.cycles or row.instructions) / row.work:.2f}/{row.unit}"
         cycles = row.cycles if row.cycles is not None else "-"
         kernel = row.kernel.removeprefix("mplan_")
         rows.append([row.op, row.shape, kernel, row.instructions, cycles, each])
-    _show(form, ("op", "shape", "kernel", "instructions", "cycles", "each"), rows, {3, 4, 5})
+    counted = "instr" if form == "text" else "instructions"  # 80 columns
+    _show(form, ("op", "shape", "kernel", counted, "cycles", "each"), rows, {3, 4, 5}, " ")
     return EXIT_FITS
 
 

@@ -41,7 +41,11 @@ class BundlePort:
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """A generated model: text only, nothing is written to disk."""
+    """A generated model: text only, nothing is written to disk.
+
+    ``sections``: context member of each arena with a linker section, and what ``NAME.ld`` calls
+    its memory.
+    """
 
     name: str
     files: Mapping[PurePosixPath, str]
@@ -51,3 +55,4 @@ class Bundle:
     symbols: tuple[Symbol, ...]
     steps: int  # calls of the step hook: one for each step, or for each run of rows
     fed_rows: int = 0  # of an input that arrives row by row; 0: it lies in the arena
+    sections: tuple[tuple[str, str], ...] = ()

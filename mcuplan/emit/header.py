@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from mcuplan.emit.arenas import arena_macros, arena_types
 from mcuplan.emit.bundle import BundlePort
 from mcuplan.emit.layout import Layout
 from mcuplan.emit.ports import declared, helper, port_macros
@@ -20,9 +21,9 @@ def header_values(
     shown = [(p, i) for p, i in ports if not (i and layout.fed_rows)]
     macros = [port_macros(p, layout.fed_rows if i else 0) for p, i in ports]
     return {
-        "arena_macros": _arena_macros(layout),
+        "arena_macros": arena_macros(layout.name, layout.arenas),
         "port_macros": "\n".join(macros),
-        "arena_types": _arena_types(layout),
+        "arena_types": arena_types(layout.name, layout.arenas, fed=layout.fed_rows > 0),
         "ctx_members": _ctx_members(layout),
         "accessors": "\n".join(declared(layout, p, is_input=i) for p, i in shown),
         "helpers": "\n".join(helper(p, is_input=i) for p, i in ports),
@@ -64,47 +65,6 @@ def _ctx_members(layout: Layout) -> str:
         )
         lines.append("    uint16_t turn; /* and 1 + rows taken; 0 outside of begin and finish */")
     return "\n".join(lines)
-
-
-def _arena_macros(layout: Layout) -> str:
-    lines = []
-    sections = {r.name: r.section for r in layout.plan.program.target.ram}
-    for (member, nbytes), (region, memory) in zip(
-        layout.regions, layout.plan.memory.items(), strict=True
-    ):
-        macro = f"{layout.name}_{member}_bytes".upper()
-        note = f'arena in region "{member}", peak at step {_step_at(layout, memory.peak_step)}'
-        lines.append(f"#define {macro} ({nbytes}U) /* {note} */")
-        section = sections[region]
-        if section:
-            stem = f"{layout.name}_{member}_section".upper()
-            use = "MPLAN_SECTION(...) of the object"
-            lines.append(f'#define {stem} "{section}" /* {use} */')
-    return "\n".join(lines) + "\n"
-
-
-def _step_at(layout: Layout, moment: int) -> int:
-    """The step that runs at a moment of live ranges."""
-    for index, (first, end) in enumerate(layout.plan.run_moves):
-        if first <= moment < end:
-            return layout.plan.runs[index].step if layout.plan.runs else index
-    return moment
-
-
-def _arena_types(layout: Layout) -> str:
-    parts = []
-    lasting = "Between calls only the output in it means something."
-    if layout.fed_rows:
-        lasting = f"From {layout.name}_begin() to {layout.name}_finish() it must stay as it is."
-    for member, _ in layout.regions:
-        macro = f"{layout.name}_{member}_bytes".upper()
-        parts.append(
-            f'/**\n * Working memory in region "{member}"; the application defines it.\n'
-            f" * {lasting}\n */\n"
-            f"typedef struct {{\n    MPLAN_ALIGNED(MPLAN_ARENA_ALIGN) int8_t bytes[{macro}];\n"
-            f"}} {layout.name}_{member}_t;\n\n"
-        )
-    return "".join(parts)
 
 
 def _overwritten(layout: Layout) -> str:

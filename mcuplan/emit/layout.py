@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from functools import cached_property
 from types import MappingProxyType
 
+from mcuplan.emit.arenas import arenas_of
 from mcuplan.emit.names import unique
 from mcuplan.emit.row_places import RowPlace, Table, row_place, scratch_of
-from mcuplan.emit.structs import arena_bytes
 from mcuplan.ir.graph import Node
 from mcuplan.schedule.program import FEED, Plan, Slot
 
@@ -29,10 +29,8 @@ class Layout:
         self.plan, self.name = plan, name
         self.graph, self.steps = plan.program.graph, plan.program.steps
         self.members = unique(plan.memory, reserved=("ctx",))  # NAME_ctx_t is the context
-        self.regions = tuple(
-            (self.members[region], arena_bytes(memory.arena_bytes))
-            for region, memory in plan.memory.items()
-        )
+        self.arenas = arenas_of(plan, self.members)
+        self.regions = tuple((arena.member, arena.nbytes) for arena in self.arenas)
         self.rows = {name: row_place(plan, name) for name in plan.allocation.rows}
         self.scratch_rows = scratch_of(plan) if plan.runs else {}
         self._idents = unique([*self.owners(), *self._scratches()])

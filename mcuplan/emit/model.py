@@ -10,6 +10,7 @@ from string import Template
 from types import MappingProxyType
 
 from mcuplan import __version__
+from mcuplan.emit.arenas import linker_values
 from mcuplan.emit.bundle import Bundle
 from mcuplan.emit.constants import step_constants
 from mcuplan.emit.header import entry_values, header_values
@@ -63,6 +64,9 @@ def emit(plan: Plan, name: str, stamp: Stamp) -> Bundle:
     files |= _library({step.kernel for step in layout.steps})
     sources = " ".join(str(path) for path in files if path.suffix == ".c")
     files[PurePosixPath(f"{name}.mk")] = _fill("model.mk.in", common | {"sources": sources})
+    linker = linker_values(name, layout.arenas)
+    if linker is not None:
+        files[PurePosixPath(f"{name}.ld")] = _fill("model.ld.in", common | linker)
     return Bundle(
         name=name,
         files=MappingProxyType(files),
@@ -75,6 +79,7 @@ def emit(plan: Plan, name: str, stamp: Stamp) -> Bundle:
         ),
         steps=len(plan.runs or layout.steps),
         fed_rows=layout.fed_rows,
+        sections=tuple((a.member, a.memory) for a in layout.arenas if a.region.section),
     )
 
 

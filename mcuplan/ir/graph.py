@@ -21,7 +21,10 @@ Layout = tuple[int | None, ...]
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """The ONNX tensor whose values a tensor holds, and how the axes were permuted."""
+    """The ONNX tensor whose values a tensor holds, and how the axes were permuted.
+
+    Of a tensor that lost dead channels it is the one that the whole tensor held.
+    """
 
     name: str
     layout: Layout

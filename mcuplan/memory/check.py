@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 
 from mcuplan.memory.problem import MemoryPlan, Placement, Problem
 
-__all__ = ["PlanError", "check_placements", "check_plan"]
+__all__ = ["PlanError", "check_placements", "check_plan", "check_regions"]
 
 
 class PlanError(ValueError):
@@ -49,6 +50,57 @@ def check_placements(
     violations = list(_violations(problem, placements, capacity))
     if violations:
         raise PlanError(violations)
+
+
+def check_regions(
+    problem: Problem, plans: Mapping[str, MemoryPlan], capacities: Mapping[str, int]
+) -> None:
+    """Raise unless every buffer lies in one region and every region keeps every rule.
+
+    Args:
+        problem: all buffers, with different names; what pairs may share counts where both lie
+            in one region.
+        plans: the arena of each region that holds buffers.
+        capacities: bytes that the arena of a region may have, by the region's name.
+
+    Raises:
+        PlanError: lists every violation.
+    """
+    violations = list(_homeless(problem, plans))
+    for region, plan in plans.items() if not violations else ():
+        if region not in capacities:
+            violations.append(f"region {region!r}: there is none of that name")
+            continue
+        inner = _inside(problem, plan)
+        try:
+            check_plan(inner, plan, capacity=capacities[region])
+        except PlanError as error:
+            violations += [f"region {region!r}: {line}" for line in error.violations]
+    if violations:
+        raise PlanError(violations)
+
+
+def _homeless(problem: Problem, plans: Mapping[str, MemoryPlan]) -> Iterator[str]:
+    """Buffers that are not placed exactly once, and placements of others."""
+    placed = Counter(p.buffer for plan in plans.values() for p in plan.placements)
+    for index, buffer in enumerate(problem.buffers):
+        if placed[buffer] != 1:
+            yield f"buffer {index} {buffer.name!r}: placed {placed[buffer]} times"
+    for buffer in sorted(placed.keys() - set(problem.buffers), key=lambda b: b.name):
+        yield f"buffer {buffer.name!r}: not one of the problem"
+
+
+def _inside(problem: Problem, plan: MemoryPlan) -> Problem:
+    """The part of the problem that a plan places, in the plan's order."""
+    where = {placement.buffer.name: at for at, placement in enumerate(plan.placements)}
+    names = [buffer.name for buffer in problem.buffers]
+    entries = {
+        (where[names[low]], where[names[high]]): distance
+        for (low, high), distance in problem.separations.items()
+        if names[low] in where and names[high] in where
+    }
+    pinned = {where[names[i]]: at for i, at in problem.pinned.items() if names[i] in where}
+    return Problem(tuple(placement.buffer for placement in plan.placements), entries, pinned)
 
 
 def _violations(

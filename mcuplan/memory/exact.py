@@ -17,8 +17,8 @@ from mcuplan.memory.state import Query
 from mcuplan.memory.table import (
     Table,
     by_lifetime,
-    by_sections,
     make_table,
+    rankings,
     shuffled,
     time_components,
 )
@@ -28,6 +28,20 @@ __all__ = ["Effort", "Proof", "improve"]
 _UNLIMITED = 2**62
 _SHORT_NODES = 10_000
 _NO = Status.INFEASIBLE
+_STRATEGIES = (
+    (0, "lifetime"),
+    (1, "lifetime"),
+    (2, "lifetime"),
+    (2, "sections"),
+    (1, "area"),
+    (2, "area"),
+    (2, "crowd"),
+    (0, "area"),
+    (1, "sections"),
+    (2, "size"),
+    (0, "size"),
+    (1, "size"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +127,8 @@ class _Hunt:
         deadline = None if effort.seconds is None else time.monotonic() + effort.seconds
         self.whole = _Limit(_UNLIMITED if effort.nodes is None else effort.nodes, deadline)
         self.table = make_table(problem, conflicts, self._open_buffers(conflicts, bound_bytes))
-        lifetime = by_lifetime(problem, self.table)
-        sections = by_sections(self.table)
-        self.strategies = ((0, lifetime), (1, lifetime), (2, lifetime), (2, sections))
+        ranks = rankings(problem, self.table)
+        self.strategies = [(rule, ranks[name]) for rule, name in _STRATEGIES]
 
     def _open_buffers(self, conflicts: Conflicts, bound_bytes: int) -> list[int]:
         """Buffers of the stretches of time where the placement exceeds the bound."""

@@ -33,10 +33,10 @@ def learn(problem: Problem, best: Packing, goal: int, rounds: int) -> Packing:
     """
     if problem.separations:
         raise ValueError("separations are not for first fit in a learned order")
-    table = _Table.of(problem, best.arena_bytes)
     moving = [i for i in range(len(problem.buffers)) if i not in problem.pinned]
-    if not moving:
+    if not moving or not best.arena_bytes:
         return best
+    table = _Table.of(problem, best.arena_bytes)
     starts = []
     for key in _KEYS:
         order = sorted(moving, key=lambda i: key(problem.buffers[i]))

@@ -14,7 +14,15 @@ from mcuplan.memory.bound import most_saved, most_shared, partners_of
 from mcuplan.memory.conflicts import Conflicts
 from mcuplan.memory.problem import Problem
 
-__all__ = ["Table", "by_lifetime", "by_sections", "make_table", "shuffled", "time_components"]
+__all__ = [
+    "Table",
+    "by_lifetime",
+    "by_sections",
+    "make_table",
+    "rankings",
+    "shuffled",
+    "time_components",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +255,23 @@ def by_sections(table: Table) -> array[int]:
     """Ranks: buffers alive in many sections first, large ones first among equals."""
     spans = map(sub, table.first, table.last)
     return _ranks(list(zip(spans, (-nbytes for nbytes in table.nbytes), strict=True)))
+
+
+def rankings(problem: Problem, table: Table) -> dict[str, array[int]]:
+    """Ranks by name: by lifetime and sections as above, and what else leads to placements.
+
+    ``size`` and ``area`` (bytes times steps) put the largest first, ``crowd`` those that
+    are alive with the most others.
+    """
+    buffers = [problem.buffers[i] for i in table.indices]
+    degrees = [low - high for low, high in pairwise(table.edge_start)]
+    return {
+        "lifetime": by_lifetime(problem, table),
+        "sections": by_sections(table),
+        "size": _ranks([(-b.nbytes, -len(b.live)) for b in buffers]),
+        "area": _ranks([(-b.nbytes * len(b.live),) for b in buffers]),
+        "crowd": _ranks([(degree,) for degree in degrees]),
+    }
 
 
 def shuffled(ranks: array[int], seed: int) -> array[int]:

@@ -8,16 +8,16 @@ input; here that is a list of loops per output axis.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from mcuplan.errors import UnsupportedOp
-from mcuplan.ir.op import Call, ConstArray
+from mcuplan.ir.op import Call, ConstArray, Signature
 from mcuplan.ir.types import TensorType
 
-__all__ = ["Loop", "axis_steps", "copy_call", "split_rows"]
+__all__ = ["Loop", "axis_steps", "copy_call", "copy_work", "split_rows"]
 
 _LOOPS = 4
 
@@ -120,3 +120,32 @@ def _row_pattern(loops: Sequence[Loop]) -> tuple[int, Loop]:
     if len(found) > 2 or (len(found) == 2 and not still[0]):
         raise UnsupportedOp("rows that are copied in two nested patterns")
     return repeat, found[-1]
+
+
+def copy_work(
+    lower: Callable[[Signature], tuple[Call, ...]],
+) -> Callable[[Signature], Mapping[str, float]]:
+    """What the copying kernel counts, from the loops of the call that ``lower`` makes."""
+
+    def work(sig: Signature) -> Mapping[str, float]:
+        (call,) = lower(sig)
+        loops, run = call.fields["loops"], call.fields["run"]
+        assert isinstance(loops, ConstArray)
+        assert isinstance(run, int)
+        *outer, last = (int(row[0]) for row in loops.values)
+        rows = sig.output.rows
+        lines = rows * math.prod(outer)
+        moves = lines * last
+        by_rows = bool(loops.values[-1][1])
+        return {
+            "call": 1,
+            "row": rows,
+            "line": lines,
+            "byte": moves if run == 1 else 0,
+            "block": moves if run > 1 else 0,
+            "block_word": moves * (run // 4) if run > 1 else 0,
+            "block_byte": moves * (run % 4) if run > 1 else 0,
+            "row_found": moves if by_rows else 0,
+        }
+
+    return work

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -147,6 +147,27 @@ def _concat(sig: Signature) -> tuple[Call, ...]:
     return tuple(calls)
 
 
+def _work(sig: Signature) -> Mapping[str, float]:
+    """Blocks that are copied, or looked up byte by byte."""
+    found = dict.fromkeys(("call", "row", "block", "word", "byte", "looked_up"), 0.0)
+    for call in _concat(sig):
+        rows, blocks, size = (_count(call, k) for k in ("row_count", "blocks", "block_bytes"))
+        copies = call.fields["table"] is None
+        found["call"] += 1
+        found["row"] += rows
+        found["block"] += rows * blocks
+        found["word"] += rows * blocks * (size // 4) * copies
+        found["byte"] += rows * blocks * (size % 4) * copies
+        found["looked_up"] += rows * blocks * size * (not copies)
+    return found
+
+
+def _count(call: Call, name: str) -> int:
+    value = call.fields[name]
+    assert isinstance(value, int)
+    return value
+
+
 def write_concat(node: Node, out: Writer) -> None:
     """Concat in an order of axes in which the first input is held."""
     op, axes = node.op, out.orders(node.inputs[0])[0]
@@ -157,6 +178,6 @@ def write_concat(node: Node, out: Writer) -> None:
 
 
 OPS = (Concat,)
-KERNELS = (Kernel(Concat, DType.INT8, "mplan_concat_s8", _concat, cost_class="copy"),)
+KERNELS = (Kernel(Concat, DType.INT8, "mplan_concat_s8", _concat, cost_class="copy", work=_work),)
 READERS = {"Concat": read_concat}
 WRITERS = {Concat: write_concat}

@@ -16,7 +16,7 @@ from mcuplan.ir.op import Call, Cost, Example, Kernel, Op, QuantRule, Signature
 from mcuplan.ir.types import Array, DType, TensorType
 from mcuplan.ir.writer import Writer
 from mcuplan.ops._read import int_list, normal_axis
-from mcuplan.ops._strided import axis_steps, copy_call
+from mcuplan.ops._strided import axis_steps, copy_call, copy_work
 
 __all__ = ["KERNELS", "OPS", "READERS", "WRITERS", "Reshape", "Transpose", "add_view"]
 
@@ -265,7 +265,16 @@ def _transpose(sig: Signature) -> tuple[Call, ...]:
 
 
 OPS = (Transpose, Reshape)
-KERNELS = (Kernel(Transpose, DType.INT8, "mplan_copy_s8", _transpose, cost_class="copy"),)
+KERNELS = (
+    Kernel(
+        Transpose,
+        DType.INT8,
+        "mplan_copy_s8",
+        _transpose,
+        cost_class="copy",
+        work=copy_work(_transpose),
+    ),
+)
 READERS = {
     "Cast": read_cast,
     "Dropout": read_identity,

@@ -16,7 +16,7 @@ from mcuplan.ir.op import Call, Example, Kernel, Op, QuantRule, Signature
 from mcuplan.ir.types import Array, DType, TensorType
 from mcuplan.ir.writer import Writer
 from mcuplan.ops._read import inner, int_list
-from mcuplan.ops._strided import Loop, axis_steps, copy_call
+from mcuplan.ops._strided import Loop, axis_steps, copy_call, copy_work
 from mcuplan.ops.movement import Reshape
 from mcuplan.ops.slicing import Range, add_slice
 
@@ -286,9 +286,9 @@ def _upsample(sig: Signature) -> tuple[Call, ...]:
 
 
 OPS = (Tile, Upsample)
-KERNELS = (
-    Kernel(Tile, DType.INT8, "mplan_copy_s8", _tile, cost_class="copy"),
-    Kernel(Upsample, DType.INT8, "mplan_copy_s8", _upsample, cost_class="copy"),
+KERNELS = tuple(
+    Kernel(op, DType.INT8, "mplan_copy_s8", lower, cost_class="copy", work=copy_work(lower))
+    for op, lower in ((Tile, _tile), (Upsample, _upsample))
 )
 READERS = {
     "Expand": read_expand,

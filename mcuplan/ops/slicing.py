@@ -16,7 +16,7 @@ from mcuplan.ir.op import Call, Example, Kernel, Op, QuantRule, Signature
 from mcuplan.ir.types import Array, DType, TensorType
 from mcuplan.ir.writer import Writer
 from mcuplan.ops._read import int_list, normal_axis
-from mcuplan.ops._strided import axis_steps, copy_call
+from mcuplan.ops._strided import axis_steps, copy_call, copy_work
 
 __all__ = ["KERNELS", "OPS", "READERS", "WRITERS", "Slice", "add_slice"]
 
@@ -200,6 +200,8 @@ def write_slice(node: Node, out: Writer) -> None:
 
 
 OPS = (Slice,)
-KERNELS = (Kernel(Slice, DType.INT8, "mplan_copy_s8", _slice, cost_class="copy"),)
+KERNELS = (
+    Kernel(Slice, DType.INT8, "mplan_copy_s8", _slice, cost_class="copy", work=copy_work(_slice)),
+)
 READERS = {"Slice": read_slice, "Split": read_split}
 WRITERS = {Slice: write_slice}

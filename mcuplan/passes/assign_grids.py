@@ -20,6 +20,7 @@ from mcuplan.quant.observers import quant_of_range
 __all__ = ["Grids", "assign_grids", "needs_range"]
 
 _PLACEHOLDER = Quant.per_tensor(1 / 16, 0)
+_PLACEHOLDER_ABOVE_0 = Quant.per_tensor(1 / 16, -128)  # as calibration finds it
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,7 @@ def assign_grids(
     """
     groups = _Groups(graph)
     grids = groups.given()
+    positive = {node.output for node in graph.nodes if node.op.act[0] == 0.0}
     bare = []
     for root, members in groups.members.items():
         seen = [ranges[name] for name in members if name in ranges]
@@ -110,7 +112,7 @@ def assign_grids(
             grids[root] = quant_of_range((low, high), headroom=headroom)
         else:
             bare.append(root)
-            grids[root] = _PLACEHOLDER
+            grids[root] = _PLACEHOLDER_ABOVE_0 if positive & set(members) else _PLACEHOLDER
     if bare and not placeholder:
         raise MissingCalibration(
             f"{len(bare)} activations have no range",

@@ -46,6 +46,8 @@ class BundleApi:
         inputs, outputs: the model's ports in the model's order.
         steps: how often the step hook is called, with 0 to ``steps - 1``: after every step, or
             after every run of rows.
+        sections: arenas with a linker section: context member, and the name of the memory in
+            the linker-script fragment ``NAME.ld``.
         fed_rows: rows of an input that arrives row by row; 0: it lies in an arena.
     """
 
@@ -55,6 +57,7 @@ class BundleApi:
     inputs: tuple[IoPort, ...]
     outputs: tuple[IoPort, ...]
     steps: int
+    sections: tuple[tuple[str, str], ...] = ()
     fed_rows: int = 0
 
     @property

@@ -29,6 +29,7 @@ __all__ = [
     "layer_name",
     "measured_build",
     "measured_cycles",
+    "measured_instructions",
 ]
 
 
@@ -309,3 +310,8 @@ def measured_build(measured: Measured) -> BuildFigures:
 def measured_cycles(proof: CoreProof) -> Mapping[int, int]:
     """Cycles of each step, where the core has a cycle table."""
     return {i: count.cycles for i, count in enumerate(proof.steps) if count.cycles is not None}
+
+
+def measured_instructions(proof: CoreProof) -> Mapping[int, int]:
+    """Instructions of each step."""
+    return {i: count.instructions for i, count in enumerate(proof.steps)}

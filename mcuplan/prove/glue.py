@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 from string import Template
 
@@ -14,9 +14,13 @@ __all__ = ["glue_source"]
 
 
 def glue_source(
-    api: BundleApi, dumps: tuple[TensorDump, ...] = (), dead: tuple[DeadBytes, ...] = ()
+    api: BundleApi,
+    dumps: tuple[TensorDump, ...] = (),
+    dead: tuple[DeadBytes, ...] = (),
+    *,
+    sections: bool = False,
 ) -> str:
-    """C text that describes a bundle to the runner."""
+    """C text that describes a bundle to the runner; ``sections``: arenas in those they have."""
     arena = {region: api.arena(region) for region, _ in api.regions}
     used = [*(dump.step for dump in dumps), *(each.step for each in dead)]
     last = max([api.steps - 1, 0, *used])
@@ -26,7 +30,7 @@ def glue_source(
         "glue.c.in",
         name=api.name,
         header=api.header,
-        arenas="\n".join(f"{kind} {arena[region]};" for region, kind in api.regions),
+        arenas="\n".join(_arena_objects(api, sections=sections)),
         const="" if api.fed_rows else "const ",
         members="\n".join(f"    .{region} = &{arena[region]}," for region in arena),
         inputs=_ports(api.inputs),
@@ -37,11 +41,7 @@ def glue_source(
             f"    {{ (uint8_t *)&{name}, (uint32_t)sizeof {name} }}," for name in arena.values()
         ),
         region_count=str(len(arena)),
-        dumps="\n".join(
-            f"    {{ {index}U, (const uint8_t *)&{arena[dump.region]} + {dump.offset}, "
-            f"{dump.nbytes}U }},"
-            for index, dump in numbered
-        ),
+        dumps=_dumps(numbered, arena),
         dump_start=_starts((dump.step for _, dump in numbered), last),
         dump_count=str(len(dumps)),
         dead="\n".join(
@@ -52,6 +52,24 @@ def glue_source(
         bindings=_bindings(api),
         calls=_calls(api),
     )
+
+
+def _dumps(numbered: Sequence[tuple[int, TensorDump]], arena: Mapping[str, str]) -> str:
+    """An entry for each piece of a tensor to keep, with its number."""
+    return "\n".join(
+        f"    {{ {index}U, (const uint8_t *)&{arena[dump.region]} + {dump.offset}, "
+        f"{dump.nbytes}U }},"
+        for index, dump in numbered
+    )
+
+
+def _arena_objects(api: BundleApi, *, sections: bool) -> Iterator[str]:
+    """A definition of each arena."""
+    placed = {member for member, _ in api.sections if sections}
+    for member, kind in api.regions:
+        macro = f"{api.name}_{member}".upper()
+        where = f" MPLAN_SECTION({macro}_SECTION)" if member in placed else ""
+        yield f"{kind} {api.arena(member)}{where};"
 
 
 def _ports(ports: Sequence[IoPort]) -> str:

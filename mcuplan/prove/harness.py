@@ -157,8 +157,8 @@ def build_for_core(
     if not core.machine:
         raise ToolFailed(f"no emulated machine for {core.name}", hint="verify on another core")
     extra = ("start.c", "io_semihosting.c", *_hook_source(hook))
-    sources = _write_sources(files, api, work, dumps, dead, extra)
-    (work / "image.ld").write_text(_linker_script(core), encoding="utf-8")
+    sources = _write_sources(files, api, work, dumps, dead, extra, sections=True)
+    (work / "image.ld").write_text(_linker_script(core, api), encoding="utf-8")
     bundle = _compile_bundle(files, compiler, work, hook, (optimize, *core.flags))
     flags = (*_FREESTANDING, *_WARNINGS, *core.flags, *_includes())
     rest = compile_sources(compiler, sources, work, flags)
@@ -190,13 +190,15 @@ def _write_sources(
     dumps: tuple[TensorDump, ...],
     dead: tuple[DeadBytes, ...],
     extra: tuple[str, ...],
+    *,
+    sections: bool = False,
 ) -> tuple[PurePosixPath, ...]:
     """Write bundle and harness below ``work``; returns the harness's sources."""
     folder = codegen_dir() / "harness"
     texts = {_BUNDLE / path: text for path, text in files.items()}
     for name in (*_COMMON, *extra):
         texts[_HARNESS / name] = (folder / name).read_text(encoding="utf-8")
-    texts[_HARNESS / "glue.c"] = glue_source(api, dumps, dead)
+    texts[_HARNESS / "glue.c"] = glue_source(api, dumps, dead, sections=sections)
     write_files(texts, work)
     return tuple(path for path in texts if path.parts[0] == "harness" and path.suffix == ".c")
 
@@ -214,7 +216,8 @@ def _compile_bundle(
     return compile_sources(compiler, sources, work, (*BUNDLE_FLAGS, *flags, *include, *hooked))
 
 
-def _linker_script(core: Core) -> str:
+def _linker_script(core: Core, api: BundleApi) -> str:
+    """The memory map of a core; every region of the target lies in its one RAM."""
     template = (codegen_dir() / "harness" / "image.ld.in").read_text(encoding="utf-8")
     return Template(template).substitute(
         core=core.name,
@@ -225,4 +228,6 @@ def _linker_script(core: Core) -> str:
         ram_origin=hex(core.ram.origin),
         ram_bytes=hex(core.ram.nbytes),
         stack_bytes=hex(STACK_BYTES),
+        aliases="".join(f'REGION_ALIAS("{memory}", RAM)\n' for _, memory in api.sections),
+        fragment=f"INCLUDE {_BUNDLE}/{api.name}.ld" if api.sections else "",
     )

@@ -155,7 +155,7 @@ def _callees(functions: Mapping[int, _Function], start: int) -> tuple[int, ...]:
             popped = set(_registers(instruction.operands))
         else:
             _refuse_indirect(function, instruction, popped)
-    last = [i for i in function.code if not i.name.startswith((".", "nop"))][-1:]
+    last = [i for i in function.code if not _is_padding(i)][-1:]
     if last and not _ends(last[0]) and starts.index(start) + 1 < len(starts):
         found.add(starts[starts.index(start) + 1])
     calls_itself = any(
@@ -184,6 +184,12 @@ def _takes_own_address(instruction: _Instruction) -> bool:
     """``adr``, which the disassembler writes as an addition to the program counter."""
     name, operands = instruction.name, instruction.operands
     return name.startswith("adr") or (name.startswith(("add", "sub")) and ", pc, #" in operands)
+
+
+def _is_padding(instruction: _Instruction) -> bool:
+    """What stands between functions; zeros read as a move of a register to itself."""
+    zeros = instruction.name == "movs" and instruction.operands == "r0, r0"
+    return zeros or instruction.name.startswith((".", "nop"))
 
 
 def _ends(instruction: _Instruction) -> bool:

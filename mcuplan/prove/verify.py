@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ from mcuplan.emit import Bundle
 from mcuplan.ir.evaluate import evaluate
 from mcuplan.ir.graph import Graph
 from mcuplan.ir.types import Array
+from mcuplan.passes.dead_channels import Removal
 from mcuplan.prove.api import BundleApi, DeadBytes, IoPort
 from mcuplan.prove.cores import Core
 from mcuplan.prove.dumps import Part, output_parts
@@ -33,6 +34,7 @@ __all__ = [
     "Measured",
     "Mismatch",
     "Subject",
+    "count_on_core",
     "elf_drift",
     "measure_on_core",
     "prove_on_core",
@@ -45,15 +47,30 @@ _BLOCK = 32  # samples evaluated at a time
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What is proved: generated code and the plan and graph it was made of."""
+    """What is proved: generated code and the plan and graph it was made of.
+
+    Where dead channels were removed, the whole graph says what is right.
+    """
 
     bundle: Bundle
     plan: Plan
+    removal: Removal | None = None
 
     @property
     def graph(self) -> Graph:
         """The int8 graph in execution order."""
         return self.plan.program.graph
+
+    def expected(self, feeds: Mapping[str, Array], names: Iterable[str]) -> Mapping[str, Array]:
+        """What the code must compute for tensors of the graph."""
+        if self.removal is None:
+            return evaluate(self.graph, feeds, names)
+        wanted = tuple(names)
+        known = [name for name in wanted if name in self.removal.whole.tensors]
+        whole = evaluate(self.removal.whole, feeds, known)
+        found = {name: self.removal.surviving(name, array) for name, array in whole.items()}
+        own = [name for name in wanted if name not in found]  # sums that plans by rows gather
+        return {**found, **(evaluate(self.graph, feeds, own) if own else {})}
 
     def api(self) -> BundleApi:
         """The bundle's names for the harness."""
@@ -65,6 +82,7 @@ class Subject:
             inputs=tuple(IoPort(p.accessor, p.nbytes, p.ctype) for p in bundle.inputs),
             outputs=tuple(IoPort(p.accessor, p.nbytes, p.ctype) for p in bundle.outputs),
             steps=bundle.steps,
+            sections=bundle.sections,
             fed_rows=bundle.fed_rows,
         )
 
@@ -134,14 +152,14 @@ class CoreProof:
 
 
 def references(
-    graph: Graph, feeds: Mapping[str, Array]
+    subject: Subject, feeds: Mapping[str, Array]
 ) -> Iterator[tuple[int, Mapping[str, Array]]]:
     """First sample and every activation, block by block of samples."""
     samples = len(next(iter(feeds.values())))
-    keep = [name for node in graph.nodes for name in node.outputs]
+    keep = [name for node in subject.graph.nodes for name in node.outputs]
     for start in range(0, samples, _BLOCK):
         block = {name: array[start : start + _BLOCK] for name, array in feeds.items()}
-        yield start, evaluate(graph, block, keep)
+        yield start, subject.expected(block, keep)
 
 
 def prove_on_host(subject: Subject, feeds: Mapping[str, Array]) -> HostProof:
@@ -169,7 +187,7 @@ def prove_on_host(subject: Subject, feeds: Mapping[str, Array]) -> HostProof:
         )
         run = run_on_host(image, _arrays(subject, feeds))
         found = []
-        for start, values in references(subject.graph, feeds):
+        for start, values in references(subject, feeds):
             stop = min(start + _BLOCK, samples)
             dumps = [dump[start:stop] for dump in run.dumps]
             found += list(_mismatches(subject, parts, dumps, values, start))
@@ -214,6 +232,21 @@ def prove_on_core(subject: Subject, feeds: Mapping[str, Array], core: Core) -> C
             total=run.slowest.total,
             steps=_by_step(subject.plan, spoiled.slowest.steps),
         )
+
+
+def count_on_core(subject: Subject, feeds: Mapping[str, Array], core: Core) -> tuple[Count, ...]:
+    """Instructions and cycles by step of the slowest sample; nothing is compared.
+
+    Raises:
+        ToolMissing, ToolFailed: compiler or emulator missing, or failed.
+    """
+    files, api = subject.bundle.files, subject.api()
+    with _folder() as top:
+        counter = build_counter(_made(top / "counter"), host_compiler())
+        work = _made(top / "count")
+        image = build_for_core(files, api, work, core, cross_compiler(), hook=Hook.COUNT)
+        counted = run_on_core(image, _arrays(subject, feeds), counter=counter)
+        return _by_step(subject.plan, counted.slowest.steps)
 
 
 def _by_step(plan: Plan, counts: Sequence[Count]) -> tuple[Count, ...]:
@@ -294,9 +327,8 @@ def _mismatches(
 def _outputs_equal(
     subject: Subject, feeds: Mapping[str, Array], outputs: tuple[Array, ...]
 ) -> bool:
-    graph = subject.graph
-    names = [port.tensor for port in graph.outputs]
-    values = evaluate(graph, feeds, names)
+    names = [port.tensor for port in subject.graph.outputs]
+    values = subject.expected(feeds, names)
     return all(
         bool(np.array_equal(values[name].reshape(len(out), -1), out))
         for name, out in zip(names, outputs, strict=True)

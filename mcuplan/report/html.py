@@ -10,6 +10,7 @@ from mcuplan.findings import Finding
 from mcuplan.report._format import Format, Look
 from mcuplan.report._map import picture
 from mcuplan.report._markup import STYLE, safe
+from mcuplan.report._speed import how_known
 from mcuplan.report._text import counted, shape_text
 from mcuplan.units import format_bytes, format_si
 
@@ -138,8 +139,14 @@ def _sums(budget: Budget) -> list[str]:
         f"{peak.lower_bound_bytes:,} B: {arena}, {order}"
     )
     lines.append(
-        f"{format_si(latency.cycles)} cycles, {format_si(latency.seconds, 's')} ({latency.origin})"
+        f"{format_si(latency.cycles)} cycles, {format_si(latency.seconds, 's')} "
+        f"({how_known(latency)})"
     )
+    if latency.wait_cycles:
+        waiting = format_si(latency.wait_cycles)
+        lines.append(f"of these cycles {waiting} are wait states of RAM (modelled)")
+    if budget.selection is not None:
+        lines.append(f"kernels {budget.selection.objective}: {budget.selection.statement}")
     for run in budget.verification:
         same = "equal to the reference" if run.equal_to_reference else "DIFFERS"
         place = f"{run.on} {run.core}".strip()

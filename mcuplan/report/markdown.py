@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from mcuplan.budget.record import Budget, Status, Undecided
 from mcuplan.findings import Finding
 from mcuplan.report._format import Format, Look
+from mcuplan.report._speed import how_known
 from mcuplan.report._text import plain, shape_text
 from mcuplan.units import format_bytes, format_si
 
@@ -93,8 +94,12 @@ def _sums(budget: Budget) -> list[str]:
         f"- peak at {peak.moment}, {_escape(peak.layer)}: {peak.live_bytes:,} B live, "
         f"lower bound {peak.lower_bound_bytes:,} B",
         f"- {format_si(latency.cycles)} cycles, {format_si(latency.seconds, 's')} "
-        f"({latency.origin})",
+        f"({how_known(latency)})",
     ]
+    if latency.wait_cycles:
+        lines.append(f"- of these {format_si(latency.wait_cycles)} wait states of RAM (modelled)")
+    if budget.selection is not None:
+        lines.append(f"- kernels {budget.selection.objective}: {budget.selection.statement}")
     for run in budget.verification:
         same = "equal to the reference" if run.equal_to_reference else "**differs**"
         place = _escape(f"{run.on} {run.core}".strip())

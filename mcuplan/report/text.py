@@ -15,6 +15,7 @@ from mcuplan.budget.record import (
 )
 from mcuplan.findings import Severity
 from mcuplan.report._format import Format, Look
+from mcuplan.report._speed import cycle_lines, how_known, short_names
 from mcuplan.report._text import (
     clip,
     counted,
@@ -34,7 +35,6 @@ _HEADLINES = {
     Status.OVER: ("OVER BUDGET", "31"),
     Status.UNPROVEN: ("UNPROVEN", "33"),
 }
-_ORIGINS = {Origin.MEASURED: "counted on the emulator"}
 _QUIET = "model/note"
 _BAR = 10
 _FOLD_ABOVE, _SHOWN_WHEN_FOLDED = 14, 9
@@ -52,7 +52,9 @@ def _decided(budget: Budget, look: Look) -> str:
         blocks.append(_levels(budget, look))
         blocks.append(_layers(budget, look))
     else:
-        blocks.append([_speed(budget)])
+        blocks.append(_speed(budget))
+    if full or over or budget.command == "verify":
+        blocks.append(cycle_lines(budget, look))
     if budget.baseline is not None:
         blocks.append(_growth(budget.baseline, look))
     blocks.append(_findings(budget, look))
@@ -145,6 +147,10 @@ def _sums(budget: Budget) -> list[str]:
     ram, flash = budget.ram, budget.flash
     scratch = f" ({ram.scratch_bytes:,} scratch)" if ram.scratch_bytes else ""
     parts = [f"{ram.arena_bytes:,} arena{scratch}"]
+    arenas = [r for r in budget.regions if r.arena_bytes]
+    if len(arenas) > 1:
+        places = " + ".join(f"{r.arena_bytes:,} {plain(r.name)}" for r in arenas)
+        parts = [f"{places} = {parts[0]}"]
     parts += [f"{ram.io_bytes:,} I/O"] if ram.io_bytes else []
     parts += [f"{ram.static_bytes:,} static", f"{ram.stack_bytes:,} stack"]
     parts[-1] += _how(ram.stack_origin, ram.stack_margin_bytes)
@@ -222,7 +228,11 @@ def _figures(budget: Budget, look: Look) -> list[str]:
     field = f"{totals.receptive_field[0]} x {totals.receptive_field[1]}"
     work = f"{format_si(totals.macs)} MACs, {format_si(totals.ops)} other ops"
     lines.append(f"        {work}, receptive field {field}")
-    lines.append(_speed(budget))
+    model = budget.model
+    if (model.parameters, model.macs) != (totals.parameters, totals.macs):
+        whole = f"{model.parameters:,} parameters, {format_si(model.macs)} MACs"
+        lines.append(f"        without dead channels; with them {whole}")
+    lines += [*_speed(budget), *_kernels(budget, look)]
     if budget.energy is not None:
         e = budget.energy
         parts = f"{format_si(e.compute_joules, 'J')} arithmetic, {format_si(e.memory_joules, 'J')}"
@@ -230,16 +240,27 @@ def _figures(budget: Budget, look: Look) -> list[str]:
     return lines
 
 
-def _speed(budget: Budget) -> str:
+def _speed(budget: Budget) -> list[str]:
     latency = budget.latency
     limit = ""
     if latency.budget_seconds is not None:
         limit = f", limit {format_si(latency.budget_seconds, 's')}"
-    origin = _ORIGINS.get(latency.origin, latency.origin)
-    return (
-        f" speed  {format_si(latency.cycles)} cycles = {format_si(latency.seconds, 's')}"
-        f" ({origin}{limit}), {latency.throughput_hz:,.3g} per second"
+    about = "about " if latency.origin is Origin.MODELLED else ""
+    text = (
+        f"{about}{format_si(latency.cycles)} cycles = {format_si(latency.seconds, 's')}"
+        f" ({how_known(latency)}{limit}), {latency.throughput_hz:,.3g} per second"
     )
+    if latency.wait_cycles:
+        text += f"; {format_si(latency.wait_cycles)} of them wait states of RAM (modelled)"
+    return wrap(text, " speed  ", "        ")
+
+
+def _kernels(budget: Budget, look: Look) -> list[str]:
+    """What the kernels were chosen for."""
+    if budget.selection is None:
+        return []
+    chosen = f"{budget.selection.objective}: {budget.selection.statement}"
+    return wrap(plain(chosen, unicode=look.unicode), " chosen ", "        ")
 
 
 def _layers(budget: Budget, look: Look) -> list[str]:
@@ -251,8 +272,9 @@ def _layers(budget: Budget, look: Look) -> list[str]:
     if len(layers) > _FOLD_ABOVE and not every:
         biggest = sorted(layers, key=lambda row: (row.index != budget.peak.step, -row.live_bytes))
         shown = sorted(biggest[:_SHOWN_WHEN_FOLDED], key=lambda row: row.index)
-    rows = [["", "#", "layer", "op", "output", "live B", "flash B", "MACs"]]
-    names = _short_names(layers)
+    dead = any(row.removed_channels for row in layers)
+    rows = [["", "#", "layer", "op", "output", "live B", "flash B", "MACs", "dead" * dead]]
+    names = short_names(layers)
     for row in shown:
         rows.append(
             [
@@ -264,9 +286,10 @@ def _layers(budget: Budget, look: Look) -> list[str]:
                 f"{row.live_bytes:,}",
                 f"{row.weights_bytes:,}",
                 format_si(row.macs),
+                f"-{row.removed_channels:,}" if row.removed_channels else "",
             ]
         )
-    lines = [f" {line}" for line in table(rows, (1, 5, 6, 7), " ")]
+    lines = [f" {line}" for line in table(rows, (1, 5, 6, 7, 8), " ")]
     if len(shown) < len(layers):
         kept = {row.index for row in shown}
         most = max(row.live_bytes for row in layers if row.index not in kept)
@@ -300,15 +323,6 @@ def _levels(budget: Budget, look: Look) -> list[str]:
         lines += wrap(head + plain(level.note, unicode=look.unicode), "", " " * 35)
         before = level.arena_bytes
     return lines
-
-
-def _short_names(layers: Sequence[LayerRow]) -> list[str]:
-    """Names without what all layers share in front, and without a converter's list of aliases."""
-    names = [row.name.split(";")[0].lstrip("/") for row in layers]
-    heads = {name.split("/")[0] for name in names}
-    if len(heads) == 1 and len(names) > 1 and all("/" in name for name in names):
-        names = [name.split("/", 1)[1] for name in names]
-    return names
 
 
 def _growth(baseline: Baseline, look: Look) -> list[str]:

@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+from mcuplan.schedule.accesses import wait_cycles
 from mcuplan.schedule.arrange import Arranged, arrange
 from mcuplan.schedule.check_rows import check_rows
+from mcuplan.schedule.choose import Choice, Objective, Placer, Selection, choose
 from mcuplan.schedule.dead import dead_bytes
 from mcuplan.schedule.levels import Level, Streaming, copied_joins, input_arenas, levels, plan_graph
 from mcuplan.schedule.order import best_order, find_order, peak_bytes
@@ -18,10 +20,12 @@ from mcuplan.schedule.program import (
     Run,
     Sharing,
     Slot,
+    Spread,
     Step,
 )
+from mcuplan.schedule.regions import spread
 from mcuplan.schedule.segments import EFFORTS, Effort
-from mcuplan.schedule.select import select_kernels
+from mcuplan.schedule.select import Candidate, candidates_of, program_of, select_kernels
 from mcuplan.schedule.streamed import plan_rows
 
 __all__ = [
@@ -29,19 +33,27 @@ __all__ = [
     "FEED",
     "Allocation",
     "Arranged",
+    "Candidate",
+    "Choice",
     "Effort",
     "Level",
+    "Objective",
     "OrderResult",
+    "Placer",
     "Plan",
     "Program",
     "Run",
+    "Selection",
     "Sharing",
     "Slot",
+    "Spread",
     "Step",
     "Streaming",
     "arrange",
     "best_order",
+    "candidates_of",
     "check_rows",
+    "choose",
     "copied_joins",
     "dead_bytes",
     "find_order",
@@ -51,5 +63,8 @@ __all__ = [
     "peak_bytes",
     "plan_graph",
     "plan_rows",
+    "program_of",
     "select_kernels",
+    "spread",
+    "wait_cycles",
 ]

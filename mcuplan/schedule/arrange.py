@@ -35,8 +35,12 @@ def arrange(
     effort: Effort | None = None,
     *,
     reorder: bool = True,
+    copying: Program | None = None,
 ) -> Arranged:
     """Kernels for the steps of an int8 graph, in the order with the least peak.
+
+    ``copying`` has the kernels where they are chosen: a step for every node that is no view
+    by itself. Without it every step gets its fastest kernel.
 
     A slice or join that can do without a copy does so unless that raises the peak, since
     the bytes of the whole then live as long as those of its parts.
@@ -45,7 +49,7 @@ def arrange(
         Problems: nodes that no kernel runs, all of them.
     """
     sharing, effort = sharing or Sharing(), effort or Effort()
-    copying = select_kernels(graph, target)
+    copying = copying or select_kernels(graph, target)
     costs = _Costs.of(copying, sharing)
     certain = always_views(graph)
     best = costs.order(graph, certain, effort, reorder)

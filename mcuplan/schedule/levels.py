@@ -3,19 +3,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from mcuplan.errors import UsageError
 from mcuplan.ir.graph import Graph
-from mcuplan.ir.op import Op
+from mcuplan.ir.op import Kernel, Op
 from mcuplan.memory.conflicts import Conflicts
 from mcuplan.memory.greedy import first_fit
 from mcuplan.memory.problem import Problem
 from mcuplan.schedule.arrange import arrange
+from mcuplan.schedule.choose import Placer, Selection, choose, kernels_of
 from mcuplan.schedule.plan import make_plan
-from mcuplan.schedule.program import FEED, Plan, Program, Sharing
+from mcuplan.schedule.program import FEED, Plan, Program, Selected, Sharing
 from mcuplan.schedule.segments import Effort
+from mcuplan.schedule.select import Candidate, candidates_of, program_of
 from mcuplan.schedule.streamed import plan_rows
 from mcuplan.targets import Target
 
@@ -39,6 +42,7 @@ def plan_graph(
     target: Target,
     sharing: Sharing | None = None,
     effort: Effort | None = None,
+    selection: Selection | None = None,
     *,
     streaming: Streaming = "off",
 ) -> Plan:
@@ -52,32 +56,74 @@ def plan_graph(
         target: for what chip.
         sharing: what the plan may use.
         effort: how long to look for the order.
+        selection: what kernels are chosen for, and what they cost.
         streaming: "auto": by rows where that needs less; "input": by rows that are fed.
 
     Raises:
         Problems: nodes that no kernel runs, all of them.
         UsageError: the input cannot be fed.
     """
-    sharing = sharing or Sharing()
+    sharing, selection = sharing or Sharing(), selection or Selection()
     if streaming == "input":
-        fed = plan_rows(graph, target, sharing, effort, feed=True)
+        fed = plan_rows(graph, target, sharing, effort, selection, feed=True)
         assert fed is not None, "an input that can be fed has rows"
         return fed
-    whole = _plan_whole(graph, target, sharing, effort)
+    whole = _plan_whole(graph, target, sharing, effort, selection)
     if streaming == "off":
         return whole
     enough = _arena_bytes(whole)
-    by_rows = plan_rows(graph, target, sharing, effort, enough=enough)
+    by_rows = plan_rows(graph, target, sharing, effort, selection, enough=enough)
     return by_rows if by_rows is not None and _arena_bytes(by_rows) < enough else whole
 
 
-def _plan_whole(graph: Graph, target: Target, sharing: Sharing, effort: Effort | None) -> Plan:
-    """Every step as a whole, in the better of the order found and the graph's own."""
-    arranged = arrange(graph, target, sharing, effort)
+def _plan_whole(
+    graph: Graph, target: Target, sharing: Sharing, effort: Effort | None, selection: Selection
+) -> Plan:
+    """Every step as a whole, with kernels for the objective."""
+    maker = _Maker(graph, target, sharing, effort)
+    placer = Placer(maker.place, _arena_bytes, maker.finish)
+    choice = choose(candidates_of(graph, target), selection, placer)
+    selected = Selected(selection.objective.value, choice.statement)
+    return replace(choice.placed, selected=selected)
+
+
+@dataclass(slots=True)
+class _Maker:
+    """Plans of one graph with different kernels; the order is searched for the first of them."""
+
+    graph: Graph
+    target: Target
+    sharing: Sharing
+    effort: Effort | None
+    first: Plan | None = None
+    searched: tuple[Kernel, ...] = ()
+
+    def place(self, chosen: Mapping[str, Candidate]) -> Plan:
+        """A plan in the order of the first one."""
+        if self.first is None:
+            self.first, self.searched = self.finish(chosen), kernels_of(chosen)
+            return self.first
+        graph = self.first.program.graph
+        copying = program_of(graph, self.target, chosen)
+        arranged = arrange(graph, self.target, self.sharing, reorder=False, copying=copying)
+        return make_plan(arranged.program, self.sharing, arranged.order)
+
+    def finish(self, chosen: Mapping[str, Candidate]) -> Plan:
+        """A plan in the best order for its own kernels."""
+        if self.first is not None and kernels_of(chosen) == self.searched:
+            return self.first
+        copying = program_of(self.graph, self.target, chosen)
+        return _placed(copying, self.sharing, self.effort)
+
+
+def _placed(copying: Program, sharing: Sharing, effort: Effort | None) -> Plan:
+    """The plan of given kernels, one for every node that is no view by itself."""
+    graph, target = copying.graph, copying.target
+    arranged = arrange(graph, target, sharing, effort, copying=copying)
     plan = make_plan(arranged.program, sharing, arranged.order)
     if arranged.program.graph is graph:
         return plan
-    own = arrange(graph, target, sharing, reorder=False)
+    own = arrange(graph, target, sharing, reorder=False, copying=copying)
     other = make_plan(own.program, sharing, own.order)
     return other if _arena_bytes(other) < _arena_bytes(plan) else plan
 
@@ -97,6 +143,8 @@ def levels(
     buffers are placed largest first, each at the lowest free offset, as planners usually do;
     a level that does not pay with this placement keeps the bytes of the one before.
 
+    All levels run the kernels of the last one.
+
     Args:
         graph: an int8 graph in its own order.
         target: for what chip.
@@ -106,12 +154,14 @@ def levels(
         streaming: as the plan was asked for; "off" has no level of that name.
     """
     sharing = sharing or Sharing()
-    nothing = replace(sharing, views=False, in_place=False, overlap=False)
-    naive = make_plan(arrange(graph, target, nothing, reorder=False).program, nothing)
-    ordered = plan_graph(graph, target, nothing, effort)
-    aliased = plan_graph(graph, target, replace(sharing, overlap=False), effort)
     final = plan or plan_graph(graph, target, sharing, effort, streaming=streaming)
-    whole = _plan_whole(graph, target, sharing, effort) if final.runs else final
+    whole = plan_graph(graph, target, sharing, effort) if final.runs else final
+    copying = _with_kernels_of(whole, graph)
+    nothing = replace(sharing, views=False, in_place=False, overlap=False)
+    own = arrange(graph, target, nothing, reorder=False, copying=copying)
+    naive = make_plan(own.program, nothing)
+    ordered = _placed(copying, nothing, effort)
+    aliased = _placed(copying, replace(sharing, overlap=False), effort)
     statements = (memory.statement for memory in final.memory.values())
     stages = (
         ("naive", naive, "the model's order, a buffer for every tensor"),
@@ -127,12 +177,24 @@ def levels(
     return (*found, Level("placement", _arena_bytes(final), "; ".join(statements)))
 
 
+def _with_kernels_of(plan: Plan, graph: Graph) -> Program:
+    """A graph with the kernels of its plan; what is a view there gets its fastest one."""
+    kernels = {step.node.name: step.kernel for step in plan.program.steps}
+    target = plan.program.target
+    chosen = {
+        name: next((c for c in ways if c.step.kernel == kernels.get(name)), ways[0])
+        for name, ways in candidates_of(graph, target).items()
+    }
+    return program_of(graph, target, chosen)
+
+
 def input_arenas(
     graph: Graph,
     target: Target,
     plan: Plan,
     sharing: Sharing | None = None,
     effort: Effort | None = None,
+    selection: Selection | None = None,
 ) -> tuple[int, int] | None:
     """The arena with the input held as a whole, and with its rows fed; None: it cannot be fed.
 
@@ -140,9 +202,11 @@ def input_arenas(
     """
     known = _arena_bytes(plan)
     if any(run.step == FEED for run in plan.runs):
-        return _arena_bytes(plan_graph(graph, target, sharing, effort, streaming="auto")), known
+        return _arena_bytes(
+            plan_graph(graph, target, sharing, effort, selection, streaming="auto")
+        ), known
     try:
-        fed = plan_graph(graph, target, sharing, effort, streaming="input")
+        fed = plan_graph(graph, target, sharing, effort, selection, streaming="input")
     except UsageError:
         return None
     return known, _arena_bytes(fed)

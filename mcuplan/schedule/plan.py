@@ -15,9 +15,15 @@ __all__ = ["make_plan", "region_for"]
 
 
 def make_plan(
-    program: Program, sharing: Sharing | None = None, order: OrderResult | None = None
+    program: Program,
+    sharing: Sharing | None = None,
+    order: OrderResult | None = None,
+    *,
+    exact: bool = True,
 ) -> Plan:
     """Allocate and place: everything in the first RAM region that holds it, else the largest.
+
+    Without ``exact`` no search follows where quick placing is not proved best.
 
     The checker, which shares no code with the packers, passes every plan, and so does the
     one that follows every row.
@@ -25,7 +31,7 @@ def make_plan(
     sharing = sharing or Sharing()
     allocation = allocate(program, sharing)
     problem = Problem(allocation.buffers, allocation.overlaps.separations)
-    memory = pack(problem)
+    memory = pack(problem, exact=exact)
     check_plan(problem, memory)
     region = region_for(program.target.ram, memory)
     descending = allocation.overlaps.descending([p.offset for p in memory.placements])

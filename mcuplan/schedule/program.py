@@ -14,7 +14,19 @@ from mcuplan.schedule.gaps import Overlaps
 from mcuplan.schedule.row_graph import RowOrder
 from mcuplan.targets import Target
 
-__all__ = ["FEED", "Allocation", "OrderResult", "Plan", "Program", "Run", "Sharing", "Slot", "Step"]
+__all__ = [
+    "FEED",
+    "Allocation",
+    "OrderResult",
+    "Plan",
+    "Program",
+    "Run",
+    "Selected",
+    "Sharing",
+    "Slot",
+    "Spread",
+    "Step",
+]
 
 FEED = -1
 """As the step of a run: rows of a streamed input arrive."""
@@ -133,13 +145,36 @@ class Allocation:
 
 
 @dataclass(frozen=True, slots=True)
+class Spread:
+    """How buffers were given to regions, and what their wait states cost (cycles, modelled).
+
+    ``lower_bound_cycles`` is what every assignment of these buffers costs by proof.
+    """
+
+    wait_cycles: int
+    lower_bound_cycles: int
+    optimal: bool
+    statement: str
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """What the kernels of a plan were chosen for, and what was given up for what."""
+
+    objective: str
+    statement: str
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """A program with an address for every buffer: one memory plan per RAM region.
 
     ``descending`` are the steps that compute their rows from the last to the first, which
     lets the output lie above its input. ``order`` is None where the steps were given.
     ``runs`` is the order of calls of a plan that works by rows; empty: every step as a whole.
-    ``rows`` says what is known about that order.
+    ``spread`` is None where nobody had to choose between regions.
+    ``selected`` is None where the kernels were given.
+    ``rows`` says what is known about the order of rows.
     """
 
     program: Program
@@ -148,6 +183,8 @@ class Plan:
     descending: frozenset[int] = frozenset()
     order: OrderResult | None = None
     runs: tuple[Run, ...] = ()
+    spread: Spread | None = None
+    selected: Selected | None = None
     rows: RowOrder | None = None
 
     @property

@@ -41,7 +41,7 @@ class Effort:
     width: int = 24
     cuts: int = 40_000
     row_states: int = 4_000
-    rounds: int = 100
+    rounds: int = 400
     nodes: int = 20_000
     slack: float = 0.02
 
@@ -63,7 +63,7 @@ EFFORTS: Mapping[str, Effort] = MappingProxyType(
             width=96,
             cuts=400_000,
             row_states=100_000,
-            rounds=1_000,
+            rounds=4_000,
             nodes=200_000,
             slack=0.0,
         ),

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 from mcuplan.ir.graph import Graph
@@ -10,14 +12,15 @@ from mcuplan.memory import MemoryPlan, Problem, pack
 from mcuplan.memory.bound import lower_bound
 from mcuplan.passes.gather_rows import gather_rows
 from mcuplan.schedule.check_rows import check_rows
+from mcuplan.schedule.choose import Placer, Selection, choose
 from mcuplan.schedule.plan import region_for
-from mcuplan.schedule.program import Plan, Sharing
+from mcuplan.schedule.program import Plan, Selected, Sharing
 from mcuplan.schedule.row_graph import RowGraph, RowOrder, RowStep
 from mcuplan.schedule.row_layout import Layout, lay_out
 from mcuplan.schedule.row_local import RowProgram, check_feedable, row_program
 from mcuplan.schedule.row_order import find_row_order
 from mcuplan.schedule.segments import Effort
-from mcuplan.schedule.select import select_kernels
+from mcuplan.schedule.select import Candidate, candidates_of, program_of
 from mcuplan.targets import Target
 
 __all__ = ["least_bytes", "plan_rows", "streamed_plan"]
@@ -28,6 +31,7 @@ def plan_rows(
     target: Target,
     sharing: Sharing | None = None,
     effort: Effort | None = None,
+    selection: Selection | None = None,
     *,
     feed: bool = False,
     enough: int | None = None,
@@ -38,14 +42,44 @@ def plan_rows(
         Problems: nodes that no kernel runs, all of them.
         UsageError: the input is to be fed and cannot arrive row by row.
     """
-    sharing = sharing or Sharing()
-    program = select_kernels(gather_rows(graph), target)
+    sharing, selection = sharing or Sharing(), selection or Selection()
+    gathered = gather_rows(graph)
+    ways = candidates_of(gathered, target)
+
+    def by_rows(chosen: Mapping[str, Candidate]) -> RowProgram:
+        return row_program(program_of(gathered, target, chosen), sharing, feed=feed)
+
+    leanest = by_rows({name: min(c, key=_scratch) for name, c in ways.items()})
     if feed:
-        check_feedable(program, sharing)
-    rowed = row_program(program, sharing, feed=feed)
-    if enough is not None and least_bytes(rowed.graph) >= enough:
+        check_feedable(leanest.program, sharing)
+    if enough is not None and least_bytes(leanest.graph) >= enough:
         return None
-    return streamed_plan(rowed, sharing, effort)
+    effort = effort or Effort()
+    choice = choose(ways, selection, Placer(by_rows, _Peaks(leanest, sharing, effort)))
+    plan = streamed_plan(choice.placed, sharing, effort)
+    return replace(plan, selected=Selected(selection.objective.value, choice.statement))
+
+
+def _scratch(candidate: Candidate) -> tuple[int, float]:
+    return candidate.step.scratch_bytes, candidate.cycles
+
+
+class _Peaks:
+    """Prices kernels by the peak of live bytes, in the order of rows of the leanest ones."""
+
+    def __init__(self, leanest: RowProgram, sharing: Sharing, effort: Effort) -> None:
+        self._sharing, self._states = sharing, effort.row_states
+        self._steps = _move_counts(leanest)
+        self._order = find_row_order(leanest.graph, states=self._states)
+
+    def __call__(self, rowed: RowProgram) -> int:
+        same = _move_counts(rowed) == self._steps
+        order = self._order if same else find_row_order(rowed.graph, states=self._states)
+        return lower_bound(_problem(lay_out(rowed, order.moves, self._sharing))).bytes
+
+
+def _move_counts(rowed: RowProgram) -> tuple[int, ...]:
+    return tuple(len(step.moves) for step in rowed.graph.steps)
 
 
 def least_bytes(graph: RowGraph) -> int:

@@ -157,7 +157,7 @@ class BoardProgram:
                 for side, kind in kinds.items()
             }
             if operands == 2:
-                rows["in2_rows"] = f"{{.stride = {sig.output.row_bytes}U, .table = NULL}}"
+                rows["in2_rows"] = f"{{.stride = {sig.inputs[1].row_bytes}U, .table = NULL}}"
             self.parts.append(initializer(f"{name}_p{suffix}", struct, fields | rows, name))
 
     def run(self, folder: Path, gcc: str, qemu: str, level: str = "-O2") -> list[str]:

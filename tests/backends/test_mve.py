@@ -6,13 +6,24 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from board_program import M55, BoardProgram, layer, supporting
+from board_program import M55, BoardProgram, layer, supporting, unweighted
 
 from mcuplan.backends.mve import KERNELS
 from mcuplan.ops.conv2d import Conv2D
+from mcuplan.ops.dense import Dense
+from mcuplan.ops.eltwise import Add, Mul, Sub
+from mcuplan.ops.pool2d import AvgPool2D, MaxPool2D
+from mcuplan.ops.unary import Lookup, UnaryFn
 
 INF = float("inf")
 CONV = "mplan_conv2d_s8_mve"
+DEPTHWISE = "mplan_depthwise_s8_mve"
+DENSE = "mplan_dense_s8_mve"
+ADD = "mplan_add_s8_mve"
+MUL = "mplan_mul_s8_mve"
+LOOKUP = "mplan_lookup_s8_mve"
+AVERAGE = "mplan_avg_pool2d_s8_mve"
+MAXIMUM = "mplan_max_pool2d_s8_mve"
 
 # kernel, stride, dilation, pads, (h, w, c), output channels
 CONVS = [
@@ -33,6 +44,23 @@ CONVS = [
     ((4, 4), (1, 1), (1, 1), (1, 1, 2, 2), (4, 4, 4), 2),
     ((3, 3), (1, 1), (1, 1), (1, 1, 1, 1), (1, 1, 16), 3),
 ]
+# kernel, stride, dilation, pads, (h, w, c)
+DEPTHWISES = [
+    ((3, 3), (1, 1), (1, 1), (1, 1, 1, 1), (5, 5, 16)),
+    ((3, 3), (1, 1), (1, 1), (1, 1, 1, 1), (2, 2, 3)),
+    ((3, 3), (2, 2), (1, 1), (0, 0, 1, 1), (8, 6, 20)),
+    ((3, 3), (1, 1), (1, 1), (0, 1, 1, 0), (4, 45, 7)),
+    ((3, 3), (2, 1), (1, 1), (1, 1, 0, 0), (6, 40, 33)),
+    ((5, 5), (1, 1), (1, 1), (2, 2, 2, 2), (6, 20, 24)),
+    ((5, 5), (2, 2), (1, 1), (2, 2, 2, 2), (7, 19, 18)),
+    ((7, 7), (1, 1), (1, 1), (3, 3, 3, 3), (3, 3, 8)),
+    ((7, 7), (2, 2), (1, 1), (2, 2, 3, 3), (9, 14, 17)),
+    ((3, 3), (1, 1), (3, 1), (3, 1, 3, 1), (7, 4, 5)),
+    ((1, 1), (1, 1), (1, 1), (0, 0, 0, 0), (2, 3, 4)),
+    ((2, 9), (1, 3), (1, 1), (1, 8, 0, 4), (4, 7, 12)),
+    ((16, 1), (1, 1), (1, 1), (9, 0, 6, 0), (7, 1, 9)),
+    ((1, 14), (1, 1), (1, 1), (0, 0, 0, 0), (1, 20, 31)),
+]
 
 
 @pytest.mark.parametrize("level", ["-O0", "-O2", "-Os"])
@@ -49,3 +77,75 @@ def test_convolution(level: str, tmp_path: Path, arm_gcc: str, qemu: str) -> Non
             stays = kernel == stride == (1, 1) and not any(pads) and outputs == shape[2]
             program.add(sig, found, inplace=stays)
     assert [] == program.run(tmp_path, arm_gcc, qemu, level)
+
+
+@pytest.mark.parametrize("level", ["-O0", "-O2", "-Os"])
+def test_depthwise(level: str, tmp_path: Path, arm_gcc: str, qemu: str) -> None:
+    """Any window of up to four vectors, stride and number of channels gives every byte."""
+    program = BoardProgram(2, M55)
+    for kernel, stride, dilation, pads, shape in DEPTHWISES:
+        act = (-30.0, 90.0) if shape[2] % 2 == 0 else (-INF, INF)
+        op = Conv2D(kernel, stride, dilation, pads, shape[2], act)
+        sig = layer(op, program.rng, (1, *shape), (shape[2], *kernel, 1), least=-128)
+        found = supporting(KERNELS, DEPTHWISE, sig)
+        assert found, kernel
+        program.add(sig, found)
+    assert [] == program.run(tmp_path, arm_gcc, qemu, level)
+
+
+def test_dense(tmp_path: Path, arm_gcc: str, qemu: str) -> None:
+    """Any number of inputs and outputs, one pixel or rows of pixels, gives every byte."""
+    program = BoardProgram(3, M55)
+    sizes = [(1, 1), (3, 4), (16, 5), (34, 8), (67, 3), (128, 12), (35, 7)]
+    for shape, outputs in [*(((1, n), m) for n, m in sizes), ((1, 3, 9), 6), ((1, 2, 3, 17), 4)]:
+        act = (-40.0, 60.0) if outputs % 2 else (-INF, INF)
+        sig = layer(Dense(act), program.rng, shape, (outputs, shape[-1]), least=-128)
+        for function in (DENSE, CONV) if len(shape) > 2 else (DENSE,):
+            found = supporting(KERNELS, function, sig)
+            assert found
+            program.add(sig, found)
+    one = layer(Conv2D((1, 1)), program.rng, (1, 1, 1, 18), (7, 1, 1, 18))
+    found = supporting(KERNELS, DENSE, one)
+    assert found
+    program.add(one, found)
+    assert [] == program.run(tmp_path, arm_gcc, qemu)
+
+
+def test_elements(tmp_path: Path, arm_gcc: str, qemu: str) -> None:
+    """Sums, differences, products and tables of odd sizes give every byte, also in place."""
+    program = BoardProgram(4, M55)
+    swish = Lookup((UnaryFn("swish", (1.0,)),))
+    for shape in [(1, 3, 5, 7), (1, 1, 1, 1), (1, 4, 2, 8), (1, 35)]:
+        for op, function in [(Add(), ADD), (Sub((0.0, 1.0)), ADD), (Mul(), MUL), (swish, LOOKUP)]:
+            shapes = [shape] if function == LOOKUP else [shape, shape]
+            sig = unweighted(op, program.rng, *shapes)
+            found = supporting(KERNELS, function, sig)
+            assert found
+            program.add(sig, found, inplace=True)
+    for shapes in [((1, 3, 5, 7), (1, 1, 1, 7)), ((1, 1, 1, 6), (1, 4, 3, 6))]:
+        sig = unweighted(Mul(), program.rng, *shapes)
+        found = supporting(KERNELS, MUL, sig)
+        assert found
+        program.add(sig, found)
+    assert [] == program.run(tmp_path, arm_gcc, qemu)
+
+
+def test_pools(tmp_path: Path, arm_gcc: str, qemu: str) -> None:
+    """Averages and maxima of windows inside the input and over its border give every byte."""
+    program = BoardProgram(5, M55)
+    for channels in (1, 4, 6, 16, 19):
+        for pool, function in ((AvgPool2D, AVERAGE), (MaxPool2D, MAXIMUM)):
+            for op in (
+                pool((2, 2), (2, 2)),
+                pool((3, 3), (2, 2), (1, 1), (1, 1, 1, 1)),
+                pool((11, 13), (1, 1)),
+            ):
+                sig = unweighted(op, program.rng, (1, 11, 13, channels))
+                found = supporting(KERNELS, function, sig)
+                assert found
+                program.add(sig, found)
+    dilated = unweighted(MaxPool2D((2, 3), (1, 2), (3, 2), (2, 1, 2, 3)), program.rng, (1, 7, 8, 9))
+    found = supporting(KERNELS, MAXIMUM, dilated)
+    assert found
+    program.add(dilated, found)
+    assert [] == program.run(tmp_path, arm_gcc, qemu)

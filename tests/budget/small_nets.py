@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 
 class Net:
@@ -51,6 +51,15 @@ class Net:
         made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)])
         made.ir_version = 8
         return made
+
+    def zero(self, name: str, filters: Sequence[int]) -> Net:
+        """Weights and bias of some filters of a layer become zero."""
+        for k, tensor in enumerate(self._weights):
+            if tensor.name.startswith(f"{name}_c"):
+                values = np.array(numpy_helper.to_array(tensor))
+                values[list(filters)] = 0
+                self._weights[k] = numpy_helper.from_array(values, tensor.name)
+        return self
 
     def save(self, path: Path) -> Path:
         """Write the model."""

@@ -12,7 +12,7 @@ from mcuplan.cli._options import FORMATS
 from mcuplan.pipeline import Request
 from mcuplan.quant.observers import OBSERVERS
 from mcuplan.report import format_names
-from mcuplan.schedule import EFFORTS, Effort
+from mcuplan.schedule import EFFORTS, Effort, Objective, Selection
 
 
 def _option(name: str) -> click.Parameter:
@@ -39,8 +39,16 @@ def test_efforts_are_those_of_planning() -> None:
     assert Effort() == EFFORTS["normal"]
 
 
+def test_objectives_are_those_of_the_choice() -> None:
+    """Every objective can be asked for, and no other; the default is that of the planner."""
+    kind = _option("objective").type
+    assert isinstance(kind, click.Choice)
+    assert {objective.value for objective in Objective} == set(kind.choices)
+    assert Selection().objective == _option("objective").default
+
+
 def test_defaults_are_those_of_a_request() -> None:
     """A run without options is the run of a request without arguments."""
     made = inspect.signature(Request).parameters
-    names = ("observer", "headroom", "io_layout", "effort")
+    names = ("observer", "headroom", "io_layout", "effort", "objective")
     assert [made[name].default for name in names] == [_option(name).default for name in names]

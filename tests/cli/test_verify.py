@@ -59,6 +59,7 @@ def test_figures_are_measured(verified: tuple[Path, Mapping[str, Any]]) -> None:
     report = verified[1]
     assert "measured" == report["flash"]["code_origin"] == report["ram"]["stack_origin"]
     assert {"measured"} == {row["cycles_origin"] for row in report["layers"]}
+    assert all(row["cycles"] > row["instructions"] > 0 for row in report["layers"])
     elf = report["verification"][1]["elf"]
     constants = report["flash"]["weights_bytes"] + report["flash"]["tables_bytes"]
     assert elf["constants_bytes"] == constants
@@ -76,6 +77,9 @@ def test_check_remembers_what_verify_measured(
     assert report["flash"] == again["flash"]
     assert report["ram"] == again["ram"]
     assert report["latency"] == again["latency"]
+    assert report["layers"][0]["instructions"] == again["layers"][0]["instructions"]
+    assert 0 == run(["check", model, "-t", BOARD, "--all"])
+    assert f"{report['layers'][0]['instructions']:,}" in capsys.readouterr().out
     assert 0 == run(["check", model, "-t", "rp2350", "-f", "json"])
     assert "modelled" == json.loads(capsys.readouterr().out)["flash"]["code_origin"]
 

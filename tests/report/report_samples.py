@@ -34,6 +34,7 @@ from mcuplan.budget.record import (
     Verification,
 )
 from mcuplan.findings import Finding, Severity
+from mcuplan.schedule.program import Selected
 from mcuplan.units import Origin
 
 NASTY = 'con"v\n<2>|`*/ \x1b[31m\u202e'
@@ -71,7 +72,7 @@ def sample_layer(index: int, name: str, live: int, weights: int) -> LayerRow:
 def sample_budget() -> Budget:
     """Over its RAM budget, grown against a baseline, verified on an emulated core."""
     layers = tuple(
-        sample_layer(i, name, live, weights)
+        replace(sample_layer(i, name, live, weights), instructions=60_000_000 - i)
         for i, (name, live, weights) in enumerate(
             [("conv1", 61_440, 18_688), (NASTY, 81_920, 37_120), ("dwconv3", 51_200, 832)]
         )
@@ -123,7 +124,7 @@ def sample_budget() -> Budget:
             112_064,
             (31, 17),
         ),
-        latency=Latency(210_000_000, 2.1, 1 / 2.1, Origin.MODELLED, None),
+        latency=Latency(210_000_000, 2.1, 1 / 2.1, Origin.MODELLED, None, error=0.0131),
         energy=Energy(2.5e-05, 1.5e-05, 1e-05, Origin.MODELLED),
         build=BuildInfo("arm-none-eabi-gcc 12.2", "-Os -mcpu=cortex-m4"),
         layers=layers,
@@ -164,6 +165,7 @@ def sample_budget() -> Budget:
             LevelRow("in place", 86_016, f"in place: 1; still copied: {NASTY}"),
             LevelRow("placement", 84_224, "not proved"),
         ),
+        selection=Selected("ram", "1 of 3 steps with a slower kernel, 656 B of arena less"),
     )
 
 
@@ -183,6 +185,7 @@ def sample_fits() -> Budget:
         baseline=None,
         verification=(),
         levels=(),
+        selection=None,
     )
 
 

@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from cells import mobilenet_v2
 
 from mcuplan import pipeline
-from mcuplan.schedule import Plan, Sharing, levels, make_plan
+from mcuplan.schedule import EFFORTS, Plan, Sharing, Streaming, levels, make_plan, plan_graph
 from mcuplan.targets import load_target
 
 _TARGET = load_target("cortex-m4")
@@ -26,7 +28,7 @@ _FOLDERS = (
 
 
 def _plan(folder: Path) -> Plan:
-    request = pipeline.Request(folder / "model.onnx", _TARGET)
+    request = pipeline.Request(folder / "model.onnx", _TARGET, streaming="off")
     return pipeline.plan(request, sizes_only=True).plan
 
 
@@ -58,3 +60,38 @@ def test_overlap_saves_what_the_rows_allow(
     assert whole.optimal
     assert plan.memory["sram"].arena_bytes <= overlapped
     assert [level.arena_bytes for level in levels(plan.program.graph, _TARGET)][-1] <= overlapped
+
+
+@pytest.mark.parametrize(
+    ("name", "resident", "fed"),
+    [
+        ("mlperf_kws_dscnn", 4_300, 3_900),
+        ("mlperf_ic_resnet8", 11_100, 9_900),
+        ("mlperf_vww_mobilenetv1", 29_000, 11_000),
+        ("mcunet_vww", 23_000, 15_500),
+    ],
+)
+def test_rows_need_what_is_promised(test_models: Path, name: str, resident: int, fed: int) -> None:
+    """With kernels that need no scratch, networks by rows keep within the figures promised."""
+    target = replace(_TARGET, backend="c99")
+    goals: tuple[tuple[Streaming, int], ...] = (("auto", resident), ("input", fed))
+    for streaming, most in goals:
+        request = pipeline.Request(
+            test_models / name / "model_qdq.onnx", target, streaming=streaming
+        )
+        plan = pipeline.plan(request).plan
+        assert plan.runs
+        assert plan.rows is not None
+        assert plan.rows.optimal
+        assert plan.rows.peak_bytes == plan.memory["sram"].lower_bound_bytes
+        assert plan.memory["sram"].arena_bytes <= most
+
+
+def test_a_wide_image_needs_a_fraction() -> None:
+    """MobileNetV2 on an image of 62,208 bytes needs little more; fed, less than half of it."""
+    graph = mobilenet_v2()
+    quick = EFFORTS["fast"]
+    goals: tuple[tuple[Streaming, int], ...] = (("auto", 72_000), ("input", 40_000))
+    for streaming, most in goals:
+        plan = plan_graph(graph, _TARGET, effort=quick, streaming=streaming)
+        assert plan.memory["sram"].arena_bytes <= most

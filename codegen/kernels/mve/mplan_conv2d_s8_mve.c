@@ -4,128 +4,136 @@
 #include "mplan_conv2d_s8_mve.h"
 
 #define LANES (16U)
-#define QUAD (4U)         /* lanes of int32 */
-#define PIXELS (3U)       /* computed at once */
-#define CHANNELS (16U)    /* whose sums are held at once */
-#define APART (48)        /* bytes from vector to vector of a patch: PIXELS * LANES */
+#define QUAD (4U)   /* channels that leave together */
+#define PIXELS (3U) /* computed together */
+#define APART (48)  /* bytes from vector to vector of a patch: PIXELS * LANES */
 #define KERNEL_ROWS (16U)
 #define NAKED __attribute__((naked, noinline, used))
 #define UNUSED __attribute__((unused))
+#define NOINLINE __attribute__((noinline)) /* else registers run out */
 
-/* Patches made and outputs that wait for them. */
+/* Patches made, and the outputs that wait for them. The offsets stand in the assembly. */
 typedef struct {
-    int8_t *patches; /* [steps][PIXELS][LANES] */
-    int8_t *line;    /* [steps][LANES], a patch on its way */
-    int8_t *to[PIXELS];
-    size_t count;
+    const int32_t *packed;    /*  0: of the first channel */
+    int8_t *patches;          /*  4: [steps][PIXELS][LANES] */
+    int8_t *out[PIXELS];      /*  8: of the first channel */
+    uint32_t steps;           /* 20 */
+    uint32_t fours;           /* 24: channels / 4, at least 1 */
+    int32_t zero_point;       /* 28 */
+    int32_t act_min;          /* 32 */
+    int32_t act_max;          /* 36 */
+    uint32_t shifts;          /* 40: 0: none */
+    uint32_t vectors;         /* 44: whole ones of a pixel */
+    uint32_t rest;            /* 48: bytes behind them */
+    const int8_t *in[PIXELS]; /* 52: pixels that are their own patches; NULL: patches are made */
+    size_t count;             /* of pixels that wait */
+    int8_t *line;             /* [steps][LANES], a patch on its way */
+    size_t words;             /* packed, of four channels */
 } job_t;
 
 /*
- * Sums of three pixels by two output channels at a time: 96 multiply-accumulates in 12
- * instructions, loads and multiplies in turn so that they overlap. Six accumulators in even
- * registers are what vmladava allows. Pixel i has its sums at sums[16 * i]. Returns the end of the
- * packed channels.
+ * Three pixels by two output channels: 96 multiply-accumulates in 12 instructions, loads and
+ * multiplies in turn so that they overlap. Six accumulators in even registers are what vmladava
+ * leaves room for. The sums go to lanes x and y of q4, q5, q6, a vector for each pixel.
  */
-static NAKED const int32_t *dot_products(UNUSED uint32_t steps, UNUSED const int32_t *packed,
-                                         UNUSED uint32_t pairs, UNUSED const int8_t *patches,
-                                         UNUSED int32_t *sums)
+#define PAIR(x, y)                                                                                 \
+    "ldrd r0, r2, [r9]; ldrd r4, r6, [r9]; ldrd r8, r10, [r9], #8\n" /* biases */                  \
+    "ldr r11, [sp]; dls lr, r12\n"                                                                 \
+    "2:\n"                                                                                         \
+    "vldrb.8 q0, [r9], #16; vldrb.8 q2, [r11], #16; vmladava.s8 r0, q0, q2\n"                      \
+    "vldrb.8 q1, [r9], #16; vmladava.s8 r2, q1, q2\n"                                              \
+    "vldrb.8 q2, [r11], #16; vmladava.s8 r4, q0, q2; vmladava.s8 r6, q1, q2\n"                     \
+    "vldrb.8 q2, [r11], #16; vmladava.s8 r8, q0, q2; vmladava.s8 r10, q1, q2\n"                    \
+    "le lr, 2b\n"                                                                                  \
+    "vmov q4[" y "], q4[" x "], r0, r2; vmov q5[" y "], q5[" x "], r4, r6\n"                       \
+    "vmov q6[" y "], q6[" x "], r8, r10\n"
+
+/* Four channels of a pixel: the high word of sum * multiplier, rounded, onto the zero point. */
+#define FINISH(sums, out)                                                                          \
+    "vrmulh.s32 " sums ", " sums ", q0; vadd.i32 " sums ", " sums ", r0\n"                         \
+    "vmax.s32 " sums ", " sums ", q3; vmin.s32 " sums ", " sums ", q7\n"                           \
+    "vstrb.32 " sums ", [" out "], #4\n"
+
+/* Where a pixel is missing it has the place of pixel 0, which is written last. */
+static NAKED void tile(UNUSED const job_t *job)
 {
-    __asm volatile("push {r4-r10, lr}\n"
-                   "ldr r5, [sp, #32]; mov r7, r0; mov r9, r2; mov r12, #48; mul r12, r12, r0\n"
-                   "1:\n" /* two channels, from their biases on */
-                   "ldrd r0, r2, [r1], #8\n"
-                   "mov r4, r0; mov r6, r2; mov r8, r0; mov r10, r2; dls lr, r7\n"
-                   "2:\n"
-                   "vldrb.8 q0, [r1], #16; vldrb.8 q1, [r3], #16; vmladava.s8 r0, q0, q1\n"
-                   "vldrb.8 q2, [r1], #16; vmladava.s8 r2, q2, q1\n"
-                   "vldrb.8 q3, [r3], #16; vmladava.s8 r4, q0, q3; vmladava.s8 r6, q2, q3\n"
-                   "vldrb.8 q1, [r3], #16; vmladava.s8 r8, q0, q1; vmladava.s8 r10, q2, q1\n"
-                   "le lr, 2b\n"
-                   "strd r4, r6, [r5, #64]; strd r8, r10, [r5, #128]; strd r0, r2, [r5], #8\n"
-                   "sub r3, r3, r12; subs r9, r9, #1; bne 1b\n"
-                   "mov r0, r1; pop {r4-r10, pc}\n");
+    __asm volatile("push {r4-r11, lr}; vpush {d8-d15}; sub sp, #12\n"
+                   "ldrd r9, r11, [r0]; ldrd r1, r3, [r0, #8]; ldrd r5, r12, [r0, #16]\n"
+                   "ldrd r7, r2, [r0, #24]; strd r11, r2, [sp]; ldrd r4, r6, [r0, #32]\n"
+                   "ldr r8, [r0, #40]; str r8, [sp, #8]; vdup.32 q3, r4; vdup.32 q7, r6\n"
+                   "1:\n" PAIR("0", "2") PAIR("1", "3")
+                   "ldrd r0, r2, [sp, #4]; cbz r2, 3f; vldrw.32 q0, [r9], #16\n"
+                   "vshl.s32 q4, q4, q0; vshl.s32 q5, q5, q0; vshl.s32 q6, q6, q0\n"
+                   "3: vldrw.32 q0, [r9], #16\n"
+                   FINISH("q6", "r5") FINISH("q5", "r3") FINISH("q4", "r1")
+                   "subs r7, #1; bne.w 1b\n"
+                   "add sp, #12; vpop {d8-d15}; pop {r4-r11, pc}\n");
 }
 
-/* Shift the sums of `channels` channels from c on of every pixel. */
-static void shift_sums(const uint8_t *shifts, int32_t *sums, size_t channels)
+/* The patches of three pixels of a 1x1 kernel. */
+static NAKED void weave(UNUSED const job_t *job)
 {
-    for (size_t i = 0U; i < channels; i += QUAD) {
-        const int32x4_t shift = vreinterpretq_s32_u32(vldrbq_u32(&shifts[i]));
+    __asm volatile("push {r4, lr}\n"
+                   "ldrd lr, r4, [r0, #44]; ldrd r1, r2, [r0, #52]; ldr r3, [r0, #60]\n"
+                   "ldr r0, [r0, #4]; wls lr, lr, 2f\n"
+                   "1:\n"
+                   "vldrb.8 q0, [r1], #16; vstrb.8 q0, [r0], #16\n"
+                   "vldrb.8 q1, [r2], #16; vstrb.8 q1, [r0], #16\n"
+                   "vldrb.8 q2, [r3], #16; vstrb.8 q2, [r0], #16\n"
+                   "le lr, 1b\n"
+                   "2: cbz r4, 3f\n"
+                   "vctp.8 r4; vpsttt; vldrbt.8 q0, [r1]; vldrbt.8 q1, [r2]; vldrbt.8 q2, [r3]\n"
+                   "vstrb.8 q0, [r0]; vstrb.8 q1, [r0, #16]; vstrb.8 q2, [r0, #32]\n"
+                   "3: pop {r4, pc}\n");
+}
 
-        for (size_t k = i; k < (PIXELS * CHANNELS); k += CHANNELS) {
-            vstrwq_s32(&sums[k], vshlq_s32(vldrwq_s32(&sums[k]), shift));
-        }
+/* Up to three channels behind the last four, by a spare place. */
+static void last_channels(const mplan_conv2d_s8_mve_t *p, const job_t *job)
+{
+    const size_t fours = (size_t)p->out_c / QUAD;
+    const mve_pred16_t lanes = vctp8q((uint32_t)p->out_c % QUAD);
+    int8_t spare[PIXELS * LANES];
+    job_t last = *job;
+
+    last.packed = &p->packed[fours * job->words];
+    last.fours = 1U;
+    for (size_t i = 0U; i < PIXELS; i++) {
+        last.out[i] = &spare[i * LANES];
+    }
+    tile(&last);
+    for (size_t i = 0U; i < job->count; i++) {
+        vstrbq_p_s8(&job->out[i][fours * QUAD], vldrbq_s8(&spare[i * LANES]), lanes);
     }
 }
 
-/* What four sums become an output with. */
-typedef struct {
-    int32x4_t low;
-    int32x4_t high;
-    int32_t zero_point;
-} range_t;
-
-static inline int32x4_t results(const int32_t *sums, int32x4_t multiplier, range_t range)
-{
-    const int32x4_t scaled = vrmulhq_s32(vldrwq_s32(sums), multiplier);
-    const int32x4_t moved = vaddq_n_s32(scaled, range.zero_point);
-
-    return vminq_s32(vmaxq_s32(moved, range.low), range.high);
-}
-
-/* Requantize and store `channels` channels from c on of every pixel. */
-static void finish(const mplan_conv2d_s8_mve_t *p, const job_t *job, const int32_t *sums, size_t c,
-                   size_t channels)
-{
-    const range_t range = {vdupq_n_s32(p->act_min), vdupq_n_s32(p->act_max), p->out_zero_point};
-    const int32_t *multipliers = &p->multiplier[c];
-    int8_t *to0 = &job->to[0][c];
-    int8_t *to1 = &job->to[1][c];
-    int8_t *to2 = &job->to[2][c];
-    int32x4_t multiplier;
-
-    /* A pixel that is missing has the place of pixel 0, which is written last. */
-    for (size_t i = channels / QUAD; i > 0U; i--) {
-        multiplier = vldrwq_s32(multipliers);
-        vstrbq_s32(to2, results(&sums[2U * CHANNELS], multiplier, range));
-        vstrbq_s32(to1, results(&sums[CHANNELS], multiplier, range));
-        vstrbq_s32(to0, results(sums, multiplier, range));
-        multipliers = &multipliers[QUAD];
-        sums = &sums[QUAD];
-        to0 = &to0[QUAD];
-        to1 = &to1[QUAD];
-        to2 = &to2[QUAD];
-    }
-    if ((channels % QUAD) > 0U) {
-        const mve_pred16_t lanes = vctp32q((uint32_t)(channels % QUAD));
-
-        multiplier = vldrwq_s32(multipliers);
-        vstrbq_p_s32(to2, results(&sums[2U * CHANNELS], multiplier, range), lanes);
-        vstrbq_p_s32(to1, results(&sums[CHANNELS], multiplier, range), lanes);
-        vstrbq_p_s32(to0, results(sums, multiplier, range), lanes);
-    }
-}
-
-/* All channels of the output pixels that wait; their patches are made. */
+/* All channels of the output pixels that wait. */
 static void outputs(const mplan_conv2d_s8_mve_t *p, job_t *job)
 {
-    const int32_t *packed = p->packed;
-    int32_t sums[PIXELS * CHANNELS];
-
     for (size_t i = job->count; i < PIXELS; i++) {
-        job->to[i] = job->to[0];
+        job->out[i] = job->out[0];
+        job->in[i] = job->in[0];
     }
-    for (size_t c = 0U; c < p->out_c; c += CHANNELS) {
-        const size_t left = (size_t)p->out_c - c;
-        const size_t channels = (left < CHANNELS) ? left : CHANNELS;
-
-        packed = dot_products(p->steps, packed, (uint32_t)(channels + 1U) / 2U, job->patches, sums);
-        if (p->pre_shift != NULL) {
-            shift_sums(&p->pre_shift[c], sums, channels);
-        }
-        finish(p, job, sums, c, channels);
+    if (job->in[0] != NULL) {
+        weave(job);
+    }
+    if (job->fours > 0U) {
+        tile(job);
+    }
+    if ((p->out_c % QUAD) > 0U) {
+        last_channels(p, job);
     }
     job->count = 0U;
+}
+
+/* One output pixel more; `in` is NULL where its patch is made. */
+static inline void push(const mplan_conv2d_s8_mve_t *p, job_t *job, const int8_t *in, int8_t *out)
+{
+    job->in[job->count] = in;
+    job->out[job->count] = out;
+    job->count++;
+    if (job->count == PIXELS) {
+        outputs(p, job);
+    }
 }
 
 /* The input rows of an output row, NULL where they lie outside. Returns whether all lie inside. */
@@ -149,131 +157,142 @@ static int find_lines(const mplan_conv2d_s8_mve_t *p, const int8_t *in, const in
     return whole;
 }
 
-/* Vectors of a run to their places in a patch; a last part of one is read as far as it goes. */
-static int8_t *scatter(const int8_t *from, int8_t *to, size_t count)
+/* Vectors of a run to their places in a patch. */
+static int8_t *scatter(const int8_t *from, int8_t *to, size_t vectors)
 {
-    const size_t rest = count % LANES;
-
-    for (size_t i = count / LANES; i > 0U; i--) {
+    for (size_t i = vectors; i > 0U; i--) {
         vstrbq_s8(to, vldrbq_s8(from));
         from = &from[LANES];
-        to = &to[APART];
-    }
-    if (rest > 0U) {
-        vstrbq_s8(to, vldrbq_z_s8(from, vctp8q((uint32_t)rest)));
         to = &to[APART];
     }
     return to;
 }
 
-static void copy(const int8_t *from, int8_t *to, size_t count)
+/* `run` bytes from `at` on of every line that lies inside; in a patch they are `apart`. */
+static NOINLINE void copy_lines(const int8_t *const *lines, size_t rows, int32_t at, int8_t *to,
+                                size_t run, size_t apart)
 {
-    const size_t rest = count % LANES;
+    const mve_pred16_t lanes = vctp8q((uint32_t)(run % LANES));
 
-    for (size_t i = count / LANES; i > 0U; i--) {
-        vstrbq_s8(to, vldrbq_s8(from));
-        from = &from[LANES];
-        to = &to[LANES];
-    }
-    if (rest > 0U) {
-        const mve_pred16_t lanes = vctp8q((uint32_t)rest);
+    for (size_t ky = 0U; ky < rows; ky++) {
+        if (lines[ky] != NULL) {
+            const int8_t *from = &lines[ky][at];
+            int8_t *place = to;
 
-        vstrbq_p_s8(to, vldrbq_z_s8(from, lanes), lanes);
+            for (size_t i = run / LANES; i > 0U; i--) {
+                vstrbq_s8(place, vldrbq_s8(from));
+                from = &from[LANES];
+                place = &place[LANES];
+            }
+            vstrbq_p_s8(place, vldrbq_z_s8(from, lanes), lanes);
+        }
+        to = &to[apart];
     }
 }
 
-static void fill(int8_t value, int8_t *to, size_t count)
+/* A patch in order, where it is more than whole vectors inside the input. */
+static NOINLINE void fill_line(const mplan_conv2d_s8_mve_t *p, const int8_t *const *lines,
+                               int8_t *line, int32_t x_first)
 {
-    const int8x16_t values = vdupq_n_s8(value);
-
-    for (size_t i = count / LANES; i > 0U; i--) {
-        vstrbq_s8(to, values);
-        to = &to[LANES];
-    }
-    vstrbq_p_s8(to, values, vctp8q((uint32_t)(count % LANES)));
-}
-
-/* Bytes of one kernel row that is not a run inside the input: taps outside are the zero point. */
-static void gather(const mplan_conv2d_s8_mve_t *p, const int8_t *row, int8_t *to, int32_t x_first)
-{
+    const int8x16_t padding = vdupq_n_s8(p->in_zero_point);
     const size_t in_c = p->in_c;
+    const int32_t together = (p->dilation_w == 1U) ? (int32_t)p->kernel_w : 1; /* taps */
     int32_t x = x_first;
 
-    for (size_t kx = 0U; kx < p->kernel_w; kx++) {
-        if ((row != NULL) && (x >= 0) && (x < (int32_t)p->in_w)) {
-            copy(&row[(size_t)x * in_c], to, in_c);
-        } else {
-            fill(p->in_zero_point, to, in_c);
-        }
+    for (size_t i = 0U; i < (p->steps * LANES); i += LANES) {
+        vstrbq_s8(&line[i], padding);
+    }
+    for (int32_t kx = 0; kx < (int32_t)p->kernel_w; kx += together) {
+        const int32_t begin = mplan_clamp(-x, 0, together);
+        const int32_t end = mplan_clamp((int32_t)p->in_w - x, begin, together);
+
+        copy_lines(lines, p->kernel_h, (x + begin) * (int32_t)in_c,
+                   &line[(size_t)(kx + begin) * in_c], (size_t)(end - begin) * in_c,
+                   p->kernel_w * in_c);
         x += (int32_t)p->dilation_w;
-        to = &to[in_c];
     }
 }
 
-/* The patch of one output pixel, where it is more than whole vectors inside the input. */
-static void odd_patch(const mplan_conv2d_s8_mve_t *p, const job_t *job, const int8_t *const *lines,
-                      int8_t *to, int32_t x_first)
+/* The patch of one output pixel. Its lines lie inside, and its first tap at x_first. */
+static void inner_patch(const mplan_conv2d_s8_mve_t *p, const job_t *job,
+                        const int8_t *const *lines, int8_t *to, int32_t x_first)
 {
     const size_t count = (size_t)p->kernel_w * p->in_c;
-    const int inside = (p->dilation_w == 1U) && (x_first >= 0) &&
-                       ((x_first + (int32_t)p->kernel_w) <= (int32_t)p->in_w);
-    int8_t *line = job->line;
+    const int32_t at = x_first * (int32_t)p->in_c;
 
-    for (size_t ky = 0U; ky < p->kernel_h; ky++) {
-        if (inside && (lines[ky] != NULL)) {
-            copy(&lines[ky][x_first * (int32_t)p->in_c], line, count);
-        } else {
-            gather(p, lines[ky], line, x_first);
+    if ((count % LANES) == 0U) {
+        for (size_t ky = 0U; ky < p->kernel_h; ky++) {
+            to = scatter(&lines[ky][at], to, count / LANES);
         }
-        line = &line[count];
+    } else {
+        copy_lines(lines, p->kernel_h, at, job->line, count, count);
+        (void)scatter(job->line, to, p->steps);
     }
-    (void)scatter(job->line, to, p->steps * LANES);
 }
 
-/* Patches and outputs of one output row. */
+/* Patches and outputs of one output row. `whole`: its lines lie inside, taps side by side. */
 static void output_row(const mplan_conv2d_s8_mve_t *p, job_t *job, const int8_t *const *lines,
-                       int simple, int8_t *out)
+                       int whole, int8_t *out)
 {
     const int32_t x_last = (int32_t)p->in_w - (int32_t)p->kernel_w;
-    const size_t count = (size_t)p->kernel_w * p->in_c;
     int32_t x_first = -(int32_t)p->pad_left;
     int8_t *to = out;
 
     for (size_t x = p->out_w; x > 0U; x--) {
-        int8_t *lane = &job->patches[LANES * job->count];
+        int8_t *const patch = &job->patches[LANES * job->count];
 
-        if (simple && (x_first >= 0) && (x_first <= x_last)) {
-            for (size_t ky = 0U; ky < p->kernel_h; ky++) {
-                lane = scatter(&lines[ky][x_first * (int32_t)p->in_c], lane, count);
-            }
+        if (whole && (x_first >= 0) && (x_first <= x_last)) {
+            inner_patch(p, job, lines, patch, x_first);
         } else {
-            odd_patch(p, job, lines, lane, x_first);
+            fill_line(p, lines, job->line, x_first);
+            (void)scatter(job->line, patch, p->steps);
         }
-        job->to[job->count] = to;
-        job->count++;
-        if (job->count == PIXELS) {
-            outputs(p, job);
-        }
+        push(p, job, NULL, to);
         x_first += (int32_t)p->stride_w;
         to = &to[p->out_c];
+    }
+}
+
+/* Output rows of a kernel whose patches are pixels of the input. */
+static void pointwise_rows(const mplan_conv2d_s8_mve_t *p, job_t *job, const int8_t *in,
+                           int8_t *out, size_t y0, size_t y1)
+{
+    for (size_t y = y0; y < y1; y++) {
+        const int8_t *from = &in[mplan_row(&p->in_rows, y * p->stride_h)];
+        int8_t *to = &out[mplan_row(&p->out_rows, y)];
+
+        for (size_t x = p->out_w; x > 0U; x--) {
+            push(p, job, from, to);
+            from = &from[(size_t)p->stride_w * p->in_c];
+            to = &to[p->out_c];
+        }
     }
 }
 
 void mplan_conv2d_s8_mve(const mplan_conv2d_s8_mve_t *p, const int8_t *in, int8_t *out, size_t y0,
                          size_t y1, int8_t *scratch)
 {
-    const size_t odd = ((size_t)p->kernel_w * p->in_c) % LANES;
-    const int straight = (p->dilation_w == 1U) && ((odd == 0U) || (p->kernel_h == 1U));
-    job_t job;
+    job_t job = {.packed = p->packed, .patches = scratch, .steps = p->steps};
 
-    job.patches = scratch;
+    job.fours = (uint32_t)p->out_c / QUAD;
+    job.words = (4U * p->steps * QUAD) + ((p->shifts != 0U) ? 12U : 8U);
+    job.zero_point = p->out_zero_point;
+    job.act_min = p->act_min;
+    job.act_max = p->act_max;
+    job.shifts = p->shifts;
+    job.vectors = (uint32_t)p->in_c / LANES;
+    job.rest = (uint32_t)p->in_c % LANES;
     job.line = &scratch[PIXELS * LANES * p->steps];
-    job.count = 0U;
-    for (size_t y = y0; y < y1; y++) {
-        const int8_t *lines[KERNEL_ROWS];
-        const int whole = find_lines(p, in, lines, y);
+    if ((p->kernel_h == 1U) && (p->kernel_w == 1U) && ((p->pad_top | p->pad_left) == 0U) &&
+        (((p->out_w - 1U) * p->stride_w) < p->in_w) && (((y1 - 1U) * p->stride_h) < p->in_h)) {
+        pointwise_rows(p, &job, in, out, y0, y1);
+    } else {
+        for (size_t y = y0; y < y1; y++) {
+            const int8_t *lines[KERNEL_ROWS];
+            const int whole = find_lines(p, in, lines, y) && (p->dilation_w == 1U);
 
-        output_row(p, &job, lines, straight && whole, &out[mplan_row(&p->out_rows, y)]);
+            output_row(p, &job, lines, whole, &out[mplan_row(&p->out_rows, y)]);
+        }
     }
     if (job.count > 0U) {
         outputs(p, &job);

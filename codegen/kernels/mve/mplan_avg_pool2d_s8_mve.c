@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: 0BSD */
+#include <arm_mve.h>
+
+#include "mplan_avg_pool2d_s8_mve.h"
+
+#define BLOCK (16U) /* channels summed side by side */
+#define QUAD (4U)   /* of them in one vector */
+
+/* Elements [first, end) of the input along one axis, and how many count. */
+typedef struct {
+    int32_t first;
+    int32_t end;
+    int32_t count;
+} span_t;
+
+static span_t span_of(int32_t first, uint32_t kernel, uint32_t size, uint32_t before,
+                      uint32_t after)
+{
+    const int32_t end = first + (int32_t)kernel;
+    const int32_t limit = (int32_t)size + (int32_t)after;
+    span_t span;
+
+    span.first = mplan_clamp(first, 0, (int32_t)size);
+    span.end = mplan_clamp(end, 0, (int32_t)size);
+    span.count =
+        ((end < limit) ? end : limit) - ((first > -(int32_t)before) ? first : -(int32_t)before);
+    return span;
+}
+
+/* sum / count, halves to even. */
+static int32_t divided(int32_t sum, int32_t count)
+{
+    const uint32_t magnitude = (sum < 0) ? (0U - (uint32_t)sum) : (uint32_t)sum;
+    const uint32_t divisor = (uint32_t)count;
+    const uint32_t whole = magnitude / divisor;
+    const uint32_t twice = 2U * (magnitude - (whole * divisor));
+    const uint32_t up =
+        ((twice > divisor) || ((twice == divisor) && ((whole & 1U) != 0U))) ? 1U : 0U;
+    const uint32_t rounded = whole + up;
+    const int32_t result = (int32_t)rounded;
+
+    return (sum < 0) ? -result : result;
+}
+
+static int8_t pool_result(const mplan_avg_pool2d_s8_mve_t *p, int32_t sum, int32_t count)
+{
+    int32_t result;
+
+    if (p->multiplier == NULL) {
+        result = divided(sum, count);
+    } else {
+        const size_t i = (size_t)count - p->first_count;
+
+        result = mplan_scale(sum, p->multiplier[i], p->pre_shift[i]);
+    }
+    return (int8_t)mplan_clamp(result + p->out_zero_point, -128, 127);
+}
+
+/* Sums of `channels` channels over the pixels of a window. */
+static void sum_pixels(const mplan_avg_pool2d_s8_mve_t *p, const int8_t *in, span_t rows,
+                       span_t columns, size_t c, size_t channels, int32_t *sum)
+{
+    const size_t first = ((size_t)columns.first * p->channels) + c;
+    const size_t width = (size_t)(columns.end - columns.first);
+    const size_t apart = p->channels;
+
+    for (size_t i = 0U; i < channels; i += QUAD) {
+        const mve_pred16_t lanes = vctp32q((uint32_t)(channels - i));
+        int32x4_t sums = vldrwq_s32(&sum[i]);
+
+        for (int32_t y = rows.first; y < rows.end; y++) {
+            const int8_t *pixel = &in[mplan_row(&p->in_rows, (size_t)y) + first + i];
+
+            for (size_t x = width; x > 0U; x--) {
+                sums = vaddq_s32(sums, vldrbq_z_s32(pixel, lanes));
+                pixel = &pixel[apart];
+            }
+        }
+        vstrwq_s32(&sum[i], sums);
+    }
+}
+
+/* `channels` channels from c on of one output pixel. */
+static void pool_block(const mplan_avg_pool2d_s8_mve_t *p, const int8_t *in, int8_t *out,
+                       span_t rows, span_t columns, size_t c, size_t channels)
+{
+    const int32_t elements = (rows.end - rows.first) * (columns.end - columns.first);
+    const int32_t count = (p->divide != 0U) ? (rows.count * columns.count) : 1;
+    int32_t sum[BLOCK];
+
+    for (size_t i = 0U; i < BLOCK; i++) {
+        sum[i] = -elements * (int32_t)p->in_zero_point;
+    }
+    sum_pixels(p, in, rows, columns, c, channels, sum);
+    for (size_t i = 0U; i < channels; i++) {
+        out[c + i] = pool_result(p, sum[i], count);
+    }
+}
+
+void mplan_avg_pool2d_s8_mve(const mplan_avg_pool2d_s8_mve_t *p, const int8_t *in, int8_t *out,
+                             size_t y0, size_t y1)
+{
+    for (size_t y = y0; y < y1; y++) {
+        const int32_t y_first = ((int32_t)y * (int32_t)p->stride_h) - (int32_t)p->pad_top;
+        const span_t rows =
+            span_of(y_first, p->kernel_h, p->in_h, p->counted_top, p->counted_bottom);
+        int8_t *const to = &out[mplan_row(&p->out_rows, y)];
+
+        for (size_t x = 0U; x < p->out_w; x++) {
+            const int32_t x_first = ((int32_t)x * (int32_t)p->stride_w) - (int32_t)p->pad_left;
+            const span_t columns =
+                span_of(x_first, p->kernel_w, p->in_w, p->counted_left, p->counted_right);
+
+            for (size_t c = 0U; c < p->channels; c += BLOCK) {
+                const size_t left = (size_t)p->channels - c;
+                const size_t channels = (left < BLOCK) ? left : BLOCK;
+
+                pool_block(p, in, &to[x * p->channels], rows, columns, c, channels);
+            }
+        }
+    }
+}

@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the loops of the dsp kernels count; see their C for the parts."""
+
+from __future__ import annotations
+
+from mcuplan.ir.op import NO_CLAMP, Signature
+from mcuplan.ir.work import Work, taps_of
+from mcuplan.ir.work import pool_work as blocks_of_channels
+from mcuplan.ops.conv2d import Conv2D
+from mcuplan.quant.requantize import act_limits
+
+__all__ = [
+    "add_work",
+    "conv_work",
+    "dense_work",
+    "depthwise3x3_work",
+    "depthwise_work",
+    "pool_work",
+]
+
+_UNROLL = 16  # steps of the convolution's loop
+_ROUND = 32  # bytes widened in one round
+
+
+def _clamped(sig: Signature) -> int:
+    """Outputs that a last pass limits; none where int8 itself is the limit."""
+    limits = act_limits(sig.output.q, getattr(sig.op, "act", NO_CLAMP))
+    return sig.output.elements if limits != (-128, 127) else 0
+
+
+def _tiles(sig: Signature, pixels: int, steps: int) -> dict[str, float]:
+    """Two pixels by four channels at a time."""
+    pairs, fours = -(-pixels // 2), -(-sig.output.channels // 4)
+    return {
+        "call": 1,
+        "pair": pairs,
+        "tile": pairs * fours,
+        "step": pairs * fours * steps,
+        "round": pairs * fours * -(-steps // _UNROLL),
+        "rest": pairs * (sig.output.channels % 4 > 0),
+        "clamp": _clamped(sig),
+    }
+
+
+def conv_work(sig: Signature) -> Work:
+    """Pairs of pixels by four channels, and their patches; a matrix is a 1x1 kernel."""
+    in_c, rows = sig.inputs[0].channels, sig.output.rows
+    pixels = sig.output.elements // sig.output.channels
+    op = sig.op
+    if not isinstance(op, Conv2D) or (op.kernel == (1, 1) and not any(op.pads)):
+        steps = -(-in_c // 2)
+        return _tiles(sig, pixels, steps) | {"row": rows, "pixel": pixels} | _widened(in_c, pixels)
+    run = op.kernel[1] * in_c
+    plain = op.dilation[1] == 1
+    tall = taps_of(sig, 0).whole if plain else 0
+    inside = tall * taps_of(sig, 1).whole
+    lines = pixels * op.kernel[0]
+    beside = (pixels - inside) * op.kernel[0]  # lines made one by one
+    steps = op.kernel[0] * -(-run // 2)
+    return (
+        _tiles(sig, pixels, steps)
+        | {"line": lines, "window_row": rows, "patch": pixels}
+        | {
+            "border": pixels - inside,
+            "border_line": beside,
+            "gather": tall * (pixels // rows) - inside,
+        }
+        | _widened(run, lines)
+    )
+
+
+def _widened(run: int, runs: int) -> dict[str, float]:
+    """Bytes of runs that become words."""
+    words, rest = divmod(run, 4)
+    return {
+        "word": runs * words,
+        "round_of_words": runs * (run // _ROUND),
+        "odd_run": runs * (rest > 0),
+        "odd_byte": runs * rest,
+    }
+
+
+def depthwise3x3_work(sig: Signature) -> Work:
+    """One column after the other of each channel of a row."""
+    op = sig.op
+    assert isinstance(op, Conv2D)
+    _, out_h, out_w, channels = sig.output.shape
+    kind = "" if op.stride == (1, 1) else "2"
+    columns = sig.inputs[0].shape[2] - 1 if op.stride == (1, 1) else out_w
+    missing = 3 * out_h - taps_of(sig, 0).inside
+    return {
+        "call": 1,
+        "row": out_h,
+        f"channel{kind}": out_h * channels,
+        f"column{kind}": out_h * channels * columns,
+        "missing_row": missing * channels,
+        "clamp": _clamped(sig),
+    }
+
+
+def depthwise_work(sig: Signature) -> Work:
+    """One pixel after the other, four channels at a time, taps inside the input only."""
+    _, out_h, out_w, channels = sig.output.shape
+    rows, columns = taps_of(sig, 0).inside, taps_of(sig, 1).inside
+    fours = channels // 4
+    return {
+        "call": 1,
+        "row": out_h,
+        "pixel": out_h * out_w,
+        "line": rows * out_w,
+        "four": fours * out_h * out_w,
+        "four_line": fours * rows * out_w,
+        "four_tap": fours * rows * columns,
+        "clamp": _clamped(sig),
+    }
+
+
+def dense_work(sig: Signature) -> Work:
+    """One pixel by four outputs at a time."""
+    inputs, outputs = sig.inputs[0].channels, sig.output.channels
+    pixels = sig.output.elements // outputs
+    fours = pixels * -(-outputs // 4)
+    return {
+        "call": 1,
+        "row": sig.output.rows,
+        "pixel": pixels,
+        "four": fours,
+        "step": fours * (inputs // 4),
+        "round": fours * -(-inputs // _ROUND),
+        "odd": fours * -(-(inputs % 4) // 2),
+        "rest": pixels * (outputs % 4 > 0),
+        "clamp": _clamped(sig),
+    }
+
+
+def add_work(sig: Signature) -> Work:
+    """Four elements of a row at a time."""
+    row = sig.output.row_bytes
+    rows = sig.output.rows
+    return {"call": 1, "row": rows, "word": rows * (row // 4), "odd_byte": rows * (row % 4)}
+
+
+def pool_work(sig: Signature) -> Work:
+    """Four channels of a window at a time."""
+    return blocks_of_channels(sig, 4)

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Cycles of kernels before anything is built: what their loops count times what that takes.
+
+`codegen/kernels/<backend>/cycles.toml` holds, for each kernel function, the cycles of each
+part that ``Kernel.work`` counts, fitted to runs on the emulator of a Cortex-M4 without wait
+states, and how far the fit was off.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from types import MappingProxyType
+from typing import Any
+
+from mcuplan.ir.op import Kernel, Signature
+from mcuplan.ir.work import work_of
+from mcuplan.resources import codegen_dir
+from mcuplan.targets import Target, load_target
+
+__all__ = [
+    "REFERENCE_CORE",
+    "Expected",
+    "Timing",
+    "expected_cycles",
+    "kernel_timings",
+    "network_errors",
+    "rated_cycles",
+    "timing_of",
+]
+
+_PER_MAC = frozenset({"conv2d", "depthwise", "dense"})
+
+REFERENCE_CORE = "cortex-m4"
+"""The core, and built-in target, that the constants are measured on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Cycles of the parts of a kernel.
+
+    ``max_error`` and ``mean_error`` are ``abs(modelled / measured - 1)`` over the shapes
+    that were measured.
+    """
+
+    cycles: Mapping[str, float]
+    max_error: float
+    mean_error: float
+
+    def total(self, work: Mapping[str, float]) -> float:
+        """Cycles of that much work."""
+        return sum(self.cycles.get(part, 0.0) * count for part, count in work.items())
+
+
+@cache
+def kernel_timings(backend: str) -> Mapping[str, Timing]:
+    """Timings by kernel function, empty for a backend without a file."""
+    return MappingProxyType(
+        {
+            name: Timing(MappingProxyType(row["cycles"]), row["max_error"], row["mean_error"])
+            for name, row in _table(backend).get("kernels", {}).items()
+        }
+    )
+
+
+def network_errors(backend: str) -> Mapping[str, float]:
+    """How far the model is off for whole networks that were measured, by their names."""
+    return MappingProxyType(_table(backend).get("networks", {}))
+
+
+@cache
+def _table(backend: str) -> Mapping[str, Any]:
+    path = codegen_dir() / "kernels" / backend / "cycles.toml"
+    if not path.is_file():
+        return MappingProxyType({})
+    return MappingProxyType(tomllib.loads(path.read_text(encoding="utf-8")))
+
+
+def timing_of(kernel: Kernel) -> Timing | None:
+    """What was measured of a kernel; None where nothing was."""
+    return kernel_timings(kernel.backend).get(kernel.function)
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """Modelled cycles of one step; ``error`` is how far they may be off, None: nobody knows.
+
+    ``compares`` is false where they are the rates of another backend, for want of figures of
+    the kernel's own: no ground to say which of two kernels is faster.
+    """
+
+    cycles: float
+    error: float | None
+    compares: bool = True
+
+
+def expected_cycles(kernel: Kernel, signature: Signature, target: Target) -> Expected:
+    """Cycles of a kernel on a target without wait states.
+
+    Measured constants are those of the reference core. Another core takes them times the
+    ratio of its rates to that core's; a kernel that nobody measured goes by rates alone.
+    """
+    timing, reference = timing_of(kernel), _reference_target()
+    if timing is None:
+        cycles = rated_cycles(kernel, signature, target, kernel.backend)
+        return Expected(cycles, None, kernel.backend in target.rates)
+    cycles = timing.total(work_of(kernel, signature))
+    if target.core == reference.core and target.rates == reference.rates:
+        return Expected(cycles, timing.max_error)
+    both = kernel.backend in target.rates and kernel.backend in reference.rates
+    rates = kernel.backend if both else "c99"
+    here, there = (rated_cycles(kernel, signature, t, rates) for t in (target, reference))
+    return Expected(cycles * here / max(1.0, there), None)
+
+
+def rated_cycles(kernel: Kernel, signature: Signature, target: Target, backend: str) -> float:
+    """Cycles by the target's rates of a backend for the class of the kernel."""
+    cost = signature.op.cost(signature.inputs, signature.outputs)
+    elements = sum(t.elements for t in signature.outputs)
+    overhead = target.rate(backend, "overhead_per_step").value
+    rate = target.rate(backend, kernel.cost_class).value
+    if kernel.cost_class in _PER_MAC:
+        requantize = target.rate(backend, "requantize").value
+        return overhead + cost.macs * rate + elements * requantize
+    if kernel.cost_class == "copy":
+        return overhead + sum(t.nbytes for t in signature.outputs) * rate
+    return overhead + max(cost.ops + cost.macs, elements) * rate
+
+
+@cache
+def _reference_target() -> Target:
+    return load_target(REFERENCE_CORE)

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The arenas of a bundle: their C types and sizes, and where the linker is to put them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from mcuplan.emit.structs import arena_bytes
+from mcuplan.memory.problem import Region
+from mcuplan.schedule.program import Plan
+
+__all__ = ["Arena", "arena_macros", "arena_types", "arenas_of", "linker_values"]
+
+
+@dataclass(frozen=True, slots=True)
+class Arena:
+    """Working memory in a region: member of the context, bytes, and the step that needs most."""
+
+    member: str
+    region: Region
+    nbytes: int
+    peak_step: int
+
+    @property
+    def memory(self) -> str:
+        """Name of the region in a linker script."""
+        return self.region.name.upper().replace("-", "_")
+
+
+def arenas_of(plan: Plan, members: Mapping[str, str]) -> tuple[Arena, ...]:
+    """The arenas of a plan; ``members`` has the context member of each region."""
+    regions = {region.name: region for region in plan.program.target.ram}
+    return tuple(
+        Arena(
+            members[name],
+            regions[name],
+            arena_bytes(memory.arena_bytes),
+            _step_at(plan, memory.peak_step),
+        )
+        for name, memory in plan.memory.items()
+    )
+
+
+def _step_at(plan: Plan, moment: int) -> int:
+    """The step that runs at a moment of live ranges."""
+    for index, (first, end) in enumerate(plan.run_moves):
+        if first <= moment < end:
+            return plan.runs[index].step if plan.runs else index
+    return moment
+
+
+def arena_macros(name: str, arenas: Sequence[Arena]) -> str:
+    """Size of each arena, and its section where it has one."""
+    lines = []
+    for arena in arenas:
+        stem = f"{name}_{arena.member}".upper()
+        note = f'arena in region "{arena.member}", peak at step {arena.peak_step}'
+        lines.append(f"#define {stem}_BYTES ({arena.nbytes}U) /* {note} */")
+        if arena.region.section:
+            use = "MPLAN_SECTION(...) of the object"
+            lines.append(f'#define {stem}_SECTION "{arena.region.section}" /* {use} */')
+    return "\n".join(lines) + "\n"
+
+
+def arena_types(name: str, arenas: Sequence[Arena], *, fed: bool = False) -> str:
+    """A struct for each arena; ``fed``: the input arrives in several calls."""
+    parts = []
+    lasting = "Between calls only the output in it means something."
+    if fed:
+        lasting = f"From {name}_begin() to {name}_finish() it must stay as it is."
+    for arena in arenas:
+        macro = f"{name}_{arena.member}".upper()
+        place = f"\n * in section {macro}_SECTION, see {name}.ld" if arena.region.section else ""
+        parts.append(
+            f'/**\n * Working memory in region "{arena.member}"; the application '
+            f"defines it{place}.\n"
+            f" * {lasting}\n */\n"
+            f"typedef struct {{\n    MPLAN_ALIGNED(MPLAN_ARENA_ALIGN) int8_t bytes"
+            f"[{macro}_BYTES];\n}} {name}_{arena.member}_t;\n\n"
+        )
+    return "".join(parts)
+
+
+def linker_values(name: str, arenas: Sequence[Arena]) -> dict[str, str] | None:
+    """What the linker-script fragment says; None where all arenas lie in the default RAM."""
+    placed = [arena for arena in arenas if arena.region.section]
+    if not placed:
+        return None
+    return {
+        "objects": "\n".join(
+            f" *      static {name}_{a.member}_t {a.member} "
+            f"MPLAN_SECTION({f'{name}_{a.member}'.upper()}_SECTION);"
+            for a in placed
+        ),
+        "memories": "\n".join(f" *      MEMORY {{ {_memory(arena)} }}" for arena in placed),
+        "first": placed[0].memory,
+        "sections": "\n".join(map(_section, placed)),
+    }
+
+
+def _memory(arena: Arena) -> str:
+    base = "..." if arena.region.base is None else f"0x{arena.region.base:08x}"
+    return f"{arena.memory} (rw) : ORIGIN = {base}, LENGTH = {arena.region.bytes}"
+
+
+def _section(arena: Arena) -> str:
+    section = arena.region.section
+    return (
+        f"{section} (NOLOAD) : /* {arena.nbytes} bytes of {arena.region.usable_bytes} */\n"
+        f"{{\n    *({section} {section}.*)\n}} > {arena.memory}\n"
+    )

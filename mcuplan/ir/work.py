@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What loops count: how often the parts of a kernel run for one whole output.
+
+A kernel names its parts and counts them from shapes alone; how many cycles each part takes
+is measured (`mcuplan.cycles`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol, cast
+
+from mcuplan.ir.op import Kernel, Signature
+
+__all__ = [
+    "Taps",
+    "Work",
+    "conv_work",
+    "dense_work",
+    "depthwise_work",
+    "plain_work",
+    "pool_work",
+    "taps_of",
+    "work_of",
+]
+
+Work = Mapping[str, float]
+
+
+class _Windowed(Protocol):
+    """An operator with windows: per axis (H, W); ``pads`` top, left, bottom, right."""
+
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
+    dilation: tuple[int, int]
+    pads: tuple[int, int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Taps:
+    """Windows along one axis of all outputs.
+
+    ``inside`` counts taps that lie in the input, ``whole`` windows of which all do.
+    """
+
+    kernel: int
+    windows: int
+    inside: int
+    whole: int
+
+
+def taps_of(sig: Signature, axis: int) -> Taps:
+    """The windows of an operator that has some, along H (0) or W (1)."""
+    op = cast(_Windowed, sig.op)
+    size, inside, whole = sig.inputs[0].shape[1 + axis], 0, 0
+    windows, kernel = sig.output.shape[1 + axis], op.kernel[axis]
+    for k in range(windows):
+        at = k * op.stride[axis] - op.pads[axis]
+        count = sum(0 <= at + t * op.dilation[axis] < size for t in range(kernel))
+        inside += count
+        whole += count == kernel
+    return Taps(kernel, windows, inside, whole)
+
+
+def work_of(kernel: Kernel, sig: Signature) -> Work:
+    """What a kernel says, else what every kernel of its class counts."""
+    if kernel.work is not None:
+        return kernel.work(sig)
+    by_class: Mapping[str, Callable[[Signature], Work]] = {
+        "conv2d": conv_work,
+        "depthwise": depthwise_work,
+        "dense": dense_work,
+        "pool": pool_work,
+    }
+    return by_class.get(kernel.cost_class, plain_work)(sig)
+
+
+def plain_work(sig: Signature) -> Work:
+    """Calls, rows, pixels, elements made, and what is done for them."""
+    output = sig.output
+    cost = sig.op.cost(sig.inputs, sig.outputs)
+    pixels = output.elements / max(1, output.channels)
+    same = all(kind.shape == output.shape for kind in sig.inputs)
+    return {
+        "call": 1,
+        "row": output.rows,
+        "line": output.rows if same else pixels,
+        "pixel": pixels,
+        "output": output.elements,
+        "step": cost.macs + cost.ops,
+    }
+
+
+def conv_work(sig: Signature) -> Work:
+    """Two channels of a pixel at a time, a run of each kernel row in fours, then the padding."""
+    out_c, kernel_h, kernel_w, group_c = sig.constant(1).shape
+    rows, columns = taps_of(sig, 0), taps_of(sig, 1)
+    wide = sig.op.window(sig.inputs).size[1] > kernel_w
+    whole = group_c == sig.inputs[0].channels and not wide
+    groups = sig.inputs[0].channels // group_c
+    pairs = groups * -(-out_c // groups // 2)  # of each pixel
+    run, runs = (kernel_w * group_c, columns.windows) if whole else (group_c, columns.inside)
+    taps = rows.inside * columns.inside
+    ones = pairs * rows.inside * runs * (run % 4)
+    pixels = rows.windows * columns.windows
+    return {
+        "call": 1,
+        "row": rows.windows,
+        "pixel": pixels,
+        "pair": pairs * pixels,
+        "line": pairs * pixels * kernel_h,
+        "run": pairs * rows.inside * runs,
+        "four": max(0, pairs * taps * group_c - ones) / 4,
+        "one": ones,
+        "padding": pairs * (pixels * kernel_h * kernel_w - taps) * group_c,
+        "output": sig.output.elements,
+    }
+
+
+def depthwise_work(sig: Signature) -> Work:
+    """Four channels of a pixel at a time, then one by one; every tap, inside or not."""
+    out_c = sig.output.channels
+    rows, columns = taps_of(sig, 0), taps_of(sig, 1)
+    fours = out_c // 4 if out_c == sig.inputs[0].channels else 0
+    ones = out_c - 4 * fours
+    pixels = rows.windows * columns.windows
+    lines = pixels * rows.kernel
+    outside = pixels * rows.kernel * columns.kernel - rows.inside * columns.inside
+    return {
+        "call": 1,
+        "row": rows.windows,
+        "pixel": pixels,
+        "four": pixels * fours,
+        "four_line": lines * fours,
+        "four_tap": rows.inside * columns.inside * fours,
+        "four_outside": outside * fours,
+        "one_line": lines * ones,
+        "one_tap": lines * columns.kernel * ones,
+        "output": sig.output.elements,
+    }
+
+
+def dense_work(sig: Signature) -> Work:
+    """Two outputs of a pixel at a time."""
+    in_c, out_c = sig.inputs[0].channels, sig.output.channels
+    pixels = sig.output.elements // out_c
+    return {
+        "call": 1,
+        "row": sig.output.rows,
+        "pixel": pixels,
+        "pair": pixels * (out_c // 2),
+        "pair_step": pixels * (out_c // 2) * in_c,
+        "last_step": pixels * (out_c % 2) * in_c,
+        "output": sig.output.elements,
+    }
+
+
+def pool_work(sig: Signature, side_by_side: int = 8) -> Work:
+    """Some channels of a window at a time, then those that are left; taps inside the input."""
+    rows, columns = taps_of(sig, 0), taps_of(sig, 1)
+    blocks, rest = divmod(sig.output.channels, side_by_side)
+    lines, taps = rows.inside * columns.windows, rows.inside * columns.inside
+    return {
+        "call": 1,
+        "row": rows.windows,
+        "pixel": rows.windows * columns.windows,
+        "line": lines,
+        "column": lines * columns.kernel,
+        "tap": taps,
+        "block": rows.windows * columns.windows * blocks,
+        "block_line": lines * blocks,
+        "block_tap": taps * blocks,
+        "rest_line": lines * (rest > 0),
+        "rest_tap": taps * (rest > 0),
+        "one_tap": taps * rest,
+        "output": sig.output.elements,
+    }

@@ -1,0 +1,262 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which channels of an int8 graph stand or fall together, and which of them are needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mcuplan.ir.graph import Graph, Node
+from mcuplan.ir.op import Op, Signature
+from mcuplan.ir.types import Array
+from mcuplan.ops.boundary import FlipSign
+from mcuplan.ops.concat import Concat
+from mcuplan.ops.conv2d import Conv2D
+from mcuplan.ops.dense import Dense
+from mcuplan.ops.eltwise import Add, Div, Maximum, Minimum, Mul, Sub
+from mcuplan.ops.movement import Reshape, Transpose
+from mcuplan.ops.pad import Pad
+from mcuplan.ops.pool2d import AvgPool2D, MaxPool2D
+from mcuplan.ops.quantize import Quantize
+from mcuplan.ops.resample import Tile, Upsample
+from mcuplan.ops.slicing import Slice
+from mcuplan.ops.unary import Lookup
+from mcuplan.passes._channel_bounds import Bounds, border_taps
+
+__all__ = ["Groups", "is_depthwise", "kept_channels", "mixes"]
+
+
+def is_depthwise(graph: Graph, node: Node) -> bool:
+    """Whether each filter sees one channel, and there are several."""
+    op = node.op
+    channels = graph.tensor(node.inputs[0]).type.channels
+    return isinstance(op, Conv2D) and op.groups == channels > 1
+
+
+def mixes(graph: Graph, node: Node) -> bool:
+    """Whether each output channel is a sum over all input channels."""
+    return isinstance(node.op, Dense) or (isinstance(node.op, Conv2D) and node.op.groups == 1)
+
+
+class Groups:
+    """A group for every channel of every activation; a group is removed whole or not at all."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+        self._parent: list[int] = []
+        self._of: dict[str, Array] = {}
+        self._pinned: list[Array] = []
+        for port in graph.inputs:
+            self._pin(self._fresh(port.tensor))
+        for node in graph.nodes:
+            self._link(node)
+        for port in graph.outputs:
+            self._pin(self._of[port.tensor])
+        roots = np.array([self._root(i) for i in range(len(self._parent))], np.int64)
+        self._of = {name: roots[group] for name, group in self._of.items()}
+        self._pinned = [roots[group] for group in self._pinned]
+
+    def of(self, tensor: str) -> Array:
+        """The group of each channel of an activation."""
+        return self._of[tensor]
+
+    def kept(self) -> Array:
+        """Flag of every group: those that no removal may touch are set."""
+        flags = np.zeros(len(self._parent), bool)
+        for group in self._pinned:
+            flags[group] = True
+        return flags
+
+    def wishes(self, multiple: Callable[[Signature], int]) -> Array:
+        """For every group the largest multiple that a node with it wants."""
+        wanted = np.ones(len(self._parent), np.int64)
+        for node in self._graph.nodes:
+            wish = multiple(self._graph.signature(node))
+            for name in (*self._graph.activations(node), *node.outputs):
+                wanted[self._of[name]] = np.maximum(wanted[self._of[name]], wish)
+        return wanted
+
+    def _fresh(self, tensor: str) -> Array:
+        """A group of its own for each channel."""
+        start, many = len(self._parent), self._graph.tensor(tensor).type.channels
+        self._parent += range(start, start + many)
+        self._of[tensor] = np.arange(start, start + many)
+        return self._of[tensor]
+
+    def _root(self, group: int) -> int:
+        while self._parent[group] != group:
+            self._parent[group] = self._parent[self._parent[group]]
+            group = self._parent[group]
+        return group
+
+    def _join(self, one: Array, other: Array) -> None:
+        for a, b in zip(one.tolist(), other.tolist(), strict=True):
+            first, second = sorted((self._root(a), self._root(b)))
+            self._parent[second] = first
+
+    def _pin(self, group: Array) -> None:
+        self._pinned.append(group)
+
+    def _link(self, node: Node) -> None:
+        """Groups of what a node makes; whatever is not understood stays."""
+        graph, made = self._graph, node.outputs[0]
+        if mixes(graph, node):
+            self._fresh(made)
+        elif is_depthwise(graph, node):
+            source = self._of[node.inputs[0]]
+            self._of[made] = np.repeat(source, graph.tensor(made).type.channels // len(source))
+        elif isinstance(node.op, Concat) and node.op.axis == len(graph.tensor(made).type.shape) - 1:
+            self._of[made] = np.concatenate([self._part(name) for name in node.inputs])
+        elif isinstance(node.op, Reshape) and self._repeats(node):
+            source = self._of[node.inputs[0]]
+            self._of[made] = np.tile(source, graph.tensor(made).type.channels // len(source))
+        elif _CHANNELWISE.get(type(node.op), _never)(node.op):
+            self._link_each(node)
+        else:
+            for name in graph.activations(node):
+                self._pin(self._of[name])
+            for name in node.outputs:
+                self._pin(self._fresh(name))
+
+    def _part(self, name: str) -> Array:
+        """Groups of an input of a Concat; those of a constant stay."""
+        if name in self._of:
+            return self._of[name]
+        start = len(self._parent)
+        group = np.arange(start, start + self._graph.tensor(name).type.channels)
+        self._parent += group.tolist()
+        self._pin(group)
+        return group
+
+    def _repeats(self, node: Node) -> bool:
+        """Whether a view merges whole pixels into its last axis, or leaves it."""
+        source, made = (self._graph.tensor(n).type for n in (node.inputs[0], node.output))
+        return (
+            len(made.shape) > 1 and len(source.shape) > 1 and made.channels % source.channels == 0
+        )
+
+    def _link_each(self, node: Node) -> None:
+        """Channel by channel; an operand of one channel serves them all and stays."""
+        group = None
+        channels = self._graph.tensor(node.output).type.channels
+        for name in self._graph.activations(node):
+            if self._graph.tensor(name).type.channels != channels:
+                self._pin(self._of[name])
+            elif group is None:
+                group = self._of[name]
+            else:
+                self._join(group, self._of[name])
+        if group is None:
+            self._pin(self._fresh(node.output))
+        else:
+            self._of[node.output] = group
+
+
+@dataclass(frozen=True, slots=True)
+class _Mixer:
+    """A layer that sums over channels: which inputs each of its outputs needs."""
+
+    source: Array  # groups of the input's channels
+    made: Array  # groups of the output's channels
+    needs: Array  # [outputs, inputs]
+    multiple: int  # what the number of outputs is rounded up to where some are removed
+
+    def spread(self, kept: Array) -> None:
+        """Set the flags of all inputs that a kept output needs."""
+        kept[self.source[self.needs[kept[self.made]].any(axis=0)]] = True
+
+    def fill(self, kept: Array) -> bool:
+        """Keep more outputs, the ones that need least, up to a multiple; whether any was."""
+        have = int(kept[self.made].sum())
+        if have == len(self.made):
+            return False
+        wanted = min(len(self.made), max(1, -(-have // self.multiple)) * self.multiple)
+        for _ in range(wanted - have):
+            costs = (self.needs & ~kept[self.source]).sum(axis=1)
+            left = np.flatnonzero(~kept[self.made])
+            if not len(left):
+                break
+            kept[self.made[left[np.argmin(costs[left])]]] = True
+        return wanted > have
+
+
+def kept_channels(
+    graph: Graph, bounds: Mapping[str, Bounds], multiple: Callable[[Signature], int]
+) -> Mapping[str, Array]:
+    """Which channels of each activation stay: the least set that every reader is served by.
+
+    Args:
+        graph: int8.
+        bounds: of every activation.
+        multiple: what the number of channels of a node that loses some is rounded up to.
+    """
+    groups = Groups(graph)
+    kept, wishes = groups.kept(), groups.wishes(multiple)
+    mixers = []
+    for node in filter(lambda node: mixes(graph, node), reversed(graph.nodes)):
+        source, made = groups.of(node.inputs[0]), groups.of(node.output)
+        wish = int(wishes[made].max(initial=1))
+        mixers.append(_Mixer(source, made, _needs(graph, node, bounds), wish))
+    _settle(mixers, kept)
+    while any([mixer.fill(kept) for mixer in mixers]):
+        _settle(mixers, kept)
+    return {
+        name: kept[groups.of(name)]
+        for name in (n for n, tensor in graph.tensors.items() if tensor.data is None)
+    }
+
+
+def _settle(mixers: Sequence[_Mixer], kept: Array) -> None:
+    """Set flags until each layer has what its kept outputs need."""
+    before = -1
+    while before != int(kept.sum()):
+        before = int(kept.sum())
+        for mixer in mixers:
+            mixer.spread(kept)
+
+
+def _needs(graph: Graph, node: Node, bounds: Mapping[str, Bounds]) -> Array:
+    """Which inputs each output of a layer cannot do without: [outputs, inputs].
+
+    A weight of zero needs nothing. Nor does a constant channel: its share of the sum goes to
+    the bias, unless it differs where taps lie in the padding, which holds the zero point.
+    """
+    sig, source = graph.signature(node), bounds[node.inputs[0]]
+    weights = sig.constant(1)
+    used = weights.reshape(len(weights), -1, source.low.size) != 0
+    folds = np.broadcast_to(source.constant, (len(weights), source.low.size))
+    if isinstance(sig.op, Conv2D):
+        border = border_taps(sig.op, sig.inputs[0], sig.output).reshape(-1)
+        folds = folds & ~(used[:, border].any(axis=1) & (source.low != sig.inputs[0].q.z))
+    needs: Array = used.any(axis=1) & ~folds
+    return needs
+
+
+def _never(op: Op) -> bool:
+    return False
+
+
+def _always(op: Op) -> bool:
+    return True
+
+
+def _last_axis_stays(op: Op) -> bool:
+    if isinstance(op, Pad):
+        return op.pads[-1] == (0, 0)
+    if isinstance(op, Slice):
+        return op.ranges[-1] is None
+    if isinstance(op, Tile):
+        return op.repeats[-1] == 1
+    if isinstance(op, Upsample):
+        return op.factors[-1] == 1
+    assert isinstance(op, Transpose)
+    return op.axes[-1] == len(op.axes) - 1
+
+
+_CHANNELWISE: dict[type[Op], Callable[[Op], bool]] = {
+    **dict.fromkeys((Add, Div, Maximum, Minimum, Mul, Sub), _always),
+    **dict.fromkeys((AvgPool2D, Concat, FlipSign, Lookup, MaxPool2D, Quantize), _always),
+    **dict.fromkeys((Pad, Slice, Tile, Transpose, Upsample), _last_axis_stays),
+}

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Cycles in words, and layer by layer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from mcuplan.budget.record import Budget, Latency, LayerRow
+from mcuplan.report._format import Look
+from mcuplan.report._text import clip, counted, plain, table
+from mcuplan.units import Origin
+
+__all__ = ["cycle_lines", "how_known", "short_names"]
+
+_SHOWN = 8
+_NAME_WIDTH = 18
+
+
+def how_known(latency: Latency) -> str:
+    """Where the cycles come from, and how far they may be off."""
+    if latency.origin is Origin.MEASURED:
+        return "counted on the emulator"
+    if latency.origin is not Origin.MODELLED:
+        return latency.origin.value
+    if latency.error is None:
+        return "modelled by rates, error not known"
+    return f"modelled, +-{max(1, math.ceil(100 * latency.error))} % at 0 wait states"
+
+
+def cycle_lines(budget: Budget, look: Look) -> list[str]:
+    """Instructions and cycles by layer: all of them if asked, else the slowest."""
+    layers = budget.layers
+    counted_ones = any(row.instructions is not None for row in layers)
+    if not layers or not (counted_ones or look.every_layer):
+        return []
+    shown: Sequence[LayerRow] = layers
+    if not look.every_layer and len(layers) > _SHOWN:
+        slowest = sorted(layers, key=lambda row: -_weight(row))[:_SHOWN]
+        shown = sorted(slowest, key=lambda row: row.index)
+    whole = max(1, sum(_weight(row) for row in layers))
+    names = short_names(layers)
+    rows = [["#", "layer", "kernel", "instructions", "cycles", "all", "/MAC"]]
+    for row in shown:
+        name = clip(plain(names[row.index], unicode=look.unicode), _NAME_WIDTH)
+        kernel = plain(row.kernel).removeprefix("mplan_")
+        made = f"{row.instructions:,}" if row.instructions is not None else "-"
+        each = f"{row.cycles / row.macs:.2f}" if row.macs else "-"
+        share = f"{100 * _weight(row) / whole:.1f} %"
+        rows.append([str(row.index), name, clip(kernel, 19), made, _cycles(row), share, each])
+    lines = [f" {line}" for line in table(rows, (0, 3, 4, 5, 6), " ")]
+    if len(shown) < len(layers):
+        lines.append(f"   {counted(len(layers) - len(shown), 'quicker step')}   (--all)")
+    return lines
+
+
+def _weight(row: LayerRow) -> int:
+    """What layers are compared by: cycles, or instructions of a core without timings."""
+    measured = row.cycles_origin is Origin.MEASURED
+    return row.cycles if measured or row.instructions is None else row.instructions
+
+
+def _cycles(row: LayerRow) -> str:
+    return f"{row.cycles:,}" if row.cycles_origin is Origin.MEASURED else f"~{row.cycles:,}"
+
+
+def short_names(layers: Sequence[LayerRow]) -> list[str]:
+    """Names without what all layers share in front, and without a converter's list of aliases."""
+    names = [row.name.split(";")[0].lstrip("/") for row in layers]
+    heads = {name.split("/")[0] for name in names}
+    if len(heads) == 1 and len(names) > 1 and all("/" in name for name in names):
+        names = [name.split("/", 1)[1] for name in names]
+    return names

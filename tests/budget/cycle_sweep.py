@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Shapes that kernels are counted on, and the constants that follow from the counts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from mcuplan.bench import SHAPES, Row, Shape, signature_of
+from mcuplan.ir.op import NO_CLAMP
+from mcuplan.ops.concat import Concat
+from mcuplan.ops.conv2d import Conv2D
+from mcuplan.ops.dense import Dense
+from mcuplan.ops.eltwise import Add, Div, Maximum, Minimum, Mul, Sub
+from mcuplan.ops.movement import Transpose
+from mcuplan.ops.pad import Pad
+from mcuplan.ops.pool2d import AvgPool2D, MaxPool2D
+from mcuplan.ops.quantize import Quantize
+from mcuplan.ops.resample import Tile, Upsample
+from mcuplan.ops.slicing import Slice
+from mcuplan.ops.softmax import Softmax
+from mcuplan.ops.unary import Lookup, UnaryFn
+
+_LONGEST = 400_000  # MACs of a shape that is worth the time
+
+# kernel, input, outputs, stride, padded
+_CONVOLUTIONS = (
+    ((1, 1), (1, 1, 64), 32, 1),
+    ((1, 1), (4, 4, 16), 16, 1),
+    ((1, 1), (5, 7, 24), 10, 1),
+    ((1, 1), (10, 10, 48), 48, 1),
+    ((1, 1), (20, 20, 8), 40, 1),
+    ((1, 1), (9, 9, 33), 17, 1),
+    ((1, 1), (14, 14, 20), 60, 2),
+    ((1, 1), (6, 6, 120), 40, 1),
+    ((3, 3), (8, 8, 16), 16, 1),
+    ((3, 3), (12, 12, 3), 16, 1),
+    ((3, 3), (24, 24, 3), 8, 2),
+    ((3, 3), (40, 40, 1), 8, 2),
+    ((3, 3), (7, 9, 12), 10, 1),
+    ((3, 3), (16, 16, 16), 32, 2),
+    ((3, 3), (6, 6, 32), 32, 1),
+    ((5, 5), (10, 10, 4), 8, 1),
+    ((10, 4), (25, 6, 1), 32, 2),
+    ((3, 1), (32, 1, 16), 16, 1),
+    ((4, 4), (12, 12, 5), 7, 2),
+)
+_DEPTHWISE = (
+    ((3, 3), (4, 4, 32), 1),
+    ((3, 3), (10, 10, 16), 1),
+    ((3, 3), (24, 24, 8), 1),
+    ((3, 3), (7, 9, 20), 1),
+    ((3, 3), (20, 20, 16), 2),
+    ((3, 3), (9, 9, 64), 2),
+    ((3, 3), (32, 32, 4), 2),
+    ((3, 3), (6, 6, 6), 1),
+    ((5, 5), (10, 10, 24), 1),
+    ((5, 5), (20, 20, 8), 2),
+    ((7, 7), (10, 10, 16), 1),
+    ((7, 7), (14, 14, 8), 2),
+    ((3, 1), (30, 1, 32), 1),
+    ((5, 3), (12, 8, 8), 1),
+)
+_MATRICES = (
+    ((1, 8), 128),
+    ((1, 10), 3),
+    ((1, 64), 12),
+    ((1, 129), 31),
+    ((1, 256), 64),
+    ((1, 512), 10),
+    ((1, 640), 32),
+    ((1, 20, 16), 24),
+    ((1, 7, 33), 9),
+    ((1, 6, 5, 12), 40),
+)
+_POOLS = (
+    ((2, 2), (12, 12, 8), (2, 2), 0),
+    ((2, 2), (8, 8, 30), (2, 2), 0),
+    ((3, 3), (9, 9, 16), (2, 2), 1),
+    ((3, 3), (8, 8, 5), (1, 1), 1),
+    ((3, 3), (12, 10, 12), (1, 1), 1),
+    ((5, 5), (10, 10, 8), (5, 5), 0),
+    ((4, 4), (4, 4, 64), (1, 1), 0),
+    ((8, 8), (8, 8, 64), (1, 1), 0),
+    ((12, 2), (12, 2, 33), (1, 1), 0),
+    ((4, 1), (40, 1, 16), (4, 1), 0),
+)
+_MAPS = ((1, 4, 4, 8), (1, 12, 12, 16), (1, 20, 20, 4), (1, 3, 30, 7), (1, 1, 1, 256), (1, 300))
+
+
+def _conv(
+    kernel: tuple[int, int],
+    size: tuple[int, int, int],
+    outputs: int,
+    stride: int,
+    groups: int = 1,
+    act: tuple[float, float] = NO_CLAMP,
+) -> Shape:
+    h, w, c = size
+    pads = ((kernel[0] - 1) // 2, (kernel[1] - 1) // 2, kernel[0] // 2, kernel[1] // 2)
+    op = Conv2D(kernel, (stride, stride), pads=pads, groups=groups, act=act)
+    return Shape(op, ((1, h, w, c),), ((outputs, *kernel, c // groups), (outputs,)))
+
+
+def _dense(size: tuple[int, ...], outputs: int) -> Shape:
+    return Shape(Dense(), (size,), ((outputs, size[-1]), (outputs,)))
+
+
+def _weighted() -> Iterator[Shape]:
+    yield from (_conv(*row) for row in _CONVOLUTIONS)
+    for kernel, size, stride in _DEPTHWISE:
+        yield _conv(kernel, size, size[2], stride, groups=size[2])
+    yield _conv((3, 3), (9, 9, 8), 16, 1, groups=8)
+    yield _conv((3, 3), (8, 8, 16), 12, 1, groups=4)
+    yield from (_dense(*row) for row in _MATRICES)
+    for size in ((1, 1, 48), (6, 6, 16), (12, 12, 32)):
+        yield _conv((1, 1), size, 16, 1, act=(0.0, 0.5))
+        yield _conv((3, 3), size, size[2], 1, groups=size[2], act=(0.0, 0.5))
+
+
+def _unweighted() -> Iterator[Shape]:
+    for kernel, size, stride, pad in _POOLS:
+        for op in (MaxPool2D, AvgPool2D):
+            yield Shape(op(kernel, stride, (1, 1), (pad,) * 4), ((1, *size),))
+    for size in _MAPS:
+        for pairwise in (Add, Sub, Mul, Div, Maximum, Minimum):
+            yield Shape(pairwise(), (size, size))
+        yield Shape(Lookup((UnaryFn("tanh"),)), (size,))
+        yield Shape(Quantize(0.02, 3), (size,))
+        yield Shape(Concat(len(size) - 1), (size, size))
+        yield Shape(Softmax(), (size,))
+    for size in _MAPS[:4]:
+        h, _, c = size[1:]
+        yield Shape(Mul(), (size, (1, 1, 1, c)))
+        yield Shape(Add(), (size, (1, 1, 1, c)))
+        yield Shape(Transpose((0, 3, 1, 2)), (size,))
+        yield Shape(Transpose((0, 2, 1, 3)), (size,))
+        yield Shape(Pad(((0, 0), (1, 1), (2, 1), (0, 0))), (size,))
+        yield Shape(Slice((None, (1, 1, h - 1), None, None)), (size,))
+        yield Shape(Slice((None, None, None, (1, 2, c // 2))), (size,))
+        yield Shape(Upsample((1, 2, 2, 1)), (size,))
+        yield Shape(Tile((1, 1, 2, 1)), (size,))
+        yield Shape(Concat(1), (size, size))
+
+
+def sweep() -> tuple[Shape, ...]:
+    """Small and large, even and odd shapes of every operator that is counted."""
+    small = (s for s in SHAPES if macs_of(s) <= _LONGEST)
+    return (*_weighted(), *_unweighted(), *small)
+
+
+def macs_of(shape: Shape) -> int:
+    """Multiply-accumulates of a shape."""
+    signature = signature_of(shape)
+    return signature.op.cost(signature.inputs, signature.outputs).macs
+
+
+def fit(rows: Sequence[Row]) -> Mapping[str, float]:
+    """Cycles >= 0 of each part of a kernel that least miss the measured ones, relatively.
+
+    Non-negative least squares by the active sets of Lawson and Hanson, 1974, chapter 23.
+    """
+    parts = [p for p in dict.fromkeys(p for r in rows for p in r.parts) if _varies(rows, p)]
+    measured = np.array([row.cycles for row in rows], float)
+    counts = np.array([[row.parts.get(part, 0.0) for part in parts] for row in rows])
+    weighted = counts / measured[:, None]
+    scale = weighted.max(axis=0)
+    found = _nnls(weighted / scale, np.ones(len(rows))) / scale
+    return {p: round(float(x), 3) for p, x in zip(parts, found, strict=True) if x >= 0.0005}
+
+
+def _varies(rows: Sequence[Row], part: str) -> bool:
+    return any(row.parts.get(part, 0.0) > 0 for row in rows)
+
+
+def _nnls(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    x = np.zeros(a.shape[1])
+    free = np.zeros(a.shape[1], bool)
+    for _ in range(20 * a.shape[1]):
+        gain = a.T @ (b - a @ x)
+        gain[free] = -np.inf
+        if free.all() or gain.max() <= 1e-9:
+            break
+        free[int(gain.argmax())] = True
+        while True:
+            trial = np.zeros_like(x)
+            trial[free] = np.linalg.lstsq(a[:, free], b, rcond=None)[0]
+            if not free.any() or trial[free].min() > 0:
+                break
+            bad = free & (trial <= 0)
+            step = float((x[bad] / (x[bad] - trial[bad])).min())
+            x = x + step * (trial - x)
+            free &= x > 1e-12
+            x[~free] = 0.0
+        x = trial
+    return x
+
+
+def errors(rows: Sequence[Row], cycles: Mapping[str, float]) -> list[float]:
+    """How far the model is off, as a share of what was measured."""
+    modelled = [sum(cycles.get(p, 0.0) * n for p, n in row.parts.items()) for row in rows]
+    return [abs(m / row.cycles - 1) for m, row in zip(modelled, rows, strict=True) if row.cycles]

@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Kernels chosen for latency, flash, RAM, and between them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from itertools import product
+from pathlib import Path
+
+import pytest
+from networks import tiny_plan
+
+from mcuplan import pipeline
+from mcuplan.budget.code_model import kernel_code_bytes
+from mcuplan.budget.footprint import constants_bytes
+from mcuplan.ir.graph import Graph
+from mcuplan.ir.op import Kernel
+from mcuplan.schedule import (
+    Candidate,
+    Objective,
+    Placer,
+    Plan,
+    Selection,
+    candidates_of,
+    choose,
+    plan_graph,
+)
+from mcuplan.targets import Target, load_target
+
+Chosen = Mapping[str, Candidate]
+
+# arena asked of `--objective ram`, without rows
+LEAST = {"mlperf_kws_dscnn": 9_000, "mlperf_ic_resnet8": 34_300, "mlperf_vww_mobilenetv1": 37_900}
+
+
+def _m4() -> Target:
+    return replace(load_target("cortex-m4"), backend="dsp")
+
+
+def _graph() -> Graph:
+    return tiny_plan().program.graph
+
+
+def _cycles(chosen: Chosen) -> float:
+    return sum(candidate.cycles for candidate in chosen.values())
+
+
+def _scratch(chosen: Chosen) -> int:
+    """A planner that holds the scratch of all steps at once, above 100 bytes of its own."""
+    return 100 + sum(candidate.step.scratch_bytes for candidate in chosen.values())
+
+
+def _placer() -> Placer[int]:
+    return Placer(_scratch, lambda placed: placed)
+
+
+def _flash(chosen: Chosen) -> int:
+    kernels: dict[str, Kernel] = {c.step.kernel.function: c.step.kernel for c in chosen.values()}
+    constants = sum(constants_bytes(c.step) for c in chosen.values())
+    return constants + sum(map(kernel_code_bytes, kernels.values()))
+
+
+def test_latency_takes_the_fastest_of_every_step() -> None:
+    """No candidate of any step is faster than the one chosen for latency."""
+    ways = candidates_of(_graph(), _m4())
+    choice = choose(ways, Selection(Objective.LATENCY), _placer())
+    for name, found in ways.items():
+        assert choice.chosen[name].cycles == min(candidate.cycles for candidate in found)
+    assert any(len(found) > 1 for found in ways.values())
+
+
+def test_ram_takes_the_least_arena_of_any_planner() -> None:
+    """The arena is the least of all choices, whatever makes plans."""
+    ways = candidates_of(_graph(), _m4())
+    choice = choose(ways, Selection(Objective.RAM), _placer())
+    every = (dict(zip(ways, picked, strict=True)) for picked in product(*ways.values()))
+    assert choice.placed == min(map(_scratch, every))
+    assert "less" in choice.statement
+
+
+def test_ram_slows_no_step_for_nothing() -> None:
+    """Where one step decides the arena, all others keep their fastest kernel."""
+    ways = candidates_of(_graph(), _m4())
+
+    def largest(chosen: Chosen) -> int:
+        return max(candidate.step.scratch_bytes for candidate in chosen.values())
+
+    fastest = {name: found[0] for name, found in ways.items()}
+    lean = {
+        name: min(found, key=lambda candidate: candidate.step.scratch_bytes)
+        for name, found in ways.items()
+    }
+    held = next(name for name, c in fastest.items() if c.step.scratch_bytes == largest(fastest))
+    placer = Placer(lambda chosen: chosen[held].step.scratch_bytes, lambda placed: placed)
+    choice = choose(ways, Selection(Objective.RAM), placer)
+    assert choice.placed == lean[held].step.scratch_bytes < fastest[held].step.scratch_bytes
+    assert all(choice.chosen[name] is c for name, c in fastest.items() if name != held)
+
+
+def test_flash_is_the_least_of_all_choices() -> None:
+    """Code, once for each kernel, and constants together are what trying everything finds."""
+    ways = candidates_of(_graph(), _m4())
+    selection = Selection(Objective.FLASH, constants_bytes, kernel_code_bytes)
+    choice = choose(ways, selection, _placer())
+    every = (dict(zip(ways, picked, strict=True)) for picked in product(*ways.values()))
+    assert _flash(choice.chosen) == min(map(_flash, every))
+
+
+def test_balanced_stays_near_both_ends() -> None:
+    """Within 5 % of the least arena where 15 % more cycles are enough for it, else near those."""
+    ways = candidates_of(_graph(), _m4())
+    fastest = choose(ways, Selection(Objective.LATENCY), _placer())
+    least = choose(ways, Selection(Objective.RAM), _placer())
+    choice = choose(ways, Selection(), _placer())
+    near = choice.placed <= 1.05 * least.placed
+    assert _cycles(choice.chosen) <= 1.15 * _cycles(fastest.chosen)
+    assert near or _cycles(least.chosen) > 1.15 * _cycles(fastest.chosen)
+    assert f"least arena {least.placed:,} B" in choice.statement
+
+
+@pytest.mark.parametrize("objective", list(Objective))
+def test_plans_say_what_was_chosen(objective: Objective) -> None:
+    """A plan knows its objective, and its order search costs no objective anything."""
+    plan = plan_graph(_graph(), _m4(), selection=Selection(objective))
+    assert plan.selected is not None
+    assert plan.selected.objective == objective.value
+    assert plan.selected.statement
+
+
+def _planned(models: Path, name: str, objective: str) -> Plan:
+    model = models / name / "model_qdq.onnx"
+    return pipeline.plan(pipeline.Request(model, _m4(), objective=objective)).plan
+
+
+def _arena(plan: Plan) -> int:
+    return sum(memory.arena_bytes for memory in plan.memory.values())
+
+
+@pytest.mark.parametrize("name", LEAST)
+def test_real_networks(name: str, test_models: Path) -> None:
+    """Least arenas are reached; the default is as fast as the fastest, near the least arena."""
+    plans = {o: _planned(test_models, name, o) for o in ("ram", "balanced", "latency", "flash")}
+    arenas = {o: _arena(plan) for o, plan in plans.items()}
+    kernels = {o: [s.kernel for s in plan.program.steps] for o, plan in plans.items()}
+    assert arenas["ram"] <= LEAST[name]
+    assert arenas["ram"] == min(arenas.values())
+    assert arenas["balanced"] <= 1.05 * arenas["ram"]
+    assert kernels["balanced"] == kernels["latency"]
+    code = {o: sum(map(kernel_code_bytes, set(found))) for o, found in kernels.items()}
+    assert code["flash"] == min(code.values())
+    assert code["flash"] <= 12 << 10
+    assert code["latency"] <= 30 << 10
