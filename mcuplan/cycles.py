@@ -9,7 +9,7 @@ states, and how far the fit was off.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
@@ -96,9 +96,12 @@ class Expected:
     compares: bool = True
 
 
-def expected_cycles(kernel: Kernel, signature: Signature, target: Target) -> Expected:
+def expected_cycles(
+    kernel: Kernel, signature: Signature, target: Target, runs: Sequence[int] = ()
+) -> Expected:
     """Cycles of a kernel on a target without wait states.
 
+    ``runs`` are the output rows of each call; without them one call makes all.
     Measured constants are those of the reference core. Another core takes them times the
     ratio of its rates to that core's; a kernel that nobody measured goes by rates alone.
     """
@@ -106,7 +109,7 @@ def expected_cycles(kernel: Kernel, signature: Signature, target: Target) -> Exp
     if timing is None:
         cycles = rated_cycles(kernel, signature, target, kernel.backend)
         return Expected(cycles, None, kernel.backend in target.rates)
-    cycles = timing.total(work_of(kernel, signature))
+    cycles = timing.total(work_of(kernel, signature, runs))
     if target.core == reference.core and target.rates == reference.rates:
         return Expected(cycles, timing.max_error)
     both = kernel.backend in target.rates and kernel.backend in reference.rates

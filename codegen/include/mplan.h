@@ -96,6 +96,25 @@ static inline int32_t mplan_scale(int32_t acc, int32_t multiplier, uint32_t pre_
 }
 
 /**
+ * round(acc * multiplier * 2^-32), halves up, for |acc| < 2^30 and 0 <= multiplier < 2^30: on cores
+ * without a long multiply from products of 16-bit halves, none of whose sums overflows.
+ */
+static inline int32_t mplan_scale_30(int32_t acc, int32_t multiplier)
+{
+#if defined(__ARM_ARCH_ISA_THUMB) && (__ARM_ARCH_ISA_THUMB == 1)
+    const int32_t high = acc >> 16;
+    const int32_t low = acc & 0xFFFF;
+    const int32_t by_high = multiplier >> 16;
+    const int32_t by_low = multiplier & 0xFFFF;
+    const int32_t lowest = (int32_t)(((uint32_t)low * (uint32_t)by_low) >> 16);
+
+    return (high * by_high) + (((low * by_high) + (high * by_low) + lowest + 32768) >> 16);
+#else
+    return (int32_t)((((int64_t)acc * multiplier) + ((int64_t)1 << 31)) >> 32);
+#endif
+}
+
+/**
  * For the application, which holds the real values: the integer nearest to real / scale +
  * zero_point, halves to even, limited to [low, high]. Kernels use no floating point.
  */

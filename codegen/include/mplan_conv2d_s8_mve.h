@@ -14,9 +14,9 @@ extern "C" {
  * right behind the other, and what fills up the last of `steps` vectors of 16 bytes.
  *
  * packed: for each four output channels a, b, c, d
- *   2 words               bias of a and c, input zero point folded in
- *   steps times 8 words   16 taps of a, the same 16 of c; what fills up the last step is 0
- *   the same of b and d
+ *   2 words               bias of a and b, input zero point folded in
+ *   steps times 8 words   16 taps of a, the same 16 of b; what fills up the last step is 0
+ *   the same of c and d
  *   4 words               left shifts of the accumulators, where `shifts` is not 0
  *   4 words               multipliers, 0 <= multiplier < 2^31
  * What fills up the last four channels is 0. The generator has proved that every shifted

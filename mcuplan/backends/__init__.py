@@ -50,10 +50,10 @@ def _modules() -> Mapping[str, ModuleType]:
 
 
 def backend_of(features: Collection[str]) -> str:
-    """The kernel set that asks for most of what a core has, and nothing it lacks, else c99."""
-    has, best, most = set(features), "c99", 0
+    """The kernel set that asks for most of what a core has, and nothing it lacks."""
+    has, best, most = set(features), "c99", -1
     for name, kernels in backend_kernels().items():
-        asked = max((len(k.requires) for k in kernels if k.requires <= has), default=0)
+        asked = max((len(k.requires) for k in kernels if k.requires <= has), default=-1)
         if asked > most:
             best, most = name, asked
     return best

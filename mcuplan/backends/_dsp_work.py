@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from mcuplan.ir.op import NO_CLAMP, Signature
 from mcuplan.ir.work import Work, taps_of
 from mcuplan.ir.work import pool_work as blocks_of_channels
@@ -15,6 +17,7 @@ __all__ = [
     "dense_work",
     "depthwise3x3_work",
     "depthwise_work",
+    "patch_work",
     "pool_work",
 ]
 
@@ -28,11 +31,12 @@ def _clamped(sig: Signature) -> int:
     return sig.output.elements if limits != (-128, 127) else 0
 
 
-def _tiles(sig: Signature, pixels: int, steps: int) -> dict[str, float]:
-    """Two pixels by four channels at a time."""
-    pairs, fours = -(-pixels // 2), -(-sig.output.channels // 4)
+def _tiles(sig: Signature, runs: Sequence[int], steps: int) -> dict[str, float]:
+    """Two pixels of a call by four channels at a time."""
+    in_row = sig.output.elements // sig.output.channels // sig.output.rows
+    pairs, fours = sum(-(-rows * in_row // 2) for rows in runs), -(-sig.output.channels // 4)
     return {
-        "call": 1,
+        "call": len(runs),
         "pair": pairs,
         "tile": pairs * fours,
         "step": pairs * fours * steps,
@@ -42,14 +46,14 @@ def _tiles(sig: Signature, pixels: int, steps: int) -> dict[str, float]:
     }
 
 
-def conv_work(sig: Signature) -> Work:
+def conv_work(sig: Signature, runs: Sequence[int]) -> Work:
     """Pairs of pixels by four channels, and their patches; a matrix is a 1x1 kernel."""
     in_c, rows = sig.inputs[0].channels, sig.output.rows
     pixels = sig.output.elements // sig.output.channels
     op = sig.op
     if not isinstance(op, Conv2D) or (op.kernel == (1, 1) and not any(op.pads)):
         steps = -(-in_c // 2)
-        return _tiles(sig, pixels, steps) | {"row": rows, "pixel": pixels} | _widened(in_c, pixels)
+        return _tiles(sig, runs, steps) | {"row": rows, "pixel": pixels} | _widened(in_c, pixels)
     run = op.kernel[1] * in_c
     plain = op.dilation[1] == 1
     tall = taps_of(sig, 0).whole if plain else 0
@@ -58,7 +62,7 @@ def conv_work(sig: Signature) -> Work:
     beside = (pixels - inside) * op.kernel[0]  # lines made one by one
     steps = op.kernel[0] * -(-run // 2)
     return (
-        _tiles(sig, pixels, steps)
+        _tiles(sig, runs, steps)
         | {"line": lines, "window_row": rows, "patch": pixels}
         | {
             "border": pixels - inside,
@@ -67,6 +71,35 @@ def conv_work(sig: Signature) -> Work:
         }
         | _widened(run, lines)
     )
+
+
+def patch_work(sig: Signature, runs: Sequence[int]) -> Work:
+    """One pixel by four channels at a time, from a patch of bytes."""
+    op = sig.op
+    assert isinstance(op, Conv2D)
+    rows, columns = taps_of(sig, 0), taps_of(sig, 1)
+    pixels, in_c = rows.windows * columns.windows, sig.inputs[0].channels
+    steps = -(-rows.kernel * columns.kernel * in_c // 4)
+    fours = pixels * -(-sig.output.channels // 4)
+    run = columns.kernel * in_c
+    beside = rows.inside * (columns.windows - columns.whole)  # runs that lie inside in part
+    outside = (rows.windows * rows.kernel - rows.inside) * columns.windows
+    return {
+        "call": len(runs),
+        "row": rows.windows,
+        "pixel": pixels,
+        "line": pixels * rows.kernel,
+        "copy": rows.inside * columns.windows,
+        "copied_word": rows.inside * columns.windows * (run // 4),
+        "copied_byte": rows.inside * columns.windows * (run % 4),
+        "filled": beside + outside,
+        "filled_word": (beside + outside) * (run // 4),
+        "four": fours,
+        "step": fours * steps,
+        "round": fours * -(-steps // 8),
+        "rest": pixels * (sig.output.channels % 4 > 0),
+        "clamp": _clamped(sig),
+    }
 
 
 def _widened(run: int, runs: int) -> dict[str, float]:
@@ -80,7 +113,7 @@ def _widened(run: int, runs: int) -> dict[str, float]:
     }
 
 
-def depthwise3x3_work(sig: Signature) -> Work:
+def depthwise3x3_work(sig: Signature, runs: Sequence[int]) -> Work:
     """One column after the other of each channel of a row."""
     op = sig.op
     assert isinstance(op, Conv2D)
@@ -89,7 +122,7 @@ def depthwise3x3_work(sig: Signature) -> Work:
     columns = sig.inputs[0].shape[2] - 1 if op.stride == (1, 1) else out_w
     missing = 3 * out_h - taps_of(sig, 0).inside
     return {
-        "call": 1,
+        "call": len(runs),
         "row": out_h,
         f"channel{kind}": out_h * channels,
         f"column{kind}": out_h * channels * columns,
@@ -98,13 +131,13 @@ def depthwise3x3_work(sig: Signature) -> Work:
     }
 
 
-def depthwise_work(sig: Signature) -> Work:
+def depthwise_work(sig: Signature, runs: Sequence[int]) -> Work:
     """One pixel after the other, four channels at a time, taps inside the input only."""
     _, out_h, out_w, channels = sig.output.shape
     rows, columns = taps_of(sig, 0).inside, taps_of(sig, 1).inside
     fours = channels // 4
     return {
-        "call": 1,
+        "call": len(runs),
         "row": out_h,
         "pixel": out_h * out_w,
         "line": rows * out_w,
@@ -115,13 +148,13 @@ def depthwise_work(sig: Signature) -> Work:
     }
 
 
-def dense_work(sig: Signature) -> Work:
+def dense_work(sig: Signature, runs: Sequence[int]) -> Work:
     """One pixel by four outputs at a time."""
     inputs, outputs = sig.inputs[0].channels, sig.output.channels
     pixels = sig.output.elements // outputs
     fours = pixels * -(-outputs // 4)
     return {
-        "call": 1,
+        "call": len(runs),
         "row": sig.output.rows,
         "pixel": pixels,
         "four": fours,
@@ -133,13 +166,13 @@ def dense_work(sig: Signature) -> Work:
     }
 
 
-def add_work(sig: Signature) -> Work:
+def add_work(sig: Signature, runs: Sequence[int]) -> Work:
     """Four elements of a row at a time."""
     row = sig.output.row_bytes
     rows = sig.output.rows
-    return {"call": 1, "row": rows, "word": rows * (row // 4), "odd_byte": rows * (row % 4)}
+    return {"call": len(runs), "row": rows, "word": rows * (row // 4), "odd_byte": rows * (row % 4)}
 
 
-def pool_work(sig: Signature) -> Work:
+def pool_work(sig: Signature, runs: Sequence[int]) -> Work:
     """Four channels of a window at a time."""
-    return blocks_of_channels(sig, 4)
+    return blocks_of_channels(sig, runs, 4)

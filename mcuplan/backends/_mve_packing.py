@@ -17,8 +17,8 @@ QUAD = 4  # int32 of a vector
 def conv_words(weights: Array, requant: Requant) -> Array:
     """int32 stream, four output channels at a time.
 
-    Biases and 16 taps in turn of the first and the third, the same of the second and the
-    fourth, shifts where there are any, multipliers.
+    Biases and 16 taps in turn of the first two, the same of the other two, shifts where
+    there are any, multipliers.
 
     Args:
         weights: int8 [out_c, taps].
@@ -26,7 +26,7 @@ def conv_words(weights: Array, requant: Requant) -> Array:
     """
     taps = _vectors(weights, QUAD).transpose(0, 2, 1, 3)
     bias = _words(requant.bias, QUAD)
-    pairs = [(bias[:, k::2], taps[:, :, k::2]) for k in (0, 1)]
+    pairs = [(bias[:, k : k + 2], taps[:, :, k : k + 2]) for k in (0, 2)]
     shifts = [_words(requant.pre_shift, QUAD)] if requant.pre_shift.any() else []
     return _blocks(*pairs[0], *pairs[1], *shifts, _words(requant.multiplier, QUAD))
 

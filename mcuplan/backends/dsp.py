@@ -7,31 +7,30 @@ from functools import partial
 
 import numpy as np
 
-from mcuplan.backends._dsp_packing import (
-    channel_words,
-    depthwise3x3_words,
-    depthwise_words,
-    fits_one_shift,
-    padded_channels,
-    run_words,
-    shares_words,
+from mcuplan.backends._dsp_depthwise import (
+    depthwise,
+    depthwise3x3,
+    depthwise3x3_supports,
+    depthwise_supports,
 )
+from mcuplan.backends._dsp_fields import prepared, requant_fields
+from mcuplan.backends._dsp_packing import channel_words, run_words, shares_words
 from mcuplan.backends._dsp_work import (
     add_work,
     conv_work,
     dense_work,
     depthwise3x3_work,
     depthwise_work,
+    patch_work,
     pool_work,
 )
-from mcuplan.ir.op import NO_CLAMP, Call, ConstArray, Field, Kernel, Signature
+from mcuplan.ir.op import Call, ConstArray, Field, Kernel, Signature
 from mcuplan.ir.types import Array, DType
 from mcuplan.ops import kernels_of
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.dense import Dense
 from mcuplan.ops.eltwise import Add, Sub
 from mcuplan.ops.pool2d import AvgPool2D, MaxPool2D
-from mcuplan.quant.requantize import Requant, act_limits, weighted_requant
 from mcuplan.units import align_up
 
 __all__ = ["BACKEND", "KERNELS", "channel_multiple"]
@@ -45,30 +44,10 @@ def _portable(sig: Signature) -> tuple[Call, ...]:
     return kernels_of()[type(sig.op)][0].lower(sig)
 
 
-def _prepared(sig: Signature) -> Requant:
-    """Folded bias and factors of a node with inputs (activation, weights, bias)."""
-    return weighted_requant(
-        sig.constant(1), sig.constant(2), sig.inputs[0], sig.inputs[1], sig.output
-    )
-
-
-def _requant_fields(sig: Signature) -> dict[str, Field]:
-    """Zero point, limits and shifts; bias and multipliers are packed with the weights."""
-    act: tuple[float, float] = getattr(sig.op, "act", NO_CLAMP)
-    act_min, act_max = act_limits(sig.output.q, act)
-    shifts = padded_channels(_prepared(sig).pre_shift)
-    return {
-        "pre_shift": ConstArray("uint8_t", shifts, "tables") if shifts.any() else None,
-        "out_zero_point": sig.output.q.z,
-        "act_min": act_min,
-        "act_max": act_max,
-    }
-
-
 def channel_multiple(sig: Signature) -> int:
     """Words hold two channels; depthwise kernels of any size take four at a time."""
     grouped = isinstance(sig.op, Conv2D) and sig.op.groups == sig.inputs[0].channels > 1
-    return 4 if grouped and not _depthwise3x3_supports(sig) and _depthwise_supports(sig) else 2
+    return 4 if grouped and not depthwise3x3_supports(sig) and depthwise_supports(sig) else 2
 
 
 # -- convolution ----------------------------------------------------------------------------
@@ -84,7 +63,7 @@ def _conv_supports(sig: Signature) -> bool:
     op = sig.op
     assert isinstance(op, Conv2D)
     small = op.groups == 1 and op.kernel[0] <= 16
-    return small and shares_words(_conv_weights(sig), _prepared(sig))
+    return small and shares_words(_conv_weights(sig), prepared(sig))
 
 
 def _conv_weights(sig: Signature) -> Array:
@@ -98,7 +77,7 @@ def _conv(sig: Signature) -> tuple[Call, ...]:
     op = sig.op
     assert isinstance(op, Conv2D)
     _, in_h, in_w, in_c = sig.inputs[0].shape
-    packed = channel_words(_conv_weights(sig), _prepared(sig))
+    packed = channel_words(_conv_weights(sig), prepared(sig))
     fields: dict[str, Field] = {
         "packed": ConstArray("int32_t", packed),
         "steps": _conv_steps(sig),
@@ -117,7 +96,7 @@ def _conv(sig: Signature) -> tuple[Call, ...]:
         "pad_left": op.pads[1],
         "in_zero_point": sig.inputs[0].q.z,
     }
-    return (Call(fields | _requant_fields(sig)),)
+    return (Call(fields | requant_fields(sig)),)
 
 
 def _conv_scratch(sig: Signature) -> int:
@@ -128,102 +107,32 @@ def _conv_scratch(sig: Signature) -> int:
     return 8 * _conv_steps(sig) + _JOB_BYTES + line
 
 
-# -- depthwise ------------------------------------------------------------------------------
+def _patch_words(sig: Signature) -> Array:
+    """Weights of a patch that is one run, up to a multiple of four: int64 [out_c, steps, 2]."""
+    weights = sig.constant(1).astype(np.int64)
+    flat = weights.reshape(len(weights), -1)
+    return run_words(np.pad(flat, [(0, 0), (0, -flat.shape[1] % 4)]))
 
 
-def _depthwise3x3_supports(sig: Signature) -> bool:
+def _patch_supports(sig: Signature) -> bool:
     op = sig.op
     assert isinstance(op, Conv2D)
-    _, in_h, in_w, channels = sig.inputs[0].shape
-    stride, (_, out_h, out_w, out_c) = op.stride[0], sig.output.shape
-    return (
-        op.groups == channels == out_c
-        and (op.kernel, op.dilation) == ((3, 3), (1, 1))
-        and op.stride in ((1, 1), (2, 2))
-        and max(op.pads) <= 1
-        and min(in_h, in_w) >= 2
-        and (channels % 2 == 0 if stride == 2 else op.pads[1] == op.pads[3] == 1)
-        and _ends_within(in_h, out_h, stride, op.pads[0])
-        and _ends_within(in_w, out_w, stride, op.pads[1])
-        and not _prepared(sig).pre_shift.any()
-        and fits_one_shift(_prepared(sig))
-    )
+    plain = op.groups == 1 and op.kernel[0] <= 16 and op.dilation == (1, 1)
+    return plain and shares_words(_patch_words(sig), prepared(sig))
 
 
-def _ends_within(size: int, outputs: int, stride: int, before: int) -> bool:
-    """Whether the last window reaches the last element but one, and at most one behind it."""
-    return (outputs - 1) * stride + 2 - before <= size
+def _patch(sig: Signature) -> tuple[Call, ...]:
+    """The convolution's fields, its weights packed for a patch of bytes."""
+    (call,) = _conv(sig)
+    words = _patch_words(sig)
+    packed = ConstArray("int32_t", channel_words(words, prepared(sig)))
+    unknown = ("dilation_h", "dilation_w")
+    fields = {name: value for name, value in call.fields.items() if name not in unknown}
+    return (Call(fields | {"packed": packed, "steps": words.shape[1] // 2}),)
 
 
-def _depthwise3x3(sig: Signature) -> tuple[Call, ...]:
-    op = sig.op
-    assert isinstance(op, Conv2D)
-    _, in_h, in_w, channels = sig.inputs[0].shape
-    packed = depthwise3x3_words(sig.constant(1)[..., 0], _prepared(sig))
-    fields: dict[str, Field] = {
-        "packed": ConstArray("int32_t", packed),
-        "in_h": in_h,
-        "in_w": in_w,
-        "channels": channels,
-        "out_w": sig.output.shape[2],
-        "stride": op.stride[0],
-        "pad_top": op.pads[0],
-        "pad_left": op.pads[1],
-        "in_zero_point": sig.inputs[0].q.z,
-    }
-    shared = _requant_fields(sig)
-    del shared["pre_shift"]
-    return (Call(fields | shared),)
-
-
-def _depthwise_supports(sig: Signature) -> bool:
-    op = sig.op
-    assert isinstance(op, Conv2D)
-    channels = sig.inputs[0].channels
-    return (
-        op.groups == channels == sig.output.channels
-        and channels % 4 == 0
-        and op.dilation == (1, 1)
-        and op.kernel[0] <= 16
-        and op.kernel[1] <= 9
-        and max(op.stride) < 256
-        and all(_always_inside(sig, axis) for axis in (0, 1))
-        and not _prepared(sig).pre_shift.any()
-        and fits_one_shift(_prepared(sig))
-    )
-
-
-def _always_inside(sig: Signature, axis: int) -> bool:
-    """Whether every window sees an element of the input along an axis."""
-    op = sig.op
-    assert isinstance(op, Conv2D)
-    size, outputs = sig.inputs[0].shape[1 + axis], sig.output.shape[1 + axis]
-    before = op.pads[axis]
-    return before < op.kernel[axis] and (outputs - 1) * op.stride[axis] - before < size
-
-
-def _depthwise(sig: Signature) -> tuple[Call, ...]:
-    op = sig.op
-    assert isinstance(op, Conv2D)
-    _, in_h, in_w, channels = sig.inputs[0].shape
-    packed = depthwise_words(sig.constant(1)[..., 0], _prepared(sig), sig.inputs[0].q.z)
-    fields: dict[str, Field] = {
-        "packed": ConstArray("int32_t", packed),
-        "in_h": in_h,
-        "in_w": in_w,
-        "channels": channels,
-        "out_w": sig.output.shape[2],
-        "kernel_h": op.kernel[0],
-        "kernel_w": op.kernel[1],
-        "stride_h": op.stride[0],
-        "stride_w": op.stride[1],
-        "pad_top": op.pads[0],
-        "pad_left": op.pads[1],
-        "in_zero_point": sig.inputs[0].q.z,
-    }
-    shared = _requant_fields(sig)
-    del shared["pre_shift"]
-    return (Call(fields | shared),)
+def _patch_scratch(sig: Signature) -> int:
+    return align_up(int(np.prod(sig.constant(1).shape[1:])), 4)
 
 
 # -- fully connected ------------------------------------------------------------------------
@@ -242,26 +151,30 @@ def _pixels(sig: Signature) -> tuple[int, int]:
 
 
 def _dense_supports(sig: Signature) -> bool:
-    return shares_words(_matrix(sig), _prepared(sig))
+    return shares_words(_matrix(sig), prepared(sig))
 
 
-def _is_one_pixel(sig: Signature) -> bool:
-    """Whether a convolution is a matrix applied to a single pixel."""
+def _is_matrix(sig: Signature) -> bool:
+    """Whether a convolution is a matrix applied to each pixel."""
     op = sig.op
     assert isinstance(op, Conv2D)
-    shape = sig.inputs[0].shape
-    plain = op.kernel == shape[1:3] == (1, 1) and not any(op.pads) and op.groups == 1
-    return plain and _dense_supports(sig)
+    plain = op.kernel == op.stride == (1, 1) and not any(op.pads) and op.groups == 1
+    return (plain or _is_one_pixel(op, sig)) and _dense_supports(sig)
+
+
+def _is_one_pixel(op: Conv2D, sig: Signature) -> bool:
+    small = op.kernel == sig.inputs[0].shape[1:3] == (1, 1)
+    return small and not any(op.pads) and op.groups == 1
 
 
 def _dense(sig: Signature) -> tuple[Call, ...]:
     fields: dict[str, Field] = {
-        "packed": ConstArray("int32_t", channel_words(_matrix(sig), _prepared(sig))),
+        "packed": ConstArray("int32_t", channel_words(_matrix(sig), prepared(sig))),
         "in_c": sig.inputs[0].channels,
         "out_c": sig.output.channels,
         "pixels": _pixels(sig)[1],
     }
-    return (Call(fields | _requant_fields(sig)),)
+    return (Call(fields | requant_fields(sig)),)
 
 
 def _many_pixels(sig: Signature) -> bool:
@@ -271,7 +184,7 @@ def _many_pixels(sig: Signature) -> bool:
 
 def _dense_pixels(sig: Signature) -> tuple[Call, ...]:
     """A matrix applied to many pixels is a 1x1 convolution: two pixels share each weight."""
-    words = channel_words(_matrix(sig), _prepared(sig))
+    words = channel_words(_matrix(sig), prepared(sig))
     rows, pixels = _pixels(sig)
     ones = ("kernel_h", "kernel_w", "stride_h", "stride_w", "dilation_h", "dilation_w")
     fields: dict[str, Field] = dict.fromkeys(ones, 1)
@@ -284,7 +197,7 @@ def _dense_pixels(sig: Signature) -> tuple[Call, ...]:
         "out_w": pixels,
         "out_c": sig.output.channels,
     }
-    return (Call(fields | _requant_fields(sig)),)
+    return (Call(fields | requant_fields(sig)),)
 
 
 def _pixel_scratch(sig: Signature) -> int:
@@ -332,17 +245,17 @@ KERNELS = (
     _kernel(
         Conv2D,
         function="mplan_depthwise3x3_s8_dsp",
-        lower=_depthwise3x3,
+        lower=depthwise3x3,
         work=depthwise3x3_work,
-        supports=_depthwise3x3_supports,
+        supports=depthwise3x3_supports,
         cost_class="depthwise",
     ),
     _kernel(
         Conv2D,
         function="mplan_depthwise_s8_dsp",
-        lower=_depthwise,
+        lower=depthwise,
         work=depthwise_work,
-        supports=_depthwise_supports,
+        supports=depthwise_supports,
         cost_class="depthwise",
     ),
     _kernel(
@@ -350,7 +263,7 @@ KERNELS = (
         function="mplan_dense_s8_dsp",
         lower=_dense,
         work=dense_work,
-        supports=_is_one_pixel,
+        supports=_is_matrix,
         cost_class="dense",
     ),
     _kernel(
@@ -360,6 +273,15 @@ KERNELS = (
         work=conv_work,
         supports=_conv_supports,
         scratch_bytes=_conv_scratch,
+        cost_class="conv2d",
+    ),
+    _kernel(
+        Conv2D,
+        function="mplan_conv2d_patch_s8_dsp",
+        lower=_patch,
+        work=patch_work,
+        supports=_patch_supports,
+        scratch_bytes=_patch_scratch,
         cost_class="conv2d",
     ),
     _kernel(

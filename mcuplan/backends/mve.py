@@ -25,14 +25,14 @@ from mcuplan.ops.quantize import Quantize
 from mcuplan.ops.unary import Lookup
 from mcuplan.quant.requantize import Requant, act_limits, weighted_requant
 
-__all__ = ["BACKEND", "KERNELS"]
+__all__ = ["BACKEND", "KERNELS", "channel_multiple"]
 
 BACKEND = "mve"
 _PIXELS = 3  # that the convolution computes at once
 _ROWS = 16  # of a window
 _STEPS = 4  # vectors of a depthwise window
 _WORD_BYTES = 64  # of the columns of a depthwise convolution: four rows of 16 channels
-_STRIP_BYTES = 2048
+_STRIP_BYTES = 1024
 _PRODUCT_SHIFT = 14  # by which any product of two int8 without zero points stays in int32
 
 
@@ -65,6 +65,11 @@ def _matrix(sig: Signature) -> Array:
 def _steps(sig: Signature) -> int:
     """Vectors of a patch."""
     return -(-math.prod(sig.constant(1).shape[1:]) // LANES)
+
+
+def channel_multiple(sig: Signature) -> int:
+    """Four channels leave every kernel together."""
+    return QUAD
 
 
 # -- convolution ----------------------------------------------------------------------------
@@ -114,11 +119,12 @@ def _depthwise_supports(sig: Signature) -> bool:
 
 
 def _strip(sig: Signature) -> int:
-    """Output pixels whose columns are held at once: a row, as far as it stays in bounds."""
+    """Output pixels whose columns are held at once: equal parts of a row, within bounds."""
     op = sig.op
     assert isinstance(op, Conv2D)
-    advance = _WORD_BYTES * _column_words(sig) * op.stride[1]
-    return max(1, min(sig.output.shape[2], 1 + _STRIP_BYTES // advance))
+    most = 1 + _STRIP_BYTES // (_WORD_BYTES * _column_words(sig) * op.stride[1])
+    out_w = sig.output.shape[2]
+    return -(-out_w // -(-out_w // most))
 
 
 def _depthwise(sig: Signature) -> tuple[Call, ...]:

@@ -260,7 +260,7 @@ def layer_rows(
 
 def _row(plan: Plan, step: Step, live: int, field: tuple[int, int], evidence: Evidence) -> LayerRow:
     graph, target = plan.program.graph, plan.program.target
-    size, expected = step_bytes(step), step_cycles(step, target)
+    size, expected = step_bytes(step), step_cycles(step, plan)
     cycles = Estimate(round(expected.cycles), "cycles", Origin.MODELLED)
     if step.index in evidence.cycles:
         cycles = Estimate(evidence.cycles[step.index], "cycles", Origin.MEASURED)
@@ -340,7 +340,7 @@ def _latency(layers: Sequence[LayerRow], plan: Plan, limits: Limits) -> Latency:
         origin=origin,
         budget_seconds=limits.max_latency_s,
         wait_cycles=waiting,
-        error=model_error(plan.program) if origin is Origin.MODELLED else None,
+        error=model_error(plan) if origin is Origin.MODELLED else None,
     )
 
 

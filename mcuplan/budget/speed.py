@@ -8,8 +8,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mcuplan.budget.record import Energy
-from mcuplan.cycles import Expected, expected_cycles, network_errors
-from mcuplan.schedule.program import Program, Step
+from mcuplan.cycles import (
+    REFERENCE_CORE,
+    Expected,
+    expected_cycles,
+    network_errors,
+    timing_of,
+)
+from mcuplan.schedule.program import Plan, Step
 from mcuplan.targets import Target
 from mcuplan.units import Estimate, Origin
 
@@ -42,26 +48,31 @@ def worst(origins: Iterable[Origin]) -> Origin:
     return max(origins, key=_RANK.index, default=Origin.EXACT)
 
 
-def step_cycles(step: Step, target: Target) -> Expected:
-    """Modelled cycles of one step, a whole call for all of its rows."""
-    return expected_cycles(step.kernel, step.signature, target)
+def step_cycles(step: Step, plan: Plan) -> Expected:
+    """Modelled cycles of one step of a plan, in as many calls as the plan makes of it."""
+    runs = [run.end - run.first for run in plan.runs if run.step == step.index]
+    return expected_cycles(step.kernel, step.signature, plan.program.target, runs)
 
 
-def model_error(program: Program) -> float | None:
+def model_error(plan: Plan) -> float | None:
     """Share by which the modelled cycles of all steps together may be off; None: not known.
 
     The worst error of each kernel over the shapes it was fitted to, or that of its backend
-    over the networks that were measured, weighted by cycles, whichever is larger.
+    over the networks that were measured, weighted by cycles, whichever is larger. A kernel
+    that was not measured may be off by all of its cycles.
     """
+    if plan.program.target.core != REFERENCE_CORE:
+        return None
     total = by_kernel = by_network = 0.0
-    for step in program.steps:
-        expected = step_cycles(step, program.target)
-        if expected.error is None:
+    for step in plan.program.steps:
+        expected = step_cycles(step, plan)
+        if expected.error is None and timing_of(step.kernel) is not None:
             return None
-        total += expected.cycles
-        by_kernel += expected.cycles * expected.error
+        error = 1.0 if expected.error is None else expected.error
         networks = network_errors(step.kernel.backend).values()
-        by_network += expected.cycles * max(networks, default=0.0)
+        total += expected.cycles
+        by_kernel += expected.cycles * error
+        by_network += expected.cycles * max(networks, default=error)
     return round(max(by_kernel, by_network) / max(1.0, total), 4)
 
 

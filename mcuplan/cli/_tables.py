@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -250,11 +251,15 @@ def pack(file: Path, capacity: int | None, time_limit: float, output: Path | Non
     from mcuplan.memory import pack as place
     from mcuplan.memory.csv_table import offsets_csv, read_csv
 
-    plan = place(read_csv(file), capacity=capacity, time_limit_s=time_limit)
+    problem = read_csv(file)
+    begun = perf_counter()
+    plan = place(problem, capacity=capacity, time_limit_s=time_limit)
+    seconds = perf_counter() - begun
     if output is not None:
         write_file(output, offsets_csv(plan).encode("utf-8"))
     say(f"arena {plan.arena_bytes:,} B, lower bound {plan.lower_bound_bytes:,} B\n")
     say(f"{'optimal' if plan.optimal else 'not proved optimal'}: {plan.statement}\n")
+    say(f"{seconds:.2f} s\n")
     fits = capacity is None or plan.arena_bytes <= capacity
     return EXIT_FITS if fits else EXIT_OVER
 

@@ -64,11 +64,11 @@ def arena_macros(name: str, arenas: Sequence[Arena]) -> str:
 
 
 def arena_types(name: str, arenas: Sequence[Arena], *, fed: bool = False) -> str:
-    """A struct for each arena; ``fed``: the input arrives in several calls."""
-    parts = []
+    """A struct for each arena; ``fed``: the input arrives row by row."""
     lasting = "Between calls only the output in it means something."
     if fed:
         lasting = f"From {name}_begin() to {name}_finish() it must stay as it is."
+    parts = []
     for arena in arenas:
         macro = f"{name}_{arena.member}".upper()
         place = f"\n * in section {macro}_SECTION, see {name}.ld" if arena.region.section else ""

@@ -23,7 +23,7 @@ def header_values(
     return {
         "arena_macros": arena_macros(layout.name, layout.arenas),
         "port_macros": "\n".join(macros),
-        "arena_types": arena_types(layout.name, layout.arenas, fed=layout.fed_rows > 0),
+        "arena_types": arena_types(layout.name, layout.arenas, fed=bool(layout.fed_rows)),
         "ctx_members": _ctx_members(layout),
         "accessors": "\n".join(declared(layout, p, is_input=i) for p, i in shown),
         "helpers": "\n".join(helper(p, is_input=i) for p, i in ports),

@@ -234,8 +234,9 @@ def _as_operator(sig: Signature) -> tuple[int, ...]:
 class Kernel:
     """One C function for one operator and element type.
 
-    ``work`` counts what a call for the whole output does, by the parts that the loops of the
-    function have (``pixel``, ``tap``, ...); `mcuplan.cycles` knows what each part takes.
+    ``work`` counts what calls for all of the output do, given how many rows each of them
+    makes, by the parts that the loops of the function have (``pixel``, ``tap``, ...);
+    `mcuplan.cycles` knows what each part takes.
     ``function`` is also the stem of its header and source file, and, with ``_t``, the
     name of its params struct (backends share the struct of the portable kernel).
     """
@@ -248,7 +249,7 @@ class Kernel:
     scratch_bytes: Callable[[Signature], int] = _no_scratch
     cost_class: str = "elementwise"  # key of the target's rates
     inplace_inputs: Callable[[Signature], tuple[int, ...]] = _as_operator  # row by row at least
-    work: Callable[[Signature], Mapping[str, float]] | None = None  # how often each part runs
+    work: Callable[[Signature, Sequence[int]], Mapping[str, float]] | None = None
     row_by_row: bool = True  # a call writes its rows from first to last, reading ``Op.rows_read``
     backend: str = "c99"
     requires: frozenset[str] = field(default_factory=frozenset)

@@ -7,7 +7,7 @@ is measured (`mcuplan.cycles`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, cast
 
@@ -63,27 +63,31 @@ def taps_of(sig: Signature, axis: int) -> Taps:
     return Taps(kernel, windows, inside, whole)
 
 
-def work_of(kernel: Kernel, sig: Signature) -> Work:
-    """What a kernel says, else what every kernel of its class counts."""
+def work_of(kernel: Kernel, sig: Signature, runs: Sequence[int] = ()) -> Work:
+    """What a kernel says, else what every kernel of its class counts.
+
+    ``runs`` are the output rows of each call; without them one call makes all.
+    """
+    runs = runs or (sig.output.rows,)
     if kernel.work is not None:
-        return kernel.work(sig)
-    by_class: Mapping[str, Callable[[Signature], Work]] = {
+        return kernel.work(sig, runs)
+    by_class: Mapping[str, Callable[[Signature, Sequence[int]], Work]] = {
         "conv2d": conv_work,
         "depthwise": depthwise_work,
         "dense": dense_work,
         "pool": pool_work,
     }
-    return by_class.get(kernel.cost_class, plain_work)(sig)
+    return by_class.get(kernel.cost_class, plain_work)(sig, runs)
 
 
-def plain_work(sig: Signature) -> Work:
+def plain_work(sig: Signature, runs: Sequence[int]) -> Work:
     """Calls, rows, pixels, elements made, and what is done for them."""
     output = sig.output
     cost = sig.op.cost(sig.inputs, sig.outputs)
     pixels = output.elements / max(1, output.channels)
     same = all(kind.shape == output.shape for kind in sig.inputs)
     return {
-        "call": 1,
+        "call": len(runs),
         "row": output.rows,
         "line": output.rows if same else pixels,
         "pixel": pixels,
@@ -92,7 +96,7 @@ def plain_work(sig: Signature) -> Work:
     }
 
 
-def conv_work(sig: Signature) -> Work:
+def conv_work(sig: Signature, runs: Sequence[int]) -> Work:
     """Two channels of a pixel at a time, a run of each kernel row in fours, then the padding."""
     out_c, kernel_h, kernel_w, group_c = sig.constant(1).shape
     rows, columns = taps_of(sig, 0), taps_of(sig, 1)
@@ -100,17 +104,17 @@ def conv_work(sig: Signature) -> Work:
     whole = group_c == sig.inputs[0].channels and not wide
     groups = sig.inputs[0].channels // group_c
     pairs = groups * -(-out_c // groups // 2)  # of each pixel
-    run, runs = (kernel_w * group_c, columns.windows) if whole else (group_c, columns.inside)
+    run, count = (kernel_w * group_c, columns.windows) if whole else (group_c, columns.inside)
     taps = rows.inside * columns.inside
-    ones = pairs * rows.inside * runs * (run % 4)
+    ones = pairs * rows.inside * count * (run % 4)
     pixels = rows.windows * columns.windows
     return {
-        "call": 1,
+        "call": len(runs),
         "row": rows.windows,
         "pixel": pixels,
         "pair": pairs * pixels,
         "line": pairs * pixels * kernel_h,
-        "run": pairs * rows.inside * runs,
+        "run": pairs * rows.inside * count,
         "four": max(0, pairs * taps * group_c - ones) / 4,
         "one": ones,
         "padding": pairs * (pixels * kernel_h * kernel_w - taps) * group_c,
@@ -118,7 +122,7 @@ def conv_work(sig: Signature) -> Work:
     }
 
 
-def depthwise_work(sig: Signature) -> Work:
+def depthwise_work(sig: Signature, runs: Sequence[int]) -> Work:
     """Four channels of a pixel at a time, then one by one; every tap, inside or not."""
     out_c = sig.output.channels
     rows, columns = taps_of(sig, 0), taps_of(sig, 1)
@@ -128,7 +132,7 @@ def depthwise_work(sig: Signature) -> Work:
     lines = pixels * rows.kernel
     outside = pixels * rows.kernel * columns.kernel - rows.inside * columns.inside
     return {
-        "call": 1,
+        "call": len(runs),
         "row": rows.windows,
         "pixel": pixels,
         "four": pixels * fours,
@@ -141,12 +145,12 @@ def depthwise_work(sig: Signature) -> Work:
     }
 
 
-def dense_work(sig: Signature) -> Work:
+def dense_work(sig: Signature, runs: Sequence[int]) -> Work:
     """Two outputs of a pixel at a time."""
     in_c, out_c = sig.inputs[0].channels, sig.output.channels
     pixels = sig.output.elements // out_c
     return {
-        "call": 1,
+        "call": len(runs),
         "row": sig.output.rows,
         "pixel": pixels,
         "pair": pixels * (out_c // 2),
@@ -156,13 +160,13 @@ def dense_work(sig: Signature) -> Work:
     }
 
 
-def pool_work(sig: Signature, side_by_side: int = 8) -> Work:
+def pool_work(sig: Signature, runs: Sequence[int], side_by_side: int = 8) -> Work:
     """Some channels of a window at a time, then those that are left; taps inside the input."""
     rows, columns = taps_of(sig, 0), taps_of(sig, 1)
     blocks, rest = divmod(sig.output.channels, side_by_side)
     lines, taps = rows.inside * columns.windows, rows.inside * columns.inside
     return {
-        "call": 1,
+        "call": len(runs),
         "row": rows.windows,
         "pixel": rows.windows * columns.windows,
         "line": lines,

@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Callable
 
 from mcuplan.memory.search import Outcome, Status
 from mcuplan.memory.search import search as search_python
 from mcuplan.memory.state import Query
+from mcuplan.memory.wheel import rearrange as rearrange_python
 
 try:
     from mcuplan.memory import _packcore
@@ -15,16 +17,33 @@ except ImportError:  # no compiler when mcuplan was installed
     COMPILED = False
 else:
     # An older build may lie beside newer sources until it is made again.
-    COMPILED = getattr(_packcore, "INTERFACE", 1) == 2
+    COMPILED = getattr(_packcore, "INTERFACE", 1) == 3
 
-__all__ = ["COMPILED", "search", "search_compiled", "search_python"]
+__all__ = [
+    "COMPILED",
+    "rearrange",
+    "rearrange_compiled",
+    "rearrange_python",
+    "search",
+    "search_compiled",
+    "search_python",
+]
 
 
 def search_compiled(query: Query) -> Outcome:
     """:func:`mcuplan.memory.search.search` in C; needs ``COMPILED``."""
+    return _call(_packcore.search, query)
+
+
+def rearrange_compiled(query: Query) -> Outcome:
+    """:func:`mcuplan.memory.wheel.rearrange` in C; needs ``COMPILED``."""
+    return _call(_packcore.rearrange, query)
+
+
+def _call(solve: Callable[..., tuple[int, int, int]], query: Query) -> Outcome:
     table = query.table
     offset = array("q", bytes(8 * table.count))
-    status, nodes, over = _packcore.search(
+    status, nodes, over = solve(
         table.count,
         table.sections,
         query.capacity,
@@ -54,3 +73,9 @@ def search(query: Query) -> Outcome:
     """The fastest search that can answer: C where it was built and the numbers are small."""
     compiled = COMPILED and query.table.small
     return search_compiled(query) if compiled else search_python(query)
+
+
+def rearrange(query: Query) -> Outcome:
+    """The fastest local search that can answer, as with :func:`search`."""
+    compiled = COMPILED and query.table.small
+    return rearrange_compiled(query) if compiled else rearrange_python(query)

@@ -8,7 +8,7 @@ from array import array
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mcuplan.memory.compiled import search
+from mcuplan.memory.compiled import rearrange, search
 from mcuplan.memory.conflicts import Conflicts
 from mcuplan.memory.greedy import Packing
 from mcuplan.memory.problem import Problem
@@ -17,6 +17,7 @@ from mcuplan.memory.state import Query
 from mcuplan.memory.table import (
     Table,
     by_lifetime,
+    by_offset,
     make_table,
     rankings,
     shuffled,
@@ -27,6 +28,9 @@ __all__ = ["Effort", "Proof", "improve"]
 
 _UNLIMITED = 2**62
 _SHORT_NODES = 10_000
+_ROUND_TURNS = 16
+_ROUNDS = 200  # most rounds of one local search, and
+_ROUNDS_WORK = 8_000_000  # most rounds x conflicts
 _NO = Status.INFEASIBLE
 _STRATEGIES = (
     (0, "lifetime"),
@@ -83,8 +87,12 @@ def improve(
     made for less.
     """
     hunt = _Hunt(problem, conflicts, packing, bound_bytes, effort, run)
+    if capacity is None:
+        hunt.raise_bound(hunt.part(0.1, max(3000, 15 * hunt.table.count)))
+    hunt.rearrange(max(hunt.proved, capacity or 0))
     if capacity is not None:
-        hunt.raise_bound(hunt.part(0.2, _SHORT_NODES))
+        slack = capacity - bound_bytes > bound_bytes // 64
+        hunt.raise_bound(hunt.part(0.2, _SHORT_NODES // 20 if slack else _SHORT_NODES))
         if hunt.proved < capacity < hunt.best.arena_bytes:
             hunt.ask(capacity, hunt.part(0.7))
     if capacity is None or capacity < hunt.best.arena_bytes:
@@ -128,6 +136,7 @@ class _Hunt:
         self.whole = _Limit(_UNLIMITED if effort.nodes is None else effort.nodes, deadline)
         self.table = make_table(problem, conflicts, self._open_buffers(conflicts, bound_bytes))
         ranks = rankings(problem, self.table)
+        self.starts = [ranks["load"], ranks["area"], ranks["size"]]
         self.strategies = [(rule, ranks[name]) for rule, name in _STRATEGIES]
 
     def _open_buffers(self, conflicts: Conflicts, bound_bytes: int) -> list[int]:
@@ -140,6 +149,21 @@ class _Hunt:
             if max(offsets[i] + buffers[i].nbytes for i in group) > bound_bytes
             for index in group
         ]
+
+    def rearrange(self, goal: int) -> None:
+        """Try orders until one reaches the goal; quick, and proves nothing."""
+        rounds = _ROUNDS_WORK // (len(self.table.edge_to) + self.table.count)
+        rounds = min(self.whole.nodes, _ROUNDS, rounds)
+        weight = array("q", [1]) * self.table.sections
+        last_offset = self.table.last_offsets(goal)
+        for turn in range(_ROUND_TURNS):
+            if self.best.arena_bytes <= goal or self.whole.late():
+                break
+            ranks = by_offset(self.best.offsets, self.table)
+            if turn % 2:
+                ranks = self.starts[turn // 2 % len(self.starts)]
+            query = Query(self.table, last_offset, ranks, weight, turn, rounds, self.whole.late)
+            self._take(rearrange(query), "rearranged")
 
     def raise_bound(self, limit: _Limit) -> None:
         """Ask for what is not refuted yet until it is found or the limit is reached."""
@@ -202,7 +226,7 @@ class _Hunt:
         outcome = self.run(query)
         self.nodes += outcome.nodes
         if outcome.status is Status.FOUND and query.table is self.table:
-            self._take(outcome)
+            self._take(outcome, "exact search")
         if outcome.status is _NO:
             self._refute(query.table, capacity, outcome)
         return outcome.status
@@ -252,12 +276,16 @@ class _Hunt:
             self.windows[key] = make_table(self.problem, self.conflicts, indices)
         return self.windows[key]
 
-    def _take(self, outcome: Outcome) -> None:
+    def _take(self, outcome: Outcome, method: str) -> None:
+        """Keep a placement if it is the best so far."""
+        if -1 in outcome.offset:
+            return
         offsets, pinned = list(self.best.offsets), self.problem.pinned
         for index, offset in zip(self.table.indices, outcome.offset, strict=True):
             offsets[index] = pinned.get(index, offset * self.table.grain)
         top = max(o + b.nbytes for o, b in zip(offsets, self.problem.buffers, strict=True))
-        self.best = Packing(tuple(offsets), top, "exact search")
+        if top < self.best.arena_bytes:
+            self.best = Packing(tuple(offsets), top, method)
 
     def _refute(self, table: Table, capacity: int, outcome: Outcome) -> None:
         needed = outcome.over * table.grain - table.padding

@@ -14,8 +14,10 @@ from mcuplan.memory.problem import MemoryPlan, Placement, Problem
 
 __all__ = ["DEFAULT_NODES", "pack"]
 
-DEFAULT_NODES = 100_000
-"""Nodes that the exact search may visit where the caller sets no limit."""
+DEFAULT_NODES = 150_000
+"""Nodes that the exact search may visit where the caller sets no limit: fewer in large tables."""
+
+_NODES_AND_PAIRS = 600_000_000  # most nodes x conflicts then
 
 _MOST_PAIRS = 1_000_000  # beyond this, listing who meets whom takes too long
 
@@ -48,12 +50,12 @@ def pack(
         PlanError: the pinned buffers contradict each other.
     """
     _check_pinned(problem)
-    if time_limit_s is None and node_limit is None:
-        node_limit = DEFAULT_NODES
     bound = lower_bound(problem)
     if count_pairs(problem) > _MOST_PAIRS:
         return _plan(problem, bound, Proof(crowded_fit(problem), bound.bytes, 0), "not attempted")
     conflicts = Conflicts(problem)
+    if time_limit_s is None and node_limit is None:
+        node_limit = min(DEFAULT_NODES, _NODES_AND_PAIRS // (conflicts.pairs + 1))
     packing = portfolio(problem, conflicts, bound.bytes)
     enough = max(bound.bytes, capacity or 0)
     if rounds and packing.arena_bytes > enough:

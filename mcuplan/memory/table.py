@@ -11,7 +11,7 @@ from itertools import accumulate, pairwise
 from operator import sub
 
 from mcuplan.memory.bound import most_saved, most_shared, partners_of
-from mcuplan.memory.conflicts import Conflicts
+from mcuplan.memory.conflicts import Conflicts, loads
 from mcuplan.memory.problem import Problem
 
 __all__ = [
@@ -261,9 +261,9 @@ def rankings(problem: Problem, table: Table) -> dict[str, array[int]]:
     """Ranks by name: by lifetime and sections as above, and what else leads to placements.
 
     ``size`` and ``area`` (bytes times steps) put the largest first, ``crowd`` those that
-    are alive with the most others.
+    are alive with the most others, ``load`` those that live where the most bytes do.
     """
-    buffers = [problem.buffers[i] for i in table.indices]
+    buffers, load = [problem.buffers[i] for i in table.indices], loads(problem)
     degrees = [low - high for low, high in pairwise(table.edge_start)]
     return {
         "lifetime": by_lifetime(problem, table),
@@ -271,7 +271,18 @@ def rankings(problem: Problem, table: Table) -> dict[str, array[int]]:
         "size": _ranks([(-b.nbytes, -len(b.live)) for b in buffers]),
         "area": _ranks([(-b.nbytes * len(b.live),) for b in buffers]),
         "crowd": _ranks([(degree,) for degree in degrees]),
+        "load": _ranks(
+            [
+                (-load[i], -len(b.live), -b.nbytes)
+                for i, b in zip(table.indices, buffers, strict=True)
+            ]
+        ),
     }
+
+
+def by_offset(offsets: Sequence[int], table: Table) -> array[int]:
+    """Ranks: what lies lowest in a placement of all buffers goes first."""
+    return _ranks([(offsets[i],) for i in table.indices])
 
 
 def shuffled(ranks: array[int], seed: int) -> array[int]:

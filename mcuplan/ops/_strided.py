@@ -124,10 +124,10 @@ def _row_pattern(loops: Sequence[Loop]) -> tuple[int, Loop]:
 
 def copy_work(
     lower: Callable[[Signature], tuple[Call, ...]],
-) -> Callable[[Signature], Mapping[str, float]]:
+) -> Callable[[Signature, Sequence[int]], Mapping[str, float]]:
     """What the copying kernel counts, from the loops of the call that ``lower`` makes."""
 
-    def work(sig: Signature) -> Mapping[str, float]:
+    def work(sig: Signature, runs: Sequence[int]) -> Mapping[str, float]:
         (call,) = lower(sig)
         loops, run = call.fields["loops"], call.fields["run"]
         assert isinstance(loops, ConstArray)
@@ -138,7 +138,7 @@ def copy_work(
         moves = lines * last
         by_rows = bool(loops.values[-1][1])
         return {
-            "call": 1,
+            "call": len(runs),
             "row": rows,
             "line": lines,
             "byte": moves if run == 1 else 0,

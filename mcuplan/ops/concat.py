@@ -147,13 +147,13 @@ def _concat(sig: Signature) -> tuple[Call, ...]:
     return tuple(calls)
 
 
-def _work(sig: Signature) -> Mapping[str, float]:
+def _work(sig: Signature, runs: Sequence[int]) -> Mapping[str, float]:
     """Blocks that are copied, or looked up byte by byte."""
     found = dict.fromkeys(("call", "row", "block", "word", "byte", "looked_up"), 0.0)
     for call in _concat(sig):
         rows, blocks, size = (_count(call, k) for k in ("row_count", "blocks", "block_bytes"))
         copies = call.fields["table"] is None
-        found["call"] += 1
+        found["call"] += len(runs)
         found["row"] += rows
         found["block"] += rows * blocks
         found["word"] += rows * blocks * (size // 4) * copies

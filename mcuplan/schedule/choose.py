@@ -7,10 +7,10 @@ how many bytes of arena that took.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from itertools import combinations
+from itertools import combinations, product
 from typing import Generic, TypeVar
 
 from mcuplan.ir.op import ConstArray, Kernel
@@ -25,6 +25,7 @@ Chosen = Mapping[str, Candidate]  # by the name of the node
 Ways = Mapping[str, tuple[Candidate, ...]]  # fastest first
 
 _MORE_ARENA, _MORE_CYCLES = 1.05, 1.15  # that the default objective may take
+_HARDLY_MORE, _FAR_SLOWER = 1.01, 1.25  # arena that `ram` may take to save so many cycles
 _MOST_PLANS = 120  # of one choice; what is left open then stays with its leanest kernel
 _MOST_EXACT = 12  # kernel functions that all sets are tried of
 
@@ -33,9 +34,9 @@ class Objective(StrEnum):
     """What a choice of kernels is to be best at."""
 
     BALANCED = "balanced"  # fast, and within 5 % of the least arena
-    RAM = "ram"
+    RAM = "ram"  # the least arena, or 1 % more where that saves a fifth of the cycles
     LATENCY = "latency"
-    FLASH = "flash"
+    FLASH = "flash"  # the least code and constants, or 1 % more in the same case
 
 
 def _arrays_bytes(step: Step) -> int:
@@ -124,13 +125,22 @@ def choose(ways: Ways, selection: Selection, placer: Placer[P]) -> Choice[P]:
         wanted, other = other, wanted
     least = min(placer.size(wanted), placer.size(other))
     if selection.objective is Objective.RAM:
-        chosen = search.within(least)
-        return Choice(chosen, placer.best(chosen), _trade(fastest, chosen, placer))
-    chosen = _balanced(search, fastest, least)
+        chosen = _least(search, least)
+    else:
+        chosen = _balanced(search, fastest, least)
     placed = placer.best(chosen)
-    above = f"{100 * (placer.size(chosen) / max(1, least) - 1):.1f} %"
-    trade = _trade(fastest, chosen, placer)
-    return Choice(chosen, placed, f"{trade}; least arena {least:,} B, this {above} above")
+    above = 100 * (placer.size(chosen) / max(1, least) - 1)
+    bound = f"least arena {least:,} B" + (f", this {above:.1f} % above" if above > 0 else "")
+    return Choice(chosen, placed, f"{_trade(fastest, chosen, placer)}; {bound}")
+
+
+def _least(search: _Search[P], least: int) -> Chosen:
+    """The least arena; 1 % more where the last bytes would cost a fifth of the speed."""
+    chosen = search.within(least)
+    if chosen is search.fastest:
+        return chosen
+    near = search.within(int(_HARDLY_MORE * least))
+    return near if _cycles(chosen) > _FAR_SLOWER * _cycles(near) else chosen
 
 
 def _balanced(search: _Search[P], fastest: Chosen, least: int) -> Chosen:
@@ -217,13 +227,41 @@ class _Search(Generic[P]):
 # -- flash ----------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class _Option:
+    """Kernels for some steps, the flash and the cycles that they take."""
+
+    nbytes: int
+    cycles: float
+    chosen: Chosen
+
+
 def _smallest(ways: Ways, selection: Selection) -> Chosen:
-    """Least code and constants: exactly, for each set of steps that may share kernels."""
-    chosen: dict[str, Candidate] = {}
+    """Least code and constants; 1 % more where the last bytes would cost a fifth of the speed.
+
+    Exact over all sets of kernels, for each family of steps that may share some.
+    """
+    best = [_Option(0, 0.0, {})]
     for names in _families(ways):
-        found = {name: ways[name] for name in names}
-        chosen |= _smallest_family(found, selection)
-    return {name: chosen[name] for name in ways}
+        family = _options({name: ways[name] for name in names}, selection)
+        joined = (
+            _Option(a.nbytes + b.nbytes, a.cycles + b.cycles, {**a.chosen, **b.chosen})
+            for a, b in product(best, family)
+        )
+        best = _front(joined)
+    least = best[0]
+    near = [option for option in best if option.nbytes <= _HARDLY_MORE * least.nbytes][-1]
+    taken = near if least.cycles > _FAR_SLOWER * near.cycles else least
+    return {name: taken.chosen[name] for name in ways}
+
+
+def _front(options: Iterable[_Option]) -> list[_Option]:
+    """Options that none beats in both, smallest first and fastest last."""
+    found: list[_Option] = []
+    for option in sorted(options, key=lambda option: (option.nbytes, option.cycles)):
+        if not found or option.cycles < found[-1].cycles:
+            found.append(option)
+    return found
 
 
 def _families(ways: Ways) -> list[list[str]]:
@@ -238,31 +276,36 @@ def _families(ways: Ways) -> list[list[str]]:
     return [names for _, names in families]
 
 
-def _smallest_family(ways: Ways, selection: Selection) -> Chosen:
+def _options(ways: Ways, selection: Selection) -> list[_Option]:
+    """What steps take with each set of kernels: their smallest and their fastest ones of it."""
     kernels = {c.step.kernel.function: c.step.kernel for found in ways.values() for c in found}
     code = {name: selection.code_bytes(kernel) for name, kernel in kernels.items()}
     constants = {
         name: [selection.constants_bytes(candidate.step) for candidate in found]
         for name, found in ways.items()
     }
-    best: tuple[float, float] | None = None
-    chosen: Chosen = {name: found[0] for name, found in ways.items()}
+    options = []
     for allowed in _sets(sorted(kernels)):
-        picked, total = {}, sum(code[name] for name in allowed)
-        for name, found in ways.items():
-            open_ = [
-                (constants[name][i], candidate.cycles, i)
-                for i, candidate in enumerate(found)
-                if candidate.step.kernel.function in allowed
-            ]
-            if not open_:
-                break
-            nbytes, _, index = min(open_)
-            picked[name], total = found[index], total + nbytes
-        cost = (total, _cycles(picked))
-        if len(picked) == len(ways) and (best is None or cost < best):
-            best, chosen = cost, picked
-    return chosen
+        open_ = {
+            name: [i for i, c in enumerate(found) if c.step.kernel.function in allowed]
+            for name, found in ways.items()
+        }
+        if not all(open_.values()):
+            continue
+        own = sum(code[name] for name in allowed)
+        for first in (False, True):
+            picked = {
+                n: ids[0] if first else _least_of(constants[n], ids) for n, ids in open_.items()
+            }
+            chosen = {name: ways[name][i] for name, i in picked.items()}
+            nbytes = own + sum(constants[name][i] for name, i in picked.items())
+            options.append(_Option(nbytes, _cycles(chosen), chosen))
+    return _front(options)
+
+
+def _least_of(nbytes: Sequence[int], indices: Sequence[int]) -> int:
+    """The smallest, of equal ones the first."""
+    return min(indices, key=lambda i: nbytes[i])
 
 
 def _sets(functions: Sequence[str]) -> list[frozenset[str]]:

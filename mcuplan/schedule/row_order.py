@@ -4,22 +4,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Self
 
 from mcuplan.schedule.row_check import check_row_order
+from mcuplan.schedule.row_compiled import search
 from mcuplan.schedule.row_graph import RowGraph, RowOrder
-from mcuplan.schedule.row_search import search
+from mcuplan.schedule.row_search import Found
 from mcuplan.schedule.row_smooth import smooth
 from mcuplan.schedule.row_state import RowTables
 from mcuplan.schedule.row_tables import row_tables
 
 __all__ = ["STATES", "check_row_order", "depth_first", "find_row_order", "smooth", "step_by_step"]
 
-STATES = 12_000
+STATES = 4_000
 """States that a search for an order looks at; seconds, not minutes."""
 
 _QUICK = 600  # states of a search that only looks for a better order
 _ROUNDS = 8  # such searches
+_FLOORS = 2  # graphs with simpler scratch that are searched for orders of this one
 
 
 def find_row_order(
@@ -43,20 +46,13 @@ def find_row_order(
     Raises:
         ValueError: the graph contradicts itself.
     """
-    tables = row_tables(graph)
-    plain = [depth_first(graph), step_by_step(graph)]
-    best = min(plain, key=lambda order: order.peak_bytes)
-    if best.peak_bytes <= max(best.lower_bound_bytes, limit_bytes or 0):
-        return best
-    found = search(tables, start=limit_bytes or 0, states=states, stop=stop)
-    bound = max(best.lower_bound_bytes, found.bound)
-    if found.moves and limit_bytes is not None and found.bound <= limit_bytes:
-        bound = best.lower_bound_bytes
-    if not found.moves:
-        best = _improved(graph, tables, best, bound, stop)
-    elif (peak := check_row_order(graph, found.moves)) < best.peak_bytes:
-        best = replace(best, moves=found.moves, peak_bytes=peak)
-    return _rated(best, bound, found.states)
+    hunt = _Hunt.begin(graph, max(limit_bytes or 0, 0), stop)
+    hunt.climb(3 * states // 8)
+    for floor in () if hunt.over else _floors(graph):
+        hunt.learn(_with_floor(graph, floor), floor, states)
+    hunt.improve(min(states, _QUICK))
+    hunt.prove(states)
+    return _rated(hunt.best, hunt.bound, hunt.states)
 
 
 def step_by_step(graph: RowGraph) -> RowOrder:
@@ -96,26 +92,100 @@ def _lacking(graph: RowGraph, makers: dict[int, int], done: Sequence[int], step:
     return None
 
 
-def _improved(
-    graph: RowGraph,
-    tables: RowTables,
-    best: RowOrder,
-    bound: int,
-    stop: Callable[[], bool] | None,
-) -> RowOrder:
-    """A better order from quick searches under limits between the bound and the best peak."""
-    low = bound
-    for _ in range(_ROUNDS):
-        if low >= best.peak_bytes or (stop is not None and stop()):
-            break
-        middle = (low + best.peak_bytes) // 2
-        found = search(tables, start=middle, states=_QUICK, exact=False, stop=stop)
-        peak = check_row_order(graph, found.moves) if found.moves else best.peak_bytes
-        if peak < best.peak_bytes:
-            best = replace(best, moves=found.moves, peak_bytes=peak)
-        else:
-            low = middle + 1
-    return best
+@dataclass(slots=True)
+class _Hunt:
+    """The best order so far, what every order needs, and the states looked at."""
+
+    graph: RowGraph
+    tables: RowTables
+    best: RowOrder
+    bound: int
+    enough: int  # a peak that is low enough
+    stop: Callable[[], bool] | None
+    states: int = 0
+
+    @classmethod
+    def begin(cls, graph: RowGraph, enough: int, stop: Callable[[], bool] | None) -> Self:
+        """From the better of the plain orders."""
+        tables = row_tables(graph)
+        best = min(depth_first(graph), step_by_step(graph), key=lambda order: order.peak_bytes)
+        return cls(graph, tables, best, best.lower_bound_bytes, enough, stop)
+
+    @property
+    def over(self) -> bool:
+        """Whether there is no reason to go on."""
+        return self.best.peak_bytes <= max(self.bound, self.enough)
+
+    def climb(self, states: int) -> None:
+        """Rule out all orders below a limit that grows until there is one."""
+        if self.over:
+            return
+        start = max(self.bound, self.enough)
+        found = self._look(start, self.best.peak_bytes, states, exact=True)
+        if self.tables.certain and (found.limit > start or start == self.bound):
+            self.bound = min(found.limit, self.best.peak_bytes)
+
+    def improve(self, states: int) -> None:
+        """Quick searches under limits between a bound and the best peak."""
+        low = max(self.bound, self.enough)
+        for _ in range(_ROUNDS):
+            if self.over or low >= self.best.peak_bytes:
+                break
+            middle = (low + self.best.peak_bytes) // 2
+            if not self._look(middle, middle + 1, states, exact=False).moves:
+                low = middle + 1
+
+    def prove(self, states: int) -> None:
+        """Look for any better order, until there is none."""
+        end = self.states + states
+        while not self.over and self.states < end:
+            peak = self.best.peak_bytes
+            found = self._look(peak - 1, peak, end - self.states, exact=True)
+            if found.over and not found.moves and self.tables.certain:
+                self.bound = peak
+            if self.best.peak_bytes == peak:
+                break
+
+    def learn(self, graph: RowGraph, floor: int, states: int) -> None:
+        """What an order for the graph with more scratch says about this one."""
+        more = floor - self.tables.least_extra
+        other = _Hunt.begin(graph, self.enough, self.stop)
+        other.climb(3 * states // 8)
+        other.improve(min(states, _QUICK))
+        other.prove(states // 2)
+        self.states += other.states
+        self._take(other.best.moves)
+        self.bound = min(max(self.bound, other.bound - more), self.best.peak_bytes)
+
+    def _take(self, moves: tuple[int, ...]) -> None:
+        """Keep an order if it is better."""
+        peak = check_row_order(self.graph, moves)
+        if peak < self.best.peak_bytes:
+            self.best = replace(self.best, moves=moves, peak_bytes=peak)
+
+    def _look(self, start: int, end: int, states: int, *, exact: bool) -> Found:
+        found = search(
+            self.tables, start=start, end=end, states=states, exact=exact, stop=self.stop
+        )
+        self.states += found.states
+        if found.moves:
+            self._take(found.moves)
+        return found
+
+
+def _floors(graph: RowGraph) -> list[int]:
+    """Scratch that all steps may be given to make the search smaller, the most first."""
+    sizes = sorted({step.scratch_bytes for step in graph.steps}, reverse=True)
+    floors = sizes[:1] if len(sizes) > 1 else []
+    for size in sizes[:-1]:
+        if floors and 2 * size <= floors[-1] and len(floors) < _FLOORS:
+            floors.append(size)
+    return floors
+
+
+def _with_floor(graph: RowGraph, floor: int) -> RowGraph:
+    steps = (replace(s, scratch_bytes=max(s.scratch_bytes, floor)) for s in graph.steps)
+    return replace(graph, steps=tuple(steps))
 
 
 def _order(graph: RowGraph, moves: Sequence[int]) -> RowOrder:

@@ -20,7 +20,7 @@ and no state between them has fewer bytes than V. Any way on from U works from V
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 
@@ -39,13 +39,16 @@ class Found:
     """What a search found.
 
     Attributes:
-        moves: an order, as step indices; empty if the search was stopped.
-        bound: no order needs less; valid for exact searches only.
+        moves: an order, as step indices; empty if there is none.
+        limit: what the search went up to; all orders below were ruled out if it is exact and
+            started at a bound.
+        over: there is nothing left to look at.
         states: how many were looked at.
     """
 
     moves: tuple[int, ...]
-    bound: int
+    limit: int
+    over: bool
     states: int
 
 
@@ -63,6 +66,7 @@ def search(
     tables: RowTables,
     *,
     start: int,
+    end: int,
     states: int,
     exact: bool = True,
     stop: Callable[[], bool] | None = None,
@@ -72,18 +76,22 @@ def search(
     Args:
         tables: the graph.
         start: a peak that does no harm: a lower bound, or a limit that is good enough.
+        end: a peak that is of no use.
         states: how many to look at.
-        exact: prove that what is dropped is not needed. Otherwise the search does not raise
-            the peak above ``start``, and finding nothing proves nothing.
+        exact: prove that what is dropped is not needed; otherwise finding nothing proves
+            nothing.
         stop: asked now and then whether to stop.
     """
-    return _Search(tables, start, exact).run(states, stop)
+    return _Search(tables, max(start, tables.start_bytes + tables.idle_bytes), end, exact).run(
+        states, stop
+    )
 
 
 @dataclass(slots=True)
 class _Search:
     tables: RowTables
     limit: int
+    end: int
     exact: bool
     ways: dict[bytes, tuple[bytes, int]] = field(default_factory=dict)  # -> (from, last step)
     open: list[tuple[Ints, int]] = field(default_factory=list)
@@ -92,13 +100,12 @@ class _Search:
 
     def run(self, states: int, stop: Callable[[], bool] | None) -> Found:
         tables = self.tables
-        self.limit = max(self.limit, tables.start_bytes + tables.idle_bytes)
         passed = _Passed(tables, self.exact)
         start = np.zeros(tables.steps, np.int64)
         self.ways[start.tobytes()] = (b"", -1)
         self.open.append((start, tables.start_bytes))
         count = 0
-        while self.open or (self.exact and self._raise_limit()):
+        while self.limit < self.end and (self.open or self._raise_limit()):
             state, live = self.open.pop()
             ahead = passed.ahead(state, live)
             if ahead is not None:
@@ -106,15 +113,15 @@ class _Search:
                 continue
             count += 1
             if count > states or (stop is not None and count % 64 == 0 and stop()):
-                break
+                return Found((), self.limit, False, count)
             end = self._go_on(state, live)
             if end is None:
                 continue
             state, live = end
             if (state == tables.totals).all():
-                return Found(self._moves(), self.limit, count)
+                return Found(self._moves(), self.limit, True, count)
             passed.add(state, live)
-        return Found((), self.limit, count)
+        return Found((), self.limit, True, count)
 
     def _go_on(self, state: Ints, live: int) -> tuple[Ints, int] | None:
         """Take all safe steps, then put the others on the lists.
@@ -134,9 +141,8 @@ class _Search:
         own = state.tobytes()
         for way in sorted(ways, key=lambda way: way.live - way.peak):
             if way.peak > self.limit:
-                if self.exact:
-                    self.ticks += 1
-                    heappush(self.later, (way.peak, self.ticks, way, own))
+                self.ticks += 1
+                heappush(self.later, (way.peak, self.ticks, way, own))
             elif self._enter(way, own):
                 self.open.append((way.state, way.live))
         return state, live
@@ -158,6 +164,8 @@ class _Search:
 
     def _raise_limit(self) -> bool:
         """Go on with the steps that were put off because of their peak."""
+        if not self.later:
+            self.limit = self.end
         while self.later and (self.later[0][0] <= self.limit or not self.open):
             peak, _, way, origin = heappop(self.later)
             self.limit = max(self.limit, peak)
@@ -205,46 +213,54 @@ def _ways(tables: RowTables, state: Ints, live: int) -> list[_Way]:
     following = tables.chain_start[:-1] + dead
     active = np.nonzero(following < tables.chain_start[1:])[0]
     if not len(active):
-        if (state == tables.totals).all():
-            return []
-        made = int(tables.grown(tables.totals) - tables.grown(state))
-        return [_Way(tables.totals, live + made, live + made + tables.least_extra, -1)]
+        return _rest(tables, state, live)
     cells = following[active]
     states = np.maximum(tables.target[cells], state)
     sizes = states.sum(axis=1)
     after = tables.dead(states)
     kills = after[:, active] > dead[active]
+    earlier = kills & (sizes < sizes[:, None])
     number = np.arange(len(active))
-    first = (sizes < sizes[:, None]) | ((sizes == sizes[:, None]) & (number < number[:, None]))
-    kept = np.nonzero(~(kills & first).any(axis=1))[0]
-    states, after = states[kept], after[kept]
+    same = kills & (sizes == sizes[:, None]) & (number < number[:, None])
+    mixed = earlier.any(axis=1)
+    kept = np.nonzero(~same.any(axis=1) & (~mixed | tables.joint[cells]))[0]
     lives = tables.live(states, after).tolist()
     made = (tables.grown(states) - tables.grown(state)).tolist()
-    several = (sizes[kept] > state.sum() + 1).tolist()
+    several = (sizes > state.sum() + 1).tolist()
     ways = []
-    for k, cell in enumerate(cells[kept].tolist()):
-        peak, last = min(
-            _peaks(tables, state, after[k], cell, live + made[k], several[k]),
-        )
-        ways.append(_Way(states[k], lives[k], peak, last))
+    for k in kept.tolist():
+        ends = [(s, i) for s, i in tables.ends[cells[k]] if state[s] <= i]
+        if mixed[k]:  # what dies earlier on the way must die with the last move
+            dying = states[earlier[k]]
+            ends = [(s, i) for s, i in ends if (dying[:, s] > i).all()]
+        peaks = [_peak(tables, after[k], end, live + made[k], several[k]) for end in ends]
+        if peaks:
+            peak, last = min(peaks)
+            ways.append(_Way(states[k], lives[k], peak, last))
     return ways
 
 
-def _peaks(
-    tables: RowTables, state: Ints, after: Ints, cell: int, full: int, several: bool
-) -> Iterator[tuple[int, int]]:
-    """(peak, last step) for each move that may come last; ``full`` is live if nothing died."""
-    for s, i in tables.ends[cell]:
-        if state[s] > i:
-            continue
-        saved = 0
-        for other, nbytes in tables.saves.get((s, i), ()):
-            if tables.rank[other] < after[tables.chain[other]]:
-                saved += nbytes
-        peak = full + tables.extra[s][i] - saved
-        if several:
-            peak = max(peak, full - tables.allocated[s][i] + tables.least_extra)
-        yield peak, s
+def _rest(tables: RowTables, state: Ints, live: int) -> list[_Way]:
+    """The way to the end when all cells are dead."""
+    if (state == tables.totals).all():
+        return []
+    full = live + int(tables.grown(tables.totals) - tables.grown(state))
+    return [_Way(tables.totals, full, full + tables.least_extra, -1)]
+
+
+def _peak(
+    tables: RowTables, after: Ints, last: tuple[int, int], full: int, several: bool
+) -> tuple[int, int]:
+    """Peak of a way by its last move, and its step; ``full`` is live if nothing died."""
+    s, i = last
+    saved = 0
+    for cell, nbytes in tables.saves.get(last, ()):
+        if tables.rank[cell] < after[tables.chain[cell]]:
+            saved += nbytes
+    peak = full + tables.extra[s][i] - saved
+    if several:
+        peak = max(peak, full - tables.allocated[s][i] + tables.least_extra)
+    return peak, s
 
 
 class _Passed:
@@ -253,18 +269,22 @@ class _Passed:
     def __init__(self, tables: RowTables, exact: bool) -> None:
         self._tables = tables
         self._exact = exact
-        self._states = np.zeros((1024, tables.steps), np.int32)
-        self._live = np.zeros(1024, np.int64)
-        self._low: list[Ints] = []  # from here to the state none has fewer bytes
+        self._states = np.zeros((0, tables.steps), np.int32)
+        self._low = np.zeros((0, tables.steps), np.int32)  # no state up to it has fewer bytes
+        self._live = np.zeros(0, np.int64)
+        self._size = np.zeros(0, np.int64)
         self._count = 0
 
     def add(self, state: Ints, live: int) -> None:
+        """Note a state without safe steps."""
         if self._count == len(self._live):
-            self._states = np.concatenate([self._states, np.zeros_like(self._states)])
-            self._live = np.concatenate([self._live, np.zeros_like(self._live)])
-        self._states[self._count] = state
+            self._states, self._low, self._live, self._size = (
+                np.concatenate([old, np.zeros((max(1024, len(old)), *old.shape[1:]), old.dtype)])
+                for old in (self._states, self._low, self._live, self._size)
+            )
+        self._states[self._count] = self._low[self._count] = state
         self._live[self._count] = live
-        self._low.append(state)
+        self._size[self._count] = state.sum()
         self._count += 1
 
     def ahead(self, state: Ints, live: int) -> tuple[Ints, Ints] | None:
@@ -274,23 +294,31 @@ class _Passed:
             It, and the state between them that leaves this one behind: the same, or one
             with fewer bytes.
         """
-        found = np.nonzero(self._live[: self._count] <= live)[0]
-        for first in range(0, self._states.shape[1], 8):
-            part = slice(first, first + 8)
-            found = found[(self._states[found, part] >= state[part]).all(axis=1)]
-            if not len(found):
-                return None
-        numbers = found.tolist()
-        passed = self._states[numbers[-1]].astype(np.int64)
-        if not self._exact or any((self._low[k] <= state).all() for k in numbers):
+        found = self._above(state, live)
+        if not len(found):
+            return None
+        proved = self._low[found]
+        known = found if not self._exact else found[(proved <= state).all(axis=1)]
+        if len(known):
+            passed = self._states[known[-1]].astype(np.int64)
             return passed, passed
-        number = min(numbers, key=lambda k: int(self._states[k].sum()))
-        passed = self._states[number].astype(np.int64)
-        low = np.minimum(self._low[number], state)
+        nearest = found[np.argmin(self._size[found])]
+        passed = self._states[nearest].astype(np.int64)
+        low = np.minimum(self._low[nearest], state)
         if (low < state).any() and (least_between(self._tables, low, passed) == passed).all():
-            self._low[number] = low
+            self._low[nearest] = low
             return passed, passed
         least = least_between(self._tables, state, passed)
         if (least == passed).all():
-            self._low[number] = state
+            self._low[nearest] = state
         return passed, least
+
+    def _above(self, state: Ints, live: int) -> Ints:
+        """Numbers of the states that have all that a state has, and no more bytes."""
+        count, size = self._count, int(state.sum())
+        found = np.nonzero((self._live[:count] <= live) & (self._size[:count] >= size))[0]
+        for first in range(0, self._states.shape[1], 8):
+            if len(found):
+                part = slice(first, first + 8)
+                found = found[(self._states[found, part] >= state[part]).all(axis=1)]
+        return found

@@ -68,13 +68,15 @@ class RowTables:
     chain_start: Ints  # first cell of each chain, and the end
     target: Ints  # (cells, steps): the least state in which the cell is dead
     ends: tuple[tuple[tuple[int, int], ...], ...]  # moves that may be the last that a cell needs
-    _step_start: Ints
-    _grown: Ints  # bytes allocated by the first moves of a step, at _step_start
-    _reader: Ints  # (chains, readers): steps
-    _place: Ints  # (chains, readers): where in _ended the table of the reader starts
-    _ended: Ints  # cells of the chain that the reader has done with after so many moves
-    _freed: Ints  # bytes of the first cells of a chain, at _freed_start
-    _freed_start: Ints
+    joint: npt.NDArray[np.bool_]  # cells that more than one move may end
+    certain: bool  # no move can save in ways that the search does not try
+    step_start: Ints
+    grown_bytes: Ints  # bytes allocated by the first moves of a step, at step_start
+    reader: Ints  # (chains, readers): steps
+    place: Ints  # (chains, readers): where in ended the table of the reader starts
+    ended: Ints  # cells of the chain that the reader has done with after so many moves
+    freed: Ints  # bytes of the first cells of a chain, at freed_start
+    freed_start: Ints
 
     @property
     def steps(self) -> int:
@@ -85,16 +87,16 @@ class RowTables:
         """(states, steps) -> (states, chains): how many cells of each chain are dead."""
         if not self.chains:
             return np.zeros((*states.shape[:-1], 0), np.int64)
-        found: Ints = self._ended[self._place + states[..., self._reader]].min(axis=-1)
+        found: Ints = self.ended[self.place + states[..., self.reader]].min(axis=-1)
         return found
 
     def grown(self, states: Ints) -> Ints:
         """Bytes allocated so far."""
-        found: Ints = self._grown[self._step_start + states].sum(axis=-1)
+        found: Ints = self.grown_bytes[self.step_start + states].sum(axis=-1)
         return found
 
     def live(self, states: Ints, dead: Ints) -> Ints:
         """Bytes that exist between moves."""
-        freed = self._freed[self._freed_start + dead].sum(axis=-1)
+        freed = self.freed[self.freed_start + dead].sum(axis=-1)
         found: Ints = self.start_bytes + self.grown(states) - freed
         return found

@@ -175,7 +175,8 @@ def _finish(
     chains = _chains(draft, least)
     cells = [item for chain in chains for item in chain]
     number = {key: i for i, (_, key, _) in enumerate(cells) if key is not None}
-    lengths = [len(chain) for chain in chains]
+    saves = _saves(graph, draft, born, number)
+    ends = tuple(_last_moves(draft.needs, item[2]) for item in cells)
     reader, place, ended = _ended(chains, draft.needs)
     grown = [np.cumsum([0, *row]) for row in draft.allocated]
     freed = [np.cumsum([0, *(item[2].nbytes for item in chain)]) for chain in chains]
@@ -186,24 +187,26 @@ def _finish(
         allocated=tuple(map(tuple, draft.allocated)),
         extra=tuple(map(tuple, draft.extra)),
         least_extra=least,
-        saves=_saves(graph, draft, born, number),
+        saves=saves,
         cells=tuple(item[2] for item in cells),
         births=_births(draft, [item[2] for item in cells]),
         start_bytes=draft.start_bytes,
         idle_bytes=draft.idle_bytes,
         chains=len(chains),
-        chain=tuple(c for c, length in enumerate(lengths) for _ in range(length)),
-        rank=tuple(k for length in lengths for k in range(length)),
-        chain_start=np.cumsum([0, *lengths]),
+        chain=tuple(c for c, chain in enumerate(chains) for _ in chain),
+        rank=tuple(k for chain in chains for k in range(len(chain))),
+        chain_start=np.cumsum([0, *map(len, chains)]),
         target=np.array([item[0] for item in cells], np.int64).reshape(-1, len(graph.steps)),
-        ends=tuple(_last_moves(draft.needs, item[2]) for item in cells),
-        _step_start=_starts(grown),
-        _grown=_joined(grown),
-        _reader=reader,
-        _place=place,
-        _ended=ended,
-        _freed=_joined(freed),
-        _freed_start=_starts(freed),
+        ends=ends,
+        joint=np.array([len(own) > 1 for own in ends], np.bool_),
+        certain=_certain(graph, saves, cells),
+        step_start=_starts(grown),
+        grown_bytes=_joined(grown),
+        reader=reader,
+        place=place,
+        ended=ended,
+        freed=_joined(freed),
+        freed_start=_starts(freed),
     )
 
 
@@ -306,6 +309,19 @@ def _saves(
             own = found.setdefault(birth, {})
             own[number[key]] = own.get(number[key], 0) + output.row_bytes
     return {move: tuple(sorted(own.items())) for move, own in found.items()}
+
+
+def _certain(graph: RowGraph, saves: Mapping[tuple[int, int], object], cells: _Keyed) -> bool:
+    """Whether of a tensor that a move saves on, all the cells it reads last die alike."""
+    found: dict[tuple[int, int], Ints] = {}
+    for target, key, cell in cells:
+        for s, k in cell.readers:
+            move = s, k - 1
+            if key is None or move not in saves or graph.steps[s].replaces != key[0]:
+                continue
+            if (found.setdefault(move, target) != target).any():
+                return False
+    return True
 
 
 def _ints(values: Sequence[Any]) -> Ints:

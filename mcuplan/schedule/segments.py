@@ -41,8 +41,8 @@ class Effort:
     width: int = 24
     cuts: int = 40_000
     row_states: int = 4_000
-    rounds: int = 400
-    nodes: int = 20_000
+    rounds: int = 40
+    nodes: int = 4_000
     slack: float = 0.02
 
 

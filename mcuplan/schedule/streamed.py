@@ -12,18 +12,20 @@ from mcuplan.memory import MemoryPlan, Problem, pack
 from mcuplan.memory.bound import lower_bound
 from mcuplan.passes.gather_rows import gather_rows
 from mcuplan.schedule.check_rows import check_rows
-from mcuplan.schedule.choose import Placer, Selection, choose
+from mcuplan.schedule.choose import Objective, Placer, Selection, choose
 from mcuplan.schedule.plan import region_for
 from mcuplan.schedule.program import Plan, Selected, Sharing
 from mcuplan.schedule.row_graph import RowGraph, RowOrder, RowStep
 from mcuplan.schedule.row_layout import Layout, lay_out
 from mcuplan.schedule.row_local import RowProgram, check_feedable, row_program
-from mcuplan.schedule.row_order import find_row_order
+from mcuplan.schedule.row_order import check_row_order, depth_first, find_row_order, smooth
 from mcuplan.schedule.segments import Effort
 from mcuplan.schedule.select import Candidate, candidates_of, program_of
 from mcuplan.targets import Target
 
 __all__ = ["least_bytes", "plan_rows", "streamed_plan"]
+
+_FOR_LONGER_RUNS = 0.05  # of the peak: fewer calls, and pairs of pixels across rows
 
 
 def plan_rows(
@@ -54,9 +56,15 @@ def plan_rows(
         check_feedable(leanest.program, sharing)
     if enough is not None and least_bytes(leanest.graph) >= enough:
         return None
-    effort = effort or Effort()
-    choice = choose(ways, selection, Placer(by_rows, _Peaks(leanest, sharing, effort)))
-    plan = streamed_plan(choice.placed, sharing, effort)
+    orders = _Orders(leanest, effort or Effort())
+    choice = choose(ways, selection, Placer(by_rows, orders.peak))
+    rowed = choice.placed
+    found = orders.best(rowed)
+    limit = found.peak_bytes
+    if selection.objective is not Objective.RAM:
+        limit += int(_FOR_LONGER_RUNS * limit)
+    order = smooth(rowed.graph, found, limit)
+    plan = streamed_plan(rowed, sharing, effort, order)
     return replace(plan, selected=Selected(selection.objective.value, choice.statement))
 
 
@@ -64,18 +72,31 @@ def _scratch(candidate: Candidate) -> tuple[int, float]:
     return candidate.step.scratch_bytes, candidate.cycles
 
 
-class _Peaks:
-    """Prices kernels by the peak of live bytes, in the order of rows of the leanest ones."""
+class _Orders:
+    """Orders of rows of one network with different kernels; searched for with the leanest."""
 
-    def __init__(self, leanest: RowProgram, sharing: Sharing, effort: Effort) -> None:
-        self._sharing, self._states = sharing, effort.row_states
-        self._steps = _move_counts(leanest)
-        self._order = find_row_order(leanest.graph, states=self._states)
+    def __init__(self, leanest: RowProgram, effort: Effort) -> None:
+        self._effort, self._steps = effort, _move_counts(leanest)
+        self._first = find_row_order(leanest.graph, states=effort.row_states)
 
-    def __call__(self, rowed: RowProgram) -> int:
-        same = _move_counts(rowed) == self._steps
-        order = self._order if same else find_row_order(rowed.graph, states=self._states)
-        return lower_bound(_problem(lay_out(rowed, order.moves, self._sharing))).bytes
+    def peak(self, rowed: RowProgram) -> int:
+        """Prices kernels by the most bytes alive, in the order of the leanest ones."""
+        if _move_counts(rowed) != self._steps:
+            return depth_first(rowed.graph).peak_bytes
+        return check_row_order(rowed.graph, self._first.moves)
+
+    def best(self, rowed: RowProgram) -> RowOrder:
+        """The best order for kernels that stay."""
+        if _move_counts(rowed) != self._steps:
+            return find_row_order(rowed.graph, states=self._effort.row_states)
+        peak = check_row_order(rowed.graph, self._first.moves)
+        if peak == self._first.peak_bytes:
+            return self._first
+        own = find_row_order(rowed.graph, states=self._effort.row_states)
+        if own.peak_bytes <= peak:
+            return own
+        bound = min(own.lower_bound_bytes, peak)
+        return replace(own, moves=self._first.moves, peak_bytes=peak, lower_bound_bytes=bound)
 
 
 def _move_counts(rowed: RowProgram) -> tuple[int, ...]:
@@ -106,12 +127,15 @@ def _move_bytes(graph: RowGraph, step: RowStep) -> int:
 
 
 def streamed_plan(
-    rowed: RowProgram, sharing: Sharing | None = None, effort: Effort | None = None
+    rowed: RowProgram,
+    sharing: Sharing | None = None,
+    effort: Effort | None = None,
+    order: RowOrder | None = None,
 ) -> Plan:
-    """Addresses for a program by rows, in the best order of rows that is found."""
+    """Addresses for a program by rows, in an order of rows; by default the best one found."""
     sharing, program = sharing or Sharing(), rowed.program
     effort = effort or Effort()
-    order = find_row_order(rowed.graph, states=effort.row_states)
+    order = order or find_row_order(rowed.graph, states=effort.row_states)
     layout, memory = _placed(rowed, order, sharing, effort)
     region = region_for(program.target.ram, memory)
     plan = Plan(

@@ -10,6 +10,7 @@
 
 #define GUARD_BYTES (0x10000U) /* where the memory does not end there by itself */
 
+#define CCR (*(volatile uint32_t *)0xE000ED14U)
 #define MPU ((volatile uint32_t *)0xE000ED94U) /* control, number, base, size */
 
 #define MARK (0x55)
@@ -53,7 +54,7 @@ static void fault(void)
     leave(99U);
 }
 
-#if defined(__ARM_ARCH_7EM__)
+#if __ARM_ARCH < 8
 static void protect(uint32_t number, uint32_t address)
 {
     MPU[1] = number;
@@ -64,11 +65,14 @@ static void protect(uint32_t number, uint32_t address)
 
 void reset(void)
 {
-#if defined(__ARM_ARCH_7EM__)
+#if __ARM_ARCH < 8
     protect(0U, FIRST - GUARD_BYTES);
     protect(1U, LAST);
     protect(2U, CODE_LAST);
     MPU[0] = 5U; /* on, all other memory as usual */
+#endif
+#if !defined(__ARM_FEATURE_UNALIGNED)
+    CCR |= 1U << 3; /* a core that cannot read unaligned runs on one that can */
 #endif
     __asm volatile("dsb\n\tisb" ::: "memory");
     *(volatile uint32_t *)0xE000ED88U |= 0xFU << 20;

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from string import Template
 
@@ -47,6 +47,8 @@ class Board:
 M4 = Board(
     "cortex-m4", (0x100, 0x3AFF00), (0x20020000, 0x3C0000), (0x20010000, 0x203F0000, 0x3F0000)
 )
+M3 = replace(M4, core="cortex-m3")
+M0PLUS = replace(M4, core="cortex-m0plus")  # its code on an M3
 M55 = Board(
     "cortex-m55", (0x1000000, 0x1C0000), (0x21020000, 0x3C0000), (0x21000000, 0x21400000, 0x1200000)
 )
@@ -194,7 +196,7 @@ def _call(name: str, kernel: Kernel, packed: bool, scratch: bool, operands: int)
     """The second operand stays where it is."""
     second = f", {name}_in1" if operands == 2 else ""
     last = ", scratch" if scratch else ""
-    own = "p.packed = packed;" if packed else "(void)packed;"
+    own = "p.packed = (const void *)packed;" if packed else "(void)packed;"
     unused = "" if scratch else "    (void)scratch;\n"
     return f"""\
 static void {name}_call(const int8_t *in, int8_t *out, size_t y0, size_t y1, int8_t *scratch,
@@ -213,8 +215,8 @@ def _test(name: str, label: str, sig: Signature, scratch: int, inplace: bool) ->
     return f"""\
 static const test_t {name} = {{
     .name = "{label}", .call = {name}_call, .in = {name}_in0, .wanted = {name}_wanted,
-    .packed = {name}_packed, .in_table = {name}_in_table, .out_table = {name}_out_table,
-    .packed_bytes = sizeof {name}_packed, .in_rows = {source.rows}U,
+    .packed = (const void *){name}_packed, .out_table = {name}_out_table,
+    .in_table = {name}_in_table, .packed_bytes = sizeof {name}_packed, .in_rows = {source.rows}U,
     .in_bytes = {source.row_bytes}U, .out_rows = {output.rows}U, .out_bytes = {output.row_bytes}U,
     .scratch_bytes = {scratch}U, .inplace = {int(inplace)},
 }};

@@ -17,6 +17,7 @@ from mcuplan.ops.pool2d import AvgPool2D, MaxPool2D
 
 INF = float("inf")
 CONV = "mplan_conv2d_s8_dsp"
+PATCH = "mplan_conv2d_patch_s8_dsp"
 DEPTHWISE = "mplan_depthwise3x3_s8_dsp"
 ANY_DEPTHWISE = "mplan_depthwise_s8_dsp"
 DENSE = "mplan_dense_s8_dsp"
@@ -81,6 +82,11 @@ def test_convolution(level: str, tmp_path: Path, arm_gcc: str, qemu: str) -> Non
             assert found, case
             moves = kernel != (1, 1) or stride != (1, 1) or any(pads)
             program.add(sig, found, inplace=not moves and outputs == shape[2])
+            small = supporting(KERNELS, PATCH, sig)
+            assert (small is not None) == (dilation == (1, 1))
+            if small:
+                assert small.scratch_bytes(sig) < found.scratch_bytes(sig)
+                program.add(sig, small)
     assert [] == program.run(tmp_path, arm_gcc, qemu, level)
 
 
@@ -136,10 +142,12 @@ def test_dense(tmp_path: Path, arm_gcc: str, qemu: str) -> None:
                 found = supporting(KERNELS, function, sig)
                 assert found
                 program.add(sig, found)
-    one = layer(Conv2D((1, 1)), program.rng, (1, 1, 1, 18), (7, 1, 1, 18))
-    found = supporting(KERNELS, DENSE, one)
-    assert found
-    program.add(one, found)
+    for shape in ((1, 1, 1, 18), (1, 4, 3, 18)):
+        plain = layer(Conv2D((1, 1)), program.rng, shape, (7, 1, 1, 18))
+        found = supporting(KERNELS, DENSE, plain)
+        assert found
+        assert found.scratch_bytes(plain) == 0
+        program.add(plain, found)
     assert [] == program.run(tmp_path, arm_gcc, qemu)
 
 

@@ -138,9 +138,9 @@ def test_pools(tmp_path: Path, arm_gcc: str, qemu: str) -> None:
             for op in (
                 pool((2, 2), (2, 2)),
                 pool((3, 3), (2, 2), (1, 1), (1, 1, 1, 1)),
-                pool((11, 13), (1, 1)),
+                pool((17, 18), (1, 1)),
             ):
-                sig = unweighted(op, program.rng, (1, 11, 13, channels))
+                sig = unweighted(op, program.rng, (1, 17, 18, channels))
                 found = supporting(KERNELS, function, sig)
                 assert found
                 program.add(sig, found)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import replace
 
 from hypothesis import strategies as st
@@ -129,6 +130,61 @@ def cut_rectangle(seed: int, buffers: int, steps: int, height: int) -> Problem:
             for index, (start, end, low, high) in enumerate(pieces)
         )
     )
+
+
+def rows_of_chain(
+    rows: int, row_bytes: int, layers: Sequence[tuple[int, int, int]], *, pin: bool, scratch: int
+) -> Problem:
+    """Row buffers of a chain of convolutions run depth first into a whole last tensor.
+
+    Args:
+        rows: of the input.
+        row_bytes: of a row of it.
+        layers: kernel height, stride and bytes of an output row, padded to keep the size.
+        pin: the input is there from the start, its rows one behind the other; else a row
+            arrives when it is needed.
+        scratch: bytes that every move needs for itself per row it may read.
+    """
+    heights = [rows]
+    for _, stride, _ in layers:
+        heights.append(-(-heights[-1] // stride))
+    made: dict[tuple[int, int], int] = {}
+    last: dict[tuple[int, int], int] = {}
+    buffers: list[Buffer] = []
+    steps = 0
+
+    def make(layer: int, row: int) -> None:
+        nonlocal steps
+        if layer == 0:
+            made[0, row] = 0 if pin else steps
+            return
+        kernel, stride, _ = layers[layer - 1]
+        above = max(0, (heights[layer] - 1) * stride + kernel - heights[layer - 1]) // 2
+        first, end = row * stride - above, row * stride - above + kernel
+        reads = range(max(0, first), min(heights[layer - 1], end))
+        for source in reads:
+            if (layer - 1, source) not in made:
+                make(layer - 1, source)
+        made[layer, row] = steps
+        last.update({(layer - 1, source): steps for source in reads})
+        if scratch:
+            live = LiveRange(steps, steps + 1)
+            buffers.append(Buffer(f"scratch{steps}", kernel * scratch, live))
+        steps += 1
+
+    for row in range(heights[-1]):
+        make(len(layers), row)
+    pinned: dict[int, int] = {}
+    sizes = [row_bytes, *(size for _, _, size in layers)]
+    for (layer, row), step in made.items():
+        if layer < len(layers):
+            if layer == 0 and pin:
+                pinned[len(buffers)] = row * row_bytes
+            live = LiveRange(step, last[layer, row] + 1)
+            buffers.append(Buffer(f"layer{layer} row{row}", sizes[layer], live))
+    whole = LiveRange(made[len(layers), 0], steps)
+    buffers.append(Buffer("whole", heights[-1] * sizes[-1], whole))
+    return Problem(tuple(buffers), {}, pinned)
 
 
 def loose_table(

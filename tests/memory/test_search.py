@@ -14,7 +14,13 @@ from hypothesis import strategies as st
 from packing_tables import cut_rectangle, loose_table, pinned_problems, problems
 
 from mcuplan.memory import Placement, Problem, check_placements, lower_bound, pack
-from mcuplan.memory.compiled import COMPILED, search_compiled, search_python
+from mcuplan.memory.compiled import (
+    COMPILED,
+    rearrange_compiled,
+    rearrange_python,
+    search_compiled,
+    search_python,
+)
 from mcuplan.memory.conflicts import Conflicts
 from mcuplan.memory.search import Outcome, Status
 from mcuplan.memory.state import Query
@@ -32,6 +38,12 @@ Search = Callable[[Query], Outcome]
 needs_compiled = pytest.mark.skipif(not COMPILED, reason="the compiled search was not built")
 both = pytest.mark.parametrize(
     "search", [search_python, pytest.param(search_compiled, marks=needs_compiled)]
+)
+
+
+both_wheels = pytest.mark.parametrize(
+    "rearrange",
+    [rearrange_python, pytest.param(rearrange_compiled, marks=needs_compiled)],
 )
 
 
@@ -201,6 +213,42 @@ def test_the_compiled_search_writes_to_arrays_of_their_own() -> None:
     arguments[19] = arguments[5]
     with pytest.raises(ValueError, match="of their own"):
         _packcore.search(*arguments)  # type: ignore[arg-type]
+
+
+def _rearranged(problem: Problem, rule: int) -> Outcome:
+    bound = lower_bound(problem).bytes
+    one, two = (_query(problem, bound, rule, 40) for _ in range(2))
+    outcome = rearrange_python(one)
+    assert outcome == rearrange_compiled(two)
+    return outcome
+
+
+@needs_compiled
+@settings(max_examples=100, deadline=None)
+@given(st.one_of(problems(most=12, largest=40, aligns=(1, 2, 4)), pinned_problems(most=12)))
+def test_local_search_in_python_and_c_agrees(problem: Problem) -> None:
+    """Both local searches visit the same placements."""
+    if lower_bound(problem).bytes > 0 and _table(problem).count:
+        for rule in range(3):
+            _rearranged(problem, rule)
+
+
+@needs_compiled
+@pytest.mark.parametrize("rule", range(4))
+def test_local_search_finds_less_than_its_first_order(rule: int) -> None:
+    """Moving what lies badly forward lowers the top of a table with slack."""
+    problem = loose_table(rule, 150, 60)
+    first = rearrange_python(_query(problem, 1, rule, 1)).over
+    assert _rearranged(problem, rule).over < first
+
+
+@both_wheels
+def test_local_search_can_be_stopped(rearrange: Search) -> None:
+    """A poll that answers yes ends the local search with what it has."""
+    query = replace(_query(loose_table(0, 60, 30), 1), poll=lambda: True)
+    outcome = rearrange(query)
+    assert (Status.STOPPED, 1) == (outcome.status, outcome.nodes)
+    assert -1 not in outcome.offset
 
 
 def test_huge_numbers_are_left_to_python() -> None:

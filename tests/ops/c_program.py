@@ -53,14 +53,14 @@ class Program:
 
     def __init__(self, seed: int) -> None:
         self._rng = np.random.default_rng(seed)
-        self._sources: dict[str, None] = {}
+        self._sources: dict[str, str] = {}  # backend of each
         self._parts: list[str] = []
         self._main: list[str] = []
 
     def add(self, case: Case, kernel: Kernel) -> None:
         """Run a case in every arrangement of rows."""
         for call in kernel.lower(case.sig):
-            self._sources[call.function or kernel.function] = None
+            self._sources[call.function or kernel.function] = kernel.backend
         k = len(self._main)
         _Arrangements(f"c{k}", case, kernel, self._rng, self._parts).write()
         self._main.append(f"    run_c{k}();")
@@ -71,7 +71,8 @@ class Program:
         main = "\n".join(["int main(void)\n{", *self._main, "    return failures != 0;\n}\n"])
         source = folder / "cases.c"
         source.write_text(includes + _PRELUDE + "\n".join(self._parts) + main)
-        kernels = [str(codegen_dir() / "kernels/c99" / f"{stem}.c") for stem in self._sources]
+        folders = {stem: codegen_dir() / "kernels" / name for stem, name in self._sources.items()}
+        kernels = [str(kernels / f"{stem}.c") for stem, kernels in folders.items()]
         command = [compiler, *WARNINGS, *(SANITIZE if sanitize else []), "-O0"]
         command += [f"-I{codegen_dir() / 'include'}", str(source), *kernels]
         program = folder / "cases"
@@ -104,7 +105,7 @@ class _Arrangements:
         self.parts.append(array(f"{self.name}_wanted", f"{wanted.dtype}_t", wanted))
         scratch = self.kernel.scratch_bytes(self.case.sig)
         if scratch:
-            self.parts.append(f"static int8_t {self.name}_scratch[{scratch}];\n")
+            self.parts.append(f"static MPLAN_ALIGNED(4) int8_t {self.name}_scratch[{scratch}];\n")
         self.parts.append(f"static int8_t {self.name}_out[{wanted.nbytes}];\n")
         for k, call in enumerate(self.calls):
             self._params(f"{self.name}_p{k}", call, shuffled=False)

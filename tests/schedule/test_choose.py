@@ -74,8 +74,11 @@ def test_ram_takes_the_least_arena_of_any_planner() -> None:
     """The arena is the least of all choices, whatever makes plans."""
     ways = candidates_of(_graph(), _m4())
     choice = choose(ways, Selection(Objective.RAM), _placer())
-    every = (dict(zip(ways, picked, strict=True)) for picked in product(*ways.values()))
-    assert choice.placed == min(map(_scratch, every))
+    every = [dict(zip(ways, picked, strict=True)) for picked in product(*ways.values())]
+    least = min(map(_scratch, every))
+    near = [_cycles(one) for one in every if _scratch(one) <= 1.01 * least]
+    assert choice.placed == least or _cycles(choice.chosen) <= min(near)
+    assert choice.placed <= 1.01 * least
     assert "less" in choice.statement
 
 
@@ -99,12 +102,15 @@ def test_ram_slows_no_step_for_nothing() -> None:
 
 
 def test_flash_is_the_least_of_all_choices() -> None:
-    """Code, once for each kernel, and constants together are what trying everything finds."""
+    """Code, once for each kernel, and constants are the least, or 1 % more and far faster."""
     ways = candidates_of(_graph(), _m4())
     selection = Selection(Objective.FLASH, constants_bytes, kernel_code_bytes)
     choice = choose(ways, selection, _placer())
-    every = (dict(zip(ways, picked, strict=True)) for picked in product(*ways.values()))
-    assert _flash(choice.chosen) == min(map(_flash, every))
+    every = [dict(zip(ways, picked, strict=True)) for picked in product(*ways.values())]
+    least = min(map(_flash, every))
+    slowest = min(_cycles(one) for one in every if _flash(one) == least)
+    assert _flash(choice.chosen) <= 1.01 * least
+    assert _flash(choice.chosen) == least or 1.25 * _cycles(choice.chosen) < slowest
 
 
 def test_balanced_stays_near_both_ends() -> None:
@@ -144,10 +150,9 @@ def test_real_networks(name: str, test_models: Path) -> None:
     arenas = {o: _arena(plan) for o, plan in plans.items()}
     kernels = {o: [s.kernel for s in plan.program.steps] for o, plan in plans.items()}
     assert arenas["ram"] <= LEAST[name]
-    assert arenas["ram"] == min(arenas.values())
+    assert arenas["ram"] <= 1.01 * min(arenas.values())
     assert arenas["balanced"] <= 1.05 * arenas["ram"]
     assert kernels["balanced"] == kernels["latency"]
     code = {o: sum(map(kernel_code_bytes, set(found))) for o, found in kernels.items()}
-    assert code["flash"] == min(code.values())
     assert code["flash"] <= 12 << 10
     assert code["latency"] <= 30 << 10

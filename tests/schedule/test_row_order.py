@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mcuplan.schedule.row_compiled import COMPILED, search_compiled, search_python
 from mcuplan.schedule.row_graph import Move, RowGraph, RowStep, RowTensor
 from mcuplan.schedule.row_least import least_between
 from mcuplan.schedule.row_order import (
@@ -82,9 +83,9 @@ class Net:
         return RowGraph(tuple(tensors), tuple(self.steps))
 
 
-def pyramid(streamed: bool) -> RowGraph:
+def pyramid(streamed: bool, scale: int = 1) -> RowGraph:
     """Rows that get narrower, then wider: worth collecting in the middle."""
-    net = Net(24, 60, streamed)
+    net = Net(24 * scale, 60, streamed)
     t = net.window(0, 80, stride=2)
     t = net.rowwise([t], 80, in_place=True)
     t = net.window(t, 24, stride=2)
@@ -238,6 +239,44 @@ def test_stopped_search(graph: RowGraph, states: int) -> None:
     plain = min(depth_first(graph).peak_bytes, step_by_step(graph).peak_bytes)
     assert order.lower_bound_bytes <= least_peak(graph) <= order.peak_bytes <= plain
     assert order.peak_bytes == check_row_order(graph, order.moves)
+
+
+@pytest.mark.skipif(not COMPILED, reason="the compiled search was not built")
+@given(graphs(), st.integers(0, 60), st.integers(1, 60), st.booleans())
+@_EXAMPLES
+def test_compiled_search(graph: RowGraph, start: int, states: int, exact: bool) -> None:
+    """The compiled search does what the Python one does, state by state."""
+    tables = row_tables(graph)
+    for end in (start + 1, 1 << 30):
+        found = search_compiled(tables, start=start, end=end, states=states, exact=exact)
+        same = search_python(tables, start=start, end=end, states=states, exact=exact)
+        assert same == found
+
+
+@pytest.mark.skipif(not COMPILED, reason="the compiled search was not built")
+def test_compiled_search_stops() -> None:
+    """The compiled search asks whether to stop, and passes on what goes wrong there."""
+    tables = row_tables(pyramid(True, 30))
+    stopped = search_compiled(tables, start=0, end=1 << 30, states=9999, stop=lambda: True)
+    assert (stopped.over, stopped.moves) == (False, ())
+    assert stopped == search_python(tables, start=0, end=1 << 30, states=9999, stop=lambda: True)
+    with pytest.raises(ZeroDivisionError):
+        search_compiled(tables, start=0, end=1 << 30, states=9999, stop=lambda: bool(1 // 0))
+
+
+@pytest.mark.skipif(not COMPILED, reason="the compiled search was not built")
+def test_compiled_search_checks() -> None:
+    """Tables that contradict each other are refused, not searched."""
+    tables = row_tables(pyramid(True))
+    for wrong in (
+        {"totals": tables.totals + 1},
+        {"target": tables.target + 1},
+        {"reader": tables.reader + 99},
+        {"ended": tables.ended[:-1]},
+        {"chain": tables.chain[1:]},
+    ):
+        with pytest.raises(ValueError, match=r"items|contradict"):
+            search_compiled(replace(tables, **wrong), start=0, end=1 << 30, states=9)
 
 
 @given(graphs(), st.integers(0, 40))

@@ -3,8 +3,8 @@
 
 #include "mplan_avg_pool2d_s8_mve.h"
 
-#define BLOCK (16U) /* channels summed side by side */
-#define QUAD (4U)   /* of them in one vector */
+#define BLOCK (8U)    /* channels summed side by side: int16 of a vector */
+#define PIXELS (255U) /* whose sums int16 holds */
 
 /* Elements [first, end) of the input along one axis, and how many count. */
 typedef struct {
@@ -27,19 +27,21 @@ static span_t span_of(int32_t first, uint32_t kernel, uint32_t size, uint32_t be
     return span;
 }
 
-/* sum / count, halves to even. */
+/* sum / count, halves to even: the nearest, halves up, less one where that made a half odd. */
 static int32_t divided(int32_t sum, int32_t count)
 {
-    const uint32_t magnitude = (sum < 0) ? (0U - (uint32_t)sum) : (uint32_t)sum;
-    const uint32_t divisor = (uint32_t)count;
-    const uint32_t whole = magnitude / divisor;
-    const uint32_t twice = 2U * (magnitude - (whole * divisor));
-    const uint32_t up =
-        ((twice > divisor) || ((twice == divisor) && ((whole & 1U) != 0U))) ? 1U : 0U;
-    const uint32_t rounded = whole + up;
-    const int32_t result = (int32_t)rounded;
+    const int32_t twice = (2 * sum) + count;
+    int32_t up = twice / (2 * count);
+    int32_t rest = twice - (up * 2 * count);
 
-    return (sum < 0) ? -result : result;
+    if (rest < 0) {
+        up--;
+        rest += 2 * count;
+    }
+    if (rest == 0) {
+        up &= ~1;
+    }
+    return up;
 }
 
 static int8_t pool_result(const mplan_avg_pool2d_s8_mve_t *p, int32_t sum, int32_t count)
@@ -56,28 +58,48 @@ static int8_t pool_result(const mplan_avg_pool2d_s8_mve_t *p, int32_t sum, int32
     return (int8_t)mplan_clamp(result + p->out_zero_point, -128, 127);
 }
 
-/* Sums of `channels` channels over the pixels of a window. */
+/* Add eight int16 to eight sums. */
+static void add_sums(int32_t *sum, int16x8_t part)
+{
+    int16_t parts[BLOCK];
+
+    vstrhq_s16(parts, part);
+    vstrwq_s32(sum, vaddq_s32(vldrwq_s32(sum), vldrhq_s32(parts)));
+    vstrwq_s32(&sum[4], vaddq_s32(vldrwq_s32(&sum[4]), vldrhq_s32(&parts[4])));
+}
+
+/* Add to the sums of up to eight channels all pixels of a window. */
 static void sum_pixels(const mplan_avg_pool2d_s8_mve_t *p, const int8_t *in, span_t rows,
                        span_t columns, size_t c, size_t channels, int32_t *sum)
 {
     const size_t first = ((size_t)columns.first * p->channels) + c;
-    const size_t width = (size_t)(columns.end - columns.first);
+    const uint32_t width = (uint32_t)(columns.end - columns.first);
+    const mve_pred16_t lanes = vctp16q((uint32_t)channels);
     const size_t apart = p->channels;
+    int16x8_t part = vdupq_n_s16(0);
+    uint32_t left = PIXELS;
 
-    for (size_t i = 0U; i < channels; i += QUAD) {
-        const mve_pred16_t lanes = vctp32q((uint32_t)(channels - i));
-        int32x4_t sums = vldrwq_s32(&sum[i]);
+    for (int32_t y = rows.first; y < rows.end; y++) {
+        const int8_t *pixel = &in[mplan_row(&p->in_rows, (size_t)y) + first];
+        uint32_t x = width;
 
-        for (int32_t y = rows.first; y < rows.end; y++) {
-            const int8_t *pixel = &in[mplan_row(&p->in_rows, (size_t)y) + first + i];
+        while (x > 0U) {
+            const uint32_t run = (x < left) ? x : left;
 
-            for (size_t x = width; x > 0U; x--) {
-                sums = vaddq_s32(sums, vldrbq_z_s32(pixel, lanes));
+            for (uint32_t i = run; i > 0U; i--) {
+                part = vaddq_s16(part, vldrbq_z_s16(pixel, lanes));
                 pixel = &pixel[apart];
             }
+            x -= run;
+            left -= run;
+            if (left == 0U) {
+                add_sums(sum, part);
+                part = vdupq_n_s16(0);
+                left = PIXELS;
+            }
         }
-        vstrwq_s32(&sum[i], sums);
     }
+    add_sums(sum, part);
 }
 
 /* `channels` channels from c on of one output pixel. */

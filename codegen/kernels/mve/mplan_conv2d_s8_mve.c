@@ -6,11 +6,9 @@
 #define LANES (16U)
 #define QUAD (4U)   /* channels that leave together */
 #define PIXELS (3U) /* computed together */
-#define APART (48)  /* bytes from vector to vector of a patch: PIXELS * LANES */
 #define KERNEL_ROWS (16U)
 #define NAKED __attribute__((naked, noinline, used))
 #define UNUSED __attribute__((unused))
-#define NOINLINE __attribute__((noinline)) /* else registers run out */
 
 /* Patches made, and the outputs that wait for them. The offsets stand in the assembly. */
 typedef struct {
@@ -28,15 +26,16 @@ typedef struct {
     const int8_t *in[PIXELS]; /* 52: pixels that are their own patches; NULL: patches are made */
     size_t count;             /* of pixels that wait */
     int8_t *line;             /* [steps][LANES], a patch on its way */
+    const int8_t *lines[1];   /* the same */
     size_t words;             /* packed, of four channels */
 } job_t;
 
 /*
  * Three pixels by two output channels: 96 multiply-accumulates in 12 instructions, loads and
  * multiplies in turn so that they overlap. Six accumulators in even registers are what vmladava
- * leaves room for. The sums go to lanes x and y of q4, q5, q6, a vector for each pixel.
+ * leaves room for. The sums go to halves of q4, q5, q6, a vector for each pixel.
  */
-#define PAIR(x, y)                                                                                 \
+#define PAIR(half0, half1, half2)                                                                  \
     "ldrd r0, r2, [r9]; ldrd r4, r6, [r9]; ldrd r8, r10, [r9], #8\n" /* biases */                  \
     "ldr r11, [sp]; dls lr, r12\n"                                                                 \
     "2:\n"                                                                                         \
@@ -45,8 +44,7 @@ typedef struct {
     "vldrb.8 q2, [r11], #16; vmladava.s8 r4, q0, q2; vmladava.s8 r6, q1, q2\n"                     \
     "vldrb.8 q2, [r11], #16; vmladava.s8 r8, q0, q2; vmladava.s8 r10, q1, q2\n"                    \
     "le lr, 2b\n"                                                                                  \
-    "vmov q4[" y "], q4[" x "], r0, r2; vmov q5[" y "], q5[" x "], r4, r6\n"                       \
-    "vmov q6[" y "], q6[" x "], r8, r10\n"
+    "vmov " half0 ", r0, r2; vmov " half1 ", r4, r6; vmov " half2 ", r8, r10\n"
 
 /* Four channels of a pixel: the high word of sum * multiplier, rounded, onto the zero point. */
 #define FINISH(sums, out)                                                                          \
@@ -61,7 +59,7 @@ static NAKED void tile(UNUSED const job_t *job)
                    "ldrd r9, r11, [r0]; ldrd r1, r3, [r0, #8]; ldrd r5, r12, [r0, #16]\n"
                    "ldrd r7, r2, [r0, #24]; strd r11, r2, [sp]; ldrd r4, r6, [r0, #32]\n"
                    "ldr r8, [r0, #40]; str r8, [sp, #8]; vdup.32 q3, r4; vdup.32 q7, r6\n"
-                   "1:\n" PAIR("0", "2") PAIR("1", "3")
+                   "1:\n" PAIR("d8", "d10", "d12") PAIR("d9", "d11", "d13")
                    "ldrd r0, r2, [sp, #4]; cbz r2, 3f; vldrw.32 q0, [r9], #16\n"
                    "vshl.s32 q4, q4, q0; vshl.s32 q5, q5, q0; vshl.s32 q6, q6, q0\n"
                    "3: vldrw.32 q0, [r9], #16\n"
@@ -157,42 +155,32 @@ static int find_lines(const mplan_conv2d_s8_mve_t *p, const int8_t *in, const in
     return whole;
 }
 
-/* Vectors of a run to their places in a patch. */
-static int8_t *scatter(const int8_t *from, int8_t *to, size_t vectors)
+/* Whole vectors from `at` on of every line to their places in a patch. */
+static NAKED void scatter(UNUSED const int8_t *const *lines, UNUSED size_t rows, UNUSED int32_t at,
+                          UNUSED int8_t *patch, UNUSED size_t vectors)
 {
-    for (size_t i = vectors; i > 0U; i--) {
-        vstrbq_s8(to, vldrbq_s8(from));
-        from = &from[LANES];
-        to = &to[APART];
-    }
-    return to;
+    __asm volatile("push {r4, r5, r6, lr}; ldr r4, [sp, #16]\n"
+                   "1: ldr r5, [r0], #4; dls lr, r4; add r5, r5, r2\n"
+                   "2: vldrb.8 q0, [r5], #16; vstrb.8 q0, [r3], #48; le lr, 2b\n"
+                   "subs r1, #1; bne 1b; pop {r4, r5, r6, pc}\n");
 }
 
 /* `run` bytes from `at` on of every line that lies inside; in a patch they are `apart`. */
-static NOINLINE void copy_lines(const int8_t *const *lines, size_t rows, int32_t at, int8_t *to,
-                                size_t run, size_t apart)
+static NAKED void copy_lines(UNUSED const int8_t *const *lines, UNUSED size_t rows,
+                             UNUSED int32_t at, UNUSED int8_t *to, UNUSED size_t run,
+                             UNUSED size_t apart)
 {
-    const mve_pred16_t lanes = vctp8q((uint32_t)(run % LANES));
-
-    for (size_t ky = 0U; ky < rows; ky++) {
-        if (lines[ky] != NULL) {
-            const int8_t *from = &lines[ky][at];
-            int8_t *place = to;
-
-            for (size_t i = run / LANES; i > 0U; i--) {
-                vstrbq_s8(place, vldrbq_s8(from));
-                from = &from[LANES];
-                place = &place[LANES];
-            }
-            vstrbq_p_s8(place, vldrbq_z_s8(from, lanes), lanes);
-        }
-        to = &to[apart];
-    }
+    __asm volatile("push {r4-r8, lr}; ldrd r4, r8, [sp, #24]\n"
+                   "lsrs r6, r4, #4; and r4, r4, #15; vctp.8 r4\n"
+                   "1: ldr r5, [r0], #4; cbz r5, 4f; add r5, r5, r2; mov r7, r3; wls lr, r6, 3f\n"
+                   "2: vldrb.8 q0, [r5], #16; vstrb.8 q0, [r7], #16; le lr, 2b\n"
+                   "3: vpstt; vldrbt.8 q0, [r5]; vstrbt.8 q0, [r7]\n"
+                   "4: add r3, r3, r8; subs r1, #1; bne 1b; pop {r4-r8, pc}\n");
 }
 
 /* A patch in order, where it is more than whole vectors inside the input. */
-static NOINLINE void fill_line(const mplan_conv2d_s8_mve_t *p, const int8_t *const *lines,
-                               int8_t *line, int32_t x_first)
+static void fill_line(const mplan_conv2d_s8_mve_t *p, const int8_t *const *lines, int8_t *line,
+                      int32_t x_first)
 {
     const int8x16_t padding = vdupq_n_s8(p->in_zero_point);
     const size_t in_c = p->in_c;
@@ -221,12 +209,10 @@ static void inner_patch(const mplan_conv2d_s8_mve_t *p, const job_t *job,
     const int32_t at = x_first * (int32_t)p->in_c;
 
     if ((count % LANES) == 0U) {
-        for (size_t ky = 0U; ky < p->kernel_h; ky++) {
-            to = scatter(&lines[ky][at], to, count / LANES);
-        }
+        scatter(lines, p->kernel_h, at, to, count / LANES);
     } else {
         copy_lines(lines, p->kernel_h, at, job->line, count, count);
-        (void)scatter(job->line, to, p->steps);
+        scatter(job->lines, 1U, 0, to, p->steps);
     }
 }
 
@@ -245,7 +231,7 @@ static void output_row(const mplan_conv2d_s8_mve_t *p, job_t *job, const int8_t 
             inner_patch(p, job, lines, patch, x_first);
         } else {
             fill_line(p, lines, job->line, x_first);
-            (void)scatter(job->line, patch, p->steps);
+            scatter(job->lines, 1U, 0, patch, p->steps);
         }
         push(p, job, NULL, to);
         x_first += (int32_t)p->stride_w;
@@ -283,6 +269,7 @@ void mplan_conv2d_s8_mve(const mplan_conv2d_s8_mve_t *p, const int8_t *in, int8_
     job.vectors = (uint32_t)p->in_c / LANES;
     job.rest = (uint32_t)p->in_c % LANES;
     job.line = &scratch[PIXELS * LANES * p->steps];
+    job.lines[0] = job.line;
     if ((p->kernel_h == 1U) && (p->kernel_w == 1U) && ((p->pad_top | p->pad_left) == 0U) &&
         (((p->out_w - 1U) * p->stride_w) < p->in_w) && (((y1 - 1U) * p->stride_h) < p->in_h)) {
         pointwise_rows(p, &job, in, out, y0, y1);

@@ -42,7 +42,7 @@ static NAKED void outputs(UNUSED const job_t *job)
                    "3:\n"
                    "cmp r8, #0; beq 4f\n"
                    "vctp.8 r8; vpst; vldrbt.8 q0, [r9]\n" STEP "4:\n"
-                   "vmov q0[2], q0[0], r0, r4; vmov q0[3], q0[1], r2, r6\n"
+                   "vmov d0, r0, r2; vmov d1, r4, r6\n"
                    "vldrw.32 q1, [r1], #16; vrmulh.s32 q0, q0, q1; vadd.i32 q0, q0, r7\n"
                    "vmax.s32 q0, q0, q2; vmin.s32 q0, q0, q3; vstrb.32 q0, [r3], #4\n"
                    "subs r11, #1; bne 1b\n"

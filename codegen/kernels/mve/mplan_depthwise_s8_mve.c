@@ -56,7 +56,7 @@ static inline size_t words_of_column(const mplan_depthwise_s8_mve_t *p)
     "2:\n" /* four channels, from their biases on */                                               \
     "ldrd r2, r4, [r1], #8; ldrd r6, r8, [r1], #8\n"                                               \
     window("r2") window("r4") window("r6") window("r8")                                            \
-    "vmov q0[2], q0[0], r2, r6; vmov q0[3], q0[1], r4, r8; vldrw.32 q1, [r1], #16\n"               \
+    "vmov d0, r2, r4; vmov d1, r6, r8; vldrw.32 q1, [r1], #16\n"                                   \
     "vrmulh.s32 q0, q0, q1; vadd.i32 q0, q0, r7; vmax.s32 q0, q0, q2; vmin.s32 q0, q0, q3\n"       \
     "vstrb.32 q0, [r3], #4\n"                                                                      \
     "le lr, 2b\n"                                                                                  \

@@ -123,7 +123,9 @@ static bool apart(const Py_buffer *views)
     return ok;
 }
 
-static PyObject *run(packcore_table *table, int64_t edges)
+typedef packcore_status solver(const packcore_table *table, int64_t *nodes, int64_t *over);
+
+static PyObject *run(solver *solve, packcore_table *table, int64_t edges)
 {
     const char *wrong = mistake(table, edges);
     int64_t nodes, over;
@@ -131,7 +133,7 @@ static PyObject *run(packcore_table *table, int64_t edges)
         PyErr_SetString(PyExc_ValueError, wrong);
         return NULL;
     }
-    packcore_status status = packcore_search(table, &nodes, &over);
+    packcore_status status = solve(table, &nodes, &over);
     if (PyErr_Occurred() != NULL) {
         return NULL;
     }
@@ -156,14 +158,14 @@ static bool take_numbers(PyObject *arguments, int64_t numbers[FIRST_ARRAY])
     return true;
 }
 
-static PyObject *search(PyObject *Py_UNUSED(module), PyObject *arguments)
+static PyObject *call(solver *solve, PyObject *arguments)
 {
     int64_t numbers[FIRST_ARRAY];
     Py_buffer views[ARRAYS];
     PyObject *result = NULL;
     int taken = 0;
     if (PyTuple_Size(arguments) != ARGUMENTS) {
-        PyErr_Format(PyExc_TypeError, "search() takes %d arguments", ARGUMENTS);
+        PyErr_Format(PyExc_TypeError, "takes %d arguments", ARGUMENTS);
         return NULL;
     }
     if (!take_numbers(arguments, numbers)) {
@@ -193,7 +195,7 @@ static PyObject *search(PyObject *Py_UNUSED(module), PyObject *arguments)
             views[13].buf, views[14].buf,
             poll,          PyTuple_GetItem(arguments, ARGUMENTS - 1),
         };
-        result = run(&table, (int64_t)edges);
+        result = run(solve, &table, (int64_t)edges);
     }
     while (taken > 0) {
         PyBuffer_Release(&views[--taken]);
@@ -201,16 +203,28 @@ static PyObject *search(PyObject *Py_UNUSED(module), PyObject *arguments)
     return result;
 }
 
+static PyObject *search(PyObject *Py_UNUSED(module), PyObject *arguments)
+{
+    return call(packcore_search, arguments);
+}
+
+static PyObject *rearrange(PyObject *Py_UNUSED(module), PyObject *arguments)
+{
+    return call(packcore_rearrange, arguments);
+}
+
 static PyMethodDef methods[] = {
     {"search", search, METH_VARARGS,
      "search(count, sections, capacity, rule, node_limit, size, align, last_offset, rank, "
      "first, last, pinned, edge_start, edge_to, edge_above, edge_below, edge_shared, most_saved, "
      "weight, offset, poll) -> (status, nodes, over); see search.py."},
+    {"rearrange", rearrange, METH_VARARGS,
+     "Takes and returns what search() does: (status, rounds, top); see wheel.py."},
     {NULL, NULL, 0, NULL},
 };
 
 /* Grows with every change of arguments or results; compiled.py asks for it. */
-#define INTERFACE 2
+#define INTERFACE 3
 
 static int add_constants(PyObject *module)
 {

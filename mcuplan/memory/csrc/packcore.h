@@ -48,4 +48,8 @@ typedef enum {
  * beyond the given one, INT64_MAX when none did) are always written. */
 packcore_status packcore_search(const packcore_table *table, int64_t *nodes, int64_t *over);
 
+/* Local search from the order of the ranks: `node_limit` rounds, or fewer where the capacity is
+ * reached. `best` is the least top; sections and weights do not matter. */
+packcore_status packcore_rearrange(const packcore_table *table, int64_t *rounds, int64_t *best);
+
 #endif

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: 0BSD */
+/* mplan_conv2d_patch_s8_dsp.h - convolution in little scratch for cores with dual 16-bit
+ * multiply-accumulate. */
+#ifndef MPLAN_CONV2D_PATCH_S8_DSP_H
+#define MPLAN_CONV2D_PATCH_S8_DSP_H
+
+#include "mplan.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*
+ * A patch is all inputs of an output pixel, kernel_h * kernel_w * in_c bytes, and zeros up to
+ * 4 * steps.
+ *
+ * packed: for each four output channels a, b, c, d
+ *   2 words                 bias of a and c (the input zero point is in every bias)
+ *   2 * steps times 2 words  two taps of 256 * b + a as int16, the same of 256 * d + c; taps four
+ *                           at a time as {0, 2}, {1, 3}; those behind the patch are 0
+ *   2 words                 bias of b and d
+ *   4 words                 multipliers, 0 <= multiplier < 2^31
+ * What fills up the last four is 0. From the sums over 256 * b + a the sum of a is subtracted; the
+ * generator has proved that what is left, and every accumulator shifted by its pre_shift, stays in
+ * int32.
+ */
+typedef struct {
+    mplan_rows_t in_rows;
+    mplan_rows_t out_rows;
+    const int32_t *packed;
+    const uint8_t *pre_shift; /* [out_c up to a multiple of 4], left shift; NULL: none */
+    uint32_t steps;           /* four inputs each, at least 1 */
+    uint16_t in_h;
+    uint16_t in_w;
+    uint16_t in_c;
+    uint16_t out_w;
+    uint16_t out_c;
+    uint16_t kernel_h; /* at most 16 */
+    uint16_t kernel_w;
+    uint16_t stride_h;
+    uint16_t stride_w;
+    uint16_t pad_top;
+    uint16_t pad_left;
+    int8_t in_zero_point; /* value of a padding element */
+    int8_t out_zero_point;
+    int8_t act_min;
+    int8_t act_max;
+} mplan_conv2d_patch_s8_dsp_t;
+
+/**
+ * Output rows [y0, y1). in: [in_h][in_w][in_c], out: [out_h][out_w][out_c], rows found by address.
+ * out must not overlap the input rows that are still to be read.
+ * scratch: 4 * steps bytes, aligned to 4.
+ */
+void mplan_conv2d_patch_s8_dsp(const mplan_conv2d_patch_s8_dsp_t *p, const int8_t *in, int8_t *out,
+                               size_t y0, size_t y1, int8_t *scratch);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* MPLAN_CONV2D_PATCH_S8_DSP_H */

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: 0BSD */
+#include <string.h>
+
+#include "mplan_conv2d_s8_scalar.h"
+
+/* Where an output pixel looks, and where it goes. */
+typedef struct {
+    int32_t y; /* first input row and column of its window, padding is below 0 */
+    int32_t x;
+    int8_t *out;
+} pixel_t;
+
+#if defined(__thumb__)
+
+/*
+ * r0 weights  r1 patch  r2 a word of it  r3 a weight
+ * r6, r7 sums of the run for channel a and b, r12 what they begin with: 32768 makes the lower half
+ * of a sum unsigned. r8, r9 sums of a for pixel 0 and 1, r10, r11 of b.
+ */
+#if defined(__thumb2__)
+
+#define BEGIN "subs r0, r0, #1\n" /* r0 is one byte behind what was read last */
+#define TAP                                                                                        \
+    "ldr r2, [r1], #4; ldrsb r3, [r0, #1]; ldrsb r4, [r0, #2]!\n"                                  \
+    "mla r6, r2, r3, r6; mla r7, r2, r4, r7\n"
+#define LAST_TAP TAP
+#define TO_RUN "ldrb r2, [r0, #1]!; add r2, r2, r2, lsr #2\n" /* a tap has 20 bytes, not 16 */
+#define END_OF_CHANNELS
+
+#else
+
+#define BEGIN "movs r4, #1; movs r5, #2\n" /* r0 is where a run begins, and moves with its taps */
+#define TAP_OF(apart)                                                                              \
+    "ldm r1!, {r2}\n"                                                                              \
+    "ldrsb r3, [r0, r4]; muls r3, r2, r3; adds r6, r6, r3\n"                                       \
+    "ldrsb r3, [r0, r5]; muls r3, r2, r3; adds r7, r7, r3\n"                                       \
+    "adds r0, #" apart "\n"
+#define TAP TAP_OF("2")
+#define LAST_TAP TAP_OF("3")
+#define TO_RUN "ldrb r2, [r0]\n"
+#define END_OF_CHANNELS "adds r0, r0, #1\n"
+
+#endif
+
+#define TAPS7 TAP TAP TAP TAP TAP TAP TAP
+#define UNUSED __attribute__((unused))
+
+/*
+ * Adds to the sums of all channels, [sums, end), what a patch gives. A run begins with the distance
+ * in bytes from the branch at its end, 2 for 15 taps and 16 more for each tap less. On Armv6-M 8
+ * instructions for 4 multiply-accumulates, and 13 for each run.
+ */
+static __attribute__((naked, noinline, used)) void add_products(UNUSED const int8_t *weights,
+                                                                UNUSED const int32_t *patch,
+                                                                UNUSED int32_t *sums,
+                                                                UNUSED const int32_t *end)
+{
+    __asm volatile(".syntax unified\n"
+                   "push {r4-r7, lr}\n"
+                   "mov r4, r8; mov r5, r9; mov r6, r10; mov r7, r11\n"
+                   "push {r1-r7}\n" /* sp + 0 patch, + 4 sums, + 8 end */
+                   "movs r4, #128; lsls r4, r4, #8; mov r12, r4\n" BEGIN
+                   "1:\n" /* two channels */
+                   "ldr r3, [sp, #4]; ldm r3!, {r1, r2, r6, r7}\n"
+                   "mov r8, r1; mov r9, r2; mov r10, r6; mov r11, r7\n"
+                   "ldr r1, [sp, #0]\n"
+                   "2:\n" /* a run, or 0 */
+                   "mov r6, r12; mov r7, r12\n" TO_RUN "add pc, r2\n"
+                   "nop\n"
+                   "b 3f\n" /* pc of the addition */
+                   TAPS7 TAPS7 LAST_TAP
+                   "uxth r2, r6; add r8, r2; asrs r6, r6, #16; add r9, r6\n"
+                   "uxth r2, r7; add r10, r2; asrs r7, r7, #16; add r11, r7\n"
+                   "b 2b\n"
+                   "3:\n"
+                   "ldr r3, [sp, #4]\n"
+                   "mov r1, r8; mov r2, r9; mov r6, r10; mov r7, r11\n"
+                   "stm r3!, {r1, r2, r6, r7}\n" END_OF_CHANNELS
+                   "str r3, [sp, #4]; ldr r2, [sp, #8]; cmp r3, r2\n"
+                   "beq 4f\n"
+                   "b 1b\n"
+                   "4:\n"
+                   "add sp, #12\n"
+                   "pop {r4-r7}\n"
+                   "mov r8, r4; mov r9, r5; mov r10, r6; mov r11, r7\n"
+                   "pop {r4-r7, pc}\n");
+}
+
+#else
+
+/* A run of taps of two channels; returns what follows it. */
+static const int8_t *add_run(const int8_t *weights, const int32_t *patch, uint32_t taps,
+                             int32_t *sums)
+{
+    uint32_t a = 32768U; /* makes the lower half of a sum unsigned */
+    uint32_t b = 32768U;
+
+    for (; taps > 0U; taps--) {
+        a += (uint32_t)*patch * (uint32_t)(int32_t)weights[0];
+        b += (uint32_t)*patch * (uint32_t)(int32_t)weights[1];
+        patch = &patch[1];
+        weights = &weights[2];
+    }
+    sums[0] += (int32_t)(a & 0xFFFFU);
+    sums[1] += (int32_t)a >> 16;
+    sums[2] += (int32_t)(b & 0xFFFFU);
+    sums[3] += (int32_t)b >> 16;
+    return weights;
+}
+
+/* Adds to the sums of all channels, [sums, end), what a patch gives. */
+static void add_products(const int8_t *weights, const int32_t *patch, int32_t *sums,
+                         const int32_t *end)
+{
+    while (sums != end) {
+        const int32_t *next = patch;
+
+        while (*weights != 0) {
+            const uint32_t taps = 15U - ((uint32_t)(uint8_t)*weights >> 4);
+
+            weights = add_run(&weights[1], next, taps, sums);
+            next = &next[taps];
+        }
+        weights = &weights[1];
+        sums = &sums[4];
+    }
+}
+
+#endif
+
+/* Kernel row `y` of a window: in the input where all of it lies there, else a copy in `spare`. */
+static const int8_t *line_of(const mplan_conv2d_s8_scalar_t *p, const int8_t *in, int8_t *spare,
+                             int32_t y, int32_t x)
+{
+    const int32_t reach = ((int32_t)p->kernel_w - 1) * (int32_t)p->dilation_w;
+    const int8_t *row = NULL;
+    int8_t *to = spare;
+
+    if ((y >= 0) && (y < (int32_t)p->in_h)) {
+        row = &in[mplan_row(&p->in_rows, (size_t)y)];
+    }
+    if ((row != NULL) && (x >= 0) && ((x + reach) < (int32_t)p->in_w) &&
+        ((p->dilation_w == 1U) || (reach == 0))) {
+        return &row[(size_t)x * p->in_c];
+    }
+    for (int32_t column = x; column <= (x + reach); column += (int32_t)p->dilation_w) {
+        if ((row != NULL) && (column >= 0) && (column < (int32_t)p->in_w)) {
+            (void)memcpy(to, &row[(size_t)column * p->in_c], p->in_c);
+        } else {
+            (void)memset(to, p->in_zero_point, p->in_c);
+        }
+        to = &to[p->in_c];
+    }
+    return spare;
+}
+
+/* Joins two lines to words of a patch. */
+static int32_t *join(const int8_t *line0, const int8_t *line1, int32_t *to, size_t count)
+{
+    size_t i = 0U;
+
+    for (; (i + 3U) < count; i += 4U) {
+        to[0] = (int32_t)line0[i] + ((int32_t)line1[i] * 65536);
+        to[1] = (int32_t)line0[i + 1U] + ((int32_t)line1[i + 1U] * 65536);
+        to[2] = (int32_t)line0[i + 2U] + ((int32_t)line1[i + 2U] * 65536);
+        to[3] = (int32_t)line0[i + 3U] + ((int32_t)line1[i + 3U] * 65536);
+        to = &to[4];
+    }
+    for (; i < count; i++) {
+        *to = (int32_t)line0[i] + ((int32_t)line1[i] * 65536);
+        to = &to[1];
+    }
+    return to;
+}
+
+static int8_t result(const mplan_conv2d_s8_scalar_t *p, int32_t sum, int32_t multiplier)
+{
+    const int32_t value = mplan_scale_30(sum, multiplier) + p->out_zero_point;
+
+    return (int8_t)mplan_clamp(value, p->act_min, p->act_max);
+}
+
+/* All channels of two output pixels. */
+static void two_pixels(const mplan_conv2d_s8_scalar_t *p, const int8_t *in, const pixel_t pixels[2],
+                       int8_t *scratch)
+{
+    int32_t *const patch = (int32_t *)(void *)scratch;
+    int32_t *sums = &patch[p->taps];
+    int32_t *const end = &sums[4U * (((size_t)p->out_c + 1U) / 2U)];
+    const size_t count = (size_t)p->kernel_w * p->in_c;
+    int8_t *const spare = (int8_t *)(void *)end;
+    int32_t *to = patch;
+    int32_t below = 0;
+
+    for (size_t ky = 0U; ky < p->kernel_h; ky++) {
+        const int8_t *const line = line_of(p, in, spare, pixels[0].y + below, pixels[0].x);
+        const int8_t *const line1 = line_of(p, in, &spare[count], pixels[1].y + below, pixels[1].x);
+
+        to = join(line, line1, to, count);
+        below += (int32_t)p->dilation_h;
+    }
+    (void)memcpy(sums, p->bias, (size_t)((char *)end - (char *)sums));
+    add_products(p->packed, patch, sums, end);
+    for (size_t oc = 0U; oc < p->out_c; oc++) {
+        const int32_t multiplier = p->multiplier[oc];
+
+        pixels[0].out[oc] = result(p, sums[0], multiplier);
+        pixels[1].out[oc] = result(p, sums[1], multiplier);
+        sums = &sums[2];
+    }
+}
+
+void mplan_conv2d_s8_scalar(const mplan_conv2d_s8_scalar_t *p, const int8_t *in, int8_t *out,
+                            size_t y0, size_t y1, int8_t *scratch)
+{
+    pixel_t pixels[2];
+    size_t found = 0U;
+
+    for (size_t y = y0; y < y1; y++) {
+        int8_t *to = &out[mplan_row(&p->out_rows, y)];
+        int32_t x_first = -(int32_t)p->pad_left;
+
+        for (size_t x = p->out_w; x > 0U; x--) {
+            pixels[found].y = (int32_t)(y * p->stride_h) - (int32_t)p->pad_top;
+            pixels[found].x = x_first;
+            pixels[found].out = to;
+            found++;
+            if (found == 2U) {
+                two_pixels(p, in, pixels, scratch);
+                found = 0U;
+            }
+            x_first += (int32_t)p->stride_w;
+            to = &to[p->out_c];
+        }
+    }
+    if (found == 1U) {
+        pixels[1] = pixels[0];
+        two_pixels(p, in, pixels, scratch);
+    }
+}
