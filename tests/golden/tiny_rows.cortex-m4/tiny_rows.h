@@ -15,7 +15,7 @@
 extern "C" {
 #endif
 
-#define TINY_ROWS_SRAM_BYTES (136U) /* arena in region "sram", peak at step 0 */
+#define TINY_ROWS_SRAM_BYTES (136U) /* arena in region "sram", peak at step 1 */
 
 #define TINY_ROWS_INPUT_BYTES (112U) /* int8 [1,8,7,2] row-major, "image" */
 #define TINY_ROWS_INPUT_RANK (4U)
