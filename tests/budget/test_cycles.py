@@ -84,7 +84,10 @@ def _worth_it(case: Case) -> bool:
 
 def _planned(name: str, backend: str, models: Path) -> pipeline.Planned:
     model = models / name / f"{NETWORKS[name]}.onnx"
-    return pipeline.plan(pipeline.Request(model, _target(backend), random_calibration=True))
+    request = pipeline.Request(
+        model, _target(backend), random_calibration=True, streaming="off"
+    )  # what is modelled are calls for whole tensors
+    return pipeline.plan(request)
 
 
 def _network_error(name: str, backend: str, models: Path) -> float:
