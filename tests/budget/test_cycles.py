@@ -83,10 +83,9 @@ def _worth_it(case: Case) -> bool:
 
 
 def _planned(name: str, backend: str, models: Path) -> pipeline.Planned:
-    model = models / name / f"{NETWORKS[name]}.onnx"
-    request = pipeline.Request(
-        model, _target(backend), random_calibration=True, streaming="off"
-    )  # what is modelled are calls for whole tensors
+    """Without rows: what is modelled are calls for whole tensors."""
+    model, target = models / name / f"{NETWORKS[name]}.onnx", _target(backend)
+    request = pipeline.Request(model, target, random_calibration=True, streaming="off")
     return pipeline.plan(request)
 
 
