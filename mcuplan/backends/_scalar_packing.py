@@ -19,11 +19,11 @@ _LOW, _HIGH = -(1 << 15), (1 << 15) - 1  # of a run's sum
 class PairedWeights:
     """Weights of two output channels at a time, cut into runs.
 
-    ``stream`` is int8; ``runs`` counts, for each pair of channels, its runs.
+    ``stream`` is int8; ``runs`` counts the runs of each pair of channels.
     """
 
     stream: Array
-    runs: tuple[int, ...]
+    runs: Array
 
 
 def paired_weights(weights: Array) -> PairedWeights:
@@ -32,32 +32,32 @@ def paired_weights(weights: Array) -> PairedWeights:
     Args:
         weights: int8 [channels, taps]; an odd last channel gets a partner of zeros.
     """
-    missing = len(weights) % 2
-    taps = np.pad(weights.astype(np.int64), [(0, missing), (0, 0)])
-    parts: list[Array] = []
-    runs = []
-    for pair in taps.reshape(-1, 2, taps.shape[1]):
-        starts = _starts(pair)
-        for start, end in zip(starts, [*starts[1:], pair.shape[1]], strict=True):
-            head = 2 + 16 * (_LONGEST - (end - start))
-            parts += [np.array([head]), pair[:, start:end].T.ravel()]
-        parts.append(np.array([0]))
-        runs.append(len(starts))
-    stream = np.concatenate(parts).astype(np.uint8).view(np.int8)
-    return PairedWeights(stream, tuple(runs))
+    padded = np.pad(weights.astype(np.int64), [(0, len(weights) % 2), (0, 0)])
+    pairs = padded.reshape(-1, 2, weights.shape[1]).transpose(0, 2, 1)
+    begins = _begins(pairs)
+    at = np.flatnonzero(begins)
+    bounds = np.append(at, begins.size)
+    heads = 2 + 16 * (_LONGEST - np.diff(bounds))
+    ends = np.arange(1, len(pairs) + 1) * begins.shape[1]  # first, so that a 0 precedes a head
+    places, values = np.append(ends, at), np.append(np.zeros_like(ends), heads)
+    stream = np.insert(pairs.ravel(), 2 * places, values)
+    return PairedWeights(stream.astype(np.uint8).view(np.int8), begins.sum(axis=1))
 
 
-def _starts(pair: Array) -> list[int]:
-    """First taps of the runs of two channels, each run as long as it may be."""
-    highest = np.maximum(127 * pair, -128 * pair)
-    lowest = np.minimum(127 * pair, -128 * pair)
-    starts, high, low = [0], np.zeros(2, np.int64), np.zeros(2, np.int64)
-    for tap in range(pair.shape[1]):
-        high, low = high + highest[:, tap], low + lowest[:, tap]
-        if tap - starts[-1] == _LONGEST or high.max() > _HIGH or low.min() < _LOW:
-            starts.append(tap)
-            high, low = highest[:, tap], lowest[:, tap]
-    return starts
+def _begins(pairs: Array) -> Array:
+    """Where runs begin, each as long as it may be: bool [pairs, taps] of [pairs, taps, 2]."""
+    highest = np.maximum(127 * pairs, -128 * pairs)
+    lowest = np.minimum(127 * pairs, -128 * pairs)
+    begins = np.ones(pairs.shape[:2], bool)
+    high, low, length = highest[:, 0], lowest[:, 0], np.ones(len(pairs), np.int64)
+    for tap in range(1, pairs.shape[1]):
+        high, low, length = high + highest[:, tap], low + lowest[:, tap], length + 1
+        over = (high > _HIGH).any(axis=1) | (low < _LOW).any(axis=1) | (length > _LONGEST)
+        begins[:, tap] = over
+        high = np.where(over[:, None], highest[:, tap], high)
+        low = np.where(over[:, None], lowest[:, tap], low)
+        length = np.where(over, 1, length)
+    return begins
 
 
 def weights_in_fours(weights: Array) -> Array:

@@ -10,6 +10,18 @@ typedef struct {
     int8_t *out;
 } pixel_t;
 
+/* What becomes of the sums of two pixels; the offsets stand in the assembly. */
+typedef struct {
+    int8_t *out0;       /*  0 */
+    int8_t *out1;       /*  4 */
+    int32_t channels;   /*  8: at least 1 */
+    int32_t zero_point; /* 12 */
+    int32_t act_min;    /* 16 */
+    int32_t act_max;    /* 20 */
+} outputs_t;
+
+#define UNUSED __attribute__((unused))
+
 #if defined(__thumb__)
 
 /*
@@ -43,7 +55,6 @@ typedef struct {
 #endif
 
 #define TAPS7 TAP TAP TAP TAP TAP TAP TAP
-#define UNUSED __attribute__((unused))
 
 /*
  * Adds to the sums of all channels, [sums, end), what a patch gives. A run begins with the distance
@@ -128,6 +139,64 @@ static void add_products(const int8_t *weights, const int32_t *patch, int32_t *s
 
 #endif
 
+#if defined(__thumb__) && !defined(__thumb2__)
+
+/* mplan_scale_30, zero point, limits: from r0 on to `out` at r7. */
+#define OUTPUT(out)                                                                                \
+    "ldm r0!, {r4}; asrs r5, r4, #16; uxth r4, r4\n"                                               \
+    "movs r6, r3; muls r6, r4, r6; lsrs r6, r6, #16; muls r4, r2, r4; adds r4, r4, r6\n"           \
+    "movs r6, r3; muls r6, r5, r6; adds r4, r4, r6; add r4, lr; asrs r4, r4, #16\n"                \
+    "muls r5, r2, r5; adds r5, r5, r4; add r5, r12\n"                                              \
+    "cmp r5, r8; bge 5f; mov r5, r8; 5: cmp r5, r9; ble 6f; mov r5, r9; 6:\n"                      \
+    "mov r6, " out "; strb r5, [r6, r7]\n"
+
+/*
+ * Sums to outputs, channel by channel.
+ *
+ * r0 sums  r1 multipliers  r2, r3 upper and lower half of one  r4, r5, r6 parts of a product
+ * r7 channel, from below 0  r8, r9 limits  r10, r11 ends of the outputs  r12 zero point  lr 32768
+ */
+static __attribute__((naked, noinline, used)) void finish(UNUSED const int32_t *sums,
+                                                          UNUSED const int32_t *multiplier,
+                                                          UNUSED const outputs_t *outputs)
+{
+    __asm volatile(".syntax unified\n"
+                   "push {r4-r7, lr}\n"
+                   "mov r4, r8; mov r5, r9; mov r6, r10; mov r7, r11\n"
+                   "push {r4-r7}\n"
+                   "ldm r2!, {r3-r7}\n"
+                   "ldr r2, [r2]; mov r9, r2; mov r8, r7; mov r12, r6; rsbs r7, r5, #0\n"
+                   "adds r3, r3, r5; mov r10, r3; adds r4, r4, r5; mov r11, r4\n"
+                   "movs r2, #128; lsls r2, r2, #8; mov lr, r2\n"
+                   "1:\n"
+                   "ldm r1!, {r3}; lsrs r2, r3, #16; uxth r3, r3\n" OUTPUT("r10") OUTPUT("r11")
+                   "adds r7, r7, #1; bne 1b\n"
+                   "pop {r4-r7}\n"
+                   "mov r8, r4; mov r9, r5; mov r10, r6; mov r11, r7\n"
+                   "pop {r4-r7, pc}\n");
+}
+
+#else
+
+static int8_t result(const outputs_t *outputs, int32_t sum, int32_t multiplier)
+{
+    const int32_t value = mplan_scale_30(sum, multiplier) + outputs->zero_point;
+
+    return (int8_t)mplan_clamp(value, outputs->act_min, outputs->act_max);
+}
+
+/* Sums to outputs, channel by channel. */
+static void finish(const int32_t *sums, const int32_t *multiplier, const outputs_t *outputs)
+{
+    for (int32_t i = 0; i < outputs->channels; i++) {
+        outputs->out0[i] = result(outputs, sums[0], multiplier[i]);
+        outputs->out1[i] = result(outputs, sums[1], multiplier[i]);
+        sums = &sums[2];
+    }
+}
+
+#endif
+
 /* Kernel row `y` of a window: in the input where all of it lies there, else a copy in `spare`. */
 static const int8_t *line_of(const mplan_conv2d_s8_scalar_t *p, const int8_t *in, int8_t *spare,
                              int32_t y, int32_t x)
@@ -173,22 +242,17 @@ static int32_t *join(const int8_t *line0, const int8_t *line1, int32_t *to, size
     return to;
 }
 
-static int8_t result(const mplan_conv2d_s8_scalar_t *p, int32_t sum, int32_t multiplier)
-{
-    const int32_t value = mplan_scale_30(sum, multiplier) + p->out_zero_point;
-
-    return (int8_t)mplan_clamp(value, p->act_min, p->act_max);
-}
-
 /* All channels of two output pixels. */
 static void two_pixels(const mplan_conv2d_s8_scalar_t *p, const int8_t *in, const pixel_t pixels[2],
                        int8_t *scratch)
 {
     int32_t *const patch = (int32_t *)(void *)scratch;
-    int32_t *sums = &patch[p->taps];
+    int32_t *const sums = &patch[p->taps];
     int32_t *const end = &sums[4U * (((size_t)p->out_c + 1U) / 2U)];
     const size_t count = (size_t)p->kernel_w * p->in_c;
     int8_t *const spare = (int8_t *)(void *)end;
+    const outputs_t outputs = {pixels[0].out,     pixels[1].out, (int32_t)p->out_c,
+                               p->out_zero_point, p->act_min,    p->act_max};
     int32_t *to = patch;
     int32_t below = 0;
 
@@ -201,13 +265,7 @@ static void two_pixels(const mplan_conv2d_s8_scalar_t *p, const int8_t *in, cons
     }
     (void)memcpy(sums, p->bias, (size_t)((char *)end - (char *)sums));
     add_products(p->packed, patch, sums, end);
-    for (size_t oc = 0U; oc < p->out_c; oc++) {
-        const int32_t multiplier = p->multiplier[oc];
-
-        pixels[0].out[oc] = result(p, sums[0], multiplier);
-        pixels[1].out[oc] = result(p, sums[1], multiplier);
-        sums = &sums[2];
-    }
+    finish(sums, p->multiplier, &outputs);
 }
 
 void mplan_conv2d_s8_scalar(const mplan_conv2d_s8_scalar_t *p, const int8_t *in, int8_t *out,

@@ -1,6 +1,42 @@
 /* SPDX-License-Identifier: 0BSD */
 #include "mplan_dense_s8_scalar.h"
 
+#if defined(__thumb__) && !defined(__thumb2__)
+
+#define UNUSED __attribute__((unused))
+#define PRODUCT(at, sum) "ldrsb r3, [r2, " at "]; muls r3, r1, r3; add " sum ", r3\n"
+
+/*
+ * Adds the products of [in, end), at least one, with the weights of four outputs; returns what
+ * follows them.
+ *
+ * r0 in  r1 an input  r2 weights  r3 a weight  r4 to r7 0 to 3  r8 to r11 sums  r12 end
+ */
+static __attribute__((naked, noinline, used)) const int8_t *add_products(
+    UNUSED const int8_t *in, UNUSED const int8_t *end, UNUSED const int8_t *weights,
+    UNUSED int32_t sums[4])
+{
+    __asm volatile(".syntax unified\n"
+                   "push {r4-r7, lr}\n"
+                   "mov r4, r8; mov r5, r9; mov r6, r10; mov r7, r11\n"
+                   "push {r3-r7}\n"
+                   "mov r12, r1; ldm r3!, {r4-r7}\n"
+                   "mov r8, r4; mov r9, r5; mov r10, r6; mov r11, r7\n"
+                   "movs r4, #0; movs r5, #1; movs r6, #2; movs r7, #3\n"
+                   "1:\n"
+                   "ldrsb r1, [r0, r4]\n" PRODUCT("r4", "r8") PRODUCT("r5", "r9")
+                   PRODUCT("r6", "r10") PRODUCT("r7", "r11")
+                   "adds r2, r2, #4; adds r0, r0, #1; cmp r0, r12; bne 1b\n"
+                   "mov r0, r2; mov r4, r8; mov r5, r9; mov r6, r10; mov r7, r11\n"
+                   "pop {r3}\n"
+                   "stm r3!, {r4-r7}\n"
+                   "pop {r4-r7}\n"
+                   "mov r8, r4; mov r9, r5; mov r10, r6; mov r11, r7\n"
+                   "pop {r4-r7, pc}\n");
+}
+
+#else
+
 /* Adds the products of [in, end) with the weights of four outputs; returns what follows them. */
 static const int8_t *add_products(const int8_t *in, const int8_t *end, const int8_t *weights,
                                   int32_t sums[4])
@@ -25,6 +61,8 @@ static const int8_t *add_products(const int8_t *in, const int8_t *end, const int
     sums[3] = d;
     return weights;
 }
+
+#endif
 
 /* One pixel, all outputs. */
 static void dense_pixel(const mplan_dense_s8_scalar_t *p, const int8_t *in, int8_t *out)
