@@ -124,7 +124,7 @@ def _pair_scratch(sig: Signature) -> int:
 
 
 def _conv_work(sig: Signature) -> Work:
-    return conv_work(sig, sum(_packed(sig).runs))
+    return conv_work(sig, int(_packed(sig).runs.sum()))
 
 
 # -- depthwise ------------------------------------------------------------------------------
