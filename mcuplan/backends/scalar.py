@@ -125,7 +125,7 @@ def _pair_scratch(sig: Signature) -> int:
 
 
 def _conv_work(sig: Signature, calls: Sequence[int]) -> Work:
-    return conv_work(sig, calls, sum(_packed(sig).runs))
+    return conv_work(sig, calls, int(_packed(sig).runs.sum()))
 
 
 # -- depthwise ------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from mcuplan.prove.elf import Kind, read_elf
 from mcuplan.prove.harness import build_for_core
 from mcuplan.prove.toolchain import cross_compiler
 from mcuplan.prove.verify import Subject, prove_on_core, prove_on_host
-from mcuplan.schedule import Plan, Slot, check_rows, plan_graph, select_kernels, spread, wait_cycles
+from mcuplan.schedule import Plan, check_rows, plan_graph, select_kernels, spread, wait_cycles
 from mcuplan.schedule.accesses import SCRATCH, accesses
 from mcuplan.targets import Target, load_target
 
@@ -186,21 +186,6 @@ def test_sharing_ends_at_the_border_of_a_region() -> None:
         for pair in pairs:
             names = (buffers[pair.output].name, buffers[pair.source].name)
             assert 1 == len({plan.place(name)[0] for name in names})
-
-
-def test_rows_of_a_tensor_stay_in_one_region() -> None:
-    """Buffers that hold rows of one tensor go to the same region, whatever they are used for."""
-    size = _bytes(_cell("nasnet"))
-    whole = _on(_cell("nasnet"), _target(_ram("ccm", size // 2), _ram("sram", 2 * size, 2)))
-    plan = spread(whole)
-    names = [buffer.name for buffer in plan.allocation.buffers]
-    one = next(name for name in names if plan.place(name)[0] == "ccm")
-    two = next(name for name in names if plan.place(name)[0] == "sram")
-    tensor = next(n for n, slot in plan.allocation.slots.items() if slot.buffer == one)
-    rows = {tensor: (Slot(one), Slot(two))}
-    found = spread(replace(whole, allocation=replace(whole.allocation, rows=rows)))
-    assert ["ccm", "sram"] == list(found.memory)
-    assert found.place(one)[0] == found.place(two)[0]
 
 
 def test_the_checker_refuses_a_plan_beyond_a_region() -> None:

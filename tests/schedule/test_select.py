@@ -34,7 +34,7 @@ def test_the_backend_that_asks_for_most_wins() -> None:
     """A core with DSP instructions and vectors runs the vector kernels."""
     assert "mve" == backend_of(load_target("cortex-m55").features)
     assert "dsp" == backend_of(load_target("cortex-m4").features)
-    assert "c99" == backend_of(load_target("cortex-m0plus").features)
+    assert "scalar" == backend_of(load_target("cortex-m0plus").features)
 
 
 def test_the_portable_set_is_the_default() -> None:
