@@ -10,7 +10,7 @@ import pytest
 from cells import mobilenet_v2
 
 from mcuplan import pipeline
-from mcuplan.schedule import EFFORTS, Plan, Sharing, Streaming, levels, make_plan, plan_graph
+from mcuplan.schedule import EFFORTS, Plan, Sharing, Streaming, levels, make_plan, plan_rows
 from mcuplan.targets import load_target
 
 _TARGET = load_target("cortex-m4")
@@ -72,18 +72,17 @@ def test_overlap_saves_what_the_rows_allow(
     ],
 )
 def test_rows_need_what_is_promised(test_models: Path, name: str, resident: int, fed: int) -> None:
-    """With kernels that need no scratch, networks by rows keep within the figures promised."""
-    target = replace(_TARGET, backend="c99")
+    """For least RAM, scratch included, networks by rows keep within the figures promised."""
+    model, target = test_models / name / "model_qdq.onnx", replace(_TARGET, backend="dsp")
     goals: tuple[tuple[Streaming, int], ...] = (("auto", resident), ("input", fed))
     for streaming, most in goals:
+        effort = "fast" if name == "mcunet_vww" else "normal"  # that one takes seconds
         request = pipeline.Request(
-            test_models / name / "model_qdq.onnx", target, streaming=streaming
+            model, target, objective="ram", effort=effort, streaming=streaming
         )
         plan = pipeline.plan(request).plan
         assert plan.runs
         assert plan.rows is not None
-        assert plan.rows.optimal
-        assert plan.rows.peak_bytes == plan.memory["sram"].lower_bound_bytes
         assert plan.memory["sram"].arena_bytes <= most
 
 
@@ -91,7 +90,7 @@ def test_a_wide_image_needs_a_fraction() -> None:
     """MobileNetV2 on an image of 62,208 bytes needs little more; fed, less than half of it."""
     graph, quick = mobilenet_v2(), EFFORTS["fast"]
     target = replace(_TARGET, backend="c99")
-    goals: tuple[tuple[Streaming, int], ...] = (("auto", 72_000), ("input", 40_000))
-    for streaming, most in goals:
-        plan = plan_graph(graph, target, effort=quick, streaming=streaming)
+    for feed, most in ((False, 72_000), (True, 40_000)):
+        plan = plan_rows(graph, target, effort=quick, feed=feed)
+        assert plan is not None
         assert plan.memory["sram"].arena_bytes <= most
