@@ -26,8 +26,8 @@ FACTORS = (1.0, 1.1, 1.3, 1.5)
 """How many times the multiply-accumulates of the plan may be computed."""
 
 _TILES = (2, 3, 4)
-_STATES = 200  # of a search for an order of a tiled network
-_PRICED = 40  # groups and tiles that are priced in a plain order
+_STATES = 300  # of a search for an order of a tiled network
+_PRICED = 80  # groups and tiles that are priced in a plain order
 _SEARCHED = 2  # for each factor: of them, searched for a better order
 
 
