@@ -22,6 +22,7 @@ from mcuplan.budget.footprint import constants_bytes
 from mcuplan.calibrate import RANDOM_NOTE, Data, observe, random_data, read_data
 from mcuplan.emit import Bundle, Stamp, emit
 from mcuplan.emit.structs import POINTER_BYTES
+from mcuplan.errors import UsageError
 from mcuplan.importer import ImportedModel, load_model
 from mcuplan.ir.graph import Graph
 from mcuplan.passes.assign_grids import Grids, assign_grids, needs_range
@@ -34,12 +35,14 @@ from mcuplan.schedule import (
     Level,
     Objective,
     Plan,
+    Price,
     Selection,
     Sharing,
     Streaming,
     plan_graph,
     spread,
 )
+from mcuplan.schedule import frontier as price_tiles
 from mcuplan.schedule import input_arenas as plan_both
 from mcuplan.schedule import levels as plan_levels
 from mcuplan.targets import Target
@@ -48,6 +51,7 @@ from mcuplan.units import format_bytes
 __all__ = [
     "Planned",
     "Request",
+    "frontier",
     "generate",
     "input_arenas",
     "levels",
@@ -191,6 +195,19 @@ def input_arenas(planned: Planned) -> tuple[int, int] | None:
         EFFORTS[request.effort],
         _selection(request),
     )
+
+
+def frontier(planned: Planned) -> tuple[Price, ...]:
+    """What recompute in column tiles would buy: prices, no code.
+
+    Raises:
+        UsageError: the plan may not work by rows, or its input is not held.
+    """
+    how = planned.request.streaming
+    if how != "auto":
+        reason = "the plan may not work by rows" if how == "off" else "tiles read the input again"
+        raise UsageError(f"--frontier: {reason}", f"--streaming {how}", "--streaming auto")
+    return price_tiles(planned.undivided, planned.request.sharing)
 
 
 def generate(planned: Planned, name: str) -> Bundle:

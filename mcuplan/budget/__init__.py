@@ -7,6 +7,7 @@ from mcuplan.budget.assess import Against, Evidence, Planned, Source, assess, un
 from mcuplan.budget.code_model import BuildFigures
 from mcuplan.budget.footprint import Limits
 from mcuplan.budget.growth import compare, compared_from_report, read_report
+from mcuplan.budget.prices import with_frontier
 from mcuplan.budget.record import (
     SCHEMA,
     Accuracy,
@@ -40,4 +41,5 @@ __all__ = [
     "compared_from_report",
     "read_report",
     "undecided",
+    "with_frontier",
 ]

@@ -293,6 +293,24 @@ class LevelRow:
 
 
 @dataclass(frozen=True, slots=True)
+class FrontierRow:
+    """The least RAM for at most ``limit`` times the multiply-accumulates of the plan.
+
+    ``ram_bytes`` are live bytes: the arena needs as much or more. ``layers`` run in column
+    ``tiles``; there are none, and it is 1, where the plan itself is best. Prices only: code
+    for tiles is not generated.
+    """
+
+    limit: float
+    factor: float
+    macs: int
+    ram_bytes: int
+    layers: tuple[int, ...]
+    tiles: int
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
 class Stream:
     """Layers that run row by row together."""
 
@@ -346,6 +364,7 @@ class Budget:
     verification: tuple[Verification, ...] = ()
     levels: tuple[LevelRow, ...] = ()
     selection: Selected | None = None
+    frontier: tuple[FrontierRow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

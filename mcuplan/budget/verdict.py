@@ -63,7 +63,10 @@ def _error(code: str, message: str, where: str, hint: str) -> Finding:
 
 def _ram(ram: Ram, peak: Peak, regions: Sequence[RegionUse]) -> list[Finding]:
     where = f"{peak.moment}, {peak.layer}" if peak.layer else ""
-    hint = "a smaller input or output of the peak step; mcuplan targets fit MODEL: who holds it"
+    hint = (
+        "a smaller input or output of the peak step; mcuplan targets fit MODEL: who holds it; "
+        "mcuplan plan MODEL --frontier: what recompute would buy"
+    )
     found = []
     if ram.total_bytes > ram.budget_bytes:
         excess = format_bytes(ram.total_bytes - ram.budget_bytes)

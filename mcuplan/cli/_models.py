@@ -177,16 +177,24 @@ def check(model: Path, build: bool, **options: Any) -> int:
 @_options.modelling
 @_options.budgets
 @_options.reporting
-def plan(model: Path, **options: Any) -> int:
+@click.option(
+    "--frontier",
+    is_flag=True,
+    help="Price recompute in column tiles: least RAM against MACs; code is not generated.",
+)
+def plan(model: Path, frontier: bool, **options: Any) -> int:
     """Execution order, arena map and every layer."""
 
     def make() -> Budget:
         from mcuplan import pipeline
+        from mcuplan.budget import with_frontier
 
         planned = pipeline.plan(_request(model, options), sizes_only=True)
         kept = _kept(model, planned)
         levels, arenas = pipeline.levels(planned), pipeline.input_arenas(planned)
-        return _report("plan", model, asked, planned, kept, levels, arenas)
+        prices = pipeline.frontier(planned) if frontier else ()
+        budget = _report("plan", model, asked, planned, kept, levels, arenas)
+        return with_frontier(budget, prices)
 
     asked = _asked(options)
     return reported("plan", str(model), asked.outputs, make)

@@ -174,6 +174,18 @@ class Op(ABC):
         rows = inputs[index].rows
         return (y, y + 1) if self.is_elementwise and rows == output.rows else (0, rows)
 
+    def columns_read(
+        self, index: int, x: int, inputs: Sequence[TensorType], output: TensorType
+    ) -> tuple[int, int] | None:
+        """Columns ``[first, end)`` of an input that output column ``x`` is computed from.
+
+        Columns are axis 2 of [1,H,W,C]. None: any of them, which is the default of all but
+        element-wise operators.
+        """
+        if not self.is_elementwise or len(output.shape) != 4:
+            return None
+        return (x, x + 1) if inputs[index].shape == output.shape else None
+
     def batchable(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> bool:
         """Whether several samples on axis 0 may be evaluated in one call."""
         return True

@@ -67,6 +67,13 @@ class Pool(Op):
         top, rows = self.pads[0], inputs[0].rows
         return window_rows(y, rows, self.kernel[0], self.stride[0], self.dilation[0], top)
 
+    def columns_read(
+        self, index: int, x: int, inputs: Sequence[TensorType], output: TensorType
+    ) -> tuple[int, int] | None:
+        """The columns of the window."""
+        left, columns = self.pads[1], inputs[0].shape[2]
+        return window_rows(x, columns, self.kernel[1], self.stride[1], self.dilation[1], left)
+
     def taps(self, size: tuple[int, int], axis: int, before: int, after: int) -> Array:
         """Elements along an axis that each window holds, ``before`` and ``after`` included."""
         n, k, s, d = size[axis], self.kernel[axis], self.stride[axis], self.dilation[axis]

@@ -13,7 +13,7 @@ from mcuplan.report._format import Format, Look
 
 __all__ = ["FORMAT", "as_plain"]
 
-_ONLY_IF_ASKED = ("baseline", "verification", "levels", "selection")
+_ONLY_IF_ASKED = ("baseline", "verification", "levels", "selection", "frontier")
 _ONLY_BY_ROWS = ("row", "move", "arena_input_resident_bytes", "arena_input_fed_bytes")
 
 

@@ -50,6 +50,7 @@ def _decided(budget: Budget, look: Look) -> str:
     if full or over:
         blocks.append(_figures(budget, look))
         blocks.append(_levels(budget, look))
+        blocks.append(_frontier(budget))
         blocks.append(_layers(budget, look))
     else:
         blocks.append(_speed(budget))
@@ -323,6 +324,23 @@ def _levels(budget: Budget, look: Look) -> list[str]:
         lines += wrap(head + plain(level.note, unicode=look.unicode), "", " " * 35)
         before = level.arena_bytes
     return lines
+
+
+def _frontier(budget: Budget) -> list[str]:
+    """What recompute would buy, if asked for."""
+    if not budget.frontier:
+        return []
+    rows = [["MACs up to", "live bytes", "MACs", "factor", "how"]]
+    for price in budget.frontier:
+        how = "as planned"
+        if price.layers:
+            first, last = price.layers[0], price.layers[-1]
+            which = f"layers {first} to {last}" if first < last else f"layer {first}"
+            how = f"{which} in {price.tiles} column tiles"
+        figures = [format_bytes(price.ram_bytes), format_si(price.macs), f"{price.factor:.2f}"]
+        rows.append([f"x {price.limit:.1f}", *figures, how])
+    said = "modelled: live bytes, the arena needs as much or more; code for tiles is not generated"
+    return [f" {line}" for line in table(rows, (0, 1, 2, 3))] + wrap(said, " ", " ")
 
 
 def _growth(baseline: Baseline, look: Look) -> list[str]:

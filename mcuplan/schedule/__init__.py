@@ -8,6 +8,7 @@ from mcuplan.schedule.arrange import Arranged, arrange
 from mcuplan.schedule.check_rows import check_rows
 from mcuplan.schedule.choose import Choice, Objective, Placer, Selection, choose
 from mcuplan.schedule.dead import dead_bytes
+from mcuplan.schedule.frontier import Price, frontier
 from mcuplan.schedule.levels import Level, Streaming, copied_joins, input_arenas, levels, plan_graph
 from mcuplan.schedule.order import best_order, find_order, peak_bytes
 from mcuplan.schedule.plan import make_plan
@@ -41,6 +42,7 @@ __all__ = [
     "OrderResult",
     "Placer",
     "Plan",
+    "Price",
     "Program",
     "Run",
     "Selection",
@@ -57,6 +59,7 @@ __all__ = [
     "copied_joins",
     "dead_bytes",
     "find_order",
+    "frontier",
     "input_arenas",
     "levels",
     "make_plan",

@@ -39,6 +39,30 @@ def test_plan_says_what_each_level_bought(model: str, capsys: Captured) -> None:
     assert "levels" not in json.loads(capsys.readouterr().out)
 
 
+def test_the_frontier_is_printed_if_asked_for(model: str, capsys: Captured) -> None:
+    """Prices of recompute for every limit, in both forms, and that there is no code for them."""
+    command = ["plan", model, "-t", BOARD, "--io-layout", "nhwc"]
+    assert 0 == run([*command, "-f", "json", "--frontier"])
+    prices = json.loads(capsys.readouterr().out)["frontier"]
+    assert [1.0, 1.1, 1.3, 1.5] == [price["limit"] for price in prices]
+    ram = [price["ram_bytes"] for price in prices]
+    assert ram == sorted(ram, reverse=True)
+    assert 0 == run([*command, "--frontier"])
+    text = " ".join(capsys.readouterr().out.split())
+    assert f"x 1.0 {ram[0]:,} B" in text
+    assert "code for tiles is not generated" in text
+    assert 0 == run([*command, "-f", "json"])
+    assert "frontier" not in json.loads(capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("how", ["off", "input"])
+def test_the_frontier_needs_rows_and_an_input(model: str, how: str, capsys: Captured) -> None:
+    """Without rows, and with an input that is fed, prices of tiles make no sense."""
+    command = ["plan", model, "-t", BOARD, "--io-layout", "nhwc", "--frontier"]
+    assert 2 == run([*command, "--streaming", how])
+    assert f"--streaming {how}" in capsys.readouterr().err
+
+
 def test_kept_inputs_cost_arena(model: str, capsys: Captured) -> None:
     """An input that is kept, and an output that is, never make the arena smaller."""
     arenas = []

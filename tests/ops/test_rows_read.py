@@ -44,6 +44,28 @@ def test_an_output_row_depends_on_the_rows_read_alone(op: type[Op], number: int)
 
 
 @pytest.mark.parametrize(("op", "number"), _CASES)
+def test_an_output_column_depends_on_the_columns_read_alone(op: type[Op], number: int) -> None:
+    """Whatever stands in other columns of the inputs, the output column stays."""
+    example, arrays = _example(op, number)
+    kinds = [TensorType(shape) for shape in example.inputs]
+    (output,) = example.op.infer(kinds)
+    wanted = example.op.reference(*arrays)[0]
+    for x in range(output.shape[2] if len(output.shape) == 4 else 0):
+        spoiled = [array.copy() for array in arrays]
+        for index in range(len(kinds)):
+            read = example.op.columns_read(index, x, kinds, output)
+            if index in example.constants or read is None:
+                continue
+            first, end = read
+            assert 0 <= first <= kinds[index].shape[2]
+            assert 0 <= end <= kinds[index].shape[2]
+            spoiled[index][:, :, :first] = 77
+            spoiled[index][:, :, max(first, end) :] = 77
+        found = example.op.reference(*spoiled)[0]
+        assert np.array_equal(wanted[:, :, x], found[:, :, x])
+
+
+@pytest.mark.parametrize(("op", "number"), _CASES)
 def test_views_are_bytes_of_the_input(op: type[Op], number: int) -> None:
     """Where an operator gives an offset, its output is that run of the input's elements."""
     example, arrays = _example(op, number)
