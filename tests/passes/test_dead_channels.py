@@ -305,6 +305,8 @@ def test_a_backend_says_what_multiple_each_layer_wants(test_models: Path) -> Non
         request = Request(
             test_models / name / "model_qdq.onnx",
             replace(load_target("cortex-m4"), backend="dsp"),
+            objective="latency",
+            streaming="off",
         )
         planned, whole = plan(request), plan(replace(request, keep_dead=True))
         assert planned.removal.kept
