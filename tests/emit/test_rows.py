@@ -14,6 +14,8 @@ from row_nets import row_net
 
 from mcuplan.budget.footprint import Limits, flash_bill, ram_bill
 from mcuplan.emit import emit
+from mcuplan.emit.header import header_values
+from mcuplan.emit.layout import Layout
 from mcuplan.errors import InputTooLarge
 from mcuplan.ir.evaluate import evaluate
 from mcuplan.ir.types import DType
@@ -231,3 +233,13 @@ def test_fed_rows_are_the_whole_call_and_wrong_orders_are_errors(
         done.returncode,
         [int(word) for word in done.stdout.split()],
     ), done.stdout + done.stderr
+
+
+def test_a_context_that_cannot_count_the_runs_is_refused() -> None:
+    """More runs than 16 bits count to are an error with a hint, no endless loop on the chip."""
+    plan = tiny_rows_plan(feed=True)
+    last = plan.runs[-1]
+    many = replace(plan, runs=(*plan.runs, *(last for _ in range(2**16 - 1 - len(plan.runs)))))
+    assert "uint16_t run;" in header_values(Layout(many, "tiny"), (), ())["ctx_members"]
+    with pytest.raises(InputTooLarge, match="a context counts to 65,535"):
+        header_values(Layout(replace(many, runs=(*many.runs, last)), "tiny"), (), ())
