@@ -42,6 +42,8 @@ typedef enum {
 /**
  * Alignment of arenas in bytes: a power of two, at least 4, the same in every file of an image.
  * 32 keeps an arena apart from other objects in a data cache.
+ * Rows within an arena begin at any byte. Where a core can read unaligned words (Armv7-M and later)
+ * kernels do so: arenas lie in normal memory, not device memory, and CCR.UNALIGN_TRP stays 0.
  */
 #ifndef MPLAN_ARENA_ALIGN
 #define MPLAN_ARENA_ALIGN 4

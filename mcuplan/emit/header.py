@@ -9,8 +9,13 @@ from mcuplan.emit.arenas import arena_macros, arena_types
 from mcuplan.emit.bundle import BundlePort
 from mcuplan.emit.layout import Layout
 from mcuplan.emit.ports import declared, helper, port_macros
+from mcuplan.errors import InputTooLarge
+from mcuplan.schedule.program import FEED
 
 __all__ = ["entry_values", "header_values"]
+
+_MOST = 2**16 - 1  # what the members of a context count to
+_NAMED_ROWS = 4  # as many are named in a comment
 
 
 def header_values(
@@ -52,14 +57,37 @@ def _fed_values(layout: Layout, port: BundlePort) -> dict[str, str]:
     return {
         "INPUT": port.accessor.upper(),
         "row_ctype": port.ctype,
+        "worked": _worked(layout),
         "arena_example": ", ".join(f"{kind} {member}" for kind, member in members),
         "context_example": ", ".join(f".{member} = &{member}" for _, member in members),
     }
 
 
+def _worked(layout: Layout) -> str:
+    """The rows behind which layers run."""
+    ends = [run.end - 1 for run in layout.plan.runs if run.step == FEED]
+    if len(ends) > _NAMED_ROWS:
+        return f"{len(ends)} of the {layout.fed_rows} rows, the last one among them"
+    *first, last = map(str, ends)
+    return f"rows {', '.join(first)} and {last}" if first else f"the last row, {last}"
+
+
+def _check_progress(layout: Layout) -> None:
+    """A context counts runs, and rows and one more, in 16 bits."""
+    runs, rows = len(layout.plan.runs), layout.fed_rows
+    if max(runs, rows + 1) > _MOST:
+        raise InputTooLarge(
+            f"fed row by row it takes {rows:,} rows and {runs:,} runs, "
+            f"a context counts to {_MOST:,}",
+            layout.graph.inputs[0].tensor,
+            hint="plan without --streaming input",
+        )
+
+
 def _ctx_members(layout: Layout) -> str:
     lines = [f"    {layout.name}_{member}_t *{member};" for member, _ in layout.regions]
     if layout.fed_rows:
+        _check_progress(layout)
         lines.append(
             "    uint16_t run;  /* zero at first, then kept here: the next run of rows, */"
         )

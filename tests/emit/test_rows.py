@@ -9,11 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from networks import STAMP, tiny_bundle, tiny_plan, tiny_rows_plan
+from networks import STAMP, tiny_bundle, tiny_integer, tiny_plan, tiny_rows_plan
 from row_nets import row_net
 
 from mcuplan.budget.footprint import Limits, flash_bill, ram_bill
 from mcuplan.emit import emit
+from mcuplan.emit.header import header_values
+from mcuplan.emit.layout import Layout
 from mcuplan.errors import InputTooLarge
 from mcuplan.ir.evaluate import evaluate
 from mcuplan.ir.types import DType
@@ -22,6 +24,7 @@ from mcuplan.prove.cores import core_named
 from mcuplan.prove.toolchain import write_files
 from mcuplan.prove.verify import Subject, prove_on_core, prove_on_host
 from mcuplan.schedule import Plan
+from mcuplan.schedule.choose import Objective, Selection
 from mcuplan.schedule.streamed import plan_rows
 from mcuplan.targets import load_target
 
@@ -231,3 +234,23 @@ def test_fed_rows_are_the_whole_call_and_wrong_orders_are_errors(
         done.returncode,
         [int(word) for word in done.stdout.split()],
     ), done.stdout + done.stderr
+
+
+def test_a_context_that_cannot_count_the_runs_is_refused() -> None:
+    """More runs than 16 bits count to are an error with a hint, no endless loop on the chip."""
+    plan = tiny_rows_plan(feed=True)
+    last = plan.runs[-1]
+    many = replace(plan, runs=(*plan.runs, *(last for _ in range(2**16 - 1 - len(plan.runs)))))
+    assert "uint16_t run;" in header_values(Layout(many, "tiny"), (), ())["ctx_members"]
+    with pytest.raises(InputTooLarge, match="a context counts to 65,535"):
+        header_values(Layout(replace(many, runs=(*many.runs, last)), "tiny"), (), ())
+
+
+def test_code_for_a_core_of_scalar_kernels_runs_on_a_wider_host(host_gcc: str) -> None:
+    """Kernels whose addresses wrap at the width of a pointer find their rows on 64 bits too."""
+    target = replace(load_target("cortex-m0plus"), backend="scalar")
+    plan = plan_rows(tiny_integer(), target, selection=Selection(Objective.LATENCY), feed=True)
+    assert plan is not None
+    kernels = {step.kernel.function for step in plan.program.steps}
+    assert {"mplan_conv2d_s8_scalar", "mplan_depthwise3x3_s8_scalar"} <= kernels
+    assert prove_on_host(_subject(plan), _feeds(plan, 4)).mismatch is None

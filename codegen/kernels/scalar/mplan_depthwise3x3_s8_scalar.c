@@ -6,8 +6,8 @@ typedef struct {
     const int8_t *rows[3]; /*  0: input rows; instead of one outside some other, its taps are 0 */
     int32_t taps[9];       /* 12: column by column */
     int32_t bias;          /* 48: and what rows outside add */
-    uint32_t apart;        /* 52: bytes from column to column of the input */
-    uint32_t onward;       /* 56: from the last column of an output to the first of the next */
+    size_t apart;          /* 52: bytes from column to column of the input */
+    size_t onward;         /* 56: from the last column of an output to the first of the next */
     uint32_t outside;      /* 60: bit y: row y lies outside the input */
 } line_t;
 
@@ -159,7 +159,7 @@ void mplan_depthwise3x3_s8_scalar(const mplan_depthwise3x3_s8_scalar_t *p, const
     line_t line;
 
     line.apart = p->channels;
-    line.onward = ((uint32_t)p->stride_w - 2U) * line.apart; /* may wrap */
+    line.onward = ((size_t)p->stride_w - 2U) * line.apart; /* may wrap */
     for (size_t y = y0; y < y1; y++) {
         int8_t *const to = &out[mplan_row(&p->out_rows, y)];
 

@@ -71,7 +71,7 @@ static inline float tiny_rows_output_real(int8_t q)
 }
 
 /**
- * Run the network while its input arrives row by row: the input is never held.
+ * Run the network while its input arrives row by row: it is never held as a whole.
  *
  *     static tiny_rows_sram_t sram;
  *     static tiny_rows_ctx_t ctx = {.sram = &sram};
@@ -85,8 +85,8 @@ static inline float tiny_rows_output_real(int8_t q)
  *     }
  *
  * Rows of TINY_ROWS_INPUT_ROW_BYTES bytes come in order, from outside of the arena. A row is
- * copied: it may change once tiny_rows_feed_row() returns. Every layer runs as soon as
- * its rows are there, most of the work is done in tiny_rows_feed_row().
+ * copied: it may change once tiny_rows_feed_row() returns. Layers run in the calls of
+ * tiny_rows_feed_row() that bring rows 5 and 7; rows count from 0.
  * From tiny_rows_begin() to tiny_rows_finish() the arena must stay as it is, and the context too. Before
  * and after nothing needs to survive: the arena may serve other purposes. Models that never run at
  * the same time may share one: union { tiny_rows_..._t a; other_..._t b; }. The output stays until
