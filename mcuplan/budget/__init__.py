@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from mcuplan.budget.advice import with_ram_advice
 from mcuplan.budget.assess import Against, Evidence, Planned, Source, assess, undecided
 from mcuplan.budget.code_model import BuildFigures
 from mcuplan.budget.footprint import Limits
@@ -40,4 +41,5 @@ __all__ = [
     "compared_from_report",
     "read_report",
     "undecided",
+    "with_ram_advice",
 ]
