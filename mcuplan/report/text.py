@@ -206,11 +206,9 @@ def _figures(budget: Budget, look: Look) -> list[str]:
         name = clip(plain(peak.layer, unicode=look.unicode), 24)
         label = plain(row.op)[:16]
         which = f" row {peak.row}" if peak.row is not None else ""
-        lines += wrap(
-            f" peak   step {peak.step}{which}  {name} [{label}]   "
-            f"in {row.input_bytes:,} + out {row.output_bytes:,}",
-            rest=" " * 8,
-        )
+        sizes = f"in {row.input_bytes:,} + out {row.output_bytes:,}"
+        head = f" peak   step {peak.step}{which}  {name} [{label}]   "
+        lines += wrap(head + sizes, rest=" " * 8)
         scratch = f", {row.scratch_bytes:,} of it scratch" if row.scratch_bytes else ""
         moment = "at that row" if which else "at that step"
         lines.append(f" live   {peak.live_bytes:,} B held {moment}{scratch}")
