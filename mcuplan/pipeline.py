@@ -11,8 +11,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import product
 from pathlib import Path
 
 from mcuplan import passes
@@ -54,6 +55,7 @@ __all__ = [
     "frontier",
     "generate",
     "input_arenas",
+    "less_ram",
     "levels",
     "plan",
     "plan_for",
@@ -208,6 +210,18 @@ def frontier(planned: Planned) -> tuple[Price, ...]:
         reason = "the plan may not work by rows" if how == "off" else "tiles read the input again"
         raise UsageError(f"--frontier: {reason}", f"--streaming {how}", "--streaming auto")
     return price_tiles(planned.undivided, planned.request.sharing)
+
+
+def less_ram(planned: Planned) -> Iterator[tuple[str, Plan]]:
+    """Flags that may need less RAM and the plan with them, mildest first; planned when taken."""
+    request, target = planned.request, planned.plan.program.target
+    rows: tuple[Streaming, ...] = ("off", "auto") if request.streaming == "off" else ()
+    for streaming, objective in product(rows or (request.streaming,), (request.objective, "ram")):
+        flags = [f"--streaming {streaming}"] if streaming != request.streaming else []
+        flags += [f"--objective {objective}"] if objective != request.objective else []
+        asked = replace(request, streaming=streaming, objective=objective)
+        if flags:
+            yield " ".join(flags), _placed(asked, planned.lowered, target)[1]
 
 
 def generate(planned: Planned, name: str) -> Bundle:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from mcuplan.budget.advice import with_ram_advice
 from mcuplan.budget.assess import Against, Evidence, Planned, Source, assess, undecided
 from mcuplan.budget.code_model import BuildFigures
 from mcuplan.budget.footprint import Limits
@@ -42,4 +43,5 @@ __all__ = [
     "read_report",
     "undecided",
     "with_frontier",
+    "with_ram_advice",
 ]

@@ -146,6 +146,14 @@ def _report(
     )
 
 
+def _advised(budget: Budget, asked: _Asked, planned: Planned) -> Budget:
+    """The report with the flags that need less RAM, where it is over."""
+    from mcuplan import pipeline
+    from mcuplan.budget import with_ram_advice
+
+    return with_ram_advice(budget, pipeline.less_ram(planned), asked.limits)
+
+
 @click.command()
 @MODEL
 @_options.modelling
@@ -166,7 +174,7 @@ def check(model: Path, build: bool, **options: Any) -> int:
             evidence = measure(planned, _default_name(model, options["name"]))
         else:
             evidence = _kept(model, planned)
-        return _report("check", model, asked, planned, evidence)
+        return _advised(_report("check", model, asked, planned, evidence), asked, planned)
 
     asked = _asked(options)
     return reported("check", str(model), asked.outputs, make)
@@ -193,8 +201,8 @@ def plan(model: Path, frontier: bool, **options: Any) -> int:
         kept = _kept(model, planned)
         levels, arenas = pipeline.levels(planned), pipeline.input_arenas(planned)
         prices = pipeline.frontier(planned) if frontier else ()
-        budget = _report("plan", model, asked, planned, kept, levels, arenas)
-        return with_frontier(budget, prices)
+        made = _report("plan", model, asked, planned, kept, levels, arenas)
+        return with_frontier(_advised(made, asked, planned), prices)
 
     asked = _asked(options)
     return reported("plan", str(model), asked.outputs, make)

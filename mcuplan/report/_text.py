@@ -70,12 +70,11 @@ def wrap(text: str, first: str = "", rest: str = "") -> list[str]:
     ) or [first.rstrip()]
 
 
-def finding_lines(finding: Finding, *, unicode: bool = False) -> list[str]:
+def finding_lines(finding: Finding, *, unicode: bool = False, indent: str = "") -> list[str]:
     """``severity[code]: message`` and, indented, where and what to do."""
     message = plain(finding.message, unicode=unicode)
-    lines = wrap(f"{finding.severity}[{finding.code}]: {message}", "", "  ")
-    if finding.where:
-        lines += wrap(plain(finding.where, unicode=unicode), "  where: ", "         ")
-    if finding.hint:
-        lines += wrap(plain(finding.hint, unicode=unicode), "  hint: ", "        ")
+    lines = wrap(f"{finding.severity}[{finding.code}]: {message}", indent, f"{indent}  ")
+    for word, text in (("where", finding.where), ("hint", finding.hint)):
+        first = f"{indent}  {word}: "
+        lines += wrap(plain(text, unicode=unicode), first, " " * len(first)) if text else []
     return lines

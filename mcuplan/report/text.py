@@ -207,10 +207,9 @@ def _figures(budget: Budget, look: Look) -> list[str]:
         name = clip(plain(peak.layer, unicode=look.unicode), 24)
         label = plain(row.op)[:16]
         which = f" row {peak.row}" if peak.row is not None else ""
-        lines.append(
-            f" peak   step {peak.step}{which}  {name} [{label}]   "
-            f"in {row.input_bytes:,} + out {row.output_bytes:,}"
-        )
+        sizes = f"in {row.input_bytes:,} + out {row.output_bytes:,}"
+        head = f" peak   step {peak.step}{which}  {name} [{label}]   "
+        lines += wrap(head + sizes, rest=" " * 8)
         scratch = f", {row.scratch_bytes:,} of it scratch" if row.scratch_bytes else ""
         moment = "at that row" if which else "at that step"
         lines.append(f" live   {peak.live_bytes:,} B held {moment}{scratch}")
@@ -360,7 +359,7 @@ def _findings(budget: Budget, look: Look) -> list[str]:
     shown = [f for f in findings if look.verbose or f.code != _QUIET]
     lines = []
     for finding in shown:
-        lines += [f" {line}" for line in finding_lines(finding, unicode=look.unicode)]
+        lines += finding_lines(finding, unicode=look.unicode, indent=" ")
     if len(shown) < len(findings):
         hidden = counted(len(findings) - len(shown), "note")
         lines.append(f" {hidden} on how the model was read (-v)")
