@@ -17,6 +17,7 @@ from mcuplan.schedule.arrange import arrange
 from mcuplan.schedule.choose import Placer, Selection, choose, kernels_of
 from mcuplan.schedule.plan import make_plan
 from mcuplan.schedule.program import FEED, Plan, Program, Selected, Sharing
+from mcuplan.schedule.row_local import has_too_many_rows
 from mcuplan.schedule.segments import Effort
 from mcuplan.schedule.select import Candidate, candidates_of, program_of
 from mcuplan.schedule.streamed import plan_rows
@@ -247,6 +248,8 @@ def _aliasing_note(plan: Plan) -> str:
 
 def _streaming_note(plan: Plan) -> str:
     """How many steps run row by row, and what is known about the order of rows."""
+    if not plan.runs and has_too_many_rows(plan.program):
+        return "too many rows to find an order of them"
     if not plan.runs or plan.rows is None:
         return "no order of rows needs less"
     by_rows = {run.step for run in plan.runs if run.step != FEED}

@@ -56,7 +56,8 @@ class _Distances:
 
 def _distances(step: Step, descending: bool) -> dict[int, _Distances]:
     """Distances by index of the input."""
-    output = step.signature.output
+    made = step.signature.output.row_bytes
+    row_bytes = [kind.row_bytes for kind in step.signature.inputs]
     found: dict[int, _Distances] = {}
     needed: dict[int, tuple[int, int]] = {}
     for access in reversed(list(accesses(step, descending))):
@@ -64,12 +65,10 @@ def _distances(step: Step, descending: bool) -> dict[int, _Distances]:
             low, high = needed.get(index, (first, end))
             needed[index] = (min(low, first), max(high, end))
         for index, (low, high) in needed.items():
-            row_bytes = step.signature.inputs[index].row_bytes
             distances = found.setdefault(index, _Distances())
-            start = access.row * output.row_bytes
-            end_byte = start + output.row_bytes
-            distances.above = max(distances.above, end_byte - low * row_bytes)
-            distances.below = max(distances.below, high * row_bytes - start)
+            start = access.row * made
+            distances.above = max(distances.above, start + made - low * row_bytes[index])
+            distances.below = max(distances.below, high * row_bytes[index] - start)
     return found
 
 

@@ -20,7 +20,10 @@ from mcuplan.schedule.liveness import aliases_of
 from mcuplan.schedule.program import FEED, Program, Sharing, Step
 from mcuplan.schedule.row_graph import Move, RowGraph, RowStep, RowTensor
 
-__all__ = ["RowProgram", "check_feedable", "is_row_local", "row_program"]
+__all__ = ["RowProgram", "check_feedable", "has_too_many_rows", "is_row_local", "row_program"]
+
+_MOST_ROWS = 2_000  # that steps make one by one: with more, the search takes minutes
+_MOST_READ = 50_000  # rows that they read, each as often as it is read
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,12 @@ def is_row_local(step: Step) -> bool:
     return True
 
 
+def has_too_many_rows(program: Program) -> bool:
+    """Whether an order of all rows would take too long to find."""
+    local = [step for step in program.steps if is_row_local(step)]
+    return sum(map(_run_count, local)) > _MOST_ROWS or sum(map(_read_count, local)) > _MOST_READ
+
+
 def check_feedable(program: Program, sharing: Sharing) -> None:
     """Refuse a program whose input cannot arrive row by row.
 
@@ -95,6 +104,8 @@ def check_feedable(program: Program, sharing: Sharing) -> None:
             raise refuse(f"{graph.node_name(step.node)} needs all of it at once")
     if root in _in_one_piece(program, aliases, sharing):
         raise refuse("it is an output, too")
+    if has_too_many_rows(program) or graph.tensor(root).type.rows > _MOST_ROWS:
+        raise refuse("the layers have too many rows to find an order of them")
 
 
 def row_program(program: Program, sharing: Sharing, *, feed: bool = False) -> RowProgram:
@@ -121,8 +132,7 @@ def row_program(program: Program, sharing: Sharing, *, feed: bool = False) -> Ro
         made = _row_step(step, graph, aliases, index, tensors)
         steps.append(made)
         numbers.append(step.index)
-        count = step.signature.inputs[_read(step)[0]].rows if step.node.op.gathers else 0
-        count = count or step.signature.output.rows
+        count = _run_count(step)
         local = len(made.moves) > 1 or count == 1
         runs.append(tuple((y, y + 1) for y in range(count)) if local else ((0, count),))
     return RowProgram(
@@ -134,6 +144,24 @@ def _read(step: Step) -> tuple[int, ...]:
     """Inputs of a step that its calls read from the arena, each once."""
     found = (i for call in step.calls for i in call.inputs if step.signature.constants[i] is None)
     return tuple(dict.fromkeys(found))
+
+
+def _run_count(step: Step) -> int:
+    """Runs of a row-local step: a row each."""
+    count = step.signature.inputs[_read(step)[0]].rows if step.node.op.gathers else 0
+    return count or step.signature.output.rows
+
+
+def _read_count(step: Step) -> int:
+    """Rows that the runs of a row-local step read together."""
+    op, signature = step.node.op, step.signature
+    if op.gathers:
+        return _run_count(step)
+    rows = range(signature.output.rows)
+    spans = (
+        op.rows_read(i, y, signature.inputs, signature.output) for i in _read(step) for y in rows
+    )
+    return sum(max(0, end - first) for first, end in spans)
 
 
 def _in_one_piece(program: Program, aliases: Aliases, sharing: Sharing) -> frozenset[str]:

@@ -17,7 +17,7 @@ from mcuplan.schedule.plan import region_for
 from mcuplan.schedule.program import Plan, Selected, Sharing
 from mcuplan.schedule.row_graph import RowGraph, RowOrder, RowStep
 from mcuplan.schedule.row_layout import Layout, lay_out
-from mcuplan.schedule.row_local import RowProgram, check_feedable, row_program
+from mcuplan.schedule.row_local import RowProgram, check_feedable, has_too_many_rows, row_program
 from mcuplan.schedule.row_order import check_row_order, depth_first, find_row_order, smooth
 from mcuplan.schedule.segments import Effort
 from mcuplan.schedule.select import Candidate, candidates_of, program_of
@@ -41,6 +41,8 @@ def plan_rows(
 ) -> Plan | None:
     """The plan of an int8 graph by rows; None where it must need ``enough`` bytes.
 
+    None, too, where there are more rows than an order can be found of in reasonable time.
+
     Raises:
         Problems: nodes that no kernel runs, all of them.
         UsageError: the input is to be fed and cannot arrive row by row.
@@ -52,9 +54,13 @@ def plan_rows(
     def by_rows(chosen: Mapping[str, Candidate]) -> RowProgram:
         return row_program(program_of(gathered, target, chosen), sharing, feed=feed)
 
-    leanest = by_rows({name: min(c, key=_scratch) for name, c in ways.items()})
+    fewest = {name: min(c, key=_scratch) for name, c in ways.items()}
+    program = program_of(gathered, target, fewest)
     if feed:
-        check_feedable(leanest.program, sharing)
+        check_feedable(program, sharing)
+    elif has_too_many_rows(program):
+        return None
+    leanest = by_rows(fewest)
     if enough is not None and least_bytes(leanest.graph) >= enough:
         return None
     orders = _Orders(leanest, effort or Effort())

@@ -22,7 +22,16 @@ from mcuplan.ops.pool2d import AvgPool2D, MaxPool2D
 from mcuplan.ops.resample import Upsample
 from mcuplan.ops.slicing import Slice
 from mcuplan.ops.softmax import Softmax
-from mcuplan.schedule import FEED, Plan, Sharing, Slot, check_rows, dead_bytes, plan_graph
+from mcuplan.schedule import (
+    FEED,
+    Plan,
+    Sharing,
+    Slot,
+    check_rows,
+    dead_bytes,
+    levels,
+    plan_graph,
+)
 from mcuplan.schedule.streamed import plan_rows
 from mcuplan.targets import load_target
 
@@ -272,3 +281,19 @@ def test_feeding_is_refused_where_it_cannot_be() -> None:
             plan_graph(graph, _TARGET, streaming="input")
     with pytest.raises(UsageError, match="to be kept"):
         plan_graph(_chain(), _TARGET, Sharing(keep_inputs=True), streaming="input")
+
+
+def test_more_rows_than_can_be_ordered_run_as_a_whole() -> None:
+    """Thousands of rows, and windows over hundreds of them, are planned without rows."""
+    net = Wiring("tall")
+    tall = net.graph(net.conv(net.conv(net.input(1, 1500, 1, 1), 4, 3), 1, 3))
+    net = Wiring("long")
+    long = net.graph(net.conv(net.conv(net.input(1, 400, 1, 1), 4, 301), 1, 3))
+    for graph in (tall, long):
+        assert plan_rows(graph, _TARGET) is None
+        plan = plan_graph(graph, _TARGET, streaming="auto")
+        assert not plan.runs
+        notes = [level.note for level in levels(graph, _TARGET, plan=plan, streaming="auto")]
+        assert "too many rows to find an order of them" in notes
+        with pytest.raises(UsageError, match="too many rows"):
+            plan_graph(graph, _TARGET, streaming="input")
