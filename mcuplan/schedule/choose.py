@@ -27,6 +27,8 @@ Ways = Mapping[str, tuple[Candidate, ...]]  # fastest first
 _MORE_ARENA, _MORE_CYCLES = 1.05, 1.15  # that the default objective may take
 _HARDLY_MORE, _FAR_SLOWER = 1.01, 1.25  # arena that `ram` may take to save so many cycles
 _MOST_PLANS = 120  # of one choice; what is left open then stays with its leanest kernel
+_MOST_STEPS = 12_000  # placed in all these plans together: fewer plans of large networks
+_LEAST_PLANS = 3
 _MOST_EXACT = 12  # kernel functions that all sets are tried of
 
 
@@ -202,7 +204,8 @@ class _Search(Generic[P]):
         return self._faster(dict(self.leanest), differ, limit)
 
     def _faster(self, chosen: Chosen, names: Sequence[str], limit: int) -> Chosen:
-        if not names or len(self.placer.known) > _MOST_PLANS:
+        most = min(_MOST_PLANS, max(_LEAST_PLANS, _MOST_STEPS // max(1, len(self.ways))))
+        if not names or len(self.placer.known) > most:
             return chosen
         trial = {**chosen, **{name: self.fastest[name] for name in names}}
         if self.placer.size(trial) <= limit:
