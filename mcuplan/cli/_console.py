@@ -1,18 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where output goes: stdout for the result, stderr for the rest, files all or nothing."""
+"""Where output goes: stdout for the result, stderr for the rest, reports to files."""
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
-import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mcuplan.errors import EXIT_FITS, EXIT_OVER, EXIT_UNDECIDED, McuplanError, Problems, UsageError
+from mcuplan.cli._files import check_writable, write_file
+from mcuplan.errors import EXIT_FITS, EXIT_OVER, EXIT_UNDECIDED, McuplanError, Problems
 
 if TYPE_CHECKING:
     from mcuplan.budget import Budget, Undecided
@@ -26,7 +25,6 @@ __all__ = [
     "progress",
     "reported",
     "say",
-    "write_file",
 ]
 
 
@@ -121,7 +119,8 @@ def reported(command: str, model: str, outputs: Outputs, make: Callable[[], Budg
     """Make a report and put it out; a model that cannot be decided has one, too."""
     from mcuplan.budget import undecided
 
-    _check_writable(outputs)
+    for _, path in outputs.reports:
+        check_writable(path)
     try:
         budget = make()
     except (McuplanError, Problems) as error:
@@ -143,64 +142,3 @@ def emit_report(report: Budget | Undecided, outputs: Outputs) -> int:
         say(render(outputs.form, report, _look(outputs, to_stdout=True)))
     status = {"fits": EXIT_FITS, "over": EXIT_OVER, "unproven": EXIT_UNDECIDED}
     return EXIT_FITS if outputs.exit_zero else status[report.verdict.status.value]
-
-
-def _check_writable(outputs: Outputs) -> None:
-    """Fail before the work, not after it."""
-    for _, path in outputs.reports:
-        if not os.path.isdir(_folder_of(path)):
-            raise UsageError("the folder does not exist", str(path), "make it first")
-        if os.path.isdir(path):
-            raise UsageError("is a folder", str(path), "give a file name")
-
-
-def write_file(path: Path, data: bytes) -> None:
-    """The whole file or nothing: written beside its place, then renamed.
-
-    Raises:
-        UsageError: the place cannot be written.
-    """
-    _write({path: data})
-
-
-def _write(files: Mapping[Path, bytes]) -> None:
-    """All files or none: every one is written beside its place before the first is renamed."""
-    written: dict[Path, str] = {}
-    path = Path()
-    try:
-        for path, data in files.items():
-            if os.path.isdir(path):
-                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-            handle, written[path] = tempfile.mkstemp(prefix=".mcuplan.", dir=_folder_of(path))
-            with os.fdopen(handle, "wb") as stream:
-                stream.write(data)
-            os.chmod(written[path], 0o666 & ~_umask())
-        for path in files:
-            os.replace(written[path], path)
-            del written[path]
-    except OSError as error:
-        raise UsageError(f"cannot be written: {error.strerror}", str(path)) from None
-    finally:
-        for name in written.values():
-            os.unlink(name)
-
-
-def _folder_of(path: Path) -> str:
-    """The folder that a file lies in, links resolved; never raises, not in a loop of links."""
-    return os.path.dirname(os.path.realpath(path))
-
-
-def _umask() -> int:
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask
-
-
-def write_tree(folder: Path, files: Mapping[Path, bytes]) -> None:
-    """Files of a bundle into a folder that is made if need be."""
-    try:
-        for name in files:
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"cannot be made: {error.strerror}", str(folder)) from None
-    _write({folder / name: data for name, data in files.items()})

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mcuplan.cli import _options
-from mcuplan.cli._console import Outputs, log, progress, reported, write_file, write_tree
+from mcuplan.cli._console import Outputs, log, progress, reported
+from mcuplan.cli._files import write_file, write_tree
 from mcuplan.cli._options import MODEL, outputs_of
 from mcuplan.errors import UsageError
 

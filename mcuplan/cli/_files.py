@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Files that a command writes: all or nothing, and never in place of what is no file.
+
+A regular file is replaced by a rename, so that no reader sees half of it. Links are followed to
+the file that they name. Devices, pipes and what ``/dev/stdout`` stands for take bytes as they
+come: to replace one would destroy it for everybody.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import BinaryIO
+
+from mcuplan.errors import UsageError
+
+__all__ = ["check_writable", "write_file", "write_tree"]
+
+
+def check_writable(path: Path) -> None:
+    """Fail before long work, not after it.
+
+    Raises:
+        UsageError: ``path`` is a folder, or lies in a folder that does not exist.
+    """
+    if not os.path.isdir(os.path.dirname(os.path.realpath(path))) and not os.path.exists(path):
+        raise UsageError("the folder does not exist", str(path), "make it first")
+    if os.path.isdir(path):
+        raise UsageError("is a folder", str(path), "give a file name")
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """The whole file or nothing: written beside its place, then renamed.
+
+    Raises:
+        UsageError: the place cannot be written.
+    """
+    _write({path: data})
+
+
+def write_tree(folder: Path, files: Mapping[Path, bytes]) -> None:
+    """Files of a bundle into a folder that is made if need be.
+
+    Raises:
+        UsageError: the folder cannot be made, or a file not be written.
+    """
+    try:
+        for name in files:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"cannot be made: {error.strerror}", str(folder)) from None
+    _write({folder / name: data for name, data in files.items()})
+
+
+def _write(files: Mapping[Path, bytes]) -> None:
+    """All files or none: every one is written beside its place before the first is renamed."""
+    written: list[tuple[str, str]] = []
+    path = Path()
+    try:
+        streams = [path for path in files if _is_stream(path)]
+        for path, data in files.items():
+            if path not in streams:
+                written.append(_beside(os.path.realpath(path), data))
+        while written:
+            os.replace(*written[0])
+            del written[0]
+        for path in streams:
+            _pour(path, files[path])
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise UsageError(f"cannot be written: {error.strerror}", str(path)) from None
+    finally:
+        for name, _ in written:
+            os.unlink(name)
+
+
+def _beside(place: str, data: bytes) -> tuple[str, str]:
+    """Write a new file beside ``place``, with its permissions; the names of both."""
+    if os.path.isdir(place):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    handle, name = tempfile.mkstemp(prefix=".mcuplan.", dir=os.path.dirname(place))
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+        os.chmod(name, _mode(place))
+    except BaseException:
+        os.unlink(name)
+        raise
+    return name, place
+
+
+def _mode(place: str) -> int:
+    """Permissions of a file that is replaced, or those that a new one gets."""
+    if os.path.exists(place):
+        return stat.S_IMODE(os.stat(place).st_mode)
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return 0o666 & ~mask
+
+
+def _is_stream(path: Path) -> bool:
+    """Whether bytes go into what is there, instead of a file that takes its place."""
+    try:
+        there = os.stat(path)
+    except OSError:
+        return False  # nothing there, or a loop of links, which writing will tell
+    if stat.S_ISREG(there.st_mode):
+        return _is_open_file(os.fspath(path)) or _own_stream(there) is not None
+    return not stat.S_ISDIR(there.st_mode)
+
+
+def _is_open_file(path: str) -> bool:
+    """Whether a path leads through a process's table of open files, as /dev/stdout does."""
+    while os.path.islink(path):
+        folder = os.path.dirname(os.path.abspath(path))
+        if os.path.realpath(folder).startswith("/proc/"):
+            return True
+        path = os.path.join(folder, os.readlink(path))
+    return False
+
+
+def _own_stream(there: os.stat_result) -> BinaryIO | None:
+    """Which of this program's own streams leads to the very same file."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            ours = os.fstat(stream.fileno())
+        except (OSError, ValueError, AttributeError):
+            continue  # closed, or no stream of the system
+        if os.path.samestat(there, ours):
+            return stream.buffer
+    return None
+
+
+def _pour(path: Path, data: bytes) -> None:
+    """Write into a device, a pipe, or one of this program's own streams."""
+    own = _own_stream(os.stat(path))
+    if own is None:
+        with open(path, "wb") as stream:
+            stream.write(data)
+        return
+    for text in (sys.stdout, sys.stderr):
+        text.flush()
+    own.write(data)
+    own.flush()

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a command does to the places that it writes to."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from small_nets import small_net
+
+from mcuplan.cli import run
+
+ROOT = str(Path(__file__).resolve().parents[2])
+CHECK = ["check", "net.onnx", "--target", "nucleo-f446re"]
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder_with_a_model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in [name for name in os.environ if name.startswith("MCUPLAN_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    small_net().save(tmp_path / "net.onnx")
+
+
+def is_report(text: str) -> bool:
+    """Whether the text is one JSON report."""
+    return "mcuplan.report/1" == json.loads(text)["schema"]
+
+
+def spawn(arguments: list[str], stdout: int) -> int:
+    """The program in a process of its own, with a given stdout."""
+    command = [sys.executable, "-m", "mcuplan", *arguments]
+    env = {**os.environ, "PYTHONPATH": ROOT}
+    return subprocess.run(command, stdout=stdout, env=env, check=False, timeout=60).returncode
+
+
+def test_a_link_is_followed(tmp_path: Path) -> None:
+    """A report goes to the file that a link names, there already or not; the link stays."""
+    for name, there in (("old.json", True), ("new.json", False)):
+        link, file = tmp_path / f"link-{name}", tmp_path / name
+        if there:
+            file.write_text("before")
+        link.symlink_to(file)
+        assert 0 == run([*CHECK, "-q", "--report", f"json={link}"])
+        assert link.is_symlink()
+        assert is_report(file.read_text())
+
+
+def test_a_replaced_file_keeps_its_permissions(tmp_path: Path) -> None:
+    """A private file stays private."""
+    file = tmp_path / "report.json"
+    file.write_text("before")
+    file.chmod(0o600)
+    assert 0 == run([*CHECK, "-q", "--report", f"json={file}"])
+    assert 0o600 == stat.S_IMODE(file.stat().st_mode)
+    assert is_report(file.read_text())
+
+
+def test_a_pipe_takes_the_report_as_a_stream(tmp_path: Path) -> None:
+    """A named pipe is written into and stays a pipe."""
+    pipe, got = tmp_path / "pipe", []
+    os.mkfifo(pipe)
+    reader = threading.Thread(target=lambda: got.append(pipe.read_text()), daemon=True)
+    reader.start()
+    assert 0 == run([*CHECK, "-q", "--report", f"json={pipe}"])
+    reader.join(timeout=30)
+    assert pipe.is_fifo()
+    assert is_report(got[0])
+
+
+def test_a_device_stays_a_device(tmp_path: Path) -> None:
+    """Bytes go into a device, through a link as well; neither is replaced."""
+    device, link = tmp_path / "null", tmp_path / "link"
+    try:
+        os.mknod(device, stat.S_IFCHR | 0o666, os.makedev(1, 3))
+        device.write_text("")
+    except OSError as error:
+        pytest.skip(f"no device can be made here: {error}")
+    link.symlink_to(device)
+    for path in (device, link):
+        assert 0 == run([*CHECK, "-q", "--report", f"json={path}"])
+        assert stat.S_ISCHR(device.stat().st_mode)
+    assert link.is_symlink()
+
+
+@pytest.mark.parametrize("name", ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"])
+def test_stdout_by_its_name(tmp_path: Path, name: str) -> None:
+    """A report for stdout arrives there, be it a pipe or a file that a shell opened."""
+    if not os.path.exists(name):
+        pytest.skip(f"no {name} here")
+    command = [*CHECK, "--report", f"json={name}", "--format", "markdown"]
+    file = tmp_path / "out.txt"
+    with file.open("wb") as out:
+        out.write(b"first\n")
+        out.flush()
+        assert 0 == spawn(command, out.fileno())
+    first, text = file.read_text().split("\n", 1)
+    report, end = json.JSONDecoder().raw_decode(text)
+    assert "first" == first
+    assert "mcuplan.report/1" == report["schema"]
+    assert "fits" in text[end:].lower()  # what stdout got besides
+
+    done = subprocess.run(
+        [sys.executable, "-m", "mcuplan", *CHECK, "-q", "--report", f"json={name}"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": ROOT},
+        check=True,
+        timeout=60,
+    )
+    assert is_report(done.stdout)
+
+
+def test_several_files_all_or_none(tmp_path: Path) -> None:
+    """Where one of the places cannot be written nothing is, and nothing is left beside them."""
+    (tmp_path / "a.json").write_text("before")
+    (tmp_path / "net.md").mkdir()
+    reports = ["--report", "json=a.json", "--report", "markdown=net.md"]
+    assert 2 == run([*CHECK, "-q", *reports])
+    assert "before" == (tmp_path / "a.json").read_text()
+    assert {"net.onnx", "a.json", "net.md"} == {path.name for path in tmp_path.iterdir()}
