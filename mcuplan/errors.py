@@ -31,6 +31,7 @@ __all__ = [
     "MissingCalibration",
     "MissingInput",
     "NonFiniteWeights",
+    "OtherTarget",
     "Problems",
     "ScaleError",
     "StackUnknown",
@@ -159,6 +160,15 @@ class BaselineError(McuplanError):
     """
 
     code = "baseline/unreadable"
+
+
+class OtherTarget(BaselineError):
+    """The baseline is the report of another target, whose bytes say nothing about this one.
+
+    What to do: keep one baseline per target; `mcuplan diff` compares any two reports.
+    """
+
+    code = "baseline/other-target"
 
 
 class DamagedModel(McuplanError):

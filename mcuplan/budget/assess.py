@@ -150,15 +150,15 @@ def assess(
     limits, evidence, plan = limits or Limits(), evidence or Evidence(), planned.plan
     ram, flash = ram_bill(plan, limits, evidence.build), flash_bill(plan, limits, evidence.build)
     whole, layers = network_totals(planned.floating), layer_rows(plan, evidence, planned.removal)
-    latency, peak = _latency(layers, plan, limits), peak_of(plan)
-    regions, grown = region_rows(plan, ram, flash), _growth(baseline, ram, flash, layers)
+    latency, peak, target = _latency(layers, plan, limits), peak_of(plan), plan.program.target
+    regions, grown = region_rows(plan, ram, flash), _growth(baseline, target, ram, flash, layers)
     exceeded = budget_findings(ram, flash, latency, peak, layers, regions)
     return Budget(
         schema=SCHEMA,
         tool_version=__version__,
         command=command,
         model=_model(planned, whole, file),
-        target=_target(plan.program.target),
+        target=_target(target),
         regions=regions,
         verdict=verdict_of([*exceeded, *_other_findings(planned, evidence, grown)]),
         ram=_with_arenas(ram, input_arenas),
@@ -166,7 +166,7 @@ def assess(
         peak=peak,
         totals=deployed_totals(planned.removal, whole),
         latency=latency,
-        energy=_energy(layers, plan.program.target),
+        energy=_energy(layers, target),
         build=_built(evidence.build),
         layers=layers,
         buffers=buffer_rows(plan),
@@ -206,11 +206,11 @@ def _other_findings(planned: Planned, evidence: Evidence, grown: Baseline | None
 
 
 def _growth(
-    against: Against | None, ram: Ram, flash: Flash, layers: Sequence[LayerRow]
+    against: Against | None, target: Target, ram: Ram, flash: Flash, layers: Sequence[LayerRow]
 ) -> Baseline | None:
     if against is None:
         return None
-    return growth(against.report, against.file, ram, flash, layers)
+    return growth(against.report, against.file, target.name, ram, flash, layers)
 
 
 def _notes(planned: Planned) -> list[Finding]:

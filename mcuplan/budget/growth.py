@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mcuplan.budget.record import SCHEMA, Baseline, Flash, Growth, LayerRow, Ram
-from mcuplan.errors import BaselineError
+from mcuplan.errors import BaselineError, OtherTarget
 
 __all__ = ["Compared", "compare", "compared_from_report", "growth", "read_report"]
 
@@ -19,32 +19,46 @@ _MAX_BYTES = 64 << 20
 Layers = tuple[Mapping[str, Any], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Compared:
-    """What of a report is compared: totals and layers, as the JSON has them.
+# Part of the report, its key among RAM and flash, and what tells how it is known.
+_RAM_PARTS = (
+    ("arena", "arena_bytes", ""),
+    ("I/O", "io_bytes", ""),
+    ("static", "static_bytes", ""),
+    ("stack", "stack_bytes", "stack_origin"),
+)
+_FLASH_PARTS = (
+    ("weights", "weights_bytes", ""),
+    ("tables", "tables_bytes", ""),
+    ("code", "code_bytes", "code_origin"),
+)
+_NAMES_SHOWN = 3
 
-    Stack and code are compared only where both reports have them from the same origin:
-    a measured figure against a modelled one is no growth.
-    """
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Bytes of one summand of RAM or flash, and how they are known where that varies."""
 
     ram_bytes: int
     flash_bytes: int
-    stack_bytes: int
-    code_bytes: int
-    origins: tuple[str, str]
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What of a report is compared: parts of RAM and flash, and layers, as the JSON has them."""
+
+    target: str
+    parts: Mapping[str, Part]
     layers: Layers
 
     @classmethod
-    def of(cls, ram: Mapping[str, Any], flash: Mapping[str, Any], layers: Layers) -> Compared:
+    def of(
+        cls, target: str, ram: Mapping[str, Any], flash: Mapping[str, Any], layers: Layers
+    ) -> Compared:
         """From the objects ``ram`` and ``flash`` of a report."""
-        return cls(
-            ram["total_bytes"],
-            flash["total_bytes"],
-            ram["stack_bytes"],
-            flash["code_bytes"],
-            (str(ram["stack_origin"]), str(flash["code_origin"])),
-            layers,
-        )
+        parts = {n: Part(ram[key], 0, str(ram.get(how, ""))) for n, key, how in _RAM_PARTS}
+        parts |= {n: Part(0, flash[key], str(flash.get(how, ""))) for n, key, how in _FLASH_PARTS}
+        return cls(target, parts, layers)
 
 
 def read_report(path: Path) -> Mapping[str, Any]:
@@ -80,13 +94,16 @@ def compared_from_report(report: Mapping[str, Any], where: str = "") -> Compared
     """
     try:
         layers = tuple(report["layers"])
-        found = Compared.of(report["ram"], report["flash"], layers)
-        figures = [found.ram_bytes, found.flash_bytes, found.stack_bytes, found.code_bytes]
+        target = report["target"]["name"]
+        found = Compared.of(target, report["ram"], report["flash"], layers)
+        figures = [n for part in found.parts.values() for n in (part.ram_bytes, part.flash_bytes)]
         for layer in layers:
             figures += [layer["live_bytes"], layer["weights_bytes"]]
             figures += [layer.get(key, 0) for key in ("input_bytes", "scratch_bytes")]
             if not (isinstance(layer["name"], str) and isinstance(layer["output_shape"], list)):
                 raise TypeError("layer")
+        if not isinstance(target, str):
+            raise TypeError("target")
         if not all(isinstance(n, int) for n in [*figures, *_sizes(layers)]):
             raise TypeError("bytes")
     except (KeyError, TypeError, AttributeError) as error:
@@ -100,16 +117,31 @@ def _sizes(layers: Sequence[Mapping[str, Any]]) -> list[Any]:
 
 
 def growth(
-    baseline: Mapping[str, Any], file: str, ram: Ram, flash: Flash, layers: Sequence[LayerRow]
+    baseline: Mapping[str, Any],
+    file: str,
+    target: str,
+    ram: Ram,
+    flash: Flash,
+    layers: Sequence[LayerRow],
 ) -> Baseline:
-    """The plan against the report it is measured by."""
+    """The plan against the report it is measured by.
+
+    Raises:
+        OtherTarget: the report is one of another target.
+    """
     rows = tuple({**asdict(r), "output_shape": list(r.output_shape)} for r in layers)
-    now = Compared.of(asdict(ram), asdict(flash), rows)
-    return compare(file, compared_from_report(baseline, file), now)
+    old, now = (
+        compared_from_report(baseline, file),
+        Compared.of(target, asdict(ram), asdict(flash), rows),
+    )
+    if old.target != target:
+        what = f"a report of {old.target[:40]}, this is {target}"
+        raise OtherTarget(what, file, "one baseline per target; mcuplan diff OLD NEW")
+    return compare(file, old, now)
 
 
 def compare(file: str, old: Compared, new: Compared) -> Baseline:
-    """Deltas of the totals, and of the layers that changed, biggest growth first.
+    """Deltas of the parts, and of the layers that changed, biggest growth first.
 
     Layers are matched by name; the k-th of several of one name by the k-th.
     """
@@ -120,12 +152,31 @@ def compare(file: str, old: Compared, new: Compared) -> Baseline:
         if row is not None:
             rows.append(row)
     rows.sort(key=lambda r: -max(r.ram_delta, r.flash_delta))
-    ram, flash = new.ram_bytes - old.ram_bytes, new.flash_bytes - old.flash_bytes
-    if old.origins[0] != new.origins[0]:
-        ram -= new.stack_bytes - old.stack_bytes
-    if old.origins[1] != new.origins[1]:
-        flash -= new.code_bytes - old.code_bytes
-    return Baseline(file, ram, flash, tuple(rows))
+    parts = [_part(name, old, new) for name in new.parts]
+    changed = [part for part in parts if part.ram_delta or part.flash_delta or part.because]
+    if old.target != new.target:
+        changed.insert(0, Growth("target", 0, 0, f"{old.target} -> {new.target}"))
+    ram, flash = sum(p.ram_delta for p in parts), sum(p.flash_delta for p in parts)
+    return Baseline(file, ram, flash, tuple(rows), tuple(changed))
+
+
+def _part(name: str, old: Compared, new: Compared) -> Growth:
+    """One summand; a measured figure against a modelled one is no growth."""
+    before, after = old.parts[name], new.parts[name]
+    if before.origin != after.origin:
+        return Growth(name, 0, 0, f"{before.origin} before, {after.origin} now: not compared")
+    ram, flash = after.ram_bytes - before.ram_bytes, after.flash_bytes - before.flash_bytes
+    return Growth(name, ram, flash, _kernel_changes(old, new) if name == "code" and flash else "")
+
+
+def _kernel_changes(old: Compared, new: Compared) -> str:
+    """Which kernels came and went: they are most of the code."""
+    before, after = ({str(row.get("kernel")) for row in one.layers} for one in (old, new))
+    said = []
+    for word, names in (("new", sorted(after - before)), ("gone", sorted(before - after))):
+        more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
+        said += [f"{word}: {', '.join(names[:_NAMES_SHOWN])}{more}"] if names else []
+    return "; ".join(said)
 
 
 def _by_name(layers: Sequence[Mapping[str, Any]]) -> dict[tuple[str, int], Mapping[str, Any]]:

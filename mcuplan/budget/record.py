@@ -321,7 +321,7 @@ class Stream:
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """One layer against the baseline; ``because`` is the reason in the user's words."""
+    """One layer or part against the baseline; ``because`` is the reason in the user's words."""
 
     name: str
     ram_delta: int
@@ -331,12 +331,16 @@ class Growth:
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """A report against an earlier one, and the layers that changed."""
+    """A report against an earlier one: the parts of both sums, and the layers, that changed.
+
+    The deltas of ``parts`` add up to the totals; those of layers say where they come from.
+    """
 
     file: str
     ram_delta: int
     flash_delta: int
     layers: tuple[Growth, ...]
+    parts: tuple[Growth, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

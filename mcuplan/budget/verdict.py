@@ -152,7 +152,8 @@ def growth_findings(baseline: Baseline | None) -> list[Finding]:
         for name, delta in (("RAM", baseline.ram_delta), ("flash", baseline.flash_delta))
         if delta > 0
     ]
-    grown = [row for row in baseline.layers if max(row.ram_delta, row.flash_delta) > 0]
+    rows = (*baseline.layers, *baseline.parts)
+    grown = [row for row in rows if max(row.ram_delta, row.flash_delta) > 0 and row.because]
     where = f"{grown[0].name}: {grown[0].because}" if grown else ""
     text = f"grew against {baseline.file}: {', '.join(parts)}"
     hint = "if wanted, make this report the baseline"

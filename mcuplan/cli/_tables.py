@@ -82,7 +82,7 @@ def _show_diff(form: str, made: Baseline) -> None:
     from mcuplan.report import clip, plain
 
     rows = [["total", f"{made.ram_delta:+,} B", f"{made.flash_delta:+,} B", ""]]
-    for row in made.layers:
+    for row in (*made.parts, *made.layers):
         deltas = (f"{row.ram_delta:+,} B", f"{row.flash_delta:+,} B")
         name = plain(row.name) if form == "markdown" else clip(plain(row.name), 24)
         rows.append([name, *deltas, plain(row.because)])

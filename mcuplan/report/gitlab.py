@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Sequence
 
 from mcuplan.budget.record import Budget, Undecided
@@ -26,9 +27,13 @@ def _undecided(report: Undecided, look: Look) -> str:
 
 
 def _issues(model: str, findings: Sequence[Finding]) -> str:
+    """One issue per finding; what GitLab knows it by says code and place, not rank or figures."""
     issues = []
-    for index, finding in enumerate(findings):
-        key = f"{model}\0{finding.code}\0{finding.where}\0{index}"
+    seen: Counter[tuple[str, str]] = Counter()
+    for finding in findings:
+        what = (finding.code, finding.where)
+        key = f"{model}\0{finding.code}\0{finding.where}\0{seen[what]}"
+        seen[what] += 1
         issues.append(
             {
                 "description": plain(finding.message, unicode=True),

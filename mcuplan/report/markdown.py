@@ -111,7 +111,7 @@ def _growth(budget: Budget) -> list[str]:
     base = budget.baseline
     assert base is not None
     rows = [["all", f"{base.ram_delta:+,} B", f"{base.flash_delta:+,} B", ""]]
-    for row in base.layers:
+    for row in (*base.parts, *base.layers):
         deltas = (f"{row.ram_delta:+,} B", f"{row.flash_delta:+,} B")
         rows.append([_escape(row.name), *deltas, _escape(row.because)])
     return _table((f"since {_escape(base.file)}", "RAM", "flash", "because"), rows)

@@ -345,6 +345,11 @@ def _frontier(budget: Budget) -> list[str]:
 def _growth(baseline: Baseline, look: Look) -> list[str]:
     file = clip(plain(baseline.file, unicode=look.unicode), 32)
     lines = [f" since {file}   RAM {baseline.ram_delta:+,} B   flash {baseline.flash_delta:+,} B"]
+    parts = []
+    for part in baseline.parts:
+        why = f" ({plain(part.because)})" if part.because else ""
+        parts.append(f"{part.name} {part.ram_delta + part.flash_delta:+,} B{why}")
+    lines += wrap(", ".join(parts), "   ", "     ") if parts else []
     for row in baseline.layers[:_GROWN_SHOWN]:
         name = clip(plain(row.name, unicode=look.unicode), 24)
         deltas = f"live {row.ram_delta:+,} B, flash {row.flash_delta:+,} B"

@@ -26,7 +26,7 @@ from mcuplan.budget import (
     read_report,
 )
 from mcuplan.budget.footprint import live_bytes
-from mcuplan.errors import BaselineError
+from mcuplan.errors import BaselineError, OtherTarget
 from mcuplan.pipeline import Planned
 from mcuplan.report import render
 from mcuplan.schedule import Sharing, make_plan
@@ -240,6 +240,27 @@ def test_growth_names_the_layer_and_the_reason(budget: Budget, tmp_path: Path) -
     assert 2 * 2 * 9 + 2 * 4 == rows["first"].flash_delta
     assert "baseline/grew" in {f.code for f in found.verdict.findings}
     assert Status.OVER is found.verdict.status
+
+
+def test_growth_of_every_part_adds_up(budget: Budget, tmp_path: Path) -> None:
+    """Arena, stack, weights, tables and code that changed have a row; the rows are the total."""
+    more = planned(small_net().add("Sigmoid", name="more"), tmp_path)
+    found = assess(more, baseline=Against("a.json", as_json(budget)), file="net.onnx")
+    grown = found.baseline
+    assert grown is not None
+    assert grown.ram_delta == sum(part.ram_delta for part in grown.parts)
+    assert grown.flash_delta == sum(part.flash_delta for part in grown.parts)
+    parts = {part.name: part for part in grown.parts}
+    assert 256 <= parts["tables"].flash_delta
+    assert 0 < parts["code"].flash_delta
+    assert "new: " in parts["code"].because
+
+
+def test_a_baseline_of_another_target_is_an_error(small: Planned, budget: Budget) -> None:
+    """Bytes on one target say nothing of growth on another."""
+    report = {**as_json(budget), "target": {**as_json(budget)["target"], "name": "other-board"}}
+    with pytest.raises(OtherTarget, match="other-board"):
+        assess(small, baseline=Against("other.json", report), file="net.onnx")
 
 
 def test_no_growth_is_no_finding(small: Planned, budget: Budget) -> None:

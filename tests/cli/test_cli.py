@@ -301,6 +301,16 @@ def test_baseline_and_diff_name_the_layer(tmp_path: Path, capsys: Captured) -> N
     assert 0 == run(["diff", "old.json", "old.json", "-f", "json"])
 
 
+def test_a_baseline_of_another_target_is_wrong_usage(model: str, capsys: Captured) -> None:
+    """It is named as such; diff compares any two reports and says that the targets differ."""
+    for target in (BOARD, "cortex-m7"):
+        assert 0 == run(["check", model, "-t", target, "-q", "--report", f"json={target}.json"])
+    assert 2 == run(["check", model, "-t", BOARD, "--baseline", "cortex-m7.json"])
+    assert "baseline/other-target" in capsys.readouterr().err
+    run(["diff", f"{BOARD}.json", "cortex-m7.json"])
+    assert f"{BOARD} -> cortex-m7" in capsys.readouterr().out
+
+
 def test_targets(tmp_path: Path, capsys: Captured) -> None:
     """list, show and lint work on every built-in target."""
     assert 0 == run(["targets", "list", "-f", "json"])

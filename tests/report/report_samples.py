@@ -141,6 +141,11 @@ def sample_budget() -> Budget:
             5_120,
             4_872,
             (Growth(NASTY, 5_120, 4_872, "output channels 56 -> 64"),),
+            (
+                Growth("arena", 5_120, 0, ""),
+                Growth("weights", 0, 4_608, ""),
+                Growth("code", 0, 264, "new: conv2d_s8"),
+            ),
         ),
         verification=(
             Verification(
