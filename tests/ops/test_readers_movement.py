@@ -15,6 +15,7 @@ from mcuplan.importer.onnx import load_model
 from .onnx_cases import agrees, kinds, model, node
 
 X = {"x": (1, 4, 5, 6)}
+MANY = np.random.default_rng(0).permutation(999)
 
 
 def ints(*values: int) -> np.ndarray:
@@ -121,6 +122,65 @@ def test_slices(name: str, tmp_path: Path) -> None:
     assert set(kinds(agrees(tmp_path, SLICES[name]))) <= {"Slice"}
 
 
+GATHERS: dict[str, tuple[Any, set[str]]] = {
+    "last": (model(node("Gather", "x i", axis=-1), X, {"i": np.int64(-1)}), {"Slice"}),
+    "first row": (model(node("Gather", "x i", axis=2), X, {"i": np.int64(0)}), {"Slice"}),
+    "batch": (model(node("Gather", "x i", axis=0), X, {"i": np.int32(0)}), set()),
+    "list of one": (model(node("Gather", "x i", axis=1), X, {"i": ints(2)}), {"Slice"}),
+    "range": (model(node("Gather", "x i", axis=1), X, {"i": ints(3, 1)}), {"Slice"}),
+    "identity": (model(node("Gather", "x i", axis=3), X, {"i": np.arange(6)}), set()),
+    "identity in a new shape": (
+        model(node("Gather", "x i", axis=2), X, {"i": np.arange(5).reshape(1, 5, 1)}),
+        set(),
+    ),
+    "shuffled": (
+        model(node("Gather", "x i", axis=3), X, {"i": ints(0, 2, 4, 1, 3, 5)}),
+        {"Transpose"},
+    ),
+    "repeated": (
+        model(node("Gather", "x i", axis=1), X, {"i": ints(0, 0, 3, 1, 2, -1)}),
+        {"Concat", "Slice"},
+    ),
+    "matrix of indices": (
+        model(node("Gather", "x i", axis=2), X, {"i": ints(0, 1, 2, 2, 3, 4).reshape(2, 3)}),
+        {"Concat", "Slice"},
+    ),
+    "first axis": (
+        model(
+            [
+                node("Reshape", "x s", "a"),
+                node("Gather", "a i", "b", axis=0),
+                node("Reshape", "b t", "y"),
+            ],
+            {"x": (1, 6)},
+            {"s": ints(6), "i": ints(5, 0, 0, 2), "t": ints(1, 4)},
+        ),
+        {"Concat", "Slice"},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", GATHERS)
+def test_gathers(name: str, tmp_path: Path) -> None:
+    """Constant indices are slices, joined where they do not follow on one another."""
+    proto, wanted = GATHERS[name]
+    assert set(kinds(agrees(tmp_path, proto))) == wanted
+
+
+def test_random_gathers(tmp_path: Path) -> None:
+    """Indices of any shape, on any axis, of a tensor in either layout."""
+    rng = np.random.default_rng(3)
+    for trial in range(40):
+        shape = (1, *(int(n) for n in rng.integers(1, 7, rng.integers(1, 4))))
+        axis = int(rng.integers(0, len(shape)))
+        size = tuple(int(n) for n in rng.integers(1, 4, rng.integers(0, 3)))
+        indices = rng.integers(-shape[axis], shape[axis], size)
+        pool = node("MaxPool", "x", "a", kernel_shape=[1, 1])
+        gather = node("Gather", "x i" if len(shape) < 4 else "a i", "b", axis=axis)
+        nodes = [*([pool] if len(shape) == 4 else []), gather, node("Relu", "b")]
+        agrees(tmp_path, model(nodes, {"x": shape}, {"i": np.asarray(indices)}, 11 + trial % 8))
+
+
 PADS: dict[str, Any] = {
     "pad 10": model(node("Pad", "x", pads=[0, 0, 1, 2, 0, 0, 0, 1], value=1.5), X, opset=10),
     "pad 11": model(node("Pad", "x p"), X, {"p": ints(0, 0, 1, 2, 0, 0, 0, 1)}, 11),
@@ -202,6 +262,7 @@ def test_concat(tmp_path: Path) -> None:
         ),
         (model(node("Resize", "x - s"), X, {"s": np.float32([1, 1, 1.5, 1])}), "unequal"),
         (model(node("Cast", "x", to=7), X), "Cast"),
+        (model(node("Gather", "x i", axis=1), {"x": (1, 999)}, {"i": MANY}), "runs of indices"),
         (model(node("Slice", "x s e"), X, {"s": ints(3), "e": ints(3)}), "nothing"),
         (model(node("Split", "x s", "y z", axis=1), X, {"s": ints(1, 2)}, outputs="y z"), "split"),
     ],
