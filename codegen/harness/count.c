@@ -19,7 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "qemu_plugin_v1.h"
+#include "plugin.h"
 #include "timing.h"
 
 typedef struct {
@@ -54,7 +54,6 @@ static const block_t *previous; /* last counted block, NULL where its end does n
 static tally_t call, segment;   /* segment: since the last mark */
 static tally_t *steps;          /* step_count + 1 of them */
 
-QEMU_PLUGIN_EXPORT int qemu_plugin_version = 1;
 QEMU_PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc,
                                            char **argv);
 
@@ -171,12 +170,11 @@ static void on_mark(unsigned vcpu, qemu_plugin_meminfo_t info, uint64_t address,
     }
 }
 
-static void translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
+static void translate(struct qemu_plugin_tb *tb)
 {
     block_t *const block = calloc(1U, sizeof *block);
     bool behind_load = false;
 
-    (void)id;
     if (block == NULL) {
         abort();
     }
@@ -186,12 +184,8 @@ static void translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
     block->function = function_at(block->start);
     for (size_t i = 0U; i < block->instructions; i++) {
         struct qemu_plugin_insn *const insn = qemu_plugin_tb_get_insn(tb, i);
-        const uint8_t *const code = qemu_plugin_insn_data(insn);
-        /* The size comes from the opcode: before a page end QEMU 7.2 adds a halfword of the next
-         * instruction to this one. The second halfword is read only where there is one. */
-        const unsigned first = code[0] | ((unsigned)code[1] << 8);
-        const unsigned second = (first >= 0xE800U) ? (code[2] | ((unsigned)code[3] << 8)) : 0U;
-        const timing_t t = timing_of(core, first, second);
+        const plugin_opcode_t opcode = plugin_opcode(insn);
+        const timing_t t = timing_of(core, opcode.first, opcode.second);
 
         block->cycles += t.cycles - ((t.single_load && behind_load) ? 1U : 0U);
         block->begins_with_load = (i == 0U) ? t.single_load : block->begins_with_load;
@@ -207,10 +201,8 @@ static void translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
     qemu_plugin_register_vcpu_tb_exec_cb(tb, on_block, QEMU_PLUGIN_CB_NO_REGS, block);
 }
 
-static void finish(qemu_plugin_id_t id, void *userdata)
+static void finish(void)
 {
-    (void)id;
-    (void)userdata;
     (void)fclose(out);
 }
 
@@ -282,7 +274,6 @@ int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc, 
         (void)fprintf(stderr, "count: no output file given\n");
         return -1;
     }
-    qemu_plugin_register_vcpu_tb_trans_cb(id, translate);
-    qemu_plugin_register_atexit_cb(id, finish, NULL);
+    plugin_begin(id, translate, finish);
     return 0;
 }

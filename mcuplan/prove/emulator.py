@@ -22,23 +22,19 @@ from mcuplan.prove.api import Bytes
 from mcuplan.prove.elf import read_elf
 from mcuplan.prove.harness import CoreImage, Hook
 from mcuplan.prove.samples import explain_failure, read_results, write_samples
-from mcuplan.prove.toolchain import Compiler, compile_sources, find_tool, link, run_tool
-from mcuplan.resources import codegen_dir
+from mcuplan.prove.toolchain import find_tool, run_tool
 
 __all__ = [
     "CallCount",
     "Count",
     "EmulatorRun",
     "FunctionCount",
-    "build_counter",
     "count_calls",
     "run_machine",
     "run_on_core",
     "total",
 ]
 
-_COUNTER_SOURCES = ("count.c", "timing.c")
-_COUNTER_HEADERS = ("timing.h", "qemu_plugin_v1.h")
 _FAULT_PC = re.compile(r"fault: pc=(0x[0-9a-f]+)")
 
 
@@ -116,7 +112,7 @@ def run_on_core(
     Args:
         image: what to run.
         inputs: per model input ``[samples, ...]`` in its element type.
-        counter: the plugin from :func:`build_counter`, to count each call.
+        counter: the plugin from :func:`~mcuplan.prove.counter.build_counter`, to count each call.
         timeout_s: limit for all samples together.
 
     Raises:
@@ -150,22 +146,6 @@ def run_machine(
     command += ["-serial", "none", "-semihosting-config", "enable=on,target=native"]
     command += ["-plugin", plugin] if plugin else []
     return run_tool([*command, "-kernel", str(program)], work, timeout_s=timeout_s, check=False)
-
-
-def build_counter(work: Path, compiler: Compiler) -> Path:
-    """Compile the counting plugin below ``work`` with the host compiler; returns its path.
-
-    Raises:
-        ToolFailed: it does not compile.
-    """
-    folder = work / "counter"
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in (*_COUNTER_SOURCES, *_COUNTER_HEADERS):
-        shutil.copyfile(codegen_dir() / "harness" / name, folder / name)
-    sources = [PurePosixPath(name) for name in _COUNTER_SOURCES]
-    flags = ("-std=c99", "-O2", "-fPIC", "-Wall", "-Wextra", "-Werror")
-    objects = compile_sources(compiler, sources, folder, flags)
-    return folder / link(compiler, objects, PurePosixPath("count.so"), folder, ("-shared",))
 
 
 def count_calls(

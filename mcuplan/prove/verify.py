@@ -18,9 +18,10 @@ from mcuplan.ir.types import Array
 from mcuplan.passes.dead_channels import Removal
 from mcuplan.prove.api import BundleApi, DeadBytes, IoPort
 from mcuplan.prove.cores import Core
+from mcuplan.prove.counter import build_counter
 from mcuplan.prove.dumps import Part, output_parts
 from mcuplan.prove.elf import Kind
-from mcuplan.prove.emulator import Count, build_counter, run_on_core, total
+from mcuplan.prove.emulator import Count, run_on_core, total
 from mcuplan.prove.harness import OPTIMIZE, CoreImage, Hook, build_for_core, build_for_host
 from mcuplan.prove.host import run_on_host
 from mcuplan.prove.measure import ImageReport, measure_image

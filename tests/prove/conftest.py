@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mcuplan.prove.emulator import build_counter
+from mcuplan.prove.counter import build_counter
 from mcuplan.prove.toolchain import Compiler, cross_compiler, host_compiler
 
 
