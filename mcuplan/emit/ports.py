@@ -30,7 +30,7 @@ def ports_of(layout: Layout, ports: Sequence[Port], word: str) -> tuple[BundlePo
                 f"{layout.name}_{word}{suffix}",
                 ctype,
                 kind.nbytes,
-                kind.shape if _moved(layout, port) else port.shape,
+                port.shape if port.layout is None else kind.shape,
                 kind.q.s,
                 kind.q.z,
                 layout.members[region],
@@ -38,12 +38,6 @@ def ports_of(layout: Layout, ports: Sequence[Port], word: str) -> tuple[BundlePo
             )
         )
     return tuple(found)
-
-
-def _moved(layout: Layout, port: Port) -> bool:
-    """Whether the C boundary has another order of axes than the model."""
-    origin = layout.graph.tensor(port.tensor).origin
-    return origin is not None and origin.layout != tuple(range(len(port.shape)))
 
 
 def port_macros(port: BundlePort, fed_rows: int = 0) -> str:

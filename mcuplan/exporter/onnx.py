@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -70,7 +71,7 @@ def _unique(port: Port, taken: Sequence[str]) -> Port:
     while name in taken:
         k += 1
         name = f"{port.name}_{k}"
-    return Port(port.tensor, name, port.shape, port.dtype)
+    return replace(port, name=name)
 
 
 def _model(

@@ -10,7 +10,7 @@ import numpy as np
 from mcuplan.ir.graph import Graph, Node
 from mcuplan.ir.types import Array, DType, TensorType
 
-__all__ = ["evaluate"]
+__all__ = ["batchable", "evaluate"]
 
 
 def evaluate(
@@ -30,7 +30,7 @@ def evaluate(
     """
     wanted = set(keep) if keep is not None else {port.tensor for port in graph.outputs}
     samples = len(next(iter(feeds.values())))
-    if samples != 1 and not _batchable(graph):
+    if samples != 1 and not batchable(graph):
         parts = [
             evaluate(graph, {n: a[i : i + 1] for n, a in feeds.items()}, wanted)
             for i in range(samples)
@@ -55,7 +55,8 @@ def evaluate(
     return kept
 
 
-def _batchable(graph: Graph) -> bool:
+def batchable(graph: Graph) -> bool:
+    """Whether every node takes several samples on axis 0 at once."""
     return all(
         node.op.batchable(
             [graph.tensor(n).type for n in node.inputs],

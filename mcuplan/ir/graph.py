@@ -86,6 +86,8 @@ class Port:
 
     ``dtype`` is float32, int8 or uint8 as in the model. ``boundary`` is the element
     type at the C boundary: int8, or uint8 where the model itself quantizes to it.
+    ``layout`` says how the tensor's axes lie in the model's input or output; none: in the
+    model's own order. (The origin of an output's tensor may be what a Transpose read.)
     """
 
     tensor: str
@@ -93,6 +95,25 @@ class Port:
     shape: tuple[int, ...]
     dtype: DType
     boundary: DType = DType.INT8
+    layout: Layout | None = None
+
+    def from_model(self, samples: Array) -> Array:
+        """Samples [n, ...] as the model has them in the layout of the port's tensor."""
+        shaped = samples.reshape(len(samples), *self.shape)
+        if self.layout is None:
+            return shaped
+        moved = shaped.transpose(0, *(1 + axis for axis in self.layout if axis is not None))
+        return moved[(slice(None), *(None if a is None else slice(None) for a in self.layout))]
+
+    def to_model(self, samples: Array) -> Array:
+        """Samples [n, ...] of the port's tensor as the model has them: [n, *shape]."""
+        if self.layout is None:
+            return samples.reshape(-1, *self.shape)
+        sizes = [1 if axis is None else self.shape[axis] for axis in self.layout]
+        places = [1 + self.layout.index(axis) for axis in range(len(self.shape))]
+        added = [1 + i for i, axis in enumerate(self.layout) if axis is None]
+        moved = samples.reshape(-1, *sizes).transpose(0, *places, *added)
+        return moved.reshape(-1, *self.shape)
 
 
 @dataclass(frozen=True, slots=True)

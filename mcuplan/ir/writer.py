@@ -197,10 +197,9 @@ class Writer:
 
     def _layout(self, port: Port) -> Layout:
         """How the axes of a port's tensor lie in the model."""
-        tensor = self.graph.tensor(port.tensor)
-        if tensor.origin is not None and tensor.origin.name == port.name:
-            return tensor.origin.layout
-        return tuple(range(len(tensor.type.shape)))
+        if port.layout is not None:
+            return port.layout
+        return tuple(range(len(self.graph.tensor(port.tensor).type.shape)))
 
     @staticmethod
     def _by(layout: Layout) -> Callable[[int], int]:

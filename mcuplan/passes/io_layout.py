@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
-from mcuplan.ir.graph import Editor, Graph, Node, Port
+from dataclasses import replace
+
+from mcuplan.ir.graph import Editor, Graph, Layout, Node, Port
 from mcuplan.ops.movement import Reshape, Transpose
 
 __all__ = ["rows_at_boundary"]
@@ -15,7 +17,7 @@ def rows_at_boundary(graph: Graph) -> Graph:
     Pattern: an input that only a Transpose reads, or the Reshape that does its work where
         there is one channel; an output that a Transpose makes.
     Becomes: a port without the Transpose; the application hands over the other layout.
-    Only if: asked for, since the C boundary changes.
+    Only if: asked for, since the C boundary changes, and the first axis stays the first.
     Exact because: the same values cross the boundary in another order.
     """
     edit = Editor(graph)
@@ -32,10 +34,18 @@ def rows_at_boundary(graph: Graph) -> Graph:
 
 def _input(edit: Editor, port: Port) -> Port:
     node = edit.only_consumer(port.tensor)
-    if node is None or not (isinstance(node.op, Transpose) or _only_moves_axes(edit, node)):
+    if node is None:
+        return port
+    before = port.layout or tuple(range(len(port.shape)))
+    origin = edit.tensor(node.output).origin
+    if isinstance(node.op, Transpose) and node.op.axes[0] == 0:
+        layout: Layout = tuple(before[axis] for axis in node.op.axes)
+    elif _only_moves_axes(edit, node) and origin is not None:
+        layout = origin.layout
+    else:
         return port
     edit.replace(node)
-    return Port(node.output, port.name, port.shape, port.dtype, port.boundary)
+    return replace(port, tensor=node.output, layout=layout)
 
 
 def _only_moves_axes(edit: Editor, node: Node) -> bool:
@@ -49,5 +59,10 @@ def _output(edit: Editor, port: Port) -> Port:
     node = edit.producer(port.tensor)
     if node is None or not isinstance(node.op, Transpose) or edit.consumers(port.tensor):
         return port
+    axes = node.op.axes
+    if axes[0] != 0:
+        return port
+    before = port.layout or tuple(range(len(port.shape)))
+    layout = tuple(before[axes.index(axis)] for axis in range(len(axes)))
     edit.replace(node)
-    return Port(node.inputs[0], port.name, port.shape, port.dtype, port.boundary)
+    return replace(port, tensor=node.inputs[0], layout=layout)

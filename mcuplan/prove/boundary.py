@@ -30,17 +30,8 @@ def _integers(graph: Graph, port: Port, samples: Array) -> Array:
         values -= 128 if port.dtype is DType.UINT8 else 0
     if kind.dtype is DType.UINT8:
         values += 128
-    moved = _in_our_layout(graph, port, values.astype(wanted))
-    return moved.reshape(len(samples), *kind.shape[1:])
-
-
-def _in_our_layout(graph: Graph, port: Port, values: Array) -> Array:
-    """Samples [n, ...] of the model's shape in the layout that the port's tensor has."""
-    origin = graph.tensor(port.tensor).origin
-    if origin is None or origin.layout == tuple(range(len(port.shape))):
-        return values
-    shaped = values.reshape(len(values) * port.shape[0], *port.shape[1:])
-    return origin.from_model(shaped)
+    moved = port.from_model(values.astype(wanted))
+    return moved.reshape(len(samples) * kind.shape[0], *kind.shape[1:])
 
 
 def _signed(quant: Quant | None, dtype: DType) -> Quant:
@@ -50,12 +41,9 @@ def _signed(quant: Quant | None, dtype: DType) -> Quant:
 
 def real_outputs(graph: Graph, port: Port, values: Array) -> Array:
     """Real values [samples, elements], in the model's order, of integers of the C code."""
-    tensor = graph.tensor(port.tensor)
-    origin = tensor.origin
-    if origin is not None and origin.layout != tuple(range(len(port.shape))):
-        axes = [origin.layout.index(axis) for axis in range(len(port.shape))]
-        values = values.reshape(len(values), *tensor.type.shape[1:]).transpose(axes)
-    return tensor.type.q.dequantize(values.reshape(-1, tensor.type.elements))
+    kind = graph.tensor(port.tensor).type
+    ordered = port.to_model(values)
+    return kind.q.dequantize(ordered.reshape(len(ordered), -1))
 
 
 def real_inputs(graph: Graph, data: Data) -> Array:

@@ -11,6 +11,7 @@ import numpy as np
 
 from mcuplan.calibrate import Data, Runtime
 from mcuplan.importer.taps import tapped_model
+from mcuplan.ir.evaluate import batchable
 from mcuplan.ir.graph import Graph, Tensor
 from mcuplan.ir.types import Array, DType, Quant
 
@@ -136,7 +137,7 @@ def layer_lsb(
         stop = start + len(block.outputs[0])
         given |= {name: array[start:stop] for name, array in feeds.items()}
         start = stop
-        for name, ours, theirs in _forced(graph, given):
+        for name, ours, theirs in _layers(graph, given, len(block.outputs[0])):
             apart = np.abs(ours.astype(np.int16) - theirs.astype(np.int16))
             worst[name] = max(worst.get(name, 0), int(apart.max(initial=0)))
             counts = exact.setdefault(name, [0, 0])
@@ -146,6 +147,18 @@ def layer_lsb(
         LayerError(name, lsb, exact[name][0] / max(1, exact[name][1]))
         for name, lsb in worst.items()
     )
+
+
+def _layers(
+    graph: Graph, given: Mapping[str, Array], samples: int
+) -> Iterator[tuple[str, Array, Array]]:
+    """Each layer with the runtime's inputs; sample by sample where one moves axis 0."""
+    if batchable(graph):
+        yield from _forced(graph, given)
+        return
+    for i in range(samples):
+        sizes = {name: len(array) // samples for name, array in given.items()}
+        yield from _forced(graph, {n: a[i * sizes[n] :][: sizes[n]] for n, a in given.items()})
 
 
 def _forced(graph: Graph, given: Mapping[str, Array]) -> Iterator[tuple[str, Array, Array]]:
