@@ -30,6 +30,7 @@ from mcuplan.passes.assign_grids import Grids, assign_grids, needs_range
 from mcuplan.passes.dead_channels import Removal, keep_dead_channels, remove_dead_channels
 from mcuplan.passes.io_layout import rows_at_boundary
 from mcuplan.passes.to_integer import to_integer
+from mcuplan.prove.harness import OPTIMIZE
 from mcuplan.quant.observers import OBSERVERS
 from mcuplan.schedule import (
     EFFORTS,
@@ -233,6 +234,7 @@ def generate(planned: Planned, name: str) -> Bundle:
         planned.model.sha256,
         planned.options,
         f"about {stack} bytes, modelled; mcuplan verify proves a bound",
+        " ".join(("arm-none-eabi-gcc", OPTIMIZE, *program.target.flags)),
     )
     return emit(planned.plan, name, stamp)
 

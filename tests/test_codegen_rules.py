@@ -26,7 +26,7 @@ ALL = sorted(path for path in CODEGEN.rglob("*") if re.search(r"\.(c|h|ld)(\.in)
 KERNELS = [path for path in ALL if "kernels" in path.parts]
 LINKED = [path for path in ALL if "harness" not in path.parts]  # what users' firmware links
 
-HEADERS = re.compile(r'<(stdint|stddef|string)\.h>|"mplan(_\w+)?\.h"|"\$\{\w+\}\.h"')
+HEADERS = re.compile(r'<(stdint|stddef|string)\.h>|"(mplan/)?mplan(_\w+)?\.h"|"\$\{\w+\}\.h"')
 INTRINSICS = re.compile(r"<arm_(acle|mve)\.h>")  # fast kernels only
 HEAP_AND_STREAMS = re.compile(r"\b(malloc|calloc|realloc|free|alloca|\w*printf|fopen|exit|abort)\b")
 FLOATING = re.compile(r"\b(float|double)\b|\b\d+\.\d*(e[-+]?\d+)?f?\b")

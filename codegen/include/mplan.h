@@ -10,7 +10,10 @@
 extern "C" {
 #endif
 
-/** Library and generated code of one version belong together; compared at compile time. */
+/**
+ * Library and generated code of one version belong together: compared when NAME.h is compiled and,
+ * with GNU tools, when several models are linked.
+ */
 #define MPLAN_ABI_VERSION 1
 
 typedef enum {
@@ -20,19 +23,37 @@ typedef enum {
     MPLAN_ERR_ORDER = 3  /* calls came in the wrong order */
 } mplan_status_t;
 
-/* The only compiler extensions that generated code and portable kernels use. */
-#if defined(__GNUC__) || defined(__clang__)
+/*
+ * The only compiler extensions that generated code and portable kernels use.
+ * MPLAN_KERNEL stands before the definition of a kernel: every folder of a model has the kernels
+ * that it calls, and of equal ones in an image the linker takes one. The others are dropped with
+ * -ffunction-sections and -Wl,--gc-sections.
+ */
+#if defined(__GNUC__) || defined(__clang__) || defined(__ICCARM__)
 #define MPLAN_ALIGNED(n) __attribute__((aligned(n)))
 #ifndef MPLAN_SECTION
 #define MPLAN_SECTION(name) __attribute__((section(name)))
 #endif
-#elif defined(__ICCARM__)
-#define MPLAN_ALIGNED(n) __attribute__((aligned(n)))
-#ifndef MPLAN_SECTION
-#define MPLAN_SECTION(name) __attribute__((section(name)))
+#define MPLAN_KERNEL __attribute__((weak))
+#elif !defined(MPLAN_ALIGNED) || !defined(MPLAN_SECTION) || !defined(MPLAN_KERNEL)
+#error "mplan: unknown compiler; define MPLAN_ALIGNED(n), MPLAN_SECTION(name) and MPLAN_KERNEL"
 #endif
-#elif !defined(MPLAN_ALIGNED) || !defined(MPLAN_SECTION)
-#error "mplan: unknown compiler; define MPLAN_ALIGNED(n) and MPLAN_SECTION(name) for it"
+
+/* In every NAME.c: models of different ABI versions do not link. It takes no bytes. */
+#if defined(__GNUC__) && defined(__ELF__) && !defined(__ARMCC_VERSION)
+#define MPLAN_ABI_TEXT(version) #version
+#define MPLAN_ABI_SET(version) \
+    __asm__(".globl mplan_abi_version\n.set mplan_abi_version, " MPLAN_ABI_TEXT(version));
+#define MPLAN_ABI_MARK MPLAN_ABI_SET(MPLAN_ABI_VERSION)
+#else
+#define MPLAN_ABI_MARK
+#endif
+
+/* Conversions that C++ does not call old-fashioned. */
+#ifdef __cplusplus
+#define MPLAN_CAST(type, value) static_cast<type>(value)
+#else
+#define MPLAN_CAST(type, value) ((type)(value))
 #endif
 
 #if defined(__BYTE_ORDER__) && (__BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__)
@@ -52,9 +73,18 @@ typedef enum {
 /* Checked: an arena is aligned to 4 bytes or more. */
 typedef char mplan_arena_is_aligned_t[(MPLAN_ARENA_ALIGN >= 4) ? 1 : -1];
 
+#if defined(__arm__)
+/* Checked assumption: structs have the layout of the ABI (-fpack-struct), which assembly reads. */
+typedef struct {
+    uint8_t byte;
+    uint32_t word;
+} mplan_layout_t;
+typedef char mplan_structs_are_not_packed_t[(sizeof(mplan_layout_t) == 8U) ? 1 : -1];
+#endif
+
 /* Checked assumption: the right shift of a negative value is arithmetic. */
-typedef char mplan_shift_is_arithmetic_t[(((int32_t)-1 >> 1) == -1) ? 1 : -1];
-typedef char mplan_wide_shift_is_arithmetic_t[(((int64_t)-1 >> 1) == -1) ? 1 : -1];
+typedef char mplan_shift_is_arithmetic_t[((MPLAN_CAST(int32_t, -1) >> 1) == -1) ? 1 : -1];
+typedef char mplan_wide_shift_is_arithmetic_t[((MPLAN_CAST(int64_t, -1) >> 1) == -1) ? 1 : -1];
 
 /** Where the rows of a tensor are, in bytes from the pointer passed beside it. */
 typedef struct {
@@ -64,9 +94,9 @@ typedef struct {
 
 static inline size_t mplan_row(const mplan_rows_t *rows, size_t y)
 {
-    const size_t place = (rows->table != NULL) ? (size_t)rows->table[y] : y;
+    const size_t place = (rows->table != NULL) ? MPLAN_CAST(size_t, rows->table[y]) : y;
 
-    return place * (size_t)rows->stride;
+    return place * MPLAN_CAST(size_t, rows->stride);
 }
 
 /** value limited to [low, high]. */
@@ -89,12 +119,12 @@ static inline int32_t mplan_clamp(int32_t value, int32_t low, int32_t high)
  */
 static inline int32_t mplan_scale(int32_t acc, int32_t multiplier, uint32_t pre_shift)
 {
-    int64_t product = (int64_t)acc * (int64_t)multiplier;
+    int64_t product = MPLAN_CAST(int64_t, acc) * MPLAN_CAST(int64_t, multiplier);
 
     if (pre_shift != 0U) {
-        product *= (int64_t)1 << pre_shift;
+        product *= MPLAN_CAST(int64_t, 1) << pre_shift;
     }
-    return (int32_t)((product + ((int64_t)1 << 31)) >> 32);
+    return MPLAN_CAST(int32_t, (product + (MPLAN_CAST(int64_t, 1) << 31)) >> 32);
 }
 
 /**
@@ -108,11 +138,14 @@ static inline int32_t mplan_scale_30(int32_t acc, int32_t multiplier)
     const int32_t low = acc & 0xFFFF;
     const int32_t by_high = multiplier >> 16;
     const int32_t by_low = multiplier & 0xFFFF;
-    const int32_t lowest = (int32_t)(((uint32_t)low * (uint32_t)by_low) >> 16);
+    const uint32_t lows = MPLAN_CAST(uint32_t, low) * MPLAN_CAST(uint32_t, by_low);
+    const int32_t lowest = MPLAN_CAST(int32_t, lows >> 16);
 
     return (high * by_high) + (((low * by_high) + (high * by_low) + lowest + 32768) >> 16);
 #else
-    return (int32_t)((((int64_t)acc * multiplier) + ((int64_t)1 << 31)) >> 32);
+    const int64_t product = MPLAN_CAST(int64_t, acc) * MPLAN_CAST(int64_t, multiplier);
+
+    return MPLAN_CAST(int32_t, (product + (MPLAN_CAST(int64_t, 1) << 31)) >> 32);
 #endif
 }
 
@@ -127,8 +160,8 @@ static inline int32_t mplan_quantize(float real, float scale, int32_t zero_point
     int32_t result = zero_point;
 
     if ((ratio > -512.0f) && (ratio < 512.0f)) {
-        int32_t whole = (int32_t)ratio;
-        const float rest = ratio - (float)whole;
+        int32_t whole = MPLAN_CAST(int32_t, ratio);
+        const float rest = ratio - MPLAN_CAST(float, whole);
 
         if ((rest > 0.5f) || ((rest >= 0.5f) && ((whole % 2) != 0))) {
             whole++;

@@ -5,6 +5,10 @@
 
 #include "mplan.h"
 
+#if !defined(__ARM_FEATURE_DSP) || !defined(__ARM_FEATURE_UNALIGNED)
+#error "mplan: needs the DSP instructions, see -mcpu, and unaligned access"
+#endif
+
 #ifdef __cplusplus
 extern "C" {
 #endif

@@ -5,6 +5,10 @@
 
 #include "mplan.h"
 
+#if !defined(__ARM_FEATURE_MVE) || !defined(__ARM_FEATURE_UNALIGNED)
+#error "mplan: needs vectors (MVE), see -mcpu and -mfloat-abi, and unaligned access"
+#endif
+
 #ifdef __cplusplus
 extern "C" {
 #endif

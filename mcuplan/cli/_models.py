@@ -269,7 +269,7 @@ def generate(model: Path, output: Path, **options: Any) -> int:
         bundle = pipeline.generate(planned, _default_name(model, options["name"]))
         budget = _report("generate", model, asked, planned, _kept(model, planned))
         files = {Path(name): text.encode("utf-8") for name, text in bundle.files.items()}
-        files[Path("report.json")] = render("json", budget).encode("utf-8")
+        files[Path(f"{bundle.name}.report.json")] = render("json", budget).encode("utf-8")
         write_tree(output, files)
         if asked.outputs.verbosity >= 0:
             log(f"{len(files)} files in {output}: {bundle.name}.h, {bundle.name}.c, mplan/, ...")

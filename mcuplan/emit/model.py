@@ -37,6 +37,7 @@ class Stamp:
     sha256: str
     options: str = "none"
     stack: str = "see the report"
+    flags: str = "arm-none-eabi-gcc -O2"  # what the figure of the stack is for
 
 
 def emit(plan: Plan, name: str, stamp: Stamp) -> Bundle:
@@ -113,6 +114,7 @@ def _common(layout: Layout, stamp: Stamp) -> dict[str, str]:
         "abi": str(_ABI),
         "align": str(ARENA_ALIGN),
         "stack": comment_text(stamp.stack, 200),
+        "flags": comment_text(stamp.flags, 200),
     }
 
 

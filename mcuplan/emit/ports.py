@@ -97,12 +97,13 @@ def helper(port: BundlePort, *, is_input: bool) -> str:
         return (
             f"/** Integer for a real value of the input, as the model quantizes it. */\n"
             f"static inline {port.ctype} {port.accessor}_quantize(float real)\n{{\n"
-            f"    return ({port.ctype})mplan_quantize(real, {macro}_SCALE, {macro}_ZERO_POINT,"
-            f" {low}, {high});\n}}\n"
+            f"    const int32_t q =\n"
+            f"        mplan_quantize(real, {macro}_SCALE, {macro}_ZERO_POINT, {low}, {high});\n\n"
+            f"    return MPLAN_CAST({port.ctype}, q);\n}}\n"
         )
     return (
         f"/** Real value of an integer of the output. */\n"
         f"static inline float {port.accessor}_real({port.ctype} q)\n{{\n"
-        f"    const int32_t steps = (int32_t)q - {macro}_ZERO_POINT;\n\n"
-        f"    return {macro}_SCALE * (float)steps;\n}}\n"
+        f"    const int32_t steps = MPLAN_CAST(int32_t, q) - {macro}_ZERO_POINT;\n\n"
+        f"    return {macro}_SCALE * MPLAN_CAST(float, steps);\n}}\n"
     )

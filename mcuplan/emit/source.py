@@ -30,10 +30,12 @@ def source_values(
     modulo = [f"(((uintptr_t)ctx->{m} % {ARENA_ALIGN}U) != 0U)" for m, _ in layout.regions]
     pairs = list(zip(layout.steps, constants, strict=True))
     listed = [f"/* {_title(layout, step)} */\n{c.text}" for step, c in pairs]
-    headers = [f'#include "{stem}.h"\n' for stem in sorted({c.function for c in _kernels(layout)})]
+    headers = [f"{stem}.h" for stem in sorted({kernel.function for kernel in _kernels(layout)})]
     return {
         "arena_table": row_arena_table(layout) if layout.plan.runs else _arena_table(layout),
-        "includes": "".join(headers) + ("\n#include <string.h>\n" if layout.fed_rows else ""),
+        "flat_includes": "\n".join(f'#include "{header}"' for header in headers),
+        "includes": "\n".join(f'#include "mplan/{header}"' for header in headers),
+        "library_includes": "\n#include <string.h>\n" if layout.fed_rows else "",
         "offsets": _offsets(layout),
         "constants": "\n".join([*row_tables(layout).texts, *listed]),
         "null_test": " || ".join(["(ctx == NULL)", *members]),

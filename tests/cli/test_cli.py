@@ -222,7 +222,7 @@ def test_generate_writes_a_bundle(model: str, data: str, capsys: Captured) -> No
     found = {p.relative_to("one"): p.read_bytes() for p in Path("one").rglob("*") if p.is_file()}
     again = {p.relative_to("two"): p.read_bytes() for p in Path("two").rglob("*") if p.is_file()}
     assert found == again
-    assert {"net.h", "net.c", "report.json"} <= {path.name for path in found}
+    assert {"net.h", "net.c", "net.report.json"} <= {path.name for path in found}
     assert str(Path.cwd()).encode() not in b"".join(found.values())
 
 
@@ -237,10 +237,10 @@ def test_generate_without_ranges_says_so(model: str, capsys: Captured) -> None:
 
 def test_generate_writes_all_or_nothing(model: str, data: str, capsys: Captured) -> None:
     """Where one file cannot be written, none is."""
-    Path("out/report.json").mkdir(parents=True)
+    Path("out/net.report.json").mkdir(parents=True)
     assert 2 == run(["generate", model, "-t", BOARD, "--calibration", data, "-o", "out"])
     assert "report.json" in capsys.readouterr().err
-    assert [Path("out/report.json")] == [p for p in Path("out").rglob("*") if "json" in p.name]
+    assert [Path("out/net.report.json")] == [p for p in Path("out").rglob("*") if "json" in p.name]
     assert not [p for p in Path("out").rglob("*") if p.is_file()]
 
 

@@ -78,20 +78,6 @@ def _compile(bundle: Bundle, folder: Path, compiler: list[str]) -> None:
             assert "" == done.stderr
 
 
-def test_the_header_serves_cpp(tmp_path: Path) -> None:
-    """A C++ application includes the header as it is."""
-    if shutil.which("g++") is None:
-        pytest.skip("g++ is not installed")
-    bundle = emit(tiny_rows_plan(), "tiny", STAMP)
-    write_files(bundle.files, tmp_path)
-    (tmp_path / "app.cpp").write_text('#include "tiny.h"\nint main() { return 0; }\n')
-    command = ["g++", "-Wall", "-Wextra", "-Werror", "-I.", "-Implan", "-fsyntax-only", "app.cpp"]
-    for made in (bundle, tiny_bundle()):
-        write_files(made.files, tmp_path)
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
-        assert "" == done.stderr
-
-
 @pytest.mark.parametrize("boundary", [DType.INT8, DType.UINT8])
 def test_compiled_code_equals_the_reference_on_the_host(boundary: DType) -> None:
     """Every step's bytes equal the integer reference, under sanitizers."""

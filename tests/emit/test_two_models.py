@@ -11,7 +11,7 @@ from mcuplan.emit import emit
 from mcuplan.ir.evaluate import evaluate
 from mcuplan.prove.toolchain import write_files
 
-_MAIN = """
+MAIN = """
 #include <stdio.h>
 #include "one.h"
 #include "two.h"
@@ -56,7 +56,7 @@ def test_two_models_share_an_image_and_an_arena(host_gcc: str, tmp_path: Path) -
     plan = tiny_plan()
     files = emit(plan, "one", STAMP).files | emit(plan, "two", STAMP).files
     write_files(files, tmp_path)
-    (tmp_path / "main.c").write_text(_MAIN)
+    (tmp_path / "main.c").write_text(MAIN)
     sources = ["main.c", *(str(path) for path in files if path.suffix == ".c")]
     flags = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-fsanitize=address,undefined"]
     command = [host_gcc, *flags, "-I.", "-Implan", *sources, "-o", "app"]

@@ -80,6 +80,7 @@ static void pool_block(const mplan_avg_pool2d_s8_t *p, const int8_t *in, int8_t 
     }
 }
 
+MPLAN_KERNEL
 void mplan_avg_pool2d_s8(const mplan_avg_pool2d_s8_t *p, const int8_t *in, int8_t *out, size_t y0,
                          size_t y1)
 {

@@ -14,6 +14,7 @@ static void move_block(const int8_t *table, const int8_t *in, int8_t *out, size_
     }
 }
 
+MPLAN_KERNEL
 void mplan_concat_s8(const mplan_concat_s8_t *p, const int8_t *in, int8_t *out, size_t y0,
                      size_t y1)
 {

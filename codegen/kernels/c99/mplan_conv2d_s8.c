@@ -140,6 +140,7 @@ static void conv_pixel(const mplan_conv2d_s8_t *p, const int8_t *in, int8_t *out
     }
 }
 
+MPLAN_KERNEL
 void mplan_conv2d_s8(const mplan_conv2d_s8_t *p, const int8_t *in, int8_t *out, size_t y0,
                      size_t y1)
 {

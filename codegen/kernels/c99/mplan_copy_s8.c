@@ -31,6 +31,7 @@ static int8_t *copy_line(const mplan_copy_s8_t *p, const int8_t *in, int8_t *out
     return next;
 }
 
+MPLAN_KERNEL
 void mplan_copy_s8(const mplan_copy_s8_t *p, const int8_t *in, int8_t *out, size_t y0, size_t y1)
 {
     const int32_t *const n = p->loops;

@@ -41,6 +41,7 @@ static void dense_pixel(const mplan_dense_s8_t *p, const int8_t *in, int8_t *out
     }
 }
 
+MPLAN_KERNEL
 void mplan_dense_s8(const mplan_dense_s8_t *p, const int8_t *in, int8_t *out, size_t y0, size_t y1)
 {
     for (size_t y = y0; y < y1; y++) {

@@ -114,6 +114,7 @@ static void depthwise_pixel(const mplan_depthwise_conv2d_s8_t *p, const int8_t *
     }
 }
 
+MPLAN_KERNEL
 void mplan_depthwise_conv2d_s8(const mplan_depthwise_conv2d_s8_t *p, const int8_t *in, int8_t *out,
                                size_t y0, size_t y1)
 {

@@ -14,6 +14,7 @@ static void extreme_run(const mplan_extreme_s8_t *p, const int8_t *a, const int8
     }
 }
 
+MPLAN_KERNEL
 void mplan_extreme_s8(const mplan_extreme_s8_t *p, const int8_t *in, const int8_t *in2, int8_t *out,
                       size_t y0, size_t y1)
 {

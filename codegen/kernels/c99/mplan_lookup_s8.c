@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: 0BSD */
 #include "mplan_lookup_s8.h"
 
+MPLAN_KERNEL
 void mplan_lookup_s8(const mplan_lookup_s8_t *p, const int8_t *in, int8_t *out, size_t y0,
                      size_t y1)
 {

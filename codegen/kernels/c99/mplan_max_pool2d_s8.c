@@ -22,6 +22,7 @@ static void raise_row(const mplan_max_pool2d_s8_t *p, const int8_t *row, int8_t 
     }
 }
 
+MPLAN_KERNEL
 void mplan_max_pool2d_s8(const mplan_max_pool2d_s8_t *p, const int8_t *in, int8_t *out, size_t y0,
                          size_t y1)
 {

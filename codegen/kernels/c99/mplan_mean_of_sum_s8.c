@@ -16,6 +16,7 @@ static int32_t divided(int32_t sum, uint32_t count)
     return (sum < 0) ? -result : result;
 }
 
+MPLAN_KERNEL
 void mplan_mean_of_sum_s8(const mplan_mean_of_sum_s8_t *p, const int8_t *in, int8_t *out, size_t y0,
                           size_t y1)
 {

@@ -14,6 +14,7 @@ static void mul_run(const mplan_mul_s8_t *p, const int8_t *a, const int8_t *b, i
     }
 }
 
+MPLAN_KERNEL
 void mplan_mul_s8(const mplan_mul_s8_t *p, const int8_t *in, const int8_t *in2, int8_t *out,
                   size_t y0, size_t y1)
 {

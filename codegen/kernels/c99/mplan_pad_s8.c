@@ -40,6 +40,7 @@ static void pad_pixel(const mplan_pad_s8_t *p, const int8_t *in, int8_t *out)
     }
 }
 
+MPLAN_KERNEL
 void mplan_pad_s8(const mplan_pad_s8_t *p, const int8_t *in, int8_t *out, size_t y0, size_t y1)
 {
     for (size_t y = y0; y < y1; y++) {

@@ -22,6 +22,7 @@ static void add_row(const mplan_row_sum_s8_t *p, const int8_t *row, int8_t *sums
     }
 }
 
+MPLAN_KERNEL
 void mplan_row_sum_s8(const mplan_row_sum_s8_t *p, const int8_t *in, int8_t *out, size_t y0,
                       size_t y1)
 {

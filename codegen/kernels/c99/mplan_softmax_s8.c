@@ -45,6 +45,7 @@ static void pixel(const mplan_softmax_s8_t *p, const int8_t *in, int8_t *out)
     }
 }
 
+MPLAN_KERNEL
 void mplan_softmax_s8(const mplan_softmax_s8_t *p, const int8_t *in, int8_t *out, size_t y0,
                       size_t y1)
 {

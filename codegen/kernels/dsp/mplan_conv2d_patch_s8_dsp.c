@@ -140,6 +140,7 @@ static void outputs(const mplan_conv2d_patch_s8_dsp_t *p, job_t *job, int8_t *ou
     }
 }
 
+MPLAN_KERNEL
 void mplan_conv2d_patch_s8_dsp(const mplan_conv2d_patch_s8_dsp_t *p, const int8_t *in, int8_t *out,
                                size_t y0, size_t y1, int8_t *scratch)
 {

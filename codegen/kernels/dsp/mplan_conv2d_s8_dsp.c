@@ -270,8 +270,8 @@ static int8_t *window_rows(const mplan_conv2d_s8_dsp_t *p, job_t *job, uint32_t 
     return waiting;
 }
 
-void mplan_conv2d_s8_dsp(const mplan_conv2d_s8_dsp_t *p, const int8_t *in, int8_t *out, size_t y0,
-                         size_t y1, int8_t *scratch)
+MPLAN_KERNEL void mplan_conv2d_s8_dsp(const mplan_conv2d_s8_dsp_t *p, const int8_t *in,
+                                      int8_t *out, size_t y0, size_t y1, int8_t *scratch)
 {
     uint32_t *const patches = (uint32_t *)(void *)scratch;
     job_t *const job = (job_t *)(void *)&patches[2U * p->steps];

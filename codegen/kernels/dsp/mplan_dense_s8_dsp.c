@@ -144,6 +144,7 @@ static void dense_pixel(const mplan_dense_s8_dsp_t *p, const int8_t *in, int8_t 
     }
 }
 
+MPLAN_KERNEL
 void mplan_dense_s8_dsp(const mplan_dense_s8_dsp_t *p, const int8_t *in, int8_t *out, size_t y0,
                         size_t y1)
 {

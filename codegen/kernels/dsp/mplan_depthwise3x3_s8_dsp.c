@@ -208,6 +208,7 @@ static uint32_t find_rows(const mplan_depthwise3x3_s8_dsp_t *p, row_t *row, cons
     return special;
 }
 
+MPLAN_KERNEL
 void mplan_depthwise3x3_s8_dsp(const mplan_depthwise3x3_s8_dsp_t *p, const int8_t *in, int8_t *out,
                                size_t y0, size_t y1)
 {

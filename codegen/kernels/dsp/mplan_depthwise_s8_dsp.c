@@ -133,6 +133,7 @@ static void limit(const mplan_depthwise_s8_dsp_t *p, int8_t *out)
     }
 }
 
+MPLAN_KERNEL
 void mplan_depthwise_s8_dsp(const mplan_depthwise_s8_dsp_t *p, const int8_t *in, int8_t *out,
                             size_t y0, size_t y1)
 {

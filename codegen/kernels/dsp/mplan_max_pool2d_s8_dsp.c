@@ -56,6 +56,7 @@ static void raise_row(const mplan_max_pool2d_s8_dsp_t *p, const int8_t *row, int
     }
 }
 
+MPLAN_KERNEL
 void mplan_max_pool2d_s8_dsp(const mplan_max_pool2d_s8_dsp_t *p, const int8_t *in, int8_t *out,
                              size_t y0, size_t y1)
 {

@@ -43,6 +43,7 @@ static void add_run(const mplan_add_s8_mve_t *p, const int8_t *in, const int8_t 
     }
 }
 
+MPLAN_KERNEL
 void mplan_add_s8_mve(const mplan_add_s8_mve_t *p, const int8_t *in, const int8_t *in2, int8_t *out,
                       size_t y0, size_t y1)
 {

@@ -119,6 +119,7 @@ static void pool_block(const mplan_avg_pool2d_s8_mve_t *p, const int8_t *in, int
     }
 }
 
+MPLAN_KERNEL
 void mplan_avg_pool2d_s8_mve(const mplan_avg_pool2d_s8_mve_t *p, const int8_t *in, int8_t *out,
                              size_t y0, size_t y1)
 {

@@ -255,6 +255,7 @@ static void pointwise_rows(const mplan_conv2d_s8_mve_t *p, job_t *job, const int
     }
 }
 
+MPLAN_KERNEL
 void mplan_conv2d_s8_mve(const mplan_conv2d_s8_mve_t *p, const int8_t *in, int8_t *out, size_t y0,
                          size_t y1, int8_t *scratch)
 {

@@ -74,6 +74,7 @@ static void pixel(const mplan_dense_s8_mve_t *p, job_t *job)
     }
 }
 
+MPLAN_KERNEL
 void mplan_dense_s8_mve(const mplan_dense_s8_mve_t *p, const int8_t *in, int8_t *out, size_t y0,
                         size_t y1)
 {

@@ -217,6 +217,7 @@ static void strip(const mplan_depthwise_s8_mve_t *p, job_t *job, rows_t *fours, 
     }
 }
 
+MPLAN_KERNEL
 void mplan_depthwise_s8_mve(const mplan_depthwise_s8_mve_t *p, const int8_t *in, int8_t *out,
                             size_t y0, size_t y1, int8_t *scratch)
 {

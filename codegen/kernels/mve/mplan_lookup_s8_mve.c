@@ -13,6 +13,7 @@ static inline int8x16_t results(const int8_t *table, int8x16_t elements)
     return vldrbq_gather_offset_s8(table, places);
 }
 
+MPLAN_KERNEL
 void mplan_lookup_s8_mve(const mplan_lookup_s8_mve_t *p, const int8_t *in, int8_t *out, size_t y0,
                          size_t y1)
 {

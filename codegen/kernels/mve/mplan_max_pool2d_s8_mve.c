@@ -51,6 +51,7 @@ static void pool_pixel(const mplan_max_pool2d_s8_mve_t *p, const int8_t *in, int
     }
 }
 
+MPLAN_KERNEL
 void mplan_max_pool2d_s8_mve(const mplan_max_pool2d_s8_mve_t *p, const int8_t *in, int8_t *out,
                              size_t y0, size_t y1)
 {

@@ -21,6 +21,7 @@ static void add_row(const mplan_add_s8_scalar_t *p, const int8_t *in, const int8
     }
 }
 
+MPLAN_KERNEL
 void mplan_add_s8_scalar(const mplan_add_s8_scalar_t *p, const int8_t *in, const int8_t *in2,
                          int8_t *out, size_t y0, size_t y1)
 {

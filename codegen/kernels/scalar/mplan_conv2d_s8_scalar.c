@@ -268,6 +268,7 @@ static void two_pixels(const mplan_conv2d_s8_scalar_t *p, const int8_t *in, cons
     finish(sums, p->multiplier, &outputs);
 }
 
+MPLAN_KERNEL
 void mplan_conv2d_s8_scalar(const mplan_conv2d_s8_scalar_t *p, const int8_t *in, int8_t *out,
                             size_t y0, size_t y1, int8_t *scratch)
 {

@@ -87,6 +87,7 @@ static void dense_pixel(const mplan_dense_s8_scalar_t *p, const int8_t *in, int8
     }
 }
 
+MPLAN_KERNEL
 void mplan_dense_s8_scalar(const mplan_dense_s8_scalar_t *p, const int8_t *in, int8_t *out,
                            size_t y0, size_t y1)
 {

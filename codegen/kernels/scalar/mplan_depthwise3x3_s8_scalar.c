@@ -145,6 +145,7 @@ static void finish(const mplan_depthwise3x3_s8_scalar_t *p, const int32_t *sums,
     }
 }
 
+MPLAN_KERNEL
 void mplan_depthwise3x3_s8_scalar(const mplan_depthwise3x3_s8_scalar_t *p, const int8_t *in,
                                   int8_t *out, size_t y0, size_t y1, int8_t *scratch)
 {

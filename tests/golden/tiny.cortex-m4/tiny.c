@@ -13,11 +13,21 @@
  *        8       3  [4, 6)      softmax */
 #include "tiny.h"
 
+#ifdef TINY_FLAT /* set by tiny.h */
 #include "mplan_avg_pool2d_s8.h"
 #include "mplan_conv2d_s8.h"
 #include "mplan_dense_s8.h"
 #include "mplan_depthwise_conv2d_s8.h"
 #include "mplan_softmax_s8.h"
+#else
+#include "mplan/mplan_avg_pool2d_s8.h"
+#include "mplan/mplan_conv2d_s8.h"
+#include "mplan/mplan_dense_s8.h"
+#include "mplan/mplan_depthwise_conv2d_s8.h"
+#include "mplan/mplan_softmax_s8.h"
+#endif
+
+MPLAN_ABI_MARK
 
 #ifndef MPLAN_STEP_HOOK
 #define MPLAN_STEP_HOOK(step, ctx) ((void)0)

@@ -5,7 +5,17 @@
 #ifndef TINY_H
 #define TINY_H
 
+/* The library lies in mplan/ beside this file, or (TINY_FLAT) all files in one folder. */
+#if defined(__has_include) && !defined(TINY_FLAT)
+#if !__has_include("mplan/mplan.h")
+#define TINY_FLAT
+#endif
+#endif
+#ifdef TINY_FLAT
 #include "mplan.h"
+#else
+#include "mplan/mplan.h"
+#endif
 
 #if MPLAN_ABI_VERSION != 1
 #error "tiny: generated for another version of the mplan library"
@@ -61,15 +71,18 @@ const int8_t *tiny_output(const tiny_ctx_t *ctx);
 /** Integer for a real value of the input, as the model quantizes it. */
 static inline int8_t tiny_input_quantize(float real)
 {
-    return (int8_t)mplan_quantize(real, TINY_INPUT_SCALE, TINY_INPUT_ZERO_POINT, -128, 127);
+    const int32_t q =
+        mplan_quantize(real, TINY_INPUT_SCALE, TINY_INPUT_ZERO_POINT, -128, 127);
+
+    return MPLAN_CAST(int8_t, q);
 }
 
 /** Real value of an integer of the output. */
 static inline float tiny_output_real(int8_t q)
 {
-    const int32_t steps = (int32_t)q - TINY_OUTPUT_ZERO_POINT;
+    const int32_t steps = MPLAN_CAST(int32_t, q) - TINY_OUTPUT_ZERO_POINT;
 
-    return TINY_OUTPUT_SCALE * (float)steps;
+    return TINY_OUTPUT_SCALE * MPLAN_CAST(float, steps);
 }
 
 /**
@@ -81,7 +94,8 @@ static inline float tiny_output_real(int8_t q)
  * Reentrant: calls with different contexts may run at the same time or interrupt each other; two
  * calls must not share an arena at the same time. No heap, no recursion, no global state, no
  * floating point; interrupts stay enabled.
- * Stack: see the report.
+ * Stack: see the report
+ * (arm-none-eabi-gcc -O2; other compilers and flags differ).
  *
  * Returns MPLAN_OK, MPLAN_ERR_NULL (ctx or one of its pointers) or MPLAN_ERR_ALIGN (an arena is
  * not aligned to 4 bytes); after an error nothing was written.

@@ -16,14 +16,25 @@
  * that of the lowest. */
 #include "tiny_rows.h"
 
+#ifdef TINY_ROWS_FLAT /* set by tiny_rows.h */
 #include "mplan_conv2d_s8.h"
 #include "mplan_dense_s8.h"
 #include "mplan_depthwise_conv2d_s8.h"
 #include "mplan_mean_of_sum_s8.h"
 #include "mplan_row_sum_s8.h"
 #include "mplan_softmax_s8.h"
+#else
+#include "mplan/mplan_conv2d_s8.h"
+#include "mplan/mplan_dense_s8.h"
+#include "mplan/mplan_depthwise_conv2d_s8.h"
+#include "mplan/mplan_mean_of_sum_s8.h"
+#include "mplan/mplan_row_sum_s8.h"
+#include "mplan/mplan_softmax_s8.h"
+#endif
 
 #include <string.h>
+
+MPLAN_ABI_MARK
 
 #ifndef MPLAN_STEP_HOOK
 #define MPLAN_STEP_HOOK(step, ctx) ((void)0)

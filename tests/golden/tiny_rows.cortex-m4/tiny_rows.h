@@ -5,7 +5,17 @@
 #ifndef TINY_ROWS_H
 #define TINY_ROWS_H
 
+/* The library lies in mplan/ beside this file, or (TINY_ROWS_FLAT) all files in one folder. */
+#if defined(__has_include) && !defined(TINY_ROWS_FLAT)
+#if !__has_include("mplan/mplan.h")
+#define TINY_ROWS_FLAT
+#endif
+#endif
+#ifdef TINY_ROWS_FLAT
 #include "mplan.h"
+#else
+#include "mplan/mplan.h"
+#endif
 
 #if MPLAN_ABI_VERSION != 1
 #error "tiny_rows: generated for another version of the mplan library"
@@ -59,15 +69,18 @@ const int8_t *tiny_rows_output(const tiny_rows_ctx_t *ctx);
 /** Integer for a real value of the input, as the model quantizes it. */
 static inline int8_t tiny_rows_input_quantize(float real)
 {
-    return (int8_t)mplan_quantize(real, TINY_ROWS_INPUT_SCALE, TINY_ROWS_INPUT_ZERO_POINT, -128, 127);
+    const int32_t q =
+        mplan_quantize(real, TINY_ROWS_INPUT_SCALE, TINY_ROWS_INPUT_ZERO_POINT, -128, 127);
+
+    return MPLAN_CAST(int8_t, q);
 }
 
 /** Real value of an integer of the output. */
 static inline float tiny_rows_output_real(int8_t q)
 {
-    const int32_t steps = (int32_t)q - TINY_ROWS_OUTPUT_ZERO_POINT;
+    const int32_t steps = MPLAN_CAST(int32_t, q) - TINY_ROWS_OUTPUT_ZERO_POINT;
 
-    return TINY_ROWS_OUTPUT_SCALE * (float)steps;
+    return TINY_ROWS_OUTPUT_SCALE * MPLAN_CAST(float, steps);
 }
 
 /**
@@ -94,7 +107,8 @@ static inline float tiny_rows_output_real(int8_t q)
  * Reentrant: calls with different contexts may run at the same time or interrupt each other; two
  * calls must not share an arena at the same time. No heap, no recursion, no global state, no
  * floating point; interrupts stay enabled.
- * Stack: see the report.
+ * Stack: see the report
+ * (arm-none-eabi-gcc -O2; other compilers and flags differ).
  *
  * All return MPLAN_OK, MPLAN_ERR_NULL (ctx, one of its pointers, or row), MPLAN_ERR_ALIGN (an arena
  * is not aligned to 4 bytes) or MPLAN_ERR_ORDER (a row before begin or behind the last one,

@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bundles in the builds that users have: include paths, languages, flags, several folders."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from networks import STAMP, tiny_bundle, tiny_integer, tiny_plan, tiny_rows_plan
+from test_two_models import MAIN
+
+from mcuplan.backends import backend_of
+from mcuplan.emit import Bundle, emit
+from mcuplan.ir.evaluate import evaluate
+from mcuplan.prove.cores import core_named
+from mcuplan.prove.toolchain import write_files
+from mcuplan.schedule import best_order, make_plan, select_kernels
+from mcuplan.targets import load_target
+
+_STRICT = ["-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wundef", "-Werror"]
+_CPP = ["-Wall", "-Wextra", "-Wconversion", "-Wold-style-cast", "-Wundef", "-Werror"]
+_APPLICATION = """
+#include "tiny.h"
+
+static tiny_sram_t arena;
+
+float answer(const float *image);
+float answer(const float *image)
+{
+    tiny_ctx_t ctx = { &arena };
+    int8_t *const input = tiny_input(&ctx);
+
+    for (size_t i = 0U; i < TINY_INPUT_BYTES; i++) {
+        input[i] = tiny_input_quantize(image[i]);
+    }
+    return (tiny_invoke(&ctx) == MPLAN_OK) ? tiny_output_real(tiny_output(&ctx)[0]) : 0.0f;
+}
+"""
+
+
+def _run(command: list[str], folder: Path) -> str:
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    return done.stderr if done.returncode == 0 else f"failed: {done.stderr}"
+
+
+def _write_flat(bundle: Bundle, folder: Path) -> None:
+    for path, text in bundle.files.items():
+        (folder / path.name).write_text(text)
+
+
+@pytest.mark.parametrize(
+    ("flat", "paths"),
+    [(False, ["m"]), (False, ["m", "m/mplan"]), (False, ["m/mplan", "m"]), (True, ["m"])],
+    ids=["folder", "both", "library first", "flat"],
+)
+@pytest.mark.parametrize("compiler", ["gcc", "clang", "arm-none-eabi-gcc"])
+def test_include_paths(compiler: str, flat: bool, paths: list[str], tmp_path: Path) -> None:
+    """An application compiles with one include path, with two, and from one folder of all files."""
+    if shutil.which(compiler) is None:
+        pytest.skip(f"{compiler} is not installed")
+    bundle, folder = tiny_bundle(), tmp_path / "m"
+    folder.mkdir()
+    (tmp_path / "app.c").write_text(_APPLICATION)
+    if flat:
+        _write_flat(bundle, folder)
+    else:
+        write_files(bundle.files, folder)
+    core = core_named("cortex-m4").flags if compiler.startswith("arm") else ()
+    include = [f"-I{path}" for path in paths]
+    sources = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.c"))
+    assert len(sources) > 3
+    for source in sources:
+        command = [compiler, *core, *_STRICT, "-O1", *include, "-c", source, "-o", "x.o"]
+        assert "" == _run(command, tmp_path)
+
+
+@pytest.mark.parametrize("compiler", ["g++", "clang++", "arm-none-eabi-g++"])
+@pytest.mark.parametrize("standard", ["c++11", "c++17"])
+def test_the_header_serves_cpp(compiler: str, standard: str, tmp_path: Path) -> None:
+    """A C++ application uses macros, helpers and calls without one old-fashioned cast."""
+    if shutil.which(compiler) is None:
+        pytest.skip(f"{compiler} is not installed")
+    (tmp_path / "app.cpp").write_text(_APPLICATION)
+    (tmp_path / "rows.cpp").write_text('#include "rows.h"\nint main() { return 0; }\n')
+    write_files(tiny_bundle().files, tmp_path)
+    write_files(emit(tiny_rows_plan(), "rows", STAMP).files, tmp_path)
+    core = core_named("cortex-m0").flags if compiler.startswith("arm") else ()
+    for source in ("app.cpp", "rows.cpp"):
+        command = [compiler, *core, f"-std={standard}", *_CPP, "-I.", "-fsyntax-only", source]
+        assert "" == _run(command, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("core", "flag", "cause"),
+    [
+        ("cortex-m4", "-mno-unaligned-access", "unaligned access"),
+        ("cortex-m55", "-mno-unaligned-access", "unaligned access"),
+        ("cortex-m4", "-mcpu=cortex-m3 -mfloat-abi=soft", "DSP instructions"),
+        ("cortex-m55", "-mcpu=cortex-m55+nomve", "MVE"),
+        ("cortex-m4", "-mbig-endian", "little-endian"),
+        ("cortex-m0", "-fpack-struct", "structs_are_not_packed"),
+    ],
+)
+def test_a_flag_that_breaks_a_kernel_stops_the_build(
+    core: str, flag: str, cause: str, arm_gcc: str, tmp_path: Path
+) -> None:
+    """Code whose assumption a flag takes away does not compile, and the message names it."""
+    target = load_target(core)
+    target = replace(target, backend=backend_of(target.features))
+    plan = make_plan(select_kernels(best_order(tiny_integer()), target))
+    write_files(emit(plan, "tiny", STAMP).files, tmp_path)
+    command = [
+        arm_gcc,
+        *core_named(core).flags,
+        *_STRICT,
+        "-O2",
+        "-I.",
+        "-c",
+        "tiny.c",
+        "-o",
+        "x.o",
+    ]
+    assert "" == _run(command, tmp_path)
+    said = _run([*command, *flag.split()], tmp_path)
+    assert "failed" in said
+    assert cause in said
+
+
+def _two_folders(tmp_path: Path) -> list[str]:
+    plan = tiny_plan()
+    for name in ("one", "two"):
+        write_files(emit(plan, name, STAMP).files, tmp_path / name)
+    (tmp_path / "main.c").write_text(MAIN)
+    return sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.c"))
+
+
+def test_two_folders_link_together(host_gcc: str, tmp_path: Path) -> None:
+    """Two models, each in a folder with its own kernels, make one program; both are right."""
+    sources = _two_folders(tmp_path)
+    assert 2 == sum(source.endswith("mplan_conv2d_s8.c") for source in sources)
+    flags = [*_STRICT, "-fsanitize=address,undefined"]
+    command = [host_gcc, *flags, "-Ione", "-Itwo", *sources, "-o", "app"]
+    assert "" == _run(command, tmp_path)
+    said = subprocess.run([tmp_path / "app"], check=True, capture_output=True, text=True).stdout
+    graph = tiny_plan().program.graph
+    (tensor,) = (port.tensor for port in graph.outputs)
+    ramps = (np.arange(-56, 56), np.arange(55, -57, -1))
+    images = [ramp.astype(np.int8).reshape(1, 8, 7, 2) for ramp in ramps]
+    want = [evaluate(graph, {"image": x})[tensor].reshape(-1).tolist() for x in images]
+    assert 2 * (want[0] + want[1]) == [int(word) for word in said.split()]
+
+
+def test_kernels_of_two_folders_are_in_the_image_once(arm_gcc: str, tmp_path: Path) -> None:
+    """With sections dropped, the second copy of a kernel costs no flash."""
+    sources = _two_folders(tmp_path)
+    core = core_named("cortex-m4").flags
+    common = [arm_gcc, *core, "-Os", "-ffunction-sections", "-fdata-sections", "-Ione", "-Itwo"]
+    common += ["--specs=nosys.specs", "--specs=nano.specs", "-Wl,--gc-sections"]
+    once = [s for s in sources if not s.startswith("two/mplan")]
+    sizes = []
+    for chosen in (once, sources):
+        said = _run([*common, *chosen, "-o", "app.elf"], tmp_path)
+        assert "multiple definition" not in said
+        assert not said.startswith("failed")
+        tool = arm_gcc.replace("gcc", "size")
+        shown = subprocess.run([tool, "app.elf"], cwd=tmp_path, capture_output=True, text=True)
+        sizes.append(shown.stdout.splitlines()[1].split()[:3])
+    assert sizes[0] == sizes[1]
+
+
+@pytest.mark.parametrize("compiler", ["gcc", "arm-none-eabi-gcc"])
+def test_models_of_two_abi_versions_do_not_link(compiler: str, tmp_path: Path) -> None:
+    """Where each folder was built on its own, the linker still refuses two versions."""
+    if shutil.which(compiler) is None:
+        pytest.skip(f"{compiler} is not installed")
+    sources = _two_folders(tmp_path)
+    core = [*core_named("cortex-m4").flags, "--specs=nosys.specs"] if compiler != "gcc" else []
+    for path in (tmp_path / "two").rglob("*.h"):
+        text = path.read_text().replace("MPLAN_ABI_VERSION 1", "MPLAN_ABI_VERSION 2")
+        path.write_text(text.replace("MPLAN_ABI_VERSION != 1", "MPLAN_ABI_VERSION != 2"))
+    together = _run([compiler, *core, "-Ione", "-Itwo", *sources, "-o", "app"], tmp_path)
+    assert "generated for another version" in together
+    objects = []
+    for source in sources:
+        if source != "main.c":
+            objects.append(source.replace("/", "_") + ".o")
+            command = [compiler, *core, f"-I{source[:3]}", "-c", source, "-o", objects[-1]]
+            assert "" == _run(command, tmp_path)
+    (tmp_path / "empty.c").write_text("int main(void) { return 0; }\n")
+    said = _run([compiler, *core, "empty.c", *objects, "-o", "app"], tmp_path)
+    assert "mplan_abi_version" in said
