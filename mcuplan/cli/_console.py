@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -103,7 +104,7 @@ def _speaks_unicode(stream: object) -> bool:
 
 
 def _look(outputs: Outputs, *, to_stdout: bool) -> Look:
-    from mcuplan.report import Look
+    from mcuplan.report import WIDTH, Look
 
     terminal = to_stdout and sys.stdout.isatty()
     return Look(
@@ -112,6 +113,7 @@ def _look(outputs: Outputs, *, to_stdout: bool) -> Look:
         every_layer=outputs.every_layer,
         verbose=outputs.verbosity > 0,
         brief=to_stdout,
+        width=shutil.get_terminal_size().columns if terminal else WIDTH,
     )
 
 

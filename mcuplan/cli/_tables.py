@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from time import perf_counter
@@ -19,7 +20,7 @@ from mcuplan.cli._options import MODEL
 from mcuplan.errors import EXIT_FITS, EXIT_OVER, McuplanError, Problems, UsageError, did_you_mean
 
 if TYPE_CHECKING:
-    from mcuplan.budget import Baseline
+    from mcuplan.budget import Baseline, Budget
 
 __all__ = ["COMMANDS", "targets"]
 
@@ -79,12 +80,14 @@ def diff(old: Path, new: Path, form: str, exit_zero: bool) -> int:
 
 
 def _show_diff(form: str, made: Baseline) -> None:
-    from mcuplan.report import clip, plain
+    from mcuplan.report import distinct, plain
 
+    changed = (*made.parts, *made.layers)
+    names = [plain(row.name) for row in changed]
+    names = names if form == "markdown" else distinct(names, 24)
     rows = [["total", f"{made.ram_delta:+,} B", f"{made.flash_delta:+,} B", ""]]
-    for row in (*made.parts, *made.layers):
+    for name, row in zip(names, changed, strict=True):
         deltas = (f"{row.ram_delta:+,} B", f"{row.flash_delta:+,} B")
-        name = plain(row.name) if form == "markdown" else clip(plain(row.name), 24)
         rows.append([name, *deltas, plain(row.because)])
     _show(form, ("layer", "RAM", "flash", "because"), rows, {1, 2})
 
@@ -170,16 +173,17 @@ def targets_lint(files: tuple[str, ...]) -> int:
 @_options.dim
 @_TABLE
 def targets_fit(model: Path, dims: tuple[tuple[str, int], ...], form: str) -> int:
-    """One row per target: whether the model fits, and what is left."""
+    """One row per target: whether the model fits, and what is left; the roomiest first."""
     from mcuplan.verification import fit_all
 
     rows = []
-    for budget in fit_all(model, dict(dims)):
+    for budget in sorted(fit_all(model, dict(dims)), key=_by_room):
         ram, flash = budget.ram, budget.flash
         rows.append(
             [
                 budget.target.name,
                 budget.verdict.status.value,
+                f"{math.floor(100 * _room(budget))} %",
                 ram.total_bytes,
                 ram.budget_bytes - ram.total_bytes,
                 flash.total_bytes,
@@ -187,9 +191,20 @@ def targets_fit(model: Path, dims: tuple[tuple[str, int], ...], form: str) -> in
                 f"{1000 * budget.latency.seconds:,.1f}",
             ]
         )
-    head = ("target", "verdict", "RAM B", "RAM left", "flash B", "flash left", "ms")
-    _show(form, head, rows, {2, 3, 4, 5, 6})
+    head = ("target", "verdict", "room", "RAM B", "RAM left", "flash B", "flash left", "ms")
+    _show(form, head, rows, {2, 3, 4, 5, 6, 7})
     return EXIT_FITS
+
+
+def _room(budget: Budget) -> float:
+    """The share that is left of the memory that is fuller; below 0 over budget."""
+    bills = (budget.ram, budget.flash)
+    return min((b.budget_bytes - b.total_bytes) / max(1, b.budget_bytes) for b in bills)
+
+
+def _by_room(budget: Budget) -> tuple[bool, float, str]:
+    """What fits before what does not, each with the most room first."""
+    return budget.verdict.status.value != "fits", -_room(budget), budget.target.name
 
 
 @click.command()

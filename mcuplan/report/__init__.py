@@ -15,13 +15,16 @@ from types import MappingProxyType
 
 from mcuplan.budget.record import Budget, Undecided
 from mcuplan.report._format import Format, Look
-from mcuplan.report._text import clip, plain, table, wrap
+from mcuplan.report._names import distinct
+from mcuplan.report._text import WIDTH, clip, plain, table, wrap
 
 __all__ = [
+    "WIDTH",
     "Format",
     "Look",
     "all_formats",
     "clip",
+    "distinct",
     "format_names",
     "plain",
     "render",

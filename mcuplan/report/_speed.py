@@ -11,7 +11,7 @@ from mcuplan.report._format import Look
 from mcuplan.report._text import clip, counted, plain, table
 from mcuplan.units import Origin
 
-__all__ = ["cycle_lines", "how_known", "short_names"]
+__all__ = ["cycle_lines", "how_known"]
 
 _SHOWN = 8
 _NAME_WIDTH = 18
@@ -39,15 +39,15 @@ def cycle_lines(budget: Budget, look: Look) -> list[str]:
         slowest = sorted(layers, key=lambda row: -_weight(row))[:_SHOWN]
         shown = sorted(slowest, key=lambda row: row.index)
     whole = max(1, sum(_weight(row) for row in layers))
-    names = short_names(layers)
+    names = look.names([row.name for row in layers], _NAME_WIDTH)
     rows = [["#", "layer", "kernel", "instructions", "cycles", "all", "/MAC"]]
     for row in shown:
-        name = clip(plain(names[row.index], unicode=look.unicode), _NAME_WIDTH)
         kernel = plain(row.kernel).removeprefix("mplan_")
         made = f"{row.instructions:,}" if row.instructions is not None else "-"
         each = f"{row.cycles / row.macs:.2f}" if row.macs else "-"
         share = f"{100 * _weight(row) / whole:.1f} %"
-        rows.append([str(row.index), name, clip(kernel, 19), made, _cycles(row), share, each])
+        figures = (made, _cycles(row), share, each)
+        rows.append([str(row.index), names[row.index], clip(kernel, 19), *figures])
     lines = [f" {line}" for line in table(rows, (0, 3, 4, 5, 6), " ")]
     if len(shown) < len(layers):
         lines.append(f"   {counted(len(layers) - len(shown), 'quicker step')}   (--all)")
@@ -62,12 +62,3 @@ def _weight(row: LayerRow) -> int:
 
 def _cycles(row: LayerRow) -> str:
     return f"{row.cycles:,}" if row.cycles_origin is Origin.MEASURED else f"~{row.cycles:,}"
-
-
-def short_names(layers: Sequence[LayerRow]) -> list[str]:
-    """Names without what all layers share in front, and without a converter's list of aliases."""
-    names = [row.name.split(";")[0].lstrip("/") for row in layers]
-    heads = {name.split("/")[0] for name in names}
-    if len(heads) == 1 and len(names) > 1 and all("/" in name for name in names):
-        names = [name.split("/", 1)[1] for name in names]
-    return names

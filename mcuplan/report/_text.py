@@ -8,9 +8,19 @@ from collections.abc import Iterable, Sequence
 
 from mcuplan.findings import Finding, Severity
 
-__all__ = ["clip", "counted", "finding_lines", "plain", "shape_text", "summary", "table", "wrap"]
+__all__ = [
+    "WIDTH",
+    "clip",
+    "counted",
+    "finding_lines",
+    "plain",
+    "shape_text",
+    "summary",
+    "table",
+    "wrap",
+]
 
-WIDTH = 80
+WIDTH = 80  # columns of a screen of which nothing is known
 
 
 def plain(text: str, *, unicode: bool = False) -> str:
@@ -63,18 +73,20 @@ def table(rows: Sequence[Sequence[str]], right: Sequence[int], gap: str = "  ") 
     return lines
 
 
-def wrap(text: str, first: str = "", rest: str = "") -> list[str]:
-    """Lines of at most 80 columns, the first with one indent and the others with another."""
+def wrap(text: str, first: str = "", rest: str = "", width: int = WIDTH) -> list[str]:
+    """Lines of at most ``width`` columns, the first with one indent and the others with another."""
     return textwrap.wrap(
-        text, WIDTH, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False
+        text, width, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False
     ) or [first.rstrip()]
 
 
-def finding_lines(finding: Finding, *, unicode: bool = False, indent: str = "") -> list[str]:
+def finding_lines(
+    finding: Finding, *, unicode: bool = False, indent: str = "", width: int = WIDTH
+) -> list[str]:
     """``severity[code]: message`` and, indented, where and what to do."""
     message = plain(finding.message, unicode=unicode)
-    lines = wrap(f"{finding.severity}[{finding.code}]: {message}", indent, f"{indent}  ")
+    lines = wrap(f"{finding.severity}[{finding.code}]: {message}", indent, f"{indent}  ", width)
     for word, text in (("where", finding.where), ("hint", finding.hint)):
         first = f"{indent}  {word}: "
-        lines += wrap(plain(text, unicode=unicode), first, " " * len(first)) if text else []
+        lines += wrap(plain(text, unicode=unicode), first, " " * len(first), width) if text else []
     return lines

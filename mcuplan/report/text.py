@@ -15,7 +15,7 @@ from mcuplan.budget.record import (
 )
 from mcuplan.findings import Severity
 from mcuplan.report._format import Format, Look
-from mcuplan.report._speed import cycle_lines, how_known, short_names
+from mcuplan.report._speed import cycle_lines, how_known
 from mcuplan.report._text import (
     clip,
     counted,
@@ -24,7 +24,6 @@ from mcuplan.report._text import (
     shape_text,
     summary,
     table,
-    wrap,
 )
 from mcuplan.units import Origin, format_bytes, format_si
 
@@ -46,14 +45,14 @@ def _decided(budget: Budget, look: Look) -> str:
     full = look.verbose or look.every_layer or budget.command == "plan"
     over = budget.verdict.status is not Status.FITS
     blocks = [_head(budget, look), _headline(budget, look), _regions(budget, look)]
-    blocks.append([*_sums(budget), *_proof(budget)])
+    blocks.append([*_sums(budget, look), *_proof(budget, look)])
     if full or over:
         blocks.append(_figures(budget, look))
         blocks.append(_levels(budget, look))
-        blocks.append(_frontier(budget))
+        blocks.append(_frontier(budget, look))
         blocks.append(_layers(budget, look))
     else:
-        blocks.append(_speed(budget))
+        blocks.append(_speed(budget, look))
     if full or over or budget.command == "verify":
         blocks.append(cycle_lines(budget, look))
     if budget.baseline is not None:
@@ -64,11 +63,11 @@ def _decided(budget: Budget, look: Look) -> str:
 
 def _undecided(report: Undecided, look: Look) -> str:
     findings = report.verdict.findings
-    name = plain(report.model.name, unicode=look.unicode)
+    name = look.plain(report.model.name)
     word = _coloured(*_HEADLINES[report.verdict.status], look)
     lines = [f" {word}   {clip(name, 50)}   {counted(len(findings), 'problem')}"]
     for finding in () if look.brief else findings:
-        lines += ["", *finding_lines(finding, unicode=look.unicode)]
+        lines += ["", *finding_lines(finding, unicode=look.unicode, width=look.width)]
     return "\n".join(lines) + "\n"
 
 
@@ -78,7 +77,7 @@ def _head(budget: Budget, look: Look) -> list[str]:
     generic = "   (generic)" if target.generic else ""
     rows = [
         [
-            clip(plain(model.name, unicode=look.unicode), 32),
+            clip(look.plain(model.name), 32),
             f"{model.dtype}   {steps}   sha256 {model.sha256[:8]}",
         ],
         [target.name, f"{target.core}   {format_si(target.clock_hz, 'Hz')}{generic}"],
@@ -103,8 +102,8 @@ def _headline(budget: Budget, look: Look) -> list[str]:
         return [f" {_coloured(word, colour, look)}   {text}"]
     if not errors[0].code.endswith("/over-budget"):
         word = "FAILED"
-    message = plain(f"{errors[0].message}   {errors[0].code}", unicode=look.unicode)
-    lines = wrap(message, " " * (len(word) + 4), " " * (len(word) + 4))
+    message = look.plain(f"{errors[0].message}   {errors[0].code}")
+    lines = look.wrap(message, " " * (len(word) + 4), " " * (len(word) + 4))
     lines[0] = f" {_coloured(word, colour, look)}   {lines[0].lstrip()}"
     return lines
 
@@ -144,7 +143,7 @@ def _use(name: str, used: int, budget: int, left: int) -> list[str]:
     return [clip(name, 14), *figures, _bar(used, budget)]
 
 
-def _sums(budget: Budget) -> list[str]:
+def _sums(budget: Budget, look: Look) -> list[str]:
     ram, flash = budget.ram, budget.flash
     scratch = f" ({ram.scratch_bytes:,} scratch)" if ram.scratch_bytes else ""
     parts = [f"{ram.arena_bytes:,} arena{scratch}"]
@@ -157,23 +156,23 @@ def _sums(budget: Budget) -> list[str]:
     parts[-1] += _how(ram.stack_origin, ram.stack_margin_bytes)
     code = f"{flash.code_bytes:,} code{_how(flash.code_origin, flash.code_margin_bytes)}"
     rest = f"{flash.weights_bytes:,} weights + {flash.tables_bytes:,} tables + {code}"
-    lines = wrap(" + ".join(parts), " RAM    = ", "          ")
-    return lines + wrap(rest, " flash  = ", "          ")
+    lines = look.wrap(" + ".join(parts), " RAM    = ", "          ")
+    return lines + look.wrap(rest, " flash  = ", "          ")
 
 
 def _how(origin: Origin, margin: int) -> str:
     return f" ({origin}, margin {margin:,})" if margin else f" ({origin})"
 
 
-def _proof(budget: Budget) -> Iterator[str]:
+def _proof(budget: Budget, look: Look) -> Iterator[str]:
     if budget.build is not None:
         built = plain(f"built with {budget.build.compiler} {budget.build.flags}")
-        yield from wrap(built, " ", "   ")
+        yield from look.wrap(built, " ", "   ")
     for run in budget.verification:
-        yield from _run(run)
+        yield from _run(run, look)
 
 
-def _run(run: Verification) -> list[str]:
+def _run(run: Verification, look: Look) -> list[str]:
     facts = [counted(run.samples, "sample")]
     facts.append("equal to the reference" if run.equal_to_reference else "DIFFERS")
     if run.layer_max_lsb is not None:
@@ -196,7 +195,7 @@ def _run(run: Verification) -> list[str]:
     elif run.instructions is not None:
         facts.append(f"{format_si(run.instructions)} instructions")
     place = plain(" ".join(dict.fromkeys((run.on, run.core))))
-    return wrap(f"{place}: {', '.join(facts)}", " ", "   ")
+    return look.wrap(f"{place}: {', '.join(facts)}", " ", "   ")
 
 
 def _figures(budget: Budget, look: Look) -> list[str]:
@@ -204,17 +203,17 @@ def _figures(budget: Budget, look: Look) -> list[str]:
     lines = []
     if 0 <= peak.step < len(budget.layers):
         row = budget.layers[peak.step]
-        name = clip(plain(peak.layer, unicode=look.unicode), 24)
+        name = look.names([row.name for row in budget.layers], 24)[peak.step]
         label = plain(row.op)[:16]
         which = f" row {peak.row}" if peak.row is not None else ""
         sizes = f"in {row.input_bytes:,} + out {row.output_bytes:,}"
         head = f" peak   step {peak.step}{which}  {name} [{label}]   "
-        lines += wrap(head + sizes, rest=" " * 8)
+        lines += look.wrap(head + sizes, rest=" " * 8)
         scratch = f", {row.scratch_bytes:,} of it scratch" if row.scratch_bytes else ""
         moment = "at that row" if which else "at that step"
         lines.append(f" live   {peak.live_bytes:,} B held {moment}{scratch}")
     elif peak.row is not None:
-        name = clip(plain(peak.layer, unicode=look.unicode), 24)
+        name = clip(look.plain(peak.layer), 24)
         lines.append(f" peak   row {peak.row} of {name} arrives   {peak.live_bytes:,} B held")
     arena = "proved minimal" if peak.optimal_arena else "not proved minimal"
     order = "order proved best" if peak.optimal_order else "order not proved best"
@@ -232,7 +231,7 @@ def _figures(budget: Budget, look: Look) -> list[str]:
     if (model.parameters, model.macs) != (totals.parameters, totals.macs):
         whole = f"{model.parameters:,} parameters, {format_si(model.macs)} MACs"
         lines.append(f"        without dead channels; with them {whole}")
-    lines += [*_speed(budget), *_kernels(budget, look)]
+    lines += [*_speed(budget, look), *_kernels(budget, look)]
     if budget.energy is not None:
         e = budget.energy
         parts = f"{format_si(e.compute_joules, 'J')} arithmetic, {format_si(e.memory_joules, 'J')}"
@@ -240,7 +239,7 @@ def _figures(budget: Budget, look: Look) -> list[str]:
     return lines
 
 
-def _speed(budget: Budget) -> list[str]:
+def _speed(budget: Budget, look: Look) -> list[str]:
     latency = budget.latency
     limit = ""
     if latency.budget_seconds is not None:
@@ -248,11 +247,11 @@ def _speed(budget: Budget) -> list[str]:
     about = "about " if latency.origin is Origin.MODELLED else ""
     text = (
         f"{about}{format_si(latency.cycles)} cycles = {format_si(latency.seconds, 's')}"
-        f" ({how_known(latency)}{limit}), {latency.throughput_hz:,.3g} per second"
+        f" ({how_known(latency)}{limit}), {format_si(latency.throughput_hz)} per second"
     )
     if latency.wait_cycles:
         text += f"; {format_si(latency.wait_cycles)} of them wait states of RAM (modelled)"
-    return wrap(text, " speed  ", "        ")
+    return look.wrap(text, " speed  ", "        ")
 
 
 def _kernels(budget: Budget, look: Look) -> list[str]:
@@ -260,7 +259,7 @@ def _kernels(budget: Budget, look: Look) -> list[str]:
     if budget.selection is None:
         return []
     chosen = f"{budget.selection.objective}: {budget.selection.statement}"
-    return wrap(plain(chosen, unicode=look.unicode), " chosen ", "        ")
+    return look.wrap(look.plain(chosen), " chosen ", "        ")
 
 
 def _layers(budget: Budget, look: Look) -> list[str]:
@@ -274,13 +273,13 @@ def _layers(budget: Budget, look: Look) -> list[str]:
         shown = sorted(biggest[:_SHOWN_WHEN_FOLDED], key=lambda row: row.index)
     dead = any(row.removed_channels for row in layers)
     rows = [["", "#", "layer", "op", "output", "live B", "flash B", "MACs", "dead" * dead]]
-    names = short_names(layers)
+    names = look.names([row.name for row in layers], _NAME_WIDTH)
     for row in shown:
         rows.append(
             [
                 ">" if row.index == budget.peak.step else "",
                 str(row.index),
-                clip(plain(names[row.index], unicode=look.unicode), _NAME_WIDTH),
+                names[row.index],
                 plain(row.op)[:12],
                 clip(shape_text(row.output_shape[1:] or row.output_shape), 11),
                 f"{row.live_bytes:,}",
@@ -320,12 +319,12 @@ def _levels(budget: Budget, look: Look) -> list[str]:
     for level in budget.levels:
         saved = f"{before - level.arena_bytes:,} B" if level.arena_bytes != before else "-"
         head = f" {plain(level.name):9} {format_bytes(level.arena_bytes):>10}  {saved:>10}  "
-        lines += wrap(head + plain(level.note, unicode=look.unicode), "", " " * 35)
+        lines += look.wrap(head + look.plain(level.note), "", " " * 35)
         before = level.arena_bytes
     return lines
 
 
-def _frontier(budget: Budget) -> list[str]:
+def _frontier(budget: Budget, look: Look) -> list[str]:
     """What recompute would buy, if asked for."""
     if not budget.frontier:
         return []
@@ -339,21 +338,21 @@ def _frontier(budget: Budget) -> list[str]:
         figures = [format_bytes(price.ram_bytes), format_si(price.macs), f"{price.factor:.2f}"]
         rows.append([f"x {price.limit:.1f}", *figures, how])
     said = "modelled: live bytes, the arena needs as much or more; code for tiles is not generated"
-    return [f" {line}" for line in table(rows, (0, 1, 2, 3))] + wrap(said, " ", " ")
+    return [f" {line}" for line in table(rows, (0, 1, 2, 3))] + look.wrap(said, " ", " ")
 
 
 def _growth(baseline: Baseline, look: Look) -> list[str]:
-    file = clip(plain(baseline.file, unicode=look.unicode), 32)
+    file = clip(look.plain(baseline.file), 32)
     lines = [f" since {file}   RAM {baseline.ram_delta:+,} B   flash {baseline.flash_delta:+,} B"]
     parts = []
     for part in baseline.parts:
         why = f" ({plain(part.because)})" if part.because else ""
         parts.append(f"{part.name} {part.ram_delta + part.flash_delta:+,} B{why}")
-    lines += wrap(", ".join(parts), "   ", "     ") if parts else []
-    for row in baseline.layers[:_GROWN_SHOWN]:
-        name = clip(plain(row.name, unicode=look.unicode), 24)
+    lines += look.wrap(", ".join(parts), "   ", "     ") if parts else []
+    names = look.names([row.name for row in baseline.layers], 24)
+    for name, row in zip(names, baseline.layers[:_GROWN_SHOWN], strict=False):
         deltas = f"live {row.ram_delta:+,} B, flash {row.flash_delta:+,} B"
-        lines += wrap(f"{name}: {deltas}: {plain(row.because)}", "   ", "     ")
+        lines += look.wrap(f"{name}: {deltas}: {plain(row.because)}", "   ", "     ")
     if len(baseline.layers) > _GROWN_SHOWN:
         lines.append(f"   {counted(len(baseline.layers) - _GROWN_SHOWN, 'more layer')}")
     return lines
@@ -364,7 +363,7 @@ def _findings(budget: Budget, look: Look) -> list[str]:
     shown = [f for f in findings if look.verbose or f.code != _QUIET]
     lines = []
     for finding in shown:
-        lines += finding_lines(finding, unicode=look.unicode, indent=" ")
+        lines += finding_lines(finding, unicode=look.unicode, indent=" ", width=look.width)
     if len(shown) < len(findings):
         hidden = counted(len(findings) - len(shown), "note")
         lines.append(f" {hidden} on how the model was read (-v)")

@@ -330,8 +330,18 @@ def test_targets_fit_has_a_row_for_each(model: str, capsys: Captured) -> None:
     names = [row["target"] for row in json.loads(capsys.readouterr().out)]
     assert 0 == run(["targets", "fit", model, "-f", "json"])
     rows = json.loads(capsys.readouterr().out)
-    assert names == [row["target"] for row in rows]
+    assert sorted(names) == sorted(row["target"] for row in rows)
     assert {"fits"} == {row["verdict"] for row in rows}
+
+
+def test_targets_fit_says_where_there_is_most_room(tmp_path: Path, capsys: Captured) -> None:
+    """What fits comes first, then by the share that is left of the fuller memory."""
+    Net((1, 2, 64, 64)).conv(64, 2, 3, pads=[1] * 4).conv(256, 64, 3).save(tmp_path / "big.onnx")
+    assert 0 == run(["targets", "fit", "big.onnx", "-f", "json"])
+    rows = json.loads(capsys.readouterr().out)
+    assert ["fits", "over"] == list(dict.fromkeys(row["verdict"] for row in rows))
+    rooms = [int(row["room"].split()[0]) for row in rows]
+    assert rooms == sorted(rooms, reverse=True)
 
 
 @pytest.mark.parametrize("code", sorted(explanations()))
