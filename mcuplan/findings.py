@@ -106,6 +106,14 @@ _FINDINGS = (
         "the generated folder and report it.",
     ),
     Explanation(
+        "verify/no-sanitizers",
+        "The program for this computer was built without sanitizers, because neither gcc nor clang "
+        "could build and run an empty program with them. Every output byte was compared all the "
+        "same; reads and writes at wrong addresses were not looked for.",
+        "Install the compiler's sanitizer runtime (a package of its own), or run where the system "
+        "lets it start.",
+    ),
+    Explanation(
         "verify/layer",
         "A layer of a quantized model, fed with the runtime's own input, is more than 1 LSB off.",
         "This is a defect of mcuplan, or of a model that rounds where ONNX does not; report it.",

@@ -42,6 +42,12 @@ from mcuplan.targets import Target, list_targets, load_target
 __all__ = ["Wanted", "fit_all", "keep_report", "kept_report", "measure", "recall", "verify"]
 
 _DRIFT_SHOWN = 5
+_NOT_SANITIZED = Finding(
+    "verify/no-sanitizers",
+    Severity.WARNING,
+    "no compiler here has working sanitizers: bytes were compared, wrong addresses not looked for",
+    hint="apt-get install gcc libclang-rt-dev",
+)
 Progress = Callable[[str], None]
 
 
@@ -82,6 +88,7 @@ def verify(
             step = _portable(planned, wanted.name).plan.program.steps[host.mismatch.step]
             record = replace(record, first_diverging_layer=planned.integer.node_name(step.node))
         runs.append(record)
+        findings += [] if host.sanitized else [_NOT_SANITIZED]
     evidence = Evidence(errors=_errors(planned.plan, seen))
     if "emulator" in wanted.on:
         few = {name: array[: wanted.samples] for name, array in feeds.items()}

@@ -12,10 +12,20 @@ say() {
     printf '%s\n' "$*" >&2
 }
 
+# Whether a compiler links with sanitizers, whose runtime is a package of its own.
+sanitizes() {
+    folder=$(mktemp -d)
+    "$1" -fsanitize=address,undefined codegen/harness/empty.c -o "$folder/empty" 2>/dev/null
+    status=$?
+    rm -rf "$folder"
+    return "$status"
+}
+
 # The packages of tools that are missing, on one line.
 missing_packages() {
     command -v gcc >/dev/null || printf '%s ' gcc libc6-dev
     command -v clang >/dev/null || printf '%s ' clang
+    command -v clang >/dev/null && sanitizes clang || printf '%s ' libclang-rt-dev
     command -v arm-none-eabi-gcc >/dev/null || printf '%s ' gcc-arm-none-eabi libnewlib-arm-none-eabi
     command -v qemu-system-arm >/dev/null || printf '%s ' qemu-system-arm
     python3 -c 'import ensurepip, venv' 2>/dev/null || printf '%s ' python3-venv

@@ -24,6 +24,7 @@ from mcuplan.resources import codegen_dir
 
 __all__ = [
     "OPTIMIZE",
+    "SANITIZE",
     "STACK_BYTES",
     "CoreImage",
     "Hook",
@@ -42,7 +43,9 @@ _BUNDLE = PurePosixPath("bundle")
 _HARNESS = PurePosixPath("harness")
 _COMMON = ("runner.c", "harness.h", "hook.h")
 _WARNINGS = ("-Wall", "-Wextra", "-Werror")
-_SANITIZE = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g")
+SANITIZE = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g")
+"""Flags of a build that stops at the first wrong address or undefined operation."""
+
 # The harness calls no library function, so that library code in an image is the model's.
 _FREESTANDING = (
     "-std=c99",
@@ -115,7 +118,7 @@ def build_for_host(
         ToolFailed: the bundle does not compile without warnings, or does not link.
     """
     hook = Hook.DUMP if dumps or dead else Hook.NONE
-    checks = _SANITIZE if sanitize else ()
+    checks = SANITIZE if sanitize else ()
     sources = _write_sources(files, api, work, dumps, dead, ("io_host.c", *_hook_source(hook)))
     bundle = _compile_bundle(files, compiler, work, hook, (optimize, *checks))
     flags = ("-std=c99", optimize, *_WARNINGS, *checks, *_includes())

@@ -3,17 +3,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from mcuplan.errors import ToolFailed
 from mcuplan.prove.api import Bytes
-from mcuplan.prove.harness import Image
+from mcuplan.prove.harness import SANITIZE, Image
 from mcuplan.prove.samples import explain_failure, read_results, write_samples
-from mcuplan.prove.toolchain import run_tool
+from mcuplan.prove.toolchain import Compiler, host_compiler, host_compilers, lacks, run_tool
 
-__all__ = ["HostRun", "run_on_host"]
+__all__ = ["HostRun", "run_on_host", "run_sanitized"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,3 +45,30 @@ def run_on_host(image: Image, inputs: tuple[Bytes, ...], *, timeout_s: float = 6
         raise explain_failure(done, "the host")
     produced = read_results(image, samples)
     return HostRun(produced.outputs, produced.dumps)
+
+
+def run_sanitized(
+    build: Callable[[Compiler, Path, bool], Image], work: Path, inputs: tuple[Bytes, ...]
+) -> tuple[HostRun, bool]:
+    """Build with a compiler whose sanitizers work here and run; whether there was one.
+
+    Args:
+        build: makes the image with a compiler, in a folder, with sanitizers or without.
+        work: empty folder.
+        inputs: per model input ``[samples, ...]`` in its element type.
+
+    Raises:
+        ToolMissing, ToolFailed: no compiler; or it, a sanitizer or the model failed.
+    """
+    for program in host_compilers():
+        compiler = host_compiler(program)
+        folder = work / program
+        folder.mkdir()
+        try:
+            return run_on_host(build(compiler, folder, True), inputs), True
+        except ToolFailed:
+            if not lacks(compiler, SANITIZE, folder):
+                raise
+    folder = work / "plain"
+    folder.mkdir()
+    return run_on_host(build(host_compiler(), folder, False), inputs), False

@@ -7,6 +7,7 @@ messages are the same wherever it lies.
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from mcuplan.errors import ToolFailed, ToolMissing
+from mcuplan.prove.children import CHILDREN
+from mcuplan.resources import codegen_dir
 
 __all__ = [
     "BUNDLE_FLAGS",
@@ -23,8 +26,12 @@ __all__ = [
     "cross_compiler",
     "find_tool",
     "host_compiler",
+    "host_compilers",
+    "lacks",
     "link",
+    "made_by",
     "run_tool",
+    "said",
     "write_files",
 ]
 
@@ -35,8 +42,12 @@ _INSTALL = {
     "clang": "apt-get install clang",
     "qemu-system-arm": _ARM_OR_HOST,
 }
+_HOST_COMPILERS = ("gcc", "clang")
+_NUMBER = re.compile(r"\d+\.\d+")
+_VERSION_LENGTH = 200
 _TAIL_LINES = 25
 _JOBS = 4
+_EMPTY_SECONDS = 30.0
 
 BUNDLE_FLAGS = (
     "-std=c99",
@@ -74,14 +85,21 @@ def find_tool(program: str) -> str:
     return path
 
 
-def host_compiler(program: str = "gcc") -> Compiler:
-    """The computer's own compiler, ``gcc`` or ``clang``.
+def host_compiler(program: str = "") -> Compiler:
+    """The computer's own compiler: ``gcc`` or ``clang``, by default the first of them.
 
     Raises:
         ToolMissing: it is not installed.
     """
+    if not program:
+        program = next(iter(host_compilers()), _HOST_COMPILERS[0])
     path = find_tool(program)
     return Compiler(path, _version(path), "objdump")
+
+
+def host_compilers() -> tuple[str, ...]:
+    """Those that are installed, the preferred one first."""
+    return tuple(program for program in _HOST_COMPILERS if shutil.which(program))
 
 
 def cross_compiler() -> Compiler:
@@ -89,16 +107,24 @@ def cross_compiler() -> Compiler:
 
     Raises:
         ToolMissing: one of them is not installed.
+        ToolFailed: it says no version.
     """
     path = find_tool("arm-none-eabi-gcc")
+    version = _version(path)
     library = run_tool([path, "-print-file-name=libc.a"], Path.cwd()).stdout.strip()
     if not Path(library).is_absolute():
         raise ToolMissing("arm-none-eabi-gcc has no C library", hint=_ARM)
-    return Compiler(path, _version(path), find_tool("arm-none-eabi-objdump"))
+    return Compiler(path, version, find_tool("arm-none-eabi-objdump"))
 
 
 def _version(path: str) -> str:
-    return run_tool([path, "--version"], Path.cwd()).stdout.splitlines()[0]
+    """The line with which a compiler says what it is."""
+    text = run_tool([path, "--version"], Path.cwd()).stdout
+    line = next(iter(text.splitlines()), "")
+    if not (line.isprintable() and _NUMBER.search(line) and len(line) < _VERSION_LENGTH):
+        name = PurePosixPath(path).name
+        raise ToolFailed(f"{name} --version names no version", path, _another(name))
+    return line
 
 
 def run_tool(
@@ -107,27 +133,53 @@ def run_tool(
     """Run a program in ``work`` and keep what it prints.
 
     Raises:
-        ToolFailed: it took too long, or (with ``check``) its exit status is not 0; the message
-            ends with what it said.
+        ToolFailed: it cannot be started, it took too long, or (with ``check``) its exit status is
+            not 0; the message ends with what it said.
     """
     name = PurePosixPath(command[0]).name
     try:
-        done = subprocess.run(
-            list(command),
-            cwd=work,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=timeout_s,
-            stdin=subprocess.DEVNULL,
-        )
+        done = CHILDREN.run(command, work, timeout_s)
     except subprocess.TimeoutExpired as stopped:
         raise ToolFailed(
             f"{name} did not end within {timeout_s:g} s", hint="use fewer samples"
         ) from stopped
+    except OSError as error:
+        raise ToolFailed(
+            f"{name} cannot be started: {error.strerror}", command[0], _another(name)
+        ) from error
     if check and done.returncode != 0:
-        raise ToolFailed(f"{name} failed (exit status {done.returncode}):\n{said(done)}")
+        raise ToolFailed(f"{name} failed ({_ended(done)}):\n{said(done)}")
     return done
+
+
+def _ended(done: subprocess.CompletedProcess[str]) -> str:
+    """How a program ended that did not end well."""
+    if done.returncode < 0:
+        return f"killed by signal {-done.returncode}"
+    return f"exit status {done.returncode}"
+
+
+def _another(name: str) -> str:
+    """The hint for a program that is not what its name says."""
+    return f"`{name} --version` must work; {_INSTALL.get(name, _ARM_OR_HOST)}"
+
+
+def made_by(path: Path, command: str) -> Path:
+    """A file that a tool says it wrote.
+
+    Raises:
+        ToolFailed: it is not there, or empty.
+    """
+    name = PurePosixPath(command).name
+    try:
+        empty = path.stat().st_size == 0
+    except OSError:
+        empty = True
+    if empty:
+        raise ToolFailed(
+            f"{name} ended well and did not write {path.name}", command, _another(name)
+        )
+    return path
 
 
 def said(done: subprocess.CompletedProcess[str]) -> str:
@@ -156,6 +208,7 @@ def compile_sources(
         target = "obj" / source.with_suffix(".o")
         (work / target).parent.mkdir(parents=True, exist_ok=True)
         run_tool([compiler.path, *flags, "-c", str(source), "-o", str(target)], work)
+        made_by(work / target, compiler.path)
         return target
 
     with ThreadPoolExecutor(_JOBS) as pool:
@@ -175,4 +228,23 @@ def link(
         ToolFailed: the linker found something missing or too large.
     """
     run_tool([compiler.path, *map(str, objects), *flags, "-o", str(output)], work)
+    made_by(work / output, compiler.path)
     return output
+
+
+def lacks(compiler: Compiler, flags: Sequence[str], work: Path) -> bool:
+    """Whether an empty program runs when built without flags, and not when built with them.
+
+    The runtime of sanitizers is a package of its own, and some systems do not let it start.
+    """
+    return _runs_empty(compiler, (), work) and not _runs_empty(compiler, flags, work)
+
+
+def _runs_empty(compiler: Compiler, flags: Sequence[str], work: Path) -> bool:
+    shutil.copyfile(codegen_dir() / "harness" / "empty.c", work / "empty.c")
+    try:
+        run_tool([compiler.path, *flags, "empty.c", "-o", "empty"], work)
+        run_tool(["./empty"], work, timeout_s=_EMPTY_SECONDS)
+    except ToolFailed:
+        return False
+    return True

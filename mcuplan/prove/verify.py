@@ -22,11 +22,18 @@ from mcuplan.prove.counter import build_counter
 from mcuplan.prove.dumps import Part, output_parts
 from mcuplan.prove.elf import Kind
 from mcuplan.prove.emulator import Count, run_on_core, total
-from mcuplan.prove.harness import OPTIMIZE, CoreImage, Hook, build_for_core, build_for_host
-from mcuplan.prove.host import run_on_host
+from mcuplan.prove.harness import (
+    OPTIMIZE,
+    CoreImage,
+    Hook,
+    Image,
+    build_for_core,
+    build_for_host,
+)
+from mcuplan.prove.host import run_sanitized
 from mcuplan.prove.measure import ImageReport, measure_image
 from mcuplan.prove.stack import StackBound, bound_stack
-from mcuplan.prove.toolchain import cross_compiler, host_compiler
+from mcuplan.prove.toolchain import Compiler, cross_compiler, host_compiler
 from mcuplan.schedule import FEED, Plan, dead_bytes
 
 __all__ = [
@@ -118,10 +125,11 @@ class Mismatch:
 
 @dataclass(frozen=True, slots=True)
 class HostProof:
-    """All samples on this computer under sanitizers, every step compared."""
+    """All samples on this computer, every step compared; under sanitizers where there are."""
 
     samples: int
     mismatch: Mismatch | None
+    sanitized: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +172,7 @@ def references(
 
 
 def prove_on_host(subject: Subject, feeds: Mapping[str, Array]) -> HostProof:
-    """Compile with sanitizers, run all samples, compare the output of every step.
+    """Compile with sanitizers where they work, run all samples, compare every step's output.
 
     Whatever no later step needs is overwritten between the steps.
 
@@ -175,24 +183,28 @@ def prove_on_host(subject: Subject, feeds: Mapping[str, Array]) -> HostProof:
     Raises:
         ToolMissing, ToolFailed: no compiler; or a sanitizer stopped the program.
     """
-    compiler = host_compiler()
     samples, parts = len(next(iter(feeds.values()))), subject.parts()
-    with _folder() as work:
-        image = build_for_host(
+
+    def build(compiler: Compiler, work: Path, sanitize: bool) -> Image:
+        return build_for_host(
             subject.bundle.files,
             subject.api(),
             work,
             compiler,
             dumps=tuple(part.dump for part in parts),
             dead=subject.dead(),
+            sanitize=sanitize,
         )
-        run = run_on_host(image, _arrays(subject, feeds))
+
+    with _folder() as work:
+        run, sanitized = run_sanitized(build, work, _arrays(subject, feeds))
         found = []
         for start, values in references(subject, feeds):
             stop = min(start + _BLOCK, samples)
             dumps = [dump[start:stop] for dump in run.dumps]
             found += list(_mismatches(subject, parts, dumps, values, start))
-        return HostProof(samples, min(found, key=lambda m: (m.step, m.sample), default=None))
+        first = min(found, key=lambda m: (m.step, m.sample), default=None)
+        return HostProof(samples, first, sanitized)
 
 
 def prove_on_core(subject: Subject, feeds: Mapping[str, Array], core: Core) -> CoreProof:

@@ -12,9 +12,9 @@ import tiny
 
 from mcuplan.errors import ToolFailed
 from mcuplan.prove.api import DeadBytes, TensorDump
-from mcuplan.prove.harness import build_for_host
-from mcuplan.prove.host import run_on_host
-from mcuplan.prove.toolchain import Compiler, host_compiler
+from mcuplan.prove.harness import SANITIZE, Image, build_for_host
+from mcuplan.prove.host import run_on_host, run_sanitized
+from mcuplan.prove.toolchain import Compiler, host_compiler, lacks
 
 
 @pytest.mark.parametrize("program", ["gcc", "clang"])
@@ -22,9 +22,10 @@ def test_outputs_and_dumps(program: str, tmp_path: Path) -> None:
     """Each sample's outputs and kept tensors come back in order and in the ports' types."""
     if shutil.which(program) is None:
         pytest.skip(f"{program} is not installed")
-    image = build_for_host(
-        tiny.bundle(), tiny.API, tmp_path, host_compiler(program), dumps=tiny.DUMPS
-    )
+    compiler = host_compiler(program)
+    if lacks(compiler, SANITIZE, tmp_path):
+        pytest.skip(f"the sanitizers of {program} do not work here")
+    image = build_for_host(tiny.bundle(), tiny.API, tmp_path, compiler, dumps=tiny.DUMPS)
     a, b = tiny.samples(300)
     mixed, turned = tiny.expected(a, b)
 
@@ -134,3 +135,50 @@ def test_wrong_inputs_are_refused(host: Compiler, tmp_path: Path) -> None:
         run_on_host(image, (a[:, 1:], b))
     with pytest.raises(ValueError, match="tiny_input_b"):
         run_on_host(image, (a, b.view(np.int8)))
+
+
+def _build(compiler: Compiler, work: Path, sanitize: bool) -> Image:
+    return build_for_host(tiny.bundle(), tiny.API, work, compiler, sanitize=sanitize)
+
+
+def _without_runtime(name: str, real: str, folder: Path) -> None:
+    """A compiler in front of a real one that cannot link with sanitizers."""
+    program = folder / name
+    program.write_text(
+        "#!/bin/sh\n"
+        'case "$*" in *" -c "*) ;; *-fsanitize*) echo no runtime >&2; exit 1;; esac\n'
+        f'exec {real} "$@"\n'
+    )
+    program.chmod(0o755)
+
+
+@pytest.mark.parametrize("missing", [("gcc",), ("gcc", "clang")])
+def test_sanitizers_without_a_runtime(
+    missing: tuple[str, ...], host: Compiler, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where gcc cannot link with sanitizers clang does, else it runs without and says so."""
+    tools, work = tmp_path / "tools", tmp_path / "work"
+    tools.mkdir()
+    work.mkdir()
+    for name in missing:
+        _without_runtime(name, host.path, tools)
+    if "clang" not in missing:
+        (tools / "clang").symlink_to(host.path)
+    monkeypatch.setenv("PATH", f"{tools}:/usr/bin:/bin")
+    a, b = tiny.samples(3)
+
+    run, sanitized = run_sanitized(_build, work, (a, b))
+
+    assert ("clang" not in missing) == sanitized
+    assert np.array_equal(tiny.expected(a, b)[1], run.outputs[0])
+
+
+def test_a_wrong_address_is_no_lack_of_sanitizers(host: Compiler, tmp_path: Path) -> None:
+    """What a sanitizer finds is never taken for a compiler that has none."""
+
+    def build(compiler: Compiler, work: Path, sanitize: bool) -> Image:
+        files = tiny.bundle("sram[200 + sram[40] * 0]")
+        return build_for_host(files, tiny.API, work, compiler, sanitize=sanitize)
+
+    with pytest.raises(ToolFailed, match="AddressSanitizer"):
+        run_sanitized(build, tmp_path, tiny.samples(1))

@@ -45,7 +45,7 @@ def test_missing_compilers(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_missing_c_library(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A cross compiler that is installed without its C library is a missing tool, too."""
     program = tmp_path / "arm-none-eabi-gcc"
-    program.write_text("#!/bin/sh\necho libc.a\n")
+    program.write_text("#!/bin/sh\n[ $1 = --version ] && echo gcc 12.2 || echo libc.a\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
 
