@@ -92,7 +92,8 @@ def buffer_of(plan: Plan, step: Step, name: str) -> str:
     """A buffer that holds a tensor of a step, or its scratch; the rows of one are together."""
     allocation = plan.allocation
     if name == SCRATCH:
-        return allocation.scratch[step.index]
+        runs = (number for number, run in enumerate(plan.runs) if run.step == step.index)
+        return allocation.scratch[next(runs) if plan.runs else step.index]
     if name in allocation.rows:
         return allocation.rows[name][0].buffer
     return allocation.slots[name].buffer

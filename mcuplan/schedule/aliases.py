@@ -32,18 +32,22 @@ class Aliases:
         """Whether a tensor is all of its storage."""
         return self.nbytes[self.slots[tensor].buffer] == graph.tensor(tensor).type.nbytes
 
-    def replaces(self, graph: Graph, output: str, source: str) -> bool:
-        """Whether the output of an element-wise step may take over the bytes of a source.
+    def replaces(self, graph: Graph, node: Node, index: int) -> bool:
+        """Whether the output of an element-wise step may take over the bytes of an input.
 
-        Both fill their storages, and nobody else writes into that of the output.
+        Both fill their storages, and nobody else writes into that of the output. What else
+        the step reads of the input's storage fills it, too: a part would be read once more
+        for later elements, when earlier ones have replaced it.
         """
+        output, source = node.output, node.inputs[index]
         mine, other = self.slots[output].buffer, self.slots[source].buffer
+        read = (name for name in graph.activations(node) if self.slots[name].buffer == other)
         return (
             mine == output
             and mine != other
             and self.nbytes[mine] == self.nbytes[other]
             and self.fills(graph, output)
-            and self.fills(graph, source)
+            and all(self.fills(graph, name) for name in read)
         )
 
 

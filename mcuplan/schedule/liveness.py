@@ -108,7 +108,7 @@ def _victim(step: Step, program: Program, aliases: Aliases, end: dict[str, int])
     node = step.node
     for i in step.inplace_inputs:
         name = node.inputs[i] if i < len(node.inputs) else ""
-        if name in aliases.slots and aliases.replaces(program.graph, node.output, name):
+        if name in aliases.slots and aliases.replaces(program.graph, node, i):
             storage = aliases.slots[name].buffer
             if end[storage] <= step.index + 1:
                 return storage

@@ -152,7 +152,7 @@ def _savings(
         buffer = aliases.slots[name].buffer
         whole = alone and aliases.fills(graph, name)
         saved = shared.get((node.name, name), 0) if whole else 0
-        if i in takes and aliases.replaces(graph, node.output, name):
+        if i in takes and aliases.replaces(graph, node, i):
             saved = align_up(aliases.nbytes[buffer], _ALIGN)
         found[buffer] = min(saved, found.get(buffer, saved))
     return [(index[buffer], saved) for buffer, saved in found.items() if saved > 0]

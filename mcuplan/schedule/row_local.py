@@ -195,7 +195,7 @@ def _row_step(
         output,
         moves,
         step.scratch_bytes,
-        _replaced(step, aliases, index, tensors, len(moves)),
+        _replaced(step, graph, aliases, index, tensors, len(moves)),
     )
 
 
@@ -224,7 +224,12 @@ def _moves(step: Step, graph: Graph, aliases: Aliases, index: Mapping[str, int])
 
 
 def _replaced(
-    step: Step, aliases: Aliases, index: Mapping[str, int], tensors: list[RowTensor], moves: int
+    step: Step,
+    graph: Graph,
+    aliases: Aliases,
+    index: Mapping[str, int],
+    tensors: list[RowTensor],
+    moves: int,
 ) -> int:
     """The tensor whose rows the output may take over one by one."""
     output = tensors[index[step.node.output]]
@@ -232,7 +237,7 @@ def _replaced(
         return -1
     for i in step.inplace_inputs:
         slot = aliases.slots.get(step.node.inputs[i])
-        if slot is None or slot.buffer == step.node.output:
+        if slot is None or not aliases.replaces(graph, step.node, i):
             continue
         source = tensors[index[slot.buffer]]
         mine, other = (output.rows, output.row_bytes), (source.rows, source.row_bytes)

@@ -17,6 +17,7 @@ from mcuplan.emit import Bundle, Stamp, emit
 from mcuplan.ir.graph import Graph
 from mcuplan.memory import PlanError, Problem, check_regions
 from mcuplan.memory.problem import Region
+from mcuplan.ops.pool2d import MaxPool2D
 from mcuplan.prove.cores import core_named
 from mcuplan.prove.elf import Kind, read_elf
 from mcuplan.prove.harness import build_for_core
@@ -229,6 +230,19 @@ def test_wait_cycles_are_accesses_times_wait_states() -> None:
     """Every access to a region with n wait states costs n cycles, also where it is the only one."""
     graph = _chain()
     plan = plan_graph(graph, _target(_ram("sram", _BIG, 3)))
+    counted = [3 * sum(accesses(step, cached=False).values()) for step in plan.program.steps]
+    assert tuple(counted) == wait_cycles(plan)
+
+
+def test_rows_wait_for_their_region_with_their_scratch() -> None:
+    """A plan by rows waits as often as its steps touch RAM; scratch goes by runs there."""
+    target = replace(_target(_ram("dtcm", 256), _ram("sram", _BIG, 3)), backend="dsp")
+    net = Wiring("rows")
+    x = net.add(MaxPool2D((2, 1)), net.input(1, 32, 16, 8))
+    x = net.conv(net.conv(net.add(MaxPool2D((3, 1)), x), 32, 3), 8, 3, 2)
+    plan = spread(plan_graph(net.graph(x), target, streaming="input"))
+    assert len(plan.runs) > len(plan.program.steps)
+    assert any(step.scratch_bytes for step in plan.program.steps)
     counted = [3 * sum(accesses(step, cached=False).values()) for step in plan.program.steps]
     assert tuple(counted) == wait_cycles(plan)
 
