@@ -49,10 +49,11 @@ def to_onnx(graph: Graph, *, qdq: bool, taps: Sequence[str] = ()) -> onnx.ModelP
     outputs = [(port, writer.add_output(port)) for port in graph.outputs]
     outputs += [(_tap(graph, name), writer.read(name)) for name in taps]
     made = {value for node in writer.nodes for value in node.outputs}
+    inputs = {port.name for port in graph.inputs}
     ports: dict[str, Port] = {}  # value -> the output it is
     taken = [port.name for port in (*graph.inputs, *graph.outputs)]
     for index, (port, value) in enumerate(outputs):
-        if index >= len(graph.outputs):
+        if index >= len(graph.outputs) or port.name in inputs:  # two values cannot have one name
             port = _unique(port, taken)
             taken.append(port.name)
         if value not in made or value in ports:

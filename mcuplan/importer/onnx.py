@@ -10,7 +10,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from mcuplan.errors import DamagedModel, McuplanError, Problems, UnsupportedOp, UnsupportedType
+import numpy as np
+
+from mcuplan.errors import DamagedModel, McuplanError, Problems, UnsupportedType
 from mcuplan.importer.inputs import Declared, Dimensions, keeps_grid, readers_of, tensor_shape
 from mcuplan.importer.protofile import Allowance, ModelFile, read_model, read_tensor, shown, text
 from mcuplan.importer.qoperator import QOPERATORS, Names, expand
@@ -26,6 +28,7 @@ from mcuplan.importer.structure import (
 from mcuplan.ir.builder import Builder, Constant, OnnxNode, plain
 from mcuplan.ir.graph import Graph, Port
 from mcuplan.ir.types import DType
+from mcuplan.ops.literal import add_literal
 from mcuplan.ops.movement import Reshape, Transpose
 
 __all__ = ["ImportedModel", "load_model"]
@@ -177,16 +180,11 @@ class _Loading:
     def _outputs(self, reading: Reading) -> tuple[Port, ...]:
         """The outputs in the model's own layout, as far as they could be read."""
         ports = []
-        inputs = {value.name for value in self._proto.input}
         for value in self._proto.output:
             where = f"output {shown(value.name)}"
-            if value.name in self._build.constants:
-                self._errors.append(
-                    UnsupportedOp("does not depend on any input", where, "remove this output")
-                )
-            elif value.name in inputs:
-                self._errors.append(UnsupportedOp("is an input, too", where, "remove this output"))
-            if value.name in self._build.constants or not self._build.known(value.name):
+            if value.name in self._build.constants and not self._add_literal(value.name, where):
+                continue
+            if not self._build.known(value.name):
                 continue
             shape = self._build.shape(value.name)
             said = tensor_shape(value)
@@ -199,6 +197,17 @@ class _Loading:
             dtype, boundary = reading.output_types(value.name)
             ports.append(Port(tensor, value.name, shape, dtype, boundary))
         return tuple(ports)
+
+    def _add_literal(self, name: str, where: str) -> bool:
+        """Make an output of a constant; whether one can be made."""
+        value = self._build.constants[name]
+        if value.data.dtype.kind != "f" or not np.isfinite(value.data).all():
+            kind = f"{value.data.dtype}{list(value.data.shape)}"
+            text = f"a constant of {kind}, or with values that are not finite"
+            self._errors.append(UnsupportedType(text, where, "remove this output"))
+            return False
+        add_literal(OnnxNode("Constant", "", self._opset, "", (), (name,), {}), self._build, value)
+        return True
 
     def _input_port(self, declared: Declared, readers: Mapping[str, Sequence[OnnxNode]]) -> Port:
         """An input; float ones that only a QuantizeLinear to uint8 reads are uint8 in C."""

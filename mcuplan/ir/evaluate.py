@@ -41,6 +41,7 @@ def evaluate(
     kept = {name: array for name, array in values.items() if name in wanted}
     for node in graph.nodes:
         for name, array in zip(node.outputs, _run(graph, node, values), strict=True):
+            array = array if graph.activations(node) else _repeated(array, samples)
             values[name] = array
             if name in wanted:
                 kept[name] = array
@@ -51,8 +52,13 @@ def evaluate(
     for name in wanted - kept.keys():
         data = graph.tensor(name).data
         if data is not None:
-            kept[name] = np.repeat(data[None] if data.shape[:1] != (1,) else data, samples, axis=0)
-    return kept
+            kept[name] = _repeated(data, samples)
+    return {name: np.atleast_1d(array) for name, array in kept.items()}  # samples of scalars
+
+
+def _repeated(data: Array, samples: int) -> Array:
+    """A constant for every sample."""
+    return np.concatenate([data] * samples)
 
 
 def batchable(graph: Graph) -> bool:

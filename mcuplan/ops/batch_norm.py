@@ -55,6 +55,9 @@ def read_batch_norm(node: OnnxNode, build: Builder) -> None:
     """BatchNormalization with constant statistics, in inference mode."""
     if node.get_int("training_mode", 0):
         raise UnsupportedOp("training_mode=1", hint="export the model in evaluation mode")
+    if node.opset < 14 and any(node.outputs[1:]):  # what says that it trains, before opset 14
+        hint = "export the model in evaluation mode"
+        raise UnsupportedOp("outputs of statistics: it normalizes by those of its input", hint=hint)
     if node.get_int("spatial", 1) == 0:
         raise UnsupportedOp("spatial=0", hint="export with opset 9 or newer")
     constants = [build.constant(node.input(i)) for i in range(1, 5)]

@@ -163,9 +163,7 @@ def _alias_axes(node: OnnxNode, build: Builder, axis_of: Mapping[int, int]) -> N
 
 
 def read_identity(node: OnnxNode, build: Builder) -> None:
-    """Identity, and Dropout as it is at inference."""
-    if node.op_type == "Dropout" and len(node.outputs) > 1 and node.outputs[1]:
-        raise UnsupportedOp("the mask output of Dropout", hint="export the model for inference")
+    """Identity, and Dropout as it is at inference, without its mask."""
     training = build.constant(node.input(2)) if node.op_type == "Dropout" else None
     if training is not None and bool(training.data):
         raise UnsupportedOp("training_mode=1", hint="export the model for inference")

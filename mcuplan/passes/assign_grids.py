@@ -38,7 +38,8 @@ class _Groups:
         self._graph = graph
         self._root: dict[str, str] = {name: name for name in _activations(graph)}
         for node in graph.nodes:
-            if node.op.is_view or node.op.quant_rule is QuantRule.PASS_THROUGH:
+            passes = node.op.is_view or node.op.quant_rule is QuantRule.PASS_THROUGH
+            if passes and node.inputs[0] in self._root:
                 self._root[self.root(node.output)] = self.root(node.inputs[0])
         self.members: dict[str, list[str]] = {}
         for name in self._root:

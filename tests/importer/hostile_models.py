@@ -343,7 +343,6 @@ HOSTILE: dict[str, tuple[Any, str]] = {
         _one("Expand", ["x", "c"], constants={"c": [-99, 4]}),
         UNSUPPORTED,
     ),
-    "output that is an input": (model([], [X], [value("x", [1, 4])]), UNSUPPORTED),
     "output without a name": (
         model([node("Split", ["x"], ["y", ""], axis=1)], [X], [Y], opset=13),
         "model/damaged",

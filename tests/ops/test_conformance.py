@@ -54,6 +54,8 @@ def test_samples_are_independent(name: str, example: Example) -> None:
     kinds = [TensorType(shape) for shape in example.inputs]
     if not op.batchable(kinds, op.infer(kinds)) or kinds[0].shape[:1] != (1,):
         pytest.skip("one sample at a time")
+    if len(example.constants) == len(example.inputs):
+        pytest.skip("of no sample")
     arrays = _samples(example, 3)
     with np.errstate(all="ignore"):
         (together,) = op.reference(*arrays)

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A tensor that is known when generating, put where the application reads outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from mcuplan.ir.builder import Builder, Constant, OnnxNode
+from mcuplan.ir.graph import Node, Stored
+from mcuplan.ir.op import Call, Example, Kernel, Op, QuantRule, Signature
+from mcuplan.ir.types import Array, DType, Quant, TensorType
+from mcuplan.ir.writer import Writer
+from mcuplan.ops._read import inner
+from mcuplan.ops._strided import axis_steps, copy_call, copy_work
+from mcuplan.ops.movement import add_view
+from mcuplan.quant.observers import quant_of_range
+
+__all__ = ["KERNELS", "OPS", "WRITERS", "Literal", "add_literal"]
+
+
+@dataclass(frozen=True, slots=True)
+class Literal(Op):
+    """The constant that is its only input."""
+
+    quant_rule = QuantRule.PASS_THROUGH
+
+    def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
+        """Same shape."""
+        return (TensorType(inputs[0].shape),)
+
+    def reference(self, *arrays: Array) -> tuple[Array, ...]:
+        """The values as they are."""
+        return (arrays[0],)
+
+    def rows_read(
+        self, index: int, y: int, inputs: Sequence[TensorType], output: TensorType
+    ) -> tuple[int, int]:
+        """The same row."""
+        return (y, y + 1)
+
+    @classmethod
+    def examples(cls) -> Iterable[Example]:
+        """A vector, rows, a matrix without a batch axis."""
+        for shape in [(1, 4), (1, 3, 4, 2), (3, 2)]:
+            yield Example(cls(), (shape,), constants=(0,))
+
+
+def add_literal(node: OnnxNode, build: Builder, value: Constant) -> None:
+    """The output is a constant, on a grid that holds its values as closely as int8 can."""
+    data = value.data.astype(np.float32)
+    quant = _grid(data)
+    data = np.atleast_1d(data)
+    held = build.add_constant(
+        Constant(data, Stored(quant.quantize(data), quant)), f"{node.outputs[0]}_values"
+    )
+    if value.data.ndim:
+        build.add(Literal(), [held], node, quant=quant)
+        return
+    line = inner(node, "line")
+    build.add(Literal(), [held], line, quant=quant)
+    add_view(replace(node, inputs=line.outputs), build, ())
+
+
+def _grid(data: Array) -> Quant:
+    """Steps of 1 where whole numbers fit them, else what covers the range."""
+    low, high = min(float(data.min()), 0.0), max(float(data.max()), 0.0)
+    if high - low <= 255 and np.array_equal(data, np.rint(data)):
+        return Quant.per_tensor(1.0, int(np.clip(0, -128 - low, 127 - high)))
+    return quant_of_range((low, high))
+
+
+def _copy(sig: Signature) -> tuple[Call, ...]:
+    return (copy_call(sig.output, [[loop] for loop in axis_steps(sig.inputs[0])]),)
+
+
+def write_literal(node: Node, out: Writer) -> None:
+    """An Identity of the constant."""
+    out.write(node.output, out.node("Identity", [out.read(node.inputs[0])]))
+
+
+OPS = (Literal,)
+KERNELS = (
+    Kernel(Literal, DType.INT8, "mplan_copy_s8", _copy, cost_class="copy", work=copy_work(_copy)),
+)
+WRITERS = {Literal: write_literal}
