@@ -3,14 +3,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from mcuplan.errors import UnsupportedOp
 from mcuplan.ir.builder import Builder, Constant, OnnxNode, plain
-from mcuplan.ir.graph import Node
+from mcuplan.ir.graph import Layout, Node
 from mcuplan.ir.op import (
     NO_CLAMP,
     Call,
@@ -26,7 +27,9 @@ from mcuplan.ir.op import (
 )
 from mcuplan.ir.types import Array, DType, TensorType
 from mcuplan.ir.writer import Writer
+from mcuplan.ops._read import inner
 from mcuplan.ops._weighted import finish, requant_fields
+from mcuplan.ops.movement import add_view
 
 __all__ = ["KERNELS", "OPS", "READERS", "WRITERS", "Dense"]
 
@@ -85,17 +88,22 @@ class Dense(Op):
 
 
 def _add_dense(
-    node: OnnxNode, build: Builder, source: str, weights: Constant, bias: Constant | None
+    node: OnnxNode,
+    build: Builder,
+    source: str,
+    weights: Constant,
+    bias: Constant | None,
+    layout: Layout = (),
 ) -> None:
-    """Weights [O, K] applied to the last axis of an ONNX tensor."""
+    """Weights [O, K] applied to the last axis of an ONNX tensor, or of a layout of it."""
     outputs = weights.data.shape[0]
     if bias is None:
         bias = Constant(np.zeros(outputs, np.float32))
     stem = node.outputs[0]
     w = build.add_constant(weights, f"{stem}_weights")
     b = build.add_constant(bias, f"{stem}_bias")
-    rank = len(build.shape(source))
-    build.add(Dense(), [build.in_layout(source, plain(rank)), w, b], node)
+    layout = layout or plain(len(build.shape(source)))
+    build.add(Dense(), [build.in_layout(source, layout), w, b], node, layout)
 
 
 def read_gemm(node: OnnxNode, build: Builder) -> None:
@@ -122,14 +130,50 @@ def read_gemm(node: OnnxNode, build: Builder) -> None:
 
 
 def read_matmul(node: OnnxNode, build: Builder) -> None:
-    """MatMul with a constant matrix on the right."""
-    weights = build.constant(node.input(1))
-    if weights is None or weights.data.ndim != 2 or build.constant(node.input(0)) is not None:
+    """MatMul with a constant matrix or vector on either side.
+
+    Raises:
+        UnsupportedOp: both sides are computed, or there is a matrix for each of a stack.
+    """
+    sides = [build.constant(node.input(0)), build.constant(node.input(1))]
+    left = sides[0] is not None
+    given = sides[0] if left else sides[1]
+    if given is None:
         raise UnsupportedOp(
-            "MatMul without a constant matrix as its second input",
+            "MatMul without a constant matrix as one of its inputs",
             hint="products of two activations are not supported yet",
         )
-    _add_dense(node, build, node.input(0), weights.transpose((1, 0)), None)
+    if math.prod(given.data.shape[:-2]) != 1:
+        raise UnsupportedOp(
+            f"MatMul with a stack of matrices {list(given.data.shape)}",
+            hint="split it into one MatMul for each matrix",
+        )
+    source = node.input(1 if left else 0)
+    shape = build.shape(source)
+    weights, layout = _matrix(given, left=left), plain(len(shape))
+    if left and len(shape) > 1:
+        layout = (*layout[:-2], layout[-1], layout[-2])
+    operands = (given.data.shape, shape) if left else (shape, given.data.shape)
+    if not left and given.data.ndim == 2:
+        _add_dense(node, build, source, weights, None)
+        return
+    product = inner(node, "product")
+    _add_dense(product, build, source, weights, None, layout)
+    add_view(replace(node, inputs=product.outputs), build, _product_shape(*operands))
+
+
+def _matrix(given: Constant, *, left: bool) -> Constant:
+    """Weights [O, K] of a constant operand: a matrix behind axes of 1, or a vector."""
+    if given.data.ndim == 1:
+        return given.reshape((1, *given.data.shape))
+    matrix = given.reshape(given.data.shape[-2:])
+    return matrix if left else matrix.transpose((1, 0))
+
+
+def _product_shape(a: Sequence[int], b: Sequence[int]) -> tuple[int, ...]:
+    """Shape of a matrix product as numpy defines it, one operand but for axes of 1 a matrix."""
+    rows, columns = tuple(a[-2:-1]), tuple(b[-1:]) if len(b) > 1 else ()
+    return (*np.broadcast_shapes(tuple(a[:-2]), tuple(b[:-2])), *rows, *columns)
 
 
 def write_dense(node: Node, out: Writer) -> None:

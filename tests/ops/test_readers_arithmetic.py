@@ -209,6 +209,25 @@ def test_functions(name: str, tmp_path: Path) -> None:
     assert ["Lookup"] == kinds(graph)
 
 
+PRODUCTS = [
+    *(("x w", (1, 5, 6), shape) for shape in ((6,), (6, 1), (6, 4), (1, 6, 4), (1, 1, 6, 4))),
+    *(("x w", (1, 6), shape) for shape in ((6,), (6, 4), (1, 1, 6, 4))),
+    *(("x w", (1, 2, 5, 6), shape) for shape in ((6,), (1, 6, 4), (1, 1, 1, 6, 4))),
+    *(("w x", (1, 6, 5), shape) for shape in ((6,), (1, 6), (4, 6), (1, 1, 4, 6))),
+    *(("w x", (1, 2, 6, 5), shape) for shape in ((6,), (4, 6), (1, 4, 6))),
+    ("w x", (1, 6), (4, 1)),
+]
+
+
+@pytest.mark.parametrize(("inputs", "activation", "constant"), PRODUCTS)
+def test_products(inputs: str, activation: Any, constant: Any, tmp_path: Path) -> None:
+    """MatMul takes a matrix or vector on either side, behind any axes of 1, as one Dense."""
+    nodes = [node("MatMul", inputs, "a"), node("Relu", "a")]
+    graph = agrees(tmp_path, model(nodes, {"x": activation}, {"w": floats(*constant)}))
+    assert kinds(graph).count("Dense") == 1
+    assert set(kinds(graph)) <= {"Dense", "Lookup", "Transpose"}
+
+
 SOFTMAXES: dict[str, Any] = {
     "vector": _fn("Softmax"),
     "channels": _pool("Softmax", axis=1),
@@ -251,7 +270,9 @@ def test_clamps_are_known(tmp_path: Path) -> None:
         (model(node("PRelu", "x s"), X, {"s": floats(4, 1, 1)}), "slope per channel"),
         (model(node("Pow", "x x"), X), "exponent"),
         (model(node("Div", "x c"), X, {"c": np.float32(0)}), "constant 0"),
-        (model(node("MaxPool", "x", "y i", kernel_shape=[2, 2]), X, outputs="y i"), "Indices"),
+        (model(node("MaxPool", "x", "y i", kernel_shape=[2, 2]), X, outputs="y i"), "output 1"),
+        (model(node("MatMul", "x w"), X, {"w": floats(4, 6, 2)}), "stack of matrices"),
+        (model(node("MatMul", "x z"), X | {"z": (1, 4, 6, 3)}), "constant matrix"),
     ],
 )
 def test_refused(proto: Any, message: str, tmp_path: Path) -> None:
