@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mcuplan.budget.record import Budget, BufferRow, RegionUse
 from mcuplan.report._markup import safe
+from mcuplan.report._names import distinct
 from mcuplan.report._text import clip
 from mcuplan.units import format_bytes
 
@@ -21,6 +22,9 @@ _TICKS_ACROSS, _TICKS_UP = 20, 6
 _KINDS = ("io", "activation", "scratch")
 _MOMENTS = {"step": "steps", "row": "rows made"}
 _HUES = 137  # degrees from the hue of a tensor to the next one: neighbours differ
+_NAME = 30  # columns of a name in the legend
+_ENTRIES, _ENTRY_HIGH = 4, 15  # of the legend of tensors: entries side by side, height of one
+_THIN = 3  # a rectangle with a shorter side has no outline, which would hide it
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +34,7 @@ class _Block:
     rows: tuple[BufferRow, ...]
     low: int
     high: int
-    hue: int | None = None  # of a tensor whose rows lie apart
+    hue: int | None = None  # of a tensor whose rows lie apart, but for inputs and outputs
 
     @property
     def kind(self) -> str:
@@ -58,24 +62,27 @@ class _Scale:
 def picture(budget: Budget) -> str:
     """One ``<svg>`` with a map for every RAM region that holds buffers; style stands outside."""
     regions = [r for r in budget.regions if any(b.region == r.name for b in budget.buffers)]
-    height = (_TOP + _HIGH + _BELOW) * max(1, len(regions))
+    maps = [_region_map(budget, region, alone=len(regions) == 1) for region in regions]
+    height = sum(high for _, high in maps) or _TOP
     name = safe(f"memory map of {budget.model.name} on {budget.target.name}")
     lines = [
         f'<svg class="map" xmlns="http://www.w3.org/2000/svg" role="img" aria-label="{name}" '
         f'viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}">'
     ]
-    for i, region in enumerate(regions):
-        lines.append(f'<g transform="translate(0 {i * (_TOP + _HIGH + _BELOW)})">')
-        lines += _region_map(budget, region, alone=len(regions) == 1)
-        lines.append("</g>")
-    if not regions:
+    above = 0
+    for drawn, high in maps:
+        lines += [f'<g transform="translate(0 {above})">', *drawn, "</g>"]
+        above += high
+    if not maps:
         lines.append(f'<text class="head" x="{_LEFT}" y="30">no buffers</text>')
     return "\n".join([*lines, "</svg>"])
 
 
-def _region_map(budget: Budget, region: RegionUse, *, alone: bool) -> list[str]:
-    """Axes, then buffers, then the lines that must stay visible."""
-    blocks = _blocks([row for row in budget.buffers if row.region == region.name])
+def _region_map(budget: Budget, region: RegionUse, *, alone: bool) -> tuple[list[str], int]:
+    """Axes, then buffers, then the lines that must stay visible; and the height of it all."""
+    rows = [row for row in budget.buffers if row.region == region.name]
+    names = _short_names(rows)
+    blocks = _blocks(rows)
     arena = max(block.high for block in blocks)
     room = _room(budget, region, arena, alone)
     shown = max(arena, room if room <= _FAR * arena else 0)
@@ -86,19 +93,29 @@ def _region_map(budget: Budget, region: RegionUse, *, alone: bool) -> list[str]:
     lines = [
         f'<text class="head" x="{_LEFT}" y="18">{safe(region.name)}: arena '
         f"{format_bytes(arena)}, {len(blocks):,} buffers over {across:,} {_MOMENTS[word]}</text>",
-        *_legend(),
+        *_kinds_legend(blocks),
         *_axes(scale),
         *_peak(budget, scale),
     ]
     for block in blocks:
-        lines += _block(block, scale)
+        lines += _block(block, scale, names)
     if alone and budget.layers:
         bound = budget.peak.lower_bound_bytes
         lines += _line("bound", "faint", bound, f"lower bound {format_bytes(bound)}", scale)
     text = f"room for the arena {format_bytes(room)}"
     if room <= scale.top_bytes:
-        return lines + _line("budget", "bad", max(0, room), text, scale)
-    return [*lines, _text(WIDTH - _RIGHT, 18, f"{text}, beyond the top", "faint", "end")]
+        lines += _line("budget", "bad", max(0, room), text, scale)
+    else:
+        lines.append(_text(WIDTH - _RIGHT, 18, f"{text}, beyond the top", "faint", "end"))
+    tensors = _tensors_legend(blocks, names)
+    deep = -(-len(tensors) // (2 * _ENTRIES)) * _ENTRY_HIGH
+    return lines + tensors, _TOP + _HIGH + _BELOW + deep
+
+
+def _short_names(rows: Sequence[BufferRow]) -> dict[str, str]:
+    """Names of tensors as they are drawn: short, and different for different ones."""
+    names = list(dict.fromkeys(row.name for row in rows))
+    return dict(zip(names, distinct(names, _NAME), strict=True))
 
 
 def _room(budget: Budget, region: RegionUse, arena: int, alone: bool) -> int:
@@ -115,7 +132,11 @@ def _blocks(rows: Sequence[BufferRow]) -> list[_Block]:
     for row in rows:
         place = -1 if row.row is None else row.offset
         groups.setdefault((row.alias_of or row.name, row.start, row.end, place), []).append(row)
-    apart = dict.fromkeys(group[0].name for group in groups.values() if group[0].row is not None)
+    apart = dict.fromkeys(
+        group[0].name
+        for group in groups.values()
+        if group[0].row is not None and all(row.kind == "activation" for row in group)
+    )
     hues = {name: i * _HUES % 360 for i, name in enumerate(apart)}
     blocks = [
         _Block(
@@ -129,7 +150,7 @@ def _blocks(rows: Sequence[BufferRow]) -> list[_Block]:
     return sorted(blocks, key=lambda b: (b.low - b.high, b.rows[0].start, b.low))
 
 
-def _block(block: _Block, scale: _Scale) -> list[str]:
+def _block(block: _Block, scale: _Scale, names: Mapping[str, str]) -> list[str]:
     first = block.rows[0]
     left, right = scale.x(first.start), scale.x(first.end)
     top, bottom = scale.y(block.high), scale.y(block.low)
@@ -139,16 +160,20 @@ def _block(block: _Block, scale: _Scale) -> list[str]:
         f"{scale.word}s {first.start} to {first.end - 1}",
     ]
     facts += [f"also {_named(row)}: {row.bytes:,} B from {row.offset:,}" for row in block.rows[1:]]
-    colour = f' style="fill: hsl({block.hue} 55% 60%)"' if block.hue is not None else ""
+    thin = " thin" if min(right - left, bottom - top) < _THIN else ""
     lines = [
         f'<g class="buffer"><title>{"&#10;".join(safe(fact) for fact in facts)}</title>',
-        f'<rect class="{block.kind}"{colour} x="{left:.2f}" y="{top:.2f}" '
+        f'<rect class="{block.kind}{thin}"{_fill(block.hue)} x="{left:.2f}" y="{top:.2f}" '
         f'width="{right - left:.2f}" height="{bottom - top:.2f}"/>',
     ]
     room = int((right - left - 6) / _CHARACTER)
     if bottom - top >= 12 and room >= 4:
-        lines.append(_text(left + 3, top + 10, clip(first.name, room)))
+        lines.append(_text(left + 3, top + 10, clip(names[first.name], room)))
     return [*lines, "</g>"]
+
+
+def _fill(hue: int | None) -> str:
+    return "" if hue is None else f' style="fill: hsl({hue} 55% 60%)"'
 
 
 def _named(row: BufferRow) -> str:
@@ -191,7 +216,8 @@ def _peak(budget: Budget, scale: _Scale) -> list[str]:
     if not 0 <= at < scale.steps or not budget.layers:
         return []
     left, right = scale.x(at), scale.x(at + 1)
-    text = f"peak: {peak.moment}, {clip(peak.layer, 48)}"
+    layer = distinct([row.name for row in budget.layers], 48)[max(0, peak.step)]
+    text = f"peak: {peak.moment}" + (f", {layer}" if peak.step >= 0 else "")
     late = at > scale.steps / 2
     return [
         f'<rect class="peak" x="{left:.2f}" y="{_TOP - 12}" width="{right - left:.2f}" '
@@ -210,12 +236,32 @@ def _line(kind: str, colour: str, address: int, text: str, scale: _Scale) -> lis
     ]
 
 
-def _legend() -> list[str]:
+def _kinds_legend(blocks: Sequence[_Block]) -> list[str]:
+    """What the colours of kinds mean; those of tensors stand below the picture."""
+    words = {"io": "input, output", "activation": "activation", "scratch": "scratch"}
+    used = [kind for kind in _KINDS if any(b.kind == kind and b.hue is None for b in blocks)]
     lines = []
-    for i, kind in enumerate(_KINDS):
+    for i, kind in enumerate(used):
         x = _LEFT + 96 * i
         lines.append(f'<rect class="{kind}" x="{x}" y="26" width="12" height="10"/>')
-        lines.append(_text(x + 16, 35, "input, output" if kind == "io" else kind))
+        lines.append(_text(x + 16, 35, words[kind]))
+    if any(block.hue is not None for block in blocks):
+        lines.append(_text(_LEFT + 96 * len(used), 35, "rows of activations: colours below"))
+    return lines
+
+
+def _tensors_legend(blocks: Sequence[_Block], names: Mapping[str, str]) -> list[str]:
+    """The colour of every tensor whose rows lie apart: two elements each."""
+    hues = {block.rows[0].name: block.hue for block in blocks if block.hue is not None}
+    wide = (WIDTH - _RIGHT - _LEFT) / _ENTRIES
+    lines = []
+    for i, name in enumerate(sorted(hues, key=list(names).index)):
+        x, y = _LEFT + wide * (i % _ENTRIES), _TOP + _HIGH + _BELOW + _ENTRY_HIGH * (i // _ENTRIES)
+        lines.append(
+            f'<rect class="activation"{_fill(hues[name])} x="{x:.2f}" y="{y - 9}" width="12" '
+            'height="10"/>'
+        )
+        lines.append(_text(x + 16, y, names[name]))
     return lines
 
 

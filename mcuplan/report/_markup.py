@@ -69,6 +69,7 @@ svg.map .peak {{ fill-opacity: .16; }}
 svg.map .budget {{ stroke-width: 1.5; }}
 svg.map .bound {{ stroke-dasharray: 6 4; }}
 svg.map .buffer rect {{ stroke-width: .6; fill-opacity: .78; }}
+svg.map .buffer rect.thin {{ stroke: none; }}
 svg.map .buffer:hover rect {{ stroke-width: 2; }}
 svg.map .buffer text {{ font-size: 10px; pointer-events: none; }}
 {Template(_COLORS).substitute(_LIGHT)}@media screen and (prefers-color-scheme: dark) {{

@@ -21,7 +21,7 @@ from report_samples import (
 )
 
 import mcuplan.report
-from mcuplan.budget.record import Budget, Undecided
+from mcuplan.budget.record import Budget, BufferRow, Undecided
 from mcuplan.report import Look, all_formats, render
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -150,7 +150,7 @@ def test_map_shows_every_buffer() -> None:
     root = ElementTree.fromstring(render("svg", sample_budget()))
     space = {"s": "http://www.w3.org/2000/svg"}
     buffers = root.findall(".//s:g[@class='buffer']", space)
-    kinds = [g.find("s:rect", space).get("class") for g in buffers]  # type: ignore[union-attr]
+    kinds = [g.find("s:rect", space).get("class").split()[0] for g in buffers]  # type: ignore[union-attr]
     assert ["activation", "io", "scratch", "io"] == kinds
     titles = [str(g.findtext("s:title", "", space)) for g in buffers]
     assert "conv1: 61,440 B (activation)\naddresses 1,200 to 62,640\nsteps 0 to 1" == titles[0]
@@ -206,3 +206,32 @@ def test_page_holds_map_layers_and_findings() -> None:
     assert 1 == tags.seen.count("svg")
     assert 2 == tags.seen.count("li")
     assert (1 + 3) + (1 + 3) == tags.seen.count("tr")  # levels and layers, with their heads
+
+
+def test_page_shows_limits_and_kernels() -> None:
+    """A limit of the user has a bar like a region, and every step says which kernel runs it."""
+    budget = sample_budget()
+    limited = replace(budget, ram=replace(budget.ram, budget_from="limit"))
+    pages = [render("html", one) for one in (budget, limited)]
+    assert 1 == pages[1].count("<meter") - pages[0].count("<meter")
+    assert "--max-ram: " in pages[1]
+    for row in budget.layers:
+        assert f"<td>{row.kernel.removeprefix('mplan_')}</td>" in pages[0]
+
+
+def test_the_legend_names_every_colour() -> None:
+    """Each tensor that lies apart by rows has a colour, and each colour stands in the legend."""
+    budget = sample_budget()
+    rows = [
+        BufferRow(f"t{i % 9}", "sram", 100 * i, 100, i, i + 2, None, "activation", i)
+        for i in range(27)
+    ]
+    by_rows = replace(budget, buffers=tuple(rows), peak=replace(budget.peak, move=1))
+    root = ElementTree.fromstring(render("svg", by_rows))
+    space = {"s": "http://www.w3.org/2000/svg"}
+    drawn = {r.get("style") for r in root.findall(".//s:g[@class='buffer']/s:rect", space)}
+    legend = [r.get("style") for r in root.findall("./s:g/s:rect", space) if r.get("style")]
+    assert 9 == len(drawn) == len(legend)
+    assert drawn == set(legend)
+    texts = {text.text for text in root.iter(f"{{{space['s']}}}text")}
+    assert {f"t{i}" for i in range(9)} <= texts
