@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -35,6 +36,20 @@ def arm_gcc() -> str:
     """Path of the cross compiler."""
     _program("arm-none-eabi-objdump")
     return _program("arm-none-eabi-gcc")
+
+
+COUNTED_WITH = "12.2"
+"""Version of arm-none-eabi-gcc with which the figures that are kept were counted."""
+
+
+@pytest.fixture(scope="session")
+def counted_gcc(arm_gcc: str) -> str:
+    """Path of the cross compiler, which is the one that figures of cycles are kept for."""
+    asked = subprocess.run([arm_gcc, "-dumpfullversion"], capture_output=True, text=True)
+    version = asked.stdout.strip()
+    if not version.startswith(f"{COUNTED_WITH}."):
+        pytest.skip(f"figures are kept for arm-none-eabi-gcc {COUNTED_WITH}; this is {version}")
+    return arm_gcc
 
 
 @pytest.fixture(scope="session")

@@ -99,9 +99,11 @@ def _show_diff(form: str, made: Baseline) -> None:
 def bench(target: str | None, backend: str, form: str) -> int:
     """Instructions and cycles per kernel and shape, counted on the emulator.
 
-    They are the same on every run: keep the table, and a diff shows what became slower.
+    They are the same on every run with the same compiler, which the last line names: keep the
+    table, and a diff shows what became slower.
     """
     from mcuplan.bench import bench as count
+    from mcuplan.prove.toolchain import cross_compiler
     from mcuplan.targets import load_target
 
     rows = []
@@ -112,6 +114,8 @@ def bench(target: str | None, backend: str, form: str) -> int:
         rows.append([row.op, row.shape, kernel, row.instructions, cycles, each])
     counted = "instr" if form == "text" else "instructions"  # 80 columns
     _show(form, ("op", "shape", "kernel", counted, "cycles", "each"), rows, {3, 4, 5}, " ")
+    if form == "text":
+        say(f"\n{cross_compiler().version}\n")
     return EXIT_FITS
 
 

@@ -139,7 +139,7 @@ def _forget() -> None:
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_modelled_cycles_are_those_of_the_emulator(
-    backend: str, arm_gcc: str, qemu: str, request: pytest.FixtureRequest
+    backend: str, counted_gcc: str, qemu: str, request: pytest.FixtureRequest
 ) -> None:
     """Every kernel is in the table, and misses no counted shape by more than the table says."""
     if request.config.getoption("--update-golden"):
@@ -154,7 +154,7 @@ def test_modelled_cycles_are_those_of_the_emulator(
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("name", QUICK)
 def test_networks_take_what_is_modelled(
-    name: str, backend: str, arm_gcc: str, qemu: str, test_models: Path
+    name: str, backend: str, counted_gcc: str, qemu: str, test_models: Path
 ) -> None:
     """A whole network takes the modelled cycles within the error stated for it."""
     stated = network_errors(backend)[name]
@@ -162,7 +162,7 @@ def test_networks_take_what_is_modelled(
     assert stated <= 0.1
 
 
-def test_rows_take_what_is_modelled(arm_gcc: str, qemu: str, test_models: Path) -> None:
+def test_rows_take_what_is_modelled(counted_gcc: str, qemu: str, test_models: Path) -> None:
     """Steps that run row by row take what as many calls are modelled to take."""
     assert _network_error("mlperf_kws_dscnn", "dsp", test_models, "auto") <= 0.05
 

@@ -92,12 +92,11 @@ static taps_t taps_inside(int32_t at, uint32_t kernel, uint32_t size)
     return taps;
 }
 
-/* One output row; `lines` are the input rows from tap row `down.first` on. */
-static void output_row(const mplan_depthwise_s8_dsp_t *p, job_t *job, const int8_t *const *lines,
-                       taps_t down, int8_t *out)
+/* One output row; `lines` are the input rows from tap row `down.first` on, `starts` is space. */
+static void output_row(const mplan_depthwise_s8_dsp_t *p, job_t *job, const int8_t **starts,
+                       const int8_t *const *lines, taps_t down, int8_t *out)
 {
     const size_t count = down.end - down.first;
-    const int8_t *starts[ROWS];
 
     job->rows = starts;
     job->rows_end = &starts[count];
@@ -139,6 +138,7 @@ void mplan_depthwise_s8_dsp(const mplan_depthwise_s8_dsp_t *p, const int8_t *in,
 {
     const uint32_t window = (uint32_t)p->kernel_h * p->kernel_w;
     const uint32_t minus = (uint32_t)(-(int32_t)p->in_zero_point) & 0xFFFFU;
+    const int8_t *starts[ROWS];
     job_t job;
 
     job.cursor = NULL;
@@ -156,7 +156,7 @@ void mplan_depthwise_s8_dsp(const mplan_depthwise_s8_dsp_t *p, const int8_t *in,
         for (uint32_t ky = down.first; ky < down.end; ky++) {
             lines[ky - down.first] = &in[mplan_row(&p->in_rows, (size_t)(at + (int32_t)ky))];
         }
-        output_row(p, &job, lines, down, to);
+        output_row(p, &job, starts, lines, down, to);
         limit(p, to);
     }
 }
