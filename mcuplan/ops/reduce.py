@@ -5,14 +5,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from mcuplan.errors import UnsupportedOp
 from mcuplan.ir.builder import Builder, OnnxNode, Reader, plain, rows_layout
 from mcuplan.ir.graph import Layout
 from mcuplan.ir.op import Op, QuantRule
 from mcuplan.ops._read import inner, int_list, normal_axis
+from mcuplan.ops.min_pool import MinPool2D
 from mcuplan.ops.movement import Reshape, add_view
 from mcuplan.ops.pool2d import AvgPool2D, MaxPool2D
+from mcuplan.ops.unary import UnaryFn, add_lookup
 
 __all__ = ["READERS"]
 
@@ -20,6 +23,7 @@ _Make = Callable[[tuple[int, int]], Op]
 _MAKERS: dict[str, _Make] = {
     "Max": MaxPool2D,
     "Mean": AvgPool2D,
+    "Min": MinPool2D,
     "Sum": lambda kernel: AvgPool2D(kernel, divide=False),
 }
 
@@ -127,10 +131,29 @@ def _reducer(kind: str) -> Reader:
     return read
 
 
+def _sum_of(each: UnaryFn, *after: UnaryFn) -> Reader:
+    """A sum of functions of the elements, and functions of it."""
+
+    def read(node: OnnxNode, build: Builder) -> None:
+        values, total = inner(node, "values"), inner(node, "total")
+        add_lookup(replace(values, inputs=node.inputs[:1]), build, [each])
+        total = replace(total if after else node, inputs=(*values.outputs, *node.inputs[1:]))
+        _reducer("Sum")(total, build)
+        if after:
+            add_lookup(replace(node, inputs=total.outputs), build, after)
+
+    return read
+
+
+_SQUARE = UnaryFn("pow", (2.0,))
 READERS = {
     "GlobalAveragePool": _global("Mean"),
     "GlobalMaxPool": _global("Max"),
+    "ReduceL1": _sum_of(UnaryFn("abs")),
+    "ReduceL2": _sum_of(_SQUARE, UnaryFn("sqrt")),
     "ReduceMax": _reducer("Max"),
     "ReduceMean": _reducer("Mean"),
+    "ReduceMin": _reducer("Min"),
     "ReduceSum": _reducer("Sum"),
+    "ReduceSumSquare": _sum_of(_SQUARE),
 }

@@ -35,6 +35,17 @@ MODELS: dict[str, Any] = {
     "shuffled rows": model(
         node("Gather", "x i", axis=2), IMAGE, {"i": np.int64([0, 2, 4, 1, 3, 5])}
     ),
+    "least": model(node("ReduceMin", "x", axes=[2], keepdims=0), SERIES, opset=13),
+    "least and largest": model(
+        [
+            node("ReduceMin", "x", "a", axes=[2, 3]),
+            node("ReduceMax", "x", "b", axes=[2, 3]),
+            node("Sub", "b a"),
+        ],
+        IMAGE,
+        opset=13,
+    ),
+    "length": model(node("ReduceL2", "x", axes=[2]), SERIES, opset=13),
     "matrix on the left": model(node("MatMul", "w x"), SERIES, {"w": floats(1, 3, 5)}),
     "vector on the right": model(node("MatMul", "x w"), SERIES, {"w": floats(8)}),
 }
