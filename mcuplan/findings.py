@@ -114,6 +114,19 @@ _FINDINGS = (
         "lets it start.",
     ),
     Explanation(
+        "verify/stray-write",
+        "A step of the compiled code changed bytes of the arena, or beside it, that are neither "
+        "its output nor its scratch.",
+        "The layer is named. This is a defect of mcuplan or of the compiler; keep the generated "
+        "folder and report it.",
+    ),
+    Explanation(
+        "verify/header",
+        "What the generated header says or does (sizes, dimensions, scales, conversions, "
+        "accessors, error codes) is not what the model asks for.",
+        "This is a defect of mcuplan; keep the generated folder and report it.",
+    ),
+    Explanation(
         "verify/layer",
         "A layer of a quantized model, fed with the runtime's own input, is more than 1 LSB off.",
         "This is a defect of mcuplan, or of a model that rounds where ONNX does not; report it.",

@@ -88,6 +88,7 @@ def verify(
             step = _portable(planned, wanted.name).plan.program.steps[host.mismatch.step]
             record = replace(record, first_diverging_layer=planned.integer.node_name(step.node))
         runs.append(record)
+        findings += host.findings
         findings += [] if host.sanitized else [_NOT_SANITIZED]
     evidence = Evidence(errors=_errors(planned.plan, seen))
     if "emulator" in wanted.on:
@@ -95,7 +96,7 @@ def verify(
         say(f"running {min(wanted.samples, data.samples)} samples on the emulator")
         proof = prove_on_core(subject, few, _core(planned.plan.program.target))
         runs.append(core_record(proof))
-        findings += _drift(proof)
+        findings += (*proof.findings, *_drift(proof))
         evidence = replace(
             evidence,
             build=measured_build(proof.measured),

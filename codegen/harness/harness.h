@@ -7,7 +7,8 @@
  *   inputs.bin   samples, each the bytes of all inputs in order
  *   outputs.bin  samples, each the bytes of all outputs in order
  *   dumps.bin    records { index, byte count, bytes } of the tensor dumps, in order of execution
- *   result.bin   two words: samples run, largest stack use of a call in bytes (0 on the host)
+ *   result.bin   words: samples run, largest stack use of a call in bytes (0 on the host), and
+ *                1 + the first step that wrote what it must not, with its sample
  */
 #ifndef HARNESS_H
 #define HARNESS_H
@@ -41,6 +42,21 @@ typedef struct {
     uint32_t nbytes;
 } harness_dead_t;
 
+/** Bytes that a step must not write: they are neither its output nor its scratch. */
+typedef struct {
+    const volatile uint8_t *address;
+    uint32_t nbytes;
+} harness_kept_t;
+
+/** An arena between bytes that nothing writes; a multiple of any alignment that arenas have. */
+#define HARNESS_FENCE_BYTES (64U)
+#define HARNESS_FENCED(type)                                                                       \
+    static struct {                                                                                \
+        uint8_t before[HARNESS_FENCE_BYTES];                                                       \
+        type arena;                                                                                \
+        uint8_t behind[HARNESS_FENCE_BYTES];                                                       \
+    }
+
 /** One arena object. */
 typedef struct {
     uint8_t *address;
@@ -62,6 +78,10 @@ extern const uint32_t harness_dump_start[];
 extern const uint32_t harness_dump_count;
 extern const harness_dead_t harness_dead[];
 extern const uint32_t harness_dead_start[];
+extern const harness_kept_t harness_kept[];
+extern const uint32_t harness_kept_start[];
+extern const harness_dead_t harness_fences[]; /* around the arenas: nothing writes them */
+extern const uint32_t harness_fence_count;
 extern const volatile uint8_t harness_marks[]; /* one byte per step, read by hook_count.c */
 extern const void *const harness_context;
 void harness_bind(void); /* asks the model where its ports lie, or gives them a place */
@@ -71,6 +91,11 @@ extern const uint32_t harness_call_count;
 harness_entry_t harness_entry(uint32_t call);  /* the function; only its address is used */
 const void *harness_argument(uint32_t call);   /* what it takes besides the context, or NULL */
 uint32_t harness_call_plainly(uint32_t call);  /* the call as plain C */
+
+/* runner.c, for hooks */
+extern uint32_t harness_guarded; /* not 0: the bytes that steps must leave alone are watched */
+extern uint32_t harness_sealed;  /* what they held before the step */
+extern uint32_t harness_stray;   /* 1 + the first step that wrote some, or 0 */
 
 /* hook_count.c or hook_dump.c, called by the model after each step, or each run of rows */
 void harness_step(uint32_t step);
@@ -82,6 +107,40 @@ static inline void harness_spoil(uint32_t step)
         for (uint32_t k = 0U; k < harness_dead[i].nbytes; k++) {
             harness_dead[i].address[k] = (uint8_t)(0x5AU ^ step ^ k);
         }
+    }
+}
+
+/* What the bytes hold that a step must leave alone: a number that changes with any of them. */
+static inline uint32_t harness_sum(uint32_t step)
+{
+    uint32_t sum = 2166136261U; /* FNV-1a */
+
+    for (uint32_t i = harness_kept_start[step]; i < harness_kept_start[step + 1U]; i++) {
+        for (uint32_t k = 0U; k < harness_kept[i].nbytes; k++) {
+            sum = (sum ^ harness_kept[i].address[k]) * 16777619U;
+        }
+    }
+    for (uint32_t i = 0U; i < harness_fence_count; i++) {
+        for (uint32_t k = 0U; k < harness_fences[i].nbytes; k++) {
+            sum = (sum ^ harness_fences[i].address[k]) * 16777619U;
+        }
+    }
+    return sum;
+}
+
+/* For hooks, when a step has ended: did it leave alone what it must? */
+static inline void harness_compare(uint32_t step)
+{
+    if ((harness_guarded != 0U) && (harness_stray == 0U) && (harness_sum(step) != harness_sealed)) {
+        harness_stray = step + 1U;
+    }
+}
+
+/* Before a step. */
+static inline void harness_seal(uint32_t step)
+{
+    if (harness_guarded != 0U) {
+        harness_sealed = harness_sum(step);
     }
 }
 

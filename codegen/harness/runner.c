@@ -5,7 +5,14 @@
 /* Arenas hold this before each call: a model that relies on old contents gives itself away. */
 #define STALE_BYTE (0xA5U)
 
+/* As many samples are watched: summing up the arenas around every step takes its time. */
+#define GUARDED_SAMPLES (4U)
+
 static int32_t dump_file = -1;
+
+uint32_t harness_guarded;
+uint32_t harness_sealed;
+uint32_t harness_stray;
 
 int32_t harness_dump_file(void)
 {
@@ -31,6 +38,11 @@ static void spoil_arenas(void)
         volatile uint8_t *const bytes = harness_regions[r].address;
         for (uint32_t i = 0U; i < harness_regions[r].nbytes; i++) {
             bytes[i] = (uint8_t)STALE_BYTE;
+        }
+    }
+    for (uint32_t f = 0U; f < harness_fence_count; f++) {
+        for (uint32_t i = 0U; i < harness_fences[f].nbytes; i++) {
+            harness_fences[f].address[i] = (uint8_t)~STALE_BYTE;
         }
     }
 }
@@ -77,8 +89,11 @@ static void print_number(uint32_t value)
 static void run_sample(uint32_t sample, int32_t output_file, uint32_t *stack_most)
 {
     uint32_t stack_bytes = 0U;
-    const uint32_t status = harness_call(&stack_bytes);
+    uint32_t status;
 
+    harness_guarded = (sample < GUARDED_SAMPLES) ? 1U : 0U;
+    harness_seal(0U);
+    status = harness_call(&stack_bytes);
     if (status != 0U) {
         harness_print("invoke returned status ");
         print_number(status);
@@ -97,7 +112,7 @@ static void run_sample(uint32_t sample, int32_t output_file, uint32_t *stack_mos
 
 int main(void)
 {
-    uint32_t result[2] = { 0U, 0U };
+    static uint32_t result[4];
     const int32_t input_file = open_or_exit("inputs.bin", 0);
     const int32_t output_file = open_or_exit("outputs.bin", 1);
     int32_t result_file;
@@ -109,6 +124,10 @@ int main(void)
     spoil_arenas();
     while (read_sample(input_file) != 0) {
         run_sample(result[0], output_file, &result[1]);
+        if ((harness_stray != 0U) && (result[2] == 0U)) {
+            result[2] = harness_stray;
+            result[3] = result[0];
+        }
         result[0]++;
         spoil_arenas();
     }

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["BundleApi", "Bytes", "DeadBytes", "IoPort", "TensorDump"]
+__all__ = ["BundleApi", "Bytes", "DeadBytes", "IoPort", "KeptBytes", "TensorDump"]
 
 Bytes = npt.NDArray[np.integer[Any]]
 """Elements of samples, int8 or uint8, ``[samples, nbytes]``."""
@@ -92,6 +92,16 @@ class TensorDump:
 @dataclass(frozen=True, slots=True)
 class DeadBytes:
     """Bytes of a region that nothing needs once the hook is called: test images spoil them."""
+
+    step: int
+    region: str
+    offset: int
+    nbytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeptBytes:
+    """Bytes of a region that a step, or a run of rows, must not write: test images watch them."""
 
     step: int
     region: str

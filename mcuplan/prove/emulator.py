@@ -87,12 +87,14 @@ class EmulatorRun:
         outputs, dumps: ``[samples, nbytes]`` each.
         stack_bytes: painted high-water mark of the inference call alone, over all samples.
         calls: one per sample; empty without counter.
+        stray: the first step that wrote what it must not, and the sample.
     """
 
     outputs: tuple[Bytes, ...]
     dumps: tuple[npt.NDArray[np.int8], ...]
     stack_bytes: int
     calls: tuple[CallCount, ...]
+    stray: tuple[int, int] | None = None
 
     @property
     def slowest(self) -> CallCount:
@@ -130,7 +132,9 @@ def run_on_core(
     has_cycles, each = bool(image.core.timing), image.api.calls
     calls = _read_counts(image.work, has_cycles) if counter is not None else ()
     calls = tuple(_joined(calls[i : i + each]) for i in range(0, len(calls), each))
-    return EmulatorRun(produced.outputs, produced.dumps, produced.stack_bytes, calls)
+    return EmulatorRun(
+        produced.outputs, produced.dumps, produced.stack_bytes, calls, produced.stray
+    )
 
 
 def run_machine(

@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 from string import Template
 
-from mcuplan.prove.api import BundleApi, DeadBytes, IoPort, TensorDump
+from mcuplan.prove.api import BundleApi, DeadBytes, IoPort, KeptBytes, TensorDump
 from mcuplan.resources import codegen_dir
 
 __all__ = ["glue_source"]
@@ -17,20 +17,22 @@ def glue_source(
     api: BundleApi,
     dumps: tuple[TensorDump, ...] = (),
     dead: tuple[DeadBytes, ...] = (),
+    kept: tuple[KeptBytes, ...] = (),
     *,
     sections: bool = False,
 ) -> str:
-    """C text that describes a bundle to the runner; ``sections``: arenas in those they have."""
+    """C text that describes a bundle to the runner; ``sections``: arenas in those they have.
+
+    Where bytes are to be kept, those around an arena without section are, too.
+    """
     arena = {region: api.arena(region) for region, _ in api.regions}
-    used = [*(dump.step for dump in dumps), *(each.step for each in dead)]
-    last = max([api.steps - 1, 0, *used])
-    numbered = sorted(enumerate(dumps), key=lambda pair: pair[1].step)
-    spoiled = sorted(dead, key=lambda each: each.step)
+    placed = {member for member, _ in api.sections if sections}
+    fenced = [name for region, name in arena.items() if kept and region not in placed]
     return _fill(
         "glue.c.in",
         name=api.name,
         header=api.header,
-        arenas="\n".join(_arena_objects(api, sections=sections)),
+        arenas="\n".join(_arena_objects(api, placed, fenced)),
         const="" if api.fed_rows else "const ",
         members="\n".join(f"    .{region} = &{arena[region]}," for region in arena),
         inputs=_ports(api.inputs),
@@ -41,17 +43,35 @@ def glue_source(
             f"    {{ (uint8_t *)&{name}, (uint32_t)sizeof {name} }}," for name in arena.values()
         ),
         region_count=str(len(arena)),
-        dumps=_dumps(numbered, arena),
-        dump_start=_starts((dump.step for _, dump in numbered), last),
-        dump_count=str(len(dumps)),
-        dead="\n".join(
-            f"    {{ (uint8_t *)&{arena[d.region]} + {d.offset}, {d.nbytes}U }}," for d in spoiled
-        ),
-        dead_start=_starts((d.step for d in spoiled), last),
+        fences="\n".join(_fence(name) for name in fenced),
+        fence_count=str(2 * len(fenced)),
         mark_count=str(max(api.steps, 1)),
         bindings=_bindings(api),
         calls=_calls(api),
+        **_by_step(api, dumps, dead, kept),
     )
+
+
+def _by_step(
+    api: BundleApi,
+    dumps: tuple[TensorDump, ...],
+    dead: tuple[DeadBytes, ...],
+    kept: tuple[KeptBytes, ...],
+) -> dict[str, str]:
+    """The tables of what hooks do, by step; kept bytes go on to the step after the last."""
+    arena = {region: api.arena(region) for region, _ in api.regions}
+    steps = (each.step for group in (dumps, dead, kept) for each in group)
+    last = max([api.steps - 1, 0, *steps])
+    numbered = sorted(enumerate(dumps), key=lambda pair: pair[1].step)
+    return {
+        "dumps": _dumps(numbered, arena),
+        "dump_start": _starts((dump.step for _, dump in numbered), last),
+        "dump_count": str(len(dumps)),
+        "dead": _spans(dead, arena),
+        "dead_start": _starts((each.step for each in dead), last),
+        "kept": _spans(kept, arena),
+        "kept_start": _starts((each.step for each in kept), last + 1),
+    }
 
 
 def _dumps(numbered: Sequence[tuple[int, TensorDump]], arena: Mapping[str, str]) -> str:
@@ -63,13 +83,32 @@ def _dumps(numbered: Sequence[tuple[int, TensorDump]], arena: Mapping[str, str])
     )
 
 
-def _arena_objects(api: BundleApi, *, sections: bool) -> Iterator[str]:
-    """A definition of each arena."""
-    placed = {member for member, _ in api.sections if sections}
+def _spans(spans: Iterable[DeadBytes | KeptBytes], arena: Mapping[str, str]) -> str:
+    """An entry for each of the spans, by step."""
+    return "\n".join(
+        f"    {{ (uint8_t *)&{arena[each.region]} + {each.offset}, {each.nbytes}U }},"
+        for each in sorted(spans, key=lambda each: each.step)
+    )
+
+
+def _arena_objects(
+    api: BundleApi, placed: Collection[str], fenced: Collection[str]
+) -> Iterator[str]:
+    """A definition of each arena, in its section where ``placed``, between fences where so."""
     for member, kind in api.regions:
-        macro = f"{api.name}_{member}".upper()
+        name, macro = api.arena(member), f"{api.name}_{member}".upper()
+        if name in fenced:
+            yield f"HARNESS_FENCED({kind}) {name}_fenced;\n#define {name} {name}_fenced.arena"
+            continue
         where = f" MPLAN_SECTION({macro}_SECTION)" if member in placed else ""
-        yield f"{kind} {api.arena(member)}{where};"
+        yield f"{kind} {name}{where};"
+
+
+def _fence(name: str) -> str:
+    """What lies before and behind an arena."""
+    return "\n".join(
+        f"    {{ {name}_fenced.{side}, HARNESS_FENCE_BYTES }}," for side in ("before", "behind")
+    )
 
 
 def _ports(ports: Sequence[IoPort]) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from string import Template
 
 from mcuplan.errors import ToolFailed
-from mcuplan.prove.api import BundleApi, DeadBytes, TensorDump
+from mcuplan.prove.api import BundleApi, DeadBytes, KeptBytes, TensorDump
 from mcuplan.prove.cores import Core
 from mcuplan.prove.glue import glue_source
 from mcuplan.prove.toolchain import (
@@ -99,6 +99,7 @@ def build_for_host(
     *,
     dumps: tuple[TensorDump, ...] = (),
     dead: tuple[DeadBytes, ...] = (),
+    kept: tuple[KeptBytes, ...] = (),
     sanitize: bool = True,
     optimize: str = "-O1",
 ) -> Image:
@@ -111,15 +112,17 @@ def build_for_host(
         compiler: from :func:`~mcuplan.prove.toolchain.host_compiler`.
         dumps: bytes to keep after steps.
         dead: bytes to overwrite after steps.
+        kept: bytes to watch during steps.
         sanitize: stop at the first wrong address or undefined operation.
         optimize: optimization level.
 
     Raises:
         ToolFailed: the bundle does not compile without warnings, or does not link.
     """
-    hook = Hook.DUMP if dumps or dead else Hook.NONE
+    hook = Hook.DUMP if dumps or dead or kept else Hook.NONE
     checks = SANITIZE if sanitize else ()
-    sources = _write_sources(files, api, work, dumps, dead, ("io_host.c", *_hook_source(hook)))
+    glue = glue_source(api, dumps, dead, kept)
+    sources = _write_sources(files, glue, work, ("io_host.c", *_hook_source(hook)))
     bundle = _compile_bundle(files, compiler, work, hook, (optimize, *checks))
     flags = ("-std=c99", optimize, *_WARNINGS, *checks, *_includes())
     rest = compile_sources(compiler, sources, work, flags)
@@ -137,6 +140,7 @@ def build_for_core(
     hook: Hook = Hook.NONE,
     dumps: tuple[TensorDump, ...] = (),
     dead: tuple[DeadBytes, ...] = (),
+    kept: tuple[KeptBytes, ...] = (),
     optimize: str = OPTIMIZE,
 ) -> CoreImage:
     """Build a bundle as a bare-metal image of an emulated core.
@@ -151,6 +155,7 @@ def build_for_core(
             ``Hook.NONE``.
         dumps: bytes to keep after steps, with ``Hook.DUMP``.
         dead: bytes to overwrite after steps, with any hook; not counted.
+        kept: bytes to watch during steps, likewise.
         optimize: optimization level of the bundle.
 
     Raises:
@@ -160,7 +165,8 @@ def build_for_core(
     if not core.machine:
         raise ToolFailed(f"no emulated machine for {core.name}", hint="verify on another core")
     extra = ("start.c", "io_semihosting.c", *_hook_source(hook))
-    sources = _write_sources(files, api, work, dumps, dead, extra, sections=True)
+    glue = glue_source(api, dumps, dead, kept, sections=True)
+    sources = _write_sources(files, glue, work, extra)
     (work / "image.ld").write_text(_linker_script(core, api), encoding="utf-8")
     bundle = _compile_bundle(files, compiler, work, hook, (optimize, *core.flags))
     flags = (*_FREESTANDING, *_WARNINGS, *core.flags, *_includes())
@@ -187,21 +193,14 @@ def _includes() -> tuple[str, ...]:
 
 
 def _write_sources(
-    files: Mapping[PurePosixPath, str],
-    api: BundleApi,
-    work: Path,
-    dumps: tuple[TensorDump, ...],
-    dead: tuple[DeadBytes, ...],
-    extra: tuple[str, ...],
-    *,
-    sections: bool = False,
+    files: Mapping[PurePosixPath, str], glue: str, work: Path, extra: tuple[str, ...]
 ) -> tuple[PurePosixPath, ...]:
     """Write bundle and harness below ``work``; returns the harness's sources."""
     folder = codegen_dir() / "harness"
     texts = {_BUNDLE / path: text for path, text in files.items()}
     for name in (*_COMMON, *extra):
         texts[_HARNESS / name] = (folder / name).read_text(encoding="utf-8")
-    texts[_HARNESS / "glue.c"] = glue_source(api, dumps, dead, sections=sections)
+    texts[_HARNESS / "glue.c"] = glue
     write_files(texts, work)
     return tuple(path for path in texts if path.parts[0] == "harness" and path.suffix == ".c")
 

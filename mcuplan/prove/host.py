@@ -21,10 +21,14 @@ __all__ = ["HostRun", "run_on_host", "run_sanitized"]
 
 @dataclass(frozen=True, slots=True)
 class HostRun:
-    """Outputs, and tensors kept after steps, each ``[samples, nbytes]``."""
+    """Outputs, and tensors kept after steps, each ``[samples, nbytes]``.
+
+    ``stray`` is the first step that wrote what it must not, and the sample.
+    """
 
     outputs: tuple[Bytes, ...]
     dumps: tuple[npt.NDArray[np.int8], ...]
+    stray: tuple[int, int] | None = None
 
 
 def run_on_host(image: Image, inputs: tuple[Bytes, ...], *, timeout_s: float = 600.0) -> HostRun:
@@ -44,7 +48,7 @@ def run_on_host(image: Image, inputs: tuple[Bytes, ...], *, timeout_s: float = 6
     if done.returncode != 0:
         raise explain_failure(done, "the host")
     produced = read_results(image, samples)
-    return HostRun(produced.outputs, produced.dumps)
+    return HostRun(produced.outputs, produced.dumps, produced.stray)
 
 
 def run_sanitized(

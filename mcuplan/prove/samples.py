@@ -35,11 +35,13 @@ class Produced:
         outputs: per output ``[samples, nbytes]`` in the port's element type.
         dumps: per tensor dump of the image ``[samples, nbytes]``, int8.
         stack_bytes: largest stack use of a call, 0 where it was not measured.
+        stray: the first step that wrote what it must not, and the sample; None where none did.
     """
 
     outputs: tuple[Bytes, ...]
     dumps: tuple[npt.NDArray[np.int8], ...]
     stack_bytes: int
+    stray: tuple[int, int] | None
 
 
 def write_samples(image: Image, inputs: tuple[Bytes, ...]) -> int:
@@ -72,11 +74,12 @@ def read_results(image: Image, samples: int) -> Produced:
     Raises:
         ToolFailed: the run stopped before the last sample.
     """
-    done, stack_bytes = np.fromfile(image.work / "result.bin", "<u4").tolist()
+    done, stack_bytes, stray, at = np.fromfile(image.work / "result.bin", "<u4").tolist()
     if done != samples:
         raise ToolFailed(f"the test image ran {done} of {samples} samples")
     dumps = _read_dumps(image, samples) if image.dumps else ()
-    return Produced(_read_outputs(image.work, image.api, samples), dumps, stack_bytes)
+    outputs = _read_outputs(image.work, image.api, samples)
+    return Produced(outputs, dumps, stack_bytes, (stray - 1, at) if stray else None)
 
 
 def _read_outputs(work: Path, api: BundleApi, samples: int) -> tuple[Bytes, ...]:

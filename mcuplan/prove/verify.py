@@ -4,22 +4,18 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from mcuplan.emit import Bundle
-from mcuplan.ir.evaluate import evaluate
-from mcuplan.ir.graph import Graph
+from mcuplan.findings import Finding, Severity
 from mcuplan.ir.types import Array
-from mcuplan.passes.dead_channels import Removal
-from mcuplan.prove.api import BundleApi, DeadBytes, IoPort
 from mcuplan.prove.cores import Core
 from mcuplan.prove.counter import build_counter
-from mcuplan.prove.dumps import Part, output_parts
+from mcuplan.prove.dumps import Part
 from mcuplan.prove.elf import Kind
 from mcuplan.prove.emulator import Count, run_on_core, total
 from mcuplan.prove.harness import (
@@ -33,8 +29,9 @@ from mcuplan.prove.harness import (
 from mcuplan.prove.host import run_sanitized
 from mcuplan.prove.measure import ImageReport, measure_image
 from mcuplan.prove.stack import StackBound, bound_stack
+from mcuplan.prove.subject import Subject
 from mcuplan.prove.toolchain import Compiler, cross_compiler, host_compiler
-from mcuplan.schedule import FEED, Plan, dead_bytes
+from mcuplan.schedule import FEED, Plan
 
 __all__ = [
     "CoreProof",
@@ -54,65 +51,6 @@ _BLOCK = 32  # samples evaluated at a time
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
-    """What is proved: generated code and the plan and graph it was made of.
-
-    Where dead channels were removed, the whole graph says what is right.
-    """
-
-    bundle: Bundle
-    plan: Plan
-    removal: Removal | None = None
-
-    @property
-    def graph(self) -> Graph:
-        """The int8 graph in execution order."""
-        return self.plan.program.graph
-
-    def expected(self, feeds: Mapping[str, Array], names: Iterable[str]) -> Mapping[str, Array]:
-        """What the code must compute for tensors of the graph."""
-        if self.removal is None:
-            return evaluate(self.graph, feeds, names)
-        wanted = tuple(names)
-        known = [name for name in wanted if name in self.removal.whole.tensors]
-        whole = evaluate(self.removal.whole, feeds, known)
-        found = {name: self.removal.surviving(name, array) for name, array in whole.items()}
-        own = [name for name in wanted if name not in found]  # sums that plans by rows gather
-        return {**found, **(evaluate(self.graph, feeds, own) if own else {})}
-
-    def api(self) -> BundleApi:
-        """The bundle's names for the harness."""
-        bundle = self.bundle
-        return BundleApi(
-            name=bundle.name,
-            header=f"{bundle.name}.h",
-            regions=tuple((member, f"{bundle.name}_{member}_t") for member, _ in bundle.regions),
-            inputs=tuple(IoPort(p.accessor, p.nbytes, p.ctype) for p in bundle.inputs),
-            outputs=tuple(IoPort(p.accessor, p.nbytes, p.ctype) for p in bundle.outputs),
-            steps=bundle.steps,
-            sections=bundle.sections,
-            fed_rows=bundle.fed_rows,
-        )
-
-    def parts(self) -> tuple[Part, ...]:
-        """What every step makes, right after it ran."""
-        return tuple(output_parts(self.plan, self._members()))
-
-    def dead(self) -> tuple[DeadBytes, ...]:
-        """What no later step, or run of rows, needs."""
-        members = self._members()
-        return tuple(
-            DeadBytes(step, members[region], offset, nbytes)
-            for step, region, offset, nbytes in dead_bytes(self.plan)
-        )
-
-    def _members(self) -> Mapping[str, str]:
-        """The bundle's name of each region."""
-        names = [member for member, _ in self.bundle.regions]
-        return dict(zip(self.plan.memory, names, strict=True))
-
-
-@dataclass(frozen=True, slots=True)
 class Mismatch:
     """The first step, in execution order, whose bytes differ from the reference.
 
@@ -125,11 +63,15 @@ class Mismatch:
 
 @dataclass(frozen=True, slots=True)
 class HostProof:
-    """All samples on this computer, every step compared; under sanitizers where there are."""
+    """All samples on this computer, every step compared; under sanitizers where there are.
+
+    ``findings`` are what else contradicts the plan, or what the header says.
+    """
 
     samples: int
     mismatch: Mismatch | None
     sanitized: bool = True
+    findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +89,7 @@ class CoreProof:
     """Some samples on an emulated core, and what the image measures.
 
     ``steps`` are instructions and cycles by step of the slowest sample; ``total`` of an
-    image without hook.
+    image without hook. ``findings`` as in :class:`HostProof`.
     """
 
     core: str
@@ -158,6 +100,7 @@ class CoreProof:
     stack_bytes: int
     total: Count
     steps: tuple[Count, ...]
+    findings: tuple[Finding, ...] = ()
 
 
 def references(
@@ -194,6 +137,7 @@ def prove_on_host(subject: Subject, feeds: Mapping[str, Array]) -> HostProof:
             dumps=tuple(part.dump for part in parts),
             dead=subject.dead(),
             sanitize=sanitize,
+            kept=subject.kept(),
         )
 
     with _folder() as work:
@@ -204,7 +148,7 @@ def prove_on_host(subject: Subject, feeds: Mapping[str, Array]) -> HostProof:
             dumps = [dump[start:stop] for dump in run.dumps]
             found += list(_mismatches(subject, parts, dumps, values, start))
         first = min(found, key=lambda m: (m.step, m.sample), default=None)
-        return HostProof(samples, first, sanitized)
+        return HostProof(samples, first, sanitized, tuple(_stray(subject, "host", run.stray)))
 
 
 def prove_on_core(subject: Subject, feeds: Mapping[str, Array], core: Core) -> CoreProof:
@@ -230,6 +174,7 @@ def prove_on_core(subject: Subject, feeds: Mapping[str, Array], core: Core) -> C
             compiler,
             hook=Hook.COUNT,
             dead=subject.dead(),
+            kept=subject.kept(),
         )
         spoiled = run_on_core(hooked, tuple(array[:1] for array in inputs), counter=counter)
         first = {name: array[:1] for name, array in feeds.items()}
@@ -244,6 +189,7 @@ def prove_on_core(subject: Subject, feeds: Mapping[str, Array], core: Core) -> C
             stack_bytes=run.stack_bytes,
             total=run.slowest.total,
             steps=_by_step(subject.plan, spoiled.slowest.steps),
+            findings=tuple(_stray(subject, f"emulator {core.name}", spoiled.stray)),
         )
 
 
@@ -260,6 +206,23 @@ def count_on_core(subject: Subject, feeds: Mapping[str, Array], core: Core) -> t
         image = build_for_core(files, api, work, core, cross_compiler(), hook=Hook.COUNT)
         counted = run_on_core(image, _arrays(subject, feeds), counter=counter)
         return _by_step(subject.plan, counted.slowest.steps)
+
+
+def _stray(subject: Subject, place: str, found: tuple[int, int] | None) -> Iterator[Finding]:
+    """The step, or that of the run of rows, which wrote what it must not, and the sample."""
+    if found is None:
+        return
+    plan, (at, sample) = subject.plan, found
+    step = plan.runs[at].step if plan.runs else at
+    what = "taking a row" if step == FEED else f"step {step}"
+    graph = subject.graph
+    yield Finding(
+        "verify/stray-write",
+        Severity.ERROR,
+        f"{place}: {what} writes beside its output and scratch, sample {sample}",
+        "" if step == FEED else graph.node_name(plan.program.steps[step].node),
+        "keep the folder and report it",
+    )
 
 
 def _by_step(plan: Plan, counts: Sequence[Count]) -> tuple[Count, ...]:

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which bytes of an arena a step, or a run of rows, may write; all others it must leave alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from mcuplan.schedule.program import FEED, Plan, Run
+
+__all__ = ["kept_bytes"]
+
+_Span = tuple[str, int, int]  # region, first byte, end
+
+
+def kept_bytes(plan: Plan, arenas: Mapping[str, int]) -> Iterator[tuple[int, str, int, int]]:
+    """(step, region, offset, bytes) that a step must not write: neither output nor scratch.
+
+    Of a plan that works by rows: (run, region, offset, bytes).
+
+    Args:
+        plan: what runs.
+        arenas: bytes of each arena as the application defines it, by region.
+    """
+    moves = plan.runs or tuple(Run(step.index, 0, 0) for step in plan.program.steps)
+    for index, run in enumerate(moves):
+        written = sorted(_written(plan, index, run))
+        for region, size in arenas.items():
+            at = 0
+            for where, first, end in written:
+                if where == region and first > at:
+                    yield index, region, at, first - at
+                at = max(at, end) if where == region else at
+            if at < size:
+                yield index, region, at, size - at
+
+
+def _written(plan: Plan, index: int, run: Run) -> Iterator[_Span]:
+    """What a step, or a run of rows, makes, and its scratch."""
+    if run.step == FEED:
+        yield from _rows(plan, plan.program.graph.inputs[0].tensor, run.first, run.end)
+        return
+    step = plan.program.steps[run.step]
+    for name in step.node.outputs:
+        whole = not plan.runs or step.node.op.gathers
+        yield from _rows(plan, name, *((0, None) if whole else (run.first, run.end)))
+    scratch = plan.allocation.scratch.get(index)
+    if scratch is not None:
+        region, offset = plan.place(scratch)
+        yield region, offset, offset + step.scratch_bytes
+
+
+def _rows(plan: Plan, tensor: str, first: int, end: int | None) -> Iterator[_Span]:
+    size = plan.program.graph.tensor(tensor).type.row_bytes
+    for region, offset in plan.row_addresses(tensor)[first:end]:
+        yield region, offset, offset + size
