@@ -18,7 +18,17 @@ from mcuplan.ir.writer import Writer
 from mcuplan.ops._read import inner, normal_axis
 from mcuplan.ops.movement import add_view
 
-__all__ = ["KERNELS", "OPS", "READERS", "WRITERS", "Softmax", "softmax_constants"]
+__all__ = [
+    "KERNELS",
+    "OPS",
+    "READERS",
+    "WRITERS",
+    "Softmax",
+    "exponentials",
+    "read_softmax",
+    "softmax_constants",
+    "write_softmax",
+]
 
 _TABLE_BITS = 23
 _SCALE_BITS = 15
@@ -82,27 +92,34 @@ class Softmax(Op):
 def softmax_constants(sig: Signature) -> tuple[Array, int]:
     """Exponentials ``exp(-d * scale)`` for ``d = max - q``, and ``1 / output scale``.
 
-    The table is as fine as the number of classes allows, so that a sum fits 32 bits; it
-    ends where the exponentials round to 0.
-
     Raises:
         ScaleError: the output scale is out of reach of a probability.
+    """
+    scale = math.floor(2.0**_SCALE_BITS / sig.output.q.s + 0.5)
+    if not 1 << 8 <= scale < 1 << 24:
+        raise ScaleError(
+            f"output scale {sig.output.q.s:.3g} of a softmax", hint="1/256 holds its values"
+        )
+    return exponentials(sig)[0], scale
+
+
+def exponentials(sig: Signature) -> tuple[Array, int]:
+    """Table of ``exp(-d * scale)`` in units of ``2**-bits``, and ``bits``.
+
+    As fine as the number of classes allows, so that a sum fits 32 bits; it ends where the
+    exponentials round to 0.
     """
     classes = sig.inputs[0].shape[-1]
     bits = min(_TABLE_BITS, 31 - (classes - 1).bit_length())
     exact = np.exp(-np.arange(256) * sig.inputs[0].q.s) * float(1 << bits)
     table = np.floor(exact + 0.5).astype(np.int64)
     length = int(np.flatnonzero(table)[-1]) + 1
-    scale = math.floor(2.0**_SCALE_BITS / sig.output.q.s + 0.5)
-    if not 1 << 8 <= scale < 1 << 24:
-        raise ScaleError(
-            f"output scale {sig.output.q.s:.3g} of a softmax", hint="1/256 holds its values"
-        )
-    return table[:length], scale
+    return table[:length], bits
 
 
-def read_softmax(node: OnnxNode, build: Builder) -> None:
-    """Softmax over one axis; before opset 13 over all axes from ``axis`` on."""
+def read_softmax(node: OnnxNode, build: Builder, op: Op | None = None) -> None:
+    """An operator over one axis, by default Softmax; before opset 13 over all from it on."""
+    op = op or Softmax()
     name = node.input(0)
     shape = build.shape(name)
     rank = len(shape)
@@ -110,11 +127,11 @@ def read_softmax(node: OnnxNode, build: Builder) -> None:
     if node.opset < 13 and math.prod(shape[axis:]) != shape[axis]:
         flat, made = inner(node, "flat"), inner(node, "made")
         add_view(flat, build, (math.prod(shape[:axis]), math.prod(shape[axis:])))
-        build.add(Softmax(), [build.in_layout(flat.outputs[0], plain(2))], made)
+        build.add(op, [build.in_layout(flat.outputs[0], plain(2))], made)
         add_view(replace(node, inputs=made.outputs), build, shape)
         return
     layout = _ending_with(build, name, axis, rank)
-    build.add(Softmax(), [build.in_layout(name, layout)], node, layout)
+    build.add(op, [build.in_layout(name, layout)], node, layout)
 
 
 def _ending_with(build: Builder, name: str, axis: int, rank: int) -> Layout:
@@ -125,10 +142,10 @@ def _ending_with(build: Builder, name: str, axis: int, rank: int) -> Layout:
     return (*(a for a in plain(rank) if a != axis), axis)
 
 
-def write_softmax(node: Node, out: Writer) -> None:
+def write_softmax(node: Node, out: Writer, onnx: str = "Softmax") -> None:
     """Softmax over wherever our last axis lies."""
     axes = out.orders(node.inputs[0])[0]
-    value = out.node("Softmax", [out.read(node.inputs[0], axes)], axis=axes.index(max(axes)))
+    value = out.node(onnx, [out.read(node.inputs[0], axes)], axis=axes.index(max(axes)))
     out.write(node.output, value, axes)
 
 

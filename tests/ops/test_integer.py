@@ -18,12 +18,14 @@ from mcuplan.ir.op import Example, Op, Signature
 from mcuplan.ir.types import DType, Quant, TensorType
 from mcuplan.ops import kernels_of
 from mcuplan.ops.eltwise import Add, Div, Maximum, common_factors, reciprocals
+from mcuplan.ops.log_softmax import LogSoftmax
 from mcuplan.ops.pool2d import AvgPool2D
 from mcuplan.ops.softmax import Softmax
 from mcuplan.ops.unary import Lookup, UnaryFn, clip, requantize_table, rounding
 from mcuplan.passes import run
 from mcuplan.passes.assign_grids import assign_grids
 from mcuplan.passes.to_integer import to_integer
+from mcuplan.quant.observers import quant_of_range
 
 from .cases import all_examples, make_case
 from .onnx_cases import model, node, run_onnx
@@ -136,6 +138,21 @@ def test_softmax_is_exact_to_one_step(source: Quant, classes: int, seed: int, ou
     exact = np.clip(e / e.sum(axis=1, keepdims=True) / out.s + out.z, -128, 127)
     found = Softmax().integer(sig, x)[0]
     assert 0.75 > np.abs(found - exact).max()
+
+
+@settings(max_examples=40, deadline=None)
+@given(source=GRIDS, classes=st.integers(1, 1200), seed=st.integers(0, 2**32 - 1))
+def test_log_softmax_is_exact_to_one_step(source: Quant, classes: int, seed: int) -> None:
+    """On a grid that holds its values, LogSoftmax is the exact one rounded, or its neighbour."""
+    x = np.random.default_rng(seed).integers(-128, 128, (20, classes)).astype(np.int8)
+    real = source.dequantize(x)
+    below = real - real.max(axis=1, keepdims=True)
+    exact = below - np.log(np.exp(below).sum(axis=1, keepdims=True))
+    for reach in (exact.min(), -4.0, -0.5):
+        out = quant_of_range((float(reach), 0.0))
+        sig = _sig(LogSoftmax(), [source], out, (1, classes))
+        found = LogSoftmax().integer(sig, x)[0]
+        assert 0.8 > np.abs(found - np.clip(exact / out.s + out.z, -128, 127)).max()
 
 
 def test_softmax_of_equal_values() -> None:

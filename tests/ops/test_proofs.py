@@ -45,6 +45,8 @@ MODELS: dict[str, Any] = {
         IMAGE,
         opset=13,
     ),
+    "log softmax": model(node("LogSoftmax", "x", axis=-1), SERIES),
+    "log softmax of channels": model(node("LogSoftmax", "x", axis=1), IMAGE),
     "length": model(node("ReduceL2", "x", axes=[2]), SERIES, opset=13),
     "matrix on the left": model(node("MatMul", "w x"), SERIES, {"w": floats(1, 3, 5)}),
     "vector on the right": model(node("MatMul", "x w"), SERIES, {"w": floats(8)}),

@@ -248,9 +248,11 @@ SOFTMAXES: dict[str, Any] = {
 }
 
 
+@pytest.mark.parametrize("op", ["Softmax", "LogSoftmax"])
 @pytest.mark.parametrize("name", SOFTMAXES)
-def test_softmax(name: str, tmp_path: Path) -> None:
-    """Softmax works along the axis, and before opset 13 over all axes from it on."""
+def test_softmax(name: str, op: str, tmp_path: Path) -> None:
+    """Both work along the axis, and before opset 13 over all axes from it on."""
+    SOFTMAXES[name].graph.node[0].op_type = op
     agrees(tmp_path, SOFTMAXES[name])
 
 

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""LogSoftmax over the last axis: a table of exponentials, and a logarithm by squaring."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from mcuplan.errors import ScaleError
+from mcuplan.ir.op import Call, ConstArray, Cost, Example, Field, Kernel, Op, Signature
+from mcuplan.ir.types import Array, DType, TensorType
+from mcuplan.ops.softmax import exponentials, read_softmax, write_softmax
+
+__all__ = ["KERNELS", "OPS", "READERS", "WRITERS", "LogSoftmax"]
+
+_BITS = 20  # of fractions
+
+
+@dataclass(frozen=True, slots=True)
+class LogSoftmax(Op):
+    """``x - max - log(sum(exp(x - max)))`` over the last axis."""
+
+    inplace_inputs = (0,)
+
+    def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
+        """Same shape."""
+        return (TensorType(inputs[0].shape),)
+
+    def reference(self, *arrays: Array) -> tuple[Array, ...]:
+        """Float logarithm of the softmax."""
+        below = arrays[0] - arrays[0].max(axis=-1, keepdims=True)
+        return ((below - np.log(np.exp(below).sum(axis=-1, keepdims=True))).astype(np.float32),)
+
+    def integer(self, sig: Signature, *arrays: Array) -> tuple[Array, ...]:
+        """Sum of table entries, its logarithm to base 2, one rounding; as the C kernel."""
+        table, unit_bits = exponentials(sig)
+        step, octave = _factors(sig, unit_bits)
+        padded = np.zeros(256, np.int64)
+        padded[: len(table)] = table
+        q = arrays[0].astype(np.int64)
+        below = q.max(axis=-1, keepdims=True) - q
+        octaves = _log2_fixed(padded[below].sum(axis=-1, keepdims=True), unit_bits)
+        steps = ((octaves * octave) >> _BITS) + below * step + (1 << (_BITS - 1))
+        result = sig.output.q.z - np.minimum(steps >> _BITS, 256)
+        return (np.clip(result, -128, 127).astype(np.int8),)
+
+    def cost(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> Cost:
+        """Maximum, exponential, sum, product: four operations an element."""
+        return Cost(ops=4 * outputs[0].elements)
+
+    def rows_read(
+        self, index: int, y: int, inputs: Sequence[TensorType], output: TensorType
+    ) -> tuple[int, int]:
+        """The same row."""
+        return (y, y + 1)
+
+    @classmethod
+    def examples(cls) -> Iterable[Example]:
+        """A vector, rows of pixels, one class, many."""
+        for shape in [(1, 10), (1, 3, 4, 5), (1, 7, 2), (1, 1), (1, 1000)]:
+            yield Example(cls(), (shape,))
+
+
+def _log2_fixed(total: Array, unit_bits: int) -> Array:
+    """Logarithm to base 2 of ``total / 2**unit_bits``: the number doubles as it is squared."""
+    whole = np.frompyfunc(int.bit_length, 1, 1)(total.astype(object)).astype(np.int64) - 1
+    number = (total << (31 - whole)).astype(np.uint64)
+    fraction = np.zeros_like(whole)
+    for _ in range(_BITS):
+        square = number * number
+        carry = square >> np.uint64(63)
+        number = square >> (np.uint64(31) + carry)
+        fraction = (fraction << 1) | carry.astype(np.int64)
+    made: Array = ((whole - unit_bits) << _BITS) | fraction
+    return made
+
+
+def _factors(sig: Signature, unit_bits: int) -> tuple[int, int]:
+    """Output steps of one input step and of a factor of two, times ``2**_BITS``.
+
+    Raises:
+        ScaleError: the output scale is finer than the sum of exponentials, or out of reach.
+    """
+    scale, classes = sig.output.q.s, sig.output.shape[-1]
+    if classes == 1:
+        return 0, 0
+    step, octave = (round(x / scale * 2.0**_BITS) for x in (sig.inputs[0].q.s, math.log(2.0)))
+    error = (classes - 1) * 0.5**unit_bits / 2  # of the sum, which is at least 1
+    if max(step, octave) >= 1 << 32 or error > scale / 4:
+        raise ScaleError(
+            f"output scale {scale:.3g} of a log softmax", hint="calibrate with representative data"
+        )
+    return step, octave
+
+
+def _log_softmax(sig: Signature) -> tuple[Call, ...]:
+    table, unit_bits = exponentials(sig)
+    step, octave = _factors(sig, unit_bits)
+    classes = sig.output.shape[-1]
+    fields: dict[str, Field] = {
+        "exponentials": ConstArray("uint32_t", table, "tables"),
+        "exponentials_count": len(table),
+        "classes": classes,
+        "pixels": sig.output.row_bytes // classes,
+        "step": step,
+        "octave": octave,
+        "unit_bits": unit_bits,
+        "out_zero_point": sig.output.q.z,
+    }
+    return (Call(fields),)
+
+
+OPS = (LogSoftmax,)
+KERNELS = (Kernel(LogSoftmax, DType.INT8, "mplan_log_softmax_s8", _log_softmax),)
+READERS = {"LogSoftmax": partial(read_softmax, op=LogSoftmax())}
+WRITERS = {LogSoftmax: partial(write_softmax, onnx="LogSoftmax")}
