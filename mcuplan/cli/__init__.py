@@ -6,7 +6,8 @@ Only this package prints or exits. It imports nothing heavy before a command run
 
 from __future__ import annotations
 
-import os
+import errno
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -14,17 +15,28 @@ from collections.abc import Sequence
 import click
 
 from mcuplan.cli._app import app
-from mcuplan.cli._console import print_errors
+from mcuplan.cli._console import log, print_errors
+from mcuplan.cli._process import Stopped, open_streams, stop_on_signals, without_output
 from mcuplan.errors import EXIT_USAGE, InputTooLarge, McuplanError, Problems, UsageError
+from mcuplan.tempfiles import clear_left
 
 __all__ = ["main", "run"]
 
-EXIT_INTERRUPTED, EXIT_BROKEN_PIPE, EXIT_BUG = 130, 141, 70
+EXIT_INTERRUPTED, EXIT_BROKEN_PIPE, EXIT_NO_SPACE, EXIT_BUG = 130, 141, 74, 70
+_SIGNAL_EXIT = 128
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
 
 def main() -> None:
     """Entry point of the program ``mcuplan``."""
-    sys.exit(run(sys.argv[1:]))
+    open_streams()
+    stop_on_signals()
+    try:
+        clear_left()
+        status = run(sys.argv[1:])
+    except Stopped as stopped:
+        status = _stopped(stopped)
+    sys.exit(status)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -36,24 +48,42 @@ def run(arguments: Sequence[str]) -> int:
         return print_errors(error)
     except click.ClickException as error:
         if type(error).__name__ == "NoArgsIsHelpError":  # of click 8.2 on
-            print(error.format_message(), file=sys.stderr)
+            log(error.format_message())
             return EXIT_USAGE
         return print_errors(UsageError(*_explained(error)))
+    except Stopped as stopped:
+        return _stopped(stopped)
     except (click.Abort, KeyboardInterrupt):
-        print("interrupted", file=sys.stderr)
+        log("interrupted")
         return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        # The reader went away; nothing may be written to stdout any more, at exit neither.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # the reader went away
+        without_output()
         return EXIT_BROKEN_PIPE
     except MemoryError:
         hint = "give it more, or check the shapes that the model declares"
         return print_errors(InputTooLarge("the memory does not suffice", hint=hint))
-    except Exception:
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in _FULL:
+            return _no_space(error)
         traceback.print_exc()
-        print("this is a defect of mcuplan; please report it with the model", file=sys.stderr)
+        log("this is a defect of mcuplan; please report it with the model")
         return EXIT_BUG
     return status if isinstance(status, int) else 0
+
+
+def _stopped(stopped: Stopped) -> int:
+    """The status of a program that a signal ended."""
+    without_output()
+    if stopped.number == signal.SIGINT:
+        log("interrupted")
+    return _SIGNAL_EXIT + stopped.number
+
+
+def _no_space(error: OSError) -> int:
+    """What could not be written, and a status of its own."""
+    without_output()
+    log(f"{error.filename or 'output'}: {error.strerror}")
+    return EXIT_NO_SPACE
 
 
 def _explained(error: click.ClickException) -> tuple[str, str, str]:

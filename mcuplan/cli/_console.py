@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,8 +47,9 @@ def say(text: str) -> None:
 
 
 def log(text: str) -> None:
-    """Write one line to stderr."""
-    print(text, file=sys.stderr)
+    """Write one line to stderr, where that takes any."""
+    with suppress(OSError, ValueError):
+        print(text, file=sys.stderr)
 
 
 def progress(outputs: Outputs) -> Callable[[str], None]:
@@ -71,7 +73,7 @@ def print_errors(error: McuplanError | Problems) -> int:
     """All problems on stderr, in the form of every report; returns the exit status."""
     errors = error.errors if isinstance(error, Problems) else (error,)
     for one in errors:
-        print(_error_text(one), file=sys.stderr)
+        log(_error_text(one))
     return error.exit_status
 
 

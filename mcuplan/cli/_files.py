@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import stat
 import sys
 import tempfile
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from mcuplan.errors import UsageError
+from mcuplan.tempfiles import clear_left, prefix
 
 __all__ = ["check_writable", "write_file", "write_tree"]
 
@@ -49,12 +51,32 @@ def write_tree(folder: Path, files: Mapping[Path, bytes]) -> None:
     Raises:
         UsageError: the folder cannot be made, or a file not be written.
     """
+    new = not os.path.lexists(folder)
     try:
+        if new:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            _make_tree(folder, files)
+            return
         for name in files:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"cannot be made: {error.strerror}", str(folder)) from None
     _write({folder / name: data for name, data in files.items()})
+
+
+def _make_tree(folder: Path, files: Mapping[Path, bytes]) -> None:
+    """A new folder with files, written under another name and renamed when it is whole."""
+    clear_left(folder.parent, hidden=True)
+    made = Path(tempfile.mkdtemp(prefix=prefix(hidden=True), dir=folder.parent))
+    try:
+        for name, data in files.items():
+            (made / name).parent.mkdir(parents=True, exist_ok=True)
+            (made / name).write_bytes(data)
+        made.chmod(0o777 & ~_umask())
+        made.rename(folder)
+    except BaseException:
+        shutil.rmtree(made, ignore_errors=True)
+        raise
 
 
 def _write(files: Mapping[Path, bytes]) -> None:
@@ -63,6 +85,8 @@ def _write(files: Mapping[Path, bytes]) -> None:
     path = Path()
     try:
         streams = [path for path in files if _is_stream(path)]
+        for folder in sorted({os.path.dirname(os.path.realpath(path)) for path in files}):
+            clear_left(folder, hidden=True)
         for path, data in files.items():
             if path not in streams:
                 written.append(_beside(os.path.realpath(path), data))
@@ -84,7 +108,7 @@ def _beside(place: str, data: bytes) -> tuple[str, str]:
     """Write a new file beside ``place``, with its permissions; the names of both."""
     if os.path.isdir(place):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-    handle, name = tempfile.mkstemp(prefix=".mcuplan.", dir=os.path.dirname(place))
+    handle, name = tempfile.mkstemp(prefix=prefix(hidden=True), dir=os.path.dirname(place))
     try:
         with os.fdopen(handle, "wb") as stream:
             stream.write(data)
@@ -99,9 +123,13 @@ def _mode(place: str) -> int:
     """Permissions of a file that is replaced, or those that a new one gets."""
     if os.path.exists(place):
         return stat.S_IMODE(os.stat(place).st_mode)
+    return 0o666 & ~_umask()
+
+
+def _umask() -> int:
     mask = os.umask(0o022)
     os.umask(mask)
-    return 0o666 & ~mask
+    return mask
 
 
 def _is_stream(path: Path) -> bool:

@@ -3,9 +3,7 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,6 +30,7 @@ from mcuplan.prove.stack import StackBound, bound_stack
 from mcuplan.prove.subject import Subject
 from mcuplan.prove.toolchain import Compiler, cross_compiler, host_compiler
 from mcuplan.schedule import FEED, Plan
+from mcuplan.tempfiles import temporary_folder
 
 __all__ = [
     "CoreProof",
@@ -140,7 +139,7 @@ def prove_on_host(subject: Subject, feeds: Mapping[str, Array]) -> HostProof:
             kept=subject.kept(),
         )
 
-    with _folder() as work:
+    with temporary_folder() as work:
         run, sanitized = run_sanitized(build, work, _arrays(subject, feeds))
         found = []
         for start, values in references(subject, feeds):
@@ -162,7 +161,7 @@ def prove_on_core(subject: Subject, feeds: Mapping[str, Array], core: Core) -> C
     """
     compiler = cross_compiler()
     files, api, inputs = subject.bundle.files, subject.api(), _arrays(subject, feeds)
-    with _folder() as top:
+    with temporary_folder() as top:
         counter = build_counter(_made(top / "counter"), host_compiler())
         image = build_for_core(files, api, _made(top / "plain"), core, compiler)
         run = run_on_core(image, inputs, counter=counter)
@@ -200,7 +199,7 @@ def count_on_core(subject: Subject, feeds: Mapping[str, Array], core: Core) -> t
         ToolMissing, ToolFailed: compiler or emulator missing, or failed.
     """
     files, api = subject.bundle.files, subject.api()
-    with _folder() as top:
+    with temporary_folder() as top:
         counter = build_counter(_made(top / "counter"), host_compiler())
         work = _made(top / "count")
         image = build_for_core(files, api, work, core, cross_compiler(), hook=Hook.COUNT)
@@ -246,7 +245,7 @@ def measure_on_core(subject: Subject, core: Core) -> Measured:
         ToolMissing, ToolFailed: the compiler is missing, or failed.
         StackUnknown: the stack cannot be bounded.
     """
-    with _folder() as work:
+    with temporary_folder() as work:
         files, api = subject.bundle.files, subject.api()
         return _measured(build_for_core(files, api, work, core, cross_compiler()))
 
@@ -314,9 +313,3 @@ def _outputs_equal(
 def _made(folder: Path) -> Path:
     folder.mkdir()
     return folder
-
-
-@contextmanager
-def _folder() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="mcuplan-") as name:
-        yield Path(name)
