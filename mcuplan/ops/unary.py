@@ -201,16 +201,6 @@ def read_clip(node: OnnxNode, build: Builder) -> None:
     add_lookup(node, build, [clip(low, high)])
 
 
-def read_prelu(node: OnnxNode, build: Builder) -> None:
-    """PRelu with one slope for all channels."""
-    slope = build.constant(node.input(1))
-    if slope is None or np.unique(slope.data).size != 1:
-        raise UnsupportedOp(
-            "PRelu with a slope per channel", hint="train with one slope (LeakyRelu) or Relu"
-        )
-    add_lookup(node, build, [UnaryFn("leaky_relu", (float(slope.data.flat[0]),))])
-
-
 def read_pow(node: OnnxNode, build: Builder) -> None:
     """Pow with one constant exponent or base."""
     for index, name in ((1, "pow"), (0, "power_of")):
@@ -277,7 +267,6 @@ READERS: dict[str, Callable[[OnnxNode, Builder], None]] = {
     "Clip": read_clip,
     "Gelu": read_gelu,
     "Mish": _plain("mish"),
-    "PRelu": read_prelu,
     "Pow": read_pow,
     "Relu": _plain("clip", 0.0, math.inf),
     "Swish": _swish(1.0),

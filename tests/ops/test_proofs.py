@@ -47,6 +47,12 @@ MODELS: dict[str, Any] = {
     ),
     "log softmax": model(node("LogSoftmax", "x", axis=-1), SERIES),
     "log softmax of channels": model(node("LogSoftmax", "x", axis=1), IMAGE),
+    "slopes of channels": model(
+        [node("PRelu", "x s", "a"), node("MaxPool", "a", kernel_shape=[2, 2])],
+        IMAGE,
+        {"s": floats(4, 1, 1)},
+    ),
+    "slopes of rows": model(node("PRelu", "x s"), SERIES, {"s": floats(5, 1)}),
     "length": model(node("ReduceL2", "x", axes=[2]), SERIES, opset=13),
     "matrix on the left": model(node("MatMul", "w x"), SERIES, {"w": floats(1, 3, 5)}),
     "vector on the right": model(node("MatMul", "x w"), SERIES, {"w": floats(8)}),

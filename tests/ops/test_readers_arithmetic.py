@@ -218,6 +218,28 @@ def test_functions(name: str, tmp_path: Path) -> None:
     assert ["Lookup"] == kinds(graph)
 
 
+PRELUS: dict[str, tuple[Any, list[str]]] = {
+    "channels": (model(node("PRelu", "x s"), X, {"s": floats(4, 1, 1)}), ["PRelu"]),
+    "of a vector": (model(node("PRelu", "x s"), {"x": (1, 9)}, {"s": floats(9)}), ["PRelu"]),
+    "last axis": (model(node("PRelu", "x s"), X, {"s": floats(6)}), ["PRelu"]),
+    "equal ones": (
+        model(node("PRelu", "x s"), X, {"s": np.full((4, 1, 1), 0.3, np.float32)}),
+        ["Lookup"],
+    ),
+    "one": (model(node("PRelu", "x s"), X, {"s": np.float32(0.2)}), ["Lookup"]),
+    "rows": (model(node("PRelu", "x s"), X, {"s": floats(7, 1)}), ["Lookup", "Mul", "Add"]),
+    "each its own": (model(node("PRelu", "x s"), X, {"s": floats(4, 7, 6)}), ["Mul", "Add"]),
+    "opset 6": (model(node("PRelu", "x s"), X, {"s": floats(4, 1, 1)}, 7), ["PRelu"]),
+}
+
+
+@pytest.mark.parametrize("name", PRELUS)
+def test_prelu(name: str, tmp_path: Path) -> None:
+    """Slopes of one axis are one operator, of several a product."""
+    proto, wanted = PRELUS[name]
+    assert set(wanted) <= set(kinds(agrees(tmp_path, proto)))
+
+
 PRODUCTS = [
     *(("x w", (1, 5, 6), shape) for shape in ((6,), (6, 1), (6, 4), (1, 6, 4), (1, 1, 6, 4))),
     *(("x w", (1, 6), shape) for shape in ((6,), (6, 4), (1, 1, 6, 4))),
@@ -278,7 +300,7 @@ def test_clamps_are_known(tmp_path: Path) -> None:
     ("proto", "message"),
     [
         (_pool("MaxPool", kernel_shape=[2, 2, 2], shape=(1, 2, 4, 4, 4)), "rank 5"),
-        (model(node("PRelu", "x s"), X, {"s": floats(4, 1, 1)}), "slope per channel"),
+        (model(node("PRelu", "x x"), X), "computed slope"),
         (model(node("Pow", "x x"), X), "exponent"),
         (model(node("Div", "x c"), X, {"c": np.float32(0)}), "constant 0"),
         (model(node("MaxPool", "x", "y i", kernel_shape=[2, 2]), X, outputs="y i"), "output 1"),
