@@ -12,8 +12,7 @@ from mcuplan.errors import DamagedModel, UnsupportedOp
 from mcuplan.ir.builder import Builder, OnnxNode
 from mcuplan.ops._read import inner, normal_axis
 from mcuplan.ops.concat import Concat
-from mcuplan.ops.movement import READERS as MOVEMENT
-from mcuplan.ops.movement import add_view
+from mcuplan.ops.movement import add_view, read_transpose
 from mcuplan.ops.slicing import Range, add_slice
 
 __all__ = ["READERS"]
@@ -93,7 +92,7 @@ def _regroup(node: OnnxNode, build: Builder, axis: int, columns: int) -> None:
     order = list(range(len(shape) + 1))
     order[axis], order[axis + 1] = axis + 1, axis
     turn = replace(turned, inputs=matrix.outputs, attributes={"perm": tuple(order)})
-    MOVEMENT["Transpose"](turn, build)
+    read_transpose(turn, build)
     add_view(replace(node, inputs=turned.outputs), build, shape)
 
 

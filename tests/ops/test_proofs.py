@@ -53,6 +53,21 @@ MODELS: dict[str, Any] = {
         {"s": floats(4, 1, 1)},
     ),
     "slopes of rows": model(node("PRelu", "x s"), SERIES, {"s": floats(5, 1)}),
+    "blocks of pixels": model(
+        [
+            node("Conv", "x w", "a"),
+            node("DepthToSpace", "a", "b", blocksize=2, mode="CRD"),
+            node("Conv", "b v"),
+        ],
+        IMAGE,
+        {"w": floats(8, 4, 1, 1), "v": floats(3, 2, 3, 3)},
+        opset=13,
+    ),
+    "channels of blocks": model(
+        [node("SpaceToDepth", "x", "a", blocksize=2), node("Conv", "a w")],
+        {"x": (1, 3, 6, 8)},
+        {"w": floats(4, 12, 1, 1)},
+    ),
     "length": model(node("ReduceL2", "x", axes=[2]), SERIES, opset=13),
     "matrix on the left": model(node("MatMul", "w x"), SERIES, {"w": floats(1, 3, 5)}),
     "vector on the right": model(node("MatMul", "x w"), SERIES, {"w": floats(8)}),

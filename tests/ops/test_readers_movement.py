@@ -181,6 +181,34 @@ def test_random_gathers(tmp_path: Path) -> None:
         agrees(tmp_path, model(nodes, {"x": shape}, {"i": np.asarray(indices)}, 11 + trial % 8))
 
 
+BLOCKS = {
+    "depth first": (node("DepthToSpace", "a", "b", blocksize=2), (1, 8, 3, 4)),
+    "columns first": (node("DepthToSpace", "a", "b", blocksize=2, mode="CRD"), (1, 8, 3, 4)),
+    "blocks of 3": (node("DepthToSpace", "a", "b", blocksize=3, mode="CRD"), (1, 9, 2, 5)),
+    "space": (node("SpaceToDepth", "a", "b", blocksize=2), (1, 3, 4, 6)),
+    "blocks of 1": (node("SpaceToDepth", "a", "b", blocksize=1), (1, 3, 4, 6)),
+}
+
+
+@pytest.mark.parametrize("name", BLOCKS)
+def test_blocks(name: str, tmp_path: Path) -> None:
+    """Blocks move as ONNX moves them; rows of pixels stay rows, with one copy between them."""
+    blocks, shape = BLOCKS[name]
+    plain = model([node("Relu", "x", "a"), blocks, node("Abs", "b")], {"x": shape}, opset=13)
+    assert set(kinds(agrees(tmp_path, plain))) <= {"Lookup", "Transpose"}
+    pool = node("MaxPool", "x", "a", kernel_shape=[1, 1])
+    graph = agrees(
+        tmp_path,
+        model(
+            [pool, blocks, node("AveragePool", "b", kernel_shape=[1, 1])], {"x": shape}, opset=13
+        ),
+    )
+    ends = ["Transpose", "MaxPool2D", "AvgPool2D", "Transpose"]
+    made = kinds(graph)
+    assert ends == [*made[:2], *made[-2:]]
+    assert len(made) <= 5
+
+
 PADS: dict[str, Any] = {
     "pad 10": model(node("Pad", "x", pads=[0, 0, 1, 2, 0, 0, 0, 1], value=1.5), X, opset=10),
     "pad 11": model(node("Pad", "x p"), X, {"p": ints(0, 0, 1, 2, 0, 0, 0, 1)}, 11),
