@@ -184,7 +184,7 @@ def test_random_gathers(tmp_path: Path) -> None:
 BLOCKS = {
     "depth first": (node("DepthToSpace", "a", "b", blocksize=2), (1, 8, 3, 4)),
     "columns first": (node("DepthToSpace", "a", "b", blocksize=2, mode="CRD"), (1, 8, 3, 4)),
-    "blocks of 3": (node("DepthToSpace", "a", "b", blocksize=3, mode="CRD"), (1, 9, 2, 5)),
+    "blocks of 3": (node("DepthToSpace", "a", "b", blocksize=3, mode="CRD"), (1, 18, 2, 5)),
     "space": (node("SpaceToDepth", "a", "b", blocksize=2), (1, 3, 4, 6)),
     "blocks of 1": (node("SpaceToDepth", "a", "b", blocksize=1), (1, 3, 4, 6)),
 }
