@@ -85,11 +85,15 @@ class Elf:
         return None
 
     def find(self, name: str) -> ElfSymbol:
-        """The symbol of that name; ``KeyError`` where there is none."""
+        """The symbol of that name.
+
+        Raises:
+            ToolFailed: there is none.
+        """
         for symbol in self.symbols:
             if symbol.name == name:
                 return symbol
-        raise KeyError(name)
+        raise ToolFailed(f"the linked image has no {name}")
 
     def function_at(self, address: int) -> str | None:
         """Name of the function that covers an address."""
@@ -107,7 +111,16 @@ def read_elf(path: Path) -> Elf:
     """
     data = path.read_bytes()
     if data[:6] != b"\x7fELF\x01\x01":
-        raise ToolFailed(f"{path.name} is not a 32-bit little-endian ELF file")
+        raise ToolFailed(
+            f"arm-none-eabi-gcc linked {path.name}, which is no 32-bit little-endian ELF file"
+        )
+    try:
+        return _read(data)
+    except (struct.error, IndexError, ValueError) as error:
+        raise ToolFailed(f"arm-none-eabi-gcc linked {path.name}, a damaged ELF file") from error
+
+
+def _read(data: bytes) -> Elf:
     sections = _read_sections(data)
     symbols: list[ElfSymbol] = []
     for table in sections:

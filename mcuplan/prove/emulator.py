@@ -35,6 +35,7 @@ __all__ = [
     "total",
 ]
 
+_EMULATOR = "qemu-system-arm"
 _FAULT_PC = re.compile(r"fault: pc=(0x[0-9a-f]+)")
 
 
@@ -128,9 +129,11 @@ def run_on_core(
     done = run_machine(image.core.machine, image.program, image.work, plugin, timeout_s)
     if done.returncode != 0:
         raise _name_fault(image, explain_failure(done, image.core.machine), done)
-    produced = read_results(image, samples)
+    produced = read_results(image, samples, _EMULATOR)
     has_cycles, each = bool(image.core.timing), image.api.calls
     calls = _read_counts(image.work, has_cycles) if counter is not None else ()
+    if counter is not None and len(calls) != samples * each:
+        raise ToolFailed(f"{_EMULATOR} counted {len(calls)} of {samples * each} calls")
     calls = tuple(_joined(calls[i : i + each]) for i in range(0, len(calls), each))
     return EmulatorRun(
         produced.outputs, produced.dumps, produced.stack_bytes, calls, produced.stray
@@ -146,7 +149,7 @@ def run_machine(
         ToolMissing: the emulator is not installed.
         ToolFailed: it did not end in time.
     """
-    command = [find_tool("qemu-system-arm"), "-M", machine, "-nographic", "-monitor", "none"]
+    command = [find_tool(_EMULATOR), "-M", machine, "-nographic", "-monitor", "none"]
     command += ["-serial", "none", "-semihosting-config", "enable=on,target=native"]
     command += ["-plugin", plugin] if plugin else []
     return run_tool([*command, "-kernel", str(program)], work, timeout_s=timeout_s, check=False)
@@ -175,6 +178,7 @@ def count_calls(
 
 def _plugin_argument(counter: Path, work: Path, arguments: Mapping[str, str]) -> str:
     """The emulator splits this at commas: only short relative names go in."""
+    (work / "counts.txt").unlink(missing_ok=True)
     if counter.parent != work:
         shutil.copyfile(counter, work / "count.so")
     listed = [f"{name}={value}" for name, value in arguments.items()]
@@ -196,7 +200,7 @@ def _image_arguments(image: CoreImage) -> dict[str, str]:
     }
     for key, name in zip(("begin", "begin2", "begin3"), image.api.entries, strict=False):
         arguments[key] = hex(elf.find(name).address)
-    if image.hook is Hook.COUNT:
+    if image.hook is Hook.COUNT and image.api.steps:  # without steps nothing calls it
         hook = elf.find("harness_step")
         arguments["hook"] = hex(hook.address)
         arguments["hook_end"] = hex(hook.address + hook.nbytes)
@@ -206,13 +210,23 @@ def _image_arguments(image: CoreImage) -> dict[str, str]:
 
 
 def _read_counts(work: Path, has_cycles: bool) -> tuple[CallCount, ...]:
+    """What the plugin wrote.
+
+    Raises:
+        ToolFailed: it is not there, or not what the plugin writes.
+    """
     calls: list[list[list[str]]] = []
-    for line in (work / "counts.txt").read_text(encoding="utf-8").splitlines():
-        words = line.split()
-        if words[0] == "call":
-            calls.append([])
-        calls[-1].append(words)
-    return tuple(_parse_call(lines, has_cycles) for lines in calls)
+    try:
+        for line in (work / "counts.txt").read_text(encoding="utf-8").splitlines():
+            words = line.split()
+            if words[0] == "call":
+                calls.append([])
+            calls[-1].append(words)
+        return tuple(_parse_call(lines, has_cycles) for lines in calls)
+    except (OSError, ValueError, IndexError) as error:
+        raise ToolFailed(
+            f"{_EMULATOR} did not count", hint=f"`{_EMULATOR} --version` must name a real QEMU"
+        ) from error
 
 
 def _parse_call(lines: list[list[str]], has_cycles: bool) -> CallCount:

@@ -47,7 +47,7 @@ def run_on_host(image: Image, inputs: tuple[Bytes, ...], *, timeout_s: float = 6
     done = run_tool([f"./{image.program}"], image.work, timeout_s=timeout_s, check=False)
     if done.returncode != 0:
         raise explain_failure(done, "the host")
-    produced = read_results(image, samples)
+    produced = read_results(image, samples, str(image.program))
     return HostRun(produced.outputs, produced.dumps, produced.stray)
 
 

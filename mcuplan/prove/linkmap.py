@@ -6,6 +6,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from mcuplan.errors import ToolFailed
+
 __all__ = ["Piece", "read_link_map"]
 
 _START = "Linker script and memory map"
@@ -35,7 +37,13 @@ class Piece:
 
 
 def read_link_map(text: str) -> tuple[Piece, ...]:
-    """The pieces of an image, in the order of the map; discarded and empty ones left out."""
+    """The pieces of an image, in the order of the map; discarded and empty ones left out.
+
+    Raises:
+        ToolFailed: it is no link map.
+    """
+    if _START not in text:
+        raise ToolFailed("the linker wrote no link map", hint="use the linker of GNU binutils")
     pieces: list[Piece] = []
     padding, pending = 0, ""
     for line in text[text.index(_START) :].splitlines():

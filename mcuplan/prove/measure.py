@@ -15,6 +15,7 @@ from pathlib import PurePosixPath
 from mcuplan.prove.elf import Elf, Kind, read_elf
 from mcuplan.prove.harness import CoreImage, Hook
 from mcuplan.prove.linkmap import Piece, read_link_map
+from mcuplan.prove.toolchain import made_by
 
 __all__ = ["ImageReport", "Kind", "LibraryMember", "Symbol", "measure_image"]
 
@@ -89,7 +90,8 @@ def measure_image(image: CoreImage) -> ImageReport:
     if image.hook is not Hook.NONE:
         raise ValueError("a step hook changes the code: measure an image without one")
     elf = read_elf(image.work / image.program)
-    pieces = read_link_map((image.work / image.link_map).read_text(encoding="utf-8"))
+    link_map = made_by(image.work / image.link_map, image.compiler.path)
+    pieces = read_link_map(link_map.read_text(encoding="utf-8", errors="replace"))
     bundle = tuple(piece for piece in pieces if piece.object.startswith(_BUNDLE))
     symbols = _symbols_of(elf, bundle)
     named = _total(symbols, Kind.RODATA)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import math
 import subprocess
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,7 @@ import numpy.typing as npt
 from mcuplan.errors import ToolFailed
 from mcuplan.prove.api import BundleApi, Bytes, IoPort
 from mcuplan.prove.harness import Image
-from mcuplan.prove.toolchain import said
+from mcuplan.prove.toolchain import ended, said
 
 __all__ = ["Produced", "explain_failure", "read_results", "write_samples"]
 
@@ -25,6 +25,7 @@ _MEANING = {
     84: "the processor took a fault",
 }
 _REPORT_LINES = 30
+_RESULT_WORDS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,23 +69,42 @@ def _as_bytes(array: Bytes, port: IoPort) -> npt.NDArray[np.uint8]:
     return flat.view(np.uint8)
 
 
-def read_results(image: Image, samples: int) -> Produced:
-    """Read what a run of ``samples`` samples wrote.
+def read_results(image: Image, samples: int, runner: str) -> Produced:
+    """Read what a run of ``samples`` samples wrote; ``runner`` is the program that ran it.
 
     Raises:
-        ToolFailed: the run stopped before the last sample.
+        ToolFailed: the run stopped before the last sample, or its files are not whole.
     """
-    done, stack_bytes, stray, at = np.fromfile(image.work / "result.bin", "<u4").tolist()
+    words = _whole(image.work / "result.bin", 4 * _RESULT_WORDS, runner).view("<u4")
+    done, stack_bytes, stray, at = words.tolist()
     if done != samples:
-        raise ToolFailed(f"the test image ran {done} of {samples} samples")
+        raise ToolFailed(f"the test image ran {done} of {samples} samples", runner)
     dumps = _read_dumps(image, samples) if image.dumps else ()
-    outputs = _read_outputs(image.work, image.api, samples)
+    outputs = _read_outputs(image.work, image.api, samples, runner)
     return Produced(outputs, dumps, stack_bytes, (stray - 1, at) if stray else None)
 
 
-def _read_outputs(work: Path, api: BundleApi, samples: int) -> tuple[Bytes, ...]:
+def _whole(path: Path, nbytes: int, runner: str) -> npt.NDArray[np.uint8]:
+    """The bytes of a file that has as many.
+
+    Raises:
+        ToolFailed: it is missing, or has more or fewer.
+    """
+    try:
+        data = np.fromfile(path, np.uint8)
+    except OSError:
+        data = np.empty(0, np.uint8)
+    if data.size != nbytes:
+        raise ToolFailed(
+            f"{runner} ended well and wrote {data.size:,} of {nbytes:,} B of {path.name}",
+            hint=f"`{runner} --version` must work; see that it is the real one",
+        )
+    return data
+
+
+def _read_outputs(work: Path, api: BundleApi, samples: int, runner: str) -> tuple[Bytes, ...]:
     width = sum(port.nbytes for port in api.outputs)
-    table = np.fromfile(work / "outputs.bin", np.uint8).reshape(samples, width)
+    table = _whole(work / "outputs.bin", samples * width, runner).reshape(samples, width)
     outputs: list[Bytes] = []
     start = 0
     for port in api.outputs:
@@ -102,7 +122,10 @@ def _read_dumps(image: Image, samples: int) -> tuple[npt.NDArray[np.int8], ...]:
     """
     if samples == 0:
         return tuple(np.empty((0, dump.nbytes), np.int8) for dump in image.dumps)
-    data = np.asarray(np.memmap(image.work / "dumps.bin", np.int8, "r"))
+    path = image.work / "dumps.bin"
+    if not path.is_file() or path.stat().st_size == 0:
+        raise ToolFailed("the test image wrote no dumps.bin")
+    data = np.asarray(np.memmap(path, np.int8, "r"))
     if len(data) % samples:
         raise ToolFailed("samples ran different steps")
     table = data.reshape(samples, -1)
@@ -124,6 +147,8 @@ def _record_places(row: npt.NDArray[np.int8]) -> list[tuple[int, int]]:
     places = []
     at = 0
     while at < len(row):
+        if len(row) - at < 8:
+            raise ToolFailed("dumps.bin ends inside a record")
         index, nbytes = row[at : at + 8].view("<u4").tolist()
         places.append((index, at + 8))
         at += 8 + nbytes
@@ -137,5 +162,6 @@ def explain_failure(done: subprocess.CompletedProcess[str], runner: str) -> Tool
         if "runtime error:" in line or "ERROR: AddressSanitizer" in line:
             report = "\n".join(lines[index : index + _REPORT_LINES])
             return ToolFailed(f"sanitizer stopped the generated code:\n{report}")
-    meaning = _MEANING.get(done.returncode, f"exit status {done.returncode}")
+    tool = PurePosixPath(done.args[0]).name
+    meaning = _MEANING.get(done.returncode, f"{tool}: {ended(done)}")
     return ToolFailed(f"run on {runner} failed, {meaning}:\n{said(done)}")

@@ -12,8 +12,9 @@ import re
 from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
-from mcuplan.errors import StackUnknown
+from mcuplan.errors import StackUnknown, ToolFailed
 from mcuplan.prove.elf import read_elf
 from mcuplan.prove.harness import CoreImage, Hook
 from mcuplan.prove.toolchain import run_tool
@@ -72,7 +73,8 @@ def bound_stack(image: CoreImage, function: str = "") -> StackBound:
     frames = _reported_frames(image)
     names = (function,) if function else image.api.entries
     starts = [address for address, found in functions.items() if found.name in names]
-    assert len(starts) == len(names), f"not all of {names} are in the image"
+    if len(starts) != len(names):
+        raise ToolFailed(f"not all of {', '.join(names)} are in the linked image")
     deepest = [_deepest(functions, frames, start, {}, ()) for start in starts]
     nbytes, path = max(deepest, key=lambda found: found[0])
     return StackBound(nbytes, image.core.frame_bytes, path)
@@ -96,6 +98,14 @@ def _disassemble(image: CoreImage) -> dict[int, _Function]:
             if index >= 0:
                 operands = (found[3] or "").strip()
                 code[starts[index]].append(_Instruction(address, found[2], operands))
+    tool = PurePosixPath(image.compiler.objdump).name
+    for symbol in elf.symbols:
+        if symbol.is_function and symbol.nbytes and not code[symbol.address]:
+            raise ToolFailed(
+                f"{tool} disassembled nothing of {symbol.name}",
+                image.compiler.objdump,
+                f"`{tool} --version` must name GNU binutils",
+            )
     return {start: _Function(names[start], tuple(code[start])) for start in starts}
 
 
@@ -104,16 +114,30 @@ def _reported_frames(image: CoreImage) -> dict[str, int]:
 
     Raises:
         StackUnknown: a frame of varying size.
+        ToolFailed: the compiler did not write them.
     """
     frames: dict[str, int] = {}
     for path in image.bundle_objects:
-        for line in (image.work / path.with_suffix(".su")).read_text().splitlines():
-            place, nbytes, how = line.split("\t")
+        for place, nbytes, how in _reported(image, path.with_suffix(".su")):
             name = place.rsplit(":", 1)[-1].split(".")[0]
             if how != "static":
                 raise StackUnknown(f"frame of {name} has no fixed size", where=place)
-            frames[name] = max(frames.get(name, 0), int(nbytes))
+            frames[name] = max(frames.get(name, 0), nbytes)
     return frames
+
+
+def _reported(image: CoreImage, path: PurePosixPath) -> list[tuple[str, int, str]]:
+    """Place, bytes and kind of each frame in a ``.su`` file."""
+    try:
+        text = (image.work / path).read_text(encoding="utf-8", errors="replace")
+        lines = [line.split("\t") for line in text.splitlines()]
+        return [(place, int(nbytes), how) for place, nbytes, how in lines]
+    except (OSError, ValueError) as error:
+        raise ToolFailed(
+            f"{PurePosixPath(image.compiler.path).name} wrote no stack usage of {path.stem}",
+            image.compiler.path,
+            "use gcc: -fstack-usage is what it takes",
+        ) from error
 
 
 def _deepest(

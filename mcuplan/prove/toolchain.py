@@ -24,6 +24,7 @@ __all__ = [
     "Compiler",
     "compile_sources",
     "cross_compiler",
+    "ended",
     "find_tool",
     "host_compiler",
     "host_compilers",
@@ -148,11 +149,11 @@ def run_tool(
             f"{name} cannot be started: {error.strerror}", command[0], _another(name)
         ) from error
     if check and done.returncode != 0:
-        raise ToolFailed(f"{name} failed ({_ended(done)}):\n{said(done)}")
+        raise ToolFailed(f"{name} failed ({ended(done)}):\n{said(done)}")
     return done
 
 
-def _ended(done: subprocess.CompletedProcess[str]) -> str:
+def ended(done: subprocess.CompletedProcess[str]) -> str:
     """How a program ended that did not end well."""
     if done.returncode < 0:
         return f"killed by signal {-done.returncode}"
