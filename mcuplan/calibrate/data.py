@@ -24,6 +24,8 @@ EXTRAS = ("labels", "groups", "reference")
 RANDOM_NOTE = "ranges come from random inputs: the result is not for use"
 
 
+_WHOLE = (DType.INT32, DType.INT64)
+_REAL = (DType.FLOAT16, DType.FLOAT32, DType.FLOAT64)
 _RANDOM_ELEMENTS = 1 << 26  # of all random samples together
 
 
@@ -102,8 +104,9 @@ def _mismatch(header: Header, port: Port, path: Path) -> DataError | None:
     )
     if not header.shape or header.shape[1:] not in (sample_shape(port), port.shape):
         return problem
-    if port.dtype is DType.FLOAT32:
-        return None if header.dtype.kind == "f" else problem
+    if not port.on_grid:
+        kinds = "iu" if port.dtype in _WHOLE else "f"
+        return None if header.dtype.kind in kinds else problem
     return None if header.dtype == np.dtype(port.dtype.value) else problem
 
 
@@ -117,9 +120,9 @@ def _missing(port: Port, path: Path, seen: Sequence[str]) -> DataError:
 
 
 def _converted(array: Array, port: Port, path: Path) -> Array:
-    """Samples in the model's element type."""
+    """Integers of a grid as they are, all else as float32."""
     array = array.reshape((len(array), *sample_shape(port)))
-    if port.dtype is not DType.FLOAT32:
+    if port.on_grid:
         return array
     with np.errstate(over="ignore"):
         array = array.astype(np.float32)
@@ -176,7 +179,8 @@ def random_data(ports: Sequence[Port], samples: int = 16, seed: int = 0) -> Data
     samples = max(1, min(samples, _RANDOM_ELEMENTS // max(1, elements)))
     generator = np.random.Generator(np.random.PCG64(seed))
     makers: dict[DType, Callable[[tuple[int, ...]], Array]] = {
-        DType.FLOAT32: lambda shape: generator.standard_normal(shape, np.float32),
+        **dict.fromkeys(_REAL, lambda shape: generator.standard_normal(shape, np.float32)),
+        **dict.fromkeys(_WHOLE, lambda shape: generator.integers(0, 256, shape).astype(np.float32)),
         DType.INT8: lambda shape: generator.integers(-128, 128, shape, np.int8),
         DType.UINT8: lambda shape: generator.integers(0, 256, shape, np.uint8),
     }

@@ -5,10 +5,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
+
 from mcuplan.errors import ToolFailed
 from mcuplan.ir.types import Array
 
 __all__ = ["Runtime"]
+
+_NUMPY_TYPES = {
+    "tensor(float16)": np.float16,
+    "tensor(float)": np.float32,
+    "tensor(double)": np.float64,
+    "tensor(int32)": np.int32,
+    "tensor(int64)": np.int64,
+}
 
 
 class Runtime:
@@ -39,11 +49,13 @@ class Runtime:
         except Exception as error:  # its classes have no other base
             raise _refused(error) from error
         self.outputs = tuple(str(output.name) for output in self._session.get_outputs())
+        self._types = {str(i.name): _NUMPY_TYPES.get(i.type) for i in self._session.get_inputs()}
 
     def run(self, feeds: Mapping[str, Array]) -> tuple[Array, ...]:
-        """All outputs in order for one sample."""
+        """All outputs in order for one sample; values are given the model's element types."""
+        typed = {name: a.astype(self._types[name] or a.dtype) for name, a in feeds.items()}
         try:
-            return tuple(self._session.run(None, dict(feeds)))
+            return tuple(self._session.run(None, typed))
         except Exception as error:  # its classes have no other base
             raise _refused(error) from error
 

@@ -65,7 +65,7 @@ def _request(model: Path, options: dict[str, Any]) -> Request:
     return Request(
         model=model,
         target=with_backend(load_target(options["target"]), options["backend"]),
-        dims=dict(options["dims"]),
+        dims=_options.dims_of(options["dims"]),
         calibration=Path(data) if data not in (None, "random") else None,
         random_calibration=data == "random",
         observer=options["observer"],
@@ -235,7 +235,7 @@ def quantize(
     request = pipeline.Request(
         model=model,
         target=load_target("cortex-m4"),  # no target has a say in grids
-        dims=dict(dims),
+        dims=_options.dims_of(dims),
         calibration=Path(calibration) if calibration not in (None, "random") else None,
         random_calibration=calibration == "random",
         observer=observer,

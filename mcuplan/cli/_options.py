@@ -12,8 +12,9 @@ import click
 
 from mcuplan.cli._console import Outputs
 from mcuplan.config import parse_count, parse_seconds, parse_size
+from mcuplan.errors import UsageError
 
-__all__ = ["FORMATS", "MODEL", "budgets", "modelling", "outputs_of", "reporting"]
+__all__ = ["FORMATS", "MODEL", "budgets", "dims_of", "modelling", "outputs_of", "reporting"]
 
 FORMATS = ("text", "json", "markdown", "junit", "sarif", "github", "gitlab", "svg", "html")
 
@@ -77,7 +78,13 @@ def _option(name: str, *more: str, **settings: Any) -> Callable[[F], F]:
 
 
 target = _option("--target", "-t", help="Chip, board or file: see `mcuplan targets list`.")
-dim = _option("--dim", "dims", type=DIM, multiple=True, help="Fix an open dimension.")
+dim = _option(
+    "--dim",
+    "dims",
+    type=DIM,
+    multiple=True,
+    help="Fix an open dimension, by name or as INPUT:AXIS=N.",
+)
 calibration = _option(
     "--calibration",
     metavar="DATA.npz",
@@ -181,6 +188,23 @@ reporting = _stack(
         click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors."),
     ]
 )
+
+
+def dims_of(pairs: Sequence[tuple[str, int]]) -> dict[str, int]:
+    """Sizes of dimensions by name.
+
+    Raises:
+        UsageError: one name is given two sizes.
+    """
+    found: dict[str, int] = {}
+    for name, size in pairs:
+        if found.setdefault(name, size) != size:
+            raise UsageError(
+                f"two sizes for one dimension: {found[name]} and {size}",
+                f"--dim {name}",
+                "one size for each name; --dim INPUT:AXIS=N where axes share a name",
+            )
+    return found
 
 
 def outputs_of(options: dict[str, Any]) -> Outputs:

@@ -181,7 +181,7 @@ def targets_fit(model: Path, dims: tuple[tuple[str, int], ...], form: str) -> in
     from mcuplan.verification import fit_all
 
     rows = []
-    for budget in sorted(fit_all(model, dict(dims)), key=_by_room):
+    for budget in sorted(fit_all(model, _options.dims_of(dims)), key=_by_room):
         ram, flash = budget.ram, budget.flash
         rows.append(
             [

@@ -37,6 +37,7 @@ class BundlePort:
     zero_point: int
     region: str
     offset: int
+    model_type: str = ""  # element type in the model, where C has another kind of numbers
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,8 @@ from mcuplan.ir.types import DType
 
 __all__ = ["accessor", "declared", "helper", "port_macros", "ports_of", "shape_text"]
 
+_SAID = (DType.FLOAT32, DType.INT8, DType.UINT8)
+
 
 def ports_of(layout: Layout, ports: Sequence[Port], word: str) -> tuple[BundlePort, ...]:
     """Accessors, sizes and places of the inputs or the outputs; ``word`` says which."""
@@ -35,6 +37,7 @@ def ports_of(layout: Layout, ports: Sequence[Port], word: str) -> tuple[BundlePo
                 kind.q.z,
                 layout.members[region],
                 offset,
+                "" if port.dtype in _SAID else port.dtype.value,
             )
         )
     return tuple(found)
@@ -44,8 +47,10 @@ def port_macros(port: BundlePort, fed_rows: int = 0) -> str:
     """Bytes, shape and grid of a port; rows of one that arrives row by row."""
     stem = port.accessor.upper()
     note = f"{port.ctype.removesuffix('_t')} {shape_text(port.shape)} row-major"
+    name = f'"{comment_text(port.name)}"'
+    name += f", {port.model_type} in the model" if port.model_type else ""
     lines = [
-        f'#define {stem}_BYTES ({port.nbytes}U) /* {note}, "{comment_text(port.name)}" */',
+        f"#define {stem}_BYTES ({port.nbytes}U) /* {note}, {name} */",
         f"#define {stem}_RANK ({len(port.shape)}U)",
     ]
     lines += [f"#define {stem}_DIM{i} ({n}U)" for i, n in enumerate(port.shape)]

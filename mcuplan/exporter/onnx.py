@@ -24,6 +24,10 @@ _ELEMENT = {
     DType.FLOAT32: TensorProto.FLOAT,
     DType.INT8: TensorProto.INT8,
     DType.UINT8: TensorProto.UINT8,
+    DType.INT32: TensorProto.INT32,
+    DType.INT64: TensorProto.INT64,
+    DType.FLOAT16: TensorProto.FLOAT16,
+    DType.FLOAT64: TensorProto.DOUBLE,
 }
 _IR_VERSION = 8
 

@@ -62,6 +62,11 @@ def check_windows(node: OnnxNode, shape: tuple[int, ...], weights: tuple[int, ..
         DamagedModel: there are too many or too few, or another kernel than the weights have.
         UnsupportedOp, InputTooLarge: they are absurdly large.
     """
+    if shape[:1] != (1,):
+        raise UnsupportedOp(
+            f"a batch of {shape[0] if shape else 0}",
+            hint="export with a batch of 1, or with a dynamic first axis",
+        )
     spatial = shape[2:]
     for key, count in (("kernel_shape", 1), ("strides", 1), ("dilations", 1), ("pads", 2)):
         values = node.get_ints(key, ())

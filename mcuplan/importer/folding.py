@@ -16,7 +16,7 @@ from mcuplan.ir.builder import Constant, OnnxNode
 from mcuplan.ir.graph import Stored
 from mcuplan.ir.types import Array
 
-__all__ = ["can_fold", "fold", "fold_shape"]
+__all__ = ["can_fold", "fold", "fold_shape", "widened"]
 
 
 def fold_shape(node: OnnxNode, shape: Sequence[int]) -> Constant:
@@ -59,6 +59,11 @@ def fold(
         f"{kind} of constants is not folded",
         hint="fold the constants when exporting (onnxsim, or do_constant_folding=True)",
     )
+
+
+def widened(value: Constant) -> Constant:
+    """The constant itself, float16 as float32."""
+    return Constant(value.data.astype(np.float32)) if value.data.dtype == np.float16 else value
 
 
 def can_fold(op_type: str) -> bool:

@@ -26,17 +26,29 @@ from mcuplan.ir.types import DType, Quant
 from mcuplan.ops.quantize import grid
 
 __all__ = [
-    "INTEGER_TYPES",
+    "ELEMENT_TYPES",
     "Declared",
     "Dimensions",
     "grid_of_input",
+    "is_raw",
     "keeps_grid",
     "readers_of",
     "tensor_shape",
 ]
 
-INTEGER_TYPES: Mapping[int, DType] = {2: DType.UINT8, 3: DType.INT8}
-_FLOAT = 1
+ELEMENT_TYPES: Mapping[int, DType] = {
+    1: DType.FLOAT32,
+    2: DType.UINT8,
+    3: DType.INT8,
+    6: DType.INT32,
+    7: DType.INT64,
+    10: DType.FLOAT16,
+    11: DType.FLOAT64,
+}
+"""Element types of inputs and outputs, by TensorProto.DataType."""
+
+_RAW = {DType.UINT8: Quant.per_tensor(1.0, -128), DType.INT8: Quant.per_tensor(1.0, 0)}
+_FLOATS = (1, 10, 11, 16)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +67,9 @@ class Dimensions:
     given: Mapping[str, int]
     notes: list[str] = field(default_factory=list)
     errors: list[McuplanError] = field(default_factory=list)
-    _names: dict[str, None] = field(default_factory=dict)
+    _names: dict[str, None] = field(default_factory=dict)  # of dynamic axes, and their places
+    _axes: dict[str, str] = field(default_factory=dict)  # place of a named axis -> its name
+    _fixed: dict[str, int] = field(default_factory=dict)  # place of an axis -> its fixed size
 
     def declared(self, value: Any) -> Declared | None:
         """One input; None (and an error collected) where it cannot be used."""
@@ -72,7 +86,7 @@ class Dimensions:
             )
             return None
         tensor = value.type.tensor_type
-        if tensor.elem_type != _FLOAT and tensor.elem_type not in INTEGER_TYPES:
+        if tensor.elem_type not in ELEMENT_TYPES:
             message = f"element type {type_name(tensor.elem_type)}"
             self.errors.append(UnsupportedType(message, where, _FLOAT_HINT))
             return None
@@ -88,23 +102,42 @@ class Dimensions:
                 InputTooLarge(f"shape {list(shape)}", where, "check the declared shapes")
             )
             return None
-        return Declared(value.name, shape, INTEGER_TYPES.get(tensor.elem_type, DType.FLOAT32))
+        dtype = ELEMENT_TYPES[tensor.elem_type]
+        self._note_type(value.name, dtype)
+        return Declared(value.name, shape, dtype)
+
+    def _note_type(self, name: str, dtype: DType) -> None:
+        """What becomes of an element type that C has no input of."""
+        if dtype in (DType.FLOAT16, DType.FLOAT64):
+            self.notes.append(f"{dtype} input {shown(name)} is read as float32")
+        elif dtype in (DType.INT32, DType.INT64):
+            self.notes.append(
+                f"{dtype} input {shown(name)} is int8 in C, with scale and zero point of its range"
+            )
 
     def check_given(self) -> Iterator[McuplanError]:
-        """A size was given for a dimension that no input has, or it is no size."""
-        known = ", ".join(shown(n) for n in self._names) or "none"
+        """A size was given for a dimension that no input has, twice, or it is no size."""
+        known = ", ".join(shown(n) for n in dict.fromkeys(self._axes.values())) or "none"
         for name, size in self.given.items():
-            if name not in self._names:
+            option = f"--dim {shown(name)}={size}"
+            if name in self._names and size >= 1:
+                continue
+            if name in self._names:
+                message, hint = "a dimension must be at least 1", f"--dim {shown(name)}=1"
+                yield UsageError(message, option, hint)
+            elif self._fixed.get(name, size) != size:
+                message = f"the model fixes this axis to {self._fixed[name]}"
+                yield UsageError(message, option, "leave it out, or export with a dynamic axis")
+            elif name not in self._fixed:
+                message = f"no input has a dynamic dimension {shown(name)!r}"
+                yield UsageError(message, option, f"dynamic dimensions of this model: {known}")
+        for place, key in self._axes.items():
+            if place in self.given and self.given.get(key, self.given[place]) != self.given[place]:
+                one, other = self.given[key], self.given[place]
                 yield UsageError(
-                    f"no input has a dynamic dimension {shown(name)!r}",
-                    f"--dim {shown(name)}={size}",
-                    f"dynamic dimensions of this model: {known}",
-                )
-            elif size < 1:
-                yield UsageError(
-                    "a dimension must be at least 1",
-                    f"--dim {shown(name)}={size}",
-                    f"--dim {shown(name)}=1",
+                    f"two sizes for one axis: {one} and {other}",
+                    f"--dim {shown(key)}={one} --dim {shown(place)}={other}",
+                    "give one of them",
                 )
 
     def _shape(self, name: str, dims: Sequence[Any], where: str) -> tuple[int, ...] | None:
@@ -118,34 +151,31 @@ class Dimensions:
         for axis, size in enumerate(sizes):
             if size is None:
                 key = text(dims[axis].dim_param) or f"{name}:{axis}"
+                shared = sum(dim.dim_param == key for dim in dims) > 1 or not key.strip("?*- ")
+                option = f"{name}:{axis}" if shared else key
                 self.errors.append(
                     DynamicShape(
                         f"axis {axis} ({shown(key)}) has no fixed size",
                         where,
-                        f"give its size: --dim {shown(key)}=VALUE",
+                        f"give its size: --dim {shown(option)}=VALUE",
                     )
                 )
             elif size < 1:
                 self.errors.append(DamagedModel(f"axis {axis} has size {size}", where))
-        if sizes[0] is not None and sizes[0] > 1:
-            self.errors.append(
-                UnsupportedOp(
-                    f"axis 0 has {sizes[0]} elements; it is the batch, which must be 1",
-                    where,
-                    "export with a batch of 1, or with a dynamic first axis",
-                )
-            )
         if len(self.errors) > before:
             return None
         return tuple(size for size in sizes if size is not None)
 
     def _size(self, name: str, axis: int, dim: Any) -> int | None:
+        place = f"{name}:{axis}"
         if dim.WhichOneof("value") == "dim_value" and dim.dim_value >= 0:
+            self._fixed[place] = int(dim.dim_value)
             return int(dim.dim_value)
-        key = text(dim.dim_param) or f"{name}:{axis}"
-        self._names[key] = None
-        if key in self.given:
-            return self.given[key]
+        key = text(dim.dim_param) or place
+        self._names.update({key: None, place: None})
+        self._axes[place] = key
+        if place in self.given or key in self.given:
+            return self.given.get(place, self.given.get(key))
         if axis == 0:
             self.notes.append(f"batch {shown(key)} of input {shown(name)} is taken as 1")
             return 1
@@ -183,30 +213,52 @@ def keeps_grid(node: OnnxNode) -> bool:
     return node.op_type in _KEEPS_GRID
 
 
+def is_raw(dtype: DType, quant: Quant | None) -> bool:
+    """Whether integers of a type are the real values themselves, as a Cast takes them."""
+    return quant == _RAW.get(dtype)
+
+
 def grid_of_input(
     declared: Declared, readers: Mapping[str, Collection[OnnxNode]], values: Mapping[str, Constant]
-) -> Quant | None:
-    """Grid of an integer input, from the first DequantizeLinear behind it; None without one.
+) -> tuple[Quant | None, bool]:
+    """Grid of an integer input, and whether the model quantizes it.
+
+    That of the first DequantizeLinear behind it, or whole numbers (scale 1) where a Cast to
+    float reads it; a 32 or 64 bit input has no grid yet.
 
     Raises:
-        ScaleError, UnsupportedType, DamagedModel: that grid is impossible.
+        ScaleError, UnsupportedType, DamagedModel: that grid is impossible, or nothing tells it.
     """
-    waiting, seen = [declared.name], {declared.name}
+    found, is_cast = _grid_behind(declared, readers, values)
+    if found is None and not is_cast:
+        hint = "cast it to float first in the model, or export with float32 inputs, or as QDQ"
+        if declared.dtype not in _RAW:
+            hint = "cast numbers to float first; look ids up (Embedding) outside of the model"
+        raise UnsupportedType(f"an input of {declared.dtype} that nothing makes real", hint=hint)
+    return (_RAW.get(declared.dtype), False) if found is None else (found, True)
+
+
+def _grid_behind(
+    declared: Declared, readers: Mapping[str, Collection[OnnxNode]], values: Mapping[str, Constant]
+) -> tuple[Quant | None, bool]:
+    """Grid of the first DequantizeLinear behind an input; whether a Cast to float reads it."""
+    waiting, seen, is_cast = [declared.name], {declared.name}, False
     while waiting:
         name = waiting.pop(0)
         for node in readers.get(name, ()):
-            if node.op_type == "DequantizeLinear" and node.input(0) == name:
+            is_cast |= node.op_type == "Cast" and node.get_int("to", 1) in _FLOATS
+            is_read = node.op_type == "DequantizeLinear" and node.input(0) == name
+            if is_read and declared.dtype in _RAW:
                 scale, zero = values.get(node.input(1)), values.get(node.input(2))
                 if scale is None or scale.data.size != 1:
                     continue
                 dtype = np.dtype(declared.dtype.value)
-                return grid(
-                    scale.data, np.zeros(scale.data.shape, dtype) if zero is None else zero.data
-                )
+                zeros = np.zeros(scale.data.shape, dtype) if zero is None else zero.data
+                return grid(scale.data, zeros), is_cast
             new = [o for o in node.outputs if o and o not in seen] if keeps_grid(node) else []
             seen.update(new)
             waiting += new
-    return None
+    return None, is_cast
 
 
 def readers_of(nodes: Sequence[OnnxNode]) -> Mapping[str, Sequence[OnnxNode]]:

@@ -13,7 +13,15 @@ from typing import Any
 import numpy as np
 
 from mcuplan.errors import DamagedModel, McuplanError, Problems, UnsupportedType
-from mcuplan.importer.inputs import Declared, Dimensions, keeps_grid, readers_of, tensor_shape
+from mcuplan.importer.folding import widened
+from mcuplan.importer.inputs import (
+    ELEMENT_TYPES,
+    Declared,
+    Dimensions,
+    keeps_grid,
+    readers_of,
+    tensor_shape,
+)
 from mcuplan.importer.protofile import Allowance, ModelFile, read_model, read_tensor, shown, text
 from mcuplan.importer.qoperator import QOPERATORS, Names, expand
 from mcuplan.importer.reading import MISFIT, Reading
@@ -25,7 +33,7 @@ from mcuplan.importer.structure import (
     place,
     read_attributes,
 )
-from mcuplan.ir.builder import Builder, Constant, OnnxNode, plain
+from mcuplan.ir.builder import Builder, Constant, OnnxNode, input_layout, plain
 from mcuplan.ir.graph import Graph, Port
 from mcuplan.ir.types import DType
 from mcuplan.ops.literal import add_literal
@@ -115,7 +123,7 @@ class _Loading:
                 continue
             try:
                 values = read_tensor(proto, self._file.folder, self._allowance)
-                self._build.constants[proto.name] = Constant(values)
+                self._build.constants[proto.name] = widened(Constant(values))
             except McuplanError as error:
                 error.where = error.where or f"initializer {shown(proto.name)}"
                 self._errors.append(error)
@@ -195,6 +203,9 @@ class _Loading:
                 continue
             tensor = self._build.in_layout(value.name, plain(len(shape)))
             dtype, boundary = reading.output_types(value.name)
+            if dtype is DType.FLOAT32:
+                said_type = ELEMENT_TYPES.get(value.type.tensor_type.elem_type, dtype)
+                dtype = said_type if said_type in (DType.FLOAT16, DType.FLOAT64) else dtype
             ports.append(Port(tensor, value.name, shape, dtype, boundary))
         return tuple(ports)
 
@@ -211,7 +222,7 @@ class _Loading:
 
     def _input_port(self, declared: Declared, readers: Mapping[str, Sequence[OnnxNode]]) -> Port:
         """An input; float ones that only a QuantizeLinear to uint8 reads are uint8 in C."""
-        tensor = self._build.in_layout(declared.name, plain(len(declared.shape)))
+        tensor = self._build.in_layout(declared.name, input_layout(declared.shape))
         boundary = DType.INT8
         if declared.dtype is DType.UINT8 or self._is_quantized_to_uint8(declared.name, readers):
             boundary = DType.UINT8

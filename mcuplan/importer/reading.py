@@ -19,8 +19,8 @@ from mcuplan.errors import (
     UnsupportedType,
 )
 from mcuplan.importer.checks import check_types, check_windows
-from mcuplan.importer.folding import can_fold, fold, fold_shape
-from mcuplan.importer.inputs import Declared, grid_of_input, keeps_grid
+from mcuplan.importer.folding import can_fold, fold, fold_shape, widened
+from mcuplan.importer.inputs import Declared, grid_of_input, is_raw, keeps_grid
 from mcuplan.importer.protofile import TENSOR_LIMIT, Allowance, shown, type_name
 from mcuplan.importer.structure import Step, place
 from mcuplan.ir.builder import Builder, Constant, OnnxNode, Reader
@@ -34,6 +34,7 @@ MISFIT = (ArithmeticError, AssertionError, LookupError, MemoryError, TypeError, 
 
 _WINDOWED = ("Conv", "MaxPool", "AveragePool", "LpPool")
 _MAY_BE_INFINITE = ("Clip", "Min", "Max", "Pad")
+_REAL = (DType.FLOAT16, DType.FLOAT32, DType.FLOAT64)
 _QUANTIZED_TYPES: Mapping[int, DType] = {0: DType.UINT8, 2: DType.UINT8, 3: DType.INT8}
 _HINTS = {
     "ConvInteger": "quantize statically (QDQ or QLinearConv)",
@@ -109,15 +110,10 @@ class Reading:
             UnsupportedType: nothing tells the grid.
         """
         quant = None
-        if declared.dtype is not DType.FLOAT32:
-            quant = grid_of_input(declared, readers, self._build.constants)
-            if quant is None:
-                raise UnsupportedType(
-                    f"an input of {declared.dtype} that no DequantizeLinear reads",
-                    hint="export with float32 inputs, or as QDQ",
-                )
+        if declared.dtype not in _REAL:
+            quant, is_quantized = grid_of_input(declared, readers, self._build.constants)
             self._integers[declared.name] = declared.dtype
-            self.is_quantized = True
+            self.is_quantized |= is_quantized
         self._build.add_input(declared.name, declared.shape, quant)
 
     def output_types(self, name: str) -> tuple[DType, DType]:
@@ -189,7 +185,7 @@ class Reading:
     def _keep(self, node: OnnxNode, values: Sequence[Constant]) -> None:
         for name, value in zip(node.outputs, values, strict=False):
             if name:
-                self._build.constants[name] = value
+                self._build.constants[name] = widened(value)
         self._check_outputs(node)
 
     def _reader(self, node: OnnxNode) -> Reader:
@@ -272,6 +268,8 @@ class Reading:
         integers = [n for n in node.inputs if n in self._integers]
         if not integers:
             return node
+        if node.op_type == "Cast" and read and is_raw(read, self._build.quant(node.input(0))):
+            return node
         if not keeps_grid(node) or (node.op_type == "Concat" and len(integers) < len(node.inputs)):
             raise UnsupportedOp(
                 f"arithmetic on {self._integers[integers[0]]} tensors",
@@ -316,6 +314,8 @@ class Reading:
             self.is_quantized = True
         elif node.op_type == "DequantizeLinear":
             self._came_from[node.outputs[0]] = self._integers[node.input(0)]
+        elif node.op_type == "Cast":
+            return
         elif node.input(0) in self._came_from and keeps_grid(node):
             for name in filter(None, node.outputs):
                 self._came_from[name] = self._came_from[node.input(0)]

@@ -21,7 +21,16 @@ from mcuplan.ir.graph import Graph, Layout, Node, Origin, Port, Stored, Tensor
 from mcuplan.ir.op import Op
 from mcuplan.ir.types import Array, Quant, TensorType
 
-__all__ = ["Attribute", "Builder", "Constant", "OnnxNode", "Reader", "plain", "rows_layout"]
+__all__ = [
+    "Attribute",
+    "Builder",
+    "Constant",
+    "OnnxNode",
+    "Reader",
+    "input_layout",
+    "plain",
+    "rows_layout",
+]
 
 Attribute = int | float | str | tuple[int, ...] | tuple[float, ...] | tuple[str, ...] | Array
 
@@ -102,6 +111,11 @@ class Constant:
 def plain(rank: int) -> Layout:
     """The model's own order of axes."""
     return tuple(range(rank))
+
+
+def input_layout(shape: Sequence[int]) -> Layout:
+    """The model's own order of axes, behind a batch of 1 where the first axis is none."""
+    return plain(len(shape)) if tuple(shape[:1]) == (1,) else (None, *plain(len(shape)))
 
 
 def rows_layout(rank: int) -> Layout:
@@ -238,10 +252,10 @@ class Builder:
     # -- what the importer does -------------------------------------------------------
 
     def add_input(self, name: str, shape: tuple[int, ...], quant: Quant | None = None) -> str:
-        """A model input; returns our tensor."""
-        layout = plain(len(shape))
+        """A model input; returns our tensor, which has a batch of 1 where the model's has none."""
+        layout = input_layout(shape)
         made = self._fresh(name)
-        kind = TensorType(shape, quant=quant)
+        kind = TensorType(_shape_in(shape, layout), quant=quant)
         self._tensors[made] = Tensor(made, kind, origin=Origin(name, layout))
         self._held[name] = _Held(shape, {layout: made}, quant)
         return made

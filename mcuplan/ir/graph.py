@@ -84,8 +84,8 @@ class Node:
 class Port:
     """An input or output as the model file declares it.
 
-    ``dtype`` is float32, int8 or uint8 as in the model. ``boundary`` is the element
-    type at the C boundary: int8, or uint8 where the model itself quantizes to it.
+    ``dtype`` is the element type in the model. ``boundary`` is that at the C boundary:
+    int8, or uint8 where the model itself quantizes to it or takes bytes.
     ``layout`` says how the tensor's axes lie in the model's input or output; none: in the
     model's own order. (The origin of an output's tensor may be what a Transpose read.)
     """
@@ -114,6 +114,11 @@ class Port:
         added = [1 + i for i, axis in enumerate(self.layout) if axis is None]
         moved = samples.reshape(-1, *sizes).transpose(0, *places, *added)
         return moved.reshape(-1, *self.shape)
+
+    @property
+    def on_grid(self) -> bool:
+        """Whether the model itself has integers of the tensor's grid here, not real values."""
+        return self.dtype in (DType.INT8, DType.UINT8)
 
 
 @dataclass(frozen=True, slots=True)

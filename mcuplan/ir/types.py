@@ -23,6 +23,9 @@ class DType(StrEnum):
     INT8 = "int8"
     UINT8 = "uint8"
     INT32 = "int32"
+    INT64 = "int64"
+    FLOAT16 = "float16"
+    FLOAT64 = "float64"
 
     @property
     def nbytes(self) -> int:

@@ -25,6 +25,14 @@ OPSET = 17
 Axes = tuple[int, ...]
 """Axis j of an ONNX value is axis ``axes[j]`` of our tensor."""
 
+_CAST_TO = {
+    DType.FLOAT32: 1,
+    DType.INT32: 6,
+    DType.INT64: 7,
+    DType.FLOAT16: 10,
+    DType.FLOAT64: 11,
+}  # TensorProto.DataType
+
 CHANNELS_FIRST: Axes = (0, 3, 1, 2)
 """How ONNX wants the rows of pixels of a convolution."""
 
@@ -141,10 +149,12 @@ class Writer:
         """A model input as the model declares it."""
         tensor, value = self.graph.tensor(port.tensor), port.name
         self._hints[value] = port.name
-        if port.dtype is not DType.FLOAT32:
+        if port.on_grid:
             parameters = self._parameters(tensor.type.q, port.dtype, port.name)
             value = self.node("DequantizeLinear", [value, *parameters])
-        elif self.grids and tensor.type.quant is not None:
+        elif port.dtype is not DType.FLOAT32:
+            value = self.node("Cast", [value], to=_CAST_TO[DType.FLOAT32])
+        if not port.on_grid and self.grids and tensor.type.quant is not None:
             value = self.rounded(value, tensor.type.quant, port.name)
         layout = self._layout(port)
         squeezed = [axis for axis in layout if axis is not None]
@@ -168,9 +178,11 @@ class Writer:
         value = self.read(port.tensor, (*kept, *added))
         if len(added) or self._in_model(port) != port.shape:
             value = self._reshaped(value, port.shape)
-        if port.dtype is not DType.FLOAT32:
+        if port.on_grid:
             parameters = self._parameters(tensor.type.q, port.dtype, port.name)
             value = self.node("QuantizeLinear", [value, *parameters])
+        elif port.dtype is not DType.FLOAT32:
+            value = self.node("Cast", [value], to=_CAST_TO[port.dtype])
         return value
 
     def add(self, node: Node, write: OpWriter) -> None:

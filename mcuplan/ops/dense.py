@@ -102,7 +102,10 @@ def _add_dense(
     stem = node.outputs[0]
     w = build.add_constant(weights, f"{stem}_weights")
     b = build.add_constant(bias, f"{stem}_bias")
-    layout = layout or plain(len(build.shape(source)))
+    shape = build.shape(source)
+    layout = layout or plain(len(shape))
+    if len(shape) > 1 and shape[layout[0] or 0] != 1:
+        layout = (None, *layout)  # rows of a matrix are rows of one sample
     build.add(Dense(), [build.in_layout(source, layout), w, b], node, layout)
 
 

@@ -13,7 +13,7 @@ from mcuplan.ir.types import Array, Quant
 from mcuplan.ops.batch_norm import ChannelAffine
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.dense import Dense
-from mcuplan.ops.movement import Reshape
+from mcuplan.ops.movement import Reshape, Transpose
 from mcuplan.ops.pool2d import AvgPool2D, MaxPool2D
 from mcuplan.ops.unary import Lookup
 from mcuplan.passes._edit import bypass, constant_of, counted, rename_output
@@ -109,7 +109,7 @@ def _commutes(op: Op, step: _Step) -> bool:
         return bool((step.scale > 0.0).all())
     if isinstance(op, AvgPool2D):
         return not step.offset.any() or (op.divide and not any(op.counted))
-    return isinstance(op, Reshape)
+    return isinstance(op, Reshape) or (isinstance(op, Transpose) and step.scale.size == 1)
 
 
 # -- into the layer in front ----------------------------------------------------------------
@@ -195,7 +195,12 @@ def _affine_bias(editor: Editor, bias: str, step: _Step) -> _Value:
 
 
 def _fold_forward(editor: Editor, node: Node, step: _Step) -> bool:
-    """Fold into every layer that reads the output, through views."""
+    """Fold into every layer that reads the output, through views.
+
+    A step that is the same for all channels passes a Transpose, too.
+    """
+    if np.unique(step.scale).size == np.unique(step.offset).size == 1:
+        step = _Step(step.scale[:1], step.offset[:1], step.stored)
     readers = _layers_behind(editor, node.output, step)
     if readers is None:
         return False

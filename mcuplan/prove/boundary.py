@@ -22,7 +22,7 @@ def boundary_inputs(graph: Graph, data: Data) -> Mapping[str, Array]:
 def _integers(graph: Graph, port: Port, samples: Array) -> Array:
     kind = graph.tensor(port.tensor).type
     wanted = kind.dtype.value
-    if port.dtype is DType.FLOAT32:
+    if not port.on_grid:
         inner = _signed(kind.quant, kind.dtype)
         values = inner.quantize(samples).astype(np.int16)
     else:
@@ -50,7 +50,7 @@ def real_inputs(graph: Graph, data: Data) -> Array:
     """Real values [samples, ...] of the first input."""
     port = graph.inputs[0]
     samples = data.inputs[port.name]
-    if port.dtype is DType.FLOAT32:
+    if not port.on_grid:
         return samples
     kind = graph.tensor(port.tensor).type
     return kind.q.dequantize(_integers(graph, port, samples))

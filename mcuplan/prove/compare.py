@@ -94,7 +94,7 @@ def _ours(tensor: Tensor, values: Sequence[Array]) -> Array:
 
 def _real(values: Array, graph: Graph, tensor: str, dtype: DType) -> Array:
     """Real values of a model output, which may be integers."""
-    if dtype is DType.FLOAT32:
+    if dtype not in (DType.INT8, DType.UINT8):
         return values.astype(np.float64)
     quant = graph.tensor(tensor).type.q
     shift = 128 if dtype is DType.UINT8 and graph.tensor(tensor).type.dtype is DType.INT8 else 0

@@ -240,8 +240,8 @@ HOSTILE: dict[str, tuple[Any, str]] = {
         _one("Reshape", ["x", "c"], constants={"c": np.ones(1, np.float32)}),
         "model/damaged",
     ),
-    "float64 input": (
-        _with(lambda m: m.graph.input[0].CopyFrom(value("x", [1, 3, 8, 8], TensorProto.DOUBLE))),
+    "complex input": (
+        _with(lambda m: m.graph.input[0].CopyFrom(value("x", [1, 3, 8, 8], TensorProto.COMPLEX64))),
         "model/unsupported-type",
     ),
     "sequence input": (_sequence_input(), "model/unsupported-type"),
