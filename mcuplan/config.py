@@ -130,6 +130,7 @@ KEYS: Mapping[str, Any] = MappingProxyType(
         "inputs": _text,
         "observer": _text,
         "headroom": _number,
+        "min-sqnr": _number,
         "io-layout": _text,
         "effort": _text,
         "objective": _text,

@@ -81,6 +81,22 @@ _FINDINGS = (
         "train with weight decay on biases. `mcuplan verify` shows what it costs.",
     ),
     Explanation(
+        "quant/mixed-ranges",
+        "A Concat joins tensors whose ranges differ by more than 8 times, and its output has one "
+        "scale: of the smallest one less than 5 of the 8 bits are left. Box coordinates and "
+        "scores of a detection head are the usual case.",
+        "Make the parts outputs of their own (end the model before the Concat), so that each has "
+        "its own scale; or bring them to one range before they are joined.",
+    ),
+    Explanation(
+        "quant/few-samples",
+        "Ranges were observed on fewer than 10 calibration samples. With n samples, one new input "
+        "in n + 1 is expected to go beyond the range of a tensor at either end, and is cut there: "
+        "with fewer than 10 that is one in ten.",
+        "Give more inputs with --calibration: some dozens that show what the device will see; "
+        "100 to 500 are usual.",
+    ),
+    Explanation(
         "target/generic-sizes",
         "The target is a generic core: its memory sizes and clock are representative, not those "
         "of a part you can buy.",
@@ -139,10 +155,32 @@ _FINDINGS = (
     ),
     Explanation(
         "verify/accuracy",
-        "The integer model is worse than the float model by more than the limit, or differs from "
-        "the runtime on too many samples.",
+        "The integer model is worse than the float model by more than the limit, or decides "
+        "otherwise than the runtime on too many samples. Decisions are compared where an output "
+        "has one score for each class: there are integer labels, or it ends in a Softmax. A tie "
+        "for first counts only where the float model has it, too.",
         "Calibrate with more representative inputs; the per-layer errors of the report show where "
         "precision is lost.",
+    ),
+    Explanation(
+        "verify/sqnr",
+        "The signal-to-noise ratio of an output against ONNX Runtime (10 log10 of the sum of its "
+        "squares over that of the differences): an error below the limit of --min-sqnr (10 dB: "
+        "an error of a third of the values), a warning below 20 dB (a tenth). Every output is "
+        "judged on its own; its channels along the last axis (or the second one, of models with "
+        "channels first) too where their float ranges differ by more than 8 times, unless all are "
+        "results of one Softmax, Sigmoid or class scores. Where labels give a top-1 or AUC, these "
+        "decide on their output; the ratio is only shown. With random calibration it is a warning.",
+        "Calibrate with more representative inputs, or another --observer; the per-layer errors "
+        "(--all) show where precision is lost. Channels of far smaller range than others need "
+        "their own output: end the model before the Concat that joins them.",
+    ),
+    Explanation(
+        "verify/constant-output",
+        "The integers of an output, or of one of its channels, are the same for every input, "
+        "where the values of the float model vary: the grid is coarser than what they say.",
+        "Give what has a small range its own output and scale (end the model before the Concat "
+        "that joins it with larger values), and calibrate with inputs that vary.",
     ),
     Explanation(
         "verify/stack",

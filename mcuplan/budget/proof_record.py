@@ -6,7 +6,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["Accuracy", "BuildInfo", "ElfFigures", "StackFigures", "Verification"]
+__all__ = [
+    "Accuracy",
+    "BuildInfo",
+    "ChannelError",
+    "ElfFigures",
+    "OutputError",
+    "StackFigures",
+    "Verification",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +24,30 @@ class Accuracy:
     metric: str
     float_: float | None
     integer: float
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelError:
+    """Signal-to-noise ratio of one channel; None: no noise at all."""
+
+    index: int
+    sqnr_db: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class OutputError:
+    """An output held against the runtime on the model file, without graph optimizations.
+
+    ``sqnr_db`` is the ratio of the runtime's squares to those of the difference, cut at 200
+    dB; None: no noise at all. ``max_error`` is in real units. ``channels`` along
+    ``channel_axis`` are there where their ranges differ by more than 8 times.
+    """
+
+    name: str
+    sqnr_db: float | None
+    max_error: float
+    channel_axis: int | None
+    channels: tuple[ChannelError, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +90,7 @@ class Verification:
     stack: StackFigures | None
     instructions: int | None
     cycles: int | None
+    outputs: tuple[OutputError, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

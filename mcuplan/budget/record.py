@@ -14,7 +14,9 @@ from typing import Literal
 from mcuplan.budget.proof_record import (
     Accuracy,
     BuildInfo,
+    ChannelError,
     ElfFigures,
+    OutputError,
     StackFigures,
     Verification,
 )
@@ -30,6 +32,7 @@ __all__ = [
     "BufferKind",
     "BufferRow",
     "BuildInfo",
+    "ChannelError",
     "ElfFigures",
     "Energy",
     "Flash",
@@ -40,6 +43,7 @@ __all__ = [
     "ModelInfo",
     "ModelName",
     "ModelPort",
+    "OutputError",
     "Peak",
     "Ram",
     "RegionUse",

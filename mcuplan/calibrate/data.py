@@ -4,14 +4,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
 
-from mcuplan.calibrate.npz import MAX_BYTES, Header, read_arrays
+from mcuplan.calibrate.npz import MAX_BYTES, Header, read_arrays, release, room
 from mcuplan.errors import DataError, McuplanError, MissingInput, Problems
 from mcuplan.ir.graph import Port
 from mcuplan.ir.types import Array, DType
@@ -27,6 +27,7 @@ RANDOM_NOTE = "ranges come from random inputs: the result is not for use"
 _WHOLE = (DType.INT32, DType.INT64)
 _REAL = (DType.FLOAT16, DType.FLOAT32, DType.FLOAT64)
 _RANDOM_ELEMENTS = 1 << 26  # of all random samples together
+_PART_ELEMENTS = 1 << 20  # looked at together
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,27 @@ class Data:
     reference: Array | None = None
     random: bool = False
     notes: tuple[str, ...] = ()
+
+    def part(self, start: int, stop: int) -> Data:
+        """Samples from ``start`` to before ``stop``, in memory, without labels and the like.
+
+        What was read from a file for it does not stay in memory.
+        """
+        inputs = {name: np.array(array[start:stop]) for name, array in self.inputs.items()}
+        for array in self.inputs.values():
+            release(array)
+        many = len(next(iter(inputs.values())))
+        return Data(MappingProxyType(inputs), many, random=self.random)
+
+    def first(self, samples: int) -> Data:
+        """At most so many samples from the front, without labels and the like."""
+        few = {name: array[:samples] for name, array in self.inputs.items()}
+        return Data(MappingProxyType(few), min(samples, self.samples), random=self.random)
+
+    def parts(self, size: int) -> Iterator[tuple[int, Data]]:
+        """All samples in order, at most ``size`` together: the first one's index, and they."""
+        for start in range(0, self.samples, size):
+            yield start, self.part(start, start + size)
 
     def feeds(self, ports: Sequence[Port], index: int) -> dict[str, Array]:
         """One sample in the shapes that the model declares."""
@@ -124,16 +146,25 @@ def _converted(array: Array, port: Port, path: Path) -> Array:
     array = array.reshape((len(array), *sample_shape(port)))
     if port.on_grid:
         return array
-    with np.errstate(over="ignore"):
-        array = array.astype(np.float32)
-    if not np.isfinite(array).all():
-        bad = int(np.flatnonzero(~np.isfinite(array.reshape(len(array), -1)).all(axis=1))[0])
-        raise DataError(
-            f"input {port.name!r} holds NaN or infinity (sample {bad})",
-            where=str(path),
-            hint="leave such samples out",
-        )
-    return array
+    same = array.dtype == np.float32
+    made = array if same else room(array.shape, np.dtype(np.float32))
+    step = max(1, _PART_ELEMENTS // max(1, math.prod(array.shape[1:])))
+    for start in range(0, len(array), step):
+        with np.errstate(over="ignore"):
+            part = array[start : start + step].astype(np.float32, copy=False)
+        finite = np.isfinite(part.reshape(len(part), -1)).all(axis=1)
+        if not finite.all():
+            raise DataError(
+                f"input {port.name!r} holds NaN or infinity "
+                f"(sample {start + int(np.flatnonzero(~finite)[0])})",
+                where=str(path),
+                hint="leave such samples out",
+            )
+        if not same:
+            made[start : start + step] = part
+        release(array)
+        release(made)
+    return made
 
 
 def _extra(key: str, array: Array | None, path: Path) -> Array | None:

@@ -4,14 +4,16 @@
 from __future__ import annotations
 
 import math
+import mmap
 import os
+import tempfile
 import tokenize
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any, Literal
 
 import numpy as np
 
@@ -19,12 +21,13 @@ from mcuplan.errors import DataError, UsageError
 from mcuplan.ir.types import Array
 from mcuplan.units import format_bytes
 
-__all__ = ["MAX_BYTES", "Header", "read_arrays"]
+__all__ = ["MAX_BYTES", "Header", "read_arrays", "release", "room"]
 
 MAX_BYTES = 1 << 31
 """Largest sum of the arrays that are read from one file."""
 
 _MAX_MEMBERS = 1000
+_IN_MEMORY = 1 << 23  # bytes; larger arrays are mapped from a file
 _HINT = "write the file with numpy.savez: one array per model input, first axis = samples"
 _BROKEN = (
     *(zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError),
@@ -110,13 +113,34 @@ def _header(name: str, stream: IO[bytes]) -> Header:
     return Header(name, tuple(int(n) for n in shape), dtype, bool(fortran))
 
 
+def room(shape: tuple[int, ...], dtype: np.dtype[Any], *, order: Literal["C", "F"] = "C") -> Array:
+    """An array to fill: in memory, or mapped from a file without a name where it is large."""
+    nbytes = math.prod(shape) * dtype.itemsize
+    if nbytes <= _IN_MEMORY:
+        return np.zeros(shape, dtype, order)
+    with tempfile.TemporaryFile(prefix="mcuplan-") as file:
+        return np.memmap(file, dtype, "w+", shape=shape, order=order)
+
+
+def release(array: Array) -> None:
+    """Let go of the memory behind an array that is mapped from a file; it is read again."""
+    mapped = getattr(array, "_mmap", None)
+    if isinstance(mapped, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+        mapped.madvise(mmap.MADV_DONTNEED)
+
+
 def _data(header: Header, stream: IO[bytes]) -> Array:
     """The declared number of bytes and not one more, whatever the archive holds."""
-    raw = bytearray()
-    while len(raw) < header.nbytes:
-        block = stream.read(min(1 << 20, header.nbytes - len(raw)))
+    made = room(header.shape, header.dtype, order="F" if header.fortran else "C")
+    if header.nbytes == 0:
+        return made
+    raw = (made.T if header.fortran else made).reshape(-1).view(np.uint8)
+    at = 0
+    while at < header.nbytes:
+        block = stream.read(min(1 << 20, header.nbytes - at))
         if not block:
-            raise ValueError(f"array {header.name!r} ends after {len(raw)} bytes")
-        raw += block
-    flat = np.frombuffer(raw, header.dtype)
-    return flat.reshape(header.shape, order="F" if header.fortran else "C")
+            raise ValueError(f"array {header.name!r} ends after {at} bytes")
+        raw[at : at + len(block)] = np.frombuffer(block, np.uint8)
+        at += len(block)
+        release(made)
+    return made

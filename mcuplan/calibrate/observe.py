@@ -18,15 +18,18 @@ from mcuplan.quant.observers import Observer, Range
 
 __all__ = ["observe", "values_of"]
 
-_BATCH_ELEMENTS = 1 << 18  # of a tensor, collected before an observer sees them
+_TOGETHER = 16  # samples held at a time
+_TENSOR_ELEMENTS = 1 << 18  # of a tensor, collected before an observer sees them
+_WAITING_ELEMENTS = 1 << 22  # of all tensors together
 
 
 def values_of(graph: Graph, data: Data, tensors: Sequence[str]) -> Iterator[tuple[Array, ...]]:
     """For each sample the values of some tensors of the graph, in their own layout."""
     model = to_onnx(graph, qdq=True, taps=tensors)
     runtime = Runtime(model.SerializeToString())
-    for index in range(data.samples):
-        yield runtime.run(data.feeds(graph.inputs, index))[len(graph.outputs) :]
+    for _, part in data.parts(_TOGETHER):
+        for index in range(part.samples):
+            yield runtime.run(part.feeds(graph.inputs, index))[len(graph.outputs) :]
 
 
 def observe(
@@ -50,10 +53,13 @@ def observe(
             raise
         waiting[name] = []
 
+    held = 0
     for values in values_of(graph, data, tuple(observers)):
         for name, value in zip(observers, values, strict=True):
             waiting[name].append(value.reshape(-1))
-            if len(waiting[name]) * value.size >= _BATCH_ELEMENTS:
+            held += value.size
+            if len(waiting[name]) * value.size >= _TENSOR_ELEMENTS or held >= _WAITING_ELEMENTS:
+                held -= len(waiting[name]) * value.size
                 flush(name)
     for name, left in waiting.items():
         if left:

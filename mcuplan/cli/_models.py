@@ -304,12 +304,14 @@ def _kept(model: Path, planned: Planned) -> Evidence | None:
 @click.option(
     "--samples", type=click.IntRange(1), help="Samples to run on the emulator.", default=3
 )
+@_options.min_sqnr
 @click.option("--save/--no-save", default=True, help="Leave the report beside the model.")
 def verify(
     model: Path,
     inputs: Path | None,
     places: tuple[str, ...],
     samples: int,
+    min_sqnr: float,
     save: bool,
     **options: Any,
 ) -> int:
@@ -323,7 +325,7 @@ def verify(
         request = _request(model, options)
         planned = pipeline.plan(request)
         where = places or ("host", "emulator")
-        wanted = Wanted(_default_name(model, options["name"]), inputs, where, samples)
+        wanted = Wanted(_default_name(model, options["name"]), inputs, where, samples, min_sqnr)
         say = progress(asked.outputs)
         try:
             evidence = run(planned, request, wanted, say)

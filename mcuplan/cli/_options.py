@@ -168,6 +168,14 @@ budgets = _stack(
         _option("--baseline", type=FILE, help="An earlier JSON report: growth against it fails."),
     ]
 )
+min_sqnr = _option(
+    "--min-sqnr",
+    type=_Factor(0.0, 200.0),
+    default=10.0,
+    show_default=True,
+    metavar="DB",
+    help="Least signal-to-noise ratio of an output in dB.",
+)
 reporting = _stack(
     [
         _option(

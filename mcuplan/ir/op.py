@@ -109,6 +109,7 @@ class Op(ABC):
     fuses_activation: ClassVar[bool] = False  # has a field ``act`` of real clamp limits
     weight_inputs: ClassVar[tuple[int, ...]] = ()  # (weights, bias) of a WEIGHTED operator
     gathers: ClassVar[bool] = False  # kernels take rows of the input; the output grows from the 1st
+    ranks_classes: ClassVar[bool] = False  # a score for each class, of which the largest decides
     integer_types: ClassVar[tuple[DType, DType]] = (DType.INT8, DType.INT8)  # activations in, out
 
     @property

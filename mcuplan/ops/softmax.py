@@ -39,6 +39,7 @@ class Softmax(Op):
     """``exp(x - max) / sum(exp(x - max))`` over the last axis."""
 
     quant_rule = QuantRule.FIXED
+    ranks_classes = True
     inplace_inputs = (0,)
 
     @property

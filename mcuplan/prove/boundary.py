@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -11,7 +12,55 @@ from mcuplan.calibrate import Data
 from mcuplan.ir.graph import Graph, Port
 from mcuplan.ir.types import Array, DType, Quant
 
-__all__ = ["boundary_inputs", "real_inputs", "real_outputs"]
+__all__ = [
+    "Feeds",
+    "blocks",
+    "boundary_inputs",
+    "real_inputs",
+    "real_outputs",
+    "samples_of",
+    "together",
+]
+
+
+_TOGETHER, _TOGETHER_BYTES = 32, 1 << 25
+_ELEMENT_BYTES = 12  # of an activation, with what the runtime and the comparison make of it
+
+
+def together(graph: Graph) -> int:
+    """How many samples are evaluated at a time: what they take is bounded."""
+    shown = [t.type.elements for t in graph.tensors.values() if not t.is_constant]
+    return max(1, min(_TOGETHER, _TOGETHER_BYTES // (_ELEMENT_BYTES * max(1, sum(shown)))))
+
+
+@dataclass(frozen=True, slots=True)
+class Feeds:
+    """Integers of every input of an int8 graph for all samples, made when they are wanted."""
+
+    graph: Graph
+    data: Data
+
+    @property
+    def samples(self) -> int:
+        """How many there are."""
+        return self.data.samples
+
+
+def blocks(
+    feeds: Mapping[str, Array] | Feeds, size: int
+) -> Iterator[tuple[int, Mapping[str, Array]]]:
+    """First sample and integers of the inputs, at most ``size`` samples together."""
+    if isinstance(feeds, Feeds):
+        for start, part in feeds.data.parts(size):
+            yield start, boundary_inputs(feeds.graph, part)
+        return
+    for start in range(0, samples_of(feeds), size):
+        yield start, {name: array[start : start + size] for name, array in feeds.items()}
+
+
+def samples_of(feeds: Mapping[str, Array] | Feeds) -> int:
+    """How many samples there are."""
+    return feeds.samples if isinstance(feeds, Feeds) else len(next(iter(feeds.values())))
 
 
 def boundary_inputs(graph: Graph, data: Data) -> Mapping[str, Array]:

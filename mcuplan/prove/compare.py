@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -15,9 +16,14 @@ from mcuplan.ir.evaluate import batchable
 from mcuplan.ir.graph import Graph, Tensor
 from mcuplan.ir.types import Array, DType, Quant
 
-__all__ = ["LayerError", "RuntimeValues", "layer_errors", "layer_lsb", "runtime_values"]
-
-_BLOCK = 16  # samples held at a time
+__all__ = [
+    "FloatLayers",
+    "LayerError",
+    "Layers",
+    "ModelRuntime",
+    "QuantizedLayers",
+    "RuntimeValues",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,38 +53,42 @@ class RuntimeValues:
     inner: Mapping[str, Array]
 
 
-def runtime_values(path: Path, graph: Graph, data: Data) -> Iterator[RuntimeValues]:
-    """Run the model file itself, without graph optimizations, in blocks of samples.
+class ModelRuntime:
+    """Runs the model file itself, without graph optimizations."""
 
-    Args:
-        path: the model file.
-        graph: our int8 graph, whose tensors say which of the model's they hold.
-        data: samples.
-    """
-    origins = {
-        name: tensor
-        for name, tensor in graph.tensors.items()
-        if tensor.data is None and tensor.origin is not None
-    }
-    names = [t.origin.name for t in origins.values() if t.origin is not None]
-    model, _ = tapped_model(path, names)
-    runtime = Runtime(model, optimize=False)
-    place = {name: i for i, name in enumerate(runtime.outputs)}
-    mine = {n: t for n, t in origins.items() if t.origin is not None and t.origin.name in place}
-    for start in range(0, data.samples, _BLOCK):
-        stop = min(start + _BLOCK, data.samples)
-        runs = [runtime.run(data.feeds(graph.inputs, i)) for i in range(start, stop)]
+    def __init__(self, path: Path, graph: Graph) -> None:
+        """Load the file with the tensors that ours hold as outputs, too.
+
+        Args:
+            path: the model file.
+            graph: our int8 graph, whose tensors say which of the model's they hold.
+        """
+        self._graph = graph
+        origins = {
+            name: tensor
+            for name, tensor in graph.tensors.items()
+            if tensor.data is None and tensor.origin is not None
+        }
+        names = [t.origin.name for t in origins.values() if t.origin is not None]
+        model, _ = tapped_model(path, names)
+        self._runtime = Runtime(model, optimize=False)
+        place = {name: i for i, name in enumerate(self._runtime.outputs)}
+        self._mine = {
+            name: (tensor, place[tensor.origin.name])
+            for name, tensor in origins.items()
+            if tensor.origin is not None and tensor.origin.name in place
+        }
+
+    def values(self, data: Data) -> RuntimeValues:
+        """Everything computed for a few samples, one at a time."""
+        graph = self._graph
+        runs = [self._runtime.run(data.feeds(graph.inputs, i)) for i in range(data.samples)]
         outputs = tuple(
             _real(np.stack([run[k].reshape(-1) for run in runs]), graph, port.tensor, port.dtype)
             for k, port in enumerate(graph.outputs)
         )
-        inner = {n: _ours(t, [run[place[_name(t)]] for run in runs]) for n, t in mine.items()}
-        yield RuntimeValues(outputs, inner)
-
-
-def _name(tensor: Tensor) -> str:
-    assert tensor.origin is not None
-    return tensor.origin.name
+        inner = {n: _ours(t, [run[k] for run in runs]) for n, (t, k) in self._mine.items()}
+        return RuntimeValues(outputs, inner)
 
 
 def _ours(tensor: Tensor, values: Sequence[Array]) -> Array:
@@ -116,37 +126,48 @@ def on_grid(tensor: Tensor, values: Array) -> Array:
     return kind.q.quantize(values)
 
 
-def layer_lsb(
-    graph: Graph, feeds: Mapping[str, Array], blocks: Iterable[RuntimeValues]
-) -> tuple[LayerError, ...]:
-    """Each layer of a quantized model, fed with the runtime's own values.
+class Layers(Protocol):
+    """Collects the error of every layer, block by block of samples."""
+
+    def update(
+        self, feeds: Mapping[str, Array], ours: Mapping[str, Array], block: RuntimeValues
+    ) -> None:
+        """See samples: integers of the inputs, of all that we compute, and the runtime's."""
+
+    def result(self) -> Mapping[str, LayerError]:
+        """By our tensor, in order."""
+
+
+class QuantizedLayers:
+    """Layers of a quantized model, each fed with the runtime's own values.
 
     A layer is what lies between two tensors that the runtime shows: inside it our own
     values travel on.
-
-    Args:
-        graph: int8.
-        feeds: integers of the inputs by tensor name, all samples.
-        blocks: the runtime's values, block by block in the same order.
     """
-    start = 0
-    worst: dict[str, int] = {}
-    exact: dict[str, list[int]] = {}
-    for block in blocks:
-        given = {n: on_grid(graph.tensor(n), v) for n, v in block.inner.items()}
-        stop = start + len(block.outputs[0])
-        given |= {name: array[start:stop] for name, array in feeds.items()}
-        start = stop
-        for name, ours, theirs in _layers(graph, given, len(block.outputs[0])):
-            apart = np.abs(ours.astype(np.int16) - theirs.astype(np.int16))
-            worst[name] = max(worst.get(name, 0), int(apart.max(initial=0)))
-            counts = exact.setdefault(name, [0, 0])
+
+    def __init__(self, graph: Graph) -> None:
+        """Start without samples; ``graph`` is int8."""
+        self._graph = graph
+        self._worst: dict[str, int] = {}
+        self._exact: dict[str, list[int]] = {}
+
+    def update(
+        self, feeds: Mapping[str, Array], ours: Mapping[str, Array], block: RuntimeValues
+    ) -> None:
+        """See Layers."""
+        given = {n: on_grid(self._graph.tensor(n), v) for n, v in block.inner.items()}
+        samples = len(block.outputs[0])
+        for name, mine, theirs in _layers(self._graph, {**given, **feeds}, samples):
+            apart = np.abs(mine.astype(np.int16) - theirs.astype(np.int16))
+            self._worst[name] = max(self._worst.get(name, 0), int(apart.max(initial=0)))
+            counts = self._exact.setdefault(name, [0, 0])
             counts[0] += int((apart == 0).sum())
             counts[1] += apart.size
-    return tuple(
-        LayerError(name, lsb, exact[name][0] / max(1, exact[name][1]))
-        for name, lsb in worst.items()
-    )
+
+    def result(self) -> Mapping[str, LayerError]:
+        """See Layers."""
+        shares = {name: equal / max(1, many) for name, (equal, many) in self._exact.items()}
+        return {n: LayerError(n, lsb, shares[n]) for n, lsb in self._worst.items()}
 
 
 def _layers(
@@ -175,13 +196,31 @@ def _forced(graph: Graph, given: Mapping[str, Array]) -> Iterator[tuple[str, Arr
             values[node.output] = ours
 
 
-def layer_errors(
-    graph: Graph, ours: Mapping[str, Array], block: RuntimeValues
-) -> Mapping[str, tuple[float, float]]:
-    """Sums of squares (difference, value) of each tensor of a float model."""
-    sums = {}
-    for name, real in block.inner.items():
-        if name in ours and real.dtype.kind == "f":
-            mine = graph.tensor(name).type.q.dequantize(ours[name])
-            sums[name] = (float(np.square(mine - real).sum()), float(np.square(real).sum()))
-    return sums
+class FloatLayers:
+    """Layers of a float model against its own values, errors of earlier layers included."""
+
+    def __init__(self, graph: Graph) -> None:
+        """Start without samples; ``graph`` is int8."""
+        self._graph = graph
+        self._sums: dict[str, Array] = {}
+
+    def update(
+        self, feeds: Mapping[str, Array], ours: Mapping[str, Array], block: RuntimeValues
+    ) -> None:
+        """See Layers."""
+        for name, real in block.inner.items():
+            if name not in ours or real.dtype.kind != "f":
+                continue
+            mine = self._graph.tensor(name).type.q.dequantize(ours[name])
+            sums = self._sums.setdefault(name, np.zeros(2))
+            sums += np.square(mine - real).sum(), np.square(real).sum()
+
+    def result(self) -> Mapping[str, LayerError]:
+        """See Layers."""
+        return {
+            name: LayerError(name, error=float(np.sqrt(apart / size)) if size else 0.0)
+            for node in self._graph.nodes
+            for name in node.outputs
+            if name in self._sums
+            for apart, size in [self._sums[name]]
+        }

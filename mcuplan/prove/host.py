@@ -53,7 +53,7 @@ def run_on_host(image: Image, inputs: tuple[Bytes, ...], *, timeout_s: float = 6
 
 def run_sanitized(
     build: Callable[[Compiler, Path, bool], Image], work: Path, inputs: tuple[Bytes, ...]
-) -> tuple[HostRun, bool]:
+) -> tuple[Image, HostRun, bool]:
     """Build with a compiler whose sanitizers work here and run; whether there was one.
 
     Args:
@@ -69,10 +69,12 @@ def run_sanitized(
         folder = work / program
         folder.mkdir()
         try:
-            return run_on_host(build(compiler, folder, True), inputs), True
+            image = build(compiler, folder, True)
+            return image, run_on_host(image, inputs), True
         except ToolFailed:
             if not lacks(compiler, SANITIZE, folder):
                 raise
     folder = work / "plain"
     folder.mkdir()
-    return run_on_host(build(host_compiler(), folder, False), inputs), False
+    image = build(host_compiler(), folder, False)
+    return image, run_on_host(image, inputs), False

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Scores of outputs against labels: top-1, mean absolute error, AUC."""
+"""Scores of outputs against labels, block by block: top-1, mean absolute error, AUC."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,14 @@ import numpy as np
 from mcuplan.errors import DataError
 from mcuplan.ir.types import Array
 
-__all__ = ["Labelled", "agreement", "auc", "lost", "score"]
+__all__ = ["AUC", "MEAN_ERROR", "TOP_1", "Labelled", "Score", "agreeing", "auc", "lost"]
+
+TOP_1, MEAN_ERROR, AUC = "top-1", "mean absolute error", "auc"
+
+
+def is_vector(shape: tuple[int, ...]) -> bool:
+    """Whether an output has at least two elements, all on one axis: perhaps one per class."""
+    return math.prod(shape) > 1 and max(shape) == math.prod(shape)
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,47 +27,100 @@ class Labelled:
 
     labels: Array
     groups: Array | None
-    inputs: Array  # real values of the first input [samples, ...]
+
+    def metric(self, output: tuple[int, ...], source: tuple[int, ...]) -> str | None:
+        """The metric that the labels ask for; None where an output is none of theirs.
+
+        Groups, binary labels and an output of the input's size: area under the ROC curve of
+        the reconstruction error. Integer labels: top-1, of an output with one score per class.
+        Float labels of the output's size: mean absolute error.
+
+        Args:
+            output: shape of the output.
+            source: shape of the first input.
+        """
+        size = math.prod(output)
+        if self.groups is not None and size == math.prod(source) > 1:
+            return AUC
+        if self.labels.dtype.kind in "iu" and self.labels.ndim == 1:
+            fits = is_vector(output) and 0 <= self.labels.min() <= self.labels.max() < size
+            return TOP_1 if fits else None
+        same = self.labels.size == len(self.labels) * size
+        return MEAN_ERROR if self.labels.dtype.kind == "f" and same else None
+
+    def misfit(self, outputs: list[tuple[int, ...]]) -> DataError:
+        """The error for labels that fit no output."""
+        shapes = ", ".join(map(str, map(list, outputs)))
+        span = ""
+        if self.labels.dtype.kind in "iu":
+            span = f" from {self.labels.min()} to {self.labels.max()}"
+        return DataError(
+            f"labels {self.labels.dtype} {list(self.labels.shape)}{span} fit no output: {shapes}",
+            hint="integer labels 0 to N - 1 for an output of N class scores, float labels of the "
+            "output's shape, or no labels",
+        )
 
 
-def agreement(one: Array, other: Array) -> float:
-    """Share of samples of two outputs [samples, classes] whose largest entries agree.
+def agreeing(one: Array, other: Array) -> Array:
+    """Samples of outputs [samples, classes] on which ``one`` decides as ``other`` does.
 
-    A tie for first agrees with each of the tied.
+    The largest entry decides; a tie for first counts only where the other is tied, too.
     """
     first = one == one.max(axis=1, keepdims=True)
     second = other == other.max(axis=1, keepdims=True)
-    return float((first & second).any(axis=1).mean())
+    agrees: Array = ~(first & ~second).any(axis=1)
+    return agrees
 
 
-def score(outputs: Array, held: Labelled) -> tuple[str, float]:
-    """Name and value of the metric that the labels ask for.
+class Score:
+    """One metric of the float model and of the integer program, over blocks of samples."""
 
-    Integer labels: top-1 (of the mean outputs per group where there are groups). Float
-    labels of the outputs' shape: mean absolute error. Groups, binary labels and outputs
-    shaped like the input: area under the ROC curve of the reconstruction error.
+    def __init__(self, metric: str, held: Labelled, width: int) -> None:
+        """Start without samples; ``width`` is the output's number of elements."""
+        self.metric, self._held = metric, held
+        self._totals = [0.0, 0.0]
+        self._count = 0
+        groups = 0 if held.groups is None else int(held.groups.max()) + 1
+        self._sums = np.zeros((2, groups, 1 if metric == AUC else width))
 
-    Raises:
-        DataError: the labels fit none of these.
-    """
-    flat = outputs.reshape(len(outputs), -1).astype(np.float64)
-    labels = held.labels
-    if held.groups is not None and flat.shape[1] == held.inputs[0].size > 1:
-        errors = np.square(flat - held.inputs.reshape(len(flat), -1)).mean(axis=1)
-        return "auc", auc(_per_group(errors[:, None], held.groups)[:, 0], labels)
-    if held.groups is not None:
-        flat = _per_group(flat, held.groups)
-    if labels.dtype.kind in "iu" and labels.shape == (len(flat),):
-        if labels.min() < 0 or labels.max() >= flat.shape[1]:
-            raise DataError(f"labels reach {labels.max()}, the output has {flat.shape[1]} classes")
-        best = flat == flat.max(axis=1, keepdims=True)
-        return "top-1", float(best[np.arange(len(flat)), labels].mean())
-    if labels.dtype.kind == "f" and labels.size == flat.size:
-        return "mean absolute error", float(np.abs(flat - labels.reshape(flat.shape)).mean())
-    raise DataError(
-        f"labels {labels.dtype} {list(labels.shape)} do not fit {len(flat)} samples or the output",
-        hint="integer class labels, or float labels of the output's shape",
-    )
+    def update(self, start: int, theirs: Array, mine: Array, inputs: Array) -> None:
+        """See outputs [samples, elements] of the runtime and our own, and real inputs."""
+        stop = start + len(mine)
+        if self.metric == AUC:
+            flat = inputs.reshape(len(mine), -1)
+            errors = (np.square(values - flat).mean(axis=1) for values in (theirs, mine))
+            theirs, mine = (each[:, None] for each in errors)
+        if self._held.groups is None:
+            self._add(self._held.labels[start:stop], theirs, mine)
+            return
+        for total, values in zip(self._sums, (theirs, mine), strict=True):
+            np.add.at(total, self._held.groups[start:stop], values)
+
+    def _add(self, labels: Array, theirs: Array, mine: Array) -> None:
+        """Count what is right, or sum what is wrong."""
+        self._count += labels.size
+        if self.metric == MEAN_ERROR:
+            for k, values in enumerate((theirs, mine)):
+                self._totals[k] += float(np.abs(values - labels.reshape(values.shape)).sum())
+            return
+        rows = np.arange(len(labels))
+        right = [values[rows, labels] == values.max(axis=1) for values in (theirs, mine)]
+        # A tie says nothing: of ours only one that the float model has, too, is right.
+        single = (mine == mine.max(axis=1, keepdims=True)).sum(axis=1) == 1
+        right[1] &= single | agreeing(mine, theirs)
+        for k, each in enumerate(right):
+            self._totals[k] += float(each.sum())
+
+    def result(self) -> tuple[float, float]:
+        """The metric of the float model and of the integer program."""
+        if self._held.groups is not None:
+            sizes = np.bincount(self._held.groups, minlength=self._sums.shape[1])
+            theirs, mine = self._sums / np.maximum(sizes, 1)[None, :, None]
+            if self.metric == AUC:
+                return auc(theirs[:, 0], self._held.labels), auc(mine[:, 0], self._held.labels)
+            self._totals, self._count = [0.0, 0.0], 0
+            self._add(self._held.labels, theirs, mine)
+        return self._totals[0] / self._count, self._totals[1] / self._count
 
 
 def auc(scores: Array, labels: Array) -> float:
@@ -67,21 +128,11 @@ def auc(scores: Array, labels: Array) -> float:
     positive, negative = scores[labels == 1], scores[labels == 0]
     if len(positive) + len(negative) != len(scores) or not len(positive) or not len(negative):
         raise DataError("AUC needs labels 0 and 1, and both of them")
-    above = (positive[:, None] > negative[None, :]).mean()
-    ties = (positive[:, None] == negative[None, :]).mean()
-    return float(above + ties / 2)
-
-
-def _per_group(values: Array, groups: Array) -> Array:
-    """Mean of the samples of each group, in order of the group's number."""
-    count = int(groups.max()) + 1
-    sums = np.zeros((count, values.shape[1]))
-    np.add.at(sums, groups, values)
-    sizes = np.bincount(groups, minlength=count).reshape(-1, 1)
-    means: Array = sums / np.maximum(sizes, 1)
-    return means
+    ranked = np.sort(negative)
+    below = np.searchsorted(ranked, positive, "left") + np.searchsorted(ranked, positive, "right")
+    return float(below.sum() / (2 * len(positive) * len(negative)))
 
 
 def lost(metric: str, before: float, after: float) -> float:
     """How much worse a score became; errors grow, accuracies fall."""
-    return after - before if metric == "mean absolute error" else before - after
+    return after - before if metric == MEAN_ERROR else before - after

@@ -4,18 +4,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from mcuplan.findings import Finding, Severity
 from mcuplan.ir.types import Array
+from mcuplan.prove.boundary import Feeds, blocks, samples_of, together
 from mcuplan.prove.cores import Core
 from mcuplan.prove.counter import build_counter
 from mcuplan.prove.dumps import Part
 from mcuplan.prove.elf import Kind
-from mcuplan.prove.emulator import Count, run_on_core, total
+from mcuplan.prove.emulator import Count, EmulatorRun, run_on_core, total
 from mcuplan.prove.harness import (
     OPTIMIZE,
     CoreImage,
@@ -24,7 +25,7 @@ from mcuplan.prove.harness import (
     build_for_core,
     build_for_host,
 )
-from mcuplan.prove.host import run_sanitized
+from mcuplan.prove.host import run_on_host, run_sanitized
 from mcuplan.prove.measure import ImageReport, measure_image
 from mcuplan.prove.stack import StackBound, bound_stack
 from mcuplan.prove.subject import Subject
@@ -46,7 +47,7 @@ __all__ = [
     "references",
 ]
 
-_BLOCK = 32  # samples evaluated at a time
+_RUN_SAMPLES, _RUN_BYTES = 256, 1 << 26  # of one run of a program, with what it writes
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,19 +105,19 @@ class CoreProof:
 
 def references(
     subject: Subject, feeds: Mapping[str, Array]
-) -> Iterator[tuple[int, Mapping[str, Array]]]:
-    """First sample and every activation, block by block of samples."""
-    samples = len(next(iter(feeds.values())))
+) -> Iterator[tuple[slice, Mapping[str, Array]]]:
+    """Every activation, for some samples at a time: which ones, and the values."""
     keep = [name for node in subject.graph.nodes for name in node.outputs]
-    for start in range(0, samples, _BLOCK):
-        block = {name: array[start : start + _BLOCK] for name, array in feeds.items()}
-        yield start, subject.expected(block, keep)
+    whole = subject.graph if subject.removal is None else subject.removal.whole
+    for start, block in blocks(feeds, together(whole)):
+        yield slice(start, start + samples_of(block)), subject.expected(block, keep)
 
 
-def prove_on_host(subject: Subject, feeds: Mapping[str, Array]) -> HostProof:
+def prove_on_host(subject: Subject, feeds: Mapping[str, Array] | Feeds) -> HostProof:
     """Compile with sanitizers where they work, run all samples, compare every step's output.
 
-    Whatever no later step needs is overwritten between the steps.
+    Whatever no later step needs is overwritten between the steps. Memory does not grow with
+    the samples: the program runs for some of them at a time.
 
     Args:
         subject: what to prove.
@@ -125,7 +126,7 @@ def prove_on_host(subject: Subject, feeds: Mapping[str, Array]) -> HostProof:
     Raises:
         ToolMissing, ToolFailed: no compiler; or a sanitizer stopped the program.
     """
-    samples, parts = len(next(iter(feeds.values()))), subject.parts()
+    parts = subject.parts()
 
     def build(compiler: Compiler, work: Path, sanitize: bool) -> Image:
         return build_for_host(
@@ -139,18 +140,49 @@ def prove_on_host(subject: Subject, feeds: Mapping[str, Array]) -> HostProof:
             kept=subject.kept(),
         )
 
+    image, sanitized, first, stray = None, True, None, None
     with temporary_folder() as work:
-        run, sanitized = run_sanitized(build, work, _arrays(subject, feeds))
-        found = []
-        for start, values in references(subject, feeds):
-            stop = min(start + _BLOCK, samples)
-            dumps = [dump[start:stop] for dump in run.dumps]
-            found += list(_mismatches(subject, parts, dumps, values, start))
-        first = min(found, key=lambda m: (m.step, m.sample), default=None)
-        return HostProof(samples, first, sanitized, tuple(_stray(subject, "host", run.stray)))
+        for start, batch in blocks(feeds, _run_size(parts)):
+            if image is None:
+                image, run, sanitized = run_sanitized(build, work, _arrays(subject, batch))
+            else:
+                run = run_on_host(image, _arrays(subject, batch))
+            found = _compared(subject, parts, run.dumps, batch, start)
+            first = min((m for m in (first, *found) if m), key=_place, default=None)
+            stray = stray or _shifted(run.stray, start)
+    findings = tuple(_stray(subject, "host", stray))
+    return HostProof(samples_of(feeds), first, sanitized, findings)
 
 
-def prove_on_core(subject: Subject, feeds: Mapping[str, Array], core: Core) -> CoreProof:
+def _run_size(parts: Sequence[Part]) -> int:
+    """Samples that a program runs at once, so that its dumps stay small."""
+    nbytes = sum(part.dump.nbytes for part in parts)
+    return max(1, min(_RUN_SAMPLES, _RUN_BYTES // max(1, nbytes)))
+
+
+def _place(found: Mismatch) -> tuple[int, int]:
+    return found.step, found.sample
+
+
+def _shifted(stray: tuple[int, int] | None, start: int) -> tuple[int, int] | None:
+    """A step and a sample of all, of a run whose first sample is ``start``."""
+    return None if stray is None else (stray[0], start + stray[1])
+
+
+def _compared(
+    subject: Subject,
+    parts: Sequence[Part],
+    dumps: Sequence[Array],
+    feeds: Mapping[str, Array],
+    start: int,
+) -> Iterator[Mismatch]:
+    """What differs in one run of the program, whose first sample is ``start``."""
+    for at, values in references(subject, feeds):
+        shown = [dump[at] for dump in dumps]
+        yield from _mismatches(subject, parts, shown, values, start + at.start)
+
+
+def prove_on_core(subject: Subject, feeds: Mapping[str, Array] | Feeds, core: Core) -> CoreProof:
     """Build for a core, run on the emulator, compare outputs and measure.
 
     A second image, which counts step by step, spoils dead bytes between the steps.
@@ -160,11 +192,11 @@ def prove_on_core(subject: Subject, feeds: Mapping[str, Array], core: Core) -> C
         StackUnknown: the stack cannot be bounded.
     """
     compiler = cross_compiler()
-    files, api, inputs = subject.bundle.files, subject.api(), _arrays(subject, feeds)
+    files, api = subject.bundle.files, subject.api()
     with temporary_folder() as top:
         counter = build_counter(_made(top / "counter"), host_compiler())
         image = build_for_core(files, api, _made(top / "plain"), core, compiler)
-        run = run_on_core(image, inputs, counter=counter)
+        equal, run = _run_on_core(subject, image, feeds, counter)
         hooked = build_for_core(
             files,
             api,
@@ -175,14 +207,13 @@ def prove_on_core(subject: Subject, feeds: Mapping[str, Array], core: Core) -> C
             dead=subject.dead(),
             kept=subject.kept(),
         )
-        spoiled = run_on_core(hooked, tuple(array[:1] for array in inputs), counter=counter)
-        first = {name: array[:1] for name, array in feeds.items()}
+        _, first = next(blocks(feeds, 1))
+        same, spoiled = _run_on_core(subject, hooked, first, counter)
         measured = _measured(image)
         return CoreProof(
             core=core.name,
-            samples=len(inputs[0]),
-            equal=_outputs_equal(subject, feeds, run.outputs)
-            and _outputs_equal(subject, first, spoiled.outputs),
+            samples=samples_of(feeds),
+            equal=equal and same,
             measured=measured,
             drift=elf_drift(subject, measured.report),
             stack_bytes=run.stack_bytes,
@@ -190,6 +221,21 @@ def prove_on_core(subject: Subject, feeds: Mapping[str, Array], core: Core) -> C
             steps=_by_step(subject.plan, spoiled.slowest.steps),
             findings=tuple(_stray(subject, f"emulator {core.name}", spoiled.stray)),
         )
+
+
+def _run_on_core(
+    subject: Subject, image: CoreImage, feeds: Mapping[str, Array] | Feeds, counter: Path
+) -> tuple[bool, EmulatorRun]:
+    """Run all samples; whether the outputs equal the reference, and one run with the slowest."""
+    equal, slowest, stack = True, [], 0
+    for _, batch in blocks(feeds, _RUN_SAMPLES):
+        run = run_on_core(image, _arrays(subject, batch), counter=counter)
+        for at, block in blocks(batch, together(subject.graph)):
+            shown = tuple(output[at : at + samples_of(block)] for output in run.outputs)
+            equal = _outputs_equal(subject, block, shown) and equal
+        slowest.append(run.slowest)
+        stack = max(stack, run.stack_bytes)
+    return equal, replace(run, stack_bytes=stack, calls=tuple(slowest))
 
 
 def count_on_core(subject: Subject, feeds: Mapping[str, Array], core: Core) -> tuple[Count, ...]:

@@ -11,6 +11,7 @@ from mcuplan.report._format import Format, Look
 from mcuplan.report._map import picture
 from mcuplan.report._markup import STYLE, safe
 from mcuplan.report._names import distinct
+from mcuplan.report._proof import noise_of
 from mcuplan.report._speed import how_known
 from mcuplan.report._text import counted, shape_text
 from mcuplan.units import format_bytes, format_si
@@ -176,7 +177,8 @@ def _sums(budget: Budget) -> list[str]:
     for run in budget.verification:
         same = "equal to the reference" if run.equal_to_reference else "DIFFERS"
         place = f"{run.on} {run.core}".strip()
-        lines.append(f"verified on {place}: {counted(run.samples, 'sample')}, {same}")
+        facts = [counted(run.samples, "sample"), same, *filter(None, [noise_of(run)])]
+        lines.append(f"verified on {place}: {', '.join(facts)}")
     return lines
 
 

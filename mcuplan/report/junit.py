@@ -6,9 +6,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from xml.sax.saxutils import escape, quoteattr
 
-from mcuplan.budget.record import Budget, Undecided
+from mcuplan.budget.record import Budget, Undecided, Verification
 from mcuplan.findings import Finding, Severity
 from mcuplan.report._format import Format, Look
+from mcuplan.report._proof import noise_of
 from mcuplan.report._text import plain
 from mcuplan.units import format_bytes, format_si
 
@@ -26,13 +27,18 @@ def _decided(budget: Budget, look: Look) -> str:
         cases["latency"] = f"{format_si(latency.seconds, 's')} of {limit} ({latency.origin})"
     if budget.baseline is not None:
         cases["baseline"] = f"against {budget.baseline.file}"
-    for run in budget.verification:
-        cases["verify"] = f"{run.on} {run.core}, {run.samples} samples"
+    if budget.verification:
+        cases["verify"] = "; ".join(map(_verified, budget.verification))
     errors = [f for f in budget.verdict.findings if f.severity is Severity.ERROR]
     for finding in errors:
         cases.setdefault(finding.code.split("/")[0], "")
     name = f"{budget.model.name} on {budget.target.name}"
     return _suite(name, budget.model.name, cases, errors, "failure")
+
+
+def _verified(run: Verification) -> str:
+    noise = f", {noise_of(run)}" if run.outputs else ""
+    return f"{run.on} {run.core}, {run.samples} samples{noise}"
 
 
 def _undecided(report: Undecided, look: Look) -> str:

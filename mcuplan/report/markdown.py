@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from mcuplan.budget.record import Budget, Status, Undecided
 from mcuplan.findings import Finding
 from mcuplan.report._format import Format, Look
+from mcuplan.report._proof import noise_of
 from mcuplan.report._speed import how_known
 from mcuplan.report._text import plain, shape_text
 from mcuplan.units import format_bytes, format_si
@@ -103,7 +104,8 @@ def _sums(budget: Budget) -> list[str]:
     for run in budget.verification:
         same = "equal to the reference" if run.equal_to_reference else "**differs**"
         place = _escape(f"{run.on} {run.core}".strip())
-        lines.append(f"- verified on {place}: {run.samples:,} samples, {same}")
+        noise = f", {_escape(noise_of(run))}" if run.outputs else ""
+        lines.append(f"- verified on {place}: {run.samples:,} samples, {same}{noise}")
     return lines
 
 

@@ -15,6 +15,7 @@ from mcuplan.budget.record import (
 )
 from mcuplan.findings import Severity
 from mcuplan.report._format import Format, Look
+from mcuplan.report._proof import noise_of
 from mcuplan.report._speed import cycle_lines, how_known
 from mcuplan.report._text import (
     clip,
@@ -186,6 +187,8 @@ def _run(run: Verification, look: Look) -> list[str]:
         score = run.accuracy
         before = f"float {score.float_:.4g}, " if score.float_ is not None else ""
         facts.append(f"{plain(score.metric)} {before}integer {score.integer:.4g}")
+    if noise := noise_of(run):
+        facts.append(noise)
     if run.elf is not None:
         facts.append("ELF agrees with the plan" if run.elf.agrees else "ELF DRIFTS")
     if run.stack is not None and run.stack.measured_bytes is not None:

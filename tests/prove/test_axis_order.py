@@ -18,7 +18,7 @@ from mcuplan.ir.graph import Port
 from mcuplan.ir.types import Array, DType
 from mcuplan.pipeline import Planned, Request
 from mcuplan.prove.boundary import boundary_inputs, real_outputs
-from mcuplan.prove.compare import runtime_values
+from mcuplan.prove.compare import ModelRuntime
 from mcuplan.prove.evidence import against_runtime
 from mcuplan.targets import load_target
 
@@ -119,7 +119,7 @@ def test_outputs_are_compared_element_by_element(
     data = read_data(tmp_path / "data.npz", planned.model.graph.inputs)
     graph = planned.removal.whole
     values = evaluate(graph, boundary_inputs(graph, data))
-    (block,) = runtime_values(planned.model.path, graph, data)
+    block = ModelRuntime(planned.model.path, graph).values(data)
     for port, wanted in zip(graph.outputs, block.outputs, strict=True):
         assert _signal_to_noise(wanted, real_outputs(graph, port, values[port.tensor])) > 25
     seen = against_runtime(planned.model.path, graph, data, quantized=quantized)

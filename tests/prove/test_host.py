@@ -167,7 +167,7 @@ def test_sanitizers_without_a_runtime(
     monkeypatch.setenv("PATH", f"{tools}:/usr/bin:/bin")
     a, b = tiny.samples(3)
 
-    run, sanitized = run_sanitized(_build, work, (a, b))
+    _, run, sanitized = run_sanitized(_build, work, (a, b))
 
     assert ("clang" not in missing) == sanitized
     assert np.array_equal(tiny.expected(a, b)[1], run.outputs[0])

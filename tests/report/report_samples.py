@@ -12,6 +12,7 @@ from mcuplan.budget.record import (
     Budget,
     BufferRow,
     BuildInfo,
+    ChannelError,
     ElfFigures,
     Energy,
     Flash,
@@ -22,6 +23,7 @@ from mcuplan.budget.record import (
     ModelInfo,
     ModelName,
     ModelPort,
+    OutputError,
     Peak,
     Ram,
     RegionUse,
@@ -163,6 +165,12 @@ def sample_budget() -> Budget:
                 stack=StackFigures(1_536, 1_412),
                 instructions=150_000_000,
                 cycles=201_000_000,
+                outputs=(
+                    OutputError("boxes", 41.25, 0.5, None, ()),
+                    OutputError(
+                        NASTY, 24.0, 0.25, 1, (ChannelError(0, None), ChannelError(1, 8.125))
+                    ),
+                ),
             ),
         ),
         levels=(

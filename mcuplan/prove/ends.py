@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Outputs of model file and integer program, end to end over blocks of samples."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mcuplan.budget import Accuracy
+from mcuplan.calibrate import Data
+from mcuplan.ir.graph import Graph
+from mcuplan.ir.types import Array
+from mcuplan.prove.outputs import OutputSeen, OutputTally, gives_scores, shares_unit
+from mcuplan.prove.score import TOP_1, Labelled, Score, agreeing
+
+__all__ = ["EndToEnd", "Ends"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """What the outputs showed, in the order of the ports.
+
+    ``max_lsb`` and ``exact_share``: of a quantized model. ``scores``: the output that has one
+    score for each class, of which ``decisions`` is the share that agrees. ``labelled``: the
+    output that the labels are for. ``alike``: outputs whose channels are of one kind.
+    """
+
+    max_lsb: int | None
+    exact_share: float | None
+    scores: int | None
+    decisions: float | None
+    labelled: int | None
+    accuracy: Accuracy | None
+    outputs: tuple[OutputSeen, ...]
+    alike: frozenset[int]
+
+
+class EndToEnd:
+    """Collects what the outputs show, block by block of samples."""
+
+    def __init__(self, graph: Graph, data: Data, *, quantized: bool) -> None:
+        """Start without samples.
+
+        Args:
+            graph: int8 graph.
+            data: for its labels.
+            quantized: the model brings its own grids.
+
+        Raises:
+            DataError: the labels fit no output.
+        """
+        ports = graph.outputs
+        self._steps = [graph.tensor(port.tensor).type.q.s for port in ports]
+        self._tallies = [
+            OutputTally(port, step, quantized=quantized)
+            for port, step in zip(ports, self._steps, strict=True)
+        ]
+        self._quantized, self._lsb, self._equal, self._elements = quantized, 0, 0, 0
+        self._labelled, self._score = _score_of(graph, data)
+        ranked = [k for k, port in enumerate(ports) if gives_scores(graph, port)]
+        if self._score is not None and self._score.metric == TOP_1:
+            ranked = [k for k in [self._labelled] if k is not None]
+        self._scores = ranked[0] if ranked else None
+        self._agreed, self._samples = 0, 0
+        alike = {k for k, port in enumerate(ports) if shares_unit(graph, port)}
+        self._alike = frozenset(alike.union(ranked))
+
+    def update(
+        self, start: int, theirs: Sequence[Array], mine: Sequence[Array], inputs: Array
+    ) -> None:
+        """See real outputs [samples, elements] of the runtime and our own, and real inputs."""
+        for tally, step, one, other in zip(self._tallies, self._steps, mine, theirs, strict=True):
+            tally.update(other, one)
+            if self._quantized:
+                apart = np.rint(np.abs(one - other) / step)
+                self._lsb = max(self._lsb, int(apart.max(initial=0)))
+                self._equal += int((apart == 0).sum())
+                self._elements += apart.size
+        self._samples += len(mine[0])
+        if self._scores is not None:
+            self._agreed += int(agreeing(mine[self._scores], theirs[self._scores]).sum())
+        if self._score is not None and self._labelled is not None:
+            self._score.update(start, theirs[self._labelled], mine[self._labelled], inputs)
+
+    def result(self) -> Ends:
+        """Everything over all samples."""
+        accuracy = None
+        if self._score is not None:
+            accuracy = Accuracy(self._score.metric, *self._score.result())
+        return Ends(
+            max_lsb=self._lsb if self._quantized else None,
+            exact_share=self._equal / max(1, self._elements) if self._quantized else None,
+            scores=self._scores,
+            decisions=self._agreed / self._samples if self._scores is not None else None,
+            labelled=self._labelled,
+            accuracy=accuracy,
+            outputs=tuple(tally.result() for tally in self._tallies),
+            alike=self._alike,
+        )
+
+
+def _score_of(graph: Graph, data: Data) -> tuple[int | None, Score | None]:
+    """The first output that the labels fit, and what counts there."""
+    if data.labels is None:
+        return None, None
+    held = Labelled(data.labels, data.groups)
+    shapes = [port.shape for port in graph.outputs]
+    for k, port in enumerate(graph.outputs):
+        metric = held.metric(port.shape, graph.inputs[0].shape)
+        if metric is not None:
+            width = graph.tensor(port.tensor).type.elements
+            return k, Score(metric, held, width)
+    raise held.misfit(shapes)

@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The error of every output against the runtime, as a whole and channel by channel."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from mcuplan.budget import ChannelError, OutputError
+from mcuplan.ir.graph import Graph, Node, Port
+from mcuplan.ir.op import QuantRule
+from mcuplan.ir.types import Array
+
+__all__ = ["APART", "OutputSeen", "OutputTally", "gives_scores", "shares_unit"]
+
+APART = 8.0
+"""Channels whose float ranges differ by more than this factor are judged one by one."""
+
+_VARIES = 1e-4  # of the largest value: what varies less is rounding of the float model
+LIMIT_DB = 200.0
+"""Signal to noise is cut here either way, so that it stays a number."""
+
+_FAR = np.array([[-1e30, 1e30]], np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class OutputSeen:
+    """What one output showed.
+
+    ``constant``: the integers are the same for every sample, or everywhere, although the
+    runtime's values vary. ``constant_channels``: likewise, of the channels in ``error``.
+    ``steps``: the largest error in steps of the output's grid.
+    """
+
+    error: OutputError
+    constant: bool
+    constant_channels: tuple[int, ...]
+    steps: float
+
+    @property
+    def is_zero(self) -> bool:
+        """The float values are all 0, and ours at most one step away: nothing to judge."""
+        return self.error.sqnr_db == -LIMIT_DB and self.steps <= 1
+
+    def is_zero_channel(self, channel: ChannelError) -> bool:
+        """The float values of a channel are all 0: only the whole output can be judged."""
+        return channel.sqnr_db == -LIMIT_DB
+
+
+class _Along:
+    """Sums and limits for each index of one axis."""
+
+    def __init__(self, axis: int, size: int) -> None:
+        self.axis = axis
+        self.noise, self.signal = np.zeros(size), np.zeros(size)
+        self.low, self.high = np.full((2, size), np.inf), np.full((2, size), -np.inf)
+
+    def update(self, theirs: Array, mine: Array) -> None:
+        others = tuple(a for a in range(theirs.ndim) if a != 1 + self.axis)
+        self.noise += np.square(theirs - mine).sum(axis=others)
+        self.signal += np.square(theirs).sum(axis=others)
+        for k, values in enumerate((theirs, mine)):
+            self.low[k] = np.minimum(self.low[k], values.min(axis=others))
+            self.high[k] = np.maximum(self.high[k], values.max(axis=others))
+
+    @property
+    def apart(self) -> float:
+        """How much wider the grid of one channel would be than that of another."""
+        extents = np.maximum(self.high[0], 0) - np.minimum(self.low[0], 0)
+        used = extents[extents > 0]
+        return float(used.max() / used.min()) if len(used) else 1.0
+
+    def decibels(self) -> list[float | None]:
+        return [_decibels(s, n) for s, n in zip(self.signal, self.noise, strict=True)]
+
+    def constant(self, least: float) -> tuple[int, ...]:
+        """Indices at which only the runtime's values vary, by more than ``least``."""
+        size = np.maximum(np.abs(self.low[0]), np.abs(self.high[0]))
+        varies = self.high[0] - self.low[0] > np.maximum(_VARIES * size, least)
+        return tuple(np.flatnonzero(varies & (self.high[1] == self.low[1])).tolist())
+
+
+def _decibels(signal: float, noise: float) -> float | None:
+    """Signal to noise in dB, at most 200 either way; None without any noise."""
+    if noise == 0:
+        return None
+    ratio = 10 * math.log10(signal / noise) if signal > 0 else -LIMIT_DB
+    return round(min(max(ratio, -LIMIT_DB), LIMIT_DB), 2)
+
+
+class OutputTally:
+    """Collects what one output shows, block by block of samples."""
+
+    def __init__(self, port: Port, scale: float, *, quantized: bool) -> None:
+        """Start without samples.
+
+        Args:
+            port: the output.
+            scale: step of its grid.
+            quantized: the model has this grid itself; what moves by few steps may be rounding.
+        """
+        self._port, self._quantized, self._scale = port, quantized, scale
+        self._worst = 0.0
+        shape = port.shape or (1,)
+        axes = dict.fromkeys([len(shape) - 1, *([1] if len(shape) > 2 else [])])
+        self._along = [_Along(axis, shape[axis]) for axis in axes if shape[axis] > 1]
+        self._whole = _Along(0, 1)
+        self._first: Array | None = None
+        self._frozen = True
+        self._low, self._high = np.full((2, math.prod(shape)), [[np.inf], [-np.inf]])
+
+    def update(self, theirs: Array, mine: Array) -> None:
+        """See real values [samples, elements] of the runtime and our own."""
+        self._worst = max(self._worst, float(np.abs(theirs - mine).max(initial=0.0)))
+        self._whole.update(theirs.reshape(-1, 1), mine.reshape(-1, 1))
+        self._first = mine[0] if self._first is None else self._first
+        self._frozen = self._frozen and bool((mine == self._first).all())
+        self._low = np.minimum(self._low, theirs.min(axis=0))
+        self._high = np.maximum(self._high, theirs.max(axis=0))
+        shape = (len(mine), *(self._port.shape or (1,)))
+        for along in self._along:
+            along.update(theirs.reshape(shape), mine.reshape(shape))
+
+    def result(self) -> OutputSeen:
+        """The errors; those of channels along the axis where they are worst."""
+        apart = [along for along in self._along if along.apart > APART]
+        chosen = min(apart, key=_worst, default=None)
+        channels = () if chosen is None else tuple(map(ChannelError, *_numbered(chosen)))
+        error = OutputError(
+            name=self._port.name,
+            sqnr_db=self._whole.decibels()[0],
+            max_error=self._worst,
+            channel_axis=None if chosen is None else chosen.axis,
+            channels=channels,
+        )
+        least = 2.5 * self._scale if self._quantized else 0.0
+        silent = () if chosen is None else chosen.constant(least)
+        return OutputSeen(error, self._constant(), silent, self._worst / self._scale)
+
+    def _constant(self) -> bool:
+        """Whether only the runtime's values vary, by more than the rounding of one grid's step.
+
+        Samples that are alike may well have one integer. (Of a channel, however, that is not so
+        much as one step wide, that is the fault.)
+        """
+        step = (2.5 if self._quantized else 1.0) * self._scale
+        varies = bool((self._high - self._low).max() > step)
+        return (self._frozen and varies) or bool(self._whole.constant(step))
+
+
+def _worst(along: _Along) -> float:
+    return min((d for d in along.decibels() if d is not None), default=LIMIT_DB)
+
+
+def _numbered(along: _Along) -> tuple[range, list[float | None]]:
+    found = along.decibels()
+    return range(len(found)), found
+
+
+def _source(graph: Graph, tensor: str) -> Node | None:
+    """The node that computes the values of a tensor, behind which they are only moved."""
+    producers = graph.producers()
+    node = producers.get(tensor)
+    while node is not None and (node.op.is_view or node.op.quant_rule is QuantRule.PASS_THROUGH):
+        if len(graph.activations(node)) != 1:
+            return node
+        node = producers.get(graph.activations(node)[0])
+    return node
+
+
+def gives_scores(graph: Graph, port: Port) -> bool:
+    """Whether an output has one score for each class, as the model itself says by a Softmax.
+
+    Logits without a Softmax look like the results of a regression; integer labels tell.
+    """
+    producers, tensor = graph.producers(), port.tensor
+    node = _source(graph, tensor)
+    while node is not None and node.op.is_elementwise and len(node.inputs) == 1:
+        tensor = node.inputs[0]
+        node = _source(graph, tensor) if tensor in producers else None
+    return node is not None and node.op.ranks_classes
+
+
+def shares_unit(graph: Graph, port: Port) -> bool:
+    """Whether all elements of an output are results of one bounded function, as probabilities.
+
+    Small ones are small against 1, not against themselves.
+    """
+    node = _source(graph, port.tensor)
+    if node is None or not node.op.is_elementwise or len(node.inputs) != 1:
+        return node is not None and node.op.ranks_classes
+    with np.errstate(all="ignore"):
+        ends = node.op.reference(_FAR)[0]
+    return bool(np.isfinite(ends).all() and np.abs(ends).max() <= 1)
