@@ -6,6 +6,7 @@ Flags beat environment variables, these beat the file. Paths in a file are relat
 
 from __future__ import annotations
 
+import math
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -19,6 +20,7 @@ __all__ = [
     "KEYS",
     "find_config",
     "parse_count",
+    "parse_range",
     "parse_seconds",
     "parse_size",
     "read_config",
@@ -70,6 +72,23 @@ def parse_count(text: str) -> tuple[str, int]:
     return name, int(value)
 
 
+def parse_range(text: str) -> tuple[str, tuple[float, float]]:
+    """``NAME=LOW:HIGH``, or ``LOW:HIGH`` with an empty name for the only input.
+
+    Raises:
+        ValueError: it is not, or LOW is not below HIGH.
+    """
+    name, sign, ends = text.rpartition("=")
+    low, _, high = ends.partition(":")
+    try:
+        found = float(low), float(high)
+    except ValueError:
+        found = math.nan, math.nan
+    if (sign and not name) or not found[0] < found[1] or math.inf in map(abs, found):
+        raise ValueError(f"{text[:60]!r}: write NAME=LOW:HIGH, e.g. image=0:255")
+    return name, found
+
+
 def _text(value: object) -> str:
     if not isinstance(value, str) or not value.strip():
         raise ValueError("must be a text in quotes")
@@ -95,6 +114,17 @@ def _dims(value: object) -> tuple[str, ...]:
     made = tuple(f"{name}={count}" for name, count in value.items())
     for text in made:
         parse_count(text)
+    return made
+
+
+def _ranges(value: object) -> tuple[str, ...]:
+    made = (value,) if isinstance(value, str) else value
+    if isinstance(made, dict):
+        made = tuple(f"{name}={ends}" for name, ends in made.items())
+    if not isinstance(made, tuple):
+        raise ValueError('must be a table or a text: input-range = { image = "0:255" }')
+    for text in made:
+        parse_range(text)
     return made
 
 
@@ -131,6 +161,7 @@ KEYS: Mapping[str, Any] = MappingProxyType(
         "observer": _text,
         "headroom": _number,
         "min-sqnr": _number,
+        "input-range": _ranges,
         "io-layout": _text,
         "effort": _text,
         "objective": _text,

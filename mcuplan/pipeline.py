@@ -20,7 +20,15 @@ from mcuplan import passes
 from mcuplan.backends import channel_multiple
 from mcuplan.budget.code_model import kernel_code_bytes, model_code
 from mcuplan.budget.footprint import constants_bytes
-from mcuplan.calibrate import RANDOM_NOTE, Data, observe, random_data, read_data
+from mcuplan.calibrate import (
+    RANDOM_NOTE,
+    Data,
+    observe,
+    random_data,
+    read_data,
+    stated_ranges,
+    within,
+)
 from mcuplan.emit import Bundle, Stamp, emit
 from mcuplan.emit.structs import POINTER_BYTES
 from mcuplan.errors import UsageError
@@ -76,7 +84,8 @@ class Request:
     calibration: Path | None = None
     random_calibration: bool = False
     observer: str = "minmax"  # a key of quant.observers.OBSERVERS
-    headroom: float = 1.1  # factor by which observed ranges are widened
+    headroom: float = 1.1  # factor by which observed ranges are widened, up to hard limits
+    input_ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)  # by input
     io_layout: str = "model"  # or "nhwc": leading and trailing transposes are dropped
     keep_dead: bool = False  # channels that no output depends on stay
     sharing: Sharing = field(default_factory=Sharing)  # keep_inputs, keep_outputs and the like
@@ -127,10 +136,14 @@ def quantize(
     Raises:
         MissingCalibration: ranges are needed and there is no data; not with ``sizes_only``.
     """
-    wanted = needs_range(graph)
+    stated = stated_ranges(graph, request.input_ranges)
+    wanted = needs_range(graph, stated)
     data = _calibration(request, graph) if wanted else None
+    data = within(data, graph.inputs, stated) if data else None
     ranges = observe(graph, data, OBSERVERS[request.observer], wanted) if data else {}
-    grids = assign_grids(graph, ranges, headroom=request.headroom, placeholder=sizes_only)
+    grids = assign_grids(
+        graph, ranges, headroom=request.headroom, inputs=stated, placeholder=sizes_only
+    )
     return grids, data
 
 
@@ -139,7 +152,7 @@ def plan(request: Request, *, sizes_only: bool = False) -> Planned:
     model, floating = simplify(request)
     grids, data = quantize(request, floating, sizes_only=sizes_only)
     graph = rows_at_boundary(grids.graph) if request.io_layout == "nhwc" else grids.graph
-    has_ranges = data is not None or not needs_range(floating)
+    has_ranges = data is not None or not grids.made_up
     made_up = data.random if data is not None else not has_ranges
     removal = _removal(request, to_integer(graph), real_ranges=not made_up)
     undivided, divided = _placed(request, removal.graph, request.target)
@@ -275,6 +288,10 @@ def _options(request: Request, data: Data | None, *, by_rows: bool) -> str:
     """What of the request shaped the code, for its header; no path, no date."""
     said = [] if request.io_layout == "model" else [f"io-layout {request.io_layout}"]
     said += ["keep-dead-channels"] if request.keep_dead else []
+    said += [
+        f"input-range {f'{name}={low:g}:{high:g}' if name else f'{low:g}:{high:g}'}"
+        for name, (low, high) in request.input_ranges.items()
+    ]
     said += ["keep-input"] if request.sharing.keep_inputs else []
     said += ["keep-output"] if request.sharing.keep_outputs else []
     said += [] if request.objective == "balanced" else [f"objective {request.objective}"]

@@ -8,7 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from mcuplan.config import find_config, parse_count, parse_seconds, parse_size, read_config
+from mcuplan.config import (
+    find_config,
+    parse_count,
+    parse_range,
+    parse_seconds,
+    parse_size,
+    read_config,
+)
 from mcuplan.errors import ConfigError, Problems
 
 
@@ -59,6 +66,43 @@ def test_no_dimensions(text: str) -> None:
     """A dimension is a name and a whole number of at least 1."""
     with pytest.raises(ValueError, match="NAME=VALUE"):
         parse_count(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "ends"),
+    [
+        ("image=0:255", "image", (0.0, 255.0)),
+        ("0:255", "", (0.0, 255.0)),
+        ("in=put:0=-1.5:2e1", "in=put:0", (-1.5, 20.0)),
+    ],
+)
+def test_ranges(text: str, name: str, ends: tuple[float, float]) -> None:
+    """The name may hold any sign, and may be left out."""
+    assert (name, ends) == parse_range(text)
+
+
+@pytest.mark.parametrize("text", ["", "x", "x=1", "1:1", "2:1", "=0:1", "0:inf", "nan:1", "x:0"])
+def test_no_ranges(text: str) -> None:
+    """A range is two numbers, the lower one first."""
+    with pytest.raises(ValueError, match="NAME=LOW:HIGH"):
+        parse_range(text)
+
+
+@pytest.mark.parametrize(
+    ("line", "given"),
+    [
+        ('input-range = "0:255"', ("0:255",)),
+        ('input-range = { a = "0:1", b = "-1:1" }', ("a=0:1", "b=-1:1")),
+    ],
+)
+def test_ranges_of_a_file(line: str, given: tuple[str, ...], tmp_path: Path) -> None:
+    """One text for the only input, or a table."""
+    path = tmp_path / "mcuplan.toml"
+    path.write_text(line)
+    assert read_config(path)["input-range"] == given
+    path.write_text("input-range = { a = 3 }")
+    with pytest.raises((ConfigError, Problems), match="NAME=LOW:HIGH"):
+        read_config(path)
 
 
 def test_the_nearest_file_up_to_the_repository_root(tmp_path: Path) -> None:

@@ -4,7 +4,17 @@
 from __future__ import annotations
 
 from mcuplan.calibrate.data import RANDOM_NOTE, Data, random_data, read_data
+from mcuplan.calibrate.input_ranges import stated_ranges, within
 from mcuplan.calibrate.observe import observe
 from mcuplan.calibrate.runtime import Runtime
 
-__all__ = ["RANDOM_NOTE", "Data", "Runtime", "observe", "random_data", "read_data"]
+__all__ = [
+    "RANDOM_NOTE",
+    "Data",
+    "Runtime",
+    "observe",
+    "random_data",
+    "read_data",
+    "stated_ranges",
+    "within",
+]

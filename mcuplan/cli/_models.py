@@ -70,6 +70,7 @@ def _request(model: Path, options: dict[str, Any]) -> Request:
         random_calibration=data == "random",
         observer=options["observer"],
         headroom=options["headroom"],
+        input_ranges=_ranges(options["input_ranges"]),
         io_layout=options["io_layout"],
         keep_dead=options["keep_dead_channels"],
         sharing=Sharing(
@@ -82,6 +83,22 @@ def _request(model: Path, options: dict[str, Any]) -> Request:
         streaming=options["streaming"],
         dump_after=_dumper(after) if after else None,
     )
+
+
+def _ranges(
+    given: Sequence[tuple[str, tuple[float, float]]],
+) -> dict[str, tuple[float, float]]:
+    """Stated ranges by input.
+
+    Raises:
+        UsageError: one input has two.
+    """
+    found: dict[str, tuple[float, float]] = {}
+    for name, ends in given:
+        if found.setdefault(name, ends) != ends:
+            who = f"input {name!r}" if name else "the input"
+            raise UsageError(f"two ranges for {who}", "--input-range", "state one")
+    return found
 
 
 def with_backend(target: Target, asked: str) -> Target:
@@ -214,6 +231,7 @@ def plan(model: Path, frontier: bool, **options: Any) -> int:
 @_options.calibration
 @_options.observer
 @_options.headroom
+@_options.input_range
 @_options.dim
 @click.option("--output", "-o", type=_options.FILE, required=True, help="QDQ model to write.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
@@ -222,6 +240,7 @@ def quantize(
     calibration: str | None,
     observer: str,
     headroom: float,
+    input_ranges: tuple[tuple[str, tuple[float, float]], ...],
     dims: tuple[tuple[str, int], ...],
     output: Path,
     quiet: bool,
@@ -240,6 +259,7 @@ def quantize(
         random_calibration=calibration == "random",
         observer=observer,
         headroom=headroom,
+        input_ranges=_ranges(input_ranges),
     )
     _, floating = pipeline.simplify(request)
     grids, data = pipeline.quantize(request, floating)

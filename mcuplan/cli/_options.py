@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from mcuplan.cli._console import Outputs
-from mcuplan.config import parse_count, parse_seconds, parse_size
+from mcuplan.config import parse_count, parse_range, parse_seconds, parse_size
 from mcuplan.errors import UsageError
 
 __all__ = ["FORMATS", "MODEL", "budgets", "dims_of", "modelling", "outputs_of", "reporting"]
@@ -56,6 +56,7 @@ def _parse_report(text: str) -> tuple[str, Path]:
 SIZE = _Parsed("SIZE", parse_size, int)
 TIME = _Parsed("TIME", parse_seconds, float)
 DIM = _Parsed("NAME=VALUE", parse_count, tuple)
+RANGE = _Parsed("NAME=LOW:HIGH", parse_range, tuple)
 REPORT = _Parsed("FORMAT=PATH", _parse_report, tuple)
 FILE = click.Path(path_type=Path)
 
@@ -102,7 +103,14 @@ headroom = _option(
     type=_Factor(0.5, 16.0),
     default=1.1,
     show_default=True,
-    help="Factor by which observed ranges are widened.",
+    help="Factor by which observed ranges are widened where no Clip or the like bounds them.",
+)
+input_range = _option(
+    "--input-range",
+    "input_ranges",
+    type=RANGE,
+    multiple=True,
+    help="Values an input can take; NAME= may be left out of a model with one input.",
 )
 io_layout = _option(
     "--io-layout",
@@ -134,6 +142,7 @@ modelling = _stack(
         calibration,
         observer,
         headroom,
+        input_range,
         io_layout,
         keep_dead_channels,
         effort,

@@ -110,6 +110,7 @@ class Op(ABC):
     weight_inputs: ClassVar[tuple[int, ...]] = ()  # (weights, bias) of a WEIGHTED operator
     gathers: ClassVar[bool] = False  # kernels take rows of the input; the output grows from the 1st
     ranks_classes: ClassVar[bool] = False  # a score for each class, of which the largest decides
+    constants_on_output: ClassVar[bool] = False  # constant inputs may lie on the output's grid
     integer_types: ClassVar[tuple[DType, DType]] = (DType.INT8, DType.INT8)  # activations in, out
 
     @property
@@ -128,9 +129,22 @@ class Op(ABC):
         return None
 
     @property
+    def mixes(self) -> tuple[float, ...]:
+        """Real values that a PASS_THROUGH operator puts among those of its input.
+
+        An infinite one is the end of any grid.
+        """
+        return ()
+
+    @property
     def clamp(self) -> tuple[float, float] | None:
         """Real limits, where all that the operator does is to keep values within them."""
         return None
+
+    def limits(self, inputs: Sequence[tuple[float, float]]) -> tuple[float, float]:
+        """Real values that the output never leaves, given those of the inputs."""
+        passes = self.is_view or self.quant_rule is QuantRule.PASS_THROUGH
+        return inputs[0] if passes else self.act
 
     @abstractmethod
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:

@@ -67,6 +67,16 @@ class Quant:
         real: Array = (q.astype(np.float64) - self.z) * self.s
         return real
 
+    def holds(self, value: float) -> bool:
+        """Whether a real value lies on a step of a per-tensor grid, to float32."""
+        step = int(self.quantize(np.asarray([value]))[0]) - self.z
+        return bool(np.float32(step) * np.float32(self.s) == np.float32(value))
+
+    def covers(self, value: float) -> bool:
+        """Whether a real value is rounded and not cut by a per-tensor grid."""
+        low, high = ((end - self.z) * self.s for end in (-128, 127))
+        return low - self.s / 2 <= value <= high + self.s / 2
+
     def quantize(self, real: Array) -> Array:
         """Nearest int8 of real values, half to even as ONNX does; float32 division."""
         with np.errstate(over="ignore"):  # infinity is clipped like any large value

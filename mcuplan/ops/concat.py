@@ -32,6 +32,8 @@ class Concat(Op):
 
     axis: int
 
+    constants_on_output = True
+
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
         """Sizes along the axis add up; all others agree."""
         if self.axis == 0:
@@ -43,6 +45,10 @@ class Concat(Op):
                 raise UnsupportedOp(f"Concat of shapes {first} and {list(kind.shape)}")
         first[self.axis] = sum(kind.shape[self.axis] for kind in inputs)
         return (TensorType(tuple(first)),)
+
+    def limits(self, inputs: Sequence[tuple[float, float]]) -> tuple[float, float]:
+        """Those of all inputs."""
+        return min(low for low, _ in inputs), max(high for _, high in inputs)
 
     def rows_read(
         self, index: int, y: int, inputs: Sequence[TensorType], output: TensorType

@@ -59,6 +59,8 @@ class Sub(_Scaled):
 class Maximum(_Scaled):
     """The larger of two elements."""
 
+    constants_on_output = True
+
     def value(self, a: Array, b: Array) -> Array:
         """Larger one."""
         return np.maximum(a, b)
@@ -67,6 +69,8 @@ class Maximum(_Scaled):
 @dataclass(frozen=True, slots=True)
 class Minimum(_Scaled):
     """The smaller of two elements."""
+
+    constants_on_output = True
 
     def value(self, a: Array, b: Array) -> Array:
         """Smaller one."""

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -43,6 +42,17 @@ class Pad(Op):
         grown = tuple(n + sum(p) for n, p in zip(shape, self.pads, strict=True))
         _levels(shape, self.pads)
         return (TensorType(grown),)
+
+    @property
+    def mixes(self) -> tuple[float, ...]:
+        """The constant of the border."""
+        return (self.value,) if self.mode == "constant" and any(map(any, self.pads)) else ()
+
+    def limits(self, inputs: Sequence[tuple[float, float]]) -> tuple[float, float]:
+        """Those of the input and of the constant."""
+        low, high = inputs[0]
+        value = self.value if self.mode == "constant" else 0.0
+        return min(low, value), max(high, value)
 
     def _padded(self, x: Array, value: float) -> tuple[Array, ...]:
         if self.mode == "constant":
@@ -143,6 +153,8 @@ def _add_pad(
     layout, shape = build.preferred_layout([name]), build.shape(name)
     pads = [(0, 0) if axis is None else wanted[axis] for axis in layout]
     source, quant = build.in_layout(name, layout), build.quant(name)
+    filled = (max(max(p) for p in pads) > 0) and mode == "constant"
+    held = quant is None or not filled or quant.holds(value)
     if min(min(p) for p in pads) < 0:
         sizes = [1 if axis is None else shape[axis] for axis in layout]
         left = [n + min(b, 0) + min(a, 0) for n, (b, a) in zip(sizes, pads, strict=True)]
@@ -156,7 +168,7 @@ def _add_pad(
         build.add(Slice(ranges), [source], cropped, layout, quant=quant)
         source = build.in_layout(cropped.outputs[0], layout)
     op = Pad(tuple((max(b, 0), max(a, 0)) for b, a in pads), mode, value)
-    build.add(op, [source], node, layout, quant=quant)
+    build.add(op, [source], node, layout, quant=quant if held else None)
 
 
 def _pad(sig: Signature) -> tuple[Call, ...]:
@@ -178,7 +190,7 @@ def _pad(sig: Signature) -> tuple[Call, ...]:
                 "pad_left": left,
                 "pad_front": front,
                 "mode": MODES.index(op.mode),
-                "value": op._code(sig) if math.isfinite(op.value) else 0,
+                "value": op._code(sig),
             }
         ),
     )

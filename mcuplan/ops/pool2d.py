@@ -17,6 +17,7 @@ from mcuplan.errors import UnsupportedOp
 from mcuplan.ir.builder import Builder, OnnxNode, rows_layout
 from mcuplan.ir.graph import Node
 from mcuplan.ir.op import (
+    NO_CLAMP,
     Call,
     ConstArray,
     Example,
@@ -77,6 +78,11 @@ class AvgPool2D(Pool):
         rows = self.taps((h, w), 0, top, bottom)
         made: Array = np.outer(rows, self.taps((h, w), 1, left, right))
         return made if self.divide else np.ones_like(made)
+
+    def limits(self, inputs: Sequence[tuple[float, float]]) -> tuple[float, float]:
+        """Those of the input and of padding that counts; none of a sum."""
+        low, high = inputs[0]
+        return (min(low, 0.0), max(high, 0.0)) if self.divide else NO_CLAMP
 
     def reference(self, *arrays: Array) -> tuple[Array, ...]:
         """Exact sum, then one division."""

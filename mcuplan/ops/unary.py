@@ -17,6 +17,7 @@ from mcuplan.ir.op import Call, ConstArray, Cost, Example, Kernel, Op, Signature
 from mcuplan.ir.types import Array, DType, Quant, TensorType
 from mcuplan.ir.writer import Writer
 from mcuplan.ops._functions import FUNCTIONS
+from mcuplan.ops._limits import image
 from mcuplan.ops._read import constant_float
 from mcuplan.ops._tables import CODES, apply_table, requantize_table, to_grid
 
@@ -96,6 +97,13 @@ class Lookup(Op):
             return None
         low, high = self.chain[0].parameters
         return low, high
+
+    def limits(self, inputs: Sequence[tuple[float, float]]) -> tuple[float, float]:
+        """Those of the last function, given those of the functions before it."""
+        reach = inputs[0]
+        for fn in self.chain:
+            reach = image(fn.name, fn.parameters, reach)
+        return reach
 
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
         """Same shape."""

@@ -16,6 +16,7 @@ from mcuplan.passes.fuse_activation import fuse_activation
 from mcuplan.passes.fuse_gate import fuse_gate
 from mcuplan.passes.fuse_lookups import fuse_lookups
 from mcuplan.passes.lower_affine import lower_affine
+from mcuplan.passes.pad_grids import pad_grids
 from mcuplan.passes.sink_layout import fold_flatten, sink_transposes
 
 __all__ = ["LAST", "PIPELINE", "Pass", "run"]
@@ -35,7 +36,7 @@ PIPELINE: tuple[Pass, ...] = (
     fold_pad,
 )
 
-LAST: tuple[Pass, ...] = (lower_affine,)
+LAST: tuple[Pass, ...] = (lower_affine, pad_grids)
 """Passes that take what the others left; the others run again after them."""
 
 _ROUNDS = 16

@@ -26,14 +26,17 @@ class BiasClipped:
     channels: int
 
 
-def operand_on_grid(tensor: Tensor) -> Tensor:
-    """A constant operand (of an addition, say) with int8 integers on one grid."""
+def operand_on_grid(tensor: Tensor, wanted: Quant | None = None) -> Tensor:
+    """A constant operand (of an addition, say) with int8 integers on one grid.
+
+    Integers of the model file are kept; others lie on the wanted grid, or on their own.
+    """
     stored = tensor.stored
     if stored is not None and stored.quant.axis is None and _fits_int8(stored.values):
         return tensor
     data = tensor.data
     assert data is not None
-    quant = quant_of_range((float(data.min(initial=0)), float(data.max(initial=0))))
+    quant = wanted or quant_of_range((float(data.min(initial=0)), float(data.max(initial=0))))
     return replace(tensor, stored=Stored(quant.quantize(data), quant))
 
 

@@ -7,18 +7,22 @@ still a float graph: `to_integer` retypes it, the exporter writes it as QDQ.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from mcuplan.errors import McuplanError, MissingCalibration, Problems, ScaleError
 from mcuplan.ir.graph import Editor, Graph, Node, Tensor
 from mcuplan.ir.op import QuantRule
 from mcuplan.ir.types import Quant
 from mcuplan.passes._constants import BiasClipped, operand_on_grid, weights_on_grid
-from mcuplan.quant.observers import quant_of_range
+from mcuplan.passes._ranges import hard_limits, hull, widened
+from mcuplan.quant.observers import Range, quant_of_range
 
 __all__ = ["Grids", "assign_grids", "needs_range"]
 
+_NONE: Mapping[str, Range] = MappingProxyType({})
 _PLACEHOLDER = Quant.per_tensor(1 / 16, 0)
 _PLACEHOLDER_ABOVE_0 = Quant.per_tensor(1 / 16, -128)  # as calibration finds it
 
@@ -29,13 +33,14 @@ class Grids:
 
     graph: Graph
     clipped: tuple[BiasClipped, ...] = ()
+    made_up: bool = False  # some grids are good for sizes only
 
 
 class _Groups:
     """Activations that share one grid: operators that pass it on join input and output."""
 
     def __init__(self, graph: Graph) -> None:
-        self._graph = graph
+        self._graph, self._producers = graph, graph.producers()
         self._root: dict[str, str] = {name: name for name in _activations(graph)}
         for node in graph.nodes:
             passes = node.op.is_view or node.op.quant_rule is QuantRule.PASS_THROUGH
@@ -51,6 +56,12 @@ class _Groups:
             self._root[name] = self._root[self._root[name]]
             name = self._root[name]
         return name
+
+    def constants(self, members: Iterable[str]) -> list[Range]:
+        """Constants that operators put among the values of a group."""
+        makers = (self._producers.get(name) for name in members)
+        values = (value for node in makers if node is not None for value in node.op.mixes)
+        return [(value, value) for value in values if math.isfinite(value)]
 
     def given(self) -> dict[str, Quant]:
         """Grid of each group that the model or a FIXED operator gives.
@@ -73,11 +84,24 @@ class _Groups:
                 found.setdefault(self.root(node.output), node.op.fixed_quant)
         return found
 
+    def of_inputs(self, inputs: Mapping[str, Range]) -> dict[str, Quant]:
+        """Grid of each group that holds a model input of known range."""
+        limits = hard_limits(self._graph, inputs)
+        found = {}
+        for name in inputs:
+            ends = hull(limits[member] for member in self.members[self.root(name)])
+            if all(map(math.isfinite, ends)):
+                found[self.root(name)] = quant_of_range(ends, limits=True)
+        return found
 
-def needs_range(graph: Graph) -> tuple[str, ...]:
-    """Activations to observe: those of groups whose grid is not given, in order."""
+
+def needs_range(graph: Graph, inputs: Mapping[str, Range] = _NONE) -> tuple[str, ...]:
+    """Activations to observe: those of groups whose grid is not given, in order.
+
+    ``inputs`` are known ranges of model inputs, by tensor.
+    """
     groups = _Groups(graph)
-    given = groups.given()
+    given = groups.given() | groups.of_inputs(inputs)
     return tuple(n for n in _activations(graph) if groups.root(n) not in given)
 
 
@@ -86,6 +110,7 @@ def assign_grids(
     ranges: Mapping[str, tuple[float, float]],
     *,
     headroom: float = 1.0,
+    inputs: Mapping[str, Range] = _NONE,
     placeholder: bool = False,
 ) -> Grids:
     """Annotate every activation with its grid and store every constant as integers.
@@ -93,7 +118,9 @@ def assign_grids(
     Args:
         graph: float graph after the passes.
         ranges: (min, max) in real units of the activations in :func:`needs_range`.
-        headroom: factor by which ranges are widened.
+        headroom: factor by which ranges are widened where the graph sets no limit; model
+            inputs lie on the range that was observed.
+        inputs: known ranges of model inputs, by tensor.
         placeholder: give groups without a range a made-up grid: good for sizes only.
 
     Raises:
@@ -101,26 +128,38 @@ def assign_grids(
         Problems: several constants or scales are impossible.
     """
     groups = _Groups(graph)
-    grids = groups.given()
-    positive = {node.output for node in graph.nodes if node.op.act[0] == 0.0}
+    grids = groups.given() | groups.of_inputs(inputs)
+    observed = {p.tensor: ranges[p.tensor] for p in graph.inputs if p.tensor in ranges}
+    limits = hard_limits(graph, {**observed, **inputs})
     bare = []
     for root, members in groups.members.items():
         seen = [ranges[name] for name in members if name in ranges]
         if root in grids:
             continue
+        ends = hull(limits[name] for name in members)
         if seen:
-            low, high = min(r[0] for r in seen), max(r[1] for r in seen)
-            grids[root] = quant_of_range((low, high), headroom=headroom)
+            wide = widened(hull(seen), ends, headroom)
+            wide = hull([wide, *groups.constants(members)])
+            clamped = not observed.keys() & members and bool({*wide} & {*ends} - {0.0})
+            grids[root] = quant_of_range(wide, limits=clamped)
         else:
             bare.append(root)
-            grids[root] = _PLACEHOLDER_ABOVE_0 if positive & set(members) else _PLACEHOLDER
+            grids[root] = _placeholder(ends)
     if bare and not placeholder:
         raise MissingCalibration(
             f"{len(bare)} activations have no range",
             where=graph.tensor_name(bare[0]),
             hint="--calibration DATA.npz with representative inputs, or a quantized (QDQ) model",
         )
-    return _annotated(graph, {name: grids[groups.root(name)] for name in _activations(graph)})
+    made = _annotated(graph, {name: grids[groups.root(name)] for name in _activations(graph)})
+    return replace(made, made_up=bool(bare))
+
+
+def _placeholder(limits: Range) -> Quant:
+    """A grid whose ends are those of the limits, as calibration finds them."""
+    if all(map(math.isfinite, limits)) and limits != (0.0, 0.0):
+        return quant_of_range(limits, limits=True)
+    return _PLACEHOLDER_ABOVE_0 if limits[0] >= 0.0 else _PLACEHOLDER
 
 
 def _annotated(graph: Graph, grids: Mapping[str, Quant]) -> Grids:
@@ -156,11 +195,13 @@ def _store(edit: Editor, node: Node) -> int:
         source, output = edit.tensor(node.inputs[0]).type.q, edit.tensor(node.output).type.q
         made[w], made[b], lost = weights_on_grid(constants[w], constants[b], source, output)
     else:
-        made = {i: operand_on_grid(tensor) for i, tensor in constants.items()}
+        wanted = edit.tensor(node.output).type.q if node.op.constants_on_output else None
+        made = {i: operand_on_grid(tensor, wanted) for i, tensor in constants.items()}
     names = list(node.inputs)
     for i, tensor in made.items():
         shared = len(edit.consumers(names[i])) > 1 or names.count(names[i]) > 1
-        name = edit.fresh(tensor.name) if shared and weighted else tensor.name
+        apart = shared and (weighted or node.op.constants_on_output)
+        name = edit.fresh(tensor.name) if apart else tensor.name
         names[i] = edit.set_tensor(replace(tensor, name=name))
     if tuple(names) != node.inputs:
         edit.replace(node, replace(node, inputs=tuple(names)))

@@ -20,7 +20,7 @@ def fold_quantize(graph: Graph) -> Graph:
     Becomes: the tensor lies on the grid of the Quantize and has its name.
     Only if: nobody else reads the unrounded values. A node that only moves or selects
         elements rounds its input instead; where that lies on another grid already, the
-        Quantize stays as a step.
+        Quantize stays as a step, in front of a node whose constants that grid does not hold.
     Exact because: a tensor with a grid is rounded to it when computed, and selecting
         elements commutes with rounding.
     """
@@ -41,7 +41,7 @@ def _inherit(editor: Editor) -> None:
             continue
         grids = {editor.tensor(name).type.quant for name in node.inputs}
         quant = grids.pop()
-        if quant is not None and not grids:
+        if quant is not None and not grids and all(map(quant.holds, node.op.mixes)):
             editor.set_tensor(with_quant(output, quant))
 
 
@@ -77,15 +77,21 @@ def _fold(editor: Editor, node: Node) -> bool:
 
 
 def _push(editor: Editor, producer: Node, node: Node) -> bool:
-    """Round the only input of a node that selects elements, instead of its output."""
+    """Round the only input of a node that selects elements, instead of its output.
+
+    An input on another grid is rounded only where constants of the node go beside it.
+    """
     if len(producer.inputs) != 1:
         return False
     name = producer.inputs[0]
     source = editor.tensor(name)
-    if source.type.quant is not None or editor.only_consumer(name) is None:
+    if source.type.quant is not None and not producer.op.mixes:
+        return False
+    if source.type.quant is None and editor.only_consumer(name) is None:
         return False
     rounded = with_quant(source, editor.tensor(node.output).type.quant)
-    rounded = replace(rounded, name=editor.fresh(f"{name}_rounded"))
+    origin = source.origin if source.type.quant is None else None  # not what the model has
+    rounded = replace(rounded, name=editor.fresh(f"{name}_rounded"), origin=origin)
     editor.set_tensor(rounded)
     first = Node(editor.fresh(f"{node.name}_in"), node.op, (name,), (rounded.name,), node.origin)
     editor.replace(producer, first, replace(producer, inputs=(rounded.name,)))

@@ -215,7 +215,9 @@ def _rounding(counts: Array, centres: Array, step: Array) -> Array:
     return error
 
 
-def quant_of_range(values: Range, *, symmetric: bool = False, headroom: float = 1.0) -> Quant:
+def quant_of_range(
+    values: Range, *, symmetric: bool = False, headroom: float = 1.0, limits: bool = False
+) -> Quant:
     """The int8 grid that covers a range; zero lies on it exactly.
 
     The scale is a float32 value. A range without extent gets scale 1.
@@ -225,6 +227,8 @@ def quant_of_range(values: Range, *, symmetric: bool = False, headroom: float = 
         symmetric: zero point 0, and no use of -128.
         headroom: factor by which the range is widened, for inputs that go beyond the
             calibration data.
+        limits: both ends of the range round to ends of the grid, so that a clamp to the
+            range needs nothing else.
 
     Raises:
         ScaleError: the range is not finite, or the headroom is not positive.
@@ -241,6 +245,16 @@ def quant_of_range(values: Range, *, symmetric: bool = False, headroom: float = 
         raise ScaleError(f"no float32 scale can cover the range {values}")
     if symmetric:
         return Quant.per_tensor(scale, 0)
+    found = _asymmetric(low, scale)
+    if limits and tuple(found.quantize(np.array([low, high]))) != (
+        -128,
+        127,
+    ):  # halfway between steps
+        found = _asymmetric(low, float(np.nextafter(np.float32(scale), np.float32(0.0))))
+    return found
+
+
+def _asymmetric(low: float, scale: float) -> Quant:
     zero_point = round(-128.0 - low / scale)
     return Quant.per_tensor(scale, min(max(zero_point, -128), 127))
 

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Ranges of model inputs that the user states."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
+
+import numpy as np
+
+from mcuplan.calibrate.data import Data
+from mcuplan.errors import McuplanError, Problems, UsageError, did_you_mean
+from mcuplan.ir.graph import Graph, Port
+from mcuplan.ir.types import Array, DType
+from mcuplan.quant.observers import Range
+
+__all__ = ["stated_ranges", "within"]
+
+_OPTION = "--input-range"
+
+
+def stated_ranges(graph: Graph, asked: Mapping[str, Range]) -> Mapping[str, Range]:
+    """Range of each input that one was stated for, by its tensor in the graph.
+
+    Args:
+        graph: float graph.
+        asked: by the input's name in the model; the empty name is that of the only input.
+
+    Raises:
+        UsageError, Problems: there is no such input, or its grid is not to be chosen.
+    """
+    ports = {port.name: port for port in graph.inputs}
+    found: dict[str, Range] = {}
+    errors: list[McuplanError] = []
+    for name, ends in asked.items():
+        try:
+            port = _named(name, ports)
+            if port.dtype is not DType.FLOAT32 or graph.tensor(port.tensor).type.quant is not None:
+                what = f"the model itself says on which grid input {port.name!r} lies"
+                raise UsageError(what, _OPTION, f"leave {_OPTION} out for this input")
+            if found.setdefault(port.tensor, ends) != ends:
+                raise UsageError(f"two ranges for input {port.name!r}", _OPTION, "state one")
+        except UsageError as error:
+            errors.append(error)
+    Problems.raise_if_any(errors)
+    return MappingProxyType(found)
+
+
+def _named(name: str, ports: Mapping[str, Port]) -> Port:
+    if not name and len(ports) == 1:
+        return next(iter(ports.values()))
+    if name not in ports:
+        what = f"no input named {name!r}" if name else f"the model has {len(ports)} inputs"
+        raise UsageError(what, _OPTION, did_you_mean(name, ports) if name else "NAME=LOW:HIGH")
+    return ports[name]
+
+
+def within(data: Data, ports: Sequence[Port], ranges: Mapping[str, Range]) -> Data:
+    """The samples as the device sees them: values beyond a stated range lie at its end."""
+    inputs, notes = dict(data.inputs), list(data.notes)
+    for port in ports:
+        if port.tensor not in ranges:
+            continue
+        low, high = ranges[port.tensor]
+        samples: Array = inputs[port.name]
+        seen = float(samples.min()), float(samples.max())
+        if data.random:
+            spread = np.float32(high - low) / np.float32(max(seen[1] - seen[0], 1e-30))
+            samples = (samples - np.float32(seen[0])) * spread + np.float32(low)
+        elif seen[0] < low or seen[1] > high:
+            reach = f"{seen[0]:g} to {seen[1]:g}"
+            notes.append(f"input {port.name!r}: samples of {reach} cut to {low:g} to {high:g}")
+        inputs[port.name] = np.clip(samples, low, high).astype(np.float32)
+    return replace(data, inputs=MappingProxyType(inputs), notes=tuple(notes))

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Real values that functions of one value never leave."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+__all__ = ["Limits", "image"]
+
+Limits = tuple[float, float]
+
+_GATE = (0.0, 1.0)
+_EVEN = (-1.0, 1.0)
+_LOWEST: Mapping[str, float] = MappingProxyType(
+    {
+        "gelu": -0.1699713,  # at -0.7518
+        "gelu_tanh": -0.1700408,
+        "hard_swish": -0.375,  # at -1.5
+        "mish": -0.3088435,  # at -1.1925
+    }
+)
+_SWISH = -0.2784646  # least value of x * sigmoid(x), at -1.2785
+
+
+def _affine(reach: Limits, scale: float, offset: float) -> Limits:
+    ends = [end * scale + offset if scale != 0.0 else offset for end in reach]
+    return min(ends), max(ends)
+
+
+def _clip(reach: Limits, low: float, high: float) -> Limits:
+    least, most = (min(max(end, low), high) for end in reach)
+    return least, most
+
+
+def _quantize(reach: Limits, scale: float, zero_point: float) -> Limits:
+    rounded = reach[0] - scale / 2, reach[1] + scale / 2
+    return _clip(rounded, (-128 - zero_point) * scale, (127 - zero_point) * scale)
+
+
+def _swish(reach: Limits, beta: float) -> Limits:
+    return (_SWISH / beta, math.inf) if beta > 0.0 else (-math.inf, math.inf)
+
+
+def _elu(reach: Limits, alpha: float, gamma: float = 1.0) -> Limits:
+    return (min(-alpha * gamma, 0.0), math.inf)
+
+
+_IMAGES: Mapping[str, Callable[..., Limits]] = MappingProxyType(
+    {
+        "affine": _affine,
+        "celu": _elu,
+        "clip": _clip,
+        "elu": _elu,
+        "hard_sigmoid": lambda reach, alpha, beta: _clip(_affine(reach, alpha, beta), *_GATE),
+        "neg": lambda reach: (-reach[1], -reach[0]),
+        "quantize": _quantize,
+        "selu": _elu,
+        "swish": _swish,
+        **dict.fromkeys(("cos", "erf", "sign", "sin", "softsign", "tanh"), lambda reach: _EVEN),
+        "sigmoid": lambda reach: _GATE,
+    }
+)
+
+
+def image(name: str, parameters: tuple[float, ...], reach: Limits) -> Limits:
+    """What a function makes of values within limits; without end where nothing is known."""
+    if name in _LOWEST:
+        return _LOWEST[name], math.inf
+    found = _IMAGES.get(name)
+    return found(reach, *parameters) if found is not None else (-math.inf, math.inf)

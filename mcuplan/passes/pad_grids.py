@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A grid of their own for values among which a constant is put."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from mcuplan.ir.graph import Editor, Graph, Node
+from mcuplan.ir.op import QuantRule
+from mcuplan.ir.types import Quant
+from mcuplan.ops.quantize import Quantize
+from mcuplan.passes._edit import add_node, counted, with_quant
+from mcuplan.passes._ranges import hull
+from mcuplan.quant.observers import quant_of_range
+
+__all__ = ["pad_grids"]
+
+
+def pad_grids(graph: Graph) -> Graph:
+    """Requantize in front of a border that the input's grid would cut.
+
+    Pattern: Pad with a constant, of values that lie on a grid which the model or a FIXED
+        operator gives, and whose ends the constant is beyond.
+    Becomes: a Quantize to a grid that holds both, then the Pad.
+    Only if: no Quantize of the model says what the grid of the Pad's output is.
+    Exact because: copying elements commutes with rounding; the constant is rounded once.
+    """
+    editor = Editor(graph)
+    many = 0
+    for node in editor.nodes():
+        if node.op.mixes and node.op.quant_rule is QuantRule.PASS_THROUGH:
+            many += _apart(editor, node)
+    return editor.done(counted("pad_grids", many, "borders put on a grid of their own"))
+
+
+def _apart(editor: Editor, node: Node) -> bool:
+    given = _given(editor, node.inputs[0])
+    values = [value for value in node.op.mixes if math.isfinite(value)]
+    said = editor.tensor(node.output).type.quant is not None
+    if said or given is None or all(map(given.covers, values)):
+        return False
+    ends = ((-128 - given.z) * given.s, (127 - given.z) * given.s)
+    quant = quant_of_range(hull([ends, *((value, value) for value in values)]))
+    op = Quantize(quant.s, quant.z)
+    source = add_node(editor, node, op, node.inputs[:1], f"{node.inputs[0]}_wide", quant=quant)
+    editor.set_tensor(with_quant(editor.tensor(node.output), quant))
+    editor.replace(node, replace(node, inputs=(source,)))
+    return True
+
+
+def _given(editor: Editor, name: str) -> Quant | None:
+    """The grid on which a tensor lies whatever is observed."""
+    while True:
+        quant, producer = editor.tensor(name).type.quant, editor.producer(name)
+        if quant is not None or producer is None:
+            return quant
+        if producer.op.fixed_quant is not None:
+            return producer.op.fixed_quant
+        if not (producer.op.is_view or producer.op.quant_rule is QuantRule.PASS_THROUGH):
+            return None
+        name = producer.inputs[0]
