@@ -66,6 +66,7 @@ class McuplanError(Exception):
     hint: str = ""
     code: ClassVar[str] = "internal/error"
     exit_status: ClassVar[int] = EXIT_USAGE
+    verdict: ClassVar[str] = "unproven"  # of a model that nothing else is known of
 
     def __str__(self) -> str:
         place = f" [{self.where}]" if self.where else ""
@@ -179,6 +180,7 @@ class DamagedModel(McuplanError):
 
     code = "model/damaged"
     exit_status = EXIT_UNDECIDED
+    verdict = "damaged"
 
 
 class ExternalDataError(McuplanError):
@@ -189,6 +191,7 @@ class ExternalDataError(McuplanError):
 
     code = "model/external-data"
     exit_status = EXIT_UNDECIDED
+    verdict = "damaged"
 
 
 class InputTooLarge(McuplanError):
@@ -199,6 +202,7 @@ class InputTooLarge(McuplanError):
 
     code = "model/too-large"
     exit_status = EXIT_UNDECIDED
+    verdict = "unsupported"
 
 
 class UnsupportedOp(McuplanError):
@@ -209,6 +213,7 @@ class UnsupportedOp(McuplanError):
 
     code = "model/unsupported-op"
     exit_status = EXIT_UNDECIDED
+    verdict = "unsupported"
 
 
 class UnknownDomain(UnsupportedOp):
@@ -228,6 +233,7 @@ class UnsupportedType(McuplanError):
 
     code = "model/unsupported-type"
     exit_status = EXIT_UNDECIDED
+    verdict = "unsupported"
 
 
 class DynamicShape(McuplanError):
@@ -238,6 +244,7 @@ class DynamicShape(McuplanError):
 
     code = "model/dynamic-shape"
     exit_status = EXIT_UNDECIDED
+    verdict = "unsupported"
 
 
 class NonFiniteWeights(McuplanError):
@@ -248,6 +255,7 @@ class NonFiniteWeights(McuplanError):
 
     code = "model/non-finite"
     exit_status = EXIT_UNDECIDED
+    verdict = "damaged"
 
 
 class ScaleError(McuplanError):
@@ -258,6 +266,7 @@ class ScaleError(McuplanError):
 
     code = "quant/scale-impossible"
     exit_status = EXIT_UNDECIDED
+    verdict = "unsupported"
 
 
 class AccumulatorOverflow(McuplanError):
@@ -268,6 +277,7 @@ class AccumulatorOverflow(McuplanError):
 
     code = "quant/accumulator-overflow"
     exit_status = EXIT_UNDECIDED
+    verdict = "unsupported"
 
 
 class MissingCalibration(McuplanError):

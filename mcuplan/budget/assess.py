@@ -238,7 +238,9 @@ def undecided(model: str, errors: Sequence[McuplanError], command: str) -> Undec
         Finding(error.code, Severity.ERROR, error.message, error.where, error.hint)
         for error in errors
     )
-    verdict = Verdict(Status.UNPROVEN, findings)
+    kinds = {error.verdict for error in errors}
+    graver = (Status.DAMAGED, Status.UNSUPPORTED, Status.UNPROVEN)
+    verdict = Verdict(next(s for s in graver if s.value in kinds), findings)
     return Undecided(SCHEMA, __version__, command, ModelName(model), verdict)
 
 

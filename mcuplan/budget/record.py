@@ -62,11 +62,16 @@ BufferKind = Literal["io", "activation", "scratch"]
 
 
 class Status(StrEnum):
-    """The answer. Never ``fits`` when anything was skipped: that is ``unproven``."""
+    """The answer. Never ``fits`` when anything was skipped: that is ``unproven``.
+
+    ``unsupported``: the model needs what is not there; ``damaged``: it is no valid model.
+    """
 
     FITS = "fits"
     OVER = "over"
     UNPROVEN = "unproven"
+    UNSUPPORTED = "unsupported"
+    DAMAGED = "damaged"
 
 
 @dataclass(frozen=True, slots=True)

@@ -144,5 +144,6 @@ def emit_report(report: Budget | Undecided, outputs: Outputs) -> int:
         write_file(path, render(form, report, _look(outputs, to_stdout=False)).encode("utf-8"))
     if outputs.verbosity >= 0:
         say(render(outputs.form, report, _look(outputs, to_stdout=True)))
-    status = {"fits": EXIT_FITS, "over": EXIT_OVER, "unproven": EXIT_UNDECIDED}
-    return EXIT_FITS if outputs.exit_zero else status[report.verdict.status.value]
+    status = {"fits": EXIT_FITS, "over": EXIT_OVER}
+    known = status.get(report.verdict.status.value, EXIT_UNDECIDED)
+    return EXIT_FITS if outputs.exit_zero else known

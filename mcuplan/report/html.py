@@ -22,6 +22,8 @@ _HEADLINES = {
     Status.FITS: ("good", "fits"),
     Status.OVER: ("bad", "over budget or limit"),
     Status.UNPROVEN: ("unsure", "unproven"),
+    Status.UNSUPPORTED: ("unsure", "unsupported"),
+    Status.DAMAGED: ("bad", "damaged"),
 }
 _PAGE_STYLE = """body { background: var(--back); color: var(--ink); font: 15px/1.45 system-ui,
   sans-serif; max-width: 76rem; margin: 1.5rem auto; padding: 0 1rem; }

@@ -19,6 +19,8 @@ _HEADLINES = {
     Status.FITS: "fits",
     Status.OVER: "**over budget or limit**",
     Status.UNPROVEN: "**unproven**",
+    Status.UNSUPPORTED: "**unsupported**",
+    Status.DAMAGED: "**damaged**",
 }
 
 

@@ -34,6 +34,8 @@ _HEADLINES = {
     Status.FITS: ("FITS", "32"),
     Status.OVER: ("OVER BUDGET", "31"),
     Status.UNPROVEN: ("UNPROVEN", "33"),
+    Status.UNSUPPORTED: ("UNSUPPORTED", "33"),
+    Status.DAMAGED: ("DAMAGED", "31"),
 }
 _QUIET = "model/note"
 _BAR = 10

@@ -24,9 +24,19 @@ from mcuplan.budget import (
     Verification,
     assess,
     read_report,
+    undecided,
 )
 from mcuplan.budget.footprint import live_bytes
-from mcuplan.errors import BaselineError, OtherTarget
+from mcuplan.errors import (
+    BaselineError,
+    DamagedModel,
+    DynamicShape,
+    McuplanError,
+    NonFiniteWeights,
+    OtherTarget,
+    StackUnknown,
+    UnsupportedOp,
+)
 from mcuplan.pipeline import Planned
 from mcuplan.report import render
 from mcuplan.schedule import Sharing, make_plan
@@ -304,3 +314,19 @@ def test_measured_against_modelled_is_no_growth(small: Planned) -> None:
     assert 0 == modelled.baseline.ram_delta
     own = modelled.flash.weights_bytes + modelled.flash.tables_bytes
     assert own - constants == modelled.baseline.flash_delta
+
+
+@pytest.mark.parametrize(
+    ("errors", "status"),
+    [
+        ((DamagedModel("cut off"),), "damaged"),
+        ((UnsupportedOp("Hardmax"), NonFiniteWeights("NaN")), "damaged"),
+        ((UnsupportedOp("Hardmax"), DynamicShape("axis 2")), "unsupported"),
+        ((StackUnknown("recursion"),), "unproven"),
+    ],
+)
+def test_word_for_a_model_that_cannot_be_decided(
+    errors: tuple[McuplanError, ...], status: str
+) -> None:
+    """Damaged before unsupported; unproven only where something was not proved."""
+    assert status == undecided("net.onnx", errors, "check").verdict.status.value

@@ -139,12 +139,12 @@ def test_unsupported_operators_exit_with_3(tmp_path: Path, capsys: Captured) -> 
     assert 3 == run(arguments)
     out, err = capsys.readouterr()
     report = json.loads(out)
-    assert "unproven" == report["verdict"]["status"]
+    assert "unsupported" == report["verdict"]["status"]
     assert 2 == len(report["verdict"]["findings"]) == err.count("error[")
     assert "\x1b" not in err
     assert 2 == len(ElementTree.parse("r.xml").findall(".//error"))
     assert 3 == run(["check", "net.onnx", "-t", BOARD])
-    assert "UNPROVEN" in capsys.readouterr().out
+    assert "UNSUPPORTED" in capsys.readouterr().out
 
 
 def test_damaged_model_exits_with_3(tmp_path: Path, capsys: Captured) -> None:

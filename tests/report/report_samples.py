@@ -208,5 +208,5 @@ def sample_undecided() -> Undecided:
         Finding("model/unsupported-op", Severity.ERROR, "NonZero", NASTY, "export without it"),
         Finding("model/dynamic-shape", Severity.ERROR, "batch is open", "x", "--dim batch=1"),
     )
-    verdict = Verdict(Status.UNPROVEN, findings)
+    verdict = Verdict(Status.UNSUPPORTED, findings)
     return Undecided(SCHEMA, "0.0.0", "check", ModelName("kws.onnx"), verdict)
