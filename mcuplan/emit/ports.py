@@ -25,12 +25,11 @@ def ports_of(layout: Layout, ports: Sequence[Port], word: str) -> tuple[BundlePo
         kind = layout.graph.tensor(port.tensor).type
         suffix = f"_{idents[port.name]}" if len(ports) > 1 else ""
         region, offset = layout.plan.address(port.tensor)
-        ctype = "uint8_t" if kind.dtype is DType.UINT8 else "int8_t"
         found.append(
             BundlePort(
                 port.name,
                 f"{layout.name}_{word}{suffix}",
-                ctype,
+                f"{kind.dtype}_t",
                 kind.nbytes,
                 port.shape if port.layout is None else kind.shape,
                 kind.q.s,
@@ -87,7 +86,8 @@ def accessor(layout: Layout, port: BundlePort, tensor: str, *, is_input: bool) -
     const = "" if is_input else "const "
     place = f"&ctx->{port.region}->bytes[{layout.macros[layout.owner(tensor)]}]"
     if port.ctype != "int8_t":
-        place = f"({const}{port.ctype} *){place}"
+        start = "(const void *)" if port.ctype == "int32_t" else ""  # offsets are multiples of 4
+        place = f"({const}{port.ctype} *){start}{place}"
     return (
         f"{const}{port.ctype} *{port.accessor}(const {layout.name}_ctx_t *ctx)\n{{\n"
         f"    return (check(ctx) == MPLAN_OK) ? {place} : NULL;\n}}\n"

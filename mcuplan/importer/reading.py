@@ -20,7 +20,7 @@ from mcuplan.errors import (
 )
 from mcuplan.importer.checks import check_types, check_windows
 from mcuplan.importer.folding import can_fold, fold, fold_shape, widened
-from mcuplan.importer.inputs import Declared, grid_of_input, is_raw, keeps_grid
+from mcuplan.importer.inputs import ELEMENT_TYPES, Declared, grid_of_input, is_raw, keeps_grid
 from mcuplan.importer.protofile import TENSOR_LIMIT, Allowance, shown, type_name
 from mcuplan.importer.structure import Step, place
 from mcuplan.ir.builder import Builder, Constant, OnnxNode, Reader
@@ -36,6 +36,7 @@ _WINDOWED = ("Conv", "MaxPool", "AveragePool", "LpPool")
 _MAY_BE_INFINITE = ("Clip", "Min", "Max", "Pad")
 _REAL = (DType.FLOAT16, DType.FLOAT32, DType.FLOAT64)
 _QUANTIZED_TYPES: Mapping[int, DType] = {0: DType.UINT8, 2: DType.UINT8, 3: DType.INT8}
+_RENAMING = ("Cast", "Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze")
 _HINTS = {
     "ConvInteger": "quantize statically (QDQ or QLinearConv)",
     "DynamicQuantizeLinear": "quantize statically, with calibration data",
@@ -120,6 +121,8 @@ class Reading:
         """Element type of a graph output in the model, and at the C boundary."""
         dtype = self._integers.get(name, DType.FLOAT32)
         origin = self._came_from.get(name, dtype)
+        if self._build.is_index(name):
+            return dtype, DType.INT32
         return dtype, DType.UINT8 if origin is DType.UINT8 else DType.INT8
 
     def fold_if_constant(self, step: Step) -> bool:
@@ -268,6 +271,8 @@ class Reading:
         integers = [n for n in node.inputs if n in self._integers]
         if not integers:
             return node
+        if any(map(self._build.is_index, integers)):
+            return _reads_indices(node)
         if node.op_type == "Cast" and read and is_raw(read, self._build.quant(node.input(0))):
             return node
         if not keeps_grid(node) or (node.op_type == "Concat" and len(integers) < len(node.inputs)):
@@ -314,6 +319,10 @@ class Reading:
             self.is_quantized = True
         elif node.op_type == "DequantizeLinear":
             self._came_from[node.outputs[0]] = self._integers[node.input(0)]
+        elif self._build.is_index(node.outputs[0]):
+            self._integers[node.outputs[0]] = DType.INT64
+            if node.op_type == "Cast":
+                self._integers[node.outputs[0]] = ELEMENT_TYPES[node.get_int("to", 7)]
         elif node.op_type == "Cast":
             return
         elif node.input(0) in self._came_from and keeps_grid(node):
@@ -322,6 +331,20 @@ class Reading:
         elif node.input(0) in self._integers:
             for name in filter(None, node.outputs):
                 self._integers[name] = self._integers[node.input(0)]
+
+
+def _reads_indices(node: OnnxNode) -> OnnxNode:
+    """A node that may read indices: it renames them.
+
+    Raises:
+        UnsupportedOp: it computes with them, or moves them.
+    """
+    if node.op_type not in _RENAMING:
+        raise UnsupportedOp(
+            "reads indices, which only outputs of the model may be",
+            hint="end the model with ArgMax, or before it",
+        )
+    return node
 
 
 def _product_shape(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:

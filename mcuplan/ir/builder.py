@@ -19,7 +19,7 @@ import numpy as np
 from mcuplan.errors import McuplanError
 from mcuplan.ir.graph import Graph, Layout, Node, Origin, Port, Stored, Tensor
 from mcuplan.ir.op import Op
-from mcuplan.ir.types import Array, Quant, TensorType
+from mcuplan.ir.types import Array, DType, Quant, TensorType
 
 __all__ = [
     "Attribute",
@@ -168,6 +168,11 @@ class Builder:
     def quant(self, name: str) -> Quant | None:
         """Grid that the values of an activation lie on, if any."""
         return self._held[name].quant
+
+    def is_index(self, name: str) -> bool:
+        """Whether an activation holds indices: int32 in the float graph, too."""
+        held = self._held[name].layouts.values() if name in self._held else ()
+        return any(self._tensors[tensor].type.dtype is DType.INT32 for tensor in held)
 
     def layouts(self, name: str) -> tuple[Layout, ...]:
         """Layouts in which an activation is held, the first made first."""

@@ -116,6 +116,11 @@ class Port:
         return moved.reshape(-1, *self.shape)
 
     @property
+    def is_choice(self) -> bool:
+        """Whether values are indices or truth values: right or wrong, but never nearly right."""
+        return self.boundary is DType.INT32 or self.dtype is DType.BOOL
+
+    @property
     def on_grid(self) -> bool:
         """Whether the model itself has integers of the tensor's grid here, not real values."""
         return self.dtype in (DType.INT8, DType.UINT8)

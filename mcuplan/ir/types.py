@@ -24,6 +24,7 @@ class DType(StrEnum):
     UINT8 = "uint8"
     INT32 = "int32"
     INT64 = "int64"
+    BOOL = "bool"
     FLOAT16 = "float16"
     FLOAT64 = "float64"
 

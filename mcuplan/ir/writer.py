@@ -111,7 +111,8 @@ class Writer:
     def write(self, tensor: str, value: str, axes: Axes | None = None) -> None:
         """Say that a value is one of our tensors, its axes in an order; rounds to its grid."""
         axes = self.plain(tensor) if axes is None else axes
-        quant = self.graph.tensor(tensor).type.quant
+        kind = self.graph.tensor(tensor).type
+        quant = kind.quant if kind.dtype is DType.FLOAT32 else None
         if self.grids and quant is not None:
             self._hints.setdefault(value, f"{tensor}_real")
             value = self.rounded(value, quant, tensor)

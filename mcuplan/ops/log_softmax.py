@@ -24,6 +24,7 @@ _BITS = 20  # of fractions
 class LogSoftmax(Op):
     """``x - max - log(sum(exp(x - max)))`` over the last axis."""
 
+    ranks_classes = True
     inplace_inputs = (0,)
 
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:

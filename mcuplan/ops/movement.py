@@ -70,7 +70,7 @@ class Reshape(Op):
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
         """The shape, which must hold the same number of elements."""
         assert math.prod(self.shape) == inputs[0].elements, f"{inputs[0].shape} to {self.shape}"
-        return (TensorType(self.shape),)
+        return (TensorType(self.shape, inputs[0].dtype),)
 
     def reference(self, *arrays: Array) -> tuple[Array, ...]:
         """Samples stay on axis 0 where the operator is batchable."""
@@ -172,11 +172,13 @@ def read_identity(node: OnnxNode, build: Builder) -> None:
 
 
 _FLOATS = (1, 10, 11, 16)  # element types of ONNX: float32, float16, float64, bfloat16
+_INTEGERS = (6, 7)  # int32, int64
 
 
 def read_cast(node: OnnxNode, build: Builder) -> None:
-    """A Cast from one float type to another: values stay."""
-    if node.get_int("to", 1) not in _FLOATS:
+    """A Cast from one float type to another, or of indices to integers: values stay."""
+    types = _INTEGERS if build.is_index(node.input(0)) else _FLOATS
+    if node.get_int("to", 1) not in types:
         raise UnsupportedOp(
             f"Cast to={node.get_int('to', 1)} of an activation",
             hint="only casts between float types can be dropped",

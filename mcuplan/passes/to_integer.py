@@ -26,7 +26,8 @@ def to_integer(graph: Graph) -> Graph:
     edit = Editor(graph)
     for name, tensor in graph.tensors.items():
         if tensor.data is None:
-            edit.set_tensor(replace(tensor, type=replace(tensor.type, dtype=DType.INT8)))
+            dtype = DType.INT8 if tensor.type.dtype is DType.FLOAT32 else tensor.type.dtype
+            edit.set_tensor(replace(tensor, type=replace(tensor.type, dtype=dtype)))
             continue
         stored = tensor.stored
         assert stored is not None, f"constant {name} has no integers"

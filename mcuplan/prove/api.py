@@ -18,7 +18,11 @@ __all__ = ["BundleApi", "Bytes", "DeadBytes", "IoPort", "KeptBytes", "TensorDump
 Bytes = npt.NDArray[np.integer[Any]]
 """Elements of samples, int8 or uint8, ``[samples, nbytes]``."""
 
-_CTYPES: dict[str, type[np.integer[Any]]] = {"int8_t": np.int8, "uint8_t": np.uint8}
+_CTYPES: dict[str, type[np.integer[Any]]] = {
+    "int8_t": np.int8,
+    "int32_t": np.int32,
+    "uint8_t": np.uint8,
+}
 
 
 @dataclass(frozen=True, slots=True)

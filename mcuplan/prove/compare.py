@@ -116,6 +116,8 @@ def on_grid(tensor: Tensor, values: Array) -> Array:
     kind = tensor.type
     if values.dtype == np.dtype(kind.dtype.value):
         return values
+    if kind.dtype is DType.INT32:
+        return values.astype(np.int32)
     if values.dtype == np.uint8:
         return (values.astype(np.int16) - 128).astype(np.int8)
     if values.dtype == np.int8:
@@ -158,7 +160,7 @@ class QuantizedLayers:
         given = {n: on_grid(self._graph.tensor(n), v) for n, v in block.inner.items()}
         samples = len(block.outputs[0])
         for name, mine, theirs in _layers(self._graph, {**given, **feeds}, samples):
-            apart = np.abs(mine.astype(np.int16) - theirs.astype(np.int16))
+            apart = np.abs(mine.astype(np.int64) - theirs.astype(np.int64))
             self._worst[name] = max(self._worst.get(name, 0), int(apart.max(initial=0)))
             counts = self._exact.setdefault(name, [0, 0])
             counts[0] += int((apart == 0).sum())

@@ -112,13 +112,18 @@ class OutputTally:
         self._low, self._high = np.full((2, math.prod(shape)), [[np.inf], [-np.inf]])
 
     def update(self, theirs: Array, mine: Array) -> None:
-        """See real values [samples, elements] of the runtime and our own."""
-        self._worst = max(self._worst, float(np.abs(theirs - mine).max(initial=0.0)))
-        self._whole.update(theirs.reshape(-1, 1), mine.reshape(-1, 1))
-        self._first = mine[0] if self._first is None else self._first
-        self._frozen = self._frozen and bool((mine == self._first).all())
+        """See real values [samples, elements] of the runtime and our own.
+
+        A choice is right or wrong: of 100 elements one that differs is noise of 20 dB.
+        """
         self._low = np.minimum(self._low, theirs.min(axis=0))
         self._high = np.maximum(self._high, theirs.max(axis=0))
+        self._first = mine[0] if self._first is None else self._first
+        self._frozen = self._frozen and bool((mine == self._first).all())
+        if self._port.is_choice:
+            theirs, mine = np.ones(theirs.shape), (theirs == mine).astype(np.float64)
+        self._worst = max(self._worst, float(np.abs(theirs - mine).max(initial=0.0)))
+        self._whole.update(theirs.reshape(-1, 1), mine.reshape(-1, 1))
         shape = (len(mine), *(self._port.shape or (1,)))
         for along in self._along:
             along.update(theirs.reshape(shape), mine.reshape(shape))

@@ -160,10 +160,17 @@ class _Machine:
 
     def look(self, node: Node) -> None:
         """A view: its bytes are those of its inputs, rearranged as the operator says."""
-        parts = [self._numbers[n].reshape(self._kind(n).shape) for n in node.inputs]
-        (made,) = node.op.reference(*parts)
+        made: list[Array] = []
         kind = self._kind(node.output)
-        self._numbers[node.output] = made.reshape(kind.rows, kind.row_bytes)
+        for byte in range(kind.dtype.nbytes):  # of each element
+            parts = [
+                self._numbers[n]
+                .reshape(-1, kind.dtype.nbytes)[:, byte]
+                .reshape(self._kind(n).shape)
+                for n in node.inputs
+            ]
+            made += node.op.reference(*parts)
+        self._numbers[node.output] = np.stack(made, -1).reshape(kind.rows, kind.row_bytes)
 
     def run(self, step: Step) -> None:
         """One step; a kernel that promises no order of rows writes everything first."""

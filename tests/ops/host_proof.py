@@ -14,7 +14,7 @@ from mcuplan.calibrate import read_data
 from mcuplan.ir.evaluate import evaluate
 from mcuplan.ir.types import Array
 from mcuplan.prove.boundary import boundary_inputs, real_outputs
-from mcuplan.prove.compare import runtime_values
+from mcuplan.prove.compare import ModelRuntime
 from mcuplan.prove.verify import Subject, prove_on_host
 from mcuplan.targets import load_target
 
@@ -59,10 +59,10 @@ def proves(
     subject = Subject(pipeline.generate(planned, "net"), planned.plan, planned.removal)
     assert prove_on_host(subject, feeds).mismatch is None
     ours = evaluate(graph, feeds)
-    blocks = list(runtime_values(path, graph, data))
+    runtime = ModelRuntime(path, graph).values(data)
     found = []
     for k, port in enumerate(graph.outputs):
-        theirs = np.concatenate([block.outputs[k] for block in blocks])
+        theirs = runtime.outputs[k]
         mine = real_outputs(graph, port, ours[port.tensor])
         found.append(Proved(mine, theirs, graph.tensor(port.tensor).type.q.s))
     return planned, found

@@ -31,10 +31,12 @@ def model(
     constants: Mapping[str, Any] | None = None,
     opset: int = 17,
     outputs: str = "y",
+    types: Mapping[str, int] | None = None,
 ) -> Any:
-    """A model of float inputs."""
+    """A model of float inputs; ``types`` of outputs that are not float."""
     made = [helper.make_tensor_value_info(n, TensorProto.FLOAT, s) for n, s in inputs.items()]
-    wanted = [helper.make_tensor_value_info(n, TensorProto.FLOAT, None) for n in outputs.split()]
+    kinds = {name: TensorProto.FLOAT for name in outputs.split()} | dict(types or {})
+    wanted = [helper.make_tensor_value_info(name, kind, None) for name, kind in kinds.items()]
     tensors = [numpy_helper.from_array(np.asarray(a), n) for n, a in (constants or {}).items()]
     nodes = nodes if isinstance(nodes, list) else [nodes]
     graph = helper.make_graph(nodes, "test", made, wanted, tensors)

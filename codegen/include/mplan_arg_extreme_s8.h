@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: 0BSD */
+/* mplan_arg_extreme_s8.h - where the largest or least value of every pixel stands, int32. */
+#ifndef MPLAN_ARG_EXTREME_S8_H
+#define MPLAN_ARG_EXTREME_S8_H
+
+#include "mplan.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct {
+    mplan_rows_t in_rows;
+    mplan_rows_t out_rows; /* of int32_t, at any address */
+    uint32_t pixels;       /* per row */
+    uint32_t classes;
+    uint8_t smallest; /* 1: of the least value */
+    uint8_t last;     /* 1: of equal ones the last, not the first */
+} mplan_arg_extreme_s8_t;
+
+/** Rows [y0, y1). in: [rows][pixels][classes], out: int32_t [rows][pixels]. */
+void mplan_arg_extreme_s8(const mplan_arg_extreme_s8_t *p, const int8_t *in, int8_t *out,
+                          size_t y0, size_t y1);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* MPLAN_ARG_EXTREME_S8_H */
