@@ -90,7 +90,7 @@ def verify(
         say(f"running {data.samples:,} samples on this computer under sanitizers")
         host = prove_on_host(_portable(planned, wanted.name), feeds)
         record = host_record(host, _named(planned, seen))
-        if host.mismatch is not None:
+        if host.mismatch is not None and host.mismatch.step >= 0:
             step = _portable(planned, wanted.name).plan.program.steps[host.mismatch.step]
             record = replace(record, first_diverging_layer=planned.integer.node_name(step.node))
         runs.append(record)

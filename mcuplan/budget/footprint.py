@@ -219,6 +219,7 @@ def flash_bill(plan: Plan, limits: Limits, build: BuildFigures | None) -> Flash:
     code = modelled.code_bytes + margin
     if build is not None:
         code = build.code_bytes + build.library_bytes
+        weights = min(weights, build.constants_bytes)  # less what the compiler made code of
         tables = build.constants_bytes - weights  # with the padding that the linker put in
     usable = sum(region.usable_bytes for region in target.flash)
     limited = limits.max_flash is not None and limits.max_flash <= usable

@@ -25,7 +25,7 @@ from mcuplan.prove.harness import (
     build_for_core,
     build_for_host,
 )
-from mcuplan.prove.host import run_on_host, run_sanitized
+from mcuplan.prove.host import HostRun, run_on_host, run_sanitized
 from mcuplan.prove.measure import ImageReport, measure_image
 from mcuplan.prove.stack import StackBound, bound_stack
 from mcuplan.prove.subject import Subject
@@ -54,7 +54,7 @@ _RUN_SAMPLES, _RUN_BYTES = 256, 1 << 26  # of one run of a program, with what it
 class Mismatch:
     """The first step, in execution order, whose bytes differ from the reference.
 
-    ``sample`` is the first one in which they do.
+    ``sample`` is the first one in which they do; ``step`` is -1 for an output that no step makes.
     """
 
     step: int
@@ -147,7 +147,7 @@ def prove_on_host(subject: Subject, feeds: Mapping[str, Array] | Feeds) -> HostP
                 image, run, sanitized = run_sanitized(build, work, _arrays(subject, batch))
             else:
                 run = run_on_host(image, _arrays(subject, batch))
-            found = _compared(subject, parts, run.dumps, batch, start)
+            found = _compared(subject, parts, run, batch, start)
             first = min((m for m in (first, *found) if m), key=_place, default=None)
             stray = stray or _shifted(run.stray, start)
     findings = tuple(_stray(subject, "host", stray))
@@ -172,14 +172,17 @@ def _shifted(stray: tuple[int, int] | None, start: int) -> tuple[int, int] | Non
 def _compared(
     subject: Subject,
     parts: Sequence[Part],
-    dumps: Sequence[Array],
+    run: HostRun,
     feeds: Mapping[str, Array],
     start: int,
 ) -> Iterator[Mismatch]:
     """What differs in one run of the program, whose first sample is ``start``."""
     for at, values in references(subject, feeds):
-        shown = [dump[at] for dump in dumps]
+        shown = [dump[at] for dump in run.dumps]
         yield from _mismatches(subject, parts, shown, values, start + at.start)
+        outputs = [output[at] for output in run.outputs]
+        known = {**{name: array[at] for name, array in feeds.items()}, **values}
+        yield from _wrong_outputs(subject, outputs, known, start + at.start)
 
 
 def prove_on_core(subject: Subject, feeds: Mapping[str, Array] | Feeds, core: Core) -> CoreProof:
@@ -302,7 +305,12 @@ def _measured(image: CoreImage) -> Measured:
 
 
 def elf_drift(subject: Subject, report: ImageReport) -> tuple[str, ...]:
-    """Where the linked image differs from the plan, one line each; none = equal."""
+    """Where the linked image differs from the plan, one line each; none = equal.
+
+    A table that is not linked is no drift: one that nothing reads does not compile, so that the
+    compiler has worked its values into the code, which is measured. So is what it makes itself, a
+    table in place of a switch, under names that no source can have.
+    """
     planned = {symbol.name: symbol.nbytes for symbol in subject.bundle.symbols}
     mine = f"{subject.bundle.name}.o"
     linked = {
@@ -311,9 +319,9 @@ def elf_drift(subject: Subject, report: ImageReport) -> tuple[str, ...]:
         if s.kind is not Kind.TEXT and s.object.rsplit("/", 1)[-1] == mine
     }
     drift = [
-        f"{name}: {linked.get(name, 0):,} B linked, {planned.get(name, 0):,} B planned"
-        for name in sorted(planned.keys() | linked.keys())
-        if planned.get(name, 0) != linked.get(name, 0)
+        f"{name}: {linked[name]:,} B linked, {planned.get(name, 0):,} B planned"
+        for name in sorted(linked)
+        if "." not in name and planned.get(name, 0) != linked[name]
     ]
     if report.data_bytes:
         drift.append(f"{report.data_bytes:,} B of variables, none planned")
@@ -343,6 +351,18 @@ def _mismatches(
         differs = (dump != expected[:, part.start : part.start + part.dump.nbytes]).any(axis=1)
         if differs.any():
             yield Mismatch(part.step, start + int(np.flatnonzero(differs)[0]))
+
+
+def _wrong_outputs(
+    subject: Subject, outputs: Sequence[Array], values: Mapping[str, Array], start: int
+) -> Iterator[Mismatch]:
+    """Outputs as the application gets them that differ in a block of samples."""
+    steps = {step.node.output: step.index for step in subject.plan.program.steps}
+    for port, output in zip(subject.graph.outputs, outputs, strict=True):
+        expected = values[port.tensor].reshape(len(output), -1)
+        differs = (output != expected).any(axis=1)
+        if differs.any():
+            yield Mismatch(steps.get(port.tensor, -1), start + int(np.flatnonzero(differs)[0]))
 
 
 def _outputs_equal(

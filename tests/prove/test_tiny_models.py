@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Models with next to nothing in them verify on this computer and on the emulator."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tiny_models
+
+from mcuplan import pipeline
+from mcuplan.prove.subject import Subject
+from mcuplan.prove.verify import Mismatch, prove_on_host
+from mcuplan.targets import load_target
+
+
+@pytest.mark.parametrize("name", tiny_models.FEW)
+def test_verifies(name: str, arm_gcc: str, host_gcc: str, qemu: str, tmp_path: Path) -> None:
+    """A program of one small step, of views, or of no step is proved, and equals its plan."""
+    assert [] == tiny_models.wrong(name, tmp_path)
+
+
+def test_a_wrong_output_of_no_step_is_seen(host_gcc: str, tmp_path: Path) -> None:
+    """Where no step makes the output, the output itself is compared."""
+    model = tiny_models.save("identity", tmp_path)
+    request = pipeline.Request(model, load_target("cortex-m4"), random_calibration=True)
+    planned = pipeline.plan(request)
+    subject = Subject(pipeline.generate(planned, "net"), planned.plan, planned.removal)
+    feeds = {planned.integer.inputs[0].tensor: np.arange(10, dtype=np.int8).reshape(2, 5)}
+    files = dict(subject.bundle.files)
+    (source,) = (path for path in files if path.name == "net.c")
+    begin = "    if (status == MPLAN_OK) {\n"
+    assert 1 == files[source].count(begin)
+    files[source] = files[source].replace(begin, f"{begin}        ctx->sram->bytes[0] ^= 1;\n")
+    wrong = replace(subject, bundle=replace(subject.bundle, files=files))
+
+    assert () == planned.plan.program.steps
+    assert prove_on_host(subject, feeds).mismatch is None
+    assert Mismatch(-1, 0) == prove_on_host(wrong, feeds).mismatch
