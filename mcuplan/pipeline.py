@@ -20,6 +20,7 @@ from mcuplan import passes
 from mcuplan.backends import channel_multiple
 from mcuplan.budget.code_model import kernel_code_bytes, model_code
 from mcuplan.budget.footprint import constants_bytes
+from mcuplan.budget.speed import step_cycles
 from mcuplan.calibrate import (
     RANDOM_NOTE,
     Data,
@@ -51,6 +52,7 @@ from mcuplan.schedule import (
     Streaming,
     plan_graph,
     spread,
+    wait_cycles,
 )
 from mcuplan.schedule import frontier as price_tiles
 from mcuplan.schedule import input_arenas as plan_both
@@ -91,7 +93,7 @@ class Request:
     sharing: Sharing = field(default_factory=Sharing)  # keep_inputs, keep_outputs and the like
     effort: str = "normal"  # a key of schedule.EFFORTS
     ram_limit: int | None = None  # budget of bytes in all regions together
-    objective: str = "balanced"  # of schedule.Objective: what kernels are chosen for
+    objective: str = "balanced"  # of schedule.Objective: what the plan is best at
     streaming: Streaming = "auto"
     dump_after: Callable[[str, Graph], None] | None = None
 
@@ -230,7 +232,8 @@ def less_ram(planned: Planned) -> Iterator[tuple[str, Plan]]:
     """Flags that may need less RAM and the plan with them, mildest first; planned when taken."""
     request, target = planned.request, planned.plan.program.target
     rows: tuple[Streaming, ...] = ("off", "auto") if request.streaming == "off" else ()
-    for streaming, objective in product(rows or (request.streaming,), (request.objective, "ram")):
+    objectives = (request.objective, "ram", "ram=strict")
+    for streaming, objective in product(rows or (request.streaming,), objectives):
         flags = [f"--streaming {streaming}"] if streaming != request.streaming else []
         flags += [f"--objective {objective}"] if objective != request.objective else []
         asked = replace(request, streaming=streaming, objective=objective)
@@ -262,15 +265,40 @@ def _placed(request: Request, graph: Graph, target: Target) -> tuple[Plan, Plan]
         _selection(request),
         streaming=request.streaming,
     )
-    code = model_code(plan.program, target)
-    apart = code.stack_bytes + code.stack_margin_bytes + POINTER_BYTES
+    return plan, _divided(request, plan)
+
+
+def _divided(request: Request, plan: Plan) -> Plan:
+    """A plan with its buffers divided among the RAM regions."""
     keep_inputs, limit = request.sharing.keep_inputs, request.ram_limit
-    return plan, spread(plan, apart, ram_limit=limit, keep_inputs=keep_inputs)
+    return spread(plan, _apart_bytes(plan), ram_limit=limit, keep_inputs=keep_inputs)
+
+
+def _apart_bytes(plan: Plan) -> int:
+    """RAM beside the arenas: stack and context."""
+    code = model_code(plan.program, plan.program.target)
+    return code.stack_bytes + code.stack_margin_bytes + POINTER_BYTES
 
 
 def _selection(request: Request) -> Selection:
-    """The objective, with what kernels and their steps take in flash."""
-    return Selection(Objective(request.objective), constants_bytes, kernel_code_bytes)
+    """The objective, with what kernels and their steps take in flash, and plans in all."""
+
+    def cycles(plan: Plan) -> float:
+        divided = _divided(request, plan)
+        own = sum(step_cycles(step, divided).cycles for step in divided.program.steps)
+        return own + sum(wait_cycles(divided))
+
+    def fits(plan: Plan) -> bool:
+        target, arenas = plan.program.target, _divided(request, plan).memory
+        used = {name: memory.arena_bytes for name, memory in arenas.items()}
+        apart = _apart_bytes(plan)
+        used[target.default_ram.name] = used.get(target.default_ram.name, 0) + apart
+        rooms = {region.name: region.usable_bytes for region in target.ram}
+        within = request.ram_limit is None or sum(used.values()) <= request.ram_limit
+        return within and all(used[name] <= rooms[name] for name in used)
+
+    objective = Objective(request.objective)
+    return Selection(objective, constants_bytes, kernel_code_bytes, cycles, fits)
 
 
 def _removal(request: Request, graph: Graph, *, real_ranges: bool) -> Removal:

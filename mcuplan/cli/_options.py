@@ -152,7 +152,7 @@ modelling = _stack(
         _option("--dtype", type=click.Choice(["int8", "float32"]), default="int8", hidden=True),
         _option(
             "--objective",
-            type=click.Choice(["balanced", "ram", "latency", "flash"]),
+            type=click.Choice(["balanced", "ram", "ram=strict", "latency", "flash"]),
             default="balanced",
             show_default=True,
             help="What kernels are chosen for: least arena, cycles or flash; balanced is fast"

@@ -5,11 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import gcd
 
 from mcuplan.emit.structs import POINTER_BYTES
-from mcuplan.errors import InputTooLarge
 from mcuplan.schedule.program import FEED, Plan, Step
+from mcuplan.schedule.row_reach import spacing
 
 __all__ = [
     "RowPlace",
@@ -20,8 +19,6 @@ __all__ = [
     "run_bytes",
     "scratch_of",
 ]
-
-_MOST = 2**16 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,20 +63,8 @@ def row_place(plan: Plan, tensor: str) -> RowPlace:
 
 
 def _place(region: str, offsets: Sequence[int], where: str) -> RowPlace:
-    step = offsets[1] - offsets[0] if len(offsets) > 1 else 0
-    if step >= 0 and list(offsets) == [offsets[0] + y * step for y in range(len(offsets))]:
-        return RowPlace(region, offsets[0], step)
-    base = min(offsets)
-    unit = gcd(*(offset - base for offset in offsets))
-    table = tuple((offset - base) // unit for offset in offsets)
-    if max(table) > _MOST:
-        raise InputTooLarge(
-            f"its rows lie up to {max(offsets) - base:,} B apart, "
-            f"in units of {unit} B at most {_MOST * unit:,} B",
-            where,
-            hint="plan with --streaming off",
-        )
-    return RowPlace(region, base, unit, Table(table))
+    found = spacing(offsets, where)
+    return RowPlace(region, found.base, found.stride, Table(found.numbers))
 
 
 def scratch_of(plan: Plan) -> Mapping[int, RowPlace]:

@@ -6,10 +6,11 @@ from __future__ import annotations
 from mcuplan.schedule.accesses import wait_cycles
 from mcuplan.schedule.arrange import Arranged, arrange
 from mcuplan.schedule.check_rows import check_rows
-from mcuplan.schedule.choose import Choice, Objective, Placer, Selection, choose
+from mcuplan.schedule.choose import Choice, Placer, choose
 from mcuplan.schedule.dead import dead_bytes
 from mcuplan.schedule.frontier import Price, frontier
 from mcuplan.schedule.levels import Level, Streaming, copied_joins, input_arenas, levels, plan_graph
+from mcuplan.schedule.objective import Objective, Selection, plan_cycles
 from mcuplan.schedule.order import best_order, find_order, peak_bytes
 from mcuplan.schedule.plan import make_plan
 from mcuplan.schedule.program import (
@@ -64,6 +65,7 @@ __all__ = [
     "levels",
     "make_plan",
     "peak_bytes",
+    "plan_cycles",
     "plan_graph",
     "plan_rows",
     "program_of",

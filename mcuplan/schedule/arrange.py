@@ -36,6 +36,7 @@ def arrange(
     *,
     reorder: bool = True,
     copying: Program | None = None,
+    eager: bool = False,
 ) -> Arranged:
     """Kernels for the steps of an int8 graph, in the order with the least peak.
 
@@ -43,7 +44,7 @@ def arrange(
     by itself. Without it every step gets its fastest kernel.
 
     A slice or join that can do without a copy does so unless that raises the peak, since
-    the bytes of the whole then live as long as those of its parts.
+    the bytes of the whole then live as long as those of its parts; ``eager``: in any case.
 
     Raises:
         Problems: nodes that no kernel runs, all of them.
@@ -55,7 +56,9 @@ def arrange(
     best = costs.order(graph, certain, effort, reorder)
     if sharing.views:
         views = frozenset(possible_views(graph))
-        if views:
+        if views and eager:
+            best = costs.order(graph, certain | views, effort, reorder)
+        elif views:
             best = _with_views(graph, costs, views, best, effort, reorder)
     return Arranged(_program(copying, best), best)
 

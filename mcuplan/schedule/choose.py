@@ -9,58 +9,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from itertools import combinations, product
 from typing import Generic, TypeVar
 
-from mcuplan.ir.op import ConstArray, Kernel
+from mcuplan.ir.op import Kernel
+from mcuplan.schedule.objective import MOST_TIMES, WORTH, Objective, Selection, price
 from mcuplan.schedule.overlap import shared_bytes
-from mcuplan.schedule.program import Step
 from mcuplan.schedule.select import Candidate
 
-__all__ = ["Choice", "Objective", "Placer", "Selection", "choose", "kernels_of"]
+__all__ = ["Choice", "Placer", "choose", "kernels_of"]
 
 P = TypeVar("P")
 Chosen = Mapping[str, Candidate]  # by the name of the node
 Ways = Mapping[str, tuple[Candidate, ...]]  # fastest first
 
 _MORE_ARENA, _MORE_CYCLES = 1.05, 1.15  # that the default objective may take
-_HARDLY_MORE, _FAR_SLOWER = 1.01, 1.25  # arena that `ram` may take to save so many cycles
+_HARDLY_MORE, _FAR_SLOWER = 1.01, 1.25  # flash that `flash` may take to save so many cycles
+_SHARES = (1.01, 1.02, 1.04, 1.07, 1.1, 1.15, 1.2, 1.3, 1.5, 2.0)  # of the least arena, tried
+_RATE = f"1 % of arena for up to {WORTH} % more cycles, {MOST_TIMES:g} times at most"
 _MOST_PLANS = 120  # of one choice; what is left open then stays with its leanest kernel
 _MOST_STEPS = 12_000  # placed in all these plans together: fewer plans of large networks
 _LEAST_PLANS = 3
 _MOST_EXACT = 12  # kernel functions that all sets are tried of
-
-
-class Objective(StrEnum):
-    """What a choice of kernels is to be best at."""
-
-    BALANCED = "balanced"  # fast, and within 5 % of the least arena
-    RAM = "ram"  # the least arena, or 1 % more where that saves a fifth of the cycles
-    LATENCY = "latency"
-    FLASH = "flash"  # the least code and constants, or 1 % more in the same case
-
-
-def _arrays_bytes(step: Step) -> int:
-    values = (value for call in step.calls for value in call.fields.values())
-    return sum(value.nbytes for value in values if isinstance(value, ConstArray))
-
-
-def _no_bytes(kernel: Kernel) -> int:
-    return 0
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """What to choose kernels for, and what they cost in flash.
-
-    ``constants_bytes`` is what a step keeps in flash, ``code_bytes`` what the kernel takes,
-    once in an image however many steps it runs.
-    """
-
-    objective: Objective = Objective.BALANCED
-    constants_bytes: Callable[[Step], int] = _arrays_bytes
-    code_bytes: Callable[[Kernel], int] = _no_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,23 +96,39 @@ def choose(ways: Ways, selection: Selection, placer: Placer[P]) -> Choice[P]:
     if selection.objective is Objective.BALANCED:
         wanted, other = other, wanted
     least = min(placer.size(wanted), placer.size(other))
-    if selection.objective is Objective.RAM:
-        chosen = _least(search, least)
+    if selection.objective is Objective.RAM_STRICT:
+        chosen = search.within(least)
+    elif selection.objective is Objective.RAM:
+        chosen = _lean(search, least)
     else:
         chosen = _balanced(search, fastest, least)
     placed = placer.best(chosen)
     above = 100 * (placer.size(chosen) / max(1, least) - 1)
     bound = f"least arena {least:,} B" + (f", this {above:.1f} % above" if above > 0 else "")
-    return Choice(chosen, placed, f"{_trade(fastest, chosen, placer)}; {bound}")
+    rate = f"; {_RATE}" if selection.objective is Objective.RAM else ""
+    return Choice(chosen, placed, f"{_trade(fastest, chosen, placer)}; {bound}{rate}")
 
 
-def _least(search: _Search[P], least: int) -> Chosen:
-    """The least arena; 1 % more where the last bytes would cost a fifth of the speed."""
-    chosen = search.within(least)
-    if chosen is search.fastest:
-        return chosen
-    near = search.within(int(_HARDLY_MORE * least))
-    return near if _cycles(chosen) > _FAR_SLOWER * _cycles(near) else chosen
+def _lean(search: _Search[P], least: int) -> Chosen:
+    """Little arena, as far as the last bytes are worth their cycles.
+
+    A percent of arena is worth some percents of cycles, and all of it together no more than
+    so many times the cycles of the fastest kernels. Between the least arena and that of the
+    fastest kernels some sizes are tried, as long as they may be worth it.
+    """
+    fastest, best = search.fastest, search.within(least)
+    fewest = _cycles(fastest)
+
+    def priced(chosen: Chosen) -> tuple[bool, float]:
+        cycles = _cycles(chosen)
+        return cycles > MOST_TIMES * fewest, price(search.placer.size(chosen), cycles)
+
+    for share in _SHARES:
+        over, _ = priced(best)
+        if not over and price(1, _cycles(best)) <= price(share, fewest):
+            break  # nothing that large can be worth more
+        best = min(best, search.within(int(share * least)), key=priced)
+    return min(best, fastest, key=priced)
 
 
 def _balanced(search: _Search[P], fastest: Chosen, least: int) -> Chosen:

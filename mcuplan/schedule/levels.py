@@ -3,18 +3,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from mcuplan.errors import UsageError
+from mcuplan.errors import InputTooLarge, UsageError
 from mcuplan.ir.graph import Graph
 from mcuplan.ir.op import Kernel, Op
 from mcuplan.memory.conflicts import Conflicts
 from mcuplan.memory.greedy import first_fit
 from mcuplan.memory.problem import Problem
+from mcuplan.schedule.aliases import possible_views
 from mcuplan.schedule.arrange import arrange
-from mcuplan.schedule.choose import Placer, Selection, choose, kernels_of
+from mcuplan.schedule.choose import Placer, choose, kernels_of
+from mcuplan.schedule.objective import Objective, Selection, price
 from mcuplan.schedule.plan import make_plan
 from mcuplan.schedule.program import FEED, Plan, Program, Selected, Sharing
 from mcuplan.schedule.row_local import has_too_many_rows
@@ -72,9 +74,67 @@ def plan_graph(
     whole = _plan_whole(graph, target, sharing, effort, selection)
     if streaming == "off":
         return whole
-    enough = _arena_bytes(whole)
-    by_rows = plan_rows(graph, target, sharing, effort, selection, enough=enough)
-    return by_rows if by_rows is not None and _arena_bytes(by_rows) < enough else whole
+    latency, arena = selection.objective is Objective.LATENCY, _arena_bytes(whole)
+    enough = None if latency else arena
+    try:
+        by_rows = plan_rows(graph, target, sharing, effort, selection, enough=enough)
+    except InputTooLarge as error:
+        return replace(whole, as_a_whole=f"not by rows: {error.message}")
+    if by_rows is None:
+        return whole
+    if not latency:
+        return _leaner(by_rows, whole, selection)
+    best = _faster(by_rows, whole, selection)
+    if selection.fits(best):
+        return best
+    others = _smaller(graph, target, sharing, effort, selection)
+    found = _fastest([best, *others], selection)
+    return found if found is best else replace(found, selected=_as_latency(found))
+
+
+def _smaller(
+    graph: Graph, target: Target, sharing: Sharing, effort: Effort | None, selection: Selection
+) -> Iterator[Plan]:
+    """Plans of other objectives, where what latency asks for does not fit; least first."""
+    for objective in (Objective.RAM_STRICT, Objective.RAM, Objective.BALANCED):
+        wanted = replace(selection, objective=objective)
+        plan = plan_graph(graph, target, sharing, effort, wanted, streaming="auto")
+        yield plan
+        if not selection.fits(plan):
+            break  # nor does anything else
+
+
+def _as_latency(plan: Plan) -> Selected:
+    said = plan.selected.statement if plan.selected else ""
+    return Selected(Objective.LATENCY.value, f"what fits: {said}")
+
+
+def _fastest(plans: Sequence[Plan], selection: Selection) -> Plan:
+    """The plan with the least cycles of those that fit, then with the least arena."""
+    return min(plans, key=lambda p: (not selection.fits(p), selection.cycles(p), _arena_bytes(p)))
+
+
+def _faster(by_rows: Plan, whole: Plan, selection: Selection) -> Plan:
+    """The faster plan; where both are as fast, the one that needs less."""
+    if _fastest([whole, by_rows], selection) is by_rows:
+        return by_rows
+    more = 100 * (selection.cycles(by_rows) / max(1.0, selection.cycles(whole)) - 1)
+    said = f"by rows it would take {more:.1f} % more cycles"
+    return replace(whole, as_a_whole=said) if more > 0 else whole
+
+
+def _leaner(by_rows: Plan, whole: Plan, selection: Selection) -> Plan:
+    """The plan by rows where it needs less, and for `ram` where that is worth its cycles."""
+    sizes = _arena_bytes(by_rows), _arena_bytes(whole)
+    if sizes[0] >= sizes[1]:
+        return whole
+    if selection.objective is not Objective.RAM or not selection.fits(whole):
+        return by_rows
+    cycles = selection.cycles(by_rows), selection.cycles(whole)
+    if price(sizes[0], cycles[0]) <= price(sizes[1], cycles[1]):
+        return by_rows
+    said = f"by rows it would need {sizes[1] - sizes[0]:,} B less, not worth the cycles"
+    return replace(whole, as_a_whole=said)
 
 
 def _plan_whole(
@@ -84,8 +144,12 @@ def _plan_whole(
     maker = _Maker(graph, target, sharing, effort)
     placer = Placer(maker.place, _arena_bytes, maker.finish)
     choice = choose(candidates_of(graph, target), selection, placer)
+    plans = [choice.placed]
+    if selection.objective is Objective.LATENCY and possible_views(graph):
+        copying = program_of(graph, target, choice.chosen)
+        plans.append(_placed(copying, sharing, effort, eager=True))
     selected = Selected(selection.objective.value, choice.statement)
-    return replace(choice.placed, selected=selected)
+    return replace(_fastest(plans, selection), selected=selected)
 
 
 @dataclass(slots=True)
@@ -117,14 +181,19 @@ class _Maker:
         return _placed(copying, self.sharing, self.effort)
 
 
-def _placed(copying: Program, sharing: Sharing, effort: Effort | None) -> Plan:
-    """The plan of given kernels, one for every node that is no view by itself."""
+def _placed(
+    copying: Program, sharing: Sharing, effort: Effort | None, *, eager: bool = False
+) -> Plan:
+    """The plan of given kernels, one for every node that is no view by itself.
+
+    ``eager``: without copies that a view saves, whatever their arena is.
+    """
     graph, target = copying.graph, copying.target
-    arranged = arrange(graph, target, sharing, effort, copying=copying)
+    arranged = arrange(graph, target, sharing, effort, copying=copying, eager=eager)
     plan = make_plan(arranged.program, sharing, arranged.order)
     if arranged.program.graph is graph:
         return plan
-    own = arrange(graph, target, sharing, reorder=False, copying=copying)
+    own = arrange(graph, target, sharing, reorder=False, copying=copying, eager=eager)
     other = make_plan(own.program, sharing, own.order)
     return other if _arena_bytes(other) < _arena_bytes(plan) else plan
 
@@ -248,6 +317,8 @@ def _aliasing_note(plan: Plan) -> str:
 
 def _streaming_note(plan: Plan) -> str:
     """How many steps run row by row, and what is known about the order of rows."""
+    if plan.as_a_whole:
+        return plan.as_a_whole
     if not plan.runs and has_too_many_rows(plan.program):
         return "too many rows to find an order of them"
     if not plan.runs or plan.rows is None:

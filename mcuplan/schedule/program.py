@@ -175,6 +175,7 @@ class Plan:
     ``spread`` is None where nobody had to choose between regions.
     ``selected`` is None where the kernels were given.
     ``rows`` says what is known about the order of rows.
+    ``as_a_whole`` says why a plan that might work by rows does not, where that is no choice.
     """
 
     program: Program
@@ -186,6 +187,7 @@ class Plan:
     spread: Spread | None = None
     selected: Selected | None = None
     rows: RowOrder | None = None
+    as_a_whole: str = ""
 
     @property
     def run_moves(self) -> tuple[tuple[int, int], ...]:

@@ -32,6 +32,16 @@ class Layout:
     runs: tuple[Run, ...]
     pinned: Mapping[int, int]
 
+    def aligned(self, align: int) -> Layout:
+        """The same with offsets in multiples of ``align`` at least, where they are not given."""
+        if align <= _ALIGN:
+            return self
+        buffers = tuple(
+            buffer if i in self.pinned else replace(buffer, align=max(align, buffer.align))
+            for i, buffer in enumerate(self.allocation.buffers)
+        )
+        return replace(self, allocation=replace(self.allocation, buffers=buffers))
+
 
 @dataclass(slots=True)
 class _Span:

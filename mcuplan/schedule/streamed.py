@@ -8,17 +8,20 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from mcuplan.ir.graph import Graph
+from mcuplan.ir.op import Kernel
 from mcuplan.memory import MemoryPlan, Problem, pack
 from mcuplan.memory.bound import lower_bound
 from mcuplan.passes.gather_rows import gather_rows
 from mcuplan.schedule.check_rows import check_rows
-from mcuplan.schedule.choose import Objective, Placer, Selection, choose
+from mcuplan.schedule.choose import Placer, choose, kernels_of
+from mcuplan.schedule.objective import Objective, Selection
 from mcuplan.schedule.plan import region_for
 from mcuplan.schedule.program import Plan, Selected, Sharing
 from mcuplan.schedule.row_graph import RowGraph, RowOrder, RowStep
 from mcuplan.schedule.row_layout import Layout, lay_out
 from mcuplan.schedule.row_local import RowProgram, check_feedable, has_too_many_rows, row_program
 from mcuplan.schedule.row_order import check_row_order, depth_first, find_row_order, smooth
+from mcuplan.schedule.row_reach import check_reach, unit_for
 from mcuplan.schedule.segments import Effort
 from mcuplan.schedule.select import Candidate, candidates_of, program_of
 from mcuplan.targets import Target
@@ -46,6 +49,7 @@ def plan_rows(
     Raises:
         Problems: nodes that no kernel runs, all of them.
         UsageError: the input is to be fed and cannot arrive row by row.
+        InputTooLarge: rows would lie further apart than the generated code can say.
     """
     sharing, selection = sharing or Sharing(), selection or Selection()
     gathered = gather_rows(graph)
@@ -63,12 +67,20 @@ def plan_rows(
     leanest = by_rows(fewest)
     if enough is not None and least_bytes(leanest.graph) >= enough:
         return None
-    orders = _Orders(leanest, effort or Effort())
-    choice = choose(ways, selection, Placer(by_rows, orders.peak))
-    rowed = choice.placed
-    found = orders.best(rowed)
-    plan = _best_of(rowed, found, sharing, effort or Effort(), selection.objective)
-    return replace(plan, selected=Selected(selection.objective.value, choice.statement))
+    effort = effort or Effort()
+    orders, asked = _Orders(leanest, effort), selection.objective
+    plans: dict[tuple[Kernel, ...], Plan] = {}
+    for objective in (asked, Objective.RAM) if asked is Objective.RAM_STRICT else (asked,):
+        wanted = replace(selection, objective=objective)
+        choice = choose(ways, wanted, Placer(by_rows, orders.peak))
+        if kernels_of(choice.chosen) not in plans:
+            plan = _best_of(choice.placed, orders.best(choice.placed), sharing, effort, objective)
+            selected = Selected(asked.value, choice.statement)
+            plans[kernels_of(choice.chosen)] = replace(plan, selected=selected)
+    if len(plans) == 1:
+        return next(iter(plans.values()))
+    # Kernels go by the peak; packed, more of them may need no more, and then be faster.
+    return min(plans.values(), key=lambda plan: (_arena(plan), selection.cycles(plan)))
 
 
 def _best_of(
@@ -78,7 +90,7 @@ def _best_of(
 
     Rows that are made together lie less well. Unless all is for RAM, some of it is given up.
     """
-    ram = objective is Objective.RAM
+    ram = objective in (Objective.RAM, Objective.RAM_STRICT)
     limit = found.peak_bytes + (0 if ram else int(_FOR_LONGER_RUNS * found.peak_bytes))
     longer = streamed_plan(rowed, sharing, effort, smooth(rowed.graph, found, limit))
     arena = _arena(longer)
@@ -157,7 +169,11 @@ def streamed_plan(
     effort: Effort | None = None,
     order: RowOrder | None = None,
 ) -> Plan:
-    """Addresses for a program by rows, in an order of rows; by default the best one found."""
+    """Addresses for a program by rows, in an order of rows; by default the best one found.
+
+    Raises:
+        InputTooLarge: rows would lie further apart than the generated code can say.
+    """
     sharing, program = sharing or Sharing(), rowed.program
     effort = effort or Effort()
     order = order or find_row_order(rowed.graph, states=effort.row_states)
@@ -170,6 +186,7 @@ def streamed_plan(
         runs=layout.runs,
         rows=order,
     )
+    check_reach(plan)
     check_rows(plan, keep_inputs=sharing.keep_inputs)
     return plan
 
@@ -178,11 +195,12 @@ def _placed(
     rowed: RowProgram, order: RowOrder, sharing: Sharing, effort: Effort
 ) -> tuple[Layout, MemoryPlan]:
     """Buffers and addresses; scratch in one place unless it needs less to let it move."""
-    layout = lay_out(rowed, order.moves, sharing, one_scratch=True)
+    align = unit_for(order.peak_bytes + int(_FOR_FEWER_CALLS * order.peak_bytes))
+    layout = lay_out(rowed, order.moves, sharing, one_scratch=True).aligned(align)
     memory = _place(layout, effort)
     if not layout.allocation.scratch:
         return layout, memory
-    moving = lay_out(rowed, order.moves, sharing)
+    moving = lay_out(rowed, order.moves, sharing).aligned(align)
     if memory.arena_bytes > lower_bound(_problem(moving)).bytes:
         other = _place(moving, effort)
         if other.arena_bytes < memory.arena_bytes:

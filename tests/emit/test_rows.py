@@ -23,8 +23,7 @@ from mcuplan.memory.problem import Placement
 from mcuplan.prove.cores import core_named
 from mcuplan.prove.toolchain import write_files
 from mcuplan.prove.verify import Subject, prove_on_core, prove_on_host
-from mcuplan.schedule import Plan
-from mcuplan.schedule.choose import Objective, Selection
+from mcuplan.schedule import Objective, Plan, Selection
 from mcuplan.schedule.streamed import plan_rows
 from mcuplan.targets import load_target
 

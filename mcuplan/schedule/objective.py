@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a plan is to be best at, and what its parts cost."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from mcuplan.cycles import expected_cycles
+from mcuplan.ir.op import ConstArray, Kernel
+from mcuplan.schedule.accesses import wait_cycles
+from mcuplan.schedule.program import Plan, Step
+
+__all__ = ["MOST_TIMES", "WORTH", "Objective", "Selection", "plan_cycles", "price"]
+
+WORTH = 5
+"""Percent of cycles that `ram` pays for a percent of arena."""
+
+MOST_TIMES = 2.0
+"""Times the cycles of the fastest kernels that `ram` pays in all."""
+
+
+class Objective(StrEnum):
+    """What a choice of kernels is to be best at."""
+
+    BALANCED = "balanced"  # fast, and within 5 % of the least arena
+    RAM = "ram"  # little arena: 1 % of it for up to 5 % of the cycles, at most twice as many
+    RAM_STRICT = "ram=strict"  # the least arena, whatever that takes
+    LATENCY = "latency"
+    FLASH = "flash"  # the least code and constants, or 1 % more in the same case
+
+
+def price(arena_bytes: float, cycles: float) -> float:
+    """What `ram` weighs: equal where a percent of arena has cost its worth in cycles."""
+    return math.log(max(1.0, cycles)) + WORTH * math.log(max(1.0, arena_bytes))
+
+
+def plan_cycles(plan: Plan) -> float:
+    """Modelled cycles of a plan, in as many calls as it makes, wait states included."""
+    calls: dict[int, list[int]] = {}
+    for run in plan.runs:
+        calls.setdefault(run.step, []).append(run.end - run.first)
+    target = plan.program.target
+    own = (
+        expected_cycles(s.kernel, s.signature, target, calls.get(s.index, ())).cycles
+        for s in plan.program.steps
+    )
+    return sum(own) + sum(wait_cycles(plan))
+
+
+def _fits(plan: Plan) -> bool:
+    """Every arena in its region."""
+    rooms = {region.name: region.usable_bytes for region in plan.program.target.ram}
+    return all(memory.arena_bytes <= rooms[name] for name, memory in plan.memory.items())
+
+
+def _arrays_bytes(step: Step) -> int:
+    values = (value for call in step.calls for value in call.fields.values())
+    return sum(value.nbytes for value in values if isinstance(value, ConstArray))
+
+
+def _no_bytes(kernel: Kernel) -> int:
+    return 0
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What to choose kernels for, and what they cost in flash.
+
+    ``constants_bytes`` is what a step keeps in flash, ``code_bytes`` what the kernel takes,
+    once in an image however many steps it runs. ``cycles`` and ``fits`` rate a whole plan.
+    """
+
+    objective: Objective = Objective.BALANCED
+    constants_bytes: Callable[[Step], int] = _arrays_bytes
+    code_bytes: Callable[[Kernel], int] = _no_bytes
+    cycles: Callable[[Plan], float] = plan_cycles
+    fits: Callable[[Plan], bool] = _fits

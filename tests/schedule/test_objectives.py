@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What each objective promises against the others, streaming included, on many networks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from cells import Wiring
+from step_graphs import random_steps
+
+from mcuplan.ir.graph import Graph
+from mcuplan.memory.problem import Region
+from mcuplan.ops.concat import Concat
+from mcuplan.ops.conv2d import Conv2D
+from mcuplan.ops.pool2d import AvgPool2D
+from mcuplan.schedule import EFFORTS, Objective, Plan, Selection, Streaming, plan_cycles, plan_graph
+from mcuplan.targets import Target, load_target
+
+
+def _m4() -> Target:
+    return replace(load_target("cortex-m4"), backend="dsp")
+
+
+def _small(nbytes: int) -> Target:
+    """The same chip with little RAM."""
+    target = _m4()
+    ram = Region("sram", "ram", nbytes)
+    return replace(target, regions=(ram, *target.flash))
+
+
+def _depthwise(net: Wiring, x: str, channels: int, stride: int = 1) -> str:
+    groups = net.shape(x)[3]
+    op = Conv2D((3, 3), (stride, stride), pads=(1, 1, 1, 1), groups=groups)
+    return net.conv(net.conv_with(op, x, groups), channels)
+
+
+def _separable() -> Graph:
+    net = Wiring("separable")
+    x = net.conv(net.input(1, 13, 5, 1), 16, 3)
+    for _ in range(2):
+        x = _depthwise(net, x, 16)
+    return net.graph(net.add(AvgPool2D(net.shape(x)[1:3]), x))
+
+
+def _residual() -> Graph:
+    net = Wiring("residual")
+    x = net.conv(net.input(1, 10, 10, 3), 8, 3)
+    for stride, channels in ((1, 8), (2, 16)):
+        side = net.conv(x, channels, 1, stride)
+        x = net.sum([net.conv(net.conv(x, channels, 3, stride), channels, 3), side])
+    return net.graph(x)
+
+
+def _joined() -> Graph:
+    net = Wiring("joined")
+    x = net.conv(net.input(1, 8, 8, 4), 8, 3)
+    for _ in range(2):
+        x = net.add(Concat(3), net.conv(x, 8, 3), net.conv(x, 4), x)
+    return net.graph(net.conv(x, 4, 3, 2))
+
+
+_NETWORKS = {"separable": _separable, "residual": _residual, "joined": _joined}
+
+
+def _plan(graph: Graph, target: Target, objective: Objective, streaming: Streaming) -> Plan:
+    quick, selection = EFFORTS["fast"], Selection(objective)
+    return plan_graph(graph, target, None, quick, selection, streaming=streaming)
+
+
+def _arena(plan: Plan) -> int:
+    return sum(memory.arena_bytes for memory in plan.memory.values())
+
+
+def _is_kept(graph: Graph, target: Target) -> None:
+    """What latency and ram=strict promise."""
+    plans = {
+        (objective, streaming): _plan(graph, target, objective, streaming)
+        for objective in Objective
+        for streaming in ("off", "auto")
+    }
+    room = target.ram[0].usable_bytes
+    fit = [plan for plan in plans.values() if _arena(plan) <= room]
+    fastest = plans[Objective.LATENCY, "auto"]
+    if fit:
+        assert _arena(fastest) <= room
+        assert plan_cycles(fastest) <= min(map(plan_cycles, fit)) * (1 + 1e-9)
+    least = plans[Objective.RAM_STRICT, "auto"]
+    for way in ((Objective.RAM_STRICT, "off"), (Objective.RAM, "auto"), (Objective.RAM, "off")):
+        assert _arena(least) <= _arena(plans[way])
+
+
+@pytest.mark.parametrize("name", _NETWORKS)
+def test_latency_never_loses(name: str) -> None:
+    """No plan of another objective, by rows or not, is faster; none has less RAM than strict."""
+    _is_kept(_NETWORKS[name](), _m4())
+
+
+@pytest.mark.parametrize("name", _NETWORKS)
+def test_latency_never_loses_in_little_ram(name: str) -> None:
+    """Where layers as a whole do not fit, the fastest is sought among what does."""
+    graph = _NETWORKS[name]()
+    rows = _plan(graph, _m4(), Objective.RAM_STRICT, "auto")
+    _is_kept(graph, _small(_arena(rows) * 5 // 4))
+
+
+@pytest.mark.parametrize("seed", range(0, 12, 4))
+def test_latency_never_loses_on_random_graphs(seed: int) -> None:
+    """The same of small graphs of parts, joins and windows."""
+    for each in range(seed, seed + 4):
+        _is_kept(random_steps(each, 9), _m4())
+
+
+def test_latency_says_what_rows_would_cost() -> None:
+    """A plan as a whole that is faster says so, where a level is about rows."""
+    plan = _plan(_separable(), _m4(), Objective.LATENCY, "auto")
+    assert not plan.runs
+    assert "more cycles" in plan.as_a_whole
+
+
+def test_ram_pays_no_multiple_for_the_last_bytes() -> None:
+    """`ram` takes at most twice the cycles; `ram=strict` may take more, and less RAM."""
+    for build in _NETWORKS.values():
+        plans = {o: _plan(build(), _m4(), o, "off") for o in Objective}
+        cycles = {o: plan_cycles(plan) for o, plan in plans.items()}
+        assert cycles[Objective.RAM] <= 2 * cycles[Objective.LATENCY]
+        assert _arena(plans[Objective.RAM_STRICT]) <= _arena(plans[Objective.RAM])
