@@ -112,6 +112,7 @@ class Planned:
     has_ranges: bool  # False: grids are made up, sizes are right and nothing else
     notes: tuple[str, ...]
     options: str  # that shaped the code, for its header
+    calibrated: int = 0  # samples that ranges were observed on; 0: they come from elsewhere
 
     @property
     def lowered(self) -> Graph:
@@ -161,9 +162,18 @@ def plan(request: Request, *, sizes_only: bool = False) -> Planned:
     notes = (*floating.notes, *(data.notes if data else ()))
     if data is not None and data.random:
         notes = (*notes, RANDOM_NOTE)
-    options = _options(request, data, by_rows=bool(divided.runs))
     return Planned(
-        request, model, floating, grids, removal, undivided, divided, has_ranges, notes, options
+        request,
+        model,
+        floating,
+        grids,
+        removal,
+        undivided,
+        divided,
+        has_ranges,
+        notes,
+        options=_options(request, data, by_rows=bool(divided.runs)),
+        calibrated=data.samples if data is not None and not data.random else 0,
     )
 
 

@@ -21,6 +21,7 @@ from mcuplan.budget.footprint import (
 )
 from mcuplan.budget.growth import growth
 from mcuplan.budget.metrics import network_totals, receptive_fields
+from mcuplan.budget.quantization import quantization_findings
 from mcuplan.budget.record import (
     SCHEMA,
     Baseline,
@@ -96,6 +97,8 @@ class Planned(Protocol):
     def plan(self) -> Plan: ...  # noqa: D102
     @property
     def has_ranges(self) -> bool: ...  # noqa: D102
+    @property
+    def calibrated(self) -> int: ...  # noqa: D102
     @property
     def notes(self) -> tuple[str, ...]: ...  # noqa: D102
 
@@ -217,16 +220,8 @@ def _notes(planned: Planned) -> list[Finding]:
     random = RANDOM_NOTE in planned.notes
     target = _target(planned.plan.program.target)
     found = notes(target, has_ranges=planned.has_ranges, random_ranges=random)
-    found += [
-        Finding(
-            "quant/bias-clipped",
-            Severity.WARNING,
-            f"{clipped.channels:,} bias values do not fit their int32 grid",
-            clipped.layer,
-            "mcuplan verify shows what it costs",
-        )
-        for clipped in planned.grids.clipped
-    ]
+    real = planned.has_ranges and not random
+    found += quantization_findings(planned.grids, planned.calibrated, real_ranges=real)
     rest = [note for note in dict.fromkeys(planned.notes) if note != RANDOM_NOTE]
     found += removal_findings(planned.removal)
     return [*found, *(Finding("model/note", Severity.NOTE, note) for note in rest)]

@@ -165,7 +165,7 @@ def test_float_labels_do_not_hide_noise(tmp_path: Path) -> None:
     """A mean absolute error has no limit of its own: signal to noise decides."""
     net = Net((1, 8))
     samples = net.samples(20)
-    wide = np.concatenate([samples, samples * 60])
+    wide = np.concatenate([samples, samples * 200])
     output = net.add("Relu", "x")
     labels = np.maximum(samples, 0)
     seen = _seen(net, [output], tmp_path, samples, labels, calibration=wide)

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tensors of very different ranges that one grid must hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mcuplan.ir.graph import Graph, Node
+from mcuplan.ir.op import QuantRule
+from mcuplan.ops.concat import Concat
+
+__all__ = ["MixedRanges", "mixed_ranges"]
+
+_APART = 8.0  # three of eight bits
+_STEPS = 255
+
+
+@dataclass(frozen=True, slots=True)
+class MixedRanges:
+    """A Concat whose inputs need grids more than 8 times apart.
+
+    ``output`` is the model's output that it ends in, if any. ``least`` and ``most`` are the
+    narrowest and the widest range of an input, in real units.
+    """
+
+    node: str
+    output: str | None
+    least: float
+    most: float
+
+
+def mixed_ranges(graph: Graph) -> tuple[MixedRanges, ...]:
+    """Every such Concat of a graph in which all activations have their grids, in order."""
+    found = []
+    for node in graph.nodes:
+        if not isinstance(node.op, Concat):
+            continue
+        grids = [graph.tensor(name).type.quant for name in node.inputs]
+        widths = [_STEPS * max(quant.scale) for quant in grids if quant is not None]
+        if widths and max(widths) > _APART * min(widths):
+            output = _output_of(graph, node)
+            found.append(MixedRanges(graph.node_name(node), output, min(widths), max(widths)))
+    return tuple(found)
+
+
+def _output_of(graph: Graph, node: Node) -> str | None:
+    """The output that a node's values reach without being computed with."""
+    consumers, waiting = graph.consumers(), [node.output]
+    while waiting:
+        name = waiting.pop(0)
+        port = next((port for port in graph.outputs if port.tensor == name), None)
+        if port is not None:
+            return port.name
+        for reader in consumers.get(name, ()):
+            if (
+                reader.op.is_view
+                or reader.op.quant_rule is QuantRule.PASS_THROUGH
+                or isinstance(reader.op, Concat)
+            ):
+                waiting += reader.outputs
+    return None

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What grids cost in precision is found before anything is built."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from nets import Net
+
+from mcuplan import pipeline
+from mcuplan.budget import assess
+from mcuplan.findings import Finding
+from mcuplan.pipeline import Request
+from mcuplan.targets import load_target
+
+TARGET = load_target("cortex-m4")
+
+
+def _findings(net: Net, outputs: list[str], folder: Path, samples: int = 12) -> list[Finding]:
+    path = folder / "net.onnx"
+    path.write_bytes(net.model(*outputs).SerializeToString())
+    np.savez(folder / "data.npz", x=net.samples(samples))
+    planned = pipeline.plan(Request(path, TARGET, calibration=folder / "data.npz"))
+    budget = assess(planned, file="net.onnx")
+    return [f for f in budget.verdict.findings if f.code.startswith("quant/")]
+
+
+def _joined(net: Net, factor: float) -> str:
+    one = net.add("Sigmoid", "x")
+    other = net.add("Mul", net.add("Sigmoid", net.add("Neg", "x")), net.const(factor))
+    return net.add("Concat", one, other, axis=2)
+
+
+def test_a_concat_of_far_ranges_is_found(tmp_path: Path) -> None:
+    """Boxes and scores on one scale: named with the output and the remedy."""
+    net = Net((1, 6, 4))
+    (found,) = _findings(net, [net.add("Flatten", _joined(net, 61.0))], tmp_path)
+    assert ("quant/mixed-ranges", "warning") == (found.code, found.severity.value)
+    assert "output flatten" in found.message
+    assert "times apart" in found.message
+    assert "outputs of their own" in found.hint
+
+
+@pytest.mark.parametrize("factor", [1.0, 5.0])
+def test_a_concat_of_near_ranges_is_not(factor: float, tmp_path: Path) -> None:
+    """Up to 8 times, three bits, nothing is said."""
+    net = Net((1, 6, 4))
+    assert [] == _findings(net, [_joined(net, factor)], tmp_path)
+
+
+def test_concats_inside_are_one_note(tmp_path: Path) -> None:
+    """Where the values are computed with, the branches are what can be changed."""
+    net = Net((1, 6, 4))
+    outputs = [net.add("Relu", net.add("Add", _joined(net, k), _joined(net, k))) for k in (20, 90)]
+    (found,) = _findings(net, outputs, tmp_path)
+    assert ("quant/mixed-ranges", "note") == (found.code, found.severity.value)
+    assert "4 Concats" in found.message
+
+
+@pytest.mark.parametrize("samples", [1, 9, 10])
+def test_few_samples_are_found(samples: int, tmp_path: Path) -> None:
+    """Fewer than ten calibration samples are counted in the finding."""
+    net = Net((1, 6, 4))
+    found = _findings(net, [net.add("Relu", "x")], tmp_path, samples)
+    assert (samples < 10) == bool(found)
+    if found:
+        assert ("quant/few-samples", "warning") == (found[0].code, found[0].severity.value)
+        assert f"on {samples} sample" in found[0].message
+
+
+def test_made_up_ranges_are_not_counted(tmp_path: Path) -> None:
+    """Random calibration has its own finding, and its ranges say nothing."""
+    net = Net((1, 6, 4))
+    path = tmp_path / "net.onnx"
+    path.write_bytes(net.model(_joined(net, 61.0)).SerializeToString())
+    for request in (Request(path, TARGET, random_calibration=True), Request(path, TARGET)):
+        planned = pipeline.plan(request, sizes_only=True)
+        codes = [f.code for f in assess(planned, file="net.onnx").verdict.findings]
+        assert not {"quant/few-samples", "quant/mixed-ranges"} & set(codes)
