@@ -75,10 +75,11 @@ _FINDINGS = (
     ),
     Explanation(
         "quant/bias-clipped",
-        "A bias of a layer is so large against its weights that it does not fit the int32 grid "
-        "that the scales give it; it was cut at the end of the grid.",
-        "Look for channels with weights close to zero and a large bias; calibrate anew, or "
-        "train with weight decay on biases. `mcuplan verify` shows what it costs.",
+        "A bias of a channel is so large against its weights that it does not fit the int32 grid "
+        "that the scales give it, as quantizers write it for channels that are nearly dead. A "
+        "channel with one output for every input became that constant; another one lies on a "
+        "coarser scale, at most a quarter of a step off.",
+        "Nothing must be done. The channels do next to nothing: pruning them saves flash and time.",
     ),
     Explanation(
         "quant/mixed-ranges",

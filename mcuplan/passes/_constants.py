@@ -9,18 +9,21 @@ import numpy as np
 
 from mcuplan.errors import ScaleError
 from mcuplan.ir.graph import Stored, Tensor
-from mcuplan.ir.types import Array, Quant
+from mcuplan.ir.types import Array, DType, Quant, TensorType
+from mcuplan.passes._reach import Sums, within_reach
 from mcuplan.quant.observers import quant_of_range
+from mcuplan.quant.requantize import weighted_requant
 
 __all__ = ["BiasClipped", "operand_on_grid", "weights_on_grid"]
 
+_BIAS_END = 2.0**1000  # finite, whatever the scale
 _BIAS_REACH = 2.0**24  # integers of a bias stay below, where the weights leave the choice
 _LEAST_FACTOR = 2.0**-20  # scale_in * scale_w / scale_out of a channel whose weights are 0
 
 
 @dataclass(frozen=True, slots=True)
 class BiasClipped:
-    """Channels of a layer whose bias does not fit its int32 grid."""
+    """Channels of a layer whose bias does not fit the int32 grid that the scales give it."""
 
     layer: str
     channels: int
@@ -41,30 +44,40 @@ def operand_on_grid(tensor: Tensor, wanted: Quant | None = None) -> Tensor:
 
 
 def weights_on_grid(
-    weights: Tensor, bias: Tensor, source: Quant, output: Quant
+    weights: Tensor, bias: Tensor, source: Quant, output: Quant, act: tuple[float, float]
 ) -> tuple[Tensor, Tensor, int]:
     """Weights (output channels on axis 0) as symmetric int8, bias as int32.
 
-    Integers that the model file brings are kept; a zero point is folded in exactly.
+    Integers that the model file brings are kept where their sums stay in int32; a zero
+    point is folded in exactly. ``act`` are the limits of the output.
 
     Returns:
-        Weights and bias with ``stored`` set, and how many bias values were clipped.
+        Weights and bias with ``stored`` set, and how many channels were fitted to int32.
 
     Raises:
-        ScaleError: stored weights with a zero point do not fit int8.
+        ScaleError: a factor cannot be held, or stored weights with a zero point do not fit int8.
+        AccumulatorOverflow: a sum could leave int32.
     """
     assert weights.data is not None
     assert bias.data is not None
     stored = _kept(weights)
     if stored is None:
         stored = _per_channel(weights.data, bias.data, source, output)
-    scales = np.array(stored.quant.scale, np.float64) * source.s
-    scales = np.broadcast_to(scales, bias.data.shape)
-    values, clipped = _bias_values(bias, scales)
+    scales = np.broadcast_to(np.array(stored.quant.scale, np.float64), bias.data.shape)
+    sums = Sums(stored.values, _bias_values(bias, scales * source.s), scales)
+    fitted, changed = within_reach(sums, source, output, act)
+    if changed:
+        per_channel = Quant(tuple(fitted.scale.tolist()), (0,) * len(scales), 0)
+        stored = Stored(fitted.weights, per_channel)
+    scales = fitted.scale * source.s
     axis = None if len(set(scales.tolist())) == 1 and len(stored.quant.scale) == 1 else 0
     quant = Quant(tuple(scales.tolist()) if axis == 0 else (float(scales.flat[0]),), (), axis)
     quant = replace(quant, zero_point=(0,) * len(quant.scale))
-    return replace(weights, stored=stored), replace(bias, stored=Stored(values, quant)), clipped
+    integers = fitted.bias.astype(np.int32)
+    kinds = (TensorType((), DType.INT8, grid) for grid in (source, stored.quant, output))
+    weighted_requant(stored.values, integers, *kinds)  # raises what is impossible
+    made = replace(bias, stored=Stored(integers, quant))
+    return replace(weights, stored=stored), made, changed
 
 
 def _fits_int8(values: Array) -> bool:
@@ -103,14 +116,14 @@ def _per_channel(weights: Array, bias: Array, source: Quant, output: Quant) -> S
     return Stored(values, Quant(tuple(scales.tolist()), (0,) * len(scales), 0))
 
 
-def _bias_values(bias: Tensor, scales: Array) -> tuple[Array, int]:
-    """int32 of a bias on the accumulator's grid; stored integers if they lie on it."""
+def _bias_values(bias: Tensor, scales: Array) -> Array:
+    """A bias as whole numbers in float64 on the accumulator's grid; the stored ones if on it."""
     stored, data = bias.stored, bias.data
     assert data is not None
     if stored is not None and stored.values.dtype == np.int32 and not any(stored.quant.zero_point):
         same = np.allclose(np.array(stored.quant.scale), scales, rtol=1e-5, atol=0.0)
         if same:
-            return stored.values, 0
-    exact = np.rint(data.astype(np.float64) / scales)
-    limit = 2.0**31 - 1
-    return np.clip(exact, -limit, limit).astype(np.int32), int((np.abs(exact) > limit).sum())
+            return stored.values.astype(np.float64)
+    with np.errstate(over="ignore"):
+        exact: Array = np.rint(data.astype(np.float64) / scales)
+    return np.clip(exact, -_BIAS_END, _BIAS_END)

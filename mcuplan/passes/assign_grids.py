@@ -29,7 +29,7 @@ _PLACEHOLDER_ABOVE_0 = Quant.per_tensor(1 / 16, -128)  # as calibration finds it
 
 @dataclass(frozen=True, slots=True)
 class Grids:
-    """The annotated float graph, and what had to be clipped to get there."""
+    """The annotated float graph, and the biases that had to be fitted to get there."""
 
     graph: Graph
     clipped: tuple[BiasClipped, ...] = ()
@@ -170,8 +170,8 @@ def _annotated(graph: Graph, grids: Mapping[str, Quant]) -> Grids:
     clipped, errors = [], []
     for node in edit.nodes():
         try:
-            if lost := _store(edit, node):
-                clipped.append(BiasClipped(graph.node_name(node), lost))
+            if fitted := _store(edit, node):
+                clipped.append(BiasClipped(graph.node_name(node), fitted))
         except McuplanError as error:
             error.where = error.where or graph.node_name(node)
             errors.append(error)
@@ -182,18 +182,19 @@ def _annotated(graph: Graph, grids: Mapping[str, Quant]) -> Grids:
 def _store(edit: Editor, node: Node) -> int:
     """Give the constants of one node their integers; copies of its own where shared.
 
-    Returns how many bias values were clipped.
+    Returns how many channels with a bias beyond int32 there were.
     """
     constants = {i: edit.tensor(n) for i, n in enumerate(node.inputs) if edit.tensor(n).is_constant}
     if not constants:
         return 0
     weighted = node.op.quant_rule is QuantRule.WEIGHTED
     made: dict[int, Tensor] = {}
-    lost = 0
+    fitted = 0
     if weighted:
         w, b = node.op.weight_inputs
         source, output = edit.tensor(node.inputs[0]).type.q, edit.tensor(node.output).type.q
-        made[w], made[b], lost = weights_on_grid(constants[w], constants[b], source, output)
+        given = constants[w], constants[b]
+        made[w], made[b], fitted = weights_on_grid(*given, source, output, node.op.act)
     else:
         wanted = edit.tensor(node.output).type.q if node.op.constants_on_output else None
         made = {i: operand_on_grid(tensor, wanted) for i, tensor in constants.items()}
@@ -205,7 +206,7 @@ def _store(edit: Editor, node: Node) -> int:
         names[i] = edit.set_tensor(replace(tensor, name=name))
     if tuple(names) != node.inputs:
         edit.replace(node, replace(node, inputs=tuple(names)))
-    return lost
+    return fitted
 
 
 def _activations(graph: Graph) -> Iterable[str]:

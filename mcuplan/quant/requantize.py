@@ -15,6 +15,7 @@ from mcuplan.errors import AccumulatorOverflow, ScaleError
 from mcuplan.ir.types import Array, Quant, TensorType
 
 __all__ = [
+    "RESULT_LIMIT",
     "Requant",
     "act_limits",
     "requantize",
@@ -22,7 +23,7 @@ __all__ = [
     "weighted_requant",
 ]
 
-_RESULT_LIMIT = 2.0**30  # acc * real stays below, so that adding the zero point cannot overflow
+RESULT_LIMIT = 2.0**30  # acc * real stays below, so that adding the zero point cannot overflow
 
 
 def requantize_factors(real: float, accumulator_max: int) -> tuple[int, int]:
@@ -46,7 +47,7 @@ def requantize_factors(real: float, accumulator_max: int) -> tuple[int, int]:
     """
     if not (math.isfinite(real) and real > 0):
         raise ScaleError(f"factor {real!r} is not positive", hint="check the tensor's scales")
-    if accumulator_max * real >= _RESULT_LIMIT:
+    if accumulator_max * real >= RESULT_LIMIT:
         raise ScaleError(
             f"factor {real:.3g} is too large for an accumulator of {accumulator_max:,}",
             hint="the output scale is far too small for its layer; calibrate again",
@@ -120,13 +121,14 @@ def weighted_requant(
     reach = np.abs(folded) + 128 * np.abs(flat).sum(axis=1)
     if reach.max(initial=0) >= 2**31:
         raise AccumulatorOverflow(
-            f"the int32 accumulator could reach {int(reach.max()):,}",
+            f"the int32 accumulator of channel {int(reach.argmax())} could reach"
+            f" {int(reach.max()):,}",
             hint="split the layer, or train with smaller weights",
         )
     scales = weight.q.scale * (len(flat) if len(weight.q.scale) == 1 else 1)
     factors = [
-        requantize_factors(source.q.s * scale / output.q.s, int(bound))
-        for scale, bound in zip(scales, reach, strict=True)
+        _factors_of_channel(channel, source.q.s * scale / output.q.s, int(bound))
+        for channel, (scale, bound) in enumerate(zip(scales, reach, strict=True))
     ]
     return Requant(
         bias=folded.astype(np.int32),
@@ -134,3 +136,11 @@ def weighted_requant(
         pre_shift=np.array([f[1] for f in factors], np.uint8),
         accumulator_max=reach,
     )
+
+
+def _factors_of_channel(channel: int, real: float, accumulator_max: int) -> tuple[int, int]:
+    try:
+        return requantize_factors(real, accumulator_max)
+    except ScaleError as error:
+        error.message = f"channel {channel}: {error.message}"
+        raise
