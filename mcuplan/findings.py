@@ -144,6 +144,15 @@ _FINDINGS = (
         "This is a defect of mcuplan; keep the generated folder and report it.",
     ),
     Explanation(
+        "verify/kept-unused",
+        "The report that a verification left beside the model is not taken for its figures: it is "
+        "of another version, model, plan, target or compiler, it did not verify, or it was changed "
+        "or damaged since. Its digest catches accidents and old files; it is no signature, and "
+        "who means to mislead can write one.",
+        "Run `mcuplan verify` again, which writes it anew, or delete it. Until then code, stack "
+        "and cycles are modelled.",
+    ),
+    Explanation(
         "verify/layer",
         "A layer of a quantized model, fed with the runtime's own input, is more than 1 LSB off.",
         "This is a defect of mcuplan, or of a model that rounds where ONNX does not; report it.",

@@ -1,24 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Builds, runs and measures a plan, and remembers what was measured.
-
-A verification leaves its report beside the model; later reports of the very same plan take
-code, stack and cycles from it instead of modelling them.
-"""
+"""Builds, runs and measures a plan."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from mcuplan import __version__, pipeline
+from mcuplan import pipeline
 from mcuplan.backends import backend_of
-from mcuplan.budget import Budget, BuildFigures, Evidence, Verification, assess, read_report
-from mcuplan.budget.assess import layer_rows
-from mcuplan.budget.footprint import Limits, ram_bill
+from mcuplan.budget import Budget, Evidence, Verification, assess
 from mcuplan.calibrate import RANDOM_NOTE, Data, random_data, read_data
-from mcuplan.errors import McuplanError, ToolFailed
+from mcuplan.errors import ToolFailed
 from mcuplan.findings import Finding, Severity
 from mcuplan.pipeline import Planned
 from mcuplan.prove.boundary import Feeds
@@ -33,14 +26,12 @@ from mcuplan.prove.evidence import (
     measured_cycles,
     measured_instructions,
 )
-from mcuplan.prove.harness import OPTIMIZE
 from mcuplan.prove.judge import Thresholds
 from mcuplan.prove.verify import CoreProof, Subject, measure_on_core, prove_on_core, prove_on_host
-from mcuplan.report import render
 from mcuplan.schedule.program import Plan
 from mcuplan.targets import Target, list_targets, load_target
 
-__all__ = ["Wanted", "fit_all", "keep_report", "kept_report", "measure", "recall", "verify"]
+__all__ = ["Wanted", "fit_all", "measure", "verify"]
 
 _DRIFT_SHOWN = 5
 _FROM_RANGES = frozenset({"verify/sqnr", "verify/constant-output"})
@@ -199,77 +190,3 @@ def fit_all(model: Path, dims: Mapping[str, int]) -> Iterator[Budget]:
         else:
             planned = pipeline.plan_for(planned, target)
         yield assess(planned, file=model.name, command="targets fit")
-
-
-def kept_report(model: Path, target: str) -> Path:
-    """Where a verification leaves its report: beside the model."""
-    return model.with_name(f"{model.name.removesuffix('.onnx')}.{target}.verify.json")
-
-
-def keep_report(budget: Budget) -> bytes:
-    """What a verification leaves there."""
-    return render("json", budget).encode("utf-8")
-
-
-def recall(model: Path, planned: Planned) -> Evidence | None:
-    """What an earlier verification measured; None unless it was of the very same plan."""
-    path = kept_report(model, planned.plan.program.target.name)
-    if not path.is_file():
-        return None
-    try:
-        report = read_report(path)
-        return _recalled(report) if _is_of(report, planned) else None
-    except (McuplanError, KeyError, TypeError, ValueError, OverflowError):
-        return None
-
-
-def _is_of(report: Mapping[str, Any], planned: Planned) -> bool:
-    """Same tool, model, target and compiler flags, and the same kernels in the same order."""
-    plan = planned.plan
-    rows = layer_rows(plan, Evidence())
-    target = plan.program.target
-    return (
-        report["tool_version"] == __version__
-        and report["model"]["sha256"] == planned.model.sha256
-        and report["target"]["core"] == target.core
-        and report["target"]["features"] == list(target.features)
-        and report["build"]["flags"] == " ".join((OPTIMIZE, *target.flags))
-        and report["ram"]["arena_bytes"] == ram_bill(plan, Limits(), None).arena_bytes
-        and [(r["kernel"], r["output_shape"], r["weights_bytes"]) for r in report["layers"]]
-        == [(r.kernel, list(r.output_shape), r.weights_bytes) for r in rows]
-    )
-
-
-def _recalled(report: Mapping[str, Any]) -> Evidence | None:
-    if report["build"] is None:
-        return None
-    flash, ram = report["flash"], report["ram"]
-    build = BuildFigures(
-        code_bytes=_amount(flash["code_bytes"]),
-        library_bytes=0,
-        constants_bytes=_amount(flash["weights_bytes"]) + _amount(flash["tables_bytes"]),
-        data_bytes=0,
-        stack_bytes=_amount(ram["stack_bytes"]),
-        compiler=str(report["build"]["compiler"]),
-        flags=str(report["build"]["flags"]),
-    )
-    rows = report["layers"]
-    cycles = {
-        _amount(row["index"]): _amount(row["cycles"])
-        for row in rows
-        if row["cycles_origin"] == "measured"
-    }
-    counted = [row for row in rows if row["instructions"] is not None]
-    instructions = {_amount(row["index"]): _amount(row["instructions"]) for row in counted}
-    return Evidence(build=build, cycles=cycles, instructions=instructions)
-
-
-def _amount(value: object) -> int:
-    """A count of a kept report.
-
-    Raises:
-        ValueError: not a whole number from 0 to 2**40.
-    """
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 1 << 40:
-        raise ValueError(f"{value!r} counts nothing")
-    return value

@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FLOORS = (
     "errors units resources tempfiles findings | ir memory target_file | targets quant cycles | "
     "ops | backends passes importer exporter calibrate schedule | emit budget | report prove | "
-    "pipeline config verification bench | cli __main__"
+    "pipeline config kept verification bench | cli __main__"
 )
 ORDER = FLOORS.replace("|", "").split()
 

@@ -303,7 +303,7 @@ def generate(model: Path, output: Path, **options: Any) -> int:
 
 def _kept(model: Path, planned: Planned) -> Evidence | None:
     """What an earlier ``verify`` measured of the very same plan."""
-    from mcuplan.verification import recall
+    from mcuplan.kept import recall
 
     return recall(model, planned)
 
@@ -339,7 +339,8 @@ def verify(
 
     def make() -> Budget:
         from mcuplan import pipeline
-        from mcuplan.verification import Wanted, keep_report, kept_report
+        from mcuplan.kept import keep_report, kept_report
+        from mcuplan.verification import Wanted
         from mcuplan.verification import verify as run
 
         request = _request(model, options)
@@ -353,7 +354,7 @@ def verify(
             say("")
         budget = _report("verify", model, asked, planned, evidence)
         if save and evidence.build is not None:
-            _leave(kept_report(model, request.target.name), keep_report(budget))
+            _leave(kept_report(model, request.target.name), keep_report(budget, planned))
         return budget
 
     asked = _asked(options)

@@ -24,6 +24,7 @@ __all__ = [
     "Compiler",
     "compile_sources",
     "cross_compiler",
+    "cross_version",
     "ended",
     "find_tool",
     "host_compiler",
@@ -43,6 +44,7 @@ _INSTALL = {
     "clang": "apt-get install clang",
     "qemu-system-arm": _ARM_OR_HOST,
 }
+_CROSS = "arm-none-eabi-gcc"
 _HOST_COMPILERS = ("gcc", "clang")
 _NUMBER = re.compile(r"\d+\.\d+")
 _VERSION_LENGTH = 200
@@ -110,12 +112,22 @@ def cross_compiler() -> Compiler:
         ToolMissing: one of them is not installed.
         ToolFailed: it says no version.
     """
-    path = find_tool("arm-none-eabi-gcc")
+    path = find_tool(_CROSS)
     version = _version(path)
     library = run_tool([path, "-print-file-name=libc.a"], Path.cwd()).stdout.strip()
     if not Path(library).is_absolute():
         raise ToolMissing("arm-none-eabi-gcc has no C library", hint=_ARM)
     return Compiler(path, version, find_tool("arm-none-eabi-objdump"))
+
+
+def cross_version() -> str:
+    """The line with which the compiler for Cortex-M says what it is; empty where there is none.
+
+    Raises:
+        ToolFailed: it says no version.
+    """
+    path = shutil.which(_CROSS)
+    return _version(path) if path is not None else ""
 
 
 def _version(path: str) -> str:

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from small_nets import small_net
 
 import mcuplan.report
 from mcuplan.cli import run
+from mcuplan.kept import _digest_of
 
 BOARD = "nucleo-f446re"
 Captured = pytest.CaptureFixture[str]
@@ -118,16 +121,132 @@ def test_build_measures_without_running(arm_gcc: str, tmp_path: Path, capsys: Ca
     assert "modelled" == report["latency"]["origin"]
 
 
-@pytest.mark.parametrize("wrong", [-1, 1.5, "7", None, True, 1 << 60])
-def test_a_kept_report_that_cannot_be_true_is_ignored(
-    verified: tuple[Path, Mapping[str, Any]], wrong: object, capsys: Captured, tmp_path: Path
+def _beside_a_copy(
+    verified: tuple[Path, Mapping[str, Any]], folder: Path
+) -> tuple[list[str], Path, Any]:
+    """Check of a copy of the verified model, its kept report, and what that holds."""
+    (folder / "net.onnx").write_bytes((verified[0] / "net.onnx").read_bytes())
+    text = (verified[0] / f"net.{BOARD}.verify.json").read_text()
+    path = folder / f"net.{BOARD}.verify.json"
+    path.write_text(text)
+    return ["check", str(folder / "net.onnx"), "-t", BOARD, "-f", "json"], path, json.loads(text)
+
+
+def _why_unused(check: list[str], capsys: Captured) -> str:
+    """The note that a kept report is not used; its figures are then modelled."""
+    assert 0 == run(check)
+    report = json.loads(capsys.readouterr().out)
+    notes = [f for f in report["verdict"]["findings"] if f["code"] == "verify/kept-unused"]
+    assert ("modelled" if notes else "measured") == report["flash"]["code_origin"]
+    assert "cycles" in report["layers"][0]
+    return notes[0]["message"] if notes else ""
+
+
+def _at(report: Any, place: str) -> tuple[Any, str | int]:
+    *path, last = [int(word) if word.isdigit() else word for word in place.split(".")]
+    for word in path:
+        report = report[word]
+    return report, last
+
+
+@pytest.mark.parametrize("value", [-1, 1.5, "7", None, True, 1 << 60, 0, [], {}])
+@pytest.mark.parametrize("place", ["flash.code_bytes", "ram.stack_bytes", "layers.0.cycles"])
+def test_a_figure_that_cannot_be_true_is_not_believed(
+    place: str,
+    value: object,
+    verified: tuple[Path, Mapping[str, Any]],
+    tmp_path: Path,
+    capsys: Captured,
 ) -> None:
-    """A figure that counts nothing makes no model fit."""
-    folder, _ = verified
-    model = tmp_path / "net.onnx"
-    model.write_bytes((folder / "net.onnx").read_bytes())
-    kept = json.loads((folder / f"net.{BOARD}.verify.json").read_text())
-    kept["flash"]["code_bytes"] = wrong
-    (tmp_path / f"net.{BOARD}.verify.json").write_text(json.dumps(kept))
-    assert 0 == run(["check", str(model), "-t", BOARD, "-f", "json"])
-    assert "modelled" == json.loads(capsys.readouterr().out)["flash"]["code_origin"]
+    """Whoever writes the digest anew: what counts nothing, or too little, makes no model fit."""
+    check, path, kept = _beside_a_copy(verified, tmp_path)
+    holder, name = _at(kept, place)
+    holder[name] = value
+    kept["kept"]["digest"] = _digest_of(kept)
+    path.write_text(json.dumps(kept))
+    assert re.search("cannot|damaged|incomplete", _why_unused(check, capsys))
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "why"),
+    [
+        ("flash.code_bytes", 5000, "was changed"),
+        ("ram.stack_bytes", 200, "was changed"),
+        ("layers.0.cycles", 1_000_000, "was changed"),
+        ("verdict.status", "unproven", "was changed"),
+        ("kept.digest", "0" * 32, "was changed"),
+        ("kept.of.model", "0" * 64, "another model"),
+        ("kept.of.plan", "", "another plan"),
+        ("kept.of.kernels", "", "another kernels"),
+        ("kept.of.flags", "-O3", "another flags"),
+        ("kept.of.mcuplan", "0.0.1", "another mcuplan"),
+        ("kept", None, "damaged"),
+        ("build", None, "says not what"),
+    ],
+)
+def test_a_changed_report_is_not_believed(
+    place: str,
+    value: object,
+    why: str,
+    verified: tuple[Path, Mapping[str, Any]],
+    tmp_path: Path,
+    capsys: Captured,
+) -> None:
+    """A figure, a verdict or an identity that was edited shows, and a note says what."""
+    check, path, kept = _beside_a_copy(verified, tmp_path)
+    assert "" == _why_unused(check, capsys)
+    holder, name = _at(kept, place)
+    holder[name] = value
+    path.write_text(json.dumps(kept))
+    assert why in _why_unused(check, capsys)
+
+
+@pytest.mark.parametrize(
+    "place", ["verification.0.equal_to_reference", "verification.1.elf.agrees"]
+)
+def test_what_did_not_verify_is_not_believed(
+    place: str, verified: tuple[Path, Mapping[str, Any]], tmp_path: Path, capsys: Captured
+) -> None:
+    """Figures of code that was wrong, or not as planned, are not those of the model."""
+    check, path, kept = _beside_a_copy(verified, tmp_path)
+    holder, name = _at(kept, place)
+    holder[name] = False
+    kept["kept"]["digest"] = _digest_of(kept)
+    path.write_text(json.dumps(kept))
+    assert "did not verify" in _why_unused(check, capsys)
+
+
+def test_another_compiler_is_not_believed(
+    verified: tuple[Path, Mapping[str, Any]],
+    tmp_path: Path,
+    capsys: Captured,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where another compiler is installed the figures are not its; where none is they are used."""
+    check, _, _ = _beside_a_copy(verified, tmp_path)
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    monkeypatch.setenv("PATH", str(tools))
+    assert "" == _why_unused(check, capsys)
+    (tools / "arm-none-eabi-gcc").write_text("#!/bin/sh\necho arm-none-eabi-gcc 9.3.1\n")
+    (tools / "arm-none-eabi-gcc").chmod(0o755)
+    assert "another compiler than arm-none-eabi-gcc 9.3.1" in _why_unused(check, capsys)
+
+
+def test_what_is_no_report_is_not_believed(
+    verified: tuple[Path, Mapping[str, Any]], tmp_path: Path, capsys: Captured
+) -> None:
+    """Half a file, a file of something else, a pipe, a folder and a huge file: a note, no error."""
+    check, path, _ = _beside_a_copy(verified, tmp_path)
+    whole = path.read_text()
+    for text in (whole[: len(whole) // 2], "", "[]", "[" * 100_000, "\0", "{}"):
+        path.write_text(text)
+        assert _why_unused(check, capsys)
+    os.truncate(path, 1 << 32)
+    assert "larger" in _why_unused(check, capsys)
+    path.unlink()
+    os.mkfifo(path)
+    assert "regular" in _why_unused(check, capsys)
+    path.unlink()
+    path.mkdir()
+    assert "regular" in _why_unused(check, capsys)
