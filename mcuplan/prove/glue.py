@@ -10,7 +10,7 @@ from string import Template
 from mcuplan.prove.api import BundleApi, DeadBytes, IoPort, KeptBytes, TensorDump
 from mcuplan.resources import codegen_dir
 
-__all__ = ["glue_source"]
+__all__ = ["arena_objects", "call_functions", "glue_source"]
 
 
 def glue_source(
@@ -32,7 +32,7 @@ def glue_source(
         "glue.c.in",
         name=api.name,
         header=api.header,
-        arenas="\n".join(_arena_objects(api, placed, fenced)),
+        arenas="\n".join(arena_objects(api, placed, fenced)),
         const="" if api.fed_rows else "const ",
         members="\n".join(f"    .{region} = &{arena[region]}," for region in arena),
         inputs=_ports(api.inputs),
@@ -47,7 +47,7 @@ def glue_source(
         fence_count=str(2 * len(fenced)),
         mark_count=str(max(api.steps, 1)),
         bindings=_bindings(api),
-        calls=_calls(api),
+        calls=call_functions(api),
         **_by_step(api, dumps, dead, kept),
     )
 
@@ -91,7 +91,7 @@ def _spans(spans: Iterable[DeadBytes | KeptBytes], arena: Mapping[str, str]) -> 
     )
 
 
-def _arena_objects(
+def arena_objects(
     api: BundleApi, placed: Collection[str], fenced: Collection[str]
 ) -> Iterator[str]:
     """A definition of each arena, in its section where ``placed``, between fences where so."""
@@ -135,7 +135,7 @@ def _bindings(api: BundleApi) -> str:
     return "\n".join(lines)
 
 
-def _calls(api: BundleApi) -> str:
+def call_functions(api: BundleApi) -> str:
     """The functions that call the model, without the licence line of their template."""
     if not api.fed_rows:
         return _fill("glue_invoke.c.in", name=api.name).split("\n", 1)[1]

@@ -29,6 +29,7 @@ __all__ = [
     "CoreImage",
     "Hook",
     "Image",
+    "build_application",
     "build_for_core",
     "build_for_host",
 ]
@@ -42,6 +43,7 @@ STACK_BYTES = 64 * 1024
 _BUNDLE = PurePosixPath("bundle")
 _HARNESS = PurePosixPath("harness")
 _COMMON = ("runner.c", "harness.h", "hook.h")
+_APPLICATION = ("app.c", "app.h")
 _WARNINGS = ("-Wall", "-Wextra", "-Werror")
 SANITIZE = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g")
 """Flags of a build that stops at the first wrong address or undefined operation."""
@@ -72,6 +74,8 @@ class Image:
     Attributes:
         work: folder of everything that was built, and of the files of a run.
         bundle_objects: objects of the bundle, with a ``.su`` file beside each.
+        machine_objects: objects that stand for the machine, without runner and description.
+        flags: how the test's own sources are compiled, and how programs are linked.
     """
 
     api: BundleApi
@@ -81,6 +85,8 @@ class Image:
     bundle_objects: tuple[PurePosixPath, ...]
     hook: Hook
     dumps: tuple[TensorDump, ...]
+    machine_objects: tuple[PurePosixPath, ...]
+    flags: tuple[tuple[str, ...], tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +133,8 @@ def build_for_host(
     flags = ("-std=c99", optimize, *_WARNINGS, *checks, *_includes())
     rest = compile_sources(compiler, sources, work, flags)
     program = link(compiler, (*bundle, *rest), PurePosixPath("image"), work, checks)
-    return Image(api, compiler, work, program, bundle, hook, dumps)
+    machine, how = _machine(rest), (flags, checks)
+    return Image(api, compiler, work, program, bundle, hook, dumps, machine, how)
 
 
 def build_for_core(
@@ -177,11 +184,36 @@ def build_for_core(
         "-nostdlib",
         "-Wl,-T,image.ld",
         "-Wl,--gc-sections",
-        f"-Wl,-Map={link_map}",
         "-Wl,--start-group,-lc,-lgcc,--end-group",
     )
-    program = link(compiler, (*bundle, *rest), PurePosixPath("image.elf"), work, link_flags)
-    return CoreImage(api, compiler, work, program, bundle, hook, dumps, core, link_map)
+    mapped = (f"-Wl,-Map={link_map}", *link_flags)
+    program = link(compiler, (*bundle, *rest), PurePosixPath("image.elf"), work, mapped)
+    machine, how = _machine(rest), (flags, link_flags)
+    return CoreImage(
+        api, compiler, work, program, bundle, hook, dumps, machine, how, core, link_map
+    )
+
+
+def build_application(image: Image, glue: str) -> PurePosixPath:
+    """Build ``app.c`` with a description of a bundle, around the objects of an image.
+
+    Raises:
+        ToolFailed: the description does not fit the bundle's header.
+    """
+    folder = codegen_dir() / "harness"
+    texts = {_HARNESS / name: (folder / name).read_text(encoding="utf-8") for name in _APPLICATION}
+    texts[_HARNESS / "app_glue.c"] = glue
+    write_files(texts, image.work)
+    compiling, linking = image.flags
+    sources = [path for path in texts if path.suffix == ".c"]
+    mine = compile_sources(image.compiler, sources, image.work, compiling)
+    objects = (*image.bundle_objects, *image.machine_objects, *mine)
+    return link(image.compiler, objects, PurePosixPath("app.elf"), image.work, linking)
+
+
+def _machine(objects: tuple[PurePosixPath, ...]) -> tuple[PurePosixPath, ...]:
+    """Those of files and start-up."""
+    return tuple(path for path in objects if path.stem == "start" or path.stem.startswith("io_"))
 
 
 def _hook_source(hook: Hook) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from mcuplan.findings import Finding, Severity
 from mcuplan.ir.types import Array
+from mcuplan.prove.application import application_on_core, application_on_host
 from mcuplan.prove.boundary import Feeds, blocks, samples_of, together
 from mcuplan.prove.cores import Core
 from mcuplan.prove.counter import build_counter
@@ -150,7 +151,8 @@ def prove_on_host(subject: Subject, feeds: Mapping[str, Array] | Feeds) -> HostP
             found = _compared(subject, parts, run, batch, start)
             first = min((m for m in (first, *found) if m), key=_place, default=None)
             stray = stray or _shifted(run.stray, start)
-    findings = tuple(_stray(subject, "host", stray))
+        used = tuple(application_on_host(subject, image)) if image is not None else ()
+    findings = (*_stray(subject, "host", stray), *used)
     return HostProof(samples_of(feeds), first, sanitized, findings)
 
 
@@ -212,7 +214,8 @@ def prove_on_core(subject: Subject, feeds: Mapping[str, Array] | Feeds, core: Co
         )
         _, first = next(blocks(feeds, 1))
         same, spoiled = _run_on_core(subject, hooked, first, counter)
-        measured = _measured(image)
+        measured, place = _measured(image), f"emulator {core.name}"
+        used = tuple(application_on_core(subject, image))
         return CoreProof(
             core=core.name,
             samples=samples_of(feeds),
@@ -222,7 +225,7 @@ def prove_on_core(subject: Subject, feeds: Mapping[str, Array] | Feeds, core: Co
             stack_bytes=run.stack_bytes,
             total=run.slowest.total,
             steps=_by_step(subject.plan, spoiled.slowest.steps),
-            findings=tuple(_stray(subject, f"emulator {core.name}", spoiled.stray)),
+            findings=(*_stray(subject, place, spoiled.stray), *used),
         )
 
 
