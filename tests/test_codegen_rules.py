@@ -180,3 +180,28 @@ def test_public_names_have_the_prefix() -> None:
             if function and not function[1].startswith("mplan_"):
                 wrong.append(f"{_shown(path)}: {function[1]}")
     assert [] == wrong
+
+
+def test_kernels_of_several_folders_link() -> None:
+    """The one public function of each kernel is MPLAN_KERNEL, so that copies of it may meet."""
+    wrong = []
+    for path in KERNELS:
+        if path.suffix != ".c":
+            continue
+        heads = re.findall(r"^(.*)\bvoid (mplan_\w+)\(", _code(path), re.MULTILINE)
+        public = [name for before, name in heads if "static" not in before]
+        marked = re.findall(r"^MPLAN_KERNEL\s+void (mplan_\w+)\(", _code(path), re.MULTILINE)
+        if not (public == marked == [path.stem]):
+            wrong.append(_shown(path))
+    assert [] == wrong
+
+
+def test_fast_kernels_say_what_they_need() -> None:
+    """Headers of DSP and vector kernels stop a build without their instructions."""
+    wrong = []
+    for path in sorted((CODEGEN / "include").glob("*_s8_*.h")):
+        kind = path.stem.rsplit("_", 1)[-1].upper()
+        needed = (f"__ARM_FEATURE_{kind}", "__ARM_FEATURE_UNALIGNED", "#error")
+        if kind in {"DSP", "MVE"} and any(word not in path.read_text() for word in needed):
+            wrong.append(_shown(path))
+    assert [] == wrong
