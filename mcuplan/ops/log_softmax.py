@@ -36,6 +36,10 @@ class LogSoftmax(Op):
         below = arrays[0] - arrays[0].max(axis=-1, keepdims=True)
         return ((below - np.log(np.exp(below).sum(axis=-1, keepdims=True))).astype(np.float32),)
 
+    def limits(self, inputs: Sequence[tuple[float, float]]) -> tuple[float, float]:
+        """A logarithm of at most 1."""
+        return (-math.inf, 0.0)
+
     def integer(self, sig: Signature, *arrays: Array) -> tuple[Array, ...]:
         """Sum of table entries, its logarithm to base 2, one rounding; as the C kernel."""
         table, unit_bits = exponentials(sig)
