@@ -17,7 +17,7 @@ from small_nets import small_net
 from mcuplan.tempfiles import clear_left, prefix, temporary_folder
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
-SECONDS = 30.0
+SECONDS = 120.0
 ENDING = [signal.SIGTERM, signal.SIGHUP, signal.SIGINT]
 
 
@@ -44,7 +44,15 @@ def _start(place: Path, *arguments: str, **streams: int) -> subprocess.Popen[byt
         "TMPDIR": str(place / "temporary"),
     }
     command = [sys.executable, "-m", "mcuplan", *arguments]
-    return subprocess.Popen(command, cwd=place, env=environment, **streams)  # type: ignore[call-overload, no-any-return]
+    return subprocess.Popen(  # type: ignore[call-overload, no-any-return]
+        command, cwd=place, env=environment, preexec_fn=_as_from_a_terminal, **streams
+    )
+
+
+def _as_from_a_terminal() -> None:
+    """Signals end the program, which are ignored where the tests run in the background."""
+    for number in ENDING:
+        signal.signal(number, signal.SIG_DFL)
 
 
 def _verify(place: Path) -> subprocess.Popen[bytes]:
@@ -54,6 +62,14 @@ def _verify(place: Path) -> subprocess.Popen[bytes]:
     running = _start(place, *arguments, **quiet)
     _until(lambda: (place / "pids").exists() and bool((place / "pids").read_text().split()))
     return running
+
+
+def _end(running: subprocess.Popen[bytes]) -> int:
+    """The status of a program that ends by itself; else it is killed."""
+    try:
+        return running.wait(SECONDS)
+    finally:
+        running.kill()
 
 
 def _until(happened: Callable[[], bool]) -> None:
@@ -85,7 +101,7 @@ def test_a_signal_ends_tools_and_cleans_up(number: signal.Signals, place: Path) 
 
     running.send_signal(number)
 
-    assert 128 + number == running.wait(SECONDS)
+    assert 128 + number == _end(running)
     _until(lambda: not _left(place))
     assert [] == list((place / "temporary").glob("mcuplan-*"))
 
