@@ -9,11 +9,13 @@ from pathlib import Path
 
 from mcuplan import pipeline
 from mcuplan.backends import backend_of
-from mcuplan.budget import Budget, Evidence, Verification, assess
+from mcuplan.budget import Budget, BuildFigures, Evidence, Verification, assess
+from mcuplan.budget.footprint import Limits, flash_bill, ram_bill
 from mcuplan.calibrate import RANDOM_NOTE, Data, random_data, read_data
 from mcuplan.errors import ToolFailed
 from mcuplan.findings import Finding, Severity
 from mcuplan.pipeline import Planned
+from mcuplan.prove.bill import bill_findings
 from mcuplan.prove.boundary import Feeds
 from mcuplan.prove.cores import CORES, Core
 from mcuplan.prove.evidence import (
@@ -85,9 +87,8 @@ def verify(
             step = _portable(planned, wanted.name).plan.program.steps[host.mismatch.step]
             record = replace(record, first_diverging_layer=planned.integer.node_name(step.node))
         runs.append(record)
-        findings += host.findings
-        findings += [] if host.sanitized else [_NOT_SANITIZED]
-    evidence = Evidence(errors=_errors(planned.plan, seen))
+        findings += (*host.findings, *(() if host.sanitized else (_NOT_SANITIZED,)))
+    evidence, proof = Evidence(errors=_errors(planned.plan, seen)), None
     if "emulator" in wanted.on:
         few = replace(feeds, data=data.first(wanted.samples))
         say(f"running {min(wanted.samples, data.samples)} samples on the emulator")
@@ -100,6 +101,7 @@ def verify(
             cycles=measured_cycles(proof),
             instructions=measured_instructions(proof),
         )
+    findings += _bill(planned.plan, evidence.build, proof)
     return replace(evidence, verifications=tuple(runs), findings=tuple(findings))
 
 
@@ -160,6 +162,12 @@ def _errors(plan: Plan, seen: Agreement) -> Mapping[int, float]:
         if layer is not None and layer.error is not None:
             found[step.index] = round(layer.error, 6)
     return found
+
+
+def _bill(plan: Plan, build: BuildFigures | None, proof: CoreProof | None) -> Iterator[Finding]:
+    """Totals of the report that are not the sum of what there is."""
+    ram, flash = ram_bill(plan, Limits(), build), flash_bill(plan, Limits(), build)
+    yield from bill_findings(plan, ram, flash, proof.measured if proof is not None else None)
 
 
 def _drift(proof: CoreProof) -> Sequence[Finding]:

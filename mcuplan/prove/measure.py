@@ -50,6 +50,7 @@ class ImageReport:
     Attributes:
         symbols: of the bundle's objects, in the order of their addresses.
         arenas: one per region, in the order of the context.
+        context_bytes: the context of the test image.
         code_bytes: text of the bundle's objects: functions rounded up by the assembler, with their
             literals and jump tables.
         code_padding_bytes: alignment between their functions.
@@ -62,6 +63,7 @@ class ImageReport:
 
     symbols: tuple[Symbol, ...]
     arenas: tuple[Symbol, ...]
+    context_bytes: int
     code_bytes: int
     code_padding_bytes: int
     constants_bytes: int
@@ -101,6 +103,7 @@ def measure_image(image: CoreImage) -> ImageReport:
     return ImageReport(
         symbols=symbols,
         arenas=_arenas(elf, image),
+        context_bytes=elf.find("context").nbytes,
         code_bytes=code,
         code_padding_bytes=code_padding,
         constants_bytes=named,
