@@ -26,7 +26,10 @@ class Symbol:
 
 @dataclass(frozen=True, slots=True)
 class BundlePort:
-    """An input or output at the C boundary: its accessor, element type and place."""
+    """An input or output at the C boundary: its accessor, element type and place.
+
+    ``planes``: rows that arrive one by one are planes of values, so many; 0: they are pixels.
+    """
 
     name: str  # as in the model file
     accessor: str
@@ -38,6 +41,7 @@ class BundlePort:
     region: str
     offset: int
     model_type: str = ""  # element type in the model, where C has another kind of numbers
+    planes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

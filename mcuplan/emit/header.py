@@ -16,6 +16,11 @@ __all__ = ["entry_values", "header_values"]
 
 _MOST = 2**16 - 1  # what the members of a context count to
 _NAMED_ROWS = 4  # as many are named in a comment
+_ROW_ORDER = """\
+ * A row has the order of the model: a plane of {0}_ROW_PIXELS values for
+ * each of {0}_ROW_PLANES channels; row[c * {0}_ROW_PIXELS + x] is
+ * channel c of pixel x.
+"""
 
 
 def header_values(
@@ -57,6 +62,7 @@ def _fed_values(layout: Layout, port: BundlePort) -> dict[str, str]:
     return {
         "INPUT": port.accessor.upper(),
         "row_ctype": port.ctype,
+        "row_order": _ROW_ORDER.format(port.accessor.upper()) if port.planes else "",
         "worked": _worked(layout),
         "arena_example": ", ".join(f"{kind} {member}" for kind, member in members),
         "context_example": ", ".join(f".{member} = &{member}" for _, member in members),

@@ -88,7 +88,10 @@ def _entries(layout: Layout, values: Mapping[str, str]) -> tuple[str, str]:
     """The functions that run the model, declared and defined."""
     if layout.fed_rows:
         entry = _part("feed_rows.h.in", values)
-        return entry, _part("rows.c.in", values) + "\n\n" + _part("feed_rows.c.in", values)
+        parts = ["rows.c.in", "row_planes.c.in", "feed_rows.c.in"]
+        if not layout.graph.inputs[0].planes:
+            parts.remove("row_planes.c.in")
+        return entry, "\n\n".join(_part(part, values) for part in parts)
     entry = _part("invoke.h.in", values)
     if layout.plan.runs:
         return entry, _part("rows.c.in", values) + "\n\n" + _part("invoke_rows.c.in", values)

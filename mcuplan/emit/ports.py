@@ -31,12 +31,13 @@ def ports_of(layout: Layout, ports: Sequence[Port], word: str) -> tuple[BundlePo
                 f"{layout.name}_{word}{suffix}",
                 f"{kind.dtype}_t",
                 kind.nbytes,
-                port.shape if port.layout is None else kind.shape,
+                port.shape if port.layout is None or port.planes else kind.shape,
                 kind.q.s,
                 kind.q.z,
                 layout.members[region],
                 offset,
                 "" if port.dtype in _SAID else port.dtype.value,
+                port.planes,
             )
         )
     return tuple(found)
@@ -56,6 +57,10 @@ def port_macros(port: BundlePort, fed_rows: int = 0) -> str:
     if fed_rows:
         lines.append(f"#define {stem}_ROWS ({fed_rows}U) /* they arrive one by one */")
         lines.append(f"#define {stem}_ROW_BYTES ({port.nbytes // fed_rows}U)")
+    if fed_rows and port.planes:
+        pixels = port.nbytes // fed_rows // port.planes
+        lines.append(f"#define {stem}_ROW_PLANES ({port.planes}U) /* of a row, one behind the */")
+        lines.append(f"#define {stem}_ROW_PIXELS ({pixels}U) /* other, and values of each */")
     lines += [
         f"#define {stem}_SCALE ({float_literal(port.scale)}) /* real = scale * (q - zero_point) */",
         f"#define {stem}_ZERO_POINT ({port.zero_point})",

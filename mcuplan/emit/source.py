@@ -35,7 +35,7 @@ def source_values(
         "arena_table": row_arena_table(layout) if layout.plan.runs else _arena_table(layout),
         "flat_includes": "\n".join(f'#include "{header}"' for header in headers),
         "includes": "\n".join(f'#include "mplan/{header}"' for header in headers),
-        "library_includes": "\n#include <string.h>\n" if layout.fed_rows else "",
+        "library_includes": "\n#include <string.h>\n" if _copies(layout) else "",
         "offsets": _offsets(layout),
         "constants": "\n".join([*row_tables(layout).texts, *listed]),
         "null_test": " || ".join(["(ctx == NULL)", *members]),
@@ -60,9 +60,17 @@ def body_values(layout: Layout, constants: Sequence[StepConstants]) -> dict[str,
     if layout.fed_rows:
         port = layout.graph.inputs[0].tensor
         region, _ = layout.plan.address(port)
-        values["row_region"] = layout.members[region]
+        to = f"&ctx->{layout.members[region]}->bytes[at]"
+        size = f"{layout.name}_input_row_bytes".upper()
+        copied = f"(void)memcpy({to}, row, {size})"
+        values["take_row"] = copied if _copies(layout) else f"take_row({to}, row)"
         values["row_at"] = layout.row_index(layout.owner(port), "y")
     return values
+
+
+def _copies(layout: Layout) -> bool:
+    """Whether rows of the input are copied as they come."""
+    return layout.fed_rows > 0 and not layout.graph.inputs[0].planes
 
 
 def _arena_table(layout: Layout) -> str:

@@ -88,6 +88,7 @@ class Port:
     int8, or uint8 where the model itself quantizes to it or takes bytes.
     ``layout`` says how the tensor's axes lie in the model's input or output; none: in the
     model's own order. (The origin of an output's tensor may be what a Transpose read.)
+    ``planes``: rows of pixels that arrive one by one come as that many planes of one row each.
     """
 
     tensor: str
@@ -96,6 +97,7 @@ class Port:
     dtype: DType
     boundary: DType = DType.INT8
     layout: Layout | None = None
+    planes: int = 0
 
     def from_model(self, samples: Array) -> Array:
         """Samples [n, ...] as the model has them in the layout of the port's tensor."""

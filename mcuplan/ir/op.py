@@ -108,6 +108,7 @@ class Op(ABC):
     inplace_inputs: ClassVar[tuple[int, ...]] = ()  # inputs whose bytes the output may replace
     fuses_activation: ClassVar[bool] = False  # has a field ``act`` of real clamp limits
     weight_inputs: ClassVar[tuple[int, ...]] = ()  # (weights, bias) of a WEIGHTED operator
+    reads_whole: ClassVar[bool] = False  # by rows, too, an input that a row needs all of is held
     gathers: ClassVar[bool] = False  # kernels take rows of the input; the output grows from the 1st
     ranks_classes: ClassVar[bool] = False  # a score for each class, of which the largest decides
     constants_on_output: ClassVar[bool] = False  # constant inputs may lie on the output's grid
@@ -188,6 +189,12 @@ class Op(ABC):
         """
         rows = inputs[index].rows
         return (y, y + 1) if self.is_elementwise and rows == output.rows else (0, rows)
+
+    def spans_read(
+        self, index: int, y: int, inputs: Sequence[TensorType], output: TensorType
+    ) -> tuple[tuple[int, int], ...]:
+        """The same rows as spans ``[first, end)``, where some between them are not read."""
+        return (self.rows_read(index, y, inputs, output),)
 
     def columns_read(
         self, index: int, x: int, inputs: Sequence[TensorType], output: TensorType

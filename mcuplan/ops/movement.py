@@ -28,6 +28,7 @@ class Transpose(Op):
     axes: tuple[int, ...]
 
     quant_rule = QuantRule.PASS_THROUGH
+    reads_whole = True
 
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
         """Permuted shape."""
@@ -37,6 +38,13 @@ class Transpose(Op):
     def reference(self, *arrays: Array) -> tuple[Array, ...]:
         """Permuted axes."""
         return (np.ascontiguousarray(arrays[0].transpose(self.axes)),)
+
+    def rows_read(
+        self, index: int, y: int, inputs: Sequence[TensorType], output: TensorType
+    ) -> tuple[int, int]:
+        """The row itself where only axes inside of rows change places, else all."""
+        same = self.axes[:2] == (0, 1) and output.has_rows
+        return (y, y + 1) if same else (0, inputs[0].rows)
 
     def batchable(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> bool:
         """Only where axis 0 stays."""

@@ -27,11 +27,15 @@ _CTYPES: dict[str, type[np.integer[Any]]] = {
 
 @dataclass(frozen=True, slots=True)
 class IoPort:
-    """One input or output: its accessor function, size in bytes and C element type."""
+    """One input or output: its accessor function, size in bytes and C element type.
+
+    Samples are rows of pixels in either case.
+    """
 
     accessor: str
     nbytes: int
     ctype: str = "int8_t"
+    planes: int = 0  # of a row that is fed: so many, of one value for each pixel; 0: pixels
 
     @property
     def dtype(self) -> np.dtype[np.integer[Any]]:

@@ -16,6 +16,7 @@ __all__ = [
     "Feeds",
     "blocks",
     "boundary_inputs",
+    "feeds_of",
     "real_inputs",
     "real_outputs",
     "samples_of",
@@ -66,6 +67,16 @@ def samples_of(feeds: Mapping[str, Array] | Feeds) -> int:
 def boundary_inputs(graph: Graph, data: Data) -> Mapping[str, Array]:
     """Integers of every input of an int8 graph, by tensor name: [samples, ...shape[1:]]."""
     return {port.tensor: _integers(graph, port, data.inputs[port.name]) for port in graph.inputs}
+
+
+def feeds_of(graph: Graph, other: Graph, feeds: Mapping[str, Array]) -> Mapping[str, Array]:
+    """Integers of the inputs of a graph as those of another form of it take them."""
+    found = {}
+    for own, wanted in zip(graph.inputs, other.inputs, strict=True):
+        moved = wanted.from_model(own.to_model(feeds[own.tensor]))
+        shape = other.tensor(wanted.tensor).type.shape
+        found[wanted.tensor] = moved.reshape(-1, *shape[1:])
+    return found
 
 
 def _integers(graph: Graph, port: Port, samples: Array) -> Array:

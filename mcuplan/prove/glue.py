@@ -146,6 +146,7 @@ def call_functions(api: BundleApi) -> str:
         rows=str(api.fed_rows),
         row_bytes=str(port.nbytes // api.fed_rows),
         row_ctype=port.ctype,
+        planes=str(max(1, port.planes)),
     ).split("\n", 1)[1]
 
 

@@ -6,12 +6,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from mcuplan.emit import Bundle
+from mcuplan.emit import Bundle, BundlePort
 from mcuplan.ir.evaluate import evaluate
 from mcuplan.ir.graph import Graph
 from mcuplan.ir.types import Array
 from mcuplan.passes.dead_channels import Removal
 from mcuplan.prove.api import BundleApi, DeadBytes, IoPort, KeptBytes
+from mcuplan.prove.boundary import feeds_of
 from mcuplan.prove.dumps import Part, output_parts
 from mcuplan.prove.kept import kept_bytes
 from mcuplan.schedule import Plan, dead_bytes
@@ -41,7 +42,8 @@ class Subject:
             return evaluate(self.graph, feeds, names)
         wanted = tuple(names)
         known = [name for name in wanted if name in self.removal.whole.tensors]
-        whole = evaluate(self.removal.whole, feeds, known)
+        own_feeds = feeds_of(self.graph, self.removal.whole, feeds)
+        whole = evaluate(self.removal.whole, own_feeds, known)
         found = {name: self.removal.surviving(name, array) for name, array in whole.items()}
         own = [name for name in wanted if name not in found]  # sums that plans by rows gather
         return {**found, **(evaluate(self.graph, feeds, own) if own else {})}
@@ -53,8 +55,8 @@ class Subject:
             name=bundle.name,
             header=f"{bundle.name}.h",
             regions=tuple((member, f"{bundle.name}_{member}_t") for member, _ in bundle.regions),
-            inputs=tuple(IoPort(p.accessor, p.nbytes, p.ctype) for p in bundle.inputs),
-            outputs=tuple(IoPort(p.accessor, p.nbytes, p.ctype) for p in bundle.outputs),
+            inputs=_ports(bundle.inputs),
+            outputs=_ports(bundle.outputs),
             steps=bundle.steps,
             sections=bundle.sections,
             fed_rows=bundle.fed_rows,
@@ -86,3 +88,7 @@ class Subject:
         """The bundle's name of each region."""
         names = [member for member, _ in self.bundle.regions]
         return dict(zip(self.plan.memory, names, strict=True))
+
+
+def _ports(ports: Iterable[BundlePort]) -> tuple[IoPort, ...]:
+    return tuple(IoPort(p.accessor, p.nbytes, p.ctype, p.planes) for p in ports)

@@ -210,10 +210,12 @@ class _Machine:
     ) -> None:
         signature = step.signature
         for index in indices:
-            if index not in bad:
-                first, end = step.node.op.rows_read(index, y, signature.inputs, signature.output)
-                if not self.read(step.node.inputs[index], first, end, f"{where} row {y}"):
-                    bad.add(index)
+            if index in bad:
+                continue
+            spans = step.node.op.spans_read(index, y, signature.inputs, signature.output)
+            name, at = step.node.inputs[index], f"{where} row {y}"
+            if not all(self.read(name, first, end, at) for first, end in spans):
+                bad.add(index)
 
     def _replaced(self, step: Step, index: int, y: int) -> bool:
         """Whether the kernel may, and does, replace this operand element by element."""

@@ -2,8 +2,9 @@
 """A program as rows: which steps can run row by row, and which tensors must stay in one piece.
 
 A step is row-local when its kernel takes its rows from anywhere, one call after the other,
-and no row of the output needs all rows of an input. Every other step is one move that reads
-and makes everything, and what it touches lies in one piece.
+and no row of the output needs all rows of an input. A step that reads its input from one piece
+(`Op.reads_whole`) makes the rows of its output one by one all the same. Every other step is one
+move that reads and makes everything, and what it touches lies in one piece.
 """
 
 from __future__ import annotations
@@ -56,25 +57,34 @@ class RowProgram:
 
 def is_row_local(step: Step) -> bool:
     """Whether a step can make its output row by row from rows that lie anywhere."""
-    op, signature = step.node.op, step.signature
-    output = signature.output
+    op = step.node.op
     if not step.kernel.row_by_row:
         return False
     if op.gathers:
         return True
     if not op.is_elementwise and type(op).rows_read is Op.rows_read:
         return False
-    for index in _read(step):
-        rows = signature.inputs[index].rows
-        read = (op.rows_read(index, y, signature.inputs, output) for y in range(output.rows))
-        if rows > 1 and all(first <= 0 and end >= rows for first, end in read):
-            return False
-    return True
+    return op.reads_whole or not any(_reads_all(step, index) for index in _read(step))
+
+
+def _reads_all(step: Step, index: int) -> bool:
+    """Whether every row of the output is made from all of several rows of an input."""
+    op, signature, output = step.node.op, step.signature, step.signature.output
+    rows = signature.inputs[index].rows
+    read = (op.rows_read(index, y, signature.inputs, output) for y in range(output.rows))
+    return rows > 1 and all(first <= 0 and end >= rows for first, end in read)
+
+
+def _in_moves(step: Step, whole: frozenset[str]) -> bool:
+    """Whether a step runs row by row; not for an output in one piece if its input is, too."""
+    local = is_row_local(step)
+    return local and not (step.node.op.reads_whole and step.node.output in whole)
 
 
 def has_too_many_rows(program: Program) -> bool:
     """Whether an order of all rows would take too long to find."""
-    local = [step for step in program.steps if is_row_local(step)]
+    whole = _in_one_piece(program, aliases_of(program), Sharing())
+    local = [step for step in program.steps if _in_moves(step, whole)]
     return sum(map(_run_count, local)) > _MOST_ROWS or sum(map(_read_count, local)) > _MOST_READ
 
 
@@ -129,7 +139,7 @@ def row_program(program: Program, sharing: Sharing, *, feed: bool = False) -> Ro
         numbers.append(FEED)
         runs.append(tuple((y, y + 1) for y in range(rows)))
     for step in program.steps:
-        made = _row_step(step, graph, aliases, index, tensors)
+        made = _row_step(step, graph, aliases, index, tensors, _in_moves(step, whole))
         steps.append(made)
         numbers.append(step.index)
         count = _run_count(step)
@@ -159,7 +169,10 @@ def _read_count(step: Step) -> int:
         return _run_count(step)
     rows = range(signature.output.rows)
     spans = (
-        op.rows_read(i, y, signature.inputs, signature.output) for i in _read(step) for y in rows
+        span
+        for i in _read(step)
+        for y in rows
+        for span in op.spans_read(i, y, signature.inputs, signature.output)
     )
     return sum(max(0, end - first) for first, end in spans)
 
@@ -171,12 +184,13 @@ def _in_one_piece(program: Program, aliases: Aliases, sharing: Sharing) -> froze
     if sharing.keep_inputs:
         found |= {aliases.slots[port.tensor].buffer for port in graph.inputs}
     for step in program.steps:
-        local = is_row_local(step)
+        local, read = is_row_local(step), step.node.op.reads_whole
+        needed = {step.node.inputs[i] for i in _read(step) if read and _reads_all(step, i)}
         for name in (*graph.activations(step.node), *step.node.outputs):
             slot = aliases.slots[name]
             one, root = graph.tensor(name).type, graph.tensor(slot.buffer).type
             same = (one.rows, one.row_bytes, slot.offset) == (root.rows, root.row_bytes, 0)
-            if not (local and same):
+            if not (local and same) or name in needed:
                 found.add(slot.buffer)
     return frozenset(name for name in found if graph.tensor(name).type.rows > 1)
 
@@ -187,9 +201,10 @@ def _row_step(
     aliases: Aliases,
     index: Mapping[str, int],
     tensors: list[RowTensor],
+    in_moves: bool,
 ) -> RowStep:
     output = index[step.node.output]
-    moves = tuple(_moves(step, graph, aliases, index))
+    moves = tuple(_moves(step, graph, aliases, index, in_moves))
     return RowStep(
         graph.node_name(step.node),
         output,
@@ -199,7 +214,9 @@ def _row_step(
     )
 
 
-def _moves(step: Step, graph: Graph, aliases: Aliases, index: Mapping[str, int]) -> Iterator[Move]:
+def _moves(
+    step: Step, graph: Graph, aliases: Aliases, index: Mapping[str, int], in_moves: bool
+) -> Iterator[Move]:
     op, signature, read = step.node.op, step.signature, _read(step)
     output, names = signature.output, step.node.inputs
 
@@ -210,7 +227,7 @@ def _moves(step: Step, graph: Graph, aliases: Aliases, index: Mapping[str, int])
         size = max(1, graph.tensor(slot.buffer).type.row_bytes)
         return index[slot.buffer], low // size, -(-high // size)
 
-    if not is_row_local(step):
+    if not in_moves:
         yield Move(tuple(rows(i, 0, signature.inputs[i].rows) for i in read), output.rows)
     elif op.gathers:
         count = signature.inputs[read[0]].rows
@@ -218,7 +235,9 @@ def _moves(step: Step, graph: Graph, aliases: Aliases, index: Mapping[str, int])
             yield Move((rows(read[0], y, y + 1),), int(y + 1 == count))
     else:
         for y in range(output.rows):
-            spans = ((i, *op.rows_read(i, y, signature.inputs, output)) for i in read)
+            spans = (
+                (i, *span) for i in read for span in op.spans_read(i, y, signature.inputs, output)
+            )
             found = (rows(i, first, end) for i, first, end in spans if first < end)
             yield Move(tuple(dict.fromkeys(found)), y + 1)
 

@@ -12,6 +12,7 @@ from mcuplan.ir.op import Kernel
 from mcuplan.memory import MemoryPlan, Problem, pack
 from mcuplan.memory.bound import lower_bound
 from mcuplan.passes.gather_rows import gather_rows
+from mcuplan.passes.rows_of_planes import rows_of_planes
 from mcuplan.schedule.check_rows import check_rows
 from mcuplan.schedule.choose import Placer, choose, kernels_of
 from mcuplan.schedule.objective import Objective, Selection
@@ -52,7 +53,7 @@ def plan_rows(
         InputTooLarge: rows would lie further apart than the generated code can say.
     """
     sharing, selection = sharing or Sharing(), selection or Selection()
-    gathered = gather_rows(graph)
+    gathered = gather_rows(rows_of_planes(graph, fed=feed))
     ways = candidates_of(gathered, target)
 
     def by_rows(chosen: Mapping[str, Candidate]) -> RowProgram:

@@ -13,6 +13,7 @@ from mcuplan.ops.concat import Concat
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.dense import Dense
 from mcuplan.ops.eltwise import Add, Div, Maximum, Minimum, Mul, Sub
+from mcuplan.ops.interleave import Interleave
 from mcuplan.ops.movement import Transpose
 from mcuplan.ops.pad import Pad
 from mcuplan.ops.pool2d import AvgPool2D, MaxPool2D
@@ -86,6 +87,7 @@ _POOLS = (
     ((12, 2), (12, 2, 33), (1, 1), 0),
     ((4, 1), (40, 1, 16), (4, 1), 0),
 )
+_PLANES = ((3, 16, 16), (3, 10, 33), (4, 12, 30), (13, 5, 7), (2, 40, 3), (6, 24, 1), (3, 1, 10))
 _MAPS = ((1, 4, 4, 8), (1, 12, 12, 16), (1, 20, 20, 4), (1, 3, 30, 7), (1, 1, 1, 256), (1, 300))
 
 
@@ -130,6 +132,9 @@ def _unweighted() -> Iterator[Shape]:
         yield Shape(Quantize(0.02, 3), (size,))
         yield Shape(Concat(len(size) - 1), (size, size))
         yield Shape(Softmax(), (size,))
+    for channels, h, w in _PLANES:
+        yield Shape(Transpose((0, 2, 3, 1)), ((1, channels, h, w),))
+        yield Shape(Interleave(channels), ((1, channels * h, w),))
     for size in _MAPS[:4]:
         h, _, c = size[1:]
         yield Shape(Mul(), (size, (1, 1, 1, c)))
