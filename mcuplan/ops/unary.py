@@ -6,7 +6,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -16,16 +15,30 @@ from mcuplan.ir.graph import Node
 from mcuplan.ir.op import Call, ConstArray, Cost, Example, Kernel, Op, Signature
 from mcuplan.ir.types import Array, DType, Quant, TensorType
 from mcuplan.ir.writer import Writer
+from mcuplan.ops._chain import (
+    JOINS,
+    Chain,
+    Joined,
+    UnaryFn,
+    affine,
+    applied,
+    clip,
+    rounding,
+    write_chain,
+)
 from mcuplan.ops._functions import FUNCTIONS
 from mcuplan.ops._limits import image
 from mcuplan.ops._read import constant_float
 from mcuplan.ops._tables import CODES, apply_table, requantize_table, to_grid
 
 __all__ = [
+    "JOINS",
     "KERNELS",
     "OPS",
     "READERS",
     "WRITERS",
+    "Chain",
+    "Joined",
     "Lookup",
     "UnaryFn",
     "add_lookup",
@@ -38,49 +51,10 @@ __all__ = [
 
 
 @dataclass(frozen=True, slots=True)
-class UnaryFn:
-    """A function by its name in ``FUNCTIONS``, with its parameters."""
-
-    name: str
-    parameters: tuple[float, ...] = ()
-
-    def __call__(self, x: Array) -> Array:
-        """Values in double; outside the domain NaN or infinite."""
-        with np.errstate(all="ignore"):
-            made: Array = FUNCTIONS[self.name].value(x, *self.parameters)
-        return made
-
-    @property
-    def label(self) -> str:
-        """Name in reports: that of the ONNX operator where there is one."""
-        if self.name == "clip":
-            named: dict[tuple[float, ...], str] = {(0.0, math.inf): "Relu", (0.0, 6.0): "Relu6"}
-            return named.get(self.parameters, "Clip")
-        return FUNCTIONS[self.name].onnx or self.name.capitalize()
-
-
-def affine(scale: float, offset: float) -> UnaryFn:
-    """``x * scale + offset``."""
-    return UnaryFn("affine", (float(scale), float(offset)))
-
-
-def clip(low: float, high: float) -> UnaryFn:
-    """Real limits; those of float32 are none."""
-    reach = 3.4e38
-    low = -math.inf if low <= -reach else float(low)
-    return UnaryFn("clip", (low, math.inf if high >= reach else float(high)))
-
-
-def rounding(quant: Quant) -> UnaryFn:
-    """Rounding to a grid, as a QuantizeLinear/DequantizeLinear pair in a chain."""
-    return UnaryFn("quantize", (quant.s, float(quant.z)))
-
-
-@dataclass(frozen=True, slots=True)
 class Lookup(Op):
     """Functions applied one after the other; two nodes in a row are one with both chains."""
 
-    chain: tuple[UnaryFn, ...]
+    chain: Chain
 
     is_elementwise = True
     inplace_inputs = (0,)
@@ -111,10 +85,7 @@ class Lookup(Op):
 
     def value(self, x: Array) -> Array:
         """The chain in double."""
-        x = x.astype(np.float64)
-        for fn in self.chain:
-            x = fn(x)
-        return x
+        return applied(self.chain, x.astype(np.float64))
 
     def reference(self, *arrays: Array) -> tuple[Array, ...]:
         """Each element on its own."""
@@ -131,7 +102,7 @@ class Lookup(Op):
 
     def cost(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> Cost:
         """One operation per element and function."""
-        return Cost(ops=outputs[0].elements * len(self.chain))
+        return Cost(ops=outputs[0].elements * sum(fn.functions for fn in self.chain))
 
     @classmethod
     def examples(cls) -> Iterable[Example]:
@@ -142,6 +113,10 @@ class Lookup(Op):
         rounded = rounding(Quant.per_tensor(0.05, -3))
         chain = (affine(0.5, 3.0), rounded, clip(0.0, 6.0), UnaryFn("tanh"))
         yield Example(cls(chain), ((1, 3, 3, 3),))
+        gate = (UnaryFn("hard_sigmoid", (0.2, 0.5)), rounded)
+        for name in JOINS:
+            both = Joined(name, (affine(1.0, 0.5),), gate)
+            yield Example(cls((both, clip(-1.0, 4.0))), ((1, 2, 3, 2),))
 
 
 _DEFAULTS: dict[str, tuple[float, ...]] = {
@@ -239,14 +214,7 @@ def write_lookup(node: Node, out: Writer) -> None:
     """The ONNX operators of a chain, in any order of axes that is held."""
     op, axes = node.op, out.orders(node.inputs[0])[0]
     assert isinstance(op, Lookup)
-    value = out.read(node.inputs[0], axes)
-    for fn in op.chain:
-        function = FUNCTIONS[fn.name]
-        if function.write is not None:
-            value = function.write(out, value, *fn.parameters)
-        else:
-            given: dict[str, Any] = dict(zip(function.attributes, fn.parameters, strict=True))
-            value = out.node(function.onnx, [value], **given)
+    value = write_chain(out, out.read(node.inputs[0], axes), op.chain)
     out.write(node.output, value, axes)
 
 

@@ -15,6 +15,7 @@ from mcuplan.passes.fold_quantize import fold_quantize
 from mcuplan.passes.fuse_activation import fuse_activation
 from mcuplan.passes.fuse_gate import fuse_gate
 from mcuplan.passes.fuse_lookups import fuse_lookups
+from mcuplan.passes.join_lookups import join_lookups
 from mcuplan.passes.lower_affine import lower_affine
 from mcuplan.passes.pad_grids import pad_grids
 from mcuplan.passes.sink_layout import fold_flatten, sink_transposes
@@ -36,7 +37,7 @@ PIPELINE: tuple[Pass, ...] = (
     fold_pad,
 )
 
-LAST: tuple[Pass, ...] = (lower_affine, pad_grids)
+LAST: tuple[Pass, ...] = (lower_affine, join_lookups, pad_grids)
 """Passes that take what the others left; the others run again after them."""
 
 _ROUNDS = 16

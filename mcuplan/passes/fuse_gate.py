@@ -9,13 +9,11 @@ from dataclasses import replace
 from mcuplan.ir.graph import Editor, Graph, Node
 from mcuplan.ir.op import NO_CLAMP
 from mcuplan.ops.eltwise import Mul
-from mcuplan.ops.unary import Lookup, UnaryFn, affine, clip
+from mcuplan.ops.unary import Chain, Lookup, UnaryFn, affine, clip
 from mcuplan.passes._edit import counted
 from mcuplan.passes.fuse_lookups import simplified
 
 __all__ = ["fuse_gate"]
-
-_Chain = tuple[UnaryFn, ...]
 
 
 def fuse_gate(graph: Graph) -> Graph:
@@ -58,7 +56,7 @@ def _fuse(editor: Editor, node: Node, op: Mul) -> bool:
     return False
 
 
-def _operand(editor: Editor, node: Node, name: str) -> tuple[str, _Chain]:
+def _operand(editor: Editor, node: Node, name: str) -> tuple[str, Chain]:
     """The tensor and the functions that an operand is made of."""
     producer = editor.producer(name)
     private = editor.only_consumer(name) is not None and editor.tensor(name).type.quant is None
@@ -67,7 +65,7 @@ def _operand(editor: Editor, node: Node, name: str) -> tuple[str, _Chain]:
     return producer.inputs[0], producer.op.chain
 
 
-def _factor(chain: _Chain) -> float | None:
+def _factor(chain: Chain) -> float | None:
     """The factor of a chain that only scales."""
     if not chain:
         return 1.0
@@ -76,7 +74,7 @@ def _factor(chain: _Chain) -> float | None:
     return None
 
 
-def _product(chain: _Chain) -> _Chain | None:
+def _product(chain: Chain) -> Chain | None:
     """What x times a chain of x is, where that has a name."""
     if not chain:
         return (UnaryFn("pow", (2.0,)),)

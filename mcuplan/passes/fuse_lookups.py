@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from mcuplan.ir.graph import Editor, Graph, Node
 from mcuplan.ops.quantize import Quantize
-from mcuplan.ops.unary import Lookup, UnaryFn, affine, rounding
+from mcuplan.ops.unary import Chain, Joined, Lookup, UnaryFn, affine, rounding
 from mcuplan.passes._edit import counted
 
 __all__ = ["fuse_lookups", "simplified"]
@@ -44,14 +44,14 @@ def fuse_lookups(graph: Graph) -> Graph:
     return editor.done(counted("fuse_lookups", fused, "functions joined into one table"))
 
 
-def _chain(node: Node) -> tuple[UnaryFn, ...] | None:
+def _chain(node: Node) -> Chain | None:
     """The functions of a node, None where it is another operator."""
     if isinstance(node.op, Lookup):
         return node.op.chain
     return () if isinstance(node.op, Quantize) else None
 
 
-def _joined(editor: Editor, first: Node, second: Node) -> tuple[UnaryFn, ...]:
+def _joined(editor: Editor, first: Node, second: Node) -> Chain:
     """Both chains; the last rounding is the grid of the output, not part of the chain."""
     before, after = _chain(first), _chain(second)
     assert before is not None
@@ -61,9 +61,9 @@ def _joined(editor: Editor, first: Node, second: Node) -> tuple[UnaryFn, ...]:
     return simplified((*before, *between, *after))
 
 
-def simplified(chain: tuple[UnaryFn, ...]) -> tuple[UnaryFn, ...]:
+def simplified(chain: Chain) -> Chain:
     """The chain with neighbouring affine steps joined and those that do nothing left out."""
-    made: list[UnaryFn] = []
+    made: list[UnaryFn | Joined] = []
     for fn in chain:
         if fn.name == "affine" and made and made[-1].name == "affine":
             (a, b), (c, d) = made.pop().parameters, fn.parameters
@@ -73,7 +73,7 @@ def simplified(chain: tuple[UnaryFn, ...]) -> tuple[UnaryFn, ...]:
     return tuple(kept) or (made[0],)
 
 
-def _does_nothing(fn: UnaryFn) -> bool:
+def _does_nothing(fn: UnaryFn | Joined) -> bool:
     """An affine step that is the identity but for rounding in float32."""
     if fn.name != "affine":
         return False
