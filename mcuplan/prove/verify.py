@@ -49,6 +49,7 @@ __all__ = [
 ]
 
 _RUN_SAMPLES, _RUN_BYTES = 256, 1 << 26  # of one run of a program, with what it writes
+_INPUT_COPIES = 32  # bytes for each of an input on its way from real values to a file
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +144,7 @@ def prove_on_host(subject: Subject, feeds: Mapping[str, Array] | Feeds) -> HostP
 
     image, sanitized, first, stray = None, True, None, None
     with temporary_folder() as work:
-        for start, batch in blocks(feeds, _run_size(parts)):
+        for start, batch in blocks(feeds, _run_size(subject, parts)):
             if image is None:
                 image, run, sanitized = run_sanitized(build, work, _arrays(subject, batch))
             else:
@@ -156,9 +157,10 @@ def prove_on_host(subject: Subject, feeds: Mapping[str, Array] | Feeds) -> HostP
     return HostProof(samples_of(feeds), first, sanitized, findings)
 
 
-def _run_size(parts: Sequence[Part]) -> int:
-    """Samples that a program runs at once, so that its dumps stay small."""
-    nbytes = sum(part.dump.nbytes for part in parts)
+def _run_size(subject: Subject, parts: Sequence[Part]) -> int:
+    """Samples that a program runs at once, so that dumps and inputs stay small."""
+    inputs = sum(subject.graph.tensor(port.tensor).type.nbytes for port in subject.graph.inputs)
+    nbytes = _INPUT_COPIES * inputs + sum(part.dump.nbytes for part in parts)
     return max(1, min(_RUN_SAMPLES, _RUN_BYTES // max(1, nbytes)))
 
 
@@ -234,7 +236,7 @@ def _run_on_core(
 ) -> tuple[bool, EmulatorRun]:
     """Run all samples; whether the outputs equal the reference, and one run with the slowest."""
     equal, slowest, stack = True, [], 0
-    for _, batch in blocks(feeds, _RUN_SAMPLES):
+    for _, batch in blocks(feeds, _run_size(subject, ())):
         run = run_on_core(image, _arrays(subject, batch), counter=counter)
         for at, block in blocks(batch, together(subject.graph)):
             shown = tuple(output[at : at + samples_of(block)] for output in run.outputs)

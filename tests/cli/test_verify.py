@@ -250,3 +250,68 @@ def test_what_is_no_report_is_not_believed(
     path.unlink()
     path.mkdir()
     assert "regular" in _why_unused(check, capsys)
+
+
+@pytest.fixture(scope="module")
+def coarse(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a network, its samples, and a calibration 40 times as wide."""
+    folder = tmp_path_factory.mktemp("coarse")
+    small_net().save(folder / "net.onnx")
+    samples = np.random.default_rng(3).standard_normal((12, 2, 8, 8)).astype(np.float32)
+    np.savez(folder / "data.npz", input=samples)
+    np.savez(folder / "wide.npz", input=samples * 40)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("calibration", "flags", "status", "severity"),
+    [
+        ("data.npz", [], 0, None),
+        ("data.npz", ["--min-sqnr", "90"], 1, "error"),
+        ("wide.npz", [], 1, "error"),
+        ("wide.npz", ["--min-sqnr", "0"], 0, "warning"),
+        ("random", ["--min-sqnr", "90"], 0, "warning"),
+    ],
+)
+def test_noise_decides(
+    coarse: Path,
+    calibration: str,
+    flags: list[str],
+    status: int,
+    severity: str | None,
+    host_gcc: str,
+    capsys: Captured,
+) -> None:
+    """Signal to noise below the limit is exit 1; made-up ranges are no failure of the model."""
+    given = calibration if calibration == "random" else str(coarse / calibration)
+    command = ["verify", str(coarse / "net.onnx"), "-t", BOARD, "--calibration", given]
+    command += [
+        "--no-save",
+        "--inputs",
+        str(coarse / "data.npz"),
+        "--on",
+        "host",
+        "-f",
+        "json",
+        *flags,
+    ]
+    assert status == run(command)
+    report = json.loads(capsys.readouterr().out)
+    found = [f["severity"] for f in report["verdict"]["findings"] if f["code"] == "verify/sqnr"]
+    assert ([severity] if severity else []) == found
+    (output,) = report["verification"][0]["outputs"]
+    assert output["sqnr_db"] < 90
+
+
+def test_the_limit_stands_in_the_configuration(
+    coarse: Path, host_gcc: str, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    """A key of mcuplan.toml, checked like the flag."""
+    monkeypatch.chdir(coarse)
+    command = ["verify", "net.onnx", "-t", BOARD, "--calibration", "data.npz", "--on", "host"]
+    (coarse / "mcuplan.toml").write_text("min-sqnr = 90\n")
+    assert 1 == run([*command, "-q"])
+    (coarse / "mcuplan.toml").write_text("min-sqnr = -3\n")
+    assert 2 == run([*command, "-q"])
+    (coarse / "mcuplan.toml").unlink()
+    capsys.readouterr()
