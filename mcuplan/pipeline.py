@@ -83,6 +83,7 @@ class Request:
     model: Path
     target: Target
     dims: Mapping[str, int] = field(default_factory=dict)
+    cuts: tuple[str, ...] = ()  # tensors at which the model ends
     calibration: Path | None = None
     random_calibration: bool = False
     observer: str = "minmax"  # a key of quant.observers.OBSERVERS
@@ -127,7 +128,7 @@ class Planned:
 
 def simplify(request: Request) -> tuple[ImportedModel, Graph]:
     """Import a model and rewrite its float graph."""
-    model = load_model(request.model, request.dims)
+    model = load_model(request.model, request.dims, request.cuts)
     return model, passes.run(model.graph, request.dump_after)
 
 
@@ -324,7 +325,8 @@ def _removal(request: Request, graph: Graph, *, real_ranges: bool) -> Removal:
 
 def _options(request: Request, data: Data | None, *, by_rows: bool) -> str:
     """What of the request shaped the code, for its header; no path, no date."""
-    said = [] if request.io_layout == "model" else [f"io-layout {request.io_layout}"]
+    said = [f"cut-output {name}" for name in request.cuts]
+    said += [] if request.io_layout == "model" else [f"io-layout {request.io_layout}"]
     said += ["keep-dead-channels"] if request.keep_dead else []
     said += [
         f"input-range {f'{name}={low:g}:{high:g}' if name else f'{low:g}:{high:g}'}"

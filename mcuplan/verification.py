@@ -186,14 +186,14 @@ def measure(planned: Planned, name: str) -> Evidence:
     return Evidence(build=measured_build(measured))
 
 
-def fit_all(model: Path, dims: Mapping[str, int]) -> Iterator[Budget]:
+def fit_all(model: Path, dims: Mapping[str, int], cuts: tuple[str, ...] = ()) -> Iterator[Budget]:
     """The report of a model on every built-in target, by name."""
     planned: Planned | None = None
     for name in list_targets():
         target = load_target(name)
         target = replace(target, backend=backend_of(target.features))
         if planned is None:
-            request = pipeline.Request(model, target, dims)
+            request = pipeline.Request(model, target, dims, cuts)
             planned = pipeline.plan(request, sizes_only=True)
         else:
             planned = pipeline.plan_for(planned, target)

@@ -66,6 +66,7 @@ def _request(model: Path, options: dict[str, Any]) -> Request:
         model=model,
         target=with_backend(load_target(options["target"]), options["backend"]),
         dims=_options.dims_of(options["dims"]),
+        cuts=tuple(options["cuts"]),
         calibration=Path(data) if data not in (None, "random") else None,
         random_calibration=data == "random",
         observer=options["observer"],
@@ -233,6 +234,7 @@ def plan(model: Path, frontier: bool, **options: Any) -> int:
 @_options.headroom
 @_options.input_range
 @_options.dim
+@_options.cut_output
 @click.option("--output", "-o", type=_options.FILE, required=True, help="QDQ model to write.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
 def quantize(
@@ -242,6 +244,7 @@ def quantize(
     headroom: float,
     input_ranges: tuple[tuple[str, tuple[float, float]], ...],
     dims: tuple[tuple[str, int], ...],
+    cuts: tuple[str, ...],
     output: Path,
     quiet: bool,
 ) -> int:
@@ -255,6 +258,7 @@ def quantize(
         model=model,
         target=load_target("cortex-m4"),  # no target has a say in grids
         dims=_options.dims_of(dims),
+        cuts=cuts,
         calibration=Path(calibration) if calibration not in (None, "random") else None,
         random_calibration=calibration == "random",
         observer=observer,

@@ -86,6 +86,13 @@ dim = _option(
     multiple=True,
     help="Fix an open dimension, by name or as INPUT:AXIS=N.",
 )
+cut_output = click.option(
+    "--cut-output",
+    "cuts",
+    metavar="TENSOR",
+    multiple=True,
+    help="End the model at this tensor: it becomes an output.",
+)
 calibration = _option(
     "--calibration",
     metavar="DATA.npz",
@@ -139,6 +146,7 @@ modelling = _stack(
     [
         target,
         dim,
+        cut_output,
         calibration,
         observer,
         headroom,

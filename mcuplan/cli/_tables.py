@@ -175,13 +175,16 @@ def targets_lint(files: tuple[str, ...]) -> int:
 @targets.command("fit")
 @MODEL
 @_options.dim
+@_options.cut_output
 @_TABLE
-def targets_fit(model: Path, dims: tuple[tuple[str, int], ...], form: str) -> int:
+def targets_fit(
+    model: Path, dims: tuple[tuple[str, int], ...], cuts: tuple[str, ...], form: str
+) -> int:
     """One row per target: whether the model fits, and what is left; the roomiest first."""
     from mcuplan.verification import fit_all
 
     rows = []
-    for budget in sorted(fit_all(model, _options.dims_of(dims)), key=_by_room):
+    for budget in sorted(fit_all(model, _options.dims_of(dims), cuts), key=_by_room):
         ram, flash = budget.ram, budget.flash
         rows.append(
             [

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from mcuplan.errors import DamagedModel, McuplanError, Problems, UnsupportedType
+from mcuplan.importer.cut import end_at
 from mcuplan.importer.folding import widened
 from mcuplan.importer.inputs import (
     ELEMENT_TYPES,
@@ -25,12 +26,13 @@ from mcuplan.importer.inputs import (
 from mcuplan.importer.protofile import Allowance, ModelFile, read_model, read_tensor, shown, text
 from mcuplan.importer.qoperator import QOPERATORS, Names, expand
 from mcuplan.importer.reading import MISFIT, Reading
+from mcuplan.importer.refusals import Refusals
+from mcuplan.importer.shapes import Shapes
 from mcuplan.importer.structure import (
     Step,
     check_form,
     live_steps,
     opset_of,
-    place,
     read_attributes,
 )
 from mcuplan.ir.builder import Builder, Constant, OnnxNode, input_layout, plain
@@ -64,15 +66,20 @@ class ImportedModel:
     notes: tuple[str, ...] = ()
 
 
-def load_model(path: Path | str, dims: Mapping[str, int] = MappingProxyType({})) -> ImportedModel:
+def load_model(
+    path: Path | str,
+    dims: Mapping[str, int] = MappingProxyType({}),
+    cuts: Sequence[str] = (),
+) -> ImportedModel:
     """Read an ONNX model.
 
     Args:
         path: the model file; external data lies in its folder.
-        dims: sizes of dynamic dimensions, by name, or by "input:axis" where unnamed.
+        dims: sizes of dynamic dimensions, by name, or by "input:axis".
+        cuts: tensors that become outputs; what lies behind them is dropped.
 
     Raises:
-        UsageError: no such file, or ``dims`` names no dimension of the model.
+        UsageError: no such file, or the model has no dimension or tensor that was named.
         McuplanError: the one problem of the model.
         Problems: all problems of the model, where there are several.
     """
@@ -80,42 +87,53 @@ def load_model(path: Path | str, dims: Mapping[str, int] = MappingProxyType({}))
     opset, versions = opset_of(file)
     steps, errors = check_form(file, versions)
     Problems.raise_if_any(errors)
-    loading = _Loading(file, opset, dims)
-    return loading.run(steps)
+    notes = []
+    if cuts:
+        dropped = end_at(file.proto.graph, cuts)
+        notes.append(f"ends at {', '.join(map(shown, cuts))}: {dropped} nodes behind are left out")
+        steps, _ = check_form(file, versions)
+    loading = _Loading(file, opset, dims, steps)
+    loading.notes += notes
+    return loading.run()
 
 
 class _Loading:
     """One run over one model; problems are collected until its end."""
 
-    def __init__(self, file: ModelFile, opset: int, dims: Mapping[str, int]) -> None:
-        self._file, self._opset = file, opset
+    def __init__(
+        self, file: ModelFile, opset: int, dims: Mapping[str, int], steps: Sequence[Step]
+    ) -> None:
+        self._file, self._opset, self._steps = file, opset, steps
         self._proto = file.proto.graph
         self._allowance = Allowance()
         self._dims = Dimensions(dims)
         self._build = Builder(Transpose, Reshape)
-        self._errors: list[McuplanError] = []
+        self.notes: list[str] = []
+        self._refusals = Refusals()
+        self._shapes = Shapes(file, [step.proto for step in steps])
 
-    def run(self, steps: Sequence[Step]) -> ImportedModel:
+    def run(self) -> ImportedModel:
         """The finished model.
 
         Raises:
             McuplanError, Problems: see :func:`load_model`.
         """
         outputs = [value.name for value in self._proto.output]
-        live, needed = live_steps(steps, outputs)
+        live, needed = live_steps(self._steps, outputs)
         self._read_initializers(needed)
         expanded = self._expand(live)
-        reading = Reading(self._build, self._allowance, needed, self._stated_shapes())
+        reading = Reading(
+            self._build, self._allowance, needed, self._refusals, self._shapes, len(expanded)
+        )
         readers = readers_of([step.node for step in expanded])
         rest = [step for step in expanded if not reading.fold_if_constant(step)]
         declared = self._read_inputs(reading, readers)
         for step in rest:
             reading.read(step)
-        self._errors += reading.errors
         ports = self._outputs(reading)
-        Problems.raise_if_any(self._errors)
+        Problems.raise_if_any(self._refusals.grouped())
         inputs = tuple(self._input_port(d, readers) for d in declared)
-        return self._result(inputs, ports, steps, [s.source for s in live], reading)
+        return self._result(inputs, ports, [s.source for s in live], reading)
 
     def _read_initializers(self, needed: set[str]) -> None:
         for proto in self._proto.initializer:
@@ -126,18 +144,18 @@ class _Loading:
                 self._build.constants[proto.name] = widened(Constant(values))
             except McuplanError as error:
                 error.where = error.where or f"initializer {shown(proto.name)}"
-                self._errors.append(error)
-        self._errors += [
+                self._refusals.add(error)
+        self._refusals.extend(
             UnsupportedType(
                 "a sparse initializer",
                 f"initializer {shown(text(sparse.values.name))}",
                 "export dense weights",
             )
             for sparse in self._proto.sparse_initializer
-        ]
+        )
 
     def _expand(self, live: Sequence[Step]) -> list[Step]:
-        """Attributes read, quantized operators expanded; refused nodes left out."""
+        """Attributes read, quantized operators expanded; refused nodes marked."""
         taken = {name for step in live for name in (*step.node.inputs, *step.node.outputs)}
         taken.update(value.name for value in self._proto.input)
         names = Names(taken)
@@ -147,12 +165,13 @@ class _Loading:
             try:
                 full = read_attributes(step, self._file, self._allowance, functions)
                 expanded += [replace(full, node=node) for node in expand(full.node, names)]
+                continue
             except McuplanError as error:
-                error.where = error.where or place(step.source)
-                self._errors.append(error)
+                self._refusals.add(error, step)
             except MISFIT as error:
                 message = f"attributes or inputs do not fit the operator: {shown(str(error))}"
-                self._errors.append(DamagedModel(message, place(step.source), "export again"))
+                self._refusals.add(DamagedModel(message, hint="export again"), step)
+            expanded.append(replace(step, refused=True))
         return expanded
 
     def _read_inputs(
@@ -167,23 +186,15 @@ class _Loading:
             declared = self._dims.declared(value)
             if declared is None:
                 continue
+            self._shapes.inputs[value.name] = declared.shape
             try:
                 reading.add_input(declared, readers)
                 usable.append(declared)
             except McuplanError as error:
                 error.where = error.where or f"input {shown(value.name)}"
-                self._errors.append(error)
-        self._errors += [*self._dims.errors, *self._dims.check_given()]
+                self._refusals.add(error)
+        self._refusals.extend([*self._dims.errors, *self._dims.check_given()])
         return usable
-
-    def _stated_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Shapes that the file gives for tensors between nodes, where they are fixed."""
-        found = {}
-        for value in self._proto.value_info:
-            shape = tuple(n for n in tensor_shape(value) or (0,) if n)
-            if shape and len(shape) == len(tensor_shape(value) or ()):
-                found[value.name] = shape
-        return found
 
     def _outputs(self, reading: Reading) -> tuple[Port, ...]:
         """The outputs in the model's own layout, as far as they could be read."""
@@ -197,7 +208,7 @@ class _Loading:
             shape = self._build.shape(value.name)
             said = tensor_shape(value)
             if said is not None and len(said) != len(shape):
-                self._errors.append(
+                self._refusals.add(
                     DamagedModel(f"declared with rank {len(said)}, computed {list(shape)}", where)
                 )
                 continue
@@ -215,7 +226,7 @@ class _Loading:
         if value.data.dtype.kind != "f" or not np.isfinite(value.data).all():
             kind = f"{value.data.dtype}{list(value.data.shape)}"
             text = f"a constant of {kind}, or with values that are not finite"
-            self._errors.append(UnsupportedType(text, where, "remove this output"))
+            self._refusals.add(UnsupportedType(text, where, "remove this output"))
             return False
         add_literal(OnnxNode("Constant", "", self._opset, "", (), (name,), {}), self._build, value)
         return True
@@ -242,7 +253,6 @@ class _Loading:
         self,
         inputs: tuple[Port, ...],
         outputs: tuple[Port, ...],
-        steps: Sequence[Step],
         live: Sequence[OnnxNode],
         reading: Reading,
     ) -> ImportedModel:
@@ -251,8 +261,8 @@ class _Loading:
         dtype = QDQ if reading.is_quantized else FLOAT32
         if QOPERATORS.intersection(kinds):
             dtype = QOPERATOR
-        notes = list(self._dims.notes)
-        if dead := len(steps) - len(live):
+        notes = [*self.notes, *self._dims.notes]
+        if dead := len(self._steps) - len(live):
             notes.append(f"{dead} nodes that no output depends on are left out")
         if dtype == FLOAT32 and any(t.stored is not None for t in graph.tensors.values()):
             notes.append("weights are stored as integers, activations are float")
@@ -264,8 +274,8 @@ class _Loading:
             self._file.sha256,
             int(self._file.proto.ir_version),
             _producer(self._file.proto),
-            len(steps),
-            MappingProxyType(dict(sorted(Counter(_kind(s.source) for s in steps).items()))),
+            len(self._steps),
+            MappingProxyType(dict(sorted(Counter(_kind(s.source) for s in self._steps).items()))),
             dtype,
             tuple(notes),
         )

@@ -6,7 +6,6 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from types import MappingProxyType
 
 import numpy as np
 
@@ -20,9 +19,12 @@ from mcuplan.errors import (
 )
 from mcuplan.importer.checks import check_types, check_windows
 from mcuplan.importer.folding import can_fold, fold, fold_shape, widened
+from mcuplan.importer.hints import way_out
 from mcuplan.importer.inputs import ELEMENT_TYPES, Declared, grid_of_input, is_raw, keeps_grid
 from mcuplan.importer.protofile import TENSOR_LIMIT, Allowance, shown, type_name
-from mcuplan.importer.structure import Step, place
+from mcuplan.importer.refusals import Refusals
+from mcuplan.importer.shapes import Shapes
+from mcuplan.importer.structure import Step, node_kind
 from mcuplan.ir.builder import Builder, Constant, OnnxNode, Reader
 from mcuplan.ir.types import DType
 from mcuplan.ops import all_readers
@@ -35,57 +37,20 @@ MISFIT = (ArithmeticError, AssertionError, LookupError, MemoryError, TypeError, 
 _WINDOWED = ("Conv", "MaxPool", "AveragePool", "LpPool")
 _MAY_BE_INFINITE = ("Clip", "Min", "Max", "Pad")
 _REAL = (DType.FLOAT16, DType.FLOAT32, DType.FLOAT64)
-_QUANTIZED_TYPES: Mapping[int, DType] = {0: DType.UINT8, 2: DType.UINT8, 3: DType.INT8}
-_RENAMING = ("Cast", "Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze")
-_HINTS = {
-    "ConvInteger": "quantize statically (QDQ or QLinearConv)",
-    "DynamicQuantizeLinear": "quantize statically, with calibration data",
-    "If": "export with the branch that is taken at inference only",
-    "Loop": "unroll the loop when exporting",
-    "MatMulInteger": "quantize statically (QDQ or QLinearMatMul)",
-    "NonMaxSuppression": "cut the model before its post-processing",
-    "Scan": "unroll the scan when exporting",
-    "TopK": "cut the model before its post-processing",
+_FLOAT = "float32"
+_NAMES: Mapping[int, str] = {
+    **{1: _FLOAT, 10: _FLOAT, 11: _FLOAT, 16: _FLOAT},
+    **{2: "uint8", 3: "int8", 6: "int32", 7: "int64", 9: "bool"},
 }
-
-
-_KEEP_SHAPE = frozenset(
-    [
-        "BatchNormalization",
-        "Celu",
-        "CumSum",
-        "Elu",
-        "Erf",
-        "Gelu",
-        "GroupNormalization",
-        "HardSigmoid",
-        "InstanceNormalization",
-        "LayerNormalization",
-        "LRN",
-        "LpNormalization",
-        "Mish",
-        "Mod",
-        "Pow",
-        "PRelu",
-        "RMSNormalization",
-        "Round",
-        "Selu",
-        "Shrink",
-        "Sign",
-        "SimplifiedLayerNormalization",
-        "Softplus",
-        "Softsign",
-        "Swish",
-        "ThresholdedRelu",
-    ]
-)
+_RENAMING = ("Cast", "Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze")
+_QUANTIZED_TYPES: Mapping[int, DType] = {0: DType.UINT8, 2: DType.UINT8, 3: DType.INT8}
 
 
 class Reading:
-    """The state of one pass over the nodes; ``errors`` holds one entry per refused node.
+    """The state of one pass over the nodes; refused nodes are collected in ``refusals``.
 
-    ``declared`` are shapes that the file states for tensors between nodes: they stand in
-    behind a refused node, so that the nodes after it are judged in the same run.
+    ``shapes`` stand in behind a refused node, so that the nodes after it are judged in the
+    same run; ``total`` is how many nodes will be read.
     """
 
     def __init__(
@@ -93,16 +58,21 @@ class Reading:
         build: Builder,
         allowance: Allowance,
         needed: Collection[str],
-        declared: Mapping[str, Sequence[int]] = MappingProxyType({}),
+        refusals: Refusals,
+        shapes: Shapes,
+        total: int,
     ) -> None:
-        self.errors: list[McuplanError] = []
+        self.refusals = refusals
+        self._shapes, self._total, self._position = shapes, total, 0
+        self._guessed: dict[str, str] = {}  # numpy's name of the type of a stand-in
+        self._sound: set[str] = set()
+        self._inputs: set[str] = set()
         self.is_quantized = False
         self._build, self._allowance, self._needed = build, allowance, needed
         self._integers: dict[str, DType] = {}  # element type of tensors of integers
         self._came_from: dict[str, DType] = {}  # what a DequantizeLinear read
         self._reported: set[str] = set()
         self._finite: dict[str, bool] = {}
-        self._declared = declared
 
     def add_input(self, declared: Declared, readers: Mapping[str, Collection[OnnxNode]]) -> None:
         """Declare a model input; an integer one needs a reader that tells its grid.
@@ -116,6 +86,7 @@ class Reading:
             self._integers[declared.name] = declared.dtype
             self.is_quantized |= is_quantized
         self._build.add_input(declared.name, declared.shape, quant)
+        self._inputs.add(declared.name)
 
     def output_types(self, name: str) -> tuple[DType, DType]:
         """Element type of a graph output in the model, and at the C boundary."""
@@ -129,45 +100,70 @@ class Reading:
         """Read a node if all its inputs are constants already; whether they are."""
         if not all(name in self._build.constants for name in step.node.inputs if name):
             return False
-        self.read(step)
+        self._try(step)
         return True
 
     def read(self, step: Step) -> None:
-        """Read one node; what is wrong with it is collected, what lies behind it skipped."""
+        """Read one node; what is wrong with it is collected, and shapes stand in behind it."""
+        self._position += 1
+        if not self._try(step):
+            self._offer_end(step)
+            self._stand_in(step)
+
+    def _try(self, step: Step) -> bool:
+        """Read one node, or judge it; whether its outputs are there."""
         names = [name for name in step.node.inputs if name]
         try:
-            if all(self._build.known(name) for name in names):
+            if not step.refused and all(self._is_plain(name) for name in names):
                 self._read(step.node)
-            elif not can_fold(step.node.op_type):
-                self._reader(step.node)  # behind a refused node, only its type can be judged
+                self._note_sound(step.node)
+                return True
+            if not step.refused:
+                self._judge(step.node)
         except McuplanError as error:
-            error.where = error.where or place(step.source)
-            self.errors.append(error)
-            self._stand_in(step.node)
+            self.refusals.add(error, step)
         except MISFIT as error:
             shapes = ", ".join(str(list(self._build.shape(n))) for n in names)
             reason = f": {shown(str(error))}" if str(error) else ""
-            self.errors.append(
-                DamagedModel(
-                    f"inputs of shape {shapes or 'none'} do not fit the operator{reason}",
-                    place(step.source),
-                    "check the model with onnx.checker.check_model(full_check=True)",
-                )
-            )
+            message = f"inputs of shape {shapes or 'none'} do not fit the operator{reason}"
+            self.refusals.add(DamagedModel(message), step)
+        return False
 
-    def _stand_in(self, node: OnnxNode) -> None:
-        """Let the first output of a refused node have a shape, where that is known."""
-        name = node.outputs[0] if node.outputs else ""
-        if not name or self._build.known(name):
-            return
-        shape = tuple(self._declared.get(name, ()))
-        known = [self._build.shape(n) for n in node.inputs if n and self._build.known(n)]
-        if not shape and known and node.op_type in _KEEP_SHAPE:
-            shape = known[0]
-        elif not shape and node.op_type == "MatMul" and len(known) == 2:
-            shape = _product_shape(*known)
-        if shape and min(shape) > 0 and math.prod(shape) <= TENSOR_LIMIT:
-            self._build.add_input(name, shape)
+    def _offer_end(self, step: Step) -> None:
+        """Name the tensor in front of a node, where most of the model lies in front of it."""
+        in_front = [name for name in step.node.inputs if name in self._sound]
+        if in_front and 2 * self._position > self._total:
+            self.refusals.offer(step, in_front[0], late=4 * self._position > 3 * self._total)
+
+    def _is_plain(self, name: str) -> bool:
+        """Whether a tensor is known, and what stands in for it has real values."""
+        return self._build.known(name) and self._guessed.get(name, _FLOAT) == _FLOAT
+
+    def _judge(self, node: OnnxNode) -> None:
+        """Behind a refused node, where an input is not known, only the operator can be judged."""
+        activation = any(
+            n and self._build.known(n) and n not in self._build.constants for n in node.inputs
+        )
+        if node.op_type not in ("Shape", "Size") and (activation or not can_fold(node.op_type)):
+            self._reader(node)
+
+    def _note_sound(self, node: OnnxNode) -> None:
+        """Remember activations that depend on no refused node: the model may end there."""
+        inputs = [n for n in node.inputs if n and n not in self._build.constants]
+        if inputs and all(n in self._sound or n in self._inputs for n in inputs):
+            self._sound.update(filter(None, node.outputs))
+
+    def _stand_in(self, step: Step) -> None:
+        """Let outputs of a node that was not read have type and shape, where ONNX knows them."""
+        for name in filter(None, step.node.outputs):
+            known = self._shapes.of(name)
+            if known is None and step.node.outputs != step.source.outputs:
+                known = self._shapes.of(step.source.outputs[0])  # of what was expanded
+            if known is None or self._build.known(name):
+                continue
+            if math.prod(known.shape) <= TENSOR_LIMIT:
+                self._build.add_input(name, known.shape)
+                self._guessed[name] = _NAMES.get(known.elem_type, "")
 
     def _read(self, node: OnnxNode) -> None:
         values = [self._build.constant(n) if n else None for n in node.inputs]
@@ -195,10 +191,9 @@ class Reading:
         key = f"{node.domain}::{node.op_type}" if node.domain else node.op_type
         reader = all_readers().get(key)
         if reader is None:
-            hint = "save the model without graph optimizations" if node.domain else ""
             raise UnsupportedOp(
-                "this operator is not supported",
-                hint=_HINTS.get(node.op_type, hint) or "`mcuplan ops` lists what is",
+                f"{shown(node_kind(node))} is not supported",
+                hint=way_out(node.domain, node.op_type),
             )
         return reader
 
@@ -345,13 +340,3 @@ def _reads_indices(node: OnnxNode) -> OnnxNode:
             hint="end the model with ArgMax, or before it",
         )
     return node
-
-
-def _product_shape(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
-    """Shape of the product of two stacks of matrices, () where they do not fit."""
-    if min(len(a), len(b)) < 2 or a[-1] != b[-2]:
-        return ()
-    try:
-        return (*np.broadcast_shapes(a[:-2], b[:-2]), a[-2], b[-1])
-    except ValueError:
-        return ()

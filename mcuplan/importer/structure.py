@@ -16,6 +16,7 @@ from mcuplan.errors import (
     UnknownDomain,
     UnsupportedOp,
 )
+from mcuplan.importer.hints import way_out
 from mcuplan.importer.protofile import Allowance, ModelFile, read_tensor, shown, text
 from mcuplan.ir.builder import Attribute, OnnxNode
 
@@ -24,6 +25,8 @@ __all__ = [
     "Step",
     "check_form",
     "live_steps",
+    "node_kind",
+    "node_name",
     "opset_of",
     "place",
     "read_attributes",
@@ -48,18 +51,30 @@ _REFUSED_ATTRIBUTES = {
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A node to read, and the node of the file that it comes from."""
+    """A node to read, and the node of the file that it comes from.
+
+    One that was ``refused`` is there for the shapes of its outputs.
+    """
 
     node: OnnxNode
     source: OnnxNode
     proto: Any
+    refused: bool = False
 
 
 def place(node: OnnxNode) -> str:
     """Where a problem is, in the names of the model file."""
-    name = node.name or next((o for o in node.outputs if o), "unnamed node")
-    kind = f"{node.domain}::{node.op_type}" if node.domain else node.op_type
-    return f"{shown(name)} ({shown(kind)}, opset {node.opset})"
+    return f"{shown(node_name(node))} ({shown(node_kind(node))}, opset {node.opset})"
+
+
+def node_name(node: OnnxNode) -> str:
+    """A node's name, else that of its first output."""
+    return node.name or next((o for o in node.outputs if o), "unnamed node")
+
+
+def node_kind(node: OnnxNode) -> str:
+    """Operator type, with the domain where that is not the standard one."""
+    return f"{node.domain}::{node.op_type}" if node.domain else node.op_type
 
 
 def opset_of(file: ModelFile) -> tuple[int, Mapping[str, int]]:
@@ -217,7 +232,7 @@ def read_attributes(
         if proto.type in _REFUSED_ATTRIBUTES:
             raise UnsupportedOp(
                 f"attribute {shown(name)!r} holds {_REFUSED_ATTRIBUTES[proto.type]}",
-                hint=_HINTS.get(step.source.op_type, "export a model without control flow"),
+                hint=way_out(step.source.domain, step.source.op_type),
             )
         if name in values or proto.ref_attr_name:
             raise DamagedModel(f"attribute {shown(name)!r} is given twice or by reference")
@@ -272,15 +287,8 @@ def _check_domain(node: OnnxNode, functions: Collection[tuple[str, str]]) -> Non
         )
     if node.domain not in ("", MICROSOFT):
         raise UnknownDomain(
-            f"operator domain {shown(node.domain)!r}", hint="export with standard ONNX operators"
+            f"operator domain {shown(node.domain)!r}", hint=way_out(node.domain, node.op_type)
         )
-
-
-_HINTS = {
-    "If": "export with the branch that is taken at inference only",
-    "Loop": "unroll the loop when exporting",
-    "Scan": "unroll the scan when exporting",
-}
 
 
 def schema_problem(node: OnnxNode, types: Mapping[str, int]) -> McuplanError | None:

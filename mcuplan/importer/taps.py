@@ -3,16 +3,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from mcuplan.importer.cut import end_at
 from mcuplan.importer.protofile import read_model
 
 __all__ = ["tapped_model"]
 
 
-def tapped_model(path: Path, wanted: Iterable[str]) -> tuple[bytes, tuple[str, ...]]:
+def tapped_model(
+    path: Path, wanted: Iterable[str], outputs: Sequence[str]
+) -> tuple[bytes, tuple[str, ...]]:
     """A model file that the importer accepted, with tensors added to its outputs.
+
+    Args:
+        path: the model file.
+        wanted: tensors to show.
+        outputs: those of the imported graph; where they are others than the file has, the
+            model ends at them.
 
     Returns:
         The serialized model, and those of the wanted tensors that it computes, in order;
@@ -23,8 +32,11 @@ def tapped_model(path: Path, wanted: Iterable[str]) -> tuple[bytes, tuple[str, .
     file = read_model(path)
     proto = file.proto
     onnx.load_external_data_for_model(proto, str(file.folder))
+    ends = {value.name for value in proto.graph.output}
+    if cuts := [name for name in outputs if name not in ends]:
+        end_at(proto.graph, cuts)
     made = {name for node in proto.graph.node for name in node.output}
-    outputs = {value.name for value in proto.graph.output}
-    added = tuple(n for n in dict.fromkeys(wanted) if n in made and n not in outputs)
+    shown = {value.name for value in proto.graph.output}
+    added = tuple(n for n in dict.fromkeys(wanted) if n in made and n not in shown)
     proto.graph.output.extend(onnx.ValueInfoProto(name=name) for name in added)
     return proto.SerializeToString(), added

@@ -70,7 +70,7 @@ class ModelRuntime:
             if tensor.data is None and tensor.origin is not None
         }
         names = [t.origin.name for t in origins.values() if t.origin is not None]
-        model, _ = tapped_model(path, names)
+        model, _ = tapped_model(path, names, [port.name for port in graph.outputs])
         self._runtime = Runtime(model, optimize=False)
         place = {name: i for i, name in enumerate(self._runtime.outputs)}
         self._mine = {

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Problems of a model, one entry for each cause, at the places its author knows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from mcuplan.errors import (
+    DamagedModel,
+    DynamicShape,
+    ExternalDataError,
+    InputTooLarge,
+    McuplanError,
+    NonFiniteWeights,
+    ScaleError,
+    UnsupportedOp,
+    UnsupportedType,
+)
+from mcuplan.importer.protofile import shown
+from mcuplan.importer.structure import Step, node_kind, node_name
+
+__all__ = ["Refusals", "source_line"]
+
+_SHOWN = 3  # nodes and lines of source that one entry names
+_ACTIONS: tuple[tuple[type[McuplanError], str], ...] = (
+    (DamagedModel, "export again; onnx.checker.check_model(path, full_check=True) says more"),
+    (NonFiniteWeights, "train or export again"),
+    (ExternalDataError, "keep the data files beside the model"),
+    (InputTooLarge, "check the shapes of the model"),
+    (DynamicShape, "give sizes with --dim, or export with fixed shapes"),
+    (ScaleError, "quantize again, with representative data"),
+    (UnsupportedType, "export with float32 tensors"),
+    (UnsupportedOp, "`mcuplan ops` lists what is supported"),
+)
+
+
+@dataclass(slots=True)
+class Refusals:
+    """Collects problems; those of one cause become one entry with the nodes that have it."""
+
+    _groups: dict[tuple[str, ...], list[tuple[McuplanError, Step | None]]] = field(
+        default_factory=dict
+    )
+    _ends: dict[int, tuple[str, bool]] = field(default_factory=dict)  # by id of a node's message
+
+    def add(self, error: McuplanError, step: Step | None = None) -> None:
+        """One problem, and the node that has it."""
+        key: tuple[str, ...] = (str(len(self._groups)),)
+        if step is not None and not error.where:
+            key = (error.code, error.message, error.hint, node_kind(step.source))
+        self._groups.setdefault(key, []).append((error, step))
+
+    def extend(self, errors: Iterable[McuplanError]) -> None:
+        """Problems of no node, or at a place of their own."""
+        for error in errors:
+            self.add(error)
+
+    def offer(self, step: Step, tensor: str, *, late: bool) -> None:
+        """Say at which tensor in front of a refused node the model may end.
+
+        One that is not ``late`` is named only where the hint is to end the model.
+        """
+        self._ends[id(step.proto)] = (tensor, late)
+
+    def grouped(self) -> list[McuplanError]:
+        """One error for each cause, in the order in which they were met."""
+        return [self._joined(group) for group in self._groups.values()]
+
+    def _joined(self, group: Sequence[tuple[McuplanError, Step | None]]) -> McuplanError:
+        error = group[0][0]
+        steps = [step for _, step in group if step is not None]
+        if steps and not error.where:
+            error.where = _places(steps)
+            lines = dict.fromkeys(line for step in steps if (line := source_line(step.proto)))
+            error.where += "".join(f", {line}" for line in list(lines)[:_SHOWN])
+        if len(group) > 1:
+            error.message += f": {len(group)} nodes"
+        action = (text for kind, text in _ACTIONS if isinstance(error, kind))
+        error.hint = error.hint or next(action, "")
+        ends = (self._ends[id(s.proto)] for s in steps if id(s.proto) in self._ends)
+        end, late = next(ends, ("", False))
+        if end and "--cut-output" in error.hint:
+            error.hint = error.hint.replace("TENSOR", shown(end))
+        elif late:
+            error.hint += f"; or --cut-output {shown(end)}, which ends the model there"
+        return error
+
+
+def _places(steps: Sequence[Step]) -> str:
+    names = ", ".join(shown(node_name(step.source)) for step in steps[:_SHOWN])
+    more = f", ... and {len(steps) - _SHOWN} more" if len(steps) > _SHOWN else ""
+    node = steps[0].source
+    return f"{names}{more} ({shown(node_kind(node))}, opset {node.opset})"
+
+
+# -- where the exporter says that a node comes from ---------------------------------------
+
+_FRAME = re.compile(r'File "([^"\n]{1,400})", line (\d{1,7}), in (\w{1,80})')
+_CALLER = re.compile(r"([^\s()\"']{1,400}\.py)\((\d{1,7})\): (\w{1,80})")
+_LIBRARY = re.compile(r"site-packages|dist-packages|/torch/|\\torch\\")
+_CLASS = re.compile(r"'([\w.]{1,200})'")
+_LONGEST = 20_000
+
+
+def source_line(proto: Any) -> str:
+    """The author's own line that made a node, or the layer that did; "" where nobody wrote it.
+
+    PyTorch's exporters write stack traces: the dynamo one as metadata, the other one as doc
+    string (``verbose=True``); what they say is untrusted text.
+    """
+    metadata = {p.key: p.value[:_LONGEST] for p in list(proto.metadata_props)[:100]}
+    trace = metadata.get("pkg.torch.onnx.stack_trace", "")
+    frames = _FRAME.findall(trace)[::-1] + _CALLER.findall(str(proto.doc_string)[:_LONGEST])
+    own = [frame for frame in frames if not _LIBRARY.search(frame[0])]
+    if own:
+        file, line, function = own[0]
+        name = re.split(r"[/\\]", file)[-1]
+        return shown(f"{name}:{line} in {function}")
+    layers = [
+        name.rsplit(".", 1)[-1]
+        for name in _CLASS.findall(metadata.get("pkg.torch.onnx.class_hierarchy", ""))
+        if not name.startswith("aten.")
+    ]
+    return shown(f"in {layers[-1]}") if layers else ""

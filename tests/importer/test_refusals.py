@@ -1,0 +1,231 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What stands in the way of a model: every cause once, at the author's own places."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from onnx import helper
+from onnx_files import TensorProto, model, node, onnx, save, value
+
+from mcuplan import pipeline
+from mcuplan.calibrate import read_data
+from mcuplan.errors import McuplanError, Problems, UsageError
+from mcuplan.importer.onnx import load_model
+from mcuplan.importer.refusals import source_line
+from mcuplan.prove.compare import ModelRuntime
+from mcuplan.targets import load_target
+
+_RNG = np.random.default_rng(3)
+
+
+def _errors(path: Path, **options: Any) -> tuple[McuplanError, ...]:
+    with pytest.raises((McuplanError, Problems)) as caught:
+        load_model(path, **options)
+    error = caught.value
+    return error.errors if isinstance(error, Problems) else (error,)
+
+
+def _weights(*shape: int) -> Any:
+    return _RNG.normal(size=shape).astype(np.float32)
+
+
+def _resizes(count: int) -> Any:
+    """Linear Resizes between convolutions, no shape stated anywhere."""
+    nodes, name = [], "x"
+    for i in range(count):
+        nodes.append(node("Resize", [name, "", "by"], [f"r{i}"], mode="linear", name=f"up{i}"))
+        nodes.append(node("Conv", [f"r{i}", "w"], [f"c{i}"], pads=[1] * 4))
+        name = f"c{i}"
+    constants = {"by": np.array([1, 1, 2, 2], np.float32), "w": _weights(2, 2, 3, 3)}
+    return model(nodes, [value("x", (1, 2, 2, 2))], [value(name, None)], constants)
+
+
+@pytest.mark.parametrize(
+    ("count", "message", "where"),
+    [
+        (1, "Resize mode=linear", "up0 (Resize, opset 17)"),
+        (2, "Resize mode=linear: 2 nodes", "up0, up1 (Resize, opset 17)"),
+        (5, "Resize mode=linear: 5 nodes", "up0, up1, up2, ... and 2 more (Resize, opset 17)"),
+    ],
+)
+def test_one_entry_for_each_cause(count: int, message: str, where: str, tmp_path: Path) -> None:
+    """Nodes that are refused for one reason are counted, those behind each other too."""
+    (error,) = _errors(save(tmp_path, _resizes(count)))
+    assert message == error.message
+    assert where == error.where
+    assert error.hint
+
+
+def test_causes_of_several_kinds(tmp_path: Path) -> None:
+    """Behind an operator without a shape rule of ours, ONNX's own inference judges on."""
+    nodes = [
+        node("LSTM", ["t", "lw", "lr"], ["seq"], hidden_size=4),
+        node("Squeeze", ["seq", "one"], ["s"]),
+        node("Softplus", ["s"], ["p"]),
+        node("MatMul", ["p", "left"], ["m"]),
+        node("MatMul", ["m", "p"], ["mm"]),
+        node("Greater", ["mm", "zero"], ["g"]),
+        node("Where", ["g", "mm", "zero"], ["w"]),
+        node("Hardmax", ["w"], ["y"]),
+        node("Transpose", ["x"], ["t"], perm=[1, 0, 2]),
+    ]
+    constants = {
+        "lw": _weights(1, 16, 3),
+        "lr": _weights(1, 16, 4),
+        "one": np.array([1], np.int64),
+        "left": _weights(4, 1),
+        "zero": np.zeros(1, np.float32),
+    }
+    path = save(tmp_path, model(nodes, [value("x", (1, 1, 3))], [value("y", None)], constants))
+    kinds = [error.message.split(" is not supported")[0] for error in _errors(path)]
+    assert "LSTM" == kinds[0]
+    assert {"Where", "Hardmax"} <= set(kinds)
+    assert not any("constant matrix" in kind and "left" in kind for kind in kinds)
+
+
+def test_types_behind_a_refused_node(tmp_path: Path) -> None:
+    """A stand-in has its element type: nothing is called damaged that is not."""
+    nodes = [
+        node("DynamicQuantizeLinear", ["x"], ["q", "s", "z"]),
+        node("MatMulInteger", ["q", "w", "z"], ["i"]),
+        node("Cast", ["i"], ["f"], to=1),
+        node("Mul", ["f", "s"], ["y"]),
+    ]
+    constants = {"w": _RNG.integers(-9, 9, (4, 3)).astype(np.int8)}
+    path = save(tmp_path, model(nodes, [value("x", (1, 4))], [value("y", None)], constants))
+    assert {"model/unsupported-op"} == {error.code for error in _errors(path)}
+
+
+def _traced(**texts: str) -> Any:
+    made = node("Hardmax", ["x"], ["y"])
+    for key, text in texts.items():
+        if key == "doc":
+            made.doc_string = text
+        else:
+            made.metadata_props.add(key=f"pkg.torch.onnx.{key}", value=text)
+    return made
+
+
+_STACK = (
+    'File "/app/work/train.py", line 88, in main\n    net(x)\n'
+    'File "/app/work/model.py", line 41, in forward\n    return F.hardmax(x)\n'
+    'File "/usr/lib/python3/site-packages/torch/nn/functional.py", line 9, in hardmax\n'
+)
+
+
+@pytest.mark.parametrize(
+    ("texts", "line"),
+    [
+        ({}, ""),
+        ({"stack_trace": _STACK}, "model.py:41 in forward"),
+        ({"stack_trace": 'File "D:\\work\\net.py", line 7, in forward'}, "net.py:7 in forward"),
+        (
+            {"doc": "/app/net.py(12): forward\n/x/torch/nn/m.py(1): _call\n"},
+            "net.py:12 in forward",
+        ),
+        ({"class_hierarchy": "['net.Net', 'torch.nn.modules.M', 'aten.x.default']"}, "in M"),
+        ({"stack_trace": 'File "/a/\x1b[31m\u202e.py", line 1, in f'}, r"\x1b[31m\u202e.py:1 in f"),
+        ({"stack_trace": 'File "' + "a" * 90_000}, ""),
+        ({"doc": "made by tf2onnx"}, ""),
+    ],
+)
+def test_source_line(texts: dict[str, str], line: str) -> None:
+    """The innermost line of the author's own files, as one safe line without its folder."""
+    assert line == source_line(_traced(**texts))
+
+
+def test_source_line_is_part_of_the_place(tmp_path: Path) -> None:
+    """The line stands behind the node's name."""
+    made = _traced(stack_trace=_STACK)
+    path = save(tmp_path, model([made], [value("x", (1, 4))], [value("y", None)]))
+    (error,) = _errors(path)
+    assert "Hardmax_y (Hardmax, opset 17), model.py:41 in forward" == error.where
+
+
+def test_unknown_domains_have_a_way_out(tmp_path: Path) -> None:
+    """scikit-learn's ZipMap goes away with an export option; the model may end in front of it."""
+    nodes = [
+        node("Gemm", ["x", "w"], ["logits"]),
+        node("Softmax", ["logits"], ["p"]),
+        node("ZipMap", ["p"], ["y"], domain="ai.onnx.ml", classlabels_int64s=[0, 1, 2]),
+    ]
+    extra = [helper.make_opsetid("ai.onnx.ml", 3)]
+    proto = model(
+        nodes, [value("x", (1, 4))], [value("y", None)], {"w": _weights(4, 3)}, extra=extra
+    )
+    path = save(tmp_path, proto)
+    (error,) = _errors(path)
+    assert "'zipmap': False" in error.hint
+    assert "--cut-output p" in error.hint
+    assert "p" == load_model(path, cuts=("p",)).graph.outputs[0].name
+
+
+def _two_heads() -> Any:
+    nodes = [
+        node("Gemm", ["x", "w"], ["a"]),
+        node("Relu", ["a"], ["b"], name="act"),
+        node("Hardmax", ["b"], ["odd"]),
+        node("Gemm", ["a", "v"], ["other"]),
+    ]
+    constants = {"w": _weights(6, 4), "v": _weights(4, 2)}
+    outputs = [value("odd", None), value("other", (1, 2))]
+    return model(nodes, [value("x", (1, 6))], outputs, constants)
+
+
+def test_cut_output(tmp_path: Path) -> None:
+    """Outputs behind the cut go, others stay in order, and the runtime sees the same model."""
+    path = save(tmp_path, _two_heads())
+    imported = load_model(path, cuts=("b",))
+    assert ["other", "b"] == [port.name for port in imported.graph.outputs]
+    assert any("1 node" in note for note in imported.notes)
+    assert ["a"] == [p.name for p in load_model(path, cuts=("a",)).graph.outputs]
+    assert ["other", "a"] == [p.name for p in load_model(path, cuts=("a", "other")).graph.outputs]
+
+
+def test_cut_model_is_verified(tmp_path: Path) -> None:
+    """The float model that ours is held against ends at the same tensor."""
+    path = save(tmp_path, _two_heads())
+    np.savez(tmp_path / "data.npz", x=_weights(4, 6))
+    data = tmp_path / "data.npz"
+    request = pipeline.Request(path, load_target("cortex-m4"), cuts=("b",), calibration=data)
+    planned = pipeline.plan(request)
+    assert "cut-output b" in planned.options
+    graph = planned.integer
+    samples = read_data(data, graph.inputs)
+    outputs = ModelRuntime(path, graph).values(samples).outputs
+    assert [(4, 2), (4, 4)] == [out.shape for out in outputs]
+
+
+@pytest.mark.parametrize(("name", "hint"), [("nope", "known"), ("act", "makes b"), ("x", "known")])
+def test_cut_at_no_tensor(name: str, hint: str, tmp_path: Path) -> None:
+    """A name that no node makes is wrong usage, with the names that there are."""
+    with pytest.raises(UsageError) as caught:
+        load_model(save(tmp_path, _two_heads()), cuts=(name,))
+    assert hint in caught.value.hint
+
+
+def test_large_constants_take_no_part(tmp_path: Path) -> None:
+    """Shapes are inferred without the weights, whatever their size and wherever they are."""
+    big = onnx.numpy_helper.from_array(_weights(300, 300), "big")
+    nodes = [
+        node("Constant", [], ["c"], value=big),
+        node("Hardmax", ["x"], ["h"]),
+        node("MatMul", ["h", "c"], ["m"]),
+        node("MatMul", ["m", "w"], ["n"]),
+        node("Hardmax", ["n"], ["y"]),
+    ]
+    proto = model(nodes, [value("x", ("n", 300))], [value("y", None)], {"w": _weights(300, 200)})
+    (error,) = _errors(save(tmp_path, proto))
+    assert "Hardmax is not supported: 2 nodes" == error.message
+
+
+def test_output_of_another_type(tmp_path: Path) -> None:
+    """An integer output of a refused operator is not judged as a real one."""
+    nodes = [node("NonZero", ["x"], ["y"])]
+    outputs = [value("y", None, TensorProto.INT64)]
+    (error,) = _errors(save(tmp_path, model(nodes, [value("x", (1, 4))], outputs)))
+    assert "NonZero is not supported" == error.message
