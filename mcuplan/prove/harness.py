@@ -54,6 +54,7 @@ _FREESTANDING = (
     "-O2",
     "-ffreestanding",
     "-fno-tree-loop-distribute-patterns",
+    "-fno-merge-constants",  # or newer linkers count its strings for the model's
     "-ffunction-sections",
     "-fdata-sections",
 )
