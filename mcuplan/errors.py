@@ -195,9 +195,10 @@ class ExternalDataError(McuplanError):
 
 
 class InputTooLarge(McuplanError):
-    """A declared tensor is larger than anything a microcontroller could hold.
+    """A tensor, or all together, or the number of nodes, is beyond any microcontroller.
 
-    What to do: the sizes of the model are checked before memory is taken; check the shapes.
+    What to do: sizes are checked before time and memory go into them: at most 16 M elements in an
+    activation, 64 M in all of them, 20,000 nodes; check the shapes and the export.
     """
 
     code = "model/too-large"

@@ -20,7 +20,7 @@ from mcuplan.errors import (
     UnsupportedType,
     UsageError,
 )
-from mcuplan.importer.protofile import TENSOR_LIMIT, shown, text, type_name
+from mcuplan.importer.protofile import ACTIVATION_LIMIT, shown, text, type_name
 from mcuplan.ir.builder import Constant, OnnxNode
 from mcuplan.ir.types import DType, Quant
 from mcuplan.ops.quantize import grid
@@ -97,7 +97,7 @@ class Dimensions:
         shape = self._shape(value.name, tensor.shape.dim, where)
         if shape is None:
             return None
-        if math.prod(shape) * 4 > TENSOR_LIMIT:
+        if math.prod(shape) > ACTIVATION_LIMIT:
             self.errors.append(
                 InputTooLarge(f"shape {list(shape)}", where, "check the declared shapes")
             )

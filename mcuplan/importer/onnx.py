@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from mcuplan.errors import DamagedModel, McuplanError, Problems, UnsupportedType
+from mcuplan.errors import DamagedModel, InputTooLarge, McuplanError, Problems, UnsupportedType
 from mcuplan.importer.cut import end_at
 from mcuplan.importer.folding import widened
 from mcuplan.importer.inputs import (
@@ -23,7 +23,16 @@ from mcuplan.importer.inputs import (
     readers_of,
     tensor_shape,
 )
-from mcuplan.importer.protofile import Allowance, ModelFile, read_model, read_tensor, shown, text
+from mcuplan.importer.protofile import (
+    ACTIVATIONS_LIMIT,
+    NODES_LIMIT,
+    Allowance,
+    ModelFile,
+    read_model,
+    read_tensor,
+    shown,
+    text,
+)
 from mcuplan.importer.qoperator import QOPERATORS, Names, expand
 from mcuplan.importer.reading import MISFIT, Reading
 from mcuplan.importer.refusals import Refusals
@@ -84,6 +93,7 @@ def load_model(
         Problems: all problems of the model, where there are several.
     """
     file = read_model(Path(path))
+    _check_size(len(file.proto.graph.node), NODES_LIMIT, "nodes")
     opset, versions = opset_of(file)
     steps, errors = check_form(file, versions)
     Problems.raise_if_any(errors)
@@ -95,6 +105,13 @@ def load_model(
     loading = _Loading(file, opset, dims, steps)
     loading.notes += notes
     return loading.run()
+
+
+def _check_size(count: int, most: int, what: str) -> None:
+    """Refuse what nobody deploys before time and memory go into it."""
+    if count > most:
+        message = f"{count:,} {what}, of which a model may have {most:,}"
+        raise InputTooLarge(message, hint="check the export; no microcontroller runs such a model")
 
 
 class _Loading:
@@ -267,6 +284,8 @@ class _Loading:
         if dtype == FLOAT32 and any(t.stored is not None for t in graph.tensors.values()):
             notes.append("weights are stored as integers, activations are float")
         graph = replace(graph, notes=tuple(notes))
+        sizes = (t.type.elements for t in graph.tensors.values() if t.data is None)
+        _check_size(sum(sizes), ACTIVATIONS_LIMIT, "elements of all activations")
         return ImportedModel(
             self._file.path,
             graph,

@@ -20,11 +20,25 @@ from mcuplan.errors import (
 )
 from mcuplan.ir.types import Array
 
-__all__ = ["Allowance", "ModelFile", "read_model", "read_tensor", "shown", "text", "type_name"]
+__all__ = [
+    "ACTIVATIONS_LIMIT",
+    "ACTIVATION_LIMIT",
+    "NODES_LIMIT",
+    "Allowance",
+    "ModelFile",
+    "read_model",
+    "read_tensor",
+    "shown",
+    "text",
+    "type_name",
+]
 
 FILE_LIMIT = 1 << 30
 TENSOR_LIMIT = 256 << 20
 TOTAL_LIMIT = 1 << 30
+ACTIVATION_LIMIT = 16 << 20  # elements of one activation
+ACTIVATIONS_LIMIT = 64 << 20  # of all activations
+NODES_LIMIT = 20_000
 _RANK_LIMIT = 32
 
 # TensorProto.DataType -> (name, numpy type or None where no integer code can hold it)

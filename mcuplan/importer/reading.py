@@ -21,7 +21,7 @@ from mcuplan.importer.checks import check_types, check_windows
 from mcuplan.importer.folding import can_fold, fold, fold_shape, widened
 from mcuplan.importer.hints import way_out
 from mcuplan.importer.inputs import ELEMENT_TYPES, Declared, grid_of_input, is_raw, keeps_grid
-from mcuplan.importer.protofile import TENSOR_LIMIT, Allowance, shown, type_name
+from mcuplan.importer.protofile import ACTIVATION_LIMIT, TENSOR_LIMIT, Allowance, shown, type_name
 from mcuplan.importer.refusals import Refusals
 from mcuplan.importer.shapes import Shapes
 from mcuplan.importer.structure import Step, node_kind
@@ -161,7 +161,7 @@ class Reading:
                 known = self._shapes.of(step.source.outputs[0])  # of what was expanded
             if known is None or self._build.known(name):
                 continue
-            if math.prod(known.shape) <= TENSOR_LIMIT:
+            if math.prod(known.shape) <= ACTIVATION_LIMIT:
                 self._build.add_input(name, known.shape)
                 self._guessed[name] = _NAMES.get(known.elem_type, "")
 
@@ -208,8 +208,10 @@ class Reading:
                     hint="export the model for inference; only the first output is supported",
                 )
             elements = math.prod(self._build.shape(name))
-            if elements * 4 > 4 * TENSOR_LIMIT:
-                raise InputTooLarge(f"an output of {elements:,} elements")
+            constant = name in self._build.constants
+            if elements > (TENSOR_LIMIT if constant else ACTIVATION_LIMIT):
+                hint = "check the shapes; no microcontroller holds such a tensor"
+                raise InputTooLarge(f"an output of {elements:,} elements", hint=hint)
             if elements == 0 and name not in self._build.constants:
                 raise DamagedModel("an output without elements", hint="check the shapes")
 

@@ -239,7 +239,8 @@ class _Hunt:
         A search over all buffers may try everything elsewhere before it sees that.
         """
         radius, status = 0, Status.FOUND
-        while radius < self.table.sections // 2 and status is Status.FOUND:
+        most = self.table.sections // 2
+        while radius < most and status is Status.FOUND and not limit.late():
             if (center, radius) not in harmless:
                 window = self._window(center, radius)
                 status = self._try_window(window, capacity, limit)

@@ -89,8 +89,14 @@ def _around_pinned(problem: Problem, conflicts: Conflicts) -> list[list[tuple[in
     ]
 
 
-def portfolio(problem: Problem, conflicts: Conflicts, goal: int) -> Packing:
-    """The best of all heuristics; stops at the first that reaches ``goal`` bytes.
+def _never() -> bool:
+    return False
+
+
+def portfolio(
+    problem: Problem, conflicts: Conflicts, goal: int, late: Callable[[], bool] = _never
+) -> Packing:
+    """The best of all heuristics; stops at the first that reaches ``goal`` bytes, or is late.
 
     Deterministic: ties go to the heuristic tried first.
     """
@@ -100,7 +106,7 @@ def portfolio(problem: Problem, conflicts: Conflicts, goal: int) -> Packing:
         top = _top(problem, offsets)
         if best is None or top < best.arena_bytes:
             best = Packing(tuple(offsets), top, method)
-        if best.arena_bytes <= goal:
+        if best.arena_bytes <= goal or late():
             break
     assert best is not None, "there is always a first heuristic"
     return best
@@ -127,7 +133,13 @@ def _heuristics(
         yield f"lowest first by {name}", partial(lowest_first, problem, conflicts, ranks)
 
 
-def climb(problem: Problem, conflicts: Conflicts, best: Packing, goal: int) -> Packing:
+def climb(
+    problem: Problem,
+    conflicts: Conflicts,
+    best: Packing,
+    goal: int,
+    late: Callable[[], bool] = _never,
+) -> Packing:
     """Hill climbing on orders: move a topmost buffer before one that it rests on.
 
     Moves come in a fixed pseudo-random sequence and sideways moves are taken, so equal
@@ -138,7 +150,7 @@ def climb(problem: Problem, conflicts: Conflicts, best: Packing, goal: int) -> P
     offsets = first_fit(problem, conflicts, current)
     height = _top(problem, offsets)
     for _ in range(tries):
-        if best.arena_bytes <= goal:
+        if best.arena_bytes <= goal or late():
             break
         tops = [i for i, at in enumerate(offsets) if at + problem.buffers[i].nbytes >= height]
         state = (state * 1103515245 + 12345) % 2**31

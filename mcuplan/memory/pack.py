@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import time
+
 from mcuplan.memory.bound import LowerBound, lower_bound
 from mcuplan.memory.check import check_placements, check_plan
 from mcuplan.memory.conflicts import Conflicts, count_pairs
@@ -20,6 +22,7 @@ DEFAULT_NODES = 150_000
 _NODES_AND_PAIRS = 600_000_000  # most nodes x conflicts then
 
 _MOST_PAIRS = 1_000_000  # beyond this, listing who meets whom takes too long
+_PAIRS_A_SECOND = 100_000  # listed, ordered and tabulated, where there is a time limit
 
 
 def pack(
@@ -37,8 +40,8 @@ def pack(
         problem: the buffers and their separations.
         capacity: a size that is enough: once the arena fits it, no more than a short
             search is made for less. Not a limit: compare the plan with it.
-        time_limit_s: seconds for the exact search. The outcome then depends on the
-            machine; what goes into generated code must use a node limit.
+        time_limit_s: seconds for all of it; what is quick is done in any case. The outcome
+            then depends on the machine; what goes into generated code must use a node limit.
         node_limit: nodes for the exact search; without any limit ``DEFAULT_NODES``.
         exact: whether to search at all where no heuristic reaches the lower bound.
         rounds: of first fit in an order that learns, for many buffers without separations.
@@ -49,24 +52,33 @@ def pack(
     Raises:
         PlanError: the pinned buffers contradict each other.
     """
+    deadline = None if time_limit_s is None else time.monotonic() + time_limit_s
+    most = _MOST_PAIRS
+    if time_limit_s is not None:
+        most = min(most, int(_PAIRS_A_SECOND * time_limit_s))
     _check_pinned(problem)
     bound = lower_bound(problem)
-    if count_pairs(problem) > _MOST_PAIRS:
+    if count_pairs(problem) > most:
         return _plan(problem, bound, Proof(crowded_fit(problem), bound.bytes, 0), "not attempted")
     conflicts = Conflicts(problem)
     if time_limit_s is None and node_limit is None:
         node_limit = min(DEFAULT_NODES, _NODES_AND_PAIRS // (conflicts.pairs + 1))
-    packing = portfolio(problem, conflicts, bound.bytes)
+
+    def late() -> bool:
+        return deadline is not None and time.monotonic() >= deadline
+
+    packing = portfolio(problem, conflicts, bound.bytes, late)
     enough = max(bound.bytes, capacity or 0)
     if rounds and packing.arena_bytes > enough:
         packing = learn(problem, packing, enough, rounds)
     proof = Proof(packing, bound.bytes, 0)
-    if packing.arena_bytes > bound.bytes and exact:
-        effort = Effort(node_limit, time_limit_s)
+    if packing.arena_bytes > bound.bytes and exact and not late():
+        left = None if deadline is None else max(0.0, deadline - time.monotonic())
+        effort = Effort(node_limit, left)
         proof = improve(problem, conflicts, packing, bound.bytes, effort, capacity=capacity)
     goal = max(proof.proved_bytes, capacity or 0)
     if proof.packing.arena_bytes > goal:
-        climbed = climb(problem, conflicts, packing, proof.proved_bytes)
+        climbed = climb(problem, conflicts, packing, proof.proved_bytes, late)
         if climbed.arena_bytes < proof.packing.arena_bytes:
             proof = Proof(climbed, proof.proved_bytes, proof.nodes)
     return _plan(problem, bound, proof, "stopped" if exact else "not asked for")

@@ -98,10 +98,14 @@ class _Machine:
     def __init__(self, plan: Plan) -> None:
         self.violations: list[str] = []
         self._plan, self._graph = plan, plan.program.graph
+        tensors = plan.program.graph.tensors.values()
+        count = sum(t.type.nbytes for t in tensors if t.data is None)
+        sums = sum(_count(s) * s.signature.output.nbytes for s in plan.program.steps)
+        self._numbers_as = np.int32 if count + sums < 2**31 else np.int64
         self._arenas: dict[str, Array] = {}
         self._places: dict[str, tuple[str, int]] = {}
         for region, memory in plan.memory.items():
-            self._arenas[region] = np.full(memory.arena_bytes, _SPOILED, np.int64)
+            self._arenas[region] = np.full(memory.arena_bytes, _SPOILED, self._numbers_as)
             for placement in memory.placements:
                 self._places[placement.buffer.name] = (region, placement.offset)
         self._numbers: dict[str, Array] = {}
@@ -144,7 +148,7 @@ class _Machine:
                 self._row(output, 0)[:] = _SPOILED
             self.read(source, y, y + 1, f"{where} row {y}")
             size = self._kind(output).nbytes
-            self._sums[output] = np.arange(self._next, self._next + size)
+            self._sums[output] = np.arange(self._next, self._next + size, dtype=self._numbers_as)
             self._next += size
             self._row(output, 0)[:] = self._sums[output]
             if y == last:
@@ -233,7 +237,7 @@ class _Machine:
     def name(self, tensor: str) -> None:
         """Numbers for the bytes of a tensor."""
         kind = self._kind(tensor)
-        numbers = np.arange(self._next, self._next + kind.nbytes)
+        numbers = np.arange(self._next, self._next + kind.nbytes, dtype=self._numbers_as)
         self._numbers[tensor] = numbers.reshape(kind.rows, kind.row_bytes)
         self._next += kind.nbytes
 

@@ -15,6 +15,7 @@ from mcuplan.memory.greedy import first_fit
 from mcuplan.memory.problem import Problem
 from mcuplan.schedule.aliases import possible_views
 from mcuplan.schedule.arrange import arrange
+from mcuplan.schedule.check_rows import check_rows
 from mcuplan.schedule.choose import Placer, choose, kernels_of
 from mcuplan.schedule.objective import Objective, Selection, price
 from mcuplan.schedule.plan import make_plan
@@ -148,8 +149,9 @@ def _plan_whole(
     if selection.objective is Objective.LATENCY and possible_views(graph):
         copying = program_of(graph, target, choice.chosen)
         plans.append(_placed(copying, sharing, effort, eager=True))
-    selected = Selected(selection.objective.value, choice.statement)
-    return replace(_fastest(plans, selection), selected=selected)
+    best = plans[0] if len(plans) == 1 else _fastest(plans, selection)
+    check_rows(best, keep_inputs=sharing.keep_inputs)
+    return replace(best, selected=Selected(selection.objective.value, choice.statement))
 
 
 @dataclass(slots=True)
@@ -171,7 +173,7 @@ class _Maker:
         graph = self.first.program.graph
         copying = program_of(graph, self.target, chosen)
         arranged = arrange(graph, self.target, self.sharing, reorder=False, copying=copying)
-        return make_plan(arranged.program, self.sharing, arranged.order)
+        return make_plan(arranged.program, self.sharing, arranged.order, checked=False)
 
     def finish(self, chosen: Mapping[str, Candidate]) -> Plan:
         """A plan in the best order for its own kernels."""
@@ -184,17 +186,17 @@ class _Maker:
 def _placed(
     copying: Program, sharing: Sharing, effort: Effort | None, *, eager: bool = False
 ) -> Plan:
-    """The plan of given kernels, one for every node that is no view by itself.
+    """The plan of given kernels, one for every node that is no view by itself; not checked yet.
 
     ``eager``: without copies that a view saves, whatever their arena is.
     """
     graph, target = copying.graph, copying.target
     arranged = arrange(graph, target, sharing, effort, copying=copying, eager=eager)
-    plan = make_plan(arranged.program, sharing, arranged.order)
+    plan = make_plan(arranged.program, sharing, arranged.order, checked=False)
     if arranged.program.graph is graph:
         return plan
     own = arrange(graph, target, sharing, reorder=False, copying=copying, eager=eager)
-    other = make_plan(own.program, sharing, own.order)
+    other = make_plan(own.program, sharing, own.order, checked=False)
     return other if _arena_bytes(other) < _arena_bytes(plan) else plan
 
 

@@ -242,3 +242,16 @@ def test_a_local_obstacle_is_proved_in_a_long_chain() -> None:
     plan = pack(Problem(buffers, entries), node_limit=5000)
     assert plan.optimal
     assert plan.arena_bytes > plan.lower_bound_bytes
+
+
+@pytest.mark.parametrize(("count", "span"), [(300, 100), (1_500, 300), (6_000, 3_000)])
+def test_a_time_limit_holds(count: int, span: int) -> None:
+    """Everything together keeps the limit, heuristics and climbing included."""
+    rng = random.Random(count)
+    starts = [rng.randrange(span) for _ in range(count)]
+    lives = [LiveRange(start, start + rng.randrange(1, 60)) for start in starts]
+    buffers = tuple(Buffer(f"b{i}", rng.randrange(1, 4_000), live) for i, live in enumerate(lives))
+    began = time.process_time()
+    plan = pack(Problem(buffers), time_limit_s=0.5)
+    assert time.process_time() - began < 1.5
+    assert plan.lower_bound_bytes <= plan.arena_bytes
