@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,8 +72,9 @@ def run_sanitized(
         try:
             image = build(compiler, folder, True)
             return image, run_on_host(image, inputs), True
-        except ToolFailed:
-            if not lacks(compiler, SANITIZE, folder):
+        except ToolFailed as error:
+            slow = isinstance(error.__cause__, subprocess.TimeoutExpired)
+            if slow or not lacks(compiler, SANITIZE, folder):
                 raise
     folder = work / "plain"
     folder.mkdir()
