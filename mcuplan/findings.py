@@ -188,7 +188,8 @@ _FINDINGS = (
     Explanation(
         "verify/constant-output",
         "The integers of an output, or of one of its channels, are the same for every input, "
-        "where the values of the float model vary: the grid is coarser than what they say.",
+        "where the values of the float model vary (of a channel: by more than two steps of a grid "
+        "of its own): the grid is coarser than what they say.",
         "Give what has a small range its own output and scale (end the model before the Concat "
         "that joins it with larger values), and calibrate with inputs that vary.",
     ),

@@ -122,7 +122,8 @@ def _channel_findings(output: OutputSeen, limits: Thresholds) -> Iterator[Findin
             f"{_named(list(found), axis)}: signal to noise {min(found.values()):.1f} dB against "
             f"ONNX Runtime, {_wanted(severity, limits)}",
             f"output {name}",
-            "channels of far smaller range than others need their own output and scale",
+            "channels of far smaller range than others need their own output and scale; of class "
+            "scores, labels decide",
         )
 
 

@@ -18,7 +18,7 @@ __all__ = ["APART", "OutputSeen", "OutputTally", "gives_scores", "shares_unit"]
 APART = 8.0
 """Channels whose float ranges differ by more than this factor are judged one by one."""
 
-_VARIES = 1e-4  # of the largest value: what varies less is rounding of the float model
+_VARIES = 2 / 255  # of the extent: what varies less, a grid of its own would hardly show
 LIMIT_DB = 200.0
 """Signal to noise is cut here either way, so that it stays a number."""
 
@@ -66,17 +66,21 @@ class _Along:
     @property
     def apart(self) -> float:
         """How much wider the grid of one channel would be than that of another."""
-        extents = np.maximum(self.high[0], 0) - np.minimum(self.low[0], 0)
+        extents = self._extents()
         used = extents[extents > 0]
         return float(used.max() / used.min()) if len(used) else 1.0
+
+    def _extents(self) -> Array:
+        """What a grid of its own would cover: the runtime's values, and 0."""
+        extents: Array = np.maximum(self.high[0], 0) - np.minimum(self.low[0], 0)
+        return extents
 
     def decibels(self) -> list[float | None]:
         return [_decibels(s, n) for s, n in zip(self.signal, self.noise, strict=True)]
 
     def constant(self, least: float) -> tuple[int, ...]:
         """Indices at which only the runtime's values vary, by more than ``least``."""
-        size = np.maximum(np.abs(self.low[0]), np.abs(self.high[0]))
-        varies = self.high[0] - self.low[0] > np.maximum(_VARIES * size, least)
+        varies = self.high[0] - self.low[0] > np.maximum(_VARIES * self._extents(), least)
         return tuple(np.flatnonzero(varies & (self.high[1] == self.low[1])).tolist())
 
 
