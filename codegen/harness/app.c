@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: 0BSD */
 /* app.c - uses a bundle as an application would; see app.h. */
+#include <string.h>
+
 #include "app.h"
 
 #define WORDS (256U) /* that are written or read at once */
@@ -134,6 +136,18 @@ static void conversions(void)
     }
 }
 
+static int32_t element(const app_port_t *port, const uint8_t *from)
+{
+    int32_t q = (int32_t)from[0];
+
+    if (port->size == sizeof q) {
+        (void)memcpy(&q, from, sizeof q);
+    } else if ((port->low < 0) && (q > 127)) {
+        q -= 256;
+    }
+    return q;
+}
+
 static void answer(void)
 {
     uint32_t status = 0U;
@@ -154,9 +168,8 @@ static void answer(void)
     for (uint32_t i = 0U; i < app_output_count; i++) {
         const app_port_t *const port = &app_outputs[i];
         const uint8_t *const from = port->at(app_context);
-        for (uint32_t k = 0U; k < port->nbytes; k++) {
-            const int32_t q = (int32_t)from[k];
-            put_float(port->real(((port->low < 0) && (q > 127)) ? (q - 256) : q));
+        for (uint32_t k = 0U; k < port->nbytes; k += port->size) {
+            put_float(port->real(element(port, &from[k])));
         }
     }
 }

@@ -25,7 +25,8 @@ typedef struct {
     float (*real)(int32_t q);        /* of outputs */
     void *fed;                       /* where the rows are that are fed */
     uint32_t nbytes;
-    int32_t low; /* least integer of the element type: 0 or -128 */
+    int32_t low;   /* least integer that is tried: 0 or -128 */
+    uint32_t size; /* bytes of an element */
 } app_port_t;
 
 /* app_glue.c */

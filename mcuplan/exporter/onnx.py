@@ -26,6 +26,7 @@ _ELEMENT = {
     DType.UINT8: TensorProto.UINT8,
     DType.INT32: TensorProto.INT32,
     DType.INT64: TensorProto.INT64,
+    DType.BOOL: TensorProto.BOOL,
     DType.FLOAT16: TensorProto.FLOAT16,
     DType.FLOAT64: TensorProto.DOUBLE,
 }

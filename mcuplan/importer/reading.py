@@ -42,6 +42,8 @@ _NAMES: Mapping[int, str] = {
     **{1: _FLOAT, 10: _FLOAT, 11: _FLOAT, 16: _FLOAT},
     **{2: "uint8", 3: "int8", 6: "int32", 7: "int64", 9: "bool"},
 }
+_COMPARISONS = ("Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual")
+_WHOLE = {6: DType.INT32, 7: DType.INT64, 9: DType.BOOL}
 _RENAMING = ("Cast", "Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze")
 _QUANTIZED_TYPES: Mapping[int, DType] = {0: DType.UINT8, 2: DType.UINT8, 3: DType.INT8}
 
@@ -270,6 +272,8 @@ class Reading:
             return node
         if any(map(self._build.is_index, integers)):
             return _reads_indices(node)
+        if read is DType.BOOL and node.op_type in ("Cast", "Not", "Where"):
+            return node
         if node.op_type == "Cast" and read and is_raw(read, self._build.quant(node.input(0))):
             return node
         if not keeps_grid(node) or (node.op_type == "Concat" and len(integers) < len(node.inputs)):
@@ -320,7 +324,11 @@ class Reading:
             self._integers[node.outputs[0]] = DType.INT64
             if node.op_type == "Cast":
                 self._integers[node.outputs[0]] = ELEMENT_TYPES[node.get_int("to", 7)]
-        elif node.op_type == "Cast":
+        elif node.op_type in _COMPARISONS or node.op_type == "Not":
+            self._integers[node.outputs[0]] = DType.BOOL
+        elif node.op_type == "Cast" and node.get_int("to", 1) in _WHOLE:
+            self._integers[node.outputs[0]] = _WHOLE[node.get_int("to", 1)]
+        elif node.op_type in ("Cast", "Where"):
             return
         elif node.input(0) in self._came_from and keeps_grid(node):
             for name in filter(None, node.outputs):

@@ -145,7 +145,7 @@ class Builder:
     constants: dict[str, Constant] = field(default_factory=dict)
     _held: dict[str, _Held] = field(default_factory=dict)
     _tensors: dict[str, Tensor] = field(default_factory=dict)
-    _nodes: list[Node] = field(default_factory=list)
+    _nodes: dict[str, Node] = field(default_factory=dict)  # by what they make, in order
     _names: set[str] = field(default_factory=set)
     errors: list[McuplanError] = field(default_factory=list)
 
@@ -173,6 +173,13 @@ class Builder:
         """Whether an activation holds indices: int32 in the float graph, too."""
         held = self._held[name].layouts.values() if name in self._held else ()
         return any(self._tensors[tensor].type.dtype is DType.INT32 for tensor in held)
+
+    def made_by(self, tensor: str) -> Node | None:
+        """The node that makes one of our tensors whose values no grid rounds, else None."""
+        kind = self._tensors[tensor].type
+        if kind.quant is not None and kind.quant != Quant.per_tensor(1.0, 0):
+            return None
+        return self._nodes.get(tensor)
 
     def layouts(self, name: str) -> tuple[Layout, ...]:
         """Layouts in which an activation is held, the first made first."""
@@ -268,7 +275,7 @@ class Builder:
     def graph(self, name: str, inputs: Sequence[Port], outputs: Sequence[Port]) -> Graph:
         """The finished graph."""
         tensors = MappingProxyType(dict(self._tensors))
-        return Graph(name, tuple(inputs), tuple(outputs), tuple(self._nodes), tensors)
+        return Graph(name, tuple(inputs), tuple(outputs), tuple(self._nodes.values()), tensors)
 
     # -- helpers ----------------------------------------------------------------------
 
@@ -310,7 +317,7 @@ class Builder:
         tensor_type = TensorType(kind.shape, kind.dtype, held.quant)
         self._tensors[made] = Tensor(made, tensor_type, origin=Origin(onnx_name, layout))
         origin = node.name or node.outputs[0] if node is not None else ""
-        self._nodes.append(Node(f"n{len(self._nodes)}", op, inputs, (made,), origin))
+        self._nodes[made] = Node(f"n{len(self._nodes)}", op, inputs, (made,), origin)
         return made
 
 

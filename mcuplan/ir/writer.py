@@ -29,6 +29,7 @@ _CAST_TO = {
     DType.FLOAT32: 1,
     DType.INT32: 6,
     DType.INT64: 7,
+    DType.BOOL: 9,
     DType.FLOAT16: 10,
     DType.FLOAT64: 11,
 }  # TensorProto.DataType

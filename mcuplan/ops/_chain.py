@@ -18,7 +18,9 @@ from mcuplan.ops._functions import FUNCTIONS
 __all__ = [
     "JOINS",
     "Chain",
+    "Choice",
     "Joined",
+    "Link",
     "UnaryFn",
     "affine",
     "applied",
@@ -121,7 +123,42 @@ class Joined:
         return "+".join([*(fn.label for fn in (*self.left, *self.right)), self.join])
 
 
-Chain = tuple[UnaryFn | Joined, ...]
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One chain of a value where another gives a number above 0, else a third."""
+
+    condition: Chain
+    then: Chain
+    other: Chain
+
+    @property
+    def name(self) -> str:
+        """What no function is called."""
+        return "chosen"
+
+    @property
+    def parameters(self) -> tuple[float, ...]:
+        """None of its own."""
+        return ()
+
+    @property
+    def functions(self) -> int:
+        """Functions applied to each element."""
+        return 1 + sum(fn.functions for fn in (*self.condition, *self.then, *self.other))
+
+    def __call__(self, x: Array) -> Array:
+        """Values in double."""
+        condition, then, other = (applied(c, x) for c in (self.condition, self.then, self.other))
+        return np.where(condition > 0, then, other)
+
+    @property
+    def label(self) -> str:
+        """The ONNX name."""
+        return "Where"
+
+
+Link = UnaryFn | Joined | Choice
+Chain = tuple[Link, ...]
 
 
 def applied(chain: Chain, x: Array) -> Array:
@@ -137,6 +174,11 @@ def write_chain(out: Writer, value: str, chain: Chain) -> str:
         if isinstance(fn, Joined):
             sides = [write_chain(out, value, side) for side in (fn.left, fn.right)]
             value = out.node(fn.join, sides)
+            continue
+        if isinstance(fn, Choice):
+            chains = (fn.condition, fn.then, fn.other)
+            condition, *values = (write_chain(out, value, chain) for chain in chains)
+            value = out.node("Where", [out.node("Cast", [condition], to=9), *values])
             continue
         function = FUNCTIONS[fn.name]
         if function.write is not None:

@@ -13,7 +13,7 @@ import numpy as np
 from mcuplan.ir.types import Array, Quant
 from mcuplan.ir.writer import Writer
 
-__all__ = ["FUNCTIONS", "Function"]
+__all__ = ["COMPARISONS", "FUNCTIONS", "Function"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +114,26 @@ def _write_rounded(out: Writer, x: str, scale: float, zero_point: float) -> str:
     return out.rounded(x, Quant.per_tensor(scale, int(zero_point)), "rounding")
 
 
+def _comparison(onnx: str, compare: Callable[..., Array]) -> Function:
+    """1 where a value compares with a number, else 0."""
+
+    def write(out: Writer, x: str, limit: float) -> str:
+        return out.node("Cast", [out.node(onnx, [x, _scalar(out, limit)])], to=1)
+
+    return Function(lambda x, limit: compare(x, limit).astype(np.float64), write=write)
+
+
+COMPARISONS: Mapping[str, Function] = MappingProxyType(
+    {
+        "equal": _comparison("Equal", np.equal),
+        "greater": _comparison("Greater", np.greater),
+        "greater_equal": _comparison("GreaterOrEqual", np.greater_equal),
+        "less": _comparison("Less", np.less),
+        "less_equal": _comparison("LessOrEqual", np.less_equal),
+    }
+)
+"""Functions whose values are 0 and 1."""
+
 FUNCTIONS: Mapping[str, Function] = MappingProxyType(
     {
         "abs": Function(np.abs, "Abs"),
@@ -125,6 +145,7 @@ FUNCTIONS: Mapping[str, Function] = MappingProxyType(
             lambda x, low, high: np.minimum(np.maximum(x, low), high),
             write=lambda out, x, low, high: out.clamped(x, (low, high)),
         ),
+        **COMPARISONS,
         "cos": Function(np.cos, "Cos"),
         "elu": Function(_elu, "Elu", ("alpha",)),
         "erf": Function(_erf, "Erf"),

@@ -7,6 +7,8 @@ import math
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
+from mcuplan.ops._functions import COMPARISONS
+
 __all__ = ["Limits", "image"]
 
 Limits = tuple[float, float]
@@ -50,6 +52,7 @@ def _elu(reach: Limits, alpha: float, gamma: float = 1.0) -> Limits:
 _IMAGES: Mapping[str, Callable[..., Limits]] = MappingProxyType(
     {
         "affine": _affine,
+        **dict.fromkeys(COMPARISONS, lambda reach, limit: _GATE),
         "celu": _elu,
         "clip": _clip,
         "elu": _elu,

@@ -13,7 +13,7 @@ from mcuplan.errors import UnsupportedOp
 from mcuplan.ir.builder import Builder, OnnxNode, plain
 from mcuplan.ir.graph import Layout, Node
 from mcuplan.ir.op import Call, Cost, Example, Kernel, Op, QuantRule, Signature
-from mcuplan.ir.types import Array, DType, TensorType
+from mcuplan.ir.types import Array, DType, Quant, TensorType
 from mcuplan.ir.writer import Writer
 from mcuplan.ops._read import int_list, normal_axis
 from mcuplan.ops._strided import axis_steps, copy_call, copy_work
@@ -185,7 +185,10 @@ _INTEGERS = (6, 7)  # int32, int64
 
 def read_cast(node: OnnxNode, build: Builder) -> None:
     """A Cast from one float type to another, or of indices to integers: values stay."""
-    types = _INTEGERS if build.is_index(node.input(0)) else _FLOATS
+    is_index = build.is_index(node.input(0))
+    types: tuple[int, ...] = _INTEGERS if is_index else _FLOATS
+    if not is_index and build.quant(node.input(0)) == Quant.per_tensor(1.0, 0):
+        types = (*_FLOATS, *_INTEGERS)  # of whole numbers
     if node.get_int("to", 1) not in types:
         raise UnsupportedOp(
             f"Cast to={node.get_int('to', 1)} of an activation",

@@ -19,6 +19,7 @@ from mcuplan.ops._chain import (
     JOINS,
     Chain,
     Joined,
+    Link,
     UnaryFn,
     affine,
     applied,
@@ -26,7 +27,7 @@ from mcuplan.ops._chain import (
     rounding,
     write_chain,
 )
-from mcuplan.ops._functions import FUNCTIONS
+from mcuplan.ops._functions import COMPARISONS, FUNCTIONS
 from mcuplan.ops._limits import image
 from mcuplan.ops._read import constant_float
 from mcuplan.ops._tables import CODES, apply_table, requantize_table, to_grid
@@ -39,6 +40,7 @@ __all__ = [
     "WRITERS",
     "Chain",
     "Joined",
+    "Link",
     "Lookup",
     "UnaryFn",
     "add_lookup",
@@ -134,6 +136,7 @@ _EXAMPLES: dict[str, tuple[float, ...]] = {
     **_DEFAULTS,
     "affine": (-1.5, 2.0),
     "clip": (0.0, 6.0),
+    **dict.fromkeys(COMPARISONS, (0.5,)),
     "pow": (3.0,),
     "power_of": (2.0,),
     "quantize": (0.1, 5.0),

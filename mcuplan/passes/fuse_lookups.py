@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from mcuplan.ir.graph import Editor, Graph, Node
 from mcuplan.ops.quantize import Quantize
-from mcuplan.ops.unary import Chain, Joined, Lookup, UnaryFn, affine, rounding
+from mcuplan.ops.unary import Chain, Link, Lookup, affine, rounding
 from mcuplan.passes._edit import counted
 
 __all__ = ["fuse_lookups", "simplified"]
@@ -63,7 +63,7 @@ def _joined(editor: Editor, first: Node, second: Node) -> Chain:
 
 def simplified(chain: Chain) -> Chain:
     """The chain with neighbouring affine steps joined and those that do nothing left out."""
-    made: list[UnaryFn | Joined] = []
+    made: list[Link] = []
     for fn in chain:
         if fn.name == "affine" and made and made[-1].name == "affine":
             (a, b), (c, d) = made.pop().parameters, fn.parameters
@@ -73,7 +73,7 @@ def simplified(chain: Chain) -> Chain:
     return tuple(kept) or (made[0],)
 
 
-def _does_nothing(fn: UnaryFn | Joined) -> bool:
+def _does_nothing(fn: Link) -> bool:
     """An affine step that is the identity but for rounding in float32."""
     if fn.name != "affine":
         return False

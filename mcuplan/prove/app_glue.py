@@ -101,6 +101,7 @@ def _port(api: BundleApi, port: IoPort, *, is_input: bool) -> str:
         "fed": "fed_input" if fed else "NULL",
         "nbytes": f"{port.nbytes}U",
         "low": "0" if port.ctype == "uint8_t" else "-128",
+        "size": f"{port.dtype.itemsize}U",
     }
     return "    { " + ", ".join(f".{name} = {value}" for name, value in members.items()) + " },"
 

@@ -116,8 +116,8 @@ def on_grid(tensor: Tensor, values: Array) -> Array:
     kind = tensor.type
     if values.dtype == np.dtype(kind.dtype.value):
         return values
-    if kind.dtype is DType.INT32:
-        return values.astype(np.int32)
+    if kind.dtype is DType.INT32 or values.dtype == np.bool_:
+        return values.astype(kind.dtype.value)
     if values.dtype == np.uint8:
         return (values.astype(np.int16) - 128).astype(np.int8)
     if values.dtype == np.int8:
