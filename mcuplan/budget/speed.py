@@ -50,8 +50,8 @@ def worst(origins: Iterable[Origin]) -> Origin:
 
 def step_cycles(step: Step, plan: Plan) -> Expected:
     """Modelled cycles of one step of a plan, in as many calls as the plan makes of it."""
-    runs = [run.end - run.first for run in plan.runs if run.step == step.index]
-    return expected_cycles(step.kernel, step.signature, plan.program.target, runs)
+    rows = plan.rows_per_call(step)
+    return expected_cycles(step.kernel, step.signature, plan.program.target, rows)
 
 
 def model_error(plan: Plan) -> float | None:

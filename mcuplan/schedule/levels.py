@@ -15,6 +15,7 @@ from mcuplan.memory.greedy import first_fit
 from mcuplan.memory.problem import Problem
 from mcuplan.schedule.aliases import possible_views
 from mcuplan.schedule.arrange import arrange
+from mcuplan.schedule.backwards import chosen_backwards
 from mcuplan.schedule.check_rows import check_rows
 from mcuplan.schedule.choose import Placer, choose, kernels_of
 from mcuplan.schedule.objective import Objective, Selection, price
@@ -144,7 +145,9 @@ def _plan_whole(
     """Every step as a whole, with kernels for the objective."""
     maker = _Maker(graph, target, sharing, effort)
     placer = Placer(maker.place, _arena_bytes, maker.finish)
-    choice = choose(candidates_of(graph, target), selection, placer)
+    ways = candidates_of(graph, target)
+    choice = choose(ways, selection, placer)
+    choice = chosen_backwards(choice, ways, selection, placer, sharing)
     plans = [choice.placed]
     if selection.objective is Objective.LATENCY and possible_views(graph):
         copying = program_of(graph, target, choice.chosen)

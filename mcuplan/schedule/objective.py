@@ -44,7 +44,9 @@ def plan_cycles(plan: Plan) -> float:
         calls.setdefault(run.step, []).append(run.end - run.first)
     target = plan.program.target
     own = (
-        expected_cycles(s.kernel, s.signature, target, calls.get(s.index, ())).cycles
+        expected_cycles(
+            s.kernel, s.signature, target, calls.get(s.index) or plan.rows_per_call(s)
+        ).cycles
         for s in plan.program.steps
     )
     return sum(own) + sum(wait_cycles(plan))

@@ -196,6 +196,13 @@ class Plan:
         ends = tuple(accumulate(counts))
         return tuple(zip((0, *ends), ends, strict=False))
 
+    def rows_per_call(self, step: Step) -> tuple[int, ...]:
+        """Output rows of each call of a step: of its runs, or of one call; backwards each alone."""
+        if self.runs:
+            return tuple(run.end - run.first for run in self.runs if run.step == step.index)
+        rows = step.signature.output.rows
+        return (1,) * rows if step.index in self.descending else (rows,)
+
     def place(self, buffer: str) -> tuple[str, int]:
         """Region and offset of a buffer."""
         for region, plan in self.memory.items():

@@ -14,6 +14,7 @@ from mcuplan.ir.op import Op
 from mcuplan.ir.types import DType, Quant, TensorType
 from mcuplan.ops.concat import Concat
 from mcuplan.ops.conv2d import Conv2D
+from mcuplan.ops.dense import Dense
 from mcuplan.ops.eltwise import Add
 from mcuplan.ops.pool2d import AvgPool2D
 
@@ -66,6 +67,18 @@ class Wiring:
             f"b{stem}": Tensor(f"b{stem}", bias, np.arange(channels, dtype=np.int32)),
         }
         return self.add(op, x, f"w{stem}", f"b{stem}")
+
+    def dense(self, x: str, outputs: int) -> str:
+        """A dense layer with weights of its own."""
+        stem, inputs = str(len(self)), self.shape(x)[-1]
+        values = (np.arange(outputs * inputs) * 7 % 15 - 7).reshape(outputs, inputs)
+        weights = TensorType((outputs, inputs), DType.INT8, _GRID)
+        bias = TensorType((outputs,), DType.INT32, _GRID)
+        self._tensors |= {
+            f"w{stem}": Tensor(f"w{stem}", weights, values.astype(np.int8)),
+            f"b{stem}": Tensor(f"b{stem}", bias, np.arange(outputs, dtype=np.int32)),
+        }
+        return self.add(Dense(), x, f"w{stem}", f"b{stem}")
 
     def sum(self, parts: Sequence[str]) -> str:
         """Sum of any number of tensors of one shape."""
