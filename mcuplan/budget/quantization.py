@@ -11,6 +11,7 @@ from mcuplan.passes.mixed_ranges import MixedRanges, mixed_ranges
 
 __all__ = ["FEW_SAMPLES", "quantization_findings"]
 
+_NAMED = 4
 FEW_SAMPLES = 10
 """With n calibration samples one new input in n + 1 goes beyond a range at either end."""
 
@@ -54,7 +55,7 @@ def _mixed(found: tuple[MixedRanges, ...]) -> Iterator[Finding]:
                 f"output {each.output}: Concat joins ranges of {each.least:.3g} and "
                 f"{each.most:.3g} on one scale, {each.most / each.least:.0f} times apart",
                 each.node,
-                "make its inputs outputs of their own, each with its scale",
+                _apart(each.parts),
             )
     inside = [each for each in found if each.output is None]
     if inside:
@@ -67,3 +68,11 @@ def _mixed(found: tuple[MixedRanges, ...]) -> Iterator[Finding]:
             worst.node,
             "normalize the branches before they are joined; mcuplan verify shows what it costs",
         )
+
+
+def _apart(parts: tuple[str, ...]) -> str:
+    """How the inputs of a Concat become outputs of their own."""
+    text = "make its inputs outputs of their own, each with its scale"
+    if not 1 < len(parts) <= _NAMED:
+        return text
+    return f"{text}: {' '.join(f'--cut-output {part}' for part in parts)}"

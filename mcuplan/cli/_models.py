@@ -19,7 +19,9 @@ from mcuplan.errors import UsageError
 
 if TYPE_CHECKING:
     from mcuplan.budget import Against, Budget, Evidence, Limits
+    from mcuplan.calibrate import Data
     from mcuplan.ir.graph import Graph
+    from mcuplan.passes.assign_grids import Grids
     from mcuplan.pipeline import Planned, Request
     from mcuplan.schedule import Level
     from mcuplan.targets import Target
@@ -250,7 +252,6 @@ def quantize(
 ) -> int:
     """Write the integer model as QDQ ONNX that any runtime loads."""
     from mcuplan import pipeline
-    from mcuplan.calibrate import RANDOM_NOTE
     from mcuplan.exporter.onnx import to_onnx
     from mcuplan.targets import load_target
 
@@ -269,11 +270,22 @@ def quantize(
     grids, data = pipeline.quantize(request, floating)
     write_file(output, to_onnx(grids.graph, qdq=True).SerializeToString(deterministic=True))
     if not quiet:
-        samples = f"ranges of {data.samples:,} samples" if data is not None else "grids as given"
-        log(f"{output.name}: {samples}")
-        if data is not None and data.random:
-            log(f"note: {RANDOM_NOTE}")
+        _say_grids(output.name, grids, data)
     return 0
+
+
+def _say_grids(name: str, grids: Grids, data: Data | None) -> None:
+    """Where the grids of a quantized model come from, and what they cost."""
+    from mcuplan.budget.quantization import quantization_findings
+    from mcuplan.calibrate import RANDOM_NOTE
+
+    log(f"{name}: {f'ranges of {data.samples:,} samples' if data else 'grids as given'}")
+    if data is not None and data.random:
+        log(f"note: {RANDOM_NOTE}")
+    real = data is None or not data.random
+    counted = data.samples if data is not None and real else 0
+    for finding in quantization_findings(grids, counted, real_ranges=real):
+        log(f"{finding.severity}[{finding.code}]: {finding.message}")
 
 
 @click.command()

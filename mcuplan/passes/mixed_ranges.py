@@ -20,13 +20,15 @@ class MixedRanges:
     """A Concat whose inputs need grids more than 8 times apart.
 
     ``output`` is the model's output that it ends in, if any. ``least`` and ``most`` are the
-    narrowest and the widest range of an input, in real units.
+    narrowest and the widest range of an input, in real units. ``parts`` are its inputs by
+    their names in the model, where they have one.
     """
 
     node: str
     output: str | None
     least: float
     most: float
+    parts: tuple[str, ...]
 
 
 def mixed_ranges(graph: Graph) -> tuple[MixedRanges, ...]:
@@ -38,8 +40,10 @@ def mixed_ranges(graph: Graph) -> tuple[MixedRanges, ...]:
         grids = [graph.tensor(name).type.quant for name in node.inputs]
         widths = [_STEPS * max(quant.scale) for quant in grids if quant is not None]
         if widths and max(widths) > _APART * min(widths):
-            output = _output_of(graph, node)
-            found.append(MixedRanges(graph.node_name(node), output, min(widths), max(widths)))
+            origins = [graph.tensor(name).origin for name in graph.activations(node)]
+            parts = tuple(dict.fromkeys(origin.name for origin in origins if origin is not None))
+            ends, name = _output_of(graph, node), graph.node_name(node)
+            found.append(MixedRanges(name, ends, min(widths), max(widths), parts))
     return tuple(found)
 
 

@@ -41,6 +41,7 @@ def test_a_concat_of_far_ranges_is_found(tmp_path: Path) -> None:
     assert "output flatten" in found.message
     assert "times apart" in found.message
     assert "outputs of their own" in found.hint
+    assert "--cut-output sigmoid0 --cut-output mul3" in found.hint
 
 
 @pytest.mark.parametrize("factor", [1.0, 5.0])
@@ -79,3 +80,16 @@ def test_made_up_ranges_are_not_counted(tmp_path: Path) -> None:
         planned = pipeline.plan(request, sizes_only=True)
         codes = [f.code for f in assess(planned, file="net.onnx").verdict.findings]
         assert not {"quant/few-samples", "quant/mixed-ranges"} & set(codes)
+
+
+def test_the_remedy_works(tmp_path: Path) -> None:
+    """Cut where the hint says, every part has its own scale."""
+    net = Net((1, 6, 4))
+    path = tmp_path / "net.onnx"
+    path.write_bytes(net.model(_joined(net, 61.0)).SerializeToString())
+    np.savez(tmp_path / "data.npz", x=net.samples(12))
+    cuts = ("sigmoid0", "mul3")
+    planned = pipeline.plan(Request(path, TARGET, cuts=cuts, calibration=tmp_path / "data.npz"))
+    assert cuts == tuple(port.name for port in planned.integer.outputs)
+    codes = [f.code for f in assess(planned, file="net.onnx").verdict.findings]
+    assert "quant/mixed-ranges" not in codes
