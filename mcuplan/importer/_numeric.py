@@ -180,7 +180,7 @@ def _reduce(function: Callable[..., Any]) -> Callable[[Call], Array]:
         axes = call.ints_or_attribute(1, "axes")
         if not axes and call.node.get_int("noop_with_empty_axes", 0):
             return x
-        keep = bool(call.node.get_int("keepdims", 1))
+        keep = call.node.get_int("keepdims", 1) == 1  # as ONNX and its runtimes read it
         result = function(x, axis=tuple(axes) if axes else None, keepdims=keep)
         return np.asarray(result).astype(x.dtype, copy=False)
 

@@ -37,6 +37,7 @@ from mcuplan.importer.qoperator import QOPERATORS, Names, expand
 from mcuplan.importer.reading import MISFIT, Reading
 from mcuplan.importer.refusals import Refusals
 from mcuplan.importer.shapes import Shapes
+from mcuplan.importer.standard import forbidden, out_of_order
 from mcuplan.importer.structure import (
     Step,
     check_form,
@@ -96,15 +97,20 @@ def load_model(
     _check_size(len(file.proto.graph.node), NODES_LIMIT, "nodes")
     opset, versions = opset_of(file)
     steps, errors = check_form(file, versions)
-    Problems.raise_if_any(errors)
+    found = Refusals()
+    found.extend(errors)
+    Problems.raise_if_any(found.grouped())
     notes = []
     if cuts:
         dropped = end_at(file.proto.graph, cuts)
         notes.append(f"ends at {', '.join(map(shown, cuts))}: {dropped} nodes behind are left out")
         steps, _ = check_form(file, versions)
+    if out_of_order(file):
+        notes.append("nodes are not in the order that ONNX asks for; read in one that is")
     loading = _Loading(file, opset, dims, steps)
     loading.notes += notes
-    return loading.run()
+    with np.errstate(all="ignore"):  # what becomes of constants is looked at, not printed
+        return loading.run()
 
 
 def _check_size(count: int, most: int, what: str) -> None:
@@ -148,7 +154,10 @@ class _Loading:
         for step in rest:
             reading.read(step)
         ports = self._outputs(reading)
+        if not self._refusals:
+            self._refusals.extend(forbidden(self._shapes))
         Problems.raise_if_any(self._refusals.grouped())
+        self.notes += reading.notes
         inputs = tuple(self._input_port(d, readers) for d in declared)
         return self._result(inputs, ports, [s.source for s in live], reading)
 

@@ -65,6 +65,7 @@ class Reading:
         total: int,
     ) -> None:
         self.refusals = refusals
+        self.notes: list[str] = []
         self._shapes, self._total, self._position = shapes, total, 0
         self._guessed: dict[str, str] = {}  # numpy's name of the type of a stand-in
         self._sound: set[str] = set()
@@ -185,9 +186,18 @@ class Reading:
 
     def _keep(self, node: OnnxNode, values: Sequence[Constant]) -> None:
         for name, value in zip(node.outputs, values, strict=False):
-            if name:
-                self._build.constants[name] = widened(value)
+            if not name:
+                continue
+            self._build.constants[name] = value = widened(value)
+            if value.data.dtype.kind == "f" and not np.isfinite(value.data).all():
+                self._note_overflow(node, name)
         self._check_outputs(node)
+
+    def _note_overflow(self, node: OnnxNode, name: str) -> None:
+        """Say that a computed constant is no number, unless an input is none already."""
+        inputs = [self._build.constants[n].data for n in node.inputs if n]
+        if inputs and all(np.isfinite(d).all() for d in inputs if d.dtype.kind == "f"):
+            self.notes.append(f"constant {shown(name)} becomes infinite or NaN in {node.op_type}")
 
     def _reader(self, node: OnnxNode) -> Reader:
         key = f"{node.domain}::{node.op_type}" if node.domain else node.op_type

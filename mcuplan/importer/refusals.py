@@ -46,6 +46,9 @@ class Refusals:
     )
     _ends: dict[int, tuple[str, bool]] = field(default_factory=dict)  # by id of a node's message
 
+    def __bool__(self) -> bool:
+        return bool(self._groups)
+
     def add(self, error: McuplanError, step: Step | None = None) -> None:
         """One problem, and the node that has it."""
         key: tuple[str, ...] = (str(len(self._groups)),)
@@ -111,6 +114,13 @@ def source_line(proto: Any) -> str:
     PyTorch's exporters write stack traces: the dynamo one as metadata, the other one as doc
     string (``verbose=True``); what they say is untrusted text.
     """
+    try:
+        return _line(proto)
+    except UnicodeDecodeError:
+        return ""
+
+
+def _line(proto: Any) -> str:
     metadata = {p.key: p.value[:_LONGEST] for p in list(proto.metadata_props)[:100]}
     trace = metadata.get("pkg.torch.onnx.stack_trace", "")
     frames = _FRAME.findall(trace)[::-1] + _CALLER.findall(str(proto.doc_string)[:_LONGEST])

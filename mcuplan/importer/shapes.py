@@ -47,10 +47,10 @@ class Shapes:
     def _inferred(self) -> Mapping[str, Known]:
         from onnx import shape_inference
 
-        model = skeleton(self.file, self.nodes, self.inputs)
-        if model is None:
-            return {}
         try:
+            model = skeleton(self.file, self.nodes, self.inputs)
+            if model is None:
+                return {}
             graph = shape_inference.infer_shapes(model, data_prop=True).graph
         except Exception:  # what it raises for a broken model has no other base
             return {}

@@ -238,6 +238,9 @@ def read_attributes(
             raise DamagedModel(f"attribute {shown(name)!r} is given twice or by reference")
         values[name] = _value(proto, file, allowance)
         _check_finite(step.source, name, values[name])
+        if name in _FLAGS and values[name] not in (0, 1):
+            message = f"{name}={values[name]} has no meaning, only 0 and 1 have"
+            raise UnsupportedOp(message, hint="export again")
     problem = schema_problem(step.source, {a.name: a.type for a in step.proto.attribute})
     if problem is not None:
         raise problem
@@ -246,6 +249,12 @@ def read_attributes(
         node=replace(step.node, attributes=values),
         source=replace(step.source, attributes=values),
     )
+
+
+_FLAGS = (
+    *("allowzero", "ceil_mode", "count_include_pad", "exclusive", "fmod", "noop_with_empty_axes"),
+    *("reverse", "select_last_index", "transA", "transB"),
+)
 
 
 def _value(proto: Any, file: ModelFile, allowance: Allowance) -> Attribute:

@@ -87,7 +87,7 @@ def read_arg_extreme(node: OnnxNode, build: Builder) -> None:
     axis = normal_axis(node.get_int("axis", 0), len(shape))
     op = ArgExtreme(node.op_type == "ArgMin", bool(node.get_int("select_last_index", 0)))
     layout = _ending_with(build, name, axis)
-    keep = bool(node.get_int("keepdims", 1))
+    keep = node.get_int("keepdims", 1) == 1
     made = node if keep else inner(node, "index")
     build.add(op, [build.in_layout(name, layout)], made, layout, quant=op.fixed_quant)
     if not keep:

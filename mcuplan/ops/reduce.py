@@ -126,7 +126,7 @@ def _reducer(kind: str) -> Reader:
         elif not given:
             given = tuple(range(rank))
         axes = tuple(sorted(normal_axis(a, rank) for a in given))
-        _reduce(node, build, axes, bool(node.get_int("keepdims", 1)), _MAKERS[kind])
+        _reduce(node, build, axes, node.get_int("keepdims", 1) == 1, _MAKERS[kind])
 
     return read
 

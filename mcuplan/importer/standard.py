@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What ONNX itself forbids: its checker and its strict inference, in our words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from mcuplan.errors import DamagedModel
+from mcuplan.importer.protofile import ModelFile, shown
+from mcuplan.importer.shapes import Shapes, skeleton
+
+__all__ = ["forbidden", "out_of_order"]
+
+_NODE = re.compile(r"\(op_type:(\w+)(?:, node name: ([^)]*))?\):?\s*")
+_CONTEXT = re.compile(r"(?:^|\n)==> Context: .*", re.DOTALL)
+_NAMED = re.compile(r"Name: (.*?) OpType: (\w+)")
+_PREFIX = re.compile(r"^(?:\[\w+\]|Inference error\(s\):|\s)+")
+_HARMLESS = ("No opset import for domain 'com.microsoft'",)
+
+
+def forbidden(shapes: Shapes) -> list[DamagedModel]:
+    """Why ONNX refuses a model that could be read: at most one reason, the first it gives.
+
+    The model is judged without the values of its large constants, and not at all where it
+    is too large for that.
+    """
+    try:
+        model = skeleton(shapes.file, shapes.nodes, shapes.inputs)
+    except UnicodeDecodeError:
+        return [DamagedModel("a name that is not UTF-8", "graph", "export again")]
+    if model is None:
+        return []
+    for judge in (_infer, _check):
+        said = _said(judge, model)
+        if said and not said.startswith(_HARMLESS):
+            return [_error(said)]
+    return []
+
+
+def out_of_order(file: ModelFile) -> bool:
+    """Whether a node reads what a later one makes, which ONNX forbids and nobody minds."""
+    made = {name for node in file.proto.graph.node for name in node.output if name}
+    for node in file.proto.graph.node:
+        if not made.isdisjoint(node.input):
+            return True
+        made.difference_update(node.output)
+    return False
+
+
+def _infer(model: Any) -> None:
+    from onnx import shape_inference
+
+    shape_inference.infer_shapes(model, check_type=True, strict_mode=True)
+
+
+def _check(model: Any) -> None:
+    """The checker wants shapes of outputs, which the model need not state."""
+    from onnx import TensorProto, checker, helper
+
+    names = [value.name for value in model.graph.output]
+    del model.graph.output[:]
+    model.graph.output.extend(
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, []) for name in names
+    )
+    checker.check_model(model)
+
+
+def _said(judge: Callable[[Any], None], model: Any) -> str:
+    try:
+        judge(model)
+    except MemoryError:
+        raise
+    except Exception as error:  # classes of a compiled module, without a common base
+        return str(error)[:2000] or type(error).__name__
+    return ""
+
+
+def _error(said: str) -> DamagedModel:
+    node, context = _NODE.search(said), _NAMED.search(said)
+    where = ""
+    if node is not None:
+        where = f"{node[2] or 'unnamed node'} ({node[1]})"
+    elif context is not None:
+        where = f"{context[1] or 'unnamed node'} ({context[2]})"
+    text = _PREFIX.sub("", _NODE.sub("", _CONTEXT.sub("", said)))
+    for found, ours in _WORDS.items():
+        text = re.sub(found, ours, text)
+    line = shown(" ".join(text.split()).rstrip("."))
+    return DamagedModel(
+        f"ONNX forbids it: {line}",
+        shown(where) or "graph",
+        "export again; onnx.checker.check_model(path, full_check=True) says more",
+    )
+
+
+_WORDS: Mapping[str, str] = {
+    r"Node ?\([^)]*\) with schema\([^)]*\) has": "the node has",
+    r"typestr: \w+, has unsupported type": "has the type",
+    r"Graph must be in single static assignment \(SSA\) form, however": "tensors are made once,",
+}
