@@ -158,6 +158,12 @@ _FINDINGS = (
         "This is a defect of mcuplan, or of a model that rounds where ONNX does not; report it.",
     ),
     Explanation(
+        "verify/reference-evaluator",
+        "ONNX Runtime does not run the model (a dilated convolution with auto_pad, for one), so "
+        "that the integer code was held against ONNX's own reference evaluator.",
+        "Nothing; explicit pads in the model let the runtime run it, too.",
+    ),
+    Explanation(
         "verify/layer-error",
         "The quantization error of a layer, those before it included, is more than half the "
         "size of its values.",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""ONNX Runtime on a model in memory."""
+"""ONNX Runtime on a model in memory, and ONNX's own evaluator where that refuses it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from mcuplan.errors import ToolFailed
 from mcuplan.ir.types import Array
 
-__all__ = ["Runtime"]
+__all__ = ["AnyRuntime", "Runtime"]
 
 _NUMPY_TYPES = {
     "tensor(float16)": np.float16,
@@ -39,7 +39,7 @@ class Runtime:
         options = ort.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
-        options.log_severity_level = 3
+        options.log_severity_level = 4  # what goes wrong is raised, too
         level = ort.GraphOptimizationLevel
         options.graph_optimization_level = (
             level.ORT_ENABLE_ALL if optimize else level.ORT_DISABLE_ALL
@@ -49,19 +49,95 @@ class Runtime:
         except Exception as error:  # its classes have no other base
             raise _refused(error) from error
         self.outputs = tuple(str(output.name) for output in self._session.get_outputs())
-        self._types = {str(i.name): _NUMPY_TYPES.get(i.type) for i in self._session.get_inputs()}
+        self._types = {str(i.name): str(i.type) for i in self._session.get_inputs()}
 
     def run(self, feeds: Mapping[str, Array]) -> tuple[Array, ...]:
         """All outputs in order for one sample; values are given the model's element types."""
-        typed = {name: a.astype(self._types[name] or a.dtype) for name, a in feeds.items()}
+        typed = {name: _typed(a, self._types[name]) for name, a in feeds.items()}
         try:
             return tuple(self._session.run(None, typed))
         except Exception as error:  # its classes have no other base
             raise _refused(error) from error
 
 
-def _refused(error: Exception) -> ToolFailed:
+class Reference:
+    """ONNX's reference evaluator: slow, and at home in all of the standard."""
+
+    def __init__(self, model: bytes) -> None:
+        """Load a serialized model.
+
+        Raises:
+            ToolFailed: it has operators that the evaluator does not know.
+        """
+        from onnx import TensorProto
+        from onnx.reference import ReferenceEvaluator
+
+        names = {
+            TensorProto.FLOAT16: "tensor(float16)",
+            TensorProto.FLOAT: "tensor(float)",
+            TensorProto.DOUBLE: "tensor(double)",
+            TensorProto.INT32: "tensor(int32)",
+            TensorProto.INT64: "tensor(int64)",
+        }
+        try:
+            self._evaluator = ReferenceEvaluator(model)
+        except Exception as error:  # whatever its Python raises
+            raise _refused(error, "ONNX's reference evaluator") from error
+        self.outputs = tuple(map(str, self._evaluator.output_names))
+        kinds = zip(self._evaluator.input_names, self._evaluator.input_types, strict=True)
+        self._types = {str(n): names.get(t.tensor_type.elem_type, "") for n, t in kinds}
+
+    def run(self, feeds: Mapping[str, Array]) -> tuple[Array, ...]:
+        """All outputs in order for one sample."""
+        typed = {name: _typed(a, self._types[name]) for name, a in feeds.items()}
+        try:
+            with np.errstate(all="ignore"):
+                return tuple(np.asarray(v) for v in self._evaluator.run(None, typed))
+        except Exception as error:  # whatever its Python raises
+            raise _refused(error, "ONNX's reference evaluator") from error
+
+
+class AnyRuntime:
+    """ONNX Runtime without graph optimizations, else ONNX's reference evaluator.
+
+    ``refused`` says why the runtime would not, "" where it did.
+    """
+
+    def __init__(self, model: bytes) -> None:
+        """Load a serialized model.
+
+        Raises:
+            ToolFailed: both refuse it.
+        """
+        self.refused = ""
+        self._model = model
+        self._runtime: Runtime | Reference
+        try:
+            self._runtime = Runtime(model, optimize=False)
+        except ToolFailed as error:
+            self._runtime = self._other(error)
+        self.outputs = self._runtime.outputs
+
+    def run(self, feeds: Mapping[str, Array]) -> tuple[Array, ...]:
+        """All outputs in order for one sample."""
+        try:
+            return self._runtime.run(feeds)
+        except ToolFailed as error:
+            if self.refused:
+                raise
+            self._runtime = self._other(error)
+            return self._runtime.run(feeds)
+
+    def _other(self, error: ToolFailed) -> Reference:
+        self.refused = error.message
+        return Reference(self._model)
+
+
+def _typed(array: Array, kind: str) -> Array:
+    return array.astype(_NUMPY_TYPES.get(kind, array.dtype))
+
+
+def _refused(error: Exception, what: str = "ONNX Runtime") -> ToolFailed:
     said = " ".join(str(error).split())[:400]
-    return ToolFailed(
-        f"ONNX Runtime refuses the model: {said}", hint="see if onnxruntime runs the file itself"
-    )
+    hint = "see if onnxruntime runs the file itself"
+    return ToolFailed(f"{what} refuses the model: {said}", hint=hint)

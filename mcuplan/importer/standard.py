@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from mcuplan.errors import DamagedModel
-from mcuplan.importer.protofile import ModelFile, shown
+from mcuplan.importer.protofile import ModelFile, shown, type_name
 from mcuplan.importer.shapes import Shapes, skeleton
 
 __all__ = ["forbidden", "out_of_order"]
@@ -95,7 +95,14 @@ def _error(said: str) -> DamagedModel:
     )
 
 
-_WORDS: Mapping[str, str] = {
+def _types(found: re.Match[str]) -> str:
+    made, declared = (type_name(int(code)) for code in found.groups())
+    return f"the output is {made}, declared {declared}"
+
+
+_WORDS: Mapping[str, str | Callable[[re.Match[str]], str]] = {
+    r"Inferred elem type differs from existing elem type: \((\d+)\) vs \((\d+)\)": _types,
+    r"type field and data field mismatch in attribute (\S+)": r"attribute \1 is not of its type",
     r"Node ?\([^)]*\) with schema\([^)]*\) has": "the node has",
     r"typestr: \w+, has unsupported type": "has the type",
     r"Graph must be in single static assignment \(SSA\) form, however": "tensors are made once,",

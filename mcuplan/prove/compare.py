@@ -10,7 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
-from mcuplan.calibrate import Data, Runtime
+from mcuplan.calibrate import AnyRuntime, Data
 from mcuplan.importer.taps import tapped_model
 from mcuplan.ir.evaluate import batchable
 from mcuplan.ir.graph import Graph, Tensor
@@ -71,13 +71,18 @@ class ModelRuntime:
         }
         names = [t.origin.name for t in origins.values() if t.origin is not None]
         model, _ = tapped_model(path, names, [port.name for port in graph.outputs])
-        self._runtime = Runtime(model, optimize=False)
+        self._runtime = AnyRuntime(model)
         place = {name: i for i, name in enumerate(self._runtime.outputs)}
         self._mine = {
             name: (tensor, place[tensor.origin.name])
             for name, tensor in origins.items()
             if tensor.origin is not None and tensor.origin.name in place
         }
+
+    @property
+    def refused(self) -> str:
+        """Why ONNX Runtime would not run the file, "" where it does."""
+        return self._runtime.refused
 
     def values(self, data: Data) -> RuntimeValues:
         """Everything computed for a few samples, one at a time."""

@@ -101,10 +101,20 @@ def against_runtime(
         seen.accuracy,
         tuple(each.error for each in seen.outputs),
         (
+            *_runtime_findings(runtime),
             *_layer_findings(graph, table, diverging, limits, quantized=quantized),
             *judged(seen, data, limits, quantized=quantized),
         ),
     )
+
+
+def _runtime_findings(runtime: ModelRuntime) -> Iterator[Finding]:
+    if runtime.refused:
+        yield Finding(
+            "verify/reference-evaluator",
+            Severity.NOTE,
+            f"compared with ONNX's reference evaluator: {runtime.refused}",
+        )
 
 
 def _layer_findings(
