@@ -70,6 +70,7 @@ def _end(running: subprocess.Popen[bytes]) -> int:
         return running.wait(SECONDS)
     finally:
         running.kill()
+        running.wait()
 
 
 def _until(happened: Callable[[], bool]) -> None:

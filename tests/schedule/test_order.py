@@ -178,9 +178,9 @@ def _chain(count: int) -> Graph:
 def test_long_chains_are_cut_everywhere() -> None:
     """Five thousand nodes in a row take no search and well under a second."""
     graph = _chain(5000)
-    start = time.perf_counter()
+    start = time.process_time()
     result = find_order(graph)
-    assert time.perf_counter() - start < 3  # 0.4 s alone; the machine may be busy
+    assert time.process_time() - start < 3  # 0.4 s alone; the machine may be busy
     assert result.optimal
     assert 0 == result.states
     assert graph is result.graph
