@@ -4,15 +4,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from mcuplan.errors import ToolFailed
+from mcuplan.importer.evaluator import Reference
 from mcuplan.ir.types import Array
 
 __all__ = ["AnyRuntime", "Runtime"]
 
-_NUMPY_TYPES = {
+_NUMPY_TYPES: Mapping[str, Any] = {
     "tensor(float16)": np.float16,
     "tensor(float)": np.float32,
     "tensor(double)": np.float64,
@@ -60,43 +62,6 @@ class Runtime:
             raise _refused(error) from error
 
 
-class Reference:
-    """ONNX's reference evaluator: slow, and at home in all of the standard."""
-
-    def __init__(self, model: bytes) -> None:
-        """Load a serialized model.
-
-        Raises:
-            ToolFailed: it has operators that the evaluator does not know.
-        """
-        from onnx import TensorProto
-        from onnx.reference import ReferenceEvaluator
-
-        names = {
-            TensorProto.FLOAT16: "tensor(float16)",
-            TensorProto.FLOAT: "tensor(float)",
-            TensorProto.DOUBLE: "tensor(double)",
-            TensorProto.INT32: "tensor(int32)",
-            TensorProto.INT64: "tensor(int64)",
-        }
-        try:
-            self._evaluator = ReferenceEvaluator(model)
-        except Exception as error:  # whatever its Python raises
-            raise _refused(error, "ONNX's reference evaluator") from error
-        self.outputs = tuple(map(str, self._evaluator.output_names))
-        kinds = zip(self._evaluator.input_names, self._evaluator.input_types, strict=True)
-        self._types = {str(n): names.get(t.tensor_type.elem_type, "") for n, t in kinds}
-
-    def run(self, feeds: Mapping[str, Array]) -> tuple[Array, ...]:
-        """All outputs in order for one sample."""
-        typed = {name: _typed(a, self._types[name]) for name, a in feeds.items()}
-        try:
-            with np.errstate(all="ignore"):
-                return tuple(np.asarray(v) for v in self._evaluator.run(None, typed))
-        except Exception as error:  # whatever its Python raises
-            raise _refused(error, "ONNX's reference evaluator") from error
-
-
 class AnyRuntime:
     """ONNX Runtime without graph optimizations, else ONNX's reference evaluator.
 
@@ -137,7 +102,7 @@ def _typed(array: Array, kind: str) -> Array:
     return array.astype(_NUMPY_TYPES.get(kind, array.dtype))
 
 
-def _refused(error: Exception, what: str = "ONNX Runtime") -> ToolFailed:
+def _refused(error: Exception) -> ToolFailed:
     said = " ".join(str(error).split())[:400]
     hint = "see if onnxruntime runs the file itself"
-    return ToolFailed(f"{what} refuses the model: {said}", hint=hint)
+    return ToolFailed(f"ONNX Runtime refuses the model: {said}", hint=hint)
