@@ -30,6 +30,7 @@ static void spread(const int8_t *plane, int8_t *out, size_t width, size_t channe
     }
 }
 
+MPLAN_KERNEL
 void mplan_interleave_s8(const mplan_interleave_s8_t *p, const int8_t *in, int8_t *out, size_t y0,
                          size_t y1)
 {
