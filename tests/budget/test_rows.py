@@ -113,7 +113,8 @@ def test_json_of_rows_follows_the_schema(budget: Budget) -> None:
 def test_the_map_draws_every_row(budget: Budget) -> None:
     """Each row is a rectangle; the rows of a tensor have one colour, other tensors another."""
     svg = render("svg", budget)
-    found = re.findall(r"<title>([^<]+), row \d+: [^<]*</title>\n<rect [^>]*(hsl\(.*?\))", svg)
+    colour = r"((?<=fill: )hsl\(.*?\)|(?<=class=.)io)"
+    found = re.findall(rf"<title>([^<]+), row \d+: [^<]*</title>\n<rect [^>]*?{colour}", svg)
     rows = [b for b in budget.buffers if b.alias_of is None and b.row is not None]
     assert len(rows) == len(found)
     colours = {name: {c for n, c in found if n == name} for name, _ in found}
