@@ -198,7 +198,7 @@ class InputTooLarge(McuplanError):
     """A tensor, or all together, or the number of nodes, is beyond any microcontroller.
 
     What to do: sizes are checked before time and memory go into them: at most 16 M elements in an
-    activation, 64 M in all of them, 20,000 nodes; check the shapes and the export.
+    activation, 128 M in all of them, 20,000 nodes; check the shapes and the export.
     """
 
     code = "model/too-large"

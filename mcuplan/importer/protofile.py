@@ -37,7 +37,7 @@ FILE_LIMIT = 1 << 30
 TENSOR_LIMIT = 256 << 20
 TOTAL_LIMIT = 1 << 30
 ACTIVATION_LIMIT = 16 << 20  # elements of one activation
-ACTIVATIONS_LIMIT = 64 << 20  # of all activations
+ACTIVATIONS_LIMIT = 128 << 20  # of all activations
 NODES_LIMIT = 20_000
 _RANK_LIMIT = 32
 

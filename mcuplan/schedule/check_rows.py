@@ -109,6 +109,7 @@ class _Machine:
             for placement in memory.placements:
                 self._places[placement.buffer.name] = (region, placement.offset)
         self._numbers: dict[str, Array] = {}
+        self._widths: dict[str, int] = {}
         self._next = 0
         self._sums: dict[str, Array] = {}  # what a sum that grows holds by now
 
@@ -241,6 +242,12 @@ class _Machine:
         self._numbers[tensor] = numbers.reshape(kind.rows, kind.row_bytes)
         self._next += kind.nbytes
 
+    def _row_bytes(self, tensor: str) -> int:
+        """Bytes of a row, worked out once."""
+        if tensor not in self._widths:
+            self._widths[tensor] = self._kind(tensor).row_bytes
+        return self._widths[tensor]
+
     def _kind(self, tensor: str) -> TensorType:
         return self._graph.tensor(tensor).type
 
@@ -250,13 +257,13 @@ class _Machine:
         apart = allocation.rows.get(tensor)
         slot = apart[row] if apart else allocation.slots[tensor]
         region, offset = self._places[slot.buffer]
-        inner = 0 if apart else row * self._kind(tensor).row_bytes
+        inner = 0 if apart else row * self._row_bytes(tensor)
         return region, offset + slot.offset + inner
 
     def _row(self, tensor: str, row: int) -> Array:
         """The bytes of a row in the arena."""
         region, start = self._at(tensor, row)
-        found: Array = self._arenas[region][start : start + self._kind(tensor).row_bytes]
+        found: Array = self._arenas[region][start : start + self._row_bytes(tensor)]
         return found
 
     def _scratch(self, step: Step, key: int) -> Array:

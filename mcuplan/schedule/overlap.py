@@ -11,8 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 
+from mcuplan.ir.op import Op
+from mcuplan.ir.types import TensorType
 from mcuplan.memory.problem import Buffer
 from mcuplan.schedule.gaps import Gap, Overlaps, Pair
 from mcuplan.schedule.program import Program, Slot, Step
@@ -33,17 +36,34 @@ class Access:
 
 def accesses(step: Step, descending: bool = False) -> Iterator[Access]:
     """What a step reads and writes, in the order in which its kernel does."""
-    signature, op = step.signature, step.node.op
-    output = signature.output
+    signature = step.signature
+    return _accesses(
+        step.node.op, signature.inputs, signature.output, _read(step), descending=descending
+    )
+
+
+def _read(step: Step) -> tuple[tuple[int, ...], ...]:
+    """The activations that each call of a step reads, as indices of inputs."""
+    constants = step.signature.constants
+    return tuple(tuple(i for i in call.inputs if constants[i] is None) for call in step.calls)
+
+
+def _accesses(
+    op: Op,
+    inputs: tuple[TensorType, ...],
+    output: TensorType,
+    calls: tuple[tuple[int, ...], ...],
+    *,
+    descending: bool,
+) -> Iterator[Access]:
     rows = range(output.rows)
-    for call in step.calls:
-        active = [i for i in call.inputs if signature.constants[i] is None]
+    for active in calls:
         for y in reversed(rows) if descending else rows:
-            read = [(i, *op.rows_read(i, y, signature.inputs, output)) for i in active]
+            read = [(i, *op.rows_read(i, y, inputs, output)) for i in active]
             yield Access(y, tuple(item for item in read if item[1] < item[2]))
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Distances:
     """Least safe distances between the first bytes of the output and an input.
 
@@ -54,22 +74,34 @@ class _Distances:
     below: int = -_FAR
 
 
-def _distances(step: Step, descending: bool) -> dict[int, _Distances]:
+def _distances(step: Step, descending: bool) -> Mapping[int, _Distances]:
     """Distances by index of the input."""
-    made = step.signature.output.row_bytes
-    row_bytes = [kind.row_bytes for kind in step.signature.inputs]
-    found: dict[int, _Distances] = {}
+    signature = step.signature
+    return _measured(step.node.op, signature.inputs, signature.output, _read(step), descending)
+
+
+@lru_cache(maxsize=4096)
+def _measured(
+    op: Op,
+    inputs: tuple[TensorType, ...],
+    output: TensorType,
+    calls: tuple[tuple[int, ...], ...],
+    descending: bool,
+) -> Mapping[int, _Distances]:
+    """The distances of all kernels of an operator that read the same; many plans ask."""
+    made, row_bytes = output.row_bytes, [kind.row_bytes for kind in inputs]
+    above: dict[int, int] = {}
+    below: dict[int, int] = {}
     needed: dict[int, tuple[int, int]] = {}
-    for access in reversed(list(accesses(step, descending))):
+    for access in reversed(list(_accesses(op, inputs, output, calls, descending=descending))):
         for index, first, end in access.reads:
             low, high = needed.get(index, (first, end))
             needed[index] = (min(low, first), max(high, end))
+        start = access.row * made
         for index, (low, high) in needed.items():
-            distances = found.setdefault(index, _Distances())
-            start = access.row * made
-            distances.above = max(distances.above, start + made - low * row_bytes[index])
-            distances.below = max(distances.below, high * row_bytes[index] - start)
-    return found
+            above[index] = max(above.get(index, -_FAR), start + made - low * row_bytes[index])
+            below[index] = max(below.get(index, -_FAR), high * row_bytes[index] - start)
+    return MappingProxyType({i: _Distances(above[i], below[i]) for i in above})
 
 
 def shared_bytes(step: Step) -> Mapping[str, int]:
@@ -138,8 +170,10 @@ def _pairs(
                 continue
             both = gaps.setdefault(number[read.buffer], [_Distances(), _Distances()])
             shift = made.offset - read.offset
-            both[falling].above = max(both[falling].above, distances.above + shift)
-            both[falling].below = max(both[falling].below, distances.below - shift)
+            known = both[falling]
+            both[falling] = _Distances(
+                max(known.above, distances.above + shift), max(known.below, distances.below - shift)
+            )
     return tuple(
         Pair(number[made.buffer], source, *(Gap(max(0, d.above), max(0, d.below)) for d in both))
         for source, both in gaps.items()

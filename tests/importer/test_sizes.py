@@ -37,7 +37,7 @@ _REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "tile": (lambda: _tile("x", 4096), "268,435,456 elements"),
     "constant": (lambda: _tile("k", 4096), "passes the limit"),
     "nodes": (lambda: _chain(20_001, 2), "20,001 nodes"),
-    "together": (lambda: _chain(9, 3_000), "elements of all activations"),
+    "together": (lambda: _chain(15, 3_000), "elements of all activations"),
 }
 
 
