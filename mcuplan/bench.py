@@ -15,9 +15,9 @@ from types import MappingProxyType
 import numpy as np
 
 from mcuplan.emit import Stamp, emit
-from mcuplan.ir.graph import Graph, Node, Origin, Port, Tensor
+from mcuplan.ir.graph import Graph, Node, Origin, Port, Stored, Tensor
 from mcuplan.ir.op import Kernel, Op, Signature
-from mcuplan.ir.types import Array, DType, TensorType
+from mcuplan.ir.types import Array, DType, Quant, TensorType
 from mcuplan.ir.work import work_of
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.dense import Dense
@@ -50,12 +50,14 @@ class Shape:
     op: Op
     inputs: tuple[tuple[int, ...], ...]
     constants: tuple[tuple[int, ...], ...] = ()
+    wide: bool = False  # the weights less their zero point need 9 bits
 
     @property
     def name(self) -> str:
         """Shape of the input and what comes out of it: ``25x5x64->64``."""
         size = "x".join(str(n) for n in self.inputs[0][1:])
-        return f"{size}->{self.constants[0][0]}" if self.constants else size
+        wide = " wide" if self.wide else ""
+        return f"{size}->{self.constants[0][0]}{wide}" if self.constants else size
 
 
 def _conv(
@@ -133,6 +135,7 @@ class Row:
         return "MAC" if self.macs else "el"
 
 
+_UNEVEN = Quant.per_tensor(1 / 64, 100)
 _APART = Sharing(in_place=False, overlap=False, keep_inputs=True, keep_outputs=True)
 """Every tensor for itself: nothing to search for when they are placed."""
 
@@ -230,8 +233,10 @@ def _graph(shapes: Sequence[Shape]) -> Graph:
             tensors[name] = _activation(name, size)
             inputs.append(_port(name, size))
         for k, size in enumerate(shape.constants):
-            data = _spread(size, k).astype(np.float32) / 64
-            tensors[f"c{i}_{k}"] = Tensor(f"c{i}_{k}", TensorType(size), data=data)
+            integers = _spread(size, k)
+            stored = Stored(integers, _UNEVEN) if shape.wide and k == 0 else None
+            data = integers.astype(np.float32) / 64
+            tensors[f"c{i}_{k}"] = Tensor(f"c{i}_{k}", TensorType(size), data=data, stored=stored)
             names.append(f"c{i}_{k}")
         made = shape.op.infer([tensors[name].type for name in names])[0].shape
         tensors[f"y{i}"] = _activation(f"y{i}", made)

@@ -26,6 +26,7 @@ __all__ = [
     "QuantRule",
     "Signature",
     "Window",
+    "has_wide_weights",
 ]
 
 NO_CLAMP = (float("-inf"), float("inf"))
@@ -256,6 +257,11 @@ def _always(sig: Signature) -> bool:
     return True
 
 
+def has_wide_weights(sig: Signature) -> bool:
+    """Whether the weights less their zero point need more than 8 bits."""
+    return any(sig.inputs[i].dtype is DType.INT16 for i in sig.op.weight_inputs)
+
+
 def _no_scratch(sig: Signature) -> int:
     return 0
 
@@ -285,5 +291,10 @@ class Kernel:
     inplace_inputs: Callable[[Signature], tuple[int, ...]] = _as_operator  # row by row at least
     work: Callable[[Signature, Sequence[int]], Mapping[str, float]] | None = None
     row_by_row: bool = True  # a call writes its rows from first to last, reading ``Op.rows_read``
+    wide_weights: bool = False  # takes weights of int16, and only those
     backend: str = "c99"
     requires: frozenset[str] = field(default_factory=frozenset)
+
+    def runs(self, sig: Signature) -> bool:
+        """Whether the function computes a node; of wide weights only what is made for them."""
+        return self.wide_weights == has_wide_weights(sig) and self.supports(sig)

@@ -254,8 +254,10 @@ class Writer:
         if not self.grids or tensor.stored is None:
             return self.constant(name, tensor.data.transpose(axes))
         stored: Stored = tensor.stored
-        integers = self.constant(f"{name}_quantized", stored.values.transpose(axes))
-        dtype = DType(stored.values.dtype.name)
+        wide = stored.values.dtype == np.int16  # which no runtime has among weights
+        values = stored.values.astype(np.int32) if wide else stored.values
+        integers = self.constant(f"{name}_quantized", values.transpose(axes))
+        dtype = DType(values.dtype.name)
         parameters = self._parameters(stored.quant, dtype, name)
         axis = stored.quant.axis
         extra = {} if axis is None else {"axis": axes.index(axis)}

@@ -7,7 +7,7 @@ A 1-D convolution is one over H with a width of 1. Depthwise is ``groups == chan
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +27,7 @@ from mcuplan.ir.op import (
     QuantRule,
     Signature,
     Window,
+    has_wide_weights,
 )
 from mcuplan.ir.types import Array, DType, TensorType
 from mcuplan.ir.writer import CHANNELS_FIRST, Writer
@@ -41,7 +42,7 @@ from mcuplan.ops._windows import (
     window_rows,
 )
 
-__all__ = ["KERNELS", "OPS", "READERS", "WRITERS", "Conv2D"]
+__all__ = ["KERNELS", "OPS", "READERS", "WIDE", "WRITERS", "Conv2D", "wide_call"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +237,18 @@ def _conv(sig: Signature) -> tuple[Call, ...]:
     return (Call(fields),)
 
 
+def wide_call(sig: Signature, shape: Mapping[str, Field], weights: Array) -> tuple[Call, ...]:
+    """A call of the kernel for int16 weights [out_c][kernel_h][kernel_w][in_c / groups]."""
+    fields: dict[str, Field] = {"weights": ConstArray("int16_t", weights)}
+    return (Call(fields | requant_fields(sig) | dict(shape)),)
+
+
+def _wide(sig: Signature) -> tuple[Call, ...]:
+    op = sig.op
+    assert isinstance(op, Conv2D)
+    return wide_call(sig, _shape_fields(sig) | {"groups": op.groups}, sig.constant(1))
+
+
 def _is_depthwise(sig: Signature) -> bool:
     return isinstance(sig.op, Conv2D) and sig.op.groups == sig.inputs[0].channels > 1
 
@@ -247,6 +260,7 @@ def _depthwise(sig: Signature) -> tuple[Call, ...]:
     return (Call(weights | requant_fields(sig) | _shape_fields(sig)),)
 
 
+WIDE = "mplan_conv2d_s8_w16"
 OPS = (Conv2D,)
 KERNELS = (
     Kernel(
@@ -258,6 +272,15 @@ KERNELS = (
         cost_class="depthwise",
     ),
     Kernel(Conv2D, DType.INT8, "mplan_conv2d_s8", _conv, cost_class="conv2d"),
+    Kernel(
+        Conv2D,
+        DType.INT8,
+        WIDE,
+        _wide,
+        supports=has_wide_weights,
+        wide_weights=True,
+        cost_class="conv2d",
+    ),
 )
 READERS = {"Conv": read_conv}
 WRITERS = {Conv2D: write_conv}

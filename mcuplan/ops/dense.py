@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -24,11 +24,13 @@ from mcuplan.ir.op import (
     QuantRule,
     Signature,
     Window,
+    has_wide_weights,
 )
 from mcuplan.ir.types import Array, DType, TensorType
 from mcuplan.ir.writer import Writer
 from mcuplan.ops._read import inner
 from mcuplan.ops._weighted import finish, requant_fields
+from mcuplan.ops.conv2d import WIDE, wide_call
 from mcuplan.ops.movement import add_view
 
 __all__ = ["KERNELS", "OPS", "READERS", "WRITERS", "Dense"]
@@ -206,7 +208,41 @@ def _dense(sig: Signature) -> tuple[Call, ...]:
     return (Call(fields | requant_fields(sig)),)
 
 
+def _wide(sig: Signature) -> tuple[Call, ...]:
+    """As a 1x1 convolution: rows, pixels, channels."""
+    outputs, inputs = sig.constant(1).shape
+    shape = sig.inputs[0].shape
+    pixels = int(np.prod(shape[2:-1], dtype=np.int64)) if len(shape) > 2 else 1
+    window = dict.fromkeys(("kernel", "stride", "dilation"), 1)
+    fields: dict[str, Field] = {f"{n}_{side}": v for n, v in window.items() for side in "hw"}
+    fields |= {"in_h": sig.inputs[0].rows, "in_w": pixels, "in_c": inputs}
+    fields |= {"out_w": pixels, "out_c": outputs, "groups": 1, "pad_top": 0, "pad_left": 0}
+    return wide_call(sig, fields | {"in_zero_point": sig.inputs[0].q.z}, sig.constant(1))
+
+
+def _wide_work(sig: Signature, runs: Sequence[int]) -> Mapping[str, float]:
+    """Two outputs of a pixel at a time, all inputs as one run in fours."""
+    outputs, inputs = sig.constant(1).shape
+    pixels = sig.output.elements // outputs
+    runs_made = pixels * -(-outputs // 2)
+    found = {"call": len(runs), "row": sig.output.rows, "pixel": pixels, "pair": runs_made}
+    found |= {"line": runs_made, "run": runs_made, "output": sig.output.elements}
+    return found | {"four": runs_made * (inputs // 4), "one": runs_made * (inputs % 4)}
+
+
 OPS = (Dense,)
-KERNELS = (Kernel(Dense, DType.INT8, "mplan_dense_s8", _dense, cost_class="dense"),)
+KERNELS = (
+    Kernel(Dense, DType.INT8, "mplan_dense_s8", _dense, cost_class="dense"),
+    Kernel(
+        Dense,
+        DType.INT8,
+        WIDE,
+        _wide,
+        supports=has_wide_weights,
+        wide_weights=True,
+        cost_class="dense",
+        work=_wide_work,
+    ),
+)
 READERS = {"Gemm": read_gemm, "MatMul": read_matmul}
 WRITERS = {Dense: write_dense}

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mcuplan.errors import ScaleError
 from mcuplan.ir.graph import Stored, Tensor
 from mcuplan.ir.types import Array, DType, Quant, TensorType
 from mcuplan.passes._reach import Sums, within_reach
@@ -16,6 +15,7 @@ from mcuplan.quant.requantize import weighted_requant
 
 __all__ = ["BiasClipped", "operand_on_grid", "weights_on_grid"]
 
+_WIDEST = 255  # of 8-bit weights less their zero point
 _BIAS_END = 2.0**1000  # finite, whatever the scale
 _BIAS_REACH = 2.0**24  # integers of a bias stay below, where the weights leave the choice
 _LEAST_FACTOR = 2.0**-20  # scale_in * scale_w / scale_out of a channel whose weights are 0
@@ -48,14 +48,14 @@ def weights_on_grid(
 ) -> tuple[Tensor, Tensor, int]:
     """Weights (output channels on axis 0) as symmetric int8, bias as int32.
 
-    Integers that the model file brings are kept where their sums stay in int32; a zero
-    point is folded in exactly. ``act`` are the limits of the output.
+    Integers that the model file brings are kept where their sums stay in int32, less their
+    zero point, which may take int16. ``act`` are the limits of the output.
 
     Returns:
         Weights and bias with ``stored`` set, and how many channels were fitted to int32.
 
     Raises:
-        ScaleError: a factor cannot be held, or stored weights with a zero point do not fit int8.
+        ScaleError: a factor cannot be held.
         AccumulatorOverflow: a sum could leave int32.
     """
     assert weights.data is not None
@@ -92,12 +92,10 @@ def _kept(weights: Tensor) -> Stored | None:
     quant = stored.quant
     shape = (-1,) + (1,) * (stored.values.ndim - 1)
     values = stored.values.astype(np.int32) - np.array(quant.zero_point, np.int32).reshape(shape)
-    if not _fits_int8(values):
-        raise ScaleError(
-            "weights minus their zero point do not fit int8",
-            hint="quantize the weights symmetrically (zero point 0)",
-        )
-    return Stored(values.astype(np.int8), Quant(quant.scale, (0,) * len(quant.scale), quant.axis))
+    if values.size and np.abs(values).max() > _WIDEST:
+        return None  # of int32 constants
+    dtype = np.int8 if _fits_int8(values) else np.int16
+    return Stored(values.astype(dtype), Quant(quant.scale, (0,) * len(quant.scale), quant.axis))
 
 
 def _per_channel(weights: Array, bias: Array, source: Quant, output: Quant) -> Stored:

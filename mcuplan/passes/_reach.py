@@ -21,7 +21,7 @@ _FINE = 256  # steps of the sum to a step of the output, where a channel is cons
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """Weights int8 [channels, ...], a bias for each channel, and the scale of its weights.
+    """Weights int8 or int16 [channels, ...], a bias for each channel, and the scale of its weights.
 
     Biases are whole numbers in float64 and may be beyond int32.
     """

@@ -31,8 +31,7 @@ def to_integer(graph: Graph) -> Graph:
             continue
         stored = tensor.stored
         assert stored is not None, f"constant {name} has no integers"
-        dtype = DType.INT32 if stored.values.dtype == np.int32 else DType.INT8
-        kind = TensorType(stored.values.shape, dtype, stored.quant)
+        kind = TensorType(stored.values.shape, DType(str(stored.values.dtype)), stored.quant)
         edit.set_tensor(replace(tensor, type=kind, data=np.ascontiguousarray(stored.values)))
     _flip_boundaries(edit, graph)
     return edit.done()

@@ -73,7 +73,7 @@ def _ways(graph: Graph, node: Node, target: Target, index: int) -> tuple[Candida
     signature = graph.signature(node)
     kernels = (*_fast(node, target), *kernels_of().get(type(node.op), ()))
     cost = node.op.cost(signature.inputs, signature.outputs)
-    supported = [kernel for kernel in kernels if kernel.supports(signature)]
+    supported = [kernel for kernel in kernels if kernel.runs(signature)]
     expected = [expected_cycles(kernel, signature, target) for kernel in supported]
     least = min((one.cycles for one in expected if one.compares), default=0.0)
     found = []

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -121,6 +122,13 @@ def _weighted() -> Iterator[Shape]:
         yield _conv((3, 3), size, size[2], 1, groups=size[2], act=(0.0, 0.5))
 
 
+def _wide() -> Iterator[Shape]:
+    """Weights of 9 bits, which one kernel takes for every layer."""
+    narrow = [shape for shape in _weighted() if shape.op.act == NO_CLAMP]
+    for shape in narrow[::2]:
+        yield replace(shape, wide=True)
+
+
 def _unweighted() -> Iterator[Shape]:
     for kernel, size, stride, pad in _POOLS:
         for op in (MaxPool2D, AvgPool2D):
@@ -152,7 +160,7 @@ def _unweighted() -> Iterator[Shape]:
 def sweep() -> tuple[Shape, ...]:
     """Small and large, even and odd shapes of every operator that is counted."""
     small = (s for s in SHAPES if macs_of(s) <= _LONGEST)
-    return (*_weighted(), *_unweighted(), *small)
+    return (*_weighted(), *_wide(), *_unweighted(), *small)
 
 
 def macs_of(shape: Shape) -> int:
