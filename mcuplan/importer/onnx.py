@@ -37,7 +37,7 @@ from mcuplan.importer.qoperator import QOPERATORS, Names, expand
 from mcuplan.importer.reading import MISFIT, Reading
 from mcuplan.importer.refusals import Refusals
 from mcuplan.importer.shapes import Shapes
-from mcuplan.importer.standard import forbidden, out_of_order
+from mcuplan.importer.standard import dialects, forbidden
 from mcuplan.importer.structure import (
     Step,
     check_form,
@@ -105,8 +105,7 @@ def load_model(
         dropped = end_at(file.proto.graph, cuts)
         notes.append(f"ends at {', '.join(map(shown, cuts))}: {dropped} nodes behind are left out")
         steps, _ = check_form(file, versions)
-    if out_of_order(file):
-        notes.append("nodes are not in the order that ONNX asks for; read in one that is")
+    notes += dialects(file)
     loading = _Loading(file, opset, dims, steps)
     loading.notes += notes
     with np.errstate(all="ignore"):  # what becomes of constants is looked at, not printed

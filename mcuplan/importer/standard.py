@@ -10,14 +10,14 @@ from typing import Any
 from mcuplan.errors import DamagedModel
 from mcuplan.importer.protofile import ModelFile, shown, type_name
 from mcuplan.importer.shapes import Shapes, skeleton
+from mcuplan.importer.structure import MICROSOFT
 
-__all__ = ["forbidden", "out_of_order"]
+__all__ = ["dialects", "forbidden"]
 
 _NODE = re.compile(r"\(op_type:(\w+)(?:, node name: ([^)]*))?\):?\s*")
 _CONTEXT = re.compile(r"(?:^|\n)==> Context: .*", re.DOTALL)
 _NAMED = re.compile(r"Name: (.*?) OpType: (\w+)")
 _PREFIX = re.compile(r"^(?:\[\w+\]|Inference error\(s\):|\s)+")
-_HARMLESS = ("No opset import for domain 'com.microsoft'",)
 
 
 def forbidden(shapes: Shapes) -> list[DamagedModel]:
@@ -32,15 +32,28 @@ def forbidden(shapes: Shapes) -> list[DamagedModel]:
         return [DamagedModel("a name that is not UTF-8", "graph", "export again")]
     if model is None:
         return []
+    if all(entry.domain != MICROSOFT for entry in model.opset_import):
+        model.opset_import.add(domain=MICROSOFT, version=1)
     for judge in (_infer, _check):
         said = _said(judge, model)
-        if said and not said.startswith(_HARMLESS):
+        if said:
             return [_error(said)]
     return []
 
 
-def out_of_order(file: ModelFile) -> bool:
-    """Whether a node reads what a later one makes, which ONNX forbids and nobody minds."""
+def dialects(file: ModelFile) -> list[str]:
+    """What ONNX forbids and every runtime reads: one line for each, as a note."""
+    notes = []
+    domains = {entry.domain for entry in file.proto.opset_import}
+    if MICROSOFT not in domains and any(n.domain == MICROSOFT for n in file.proto.graph.node):
+        notes.append(f"no opset version for domain {MICROSOFT}; taken as 1")
+    if _out_of_order(file):
+        notes.append("nodes are not in the order that ONNX asks for; read in one that is")
+    return notes
+
+
+def _out_of_order(file: ModelFile) -> bool:
+    """Whether a node reads what a later one makes."""
     made = {name for node in file.proto.graph.node for name in node.output if name}
     for node in file.proto.graph.node:
         if not made.isdisjoint(node.input):

@@ -137,6 +137,20 @@ def test_harmless_dialects(tmp_path: Path) -> None:
     assert any("order" in note for note in load_model(save(tmp_path, proto)).notes)
 
 
+def test_contributed_operators_without_a_version(tmp_path: Path) -> None:
+    """The runtime takes com.microsoft operators without an import of their domain; so do we."""
+    grid = ["s", "z"]
+    nodes = [
+        node("QuantizeLinear", ["x", *grid], ["q"]),
+        node("QLinearAdd", ["q", *grid, "q", *grid, *grid], ["r"], domain="com.microsoft"),
+        node("DequantizeLinear", ["r", *grid], ["y"]),
+    ]
+    constants = {"s": np.float32(0.1), "z": np.uint8(3)}
+    path = save(tmp_path, model(nodes, [value("x", (1, 4))], [_Y], constants))
+    run_onnx(path, {"x": np.ones((1, 4), np.float32)})
+    assert any("com.microsoft" in note for note in load_model(path).notes)
+
+
 @pytest.mark.parametrize("keep", [-1, 0, 1, 2, 60])
 @pytest.mark.parametrize("op_type", ["ReduceMean", "ReduceMax", "ReduceSum"])
 @pytest.mark.parametrize("constant", [False, True])
