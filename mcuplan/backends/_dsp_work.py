@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from mcuplan.ir.op import NO_CLAMP, Signature
@@ -31,6 +32,12 @@ def _clamped(sig: Signature) -> int:
     return sig.output.elements if limits != (-128, 127) else 0
 
 
+def _shifts(sig: Signature) -> bool:
+    """Whether sums of some channel are shifted left before they are requantized."""
+    real = sig.inputs[0].q.s * max(sig.inputs[1].q.scale) / sig.output.q.s
+    return math.floor(real * 2**32 + 0.5) >= 2**31
+
+
 def _tiles(sig: Signature, runs: Sequence[int], steps: int) -> dict[str, float]:
     """Two pixels of a call by four channels at a time."""
     in_row = sig.output.elements // sig.output.channels // sig.output.rows
@@ -42,6 +49,7 @@ def _tiles(sig: Signature, runs: Sequence[int], steps: int) -> dict[str, float]:
         "step": pairs * fours * steps,
         "round": pairs * fours * -(-steps // _UNROLL),
         "rest": pairs * (sig.output.channels % 4 > 0),
+        "shifted": pairs * fours * _shifts(sig),
         "clamp": _clamped(sig),
     }
 
@@ -55,22 +63,37 @@ def conv_work(sig: Signature, runs: Sequence[int]) -> Work:
         steps = -(-in_c // 2)
         return _tiles(sig, runs, steps) | {"row": rows, "pixel": pixels} | _widened(in_c, pixels)
     run = op.kernel[1] * in_c
-    plain = op.dilation[1] == 1
-    tall = taps_of(sig, 0).whole if plain else 0
-    inside = tall * taps_of(sig, 1).whole
-    lines = pixels * op.kernel[0]
-    beside = (pixels - inside) * op.kernel[0]  # lines made one by one
     steps = op.kernel[0] * -(-run // 2)
-    return (
-        _tiles(sig, runs, steps)
-        | {"line": lines, "window_row": rows, "patch": pixels}
-        | {
-            "border": pixels - inside,
-            "border_line": beside,
-            "gather": tall * (pixels // rows) - inside,
-        }
-        | _widened(run, lines)
-    )
+    return _tiles(sig, runs, steps) | _patches(sig, run)
+
+
+def _patches(sig: Signature, run: int) -> dict[str, float]:
+    """Lines of patches: of whole windows, of windows that lie inside in part, of padding."""
+    op = sig.op
+    assert isinstance(op, Conv2D)
+    in_c, plain = sig.inputs[0].channels, op.dilation[1] == 1
+    rows, columns = taps_of(sig, 0), taps_of(sig, 1)
+    inner = columns.whole if plain else 0
+    tall = rows.whole if plain else 0
+    whole = tall * inner
+    padding = (rows.windows * rows.kernel - rows.inside) * columns.windows
+    beside = rows.inside * inner - whole * rows.kernel
+    gathered = rows.inside * (columns.windows - inner)
+    copied = rows.inside * (columns.inside - inner * columns.kernel)
+    return {
+        "window_row": rows.windows,
+        "patch": whole,
+        "line": whole * rows.kernel,
+        "border": rows.windows * columns.windows - whole,
+        "padding_line": padding,
+        "padding_word": padding * -(-run // 2),
+        "border_line": beside,
+        "gather": gathered,
+        "gather_tap": gathered * columns.kernel,
+        "gather_copy": copied,
+        "gather_word": copied * (in_c // 4),
+        "gather_byte": copied * (in_c % 4),
+    } | _widened(run, whole * rows.kernel + beside + gathered)
 
 
 def patch_work(sig: Signature, runs: Sequence[int]) -> Work:
@@ -98,6 +121,7 @@ def patch_work(sig: Signature, runs: Sequence[int]) -> Work:
         "step": fours * steps,
         "round": fours * -(-steps // 8),
         "rest": pixels * (sig.output.channels % 4 > 0),
+        "shifted": fours * _shifts(sig),
         "clamp": _clamped(sig),
     }
 
@@ -127,6 +151,7 @@ def depthwise3x3_work(sig: Signature, runs: Sequence[int]) -> Work:
         f"channel{kind}": out_h * channels,
         f"column{kind}": out_h * channels * columns,
         "missing_row": missing * channels,
+        "shifted": out_h * channels * out_w * _shifts(sig),
         "clamp": _clamped(sig),
     }
 
@@ -144,6 +169,7 @@ def depthwise_work(sig: Signature, runs: Sequence[int]) -> Work:
         "four": fours * out_h * out_w,
         "four_line": fours * rows * out_w,
         "four_tap": fours * rows * columns,
+        "shifted": fours * out_h * out_w * _shifts(sig),
         "clamp": _clamped(sig),
     }
 
@@ -162,6 +188,7 @@ def dense_work(sig: Signature, runs: Sequence[int]) -> Work:
         "round": fours * -(-inputs // _ROUND),
         "odd": fours * -(-(inputs % 4) // 2),
         "rest": pixels * (outputs % 4 > 0),
+        "shifted": fours * _shifts(sig),
         "clamp": _clamped(sig),
     }
 

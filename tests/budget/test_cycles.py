@@ -106,7 +106,7 @@ def _network_error(name: str, backend: str, models: Path, streaming: Streaming =
 def _text(backend: str, rows: Mapping[str, list[Row]], networks: Mapping[str, float]) -> str:
     lines = [HEAD]
     for name in sorted(rows):
-        fitted = fit(rows[name])
+        fitted = {**_unseen(backend, name, rows[name]), **fit(rows[name])}
         missed = errors(rows[name], fitted)
         listed = ", ".join(f"{part} = {value}" for part, value in fitted.items())
         lines.append(f"[kernels.{name}]")
@@ -119,6 +119,14 @@ def _text(backend: str, rows: Mapping[str, list[Row]], networks: Mapping[str, fl
     return "\n".join(lines) + "\n"
 
 
+def _unseen(backend: str, name: str, rows: list[Row]) -> Mapping[str, float]:
+    """What is known of parts that no shape has, such as limits within a grid."""
+    known = kernel_timings(backend).get(name)
+    parts = {part for row in rows for part in row.parts}
+    seen = {part for row in rows for part, count in row.parts.items() if count}
+    return {p: v for p, v in known.cycles.items() if p in parts - seen} if known else {}
+
+
 def _update(backend: str) -> None:
     """Write the table, then what it is worth on networks where they are at hand."""
     path = codegen_dir() / "kernels" / backend / "cycles.toml"
@@ -127,7 +135,8 @@ def _update(backend: str) -> None:
     _forget()
     folder = os.environ.get("MCUPLAN_TEST_MODELS")
     if folder:
-        known = {name: _network_error(name, backend, Path(folder)) for name in NETWORKS}
+        own = {name: _network_error(name, backend, Path(folder)) for name in NETWORKS}
+        known = {**known, **own}
         path.write_text(_text(backend, _counted(backend), known), encoding="utf-8")
         _forget()
 
