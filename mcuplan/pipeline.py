@@ -250,6 +250,11 @@ def less_ram(planned: Planned) -> Iterator[tuple[str, Plan]]:
         asked = replace(request, streaming=streaming, objective=objective)
         if flags:
             yield " ".join(flags), _placed(asked, planned.lowered, target)[1]
+    pixels = rows_at_boundary(planned.grids.graph)
+    if request.io_layout == "model" and pixels is not planned.grids.graph:
+        asked = replace(request, io_layout="nhwc", dump_after=None)
+        lowered = _removal(asked, to_integer(pixels), real_ranges=planned.removal.real_ranges)
+        yield "--io-layout nhwc", _placed(asked, lowered.graph, target)[1]
 
 
 def generate(planned: Planned, name: str) -> Bundle:

@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An input in planes has a price, and the report knows it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from small_nets import Net
+
+from mcuplan import pipeline
+from mcuplan.schedule import Plan
+from mcuplan.targets import load_target
+
+
+def _arena(plan: Plan) -> int:
+    return sum(memory.arena_bytes for memory in plan.memory.values())
+
+
+@pytest.mark.parametrize("streaming", ["auto", "off"])
+def test_the_layout_of_the_layers_is_offered_at_its_price(streaming: str, tmp_path: Path) -> None:
+    """The last way to less RAM is the plan that `--io-layout nhwc` leads to."""
+    net = Net((1, 3, 32, 32)).conv(8, 3, 3, strides=[2, 2], name="a").add("GlobalAveragePool")
+    model = net.save(tmp_path / "net.onnx")
+    request = pipeline.Request(model, load_target("cortex-m4"), streaming=streaming)  # type: ignore[arg-type]
+    planned = pipeline.plan(request, sizes_only=True)
+    name, found = list(pipeline.less_ram(planned))[-1]
+    wanted = pipeline.plan(replace(request, io_layout="nhwc"), sizes_only=True)
+    assert ("--io-layout nhwc", _arena(wanted.plan)) == (name, _arena(found))
+    assert _arena(found) < _arena(planned.plan)
+    assert all(name != "--io-layout nhwc" for name, _ in pipeline.less_ram(wanted))
