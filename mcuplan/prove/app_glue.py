@@ -88,7 +88,8 @@ def _facts(api: BundleApi, ranks: Mapping[str, int]) -> Iterator[str]:
         stem = port.accessor.upper()
         words = ["BYTES", "RANK", *(f"DIM{axis}" for axis in range(ranks[port.accessor]))]
         words += ["ZERO_POINT"]
-        words += ["ROWS", "ROW_BYTES"] if api.fed_rows and port in api.inputs else []
+        if api.fed_rows and port in api.inputs:
+            words += ["ROWS", "ROW_BYTES", *(["ROW_PLANES"] if port.planes else [])]
         yield from (f"{stem}_{word}" for word in words)
 
 

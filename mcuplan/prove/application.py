@@ -166,6 +166,8 @@ def _facts(subject: Subject) -> Iterator[_Expected]:
         if api.fed_rows and port in api.inputs:
             yield _Expected(f"{stem}_ROWS", _words([kind.rows]))
             yield _Expected(f"{stem}_ROW_BYTES", _words([kind.row_bytes]))
+            if model.planes:
+                yield _Expected(f"{stem}_ROW_PLANES", _words([model.planes]))
     for port, model in pairs:
         scale = np.asarray([graph.tensor(model.tensor).type.q.s])
         yield _Expected(f"{port.accessor.upper()}_SCALE", _floats(scale), real=True)
@@ -227,8 +229,8 @@ def _ranks(subject: Subject) -> Mapping[str, int]:
 
 
 def _shape(port: Port, kind: TensorType) -> tuple[int, ...]:
-    """As the C boundary has it: the model's own, unless the axes were moved."""
-    return port.shape if port.layout is None else kind.shape
+    """As the C boundary has it: the model's own, unless the axes were moved in memory."""
+    return port.shape if port.layout is None or port.planes else kind.shape
 
 
 def _probes(kind: TensorType, rng: np.random.Generator) -> Array:
