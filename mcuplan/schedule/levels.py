@@ -149,9 +149,13 @@ def _plan_whole(
     choice = choose(ways, selection, placer)
     choice = chosen_backwards(choice, ways, selection, placer, sharing)
     plans = [choice.placed]
-    if selection.objective is Objective.LATENCY and possible_views(graph):
-        copying = program_of(graph, target, choice.chosen)
-        plans.append(_placed(copying, sharing, effort, eager=True))
+    if selection.objective is Objective.LATENCY:
+        fastest = program_of(graph, target, {name: found[0] for name, found in ways.items()})
+        if possible_views(graph):
+            plans.append(_placed(fastest, sharing, effort, eager=True))
+        if any(plan.descending for plan in plans):  # rows made backwards may take longer
+            onwards = replace(sharing, backwards=False)
+            plans.append(_placed(fastest, onwards, effort, eager=True))
     best = plans[0] if len(plans) == 1 else _fastest(plans, selection)
     check_rows(best, keep_inputs=sharing.keep_inputs)
     return replace(best, selected=Selected(selection.objective.value, choice.statement))

@@ -54,7 +54,9 @@ def allocate(program: Program, sharing: Sharing | None = None) -> Allocation:
         MappingProxyType(slots),
         MappingProxyType(scratch),
         _notes(program, aliases, home),
-        overlaps(program, placed, slots, lasting, reserved) if sharing.overlap else Overlaps(),
+        overlaps(program, placed, slots, lasting, reserved, backwards=sharing.backwards)
+        if sharing.overlap
+        else Overlaps(),
     )
 
 

@@ -127,12 +127,15 @@ def overlaps(
     slots: Mapping[str, Slot],
     lasting: Collection[str] = (),
     reserved: Collection[str] = (),
+    *,
+    backwards: bool = True,
 ) -> Overlaps:
     """What outputs and inputs may share.
 
     Only pairs that are alive together in one step alone: the input dies there and the
     output is made there. ``lasting`` are buffers that are read after the last step,
-    ``reserved`` those that hold something before the first.
+    ``reserved`` those that hold something before the first. ``backwards``: rows may be made
+    from the last to the first.
     """
     number = {buffer.name: i for i, buffer in enumerate(buffers)}
     entries: dict[tuple[int, int], int] = {}
@@ -148,7 +151,7 @@ def overlaps(
         if pairs:
             found[step.index] = pairs
         for pair in pairs:
-            entries |= _entries(buffers, pair, both=len(pairs) == 1)
+            entries |= _entries(buffers, pair, both=backwards and len(pairs) == 1)
     return Overlaps(MappingProxyType(entries), MappingProxyType(found))
 
 

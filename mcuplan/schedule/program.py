@@ -91,6 +91,7 @@ class Sharing:
         views: slices and joins without a copy, where that lowers the peak or costs nothing.
         in_place: element-wise steps over an operand that dies.
         overlap: outputs that start inside their input's dead rows.
+        backwards: for that, rows may be made from the last to the first.
         keep_inputs: inputs are there, unchanged, after the last step.
         keep_outputs: outputs stay until the step of the next run that makes them.
     """
@@ -98,6 +99,7 @@ class Sharing:
     views: bool = True
     in_place: bool = True
     overlap: bool = True
+    backwards: bool = True
     keep_inputs: bool = False
     keep_outputs: bool = False
 
