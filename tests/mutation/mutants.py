@@ -91,7 +91,6 @@ _EMITTER = (
         "chain",
         ("kind.q.s,", "kind.q.s * 1.0001,"),
         ("kind.q.z,", "kind.q.z + 1,"),
-        ("port.shape if port.layout is None or port.planes else kind.shape", "port.shape"),
         ("({len(port.shape)}U)", "({len(port.shape) + 1}U)"),
         ("_DIM{i} ({n}U)", "_DIM{i} ({n + 1}U)"),
         ("_BYTES ({port.nbytes}U)", "_BYTES ({port.nbytes + 1}U)"),
@@ -102,6 +101,15 @@ _EMITTER = (
         ("return {macro}_SCALE *", "return 2.0f * {macro}_SCALE *"),
         ("MPLAN_CAST(int32_t, q) - {macro}_ZERO_POINT", "MPLAN_CAST(int32_t, q)"),
         ("(check(ctx) == MPLAN_OK) ? {place} : NULL", "(ctx != NULL) ? {place} : NULL"),
+    ),
+    *several(
+        "mcuplan/emit/ports.py",
+        "rows",
+        ("port.shape if port.layout is None or port.planes else kind.shape", "port.shape"),
+    ),
+    *several(
+        "mcuplan/emit/ports.py",
+        "mix",
         ("bytes[{layout.macros[layout.owner(tensor)]}]", "bytes[0]"),
     ),
     *several(
