@@ -90,14 +90,19 @@ def _best_of(
     """The plan with few long runs, or that of the order as found where its arena is smaller.
 
     Rows that are made together lie less well. Unless all is for RAM, some of it is given up.
+    For the last byte every order is packed: one of a higher peak may lie better.
     """
     ram = objective in (Objective.RAM, Objective.RAM_STRICT)
-    limit = found.peak_bytes + (0 if ram else int(_FOR_LONGER_RUNS * found.peak_bytes))
+    loose = found.peak_bytes + int(_FOR_LONGER_RUNS * found.peak_bytes)
+    limit = found.peak_bytes if ram else loose
     longer = streamed_plan(rowed, sharing, effort, smooth(rowed.graph, found, limit))
     arena = _arena(longer)
     if arena <= limit + int(limit * effort.slack):
         return longer
     plain = streamed_plan(rowed, sharing, effort, found)
+    if objective is Objective.RAM_STRICT:
+        loosest = streamed_plan(rowed, sharing, effort, smooth(rowed.graph, found, loose))
+        return min(longer, plain, loosest, key=_arena)
     given_up = 0 if ram else int(_FOR_FEWER_CALLS * arena)
     return plain if _arena(plain) < arena - given_up else longer
 
