@@ -7,8 +7,16 @@ from dataclasses import replace
 
 from mcuplan.errors import UnsupportedOp
 from mcuplan.ir.builder import Builder, OnnxNode
+from mcuplan.ir.graph import Layout
 
-__all__ = ["constant_float", "inner", "int_list", "normal_axis"]
+__all__ = [
+    "channels_last",
+    "constant_float",
+    "held_ending_with",
+    "inner",
+    "int_list",
+    "normal_axis",
+]
 
 
 def int_list(node: OnnxNode, build: Builder, index: int, key: str) -> tuple[int, ...] | None:
@@ -53,6 +61,19 @@ def normal_axis(axis: int, rank: int) -> int:
     if not -rank <= axis < rank:
         raise UnsupportedOp(f"axis={axis} of a tensor of rank {rank}")
     return axis + rank if axis < 0 else axis
+
+
+def held_ending_with(build: Builder, name: str, axis: int) -> Layout | None:
+    """The first layout in which an activation is held whose last axis is the given one."""
+    return next((layout for layout in build.layouts(name) if layout[-1] == axis), None)
+
+
+def channels_last(build: Builder, name: str, axis: int) -> Layout | None:
+    """A layout whose last axis is the channel axis: held, or rows where that is ONNX's."""
+    rank = len(build.shape(name))
+    held = held_ending_with(build, name, axis)
+    rows = (0, *range(2, rank), 1) if axis == 1 and rank > 2 else None
+    return rows if held is None else held
 
 
 def inner(node: OnnxNode, suffix: str) -> OnnxNode:

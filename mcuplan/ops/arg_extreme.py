@@ -86,7 +86,7 @@ def read_arg_extreme(node: OnnxNode, build: Builder) -> None:
     shape = build.shape(name)
     axis = normal_axis(node.get_int("axis", 0), len(shape))
     op = ArgExtreme(node.op_type == "ArgMin", bool(node.get_int("select_last_index", 0)))
-    layout = _ending_with(build, name, axis)
+    layout = _in_order(build, name, axis)
     keep = node.get_int("keepdims", 1) == 1
     made = node if keep else inner(node, "index")
     build.add(op, [build.in_layout(name, layout)], made, layout, quant=op.fixed_quant)
@@ -95,7 +95,7 @@ def read_arg_extreme(node: OnnxNode, build: Builder) -> None:
         add_view(replace(node, inputs=made.outputs), build, left)
 
 
-def _ending_with(build: Builder, name: str, axis: int) -> Layout:
+def _in_order(build: Builder, name: str, axis: int) -> Layout:
     """A layout that ends with the axis, the others in the model's order: indices never move."""
     rank = len(build.shape(name))
     wanted = [a for a in range(rank) if a != axis]

@@ -15,9 +15,8 @@ import numpy as np
 
 from mcuplan.errors import UnsupportedOp
 from mcuplan.ir.builder import Builder, Constant, OnnxNode
-from mcuplan.ir.graph import Layout
 from mcuplan.ops._broadcast import Binary
-from mcuplan.ops._read import inner
+from mcuplan.ops._read import channels_last, inner
 from mcuplan.ops.batch_norm import ChannelAffine
 from mcuplan.ops.eltwise import Add, Div, Maximum, Minimum, Mul, Sub
 from mcuplan.ops.movement import add_view
@@ -134,7 +133,7 @@ def _channel_axis(value: Constant, shape: Sequence[int]) -> int | None:
 def _add_affine(node: OnnxNode, build: Builder, value: Constant, side: int, axis: int) -> bool:
     """Add a ChannelAffine; False where the operator or the layout does not allow it."""
     name = node.input(1 - side)
-    layout = _ending_with(build, name, axis)
+    layout = channels_last(build, name, axis)
     data = value.data.reshape(-1).astype(np.float64)
     if layout is None or (node.op_type == "Div" and (side == 0 or not data.all())):
         return False
@@ -151,15 +150,6 @@ def _add_affine(node: OnnxNode, build: Builder, value: Constant, side: int, axis
     o = build.add_constant(offset, f"{stem}_offset")
     build.add(ChannelAffine(), [build.in_layout(name, layout), s, o], node, layout)
     return True
-
-
-def _ending_with(build: Builder, name: str, axis: int) -> Layout | None:
-    """A layout whose last axis is the channel axis: held, or rows where that is ONNX's."""
-    rank = len(build.shape(name))
-    for layout in build.layouts(name):
-        if layout[-1] == axis:
-            return layout
-    return (0, *range(2, rank), 1) if axis == 1 and rank > 2 else None
 
 
 # -- tensors --------------------------------------------------------------------------------

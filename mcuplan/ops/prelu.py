@@ -11,11 +11,11 @@ import numpy as np
 
 from mcuplan.errors import ScaleError, UnsupportedOp
 from mcuplan.ir.builder import Builder, Constant, OnnxNode
-from mcuplan.ir.graph import Layout, Node
+from mcuplan.ir.graph import Node
 from mcuplan.ir.op import Call, ConstArray, Example, Field, Kernel, Op, Signature
 from mcuplan.ir.types import Array, DType, TensorType
 from mcuplan.ir.writer import Writer
-from mcuplan.ops._read import inner
+from mcuplan.ops._read import channels_last, inner
 from mcuplan.ops.arithmetic import read_two
 from mcuplan.ops.unary import UnaryFn, add_lookup, clip
 
@@ -95,7 +95,7 @@ def read_prelu(node: OnnxNode, build: Builder) -> None:
         add_lookup(replace(node, inputs=node.inputs[:1]), build, [fn])
         return
     axes = [a for a, n in enumerate(_sizes(slope, len(shape))) if n != 1]
-    layout = _ending_with(build, node.input(0), axes[0]) if len(axes) == 1 else None
+    layout = channels_last(build, node.input(0), axes[0]) if len(axes) == 1 else None
     if layout is None:
         _as_product(node, build)
         return
@@ -105,15 +105,6 @@ def read_prelu(node: OnnxNode, build: Builder) -> None:
 
 def _sizes(slope: Constant, rank: int) -> tuple[int, ...]:
     return (1,) * (rank - slope.data.ndim) + slope.data.shape
-
-
-def _ending_with(build: Builder, name: str, axis: int) -> Layout | None:
-    """A held layout that ends with an axis, rows where it is the channel axis, or None."""
-    rank = len(build.shape(name))
-    held = [layout for layout in build.layouts(name) if layout[-1] == axis]
-    if held:
-        return held[0]
-    return (0, *range(2, rank), 1) if axis == 1 and rank > 2 else None
 
 
 def _as_product(node: OnnxNode, build: Builder) -> None:

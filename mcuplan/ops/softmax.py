@@ -11,11 +11,11 @@ import numpy as np
 
 from mcuplan.errors import ScaleError
 from mcuplan.ir.builder import Builder, OnnxNode, plain
-from mcuplan.ir.graph import Layout, Node
+from mcuplan.ir.graph import Node
 from mcuplan.ir.op import Call, ConstArray, Cost, Example, Field, Kernel, Op, QuantRule, Signature
 from mcuplan.ir.types import Array, DType, Quant, TensorType
 from mcuplan.ir.writer import Writer
-from mcuplan.ops._read import inner, normal_axis
+from mcuplan.ops._read import held_ending_with, inner, normal_axis
 from mcuplan.ops.movement import add_view
 
 __all__ = [
@@ -131,16 +131,9 @@ def read_softmax(node: OnnxNode, build: Builder, op: Op | None = None) -> None:
         build.add(op, [build.in_layout(flat.outputs[0], plain(2))], made)
         add_view(replace(node, inputs=made.outputs), build, shape)
         return
-    layout = _ending_with(build, name, axis, rank)
+    last = (*(a for a in plain(rank) if a != axis), axis)
+    layout = held_ending_with(build, name, axis) or last
     build.add(op, [build.in_layout(name, layout)], node, layout)
-
-
-def _ending_with(build: Builder, name: str, axis: int, rank: int) -> Layout:
-    """A layout that is held and ends with the axis, else the model's own with it last."""
-    for layout in build.layouts(name):
-        if layout[-1] == axis:
-            return layout
-    return (*(a for a in plain(rank) if a != axis), axis)
 
 
 def write_softmax(node: Node, out: Writer, onnx: str = "Softmax") -> None:
