@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-__all__ = ["way_out"]
+__all__ = ["WAYS", "way_out"]
 
 _CUT = "cut the model before its post-processing: --cut-output TENSOR"
 _COMPARE = "compare in the application: --cut-output TENSOR"
@@ -13,10 +13,8 @@ _FRAMES = "a Conv1d over time (TCN) does the same work"
 _NORM = "train with BatchNorm, which is folded away"
 _TREES = "train a small dense network; trees have no integer form here"
 
-_WAYS: Mapping[str, str] = {
+WAYS: Mapping[str, str] = {
     "And": _COMPARE,
-    "ArgMax": "the application takes the largest: --cut-output TENSOR",
-    "ArgMin": "the application takes the smallest: --cut-output TENSOR",
     "Attention": "convolutions instead of attention, or cut the model: --cut-output TENSOR",
     "BitShift": _CUT,
     "Col2Im": "nn.Upsample(mode='nearest') and Conv2d instead of fold",
@@ -26,13 +24,9 @@ _WAYS: Mapping[str, str] = {
     "DeformConv": "an ordinary Conv2d",
     "DynamicQuantizeLinear": "quantize statically, with calibration data",
     "Einsum": "write it as nn.Linear, or as products and sums",
-    "Equal": _COMPARE,
-    "Expand": "broadcasting does the same: leave the expand out",
     "GRU": _FRAMES,
     "GatherElements": _CUT,
     "GatherND": _CUT,
-    "Greater": _COMPARE,
-    "GreaterOrEqual": _COMPARE,
     "GridSample": "nn.Upsample(mode='nearest') where the grid is regular",
     "GroupNormalization": _NORM,
     "If": "export with the branch that is taken at inference only",
@@ -40,8 +34,6 @@ _WAYS: Mapping[str, str] = {
     "LRN": _NORM,
     "LSTM": _FRAMES,
     "LayerNormalization": _NORM,
-    "Less": _COMPARE,
-    "LessOrEqual": _COMPARE,
     "Loop": "unroll the loop when exporting",
     "LpNormalization": "divide by a constant, or cut the model: --cut-output TENSOR",
     "MatMulInteger": "quantize statically (QDQ or QLinearMatMul)",
@@ -49,7 +41,6 @@ _WAYS: Mapping[str, str] = {
     "Multinomial": _CUT,
     "NonMaxSuppression": _CUT,
     "NonZero": _CUT,
-    "Not": _COMPARE,
     "OneHot": _CUT,
     "Or": _COMPARE,
     "RMSNormalization": _NORM,
@@ -79,11 +70,11 @@ _WAYS: Mapping[str, str] = {
 _DOMAIN = "export with standard ONNX operators"
 
 
-def way_out(domain: str, op_type: str) -> str:
-    """What to do about an operator, in one line."""
-    known = _WAYS.get(f"{domain}::{op_type}" if domain else op_type)
+def way_out(kind: str) -> str:
+    """What to do about an operator (``OnnxNode.kind``), in one line."""
+    known = WAYS.get(kind)
     if known is not None:
         return known
-    if domain == "com.microsoft":
+    if kind.startswith("com.microsoft::"):
         return "save the model without graph optimizations"
-    return _DOMAIN if domain else "`mcuplan ops` lists what is supported"
+    return _DOMAIN if "::" in kind else "`mcuplan ops` lists what is supported"

@@ -282,7 +282,7 @@ class _Loading:
         reading: Reading,
     ) -> ImportedModel:
         graph = self._build.graph(shown(self._file.path.stem), inputs, outputs)
-        kinds = [_kind(node) for node in live]
+        kinds = [node.kind for node in live]
         dtype = QDQ if reading.is_quantized else FLOAT32
         if QOPERATORS.intersection(kinds):
             dtype = QOPERATOR
@@ -302,14 +302,10 @@ class _Loading:
             int(self._file.proto.ir_version),
             _producer(self._file.proto),
             len(self._steps),
-            MappingProxyType(dict(sorted(Counter(_kind(s.source) for s in self._steps).items()))),
+            MappingProxyType(dict(sorted(Counter(s.source.kind for s in self._steps).items()))),
             dtype,
             tuple(notes),
         )
-
-
-def _kind(node: OnnxNode) -> str:
-    return f"{node.domain}::{node.op_type}" if node.domain else node.op_type
 
 
 def _producer(proto: Any) -> str:

@@ -174,11 +174,10 @@ def expand(node: OnnxNode, names: Names) -> tuple[OnnxNode, ...]:
         UnsupportedOp: an attribute has no float counterpart.
         DamagedModel: inputs are missing.
     """
-    key = f"{node.domain}::{node.op_type}" if node.domain else node.op_type
     if node.domain == MICROSOFT and node.op_type in _RENAMED:
         return (replace(node, domain="", opset=13),)
-    if key not in _EXPANSIONS:
+    if node.kind not in _EXPANSIONS:
         return (node,)
     expansion = _Expansion(node, names)
-    _EXPANSIONS[key](expansion)
+    _EXPANSIONS[node.kind](expansion)
     return tuple(expansion.made)

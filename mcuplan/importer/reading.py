@@ -24,7 +24,7 @@ from mcuplan.importer.inputs import ELEMENT_TYPES, Declared, grid_of_input, is_r
 from mcuplan.importer.protofile import ACTIVATION_LIMIT, TENSOR_LIMIT, Allowance, shown, type_name
 from mcuplan.importer.refusals import Refusals
 from mcuplan.importer.shapes import Shapes
-from mcuplan.importer.structure import Step, node_kind
+from mcuplan.importer.structure import Step
 from mcuplan.ir.builder import Builder, Constant, OnnxNode, Reader
 from mcuplan.ir.types import DType
 from mcuplan.ops import all_readers
@@ -200,12 +200,11 @@ class Reading:
             self.notes.append(f"constant {shown(name)} becomes infinite or NaN in {node.op_type}")
 
     def _reader(self, node: OnnxNode) -> Reader:
-        key = f"{node.domain}::{node.op_type}" if node.domain else node.op_type
-        reader = all_readers().get(key)
+        reader = all_readers().get(node.kind)
         if reader is None:
             raise UnsupportedOp(
-                f"{shown(node_kind(node))} is not supported",
-                hint=way_out(node.domain, node.op_type),
+                f"{shown(node.kind)} is not supported",
+                hint=way_out(node.kind),
             )
         return reader
 

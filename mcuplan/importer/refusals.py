@@ -20,7 +20,7 @@ from mcuplan.errors import (
     UnsupportedType,
 )
 from mcuplan.importer.protofile import shown
-from mcuplan.importer.structure import Step, node_kind, node_name
+from mcuplan.importer.structure import Step, node_name
 
 __all__ = ["Refusals", "source_line"]
 
@@ -53,7 +53,7 @@ class Refusals:
         """One problem, and the node that has it."""
         key: tuple[str, ...] = (str(len(self._groups)),)
         if step is not None and not error.where:
-            key = (error.code, error.message, error.hint, node_kind(step.source))
+            key = (error.code, error.message, error.hint, step.source.kind)
         self._groups.setdefault(key, []).append((error, step))
 
     def extend(self, errors: Iterable[McuplanError]) -> None:
@@ -96,7 +96,7 @@ def _places(steps: Sequence[Step]) -> str:
     names = ", ".join(shown(node_name(step.source)) for step in steps[:_SHOWN])
     more = f", ... and {len(steps) - _SHOWN} more" if len(steps) > _SHOWN else ""
     node = steps[0].source
-    return f"{names}{more} ({shown(node_kind(node))}, opset {node.opset})"
+    return f"{names}{more} ({shown(node.kind)}, opset {node.opset})"
 
 
 # -- where the exporter says that a node comes from ---------------------------------------

@@ -12,7 +12,6 @@ from mcuplan.importer.protofile import ModelFile
 
 __all__ = ["Known", "Shapes", "skeleton"]
 
-NODE_LIMIT = 20_000
 _LARGE = 1 << 10  # elements of a constant whose values no shape depends on
 _TOO_LARGE = 4 << 20  # bytes of what is left without large constants
 
@@ -85,8 +84,6 @@ def skeleton(
     import onnx
 
     graph = file.proto.graph
-    if len(nodes) > NODE_LIMIT:
-        return None
     made = onnx.ModelProto(ir_version=file.proto.ir_version)
     made.opset_import.extend(file.proto.opset_import)
     made.functions.extend(file.proto.functions)

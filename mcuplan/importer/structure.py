@@ -25,7 +25,6 @@ __all__ = [
     "Step",
     "check_form",
     "live_steps",
-    "node_kind",
     "node_name",
     "opset_of",
     "place",
@@ -64,17 +63,12 @@ class Step:
 
 def place(node: OnnxNode) -> str:
     """Where a problem is, in the names of the model file."""
-    return f"{shown(node_name(node))} ({shown(node_kind(node))}, opset {node.opset})"
+    return f"{shown(node_name(node))} ({shown(node.kind)}, opset {node.opset})"
 
 
 def node_name(node: OnnxNode) -> str:
     """A node's name, else that of its first output."""
     return node.name or next((o for o in node.outputs if o), "unnamed node")
-
-
-def node_kind(node: OnnxNode) -> str:
-    """Operator type, with the domain where that is not the standard one."""
-    return f"{node.domain}::{node.op_type}" if node.domain else node.op_type
 
 
 def opset_of(file: ModelFile) -> tuple[int, Mapping[str, int]]:
@@ -232,7 +226,7 @@ def read_attributes(
         if proto.type in _REFUSED_ATTRIBUTES:
             raise UnsupportedOp(
                 f"attribute {shown(name)!r} holds {_REFUSED_ATTRIBUTES[proto.type]}",
-                hint=way_out(step.source.domain, step.source.op_type),
+                hint=way_out(step.source.kind),
             )
         if name in values or proto.ref_attr_name:
             raise DamagedModel(f"attribute {shown(name)!r} is given twice or by reference")
@@ -295,9 +289,7 @@ def _check_domain(node: OnnxNode, functions: Collection[tuple[str, str]]) -> Non
             hint="inline it: onnx.inliner.inline_local_functions(model)",
         )
     if node.domain not in ("", MICROSOFT):
-        raise UnknownDomain(
-            f"operator domain {shown(node.domain)!r}", hint=way_out(node.domain, node.op_type)
-        )
+        raise UnknownDomain(f"operator domain {shown(node.domain)!r}", hint=way_out(node.kind))
 
 
 def schema_problem(node: OnnxNode, types: Mapping[str, int]) -> McuplanError | None:

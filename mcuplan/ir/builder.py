@@ -47,6 +47,11 @@ class OnnxNode:
     outputs: tuple[str, ...]
     attributes: Mapping[str, Attribute]
 
+    @property
+    def kind(self) -> str:
+        """Operator type, with the domain where that is not the standard one."""
+        return f"{self.domain}::{self.op_type}" if self.domain else self.op_type
+
     def get_ints(self, key: str, default: Sequence[int]) -> tuple[int, ...]:
         """An attribute that is a list of integers."""
         value = self.attributes.get(key, tuple(default))

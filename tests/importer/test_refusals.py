@@ -14,8 +14,10 @@ from onnx_files import TensorProto, model, node, onnx, save, value
 from mcuplan import pipeline
 from mcuplan.calibrate import read_data
 from mcuplan.errors import McuplanError, Problems, UsageError
+from mcuplan.importer.hints import WAYS
 from mcuplan.importer.onnx import load_model
 from mcuplan.importer.refusals import source_line
+from mcuplan.ops import all_readers
 from mcuplan.prove.compare import ModelRuntime
 from mcuplan.targets import load_target
 
@@ -220,3 +222,8 @@ def test_output_of_another_type(tmp_path: Path) -> None:
     outputs = [value("y", None, TensorProto.INT64)]
     (error,) = _errors(save(tmp_path, model(nodes, [value("x", (1, 4))], outputs)))
     assert "NonZero is not supported" == error.message
+
+
+def test_no_way_out_of_what_is_read() -> None:
+    """Operators that readers take need no other way."""
+    assert set() == WAYS.keys() & all_readers().keys()
