@@ -20,7 +20,6 @@ from mcuplan import passes
 from mcuplan.backends import channel_multiple
 from mcuplan.budget.code_model import kernel_code_bytes, model_code
 from mcuplan.budget.footprint import constants_bytes
-from mcuplan.budget.speed import step_cycles
 from mcuplan.calibrate import (
     RANDOM_NOTE,
     Data,
@@ -50,9 +49,9 @@ from mcuplan.schedule import (
     Selection,
     Sharing,
     Streaming,
+    plan_cycles,
     plan_graph,
     spread,
-    wait_cycles,
 )
 from mcuplan.schedule import frontier as price_tiles
 from mcuplan.schedule import input_arenas as plan_both
@@ -300,9 +299,7 @@ def _selection(request: Request) -> Selection:
     """The objective, with what kernels and their steps take in flash, and plans in all."""
 
     def cycles(plan: Plan) -> float:
-        divided = _divided(request, plan)
-        own = sum(step_cycles(step, divided).cycles for step in divided.program.steps)
-        return own + sum(wait_cycles(divided))
+        return plan_cycles(_divided(request, plan))
 
     def fits(plan: Plan) -> bool:
         target, arenas = plan.program.target, _divided(request, plan).memory

@@ -246,10 +246,8 @@ def quant_of_range(
     if symmetric:
         return Quant.per_tensor(scale, 0)
     found = _asymmetric(low, scale)
-    if limits and tuple(found.quantize(np.array([low, high]))) != (
-        -128,
-        127,
-    ):  # halfway between steps
+    ends = found.quantize(np.array([low, high])).tolist()
+    if limits and ends != [-128, 127]:  # one lies halfway between steps
         found = _asymmetric(low, float(np.nextafter(np.float32(scale), np.float32(0.0))))
     return found
 

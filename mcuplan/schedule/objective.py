@@ -39,15 +39,10 @@ def price(arena_bytes: float, cycles: float) -> float:
 
 def plan_cycles(plan: Plan) -> float:
     """Modelled cycles of a plan, in as many calls as it makes, wait states included."""
-    calls: dict[int, list[int]] = {}
-    for run in plan.runs:
-        calls.setdefault(run.step, []).append(run.end - run.first)
     target = plan.program.target
     own = (
-        expected_cycles(
-            s.kernel, s.signature, target, calls.get(s.index) or plan.rows_per_call(s)
-        ).cycles
-        for s in plan.program.steps
+        expected_cycles(step.kernel, step.signature, target, plan.rows_per_call(step)).cycles
+        for step in plan.program.steps
     )
     return sum(own) + sum(wait_cycles(plan))
 
