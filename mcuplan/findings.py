@@ -14,7 +14,10 @@ from enum import StrEnum
 
 from mcuplan.errors import all_error_classes
 
-__all__ = ["FINDINGS", "Explanation", "Finding", "Severity", "explanations"]
+__all__ = ["DEFECT_HINT", "FINDINGS", "Explanation", "Finding", "Severity", "explanations"]
+
+DEFECT_HINT = "keep the folder and report it"
+"""What to do about a finding that only a defect of mcuplan, or of a compiler, can cause."""
 
 
 class Severity(StrEnum):

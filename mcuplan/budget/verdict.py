@@ -18,7 +18,7 @@ from mcuplan.budget.record import (
     Verdict,
     Verification,
 )
-from mcuplan.findings import Finding, Severity
+from mcuplan.findings import DEFECT_HINT, Finding, Severity
 from mcuplan.units import Origin, format_bytes, format_si
 
 __all__ = ["budget_findings", "growth_findings", "notes", "verdict_of", "verify_findings"]
@@ -169,15 +169,15 @@ def verify_findings(runs: Sequence[Verification]) -> list[Finding]:
             layer = run.first_diverging_layer
             text = f"{place}: output bytes differ from the integer reference"
             where = f"first diverging layer {layer}" if layer else ""
-            found.append(_error("verify/mismatch", text, where, "keep the folder and report it"))
+            found.append(_error("verify/mismatch", text, where, DEFECT_HINT))
         if run.elf is not None and not run.elf.agrees:
             text = f"{place}: the linked image does not have the planned bytes"
-            found.append(_error("elf/drift", text, "", "keep the folder and report it"))
+            found.append(_error("elf/drift", text, "", DEFECT_HINT))
         stack = run.stack
         if stack is not None and (stack.measured_bytes or 0) > stack.bound_bytes:
             text = (
                 f"{place}: stack of {format_bytes(stack.measured_bytes or 0)} measured, "
                 f"bound {format_bytes(stack.bound_bytes)}"
             )
-            found.append(_error("verify/stack", text, "", "keep the folder and report it"))
+            found.append(_error("verify/stack", text, "", DEFECT_HINT))
     return found

@@ -4,11 +4,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from string import Template
 
 from mcuplan.prove.api import BundleApi, IoPort
-from mcuplan.prove.glue import arena_objects, call_functions
-from mcuplan.resources import codegen_dir
+from mcuplan.prove.glue import arena_objects, call_functions, fill
 
 __all__ = ["MISALIGNED", "PROBES", "application_source"]
 
@@ -25,7 +23,7 @@ def application_source(api: BundleApi, ranks: Mapping[str, int], *, sections: bo
     placed = {member for member, _ in api.sections if sections}
     wrong = list(_wrong(api))
     ports = (*api.inputs, *api.outputs)
-    return _fill(
+    return fill(
         "app_glue.c.in",
         name=api.name,
         header=api.header,
@@ -110,9 +108,4 @@ def _port(api: BundleApi, port: IoPort, *, is_input: bool) -> str:
 def _entries(api: BundleApi) -> str:
     """The functions of the model by number, and calls out of order."""
     template = "app_feed.c.in" if api.fed_rows else "app_invoke.c.in"
-    return _fill(template, name=api.name, rows=str(api.fed_rows)).split("\n", 1)[1]
-
-
-def _fill(template: str, **values: str) -> str:
-    text = (codegen_dir() / "harness" / template).read_text(encoding="utf-8")
-    return Template(text).substitute(values)
+    return fill(template, name=api.name, rows=str(api.fed_rows)).split("\n", 1)[1]

@@ -16,7 +16,7 @@ from subprocess import CompletedProcess
 import numpy as np
 import numpy.typing as npt
 
-from mcuplan.findings import Finding, Severity
+from mcuplan.findings import DEFECT_HINT, Finding, Severity
 from mcuplan.ir.graph import Port
 from mcuplan.ir.types import Array, TensorType
 from mcuplan.prove.app_glue import MISALIGNED, PROBES, application_source
@@ -31,9 +31,7 @@ __all__ = ["application_on_core", "application_on_host"]
 
 _OK, _NULL, _ALIGN, _ORDER = range(4)  # the documented error codes
 _ARENA_ALIGN = 4
-_POINTER_BYTES = 4
 _TIMEOUT_S = 300.0
-_HINT = "keep the folder and report it"
 _Done = CompletedProcess[str]
 _SHOWN = 3  # contradictions of a header that are told
 _Words = npt.NDArray[np.uint32]
@@ -91,7 +89,7 @@ def _check(
     if done.returncode != 0:
         said = explain_failure(done, place).message
         text = f"{place}: a program that uses the header stopped: {said}"
-        yield Finding("verify/header", Severity.ERROR, text, "", _HINT)
+        yield Finding("verify/header", Severity.ERROR, text, "", DEFECT_HINT)
         return
     found = np.fromfile(image.work / "app.bin", "<u4")
     at, told = 0, 0
@@ -113,7 +111,7 @@ def _finding(place: str, expected: _Expected, words: _Words) -> Finding:
         text = f"{expected.label} is {shown[0]}, {shown[1]} expected"
     else:
         text = f"{expected.label} is missing"
-    return Finding("verify/header", Severity.ERROR, f"{place}: {text}", "", _HINT)
+    return Finding("verify/header", Severity.ERROR, f"{place}: {text}", "", DEFECT_HINT)
 
 
 def _shown(word: np.uint32, *, real: bool) -> str:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mcuplan.budget.record import Flash, Ram
-from mcuplan.findings import Finding, Severity
+from mcuplan.findings import DEFECT_HINT, Finding, Severity
 from mcuplan.prove.verify import Measured
 from mcuplan.schedule.program import FEED, Plan
 from mcuplan.units import align_up, format_bytes
@@ -44,4 +44,4 @@ def bill_findings(
 def _differing(what: str, said: int, found: int, parts: str) -> Iterator[Finding]:
     if said != found:
         text = f"{what} of the report {format_bytes(said)}, {parts} {format_bytes(found)}"
-        yield Finding("elf/drift", Severity.ERROR, text, "", "keep the folder and report it")
+        yield Finding("elf/drift", Severity.ERROR, text, "", DEFECT_HINT)

@@ -10,7 +10,7 @@ from string import Template
 from mcuplan.prove.api import BundleApi, DeadBytes, IoPort, KeptBytes, TensorDump
 from mcuplan.resources import codegen_dir
 
-__all__ = ["arena_objects", "call_functions", "glue_source"]
+__all__ = ["arena_objects", "call_functions", "fill", "glue_source"]
 
 
 def glue_source(
@@ -28,7 +28,7 @@ def glue_source(
     arena = {region: api.arena(region) for region, _ in api.regions}
     placed = {member for member, _ in api.sections if sections}
     fenced = [name for region, name in arena.items() if kept and region not in placed]
-    return _fill(
+    return fill(
         "glue.c.in",
         name=api.name,
         header=api.header,
@@ -138,9 +138,9 @@ def _bindings(api: BundleApi) -> str:
 def call_functions(api: BundleApi) -> str:
     """The functions that call the model, without the licence line of their template."""
     if not api.fed_rows:
-        return _fill("glue_invoke.c.in", name=api.name).split("\n", 1)[1]
+        return fill("glue_invoke.c.in", name=api.name).split("\n", 1)[1]
     (port,) = api.inputs
-    return _fill(
+    return fill(
         "glue_feed.c.in",
         name=api.name,
         rows=str(api.fed_rows),
@@ -150,6 +150,7 @@ def call_functions(api: BundleApi) -> str:
     ).split("\n", 1)[1]
 
 
-def _fill(template: str, **values: str) -> str:
+def fill(template: str, **values: str) -> str:
+    """The text of a template of the harness with its values."""
     text = (codegen_dir() / "harness" / template).read_text(encoding="utf-8")
     return Template(text).substitute(values)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mcuplan.findings import Finding, Severity
+from mcuplan.findings import DEFECT_HINT, Finding, Severity
 from mcuplan.ir.types import Array
 from mcuplan.prove.application import application_on_core, application_on_host
 from mcuplan.prove.boundary import Feeds, blocks, samples_of, together
@@ -274,7 +274,7 @@ def _stray(subject: Subject, place: str, found: tuple[int, int] | None) -> Itera
         Severity.ERROR,
         f"{place}: {what} writes beside its output and scratch, sample {sample}",
         "" if step == FEED else graph.node_name(plan.program.steps[step].node),
-        "keep the folder and report it",
+        DEFECT_HINT,
     )
 
 
