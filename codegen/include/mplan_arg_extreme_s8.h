@@ -18,7 +18,10 @@ typedef struct {
     uint8_t last;     /* 1: of equal ones the last, not the first */
 } mplan_arg_extreme_s8_t;
 
-/** Rows [y0, y1). in: [rows][pixels][classes], out: int32_t [rows][pixels]. */
+/**
+ * Rows [y0, y1). in: [rows][pixels][classes], out: int32_t [rows][pixels]. out must not overlap the
+ * input.
+ */
 void mplan_arg_extreme_s8(const mplan_arg_extreme_s8_t *p, const int8_t *in, int8_t *out,
                           size_t y0, size_t y1);
 
