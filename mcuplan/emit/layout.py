@@ -15,6 +15,9 @@ from mcuplan.schedule.program import FEED, Plan, Slot
 
 __all__ = ["Layout"]
 
+# NAME_ctx_t and macros like NAME_INPUT_BYTES; other members of a context; what functions see
+_OURS = ("ctx", "input", "output", "run", "turn", "runs", "status", "step", "y", "y0", "y1", "i")
+
 
 class Layout:
     """The names that a plan's places have in one bundle.
@@ -28,7 +31,7 @@ class Layout:
     def __init__(self, plan: Plan, name: str) -> None:
         self.plan, self.name = plan, name
         self.graph, self.steps = plan.program.graph, plan.program.steps
-        self.members = unique(plan.memory, reserved=("ctx",))  # NAME_ctx_t is the context
+        self.members = unique(plan.memory, reserved=_OURS)
         self.arenas = arenas_of(plan, self.members)
         self.regions = tuple((arena.member, arena.nbytes) for arena in self.arenas)
         self.rows = {name: row_place(plan, name) for name in plan.allocation.rows}

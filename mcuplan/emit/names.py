@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 __all__ = ["c_prefix", "comment_text", "identifier", "unique"]
@@ -41,17 +41,22 @@ def c_prefix(name: str) -> str:
     return f"model_{prefix}" if taken else prefix
 
 
-def unique(names: Iterable[str], reserved: Iterable[str] = ()) -> Mapping[str, str]:
-    """A distinct identifier for each name, in order, and none of those ``reserved``."""
+def unique(
+    names: Iterable[str], reserved: Iterable[str] = (), endings: Sequence[str] = ()
+) -> Mapping[str, str]:
+    """A distinct identifier for each name, in order, and none of those ``reserved``.
+
+    ``endings``: what C appends to them for further names, which are distinct, too.
+    """
     taken = set(reserved)
     chosen: dict[str, str] = {}
     for name in names:
         stem = candidate = identifier(name)
         k = 1
-        while candidate in taken:
+        while not taken.isdisjoint(made := [candidate + ending for ending in ("", *endings)]):
             k += 1
             candidate = f"{stem}_{k}"
-        taken.add(candidate)
+        taken.update(made)
         chosen[name] = candidate
     return MappingProxyType(chosen)
 

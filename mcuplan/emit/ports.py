@@ -19,7 +19,7 @@ _SAID = (DType.FLOAT32, DType.INT8, DType.UINT8)
 
 def ports_of(layout: Layout, ports: Sequence[Port], word: str) -> tuple[BundlePort, ...]:
     """Accessors, sizes and places of the inputs or the outputs; ``word`` says which."""
-    idents = unique([port.name for port in ports])
+    idents = unique([port.name for port in ports], endings=("_quantize", "_real"))
     found = []
     for port in ports:
         kind = layout.graph.tensor(port.tensor).type

@@ -19,6 +19,7 @@ from mcuplan.ir.evaluate import evaluate
 from mcuplan.prove.cores import core_named
 from mcuplan.prove.toolchain import write_files
 from mcuplan.schedule import best_order, make_plan, select_kernels
+from mcuplan.schedule.streamed import plan_rows
 from mcuplan.targets import load_target
 
 _STRICT = ["-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wundef", "-Werror"]
@@ -92,6 +93,22 @@ def test_the_header_serves_cpp(compiler: str, standard: str, tmp_path: Path) -> 
     for source in ("app.cpp", "rows.cpp"):
         command = [compiler, *core, f"-std={standard}", *_CPP, "-I.", "-fsyntax-only", source]
         assert "" == _run(command, tmp_path)
+
+
+@pytest.mark.parametrize("form", ["whole", "rows", "fed"])
+def test_a_region_may_have_any_name(form: str, host_gcc: str, tmp_path: Path) -> None:
+    """A name in a target file clashes with none that the generated code needs."""
+    command = [host_gcc, *_STRICT, "-Wshadow", "-I.", "-fsyntax-only", "tiny.c"]
+    for name in ("ctx", "input", "output", "run", "runs", "turn", "step", "status", "y", "y0", "i"):
+        target = load_target("cortex-m4")
+        target = replace(target, regions=(replace(target.ram[0], name=name), *target.flash))
+        plan = make_plan(select_kernels(best_order(tiny_integer()), target))
+        if form != "whole":
+            by_rows = plan_rows(tiny_integer(), target, feed=form == "fed")
+            assert by_rows is not None
+            plan = by_rows
+        write_files(emit(plan, "tiny", STAMP).files, tmp_path)
+        assert "" == _run(command, tmp_path), name
 
 
 @pytest.mark.parametrize(

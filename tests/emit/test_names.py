@@ -47,3 +47,10 @@ def test_reserved_names_are_avoided() -> None:
     """A name that the generated code needs for itself is given to nothing else."""
     chosen = unique(["ctx", "sram"], reserved=("ctx",))
     assert ["ctx_2", "sram"] == list(chosen.values())
+
+
+@given(st.lists(st.sampled_from(["a", "a_real", "a_real_2", "a_2", "A", "real"]), unique=True))
+def test_names_that_c_makes_of_identifiers_differ(names: list[str]) -> None:
+    """An output that is called like the conversion of another gets another name."""
+    chosen = unique(names, endings=("_real",)).values()
+    assert 2 * len(names) == len({name + ending for name in chosen for ending in ("", "_real")})
