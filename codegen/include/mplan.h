@@ -19,22 +19,26 @@ extern "C" {
 typedef enum {
     MPLAN_OK = 0,
     MPLAN_ERR_NULL = 1,  /* a pointer of the context is NULL */
-    MPLAN_ERR_ALIGN = 2, /* an arena is not aligned as its type asks */
+    MPLAN_ERR_ALIGN = 2, /* an arena is not aligned to 4 bytes */
     MPLAN_ERR_ORDER = 3  /* calls came in the wrong order */
 } mplan_status_t;
 
 /*
- * The only compiler extensions that generated code and portable kernels use.
+ * The only compiler extensions that generated code and portable kernels use; -D may define each.
  * MPLAN_KERNEL stands before the definition of a kernel: every folder of a model has the kernels
  * that it calls, and of equal ones in an image the linker takes one. The others are dropped with
  * -ffunction-sections and -Wl,--gc-sections.
  */
 #if defined(__GNUC__) || defined(__clang__) || defined(__ICCARM__)
+#ifndef MPLAN_ALIGNED
 #define MPLAN_ALIGNED(n) __attribute__((aligned(n)))
+#endif
 #ifndef MPLAN_SECTION
 #define MPLAN_SECTION(name) __attribute__((section(name)))
 #endif
+#ifndef MPLAN_KERNEL
 #define MPLAN_KERNEL __attribute__((weak))
+#endif
 #elif !defined(MPLAN_ALIGNED) || !defined(MPLAN_SECTION) || !defined(MPLAN_KERNEL)
 #error "mplan: unknown compiler; define MPLAN_ALIGNED(n), MPLAN_SECTION(name) and MPLAN_KERNEL"
 #endif

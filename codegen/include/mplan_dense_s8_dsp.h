@@ -6,7 +6,7 @@
 #include "mplan.h"
 
 #if !defined(__ARM_FEATURE_DSP) || !defined(__ARM_FEATURE_UNALIGNED)
-#error "mplan: needs the DSP instructions, see -mcpu, and unaligned access"
+#error "mplan: needs the DSP instructions (-mcpu) and unaligned access (-munaligned-access)"
 #endif
 
 #ifdef __cplusplus

@@ -6,7 +6,7 @@
 #include "mplan.h"
 
 #if !defined(__ARM_FEATURE_MVE) || !defined(__ARM_FEATURE_UNALIGNED)
-#error "mplan: needs vectors (MVE), see -mcpu and -mfloat-abi, and unaligned access"
+#error "mplan: needs vectors, MVE (-mcpu, -mfloat-abi), and unaligned access (-munaligned-access)"
 #endif
 
 #ifdef __cplusplus

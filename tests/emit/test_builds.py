@@ -114,8 +114,8 @@ def test_a_region_may_have_any_name(form: str, host_gcc: str, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("core", "flag", "cause"),
     [
-        ("cortex-m4", "-mno-unaligned-access", "unaligned access"),
-        ("cortex-m55", "-mno-unaligned-access", "unaligned access"),
+        ("cortex-m4", "-mno-unaligned-access", "(-munaligned-access)"),
+        ("cortex-m55", "-mno-unaligned-access", "(-munaligned-access)"),
         ("cortex-m4", "-mcpu=cortex-m3 -mfloat-abi=soft", "DSP instructions"),
         ("cortex-m55", "-mcpu=cortex-m55+nomve", "MVE"),
         ("cortex-m4", "-mbig-endian", "little-endian"),
@@ -145,6 +145,20 @@ def test_a_flag_that_breaks_a_kernel_stops_the_build(
     said = _run([*command, *flag.split()], tmp_path)
     assert "failed" in said
     assert cause in said
+
+
+@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+def test_a_build_defines_the_extensions_itself(compiler: str, tmp_path: Path) -> None:
+    """Each macro for a compiler extension gives way to one of the command line."""
+    if shutil.which(compiler) is None:
+        pytest.skip(f"{compiler} is not installed")
+    write_files(tiny_bundle().files, tmp_path)
+    macros = ["MPLAN_KERNEL=", "MPLAN_SECTION(n)=", "MPLAN_ALIGNED(n)=__attribute__((aligned(n)))"]
+    defined = [f"-D{macro}" for macro in macros]
+    command = [compiler, *_STRICT, *defined, "-c", "mplan/mplan_conv2d_s8.c", "-o", "x.o"]
+    assert "" == _run(command, tmp_path)
+    shown = subprocess.run(["nm", "x.o"], cwd=tmp_path, capture_output=True, text=True).stdout
+    assert " T mplan_conv2d_s8" in shown
 
 
 def _two_folders(tmp_path: Path) -> list[str]:
