@@ -19,8 +19,8 @@ typedef struct {
 } mplan_arg_extreme_s8_t;
 
 /**
- * Rows [y0, y1). in: [rows][pixels][classes], out: int32_t [rows][pixels]. out must not overlap the
- * input.
+ * Rows [y0, y1). in: [rows][pixels][classes], out: [rows][pixels] of int32_t, in the byte order of
+ * the core. out must not overlap the input rows that are still to be read.
  */
 void mplan_arg_extreme_s8(const mplan_arg_extreme_s8_t *p, const int8_t *in, int8_t *out,
                           size_t y0, size_t y1);

@@ -21,7 +21,10 @@ typedef struct {
     uint32_t out_step;
 } mplan_concat_s8_t;
 
-/** The output rows of this input that lie in [y0, y1). out must not overlap the input. */
+/**
+ * The output rows of this input that lie in [y0, y1).
+ * out must not overlap the input rows that are still to be read.
+ */
 void mplan_concat_s8(const mplan_concat_s8_t *p, const int8_t *in, int8_t *out, size_t y0,
                      size_t y1);
 

@@ -28,7 +28,7 @@ typedef struct {
     int32_t y_step;
 } mplan_copy_s8_t;
 
-/** Output rows [y0, y1). out must not overlap the input. */
+/** Output rows [y0, y1). out must not overlap the input rows that are still to be read. */
 void mplan_copy_s8(const mplan_copy_s8_t *p, const int8_t *in, int8_t *out, size_t y0, size_t y1);
 
 #ifdef __cplusplus

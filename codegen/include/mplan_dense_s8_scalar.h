@@ -24,7 +24,10 @@ typedef struct {
     int8_t act_max;
 } mplan_dense_s8_scalar_t;
 
-/** Output rows [y0, y1) of pixels. in: [pixels][in_c], out: [pixels][out_c], without overlap. */
+/**
+ * Output rows [y0, y1) of pixels. in: [pixels][in_c], out: [pixels][out_c].
+ * out must not overlap the input rows that are still to be read.
+ */
 void mplan_dense_s8_scalar(const mplan_dense_s8_scalar_t *p, const int8_t *in, int8_t *out,
                            size_t y0, size_t y1);
 

@@ -23,7 +23,7 @@ typedef struct {
     uint32_t y_bytes;
 } mplan_interleave_s8_t;
 
-/** Output rows [y0, y1). out must not overlap the input. */
+/** Output rows [y0, y1). out must not overlap the input rows that are still to be read. */
 void mplan_interleave_s8(const mplan_interleave_s8_t *p, const int8_t *in, int8_t *out, size_t y0,
                          size_t y1);
 

@@ -13,7 +13,7 @@ typedef struct {
     mplan_rows_t in_rows;
     mplan_rows_t out_rows;
     const uint32_t *exponentials; /* [exponentials_count], exp(-d * scale_in) in fixed point */
-    uint16_t exponentials_count;  /* beyond, an exponential is 0 */
+    uint16_t exponentials_count;  /* at least 1; beyond, an exponential is 0 */
     uint16_t classes;
     uint32_t pixels;   /* per row */
     uint32_t step;     /* 2^20 * scale_in / scale_out */

@@ -29,7 +29,10 @@ typedef struct {
     int8_t value; /* of MPLAN_PAD_CONSTANT */
 } mplan_pad_s8_t;
 
-/** Output rows [y0, y1). in: [in_h][in_w][in_c], out: [..][out_w][out_c]. No overlap. */
+/**
+ * Output rows [y0, y1). in: [in_h][in_w][in_c], out: [..][out_w][out_c].
+ * out must not overlap the input rows that are still to be read.
+ */
 void mplan_pad_s8(const mplan_pad_s8_t *p, const int8_t *in, int8_t *out, size_t y0, size_t y1);
 
 #ifdef __cplusplus

@@ -16,7 +16,7 @@ typedef struct {
     int32_t positive;        /* scale_in / scale_out * 2^shift */
     uint32_t pixels;         /* per row */
     uint32_t channels;
-    uint8_t shift;
+    uint8_t shift; /* at least 1 */
     int8_t in_zero_point;
     int8_t out_zero_point;
 } mplan_prelu_s8_t;
