@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from mcuplan.emit.bundle import BundlePort
@@ -51,6 +52,7 @@ def port_macros(port: BundlePort, fed_rows: int = 0) -> str:
     name += f", {port.model_type} in the model" if port.model_type else ""
     lines = [
         f"#define {stem}_BYTES ({port.nbytes}U) /* {note}, {name} */",
+        f"#define {stem}_COUNT ({math.prod(port.shape)}U) /* elements */",
         f"#define {stem}_RANK ({len(port.shape)}U)",
     ]
     lines += [f"#define {stem}_DIM{i} ({n}U)" for i, n in enumerate(port.shape)]
@@ -59,8 +61,10 @@ def port_macros(port: BundlePort, fed_rows: int = 0) -> str:
         lines.append(f"#define {stem}_ROW_BYTES ({port.nbytes // fed_rows}U)")
     if fed_rows and port.planes:
         pixels = port.nbytes // fed_rows // port.planes
-        lines.append(f"#define {stem}_ROW_PLANES ({port.planes}U) /* of a row, one behind the */")
-        lines.append(f"#define {stem}_ROW_PIXELS ({pixels}U) /* other, and values of each */")
+        lines.append(
+            f"#define {stem}_ROW_PLANES ({port.planes}U) /* of a row, one for each channel */"
+        )
+        lines.append(f"#define {stem}_ROW_PIXELS ({pixels}U) /* values of a plane of a row */")
     lines += [
         f"#define {stem}_SCALE ({float_literal(port.scale)}) /* real = scale * (q - zero_point) */",
         f"#define {stem}_ZERO_POINT ({port.zero_point})",

@@ -84,10 +84,10 @@ def _facts(api: BundleApi, ranks: Mapping[str, int]) -> Iterator[str]:
         yield f"sizeof({kind})"
     for port in (*api.inputs, *api.outputs):
         stem = port.accessor.upper()
-        words = ["BYTES", "RANK", *(f"DIM{axis}" for axis in range(ranks[port.accessor]))]
+        words = ["BYTES", "COUNT", "RANK", *(f"DIM{axis}" for axis in range(ranks[port.accessor]))]
         words += ["ZERO_POINT"]
         if api.fed_rows and port in api.inputs:
-            words += ["ROWS", "ROW_BYTES", *(["ROW_PLANES"] if port.planes else [])]
+            words += ["ROWS", "ROW_BYTES", *(["ROW_PLANES", "ROW_PIXELS"] if port.planes else [])]
         yield from (f"{stem}_{word}" for word in words)
 
 

@@ -157,6 +157,7 @@ def _facts(subject: Subject) -> Iterator[_Expected]:
         kind, stem = graph.tensor(model.tensor).type, port.accessor.upper()
         shape = _shape(model, kind)
         yield _Expected(f"{stem}_BYTES", _words([kind.nbytes]))
+        yield _Expected(f"{stem}_COUNT", _words([kind.elements]))
         yield _Expected(f"{stem}_RANK", _words([len(shape)]))
         for axis, size in enumerate(shape):
             yield _Expected(f"{stem}_DIM{axis}", _words([size]))
@@ -166,6 +167,7 @@ def _facts(subject: Subject) -> Iterator[_Expected]:
             yield _Expected(f"{stem}_ROW_BYTES", _words([kind.row_bytes]))
             if model.planes:
                 yield _Expected(f"{stem}_ROW_PLANES", _words([model.planes]))
+                yield _Expected(f"{stem}_ROW_PIXELS", _words([kind.row_bytes // model.planes]))
     for port, model in pairs:
         scale = np.asarray([graph.tensor(model.tensor).type.q.s])
         yield _Expected(f"{port.accessor.upper()}_SCALE", _floats(scale), real=True)

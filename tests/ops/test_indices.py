@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,9 @@ def test_classes_of_pixels(streaming: Any, tmp_path: Path, host_gcc: str) -> Non
     header = next(t for p, t in generate(planned, "net").files.items() if p.name == "net.h")
     assert "const int32_t *net_output(const net_ctx_t *ctx);" in header
     assert "int64 in the model" in header
+    count, nbytes = (re.search(rf"NET_OUTPUT_{w} \((\d+)U\)", header) for w in ("COUNT", "BYTES"))
+    assert count is not None and nbytes is not None
+    assert 4 * int(count[1]) == int(nbytes[1])
 
 
 @pytest.mark.parametrize("op", ["ArgMax", "ArgMin"])

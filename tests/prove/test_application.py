@@ -55,6 +55,7 @@ def test_a_right_header_is_right(form: str, boundary: DType, host_gcc: str) -> N
         (_HEADER, "INPUT_ZERO_POINT (-1)", "INPUT_ZERO_POINT (0)", "is 0, -1 expected"),
         (_HEADER, "INPUT_DIM1 (8U)", "INPUT_DIM1 (7U)", "TINY_INPUT_DIM1 is 7, 8 expected"),
         (_HEADER, "INPUT_RANK (4U)", "INPUT_RANK (3U)", "TINY_INPUT_RANK is 3, 4 expected"),
+        (_HEADER, "OUTPUT_COUNT (3U)", "OUTPUT_COUNT (4U)", "TINY_OUTPUT_COUNT is 4, 3 expected"),
         (_HEADER, "OUTPUT_BYTES (3U)", "OUTPUT_BYTES (4U)", "TINY_OUTPUT_BYTES is 4, 3 expected"),
         (_HEADER, "_ZERO_POINT, -128, 127)", "_ZERO_POINT, -127, 127)", "tiny_input_quantize()"),
         (_HEADER, "return TINY_OUTPUT_SCALE *", "return 0.004f *", "tiny_output_real()"),

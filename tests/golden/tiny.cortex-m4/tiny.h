@@ -28,6 +28,7 @@ extern "C" {
 #define TINY_SRAM_BYTES (144U) /* arena in region "sram", peak at step 1 */
 
 #define TINY_INPUT_BYTES (112U) /* int8 [1,8,7,2] row-major, "image" */
+#define TINY_INPUT_COUNT (112U) /* elements */
 #define TINY_INPUT_RANK (4U)
 #define TINY_INPUT_DIM0 (1U)
 #define TINY_INPUT_DIM1 (8U)
@@ -37,6 +38,7 @@ extern "C" {
 #define TINY_INPUT_ZERO_POINT (-1)
 
 #define TINY_OUTPUT_BYTES (3U) /* int8 [1,3] row-major, "softmax" */
+#define TINY_OUTPUT_COUNT (3U) /* elements */
 #define TINY_OUTPUT_RANK (2U)
 #define TINY_OUTPUT_DIM0 (1U)
 #define TINY_OUTPUT_DIM1 (3U)

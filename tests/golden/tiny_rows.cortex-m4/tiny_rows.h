@@ -28,6 +28,7 @@ extern "C" {
 #define TINY_ROWS_SRAM_BYTES (136U) /* arena in region "sram", peak at step 1 */
 
 #define TINY_ROWS_INPUT_BYTES (112U) /* int8 [1,8,7,2] row-major, "image" */
+#define TINY_ROWS_INPUT_COUNT (112U) /* elements */
 #define TINY_ROWS_INPUT_RANK (4U)
 #define TINY_ROWS_INPUT_DIM0 (1U)
 #define TINY_ROWS_INPUT_DIM1 (8U)
@@ -39,6 +40,7 @@ extern "C" {
 #define TINY_ROWS_INPUT_ZERO_POINT (-1)
 
 #define TINY_ROWS_OUTPUT_BYTES (3U) /* int8 [1,3] row-major, "softmax" */
+#define TINY_ROWS_OUTPUT_COUNT (3U) /* elements */
 #define TINY_ROWS_OUTPUT_RANK (2U)
 #define TINY_ROWS_OUTPUT_DIM0 (1U)
 #define TINY_ROWS_OUTPUT_DIM1 (3U)
