@@ -80,9 +80,9 @@ def test_classes_of_pixels(streaming: Any, tmp_path: Path, host_gcc: str) -> Non
     header = next(t for p, t in generate(planned, "net").files.items() if p.name == "net.h")
     assert "const int32_t *net_output(const net_ctx_t *ctx);" in header
     assert "int64 in the model" in header
-    count, nbytes = (re.search(rf"NET_OUTPUT_{w} \((\d+)U\)", header) for w in ("COUNT", "BYTES"))
-    assert count is not None and nbytes is not None
-    assert 4 * int(count[1]) == int(nbytes[1])
+    said = re.findall(r"NET_OUTPUT_(BYTES|COUNT) \((\d+)U\)", header)
+    assert ["BYTES", "COUNT"] == [word for word, _ in said]
+    assert int(said[0][1]) == 4 * int(said[1][1])
 
 
 @pytest.mark.parametrize("op", ["ArgMax", "ArgMin"])
