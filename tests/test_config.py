@@ -7,8 +7,13 @@ import os
 from pathlib import Path
 
 import pytest
+from small_nets import small_net
 
+from mcuplan.cli import run
+from mcuplan.cli._app import _parameter
+from mcuplan.cli._models import COMMANDS
 from mcuplan.config import (
+    KEYS,
     find_config,
     parse_count,
     parse_range,
@@ -103,6 +108,21 @@ def test_ranges_of_a_file(line: str, given: tuple[str, ...], tmp_path: Path) -> 
     path.write_text("input-range = { a = 3 }")
     with pytest.raises((ConfigError, Problems), match="NAME=LOW:HIGH"):
         read_config(path)
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_keys_are_options(key: str) -> None:
+    """Every key of a file is a parameter that commands have."""
+    assert _parameter(key) in {option.name for command in COMMANDS for option in command.params}
+
+
+def test_a_range_of_a_file_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The input has the scale of the range that the file states."""
+    small_net().save(tmp_path / "net.onnx")
+    (tmp_path / "mcuplan.toml").write_text('target = "cortex-m4"\ninput-range = "0:255"')
+    monkeypatch.chdir(tmp_path)
+    assert 0 == run(["generate", "net.onnx", "--calibration", "random", "-q", "-o", "out"])
+    assert "INPUT_SCALE (1.0f)" in (tmp_path / "out" / "net.h").read_text()
 
 
 def test_the_nearest_file_up_to_the_repository_root(tmp_path: Path) -> None:

@@ -49,8 +49,9 @@ def app(ctx: click.Context, config_file: Path | None) -> None:
 
 
 def _parameter(key: str) -> str:
-    """The parameter behind a key of the configuration."""
-    return {"format": "form", "dim": "dims", "report": "reports"}.get(key, key.replace("-", "_"))
+    """The parameter of the option that a key of the configuration stands for."""
+    options = (option for command in _models.COMMANDS for option in command.params)
+    return next(str(option.name) for option in options if f"--{key}" in option.opts)
 
 
 for _command in (*_models.COMMANDS, *_tables.COMMANDS):
