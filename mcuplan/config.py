@@ -128,6 +128,13 @@ def _ranges(value: object) -> tuple[str, ...]:
     return made
 
 
+def _names(value: object) -> tuple[str, ...]:
+    made = value if isinstance(value, list) else [value]
+    if not all(isinstance(name, str) and name.strip() for name in made):
+        raise ValueError('must be a text or a list of texts: cut-output = ["boxes", "scores"]')
+    return tuple(made)
+
+
 def _reports(value: object) -> tuple[str, ...]:
     if not isinstance(value, dict) or not all(isinstance(v, str) for v in value.values()):
         raise ValueError('must be a table: report = { junit = "mcuplan.xml" }')
@@ -169,6 +176,7 @@ KEYS: Mapping[str, Any] = MappingProxyType(
         "keep-input": _flag,
         "keep-output": _flag,
         "dim": _dims,
+        "cut-output": _names,
         "name": _text,
         "format": _text,
         "report": _reports,

@@ -125,6 +125,19 @@ def test_a_range_of_a_file_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert "INPUT_SCALE (1.0f)" in (tmp_path / "out" / "net.h").read_text()
 
 
+@pytest.mark.parametrize(
+    ("line", "given"), [('"boxes"', ("boxes",)), ('["boxes", "two words"]', ("boxes", "two words"))]
+)
+def test_names_of_a_file(line: str, given: tuple[str, ...], tmp_path: Path) -> None:
+    """One tensor, or a list of them."""
+    path = tmp_path / "mcuplan.toml"
+    path.write_text(f"cut-output = {line}")
+    assert given == read_config(path)["cut-output"]
+    path.write_text("cut-output = [3]")
+    with pytest.raises((ConfigError, Problems), match="list of texts"):
+        read_config(path)
+
+
 def test_the_nearest_file_up_to_the_repository_root(tmp_path: Path) -> None:
     """The nearest file wins, and nothing above the repository is looked at."""
     root = tmp_path / "repository"
