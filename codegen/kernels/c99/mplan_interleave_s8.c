@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: 0BSD */
 #include "mplan_interleave_s8.h"
 
-/* A row of one plane becomes a channel of the pixels. */
+/* A row of one plane becomes a channel of the pixels; no pointer is made behind the last one. */
 static void spread(const int8_t *plane, int8_t *out, size_t width, size_t channels)
 {
     const size_t left = width % 4U;
     const int8_t *from = plane;
-    int8_t *next = out;
+    size_t at = 0U;
 
     for (size_t x = width / 4U; x > 0U; x--) {
         const int8_t first = from[0];
@@ -14,19 +14,19 @@ static void spread(const int8_t *plane, int8_t *out, size_t width, size_t channe
         const int8_t third = from[2];
         const int8_t fourth = from[3];
 
-        *next = first;
-        next = &next[channels];
-        *next = second;
-        next = &next[channels];
-        *next = third;
-        next = &next[channels];
-        *next = fourth;
-        next = &next[channels];
+        out[at] = first;
+        at += channels;
+        out[at] = second;
+        at += channels;
+        out[at] = third;
+        at += channels;
+        out[at] = fourth;
+        at += channels;
         from = &from[4];
     }
     for (size_t x = 0U; x < left; x++) {
-        *next = from[x];
-        next = &next[channels];
+        out[at] = from[x];
+        at += channels;
     }
 }
 
