@@ -114,12 +114,25 @@ def _header(name: str, stream: IO[bytes]) -> Header:
 
 
 def room(shape: tuple[int, ...], dtype: np.dtype[Any], *, order: Literal["C", "F"] = "C") -> Array:
-    """An array to fill: in memory, or mapped from a file without a name where it is large."""
+    """An array to fill: in memory, or mapped from a file without a name where it is large.
+
+    Raises:
+        DataError: there is no room for that file.
+    """
     nbytes = math.prod(shape) * dtype.itemsize
     if nbytes <= _IN_MEMORY:
         return np.zeros(shape, dtype, order)
-    with tempfile.TemporaryFile(prefix="mcuplan-") as file:
-        return np.memmap(file, dtype, "w+", shape=shape, order=order)
+    try:
+        with tempfile.TemporaryFile(prefix="mcuplan-") as file:
+            if hasattr(os, "posix_fallocate"):  # a disk that is full later ends the process
+                os.posix_fallocate(file.fileno(), 0, nbytes)
+            return np.memmap(file, dtype, "w+", shape=shape, order=order)
+    except OSError as error:
+        raise DataError(
+            f"no room for {format_bytes(nbytes)} of samples: {error.strerror}",
+            where=tempfile.gettempdir(),
+            hint="set TMPDIR to a folder with more room, or give fewer samples",
+        ) from error
 
 
 def release(array: Array) -> None:

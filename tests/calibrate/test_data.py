@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import os
 import struct
 import zipfile
 from pathlib import Path
@@ -11,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mcuplan.calibrate import npz
 from mcuplan.calibrate.data import random_data, read_data
 from mcuplan.errors import DataError, McuplanError, MissingInput, Problems, UsageError
 from mcuplan.ir.graph import Port
@@ -203,3 +206,17 @@ def test_random_data_of_a_huge_input_is_one_sample() -> None:
     """Random samples take no more memory than they must."""
     huge = Port("huge", "huge", (1, 40_000_000), DType.INT8)
     assert 1 == random_data([huge]).samples
+
+
+def test_no_room_for_large_samples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk is an error with a way out before anything is written to the map."""
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    path = _save(tmp_path / "data.npz", **_good(200))
+    monkeypatch.setattr(npz, "_IN_MEMORY", 1000)
+    monkeypatch.setattr(os, "posix_fallocate", full, raising=False)
+    with pytest.raises(DataError, match="no room for") as caught:
+        read_data(path, [IMAGE, CODES])
+    assert "TMPDIR" in caught.value.hint
