@@ -54,7 +54,7 @@ def plan_graph(
     """Kernels, order and addresses of an int8 graph: all levels.
 
     The arena is never larger than with the graph's own order, nor than without streaming
-    unless the input is fed.
+    unless the input is fed or latency is asked for.
 
     Args:
         graph: an int8 graph.
@@ -62,7 +62,8 @@ def plan_graph(
         sharing: what the plan may use.
         effort: how long to look for the order.
         selection: what kernels are chosen for, and what they cost.
-        streaming: "auto": by rows where that needs less; "input": by rows that are fed.
+        streaming: "auto": by rows where that needs less, for latency where it is faster;
+            "input": by rows that are fed.
 
     Raises:
         Problems: nodes that no kernel runs, all of them.
