@@ -82,12 +82,10 @@ def plan_graph(
     try:
         by_rows = plan_rows(graph, target, sharing, effort, selection, enough=enough)
     except InputTooLarge as error:
-        return replace(whole, as_a_whole=f"not by rows: {error.message}")
-    if by_rows is None:
-        return whole
+        by_rows, whole = None, replace(whole, as_a_whole=f"not by rows: {error.message}")
     if not latency:
-        return _leaner(by_rows, whole, selection)
-    best = _faster(by_rows, whole, selection)
+        return whole if by_rows is None else _leaner(by_rows, whole, selection)
+    best = whole if by_rows is None else _faster(by_rows, whole, selection)
     if selection.fits(best):
         return best
     others = _smaller(graph, target, sharing, effort, selection)

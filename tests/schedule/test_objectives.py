@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib import import_module
 
 import pytest
 from cells import Wiring
@@ -109,6 +110,19 @@ def test_latency_never_loses_on_random_graphs(seed: int) -> None:
     """The same of small graphs of parts, joins and windows."""
     for each in range(seed, seed + 4):
         _is_kept(random_steps(each, 9), _m4())
+
+
+def test_latency_fits_where_nothing_runs_by_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Slower kernels with less scratch are taken where only they fit, without rows, too."""
+    graph = _residual()
+    least = _arena(_plan(graph, _m4(), Objective.RAM_STRICT, "off"))
+    assert least < _arena(_plan(graph, _m4(), Objective.LATENCY, "off"))
+    levels = import_module("mcuplan.schedule.levels")
+    monkeypatch.setattr(levels, "plan_rows", lambda *_, **__: None)
+    plan = _plan(graph, _small(least), Objective.LATENCY, "auto")
+    assert least == _arena(plan)
+    assert plan.selected is not None
+    assert "latency" == plan.selected.objective
 
 
 def test_latency_says_what_rows_would_cost() -> None:
