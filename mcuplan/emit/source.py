@@ -31,10 +31,12 @@ def source_values(
     pairs = list(zip(layout.steps, constants, strict=True))
     listed = [f"/* {_title(layout, step)} */\n{c.text}" for step, c in pairs]
     headers = [f"{stem}.h" for stem in sorted({kernel.function for kernel in _kernels(layout)})]
+    nested = [f'__has_include("mplan/{header}")' for header in headers]
     return {
         "arena_table": row_arena_table(layout) if layout.plan.runs else _arena_table(layout),
         "flat_includes": "\n".join(f'#include "{header}"' for header in headers),
         "includes": "\n".join(f'#include "mplan/{header}"' for header in headers),
+        "nested": " && \\\n      ".join(nested) or "1",
         "library_includes": "\n#include <string.h>\n" if _copies(layout) else "",
         "offsets": _offsets(layout),
         "constants": "\n".join([*row_tables(layout).texts, *listed]),

@@ -79,6 +79,21 @@ def test_include_paths(compiler: str, flat: bool, paths: list[str], tmp_path: Pa
         assert "" == _run(command, tmp_path)
 
 
+@pytest.mark.parametrize("paths", [["flat", "folder"], ["folder", "flat"]])
+def test_a_flat_folder_beside_one_with_a_library(
+    paths: list[str], host_gcc: str, tmp_path: Path
+) -> None:
+    """The mplan/ of another model, which lacks kernels of this one, is not taken for its own."""
+    (tmp_path / "flat").mkdir()
+    _write_flat(tiny_bundle(), tmp_path / "flat")
+    other = emit(tiny_plan(), "other", STAMP)
+    write_files(other.files, tmp_path / "folder")
+    (tmp_path / "folder/mplan/mplan_softmax_s8.h").unlink()
+    include = [f"-I{path}" for path in paths]
+    command = [host_gcc, *_STRICT, *include, "-c", "flat/tiny.c", "-o", "x.o"]
+    assert "" == _run(command, tmp_path)
+
+
 @pytest.mark.parametrize("compiler", ["g++", "clang++", "arm-none-eabi-g++"])
 @pytest.mark.parametrize("standard", ["c++11", "c++17"])
 def test_the_header_serves_cpp(compiler: str, standard: str, tmp_path: Path) -> None:

@@ -13,7 +13,17 @@
  *        8       3  [4, 6)      softmax */
 #include "tiny.h"
 
-#ifdef TINY_FLAT /* set by tiny.h */
+/* All files in one folder, where an mplan/ on the include path may be that of another model. */
+#if defined(__has_include) && !defined(TINY_FLAT)
+#if !(__has_include("mplan/mplan_avg_pool2d_s8.h") && \
+      __has_include("mplan/mplan_conv2d_s8.h") && \
+      __has_include("mplan/mplan_dense_s8.h") && \
+      __has_include("mplan/mplan_depthwise_conv2d_s8.h") && \
+      __has_include("mplan/mplan_softmax_s8.h"))
+#define TINY_FLAT
+#endif
+#endif
+#ifdef TINY_FLAT
 #include "mplan_avg_pool2d_s8.h"
 #include "mplan_conv2d_s8.h"
 #include "mplan_dense_s8.h"

@@ -16,7 +16,18 @@
  * that of the lowest. */
 #include "tiny_rows.h"
 
-#ifdef TINY_ROWS_FLAT /* set by tiny_rows.h */
+/* All files in one folder, where an mplan/ on the include path may be that of another model. */
+#if defined(__has_include) && !defined(TINY_ROWS_FLAT)
+#if !(__has_include("mplan/mplan_conv2d_s8.h") && \
+      __has_include("mplan/mplan_dense_s8.h") && \
+      __has_include("mplan/mplan_depthwise_conv2d_s8.h") && \
+      __has_include("mplan/mplan_mean_of_sum_s8.h") && \
+      __has_include("mplan/mplan_row_sum_s8.h") && \
+      __has_include("mplan/mplan_softmax_s8.h"))
+#define TINY_ROWS_FLAT
+#endif
+#endif
+#ifdef TINY_ROWS_FLAT
 #include "mplan_conv2d_s8.h"
 #include "mplan_dense_s8.h"
 #include "mplan_depthwise_conv2d_s8.h"
