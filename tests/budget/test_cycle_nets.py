@@ -9,7 +9,7 @@ from cycle_nets import misses, network
 _COMPILERS_DIFFER = 0.01
 
 
-@pytest.mark.parametrize("seed", [1, 3, 9])
+@pytest.mark.parametrize("seed", [1, 3, 8])
 def test_random_networks_take_what_is_modelled(seed: int, arm_gcc: str, qemu: str) -> None:
     """Whole, by rows and fed: no plan is off by more than it states."""
     for miss in misses(seed):
