@@ -6,8 +6,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
+from mcuplan.importer.apart import apart
 from mcuplan.importer.protofile import ModelFile
 
 __all__ = ["Known", "Shapes", "skeleton"]
@@ -44,16 +46,27 @@ class Shapes:
         return self._found.get(name)
 
     def _inferred(self) -> Mapping[str, Known]:
-        from onnx import shape_inference
+        from onnx import GraphProto
 
         try:
             model = skeleton(self.file, self.nodes, self.inputs)
-            if model is None:
-                return {}
-            graph = shape_inference.infer_shapes(model, data_prop=True).graph
         except Exception:  # what it raises for a broken model has no other base
             return {}
+        said = apart(partial(_infer, model)) if model is not None else None
+        graph = GraphProto.FromString(said or b"")
         return _stated([*graph.value_info, *graph.output])
+
+
+def _infer(model: Any) -> bytes:
+    """What ONNX knows of a model's tensors; nothing of a broken one."""
+    from onnx import GraphProto, shape_inference
+
+    try:
+        graph = shape_inference.infer_shapes(model, data_prop=True).graph
+    except Exception:  # what it raises for a broken model has no other base
+        return b""
+    known = GraphProto(value_info=graph.value_info, output=graph.output)
+    return bytes(known.SerializeToString())
 
 
 def _stated(values: Sequence[Any]) -> Mapping[str, Known]:

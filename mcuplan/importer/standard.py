@@ -5,15 +5,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from mcuplan.errors import DamagedModel
+from mcuplan.importer.apart import apart
 from mcuplan.importer.protofile import ModelFile, shown, type_name
 from mcuplan.importer.shapes import Shapes, skeleton
 from mcuplan.importer.structure import MICROSOFT
 
 __all__ = ["dialects", "forbidden"]
 
+_CHECK = "export again; onnx.checker.check_model(path, full_check=True) says more"
 _NODE = re.compile(r"\(op_type:(\w+)(?:, node name: ([^)]*))?\):?\s*")
 _CONTEXT = re.compile(r"(?:^|\n)==> Context: .*", re.DOTALL)
 _NAMED = re.compile(r"Name: (.*?) OpType: (\w+)")
@@ -35,9 +38,11 @@ def forbidden(shapes: Shapes) -> list[DamagedModel]:
     if all(entry.domain != MICROSOFT for entry in model.opset_import):
         model.opset_import.add(domain=MICROSOFT, version=1)
     for judge in (_infer, _check):
-        said = _said(judge, model)
+        said = apart(partial(_said, judge, model))
+        if said is None:
+            return [DamagedModel("ONNX's own checker breaks off at it", "graph", _CHECK)]
         if said:
-            return [_error(said)]
+            return [_error(said.decode("utf-8"))]
     return []
 
 
@@ -80,14 +85,15 @@ def _check(model: Any) -> None:
     checker.check_model(model)
 
 
-def _said(judge: Callable[[Any], None], model: Any) -> str:
+def _said(judge: Callable[[Any], None], model: Any) -> bytes:
     try:
         judge(model)
     except MemoryError:
         raise
     except Exception as error:  # classes of a compiled module, without a common base
-        return str(error)[:2000] or type(error).__name__
-    return ""
+        said = str(error)[:2000] or type(error).__name__
+        return said.encode("utf-8", "replace")
+    return b""
 
 
 def _error(said: str) -> DamagedModel:
@@ -104,7 +110,7 @@ def _error(said: str) -> DamagedModel:
     return DamagedModel(
         f"ONNX forbids it: {line}",
         shown(where) or "graph",
-        "export again; onnx.checker.check_model(path, full_check=True) says more",
+        _CHECK,
     )
 
 
