@@ -151,7 +151,7 @@ def _named(planned: Planned, seen: Agreement) -> Agreement:
     """The diverging layer by the name the user knows."""
     if seen.diverging is None:
         return seen
-    return replace(seen, diverging=layer_name(planned.integer, seen.diverging))
+    return replace(seen, diverging=layer_name(planned.removal.whole, seen.diverging))
 
 
 def _errors(plan: Plan, seen: Agreement) -> Mapping[int, float]:

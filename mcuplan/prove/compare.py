@@ -182,14 +182,17 @@ def _layers(
 ) -> Iterator[tuple[str, Array, Array]]:
     """Each layer with the runtime's inputs; sample by sample where one moves axis 0."""
     if batchable(graph):
-        yield from _forced(graph, given)
+        yield from _forced(graph, given, samples)
         return
     for i in range(samples):
         sizes = {name: len(array) // samples for name, array in given.items()}
-        yield from _forced(graph, {n: a[i * sizes[n] :][: sizes[n]] for n, a in given.items()})
+        mine = {n: a[i * sizes[n] :][: sizes[n]] for n, a in given.items()}
+        yield from _forced(graph, mine, 1)
 
 
-def _forced(graph: Graph, given: Mapping[str, Array]) -> Iterator[tuple[str, Array, Array]]:
+def _forced(
+    graph: Graph, given: Mapping[str, Array], samples: int
+) -> Iterator[tuple[str, Array, Array]]:
     values = dict(given)
     for node in graph.nodes:
         arrays = []
@@ -197,6 +200,8 @@ def _forced(graph: Graph, given: Mapping[str, Array]) -> Iterator[tuple[str, Arr
             data = graph.tensor(name).data
             arrays.append(values[name] if data is None else data)
         (ours,) = node.op.integer(graph.signature(node), *arrays)
+        if not graph.activations(node):
+            ours = np.concatenate([ours] * samples)  # a constant, made once
         if node.output in given:
             yield node.output, ours, given[node.output]
         else:
