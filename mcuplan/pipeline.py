@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
@@ -254,6 +255,10 @@ def less_ram(planned: Planned) -> Iterator[tuple[str, Plan]]:
         asked = replace(request, io_layout="nhwc", dump_after=None)
         lowered = _removal(asked, to_integer(pixels), real_ranges=planned.removal.real_ranges)
         yield "--io-layout nhwc", _placed(asked, lowered.graph, target)[1]
+    if request.streaming == "auto":  # the call changes with it: the last resort
+        with suppress(UsageError):  # not every input has rows that can be fed
+            fed = replace(request, streaming="input")
+            yield "--streaming input", _placed(fed, planned.lowered, target)[1]
 
 
 def generate(planned: Planned, name: str) -> Bundle:
