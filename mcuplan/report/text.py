@@ -78,11 +78,9 @@ def _head(budget: Budget, look: Look) -> list[str]:
     model, target = budget.model, budget.target
     steps = f"{counted(model.nodes, 'node')} -> {counted(model.steps, 'step')}"
     generic = "   (generic)" if target.generic else ""
+    facts = f"{model.dtype}   {steps}   sha256 {model.sha256[:8]}"
     rows = [
-        [
-            clip(look.plain(model.name), 32),
-            f"{model.dtype}   {steps}   sha256 {model.sha256[:8]}",
-        ],
+        [clip(look.plain(model.name), max(12, min(32, look.width - 3 - len(facts)))), facts],
         [target.name, f"{target.core}   {format_si(target.clock_hz, 'Hz')}{generic}"],
     ]
     return table(rows, (), "   ")
@@ -252,8 +250,10 @@ def _speed(budget: Budget, look: Look) -> list[str]:
     about = "about " if latency.origin is Origin.MODELLED else ""
     text = (
         f"{about}{format_si(latency.cycles)} cycles = {format_si(latency.seconds, 's')}"
-        f" ({how_known(latency)}{limit}), {format_si(latency.throughput_hz)} per second"
+        f" ({how_known(latency)}{limit})"
     )
+    if rate := latency.throughput_hz:
+        text += f", {format_si(rate) if rate >= 1 else f'{rate:.3g}'} per second"
     if latency.wait_cycles:
         text += f"; {format_si(latency.wait_cycles)} of them wait states of RAM (modelled)"
     return look.wrap(text, " speed  ", "        ")

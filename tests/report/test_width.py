@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from report_samples import sample_budget
 
@@ -16,3 +18,21 @@ def test_lines_keep_to_the_screen(width: int) -> None:
     longest = max(map(len, lines.split("\n")))
     assert longest <= width
     assert width == 80 or longest > 80
+
+
+def test_a_long_name_beside_long_facts_keeps_to_the_screen() -> None:
+    """The name of the model gives way to what stands beside it."""
+    budget = sample_budget()
+    model = replace(budget.model, name="a_long_name_of_a_file.q.onnx", dtype="int8 (QOperator)")
+    model = replace(model, nodes=1048, steps=1048)
+    lines = render("text", replace(budget, model=model), Look()).split("\n")
+    assert max(map(len, lines)) <= 80
+    assert "sha256 " + model.sha256[:8] in lines[0]
+
+
+def test_no_cycles_have_no_rate() -> None:
+    """No step takes no time, not "0 per second"; a slow one is not at "476 m per second"."""
+    budget = sample_budget()
+    latency = replace(budget.latency, cycles=0, seconds=0.0, throughput_hz=0.0)
+    assert "0.476 per second" in render("text", budget, Look(width=100))
+    assert "per second" not in render("text", replace(budget, latency=latency), Look())
