@@ -209,7 +209,8 @@ def _reason(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
         reasons.append(f"{old.get('op')} -> {new.get('op')}")
     reasons += _shape_changes(old["output_shape"], new["output_shape"])
     if old.get("kernel") != new.get("kernel"):
-        reasons.append(f"kernel {old.get('kernel')} -> {new.get('kernel')}")
+        kernels = [str(row.get("kernel")).removeprefix("mplan_") for row in (old, new)]
+        reasons.append(f"kernel {' -> '.join(kernels)}")
     if not reasons and old.get("input_bytes") != new.get("input_bytes"):
         reasons.append(f"input {old.get('input_bytes'):,} B -> {new.get('input_bytes'):,} B")
     if not reasons and old.get("scratch_bytes") != new.get("scratch_bytes"):

@@ -23,6 +23,8 @@ from mcuplan.budget import (
     Status,
     Verification,
     assess,
+    compare,
+    compared_from_report,
     read_report,
     undecided,
 )
@@ -250,6 +252,16 @@ def test_growth_names_the_layer_and_the_reason(budget: Budget, tmp_path: Path) -
     assert 2 * 2 * 9 + 2 * 4 == rows["first"].flash_delta
     assert "baseline/grew" in {f.code for f in found.verdict.findings}
     assert Status.OVER is found.verdict.status
+
+
+def test_growth_calls_kernels_as_the_tables_do(budget: Budget) -> None:
+    """The kernel of a layer has one name in a report, without the prefix of its C function."""
+    before: dict[str, Any] = json.loads(json.dumps(as_json(budget)))
+    row = before["layers"][0]
+    row.update(kernel="mplan_other_s8", live_bytes=row["live_bytes"] + 8)
+    changed = compare("a.json", compared_from_report(before), compared_from_report(as_json(budget)))
+    (layer,) = changed.layers
+    assert f"kernel other_s8 -> {budget.layers[0].kernel.removeprefix('mplan_')}" in layer.because
 
 
 def test_growth_of_every_part_adds_up(budget: Budget, tmp_path: Path) -> None:
