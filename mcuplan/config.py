@@ -68,7 +68,8 @@ def parse_count(text: str) -> tuple[str, int]:
     """
     name, sign, value = text.rpartition("=")
     if not sign or not name or not re.fullmatch(r"[0-9]{1,9}", value) or int(value) < 1:
-        raise ValueError(f"{text[:60]!r}: write NAME=VALUE, e.g. batch=1")
+        ways = "NAME=VALUE or INPUT:AXIS=VALUE, of 1 or more, e.g. batch=1"
+        raise ValueError(f"{text[:60]!r}: write {ways}")
     return name, int(value)
 
 

@@ -75,7 +75,7 @@ def recall(model: Path, planned: Planned) -> Evidence | None:
 def _objections(report: Mapping[str, Any], planned: Planned) -> Iterator[str]:
     """Why a kept report is not believed, the most telling reason first."""
     if report["build"] is None or "kept" not in report:
-        yield "it says not what it was measured of"
+        yield "it does not say what it was measured on"
     kept, facts = report["kept"], _facts(planned)
     for name, value in facts.items():
         if kept["of"].get(name) != value:

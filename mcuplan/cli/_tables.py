@@ -92,7 +92,7 @@ def _show_diff(form: str, made: Baseline) -> None:
     _show(form, ("layer", "RAM", "flash", "because"), rows, {1, 2})
 
 
-@click.command()
+@click.command(short_help="Instructions and cycles per kernel and shape.")
 @_options.target
 @_options.backend
 @_TABLE

@@ -146,7 +146,7 @@ def read_matmul(node: OnnxNode, build: Builder) -> None:
     if given is None:
         raise UnsupportedOp(
             "MatMul without a constant matrix as one of its inputs",
-            hint="products of two activations are not supported yet",
+            hint="no products of two activations yet: Conv1d or a pool in place of attention",
         )
     if math.prod(given.data.shape[:-2]) != 1:
         raise UnsupportedOp(

@@ -181,7 +181,7 @@ def test_a_figure_that_cannot_be_true_is_not_believed(
         ("kept.of.flags", "-O3", "another flags"),
         ("kept.of.mcuplan", "0.0.1", "another mcuplan"),
         ("kept", None, "damaged"),
-        ("build", None, "says not what"),
+        ("build", None, "does not say what"),
     ],
 )
 def test_a_changed_report_is_not_believed(
