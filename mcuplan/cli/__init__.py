@@ -57,8 +57,9 @@ def run(arguments: Sequence[str]) -> int:
         log("interrupted")
         return EXIT_INTERRUPTED
     except BrokenPipeError:  # the reader went away
-        without_output()
-        return EXIT_BROKEN_PIPE
+        return _unread()
+    except SystemExit:  # what click makes of a broken pipe, with the status of a budget
+        return _unread()
     except MemoryError:
         hint = "give it more, or check the shapes that the model declares"
         return print_errors(InputTooLarge("the memory does not suffice", hint=hint))
@@ -77,6 +78,12 @@ def _stopped(stopped: Stopped) -> int:
     if stopped.number == signal.SIGINT:
         log("interrupted")
     return _SIGNAL_EXIT + stopped.number
+
+
+def _unread() -> int:
+    """The status of a program whose output nobody reads to its end."""
+    without_output()
+    return EXIT_BROKEN_PIPE
 
 
 def _no_space(error: OSError) -> int:

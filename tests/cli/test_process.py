@@ -196,3 +196,14 @@ def test_closed_streams_change_no_status(place: Path) -> None:
         assert (0, b"") == (done.returncode, done.stderr)
         over = ["sh", "-c", f"{command} --max-ram 1 {closed}"]
         assert 1 == subprocess.run(over, cwd=place, capture_output=True).returncode
+
+
+@pytest.mark.parametrize("command", [("targets", "list"), ("--help",)])
+def test_a_reader_that_goes_away_is_no_verdict(place: Path, command: tuple[str, ...]) -> None:
+    """The status is that of a broken pipe, not the 1 of a budget."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    running = _start(place, *command, stdout=writer, stderr=-1)
+    os.close(writer)
+    _, said = running.communicate(timeout=SECONDS)
+    assert (141, b"") == (running.returncode, said)
