@@ -41,11 +41,19 @@ def app(ctx: click.Context, config_file: Path | None) -> None:
     Exit status: 0 fits, 1 over a budget or limit, 2 wrong usage, 3 the model
     cannot be decided, 4 an external tool is missing or failed.
     """
-    path = config_file or find_config(Path.cwd())
+    path = config_file or _nearest_config()
     if path is None:
         return
     values = {_parameter(key): value for key, value in read_config(path).items()}
     ctx.default_map = {str(command.name): values for command in _models.COMMANDS}
+
+
+def _nearest_config() -> Path | None:
+    """The configuration around the working folder; none where that is gone."""
+    try:
+        return find_config(Path.cwd())
+    except FileNotFoundError:
+        return None
 
 
 def _parameter(key: str) -> str:

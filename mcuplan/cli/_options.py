@@ -58,6 +58,7 @@ TIME = _Parsed("TIME", parse_seconds, float)
 DIM = _Parsed("NAME=VALUE", parse_count, tuple)
 RANGE = _Parsed("NAME=LOW:HIGH", parse_range, tuple)
 REPORT = _Parsed("FORMAT=PATH", _parse_report, tuple)
+SECONDS = _Factor(0.0, 1e6)
 FILE = click.Path(path_type=Path)
 
 MODEL = click.argument("model", type=FILE)

@@ -262,7 +262,7 @@ def explain(code: str | None) -> None:
 @click.option("--capacity", type=_options.SIZE, help="Stop as soon as it fits this many bytes.")
 @click.option(
     "--time-limit",
-    type=float,
+    type=_options.SECONDS,
     default=50.0,
     show_default=True,
     metavar="S",

@@ -50,3 +50,20 @@ def test_a_bad_table_is_wrong_usage(text: str, tmp_path: Path, capsys: Captured)
     (tmp_path / "table.csv").write_text(text)
     assert 2 == run(["pack", "table.csv"])
     assert "table.csv" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("limit", ["nan", "inf", "-1", "1e300"])
+def test_a_limit_that_is_no_time(limit: str, tmp_path: Path, capsys: Captured) -> None:
+    """Wrong usage, not a search without end or a traceback."""
+    (tmp_path / "table.csv").write_text("id,lower,upper,size\na,0,3,64\n")
+    assert 2 == run(["pack", "table.csv", f"--time-limit={limit}"])
+    assert "usage/bad-argument" in capsys.readouterr().err
+
+
+def test_a_working_folder_that_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands that need none of its files work there."""
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    assert 0 == run(["targets", "list"])
+    monkeypatch.chdir(tmp_path)
