@@ -124,7 +124,7 @@ def reported(command: str, model: str, outputs: Outputs, make: Callable[[], Budg
     from mcuplan.budget import undecided
 
     for _, path in outputs.reports:
-        check_writable(path)
+        check_writable(path, Path(model))
     try:
         budget = make()
     except (McuplanError, Problems) as error:

@@ -24,12 +24,15 @@ from mcuplan.tempfiles import clear_left, prefix
 __all__ = ["check_writable", "write_file", "write_tree"]
 
 
-def check_writable(path: Path) -> None:
+def check_writable(path: Path, source: Path) -> None:
     """Fail before long work, not after it.
 
     Raises:
-        UsageError: ``path`` is a folder, or lies in a folder that does not exist.
+        UsageError: ``path`` is a folder, lies in a folder that does not exist, or is the
+            file ``source`` that is being read.
     """
+    if os.path.isfile(path) and os.path.isfile(source) and os.path.samefile(path, source):
+        raise UsageError("is the file that is read", str(path), "give another name")
     if not os.path.isdir(os.path.dirname(os.path.realpath(path))) and not os.path.exists(path):
         raise UsageError("the folder does not exist", str(path), "make it first")
     if os.path.isdir(path):

@@ -13,7 +13,7 @@ import click
 
 from mcuplan.cli import _options
 from mcuplan.cli._console import Outputs, log, progress, reported
-from mcuplan.cli._files import write_file, write_tree
+from mcuplan.cli._files import check_writable, write_file, write_tree
 from mcuplan.cli._options import MODEL, outputs_of
 from mcuplan.errors import UsageError
 
@@ -255,6 +255,7 @@ def quantize(
     from mcuplan.exporter.onnx import to_onnx
     from mcuplan.targets import load_target
 
+    check_writable(output, model)
     request = pipeline.Request(
         model=model,
         target=load_target("cortex-m4"),  # no target has a say in grids

@@ -125,3 +125,22 @@ def test_several_files_all_or_none(tmp_path: Path) -> None:
     assert 2 == run([*CHECK, "-q", *reports])
     assert "before" == (tmp_path / "a.json").read_text()
     assert {"net.onnx", "a.json", "net.md"} == {path.name for path in tmp_path.iterdir()}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [*CHECK, "--report", "json=net.onnx"],
+        [*CHECK, "--report", "json=also.onnx"],
+        ["quantize", "net.onnx", "--calibration", "random", "-o", "net.onnx"],
+    ],
+)
+def test_the_model_is_not_written_over(
+    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nor through a link: a wrong name must not cost what is being read."""
+    (tmp_path / "also.onnx").symlink_to("net.onnx")
+    before = (tmp_path / "net.onnx").read_bytes()
+    assert 2 == run(arguments)
+    assert "is the file that is read" in capsys.readouterr().err
+    assert before == (tmp_path / "net.onnx").read_bytes()
