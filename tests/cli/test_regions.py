@@ -90,7 +90,8 @@ def test_the_report_has_every_region(model: str, capsys: Captured) -> None:
     waiting = report["latency"]["wait_cycles"]
     assert waiting == sum(layer["wait_cycles"] for layer in report["layers"]) > 0
     cycles = sum(layer["cycles"] for layer in report["layers"])
-    assert (cycles, cycles + waiting) == (whole["latency"]["cycles"], report["latency"]["cycles"])
+    assert cycles + waiting == report["latency"]["cycles"]
+    assert cycles <= whole["latency"]["cycles"]  # apart, no output is made among dead rows
     assert ("regions", ram["arena_bytes"]) == tuple(report["levels"][-1].values())[:2]
     assert 0 == run(["plan", model, "-t", board])
     text = capsys.readouterr().out
