@@ -82,12 +82,10 @@ class Conv2D(Op):
         windows = patches(np.ascontiguousarray(x), self.kernel, self.stride, self.dilation)
         n, h, w = windows.shape[:3]
         outputs, group_in = weights.shape[0], weights.shape[3]
-        if group_in == 1 and self.groups == x.shape[3]:
-            wide = windows
-            if outputs != self.groups:
-                wide = np.repeat(windows, outputs // self.groups, axis=5)
-            sums: Array = np.einsum("nhwijc,cij->nhwc", wide, weights[..., 0], optimize=False)
-            return sums
+        if group_in == 1 and self.groups == x.shape[3] > 1:
+            each = weights[..., 0].reshape(self.groups, -1, *self.kernel)
+            sums: Array = np.einsum("nhwijg,gmij->nhwgm", windows, each, optimize=False)
+            return sums.reshape(n, h, w, outputs)
         parts = []
         per_group = outputs // self.groups
         for g in range(self.groups):
