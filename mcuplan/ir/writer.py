@@ -53,6 +53,11 @@ class Writer:
     _held: dict[str, dict[Axes, str]] = field(default_factory=dict)
     _hints: dict[str, str] = field(default_factory=dict)
     _origin: str = ""
+    _mark: str = "%"  # begins values of our own, and no name of an input
+
+    def __post_init__(self) -> None:
+        while any(port.name.startswith(self._mark) for port in self.graph.inputs):
+            self._mark += "%"
 
     # -- what operators ask -----------------------------------------------------------
 
@@ -91,7 +96,7 @@ class Writer:
     ) -> str:
         """Add an ONNX node; returns its first output (the others: :meth:`outputs_of`)."""
         number = len(self.nodes)
-        made = tuple(f"%{number}.{k}" for k in range(outputs))
+        made = tuple(f"{self._mark}{number}.{k}" for k in range(outputs))
         name = f"{self._origin or op_type}.{number}"
         plain = OnnxNode(op_type, "", OPSET, name, tuple(inputs), made, attributes)
         self.nodes.append(plain)
@@ -99,12 +104,12 @@ class Writer:
 
     def outputs_of(self, value: str) -> tuple[str, ...]:
         """All outputs of the node that makes a value."""
-        number = int(value[1:].split(".")[0])
+        number = int(value.removeprefix(self._mark).split(".")[0])
         return self.nodes[number].outputs
 
     def constant(self, stem: str, data: Array) -> str:
         """A constant of the ONNX model (an integer tensor, a limit); returns its value."""
-        value = f"#{len(self.constants)}"
+        value = f"{self._mark}c{len(self.constants)}"
         self.constants[value] = np.array(data, order="C")
         self._hints[value] = stem
         return value
@@ -198,7 +203,7 @@ class Writer:
         names: dict[str, str] = {}
         values = [*self.constants, *(v for node in self.nodes for v in node.outputs)]
         for value in values:
-            stem = self._hints.get(value) or f"value{value[1:]}"
+            stem = self._hints.get(value) or f"value{value.removeprefix(self._mark)}"
             name, k = stem, 0
             while name in used:
                 k += 1

@@ -102,6 +102,19 @@ def test_the_models_own_names_and_shapes_stay(tmp_path: Path) -> None:
         assert model.graph.output[0].type == written.graph.output[0].type
 
 
+@pytest.mark.parametrize("name", ["#1", "%0.0", "%c0", "%%1.0", "value0"])
+def test_inputs_may_be_named_like_values_of_our_own(name: str, tmp_path: Path) -> None:
+    """A written model computes the same whatever its input is called."""
+    net = Net((1, 3, 6, 6))
+    model, samples = net.model(_chain(net)), net.samples()
+    expected = run_onnx(model, {"x": samples})
+    for node in model.graph.node:
+        node.input[:] = [name if given == "x" else given for given in node.input]
+    model.graph.input[0].name = name
+    written = to_onnx(imported(model, tmp_path), qdq=False)
+    assert worst(expected, run_onnx(written, {name: samples})) < 1e-6
+
+
 def test_equal_graphs_are_equal_bytes(tmp_path: Path) -> None:
     """Reading and writing again gives the same bytes."""
     net = Net((1, 3, 6, 6))
