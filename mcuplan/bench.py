@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import numpy as np
 
 from mcuplan.emit import Stamp, emit
 from mcuplan.ir.graph import Graph, Node, Origin, Port, Stored, Tensor
-from mcuplan.ir.op import Kernel, Op, Signature
+from mcuplan.ir.op import NO_CLAMP, Kernel, Op, Signature
 from mcuplan.ir.types import Array, DType, Quant, TensorType
 from mcuplan.ir.work import work_of
 from mcuplan.ops.conv2d import Conv2D
@@ -136,6 +136,7 @@ class Row:
 
 
 _UNEVEN = Quant.per_tensor(1 / 64, 100)
+_BEYOND = Quant.per_tensor(1 / 64, -20)
 _APART = Sharing(in_place=False, overlap=False, keep_inputs=True, keep_outputs=True)
 """Every tensor for itself: nothing to search for when they are placed."""
 
@@ -174,8 +175,13 @@ def kernel_cases(
     )
 
 
-def count_cases(target: Target, cases: Sequence[Case]) -> tuple[Row, ...]:
+def count_cases(
+    target: Target, cases: Sequence[Case], *, single_rows: bool = False
+) -> tuple[Row, ...]:
     """Count given kernels on given shapes.
+
+    With ``single_rows`` every row is a call of its own, where the kernel allows that, and no
+    input is below 0, as after most activations: what kernels do may depend on values.
 
     Raises:
         ToolMissing, ToolFailed: compiler or emulator missing, or failed.
@@ -187,7 +193,7 @@ def count_cases(target: Target, cases: Sequence[Case]) -> tuple[Row, ...]:
         node.name: next(c for c in ways[node.name] if c.step.kernel == case.kernel)
         for node, case in zip(graph.nodes, cases, strict=True)
     }
-    return _count(shapes, program_of(graph, target, chosen))
+    return _count(shapes, program_of(graph, target, chosen), single_rows)
 
 
 def signature_of(shape: Shape) -> Signature:
@@ -197,14 +203,30 @@ def signature_of(shape: Shape) -> Signature:
 
 
 def _int8(shapes: Sequence[Shape]) -> Graph:
-    return to_integer(assign_grids(_graph(shapes), {}, placeholder=True).graph)
+    gridded = assign_grids(_graph(shapes), {}, placeholder=True).graph
+    return to_integer(replace(gridded, tensors=MappingProxyType(_cut(gridded))))
 
 
-def _count(shapes: Sequence[Shape], program: Program) -> tuple[Row, ...]:
+def _cut(graph: Graph) -> dict[str, Tensor]:
+    """The tensors, outputs of layers with limits on a grid that reaches beyond them."""
+    tensors = dict(graph.tensors)
+    for node in graph.nodes:
+        if getattr(node.op, "act", NO_CLAMP) != NO_CLAMP:
+            held = tensors[node.output]
+            tensors[node.output] = replace(held, type=replace(held.type, quant=_BEYOND))
+    return tensors
+
+
+def _count(shapes: Sequence[Shape], program: Program, single_rows: bool = False) -> tuple[Row, ...]:
     plan = make_plan(program, _APART, exact=False)
+    feeds = _feeds(program.graph)
+    if single_rows:
+        alone = frozenset(step.index for step in program.steps if step.kernel.row_by_row)
+        plan = replace(plan, descending=alone)
+        feeds = {name: values & 127 for name, values in feeds.items()}
     subject = Subject(emit(plan, "bench", Stamp("bench", "")), plan)
     core = core_named(program.target.core).with_flags(program.target.flags)
-    counts = count_on_core(subject, _feeds(program.graph), core)
+    counts = count_on_core(subject, feeds, core)
     rows = []
     for step, count in zip(program.steps, counts, strict=True):
         shape = shapes[int(step.node.name.removeprefix("n"))]
@@ -217,7 +239,7 @@ def _count(shapes: Sequence[Shape], program: Program) -> tuple[Row, ...]:
                 elements=max(step.cost.ops, step.signature.output.elements),
                 instructions=count.instructions,
                 cycles=count.cycles,
-                parts=work_of(step.kernel, step.signature),
+                parts=work_of(step.kernel, step.signature, plan.rows_per_call(step)),
             )
         )
     return tuple(rows)

@@ -3,14 +3,15 @@
 
 `codegen/kernels/<backend>/cycles.toml` holds, for each kernel function, the cycles of each
 part that ``Kernel.work`` counts, fitted to runs on the emulator of a Cortex-M4 without wait
-states, and how far the fit was off.
+states, and how far the fit was off. `codegen/templates/cycles.toml` holds what the generated
+source takes beside them: finding what runs next, taking rows.
 """
 
 from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from types import MappingProxyType
 from typing import Any
@@ -22,8 +23,10 @@ from mcuplan.targets import Target, load_target
 
 __all__ = [
     "REFERENCE_CORE",
+    "Calls",
     "Expected",
     "Timing",
+    "calls_timing",
     "expected_cycles",
     "kernel_timings",
     "network_errors",
@@ -42,7 +45,7 @@ class Timing:
     """Cycles of the parts of a kernel.
 
     ``max_error`` and ``mean_error`` are ``abs(modelled / measured - 1)`` over the shapes
-    that were measured.
+    that were measured; the former over layers of random networks, too.
     """
 
     cycles: Mapping[str, float]
@@ -54,20 +57,54 @@ class Timing:
         return sum(self.cycles.get(part, 0.0) * count for part, count in work.items())
 
 
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """Cycles of the generated source of plans by rows: of each run of rows, and of taking rows.
+
+    ``error`` is how far those of the runs of a plan may be off, as a share of them.
+    """
+
+    held: float
+    fed: float
+    error: float
+    taking: Timing
+
+
 @cache
 def kernel_timings(backend: str) -> Mapping[str, Timing]:
     """Timings by kernel function, empty for a backend without a file."""
-    return MappingProxyType(
-        {
-            name: Timing(MappingProxyType(row["cycles"]), row["max_error"], row["mean_error"])
-            for name, row in _table(backend).get("kernels", {}).items()
-        }
-    )
+    rows, beside = dict(_table(backend).get("kernels", {})), _calls_table()
+    if backend == "c99":
+        rows |= beside["kernels"]  # that only run by rows
+    found = {name: _timing(row) for name, row in rows.items()}
+    for name, layer in beside["layers"].items():
+        if name in found:
+            worst = max(found[name].max_error, layer["max_error"])
+            found[name] = replace(found[name], max_error=worst)
+    return MappingProxyType(found)
+
+
+@cache
+def calls_timing() -> Calls:
+    """What was measured beside kernels."""
+    table = _calls_table()
+    runs = table["runs"]
+    return Calls(runs["held"], runs["fed"], runs["error"], _timing(table["taking"]))
+
+
+def _timing(row: Mapping[str, Any]) -> Timing:
+    return Timing(MappingProxyType(row["cycles"]), row["max_error"], row["mean_error"])
 
 
 def network_errors(backend: str) -> Mapping[str, float]:
     """How far the model is off for whole networks that were measured, by their names."""
     return MappingProxyType(_table(backend).get("networks", {}))
+
+
+@cache
+def _calls_table() -> Mapping[str, Any]:
+    path = codegen_dir() / "templates" / "cycles.toml"
+    return MappingProxyType(tomllib.loads(path.read_text(encoding="utf-8")))
 
 
 @cache

@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 
 from mcuplan.ir.op import NO_CLAMP, Signature
-from mcuplan.ir.work import Work, taps_of
+from mcuplan.ir.work import Work, block_parts, taps_of
+from mcuplan.ir.work import max_pool_work as filled_blocks
 from mcuplan.ir.work import pool_work as blocks_of_channels
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.quant.requantize import act_limits
@@ -18,6 +20,7 @@ __all__ = [
     "dense_work",
     "depthwise3x3_work",
     "depthwise_work",
+    "max_pool_work",
     "patch_work",
     "pool_work",
 ]
@@ -26,10 +29,15 @@ _UNROLL = 16  # steps of the convolution's loop
 _ROUND = 32  # bytes widened in one round
 
 
-def _clamped(sig: Signature) -> int:
-    """Outputs that a last pass limits; none where int8 itself is the limit."""
+def _clamped(sig: Signature) -> dict[str, float]:
+    """Outputs that a last pass over rows limits; none where int8 itself is the limit."""
     limits = act_limits(sig.output.q, getattr(sig.op, "act", NO_CLAMP))
-    return sig.output.elements if limits != (-128, 127) else 0
+    some, output = limits != (-128, 127), sig.output
+    return {
+        "clamp": output.elements * some,
+        "clamp_row": output.rows * some,
+        "clamp_pixel": output.elements // output.channels * some,
+    }
 
 
 def _shifts(sig: Signature) -> bool:
@@ -48,9 +56,11 @@ def _tiles(sig: Signature, runs: Sequence[int], steps: int) -> dict[str, float]:
         "tile": pairs * fours,
         "step": pairs * fours * steps,
         "round": pairs * fours * -(-steps // _UNROLL),
+        "whole": pairs * (sig.output.channels >= 4),
         "rest": pairs * (sig.output.channels % 4 > 0),
+        "rest_byte": pairs * (sig.output.channels % 4),
         "shifted": pairs * fours * _shifts(sig),
-        "clamp": _clamped(sig),
+        **_clamped(sig),
     }
 
 
@@ -80,20 +90,24 @@ def _patches(sig: Signature, run: int) -> dict[str, float]:
     beside = rows.inside * inner - whole * rows.kernel
     gathered = rows.inside * (columns.windows - inner)
     copied = rows.inside * (columns.inside - inner * columns.kernel)
-    return {
-        "window_row": rows.windows,
-        "patch": whole,
-        "line": whole * rows.kernel,
-        "border": rows.windows * columns.windows - whole,
-        "padding_line": padding,
-        "padding_word": padding * -(-run // 2),
-        "border_line": beside,
-        "gather": gathered,
-        "gather_tap": gathered * columns.kernel,
-        "gather_copy": copied,
-        "gather_word": copied * (in_c // 4),
-        "gather_byte": copied * (in_c % 4),
-    } | _widened(run, whole * rows.kernel + beside + gathered)
+    blocks = block_parts("fill", gathered, run, aligned=True)
+    blocks |= block_parts("gather_copy", copied, in_c, aligned=in_c % 4 == 0)
+    return (
+        blocks
+        | {
+            "window_row": rows.windows,
+            "found": rows.windows * rows.kernel,
+            "patch": whole,
+            "line": whole * rows.kernel,
+            "border": rows.windows * columns.windows - whole,
+            "padding_line": padding,
+            "padding_word": padding * -(-run // 2),
+            "border_line": beside,
+            "gather": gathered,
+            "gather_tap": gathered * columns.kernel,
+        }
+        | _widened(run, whole * rows.kernel + beside + gathered)
+    )
 
 
 def patch_work(sig: Signature, runs: Sequence[int]) -> Work:
@@ -104,25 +118,26 @@ def patch_work(sig: Signature, runs: Sequence[int]) -> Work:
     pixels, in_c = rows.windows * columns.windows, sig.inputs[0].channels
     steps = -(-rows.kernel * columns.kernel * in_c // 4)
     fours = pixels * -(-sig.output.channels // 4)
-    run = columns.kernel * in_c
+    run, aligned = columns.kernel * in_c, in_c % 4 == 0
     beside = rows.inside * (columns.windows - columns.whole)  # runs that lie inside in part
     outside = (rows.windows * rows.kernel - rows.inside) * columns.windows
-    return {
+    work = Counter(block_parts("fill", beside + outside, run, aligned=aligned))
+    for taps in columns.counts:
+        work.update(block_parts("copy", rows.inside, taps * in_c, aligned=aligned))
+    return work | {
         "call": len(runs),
         "row": rows.windows,
+        "found": rows.windows * rows.kernel,
         "pixel": pixels,
         "line": pixels * rows.kernel,
-        "copy": rows.inside * columns.windows,
-        "copied_word": rows.inside * columns.windows * (run // 4),
-        "copied_byte": rows.inside * columns.windows * (run % 4),
-        "filled": beside + outside,
-        "filled_word": (beside + outside) * (run // 4),
         "four": fours,
         "step": fours * steps,
         "round": fours * -(-steps // 8),
+        "whole": pixels * (sig.output.channels >= 4),
         "rest": pixels * (sig.output.channels % 4 > 0),
+        "rest_byte": pixels * (sig.output.channels % 4),
         "shifted": fours * _shifts(sig),
-        "clamp": _clamped(sig),
+        **_clamped(sig),
     }
 
 
@@ -133,7 +148,7 @@ def _widened(run: int, runs: int) -> dict[str, float]:
         "word": runs * words,
         "round_of_words": runs * (run // _ROUND),
         "odd_run": runs * (rest > 0),
-        "odd_byte": runs * rest,
+        "odd_three": runs * (rest == 3),
     }
 
 
@@ -144,33 +159,44 @@ def depthwise3x3_work(sig: Signature, runs: Sequence[int]) -> Work:
     _, out_h, out_w, channels = sig.output.shape
     kind = "" if op.stride == (1, 1) else "2"
     columns = sig.inputs[0].shape[2] - 1 if op.stride == (1, 1) else out_w
-    missing = 3 * out_h - taps_of(sig, 0).inside
+    rows, across = taps_of(sig, 0), taps_of(sig, 1)
+    missing, lines = 3 * out_h - rows.inside, out_h * channels
+    open_left = op.stride != (1, 1) and op.pads[1] == 0
+    open_right = op.stride != (1, 1) and across.counts[-1] == 3
+    special = out_h if open_left or open_right else out_h - rows.whole
     return {
         "call": len(runs),
         "row": out_h,
-        f"channel{kind}": out_h * channels,
-        f"column{kind}": out_h * channels * columns,
+        f"channel{kind}": lines,
+        f"column{kind}": lines * columns,
+        f"round{kind}": lines * ((columns - 1) // (2 if kind else 3)),
         "missing_row": missing * channels,
+        "special": special * channels,
+        "open_left": lines * open_left,
+        "closed_right": lines * (bool(kind) and not open_right),
         "shifted": out_h * channels * out_w * _shifts(sig),
-        "clamp": _clamped(sig),
+        **_clamped(sig),
     }
 
 
 def depthwise_work(sig: Signature, runs: Sequence[int]) -> Work:
     """One pixel after the other, four channels at a time, taps inside the input only."""
     _, out_h, out_w, channels = sig.output.shape
-    rows, columns = taps_of(sig, 0).inside, taps_of(sig, 1).inside
+    rows, across = taps_of(sig, 0).inside, taps_of(sig, 1)
+    columns, odd = across.inside, sum(count % 2 for count in across.counts)
     fours = channels // 4
     return {
         "call": len(runs),
         "row": out_h,
         "pixel": out_h * out_w,
         "line": rows * out_w,
+        "found": rows,
         "four": fours * out_h * out_w,
         "four_line": fours * rows * out_w,
         "four_tap": fours * rows * columns,
+        "four_odd": fours * rows * odd,
         "shifted": fours * out_h * out_w * _shifts(sig),
-        "clamp": _clamped(sig),
+        **_clamped(sig),
     }
 
 
@@ -185,11 +211,16 @@ def dense_work(sig: Signature, runs: Sequence[int]) -> Work:
         "pixel": pixels,
         "four": fours,
         "step": fours * (inputs // 4),
-        "round": fours * -(-inputs // _ROUND),
+        "round": fours * max(1, -(-(inputs // 4) // 8)),
         "odd": fours * -(-(inputs % 4) // 2),
+        "odd_four": fours * (inputs % 4 > 0),
+        "widened": pixels * (inputs % 4 > 1),
+        "widened_one": pixels * (inputs % 2),
+        "whole": pixels * (outputs >= 4),
         "rest": pixels * (outputs % 4 > 0),
+        "rest_byte": pixels * (outputs % 4),
         "shifted": fours * _shifts(sig),
-        "clamp": _clamped(sig),
+        **_clamped(sig),
     }
 
 
@@ -203,3 +234,8 @@ def add_work(sig: Signature, runs: Sequence[int]) -> Work:
 def pool_work(sig: Signature, runs: Sequence[int]) -> Work:
     """Four channels of a window at a time."""
     return blocks_of_channels(sig, runs, 4)
+
+
+def max_pool_work(sig: Signature, runs: Sequence[int]) -> Work:
+    """The same, of rows that are filled before."""
+    return filled_blocks(sig, runs, 4)

@@ -21,6 +21,7 @@ from mcuplan.backends._dsp_work import (
     dense_work,
     depthwise3x3_work,
     depthwise_work,
+    max_pool_work,
     patch_work,
     pool_work,
 )
@@ -240,7 +241,7 @@ KERNELS = (
         function="mplan_max_pool2d_s8_dsp",
         lower=_portable,
         cost_class="pool",
-        work=pool_work,
+        work=max_pool_work,
     ),
     _kernel(
         Conv2D,

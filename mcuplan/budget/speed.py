@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from mcuplan.budget.record import Energy
@@ -15,13 +15,13 @@ from mcuplan.cycles import (
     network_errors,
     timing_of,
 )
-from mcuplan.schedule.program import FEED, Plan, Step
+from mcuplan.schedule.calls import call_cycles
+from mcuplan.schedule.program import Plan, Step
 from mcuplan.targets import Target
 from mcuplan.units import Estimate, Origin
 
 __all__ = ["Traffic", "bound_by", "energy_of", "model_error", "step_cycles", "worst"]
 
-_PER_FED_ROW, _PER_BYTE_OF_PLANES = 100, 9  # cycles at most; a plain row is copied in words
 _RANK = (Origin.EXACT, Origin.MEASURED, Origin.DATASHEET, Origin.MODELLED)
 
 
@@ -50,7 +50,15 @@ def worst(origins: Iterable[Origin]) -> Origin:
 
 
 def step_cycles(step: Step, plan: Plan) -> Expected:
-    """Modelled cycles of one step of a plan, in as many calls as the plan makes of it."""
+    """Modelled cycles of one step of a plan, in as many calls as the plan makes of it.
+
+    Rows that are fed in front of it count for it.
+    """
+    own = _kernel_cycles(step, plan)
+    return replace(own, cycles=own.cycles + call_cycles(plan).of_step(step.index))
+
+
+def _kernel_cycles(step: Step, plan: Plan) -> Expected:
     rows = plan.rows_per_call(step)
     return expected_cycles(step.kernel, step.signature, plan.program.target, rows)
 
@@ -66,7 +74,7 @@ def model_error(plan: Plan) -> float | None:
         return None
     total = by_kernel = by_network = 0.0
     for step in plan.program.steps:
-        expected = step_cycles(step, plan)
+        expected = _kernel_cycles(step, plan)
         if expected.error is None and timing_of(step.kernel) is not None:
             return None
         error = 1.0 if expected.error is None else expected.error
@@ -74,17 +82,9 @@ def model_error(plan: Plan) -> float | None:
         total += expected.cycles
         by_kernel += expected.cycles * error
         by_network += expected.cycles * max(networks, default=error)
-    return round((max(by_kernel, by_network) + _taking(plan)) / max(1.0, total), 4)
-
-
-def _taking(plan: Plan) -> float:
-    """The most cycles that taking fed rows takes: nobody modelled that."""
-    rows = sum(run.end - run.first for run in plan.runs if run.step == FEED)
-    if not rows:
-        return 0.0
-    port = plan.program.graph.inputs[0]
-    nbytes = plan.program.graph.tensor(port.tensor).type.nbytes
-    return rows * _PER_FED_ROW + nbytes * (_PER_BYTE_OF_PLANES if port.planes else 1)
+    calls = call_cycles(plan)
+    total += sum(calls.of_step(step.index) for step in plan.program.steps)
+    return round((max(by_kernel, by_network) + calls.error) / max(1.0, total), 4)
 
 
 def bound_by(cycles: float, traffic: Traffic, target: Target) -> Literal["compute", "memory"]:

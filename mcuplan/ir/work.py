@@ -7,6 +7,7 @@ is measured (`mcuplan.cycles`).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, cast
@@ -16,9 +17,11 @@ from mcuplan.ir.op import Kernel, Signature
 __all__ = [
     "Taps",
     "Work",
+    "block_parts",
     "conv_work",
     "dense_work",
     "depthwise_work",
+    "max_pool_work",
     "plain_work",
     "pool_work",
     "taps_of",
@@ -41,26 +44,33 @@ class _Windowed(Protocol):
 class Taps:
     """Windows along one axis of all outputs.
 
-    ``inside`` counts taps that lie in the input, ``whole`` windows of which all do.
+    ``counts`` are the taps of each window that lie in the input.
     """
 
     kernel: int
     windows: int
-    inside: int
-    whole: int
+    counts: tuple[int, ...]
+
+    @property
+    def inside(self) -> int:
+        """Of all windows together."""
+        return sum(self.counts)
+
+    @property
+    def whole(self) -> int:
+        """Windows of which all taps do."""
+        return sum(count == self.kernel for count in self.counts)
 
 
 def taps_of(sig: Signature, axis: int) -> Taps:
     """The windows of an operator that has some, along H (0) or W (1)."""
     op = cast(_Windowed, sig.op)
-    size, inside, whole = sig.inputs[0].shape[1 + axis], 0, 0
+    size, counts = sig.inputs[0].shape[1 + axis], []
     windows, kernel = sig.output.shape[1 + axis], op.kernel[axis]
     for k in range(windows):
         at = k * op.stride[axis] - op.pads[axis]
-        count = sum(0 <= at + t * op.dilation[axis] < size for t in range(kernel))
-        inside += count
-        whole += count == kernel
-    return Taps(kernel, windows, inside, whole)
+        counts.append(sum(0 <= at + t * op.dilation[axis] < size for t in range(kernel)))
+    return Taps(kernel, windows, tuple(counts))
 
 
 def work_of(kernel: Kernel, sig: Signature, runs: Sequence[int] = ()) -> Work:
@@ -78,6 +88,25 @@ def work_of(kernel: Kernel, sig: Signature, runs: Sequence[int] = ()) -> Work:
         "pool": pool_work,
     }
     return by_class.get(kernel.cost_class, plain_work)(sig, runs)
+
+
+def block_parts(name: str, times: float, nbytes: int, *, aligned: bool) -> dict[str, float]:
+    """What the C library's copy or fill of a block counts: 16 bytes a round, words, the rest.
+
+    From 4 to 7 bytes go one by one unless they are aligned.
+    """
+    short = 4 <= nbytes < 8 and not aligned
+    return {
+        name: times,
+        f"{name}_round": times * (nbytes // 16),
+        f"{name}_word": 0 if short else times * (nbytes % 16 // 4),
+        f"{name}_pair": 0 if short else times * (nbytes % 4 >= 2),
+        f"{name}_odd": 0 if short else times * (nbytes % 2),
+        f"{name}_skewed": times * (nbytes >= 8 and not aligned),
+        f"{name}_few": times * (nbytes < 4),
+        f"{name}_short": times * short,
+        f"{name}_short_byte": times * nbytes * short,
+    }
 
 
 def plain_work(sig: Signature, runs: Sequence[int]) -> Work:
@@ -113,11 +142,12 @@ def conv_work(sig: Signature, runs: Sequence[int]) -> Work:
         "row": rows.windows,
         "pixel": pixels,
         "pair": pairs * pixels,
-        "line": pairs * pixels * kernel_h,
+        "line": pairs * rows.inside * columns.windows,
         "run": pairs * rows.inside * count,
         "four": max(0, pairs * taps * group_c - ones) / 4,
         "one": ones,
         "padding": pairs * (pixels * kernel_h * kernel_w - taps) * group_c,
+        "padding_line": pairs * (pixels * kernel_h - rows.inside * columns.windows),
         "output": sig.output.elements,
     }
 
@@ -180,3 +210,15 @@ def pool_work(sig: Signature, runs: Sequence[int], side_by_side: int = 8) -> Wor
         "one_tap": taps * rest,
         "output": sig.output.elements,
     }
+
+
+def max_pool_work(sig: Signature, runs: Sequence[int], side_by_side: int = 8) -> Work:
+    """Rows that are filled, and what pools count; taps of many channels keep more at hand."""
+    output, taps = sig.output, taps_of(sig, 0)
+    work = Counter(pool_work(sig, runs, side_by_side))
+    aligned = output.channels % 4 == 0
+    work.update(block_parts("fill", output.rows, output.row_bytes, aligned=aligned))
+    work["kernel_row"] = taps.windows * taps.kernel
+    if output.channels >= side_by_side:
+        work["wide_tap"], work["wide_line"] = work["tap"], work["line"]
+    return work

@@ -16,6 +16,7 @@ import numpy as np
 from mcuplan.errors import UnsupportedOp
 from mcuplan.ir.op import Call, ConstArray, Signature
 from mcuplan.ir.types import TensorType
+from mcuplan.ir.work import block_parts
 
 __all__ = ["Loop", "axis_steps", "copy_call", "copy_work", "split_rows"]
 
@@ -142,10 +143,17 @@ def copy_work(
             "row": rows,
             "line": lines,
             "byte": moves if run == 1 else 0,
-            "block": moves if run > 1 else 0,
-            "block_word": moves * (run // 4) if run > 1 else 0,
-            "block_byte": moves * (run % 4) if run > 1 else 0,
             "row_found": moves if by_rows else 0,
+            **block_parts("block", moves if run > 1 else 0, run, aligned=_aligned(call)),
         }
 
     return work
+
+
+def _aligned(call: Call) -> bool:
+    """Whether all blocks begin at words."""
+    loops = call.fields["loops"]
+    assert isinstance(loops, ConstArray)
+    places = (call.fields["run"], call.fields["start_byte"], call.fields["y_step"])
+    steps = (int(row[2]) for row in loops.values)
+    return not any(isinstance(place, int) and place % 4 for place in (*places, *steps))

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -121,7 +121,13 @@ def _arg_extreme(sig: Signature) -> tuple[Call, ...]:
     return (Call(numbers | {"smallest": int(op.smallest), "last": int(op.last)}),)
 
 
+def _work(sig: Signature, runs: Sequence[int]) -> Mapping[str, float]:
+    """A comparison for each element of a pixel but the first."""
+    pixels, elements = sig.output.elements, sig.inputs[0].elements
+    return {"call": len(runs), "row": sig.output.rows, "pixel": pixels, "step": elements - pixels}
+
+
 OPS = (ArgExtreme,)
-KERNELS = (Kernel(ArgExtreme, DType.INT8, "mplan_arg_extreme_s8", _arg_extreme),)
+KERNELS = (Kernel(ArgExtreme, DType.INT8, "mplan_arg_extreme_s8", _arg_extreme, work=_work),)
 READERS = {"ArgMax": read_arg_extreme, "ArgMin": read_arg_extreme}
 WRITERS = {ArgExtreme: write_arg_extreme}

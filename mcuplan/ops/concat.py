@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -15,6 +16,7 @@ from mcuplan.ir.builder import Builder, OnnxNode
 from mcuplan.ir.graph import Layout, Node
 from mcuplan.ir.op import Call, ConstArray, Example, Field, Kernel, Op, Signature
 from mcuplan.ir.types import Array, DType, TensorType
+from mcuplan.ir.work import block_parts
 from mcuplan.ir.writer import Writer
 from mcuplan.ops._read import normal_axis
 from mcuplan.ops._strided import split_rows
@@ -155,16 +157,16 @@ def _concat(sig: Signature) -> tuple[Call, ...]:
 
 def _work(sig: Signature, runs: Sequence[int]) -> Mapping[str, float]:
     """Blocks that are copied, or looked up byte by byte."""
-    found = dict.fromkeys(("call", "row", "block", "word", "byte", "looked_up"), 0.0)
+    found: Counter[str] = Counter()
     for call in _concat(sig):
         rows, blocks, size = (_count(call, k) for k in ("row_count", "blocks", "block_bytes"))
         copies = call.fields["table"] is None
-        found["call"] += len(runs)
-        found["row"] += rows
-        found["block"] += rows * blocks
-        found["word"] += rows * blocks * (size // 4) * copies
-        found["byte"] += rows * blocks * (size % 4) * copies
-        found["looked_up"] += rows * blocks * size * (not copies)
+        found.update({"call": len(runs), "row": rows})
+        if copies:
+            aligned = size % 4 == 0 and sig.output.channels % 4 == 0
+            found.update(block_parts("block", rows * blocks, size, aligned=aligned))
+        else:
+            found.update({"block": rows * blocks, "looked_up": rows * blocks * size})
     return found
 
 

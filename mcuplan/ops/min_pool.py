@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mcuplan.ir.graph import Node
 from mcuplan.ir.op import Call, Example, Field, Kernel, QuantRule, Signature
 from mcuplan.ir.types import Array, DType
+from mcuplan.ir.work import taps_of
 from mcuplan.ir.writer import CHANNELS_FIRST, Writer
 from mcuplan.ops._pools import Pool
 
@@ -63,6 +64,25 @@ def _min_pool(sig: Signature) -> tuple[Call, ...]:
     return (Call(op.fields(sig) | dilation),)
 
 
+def _work(sig: Signature, runs: Sequence[int]) -> Mapping[str, float]:
+    """Rows that are filled, then windows by lines and taps, those inside with their channels."""
+    output = sig.output
+    rows, columns = taps_of(sig, 0), taps_of(sig, 1)
+    lines, taps = rows.inside * columns.windows, rows.inside * columns.inside
+    return {
+        "call": len(runs),
+        "row": output.rows,
+        "word": output.rows * (output.row_bytes // 4),
+        "kernel_row": output.rows * rows.kernel,
+        "line": lines,
+        "column": lines * columns.kernel,
+        "tap": taps,
+        "step": taps * output.channels,
+    }
+
+
 OPS = (MinPool2D,)
-KERNELS = (Kernel(MinPool2D, DType.INT8, "mplan_min_pool2d_s8", _min_pool, cost_class="pool"),)
+KERNELS = (
+    Kernel(MinPool2D, DType.INT8, "mplan_min_pool2d_s8", _min_pool, cost_class="pool", work=_work),
+)
 WRITERS = {MinPool2D: write_min_pool}

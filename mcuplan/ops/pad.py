@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,7 @@ from mcuplan.ir.builder import Builder, OnnxNode
 from mcuplan.ir.graph import Node
 from mcuplan.ir.op import Call, Example, Kernel, Op, QuantRule, Signature
 from mcuplan.ir.types import Array, DType, TensorType
+from mcuplan.ir.work import block_parts
 from mcuplan.ir.writer import Writer
 from mcuplan.ops._read import constant_float, inner, int_list, normal_axis
 from mcuplan.ops._strided import split_rows
@@ -208,7 +210,33 @@ def write_pad(node: Node, out: Writer) -> None:
     out.write(node.output, out.node("Pad", inputs, mode=op.mode), axes)
 
 
+def _work(sig: Signature, runs: Sequence[int]) -> Mapping[str, float]:
+    """Rows and pixels of the border, which are filled, and pixels copied whole or by bytes."""
+    op = sig.op
+    assert isinstance(op, Pad)
+    (pixels, left, right), (size, front, back) = _levels(sig.inputs[0].shape, op.pads)
+    rows, wide, constant = sig.output.rows, pixels + left + right, op.mode == "constant"
+    filled_rows = rows - sig.inputs[0].rows if constant else 0
+    lines = rows - filled_rows
+    filled = lines * (left + right) if constant else 0
+    copied = lines * wide - filled
+    own = front or back  # channels are found one by one
+    beside = rows - sig.inputs[0].rows + lines * (left + right) + copied * (front + back)
+    row_bytes, deep, aligned = sig.output.row_bytes, size + front + back, size % 4 == 0
+    work = Counter(block_parts("filled_row", filled_rows, row_bytes, aligned=aligned))
+    work.update(block_parts("filled", filled, deep, aligned=aligned and not own))
+    if not own:
+        work.update(block_parts("copied", copied, size, aligned=aligned))
+    return work | {
+        "call": len(runs),
+        "row": rows,
+        "pixel": lines * wide,
+        "one": copied * deep if own else 0,
+        f"beside_{op.mode}": beside,
+    }
+
+
 OPS = (Pad,)
-KERNELS = (Kernel(Pad, DType.INT8, "mplan_pad_s8", _pad, cost_class="copy"),)
+KERNELS = (Kernel(Pad, DType.INT8, "mplan_pad_s8", _pad, cost_class="copy", work=_work),)
 READERS = {"Pad": read_pad}
 WRITERS = {Pad: write_pad}

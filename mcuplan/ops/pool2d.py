@@ -27,6 +27,7 @@ from mcuplan.ir.op import (
     Signature,
 )
 from mcuplan.ir.types import Array, DType, TensorType
+from mcuplan.ir.work import max_pool_work
 from mcuplan.ir.writer import CHANNELS_FIRST, Writer
 from mcuplan.ops._pools import NO_PADS, Pool, half_to_even, pool_geometry
 from mcuplan.ops._windows import Pads
@@ -226,7 +227,14 @@ def _avg_pool(sig: Signature) -> tuple[Call, ...]:
 OPS = (AvgPool2D, MaxPool2D)
 KERNELS = (
     Kernel(AvgPool2D, DType.INT8, "mplan_avg_pool2d_s8", _avg_pool, cost_class="pool"),
-    Kernel(MaxPool2D, DType.INT8, "mplan_max_pool2d_s8", _max_pool, cost_class="pool"),
+    Kernel(
+        MaxPool2D,
+        DType.INT8,
+        "mplan_max_pool2d_s8",
+        _max_pool,
+        cost_class="pool",
+        work=max_pool_work,
+    ),
 )
 READERS = {"AveragePool": read_average_pool, "MaxPool": read_max_pool}
 WRITERS = {AvgPool2D: write_avg_pool, MaxPool2D: write_max_pool}

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -144,7 +144,15 @@ def _prelu(sig: Signature) -> tuple[Call, ...]:
     return (Call(fields),)
 
 
+def _work(sig: Signature, runs: Sequence[int]) -> Mapping[str, float]:
+    """Groups of as many elements as there are slopes."""
+    op, output = sig.op, sig.output
+    assert isinstance(op, PRelu)
+    groups = output.elements // len(op.slopes)
+    return {"call": len(runs), "row": output.rows, "pixel": groups, "output": output.elements}
+
+
 OPS = (PRelu,)
-KERNELS = (Kernel(PRelu, DType.INT8, "mplan_prelu_s8", _prelu),)
+KERNELS = (Kernel(PRelu, DType.INT8, "mplan_prelu_s8", _prelu, work=_work),)
 READERS = {"PRelu": read_prelu}
 WRITERS = {PRelu: write_prelu}

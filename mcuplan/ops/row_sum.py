@@ -6,7 +6,7 @@ Together they are the average pool whose one window is the whole input, bit for 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -131,8 +131,32 @@ def _mean(sig: Signature) -> tuple[Call, ...]:
     return (Call(fields),)
 
 
+def _row_sum_work(sig: Signature, runs: Sequence[int]) -> Mapping[str, float]:
+    """Rows of the input, each of which adds its pixels to the sum of every channel."""
+    kind = sig.inputs[0]
+    return {
+        "call": len(runs),
+        "start": kind.channels,
+        "row": kind.rows,
+        "sum": kind.rows * kind.channels,
+        "step": kind.elements,
+    }
+
+
+def _mean_work(sig: Signature, runs: Sequence[int]) -> Mapping[str, float]:
+    """One sum after the other, divided or requantized."""
+    elements, divides = sig.output.elements, _divides(sig)
+    return {
+        "call": len(runs),
+        "output": elements,
+        "divided": elements * divides,
+    }
+
+
 OPS = (MeanOfSum, RowSum)
 KERNELS = (
-    Kernel(MeanOfSum, DType.INT8, "mplan_mean_of_sum_s8", _mean, cost_class="pool"),
-    Kernel(RowSum, DType.INT8, "mplan_row_sum_s8", _row_sum, cost_class="pool"),
+    Kernel(
+        MeanOfSum, DType.INT8, "mplan_mean_of_sum_s8", _mean, cost_class="pool", work=_mean_work
+    ),
+    Kernel(RowSum, DType.INT8, "mplan_row_sum_s8", _row_sum, cost_class="pool", work=_row_sum_work),
 )

@@ -11,6 +11,7 @@ from enum import StrEnum
 from mcuplan.cycles import expected_cycles
 from mcuplan.ir.op import ConstArray, Kernel
 from mcuplan.schedule.accesses import wait_cycles
+from mcuplan.schedule.calls import call_cycles
 from mcuplan.schedule.program import Plan, Step
 
 __all__ = ["MOST_TIMES", "WORTH", "Objective", "Selection", "plan_cycles", "price"]
@@ -44,7 +45,9 @@ def plan_cycles(plan: Plan) -> float:
         expected_cycles(step.kernel, step.signature, target, plan.rows_per_call(step)).cycles
         for step in plan.program.steps
     )
-    return sum(own) + sum(wait_cycles(plan))
+    calls = call_cycles(plan)
+    beside = sum(calls.of_step(step.index) for step in plan.program.steps)
+    return sum(own) + beside + sum(wait_cycles(plan))
 
 
 def _fits(plan: Plan) -> bool:

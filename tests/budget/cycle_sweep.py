@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
+from random_shapes import random_shapes
 
 from mcuplan.bench import SHAPES, Row, Shape, signature_of
 from mcuplan.ir.op import NO_CLAMP
@@ -63,6 +64,14 @@ _DEPTHWISE = (
     ((3, 3), (9, 9, 64), 2),
     ((3, 3), (32, 32, 4), 2),
     ((3, 3), (6, 6, 6), 1),
+    ((3, 3), (10, 6, 16), 2),
+    ((3, 3), (8, 14, 12), 2),
+    ((3, 3), (11, 7, 8), 2),
+    ((3, 3), (13, 10, 20), 2),
+    ((3, 3), (15, 4, 12), 1),
+    ((3, 3), (9, 3, 16), 1),
+    ((3, 3), (5, 8, 8), 1),
+    ((3, 3), (8, 5, 24), 1),
     ((5, 5), (10, 10, 24), 1),
     ((5, 5), (20, 20, 8), 2),
     ((7, 7), (10, 10, 16), 1),
@@ -166,7 +175,7 @@ def _unweighted() -> Iterator[Shape]:
 def sweep() -> tuple[Shape, ...]:
     """Small and large, even and odd shapes of every operator that is counted."""
     small = (s for s in SHAPES if macs_of(s) <= _LONGEST)
-    return (*_weighted(), *_wide(), *_unweighted(), *small)
+    return (*_weighted(), *_wide(), *_unweighted(), *small, *random_shapes(1, 16))
 
 
 def macs_of(shape: Shape) -> int:

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Cycles that plans by rows take beside their kernels: finding the next run, taking rows."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from mcuplan.cycles import calls_timing
+from mcuplan.ir.work import Work, block_parts
+from mcuplan.schedule.program import FEED, Plan
+
+__all__ = ["CallCycles", "call_cycles", "taking_work"]
+
+
+@dataclass(frozen=True, slots=True)
+class CallCycles:
+    """By step: what finding its runs takes, and taking the rows in front of them."""
+
+    runs: Mapping[int, float]
+    taking: Mapping[int, float]
+
+    def of_step(self, step: int) -> float:
+        """Both together."""
+        return self.runs.get(step, 0.0) + self.taking.get(step, 0.0)
+
+    @property
+    def error(self) -> float:
+        """Cycles that all of it together may be off."""
+        known = calls_timing()
+        taken = sum(self.taking.values()) * known.taking.max_error
+        return sum(self.runs.values()) * known.error + taken
+
+
+def call_cycles(plan: Plan) -> CallCycles:
+    """What a plan takes beside its kernels; nothing where every step runs as a whole."""
+    known = calls_timing()
+    fed = sum(run.end - run.first for run in plan.runs if run.step == FEED)
+    each = known.fed if fed else known.held
+    runs: Counter[int] = Counter()
+    taking: Counter[int] = Counter()
+    taken = 0.0
+    for run in plan.runs:
+        if run.step == FEED:
+            taken += known.taking.total(taking_work(plan, run.end - run.first, fed))
+            continue
+        runs[run.step] += each  # type: ignore[assignment]
+        taking[run.step] += taken  # type: ignore[assignment]
+        taken = 0.0
+    return CallCycles(runs, taking)
+
+
+def taking_work(plan: Plan, rows: int, all_rows: int) -> Work:
+    """What taking rows counts, after which steps run: rows are copied, or come as planes."""
+    port = plan.program.graph.inputs[0]
+    row_bytes = plan.program.graph.tensor(port.tensor).type.nbytes // all_rows
+    work = {"row": float(rows), "hook": 1.0}
+    if port.planes:
+        return work | {"planed": float(rows * row_bytes)}
+    return work | block_parts("copied", rows, row_bytes, aligned=row_bytes % 4 == 0)
