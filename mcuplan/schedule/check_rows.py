@@ -21,6 +21,7 @@ from mcuplan.schedule.program import FEED, Plan, Run, Step
 __all__ = ["check_rows"]
 
 _SPOILED = -1
+_MANY_ROWS = 256  # of a call: more, and what it cannot overwrite is looked at once
 
 
 def check_rows(plan: Plan, *, keep_inputs: bool = False) -> None:
@@ -201,6 +202,11 @@ class _Machine:
         """One call: each row is spoiled, what it reads is looked at, then it is written."""
         output = step.node.output
         active = [i for i in call.inputs if step.signature.constants[i] is None]
+        if len(rows) > _MANY_ROWS:
+            apart = [i for i in active if self._apart(step, i, scratch)]
+            for index in apart:
+                self._inspect_once(step, index, rows, where)
+            active = [i for i in active if i not in apart]
         for y in rows:
             replaced = [i for i in active if self._replaced(step, i, y)]
             self._inspect(step, replaced, y, where, bad)
@@ -209,6 +215,29 @@ class _Machine:
             scratch[:] = _SPOILED
             self._inspect(step, [i for i in active if i not in replaced], y, where, bad)
             self._row(output, y)[:] = self._numbers[output][y]
+
+    def _apart(self, step: Step, index: int, scratch: Array) -> bool:
+        """Whether nothing that a step writes lies among the bytes of an input."""
+        source = self._extent(step.node.inputs[index])
+        written = (*self._extent(step.node.output), scratch)
+        return not any(np.may_share_memory(one, other) for one in source for other in written)
+
+    def _extent(self, tensor: str) -> tuple[Array, ...]:
+        """All bytes of each arena between the first and the last one of a tensor."""
+        starts: dict[str, list[int]] = {}
+        for row in range(self._kind(tensor).rows):
+            region, start = self._at(tensor, row)
+            starts.setdefault(region, []).append(start)
+        width = self._row_bytes(tensor)
+        return tuple(self._arenas[r][min(s) : max(s) + width] for r, s in starts.items())
+
+    def _inspect_once(self, step: Step, index: int, rows: Sequence[int], where: str) -> None:
+        """Look at all that a call reads of an input whose bytes it leaves alone."""
+        kinds = step.signature.inputs, step.signature.output
+        spans = {span for y in rows for span in step.node.op.spans_read(index, y, *kinds)}
+        for row in sorted({row for first, end in spans for row in range(first, end)}):
+            if not self.read(step.node.inputs[index], row, row + 1, where):
+                return
 
     def _inspect(
         self, step: Step, indices: Sequence[int], y: int, where: str, bad: set[int]

@@ -160,6 +160,23 @@ def test_sharing_never_raises_the_peak(graph: Graph) -> None:
     assert peaks == sorted(peaks, reverse=True)
 
 
+@pytest.mark.parametrize("height", [40, 300])  # 300: what a step leaves alone is looked at once
+def test_an_input_that_was_overwritten_is_found(height: int) -> None:
+    """A sum whose first operand another step has written over is a fault, in tall tensors too."""
+    net = Wiring("sum")
+    x = net.input(1, height, 2, 4)
+    first = net.conv(x, 4)
+    graph = net.graph(net.sum([x, net.conv(first, 4)]))
+    plan = make_plan(select_kernels(graph, _TARGET), _NOTHING)
+    buffers = plan.allocation.buffers
+    apart = [1024 * 8 * place for place in range(len(buffers))]
+    assert not _finds_a_fault(_placed(plan, apart, descending=False))
+    source = next(i for i, buffer in enumerate(buffers) if buffer.name == x)
+    second = next(i for i, b in enumerate(buffers) if b.live.start == 1 and b.live.end > 2)
+    apart[second] = apart[source]
+    assert _finds_a_fault(_placed(plan, apart, descending=False))
+
+
 @settings(max_examples=60, deadline=None)
 @given(networks())
 def test_dead_bytes_are_those_that_nothing_holds(graph: Graph) -> None:
