@@ -195,8 +195,8 @@ FAST = (
         f"{_DSP}conv2d_s8_dsp.c",
         "m4",
         ("job->zero_point = p->out_zero_point;", "job->zero_point = 0;"),
-        ("outputs(p, job, last, last);", ""),
     ),
+    *several(f"{_DSP}conv2d_s8_dsp.c", "m4odd", ("outputs(p, job, last, last);", "")),
     *several(
         f"{_DSP}conv2d_patch_s8_dsp.c",
         "m4limits",
@@ -235,7 +235,7 @@ FAST = (
     *several(f"{_MVE}lookup_s8_mve.c", "m55mix", ("vdupq_n_u8(0x80U)", "vdupq_n_u8(0x81U)")),
     *several(
         f"{_SCALAR}conv2d_s8_scalar.c",
-        "m0",
+        "m0odd",
         ("if (found == 1U) {", "if (found == 3U) {"),
     ),
     *several(

@@ -20,6 +20,8 @@ RUNS: dict[str, tuple[str, tuple[str, ...]]] = {
     "limits": ("limits", ("--on", "host")),
     "m4limits": ("limits", ("--on", "emulator", "-t", "cortex-m4")),
     "m55limits": ("limits", ("--on", "emulator", "-t", "cortex-m55")),
+    "m4odd": ("odd", ("--on", "emulator", "-t", "cortex-m4", "--objective", "latency")),
+    "m0odd": ("odd", ("--on", "emulator", "-t", "cortex-m0plus", "--objective", "latency")),
     "m0": ("chain", ("--on", "emulator", "--streaming", "off", "-t", "cortex-m0plus")),
     "m4": ("chain", ("--on", "emulator", "--streaming", "off", "-t", "cortex-m4")),
     "m4mix": ("mix", ("--on", "emulator", "--streaming", "off", "-t", "cortex-m4")),
@@ -116,9 +118,18 @@ def _limits(path: Path) -> None:
     net.save(path, [1, 4, 5, 5], [y])
 
 
+def _odd(path: Path) -> None:
+    """Convolutions with an odd number of pixels: one is left over when they go by two."""
+    net = _Net()
+    y = net.add("Conv", "x", net.weights(6, 2, 3, 3), net.weights(6), pads=[1, 1, 1, 1])
+    y = net.add("Conv", net.add("Relu", y), net.weights(5, 6, 1, 1), net.weights(5))
+    net.save(path, [1, 2, 5, 5], [y])
+
+
 def write_nets(folder: Path) -> None:
     """Write every model."""
     _chain(folder / "chain.onnx")
     _wide(folder / "wide.onnx")
     _mix(folder / "mix.onnx")
     _limits(folder / "limits.onnx")
+    _odd(folder / "odd.onnx")
