@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -117,7 +118,7 @@ def _common(layout: Layout, stamp: Stamp) -> dict[str, str]:
         "abi": str(_ABI),
         "align": str(ARENA_ALIGN),
         "stack": comment_text(stamp.stack, 200),
-        "flags": comment_text(stamp.flags, 200),
+        "flags": "\n * ".join(textwrap.wrap(comment_text(stamp.flags, 200), 82)),
     }
 
 

@@ -96,8 +96,9 @@ static inline float tiny_output_real(int8_t q)
  * Reentrant: calls with different contexts may run at the same time or interrupt each other; two
  * calls must not share an arena at the same time. No heap, no recursion, no global state, no
  * floating point; interrupts stay enabled.
- * Stack: see the report
- * (arm-none-eabi-gcc -O2; other compilers and flags differ).
+ * Stack: see the report.
+ * That is for arm-none-eabi-gcc -O2;
+ * other compilers and flags differ.
  *
  * Returns MPLAN_OK, MPLAN_ERR_NULL (ctx or one of its pointers) or MPLAN_ERR_ALIGN (an arena is
  * not aligned to 4 bytes); after an error nothing was written.

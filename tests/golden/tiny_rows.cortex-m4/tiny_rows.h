@@ -109,8 +109,9 @@ static inline float tiny_rows_output_real(int8_t q)
  * Reentrant: calls with different contexts may run at the same time or interrupt each other; two
  * calls must not share an arena at the same time. No heap, no recursion, no global state, no
  * floating point; interrupts stay enabled.
- * Stack: see the report
- * (arm-none-eabi-gcc -O2; other compilers and flags differ).
+ * Stack: see the report.
+ * That is for arm-none-eabi-gcc -O2;
+ * other compilers and flags differ.
  *
  * All return MPLAN_OK, MPLAN_ERR_NULL (ctx, one of its pointers, or row), MPLAN_ERR_ALIGN (an arena
  * is not aligned to 4 bytes) or MPLAN_ERR_ORDER (a row before begin or behind the last one,
