@@ -18,6 +18,7 @@ __all__ = ["APART", "OutputSeen", "OutputTally", "gives_scores", "shares_unit"]
 APART = 8.0
 """Channels whose float ranges differ by more than this factor are judged one by one."""
 
+_ENOUGH = 8  # values of a channel: fewer say nothing of it alone
 _VARIES = 2 / 255  # of the extent: what varies less, a grid of its own would hardly show
 LIMIT_DB = 200.0
 """Signal to noise is cut here either way, so that it stays a number."""
@@ -51,12 +52,13 @@ class _Along:
     """Sums and limits for each index of one axis."""
 
     def __init__(self, axis: int, size: int) -> None:
-        self.axis = axis
+        self.axis, self.values = axis, 0
         self.noise, self.signal = np.zeros(size), np.zeros(size)
         self.low, self.high = np.full((2, size), np.inf), np.full((2, size), -np.inf)
 
     def update(self, theirs: Array, mine: Array) -> None:
         others = tuple(a for a in range(theirs.ndim) if a != 1 + self.axis)
+        self.values += theirs.size // len(self.noise)
         self.noise += np.square(theirs - mine).sum(axis=others)
         self.signal += np.square(theirs).sum(axis=others)
         for k, values in enumerate((theirs, mine)):
@@ -64,11 +66,11 @@ class _Along:
             self.high[k] = np.maximum(self.high[k], values.max(axis=others))
 
     @property
-    def apart(self) -> float:
-        """How much wider the grid of one channel would be than that of another."""
+    def apart(self) -> bool:
+        """Whether a grid of one channel would be much wider than that of another."""
         extents = self._extents()
         used = extents[extents > 0]
-        return float(used.max() / used.min()) if len(used) else 1.0
+        return self.values >= _ENOUGH and len(used) > 0 and used.max() > APART * used.min()
 
     def _extents(self) -> Array:
         """What a grid of its own would cover: the runtime's values, and 0."""
@@ -132,7 +134,7 @@ class OutputTally:
 
     def result(self) -> OutputSeen:
         """The errors; those of channels along the axis where they are worst."""
-        apart = [along for along in self._along if along.apart > APART]
+        apart = [along for along in self._along if along.apart]
         chosen = min(apart, key=_worst, default=None)
         channels = () if chosen is None else tuple(map(ChannelError, *_numbered(chosen)))
         error = OutputError(

@@ -14,10 +14,12 @@ from nets import Net
 from mcuplan import pipeline
 from mcuplan.calibrate import Data, read_data
 from mcuplan.errors import DataError
-from mcuplan.ir.types import Array
+from mcuplan.ir.graph import Port
+from mcuplan.ir.types import Array, DType
 from mcuplan.pipeline import Request
 from mcuplan.prove.evidence import Agreement, against_runtime
 from mcuplan.prove.judge import Thresholds
+from mcuplan.prove.outputs import OutputTally
 from mcuplan.prove.score import AUC, Labelled, Score, agreeing, auc
 from mcuplan.targets import load_target
 
@@ -249,6 +251,18 @@ def test_few_samples_of_one_answer_are_no_fault(tmp_path: Path) -> None:
     alike = 5 + net.samples(3) * np.float32(1e-3)
     seen = _seen(net, [output], tmp_path, alike, calibration=wide)
     assert () == seen.findings
+
+
+@pytest.mark.parametrize(("samples", "judged"), [(7, False), (8, True)])
+def test_channels_are_judged_by_eight_values(samples: int, judged: bool) -> None:
+    """A channel that was seen a few times only is not judged on its own."""
+    theirs = np.stack([np.linspace(0, 60, samples), np.linspace(0, 1, samples)], axis=1)
+    mine = theirs.copy()
+    mine[:, 1] = 0.5
+    tally = OutputTally(Port("out", "out", (1, 2), DType.FLOAT32), 0.25, quantized=False)
+    tally.update(theirs, mine)
+    assert judged == bool(tally.result().error.channels)
+    assert judged == (tally.result().constant_channels == (1,))
 
 
 def test_probabilities_are_of_one_kind(tmp_path: Path) -> None:
