@@ -44,16 +44,32 @@ class Children:
             subprocess.TimeoutExpired: it took too long and was killed.
         """
         group = self._group()
-        return subprocess.run(
+        process = subprocess.Popen(
             list(command),
             cwd=work,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
             errors="replace",
-            timeout=timeout_s,
             stdin=subprocess.DEVNULL,
             process_group=group,
         )
+        with process:
+            try:
+                if self._stopped:  # while it started: the group was killed before it joined
+                    self._kill(process)
+                printed, complained = process.communicate(timeout=timeout_s)
+            except BaseException:
+                self._kill(process)
+                raise
+        return subprocess.CompletedProcess(process.args, process.returncode, printed, complained)
+
+    def _kill(self, process: subprocess.Popen[str]) -> None:
+        """Kill a program, and what it started where all is to end."""
+        if self._stopped:
+            for keeper in self._keepers:
+                _kill_group(keeper)
+        process.kill()
 
     def stop(self) -> None:
         """Kill what runs, and start nothing any more."""
