@@ -67,8 +67,7 @@ class Children:
     def _kill(self, process: subprocess.Popen[str]) -> None:
         """Kill a program, and what it started where all is to end."""
         if self._stopped:
-            for keeper in self._keepers:
-                _kill_group(keeper)
+            self.stop()
         process.kill()
 
     def stop(self) -> None:
