@@ -8,13 +8,13 @@ from pathlib import Path
 
 from setuptools import Extension, setup
 
-_PACK = Path("mcuplan", "memory", "csrc")
-_ROWS = Path("mcuplan", "schedule", "csrc")
+_PACK = Path("mcuplan", "solvers", "packing", "csrc")
+_ROWS = Path("mcuplan", "solvers", "rows", "csrc")
 
 setup(
     ext_modules=[
         Extension(
-            "mcuplan.memory._packcore",
+            "mcuplan.solvers.packing._packcore",
             sources=[
                 str(_PACK / f"{name}.c") for name in ("module", "search", "setup", "state", "wheel")
             ],
@@ -23,7 +23,7 @@ setup(
             optional=True,
         ),
         Extension(
-            "mcuplan.schedule._rowcore",
+            "mcuplan.solvers.rows._rowcore",
             sources=[
                 str(_ROWS / f"{name}.c") for name in ("least", "module", "search", "store", "ways")
             ],

@@ -22,8 +22,8 @@ from mcuplan.errors import (
     TargetNotFound,
     did_you_mean,
 )
-from mcuplan.memory.problem import Region
 from mcuplan.resources import targets_dir
+from mcuplan.solvers.packing.problem import Region
 from mcuplan.target_file import Table, read_toml, show
 from mcuplan.units import Estimate, format_bytes, format_si
 

@@ -61,7 +61,7 @@ from mcuplan.ir.graph import Graph, Port
 from mcuplan.passes.assign_grids import Grids
 from mcuplan.passes.dead_channels import Removal
 from mcuplan.schedule.accesses import wait_cycles
-from mcuplan.schedule.levels import Level
+from mcuplan.schedule.explore.levels import Level
 from mcuplan.schedule.program import Plan, Step
 from mcuplan.targets import Target
 from mcuplan.units import Estimate, Origin

@@ -13,9 +13,9 @@ from mcuplan.budget.rows import busiest, live_by_step
 from mcuplan.emit.row_places import context_bytes, row_table_bytes
 from mcuplan.emit.structs import arena_bytes, kernel_struct
 from mcuplan.ir.op import ConstArray
-from mcuplan.memory.bound import most_shared
-from mcuplan.memory.problem import Problem, Region
 from mcuplan.schedule.program import FEED, Plan, Step
+from mcuplan.solvers.packing.bound import most_shared
+from mcuplan.solvers.packing.problem import Problem, Region
 from mcuplan.units import Origin
 
 __all__ = [

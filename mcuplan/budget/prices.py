@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from mcuplan.budget.record import Budget, FrontierRow
-from mcuplan.schedule.frontier import Price
+from mcuplan.schedule.explore.frontier import Price
 from mcuplan.units import Origin
 
 __all__ = ["with_frontier"]

@@ -271,8 +271,8 @@ def explain(code: str | None) -> None:
 @click.option("--output", "-o", type=_options.FILE, help="CSV of offsets to write.")
 def pack(file: Path, capacity: int | None, time_limit: float, output: Path | None) -> int:
     """Place the buffers of a CSV table in an arena."""
-    from mcuplan.memory import pack as place
-    from mcuplan.memory.csv_table import offsets_csv, read_csv
+    from mcuplan.solvers.packing import pack as place
+    from mcuplan.solvers.packing.csv_table import offsets_csv, read_csv
 
     problem = read_csv(file)
     begun = perf_counter()

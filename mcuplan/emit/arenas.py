@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mcuplan.emit.structs import arena_bytes
-from mcuplan.memory.problem import Region
 from mcuplan.schedule.program import Plan
+from mcuplan.solvers.packing.problem import Region
 
 __all__ = ["Arena", "arena_macros", "arena_types", "arenas_of", "linker_values"]
 

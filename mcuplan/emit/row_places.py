@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mcuplan.emit.structs import POINTER_BYTES
+from mcuplan.schedule.assembly.row_reach import spacing
 from mcuplan.schedule.program import FEED, Plan, Step
-from mcuplan.schedule.row_reach import spacing
 
 __all__ = [
     "RowPlace",

@@ -13,8 +13,8 @@ from mcuplan.emit.c_writer import array, table
 from mcuplan.emit.layout import Layout
 from mcuplan.emit.names import comment_text
 from mcuplan.emit.row_places import run_bytes
-from mcuplan.memory.problem import Buffer, MemoryPlan
 from mcuplan.schedule.program import FEED
+from mcuplan.solvers.packing.problem import Buffer, MemoryPlan
 
 __all__ = ["RowTables", "row_arena_table", "row_tables"]
 

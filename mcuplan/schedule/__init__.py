@@ -4,15 +4,25 @@
 from __future__ import annotations
 
 from mcuplan.schedule.accesses import wait_cycles
-from mcuplan.schedule.arrange import Arranged, arrange
-from mcuplan.schedule.check_rows import check_rows
-from mcuplan.schedule.choose import Choice, Placer, choose
-from mcuplan.schedule.dead import dead_bytes
-from mcuplan.schedule.frontier import Price, frontier
-from mcuplan.schedule.levels import Level, Streaming, copied_joins, input_arenas, levels, plan_graph
-from mcuplan.schedule.objective import Objective, Selection, plan_cycles
-from mcuplan.schedule.order import best_order, find_order, peak_bytes
-from mcuplan.schedule.plan import make_plan
+from mcuplan.schedule.assembly.arrange import Arranged, arrange
+from mcuplan.schedule.assembly.check_rows import check_rows
+from mcuplan.schedule.assembly.dead import dead_bytes
+from mcuplan.schedule.assembly.order import best_order, find_order, peak_bytes
+from mcuplan.schedule.assembly.plan import make_plan
+from mcuplan.schedule.assembly.regions import spread
+from mcuplan.schedule.assembly.streamed import plan_rows
+from mcuplan.schedule.explore.frontier import Price, frontier
+from mcuplan.schedule.explore.levels import (
+    Level,
+    Streaming,
+    copied_joins,
+    input_arenas,
+    levels,
+    plan_graph,
+)
+from mcuplan.schedule.kernels.choose import Choice, Placer, choose
+from mcuplan.schedule.kernels.objective import Objective, Selection, plan_cycles
+from mcuplan.schedule.kernels.select import Candidate, candidates_of, program_of, select_kernels
 from mcuplan.schedule.program import (
     FEED,
     Allocation,
@@ -25,10 +35,7 @@ from mcuplan.schedule.program import (
     Spread,
     Step,
 )
-from mcuplan.schedule.regions import spread
-from mcuplan.schedule.segments import EFFORTS, Effort
-from mcuplan.schedule.select import Candidate, candidates_of, program_of, select_kernels
-from mcuplan.schedule.streamed import plan_rows
+from mcuplan.solvers.steps.segments import EFFORTS, Effort
 
 __all__ = [
     "EFFORTS",

@@ -16,9 +16,9 @@ from types import MappingProxyType
 
 from mcuplan.ir.op import Op
 from mcuplan.ir.types import TensorType
-from mcuplan.memory.problem import Buffer
 from mcuplan.schedule.gaps import Gap, Overlaps, Pair
 from mcuplan.schedule.program import Program, Slot, Step
+from mcuplan.solvers.packing.problem import Buffer
 
 __all__ = ["Access", "accesses", "overlaps", "shared_bytes"]
 

@@ -9,9 +9,9 @@ from itertools import accumulate
 
 from mcuplan.ir.graph import Graph, Node
 from mcuplan.ir.op import Call, Cost, Kernel, Signature
-from mcuplan.memory.problem import Buffer, MemoryPlan
 from mcuplan.schedule.gaps import Overlaps
-from mcuplan.schedule.row_graph import RowOrder
+from mcuplan.solvers.packing.problem import Buffer, MemoryPlan
+from mcuplan.solvers.rows.problem import RowOrder
 from mcuplan.targets import Target
 
 __all__ = [

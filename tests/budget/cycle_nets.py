@@ -47,8 +47,8 @@ from mcuplan.prove.harness import Hook, build_for_core
 from mcuplan.prove.toolchain import cross_compiler, host_compiler
 from mcuplan.prove.verify import Subject
 from mcuplan.schedule import EFFORTS, Plan, Run, plan_graph
-from mcuplan.schedule.choose import Objective, Selection
-from mcuplan.schedule.levels import Streaming
+from mcuplan.schedule.explore.levels import Streaming
+from mcuplan.schedule.kernels.choose import Objective, Selection
 from mcuplan.targets import load_target
 
 TARGET = replace(load_target("cortex-m4"), backend="dsp")

@@ -33,7 +33,7 @@ from mcuplan.prove.boundary import boundary_inputs
 from mcuplan.prove.cores import core_named
 from mcuplan.prove.verify import Subject, count_on_core
 from mcuplan.resources import codegen_dir
-from mcuplan.schedule.levels import Streaming
+from mcuplan.schedule.explore.levels import Streaming
 from mcuplan.targets import Target, load_target
 
 HEAD = """# SPDX-License-Identifier: 0BSD

@@ -19,12 +19,12 @@ from mcuplan.emit.layout import Layout
 from mcuplan.errors import InputTooLarge
 from mcuplan.ir.evaluate import evaluate
 from mcuplan.ir.types import DType
-from mcuplan.memory.problem import Placement
 from mcuplan.prove.cores import core_named
 from mcuplan.prove.toolchain import write_files
 from mcuplan.prove.verify import Subject, prove_on_core, prove_on_host
 from mcuplan.schedule import Objective, Plan, Selection
-from mcuplan.schedule.streamed import plan_rows
+from mcuplan.schedule.assembly.streamed import plan_rows
+from mcuplan.solvers.packing.problem import Placement
 from mcuplan.targets import load_target
 
 _FORMS = [(feed, boundary) for feed in (False, True) for boundary in (DType.INT8, DType.UINT8)]

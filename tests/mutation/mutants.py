@@ -155,7 +155,7 @@ _EMITTER = (
         ("for r in runs]", "for r in runs[::-1]]"),
     ),
     *several(
-        "mcuplan/schedule/row_reach.py",
+        "mcuplan/schedule/assembly/row_reach.py",
         "rows",
         ("(offset - base) // unit for offset", "(offset - base) // unit + 1 for offset"),
         ("base = min(offsets)", "base = max(offsets)"),
@@ -172,7 +172,7 @@ _EMITTER = (
 
 _PLANNER = (
     *several(
-        "mcuplan/schedule/liveness.py",
+        "mcuplan/schedule/assembly/liveness.py",
         "mix",
         ("end[storage] = step.index + 1", "end[storage] = step.index"),
         ("if end[storage] <= step.index + 1:", "if end[storage] <= step.index + 9:"),

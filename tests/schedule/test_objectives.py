@@ -11,11 +11,11 @@ from cells import Wiring
 from step_graphs import random_steps
 
 from mcuplan.ir.graph import Graph
-from mcuplan.memory.problem import Region
 from mcuplan.ops.concat import Concat
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.pool2d import AvgPool2D
 from mcuplan.schedule import EFFORTS, Objective, Plan, Selection, Streaming, plan_cycles, plan_graph
+from mcuplan.solvers.packing.problem import Region
 from mcuplan.targets import Target, load_target
 
 
@@ -117,7 +117,7 @@ def test_latency_fits_where_nothing_runs_by_rows(monkeypatch: pytest.MonkeyPatch
     graph = _residual()
     least = _arena(_plan(graph, _m4(), Objective.RAM_STRICT, "off"))
     assert least < _arena(_plan(graph, _m4(), Objective.LATENCY, "off"))
-    levels = import_module("mcuplan.schedule.levels")
+    levels = import_module("mcuplan.schedule.explore.levels")
     monkeypatch.setattr(levels, "plan_rows", lambda *_, **__: None)
     plan = _plan(graph, _small(least), Objective.LATENCY, "auto")
     assert least == _arena(plan)

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from mcuplan.ir.graph import Graph
 from mcuplan.ops.boundary import FlipSign
 from mcuplan.ops.eltwise import Add
-from mcuplan.schedule.cut_bound import least_bytes, trivial_bytes
-from mcuplan.schedule.order import find_order, peak_bytes
-from mcuplan.schedule.search import beam, search
-from mcuplan.schedule.segments import EFFORTS, Effort, best_sequence, segments
-from mcuplan.schedule.sequence import Sequencing, bits, sequencing
+from mcuplan.schedule.assembly.order import find_order, peak_bytes
+from mcuplan.solvers.steps.cut_bound import least_bytes, trivial_bytes
+from mcuplan.solvers.steps.problem import Sequencing, bits, sequencing
+from mcuplan.solvers.steps.search import beam, search
+from mcuplan.solvers.steps.segments import EFFORTS, Effort, best_sequence, segments
 
 _EXAMPLES = settings(max_examples=150, deadline=None)
 

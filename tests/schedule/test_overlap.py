@@ -13,8 +13,6 @@ from hypothesis import strategies as st
 
 from mcuplan.emit import Stamp, emit
 from mcuplan.ir.graph import Graph
-from mcuplan.memory import PlanError
-from mcuplan.memory.problem import MemoryPlan, Placement
 from mcuplan.ops.concat import Concat
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.eltwise import Add
@@ -34,7 +32,9 @@ from mcuplan.schedule import (
     plan_graph,
     select_kernels,
 )
-from mcuplan.schedule.liveness import allocate
+from mcuplan.schedule.assembly.liveness import allocate
+from mcuplan.solvers.packing import PlanError
+from mcuplan.solvers.packing.problem import MemoryPlan, Placement
 from mcuplan.targets import load_target
 
 _TARGET = load_target("cortex-m4")

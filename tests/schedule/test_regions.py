@@ -15,8 +15,6 @@ from cells import FAMILIES, Wiring
 
 from mcuplan.emit import Bundle, Stamp, emit
 from mcuplan.ir.graph import Graph
-from mcuplan.memory import PlanError, Problem, check_regions
-from mcuplan.memory.problem import Region
 from mcuplan.ops.pool2d import MaxPool2D
 from mcuplan.prove.cores import core_named
 from mcuplan.prove.elf import Kind, read_elf
@@ -25,6 +23,8 @@ from mcuplan.prove.toolchain import cross_compiler
 from mcuplan.prove.verify import Subject, prove_on_core, prove_on_host
 from mcuplan.schedule import Plan, check_rows, plan_graph, select_kernels, spread, wait_cycles
 from mcuplan.schedule.accesses import SCRATCH, accesses
+from mcuplan.solvers.packing import PlanError, Problem, check_regions
+from mcuplan.solvers.packing.problem import Region
 from mcuplan.targets import Target, load_target
 
 _BIG = 1 << 20

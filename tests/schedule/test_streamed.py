@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from mcuplan.errors import UsageError
 from mcuplan.ir.graph import Graph
-from mcuplan.memory import PlanError
 from mcuplan.ops.concat import Concat
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.eltwise import Add
@@ -32,7 +31,8 @@ from mcuplan.schedule import (
     levels,
     plan_graph,
 )
-from mcuplan.schedule.streamed import plan_rows
+from mcuplan.schedule.assembly.streamed import plan_rows
+from mcuplan.solvers.packing import PlanError
 from mcuplan.targets import load_target
 
 _TARGET = load_target("cortex-m4")

@@ -1,0 +1,231 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Plans that run row by row: an order of rows, a buffer for each row, addresses, proof."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
+
+from mcuplan.ir.graph import Graph
+from mcuplan.ir.op import Kernel
+from mcuplan.passes.gather_rows import gather_rows
+from mcuplan.passes.rows_of_planes import rows_of_planes
+from mcuplan.schedule.assembly.check_rows import check_rows
+from mcuplan.schedule.assembly.plan import region_for
+from mcuplan.schedule.assembly.row_layout import Layout, lay_out
+from mcuplan.schedule.assembly.row_local import (
+    RowProgram,
+    check_feedable,
+    has_too_many_rows,
+    row_program,
+)
+from mcuplan.schedule.assembly.row_reach import check_reach, unit_for
+from mcuplan.schedule.kernels.choose import Placer, choose, kernels_of
+from mcuplan.schedule.kernels.objective import Objective, Selection
+from mcuplan.schedule.kernels.select import Candidate, candidates_of, program_of
+from mcuplan.schedule.program import Plan, Selected, Sharing
+from mcuplan.solvers.packing import MemoryPlan, Problem, pack
+from mcuplan.solvers.packing.bound import lower_bound
+from mcuplan.solvers.rows.order import check_row_order, depth_first, find_row_order, smooth
+from mcuplan.solvers.rows.problem import RowGraph, RowOrder, RowStep
+from mcuplan.solvers.steps.segments import Effort
+from mcuplan.targets import Target
+
+__all__ = ["least_bytes", "plan_rows", "streamed_plan"]
+
+_FOR_FEWER_CALLS = 0.10  # of the arena, packed, unless all is for RAM
+_FOR_LONGER_RUNS = 0.05  # of the peak: fewer calls, and pairs of pixels across rows
+
+
+def plan_rows(
+    graph: Graph,
+    target: Target,
+    sharing: Sharing | None = None,
+    effort: Effort | None = None,
+    selection: Selection | None = None,
+    *,
+    feed: bool = False,
+    enough: int | None = None,
+) -> Plan | None:
+    """The plan of an int8 graph by rows; None where it must need ``enough`` bytes.
+
+    None, too, where there are more rows than an order can be found of in reasonable time.
+
+    Raises:
+        Problems: nodes that no kernel runs, all of them.
+        UsageError: the input is to be fed and cannot arrive row by row.
+        InputTooLarge: rows would lie further apart than the generated code can say.
+    """
+    sharing, selection = sharing or Sharing(), selection or Selection()
+    gathered = gather_rows(rows_of_planes(graph, fed=feed))
+    ways = candidates_of(gathered, target)
+
+    def by_rows(chosen: Mapping[str, Candidate]) -> RowProgram:
+        return row_program(program_of(gathered, target, chosen), sharing, feed=feed)
+
+    fewest = {name: min(c, key=_scratch) for name, c in ways.items()}
+    program = program_of(gathered, target, fewest)
+    if feed:
+        check_feedable(program, sharing)
+    elif has_too_many_rows(program):
+        return None
+    leanest = by_rows(fewest)
+    if enough is not None and least_bytes(leanest.graph) >= enough:
+        return None
+    effort = effort or Effort()
+    orders, asked = _Orders(leanest, effort), selection.objective
+    plans: dict[tuple[Kernel, ...], Plan] = {}
+    for objective in (asked, Objective.RAM) if asked is Objective.RAM_STRICT else (asked,):
+        wanted = replace(selection, objective=objective)
+        choice = choose(ways, wanted, Placer(by_rows, orders.peak))
+        if kernels_of(choice.chosen) not in plans:
+            plan = _best_of(choice.placed, orders.best(choice.placed), sharing, effort, objective)
+            selected = Selected(asked.value, choice.statement)
+            plans[kernels_of(choice.chosen)] = replace(plan, selected=selected)
+    if len(plans) == 1:
+        return next(iter(plans.values()))
+    # Kernels go by the peak; packed, more of them may need no more, and then be faster.
+    return min(plans.values(), key=lambda plan: (_arena(plan), selection.cycles(plan)))
+
+
+def _best_of(
+    rowed: RowProgram, found: RowOrder, sharing: Sharing, effort: Effort, objective: Objective
+) -> Plan:
+    """The plan with few long runs, or that of the order as found where its arena is smaller.
+
+    Rows that are made together lie less well. Unless all is for RAM, some of it is given up.
+    For the last byte every order is packed: one of a higher peak may lie better.
+    """
+    ram = objective in (Objective.RAM, Objective.RAM_STRICT)
+    loose = found.peak_bytes + int(_FOR_LONGER_RUNS * found.peak_bytes)
+    limit = found.peak_bytes if ram else loose
+    longer = streamed_plan(rowed, sharing, effort, smooth(rowed.graph, found, limit))
+    arena = _arena(longer)
+    if arena <= limit + int(limit * effort.slack):
+        return longer
+    plain = streamed_plan(rowed, sharing, effort, found)
+    if objective is Objective.RAM_STRICT:
+        loosest = streamed_plan(rowed, sharing, effort, smooth(rowed.graph, found, loose))
+        return min(longer, plain, loosest, key=_arena)
+    given_up = 0 if ram else int(_FOR_FEWER_CALLS * arena)
+    return plain if _arena(plain) < arena - given_up else longer
+
+
+def _arena(plan: Plan) -> int:
+    return sum(memory.arena_bytes for memory in plan.memory.values())
+
+
+def _scratch(candidate: Candidate) -> tuple[int, float]:
+    return candidate.step.scratch_bytes, candidate.cycles
+
+
+class _Orders:
+    """Orders of rows of one network with different kernels; searched for with the leanest."""
+
+    def __init__(self, leanest: RowProgram, effort: Effort) -> None:
+        self._effort, self._steps = effort, _move_counts(leanest)
+        self._first = find_row_order(leanest.graph, states=effort.row_states)
+
+    def peak(self, rowed: RowProgram) -> int:
+        """Prices kernels by the most bytes alive, in the order of the leanest ones."""
+        if _move_counts(rowed) != self._steps:
+            return depth_first(rowed.graph).peak_bytes
+        return check_row_order(rowed.graph, self._first.moves)
+
+    def best(self, rowed: RowProgram) -> RowOrder:
+        """The best order for kernels that stay."""
+        if _move_counts(rowed) != self._steps:
+            return find_row_order(rowed.graph, states=self._effort.row_states)
+        peak = check_row_order(rowed.graph, self._first.moves)
+        if peak == self._first.peak_bytes:
+            return self._first
+        own = find_row_order(rowed.graph, states=self._effort.row_states)
+        if own.peak_bytes <= peak:
+            return own
+        bound = min(own.lower_bound_bytes, peak)
+        return replace(own, moves=self._first.moves, peak_bytes=peak, lower_bound_bytes=bound)
+
+
+def _move_counts(rowed: RowProgram) -> tuple[int, ...]:
+    return tuple(len(step.moves) for step in rowed.graph.steps)
+
+
+def least_bytes(graph: RowGraph) -> int:
+    """What some move needs in every order: rows that it reads, the row it makes, scratch."""
+    made = {step.output for step in graph.steps}
+    start = sum(t.rows * t.row_bytes for i, t in enumerate(graph.tensors) if i not in made)
+    return max([start, *(_move_bytes(graph, step) for step in graph.steps)])
+
+
+def _move_bytes(graph: RowGraph, step: RowStep) -> int:
+    """The most that a move of a step needs by itself."""
+    most, output = 0, graph.tensors[step.output]
+    before = 0
+    for move in step.moves:
+        rows = {(t, y) for t, first, end in move.reads for y in range(first, end)}
+        whole = {t for t, _ in rows if graph.tensors[t].whole}
+        read = sum(graph.tensors[t].row_bytes for t, _ in rows if t not in whole)
+        read += sum(graph.tensors[t].rows * graph.tensors[t].row_bytes for t in whole)
+        count = output.rows if output.whole else max(1, move.made - before)
+        shared = count if step.replaces >= 0 else 0
+        most = max(most, read + (count - shared) * output.row_bytes + step.scratch_bytes)
+        before = move.made
+    return most
+
+
+def streamed_plan(
+    rowed: RowProgram,
+    sharing: Sharing | None = None,
+    effort: Effort | None = None,
+    order: RowOrder | None = None,
+) -> Plan:
+    """Addresses for a program by rows, in an order of rows; by default the best one found.
+
+    Raises:
+        InputTooLarge: rows would lie further apart than the generated code can say.
+    """
+    sharing, program = sharing or Sharing(), rowed.program
+    effort = effort or Effort()
+    order = order or find_row_order(rowed.graph, states=effort.row_states)
+    layout, memory = _placed(rowed, order, sharing, effort)
+    region = region_for(program.target.ram, memory)
+    plan = Plan(
+        program,
+        layout.allocation,
+        MappingProxyType({region.name: memory}),
+        runs=layout.runs,
+        rows=order,
+    )
+    check_reach(plan)
+    check_rows(plan, keep_inputs=sharing.keep_inputs)
+    return plan
+
+
+def _placed(
+    rowed: RowProgram, order: RowOrder, sharing: Sharing, effort: Effort
+) -> tuple[Layout, MemoryPlan]:
+    """Buffers and addresses; scratch in one place unless it needs less to let it move."""
+    align = unit_for(order.peak_bytes + int(_FOR_FEWER_CALLS * order.peak_bytes))
+    layout = lay_out(rowed, order.moves, sharing, one_scratch=True).aligned(align)
+    memory = _place(layout, effort)
+    if not layout.allocation.scratch:
+        return layout, memory
+    moving = lay_out(rowed, order.moves, sharing).aligned(align)
+    if memory.arena_bytes > lower_bound(_problem(moving)).bytes:
+        other = _place(moving, effort)
+        if other.arena_bytes < memory.arena_bytes:
+            return moving, other
+    return layout, memory
+
+
+def _place(layout: Layout, effort: Effort) -> MemoryPlan:
+    """Addresses, as good as the effort asks for."""
+    problem = _problem(layout)
+    bound = lower_bound(problem).bytes
+    enough = bound + int(bound * effort.slack)
+    return pack(problem, capacity=enough, node_limit=effort.nodes, rounds=effort.rounds)
+
+
+def _problem(layout: Layout) -> Problem:
+    return Problem(layout.allocation.buffers, pinned=layout.pinned)

@@ -1,0 +1,335 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One kernel for each step: least latency, flash or RAM, or the default between them.
+
+Nothing here knows how plans are made: a callback places a choice of kernels, another says
+how many bytes of arena that took.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations, product
+from typing import Generic, TypeVar
+
+from mcuplan.ir.op import Kernel
+from mcuplan.schedule.kernels.objective import MOST_TIMES, WORTH, Objective, Selection, price
+from mcuplan.schedule.kernels.select import Candidate
+from mcuplan.schedule.overlap import shared_bytes
+
+__all__ = ["Choice", "Placer", "choose", "kernels_of"]
+
+P = TypeVar("P")
+Chosen = Mapping[str, Candidate]  # by the name of the node
+Ways = Mapping[str, tuple[Candidate, ...]]  # fastest first
+
+_MORE_ARENA, _MORE_CYCLES = 1.05, 1.15  # that the default objective may take
+_HARDLY_MORE, _FAR_SLOWER = 1.01, 1.25  # flash that `flash` may take to save so many cycles
+_SHARES = (1.01, 1.02, 1.04, 1.07, 1.1, 1.15, 1.2, 1.3, 1.5, 2.0)  # of the least arena, tried
+_RATE = f"1 % of arena for up to {WORTH} % more cycles, {MOST_TIMES:g} times at most"
+_MOST_PLANS = 120  # of one choice; what is left open then stays with its leanest kernel
+_MOST_STEPS = 12_000  # placed in all these plans together: fewer plans of large networks
+_LEAST_PLANS = 3
+_MOST_EXACT = 12  # kernel functions that all sets are tried of
+
+
+@dataclass(frozen=True, slots=True)
+class Choice(Generic[P]):
+    """The kernels chosen, what became of them, and in words what was given up for what."""
+
+    chosen: Chosen
+    placed: P
+    statement: str
+
+
+def kernels_of(chosen: Chosen) -> tuple[Kernel, ...]:
+    """The kernels of a choice, node by node."""
+    return tuple(candidate.step.kernel for candidate in chosen.values())
+
+
+@dataclass(slots=True)
+class Placer(Generic[P]):
+    """Places choices of kernels, each once; ``finish`` takes more time, for the last one."""
+
+    place: Callable[[Chosen], P]
+    arena_bytes: Callable[[P], int]
+    finish: Callable[[Chosen], P] | None = None
+    known: dict[tuple[Kernel, ...], P] = field(default_factory=dict)
+
+    def __call__(self, chosen: Chosen) -> P:
+        """What became of a choice."""
+        key = kernels_of(chosen)
+        if key not in self.known:
+            self.known[key] = self.place(chosen)
+        return self.known[key]
+
+    def best(self, chosen: Chosen) -> P:
+        """What becomes of a choice that stays."""
+        if self.finish is not None:
+            more = self.finish(chosen)
+            if self.arena_bytes(more) <= self.size(chosen):
+                self.known[kernels_of(chosen)] = more
+        return self(chosen)
+
+    def size(self, chosen: Chosen) -> int:
+        """Bytes of arena."""
+        return self.arena_bytes(self(chosen))
+
+
+def choose(ways: Ways, selection: Selection, placer: Placer[P]) -> Choice[P]:
+    """The best choice of kernels for an objective.
+
+    Args:
+        ways: candidates of every node.
+        selection: the objective, and prices in flash.
+        placer: makes a plan of a choice.
+    """
+    fastest = {name: found[0] for name, found in ways.items()}
+    if selection.objective is Objective.FLASH:
+        smallest = _smallest(ways, selection)
+        return Choice(smallest, placer.best(smallest), _flash_trade(fastest, smallest, selection))
+    if selection.objective is Objective.LATENCY:
+        return Choice(fastest, placer.best(fastest), "the fastest kernel of every step")
+    leanest = {name: min(found, key=_leanness) for name, found in ways.items()}
+    search = _Search(ways, fastest, leanest, placer)
+    wanted, other = leanest, fastest  # the first one placed is the one with the best order
+    if selection.objective is Objective.BALANCED:
+        wanted, other = other, wanted
+    least = min(placer.size(wanted), placer.size(other))
+    if selection.objective is Objective.RAM_STRICT:
+        chosen = search.within(least)
+    elif selection.objective is Objective.RAM:
+        chosen = _lean(search, least)
+    else:
+        chosen = _balanced(search, fastest, least)
+    placed = placer.best(chosen)
+    above = 100 * (placer.size(chosen) / max(1, least) - 1)
+    bound = f"least arena {least:,} B" + (f", this {above:.1f} % above" if above > 0 else "")
+    rate = f"; {_RATE}" if selection.objective is Objective.RAM else ""
+    return Choice(chosen, placed, f"{_trade(fastest, chosen, placer)}; {bound}{rate}")
+
+
+def _lean(search: _Search[P], least: int) -> Chosen:
+    """Little arena, as far as the last bytes are worth their cycles.
+
+    A percent of arena is worth some percents of cycles, and all of it together no more than
+    so many times the cycles of the fastest kernels. Between the least arena and that of the
+    fastest kernels some sizes are tried, as long as they may be worth it.
+    """
+    fastest, best = search.fastest, search.within(least)
+    fewest = _cycles(fastest)
+
+    def priced(chosen: Chosen) -> tuple[bool, float]:
+        cycles = _cycles(chosen)
+        return cycles > MOST_TIMES * fewest, price(search.placer.size(chosen), cycles)
+
+    for share in _SHARES:
+        over, _ = priced(best)
+        if not over and price(1, _cycles(best)) <= price(share, fewest):
+            break  # nothing that large can be worth more
+        best = min(best, search.within(int(share * least)), key=priced)
+    return min(best, fastest, key=priced)
+
+
+def _balanced(search: _Search[P], fastest: Chosen, least: int) -> Chosen:
+    """Within 5 % of the least arena and 15 % of the least cycles; if need be, more arena."""
+    enough = _MORE_CYCLES * _cycles(fastest)
+    low, high = int(_MORE_ARENA * least), search.placer.size(fastest)
+    chosen = search.within(low)
+    if _cycles(chosen) <= enough:
+        return chosen
+    best = fastest
+    while high - low > max(64, least // 50):
+        middle = (low + high) // 2
+        trial = search.within(middle)
+        if _cycles(trial) <= enough:
+            best, high = trial, min(middle, search.placer.size(trial))
+        else:
+            low = middle
+    return best
+
+
+def _cycles(chosen: Chosen) -> float:
+    return sum(candidate.cycles for candidate in chosen.values())
+
+
+def _leanness(candidate: Candidate) -> tuple[int, float]:
+    """Bytes that a step needs beside its inputs, then cycles."""
+    step = candidate.step
+    shared = max(shared_bytes(step).values(), default=0)
+    made = step.signature.output.nbytes
+    saved = made if step.inplace_inputs else min(made, shared)
+    return made - saved + step.scratch_bytes, candidate.cycles
+
+
+def _held(candidate: Candidate) -> int:
+    """Bytes of a step on its own."""
+    signature = candidate.step.signature
+    inputs = zip(signature.inputs, signature.constants, strict=True)
+    active = sum(kind.nbytes for kind, value in inputs if value is None)
+    return active + signature.output.nbytes + candidate.step.scratch_bytes
+
+
+@dataclass(slots=True)
+class _Search(Generic[P]):
+    ways: Ways
+    fastest: Chosen
+    leanest: Chosen
+    placer: Placer[P]
+
+    def within(self, limit: int) -> Chosen:
+        """Fast kernels wherever the arena stays within a limit that the leanest ones keep.
+
+        Starts from the leanest kernels and takes the fastest for as many steps at once as
+        the limit allows, those that hold the fewest bytes first.
+        """
+        if self.placer.size(self.fastest) <= limit:
+            return self.fastest
+        differ = [n for n, c in self.fastest.items() if self.leanest[n] is not c]
+        differ.sort(key=lambda name: _held(self.fastest[name]))
+        return self._faster(dict(self.leanest), differ, limit)
+
+    def _faster(self, chosen: Chosen, names: Sequence[str], limit: int) -> Chosen:
+        most = min(_MOST_PLANS, max(_LEAST_PLANS, _MOST_STEPS // max(1, len(self.ways))))
+        if not names or len(self.placer.known) > most:
+            return chosen
+        trial = {**chosen, **{name: self.fastest[name] for name in names}}
+        if self.placer.size(trial) <= limit:
+            return trial
+        if len(names) == 1:
+            return self._between(chosen, names[0], limit)
+        half = len(names) // 2
+        chosen = self._faster(chosen, names[:half], limit)
+        return self._faster(chosen, names[half:], limit)
+
+    def _between(self, chosen: Chosen, name: str, limit: int) -> Chosen:
+        """The fastest kernel of one step that keeps the limit."""
+        for candidate in self.ways[name][1:]:
+            if candidate.cycles >= chosen[name].cycles:
+                break
+            trial = {**chosen, name: candidate}
+            if self.placer.size(trial) <= limit:
+                return trial
+        return chosen
+
+
+# -- flash ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Option:
+    """Kernels for some steps, the flash and the cycles that they take."""
+
+    nbytes: int
+    cycles: float
+    chosen: Chosen
+
+
+def _smallest(ways: Ways, selection: Selection) -> Chosen:
+    """Least code and constants; 1 % more where the last bytes would cost a fifth of the speed.
+
+    Exact over all sets of kernels, for each family of steps that may share some.
+    """
+    best = [_Option(0, 0.0, {})]
+    for names in _families(ways):
+        family = _options({name: ways[name] for name in names}, selection)
+        joined = (
+            _Option(a.nbytes + b.nbytes, a.cycles + b.cycles, {**a.chosen, **b.chosen})
+            for a, b in product(best, family)
+        )
+        best = _front(joined)
+    least = best[0]
+    near = [option for option in best if option.nbytes <= _HARDLY_MORE * least.nbytes][-1]
+    taken = near if least.cycles > _FAR_SLOWER * near.cycles else least
+    return {name: taken.chosen[name] for name in ways}
+
+
+def _front(options: Iterable[_Option]) -> list[_Option]:
+    """Options that none beats in both, smallest first and fastest last."""
+    found: list[_Option] = []
+    for option in sorted(options, key=lambda option: (option.nbytes, option.cycles)):
+        if not found or option.cycles < found[-1].cycles:
+            found.append(option)
+    return found
+
+
+def _families(ways: Ways) -> list[list[str]]:
+    """Nodes in groups that have no kernel function in common."""
+    families: list[tuple[set[str], list[str]]] = []
+    for name, found in ways.items():
+        functions = {candidate.step.kernel.function for candidate in found}
+        joined = [family for family in families if family[0] & functions]
+        families = [family for family in families if not family[0] & functions]
+        names = [n for family in joined for n in family[1]]
+        families.append((functions.union(*(f[0] for f in joined)), [*names, name]))
+    return [names for _, names in families]
+
+
+def _options(ways: Ways, selection: Selection) -> list[_Option]:
+    """What steps take with each set of kernels: their smallest and their fastest ones of it."""
+    kernels = {c.step.kernel.function: c.step.kernel for found in ways.values() for c in found}
+    code = {name: selection.code_bytes(kernel) for name, kernel in kernels.items()}
+    constants = {
+        name: [selection.constants_bytes(candidate.step) for candidate in found]
+        for name, found in ways.items()
+    }
+    options = []
+    for allowed in _sets(sorted(kernels)):
+        open_ = {
+            name: [i for i, c in enumerate(found) if c.step.kernel.function in allowed]
+            for name, found in ways.items()
+        }
+        if not all(open_.values()):
+            continue
+        own = sum(code[name] for name in allowed)
+        for first in (False, True):
+            picked = {
+                n: ids[0] if first else _least_of(constants[n], ids) for n, ids in open_.items()
+            }
+            chosen = {name: ways[name][i] for name, i in picked.items()}
+            nbytes = own + sum(constants[name][i] for name, i in picked.items())
+            options.append(_Option(nbytes, _cycles(chosen), chosen))
+    return _front(options)
+
+
+def _least_of(nbytes: Sequence[int], indices: Sequence[int]) -> int:
+    """The smallest, of equal ones the first."""
+    return min(indices, key=lambda i: nbytes[i])
+
+
+def _sets(functions: Sequence[str]) -> list[frozenset[str]]:
+    """Sets of functions to try: all of them, or where there are too many the small ones."""
+    most = len(functions) if len(functions) <= _MOST_EXACT else 3
+    found = [frozenset(c) for n in range(1, most + 1) for c in combinations(functions, n)]
+    return [*found, frozenset(functions)]
+
+
+# -- words ----------------------------------------------------------------------------------
+
+
+def _slower(fastest: Chosen, chosen: Chosen) -> str:
+    """How many steps do not run their fastest kernel, and what that costs."""
+    changed = sum(chosen[name] is not candidate for name, candidate in fastest.items())
+    if not changed:
+        return "the fastest kernel of every step"
+    more = 100 * (_cycles(chosen) / max(1.0, _cycles(fastest)) - 1)
+    steps = f"{changed} of {len(fastest)} steps"
+    return f"{steps} with a slower kernel, {more:.1f} % more cycles"
+
+
+def _trade(fastest: Chosen, chosen: Chosen, placer: Placer[P]) -> str:
+    text = _slower(fastest, chosen)
+    saved = placer.size(fastest) - placer.size(chosen)
+    return f"{text}, {saved:,} B of arena less" if saved else text
+
+
+def _flash_trade(fastest: Chosen, chosen: Chosen, selection: Selection) -> str:
+    text = _slower(fastest, chosen)
+    saved = _flash(fastest, selection) - _flash(chosen, selection)
+    return f"{text}, {saved:,} B of flash less" if saved else text
+
+
+def _flash(chosen: Chosen, selection: Selection) -> int:
+    kernels = {c.step.kernel.function: c.step.kernel for c in chosen.values()}
+    code = sum(selection.code_bytes(kernel) for kernel in kernels.values())
+    return code + sum(selection.constants_bytes(c.step) for c in chosen.values())

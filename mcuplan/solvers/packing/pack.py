@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The packer: heuristics first, then the exact search, then the independent check."""
+
+from __future__ import annotations
+
+import time
+
+from mcuplan.solvers.packing.bound import LowerBound, lower_bound
+from mcuplan.solvers.packing.check import check_placements, check_plan
+from mcuplan.solvers.packing.conflicts import Conflicts, count_pairs
+from mcuplan.solvers.packing.crowded import crowded_fit
+from mcuplan.solvers.packing.exact import Effort, Proof, improve
+from mcuplan.solvers.packing.greedy import climb, portfolio
+from mcuplan.solvers.packing.learned import learn
+from mcuplan.solvers.packing.problem import MemoryPlan, Placement, Problem
+
+__all__ = ["DEFAULT_NODES", "pack"]
+
+DEFAULT_NODES = 150_000
+"""Nodes that the exact search may visit where the caller sets no limit: fewer in large tables."""
+
+_NODES_AND_PAIRS = 600_000_000  # most nodes x conflicts then
+
+_MOST_PAIRS = 1_000_000  # beyond this, listing who meets whom takes too long
+_PAIRS_A_SECOND = 100_000  # listed, ordered and tabulated, where there is a time limit
+
+
+def pack(
+    problem: Problem,
+    *,
+    capacity: int | None = None,
+    time_limit_s: float | None = None,
+    node_limit: int | None = None,
+    exact: bool = True,
+    rounds: int = 0,
+) -> MemoryPlan:
+    """Place the buffers of one arena in as few bytes as can be found, and prove it.
+
+    Args:
+        problem: the buffers and their separations.
+        capacity: a size that is enough: once the arena fits it, no more than a short
+            search is made for less. Not a limit: compare the plan with it.
+        time_limit_s: seconds for all of it; what is quick is done in any case. The outcome
+            then depends on the machine; what goes into generated code must use a node limit.
+        node_limit: nodes for the exact search; without any limit ``DEFAULT_NODES``.
+        exact: whether to search at all where no heuristic reaches the lower bound.
+        rounds: of first fit in an order that learns, for many buffers without separations.
+
+    Returns:
+        A checked plan; ``optimal`` only where that is proved.
+
+    Raises:
+        PlanError: the pinned buffers contradict each other.
+    """
+    deadline = None if time_limit_s is None else time.monotonic() + time_limit_s
+    most = _MOST_PAIRS
+    if time_limit_s is not None:
+        most = min(most, int(_PAIRS_A_SECOND * time_limit_s))
+    _check_pinned(problem)
+    bound = lower_bound(problem)
+    if count_pairs(problem) > most:
+        return _plan(problem, bound, Proof(crowded_fit(problem), bound.bytes, 0), "not attempted")
+    conflicts = Conflicts(problem)
+    if time_limit_s is None and node_limit is None:
+        node_limit = min(DEFAULT_NODES, _NODES_AND_PAIRS // (conflicts.pairs + 1))
+
+    def late() -> bool:
+        return deadline is not None and time.monotonic() >= deadline
+
+    packing = portfolio(problem, conflicts, bound.bytes, late)
+    enough = max(bound.bytes, capacity or 0)
+    if rounds and packing.arena_bytes > enough:
+        packing = learn(problem, packing, enough, rounds)
+    proof = Proof(packing, bound.bytes, 0)
+    if packing.arena_bytes > bound.bytes and exact and not late():
+        left = None if deadline is None else max(0.0, deadline - time.monotonic())
+        effort = Effort(node_limit, left)
+        proof = improve(problem, conflicts, packing, bound.bytes, effort, capacity=capacity)
+    goal = max(proof.proved_bytes, capacity or 0)
+    if proof.packing.arena_bytes > goal:
+        climbed = climb(problem, conflicts, packing, proof.proved_bytes, late)
+        if climbed.arena_bytes < proof.packing.arena_bytes:
+            proof = Proof(climbed, proof.proved_bytes, proof.nodes)
+    return _plan(problem, bound, proof, "stopped" if exact else "not asked for")
+
+
+def _check_pinned(problem: Problem) -> None:
+    where = {index: at for at, index in enumerate(sorted(problem.pinned))}
+    buffers = tuple(problem.buffers[index] for index in where)
+    entries = {
+        (where[low], where[high]): distance
+        for (low, high), distance in problem.separations.items()
+        if low in where and high in where
+    }
+    placements = [Placement(problem.buffers[index], problem.pinned[index]) for index in where]
+    check_placements(Problem(buffers, entries), placements)
+
+
+def _plan(problem: Problem, bound: LowerBound, proof: Proof, ended: str) -> MemoryPlan:
+    packing = proof.packing
+    plan = MemoryPlan(
+        placements=tuple(map(Placement, problem.buffers, packing.offsets)),
+        arena_bytes=packing.arena_bytes,
+        lower_bound_bytes=bound.bytes,
+        peak_step=bound.step,
+        optimal=packing.arena_bytes == proof.proved_bytes,
+        method=packing.method,
+        proved_bytes=proof.proved_bytes,
+        statement=_statement(bound, proof, ended),
+        nodes=proof.nodes,
+    )
+    check_plan(problem, plan)
+    return plan
+
+
+def _statement(bound: LowerBound, proof: Proof, ended: str) -> str:
+    arena, proved = proof.packing.arena_bytes, proof.proved_bytes
+    nodes = f"{proof.nodes:,} nodes"
+    if arena == bound.bytes:
+        return f"the live bytes of step {bound.step} need {arena:,} B"
+    if arena == proved:
+        return f"the search refuted every size below {arena:,} B ({nodes})"
+    searched = f"exact search {ended}" + (f" after {nodes}" if proof.nodes else "")
+    return f"{searched}; the least arena has {proved:,} to {arena:,} B"

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fewer calls: moves of one step brought together where the peak allows it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import groupby
+
+from mcuplan.solvers.rows.check import check_row_order
+from mcuplan.solvers.rows.problem import RowGraph, RowOrder
+from mcuplan.solvers.rows.tables import row_tables
+from mcuplan.solvers.rows.walk import RowWalk
+
+__all__ = ["smooth"]
+
+_PASSES = 8
+
+
+def smooth(graph: RowGraph, order: RowOrder, limit: int | None = None) -> RowOrder:
+    """The order with fewer changes from step to step, for a call does any run of moves.
+
+    Two runs of a step become one, at the place of either, where everything in between can
+    do without or with it.
+
+    Args:
+        graph: the network.
+        order: of its moves.
+        limit: bytes the peak may reach; by default it stays as it is.
+    """
+    allowed = max(order.peak_bytes, limit or 0)
+    runs = [(step, len(list(moves))) for step, moves in groupby(order.moves)]
+    walk = RowWalk(graph, row_tables(graph))
+    for _ in range(_PASSES):
+        before = len(runs)
+        runs = _pass(walk, runs, allowed)
+        if len(runs) == before:
+            break
+    moves = tuple(step for step, count in runs for _ in range(count))
+    peak = check_row_order(graph, moves)
+    bound = min(order.lower_bound_bytes, peak)
+    return replace(order, moves=moves, peak_bytes=peak, lower_bound_bytes=bound)
+
+
+_Run = tuple[int, int]  # step, moves
+
+
+def _pass(walk: RowWalk, runs: Sequence[_Run], allowed: int) -> list[_Run]:
+    rest, at = list(runs), 0
+    state, live = walk.start()
+    while at < len(rest):
+        step, count = rest[at]
+        after = next((k for k in range(at + 1, len(rest)) if rest[k][0] == step), None)
+        if after is not None:
+            between, both = rest[at + 1 : after], (step, count + rest[after][1])
+            for merged in ([both, *between], [*between, both]):
+                if walk.fits(state, live, merged, allowed):
+                    rest[at : after + 1] = _joined(merged)
+                    if at + len(merged) < len(rest):
+                        rest[at:] = _joined(rest[at:])
+                    break
+            else:
+                live = walk.go(state, live, step, count)
+                at += 1
+        else:
+            live = walk.go(state, live, step, count)
+            at += 1
+    return rest
+
+
+def _joined(runs: Sequence[_Run]) -> list[_Run]:
+    """Neighbours of one step as one run."""
+    return [
+        (step, sum(count for _, count in same)) for step, same in groupby(runs, lambda run: run[0])
+    ]

@@ -1,0 +1,386 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from dataclasses import replace
+from heapq import heappop, heappush
+from itertools import groupby
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mcuplan.solvers.rows.compiled import COMPILED, search_compiled, search_python
+from mcuplan.solvers.rows.least import least_between
+from mcuplan.solvers.rows.order import (
+    check_row_order,
+    depth_first,
+    find_row_order,
+    smooth,
+    step_by_step,
+)
+from mcuplan.solvers.rows.problem import Move, RowGraph, RowStep, RowTensor
+from mcuplan.solvers.rows.state import Ints, RowTables
+from mcuplan.solvers.rows.tables import row_tables
+
+_EXAMPLES = settings(max_examples=120, deadline=None)
+
+
+# --- networks ----------------------------------------------------------------------------------
+
+
+class Net:
+    """A row graph layer by layer."""
+
+    def __init__(self, rows: int, row_bytes: int, streamed: bool, whole: bool = False) -> None:
+        self.tensors = [RowTensor("input", rows, row_bytes, whole=whole and not streamed)]
+        self.steps: list[RowStep] = []
+        if streamed:
+            self.steps.append(RowStep("feed", 0, tuple(Move((), k + 1) for k in range(rows))))
+
+    def add(self, tensor: RowTensor, moves: list[Move], scratch: int = 0, over: int = -1) -> int:
+        """A step that makes a tensor; the tensor's index."""
+        self.tensors.append(tensor)
+        output = len(self.tensors) - 1
+        self.steps.append(RowStep(tensor.name, output, tuple(moves), scratch, over))
+        return output
+
+    def window(
+        self, t: int, row_bytes: int, kernel: int = 3, stride: int = 1, scratch: int = 0
+    ) -> int:
+        """A convolution with "same" padding."""
+        rows = self.tensors[t].rows
+        made = -(-rows // stride)
+        top = max((made - 1) * stride + kernel - rows, 0) // 2
+        starts = [y * stride - top for y in range(made)]
+        moves = [
+            Move(((t, max(a, 0), min(a + kernel, rows)),), y + 1) for y, a in enumerate(starts)
+        ]
+        return self.add(RowTensor(f"conv{t}", made, row_bytes), moves, scratch)
+
+    def rowwise(self, ts: list[int], row_bytes: int, in_place: bool, scratch: int = 0) -> int:
+        """One output row of a row of each input."""
+        rows = self.tensors[ts[0]].rows
+        moves = [Move(tuple((t, y, y + 1) for t in ts), y + 1) for y in range(rows)]
+        over = ts[0] if in_place else -1
+        return self.add(RowTensor(f"row{ts[0]}", rows, row_bytes), moves, scratch, over)
+
+    def gather(self, t: int, row_bytes: int) -> int:
+        """A sum over all rows."""
+        rows = self.tensors[t].rows
+        moves = [Move(((t, y, y + 1),), int(y == rows - 1)) for y in range(rows)]
+        return self.add(RowTensor("sum", 1, row_bytes), moves)
+
+    def at_once(self, t: int, rows: int, row_bytes: int, in_place: bool) -> int:
+        """A step that does everything in one call, into consecutive rows."""
+        tensor = RowTensor(f"whole{t}", rows, row_bytes, whole=True)
+        moves = [Move(((t, 0, self.tensors[t].rows),), rows)]
+        return self.add(tensor, moves, over=t if in_place else -1)
+
+    def graph(self) -> RowGraph:
+        """What nobody reads lasts."""
+        read = {t for step in self.steps for move in step.moves for t, _, _ in move.reads}
+        tensors = [replace(k, lasts=t not in read) for t, k in enumerate(self.tensors)]
+        return RowGraph(tuple(tensors), tuple(self.steps))
+
+
+def pyramid(streamed: bool, scale: int = 1) -> RowGraph:
+    """Rows that get narrower, then wider: worth collecting in the middle."""
+    net = Net(24 * scale, 60, streamed)
+    t = net.window(0, 80, stride=2)
+    t = net.rowwise([t], 80, in_place=True)
+    t = net.window(t, 24, stride=2)
+    t = net.rowwise([t], 72, in_place=False)
+    t = net.window(t, 72)
+    t = net.window(t, 60, stride=2)
+    t = net.gather(t, 40)
+    net.at_once(t, 1, 10, in_place=False)
+    return net.graph()
+
+
+@st.composite
+def graphs(draw: st.DrawFn) -> RowGraph:
+    """Small networks with branches, strides, odd sizes, scratch, and tensors in one piece."""
+    sizes = st.sampled_from((1, 2, 3, 5, 8, 13))
+    scratch = st.sampled_from((0, 0, 0, 4, 9))
+    net = Net(draw(st.integers(1, 6)), draw(sizes), draw(st.booleans()), draw(st.booleans()))
+    for _ in range(draw(st.integers(1, 4))):
+        t = draw(st.integers(max(0, len(net.tensors) - 2), len(net.tensors) - 1))
+        rows = net.tensors[t].rows
+        kind = draw(st.sampled_from(("window", "window", "row", "join", "gather", "at_once")))
+        if kind == "window":
+            kernel, stride = draw(st.sampled_from(((1, 1), (3, 1), (3, 2), (2, 2), (1, 2))))
+            net.window(t, draw(sizes), kernel, stride, draw(scratch))
+        elif kind == "gather":
+            net.gather(t, draw(sizes))
+        elif kind == "at_once":
+            net.at_once(t, rows, draw(sizes), draw(st.booleans()))
+        else:
+            others = [k for k in range(len(net.tensors)) if net.tensors[k].rows == rows != t]
+            ts = [t, draw(st.sampled_from(others))] if kind == "join" and others else [t]
+            net.rowwise(sorted(set(ts)), draw(sizes), draw(st.booleans()), draw(scratch))
+    return net.graph()
+
+
+# --- the same by definition --------------------------------------------------------------------
+
+
+def live_rows(graph: RowGraph, done: tuple[int, ...]) -> set[tuple[int, int]]:
+    """Rows that exist when each step has done so many moves."""
+    makers = {step.output: s for s, step in enumerate(graph.steps)}
+    found = set()
+    for t, tensor in enumerate(graph.tensors):
+        made, begun = tensor.rows, tensor.rows
+        if t in makers:
+            moves = graph.steps[makers[t]].moves[: done[makers[t]]]
+            made = moves[-1].made if moves else 0
+            begun = max(
+                [
+                    m.made + 1 if a.made == m.made else m.made
+                    for a, m in zip((Move((), 0), *moves), moves, strict=False)
+                ],
+                default=0,
+            )
+            begun = min(begun, tensor.rows)
+        left = {
+            row
+            for s, step in enumerate(graph.steps)
+            for move in step.moves[done[s] :]
+            for u, first, end in move.reads
+            for row in range(first, end)
+            if u == t
+        }
+        rows = {r for r in range(begun) if tensor.lasts or r in left or r >= made}
+        if tensor.whole and begun and (rows or made < tensor.rows or left):
+            rows = set(range(tensor.rows))
+        found |= {(t, row) for row in rows}
+    return found
+
+
+def least_peak(graph: RowGraph) -> int:
+    """Least peak over all orders, by plain search over all states."""
+    size = [tensor.row_bytes for tensor in graph.tensors]
+    makers = {step.output: s for s, step in enumerate(graph.steps)}
+    total = tuple(len(step.moves) for step in graph.steps)
+    first = sum(k.rows * k.row_bytes for t, k in enumerate(graph.tensors) if t not in makers)
+    heap, seen = [(first, (0,) * len(total))], set()
+    while heap:
+        peak, done = heappop(heap)
+        if done == total:
+            return peak
+        if done in seen:
+            continue
+        seen.add(done)
+        before = live_rows(graph, done)
+        for s, step in enumerate(graph.steps):
+            if done[s] == total[s] or not ready(graph, makers, done, step.moves[done[s]]):
+                continue
+            after = (*done[:s], done[s] + 1, *done[s + 1 :])
+            during = before | made_by(graph, done, s) | live_rows(graph, after)
+            need = sum(size[t] for t, _ in during) + step.scratch_bytes
+            need -= saved(graph, step, during - before, before - live_rows(graph, after))
+            heappush(heap, (max(peak, need), after))
+    raise AssertionError("no order")
+
+
+def ready(graph: RowGraph, makers: dict[int, int], done: tuple[int, ...], move: Move) -> bool:
+    """Whether the rows that a move reads are made."""
+    for t, first, end in move.reads:
+        if t in makers and first < end:
+            moves = graph.steps[makers[t]].moves[: done[makers[t]]]
+            if not moves or moves[-1].made < end:
+                return False
+    return True
+
+
+def made_by(graph: RowGraph, done: tuple[int, ...], s: int) -> set[tuple[int, int]]:
+    """Rows of the output that a move needs, also those that nobody reads."""
+    step = graph.steps[s]
+    moves, tensor = step.moves, graph.tensors[step.output]
+    before = moves[done[s] - 1].made if done[s] else 0
+    if before == tensor.rows:
+        return set()
+    rows = (
+        range(tensor.rows) if tensor.whole else range(before, max(before + 1, moves[done[s]].made))
+    )
+    return {(step.output, row) for row in rows}
+
+
+def saved(
+    graph: RowGraph, step: RowStep, begun: set[tuple[int, int]], ended: set[tuple[int, int]]
+) -> int:
+    """Bytes of rows that take those of a row that ends."""
+    if step.replaces < 0:
+        return 0
+    output, other = graph.tensors[step.output], graph.tensors[step.replaces]
+    if output.row_bytes > other.row_bytes:
+        return 0
+    if output.whole and not (other.whole and output.rows <= other.rows):
+        return 0
+    return sum(output.row_bytes for _, row in begun if (step.replaces, row) in ended)
+
+
+# --- properties --------------------------------------------------------------------------------
+
+
+@given(graphs())
+@_EXAMPLES
+def test_least_peak(graph: RowGraph) -> None:
+    """The order found needs as little as the best of all orders."""
+    order = find_row_order(graph)
+    assert least_peak(graph) == order.peak_bytes == check_row_order(graph, order.moves)
+    assert order.optimal
+
+
+@given(graphs(), st.integers(1, 6))
+@_EXAMPLES
+def test_stopped_search(graph: RowGraph, states: int) -> None:
+    """A search that is stopped has an order, never worse than the plain ones, and a bound."""
+    order = find_row_order(graph, states=states)
+    plain = min(depth_first(graph).peak_bytes, step_by_step(graph).peak_bytes)
+    assert order.lower_bound_bytes <= least_peak(graph) <= order.peak_bytes <= plain
+    assert order.peak_bytes == check_row_order(graph, order.moves)
+
+
+@pytest.mark.skipif(not COMPILED, reason="the compiled search was not built")
+@given(graphs(), st.integers(0, 60), st.integers(1, 60), st.booleans())
+@_EXAMPLES
+def test_compiled_search(graph: RowGraph, start: int, states: int, exact: bool) -> None:
+    """The compiled search does what the Python one does, state by state."""
+    tables = row_tables(graph)
+    for end in (start + 1, 1 << 30):
+        found = search_compiled(tables, start=start, end=end, states=states, exact=exact)
+        same = search_python(tables, start=start, end=end, states=states, exact=exact)
+        assert same == found
+
+
+@pytest.mark.skipif(not COMPILED, reason="the compiled search was not built")
+def test_compiled_search_stops() -> None:
+    """The compiled search asks whether to stop, and passes on what goes wrong there."""
+    tables = row_tables(pyramid(True, 30))
+    stopped = search_compiled(tables, start=0, end=1 << 30, states=9999, stop=lambda: True)
+    assert (stopped.over, stopped.moves) == (False, ())
+    assert stopped == search_python(tables, start=0, end=1 << 30, states=9999, stop=lambda: True)
+    with pytest.raises(ZeroDivisionError):
+        search_compiled(tables, start=0, end=1 << 30, states=9999, stop=lambda: bool(1 // 0))
+
+
+@pytest.mark.skipif(not COMPILED, reason="the compiled search was not built")
+def test_compiled_search_checks() -> None:
+    """Tables that contradict each other are refused, not searched."""
+    tables = row_tables(pyramid(True))
+    for wrong in (
+        {"totals": tables.totals + 1},
+        {"target": tables.target + 1},
+        {"reader": tables.reader + 99},
+        {"ended": tables.ended[:-1]},
+        {"chain": tables.chain[1:]},
+    ):
+        with pytest.raises(ValueError, match=r"items|contradict"):
+            search_compiled(replace(tables, **wrong), start=0, end=1 << 30, states=9)
+
+
+@given(graphs(), st.integers(0, 40))
+@_EXAMPLES
+def test_smooth(graph: RowGraph, room: int) -> None:
+    """A smoothed order has no more runs and stays within its bytes."""
+    order = find_row_order(graph)
+    limit = order.peak_bytes + room
+    smoothed = smooth(graph, order, limit)
+    assert check_row_order(graph, smoothed.moves) == smoothed.peak_bytes <= limit
+    assert len(list(groupby(smoothed.moves))) <= len(list(groupby(order.moves)))
+
+
+@given(graphs(), st.data())
+@_EXAMPLES
+def test_least_between(graph: RowGraph, data: st.DataObject) -> None:
+    """The flow finds the fewest bytes of all states between two."""
+    tables = row_tables(graph)
+    order = depth_first(graph).moves
+    low, high = sorted(data.draw(st.lists(st.integers(0, len(order)), min_size=2, max_size=2)))
+    ends = [counts(tables, order[:k]) for k in (low, high)]
+    found = least_between(tables, ends[0], ends[1])
+    least = min(live(graph, state) for state in between(tables, ends[0], ends[1]))
+    assert least == live(graph, tuple(found.tolist()))
+
+
+def counts(tables: RowTables, moves: tuple[int, ...]) -> Ints:
+    """The state after some moves."""
+    state = tables.totals * 0
+    for s in moves:
+        state[s] += 1
+    return state
+
+
+def between(tables: RowTables, low: Ints, high: Ints) -> set[tuple[int, ...]]:
+    """All states from one to another."""
+    found, rest = {tuple(low.tolist())}, [tuple(low.tolist())]
+    while rest:
+        state = rest.pop()
+        for s in range(len(state)):
+            if state[s] < high[s] and tables.needs[s][state[s]].sum() <= sum(
+                min(int(n), k + (j == s))
+                for j, (n, k) in enumerate(zip(tables.needs[s][state[s]], state, strict=True))
+            ):
+                after = (*state[:s], state[s] + 1, *state[s + 1 :])
+                if after not in found:
+                    found.add(after)
+                    rest.append(after)
+    return found
+
+
+def live(graph: RowGraph, state: tuple[int, ...]) -> int:
+    """Bytes of the rows that exist."""
+    return sum(graph.tensors[t].row_bytes for t, _ in live_rows(graph, state))
+
+
+def test_collecting() -> None:
+    """Collecting a small tensor beats the plain orders."""
+    graph = pyramid(True)
+    order = find_row_order(graph)
+    assert order.optimal
+    assert order.peak_bytes < min(depth_first(graph).peak_bytes, step_by_step(graph).peak_bytes)
+
+
+def test_smoothing_saves_calls() -> None:
+    """With room, a streamed order becomes one call for each step."""
+    graph = pyramid(True)
+    order = find_row_order(graph)
+    calls = len(list(groupby(order.moves)))
+    assert len(list(groupby(smooth(graph, order).moves))) < calls
+    assert len(graph.steps) == len(list(groupby(smooth(graph, order, 1 << 20).moves)))
+
+
+def test_same_order_again() -> None:
+    """The same question has the same answer."""
+    graph = pyramid(True)
+    assert find_row_order(graph) == find_row_order(graph)
+
+
+def test_limit_is_enough() -> None:
+    """An order within the limit is taken; a proof is not asked for."""
+    graph = pyramid(True)
+    best = find_row_order(graph)
+    relaxed = find_row_order(graph, limit_bytes=best.peak_bytes + 60)
+    assert relaxed.peak_bytes <= best.peak_bytes + 60
+    assert relaxed.states <= best.states
+    assert relaxed.lower_bound_bytes <= best.peak_bytes
+
+
+def test_check_refuses() -> None:
+    """An order that reads a row before it is made, or lacks a move, is refused."""
+    graph = pyramid(False)
+    moves = depth_first(graph).moves
+    with pytest.raises(ValueError, match="before it is made"):
+        check_row_order(graph, moves[::-1])
+    with pytest.raises(ValueError, match="moves"):
+        check_row_order(graph, moves[1:])
+
+
+def test_contradictions() -> None:
+    """Two makers of a tensor, or a read of what no earlier step makes, are refused."""
+    tensors = (RowTensor("a", 1, 4), RowTensor("b", 1, 4))
+    step = RowStep("s", 1, (Move(((0, 0, 1),), 1),))
+    with pytest.raises(ValueError, match="moves"):
+        find_row_order(RowGraph(tensors, (step, step)))
+    with pytest.raises(ValueError, match="earlier"):
+        find_row_order(RowGraph(tensors, (replace(step, moves=(Move(((0, 0, 2),), 1),)),)))
