@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 _HERE = Path(__file__).resolve().parent
-sys.path.extend(str(folder) for folder in sorted(_HERE.iterdir()) if folder.is_dir())
+sys.path.extend(sorted({str(file.parent) for file in _HERE.rglob("*.py")}))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
