@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import Any
 
 from mcuplan import __version__
-from mcuplan.budget import Budget, BuildFigures, Evidence, read_report
+from mcuplan.budget import read_report
 from mcuplan.budget.assess import layer_rows
 from mcuplan.errors import McuplanError
 from mcuplan.findings import Finding, Severity
-from mcuplan.pipeline import Planned
 from mcuplan.prove.harness import OPTIMIZE
 from mcuplan.prove.toolchain import cross_version
+from mcuplan.record import Budget, BuildFigures, Evidence, Planned
 from mcuplan.report import render
 from mcuplan.resources import codegen_dir
 

@@ -9,12 +9,11 @@ from pathlib import Path
 
 from mcuplan import pipeline
 from mcuplan.backends import backend_of
-from mcuplan.budget import Budget, BuildFigures, Evidence, Verification, assess
-from mcuplan.budget.footprint import Limits, flash_bill, ram_bill
+from mcuplan.budget import assess
+from mcuplan.budget.footprint import flash_bill, ram_bill
 from mcuplan.calibrate import RANDOM_NOTE, Data, random_data, read_data
 from mcuplan.errors import ToolFailed
 from mcuplan.findings import Finding, Severity
-from mcuplan.pipeline import Planned
 from mcuplan.prove.bill import bill_findings
 from mcuplan.prove.boundary import Feeds
 from mcuplan.prove.cores import CORES, Core
@@ -30,6 +29,7 @@ from mcuplan.prove.evidence import (
 )
 from mcuplan.prove.judge import Thresholds
 from mcuplan.prove.verify import CoreProof, Subject, measure_on_core, prove_on_core, prove_on_host
+from mcuplan.record import Budget, BuildFigures, Evidence, Limits, Planned, Request, Verification
 from mcuplan.schedule.program import Plan
 from mcuplan.targets import Target, list_targets, load_target
 
@@ -58,7 +58,7 @@ class Wanted:
 
 
 def verify(
-    planned: Planned, request: pipeline.Request, wanted: Wanted, progress: Progress | None = None
+    planned: Planned, request: Request, wanted: Wanted, progress: Progress | None = None
 ) -> Evidence:
     """Compile the plan, run it, compare every output byte, and measure.
 
@@ -132,7 +132,7 @@ def _subject(planned: Planned, name: str) -> Subject:
     return Subject(pipeline.generate(planned, name), planned.plan, planned.removal)
 
 
-def _data(planned: Planned, request: pipeline.Request, wanted: Wanted) -> Data:
+def _data(planned: Planned, request: Request, wanted: Wanted) -> Data:
     """Inputs asked for, else those of the calibration, else random ones."""
     ports = planned.model.graph.inputs
     path = wanted.inputs or request.calibration
@@ -193,7 +193,7 @@ def fit_all(model: Path, dims: Mapping[str, int], cuts: tuple[str, ...] = ()) ->
         target = load_target(name)
         target = replace(target, backend=backend_of(target.features))
         if planned is None:
-            request = pipeline.Request(model, target, dims, cuts)
+            request = Request(model, target, dims, cuts)
             planned = pipeline.plan(request, sizes_only=True)
         else:
             planned = pipeline.plan_for(planned, target)

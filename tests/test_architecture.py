@@ -25,7 +25,7 @@ FLOORS = (
     "ir solvers solvers.packing solvers.steps solvers.rows target_file | targets quant cycles | "
     "ops | backends passes importer exporter calibrate | "
     "schedule.gaps schedule.program schedule.accesses schedule.calls schedule.overlap "
-    "schedule.kernels schedule.assembly schedule.explore schedule | "
+    "schedule.kernels schedule.assembly schedule.explore schedule | record | "
     "emit budget | report prove | pipeline config kept verification bench | cli __main__"
 )
 ORDER = FLOORS.replace("|", "").split()

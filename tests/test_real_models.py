@@ -11,11 +11,12 @@ import pytest
 
 from mcuplan.backends import backend_of
 from mcuplan.calibrate import Data, random_data, read_data
-from mcuplan.pipeline import Planned, Request, generate, plan, retarget
+from mcuplan.pipeline import generate, plan, retarget
 from mcuplan.prove.boundary import boundary_inputs
 from mcuplan.prove.cores import core_named
 from mcuplan.prove.evidence import against_runtime
 from mcuplan.prove.verify import Subject, prove_on_core, prove_on_host
+from mcuplan.record import Planned, Request
 from mcuplan.targets import load_target
 
 _OURS = Path(__file__).resolve().parents[1] / "models"

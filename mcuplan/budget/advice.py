@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from mcuplan.budget.footprint import Limits, ram_bill
-from mcuplan.budget.record import Budget
+from mcuplan.budget.footprint import ram_bill
+from mcuplan.record import Budget, Limits
 from mcuplan.schedule.program import Plan
 from mcuplan.units import format_bytes
 

@@ -3,14 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from collections.abc import Sequence
+from dataclasses import replace
 
 from mcuplan import __version__
-from mcuplan.budget.code_model import BuildFigures
 from mcuplan.budget.footprint import (
-    Limits,
     buffer_rows,
     flash_bill,
     live_bytes,
@@ -22,27 +19,6 @@ from mcuplan.budget.footprint import (
 from mcuplan.budget.growth import growth
 from mcuplan.budget.metrics import network_totals, receptive_fields
 from mcuplan.budget.quantization import quantization_findings
-from mcuplan.budget.record import (
-    SCHEMA,
-    Baseline,
-    Budget,
-    BuildInfo,
-    Energy,
-    Flash,
-    Latency,
-    LayerRow,
-    LevelRow,
-    ModelInfo,
-    ModelName,
-    ModelPort,
-    Ram,
-    Status,
-    TargetInfo,
-    Totals,
-    Undecided,
-    Verdict,
-    Verification,
-)
 from mcuplan.budget.removed import deployed_totals, removal_findings, removed_channels
 from mcuplan.budget.rows import streams_of
 from mcuplan.budget.speed import Traffic, bound_by, energy_of, model_error, step_cycles, worst
@@ -58,73 +34,39 @@ from mcuplan.emit.structs import arena_bytes
 from mcuplan.errors import McuplanError
 from mcuplan.findings import Finding, Severity
 from mcuplan.ir.graph import Graph, Port
-from mcuplan.passes.assign_grids import Grids
 from mcuplan.passes.dead_channels import Removal
+from mcuplan.record import (
+    SCHEMA,
+    Against,
+    Baseline,
+    Budget,
+    BuildFigures,
+    BuildInfo,
+    Energy,
+    Evidence,
+    Flash,
+    Latency,
+    LayerRow,
+    LevelRow,
+    Limits,
+    ModelInfo,
+    ModelName,
+    ModelPort,
+    Planned,
+    Ram,
+    Status,
+    TargetInfo,
+    Totals,
+    Undecided,
+    Verdict,
+)
 from mcuplan.schedule.accesses import wait_cycles
 from mcuplan.schedule.explore.levels import Level
 from mcuplan.schedule.program import Plan, Step
 from mcuplan.targets import Target
 from mcuplan.units import Estimate, Origin
 
-__all__ = ["Against", "Evidence", "Planned", "Source", "assess", "undecided"]
-
-
-class Source(Protocol):
-    """What the report says of the model file."""
-
-    @property
-    def sha256(self) -> str: ...  # noqa: D102
-    @property
-    def opset(self) -> int: ...  # noqa: D102
-    @property
-    def nodes(self) -> int: ...  # noqa: D102
-    @property
-    def dtype(self) -> str: ...  # noqa: D102
-
-
-class Planned(Protocol):
-    """A model on its way to a target, as the pipeline keeps it."""
-
-    @property
-    def model(self) -> Source: ...  # noqa: D102
-    @property
-    def floating(self) -> Graph: ...  # noqa: D102
-    @property
-    def grids(self) -> Grids: ...  # noqa: D102
-    @property
-    def removal(self) -> Removal: ...  # noqa: D102
-    @property
-    def plan(self) -> Plan: ...  # noqa: D102
-    @property
-    def has_ranges(self) -> bool: ...  # noqa: D102
-    @property
-    def calibrated(self) -> int: ...  # noqa: D102
-    @property
-    def notes(self) -> tuple[str, ...]: ...  # noqa: D102
-
-
-@dataclass(frozen=True, slots=True)
-class Against:
-    """An earlier report and the name of its file."""
-
-    file: str
-    report: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """What builds and runs of the generated code showed; nothing before that.
-
-    ``cycles``, ``instructions`` and ``errors`` are by step: counted on the emulator, and the
-    relative error against the float model.
-    """
-
-    build: BuildFigures | None = None
-    verifications: tuple[Verification, ...] = ()
-    cycles: Mapping[int, int] = field(default_factory=dict)
-    instructions: Mapping[int, int] = field(default_factory=dict)
-    errors: Mapping[int, float] = field(default_factory=dict)
-    findings: tuple[Finding, ...] = ()
+__all__ = ["assess", "layer_rows", "undecided"]
 
 
 def assess(

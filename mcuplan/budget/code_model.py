@@ -19,7 +19,7 @@ from mcuplan.resources import codegen_dir
 from mcuplan.schedule.program import Program
 from mcuplan.targets import Target
 
-__all__ = ["BuildFigures", "Modelled", "kernel_code_bytes", "kernel_sizes", "model_code"]
+__all__ = ["Modelled", "kernel_code_bytes", "kernel_sizes", "model_code"]
 
 _UNKNOWN_KERNEL = {"code_bytes": 1024, "stack_bytes": 128}  # more than any kernel measured
 _PER_MODEL = 96  # checks of the context, prologue and epilogue of NAME_invoke
@@ -29,22 +29,6 @@ _PER_CALL = 6  # branch and link, literal
 _INVOKE_STACK = 48
 _WIDE_CORES = frozenset({"cortex-m0", "cortex-m0plus"})
 _LIBRARY_BYTES = 320  # 64-bit multiply and division helpers of a core that lacks them
-
-
-@dataclass(frozen=True, slots=True)
-class BuildFigures:
-    """What a build measured; takes the place of the model.
-
-    ``code_bytes`` is without, ``library_bytes`` the compiler's helpers that it pulls in.
-    """
-
-    code_bytes: int
-    library_bytes: int
-    constants_bytes: int
-    data_bytes: int
-    stack_bytes: int
-    compiler: str
-    flags: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,19 +7,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
-from mcuplan.budget.code_model import BuildFigures, model_code
-from mcuplan.budget.record import BufferKind, BufferRow, Flash, Peak, Ram, RegionUse
+from mcuplan.budget.code_model import model_code
 from mcuplan.budget.rows import busiest, live_by_step
 from mcuplan.emit.row_places import context_bytes, row_table_bytes
 from mcuplan.emit.structs import arena_bytes, kernel_struct
 from mcuplan.ir.op import ConstArray
+from mcuplan.record import BufferKind, BufferRow, BuildFigures, Flash, Limits, Peak, Ram, RegionUse
 from mcuplan.schedule.program import FEED, Plan, Step
 from mcuplan.solvers.packing.bound import most_shared
 from mcuplan.solvers.packing.problem import Problem, Region
 from mcuplan.units import Origin
 
 __all__ = [
-    "Limits",
     "StepBytes",
     "buffer_rows",
     "constants_bytes",
@@ -30,15 +29,6 @@ __all__ = [
     "region_rows",
     "step_bytes",
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Budgets of the user, on top of what the target has; None = no limit of one's own."""
-
-    max_ram: int | None = None
-    max_flash: int | None = None
-    max_latency_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

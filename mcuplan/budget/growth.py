@@ -10,8 +10,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from mcuplan.budget.record import SCHEMA, Baseline, Flash, Growth, LayerRow, Ram
 from mcuplan.errors import BaselineError, OtherTarget
+from mcuplan.record import SCHEMA, Baseline, Flash, Growth, LayerRow, Ram
 
 __all__ = ["Compared", "compare", "compared_from_report", "growth", "read_report"]
 

@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from mcuplan.budget.record import Totals
 from mcuplan.ir.graph import Graph, Node
+from mcuplan.record import Totals
 
 __all__ = ["Field", "network_totals", "receptive_fields"]
 

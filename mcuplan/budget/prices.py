@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from mcuplan.budget.record import Budget, FrontierRow
+from mcuplan.record import Budget, FrontierRow
 from mcuplan.schedule.explore.frontier import Price
 from mcuplan.units import Origin
 

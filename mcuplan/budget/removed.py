@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from mcuplan.budget.metrics import network_totals
-from mcuplan.budget.record import Totals
 from mcuplan.findings import Finding, Severity
 from mcuplan.ir.graph import Graph
 from mcuplan.passes.dead_channels import Removal
+from mcuplan.record import Totals
 
 __all__ = ["deployed_totals", "removal_findings", "removed_channels"]
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from mcuplan.budget.record import Stream
+from mcuplan.record import Stream
 from mcuplan.schedule.program import FEED, Plan
 
 __all__ = ["Moment", "busiest", "live_by_move", "live_by_step", "streams_of"]

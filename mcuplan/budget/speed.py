@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from mcuplan.budget.record import Energy
 from mcuplan.cycles import (
     REFERENCE_CORE,
     Expected,
@@ -15,6 +14,7 @@ from mcuplan.cycles import (
     network_errors,
     timing_of,
 )
+from mcuplan.record import Energy
 from mcuplan.schedule.calls import call_cycles
 from mcuplan.schedule.program import Plan, Step
 from mcuplan.targets import Target

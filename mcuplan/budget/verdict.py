@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from mcuplan.budget.record import (
+from mcuplan.findings import DEFECT_HINT, Finding, Severity
+from mcuplan.record import (
     Baseline,
     Flash,
     Latency,
@@ -18,7 +19,6 @@ from mcuplan.budget.record import (
     Verdict,
     Verification,
 )
-from mcuplan.findings import DEFECT_HINT, Finding, Severity
 from mcuplan.units import Origin, format_bytes, format_si
 
 __all__ = ["budget_findings", "growth_findings", "notes", "verdict_of", "verify_findings"]

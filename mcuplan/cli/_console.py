@@ -16,7 +16,7 @@ from mcuplan.cli._files import check_writable, write_file
 from mcuplan.errors import EXIT_FITS, EXIT_OVER, EXIT_UNDECIDED, McuplanError, Problems
 
 if TYPE_CHECKING:
-    from mcuplan.budget import Budget, Undecided
+    from mcuplan.record import Budget, Undecided
     from mcuplan.report import Look
 
 __all__ = [

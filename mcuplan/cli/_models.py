@@ -18,11 +18,10 @@ from mcuplan.cli._options import MODEL, outputs_of
 from mcuplan.errors import UsageError
 
 if TYPE_CHECKING:
-    from mcuplan.budget import Against, Budget, Evidence, Limits
     from mcuplan.calibrate import Data
     from mcuplan.ir.graph import Graph
     from mcuplan.passes.assign_grids import Grids
-    from mcuplan.pipeline import Planned, Request
+    from mcuplan.record import Against, Budget, Evidence, Limits, Planned, Request
     from mcuplan.schedule import Level
     from mcuplan.targets import Target
 
@@ -39,7 +38,8 @@ class _Asked:
 
 
 def _asked(options: dict[str, Any]) -> _Asked:
-    from mcuplan.budget import Against, Limits, read_report
+    from mcuplan.budget import read_report
+    from mcuplan.record import Against, Limits
 
     limits = Limits(
         max_ram=options["max_ram"],
@@ -53,7 +53,7 @@ def _asked(options: dict[str, Any]) -> _Asked:
 
 def _request(model: Path, options: dict[str, Any]) -> Request:
     """The request for the pipeline; options that it does not have yet are refused."""
-    from mcuplan.pipeline import Request
+    from mcuplan.record import Request
     from mcuplan.schedule import Sharing
     from mcuplan.targets import load_target
 
@@ -256,7 +256,7 @@ def quantize(
     from mcuplan.targets import load_target
 
     check_writable(output, model)
-    request = pipeline.Request(
+    request = Request(
         model=model,
         target=load_target("cortex-m4"),  # no target has a say in grids
         dims=_options.dims_of(dims),

@@ -20,7 +20,7 @@ from mcuplan.cli._options import MODEL
 from mcuplan.errors import EXIT_FITS, EXIT_OVER, McuplanError, Problems, UsageError, did_you_mean
 
 if TYPE_CHECKING:
-    from mcuplan.budget import Baseline, Budget
+    from mcuplan.record import Baseline, Budget
 
 __all__ = ["COMMANDS", "targets"]
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mcuplan.budget import Accuracy
 from mcuplan.calibrate import Data
 from mcuplan.ir.graph import Graph
 from mcuplan.ir.types import Array
 from mcuplan.prove.outputs import OutputSeen, OutputTally, gives_scores, shares_unit
 from mcuplan.prove.score import TOP_1, Labelled, Score, agreeing
+from mcuplan.record import Accuracy
 
 __all__ = ["EndToEnd", "Ends"]
 

@@ -7,14 +7,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from mcuplan.budget import (
-    Accuracy,
-    BuildFigures,
-    ElfFigures,
-    OutputError,
-    StackFigures,
-    Verification,
-)
 from mcuplan.calibrate import Data
 from mcuplan.findings import Finding, Severity
 from mcuplan.ir.evaluate import evaluate
@@ -24,6 +16,14 @@ from mcuplan.prove.compare import FloatLayers, LayerError, Layers, ModelRuntime,
 from mcuplan.prove.ends import EndToEnd
 from mcuplan.prove.judge import Thresholds, judged
 from mcuplan.prove.verify import CoreProof, HostProof, Measured
+from mcuplan.record import (
+    Accuracy,
+    BuildFigures,
+    ElfFigures,
+    OutputError,
+    StackFigures,
+    Verification,
+)
 
 __all__ = [
     "Agreement",

@@ -6,13 +6,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from mcuplan.budget import Accuracy
 from mcuplan.calibrate import Data
 from mcuplan.findings import Finding, Severity
 from mcuplan.prove.compare import LayerError
 from mcuplan.prove.ends import Ends
 from mcuplan.prove.outputs import OutputSeen
 from mcuplan.prove.score import AUC, TOP_1, lost
+from mcuplan.record import Accuracy
 
 __all__ = ["Thresholds", "judged"]
 

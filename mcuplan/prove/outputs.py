@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mcuplan.budget import ChannelError, OutputError
 from mcuplan.ir.graph import Graph, Node, Port
 from mcuplan.ir.op import QuantRule
 from mcuplan.ir.types import Array
+from mcuplan.record import ChannelError, OutputError
 
 __all__ = ["APART", "OutputSeen", "OutputTally", "gives_scores", "shares_unit"]
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from functools import cache
 from types import MappingProxyType
 
-from mcuplan.budget.record import Budget, Undecided
+from mcuplan.record import Budget, Undecided
 from mcuplan.report._format import Format, Look
 from mcuplan.report._names import distinct
 from mcuplan.report._text import WIDTH, clip, plain, table, wrap

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from mcuplan.budget.record import Budget, Undecided
+from mcuplan.record import Budget, Undecided
 from mcuplan.report._names import distinct
 from mcuplan.report._text import WIDTH, plain, wrap
 

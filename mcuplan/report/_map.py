@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from mcuplan.budget.record import Budget, BufferRow, RegionUse
+from mcuplan.record import Budget, BufferRow, RegionUse
 from mcuplan.report._markup import safe
 from mcuplan.report._names import distinct
 from mcuplan.report._text import clip

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from mcuplan.budget.record import OutputError, Verification
+from mcuplan.record import OutputError, Verification
 from mcuplan.report._text import plain
 
 __all__ = ["noise_of"]

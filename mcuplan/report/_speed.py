@@ -6,7 +6,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from mcuplan.budget.record import Budget, Latency, LayerRow
+from mcuplan.record import Budget, Latency, LayerRow
 from mcuplan.report._format import Look
 from mcuplan.report._text import clip, counted, plain, table
 from mcuplan.units import Origin

@@ -8,8 +8,8 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 
-from mcuplan.budget.record import Budget, Undecided
 from mcuplan.findings import Finding, Severity
+from mcuplan.record import Budget, Undecided
 from mcuplan.report._format import Format, Look
 from mcuplan.report._text import plain
 

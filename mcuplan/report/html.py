@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from mcuplan.budget.record import Budget, Status, Undecided
 from mcuplan.findings import Finding
+from mcuplan.record import Budget, Status, Undecided
 from mcuplan.report._format import Format, Look
 from mcuplan.report._map import picture
 from mcuplan.report._markup import STYLE, safe

@@ -8,7 +8,7 @@ from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import Any
 
-from mcuplan.budget.record import Budget, Undecided
+from mcuplan.record import Budget, Undecided
 from mcuplan.report._format import Format, Look
 
 __all__ = ["FORMAT", "as_plain"]

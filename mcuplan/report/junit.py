@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from xml.sax.saxutils import escape, quoteattr
 
-from mcuplan.budget.record import Budget, Undecided, Verification
 from mcuplan.findings import Finding, Severity
+from mcuplan.record import Budget, Undecided, Verification
 from mcuplan.report._format import Format, Look
 from mcuplan.report._proof import noise_of
 from mcuplan.report._text import plain

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from mcuplan.budget.record import Budget, Status, Undecided
 from mcuplan.findings import Finding
+from mcuplan.record import Budget, Status, Undecided
 from mcuplan.report._format import Format, Look
 from mcuplan.report._proof import noise_of
 from mcuplan.report._speed import how_known

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
-from mcuplan.budget.record import Budget, Undecided
 from mcuplan.findings import Finding, explanations
+from mcuplan.record import Budget, Undecided
 from mcuplan.report._format import Format, Look
 from mcuplan.report._text import plain
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from mcuplan.budget.record import Budget, Undecided
+from mcuplan.record import Budget, Undecided
 from mcuplan.report._format import Format, Look
 from mcuplan.report._map import WIDTH, picture
 from mcuplan.report._markup import STYLE, safe

@@ -5,15 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from mcuplan.budget.record import (
-    Baseline,
-    Budget,
-    LayerRow,
-    Status,
-    Undecided,
-    Verification,
-)
 from mcuplan.findings import Severity
+from mcuplan.record import Baseline, Budget, LayerRow, Status, Undecided, Verification
 from mcuplan.report._format import Format, Look
 from mcuplan.report._proof import noise_of
 from mcuplan.report._speed import cycle_lines, how_known

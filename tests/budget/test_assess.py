@@ -12,22 +12,7 @@ import pytest
 from small_nets import Net, small_net
 
 from mcuplan import pipeline
-from mcuplan.budget import (
-    Against,
-    Budget,
-    BuildFigures,
-    ElfFigures,
-    Evidence,
-    Limits,
-    StackFigures,
-    Status,
-    Verification,
-    assess,
-    compare,
-    compared_from_report,
-    read_report,
-    undecided,
-)
+from mcuplan.budget import assess, compare, compared_from_report, read_report, undecided
 from mcuplan.budget.footprint import live_bytes
 from mcuplan.errors import (
     BaselineError,
@@ -39,7 +24,19 @@ from mcuplan.errors import (
     StackUnknown,
     UnsupportedOp,
 )
-from mcuplan.pipeline import Planned
+from mcuplan.record import (
+    Against,
+    Budget,
+    BuildFigures,
+    ElfFigures,
+    Evidence,
+    Limits,
+    Planned,
+    Request,
+    StackFigures,
+    Status,
+    Verification,
+)
 from mcuplan.report import render
 from mcuplan.schedule import Sharing, make_plan
 from mcuplan.targets import load_target
@@ -49,7 +46,7 @@ from mcuplan.units import Origin
 def planned(net: Net, folder: Path, target: str = "nucleo-f446re") -> Planned:
     """The net planned for a board, grids made up."""
     path = net.save(folder / "net.onnx")
-    request = pipeline.Request(path, load_target(target), streaming="off")
+    request = Request(path, load_target(target), streaming="off")
     return pipeline.plan(request, sizes_only=True)
 
 

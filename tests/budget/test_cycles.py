@@ -32,6 +32,7 @@ from mcuplan.ops.row_sum import MeanOfSum, RowSum
 from mcuplan.prove.boundary import boundary_inputs
 from mcuplan.prove.cores import core_named
 from mcuplan.prove.verify import Subject, count_on_core
+from mcuplan.record import Request
 from mcuplan.resources import codegen_dir
 from mcuplan.schedule.explore.levels import Streaming
 from mcuplan.targets import Target, load_target
@@ -99,7 +100,7 @@ def _worth_it(case: Case) -> bool:
 def _network_error(name: str, backend: str, models: Path, streaming: Streaming = "off") -> float:
     """Share by which all steps of a network together are off, measured on the emulator."""
     model, target = models / name / f"{NETWORKS[name]}.onnx", _target(backend)
-    request = pipeline.Request(model, target, random_calibration=True, streaming=streaming)
+    request = Request(model, target, random_calibration=True, streaming=streaming)
     planned = pipeline.plan(request)
     assert bool(planned.plan.runs) == (streaming == "auto")
     program = planned.plan.program

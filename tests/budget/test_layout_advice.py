@@ -10,6 +10,7 @@ import pytest
 from small_nets import Net
 
 from mcuplan import pipeline
+from mcuplan.record import Request
 from mcuplan.schedule import Plan
 from mcuplan.targets import load_target
 
@@ -23,7 +24,7 @@ def test_the_layout_of_the_layers_is_offered_at_its_price(streaming: str, tmp_pa
     """A way to less RAM is the plan that `--io-layout nhwc` leads to."""
     net = Net((1, 3, 32, 32)).conv(8, 3, 3, strides=[2, 2], name="a").add("GlobalAveragePool")
     model = net.save(tmp_path / "net.onnx")
-    request = pipeline.Request(model, load_target("cortex-m4"), streaming=streaming)  # type: ignore[arg-type]
+    request = Request(model, load_target("cortex-m4"), streaming=streaming)  # type: ignore[arg-type]
     planned = pipeline.plan(request, sizes_only=True)
     found = dict(pipeline.less_ram(planned))["--io-layout nhwc"]
     wanted = pipeline.plan(replace(request, io_layout="nhwc"), sizes_only=True)
@@ -36,7 +37,7 @@ def test_feeding_rows_is_the_last_offer_at_its_price(tmp_path: Path) -> None:
     """Where no other flag is enough, `--streaming input` may be, and its plan is the real one."""
     net = Net((1, 3, 32, 32)).conv(8, 3, 3, strides=[2, 2], name="a").add("GlobalAveragePool")
     model = net.save(tmp_path / "net.onnx")
-    request = pipeline.Request(model, load_target("cortex-m4"))
+    request = Request(model, load_target("cortex-m4"))
     planned = pipeline.plan(request, sizes_only=True)
     name, found = list(pipeline.less_ram(planned))[-1]
     wanted = pipeline.plan(replace(request, streaming="input"), sizes_only=True)
@@ -47,5 +48,5 @@ def test_feeding_rows_is_the_last_offer_at_its_price(tmp_path: Path) -> None:
 def test_rows_that_cannot_be_fed_are_not_offered(tmp_path: Path) -> None:
     """An input that the first layer needs at once has no such flag, and no error comes of it."""
     model = Net((1, 8)).add("Relu").save(tmp_path / "net.onnx")
-    planned = pipeline.plan(pipeline.Request(model, load_target("cortex-m4")), sizes_only=True)
+    planned = pipeline.plan(Request(model, load_target("cortex-m4")), sizes_only=True)
     assert "--streaming input" not in dict(pipeline.less_ram(planned))

@@ -10,9 +10,9 @@ from small_nets import Net
 
 from mcuplan import passes
 from mcuplan.budget.metrics import network_totals, receptive_fields
-from mcuplan.budget.record import Totals
 from mcuplan.importer import load_model
 from mcuplan.ir.graph import Graph
+from mcuplan.record import Totals
 
 
 def graph_of(net: Net, folder: Path) -> Graph:

@@ -12,7 +12,7 @@ from nets import Net
 from mcuplan import pipeline
 from mcuplan.budget import assess
 from mcuplan.findings import Finding
-from mcuplan.pipeline import Request
+from mcuplan.record import Request
 from mcuplan.targets import load_target
 
 TARGET = load_target("cortex-m4")

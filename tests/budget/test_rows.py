@@ -13,8 +13,8 @@ from small_nets import small_net
 
 import mcuplan.report
 from mcuplan import pipeline
-from mcuplan.budget import Budget, assess
-from mcuplan.pipeline import Planned
+from mcuplan.budget import assess
+from mcuplan.record import Budget, Planned, Request
 from mcuplan.report import Look, render
 from mcuplan.schedule import FEED, Streaming
 from mcuplan.targets import load_target
@@ -24,7 +24,7 @@ def planned(folder: Path, streaming: Streaming) -> Planned:
     """The small net planned by rows, grids made up."""
     path = small_net().save(folder / "net.onnx")
     target = load_target("nucleo-f446re")
-    request = pipeline.Request(path, target, io_layout="nhwc", streaming=streaming)
+    request = Request(path, target, io_layout="nhwc", streaming=streaming)
     return pipeline.plan(request, sizes_only=True)
 
 

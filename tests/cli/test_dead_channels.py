@@ -13,7 +13,8 @@ import pytest
 from small_nets import small_net
 
 from mcuplan.cli import run
-from mcuplan.pipeline import Planned, Request, plan, plan_for, retarget
+from mcuplan.pipeline import plan, plan_for, retarget
+from mcuplan.record import Planned, Request
 from mcuplan.targets import load_target
 
 COMMAND = ["check", "net.onnx", "-t", "nucleo-f446re", "-f"]

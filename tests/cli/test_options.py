@@ -9,8 +9,8 @@ import click
 
 from mcuplan.cli._app import app
 from mcuplan.cli._options import FORMATS
-from mcuplan.pipeline import Request
 from mcuplan.quant.observers import OBSERVERS
+from mcuplan.record import Request
 from mcuplan.report import format_names
 from mcuplan.schedule import EFFORTS, Effort, Objective, Selection
 

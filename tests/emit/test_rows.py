@@ -12,7 +12,7 @@ import pytest
 from networks import STAMP, tiny_bundle, tiny_integer, tiny_plan, tiny_rows_plan
 from row_nets import row_net
 
-from mcuplan.budget.footprint import Limits, flash_bill, ram_bill
+from mcuplan.budget.footprint import flash_bill, ram_bill
 from mcuplan.emit import emit
 from mcuplan.emit.header import header_values
 from mcuplan.emit.layout import Layout
@@ -22,6 +22,7 @@ from mcuplan.ir.types import DType
 from mcuplan.prove.cores import core_named
 from mcuplan.prove.toolchain import write_files
 from mcuplan.prove.verify import Subject, prove_on_core, prove_on_host
+from mcuplan.record import Limits
 from mcuplan.schedule import Objective, Plan, Selection
 from mcuplan.schedule.assembly.streamed import plan_rows
 from mcuplan.solvers.packing.problem import Placement

@@ -19,6 +19,7 @@ from mcuplan.ir.evaluate import evaluate
 from mcuplan.ir.types import DType
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.prove.boundary import boundary_inputs, real_outputs
+from mcuplan.record import Request
 from mcuplan.targets import load_target
 
 _RNG = np.random.default_rng(5)
@@ -167,7 +168,7 @@ def test_from_file_to_boundary(case: str, tmp_path: Path) -> None:
     path = save(tmp_path, proto)
     samples = _samples(proto, tmp_path)
     target = load_target("cortex-m4")
-    planned = pipeline.plan(pipeline.Request(path, target, calibration=samples))
+    planned = pipeline.plan(Request(path, target, calibration=samples))
     (port,) = planned.floating.inputs
     expected = _expected(path, samples, port.shape)
     data = read_data(samples, [port])
@@ -197,9 +198,7 @@ def test_boundary(dtype: str, tmp_path: Path) -> None:
     is_float = dtype == "float16"
     proto = _wide(dtype) if is_float else _normalized(dtype)
     path = save(tmp_path, proto)
-    request = pipeline.Request(
-        path, load_target("cortex-m4"), calibration=_samples(proto, tmp_path)
-    )
+    request = Request(path, load_target("cortex-m4"), calibration=_samples(proto, tmp_path))
     planned = pipeline.plan(request)
     (port,) = planned.integer.inputs
     kind = planned.integer.tensor(port.tensor).type

@@ -19,6 +19,7 @@ from mcuplan.importer.onnx import load_model
 from mcuplan.importer.refusals import source_line
 from mcuplan.ops import all_readers
 from mcuplan.prove.compare import ModelRuntime
+from mcuplan.record import Request
 from mcuplan.targets import load_target
 
 _RNG = np.random.default_rng(3)
@@ -184,7 +185,7 @@ def test_cut_model_is_verified(tmp_path: Path) -> None:
     path = save(tmp_path, _two_heads())
     np.savez(tmp_path / "data.npz", x=_weights(4, 6))
     data = tmp_path / "data.npz"
-    request = pipeline.Request(path, load_target("cortex-m4"), cuts=("b",), calibration=data)
+    request = Request(path, load_target("cortex-m4"), cuts=("b",), calibration=data)
     planned = pipeline.plan(request)
     assert "cut-output b" in planned.options
     graph = planned.integer

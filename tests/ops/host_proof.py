@@ -16,6 +16,7 @@ from mcuplan.ir.types import Array
 from mcuplan.prove.boundary import boundary_inputs, real_outputs
 from mcuplan.prove.compare import ModelRuntime
 from mcuplan.prove.verify import Subject, prove_on_host
+from mcuplan.record import Planned, Request
 from mcuplan.targets import load_target
 
 
@@ -40,7 +41,7 @@ def proves(
     low: float = -3.0,
     high: float = 3.0,
     **asked: Any,
-) -> tuple[pipeline.Planned, list[Proved]]:
+) -> tuple[Planned, list[Proved]]:
     """Assert that the C code gives the reference's bytes; the plan, and every output."""
     path, data_path = folder / "model.onnx", folder / "data.npz"
     path.write_bytes(proto.SerializeToString())
@@ -51,7 +52,7 @@ def proves(
     }
     arrays = {n: rng.uniform(low, high, (samples, *s[1:])) for n, s in shapes.items()}
     np.savez(data_path, **{n: a.astype(np.float32) for n, a in arrays.items()})
-    request = pipeline.Request(path, load_target("cortex-m4"), calibration=data_path, **asked)
+    request = Request(path, load_target("cortex-m4"), calibration=data_path, **asked)
     planned = pipeline.plan(request)
     graph = planned.integer
     data = read_data(data_path, graph.inputs)

@@ -25,8 +25,9 @@ from mcuplan.ops.movement import Reshape
 from mcuplan.ops.pool2d import MaxPool2D
 from mcuplan.ops.unary import Lookup, affine
 from mcuplan.passes.dead_channels import Removal, keep_dead_channels, remove_dead_channels
-from mcuplan.pipeline import Request, plan
+from mcuplan.pipeline import plan
 from mcuplan.prove.boundary import boundary_inputs
+from mcuplan.record import Request
 from mcuplan.targets import load_target
 
 ONES: dict[str, object] = {"pads": (1, 1, 1, 1)}

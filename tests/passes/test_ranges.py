@@ -16,9 +16,10 @@ from mcuplan.ir.types import Quant
 from mcuplan.ops.unary import Lookup
 from mcuplan.passes import run
 from mcuplan.passes.assign_grids import assign_grids, needs_range
-from mcuplan.pipeline import Request, generate, plan
+from mcuplan.pipeline import generate, plan
 from mcuplan.quant.observers import quant_of_range
 from mcuplan.quant.requantize import act_limits
+from mcuplan.record import Request
 from mcuplan.targets import load_target
 from tests.importer.onnx_files import model, node, save, value
 from tests.ops.cases import all_examples

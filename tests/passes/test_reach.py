@@ -13,11 +13,12 @@ from mcuplan.calibrate import Data
 from mcuplan.errors import AccumulatorOverflow, McuplanError
 from mcuplan.ir.types import DType, Quant, TensorType
 from mcuplan.passes._reach import Sums, within_reach
-from mcuplan.pipeline import Request, generate, plan
+from mcuplan.pipeline import generate, plan
 from mcuplan.prove.boundary import boundary_inputs
 from mcuplan.prove.evidence import against_runtime
 from mcuplan.prove.verify import Subject, prove_on_host
 from mcuplan.quant.requantize import act_limits, requantize, weighted_requant
+from mcuplan.record import Request
 from mcuplan.targets import load_target
 from tests.importer.onnx_files import model, node, save, value
 from tests.passes.nets import Net

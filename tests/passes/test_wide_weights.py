@@ -16,10 +16,11 @@ from mcuplan.ir.types import DType
 from mcuplan.passes import run
 from mcuplan.passes.assign_grids import assign_grids
 from mcuplan.passes.to_integer import to_integer
-from mcuplan.pipeline import Request, generate, plan
+from mcuplan.pipeline import generate, plan
 from mcuplan.prove.boundary import boundary_inputs
 from mcuplan.prove.evidence import against_runtime
 from mcuplan.prove.verify import Subject, prove_on_host
+from mcuplan.record import Request
 from mcuplan.targets import load_target
 from tests.importer.onnx_files import model, node, save, value
 

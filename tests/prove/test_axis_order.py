@@ -16,10 +16,10 @@ from mcuplan.calibrate import read_data
 from mcuplan.ir.evaluate import evaluate
 from mcuplan.ir.graph import Port
 from mcuplan.ir.types import Array, DType
-from mcuplan.pipeline import Planned, Request
 from mcuplan.prove.boundary import boundary_inputs, real_outputs
 from mcuplan.prove.compare import ModelRuntime
 from mcuplan.prove.evidence import against_runtime
+from mcuplan.record import Planned, Request
 from mcuplan.targets import load_target
 
 SHAPES = [(1, 7), (1, 3, 10), (1, 5, 4), (1, 3, 4, 5), (1, 1, 6, 4), (1, 2, 3, 2, 4)]

@@ -21,13 +21,13 @@ from mcuplan.calibrate import npz, observe, read_data
 from mcuplan.emit import Stamp, emit
 from mcuplan.ir.graph import Graph
 from mcuplan.passes.dead_channels import keep_dead_channels
-from mcuplan.pipeline import Planned, Request
 from mcuplan.prove import evidence, verify
 from mcuplan.prove.boundary import Feeds
 from mcuplan.prove.cores import core_named
 from mcuplan.prove.evidence import against_runtime
 from mcuplan.prove.verify import Subject, prove_on_core, prove_on_host
 from mcuplan.quant.observers import OBSERVERS
+from mcuplan.record import Planned, Request
 from mcuplan.schedule import plan_graph
 from mcuplan.targets import load_target
 

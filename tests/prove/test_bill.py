@@ -8,12 +8,13 @@ from dataclasses import replace
 import pytest
 from networks import STAMP, tiny_plan, tiny_rows_plan
 
-from mcuplan.budget.footprint import Limits, flash_bill, ram_bill
+from mcuplan.budget.footprint import flash_bill, ram_bill
 from mcuplan.emit import emit
 from mcuplan.prove.bill import bill_findings
 from mcuplan.prove.cores import core_named
 from mcuplan.prove.evidence import measured_build
 from mcuplan.prove.verify import Subject, measure_on_core
+from mcuplan.record import Limits
 
 
 @pytest.mark.parametrize("form", ["whole", "rows", "fed"])

@@ -14,8 +14,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from mcuplan import pipeline, verification
 from mcuplan.calibrate import read_data
-from mcuplan.pipeline import Request
 from mcuplan.prove.evidence import Thresholds, against_runtime
+from mcuplan.record import Request
 from mcuplan.targets import load_target
 from mcuplan.verification import Wanted
 

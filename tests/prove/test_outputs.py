@@ -16,11 +16,11 @@ from mcuplan.calibrate import Data, read_data
 from mcuplan.errors import DataError
 from mcuplan.ir.graph import Port
 from mcuplan.ir.types import Array, DType
-from mcuplan.pipeline import Request
 from mcuplan.prove.evidence import Agreement, against_runtime
 from mcuplan.prove.judge import Thresholds
 from mcuplan.prove.outputs import OutputTally
 from mcuplan.prove.score import AUC, Labelled, Score, agreeing, auc
+from mcuplan.record import Request
 from mcuplan.targets import load_target
 
 TARGET = replace(load_target("cortex-m4"), backend="c99")

@@ -13,6 +13,7 @@ import tiny_models
 from mcuplan import pipeline
 from mcuplan.prove.subject import Subject
 from mcuplan.prove.verify import Mismatch, prove_on_host
+from mcuplan.record import Request
 from mcuplan.targets import load_target
 
 
@@ -25,7 +26,7 @@ def test_verifies(name: str, arm_gcc: str, host_gcc: str, qemu: str, tmp_path: P
 def test_a_wrong_output_of_no_step_is_seen(host_gcc: str, tmp_path: Path) -> None:
     """Where no step makes the output, the output itself is compared."""
     model = tiny_models.save("identity", tmp_path)
-    request = pipeline.Request(model, load_target("cortex-m4"), random_calibration=True)
+    request = Request(model, load_target("cortex-m4"), random_calibration=True)
     planned = pipeline.plan(request)
     subject = Subject(pipeline.generate(planned, "net"), planned.plan, planned.removal)
     feeds = {planned.integer.inputs[0].tensor: np.arange(10, dtype=np.int8).reshape(2, 5)}

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mcuplan.budget.record import (
+from mcuplan.findings import Finding, Severity
+from mcuplan.record import (
     SCHEMA,
     Accuracy,
     Baseline,
@@ -35,7 +36,6 @@ from mcuplan.budget.record import (
     Verdict,
     Verification,
 )
-from mcuplan.findings import Finding, Severity
 from mcuplan.schedule.program import Selected
 from mcuplan.units import Origin
 

@@ -21,7 +21,7 @@ from report_samples import (
 )
 
 import mcuplan.report
-from mcuplan.budget.record import Budget, BufferRow, Undecided
+from mcuplan.record import Budget, BufferRow, Undecided
 from mcuplan.report import Look, all_formats, render
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -20,6 +20,7 @@ from mcuplan import pipeline
 from mcuplan.backends import backend_of
 from mcuplan.budget import assess
 from mcuplan.errors import McuplanError, Problems
+from mcuplan.record import Planned, Request
 from mcuplan.schedule import Objective, Sharing, Streaming, check_rows
 from mcuplan.targets import Target, list_targets, load_target
 
@@ -57,13 +58,13 @@ def all_ways() -> list[Way]:
     return [*(Way(*each) for each in plain), *(Way(*each) for each in kept)]
 
 
-def read(model: Path) -> pipeline.Planned:
+def read(model: Path) -> Planned:
     """A model on its way to a target, read once for all of them."""
     target = _target("cortex-m4")
-    return pipeline.plan(pipeline.Request(model, target, streaming="off"), sizes_only=True)
+    return pipeline.plan(Request(model, target, streaming="off"), sizes_only=True)
 
 
-def fault_of(planned: pipeline.Planned, way: Way) -> str:
+def fault_of(planned: Planned, way: Way) -> str:
     """What goes wrong that has no code; empty where nothing does."""
     request = replace(
         planned.request,

@@ -17,6 +17,7 @@ from mcuplan.budget.code_model import kernel_code_bytes
 from mcuplan.budget.footprint import constants_bytes
 from mcuplan.ir.graph import Graph
 from mcuplan.ir.op import Kernel
+from mcuplan.record import Request
 from mcuplan.schedule import (
     Candidate,
     Choice,
@@ -163,7 +164,7 @@ def test_plans_say_what_was_chosen(objective: Objective) -> None:
 
 def _planned(models: Path, name: str, objective: str) -> Plan:
     model = models / name / "model_qdq.onnx"
-    request = pipeline.Request(model, _m4(), objective=objective, streaming="off")
+    request = Request(model, _m4(), objective=objective, streaming="off")
     return pipeline.plan(request).plan
 
 

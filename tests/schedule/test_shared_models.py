@@ -10,6 +10,7 @@ import pytest
 from cells import mobilenet_v2
 
 from mcuplan import pipeline
+from mcuplan.record import Request
 from mcuplan.schedule import EFFORTS, Plan, Sharing, Streaming, levels, make_plan, plan_rows
 from mcuplan.targets import load_target
 
@@ -28,7 +29,7 @@ _FOLDERS = (
 
 
 def _plan(folder: Path) -> Plan:
-    request = pipeline.Request(folder / "model.onnx", _TARGET, streaming="off")
+    request = Request(folder / "model.onnx", _TARGET, streaming="off")
     return pipeline.plan(request, sizes_only=True).plan
 
 
@@ -77,9 +78,7 @@ def test_rows_need_what_is_promised(test_models: Path, name: str, resident: int,
     goals: tuple[tuple[Streaming, int], ...] = (("auto", resident), ("input", fed))
     for streaming, most in goals:
         effort = "fast" if name == "mcunet_vww" else "normal"  # that one takes seconds
-        request = pipeline.Request(
-            model, target, objective="ram", effort=effort, streaming=streaming
-        )
+        request = Request(model, target, objective="ram", effort=effort, streaming=streaming)
         plan = pipeline.plan(request).plan
         assert plan.runs
         assert plan.rows is not None

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The record that flows from pipeline to budget to reports: values, and nothing that makes them."""
+
+from __future__ import annotations
+
+from mcuplan.record.evidence import Against, BuildFigures, Evidence, Limits
+from mcuplan.record.layers import Energy, FrontierRow, Latency, LayerRow, LevelRow, Stream
+from mcuplan.record.model import ModelInfo, ModelName, ModelPort, TargetInfo, Totals
+from mcuplan.record.planned import Planned, Request
+from mcuplan.record.proof import (
+    Accuracy,
+    BuildInfo,
+    ChannelError,
+    ElfFigures,
+    OutputError,
+    StackFigures,
+    Verification,
+)
+from mcuplan.record.report import (
+    SCHEMA,
+    Baseline,
+    Budget,
+    Growth,
+    Status,
+    Undecided,
+    Verdict,
+)
+from mcuplan.record.sizes import BufferKind, BufferRow, Flash, Peak, Ram, RegionUse
+
+__all__ = [
+    "SCHEMA",
+    "Accuracy",
+    "Against",
+    "Baseline",
+    "Budget",
+    "BufferKind",
+    "BufferRow",
+    "BuildFigures",
+    "BuildInfo",
+    "ChannelError",
+    "ElfFigures",
+    "Energy",
+    "Evidence",
+    "Flash",
+    "FrontierRow",
+    "Growth",
+    "Latency",
+    "LayerRow",
+    "LevelRow",
+    "Limits",
+    "ModelInfo",
+    "ModelName",
+    "ModelPort",
+    "OutputError",
+    "Peak",
+    "Planned",
+    "Ram",
+    "RegionUse",
+    "Request",
+    "StackFigures",
+    "Status",
+    "Stream",
+    "TargetInfo",
+    "Totals",
+    "Undecided",
+    "Verdict",
+    "Verification",
+]

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a budget is made of beside the plan: limits, an earlier report, builds and runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from mcuplan.findings import Finding
+from mcuplan.record.proof import Verification
+
+__all__ = ["Against", "BuildFigures", "Evidence", "Limits"]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Budgets of the user, on top of what the target has; None = no limit of one's own."""
+
+    max_ram: int | None = None
+    max_flash: int | None = None
+    max_latency_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Against:
+    """An earlier report and the name of its file."""
+
+    file: str
+    report: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class BuildFigures:
+    """What a build measured; takes the place of the model.
+
+    ``code_bytes`` is without, ``library_bytes`` the compiler's helpers that it pulls in.
+    """
+
+    code_bytes: int
+    library_bytes: int
+    constants_bytes: int
+    data_bytes: int
+    stack_bytes: int
+    compiler: str
+    flags: str
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What builds and runs of the generated code showed; nothing before that.
+
+    ``cycles``, ``instructions`` and ``errors`` are by step: counted on the emulator, and the
+    relative error against the float model.
+    """
+
+    build: BuildFigures | None = None
+    verifications: tuple[Verification, ...] = ()
+    cycles: Mapping[int, int] = field(default_factory=dict)
+    instructions: Mapping[int, int] = field(default_factory=dict)
+    errors: Mapping[int, float] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Layers, their time, and what ways of saving bytes bring, as the report has them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from mcuplan.units import Origin
+
+__all__ = [
+    "Energy",
+    "FrontierRow",
+    "Latency",
+    "LayerRow",
+    "LevelRow",
+    "Stream",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class LayerRow:
+    """One step. ``inputs`` are the names of what it reads.
+
+    ``cycles`` are for RAM without wait states; ``wait_cycles`` (modelled) come on top.
+    ``error`` and ``instructions`` come from verify.
+    ``removed_channels``: dead channels of the model's layer that its output does not have.
+    """
+
+    index: int
+    name: str
+    origin: str
+    op: str
+    kernel: str
+    inputs: tuple[str, ...]
+    output_shape: tuple[int, ...]
+    macs: int
+    ops: int
+    parameters: int
+    weights_bytes: int
+    input_bytes: int
+    output_bytes: int
+    activation_bytes: int
+    live_bytes: int
+    scratch_bytes: int
+    cycles: int
+    cycles_origin: Origin
+    macs_per_byte: float
+    bound: Literal["compute", "memory"]
+    receptive_field: tuple[int, int]
+    error: float | None = None
+    wait_cycles: int = 0
+    instructions: int | None = None
+    removed_channels: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """One inference. ``budget_seconds`` is None where no limit was given.
+
+    ``cycles`` are those of all steps and ``wait_cycles``: what they wait for RAM, modelled.
+    ``error`` is the share by which modelled cycles were off where they were checked; None
+    where nobody knows, and for counted ones.
+    """
+
+    cycles: int
+    seconds: float
+    throughput_hz: float
+    origin: Origin
+    budget_seconds: float | None
+    wait_cycles: int = 0
+    error: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Energy:
+    """One inference, arithmetic and memory access apart; None where the target has no figures."""
+
+    joules: float
+    compute_joules: float
+    memory_joules: float
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """Layers that run row by row together."""
+
+    layers: tuple[int, ...]
+    rows: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class LevelRow:
+    """The arena with one more way of saving bytes than the row before; ``note`` says which."""
+
+    name: str
+    arena_bytes: int
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class FrontierRow:
+    """The least RAM for at most ``limit`` times the multiply-accumulates of the plan.
+
+    ``ram_bytes`` are live bytes: the arena needs as much or more. ``layers`` run in column
+    ``tiles``; there are none, and it is 1, where the plan itself is best. Prices only: code
+    for tiles is not generated.
+    """
+
+    limit: float
+    factor: float
+    macs: int
+    ram_bytes: int
+    layers: tuple[int, ...]
+    tiles: int
+    origin: Origin

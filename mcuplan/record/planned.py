@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the user asked for, and a model on its way to a target."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mcuplan.importer import ImportedModel
+from mcuplan.ir.graph import Graph
+from mcuplan.passes.assign_grids import Grids
+from mcuplan.passes.dead_channels import Removal
+from mcuplan.schedule import Plan, Sharing, Streaming
+from mcuplan.targets import Target
+
+__all__ = ["Planned", "Request"]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the user asked for."""
+
+    model: Path
+    target: Target
+    dims: Mapping[str, int] = field(default_factory=dict)
+    cuts: tuple[str, ...] = ()  # tensors at which the model ends
+    calibration: Path | None = None
+    random_calibration: bool = False
+    observer: str = "minmax"  # a key of quant.observers.OBSERVERS
+    headroom: float = 1.1  # factor by which observed ranges are widened, up to hard limits
+    input_ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)  # by input
+    io_layout: str = "model"  # or "nhwc": leading and trailing transposes are dropped
+    keep_dead: bool = False  # channels that no output depends on stay
+    sharing: Sharing = field(default_factory=Sharing)  # keep_inputs, keep_outputs and the like
+    effort: str = "normal"  # a key of schedule.EFFORTS
+    ram_limit: int | None = None  # budget of bytes in all regions together
+    objective: str = "balanced"  # of schedule.Objective: what the plan is best at
+    streaming: Streaming = "auto"
+    dump_after: Callable[[str, Graph], None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A model on its way to a target, every stage kept."""
+
+    request: Request
+    model: ImportedModel
+    floating: Graph  # after the passes, before grids
+    grids: Grids  # float graph in which every activation lies on a grid
+    removal: Removal  # the int8 graph, whole and without dead channels
+    undivided: Plan  # of the int8 graph, all buffers in one arena
+    plan: Plan  # the same with an arena in every RAM region that is used
+    has_ranges: bool  # False: grids are made up, sizes are right and nothing else
+    notes: tuple[str, ...]
+    options: str  # that shaped the code, for its header
+    calibrated: int = 0  # samples that ranges were observed on; 0: they come from elsewhere
+
+    @property
+    def lowered(self) -> Graph:
+        """The int8 graph in the model's order."""
+        return self.removal.graph
+
+    @property
+    def integer(self) -> Graph:
+        """The int8 graph in execution order; its integer meaning is that of the C code."""
+        return self.plan.program.graph
