@@ -26,7 +26,8 @@ FLOORS = (
     "ops | backends passes importer exporter calibrate | "
     "schedule.gaps schedule.program schedule.accesses schedule.calls schedule.overlap "
     "schedule.kernels schedule.assembly schedule.explore schedule | record | "
-    "emit budget | report prove | pipeline config kept verification bench | cli __main__"
+    "emit budget | report prove prove.bench | "
+    "pipeline config kept prove.verification | cli __main__"
 )
 ORDER = FLOORS.replace("|", "").split()
 

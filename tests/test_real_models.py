@@ -15,7 +15,7 @@ from mcuplan.pipeline import generate, plan, retarget
 from mcuplan.prove.boundary import boundary_inputs
 from mcuplan.prove.cores import core_named
 from mcuplan.prove.evidence import against_runtime
-from mcuplan.prove.verify import Subject, prove_on_core, prove_on_host
+from mcuplan.prove.proofs import Subject, prove_on_core, prove_on_host
 from mcuplan.record import Planned, Request
 from mcuplan.targets import load_target
 

@@ -190,7 +190,7 @@ def check(model: Path, build: bool, **options: Any) -> int:
         planned = pipeline.plan(_request(model, options), sizes_only=True)
         evidence = None
         if build:
-            from mcuplan.verification import measure
+            from mcuplan.prove.verification import measure
 
             evidence = measure(planned, _default_name(model, options["name"]))
         else:
@@ -357,8 +357,8 @@ def verify(
     def make() -> Budget:
         from mcuplan import pipeline
         from mcuplan.kept import keep_report, kept_report
-        from mcuplan.verification import Wanted
-        from mcuplan.verification import verify as run
+        from mcuplan.prove.verification import Wanted
+        from mcuplan.prove.verification import verify as run
 
         request = _request(model, options)
         planned = pipeline.plan(request)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -102,7 +102,7 @@ def bench(target: str | None, backend: str, form: str) -> int:
     They are the same on every run with the same compiler, which the last line names: keep the
     table, and a diff shows what became slower.
     """
-    from mcuplan.bench import bench as count
+    from mcuplan.prove.bench import bench as count
     from mcuplan.prove.toolchain import cross_compiler
     from mcuplan.targets import load_target
 
@@ -128,6 +128,7 @@ def targets() -> None:
 @_TABLE
 def targets_list(form: str) -> None:
     """All built-in targets."""
+    from mcuplan.record import Request
     from mcuplan.targets import list_targets, load_target
 
     rows = []
@@ -181,10 +182,8 @@ def targets_fit(
     model: Path, dims: tuple[tuple[str, int], ...], cuts: tuple[str, ...], form: str
 ) -> int:
     """One row per target: whether the model fits, and what is left; the roomiest first."""
-    from mcuplan.verification import fit_all
-
     rows = []
-    for budget in sorted(fit_all(model, _options.dims_of(dims), cuts), key=_by_room):
+    for budget in sorted(_budgets(model, _options.dims_of(dims), cuts), key=_by_room):
         ram, flash = budget.ram, budget.flash
         rows.append(
             [
@@ -201,6 +200,21 @@ def targets_fit(
     head = ("target", "verdict", "room", "RAM B", "RAM left", "flash B", "flash left", "ms")
     _show(form, head, rows, {2, 3, 4, 5, 6, 7})
     return EXIT_FITS
+
+
+def _budgets(model: Path, dims: Mapping[str, int], cuts: tuple[str, ...]) -> Iterator[Budget]:
+    """The report of a model on every built-in target, by name; it is read once."""
+    from mcuplan import pipeline
+    from mcuplan.budget import assess
+    from mcuplan.record import Request
+    from mcuplan.targets import list_targets, load_target
+
+    first, *others = (with_backend(load_target(name), "auto") for name in list_targets())
+    planned = pipeline.plan(Request(model, first, dims, cuts), sizes_only=True)
+    yield assess(planned, file=model.name, command="targets fit")
+    for target in others:
+        planned = pipeline.plan_for(planned, target)
+        yield assess(planned, file=model.name, command="targets fit")
 
 
 def _room(budget: Budget) -> float:

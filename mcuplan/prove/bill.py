@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mcuplan.findings import DEFECT_HINT, Finding, Severity
-from mcuplan.prove.verify import Measured
+from mcuplan.prove.proofs import Measured
 from mcuplan.record import Flash, Ram
 from mcuplan.schedule.program import FEED, Plan
 from mcuplan.units import align_up, format_bytes

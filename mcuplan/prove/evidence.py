@@ -15,7 +15,7 @@ from mcuplan.prove.boundary import boundary_inputs, real_inputs, real_outputs, t
 from mcuplan.prove.compare import FloatLayers, LayerError, Layers, ModelRuntime, QuantizedLayers
 from mcuplan.prove.ends import EndToEnd
 from mcuplan.prove.judge import Thresholds, judged
-from mcuplan.prove.verify import CoreProof, HostProof, Measured
+from mcuplan.prove.proofs import CoreProof, HostProof, Measured
 from mcuplan.record import (
     Accuracy,
     BuildFigures,

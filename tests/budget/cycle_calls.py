@@ -15,9 +15,9 @@ from cycle_nets import TARGET, Counted, counted
 from cycle_sweep import errors, fit
 
 from mcuplan import cycles
-from mcuplan.bench import Row
 from mcuplan.cycles import expected_cycles
 from mcuplan.ir.work import work_of
+from mcuplan.prove.bench import Row
 from mcuplan.resources import codegen_dir
 from mcuplan.schedule import FEED
 from mcuplan.schedule.calls import taking_work

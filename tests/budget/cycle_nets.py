@@ -44,8 +44,8 @@ from mcuplan.prove.cores import core_named
 from mcuplan.prove.counter import build_counter
 from mcuplan.prove.emulator import CallCount, run_on_core
 from mcuplan.prove.harness import Hook, build_for_core
+from mcuplan.prove.proofs import Subject
 from mcuplan.prove.toolchain import cross_compiler, host_compiler
-from mcuplan.prove.verify import Subject
 from mcuplan.schedule import EFFORTS, Plan, Run, plan_graph
 from mcuplan.schedule.explore.levels import Streaming
 from mcuplan.schedule.kernels.choose import Objective, Selection

@@ -9,7 +9,6 @@ from dataclasses import replace
 import numpy as np
 from random_shapes import random_shapes
 
-from mcuplan.bench import SHAPES, Row, Shape, signature_of
 from mcuplan.ir.op import NO_CLAMP
 from mcuplan.ops.concat import Concat
 from mcuplan.ops.conv2d import Conv2D
@@ -24,6 +23,7 @@ from mcuplan.ops.resample import Tile, Upsample
 from mcuplan.ops.slicing import Slice
 from mcuplan.ops.softmax import Softmax
 from mcuplan.ops.unary import Lookup, UnaryFn
+from mcuplan.prove.bench import SHAPES, Row, Shape, signature_of
 
 _LONGEST = 400_000  # MACs of a shape that is worth the time
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
-from mcuplan.bench import Shape
 from mcuplan.ir.op import NO_CLAMP
 from mcuplan.ops.arg_extreme import ArgExtreme
 from mcuplan.ops.concat import Concat
@@ -23,6 +22,7 @@ from mcuplan.ops.prelu import PRelu
 from mcuplan.ops.resample import Upsample
 from mcuplan.ops.slicing import Slice
 from mcuplan.ops.softmax import Softmax
+from mcuplan.prove.bench import Shape
 
 _MOST_MACS = 60_000
 _CHANNELS = (1, 2, 3, 4, 5, 7, 8, 9, 10, 12, 13, 16, 18, 21, 24, 32, 40, 53, 64)

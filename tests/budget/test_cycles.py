@@ -14,7 +14,6 @@ from cycle_sweep import errors, fit, macs_of, sweep
 
 from mcuplan import cycles, pipeline
 from mcuplan.backends import backend_kernels
-from mcuplan.bench import Case, Row, count_cases, kernel_cases, signature_of
 from mcuplan.budget.speed import step_cycles
 from mcuplan.calibrate import random_data
 from mcuplan.cycles import (
@@ -29,9 +28,10 @@ from mcuplan.ops import all_kernels, all_ops
 from mcuplan.ops.boundary import FlipSign
 from mcuplan.ops.literal import Literal
 from mcuplan.ops.row_sum import MeanOfSum, RowSum
+from mcuplan.prove.bench import Case, Row, count_cases, kernel_cases, signature_of
 from mcuplan.prove.boundary import boundary_inputs
 from mcuplan.prove.cores import core_named
-from mcuplan.prove.verify import Subject, count_on_core
+from mcuplan.prove.proofs import Subject, count_on_core
 from mcuplan.record import Request
 from mcuplan.resources import codegen_dir
 from mcuplan.schedule.explore.levels import Streaming

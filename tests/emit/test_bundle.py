@@ -13,8 +13,8 @@ from networks import STAMP, tiny_bundle, tiny_plan, tiny_rows_plan
 from mcuplan.emit import Bundle, emit
 from mcuplan.ir.types import DType
 from mcuplan.prove.cores import core_named
+from mcuplan.prove.proofs import Subject, prove_on_core, prove_on_host
 from mcuplan.prove.toolchain import write_files
-from mcuplan.prove.verify import Subject, prove_on_core, prove_on_host
 
 _GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 _CORES = ("cortex-m0plus", "cortex-m3", "cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55")

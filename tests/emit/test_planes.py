@@ -21,8 +21,8 @@ from mcuplan.ops.movement import Transpose
 from mcuplan.ops.pool2d import AvgPool2D
 from mcuplan.ops.unary import Lookup, UnaryFn
 from mcuplan.prove.cores import core_named
+from mcuplan.prove.proofs import Subject, prove_on_core, prove_on_host
 from mcuplan.prove.toolchain import write_files
-from mcuplan.prove.verify import Subject, prove_on_core, prove_on_host
 from mcuplan.schedule import Plan, plan_graph
 from mcuplan.schedule.assembly.streamed import plan_rows
 from mcuplan.targets import load_target

@@ -20,8 +20,8 @@ from mcuplan.errors import InputTooLarge
 from mcuplan.ir.evaluate import evaluate
 from mcuplan.ir.types import DType
 from mcuplan.prove.cores import core_named
+from mcuplan.prove.proofs import Subject, prove_on_core, prove_on_host
 from mcuplan.prove.toolchain import write_files
-from mcuplan.prove.verify import Subject, prove_on_core, prove_on_host
 from mcuplan.record import Limits
 from mcuplan.schedule import Objective, Plan, Selection
 from mcuplan.schedule.assembly.streamed import plan_rows

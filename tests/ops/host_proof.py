@@ -15,7 +15,7 @@ from mcuplan.ir.evaluate import evaluate
 from mcuplan.ir.types import Array
 from mcuplan.prove.boundary import boundary_inputs, real_outputs
 from mcuplan.prove.compare import ModelRuntime
-from mcuplan.prove.verify import Subject, prove_on_host
+from mcuplan.prove.proofs import Subject, prove_on_host
 from mcuplan.record import Planned, Request
 from mcuplan.targets import load_target
 

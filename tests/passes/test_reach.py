@@ -16,7 +16,7 @@ from mcuplan.passes._reach import Sums, within_reach
 from mcuplan.pipeline import generate, plan
 from mcuplan.prove.boundary import boundary_inputs
 from mcuplan.prove.evidence import against_runtime
-from mcuplan.prove.verify import Subject, prove_on_host
+from mcuplan.prove.proofs import Subject, prove_on_host
 from mcuplan.quant.requantize import act_limits, requantize, weighted_requant
 from mcuplan.record import Request
 from mcuplan.targets import load_target

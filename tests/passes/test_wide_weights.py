@@ -19,7 +19,7 @@ from mcuplan.passes.to_integer import to_integer
 from mcuplan.pipeline import generate, plan
 from mcuplan.prove.boundary import boundary_inputs
 from mcuplan.prove.evidence import against_runtime
-from mcuplan.prove.verify import Subject, prove_on_host
+from mcuplan.prove.proofs import Subject, prove_on_host
 from mcuplan.record import Request
 from mcuplan.targets import load_target
 from tests.importer.onnx_files import model, node, save, value

@@ -13,7 +13,7 @@ from networks import STAMP, tiny_plan, tiny_rows_plan
 from mcuplan.emit import emit
 from mcuplan.ir.types import DType
 from mcuplan.prove.cores import core_named
-from mcuplan.prove.verify import Subject, prove_on_core, prove_on_host
+from mcuplan.prove.proofs import Subject, prove_on_core, prove_on_host
 
 _HEADER, _SOURCE = PurePosixPath("tiny.h"), PurePosixPath("tiny.c")
 _LIBRARY = PurePosixPath("mplan/mplan.h")

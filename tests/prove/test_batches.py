@@ -25,7 +25,7 @@ from mcuplan.prove import evidence, verify
 from mcuplan.prove.boundary import Feeds
 from mcuplan.prove.cores import core_named
 from mcuplan.prove.evidence import against_runtime
-from mcuplan.prove.verify import Subject, prove_on_core, prove_on_host
+from mcuplan.prove.proofs import Subject, prove_on_core, prove_on_host
 from mcuplan.quant.observers import OBSERVERS
 from mcuplan.record import Planned, Request
 from mcuplan.schedule import plan_graph

@@ -13,7 +13,7 @@ from mcuplan.emit import emit
 from mcuplan.prove.bill import bill_findings
 from mcuplan.prove.cores import core_named
 from mcuplan.prove.evidence import measured_build
-from mcuplan.prove.verify import Subject, measure_on_core
+from mcuplan.prove.proofs import Subject, measure_on_core
 from mcuplan.record import Limits
 
 

@@ -12,12 +12,12 @@ import pytest
 from nets import Net
 from onnx import TensorProto, helper, numpy_helper
 
-from mcuplan import pipeline, verification
+from mcuplan import pipeline
 from mcuplan.calibrate import read_data
 from mcuplan.prove.evidence import Thresholds, against_runtime
+from mcuplan.prove.verification import Wanted, verify
 from mcuplan.record import Request
 from mcuplan.targets import load_target
-from mcuplan.verification import Wanted
 
 TARGET = load_target("cortex-m4")
 
@@ -47,7 +47,7 @@ def test_a_diverging_layer_that_another_step_makes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, host_gcc: str
 ) -> None:
     """A layer has its name also where what is deployed has no tensor of that name."""
-    monkeypatch.setattr(verification, "Thresholds", partial(Thresholds, layer_lsb=-1))
+    monkeypatch.setattr("mcuplan.prove.verification.Thresholds", partial(Thresholds, layer_lsb=-1))
     net = Net((1, 4, 16, 16))
     x = net.quantize(net.add("Relu", "x"))
     x = net.quantize(net.add("Conv", x, net.quantize(net.random(3, 4, 1, 1))), 0.1)
@@ -55,6 +55,6 @@ def test_a_diverging_layer_that_another_step_makes(
     planned = pipeline.plan(request)
     names = planned.integer.tensors.keys()
     assert planned.removal.whole.nodes[0].output not in names
-    evidence = verification.verify(planned, request, Wanted("net", on=("host",)))
+    evidence = verify(planned, request, Wanted("net", on=("host",)))
     (run,) = evidence.verifications
     assert "node_relu0" == run.first_diverging_layer

@@ -12,7 +12,7 @@ from mcuplan.emit import Stamp, emit
 from mcuplan.ir.graph import Graph
 from mcuplan.ops.eltwise import Add
 from mcuplan.passes.dead_channels import Removal, remove_dead_channels
-from mcuplan.prove.verify import Subject, prove_on_host
+from mcuplan.prove.proofs import Subject, prove_on_host
 from mcuplan.schedule import plan_graph
 from mcuplan.targets import load_target
 

@@ -11,8 +11,8 @@ import pytest
 import tiny_models
 
 from mcuplan import pipeline
+from mcuplan.prove.proofs import Mismatch, prove_on_host
 from mcuplan.prove.subject import Subject
-from mcuplan.prove.verify import Mismatch, prove_on_host
 from mcuplan.record import Request
 from mcuplan.targets import load_target
 

@@ -15,7 +15,7 @@ from mcuplan.emit import emit
 from mcuplan.ir.graph import Graph
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.prove.cores import core_named
-from mcuplan.prove.verify import Subject, count_on_core, prove_on_host
+from mcuplan.prove.proofs import Subject, count_on_core, prove_on_host
 from mcuplan.schedule import Plan, plan_graph
 from mcuplan.schedule.kernels.choose import Objective, Selection
 from mcuplan.schedule.kernels.objective import plan_cycles

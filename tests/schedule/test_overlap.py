@@ -19,7 +19,7 @@ from mcuplan.ops.eltwise import Add
 from mcuplan.ops.pool2d import MaxPool2D
 from mcuplan.ops.resample import Upsample
 from mcuplan.ops.slicing import Slice
-from mcuplan.prove.verify import Subject, prove_on_host
+from mcuplan.prove.proofs import Subject, prove_on_host
 from mcuplan.schedule import (
     Plan,
     Sharing,

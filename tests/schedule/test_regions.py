@@ -19,8 +19,8 @@ from mcuplan.ops.pool2d import MaxPool2D
 from mcuplan.prove.cores import core_named
 from mcuplan.prove.elf import Kind, read_elf
 from mcuplan.prove.harness import build_for_core
+from mcuplan.prove.proofs import Subject, prove_on_core, prove_on_host
 from mcuplan.prove.toolchain import cross_compiler
-from mcuplan.prove.verify import Subject, prove_on_core, prove_on_host
 from mcuplan.schedule import Plan, check_rows, plan_graph, select_kernels, spread, wait_cycles
 from mcuplan.schedule.accesses import SCRATCH, accesses
 from mcuplan.solvers.packing import PlanError, Problem, check_regions

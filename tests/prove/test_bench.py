@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from mcuplan.bench import SHAPES, bench
 from mcuplan.cli import run
+from mcuplan.prove.bench import SHAPES, bench
 from mcuplan.targets import load_target
 
 SMALL = tuple(s for s in SHAPES if s.name in ("64->12", "12", "8x8x64->64"))
@@ -30,14 +30,14 @@ def test_bench_prints_a_table(
     arm_gcc: str, qemu: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The command gives the table to machines, too; cores without timings count instructions."""
-    monkeypatch.setattr("mcuplan.bench.bench.__defaults__", (SMALL,))
+    monkeypatch.setattr("mcuplan.prove.bench.bench.__defaults__", (SMALL,))
     assert 0 == run(["bench", "-t", "cortex-m0plus", "-f", "json"])
     rows = json.loads(capsys.readouterr().out)
     assert len(SMALL) == len(rows)
     assert {"-"} == {row["cycles"] for row in rows}
 
 
-KEPT = Path(__file__).parent / "golden" / "bench.cortex-m4.txt"
+KEPT = Path(__file__).parents[1] / "golden" / "bench.cortex-m4.txt"
 _SLOWER = 1.02
 
 

@@ -27,7 +27,7 @@ from mcuplan.ops.softmax import Softmax
 from mcuplan.passes.assign_grids import assign_grids
 from mcuplan.passes.to_integer import to_integer
 from mcuplan.prove.cores import core_named
-from mcuplan.prove.verify import Subject, count_on_core
+from mcuplan.prove.proofs import Subject, count_on_core
 from mcuplan.schedule import Program, Sharing, candidates_of, make_plan, program_of
 from mcuplan.targets import Target
 

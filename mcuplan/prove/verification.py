@@ -8,8 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mcuplan import pipeline
-from mcuplan.backends import backend_of
-from mcuplan.budget import assess
 from mcuplan.budget.footprint import flash_bill, ram_bill
 from mcuplan.calibrate import RANDOM_NOTE, Data, random_data, read_data
 from mcuplan.errors import ToolFailed
@@ -28,12 +26,12 @@ from mcuplan.prove.evidence import (
     measured_instructions,
 )
 from mcuplan.prove.judge import Thresholds
-from mcuplan.prove.verify import CoreProof, Subject, measure_on_core, prove_on_core, prove_on_host
-from mcuplan.record import Budget, BuildFigures, Evidence, Limits, Planned, Request, Verification
+from mcuplan.prove.proofs import CoreProof, Subject, measure_on_core, prove_on_core, prove_on_host
+from mcuplan.record import BuildFigures, Evidence, Limits, Planned, Request, Verification
 from mcuplan.schedule.program import Plan
-from mcuplan.targets import Target, list_targets, load_target
+from mcuplan.targets import Target
 
-__all__ = ["Wanted", "fit_all", "measure", "verify"]
+__all__ = ["Wanted", "measure", "verify"]
 
 _DRIFT_SHOWN = 5
 _FROM_RANGES = frozenset({"verify/sqnr", "verify/constant-output"})
@@ -184,17 +182,3 @@ def measure(planned: Planned, name: str) -> Evidence:
     subject = _subject(planned, name)
     measured = measure_on_core(subject, _core(planned.plan.program.target))
     return Evidence(build=measured_build(measured))
-
-
-def fit_all(model: Path, dims: Mapping[str, int], cuts: tuple[str, ...] = ()) -> Iterator[Budget]:
-    """The report of a model on every built-in target, by name."""
-    planned: Planned | None = None
-    for name in list_targets():
-        target = load_target(name)
-        target = replace(target, backend=backend_of(target.features))
-        if planned is None:
-            request = Request(model, target, dims, cuts)
-            planned = pipeline.plan(request, sizes_only=True)
-        else:
-            planned = pipeline.plan_for(planned, target)
-        yield assess(planned, file=model.name, command="targets fit")
