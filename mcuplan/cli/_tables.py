@@ -128,7 +128,6 @@ def targets() -> None:
 @_TABLE
 def targets_list(form: str) -> None:
     """All built-in targets."""
-    from mcuplan.record import Request
     from mcuplan.targets import list_targets, load_target
 
     rows = []
