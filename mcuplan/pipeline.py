@@ -18,8 +18,7 @@ from itertools import product
 
 from mcuplan import passes
 from mcuplan.backends import channel_multiple
-from mcuplan.budget.code_model import kernel_code_bytes, model_code
-from mcuplan.budget.footprint import constants_bytes
+from mcuplan.budget.code_model import model_code
 from mcuplan.calibrate import (
     RANDOM_NOTE,
     Data,
@@ -30,7 +29,6 @@ from mcuplan.calibrate import (
     within,
 )
 from mcuplan.emit import Bundle, Stamp, emit
-from mcuplan.emit.structs import POINTER_BYTES
 from mcuplan.errors import UsageError
 from mcuplan.importer import ImportedModel, load_model
 from mcuplan.ir.graph import Graph
@@ -38,6 +36,7 @@ from mcuplan.passes.assign_grids import Grids, assign_grids, needs_range
 from mcuplan.passes.dead_channels import Removal, keep_dead_channels, remove_dead_channels
 from mcuplan.passes.io_layout import rows_at_boundary
 from mcuplan.passes.to_integer import to_integer
+from mcuplan.price.structs import POINTER_BYTES
 from mcuplan.prove.harness import OPTIMIZE
 from mcuplan.quant.observers import OBSERVERS
 from mcuplan.record import Planned, Request
@@ -248,7 +247,7 @@ def _apart_bytes(plan: Plan) -> int:
 
 
 def _selection(request: Request) -> Selection:
-    """The objective, with what kernels and their steps take in flash, and plans in all."""
+    """The objective, with what plans take in all."""
 
     def cycles(plan: Plan) -> float:
         return plan_cycles(_divided(request, plan))
@@ -262,8 +261,7 @@ def _selection(request: Request) -> Selection:
         within = request.ram_limit is None or sum(used.values()) <= request.ram_limit
         return within and all(used[name] <= rooms[name] for name in used)
 
-    objective = Objective(request.objective)
-    return Selection(objective, constants_bytes, kernel_code_bytes, cycles, fits)
+    return Selection(Objective(request.objective), cycles, fits)
 
 
 def _removal(request: Request, graph: Graph, *, real_ranges: bool) -> Removal:

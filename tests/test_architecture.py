@@ -22,8 +22,8 @@ ROOT = Path(__file__).resolve().parents[1]
 # `a.b` is a room of `a`; `a` alone is its front door and every module that no room has.
 FLOORS = (
     "errors units resources tempfiles findings | "
-    "ir solvers solvers.packing solvers.steps solvers.rows target_file | targets quant cycles | "
-    "ops | backends passes importer exporter calibrate | "
+    "ir solvers solvers.packing solvers.steps solvers.rows target_file | targets quant | "
+    "ops | backends passes importer exporter calibrate | price | "
     "schedule.gaps schedule.program schedule.accesses schedule.calls schedule.overlap "
     "schedule.kernels schedule.assembly schedule.explore schedule | record | "
     "emit budget | report prove prove.bench | "

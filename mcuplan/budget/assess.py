@@ -30,7 +30,7 @@ from mcuplan.budget.verdict import (
     verify_findings,
 )
 from mcuplan.calibrate.data import RANDOM_NOTE
-from mcuplan.emit.structs import arena_bytes
+from mcuplan.emit.arenas import arena_bytes
 from mcuplan.errors import McuplanError
 from mcuplan.findings import Finding, Severity
 from mcuplan.ir.graph import Graph, Port

@@ -9,9 +9,9 @@ from itertools import accumulate, pairwise
 
 from mcuplan.budget.code_model import model_code
 from mcuplan.budget.rows import busiest, live_by_step
+from mcuplan.emit.arenas import arena_bytes
 from mcuplan.emit.row_places import context_bytes, row_table_bytes
-from mcuplan.emit.structs import arena_bytes, kernel_struct
-from mcuplan.ir.op import ConstArray
+from mcuplan.price import constants_of
 from mcuplan.record import BufferKind, BufferRow, BuildFigures, Flash, Limits, Peak, Ram, RegionUse
 from mcuplan.schedule.program import FEED, Plan, Step
 from mcuplan.solvers.packing.bound import most_shared
@@ -21,7 +21,6 @@ from mcuplan.units import Origin
 __all__ = [
     "StepBytes",
     "buffer_rows",
-    "constants_bytes",
     "flash_bill",
     "live_bytes",
     "peak_of",
@@ -46,28 +45,13 @@ def step_bytes(step: Step) -> StepBytes:
     sig = step.signature
     inputs = {n: t for n, t in zip(step.node.inputs, sig.inputs, strict=True)}
     constants = dict(zip(step.node.inputs, sig.constants, strict=True))
-    weights = tables = 0
-    for call in step.calls:
-        tables += kernel_struct(step.kernel.function).nbytes
-        for value in call.fields.values():
-            if isinstance(value, ConstArray) and value.kind == "weights":
-                weights += value.nbytes
-            elif isinstance(value, ConstArray):
-                tables += value.nbytes
-    passed = {i for call in step.calls for i in call.inputs if sig.constants[i] is not None}
-    weights += sum(sig.inputs[i].nbytes for i in passed)
+    kept = constants_of(step.kernel, sig)
     return StepBytes(
         input_bytes=sum(t.nbytes for name, t in inputs.items() if constants[name] is None),
         output_bytes=sum(t.nbytes for t in sig.outputs),
-        weights_bytes=weights,
-        tables_bytes=tables,
+        weights_bytes=kept.weights_bytes,
+        tables_bytes=kept.tables_bytes,
     )
-
-
-def constants_bytes(step: Step) -> int:
-    """What a step keeps in flash beside code."""
-    found = step_bytes(step)
-    return found.weights_bytes + found.tables_bytes
 
 
 def live_bytes(plan: Plan) -> tuple[int, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from mcuplan.cycles import (
+from mcuplan.price.cycles import (
     REFERENCE_CORE,
     Expected,
     expected_cycles,

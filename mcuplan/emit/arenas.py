@@ -6,11 +6,27 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from mcuplan.emit.structs import arena_bytes
 from mcuplan.schedule.program import Plan
 from mcuplan.solvers.packing.problem import Region
+from mcuplan.units import align_up
 
-__all__ = ["Arena", "arena_macros", "arena_types", "arenas_of", "linker_values"]
+__all__ = [
+    "ARENA_ALIGN",
+    "Arena",
+    "arena_bytes",
+    "arena_macros",
+    "arena_types",
+    "arenas_of",
+    "linker_values",
+]
+
+ARENA_ALIGN = 4
+"""Bytes, least alignment of an arena: MPLAN_ARENA_ALIGN of mplan.h."""
+
+
+def arena_bytes(nbytes: int) -> int:
+    """Size of the arena type that is emitted for a plan of ``nbytes``; never 0."""
+    return max(ARENA_ALIGN, align_up(nbytes, ARENA_ALIGN))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from mcuplan.emit.structs import Member, Struct
 from mcuplan.errors import InputTooLarge
 from mcuplan.ir.types import Array
+from mcuplan.price.structs import Member, Struct
 
 __all__ = ["array", "call", "float_literal", "initializer", "literal", "table"]
 

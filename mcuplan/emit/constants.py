@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from mcuplan.emit.bundle import Symbol
 from mcuplan.emit.c_writer import array, initializer
-from mcuplan.emit.structs import kernel_struct
 from mcuplan.ir.op import Call, ConstArray
+from mcuplan.price.structs import kernel_struct
 from mcuplan.schedule.program import Step
 
 __all__ = ["StepConstants", "step_constants", "step_name"]

@@ -11,7 +11,7 @@ from string import Template
 from types import MappingProxyType
 
 from mcuplan import __version__
-from mcuplan.emit.arenas import linker_values
+from mcuplan.emit.arenas import ARENA_ALIGN, linker_values
 from mcuplan.emit.bundle import Bundle
 from mcuplan.emit.constants import step_constants
 from mcuplan.emit.header import entry_values, header_values
@@ -20,7 +20,6 @@ from mcuplan.emit.names import c_prefix, comment_text
 from mcuplan.emit.ports import ports_of
 from mcuplan.emit.row_text import row_tables
 from mcuplan.emit.source import body_values, source_values
-from mcuplan.emit.structs import ARENA_ALIGN
 from mcuplan.ir.op import Kernel
 from mcuplan.resources import codegen_dir
 from mcuplan.schedule.program import Plan

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from mcuplan.emit.structs import POINTER_BYTES
+from mcuplan.price.structs import POINTER_BYTES
 from mcuplan.schedule.assembly.row_reach import spacing
 from mcuplan.schedule.program import FEED, Plan, Step
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from mcuplan.emit.arenas import ARENA_ALIGN
 from mcuplan.emit.bundle import BundlePort
 from mcuplan.emit.c_writer import call
 from mcuplan.emit.constants import StepConstants
@@ -12,7 +13,6 @@ from mcuplan.emit.layout import Layout
 from mcuplan.emit.names import comment_text
 from mcuplan.emit.ports import accessor, shape_text
 from mcuplan.emit.row_text import row_arena_table, row_tables
-from mcuplan.emit.structs import ARENA_ALIGN
 from mcuplan.ir.op import Kernel
 from mcuplan.schedule.program import Step
 

@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from mcuplan.ir.types import Array, DType, Quant, TensorType
 
@@ -23,11 +23,14 @@ __all__ = [
     "Field",
     "Kernel",
     "Op",
+    "Packed",
     "QuantRule",
     "Signature",
     "Window",
     "has_wide_weights",
 ]
+
+T = TypeVar("T")
 
 NO_CLAMP = (float("-inf"), float("inf"))
 """Real limits of an operator without a fused activation."""
@@ -71,11 +74,24 @@ class Signature:
     inputs: tuple[TensorType, ...]
     outputs: tuple[TensorType, ...]
     constants: tuple[Array | None, ...]
+    _answers: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def output(self) -> TensorType:
         """Type of the first output."""
         return self.outputs[0]
+
+    @property
+    def cost(self) -> Cost:
+        """Work on any machine."""
+        return self.op.cost(self.inputs, self.outputs)
+
+    def once(self, question: Callable[[Signature], T]) -> T:
+        """The answer of a function of signatures, computed when it is first asked."""
+        if question not in self._answers:
+            self._answers[question] = question(self)
+        answer: T = self._answers[question]
+        return answer
 
     def constant(self, index: int) -> Array:
         """Value of a constant input."""
@@ -220,18 +236,31 @@ class Op(ABC):
 
 
 @dataclass(frozen=True, slots=True)
+class Packed:
+    """Values in an order of a kernel's own: how many there are, and how to make them."""
+
+    size: int
+    make: Callable[[], Array]
+
+
+@dataclass(frozen=True, slots=True)
 class ConstArray:
     """A constant array in flash. ``kind``: "weights" or "tables" in the flash bill."""
 
     ctype: str  # int8_t, uint8_t, int16_t, int32_t, uint32_t
-    values: Array
+    content: Array | Packed  # packed when it is emitted
     kind: str = "weights"
+
+    @property
+    def values(self) -> Array:
+        """What is emitted."""
+        return self.content.make() if isinstance(self.content, Packed) else self.content
 
     @property
     def nbytes(self) -> int:
         """Bytes in flash."""
         size = {"8": 1, "6": 2, "2": 4}[self.ctype.removesuffix("_t")[-1]]
-        return int(self.values.size) * size
+        return int(self.content.size) * size
 
 
 Field = int | float | ConstArray | None
@@ -276,7 +305,7 @@ class Kernel:
 
     ``work`` counts what calls for all of the output do, given how many rows each of them
     makes, by the parts that the loops of the function have (``pixel``, ``tap``, ...);
-    `mcuplan.cycles` knows what each part takes.
+    `mcuplan.price.cycles` knows what each part takes.
     ``function`` is also the stem of its header and source file, and, with ``_t``, the
     name of its params struct (backends share the struct of the portable kernel).
     """
@@ -294,6 +323,10 @@ class Kernel:
     wide_weights: bool = False  # takes weights of int16, and only those
     backend: str = "c99"
     requires: frozenset[str] = field(default_factory=frozenset)
+
+    def calls(self, sig: Signature) -> tuple[Call, ...]:
+        """The calls for one node, made once; their weights are packed when they are emitted."""
+        return sig.once(self.lower)
 
     def runs(self, sig: Signature) -> bool:
         """Whether the function computes a node; of wide weights only what is made for them."""

@@ -2,7 +2,7 @@
 """What loops count: how often the parts of a kernel run for one whole output.
 
 A kernel names its parts and counts them from shapes alone; how many cycles each part takes
-is measured (`mcuplan.cycles`).
+is measured (`mcuplan.price.cycles`).
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How often a step reads and writes RAM: modelled, to rate regions with wait states."""
+"""How often the steps of a plan read and write its regions, and what they wait for them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+from mcuplan.price import accesses_of
 from mcuplan.schedule.program import Plan, Step
 
 __all__ = ["SCRATCH", "accesses", "buffer_of", "wait_cycles"]
@@ -12,59 +13,14 @@ __all__ = ["SCRATCH", "accesses", "buffer_of", "wait_cycles"]
 SCRATCH = ""
 """Stands for the scratch of a step among the names of tensors."""
 
-_MACS_PER_LOAD = {"conv2d": 2, "dense": 2, "depthwise": 1}  # two channels share their inputs
-_WORD = 4  # bytes that a cache line's word and a load of a fast kernel have
-
 
 def accesses(step: Step, cached: bool) -> Mapping[str, int]:
-    """Accesses to RAM by tensor, scratch under :data:`SCRATCH`.
-
-    With a data cache every byte comes and goes once per step, a word at a time. Without,
-    kernels load what they multiply or compare: bytes in the portable ones, words in the
-    others; a patch in scratch is written once per pixel and takes the place of the input.
-    """
-    activations = _activations(step)
-    outputs = zip(step.node.outputs, step.signature.outputs, strict=True)
-    made = {name: kind.nbytes for name, kind in outputs}
-    if cached:
-        sizes = activations | made
-        found = {name: -(-nbytes // _WORD) for name, nbytes in sizes.items()}
-        scratch = -(-step.scratch_bytes // _WORD)
-        return found | ({SCRATCH: scratch} if scratch else {})
-    wide = 1 if step.kernel.backend == "c99" else _WORD
-    loads = _loads(step) // wide
-    found = dict(made)
-    for name, nbytes in activations.items():
-        read = loads if loads and not step.scratch_bytes else _gathered(step, nbytes) // wide
-        found[name] = found.get(name, 0) + max(read, -(-nbytes // wide))
-    if step.scratch_bytes:
-        found[SCRATCH] = loads + sum(_gathered(step, n) // wide for n in activations.values())
-    return found
-
-
-def _activations(step: Step) -> dict[str, int]:
-    """Bytes of the activations that a step reads; one that is read twice counts once."""
-    signature = step.signature
-    return {
-        name: kind.nbytes
-        for name, kind, constant in zip(
-            step.node.inputs, signature.inputs, signature.constants, strict=True
-        )
-        if constant is None
-    }
-
-
-def _loads(step: Step) -> int:
-    """Inputs that a kernel with multiply-accumulates loads for them; 0 for the others."""
-    macs = _MACS_PER_LOAD.get(step.kernel.cost_class)
-    return step.cost.macs // macs if macs else 0
-
-
-def _gathered(step: Step, nbytes: int) -> int:
-    """Elements of all windows, each read once; the input's where there are no windows."""
-    if step.kernel.cost_class in _MACS_PER_LOAD:
-        return max(nbytes, step.cost.macs // max(1, step.signature.output.channels))
-    return max(nbytes, step.cost.ops) if step.kernel.cost_class == "pool" else nbytes
+    """Accesses to RAM by tensor, scratch under :data:`SCRATCH`; what is read twice counts once."""
+    own = accesses_of(step.kernel, step.signature, cached=cached)
+    operands = zip(step.node.inputs, own.inputs, step.signature.constants, strict=True)
+    found = {name: count for name, count, constant in operands if constant is None}
+    found |= dict(zip(step.node.outputs, own.outputs, strict=True))
+    return found | ({SCRATCH: own.scratch} if step.scratch_bytes else {})
 
 
 def wait_cycles(plan: Plan) -> tuple[int, ...]:

@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mcuplan.cycles import calls_timing
 from mcuplan.ir.work import Work, block_parts
+from mcuplan.price.cycles import calls_timing
 from mcuplan.schedule.program import FEED, Plan
 
 __all__ = ["CallCycles", "call_cycles", "taking_work"]

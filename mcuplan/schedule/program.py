@@ -40,9 +40,21 @@ class Step:
     node: Node
     signature: Signature
     kernel: Kernel
-    calls: tuple[Call, ...]
-    scratch_bytes: int
-    cost: Cost
+
+    @property
+    def calls(self) -> tuple[Call, ...]:
+        """The C calls that run it."""
+        return self.kernel.calls(self.signature)
+
+    @property
+    def scratch_bytes(self) -> int:
+        """Bytes of the kernel's own while it runs."""
+        return self.kernel.scratch_bytes(self.signature)
+
+    @property
+    def cost(self) -> Cost:
+        """Work on any machine."""
+        return self.signature.cost
 
     @property
     def inplace_inputs(self) -> tuple[int, ...]:

@@ -12,9 +12,9 @@ from string import Template
 import numpy as np
 
 from mcuplan.emit.c_writer import array, initializer
-from mcuplan.emit.structs import kernel_struct
 from mcuplan.ir.op import ConstArray, Kernel, Op, QuantRule, Signature
 from mcuplan.ir.types import Array, DType, Quant, TensorType
+from mcuplan.price.structs import kernel_struct
 from mcuplan.prove.cores import core_named
 from mcuplan.resources import codegen_dir
 

@@ -10,7 +10,7 @@ from cycle_calls import COUNT
 from cycle_calls import FIRST as FIRST_FITTED
 from cycle_nets import FIRST, counted, network
 
-from mcuplan.cycles import calls_timing, kernel_timings
+from mcuplan.price.cycles import calls_timing, kernel_timings
 from mcuplan.resources import codegen_dir
 from mcuplan.schedule.calls import call_cycles
 

@@ -12,22 +12,23 @@ from pathlib import Path
 import pytest
 from cycle_sweep import errors, fit, macs_of, sweep
 
-from mcuplan import cycles, pipeline
+from mcuplan import pipeline
 from mcuplan.backends import backend_kernels
 from mcuplan.budget.speed import step_cycles
 from mcuplan.calibrate import random_data
-from mcuplan.cycles import (
+from mcuplan.ir.op import Kernel
+from mcuplan.ops import all_kernels, all_ops
+from mcuplan.ops.boundary import FlipSign
+from mcuplan.ops.literal import Literal
+from mcuplan.ops.row_sum import MeanOfSum, RowSum
+from mcuplan.price import cycles
+from mcuplan.price.cycles import (
     REFERENCE_CORE,
     expected_cycles,
     kernel_timings,
     network_errors,
     timing_of,
 )
-from mcuplan.ir.op import Kernel
-from mcuplan.ops import all_kernels, all_ops
-from mcuplan.ops.boundary import FlipSign
-from mcuplan.ops.literal import Literal
-from mcuplan.ops.row_sum import MeanOfSum, RowSum
 from mcuplan.prove.bench import Case, Row, count_cases, kernel_cases, signature_of
 from mcuplan.prove.boundary import boundary_inputs
 from mcuplan.prove.cores import core_named

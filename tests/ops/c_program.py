@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from mcuplan.emit.c_writer import array, initializer
-from mcuplan.emit.structs import kernel_struct
 from mcuplan.ir.op import Call, ConstArray, Kernel
 from mcuplan.ir.types import Array, DType, TensorType
+from mcuplan.price.structs import kernel_struct
 from mcuplan.resources import codegen_dir
 
 from .cases import Case

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mcuplan.emit.structs import kernel_struct
 from mcuplan.ir.op import Example
 from mcuplan.ir.types import TensorType
 from mcuplan.ops import all_kernels, all_ops, kernels_of
+from mcuplan.price.structs import kernel_struct
 
 from .c_program import Program
 from .cases import all_examples, make_case

@@ -13,10 +13,9 @@ import pytest
 from networks import tiny_plan
 
 from mcuplan import pipeline
-from mcuplan.budget.code_model import kernel_code_bytes
-from mcuplan.budget.footprint import constants_bytes
 from mcuplan.ir.graph import Graph
 from mcuplan.ir.op import Kernel
+from mcuplan.price import constants_of, kernel_size
 from mcuplan.record import Request
 from mcuplan.schedule import (
     Candidate,
@@ -60,8 +59,8 @@ def _placer() -> Placer[int]:
 
 def _flash(chosen: Chosen) -> int:
     kernels: dict[str, Kernel] = {c.step.kernel.function: c.step.kernel for c in chosen.values()}
-    constants = sum(constants_bytes(c.step) for c in chosen.values())
-    return constants + sum(map(kernel_code_bytes, kernels.values()))
+    constants = sum(constants_of(c.step.kernel, c.step.signature).nbytes for c in chosen.values())
+    return constants + sum(kernel_size(kernel).code_bytes for kernel in kernels.values())
 
 
 def test_latency_takes_the_fastest_of_every_step() -> None:
@@ -132,7 +131,7 @@ def test_ram_slows_no_step_for_nothing() -> None:
 def test_flash_is_the_least_of_all_choices() -> None:
     """Code, once for each kernel, and constants are the least, or 1 % more and far faster."""
     ways = candidates_of(_graph(), _m4())
-    selection = Selection(Objective.FLASH, constants_bytes, kernel_code_bytes)
+    selection = Selection(Objective.FLASH)
     choice = choose(ways, selection, _placer())
     every = [dict(zip(ways, picked, strict=True)) for picked in product(*ways.values())]
     least = min(map(_flash, every))
@@ -184,6 +183,6 @@ def test_real_networks(name: str, test_models: Path) -> None:
     assert arenas["ram"] <= 1.01 * arenas["ram=strict"]
     assert arenas["balanced"] <= 1.05 * arenas["ram"]
     assert kernels["balanced"] == kernels["latency"]
-    code = {o: sum(map(kernel_code_bytes, set(found))) for o, found in kernels.items()}
+    code = {o: sum(kernel_size(k).code_bytes for k in set(found)) for o, found in kernels.items()}
     assert code["flash"] <= 12 << 10
     assert code["latency"] <= 30 << 10

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from mcuplan.cycles import expected_cycles
+from mcuplan.price import expected_cycles
 from mcuplan.schedule.assembly.check_rows import check_rows
 from mcuplan.schedule.kernels.choose import Choice, Placer, choose
 from mcuplan.schedule.kernels.objective import Objective, Selection, plan_cycles
@@ -86,7 +86,5 @@ def _fastest(step: Step, found: tuple[Candidate, ...], target: Target) -> Step:
             return step
         same = kernel.row_by_row and kernel.inplace_inputs(step.signature) == step.inplace_inputs
         if same and kernel.scratch_bytes(step.signature) <= step.scratch_bytes:
-            scratch = kernel.scratch_bytes(step.signature)
-            calls = kernel.lower(step.signature)
-            return replace(step, kernel=kernel, calls=calls, scratch_bytes=scratch)
+            return replace(step, kernel=kernel)
     return step

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
+from mcuplan.price.structs import POINTER_BYTES
 from mcuplan.schedule.accesses import accesses, buffer_of, wait_cycles
 from mcuplan.schedule.assembly.check_rows import check_rows
 from mcuplan.schedule.gaps import Overlaps
@@ -17,7 +18,6 @@ from mcuplan.units import align_up
 __all__ = ["spread"]
 
 _ALIGN = 4  # of the size of an arena, as it is emitted
-_POINTER_BYTES = 4  # that every arena but the first adds to the context
 
 
 def spread(
@@ -47,7 +47,7 @@ def spread(
         return plan
     if single is not None and ram_limit is not None and len(choice.plans) > 1:
         arenas = sum(align_up(memory.arena_bytes, _ALIGN) for memory in choice.plans.values())
-        pointers = _POINTER_BYTES * (len(choice.plans) - 1)
+        pointers = POINTER_BYTES * (len(choice.plans) - 1)  # of the context
         choice = single if arenas + pointers + apart_bytes > ram_limit else choice
     return _checked(question, choice, keep_inputs=keep_inputs)
 
@@ -114,7 +114,7 @@ class _Question:
         cost = self.cost(single.rooms[0]) * total if single is not None else None
         if single is not None and cost == single.lower_bound:
             return single
-        pointers = _POINTER_BYTES * (len(self.regions) - 1)
+        pointers = POINTER_BYTES * (len(self.regions) - 1)
         default = self.plan.program.target.default_ram
         rooms = [
             Room(capacity - (pointers if region is default else 0), self.cost(r))

@@ -13,6 +13,7 @@ from itertools import combinations, product
 from typing import Generic, TypeVar
 
 from mcuplan.ir.op import Kernel
+from mcuplan.price import constants_of, kernel_size
 from mcuplan.schedule.kernels.objective import MOST_TIMES, WORTH, Objective, Selection, price
 from mcuplan.schedule.kernels.select import Candidate
 from mcuplan.schedule.overlap import shared_bytes
@@ -81,13 +82,13 @@ def choose(ways: Ways, selection: Selection, placer: Placer[P]) -> Choice[P]:
 
     Args:
         ways: candidates of every node.
-        selection: the objective, and prices in flash.
+        selection: the objective.
         placer: makes a plan of a choice.
     """
     fastest = {name: found[0] for name, found in ways.items()}
     if selection.objective is Objective.FLASH:
-        smallest = _smallest(ways, selection)
-        return Choice(smallest, placer.best(smallest), _flash_trade(fastest, smallest, selection))
+        smallest = _smallest(ways)
+        return Choice(smallest, placer.best(smallest), _flash_trade(fastest, smallest))
     if selection.objective is Objective.LATENCY:
         return Choice(fastest, placer.best(fastest), "the fastest kernel of every step")
     leanest = {name: min(found, key=_leanness) for name, found in ways.items()}
@@ -225,14 +226,14 @@ class _Option:
     chosen: Chosen
 
 
-def _smallest(ways: Ways, selection: Selection) -> Chosen:
+def _smallest(ways: Ways) -> Chosen:
     """Least code and constants; 1 % more where the last bytes would cost a fifth of the speed.
 
     Exact over all sets of kernels, for each family of steps that may share some.
     """
     best = [_Option(0, 0.0, {})]
     for names in _families(ways):
-        family = _options({name: ways[name] for name in names}, selection)
+        family = _options({name: ways[name] for name in names})
         joined = (
             _Option(a.nbytes + b.nbytes, a.cycles + b.cycles, {**a.chosen, **b.chosen})
             for a, b in product(best, family)
@@ -265,13 +266,12 @@ def _families(ways: Ways) -> list[list[str]]:
     return [names for _, names in families]
 
 
-def _options(ways: Ways, selection: Selection) -> list[_Option]:
+def _options(ways: Ways) -> list[_Option]:
     """What steps take with each set of kernels: their smallest and their fastest ones of it."""
     kernels = {c.step.kernel.function: c.step.kernel for found in ways.values() for c in found}
-    code = {name: selection.code_bytes(kernel) for name, kernel in kernels.items()}
+    code = {name: kernel_size(kernel).code_bytes for name, kernel in kernels.items()}
     constants = {
-        name: [selection.constants_bytes(candidate.step) for candidate in found]
-        for name, found in ways.items()
+        name: [_constants(candidate) for candidate in found] for name, found in ways.items()
     }
     options = []
     for allowed in _sets(sorted(kernels)):
@@ -323,13 +323,18 @@ def _trade(fastest: Chosen, chosen: Chosen, placer: Placer[P]) -> str:
     return f"{text}, {saved:,} B of arena less" if saved else text
 
 
-def _flash_trade(fastest: Chosen, chosen: Chosen, selection: Selection) -> str:
+def _flash_trade(fastest: Chosen, chosen: Chosen) -> str:
     text = _slower(fastest, chosen)
-    saved = _flash(fastest, selection) - _flash(chosen, selection)
+    saved = _flash(fastest) - _flash(chosen)
     return f"{text}, {saved:,} B of flash less" if saved else text
 
 
-def _flash(chosen: Chosen, selection: Selection) -> int:
+def _flash(chosen: Chosen) -> int:
     kernels = {c.step.kernel.function: c.step.kernel for c in chosen.values()}
-    code = sum(selection.code_bytes(kernel) for kernel in kernels.values())
-    return code + sum(selection.constants_bytes(c.step) for c in chosen.values())
+    code = sum(kernel_size(kernel).code_bytes for kernel in kernels.values())
+    return code + sum(map(_constants, chosen.values()))
+
+
+def _constants(candidate: Candidate) -> int:
+    """Bytes that a step keeps in flash beside code."""
+    return constants_of(candidate.step.kernel, candidate.step.signature).nbytes

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a plan is to be best at, and what its parts cost."""
+"""What a plan is to be best at, and how a whole plan is rated."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from mcuplan.cycles import expected_cycles
-from mcuplan.ir.op import ConstArray, Kernel
+from mcuplan.price import expected_cycles
 from mcuplan.schedule.accesses import wait_cycles
 from mcuplan.schedule.calls import call_cycles
-from mcuplan.schedule.program import Plan, Step
+from mcuplan.schedule.program import Plan
 
 __all__ = ["MOST_TIMES", "WORTH", "Objective", "Selection", "plan_cycles", "price"]
 
@@ -56,25 +55,10 @@ def _fits(plan: Plan) -> bool:
     return all(memory.arena_bytes <= rooms[name] for name, memory in plan.memory.items())
 
 
-def _arrays_bytes(step: Step) -> int:
-    values = (value for call in step.calls for value in call.fields.values())
-    return sum(value.nbytes for value in values if isinstance(value, ConstArray))
-
-
-def _no_bytes(kernel: Kernel) -> int:
-    return 0
-
-
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What to choose kernels for, and what they cost in flash.
-
-    ``constants_bytes`` is what a step keeps in flash, ``code_bytes`` what the kernel takes,
-    once in an image however many steps it runs. ``cycles`` and ``fits`` rate a whole plan.
-    """
+    """What to choose kernels for; ``cycles`` and ``fits`` rate a whole plan."""
 
     objective: Objective = Objective.BALANCED
-    constants_bytes: Callable[[Step], int] = _arrays_bytes
-    code_bytes: Callable[[Kernel], int] = _no_bytes
     cycles: Callable[[Plan], float] = plan_cycles
     fits: Callable[[Plan], bool] = _fits

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from mcuplan.backends import backend_kernels
-from mcuplan.cycles import expected_cycles
 from mcuplan.errors import Problems, UnsupportedOp
 from mcuplan.ir.graph import Graph, Node
 from mcuplan.ir.op import Kernel
 from mcuplan.ops import kernels_of
+from mcuplan.price import expected_cycles
 from mcuplan.schedule.program import Program, Step
 from mcuplan.targets import Target
 
@@ -72,21 +72,12 @@ def select_kernels(graph: Graph, target: Target) -> Program:
 def _ways(graph: Graph, node: Node, target: Target, index: int) -> tuple[Candidate, ...]:
     signature = graph.signature(node)
     kernels = (*_fast(node, target), *kernels_of().get(type(node.op), ()))
-    cost = node.op.cost(signature.inputs, signature.outputs)
     supported = [kernel for kernel in kernels if kernel.runs(signature)]
     expected = [expected_cycles(kernel, signature, target) for kernel in supported]
     least = min((one.cycles for one in expected if one.compares), default=0.0)
     found = []
     for kernel, one in zip(supported, expected, strict=True):
-        step = Step(
-            index=index,
-            node=node,
-            signature=signature,
-            kernel=kernel,
-            calls=kernel.lower(signature),
-            scratch_bytes=kernel.scratch_bytes(signature),
-            cost=cost,
-        )
+        step = Step(index, node, signature, kernel)
         found.append(Candidate(step, one.cycles if one.compares else min(one.cycles, least)))
     return tuple(sorted(found, key=lambda candidate: candidate.cycles))
 

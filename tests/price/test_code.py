@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mcuplan.budget.code_model import kernel_sizes
+from mcuplan.price.code import kernel_sizes
 from mcuplan.resources import codegen_dir
 
 _CORES = {"mve": ("-mcpu=cortex-m55", "-mfloat-abi=hard")}  # of a backend
@@ -18,7 +18,7 @@ _CORE = ("-mcpu=cortex-m4",)  # of the others
 _HEAD = """# SPDX-License-Identifier: 0BSD
 # Code (text of the object file) and largest frame of each kernel.
 # Reference: arm-none-eabi-gcc 12.2 {flags}.
-# Written by `pytest tests/budget/test_code_model.py --update-golden`.
+# Written by `pytest tests/price/test_code.py --update-golden`.
 """
 _SLACK = 0.15  # compilers differ; the margin of the targets is larger
 
@@ -60,4 +60,7 @@ def test_sizes_are_what_the_compiler_makes(
     assert sorted(found) == sorted(table)
     for name, row in found.items():
         for key, value in row.items():
-            assert value == pytest.approx(table[name][key], rel=_SLACK, abs=32), (name, key)
+            assert value == pytest.approx(getattr(table[name], key), rel=_SLACK, abs=32), (
+                name,
+                key,
+            )

@@ -12,10 +12,9 @@ from types import MappingProxyType
 from mcuplan.resources import codegen_dir
 from mcuplan.units import align_up
 
-__all__ = ["ARENA_ALIGN", "POINTER_BYTES", "Member", "Struct", "arena_bytes", "kernel_struct"]
+__all__ = ["POINTER_BYTES", "Member", "Struct", "kernel_struct"]
 
 POINTER_BYTES = 4  # of every supported core
-ARENA_ALIGN = 4  # bytes, least alignment of an arena: MPLAN_ARENA_ALIGN of mplan.h
 
 _SIZES = {
     "int8_t": 1,
@@ -72,11 +71,6 @@ class Struct:
             size = align_up(size, member.alignment) + member.nbytes
             widest = max(widest, member.alignment)
         return align_up(size, widest)
-
-
-def arena_bytes(nbytes: int) -> int:
-    """Size of the arena type that is emitted for a plan of ``nbytes``; never 0."""
-    return max(ARENA_ALIGN, align_up(nbytes, ARENA_ALIGN))
 
 
 @cache

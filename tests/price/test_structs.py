@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from mcuplan.emit.structs import ARENA_ALIGN, kernel_struct
+from mcuplan.emit.arenas import ARENA_ALIGN
 from mcuplan.ops import all_kernels
+from mcuplan.price.structs import kernel_struct
 from mcuplan.resources import codegen_dir
 
 

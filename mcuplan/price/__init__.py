@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What one kernel takes for one node: cycles, code, stack, constants, accesses to memory.
+
+Sums over plans and programs stand where plans are made and reported; they add up what this
+room says of each step. Scratch is told by the kernel itself.
+"""
+
+from __future__ import annotations
+
+from mcuplan.price.accesses import Accesses, accesses_of
+from mcuplan.price.code import kernel_size
+from mcuplan.price.constants import Constants, constants_of
+from mcuplan.price.cycles import Expected, expected_cycles
+
+__all__ = [
+    "Accesses",
+    "Constants",
+    "Expected",
+    "accesses_of",
+    "constants_of",
+    "expected_cycles",
+    "kernel_size",
+]
