@@ -20,7 +20,6 @@ from mcuplan import passes
 from mcuplan.backends import channel_multiple
 from mcuplan.budget.code_model import model_code
 from mcuplan.calibrate import (
-    RANDOM_NOTE,
     Data,
     observe,
     random_data,
@@ -106,9 +105,6 @@ def plan(request: Request, *, sizes_only: bool = False) -> Planned:
     made_up = data.random if data is not None else not has_ranges
     removal = _removal(request, to_integer(graph), real_ranges=not made_up)
     undivided, divided = _placed(request, removal.graph, request.target)
-    notes = (*floating.notes, *(data.notes if data else ()))
-    if data is not None and data.random:
-        notes = (*notes, RANDOM_NOTE)
     return Planned(
         request,
         model,
@@ -118,8 +114,9 @@ def plan(request: Request, *, sizes_only: bool = False) -> Planned:
         undivided,
         divided,
         has_ranges,
-        notes,
+        notes=(*floating.notes, *(data.notes if data else ())),
         options=_options(request, data, by_rows=bool(divided.runs)),
+        random_ranges=data is not None and data.random,
         calibrated=data.samples if data is not None and not data.random else 0,
     )
 

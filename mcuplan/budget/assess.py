@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from mcuplan import __version__
+from mcuplan import __version__, words
 from mcuplan.budget.footprint import (
     buffer_rows,
     flash_bill,
@@ -29,7 +29,6 @@ from mcuplan.budget.verdict import (
     verdict_of,
     verify_findings,
 )
-from mcuplan.calibrate.data import RANDOM_NOTE
 from mcuplan.emit.arenas import arena_bytes
 from mcuplan.errors import McuplanError
 from mcuplan.findings import Finding, Severity
@@ -159,14 +158,14 @@ def _growth(
 
 
 def _notes(planned: Planned) -> list[Finding]:
-    random = RANDOM_NOTE in planned.notes
+    random = planned.random_ranges
     target = _target(planned.plan.program.target)
     found = notes(target, has_ranges=planned.has_ranges, random_ranges=random)
     real = planned.has_ranges and not random
     found += quantization_findings(planned.grids, planned.calibrated, real_ranges=real)
-    rest = [note for note in dict.fromkeys(planned.notes) if note != RANDOM_NOTE]
     found += removal_findings(planned.removal)
-    return [*found, *(Finding("model/note", Severity.NOTE, note) for note in rest)]
+    said = dict.fromkeys(map(words.note, planned.notes))
+    return [*found, *(Finding("model/note", Severity.NOTE, line) for line in said)]
 
 
 def undecided(model: str, errors: Sequence[McuplanError], command: str) -> Undecided:

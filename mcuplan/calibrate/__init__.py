@@ -3,13 +3,12 @@
 
 from __future__ import annotations
 
-from mcuplan.calibrate.data import RANDOM_NOTE, Data, random_data, read_data
+from mcuplan.calibrate.data import Data, random_data, read_data
 from mcuplan.calibrate.input_ranges import stated_ranges, within
 from mcuplan.calibrate.observe import observe
 from mcuplan.calibrate.runtime import AnyRuntime, Runtime
 
 __all__ = [
-    "RANDOM_NOTE",
     "AnyRuntime",
     "Data",
     "Runtime",

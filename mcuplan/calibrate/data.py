@@ -13,15 +13,14 @@ import numpy as np
 
 from mcuplan.calibrate.npz import MAX_BYTES, Header, read_arrays, release, room
 from mcuplan.errors import DataError, McuplanError, MissingInput, Problems
+from mcuplan.facts import ArraysIgnored, Note
 from mcuplan.ir.graph import Port
 from mcuplan.ir.types import Array, DType
 
-__all__ = ["EXTRAS", "RANDOM_NOTE", "Data", "random_data", "read_data"]
+__all__ = ["EXTRAS", "Data", "random_data", "read_data"]
 
 EXTRAS = ("labels", "groups", "reference")
 """Arrays that a data file may hold beside the inputs."""
-
-RANDOM_NOTE = "ranges come from random inputs: the result is not for use"
 
 
 _WHOLE = (DType.INT32, DType.INT64)
@@ -44,7 +43,7 @@ class Data:
     groups: Array | None = None
     reference: Array | None = None
     random: bool = False
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
     def part(self, start: int, stop: int) -> Data:
         """Samples from ``start`` to before ``stop``, in memory, without labels and the like.
@@ -109,7 +108,7 @@ def read_data(path: Path, ports: Sequence[Port], max_bytes: int = MAX_BYTES) -> 
         raise DataError(f"samples per input: {counts}", str(path), "give each input as many")
     samples = next(iter(counts.values()))
     ignored = sorted(header.name for header in others if header.name not in by_name)
-    notes = (f"{path.name}: arrays ignored: {', '.join(ignored)}",) if ignored else ()
+    notes = (ArraysIgnored(path.name, tuple(ignored)),) if ignored else ()
     extras = {key: _extra(key, arrays.get(key), path) for key in EXTRAS}
     _check_extras(extras, samples, path)
     labels, groups, reference = (extras[key] for key in EXTRAS)

@@ -11,6 +11,7 @@ import numpy as np
 
 from mcuplan.calibrate.data import Data
 from mcuplan.errors import McuplanError, Problems, UsageError, did_you_mean
+from mcuplan.facts import SamplesCut
 from mcuplan.ir.graph import Graph, Port
 from mcuplan.ir.types import Array, DType
 from mcuplan.quant.observers import Range
@@ -69,7 +70,6 @@ def within(data: Data, ports: Sequence[Port], ranges: Mapping[str, Range]) -> Da
             spread = np.float32(high - low) / np.float32(max(seen[1] - seen[0], 1e-30))
             samples = (samples - np.float32(seen[0])) * spread + np.float32(low)
         elif seen[0] < low or seen[1] > high:
-            reach = f"{seen[0]:g} to {seen[1]:g}"
-            notes.append(f"input {port.name!r}: samples of {reach} cut to {low:g} to {high:g}")
+            notes.append(SamplesCut(port.name, seen, (low, high)))
         inputs[port.name] = np.clip(samples, low, high).astype(np.float32)
     return replace(data, inputs=MappingProxyType(inputs), notes=tuple(notes))

@@ -278,11 +278,11 @@ def quantize(
 def _say_grids(name: str, grids: Grids, data: Data | None) -> None:
     """Where the grids of a quantized model come from, and what they cost."""
     from mcuplan.budget.quantization import quantization_findings
-    from mcuplan.calibrate import RANDOM_NOTE
+    from mcuplan.words import RANDOM_RANGES
 
     log(f"{name}: {f'ranges of {data.samples:,} samples' if data else 'grids as given'}")
     if data is not None and data.random:
-        log(f"note: {RANDOM_NOTE}")
+        log(f"note: {RANDOM_RANGES}")
     real = data is None or not data.random
     counted = data.samples if data is not None and real else 0
     for finding in quantization_findings(grids, counted, real_ranges=real):

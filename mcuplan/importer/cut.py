@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from mcuplan.errors import UsageError, did_you_mean
-from mcuplan.importer.protofile import shown
+from mcuplan.safe_text import shown
 
 __all__ = ["end_at"]
 

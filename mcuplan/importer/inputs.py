@@ -20,10 +20,12 @@ from mcuplan.errors import (
     UnsupportedType,
     UsageError,
 )
-from mcuplan.importer.protofile import ACTIVATION_LIMIT, shown, text, type_name
+from mcuplan.facts import BatchOfOne, Note, ReadAsFloat, ReadAsInt8
+from mcuplan.importer.protofile import ACTIVATION_LIMIT, text, type_name
 from mcuplan.ir.builder import Constant, OnnxNode
 from mcuplan.ir.types import DType, Quant
 from mcuplan.ops.quantize import grid
+from mcuplan.safe_text import shown
 
 __all__ = [
     "ELEMENT_TYPES",
@@ -65,7 +67,7 @@ class Dimensions:
     """Resolves the dimensions of inputs; collects what it had to assume and what it cannot."""
 
     given: Mapping[str, int]
-    notes: list[str] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
     errors: list[McuplanError] = field(default_factory=list)
     _names: dict[str, None] = field(default_factory=dict)  # of dynamic axes, and their places
     _axes: dict[str, str] = field(default_factory=dict)  # place of a named axis -> its name
@@ -109,11 +111,9 @@ class Dimensions:
     def _note_type(self, name: str, dtype: DType) -> None:
         """What becomes of an element type that C has no input of."""
         if dtype in (DType.FLOAT16, DType.FLOAT64):
-            self.notes.append(f"{dtype} input {shown(name)} is read as float32")
+            self.notes.append(ReadAsFloat(name, dtype.value))
         elif dtype in (DType.INT32, DType.INT64):
-            self.notes.append(
-                f"{dtype} input {shown(name)} is int8 in C, with scale and zero point of its range"
-            )
+            self.notes.append(ReadAsInt8(name, dtype.value))
 
     def check_given(self) -> Iterator[McuplanError]:
         """A size was given for a dimension that no input has, twice, or it is no size."""
@@ -177,7 +177,7 @@ class Dimensions:
         if place in self.given or key in self.given:
             return self.given.get(place, self.given.get(key))
         if axis == 0:
-            self.notes.append(f"batch {shown(key)} of input {shown(name)} is taken as 1")
+            self.notes.append(BatchOfOne(key, name))
             return 1
         return None
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from mcuplan.errors import DamagedModel, InputTooLarge, McuplanError, Problems, UnsupportedType
+from mcuplan.facts import EndsAt, IntegerWeights, LeftOut, Note
 from mcuplan.importer.cut import end_at
 from mcuplan.importer.folding import widened
 from mcuplan.importer.inputs import (
@@ -30,7 +31,6 @@ from mcuplan.importer.protofile import (
     ModelFile,
     read_model,
     read_tensor,
-    shown,
     text,
 )
 from mcuplan.importer.qoperator import QOPERATORS, Names, expand
@@ -50,6 +50,7 @@ from mcuplan.ir.graph import Graph, Port
 from mcuplan.ir.types import DType
 from mcuplan.ops.literal import add_literal
 from mcuplan.ops.movement import Reshape, Transpose
+from mcuplan.safe_text import shown
 
 __all__ = ["ImportedModel", "load_model"]
 
@@ -73,7 +74,6 @@ class ImportedModel:
     nodes: int
     op_counts: Mapping[str, int]
     dtype: str
-    notes: tuple[str, ...] = ()
 
 
 def load_model(
@@ -100,14 +100,12 @@ def load_model(
     found = Refusals()
     found.extend(errors)
     Problems.raise_if_any(found.grouped())
-    notes = []
+    notes: list[Note] = []
     if cuts:
-        dropped = end_at(file.proto.graph, cuts)
-        notes.append(f"ends at {', '.join(map(shown, cuts))}: {dropped} nodes behind are left out")
+        notes.append(EndsAt(tuple(cuts), end_at(file.proto.graph, cuts)))
         steps, _ = check_form(file, versions)
-    notes += dialects(file)
     loading = _Loading(file, opset, dims, steps)
-    loading.notes += notes
+    loading.notes += (*notes, *dialects(file))
     with np.errstate(all="ignore"):  # what becomes of constants is looked at, not printed
         return loading.run()
 
@@ -130,7 +128,7 @@ class _Loading:
         self._allowance = Allowance()
         self._dims = Dimensions(dims)
         self._build = Builder(Transpose, Reshape)
-        self.notes: list[str] = []
+        self.notes: list[Note] = []
         self._refusals = Refusals()
         self._shapes = Shapes(file, [step.proto for step in steps])
 
@@ -288,9 +286,9 @@ class _Loading:
             dtype = QOPERATOR
         notes = [*self.notes, *self._dims.notes]
         if dead := len(self._steps) - len(live):
-            notes.append(f"{dead} nodes that no output depends on are left out")
+            notes.append(LeftOut(dead))
         if dtype == FLOAT32 and any(t.stored is not None for t in graph.tensors.values()):
-            notes.append("weights are stored as integers, activations are float")
+            notes.append(IntegerWeights())
         graph = replace(graph, notes=tuple(notes))
         sizes = (t.type.elements for t in graph.tensors.values() if t.data is None)
         _check_size(sum(sizes), ACTIVATIONS_LIMIT, "elements of all activations")
@@ -304,7 +302,6 @@ class _Loading:
             len(self._steps),
             MappingProxyType(dict(sorted(Counter(s.source.kind for s in self._steps).items()))),
             dtype,
-            tuple(notes),
         )
 
 

@@ -19,6 +19,7 @@ from mcuplan.errors import (
     UsageError,
 )
 from mcuplan.ir.types import Array
+from mcuplan.safe_text import shown
 
 __all__ = [
     "ACTIVATIONS_LIMIT",
@@ -28,7 +29,6 @@ __all__ = [
     "ModelFile",
     "read_model",
     "read_tensor",
-    "shown",
     "text",
     "type_name",
 ]
@@ -75,12 +75,6 @@ _FIELDS = ("float_data", "int32_data", "int64_data", "double_data", "uint64_data
 _FIELD_OF = {1: "float_data", 7: "int64_data", 11: "double_data"} | dict.fromkeys(
     (12, 13), "uint64_data"
 )
-
-
-def shown(name: str) -> str:
-    """A name of the model as it may stand in a message: one line, no control characters."""
-    line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
-    return line if len(line) <= 200 else f"{line[:197]}..."
 
 
 def text(value: str | bytes) -> str:

@@ -17,17 +17,19 @@ from mcuplan.errors import (
     UnsupportedOp,
     UnsupportedType,
 )
+from mcuplan.facts import Note, NotFinite
 from mcuplan.importer.checks import check_types, check_windows
 from mcuplan.importer.folding import can_fold, fold, fold_shape, widened
 from mcuplan.importer.hints import way_out
 from mcuplan.importer.inputs import ELEMENT_TYPES, Declared, grid_of_input, is_raw, keeps_grid
-from mcuplan.importer.protofile import ACTIVATION_LIMIT, TENSOR_LIMIT, Allowance, shown, type_name
+from mcuplan.importer.protofile import ACTIVATION_LIMIT, TENSOR_LIMIT, Allowance, type_name
 from mcuplan.importer.refusals import Refusals
 from mcuplan.importer.shapes import Shapes
 from mcuplan.importer.structure import Step
 from mcuplan.ir.builder import Builder, Constant, OnnxNode, Reader
 from mcuplan.ir.types import DType
 from mcuplan.ops import all_readers
+from mcuplan.safe_text import shown
 
 __all__ = ["MISFIT", "Reading"]
 
@@ -65,7 +67,7 @@ class Reading:
         total: int,
     ) -> None:
         self.refusals = refusals
-        self.notes: list[str] = []
+        self.notes: list[Note] = []
         self._shapes, self._total, self._position = shapes, total, 0
         self._guessed: dict[str, str] = {}  # numpy's name of the type of a stand-in
         self._sound: set[str] = set()
@@ -197,7 +199,7 @@ class Reading:
         """Say that a computed constant is no number, unless an input is none already."""
         inputs = [self._build.constants[n].data for n in node.inputs if n]
         if inputs and all(np.isfinite(d).all() for d in inputs if d.dtype.kind == "f"):
-            self.notes.append(f"constant {shown(name)} becomes infinite or NaN in {node.op_type}")
+            self.notes.append(NotFinite(name, node.op_type))
 
     def _reader(self, node: OnnxNode) -> Reader:
         reader = all_readers().get(node.kind)

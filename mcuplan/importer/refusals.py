@@ -19,8 +19,8 @@ from mcuplan.errors import (
     UnsupportedOp,
     UnsupportedType,
 )
-from mcuplan.importer.protofile import shown
 from mcuplan.importer.structure import Step, node_name
+from mcuplan.safe_text import shown
 
 __all__ = ["Refusals", "source_line"]
 

@@ -9,10 +9,12 @@ from functools import partial
 from typing import Any
 
 from mcuplan.errors import DamagedModel
+from mcuplan.facts import Note, OpsetAssumed, OutOfOrder
 from mcuplan.importer.apart import apart
-from mcuplan.importer.protofile import ModelFile, shown, type_name
+from mcuplan.importer.protofile import ModelFile, type_name
 from mcuplan.importer.shapes import Shapes, skeleton
 from mcuplan.importer.structure import MICROSOFT
+from mcuplan.safe_text import shown
 
 __all__ = ["dialects", "forbidden"]
 
@@ -46,14 +48,14 @@ def forbidden(shapes: Shapes) -> list[DamagedModel]:
     return []
 
 
-def dialects(file: ModelFile) -> list[str]:
-    """What ONNX forbids and every runtime reads: one line for each, as a note."""
-    notes = []
+def dialects(file: ModelFile) -> list[Note]:
+    """What ONNX forbids and every runtime reads."""
+    notes: list[Note] = []
     domains = {entry.domain for entry in file.proto.opset_import}
     if MICROSOFT not in domains and any(n.domain == MICROSOFT for n in file.proto.graph.node):
-        notes.append(f"no opset version for domain {MICROSOFT}; taken as 1")
+        notes.append(OpsetAssumed(MICROSOFT))
     if _out_of_order(file):
-        notes.append("nodes are not in the order that ONNX asks for; read in one that is")
+        notes.append(OutOfOrder())
     return notes
 
 

@@ -17,8 +17,9 @@ from mcuplan.errors import (
     UnsupportedOp,
 )
 from mcuplan.importer.hints import way_out
-from mcuplan.importer.protofile import Allowance, ModelFile, read_tensor, shown, text
+from mcuplan.importer.protofile import Allowance, ModelFile, read_tensor, text
 from mcuplan.ir.builder import Attribute, OnnxNode
+from mcuplan.safe_text import shown
 
 __all__ = [
     "MICROSOFT",

@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import numpy as np
 
+from mcuplan.facts import Note, Rewritten, summed
 from mcuplan.ir.op import Op, Signature
 from mcuplan.ir.types import Array, DType, Quant, TensorType
 
@@ -137,7 +138,7 @@ class Graph:
     outputs: tuple[Port, ...]
     nodes: tuple[Node, ...]
     tensors: Mapping[str, Tensor]
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
     def tensor(self, name: str) -> Tensor:
         """The tensor of that name."""
@@ -313,10 +314,9 @@ class Editor:
         self._outputs = tuple(outputs) if outputs is not None else self._outputs
         self._changed = True
 
-    def done(self, notes: Iterable[str] = ()) -> Graph:
+    def done(self, *rewritten: Rewritten) -> Graph:
         """The rewritten graph in topological order; the same object if nothing changed."""
-        extra = tuple(notes)
-        if not self._changed and not extra:
+        if not self._changed:
             return self._graph
         nodes = _sorted([node for slot in self._slots for node in slot])
         used = {p.tensor for p in (*self._inputs, *self._outputs)}
@@ -329,7 +329,7 @@ class Editor:
             outputs=self._outputs,
             nodes=tuple(nodes),
             tensors=MappingProxyType(tensors),
-            notes=self._graph.notes + extra,
+            notes=summed((*self._graph.notes, *rewritten)),
         )
 
     def _index(self, node: Node) -> None:

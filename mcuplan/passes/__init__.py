@@ -3,9 +3,7 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
-from dataclasses import replace
 
 from mcuplan.ir.graph import Graph
 from mcuplan.passes.drop_dead import drop_dead
@@ -41,7 +39,6 @@ LAST: tuple[Pass, ...] = (lower_affine, join_lookups, pad_grids)
 """Passes that take what the others left; the others run again after them."""
 
 _ROUNDS = 16
-_NOTE = re.compile(r"(\w+): (\d+) (.+)")
 
 
 def run(graph: Graph, dump_after: Callable[[str, Graph], None] | None = None) -> Graph:
@@ -57,8 +54,7 @@ def run(graph: Graph, dump_after: Callable[[str, Graph], None] | None = None) ->
     graph = _settle(simplified, LAST, done)
     if graph is not simplified:
         graph = _settle(graph, PIPELINE, done)
-    notes = _summed(graph.notes)
-    return graph if notes == graph.notes else replace(graph, notes=notes)
+    return graph
 
 
 def _settle(graph: Graph, passes: tuple[Pass, ...], done: Callable[[str, Graph], None]) -> Graph:
@@ -78,17 +74,3 @@ def _settle(graph: Graph, passes: tuple[Pass, ...], done: Callable[[str, Graph],
 
 def _silent(name: str, graph: Graph) -> None:
     """Nobody wants to see the graph."""
-
-
-def _summed(notes: tuple[str, ...]) -> tuple[str, ...]:
-    """The notes of all rounds with one line for each thing that was done."""
-    counts: dict[tuple[str, str], int] = {}
-    others: list[str] = []
-    for note in notes:
-        found = _NOTE.fullmatch(note)
-        if found is None:
-            others.append(note)
-        else:
-            key = (found[1], found[3])
-            counts[key] = counts.get(key, 0) + int(found[2])
-    return (*others, *(f"{name}: {many} {what}" for (name, what), many in counts.items()))

@@ -16,17 +16,11 @@ __all__ = [
     "add_node",
     "bypass",
     "constant_of",
-    "counted",
     "keeps_grid",
     "rename_output",
     "stored_columns",
     "with_quant",
 ]
-
-
-def counted(name: str, many: int, what: str) -> tuple[str, ...]:
-    """The note of a pass: nothing where nothing was done."""
-    return (f"{name}: {many} {what}",) if many else ()
 
 
 def keeps_grid(editor: Editor, source: str, output: str) -> bool:

@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
+from mcuplan.facts import Rewrite, Rewritten
 from mcuplan.ir.graph import Editor, Graph, Node
 from mcuplan.ops.movement import Reshape, Transpose
-from mcuplan.passes._edit import bypass, counted, keeps_grid
+from mcuplan.passes._edit import bypass, keeps_grid
 
 __all__ = ["drop_dead"]
 
@@ -29,8 +30,9 @@ def drop_dead(graph: Graph) -> Graph:
         if not any(map(editor.is_read, node.outputs)):
             editor.replace(node)
             dead += 1
-    notes = counted("drop_dead", changed, "data movements without effect removed")
-    return editor.done(notes + counted("drop_dead", dead, "nodes removed that nobody reads"))
+    return editor.done(
+        Rewritten(Rewrite.MOVEMENT_DROPPED, changed), Rewritten(Rewrite.UNREAD_DROPPED, dead)
+    )
 
 
 def _simplify(editor: Editor, node: Node) -> bool:

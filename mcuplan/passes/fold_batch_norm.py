@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from mcuplan.facts import Rewrite, Rewritten
 from mcuplan.ir.graph import Editor, Graph, Node, Stored, Tensor
 from mcuplan.ir.op import NO_CLAMP, Op
 from mcuplan.ir.types import Array, Quant
@@ -16,7 +17,7 @@ from mcuplan.ops.dense import Dense
 from mcuplan.ops.movement import Reshape, Transpose
 from mcuplan.ops.pool2d import AvgPool2D, MaxPool2D
 from mcuplan.ops.unary import Lookup
-from mcuplan.passes._edit import bypass, constant_of, counted, rename_output
+from mcuplan.passes._edit import bypass, constant_of, rename_output
 
 __all__ = ["fold_batch_norm", "merge_affine"]
 
@@ -48,7 +49,7 @@ def merge_affine(graph: Graph) -> Graph:
         inputs = (before.inputs[0], scale, offset)
         editor.replace(node, replace(node, op=ChannelAffine(), inputs=inputs))
         merged += 1
-    return editor.done(counted("merge_affine", merged, "affine steps merged with the one before"))
+    return editor.done(Rewritten(Rewrite.AFFINE_MERGED, merged))
 
 
 def fold_batch_norm(graph: Graph) -> Graph:
@@ -70,11 +71,7 @@ def fold_batch_norm(graph: Graph) -> Graph:
         step = _step(editor, node)
         if step is not None:
             folded += _fold_back(editor, node, step) or _fold_forward(editor, node, step)
-    return editor.done(
-        counted(
-            "fold_batch_norm", folded, "per-channel steps folded into convolutions and dense layers"
-        )
-    )
+    return editor.done(Rewritten(Rewrite.AFFINE_FOLDED, folded))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from mcuplan.facts import Rewrite, Rewritten
 from mcuplan.ir.graph import Editor, Graph, Node
 from mcuplan.ir.op import Op
 from mcuplan.ir.types import TensorType
@@ -14,7 +15,7 @@ from mcuplan.ops.movement import Reshape, Transpose
 from mcuplan.ops.pad import Pad
 from mcuplan.ops.pool2d import AvgPool2D, MaxPool2D
 from mcuplan.ops.unary import Lookup
-from mcuplan.passes._edit import counted, keeps_grid, with_quant
+from mcuplan.passes._edit import keeps_grid, with_quant
 
 __all__ = ["fold_pad"]
 
@@ -38,7 +39,7 @@ def fold_pad(graph: Graph) -> Graph:
     for node in editor.nodes():
         if isinstance(node.op, Pad) and node.op.mode == "constant":
             folded += _fold(editor, node, node.op)
-    return editor.done(counted("fold_pad", folded, "paddings folded into the windows behind them"))
+    return editor.done(Rewritten(Rewrite.PADDING_FOLDED, folded))
 
 
 def _swap(editor: Editor, node: Node, axes: tuple[int, ...]) -> None:

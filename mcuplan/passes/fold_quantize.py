@@ -5,10 +5,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from mcuplan.facts import Rewrite, Rewritten
 from mcuplan.ir.graph import Editor, Graph, Node
 from mcuplan.ir.op import QuantRule
 from mcuplan.ops.quantize import Quantize
-from mcuplan.passes._edit import bypass, counted, rename_output, with_quant
+from mcuplan.passes._edit import bypass, rename_output, with_quant
 
 __all__ = ["fold_quantize"]
 
@@ -30,7 +31,7 @@ def fold_quantize(graph: Graph) -> Graph:
     for node in reversed(tuple(editor.nodes())):
         if isinstance(node.op, Quantize) and node in editor:
             folded += _merge(editor, node)
-    return editor.done(counted("fold_quantize", folded, "roundings folded into the node before"))
+    return editor.done(Rewritten(Rewrite.ROUNDING_FOLDED, folded))
 
 
 def _inherit(editor: Editor) -> None:

@@ -6,11 +6,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from mcuplan.facts import Rewrite, Rewritten
 from mcuplan.ir.graph import Editor, Graph, Node
 from mcuplan.ops.movement import Reshape, Transpose
 from mcuplan.ops.pool2d import MaxPool2D
 from mcuplan.ops.unary import Lookup
-from mcuplan.passes._edit import counted, rename_output
+from mcuplan.passes._edit import rename_output
 
 __all__ = ["fuse_activation"]
 
@@ -29,7 +30,7 @@ def fuse_activation(graph: Graph) -> Graph:
     for node in editor.nodes():
         if isinstance(node.op, Lookup) and node.op.clamp is not None:
             fused += _fuse(editor, node, node.op.clamp)
-    return editor.done(counted("fuse_activation", fused, "activations fused as limits"))
+    return editor.done(Rewritten(Rewrite.ACTIVATION_FUSED, fused))
 
 
 def _fuse(editor: Editor, node: Node, limits: tuple[float, float]) -> bool:

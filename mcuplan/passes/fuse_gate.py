@@ -6,11 +6,11 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+from mcuplan.facts import Rewrite, Rewritten
 from mcuplan.ir.graph import Editor, Graph, Node
 from mcuplan.ir.op import NO_CLAMP
 from mcuplan.ops.eltwise import Mul
 from mcuplan.ops.unary import Chain, Lookup, UnaryFn, affine, clip
-from mcuplan.passes._edit import counted
 from mcuplan.passes.fuse_lookups import simplified
 
 __all__ = ["fuse_gate"]
@@ -31,7 +31,7 @@ def fuse_gate(graph: Graph) -> Graph:
     for node in editor.nodes():
         if isinstance(node.op, Mul):
             fused += _fuse(editor, node, node.op)
-    return editor.done(counted("fuse_gate", fused, "products with a function of one factor fused"))
+    return editor.done(Rewritten(Rewrite.GATE_FUSED, fused))
 
 
 def _fuse(editor: Editor, node: Node, op: Mul) -> bool:

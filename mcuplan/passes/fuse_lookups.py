@@ -6,10 +6,10 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+from mcuplan.facts import Rewrite, Rewritten
 from mcuplan.ir.graph import Editor, Graph, Node
 from mcuplan.ops.quantize import Quantize
 from mcuplan.ops.unary import Chain, Link, Lookup, affine, rounding
-from mcuplan.passes._edit import counted
 
 __all__ = ["fuse_lookups", "simplified"]
 
@@ -41,7 +41,7 @@ def fuse_lookups(graph: Graph) -> Graph:
         chain = _joined(editor, first, node)
         editor.replace(node, replace(node, op=Lookup(chain), inputs=first.inputs))
         fused += 1
-    return editor.done(counted("fuse_lookups", fused, "functions joined into one table"))
+    return editor.done(Rewritten(Rewrite.LOOKUP_FUSED, fused))
 
 
 def _chain(node: Node) -> Chain | None:

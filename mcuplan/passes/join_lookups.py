@@ -5,12 +5,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from mcuplan.facts import Rewrite, Rewritten
 from mcuplan.ir.graph import Editor, Graph, Node
 from mcuplan.ir.op import NO_CLAMP, Op
 from mcuplan.ops.eltwise import Add, Div, Maximum, Minimum, Mul, Sub
 from mcuplan.ops.quantize import Quantize
 from mcuplan.ops.unary import Chain, Joined, Lookup, clip, rounding
-from mcuplan.passes._edit import counted
 from mcuplan.passes.fuse_lookups import simplified
 
 __all__ = ["join_lookups"]
@@ -36,7 +36,7 @@ def join_lookups(graph: Graph) -> Graph:
     for node in editor.nodes():
         if type(node.op) in _JOINS:
             joined += _join(editor, node)
-    return editor.done(counted("join_lookups", joined, "functions of one tensor joined"))
+    return editor.done(Rewritten(Rewrite.LOOKUP_JOINED, joined))
 
 
 def _join(editor: Editor, node: Node) -> bool:

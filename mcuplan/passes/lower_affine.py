@@ -7,12 +7,13 @@ from dataclasses import replace
 
 import numpy as np
 
+from mcuplan.facts import Rewrite, Rewritten
 from mcuplan.ir.graph import Editor, Graph, Node, Tensor
 from mcuplan.ops.batch_norm import ChannelAffine
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.movement import Reshape
 from mcuplan.ops.unary import Lookup, affine
-from mcuplan.passes._edit import add_node, constant_of, counted
+from mcuplan.passes._edit import add_node, constant_of
 
 __all__ = ["lower_affine"]
 
@@ -40,9 +41,8 @@ def lower_affine(graph: Graph) -> Graph:
         else:
             _depthwise(editor, node)
             layers += 1
-    notes = counted("lower_affine", tables, "affine steps made tables")
     return editor.done(
-        notes + counted("lower_affine", layers, "affine steps made 1x1 convolutions")
+        Rewritten(Rewrite.AFFINE_TO_TABLE, tables), Rewritten(Rewrite.AFFINE_TO_LAYER, layers)
     )
 
 

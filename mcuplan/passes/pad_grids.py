@@ -6,11 +6,12 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+from mcuplan.facts import Rewrite, Rewritten
 from mcuplan.ir.graph import Editor, Graph, Node
 from mcuplan.ir.op import QuantRule
 from mcuplan.ir.types import Quant
 from mcuplan.ops.quantize import Quantize
-from mcuplan.passes._edit import add_node, counted, with_quant
+from mcuplan.passes._edit import add_node, with_quant
 from mcuplan.passes._ranges import hull
 from mcuplan.quant.observers import quant_of_range
 
@@ -31,7 +32,7 @@ def pad_grids(graph: Graph) -> Graph:
     for node in editor.nodes():
         if node.op.mixes and node.op.quant_rule is QuantRule.PASS_THROUGH:
             many += _apart(editor, node)
-    return editor.done(counted("pad_grids", many, "borders put on a grid of their own"))
+    return editor.done(Rewritten(Rewrite.BORDER_REGRIDDED, many))
 
 
 def _apart(editor: Editor, node: Node) -> bool:

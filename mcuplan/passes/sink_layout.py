@@ -8,12 +8,13 @@ from dataclasses import replace
 import numpy as np
 
 from mcuplan.errors import UnsupportedOp
+from mcuplan.facts import Rewrite, Rewritten
 from mcuplan.ir.builder import Constant
 from mcuplan.ir.graph import Editor, Graph, Node, Origin, Tensor
 from mcuplan.ir.types import Array, TensorType
 from mcuplan.ops.dense import Dense
 from mcuplan.ops.movement import Reshape, Transpose
-from mcuplan.passes._edit import add_node, counted, stored_columns
+from mcuplan.passes._edit import add_node, stored_columns
 
 __all__ = ["fold_flatten", "sink_transposes"]
 
@@ -34,9 +35,7 @@ def sink_transposes(graph: Graph) -> Graph:
     for node in editor.nodes():
         if node.op.is_elementwise:
             sunk += _sink(editor, node)
-    return editor.done(
-        counted("sink_transposes", sunk, "transposes moved behind element-wise nodes")
-    )
+    return editor.done(Rewritten(Rewrite.TRANSPOSE_SUNK, sunk))
 
 
 def _sink(editor: Editor, node: Node) -> bool:
@@ -124,7 +123,7 @@ def fold_flatten(graph: Graph) -> Graph:
     for node in editor.nodes():
         if isinstance(node.op, Dense) and len(editor.tensor(node.inputs[0]).type.shape) == 2:
             folded += _fold_flatten(editor, node)
-    return editor.done(counted("fold_flatten", folded, "transposes folded into dense weights"))
+    return editor.done(Rewritten(Rewrite.FLATTEN_FOLDED, folded))
 
 
 def _fold_flatten(editor: Editor, node: Node) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mcuplan import pipeline
 from mcuplan.budget.footprint import flash_bill, ram_bill
-from mcuplan.calibrate import RANDOM_NOTE, Data, random_data, read_data
+from mcuplan.calibrate import Data, random_data, read_data
 from mcuplan.errors import ToolFailed
 from mcuplan.findings import Finding, Severity
 from mcuplan.prove.bill import bill_findings
@@ -76,7 +76,7 @@ def verify(
     seen = against_runtime(
         request.model, planned.removal.whole, data, quantized=quantized, limits=limits
     )
-    findings += map(_of_made_up_ranges, seen.findings) if _made_up(planned) else seen.findings
+    findings += map(_of_made_up_ranges, seen.findings) if planned.random_ranges else seen.findings
     if "host" in wanted.on:
         say(f"running {data.samples:,} samples on this computer under sanitizers")
         host = prove_on_host(_portable(planned, wanted.name), feeds)
@@ -101,11 +101,6 @@ def verify(
         )
     findings += _bill(planned.plan, evidence.build, proof)
     return replace(evidence, verifications=tuple(runs), findings=tuple(findings))
-
-
-def _made_up(planned: Planned) -> bool:
-    """Whether ranges come from random inputs."""
-    return RANDOM_NOTE in planned.notes
 
 
 def _of_made_up_ranges(finding: Finding) -> Finding:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mcuplan.facts import Note
 from mcuplan.importer import ImportedModel
 from mcuplan.ir.graph import Graph
 from mcuplan.passes.assign_grids import Grids
@@ -52,8 +53,9 @@ class Planned:
     undivided: Plan  # of the int8 graph, all buffers in one arena
     plan: Plan  # the same with an arena in every RAM region that is used
     has_ranges: bool  # False: grids are made up, sizes are right and nothing else
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
     options: str  # that shaped the code, for its header
+    random_ranges: bool = False  # ranges of random inputs: the code is not for use
     calibrated: int = 0  # samples that ranges were observed on; 0: they come from elsewhere
 
     @property

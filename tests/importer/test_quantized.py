@@ -12,6 +12,7 @@ import pytest
 from onnx_files import TensorProto, model, node, onnx, run_onnx, save, value
 
 from mcuplan.errors import McuplanError, UnsupportedOp
+from mcuplan.facts import IntegerWeights
 from mcuplan.importer.onnx import ImportedModel, load_model
 from mcuplan.ir.evaluate import evaluate
 from mcuplan.ir.types import Array, DType, Quant
@@ -189,7 +190,7 @@ def test_weights_only(tmp_path: Path) -> None:
     path = save(tmp_path, model(nodes, [value("x", [1, 3])], [value("y", None)], constants))
     imported = _agree(path, [_DATA.normal(size=(1, 3)).astype(_F32)], steps=0)
     assert "float32" == imported.dtype
-    assert any("stored as integers" in note for note in imported.notes)
+    assert IntegerWeights() in imported.graph.notes
     assert any(t.stored is not None for t in imported.graph.tensors.values())
 
 

@@ -15,6 +15,7 @@ from onnx import helper
 from onnx_files import TensorProto, model, node, onnx, run_onnx, save, value
 
 from mcuplan.errors import McuplanError, Problems
+from mcuplan.facts import NotFinite, OpsetAssumed, OutOfOrder
 from mcuplan.importer.onnx import load_model
 from mcuplan.ir.evaluate import evaluate
 
@@ -129,12 +130,12 @@ def test_harmless_dialects(tmp_path: Path) -> None:
     proto = _small()
     for one in proto.graph.node:
         one.name = "same"
-    assert not any("order" in note for note in load_model(save(tmp_path, proto)).notes)
+    assert OutOfOrder() not in load_model(save(tmp_path, proto)).graph.notes
     order = [proto.graph.node[i] for i in (3, 1, 2, 0)]
     copies = [onnx.NodeProto.FromString(n.SerializeToString()) for n in order]
     del proto.graph.node[:]
     proto.graph.node.extend(copies)
-    assert any("order" in note for note in load_model(save(tmp_path, proto)).notes)
+    assert OutOfOrder() in load_model(save(tmp_path, proto)).graph.notes
 
 
 def test_contributed_operators_without_a_version(tmp_path: Path) -> None:
@@ -148,7 +149,7 @@ def test_contributed_operators_without_a_version(tmp_path: Path) -> None:
     constants = {"s": np.float32(0.1), "z": np.uint8(3)}
     path = save(tmp_path, model(nodes, [value("x", (1, 4))], [_Y], constants))
     run_onnx(path, {"x": np.ones((1, 4), np.float32)})
-    assert any("com.microsoft" in note for note in load_model(path).notes)
+    assert OpsetAssumed("com.microsoft") in load_model(path).graph.notes
 
 
 @pytest.mark.parametrize("keep", [-1, 0, 1, 2, 60])
@@ -191,7 +192,7 @@ def test_constants_that_overflow(tmp_path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         imported = load_model(path)
-    assert any("inf becomes infinite or NaN in Mul" in note for note in imported.notes)
+    assert NotFinite("inf", "Mul") in imported.graph.notes
     nodes[1] = node("Add", ["x", "inf"], ["c"])
     (error,) = _errors(save(tmp_path, model(nodes, [_X], [_Y], {"huge": huge})))
     assert "model/non-finite" == error.code

@@ -13,6 +13,7 @@ import pytest
 from nets import Net, imported, ops, run_graph, run_onnx, worst
 
 from mcuplan.exporter.onnx import to_onnx
+from mcuplan.facts import Rewrite, Rewritten
 from mcuplan.importer import load_model
 from mcuplan.passes import run
 
@@ -109,9 +110,7 @@ def test_every_pass_tells_what_it_did(tmp_path: Path) -> None:
     """One line for each kind of rewrite, counted over all rounds; a watcher sees each graph."""
     seen: list[str] = []
     graph = run(imported(_long_graph(3), tmp_path), lambda name, _: seen.append(name))
-    assert "fold_batch_norm: 3 per-channel steps folded into convolutions and dense layers" in (
-        graph.notes
-    )
-    assert "fuse_activation: 3 activations fused as limits" in graph.notes
-    assert 1 == max(Counter(graph.notes).values())
+    assert Rewritten(Rewrite.AFFINE_FOLDED, 3) in graph.notes
+    assert Rewritten(Rewrite.ACTIVATION_FUSED, 3) in graph.notes
+    assert 1 == max(Counter(note.what for note in graph.notes).values())
     assert {"fold_batch_norm", "fuse_activation"} <= set(seen)

@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What stages find out about a model, as values; :mod:`mcuplan.words` says them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum, auto
+
+__all__ = [
+    "ArraysIgnored",
+    "BatchOfOne",
+    "EndsAt",
+    "IntegerWeights",
+    "LeftOut",
+    "NotFinite",
+    "Note",
+    "OpsetAssumed",
+    "OutOfOrder",
+    "ReadAsFloat",
+    "ReadAsInt8",
+    "Rewrite",
+    "Rewritten",
+    "SamplesCut",
+    "summed",
+]
+
+
+# -- reading a model file -------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class EndsAt:
+    """The user ended the model at these tensors; so many nodes behind them are left out."""
+
+    tensors: tuple[str, ...]
+    nodes: int
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Nodes that no output depends on."""
+
+    nodes: int
+
+
+@dataclass(frozen=True, slots=True)
+class IntegerWeights:
+    """Weights are stored as integers though activations are float."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpsetAssumed:
+    """A domain without an opset version."""
+
+    domain: str
+
+
+@dataclass(frozen=True, slots=True)
+class OutOfOrder:
+    """The nodes of the file are not in topological order."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadAsFloat:
+    """An input whose element type no generated code has."""
+
+    name: str
+    dtype: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReadAsInt8:
+    """A whole-number input that becomes int8 with scale and zero point of its range."""
+
+    name: str
+    dtype: str
+
+
+@dataclass(frozen=True, slots=True)
+class BatchOfOne:
+    """An open first dimension of an input of that name."""
+
+    dimension: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotFinite:
+    """A computed constant that is infinite or NaN though what it is computed from is not."""
+
+    constant: str
+    operator: str
+
+
+# -- calibration data -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ArraysIgnored:
+    """Arrays of a data file that are nothing of the model's."""
+
+    file: str
+    arrays: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SamplesCut:
+    """Samples of an input that go beyond the range stated for it, lowest and highest value."""
+
+    name: str
+    seen: tuple[float, float]
+    stated: tuple[float, float]
+
+
+# -- passes ---------------------------------------------------------------------------------
+
+
+class Rewrite(Enum):
+    """A kind of rewrite that a pass counts."""
+
+    MOVEMENT_DROPPED = auto()
+    UNREAD_DROPPED = auto()
+    TRANSPOSE_SUNK = auto()
+    FLATTEN_FOLDED = auto()
+    AFFINE_MERGED = auto()
+    AFFINE_FOLDED = auto()
+    ACTIVATION_FUSED = auto()
+    ROUNDING_FOLDED = auto()
+    GATE_FUSED = auto()
+    LOOKUP_FUSED = auto()
+    PADDING_FOLDED = auto()
+    AFFINE_TO_TABLE = auto()
+    AFFINE_TO_LAYER = auto()
+    LOOKUP_JOINED = auto()
+    BORDER_REGRIDDED = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Rewritten:
+    """How often something was rewritten."""
+
+    what: Rewrite
+    count: int
+
+
+Note = (
+    ArraysIgnored
+    | BatchOfOne
+    | EndsAt
+    | IntegerWeights
+    | LeftOut
+    | NotFinite
+    | OpsetAssumed
+    | OutOfOrder
+    | ReadAsFloat
+    | ReadAsInt8
+    | Rewritten
+    | SamplesCut
+)
+"""Something about a model that its user should know."""
+
+
+def summed(notes: Iterable[Note]) -> tuple[Note, ...]:
+    """The same with one count for each kind of rewrite, none where nothing was done; last."""
+    counts: Counter[Rewrite] = Counter()
+    others: list[Note] = []
+    for note in notes:
+        if isinstance(note, Rewritten):
+            counts[note.what] += note.count
+        else:
+            others.append(note)
+    return (*others, *(Rewritten(what, count) for what, count in counts.items() if count))
