@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from xml.sax.saxutils import escape, quoteattr
+from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from mcuplan.findings import Finding, Severity
 from mcuplan.record import Budget, Undecided, Verification
@@ -14,6 +14,8 @@ from mcuplan.report._text import plain
 from mcuplan.units import format_bytes, format_si
 
 __all__ = ["FORMAT"]
+
+_DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>'
 
 
 def _decided(budget: Budget, look: Look) -> str:
@@ -51,36 +53,21 @@ def _suite(
     name: str, model: str, cases: dict[str, str], findings: Sequence[Finding], kind: str
 ) -> str:
     failed = {f.code.split("/")[0] for f in findings}
-    counts = f'tests="{len(cases)}" {kind}s="{len(failed)}"'
     other = "errors" if kind == "failure" else "failures"
-    lines = [
-        '<?xml version="1.0" encoding="UTF-8"?>',
-        f'<testsuites name="mcuplan" {counts} {other}="0">',
-        f'  <testsuite name={_attribute(name)} {counts} {other}="0">',
-    ]
+    counts = {"tests": str(len(cases)), f"{kind}s": str(len(failed)), other: "0"}
+    suites = Element("testsuites", name="mcuplan", **counts)
+    suite = SubElement(suites, "testsuite", name=plain(name), **counts)
     for case, text in cases.items():
-        head = f"    <testcase classname={_attribute(model)} name={_attribute(case)}"
-        mine = [f for f in findings if f.code.split("/")[0] == case]
-        if not mine and not text:
-            lines.append(f"{head}/>")
-            continue
-        lines.append(f"{head}>")
-        lines += [line for finding in mine for line in _problem(finding, kind)]
+        element = SubElement(suite, "testcase", classname=plain(model), name=plain(case))
+        for finding in findings:
+            if finding.code.split("/")[0] == case:
+                what = {"message": plain(finding.message), "type": plain(finding.code)}
+                parts = [part for part in (finding.where, finding.hint) if part]
+                SubElement(element, kind, what).text = plain("; ".join(parts))
         if text:
-            lines.append(f"      <system-out>{escape(plain(text))}</system-out>")
-        lines.append("    </testcase>")
-    return "\n".join([*lines, "  </testsuite>", "</testsuites>"]) + "\n"
-
-
-def _problem(finding: Finding, kind: str) -> list[str]:
-    parts = [part for part in (finding.where, finding.hint) if part]
-    inner = escape(plain("; ".join(parts)))
-    message = f"message={_attribute(finding.message)} type={_attribute(finding.code)}"
-    return [f"      <{kind} {message}>{inner}</{kind}>"]
-
-
-def _attribute(text: str) -> str:
-    return quoteattr(plain(text))
+            SubElement(element, "system-out").text = plain(text)
+    indent(suites)
+    return f"{_DECLARATION}\n{tostring(suites, 'unicode', short_empty_elements=False)}\n"
 
 
 FORMAT = Format("junit", "JUnit XML for firmware CI", _decided, _undecided)
