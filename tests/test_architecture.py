@@ -41,6 +41,8 @@ KNOW_NO_OPERATOR = ("emit", "prove", "report")
 MAY_IMPORT = {  # heavy package -> where in mcuplan/
     "onnx": ("importer/", "exporter/"),
     "onnxruntime": ("calibrate/runtime.py",),
+    "jinja2": ("report/_markup.py",),
+    "elftools": ("prove/elf.py",),
 }
 MOVING = {"datetime", "getpass", "platform", "random", "secrets", "socket", "time", "uuid"}
 MOVING_ALLOWED = {("solvers.packing", "time")}  # a solver's time limit is part of the question
@@ -48,11 +50,6 @@ MOVING_ALLOWED = {("solvers.packing", "time")}  # a solver's time limit is part 
 LINES = 400
 LINES_OF_OPERATOR_FAMILY = 300
 LINES_OF_FUNCTION = 40
-
-SPDX = "# SPDX-License-Identifier: Apache-2.0"
-
-TEXT_FILES = {".c", ".cff", ".h", ".in", ".json", ".md", ".py", ".sh", ".toml", ".txt", ".yml"}
-MACHINE_PATH = re.compile(r"(?:^|[^\w.:/])/(?:home|root|tmp|Users|work)/")
 
 
 def _python(*folders: str) -> list[Path]:
@@ -192,7 +189,7 @@ def test_no_import_cycles() -> None:
 
 
 def test_heavy_packages_are_imported_where_used() -> None:
-    """Only importer and exporter import onnx, only one module imports onnxruntime."""
+    """Each heavy package has the modules that may import it."""
     wrong = []
     for path in _python("mcuplan"):
         name = path.relative_to(ROOT / "mcuplan").as_posix()
@@ -204,7 +201,7 @@ def test_heavy_packages_are_imported_where_used() -> None:
 
 
 def test_help_loads_no_heavy_package() -> None:
-    """``mcuplan --help`` answers without loading onnx or onnxruntime."""
+    """``mcuplan --help`` answers without loading any of them."""
     script = (
         "import sys\n"
         "from mcuplan.cli import main\n"
@@ -353,48 +350,5 @@ def test_functions_are_short() -> None:
         for node in ast.walk(_tree(path))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         and _length(node) > LINES_OF_FUNCTION
-    ]
-    assert [] == wrong
-
-
-# --- what every file says, and what none does --------------------------------------------------
-
-
-def test_every_python_file_names_its_licence() -> None:
-    """The first line of a Python file is its SPDX line."""
-    wrong = [
-        _shown(path)
-        for path in _python("mcuplan", "tests", "models")
-        if path.stat().st_size and path.read_text(encoding="utf-8").split("\n", 1)[0] != SPDX
-    ]
-    assert [] == wrong
-
-
-def test_every_public_module_lists_its_names() -> None:
-    """A module that is not private to its package and holds more than words has ``__all__``."""
-    wrong = [
-        _shown(path)
-        for path in _python("mcuplan")
-        if not re.match(r"_[a-z]|__main__", path.name)
-        and len(_tree(path).body) > 1
-        and not any(
-            isinstance(node, ast.Assign | ast.AnnAssign) and "__all__" in ast.unparse(node)
-            for node in _tree(path).body
-        )
-    ]
-    assert [] == wrong
-
-
-def test_no_file_knows_the_machine_it_was_written_on() -> None:
-    """No text file of the repository holds a path of somebody's computer."""
-    folders = ("mcuplan", "codegen", "targets", "models", "tests", ".ci")
-    files = [path for folder in folders for path in (ROOT / folder).rglob("*")]
-    files += [path for path in ROOT.iterdir() if path.suffix in TEXT_FILES]
-    wrong = [
-        _shown(path, number)
-        for path in sorted(files)
-        if path.is_file() and (path.suffix in TEXT_FILES or path.suffix == "")
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
-        if MACHINE_PATH.search(line)
     ]
     assert [] == wrong

@@ -128,13 +128,16 @@ def test_installed_package_reads_its_own_data(installed: Path, tmp_path: Path) -
 
 
 def test_installed_command_checks_a_model(installed: Path, tmp_path: Path) -> None:
-    """From any directory and without a compiler, the installed command checks a model."""
+    """From any directory and without a compiler, the installed command checks a model and
+    writes a page.
+    """
     script = (
         "import sys; from importlib.metadata import entry_points\n"
         "(command,) = entry_points(group='console_scripts', name='mcuplan')\n"
         "sys.argv = ['mcuplan', *sys.argv[1:]]; sys.exit(command.load()())\n"
     )
     model = shutil.copy(MODEL, tmp_path)
-    argv = ("check", os.path.basename(model), "--target", "cortex-m4")
+    argv = ("check", os.path.basename(model), "-t", "cortex-m4", "--report", "html=page.html")
     told = _run("-c", script, *argv, cwd=tmp_path, PYTHONPATH=str(installed))
     assert "FITS" in told.upper()
+    assert "<svg" in (tmp_path / "page.html").read_text(encoding="utf-8")

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from xml.etree.ElementTree import Element
 
 from mcuplan.record import Budget, BufferRow, RegionUse
-from mcuplan.report._markup import safe
+from mcuplan.report._markup import canvas, draw
 from mcuplan.report._names import distinct
 from mcuplan.report._text import clip
 from mcuplan.units import format_bytes
@@ -59,27 +60,23 @@ class _Scale:
         return _TOP + _HIGH * (1 - address / self.top_bytes)
 
 
-def picture(budget: Budget) -> str:
-    """One ``<svg>`` with a map for every RAM region that holds buffers; style stands outside."""
+def picture(budget: Budget) -> Element:
+    """An ``<svg>`` with a map for every RAM region that holds buffers; style stands outside."""
     regions = [r for r in budget.regions if any(b.region == r.name for b in budget.buffers)]
-    maps = [_region_map(budget, region, alone=len(regions) == 1) for region in regions]
-    height = sum(high for _, high in maps) or _TOP
-    name = safe(f"memory map of {budget.model.name} on {budget.target.name}")
-    lines = [
-        f'<svg class="map" xmlns="http://www.w3.org/2000/svg" role="img" aria-label="{name}" '
-        f'viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}">'
-    ]
-    above = 0
-    for drawn, high in maps:
-        lines += [f'<g transform="translate(0 {above})">', *drawn, "</g>"]
-        above += high
-    if not maps:
-        lines.append(f'<text class="head" x="{_LEFT}" y="30">no buffers</text>')
-    return "\n".join([*lines, "</svg>"])
+    name = f"memory map of {budget.model.name} on {budget.target.name}"
+    maps, height = Element("svg"), 0
+    for region in regions:
+        above = {"transform": f"translate(0 {height})"}
+        height += _region_map(budget, region, draw(maps, "g", above), alone=len(regions) == 1)
+    if not regions:
+        draw(maps, "text", {"class": "head", "x": _LEFT, "y": 30}, "no buffers")
+    found = canvas(WIDTH, height or _TOP, {"role": "img", "aria-label": name})
+    found.extend(maps)
+    return found
 
 
-def _region_map(budget: Budget, region: RegionUse, *, alone: bool) -> tuple[list[str], int]:
-    """Axes, then buffers, then the lines that must stay visible; and the height of it all."""
+def _region_map(budget: Budget, region: RegionUse, parent: Element, *, alone: bool) -> int:
+    """Axes, then buffers, then the lines that must stay visible; returns the height of it all."""
     rows = [row for row in budget.buffers if row.region == region.name]
     names = _short_names(rows)
     blocks = _blocks(rows)
@@ -90,26 +87,25 @@ def _region_map(budget: Budget, region: RegionUse, *, alone: bool) -> tuple[list
     across = max(row.end for row in budget.buffers) if by_rows else len(budget.layers)
     word = "row" if by_rows else "step"
     scale = _Scale(max(1, across), max(1, shown) * 21 // 20 + 1, word)
-    lines = [
-        f'<text class="head" x="{_LEFT}" y="18">{safe(region.name)}: arena '
-        f"{format_bytes(arena)}, {len(blocks):,} buffers over {across:,} {_MOMENTS[word]}</text>",
-        *_kinds_legend(blocks),
-        *_axes(scale),
-        *_peak(budget, scale),
-    ]
+    head = f"{len(blocks):,} buffers over {across:,} {_MOMENTS[word]}"
+    head = f"{region.name}: arena {format_bytes(arena)}, {head}"
+    draw(parent, "text", {"class": "head", "x": _LEFT, "y": 18}, head)
+    _draw_kinds(parent, blocks)
+    _draw_axes(parent, scale)
+    _draw_peak(parent, budget, scale)
     for block in blocks:
-        lines += _block(block, scale, names)
+        _draw_block(parent, block, scale, names)
     if alone and budget.layers:
         bound = budget.peak.lower_bound_bytes
-        lines += _line("bound", "faint", bound, f"lower bound {format_bytes(bound)}", scale)
+        text = f"lower bound {format_bytes(bound)}"
+        _draw_line(parent, ("bound", "faint"), bound, text, scale)
     text = f"room for the arena {format_bytes(room)}"
     if room <= scale.top_bytes:
-        lines += _line("budget", "bad", max(0, room), text, scale)
+        _draw_line(parent, ("budget", "bad"), max(0, room), text, scale)
     else:
-        lines.append(_text(WIDTH - _RIGHT, 18, f"{text}, beyond the top", "faint", "end"))
-    tensors = _tensors_legend(blocks, names)
-    deep = -(-len(tensors) // (2 * _ENTRIES)) * _ENTRY_HIGH
-    return lines + tensors, _TOP + _HIGH + _BELOW + deep
+        _label(parent, WIDTH - _RIGHT, 18, f"{text}, beyond the top", "faint", "end")
+    lines = -(-_draw_tensors(parent, blocks, names) // _ENTRIES)
+    return _TOP + _HIGH + _BELOW + lines * _ENTRY_HIGH
 
 
 def _short_names(rows: Sequence[BufferRow]) -> dict[str, str]:
@@ -150,7 +146,7 @@ def _blocks(rows: Sequence[BufferRow]) -> list[_Block]:
     return sorted(blocks, key=lambda b: (b.low - b.high, b.rows[0].start, b.low))
 
 
-def _block(block: _Block, scale: _Scale, names: Mapping[str, str]) -> list[str]:
+def _draw_block(parent: Element, block: _Block, scale: _Scale, names: Mapping[str, str]) -> None:
     first = block.rows[0]
     left, right = scale.x(first.start), scale.x(first.end)
     top, bottom = scale.y(block.high), scale.y(block.low)
@@ -160,20 +156,27 @@ def _block(block: _Block, scale: _Scale, names: Mapping[str, str]) -> list[str]:
         f"{scale.word}s {first.start} to {first.end - 1}",
     ]
     facts += [f"also {_named(row)}: {row.bytes:,} B from {row.offset:,}" for row in block.rows[1:]]
+    group = draw(parent, "g", {"class": "buffer"})
+    draw(group, "title", {}, *facts)
     thin = " thin" if min(right - left, bottom - top) < _THIN else ""
-    lines = [
-        f'<g class="buffer"><title>{"&#10;".join(safe(fact) for fact in facts)}</title>',
-        f'<rect class="{block.kind}{thin}"{_fill(block.hue)} x="{left:.2f}" y="{top:.2f}" '
-        f'width="{right - left:.2f}" height="{bottom - top:.2f}"/>',
-    ]
+    corner = (left, top, right - left, bottom - top)
+    _draw_box(group, f"{block.kind}{thin}", corner, block.hue)
     room = int((right - left - 6) / _CHARACTER)
     if bottom - top >= 12 and room >= 4:
-        lines.append(_text(left + 3, top + 10, clip(names[first.name], room)))
-    return [*lines, "</g>"]
+        _label(group, left + 3, top + 10, clip(names[first.name], room))
 
 
-def _fill(hue: int | None) -> str:
-    return "" if hue is None else f' style="fill: hsl({hue} 55% 60%)"'
+def _draw_box(
+    parent: Element,
+    kind: str,
+    corner: tuple[float, float, float, float],
+    hue: int | None = None,
+) -> None:
+    """A rectangle: left, top, width and height, in the colour of its kind or of a hue."""
+    shape: dict[str, str | float] = {"class": kind}
+    if hue is not None:
+        shape["style"] = f"fill: hsl({hue} 55% 60%)"
+    draw(parent, "rect", shape | dict(zip(("x", "y", "width", "height"), corner, strict=True)))
 
 
 def _named(row: BufferRow) -> str:
@@ -181,23 +184,19 @@ def _named(row: BufferRow) -> str:
     return row.name if row.row is None else f"{row.name}, row {row.row}"
 
 
-def _axes(scale: _Scale) -> list[str]:
-    lines = []
+def _draw_axes(parent: Element, scale: _Scale) -> None:
     base = _TOP + _HIGH
     every = _round_up(scale.steps / _TICKS_ACROSS)
     for step in range(0, scale.steps, every):
         middle = (scale.x(step) + scale.x(step + 1)) / 2
-        lines.append(_text(middle, base + 15, str(step), "faint", "middle"))
+        _label(parent, middle, base + 15, str(step), "faint", "middle")
     apart = _round_up(scale.top_bytes / _TICKS_UP)
     for address in range(0, scale.top_bytes, apart):
         y = scale.y(address)
-        lines.append(
-            f'<line class="grid" x1="{_LEFT}" y1="{y:.2f}" x2="{WIDTH - _RIGHT}" y2="{y:.2f}"/>'
-        )
-        lines.append(_text(_LEFT - 6, y + 4, f"{address:,}", "faint", "end"))
-    lines.append(_text((_LEFT + WIDTH - _RIGHT) / 2, base + 32, scale.word, "faint", "middle"))
-    lines.append(_text(_LEFT - 6, _TOP - 8, "address, B", "faint", "end"))
-    return lines
+        _draw_across(parent, "grid", y)
+        _label(parent, _LEFT - 6, y + 4, f"{address:,}", "faint", "end")
+    _label(parent, (_LEFT + WIDTH - _RIGHT) / 2, base + 32, scale.word, "faint", "middle")
+    _label(parent, _LEFT - 6, _TOP - 8, "address, B", "faint", "end")
 
 
 def _round_up(value: float) -> int:
@@ -210,62 +209,60 @@ def _round_up(value: float) -> int:
         unit *= 10
 
 
-def _peak(budget: Budget, scale: _Scale) -> list[str]:
+def _draw_peak(parent: Element, budget: Budget, scale: _Scale) -> None:
     peak = budget.peak
     at = peak.step if peak.move is None else peak.move
     if not 0 <= at < scale.steps or not budget.layers:
-        return []
+        return
     left, right = scale.x(at), scale.x(at + 1)
     layer = distinct([row.name for row in budget.layers], 48)[max(0, peak.step)]
     text = f"peak: {peak.moment}" + (f", {layer}" if peak.step >= 0 else "")
     late = at > scale.steps / 2
-    return [
-        f'<rect class="peak" x="{left:.2f}" y="{_TOP - 12}" width="{right - left:.2f}" '
-        f'height="{_HIGH + 12}"/>',
-        _text(right if late else left, _TOP - 15, text, "", "end" if late else "start"),
-    ]
+    _draw_box(parent, "peak", (left, _TOP - 12, right - left, _HIGH + 12))
+    _label(parent, right if late else left, _TOP - 15, text, "", "end" if late else "start")
 
 
-def _line(kind: str, colour: str, address: int, text: str, scale: _Scale) -> list[str]:
+def _draw_line(
+    parent: Element, kinds: tuple[str, str], address: int, text: str, scale: _Scale
+) -> None:
     """A line across at an address; the two kinds have their words at different ends."""
+    kind, colour = kinds
     y = scale.y(address)
     at, anchor = (WIDTH - _RIGHT - 4, "end") if kind == "budget" else (_LEFT + 4, "start")
-    return [
-        f'<line class="{kind}" x1="{_LEFT}" y1="{y:.2f}" x2="{WIDTH - _RIGHT}" y2="{y:.2f}"/>',
-        _text(at, y - 4, text, colour, anchor),
-    ]
+    _draw_across(parent, kind, y)
+    _label(parent, at, y - 4, text, colour, anchor)
 
 
-def _kinds_legend(blocks: Sequence[_Block]) -> list[str]:
+def _draw_across(parent: Element, kind: str, y: float) -> None:
+    draw(parent, "line", {"class": kind, "x1": _LEFT, "y1": y, "x2": WIDTH - _RIGHT, "y2": y})
+
+
+def _draw_kinds(parent: Element, blocks: Sequence[_Block]) -> None:
     """What the colours of kinds mean; those of tensors stand below the picture."""
     words = {"io": "input, output", "activation": "activation", "scratch": "scratch"}
     used = [kind for kind in _KINDS if any(b.kind == kind and b.hue is None for b in blocks)]
-    lines = []
     for i, kind in enumerate(used):
         x = _LEFT + 96 * i
-        lines.append(f'<rect class="{kind}" x="{x}" y="26" width="12" height="10"/>')
-        lines.append(_text(x + 16, 35, words[kind]))
+        _draw_box(parent, kind, (x, 26, 12, 10))
+        _label(parent, x + 16, 35, words[kind])
     if any(block.hue is not None for block in blocks):
-        lines.append(_text(_LEFT + 96 * len(used), 35, "rows of activations: colours below"))
-    return lines
+        _label(parent, _LEFT + 96 * len(used), 35, "rows of activations: colours below")
 
 
-def _tensors_legend(blocks: Sequence[_Block], names: Mapping[str, str]) -> list[str]:
-    """The colour of every tensor whose rows lie apart: two elements each."""
+def _draw_tensors(parent: Element, blocks: Sequence[_Block], names: Mapping[str, str]) -> int:
+    """The colour of every tensor whose rows lie apart; returns how many there are."""
     hues = {block.rows[0].name: block.hue for block in blocks if block.hue is not None}
     wide = (WIDTH - _RIGHT - _LEFT) / _ENTRIES
-    lines = []
     for i, name in enumerate(sorted(hues, key=list(names).index)):
         x, y = _LEFT + wide * (i % _ENTRIES), _TOP + _HIGH + _BELOW + _ENTRY_HIGH * (i // _ENTRIES)
-        lines.append(
-            f'<rect class="activation"{_fill(hues[name])} x="{x:.2f}" y="{y - 9}" width="12" '
-            'height="10"/>'
-        )
-        lines.append(_text(x + 16, y, names[name]))
-    return lines
+        _draw_box(parent, "activation", (x, y - 9, 12, 10), hues[name])
+        _label(parent, x + 16, y, names[name])
+    return len(hues)
 
 
-def _text(x: float, y: float, text: str, kind: str = "", anchor: str = "start") -> str:
-    named = f' class="{kind}"' if kind else ""
-    where = f' text-anchor="{anchor}"' if anchor != "start" else ""
-    return f'<text{named} x="{x:.2f}" y="{y:.2f}"{where}>{safe(text)}</text>'
+def _label(
+    parent: Element, x: float, y: float, text: str, kind: str = "", anchor: str = "start"
+) -> None:
+    where: dict[str, str | float] = {"class": kind} if kind else {}
+    where |= {"x": float(x), "y": float(y)}
+    draw(parent, "text", where | ({"text-anchor": anchor} if anchor != "start" else {}), text)

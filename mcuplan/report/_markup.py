@@ -1,79 +1,84 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Names made safe for XML and HTML, and the style that pictures and pages share."""
+"""Pages from templates and pictures from elements; no name of a model becomes a tag in either."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from string import Template
-from xml.sax.saxutils import escape
+from functools import cache
+from typing import TYPE_CHECKING
+from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from mcuplan.report._text import plain
+from mcuplan.report._text import counted, plain, shape_text
+from mcuplan.units import format_si
 
-__all__ = ["STYLE", "safe"]
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
-
-def safe(text: str) -> str:
-    """Text as it is, in ASCII: no tags, entities of its own, quotes or control characters."""
-    quoted = escape(plain(text, unicode=True), {'"': "&quot;", "'": "&#39;"})
-    return quoted.encode("ascii", "xmlcharrefreplace").decode("ascii")
-
-
-# Plain values first: drawing programs know neither variables nor dark screens.
-_LIGHT = {
-    "back": "#ffffff",
-    "ink": "#1c1f24",
-    "faint": "#6a717c",
-    "line": "#d5d9df",
-    "io": "#4c8fd0",
-    "activation": "#58a877",
-    "scratch": "#d99a3c",
-    "bad": "#c62f2f",
-    "good": "#2c8a4b",
-    "unsure": "#a86f00",
-}
-_DARK = {
-    "back": "#15181d",
-    "ink": "#e6e8eb",
-    "faint": "#9aa2ad",
-    "line": "#3a414b",
-    "io": "#3f7fbd",
-    "activation": "#3f8f60",
-    "scratch": "#b97f2a",
-    "bad": "#ff7b72",
-    "good": "#56c47a",
-    "unsure": "#e0b050",
-}
-_COLORS = """svg.map { background: $back; }
-svg.map text { fill: $ink; }
-svg.map text.faint { fill: $faint; }
-svg.map text.bad { fill: $bad; }
-svg.map .grid { stroke: $line; }
-svg.map .peak { fill: $faint; }
-svg.map .budget { stroke: $bad; }
-svg.map .bound { stroke: $ink; }
-svg.map .buffer rect { stroke: $ink; }
-svg.map .io { fill: $io; }
-svg.map .activation { fill: $activation; }
-svg.map .scratch { fill: $scratch; }
-"""
+__all__ = ["canvas", "draw", "rendered", "written"]
 
 
-def _variables(colors: Mapping[str, str]) -> str:
-    return " ".join(f"--{name}: {value};" for name, value in colors.items())
+def rendered(template: str, values: Mapping[str, object]) -> str:
+    """A template of this package with values in it: pictures, and escaped lines of text; ASCII."""
+    text = _environment().get_template(template).render(values)
+    return text.encode("ascii", "xmlcharrefreplace").decode("ascii")
 
 
-STYLE = f""":root {{ {_variables(_LIGHT)} }}
-svg.map {{ font: 11px system-ui, sans-serif; max-width: 100%; }}
-svg.map .head {{ font-size: 14px; font-weight: 600; }}
-svg.map .peak {{ fill-opacity: .16; }}
-svg.map .budget {{ stroke-width: 1.5; }}
-svg.map .bound {{ stroke-dasharray: 6 4; }}
-svg.map .buffer rect {{ stroke-width: .6; fill-opacity: .78; }}
-svg.map .buffer rect.thin {{ stroke: none; }}
-svg.map .buffer:hover rect {{ stroke-width: 2; }}
-svg.map .buffer text {{ font-size: 10px; pointer-events: none; }}
-{Template(_COLORS).substitute(_LIGHT)}@media screen and (prefers-color-scheme: dark) {{
-:root {{ {_variables(_DARK)} }}
-{Template(_COLORS).substitute(_DARK)}}}
-@media print {{ * {{ print-color-adjust: exact; -webkit-print-color-adjust: exact; }} }}
-"""
+@cache
+def _environment() -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    found = Environment(
+        loader=PackageLoader(__package__),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_shown,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    found.filters |= {
+        "counted": counted,
+        "grouped": "{:,}".format,
+        "shape": shape_text,
+        "si": format_si,
+    }
+    return found
+
+
+def _shown(value: object) -> object:
+    """What a template shows of a value, still to be escaped unless it is markup."""
+    from markupsafe import Markup
+
+    if isinstance(value, Element):
+        return Markup(written(value))  # escaped when it was written
+    return _plain(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _plain(text: str) -> str:
+    return plain(text, unicode=True)
+
+
+def canvas(width: int, height: int, attributes: Mapping[str, str]) -> Element:
+    """An empty picture; its style is the template ``map.css``."""
+    space = {"class": "map", "xmlns": "http://www.w3.org/2000/svg"}
+    found = Element("svg", space | {name: _plain(text) for name, text in attributes.items()})
+    found.attrib |= {"viewBox": f"0 0 {width} {height}", "width": str(width), "height": str(height)}
+    return found
+
+
+def draw(parent: Element, tag: str, attributes: Mapping[str, str | float], *lines: str) -> Element:
+    """Add a shape to a picture; lengths that are no integers have two decimals."""
+    shown = {
+        name: f"{value:.2f}" if isinstance(value, float) else _plain(str(value))
+        for name, value in attributes.items()
+    }
+    shape = SubElement(parent, tag, shown)
+    shape.text = "\n".join(map(_plain, lines)) or None
+    return shape
+
+
+def written(picture: Element) -> str:
+    """A picture as XML in ASCII, one shape a line."""
+    indent(picture, "")
+    text: bytes = tostring(picture, "us-ascii")
+    return text.decode("ascii")

@@ -55,8 +55,8 @@ def _suite(
     failed = {f.code.split("/")[0] for f in findings}
     other = "errors" if kind == "failure" else "failures"
     counts = {"tests": str(len(cases)), f"{kind}s": str(len(failed)), other: "0"}
-    suites = Element("testsuites", name="mcuplan", **counts)
-    suite = SubElement(suites, "testsuite", name=plain(name), **counts)
+    suites = Element("testsuites", {"name": "mcuplan"} | counts)
+    suite = SubElement(suites, "testsuite", {"name": plain(name)} | counts)
     for case, text in cases.items():
         element = SubElement(suite, "testcase", classname=plain(model), name=plain(case))
         for finding in findings:

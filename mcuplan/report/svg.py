@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+from xml.etree.ElementTree import Element
+
 from mcuplan.record import Budget, Undecided
 from mcuplan.report._format import Format, Look
 from mcuplan.report._map import WIDTH, picture
-from mcuplan.report._markup import STYLE, safe
+from mcuplan.report._markup import canvas, draw, rendered, written
 from mcuplan.report._text import clip
 
 __all__ = ["FORMAT"]
@@ -15,24 +17,26 @@ _LINE = 18
 
 
 def _decided(budget: Budget, look: Look) -> str:
-    head, rest = picture(budget).split("\n", 1)
-    return "\n".join([head, f"<style>\n{STYLE}</style>", rest]) + "\n"
+    return _alone(picture(budget))
 
 
 def _undecided(report: Undecided, look: Look) -> str:
     findings = report.verdict.findings
     texts = [f"{clip(report.model.name, 60)}: no plan"]
     texts += [clip(f"{f.code}: {f.message} ({f.where})", 140) for f in findings]
-    height = _LINE * (len(texts) + 1)
-    lines = [
-        f'<svg class="map" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" '
-        f'width="{WIDTH}" height="{height}">',
-        f"<style>\n{STYLE}</style>",
-    ]
+    image = canvas(WIDTH, _LINE * (len(texts) + 1), {})
     for i, text in enumerate(texts):
-        kind = "bad" if i else "head"
-        lines.append(f'<text class="{kind}" x="10" y="{_LINE * (i + 1)}">{safe(text)}</text>')
-    return "\n".join([*lines, "</svg>"]) + "\n"
+        place = {"class": "bad" if i else "head", "x": 10, "y": _LINE * (i + 1)}
+        draw(image, "text", place, text)
+    return _alone(image)
+
+
+def _alone(image: Element) -> str:
+    """A picture with its style."""
+    style = Element("style")
+    style.text = "\n" + rendered("map.css", {})
+    image.insert(0, style)
+    return written(image) + "\n"
 
 
 FORMAT = Format("svg", "memory map: steps, addresses, buffers", _decided, _undecided)

@@ -22,7 +22,7 @@ from report_samples import (
 
 import mcuplan.report
 from mcuplan.record import Budget, BufferRow, Undecided
-from mcuplan.report import Look, all_formats, render
+from mcuplan.report import Look, all_formats, plain, render
 
 GOLDEN = Path(__file__).parent / "golden"
 SCHEMA = json.loads(
@@ -178,16 +178,54 @@ def test_pictures_need_nothing_else(name: str, case: str) -> None:
     )
 
 
+HOSTILE = (
+    "</title></style>\"'><script>&#60;b&amp; {{ x }}\x00\x1b\u2028\u202e\ud800\ufffe\U0001f600"
+)
+
+
+@pytest.mark.parametrize("name", ["html", "svg", "junit"])
+def test_hostile_names_are_text(name: str) -> None:
+    """A name full of markup opens no tag, closes none, and reads as it is printed elsewhere."""
+    budget = sample_budget()
+    layers = tuple(replace(row, name=HOSTILE, op=HOSTILE) for row in budget.layers)
+    regions = tuple(replace(region, name=HOSTILE) for region in budget.regions)
+    buffers = tuple(replace(row, name=HOSTILE, region=HOSTILE) for row in budget.buffers)
+    model = replace(budget.model, name=HOSTILE)
+    hostile = replace(budget, model=model, layers=layers, regions=regions, buffers=buffers)
+    page = _Tags()
+    page.feed(render(name, hostile))
+    assert [] == page.open
+    assert "script" not in page.seen
+    shown = plain(HOSTILE, unicode=name != "junit")
+    assert any(shown in text for text in page.texts)
+    if name != "html":
+        ElementTree.fromstring(render(name, hostile))
+
+
+def test_templates_escape_everything() -> None:
+    """No template turns escaping off, or takes a value as markup."""
+    folder = Path(mcuplan.report.__file__).parent / "templates"
+    files = sorted(folder.iterdir())
+    assert files
+    wrong = re.compile(r"autoescape|\|\s*safe\b|Markup")
+    assert [] == [file.name for file in files if wrong.search(file.read_text(encoding="utf-8"))]
+
+
 class _Tags(HTMLParser):
-    """Opened tags by name, and whether each closes in turn."""
+    """Opened tags by name, whether each closes in turn, and texts and attributes."""
 
     def __init__(self) -> None:
         super().__init__()
         self.seen: list[str] = []
         self.open: list[str] = []
+        self.texts: list[str] = []
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.seen.append(tag)
+        self.texts += [value or "" for _, value in attrs]
         if tag not in ("meta", "br"):
             self.open.append(tag)
 
