@@ -6,6 +6,7 @@ from __future__ import annotations
 from mcuplan.backends._dsp_fields import prepared, requant_fields
 from mcuplan.backends._dsp_packing import depthwise3x3_words, depthwise_words, fits_one_shift
 from mcuplan.ir.op import Call, ConstArray, Field, Signature
+from mcuplan.ir.types import DType
 from mcuplan.ops.conv2d import Conv2D
 
 __all__ = ["depthwise", "depthwise3x3", "depthwise3x3_supports", "depthwise_supports"]
@@ -41,7 +42,7 @@ def depthwise3x3(sig: Signature) -> tuple[Call, ...]:
     _, in_h, in_w, channels = sig.inputs[0].shape
     packed = depthwise3x3_words(sig.constant(1)[..., 0], prepared(sig))
     fields: dict[str, Field] = {
-        "packed": ConstArray("int32_t", packed),
+        "packed": ConstArray(DType.INT32, packed),
         "in_h": in_h,
         "in_w": in_w,
         "channels": channels,
@@ -88,7 +89,7 @@ def depthwise(sig: Signature) -> tuple[Call, ...]:
     _, in_h, in_w, channels = sig.inputs[0].shape
     packed = depthwise_words(sig.constant(1)[..., 0], prepared(sig), sig.inputs[0].q.z)
     fields: dict[str, Field] = {
-        "packed": ConstArray("int32_t", packed),
+        "packed": ConstArray(DType.INT32, packed),
         "in_h": in_h,
         "in_w": in_w,
         "channels": channels,

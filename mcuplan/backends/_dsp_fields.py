@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from mcuplan.backends._dsp_packing import padded_channels
 from mcuplan.ir.op import NO_CLAMP, ConstArray, Field, Signature
+from mcuplan.ir.types import DType
 from mcuplan.quant.requantize import Requant, act_limits, weighted_requant
 
 __all__ = ["prepared", "requant_fields"]
@@ -23,7 +24,7 @@ def requant_fields(sig: Signature) -> dict[str, Field]:
     act_min, act_max = act_limits(sig.output.q, act)
     shifts = padded_channels(prepared(sig).pre_shift)
     return {
-        "pre_shift": ConstArray("uint8_t", shifts, "tables") if shifts.any() else None,
+        "pre_shift": ConstArray(DType.UINT8, shifts, "tables") if shifts.any() else None,
         "out_zero_point": sig.output.q.z,
         "act_min": act_min,
         "act_max": act_max,

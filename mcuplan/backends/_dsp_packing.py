@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mcuplan.ir.types import Array
+from mcuplan.ir.types import Array, DType
 from mcuplan.quant.requantize import Requant
 
 __all__ = [
@@ -58,7 +58,7 @@ def shares_words(weights: Array, requant: Requant) -> bool:
     """
     both = padded_channels(weights.astype(np.int64))
     words = 256 * both[1::2] + both[0::2]
-    small = 128 * np.abs(both[1::2]).sum(axis=(1, 2)) < _PAIR_LIMIT
+    small = DType.INT8.reach * np.abs(both[1::2]).sum(axis=(1, 2)) < _PAIR_LIMIT
     return bool((words >= -(1 << 15)).all() and small.all()) and fits_one_shift(requant)
 
 

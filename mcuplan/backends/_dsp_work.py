@@ -32,7 +32,8 @@ _ROUND = 32  # bytes widened in one round
 def _clamped(sig: Signature) -> dict[str, float]:
     """Outputs that a last pass over rows limits; none where int8 itself is the limit."""
     limits = act_limits(sig.output.q, getattr(sig.op, "act", NO_CLAMP))
-    some, output = limits != (-128, 127), sig.output
+    output = sig.output
+    some = limits != (output.dtype.low, output.dtype.high)
     return {
         "clamp": output.elements * some,
         "clamp_row": output.rows * some,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mcuplan.ir.types import Array
+from mcuplan.ir.types import Array, DType
 
 __all__ = ["PairedWeights", "paired_weights", "weights_in_fours"]
 
@@ -46,8 +46,8 @@ def paired_weights(weights: Array) -> PairedWeights:
 
 def _begins(pairs: Array) -> Array:
     """Where runs begin, each as long as it may be: bool [pairs, taps] of [pairs, taps, 2]."""
-    highest = np.maximum(127 * pairs, -128 * pairs)
-    lowest = np.minimum(127 * pairs, -128 * pairs)
+    least, most = DType.INT8.low * pairs, DType.INT8.high * pairs
+    highest, lowest = np.maximum(most, least), np.minimum(most, least)
     begins = np.ones(pairs.shape[:2], bool)
     high, low, length = highest[:, 0], lowest[:, 0], np.ones(len(pairs), np.int64)
     for tap in range(1, pairs.shape[1]):

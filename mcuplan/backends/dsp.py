@@ -80,7 +80,7 @@ def _conv(sig: Signature) -> tuple[Call, ...]:
     _, in_h, in_w, in_c = sig.inputs[0].shape
     packed = channel_words(_conv_weights(sig), prepared(sig))
     fields: dict[str, Field] = {
-        "packed": ConstArray("int32_t", packed),
+        "packed": ConstArray(DType.INT32, packed),
         "steps": _conv_steps(sig),
         "in_h": in_h,
         "in_w": in_w,
@@ -126,7 +126,7 @@ def _patch(sig: Signature) -> tuple[Call, ...]:
     """The convolution's fields, its weights packed for a patch of bytes."""
     (call,) = _conv(sig)
     words = _patch_words(sig)
-    packed = ConstArray("int32_t", channel_words(words, prepared(sig)))
+    packed = ConstArray(DType.INT32, channel_words(words, prepared(sig)))
     unknown = ("dilation_h", "dilation_w")
     fields = {name: value for name, value in call.fields.items() if name not in unknown}
     return (Call(fields | {"packed": packed, "steps": words.shape[1] // 2}),)
@@ -170,7 +170,7 @@ def _is_one_pixel(op: Conv2D, sig: Signature) -> bool:
 
 def _dense(sig: Signature) -> tuple[Call, ...]:
     fields: dict[str, Field] = {
-        "packed": ConstArray("int32_t", channel_words(_matrix(sig), prepared(sig))),
+        "packed": ConstArray(DType.INT32, channel_words(_matrix(sig), prepared(sig))),
         "in_c": sig.inputs[0].channels,
         "out_c": sig.output.channels,
         "pixels": _pixels(sig)[1],
@@ -190,7 +190,7 @@ def _dense_pixels(sig: Signature) -> tuple[Call, ...]:
     ones = ("kernel_h", "kernel_w", "stride_h", "stride_w", "dilation_h", "dilation_w")
     fields: dict[str, Field] = dict.fromkeys(ones, 1)
     fields |= {
-        "packed": ConstArray("int32_t", words),
+        "packed": ConstArray(DType.INT32, words),
         "steps": -(-sig.inputs[0].channels // 2),
         "in_h": rows,
         "in_w": pixels,

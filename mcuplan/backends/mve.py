@@ -53,7 +53,7 @@ def _fields(sig: Signature, packed: Array, *without: str) -> dict[str, Field]:
     (call,) = _portable(sig)
     own = ("weights", "bias", "multiplier", "pre_shift", "groups", *without)
     fields = {name: value for name, value in call.fields.items() if name not in own}
-    return fields | {"packed": ConstArray("int32_t", packed)}
+    return fields | {"packed": ConstArray(DType.INT32, packed)}
 
 
 def _matrix(sig: Signature) -> Array:
@@ -167,7 +167,7 @@ def _dense(sig: Signature) -> tuple[Call, ...]:
     requant = _prepared(sig)
     act_min, act_max = act_limits(sig.output.q, getattr(sig.op, "act", NO_CLAMP))
     fields: dict[str, Field] = {
-        "packed": ConstArray("int32_t", dense_words(_matrix(sig), requant)),
+        "packed": ConstArray(DType.INT32, dense_words(_matrix(sig), requant)),
         "in_c": sig.inputs[0].channels,
         "out_c": sig.output.channels,
         "pixels": _pixels(sig)[1],

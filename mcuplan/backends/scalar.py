@@ -44,7 +44,7 @@ def _requant_fields(sig: Signature) -> dict[str, Field]:
     act: tuple[float, float] = getattr(sig.op, "act", NO_CLAMP)
     act_min, act_max = act_limits(sig.output.q, act)
     return {
-        "multiplier": ConstArray("int32_t", requant.multiplier, "tables"),
+        "multiplier": ConstArray(DType.INT32, requant.multiplier, "tables"),
         "out_zero_point": sig.output.q.z,
         "act_min": act_min,
         "act_max": act_max,
@@ -74,8 +74,8 @@ def _paired_fields(sig: Signature) -> dict[str, Field]:
     less = bias - _HALF * np.repeat(packed.runs, 2)
     both = np.stack([less, bias], axis=1) & 0xFFFFFFFF  # sums are taken modulo 2**32
     fields: dict[str, Field] = {
-        "packed": ConstArray("int8_t", packed.stream),
-        "bias": ConstArray("int32_t", both.astype(np.uint32).view(np.int32)),
+        "packed": ConstArray(DType.INT8, packed.stream),
+        "bias": ConstArray(DType.INT32, both.astype(np.uint32).view(np.int32)),
         "taps": int(np.prod(sig.constant(1).shape[1:])),
     }
     return fields | _requant_fields(sig)
@@ -144,8 +144,8 @@ def _depthwise(sig: Signature) -> tuple[Call, ...]:
     assert isinstance(op, Conv2D)
     _, in_h, in_w, channels = sig.inputs[0].shape
     fields: dict[str, Field] = {
-        "packed": ConstArray("int8_t", sig.constant(1)[..., 0].transpose(0, 2, 1)),
-        "bias": ConstArray("int32_t", _prepared(sig).bias),
+        "packed": ConstArray(DType.INT8, sig.constant(1)[..., 0].transpose(0, 2, 1)),
+        "bias": ConstArray(DType.INT32, _prepared(sig).bias),
         "in_h": in_h,
         "in_w": in_w,
         "channels": channels,
@@ -205,8 +205,8 @@ def _is_one_pixel(sig: Signature) -> bool:
 def _dense(sig: Signature) -> tuple[Call, ...]:
     weights, bias = sig.constant(1), _prepared(sig).bias
     fields: dict[str, Field] = {
-        "packed": ConstArray("int8_t", weights_in_fours(weights.reshape(len(weights), -1))),
-        "bias": ConstArray("int32_t", np.pad(bias, (0, -len(bias) % 4))),
+        "packed": ConstArray(DType.INT8, weights_in_fours(weights.reshape(len(weights), -1))),
+        "bias": ConstArray(DType.INT32, np.pad(bias, (0, -len(bias) % 4))),
         "in_c": sig.inputs[0].channels,
         "out_c": sig.output.channels,
         "pixels": _pixels(sig)[1],

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -128,7 +128,7 @@ def _mismatch(header: Header, port: Port, path: Path) -> DataError | None:
     if not port.on_grid:
         kinds = "iu" if port.dtype in _WHOLE else "f"
         return None if header.dtype.kind in kinds else problem
-    return None if header.dtype == np.dtype(port.dtype.value) else problem
+    return None if header.dtype == port.dtype.numpy else problem
 
 
 def _missing(port: Port, path: Path, seen: Sequence[str]) -> DataError:
@@ -208,12 +208,16 @@ def random_data(ports: Sequence[Port], samples: int = 16, seed: int = 0) -> Data
     elements = sum(math.prod(port.shape) for port in ports)
     samples = max(1, min(samples, _RANDOM_ELEMENTS // max(1, elements)))
     generator = np.random.Generator(np.random.PCG64(seed))
-    makers: dict[DType, Callable[[tuple[int, ...]], Array]] = {
-        **dict.fromkeys(_REAL, lambda shape: generator.standard_normal(shape, np.float32)),
-        **dict.fromkeys(_WHOLE, lambda shape: generator.integers(0, 256, shape).astype(np.float32)),
-        DType.INT8: lambda shape: generator.integers(-128, 128, shape, np.int8),
-        DType.UINT8: lambda shape: generator.integers(0, 256, shape, np.uint8),
-    }
-    inputs = {p.name: makers[p.dtype]((samples, *sample_shape(p))) for p in ports}
+    inputs = {p.name: _drawn(generator, p.dtype, (samples, *sample_shape(p))) for p in ports}
     assert all(math.prod(array.shape) for array in inputs.values())
     return Data(MappingProxyType(inputs), samples, random=True)
+
+
+def _drawn(generator: np.random.Generator, dtype: DType, shape: tuple[int, ...]) -> Array:
+    """Values of an input: normal, any of its grid, or whole numbers as bytes are."""
+    if dtype in _REAL:
+        return generator.standard_normal(shape, np.float32)
+    if dtype in _WHOLE:
+        return generator.integers(0, 256, shape).astype(np.float32)
+    drawn: Array = generator.integers(dtype.low, dtype.high + 1, shape, dtype.numpy)
+    return drawn

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from mcuplan.ir.types import DType
+
 __all__ = ["Bundle", "BundlePort", "Symbol"]
 
 
@@ -33,7 +35,7 @@ class BundlePort:
 
     name: str  # as in the model file
     accessor: str
-    ctype: str  # int8_t or uint8_t
+    dtype: DType
     nbytes: int
     shape: tuple[int, ...]
     scale: float

@@ -8,13 +8,12 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from mcuplan.errors import InputTooLarge
-from mcuplan.ir.types import Array
+from mcuplan.ir.types import Array, DType
 from mcuplan.price.structs import Member, Struct
 
 __all__ = ["array", "call", "float_literal", "initializer", "literal", "table"]
 
 _WIDTH = 100
-_SUFFIX = {"uint8_t": "U", "uint16_t": "U", "uint32_t": "U"}
 
 
 def float_literal(value: float) -> str:
@@ -23,22 +22,28 @@ def float_literal(value: float) -> str:
     return f"{text}f" if any(c in text for c in ".en") else f"{text}.0f"
 
 
-def literal(value: int, ctype: str) -> str:
-    """Integer constant of a type; the least int32 has no literal of its own."""
-    if value == -(2**31):
+def literal(value: float, dtype: DType) -> str:
+    """Constant of a type; the least int32 has no literal of its own."""
+    if dtype.is_float:
+        return float_literal(value)
+    if value == DType.INT32.low:
         return "(-2147483647 - 1)"
-    return f"{value}{_SUFFIX.get(ctype, '')}"
+    return f"{value}{_suffix(dtype)}"
 
 
-def array(name: str, ctype: str, values: Array) -> str:
+def _suffix(dtype: DType) -> str:
+    return "U" if dtype.c_type.startswith("u") else ""
+
+
+def array(name: str, dtype: DType, values: Array) -> str:
     """``static const`` array definition, as many values a line as fit."""
-    flat = values.reshape(-1)
-    suffix = _SUFFIX.get(ctype, "")
-    if ctype == "int32_t" and bool((flat == -(2**31)).any()):
-        words = [literal(int(v), ctype) for v in flat]
+    flat = dtype.packed(values)
+    if dtype.is_float or (dtype is DType.INT32 and bool((flat == dtype.low).any())):
+        words = [literal(value, dtype) for value in flat.tolist()]
     else:
-        words = [f"{v}{suffix}" for v in flat.tolist()]
-    return f"static const {ctype} {name}[{flat.size}] = {{\n{table(words)}\n}};\n"
+        suffix = _suffix(dtype)
+        words = [f"{value}{suffix}" for value in flat.tolist()]
+    return f"static const {dtype.c_type} {name}[{flat.size}] = {{\n{table(words)}\n}};\n"
 
 
 def table(words: Iterable[str]) -> str:
@@ -76,15 +81,20 @@ def _value(member: Member, value: object, where: str) -> str:
         return value
     if isinstance(value, tuple):
         return "{" + ", ".join(_value(member, v, where) for v in value) + "}"
+    dtype = member.dtype
+    assert dtype is not None, f"{member.name} holds row addresses"
+    if dtype.is_float:
+        assert isinstance(value, (int, float)), f"{member.name} = {value!r}"
+        return literal(value, dtype)
     assert isinstance(value, (int, np.integer)), f"{member.name} = {value!r}"
     number = int(value)
-    if not member.holds(number):
+    if not dtype.holds(np.array(number)):
         raise InputTooLarge(
-            f"{member.name} = {number:,} does not fit {member.ctype}",
+            f"{member.name} = {number:,} does not fit {dtype.c_type}",
             where,
             hint="the layer is larger than the kernels address",
         )
-    return literal(number, member.ctype)
+    return literal(number, dtype)
 
 
 def call(function: str, arguments: Sequence[str], indent: int) -> str:

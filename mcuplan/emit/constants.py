@@ -50,8 +50,9 @@ def step_constants(step: Step, where: str, rows: Callable[[str], str]) -> StepCo
         value = step.signature.constants[index]
         if value is not None:
             operands[index] = f"{name}_operand{index}"
-            parts.append(array(operands[index], "int8_t", value))
-            symbols.append(Symbol(operands[index], int(value.size), "weights", step.index))
+            kind = step.signature.inputs[index]
+            parts.append(array(operands[index], kind.dtype, value))
+            symbols.append(Symbol(operands[index], kind.nbytes, "weights", step.index))
     params = []
     for k, call in enumerate(step.calls):
         params.append(name if len(step.calls) == 1 else f"{name}_{k}")
@@ -70,7 +71,7 @@ def _call_constants(
         printed[key] = value
         if isinstance(value, ConstArray):
             printed[key] = f"{name}_{key}"
-            parts.append(array(f"{name}_{key}", value.ctype, value.values))
+            parts.append(array(f"{name}_{key}", value.dtype, value.values))
             symbols.append(Symbol(f"{name}_{key}", value.nbytes, value.kind, step.index))
     struct = kernel_struct(step.kernel.function)
     parts.append(initializer(name, struct, printed, where))

@@ -61,7 +61,7 @@ def _fed_values(layout: Layout, port: BundlePort) -> dict[str, str]:
     members = [(f"{layout.name}_{member}_t", member) for member, _ in layout.regions]
     return {
         "INPUT": port.accessor.upper(),
-        "row_ctype": port.ctype,
+        "row_ctype": port.dtype.c_type,
         "row_order": _ROW_ORDER.format(port.accessor.upper()) if port.planes else "",
         "worked": _worked(layout),
         "arena_example": ", ".join(f"{kind} {member}" for kind, member in members),

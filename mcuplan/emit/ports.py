@@ -30,7 +30,7 @@ def ports_of(layout: Layout, ports: Sequence[Port], word: str) -> tuple[BundlePo
             BundlePort(
                 port.name,
                 f"{layout.name}_{word}{suffix}",
-                f"{kind.dtype}_t",
+                kind.dtype,
                 kind.nbytes,
                 port.shape if port.layout is None or port.planes else kind.shape,
                 kind.q.s,
@@ -47,7 +47,7 @@ def ports_of(layout: Layout, ports: Sequence[Port], word: str) -> tuple[BundlePo
 def port_macros(port: BundlePort, fed_rows: int = 0) -> str:
     """Bytes, shape and grid of a port; rows of one that arrives row by row."""
     stem = port.accessor.upper()
-    note = f"{port.ctype.removesuffix('_t')} {shape_text(port.shape)} row-major"
+    note = f"{port.dtype} {shape_text(port.shape)} row-major"
     name = f'"{comment_text(port.name)}"'
     name += f", {port.model_type} in the model" if port.model_type else ""
     lines = [
@@ -86,7 +86,7 @@ def declared(layout: Layout, port: BundlePort, *, is_input: bool) -> str:
         else f"Read {macro}_BYTES bytes of output here after\n * {layout.name}_{last}()."
     )
     const = "" if is_input else "const "
-    head = f"{const}{port.ctype} *{port.accessor}(const {layout.name}_ctx_t *ctx);"
+    head = f"{const}{port.dtype.c_type} *{port.accessor}(const {layout.name}_ctx_t *ctx);"
     return f"/**\n * {text} NULL if ctx is not usable.\n */\n{head}\n"
 
 
@@ -94,11 +94,11 @@ def accessor(layout: Layout, port: BundlePort, tensor: str, *, is_input: bool) -
     """Definition of an accessor."""
     const = "" if is_input else "const "
     place = f"&ctx->{port.region}->bytes[{layout.macros[layout.owner(tensor)]}]"
-    if port.ctype != "int8_t":
-        start = "(const void *)" if port.ctype == "int32_t" else ""  # offsets are multiples of 4
-        place = f"({const}{port.ctype} *){start}{place}"
+    if port.dtype is not DType.INT8:
+        start = "(const void *)" if port.dtype.nbytes() > 1 else ""  # offsets are multiples of 4
+        place = f"({const}{port.dtype.c_type} *){start}{place}"
     return (
-        f"{const}{port.ctype} *{port.accessor}(const {layout.name}_ctx_t *ctx)\n{{\n"
+        f"{const}{port.dtype.c_type} *{port.accessor}(const {layout.name}_ctx_t *ctx)\n{{\n"
         f"    return (check(ctx) == MPLAN_OK) ? {place} : NULL;\n}}\n"
     )
 
@@ -107,17 +107,17 @@ def helper(port: BundlePort, *, is_input: bool) -> str:
     """Conversion between real values and the integers of a port."""
     macro = port.accessor.upper()
     if is_input:
-        low, high = (0, 255) if port.ctype == "uint8_t" else (-128, 127)
+        low, high = port.dtype.low, port.dtype.high
         return (
             f"/** Integer for a real value of the input, as the model quantizes it. */\n"
-            f"static inline {port.ctype} {port.accessor}_quantize(float real)\n{{\n"
+            f"static inline {port.dtype.c_type} {port.accessor}_quantize(float real)\n{{\n"
             f"    const int32_t q =\n"
             f"        mplan_quantize(real, {macro}_SCALE, {macro}_ZERO_POINT, {low}, {high});\n\n"
-            f"    return MPLAN_CAST({port.ctype}, q);\n}}\n"
+            f"    return MPLAN_CAST({port.dtype.c_type}, q);\n}}\n"
         )
     return (
         f"/** Real value of an integer of the output. */\n"
-        f"static inline float {port.accessor}_real({port.ctype} q)\n{{\n"
+        f"static inline float {port.accessor}_real({port.dtype.c_type} q)\n{{\n"
         f"    const int32_t steps = MPLAN_CAST(int32_t, q) - {macro}_ZERO_POINT;\n\n"
         f"    return {macro}_SCALE * MPLAN_CAST(float, steps);\n}}\n"
     )

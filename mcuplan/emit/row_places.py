@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from mcuplan.ir.types import DType
 from mcuplan.price.structs import POINTER_BYTES
 from mcuplan.schedule.assembly.row_reach import spacing
 from mcuplan.schedule.program import FEED, Plan, Step
@@ -26,12 +27,12 @@ class Table:
     """A constant array; where it has no numbers there is none."""
 
     numbers: tuple[int, ...] = ()
-    ctype: str = "uint16_t"  # as the kernels read tables of rows
+    dtype: DType = DType.UINT16  # as the kernels read tables of rows
 
     @property
     def nbytes(self) -> int:
         """Bytes in flash."""
-        return len(self.numbers) * (1 if self.ctype == "uint8_t" else 2)
+        return self.dtype.nbytes(len(self.numbers))
 
     def __bool__(self) -> bool:
         return bool(self.numbers)
@@ -85,7 +86,7 @@ def _scratch(step: Step, places: Mapping[int, tuple[str, int]], plan: Plan) -> R
         offsets.append(last)
     place = _place(region, offsets, plan.program.graph.node_name(step.node))
     small = max(place.table.numbers, default=0) < 2**8  # no kernel reads this table
-    return replace(place, table=Table(place.table.numbers, "uint8_t")) if small else place
+    return replace(place, table=Table(place.table.numbers, DType.UINT8)) if small else place
 
 
 def run_bytes(plan: Plan) -> int:

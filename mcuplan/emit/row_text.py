@@ -13,6 +13,7 @@ from mcuplan.emit.c_writer import array, table
 from mcuplan.emit.layout import Layout
 from mcuplan.emit.names import comment_text
 from mcuplan.emit.row_places import run_bytes
+from mcuplan.ir.types import DType
 from mcuplan.schedule.program import FEED
 from mcuplan.solvers.packing.problem import Buffer, MemoryPlan
 
@@ -34,7 +35,7 @@ def row_tables(layout: Layout) -> RowTables:
     texts, symbols = [], []
     note = "/* Row y lies at offset + table[y] * stride of the tensors that name the table. */\n"
     for numbers, name in layout.tables.items():
-        texts.append(note + array(name, numbers.ctype, np.array(numbers.numbers)))
+        texts.append(note + array(name, numbers.dtype, np.array(numbers.numbers)))
         symbols.append(Symbol(name, numbers.nbytes, "tables", -1))
         note = ""
     runs = layout.plan.runs
@@ -44,9 +45,9 @@ def row_tables(layout: Layout) -> RowTables:
 
 def _runs(layout: Layout) -> str:
     """The type and table of runs."""
-    ctype = "uint8_t" if run_bytes(layout.plan) == 3 else "uint16_t"
+    dtype = DType.UINT8 if run_bytes(layout.plan) == 3 else DType.UINT16
     fed = layout.fed_rows > 0
-    feed = 255 if ctype == "uint8_t" else 65535
+    ctype, feed = dtype.c_type, dtype.high
     runs = layout.plan.runs
     entries = [f"{{{feed if r.step == FEED else r.step}, {r.first}, {r.end}}}" for r in runs]
     head = f"#define RUNS ({len(runs)}U)\n"

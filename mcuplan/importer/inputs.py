@@ -49,7 +49,10 @@ ELEMENT_TYPES: Mapping[int, DType] = {
 }
 """Element types of inputs and outputs, by TensorProto.DataType."""
 
-_RAW = {DType.UINT8: Quant.per_tensor(1.0, -128), DType.INT8: Quant.per_tensor(1.0, 0)}
+_RAW = {
+    dtype: Quant.per_tensor(1.0, 0, dtype).stored_as(DType.INT8)
+    for dtype in (DType.UINT8, DType.INT8)
+}
 _FLOATS = (1, 10, 11, 16)
 
 
@@ -252,7 +255,7 @@ def _grid_behind(
                 scale, zero = values.get(node.input(1)), values.get(node.input(2))
                 if scale is None or scale.data.size != 1:
                     continue
-                dtype = np.dtype(declared.dtype.value)
+                dtype = declared.dtype.numpy
                 zeros = np.zeros(scale.data.shape, dtype) if zero is None else zero.data
                 return grid(scale.data, zeros), is_cast
             new = [o for o in node.outputs if o and o not in seen] if keeps_grid(node) else []

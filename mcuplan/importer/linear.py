@@ -9,7 +9,7 @@ from mcuplan.errors import NonFiniteWeights, UnsupportedOp, UnsupportedType
 from mcuplan.importer._numeric import Call, numpy_type
 from mcuplan.ir.builder import Constant
 from mcuplan.ir.graph import Stored
-from mcuplan.ir.types import Array
+from mcuplan.ir.types import Array, DType
 from mcuplan.ops.quantize import grid
 
 __all__ = ["dequantize_constant", "quantize_constant"]
@@ -48,7 +48,7 @@ def dequantize_constant(call: Call) -> Constant:
     quant = grid(scale, zero_point, axis)
     shape = [-1 if a == axis else 1 for a in range(x.ndim)] if axis is not None else [1] * x.ndim
     call.reserve(x.shape, np.dtype(np.float32))
-    values = (x.astype(np.int16) - 128).astype(np.int8) if x.dtype == np.uint8 else x
+    values = DType.of(x).recoded(x, quant.dtype)
     exact = np.dtype(np.int64 if x.dtype == np.int32 else np.float32)
     zeros: Array = np.array(quant.zero_point, exact).reshape(shape)
     real: Array = np.subtract(values.astype(exact), zeros).astype(np.float32, copy=False)

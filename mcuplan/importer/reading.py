@@ -306,7 +306,7 @@ class Reading:
         scale = self._build.constant(node.input(1))
         shape = scale.data.shape if scale is not None else ()
         name = f"{node.outputs[0]}\0zero_point"
-        zero = np.zeros(shape, _QUANTIZED_TYPES[data_type].value)
+        zero = np.zeros(shape, _QUANTIZED_TYPES[data_type].numpy)
         self._build.constants[name] = Constant(zero)
         return replace(node, inputs=(node.inputs[0], node.inputs[1], name))
 
@@ -317,9 +317,9 @@ class Reading:
             return node
         fill = self._build.constant(node.input(2)) if node.input(2) else None
         q = 0 if fill is None else int(fill.data.reshape(-1)[0])
-        q -= 128 if self._integers[node.input(0)] is DType.UINT8 else 0
+        read = quant.stored_as(self._integers[node.input(0)])
         name = f"{node.outputs[0]}\0fill"
-        real = np.float32(q - quant.z) * np.float32(quant.s)
+        real = np.float32(q - read.z) * np.float32(quant.s)
         self._build.constants[name] = Constant(np.array(real, np.float32))
         return replace(node, inputs=(*node.inputs[:2], name, *node.inputs[3:]))
 
@@ -327,7 +327,7 @@ class Reading:
         """Element types of what a node made."""
         if node.op_type == "QuantizeLinear":
             zero = self._build.constants[node.input(2)].data
-            self._integers[node.outputs[0]] = DType(str(zero.dtype))
+            self._integers[node.outputs[0]] = DType.of(zero)
             self.is_quantized = True
         elif node.op_type == "DequantizeLinear":
             self._came_from[node.outputs[0]] = self._integers[node.input(0)]

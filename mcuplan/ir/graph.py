@@ -41,7 +41,7 @@ class Origin:
 class Stored:
     """Integers and quantization of a constant as the model file stores it.
 
-    ``values`` are int8 (uint8 is mapped by -128) or int32; ``data`` of the tensor is
+    ``values`` are of the grid's type (uint8 is moved to int8); ``data`` of the tensor is
     what they dequantize to. Passes that change ``data`` drop this.
     """
 

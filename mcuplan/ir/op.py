@@ -247,7 +247,7 @@ class Packed:
 class ConstArray:
     """A constant array in flash. ``kind``: "weights" or "tables" in the flash bill."""
 
-    ctype: str  # int8_t, uint8_t, int16_t, int32_t, uint32_t
+    dtype: DType
     content: Array | Packed  # packed when it is emitted
     kind: str = "weights"
 
@@ -259,8 +259,7 @@ class ConstArray:
     @property
     def nbytes(self) -> int:
         """Bytes in flash."""
-        size = {"8": 1, "6": 2, "2": 4}[self.ctype.removesuffix("_t")[-1]]
-        return int(self.content.size) * size
+        return self.dtype.nbytes(self.content.size)
 
 
 Field = int | float | ConstArray | None

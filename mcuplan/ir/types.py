@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -17,40 +17,146 @@ Array = npt.NDArray[Any]
 
 
 class DType(StrEnum):
-    """Element type of a tensor; the value is numpy's name for it."""
+    """Element type of a tensor: name, sort (signed, unsigned, floating) and bits.
 
-    FLOAT32 = "float32"
-    INT8 = "int8"
-    UINT8 = "uint8"
-    INT16 = "int16"
-    INT32 = "int32"
-    INT64 = "int64"
-    BOOL = "bool"
-    FLOAT16 = "float16"
-    FLOAT64 = "float64"
+    ``int4`` lies two to a byte, the even index in the low half; arrays hold it in int8.
+    """
+
+    sort: Literal["s", "u", "f"]
+    bits: int
+
+    FLOAT32 = ("float32", "f", 32)
+    INT4 = ("int4", "s", 4)
+    INT8 = ("int8", "s", 8)
+    UINT8 = ("uint8", "u", 8)
+    INT16 = ("int16", "s", 16)
+    UINT16 = ("uint16", "u", 16)
+    INT32 = ("int32", "s", 32)
+    UINT32 = ("uint32", "u", 32)
+    INT64 = ("int64", "s", 64)
+    BOOL = ("bool", "u", 8)
+    FLOAT16 = ("float16", "f", 16)
+    FLOAT64 = ("float64", "f", 64)
+
+    def __new__(cls, name: str, sort: Literal["s", "u", "f"], bits: int) -> Self:
+        """A member whose value is its name."""
+        member = str.__new__(cls, name)
+        member._value_, member.sort, member.bits = name, sort, bits
+        return member
 
     @property
-    def nbytes(self) -> int:
-        """Bytes per element."""
-        return int(np.dtype(self.value).itemsize)
+    def is_float(self) -> bool:
+        """Whether values are real ones and not integers."""
+        return self.sort == "f"
+
+    @property
+    def low(self) -> int:
+        """Least integer."""
+        assert not self.is_float
+        return -(1 << (self.bits - 1)) if self.sort == "s" else 0
+
+    @property
+    def high(self) -> int:
+        """Largest integer."""
+        return self.low + self.steps
+
+    @property
+    def steps(self) -> int:
+        """How far the ends of the integers are apart."""
+        return (1 << self.bits) - 1
+
+    @property
+    def reach(self) -> int:
+        """Largest magnitude of an integer."""
+        return max(-self.low, self.high)
+
+    @property
+    def codes(self) -> Array:
+        """Every integer from the least to the largest: [2**bits], int64."""
+        return np.arange(self.low, self.high + 1, dtype=np.int64)
+
+    @property
+    def suffix(self) -> str:
+        """The type in names of kernels."""
+        return f"{self.sort}{self.bits}"
+
+    @property
+    def c_type(self) -> str:
+        """The type in C, of two values where they are packed."""
+        return _C_NAMES.get(self.value, f"{self.value}_t")
+
+    @property
+    def numpy(self) -> np.dtype[Any]:
+        """Type of arrays that hold values."""
+        return np.dtype("int8" if self is DType.INT4 else self.value)
+
+    @classmethod
+    def of(cls, values: Array) -> DType:
+        """The type of an array's elements."""
+        return next(dtype for dtype in cls if dtype.value == values.dtype.name)
+
+    def nbytes(self, elements: int = 1) -> int:
+        """Bytes of so many values as they lie in memory."""
+        return (elements * self.bits + 7) // 8
+
+    def clip(self, values: Array) -> Array:
+        """Whole numbers of any type in this one, those beyond its ends at them."""
+        limited: Array = np.clip(values, self.low, self.high).astype(self.numpy)
+        return limited
+
+    def holds(self, values: Array) -> bool:
+        """Whether no number of an array is beyond the ends."""
+        return bool(values.size == 0 or (values.min() >= self.low and values.max() <= self.high))
+
+    def packed(self, values: Array) -> Array:
+        """Values as elements of the C type, flat; an odd last one is followed by 0."""
+        flat: Array = values.reshape(-1)
+        if self is not DType.INT4:
+            return flat
+        halves = np.pad(flat, (0, len(flat) % 2)).astype(np.uint8) & 15
+        both: Array = halves[0::2] | halves[1::2] << 4
+        return both
+
+    def unpacked(self, both: Array, shape: tuple[int, ...]) -> Array:
+        """The values of :meth:`packed`."""
+        flat = both
+        if self is DType.INT4:
+            halves = np.stack([both & 15, both >> 4], axis=1).reshape(-1).astype(np.int8)
+            flat = ((halves ^ 8) - 8)[: math.prod(shape)]
+        values: Array = flat.reshape(shape)
+        return values
+
+    def recoded(self, codes: Array, target: DType) -> Array:
+        """Integers as those of a type of equal bits: the low end becomes its low end."""
+        if self.low == target.low:
+            return codes
+        plain = f"u{self.bits // 8}"
+        moved: Array = codes.astype(self.numpy).view(plain) ^ np.array(1 << self.bits - 1, plain)
+        return moved.view(target.numpy)
+
+
+_C_NAMES = {"float32": "float", "float64": "double", "int4": "uint8_t", "bool": "uint8_t"}
 
 
 @dataclass(frozen=True, slots=True)
 class Quant:
-    """``real = scale * (q - zero_point)``; q is int8 (int32 for a bias).
+    """``real = scale * (q - zero_point)`` for q stored as ``dtype``.
 
-    One entry per tensor (``axis is None``) or one per index of ``axis``. On a float32
-    tensor it says that the values lie on this grid: they are rounded to it when computed.
+    One entry for the whole tensor (``axis`` is None), for each index of ``axis``, or for each
+    ``block`` values along it: entries then lie as the tensor does, that axis divided. On a
+    float32 tensor it says that the values lie on this grid: they are rounded when computed.
     """
 
     scale: tuple[float, ...]
     zero_point: tuple[int, ...]
     axis: int | None = None
+    dtype: DType = DType.INT8
+    block: int | None = None
 
     @classmethod
-    def per_tensor(cls, scale: float, zero_point: int) -> Quant:
+    def per_tensor(cls, scale: float, zero_point: int, dtype: DType = DType.INT8) -> Quant:
         """One scale and zero point for the whole tensor."""
-        return cls((float(scale),), (int(zero_point),))
+        return cls((float(scale),), (int(zero_point),), None, dtype)
 
     @property
     def s(self) -> float:
@@ -64,9 +170,20 @@ class Quant:
         assert self.axis is None
         return self.zero_point[0]
 
+    @property
+    def ends(self) -> tuple[float, float]:
+        """Least and largest real value of a per-tensor grid."""
+        return (self.dtype.low - self.z) * self.s, (self.dtype.high - self.z) * self.s
+
+    def stored_as(self, dtype: DType) -> Quant:
+        """The same grid with its integers in a type of equal bits: its low end moves along."""
+        shift = dtype.low - self.dtype.low
+        return replace(self, zero_point=tuple(z + shift for z in self.zero_point), dtype=dtype)
+
     def dequantize(self, q: Array) -> Array:
-        """Real values (float64) of per-tensor quantized integers."""
-        real: Array = (q.astype(np.float64) - self.z) * self.s
+        """Real values (float64) of integers."""
+        scale, zero_point = self._spread(q.shape)
+        real: Array = (q.astype(np.float64) - zero_point) * scale
         return real
 
     def holds(self, value: float) -> bool:
@@ -76,15 +193,31 @@ class Quant:
 
     def covers(self, value: float) -> bool:
         """Whether a real value is rounded and not cut by a per-tensor grid."""
-        low, high = ((end - self.z) * self.s for end in (-128, 127))
+        low, high = self.ends
         return low - self.s / 2 <= value <= high + self.s / 2
 
     def quantize(self, real: Array) -> Array:
-        """Nearest int8 of real values, half to even as ONNX does; float32 division."""
+        """Nearest integers of real values, half to even as ONNX does; float32 division."""
+        assert self.dtype.bits <= 16, "float32 has no larger integers"
+        scale, zero_point = self._spread(np.shape(real))
         with np.errstate(over="ignore"):  # infinity is clipped like any large value
-            q = np.rint(np.asarray(real, np.float32) / np.float32(self.s)) + self.z
-        clipped: Array = np.clip(np.nan_to_num(q, nan=self.z), -128, 127).astype(np.int8)
-        return clipped
+            q = np.rint(np.asarray(real, np.float32) / scale.astype(np.float32))
+            q = q + zero_point.astype(np.float32)
+        return self.dtype.clip(np.where(np.isnan(q), zero_point, q))
+
+    def _spread(self, shape: tuple[int, ...]) -> tuple[Array, Array]:
+        """Scale (float64) and zero point of each element, as far as they differ."""
+        entries = np.array(self.scale), np.array(self.zero_point)
+        if self.axis is None:
+            return entries[0][0], entries[1][0]
+        if self.block is None:
+            plain = [-1 if a == self.axis else 1 for a in range(len(shape))]
+            return entries[0].reshape(plain), entries[1].reshape(plain)
+        size = shape[self.axis]
+        divided = (*shape[: self.axis], -(-size // self.block), *shape[self.axis + 1 :])
+        each = [np.repeat(e.reshape(divided), self.block, self.axis) for e in entries]
+        kept = np.arange(size)
+        return each[0].take(kept, self.axis), each[1].take(kept, self.axis)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +236,7 @@ class TensorType:
     @property
     def nbytes(self) -> int:
         """Bytes of the tensor as it lies in memory."""
-        return self.elements * self.dtype.nbytes
+        return self.dtype.nbytes(self.elements)
 
     @property
     def has_rows(self) -> bool:

@@ -10,7 +10,7 @@ Transpose appears only where no held order will do.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -145,7 +145,7 @@ class Writer:
 
     def rounded(self, value: str, quant: Quant, stem: str) -> str:
         """The value rounded to an int8 grid."""
-        parameters = self._parameters(quant, DType.INT8, stem)
+        parameters = self._parameters(quant, quant.dtype, stem)
         integers = self.node("QuantizeLinear", [value, *parameters])
         self._hints[integers] = f"{stem}_quantized"
         return self.node("DequantizeLinear", [integers, *parameters])
@@ -262,8 +262,8 @@ class Writer:
         wide = stored.values.dtype == np.int16  # which no runtime has among weights
         values = stored.values.astype(np.int32) if wide else stored.values
         integers = self.constant(f"{name}_quantized", values.transpose(axes))
-        dtype = DType(values.dtype.name)
-        parameters = self._parameters(stored.quant, dtype, name)
+        dtype = DType.of(values)
+        parameters = self._parameters(replace(stored.quant, dtype=dtype), dtype, name)
         axis = stored.quant.axis
         extra = {} if axis is None else {"axis": axes.index(axis)}
         value = self.node("DequantizeLinear", [integers, *parameters], **extra)
@@ -271,10 +271,9 @@ class Writer:
         return value
 
     def _parameters(self, quant: Quant, dtype: DType, stem: str) -> list[str]:
-        """Scale and zero point of an int8 grid as a model of another type states them."""
-        shift = 128 if dtype is DType.UINT8 else 0
+        """Scale and zero point of a grid as a model of a type states them."""
         scale = np.array(quant.scale, np.float32)
-        zero_point = np.array([z + shift for z in quant.zero_point], dtype.value)
+        zero_point = np.array(quant.stored_as(dtype).zero_point, dtype.numpy)
         if quant.axis is None:
             scale, zero_point = scale.reshape(()), zero_point.reshape(())
         return [

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
+from mcuplan.ir.types import Quant
 from mcuplan.ops._functions import COMPARISONS
 
 __all__ = ["Limits", "image"]
@@ -38,7 +39,7 @@ def _clip(reach: Limits, low: float, high: float) -> Limits:
 
 def _quantize(reach: Limits, scale: float, zero_point: float) -> Limits:
     rounded = reach[0] - scale / 2, reach[1] + scale / 2
-    return _clip(rounded, (-128 - zero_point) * scale, (127 - zero_point) * scale)
+    return _clip(rounded, *Quant.per_tensor(scale, int(zero_point)).ends)
 
 
 def _swish(reach: Limits, beta: float) -> Limits:

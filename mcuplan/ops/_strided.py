@@ -15,7 +15,7 @@ import numpy as np
 
 from mcuplan.errors import UnsupportedOp
 from mcuplan.ir.op import Call, ConstArray, Signature
-from mcuplan.ir.types import TensorType
+from mcuplan.ir.types import DType, TensorType
 from mcuplan.ir.work import block_parts
 
 __all__ = ["Loop", "axis_steps", "copy_call", "copy_work", "split_rows"]
@@ -85,7 +85,7 @@ def copy_call(
     table = np.array([[n.count, n.rows, n.step] for n in inner], np.int32)
     return Call(
         {
-            "loops": ConstArray("int32_t", table, "tables"),
+            "loops": ConstArray(DType.INT32, table, "tables"),
             "run": run,
             "start_row": start[0],
             "start_byte": start[1],

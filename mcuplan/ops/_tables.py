@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tables of 256 entries: one int8 result for each int8 value, indexed by ``q + 128``."""
+"""Tables of 256 entries: one int8 result for each int8 value, from the least on."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from mcuplan.ir.types import Array, Quant
+from mcuplan.ir.types import Array, DType, Quant
 
 __all__ = ["CODES", "apply_table", "requantize_table", "to_grid"]
 
-CODES: Array = np.arange(-128, 128, dtype=np.int64)
+CODES: Array = DType.INT8.codes
 """Every int8 value, in the order of a table."""
 
 
@@ -18,8 +18,7 @@ def to_grid(real: Array, quant: Quant) -> Array:
     with np.errstate(over="ignore", invalid="ignore"):
         steps = np.rint(np.asarray(real, np.float64) / quant.s)
     steps = np.where(np.isnan(steps), 0.0, steps)
-    limited: Array = np.clip(steps + quant.z, -128, 127).astype(np.int8)
-    return limited
+    return quant.dtype.clip(steps + quant.z)
 
 
 def requantize_table(source: Quant, target: Quant) -> Array:
@@ -30,5 +29,5 @@ def requantize_table(source: Quant, target: Quant) -> Array:
 
 def apply_table(table: Array, q: Array) -> Array:
     """Look up every element of an int8 array."""
-    found: Array = table[q.astype(np.int64) + 128]
+    found: Array = table[q.astype(np.int64) - DType.INT8.low]
     return found

@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 
 from mcuplan.ir.op import ConstArray, Field, Signature
-from mcuplan.ir.types import Array
+from mcuplan.ir.types import Array, DType
 from mcuplan.quant.requantize import Requant, act_limits, requantize, weighted_requant
 
 __all__ = ["finish", "prepared", "requant_fields"]
@@ -35,10 +35,12 @@ def requant_fields(sig: Signature) -> dict[str, Field]:
     """Members of the params struct that every weighted kernel has."""
     requant = prepared(sig)
     act_min, act_max = act_limits(sig.output.q, sig.op.act)
-    shifts = ConstArray("uint8_t", requant.pre_shift, "tables") if requant.pre_shift.any() else None
+    shifts = (
+        ConstArray(DType.UINT8, requant.pre_shift, "tables") if requant.pre_shift.any() else None
+    )
     return {
-        "bias": ConstArray("int32_t", requant.bias),
-        "multiplier": ConstArray("int32_t", requant.multiplier, "tables"),
+        "bias": ConstArray(DType.INT32, requant.bias),
+        "multiplier": ConstArray(DType.INT32, requant.multiplier, "tables"),
         "pre_shift": shifts,
         "out_zero_point": sig.output.q.z,
         "act_min": act_min,

@@ -6,8 +6,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from mcuplan.ir.op import Call, Example, Kernel, Op, QuantRule, Signature
 from mcuplan.ir.types import Array, DType, TensorType
 
@@ -21,6 +19,7 @@ class FlipSign(Op):
     quant_rule = QuantRule.PASS_THROUGH
     is_elementwise = True
     inplace_inputs = (0,)
+    integer_types = (DType.INT8, DType.UINT8)
 
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
         """Same shape."""
@@ -32,8 +31,7 @@ class FlipSign(Op):
 
     def integer(self, sig: Signature, *arrays: Array) -> tuple[Array, ...]:
         """Flip the top bit."""
-        flipped = np.ascontiguousarray(arrays[0]).view(np.uint8) ^ np.uint8(0x80)
-        return (flipped.view(sig.output.dtype.value),)
+        return (sig.inputs[0].dtype.recoded(arrays[0], sig.output.dtype),)
 
     @classmethod
     def examples(cls) -> Iterable[Example]:

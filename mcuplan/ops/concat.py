@@ -142,7 +142,7 @@ def _concat(sig: Signature) -> tuple[Call, ...]:
         rows, inside = split_rows(kind.shape)
         after = math.prod(within[max(joined, -1) + 1 :])
         fields: dict[str, Field] = {
-            "table": None if table is None else ConstArray("int8_t", table, "tables"),
+            "table": None if table is None else ConstArray(DType.INT8, table, "tables"),
             "first_row": done if joined < 0 else 0,
             "row_count": rows,
             "blocks": math.prod(inside[: max(joined, 0)]),

@@ -230,14 +230,14 @@ def _shape_fields(sig: Signature) -> dict[str, Field]:
 def _conv(sig: Signature) -> tuple[Call, ...]:
     op = sig.op
     assert isinstance(op, Conv2D)
-    weights: dict[str, Field] = {"weights": ConstArray("int8_t", sig.constant(1))}
+    weights: dict[str, Field] = {"weights": ConstArray(DType.INT8, sig.constant(1))}
     fields = weights | requant_fields(sig) | _shape_fields(sig) | {"groups": op.groups}
     return (Call(fields),)
 
 
 def wide_call(sig: Signature, shape: Mapping[str, Field], weights: Array) -> tuple[Call, ...]:
     """A call of the kernel for int16 weights [out_c][kernel_h][kernel_w][in_c / groups]."""
-    fields: dict[str, Field] = {"weights": ConstArray("int16_t", weights)}
+    fields: dict[str, Field] = {"weights": ConstArray(DType.INT16, weights)}
     return (Call(fields | requant_fields(sig) | dict(shape)),)
 
 
@@ -254,7 +254,7 @@ def _is_depthwise(sig: Signature) -> bool:
 def _depthwise(sig: Signature) -> tuple[Call, ...]:
     """Weights are packed [kernel_h][kernel_w][out_c]."""
     packed = sig.constant(1)[..., 0].transpose(1, 2, 0)
-    weights: dict[str, Field] = {"weights": ConstArray("int8_t", packed)}
+    weights: dict[str, Field] = {"weights": ConstArray(DType.INT8, packed)}
     return (Call(weights | requant_fields(sig) | _shape_fields(sig)),)
 
 

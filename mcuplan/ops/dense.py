@@ -200,7 +200,7 @@ def _dense(sig: Signature) -> tuple[Call, ...]:
     shape = sig.inputs[0].shape
     pixels = int(np.prod(shape[2:-1], dtype=np.int64)) if len(shape) > 2 else 1
     fields: dict[str, Field] = {
-        "weights": ConstArray("int8_t", sig.constant(1)),
+        "weights": ConstArray(DType.INT8, sig.constant(1)),
         "in_c": inputs,
         "out_c": outputs,
         "pixels": pixels,

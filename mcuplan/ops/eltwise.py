@@ -16,11 +16,12 @@ from mcuplan.ir.op import Call, ConstArray, Field, Kernel, Signature
 from mcuplan.ir.types import Array, DType
 from mcuplan.ir.writer import Writer
 from mcuplan.ops._broadcast import Binary, loop_fields, write_binary
+from mcuplan.ops._tables import apply_table
 from mcuplan.quant.requantize import act_limits, requantize, requantize_factors
 
 __all__ = ["KERNELS", "OPS", "WRITERS", "Add", "Div", "Maximum", "Minimum", "Mul", "Sub"]
 
-_PRODUCT = 255 * 255  # largest product of two int8 values minus their zero points
+_PRODUCT = DType.INT8.steps**2  # largest product of two int8 values minus their zero points
 _QUOTIENT_BITS = 23  # fraction of a reciprocal: 255 of them are far below half a step off
 
 
@@ -104,7 +105,7 @@ class Div(Binary):
     def integer(self, sig: Signature, *arrays: Array) -> tuple[Array, ...]:
         """Product with a reciprocal from a table of all divisors, one rounding."""
         a = arrays[0].astype(np.int64) - sig.inputs[0].q.z
-        reciprocal = reciprocals(sig)[arrays[1].astype(np.int64) + 128].astype(np.int64)
+        reciprocal = apply_table(reciprocals(sig), arrays[1]).astype(np.int64)
         rounded = (a * reciprocal + (1 << (_QUOTIENT_BITS - 1))) >> _QUOTIENT_BITS
         return (_clamped(sig, rounded),)
 
@@ -128,7 +129,7 @@ def common_factors(sig: Signature) -> tuple[tuple[int, int], int]:
     ratios = [kind.q.s / sig.output.q.s for kind in sig.inputs]
     for shift in range(30, 0, -1):
         a, b = (math.floor(ratio * 2.0**shift + 0.5) for ratio in ratios)
-        if 255 * (a + b) + (1 << (shift - 1)) < 1 << 31:
+        if DType.INT8.steps * (a + b) + (1 << (shift - 1)) < 1 << 31:
             return (a, b), shift
     raise ScaleError(
         f"output scale {sig.output.q.s:.3g} for operands of scale {sig.inputs[0].q.s:.3g} "
@@ -143,13 +144,13 @@ def _product_factors(sig: Signature) -> tuple[int, int]:
 
 
 def reciprocals(sig: Signature) -> Array:
-    """``scale_a / (scale_b * (b - zero_point_b) * scale_out)`` by b + 128, as int32.
+    """``scale_a / (scale_b * (b - zero_point_b) * scale_out)`` of each b, as int32.
 
     Entries of 256 and more are cut to just below: any dividend but 0 saturates with them.
     """
     a, b = (kind.q for kind in sig.inputs)
-    divisors = np.arange(-128, 128, dtype=np.float64) - b.z
-    divisors[128 + b.z] = np.nan
+    divisors = DType.INT8.codes.astype(np.float64) - b.z
+    divisors[b.z - DType.INT8.low] = np.nan
     exact = np.floor(a.s / (b.s * divisors * sig.output.q.s) * 2.0**_QUOTIENT_BITS + 0.5)
     end = float(2**31 - 1)
     found: Array = np.clip(np.nan_to_num(exact, nan=end), -end, end).astype(np.int32)
@@ -200,7 +201,7 @@ def _mul(sig: Signature) -> tuple[Call, ...]:
 
 def _div(sig: Signature) -> tuple[Call, ...]:
     fields: dict[str, Field] = {
-        "reciprocal": ConstArray("int32_t", reciprocals(sig), "tables"),
+        "reciprocal": ConstArray(DType.INT32, reciprocals(sig), "tables"),
         "in_zero_point": sig.inputs[0].q.z,
     }
     return (Call(loop_fields(sig) | fields, inputs=(0, 1)),)

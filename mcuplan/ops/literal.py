@@ -67,8 +67,9 @@ def add_literal(node: OnnxNode, build: Builder, value: Constant) -> None:
 def _grid(data: Array) -> Quant:
     """Steps of 1 where whole numbers fit them, else what covers the range."""
     low, high = min(float(data.min()), 0.0), max(float(data.max()), 0.0)
-    if high - low <= 255 and np.array_equal(data, np.rint(data)):
-        return Quant.per_tensor(1.0, int(np.clip(0, -128 - low, 127 - high)))
+    kind = DType.INT8
+    if high - low <= kind.steps and np.array_equal(data, np.rint(data)):
+        return Quant.per_tensor(1.0, int(np.clip(0, kind.low - low, kind.high - high)))
     return quant_of_range((low, high))
 
 

@@ -51,7 +51,7 @@ class LogSoftmax(Op):
         octaves = _log2_fixed(padded[below].sum(axis=-1, keepdims=True), unit_bits)
         steps = ((octaves * octave) >> _BITS) + below * step + (1 << (_BITS - 1))
         result = sig.output.q.z - np.minimum(steps >> _BITS, 256)
-        return (np.clip(result, -128, 127).astype(np.int8),)
+        return (sig.output.dtype.clip(result),)
 
     def cost(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> Cost:
         """Maximum, exponential, sum, product: four operations an element."""
@@ -107,7 +107,7 @@ def _log_softmax(sig: Signature) -> tuple[Call, ...]:
     step, octave = _factors(sig, unit_bits)
     classes = sig.output.shape[-1]
     fields: dict[str, Field] = {
-        "exponentials": ConstArray("uint32_t", table, "tables"),
+        "exponentials": ConstArray(DType.UINT32, table, "tables"),
         "exponentials_count": len(table),
         "classes": classes,
         "pixels": sig.output.row_bytes // classes,

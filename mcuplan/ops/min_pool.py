@@ -29,7 +29,7 @@ class MinPool2D(Pool):
 
     def integer(self, sig: Signature, *arrays: Array) -> tuple[Array, ...]:
         """Minimum of the integers; the padding is their largest value."""
-        return (self.windows(arrays[0], 127).min(axis=(3, 4)),)
+        return (self.windows(arrays[0], sig.output.dtype.high).min(axis=(3, 4)),)
 
     @classmethod
     def examples(cls) -> Iterable[Example]:

@@ -48,7 +48,7 @@ class MaxPool2D(Pool):
 
     def integer(self, sig: Signature, *arrays: Array) -> tuple[Array, ...]:
         """Maximum of the integers; the padding is their least value."""
-        return (self.windows(arrays[0], -128).max(axis=(3, 4)),)
+        return (self.windows(arrays[0], sig.output.dtype.low).max(axis=(3, 4)),)
 
     @classmethod
     def examples(cls) -> Iterable[Example]:
@@ -135,7 +135,7 @@ def _factors(sig: Signature) -> tuple[int, Array, Array]:
     pre_shift = np.zeros(last - first + 1, np.uint8)
     ratio = sig.inputs[0].q.s / sig.output.q.s
     for count in np.unique(counts).tolist():
-        reach = 255 * math.prod(op.kernel)
+        reach = sig.inputs[0].dtype.steps * math.prod(op.kernel)
         multiplier[count - first], pre_shift[count - first] = requantize_factors(
             ratio / count, reach
         )
@@ -218,8 +218,8 @@ def _avg_pool(sig: Signature) -> tuple[Call, ...]:
     if not _divides(sig):
         first, multiplier, pre_shift = _factors(sig)
         fields["first_count"] = first
-        fields["multiplier"] = ConstArray("int32_t", multiplier, "tables")
-        fields["pre_shift"] = ConstArray("uint8_t", pre_shift, "tables")
+        fields["multiplier"] = ConstArray(DType.INT32, multiplier, "tables")
+        fields["pre_shift"] = ConstArray(DType.UINT8, pre_shift, "tables")
     fields["divide"] = int(op.divide)
     return (Call(fields),)
 

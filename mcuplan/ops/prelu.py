@@ -48,7 +48,7 @@ class PRelu(Op):
         positive, negative, shift = self.factors(sig)
         value = arrays[0].astype(np.int64) - sig.inputs[0].q.z
         steps = (value * np.where(value < 0, negative, positive) + (1 << (shift - 1))) >> shift
-        return (np.clip(steps + sig.output.q.z, -128, 127).astype(np.int8),)
+        return (sig.output.dtype.clip(steps + sig.output.q.z),)
 
     def factors(self, sig: Signature) -> tuple[int, Array, int]:
         """Factor above 0, factors below by channel, and their shift, the largest int32 holds.
@@ -60,7 +60,7 @@ class PRelu(Op):
         real = np.array([1.0, *self.slopes]) * ratio
         for shift in range(30, 0, -1):
             whole = np.floor(real * 2.0**shift + 0.5)
-            if 255 * np.abs(whole).max() + 2.0 ** (shift - 1) < 2.0**31:
+            if DType.INT8.steps * np.abs(whole).max() + 2.0 ** (shift - 1) < 2.0**31:
                 return int(whole[0]), whole[1:].astype(np.int64), shift
         raise ScaleError(
             f"output scale {sig.output.q.s:.3g} for an input of scale {sig.inputs[0].q.s:.3g}",
@@ -133,7 +133,7 @@ def _prelu(sig: Signature) -> tuple[Call, ...]:
     assert isinstance(op, PRelu)
     positive, negative, shift = op.factors(sig)
     fields: dict[str, Field] = {
-        "negative": ConstArray("int32_t", negative, "tables"),
+        "negative": ConstArray(DType.INT32, negative, "tables"),
         "positive": positive,
         "pixels": sig.output.row_bytes // len(negative),
         "channels": len(negative),

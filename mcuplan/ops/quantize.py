@@ -64,7 +64,7 @@ def _real(q: Array, quant: Quant) -> Array:
 
 
 def grid(scale: Array, zero_point: Array, axis: int | None = None) -> Quant:
-    """The int8 grid of a scale and zero point of the model; uint8 is mapped by -128.
+    """The grid of a scale and zero point of the model; uint8 is moved to int8.
 
     ``axis`` is the axis of per-channel values; int32 is for biases.
 
@@ -87,9 +87,9 @@ def grid(scale: Array, zero_point: Array, axis: int | None = None) -> Quant:
             f"scale {float(wrong.flat[0])!r} is not positive and finite",
             hint="calibrate with representative data, or quantize again",
         )
-    shift = 128 if zero_point.dtype == np.uint8 else 0
-    zeros = tuple(int(z) - shift for z in zero_point.reshape(-1))
-    return Quant(tuple(float(s) for s in scale.reshape(-1)), zeros, axis)
+    dtype, zeros = DType.of(zero_point), tuple(int(z) for z in zero_point.reshape(-1))
+    found = Quant(tuple(float(s) for s in scale.reshape(-1)), zeros, axis, dtype)
+    return found.stored_as(DType.INT8) if dtype is DType.UINT8 else found
 
 
 def _activation_grid(node: OnnxNode, build: Builder) -> Quant:

@@ -86,7 +86,7 @@ class MeanOfSum(Op):
         sums = arrays[0].astype(np.int64) - source.z
         if _divides(sig):
             whole = half_to_even(sums, np.full_like(sums, self.count)) + output.z
-            return (np.clip(whole, -128, 127).astype(np.int8),)
+            return (sig.output.dtype.clip(whole),)
         return (requantize(sums, *_factors(sig), output.z),)
 
     @classmethod
@@ -108,7 +108,7 @@ def _factors(sig: Signature) -> tuple[int, int]:
     op = sig.op
     assert isinstance(op, MeanOfSum)
     real = sig.inputs[0].q.s / sig.output.q.s / op.count
-    return requantize_factors(real, 255 * op.elements)
+    return requantize_factors(real, sig.inputs[0].q.dtype.steps * op.elements)
 
 
 def _row_sum(sig: Signature) -> tuple[Call, ...]:

@@ -70,7 +70,7 @@ class Slice(Op):
         if not whole or (taken[run][1] != 1 and taken[run][2] != 1):
             return None
         index = sum(r[0] * math.prod(shape[a + 1 :]) for a, r in enumerate(taken))
-        return index * output.dtype.nbytes
+        return index * output.dtype.nbytes()
 
     def batchable(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> bool:
         """Only where axis 0 stays."""

@@ -45,7 +45,7 @@ class Softmax(Op):
     @property
     def fixed_quant(self) -> Quant:
         """Outputs lie in [0, 1): scale 1/256 from -128, where the model brings no other."""
-        return Quant.per_tensor(1 / 256, -128)
+        return Quant.per_tensor(1 / 256, DType.INT8.low)
 
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
         """Same shape."""
@@ -71,7 +71,7 @@ class Softmax(Op):
         factor = (reciprocal * scale + 512) >> 10
         right = 26 + _SCALE_BITS - 5 + shift
         result = (e * factor + (np.int64(1) << (right - 1))) >> right
-        return (np.clip(result + sig.output.q.z, -128, 127).astype(np.int8),)
+        return (sig.output.dtype.clip(result + sig.output.q.z),)
 
     def cost(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> Cost:
         """Maximum, exponential, sum, product: four operations an element."""
@@ -147,7 +147,7 @@ def _softmax(sig: Signature) -> tuple[Call, ...]:
     table, scale = softmax_constants(sig)
     classes = sig.output.shape[-1]
     fields: dict[str, Field] = {
-        "exponentials": ConstArray("uint32_t", table, "tables"),
+        "exponentials": ConstArray(DType.UINT32, table, "tables"),
         "exponentials_count": len(table),
         "scale": scale,
         "pixels": sig.output.row_bytes // classes,

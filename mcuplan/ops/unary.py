@@ -222,8 +222,8 @@ def write_lookup(node: Node, out: Writer) -> None:
 
 
 def lookup_call(sig: Signature, table: Array) -> tuple[Call, ...]:
-    """The call that looks up every element of a tensor in a table indexed by q + 128."""
-    entries = ConstArray("int8_t", table, "tables")
+    """The call that looks up every element of a tensor in a table."""
+    entries = ConstArray(DType.INT8, table, "tables")
     return (Call({"table": entries, "row_bytes": sig.output.row_bytes}),)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from mcuplan.ir.graph import Graph, Node
 from mcuplan.ir.op import Op, Signature
-from mcuplan.ir.types import Array, DType, TensorType
+from mcuplan.ir.types import Array, TensorType
 from mcuplan.ops.boundary import FlipSign
 from mcuplan.ops.concat import Concat
 from mcuplan.ops.conv2d import Conv2D
@@ -73,8 +73,8 @@ def border_taps(op: Conv2D, source: TensorType, output: TensorType) -> Array:
 
 def _any(kind: TensorType) -> Bounds:
     """Every value that the type has."""
-    low = 0 if kind.dtype is DType.UINT8 else -128
-    return Bounds(np.full(kind.channels, low), np.full(kind.channels, low + 255))
+    low, high = kind.dtype.low, kind.dtype.high
+    return Bounds(np.full(kind.channels, low), np.full(kind.channels, high))
 
 
 def _unknown(graph: Graph, node: Node, found: Mapping[str, Bounds]) -> list[Bounds]:
@@ -140,9 +140,10 @@ def _requantized(sig: Signature, sums: Array) -> Array:
 def _looked_up(graph: Graph, node: Node, found: Mapping[str, Bounds]) -> list[Bounds]:
     """Least and largest entry of the table between the ends."""
     source = found[node.inputs[0]]
-    codes = np.arange(-128, 128).astype(np.int8)
+    kind = graph.tensor(node.inputs[0]).type.dtype
+    codes = kind.codes.astype(kind.numpy)
     (table,) = node.op.integer(graph.signature(node), codes)
-    ends = np.stack([source.low, source.high]) + 128
+    ends = np.stack([source.low, source.high]) - kind.low
     pairs, place = np.unique(ends, axis=1, return_inverse=True)
     parts = [table[a : b + 1].astype(np.int64) for a, b in pairs.T.tolist()]
     place = place.reshape(-1)
@@ -170,7 +171,7 @@ def _filled(graph: Graph, name: str, found: Mapping[str, Bounds], end: int) -> A
     if tensor.data is not None:
         return tensor.data
     values = found[name].high if end else found[name].low
-    filled = np.broadcast_to(values.astype(tensor.type.dtype.value), tensor.type.shape)
+    filled = np.broadcast_to(values.astype(tensor.type.dtype.numpy), tensor.type.shape)
     return np.ascontiguousarray(filled)
 
 

@@ -15,7 +15,8 @@ from mcuplan.quant.requantize import weighted_requant
 
 __all__ = ["BiasClipped", "operand_on_grid", "weights_on_grid"]
 
-_WIDEST = 255  # of 8-bit weights less their zero point
+_WEIGHTS = DType.INT8
+_WIDEST = _WEIGHTS.steps  # of such weights less their zero point
 _BIAS_END = 2.0**1000  # finite, whatever the scale
 _BIAS_REACH = 2.0**24  # integers of a bias stay below, where the weights leave the choice
 _LEAST_FACTOR = 2.0**-20  # scale_in * scale_w / scale_out of a channel whose weights are 0
@@ -35,7 +36,7 @@ def operand_on_grid(tensor: Tensor, wanted: Quant | None = None) -> Tensor:
     Integers of the model file are kept; others lie on the wanted grid, or on their own.
     """
     stored = tensor.stored
-    if stored is not None and stored.quant.axis is None and _fits_int8(stored.values):
+    if stored is not None and stored.quant.axis is None and DType.INT8.holds(stored.values):
         return tensor
     data = tensor.data
     assert data is not None
@@ -67,21 +68,18 @@ def weights_on_grid(
     sums = Sums(stored.values, _bias_values(bias, scales * source.s), scales)
     fitted, changed = within_reach(sums, source, output, act)
     if changed:
-        per_channel = Quant(tuple(fitted.scale.tolist()), (0,) * len(scales), 0)
+        dtype = stored.quant.dtype
+        per_channel = Quant(tuple(fitted.scale.tolist()), (0,) * len(scales), 0, dtype)
         stored = Stored(fitted.weights, per_channel)
     scales = fitted.scale * source.s
     axis = None if len(set(scales.tolist())) == 1 and len(stored.quant.scale) == 1 else 0
-    quant = Quant(tuple(scales.tolist()) if axis == 0 else (float(scales.flat[0]),), (), axis)
-    quant = replace(quant, zero_point=(0,) * len(quant.scale))
+    each = tuple(scales.tolist()) if axis == 0 else (float(scales.flat[0]),)
+    quant = Quant(each, (0,) * len(each), axis, DType.INT32)
     integers = fitted.bias.astype(np.int32)
-    kinds = (TensorType((), DType.INT8, grid) for grid in (source, stored.quant, output))
+    kinds = (TensorType((), grid.dtype, grid) for grid in (source, stored.quant, output))
     weighted_requant(stored.values, integers, *kinds)  # raises what is impossible
     made = replace(bias, stored=Stored(integers, quant))
     return replace(weights, stored=stored), made, changed
-
-
-def _fits_int8(values: Array) -> bool:
-    return bool(values.size == 0 or (values.min() >= -128 and values.max() <= 127))
 
 
 def _kept(weights: Tensor) -> Stored | None:
@@ -94,8 +92,9 @@ def _kept(weights: Tensor) -> Stored | None:
     values = stored.values.astype(np.int32) - np.array(quant.zero_point, np.int32).reshape(shape)
     if values.size and np.abs(values).max() > _WIDEST:
         return None  # of int32 constants
-    dtype = np.int8 if _fits_int8(values) else np.int16
-    return Stored(values.astype(dtype), Quant(quant.scale, (0,) * len(quant.scale), quant.axis))
+    dtype = _WEIGHTS if _WEIGHTS.holds(values) else DType.INT16
+    zeros = (0,) * len(quant.scale)
+    return Stored(values.astype(dtype.numpy), Quant(quant.scale, zeros, quant.axis, dtype))
 
 
 def _per_channel(weights: Array, bias: Array, source: Quant, output: Quant) -> Stored:
@@ -105,12 +104,13 @@ def _per_channel(weights: Array, bias: Array, source: Quant, output: Quant) -> S
     that a constant channel is exact.
     """
     flat = np.abs(weights.reshape(len(weights), -1).astype(np.float64))
-    scales = flat.max(axis=1, initial=0.0) / 127
+    scales = flat.max(axis=1, initial=0.0) / _WEIGHTS.high
     scales = np.maximum(scales, np.abs(bias.astype(np.float64)) / (source.s * _BIAS_REACH))
     scales = np.maximum(scales, _LEAST_FACTOR * output.s / source.s)
     scales = scales.astype(np.float32).astype(np.float64)
     shape = (-1,) + (1,) * (weights.ndim - 1)
-    values = np.clip(np.rint(weights / scales.reshape(shape)), -127, 127).astype(np.int8)
+    steps = np.rint(weights / scales.reshape(shape))
+    values = np.clip(steps, -_WEIGHTS.high, _WEIGHTS.high).astype(_WEIGHTS.numpy)
     return Stored(values, Quant(tuple(scales.tolist()), (0,) * len(scales), 0))
 
 

@@ -48,7 +48,9 @@ def within_reach(
     """
     flat = sums.weights.reshape(len(sums.weights), -1).astype(np.int64)
     folded = sums.bias - source.z * flat.sum(axis=1)
-    reach = np.maximum(np.abs(sums.bias), np.abs(folded) + 128 * np.abs(flat).sum(axis=1))
+    reach = np.maximum(
+        np.abs(sums.bias), np.abs(folded) + source.dtype.reach * np.abs(flat).sum(axis=1)
+    )
     real = source.s * sums.scale / output.s
     beyond = np.flatnonzero((reach >= _LIMIT) | (reach * real >= RESULT_LIMIT)).tolist()
     if not beyond:
@@ -57,12 +59,12 @@ def within_reach(
     limits = act_limits(output, act)
     changed = 0
     for c in beyond:
-        byte = _constant(flat[c], int(folded[c]), float(real[c]), output.z, limits)
+        byte = _constant(flat[c], int(folded[c]), float(real[c]), source, output, limits)
         if byte is not None:
             weights[c], bias[c] = 0, (byte - output.z) * _FINE
             scale[c] = np.float32(output.s / source.s / _FINE)
         elif reach[c] >= _LIMIT:
-            shift = _coarser(flat[c], int(bias[c]), source.z, float(real[c]))
+            shift = _coarser(flat[c], int(bias[c]), source, float(real[c]))
             if shift is None:
                 raise AccumulatorOverflow(
                     f"the int32 accumulator of channel {c} could reach {int(reach[c]):,}: its"
@@ -78,26 +80,29 @@ def within_reach(
 
 
 def _constant(
-    weights: Array, bias: int, real: float, zero_point: int, limits: tuple[int, int]
+    weights: Array, bias: int, real: float, source: Quant, output: Quant, limits: tuple[int, int]
 ) -> int | None:
     """The output byte of a channel, if every input gives the same one."""
     up, down = int(np.maximum(weights, 0).sum()), int(np.minimum(weights, 0).sum())
-    ends = (bias - 128 * up + 127 * down, bias + 127 * up - 128 * down)
+    least, most = source.dtype.low, source.dtype.high
+    ends = (bias + least * up + most * down, bias + most * up + least * down)
     bytes_ = {
-        min(max(math.floor(end * real + 0.5) + zero_point, limits[0]), limits[1]) for end in ends
+        min(max(math.floor(end * real + 0.5) + output.z, limits[0]), limits[1]) for end in ends
     }
     return bytes_.pop() if len(bytes_) == 1 else None
 
 
-def _coarser(weights: Array, bias: int, zero_point: int, real: float) -> int | None:
+def _coarser(weights: Array, bias: int, source: Quant, real: float) -> int | None:
     """By which power of two a channel fits, None where that is too coarse."""
     for shift in range(1, 1024):
         less = np.rint(weights / 2.0**shift).astype(np.int64)
         less_bias = _halved(bias, shift)
-        folded = less_bias - zero_point * int(less.sum())
-        if max(abs(less_bias), abs(folded) + 128 * int(np.abs(less).sum())) >= _LIMIT:
+        folded = less_bias - source.z * int(less.sum())
+        sums = source.dtype.reach * int(np.abs(less).sum())
+        if max(abs(less_bias), abs(folded) + sums) >= _LIMIT:
             continue
-        lost = 255 * int(np.abs(weights - (less << shift)).sum()) + (1 << (shift - 1))
+        lost = source.dtype.steps * int(np.abs(weights - (less << shift)).sum())
+        lost += 1 << (shift - 1)
         return shift if lost * real <= _STEPS_OFF else None
     return None
 

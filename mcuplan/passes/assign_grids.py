@@ -15,7 +15,7 @@ from types import MappingProxyType
 from mcuplan.errors import McuplanError, MissingCalibration, Problems, ScaleError
 from mcuplan.ir.graph import Editor, Graph, Node, Tensor
 from mcuplan.ir.op import QuantRule
-from mcuplan.ir.types import Quant
+from mcuplan.ir.types import DType, Quant
 from mcuplan.passes._constants import BiasClipped, operand_on_grid, weights_on_grid
 from mcuplan.passes._ranges import hard_limits, hull, widened
 from mcuplan.quant.observers import Range, quant_of_range
@@ -24,7 +24,7 @@ __all__ = ["Grids", "assign_grids", "needs_range"]
 
 _NONE: Mapping[str, Range] = MappingProxyType({})
 _PLACEHOLDER = Quant.per_tensor(1 / 16, 0)
-_PLACEHOLDER_ABOVE_0 = Quant.per_tensor(1 / 16, -128)  # as calibration finds it
+_PLACEHOLDER_ABOVE_0 = Quant.per_tensor(1 / 16, DType.INT8.low)  # as calibration finds it
 
 
 @dataclass(frozen=True, slots=True)

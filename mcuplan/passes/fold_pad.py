@@ -124,7 +124,7 @@ def _reaches(editor: Editor, node: Node, op: AvgPool2D | MaxPool2D) -> bool:
 def _not_negative(editor: Editor, name: str) -> bool:
     """Whether no value of a tensor can be below 0: by its grid, or by what makes it."""
     quant = editor.tensor(name).type.quant
-    if quant is not None and quant.z == -128:
+    if quant is not None and quant.z == quant.dtype.low:
         return True
     producer = editor.producer(name)
     if producer is None:

@@ -12,7 +12,6 @@ from mcuplan.ops.concat import Concat
 __all__ = ["MixedRanges", "mixed_ranges"]
 
 _APART = 8.0  # three of eight bits
-_STEPS = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +37,7 @@ def mixed_ranges(graph: Graph) -> tuple[MixedRanges, ...]:
         if not isinstance(node.op, Concat):
             continue
         grids = [graph.tensor(name).type.quant for name in node.inputs]
-        widths = [_STEPS * max(quant.scale) for quant in grids if quant is not None]
+        widths = [q.dtype.steps * max(q.scale) for q in grids if q is not None]
         if widths and max(widths) > _APART * min(widths):
             origins = [graph.tensor(name).origin for name in graph.activations(node)]
             parts = tuple(dict.fromkeys(origin.name for origin in origins if origin is not None))

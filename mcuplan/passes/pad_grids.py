@@ -41,8 +41,7 @@ def _apart(editor: Editor, node: Node) -> bool:
     said = editor.tensor(node.output).type.quant is not None
     if said or given is None or all(map(given.covers, values)):
         return False
-    ends = ((-128 - given.z) * given.s, (127 - given.z) * given.s)
-    quant = quant_of_range(hull([ends, *((value, value) for value in values)]))
+    quant = quant_of_range(hull([given.ends, *((value, value) for value in values)]))
     op = Quantize(quant.s, quant.z)
     source = add_node(editor, node, op, node.inputs[:1], f"{node.inputs[0]}_wide", quant=quant)
     editor.set_tensor(with_quant(editor.tensor(node.output), quant))

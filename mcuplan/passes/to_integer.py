@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from mcuplan.ir.graph import Editor, Graph, Node, Port
-from mcuplan.ir.types import DType, Quant, TensorType
+from mcuplan.ir.types import DType, TensorType
 from mcuplan.ops.boundary import FlipSign
 
 __all__ = ["to_integer"]
@@ -31,7 +31,7 @@ def to_integer(graph: Graph) -> Graph:
             continue
         stored = tensor.stored
         assert stored is not None, f"constant {name} has no integers"
-        kind = TensorType(stored.values.shape, DType(str(stored.values.dtype)), stored.quant)
+        kind = TensorType(stored.values.shape, stored.quant.dtype, stored.quant)
         edit.set_tensor(replace(tensor, type=kind, data=np.ascontiguousarray(stored.values)))
     _flip_boundaries(edit, graph)
     return edit.done()
@@ -74,4 +74,4 @@ def _flip_output(edit: Editor, port: Port) -> Port | None:
 
 
 def _unsigned(kind: TensorType) -> TensorType:
-    return TensorType(kind.shape, DType.UINT8, Quant.per_tensor(kind.q.s, kind.q.z + 128))
+    return TensorType(kind.shape, DType.UINT8, kind.q.stored_as(DType.UINT8))

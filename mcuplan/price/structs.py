@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
 
+from mcuplan.ir.types import DType
 from mcuplan.resources import codegen_dir
 from mcuplan.units import align_up
 
@@ -16,44 +17,36 @@ __all__ = ["POINTER_BYTES", "Member", "Struct", "kernel_struct"]
 
 POINTER_BYTES = 4  # of every supported core
 
-_SIZES = {
-    "int8_t": 1,
-    "uint8_t": 1,
-    "int16_t": 2,
-    "uint16_t": 2,
-    "int32_t": 4,
-    "uint32_t": 4,
-    "mplan_rows_t": 4 + POINTER_BYTES,  # stride and table
-}
+ROWS = "mplan_rows_t"
+_ROWS_BYTES = 4 + POINTER_BYTES  # stride and table
+_TYPES = (
+    *(DType.INT8, DType.UINT8, DType.INT16, DType.UINT16, DType.INT32, DType.UINT32),
+    DType.FLOAT32,
+)
+_BY_NAME = {dtype.c_type: dtype for dtype in _TYPES}
 _MEMBER = re.compile(r"\s*(const\s+)?(\w+)\s+(\*)?\s*(\w+)(?:\[(\d+)U?\])?;")
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One member: ``ctype`` without const; ``count`` > 0 for an array inside the struct."""
+    """One member: ``dtype`` is None for row addresses; ``count`` > 0 for an array inside."""
 
     name: str
-    ctype: str
+    dtype: DType | None
     pointer: bool
     count: int
 
     @property
     def alignment(self) -> int:
         """Alignment in bytes under the Arm procedure call standard."""
-        wide = self.pointer or self.ctype == "mplan_rows_t"
-        return POINTER_BYTES if wide else _SIZES[self.ctype]
+        return POINTER_BYTES if self.pointer or self.dtype is None else self.dtype.nbytes()
 
     @property
     def nbytes(self) -> int:
         """Size in bytes."""
-        one = POINTER_BYTES if self.pointer else _SIZES[self.ctype]
-        return one * max(1, self.count)
-
-    def holds(self, value: int) -> bool:
-        """Whether an integer fits the member's type."""
-        bits = _SIZES[self.ctype] * 8
-        low = 0 if self.ctype.startswith("u") else -(1 << (bits - 1))
-        return low <= value < low + (1 << bits)
+        if self.pointer:
+            return POINTER_BYTES
+        return _ROWS_BYTES if self.dtype is None else self.dtype.nbytes() * max(1, self.count)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +76,9 @@ def kernel_struct(function: str) -> Struct:
         raise ValueError(f"{function}.h does not define {name}")
     plain = re.sub(r"/\*.*?\*/", "", body.group(1), flags=re.S)
     members = {
-        m[4]: Member(m[4], m[2], bool(m[3]), int(m[5] or 0)) for m in _MEMBER.finditer(plain)
+        m[4]: Member(m[4], _BY_NAME.get(m[2]), bool(m[3]), int(m[5] or 0))
+        for m in _MEMBER.finditer(plain)
+        if m[2] in (ROWS, *_BY_NAME)
     }
     if len(members) != plain.count(";"):
         raise ValueError(f"{function}.h: a member of {name} cannot be read")

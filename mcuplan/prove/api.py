@@ -13,34 +13,25 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mcuplan.ir.types import DType
+
 __all__ = ["BundleApi", "Bytes", "DeadBytes", "IoPort", "KeptBytes", "TensorDump"]
 
 Bytes = npt.NDArray[np.integer[Any]]
 """Elements of samples, int8 or uint8, ``[samples, nbytes]``."""
 
-_CTYPES: dict[str, type[np.integer[Any]]] = {
-    "int8_t": np.int8,
-    "int32_t": np.int32,
-    "uint8_t": np.uint8,
-}
-
 
 @dataclass(frozen=True, slots=True)
 class IoPort:
-    """One input or output: its accessor function, size in bytes and C element type.
+    """One input or output: its accessor function, size in bytes and element type.
 
     Samples are rows of pixels in either case.
     """
 
     accessor: str
     nbytes: int
-    ctype: str = "int8_t"
+    dtype: DType = DType.INT8
     planes: int = 0  # of a row that is fed: so many, of one value for each pixel; 0: pixels
-
-    @property
-    def dtype(self) -> np.dtype[np.integer[Any]]:
-        """Element type of arrays at this port."""
-        return np.dtype(_CTYPES[self.ctype])
 
 
 @dataclass(frozen=True, slots=True)

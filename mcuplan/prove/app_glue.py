@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from mcuplan.ir.types import DType
 from mcuplan.prove.api import BundleApi, IoPort
 from mcuplan.prove.glue import arena_objects, call_functions, fill
 
@@ -72,7 +73,7 @@ def _wrappers(api: BundleApi) -> Iterator[str]:
         yield f"APP_QUANTIZE({port.accessor})"
     for port in api.outputs:
         yield f"APP_AT({port.accessor}, {api.name}_ctx_t)"
-        yield f"APP_REAL({port.accessor}, {port.ctype})"
+        yield f"APP_REAL({port.accessor}, {port.dtype.c_type})"
 
 
 def _facts(api: BundleApi, ranks: Mapping[str, int]) -> Iterator[str]:
@@ -99,8 +100,8 @@ def _port(api: BundleApi, port: IoPort, *, is_input: bool) -> str:
         "real": "NULL" if is_input else f"{port.accessor}_r",
         "fed": "fed_input" if fed else "NULL",
         "nbytes": f"{port.nbytes}U",
-        "low": "0" if port.ctype == "uint8_t" else "-128",
-        "size": f"{port.dtype.itemsize}U",
+        "low": str(max(port.dtype.low, DType.INT8.low)),
+        "size": f"{port.dtype.nbytes()}U",
     }
     return "    { " + ", ".join(f".{name} = {value}" for name, value in members.items()) + " },"
 

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from mcuplan.findings import DEFECT_HINT, Finding, Severity
 from mcuplan.ir.graph import Port
-from mcuplan.ir.types import Array, TensorType
+from mcuplan.ir.types import Array, DType, TensorType
 from mcuplan.prove.app_glue import MISALIGNED, PROBES, application_source
 from mcuplan.prove.emulator import run_machine
 from mcuplan.prove.harness import CoreImage, Image, build_application
@@ -135,7 +135,7 @@ def _expected(
         yield _Expected(f"{port.accessor}_quantize()", _words(_quantized(kind, values)))
     for port, model in zip(api.outputs, graph.outputs, strict=True):
         kind = graph.tensor(model.tensor).type
-        levels = np.arange(256) + max(-128, np.iinfo(kind.dtype.value).min)
+        levels = np.arange(256) + max(DType.INT8.low, kind.dtype.low)
         yield _Expected(f"{port.accessor}_real()", _floats(_real(kind, levels)), real=True)
     for port, model in zip(api.outputs, graph.outputs, strict=True):
         answer = _answer(subject, sample, model)
@@ -246,17 +246,16 @@ def _probes(kind: TensorType, rng: np.random.Generator) -> Array:
 
 def _sample(kind: TensorType, rng: np.random.Generator) -> Array:
     """Real values that use the whole grid of an input, and some beyond it."""
-    info = np.iinfo(kind.dtype.value)
-    low, high = (kind.q.s * (limit - kind.q.z) for limit in (info.min - 4, info.max + 4))
+    ends = kind.dtype.low - 4, kind.dtype.high + 4
+    low, high = (kind.q.s * (limit - kind.q.z) for limit in ends)
     return rng.uniform(low, high, kind.shape).astype(np.float32)
 
 
 def _quantized(kind: TensorType, real: Array) -> Array:
     """Nearest integers, halves to even; no number is real 0."""
-    info = np.iinfo(kind.dtype.value)
     with np.errstate(over="ignore", invalid="ignore"):
         q = np.rint(real / np.float32(kind.q.s)) + kind.q.z
-    clipped: Array = np.clip(np.nan_to_num(q, nan=kind.q.z), info.min, info.max)
+    clipped: Array = np.clip(np.nan_to_num(q, nan=kind.q.z), kind.dtype.low, kind.dtype.high)
     return clipped.astype(np.int64)
 
 
@@ -272,7 +271,7 @@ def _answer(subject: Subject, sample: Sequence[Array], port: Port) -> Array:
     feeds = {}
     for model, real in zip(graph.inputs, sample, strict=True):
         kind = graph.tensor(model.tensor).type
-        feeds[model.tensor] = _quantized(kind, real).astype(kind.dtype.value)
+        feeds[model.tensor] = _quantized(kind, real).astype(kind.dtype.numpy)
     values = subject.expected(feeds, [port.tensor])[port.tensor]
     return _real(graph.tensor(port.tensor).type, values.reshape(-1))
 

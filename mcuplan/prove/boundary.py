@@ -6,11 +6,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
 from mcuplan.calibrate import Data
 from mcuplan.ir.graph import Graph, Port
-from mcuplan.ir.types import Array, DType, Quant
+from mcuplan.ir.types import Array
 
 __all__ = [
     "Feeds",
@@ -81,22 +79,9 @@ def feeds_of(graph: Graph, other: Graph, feeds: Mapping[str, Array]) -> Mapping[
 
 def _integers(graph: Graph, port: Port, samples: Array) -> Array:
     kind = graph.tensor(port.tensor).type
-    wanted = kind.dtype.value
-    if not port.on_grid:
-        inner = _signed(kind.quant, kind.dtype)
-        values = inner.quantize(samples).astype(np.int16)
-    else:
-        values = samples.astype(np.int16)
-        values -= 128 if port.dtype is DType.UINT8 else 0
-    if kind.dtype is DType.UINT8:
-        values += 128
-    moved = port.from_model(values.astype(wanted))
+    on_grid = port.dtype.recoded(samples, kind.dtype) if port.on_grid else kind.q.quantize(samples)
+    moved = port.from_model(on_grid)
     return moved.reshape(len(samples) * kind.shape[0], *kind.shape[1:])
-
-
-def _signed(quant: Quant | None, dtype: DType) -> Quant:
-    assert quant is not None
-    return Quant.per_tensor(quant.s, quant.z - (128 if dtype is DType.UINT8 else 0))
 
 
 def real_outputs(graph: Graph, port: Port, values: Array) -> Array:

@@ -14,7 +14,7 @@ from mcuplan.calibrate import AnyRuntime, Data
 from mcuplan.importer.taps import tapped_model
 from mcuplan.ir.evaluate import batchable
 from mcuplan.ir.graph import Graph, Tensor
-from mcuplan.ir.types import Array, DType, Quant
+from mcuplan.ir.types import Array, DType
 
 __all__ = [
     "FloatLayers",
@@ -111,25 +111,16 @@ def _real(values: Array, graph: Graph, tensor: str, dtype: DType) -> Array:
     """Real values of a model output, which may be integers."""
     if dtype not in (DType.INT8, DType.UINT8):
         return values.astype(np.float64)
-    quant = graph.tensor(tensor).type.q
-    shift = 128 if dtype is DType.UINT8 and graph.tensor(tensor).type.dtype is DType.INT8 else 0
-    return quant.dequantize(values.astype(np.int16) - shift)
+    return graph.tensor(tensor).type.q.stored_as(dtype).dequantize(values)
 
 
 def on_grid(tensor: Tensor, values: Array) -> Array:
     """The runtime's values of a tensor as our integers."""
     kind = tensor.type
-    if values.dtype == np.dtype(kind.dtype.value):
-        return values
     if kind.dtype is DType.INT32 or values.dtype == np.bool_:
-        return values.astype(kind.dtype.value)
-    if values.dtype == np.uint8:
-        return (values.astype(np.int16) - 128).astype(np.int8)
-    if values.dtype == np.int8:
-        return (values.astype(np.int16) + 128).astype(np.uint8)
-    if kind.dtype is DType.UINT8:
-        inner = Quant.per_tensor(kind.q.s, kind.q.z - 128)
-        return (inner.quantize(values).astype(np.int16) + 128).astype(np.uint8)
+        return values.astype(kind.dtype.numpy)
+    if values.dtype in (np.int8, np.uint8):
+        return DType.of(values).recoded(values, kind.dtype)
     return kind.q.quantize(values)
 
 

@@ -145,7 +145,7 @@ def call_functions(api: BundleApi) -> str:
         name=api.name,
         rows=str(api.fed_rows),
         row_bytes=str(port.nbytes // api.fed_rows),
-        row_ctype=port.ctype,
+        row_ctype=port.dtype.c_type,
         planes=str(max(1, port.planes)),
     ).split("\n", 1)[1]
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from mcuplan.ir.graph import Graph, Node, Port
 from mcuplan.ir.op import QuantRule
-from mcuplan.ir.types import Array
+from mcuplan.ir.types import Array, DType
 from mcuplan.record import ChannelError, OutputError
 
 __all__ = ["APART", "OutputSeen", "OutputTally", "gives_scores", "shares_unit"]
@@ -19,7 +19,7 @@ APART = 8.0
 """Channels whose float ranges differ by more than this factor are judged one by one."""
 
 _ENOUGH = 8  # values of a channel: fewer say nothing of it alone
-_VARIES = 2 / 255  # of the extent: what varies less, a grid of its own would hardly show
+_VARIES = 2 / DType.INT8.steps  # of the extent: a grid of its own would hardly show less
 LIMIT_DB = 200.0
 """Signal to noise is cut here either way, so that it stays a number."""
 

@@ -61,9 +61,9 @@ def write_samples(image: Image, inputs: tuple[Bytes, ...]) -> int:
 def _as_bytes(array: Bytes, port: IoPort) -> npt.NDArray[np.uint8]:
     width = math.prod(array.shape[1:])
     flat = np.ascontiguousarray(array).reshape(len(array), width)
-    if flat.dtype != port.dtype or flat.shape[1] != port.nbytes:
+    if flat.dtype != port.dtype.numpy or flat.shape[1] != port.nbytes:
         raise ValueError(
-            f"{port.accessor}: {port.nbytes} {port.ctype} per sample expected, "
+            f"{port.accessor}: {port.nbytes} {port.dtype.c_type} per sample expected, "
             f"{flat.shape[1]} {flat.dtype} given"
         )
     return flat.view(np.uint8)
@@ -109,7 +109,7 @@ def _read_outputs(work: Path, api: BundleApi, samples: int, runner: str) -> tupl
     start = 0
     for port in api.outputs:
         columns = np.ascontiguousarray(table[:, start : start + port.nbytes])
-        outputs.append(columns.view(port.dtype))
+        outputs.append(columns.view(port.dtype.numpy))
         start += port.nbytes
     return tuple(outputs)
 

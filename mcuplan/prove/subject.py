@@ -91,4 +91,4 @@ class Subject:
 
 
 def _ports(ports: Iterable[BundlePort]) -> tuple[IoPort, ...]:
-    return tuple(IoPort(p.accessor, p.nbytes, p.ctype, p.planes) for p in ports)
+    return tuple(IoPort(p.accessor, p.nbytes, p.dtype, p.planes) for p in ports)

@@ -17,7 +17,7 @@ from typing import Protocol, Self
 import numpy as np
 
 from mcuplan.errors import ScaleError
-from mcuplan.ir.types import Array, Quant
+from mcuplan.ir.types import Array, DType, Quant
 
 __all__ = [
     "OBSERVERS",
@@ -193,7 +193,7 @@ class Mse:
         centres, counts = seen.centres(), seen.counts.astype(np.float64)
         cut_low = np.array([_cost(counts, end - centres) for end in lows])
         cut_high = np.array([_cost(counts, centres - end) for end in highs])
-        step = (highs[None, :] - lows[:, None]) / 255.0
+        step = (highs[None, :] - lows[:, None]) / DType.INT8.steps
         error = _rounding(counts, centres, step) + cut_low[:, None] + cut_high[None, :]
         i, j = np.unravel_index(int(np.argmin(error)), error.shape)
         return float(lows[i]), float(highs[j])
@@ -216,15 +216,21 @@ def _rounding(counts: Array, centres: Array, step: Array) -> Array:
 
 
 def quant_of_range(
-    values: Range, *, symmetric: bool = False, headroom: float = 1.0, limits: bool = False
+    values: Range,
+    dtype: DType = DType.INT8,
+    *,
+    symmetric: bool = False,
+    headroom: float = 1.0,
+    limits: bool = False,
 ) -> Quant:
-    """The int8 grid that covers a range; zero lies on it exactly.
+    """The grid of a type that covers a range; zero lies on it exactly.
 
     The scale is a float32 value. A range without extent gets scale 1.
 
     Args:
         values: (min, max); widened to hold 0.
-        symmetric: zero point 0, and no use of -128.
+        dtype: in which the integers are stored.
+        symmetric: zero point 0, and no use of the least integer.
         headroom: factor by which the range is widened, for inputs that go beyond the
             calibration data.
         limits: both ends of the range round to ends of the grid, so that a clamp to the
@@ -236,25 +242,26 @@ def quant_of_range(
     low, high = min(values[0], 0.0) * headroom, max(values[1], 0.0) * headroom
     if not (math.isfinite(low) and math.isfinite(high) and headroom > 0.0):
         raise ScaleError(f"no scale can cover the range {values} with headroom {headroom}")
-    span = 2.0 * max(-low, high) / 254.0 if symmetric else (high - low) / 255.0
+    span = max(-low, high) / dtype.high if symmetric else (high - low) / dtype.steps
     if span < _SMALLEST:
-        return Quant.per_tensor(1.0, 0)
+        return Quant.per_tensor(1.0, 0, dtype)
     with np.errstate(over="ignore"):
         scale = float(np.float32(span))
     if not math.isfinite(scale):
         raise ScaleError(f"no float32 scale can cover the range {values}")
     if symmetric:
-        return Quant.per_tensor(scale, 0)
-    found = _asymmetric(low, scale)
+        return Quant.per_tensor(scale, 0, dtype)
+    found = _asymmetric(low, scale, dtype)
     ends = found.quantize(np.array([low, high])).tolist()
-    if limits and ends != [-128, 127]:  # one lies halfway between steps
-        found = _asymmetric(low, float(np.nextafter(np.float32(scale), np.float32(0.0))))
+    if limits and ends != [dtype.low, dtype.high]:  # one lies halfway between steps
+        smaller = float(np.nextafter(np.float32(scale), np.float32(0.0)))
+        found = _asymmetric(low, smaller, dtype)
     return found
 
 
-def _asymmetric(low: float, scale: float) -> Quant:
-    zero_point = round(-128.0 - low / scale)
-    return Quant.per_tensor(scale, min(max(zero_point, -128), 127))
+def _asymmetric(low: float, scale: float, dtype: DType) -> Quant:
+    zero_point = round(dtype.low - low / scale)
+    return Quant.per_tensor(scale, min(max(zero_point, dtype.low), dtype.high), dtype)
 
 
 OBSERVERS: Mapping[str, Observer] = MappingProxyType(

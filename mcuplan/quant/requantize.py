@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mcuplan.errors import AccumulatorOverflow, ScaleError
-from mcuplan.ir.types import Array, Quant, TensorType
+from mcuplan.ir.types import Array, DType, Quant, TensorType
 
 __all__ = [
     "RESULT_LIMIT",
@@ -70,7 +70,7 @@ def requantize(
     multiplier: Array | int,
     pre_shift: Array | int,
     zero_point: int,
-    limits: tuple[int, int] = (-128, 127),
+    limits: tuple[int, int] = (DType.INT8.low, DType.INT8.high),
 ) -> Array:
     """int32 accumulators (any integer or exact float array) to int8; channels on the last axis."""
     wide = accumulator.astype(np.int64) << np.asarray(pre_shift, np.int64)
@@ -87,7 +87,7 @@ def act_limits(quant: Quant, act: tuple[float, float]) -> tuple[int, int]:
             return saturated
         return int(quant.quantize(np.asarray([real]))[0])
 
-    return on_grid(act[0], -128), on_grid(act[1], 127)
+    return on_grid(act[0], quant.dtype.low), on_grid(act[1], quant.dtype.high)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ def weighted_requant(
     """
     flat = weights.reshape(weights.shape[0], -1).astype(np.int64)
     folded = bias.astype(np.int64) - source.q.z * flat.sum(axis=1)
-    reach = np.abs(folded) + 128 * np.abs(flat).sum(axis=1)
+    reach = np.abs(folded) + source.dtype.reach * np.abs(flat).sum(axis=1)
     if reach.max(initial=0) >= 2**31:
         raise AccumulatorOverflow(
             f"the int32 accumulator of channel {int(reach.argmax())} could reach"

@@ -127,14 +127,14 @@ class BoardProgram:
         fields: dict[str, object] = dict(call.fields)
         for key, value in call.fields.items():
             if isinstance(value, ConstArray):
-                self.parts.append(array(f"{name}_{key}", value.ctype, value.values))
+                self.parts.append(array(f"{name}_{key}", value.dtype, value.values))
                 fields[key] = f"{name}_{key}"
         packed = fields.get("packed")
         if not packed:
             self.parts.append(f"static const int32_t {name}_packed[1];\n")
         for index in call.inputs:
-            self.parts.append(array(f"{name}_in{index}", "int8_t", inputs[index]))
-        self.parts.append(array(f"{name}_wanted", "int8_t", sig.op.integer(sig, *inputs)[0]))
+            self.parts.append(array(f"{name}_in{index}", DType.INT8, inputs[index]))
+        self.parts.append(array(f"{name}_wanted", DType.INT8, sig.op.integer(sig, *inputs)[0]))
         self._params(name, kernel, fields, sig, len(call.inputs))
         scratch = kernel.scratch_bytes(sig)
         self.parts.append(_call(name, kernel, bool(packed), bool(scratch), len(call.inputs)))
@@ -149,7 +149,7 @@ class BoardProgram:
             order = self.rng.permutation(kind.rows)
             gaps = self.rng.integers(0, _GAP, kind.rows)
             table = order * (kind.row_bytes + _GAP) + gaps
-            self.parts.append(array(f"{name}_{side}_table", "uint16_t", table))
+            self.parts.append(array(f"{name}_{side}_table", DType.UINT16, table))
         struct = kernel_struct(kernel.function)
         for suffix in ("", "_shuffled"):
             rows: dict[str, object] = {

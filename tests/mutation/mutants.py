@@ -94,10 +94,7 @@ _EMITTER = (
         ("({len(port.shape)}U)", "({len(port.shape) + 1}U)"),
         ("_DIM{i} ({n}U)", "_DIM{i} ({n + 1}U)"),
         ("_BYTES ({port.nbytes}U)", "_BYTES ({port.nbytes + 1}U)"),
-        (
-            "(0, 255) if port.ctype",
-            '(0, 255) if port.ctype != "uint8_t" else (-128, 127) if port.ctype',
-        ),
+        ("port.dtype.low, port.dtype.high", "-128, 127"),
         ("return {macro}_SCALE *", "return 2.0f * {macro}_SCALE *"),
         ("MPLAN_CAST(int32_t, q) - {macro}_ZERO_POINT", "MPLAN_CAST(int32_t, q)"),
         ("(check(ctx) == MPLAN_OK) ? {place} : NULL", "(ctx != NULL) ? {place} : NULL"),
@@ -142,10 +139,10 @@ _EMITTER = (
         "mcuplan/emit/c_writer.py",
         "chain",
         ('text = f"{value:.9g}"', 'text = f"{value:.5g}"'),
-        ("for v in flat.tolist()]", "for v in flat.tolist()[::-1]]"),
+        ('suffix}" for value in flat.tolist()]', 'suffix}" for value in flat.tolist()[::-1]]'),
         (
-            "return literal(number, member.ctype)",
-            "return literal(number + (member.name == 'pad_top'), member.ctype)",
+            "return literal(number, dtype)",
+            "return literal(number + (member.name == 'pad_top'), dtype)",
         ),
     ),
     *several(

@@ -98,11 +98,11 @@ class _Arrangements:
         """Everything of the case, a function run_<name>() at the end."""
         for index, values in enumerate(self.case.arrays):
             if any(index in call.inputs for call in self.calls):
-                self.parts.append(array(f"{self.name}_in{index}", f"{values.dtype}_t", values))
+                self.parts.append(array(f"{self.name}_in{index}", DType.of(values), values))
         wanted = self.case.integer()
         assert wanted.dtype == self.output.dtype.value
         assert wanted.shape == self.output.shape
-        self.parts.append(array(f"{self.name}_wanted", f"{wanted.dtype}_t", wanted))
+        self.parts.append(array(f"{self.name}_wanted", DType.of(wanted), wanted))
         scratch = self.kernel.scratch_bytes(self.case.sig)
         if scratch:
             self.parts.append(f"static MPLAN_ALIGNED(4) int8_t {self.name}_scratch[{scratch}];\n")
@@ -127,7 +127,7 @@ class _Arrangements:
                 shared = name.replace("_s", "_p") if shuffled else name
                 fields[key] = f"{shared}_{key}"
                 if not shuffled:
-                    self.parts.append(array(f"{name}_{key}", value.ctype, value.values))
+                    self.parts.append(array(f"{name}_{key}", value.dtype, value.values))
         for position, index in enumerate(call.inputs):
             key = "in_rows" if position == 0 else f"in{position + 1}_rows"
             constant = self.case.sig.constants[index] is not None
@@ -202,7 +202,7 @@ class _Arrangements:
         order = self.rng.permutation(rows)
         table: Array = order * (nbytes + _GAP) + self.rng.integers(0, _GAP, rows)
         name = f"{self.name}_{stem}"
-        self.parts.append(array(name, "uint16_t", table))
+        self.parts.append(array(name, DType.UINT16, table))
         self.parts.append(f"static int8_t {name}_rows[{rows * (nbytes + _GAP)}];\n")
         self.body.append(f"    memset({name}_rows, 0x55, sizeof {name}_rows);")
         self.body.append(f"    place({name}_rows, {source}, {name}, {rows}U, {nbytes}U);")

@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 import numpy as np
 import numpy.typing as npt
 
+from mcuplan.ir.types import DType
 from mcuplan.prove.api import BundleApi, IoPort, TensorDump
 from mcuplan.resources import codegen_dir
 
@@ -16,8 +17,8 @@ API = BundleApi(
     name="tiny",
     header="tiny.h",
     regions=(("sram", "tiny_sram_t"), ("dtcm", "tiny_dtcm_t")),
-    inputs=(IoPort("tiny_input_a", WIDTH), IoPort("tiny_input_b", WIDTH, "uint8_t")),
-    outputs=(IoPort("tiny_output", WIDTH), IoPort("tiny_output_raw", 3, "uint8_t")),
+    inputs=(IoPort("tiny_input_a", WIDTH), IoPort("tiny_input_b", WIDTH, DType.UINT8)),
+    outputs=(IoPort("tiny_output", WIDTH), IoPort("tiny_output_raw", 3, DType.UINT8)),
     steps=2,
 )
 DUMPS = (TensorDump(0, "sram", 2 * WIDTH, WIDTH), TensorDump(1, "dtcm", 0, WIDTH))

@@ -168,10 +168,10 @@ class _Machine:
         """A view: its bytes are those of its inputs, rearranged as the operator says."""
         made: list[Array] = []
         kind = self._kind(node.output)
-        for byte in range(kind.dtype.nbytes):  # of each element
+        for byte in range(kind.dtype.nbytes()):  # of each element
             parts = [
                 self._numbers[n]
-                .reshape(-1, kind.dtype.nbytes)[:, byte]
+                .reshape(-1, kind.dtype.nbytes())[:, byte]
                 .reshape(self._kind(n).shape)
                 for n in node.inputs
             ]
