@@ -9,20 +9,30 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 __all__ = [
+    "Aliased",
     "ArraysIgnored",
+    "AsAWhole",
     "BatchOfOne",
     "EndsAt",
     "IntegerWeights",
     "LeftOut",
+    "Naive",
+    "NoGainByRows",
     "NotFinite",
+    "NotWorthCycles",
     "Note",
     "OpsetAssumed",
     "OutOfOrder",
+    "Overlapped",
     "ReadAsFloat",
     "ReadAsInt8",
     "Rewrite",
     "Rewritten",
+    "RowsTooFar",
     "SamplesCut",
+    "SlowerByRows",
+    "TooManyRows",
+    "Trade",
     "summed",
 ]
 
@@ -172,3 +182,88 @@ def summed(notes: Iterable[Note]) -> tuple[Note, ...]:
         else:
             others.append(note)
     return (*others, *(Rewritten(what, count) for what, count in counts.items() if count))
+
+
+# -- plans ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Trade:
+    """What a choice of kernels gives up for what, against the fastest kernel of every step.
+
+    Attributes:
+        steps: of the network.
+        slower: steps that do not run their fastest kernel.
+        more_cycles: of all steps, in percent.
+        saved_bytes: of the arena, or of flash where ``of_flash``.
+        least_arena: the smallest arena of any choice that was tried; None: not asked for.
+        above_least: how much larger this one is, in percent.
+        at_a_rate: bytes were bought with cycles only where they are worth it.
+        backwards: percent of cycles saved by other kernels for rows made backwards.
+    """
+
+    steps: int
+    slower: int = 0
+    more_cycles: float = 0.0
+    saved_bytes: int = 0
+    of_flash: bool = False
+    least_arena: int | None = None
+    above_least: float = 0.0
+    at_a_rate: bool = False
+    backwards: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Naive:
+    """The model's own order, and a buffer for every tensor."""
+
+
+@dataclass(frozen=True, slots=True)
+class Aliased:
+    """Steps in place, moves of data without a copy, and the joins that still copy."""
+
+    in_place: int
+    without_copy: int
+    copied: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Overlapped:
+    """Outputs that start among the dead rows of their input."""
+
+    outputs: int
+
+
+@dataclass(frozen=True, slots=True)
+class TooManyRows:
+    """No order of rows was looked for: it would take too long."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoGainByRows:
+    """No order of rows needs less than the steps as a whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class RowsTooFar:
+    """By rows, places would lie further apart than generated code can say; why, in words."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SlowerByRows:
+    """By rows the network would take more cycles, in percent."""
+
+    more_cycles: float
+
+
+@dataclass(frozen=True, slots=True)
+class NotWorthCycles:
+    """By rows the network would need less, but not enough for the cycles that takes."""
+
+    saved_bytes: int
+
+
+AsAWhole = NotWorthCycles | RowsTooFar | SlowerByRows
+"""Why a plan that might work by rows does not, where that is no choice."""

@@ -41,6 +41,7 @@ from mcuplan.quant.observers import OBSERVERS
 from mcuplan.record import Planned, Request
 from mcuplan.schedule import (
     EFFORTS,
+    Arenas,
     Level,
     Objective,
     Plan,
@@ -55,7 +56,6 @@ from mcuplan.schedule import frontier as price_tiles
 from mcuplan.schedule import input_arenas as plan_both
 from mcuplan.schedule import levels as plan_levels
 from mcuplan.targets import Target
-from mcuplan.units import format_bytes
 
 __all__ = [
     "frontier",
@@ -149,9 +149,8 @@ def levels(planned: Planned) -> tuple[Level, ...]:
     )
     if plan.spread is None:
         return found
-    arenas = {name: memory.arena_bytes for name, memory in plan.memory.items()}
-    places = " + ".join(f"{name} {format_bytes(size)}" for name, size in arenas.items())
-    return (*found, Level("regions", sum(arenas.values()), f"{places}; {plan.spread.statement}"))
+    total = sum(memory.arena_bytes for memory in plan.memory.values())
+    return (*found, Level("regions", total, Arenas.of(plan)))
 
 
 def input_arenas(planned: Planned) -> tuple[int, int] | None:

@@ -6,24 +6,47 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from mcuplan.facts import (
+    Aliased,
     ArraysIgnored,
     BatchOfOne,
     EndsAt,
     IntegerWeights,
     LeftOut,
+    Naive,
+    NoGainByRows,
     Note,
     NotFinite,
+    NotWorthCycles,
     OpsetAssumed,
     OutOfOrder,
+    Overlapped,
     ReadAsFloat,
     ReadAsInt8,
     Rewrite,
     Rewritten,
+    RowsTooFar,
     SamplesCut,
+    SlowerByRows,
+    TooManyRows,
 )
 from mcuplan.safe_text import shown
+from mcuplan.schedule.explore.levels import Arenas, ByRows, Reason
+from mcuplan.schedule.kernels.objective import MOST_TIMES, WORTH
+from mcuplan.schedule.program import OrderResult, Selected, Spread
+from mcuplan.solvers.packing.problem import Ended, MemoryPlan
+from mcuplan.solvers.rows.problem import RowOrder, RowProof
+from mcuplan.units import format_bytes
 
-__all__ = ["RANDOM_RANGES", "note"]
+__all__ = [
+    "RANDOM_RANGES",
+    "kernels",
+    "note",
+    "placement",
+    "reason",
+    "regions",
+    "row_order",
+    "step_order",
+]
 
 RANDOM_RANGES = "ranges come from random inputs: the result is not for use"
 
@@ -46,6 +69,12 @@ _REWRITES: Mapping[Rewrite, tuple[str, str]] = {  # the pass, and what it counts
     Rewrite.AFFINE_TO_LAYER: ("lower_affine", "affine steps made 1x1 convolutions"),
     Rewrite.LOOKUP_JOINED: ("join_lookups", "functions of one tensor joined"),
     Rewrite.BORDER_REGRIDDED: ("pad_grids", "borders put on a grid of their own"),
+}
+
+_ENDED: Mapping[Ended, str] = {
+    Ended.NOT_ASKED: "not asked for",
+    Ended.TOO_MANY_PAIRS: "not attempted",
+    Ended.STOPPED: "stopped",
 }
 
 
@@ -83,3 +112,106 @@ def note(fact: Note) -> str:
 
 def _range(ends: tuple[float, float]) -> str:
     return f"{ends[0]:g} to {ends[1]:g}"
+
+
+# -- plans ----------------------------------------------------------------------------------
+
+
+def placement(memory: MemoryPlan) -> str:
+    """How it is known that an arena cannot be smaller, or how small it might be."""
+    arena, proved, nodes = memory.arena_bytes, memory.proved_bytes, f"{memory.nodes:,} nodes"
+    if arena == memory.lower_bound_bytes:
+        return f"the live bytes of step {memory.peak_step} need {arena:,} B"
+    if arena == proved:
+        return f"the search refuted every size below {arena:,} B ({nodes})"
+    after = f" after {nodes}" if memory.nodes else ""
+    searched = f"exact search {_ENDED[memory.ended]}{after}"
+    return f"{searched}; the least arena has {proved:,} to {arena:,} B"
+
+
+def step_order(order: OrderResult) -> str:
+    """What is known about the order of steps."""
+    if not order.searched:
+        return "the model's own order"
+    if not order.optimal:
+        bound = f"every order needs {order.lower_bound_bytes:,} B or more"
+        return f"{bound}; stopped after {order.states:,} sets of nodes"
+    least = f"no order needs less than {order.peak_bytes:,} B"
+    if order.states:
+        return f"{least}: {order.states:,} sets of nodes searched"
+    return f"{least}: a step needs that in every order"
+
+
+def row_order(order: RowOrder) -> str:
+    """What is known about the order of rows."""
+    least = f"no order of rows needs less than {order.lower_bound_bytes} B"
+    match order.proof:
+        case RowProof.CALL:
+            return f"{least}: a call needs that in every order"
+        case RowProof.SEARCHED:
+            return f"{least}: {order.states} states searched"
+        case RowProof.BOUND:
+            stopped = f"; stopped after {order.states} states" if order.states else ""
+            return f"every order of rows needs {order.lower_bound_bytes} B or more{stopped}"
+
+
+def regions(spread: Spread) -> str:
+    """What buffers in several regions cost."""
+    waiting, bound = spread.wait_cycles, spread.lower_bound_cycles
+    if not waiting:
+        return "no wait states"
+    proof = "no division has fewer" if waiting == bound else f"every division has {bound:,} or more"
+    return f"{waiting:,} cycles of wait states (modelled); {proof}"
+
+
+def kernels(selected: Selected) -> str:
+    """What a choice of kernels gives up for what."""
+    trade, parts = selected.trade, []
+    said = "the fastest kernel of every step"
+    if trade.slower:
+        steps = f"{trade.slower} of {trade.steps} steps with a slower kernel"
+        said = f"{steps}, {trade.more_cycles:.1f} % more cycles"
+    if trade.saved_bytes:
+        said += f", {trade.saved_bytes:,} B of {'flash' if trade.of_flash else 'arena'} less"
+    parts.append(said)
+    if trade.least_arena is not None:
+        above = f", this {trade.above_least:.1f} % above" if trade.above_least > 0 else ""
+        parts.append(f"least arena {trade.least_arena:,} B{above}")
+    if trade.at_a_rate:
+        parts.append(f"1 % of arena for up to {WORTH} % more cycles, {MOST_TIMES:g} times at most")
+    if trade.backwards is not None:
+        better = f"{trade.backwards:.1f} % fewer cycles"
+        parts.append(f"other kernels for rows made backwards, {better}")
+    return ("what fits: " if selected.among_fitting else "") + "; ".join(parts)
+
+
+def reason(why: Reason) -> str:
+    """Why the arena of a level of planning is what it is."""
+    match why:
+        case Naive():
+            return "the model's order, a buffer for every tensor"
+        case OrderResult():
+            return step_order(why)
+        case Aliased(in_place, without_copy, copied):
+            text = f"in place: {in_place}, joins and slices without a copy: {without_copy}"
+            return f"{text}; still copied: {', '.join(copied)}" if copied else text
+        case Overlapped(outputs):
+            return f"outputs that start among rows of their input that are done with: {outputs}"
+        case RowsTooFar(message):
+            return f"not by rows: {message}"
+        case SlowerByRows(more):
+            return f"by rows it would take {more:.1f} % more cycles"
+        case NotWorthCycles(saved):
+            return f"by rows it would need {saved:,} B less, not worth the cycles"
+        case TooManyRows():
+            return "too many rows to find an order of them"
+        case NoGainByRows():
+            return "no order of rows needs less"
+        case ByRows(steps, fed, order):
+            input_ = "the input is fed row by row, " if fed else ""
+            return f"{input_}{steps} steps row by row: {row_order(order)}"
+        case Arenas(memory, spread):
+            if spread is None:
+                return "; ".join(map(placement, memory.values()))
+            sizes = (f"{name} {format_bytes(m.arena_bytes)}" for name, m in memory.items())
+            return f"{' + '.join(sizes)}; {regions(spread)}"

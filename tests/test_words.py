@@ -6,8 +6,13 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, get_args, get_type_hints
 
-from mcuplan.facts import Note, Rewrite, Rewritten, summed
-from mcuplan.words import note
+import pytest
+
+from mcuplan.facts import Note, Rewrite, Rewritten, Trade, summed
+from mcuplan.schedule.program import Selected
+from mcuplan.solvers.packing.problem import Ended, MemoryPlan
+from mcuplan.solvers.rows.problem import RowOrder, RowProof
+from mcuplan.words import kernels, note, placement, row_order
 
 _VALUES: dict[Any, Any] = {
     int: 3,
@@ -28,6 +33,71 @@ def test_every_note_has_words_of_its_own() -> None:
     said = [note(fact) for fact in (*facts, *(Rewritten(what, 3) for what in Rewrite))]
     assert len(said) == len(set(said))
     assert all(said)
+
+
+@pytest.mark.parametrize(
+    ("trade", "words"),
+    [
+        (Trade(3), "the fastest kernel of every step"),
+        (
+            Trade(3, 1, 2.04, 1656, of_flash=True),
+            "1 of 3 steps with a slower kernel, 2.0 % more cycles, 1,656 B of flash less",
+        ),
+        (
+            Trade(3, least_arena=4000, above_least=1.5, backwards=7.25),
+            "the fastest kernel of every step; least arena 4,000 B, this 1.5 % above; "
+            "other kernels for rows made backwards, 7.2 % fewer cycles",
+        ),
+        (
+            Trade(3, least_arena=4000, at_a_rate=True),
+            "the fastest kernel of every step; least arena 4,000 B; "
+            "1 % of arena for up to 5 % more cycles, 2 times at most",
+        ),
+    ],
+)
+def test_trades_in_words(trade: Trade, words: str) -> None:
+    """What a choice of kernels gives up for what, and that it is one of what fits."""
+    assert words == kernels(Selected("ram", trade))
+    assert f"what fits: {words}" == kernels(Selected("latency", trade, among_fitting=True))
+
+
+@pytest.mark.parametrize(
+    ("order", "words"),
+    [
+        (
+            RowOrder((), 1200, 1200, RowProof.CALL, 0),
+            "no order of rows needs less than 1200 B: a call needs that in every order",
+        ),
+        (
+            RowOrder((), 1260, 1200, RowProof.SEARCHED, 9),
+            "no order of rows needs less than 1200 B: 9 states searched",
+        ),
+        (
+            RowOrder((), 1260, 1200, RowProof.BOUND, 9),
+            "every order of rows needs 1200 B or more; stopped after 9 states",
+        ),
+    ],
+)
+def test_orders_of_rows_in_words(order: RowOrder, words: str) -> None:
+    """A proof stays one where rows that are made together need more."""
+    assert words == row_order(order)
+
+
+@pytest.mark.parametrize(
+    ("arena", "proved", "ended", "nodes", "words"),
+    [
+        (100, 100, Ended.STOPPED, 0, "the live bytes of step 7 need 100 B"),
+        (1200, 1200, Ended.STOPPED, 5, "the search refuted every size below 1,200 B (5 nodes)"),
+        (1200, 110, Ended.NOT_ASKED, 0, "exact search not asked for; "),
+        (1200, 110, Ended.TOO_MANY_PAIRS, 0, "exact search not attempted; "),
+        (1200, 110, Ended.STOPPED, 5000, "exact search stopped after 5,000 nodes; "),
+    ],
+)
+def test_placements_in_words(arena: int, proved: int, ended: Ended, nodes: int, words: str) -> None:
+    """How it is known that an arena cannot be smaller, or how small it might be."""
+    memory = MemoryPlan((), arena, 100, 7, arena == proved, "", proved, ended, nodes)
+    rest = f"the least arena has {proved:,} to {arena:,} B" if arena > proved else ""
+    assert f"{words}{rest}" == placement(memory)
 
 
 def test_rewrites_are_summed() -> None:

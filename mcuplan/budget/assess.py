@@ -53,6 +53,7 @@ from mcuplan.record import (
     ModelPort,
     Planned,
     Ram,
+    Selection,
     Status,
     TargetInfo,
     Totals,
@@ -61,7 +62,7 @@ from mcuplan.record import (
 )
 from mcuplan.schedule.accesses import wait_cycles
 from mcuplan.schedule.explore.levels import Level
-from mcuplan.schedule.program import Plan, Step
+from mcuplan.schedule.program import Plan, Selected, Step
 from mcuplan.targets import Target
 from mcuplan.units import Estimate, Origin
 
@@ -118,7 +119,7 @@ def assess(
         baseline=grown,
         verification=evidence.verifications,
         levels=tuple(map(_level, levels)),
-        selection=plan.selected,
+        selection=_selection(plan.selected),
     )
 
 
@@ -136,7 +137,13 @@ def _built(build: BuildFigures | None) -> BuildInfo | None:
 
 def _level(level: Level) -> LevelRow:
     """A level with the arena as it is emitted."""
-    return LevelRow(level.name, arena_bytes(level.arena_bytes), level.note)
+    return LevelRow(level.name, arena_bytes(level.arena_bytes), words.reason(level.why))
+
+
+def _selection(selected: Selected | None) -> Selection | None:
+    if selected is None:
+        return None
+    return Selection(selected.objective, words.kernels(selected))
 
 
 def _other_findings(planned: Planned, evidence: Evidence, grown: Baseline | None) -> list[Finding]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
+from mcuplan import words
 from mcuplan.budget.code_model import model_code
 from mcuplan.budget.rows import busiest, live_by_step
 from mcuplan.emit.arenas import arena_bytes
@@ -94,7 +95,7 @@ def peak_of(plan: Plan) -> Peak:
         lower_bound_bytes=bound,
         optimal_order=_order_is_optimal(plan, index, live[index]),
         optimal_arena=all(m.optimal for m in memory),
-        statement="; ".join(dict.fromkeys(m.statement for m in memory if m.statement)),
+        statement="; ".join(dict.fromkeys(map(words.placement, memory))),
     )
 
 
@@ -117,7 +118,7 @@ def _peak_by_rows(plan: Plan) -> Peak:
         lower_bound_bytes=sum(m.lower_bound_bytes for m in memory),
         optimal_order=plan.rows is not None and plan.rows.optimal,
         optimal_arena=all(m.optimal for m in memory),
-        statement="; ".join(dict.fromkeys(m.statement for m in memory if m.statement)),
+        statement="; ".join(dict.fromkeys(map(words.placement, memory))),
         row=moment.row,
         move=moment.move,
     )

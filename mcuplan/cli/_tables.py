@@ -286,6 +286,7 @@ def pack(file: Path, capacity: int | None, time_limit: float, output: Path | Non
     """Place the buffers of a CSV table in an arena."""
     from mcuplan.solvers.packing import pack as place
     from mcuplan.solvers.packing.csv_table import offsets_csv, read_csv
+    from mcuplan.words import placement
 
     problem = read_csv(file)
     begun = perf_counter()
@@ -294,7 +295,7 @@ def pack(file: Path, capacity: int | None, time_limit: float, output: Path | Non
     if output is not None:
         write_file(output, offsets_csv(plan).encode("utf-8"))
     say(f"arena {plan.arena_bytes:,} B, lower bound {plan.lower_bound_bytes:,} B\n")
-    say(f"{'optimal' if plan.optimal else 'not proved optimal'}: {plan.statement}\n")
+    say(f"{'optimal' if plan.optimal else 'not proved optimal'}: {placement(plan)}\n")
     say(f"{seconds:.2f} s\n")
     fits = capacity is None or plan.arena_bytes <= capacity
     return EXIT_FITS if fits else EXIT_OVER

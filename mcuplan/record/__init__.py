@@ -4,7 +4,15 @@
 from __future__ import annotations
 
 from mcuplan.record.evidence import Against, BuildFigures, Evidence, Limits
-from mcuplan.record.layers import Energy, FrontierRow, Latency, LayerRow, LevelRow, Stream
+from mcuplan.record.layers import (
+    Energy,
+    FrontierRow,
+    Latency,
+    LayerRow,
+    LevelRow,
+    Selection,
+    Stream,
+)
 from mcuplan.record.model import ModelInfo, ModelName, ModelPort, TargetInfo, Totals
 from mcuplan.record.planned import Planned, Request
 from mcuplan.record.proof import (
@@ -57,6 +65,7 @@ __all__ = [
     "Ram",
     "RegionUse",
     "Request",
+    "Selection",
     "StackFigures",
     "Status",
     "Stream",

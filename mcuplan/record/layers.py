@@ -14,6 +14,7 @@ __all__ = [
     "Latency",
     "LayerRow",
     "LevelRow",
+    "Selection",
     "Stream",
 ]
 
@@ -98,6 +99,14 @@ class LevelRow:
     name: str
     arena_bytes: int
     note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What the kernels of the plan were chosen for, and what was given up for what."""
+
+    objective: str
+    statement: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,18 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from mcuplan.findings import Finding
-from mcuplan.record.layers import Energy, FrontierRow, Latency, LayerRow, LevelRow, Stream
+from mcuplan.record.layers import (
+    Energy,
+    FrontierRow,
+    Latency,
+    LayerRow,
+    LevelRow,
+    Selection,
+    Stream,
+)
 from mcuplan.record.model import ModelInfo, ModelName, TargetInfo, Totals
 from mcuplan.record.proof import BuildInfo, Verification
 from mcuplan.record.sizes import BufferRow, Flash, Peak, Ram, RegionUse
-from mcuplan.schedule.program import Selected
 
 __all__ = ["SCHEMA", "Baseline", "Budget", "Growth", "Status", "Undecided", "Verdict"]
 
@@ -91,7 +98,7 @@ class Budget:
     baseline: Baseline | None = None
     verification: tuple[Verification, ...] = ()
     levels: tuple[LevelRow, ...] = ()
-    selection: Selected | None = None
+    selection: Selection | None = None
     frontier: tuple[FrontierRow, ...] = ()
 
 

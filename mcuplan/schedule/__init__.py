@@ -13,7 +13,10 @@ from mcuplan.schedule.assembly.regions import spread
 from mcuplan.schedule.assembly.streamed import plan_rows
 from mcuplan.schedule.explore.frontier import Price, frontier
 from mcuplan.schedule.explore.levels import (
+    Arenas,
+    ByRows,
     Level,
+    Reason,
     Streaming,
     copied_joins,
     input_arenas,
@@ -41,7 +44,9 @@ __all__ = [
     "EFFORTS",
     "FEED",
     "Allocation",
+    "Arenas",
     "Arranged",
+    "ByRows",
     "Candidate",
     "Choice",
     "Effort",
@@ -52,6 +57,7 @@ __all__ = [
     "Plan",
     "Price",
     "Program",
+    "Reason",
     "Run",
     "Selection",
     "Sharing",

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import accumulate
 
+from mcuplan.facts import AsAWhole, Trade
 from mcuplan.ir.graph import Graph, Node
 from mcuplan.ir.op import Call, Cost, Kernel, Signature
 from mcuplan.schedule.gaps import Overlaps
@@ -77,7 +78,7 @@ class OrderResult:
 
     ``peak_bytes`` is the most bytes that exist during a step: activations, each rounded
     up to its alignment, and scratch. ``lower_bound_bytes`` is what every order needs by
-    proof. ``states`` counts sets of nodes that the search visited.
+    proof. ``states`` counts sets of nodes that the search visited, where one was made.
     """
 
     graph: Graph
@@ -85,7 +86,7 @@ class OrderResult:
     lower_bound_bytes: int
     own_peak_bytes: int  # of the model's own order
     optimal: bool
-    statement: str
+    searched: bool
     states: int
     views: frozenset[str]  # names of the nodes that are no steps
 
@@ -146,16 +147,18 @@ class Allocation:
     ``rows`` has the tensors whose rows lie anywhere, a slot for each row; they have none in
     ``slots``. Live ranges count moves where the plan has runs, else steps: a run of rows is
     as many moves as it has rows, any other is one. ``scratch`` then goes by runs.
-    ``notes`` says what aliasing did, one line each. ``overlaps`` says which of them may
-    share bytes while a step runs; they go by index of the buffers.
+    ``in_place`` are the steps whose output takes the bytes of an input, ``without_copy`` the
+    nodes that move data and are no steps here. ``overlaps`` says which buffers may share
+    bytes while a step runs; they go by index of the buffers.
     """
 
     buffers: tuple[Buffer, ...]
     slots: Mapping[str, Slot]
     scratch: Mapping[int, str]
-    notes: tuple[str, ...] = ()
     overlaps: Overlaps = field(default_factory=Overlaps)
     rows: Mapping[str, tuple[Slot, ...]] = field(default_factory=dict)
+    in_place: tuple[int, ...] = ()
+    without_copy: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,15 +171,18 @@ class Spread:
     wait_cycles: int
     lower_bound_cycles: int
     optimal: bool
-    statement: str
 
 
 @dataclass(frozen=True, slots=True)
 class Selected:
-    """What the kernels of a plan were chosen for, and what was given up for what."""
+    """What the kernels of a plan were chosen for, and what was given up for what.
+
+    ``among_fitting``: nothing of what the objective asks for fits, and this does.
+    """
 
     objective: str
-    statement: str
+    trade: Trade
+    among_fitting: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +207,7 @@ class Plan:
     spread: Spread | None = None
     selected: Selected | None = None
     rows: RowOrder | None = None
-    as_a_whole: str = ""
+    as_a_whole: AsAWhole | None = None
 
     @property
     def run_moves(self) -> tuple[tuple[int, int], ...]:

@@ -28,6 +28,7 @@ from mcuplan.record import (
     Peak,
     Ram,
     RegionUse,
+    Selection,
     StackFigures,
     Status,
     TargetInfo,
@@ -36,7 +37,6 @@ from mcuplan.record import (
     Verdict,
     Verification,
 )
-from mcuplan.schedule.program import Selected
 from mcuplan.units import Origin
 
 NASTY = 'con"v\n<2>|`*/ \x1b[31m\u202e'
@@ -178,7 +178,7 @@ def sample_budget() -> Budget:
             LevelRow("in place", 86_016, f"in place: 1; still copied: {NASTY}"),
             LevelRow("placement", 84_224, "not proved"),
         ),
-        selection=Selected("ram", "1 of 3 steps with a slower kernel, 656 B of arena less"),
+        selection=Selection("ram", "1 of 3 steps with a slower kernel, 656 B of arena less"),
     )
 
 

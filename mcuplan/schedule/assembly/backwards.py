@@ -48,8 +48,7 @@ def chosen_backwards(
     if best is plan:
         return choice
     saved = 100 * (1 - plan_cycles(best) / plan_cycles(plan))
-    said = f"{choice.statement}; other kernels for rows made backwards, {saved:.1f} % fewer cycles"
-    return Choice(choice.chosen, best, said)
+    return Choice(choice.chosen, best, replace(choice.trade, backwards=saved))
 
 
 def _row_by_row(found: tuple[Candidate, ...], target: Target) -> tuple[Candidate, ...]:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -53,10 +54,11 @@ def allocate(program: Program, sharing: Sharing | None = None) -> Allocation:
         tuple(placed),
         MappingProxyType(slots),
         MappingProxyType(scratch),
-        _notes(program, aliases, home),
         overlaps(program, placed, slots, lasting, reserved, backwards=sharing.backwards)
         if sharing.overlap
         else Overlaps(),
+        in_place=_in_place(program, aliases, home),
+        without_copy=_without_copy(program, aliases),
     )
 
 
@@ -117,17 +119,16 @@ def _victim(step: Step, program: Program, aliases: Aliases, end: dict[str, int])
     return None
 
 
-def _notes(program: Program, aliases: Aliases, home: dict[str, str]) -> tuple[str, ...]:
-    """What aliasing did, one line each."""
-    notes = []
-    for step in program.steps:
-        storage = aliases.slots[step.node.output].buffer
-        if home[storage] != storage:
-            notes.append(f"step {step.index}: {program.graph.node_name(step.node)} in place")
-    for node in program.graph.nodes:
-        if node.name in aliases.views and not node.op.is_view:
-            notes.append(f"{program.graph.node_name(node)}: {node.op.label} without a copy")
-    return tuple(notes)
+def _in_place(program: Program, aliases: Aliases, home: Mapping[str, str]) -> tuple[int, ...]:
+    """Steps whose output takes the bytes of an input."""
+    storage = {step.index: aliases.slots[step.node.output].buffer for step in program.steps}
+    return tuple(index for index, name in storage.items() if home[name] != name)
+
+
+def _without_copy(program: Program, aliases: Aliases) -> tuple[str, ...]:
+    """Nodes that move data in the model and are no steps here."""
+    nodes = program.graph.nodes
+    return tuple(n.name for n in nodes if n.name in aliases.views and not n.op.is_view)
 
 
 def _scratch(step: Step, name: str) -> Buffer:

@@ -48,7 +48,7 @@ def find_order(
     nodes, problem = _problem(graph, chosen, scratch or {}, shared or {}, replaceable)
     own = problem.peak(range(problem.count))
     if not reorder:
-        return OrderResult(graph, own, 0, own, False, "the model's own order", 0, chosen)
+        return OrderResult(graph, own, 0, own, False, False, 0, chosen)
     found = best_sequence(problem, effort or Effort())
     if found.order == tuple(range(problem.count)):
         ordered = graph
@@ -61,7 +61,7 @@ def find_order(
         lower_bound_bytes=found.lower_bound,
         own_peak_bytes=own,
         optimal=optimal,
-        statement=_statement(found.peak, found.lower_bound, found.states, optimal),
+        searched=True,
         states=found.states,
         views=chosen,
     )
@@ -76,14 +76,6 @@ def peak_bytes(graph: Graph, scratch: Mapping[str, int] | None = None) -> int:
     """Most bytes that exist during a step, in the graph's own order."""
     _, problem = _problem(graph, always_views(graph), scratch or {}, {})
     return problem.peak(range(problem.count))
-
-
-def _statement(peak: int, bound: int, states: int, optimal: bool) -> str:
-    if optimal and not states:
-        return f"no order needs less than {peak:,} B: a step needs that in every order"
-    if optimal:
-        return f"no order needs less than {peak:,} B: {states:,} sets of nodes searched"
-    return f"every order needs {bound:,} B or more; stopped after {states:,} sets of nodes"
 
 
 def _problem(

@@ -170,14 +170,7 @@ def _checked(question: _Question, choice: _Choice, *, keep_inputs: bool) -> Plan
     check_rows(plan, keep_inputs=keep_inputs)
     if len(choice.plans) == 1 and choice.rooms[0] == 0:
         return plan
-    return replace(plan, spread=Spread(waiting, bound, waiting == bound, _said(waiting, bound)))
-
-
-def _said(waiting: int, bound: int) -> str:
-    if not waiting:
-        return "no wait states"
-    proof = "no division has fewer" if waiting == bound else f"every division has {bound:,} or more"
-    return f"{waiting:,} cycles of wait states (modelled); {proof}"
+    return replace(plan, spread=Spread(waiting, bound, waiting == bound))
 
 
 def _divided(plan: Plan, regions: Sequence[Region], choice: _Choice) -> Plan:

@@ -14,7 +14,7 @@ from math import gcd
 from types import MappingProxyType
 
 from mcuplan.schedule.assembly.row_local import RowProgram
-from mcuplan.schedule.program import FEED, Allocation, Program, Run, Sharing, Slot
+from mcuplan.schedule.program import FEED, Allocation, Run, Sharing, Slot
 from mcuplan.solvers.packing.problem import Buffer, LiveRange
 from mcuplan.solvers.rows.problem import RowTensor
 from mcuplan.units import align_up
@@ -93,8 +93,8 @@ def lay_out(
         buffers,
         MappingProxyType(slots),
         MappingProxyType(used),
-        _notes(rowed, lives),
         rows=MappingProxyType(rows),
+        in_place=tuple(sorted(rowed.steps[number] for number in lives.in_place)),
     )
     pinned = {i: span.pinned for i, span in enumerate(spans) if span.pinned is not None}
     return Layout(allocation, runs, MappingProxyType(pinned))
@@ -251,11 +251,3 @@ def _slots(rowed: RowProgram, lives: _Lives) -> tuple[dict[str, Slot], dict[str,
         else:
             rows[name] = tuple(Slot(lives.spans[homes[y]].name) for y in range(tensor.rows))
     return slots, rows
-
-
-def _notes(rowed: RowProgram, lives: _Lives) -> tuple[str, ...]:
-    """Which steps run in place, as the plans of whole tensors say it."""
-    program: Program = rowed.program
-    steps = sorted(rowed.steps[number] for number in lives.in_place)
-    names = (program.graph.node_name(program.steps[i].node) for i in steps)
-    return tuple(f"step {i}: {name} in place" for i, name in zip(steps, names, strict=True))

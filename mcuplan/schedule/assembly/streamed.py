@@ -81,7 +81,7 @@ def plan_rows(
         choice = choose(ways, wanted, Placer(by_rows, orders.peak))
         if kernels_of(choice.chosen) not in plans:
             plan = _best_of(choice.placed, orders.best(choice.placed), sharing, effort, objective)
-            selected = Selected(asked.value, choice.statement)
+            selected = Selected(asked.value, choice.trade)
             plans[kernels_of(choice.chosen)] = replace(plan, selected=selected)
     if len(plans) == 1:
         return next(iter(plans.values()))

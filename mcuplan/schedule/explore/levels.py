@@ -5,9 +5,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, Self
 
 from mcuplan.errors import InputTooLarge, UsageError
+from mcuplan.facts import (
+    Aliased,
+    AsAWhole,
+    Naive,
+    NoGainByRows,
+    NotWorthCycles,
+    Overlapped,
+    RowsTooFar,
+    SlowerByRows,
+    TooManyRows,
+)
 from mcuplan.ir.graph import Graph
 from mcuplan.ir.op import Kernel, Op
 from mcuplan.schedule.assembly.aliases import possible_views
@@ -20,10 +31,11 @@ from mcuplan.schedule.assembly.streamed import plan_rows
 from mcuplan.schedule.kernels.choose import Placer, choose, kernels_of
 from mcuplan.schedule.kernels.objective import Objective, Selection, price
 from mcuplan.schedule.kernels.select import Candidate, candidates_of, program_of
-from mcuplan.schedule.program import FEED, Plan, Program, Selected, Sharing
+from mcuplan.schedule.program import FEED, OrderResult, Plan, Program, Selected, Sharing, Spread
 from mcuplan.solvers.packing.conflicts import Conflicts
 from mcuplan.solvers.packing.greedy import first_fit
-from mcuplan.solvers.packing.problem import Problem
+from mcuplan.solvers.packing.problem import MemoryPlan, Problem
+from mcuplan.solvers.rows.problem import RowOrder
 from mcuplan.solvers.steps.segments import Effort
 from mcuplan.targets import Target
 
@@ -34,12 +46,48 @@ Streaming = Literal["off", "auto", "input"]
 
 
 @dataclass(frozen=True, slots=True)
+class ByRows:
+    """So many steps run row by row, in an order of rows; the input may be fed that way, too."""
+
+    steps: int
+    fed: bool
+    order: RowOrder
+
+
+@dataclass(frozen=True, slots=True)
+class Arenas:
+    """The arenas of a plan, and how buffers were given to the regions where that was a choice."""
+
+    memory: Mapping[str, MemoryPlan]
+    spread: Spread | None
+
+    @classmethod
+    def of(cls, plan: Plan) -> Self:
+        """Of a plan."""
+        return cls(plan.memory, plan.spread)
+
+
+Reason = (
+    Aliased
+    | Arenas
+    | AsAWhole
+    | ByRows
+    | Naive
+    | NoGainByRows
+    | OrderResult
+    | Overlapped
+    | TooManyRows
+)
+"""Why the arena of a level is what it is."""
+
+
+@dataclass(frozen=True, slots=True)
 class Level:
-    """The arena with one more way of saving bytes than the level before."""
+    """The arena with one more way of saving bytes than the level before, and why."""
 
     name: str
     arena_bytes: int
-    note: str
+    why: Reason
 
 
 def plan_graph(
@@ -82,7 +130,7 @@ def plan_graph(
     try:
         by_rows = plan_rows(graph, target, sharing, effort, selection, enough=enough)
     except InputTooLarge as error:
-        by_rows, whole = None, replace(whole, as_a_whole=f"not by rows: {error.message}")
+        by_rows, whole = None, replace(whole, as_a_whole=RowsTooFar(error.message))
     if not latency:
         return whole if by_rows is None else _leaner(by_rows, whole, selection)
     best = whole if by_rows is None else _faster(by_rows, whole, selection)
@@ -105,9 +153,10 @@ def _smaller(
             break  # nor does anything else
 
 
-def _as_latency(plan: Plan) -> Selected:
-    said = plan.selected.statement if plan.selected else ""
-    return Selected(Objective.LATENCY.value, f"what fits: {said}")
+def _as_latency(plan: Plan) -> Selected | None:
+    """Of a plan that was made for another objective."""
+    selected, objective = plan.selected, Objective.LATENCY.value
+    return selected and replace(selected, objective=objective, among_fitting=True)
 
 
 def _fastest(plans: Sequence[Plan], selection: Selection) -> Plan:
@@ -120,8 +169,7 @@ def _faster(by_rows: Plan, whole: Plan, selection: Selection) -> Plan:
     if _fastest([whole, by_rows], selection) is by_rows:
         return by_rows
     more = 100 * (selection.cycles(by_rows) / max(1.0, selection.cycles(whole)) - 1)
-    said = f"by rows it would take {more:.1f} % more cycles"
-    return replace(whole, as_a_whole=said) if more > 0 else whole
+    return replace(whole, as_a_whole=SlowerByRows(more)) if more > 0 else whole
 
 
 def _leaner(by_rows: Plan, whole: Plan, selection: Selection) -> Plan:
@@ -134,8 +182,7 @@ def _leaner(by_rows: Plan, whole: Plan, selection: Selection) -> Plan:
     cycles = selection.cycles(by_rows), selection.cycles(whole)
     if price(sizes[0], cycles[0]) <= price(sizes[1], cycles[1]):
         return by_rows
-    said = f"by rows it would need {sizes[1] - sizes[0]:,} B less, not worth the cycles"
-    return replace(whole, as_a_whole=said)
+    return replace(whole, as_a_whole=NotWorthCycles(sizes[1] - sizes[0]))
 
 
 def _plan_whole(
@@ -157,7 +204,7 @@ def _plan_whole(
             plans.append(_placed(fastest, onwards, effort, eager=True))
     best = plans[0] if len(plans) == 1 else _fastest(plans, selection)
     check_rows(best, keep_inputs=sharing.keep_inputs)
-    return replace(best, selected=Selected(selection.objective.value, choice.statement))
+    return replace(best, selected=Selected(selection.objective.value, choice.trade))
 
 
 @dataclass(slots=True)
@@ -240,19 +287,18 @@ def levels(
     naive = make_plan(own.program, nothing)
     ordered = _placed(copying, nothing, effort)
     aliased = _placed(copying, replace(sharing, overlap=False), effort)
-    statements = (memory.statement for memory in final.memory.values())
-    stages = (
-        ("naive", naive, "the model's order, a buffer for every tensor"),
-        ("order", ordered, ordered.order.statement if ordered.order else ""),
-        ("in place", aliased, _aliasing_note(whole)),
-        ("overlap", whole, _overlap_note(whole)),
-        ("streaming", final, _streaming_note(final)),
+    stages: tuple[tuple[str, Plan, Reason], ...] = (
+        ("naive", naive, Naive()),
+        ("order", ordered, ordered.order or Naive()),
+        ("in place", aliased, _aliased(whole)),
+        ("overlap", whole, _overlapped(whole)),
+        ("streaming", final, _streamed(final)),
     )
     found: list[Level] = []
-    for name, stage, note in stages[: 4 if streaming == "off" else 5]:
+    for name, stage, why in stages[: 4 if streaming == "off" else 5]:
         arena = min([_greedy_bytes(stage), *(level.arena_bytes for level in found[-1:])])
-        found.append(Level(name, arena, note))
-    return (*found, Level("placement", _arena_bytes(final), "; ".join(statements)))
+        found.append(Level(name, arena, why))
+    return (*found, Level("placement", _arena_bytes(final), Arenas.of(final)))
 
 
 def _with_kernels_of(plan: Plan, graph: Graph) -> Program:
@@ -314,30 +360,28 @@ def _greedy_bytes(plan: Plan) -> int:
     return max((at + b.nbytes for at, b in zip(offsets, buffers, strict=True)), default=0)
 
 
-def _aliasing_note(plan: Plan) -> str:
+def _aliased(plan: Plan) -> Aliased:
     """How many steps run in place, what is no step, and which joins still copy."""
-    notes = plan.allocation.notes
-    in_place = sum(note.endswith(" in place") for note in notes)
+    allocation = plan.allocation
     copied = copied_joins(plan.program)
-    text = f"in place: {in_place}, joins and slices without a copy: {len(notes) - in_place}"
-    return f"{text}; still copied: {', '.join(copied)}" if copied else text
+    return Aliased(len(allocation.in_place), len(allocation.without_copy), copied)
 
 
-def _streaming_note(plan: Plan) -> str:
-    """How many steps run row by row, and what is known about the order of rows."""
-    if plan.as_a_whole:
+def _streamed(plan: Plan) -> AsAWhole | ByRows | NoGainByRows | TooManyRows:
+    """How many steps run row by row and in what order of rows, or why none does."""
+    if plan.as_a_whole is not None:
         return plan.as_a_whole
     if not plan.runs and has_too_many_rows(plan.program):
-        return "too many rows to find an order of them"
+        return TooManyRows()
     if not plan.runs or plan.rows is None:
-        return "no order of rows needs less"
+        return NoGainByRows()
     by_rows = {run.step for run in plan.runs if run.step != FEED}
     by_rows = {step for step in by_rows if sum(run.step == step for run in plan.runs) > 1}
-    fed = "the input is fed row by row, " if any(run.step == FEED for run in plan.runs) else ""
-    return f"{fed}{len(by_rows)} steps row by row: {plan.rows.statement}"
+    fed = any(run.step == FEED for run in plan.runs)
+    return ByRows(len(by_rows), fed, plan.rows)
 
 
-def _overlap_note(plan: Plan) -> str:
+def _overlapped(plan: Plan) -> Overlapped:
     """How many outputs start inside their input's bytes."""
     pairs = [p for of_step in plan.allocation.overlaps.pairs.values() for p in of_step]
     buffers = plan.allocation.buffers
@@ -347,4 +391,4 @@ def _overlap_note(plan: Plan) -> str:
         (region, low), (other, high) = places[pair.output], places[pair.source]
         ends = low + buffers[pair.output].nbytes, high + buffers[pair.source].nbytes
         shared += region == other and low < ends[1] and high < ends[0]
-    return f"outputs that start among rows of their input that are done with: {shared}"
+    return Overlapped(shared)

@@ -8,13 +8,14 @@ how many bytes of arena that took.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations, product
 from typing import Generic, TypeVar
 
+from mcuplan.facts import Trade
 from mcuplan.ir.op import Kernel
 from mcuplan.price import constants_of, kernel_size
-from mcuplan.schedule.kernels.objective import MOST_TIMES, WORTH, Objective, Selection, price
+from mcuplan.schedule.kernels.objective import MOST_TIMES, Objective, Selection, price
 from mcuplan.schedule.kernels.select import Candidate
 from mcuplan.schedule.overlap import shared_bytes
 
@@ -27,7 +28,6 @@ Ways = Mapping[str, tuple[Candidate, ...]]  # fastest first
 _MORE_ARENA, _MORE_CYCLES = 1.05, 1.15  # that the default objective may take
 _HARDLY_MORE, _FAR_SLOWER = 1.01, 1.25  # flash that `flash` may take to save so many cycles
 _SHARES = (1.01, 1.02, 1.04, 1.07, 1.1, 1.15, 1.2, 1.3, 1.5, 2.0)  # of the least arena, tried
-_RATE = f"1 % of arena for up to {WORTH} % more cycles, {MOST_TIMES:g} times at most"
 _MOST_PLANS = 120  # of one choice; what is left open then stays with its leanest kernel
 _MOST_STEPS = 12_000  # placed in all these plans together: fewer plans of large networks
 _LEAST_PLANS = 3
@@ -36,11 +36,11 @@ _MOST_EXACT = 12  # kernel functions that all sets are tried of
 
 @dataclass(frozen=True, slots=True)
 class Choice(Generic[P]):
-    """The kernels chosen, what became of them, and in words what was given up for what."""
+    """The kernels chosen, what became of them, and what was given up for what."""
 
     chosen: Chosen
     placed: P
-    statement: str
+    trade: Trade
 
 
 def kernels_of(chosen: Chosen) -> tuple[Kernel, ...]:
@@ -88,9 +88,11 @@ def choose(ways: Ways, selection: Selection, placer: Placer[P]) -> Choice[P]:
     fastest = {name: found[0] for name, found in ways.items()}
     if selection.objective is Objective.FLASH:
         smallest = _smallest(ways)
-        return Choice(smallest, placer.best(smallest), _flash_trade(fastest, smallest))
+        saved = _flash(fastest) - _flash(smallest)
+        trade = replace(_slower(fastest, smallest), saved_bytes=saved, of_flash=True)
+        return Choice(smallest, placer.best(smallest), trade)
     if selection.objective is Objective.LATENCY:
-        return Choice(fastest, placer.best(fastest), "the fastest kernel of every step")
+        return Choice(fastest, placer.best(fastest), Trade(len(fastest)))
     leanest = {name: min(found, key=_leanness) for name, found in ways.items()}
     search = _Search(ways, fastest, leanest, placer)
     wanted, other = leanest, fastest  # the first one placed is the one with the best order
@@ -104,10 +106,21 @@ def choose(ways: Ways, selection: Selection, placer: Placer[P]) -> Choice[P]:
     else:
         chosen = _balanced(search, fastest, least)
     placed = placer.best(chosen)
-    above = 100 * (placer.size(chosen) / max(1, least) - 1)
-    bound = f"least arena {least:,} B" + (f", this {above:.1f} % above" if above > 0 else "")
-    rate = f"; {_RATE}" if selection.objective is Objective.RAM else ""
-    return Choice(chosen, placed, f"{_trade(fastest, chosen, placer)}; {bound}{rate}")
+    trade = replace(
+        _slower(fastest, chosen),
+        saved_bytes=placer.size(fastest) - placer.size(chosen),
+        least_arena=least,
+        above_least=100 * (placer.size(chosen) / max(1, least) - 1),
+        at_a_rate=selection.objective is Objective.RAM,
+    )
+    return Choice(chosen, placed, trade)
+
+
+def _slower(fastest: Chosen, chosen: Chosen) -> Trade:
+    """How many steps do not run their fastest kernel, and what that costs."""
+    changed = sum(chosen[name] is not candidate for name, candidate in fastest.items())
+    more = 100 * (_cycles(chosen) / max(1.0, _cycles(fastest)) - 1) if changed else 0.0
+    return Trade(len(fastest), changed, more)
 
 
 def _lean(search: _Search[P], least: int) -> Chosen:
@@ -302,31 +315,6 @@ def _sets(functions: Sequence[str]) -> list[frozenset[str]]:
     most = len(functions) if len(functions) <= _MOST_EXACT else 3
     found = [frozenset(c) for n in range(1, most + 1) for c in combinations(functions, n)]
     return [*found, frozenset(functions)]
-
-
-# -- words ----------------------------------------------------------------------------------
-
-
-def _slower(fastest: Chosen, chosen: Chosen) -> str:
-    """How many steps do not run their fastest kernel, and what that costs."""
-    changed = sum(chosen[name] is not candidate for name, candidate in fastest.items())
-    if not changed:
-        return "the fastest kernel of every step"
-    more = 100 * (_cycles(chosen) / max(1.0, _cycles(fastest)) - 1)
-    steps = f"{changed} of {len(fastest)} steps"
-    return f"{steps} with a slower kernel, {more:.1f} % more cycles"
-
-
-def _trade(fastest: Chosen, chosen: Chosen, placer: Placer[P]) -> str:
-    text = _slower(fastest, chosen)
-    saved = placer.size(fastest) - placer.size(chosen)
-    return f"{text}, {saved:,} B of arena less" if saved else text
-
-
-def _flash_trade(fastest: Chosen, chosen: Chosen) -> str:
-    text = _slower(fastest, chosen)
-    saved = _flash(fastest) - _flash(chosen)
-    return f"{text}, {saved:,} B of flash less" if saved else text
 
 
 def _flash(chosen: Chosen) -> int:

@@ -12,7 +12,7 @@ from mcuplan.solvers.packing.crowded import crowded_fit
 from mcuplan.solvers.packing.exact import Effort, Proof, improve
 from mcuplan.solvers.packing.greedy import climb, portfolio
 from mcuplan.solvers.packing.learned import learn
-from mcuplan.solvers.packing.problem import MemoryPlan, Placement, Problem
+from mcuplan.solvers.packing.problem import Ended, MemoryPlan, Placement, Problem
 
 __all__ = ["DEFAULT_NODES", "pack"]
 
@@ -53,13 +53,13 @@ def pack(
         PlanError: the pinned buffers contradict each other.
     """
     deadline = None if time_limit_s is None else time.monotonic() + time_limit_s
-    most = _MOST_PAIRS
-    if time_limit_s is not None:
-        most = min(most, int(_PAIRS_A_SECOND * time_limit_s))
+    most = _MOST_PAIRS if time_limit_s is None else int(_PAIRS_A_SECOND * time_limit_s)
     _check_pinned(problem)
     bound = lower_bound(problem)
-    if count_pairs(problem) > most:
-        return _plan(problem, bound, Proof(crowded_fit(problem), bound.bytes, 0), "not attempted")
+    if count_pairs(problem) > min(most, _MOST_PAIRS):
+        return _plan(
+            problem, bound, Proof(crowded_fit(problem), bound.bytes, 0), Ended.TOO_MANY_PAIRS
+        )
     conflicts = Conflicts(problem)
     if time_limit_s is None and node_limit is None:
         node_limit = min(DEFAULT_NODES, _NODES_AND_PAIRS // (conflicts.pairs + 1))
@@ -81,7 +81,7 @@ def pack(
         climbed = climb(problem, conflicts, packing, proof.proved_bytes, late)
         if climbed.arena_bytes < proof.packing.arena_bytes:
             proof = Proof(climbed, proof.proved_bytes, proof.nodes)
-    return _plan(problem, bound, proof, "stopped" if exact else "not asked for")
+    return _plan(problem, bound, proof, Ended.STOPPED if exact else Ended.NOT_ASKED)
 
 
 def _check_pinned(problem: Problem) -> None:
@@ -96,7 +96,7 @@ def _check_pinned(problem: Problem) -> None:
     check_placements(Problem(buffers, entries), placements)
 
 
-def _plan(problem: Problem, bound: LowerBound, proof: Proof, ended: str) -> MemoryPlan:
+def _plan(problem: Problem, bound: LowerBound, proof: Proof, ended: Ended) -> MemoryPlan:
     packing = proof.packing
     plan = MemoryPlan(
         placements=tuple(map(Placement, problem.buffers, packing.offsets)),
@@ -106,19 +106,8 @@ def _plan(problem: Problem, bound: LowerBound, proof: Proof, ended: str) -> Memo
         optimal=packing.arena_bytes == proof.proved_bytes,
         method=packing.method,
         proved_bytes=proof.proved_bytes,
-        statement=_statement(bound, proof, ended),
+        ended=ended,
         nodes=proof.nodes,
     )
     check_plan(problem, plan)
     return plan
-
-
-def _statement(bound: LowerBound, proof: Proof, ended: str) -> str:
-    arena, proved = proof.packing.arena_bytes, proof.proved_bytes
-    nodes = f"{proof.nodes:,} nodes"
-    if arena == bound.bytes:
-        return f"the live bytes of step {bound.step} need {arena:,} B"
-    if arena == proved:
-        return f"the search refuted every size below {arena:,} B ({nodes})"
-    searched = f"exact search {ended}" + (f" after {nodes}" if proof.nodes else "")
-    return f"{searched}; the least arena has {proved:,} to {arena:,} B"

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum, auto
 from typing import Literal
 
-__all__ = ["Buffer", "LiveRange", "MemoryPlan", "Placement", "Problem", "Region"]
+__all__ = ["Buffer", "Ended", "LiveRange", "MemoryPlan", "Placement", "Problem", "Region"]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -116,6 +117,14 @@ class Problem:
         return self.separations.get((low, high), self.buffers[low].nbytes)
 
 
+class Ended(Enum):
+    """Why no search went on where an arena is not proved to be the least."""
+
+    NOT_ASKED = auto()
+    TOO_MANY_PAIRS = auto()
+    STOPPED = auto()
+
+
 @dataclass(frozen=True, slots=True)
 class MemoryPlan:
     """Offsets for the buffers of one arena, and what is known about their quality.
@@ -123,7 +132,7 @@ class MemoryPlan:
     ``placements`` keep the order of ``Problem.buffers``. ``lower_bound_bytes`` is the
     peak of the live bytes, reached at ``peak_step`` (-1: no buffers);
     ``proved_bytes`` >= it is the largest size below which no placement exists by
-    proof. ``statement`` says in one sentence how that was established.
+    proof, of ``nodes`` visited by the exact search.
     """
 
     placements: tuple[Placement, ...]
@@ -133,7 +142,7 @@ class MemoryPlan:
     optimal: bool
     method: str
     proved_bytes: int = 0
-    statement: str = ""
+    ended: Ended = Ended.NOT_ASKED
     nodes: int = 0
 
     @property

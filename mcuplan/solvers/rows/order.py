@@ -9,7 +9,7 @@ from typing import Self
 
 from mcuplan.solvers.rows.check import check_row_order
 from mcuplan.solvers.rows.compiled import search
-from mcuplan.solvers.rows.problem import RowGraph, RowOrder
+from mcuplan.solvers.rows.problem import RowGraph, RowOrder, RowProof
 from mcuplan.solvers.rows.search import Found
 from mcuplan.solvers.rows.smooth import smooth
 from mcuplan.solvers.rows.stages import depth_first_moves, staged_moves, step_by_step_moves
@@ -168,20 +168,15 @@ def _with_floor(graph: RowGraph, floor: int) -> RowGraph:
 
 def _order(graph: RowGraph, moves: Sequence[int]) -> RowOrder:
     peak = check_row_order(graph, moves)
-    return _rated(RowOrder(tuple(moves), peak, _trivial_bytes(graph), "", 0), 0, 0)
+    return _rated(RowOrder(tuple(moves), peak, _trivial_bytes(graph), RowProof.BOUND, 0), 0, 0)
 
 
 def _rated(order: RowOrder, bound: int, states: int) -> RowOrder:
     """The order with what is known of it."""
     bound = min(max(bound, order.lower_bound_bytes), order.peak_bytes)
-    if bound < order.peak_bytes:
-        said = f"every order of rows needs {bound} B or more"
-        said += f"; stopped after {states} states" if states else ""
-    elif states:
-        said = f"no order of rows needs less than {bound} B: {states} states searched"
-    else:
-        said = f"no order of rows needs less than {bound} B: a call needs that in every order"
-    return replace(order, lower_bound_bytes=bound, statement=said, states=states)
+    proof = RowProof.SEARCHED if states else RowProof.CALL
+    proof = RowProof.BOUND if bound < order.peak_bytes else proof
+    return replace(order, lower_bound_bytes=bound, proof=proof, states=states)
 
 
 def _trivial_bytes(graph: RowGraph) -> int:

@@ -8,8 +8,9 @@ one move and dead after the last move that reads it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum, auto
 
-__all__ = ["Move", "RowGraph", "RowOrder", "RowStep", "RowTensor"]
+__all__ = ["Move", "RowGraph", "RowOrder", "RowProof", "RowStep", "RowTensor"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,18 +71,26 @@ class RowGraph:
     steps: tuple[RowStep, ...]
 
 
+class RowProof(Enum):
+    """What is known about the least peak of all orders of rows."""
+
+    CALL = auto()  # a single call needs as much
+    SEARCHED = auto()  # no order with less is left
+    BOUND = auto()  # no more than a bound below it
+
+
 @dataclass(frozen=True, slots=True)
 class RowOrder:
     """An order of moves: ``moves`` holds step indices, each as often as the step has moves.
 
     ``peak_bytes`` is the most bytes that exist during a move: live rows, the rows made,
-    and scratch. ``lower_bound_bytes`` is what every order needs, by proof.
+    and scratch. ``lower_bound_bytes`` is what every order needs, by ``proof``.
     """
 
     moves: tuple[int, ...]
     peak_bytes: int
     lower_bound_bytes: int
-    statement: str
+    proof: RowProof
     states: int
 
     @property
