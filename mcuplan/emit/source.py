@@ -29,7 +29,7 @@ def source_values(
     members = [f"(ctx->{member} == NULL)" for member, _ in layout.regions]
     modulo = [f"(((uintptr_t)ctx->{m} % {ARENA_ALIGN}U) != 0U)" for m, _ in layout.regions]
     pairs = list(zip(layout.steps, constants, strict=True))
-    listed = [f"/* {_title(layout, step)} */\n{c.text}" for step, c in pairs]
+    listed = [f"{_title(layout, step)}\n{c.text}" for step, c in pairs]
     headers = [f"{stem}.h" for stem in sorted({kernel.function for kernel in _kernels(layout)})]
     nested = [f'__has_include("mplan/{header}")' for header in headers]
     return {
@@ -100,12 +100,17 @@ def _offsets(layout: Layout) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _title(layout: Layout, step: Step) -> str:
+def _title(layout: Layout, step: Step, indent: str = "") -> str:
+    """The comment over a step; it says what the integers of its output stand for."""
     shape_in = step.signature.inputs[0].shape
     name = comment_text(layout.graph.node_name(step.node))
     label = comment_text(step.node.op.label)
-    shapes = f"{shape_text(shape_in)} -> {shape_text(step.signature.output.shape)}"
-    return f'step {step.index}: {label} "{name}" {shapes}'
+    made = step.signature.output
+    shapes = f"{shape_text(shape_in)} -> {shape_text(made.shape)}"
+    grid = ""
+    if made.quant is not None and made.quant.axis is None:
+        grid = f"\n{indent} * output: scale {made.q.s:.9g}, zero_point {made.q.z}"
+    return f'{indent}/* step {step.index}: {label} "{name}" {shapes}{grid} */'
 
 
 def _accessors(layout: Layout, inputs: Sequence[BundlePort], outputs: Sequence[BundlePort]) -> str:
@@ -119,7 +124,7 @@ def _accessors(layout: Layout, inputs: Sequence[BundlePort], outputs: Sequence[B
 def _step(layout: Layout, step: Step, constants: StepConstants) -> str:
     """The calls of a whole step."""
     rows = f"{step.signature.output.rows}U"
-    lines = [f"        /* {_title(layout, step)} */"]
+    lines = [_title(layout, step, " " * 8)]
     if step.index in layout.plan.descending:
         for text in _calls(layout, step, constants, ("y - 1U", "y"), 12):
             lines += [f"        for (size_t y = {rows}; y > 0U; y--) {{", text, "        }"]
@@ -131,7 +136,7 @@ def _step(layout: Layout, step: Step, constants: StepConstants) -> str:
 
 def _case(layout: Layout, step: Step, constants: StepConstants) -> str:
     """The calls of some rows of a step."""
-    lines = [f"    case {step.index}U:", f"        /* {_title(layout, step)} */"]
+    lines = [f"    case {step.index}U:", _title(layout, step, " " * 8)]
     if step.index in layout.plan.descending:
         for text in _calls(layout, step, constants, ("y - 1U", "y"), 12):
             lines += ["        for (size_t y = y1; y > y0; y--) {", text, "        }"]

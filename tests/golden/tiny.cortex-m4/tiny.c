@@ -51,7 +51,8 @@ MPLAN_ABI_MARK
 #define OFFSET_DENSE (8U)
 #define OFFSET_SOFTMAX (8U)
 
-/* step 0: Conv 3x3 s2 "net/conv" [1,8,7,2] -> [1,4,4,6] */
+/* step 0: Conv 3x3 s2 "net/conv" [1,8,7,2] -> [1,4,4,6]
+ * output: scale 0.0156862754, zero_point -128 */
 static const int8_t conv2d_0_weights[108] = {
     -127, -33, 61, -102, -8, 86, -76, 18, 112, -51, 43, -119, -25, 69, -94, 0, 94, -69, 25, 119,
     -43, 51, -112, -18, 76, -86, 8, 102, -61, 33, 127, -36, 58, -104, -10, 84, -82, 16, 114, -56,
@@ -96,7 +97,8 @@ static const mplan_conv2d_s8_t conv2d_0 = {
     .act_max = 127,
 };
 
-/* step 1: DwConv 3x3 "net/dw" [1,4,4,6] -> [1,4,4,6] */
+/* step 1: DwConv 3x3 "net/dw" [1,4,4,6] -> [1,4,4,6]
+ * output: scale 0.0235294122, zero_point -128 */
 static const int8_t depthwise_conv2d_1_weights[54] = {
     -127, -29, 76, -94, 14, 124, -30, 71, -95, 11, 121, -54, 66, -95, 8, 116, -56, 54, -94, 5, 111,
     -58, 51, -124, 3, 106, -59, 47, -127, -17, 99, -61, 43, -127, -20, 90, -61, 40, -127, -22, 87,
@@ -137,7 +139,8 @@ static const mplan_depthwise_conv2d_s8_t depthwise_conv2d_1 = {
     .act_max = 127,
 };
 
-/* step 2: Conv 1x1 "net/pw" [1,4,4,6] -> [1,4,4,5] */
+/* step 2: Conv 1x1 "net/pw" [1,4,4,6] -> [1,4,4,5]
+ * output: scale 0.0392156877, zero_point -1 */
 static const int8_t conv2d_2_weights[30] = {
     -127, -28, 71, -86, 13, 112, -56, 65, -127, -6, 115, -77, 37, -127, -24, 79, -85, 19, 127, -44,
     63, -108, 0, 108, -63, 44, -127, -19, 88, -83,
@@ -178,7 +181,8 @@ static const mplan_conv2d_s8_t conv2d_2 = {
     .act_max = 127,
 };
 
-/* step 3: AvgPool 4x4 "net/pool" [1,4,4,5] -> [1,1,1,5] */
+/* step 3: AvgPool 4x4 "net/pool" [1,4,4,5] -> [1,1,1,5]
+ * output: scale 0.0235294122, zero_point -1 */
 static const int32_t avg_pool2d_3_multiplier[1] = {
     447392434,
 };
@@ -212,7 +216,8 @@ static const mplan_avg_pool2d_s8_t avg_pool2d_3 = {
     .out_zero_point = -1,
 };
 
-/* step 4: Dense "net/dense" [1,5] -> [1,3] */
+/* step 4: Dense "net/dense" [1,5] -> [1,3]
+ * output: scale 0.0470588244, zero_point -1 */
 static const int8_t dense_4_weights[15] = {
     -127, -20, 86, -64, 43, -127, 0, 127, -51, 76, -86, 20, 127, -23, 84,
 };
@@ -240,7 +245,8 @@ static const mplan_dense_s8_t dense_4 = {
     .act_max = 127,
 };
 
-/* step 5: Softmax "net/softmax" [1,3] -> [1,3] */
+/* step 5: Softmax "net/softmax" [1,3] -> [1,3]
+ * output: scale 0.00390625, zero_point -128 */
 static const uint32_t softmax_5_exponentials[256] = {
     8388608U, 8002994U, 7635107U, 7284131U, 6949289U, 6629839U, 6325073U, 6034318U, 5756928U,
     5492289U, 5239816U, 4998948U, 4769153U, 4549921U, 4340767U, 4141227U, 3950861U, 3769244U,
@@ -308,32 +314,38 @@ mplan_status_t tiny_invoke(const tiny_ctx_t *ctx)
     if (status == MPLAN_OK) {
         int8_t *const sram = ctx->sram->bytes;
 
-        /* step 0: Conv 3x3 s2 "net/conv" [1,8,7,2] -> [1,4,4,6] */
+        /* step 0: Conv 3x3 s2 "net/conv" [1,8,7,2] -> [1,4,4,6]
+         * output: scale 0.0156862754, zero_point -128 */
         for (size_t y = 4U; y > 0U; y--) {
             mplan_conv2d_s8(&conv2d_0, &sram[OFFSET_IMAGE], &sram[OFFSET_CONV], y - 1U, y);
         }
         MPLAN_STEP_HOOK(0, ctx);
 
-        /* step 1: DwConv 3x3 "net/dw" [1,4,4,6] -> [1,4,4,6] */
+        /* step 1: DwConv 3x3 "net/dw" [1,4,4,6] -> [1,4,4,6]
+         * output: scale 0.0235294122, zero_point -128 */
         mplan_depthwise_conv2d_s8(&depthwise_conv2d_1, &sram[OFFSET_CONV], &sram[OFFSET_DW], 0U,
                                   4U);
         MPLAN_STEP_HOOK(1, ctx);
 
-        /* step 2: Conv 1x1 "net/pw" [1,4,4,6] -> [1,4,4,5] */
+        /* step 2: Conv 1x1 "net/pw" [1,4,4,6] -> [1,4,4,5]
+         * output: scale 0.0392156877, zero_point -1 */
         for (size_t y = 4U; y > 0U; y--) {
             mplan_conv2d_s8(&conv2d_2, &sram[OFFSET_DW], &sram[OFFSET_PW], y - 1U, y);
         }
         MPLAN_STEP_HOOK(2, ctx);
 
-        /* step 3: AvgPool 4x4 "net/pool" [1,4,4,5] -> [1,1,1,5] */
+        /* step 3: AvgPool 4x4 "net/pool" [1,4,4,5] -> [1,1,1,5]
+         * output: scale 0.0235294122, zero_point -1 */
         mplan_avg_pool2d_s8(&avg_pool2d_3, &sram[OFFSET_PW], &sram[OFFSET_POOL], 0U, 1U);
         MPLAN_STEP_HOOK(3, ctx);
 
-        /* step 4: Dense "net/dense" [1,5] -> [1,3] */
+        /* step 4: Dense "net/dense" [1,5] -> [1,3]
+         * output: scale 0.0470588244, zero_point -1 */
         mplan_dense_s8(&dense_4, &sram[OFFSET_POOL], &sram[OFFSET_DENSE], 0U, 1U);
         MPLAN_STEP_HOOK(4, ctx);
 
-        /* step 5: Softmax "net/softmax" [1,3] -> [1,3] */
+        /* step 5: Softmax "net/softmax" [1,3] -> [1,3]
+         * output: scale 0.00390625, zero_point -128 */
         mplan_softmax_s8(&softmax_5, &sram[OFFSET_DENSE], &sram[OFFSET_SOFTMAX], 0U, 1U);
         MPLAN_STEP_HOOK(5, ctx);
     }

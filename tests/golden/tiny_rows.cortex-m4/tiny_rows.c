@@ -92,7 +92,8 @@ static const run_t runs[RUNS] = {
     {2, 2, 4}, {3, 2, 4}, {4, 0, 1}, {5, 0, 1}, {6, 0, 1},
 };
 
-/* step 0: Conv 3x3 s2 "net/conv" [1,8,7,2] -> [1,4,4,6] */
+/* step 0: Conv 3x3 s2 "net/conv" [1,8,7,2] -> [1,4,4,6]
+ * output: scale 0.0156862754, zero_point -128 */
 static const int8_t conv2d_0_weights[108] = {
     -127, -33, 61, -102, -8, 86, -76, 18, 112, -51, 43, -119, -25, 69, -94, 0, 94, -69, 25, 119,
     -43, 51, -112, -18, 76, -86, 8, 102, -61, 33, 127, -36, 58, -104, -10, 84, -82, 16, 114, -56,
@@ -137,7 +138,8 @@ static const mplan_conv2d_s8_t conv2d_0 = {
     .act_max = 127,
 };
 
-/* step 1: DwConv 3x3 "net/dw" [1,4,4,6] -> [1,4,4,6] */
+/* step 1: DwConv 3x3 "net/dw" [1,4,4,6] -> [1,4,4,6]
+ * output: scale 0.0235294122, zero_point -128 */
 static const int8_t depthwise_conv2d_1_weights[54] = {
     -127, -29, 76, -94, 14, 124, -30, 71, -95, 11, 121, -54, 66, -95, 8, 116, -56, 54, -94, 5, 111,
     -58, 51, -124, 3, 106, -59, 47, -127, -17, 99, -61, 43, -127, -20, 90, -61, 40, -127, -22, 87,
@@ -178,7 +180,8 @@ static const mplan_depthwise_conv2d_s8_t depthwise_conv2d_1 = {
     .act_max = 127,
 };
 
-/* step 2: Conv 1x1 "net/pw" [1,4,4,6] -> [1,4,4,5] */
+/* step 2: Conv 1x1 "net/pw" [1,4,4,6] -> [1,4,4,5]
+ * output: scale 0.0392156877, zero_point -1 */
 static const int8_t conv2d_2_weights[30] = {
     -127, -28, 71, -86, 13, 112, -56, 65, -127, -6, 115, -77, 37, -127, -24, 79, -85, 19, 127, -44,
     63, -108, 0, 108, -63, 44, -127, -19, 88, -83,
@@ -219,7 +222,8 @@ static const mplan_conv2d_s8_t conv2d_2 = {
     .act_max = 127,
 };
 
-/* step 3: RowSum "net/pool" [1,4,4,5] -> [1,1,1,5] */
+/* step 3: RowSum "net/pool" [1,4,4,5] -> [1,1,1,5]
+ * output: scale 0.0392156877, zero_point -1 */
 static const mplan_row_sum_s8_t row_sum_3 = {
     .in_rows = {.stride = 4U, .table = pw_rows},
     .out_rows = {.stride = 20U, .table = NULL},
@@ -228,7 +232,8 @@ static const mplan_row_sum_s8_t row_sum_3 = {
     .in_zero_point = -1,
 };
 
-/* step 4: Mean of 16 "net/pool" [1,1,1,5] -> [1,1,1,5] */
+/* step 4: Mean of 16 "net/pool" [1,1,1,5] -> [1,1,1,5]
+ * output: scale 0.0235294122, zero_point -1 */
 static const mplan_mean_of_sum_s8_t mean_of_sum_4 = {
     .in_rows = {.stride = 20U, .table = NULL},
     .out_rows = {.stride = 5U, .table = NULL},
@@ -240,7 +245,8 @@ static const mplan_mean_of_sum_s8_t mean_of_sum_4 = {
     .out_zero_point = -1,
 };
 
-/* step 5: Dense "net/dense" [1,5] -> [1,3] */
+/* step 5: Dense "net/dense" [1,5] -> [1,3]
+ * output: scale 0.0470588244, zero_point -1 */
 static const int8_t dense_5_weights[15] = {
     -127, -20, 86, -64, 43, -127, 0, 127, -51, 76, -86, 20, 127, -23, 84,
 };
@@ -268,7 +274,8 @@ static const mplan_dense_s8_t dense_5 = {
     .act_max = 127,
 };
 
-/* step 6: Softmax "net/softmax" [1,3] -> [1,3] */
+/* step 6: Softmax "net/softmax" [1,3] -> [1,3]
+ * output: scale 0.00390625, zero_point -128 */
 static const uint32_t softmax_6_exponentials[256] = {
     8388608U, 8002994U, 7635107U, 7284131U, 6949289U, 6629839U, 6325073U, 6034318U, 5756928U,
     5492289U, 5239816U, 4998948U, 4769153U, 4549921U, 4340767U, 4141227U, 3950861U, 3769244U,
@@ -331,32 +338,39 @@ static void run_step(const tiny_rows_ctx_t *ctx, size_t step, size_t y0, size_t 
 
     switch (step) {
     case 0U:
-        /* step 0: Conv 3x3 s2 "net/conv" [1,8,7,2] -> [1,4,4,6] */
+        /* step 0: Conv 3x3 s2 "net/conv" [1,8,7,2] -> [1,4,4,6]
+         * output: scale 0.0156862754, zero_point -128 */
         mplan_conv2d_s8(&conv2d_0, &sram[OFFSET_IMAGE], &sram[OFFSET_CONV], y0, y1);
         break;
     case 1U:
-        /* step 1: DwConv 3x3 "net/dw" [1,4,4,6] -> [1,4,4,6] */
+        /* step 1: DwConv 3x3 "net/dw" [1,4,4,6] -> [1,4,4,6]
+         * output: scale 0.0235294122, zero_point -128 */
         mplan_depthwise_conv2d_s8(&depthwise_conv2d_1, &sram[OFFSET_CONV], &sram[OFFSET_DW], y0,
                                   y1);
         break;
     case 2U:
-        /* step 2: Conv 1x1 "net/pw" [1,4,4,6] -> [1,4,4,5] */
+        /* step 2: Conv 1x1 "net/pw" [1,4,4,6] -> [1,4,4,5]
+         * output: scale 0.0392156877, zero_point -1 */
         mplan_conv2d_s8(&conv2d_2, &sram[OFFSET_DW], &sram[OFFSET_PW], y0, y1);
         break;
     case 3U:
-        /* step 3: RowSum "net/pool" [1,4,4,5] -> [1,1,1,5] */
+        /* step 3: RowSum "net/pool" [1,4,4,5] -> [1,1,1,5]
+         * output: scale 0.0392156877, zero_point -1 */
         mplan_row_sum_s8(&row_sum_3, &sram[OFFSET_PW], &sram[OFFSET_POOL_SUMS], y0, y1);
         break;
     case 4U:
-        /* step 4: Mean of 16 "net/pool" [1,1,1,5] -> [1,1,1,5] */
+        /* step 4: Mean of 16 "net/pool" [1,1,1,5] -> [1,1,1,5]
+         * output: scale 0.0235294122, zero_point -1 */
         mplan_mean_of_sum_s8(&mean_of_sum_4, &sram[OFFSET_POOL_SUMS], &sram[OFFSET_POOL], y0, y1);
         break;
     case 5U:
-        /* step 5: Dense "net/dense" [1,5] -> [1,3] */
+        /* step 5: Dense "net/dense" [1,5] -> [1,3]
+         * output: scale 0.0470588244, zero_point -1 */
         mplan_dense_s8(&dense_5, &sram[OFFSET_POOL], &sram[OFFSET_DENSE], y0, y1);
         break;
     case 6U:
-        /* step 6: Softmax "net/softmax" [1,3] -> [1,3] */
+        /* step 6: Softmax "net/softmax" [1,3] -> [1,3]
+         * output: scale 0.00390625, zero_point -128 */
         mplan_softmax_s8(&softmax_6, &sram[OFFSET_DENSE], &sram[OFFSET_SOFTMAX], y0, y1);
         break;
     default:
