@@ -49,7 +49,7 @@ def _runs(layout: Layout) -> str:
     fed = layout.fed_rows > 0
     ctype, feed = dtype.c_type, dtype.high
     runs = layout.plan.runs
-    entries = [f"{{{feed if r.step == FEED else r.step}, {r.first}, {r.end}}}" for r in runs]
+    entries = [f"{{{'FEED' if r.step == FEED else r.step}, {r.first}, {r.end}}}" for r in runs]
     head = f"#define RUNS ({len(runs)}U)\n"
     head += f"#define FEED ({feed}U) /* no step: rows of the input come */\n" if fed else ""
     return (
