@@ -19,16 +19,34 @@ extern "C" {
 typedef enum {
     MPLAN_OK = 0,
     MPLAN_ERR_NULL = 1,  /* a pointer of the context is NULL */
-    MPLAN_ERR_ALIGN = 2, /* an arena is not aligned to 4 bytes */
+    MPLAN_ERR_ALIGN = 2, /* an arena is not aligned to MPLAN_ARENA_ALIGN bytes */
     MPLAN_ERR_ORDER = 3  /* calls came in the wrong order */
 } mplan_status_t;
 
 /*
- * The only compiler extensions that generated code and portable kernels use; -D may define each.
- * MPLAN_KERNEL stands before the definition of a kernel: every folder of a model has the kernels
- * that it calls, and of equal ones in an image the linker takes one. The others are dropped with
- * -ffunction-sections and -Wl,--gc-sections.
+ * Options, the same for every file of an image. An application sets them in a header of its own,
+ * which -DMPLAN_CONFIG_H='"my_mplan.h"' names, or each by -D.
+ *
+ * MPLAN_ARENA_ALIGN         alignment of arenas in bytes, checked at run time: a power of two, at
+ *                           least 4. 32 keeps an arena apart from other objects in a data cache.
+ * MPLAN_STEP_HOOK(step, ctx) runs after every step of a model; NAME.h says what it counts.
+ * MPLAN_ALIGNED(n), MPLAN_SECTION(name), MPLAN_KERNEL
+ *                           the only compiler extensions that generated code and portable kernels
+ *                           use. MPLAN_KERNEL stands before the definition of a kernel: every
+ *                           folder of a model has the kernels that it calls, and of equal ones in
+ *                           an image the linker takes one. The others are dropped with
+ *                           -ffunction-sections and -Wl,--gc-sections.
  */
+#ifdef MPLAN_CONFIG_H
+#include MPLAN_CONFIG_H
+#endif
+
+#ifndef MPLAN_ARENA_ALIGN
+#define MPLAN_ARENA_ALIGN 4
+#endif
+#ifndef MPLAN_STEP_HOOK
+#define MPLAN_STEP_HOOK(step, ctx) ((void)0)
+#endif
 #if defined(__GNUC__) || defined(__clang__) || defined(__ICCARM__)
 #ifndef MPLAN_ALIGNED
 #define MPLAN_ALIGNED(n) __attribute__((aligned(n)))
@@ -64,31 +82,29 @@ typedef enum {
 #error "mplan: constants are laid out for little-endian cores"
 #endif
 
-/**
- * Alignment of arenas in bytes: a power of two, at least 4, the same in every file of an image.
- * 32 keeps an arena apart from other objects in a data cache.
+/** Stops the build where a constant condition is false, in C99, too; `name` says what must be. */
+#define MPLAN_STATIC_ASSERT(name, condition) typedef char name[(condition) ? 1 : -1]
+
+/*
  * Rows within an arena begin at any byte. Where a core can read unaligned words (Armv7-M and later)
  * kernels do so: arenas lie in normal memory, not device memory, and CCR.UNALIGN_TRP stays 0.
  */
-#ifndef MPLAN_ARENA_ALIGN
-#define MPLAN_ARENA_ALIGN 4
-#endif
-
-/* Checked: an arena is aligned to 4 bytes or more. */
-typedef char mplan_arena_is_aligned_t[(MPLAN_ARENA_ALIGN >= 4) ? 1 : -1];
+MPLAN_STATIC_ASSERT(mplan_arena_align_is_a_power_of_two_from_4_on,
+                    (MPLAN_ARENA_ALIGN >= 4) &&
+                        ((MPLAN_ARENA_ALIGN & (MPLAN_ARENA_ALIGN - 1)) == 0));
 
 #if defined(__arm__)
-/* Checked assumption: structs have the layout of the ABI (-fpack-struct), which assembly reads. */
+/* Structs have the layout of the ABI (-fpack-struct), which assembly reads. */
 typedef struct {
     uint8_t byte;
     uint32_t word;
 } mplan_layout_t;
-typedef char mplan_structs_are_not_packed_t[(sizeof(mplan_layout_t) == 8U) ? 1 : -1];
+MPLAN_STATIC_ASSERT(mplan_structs_are_not_packed, sizeof(mplan_layout_t) == 8U);
 #endif
 
-/* Checked assumption: the right shift of a negative value is arithmetic. */
-typedef char mplan_shift_is_arithmetic_t[((MPLAN_CAST(int32_t, -1) >> 1) == -1) ? 1 : -1];
-typedef char mplan_wide_shift_is_arithmetic_t[((MPLAN_CAST(int64_t, -1) >> 1) == -1) ? 1 : -1];
+/* The right shift of a negative value is arithmetic. */
+MPLAN_STATIC_ASSERT(mplan_shift_is_arithmetic, (MPLAN_CAST(int32_t, -1) >> 1) == -1);
+MPLAN_STATIC_ASSERT(mplan_wide_shift_is_arithmetic, (MPLAN_CAST(int64_t, -1) >> 1) == -1);
 
 /** Where the rows of a tensor are, in bytes from the pointer passed beside it. */
 typedef struct {

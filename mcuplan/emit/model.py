@@ -115,7 +115,6 @@ def _common(layout: Layout, stamp: Stamp) -> dict[str, str]:
         "sha256": stamp.sha256,
         "options": comment_text(stamp.options, 200),
         "abi": str(_ABI),
-        "align": str(ARENA_ALIGN),
         "stack": comment_text(stamp.stack, 200),
         "flags": "\n * ".join(textwrap.wrap(comment_text(stamp.flags, 200), 82)),
     }

@@ -27,7 +27,7 @@ def source_values(
 ) -> dict[str, str]:
     """What fills the source's template; ``constants`` are those of each step."""
     members = [f"(ctx->{member} == NULL)" for member, _ in layout.regions]
-    modulo = [f"(((uintptr_t)ctx->{m} % {ARENA_ALIGN}U) != 0U)" for m, _ in layout.regions]
+    modulo = [f"(((uintptr_t)ctx->{m} % MPLAN_ARENA_ALIGN) != 0U)" for m, _ in layout.regions]
     pairs = list(zip(layout.steps, constants, strict=True))
     listed = [f"{_title(layout, step)}\n{c.text}" for step, c in pairs]
     headers = [f"{stem}.h" for stem in sorted({kernel.function for kernel in _kernels(layout)})]

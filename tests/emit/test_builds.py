@@ -176,6 +176,58 @@ def test_a_build_defines_the_extensions_itself(compiler: str, tmp_path: Path) ->
     assert " T mplan_conv2d_s8" in shown
 
 
+_OPTIONS = """
+#define MPLAN_ARENA_ALIGN 32
+#define MPLAN_STEP_HOOK(step, ctx) (void)(application_steps++)
+extern int application_steps;
+"""
+_OPTIONS_MAIN = """
+#include "tiny.h"
+
+static union {
+    tiny_sram_t arena;
+    int8_t bytes[sizeof(tiny_sram_t) + 32U];
+} room;
+int application_steps = 0;
+
+int main(void)
+{
+    tiny_ctx_t ctx = { &room.arena };
+    const int fits = (tiny_invoke(&ctx) == MPLAN_OK) && (application_steps > 3);
+    void *const skewed = &room.bytes[SKEW];
+
+    ctx.sram = skewed;
+    return (fits && (tiny_invoke(&ctx) == MPLAN_ERR_ALIGN)) ? 0 : 1;
+}
+"""
+
+
+@pytest.mark.parametrize("skew", [4, 16])
+def test_an_application_sets_the_options_in_its_own_header(
+    skew: int, host_gcc: str, tmp_path: Path
+) -> None:
+    """Alignment and hook of MPLAN_CONFIG_H hold in every file, and arenas are held to it."""
+    write_files(tiny_bundle().files, tmp_path)
+    (tmp_path / "my_mplan.h").write_text(_OPTIONS)
+    (tmp_path / "main.c").write_text(_OPTIONS_MAIN)
+    sources = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.c"))
+    options = ['-DMPLAN_CONFIG_H="my_mplan.h"', f"-DSKEW={skew}", "-I.", "-Implan"]
+    assert "" == _run([host_gcc, *_STRICT, *options, *sources, "-o", "app"], tmp_path)
+    assert 0 == subprocess.run([tmp_path / "app"], check=False).returncode
+
+
+@pytest.mark.parametrize("align", [2, 24])
+def test_an_alignment_that_is_none_stops_the_build(
+    align: int, host_gcc: str, tmp_path: Path
+) -> None:
+    """Arenas are aligned to a power of two that is 4 or more."""
+    write_files(tiny_bundle().files, tmp_path)
+    command = [host_gcc, *_STRICT, f"-DMPLAN_ARENA_ALIGN={align}", "-c", "tiny.c", "-o", "x.o"]
+    said = _run(command, tmp_path)
+    assert "failed" in said
+    assert "align_is_a_power_of_two" in said
+
+
 def _two_folders(tmp_path: Path) -> list[str]:
     plan = tiny_plan()
     for name in ("one", "two"):

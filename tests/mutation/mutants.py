@@ -125,7 +125,7 @@ _EMITTER = (
         "mcuplan/emit/source.py",
         "chain",
         ('["(ctx == NULL)", *members]', '["(ctx == NULL)"]'),
-        ("% {ARENA_ALIGN}U) != 0U", "% 2U) != 0U"),
+        ("% MPLAN_ARENA_ALIGN) != 0U", "% 2U) != 0U"),
         ("*rows]\n        if step", '*rows[:1], "1U"]\n        if step'),
         ("({layout.offset(name)}U)", "({layout.offset(name) + 4}U)"),
     ),

@@ -39,10 +39,6 @@
 
 MPLAN_ABI_MARK
 
-#ifndef MPLAN_STEP_HOOK
-#define MPLAN_STEP_HOOK(step, ctx) ((void)0)
-#endif
-
 #define OFFSET_IMAGE (0U)
 #define OFFSET_CONV (48U)
 #define OFFSET_DW (0U)
@@ -289,7 +285,7 @@ static mplan_status_t check(const tiny_ctx_t *ctx)
 
     if ((ctx == NULL) || (ctx->sram == NULL)) {
         status = MPLAN_ERR_NULL;
-    } else if ((((uintptr_t)ctx->sram % 4U) != 0U)) {
+    } else if ((((uintptr_t)ctx->sram % MPLAN_ARENA_ALIGN) != 0U)) {
         status = MPLAN_ERR_ALIGN;
     } else {
         /* usable */

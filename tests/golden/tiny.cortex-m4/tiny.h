@@ -101,7 +101,7 @@ static inline float tiny_output_real(int8_t q)
  * other compilers and flags differ.
  *
  * Returns MPLAN_OK, MPLAN_ERR_NULL (ctx or one of its pointers) or MPLAN_ERR_ALIGN (an arena is
- * not aligned to 4 bytes); after an error nothing was written.
+ * not aligned to MPLAN_ARENA_ALIGN bytes); after an error nothing was written.
  *
  * A macro MPLAN_STEP_HOOK(step, ctx), if defined when tiny.c is compiled, runs after every step
  * (to feed a watchdog).
