@@ -3,10 +3,9 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable
 from functools import partial
 
-from mcuplan.backends._dsp_packing import fits_one_shift
 from mcuplan.backends._mve_packing import (
     LANES,
     QUAD,
@@ -14,16 +13,23 @@ from mcuplan.backends._mve_packing import (
     dense_words,
     window_words,
 )
-from mcuplan.ir.op import NO_CLAMP, Call, ConstArray, Field, Kernel, Signature
+from mcuplan.ir.op import Call, ConstArray, Field, Kernel, Packed, Signature
 from mcuplan.ir.types import Array, DType
-from mcuplan.ops import kernels_of
+from mcuplan.ops import portable_calls
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.dense import Dense
 from mcuplan.ops.eltwise import Add, Mul, Sub
+from mcuplan.ops.fields import (
+    clamp_fields,
+    pixels_of,
+    prepared,
+    same_shapes,
+    sums_fields,
+    taps_per_output,
+)
 from mcuplan.ops.pool2d import AvgPool2D, MaxPool2D
 from mcuplan.ops.quantize import Quantize
 from mcuplan.ops.unary import Lookup
-from mcuplan.quant.requantize import Requant, act_limits, weighted_requant
 
 __all__ = ["BACKEND", "KERNELS", "channel_multiple"]
 
@@ -36,24 +42,18 @@ _STRIP_BYTES = 1024
 _PRODUCT_SHIFT = 14  # by which any product of two int8 without zero points stays in int32
 
 
-def _portable(sig: Signature) -> tuple[Call, ...]:
-    """What the portable kernel of a step is called with."""
-    return next(k for k in kernels_of()[type(sig.op)] if k.supports(sig)).lower(sig)
+def _stream(sig: Signature, steps: int, make: Callable[[], Array]) -> ConstArray:
+    """Biases, so many vectors of taps of each channel, shifts if there are any, multipliers."""
+    words = (2 + bool(prepared(sig).pre_shift.any())) * QUAD + LANES * steps
+    return ConstArray(DType.INT32, Packed(-(-sig.output.channels // QUAD) * words, make))
 
 
-def _prepared(sig: Signature) -> Requant:
-    """Folded bias and factors of a node with inputs (activation, weights, bias)."""
-    return weighted_requant(
-        sig.constant(1), sig.constant(2), sig.inputs[0], sig.inputs[1], sig.output
-    )
-
-
-def _fields(sig: Signature, packed: Array, *without: str) -> dict[str, Field]:
+def _fields(sig: Signature, packed: ConstArray, *without: str) -> dict[str, Field]:
     """The portable kernel's fields; weights, bias and factors packed."""
-    (call,) = _portable(sig)
+    (call,) = portable_calls(sig)
     own = ("weights", "bias", "multiplier", "pre_shift", "groups", *without)
     fields = {name: value for name, value in call.fields.items() if name not in own}
-    return fields | {"packed": ConstArray(DType.INT32, packed)}
+    return fields | {"packed": packed}
 
 
 def _matrix(sig: Signature) -> Array:
@@ -64,7 +64,7 @@ def _matrix(sig: Signature) -> Array:
 
 def _steps(sig: Signature) -> int:
     """Vectors of a patch."""
-    return -(-math.prod(sig.constant(1).shape[1:]) // LANES)
+    return -(-taps_per_output(sig) // LANES)
 
 
 def channel_multiple(sig: Signature) -> int:
@@ -78,13 +78,16 @@ def channel_multiple(sig: Signature) -> int:
 def _conv_supports(sig: Signature) -> bool:
     op = sig.op
     assert isinstance(op, Conv2D)
-    return op.groups == 1 and op.kernel[0] <= _ROWS and fits_one_shift(_prepared(sig))
+    return op.groups == 1 and op.kernel[0] <= _ROWS and prepared(sig).fits_one_shift
 
 
 def _conv(sig: Signature) -> tuple[Call, ...]:
-    requant = _prepared(sig)
-    shapes = {"steps": _steps(sig), "shifts": int(requant.pre_shift.any())}
-    return (Call(_fields(sig, conv_words(_matrix(sig), requant)) | shapes),)
+    shapes = {"steps": _steps(sig), "shifts": int(prepared(sig).pre_shift.any())}
+    return (Call(_fields(sig, _conv_stream(sig)) | shapes),)
+
+
+def _conv_stream(sig: Signature) -> ConstArray:
+    return _stream(sig, _steps(sig), lambda: conv_words(_matrix(sig), prepared(sig)))
 
 
 def _conv_scratch(sig: Signature) -> int:
@@ -106,7 +109,7 @@ def _column_words(sig: Signature) -> int:
 def _depthwise_supports(sig: Signature) -> bool:
     op = sig.op
     assert isinstance(op, Conv2D)
-    requant = _prepared(sig)
+    requant = prepared(sig)
     return (
         op.groups == sig.inputs[0].channels == sig.output.channels
         and op.dilation[1] == 1
@@ -114,7 +117,7 @@ def _depthwise_supports(sig: Signature) -> bool:
         and _window_steps(sig) <= _STEPS
         and max(*op.kernel, *op.stride, *op.pads, op.dilation[0]) < 256
         and not requant.pre_shift.any()
-        and fits_one_shift(requant)
+        and requant.fits_one_shift
     )
 
 
@@ -128,7 +131,8 @@ def _strip(sig: Signature) -> int:
 
 
 def _depthwise(sig: Signature) -> tuple[Call, ...]:
-    packed = window_words(sig.constant(1)[..., 0], _prepared(sig))
+    weights = sig.constant(1)[..., 0]
+    packed = _stream(sig, _window_steps(sig), lambda: window_words(weights, prepared(sig)))
     shapes = {"channels": sig.output.channels, "strip": _strip(sig), "steps": _window_steps(sig)}
     return (Call(_fields(sig, packed, "in_c", "out_c", "dilation_w") | shapes),)
 
@@ -143,12 +147,6 @@ def _depthwise_scratch(sig: Signature) -> int:
 # -- fully connected ------------------------------------------------------------------------
 
 
-def _pixels(sig: Signature) -> tuple[int, int]:
-    """Rows, and pixels of one row."""
-    rows = sig.inputs[0].rows
-    return rows, sig.inputs[0].elements // max(1, rows * sig.inputs[0].channels)
-
-
 def _is_one_pixel(sig: Signature) -> bool:
     """Whether a convolution is a matrix applied to a single pixel."""
     op = sig.op
@@ -159,70 +157,55 @@ def _is_one_pixel(sig: Signature) -> bool:
 
 
 def _dense_supports(sig: Signature) -> bool:
-    requant = _prepared(sig)
-    return not requant.pre_shift.any() and fits_one_shift(requant)
+    requant = prepared(sig)
+    return not requant.pre_shift.any() and requant.fits_one_shift
 
 
 def _dense(sig: Signature) -> tuple[Call, ...]:
-    requant = _prepared(sig)
-    act_min, act_max = act_limits(sig.output.q, getattr(sig.op, "act", NO_CLAMP))
     fields: dict[str, Field] = {
-        "packed": ConstArray(DType.INT32, dense_words(_matrix(sig), requant)),
+        "packed": _stream(sig, _steps(sig), lambda: dense_words(_matrix(sig), prepared(sig))),
         "in_c": sig.inputs[0].channels,
         "out_c": sig.output.channels,
-        "pixels": _pixels(sig)[1],
-        "out_zero_point": sig.output.q.z,
-        "act_min": act_min,
-        "act_max": act_max,
+        "pixels": pixels_of(sig)[1],
+        **clamp_fields(sig),
     }
     return (Call(fields),)
 
 
 def _many_pixels(sig: Signature) -> bool:
-    rows, pixels = _pixels(sig)
+    rows, pixels = pixels_of(sig)
     sizes = (rows, pixels, sig.inputs[0].channels, sig.output.channels)
-    return rows * pixels > 1 and max(sizes) < 1 << 16 and fits_one_shift(_prepared(sig))
+    return rows * pixels > 1 and max(sizes) < 1 << 16 and prepared(sig).fits_one_shift
 
 
 def _dense_pixels(sig: Signature) -> tuple[Call, ...]:
     """A matrix applied to many pixels is a 1x1 convolution: three pixels share each weight."""
-    requant = _prepared(sig)
-    rows, pixels = _pixels(sig)
+    rows, pixels = pixels_of(sig)
     ones = ("kernel_h", "kernel_w", "stride_h", "stride_w", "dilation_h", "dilation_w")
-    fields = dict.fromkeys(ones, 1) | _fields(sig, conv_words(_matrix(sig), requant), "pixels")
+    fields = dict.fromkeys(ones, 1) | _fields(sig, _conv_stream(sig), "pixels")
     size = {"steps": _steps(sig), "in_h": rows, "in_w": pixels, "out_w": pixels}
-    return (Call(fields | size | {"shifts": int(requant.pre_shift.any())}),)
+    return (Call(fields | size | {"shifts": int(prepared(sig).pre_shift.any())}),)
 
 
 # -- element-wise and pooling ---------------------------------------------------------------
 
 
-def _same_shapes(sig: Signature) -> bool:
-    """Two activations of the output's shape."""
-    shapes = {kind.shape for kind in (*sig.inputs, sig.output)}
-    return len(shapes) == 1 and all(value is None for value in sig.constants)
-
-
 def _add(sig: Signature) -> tuple[Call, ...]:
     """The portable kernel's factors, without its loops."""
-    (call,) = _portable(sig)
-    names = ("multiplier", "multiplier2", "offset", "shift")
-    more = ("out_zero_point", "act_min", "act_max")
-    fields: dict[str, Field] = {name: call.fields[name] for name in names + more}
-    fields["row_bytes"] = sig.output.row_bytes
-    return (Call(fields, inputs=(0, 1)),)
+    (call,) = portable_calls(sig)
+    return (Call(sums_fields(sig, call.fields), inputs=(0, 1)),)
 
 
 def _mul_supports(sig: Signature) -> bool:
     """Runs of elements in both operands, and products that may be shifted."""
-    (call,) = _portable(sig)
+    (call,) = portable_calls(sig)
     shift = call.fields["pre_shift"]
     runs = call.fields["in_inner"] == call.fields["in2_inner"] == 1 or call.fields["inner"] == 1
     return runs and isinstance(shift, int) and shift <= _PRODUCT_SHIFT
 
 
 def _mul(sig: Signature) -> tuple[Call, ...]:
-    (call,) = _portable(sig)
+    (call,) = portable_calls(sig)
     own = ("in_inner", "in2_inner")
     fields = {name: value for name, value in call.fields.items() if name not in own}
     return (Call(fields, inputs=call.inputs),)
@@ -231,13 +214,13 @@ def _mul(sig: Signature) -> tuple[Call, ...]:
 _kernel = partial(Kernel, dtype=DType.INT8, backend=BACKEND, requires=frozenset({"dsp", "mve"}))
 
 KERNELS = (
-    _kernel(Add, function="mplan_add_s8_mve", lower=_add, supports=_same_shapes),
-    _kernel(Sub, function="mplan_add_s8_mve", lower=_add, supports=_same_shapes),
+    _kernel(Add, function="mplan_add_s8_mve", lower=_add, supports=same_shapes),
+    _kernel(Sub, function="mplan_add_s8_mve", lower=_add, supports=same_shapes),
     _kernel(Mul, function="mplan_mul_s8_mve", lower=_mul, supports=_mul_supports),
-    _kernel(Lookup, function="mplan_lookup_s8_mve", lower=_portable, cost_class="copy"),
-    _kernel(Quantize, function="mplan_lookup_s8_mve", lower=_portable, cost_class="copy"),
-    _kernel(AvgPool2D, function="mplan_avg_pool2d_s8_mve", lower=_portable, cost_class="pool"),
-    _kernel(MaxPool2D, function="mplan_max_pool2d_s8_mve", lower=_portable, cost_class="pool"),
+    _kernel(Lookup, function="mplan_lookup_s8_mve", lower=portable_calls, cost_class="copy"),
+    _kernel(Quantize, function="mplan_lookup_s8_mve", lower=portable_calls, cost_class="copy"),
+    _kernel(AvgPool2D, function="mplan_avg_pool2d_s8_mve", lower=portable_calls, cost_class="pool"),
+    _kernel(MaxPool2D, function="mplan_max_pool2d_s8_mve", lower=portable_calls, cost_class="pool"),
     _kernel(
         Conv2D,
         function="mplan_depthwise_s8_mve",

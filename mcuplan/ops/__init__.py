@@ -17,10 +17,10 @@ from types import MappingProxyType, ModuleType
 from typing import Any
 
 from mcuplan.ir.builder import Reader
-from mcuplan.ir.op import Kernel, Op
+from mcuplan.ir.op import Call, Kernel, Op, Signature
 from mcuplan.ir.writer import OpWriter
 
-__all__ = ["all_kernels", "all_ops", "all_readers", "all_writers", "kernels_of"]
+__all__ = ["all_kernels", "all_ops", "all_readers", "all_writers", "kernels_of", "portable_calls"]
 
 
 @cache
@@ -58,6 +58,11 @@ def kernels_of() -> Mapping[type[Op], tuple[Kernel, ...]]:
     for kernel in all_kernels():
         table.setdefault(kernel.op, []).append(kernel)
     return MappingProxyType({op: tuple(kernels) for op, kernels in table.items()})
+
+
+def portable_calls(sig: Signature) -> tuple[Call, ...]:
+    """What the portable kernel of a node is called with."""
+    return next(k for k in kernels_of()[type(sig.op)] if k.supports(sig)).calls(sig)
 
 
 @cache

@@ -7,7 +7,7 @@ A 1-D convolution is one over H with a width of 1. Depthwise is ``groups == chan
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,21 +17,15 @@ from mcuplan.ir.builder import Builder, Constant, OnnxNode, rows_layout
 from mcuplan.ir.graph import Node
 from mcuplan.ir.op import (
     NO_CLAMP,
-    Call,
-    ConstArray,
     Cost,
     Example,
-    Field,
-    Kernel,
     Op,
     QuantRule,
     Signature,
     Window,
-    has_wide_weights,
 )
-from mcuplan.ir.types import Array, DType, TensorType
+from mcuplan.ir.types import Array, TensorType
 from mcuplan.ir.writer import CHANNELS_FIRST, Writer
-from mcuplan.ops._weighted import finish, requant_fields
 from mcuplan.ops._windows import (
     Pads,
     output_size,
@@ -41,8 +35,9 @@ from mcuplan.ops._windows import (
     two,
     window_rows,
 )
+from mcuplan.ops.fields import finish
 
-__all__ = ["KERNELS", "OPS", "READERS", "WIDE", "WRITERS", "Conv2D", "wide_call"]
+__all__ = ["OPS", "READERS", "WRITERS", "Conv2D"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,80 +200,6 @@ def write_conv(node: Node, out: Writer) -> None:
     out.write(node.output, out.clamped(value, op.act), CHANNELS_FIRST)
 
 
-def _shape_fields(sig: Signature) -> dict[str, Field]:
-    op = sig.op
-    assert isinstance(op, Conv2D)
-    _, in_h, in_w, in_c = sig.inputs[0].shape
-    return {
-        "in_h": in_h,
-        "in_w": in_w,
-        "in_c": in_c,
-        "out_w": sig.output.shape[2],
-        "out_c": sig.output.shape[3],
-        "kernel_h": op.kernel[0],
-        "kernel_w": op.kernel[1],
-        "stride_h": op.stride[0],
-        "stride_w": op.stride[1],
-        "dilation_h": op.dilation[0],
-        "dilation_w": op.dilation[1],
-        "pad_top": op.pads[0],
-        "pad_left": op.pads[1],
-        "in_zero_point": sig.inputs[0].q.z,
-    }
-
-
-def _conv(sig: Signature) -> tuple[Call, ...]:
-    op = sig.op
-    assert isinstance(op, Conv2D)
-    weights: dict[str, Field] = {"weights": ConstArray(DType.INT8, sig.constant(1))}
-    fields = weights | requant_fields(sig) | _shape_fields(sig) | {"groups": op.groups}
-    return (Call(fields),)
-
-
-def wide_call(sig: Signature, shape: Mapping[str, Field], weights: Array) -> tuple[Call, ...]:
-    """A call of the kernel for int16 weights [out_c][kernel_h][kernel_w][in_c / groups]."""
-    fields: dict[str, Field] = {"weights": ConstArray(DType.INT16, weights)}
-    return (Call(fields | requant_fields(sig) | dict(shape)),)
-
-
-def _wide(sig: Signature) -> tuple[Call, ...]:
-    op = sig.op
-    assert isinstance(op, Conv2D)
-    return wide_call(sig, _shape_fields(sig) | {"groups": op.groups}, sig.constant(1))
-
-
-def _is_depthwise(sig: Signature) -> bool:
-    return isinstance(sig.op, Conv2D) and sig.op.groups == sig.inputs[0].channels > 1
-
-
-def _depthwise(sig: Signature) -> tuple[Call, ...]:
-    """Weights are packed [kernel_h][kernel_w][out_c]."""
-    packed = sig.constant(1)[..., 0].transpose(1, 2, 0)
-    weights: dict[str, Field] = {"weights": ConstArray(DType.INT8, packed)}
-    return (Call(weights | requant_fields(sig) | _shape_fields(sig)),)
-
-
-WIDE = "mplan_conv2d_s8_w16"
 OPS = (Conv2D,)
-KERNELS = (
-    Kernel(
-        Conv2D,
-        DType.INT8,
-        "mplan_depthwise_conv2d_s8",
-        _depthwise,
-        supports=_is_depthwise,
-        cost_class="depthwise",
-    ),
-    Kernel(Conv2D, DType.INT8, "mplan_conv2d_s8", _conv, cost_class="conv2d"),
-    Kernel(
-        Conv2D,
-        DType.INT8,
-        WIDE,
-        _wide,
-        supports=has_wide_weights,
-        wide_weights=True,
-        cost_class="conv2d",
-    ),
-)
 READERS = {"Conv": read_conv}
 WRITERS = {Conv2D: write_conv}

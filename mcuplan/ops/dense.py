@@ -27,10 +27,11 @@ from mcuplan.ir.op import (
     has_wide_weights,
 )
 from mcuplan.ir.types import Array, DType, TensorType
+from mcuplan.ir.work import Work
 from mcuplan.ir.writer import Writer
 from mcuplan.ops._read import inner
-from mcuplan.ops._weighted import finish, requant_fields
-from mcuplan.ops.conv2d import WIDE, wide_call
+from mcuplan.ops.conv_kernels import WIDE, wide_call
+from mcuplan.ops.fields import finish, requant_fields
 from mcuplan.ops.movement import add_view
 
 __all__ = ["KERNELS", "OPS", "READERS", "WRITERS", "Dense"]
@@ -208,6 +209,21 @@ def _dense(sig: Signature) -> tuple[Call, ...]:
     return (Call(fields | requant_fields(sig)),)
 
 
+def _dense_work(sig: Signature, runs: Sequence[int]) -> Work:
+    """Two outputs of a pixel at a time."""
+    in_c, out_c = sig.inputs[0].channels, sig.output.channels
+    pixels = sig.output.elements // out_c
+    return {
+        "call": len(runs),
+        "row": sig.output.rows,
+        "pixel": pixels,
+        "pair": pixels * (out_c // 2),
+        "pair_step": pixels * (out_c // 2) * in_c,
+        "last_step": pixels * (out_c % 2) * in_c,
+        "output": sig.output.elements,
+    }
+
+
 def _wide(sig: Signature) -> tuple[Call, ...]:
     """As a 1x1 convolution: rows, pixels, channels."""
     outputs, inputs = sig.constant(1).shape
@@ -232,7 +248,7 @@ def _wide_work(sig: Signature, runs: Sequence[int]) -> Mapping[str, float]:
 
 OPS = (Dense,)
 KERNELS = (
-    Kernel(Dense, DType.INT8, "mplan_dense_s8", _dense, cost_class="dense"),
+    Kernel(Dense, DType.INT8, "mplan_dense_s8", _dense, cost_class="dense", work=_dense_work),
     Kernel(
         Dense,
         DType.INT8,

@@ -8,6 +8,7 @@ input. Windows that ``ceil_mode`` lets hang over the end are padding at the end.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -27,13 +28,22 @@ from mcuplan.ir.op import (
     Signature,
 )
 from mcuplan.ir.types import Array, DType, TensorType
-from mcuplan.ir.work import max_pool_work
+from mcuplan.ir.work import Work, block_parts, taps_of
 from mcuplan.ir.writer import CHANNELS_FIRST, Writer
 from mcuplan.ops._pools import NO_PADS, Pool, half_to_even, pool_geometry
 from mcuplan.ops._windows import Pads
 from mcuplan.quant.requantize import requantize, requantize_factors
 
-__all__ = ["KERNELS", "OPS", "READERS", "WRITERS", "AvgPool2D", "MaxPool2D"]
+__all__ = [
+    "KERNELS",
+    "OPS",
+    "READERS",
+    "WRITERS",
+    "AvgPool2D",
+    "MaxPool2D",
+    "max_pool_work",
+    "pool_work",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,9 +234,45 @@ def _avg_pool(sig: Signature) -> tuple[Call, ...]:
     return (Call(fields),)
 
 
+def pool_work(sig: Signature, runs: Sequence[int], side_by_side: int = 8) -> Work:
+    """Some channels of a window at a time, then those that are left; taps inside the input."""
+    rows, columns = taps_of(sig, 0), taps_of(sig, 1)
+    blocks, rest = divmod(sig.output.channels, side_by_side)
+    lines, taps = rows.inside * columns.windows, rows.inside * columns.inside
+    return {
+        "call": len(runs),
+        "row": rows.windows,
+        "pixel": rows.windows * columns.windows,
+        "line": lines,
+        "column": lines * columns.kernel,
+        "tap": taps,
+        "block": rows.windows * columns.windows * blocks,
+        "block_line": lines * blocks,
+        "block_tap": taps * blocks,
+        "rest_line": lines * (rest > 0),
+        "rest_tap": taps * (rest > 0),
+        "one_tap": taps * rest,
+        "output": sig.output.elements,
+    }
+
+
+def max_pool_work(sig: Signature, runs: Sequence[int], side_by_side: int = 8) -> Work:
+    """Rows that are filled, and what pools count; taps of many channels keep more at hand."""
+    output, taps = sig.output, taps_of(sig, 0)
+    work = Counter(pool_work(sig, runs, side_by_side))
+    aligned = output.channels % 4 == 0
+    work.update(block_parts("fill", output.rows, output.row_bytes, aligned=aligned))
+    work["kernel_row"] = taps.windows * taps.kernel
+    if output.channels >= side_by_side:
+        work["wide_tap"], work["wide_line"] = work["tap"], work["line"]
+    return work
+
+
 OPS = (AvgPool2D, MaxPool2D)
 KERNELS = (
-    Kernel(AvgPool2D, DType.INT8, "mplan_avg_pool2d_s8", _avg_pool, cost_class="pool"),
+    Kernel(
+        AvgPool2D, DType.INT8, "mplan_avg_pool2d_s8", _avg_pool, cost_class="pool", work=pool_work
+    ),
     Kernel(
         MaxPool2D,
         DType.INT8,

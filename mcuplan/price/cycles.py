@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import Any
 
 from mcuplan.ir.op import Kernel, Signature
-from mcuplan.ir.work import work_of
+from mcuplan.ir.work import Work
 from mcuplan.resources import codegen_dir
 from mcuplan.targets import Target, load_target
 
@@ -32,6 +32,7 @@ __all__ = [
     "network_errors",
     "rated_cycles",
     "timing_of",
+    "work_of",
 ]
 
 _PER_MAC = frozenset({"conv2d", "depthwise", "dense"})
@@ -155,9 +156,32 @@ def expected_cycles(
     return Expected(cycles * here / max(1.0, there), None)
 
 
+def work_of(kernel: Kernel, sig: Signature, runs: Sequence[int] = ()) -> Work:
+    """What a kernel says that its loops do, else what any loop over elements does.
+
+    ``runs`` are the output rows of each call; without them one call makes all.
+    """
+    return (kernel.work or _plain_work)(sig, runs or (sig.output.rows,))
+
+
+def _plain_work(sig: Signature, runs: Sequence[int]) -> Work:
+    """Calls, rows, pixels, elements made, and what is done for them."""
+    output = sig.output
+    pixels = output.elements / max(1, output.channels)
+    same = all(kind.shape == output.shape for kind in sig.inputs)
+    return {
+        "call": len(runs),
+        "row": output.rows,
+        "line": output.rows if same else pixels,
+        "pixel": pixels,
+        "output": output.elements,
+        "step": sig.cost.macs + sig.cost.ops,
+    }
+
+
 def rated_cycles(kernel: Kernel, signature: Signature, target: Target, backend: str) -> float:
     """Cycles by the target's rates of a backend for the class of the kernel."""
-    cost = signature.op.cost(signature.inputs, signature.outputs)
+    cost = signature.cost
     elements = sum(t.elements for t in signature.outputs)
     overhead = target.rate(backend, "overhead_per_step").value
     rate = target.rate(backend, kernel.cost_class).value

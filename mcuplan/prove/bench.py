@@ -18,7 +18,6 @@ from mcuplan.emit import Stamp, emit
 from mcuplan.ir.graph import Graph, Node, Origin, Port, Stored, Tensor
 from mcuplan.ir.op import NO_CLAMP, Kernel, Op, Signature
 from mcuplan.ir.types import Array, DType, Quant, TensorType
-from mcuplan.ir.work import work_of
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.dense import Dense
 from mcuplan.ops.eltwise import Add, Mul
@@ -26,6 +25,7 @@ from mcuplan.ops.pool2d import AvgPool2D, MaxPool2D
 from mcuplan.ops.softmax import Softmax
 from mcuplan.passes.assign_grids import assign_grids
 from mcuplan.passes.to_integer import to_integer
+from mcuplan.price.cycles import work_of
 from mcuplan.prove.cores import core_named
 from mcuplan.prove.proofs import Subject, count_on_core
 from mcuplan.schedule import Program, Sharing, candidates_of, make_plan, program_of

@@ -99,6 +99,12 @@ class Requant:
     pre_shift: Array  # uint8 [channels]
     accumulator_max: Array  # proved bound of abs(accumulator), int64 [channels]
 
+    @property
+    def fits_one_shift(self) -> bool:
+        """Whether every accumulator stays in int32 when shifted for requantization."""
+        reach = self.accumulator_max << self.pre_shift.astype(np.int64)  # both below 32 bits
+        return bool((reach < 1 << 31).all())
+
 
 def weighted_requant(
     weights: Array, bias: Array, source: TensorType, weight: TensorType, output: TensorType

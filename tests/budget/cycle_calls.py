@@ -14,9 +14,8 @@ import numpy as np
 from cycle_nets import TARGET, Counted, counted
 from cycle_sweep import errors, fit
 
-from mcuplan.ir.work import work_of
 from mcuplan.price import cycles
-from mcuplan.price.cycles import expected_cycles
+from mcuplan.price.cycles import expected_cycles, work_of
 from mcuplan.prove.bench import Row
 from mcuplan.resources import codegen_dir
 from mcuplan.schedule import FEED

@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Kernels for cores with dual 16-bit multiply-accumulate: Cortex-M4, M7, M33."""
+
+from __future__ import annotations
+
+from mcuplan.backends.dsp import _conv, _dense, _depthwise, _eltwise
+from mcuplan.backends.dsp._depthwise import depthwise3x3_supports, depthwise_supports
+from mcuplan.backends.dsp._shared import BACKEND
+from mcuplan.ir.op import Signature
+from mcuplan.ops.conv2d import Conv2D
+
+__all__ = ["BACKEND", "KERNELS", "channel_multiple"]
+
+
+def channel_multiple(sig: Signature) -> int:
+    """Words hold two channels; depthwise kernels of any size take four at a time."""
+    grouped = isinstance(sig.op, Conv2D) and sig.op.groups == sig.inputs[0].channels > 1
+    return 4 if grouped and not depthwise3x3_supports(sig) and depthwise_supports(sig) else 2
+
+
+KERNELS = (
+    *_eltwise.KERNELS,
+    *_depthwise.KERNELS,
+    _dense.POINTWISE,
+    _conv.CONV,
+    _conv.PATCH,
+    _conv.PIXELS,
+    _dense.DENSE,
+)

@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Depthwise convolutions of the dsp backend."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from mcuplan.backends.dsp._shared import FOUR, clamped, kernel, shifts
+from mcuplan.ir.op import Call, ConstArray, Field, Packed, Signature
+from mcuplan.ir.types import Array, DType
+from mcuplan.ir.work import Work, taps_of
+from mcuplan.ops.conv2d import Conv2D
+from mcuplan.ops.fields import clamp_fields, prepared
+
+__all__ = ["KERNELS", "depthwise3x3_supports", "depthwise_supports"]
+
+
+def depthwise3x3_supports(sig: Signature) -> bool:
+    op = sig.op
+    assert isinstance(op, Conv2D)
+    _, in_h, in_w, channels = sig.inputs[0].shape
+    stride, (_, out_h, out_w, out_c) = op.stride[0], sig.output.shape
+    return (
+        op.groups == channels == out_c
+        and (op.kernel, op.dilation) == ((3, 3), (1, 1))
+        and op.stride in ((1, 1), (2, 2))
+        and max(op.pads) <= 1
+        and min(in_h, in_w) >= 2
+        and (channels % 2 == 0 if stride == 2 else op.pads[1] == op.pads[3] == 1)
+        and _ends_within(in_h, out_h, stride, op.pads[0])
+        and _ends_within(in_w, out_w, stride, op.pads[1])
+        and not prepared(sig).pre_shift.any()
+        and prepared(sig).fits_one_shift
+    )
+
+
+def _ends_within(size: int, outputs: int, stride: int, before: int) -> bool:
+    """Whether the last window reaches the last element but one, and at most one behind it."""
+    return (outputs - 1) * stride + 2 - before <= size
+
+
+def _depthwise3x3(sig: Signature) -> tuple[Call, ...]:
+    op = sig.op
+    assert isinstance(op, Conv2D)
+    _, in_h, in_w, channels = sig.inputs[0].shape
+    fields: dict[str, Field] = {
+        "packed": ConstArray(DType.INT32, Packed(7 * channels, lambda: _depthwise3x3_words(sig))),
+        "in_h": in_h,
+        "in_w": in_w,
+        "channels": channels,
+        "out_w": sig.output.shape[2],
+        "stride": op.stride[0],
+        "pad_top": op.pads[0],
+        "pad_left": op.pads[1],
+        "in_zero_point": sig.inputs[0].q.z,
+    }
+    return (Call(fields | clamp_fields(sig)),)
+
+
+def _depthwise3x3_work(sig: Signature, runs: Sequence[int]) -> Work:
+    """One column after the other of each channel of a row."""
+    op = sig.op
+    assert isinstance(op, Conv2D)
+    _, out_h, out_w, channels = sig.output.shape
+    kind = "" if op.stride == (1, 1) else "2"
+    columns = sig.inputs[0].shape[2] - 1 if op.stride == (1, 1) else out_w
+    rows, across = taps_of(sig, 0), taps_of(sig, 1)
+    missing, lines = 3 * out_h - rows.inside, out_h * channels
+    open_left = op.stride != (1, 1) and op.pads[1] == 0
+    open_right = op.stride != (1, 1) and across.counts[-1] == 3
+    special = out_h if open_left or open_right else out_h - rows.whole
+    return {
+        "call": len(runs),
+        "row": out_h,
+        f"channel{kind}": lines,
+        f"column{kind}": lines * columns,
+        f"round{kind}": lines * ((columns - 1) // (2 if kind else 3)),
+        "missing_row": missing * channels,
+        "special": special * channels,
+        "open_left": lines * open_left,
+        "closed_right": lines * (bool(kind) and not open_right),
+        "shifted": out_h * channels * out_w * shifts(sig),
+        **clamped(sig),
+    }
+
+
+def depthwise_supports(sig: Signature) -> bool:
+    op = sig.op
+    assert isinstance(op, Conv2D)
+    channels = sig.inputs[0].channels
+    return (
+        op.groups == channels == sig.output.channels
+        and channels % 4 == 0
+        and op.dilation == (1, 1)
+        and op.kernel[0] <= 16
+        and op.kernel[1] <= 9
+        and max(op.stride) < 256
+        and all(_always_inside(sig, axis) for axis in (0, 1))
+        and not prepared(sig).pre_shift.any()
+        and prepared(sig).fits_one_shift
+    )
+
+
+def _always_inside(sig: Signature, axis: int) -> bool:
+    """Whether every window sees an element of the input along an axis."""
+    op = sig.op
+    assert isinstance(op, Conv2D)
+    size, outputs = sig.inputs[0].shape[1 + axis], sig.output.shape[1 + axis]
+    before = op.pads[axis]
+    return before < op.kernel[axis] and (outputs - 1) * op.stride[axis] - before < size
+
+
+def _depthwise(sig: Signature) -> tuple[Call, ...]:
+    op = sig.op
+    assert isinstance(op, Conv2D)
+    _, in_h, in_w, channels = sig.inputs[0].shape
+    size = channels // FOUR * (2 * FOUR + op.kernel[0] * op.kernel[1])
+    fields: dict[str, Field] = {
+        "packed": ConstArray(DType.INT32, Packed(size, lambda: _depthwise_words(sig))),
+        "in_h": in_h,
+        "in_w": in_w,
+        "channels": channels,
+        "out_w": sig.output.shape[2],
+        "kernel_h": op.kernel[0],
+        "kernel_w": op.kernel[1],
+        "stride_h": op.stride[0],
+        "stride_w": op.stride[1],
+        "pad_top": op.pads[0],
+        "pad_left": op.pads[1],
+        "in_zero_point": sig.inputs[0].q.z,
+    }
+    return (Call(fields | clamp_fields(sig)),)
+
+
+def _depthwise_work(sig: Signature, runs: Sequence[int]) -> Work:
+    """One pixel after the other, four channels at a time, taps inside the input only."""
+    _, out_h, out_w, channels = sig.output.shape
+    rows, across = taps_of(sig, 0).inside, taps_of(sig, 1)
+    columns, odd = across.inside, sum(count % 2 for count in across.counts)
+    fours = channels // 4
+    return {
+        "call": len(runs),
+        "row": out_h,
+        "pixel": out_h * out_w,
+        "line": rows * out_w,
+        "found": rows,
+        "four": fours * out_h * out_w,
+        "four_line": fours * rows * out_w,
+        "four_tap": fours * rows * columns,
+        "four_odd": fours * rows * odd,
+        "shifted": fours * out_h * out_w * shifts(sig),
+        **clamped(sig),
+    }
+
+
+def _depthwise3x3_words(sig: Signature) -> Array:
+    """int32 stream of seven words for each channel: five of weights, bias, multiplier."""
+    w, requant = sig.constant(1)[..., 0].astype(np.int64), prepared(sig)
+    nothing = np.zeros(len(w), np.int64)
+    pairs = [(w[:, 0, x], w[:, 1, x]) for x in range(3)]
+    pairs += [(w[:, 2, 0], w[:, 2, 1]), (w[:, 2, 2], nothing)]
+    words = [low & 0xFFFF | (high & 0xFFFF) << 16 for low, high in pairs]
+    words += [requant.bias.astype(np.int64), requant.multiplier.astype(np.int64)]
+    packed: Array = (np.stack(words, axis=1) & 0xFFFFFFFF).astype(np.uint32).view(np.int32)
+    return packed
+
+
+def _depthwise_words(sig: Signature) -> Array:
+    """int32 stream of bias, taps and multipliers, four channels at a time.
+
+    The zero point of the input leaves the bias, since the kernel subtracts it.
+    """
+    weights, requant, zero_point = sig.constant(1)[..., 0], prepared(sig), sig.inputs[0].q.z
+    taps = weights.reshape(len(weights), -1).astype(np.int64)
+    bias = (requant.bias.astype(np.int64) + zero_point * taps.sum(axis=1)).reshape(-1, FOUR)
+    places = np.arange(FOUR)[None, :, None] * 8
+    words = ((taps.reshape(-1, FOUR, taps.shape[1]) & 0xFF) << places).sum(axis=1)
+    multiplier = requant.multiplier.astype(np.int64).reshape(-1, FOUR)
+    stream = np.concatenate([bias, words, multiplier], axis=1) & 0xFFFFFFFF
+    packed: Array = stream.astype(np.uint32).view(np.int32)
+    return packed
+
+
+KERNELS = (
+    kernel(
+        Conv2D,
+        function="mplan_depthwise3x3_s8_dsp",
+        lower=_depthwise3x3,
+        work=_depthwise3x3_work,
+        supports=depthwise3x3_supports,
+        cost_class="depthwise",
+    ),
+    kernel(
+        Conv2D,
+        function="mplan_depthwise_s8_dsp",
+        lower=_depthwise,
+        work=_depthwise_work,
+        supports=depthwise_supports,
+        cost_class="depthwise",
+    ),
+)

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the weighted dsp kernels share: words of two taps, limits, shifts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+
+from mcuplan.ir.op import NO_CLAMP, ConstArray, Field, Kernel, Packed, Signature
+from mcuplan.ir.types import Array, DType
+from mcuplan.ops.fields import clamp_fields, prepared
+from mcuplan.quant.requantize import Requant, act_limits
+
+__all__ = [
+    "BACKEND",
+    "FOUR",
+    "channel_array",
+    "clamped",
+    "kernel",
+    "last_fields",
+    "run_words",
+    "shares_words",
+    "shifts",
+]
+
+BACKEND = "dsp"
+FOUR = 4  # channels, and bytes of a word
+_PAIR_LIMIT = 1 << 23  # 256 * sum of a channel in the high byte stays in int32
+
+kernel = partial(Kernel, dtype=DType.INT8, backend=BACKEND, requires=frozenset({"dsp"}))
+
+
+def _padded_channels(values: Array) -> Array:
+    """Zeros at the end of axis 0 up to a multiple of four."""
+    missing = -len(values) % FOUR
+    padded: Array = np.pad(values, [(0, missing)] + [(0, 0)] * (values.ndim - 1))
+    return padded
+
+
+def run_words(runs: Array) -> Array:
+    """Bytes on the last axis as the kernels widen a run: [..., words, 2].
+
+    Four at a time as {0, 2}, {1, 3}; of a rest of one to three {0}, {0, 1} or {0, 1}, {2}.
+    """
+    count = runs.shape[-1]
+    whole = count - count % FOUR
+    fours = runs[..., :whole].reshape(*runs.shape[:-1], -1, 2, 2)
+    head = np.swapaxes(fours, -1, -2).reshape(*runs.shape[:-1], whole // 2, 2)
+    rest = runs[..., whole:]
+    rest = np.pad(rest, [(0, 0)] * (runs.ndim - 1) + [(0, -rest.shape[-1] % 2)])
+    tail = rest.reshape(*runs.shape[:-1], rest.shape[-1] // 2, 2)
+    words: Array = np.concatenate([head, tail], axis=-2)
+    return words
+
+
+def shares_words(sig: Signature) -> bool:
+    """Whether two channels may share int16 words ``256 * odd + even``.
+
+    The words must exist, and the odd channel's sum without bias, times 256, must stay in int32.
+    """
+    return sig.once(_shares_words)
+
+
+def _shares_words(sig: Signature) -> bool:
+    weights = sig.constant(1).astype(np.int64)
+    both = _padded_channels(weights.reshape(len(weights), -1))
+    words = 256 * both[1::2] + both[0::2]
+    small = DType.INT8.reach * np.abs(both[1::2]).sum(axis=1) < _PAIR_LIMIT
+    return bool((words >= -(1 << 15)).all() and small.all()) and prepared(sig).fits_one_shift
+
+
+def channel_array(sig: Signature, steps: int, taps: Callable[[Signature], Array]) -> ConstArray:
+    """Bias, weights and multipliers as a stream, packed when it is emitted.
+
+    Args:
+        sig: of a node with weights and bias.
+        steps: words of a patch.
+        taps: weights [channels, steps, 2] as the patch has them.
+    """
+    size = -(-sig.output.channels // FOUR) * (2 * FOUR + 2 * steps)
+    return ConstArray(DType.INT32, Packed(size, lambda: _channel_words(taps(sig), prepared(sig))))
+
+
+def _channel_words(weights: Array, requant: Requant) -> Array:
+    """int32 stream of bias, weights and multipliers, four output channels at a time.
+
+    Args:
+        weights: [channels, steps, 2], taps as the patch has them.
+        requant: folded bias and factors.
+    """
+    taps = _padded_channels(weights.astype(np.int64))
+    bias = _padded_channels(requant.bias.astype(np.int64))
+    multiplier = _padded_channels(requant.multiplier.astype(np.int64))
+    fours = len(taps) // FOUR
+    halves = (256 * taps[1::2] + taps[0::2]) & 0xFFFF
+    words = (halves[..., 0] | halves[..., 1] << 16).reshape(fours, 2, -1).transpose(0, 2, 1)
+    low, high = bias[0::2].reshape(fours, 2), bias[1::2].reshape(fours, 2)
+    blocks = [low, words.reshape(fours, -1), high, multiplier.reshape(fours, FOUR)]
+    stream = np.concatenate(blocks, axis=1) & 0xFFFFFFFF
+    packed: Array = stream.astype(np.uint32).view(np.int32)
+    return packed
+
+
+def last_fields(sig: Signature) -> dict[str, Field]:
+    """Zero point, limits and shifts; bias and multipliers are packed with the weights."""
+    moved = _padded_channels(prepared(sig).pre_shift)
+    pre_shift = ConstArray(DType.UINT8, moved, "tables") if moved.any() else None
+    return {"pre_shift": pre_shift, **clamp_fields(sig)}
+
+
+def clamped(sig: Signature) -> dict[str, float]:
+    """Outputs that a last pass over rows limits; none where int8 itself is the limit."""
+    limits = act_limits(sig.output.q, getattr(sig.op, "act", NO_CLAMP))
+    output = sig.output
+    some = limits != (output.dtype.low, output.dtype.high)
+    return {
+        "clamp": output.elements * some,
+        "clamp_row": output.rows * some,
+        "clamp_pixel": output.elements // output.channels * some,
+    }
+
+
+def shifts(sig: Signature) -> bool:
+    """Whether sums of some channel are shifted left before they are requantized."""
+    real = sig.inputs[0].q.s * max(sig.inputs[1].q.scale) / sig.output.q.s
+    return math.floor(real * 2**32 + 0.5) >= 2**31

@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Kernels for cores whose fastest multiply gives 32 bits: Cortex-M0, M0+, M3.
+
+Requantization needs no product of 64 bits, and one multiply does two multiply-accumulates
+wherever two pixels share their weights.
+"""
+
+from __future__ import annotations
+
+from mcuplan.backends.scalar import _conv, _dense, _depthwise, _eltwise
+from mcuplan.backends.scalar._shared import BACKEND
+
+__all__ = ["BACKEND", "KERNELS"]
+
+
+KERNELS = (
+    *_eltwise.KERNELS,
+    _depthwise.DEPTHWISE,
+    _dense.POINTWISE,
+    _conv.CONV,
+    _conv.PIXELS,
+    _dense.DENSE,
+)

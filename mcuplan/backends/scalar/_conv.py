@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Convolutions of the scalar backend, and matrices applied to many pixels as such."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from mcuplan.backends.scalar._packing import paired_weights, run_begins
+from mcuplan.backends.scalar._shared import is_small, kernel, last_fields
+from mcuplan.ir.op import Call, ConstArray, Field, Packed, Signature
+from mcuplan.ir.types import Array, DType
+from mcuplan.ir.work import Work, taps_of
+from mcuplan.ops.conv2d import Conv2D
+from mcuplan.ops.conv_kernels import conv_fields
+from mcuplan.ops.dense import Dense
+from mcuplan.ops.fields import pixels_of, prepared, taps_per_output
+from mcuplan.units import align_up
+
+__all__ = ["CONV", "PIXELS"]
+
+_HALF = 1 << 15  # what the sum of a run begins with
+
+
+def _matrix(sig: Signature) -> Array:
+    """Weights [out_c, taps] as the patch has the inputs."""
+    weights = sig.constant(1)
+    return weights.reshape(len(weights), -1)
+
+
+def _begins(sig: Signature) -> Array:
+    """Where runs begin: bool [pairs, taps]."""
+    return run_begins(_matrix(sig))
+
+
+def _paired_fields(sig: Signature) -> dict[str, Field]:
+    """Weights in runs; for each run the bias of pixel 0 is half of the lower half less."""
+    begins, bias = sig.once(_begins), prepared(sig).bias.astype(np.int64)
+    bias = np.pad(bias, (0, len(bias) % 2))
+    less = bias - _HALF * np.repeat(begins.sum(axis=1), 2)
+    both = np.stack([less, bias], axis=1) & 0xFFFFFFFF  # sums are taken modulo 2**32
+    size = 2 * begins.size + len(begins) + int(begins.sum())
+    packed = Packed(size, lambda: paired_weights(_matrix(sig), begins))
+    fields: dict[str, Field] = {
+        "packed": ConstArray(DType.INT8, packed),
+        "bias": ConstArray(DType.INT32, both.astype(np.uint32).view(np.int32)),
+        "taps": taps_per_output(sig),
+    }
+    return fields | last_fields(sig)
+
+
+def _conv_supports(sig: Signature) -> bool:
+    op = sig.op
+    assert isinstance(op, Conv2D)
+    return op.groups == 1 and is_small(sig)
+
+
+def _conv(sig: Signature) -> tuple[Call, ...]:
+    return (Call(_paired_fields(sig) | conv_fields(sig)),)
+
+
+def _conv_scratch(sig: Signature) -> int:
+    op = sig.op
+    assert isinstance(op, Conv2D)
+    plain = op.kernel == (1, 1) and not any(op.pads)
+    lines = 0 if plain else 2 * op.kernel[1] * sig.inputs[0].channels
+    return _pair_scratch(sig) + align_up(lines, 4)
+
+
+def _pair_scratch(sig: Signature) -> int:
+    """A patch, and the sums of two pixels."""
+    channels = sig.output.channels
+    return 4 * taps_per_output(sig) + 8 * (channels + channels % 2)
+
+
+def _conv_work(sig: Signature, calls: Sequence[int]) -> Work:
+    """Two pixels by two channels at a time, and their patches; a matrix is a 1x1 kernel."""
+    in_c, out_c = sig.inputs[0].channels, sig.output.channels
+    pixels = sig.output.elements // out_c
+    op = sig.op
+    height, width = op.kernel if isinstance(op, Conv2D) else (1, 1)
+    in_row = pixels // sig.output.rows
+    pairs = sum(-(-rows * in_row // 2) for rows in calls)
+    taps = height * width * in_c
+    beside = 0  # lines that are copied
+    if isinstance(op, Conv2D):
+        plain = op.dilation[1] == 1 or width == 1
+        tall, wide = taps_of(sig, 0), taps_of(sig, 1)
+        inside = tall.inside * wide.whole if plain else 0
+        beside = pixels * height - inside
+    return {
+        "call": len(calls),
+        "row": sig.output.rows,
+        "pair": pairs,
+        "line": 2 * pairs * height,
+        "copied": beside,
+        "copied_tap": beside * width,
+        "word": pairs * taps,
+        "tile": pairs * -(-out_c // 2),
+        "run": pairs * int(sig.once(_begins).sum()),  # of all pairs of channels
+        "step": pairs * -(-out_c // 2) * taps,
+        "output": 2 * pairs * out_c,
+    }
+
+
+def _many_pixels(sig: Signature) -> bool:
+    rows, pixels = pixels_of(sig)
+    return rows * pixels > 1 and max(rows, pixels) < 1 << 16 and is_small(sig)
+
+
+def _dense_pixels(sig: Signature) -> tuple[Call, ...]:
+    """A matrix applied to many pixels is a 1x1 convolution."""
+    rows, pixels = pixels_of(sig)
+    ones = ("kernel_h", "kernel_w", "stride_h", "stride_w", "dilation_h", "dilation_w")
+    fields: dict[str, Field] = dict.fromkeys(ones, 1)
+    fields |= {
+        "in_h": rows,
+        "in_w": pixels,
+        "in_c": sig.inputs[0].channels,
+        "out_w": pixels,
+        "out_c": sig.output.channels,
+    }
+    return (Call(_paired_fields(sig) | fields),)
+
+
+CONV = kernel(
+    Conv2D,
+    function="mplan_conv2d_s8_scalar",
+    lower=_conv,
+    work=_conv_work,
+    supports=_conv_supports,
+    scratch_bytes=_conv_scratch,
+    cost_class="conv2d",
+)
+
+
+PIXELS = kernel(
+    Dense,
+    function="mplan_conv2d_s8_scalar",
+    lower=_dense_pixels,
+    work=_conv_work,
+    supports=_many_pixels,
+    scratch_bytes=_pair_scratch,
+    cost_class="conv2d",
+)

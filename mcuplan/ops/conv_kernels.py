@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Portable kernels of convolutions: their calls, and what their loops count."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from mcuplan.ir.op import Call, ConstArray, Field, Kernel, Signature, has_wide_weights
+from mcuplan.ir.types import Array, DType
+from mcuplan.ir.work import Work, taps_of
+from mcuplan.ops.conv2d import Conv2D
+from mcuplan.ops.fields import requant_fields
+
+__all__ = ["KERNELS", "WIDE", "conv_fields", "conv_work", "wide_call"]
+
+WIDE = "mplan_conv2d_s8_w16"
+
+
+def conv_fields(sig: Signature) -> dict[str, Field]:
+    """Members that tell shape, window and zero point of the input."""
+    op = sig.op
+    assert isinstance(op, Conv2D)
+    _, in_h, in_w, in_c = sig.inputs[0].shape
+    return {
+        "in_h": in_h,
+        "in_w": in_w,
+        "in_c": in_c,
+        "out_w": sig.output.shape[2],
+        "out_c": sig.output.shape[3],
+        "kernel_h": op.kernel[0],
+        "kernel_w": op.kernel[1],
+        "stride_h": op.stride[0],
+        "stride_w": op.stride[1],
+        "dilation_h": op.dilation[0],
+        "dilation_w": op.dilation[1],
+        "pad_top": op.pads[0],
+        "pad_left": op.pads[1],
+        "in_zero_point": sig.inputs[0].q.z,
+    }
+
+
+def _conv(sig: Signature) -> tuple[Call, ...]:
+    op = sig.op
+    assert isinstance(op, Conv2D)
+    weights: dict[str, Field] = {"weights": ConstArray(DType.INT8, sig.constant(1))}
+    fields = weights | requant_fields(sig) | conv_fields(sig) | {"groups": op.groups}
+    return (Call(fields),)
+
+
+def conv_work(sig: Signature, runs: Sequence[int]) -> Work:
+    """Two channels of a pixel at a time, a run of each kernel row in fours, then the padding."""
+    out_c, kernel_h, kernel_w, group_c = sig.constant(1).shape
+    rows, columns = taps_of(sig, 0), taps_of(sig, 1)
+    wide = sig.op.window(sig.inputs).size[1] > kernel_w
+    whole = group_c == sig.inputs[0].channels and not wide
+    groups = sig.inputs[0].channels // group_c
+    pairs = groups * -(-out_c // groups // 2)  # of each pixel
+    run, count = (kernel_w * group_c, columns.windows) if whole else (group_c, columns.inside)
+    taps = rows.inside * columns.inside
+    ones = pairs * rows.inside * count * (run % 4)
+    pixels = rows.windows * columns.windows
+    return {
+        "call": len(runs),
+        "row": rows.windows,
+        "pixel": pixels,
+        "pair": pairs * pixels,
+        "line": pairs * rows.inside * columns.windows,
+        "run": pairs * rows.inside * count,
+        "four": max(0, pairs * taps * group_c - ones) / 4,
+        "one": ones,
+        "padding": pairs * (pixels * kernel_h * kernel_w - taps) * group_c,
+        "padding_line": pairs * (pixels * kernel_h - rows.inside * columns.windows),
+        "output": sig.output.elements,
+    }
+
+
+def wide_call(sig: Signature, shape: Mapping[str, Field], weights: Array) -> tuple[Call, ...]:
+    """A call of the kernel for int16 weights [out_c][kernel_h][kernel_w][in_c / groups]."""
+    fields: dict[str, Field] = {"weights": ConstArray(DType.INT16, weights)}
+    return (Call(fields | requant_fields(sig) | dict(shape)),)
+
+
+def _wide(sig: Signature) -> tuple[Call, ...]:
+    op = sig.op
+    assert isinstance(op, Conv2D)
+    return wide_call(sig, conv_fields(sig) | {"groups": op.groups}, sig.constant(1))
+
+
+def _is_depthwise(sig: Signature) -> bool:
+    return isinstance(sig.op, Conv2D) and sig.op.groups == sig.inputs[0].channels > 1
+
+
+def _depthwise(sig: Signature) -> tuple[Call, ...]:
+    """Weights are packed [kernel_h][kernel_w][out_c]."""
+    packed = sig.constant(1)[..., 0].transpose(1, 2, 0)
+    weights: dict[str, Field] = {"weights": ConstArray(DType.INT8, packed)}
+    return (Call(weights | requant_fields(sig) | conv_fields(sig)),)
+
+
+def _depthwise_work(sig: Signature, runs: Sequence[int]) -> Work:
+    """Four channels of a pixel at a time, then one by one; every tap, inside or not."""
+    out_c = sig.output.channels
+    rows, columns = taps_of(sig, 0), taps_of(sig, 1)
+    fours = out_c // 4 if out_c == sig.inputs[0].channels else 0
+    ones = out_c - 4 * fours
+    pixels = rows.windows * columns.windows
+    lines = pixels * rows.kernel
+    outside = pixels * rows.kernel * columns.kernel - rows.inside * columns.inside
+    return {
+        "call": len(runs),
+        "row": rows.windows,
+        "pixel": pixels,
+        "four": pixels * fours,
+        "four_line": lines * fours,
+        "four_tap": rows.inside * columns.inside * fours,
+        "four_outside": outside * fours,
+        "one_line": lines * ones,
+        "one_tap": lines * columns.kernel * ones,
+        "output": sig.output.elements,
+    }
+
+
+KERNELS = (
+    Kernel(
+        Conv2D,
+        DType.INT8,
+        "mplan_depthwise_conv2d_s8",
+        _depthwise,
+        supports=_is_depthwise,
+        cost_class="depthwise",
+        work=_depthwise_work,
+    ),
+    Kernel(Conv2D, DType.INT8, "mplan_conv2d_s8", _conv, cost_class="conv2d", work=conv_work),
+    Kernel(
+        Conv2D,
+        DType.INT8,
+        WIDE,
+        _wide,
+        supports=has_wide_weights,
+        wide_weights=True,
+        cost_class="conv2d",
+        work=conv_work,
+    ),
+)

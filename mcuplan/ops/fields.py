@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What kernels of several families and backends share: weighted layers, matrices, pairs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+
+from mcuplan.ir.op import ConstArray, Field, Signature
+from mcuplan.ir.types import Array, DType
+from mcuplan.quant.requantize import Requant, act_limits, requantize, weighted_requant
+
+__all__ = [
+    "clamp_fields",
+    "finish",
+    "pixels_of",
+    "prepared",
+    "requant_fields",
+    "same_shapes",
+    "sums_fields",
+    "taps_per_output",
+]
+
+
+def prepared(sig: Signature) -> Requant:
+    """Folded bias and factors of a node with inputs (activation, weights, bias)."""
+    return sig.once(_prepared)
+
+
+def _prepared(sig: Signature) -> Requant:
+    return weighted_requant(
+        sig.constant(1), sig.constant(2), sig.inputs[0], sig.inputs[1], sig.output
+    )
+
+
+def finish(sig: Signature, accumulator: Array) -> Array:
+    """Add the folded bias to exact sums (channels last) and requantize."""
+    requant = prepared(sig)
+    return requantize(
+        accumulator.astype(np.int64) + requant.bias,
+        requant.multiplier,
+        requant.pre_shift,
+        sig.output.q.z,
+        act_limits(sig.output.q, sig.op.act),
+    )
+
+
+def requant_fields(sig: Signature) -> dict[str, Field]:
+    """Members of the params struct that every weighted kernel has."""
+    requant = prepared(sig)
+    shifts = (
+        ConstArray(DType.UINT8, requant.pre_shift, "tables") if requant.pre_shift.any() else None
+    )
+    return {
+        "bias": ConstArray(DType.INT32, requant.bias),
+        "multiplier": ConstArray(DType.INT32, requant.multiplier, "tables"),
+        "pre_shift": ConstArray(DType.UINT8, shifts, "tables") if shifts.any() else None,
+        **clamp_fields(sig),
+    }
+
+
+def clamp_fields(sig: Signature) -> dict[str, Field]:
+    """Zero point and limits of the output."""
+    act_min, act_max = act_limits(sig.output.q, sig.op.act)
+    return {"out_zero_point": sig.output.q.z, "act_min": act_min, "act_max": act_max}
+
+
+def taps_per_output(sig: Signature) -> int:
+    """Weights of one output channel."""
+    return math.prod(sig.inputs[1].shape[1:])
+
+
+def pixels_of(sig: Signature) -> tuple[int, int]:
+    """Rows of the input, and pixels of one row."""
+    rows = sig.inputs[0].rows
+    return rows, sig.inputs[0].elements // max(1, rows * sig.inputs[0].channels)
+
+
+def same_shapes(sig: Signature) -> bool:
+    """Whether all operands are activations of the output's shape."""
+    shapes = {kind.shape for kind in (*sig.inputs, sig.output)}
+    return len(shapes) == 1 and all(value is None for value in sig.constants)
+
+
+def sums_fields(sig: Signature, portable: Mapping[str, Field]) -> dict[str, Field]:
+    """Members of kernels that add or subtract a row of bytes, out of the portable one's."""
+    names = ("multiplier", "multiplier2", "offset", "shift")
+    more = ("out_zero_point", "act_min", "act_max")
+    found = {name: portable[name] for name in names + more}
+    return found | {"row_bytes": sig.output.row_bytes}

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a kernel keeps in flash is known before anything is packed."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "budget"))
+
+from random_shapes import random_shapes
+
+from mcuplan.backends import backend_kernels
+from mcuplan.ir.op import ConstArray, Packed
+from mcuplan.ops import all_kernels
+from mcuplan.price import constants_of
+from mcuplan.price.structs import kernel_struct
+from mcuplan.prove.bench import SHAPES, signature_of
+
+_BY_BACKEND = {"c99": all_kernels(), **backend_kernels()}
+
+
+@pytest.mark.parametrize("backend", sorted(_BY_BACKEND))
+def test_stated_sizes_are_those_of_what_is_packed(backend: str) -> None:
+    """Arrays that are packed when they are emitted have the size that they were priced with."""
+    packed = 0
+    for shape in (*SHAPES, *random_shapes(3, 4)):
+        sig = signature_of(shape)
+        for kernel in _BY_BACKEND[backend]:
+            if kernel.op is not type(shape.op) or not kernel.runs(sig):
+                continue
+            fields = [value for call in kernel.calls(sig) for value in call.fields.values()]
+            arrays = [value for value in fields if isinstance(value, ConstArray)]
+            for array in arrays:
+                assert array.values.size == array.content.size, (kernel.function, shape.name)
+                packed += isinstance(array.content, Packed)
+            found = constants_of(kernel, sig)
+            structs = len(kernel.calls(sig)) * kernel_struct(kernel.function).nbytes
+            assert found.nbytes == structs + sum(array.nbytes for array in arrays)
+    assert bool(packed) == (backend != "c99")
