@@ -50,9 +50,7 @@ def finish(sig: Signature, accumulator: Array) -> Array:
 def requant_fields(sig: Signature) -> dict[str, Field]:
     """Members of the params struct that every weighted kernel has."""
     requant = prepared(sig)
-    shifts = (
-        ConstArray(DType.UINT8, requant.pre_shift, "tables") if requant.pre_shift.any() else None
-    )
+    shifts = requant.pre_shift
     return {
         "bias": ConstArray(DType.INT32, requant.bias),
         "multiplier": ConstArray(DType.INT32, requant.multiplier, "tables"),
