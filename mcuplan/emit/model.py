@@ -11,7 +11,7 @@ from string import Template
 from types import MappingProxyType
 
 from mcuplan import __version__
-from mcuplan.emit.arenas import ARENA_ALIGN, linker_values
+from mcuplan.emit.arenas import linker_values
 from mcuplan.emit.bundle import Bundle
 from mcuplan.emit.constants import step_constants
 from mcuplan.emit.header import entry_values, header_values

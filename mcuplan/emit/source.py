@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from mcuplan.emit.arenas import ARENA_ALIGN
 from mcuplan.emit.bundle import BundlePort
 from mcuplan.emit.c_writer import call
 from mcuplan.emit.constants import StepConstants
