@@ -253,6 +253,7 @@ def quantize(
     """Write the integer model as QDQ ONNX that any runtime loads."""
     from mcuplan import pipeline
     from mcuplan.exporter.onnx import to_onnx
+    from mcuplan.record import Request
     from mcuplan.targets import load_target
 
     check_writable(output, model)
