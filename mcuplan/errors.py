@@ -206,12 +206,14 @@ class InputTooLarge(McuplanError):
     verdict = "unsupported"
 
 
+@dataclass(eq=False)
 class UnsupportedOp(McuplanError):
     """An operator, or one of its attributes, is not supported.
 
     What to do: `mcuplan ops` lists what is; the hint names a replacement where there is one.
     """
 
+    ends: bool = False  # the hint is to end the model in front of the node
     code = "model/unsupported-op"
     exit_status = EXIT_UNDECIDED
     verdict = "unsupported"

@@ -204,10 +204,9 @@ class Reading:
     def _reader(self, node: OnnxNode) -> Reader:
         reader = all_readers().get(node.kind)
         if reader is None:
-            raise UnsupportedOp(
-                f"{shown(node.kind)} is not supported",
-                hint=way_out(node.kind),
-            )
+            way = way_out(node.kind)
+            message = f"{shown(node.kind)} is not supported"
+            raise UnsupportedOp(message, hint=way.action, ends=way.ends)
         return reader
 
     def _check_outputs(self, node: OnnxNode) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mcuplan.errors import (
@@ -75,21 +75,20 @@ class Refusals:
     def _joined(self, group: Sequence[tuple[McuplanError, Step | None]]) -> McuplanError:
         error = group[0][0]
         steps = [step for _, step in group if step is not None]
-        if steps and not error.where:
-            error.where = _places(steps)
+        where = error.where
+        if steps and not where:
             lines = dict.fromkeys(line for step in steps if (line := source_line(step.proto)))
-            error.where += "".join(f", {line}" for line in list(lines)[:_SHOWN])
-        if len(group) > 1:
-            error.message += f": {len(group)} nodes"
-        action = (text for kind, text in _ACTIONS if isinstance(error, kind))
-        error.hint = error.hint or next(action, "")
+            where = ", ".join([_places(steps), *list(lines)[:_SHOWN]])
+        many = f": {len(group)} nodes" if len(group) > 1 else ""
+        hint = error.hint or next((text for kind, text in _ACTIONS if isinstance(error, kind)), "")
         ends = (self._ends[id(s.proto)] for s in steps if id(s.proto) in self._ends)
         end, late = next(ends, ("", False))
-        if end and "--cut-output" in error.hint:
-            error.hint = error.hint.replace("TENSOR", shown(end))
+        flag = f"--cut-output {shown(end) or 'TENSOR'}"
+        if isinstance(error, UnsupportedOp) and error.ends:
+            hint = f"{hint}: {flag}"
         elif late:
-            error.hint += f"; or --cut-output {shown(end)}, which ends the model there"
-        return error
+            hint = f"{hint}; or {flag}, which ends the model there"
+        return replace(error, message=error.message + many, where=where, hint=hint)
 
 
 def _places(steps: Sequence[Step]) -> str:

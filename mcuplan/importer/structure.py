@@ -225,10 +225,9 @@ def read_attributes(
     for proto in step.proto.attribute:
         name = text(proto.name)
         if proto.type in _REFUSED_ATTRIBUTES:
-            raise UnsupportedOp(
-                f"attribute {shown(name)!r} holds {_REFUSED_ATTRIBUTES[proto.type]}",
-                hint=way_out(step.source.kind),
-            )
+            way = way_out(step.source.kind)
+            message = f"attribute {shown(name)!r} holds {_REFUSED_ATTRIBUTES[proto.type]}"
+            raise UnsupportedOp(message, hint=way.action, ends=way.ends)
         if name in values or proto.ref_attr_name:
             raise DamagedModel(f"attribute {shown(name)!r} is given twice or by reference")
         values[name] = _value(proto, file, allowance)
@@ -290,7 +289,9 @@ def _check_domain(node: OnnxNode, functions: Collection[tuple[str, str]]) -> Non
             hint="inline it: onnx.inliner.inline_local_functions(model)",
         )
     if node.domain not in ("", MICROSOFT):
-        raise UnknownDomain(f"operator domain {shown(node.domain)!r}", hint=way_out(node.kind))
+        way = way_out(node.kind)
+        message = f"operator domain {shown(node.domain)!r}"
+        raise UnknownDomain(message, hint=way.action, ends=way.ends)
 
 
 def schema_problem(node: OnnxNode, types: Mapping[str, int]) -> McuplanError | None:

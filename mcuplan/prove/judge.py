@@ -27,7 +27,8 @@ class Thresholds:
     share of samples with the runtime's decision; below ``few`` samples one may differ.
     ``accuracy`` is in points (hundredths) of the score, ``auc`` likewise. Signal to noise of
     an output below ``min_sqnr`` dB fails, below ``good_sqnr`` it is a finding: 20 dB is an
-    error of a tenth of the values, 10 dB of a third.
+    error of a tenth of the values, 10 dB of a third. Where ranges are ``made_up``, which makes
+    no good outputs and is said elsewhere, neither fails.
     """
 
     layer_lsb: int = 1
@@ -38,6 +39,7 @@ class Thresholds:
     auc: float = 5.0
     min_sqnr: float = 10.0
     good_sqnr: float = 20.0
+    made_up: bool = False
 
     def is_beyond(self, layer: LayerError) -> bool:
         """Whether a layer is one of those to name."""
@@ -57,21 +59,31 @@ def judged(seen: Ends, data: Data, limits: Thresholds, *, quantized: bool) -> It
         decided = seen.labelled
     for k, output in enumerate(seen.outputs):
         if output.constant:
-            yield _constant(output.error.name, "the integers are the same")
+            yield _constant(output.error.name, "the integers are the same", limits)
         elif k != decided:
             yield from _noise(output, limits)
             if k not in seen.alike:
                 yield from _channel_findings(output, limits)
 
 
-def _constant(name: str, what: str) -> Finding:
-    return Finding(
+def _constant(name: str, what: str, limits: Thresholds) -> Finding:
+    return _of_ranges(
         "verify/constant-output",
         Severity.ERROR,
         f"{what} for every input, where ONNX Runtime's values vary",
         f"output {name}",
         "what has a small range needs its own output and scale; calibrate with inputs that vary",
+        limits,
     )
+
+
+def _of_ranges(
+    code: str, severity: Severity, message: str, where: str, hint: str, limits: Thresholds
+) -> Finding:
+    """A finding that the ranges of the calibration decide."""
+    if limits.made_up:
+        severity, hint = Severity.WARNING, "calibrate with real inputs"
+    return Finding(code, severity, message, where, hint)
 
 
 def _level(decibels: float | None, limits: Thresholds) -> Severity | None:
@@ -86,12 +98,13 @@ def _noise(output: OutputSeen, limits: Thresholds) -> Iterator[Finding]:
     severity = _level(error.sqnr_db, limits)
     if severity is None or error.sqnr_db is None or output.is_zero:
         return
-    yield Finding(
+    yield _of_ranges(
         "verify/sqnr",
         severity,
         f"signal to noise {error.sqnr_db:.1f} dB against ONNX Runtime, {_wanted(severity, limits)}",
         f"output {error.name}",
         "calibrate with more representative inputs; --all shows the error of each layer",
+        limits,
     )
 
 
@@ -105,7 +118,8 @@ def _channel_findings(output: OutputSeen, limits: Thresholds) -> Iterator[Findin
     """Channels whose ranges are far apart, each on its own."""
     name, axis = output.error.name, output.error.channel_axis
     if output.constant_channels:
-        yield _constant(name, f"{_named(output.constant_channels, axis)}: one integer")
+        what = f"{_named(output.constant_channels, axis)}: one integer"
+        yield _constant(name, what, limits)
     silent = frozenset(output.constant_channels)
     for severity in (Severity.ERROR, Severity.WARNING):
         found = {
@@ -116,7 +130,7 @@ def _channel_findings(output: OutputSeen, limits: Thresholds) -> Iterator[Findin
         }
         if not found:
             continue
-        yield Finding(
+        yield _of_ranges(
             "verify/sqnr",
             severity,
             f"{_named(list(found), axis)}: signal to noise {min(found.values()):.1f} dB against "
@@ -124,6 +138,7 @@ def _channel_findings(output: OutputSeen, limits: Thresholds) -> Iterator[Findin
             f"output {name}",
             "channels of far smaller range than others need their own output and scale; of class "
             "scores, labels decide",
+            limits,
         )
 
 
