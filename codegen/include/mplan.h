@@ -85,6 +85,15 @@ typedef enum {
 /** Stops the build where a constant condition is false, in C99, too; `name` says what must be. */
 #define MPLAN_STATIC_ASSERT(name, condition) typedef char name[(condition) ? 1 : -1]
 
+/** For it: a member lies at the byte that assembly has for it. */
+#define MPLAN_AT(type, member, byte) (offsetof(type, member) == (byte))
+
+/** In assembly: stops it where the code behind a label does not have so many bytes by here. */
+#define MPLAN_CODE_BYTES(from, bytes)                            \
+    "9:\n.org . - (9b - " from ") + (" MPLAN_TEXT(bytes) ")\n"   \
+    ".org . - (" MPLAN_TEXT(bytes) ") + (9b - " from ")\n"
+#define MPLAN_TEXT(value) #value
+
 /*
  * Rows within an arena begin at any byte. Where a core can read unaligned words (Armv7-M and later)
  * kernels do so: arenas lie in normal memory, not device memory, and CCR.UNALIGN_TRP stays 0.

@@ -13,9 +13,14 @@ typedef struct {
     int8_t *out;              /* 20: moves on */
     const int32_t *end;       /* 24: of the packed channels */
 } job_t;
+MPLAN_STATIC_ASSERT(job_as_in_assembly,
+                    MPLAN_AT(job_t, in, 0U) && MPLAN_AT(job_t, entry, 4U) &&
+                    MPLAN_AT(job_t, in_end, 8U) && MPLAN_AT(job_t, pre_shift, 12U) &&
+                    MPLAN_AT(job_t, zero_point, 16U) && MPLAN_AT(job_t, out, 20U) &&
+                    MPLAN_AT(job_t, end, 24U));
 
-#define UNROLL (8U)
-#define STEP_BYTES (76U) /* of code */
+#define UNROLL 8
+#define STEP_BYTES 76 /* of code */
 #define KERNEL_ROWS (16U)
 
 /*
@@ -51,7 +56,7 @@ static __attribute__((naked, noinline, used)) void fours(
         "smlad r5, lr, r2, r5; smlad r7, r8, r2, r7\n"
         "sxtb16 lr, lr; sxtb16 r8, r8\n"
         "smlad r4, lr, r2, r4; smlad r6, r8, r2, r6\n"
-        ".endr\n"
+        ".endr\n" MPLAN_CODE_BYTES("2b", UNROLL * STEP_BYTES)
         "cmp r0, r10; bne.w 2b\n"
         "ldr r2, [r11, #12]; ldmia r1!, {r3, r12}\n"
         "sub r5, r5, r4; add r5, r3, r5, asr #8; sub r7, r7, r6; add r7, r12, r7, asr #8\n"

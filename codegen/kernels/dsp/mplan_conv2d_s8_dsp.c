@@ -14,9 +14,14 @@ typedef struct {
     const int32_t *end;       /* 24: of the packed channels */
     uint32_t skip;            /* 28: bytes of code before the entry */
 } job_t;
+MPLAN_STATIC_ASSERT(job_as_in_assembly,
+                    MPLAN_AT(job_t, patches, 0U) && MPLAN_AT(job_t, entry, 4U) &&
+                    MPLAN_AT(job_t, pre_shift, 8U) && MPLAN_AT(job_t, zero_point, 12U) &&
+                    MPLAN_AT(job_t, out0, 16U) && MPLAN_AT(job_t, out1, 20U) &&
+                    MPLAN_AT(job_t, end, 24U) && (sizeof(job_t) == 32U));
 
-#define UNROLL (16U)
-#define STEP_BYTES (56U) /* of code */
+#define UNROLL 16
+#define STEP_BYTES 56 /* of code */
 #define KERNEL_ROWS (16U)
 #define NAKED __attribute__((naked, noinline, used))
 #define UNUSED __attribute__((unused))
@@ -30,14 +35,13 @@ typedef struct {
  * extended, to the sums of a (r4, r8, r6, r10). A sum of b is their difference / 256, exactly:
  * wrapping does not matter.
  *
- * The loop of 16 steps is entered in its middle where the number of steps is no multiple of 16.
- * At its end r0 points behind the patches, to the job.
+ * The loop is entered in its middle where the number of steps is no multiple of 16. At its end r0
+ * points behind the patches, to the job.
  */
 static NAKED void tile(UNUSED const int32_t *packed, UNUSED job_t *job)
 {
     __asm volatile(
-        "push {r1, r4-r11, lr}\n"
-        "mov r3, r1; ldr r2, [r1, #28]; mov r1, r0\n"
+        "push {r1, r4-r11, lr}; mov r3, r1; ldr r2, [r1, #28]; mov r1, r0\n"
         "adr r0, 2f; add r2, r2, r0; orr r2, r2, #1; str r2, [r3, #4]\n"
         "1:\n" /* four channels */
         "ldr r3, [sp]; ldr r2, [r3, #4]; ldr r0, [r3]; ldmia r1!, {r4, r6}\n"
@@ -50,7 +54,7 @@ static NAKED void tile(UNUSED const int32_t *packed, UNUSED job_t *job)
         "sxtb16 r12, r12; sxtb16 lr, lr\n"
         "smlad r4, r12, r2, r4; smlad r8, r12, r3, r8\n"
         "smlad r6, lr, r2, r6; smlad r10, lr, r3, r10\n"
-        ".endr\n"
+        ".endr\n" MPLAN_CODE_BYTES("2b", UNROLL * STEP_BYTES)
         "ldr r2, [sp]; cmp r0, r2; bne.w 2b\n"
         "ldr r12, [r0, #8]; ldmia r1!, {r2, r3}\n"
         "sub r5, r5, r4; add r5, r2, r5, asr #8; sub r9, r9, r8; add r9, r2, r9, asr #8\n"
@@ -83,14 +87,10 @@ static NAKED void tile(UNUSED const int32_t *packed, UNUSED job_t *job)
     "ldr.w r3, [" from "], #4; sxtb16 r12, r3; sxtb16 r3, r3, ror #8\n"                            \
     "str.w r12, [r1], #8; str.w r3, [r1], #8\n"                                                    \
     ".endr\n"                                                                                      \
-    "cmp " from ", " end "; bne.w 2b\n"                                                            \
-    ".balign 4\n"                                                                                  \
-    "3: cbz r4, 4f\n"                                                                              \
-    "cmp r4, #2; ldrsb r3, [" from "], #1\n"                                                       \
+    "cmp " from ", " end "; bne.w 2b\n.balign 4\n"                                                 \
+    "3: cbz r4, 4f; cmp r4, #2; ldrsb r3, [" from "], #1\n"                                        \
     "itt hs; ldrsbhs r12, [" from "], #1; pkhbths r3, r3, r12, lsl #16\n"                          \
-    "str r3, [r1], #8; bls 4f\n"                                                                   \
-    "ldrsb r3, [" from "]; str r3, [r1], #8\n"                                                     \
-    "4:\n"
+    "str r3, [r1], #8; bls 4f; ldrsb r3, [" from "]; str r3, [r1], #8\n4:\n"
 
 /* r4 = bytes of the rest, r2 = bytes before it, `to` = where to enter the round for them */
 #define ENTRY(to)                                                                                  \

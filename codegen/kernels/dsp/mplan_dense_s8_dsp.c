@@ -15,9 +15,15 @@ typedef struct {
     const int32_t *end;       /* 28: of the packed outputs */
     uint32_t rest[2];         /* 32: the last one to three inputs, widened */
 } job_t;
+MPLAN_STATIC_ASSERT(job_as_in_assembly,
+                    MPLAN_AT(job_t, in, 0U) && MPLAN_AT(job_t, entry, 4U) &&
+                    MPLAN_AT(job_t, in_end, 8U) && MPLAN_AT(job_t, rest_end, 12U) &&
+                    MPLAN_AT(job_t, pre_shift, 16U) && MPLAN_AT(job_t, zero_point, 20U) &&
+                    MPLAN_AT(job_t, out, 24U) && MPLAN_AT(job_t, end, 28U) &&
+                    MPLAN_AT(job_t, rest, 32U));
 
-#define UNROLL (8U)
-#define STEP_BYTES (76U) /* of code */
+#define UNROLL 8
+#define STEP_BYTES 76 /* of code */
 
 /*
  * One pixel by four outputs at a time, until job->end.
@@ -52,7 +58,7 @@ static __attribute__((naked, noinline, used)) void fours(
         "smlad r5, lr, r2, r5; smlad r7, r8, r2, r7\n"
         "sxtb16 lr, lr; sxtb16 r8, r8\n"
         "smlad r4, lr, r2, r4; smlad r6, r8, r2, r6\n"
-        ".endr\n"
+        ".endr\n" MPLAN_CODE_BYTES("2b", UNROLL * STEP_BYTES)
         "cmp r0, r10; bne.w 2b\n"
         "ldr r2, [r11, #12]; add r0, r11, #32; cmp r0, r2; beq 4f\n"
         "3:\n" /* the rest */

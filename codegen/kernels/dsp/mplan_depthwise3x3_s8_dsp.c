@@ -17,6 +17,14 @@ typedef struct {
     uint32_t special;      /* 44: bits below */
     int32_t multiplier;    /* 48: of the channel, for stride 2 */
 } row_t;
+MPLAN_STATIC_ASSERT(row_as_in_assembly,
+                    MPLAN_AT(row_t, row0, 0U) && MPLAN_AT(row_t, row1, 4U) &&
+                    MPLAN_AT(row_t, row2, 8U) && MPLAN_AT(row_t, out, 12U) &&
+                    MPLAN_AT(row_t, bias, 16U) && MPLAN_AT(row_t, zero_point, 20U) &&
+                    MPLAN_AT(row_t, border, 24U) && MPLAN_AT(row_t, span, 28U) &&
+                    MPLAN_AT(row_t, packed, 32U) && MPLAN_AT(row_t, end, 36U) &&
+                    MPLAN_AT(row_t, apart, 40U) && MPLAN_AT(row_t, special, 44U) &&
+                    MPLAN_AT(row_t, multiplier, 48U) && (sizeof(row_t) == 52U));
 
 #define NO_ROW0 (1U)
 #define NO_ROW2 (2U)

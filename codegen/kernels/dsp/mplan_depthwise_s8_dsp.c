@@ -3,7 +3,7 @@
 
 #define ROWS (16U)
 #define PAIRS (4U)       /* of taps, unrolled */
-#define PAIR_BYTES (84U) /* of code */
+#define PAIR_BYTES 84    /* of code */
 
 /* What `pixel` needs, copied to its stack frame: the offsets stand in the assembly. */
 typedef struct {
@@ -22,6 +22,15 @@ typedef struct {
     uint32_t apart;                /* 48: bytes from tap to tap */
     uint32_t minus_zero_point;     /* 52: of the input, twice as int16 */
 } job_t;
+MPLAN_STATIC_ASSERT(job_as_in_assembly,
+                    MPLAN_AT(job_t, rows, 0U) && MPLAN_AT(job_t, cursor, 4U) &&
+                    MPLAN_AT(job_t, rows_end, 8U) && MPLAN_AT(job_t, entry, 12U) &&
+                    MPLAN_AT(job_t, weights_skip, 16U) && MPLAN_AT(job_t, weights_first, 20U) &&
+                    MPLAN_AT(job_t, four, 24U) && MPLAN_AT(job_t, multipliers, 28U) &&
+                    MPLAN_AT(job_t, channel, 32U) && MPLAN_AT(job_t, zero_point, 36U) &&
+                    MPLAN_AT(job_t, out, 40U) && MPLAN_AT(job_t, end, 44U) &&
+                    MPLAN_AT(job_t, apart, 48U) && MPLAN_AT(job_t, minus_zero_point, 52U) &&
+                    (sizeof(job_t) == 56U));
 
 /* Four channels of one tap. r11 takes the input zero point off while the bytes are widened. */
 #define TAP(in, weights)                                                                           \
@@ -56,7 +65,8 @@ static __attribute__((naked, noinline, used)) void pixel(__attribute__((unused))
                    "ldr r0, [r2], #4; ldr r3, [sp, #32]; ldr r12, [sp, #12]; str r2, [sp, #4]\n"
                    "add r0, r0, r3; bx r12\n"
                    ".balign 4\n"
-                   "3:\n" PAIR PAIR PAIR PAIR "b.w 4f\n" PAIR PAIR PAIR PAIR
+                   "3:\n" PAIR PAIR PAIR PAIR MPLAN_CODE_BYTES("3b", 4 * PAIR_BYTES)
+                   "b.w 4f\n" PAIR PAIR PAIR PAIR MPLAN_CODE_BYTES("3b", 8 * PAIR_BYTES + 4)
                    "ldr r2, [r0]\n"
                    "ldr r12, [r1], #4\n" TAP("r2", "r12")
                    "4:\n"

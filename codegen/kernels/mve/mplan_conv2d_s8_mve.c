@@ -29,6 +29,13 @@ typedef struct {
     const int8_t *lines[1];   /* the same */
     size_t words;             /* packed, of four channels */
 } job_t;
+MPLAN_STATIC_ASSERT(job_as_in_assembly,
+                    MPLAN_AT(job_t, packed, 0U) && MPLAN_AT(job_t, patches, 4U) &&
+                    MPLAN_AT(job_t, out, 8U) && MPLAN_AT(job_t, steps, 20U) &&
+                    MPLAN_AT(job_t, fours, 24U) && MPLAN_AT(job_t, zero_point, 28U) &&
+                    MPLAN_AT(job_t, act_min, 32U) && MPLAN_AT(job_t, act_max, 36U) &&
+                    MPLAN_AT(job_t, shifts, 40U) && MPLAN_AT(job_t, vectors, 44U) &&
+                    MPLAN_AT(job_t, rest, 48U) && MPLAN_AT(job_t, in, 52U));
 
 /*
  * Three pixels by two output channels: 96 multiply-accumulates in 12 instructions, loads and

@@ -20,6 +20,12 @@ typedef struct {
     int32_t act_min;       /* 28 */
     int32_t act_max;       /* 32 */
 } job_t;
+MPLAN_STATIC_ASSERT(job_as_in_assembly,
+                    MPLAN_AT(job_t, in, 0U) && MPLAN_AT(job_t, out, 4U) &&
+                    MPLAN_AT(job_t, packed, 8U) && MPLAN_AT(job_t, fours, 12U) &&
+                    MPLAN_AT(job_t, steps, 16U) && MPLAN_AT(job_t, rest, 20U) &&
+                    MPLAN_AT(job_t, zero_point, 24U) && MPLAN_AT(job_t, act_min, 28U) &&
+                    MPLAN_AT(job_t, act_max, 32U));
 
 /* Sixteen inputs times the weights of four outputs. */
 #define STEP                                                                                       \

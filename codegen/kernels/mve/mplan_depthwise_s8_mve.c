@@ -24,6 +24,12 @@ typedef struct {
     int32_t act_max;       /* 36 */
     int8_t padding[LANES]; /* what rows outside the input read as */
 } job_t;
+MPLAN_STATIC_ASSERT(job_as_in_assembly,
+                    MPLAN_AT(job_t, columns, 0U) && MPLAN_AT(job_t, packed, 4U) &&
+                    MPLAN_AT(job_t, out, 8U) && MPLAN_AT(job_t, count, 12U) &&
+                    MPLAN_AT(job_t, fours, 16U) && MPLAN_AT(job_t, out_skip, 20U) &&
+                    MPLAN_AT(job_t, advance, 24U) && MPLAN_AT(job_t, zero_point, 28U) &&
+                    MPLAN_AT(job_t, act_min, 32U) && MPLAN_AT(job_t, act_max, 36U));
 
 /* Words that hold a column of a window. */
 static inline size_t words_of_column(const mplan_depthwise_s8_mve_t *p)
@@ -106,6 +112,11 @@ typedef struct {
     size_t count;             /* 44: columns, at least 1 */
     size_t next[QUAD];        /* 48: bytes to the next channels */
 } rows_t;
+MPLAN_STATIC_ASSERT(rows_as_in_assembly,
+                    MPLAN_AT(rows_t, from, 0U) && MPLAN_AT(rows_t, apart, 16U) &&
+                    MPLAN_AT(rows_t, to, 32U) && MPLAN_AT(rows_t, column, 36U) &&
+                    MPLAN_AT(rows_t, channels, 40U) && MPLAN_AT(rows_t, count, 44U) &&
+                    MPLAN_AT(rows_t, next, 48U));
 
 /* Four rows of `count` columns to words; lanes behind the channels are not read. */
 static NAKED void weave(UNUSED rows_t *rows)

@@ -36,7 +36,8 @@ typedef struct {
     "ldr r2, [r1], #4; ldrsb r3, [r0, #1]; ldrsb r4, [r0, #2]!\n"                                  \
     "mla r6, r2, r3, r6; mla r7, r2, r4, r7\n"
 #define LAST_TAP TAP
-#define TO_RUN "ldrb r2, [r0, #1]!; add r2, r2, r2, lsr #2\n" /* a tap has 20 bytes, not 16 */
+#define TAP_BYTES 20
+#define TO_RUN "ldrb r2, [r0, #1]!; add r2, r2, r2, lsr #2\n" /* for 20 bytes, not 16 */
 #define END_OF_CHANNELS
 
 #else
@@ -49,6 +50,7 @@ typedef struct {
     "adds r0, #" apart "\n"
 #define TAP TAP_OF("2")
 #define LAST_TAP TAP_OF("3")
+#define TAP_BYTES 16
 #define TO_RUN "ldrb r2, [r0]\n"
 #define END_OF_CHANNELS "adds r0, r0, #1\n"
 
@@ -67,8 +69,7 @@ static __attribute__((naked, noinline, used)) void add_products(UNUSED const int
                                                                 UNUSED const int32_t *end)
 {
     __asm volatile(".syntax unified\n"
-                   "push {r4-r7, lr}\n"
-                   "mov r4, r8; mov r5, r9; mov r6, r10; mov r7, r11\n"
+                   "push {r4-r7, lr}; mov r4, r8; mov r5, r9; mov r6, r10; mov r7, r11\n"
                    "push {r1-r7}\n" /* sp + 0 patch, + 4 sums, + 8 end */
                    "movs r4, #128; lsls r4, r4, #8; mov r12, r4\n" BEGIN
                    "1:\n" /* two channels */
@@ -78,8 +79,8 @@ static __attribute__((naked, noinline, used)) void add_products(UNUSED const int
                    "2:\n" /* a run, or 0 */
                    "mov r6, r12; mov r7, r12\n" TO_RUN "add pc, r2\n"
                    "nop\n"
-                   "b 3f\n" /* pc of the addition */
-                   TAPS7 TAPS7 LAST_TAP
+                   "5: b 3f\n" /* pc of the addition */
+                   TAPS7 TAPS7 LAST_TAP MPLAN_CODE_BYTES("5b", 2 + 15 * TAP_BYTES)
                    "uxth r2, r6; add r8, r2; asrs r6, r6, #16; add r9, r6\n"
                    "uxth r2, r7; add r10, r2; asrs r7, r7, #16; add r11, r7\n"
                    "b 2b\n"
@@ -87,12 +88,8 @@ static __attribute__((naked, noinline, used)) void add_products(UNUSED const int
                    "ldr r3, [sp, #4]\n"
                    "mov r1, r8; mov r2, r9; mov r6, r10; mov r7, r11\n"
                    "stm r3!, {r1, r2, r6, r7}\n" END_OF_CHANNELS
-                   "str r3, [sp, #4]; ldr r2, [sp, #8]; cmp r3, r2\n"
-                   "beq 4f\n"
-                   "b 1b\n"
-                   "4:\n"
-                   "add sp, #12\n"
-                   "pop {r4-r7}\n"
+                   "str r3, [sp, #4]; ldr r2, [sp, #8]; cmp r3, r2; beq 4f; b 1b\n"
+                   "4: add sp, #12; pop {r4-r7}\n"
                    "mov r8, r4; mov r9, r5; mov r10, r6; mov r11, r7\n"
                    "pop {r4-r7, pc}\n");
 }
@@ -141,6 +138,11 @@ static void add_products(const int8_t *weights, const int32_t *patch, int32_t *s
 
 #if defined(__thumb__) && !defined(__thumb2__)
 
+MPLAN_STATIC_ASSERT(outputs_as_in_assembly,
+                    MPLAN_AT(outputs_t, out0, 0U) && MPLAN_AT(outputs_t, out1, 4U) &&
+                    MPLAN_AT(outputs_t, channels, 8U) && MPLAN_AT(outputs_t, zero_point, 12U) &&
+                    MPLAN_AT(outputs_t, act_min, 16U) && MPLAN_AT(outputs_t, act_max, 20U));
+
 /* mplan_scale_30, zero point, limits: from r0 on to `out` at r7. */
 #define OUTPUT(out)                                                                                \
     "ldm r0!, {r4}; asrs r5, r4, #16; uxth r4, r4\n"                                               \
@@ -161,8 +163,7 @@ static __attribute__((naked, noinline, used)) void finish(UNUSED const int32_t *
                                                           UNUSED const outputs_t *outputs)
 {
     __asm volatile(".syntax unified\n"
-                   "push {r4-r7, lr}\n"
-                   "mov r4, r8; mov r5, r9; mov r6, r10; mov r7, r11\n"
+                   "push {r4-r7, lr}; mov r4, r8; mov r5, r9; mov r6, r10; mov r7, r11\n"
                    "push {r4-r7}\n"
                    "ldm r2!, {r3-r7}\n"
                    "ldr r2, [r2]; mov r9, r2; mov r8, r7; mov r12, r6; rsbs r7, r5, #0\n"

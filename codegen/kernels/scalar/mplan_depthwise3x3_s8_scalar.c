@@ -13,6 +13,11 @@ typedef struct {
 
 #if defined(__ARM_ARCH_ISA_THUMB) && (__ARM_ARCH_ISA_THUMB == 1)
 
+MPLAN_STATIC_ASSERT(line_as_in_assembly,
+                    MPLAN_AT(line_t, rows, 0U) && MPLAN_AT(line_t, taps, 12U) &&
+                    MPLAN_AT(line_t, bias, 48U) && MPLAN_AT(line_t, apart, 52U) &&
+                    MPLAN_AT(line_t, onward, 56U) && MPLAN_AT(line_t, outside, 60U));
+
 #define UNUSED __attribute__((unused))
 #define TAP(row, place)                                                                            \
     "ldrsb r5, [" row ", r4]; ldr r6, [r0, #" place "]; muls r6, r5, r6; adds r7, r7, r6\n"
