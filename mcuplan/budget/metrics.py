@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from mcuplan.ir.geometry import ALL, AxisMap, InputMap, Shape, Window
 from mcuplan.ir.graph import Graph, Node
 from mcuplan.record import Totals
 
@@ -121,21 +122,37 @@ def receptive_fields(graph: Graph) -> Mapping[str, Field]:
 
 def _seen(graph: Graph, node: Node, field: Field, source: str) -> Field:
     """The field of the node's output on the path through one of its inputs."""
-    window = node.op.window(graph.signature(node).inputs)
-    shape = graph.tensor(source).type.shape
-    known = (shape[1], shape[2]) if len(shape) == 4 else None
-    if window.whole:
+    shape, sig = graph.tensor(source).type.shape, graph.signature(node)
+    maps = sig.maps[node.inputs.index(source)]
+    if not node.op.is_view and _sees_all(maps, shape):
+        known = (shape[1], shape[2]) if len(shape) == 4 else None
         rows, columns = field.extent or known or (1, graph.tensor(source).type.elements)
         sees = ((rows - 1) * field.jump[0], (columns - 1) * field.jump[1])
         return Field((field.size[0] + sees[0], field.size[1] + sees[1]), field.jump, (1, 1))
-    spatial = window.size != (1, 1) or window.stride != (1, 1) or bool(node.op.weight_inputs)
+    windows = [_window(m) for m in maps[1:3]] if len(shape) == 4 else [Window(1)] * 2
+    spatial = windows != [Window(1)] * 2 or bool(node.op.weight_inputs)
     size = tuple(
-        s + (w - 1) * j for s, w, j in zip(field.size, window.size, field.jump, strict=True)
+        s + (w.reach - 1) * j for s, w, j in zip(field.size, windows, field.jump, strict=True)
     )
-    jump = tuple(j * s for j, s in zip(field.jump, window.stride, strict=True))
+    jump = tuple(j * abs(w.stride) for j, w in zip(field.jump, windows, strict=True))
     made = graph.tensor(node.output).type.shape
     extent = (made[1], made[2]) if spatial and len(made) == 4 else field.extent
     return Field((size[0], size[1]), (jump[0], jump[1]), extent)
+
+
+def _sees_all(maps: InputMap, shape: Shape) -> bool:
+    """Whether one output element sees all of a vector, or all rows and columns."""
+    if len(shape) != 4:
+        return len(shape) <= 2 and maps[-1:] == (ALL,)
+    return all(
+        m == ALL or (isinstance(m, Window) and m.before == 0 and m.reach == size)
+        for m, size in zip(maps[1:3], shape[1:3], strict=True)
+    )
+
+
+def _window(axis_map: AxisMap) -> Window:
+    """How an output sees along an axis; where elements only change places, one at a time."""
+    return replace(axis_map, before=0) if isinstance(axis_map, Window) else Window(1)
 
 
 def _widen(graph: Graph, node: Node, paths: list[Field]) -> Field:

@@ -146,13 +146,7 @@ class Graph:
 
     def signature(self, node: Node) -> Signature:
         """What an operator or kernel sees of its node: types and constants."""
-        inputs = [self.tensors[name] for name in node.inputs]
-        return Signature(
-            op=node.op,
-            inputs=tuple(t.type for t in inputs),
-            outputs=tuple(self.tensors[name].type for name in node.outputs),
-            constants=tuple(t.data for t in inputs),
-        )
+        return _signature(node, self.tensors)
 
     def tensor_name(self, name: str) -> str:
         """A tensor by its name in the model file, where it has one."""
@@ -230,6 +224,10 @@ class Editor:
     def tensor(self, name: str) -> Tensor:
         """The tensor of that name."""
         return self._tensors[name]
+
+    def signature(self, node: Node) -> Signature:
+        """What an operator sees of its node."""
+        return _signature(node, self._tensors)
 
     def producer(self, name: str) -> Node | None:
         """The node that computes a tensor; None for inputs and constants."""
@@ -335,6 +333,16 @@ class Editor:
     def _index(self, node: Node) -> None:
         for name in dict.fromkeys(node.inputs):
             self._readers[name][node.name] = node
+
+
+def _signature(node: Node, tensors: Mapping[str, Tensor]) -> Signature:
+    inputs = [tensors[name] for name in node.inputs]
+    return Signature(
+        op=node.op,
+        inputs=tuple(t.type for t in inputs),
+        outputs=tuple(tensors[name].type for name in node.outputs),
+        constants=tuple(t.data for t in inputs),
+    )
 
 
 def _sorted(nodes: list[Node]) -> list[Node]:

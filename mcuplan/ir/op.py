@@ -12,6 +12,18 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, ClassVar, TypeVar
 
+from mcuplan.ir.geometry import (
+    ALL,
+    SAME,
+    InputMap,
+    Shape,
+    Spans,
+    Taps,
+    Window,
+    column_spans,
+    maps_of,
+    row_spans,
+)
 from mcuplan.ir.types import Array, DType, Quant, TensorType
 
 __all__ = [
@@ -26,7 +38,6 @@ __all__ = [
     "Packed",
     "QuantRule",
     "Signature",
-    "Window",
     "has_wide_weights",
 ]
 
@@ -51,15 +62,6 @@ class Cost:
 
     macs: int = 0
     ops: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """How far an output element sees: per axis (H, W) of an NHWC tensor."""
-
-    size: tuple[int, int] = (1, 1)  # dilation included
-    stride: tuple[int, int] = (1, 1)
-    whole: bool = False  # sees the whole input
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,40 @@ class Signature:
         answer: T = self._answers[question]
         return answer
 
+    @property
+    def shapes(self) -> tuple[Shape, ...]:
+        """Shapes of the inputs."""
+        return tuple(kind.shape for kind in self.inputs)
+
+    @property
+    def maps(self) -> tuple[InputMap, ...]:
+        """What each input shows of the output: the operator's one answer."""
+        return maps_of(self.op, self.shapes, self.output.shape)
+
+    def rows_read(self, index: int) -> Spans:
+        """Rows of an input that each output row is computed from: [rows, spans, 2]."""
+        return row_spans(self.op, index, self.shapes, self.output.shape)
+
+    def columns_read(self, index: int) -> Spans | None:
+        """Columns (axis 2) of an input that each output column is computed from; None: any."""
+        return column_spans(self.op, index, self.shapes, self.output.shape)
+
+    @property
+    def is_elementwise(self) -> bool:
+        """Whether an element depends on its own position of each input, every position alike."""
+        alike = all(axis_map == SAME for input_map in self.maps for axis_map in input_map)
+        return alike and not self.op.channel_parameters
+
+    def window(self, axis: int) -> Window:
+        """The windows of an operator that has some, along H (1) or W (2)."""
+        window = self.maps[0][axis]
+        assert isinstance(window, Window), f"no windows along axis {axis}"
+        return window
+
+    def taps(self, axis: int) -> Taps:
+        """How many taps of each of them lie in the input."""
+        return self.window(axis).taps(self.inputs[0].shape[axis], self.output.shape[axis])
+
     def constant(self, index: int) -> Array:
         """Value of a constant input."""
         value = self.constants[index]
@@ -121,11 +157,10 @@ class Op(ABC):
     __slots__ = ()
     quant_rule: ClassVar[QuantRule] = QuantRule.FREE
     is_view: ClassVar[bool] = False  # output has the same bytes as input 0
-    is_elementwise: ClassVar[bool] = False  # an element depends on one position of each input
+    channel_parameters: ClassVar[bool] = False  # of its own, for each index of the last axis
     inplace_inputs: ClassVar[tuple[int, ...]] = ()  # inputs whose bytes the output may replace
     fuses_activation: ClassVar[bool] = False  # has a field ``act`` of real clamp limits
     weight_inputs: ClassVar[tuple[int, ...]] = ()  # (weights, bias) of a WEIGHTED operator
-    reads_whole: ClassVar[bool] = False  # by rows, too, an input that a row needs all of is held
     gathers: ClassVar[bool] = False  # kernels take rows of the input; the output grows from the 1st
     ranks_classes: ClassVar[bool] = False  # a score for each class, of which the largest decides
     constants_on_output: ClassVar[bool] = False  # constant inputs may lie on the output's grid
@@ -183,9 +218,12 @@ class Op(ABC):
         """Work on any machine; by default one operation per output element."""
         return Cost(ops=sum(t.elements for t in outputs))
 
-    def window(self, inputs: Sequence[TensorType]) -> Window:
-        """Receptive field of one output element in input 0."""
-        return Window()
+    def geometry(self, inputs: Sequence[Shape], output: Shape) -> tuple[InputMap, ...]:
+        """For each axis of each input what an output element is computed from.
+
+        By default all of them; a map may say more than is read, never less.
+        """
+        return tuple((ALL,) * len(shape) for shape in inputs)
 
     def view_offset(self, inputs: Sequence[TensorType], output: TensorType) -> int | None:
         """Byte of input 0 at which the output starts, if it is a run of its bytes."""
@@ -196,34 +234,6 @@ class Op(ABC):
     ) -> tuple[int, ...] | None:
         """Byte of the output at which each input starts, if the output is a row of them."""
         return None
-
-    def rows_read(
-        self, index: int, y: int, inputs: Sequence[TensorType], output: TensorType
-    ) -> tuple[int, int]:
-        """Rows ``[first, end)`` of an input that output row ``y`` is computed from.
-
-        By default all of them; the row itself, or the only one, of element-wise operators.
-        """
-        rows = inputs[index].rows
-        return (y, y + 1) if self.is_elementwise and rows == output.rows else (0, rows)
-
-    def spans_read(
-        self, index: int, y: int, inputs: Sequence[TensorType], output: TensorType
-    ) -> tuple[tuple[int, int], ...]:
-        """The same rows as spans ``[first, end)``, where some between them are not read."""
-        return (self.rows_read(index, y, inputs, output),)
-
-    def columns_read(
-        self, index: int, x: int, inputs: Sequence[TensorType], output: TensorType
-    ) -> tuple[int, int] | None:
-        """Columns ``[first, end)`` of an input that output column ``x`` is computed from.
-
-        Columns are axis 2 of [1,H,W,C]. None: any of them, which is the default of all but
-        element-wise operators.
-        """
-        if not self.is_elementwise or len(output.shape) != 4:
-            return None
-        return (x, x + 1) if inputs[index].shape == output.shape else None
 
     def batchable(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> bool:
         """Whether several samples on axis 0 may be evaluated in one call."""
@@ -318,7 +328,7 @@ class Kernel:
     cost_class: str = "elementwise"  # key of the target's rates
     inplace_inputs: Callable[[Signature], tuple[int, ...]] = _as_operator  # row by row at least
     work: Callable[[Signature, Sequence[int]], Mapping[str, float]] | None = None
-    row_by_row: bool = True  # a call writes its rows from first to last, reading ``Op.rows_read``
+    row_by_row: bool = True  # a call writes rows first to last, reading `Signature.rows_read`
     wide_weights: bool = False  # takes weights of int16, and only those
     backend: str = "c99"
     requires: frozenset[str] = field(default_factory=frozenset)

@@ -8,56 +8,10 @@ is measured (`mcuplan.price.cycles`).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Protocol, cast
 
-from mcuplan.ir.op import Signature
-
-__all__ = ["Taps", "Work", "block_parts", "taps_of"]
+__all__ = ["Work", "block_parts"]
 
 Work = Mapping[str, float]
-
-
-class _Windowed(Protocol):
-    """An operator with windows: per axis (H, W); ``pads`` top, left, bottom, right."""
-
-    kernel: tuple[int, int]
-    stride: tuple[int, int]
-    dilation: tuple[int, int]
-    pads: tuple[int, int, int, int]
-
-
-@dataclass(frozen=True, slots=True)
-class Taps:
-    """Windows along one axis of all outputs.
-
-    ``counts`` are the taps of each window that lie in the input.
-    """
-
-    kernel: int
-    windows: int
-    counts: tuple[int, ...]
-
-    @property
-    def inside(self) -> int:
-        """Of all windows together."""
-        return sum(self.counts)
-
-    @property
-    def whole(self) -> int:
-        """Windows of which all taps do."""
-        return sum(count == self.kernel for count in self.counts)
-
-
-def taps_of(sig: Signature, axis: int) -> Taps:
-    """The windows of an operator that has some, along H (0) or W (1)."""
-    op = cast(_Windowed, sig.op)
-    size, counts = sig.inputs[0].shape[1 + axis], []
-    windows, kernel = sig.output.shape[1 + axis], op.kernel[axis]
-    for k in range(windows):
-        at = k * op.stride[axis] - op.pads[axis]
-        counts.append(sum(0 <= at + t * op.dilation[axis] < size for t in range(kernel)))
-    return Taps(kernel, windows, tuple(counts))
 
 
 def block_parts(name: str, times: float, nbytes: int, *, aligned: bool) -> dict[str, float]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mcuplan.errors import UnsupportedOp
+from mcuplan.ir.geometry import InputMap, Shape, each
 from mcuplan.ir.graph import Node
 from mcuplan.ir.op import NO_CLAMP, Example, Field, Op, Signature
 from mcuplan.ir.types import Array, TensorType
@@ -27,7 +28,6 @@ class Binary(Op):
     act: tuple[float, float] = NO_CLAMP
 
     fuses_activation = True
-    is_elementwise = True
     inplace_inputs = (0, 1)
 
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
@@ -42,6 +42,10 @@ class Binary(Op):
     def value(self, a: Array, b: Array) -> Array:
         """The operator's meaning on real numbers."""
         raise NotImplementedError
+
+    def geometry(self, inputs: Sequence[Shape], output: Shape) -> tuple[InputMap, ...]:
+        """The same position, of an axis of 1 the only one."""
+        return each(inputs)
 
     def reference(self, *arrays: Array) -> tuple[Array, ...]:
         """Float result within the limits of the activation."""

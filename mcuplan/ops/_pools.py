@@ -11,7 +11,8 @@ import numpy as np
 
 from mcuplan.errors import UnsupportedOp
 from mcuplan.ir.builder import Builder, OnnxNode
-from mcuplan.ir.op import Cost, Field, Op, Signature, Window
+from mcuplan.ir.geometry import SAME, InputMap, Shape
+from mcuplan.ir.op import Cost, Field, Op, Signature
 from mcuplan.ir.types import Array, TensorType
 from mcuplan.ops._windows import (
     Pads,
@@ -20,7 +21,7 @@ from mcuplan.ops._windows import (
     patches,
     read_pads,
     two,
-    window_rows,
+    windows,
 )
 
 __all__ = ["NO_PADS", "Geometry", "Pool", "half_to_even", "pool_geometry"]
@@ -47,11 +48,8 @@ class Pool(Op):
         """Output type; no window may lie in the padding alone."""
         n, h, w, c = inputs[0].shape
         out = []
-        for axis, size in enumerate((h, w)):
-            pads = self.pads[axis] + self.pads[axis + 2]
-            count = output_size(
-                size, self.kernel[axis], self.stride[axis], self.dilation[axis], pads
-            )
+        for axis in (0, 1):
+            count = self._count((h, w), axis)
             if count < 1 or self.taps((h, w), axis, 0, 0).min() < 1:
                 raise UnsupportedOp(
                     f"a {self.kernel} window with pads={list(self.pads)} over {h}x{w} elements",
@@ -60,26 +58,17 @@ class Pool(Op):
             out.append(count)
         return (TensorType((n, out[0], out[1], c)),)
 
-    def rows_read(
-        self, index: int, y: int, inputs: Sequence[TensorType], output: TensorType
-    ) -> tuple[int, int]:
-        """The rows of the window."""
-        top, rows = self.pads[0], inputs[0].rows
-        return window_rows(y, rows, self.kernel[0], self.stride[0], self.dilation[0], top)
-
-    def columns_read(
-        self, index: int, x: int, inputs: Sequence[TensorType], output: TensorType
-    ) -> tuple[int, int] | None:
-        """The columns of the window."""
-        left, columns = self.pads[1], inputs[0].shape[2]
-        return window_rows(x, columns, self.kernel[1], self.stride[1], self.dilation[1], left)
+    def _count(self, size: tuple[int, int], axis: int) -> int:
+        """Windows along an axis."""
+        n, pads = size[axis], self.pads[axis] + self.pads[axis + 2]
+        return output_size(n, self.kernel[axis], self.stride[axis], self.dilation[axis], pads)
 
     def taps(self, size: tuple[int, int], axis: int, before: int, after: int) -> Array:
         """Elements along an axis that each window holds, ``before`` and ``after`` included."""
-        n, k, s, d = size[axis], self.kernel[axis], self.stride[axis], self.dilation[axis]
-        count = output_size(n, k, s, d, self.pads[axis] + self.pads[axis + 2])
-        at = np.arange(count)[:, None] * s - self.pads[axis] + np.arange(k)[None, :] * d
-        held: Array = ((at >= -before) & (at < n + after)).sum(axis=1)
+        count = self._count(size, axis)
+        window = windows(self.kernel, self.stride, self.dilation, self.pads)[axis]
+        at = window.places(count)
+        held: Array = ((at >= -before) & (at < size[axis] + after)).sum(axis=1)
         return held
 
     def windows(self, x: Array, border: float) -> Array:
@@ -90,11 +79,10 @@ class Pool(Op):
         """One operation per element of each window."""
         return Cost(ops=outputs[0].elements * math.prod(self.kernel))
 
-    def window(self, inputs: Sequence[TensorType]) -> Window:
-        """Kernel size with dilation, and stride; the whole input where the kernel covers it."""
-        size = tuple((k - 1) * d + 1 for k, d in zip(self.kernel, self.dilation, strict=True))
-        whole = size[0] >= inputs[0].shape[1] and size[1] >= inputs[0].shape[2]
-        return Window((size[0], size[1]), self.stride, whole)
+    def geometry(self, inputs: Sequence[Shape], output: Shape) -> tuple[InputMap, ...]:
+        """Windows of each channel."""
+        rows, columns = windows(self.kernel, self.stride, self.dilation, self.pads)
+        return ((SAME, rows, columns, SAME),)
 
     def fields(self, sig: Signature) -> dict[str, Field]:
         """Members that the params structs of both pools have."""

@@ -9,9 +9,10 @@ import numpy as np
 
 from mcuplan.errors import UnsupportedOp
 from mcuplan.ir.builder import OnnxNode
+from mcuplan.ir.geometry import Window
 from mcuplan.ir.types import Array
 
-__all__ = ["Pads", "output_size", "padded", "patches", "read_pads", "two", "window_rows"]
+__all__ = ["Pads", "output_size", "padded", "patches", "read_pads", "two", "windows"]
 
 Pads = tuple[int, int, int, int]
 """Padding elements: top, left, bottom, right."""
@@ -34,13 +35,12 @@ def output_size(
     return (span // stride if not ceil else -(-span // stride)) + 1
 
 
-def window_rows(
-    y: int, rows: int, kernel: int, stride: int, dilation: int, pad_top: int
-) -> tuple[int, int]:
-    """Rows ``[first, end)`` of the input that the window of output row ``y`` lies in."""
-    first = y * stride - pad_top
-    end = first + (kernel - 1) * dilation + 1
-    return (min(max(first, 0), rows), max(min(end, rows), 0))
+def windows(
+    kernel: tuple[int, int], stride: tuple[int, int], dilation: tuple[int, int], pads: Pads
+) -> tuple[Window, Window]:
+    """The maps of height and width."""
+    rows, columns = map(Window, kernel, stride, dilation, pads)
+    return rows, columns
 
 
 def read_pads(

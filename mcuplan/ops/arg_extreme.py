@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mcuplan.ir.builder import Builder, OnnxNode
+from mcuplan.ir.geometry import ALL, InputMap, Shape, each
 from mcuplan.ir.graph import Layout, Node
 from mcuplan.ir.op import Call, Cost, Example, Kernel, Op, QuantRule, Signature
 from mcuplan.ir.types import Array, DType, Quant, TensorType
@@ -43,6 +44,10 @@ class ArgExtreme(Op):
         """The last axis becomes one index, an integer in a float graph too."""
         return (TensorType((*inputs[0].shape[:-1], 1), DType.INT32),)
 
+    def geometry(self, inputs: Sequence[Shape], output: Shape) -> tuple[InputMap, ...]:
+        """All of the last axis."""
+        return ((*each(inputs)[0][:-1], ALL),)
+
     def reference(self, *arrays: Array) -> tuple[Array, ...]:
         """Indices as numbers."""
         return (self._indices(arrays[0]).astype(np.float32),)
@@ -60,12 +65,6 @@ class ArgExtreme(Op):
     def cost(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> Cost:
         """One comparison for each element."""
         return Cost(ops=inputs[0].elements)
-
-    def rows_read(
-        self, index: int, y: int, inputs: Sequence[TensorType], output: TensorType
-    ) -> tuple[int, int]:
-        """The same row."""
-        return (y, y + 1)
 
     @classmethod
     def examples(cls) -> Iterable[Example]:

@@ -14,6 +14,7 @@ import numpy as np
 
 from mcuplan.errors import NonFiniteWeights, UnsupportedOp
 from mcuplan.ir.builder import Builder, Constant, OnnxNode, plain
+from mcuplan.ir.geometry import InputMap, Shape, each, moved
 from mcuplan.ir.graph import Node
 from mcuplan.ir.op import Cost, Example, Op, QuantRule
 from mcuplan.ir.types import Array, TensorType
@@ -34,6 +35,11 @@ class ChannelAffine(Op):
         if inputs[1].shape != (channels,) or inputs[2].shape != (channels,):
             raise UnsupportedOp(f"{inputs[1].shape} scales for {channels} channels")
         return (TensorType(inputs[0].shape),)
+
+    def geometry(self, inputs: Sequence[Shape], output: Shape) -> tuple[InputMap, ...]:
+        """Each element on its own, with the scale and offset of its channel."""
+        channel = (moved(0, len(output) - 1),)
+        return each(inputs)[0], channel, channel
 
     def reference(self, *arrays: Array) -> tuple[Array, ...]:
         """Float product and sum, per channel."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from mcuplan.ir.geometry import InputMap, Shape, each
 from mcuplan.ir.op import Call, Example, Kernel, Op, QuantRule, Signature
 from mcuplan.ir.types import Array, DType, TensorType
 
@@ -17,13 +18,16 @@ class FlipSign(Op):
     """uint8 to int8 or back: the top bit of every byte is flipped, in place."""
 
     quant_rule = QuantRule.PASS_THROUGH
-    is_elementwise = True
     inplace_inputs = (0,)
     integer_types = (DType.INT8, DType.UINT8)
 
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
         """Same shape."""
         return (TensorType(inputs[0].shape),)
+
+    def geometry(self, inputs: Sequence[Shape], output: Shape) -> tuple[InputMap, ...]:
+        """Each element on its own."""
+        return each(inputs)
 
     def reference(self, *arrays: Array) -> tuple[Array, ...]:
         """Real values do not change."""

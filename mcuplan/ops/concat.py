@@ -13,6 +13,7 @@ import numpy as np
 
 from mcuplan.errors import UnsupportedOp
 from mcuplan.ir.builder import Builder, OnnxNode
+from mcuplan.ir.geometry import InputMap, Shape, Window, each
 from mcuplan.ir.graph import Layout, Node
 from mcuplan.ir.op import Call, ConstArray, Example, Field, Kernel, Op, Signature
 from mcuplan.ir.types import Array, DType, TensorType
@@ -52,16 +53,6 @@ class Concat(Op):
         """Those of all inputs."""
         return min(low for low, _ in inputs), max(high for _, high in inputs)
 
-    def rows_read(
-        self, index: int, y: int, inputs: Sequence[TensorType], output: TensorType
-    ) -> tuple[int, int]:
-        """The row that is copied; none outside of the input's part."""
-        rows = inputs[index].rows
-        if self.axis != 1 or not output.has_rows:
-            return (y, y + 1) if rows == output.rows else (0, rows)
-        own = y - sum(kind.shape[1] for kind in inputs[:index])
-        return (own, own + 1) if 0 <= own < rows else (0, 0)
-
     def join_offsets(
         self, inputs: Sequence[TensorType], output: TensorType
     ) -> tuple[int, ...] | None:
@@ -70,6 +61,14 @@ class Concat(Op):
             return None
         ends = accumulate(kind.nbytes for kind in inputs[:-1])
         return (0, *ends)
+
+    def geometry(self, inputs: Sequence[Shape], output: Shape) -> tuple[InputMap, ...]:
+        """The axis from where the input begins on; others as they are."""
+        starts = accumulate((shape[self.axis] for shape in inputs), initial=0)
+        return tuple(
+            (*own[: self.axis], Window(1, before=start), *own[self.axis + 1 :])
+            for own, start in zip(each(inputs), starts, strict=False)
+        )
 
     def reference(self, *arrays: Array) -> tuple[Array, ...]:
         """Joined arrays; a constant is repeated for every sample."""

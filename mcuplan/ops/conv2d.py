@@ -14,6 +14,7 @@ import numpy as np
 
 from mcuplan.errors import UnsupportedOp
 from mcuplan.ir.builder import Builder, Constant, OnnxNode, rows_layout
+from mcuplan.ir.geometry import ALL, SAME, AxisMap, Gathered, InputMap, Shape, moved
 from mcuplan.ir.graph import Node
 from mcuplan.ir.op import (
     NO_CLAMP,
@@ -22,7 +23,6 @@ from mcuplan.ir.op import (
     Op,
     QuantRule,
     Signature,
-    Window,
 )
 from mcuplan.ir.types import Array, TensorType
 from mcuplan.ir.writer import CHANNELS_FIRST, Writer
@@ -33,7 +33,7 @@ from mcuplan.ops._windows import (
     patches,
     read_pads,
     two,
-    window_rows,
+    windows,
 )
 from mcuplan.ops.fields import finish
 
@@ -89,6 +89,22 @@ class Conv2D(Op):
             parts.append((block @ kernel.T).reshape(n, h, w, per_group))
         return np.concatenate(parts, axis=3)
 
+    def geometry(self, inputs: Sequence[Shape], output: Shape) -> tuple[InputMap, ...]:
+        """Windows of the channels of a group, and its filter."""
+        rows, columns = windows(self.kernel, self.stride, self.dilation, self.pads)
+        channels, filters = self._channels(inputs[0][3], output[3]), moved(0, 3)
+        return (SAME, rows, columns, channels), (filters, ALL, ALL, ALL), (filters,)
+
+    def _channels(self, inputs: int, outputs: int) -> AxisMap:
+        """Those of the group of each filter."""
+        if self.groups == 1:
+            return ALL
+        if self.groups == inputs == outputs:
+            return SAME
+        size, filters = inputs // self.groups, outputs // self.groups
+        starts = (o // filters * size for o in range(outputs))
+        return Gathered(tuple(tuple(range(start, start + size)) for start in starts))
+
     def reference(self, *arrays: Array) -> tuple[Array, ...]:
         """Float convolution with bias and clamp."""
         x, weights, bias = arrays
@@ -106,25 +122,6 @@ class Conv2D(Op):
         """One MAC per output element and weight of its channel."""
         per_output = math.prod(inputs[1].shape[1:])
         return Cost(macs=outputs[0].elements * per_output)
-
-    def window(self, inputs: Sequence[TensorType]) -> Window:
-        """Kernel size with dilation, and stride."""
-        size = tuple((k - 1) * d + 1 for k, d in zip(self.kernel, self.dilation, strict=True))
-        return Window((size[0], size[1]), self.stride)
-
-    def rows_read(
-        self, index: int, y: int, inputs: Sequence[TensorType], output: TensorType
-    ) -> tuple[int, int]:
-        """The rows of the window."""
-        top, rows = self.pads[0], inputs[0].rows
-        return window_rows(y, rows, self.kernel[0], self.stride[0], self.dilation[0], top)
-
-    def columns_read(
-        self, index: int, x: int, inputs: Sequence[TensorType], output: TensorType
-    ) -> tuple[int, int] | None:
-        """The columns of the window."""
-        left, columns = self.pads[1], inputs[0].shape[2]
-        return window_rows(x, columns, self.kernel[1], self.stride[1], self.dilation[1], left)
 
     @classmethod
     def examples(cls) -> Iterable[Example]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from mcuplan.ir.op import Call, ConstArray, Field, Kernel, Signature, has_wide_weights
 from mcuplan.ir.types import Array, DType
-from mcuplan.ir.work import Work, taps_of
+from mcuplan.ir.work import Work
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.fields import requant_fields
 
@@ -50,8 +50,8 @@ def _conv(sig: Signature) -> tuple[Call, ...]:
 def conv_work(sig: Signature, runs: Sequence[int]) -> Work:
     """Two channels of a pixel at a time, a run of each kernel row in fours, then the padding."""
     out_c, kernel_h, kernel_w, group_c = sig.constant(1).shape
-    rows, columns = taps_of(sig, 0), taps_of(sig, 1)
-    wide = sig.op.window(sig.inputs).size[1] > kernel_w
+    rows, columns = sig.taps(1), sig.taps(2)
+    wide = sig.window(2).reach > kernel_w
     whole = group_c == sig.inputs[0].channels and not wide
     groups = sig.inputs[0].channels // group_c
     pairs = groups * -(-out_c // groups // 2)  # of each pixel
@@ -100,7 +100,7 @@ def _depthwise(sig: Signature) -> tuple[Call, ...]:
 def _depthwise_work(sig: Signature, runs: Sequence[int]) -> Work:
     """Four channels of a pixel at a time, then one by one; every tap, inside or not."""
     out_c = sig.output.channels
-    rows, columns = taps_of(sig, 0), taps_of(sig, 1)
+    rows, columns = sig.taps(1), sig.taps(2)
     fours = out_c // 4 if out_c == sig.inputs[0].channels else 0
     ones = out_c - 4 * fours
     pixels = rows.windows * columns.windows

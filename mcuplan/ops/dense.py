@@ -11,6 +11,7 @@ import numpy as np
 
 from mcuplan.errors import UnsupportedOp
 from mcuplan.ir.builder import Builder, Constant, OnnxNode, plain
+from mcuplan.ir.geometry import ALL, InputMap, Shape, each, moved
 from mcuplan.ir.graph import Layout, Node
 from mcuplan.ir.op import (
     NO_CLAMP,
@@ -23,7 +24,6 @@ from mcuplan.ir.op import (
     Op,
     QuantRule,
     Signature,
-    Window,
     has_wide_weights,
 )
 from mcuplan.ir.types import Array, DType, TensorType
@@ -54,6 +54,11 @@ class Dense(Op):
             raise UnsupportedOp(f"a matrix of {weights[1]} rows for {x[-1]} inputs")
         return (TensorType((*x[:-1], weights[0])),)
 
+    def geometry(self, inputs: Sequence[Shape], output: Shape) -> tuple[InputMap, ...]:
+        """A row of the input, a row of the weights."""
+        last = len(output) - 1
+        return (*each(inputs)[0][:-1], ALL), (moved(0, last), ALL), (moved(0, last),)
+
     def reference(self, *arrays: Array) -> tuple[Array, ...]:
         """Float product with bias and clamp."""
         x, weights, bias = arrays
@@ -67,16 +72,6 @@ class Dense(Op):
     def cost(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> Cost:
         """One MAC per output element and input."""
         return Cost(macs=outputs[0].elements * inputs[1].shape[1])
-
-    def window(self, inputs: Sequence[TensorType]) -> Window:
-        """All of a flattened input; one pixel of rows of pixels."""
-        return Window(whole=len(inputs[0].shape) <= 2)
-
-    def rows_read(
-        self, index: int, y: int, inputs: Sequence[TensorType], output: TensorType
-    ) -> tuple[int, int]:
-        """The same row."""
-        return (y, y + 1) if index == 0 else (0, inputs[index].rows)
 
     @classmethod
     def examples(cls) -> Iterable[Example]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mcuplan.ir.geometry import SAME, Gathered, InputMap, Shape
 from mcuplan.ir.op import Call, Cost, Example, Field, Kernel, Op, QuantRule, Signature
 from mcuplan.ir.types import Array, DType, TensorType
 from mcuplan.ops.movement import Transpose
@@ -33,6 +34,12 @@ class Interleave(Op):
         assert rows % self.planes == 0, f"{rows} rows of {self.planes} planes"
         return (TensorType((1, rows // self.planes, width, self.planes)),)
 
+    def geometry(self, inputs: Sequence[Shape], output: Shape) -> tuple[InputMap, ...]:
+        """The row of each plane; the channel picks one of them."""
+        rows = range(output[1])
+        planes = (range(y, self.planes * len(rows), len(rows)) for y in rows)
+        return ((SAME, Gathered(tuple(map(tuple, planes))), SAME),)
+
     def reference(self, *arrays: Array) -> tuple[Array, ...]:
         """Planes as the last axis."""
         count, rows, width = arrays[0].shape
@@ -42,19 +49,6 @@ class Interleave(Op):
     def cost(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> Cost:
         """One move per element, as of a Transpose."""
         return Cost(ops=outputs[0].elements)
-
-    def rows_read(
-        self, index: int, y: int, inputs: Sequence[TensorType], output: TensorType
-    ) -> tuple[int, int]:
-        """From the row of the first plane to that of the last."""
-        return y, (self.planes - 1) * output.rows + y + 1
-
-    def spans_read(
-        self, index: int, y: int, inputs: Sequence[TensorType], output: TensorType
-    ) -> tuple[tuple[int, int], ...]:
-        """The row of each plane."""
-        starts = (plane * output.rows + y for plane in range(self.planes))
-        return tuple((start, start + 1) for start in starts)
 
     @classmethod
     def examples(cls) -> Iterable[Example]:

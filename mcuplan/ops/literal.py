@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mcuplan.ir.builder import Builder, Constant, OnnxNode
+from mcuplan.ir.geometry import InputMap, Shape, each
 from mcuplan.ir.graph import Node, Stored
 from mcuplan.ir.op import Call, Example, Kernel, Op, QuantRule, Signature
 from mcuplan.ir.types import Array, DType, Quant, TensorType
@@ -31,15 +32,13 @@ class Literal(Op):
         """Same shape."""
         return (TensorType(inputs[0].shape),)
 
+    def geometry(self, inputs: Sequence[Shape], output: Shape) -> tuple[InputMap, ...]:
+        """Each element on its own."""
+        return each(inputs)
+
     def reference(self, *arrays: Array) -> tuple[Array, ...]:
         """The values as they are."""
         return (arrays[0],)
-
-    def rows_read(
-        self, index: int, y: int, inputs: Sequence[TensorType], output: TensorType
-    ) -> tuple[int, int]:
-        """The same row."""
-        return (y, y + 1)
 
     @classmethod
     def examples(cls) -> Iterable[Example]:

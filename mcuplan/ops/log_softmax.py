@@ -11,6 +11,7 @@ from functools import partial
 import numpy as np
 
 from mcuplan.errors import ScaleError
+from mcuplan.ir.geometry import ALL, InputMap, Shape, each
 from mcuplan.ir.op import Call, ConstArray, Cost, Example, Field, Kernel, Op, Signature
 from mcuplan.ir.types import Array, DType, TensorType
 from mcuplan.ops.softmax import exponentials, read_softmax, write_softmax
@@ -30,6 +31,10 @@ class LogSoftmax(Op):
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
         """Same shape."""
         return (TensorType(inputs[0].shape),)
+
+    def geometry(self, inputs: Sequence[Shape], output: Shape) -> tuple[InputMap, ...]:
+        """All of the last axis."""
+        return ((*each(inputs)[0][:-1], ALL),)
 
     def reference(self, *arrays: Array) -> tuple[Array, ...]:
         """Float logarithm of the softmax."""
@@ -56,12 +61,6 @@ class LogSoftmax(Op):
     def cost(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> Cost:
         """Maximum, exponential, sum, product: four operations an element."""
         return Cost(ops=4 * outputs[0].elements)
-
-    def rows_read(
-        self, index: int, y: int, inputs: Sequence[TensorType], output: TensorType
-    ) -> tuple[int, int]:
-        """The same row."""
-        return (y, y + 1)
 
     @classmethod
     def examples(cls) -> Iterable[Example]:

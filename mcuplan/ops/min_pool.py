@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from mcuplan.ir.graph import Node
 from mcuplan.ir.op import Call, Example, Field, Kernel, QuantRule, Signature
 from mcuplan.ir.types import Array, DType
-from mcuplan.ir.work import taps_of
 from mcuplan.ir.writer import CHANNELS_FIRST, Writer
 from mcuplan.ops._pools import Pool
 
@@ -67,7 +66,7 @@ def _min_pool(sig: Signature) -> tuple[Call, ...]:
 def _work(sig: Signature, runs: Sequence[int]) -> Mapping[str, float]:
     """Rows that are filled, then windows by lines and taps, those inside with their channels."""
     output = sig.output
-    rows, columns = taps_of(sig, 0), taps_of(sig, 1)
+    rows, columns = sig.taps(1), sig.taps(2)
     lines, taps = rows.inside * columns.windows, rows.inside * columns.inside
     return {
         "call": len(runs),

@@ -11,6 +11,7 @@ import numpy as np
 
 from mcuplan.errors import UnsupportedOp
 from mcuplan.ir.builder import Builder, OnnxNode, plain
+from mcuplan.ir.geometry import InputMap, Shape, moved
 from mcuplan.ir.graph import Layout, Node
 from mcuplan.ir.op import Call, Cost, Example, Kernel, Op, QuantRule, Signature
 from mcuplan.ir.types import Array, DType, Quant, TensorType
@@ -28,23 +29,19 @@ class Transpose(Op):
     axes: tuple[int, ...]
 
     quant_rule = QuantRule.PASS_THROUGH
-    reads_whole = True
 
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
         """Permuted shape."""
         assert sorted(self.axes) == list(range(len(inputs[0].shape)))
         return (TensorType(tuple(inputs[0].shape[a] for a in self.axes)),)
 
+    def geometry(self, inputs: Sequence[Shape], output: Shape) -> tuple[InputMap, ...]:
+        """Each axis of the input where it went."""
+        return (tuple(moved(axis, self.axes.index(axis)) for axis in range(len(self.axes))),)
+
     def reference(self, *arrays: Array) -> tuple[Array, ...]:
         """Permuted axes."""
         return (np.ascontiguousarray(arrays[0].transpose(self.axes)),)
-
-    def rows_read(
-        self, index: int, y: int, inputs: Sequence[TensorType], output: TensorType
-    ) -> tuple[int, int]:
-        """The row itself where only axes inside of rows change places, else all."""
-        same = self.axes[:2] == (0, 1) and output.has_rows
-        return (y, y + 1) if same else (0, inputs[0].rows)
 
     def batchable(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> bool:
         """Only where axis 0 stays."""

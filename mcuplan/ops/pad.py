@@ -11,6 +11,7 @@ import numpy as np
 
 from mcuplan.errors import UnsupportedOp
 from mcuplan.ir.builder import Builder, OnnxNode
+from mcuplan.ir.geometry import SAME, AxisMap, InputMap, Shape, Window, taken
 from mcuplan.ir.graph import Node
 from mcuplan.ir.op import Call, Example, Kernel, Op, QuantRule, Signature
 from mcuplan.ir.types import Array, DType, TensorType
@@ -61,6 +62,18 @@ class Pad(Op):
             return (np.pad(x, self.pads, constant_values=value),)
         return (np.pad(x, self.pads, mode=self.mode),)  # type: ignore[call-overload]
 
+    def geometry(self, inputs: Sequence[Shape], output: Shape) -> tuple[InputMap, ...]:
+        """Shifted by a constant border; elements again in any other."""
+        return (tuple(map(self._axis, inputs[0], self.pads)),)
+
+    def _axis(self, size: int, pads: tuple[int, int]) -> AxisMap:
+        if not any(pads):
+            return SAME
+        if self.mode == "constant":
+            return Window(1, before=pads[0])
+        (found,) = Pad((pads,), self.mode)._padded(np.arange(size), 0)
+        return taken(found.tolist())
+
     def reference(self, *arrays: Array) -> tuple[Array, ...]:
         """The border as numpy makes it."""
         return self._padded(arrays[0], self.value)
@@ -71,18 +84,6 @@ class Pad(Op):
 
     def _code(self, sig: Signature) -> int:
         return int(sig.output.q.quantize(np.asarray([self.value]))[0])
-
-    def rows_read(
-        self, index: int, y: int, inputs: Sequence[TensorType], output: TensorType
-    ) -> tuple[int, int]:
-        """The row that is copied, none in the border; all where the border repeats rows."""
-        rows = inputs[0].rows
-        if not (inputs[0].has_rows and output.has_rows):
-            return (0, rows)
-        own = y - self.pads[1][0]
-        if self.mode != "constant" and any(self.pads[1]):
-            return (0, rows)
-        return (own, own + 1) if 0 <= own < rows else (0, 0)
 
     def batchable(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> bool:
         """Only where axis 0 stays."""

@@ -28,7 +28,7 @@ from mcuplan.ir.op import (
     Signature,
 )
 from mcuplan.ir.types import Array, DType, TensorType
-from mcuplan.ir.work import Work, block_parts, taps_of
+from mcuplan.ir.work import Work, block_parts
 from mcuplan.ir.writer import CHANNELS_FIRST, Writer
 from mcuplan.ops._pools import NO_PADS, Pool, half_to_even, pool_geometry
 from mcuplan.ops._windows import Pads
@@ -236,7 +236,7 @@ def _avg_pool(sig: Signature) -> tuple[Call, ...]:
 
 def pool_work(sig: Signature, runs: Sequence[int], side_by_side: int = 8) -> Work:
     """Some channels of a window at a time, then those that are left; taps inside the input."""
-    rows, columns = taps_of(sig, 0), taps_of(sig, 1)
+    rows, columns = sig.taps(1), sig.taps(2)
     blocks, rest = divmod(sig.output.channels, side_by_side)
     lines, taps = rows.inside * columns.windows, rows.inside * columns.inside
     return {
@@ -258,7 +258,7 @@ def pool_work(sig: Signature, runs: Sequence[int], side_by_side: int = 8) -> Wor
 
 def max_pool_work(sig: Signature, runs: Sequence[int], side_by_side: int = 8) -> Work:
     """Rows that are filled, and what pools count; taps of many channels keep more at hand."""
-    output, taps = sig.output, taps_of(sig, 0)
+    output, taps = sig.output, sig.taps(1)
     work = Counter(pool_work(sig, runs, side_by_side))
     aligned = output.channels % 4 == 0
     work.update(block_parts("fill", output.rows, output.row_bytes, aligned=aligned))

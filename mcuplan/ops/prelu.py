@@ -11,6 +11,7 @@ import numpy as np
 
 from mcuplan.errors import ScaleError, UnsupportedOp
 from mcuplan.ir.builder import Builder, Constant, OnnxNode
+from mcuplan.ir.geometry import InputMap, Shape, each
 from mcuplan.ir.graph import Node
 from mcuplan.ir.op import Call, ConstArray, Example, Field, Kernel, Op, Signature
 from mcuplan.ir.types import Array, DType, TensorType
@@ -28,7 +29,7 @@ class PRelu(Op):
 
     slopes: tuple[float, ...]
 
-    is_elementwise = True
+    channel_parameters = True
     inplace_inputs = (0,)
 
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
@@ -36,6 +37,10 @@ class PRelu(Op):
         if inputs[0].shape[-1] % len(self.slopes):
             raise UnsupportedOp(f"{len(self.slopes)} slopes for {inputs[0].shape[-1]} channels")
         return (TensorType(inputs[0].shape),)
+
+    def geometry(self, inputs: Sequence[Shape], output: Shape) -> tuple[InputMap, ...]:
+        """Each element on its own."""
+        return each(inputs)
 
     def reference(self, *arrays: Array) -> tuple[Array, ...]:
         """Each element on its own."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from mcuplan.errors import DamagedModel, ScaleError, UnsupportedOp, UnsupportedType
 from mcuplan.ir.builder import Builder, OnnxNode
+from mcuplan.ir.geometry import InputMap, Shape, each
 from mcuplan.ir.graph import Node
 from mcuplan.ir.op import Call, Example, Kernel, Op, QuantRule, Signature
 from mcuplan.ir.types import Array, DType, Quant, TensorType
@@ -27,7 +28,6 @@ class Quantize(Op):
     zero_point: int
 
     quant_rule = QuantRule.FIXED
-    is_elementwise = True
     inplace_inputs = (0,)
 
     @property
@@ -38,6 +38,10 @@ class Quantize(Op):
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
         """Same shape."""
         return (TensorType(inputs[0].shape),)
+
+    def geometry(self, inputs: Sequence[Shape], output: Shape) -> tuple[InputMap, ...]:
+        """Each element on its own."""
+        return each(inputs)
 
     def reference(self, *arrays: Array) -> tuple[Array, ...]:
         """QuantizeLinear then DequantizeLinear in float32, as ONNX defines them."""

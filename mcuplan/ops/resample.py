@@ -11,6 +11,7 @@ import numpy as np
 
 from mcuplan.errors import InputTooLarge, UnsupportedOp
 from mcuplan.ir.builder import Builder, OnnxNode, plain
+from mcuplan.ir.geometry import SAME, InputMap, Shape, taken
 from mcuplan.ir.graph import Node
 from mcuplan.ir.op import Call, Example, Kernel, Op, QuantRule, Signature
 from mcuplan.ir.types import Array, DType, TensorType
@@ -35,6 +36,11 @@ class Tile(Op):
         """Sizes times repeats."""
         pairs = zip(inputs[0].shape, self.repeats, strict=True)
         return (TensorType(tuple(n * r for n, r in pairs)),)
+
+    def geometry(self, inputs: Sequence[Shape], output: Shape) -> tuple[InputMap, ...]:
+        """Axes that are repeated begin again."""
+        axes = zip(inputs[0], self.repeats, strict=True)
+        return (tuple(SAME if r == 1 else taken([*range(n)] * r) for n, r in axes),)
 
     def reference(self, *arrays: Array) -> tuple[Array, ...]:
         """Repeated tensor."""
@@ -71,20 +77,17 @@ class Upsample(Op):
         pairs = zip(inputs[0].shape, self.factors, strict=True)
         return (TensorType(tuple(n * f for n, f in pairs)),)
 
+    def geometry(self, inputs: Sequence[Shape], output: Shape) -> tuple[InputMap, ...]:
+        """Elements that are repeated stand side by side."""
+        axes = zip(inputs[0], self.factors, strict=True)
+        return (tuple(SAME if f == 1 else taken(o // f for o in range(n * f)) for n, f in axes),)
+
     def reference(self, *arrays: Array) -> tuple[Array, ...]:
         """Repeated elements."""
         x = arrays[0]
         for axis, factor in enumerate(self.factors):
             x = np.repeat(x, factor, axis=axis)
         return (x,)
-
-    def rows_read(
-        self, index: int, y: int, inputs: Sequence[TensorType], output: TensorType
-    ) -> tuple[int, int]:
-        """The row that is repeated."""
-        if not (inputs[0].has_rows and output.has_rows):
-            return (0, inputs[0].rows)
-        return (y // self.factors[1], y // self.factors[1] + 1)
 
     def batchable(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> bool:
         """Only where axis 0 stays."""
@@ -93,14 +96,11 @@ class Upsample(Op):
     @classmethod
     def examples(cls) -> Iterable[Example]:
         """Both spatial axes, one of them, channels, a vector."""
-        for factors, shape in [
-            ((1, 2, 2, 1), (1, 3, 4, 2)),
-            ((1, 3, 1, 1), (1, 2, 2, 5)),
-            ((1, 1, 4, 2), (1, 2, 3, 2)),
-            ((1, 3), (1, 4)),
-            ((1, 2, 3), (1, 2, 2)),
-        ]:
-            yield Example(cls(factors), (shape,))
+        yield Example(cls((1, 2, 2, 1)), ((1, 3, 4, 2),))
+        yield Example(cls((1, 3, 1, 1)), ((1, 2, 2, 5),))
+        yield Example(cls((1, 1, 4, 2)), ((1, 2, 3, 2),))
+        yield Example(cls((1, 3)), ((1, 4),))
+        yield Example(cls((1, 2, 3)), ((1, 2, 2),))
 
 
 def _add(

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mcuplan.ir.op import Call, Cost, Example, Field, Kernel, Op, QuantRule, Signature, Window
+from mcuplan.ir.geometry import ALL, SAME, InputMap, Shape, each
+from mcuplan.ir.op import Call, Cost, Example, Field, Kernel, Op, QuantRule, Signature
 from mcuplan.ir.types import Array, DType, TensorType
 from mcuplan.ops._pools import half_to_even
 from mcuplan.quant.requantize import requantize, requantize_factors
@@ -31,6 +32,10 @@ class RowSum(Op):
         """One pixel."""
         return (TensorType((1, 1, 1, inputs[0].channels)),)
 
+    def geometry(self, inputs: Sequence[Shape], output: Shape) -> tuple[InputMap, ...]:
+        """All pixels of each channel."""
+        return ((SAME, ALL, ALL, SAME),)
+
     def reference(self, *arrays: Array) -> tuple[Array, ...]:
         """Exact sum."""
         return (arrays[0].sum(axis=(1, 2), keepdims=True, dtype=np.float64).astype(np.float32),)
@@ -45,11 +50,6 @@ class RowSum(Op):
     def cost(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> Cost:
         """One addition per element of the input."""
         return Cost(ops=inputs[0].elements)
-
-    def window(self, inputs: Sequence[TensorType]) -> Window:
-        """The whole input."""
-        _, height, width, _ = inputs[0].shape
-        return Window((height, width), whole=True)
 
     @classmethod
     def examples(cls) -> Iterable[Example]:
@@ -75,6 +75,10 @@ class MeanOfSum(Op):
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
         """Same shape."""
         return (TensorType(inputs[0].shape),)
+
+    def geometry(self, inputs: Sequence[Shape], output: Shape) -> tuple[InputMap, ...]:
+        """Each element on its own."""
+        return each(inputs)
 
     def reference(self, *arrays: Array) -> tuple[Array, ...]:
         """One division."""

@@ -11,6 +11,7 @@ import numpy as np
 
 from mcuplan.errors import UnsupportedOp
 from mcuplan.ir.builder import Builder, OnnxNode
+from mcuplan.ir.geometry import SAME, InputMap, Shape, Window
 from mcuplan.ir.graph import Node
 from mcuplan.ir.op import Call, Example, Kernel, Op, QuantRule, Signature
 from mcuplan.ir.types import Array, DType, TensorType
@@ -43,6 +44,10 @@ class Slice(Op):
         pairs = zip(self.ranges, inputs[0].shape, strict=True)
         return (TensorType(tuple(n if r is None else r[2] for r, n in pairs)),)
 
+    def geometry(self, inputs: Sequence[Shape], output: Shape) -> tuple[InputMap, ...]:
+        """Elements taken at equal distance."""
+        return (tuple(SAME if r is None else Window(1, r[1], before=-r[0]) for r in self.ranges),)
+
     def reference(self, *arrays: Array) -> tuple[Array, ...]:
         """Taken elements."""
         x = arrays[0]
@@ -51,15 +56,6 @@ class Slice(Op):
                 first, step, count = taken
                 x = np.take(x, first + step * np.arange(count), axis=axis)
         return (np.ascontiguousarray(x),)
-
-    def rows_read(
-        self, index: int, y: int, inputs: Sequence[TensorType], output: TensorType
-    ) -> tuple[int, int]:
-        """The row taken."""
-        if not (inputs[0].has_rows and output.has_rows):
-            return (0, inputs[0].rows)
-        first, step, _ = self.ranges[1] or (0, 1, 0)
-        return (first + y * step, first + y * step + 1)
 
     def view_offset(self, inputs: Sequence[TensorType], output: TensorType) -> int | None:
         """Consecutive elements: one of each outer axis, a run of one axis, all inside of it."""

@@ -11,6 +11,7 @@ import numpy as np
 
 from mcuplan.errors import ScaleError
 from mcuplan.ir.builder import Builder, OnnxNode, plain
+from mcuplan.ir.geometry import ALL, InputMap, Shape, each
 from mcuplan.ir.graph import Node
 from mcuplan.ir.op import Call, ConstArray, Cost, Example, Field, Kernel, Op, QuantRule, Signature
 from mcuplan.ir.types import Array, DType, Quant, TensorType
@@ -51,6 +52,10 @@ class Softmax(Op):
         """Same shape."""
         return (TensorType(inputs[0].shape),)
 
+    def geometry(self, inputs: Sequence[Shape], output: Shape) -> tuple[InputMap, ...]:
+        """All of the last axis."""
+        return ((*each(inputs)[0][:-1], ALL),)
+
     def reference(self, *arrays: Array) -> tuple[Array, ...]:
         """Float softmax."""
         e = np.exp(arrays[0] - arrays[0].max(axis=-1, keepdims=True))
@@ -76,12 +81,6 @@ class Softmax(Op):
     def cost(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> Cost:
         """Maximum, exponential, sum, product: four operations an element."""
         return Cost(ops=4 * outputs[0].elements)
-
-    def rows_read(
-        self, index: int, y: int, inputs: Sequence[TensorType], output: TensorType
-    ) -> tuple[int, int]:
-        """The same row."""
-        return (y, y + 1)
 
     @classmethod
     def examples(cls) -> Iterable[Example]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from mcuplan.errors import UnsupportedOp
 from mcuplan.ir.builder import Builder, OnnxNode, Reader
+from mcuplan.ir.geometry import InputMap, Shape, each
 from mcuplan.ir.graph import Node
 from mcuplan.ir.op import Call, ConstArray, Cost, Example, Kernel, Op, Signature
 from mcuplan.ir.types import Array, DType, Quant, TensorType
@@ -58,7 +59,6 @@ class Lookup(Op):
 
     chain: Chain
 
-    is_elementwise = True
     inplace_inputs = (0,)
 
     @property
@@ -88,6 +88,10 @@ class Lookup(Op):
     def value(self, x: Array) -> Array:
         """The chain in double."""
         return applied(self.chain, x.astype(np.float64))
+
+    def geometry(self, inputs: Sequence[Shape], output: Shape) -> tuple[InputMap, ...]:
+        """Each element on its own."""
+        return each(inputs)
 
     def reference(self, *arrays: Array) -> tuple[Array, ...]:
         """Each element on its own."""

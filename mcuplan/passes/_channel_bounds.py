@@ -59,14 +59,13 @@ def channel_bounds(graph: Graph, *, real_ranges: bool = True) -> Mapping[str, Bo
     return found
 
 
-def border_taps(op: Conv2D, source: TensorType, output: TensorType) -> Array:
-    """Which taps of the kernel ever lie in the padding: [kernel_h, kernel_w]."""
-    sides = []
-    for axis in (0, 1):
-        size, outputs = source.shape[1 + axis], output.shape[1 + axis]
-        first = np.arange(op.kernel[axis]) * op.dilation[axis] - op.pads[axis]
-        last = first + (outputs - 1) * op.stride[axis]
-        sides.append((first < 0) | (last >= size))
+def border_taps(sig: Signature) -> Array:
+    """Which taps of a convolution ever lie in the padding: [kernel_h, kernel_w]."""
+    sides: list[Array] = []
+    for axis in (1, 2):
+        at = sig.window(axis).places(sig.output.shape[axis])
+        beside = (at < 0) | (at >= sig.inputs[0].shape[axis])
+        sides.append(np.asarray(beside.any(axis=0)))
     border: Array = sides[0][:, None] | sides[1][None, :]
     return border
 
@@ -100,7 +99,7 @@ def _sums(sig: Signature, source: Bounds) -> Bounds:
     """Least and largest sum of each filter, without bias."""
     weights = sig.constant(1).astype(np.int64)
     if isinstance(sig.op, Conv2D):
-        groups, border = sig.op.groups, border_taps(sig.op, sig.inputs[0], sig.output)
+        groups, border = sig.op.groups, border_taps(sig)
     else:
         groups, border = 1, np.zeros(1, bool)
     taps = weights.reshape(len(weights), border.size, -1)

@@ -8,21 +8,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mcuplan.ir.geometry import SAME
 from mcuplan.ir.graph import Graph, Node
-from mcuplan.ir.op import Op, Signature
+from mcuplan.ir.op import Signature
 from mcuplan.ir.types import Array
-from mcuplan.ops.boundary import FlipSign
 from mcuplan.ops.concat import Concat
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.dense import Dense
-from mcuplan.ops.eltwise import Add, Div, Maximum, Minimum, Mul, Sub
-from mcuplan.ops.movement import Reshape, Transpose
-from mcuplan.ops.pad import Pad
-from mcuplan.ops.pool2d import AvgPool2D, MaxPool2D
-from mcuplan.ops.quantize import Quantize
-from mcuplan.ops.resample import Tile, Upsample
-from mcuplan.ops.slicing import Slice
-from mcuplan.ops.unary import Lookup
+from mcuplan.ops.movement import Reshape
 from mcuplan.passes._channel_bounds import Bounds, border_taps
 
 __all__ = ["Groups", "is_depthwise", "kept_channels", "mixes"]
@@ -112,7 +105,7 @@ class Groups:
         elif isinstance(node.op, Reshape) and self._repeats(node):
             source = self._of[node.inputs[0]]
             self._of[made] = np.tile(source, graph.tensor(made).type.channels // len(source))
-        elif _CHANNELWISE.get(type(node.op), _never)(node.op):
+        elif self._by_channel(node):
             self._link_each(node)
         else:
             for name in graph.activations(node):
@@ -136,6 +129,16 @@ class Groups:
         return (
             len(made.shape) > 1 and len(source.shape) > 1 and made.channels % source.channels == 0
         )
+
+    def _by_channel(self, node: Node) -> bool:
+        """Whether each channel of the output is made from that of the operands."""
+        sig, last = self._graph.signature(node), len(self._graph.tensor(node.output).type.shape) - 1
+        own = [
+            len(own) == last + 1 and own[last] == SAME
+            for own, value in zip(sig.maps, sig.constants, strict=True)
+            if value is None
+        ]
+        return bool(own) and all(own) and not node.op.channel_parameters
 
     def _link_each(self, node: Node) -> None:
         """Channel by channel; an operand of one channel serves them all and stays."""
@@ -228,35 +231,7 @@ def _needs(graph: Graph, node: Node, bounds: Mapping[str, Bounds]) -> Array:
     used = weights.reshape(len(weights), -1, source.low.size) != 0
     folds = np.broadcast_to(source.constant, (len(weights), source.low.size))
     if isinstance(sig.op, Conv2D):
-        border = border_taps(sig.op, sig.inputs[0], sig.output).reshape(-1)
+        border = border_taps(sig).reshape(-1)
         folds = folds & ~(used[:, border].any(axis=1) & (source.low != sig.inputs[0].q.z))
     needs: Array = used.any(axis=1) & ~folds
     return needs
-
-
-def _never(op: Op) -> bool:
-    return False
-
-
-def _always(op: Op) -> bool:
-    return True
-
-
-def _last_axis_stays(op: Op) -> bool:
-    if isinstance(op, Pad):
-        return op.pads[-1] == (0, 0)
-    if isinstance(op, Slice):
-        return op.ranges[-1] is None
-    if isinstance(op, Tile):
-        return op.repeats[-1] == 1
-    if isinstance(op, Upsample):
-        return op.factors[-1] == 1
-    assert isinstance(op, Transpose)
-    return op.axes[-1] == len(op.axes) - 1
-
-
-_CHANNELWISE: dict[type[Op], Callable[[Op], bool]] = {
-    **dict.fromkeys((Add, Div, Maximum, Minimum, Mul, Sub), _always),
-    **dict.fromkeys((AvgPool2D, Concat, FlipSign, Lookup, MaxPool2D, Quantize), _always),
-    **dict.fromkeys((Pad, Slice, Tile, Transpose, Upsample), _last_axis_stays),
-}

@@ -83,7 +83,7 @@ def _carries(edit: Editor, node: Node, name: str, shape: tuple[int, ...]) -> boo
     others = [edit.tensor(other) for other in node.inputs if other != name]
     kinds = [tensor.type for tensor in others]
     return (
-        node.op.is_elementwise
+        edit.signature(node).is_elementwise
         and edit.tensor(node.output).type.shape == shape
         and all(tensor.is_constant for tensor in others)
         and all(kind.elements == 1 or len(kind.shape) == len(shape) for kind in kinds)

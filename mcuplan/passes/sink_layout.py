@@ -33,7 +33,7 @@ def sink_transposes(graph: Graph) -> Graph:
     editor = Editor(graph)
     sunk = 0
     for node in editor.nodes():
-        if node.op.is_elementwise:
+        if editor.signature(node).is_elementwise:
             sunk += _sink(editor, node)
     return editor.done(Rewritten(Rewrite.TRANSPOSE_SUNK, sunk))
 

@@ -179,6 +179,11 @@ def _source(graph: Graph, tensor: str) -> Node | None:
     return node
 
 
+def _is_function(graph: Graph, node: Node) -> bool:
+    """Whether each element is a function of one element."""
+    return len(node.inputs) == 1 and graph.signature(node).is_elementwise
+
+
 def gives_scores(graph: Graph, port: Port) -> bool:
     """Whether an output has one score for each class, as the model itself says by a Softmax.
 
@@ -186,7 +191,7 @@ def gives_scores(graph: Graph, port: Port) -> bool:
     """
     producers, tensor = graph.producers(), port.tensor
     node = _source(graph, tensor)
-    while node is not None and node.op.is_elementwise and len(node.inputs) == 1:
+    while node is not None and _is_function(graph, node):
         tensor = node.inputs[0]
         node = _source(graph, tensor) if tensor in producers else None
     return node is not None and node.op.ranks_classes
@@ -198,7 +203,7 @@ def shares_unit(graph: Graph, port: Port) -> bool:
     Small ones are small against 1, not against themselves.
     """
     node = _source(graph, port.tensor)
-    if node is None or not node.op.is_elementwise or len(node.inputs) != 1:
+    if node is None or not _is_function(graph, node):
         return node is not None and node.op.ranks_classes
     low, high = node.op.limits([(-math.inf, math.inf)])
     return -1 <= low <= high <= 1

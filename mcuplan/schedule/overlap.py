@@ -9,58 +9,29 @@ needs, nor row y itself: going up, the output starts below its input; going down
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
 
+import numpy as np
+
+from mcuplan.ir.geometry import Shape, hulls, row_spans
 from mcuplan.ir.op import Op
-from mcuplan.ir.types import TensorType
 from mcuplan.schedule.gaps import Gap, Overlaps, Pair
 from mcuplan.schedule.program import Program, Slot, Step
 from mcuplan.solvers.packing.problem import Buffer
 
-__all__ = ["Access", "accesses", "overlaps", "shared_bytes"]
+__all__ = ["overlaps", "shared_bytes"]
 
 
 _FAR = 1 << 62
-
-
-@dataclass(frozen=True, slots=True)
-class Access:
-    """One output row of a step: the row written, and rows ``[first, end)`` read by input."""
-
-    row: int
-    reads: tuple[tuple[int, int, int], ...]  # (index of the node's input, first, end)
-
-
-def accesses(step: Step, descending: bool = False) -> Iterator[Access]:
-    """What a step reads and writes, in the order in which its kernel does."""
-    signature = step.signature
-    return _accesses(
-        step.node.op, signature.inputs, signature.output, _read(step), descending=descending
-    )
 
 
 def _read(step: Step) -> tuple[tuple[int, ...], ...]:
     """The activations that each call of a step reads, as indices of inputs."""
     constants = step.signature.constants
     return tuple(tuple(i for i in call.inputs if constants[i] is None) for call in step.calls)
-
-
-def _accesses(
-    op: Op,
-    inputs: tuple[TensorType, ...],
-    output: TensorType,
-    calls: tuple[tuple[int, ...], ...],
-    *,
-    descending: bool,
-) -> Iterator[Access]:
-    rows = range(output.rows)
-    for active in calls:
-        for y in reversed(rows) if descending else rows:
-            read = [(i, *op.rows_read(i, y, inputs, output)) for i in active]
-            yield Access(y, tuple(item for item in read if item[1] < item[2]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,32 +47,44 @@ class _Distances:
 
 def _distances(step: Step, descending: bool) -> Mapping[int, _Distances]:
     """Distances by index of the input."""
-    signature = step.signature
-    return _measured(step.node.op, signature.inputs, signature.output, _read(step), descending)
+    sig = step.signature
+    row_bytes = (*(kind.row_bytes for kind in sig.inputs), sig.output.row_bytes)
+    shapes = sig.shapes, sig.output.shape
+    return _measured(step.node.op, *shapes, row_bytes, _read(step), descending)
 
 
 @lru_cache(maxsize=4096)
 def _measured(
     op: Op,
-    inputs: tuple[TensorType, ...],
-    output: TensorType,
+    inputs: tuple[Shape, ...],
+    output: Shape,
+    row_bytes: tuple[int, ...],
     calls: tuple[tuple[int, ...], ...],
     descending: bool,
 ) -> Mapping[int, _Distances]:
-    """The distances of all kernels of an operator that read the same; many plans ask."""
-    made, row_bytes = output.row_bytes, [kind.row_bytes for kind in inputs]
-    above: dict[int, int] = {}
-    below: dict[int, int] = {}
-    needed: dict[int, tuple[int, int]] = {}
-    for access in reversed(list(_accesses(op, inputs, output, calls, descending=descending))):
-        for index, first, end in access.reads:
-            low, high = needed.get(index, (first, end))
-            needed[index] = (min(low, first), max(high, end))
-        start = access.row * made
-        for index, (low, high) in needed.items():
-            above[index] = max(above.get(index, -_FAR), start + made - low * row_bytes[index])
-            below[index] = max(below.get(index, -_FAR), high * row_bytes[index] - start)
-    return MappingProxyType({i: _Distances(above[i], below[i]) for i in above})
+    """The distances of all kernels of an operator that read the same; many plans ask.
+
+    At each row what that one and those still to come read of an input: lowest row, end.
+    """
+    found: dict[int, _Distances] = {}
+    for index in dict.fromkeys(i for active in reversed(calls) for i in active):
+        first, end = hulls(row_spans(op, index, inputs, output))
+        rows = np.arange(len(first))[:: -1 if descending else 1]
+        nothing = first == end
+        low = np.where(nothing, _FAR, first)[rows]
+        high = np.where(nothing, 0, end)[rows]
+        read = [index in active for active in calls]
+        lows = np.concatenate([low if one else np.full_like(low, _FAR) for one in read])
+        highs = np.concatenate([high if one else np.zeros_like(high) for one in read])
+        lowest = np.minimum.accumulate(lows[::-1])[::-1]
+        furthest = np.maximum.accumulate(highs[::-1])[::-1]
+        needed = lowest < _FAR
+        if needed.any():
+            starts = np.tile(rows, len(calls))[needed] * row_bytes[-1]
+            above = starts + row_bytes[-1] - lowest[needed] * row_bytes[index]
+            below = furthest[needed] * row_bytes[index] - starts
+            found[index] = _Distances(int(above.max()), int(below.max()))
+    return MappingProxyType(found)
 
 
 def shared_bytes(step: Step) -> Mapping[str, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from mcuplan.ir.geometry import Spans, column_spans, row_spans
 from mcuplan.ir.op import Example, Op
 from mcuplan.ir.types import Array, TensorType
 from mcuplan.ops import all_ops
@@ -22,6 +23,14 @@ def _example(op: type[Op], number: int) -> tuple[Example, list[Array]]:
     return example, [rng.uniform(1, 2, shape).astype(np.float32) for shape in example.inputs]
 
 
+def _others(spans: Spans, size: int) -> list[int]:
+    """Indices that no span has; all spans lie within the axis."""
+    assert spans.min() >= 0
+    assert spans.max() <= size
+    read = {i for span in spans.tolist() for i in range(*span)}
+    return sorted(set(range(size)) - read)
+
+
 @pytest.mark.parametrize(("op", "number"), _CASES)
 def test_an_output_row_depends_on_the_rows_read_alone(op: type[Op], number: int) -> None:
     """Whatever stands in other rows of the inputs, the output row stays."""
@@ -34,11 +43,10 @@ def test_an_output_row_depends_on_the_rows_read_alone(op: type[Op], number: int)
         for index, kind in enumerate(kinds):
             if index in example.constants:
                 continue
-            first, end = example.op.rows_read(index, y, kinds, output)
-            assert 0 <= first <= kind.rows
-            assert 0 <= end <= kind.rows
-            _rows(spoiled[index], kind, 0, first)[:] = 77
-            _rows(spoiled[index], kind, max(first, end), kind.rows)[:] = 77
+            spans = row_spans(example.op, index, example.inputs, output.shape)
+            assert len(spans) == output.rows
+            others = _others(spans[y], kind.rows)
+            spoiled[index].reshape(kind.rows, -1)[others] = 77
         found = example.op.reference(*spoiled)[0]
         assert np.array_equal(_rows(wanted, output, y, y + 1), _rows(found, output, y, y + 1))
 
@@ -53,14 +61,11 @@ def test_an_output_column_depends_on_the_columns_read_alone(op: type[Op], number
     for x in range(output.shape[2] if len(output.shape) == 4 else 0):
         spoiled = [array.copy() for array in arrays]
         for index in range(len(kinds)):
-            read = example.op.columns_read(index, x, kinds, output)
-            if index in example.constants or read is None:
+            spans = column_spans(example.op, index, example.inputs, output.shape)
+            if index in example.constants or spans is None:
                 continue
-            first, end = read
-            assert 0 <= first <= kinds[index].shape[2]
-            assert 0 <= end <= kinds[index].shape[2]
-            spoiled[index][:, :, :first] = 77
-            spoiled[index][:, :, max(first, end) :] = 77
+            others = _others(spans[x], kinds[index].shape[2])
+            spoiled[index][:, :, others] = 77
         found = example.op.reference(*spoiled)[0]
         assert np.array_equal(wanted[:, :, x], found[:, :, x])
 
@@ -73,14 +78,14 @@ def test_views_are_bytes_of_the_input(op: type[Op], number: int) -> None:
     (output,) = example.op.infer(kinds)
     offset = example.op.view_offset(kinds, output)
     if offset is not None:
-        start = offset // output.dtype.nbytes
+        start = offset // output.dtype.nbytes()
         run = arrays[0].reshape(-1)[start : start + output.elements]
         assert np.array_equal(run, example.op.reference(*arrays)[0].reshape(-1))
     joins = example.op.join_offsets(kinds, output)
     if joins is not None:
         whole = example.op.reference(*arrays)[0].reshape(-1)
         for array, start in zip(arrays, joins, strict=True):
-            index = start // output.dtype.nbytes
+            index = start // output.dtype.nbytes()
             assert np.array_equal(array.reshape(-1), whole[index : index + array.size])
 
 

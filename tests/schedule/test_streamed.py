@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from mcuplan.errors import UsageError
 from mcuplan.facts import TooManyRows
 from mcuplan.ir.graph import Graph
+from mcuplan.ir.op import Signature
 from mcuplan.ops.concat import Concat
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.eltwise import Add
@@ -99,6 +100,11 @@ def networks(draw: st.DrawFn, inputs: int = 2) -> Graph:
     return net.graph(*ends)
 
 
+def _rows(sig: Signature, index: int, y: int) -> list[int]:
+    """Rows of an input that a row of the output needs."""
+    return [row for span in sig.rows_read(index)[y].tolist() for row in range(*span)]
+
+
 def _bytes(plan: Plan, values: Mapping[str, np.ndarray]) -> None:
     """Run a plan on bytes: what dies is overwritten after each run, every read looks."""
     graph = plan.program.graph
@@ -131,7 +137,7 @@ def _bytes(plan: Plan, values: Mapping[str, np.ndarray]) -> None:
                 for i in {i for call in step.calls for i in call.inputs}:
                     if step.signature.constants[i] is None:
                         name, sig = step.node.inputs[i], step.signature
-                        for r in range(*step.node.op.rows_read(i, y, sig.inputs, sig.output)):
+                        for r in _rows(sig, i, y):
                             assert values[name][r].tolist() == row(name, r).tolist()
                 if step.kernel.row_by_row:
                     row(tensor, y)[:] = values[tensor][y]
@@ -227,7 +233,7 @@ def test_a_run_that_is_too_early_is_refused(feed: bool) -> None:
             for i, name in enumerate(step.node.inputs)
             if name == makes and not step.node.op.gathers
             for y in range(two.first, two.end)
-            for r in range(*step.node.op.rows_read(i, y, sig.inputs, sig.output))
+            for r in _rows(sig, i, y)
         ]
         if set(read) & set(range(one.first, one.end)):
             runs = (*plan.runs[:at], two, one, *plan.runs[at + 2 :])

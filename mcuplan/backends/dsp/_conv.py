@@ -21,7 +21,7 @@ from mcuplan.backends.dsp._shared import (
 )
 from mcuplan.ir.op import Call, Field, Signature
 from mcuplan.ir.types import Array
-from mcuplan.ir.work import Work, block_parts, taps_of
+from mcuplan.ir.work import Work, block_parts
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.conv_kernels import conv_fields
 from mcuplan.ops.dense import Dense
@@ -86,7 +86,7 @@ def _patches(sig: Signature, run: int) -> dict[str, float]:
     op = sig.op
     assert isinstance(op, Conv2D)
     in_c, plain = sig.inputs[0].channels, op.dilation[1] == 1
-    rows, columns = taps_of(sig, 0), taps_of(sig, 1)
+    rows, columns = sig.taps(1), sig.taps(2)
     inner = columns.whole if plain else 0
     tall = rows.whole if plain else 0
     whole = tall * inner
@@ -172,7 +172,7 @@ def _patch_work(sig: Signature, runs: Sequence[int]) -> Work:
     """One pixel by four channels at a time, from a patch of bytes."""
     op = sig.op
     assert isinstance(op, Conv2D)
-    rows, columns = taps_of(sig, 0), taps_of(sig, 1)
+    rows, columns = sig.taps(1), sig.taps(2)
     pixels, in_c = rows.windows * columns.windows, sig.inputs[0].channels
     steps = -(-rows.kernel * columns.kernel * in_c // 4)
     fours = pixels * -(-sig.output.channels // 4)

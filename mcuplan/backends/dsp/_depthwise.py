@@ -10,7 +10,7 @@ import numpy as np
 from mcuplan.backends.dsp._shared import FOUR, clamped, kernel, shifts
 from mcuplan.ir.op import Call, ConstArray, Field, Packed, Signature
 from mcuplan.ir.types import Array, DType
-from mcuplan.ir.work import Work, taps_of
+from mcuplan.ir.work import Work
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.fields import clamp_fields, prepared
 
@@ -66,7 +66,7 @@ def _depthwise3x3_work(sig: Signature, runs: Sequence[int]) -> Work:
     _, out_h, out_w, channels = sig.output.shape
     kind = "" if op.stride == (1, 1) else "2"
     columns = sig.inputs[0].shape[2] - 1 if op.stride == (1, 1) else out_w
-    rows, across = taps_of(sig, 0), taps_of(sig, 1)
+    rows, across = sig.taps(1), sig.taps(2)
     missing, lines = 3 * out_h - rows.inside, out_h * channels
     open_left = op.stride != (1, 1) and op.pads[1] == 0
     open_right = op.stride != (1, 1) and across.counts[-1] == 3
@@ -137,7 +137,7 @@ def _depthwise(sig: Signature) -> tuple[Call, ...]:
 def _depthwise_work(sig: Signature, runs: Sequence[int]) -> Work:
     """One pixel after the other, four channels at a time, taps inside the input only."""
     _, out_h, out_w, channels = sig.output.shape
-    rows, across = taps_of(sig, 0).inside, taps_of(sig, 1)
+    rows, across = sig.taps(1).inside, sig.taps(2)
     columns, odd = across.inside, sum(count % 2 for count in across.counts)
     fours = channels // 4
     return {

@@ -11,7 +11,7 @@ from mcuplan.backends.scalar._packing import paired_weights, run_begins
 from mcuplan.backends.scalar._shared import is_small, kernel, last_fields
 from mcuplan.ir.op import Call, ConstArray, Field, Packed, Signature
 from mcuplan.ir.types import Array, DType
-from mcuplan.ir.work import Work, taps_of
+from mcuplan.ir.work import Work
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.conv_kernels import conv_fields
 from mcuplan.ops.dense import Dense
@@ -86,7 +86,7 @@ def _conv_work(sig: Signature, calls: Sequence[int]) -> Work:
     beside = 0  # lines that are copied
     if isinstance(op, Conv2D):
         plain = op.dilation[1] == 1 or width == 1
-        tall, wide = taps_of(sig, 0), taps_of(sig, 1)
+        tall, wide = sig.taps(1), sig.taps(2)
         inside = tall.inside * wide.whole if plain else 0
         beside = pixels * height - inside
     return {

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from mcuplan.backends.scalar._shared import is_small, kernel, last_fields
 from mcuplan.ir.op import Call, ConstArray, Field, Signature
 from mcuplan.ir.types import DType
-from mcuplan.ir.work import Work, taps_of
+from mcuplan.ir.work import Work
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.fields import prepared
 
@@ -51,7 +51,7 @@ def _line_scratch(sig: Signature) -> int:
 def _depthwise_work(sig: Signature, calls: Sequence[int]) -> Work:
     """One channel of a row after the other; windows that reach beyond a side on their own."""
     _, out_h, out_w, channels = sig.output.shape
-    rows, columns = taps_of(sig, 0), taps_of(sig, 1)
+    rows, columns = sig.taps(1), sig.taps(2)
     lines = out_h * channels
     return {
         "call": len(calls),

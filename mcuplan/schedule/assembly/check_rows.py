@@ -233,20 +233,18 @@ class _Machine:
 
     def _inspect_once(self, step: Step, index: int, rows: Sequence[int], where: str) -> None:
         """Look at all that a call reads of an input whose bytes it leaves alone."""
-        kinds = step.signature.inputs, step.signature.output
-        spans = {span for y in rows for span in step.node.op.spans_read(index, y, *kinds)}
-        for row in sorted({row for first, end in spans for row in range(first, end)}):
+        spans = np.unique(step.signature.rows_read(index)[list(rows)].reshape(-1, 2), axis=0)
+        for row in sorted({row for first, end in spans.tolist() for row in range(first, end)}):
             if not self.read(step.node.inputs[index], row, row + 1, where):
                 return
 
     def _inspect(
         self, step: Step, indices: Sequence[int], y: int, where: str, bad: set[int]
     ) -> None:
-        signature = step.signature
         for index in indices:
             if index in bad:
                 continue
-            spans = step.node.op.spans_read(index, y, signature.inputs, signature.output)
+            spans = step.signature.rows_read(index)[y].tolist()
             name, at = step.node.inputs[index], f"{where} row {y}"
             if not all(self.read(name, first, end, at) for first, end in spans):
                 bad.add(index)

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """A program as rows: which steps can run row by row, and which tensors must stay in one piece.
 
-A step is row-local when its kernel takes its rows from anywhere, one call after the other,
-and no row of the output needs all rows of an input. A step that reads its input from one piece
-(`Op.reads_whole`) makes the rows of its output one by one all the same. Every other step is one
-move that reads and makes everything, and what it touches lies in one piece.
+A step is row-local when its kernel takes its rows from anywhere, one call after the other. It
+reads some inputs by rows; an input that every row of the output needs all of is held in one
+piece. Every other step is one move that reads and makes everything, and what it touches lies in
+one piece.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from mcuplan.errors import UsageError
+from mcuplan.ir.geometry import hulls
 from mcuplan.ir.graph import Graph
-from mcuplan.ir.op import Op
 from mcuplan.ir.types import TensorType
 from mcuplan.schedule.assembly.aliases import Aliases
 from mcuplan.schedule.assembly.liveness import aliases_of
@@ -57,28 +57,27 @@ class RowProgram:
 
 def is_row_local(step: Step) -> bool:
     """Whether a step can make its output row by row from rows that lie anywhere."""
-    op = step.node.op
     if not step.kernel.row_by_row:
         return False
-    if op.gathers:
-        return True
-    if not op.is_elementwise and type(op).rows_read is Op.rows_read:
-        return False
-    return op.reads_whole or not any(_reads_all(step, index) for index in _read(step))
+    return step.node.op.gathers or step.signature.output.rows > 1 or not _held(step)
+
+
+def _held(step: Step) -> tuple[int, ...]:
+    """Inputs of several rows that every row of the output is made from all of."""
+    if step.node.op.gathers:
+        return ()
+    kinds = step.signature.inputs
+    return tuple(i for i in _read(step) if kinds[i].rows > 1 and _reads_all(step, i))
 
 
 def _reads_all(step: Step, index: int) -> bool:
-    """Whether every row of the output is made from all of several rows of an input."""
-    op, signature, output = step.node.op, step.signature, step.signature.output
-    rows = signature.inputs[index].rows
-    read = (op.rows_read(index, y, signature.inputs, output) for y in range(output.rows))
-    return rows > 1 and all(first <= 0 and end >= rows for first, end in read)
+    first, end = hulls(step.signature.rows_read(index))
+    return bool((first == 0).all() and (end == step.signature.inputs[index].rows).all())
 
 
 def _in_moves(step: Step, whole: frozenset[str]) -> bool:
-    """Whether a step runs row by row; not for an output in one piece if its input is, too."""
-    local = is_row_local(step)
-    return local and not (step.node.op.reads_whole and step.node.output in whole)
+    """Whether a step runs row by row; not for an output in one piece if its inputs are, too."""
+    return is_row_local(step) and not (step.node.output in whole and _held(step))
 
 
 def has_too_many_rows(program: Program) -> bool:
@@ -164,17 +163,10 @@ def _run_count(step: Step) -> int:
 
 def _read_count(step: Step) -> int:
     """Rows that the runs of a row-local step read together."""
-    op, signature = step.node.op, step.signature
-    if op.gathers:
+    if step.node.op.gathers:
         return _run_count(step)
-    rows = range(signature.output.rows)
-    spans = (
-        span
-        for i in _read(step)
-        for y in rows
-        for span in op.spans_read(i, y, signature.inputs, signature.output)
-    )
-    return sum(max(0, end - first) for first, end in spans)
+    spans = (step.signature.rows_read(i) for i in _read(step))
+    return sum(int((span[..., 1] - span[..., 0]).sum()) for span in spans)
 
 
 def _in_one_piece(program: Program, aliases: Aliases, sharing: Sharing) -> frozenset[str]:
@@ -184,8 +176,7 @@ def _in_one_piece(program: Program, aliases: Aliases, sharing: Sharing) -> froze
     if sharing.keep_inputs:
         found |= {aliases.slots[port.tensor].buffer for port in graph.inputs}
     for step in program.steps:
-        local, read = is_row_local(step), step.node.op.reads_whole
-        needed = {step.node.inputs[i] for i in _read(step) if read and _reads_all(step, i)}
+        local, needed = is_row_local(step), {step.node.inputs[i] for i in _held(step)}
         for name in (*graph.activations(step.node), *step.node.outputs):
             slot = aliases.slots[name]
             one, root = graph.tensor(name).type, graph.tensor(slot.buffer).type
@@ -234,12 +225,10 @@ def _moves(
         for y in range(count):
             yield Move((rows(read[0], y, y + 1),), int(y + 1 == count))
     else:
+        spans = [(i, signature.rows_read(i).tolist()) for i in read]
         for y in range(output.rows):
-            spans = (
-                (i, *span) for i in read for span in op.spans_read(i, y, signature.inputs, output)
-            )
-            found = (rows(i, first, end) for i, first, end in spans if first < end)
-            yield Move(tuple(dict.fromkeys(found)), y + 1)
+            found = (rows(i, *span) for i, by_row in spans for span in by_row[y])
+            yield Move(tuple(dict.fromkeys(one for one in found if one[1] < one[2])), y + 1)
 
 
 def _replaced(

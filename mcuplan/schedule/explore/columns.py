@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+from mcuplan.ir.geometry import hulls
 from mcuplan.ir.types import TensorType
 from mcuplan.schedule.assembly.row_local import RowProgram, is_row_local
 from mcuplan.schedule.program import FEED, Step
@@ -121,7 +122,7 @@ def _by_columns(rowed: RowProgram, s: int) -> bool:
     same = (
         not slot.offset
         and rowed.program.graph.tensor(slot.buffer).type.shape == step.signature.inputs[i].shape
-        and step.node.op.columns_read(i, 0, step.signature.inputs, kind) is not None
+        and step.signature.columns_read(i) is not None
         for i, slot in inputs
     )
     return bool(inputs) and all(same)
@@ -170,17 +171,16 @@ def _tile(rowed: RowProgram, group: Group, first: int, end: int) -> Tile:
     spans = {group.end: (first, end)}
     for s in reversed(group.steps):
         step = _step(rowed, s)
-        signature, made = step.signature, spans[rowed.graph.steps[s].output]
+        made = spans[rowed.graph.steps[s].output]
         for i, name in enumerate(step.node.inputs):
             slot = rowed.aliases.slots.get(name)
             if slot is None:
                 continue
             t = rowed.tensors[slot.buffer]
-            reads = (
-                step.node.op.columns_read(i, x, signature.inputs, signature.output)
-                for x in range(*made)
-            )
-            seen = [read for read in reads if read is not None and read[0] < read[1]]
+            columns = step.signature.columns_read(i)
+            assert columns is not None, "a step of a group says which columns it reads"
+            reads = zip(*(ends.tolist() for ends in hulls(columns[slice(*made)])), strict=True)
+            seen = [read for read in reads if read[0] < read[1]]
             seen += [spans[t]] if t in spans else []
             spans[t] = (min(a for a, _ in seen), max(b for _, b in seen)) if seen else (0, 1)
     return spans
