@@ -130,7 +130,7 @@ def retarget(planned: Planned, target: Target) -> Planned:
 def plan_for(planned: Planned, target: Target) -> Planned:
     """The model for another target: its kernels say which dead channels are worth keeping."""
     if planned.removal.kept:
-        removal, wish = planned.removal, channel_multiple(target.backend)
+        removal, wish = planned.removal, channel_multiple(target.features, target.backend)
         removal = remove_dead_channels(removal.whole, wish, real_ranges=removal.real_ranges)
         planned = replace(planned, removal=removal)
     return retarget(planned, target)
@@ -264,7 +264,7 @@ def _removal(request: Request, graph: Graph, *, real_ranges: bool) -> Removal:
     """The int8 graph without dead channels, unless they are to stay."""
     if request.keep_dead:
         return keep_dead_channels(graph)
-    wish = channel_multiple(request.target.backend)
+    wish = channel_multiple(request.target.features, request.target.backend)
     removal = remove_dead_channels(graph, wish, real_ranges=real_ranges)
     if removal.kept and request.dump_after is not None:
         request.dump_after("remove_dead_channels", removal.graph)

@@ -93,7 +93,7 @@ class Target:
     sources: Mapping[str, str] = field(hash=False)
     extends: str = ""
     path: Path | None = field(default=None, compare=False)  # never printed
-    backend: str = "c99"  # kernel set that a plan takes first; what the user asked for
+    backend: str = "c99"  # kernel set beside the portable one, or auto; what the user asked for
 
     @property
     def ram(self) -> tuple[Region, ...]:

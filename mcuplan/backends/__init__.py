@@ -15,9 +15,10 @@ from collections.abc import Callable, Collection, Mapping
 from functools import cache
 from types import MappingProxyType, ModuleType
 
-from mcuplan.ir.op import Kernel, Signature
+from mcuplan.ir.op import Kernel, Op, Signature
+from mcuplan.ops import kernels_of as portable_kernels
 
-__all__ = ["backend_kernels", "backend_of", "channel_multiple"]
+__all__ = ["backend_kernels", "backend_of", "channel_multiple", "kernels_for"]
 
 
 @cache
@@ -26,9 +27,28 @@ def backend_kernels() -> Mapping[str, tuple[Kernel, ...]]:
     return MappingProxyType({name: tuple(m.KERNELS) for name, m in _modules().items()})
 
 
-def channel_multiple(backend: str) -> Callable[[Signature], int]:
-    """What multiple of channels a backend's fast kernels want of a node; else any number."""
-    wish: Callable[[Signature], int] = getattr(_modules().get(backend), "channel_multiple", _any)
+@cache
+def kernels_for(
+    features: frozenset[str], asked: str = "auto"
+) -> Mapping[type[Op], tuple[Kernel, ...]]:
+    """By operator, all kernels that a core with these features runs, portable ones last.
+
+    First come those of the set that asks for most of the core; with ``asked`` only that set's,
+    where it is not ``auto``, beside the portable ones.
+    """
+    sets = [name for name in _by_demand(features) if asked in ("auto", name)]
+    found: dict[type[Op], list[Kernel]] = {}
+    for kernel in (k for name in sets for k in backend_kernels()[name] if k.requires <= features):
+        found.setdefault(kernel.op, []).append(kernel)
+    for op, portable in portable_kernels().items():
+        found.setdefault(op, []).extend(portable)
+    return MappingProxyType({op: tuple(kernels) for op, kernels in found.items()})
+
+
+def channel_multiple(features: Collection[str], asked: str = "auto") -> Callable[[Signature], int]:
+    """What multiple of channels the fast kernels of a core want of a node; else any number."""
+    name = backend_of(features) if asked == "auto" else asked
+    wish: Callable[[Signature], int] = getattr(_modules().get(name), "channel_multiple", _any)
     return wish
 
 
@@ -51,9 +71,13 @@ def _modules() -> Mapping[str, ModuleType]:
 
 def backend_of(features: Collection[str]) -> str:
     """The kernel set that asks for most of what a core has, and nothing it lacks."""
-    has, best, most = set(features), "c99", -1
-    for name, kernels in backend_kernels().items():
-        asked = max((len(k.requires) for k in kernels if k.requires <= has), default=-1)
-        if asked > most:
-            best, most = name, asked
-    return best
+    return next(iter(_by_demand(frozenset(features))), "c99")
+
+
+def _by_demand(features: frozenset[str]) -> tuple[str, ...]:
+    """Sets with kernels that a core runs: the one that asks for most of it first."""
+    demands = {
+        name: max((len(k.requires) for k in kernels if k.requires <= features), default=-1)
+        for name, kernels in backend_kernels().items()
+    }
+    return tuple(sorted((n for n, most in demands.items() if most >= 0), key=lambda n: -demands[n]))

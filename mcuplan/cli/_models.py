@@ -105,16 +105,14 @@ def _ranges(
 
 
 def with_backend(target: Target, asked: str) -> Target:
-    """The target with a kernel set: the one asked for, or the one that its core runs."""
-    from mcuplan.backends import backend_kernels, backend_of
+    """The target with the kernel set asked for, or all that its core runs."""
+    from mcuplan.backends import backend_kernels
 
-    if asked == "auto":
-        return replace(target, backend=backend_of(target.features))
     names = ("auto", "c99", *backend_kernels())
     if asked not in names:
         raise UsageError(f"no backend named {asked}", "--backend", f"one of {', '.join(names)}")
     has = set(target.features)
-    if asked != "c99" and not any(k.requires <= has for k in backend_kernels()[asked]):
+    if asked in backend_kernels() and not any(k.requires <= has for k in backend_kernels()[asked]):
         what = f"{target.name} ({target.core}) runs no kernel of {asked}"
         raise UsageError(what, "--backend", "--backend c99")
     return replace(target, backend=asked)

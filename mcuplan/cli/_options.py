@@ -142,7 +142,9 @@ keep_input = _option("--keep-input", is_flag=True, help="Inputs stay as they are
 keep_output = _option(
     "--keep-output", is_flag=True, help="Outputs stay until the next call makes them anew."
 )
-backend = _option("--backend", default="auto", show_default=True, help="Kernel set.")
+backend = _option(
+    "--backend", default="auto", show_default=True, help="One kernel set beside c99, or all."
+)
 modelling = _stack(
     [
         target,

@@ -10,12 +10,13 @@ from __future__ import annotations
 from mcuplan.price.accesses import Accesses, accesses_of
 from mcuplan.price.code import kernel_size
 from mcuplan.price.constants import Constants, constants_of
-from mcuplan.price.cycles import Expected, expected_cycles
+from mcuplan.price.cycles import Expected, Ground, expected_cycles
 
 __all__ = [
     "Accesses",
     "Constants",
     "Expected",
+    "Ground",
     "accesses_of",
     "constants_of",
     "expected_cycles",

@@ -12,6 +12,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from enum import IntEnum
 from functools import cache
 from types import MappingProxyType
 from typing import Any
@@ -25,6 +26,7 @@ __all__ = [
     "REFERENCE_CORE",
     "Calls",
     "Expected",
+    "Ground",
     "Timing",
     "calls_timing",
     "expected_cycles",
@@ -121,17 +123,22 @@ def timing_of(kernel: Kernel) -> Timing | None:
     return kernel_timings(kernel.backend).get(kernel.function)
 
 
+class Ground(IntEnum):
+    """What modelled cycles rest on, the firmest first."""
+
+    MEASURED = 0  # counts of the kernel on this core
+    SCALED = 1  # counts on the reference core, times the ratio of the rates of both
+    RATED = 2  # the target's rates of the kernel's backend
+    BORROWED = 3  # rates of another backend: no ground to say which kernel is faster
+
+
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """Modelled cycles of one step; ``error`` is how far they may be off, None: nobody knows.
-
-    ``compares`` is false where they are the rates of another backend, for want of figures of
-    the kernel's own: no ground to say which of two kernels is faster.
-    """
+    """Modelled cycles of one step; ``error`` is how far they may be off, None: nobody knows."""
 
     cycles: float
     error: float | None
-    compares: bool = True
+    ground: Ground
 
 
 def expected_cycles(
@@ -145,15 +152,15 @@ def expected_cycles(
     """
     timing, reference = timing_of(kernel), _reference_target()
     if timing is None:
-        cycles = rated_cycles(kernel, signature, target, kernel.backend)
-        return Expected(cycles, None, kernel.backend in target.rates)
+        ground = Ground.RATED if kernel.backend in target.rates else Ground.BORROWED
+        return Expected(rated_cycles(kernel, signature, target, kernel.backend), None, ground)
     cycles = timing.total(work_of(kernel, signature, runs))
     if target.core == reference.core and target.rates == reference.rates:
-        return Expected(cycles, timing.max_error)
+        return Expected(cycles, timing.max_error, Ground.MEASURED)
     both = kernel.backend in target.rates and kernel.backend in reference.rates
     rates = kernel.backend if both else "c99"
     here, there = (rated_cycles(kernel, signature, t, rates) for t in (target, reference))
-    return Expected(cycles * here / max(1.0, there), None)
+    return Expected(cycles * here / max(1.0, there), None, Ground.SCALED)
 
 
 def work_of(kernel: Kernel, sig: Signature, runs: Sequence[int] = ()) -> Work:

@@ -7,19 +7,50 @@ import pytest
 from networks import tiny_plan
 
 from mcuplan.backends import backend_kernels, backend_of
-from mcuplan.schedule import select_kernels
+from mcuplan.schedule import candidates_of, select_kernels
 from mcuplan.targets import list_targets, load_target
 
 
 @pytest.mark.parametrize("name", list_targets())
 def test_no_core_gets_a_kernel_that_it_cannot_run(name: str) -> None:
-    """A selected kernel needs nothing that the target lacks."""
-    target = load_target(name)
-    target = replace(target, backend=backend_of(target.features))
-    program = select_kernels(tiny_plan().program.graph, target)
-    for step in program.steps:
-        assert step.kernel.requires <= set(target.features)
-        assert step.kernel.supports(step.signature)
+    """A candidate needs nothing that the target lacks."""
+    target = replace(load_target(name), backend="auto")
+    for found in candidates_of(tiny_plan().program.graph, target).values():
+        for candidate in found:
+            assert candidate.step.kernel.requires <= set(target.features)
+            assert candidate.step.kernel.supports(candidate.step.signature)
+
+
+@pytest.mark.parametrize(
+    ("core", "sets"),
+    [("cortex-m0plus", {"scalar"}), ("cortex-m4", {"scalar", "dsp"}), ("cortex-m55", {"mve"})],
+)
+def test_kernels_of_every_set_are_candidates(core: str, sets: set[str]) -> None:
+    """What the core can run is a candidate, of whatever set; one that is asked for, alone."""
+    graph, target = tiny_plan().program.graph, load_target(core)
+    convolutions = [n.name for n in graph.nodes if graph.signature(n).cost.macs]
+    for asked, allowed in [("auto", {"scalar", *sets}), *((name, {name}) for name in sets)]:
+        ways = candidates_of(graph, replace(target, backend=asked))
+        found = {c.step.kernel.backend for name in convolutions for c in ways[name]}
+        assert found >= {"c99", *sets} if asked == "auto" else found == {"c99", *allowed}
+
+
+def test_counts_of_another_core_outrun_no_set_made_for_this_one() -> None:
+    """A kernel known from a Cortex-M4 is no faster than vector kernels that nobody measured."""
+    target = replace(load_target("cortex-m55"), backend="auto")
+    for found in candidates_of(tiny_plan().program.graph, target).values():
+        vector = [c.cycles for c in found if c.step.kernel.backend == "mve"]
+        other = [c.cycles for c in found if c.step.kernel.backend in ("dsp", "scalar")]
+        assert max(vector, default=0.0) <= min(other, default=float("inf"))
+
+
+def test_more_kernels_are_never_slower() -> None:
+    """Where all sets are measured, the fastest of all is as fast as that of any one set."""
+    graph, target = tiny_plan().program.graph, load_target("cortex-m4")
+    every = candidates_of(graph, replace(target, backend="auto"))
+    for name in ("c99", *backend_kernels()):
+        for node, found in candidates_of(graph, replace(target, backend=name)).items():
+            assert every[node][0].cycles <= found[0].cycles
 
 
 def test_fast_kernels_come_first_where_they_apply() -> None:

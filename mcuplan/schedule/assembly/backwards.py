@@ -10,11 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from mcuplan.price import expected_cycles
 from mcuplan.schedule.assembly.check_rows import check_rows
 from mcuplan.schedule.kernels.choose import Choice, Placer, choose
 from mcuplan.schedule.kernels.objective import Objective, Selection, plan_cycles
-from mcuplan.schedule.kernels.select import Candidate
+from mcuplan.schedule.kernels.select import Candidate, by_speed
 from mcuplan.schedule.program import Plan, Sharing, Step
 from mcuplan.targets import Target
 
@@ -53,13 +52,8 @@ def chosen_backwards(
 
 def _row_by_row(found: tuple[Candidate, ...], target: Target) -> tuple[Candidate, ...]:
     """Candidates of a step with a call for each row, fastest first."""
-    priced = []
-    for candidate in found:
-        step = candidate.step
-        rows = (1,) * step.signature.output.rows
-        one = expected_cycles(step.kernel, step.signature, target, rows)
-        priced.append(replace(candidate, cycles=one.cycles) if one.compares else candidate)
-    return tuple(sorted(priced, key=lambda candidate: candidate.cycles))
+    rows = found[0].step.signature.output.rows
+    return by_speed([candidate.step for candidate in found], target, (1,) * rows)
 
 
 def _exchanged(plan: Plan, ways: _Ways, sharing: Sharing) -> Plan:

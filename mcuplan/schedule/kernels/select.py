@@ -3,20 +3,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from mcuplan.backends import backend_kernels
+from mcuplan.backends import kernels_for
 from mcuplan.errors import Problems, UnsupportedOp
 from mcuplan.ir.graph import Graph, Node
-from mcuplan.ir.op import Kernel
-from mcuplan.ops import kernels_of
-from mcuplan.price import expected_cycles
+from mcuplan.price import Ground, expected_cycles
 from mcuplan.schedule.program import Program, Step
 from mcuplan.targets import Target
 
-__all__ = ["Candidate", "candidates_of", "program_of", "select_kernels"]
+__all__ = ["Candidate", "by_speed", "candidates_of", "program_of", "select_kernels"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +31,9 @@ class Candidate:
 def candidates_of(graph: Graph, target: Target) -> Mapping[str, tuple[Candidate, ...]]:
     """Every way to run each node of an int8 graph, fastest first; views have none.
 
-    Kernels of ``target.backend`` that the core can run, and the portable ones. Those that
-    nobody measured come first, and equally fast ones, too, in the backend's order: it lists
-    its kernels fastest first, and means them to be faster than portable code.
+    All kernels that the core can run, or those of the set that was asked for and the portable
+    ones. Equally fast ones stand in the order of their sets: what asks for more of the core
+    comes first, and a set lists its kernels fastest first.
 
     Raises:
         Problems: nodes that no kernel runs, all of them.
@@ -71,19 +69,34 @@ def select_kernels(graph: Graph, target: Target) -> Program:
 
 def _ways(graph: Graph, node: Node, target: Target, index: int) -> tuple[Candidate, ...]:
     signature = graph.signature(node)
-    kernels = (*_fast(node, target), *kernels_of().get(type(node.op), ()))
-    supported = [kernel for kernel in kernels if kernel.runs(signature)]
-    expected = [expected_cycles(kernel, signature, target) for kernel in supported]
-    least = min((one.cycles for one in expected if one.compares), default=0.0)
+    kernels = kernels_for(frozenset(target.features), target.backend).get(type(node.op), ())
+    steps = [Step(index, node, signature, kernel) for kernel in kernels if kernel.runs(signature)]
+    return by_speed(steps, target)
+
+
+def by_speed(
+    steps: Sequence[Step], target: Target, runs: Sequence[int] = ()
+) -> tuple[Candidate, ...]:
+    """A node with one kernel or another, fastest first; ``runs``: output rows of each call.
+
+    A kernel with borrowed figures is meant to be faster than those whose figures are known.
+    Counts on another core do not say that a kernel is faster than those of a set made for this
+    one, for which there are only rates.
+    """
+    expected = [expected_cycles(step.kernel, step.signature, target, runs) for step in steps]
+    known = [one.cycles for one in expected if one.ground is not Ground.BORROWED]
+    fast = [step.kernel.backend != "c99" for step in steps]
+    rated = [
+        one.cycles
+        for one, special in zip(expected, fast, strict=True)
+        if special and one.ground is Ground.RATED
+    ]
     found = []
-    for kernel, one in zip(supported, expected, strict=True):
-        step = Step(index, node, signature, kernel)
-        found.append(Candidate(step, one.cycles if one.compares else min(one.cycles, least)))
+    for step, one, special in zip(steps, expected, fast, strict=True):
+        cycles = one.cycles
+        if one.ground is Ground.BORROWED:
+            cycles = min(cycles, min(known, default=0.0))
+        elif one.ground is Ground.SCALED and special:
+            cycles = max(cycles, max(rated, default=0.0))
+        found.append(Candidate(step, cycles))
     return tuple(sorted(found, key=lambda candidate: candidate.cycles))
-
-
-def _fast(node: Node, target: Target) -> tuple[Kernel, ...]:
-    """Kernels of the target's backend for an operator, as far as the core has what they need."""
-    kernels = backend_kernels().get(target.backend, ())
-    has = set(target.features)
-    return tuple(k for k in kernels if k.op is type(node.op) and k.requires <= has)
