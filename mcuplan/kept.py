@@ -94,7 +94,7 @@ def _facts(planned: Planned) -> _Facts:
     plan, target = planned.plan, planned.plan.program.target
     rows = layer_rows(plan, Evidence())
     layers = [[row.kernel, list(row.output_shape), row.weights_bytes] for row in rows]
-    places = [[b.name, *plan.place(b.name)] for b in plan.allocation.buffers]
+    places = [[b.name, *plan.places[b.name]] for b in plan.allocation.buffers]
     order = [[run.step, run.first, run.end] for run in plan.runs]
     return {
         "mcuplan": __version__,

@@ -115,7 +115,7 @@ def plan(request: Request, *, sizes_only: bool = False) -> Planned:
         divided,
         has_ranges,
         notes=(*floating.notes, *(data.notes if data else ())),
-        options=_options(request, data, by_rows=bool(divided.runs)),
+        options=_options(request, data, by_rows=not divided.is_straight),
         random_ranges=data is not None and data.random,
         calibrated=data.samples if data is not None and not data.random else 0,
     )

@@ -10,7 +10,6 @@ from mcuplan import __version__, words
 from mcuplan.budget.footprint import (
     buffer_rows,
     flash_bill,
-    live_bytes,
     peak_of,
     ram_bill,
     region_rows,
@@ -20,7 +19,7 @@ from mcuplan.budget.growth import growth
 from mcuplan.budget.metrics import network_totals, receptive_fields
 from mcuplan.budget.quantization import quantization_findings
 from mcuplan.budget.removed import deployed_totals, removal_findings, removed_channels
-from mcuplan.budget.rows import streams_of
+from mcuplan.budget.rows import live_bytes, streams_of
 from mcuplan.budget.speed import Traffic, bound_by, energy_of, model_error, step_cycles, worst
 from mcuplan.budget.verdict import (
     budget_findings,

@@ -5,25 +5,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, pairwise
+from itertools import pairwise
 
 from mcuplan import words
 from mcuplan.budget.code_model import model_code
-from mcuplan.budget.rows import busiest, live_by_step
+from mcuplan.budget.rows import busiest
 from mcuplan.emit.arenas import arena_bytes
 from mcuplan.emit.row_places import context_bytes, row_table_bytes
 from mcuplan.price import constants_of
 from mcuplan.record import BufferKind, BufferRow, BuildFigures, Flash, Limits, Peak, Ram, RegionUse
 from mcuplan.schedule.program import FEED, Plan, Step
-from mcuplan.solvers.packing.bound import most_shared
-from mcuplan.solvers.packing.problem import Problem, Region
+from mcuplan.solvers.packing.problem import Region
 from mcuplan.units import Origin
 
 __all__ = [
     "StepBytes",
     "buffer_rows",
     "flash_bill",
-    "live_bytes",
     "peak_of",
     "ram_bill",
     "region_rows",
@@ -55,72 +53,31 @@ def step_bytes(step: Step) -> StepBytes:
     )
 
 
-def live_bytes(plan: Plan) -> tuple[int, ...]:
-    """Bytes that must be held at each step, scratch included, over all RAM regions.
-
-    What the output of a step can share with inputs that die there counts once. Of a plan by
-    rows it is the most of any row.
-    """
-    if plan.runs:
-        return live_by_step(plan)
-    change = [0] * (len(plan.program.steps) + 1)
-    buffers, overlaps = plan.allocation.buffers, plan.allocation.overlaps
-    for buffer in buffers:
-        change[min(buffer.live.start, len(change) - 1)] += buffer.nbytes
-        change[min(buffer.live.end, len(change) - 1)] -= buffer.nbytes
-    live = list(accumulate(change))[:-1]
-    problem = Problem(buffers, overlaps.separations)
-    for step, pairs in overlaps.pairs.items():
-        common = sum(most_shared(problem, pair.output, pair.source) for pair in pairs)
-        live[step] -= min(common, buffers[pairs[0].output].nbytes)
-    return tuple(live)
-
-
 def peak_of(plan: Plan) -> Peak:
-    """The first step with the most live bytes, and how good the plan is known to be."""
-    live, steps = live_bytes(plan), plan.program.steps
-    memory = tuple(plan.memory.values())
+    """The first move with the most live bytes, and how good the plan is known to be."""
+    graph, steps, memory = plan.program.graph, plan.program.steps, tuple(plan.memory.values())
     bound = sum(m.lower_bound_bytes for m in memory)
     if not steps:
         return Peak(-1, "", 0, sum(m.arena_bytes for m in memory), bound, True, True, "no steps")
-    if plan.runs:
-        return _peak_by_rows(plan)
-    index = max(range(len(steps)), key=lambda i: (live[i], -i))
-    own = step_bytes(steps[index])
-    return Peak(
-        step=index,
-        layer=plan.program.graph.node_name(steps[index].node),
-        activation_bytes=own.input_bytes + own.output_bytes,
-        live_bytes=live[index],
-        lower_bound_bytes=bound,
-        optimal_order=_order_is_optimal(plan, index, live[index]),
-        optimal_arena=all(m.optimal for m in memory),
-        statement="; ".join(dict.fromkeys(map(words.placement, memory))),
-    )
-
-
-def _peak_by_rows(plan: Plan) -> Peak:
-    """The move with the most live bytes; of a row of the input that arrives, no step."""
-    graph, steps, moment = plan.program.graph, plan.program.steps, busiest(plan)
-    if moment.step == FEED:
+    moment = busiest(plan)
+    if moment.step == FEED:  # a row of the input arrives
         kind = graph.tensor(graph.inputs[0].tensor).type
         layer, activations = graph.inputs[0].name, kind.row_bytes
     else:
         own = step_bytes(steps[moment.step])
         layer = graph.node_name(steps[moment.step].node)
         activations = own.input_bytes + own.output_bytes
-    memory = tuple(plan.memory.values())
     return Peak(
         step=moment.step,
         layer=layer,
         activation_bytes=activations,
         live_bytes=moment.live_bytes,
-        lower_bound_bytes=sum(m.lower_bound_bytes for m in memory),
-        optimal_order=plan.rows is not None and plan.rows.optimal,
+        lower_bound_bytes=bound,
+        optimal_order=_order_is_optimal(plan, moment.step, moment.live_bytes),
         optimal_arena=all(m.optimal for m in memory),
         statement="; ".join(dict.fromkeys(map(words.placement, memory))),
-        row=moment.row,
-        move=moment.move,
+        row=None if plan.is_straight else moment.row,
+        move=None if plan.is_straight else moment.move,
     )
 
 
@@ -135,9 +92,9 @@ def _order_is_optimal(plan: Plan, peak: int, live: int) -> bool:
     steps = plan.program.steps
     step = steps[peak]
     tensors = [*plan.program.graph.activations(step.node), *step.node.outputs]
-    slots = plan.allocation.slots
-    own = {slots[name].buffer for name in tensors if name in slots}
-    own |= {name for index, name in plan.allocation.scratch.items() if index == peak}
+    rows, numbers = plan.allocation.rows, plan.runs_of[peak]
+    own = {slot.buffer for name in tensors if name in rows for slot in rows[name]}
+    own |= {name for run, name in plan.allocation.scratch.items() if run in numbers}
     sizes = {buffer.name: buffer.nbytes for buffer in plan.allocation.buffers}
     shares = not step.node.op.inplace_inputs  # else another order might run it in place
     return (shares and sum(sizes[name] for name in own) == live) or _one_order(plan, steps)
@@ -283,16 +240,13 @@ def _held(plan: Plan) -> dict[str, list[_Part]]:
     graph, allocation = plan.program.graph, plan.allocation
     ports = {port.tensor for port in (*graph.inputs, *graph.outputs)}
     found: dict[str, list[_Part]] = {}
-    for tensor, slot in allocation.slots.items():
-        kind: BufferKind = "io" if tensor in ports else "activation"
-        nbytes = graph.tensor(tensor).type.nbytes
-        part = _Part(graph.tensor_name(tensor), slot.offset, nbytes, kind)
-        found.setdefault(slot.buffer, []).append(part)
     for tensor, slots in allocation.rows.items():
-        kind = "io" if tensor in ports else "activation"
-        nbytes = graph.tensor(tensor).type.row_bytes
+        kind: BufferKind = "io" if tensor in ports else "activation"
+        whole, one = len(slots) == 1, graph.tensor(tensor).type
+        nbytes = one.nbytes if whole else one.row_bytes
         for row, slot in enumerate(slots):
-            part = _Part(graph.tensor_name(tensor), slot.offset, nbytes, kind, row)
+            number = None if whole else row
+            part = _Part(graph.tensor_name(tensor), slot.offset, nbytes, kind, number)
             found.setdefault(slot.buffer, []).append(part)
     return found
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Figures of plans that work by rows: what is alive at each move, and what runs together."""
+"""What is alive at each move of a plan, and what runs together."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from itertools import accumulate
 
 from mcuplan.record import Stream
 from mcuplan.schedule.program import FEED, Plan
+from mcuplan.solvers.packing.bound import most_shared
 
-__all__ = ["Moment", "busiest", "live_by_move", "live_by_step", "streams_of"]
+__all__ = ["Moment", "busiest", "live_by_move", "live_bytes", "streams_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,17 +25,26 @@ class Moment:
 
 
 def live_by_move(plan: Plan) -> tuple[int, ...]:
-    """Bytes that must be held at each move of a plan by rows."""
-    count = plan.run_moves[-1][1]
+    """Bytes that must be held at each move, scratch included, over all RAM regions.
+
+    What the output of a run can share with inputs that die there counts once.
+    """
+    count = sum(run.moves for run in plan.runs)
+    buffers, overlaps = plan.allocation.buffers, plan.allocation.overlaps
     change = [0] * (count + 1)
-    for buffer in plan.allocation.buffers:
+    for buffer in buffers:
         change[min(buffer.live.start, count)] += buffer.nbytes
         change[min(buffer.live.end, count)] -= buffer.nbytes
-    return tuple(accumulate(change[:-1]))
+    live = list(accumulate(change[:-1]))
+    problem = plan.allocation.problem
+    for number, pairs in overlaps.pairs.items():
+        common = sum(most_shared(problem, pair.output, pair.source) for pair in pairs)
+        live[plan.run_moves[number][0]] -= min(common, buffers[pairs[0].output].nbytes)
+    return tuple(live)
 
 
-def live_by_step(plan: Plan) -> tuple[int, ...]:
-    """The most bytes held at any move of each step of a plan by rows."""
+def live_bytes(plan: Plan) -> tuple[int, ...]:
+    """The most bytes held at any move of each step."""
     live, most = live_by_move(plan), [0] * len(plan.program.steps)
     for run, (first, end) in zip(plan.runs, plan.run_moves, strict=True):
         if run.step != FEED:
@@ -49,7 +59,7 @@ def busiest(plan: Plan) -> Moment:
     for run, (first, end) in zip(plan.runs, plan.run_moves, strict=True):
         if first <= move < end:
             return Moment(move, run.step, run.first + move - first, live[move])
-    raise ValueError("a plan by rows without runs")
+    raise ValueError("a plan without runs")
 
 
 def streams_of(plan: Plan) -> tuple[Stream, ...]:

@@ -60,10 +60,8 @@ def arenas_of(plan: Plan, members: Mapping[str, str]) -> tuple[Arena, ...]:
 
 def _step_at(plan: Plan, moment: int) -> int:
     """The step that runs at a moment of live ranges."""
-    for index, (first, end) in enumerate(plan.run_moves):
-        if first <= moment < end:
-            return plan.runs[index].step if plan.runs else index
-    return moment
+    spans = zip(plan.runs, plan.run_moves, strict=True)
+    return next((run.step for run, (first, end) in spans if first <= moment < end), moment)
 
 
 def arena_macros(name: str, arenas: Sequence[Arena]) -> str:

@@ -28,12 +28,12 @@ def header_values(
 ) -> dict[str, str]:
     """What fills the header's template."""
     ports = [*((p, True) for p in inputs), *((p, False) for p in outputs)]
-    shown = [(p, i) for p, i in ports if not (i and layout.fed_rows)]
-    macros = [port_macros(p, layout.fed_rows if i else 0) for p, i in ports]
+    shown = [(p, i) for p, i in ports if not (i and layout.plan.fed_rows)]
+    macros = [port_macros(p, layout.plan.fed_rows if i else 0) for p, i in ports]
     return {
         "arena_macros": arena_macros(layout.name, layout.arenas),
         "port_macros": "\n".join(macros),
-        "arena_types": arena_types(layout.name, layout.arenas, fed=bool(layout.fed_rows)),
+        "arena_types": arena_types(layout.name, layout.arenas, fed=bool(layout.plan.fed_rows)),
         "ctx_members": _ctx_members(layout),
         "accessors": "\n".join(declared(layout, p, is_input=i) for p, i in shown),
         "helpers": "\n".join(helper(p, is_input=i) for p, i in ports),
@@ -45,9 +45,9 @@ def entry_values(
 ) -> dict[str, str]:
     """What fills the declarations of the functions that run the model."""
     hook = "every step\n * (to feed a watchdog)"
-    if layout.plan.runs:
+    if not layout.plan.is_straight:
         hook = "every run of\n * rows, which are numbered from 0 (to feed a watchdog)"
-    if layout.fed_rows:
+    if layout.plan.fed_rows:
         return {"hook": hook, "output": outputs[0].accessor, **_fed_values(layout, inputs[0])}
     return {
         "hook": hook,
@@ -73,14 +73,14 @@ def _worked(layout: Layout) -> str:
     """The rows behind which layers run."""
     ends = [run.end - 1 for run in layout.plan.runs if run.step == FEED]
     if len(ends) > _NAMED_ROWS:
-        return f"{len(ends)} of the {layout.fed_rows} rows, the last one among them"
+        return f"{len(ends)} of the {layout.plan.fed_rows} rows, the last one among them"
     *first, last = map(str, ends)
     return f"rows {', '.join(first)} and {last}" if first else f"the last row, {last}"
 
 
 def _check_progress(layout: Layout) -> None:
     """A context counts runs, and rows and one more, in 16 bits."""
-    runs, rows = len(layout.plan.runs), layout.fed_rows
+    runs, rows = len(layout.plan.runs), layout.plan.fed_rows
     if max(runs, rows + 1) > _MOST:
         raise InputTooLarge(
             f"fed row by row it takes {rows:,} rows and {runs:,} runs, "
@@ -92,7 +92,7 @@ def _check_progress(layout: Layout) -> None:
 
 def _ctx_members(layout: Layout) -> str:
     lines = [f"    {layout.name}_{member}_t *{member};" for member, _ in layout.regions]
-    if layout.fed_rows:
+    if layout.plan.fed_rows:
         _check_progress(layout)
         lines.append(
             "    uint16_t run;  /* zero at first, then kept here: the next run of rows, */"
@@ -103,16 +103,14 @@ def _ctx_members(layout: Layout) -> str:
 
 def _overwritten(layout: Layout) -> str:
     """Whether the bytes of an input serve another purpose during a call."""
-    slots = layout.plan.allocation.slots
-    if any(p.tensor not in slots for p in layout.graph.inputs):
-        return "is overwritten: write it anew before every call"  # row by row
-    mine = {slots[p.tensor].buffer for p in layout.graph.inputs}
+    rows = layout.plan.allocation.rows
+    mine = {slot.buffer for p in layout.graph.inputs for slot in rows[p.tensor]}
     spans = list(_spans(layout))
     inputs = [span for span in spans if span[0] in mine]
     shared = any(
         a[0] != b[0] and a[1] == b[1] and a[2] < b[3] and b[2] < a[3] for a in inputs for b in spans
     )
-    owners = [slots[n].buffer for n in layout.owners() if n in slots]
+    owners = [slot.buffer for name in layout.owners() for slot in rows[name]]
     aliased = any(owners.count(buffer) > 1 for buffer in mine)
     if shared or aliased:
         return "is overwritten: write it anew before every call"

@@ -9,9 +9,9 @@ from types import MappingProxyType
 
 from mcuplan.emit.arenas import arenas_of
 from mcuplan.emit.names import unique
-from mcuplan.emit.row_places import RowPlace, Table, row_place, scratch_of
+from mcuplan.emit.row_places import RowPlace, Table, rows_apart, scratch_of
 from mcuplan.ir.graph import Node
-from mcuplan.schedule.program import FEED, Plan, Slot
+from mcuplan.schedule.program import Plan
 
 __all__ = ["Layout"]
 
@@ -34,15 +34,10 @@ class Layout:
         self.members = unique(plan.memory, reserved=_OURS)
         self.arenas = arenas_of(plan, self.members)
         self.regions = tuple((arena.member, arena.nbytes) for arena in self.arenas)
-        self.rows = {name: row_place(plan, name) for name in plan.allocation.rows}
-        self.scratch_rows = scratch_of(plan) if plan.runs else {}
-        self._idents = unique([*self.owners(), *self._scratches()])
+        self.rows = rows_apart(plan)
+        self.scratch_rows = scratch_of(plan)
+        self._idents = unique([*self.owners(), *(f"scratch{step}" for step in self.scratch_rows)])
         self.macros = {name: f"OFFSET_{c.upper()}" for name, c in self._idents.items()}
-
-    @property
-    def fed_rows(self) -> int:
-        """Rows of an input that arrives row by row; 0: it lies in the arena."""
-        return max((run.end for run in self.plan.runs if run.step == FEED), default=0)
 
     def owners(self) -> list[str]:
         """Activations in order; views that start where their source does are left out."""
@@ -53,27 +48,15 @@ class Layout:
         producers = self._producers
         while tensor in producers and producers[tensor].name not in self._step_names:
             source = producers[tensor].inputs[0]
-            if self._home(source) != self._home(tensor):
+            if self.plan.allocation.rows[source] != self.plan.allocation.rows[tensor]:
                 break
             tensor = source
         return tensor
 
-    def _home(self, tensor: str) -> Slot | tuple[Slot, ...]:
-        allocation = self.plan.allocation
-        return allocation.rows.get(tensor) or allocation.slots[tensor]
-
     def _tensors(self) -> list[str]:
         """Activations that lie in an arena."""
-        allocation = self.plan.allocation
-        if not self.plan.runs:
-            return list(allocation.slots)
         made = [name for node in self.graph.nodes for name in node.outputs]
         return [port.tensor for port in self.graph.inputs] + made
-
-    def _scratches(self) -> list[str]:
-        if self.plan.runs:
-            return [f"scratch{step}" for step in self.scratch_rows]
-        return list(self.plan.allocation.scratch.values())
 
     @cached_property
     def _step_names(self) -> frozenset[str]:
@@ -87,11 +70,7 @@ class Layout:
     def offset(self, name: str) -> int:
         """Offset of a tensor or scratch that has a macro."""
         place = self.row_places.get(name)
-        if place is not None:
-            return place.base
-        if name in self.plan.allocation.slots:
-            return self.plan.address(name)[1]
-        return self.plan.place(name)[1]
+        return place.base if place is not None else self.plan.address(name)[1]
 
     @cached_property
     def row_places(self) -> Mapping[str, RowPlace]:
@@ -132,9 +111,5 @@ class Layout:
 
     def scratch(self, step: int) -> str:
         """C expression of the address of a step's scratch; by rows where it moves."""
-        if self.plan.runs:
-            region = self.members[self.scratch_rows[step].region]
-            return f"&{region}[{self.row_index(f'scratch{step}', 'y0')}]"
-        name = self.plan.allocation.scratch[step]
-        region, _ = self.plan.place(name)
-        return f"&{self.members[region]}[{self.macros[name]}]"
+        region = self.members[self.scratch_rows[step].region]
+        return f"&{region}[{self.row_index(f'scratch{step}', 'y0')}]"

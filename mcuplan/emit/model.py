@@ -78,22 +78,22 @@ def emit(plan: Plan, name: str, stamp: Stamp) -> Bundle:
             *row_tables(layout).symbols,
             *(symbol for made in constants for symbol in made.symbols),
         ),
-        steps=len(plan.runs or layout.steps),
-        fed_rows=layout.fed_rows,
+        steps=len(plan.runs),
+        fed_rows=plan.fed_rows,
         sections=tuple((a.member, a.memory) for a in layout.arenas if a.region.section),
     )
 
 
 def _entries(layout: Layout, values: Mapping[str, str]) -> tuple[str, str]:
     """The functions that run the model, declared and defined."""
-    if layout.fed_rows:
+    if layout.plan.fed_rows:
         entry = _part("feed_rows.h.in", values)
         parts = ["rows.c.in", "row_planes.c.in", "feed_rows.c.in"]
         if not layout.graph.inputs[0].planes:
             parts.remove("row_planes.c.in")
         return entry, "\n\n".join(_part(part, values) for part in parts)
     entry = _part("invoke.h.in", values)
-    if layout.plan.runs:
+    if not layout.plan.is_straight:
         return entry, _part("rows.c.in", values) + "\n\n" + _part("invoke_rows.c.in", values)
     return entry, _part("invoke.c.in", values)
 

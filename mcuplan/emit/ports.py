@@ -79,7 +79,7 @@ def shape_text(shape: Sequence[int]) -> str:
 
 def declared(layout: Layout, port: BundlePort, *, is_input: bool) -> str:
     """Declaration of an accessor, with what it is for."""
-    macro, last = port.accessor.upper(), "finish" if layout.fed_rows else "invoke"
+    macro, last = port.accessor.upper(), "finish" if layout.plan.fed_rows else "invoke"
     text = (
         f"Write {macro}_BYTES bytes of input here before\n * {layout.name}_invoke()."
         if is_input

@@ -9,14 +9,14 @@ from dataclasses import dataclass, replace
 from mcuplan.ir.types import DType
 from mcuplan.price.structs import POINTER_BYTES
 from mcuplan.schedule.assembly.row_reach import spacing
-from mcuplan.schedule.program import FEED, Plan, Step
+from mcuplan.schedule.program import Plan, Step
 
 __all__ = [
     "RowPlace",
     "Table",
     "context_bytes",
-    "row_place",
     "row_table_bytes",
+    "rows_apart",
     "run_bytes",
     "scratch_of",
 ]
@@ -51,12 +51,16 @@ class RowPlace:
     table: Table = Table()
 
 
-def row_place(plan: Plan, tensor: str) -> RowPlace:
-    """Where the rows of an activation lie.
+def rows_apart(plan: Plan) -> Mapping[str, RowPlace]:
+    """Where the rows of the activations lie that are not in one piece.
 
     Raises:
         InputTooLarge: they lie further apart than a table can say.
     """
+    return {name: _rows(plan, name) for name, slots in plan.allocation.rows.items() if slots[1:]}
+
+
+def _rows(plan: Plan, tensor: str) -> RowPlace:
     addresses = plan.row_addresses(tensor)
     (region,) = {region for region, _ in addresses}
     where = plan.program.graph.tensor_name(tensor)
@@ -71,10 +75,9 @@ def _place(region: str, offsets: Sequence[int], where: str) -> RowPlace:
 def scratch_of(plan: Plan) -> Mapping[int, RowPlace]:
     """By step: where its scratch lies when a run begins with row y."""
     found: dict[int, dict[int, tuple[str, int]]] = {}
-    for index, run in enumerate(plan.runs):
-        name = plan.allocation.scratch.get(index)
-        if name is not None:
-            found.setdefault(run.step, {})[run.first] = plan.place(name)
+    for number, name in plan.allocation.scratch.items():
+        run = plan.runs[number]
+        found.setdefault(run.step, {})[run.first] = plan.places[name]
     return {step: _scratch(plan.program.steps[step], found[step], plan) for step in sorted(found)}
 
 
@@ -90,7 +93,9 @@ def _scratch(step: Step, places: Mapping[int, tuple[str, int]], plan: Plan) -> R
 
 
 def run_bytes(plan: Plan) -> int:
-    """Bytes of one entry of the table of runs: step, first row and end."""
+    """Bytes of one entry of the table of runs: step, first row and end; 0 without a table."""
+    if plan.is_straight:
+        return 0
     largest = max((max(run.first, run.end) for run in plan.runs), default=0)
     small = max(largest, len(plan.program.steps)) < 2**8 - 1
     return 3 if small else 6
@@ -98,18 +103,11 @@ def run_bytes(plan: Plan) -> int:
 
 def row_table_bytes(plan: Plan) -> int:
     """Flash that tables of rows and runs take, besides what every step has."""
-    if not plan.runs:
-        return 0
-    return run_bytes(plan) * len(plan.runs) + sum(t.nbytes for t in _tables(plan))
-
-
-def _tables(plan: Plan) -> set[Table]:
-    """The tables, equal ones once."""
-    places = [row_place(plan, name) for name in plan.allocation.rows]
-    return {place.table for place in (*places, *scratch_of(plan).values())}
+    tables = {place.table for place in (*rows_apart(plan).values(), *scratch_of(plan).values())}
+    return run_bytes(plan) * len(plan.runs) + sum(table.nbytes for table in tables)
 
 
 def context_bytes(plan: Plan) -> int:
     """Size of the context: a pointer to each arena; how far a fed input has come."""
-    progress = 4 if any(run.step == FEED for run in plan.runs) else 0
+    progress = 4 if plan.fed_rows else 0
     return POINTER_BYTES * len(plan.memory) + progress

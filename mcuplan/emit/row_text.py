@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""C text of a plan that works by rows: tables of rows and runs, and its arena as a comment."""
+"""C text of where rows lie and when they run: tables, and the arenas as a comment."""
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -17,7 +18,7 @@ from mcuplan.ir.types import DType
 from mcuplan.schedule.program import FEED
 from mcuplan.solvers.packing.problem import Buffer, MemoryPlan
 
-__all__ = ["RowTables", "row_arena_table", "row_tables"]
+__all__ = ["RowTables", "arena_table", "row_tables"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,23 +31,23 @@ class RowTables:
 
 def row_tables(layout: Layout) -> RowTables:
     """Tables of rows that lie apart, and the table of runs."""
-    if not layout.plan.runs:
-        return RowTables()
     texts, symbols = [], []
     note = "/* Row y lies at offset + table[y] * stride of the tensors that name the table. */\n"
     for numbers, name in layout.tables.items():
         texts.append(note + array(name, numbers.dtype, np.array(numbers.numbers)))
         symbols.append(Symbol(name, numbers.nbytes, "tables", -1))
         note = ""
-    runs = layout.plan.runs
-    symbols.append(Symbol("runs", run_bytes(layout.plan) * len(runs), "tables", -1))
-    return RowTables((*texts, _runs(layout)), tuple(symbols))
+    if not layout.plan.is_straight:
+        nbytes = run_bytes(layout.plan) * len(layout.plan.runs)
+        symbols.append(Symbol("runs", nbytes, "tables", -1))
+        texts.append(_runs(layout))
+    return RowTables(tuple(texts), tuple(symbols))
 
 
 def _runs(layout: Layout) -> str:
     """The type and table of runs."""
     dtype = DType.UINT8 if run_bytes(layout.plan) == 3 else DType.UINT16
-    fed = layout.fed_rows > 0
+    fed = layout.plan.fed_rows > 0
     ctype, feed = dtype.c_type, dtype.high
     runs = layout.plan.runs
     entries = [f"{{{'FEED' if r.step == FEED else r.step}, {r.first}, {r.end}}}" for r in runs]
@@ -59,32 +60,39 @@ def _runs(layout: Layout) -> str:
     )
 
 
-def row_arena_table(layout: Layout) -> str:
-    """The arena of a plan by rows: one line for each tensor, however many rows it has."""
-    plan = layout.plan
+def arena_table(layout: Layout) -> str:
+    """The arenas as a comment: a line for each tensor, however many rows it has."""
+    plan, apart = layout.plan, bool(layout.rows) or not layout.plan.is_straight
     usable = {r.name: r.usable_bytes for r in plan.program.target.ram}
+    head = "        bytes  runs          tensor" if apart else "  bytes  live        tensor"
     lines = []
     for region, memory in plan.memory.items():
         lines.append(f' * Arena "{region}": {memory.arena_bytes} of {usable[region]} B.')
-        lines.append(" *   offset         bytes  runs          tensor")
-        lines += _lines(layout, region, memory)
-    lines.append(
-        " * A tensor of rows ends with each of its rows; where they lie apart, the offset is"
-    )
-    lines.append(" * that of the lowest.")
+        lines.append(f" *   offset {head}")
+        lines += _lines(layout, memory, apart=apart)
+    if apart:
+        lines.append(
+            " * A tensor of rows ends with each of its rows; where they lie apart, the offset is"
+        )
+        lines.append(" * that of the lowest.")
     return "\n".join(lines)
 
 
-def _lines(layout: Layout, region: str, memory: MemoryPlan) -> Iterator[str]:
+def _lines(layout: Layout, memory: MemoryPlan, *, apart: bool) -> Iterator[str]:
+    """A line for each name in ``macros`` in a region; ``apart``: some rows lie apart."""
     placed = {p.buffer.name: p for p in memory.placements}
     for name in layout.macros:
-        buffers = [placed[b].buffer for b in _buffers(layout, name) if b in placed]
-        if not buffers:
+        found = [placed[buffer] for buffer in _buffers(layout, name) if buffer in placed]
+        if not found:
             continue
-        sizes = {buffer.nbytes for buffer in buffers}
-        nbytes = str(max(sizes)) if name not in layout.rows else f"{len(buffers)} x {max(sizes)}"
-        span = _span(layout, buffers)
-        yield f" * {layout.offset(name):8d} {nbytes:>13}  {span:<12}  {comment_text(name)}"
+        buffers = [placement.buffer for placement in found]
+        nbytes = str(max(buffer.nbytes for buffer in buffers))
+        text, span = comment_text(name), _span(layout, buffers)
+        if apart:
+            nbytes = f"{len(buffers)} x {nbytes}" if name in layout.rows else nbytes
+            yield f" * {layout.offset(name):8d} {nbytes:>13}  {span:<12}  {text}"
+        else:
+            yield f" * {found[0].offset:8d} {nbytes:>7}  {span:<10}  {text}"
 
 
 def _buffers(layout: Layout, name: str) -> Sequence[str]:
@@ -92,18 +100,14 @@ def _buffers(layout: Layout, name: str) -> Sequence[str]:
     allocation = layout.plan.allocation
     if name in allocation.rows:
         return [slot.buffer for slot in allocation.rows[name]]
-    if name in allocation.slots:
-        return [allocation.slots[name].buffer]
-    step = int(name.removeprefix("scratch"))
-    runs = enumerate(layout.plan.runs)
-    return [allocation.scratch[i] for i, r in runs if r.step == step and i in allocation.scratch]
+    runs = layout.plan.runs_of[int(name.removeprefix("scratch"))]
+    return [allocation.scratch[number] for number in runs]
 
 
 def _span(layout: Layout, buffers: Sequence[Buffer]) -> str:
     """First run and the run after the last one in which any of the buffers exists."""
+    ends = [end for _, end in layout.plan.run_moves]
     start = min(buffer.live.start for buffer in buffers)
     last = max(buffer.live.end for buffer in buffers) - 1
-    moves = layout.plan.run_moves
-    first = next(i for i, (_, end) in enumerate(moves) if start < end)
-    behind = next((i for i, (_, end) in enumerate(moves) if last < end), len(moves) - 1) + 1
-    return f"[{first}, {behind})"
+    behind = min(bisect_right(ends, last), max(0, len(ends) - 1)) + 1
+    return f"[{bisect_right(ends, start)}, {behind})"

@@ -11,7 +11,7 @@ from mcuplan.emit.constants import StepConstants
 from mcuplan.emit.layout import Layout
 from mcuplan.emit.names import comment_text
 from mcuplan.emit.ports import accessor, shape_text
-from mcuplan.emit.row_text import row_arena_table, row_tables
+from mcuplan.emit.row_text import arena_table, row_tables
 from mcuplan.ir.op import Kernel
 from mcuplan.schedule.program import Step
 
@@ -32,7 +32,7 @@ def source_values(
     headers = [f"{stem}.h" for stem in sorted({kernel.function for kernel in _kernels(layout)})]
     nested = [f'__has_include("mplan/{header}")' for header in headers]
     return {
-        "arena_table": row_arena_table(layout) if layout.plan.runs else _arena_table(layout),
+        "arena_table": arena_table(layout),
         "flat_includes": "\n".join(f'#include "{header}"' for header in headers),
         "includes": "\n".join(f'#include "mplan/{header}"' for header in headers),
         "nested": " && \\\n      ".join(nested) or "1",
@@ -51,14 +51,14 @@ def _kernels(layout: Layout) -> Iterator[Kernel]:
 
 def body_values(layout: Layout, constants: Sequence[StepConstants]) -> dict[str, str]:
     """What fills the templates of the functions that run the steps."""
-    make = _case if layout.plan.runs else _step
+    make = _step if layout.plan.is_straight else _case
     pairs = zip(layout.steps, constants, strict=True)
     steps = "".join(make(layout, step, made) for step, made in pairs).rstrip("\n")
     local = "    int8_t *const {0} = ctx->{0}->bytes;"
-    indent = "" if layout.plan.runs else "    "
+    indent = "    " if layout.plan.is_straight else ""
     used = [m for m, _ in layout.regions if f"&{m}[" in steps]
     values = {"locals": "\n".join(indent + local.format(m) for m in used), "steps": steps}
-    if layout.fed_rows:
+    if layout.plan.fed_rows:
         port = layout.graph.inputs[0].tensor
         region, _ = layout.plan.address(port)
         to = f"&ctx->{layout.members[region]}->bytes[at]"
@@ -71,27 +71,7 @@ def body_values(layout: Layout, constants: Sequence[StepConstants]) -> dict[str,
 
 def _copies(layout: Layout) -> bool:
     """Whether rows of the input are copied as they come."""
-    return layout.fed_rows > 0 and not layout.graph.inputs[0].planes
-
-
-def _arena_table(layout: Layout) -> str:
-    lines = []
-    plan = layout.plan
-    usable = {r.name: r.usable_bytes for r in plan.program.target.ram}
-    for region, memory in plan.memory.items():
-        lines.append(f' * Arena "{region}": {memory.arena_bytes} of {usable[region]} B.')
-        lines.append(" *   offset   bytes  live        tensor")
-        placed = {p.buffer.name: p for p in memory.placements}
-        for name in layout.macros:
-            slot = plan.allocation.slots.get(name)
-            placement = placed.get(slot.buffer if slot is not None else name)
-            if placement is None:
-                continue
-            buffer = placement.buffer
-            span = f"[{buffer.live.start}, {buffer.live.end})"
-            text = comment_text(name)
-            lines.append(f" * {placement.offset:8d} {buffer.nbytes:7d}  {span:<10}  {text}")
-    return "\n".join(lines)
+    return layout.plan.fed_rows > 0 and not layout.graph.inputs[0].planes
 
 
 def _offsets(layout: Layout) -> str:
@@ -113,7 +93,7 @@ def _title(layout: Layout, step: Step, indent: str = "") -> str:
 
 
 def _accessors(layout: Layout, inputs: Sequence[BundlePort], outputs: Sequence[BundlePort]) -> str:
-    taken = () if layout.fed_rows else zip(inputs, layout.graph.inputs, strict=True)
+    taken = () if layout.plan.fed_rows else zip(inputs, layout.graph.inputs, strict=True)
     given = zip(outputs, layout.graph.outputs, strict=True)
     made = [accessor(layout, port, model.tensor, is_input=True) for port, model in taken]
     made += [accessor(layout, port, model.tensor, is_input=False) for port, model in given]
@@ -122,13 +102,8 @@ def _accessors(layout: Layout, inputs: Sequence[BundlePort], outputs: Sequence[B
 
 def _step(layout: Layout, step: Step, constants: StepConstants) -> str:
     """The calls of a whole step."""
-    rows = f"{step.signature.output.rows}U"
     lines = [_title(layout, step, " " * 8)]
-    if step.index in layout.plan.descending:
-        for text in _calls(layout, step, constants, ("y - 1U", "y"), 12):
-            lines += [f"        for (size_t y = {rows}; y > 0U; y--) {{", text, "        }"]
-    else:
-        lines += _calls(layout, step, constants, ("0U", rows), 8)
+    lines += _run(layout, step, constants, ("0U", f"{step.rows}U"))
     lines.append(f"        MPLAN_STEP_HOOK({step.index}, ctx);\n\n")
     return "\n".join(lines)
 
@@ -136,12 +111,19 @@ def _step(layout: Layout, step: Step, constants: StepConstants) -> str:
 def _case(layout: Layout, step: Step, constants: StepConstants) -> str:
     """The calls of some rows of a step."""
     lines = [f"    case {step.index}U:", _title(layout, step, " " * 8)]
-    if step.index in layout.plan.descending:
-        for text in _calls(layout, step, constants, ("y - 1U", "y"), 12):
-            lines += ["        for (size_t y = y1; y > y0; y--) {", text, "        }"]
-    else:
-        lines += _calls(layout, step, constants, ("y0", "y1"), 8)
+    lines += _run(layout, step, constants, ("y0", "y1"))
     return "\n".join([*lines, "        break;\n"])
+
+
+def _run(
+    layout: Layout, step: Step, constants: StepConstants, rows: tuple[str, str]
+) -> Iterator[str]:
+    """The calls that make the rows between two expressions."""
+    if not layout.plan.descends(step):
+        yield from _calls(layout, step, constants, rows, 8)
+        return
+    for text in _calls(layout, step, constants, ("y - 1U", "y"), 12):
+        yield f"        for (size_t y = {rows[1]}; y > {rows[0]}; y--) {{\n{text}\n        }}"
 
 
 def _calls(

@@ -29,6 +29,7 @@ from mcuplan.price.cycles import work_of
 from mcuplan.prove.cores import core_named
 from mcuplan.prove.proofs import Subject, count_on_core
 from mcuplan.schedule import Program, Sharing, candidates_of, make_plan, program_of
+from mcuplan.schedule.program import whole_runs
 from mcuplan.targets import Target
 
 __all__ = [
@@ -222,7 +223,7 @@ def _count(shapes: Sequence[Shape], program: Program, single_rows: bool = False)
     feeds = _feeds(program.graph)
     if single_rows:
         alone = frozenset(step.index for step in program.steps if step.kernel.row_by_row)
-        plan = replace(plan, descending=alone)
+        plan = replace(plan, runs=whole_runs(program, alone))
         feeds = {name: values & 127 for name, values in feeds.items()}
     subject = Subject(emit(plan, "bench", Stamp("bench", "")), plan)
     core = core_named(program.target.core).with_flags(program.target.flags)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from mcuplan.findings import DEFECT_HINT, Finding, Severity
 from mcuplan.prove.proofs import Measured
 from mcuplan.record import Flash, Ram
-from mcuplan.schedule.program import FEED, Plan
+from mcuplan.schedule.program import Plan
 from mcuplan.units import align_up, format_bytes
 
 __all__ = ["bill_findings"]
@@ -28,7 +28,7 @@ def bill_findings(
         measured: the linked image; None where only this computer ran the code.
     """
     arenas = sum(max(_WORD, align_up(m.arena_bytes, _WORD)) for m in plan.memory.values())
-    fed = _WORD if any(run.step == FEED for run in plan.runs) else 0
+    fed = _WORD if plan.fed_rows else 0
     context, stack, data = _WORD * len(plan.memory) + fed, ram.stack_bytes, 0
     if measured is not None:
         report, stack = measured.report, measured.stack.nbytes

@@ -25,20 +25,14 @@ class Part:
 
 
 def output_parts(plan: Plan, members: Mapping[str, str]) -> Iterator[Part]:
-    """The output of every step right after it ran; of a plan by rows, the rows of every run.
+    """The output rows of every run right after it.
 
-    Rows that no step reads need not survive the run that makes them: they are left out.
+    Rows that no step reads need not survive a run of several moves: they are left out.
 
     Args:
         plan: what runs.
         members: name of each region in the bundle.
     """
-    if not plan.runs:
-        for step in plan.program.steps:
-            region, offset = plan.address(step.node.output)
-            nbytes = plan.program.graph.tensor(step.node.output).type.nbytes
-            yield Part(step.index, 0, TensorDump(step.index, members[region], offset, nbytes))
-        return
     places = {step.index: plan.row_addresses(step.node.output) for step in plan.program.steps}
     for at, (run, (_, end)) in enumerate(zip(plan.runs, plan.run_moves, strict=True)):
         if run.step == FEED:
@@ -55,8 +49,8 @@ def _kept(plan: Plan, run: Run, end: int) -> list[int]:
     step = plan.program.steps[run.step]
     if step.node.op.gathers:
         return [0] if run.end == step.signature.inputs[0].rows else []
-    slots = plan.allocation.rows.get(step.node.output)
-    if slots is None:
+    slots = plan.allocation.rows[step.node.output]
+    if run.moves == 1 or len(slots) == 1:
         return list(range(run.first, run.end))
     live = {buffer.name: buffer.live for buffer in plan.allocation.buffers}
     return [y for y in range(run.first, run.end) if live[slots[y].buffer].end >= end]

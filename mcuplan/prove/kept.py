@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which bytes of an arena a step, or a run of rows, may write; all others it must leave alone."""
+"""Which bytes of an arena a run of a step may write; all others it must leave alone."""
 
 from __future__ import annotations
 
@@ -13,16 +13,13 @@ _Span = tuple[str, int, int]  # region, first byte, end
 
 
 def kept_bytes(plan: Plan, arenas: Mapping[str, int]) -> Iterator[tuple[int, str, int, int]]:
-    """(step, region, offset, bytes) that a step must not write: neither output nor scratch.
-
-    Of a plan that works by rows: (run, region, offset, bytes).
+    """(run, region, offset, bytes) that a run must not write: neither output nor scratch.
 
     Args:
         plan: what runs.
         arenas: bytes of each arena as the application defines it, by region.
     """
-    moves = plan.runs or tuple(Run(step.index, 0, 0) for step in plan.program.steps)
-    for index, run in enumerate(moves):
+    for index, run in enumerate(plan.runs):
         written = sorted(_written(plan, index, run))
         for region, size in arenas.items():
             at = 0
@@ -35,17 +32,17 @@ def kept_bytes(plan: Plan, arenas: Mapping[str, int]) -> Iterator[tuple[int, str
 
 
 def _written(plan: Plan, index: int, run: Run) -> Iterator[_Span]:
-    """What a step, or a run of rows, makes, and its scratch."""
+    """What a run makes, and its scratch."""
     if run.step == FEED:
         yield from _rows(plan, plan.program.graph.inputs[0].tensor, run.first, run.end)
         return
     step = plan.program.steps[run.step]
     for name in step.node.outputs:
-        whole = not plan.runs or step.node.op.gathers
+        whole = step.node.op.gathers or (run.first, run.end) == (0, step.rows)
         yield from _rows(plan, name, *((0, None) if whole else (run.first, run.end)))
     scratch = plan.allocation.scratch.get(index)
     if scratch is not None:
-        region, offset = plan.place(scratch)
+        region, offset = plan.places[scratch]
         yield region, offset, offset + step.scratch_bytes
 
 

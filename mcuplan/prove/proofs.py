@@ -266,7 +266,7 @@ def _stray(subject: Subject, place: str, found: tuple[int, int] | None) -> Itera
     if found is None:
         return
     plan, (at, sample) = subject.plan, found
-    step = plan.runs[at].step if plan.runs else at
+    step = plan.runs[at].step
     what = "taking a row" if step == FEED else f"step {step}"
     graph = subject.graph
     yield Finding(
@@ -280,8 +280,6 @@ def _stray(subject: Subject, place: str, found: tuple[int, int] | None) -> Itera
 
 def _by_step(plan: Plan, counts: Sequence[Count]) -> tuple[Count, ...]:
     """Counts of runs of rows as counts of steps; taking rows counts for the step that follows."""
-    if not plan.runs:
-        return tuple(counts)
     found: list[list[Count]] = [[] for _ in plan.program.steps]
     taken: list[Count] = []
     for run, count in zip(plan.runs, counts, strict=True):

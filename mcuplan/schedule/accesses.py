@@ -29,15 +29,10 @@ def wait_cycles(plan: Plan) -> tuple[int, ...]:
     waits = {region.name: region.wait_states for region in target.ram}
     if not any(waits[region] for region in plan.memory):
         return (0,) * len(plan.program.steps)
-    home = {
-        placement.buffer.name: region
-        for region, memory in plan.memory.items()
-        for placement in memory.placements
-    }
     cached = "dcache" in target.features
     return tuple(
         sum(
-            count * waits[home[buffer_of(plan, step, name)]]
+            count * waits[plan.places[buffer_of(plan, step, name)][0]]
             for name, count in accesses(step, cached).items()
         )
         for step in plan.program.steps
@@ -48,8 +43,5 @@ def buffer_of(plan: Plan, step: Step, name: str) -> str:
     """A buffer that holds a tensor of a step, or its scratch; the rows of one are together."""
     allocation = plan.allocation
     if name == SCRATCH:
-        runs = (number for number, run in enumerate(plan.runs) if run.step == step.index)
-        return allocation.scratch[next(runs) if plan.runs else step.index]
-    if name in allocation.rows:
-        return allocation.rows[name][0].buffer
-    return allocation.slots[name].buffer
+        return allocation.scratch[plan.runs_of[step.index][0]]
+    return allocation.rows[name][0].buffer

@@ -34,9 +34,10 @@ class CallCycles:
 
 
 def call_cycles(plan: Plan) -> CallCycles:
-    """What a plan takes beside its kernels; nothing where every step runs as a whole."""
-    known = calls_timing()
-    fed = sum(run.end - run.first for run in plan.runs if run.step == FEED)
+    """What a plan takes beside its kernels; nothing without a table of runs."""
+    if plan.is_straight:
+        return CallCycles({}, {})
+    known, fed = calls_timing(), plan.fed_rows
     each = known.fed if fed else known.held
     runs: Counter[int] = Counter()
     taking: Counter[int] = Counter()

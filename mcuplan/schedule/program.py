@@ -3,15 +3,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import accumulate
+from types import MappingProxyType
 
 from mcuplan.facts import AsAWhole, Trade
 from mcuplan.ir.graph import Graph, Node
 from mcuplan.ir.op import Call, Cost, Kernel, Signature
 from mcuplan.schedule.gaps import Overlaps
-from mcuplan.solvers.packing.problem import Buffer, MemoryPlan
+from mcuplan.solvers.packing.problem import Buffer, MemoryPlan, Problem
 from mcuplan.solvers.rows.problem import RowOrder
 from mcuplan.targets import Target
 
@@ -27,6 +29,7 @@ __all__ = [
     "Slot",
     "Spread",
     "Step",
+    "whole_runs",
 ]
 
 FEED = -1
@@ -56,6 +59,12 @@ class Step:
     def cost(self) -> Cost:
         """Work on any machine."""
         return self.signature.cost
+
+    @property
+    def rows(self) -> int:
+        """Rows that its runs cover: those of its output, or of the input that it gathers."""
+        sig = self.signature
+        return (sig.inputs[0] if self.node.op.gathers else sig.output).rows
 
     @property
     def inplace_inputs(self) -> tuple[int, ...]:
@@ -119,7 +128,7 @@ class Sharing:
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """Where a tensor lies in a buffer; several tensors may share one (aliases)."""
+    """Where a tensor, or a row of one, lies in a buffer; several may share one (aliases)."""
 
     buffer: str
     offset: int = 0
@@ -131,34 +140,44 @@ class Run:
 
     Of a step that gathers its output from many rows, these are rows of its input. ``moves``
     is how many moments of live ranges it takes: one for each row where it goes row by row.
+    ``descending``: a call for each row, from the last to the first, which lets the output
+    lie above its input.
     """
 
     step: int
     first: int
     end: int
     moves: int = 1
+    descending: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Allocation:
     """The buffers of a program before they have addresses.
 
-    ``slots`` maps activation tensors, ``scratch`` maps step indices to buffer names.
-    ``rows`` has the tensors whose rows lie anywhere, a slot for each row; they have none in
-    ``slots``. Live ranges count moves where the plan has runs, else steps: a run of rows is
-    as many moves as it has rows, any other is one. ``scratch`` then goes by runs.
-    ``in_place`` are the steps whose output takes the bytes of an input, ``without_copy`` the
-    nodes that move data and are no steps here. ``overlaps`` says which buffers may share
-    bytes while a step runs; they go by index of the buffers.
+    Attributes:
+        buffers: what is placed. Live ranges count the moves of all runs.
+        rows: slots of each activation: one for all of its rows where they lie one behind the
+            other, else one for each.
+        scratch: the buffer of a run's scratch, by the run's number.
+        overlaps: what may share bytes while a run goes on, by its number; buffers by index.
+        pinned: offsets of buffers that lie where they must.
+        in_place: steps whose output takes the bytes of an input.
+        without_copy: nodes that move data and are no steps here.
     """
 
     buffers: tuple[Buffer, ...]
-    slots: Mapping[str, Slot]
+    rows: Mapping[str, tuple[Slot, ...]]
     scratch: Mapping[int, str]
     overlaps: Overlaps = field(default_factory=Overlaps)
-    rows: Mapping[str, tuple[Slot, ...]] = field(default_factory=dict)
+    pinned: Mapping[int, int] = field(default_factory=dict)
     in_place: tuple[int, ...] = ()
     without_copy: tuple[str, ...] = ()
+
+    @property
+    def problem(self) -> Problem:
+        """What is to be placed, as of one arena."""
+        return Problem(self.buffers, self.overlaps.separations, self.pinned)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,69 +204,90 @@ class Selected:
     among_fitting: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: what is worked out once is kept
 class Plan:
     """A program with an address for every buffer: one memory plan per RAM region.
 
-    ``descending`` are the steps that compute their rows from the last to the first, which
-    lets the output lie above its input. ``order`` is None where the steps were given.
-    ``runs`` is the order of calls of a plan that works by rows; empty: every step as a whole.
-    ``spread`` is None where nobody had to choose between regions.
-    ``selected`` is None where the kernels were given.
-    ``rows`` says what is known about the order of rows.
-    ``as_a_whole`` says why a plan that might work by rows does not, where that is no choice.
+    Attributes:
+        runs: the order of calls; a step as a whole is one run of all its rows.
+        order: what is known about the order of steps, or of rows; None where it was given.
+        spread: None where nobody had to choose between regions.
+        selected: None where the kernels were given.
+        as_a_whole: why a plan that might work by rows does not, where that is no choice.
     """
 
     program: Program
     allocation: Allocation
     memory: Mapping[str, MemoryPlan]
-    descending: frozenset[int] = frozenset()
-    order: OrderResult | None = None
-    runs: tuple[Run, ...] = ()
+    runs: tuple[Run, ...]
+    order: OrderResult | RowOrder | None = None
     spread: Spread | None = None
     selected: Selected | None = None
-    rows: RowOrder | None = None
     as_a_whole: AsAWhole | None = None
 
+    @cached_property
+    def is_straight(self) -> bool:
+        """Whether every step is one run, in their order: nothing goes back and forth."""
+        return [run.step for run in self.runs] == list(range(len(self.program.steps)))
+
     @property
+    def fed_rows(self) -> int:
+        """Rows of an input that arrives row by row; 0: all inputs are there from the start."""
+        return max((run.end for run in self.runs if run.step == FEED), default=0)
+
+    @cached_property
     def run_moves(self) -> tuple[tuple[int, int], ...]:
-        """The moments of live ranges, ``(first, end)``, of each run, or of each step."""
-        counts = [run.moves for run in self.runs] or [1] * len(self.program.steps)
-        ends = tuple(accumulate(counts))
+        """The moments of live ranges, ``(first, end)``, of each run."""
+        ends = tuple(accumulate(run.moves for run in self.runs))
         return tuple(zip((0, *ends), ends, strict=False))
 
-    def rows_per_call(self, step: Step) -> tuple[int, ...]:
-        """Output rows of each call of a step: of its runs, or of one call; backwards each alone."""
-        if self.runs:
-            return tuple(run.end - run.first for run in self.runs if run.step == step.index)
-        rows = step.signature.output.rows
-        return (1,) * rows if step.index in self.descending else (rows,)
+    @cached_property
+    def runs_of(self) -> Mapping[int, tuple[int, ...]]:
+        """Numbers of the runs of each step (and of ``FEED``), in order."""
+        found: dict[int, list[int]] = {}
+        for number, run in enumerate(self.runs):
+            found.setdefault(run.step, []).append(number)
+        return MappingProxyType({step: tuple(numbers) for step, numbers in found.items()})
 
-    def place(self, buffer: str) -> tuple[str, int]:
-        """Region and offset of a buffer."""
-        for region, plan in self.memory.items():
-            for placement in plan.placements:
-                if placement.buffer.name == buffer:
-                    return region, placement.offset
-        raise KeyError(buffer)
+    def descends(self, step: Step) -> bool:
+        """Whether a step makes its rows from the last to the first."""
+        return any(self.runs[number].descending for number in self.runs_of[step.index])
+
+    def rows_per_call(self, step: Step) -> tuple[int, ...]:
+        """Rows of each call of a step: of its runs; of those backwards a call for each row."""
+        runs = [self.runs[number] for number in self.runs_of[step.index]]
+        spans = ((run.end - run.first, run.descending) for run in runs)
+        return tuple(n for rows, alone in spans for n in ((1,) * rows if alone else (rows,)))
+
+    @cached_property
+    def places(self) -> Mapping[str, tuple[str, int]]:
+        """Region and offset of each buffer."""
+        return MappingProxyType(
+            {
+                placement.buffer.name: (region, placement.offset)
+                for region, memory in self.memory.items()
+                for placement in memory.placements
+            }
+        )
 
     def address(self, tensor: str) -> tuple[str, int]:
         """Region and offset of an activation tensor; of its first row where rows lie apart."""
-        rows = self.allocation.rows.get(tensor)
-        slot = rows[0] if rows else self.allocation.slots[tensor]
-        region, offset = self.place(slot.buffer)
+        slot = self.allocation.rows[tensor][0]
+        region, offset = self.places[slot.buffer]
         return region, offset + slot.offset
 
     def row_addresses(self, tensor: str) -> tuple[tuple[str, int], ...]:
         """Region and offset of each row of an activation tensor."""
-        if tensor not in self.allocation.rows:
+        slots = self.allocation.rows[tensor]
+        if len(slots) == 1:
             kind = self.program.graph.tensor(tensor).type
             region, offset = self.address(tensor)
             return tuple((region, offset + y * kind.row_bytes) for y in range(kind.rows))
-        places = {
-            placement.buffer.name: (region, placement.offset)
-            for region, memory in self.memory.items()
-            for placement in memory.placements
-        }
-        found = ((places[slot.buffer], slot.offset) for slot in self.allocation.rows[tensor])
+        found = ((self.places[slot.buffer], slot.offset) for slot in slots)
         return tuple((region, base + offset) for (region, base), offset in found)
+
+
+def whole_runs(program: Program, descending: Collection[int] = ()) -> tuple[Run, ...]:
+    """A run for each step, of all of its rows; some from the last row to the first."""
+    steps = program.steps
+    return tuple(Run(s.index, 0, s.rows, descending=s.index in descending) for s in steps)

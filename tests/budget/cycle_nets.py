@@ -46,7 +46,7 @@ from mcuplan.prove.emulator import CallCount, run_on_core
 from mcuplan.prove.harness import Hook, build_for_core
 from mcuplan.prove.proofs import Subject
 from mcuplan.prove.toolchain import cross_compiler, host_compiler
-from mcuplan.schedule import EFFORTS, Plan, Run, plan_graph
+from mcuplan.schedule import EFFORTS, Plan, plan_graph
 from mcuplan.schedule.explore.levels import Streaming
 from mcuplan.schedule.kernels.choose import Objective, Selection
 from mcuplan.targets import load_target
@@ -82,8 +82,7 @@ class Counted:
 
     def of_step(self, step: int) -> tuple[int, int]:
         """Cycles of the runs of a step, and how many these are."""
-        runs = self.plan.runs or [Run(i, 0, 0) for i in range(len(self.each))]
-        own = [c for run, c in zip(runs, self.each, strict=True) if run.step == step]
+        own = [c for run, c in zip(self.plan.runs, self.each, strict=True) if run.step == step]
         return sum(own), len(own)
 
     def worst(self) -> Iterator[str]:
@@ -172,7 +171,7 @@ def counted(seed: int) -> Iterator[Counted]:
     for way in ways:
         chosen = Selection(objective)
         plan = plan_graph(graph, TARGET, None, EFFORTS["fast"], chosen, streaming=way)
-        if way != "auto" or plan.runs:
+        if way != "auto" or not plan.is_straight:
             count = _count(plan, seed)
             each = tuple(step.cycles or 0 for step in count.steps)
             yield Counted(seed, way, plan, count.total.cycles or 0, each)

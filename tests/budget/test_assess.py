@@ -13,7 +13,7 @@ from small_nets import Net, small_net
 
 from mcuplan import pipeline
 from mcuplan.budget import assess, compare, compared_from_report, read_report, undecided
-from mcuplan.budget.footprint import live_bytes
+from mcuplan.budget.rows import live_bytes
 from mcuplan.errors import (
     BaselineError,
     DamagedModel,

@@ -44,7 +44,7 @@ def _byte(plan: Plan) -> int:
         at
         for s, _, first, n in kept_bytes(plan, _arena(plan))
         for at in range(first, first + n)
-        if (plan.runs[s].step if plan.runs else s) == 1
+        if plan.runs[s].step == 1
     }
     _, offset = plan.address("conv")
     return min(at for at in kept if at >= offset)
@@ -73,8 +73,7 @@ def test_kept_and_written_bytes_make_up_the_arena(form: str) -> None:
     """Per step, spans lie in the arena, in order, apart, and leave room for the output."""
     plan = _PLANS[form]()
     arena = _arena(plan)["sram"]
-    steps = plan.runs or plan.program.steps
-    for index in range(len(steps)):
+    for index in range(len(plan.runs)):
         spans = [(at, n) for s, _, at, n in kept_bytes(plan, {"sram": arena}) if s == index]
         ends = [0, *(at + n for at, n in spans)]
         assert all(n > 0 and at >= end for (at, n), end in zip(spans, ends, strict=False))

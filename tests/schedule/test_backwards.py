@@ -19,6 +19,7 @@ from mcuplan.prove.proofs import Subject, count_on_core, prove_on_host
 from mcuplan.schedule import Plan, plan_graph
 from mcuplan.schedule.kernels.choose import Objective, Selection
 from mcuplan.schedule.kernels.objective import plan_cycles
+from mcuplan.schedule.program import whole_runs
 from mcuplan.targets import load_target
 
 _TARGET = replace(load_target("cortex-m4"), backend="dsp")
@@ -40,6 +41,10 @@ def _plan(objective: Objective, backend: str = "dsp") -> Plan:
     return plan_graph(_signal(), target, selection=Selection(objective), streaming="off")
 
 
+def _descending(plan: Plan) -> set[int]:
+    return {run.step for run in plan.runs if run.descending}
+
+
 def _feeds(plan: Plan, samples: int) -> dict[str, np.ndarray]:
     rng = np.random.default_rng(2)
     return {"in0": rng.integers(-128, 128, (samples, 28, 1, 40)).astype(np.int8)}
@@ -51,7 +56,7 @@ def test_rows_made_backwards_take_what_is_modelled(
 ) -> None:
     """A call for each row, as the code makes them, is within 2 % of what is counted."""
     plan = _plan(objective)
-    assert plan.descending
+    assert _descending(plan)
     counts = count_on_core(
         Subject(emit(plan, "net", STAMP), plan), _feeds(plan, 1), core_named("cortex-m4")
     )
@@ -64,16 +69,16 @@ def test_the_modelled_cycles_know_the_direction() -> None:
     plan = _plan(Objective.BALANCED)
     for step in plan.program.steps:
         rows = step.signature.output.rows
-        wanted = (1,) * rows if step.index in plan.descending else (rows,)
+        wanted = (1,) * rows if plan.descends(step) else (rows,)
         assert wanted == plan.rows_per_call(step)
-    forwards = replace(plan, descending=frozenset())
+    forwards = replace(plan, runs=whole_runs(plan.program))
     assert plan_cycles(forwards) < plan_cycles(plan)
 
 
 def test_kernels_of_pairs_do_not_run_backwards_where_others_are_faster(host_gcc: str) -> None:
     """A kernel of pairs of pixels keeps to steps that run forwards, in the same arena."""
     plan = _plan(Objective.BALANCED)
-    backwards = {s.kernel.function for s in plan.program.steps if s.index in plan.descending}
+    backwards = {s.kernel.function for s in plan.program.steps if plan.descends(s)}
     assert backwards & {"mplan_conv2d_patch_s8_dsp", "mplan_dense_s8_dsp"}
     assert "mplan_conv2d_s8_dsp" not in backwards
     assert plan.selected is not None
@@ -85,7 +90,7 @@ def test_whoever_wants_speed_runs_pairs_forwards() -> None:
     plan = _plan(Objective.LATENCY)
     pairs = {s.index for s in plan.program.steps if s.kernel.function == "mplan_conv2d_s8_dsp"}
     assert pairs
-    assert not pairs & plan.descending
+    assert not pairs & _descending(plan)
 
 
 def test_exchanged_kernels_give_the_same_bytes(host_gcc: str) -> None:

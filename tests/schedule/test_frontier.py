@@ -19,6 +19,7 @@ from mcuplan.schedule.assembly.row_local import RowProgram, row_program
 from mcuplan.schedule.explore.columns import Group, groups_of, tile_macs, tiled, tiles_of
 from mcuplan.schedule.explore.frontier import FACTORS, frontier
 from mcuplan.solvers.rows.order import check_row_order, depth_first, find_row_order
+from mcuplan.solvers.rows.problem import RowOrder
 from mcuplan.targets import load_target
 
 _TARGET = load_target("cortex-m4")
@@ -96,7 +97,7 @@ def _wide() -> Graph:
 def plan() -> Plan:
     """The plan by rows of a network where tiles help."""
     made = plan_graph(_wide(), _TARGET, streaming="auto")
-    assert made.rows is not None
+    assert isinstance(made.order, RowOrder)
     return made
 
 
@@ -104,8 +105,8 @@ def test_more_macs_never_cost_ram(plan: Plan) -> None:
     """The frontier starts with the plan's own peak, keeps every limit and only falls."""
     prices = frontier(plan)
     assert list(FACTORS) == [price.limit for price in prices]
-    assert plan.rows is not None
-    assert (plan.rows.peak_bytes, 1.0, ()) == (
+    assert plan.order is not None
+    assert (plan.order.peak_bytes, 1.0, ()) == (
         prices[0].ram_bytes,
         prices[0].factor,
         prices[0].layers,

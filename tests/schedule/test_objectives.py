@@ -129,7 +129,7 @@ def test_latency_fits_where_nothing_runs_by_rows(monkeypatch: pytest.MonkeyPatch
 def test_latency_says_what_rows_would_cost() -> None:
     """A plan as a whole that is faster says so, where a level is about rows."""
     plan = _plan(_separable(), _m4(), Objective.LATENCY, "auto")
-    assert not plan.runs
+    assert plan.is_straight
     assert isinstance(plan.as_a_whole, SlowerByRows)
     assert plan.as_a_whole.more_cycles > 0
 

@@ -34,6 +34,7 @@ from mcuplan.schedule import (
     select_kernels,
 )
 from mcuplan.schedule.assembly.liveness import allocate
+from mcuplan.schedule.program import whole_runs
 from mcuplan.solvers.packing import PlanError
 from mcuplan.solvers.packing.problem import MemoryPlan, Placement
 from mcuplan.targets import load_target
@@ -50,8 +51,8 @@ def _placed(plan: Plan, offsets: list[int], descending: bool) -> Plan:
     )
     end = max(p.offset + p.buffer.nbytes for p in placements)
     memory = MemoryPlan(placements, end, 0, 0, False, "given")
-    steps = frozenset({0}) if descending else frozenset[int]()
-    return replace(plan, memory=MappingProxyType({"sram": memory}), descending=steps)
+    runs = whole_runs(plan.program, {0} if descending else ())
+    return replace(plan, memory=MappingProxyType({"sram": memory}), runs=runs)
 
 
 def _finds_a_fault(plan: Plan) -> bool:
@@ -285,8 +286,7 @@ def test_both_directions_alternate() -> None:
     arranged = arrange(net.graph(x), _TARGET)
     plan = make_plan(arranged.program)
     assert 16 * 32 + 2 * 32 == plan.memory["sram"].arena_bytes == arranged.order.peak_bytes
-    assert plan.descending
-    assert plan.descending != frozenset(range(6))
+    assert {False, True} == {run.descending for run in plan.runs}
 
 
 def test_a_kernel_without_an_order_of_rows_does_not_overlap() -> None:

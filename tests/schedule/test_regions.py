@@ -182,11 +182,11 @@ def test_sharing_ends_at_the_border_of_a_region() -> None:
     plan = _divided(_whole(_chain()))
     buffers = plan.allocation.buffers
     for low, high in plan.allocation.overlaps.separations:
-        assert plan.place(buffers[low].name)[0] == plan.place(buffers[high].name)[0]
+        assert plan.places[buffers[low].name][0] == plan.places[buffers[high].name][0]
     for pairs in plan.allocation.overlaps.pairs.values():
         for pair in pairs:
             names = (buffers[pair.output].name, buffers[pair.source].name)
-            assert 1 == len({plan.place(name)[0] for name in names})
+            assert 1 == len({plan.places[name][0] for name in names})
 
 
 def test_the_checker_refuses_a_plan_beyond_a_region() -> None:

@@ -80,8 +80,7 @@ def test_rows_need_what_is_promised(test_models: Path, name: str, resident: int,
         effort = "fast" if name == "mcunet_vww" else "normal"  # that one takes seconds
         request = Request(model, target, objective="ram", effort=effort, streaming=streaming)
         plan = pipeline.plan(request).plan
-        assert plan.runs
-        assert plan.rows is not None
+        assert not plan.is_straight
         assert plan.memory["sram"].arena_bytes <= most
 
 

@@ -30,7 +30,7 @@ def chosen_backwards(
     They take the places of those chosen, or everything is placed anew; no more arena either way.
     """
     plan = choice.placed
-    backwards = {s.node.name for s in plan.program.steps if s.index in plan.descending}
+    backwards = {plan.program.steps[run.step].node.name for run in plan.runs if run.descending}
     if selection.objective is Objective.FLASH or not backwards:
         return choice
     target = plan.program.target
@@ -59,10 +59,8 @@ def _row_by_row(found: tuple[Candidate, ...], target: Target) -> tuple[Candidate
 def _exchanged(plan: Plan, ways: _Ways, sharing: Sharing) -> Plan:
     """The plan with the fastest kernel for each step it runs backwards, in the same places."""
     steps = tuple(
-        _fastest(step, ways[step.node.name], plan.program.target)
-        if step.index in plan.descending
-        else step
-        for step in plan.program.steps
+        _fastest(step, ways[step.node.name], plan.program.target) if run.descending else step
+        for step, run in zip(plan.program.steps, plan.runs, strict=True)
     )
     if all(one is other for one, other in zip(steps, plan.program.steps, strict=True)):
         return plan

@@ -12,9 +12,9 @@ __all__ = ["dead_bytes"]
 
 
 def dead_bytes(plan: Plan) -> Iterator[tuple[int, str, int, int]]:
-    """(step, region, offset, bytes) of what no step after that one reads; none after the last.
+    """(run, region, offset, bytes) of what no run after that one reads; none after the last.
 
-    Of a plan that works by rows: (run, region, offset, bytes). A test build that overwrites
+    A test build that overwrites
     them shows that no step relies on what it should not.
     """
     moves = plan.run_moves

@@ -31,10 +31,10 @@ class _Span:
 def allocate(program: Program, sharing: Sharing | None = None) -> Allocation:
     """Buffers with live ranges for every activation and scratch of a program.
 
-    Nodes without a step are views: their outputs lie in the bytes of their inputs, or
-    their inputs in those of the output. An element-wise step writes over an operand of
-    the same size that nobody reads later. Inputs exist from step 0, outputs to the end.
-    An output may start inside its input where the order of the rows allows it.
+    Every step is one run. Nodes without a step are views: their outputs lie in the bytes of
+    their inputs, or their inputs in those of the output. An element-wise step writes over an
+    operand of the same size that nobody reads later. Inputs exist from step 0, outputs to the
+    end. An output may start inside its input where the order of the rows allows it.
     """
     sharing = sharing or Sharing()
     aliases = aliases_of(program)
@@ -49,10 +49,11 @@ def allocate(program: Program, sharing: Sharing | None = None) -> Allocation:
     scratch = {s.index: f"scratch{s.index}" for s in program.steps if s.scratch_bytes}
     placed += [_scratch(s, scratch[s.index]) for s in program.steps if s.scratch_bytes]
     slots = {name: Slot(home[slot.buffer], slot.offset) for name, slot in aliases.slots.items()}
+    rows = {name: (slot,) for name, slot in slots.items()}
     lasting = frozenset(name for name, span in spans.items() if span.end > last)
     return Allocation(
         tuple(placed),
-        MappingProxyType(slots),
+        MappingProxyType(rows),
         MappingProxyType(scratch),
         overlaps(program, placed, slots, lasting, reserved, backwards=sharing.backwards)
         if sharing.overlap

@@ -7,8 +7,8 @@ from types import MappingProxyType
 
 from mcuplan.schedule.assembly.check_rows import check_rows
 from mcuplan.schedule.assembly.liveness import allocate
-from mcuplan.schedule.program import OrderResult, Plan, Program, Sharing
-from mcuplan.solvers.packing import Problem, check_plan, pack
+from mcuplan.schedule.program import OrderResult, Plan, Program, Sharing, whole_runs
+from mcuplan.solvers.packing import check_plan, pack
 from mcuplan.solvers.packing.problem import MemoryPlan, Region
 
 __all__ = ["make_plan", "region_for"]
@@ -31,12 +31,13 @@ def make_plan(
     """
     sharing = sharing or Sharing()
     allocation = allocate(program, sharing)
-    problem = Problem(allocation.buffers, allocation.overlaps.separations)
+    problem = allocation.problem
     memory = pack(problem, exact=exact)
     check_plan(problem, memory)
     region = region_for(program.target.ram, memory)
     descending = allocation.overlaps.descending([p.offset for p in memory.placements])
-    plan = Plan(program, allocation, MappingProxyType({region.name: memory}), descending, order)
+    runs = whole_runs(program, descending)
+    plan = Plan(program, allocation, MappingProxyType({region.name: memory}), runs, order)
     if checked:
         check_rows(plan, keep_inputs=sharing.keep_inputs)
     return plan

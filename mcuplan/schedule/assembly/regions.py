@@ -39,7 +39,7 @@ def spread(
     regions = [region for region in plan.program.target.ram if region.usable_bytes > 0]
     if len(plan.program.target.ram) < 2 or not regions or not plan.allocation.buffers:
         return plan
-    if plan.runs:
+    if not plan.is_straight:
         return plan  # rows of many tensors share places: they stay in one arena
     question = _Question.of(plan, regions, apart_bytes)
     single, choice = question.single(), question.best()
@@ -95,8 +95,7 @@ class _Question:
 
     def problem(self) -> Problem:
         """All buffers as of one arena."""
-        allocation = self.plan.allocation
-        return Problem(allocation.buffers, allocation.overlaps.separations)
+        return self.plan.allocation.problem
 
     def single(self) -> _Choice | None:
         """Everything in the best region of those that hold it."""
@@ -193,9 +192,10 @@ def _divided(plan: Plan, regions: Sequence[Region], choice: _Choice) -> Plan:
     inside = Overlaps(MappingProxyType(separations), MappingProxyType(pairs))
     offsets = {p.buffer.name: p.offset for inner in memory.values() for p in inner.placements}
     numbered = [offsets[buffer.name] for buffer in plan.allocation.buffers]
+    falling = inside.descending(numbered)
     return replace(
         plan,
         allocation=replace(plan.allocation, overlaps=inside),
         memory=arenas,
-        descending=plan.descending if plan.runs else inside.descending(numbered),
+        runs=tuple(replace(r, descending=r.step in falling) for r in plan.runs),
     )

@@ -8,7 +8,7 @@ each of its rows ends by itself: its rows are pinned one behind the other.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from math import gcd
 from types import MappingProxyType
@@ -19,28 +19,9 @@ from mcuplan.solvers.packing.problem import Buffer, LiveRange
 from mcuplan.solvers.rows.problem import RowTensor
 from mcuplan.units import align_up
 
-__all__ = ["Layout", "lay_out"]
+__all__ = ["lay_out"]
 
 _ALIGN = 4  # bytes; of what lies in one piece
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """Buffers without addresses; ``pinned`` has the offsets that are given."""
-
-    allocation: Allocation
-    runs: tuple[Run, ...]
-    pinned: Mapping[int, int]
-
-    def aligned(self, align: int) -> Layout:
-        """The same with offsets in multiples of ``align`` at least, where they are not given."""
-        if align <= _ALIGN:
-            return self
-        buffers = tuple(
-            buffer if i in self.pinned else replace(buffer, align=max(align, buffer.align))
-            for i, buffer in enumerate(self.allocation.buffers)
-        )
-        return replace(self, allocation=replace(self.allocation, buffers=buffers))
 
 
 @dataclass(slots=True)
@@ -65,10 +46,16 @@ class _Lives:
 
 
 def lay_out(
-    rowed: RowProgram, order: Sequence[int], sharing: Sharing, *, one_scratch: bool = False
-) -> Layout:
+    rowed: RowProgram,
+    order: Sequence[int],
+    sharing: Sharing,
+    *,
+    align: int = _ALIGN,
+    one_scratch: bool = False,
+) -> tuple[Allocation, tuple[Run, ...]]:
     """Buffers, live ranges and runs of an order of row steps.
 
+    ``align``: of offsets, where they are not given and it is more than a buffer needs itself.
     ``one_scratch``: the scratch of all runs lies in one place, which nothing else uses.
     """
     scratch = _one_scratch(rowed, order) if one_scratch else _scratch(rowed, order)
@@ -81,23 +68,22 @@ def lay_out(
             span.name,
             span.nbytes,
             LiveRange(span.start, max(span.start + 1, min(span.end, max(1, count)))),
-            span.align,
+            max(align, span.align) if align > _ALIGN and span.pinned is None else span.align,
         )
         for span in spans
     )
     used: dict[int, str] = {}
     for move, span in scratch.items():
         used.setdefault(run_of[move], span.name)
-    slots, rows = _slots(rowed, lives)
+    pinned = {i: span.pinned for i, span in enumerate(spans) if span.pinned is not None}
     allocation = Allocation(
         buffers,
-        MappingProxyType(slots),
+        MappingProxyType(_rows(rowed, lives)),
         MappingProxyType(used),
-        rows=MappingProxyType(rows),
+        pinned=MappingProxyType(pinned),
         in_place=tuple(sorted(rowed.steps[number] for number in lives.in_place)),
     )
-    pinned = {i: span.pinned for i, span in enumerate(spans) if span.pinned is not None}
-    return Layout(allocation, runs, MappingProxyType(pinned))
+    return allocation, runs
 
 
 def _lives(rowed: RowProgram, order: Sequence[int], sharing: Sharing, base: int) -> _Lives:
@@ -239,15 +225,14 @@ def _runs(rowed: RowProgram, order: Sequence[int]) -> tuple[tuple[Run, ...], lis
     return tuple(found), run_of
 
 
-def _slots(rowed: RowProgram, lives: _Lives) -> tuple[dict[str, Slot], dict[str, tuple[Slot, ...]]]:
+def _rows(rowed: RowProgram, lives: _Lives) -> dict[str, tuple[Slot, ...]]:
     """Where tensors in one piece lie, and the rows of the others."""
-    slots: dict[str, Slot] = {}
     rows: dict[str, tuple[Slot, ...]] = {}
     for name, slot in rowed.aliases.slots.items():
         index = rowed.tensors[slot.buffer]
         tensor, homes = rowed.graph.tensors[index], lives.homes[index]
         if tensor.whole or tensor.rows == 1:
-            slots[name] = Slot(lives.spans[homes[0]].name, slot.offset)
+            rows[name] = (Slot(lives.spans[homes[0]].name, slot.offset),)
         else:
             rows[name] = tuple(Slot(lives.spans[homes[y]].name) for y in range(tensor.rows))
-    return slots, rows
+    return rows

@@ -84,7 +84,8 @@ def has_too_many_rows(program: Program) -> bool:
     """Whether an order of all rows would take too long to find."""
     whole = _in_one_piece(program, aliases_of(program), Sharing())
     local = [step for step in program.steps if _in_moves(step, whole)]
-    return sum(map(_run_count, local)) > _MOST_ROWS or sum(map(_read_count, local)) > _MOST_READ
+    made, read = sum(step.rows for step in local), sum(map(_read_count, local))
+    return made > _MOST_ROWS or read > _MOST_READ
 
 
 def check_feedable(program: Program, sharing: Sharing) -> None:
@@ -141,7 +142,7 @@ def row_program(program: Program, sharing: Sharing, *, feed: bool = False) -> Ro
         made = _row_step(step, graph, aliases, index, tensors, _in_moves(step, whole))
         steps.append(made)
         numbers.append(step.index)
-        count = _run_count(step)
+        count = step.rows
         local = len(made.moves) > 1 or count == 1
         runs.append(tuple((y, y + 1) for y in range(count)) if local else ((0, count),))
     return RowProgram(
@@ -155,16 +156,10 @@ def _read(step: Step) -> tuple[int, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def _run_count(step: Step) -> int:
-    """Runs of a row-local step: a row each."""
-    count = step.signature.inputs[_read(step)[0]].rows if step.node.op.gathers else 0
-    return count or step.signature.output.rows
-
-
 def _read_count(step: Step) -> int:
     """Rows that the runs of a row-local step read together."""
     if step.node.op.gathers:
-        return _run_count(step)
+        return step.rows
     spans = (step.signature.rows_read(i) for i in _read(step))
     return sum(int((span[..., 1] - span[..., 0]).sum()) for span in spans)
 

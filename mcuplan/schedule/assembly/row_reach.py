@@ -64,8 +64,9 @@ def check_reach(plan: Plan) -> None:
         InputTooLarge: they lie too far apart.
     """
     graph = plan.program.graph
-    for tensor in plan.allocation.rows:
-        spacing([offset for _, offset in plan.row_addresses(tensor)], graph.tensor_name(tensor))
+    for tensor, slots in plan.allocation.rows.items():
+        if len(slots) > 1:
+            spacing([offset for _, offset in plan.row_addresses(tensor)], graph.tensor_name(tensor))
     for step, offsets in _scratch_offsets(plan):
         spacing(offsets, graph.node_name(plan.program.steps[step].node))
 
@@ -73,7 +74,6 @@ def check_reach(plan: Plan) -> None:
 def _scratch_offsets(plan: Plan) -> Iterator[tuple[int, list[int]]]:
     """Where the scratch of each step lies, run by run."""
     found: dict[int, list[int]] = {}
-    offsets = {p.buffer.name: p.offset for m in plan.memory.values() for p in m.placements}
     for run, name in plan.allocation.scratch.items():
-        found.setdefault(plan.runs[run].step, []).append(offsets[name])
+        found.setdefault(plan.runs[run].step, []).append(plan.places[name][1])
     yield from sorted(found.items())

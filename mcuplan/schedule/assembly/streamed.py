@@ -13,7 +13,7 @@ from mcuplan.passes.gather_rows import gather_rows
 from mcuplan.passes.rows_of_planes import rows_of_planes
 from mcuplan.schedule.assembly.check_rows import check_rows
 from mcuplan.schedule.assembly.plan import region_for
-from mcuplan.schedule.assembly.row_layout import Layout, lay_out
+from mcuplan.schedule.assembly.row_layout import lay_out
 from mcuplan.schedule.assembly.row_local import (
     RowProgram,
     check_feedable,
@@ -24,7 +24,7 @@ from mcuplan.schedule.assembly.row_reach import check_reach, unit_for
 from mcuplan.schedule.kernels.choose import Placer, choose, kernels_of
 from mcuplan.schedule.kernels.objective import Objective, Selection
 from mcuplan.schedule.kernels.select import Candidate, candidates_of, program_of
-from mcuplan.schedule.program import Plan, Selected, Sharing
+from mcuplan.schedule.program import Allocation, Plan, Run, Selected, Sharing
 from mcuplan.solvers.packing import MemoryPlan, Problem, pack
 from mcuplan.solvers.packing.bound import lower_bound
 from mcuplan.solvers.rows.order import check_row_order, depth_first, find_row_order, smooth
@@ -188,15 +188,9 @@ def streamed_plan(
     sharing, program = sharing or Sharing(), rowed.program
     effort = effort or Effort()
     order = order or find_row_order(rowed.graph, states=effort.row_states)
-    layout, memory = _placed(rowed, order, sharing, effort)
+    allocation, runs, memory = _placed(rowed, order, sharing, effort)
     region = region_for(program.target.ram, memory)
-    plan = Plan(
-        program,
-        layout.allocation,
-        MappingProxyType({region.name: memory}),
-        runs=layout.runs,
-        rows=order,
-    )
+    plan = Plan(program, allocation, MappingProxyType({region.name: memory}), runs, order)
     check_reach(plan)
     check_rows(plan, keep_inputs=sharing.keep_inputs)
     return plan
@@ -204,28 +198,23 @@ def streamed_plan(
 
 def _placed(
     rowed: RowProgram, order: RowOrder, sharing: Sharing, effort: Effort
-) -> tuple[Layout, MemoryPlan]:
+) -> tuple[Allocation, tuple[Run, ...], MemoryPlan]:
     """Buffers and addresses; scratch in one place unless it needs less to let it move."""
     align = unit_for(order.peak_bytes + int(_FOR_FEWER_CALLS * order.peak_bytes))
-    layout = lay_out(rowed, order.moves, sharing, one_scratch=True).aligned(align)
-    memory = _place(layout, effort)
-    if not layout.allocation.scratch:
-        return layout, memory
-    moving = lay_out(rowed, order.moves, sharing).aligned(align)
-    if memory.arena_bytes > lower_bound(_problem(moving)).bytes:
-        other = _place(moving, effort)
+    fixed, runs = lay_out(rowed, order.moves, sharing, align=align, one_scratch=True)
+    memory = _place(fixed.problem, effort)
+    if not fixed.scratch:
+        return fixed, runs, memory
+    moving, _ = lay_out(rowed, order.moves, sharing, align=align)
+    if memory.arena_bytes > lower_bound(moving.problem).bytes:
+        other = _place(moving.problem, effort)
         if other.arena_bytes < memory.arena_bytes:
-            return moving, other
-    return layout, memory
+            return moving, runs, other
+    return fixed, runs, memory
 
 
-def _place(layout: Layout, effort: Effort) -> MemoryPlan:
+def _place(problem: Problem, effort: Effort) -> MemoryPlan:
     """Addresses, as good as the effort asks for."""
-    problem = _problem(layout)
     bound = lower_bound(problem).bytes
     enough = bound + int(bound * effort.slack)
     return pack(problem, capacity=enough, node_limit=effort.nodes, rounds=effort.rounds)
-
-
-def _problem(layout: Layout) -> Problem:
-    return Problem(layout.allocation.buffers, pinned=layout.pinned)

@@ -16,7 +16,7 @@ from mcuplan.schedule.assembly.row_local import RowProgram, row_program
 from mcuplan.schedule.explore.columns import Group, Tile, groups_of, tile_macs, tiled, tiles_of
 from mcuplan.schedule.program import Plan, Sharing
 from mcuplan.solvers.rows.order import check_row_order, find_row_order
-from mcuplan.solvers.rows.problem import RowGraph
+from mcuplan.solvers.rows.problem import RowGraph, RowOrder
 from mcuplan.solvers.rows.stages import depth_first_moves
 from mcuplan.solvers.rows.tables import row_tables
 
@@ -76,8 +76,8 @@ def frontier(plan: Plan, sharing: Sharing | None = None) -> tuple[Price, ...]:
     sharing = sharing or Sharing()
     rowed = row_program(plan.program, sharing)
     own = sum(step.cost.macs for step in plan.program.steps)
-    if plan.rows is not None:
-        moves, peak = plan.rows.moves, plan.rows.peak_bytes
+    if isinstance(plan.order, RowOrder):
+        moves, peak = plan.order.moves, plan.order.peak_bytes
     else:
         moves = find_row_order(rowed.graph, states=_STATES).moves
         peak = sum(memory.lower_bound_bytes for memory in plan.memory.values())

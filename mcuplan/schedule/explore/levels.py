@@ -31,10 +31,10 @@ from mcuplan.schedule.assembly.streamed import plan_rows
 from mcuplan.schedule.kernels.choose import Placer, choose, kernels_of
 from mcuplan.schedule.kernels.objective import Objective, Selection, price
 from mcuplan.schedule.kernels.select import Candidate, candidates_of, program_of
-from mcuplan.schedule.program import FEED, OrderResult, Plan, Program, Selected, Sharing, Spread
+from mcuplan.schedule.program import OrderResult, Plan, Program, Selected, Sharing, Spread
 from mcuplan.solvers.packing.conflicts import Conflicts
 from mcuplan.solvers.packing.greedy import first_fit
-from mcuplan.solvers.packing.problem import MemoryPlan, Problem
+from mcuplan.solvers.packing.problem import MemoryPlan
 from mcuplan.solvers.rows.problem import RowOrder
 from mcuplan.solvers.steps.segments import Effort
 from mcuplan.targets import Target
@@ -199,7 +199,8 @@ def _plan_whole(
         fastest = program_of(graph, target, {name: found[0] for name, found in ways.items()})
         if possible_views(graph):
             plans.append(_placed(fastest, sharing, effort, eager=True))
-        if any(plan.descending for plan in plans):  # rows made backwards may take longer
+        if any(run.descending for plan in plans for run in plan.runs):
+            # rows made backwards may take longer
             onwards = replace(sharing, backwards=False)
             plans.append(_placed(fastest, onwards, effort, eager=True))
     best = plans[0] if len(plans) == 1 else _fastest(plans, selection)
@@ -280,16 +281,17 @@ def levels(
     """
     sharing = sharing or Sharing()
     final = plan or plan_graph(graph, target, sharing, effort, streaming=streaming)
-    whole = plan_graph(graph, target, sharing, effort) if final.runs else final
+    whole = plan_graph(graph, target, sharing, effort) if _by_rows(final) else final
     copying = _with_kernels_of(whole, graph)
     nothing = replace(sharing, views=False, in_place=False, overlap=False)
     own = arrange(graph, target, nothing, reorder=False, copying=copying)
     naive = make_plan(own.program, nothing)
     ordered = _placed(copying, nothing, effort)
     aliased = _placed(copying, replace(sharing, overlap=False), effort)
+    order = ordered.order
     stages: tuple[tuple[str, Plan, Reason], ...] = (
         ("naive", naive, Naive()),
-        ("order", ordered, ordered.order or Naive()),
+        ("order", ordered, order if isinstance(order, OrderResult) else Naive()),
         ("in place", aliased, _aliased(whole)),
         ("overlap", whole, _overlapped(whole)),
         ("streaming", final, _streamed(final)),
@@ -325,7 +327,7 @@ def input_arenas(
     ``plan`` is one of the two.
     """
     known = _arena_bytes(plan)
-    if any(run.step == FEED for run in plan.runs):
+    if plan.fed_rows:
         return _arena_bytes(
             plan_graph(graph, target, sharing, effort, selection, streaming="auto")
         ), known
@@ -345,16 +347,20 @@ def copied_joins(program: Program) -> tuple[str, ...]:
     )
 
 
+def _by_rows(plan: Plan) -> bool:
+    """Whether an order of rows is behind a plan."""
+    return isinstance(plan.order, RowOrder)
+
+
 def _arena_bytes(plan: Plan) -> int:
     return sum(memory.arena_bytes for memory in plan.memory.values())
 
 
 def _greedy_bytes(plan: Plan) -> int:
     """The arena when the buffers of a plan are placed largest first."""
-    if plan.runs:
+    if _by_rows(plan):
         return _arena_bytes(plan)
-    buffers = plan.allocation.buffers
-    problem = Problem(buffers, plan.allocation.overlaps.separations)
+    buffers, problem = plan.allocation.buffers, plan.allocation.problem
     order = sorted(range(len(buffers)), key=lambda i: (-buffers[i].nbytes, buffers[i].live.start))
     offsets = first_fit(problem, Conflicts(problem), order)
     return max((at + b.nbytes for at, b in zip(offsets, buffers, strict=True)), default=0)
@@ -371,21 +377,17 @@ def _streamed(plan: Plan) -> AsAWhole | ByRows | NoGainByRows | TooManyRows:
     """How many steps run row by row and in what order of rows, or why none does."""
     if plan.as_a_whole is not None:
         return plan.as_a_whole
-    if not plan.runs and has_too_many_rows(plan.program):
-        return TooManyRows()
-    if not plan.runs or plan.rows is None:
-        return NoGainByRows()
-    by_rows = {run.step for run in plan.runs if run.step != FEED}
-    by_rows = {step for step in by_rows if sum(run.step == step for run in plan.runs) > 1}
-    fed = any(run.step == FEED for run in plan.runs)
-    return ByRows(len(by_rows), fed, plan.rows)
+    if not isinstance(plan.order, RowOrder):
+        return TooManyRows() if has_too_many_rows(plan.program) else NoGainByRows()
+    divided = sum(len(plan.runs_of[step.index]) > 1 for step in plan.program.steps)
+    return ByRows(divided, bool(plan.fed_rows), plan.order)
 
 
 def _overlapped(plan: Plan) -> Overlapped:
     """How many outputs start inside their input's bytes."""
     pairs = [p for of_step in plan.allocation.overlaps.pairs.values() for p in of_step]
     buffers = plan.allocation.buffers
-    places = [plan.place(buffer.name) for buffer in buffers]
+    places = [plan.places[buffer.name] for buffer in buffers]
     shared = 0
     for pair in pairs:
         (region, low), (other, high) = places[pair.output], places[pair.source]
