@@ -4,7 +4,7 @@
 ::
 
     model file --importer--> float graph --passes--> simplified graph
-      --calibrate--> ranges --assign_grids--> graph with grids --to_integer--> int8 graph
+      --calibrate--> ranges --assign_grids--> graph with grids --assign_types--> int8 graph
       --remove_dead_channels--> what the outputs depend on
       --schedule--> program --memory--> plan --emit--> C sources
 """
@@ -32,9 +32,9 @@ from mcuplan.errors import UsageError
 from mcuplan.importer import ImportedModel, load_model
 from mcuplan.ir.graph import Graph
 from mcuplan.passes.assign_grids import Grids, assign_grids, needs_range
+from mcuplan.passes.assign_types import assign_types
 from mcuplan.passes.dead_channels import Removal, keep_dead_channels, remove_dead_channels
 from mcuplan.passes.io_layout import rows_at_boundary
-from mcuplan.passes.to_integer import to_integer
 from mcuplan.price.structs import POINTER_BYTES
 from mcuplan.prove.harness import OPTIMIZE
 from mcuplan.quant.observers import OBSERVERS
@@ -103,7 +103,7 @@ def plan(request: Request, *, sizes_only: bool = False) -> Planned:
     graph = rows_at_boundary(grids.graph) if request.io_layout == "nhwc" else grids.graph
     has_ranges = data is not None or not grids.made_up
     made_up = data.random if data is not None else not has_ranges
-    removal = _removal(request, to_integer(graph), real_ranges=not made_up)
+    removal = _removal(request, assign_types(graph), real_ranges=not made_up)
     undivided, divided = _placed(request, removal.graph, request.target)
     return Planned(
         request,
@@ -195,7 +195,7 @@ def less_ram(planned: Planned) -> Iterator[tuple[str, Plan]]:
     pixels = rows_at_boundary(planned.grids.graph)
     if request.io_layout == "model" and pixels is not planned.grids.graph:
         asked = replace(request, io_layout="nhwc", dump_after=None)
-        lowered = _removal(asked, to_integer(pixels), real_ranges=planned.removal.real_ranges)
+        lowered = _removal(asked, assign_types(pixels), real_ranges=planned.removal.real_ranges)
         yield "--io-layout nhwc", _placed(asked, lowered.graph, target)[1]
     if request.streaming == "auto":  # the call changes with it: the last resort
         with suppress(UsageError):  # not every input has rows that can be fed

@@ -211,7 +211,7 @@ def _mul(sig: Signature) -> tuple[Call, ...]:
     return (Call(fields, inputs=call.inputs),)
 
 
-_kernel = partial(Kernel, dtype=DType.INT8, backend=BACKEND, requires=frozenset({"dsp", "mve"}))
+_kernel = partial(Kernel, backend=BACKEND, requires=frozenset({"dsp", "mve"}))
 
 KERNELS = (
     _kernel(Add, function="mplan_add_s8_mve", lower=_add, supports=same_shapes),

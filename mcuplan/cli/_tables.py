@@ -239,7 +239,9 @@ def ops(form: str, markdown: bool) -> None:
         home.setdefault(reader.__module__, []).append(onnx_name)
     kernels: dict[str, list[str]] = {}
     for kernel in all_kernels():
-        kernels.setdefault(kernel.op.__name__, []).append(f"{kernel.dtype} {kernel.backend}")
+        kernels.setdefault(kernel.op.__name__, []).append(
+            f"{kernel.types.computed_in} {kernel.backend}"
+        )
     rows = []
     for op in all_ops():
         runs = ", ".join(dict.fromkeys(kernels.get(op.__name__, ())))

@@ -24,7 +24,7 @@ from mcuplan.ir.geometry import (
     maps_of,
     row_spans,
 )
-from mcuplan.ir.types import Array, DType, Quant, TensorType
+from mcuplan.ir.types import Array, DType, Quant, TensorType, Types
 
 __all__ = [
     "NO_CLAMP",
@@ -38,7 +38,6 @@ __all__ = [
     "Packed",
     "QuantRule",
     "Signature",
-    "has_wide_weights",
 ]
 
 T = TypeVar("T")
@@ -129,6 +128,15 @@ class Signature:
         """How many taps of each of them lie in the input."""
         return self.window(axis).taps(self.inputs[0].shape[axis], self.output.shape[axis])
 
+    @property
+    def types(self) -> Types:
+        """Element types of all inputs and outputs."""
+        weights = self.op.weight_inputs
+        inputs = (kind.dtype for i, kind in enumerate(self.inputs) if i not in weights)
+        outputs = (kind.dtype for kind in self.outputs)
+        of_weights = (self.inputs[i].dtype for i in weights)
+        return Types(tuple(inputs), tuple(outputs), tuple(of_weights))
+
     def constant(self, index: int) -> Array:
         """Value of a constant input."""
         value = self.constants[index]
@@ -164,7 +172,7 @@ class Op(ABC):
     gathers: ClassVar[bool] = False  # kernels take rows of the input; the output grows from the 1st
     ranks_classes: ClassVar[bool] = False  # a score for each class, of which the largest decides
     constants_on_output: ClassVar[bool] = False  # constant inputs may lie on the output's grid
-    integer_types: ClassVar[tuple[DType, DType]] = (DType.INT8, DType.INT8)  # activations in, out
+    types: ClassVar[tuple[Types, ...]] = (Types(),)  # that it is defined for; of a view, any
 
     @property
     def label(self) -> str:
@@ -295,11 +303,6 @@ def _always(sig: Signature) -> bool:
     return True
 
 
-def has_wide_weights(sig: Signature) -> bool:
-    """Whether the weights less their zero point need more than 8 bits."""
-    return any(sig.inputs[i].dtype is DType.INT16 for i in sig.op.weight_inputs)
-
-
 def _no_scratch(sig: Signature) -> int:
     return 0
 
@@ -320,7 +323,6 @@ class Kernel:
     """
 
     op: type[Op]
-    dtype: DType
     function: str
     lower: Callable[[Signature], tuple[Call, ...]]
     supports: Callable[[Signature], bool] = _always
@@ -329,7 +331,7 @@ class Kernel:
     inplace_inputs: Callable[[Signature], tuple[int, ...]] = _as_operator  # row by row at least
     work: Callable[[Signature, Sequence[int]], Mapping[str, float]] | None = None
     row_by_row: bool = True  # a call writes rows first to last, reading `Signature.rows_read`
-    wide_weights: bool = False  # takes weights of int16, and only those
+    types: Types = field(default_factory=Types)
     backend: str = "c99"
     requires: frozenset[str] = field(default_factory=frozenset)
 
@@ -338,5 +340,5 @@ class Kernel:
         return sig.once(self.lower)
 
     def runs(self, sig: Signature) -> bool:
-        """Whether the function computes a node; of wide weights only what is made for them."""
-        return self.wide_weights == has_wide_weights(sig) and self.supports(sig)
+        """Whether the function computes a node."""
+        return self.types.admit(sig.types) and self.supports(sig)

@@ -11,7 +11,7 @@ from typing import Any, Literal, Self
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Array", "DType", "Quant", "TensorType"]
+__all__ = ["Array", "DType", "Quant", "TensorType", "Types"]
 
 Array = npt.NDArray[Any]
 
@@ -136,6 +136,35 @@ class DType(StrEnum):
 
 
 _C_NAMES = {"float32": "float", "float64": "double", "int4": "uint8_t", "bool": "uint8_t"}
+
+
+@dataclass(frozen=True, slots=True)
+class Types:
+    """Element types of the activations, the weights and bias, and the results of a node.
+
+    The last of ``inputs`` holds for all that follow; ``weights`` matter where there are some.
+    """
+
+    inputs: tuple[DType, ...] = (DType.INT8,)
+    outputs: tuple[DType, ...] = (DType.INT8,)
+    weights: tuple[DType, ...] = (DType.INT8, DType.INT32)
+
+    @classmethod
+    def all(cls, dtype: DType) -> Types:
+        """One type for everything."""
+        return cls((dtype,), (dtype,), (dtype, dtype))
+
+    @property
+    def computed_in(self) -> DType:
+        """The narrower type of what is read and what is made, for tables that name one."""
+        return min((*self.inputs, *self.outputs), key=lambda dtype: (dtype.bits, dtype.sort))
+
+    def admit(self, actual: Types) -> bool:
+        """Whether a node of other types (each input's own) is one of these."""
+        count = len(actual.inputs)
+        inputs = (self.inputs + self.inputs[-1:] * count)[:count]
+        same = (inputs, self.outputs) == (actual.inputs, actual.outputs)
+        return same and self.weights[: len(actual.weights)] == actual.weights
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from mcuplan.ir.builder import Builder, OnnxNode
 from mcuplan.ir.geometry import ALL, InputMap, Shape, each
 from mcuplan.ir.graph import Layout, Node
 from mcuplan.ir.op import Call, Cost, Example, Kernel, Op, QuantRule, Signature
-from mcuplan.ir.types import Array, DType, Quant, TensorType
+from mcuplan.ir.types import Array, DType, Quant, TensorType, Types
 from mcuplan.ir.writer import Writer
 from mcuplan.ops._read import inner, normal_axis
 from mcuplan.ops.movement import add_view
@@ -28,7 +28,7 @@ class ArgExtreme(Op):
     last: bool = False
 
     quant_rule = QuantRule.FIXED
-    integer_types = (DType.INT8, DType.INT32)
+    types = (Types(outputs=(DType.INT32,)),)
 
     @property
     def label(self) -> str:
@@ -127,6 +127,8 @@ def _work(sig: Signature, runs: Sequence[int]) -> Mapping[str, float]:
 
 
 OPS = (ArgExtreme,)
-KERNELS = (Kernel(ArgExtreme, DType.INT8, "mplan_arg_extreme_s8", _arg_extreme, work=_work),)
+KERNELS = (
+    Kernel(ArgExtreme, "mplan_arg_extreme_s8", _arg_extreme, types=ArgExtreme.types[0], work=_work),
+)
 READERS = {"ArgMax": read_arg_extreme, "ArgMin": read_arg_extreme}
 WRITERS = {ArgExtreme: write_arg_extreme}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from mcuplan.ir.geometry import InputMap, Shape, each
 from mcuplan.ir.op import Call, Example, Kernel, Op, QuantRule, Signature
-from mcuplan.ir.types import Array, DType, TensorType
+from mcuplan.ir.types import Array, DType, TensorType, Types
 
 __all__ = ["KERNELS", "OPS", "FlipSign"]
 
@@ -19,7 +19,7 @@ class FlipSign(Op):
 
     quant_rule = QuantRule.PASS_THROUGH
     inplace_inputs = (0,)
-    integer_types = (DType.INT8, DType.UINT8)
+    types = (Types((DType.UINT8,), (DType.INT8,)), Types((DType.INT8,), (DType.UINT8,)))
 
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
         """Same shape."""
@@ -49,4 +49,7 @@ def _flip(sig: Signature) -> tuple[Call, ...]:
 
 
 OPS = (FlipSign,)
-KERNELS = (Kernel(FlipSign, DType.INT8, "mplan_flip_sign_s8", _flip, cost_class="copy"),)
+KERNELS = tuple(
+    Kernel(FlipSign, "mplan_flip_sign_s8", _flip, cost_class="copy", types=types)
+    for types in FlipSign.types
+)

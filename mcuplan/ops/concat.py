@@ -185,6 +185,6 @@ def write_concat(node: Node, out: Writer) -> None:
 
 
 OPS = (Concat,)
-KERNELS = (Kernel(Concat, DType.INT8, "mplan_concat_s8", _concat, cost_class="copy", work=_work),)
+KERNELS = (Kernel(Concat, "mplan_concat_s8", _concat, cost_class="copy", work=_work),)
 READERS = {"Concat": read_concat}
 WRITERS = {Concat: write_concat}

@@ -35,7 +35,7 @@ from mcuplan.ops._windows import (
     two,
     windows,
 )
-from mcuplan.ops.fields import finish
+from mcuplan.ops.fields import WEIGHTED_TYPES, finish
 
 __all__ = ["OPS", "READERS", "WRITERS", "Conv2D"]
 
@@ -53,6 +53,7 @@ class Conv2D(Op):
 
     quant_rule = QuantRule.WEIGHTED
     fuses_activation = True
+    types = WEIGHTED_TYPES
     weight_inputs = (1, 2)
 
     @property

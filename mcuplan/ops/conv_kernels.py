@@ -5,11 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from mcuplan.ir.op import Call, ConstArray, Field, Kernel, Signature, has_wide_weights
+from mcuplan.ir.op import Call, ConstArray, Field, Kernel, Signature
 from mcuplan.ir.types import Array, DType
 from mcuplan.ir.work import Work
 from mcuplan.ops.conv2d import Conv2D
-from mcuplan.ops.fields import requant_fields
+from mcuplan.ops.fields import WIDE_TYPES, requant_fields
 
 __all__ = ["KERNELS", "WIDE", "conv_fields", "conv_work", "wide_call"]
 
@@ -123,21 +123,18 @@ def _depthwise_work(sig: Signature, runs: Sequence[int]) -> Work:
 KERNELS = (
     Kernel(
         Conv2D,
-        DType.INT8,
         "mplan_depthwise_conv2d_s8",
         _depthwise,
         supports=_is_depthwise,
         cost_class="depthwise",
         work=_depthwise_work,
     ),
-    Kernel(Conv2D, DType.INT8, "mplan_conv2d_s8", _conv, cost_class="conv2d", work=conv_work),
+    Kernel(Conv2D, "mplan_conv2d_s8", _conv, cost_class="conv2d", work=conv_work),
     Kernel(
         Conv2D,
-        DType.INT8,
         WIDE,
         _wide,
-        supports=has_wide_weights,
-        wide_weights=True,
+        types=WIDE_TYPES,
         cost_class="conv2d",
         work=conv_work,
     ),

@@ -24,14 +24,13 @@ from mcuplan.ir.op import (
     Op,
     QuantRule,
     Signature,
-    has_wide_weights,
 )
 from mcuplan.ir.types import Array, DType, TensorType
 from mcuplan.ir.work import Work
 from mcuplan.ir.writer import Writer
 from mcuplan.ops._read import inner
 from mcuplan.ops.conv_kernels import WIDE, wide_call
-from mcuplan.ops.fields import finish, requant_fields
+from mcuplan.ops.fields import WEIGHTED_TYPES, WIDE_TYPES, finish, requant_fields
 from mcuplan.ops.movement import add_view
 
 __all__ = ["KERNELS", "OPS", "READERS", "WRITERS", "Dense"]
@@ -45,6 +44,7 @@ class Dense(Op):
 
     quant_rule = QuantRule.WEIGHTED
     fuses_activation = True
+    types = WEIGHTED_TYPES
     weight_inputs = (1, 2)
 
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
@@ -243,14 +243,12 @@ def _wide_work(sig: Signature, runs: Sequence[int]) -> Mapping[str, float]:
 
 OPS = (Dense,)
 KERNELS = (
-    Kernel(Dense, DType.INT8, "mplan_dense_s8", _dense, cost_class="dense", work=_dense_work),
+    Kernel(Dense, "mplan_dense_s8", _dense, cost_class="dense", work=_dense_work),
     Kernel(
         Dense,
-        DType.INT8,
         WIDE,
         _wide,
-        supports=has_wide_weights,
-        wide_weights=True,
+        types=WIDE_TYPES,
         cost_class="dense",
         work=_wide_work,
     ),

@@ -209,12 +209,12 @@ def _div(sig: Signature) -> tuple[Call, ...]:
 
 OPS = (Add, Div, Maximum, Minimum, Mul, Sub)
 KERNELS = (
-    Kernel(Add, DType.INT8, "mplan_add_s8", _add),
-    Kernel(Sub, DType.INT8, "mplan_add_s8", _add),
-    Kernel(Maximum, DType.INT8, "mplan_extreme_s8", _extreme),
-    Kernel(Minimum, DType.INT8, "mplan_extreme_s8", _extreme),
-    Kernel(Mul, DType.INT8, "mplan_mul_s8", _mul),
-    Kernel(Div, DType.INT8, "mplan_div_s8", _div),
+    Kernel(Add, "mplan_add_s8", _add),
+    Kernel(Sub, "mplan_add_s8", _add),
+    Kernel(Maximum, "mplan_extreme_s8", _extreme),
+    Kernel(Minimum, "mplan_extreme_s8", _extreme),
+    Kernel(Mul, "mplan_mul_s8", _mul),
+    Kernel(Div, "mplan_div_s8", _div),
 )
 WRITERS: dict[type[Binary], Callable[[Node, Writer], None]] = {
     Add: partial(write_binary, onnx="Add"),

@@ -9,10 +9,12 @@ from collections.abc import Mapping
 import numpy as np
 
 from mcuplan.ir.op import ConstArray, Field, Signature
-from mcuplan.ir.types import Array, DType
+from mcuplan.ir.types import Array, DType, Types
 from mcuplan.quant.requantize import Requant, act_limits, requantize, weighted_requant
 
 __all__ = [
+    "WEIGHTED_TYPES",
+    "WIDE_TYPES",
     "clamp_fields",
     "finish",
     "pixels_of",
@@ -22,6 +24,11 @@ __all__ = [
     "sums_fields",
     "taps_per_output",
 ]
+
+WIDE_TYPES = Types(weights=(DType.INT16, DType.INT32))
+"""Of weights that need more than 8 bits less their zero point."""
+
+WEIGHTED_TYPES = (Types(), WIDE_TYPES)
 
 
 def prepared(sig: Signature) -> Requant:

@@ -10,7 +10,7 @@ import numpy as np
 
 from mcuplan.ir.geometry import SAME, Gathered, InputMap, Shape
 from mcuplan.ir.op import Call, Cost, Example, Field, Kernel, Op, QuantRule, Signature
-from mcuplan.ir.types import Array, DType, TensorType
+from mcuplan.ir.types import Array, DType, TensorType, Types
 from mcuplan.ops.movement import Transpose
 
 __all__ = ["KERNELS", "OPS", "Interleave"]
@@ -26,6 +26,7 @@ class Interleave(Op):
 
     planes: int
 
+    types = (Types(), Types.all(DType.UINT8))
     quant_rule = QuantRule.PASS_THROUGH
 
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
@@ -102,17 +103,19 @@ def _moves_channels_last(sig: Signature) -> bool:
 
 OPS = (Interleave,)
 KERNELS = (
-    Kernel(
-        Interleave,
-        DType.INT8,
-        "mplan_interleave_s8",
-        _interleave,
-        cost_class="copy",
-        work=_work,
+    *(
+        Kernel(
+            Interleave,
+            "mplan_interleave_s8",
+            _interleave,
+            cost_class="copy",
+            work=_work,
+            types=types,
+        )
+        for types in Interleave.types
     ),
     Kernel(
         Transpose,
-        DType.INT8,
         "mplan_interleave_s8",
         _interleave,
         supports=_moves_channels_last,

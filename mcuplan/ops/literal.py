@@ -82,7 +82,5 @@ def write_literal(node: Node, out: Writer) -> None:
 
 
 OPS = (Literal,)
-KERNELS = (
-    Kernel(Literal, DType.INT8, "mplan_copy_s8", _copy, cost_class="copy", work=copy_work(_copy)),
-)
+KERNELS = (Kernel(Literal, "mplan_copy_s8", _copy, cost_class="copy", work=copy_work(_copy)),)
 WRITERS = {Literal: write_literal}

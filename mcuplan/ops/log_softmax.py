@@ -119,6 +119,6 @@ def _log_softmax(sig: Signature) -> tuple[Call, ...]:
 
 
 OPS = (LogSoftmax,)
-KERNELS = (Kernel(LogSoftmax, DType.INT8, "mplan_log_softmax_s8", _log_softmax),)
+KERNELS = (Kernel(LogSoftmax, "mplan_log_softmax_s8", _log_softmax),)
 READERS = {"LogSoftmax": partial(read_softmax, op=LogSoftmax())}
 WRITERS = {LogSoftmax: partial(write_softmax, onnx="LogSoftmax")}

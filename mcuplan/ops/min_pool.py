@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from mcuplan.ir.graph import Node
 from mcuplan.ir.op import Call, Example, Field, Kernel, QuantRule, Signature
-from mcuplan.ir.types import Array, DType
+from mcuplan.ir.types import Array
 from mcuplan.ir.writer import CHANNELS_FIRST, Writer
 from mcuplan.ops._pools import Pool
 
@@ -81,7 +81,5 @@ def _work(sig: Signature, runs: Sequence[int]) -> Mapping[str, float]:
 
 
 OPS = (MinPool2D,)
-KERNELS = (
-    Kernel(MinPool2D, DType.INT8, "mplan_min_pool2d_s8", _min_pool, cost_class="pool", work=_work),
-)
+KERNELS = (Kernel(MinPool2D, "mplan_min_pool2d_s8", _min_pool, cost_class="pool", work=_work),)
 WRITERS = {MinPool2D: write_min_pool}

@@ -14,7 +14,7 @@ from mcuplan.ir.builder import Builder, OnnxNode, plain
 from mcuplan.ir.geometry import InputMap, Shape, moved
 from mcuplan.ir.graph import Layout, Node
 from mcuplan.ir.op import Call, Cost, Example, Kernel, Op, QuantRule, Signature
-from mcuplan.ir.types import Array, DType, Quant, TensorType
+from mcuplan.ir.types import Array, Quant, TensorType
 from mcuplan.ir.writer import Writer
 from mcuplan.ops._read import int_list, normal_axis
 from mcuplan.ops._strided import axis_steps, copy_call, copy_work
@@ -276,7 +276,6 @@ OPS = (Transpose, Reshape)
 KERNELS = (
     Kernel(
         Transpose,
-        DType.INT8,
         "mplan_copy_s8",
         _transpose,
         cost_class="copy",

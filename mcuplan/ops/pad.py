@@ -14,7 +14,7 @@ from mcuplan.ir.builder import Builder, OnnxNode
 from mcuplan.ir.geometry import SAME, AxisMap, InputMap, Shape, Window, taken
 from mcuplan.ir.graph import Node
 from mcuplan.ir.op import Call, Example, Kernel, Op, QuantRule, Signature
-from mcuplan.ir.types import Array, DType, TensorType
+from mcuplan.ir.types import Array, TensorType
 from mcuplan.ir.work import block_parts
 from mcuplan.ir.writer import Writer
 from mcuplan.ops._read import constant_float, inner, int_list, normal_axis
@@ -238,6 +238,6 @@ def _work(sig: Signature, runs: Sequence[int]) -> Mapping[str, float]:
 
 
 OPS = (Pad,)
-KERNELS = (Kernel(Pad, DType.INT8, "mplan_pad_s8", _pad, cost_class="copy", work=_work),)
+KERNELS = (Kernel(Pad, "mplan_pad_s8", _pad, cost_class="copy", work=_work),)
 READERS = {"Pad": read_pad}
 WRITERS = {Pad: write_pad}

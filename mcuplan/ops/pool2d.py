@@ -270,12 +270,9 @@ def max_pool_work(sig: Signature, runs: Sequence[int], side_by_side: int = 8) ->
 
 OPS = (AvgPool2D, MaxPool2D)
 KERNELS = (
-    Kernel(
-        AvgPool2D, DType.INT8, "mplan_avg_pool2d_s8", _avg_pool, cost_class="pool", work=pool_work
-    ),
+    Kernel(AvgPool2D, "mplan_avg_pool2d_s8", _avg_pool, cost_class="pool", work=pool_work),
     Kernel(
         MaxPool2D,
-        DType.INT8,
         "mplan_max_pool2d_s8",
         _max_pool,
         cost_class="pool",

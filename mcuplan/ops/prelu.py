@@ -158,6 +158,6 @@ def _work(sig: Signature, runs: Sequence[int]) -> Mapping[str, float]:
 
 
 OPS = (PRelu,)
-KERNELS = (Kernel(PRelu, DType.INT8, "mplan_prelu_s8", _prelu, work=_work),)
+KERNELS = (Kernel(PRelu, "mplan_prelu_s8", _prelu, work=_work),)
 READERS = {"PRelu": read_prelu}
 WRITERS = {PRelu: write_prelu}

@@ -146,6 +146,6 @@ def _quantize(sig: Signature) -> tuple[Call, ...]:
 
 
 OPS = (Quantize,)
-KERNELS = (Kernel(Quantize, DType.INT8, "mplan_lookup_s8", _quantize, cost_class="copy"),)
+KERNELS = (Kernel(Quantize, "mplan_lookup_s8", _quantize, cost_class="copy"),)
 READERS = {"DequantizeLinear": read_dequantize, "QuantizeLinear": read_quantize}
 WRITERS = {Quantize: write_quantize}

@@ -14,7 +14,7 @@ from mcuplan.ir.builder import Builder, OnnxNode, plain
 from mcuplan.ir.geometry import SAME, InputMap, Shape, taken
 from mcuplan.ir.graph import Node
 from mcuplan.ir.op import Call, Example, Kernel, Op, QuantRule, Signature
-from mcuplan.ir.types import Array, DType, TensorType
+from mcuplan.ir.types import Array, TensorType
 from mcuplan.ir.writer import Writer
 from mcuplan.ops._read import inner, int_list
 from mcuplan.ops._strided import Loop, axis_steps, copy_call, copy_work
@@ -287,7 +287,7 @@ def _upsample(sig: Signature) -> tuple[Call, ...]:
 
 OPS = (Tile, Upsample)
 KERNELS = tuple(
-    Kernel(op, DType.INT8, "mplan_copy_s8", lower, cost_class="copy", work=copy_work(lower))
+    Kernel(op, "mplan_copy_s8", lower, cost_class="copy", work=copy_work(lower))
     for op, lower in ((Tile, _tile), (Upsample, _upsample))
 )
 READERS = {

@@ -13,7 +13,7 @@ import numpy as np
 
 from mcuplan.ir.geometry import ALL, SAME, InputMap, Shape, each
 from mcuplan.ir.op import Call, Cost, Example, Field, Kernel, Op, QuantRule, Signature
-from mcuplan.ir.types import Array, DType, TensorType
+from mcuplan.ir.types import Array, DType, TensorType, Types
 from mcuplan.ops._pools import half_to_even
 from mcuplan.quant.requantize import requantize, requantize_factors
 
@@ -26,7 +26,7 @@ class RowSum(Op):
 
     quant_rule = QuantRule.PASS_THROUGH
     gathers = True
-    integer_types = (DType.INT8, DType.INT32)
+    types = (Types(outputs=(DType.INT32,)),)
 
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
         """One pixel."""
@@ -65,7 +65,7 @@ class MeanOfSum(Op):
     elements: int
     count: int
 
-    integer_types = (DType.INT32, DType.INT8)
+    types = (Types(inputs=(DType.INT32,)),)
 
     @property
     def label(self) -> str:
@@ -160,7 +160,19 @@ def _mean_work(sig: Signature, runs: Sequence[int]) -> Mapping[str, float]:
 OPS = (MeanOfSum, RowSum)
 KERNELS = (
     Kernel(
-        MeanOfSum, DType.INT8, "mplan_mean_of_sum_s8", _mean, cost_class="pool", work=_mean_work
+        MeanOfSum,
+        "mplan_mean_of_sum_s8",
+        _mean,
+        cost_class="pool",
+        work=_mean_work,
+        types=MeanOfSum.types[0],
     ),
-    Kernel(RowSum, DType.INT8, "mplan_row_sum_s8", _row_sum, cost_class="pool", work=_row_sum_work),
+    Kernel(
+        RowSum,
+        "mplan_row_sum_s8",
+        _row_sum,
+        cost_class="pool",
+        work=_row_sum_work,
+        types=RowSum.types[0],
+    ),
 )

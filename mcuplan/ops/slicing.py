@@ -14,7 +14,7 @@ from mcuplan.ir.builder import Builder, OnnxNode
 from mcuplan.ir.geometry import SAME, InputMap, Shape, Window
 from mcuplan.ir.graph import Node
 from mcuplan.ir.op import Call, Example, Kernel, Op, QuantRule, Signature
-from mcuplan.ir.types import Array, DType, TensorType
+from mcuplan.ir.types import Array, TensorType
 from mcuplan.ir.writer import Writer
 from mcuplan.ops._read import int_list, normal_axis
 from mcuplan.ops._strided import axis_steps, copy_call, copy_work
@@ -196,8 +196,6 @@ def write_slice(node: Node, out: Writer) -> None:
 
 
 OPS = (Slice,)
-KERNELS = (
-    Kernel(Slice, DType.INT8, "mplan_copy_s8", _slice, cost_class="copy", work=copy_work(_slice)),
-)
+KERNELS = (Kernel(Slice, "mplan_copy_s8", _slice, cost_class="copy", work=copy_work(_slice)),)
 READERS = {"Slice": read_slice, "Split": read_split}
 WRITERS = {Slice: write_slice}

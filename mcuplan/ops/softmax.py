@@ -157,6 +157,6 @@ def _softmax(sig: Signature) -> tuple[Call, ...]:
 
 
 OPS = (Softmax,)
-KERNELS = (Kernel(Softmax, DType.INT8, "mplan_softmax_s8", _softmax),)
+KERNELS = (Kernel(Softmax, "mplan_softmax_s8", _softmax),)
 READERS = {"Softmax": read_softmax}
 WRITERS = {Softmax: write_softmax}

@@ -241,7 +241,7 @@ _SAME_NAME: tuple[tuple[str, str], ...] = tuple(
     (function.onnx, name) for name, function in FUNCTIONS.items() if function.onnx
 )
 OPS = (Lookup,)
-KERNELS = (Kernel(Lookup, DType.INT8, "mplan_lookup_s8", _lookup, cost_class="copy"),)
+KERNELS = (Kernel(Lookup, "mplan_lookup_s8", _lookup, cost_class="copy"),)
 READERS: dict[str, Callable[[OnnxNode, Builder], None]] = {
     **{
         onnx: _with_attributes(name) if FUNCTIONS[name].attributes else _plain(name)

@@ -2,7 +2,7 @@
 """Give every activation an int8 grid, and every constant its integers.
 
 A quantized model brings its grids; the rest comes from observed ranges. The result is
-still a float graph: `to_integer` retypes it, the exporter writes it as QDQ.
+still a float graph: `assign_types` retypes it, the exporter writes it as QDQ.
 """
 
 from __future__ import annotations

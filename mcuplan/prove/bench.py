@@ -24,7 +24,7 @@ from mcuplan.ops.eltwise import Add, Mul
 from mcuplan.ops.pool2d import AvgPool2D, MaxPool2D
 from mcuplan.ops.softmax import Softmax
 from mcuplan.passes.assign_grids import assign_grids
-from mcuplan.passes.to_integer import to_integer
+from mcuplan.passes.assign_types import assign_types
 from mcuplan.price.cycles import work_of
 from mcuplan.prove.cores import core_named
 from mcuplan.prove.proofs import Subject, count_on_core
@@ -205,7 +205,7 @@ def signature_of(shape: Shape) -> Signature:
 
 def _int8(shapes: Sequence[Shape]) -> Graph:
     gridded = assign_grids(_graph(shapes), {}, placeholder=True).graph
-    return to_integer(replace(gridded, tensors=MappingProxyType(_cut(gridded))))
+    return assign_types(replace(gridded, tensors=MappingProxyType(_cut(gridded))))
 
 
 def _cut(graph: Graph) -> dict[str, Tensor]:

@@ -17,7 +17,7 @@ from mcuplan.ops.movement import Reshape
 from mcuplan.ops.pool2d import AvgPool2D
 from mcuplan.ops.softmax import Softmax
 from mcuplan.passes.assign_grids import assign_grids
-from mcuplan.passes.to_integer import to_integer
+from mcuplan.passes.assign_types import assign_types
 from mcuplan.schedule import Plan, best_order, make_plan, select_kernels
 from mcuplan.schedule.assembly.streamed import plan_rows
 from mcuplan.targets import load_target
@@ -82,7 +82,7 @@ def tiny_integer(boundary: DType = DType.INT8) -> Graph:
     """The tiny network, quantized with fixed ranges."""
     ranges = {"image": (-1.0, 1.0), "conv": (0.0, 4.0), "dw": (0.0, 6.0), "pw": (-5.0, 5.0)}
     ranges |= {"pool": (-3.0, 3.0), "flat": (-3.0, 3.0), "dense": (-6.0, 6.0)}
-    return to_integer(assign_grids(tiny_graph(boundary), ranges).graph)
+    return assign_types(assign_grids(tiny_graph(boundary), ranges).graph)
 
 
 def tiny_rows_plan(

@@ -19,8 +19,8 @@ from mcuplan.ir.evaluate import evaluate
 from mcuplan.ir.graph import Graph
 from mcuplan.passes import run
 from mcuplan.passes.assign_grids import assign_grids, needs_range
+from mcuplan.passes.assign_types import assign_types
 from mcuplan.passes.io_layout import rows_at_boundary
-from mcuplan.passes.to_integer import to_integer
 from mcuplan.quant.observers import MinMax
 
 
@@ -138,7 +138,7 @@ def test_a_quantized_model_comes_back_as_the_same_program(tmp_path: Path) -> Non
     path.write_bytes(written.SerializeToString())
     again = run(load_model(path).graph)
     assert needs_range(again) == ()
-    _equal(to_integer(graph), to_integer(assign_grids(again, {}).graph))
+    _equal(assign_types(graph), assign_types(assign_grids(again, {}).graph))
 
 
 LAYERS = ("conv", "depthwise", "dense", "rows", "add", "mul", "average", "table", "pad")
@@ -172,7 +172,7 @@ def test_a_runtime_computes_the_integers_of_each_layer(tmp_path: Path, name: str
     samples = net.samples(6)
     graph = _quantized(run(imported(model, tmp_path)), samples)
     found = run_onnx(to_onnx(graph, qdq=True), {"x": samples})[0]
-    program = to_integer(graph)
+    program = assign_types(graph)
     source, output = (program.tensor(port[0].tensor) for port in (program.inputs, program.outputs))
     integers = evaluate(program, {source.name: source.type.q.quantize(samples)})[output.name]
     expected = output.type.q.dequantize(integers).reshape(found.shape)

@@ -73,7 +73,7 @@ def make_case(name: str, example: Example, seed: int) -> Case:
             kind, array = _weight(rng, index == op.weight_inputs[1], shape, kinds)
         else:
             quant = shared if op.quant_rule is QuantRule.PASS_THROUGH else random_quant(rng)
-            kind = TensorType(shape, op.integer_types[0], quant)
+            kind = TensorType(shape, op.types[0].inputs[0], quant)
             array = random_codes(rng, shape)
             if kind.dtype is DType.INT32:
                 array = (array * rng.integers(1, 10, size=shape)).astype(np.int32)
@@ -83,7 +83,7 @@ def make_case(name: str, example: Example, seed: int) -> Case:
     shape = op.infer([TensorType(k.shape) for k in kinds])[0].shape
     draft = Signature(op, tuple(kinds), (TensorType(shape),), constants)
     case = Case(name, draft, tuple(arrays))
-    output = TensorType(shape, op.integer_types[1], _output_quant(rng, case, shared))
+    output = TensorType(shape, op.types[0].outputs[0], _output_quant(rng, case, shared))
     return Case(name, Signature(op, tuple(kinds), (output,), constants), tuple(arrays))
 
 

@@ -24,7 +24,7 @@ from mcuplan.ops.softmax import Softmax
 from mcuplan.ops.unary import Lookup, UnaryFn, clip, requantize_table, rounding
 from mcuplan.passes import run
 from mcuplan.passes.assign_grids import assign_grids
-from mcuplan.passes.to_integer import to_integer
+from mcuplan.passes.assign_types import assign_types
 from mcuplan.quant.observers import quant_of_range
 
 from .cases import all_examples, make_case
@@ -251,7 +251,7 @@ def test_quantized_layer_is_one_step_from_onnx_runtime(
     path.write_bytes(proto.SerializeToString())
     feeds = {n: rng.uniform(-3, 3, s).astype(np.float32) for n, s in shapes.items()}
     (expected,) = run_onnx(proto, feeds)
-    integers = to_integer(assign_grids(run(load_model(path).graph), {}).graph)
+    integers = assign_types(assign_grids(run(load_model(path).graph), {}).graph)
     codes = {port.tensor: grids[port.name].quantize(feeds[port.name]) for port in integers.inputs}
     (found,) = evaluate(integers, codes).values()
     wanted = np.rint(expected / np.float32(grids["y"].s)) + grids["y"].z

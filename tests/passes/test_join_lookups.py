@@ -14,7 +14,7 @@ from mcuplan.ops.eltwise import Add
 from mcuplan.ops.unary import Lookup
 from mcuplan.passes import run
 from mcuplan.passes.assign_grids import assign_grids
-from mcuplan.passes.to_integer import to_integer
+from mcuplan.passes.assign_types import assign_types
 from tests.importer.onnx_files import model, node, run_onnx, save, value
 from tests.passes.nets import Net, ops, rewritten
 
@@ -53,7 +53,7 @@ def test_any_chain_is_one_table(seed: int, tmp_path: Path) -> None:
     """One step, and what the runtime computes: the same but for halves that float32 rounds."""
     made, step = _random_chain(seed)
     path = save(tmp_path, made)
-    graph = to_integer(assign_grids(run(load_model(path).graph), {}).graph)
+    graph = assign_types(assign_grids(run(load_model(path).graph), {}).graph)
     assert [type(n.op) for n in graph.nodes] == [Lookup]
     rng = np.random.default_rng(seed + 1000)
     x = rng.uniform(-7, 7, SHAPE).astype(np.float32)

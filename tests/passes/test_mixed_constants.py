@@ -14,7 +14,7 @@ from mcuplan.ir.graph import Graph
 from mcuplan.ops.pad import Pad
 from mcuplan.passes import run
 from mcuplan.passes.assign_grids import assign_grids
-from mcuplan.passes.to_integer import to_integer
+from mcuplan.passes.assign_types import assign_types
 from tests.importer.onnx_files import model, node, run_onnx, save, value
 
 Array = np.ndarray
@@ -26,7 +26,7 @@ def _grid(rng: np.random.Generator) -> tuple[np.float32, np.int8]:
 
 
 def _integer(path: Path, ranges: dict[str, tuple[float, float]]) -> Graph:
-    return to_integer(assign_grids(run(load_model(path).graph), ranges, headroom=1.1).graph)
+    return assign_types(assign_grids(run(load_model(path).graph), ranges, headroom=1.1).graph)
 
 
 def _real(graph: Graph, x: Array) -> tuple[Array, float]:

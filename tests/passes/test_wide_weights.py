@@ -15,7 +15,7 @@ from mcuplan.importer import load_model
 from mcuplan.ir.types import DType
 from mcuplan.passes import run
 from mcuplan.passes.assign_grids import assign_grids
-from mcuplan.passes.to_integer import to_integer
+from mcuplan.passes.assign_types import assign_types
 from mcuplan.pipeline import generate, plan
 from mcuplan.prove.boundary import boundary_inputs
 from mcuplan.prove.evidence import against_runtime
@@ -103,7 +103,8 @@ def test_generated_code_is_that_of_the_reference(kind: str, target: str, tmp_pat
     rng = np.random.default_rng(11)
     path = save(tmp_path, _layer(kind, rng, np.uint8, True))
     planned = plan(Request(path, load_target(target)))
-    assert {s.kernel.wide_weights for s in planned.plan.program.steps if s.node.op.weight_inputs}
+    steps = [s for s in planned.plan.program.steps if s.node.op.weight_inputs]
+    assert {DType.INT16} == {step.kernel.types.weights[0] for step in steps}
     assert any(s.kernel.function.endswith("_w16") for s in planned.plan.program.steps)
     shape = planned.model.graph.inputs[0].shape
     data = Data({"x": rng.uniform(-8, 8, (6, *shape[1:])).astype(np.float32)}, 6)
@@ -120,7 +121,7 @@ def test_weights_that_fit_8_bits_keep_their_kernel(tmp_path: Path) -> None:
     small = np.random.default_rng(1).integers(-60, 60, _WEIGHTS["conv"]).astype(np.int8)
     w.CopyFrom(onnx.numpy_helper.from_array(small, "w"))
     z.CopyFrom(onnx.numpy_helper.from_array(np.array(9, np.int8), "wz"))
-    graph = to_integer(assign_grids(run(load_model(save(tmp_path, proto)).graph), {}).graph)
+    graph = assign_types(assign_grids(run(load_model(save(tmp_path, proto)).graph), {}).graph)
     kinds = {graph.tensor(n).type.dtype for node in graph.nodes for n in node.inputs[1:2]}
     assert kinds == {DType.INT8}
 

@@ -30,7 +30,7 @@ BACKEND = "dsp"
 FOUR = 4  # channels, and bytes of a word
 _PAIR_LIMIT = 1 << 23  # 256 * sum of a channel in the high byte stays in int32
 
-kernel = partial(Kernel, dtype=DType.INT8, backend=BACKEND, requires=frozenset({"dsp"}))
+kernel = partial(Kernel, backend=BACKEND, requires=frozenset({"dsp"}))
 
 
 def _padded_channels(values: Array) -> Array:

@@ -14,7 +14,7 @@ __all__ = ["BACKEND", "is_small", "kernel", "last_fields"]
 BACKEND = "scalar"
 _SMALL = 1 << 30
 
-kernel = partial(Kernel, dtype=DType.INT8, backend=BACKEND)
+kernel = partial(Kernel, backend=BACKEND)
 
 
 def last_fields(sig: Signature) -> dict[str, Field]:

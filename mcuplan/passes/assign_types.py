@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Retype an annotated float graph: activations and constants become integers."""
+"""The one pass that gives every tensor its element type, from the grid it lies on."""
 
 from __future__ import annotations
 
@@ -7,34 +7,55 @@ from dataclasses import replace
 
 import numpy as np
 
+from mcuplan.errors import Problems, UnsupportedOp
 from mcuplan.ir.graph import Editor, Graph, Node, Port
-from mcuplan.ir.types import DType, TensorType
+from mcuplan.ir.types import DType, TensorType, Types
 from mcuplan.ops.boundary import FlipSign
 
-__all__ = ["to_integer"]
+__all__ = ["assign_types"]
 
 
-def to_integer(graph: Graph) -> Graph:
-    """Rewrite a float graph with grids to the int8 graph that runs on the device.
+def assign_types(graph: Graph) -> Graph:
+    """Give every tensor the type it is stored as: the graph that runs on the device.
 
-    Pattern: every activation has a grid, every constant stored integers.
-    Becomes: the same nodes over int8 tensors; a sign flip where the model's boundary is
-    uint8.
-    Only if: `assign_grids` ran.
+    Pattern: activations on grids, constants with stored integers.
+    Becomes: the same nodes over tensors of the grids' types; what lies on no grid stays as it
+    is (real values, indices). A sign flip where the model's boundary is uint8.
+    Only if: every operator is defined for what it then reads and makes.
     Exact because: the integer meaning of each operator rounds its real result to the grid.
+
+    Raises:
+        Problems: operators that are not defined for their types, all of them.
     """
     edit = Editor(graph)
-    for name, tensor in graph.tensors.items():
-        if tensor.data is None:
-            dtype = DType.INT8 if tensor.type.dtype is DType.FLOAT32 else tensor.type.dtype
+    for tensor in graph.tensors.values():
+        if tensor.stored is not None:
+            values, quant = tensor.stored.values, tensor.stored.quant
+            kind = TensorType(values.shape, quant.dtype, quant)
+            edit.set_tensor(replace(tensor, type=kind, data=np.ascontiguousarray(values)))
+        elif tensor.type.quant is not None and tensor.type.dtype is DType.FLOAT32:
+            dtype = tensor.type.quant.dtype
             edit.set_tensor(replace(tensor, type=replace(tensor.type, dtype=dtype)))
-            continue
-        stored = tensor.stored
-        assert stored is not None, f"constant {name} has no integers"
-        kind = TensorType(stored.values.shape, stored.quant.dtype, stored.quant)
-        edit.set_tensor(replace(tensor, type=kind, data=np.ascontiguousarray(stored.values)))
     _flip_boundaries(edit, graph)
-    return edit.done()
+    typed = edit.done()
+    _refuse_others(typed)
+    return typed
+
+
+def _refuse_others(graph: Graph) -> None:
+    """Raise for each node whose operator is not defined for its types."""
+    errors = []
+    for node in graph.nodes:
+        actual = graph.signature(node).types
+        if not (node.op.is_view or any(types.admit(actual) for types in node.op.types)):
+            message = f"{node.op.label} is not there for {_names(actual)}"
+            errors.append(UnsupportedOp(message, graph.node_name(node)))
+    Problems.raise_if_any(errors)
+
+
+def _names(types: Types) -> str:
+    """The types of a node as a message says them."""
+    return " and ".join(dict.fromkeys((*types.inputs, *types.outputs)))
 
 
 def _flip_boundaries(edit: Editor, graph: Graph) -> None:
