@@ -55,6 +55,14 @@ def test_movements_of_movements_become_one(tmp_path: Path) -> None:
     assert {"Reshape": 1} == ops(graph)
 
 
+def test_slopes_by_channel_stay_with_their_axis(tmp_path: Path) -> None:
+    """A PRelu does not change places with a Transpose, even where its slopes fit the width."""
+    net = Net((1, 4, 3, 8))
+    x = net.add("PRelu", "x", net.const(np.array([0.1, 0.9, -0.5, 2.0]).reshape(4, 1, 1)))
+    graph = rewritten(net.model(x), net.samples(), tmp_path)
+    assert 1 == ops(graph)["PRelu"]
+
+
 def test_a_pad_of_zeros_goes_into_the_convolution(tmp_path: Path) -> None:
     """Pad and Conv are one Conv with both paddings."""
     net = Net((1, 2, 5, 5))
