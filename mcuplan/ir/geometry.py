@@ -170,7 +170,8 @@ def taken(indices: Iterable[int]) -> Gathered:
 def row_axis(shape: Shape) -> int | None:
     """The axis whose indices kernels address one by one: H of [1,H,W,C], T of [1,T,C].
 
-    None where a tensor is one row: a vector, or an axis 0 that is no batch of 1.
+    None where a tensor is one row: a vector, or an axis 0 that is no batch of 1. What lies in
+    another axis becomes rows by a pass that exchanges the two where one of them is 1.
     """
     return 1 if len(shape) > 2 and shape[0] == 1 else None
 

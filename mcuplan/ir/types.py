@@ -11,6 +11,8 @@ from typing import Any, Literal, Self
 import numpy as np
 import numpy.typing as npt
 
+from mcuplan.ir.geometry import row_axis
+
 __all__ = ["Array", "DType", "Quant", "TensorType", "Types"]
 
 Array = npt.NDArray[Any]
@@ -268,17 +270,10 @@ class TensorType:
         return self.dtype.nbytes(self.elements)
 
     @property
-    def has_rows(self) -> bool:
-        """Whether axis 1 is one of rows."""
-        return len(self.shape) > 2 and self.shape[0] == 1
-
-    @property
     def rows(self) -> int:
-        """Rows that kernels address one by one: axis 1 (H) of tensors of rank 3 and more.
-
-        A tensor whose axis 0 is no batch of 1 is one row.
-        """
-        return self.shape[1] if self.has_rows else 1
+        """Rows that kernels address one by one: indices of `geometry.row_axis`, or one."""
+        axis = row_axis(self.shape)
+        return 1 if axis is None else self.shape[axis]
 
     @property
     def row_bytes(self) -> int:

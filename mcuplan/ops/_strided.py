@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mcuplan.errors import UnsupportedOp
+from mcuplan.ir.geometry import row_axis
 from mcuplan.ir.op import Call, ConstArray, Signature
 from mcuplan.ir.types import DType, TensorType
 from mcuplan.ir.work import block_parts
@@ -38,18 +39,16 @@ class Loop:
 
 def split_rows(shape: Sequence[int]) -> tuple[int, tuple[int, ...]]:
     """Rows that kernels address one by one, and the axes inside of a row."""
-    if len(shape) > 2 and shape[0] == 1:
-        return shape[1], tuple(shape[2:])
-    return 1, tuple(shape)
+    axis = row_axis(tuple(shape))
+    return (1, tuple(shape)) if axis is None else (shape[axis], tuple(shape[axis + 1 :]))
 
 
 def axis_steps(kind: TensorType) -> tuple[Loop, ...]:
     """For each axis of an int8 tensor the loop that walks along it."""
     shape = kind.shape
-    by_rows = len(shape) > 2 and shape[0] == 1
     loops = []
     for axis, count in enumerate(shape):
-        if by_rows and axis == 1:
+        if axis == row_axis(shape):
             loops.append(Loop(count, 1, 0))
         else:
             loops.append(Loop(count, 0, math.prod(shape[axis + 1 :])))
@@ -69,9 +68,9 @@ def copy_call(
     Raises:
         UnsupportedOp: more loops than the kernel has.
     """
-    by_rows = len(output.shape) > 2 and output.shape[0] == 1
-    row_loops = list(axes[1]) if by_rows else []
-    inner = [loop for a, loops in enumerate(axes) if not (by_rows and a == 1) for loop in loops]
+    by_row = row_axis(output.shape)
+    row_loops = [] if by_row is None else list(axes[by_row])
+    inner = [loop for axis, loops in enumerate(axes) if axis != by_row for loop in loops]
     inner = _merged(inner)
     run = 1
     if inner and inner[-1].rows == 0 and inner[-1].step == 1:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mcuplan.ir.geometry import SAME, Gathered, InputMap, Shape
+from mcuplan.ir.geometry import SAME, Gathered, InputMap, Shape, row_axis
 from mcuplan.ir.op import Call, Cost, Example, Field, Kernel, Op, QuantRule, Signature
 from mcuplan.ir.types import Array, DType, TensorType, Types
 from mcuplan.ops.movement import Transpose
@@ -98,7 +98,7 @@ def _work(sig: Signature, runs: Sequence[int]) -> Mapping[str, float]:
 def _moves_channels_last(sig: Signature) -> bool:
     op, kind = sig.op, sig.inputs[0]
     assert isinstance(op, Transpose)
-    return op.axes == (0, 2, 3, 1) and kind.has_rows
+    return op.axes == (0, 2, 3, 1) and row_axis(kind.shape) is not None
 
 
 OPS = (Interleave,)

@@ -10,19 +10,14 @@ from itertools import product
 import numpy as np
 
 from mcuplan.ir.graph import Graph, Node
-from mcuplan.ir.op import Op, Signature
+from mcuplan.ir.op import Op, QuantRule, Signature
 from mcuplan.ir.types import Array, TensorType
-from mcuplan.ops.boundary import FlipSign
 from mcuplan.ops.concat import Concat
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.dense import Dense
 from mcuplan.ops.eltwise import Add, Maximum, Minimum, Mul, Sub
-from mcuplan.ops.movement import Reshape, Transpose
-from mcuplan.ops.pad import Pad
-from mcuplan.ops.pool2d import AvgPool2D, MaxPool2D
+from mcuplan.ops.pool2d import AvgPool2D
 from mcuplan.ops.quantize import Quantize
-from mcuplan.ops.resample import Tile, Upsample
-from mcuplan.ops.slicing import Slice
 from mcuplan.ops.unary import Lookup
 from mcuplan.quant.requantize import act_limits, requantize, weighted_requant
 
@@ -51,7 +46,8 @@ def channel_bounds(graph: Graph, *, real_ranges: bool = True) -> Mapping[str, Bo
     """
     found = {port.tensor: _any(graph.tensor(port.tensor).type) for port in graph.inputs}
     for node in graph.nodes:
-        bounds = _BOUNDS.get(type(node.op), _unknown)
+        moves = node.op.quant_rule is QuantRule.PASS_THROUGH  # or selects: order is kept
+        bounds = _BOUNDS.get(type(node.op), _increasing if moves else _unknown)
         if bounds is _weighted and not real_ranges:
             bounds = _constant_sums
         for name, made in zip(node.outputs, bounds(graph, node, found), strict=True):
@@ -185,6 +181,5 @@ _BOUNDS: dict[type[Op], Callable[[Graph, Node, Mapping[str, Bounds]], list[Bound
     Dense: _weighted,
     Lookup: _looked_up,
     **dict.fromkeys((Add, Maximum, Minimum, Mul, Sub), _corners),
-    **dict.fromkeys((AvgPool2D, Concat, FlipSign, MaxPool2D, Pad, Quantize), _increasing),
-    **dict.fromkeys((Reshape, Slice, Tile, Transpose, Upsample), _increasing),
+    **dict.fromkeys((AvgPool2D, Concat, Quantize), _increasing),
 }

@@ -10,13 +10,15 @@ import numpy as np
 from mcuplan.ir.geometry import ALL, SAME
 from mcuplan.ir.graph import Editor, Graph, Node, Origin, Tensor
 from mcuplan.ir.op import Op
-from mcuplan.ops._pools import Pool
 from mcuplan.ops.conv2d import Conv2D
+from mcuplan.ops.min_pool import MinPool2D
 from mcuplan.ops.movement import Reshape
-from mcuplan.ops.pool2d import AvgPool2D
+from mcuplan.ops.pool2d import AvgPool2D, MaxPool2D
 from mcuplan.passes.drop_dead import drop_dead
 
 __all__ = ["rows_of_lines"]
+
+_Windowed = Conv2D | AvgPool2D | MaxPool2D | MinPool2D
 
 
 def rows_of_lines(graph: Graph) -> Graph:
@@ -56,7 +58,7 @@ def _turned(edit: Editor, node: Node) -> Op | None:
     op = node.op
     if isinstance(op, AvgPool2D):
         op = replace(op, counted=_turned_pads(op.counted))
-    if isinstance(op, Conv2D | Pool):
+    if isinstance(op, _Windowed):
         sizes = {n: getattr(op, n)[::-1] for n in ("kernel", "stride", "dilation")}
         return replace(op, pads=_turned_pads(op.pads), **sizes)
     pixelwise = all(own[:3] == (SAME,) * 3 and own[3] in (SAME, ALL) for own in sig.maps[:1])
@@ -70,7 +72,7 @@ def _turned_pads(pads: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
 
 def _slides(op: Op) -> bool:
     """Whether windows of several pixels lie along the line."""
-    return isinstance(op, Conv2D | Pool) and op.kernel[1] > 1
+    return isinstance(op, _Windowed) and op.kernel[1] > 1
 
 
 def _turn(edit: Editor, node: Node, op: Op) -> None:
