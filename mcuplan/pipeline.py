@@ -149,7 +149,7 @@ def levels(planned: Planned) -> tuple[Level, ...]:
     )
     if plan.spread is None:
         return found
-    total = sum(memory.arena_bytes for memory in plan.memory.values())
+    total = plan.arena_bytes
     return (*found, Level("regions", total, Arenas.of(plan)))
 
 

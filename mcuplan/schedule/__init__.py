@@ -17,12 +17,11 @@ from mcuplan.schedule.explore.levels import (
     ByRows,
     Level,
     Reason,
-    Streaming,
     copied_joins,
     input_arenas,
     levels,
-    plan_graph,
 )
+from mcuplan.schedule.explore.planning import Streaming, plan_graph
 from mcuplan.schedule.kernels.choose import Choice, Placer, choose
 from mcuplan.schedule.kernels.objective import Objective, Selection, plan_cycles
 from mcuplan.schedule.kernels.select import Candidate, candidates_of, program_of, select_kernels

@@ -225,6 +225,11 @@ class Plan:
     selected: Selected | None = None
     as_a_whole: AsAWhole | None = None
 
+    @property
+    def arena_bytes(self) -> int:
+        """Bytes of all arenas together."""
+        return sum(memory.arena_bytes for memory in self.memory.values())
+
     @cached_property
     def is_straight(self) -> bool:
         """Whether every step is one run, in their order: nothing goes back and forth."""

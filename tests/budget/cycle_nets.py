@@ -47,7 +47,7 @@ from mcuplan.prove.harness import Hook, build_for_core
 from mcuplan.prove.proofs import Subject
 from mcuplan.prove.toolchain import cross_compiler, host_compiler
 from mcuplan.schedule import EFFORTS, Plan, plan_graph
-from mcuplan.schedule.explore.levels import Streaming
+from mcuplan.schedule.explore.planning import Streaming
 from mcuplan.schedule.kernels.choose import Objective, Selection
 from mcuplan.targets import load_target
 

@@ -86,7 +86,7 @@ def plan_rows(
     if len(plans) == 1:
         return next(iter(plans.values()))
     # Kernels go by the peak; packed, more of them may need no more, and then be faster.
-    return min(plans.values(), key=lambda plan: (_arena(plan), selection.cycles(plan)))
+    return min(plans.values(), key=lambda plan: (plan.arena_bytes, selection.cycles(plan)))
 
 
 def _best_of(
@@ -101,19 +101,15 @@ def _best_of(
     loose = found.peak_bytes + int(_FOR_LONGER_RUNS * found.peak_bytes)
     limit = found.peak_bytes if ram else loose
     longer = streamed_plan(rowed, sharing, effort, smooth(rowed.graph, found, limit))
-    arena = _arena(longer)
+    arena = longer.arena_bytes
     if arena <= limit + int(limit * effort.slack):
         return longer
     plain = streamed_plan(rowed, sharing, effort, found)
     if objective is Objective.RAM_STRICT:
         loosest = streamed_plan(rowed, sharing, effort, smooth(rowed.graph, found, loose))
-        return min(longer, plain, loosest, key=_arena)
+        return min(longer, plain, loosest, key=lambda plan: plan.arena_bytes)
     given_up = 0 if ram else int(_FOR_FEWER_CALLS * arena)
-    return plain if _arena(plain) < arena - given_up else longer
-
-
-def _arena(plan: Plan) -> int:
-    return sum(memory.arena_bytes for memory in plan.memory.values())
+    return plain if plain.arena_bytes < arena - given_up else longer
 
 
 def _scratch(candidate: Candidate) -> tuple[int, float]:

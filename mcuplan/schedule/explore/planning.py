@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A graph becomes a plan: kernels for an objective, whole steps or rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from mcuplan.errors import InputTooLarge
+from mcuplan.facts import (
+    NotWorthCycles,
+    RowsTooFar,
+    SlowerByRows,
+)
+from mcuplan.ir.graph import Graph
+from mcuplan.ir.op import Kernel
+from mcuplan.schedule.assembly.aliases import possible_views
+from mcuplan.schedule.assembly.arrange import arrange
+from mcuplan.schedule.assembly.backwards import chosen_backwards
+from mcuplan.schedule.assembly.check_rows import check_rows
+from mcuplan.schedule.assembly.plan import make_plan
+from mcuplan.schedule.assembly.streamed import plan_rows
+from mcuplan.schedule.kernels.choose import Placer, choose, kernels_of
+from mcuplan.schedule.kernels.objective import Objective, Selection, price
+from mcuplan.schedule.kernels.select import Candidate, candidates_of, program_of
+from mcuplan.schedule.program import Plan, Program, Selected, Sharing
+from mcuplan.solvers.steps.segments import Effort
+from mcuplan.targets import Target
+
+__all__ = ["Streaming", "placed", "plan_graph"]
+
+Streaming = Literal["off", "auto", "input"]
+"""Whether steps run row by row: never, where that pays, and with rows of the input fed."""
+
+
+def plan_graph(
+    graph: Graph,
+    target: Target,
+    sharing: Sharing | None = None,
+    effort: Effort | None = None,
+    selection: Selection | None = None,
+    *,
+    streaming: Streaming = "off",
+) -> Plan:
+    """Kernels, order and addresses of an int8 graph: all levels.
+
+    The arena is never larger than with the graph's own order, nor than without streaming
+    unless the input is fed or latency is asked for.
+
+    Args:
+        graph: an int8 graph.
+        target: for what chip.
+        sharing: what the plan may use.
+        effort: how long to look for the order.
+        selection: what kernels are chosen for, and what they cost.
+        streaming: "auto": by rows where that needs less, for latency where it is faster;
+            "input": by rows that are fed.
+
+    Raises:
+        Problems: nodes that no kernel runs, all of them.
+        UsageError: the input cannot be fed.
+    """
+    sharing, selection = sharing or Sharing(), selection or Selection()
+    if streaming == "input":
+        fed = plan_rows(graph, target, sharing, effort, selection, feed=True)
+        assert fed is not None, "an input that can be fed has rows"
+        return fed
+    whole, by_rows = _both_ways(graph, target, sharing, effort, selection, streaming)
+    if selection.objective is not Objective.LATENCY:
+        return whole if by_rows is None else _leaner(by_rows, whole, selection)
+    plans = [whole] if by_rows is None else [whole, by_rows]
+    best = whole if by_rows is None else _faster(by_rows, whole, selection)
+    if all(map(selection.fits, plans)) and not any(region.wait_states for region in target.ram):
+        return best
+    others = _others(graph, target, sharing, effort, selection, streaming)
+    found = _fastest([best, *others], selection)
+    return found if found is best else replace(found, selected=_as_latency(found))
+
+
+def _both_ways(
+    graph: Graph,
+    target: Target,
+    sharing: Sharing,
+    effort: Effort | None,
+    selection: Selection,
+    streaming: Streaming,
+) -> tuple[Plan, Plan | None]:
+    """The plan of whole steps, and that by rows where it may be better."""
+    whole = _plan_whole(graph, target, sharing, effort, selection)
+    if streaming == "off":
+        return whole, None
+    enough = None if selection.objective is Objective.LATENCY else whole.arena_bytes
+    try:
+        return whole, plan_rows(graph, target, sharing, effort, selection, enough=enough)
+    except InputTooLarge as error:
+        return replace(whole, as_a_whole=RowsTooFar(error.message)), None
+
+
+def _others(
+    graph: Graph,
+    target: Target,
+    sharing: Sharing,
+    effort: Effort | None,
+    selection: Selection,
+    streaming: Streaming,
+) -> Iterator[Plan]:
+    """Plans of other objectives, where the fastest kernels need more than the best RAM."""
+    for objective in (Objective.RAM_STRICT, Objective.RAM, Objective.BALANCED, Objective.FLASH):
+        wanted = replace(selection, objective=objective)
+        whole, by_rows = _both_ways(graph, target, sharing, effort, wanted, streaming)
+        plans = [whole] if by_rows is None else [whole, by_rows]
+        yield from plans
+        if objective is Objective.RAM_STRICT and not any(map(selection.fits, plans)):
+            break  # nor does anything else
+
+
+def _as_latency(plan: Plan) -> Selected | None:
+    """Of a plan that was made for another objective."""
+    selected, objective = plan.selected, Objective.LATENCY.value
+    return selected and replace(selected, objective=objective, among_fitting=True)
+
+
+def _fastest(plans: Sequence[Plan], selection: Selection) -> Plan:
+    """The plan with the least cycles of those that fit, then with the least arena."""
+    return min(plans, key=lambda p: (not selection.fits(p), selection.cycles(p), p.arena_bytes))
+
+
+def _faster(by_rows: Plan, whole: Plan, selection: Selection) -> Plan:
+    """The faster plan; where both are as fast, the one that needs less."""
+    if _fastest([whole, by_rows], selection) is by_rows:
+        return by_rows
+    more = 100 * (selection.cycles(by_rows) / max(1.0, selection.cycles(whole)) - 1)
+    return replace(whole, as_a_whole=SlowerByRows(more)) if more > 0 else whole
+
+
+def _leaner(by_rows: Plan, whole: Plan, selection: Selection) -> Plan:
+    """The plan by rows where it needs less, and for `ram` where that is worth its cycles."""
+    sizes = by_rows.arena_bytes, whole.arena_bytes
+    if sizes[0] >= sizes[1]:
+        return whole
+    if selection.objective is not Objective.RAM or not selection.fits(whole):
+        return by_rows
+    cycles = selection.cycles(by_rows), selection.cycles(whole)
+    if price(sizes[0], cycles[0]) <= price(sizes[1], cycles[1]):
+        return by_rows
+    return replace(whole, as_a_whole=NotWorthCycles(sizes[1] - sizes[0]))
+
+
+def _plan_whole(
+    graph: Graph, target: Target, sharing: Sharing, effort: Effort | None, selection: Selection
+) -> Plan:
+    """Every step as a whole, with kernels for the objective."""
+    maker = _Maker(graph, target, sharing, effort)
+    placer = Placer(maker.place, lambda plan: plan.arena_bytes, maker.finish)
+    ways = candidates_of(graph, target)
+    choice = choose(ways, selection, placer)
+    choice = chosen_backwards(choice, ways, selection, placer, sharing)
+    plans = [choice.placed]
+    if selection.objective is Objective.LATENCY:
+        fastest = program_of(graph, target, {name: found[0] for name, found in ways.items()})
+        if possible_views(graph):
+            plans.append(placed(fastest, sharing, effort, eager=True))
+        if any(run.descending for plan in plans for run in plan.runs):
+            # rows made backwards may take longer
+            onwards = replace(sharing, backwards=False)
+            plans.append(placed(fastest, onwards, effort, eager=True))
+    best = plans[0] if len(plans) == 1 else _fastest(plans, selection)
+    check_rows(best, keep_inputs=sharing.keep_inputs)
+    return replace(best, selected=Selected(selection.objective.value, choice.trade))
+
+
+@dataclass(slots=True)
+class _Maker:
+    """Plans of one graph with different kernels; the order is searched for the first of them."""
+
+    graph: Graph
+    target: Target
+    sharing: Sharing
+    effort: Effort | None
+    first: Plan | None = None
+    searched: tuple[Kernel, ...] = ()
+
+    def place(self, chosen: Mapping[str, Candidate]) -> Plan:
+        """A plan in the order of the first one."""
+        if self.first is None:
+            self.first, self.searched = self.finish(chosen), kernels_of(chosen)
+            return self.first
+        graph = self.first.program.graph
+        copying = program_of(graph, self.target, chosen)
+        arranged = arrange(graph, self.target, self.sharing, reorder=False, copying=copying)
+        return make_plan(arranged.program, self.sharing, arranged.order, checked=False)
+
+    def finish(self, chosen: Mapping[str, Candidate]) -> Plan:
+        """A plan in the best order for its own kernels."""
+        if self.first is not None and kernels_of(chosen) == self.searched:
+            return self.first
+        copying = program_of(self.graph, self.target, chosen)
+        return placed(copying, self.sharing, self.effort)
+
+
+def placed(
+    copying: Program, sharing: Sharing, effort: Effort | None, *, eager: bool = False
+) -> Plan:
+    """The plan of given kernels, one for every node that is no view by itself; not checked yet.
+
+    ``eager``: without copies that a view saves, whatever their arena is.
+    """
+    graph, target = copying.graph, copying.target
+    arranged = arrange(graph, target, sharing, effort, copying=copying, eager=eager)
+    plan = make_plan(arranged.program, sharing, arranged.order, checked=False)
+    if arranged.program.graph is graph:
+        return plan
+    own = arrange(graph, target, sharing, reorder=False, copying=copying, eager=eager)
+    other = make_plan(own.program, sharing, own.order, checked=False)
+    return other if other.arena_bytes < plan.arena_bytes else plan
