@@ -1,26 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads a linked 32-bit little-endian ELF: sections, symbols and their bytes.
-
-Source: Tool Interface Standard, "Executable and Linking Format", version 1.2.
-"""
+"""Reads a linked 32-bit little-endian ELF: sections, symbols, and how deep the stack is where."""
 
 from __future__ import annotations
 
-import struct
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from elftools.common.exceptions import ELFError
+from elftools.dwarf.callframe import FDE
+from elftools.elf.constants import SH_FLAGS
+from elftools.elf.elffile import ELFFile
+from elftools.elf.sections import Section, SymbolTableSection
+
 from mcuplan.errors import ToolFailed
 
-__all__ = ["Elf", "ElfSymbol", "Kind", "read_elf"]
+__all__ = ["Elf", "ElfSymbol", "Frame", "Kind", "read_elf"]
 
-_HEADER = struct.Struct("<16sHHIIIIIHHHHHH")
-_SECTION = struct.Struct("<10I")
-_SYMBOL = struct.Struct("<IIIBBH")
-_SYMTAB, _NOBITS = 2, 8
-_WRITE, _ALLOC, _EXEC = 1, 2, 4
-_OBJECT, _FUNC = 1, 2
+_STACK_POINTER = 13  # DWARF for the Arm architecture, section 4.1
+_TYPES = ("STT_NOTYPE", "STT_OBJECT", "STT_FUNC")
 
 
 class Kind(StrEnum):
@@ -44,23 +44,24 @@ class ElfSymbol:
 
 
 @dataclass(frozen=True, slots=True)
-class _Section:
-    type: int
-    flags: int
-    address: int
-    offset: int
-    nbytes: int
-    linked: int
+class Frame:
+    """Call-frame information of a function: bytes on the stack from an address on.
+
+    Attributes:
+        rows: ``(address, bytes)``, ascending; None where nothing is known: the frame is found by a
+            register other than the stack pointer, or the function is over.
+    """
+
+    rows: tuple[tuple[int, int | None], ...]
+
+    def depth_at(self, address: int) -> int | None:
+        """Bytes on the stack before the instruction at an address of the function."""
+        return self.rows[bisect_right(self.rows, address, key=lambda row: row[0]) - 1][1]
 
     @property
-    def kind(self) -> Kind | None:
-        if not self.flags & _ALLOC:
-            return None
-        if self.flags & _EXEC:
-            return Kind.TEXT
-        if not self.flags & _WRITE:
-            return Kind.RODATA
-        return Kind.BSS if self.type == _NOBITS else Kind.DATA
+    def nbytes(self) -> int:
+        """Most that the stack pointer is known to move by."""
+        return max(depth or 0 for _, depth in self.rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +73,12 @@ class Elf:
             assembly and of the linker script) are among them; the marks that separate code
             from literals (``$t``, ``$d``) are not.
         ranges: ``(start, end, kind)`` of the sections in memory, ascending.
+        frames: by address, of the functions that have call-frame information.
     """
 
     symbols: tuple[ElfSymbol, ...]
     ranges: tuple[tuple[int, int, Kind], ...]
+    frames: Mapping[int, Frame]
 
     def kind_at(self, address: int) -> Kind | None:
         """Kind of the section that covers an address."""
@@ -109,54 +112,66 @@ def read_elf(path: Path) -> Elf:
     Raises:
         ToolFailed: the file is not a 32-bit little-endian ELF.
     """
-    data = path.read_bytes()
-    if data[:6] != b"\x7fELF\x01\x01":
-        raise ToolFailed(
-            f"arm-none-eabi-gcc linked {path.name}, which is no 32-bit little-endian ELF file"
-        )
-    try:
-        return _read(data)
-    except (struct.error, IndexError, ValueError) as error:
-        raise ToolFailed(f"arm-none-eabi-gcc linked {path.name}, a damaged ELF file") from error
+    linked = f"arm-none-eabi-gcc linked {path.name}"
+    with path.open("rb") as stream:
+        try:
+            file = ELFFile(stream)
+        except ELFError as error:
+            raise ToolFailed(f"{linked}, which is no ELF file") from error
+        if file.elfclass != 32 or not file.little_endian:
+            raise ToolFailed(f"{linked}, which is no 32-bit little-endian ELF file")
+        try:
+            return _read(file)
+        except Exception as error:  # whatever the library stumbles over in damaged bytes
+            raise ToolFailed(f"{linked}, a damaged ELF file") from error
 
 
-def _read(data: bytes) -> Elf:
-    sections = _read_sections(data)
-    symbols: list[ElfSymbol] = []
+def _read(file: ELFFile) -> Elf:
+    sections = list(file.iter_sections())
+    symbols = sorted(_symbols(sections), key=lambda symbol: (symbol.address, symbol.name))
+    ranges = [
+        (section["sh_addr"], section["sh_addr"] + section["sh_size"], kind)
+        for section in sections
+        if (kind := _kind(section)) and section["sh_size"]
+    ]
+    functions = {symbol.address for symbol in symbols if symbol.is_function}
+    frames = {at: frame for at, frame in _frames(file) if at in functions}
+    return Elf(tuple(symbols), tuple(sorted(ranges)), frames)
+
+
+def _kind(section: Section) -> Kind | None:
+    flags = section["sh_flags"]
+    if not flags & SH_FLAGS.SHF_ALLOC:
+        return None
+    if flags & SH_FLAGS.SHF_EXECINSTR:
+        return Kind.TEXT
+    if not flags & SH_FLAGS.SHF_WRITE:
+        return Kind.RODATA
+    return Kind.BSS if section["sh_type"] == "SHT_NOBITS" else Kind.DATA
+
+
+def _symbols(sections: list[Section]) -> Iterator[ElfSymbol]:
     for table in sections:
-        if table.type == _SYMTAB:
-            symbols += _read_table(data, table, sections)
-    ranges = [(s.address, s.address + s.nbytes, s.kind) for s in sections if s.kind and s.nbytes]
-    return Elf(
-        tuple(sorted(symbols, key=lambda symbol: (symbol.address, symbol.name))),
-        tuple(sorted(ranges)),
-    )
-
-
-def _read_sections(data: bytes) -> tuple[_Section, ...]:
-    header = _HEADER.unpack_from(data)
-    start, size, count = header[6], header[11], header[12]
-    sections = []
-    for index in range(count):
-        _, kind, flags, address, offset, nbytes, linked, *_ = _SECTION.unpack_from(
-            data, start + index * size
-        )
-        sections.append(_Section(kind, flags, address, offset, nbytes, linked))
-    return tuple(sections)
-
-
-def _read_table(data: bytes, table: _Section, sections: tuple[_Section, ...]) -> list[ElfSymbol]:
-    names = sections[table.linked]
-    text = data[names.offset : names.offset + names.nbytes]
-    found = []
-    for at in range(table.offset, table.offset + table.nbytes, _SYMBOL.size):
-        name_at, value, nbytes, info, _, section = _SYMBOL.unpack_from(data, at)
-        kind = sections[section].kind if 0 < section < len(sections) else None
-        name = text[name_at : text.index(b"\0", name_at)].decode("utf-8", "replace")
-        symbol_type = info & 0xF
-        if kind is None or symbol_type > _FUNC or not name or name.startswith("$"):
+        if not isinstance(table, SymbolTableSection):
             continue
-        is_function = symbol_type == _FUNC
-        address = value & ~1 if kind is Kind.TEXT else value
-        found.append(ElfSymbol(name, address, nbytes, kind, is_function))
-    return found
+        for symbol in table.iter_symbols():
+            index, how = symbol["st_shndx"], symbol["st_info"]["type"]
+            kind = _kind(sections[index]) if isinstance(index, int) else None
+            if kind is None or how not in _TYPES or not symbol.name or symbol.name[0] == "$":
+                continue
+            address = symbol["st_value"] & (~1 if kind is Kind.TEXT else ~0)
+            yield ElfSymbol(symbol.name, address, symbol["st_size"], kind, how == "STT_FUNC")
+
+
+def _frames(file: ELFFile) -> Iterator[tuple[int, Frame]]:
+    """Frames by address; those of functions that the linker dropped are at address 0.
+
+    Of two at one address, which is one function under two names, either is right.
+    """
+    dwarf = file.get_dwarf_info(relocate_dwarf_sections=False)
+    for entry in dwarf.CFI_entries() if dwarf.has_CFI() else ():
+        if isinstance(entry, FDE):
+            start = entry["initial_location"] & ~1
+            rows = [(row["pc"] & ~1, row["cfa"]) for row in entry.get_decoded().table]
+            depths = [(at, c.offset if c.reg == _STACK_POINTER else None) for at, c in rows]
+            yield start, Frame((*depths, (start + entry["address_range"], None)))

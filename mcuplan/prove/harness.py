@@ -74,7 +74,7 @@ class Image:
 
     Attributes:
         work: folder of everything that was built, and of the files of a run.
-        bundle_objects: objects of the bundle, with a ``.su`` file beside each.
+        bundle_objects: objects of the bundle.
         machine_objects: objects that stand for the machine, without runner and description.
         flags: how the test's own sources are compiled, and how programs are linked.
     """
@@ -176,7 +176,7 @@ def build_for_core(
     glue = glue_source(api, dumps, dead, kept, sections=True)
     sources = _write_sources(files, glue, work, extra)
     (work / "image.ld").write_text(_linker_script(core, api), encoding="utf-8")
-    bundle = _compile_bundle(files, compiler, work, hook, (optimize, *core.flags))
+    bundle = _compile_bundle(files, compiler, work, hook, (optimize, *core.flags, *_frames(work)))
     flags = (*_FREESTANDING, *_WARNINGS, *core.flags, *_includes())
     rest = compile_sources(compiler, sources, work, flags)
     link_map = PurePosixPath("image.map")
@@ -249,6 +249,14 @@ def _compile_bundle(
     hooked = () if hook is Hook.NONE else ("-include", f"{_HARNESS}/hook.h")
     include = (f"-I{_BUNDLE}", f"-I{_BUNDLE}/mplan")
     return compile_sources(compiler, sources, work, (*BUNDLE_FLAGS, *flags, *include, *hooked))
+
+
+def _frames(work: Path) -> tuple[str, ...]:
+    """Call-frame information, which bounds the stack; code, constants and data stay the same.
+
+    It comes with debugging information, which must not know the folder.
+    """
+    return "-g1", f"-fdebug-prefix-map={work.resolve()}=."
 
 
 def _linker_script(core: Core, api: BundleApi) -> str:

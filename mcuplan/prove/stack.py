@@ -1,35 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
 """Bounds the stack of an inference call from the linked image.
 
-Frames come from the compiler's ``.su`` files and from the disassembly, whichever is larger;
-library functions have only the latter. The call graph is the disassembly's. A tail call
-counts as a call, so that the bound is never below what runs.
+Frames come from call-frame information, which compilers write for every function. Where the
+stack pointer moves and that information does not say so, which is assembly, the move is added to
+the function's frame. Calls are those of the disassembly; a tail call counts as a call, so
+that the bound is never below what runs.
 """
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_right
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import PurePosixPath
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from mcuplan.errors import StackUnknown, ToolFailed
-from mcuplan.prove.elf import read_elf
+from mcuplan.prove.disassembly import Function, Instruction, disassemble
+from mcuplan.prove.elf import Frame, read_elf
 from mcuplan.prove.harness import CoreImage, Hook
-from mcuplan.prove.toolchain import run_tool
 
 __all__ = ["StackBound", "bound_stack"]
 
-_LINE = re.compile(r"^ *([0-9a-f]+):\t(\S+)(?:\t([^;@]*))?")
-_TARGET = re.compile(r"\b([0-9a-f]+) <")
-_CONDITION = "(?:eq|ne|cs|hs|cc|lo|mi|pl|vs|vc|hi|ls|ge|lt|gt|le)?"
-_BRANCH = re.compile(rf"(?:b{_CONDITION}|bl{_CONDITION}|cbn?z)(?:\.[nw])?")
-_INDIRECT = re.compile(rf"(?:blx|bx|blxns|bxns){_CONDITION}")
-_PUSH = re.compile(rf"(?:push|stmdb|vpush|vstmdb){_CONDITION}(?:\.[nw])?")
-_MOVE_SP = re.compile(rf"(?:add|sub|addw|subw|mov|bic){_CONDITION}s?(?:\.[nw])?")
-_PRE_INDEX = re.compile(r"\[sp, #-(\d+)\]!")
-_IMMEDIATE = re.compile(r"#(-?\d+)")
+_UNKNOWN = Frame(((0, None),))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +39,55 @@ class StackBound:
 
 
 @dataclass(frozen=True, slots=True)
-class _Instruction:
-    address: int
-    name: str
-    operands: str
+class _Depth:
+    """Bytes and path of the deepest chain of calls from a function."""
+
+    nbytes: int
+    path: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class _Function:
-    name: str
-    code: tuple[_Instruction, ...]
+class _Image:
+    """Functions and their frames, both ascending; ``known`` are depths by place in them."""
+
+    functions: Sequence[Function]
+    frames: Sequence[Frame]
+    known: dict[int, _Depth] = field(default_factory=dict)
+
+    def index_at(self, address: int) -> int:
+        """Place of the function that an address belongs to."""
+        return bisect_right(self.functions, address, key=lambda function: function.address) - 1
+
+    def deepest(self, index: int, above: tuple[int, ...] = ()) -> _Depth:
+        """Depth from a function that those ``above`` call.
+
+        Raises:
+            StackUnknown: recursion, a call through a pointer, or a frame of varying size.
+        """
+        if index in self.known:
+            return self.known[index]
+        function = self.functions[index]
+        if index in above:
+            names = " -> ".join(self.functions[i].name for i in (*above, index))
+            raise StackUnknown(f"recursion: {names}", where=function.name)
+        below = [self.deepest(callee, (*above, index)) for callee in self._callees(index)]
+        rest = max(below, key=lambda depth: depth.nbytes, default=_Depth(0, ()))
+        frame = _frame_bytes(function, self.frames[index])
+        self.known[index] = _Depth(frame + rest.nbytes, (function.name, *rest.path))
+        return self.known[index]
+
+    def _callees(self, index: int) -> Sequence[int]:
+        """Functions that one calls, jumps to or runs into, ascending."""
+        function = self.functions[index]
+        if function.indirect_call is not None:
+            raise StackUnknown(f"call through a pointer in {function.name}", where=function.name)
+        targets = [(i.name, i.target) for i in function.code if i.target is not None]
+        callees = {self.index_at(target) for _, target in targets}
+        if function.runs_on and index + 1 < len(self.functions):
+            callees.add(index + 1)
+        if not any(name[:2] == "bl" and at == function.address for name, at in targets):
+            callees.discard(index)  # a loop
+        return sorted(callees)
 
 
 def bound_stack(image: CoreImage, function: str = "") -> StackBound:
@@ -69,196 +99,40 @@ def bound_stack(image: CoreImage, function: str = "") -> StackBound:
     """
     if image.hook is not Hook.NONE:
         raise ValueError("a step hook adds calls: bound the stack of an image without one")
-    functions = _disassemble(image)
-    frames = _reported_frames(image)
+    elf = read_elf(image.work / image.program)
+    functions = disassemble(image, elf)
+    graph = _Image(functions, [elf.frames.get(f.address, _UNKNOWN) for f in functions])
     names = (function,) if function else image.api.entries
-    starts = [address for address, found in functions.items() if found.name in names]
+    starts = [index for index, found in enumerate(functions) if found.name in names]
     if len(starts) != len(names):
         raise ToolFailed(f"not all of {', '.join(names)} are in the linked image")
-    deepest = [_deepest(functions, frames, start, {}, ()) for start in starts]
-    nbytes, path = max(deepest, key=lambda found: found[0])
-    return StackBound(nbytes, image.core.frame_bytes, path)
+    deepest = max(map(graph.deepest, starts), key=lambda depth: depth.nbytes)
+    return StackBound(deepest.nbytes, image.core.frame_bytes, deepest.path)
 
 
-def _disassemble(image: CoreImage) -> dict[int, _Function]:
-    """Functions by address; code behind a label without type belongs to the one before it."""
-    elf = read_elf(image.work / image.program)
-    names: dict[int, str] = {}
-    for symbol in elf.symbols:
-        if symbol.is_function:
-            names.setdefault(symbol.address, symbol.name)
-    command = [image.compiler.objdump, "-d", "--no-show-raw-insn", str(image.program)]
-    text = run_tool(command, image.work).stdout
-    starts = sorted(names)
-    code: dict[int, list[_Instruction]] = {start: [] for start in starts}
-    for line in text.splitlines():
-        if found := _LINE.match(line):
-            address = int(found[1], 16)
-            index = bisect_right(starts, address) - 1
-            if index >= 0:
-                operands = (found[3] or "").strip()
-                code[starts[index]].append(_Instruction(address, found[2], operands))
-    tool = PurePosixPath(image.compiler.objdump).name
-    for symbol in elf.symbols:
-        if symbol.is_function and symbol.nbytes and not code[symbol.address]:
-            raise ToolFailed(
-                f"{tool} disassembled nothing of {symbol.name}",
-                image.compiler.objdump,
-                f"`{tool} --version` must name GNU binutils",
-            )
-    return {start: _Function(names[start], tuple(code[start])) for start in starts}
+def _frame_bytes(function: Function, frame: Frame) -> int:
+    """Most that a function takes: what is known of its frame, and every other push once."""
+    return frame.nbytes + sum(_unsaid_bytes(function, frame, i) for i in range(len(function.code)))
 
 
-def _reported_frames(image: CoreImage) -> dict[str, int]:
-    """Frame bytes by function from the ``.su`` files; clones count under the plain name.
-
-    Raises:
-        StackUnknown: a frame of varying size.
-        ToolFailed: the compiler did not write them.
-    """
-    frames: dict[str, int] = {}
-    for path in image.bundle_objects:
-        for place, nbytes, how in _reported(image, path.with_suffix(".su")):
-            name = place.rsplit(":", 1)[-1].split(".")[0]
-            if how != "static":
-                raise StackUnknown(f"frame of {name} has no fixed size", where=place)
-            frames[name] = max(frames.get(name, 0), nbytes)
-    return frames
-
-
-def _reported(image: CoreImage, path: PurePosixPath) -> list[tuple[str, int, str]]:
-    """Place, bytes and kind of each frame in a ``.su`` file."""
-    try:
-        text = (image.work / path).read_text(encoding="utf-8", errors="replace")
-        lines = [line.split("\t") for line in text.splitlines()]
-        return [(place, int(nbytes), how) for place, nbytes, how in lines]
-    except (OSError, ValueError) as error:
-        raise ToolFailed(
-            f"{PurePosixPath(image.compiler.path).name} wrote no stack usage of {path.stem}",
-            image.compiler.path,
-            "use gcc: -fstack-usage is what it takes",
-        ) from error
-
-
-def _deepest(
-    functions: Mapping[int, _Function],
-    frames: Mapping[str, int],
-    start: int,
-    known: dict[int, tuple[int, tuple[str, ...]]],
-    above: tuple[int, ...],
-) -> tuple[int, tuple[str, ...]]:
-    """Bytes and path of the deepest chain of calls from ``start``; fills ``known``."""
-    if start in known:
-        return known[start]
-    function = functions[start]
-    if start in above:
-        names = " -> ".join(functions[address].name for address in (*above, start))
-        raise StackUnknown(f"recursion: {names}", where=function.name)
-    reported = frames.get(function.name.split(".")[0])
-    best: tuple[int, tuple[str, ...]] = (0, ())
-    for callee in _callees(functions, start):
-        found = _deepest(functions, frames, callee, known, (*above, start))
-        best = max(best, found, key=lambda entry: entry[0])
-    frame = _frame(function, reported)
-    known[start] = (frame + best[0], (function.name, *best[1]))
-    return known[start]
-
-
-def _callees(functions: Mapping[int, _Function], start: int) -> tuple[int, ...]:
-    """Functions that one calls, jumps to or runs into, ascending."""
-    starts = sorted(functions)
-    function = functions[start]
-    found = set()
-    popped: set[str] = set()
-    for instruction in function.code:
-        if _BRANCH.fullmatch(instruction.name):
-            target = _TARGET.search(instruction.operands)
-            if target:
-                found.add(starts[bisect_right(starts, int(target[1], 16)) - 1])
-        elif instruction.name.startswith("pop"):
-            popped = set(_registers(instruction.operands))
-        else:
-            _refuse_indirect(function, instruction, popped)
-    last = [i for i in function.code if not _is_padding(i)][-1:]
-    if last and not _ends(last[0]) and starts.index(start) + 1 < len(starts):
-        found.add(starts[starts.index(start) + 1])
-    calls_itself = any(
-        i.name.startswith("bl") and f"<{function.name}>" in i.operands for i in function.code
-    )
-    return tuple(sorted(found if calls_itself else found - {start}))
-
-
-def _refuse_indirect(function: _Function, instruction: _Instruction, popped: set[str]) -> None:
-    """Calls through a register or a literal have unknown targets.
-
-    Compilers write ``pc`` in another way only for the jump table of a switch. A ``bx``
-    where the function takes an address of its own code (``adr``) enters an unrolled loop
-    of hand-written assembly; compiled code has no such pair.
-    """
-    name, operands = instruction.name, instruction.operands
-    register = operands if _INDIRECT.fullmatch(name) else ""
-    returns = register in ("", "lr") or register in popped
-    if name == "bx" and any(_takes_own_address(i) for i in function.code):
-        returns = True
-    if not returns or (name.startswith("ldr") and operands.startswith("pc, [pc")):
-        raise StackUnknown(f"call through a pointer in {function.name}", where=function.name)
-
-
-def _takes_own_address(instruction: _Instruction) -> bool:
-    """``adr``, which the disassembler writes as an addition to the program counter."""
-    name, operands = instruction.name, instruction.operands
-    return name.startswith("adr") or (name.startswith(("add", "sub")) and ", pc, #" in operands)
-
-
-def _is_padding(instruction: _Instruction) -> bool:
-    """What stands between functions; zeros read as a move of a register to itself."""
-    zeros = instruction.name == "movs" and instruction.operands == "r0, r0"
-    return zeros or instruction.name.startswith((".", "nop"))
-
-
-def _ends(instruction: _Instruction) -> bool:
-    """Whether execution never runs on behind the instruction."""
-    name, operands = instruction.name, instruction.operands
-    return (
-        name in ("b", "b.n", "b.w", "bx", "tbb", "tbh", "udf")
-        or (name.startswith(("pop", "ldmia")) and "pc" in operands)
-        or (name.startswith(("mov", "ldr", "add")) and operands.startswith("pc,"))
-    )
-
-
-def _frame(function: _Function, reported: int | None) -> int:
-    """Bytes that a function takes: every decrement of the stack pointer counted once."""
-    total = 0
-    for instruction in function.code:
-        name, operands = instruction.name, instruction.operands
-        if _PUSH.fullmatch(name):
-            total += _pushed(name, operands)
-        elif pre := _PRE_INDEX.search(operands):
-            total += int(pre[1])
-        elif _MOVE_SP.fullmatch(name) and operands.startswith("sp,"):
-            number = _IMMEDIATE.search(operands)
-            if number is None and reported is None:
-                raise StackUnknown(f"frame of {function.name} varies", where=function.name)
-            if number and name.startswith("sub"):
-                total += int(number[1])
-    return max(total, reported or 0)
-
-
-def _pushed(name: str, operands: str) -> int:
-    if name.startswith(("stmdb", "vstmdb")) and not operands.startswith("sp!"):
+def _unsaid_bytes(function: Function, frame: Frame, index: int) -> int:
+    """Bytes that an instruction pushes without a word in the call-frame information."""
+    instruction = function.code[index]
+    pushed = instruction.pushed_bytes
+    before, after = frame.depth_at(instruction.address), frame.depth_at(instruction.end)
+    if pushed is not None:
+        return 0 if before is not None and after == before + pushed else pushed
+    said = after is not None and after != before
+    if said or (before and _returns(function.code[index + 1 :])):
         return 0
-    registers = _registers(operands)
-    return sum(8 if register.startswith("d") else 4 for register in registers)
+    raise StackUnknown(f"frame of {function.name} has no fixed size", where=function.name)
 
 
-def _registers(operands: str) -> tuple[str, ...]:
-    """Registers of a list such as ``{r4, r5, lr}`` or ``{d8-d15}``."""
-    listed = operands[operands.find("{") + 1 : operands.rfind("}")]
-    found: list[str] = []
-    for part in (text.strip() for text in listed.split(",")):
-        first, _, last = part.partition("-")
-        if not last:
-            found.append(first)
-            continue
-        found += [f"{first[0]}{number}" for number in range(int(first[1:]), int(last[1:]) + 1)]
-    return tuple(found)
+def _returns(code: Sequence[Instruction]) -> bool:
+    """Whether code does nothing but pop and return, of which compilers do not always tell."""
+    for instruction in code:
+        if instruction.target is not None or instruction.pushed_bytes != 0:
+            return False
+        if instruction.ends_flow:
+            return True
+    return False

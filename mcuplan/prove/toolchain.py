@@ -62,7 +62,6 @@ BUNDLE_FLAGS = (
     "-Werror",
     "-ffunction-sections",
     "-fdata-sections",
-    "-fstack-usage",
 )
 """How every source of a bundle is compiled, besides the optimization level."""
 

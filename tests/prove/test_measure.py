@@ -152,18 +152,48 @@ _DIVIDE = (
     "    output[0] = (int8_t)((int64_t)input[0] / ((int64_t)(input[1] | 1) << (input[2] & 7)));"
 )
 _FLOAT = "    output[0] = (int8_t)((float)input[0] * 0.37f + (float)input[1] / 3.3f);"
+_LARGE = """    volatile int8_t copy[1500];
+    for (size_t i = 0U; i < 1500U; i++) {
+        copy[i] = input[i % 40U];
+    }
+    output[0] = copy[(uint8_t)input[0]];"""
+_ASSEMBLY = """    __asm volatile("push {r4, r5, r6, r7}\\n sub sp, #24\\n str r4, [sp]\\n"
+                   "add sp, #24\\n pop {r4, r5, r6, r7}" ::: "memory");
+    output[0] = input[0];"""
 
 
 @pytest.mark.parametrize("core", ["cortex-m0plus", "cortex-m4"])
-@pytest.mark.parametrize("body", [_SWITCH, _DIVIDE, _FLOAT], ids=["switch", "divide", "float"])
+@pytest.mark.parametrize("body", [_SWITCH, _DIVIDE, _FLOAT, _LARGE, _ASSEMBLY])
 def test_bound_holds(body: str, core: str, arm: Compiler, tmp_path: Path) -> None:
-    """Jump tables and library arithmetic are bounded, never below what a run uses."""
+    """Jump tables, libraries, assembly, large frames are bounded, never below what a run uses."""
     image = _build(tmp_path, arm, tiny.kernel_calling(body), core)
 
     bound = bound_stack(image).nbytes
 
     measured = run_on_core(image, tiny.samples(20)).stack_bytes
     assert measured <= bound <= measured + 32
+
+
+@pytest.mark.parametrize("core", ["cortex-m0plus", "cortex-m55"])
+def test_pushes_of_assembly_are_added(core: str, arm: Compiler, tmp_path: Path) -> None:
+    """What assembly pushes, which frames of the compiler do not say, comes on top of them."""
+    bounds = []
+    for name, body in (("without", _PLAIN), ("with", _ASSEMBLY)):
+        (tmp_path / name).mkdir()
+        image = _build(tmp_path / name, arm, tiny.kernel_calling(body), core)
+        bounds.append(bound_stack(image, "mplan_turn_s8").nbytes)
+    assert 16 + 24 == bounds[1] - bounds[0]
+
+
+def test_frames_are_the_compiler_s(arm: Compiler, tmp_path: Path) -> None:
+    """Each function of a bundle has call-frame information, and it ends as deep as it began."""
+    image = _build(tmp_path, arm, tiny.kernel_calling(_DIVIDE))
+    elf = read_elf(image.work / image.program)
+    for name in ("tiny_invoke", "mplan_mix_s8", "mplan_turn_s8"):
+        frame = elf.frames[elf.find(name).address]
+        assert 0 == frame.rows[0][1]
+        assert 0 < frame.nbytes < 200
+        assert None is frame.depth_at(elf.find(name).address + elf.find(name).nbytes)
 
 
 @pytest.mark.parametrize(
@@ -180,6 +210,11 @@ def test_bound_holds(body: str, core: str, arm: Compiler, tmp_path: Path) -> Non
         ),
         (
             "    volatile int8_t copy[input[0] & 63];\n    copy[0] = 1;\n    output[0] = copy[0];",
+            "no fixed size",
+        ),
+        (
+            '    __asm volatile("sub sp, sp, %0\\n add sp, sp, %0" : : "r"(input[0] & 8));\n'
+            "    output[0] = input[0];",
             "no fixed size",
         ),
     ],
