@@ -244,12 +244,18 @@ def _apart_bytes(plan: Plan) -> int:
 
 def _selection(request: Request) -> Selection:
     """The objective, with what plans take in all."""
+    known: dict[int, tuple[Plan, Plan]] = {}  # by identity: a plan, and divided
+
+    def divided(plan: Plan) -> Plan:
+        if id(plan) not in known:
+            known[id(plan)] = plan, _divided(request, plan)
+        return known[id(plan)][1]
 
     def cycles(plan: Plan) -> float:
-        return plan_cycles(_divided(request, plan))
+        return plan_cycles(divided(plan))
 
     def fits(plan: Plan) -> bool:
-        target, arenas = plan.program.target, _divided(request, plan).memory
+        target, arenas = plan.program.target, divided(plan).memory
         used = {name: memory.arena_bytes for name, memory in arenas.items()}
         apart = _apart_bytes(plan)
         used[target.default_ram.name] = used.get(target.default_ram.name, 0) + apart

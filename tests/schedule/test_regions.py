@@ -23,7 +23,8 @@ from mcuplan.prove.proofs import Subject, prove_on_core, prove_on_host
 from mcuplan.prove.toolchain import cross_compiler
 from mcuplan.schedule import Plan, check_rows, plan_graph, select_kernels, spread, wait_cycles
 from mcuplan.schedule.accesses import SCRATCH, accesses
-from mcuplan.solvers.packing import PlanError, Problem, check_regions
+from mcuplan.schedule.explore.levels import Streaming
+from mcuplan.solvers.packing import PlanError, check_regions
 from mcuplan.solvers.packing.problem import Region
 from mcuplan.targets import Target, load_target
 
@@ -65,6 +66,19 @@ def _cell(family: str) -> Plan:
     return _whole(FAMILIES[family](2, 14))
 
 
+@cache
+def _by_rows(streaming: Streaming, backend: str = "dsp") -> Plan:
+    """A plan by rows in one arena; of this backend with scratch."""
+    net = Wiring("rows")
+    x = net.add(MaxPool2D((2, 1)), net.input(1, 32, 16, 8))
+    x = net.conv(net.conv(net.add(MaxPool2D((3, 1)), x), 32, 3), 8, 3, 2)
+    target = replace(_target(_ram("sram", _BIG)), backend=backend)
+    plan = plan_graph(net.graph(x), target, streaming=streaming)
+    assert len(plan.runs) > len(plan.program.steps)
+    assert (backend == "dsp") == any(step.scratch_bytes for step in plan.program.steps)
+    return plan
+
+
 def _on(whole: Plan, target: Target) -> Plan:
     """A plan in one arena for another target, in its largest region."""
     region = max(target.ram, key=lambda region: region.bytes)
@@ -78,15 +92,15 @@ def _checked(plan: Plan, apart_bytes: int) -> None:
     capacities = {
         r.name: r.bytes - apart_bytes * (r.name == "sram") for r in plan.program.target.ram
     }
-    problem = Problem(plan.allocation.buffers, plan.allocation.overlaps.separations)
+    problem = plan.allocation.problem
     check_regions(problem, plan.memory, capacities)
     check_rows(plan)
 
 
-def _divided(whole: Plan, core: str = "cortex-m4") -> Plan:
+def _divided(whole: Plan, core: str = "cortex-m4", eighths: int = 6) -> Plan:
     """A plan on two RAMs of which neither holds it alone."""
     largest = max(buffer.nbytes for buffer in whole.allocation.buffers)
-    size = max(-(-_bytes(whole) * 3 // 4), largest)
+    size = max(-(-_bytes(whole) * eighths // 8), largest)
     assert size < _bytes(whole)
     target = _target(_ram("ccm", size), _ram("sram", size + 404, 2), core=core)
     plan = spread(_on(whole, target), 400)
@@ -192,7 +206,7 @@ def test_sharing_ends_at_the_border_of_a_region() -> None:
 def test_the_checker_refuses_a_plan_beyond_a_region() -> None:
     """A byte less in one of the regions, and the checker names it."""
     plan = _divided(_whole(_chain()))
-    problem = Problem(plan.allocation.buffers, plan.allocation.overlaps.separations)
+    problem = plan.allocation.problem
     exact = {name: memory.arena_bytes for name, memory in plan.memory.items()}
     check_regions(problem, plan.memory, exact)
     for region in exact:
@@ -236,13 +250,7 @@ def test_wait_cycles_are_accesses_times_wait_states() -> None:
 
 def test_rows_wait_for_their_region_with_their_scratch() -> None:
     """A plan by rows waits as often as its steps touch RAM; scratch goes by runs there."""
-    target = replace(_target(_ram("dtcm", 256), _ram("sram", _BIG, 3)), backend="dsp")
-    net = Wiring("rows")
-    x = net.add(MaxPool2D((2, 1)), net.input(1, 32, 16, 8))
-    x = net.conv(net.conv(net.add(MaxPool2D((3, 1)), x), 32, 3), 8, 3, 2)
-    plan = spread(plan_graph(net.graph(x), target, streaming="input"))
-    assert len(plan.runs) > len(plan.program.steps)
-    assert any(step.scratch_bytes for step in plan.program.steps)
+    plan = _on(_by_rows("input"), _target(_ram("sram", _BIG, 3)))
     counted = [3 * sum(accesses(step, cached=False).values()) for step in plan.program.steps]
     assert tuple(counted) == wait_cycles(plan)
 
@@ -266,6 +274,21 @@ def test_divided_plans_equal_the_reference_on_the_host(family: str, host_gcc: st
     plan = _divided(_cell(family))
     proof = prove_on_host(Subject(_bundle(plan), plan), _feeds(plan.program.graph, 3))
     assert proof.mismatch is None
+
+
+@pytest.mark.parametrize("streaming", ["auto", "input"])
+def test_rows_in_two_regions_equal_the_reference(
+    streaming: Streaming, host_gcc: str, arm_gcc: str, qemu: str
+) -> None:
+    """Rows that fit neither RAM alone: tensors are divided, the code and its sizes are right."""
+    plain, plan = (_divided(_by_rows(streaming, b), eighths=7) for b in ("c99", "dsp"))
+    feeds = _feeds(plan.program.graph, 2)
+    assert prove_on_host(Subject(_bundle(plain), plain), feeds).mismatch is None
+    for tensor in plan.allocation.rows:
+        assert 1 == len({region for region, _ in plan.row_addresses(tensor)})
+    proof = prove_on_core(Subject(_bundle(plan), plan), feeds, core_named("cortex-m4"))
+    assert proof.equal
+    assert () == proof.drift
 
 
 @pytest.mark.parametrize("core", ["cortex-m4", "cortex-m55"])

@@ -10,8 +10,9 @@ from types import MappingProxyType
 from mcuplan.price.structs import POINTER_BYTES
 from mcuplan.schedule.accesses import accesses, buffer_of, wait_cycles
 from mcuplan.schedule.assembly.check_rows import check_rows
+from mcuplan.schedule.assembly.plan import directed
 from mcuplan.schedule.gaps import Overlaps
-from mcuplan.schedule.program import Allocation, Plan, Spread
+from mcuplan.schedule.program import Plan, Spread
 from mcuplan.solvers.packing import MemoryPlan, Problem, Region, Room, assign, check_regions
 from mcuplan.units import align_up
 
@@ -39,8 +40,6 @@ def spread(
     regions = [region for region in plan.program.target.ram if region.usable_bytes > 0]
     if len(plan.program.target.ram) < 2 or not regions or not plan.allocation.buffers:
         return plan
-    if not plan.is_straight:
-        return plan  # rows of many tensors share places: they stay in one arena
     question = _Question.of(plan, regions, apart_bytes)
     single, choice = question.single(), question.best()
     if choice is None:
@@ -80,7 +79,7 @@ class _Question:
             max(0, region.usable_bytes - (apart_bytes if region is default else 0))
             for region in regions
         )
-        groups = _groups(plan.allocation)
+        groups = _groups(plan)
         counts = _counts(plan, groups)
         return cls(plan, memory, tuple(regions), capacities, groups, counts)
 
@@ -127,8 +126,12 @@ class _Question:
         return _Choice(found.rooms, dict(found.plans), found.lower_bound)
 
 
-def _groups(allocation: Allocation) -> tuple[int, ...]:
-    """Group of each buffer: those that hold rows of one tensor stay together."""
+def _groups(plan: Plan) -> tuple[int, ...]:
+    """Group of each buffer: rows of one tensor, and the scratch of one step, stay together.
+
+    Kernels find rows from one address on, by distances of 16 bits that reach no other region.
+    """
+    allocation = plan.allocation
     number = {buffer.name: i for i, buffer in enumerate(allocation.buffers)}
     leader = list(range(len(allocation.buffers)))
 
@@ -138,10 +141,12 @@ def _groups(allocation: Allocation) -> tuple[int, ...]:
             index = leader[index]
         return index
 
-    for slots in allocation.rows.values():
-        first = find(number[slots[0].buffer])
-        for slot in slots[1:]:
-            leader[find(number[slot.buffer])] = first
+    held = [[slot.buffer for slot in slots] for slots in allocation.rows.values()]
+    for runs in plan.runs_of.values():
+        held.append([allocation.scratch[run] for run in runs if run in allocation.scratch])
+    for buffers in held:
+        for buffer in buffers[1:]:
+            leader[find(number[buffer])] = find(number[buffers[0]])
     ranks: dict[int, int] = {}
     return tuple(ranks.setdefault(find(i), len(ranks)) for i in range(len(leader)))
 
@@ -192,10 +197,9 @@ def _divided(plan: Plan, regions: Sequence[Region], choice: _Choice) -> Plan:
     inside = Overlaps(MappingProxyType(separations), MappingProxyType(pairs))
     offsets = {p.buffer.name: p.offset for inner in memory.values() for p in inner.placements}
     numbered = [offsets[buffer.name] for buffer in plan.allocation.buffers]
-    falling = inside.descending(numbered)
     return replace(
         plan,
         allocation=replace(plan.allocation, overlaps=inside),
         memory=arenas,
-        runs=tuple(replace(r, descending=r.step in falling) for r in plan.runs),
+        runs=directed(plan.runs, inside, numbered),
     )

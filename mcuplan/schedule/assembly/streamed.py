@@ -5,14 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from types import MappingProxyType
 
 from mcuplan.ir.graph import Graph
 from mcuplan.ir.op import Kernel
 from mcuplan.passes.gather_rows import gather_rows
 from mcuplan.passes.rows_of_planes import rows_of_planes
-from mcuplan.schedule.assembly.check_rows import check_rows
-from mcuplan.schedule.assembly.plan import region_for
+from mcuplan.schedule.assembly.plan import assemble
 from mcuplan.schedule.assembly.row_layout import lay_out
 from mcuplan.schedule.assembly.row_local import (
     RowProgram,
@@ -20,7 +18,7 @@ from mcuplan.schedule.assembly.row_local import (
     has_too_many_rows,
     row_program,
 )
-from mcuplan.schedule.assembly.row_reach import check_reach, unit_for
+from mcuplan.schedule.assembly.row_reach import unit_for
 from mcuplan.schedule.kernels.choose import Placer, choose, kernels_of
 from mcuplan.schedule.kernels.objective import Objective, Selection
 from mcuplan.schedule.kernels.select import Candidate, candidates_of, program_of
@@ -181,15 +179,10 @@ def streamed_plan(
     Raises:
         InputTooLarge: rows would lie further apart than the generated code can say.
     """
-    sharing, program = sharing or Sharing(), rowed.program
-    effort = effort or Effort()
+    sharing, effort = sharing or Sharing(), effort or Effort()
     order = order or find_row_order(rowed.graph, states=effort.row_states)
     allocation, runs, memory = _placed(rowed, order, sharing, effort)
-    region = region_for(program.target.ram, memory)
-    plan = Plan(program, allocation, MappingProxyType({region.name: memory}), runs, order)
-    check_reach(plan)
-    check_rows(plan, keep_inputs=sharing.keep_inputs)
-    return plan
+    return assemble(rowed.program, allocation, runs, memory, order, sharing)
 
 
 def _placed(
