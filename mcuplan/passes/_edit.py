@@ -8,7 +8,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from mcuplan.ir.graph import Editor, Node, Origin, Stored, Tensor
+from mcuplan.ir.editor import Editor
+from mcuplan.ir.graph import Node, Origin, Stored, Tensor
 from mcuplan.ir.op import Op
 from mcuplan.ir.types import Array, Quant, TensorType
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from mcuplan.errors import McuplanError, MissingCalibration, Problems, ScaleError
-from mcuplan.ir.graph import Editor, Graph, Node, Tensor
+from mcuplan.ir.editor import Editor
+from mcuplan.ir.graph import Graph, Node, Tensor
 from mcuplan.ir.op import QuantRule
 from mcuplan.ir.types import DType, Quant
 from mcuplan.passes._constants import BiasClipped, operand_on_grid, weights_on_grid

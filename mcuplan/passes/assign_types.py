@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from mcuplan.errors import Problems, UnsupportedOp
-from mcuplan.ir.graph import Editor, Graph, Node, Port
+from mcuplan.ir.editor import Editor
+from mcuplan.ir.graph import Graph, Node, Port
 from mcuplan.ir.types import DType, TensorType, Types
 from mcuplan.ops.boundary import FlipSign
 

@@ -9,7 +9,8 @@ from types import MappingProxyType
 
 import numpy as np
 
-from mcuplan.ir.graph import Editor, Graph, Node, Tensor
+from mcuplan.ir.editor import Editor
+from mcuplan.ir.graph import Graph, Node, Tensor
 from mcuplan.ir.op import Op, Signature
 from mcuplan.ir.types import Array, Quant
 from mcuplan.ops.conv2d import Conv2D

@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 from mcuplan.facts import Rewrite, Rewritten
-from mcuplan.ir.graph import Editor, Graph, Node
+from mcuplan.ir.editor import Editor
+from mcuplan.ir.graph import Graph, Node
 from mcuplan.ops.movement import Reshape, Transpose
 from mcuplan.passes._edit import bypass, keeps_grid
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mcuplan.facts import Rewrite, Rewritten
-from mcuplan.ir.graph import Editor, Graph, Node, Stored, Tensor
+from mcuplan.ir.editor import Editor
+from mcuplan.ir.graph import Graph, Node, Stored, Tensor
 from mcuplan.ir.op import NO_CLAMP, Op
 from mcuplan.ir.types import Array, Quant
 from mcuplan.ops.batch_norm import ChannelAffine

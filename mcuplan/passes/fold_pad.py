@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from mcuplan.facts import Rewrite, Rewritten
-from mcuplan.ir.graph import Editor, Graph, Node
+from mcuplan.ir.editor import Editor
+from mcuplan.ir.graph import Graph, Node
 from mcuplan.ir.op import Op
 from mcuplan.ir.types import TensorType
 from mcuplan.ops.conv2d import Conv2D

@@ -6,7 +6,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mcuplan.facts import Rewrite, Rewritten
-from mcuplan.ir.graph import Editor, Graph, Node
+from mcuplan.ir.editor import Editor
+from mcuplan.ir.graph import Graph, Node
 from mcuplan.ir.op import QuantRule
 from mcuplan.ops.quantize import Quantize
 from mcuplan.passes._edit import bypass, rename_output, with_quant

@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from mcuplan.facts import Rewrite, Rewritten
-from mcuplan.ir.graph import Editor, Graph, Node
+from mcuplan.ir.editor import Editor
+from mcuplan.ir.graph import Graph, Node
 from mcuplan.ops.movement import Reshape, Transpose
 from mcuplan.ops.pool2d import MaxPool2D
 from mcuplan.ops.unary import Lookup

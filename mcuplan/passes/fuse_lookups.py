@@ -7,7 +7,8 @@ import math
 from dataclasses import replace
 
 from mcuplan.facts import Rewrite, Rewritten
-from mcuplan.ir.graph import Editor, Graph, Node
+from mcuplan.ir.editor import Editor
+from mcuplan.ir.graph import Graph, Node
 from mcuplan.ops.quantize import Quantize
 from mcuplan.ops.unary import Chain, Link, Lookup, affine, rounding
 

@@ -6,7 +6,8 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from mcuplan.ir.graph import Editor, Graph, Node, Tensor
+from mcuplan.ir.editor import Editor
+from mcuplan.ir.graph import Graph, Node, Tensor
 from mcuplan.ir.types import DType, TensorType
 from mcuplan.ops.pool2d import AvgPool2D
 from mcuplan.ops.row_sum import MeanOfSum, RowSum

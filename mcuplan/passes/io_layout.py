@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mcuplan.ir.graph import Editor, Graph, Layout, Node, Port
+from mcuplan.ir.editor import Editor
+from mcuplan.ir.graph import Graph, Layout, Node, Port
 from mcuplan.ops.movement import Reshape, Transpose
 
 __all__ = ["rows_at_boundary"]

@@ -6,7 +6,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mcuplan.facts import Rewrite, Rewritten
-from mcuplan.ir.graph import Editor, Graph, Node
+from mcuplan.ir.editor import Editor
+from mcuplan.ir.graph import Graph, Node
 from mcuplan.ir.op import NO_CLAMP, Op
 from mcuplan.ops.eltwise import Add, Div, Maximum, Minimum, Mul, Sub
 from mcuplan.ops.quantize import Quantize

@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from mcuplan.facts import Rewrite, Rewritten
-from mcuplan.ir.graph import Editor, Graph, Node, Tensor
+from mcuplan.ir.editor import Editor
+from mcuplan.ir.graph import Graph, Node, Tensor
 from mcuplan.ops.batch_norm import ChannelAffine
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.movement import Reshape

@@ -7,7 +7,8 @@ import math
 from dataclasses import replace
 
 from mcuplan.facts import Rewrite, Rewritten
-from mcuplan.ir.graph import Editor, Graph, Node
+from mcuplan.ir.editor import Editor
+from mcuplan.ir.graph import Graph, Node
 from mcuplan.ir.op import QuantRule
 from mcuplan.ir.types import Quant
 from mcuplan.ops.quantize import Quantize

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from mcuplan.ir.editor import Editor
 from mcuplan.ir.geometry import ALL, SAME
-from mcuplan.ir.graph import Editor, Graph, Node, Origin, Tensor
+from mcuplan.ir.graph import Graph, Node, Origin, Tensor
 from mcuplan.ir.op import Op
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.min_pool import MinPool2D

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mcuplan.ir.graph import Editor, Graph, Node, Origin, Port, Tensor
+from mcuplan.ir.editor import Editor
+from mcuplan.ir.graph import Graph, Node, Origin, Port, Tensor
 from mcuplan.ops.interleave import Interleave
 from mcuplan.ops.movement import Reshape, Transpose
 from mcuplan.passes._edit import rename_output

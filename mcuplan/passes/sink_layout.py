@@ -10,7 +10,8 @@ import numpy as np
 from mcuplan.errors import UnsupportedOp
 from mcuplan.facts import Rewrite, Rewritten
 from mcuplan.ir.builder import Constant
-from mcuplan.ir.graph import Editor, Graph, Node, Origin, Tensor
+from mcuplan.ir.editor import Editor
+from mcuplan.ir.graph import Graph, Node, Origin, Tensor
 from mcuplan.ir.types import Array, TensorType
 from mcuplan.ops.dense import Dense
 from mcuplan.ops.movement import Reshape, Transpose
