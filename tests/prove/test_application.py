@@ -61,7 +61,7 @@ def test_a_right_header_is_right(form: str, boundary: DType, host_gcc: str) -> N
         (_HEADER, "return TINY_OUTPUT_SCALE *", "return 0.004f *", "tiny_output_real()"),
         (_LIBRARY, "(rest >= 0.5f)", "(rest > 0.5f)", "tiny_input_quantize()"),
         (_LIBRARY, "MPLAN_ERR_NULL = 1", "MPLAN_ERR_NULL = 4", "MPLAN_ERR_NULL is 4, 1 expected"),
-        (_SOURCE, "% 4U", "% 2U", "stopped"),
+        (_SOURCE, "% MPLAN_ARENA_ALIGN", "% 2U", "stopped"),
     ],
 )
 def test_a_wrong_header_is_found(

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import tiny
 
-from mcuplan.errors import StackUnknown
+from mcuplan.errors import StackUnknown, ToolFailed
 from mcuplan.prove.cores import CORES
 from mcuplan.prove.elf import Kind, read_elf
 from mcuplan.prove.emulator import run_on_core
@@ -237,6 +238,27 @@ def test_elf_kinds(arm: Compiler, tmp_path: Path) -> None:
     assert Kind.RODATA is elf.find("weights").kind
     assert Kind.BSS is elf.find("mplan_test_sram").kind
     assert "tiny_invoke" == elf.function_at(invoke.address + 4)
+
+
+def test_damaged_images_are_refused(arm: Compiler, tmp_path: Path) -> None:
+    """Whatever is broken in an image, it is read, or named as damaged: no other error."""
+    image = _build(tmp_path, arm, tiny.kernel_calling(_PLAIN))
+    whole = (image.work / image.program).read_bytes()
+    rng = np.random.Generator(np.random.PCG64(3))
+    damaged = [whole[: len(whole) * i // 20] for i in range(20)]
+    for _ in range(40):
+        broken = np.frombuffer(whole, np.uint8).copy()
+        places = rng.integers(0, len(whole), 30)
+        broken[[*places, *rng.integers(16, 52, 2)]] = rng.integers(0, 256, 32)
+        damaged.append(broken.tobytes())
+    refused = 0
+    for data in damaged:
+        (tmp_path / "damaged.elf").write_bytes(data)
+        try:
+            read_elf(tmp_path / "damaged.elf")
+        except ToolFailed:
+            refused += 1
+    assert 20 <= refused < len(damaged)
 
 
 def test_link_map_lines() -> None:
