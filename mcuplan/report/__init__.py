@@ -39,25 +39,27 @@ def format_names() -> tuple[str, ...]:
     return tuple(sorted(name for name in found if not name.startswith("_")))
 
 
-@cache
 def all_formats() -> Mapping[str, Format]:
     """Every format by its name.
 
     Raises:
         RuntimeError: a format is not named like its module.
     """
-    found: dict[str, Format] = {}
-    for name in format_names():
-        made: Format = importlib.import_module(f"{__name__}.{name}").FORMAT
-        if made.name != name:
-            raise RuntimeError(f"report/{name}.py defines the format {made.name!r}")
-        found[name] = made
-    return MappingProxyType(found)
+    return MappingProxyType({name: _format(name) for name in format_names()})
+
+
+@cache
+def _format(name: str) -> Format:
+    """One format; those that a report is not written in are not loaded."""
+    form: Format = importlib.import_module(f"{__name__}.{name}").FORMAT
+    if form.name != name:
+        raise RuntimeError(f"report/{name}.py defines the format {form.name!r}")
+    return form
 
 
 def render(name: str, report: Budget | Undecided, look: Look | None = None) -> str:
     """The report in one format, ending with a newline."""
-    form = all_formats()[name]
+    form = _format(name)
     if isinstance(report, Undecided):
         return form.undecided(report, look or Look())
     return form.decided(report, look or Look())
