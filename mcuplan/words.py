@@ -29,6 +29,7 @@ from mcuplan.facts import (
     SlowerByRows,
     TooManyRows,
 )
+from mcuplan.record.planned import Planned
 from mcuplan.safe_text import shown
 from mcuplan.schedule.explore.levels import Arenas, ByRows, Reason
 from mcuplan.schedule.kernels.objective import MOST_TIMES, WORTH
@@ -41,6 +42,7 @@ __all__ = [
     "RANDOM_RANGES",
     "kernels",
     "note",
+    "options",
     "placement",
     "reason",
     "regions",
@@ -215,3 +217,25 @@ def reason(why: Reason) -> str:
                 return "; ".join(map(placement, memory.values()))
             sizes = (f"{name} {format_bytes(m.arena_bytes)}" for name, m in memory.items())
             return f"{' + '.join(sizes)}; {regions(spread)}"
+
+
+def options(planned: Planned) -> str:
+    """What of the request shaped the code, for its header; no path, no date."""
+    request = planned.request
+    said = [f"cut-output {name}" for name in request.cuts]
+    said += [] if request.io_layout == "model" else [f"io-layout {request.io_layout}"]
+    said += ["keep-dead-channels"] if request.keep_dead else []
+    said += [
+        f"input-range {f'{name}={low:g}:{high:g}' if name else f'{low:g}:{high:g}'}"
+        for name, (low, high) in request.input_ranges.items()
+    ]
+    said += ["keep-input"] if request.sharing.keep_inputs else []
+    said += ["keep-output"] if request.sharing.keep_outputs else []
+    said += [] if request.objective == "balanced" else [f"objective {request.objective}"]
+    said += [] if request.effort == "normal" else [f"effort {request.effort}"]
+    said += [f"streaming {request.streaming}"] if not planned.plan.is_straight else []
+    if planned.calibrated or planned.random_ranges:
+        said.append(f"observer {request.observer}, headroom {request.headroom:g}")
+        random = planned.random_ranges
+        said.append("calibration random: NOT FOR USE" if random else "calibrated")
+    return ", ".join(said) or "none"

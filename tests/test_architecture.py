@@ -24,9 +24,9 @@ FLOORS = (
     "errors units resources tempfiles facts safe_text findings | "
     "ir solvers solvers.packing solvers.steps solvers.rows target_file | targets quant | "
     "ops | backends passes importer exporter calibrate | price | "
-    "schedule.gaps schedule.program schedule.accesses schedule.calls schedule.overlap "
-    "schedule.kernels schedule.assembly schedule.explore schedule | "
-    "words record | "
+    "schedule.gaps schedule.program | record | "
+    "schedule.code schedule.accesses schedule.calls schedule.overlap schedule.kernels "
+    "schedule.assembly schedule.explore schedule | words | "
     "emit budget | report prove prove.bench | "
     "pipeline config kept prove.verification | cli __main__"
 )

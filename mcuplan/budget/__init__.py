@@ -3,10 +3,8 @@
 
 from __future__ import annotations
 
-from mcuplan.budget.advice import with_ram_advice
 from mcuplan.budget.assess import assess, undecided
 from mcuplan.budget.growth import compare, compared_from_report, read_report
-from mcuplan.budget.prices import with_frontier
 
 __all__ = [
     "assess",
@@ -14,6 +12,4 @@ __all__ = [
     "compared_from_report",
     "read_report",
     "undecided",
-    "with_frontier",
-    "with_ram_advice",
 ]

@@ -4,40 +4,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from mcuplan.budget.footprint import ram_bill
-from mcuplan.record import Budget, Limits
+from mcuplan.record import Limits, Ram
 from mcuplan.schedule.program import Plan
 from mcuplan.units import format_bytes
 
-__all__ = ["with_ram_advice"]
+__all__ = ["ram_advice"]
 
 
-def with_ram_advice(budget: Budget, ways: Iterable[tuple[str, Plan]], limits: Limits) -> Budget:
-    """The report with the first way that fits as its hint, or the one that needs least.
+def ram_advice(ram: Ram, ways: Iterable[tuple[str, Plan]], limits: Limits) -> str:
+    """The flags of the first way that fits, or of the one that needs least; "" for none.
 
     Args:
-        budget: the report; one within its RAM stays as it is and no way is planned.
+        ram: of the plan; where it keeps its budget no way is planned.
         ways: flags and the plan they lead to, the mildest first, planned as they are taken.
         limits: the user's own budgets.
     """
-    least, flags = budget.ram.total_bytes, ""
-    if least <= budget.ram.budget_bytes:
-        return budget
+    least, flags = ram.total_bytes, ""
+    if least <= ram.budget_bytes:
+        return ""
     for name, plan in ways:
         needed = ram_bill(plan, limits, None).total_bytes
         if needed < least:
             least, flags = needed, name
-        if needed <= budget.ram.budget_bytes:
+        if needed <= ram.budget_bytes:
             break
-    if not flags:
-        return budget
-    fits = least <= budget.ram.budget_bytes
-    word = "fits" if fits else "needs less, not little enough"
-    said = f"{flags} {word}: {format_bytes(least)}"
-    findings = tuple(
-        replace(f, hint=f"{said}; or {f.hint}") if f.code == "ram/over-budget" else f
-        for f in budget.verdict.findings
-    )
-    return replace(budget, verdict=replace(budget.verdict, findings=findings))
+    word = "fits" if least <= ram.budget_bytes else "needs less, not little enough"
+    return f"{flags} {word}: {format_bytes(least)}" if flags else ""

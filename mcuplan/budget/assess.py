@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from mcuplan import __version__, words
+from mcuplan.budget.advice import ram_advice
 from mcuplan.budget.footprint import (
     buffer_rows,
     flash_bill,
@@ -17,6 +18,7 @@ from mcuplan.budget.footprint import (
 )
 from mcuplan.budget.growth import growth
 from mcuplan.budget.metrics import network_totals, receptive_fields
+from mcuplan.budget.prices import frontier_row
 from mcuplan.budget.quantization import quantization_findings
 from mcuplan.budget.removed import deployed_totals, removal_findings, removed_channels
 from mcuplan.budget.rows import live_bytes, streams_of
@@ -61,6 +63,7 @@ from mcuplan.record import (
 )
 from mcuplan.schedule.accesses import wait_cycles
 from mcuplan.schedule.explore.levels import Level
+from mcuplan.schedule.explore.variants import NOTHING, Explored
 from mcuplan.schedule.program import Plan, Selected, Step
 from mcuplan.targets import Target
 from mcuplan.units import Estimate, Origin
@@ -73,11 +76,9 @@ def assess(
     limits: Limits | None = None,
     evidence: Evidence | None = None,
     baseline: Against | None = None,
+    explored: Explored = NOTHING,
     *,
-    file: str,
     command: str = "check",
-    levels: Sequence[Level] = (),
-    input_arenas: tuple[int, int] | None = None,
 ) -> Budget:
     """Every figure of the report and the verdict.
 
@@ -86,26 +87,25 @@ def assess(
         limits: the user's own budgets.
         evidence: what was built and run; without it code, stack and cycles are modelled.
         baseline: an earlier report to compare with.
-        file: name of the model file.
+        explored: other plans that the report tells of.
         command: the subcommand.
-        levels: the arena level by level, the last one that of the plan.
-        input_arenas: the arena with the input held as a whole, and with its rows fed.
     """
     limits, evidence, plan = limits or Limits(), evidence or Evidence(), planned.plan
     ram, flash = ram_bill(plan, limits, evidence.build), flash_bill(plan, limits, evidence.build)
     whole, layers = network_totals(planned.floating), layer_rows(plan, evidence, planned.removal)
     latency, peak, target = _latency(layers, plan, limits), peak_of(plan), plan.program.target
     regions, grown = region_rows(plan, ram, flash), _growth(baseline, target, ram, flash, layers)
-    exceeded = budget_findings(ram, flash, latency, peak, layers, regions)
+    advice = ram_advice(ram, explored.less_ram, limits)
+    exceeded = budget_findings(ram, flash, latency, peak, layers, regions, advice)
     return Budget(
         schema=SCHEMA,
         tool_version=__version__,
         command=command,
-        model=_model(planned, whole, file),
+        model=_model(planned, whole),
         target=_target(target),
         regions=regions,
         verdict=verdict_of([*exceeded, *_other_findings(planned, evidence, grown)]),
-        ram=_with_arenas(ram, input_arenas),
+        ram=_with_arenas(ram, explored.input_arenas),
         flash=flash,
         peak=peak,
         totals=deployed_totals(planned.removal, whole),
@@ -117,8 +117,9 @@ def assess(
         streams=streams_of(plan),
         baseline=grown,
         verification=evidence.verifications,
-        levels=tuple(map(_level, levels)),
+        levels=tuple(map(_level, explored.levels)),
         selection=_selection(plan.selected),
+        frontier=tuple(map(frontier_row, explored.frontier)),
     )
 
 
@@ -237,10 +238,10 @@ def _row(plan: Plan, step: Step, live: int, field: tuple[int, int], evidence: Ev
     )
 
 
-def _model(planned: Planned, totals: Totals, file: str) -> ModelInfo:
+def _model(planned: Planned, totals: Totals) -> ModelInfo:
     graph = planned.plan.program.graph
     return ModelInfo(
-        name=file,
+        name=planned.model.path.name,
         sha256=planned.model.sha256,
         opset=planned.model.opset,
         dtype=planned.model.dtype,

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from mcuplan import words
-from mcuplan.budget.code_model import model_code
 from mcuplan.budget.rows import busiest
 from mcuplan.emit.arenas import arena_bytes
 from mcuplan.emit.row_places import context_bytes, row_table_bytes
 from mcuplan.price import constants_of
 from mcuplan.record import BufferKind, BufferRow, BuildFigures, Flash, Limits, Peak, Ram, RegionUse
+from mcuplan.schedule.code import model_code
 from mcuplan.schedule.program import FEED, Plan, Step
 from mcuplan.solvers.packing.problem import Region
 from mcuplan.units import Origin

@@ -3,22 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
-
-from mcuplan.record import Budget, FrontierRow
+from mcuplan.record import FrontierRow
 from mcuplan.schedule.explore.frontier import Price
 from mcuplan.units import Origin
 
-__all__ = ["with_frontier"]
+__all__ = ["frontier_row"]
 
 
-def with_frontier(budget: Budget, prices: Sequence[Price]) -> Budget:
-    """The report with what recompute would buy; no figure of the plan changes."""
-    return replace(budget, frontier=tuple(map(_row, prices)))
-
-
-def _row(price: Price) -> FrontierRow:
+def frontier_row(price: Price) -> FrontierRow:
     """One price; what the plan itself needs is known exactly."""
     return FrontierRow(
         price.limit,

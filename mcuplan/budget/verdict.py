@@ -40,9 +40,10 @@ def budget_findings(
     peak: Peak,
     layers: Sequence[LayerRow],
     regions: Sequence[RegionUse],
+    advice: str = "",
 ) -> list[Finding]:
-    """One finding for each budget that is not kept."""
-    found = _ram(ram, peak, regions) + _flash(flash, layers)
+    """One finding for each budget that is not kept; ``advice`` says which flags need less RAM."""
+    found = _ram(ram, peak, regions, advice) + _flash(flash, layers)
     if latency.budget_seconds is not None and latency.seconds > latency.budget_seconds:
         slowest = max(layers, key=lambda row: row.cycles)
         found.append(
@@ -61,12 +62,13 @@ def _error(code: str, message: str, where: str, hint: str) -> Finding:
     return Finding(code, Severity.ERROR, message, where, hint)
 
 
-def _ram(ram: Ram, peak: Peak, regions: Sequence[RegionUse]) -> list[Finding]:
+def _ram(ram: Ram, peak: Peak, regions: Sequence[RegionUse], advice: str) -> list[Finding]:
     where = f"{peak.moment}, {peak.layer}" if peak.layer else ""
     hint = (
         "a smaller input or output of the peak step; mcuplan targets fit MODEL: who holds it; "
         "mcuplan plan MODEL --frontier: what recompute would buy"
     )
+    hint = f"{advice}; or {hint}" if advice else hint
     found = []
     if ram.total_bytes > ram.budget_bytes:
         excess = format_bytes(ram.total_bytes - ram.budget_bytes)

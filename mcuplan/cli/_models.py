@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mcuplan.ir.graph import Graph
     from mcuplan.passes.assign_grids import Grids
     from mcuplan.record import Against, Budget, Evidence, Limits, Planned, Request
-    from mcuplan.schedule import Level
+    from mcuplan.schedule import Explored
     from mcuplan.targets import Target
 
 __all__ = ["COMMANDS", "with_backend"]
@@ -144,33 +144,16 @@ def _default_name(model: Path, given: str | None) -> str:
 
 def _report(
     command: str,
-    model: Path,
     asked: _Asked,
     planned: Planned,
     evidence: Evidence | None = None,
-    levels: Sequence[Level] = (),
-    input_arenas: tuple[int, int] | None = None,
+    explored: Explored | None = None,
 ) -> Budget:
     from mcuplan.budget import assess
+    from mcuplan.schedule.explore.variants import NOTHING
 
-    return assess(
-        planned,
-        asked.limits,
-        evidence,
-        asked.baseline,
-        file=model.name,
-        command=command,
-        levels=levels,
-        input_arenas=input_arenas,
-    )
-
-
-def _advised(budget: Budget, asked: _Asked, planned: Planned) -> Budget:
-    """The report with the flags that need less RAM, where it is over."""
-    from mcuplan import pipeline
-    from mcuplan.budget import with_ram_advice
-
-    return with_ram_advice(budget, pipeline.less_ram(planned), asked.limits)
+    others = explored or NOTHING
+    return assess(planned, asked.limits, evidence, asked.baseline, others, command=command)
 
 
 @click.command()
@@ -184,6 +167,7 @@ def check(model: Path, build: bool, **options: Any) -> int:
 
     def make() -> Budget:
         from mcuplan import pipeline
+        from mcuplan.schedule import Explored, less_ram
 
         planned = pipeline.plan(_request(model, options), sizes_only=True)
         evidence = None
@@ -193,7 +177,8 @@ def check(model: Path, build: bool, **options: Any) -> int:
             evidence = measure(planned, _default_name(model, options["name"]))
         else:
             evidence = _kept(model, planned)
-        return _advised(_report("check", model, asked, planned, evidence), asked, planned)
+        explored = Explored(less_ram=less_ram(planned))
+        return _report("check", asked, planned, evidence, explored)
 
     asked = _asked(options)
     return reported("check", str(model), asked.outputs, make)
@@ -214,14 +199,17 @@ def plan(model: Path, frontier: bool, **options: Any) -> int:
 
     def make() -> Budget:
         from mcuplan import pipeline
-        from mcuplan.budget import with_frontier
+        from mcuplan.schedule import Explored, frontier_of, input_arenas, less_ram, levels_of
 
         planned = pipeline.plan(_request(model, options), sizes_only=True)
         kept = _kept(model, planned)
-        levels, arenas = pipeline.levels(planned), pipeline.input_arenas(planned)
-        prices = pipeline.frontier(planned) if frontier else ()
-        made = _report("plan", model, asked, planned, kept, levels, arenas)
-        return with_frontier(_advised(made, asked, planned), prices)
+        explored = Explored(
+            levels_of(planned),
+            input_arenas(planned),
+            frontier_of(planned) if frontier else (),
+            less_ram(planned),
+        )
+        return _report("plan", asked, planned, kept, explored)
 
     asked = _asked(options)
     return reported("plan", str(model), asked.outputs, make)
@@ -303,7 +291,7 @@ def generate(model: Path, output: Path, **options: Any) -> int:
 
         planned = pipeline.plan(_request(model, options))
         bundle = pipeline.generate(planned, _default_name(model, options["name"]))
-        budget = _report("generate", model, asked, planned, _kept(model, planned))
+        budget = _report("generate", asked, planned, _kept(model, planned))
         files = {Path(name): text.encode("utf-8") for name, text in bundle.files.items()}
         files[Path(f"{bundle.name}.report.json")] = render("json", budget).encode("utf-8")
         write_tree(output, files)
@@ -368,7 +356,7 @@ def verify(
             evidence = run(planned, request, wanted, say)
         finally:
             say("")
-        budget = _report("verify", model, asked, planned, evidence)
+        budget = _report("verify", asked, planned, evidence)
         if save and evidence.build is not None:
             _leave(kept_report(model, request.target.name), keep_report(budget, planned))
         return budget

@@ -210,10 +210,10 @@ def _budgets(model: Path, dims: Mapping[str, int], cuts: tuple[str, ...]) -> Ite
 
     first, *others = (with_backend(load_target(name), "auto") for name in list_targets())
     planned = pipeline.plan(Request(model, first, dims, cuts), sizes_only=True)
-    yield assess(planned, file=model.name, command="targets fit")
+    yield assess(planned, command="targets fit")
     for target in others:
         planned = pipeline.plan_for(planned, target)
-        yield assess(planned, file=model.name, command="targets fit")
+        yield assess(planned, command="targets fit")
 
 
 def _room(budget: Budget) -> float:

@@ -12,7 +12,7 @@ from mcuplan.importer import ImportedModel
 from mcuplan.ir.graph import Graph
 from mcuplan.passes.assign_grids import Grids
 from mcuplan.passes.dead_channels import Removal
-from mcuplan.schedule import Plan, Sharing, Streaming
+from mcuplan.schedule.program import Plan, Sharing, Streaming
 from mcuplan.targets import Target
 
 __all__ = ["Planned", "Request"]
@@ -54,7 +54,6 @@ class Planned:
     plan: Plan  # the same with an arena in every RAM region that is used
     has_ranges: bool  # False: grids are made up, sizes are right and nothing else
     notes: tuple[Note, ...]
-    options: str  # that shaped the code, for its header
     random_ranges: bool = False  # ranges of random inputs: the code is not for use
     calibrated: int = 0  # samples that ranges were observed on; 0: they come from elsewhere
 

@@ -9,6 +9,7 @@ from mcuplan.schedule.assembly.check_rows import check_rows
 from mcuplan.schedule.assembly.dead import dead_bytes
 from mcuplan.schedule.assembly.order import best_order, find_order, peak_bytes
 from mcuplan.schedule.assembly.plan import make_plan
+from mcuplan.schedule.assembly.rating import Rating, apart_bytes
 from mcuplan.schedule.assembly.regions import spread
 from mcuplan.schedule.assembly.streamed import plan_rows
 from mcuplan.schedule.explore.frontier import Price, frontier
@@ -18,10 +19,16 @@ from mcuplan.schedule.explore.levels import (
     Level,
     Reason,
     copied_joins,
-    input_arenas,
     levels,
 )
-from mcuplan.schedule.explore.planning import Streaming, plan_graph
+from mcuplan.schedule.explore.planning import plan_asked, plan_graph
+from mcuplan.schedule.explore.variants import (
+    Explored,
+    frontier_of,
+    input_arenas,
+    less_ram,
+    levels_of,
+)
 from mcuplan.schedule.kernels.choose import Choice, Placer, choose
 from mcuplan.schedule.kernels.objective import Objective, Selection, plan_cycles
 from mcuplan.schedule.kernels.select import Candidate, candidates_of, program_of, select_kernels
@@ -36,6 +43,7 @@ from mcuplan.schedule.program import (
     Slot,
     Spread,
     Step,
+    Streaming,
 )
 from mcuplan.solvers.steps.segments import EFFORTS, Effort
 
@@ -49,6 +57,7 @@ __all__ = [
     "Candidate",
     "Choice",
     "Effort",
+    "Explored",
     "Level",
     "Objective",
     "OrderResult",
@@ -56,6 +65,7 @@ __all__ = [
     "Plan",
     "Price",
     "Program",
+    "Rating",
     "Reason",
     "Run",
     "Selection",
@@ -64,6 +74,7 @@ __all__ = [
     "Spread",
     "Step",
     "Streaming",
+    "apart_bytes",
     "arrange",
     "best_order",
     "candidates_of",
@@ -73,10 +84,14 @@ __all__ = [
     "dead_bytes",
     "find_order",
     "frontier",
+    "frontier_of",
     "input_arenas",
+    "less_ram",
     "levels",
+    "levels_of",
     "make_plan",
     "peak_bytes",
+    "plan_asked",
     "plan_cycles",
     "plan_graph",
     "plan_rows",

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import accumulate
 from types import MappingProxyType
+from typing import Literal
 
 from mcuplan.facts import AsAWhole, Trade
 from mcuplan.ir.graph import Graph, Node
@@ -29,8 +30,12 @@ __all__ = [
     "Slot",
     "Spread",
     "Step",
+    "Streaming",
     "whole_runs",
 ]
+
+Streaming = Literal["off", "auto", "input"]
+"""Whether steps run row by row: never, where that pays, and with rows of the input fed."""
 
 FEED = -1
 """As the step of a run: rows of a streamed input arrive."""

@@ -47,8 +47,8 @@ from mcuplan.prove.harness import Hook, build_for_core
 from mcuplan.prove.proofs import Subject
 from mcuplan.prove.toolchain import cross_compiler, host_compiler
 from mcuplan.schedule import EFFORTS, Plan, plan_graph
-from mcuplan.schedule.explore.planning import Streaming
 from mcuplan.schedule.kernels.choose import Objective, Selection
+from mcuplan.schedule.program import Streaming
 from mcuplan.targets import load_target
 
 TARGET = replace(load_target("cortex-m4"), backend="dsp")

@@ -59,7 +59,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Planned:
 @pytest.fixture(scope="module")
 def budget(small: Planned) -> Budget:
     """Its budget without limits."""
-    return assess(small, file="net.onnx")
+    return assess(small)
 
 
 def test_every_byte_counts_once(budget: Budget) -> None:
@@ -135,7 +135,7 @@ def test_energy_per_cycle_decides_the_total(small: Planned, tmp_path: Path) -> N
         'name = "own"\nextends = "nucleo-f446re"\n[energy.per_cycle_j]\n'
         'value = 1e-9\nunit = "J/cycle"\norigin = "datasheet"\nsource = "a datasheet"\n'
     )
-    found = assess(pipeline.retarget(small, load_target(board)), file="net.onnx")
+    found = assess(pipeline.retarget(small, load_target(board)))
     assert found.energy is not None
     assert found.latency.cycles * 1e-9 == pytest.approx(found.energy.joules)
 
@@ -150,7 +150,7 @@ def test_energy_per_cycle_decides_the_total(small: Planned, tmp_path: Path) -> N
 )
 def test_each_budget_is_kept_or_named(small: Planned, limits: Limits, code: str) -> None:
     """A limit below the figure gives its code and nothing else."""
-    found = assess(small, limits, file="net.onnx").verdict
+    found = assess(small, limits).verdict
     assert Status.OVER is found.status
     assert [code] == [f.code for f in found.findings if f.severity == "error"]
 
@@ -159,12 +159,12 @@ def test_a_limit_is_kept_to_the_byte(small: Planned, budget: Budget) -> None:
     """A limit of exactly the total fits; one byte less does not."""
     for extra, status in ((0, Status.FITS), (-1, Status.OVER)):
         limits = Limits(budget.ram.total_bytes + extra, budget.flash.total_bytes + extra)
-        assert status is assess(small, limits, file="net.onnx").verdict.status
+        assert status is assess(small, limits).verdict.status
 
 
 def test_a_limit_above_the_target_changes_nothing(small: Planned, budget: Budget) -> None:
     """The target's own memory stays the budget where it is smaller."""
-    wide = assess(small, Limits(max_ram=1 << 30, max_flash=1 << 30), file="net.onnx")
+    wide = assess(small, Limits(max_ram=1 << 30, max_flash=1 << 30))
     assert budget.ram == wide.ram
     assert budget.flash == wide.flash
 
@@ -172,7 +172,7 @@ def test_a_limit_above_the_target_changes_nothing(small: Planned, budget: Budget
 def test_measured_figures_replace_the_model(small: Planned, budget: Budget) -> None:
     """After a build, code and stack are the measured ones without margin."""
     build = BuildFigures(1000, 24, budget.flash.weights_bytes + 100, 0, 200, "gcc", "-O2")
-    found = assess(small, evidence=Evidence(build, cycles={0: 7}), file="net.onnx")
+    found = assess(small, evidence=Evidence(build, cycles={0: 7}))
     assert (1024, 0, Origin.MEASURED) == (
         found.flash.code_bytes,
         found.flash.code_margin_bytes,
@@ -190,7 +190,7 @@ def test_measured_figures_replace_the_model(small: Planned, budget: Budget) -> N
 
 def test_missing_ranges_and_generic_sizes_are_said(tmp_path: Path) -> None:
     """Sizes without ranges fit, and the report says what they stand on."""
-    found = assess(planned(small_net(), tmp_path, "cortex-m4"), file="net.onnx").verdict
+    found = assess(planned(small_net(), tmp_path, "cortex-m4")).verdict
     assert Status.FITS is found.status
     codes = {f.code for f in found.findings}
     assert {"quant/no-ranges", "target/generic-sizes"} <= codes
@@ -225,7 +225,7 @@ def test_what_a_run_contradicts_fails(
         instructions=1,
         cycles=1,
     )
-    found = assess(small, evidence=Evidence(verifications=(run,)), file="net.onnx").verdict
+    found = assess(small, evidence=Evidence(verifications=(run,))).verdict
     errors = [f.code for f in found.findings if f.severity == "error"]
     assert ([code] if code else []) == errors
     assert (Status.OVER if code else Status.FITS) is found.status
@@ -241,7 +241,7 @@ def test_growth_names_the_layer_and_the_reason(budget: Budget, tmp_path: Path) -
     """More output channels in one layer are named as the reason, and the report fails."""
     wider = planned(small_net(channels=6), tmp_path)
     against = Against("main.json", as_json(budget))
-    found = assess(wider, baseline=against, file="net.onnx")
+    found = assess(wider, baseline=against)
     assert found.baseline is not None
     assert found.ram.total_bytes - budget.ram.total_bytes == found.baseline.ram_delta
     rows = {row.name: row for row in found.baseline.layers}
@@ -264,7 +264,7 @@ def test_growth_calls_kernels_as_the_tables_do(budget: Budget) -> None:
 def test_growth_of_every_part_adds_up(budget: Budget, tmp_path: Path) -> None:
     """Arena, stack, weights, tables and code that changed have a row; the rows are the total."""
     more = planned(small_net().add("Sigmoid", name="more"), tmp_path)
-    found = assess(more, baseline=Against("a.json", as_json(budget)), file="net.onnx")
+    found = assess(more, baseline=Against("a.json", as_json(budget)))
     grown = found.baseline
     assert grown is not None
     assert grown.ram_delta == sum(part.ram_delta for part in grown.parts)
@@ -279,12 +279,12 @@ def test_a_baseline_of_another_target_is_an_error(small: Planned, budget: Budget
     """Bytes on one target say nothing of growth on another."""
     report = {**as_json(budget), "target": {**as_json(budget)["target"], "name": "other-board"}}
     with pytest.raises(OtherTarget, match="other-board"):
-        assess(small, baseline=Against("other.json", report), file="net.onnx")
+        assess(small, baseline=Against("other.json", report))
 
 
 def test_no_growth_is_no_finding(small: Planned, budget: Budget) -> None:
     """The same model against its own report has no deltas."""
-    found = assess(small, baseline=Against("same.json", as_json(budget)), file="net.onnx")
+    found = assess(small, baseline=Against("same.json", as_json(budget)))
     assert found.baseline is not None
     assert (0, 0, ()) == (
         found.baseline.ram_delta,
@@ -308,7 +308,7 @@ def test_a_bad_baseline_is_an_error(text: str, tmp_path: Path) -> None:
 
 def test_equal_input_equal_bytes(small: Planned) -> None:
     """Every format of the same plan is the same text twice."""
-    one, two = (assess(small, file="net.onnx") for _ in range(2))
+    one, two = (assess(small) for _ in range(2))
     assert render("json", one) == render("json", two)
     assert render("text", one) == render("text", two)
 
@@ -316,9 +316,9 @@ def test_equal_input_equal_bytes(small: Planned) -> None:
 def test_measured_against_modelled_is_no_growth(small: Planned) -> None:
     """A baseline with measured code and stack, the same plan modelled: nothing grew."""
     build = BuildFigures(1000, 24, 2000, 0, 200, "gcc", "-O2")
-    measured = as_json(assess(small, evidence=Evidence(build=build), file="net.onnx"))
+    measured = as_json(assess(small, evidence=Evidence(build=build)))
     constants = measured["flash"]["weights_bytes"] + measured["flash"]["tables_bytes"]
-    modelled = assess(small, baseline=Against("main.json", measured), file="net.onnx")
+    modelled = assess(small, baseline=Against("main.json", measured))
     assert modelled.baseline is not None
     assert 0 == modelled.baseline.ram_delta
     own = modelled.flash.weights_bytes + modelled.flash.tables_bytes

@@ -35,7 +35,7 @@ from mcuplan.prove.cores import core_named
 from mcuplan.prove.proofs import Subject, count_on_core
 from mcuplan.record import Request
 from mcuplan.resources import codegen_dir
-from mcuplan.schedule.explore.planning import Streaming
+from mcuplan.schedule.program import Streaming
 from mcuplan.targets import Target, load_target
 
 HEAD = """# SPDX-License-Identifier: 0BSD

@@ -11,7 +11,7 @@ from small_nets import Net
 
 from mcuplan import pipeline
 from mcuplan.record import Request
-from mcuplan.schedule import Plan
+from mcuplan.schedule import Plan, less_ram
 from mcuplan.targets import load_target
 
 
@@ -26,11 +26,11 @@ def test_the_layout_of_the_layers_is_offered_at_its_price(streaming: str, tmp_pa
     model = net.save(tmp_path / "net.onnx")
     request = Request(model, load_target("cortex-m4"), streaming=streaming)  # type: ignore[arg-type]
     planned = pipeline.plan(request, sizes_only=True)
-    found = dict(pipeline.less_ram(planned))["--io-layout nhwc"]
+    found = dict(less_ram(planned))["--io-layout nhwc"]
     wanted = pipeline.plan(replace(request, io_layout="nhwc"), sizes_only=True)
     assert _arena(wanted.plan) == _arena(found)
     assert _arena(found) < _arena(planned.plan)
-    assert all(name != "--io-layout nhwc" for name, _ in pipeline.less_ram(wanted))
+    assert all(name != "--io-layout nhwc" for name, _ in less_ram(wanted))
 
 
 def test_feeding_rows_is_the_last_offer_at_its_price(tmp_path: Path) -> None:
@@ -39,7 +39,7 @@ def test_feeding_rows_is_the_last_offer_at_its_price(tmp_path: Path) -> None:
     model = net.save(tmp_path / "net.onnx")
     request = Request(model, load_target("cortex-m4"))
     planned = pipeline.plan(request, sizes_only=True)
-    name, found = list(pipeline.less_ram(planned))[-1]
+    name, found = list(less_ram(planned))[-1]
     wanted = pipeline.plan(replace(request, streaming="input"), sizes_only=True)
     assert ("--streaming input", _arena(wanted.plan)) == (name, _arena(found))
     assert 2 * _arena(found) < _arena(planned.plan)
@@ -49,4 +49,4 @@ def test_rows_that_cannot_be_fed_are_not_offered(tmp_path: Path) -> None:
     """An input that the first layer needs at once has no such flag, and no error comes of it."""
     model = Net((1, 8)).add("Relu").save(tmp_path / "net.onnx")
     planned = pipeline.plan(Request(model, load_target("cortex-m4")), sizes_only=True)
-    assert "--streaming input" not in dict(pipeline.less_ram(planned))
+    assert "--streaming input" not in dict(less_ram(planned))

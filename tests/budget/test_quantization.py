@@ -23,7 +23,7 @@ def _findings(net: Net, outputs: list[str], folder: Path, samples: int = 12) -> 
     path.write_bytes(net.model(*outputs).SerializeToString())
     np.savez(folder / "data.npz", x=net.samples(samples))
     planned = pipeline.plan(Request(path, TARGET, calibration=folder / "data.npz"))
-    budget = assess(planned, file="net.onnx")
+    budget = assess(planned)
     return [f for f in budget.verdict.findings if f.code.startswith("quant/")]
 
 
@@ -78,7 +78,7 @@ def test_made_up_ranges_are_not_counted(tmp_path: Path) -> None:
     path.write_bytes(net.model(_joined(net, 61.0)).SerializeToString())
     for request in (Request(path, TARGET, random_calibration=True), Request(path, TARGET)):
         planned = pipeline.plan(request, sizes_only=True)
-        codes = [f.code for f in assess(planned, file="net.onnx").verdict.findings]
+        codes = [f.code for f in assess(planned).verdict.findings]
         assert not {"quant/few-samples", "quant/mixed-ranges"} & set(codes)
 
 
@@ -91,5 +91,5 @@ def test_the_remedy_works(tmp_path: Path) -> None:
     cuts = ("sigmoid0", "mul3")
     planned = pipeline.plan(Request(path, TARGET, cuts=cuts, calibration=tmp_path / "data.npz"))
     assert cuts == tuple(port.name for port in planned.integer.outputs)
-    codes = [f.code for f in assess(planned, file="net.onnx").verdict.findings]
+    codes = [f.code for f in assess(planned).verdict.findings]
     assert "quant/mixed-ranges" not in codes

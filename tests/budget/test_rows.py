@@ -16,7 +16,7 @@ from mcuplan import pipeline
 from mcuplan.budget import assess
 from mcuplan.record import Budget, Planned, Request
 from mcuplan.report import Look, render
-from mcuplan.schedule import FEED, Streaming
+from mcuplan.schedule import FEED, Explored, Streaming, input_arenas
 from mcuplan.targets import load_target
 
 
@@ -40,7 +40,7 @@ def streamed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 @pytest.fixture(scope="module")
 def budget(streamed: Planned) -> Budget:
     """Its report."""
-    return assess(streamed, file="net.onnx", input_arenas=pipeline.input_arenas(streamed))
+    return assess(streamed, explored=Explored(input_arenas=input_arenas(streamed)))
 
 
 def test_the_peak_is_the_most_live_bytes(budget: Budget) -> None:

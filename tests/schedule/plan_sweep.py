@@ -21,7 +21,7 @@ from mcuplan.backends import backend_of
 from mcuplan.budget import assess
 from mcuplan.errors import McuplanError, Problems
 from mcuplan.record import Planned, Request
-from mcuplan.schedule import Objective, Sharing, Streaming, check_rows
+from mcuplan.schedule import Explored, Objective, Sharing, Streaming, check_rows, levels_of
 from mcuplan.targets import Target, list_targets, load_target
 
 __all__ = ["Way", "all_ways", "fault_of", "read"]
@@ -76,7 +76,7 @@ def fault_of(planned: Planned, way: Way) -> str:
     try:
         made = pipeline.plan_for(replace(planned, request=request), request.target)
         check_rows(made.plan, keep_inputs=way.sharing.keep_inputs)
-        assess(made, file="model.onnx", levels=pipeline.levels(made))
+        assess(made, explored=Explored(levels_of(made)))
         pipeline.generate(made, "model")
     except (McuplanError, Problems):
         return ""  # a refusal: it has a code, a place and a hint

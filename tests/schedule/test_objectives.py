@@ -19,11 +19,12 @@ from mcuplan.schedule import (
     EFFORTS,
     Objective,
     Plan,
+    Rating,
     Selection,
     Streaming,
+    apart_bytes,
     plan_cycles,
     plan_graph,
-    spread,
 )
 from mcuplan.solvers.packing.problem import Region
 from mcuplan.targets import Target, load_target
@@ -87,6 +88,11 @@ _WAYS: tuple[tuple[Objective, Streaming], ...] = tuple(
 _Plans = dict[tuple[Objective, Streaming], Plan]
 
 
+def _fits(plan: Plan, target: Target) -> bool:
+    """Whether a target holds the arena of a plan beside stack and context."""
+    return plan.arena_bytes + apart_bytes(plan) <= target.ram[0].usable_bytes
+
+
 def _is_kept(graph: Graph, target: Target, known: _Plans | None = None) -> _Plans:
     """What latency and ram=strict promise, of the plans of every objective, by rows or not.
 
@@ -95,12 +101,11 @@ def _is_kept(graph: Graph, target: Target, known: _Plans | None = None) -> _Plan
     asking = (Objective.LATENCY, Objective.RAM)
     ways = [way for way in _WAYS if known is None or way[0] in asking]
     plans = (known or {}) | {way: _plan(graph, target, *way) for way in ways}
-    room = target.ram[0].usable_bytes
     for allowed in (("off",), ("off", "auto")):
-        fit = [p for way, p in plans.items() if way[1] in allowed and p.arena_bytes <= room]
+        fit = [p for way, p in plans.items() if way[1] in allowed and _fits(p, target)]
         fastest = plans[Objective.LATENCY, allowed[-1]]
         if fit:
-            assert fastest.arena_bytes <= room
+            assert _fits(fastest, target)
             assert plan_cycles(fastest) <= min(map(plan_cycles, fit)) * (1 + 1e-9)
     least = plans[Objective.RAM_STRICT, "auto"]
     for way in ((Objective.RAM_STRICT, "off"), (Objective.RAM, "auto"), (Objective.RAM, "off")):
@@ -119,7 +124,7 @@ def test_latency_never_loses_in_little_ram(name: str) -> None:
     """Where the fastest does not fit, the fastest is sought among what does, whatever the RAM."""
     graph = _NETWORKS[name]()
     plans = _is_kept(graph, _m4())
-    rooms = sorted({plan.arena_bytes for plan in plans.values()})
+    rooms = sorted({plan.arena_bytes + apart_bytes(plan) for plan in plans.values()})
     for room in (rooms[0], rooms[len(rooms) // 2], rooms[-2]):
         _is_kept(graph, _small(room), plans)
 
@@ -127,16 +132,14 @@ def test_latency_never_loses_in_little_ram(name: str) -> None:
 def test_latency_never_loses_to_what_lies_in_faster_ram() -> None:
     """Kernels that need less RAM may be faster: nothing waits for them."""
     graph, target = _residual(), _m4()
-    least = _plan(graph, target, Objective.RAM_STRICT, "off").arena_bytes
-    ram = (Region("dtcm", "ram", least), Region("sram", "ram", 1 << 17, wait_states=9))
+    least = _plan(graph, target, Objective.RAM_STRICT, "off")
+    room = least.arena_bytes + apart_bytes(least)
+    ram = (Region("dtcm", "ram", room), Region("sram", "ram", 1 << 17, wait_states=9))
     target = replace(target, regions=(*ram, *target.flash))
 
     def cycles(objective: Objective) -> float:
-        plan = plan_graph(graph, target, None, EFFORTS["fast"], selection(objective))
-        return plan_cycles(spread(plan))
-
-    def selection(objective: Objective) -> Selection:
-        return Selection(objective, lambda plan: plan_cycles(spread(plan)))
+        plan = plan_graph(graph, target, None, EFFORTS["fast"], Selection(objective))
+        return Rating().cycles(plan)
 
     every = {objective: cycles(objective) for objective in Objective}
     assert every[Objective.LATENCY] == min(every.values()) < every[Objective.FLASH]
@@ -152,11 +155,12 @@ def test_latency_never_loses_on_random_graphs(seed: int) -> None:
 def test_latency_fits_where_nothing_runs_by_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     """Slower kernels with less scratch are taken where only they fit, without rows, too."""
     graph = _residual()
-    least = _plan(graph, _m4(), Objective.RAM_STRICT, "off").arena_bytes
+    strict = _plan(graph, _m4(), Objective.RAM_STRICT, "off")
+    least = strict.arena_bytes
     assert least < _plan(graph, _m4(), Objective.LATENCY, "off").arena_bytes
-    levels = import_module("mcuplan.schedule.explore.planning")
-    monkeypatch.setattr(levels, "plan_rows", lambda *_, **__: None)
-    plan = _plan(graph, _small(least), Objective.LATENCY, "auto")
+    module = import_module("mcuplan.schedule.explore.planning")
+    monkeypatch.setattr(module, "plan_rows", lambda *_, **__: None)
+    plan = _plan(graph, _small(least + apart_bytes(strict)), Objective.LATENCY, "auto")
     assert least == plan.arena_bytes
     assert plan.selected is not None
     assert "latency" == plan.selected.objective

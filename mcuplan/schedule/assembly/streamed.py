@@ -11,6 +11,7 @@ from mcuplan.ir.op import Kernel
 from mcuplan.passes.gather_rows import gather_rows
 from mcuplan.passes.rows_of_planes import rows_of_planes
 from mcuplan.schedule.assembly.plan import assemble
+from mcuplan.schedule.assembly.rating import Rating
 from mcuplan.schedule.assembly.row_layout import lay_out
 from mcuplan.schedule.assembly.row_local import (
     RowProgram,
@@ -55,7 +56,7 @@ def plan_rows(
         UsageError: the input is to be fed and cannot arrive row by row.
         InputTooLarge: rows would lie further apart than the generated code can say.
     """
-    sharing, selection = sharing or Sharing(), selection or Selection()
+    sharing, selection, effort = sharing or Sharing(), selection or Selection(), effort or Effort()
     gathered = gather_rows(rows_of_planes(graph, fed=feed))
     ways = candidates_of(gathered, target)
 
@@ -71,7 +72,6 @@ def plan_rows(
     leanest = by_rows(fewest)
     if enough is not None and least_bytes(leanest.graph) >= enough:
         return None
-    effort = effort or Effort()
     orders, asked = _Orders(leanest, effort), selection.objective
     plans: dict[tuple[Kernel, ...], Plan] = {}
     for objective in (asked, Objective.RAM) if asked is Objective.RAM_STRICT else (asked,):
@@ -84,7 +84,8 @@ def plan_rows(
     if len(plans) == 1:
         return next(iter(plans.values()))
     # Kernels go by the peak; packed, more of them may need no more, and then be faster.
-    return min(plans.values(), key=lambda plan: (plan.arena_bytes, selection.cycles(plan)))
+    rating = Rating(selection.ram_limit, sharing.keep_inputs)
+    return min(plans.values(), key=lambda plan: (plan.arena_bytes, rating.cycles(plan)))
 
 
 def _best_of(

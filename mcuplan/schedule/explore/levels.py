@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Self
 
-from mcuplan.errors import UsageError
 from mcuplan.facts import (
     Aliased,
     AsAWhole,
@@ -21,10 +20,9 @@ from mcuplan.ir.op import Op
 from mcuplan.schedule.assembly.arrange import arrange
 from mcuplan.schedule.assembly.plan import make_plan
 from mcuplan.schedule.assembly.row_local import has_too_many_rows
-from mcuplan.schedule.explore.planning import Streaming, placed, plan_graph
-from mcuplan.schedule.kernels.objective import Selection
+from mcuplan.schedule.explore.planning import placed, plan_graph
 from mcuplan.schedule.kernels.select import candidates_of, program_of
-from mcuplan.schedule.program import OrderResult, Plan, Program, Sharing, Spread
+from mcuplan.schedule.program import OrderResult, Plan, Program, Sharing, Spread, Streaming
 from mcuplan.solvers.packing.conflicts import Conflicts
 from mcuplan.solvers.packing.greedy import first_fit
 from mcuplan.solvers.packing.problem import MemoryPlan
@@ -32,7 +30,7 @@ from mcuplan.solvers.rows.problem import RowOrder
 from mcuplan.solvers.steps.segments import Effort
 from mcuplan.targets import Target
 
-__all__ = ["Level", "copied_joins", "input_arenas", "levels"]
+__all__ = ["Level", "copied_joins", "levels"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,29 +136,6 @@ def _with_kernels_of(plan: Plan, graph: Graph) -> Program:
         for name, ways in candidates_of(graph, target).items()
     }
     return program_of(graph, target, chosen)
-
-
-def input_arenas(
-    graph: Graph,
-    target: Target,
-    plan: Plan,
-    sharing: Sharing | None = None,
-    effort: Effort | None = None,
-    selection: Selection | None = None,
-) -> tuple[int, int] | None:
-    """The arena with the input held as a whole, and with its rows fed; None: it cannot be fed.
-
-    ``plan`` is one of the two.
-    """
-    known = plan.arena_bytes
-    if plan.fed_rows:
-        held = plan_graph(graph, target, sharing, effort, selection, streaming="auto")
-        return held.arena_bytes, known
-    try:
-        fed = plan_graph(graph, target, sharing, effort, selection, streaming="input")
-    except UsageError:
-        return None
-    return known, fed.arena_bytes
 
 
 def copied_joins(program: Program) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import TYPE_CHECKING
 
 from mcuplan.errors import InputTooLarge
 from mcuplan.facts import (
@@ -20,18 +20,19 @@ from mcuplan.schedule.assembly.arrange import arrange
 from mcuplan.schedule.assembly.backwards import chosen_backwards
 from mcuplan.schedule.assembly.check_rows import check_rows
 from mcuplan.schedule.assembly.plan import make_plan
+from mcuplan.schedule.assembly.rating import Rating
 from mcuplan.schedule.assembly.streamed import plan_rows
 from mcuplan.schedule.kernels.choose import Placer, choose, kernels_of
 from mcuplan.schedule.kernels.objective import Objective, Selection, price
 from mcuplan.schedule.kernels.select import Candidate, candidates_of, program_of
-from mcuplan.schedule.program import Plan, Program, Selected, Sharing
-from mcuplan.solvers.steps.segments import Effort
+from mcuplan.schedule.program import Plan, Program, Selected, Sharing, Streaming
+from mcuplan.solvers.steps.segments import EFFORTS, Effort
 from mcuplan.targets import Target
 
-__all__ = ["Streaming", "placed", "plan_graph"]
+if TYPE_CHECKING:  # a plan is part of its room: loaded first, it loads this package
+    from mcuplan.record.planned import Request
 
-Streaming = Literal["off", "auto", "input"]
-"""Whether steps run row by row: never, where that pays, and with rows of the input fed."""
+__all__ = ["placed", "plan_asked", "plan_graph"]
 
 
 def plan_graph(
@@ -53,7 +54,7 @@ def plan_graph(
         target: for what chip.
         sharing: what the plan may use.
         effort: how long to look for the order.
-        selection: what kernels are chosen for, and what they cost.
+        selection: what kernels are chosen for.
         streaming: "auto": by rows where that needs less, for latency where it is faster;
             "input": by rows that are fed.
 
@@ -62,20 +63,33 @@ def plan_graph(
         UsageError: the input cannot be fed.
     """
     sharing, selection = sharing or Sharing(), selection or Selection()
+    rating = Rating(selection.ram_limit, sharing.keep_inputs)
     if streaming == "input":
         fed = plan_rows(graph, target, sharing, effort, selection, feed=True)
         assert fed is not None, "an input that can be fed has rows"
         return fed
     whole, by_rows = _both_ways(graph, target, sharing, effort, selection, streaming)
     if selection.objective is not Objective.LATENCY:
-        return whole if by_rows is None else _leaner(by_rows, whole, selection)
+        return whole if by_rows is None else _leaner(by_rows, whole, selection.objective, rating)
     plans = [whole] if by_rows is None else [whole, by_rows]
-    best = whole if by_rows is None else _faster(by_rows, whole, selection)
-    if all(map(selection.fits, plans)) and not any(region.wait_states for region in target.ram):
+    best = whole if by_rows is None else _faster(by_rows, whole, rating)
+    if all(map(rating.fits, plans)) and not any(region.wait_states for region in target.ram):
         return best
     others = _others(graph, target, sharing, effort, selection, streaming)
-    found = _fastest([best, *others], selection)
+    found = _fastest([best, *others], rating)
     return found if found is best else replace(found, selected=_as_latency(found))
+
+
+def plan_asked(request: Request, graph: Graph, target: Target) -> tuple[Plan, Plan]:
+    """The plan that a request asks for, in one arena and divided among the RAM regions.
+
+    Raises:
+        Problems, UsageError: see :func:`plan_graph`.
+    """
+    sharing, effort = request.sharing, EFFORTS[request.effort]
+    selection = Selection(Objective(request.objective), request.ram_limit)
+    plan = plan_graph(graph, target, sharing, effort, selection, streaming=request.streaming)
+    return plan, Rating(request.ram_limit, sharing.keep_inputs).divided(plan)
 
 
 def _both_ways(
@@ -106,13 +120,14 @@ def _others(
     streaming: Streaming,
 ) -> Iterator[Plan]:
     """Plans of other objectives, where the fastest kernels need more than the best RAM."""
+    rating = Rating(selection.ram_limit, sharing.keep_inputs)
     for objective in (Objective.RAM_STRICT, Objective.RAM, Objective.BALANCED, Objective.FLASH):
         wanted = replace(selection, objective=objective)
         whole, by_rows = _both_ways(graph, target, sharing, effort, wanted, streaming)
         plans = [whole] if by_rows is None else [whole, by_rows]
         yield from plans
-        if objective is Objective.RAM_STRICT and not any(map(selection.fits, plans)):
-            break  # nor does anything else
+        if objective is Objective.RAM_STRICT and not any(rating.fits(plan, 0) for plan in plans):
+            break  # nor does any other arena
 
 
 def _as_latency(plan: Plan) -> Selected | None:
@@ -121,27 +136,27 @@ def _as_latency(plan: Plan) -> Selected | None:
     return selected and replace(selected, objective=objective, among_fitting=True)
 
 
-def _fastest(plans: Sequence[Plan], selection: Selection) -> Plan:
+def _fastest(plans: Sequence[Plan], rating: Rating) -> Plan:
     """The plan with the least cycles of those that fit, then with the least arena."""
-    return min(plans, key=lambda p: (not selection.fits(p), selection.cycles(p), p.arena_bytes))
+    return min(plans, key=lambda p: (not rating.fits(p), rating.cycles(p), p.arena_bytes))
 
 
-def _faster(by_rows: Plan, whole: Plan, selection: Selection) -> Plan:
+def _faster(by_rows: Plan, whole: Plan, rating: Rating) -> Plan:
     """The faster plan; where both are as fast, the one that needs less."""
-    if _fastest([whole, by_rows], selection) is by_rows:
+    if _fastest([whole, by_rows], rating) is by_rows:
         return by_rows
-    more = 100 * (selection.cycles(by_rows) / max(1.0, selection.cycles(whole)) - 1)
+    more = 100 * (rating.cycles(by_rows) / max(1.0, rating.cycles(whole)) - 1)
     return replace(whole, as_a_whole=SlowerByRows(more)) if more > 0 else whole
 
 
-def _leaner(by_rows: Plan, whole: Plan, selection: Selection) -> Plan:
+def _leaner(by_rows: Plan, whole: Plan, objective: Objective, rating: Rating) -> Plan:
     """The plan by rows where it needs less, and for `ram` where that is worth its cycles."""
     sizes = by_rows.arena_bytes, whole.arena_bytes
     if sizes[0] >= sizes[1]:
         return whole
-    if selection.objective is not Objective.RAM or not selection.fits(whole):
+    if objective is not Objective.RAM or not rating.fits(whole):
         return by_rows
-    cycles = selection.cycles(by_rows), selection.cycles(whole)
+    cycles = rating.cycles(by_rows), rating.cycles(whole)
     if price(sizes[0], cycles[0]) <= price(sizes[1], cycles[1]):
         return by_rows
     return replace(whole, as_a_whole=NotWorthCycles(sizes[1] - sizes[0]))
@@ -165,7 +180,8 @@ def _plan_whole(
             # rows made backwards may take longer
             onwards = replace(sharing, backwards=False)
             plans.append(placed(fastest, onwards, effort, eager=True))
-    best = plans[0] if len(plans) == 1 else _fastest(plans, selection)
+    rating = Rating(selection.ram_limit, sharing.keep_inputs)
+    best = plans[0] if len(plans) == 1 else _fastest(plans, rating)
     check_rows(best, keep_inputs=sharing.keep_inputs)
     return replace(best, selected=Selected(selection.objective.value, choice.trade))
 

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -49,16 +48,9 @@ def plan_cycles(plan: Plan) -> float:
     return sum(own) + beside + sum(wait_cycles(plan))
 
 
-def _fits(plan: Plan) -> bool:
-    """Every arena in its region."""
-    rooms = {region.name: region.usable_bytes for region in plan.program.target.ram}
-    return all(memory.arena_bytes <= rooms[name] for name, memory in plan.memory.items())
-
-
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What to choose kernels for; ``cycles`` and ``fits`` rate a whole plan."""
+    """What to choose kernels for; ``ram_limit`` is for everything in RAM together."""
 
     objective: Objective = Objective.BALANCED
-    cycles: Callable[[Plan], float] = plan_cycles
-    fits: Callable[[Plan], bool] = _fits
+    ram_limit: int | None = None

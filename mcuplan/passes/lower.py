@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a graph on grids to the int8 graph that is planned."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from mcuplan.ir.graph import Graph
+from mcuplan.ir.op import Signature
+from mcuplan.passes.assign_types import assign_types
+from mcuplan.passes.dead_channels import Removal, keep_dead_channels, remove_dead_channels
+from mcuplan.passes.io_layout import rows_at_boundary
+
+__all__ = ["lower"]
+
+
+def lower(
+    graph: Graph,
+    multiple: Callable[[Signature], int] | None,
+    *,
+    rows: bool = False,
+    real_ranges: bool = True,
+    dump_after: Callable[[str, Graph], None] | None = None,
+) -> Removal:
+    """The int8 graph, whole and without the channels that no output depends on.
+
+    Args:
+        graph: float, every activation on a grid.
+        multiple: of channels that kernels want (see `remove_dead_channels`); None: dead
+            channels stay.
+        rows: inputs and outputs are rows of pixels, where the model has planes.
+        real_ranges: the grids come from data or from the model.
+        dump_after: is told where channels were removed.
+    """
+    integer = assign_types(rows_at_boundary(graph) if rows else graph)
+    if multiple is None:
+        return keep_dead_channels(integer)
+    removal = remove_dead_channels(integer, multiple, real_ranges=real_ranges)
+    if removal.kept and dump_after is not None:
+        dump_after("remove_dead_channels", removal.graph)
+    return removal
