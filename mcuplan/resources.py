@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-__all__ = ["codegen_dir", "targets_dir"]
+__all__ = ["codegen_dir", "is_checkout", "targets_dir"]
 
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -29,3 +29,8 @@ def codegen_dir() -> Path:
 def targets_dir() -> Path:
     """Folder of the built-in target files."""
     return _find("targets")
+
+
+def is_checkout() -> bool:
+    """Whether the folders are those of the sources, which may be written to."""
+    return codegen_dir().parent == _PACKAGE.parent

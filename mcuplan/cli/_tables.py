@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from time import perf_counter
@@ -95,17 +96,37 @@ def _show_diff(form: str, made: Baseline) -> None:
 @click.command(short_help="Instructions and cycles per kernel and shape.")
 @_options.target
 @_options.backend
+@click.option(
+    "--fit", is_flag=True, help="Measure kernels anew; write their cycles, code and stack."
+)
+@click.option(
+    "--network",
+    "networks",
+    metavar="NAME=MODEL",
+    multiple=True,
+    help="With --fit: a network to state the error of, too.",
+)
 @_TABLE
-def bench(target: str | None, backend: str, form: str) -> int:
+def bench(target: str | None, backend: str, fit: bool, networks: tuple[str, ...], form: str) -> int:
     """Instructions and cycles per kernel and shape, counted on the emulator.
 
     They are the same on every run with the same compiler, which the last line names: keep the
     table, and a diff shows what became slower.
+
+    With --fit, in a checkout, what modelled figures rest on is written anew: cycles of the parts
+    of each kernel (cycles.toml), its code and stack (sizes.toml), of one kernel set or of all.
+    That takes some minutes; review the diff as code.
     """
     from mcuplan.prove.bench import bench as count
     from mcuplan.prove.toolchain import cross_compiler
     from mcuplan.targets import load_target
 
+    if fit:
+        if target is not None:
+            raise UsageError("kernels are fitted on their reference cores", "--target", "leave it")
+        return _fit(backend, networks, form)
+    if networks:
+        raise UsageError("nothing is fitted", "--network", "--fit")
     rows = []
     for row in count(with_backend(load_target(target or "cortex-m4"), backend)):
         each = f"{(row.cycles or row.instructions) / row.work:.2f}/{row.unit}"
@@ -117,6 +138,31 @@ def bench(target: str | None, backend: str, form: str) -> int:
     if form == "text":
         say(f"\n{cross_compiler().version}\n")
     return EXIT_FITS
+
+
+def _fit(backend: str, networks: Sequence[str], form: str) -> int:
+    """Write the figures of one kernel set or of all, and say which files they are in."""
+    from mcuplan.prove.fit import fit_set, kernel_sets
+    from mcuplan.resources import codegen_dir, is_checkout
+
+    if not is_checkout():
+        raise UsageError("an installed mcuplan keeps its figures", "--fit", "run it in a checkout")
+    if backend not in ("auto", *kernel_sets()):
+        names = ", ".join(("auto", *kernel_sets()))
+        raise UsageError(f"no backend named {backend}", "--backend", f"one of {names}")
+    models = dict(_named_model(text) for text in networks)
+    sets = kernel_sets() if backend == "auto" else (backend,)
+    written = [file for name in sets for file in fit_set(name, models, codegen_dir())]
+    rows = [[file.path.relative_to(codegen_dir()).as_posix(), file.kernels] for file in written]
+    _show(form, ("file", "kernels"), rows, {1})
+    return EXIT_FITS
+
+
+def _named_model(text: str) -> tuple[str, Path]:
+    name, _, path = text.partition("=")
+    if not re.fullmatch(r"\w+", name, re.ASCII) or not path:
+        raise UsageError(f"{text!r} names no network", "--network", "write NAME=MODEL.onnx")
+    return name, Path(path)
 
 
 @click.group()

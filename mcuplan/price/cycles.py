@@ -30,6 +30,7 @@ __all__ = [
     "Timing",
     "calls_timing",
     "expected_cycles",
+    "forget_timings",
     "kernel_timings",
     "network_errors",
     "rated_cycles",
@@ -116,6 +117,12 @@ def _table(backend: str) -> Mapping[str, Any]:
     if not path.is_file():
         return MappingProxyType({})
     return MappingProxyType(tomllib.loads(path.read_text(encoding="utf-8")))
+
+
+def forget_timings() -> None:
+    """The files were written anew."""
+    for cached in (kernel_timings, calls_timing, _table, _calls_table):
+        cached.cache_clear()
 
 
 def timing_of(kernel: Kernel) -> Timing | None:

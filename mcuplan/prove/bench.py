@@ -253,7 +253,7 @@ def _graph(shapes: Sequence[Shape]) -> Graph:
     for i, shape in enumerate(shapes):
         names = [f"x{i}_{k}" for k in range(len(shape.inputs))]
         for name, size in zip(names, shape.inputs, strict=True):
-            tensors[name] = _activation(name, size)
+            tensors[name] = _activation(name, TensorType(size))
             inputs.append(_port(name, size))
         for k, size in enumerate(shape.constants):
             integers = _spread(size, k)
@@ -261,16 +261,16 @@ def _graph(shapes: Sequence[Shape]) -> Graph:
             data = integers.astype(np.float32) / 64
             tensors[f"c{i}_{k}"] = Tensor(f"c{i}_{k}", TensorType(size), data=data, stored=stored)
             names.append(f"c{i}_{k}")
-        made = shape.op.infer([tensors[name].type for name in names])[0].shape
+        (made,) = shape.op.infer([tensors[name].type for name in names])
         tensors[f"y{i}"] = _activation(f"y{i}", made)
-        outputs.append(_port(f"y{i}", made))
+        outputs.append(_port(f"y{i}", made.shape))
         nodes.append(Node(f"n{i}", shape.op, tuple(names), (f"y{i}",)))
     held = MappingProxyType(tensors)
     return Graph("bench", tuple(inputs), tuple(outputs), tuple(nodes), held)
 
 
-def _activation(name: str, size: tuple[int, ...]) -> Tensor:
-    return Tensor(name, TensorType(size), origin=Origin(name, tuple(range(len(size)))))
+def _activation(name: str, kind: TensorType) -> Tensor:
+    return Tensor(name, kind, origin=Origin(name, tuple(range(len(kind.shape)))))
 
 
 def _port(name: str, size: tuple[int, ...]) -> Port:

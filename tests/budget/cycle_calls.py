@@ -12,11 +12,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from cycle_nets import TARGET, Counted, counted
-from cycle_sweep import errors, fit
 
-from mcuplan.price import cycles
-from mcuplan.price.cycles import expected_cycles, work_of
+from mcuplan.price.cycles import expected_cycles, forget_timings, work_of
 from mcuplan.prove.bench import Row
+from mcuplan.prove.fit.least_squares import constants_table
 from mcuplan.resources import codegen_dir
 from mcuplan.schedule import FEED
 from mcuplan.schedule.calls import taking_work
@@ -38,12 +37,7 @@ def _row(kernel: str, parts: Mapping[str, float], counts: float) -> Row:
 
 
 def _table(name: str, rows: Sequence[Row]) -> str:
-    found = fit(rows)
-    missed = errors(rows, found)
-    listed = ", ".join(f"{part} = {value}" for part, value in found.items())
-    worst, mean = max(missed) + 0.0005, sum(missed) / len(missed) + 0.0005
-    text = f"[{name}]\ncycles = {{ {listed} }}\nmax_error = {worst:.3f}\n"
-    return f"{text}mean_error = {mean:.3f}\ncounts = {len(rows)}\n"
+    return f"{constants_table(name, rows, {})}counts = {len(rows)}\n"
 
 
 def _beside(nets: Sequence[Counted]) -> tuple[float, float]:
@@ -126,7 +120,7 @@ def main() -> int:
     nets = [net for seed in range(first, first + count) for net in counted(seed)]
     path = codegen_dir() / "templates" / "cycles.toml"
     path.write_text(text_of(nets, count, first), encoding="utf-8")
-    cycles.kernel_timings.cache_clear()
+    forget_timings()
     return 0
 
 

@@ -3,14 +3,7 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import pytest
-
-sys.path.append(str(Path(__file__).resolve().parents[1] / "budget"))
-
-from random_shapes import random_shapes
 
 from mcuplan.backends import backend_kernels
 from mcuplan.ir.op import ConstArray, Packed
@@ -18,6 +11,7 @@ from mcuplan.ops import all_kernels
 from mcuplan.price import constants_of
 from mcuplan.price.structs import kernel_struct
 from mcuplan.prove.bench import SHAPES, signature_of
+from mcuplan.prove.fit.random_shapes import random_shapes
 
 _BY_BACKEND = {"c99": all_kernels(), **backend_kernels()}
 

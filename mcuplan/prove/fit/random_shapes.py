@@ -24,6 +24,8 @@ from mcuplan.ops.slicing import Slice
 from mcuplan.ops.softmax import Softmax
 from mcuplan.prove.bench import Shape
 
+__all__ = ["random_shapes"]
+
 _MOST_MACS = 60_000
 _CHANNELS = (1, 2, 3, 4, 5, 7, 8, 9, 10, 12, 13, 16, 18, 21, 24, 32, 40, 53, 64)
 

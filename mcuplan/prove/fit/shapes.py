@@ -1,13 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Shapes that kernels are counted on, and the constants that follow from the counts."""
+"""Shapes that kernels are counted on."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
-
-import numpy as np
-from random_shapes import random_shapes
 
 from mcuplan.ir.op import NO_CLAMP
 from mcuplan.ops.concat import Concat
@@ -23,7 +20,10 @@ from mcuplan.ops.resample import Tile, Upsample
 from mcuplan.ops.slicing import Slice
 from mcuplan.ops.softmax import Softmax
 from mcuplan.ops.unary import Lookup, UnaryFn
-from mcuplan.prove.bench import SHAPES, Row, Shape, signature_of
+from mcuplan.prove.bench import SHAPES, Shape, signature_of
+from mcuplan.prove.fit.random_shapes import random_shapes
+
+__all__ = ["macs_of", "sweep"]
 
 _LONGEST = 400_000  # MACs of a shape that is worth the time
 
@@ -148,6 +148,14 @@ def _unweighted() -> Iterator[Shape]:
     for kernel, size, stride, pad in _POOLS:
         for op in (MaxPool2D, AvgPool2D):
             yield Shape(op(kernel, stride, (1, 1), (pad,) * 4), ((1, *size),))
+    yield from _element_by_element()
+    for channels, h, w in _PLANES:
+        yield Shape(Transpose((0, 2, 3, 1)), ((1, channels, h, w),))
+        yield Shape(Interleave(channels), ((1, channels * h, w),))
+    yield from _moved()
+
+
+def _element_by_element() -> Iterator[Shape]:
     for size in _MAPS:
         for pairwise in (Add, Sub, Mul, Div, Maximum, Minimum):
             yield Shape(pairwise(), (size, size))
@@ -155,9 +163,9 @@ def _unweighted() -> Iterator[Shape]:
         yield Shape(Quantize(0.02, 3), (size,))
         yield Shape(Concat(len(size) - 1), (size, size))
         yield Shape(Softmax(), (size,))
-    for channels, h, w in _PLANES:
-        yield Shape(Transpose((0, 2, 3, 1)), ((1, channels, h, w),))
-        yield Shape(Interleave(channels), ((1, channels * h, w),))
+
+
+def _moved() -> Iterator[Shape]:
     for size in _MAPS[:4]:
         h, _, c = size[1:]
         yield Shape(Mul(), (size, (1, 1, 1, c)))
@@ -180,52 +188,4 @@ def sweep() -> tuple[Shape, ...]:
 
 def macs_of(shape: Shape) -> int:
     """Multiply-accumulates of a shape."""
-    signature = signature_of(shape)
-    return signature.op.cost(signature.inputs, signature.outputs).macs
-
-
-def fit(rows: Sequence[Row]) -> Mapping[str, float]:
-    """Cycles >= 0 of each part of a kernel that least miss the measured ones, relatively.
-
-    Non-negative least squares by the active sets of Lawson and Hanson, 1974, chapter 23.
-    """
-    parts = [p for p in dict.fromkeys(p for r in rows for p in r.parts) if _varies(rows, p)]
-    measured = np.array([row.cycles for row in rows], float)
-    counts = np.array([[row.parts.get(part, 0.0) for part in parts] for row in rows])
-    weighted = counts / measured[:, None]
-    scale = weighted.max(axis=0)
-    found = _nnls(weighted / scale, np.ones(len(rows))) / scale
-    return {p: round(float(x), 3) for p, x in zip(parts, found, strict=True) if x >= 0.0005}
-
-
-def _varies(rows: Sequence[Row], part: str) -> bool:
-    return any(row.parts.get(part, 0.0) > 0 for row in rows)
-
-
-def _nnls(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    x = np.zeros(a.shape[1])
-    free = np.zeros(a.shape[1], bool)
-    for _ in range(20 * a.shape[1]):
-        gain = a.T @ (b - a @ x)
-        gain[free] = -np.inf
-        if free.all() or gain.max() <= 1e-9:
-            break
-        free[int(gain.argmax())] = True
-        while True:
-            trial = np.zeros_like(x)
-            trial[free] = np.linalg.lstsq(a[:, free], b, rcond=None)[0]
-            if not free.any() or trial[free].min() > 0:
-                break
-            bad = free & (trial <= 0)
-            step = float((x[bad] / (x[bad] - trial[bad])).min())
-            x = x + step * (trial - x)
-            free &= x > 1e-12
-            x[~free] = 0.0
-        x = trial
-    return x
-
-
-def errors(rows: Sequence[Row], cycles: Mapping[str, float]) -> list[float]:
-    """How far the model is off, as a share of what was measured."""
-    modelled = [sum(cycles.get(p, 0.0) * n for p, n in row.parts.items()) for row in rows]
-    return [abs(m / row.cycles - 1) for m, row in zip(modelled, rows, strict=True) if row.cycles]
+    return signature_of(shape).cost.macs

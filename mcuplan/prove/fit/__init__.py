@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Figures of kernels, measured anew: what `mcuplan bench --fit` writes into the sources.
+
+Cycles of their parts are fitted to counts on the emulator, code and stack are those of the
+compiler. Errors over whole networks are counted where models are given, else kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from mcuplan.price.code import kernel_sizes
+from mcuplan.price.cycles import forget_timings, network_errors
+from mcuplan.prove.fit.kernels import count_kernels, cycles_text, kernels_of_set, reference
+from mcuplan.prove.fit.networks import count_network
+from mcuplan.prove.fit.sizes import kernel_sets, measure_sizes, sizes_text
+
+__all__ = ["Written", "fit_set", "kernel_sets"]
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A file, and how many kernels it tells about."""
+
+    path: Path
+    kernels: int
+
+
+def fit_set(backend: str, models: Mapping[str, Path], codegen: Path) -> Iterator[Written]:
+    """Measure one set of kernels and write its files, one after the other.
+
+    Args:
+        backend: the name of the set.
+        models: by name, networks to state the error of; other known errors are kept.
+        codegen: folder of kernels whose files are written.
+
+    Raises:
+        ToolMissing, ToolFailed: compiler or emulator missing, or failed.
+    """
+    folder = codegen / "kernels" / backend
+    sizes = measure_sizes(backend)
+    yield _write(folder / "sizes.toml", sizes_text(backend, sizes), len(sizes))
+    if not kernels_of_set(backend):
+        return  # nothing that the reference core can run
+    rows, known = count_kernels(backend), network_errors(backend)
+    written = _write(folder / "cycles.toml", cycles_text(backend, rows, known), len(rows))
+    if models:  # with the constants just fitted
+        target = reference(backend)
+        own = {name: count_network(model, target)[1] for name, model in models.items()}
+        _write(written.path, cycles_text(backend, rows, {**known, **own}), len(rows))
+    yield written
+
+
+def _write(path: Path, text: str, kernels: int) -> Written:
+    path.write_text(text, encoding="utf-8")
+    kernel_sizes.cache_clear()
+    forget_timings()
+    return Written(path, kernels)

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Code and stack of every kernel of a set, compiled for its reference."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
+
+from mcuplan.price.code import KernelSize
+from mcuplan.prove.toolchain import compile_sources, cross_compiler, find_tool, run_tool
+from mcuplan.resources import codegen_dir
+
+__all__ = ["kernel_sets", "measure_sizes", "sizes_text"]
+
+_CORES = {"mve": ("-mcpu=cortex-m55", "-mfloat-abi=hard")}  # of a set
+_CORE = ("-mcpu=cortex-m4",)  # of the others
+_HEAD = """# SPDX-License-Identifier: 0BSD
+# Code (text of the object file) and largest frame of each kernel.
+# Reference: arm-none-eabi-gcc 12.2 {flags}.
+# Made by `mcuplan bench --fit --backend {backend}`: do not edit.
+"""
+
+
+def kernel_sets() -> tuple[str, ...]:
+    """Sets of kernels that there are sources of."""
+    return tuple(sorted(path.name for path in (codegen_dir() / "kernels").iterdir()))
+
+
+def _flags(backend: str) -> tuple[str, ...]:
+    return ("-std=c99", "-O2", *_CORES.get(backend, _CORE), "-mthumb", "-ffunction-sections")
+
+
+def measure_sizes(backend: str) -> Mapping[str, KernelSize]:
+    """Sizes by kernel function; the two largest frames of a source count as its stack.
+
+    Raises:
+        ToolMissing, ToolFailed: the compiler is missing, or failed.
+    """
+    folder, compiler = codegen_dir() / "kernels" / backend, cross_compiler()
+    size, flags = find_tool("arm-none-eabi-size"), (*_flags(backend), "-fstack-usage")
+    found = {}
+    with TemporaryDirectory() as made:
+        work = Path(made)
+        sources = sorted(folder.glob("*.c"))
+        for source in sources:
+            (work / source.name).write_bytes(source.read_bytes())
+        names = [PurePosixPath(source.name) for source in sources]
+        include = f"-I{codegen_dir() / 'include'}"
+        for compiled in compile_sources(compiler, names, work, (*flags, include)):
+            listed = run_tool([size, "-A", str(compiled)], work).stdout
+            code = sum(int(n) for n in re.findall(r"^\.text\S*\s+(\d+)", listed, re.M))
+            usage = (work / compiled.with_suffix(".su")).read_text(encoding="utf-8")
+            frames = sorted(int(line.split("\t")[1]) for line in usage.splitlines())
+            found[compiled.stem] = KernelSize(code, sum(frames[-2:]))
+    return found
+
+
+def sizes_text(backend: str, sizes: Mapping[str, KernelSize]) -> str:
+    """`sizes.toml` of a set."""
+    rows = [
+        f"{name} = {{ code_bytes = {size.code_bytes}, stack_bytes = {size.stack_bytes} }}\n"
+        for name, size in sorted(sizes.items())
+    ]
+    return _HEAD.format(flags=" ".join(_flags(backend)), backend=backend) + "".join(rows)
