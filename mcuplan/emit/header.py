@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from mcuplan.emit.arenas import arena_macros, arena_types
 from mcuplan.emit.bundle import BundlePort
-from mcuplan.emit.layout import Layout
+from mcuplan.emit.places import Places
 from mcuplan.emit.ports import declared, helper, port_macros
 from mcuplan.errors import InputTooLarge
 from mcuplan.schedule.program import FEED
@@ -24,76 +24,76 @@ _ROW_ORDER = """\
 
 
 def header_values(
-    layout: Layout, inputs: Sequence[BundlePort], outputs: Sequence[BundlePort]
+    places: Places, inputs: Sequence[BundlePort], outputs: Sequence[BundlePort]
 ) -> dict[str, str]:
     """What fills the header's template."""
     ports = [*((p, True) for p in inputs), *((p, False) for p in outputs)]
-    shown = [(p, i) for p, i in ports if not (i and layout.plan.fed_rows)]
-    macros = [port_macros(p, layout.plan.fed_rows if i else 0) for p, i in ports]
+    shown = [(p, i) for p, i in ports if not (i and places.plan.fed_rows)]
+    macros = [port_macros(p, places.plan.fed_rows if i else 0) for p, i in ports]
     return {
-        "arena_macros": arena_macros(layout.name, layout.arenas),
+        "arena_macros": arena_macros(places.name, places.arenas),
         "port_macros": "\n".join(macros),
-        "arena_types": arena_types(layout.name, layout.arenas, fed=bool(layout.plan.fed_rows)),
-        "ctx_members": _ctx_members(layout),
-        "accessors": "\n".join(declared(layout, p, is_input=i) for p, i in shown),
+        "arena_types": arena_types(places.name, places.arenas, fed=bool(places.plan.fed_rows)),
+        "ctx_members": _ctx_members(places),
+        "accessors": "\n".join(declared(places, p, is_input=i) for p, i in shown),
         "helpers": "\n".join(helper(p, is_input=i) for p, i in ports),
     }
 
 
 def entry_values(
-    layout: Layout, inputs: Sequence[BundlePort], outputs: Sequence[BundlePort]
+    places: Places, inputs: Sequence[BundlePort], outputs: Sequence[BundlePort]
 ) -> dict[str, str]:
     """What fills the declarations of the functions that run the model."""
     hook = "every step\n * (to feed a watchdog)"
-    if not layout.plan.is_straight:
+    if not places.plan.is_straight:
         hook = "every run of\n * rows, which are numbered from 0 (to feed a watchdog)"
-    if layout.plan.fed_rows:
-        return {"hook": hook, "output": outputs[0].accessor, **_fed_values(layout, inputs[0])}
+    if places.plan.fed_rows:
+        return {"hook": hook, "output": outputs[0].accessor, **_fed_values(places, inputs[0])}
     return {
         "hook": hook,
         "inputs_s": "s" if len(inputs) > 1 else "",
         "outputs_s": "s" if len(outputs) > 1 else "",
-        "overwritten": _overwritten(layout),
+        "overwritten": _overwritten(places),
     }
 
 
-def _fed_values(layout: Layout, port: BundlePort) -> dict[str, str]:
-    members = [(f"{layout.name}_{member}_t", member) for member, _ in layout.regions]
+def _fed_values(places: Places, port: BundlePort) -> dict[str, str]:
+    members = [(f"{places.name}_{member}_t", member) for member, _ in places.regions]
     return {
         "INPUT": port.accessor.upper(),
         "row_ctype": port.dtype.c_type,
         "row_order": _ROW_ORDER.format(port.accessor.upper()) if port.planes else "",
-        "worked": _worked(layout),
+        "worked": _worked(places),
         "arena_example": ", ".join(f"{kind} {member}" for kind, member in members),
         "context_example": ", ".join(f".{member} = &{member}" for _, member in members),
     }
 
 
-def _worked(layout: Layout) -> str:
+def _worked(places: Places) -> str:
     """The rows behind which layers run."""
-    ends = [run.end - 1 for run in layout.plan.runs if run.step == FEED]
+    ends = [run.end - 1 for run in places.plan.runs if run.step == FEED]
     if len(ends) > _NAMED_ROWS:
-        return f"{len(ends)} of the {layout.plan.fed_rows} rows, the last one among them"
+        return f"{len(ends)} of the {places.plan.fed_rows} rows, the last one among them"
     *first, last = map(str, ends)
     return f"rows {', '.join(first)} and {last}" if first else f"the last row, {last}"
 
 
-def _check_progress(layout: Layout) -> None:
+def _check_progress(places: Places) -> None:
     """A context counts runs, and rows and one more, in 16 bits."""
-    runs, rows = len(layout.plan.runs), layout.plan.fed_rows
+    runs, rows = len(places.plan.runs), places.plan.fed_rows
     if max(runs, rows + 1) > _MOST:
         raise InputTooLarge(
             f"fed row by row it takes {rows:,} rows and {runs:,} runs, "
             f"a context counts to {_MOST:,}",
-            layout.graph.inputs[0].tensor,
+            places.graph.inputs[0].tensor,
             hint="plan without --streaming input",
         )
 
 
-def _ctx_members(layout: Layout) -> str:
-    lines = [f"    {layout.name}_{member}_t *{member};" for member, _ in layout.regions]
-    if layout.plan.fed_rows:
-        _check_progress(layout)
+def _ctx_members(places: Places) -> str:
+    lines = [f"    {places.name}_{member}_t *{member};" for member, _ in places.regions]
+    if places.plan.fed_rows:
+        _check_progress(places)
         lines.append(
             "    uint16_t run;  /* zero at first, then kept here: the next run of rows, */"
         )
@@ -101,25 +101,25 @@ def _ctx_members(layout: Layout) -> str:
     return "\n".join(lines)
 
 
-def _overwritten(layout: Layout) -> str:
+def _overwritten(places: Places) -> str:
     """Whether the bytes of an input serve another purpose during a call."""
-    rows = layout.plan.allocation.rows
-    mine = {slot.buffer for p in layout.graph.inputs for slot in rows[p.tensor]}
-    spans = list(_spans(layout))
+    rows = places.plan.allocation.rows
+    mine = {slot.buffer for p in places.graph.inputs for slot in rows[p.tensor]}
+    spans = list(_spans(places))
     inputs = [span for span in spans if span[0] in mine]
     shared = any(
         a[0] != b[0] and a[1] == b[1] and a[2] < b[3] and b[2] < a[3] for a in inputs for b in spans
     )
-    owners = [slot.buffer for name in layout.owners() for slot in rows[name]]
+    owners = [slot.buffer for name in places.owners() for slot in rows[name]]
     aliased = any(owners.count(buffer) > 1 for buffer in mine)
     if shared or aliased:
         return "is overwritten: write it anew before every call"
     return "is kept: it may be used again in the next call"
 
 
-def _spans(layout: Layout) -> Iterator[tuple[str, str, int, int]]:
+def _spans(places: Places) -> Iterator[tuple[str, str, int, int]]:
     """Name, region, first byte and end of every buffer."""
-    for region, memory in layout.plan.memory.items():
+    for region, memory in places.plan.memory.items():
         for placement in memory.placements:
             end = placement.offset + placement.buffer.nbytes
             yield placement.buffer.name, region, placement.offset, end

@@ -15,10 +15,10 @@ from mcuplan.emit.arenas import linker_values
 from mcuplan.emit.bundle import Bundle
 from mcuplan.emit.constants import step_constants
 from mcuplan.emit.header import entry_values, header_values
-from mcuplan.emit.layout import Layout
 from mcuplan.emit.names import c_prefix, comment_text
+from mcuplan.emit.places import Places
 from mcuplan.emit.ports import ports_of
-from mcuplan.emit.row_text import row_tables
+from mcuplan.emit.row_text import row_constants
 from mcuplan.emit.source import body_values, source_values
 from mcuplan.ir.op import Kernel
 from mcuplan.resources import codegen_dir
@@ -46,26 +46,26 @@ def emit(plan: Plan, name: str, stamp: Stamp) -> Bundle:
     Raises:
         InputTooLarge: a layer is larger than its kernel addresses.
     """
-    layout = Layout(plan, c_prefix(name))
-    name, graph = layout.name, layout.graph
-    inputs = ports_of(layout, graph.inputs, "input")
-    outputs = ports_of(layout, graph.outputs, "output")
+    places = Places(plan, c_prefix(name))
+    name, graph = places.name, places.graph
+    inputs = ports_of(places, graph.inputs, "input")
+    outputs = ports_of(places, graph.outputs, "output")
     constants = tuple(
-        step_constants(step, graph.node_name(step.node), layout.row_fields) for step in layout.steps
+        step_constants(step, graph.node_name(step.node), places.row_fields) for step in places.steps
     )
-    common = _common(layout, stamp)
-    entry = common | entry_values(layout, inputs, outputs) | body_values(layout, constants)
-    declared, defined = _entries(layout, entry)
-    header = common | header_values(layout, inputs, outputs) | {"functions": declared}
-    source = common | source_values(layout, constants, inputs, outputs) | {"functions": defined}
+    common = _common(places, stamp)
+    entry = common | entry_values(places, inputs, outputs) | body_values(places, constants)
+    declared, defined = _entries(places, entry)
+    header = common | header_values(places, inputs, outputs) | {"functions": declared}
+    source = common | source_values(places, constants, inputs, outputs) | {"functions": defined}
     files = {
         PurePosixPath(f"{name}.h"): _fill("model.h.in", header),
         PurePosixPath(f"{name}.c"): _fill("model.c.in", source),
     }
-    files |= _library({step.kernel for step in layout.steps})
+    files |= _library({step.kernel for step in places.steps})
     sources = " ".join(str(path) for path in files if path.suffix == ".c")
     files[PurePosixPath(f"{name}.mk")] = _fill("model.mk.in", common | {"sources": sources})
-    linker = linker_values(name, layout.arenas)
+    linker = linker_values(name, places.arenas)
     if linker is not None:
         files[PurePosixPath(f"{name}.ld")] = _fill("model.ld.in", common | linker)
     return Bundle(
@@ -73,27 +73,27 @@ def emit(plan: Plan, name: str, stamp: Stamp) -> Bundle:
         files=MappingProxyType(files),
         inputs=inputs,
         outputs=outputs,
-        regions=layout.regions,
+        regions=places.regions,
         symbols=(
-            *row_tables(layout).symbols,
+            *row_constants(places).symbols,
             *(symbol for made in constants for symbol in made.symbols),
         ),
         steps=len(plan.runs),
         fed_rows=plan.fed_rows,
-        sections=tuple((a.member, a.memory) for a in layout.arenas if a.region.section),
+        sections=tuple((a.member, a.memory) for a in places.arenas if a.region.section),
     )
 
 
-def _entries(layout: Layout, values: Mapping[str, str]) -> tuple[str, str]:
+def _entries(places: Places, values: Mapping[str, str]) -> tuple[str, str]:
     """The functions that run the model, declared and defined."""
-    if layout.plan.fed_rows:
+    if places.plan.fed_rows:
         entry = _part("feed_rows.h.in", values)
         parts = ["rows.c.in", "row_planes.c.in", "feed_rows.c.in"]
-        if not layout.graph.inputs[0].planes:
+        if not places.graph.inputs[0].planes:
             parts.remove("row_planes.c.in")
         return entry, "\n\n".join(_part(part, values) for part in parts)
     entry = _part("invoke.h.in", values)
-    if not layout.plan.is_straight:
+    if not places.plan.is_straight:
         return entry, _part("rows.c.in", values) + "\n\n" + _part("invoke_rows.c.in", values)
     return entry, _part("invoke.c.in", values)
 
@@ -103,14 +103,14 @@ def _part(template: str, values: Mapping[str, str]) -> str:
     return _fill(template, values).split("\n", 1)[1].rstrip("\n")
 
 
-def _common(layout: Layout, stamp: Stamp) -> dict[str, str]:
+def _common(places: Places, stamp: Stamp) -> dict[str, str]:
     """What every file of a bundle says of it."""
     return {
-        "file": layout.name,
-        "name": layout.name,
-        "NAME": layout.name.upper(),
+        "file": places.name,
+        "name": places.name,
+        "NAME": places.name.upper(),
         "version": __version__,
-        "target": layout.plan.program.target.name,
+        "target": places.plan.program.target.name,
         "model": comment_text(stamp.model),
         "sha256": stamp.sha256,
         "options": comment_text(stamp.options, 200),

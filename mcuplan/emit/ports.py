@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 from mcuplan.emit.bundle import BundlePort
 from mcuplan.emit.c_writer import float_literal
-from mcuplan.emit.layout import Layout
 from mcuplan.emit.names import comment_text, unique
+from mcuplan.emit.places import Places
 from mcuplan.ir.graph import Port
 from mcuplan.ir.types import DType
 
@@ -18,24 +18,24 @@ __all__ = ["accessor", "declared", "helper", "port_macros", "ports_of", "shape_t
 _SAID = (DType.FLOAT32, DType.INT8, DType.UINT8)
 
 
-def ports_of(layout: Layout, ports: Sequence[Port], word: str) -> tuple[BundlePort, ...]:
+def ports_of(places: Places, ports: Sequence[Port], word: str) -> tuple[BundlePort, ...]:
     """Accessors, sizes and places of the inputs or the outputs; ``word`` says which."""
     idents = unique([port.name for port in ports], endings=("_quantize", "_real"))
     found = []
     for port in ports:
-        kind = layout.graph.tensor(port.tensor).type
+        kind = places.graph.tensor(port.tensor).type
         suffix = f"_{idents[port.name]}" if len(ports) > 1 else ""
-        region, offset = layout.plan.address(port.tensor)
+        region, offset = places.plan.address(port.tensor)
         found.append(
             BundlePort(
                 port.name,
-                f"{layout.name}_{word}{suffix}",
+                f"{places.name}_{word}{suffix}",
                 kind.dtype,
                 kind.nbytes,
                 port.shape if port.layout is None or port.planes else kind.shape,
                 kind.q.s,
                 kind.q.z,
-                layout.members[region],
+                places.members[region],
                 offset,
                 "" if port.dtype in _SAID else port.dtype.value,
                 port.planes,
@@ -77,28 +77,28 @@ def shape_text(shape: Sequence[int]) -> str:
     return "[" + ",".join(map(str, shape)) + "]"
 
 
-def declared(layout: Layout, port: BundlePort, *, is_input: bool) -> str:
+def declared(places: Places, port: BundlePort, *, is_input: bool) -> str:
     """Declaration of an accessor, with what it is for."""
-    macro, last = port.accessor.upper(), "finish" if layout.plan.fed_rows else "invoke"
+    macro, last = port.accessor.upper(), "finish" if places.plan.fed_rows else "invoke"
     text = (
-        f"Write {macro}_BYTES bytes of input here before\n * {layout.name}_invoke()."
+        f"Write {macro}_BYTES bytes of input here before\n * {places.name}_invoke()."
         if is_input
-        else f"Read {macro}_BYTES bytes of output here after\n * {layout.name}_{last}()."
+        else f"Read {macro}_BYTES bytes of output here after\n * {places.name}_{last}()."
     )
     const = "" if is_input else "const "
-    head = f"{const}{port.dtype.c_type} *{port.accessor}(const {layout.name}_ctx_t *ctx);"
+    head = f"{const}{port.dtype.c_type} *{port.accessor}(const {places.name}_ctx_t *ctx);"
     return f"/**\n * {text} NULL if ctx is not usable.\n */\n{head}\n"
 
 
-def accessor(layout: Layout, port: BundlePort, tensor: str, *, is_input: bool) -> str:
+def accessor(places: Places, port: BundlePort, tensor: str, *, is_input: bool) -> str:
     """Definition of an accessor."""
     const = "" if is_input else "const "
-    place = f"&ctx->{port.region}->bytes[{layout.macros[layout.owner(tensor)]}]"
+    place = f"&ctx->{port.region}->bytes[{places.macros[places.owner(tensor)]}]"
     if port.dtype is not DType.INT8:
         start = "(const void *)" if port.dtype.nbytes() > 1 else ""  # offsets are multiples of 4
         place = f"({const}{port.dtype.c_type} *){start}{place}"
     return (
-        f"{const}{port.dtype.c_type} *{port.accessor}(const {layout.name}_ctx_t *ctx)\n{{\n"
+        f"{const}{port.dtype.c_type} *{port.accessor}(const {places.name}_ctx_t *ctx)\n{{\n"
         f"    return (check(ctx) == MPLAN_OK) ? {place} : NULL;\n}}\n"
     )
 

@@ -13,7 +13,7 @@ from mcuplan.schedule.program import Plan, Step
 
 __all__ = [
     "RowPlace",
-    "Table",
+    "RowTable",
     "context_bytes",
     "row_table_bytes",
     "rows_apart",
@@ -23,7 +23,7 @@ __all__ = [
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class RowTable:
     """A constant array; where it has no numbers there is none."""
 
     numbers: tuple[int, ...] = ()
@@ -48,7 +48,7 @@ class RowPlace:
     region: str
     base: int
     stride: int
-    table: Table = Table()
+    table: RowTable = RowTable()
 
 
 def rows_apart(plan: Plan) -> Mapping[str, RowPlace]:
@@ -69,7 +69,7 @@ def _rows(plan: Plan, tensor: str) -> RowPlace:
 
 def _place(region: str, offsets: Sequence[int], where: str) -> RowPlace:
     found = spacing(offsets, where)
-    return RowPlace(region, found.base, found.stride, Table(found.numbers))
+    return RowPlace(region, found.base, found.stride, RowTable(found.numbers))
 
 
 def scratch_of(plan: Plan) -> Mapping[int, RowPlace]:
@@ -89,7 +89,7 @@ def _scratch(step: Step, places: Mapping[int, tuple[str, int]], plan: Plan) -> R
         offsets.append(last)
     place = _place(region, offsets, plan.program.graph.node_name(step.node))
     small = max(place.table.numbers, default=0) < 2**8  # no kernel reads this table
-    return replace(place, table=Table(place.table.numbers, DType.UINT8)) if small else place
+    return replace(place, table=RowTable(place.table.numbers, DType.UINT8)) if small else place
 
 
 def run_bytes(plan: Plan) -> int:

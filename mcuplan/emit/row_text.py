@@ -11,45 +11,45 @@ import numpy as np
 
 from mcuplan.emit.bundle import Symbol
 from mcuplan.emit.c_writer import array, table
-from mcuplan.emit.layout import Layout
 from mcuplan.emit.names import comment_text
+from mcuplan.emit.places import Places
 from mcuplan.emit.row_places import run_bytes
 from mcuplan.ir.types import DType
 from mcuplan.schedule.program import FEED
 from mcuplan.solvers.packing.problem import Buffer, MemoryPlan
 
-__all__ = ["RowTables", "arena_table", "row_tables"]
+__all__ = ["RowConstants", "arena_table", "row_constants"]
 
 
 @dataclass(frozen=True, slots=True)
-class RowTables:
+class RowConstants:
     """Constants that a plan by rows has besides those of its steps."""
 
     texts: tuple[str, ...] = ()
     symbols: tuple[Symbol, ...] = ()
 
 
-def row_tables(layout: Layout) -> RowTables:
+def row_constants(places: Places) -> RowConstants:
     """Tables of rows that lie apart, and the table of runs."""
     texts, symbols = [], []
     note = "/* Row y lies at offset + table[y] * stride of the tensors that name the table. */\n"
-    for numbers, name in layout.tables.items():
+    for numbers, name in places.tables.items():
         texts.append(note + array(name, numbers.dtype, np.array(numbers.numbers)))
         symbols.append(Symbol(name, numbers.nbytes, "tables", -1))
         note = ""
-    if not layout.plan.is_straight:
-        nbytes = run_bytes(layout.plan) * len(layout.plan.runs)
+    if not places.plan.is_straight:
+        nbytes = run_bytes(places.plan) * len(places.plan.runs)
         symbols.append(Symbol("runs", nbytes, "tables", -1))
-        texts.append(_runs(layout))
-    return RowTables(tuple(texts), tuple(symbols))
+        texts.append(_runs(places))
+    return RowConstants(tuple(texts), tuple(symbols))
 
 
-def _runs(layout: Layout) -> str:
+def _runs(places: Places) -> str:
     """The type and table of runs."""
-    dtype = DType.UINT8 if run_bytes(layout.plan) == 3 else DType.UINT16
-    fed = layout.plan.fed_rows > 0
+    dtype = DType.UINT8 if run_bytes(places.plan) == 3 else DType.UINT16
+    fed = places.plan.fed_rows > 0
     ctype, feed = dtype.c_type, dtype.high
-    runs = layout.plan.runs
+    runs = places.plan.runs
     entries = [f"{{{'FEED' if r.step == FEED else r.step}, {r.first}, {r.end}}}" for r in runs]
     head = f"#define RUNS ({len(runs)}U)\n"
     head += f"#define FEED ({feed}U) /* no step: rows of the input come */\n" if fed else ""
@@ -60,16 +60,16 @@ def _runs(layout: Layout) -> str:
     )
 
 
-def arena_table(layout: Layout) -> str:
+def arena_table(places: Places) -> str:
     """The arenas as a comment: a line for each tensor, however many rows it has."""
-    plan, apart = layout.plan, bool(layout.rows) or not layout.plan.is_straight
+    plan, apart = places.plan, bool(places.rows) or not places.plan.is_straight
     usable = {r.name: r.usable_bytes for r in plan.program.target.ram}
     head = "        bytes  runs          tensor" if apart else "  bytes  live        tensor"
     lines = []
     for region, memory in plan.memory.items():
         lines.append(f' * Arena "{region}": {memory.arena_bytes} of {usable[region]} B.')
         lines.append(f" *   offset {head}")
-        lines += _lines(layout, memory, apart=apart)
+        lines += _lines(places, memory, apart=apart)
     if apart:
         lines.append(
             " * A tensor of rows ends with each of its rows; where they lie apart, the offset is"
@@ -78,35 +78,35 @@ def arena_table(layout: Layout) -> str:
     return "\n".join(lines)
 
 
-def _lines(layout: Layout, memory: MemoryPlan, *, apart: bool) -> Iterator[str]:
+def _lines(places: Places, memory: MemoryPlan, *, apart: bool) -> Iterator[str]:
     """A line for each name in ``macros`` in a region; ``apart``: some rows lie apart."""
     placed = {p.buffer.name: p for p in memory.placements}
-    for name in layout.macros:
-        found = [placed[buffer] for buffer in _buffers(layout, name) if buffer in placed]
+    for name in places.macros:
+        found = [placed[buffer] for buffer in _buffers(places, name) if buffer in placed]
         if not found:
             continue
         buffers = [placement.buffer for placement in found]
         nbytes = str(max(buffer.nbytes for buffer in buffers))
-        text, span = comment_text(name), _span(layout, buffers)
+        text, span = comment_text(name), _span(places, buffers)
         if apart:
-            nbytes = f"{len(buffers)} x {nbytes}" if name in layout.rows else nbytes
-            yield f" * {layout.offset(name):8d} {nbytes:>13}  {span:<12}  {text}"
+            nbytes = f"{len(buffers)} x {nbytes}" if name in places.rows else nbytes
+            yield f" * {places.offset(name):8d} {nbytes:>13}  {span:<12}  {text}"
         else:
             yield f" * {found[0].offset:8d} {nbytes:>7}  {span:<10}  {text}"
 
 
-def _buffers(layout: Layout, name: str) -> Sequence[str]:
+def _buffers(places: Places, name: str) -> Sequence[str]:
     """The buffers behind a name in ``macros``."""
-    allocation = layout.plan.allocation
+    allocation = places.plan.allocation
     if name in allocation.rows:
         return [slot.buffer for slot in allocation.rows[name]]
-    runs = layout.plan.runs_of[int(name.removeprefix("scratch"))]
+    runs = places.plan.runs_of[int(name.removeprefix("scratch"))]
     return [allocation.scratch[number] for number in runs]
 
 
-def _span(layout: Layout, buffers: Sequence[Buffer]) -> str:
+def _span(places: Places, buffers: Sequence[Buffer]) -> str:
     """First run and the run after the last one in which any of the buffers exists."""
-    ends = [end for _, end in layout.plan.run_moves]
+    ends = [end for _, end in places.plan.run_moves]
     start = min(buffer.live.start for buffer in buffers)
     last = max(buffer.live.end for buffer in buffers) - 1
     behind = min(bisect_right(ends, last), max(0, len(ends) - 1)) + 1

@@ -8,10 +8,10 @@ from collections.abc import Iterator, Sequence
 from mcuplan.emit.bundle import BundlePort
 from mcuplan.emit.c_writer import call
 from mcuplan.emit.constants import StepConstants
-from mcuplan.emit.layout import Layout
 from mcuplan.emit.names import comment_text
+from mcuplan.emit.places import Places
 from mcuplan.emit.ports import accessor, shape_text
-from mcuplan.emit.row_text import arena_table, row_tables
+from mcuplan.emit.row_text import arena_table, row_constants
 from mcuplan.ir.op import Kernel
 from mcuplan.schedule.program import Step
 
@@ -19,70 +19,70 @@ __all__ = ["body_values", "source_values"]
 
 
 def source_values(
-    layout: Layout,
+    places: Places,
     constants: Sequence[StepConstants],
     inputs: Sequence[BundlePort],
     outputs: Sequence[BundlePort],
 ) -> dict[str, str]:
     """What fills the source's template; ``constants`` are those of each step."""
-    members = [f"(ctx->{member} == NULL)" for member, _ in layout.regions]
-    modulo = [f"(((uintptr_t)ctx->{m} % MPLAN_ARENA_ALIGN) != 0U)" for m, _ in layout.regions]
-    pairs = list(zip(layout.steps, constants, strict=True))
-    listed = [f"{_title(layout, step)}\n{c.text}" for step, c in pairs]
-    headers = [f"{stem}.h" for stem in sorted({kernel.function for kernel in _kernels(layout)})]
+    members = [f"(ctx->{member} == NULL)" for member, _ in places.regions]
+    modulo = [f"(((uintptr_t)ctx->{m} % MPLAN_ARENA_ALIGN) != 0U)" for m, _ in places.regions]
+    pairs = list(zip(places.steps, constants, strict=True))
+    listed = [f"{_title(places, step)}\n{c.text}" for step, c in pairs]
+    headers = [f"{stem}.h" for stem in sorted({kernel.function for kernel in _kernels(places)})]
     nested = [f'__has_include("mplan/{header}")' for header in headers]
     return {
-        "arena_table": arena_table(layout),
+        "arena_table": arena_table(places),
         "flat_includes": "\n".join(f'#include "{header}"' for header in headers),
         "includes": "\n".join(f'#include "mplan/{header}"' for header in headers),
         "nested": " && \\\n      ".join(nested) or "1",
-        "library_includes": "\n#include <string.h>\n" if _copies(layout) else "",
-        "offsets": _offsets(layout),
-        "constants": "\n".join([*row_tables(layout).texts, *listed]),
+        "library_includes": "\n#include <string.h>\n" if _copies(places) else "",
+        "offsets": _offsets(places),
+        "constants": "\n".join([*row_constants(places).texts, *listed]),
         "null_test": " || ".join(["(ctx == NULL)", *members]),
         "align_test": " || ".join(modulo),
-        "accessors": _accessors(layout, inputs, outputs),
+        "accessors": _accessors(places, inputs, outputs),
     }
 
 
-def _kernels(layout: Layout) -> Iterator[Kernel]:
-    return (step.kernel for step in layout.steps)
+def _kernels(places: Places) -> Iterator[Kernel]:
+    return (step.kernel for step in places.steps)
 
 
-def body_values(layout: Layout, constants: Sequence[StepConstants]) -> dict[str, str]:
+def body_values(places: Places, constants: Sequence[StepConstants]) -> dict[str, str]:
     """What fills the templates of the functions that run the steps."""
-    make = _step if layout.plan.is_straight else _case
-    pairs = zip(layout.steps, constants, strict=True)
-    steps = "".join(make(layout, step, made) for step, made in pairs).rstrip("\n")
+    make = _step if places.plan.is_straight else _case
+    pairs = zip(places.steps, constants, strict=True)
+    steps = "".join(make(places, step, made) for step, made in pairs).rstrip("\n")
     local = "    int8_t *const {0} = ctx->{0}->bytes;"
-    indent = "    " if layout.plan.is_straight else ""
-    used = [m for m, _ in layout.regions if f"&{m}[" in steps]
+    indent = "    " if places.plan.is_straight else ""
+    used = [m for m, _ in places.regions if f"&{m}[" in steps]
     values = {"locals": "\n".join(indent + local.format(m) for m in used), "steps": steps}
-    if layout.plan.fed_rows:
-        port = layout.graph.inputs[0].tensor
-        region, _ = layout.plan.address(port)
-        to = f"&ctx->{layout.members[region]}->bytes[at]"
-        size = f"{layout.name}_input_row_bytes".upper()
+    if places.plan.fed_rows:
+        port = places.graph.inputs[0].tensor
+        region, _ = places.plan.address(port)
+        to = f"&ctx->{places.members[region]}->bytes[at]"
+        size = f"{places.name}_input_row_bytes".upper()
         copied = f"(void)memcpy({to}, row, {size})"
-        values["take_row"] = copied if _copies(layout) else f"take_row({to}, row)"
-        values["row_at"] = layout.row_index(layout.owner(port), "y")
+        values["take_row"] = copied if _copies(places) else f"take_row({to}, row)"
+        values["row_at"] = places.row_index(places.owner(port), "y")
     return values
 
 
-def _copies(layout: Layout) -> bool:
+def _copies(places: Places) -> bool:
     """Whether rows of the input are copied as they come."""
-    return layout.plan.fed_rows > 0 and not layout.graph.inputs[0].planes
+    return places.plan.fed_rows > 0 and not places.graph.inputs[0].planes
 
 
-def _offsets(layout: Layout) -> str:
-    lines = [f"#define {macro} ({layout.offset(name)}U)" for name, macro in layout.macros.items()]
+def _offsets(places: Places) -> str:
+    lines = [f"#define {macro} ({places.offset(name)}U)" for name, macro in places.macros.items()]
     return "\n".join(lines) + "\n"
 
 
-def _title(layout: Layout, step: Step, indent: str = "") -> str:
+def _title(places: Places, step: Step, indent: str = "") -> str:
     """The comment over a step; it says what the integers of its output stand for."""
     shape_in = step.signature.inputs[0].shape
-    name = comment_text(layout.graph.node_name(step.node))
+    name = comment_text(places.graph.node_name(step.node))
     label = comment_text(step.node.op.label)
     made = step.signature.output
     shapes = f"{shape_text(shape_in)} -> {shape_text(made.shape)}"
@@ -92,49 +92,49 @@ def _title(layout: Layout, step: Step, indent: str = "") -> str:
     return f'{indent}/* step {step.index}: {label} "{name}" {shapes}{grid} */'
 
 
-def _accessors(layout: Layout, inputs: Sequence[BundlePort], outputs: Sequence[BundlePort]) -> str:
-    taken = () if layout.plan.fed_rows else zip(inputs, layout.graph.inputs, strict=True)
-    given = zip(outputs, layout.graph.outputs, strict=True)
-    made = [accessor(layout, port, model.tensor, is_input=True) for port, model in taken]
-    made += [accessor(layout, port, model.tensor, is_input=False) for port, model in given]
+def _accessors(places: Places, inputs: Sequence[BundlePort], outputs: Sequence[BundlePort]) -> str:
+    taken = () if places.plan.fed_rows else zip(inputs, places.graph.inputs, strict=True)
+    given = zip(outputs, places.graph.outputs, strict=True)
+    made = [accessor(places, port, model.tensor, is_input=True) for port, model in taken]
+    made += [accessor(places, port, model.tensor, is_input=False) for port, model in given]
     return "\n".join(made)
 
 
-def _step(layout: Layout, step: Step, constants: StepConstants) -> str:
+def _step(places: Places, step: Step, constants: StepConstants) -> str:
     """The calls of a whole step."""
-    lines = [_title(layout, step, " " * 8)]
-    lines += _run(layout, step, constants, ("0U", f"{step.rows}U"))
+    lines = [_title(places, step, " " * 8)]
+    lines += _run(places, step, constants, ("0U", f"{step.rows}U"))
     lines.append(f"        MPLAN_STEP_HOOK({step.index}, ctx);\n\n")
     return "\n".join(lines)
 
 
-def _case(layout: Layout, step: Step, constants: StepConstants) -> str:
+def _case(places: Places, step: Step, constants: StepConstants) -> str:
     """The calls of some rows of a step."""
-    lines = [f"    case {step.index}U:", _title(layout, step, " " * 8)]
-    lines += _run(layout, step, constants, ("y0", "y1"))
+    lines = [f"    case {step.index}U:", _title(places, step, " " * 8)]
+    lines += _run(places, step, constants, ("y0", "y1"))
     return "\n".join([*lines, "        break;\n"])
 
 
 def _run(
-    layout: Layout, step: Step, constants: StepConstants, rows: tuple[str, str]
+    places: Places, step: Step, constants: StepConstants, rows: tuple[str, str]
 ) -> Iterator[str]:
     """The calls that make the rows between two expressions."""
-    if not layout.plan.descends(step):
-        yield from _calls(layout, step, constants, rows, 8)
+    if not places.plan.descends(step):
+        yield from _calls(places, step, constants, rows, 8)
         return
-    for text in _calls(layout, step, constants, ("y - 1U", "y"), 12):
+    for text in _calls(places, step, constants, ("y - 1U", "y"), 12):
         yield f"        for (size_t y = {rows[1]}; y > {rows[0]}; y--) {{\n{text}\n        }}"
 
 
 def _calls(
-    layout: Layout, step: Step, constants: StepConstants, rows: tuple[str, str], indent: int
+    places: Places, step: Step, constants: StepConstants, rows: tuple[str, str], indent: int
 ) -> Iterator[str]:
     for made, params in zip(step.calls, constants.params, strict=True):
         arguments = [f"&{params}"]
         for index in made.inputs:
             operand = constants.operands.get(index)
-            arguments.append(operand or layout.pointer(step.node.inputs[index]))
-        arguments += [layout.pointer(step.node.output), *rows]
+            arguments.append(operand or places.pointer(step.node.inputs[index]))
+        arguments += [places.pointer(step.node.output), *rows]
         if step.scratch_bytes:
-            arguments.append(layout.scratch(step.index))
+            arguments.append(places.scratch(step.index))
         yield call(made.function or step.kernel.function, arguments, indent)

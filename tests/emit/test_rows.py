@@ -15,7 +15,7 @@ from row_nets import row_net
 from mcuplan.budget.footprint import flash_bill, ram_bill
 from mcuplan.emit import emit
 from mcuplan.emit.header import header_values
-from mcuplan.emit.layout import Layout
+from mcuplan.emit.places import Places
 from mcuplan.errors import InputTooLarge
 from mcuplan.ir.evaluate import evaluate
 from mcuplan.ir.types import DType
@@ -241,9 +241,9 @@ def test_a_context_that_cannot_count_the_runs_is_refused() -> None:
     plan = tiny_rows_plan(feed=True)
     last = plan.runs[-1]
     many = replace(plan, runs=(*plan.runs, *(last for _ in range(2**16 - 1 - len(plan.runs)))))
-    assert "uint16_t run;" in header_values(Layout(many, "tiny"), (), ())["ctx_members"]
+    assert "uint16_t run;" in header_values(Places(many, "tiny"), (), ())["ctx_members"]
     with pytest.raises(InputTooLarge, match="a context counts to 65,535"):
-        header_values(Layout(replace(many, runs=(*many.runs, last)), "tiny"), (), ())
+        header_values(Places(replace(many, runs=(*many.runs, last)), "tiny"), (), ())
 
 
 def test_code_for_a_core_of_scalar_kernels_runs_on_a_wider_host(host_gcc: str) -> None:

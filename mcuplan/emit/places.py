@@ -9,17 +9,17 @@ from types import MappingProxyType
 
 from mcuplan.emit.arenas import arenas_of
 from mcuplan.emit.names import unique
-from mcuplan.emit.row_places import RowPlace, Table, rows_apart, scratch_of
+from mcuplan.emit.row_places import RowPlace, RowTable, rows_apart, scratch_of
 from mcuplan.ir.graph import Node
 from mcuplan.schedule.program import Plan
 
-__all__ = ["Layout"]
+__all__ = ["Places"]
 
 # NAME_ctx_t and macros like NAME_INPUT_BYTES; other members of a context; what functions see
 _OURS = ("ctx", "input", "output", "run", "turn", "runs", "status", "step", "y", "y0", "y1", "i")
 
 
-class Layout:
+class Places:
     """The names that a plan's places have in one bundle.
 
     Attributes:
@@ -80,9 +80,9 @@ class Layout:
         return MappingProxyType(found)
 
     @cached_property
-    def tables(self) -> Mapping[Table, str]:
+    def tables(self) -> Mapping[RowTable, str]:
         """Tables of rows, and the names of the C arrays; equal ones once."""
-        found: dict[Table, str] = {}
+        found: dict[RowTable, str] = {}
         for name, place in self.row_places.items():
             if place.table:
                 found.setdefault(place.table, f"{self._idents[name]}_rows")
