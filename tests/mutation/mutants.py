@@ -107,7 +107,7 @@ _EMITTER = (
     *several(
         "mcuplan/emit/ports.py",
         "mix",
-        ("bytes[{layout.macros[layout.owner(tensor)]}]", "bytes[0]"),
+        ("bytes[{places.macros[places.owner(tensor)]}]", "bytes[0]"),
     ),
     *several(
         "mcuplan/emit/ports.py",
@@ -127,7 +127,7 @@ _EMITTER = (
         ('["(ctx == NULL)", *members]', '["(ctx == NULL)"]'),
         ("% MPLAN_ARENA_ALIGN) != 0U", "% 2U) != 0U"),
         ("*rows]\n        if step", '*rows[:1], "1U"]\n        if step'),
-        ("({layout.offset(name)}U)", "({layout.offset(name) + 4}U)"),
+        ("({places.offset(name)}U)", "({places.offset(name) + 4}U)"),
     ),
     *several(
         "mcuplan/emit/arenas.py",
