@@ -16,9 +16,9 @@ from mcuplan.budget.footprint import (
     region_rows,
     step_bytes,
 )
+from mcuplan.budget.frontier import frontier_row
 from mcuplan.budget.growth import growth
 from mcuplan.budget.metrics import network_totals, receptive_fields
-from mcuplan.budget.prices import frontier_row
 from mcuplan.budget.quantization import quantization_findings
 from mcuplan.budget.removed import deployed_totals, removal_findings, removed_channels
 from mcuplan.budget.rows import live_bytes, streams_of

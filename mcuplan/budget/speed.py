@@ -10,9 +10,9 @@ from typing import Literal
 from mcuplan.price.cycles import (
     REFERENCE_CORE,
     Expected,
+    Ground,
     expected_cycles,
     network_errors,
-    timing_of,
 )
 from mcuplan.record import Energy
 from mcuplan.schedule.calls import call_cycles
@@ -75,7 +75,7 @@ def model_error(plan: Plan) -> float | None:
     total = by_kernel = by_network = 0.0
     for step in plan.program.steps:
         expected = _kernel_cycles(step, plan)
-        if expected.error is None and timing_of(step.kernel) is not None:
+        if expected.ground is Ground.SCALED:
             return None
         error = 1.0 if expected.error is None else expected.error
         networks = network_errors(step.kernel.backend).values()

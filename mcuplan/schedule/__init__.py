@@ -12,7 +12,7 @@ from mcuplan.schedule.assembly.plan import make_plan
 from mcuplan.schedule.assembly.rating import Rating, apart_bytes
 from mcuplan.schedule.assembly.regions import spread
 from mcuplan.schedule.assembly.streamed import plan_rows
-from mcuplan.schedule.explore.frontier import Price, frontier
+from mcuplan.schedule.explore.frontier import FrontierPoint, frontier
 from mcuplan.schedule.explore.levels import (
     Arenas,
     ByRows,
@@ -58,12 +58,12 @@ __all__ = [
     "Choice",
     "Effort",
     "Explored",
+    "FrontierPoint",
     "Level",
     "Objective",
     "OrderResult",
     "Placer",
     "Plan",
-    "Price",
     "Program",
     "Rating",
     "Reason",

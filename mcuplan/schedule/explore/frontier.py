@@ -20,7 +20,7 @@ from mcuplan.solvers.rows.problem import RowGraph, RowOrder
 from mcuplan.solvers.rows.stages import depth_first_moves
 from mcuplan.solvers.rows.tables import row_tables
 
-__all__ = ["FACTORS", "Price", "frontier"]
+__all__ = ["FACTORS", "FrontierPoint", "frontier"]
 
 FACTORS = (1.0, 1.1, 1.3, 1.5)
 """How many times the multiply-accumulates of the plan may be computed."""
@@ -32,7 +32,7 @@ _SEARCHED = 2  # for each factor: of them, searched for a better order
 
 
 @dataclass(frozen=True, slots=True)
-class Price:
+class FrontierPoint:
     """The least RAM found for a limit of multiply-accumulates.
 
     Attributes:
@@ -66,7 +66,7 @@ class _Way:
     least: int
 
 
-def frontier(plan: Plan, sharing: Sharing | None = None) -> tuple[Price, ...]:
+def frontier(plan: Plan, sharing: Sharing | None = None) -> tuple[FrontierPoint, ...]:
     """The least RAM for each of ``FACTORS``, never more for a larger one.
 
     Args:
@@ -81,7 +81,7 @@ def frontier(plan: Plan, sharing: Sharing | None = None) -> tuple[Price, ...]:
     else:
         moves = find_row_order(rowed.graph, states=_STATES).moves
         peak = sum(memory.lower_bound_bytes for memory in plan.memory.values())
-    best = [Price(limit, own, own, peak) for limit in FACTORS]
+    best = [FrontierPoint(limit, own, own, peak) for limit in FACTORS]
     ways = _ways(rowed, own, peak)
     priced = []
     for way in ways[:_PRICED]:
@@ -145,11 +145,13 @@ def _in_turn(
     return graph, (*before, *tiles, *after)
 
 
-def _kept(best: Sequence[Price], rowed: RowProgram, way: _Way, ram_bytes: int) -> list[Price]:
-    """The prices with one more way to run the network."""
+def _kept(
+    best: Sequence[FrontierPoint], rowed: RowProgram, way: _Way, ram_bytes: int
+) -> list[FrontierPoint]:
+    """The points with one more way to run the network."""
     layers = tuple(rowed.steps[s] for s in way.group.steps)
     return [
-        Price(old.limit, way.macs, old.plan_macs, ram_bytes, layers, len(way.tiles))
+        FrontierPoint(old.limit, way.macs, old.plan_macs, ram_bytes, layers, len(way.tiles))
         if old.limit > 1
         and way.macs <= old.limit * old.plan_macs
         and (ram_bytes, way.macs) < (old.ram_bytes, old.macs)

@@ -23,7 +23,7 @@ from mcuplan.schedule.assembly.plan import make_plan
 from mcuplan.schedule.assembly.rating import Rating
 from mcuplan.schedule.assembly.streamed import plan_rows
 from mcuplan.schedule.kernels.choose import Placer, choose, kernels_of
-from mcuplan.schedule.kernels.objective import Objective, Selection, price
+from mcuplan.schedule.kernels.objective import Objective, Selection, ram_weight
 from mcuplan.schedule.kernels.select import Candidate, candidates_of, program_of
 from mcuplan.schedule.program import Plan, Program, Selected, Sharing, Streaming
 from mcuplan.solvers.steps.segments import EFFORTS, Effort
@@ -157,7 +157,7 @@ def _leaner(by_rows: Plan, whole: Plan, objective: Objective, rating: Rating) ->
     if objective is not Objective.RAM or not rating.fits(whole):
         return by_rows
     cycles = rating.cycles(by_rows), rating.cycles(whole)
-    if price(sizes[0], cycles[0]) <= price(sizes[1], cycles[1]):
+    if ram_weight(sizes[0], cycles[0]) <= ram_weight(sizes[1], cycles[1]):
         return by_rows
     return replace(whole, as_a_whole=NotWorthCycles(sizes[1] - sizes[0]))
 

@@ -13,7 +13,7 @@ from mcuplan.backends import channel_multiple
 from mcuplan.errors import UsageError
 from mcuplan.passes.io_layout import rows_at_boundary
 from mcuplan.passes.lower import lower
-from mcuplan.schedule.explore.frontier import Price, frontier
+from mcuplan.schedule.explore.frontier import FrontierPoint, frontier
 from mcuplan.schedule.explore.levels import Arenas, Level, levels
 from mcuplan.schedule.explore.planning import plan_asked
 from mcuplan.schedule.program import Plan, Streaming
@@ -38,7 +38,7 @@ class Explored:
 
     levels: tuple[Level, ...] = ()
     input_arenas: tuple[int, int] | None = None
-    frontier: tuple[Price, ...] = ()
+    frontier: tuple[FrontierPoint, ...] = ()
     less_ram: Iterable[tuple[str, Plan]] = ()
 
 
@@ -77,7 +77,7 @@ def input_arenas(planned: Planned) -> tuple[int, int] | None:
     return None
 
 
-def frontier_of(planned: Planned) -> tuple[Price, ...]:
+def frontier_of(planned: Planned) -> tuple[FrontierPoint, ...]:
     """What recompute in column tiles would buy: prices, no code.
 
     Raises:

@@ -15,7 +15,7 @@ from typing import Generic, TypeVar
 from mcuplan.facts import Trade
 from mcuplan.ir.op import Kernel
 from mcuplan.price import constants_of, kernel_size
-from mcuplan.schedule.kernels.objective import MOST_TIMES, Objective, Selection, price
+from mcuplan.schedule.kernels.objective import MOST_TIMES, Objective, Selection, ram_weight
 from mcuplan.schedule.kernels.select import Candidate
 from mcuplan.schedule.overlap import shared_bytes
 
@@ -135,11 +135,11 @@ def _lean(search: _Search[P], least: int) -> Chosen:
 
     def priced(chosen: Chosen) -> tuple[bool, float]:
         cycles = _cycles(chosen)
-        return cycles > MOST_TIMES * fewest, price(search.placer.size(chosen), cycles)
+        return cycles > MOST_TIMES * fewest, ram_weight(search.placer.size(chosen), cycles)
 
     for share in _SHARES:
         over, _ = priced(best)
-        if not over and price(1, _cycles(best)) <= price(share, fewest):
+        if not over and ram_weight(1, _cycles(best)) <= ram_weight(share, fewest):
             break  # nothing that large can be worth more
         best = min(best, search.within(int(share * least)), key=priced)
     return min(best, fastest, key=priced)

@@ -12,7 +12,7 @@ from mcuplan.schedule.accesses import wait_cycles
 from mcuplan.schedule.calls import call_cycles
 from mcuplan.schedule.program import Plan
 
-__all__ = ["MOST_TIMES", "WORTH", "Objective", "Selection", "plan_cycles", "price"]
+__all__ = ["MOST_TIMES", "WORTH", "Objective", "Selection", "plan_cycles", "ram_weight"]
 
 WORTH = 5
 """Percent of cycles that `ram` pays for a percent of arena."""
@@ -31,7 +31,7 @@ class Objective(StrEnum):
     FLASH = "flash"  # the least code and constants, or 1 % more in the same case
 
 
-def price(arena_bytes: float, cycles: float) -> float:
+def ram_weight(arena_bytes: float, cycles: float) -> float:
     """What `ram` weighs: equal where a percent of arena has cost its worth in cycles."""
     return math.log(max(1.0, cycles)) + WORTH * math.log(max(1.0, arena_bytes))
 
