@@ -12,6 +12,7 @@ from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.dense import Dense
 from mcuplan.ops.eltwise import Add, Div, Maximum, Minimum, Mul, Sub
 from mcuplan.ops.interleave import Interleave
+from mcuplan.ops.layer_norm import LayerNorm
 from mcuplan.ops.movement import Transpose
 from mcuplan.ops.pad import Pad
 from mcuplan.ops.pool2d import AvgPool2D, MaxPool2D
@@ -163,6 +164,7 @@ def _element_by_element() -> Iterator[Shape]:
         yield Shape(Quantize(0.02, 3), (size,))
         yield Shape(Concat(len(size) - 1), (size, size))
         yield Shape(Softmax(), (size,))
+        yield Shape(LayerNorm((0.5,) * size[-1], (0.25,) * size[-1]), (size,))
 
 
 def _moved() -> Iterator[Shape]:
