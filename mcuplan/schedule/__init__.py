@@ -11,7 +11,7 @@ from mcuplan.schedule.assembly.order import best_order, find_order, peak_bytes
 from mcuplan.schedule.assembly.plan import make_plan
 from mcuplan.schedule.assembly.rating import Rating, apart_bytes
 from mcuplan.schedule.assembly.regions import spread
-from mcuplan.schedule.assembly.streamed import plan_rows
+from mcuplan.schedule.explore.by_rows import plan_rows
 from mcuplan.schedule.explore.frontier import FrontierPoint, frontier
 from mcuplan.schedule.explore.levels import (
     Arenas,

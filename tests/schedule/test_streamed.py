@@ -33,7 +33,7 @@ from mcuplan.schedule import (
     levels,
     plan_graph,
 )
-from mcuplan.schedule.assembly.streamed import plan_rows
+from mcuplan.schedule.explore.by_rows import plan_rows
 from mcuplan.solvers.packing import PlanError
 from mcuplan.targets import load_target
 

@@ -8,8 +8,6 @@ from dataclasses import replace
 
 from mcuplan.ir.graph import Graph
 from mcuplan.ir.op import Kernel
-from mcuplan.passes.gather_rows import gather_rows
-from mcuplan.passes.rows_of_planes import rows_of_planes
 from mcuplan.schedule.assembly.plan import assemble
 from mcuplan.schedule.assembly.rating import Rating
 from mcuplan.schedule.assembly.row_layout import lay_out
@@ -31,13 +29,13 @@ from mcuplan.solvers.rows.problem import RowGraph, RowOrder, RowStep
 from mcuplan.solvers.steps.segments import Effort
 from mcuplan.targets import Target
 
-__all__ = ["least_bytes", "plan_rows", "streamed_plan"]
+__all__ = ["least_bytes", "plan_lowered", "streamed_plan"]
 
 _FOR_FEWER_CALLS = 0.10  # of the arena, packed, unless all is for RAM
 _FOR_LONGER_RUNS = 0.05  # of the peak: fewer calls, and pairs of pixels across rows
 
 
-def plan_rows(
+def plan_lowered(
     graph: Graph,
     target: Target,
     sharing: Sharing | None = None,
@@ -47,7 +45,7 @@ def plan_rows(
     feed: bool = False,
     enough: int | None = None,
 ) -> Plan | None:
-    """The plan of an int8 graph by rows; None where it must need ``enough`` bytes.
+    """The plan by rows of an int8 graph as it is; None where it must need ``enough`` bytes.
 
     None, too, where there are more rows than an order can be found of in reasonable time.
 
@@ -57,14 +55,13 @@ def plan_rows(
         InputTooLarge: rows would lie further apart than the generated code can say.
     """
     sharing, selection, effort = sharing or Sharing(), selection or Selection(), effort or Effort()
-    gathered = gather_rows(rows_of_planes(graph, fed=feed))
-    ways = candidates_of(gathered, target)
+    ways = candidates_of(graph, target)
 
     def by_rows(chosen: Mapping[str, Candidate]) -> RowProgram:
-        return row_program(program_of(gathered, target, chosen), sharing, feed=feed)
+        return row_program(program_of(graph, target, chosen), sharing, feed=feed)
 
     fewest = {name: min(c, key=_scratch) for name, c in ways.items()}
-    program = program_of(gathered, target, fewest)
+    program = program_of(graph, target, fewest)
     if feed:
         check_feedable(program, sharing)
     elif has_too_many_rows(program):

@@ -21,7 +21,7 @@ from mcuplan.schedule.assembly.backwards import chosen_backwards
 from mcuplan.schedule.assembly.check_rows import check_rows
 from mcuplan.schedule.assembly.plan import make_plan
 from mcuplan.schedule.assembly.rating import Rating
-from mcuplan.schedule.assembly.streamed import plan_rows
+from mcuplan.schedule.explore.by_rows import plan_rows
 from mcuplan.schedule.kernels.choose import Placer, choose, kernels_of
 from mcuplan.schedule.kernels.objective import Objective, Selection, ram_weight
 from mcuplan.schedule.kernels.select import Candidate, candidates_of, program_of

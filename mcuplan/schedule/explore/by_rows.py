@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Plans by rows of a graph and of its lowerings, and which of them is taken."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mcuplan.errors import InputTooLarge, UsageError
+from mcuplan.ir.graph import Graph
+from mcuplan.passes.row_lowerings import row_lowerings
+from mcuplan.schedule.assembly.rating import Rating
+from mcuplan.schedule.assembly.streamed import plan_lowered
+from mcuplan.schedule.kernels.objective import Objective, Selection
+from mcuplan.schedule.program import Plan, Sharing
+from mcuplan.solvers.steps.segments import Effort
+from mcuplan.targets import Target
+
+__all__ = ["plan_rows"]
+
+_FOR_SPEED = 0.05  # more arena than the least, for the objective that is fast
+
+
+def plan_rows(
+    graph: Graph,
+    target: Target,
+    sharing: Sharing | None = None,
+    effort: Effort | None = None,
+    selection: Selection | None = None,
+    *,
+    feed: bool = False,
+    enough: int | None = None,
+) -> Plan | None:
+    """The plan by rows of an int8 graph; None where all of them must need ``enough`` bytes.
+
+    None, too, where there are more rows than an order can be found of in reasonable time.
+
+    Raises:
+        Problems: nodes that no kernel runs, all of them.
+        UsageError: the input is to be fed and cannot arrive row by row.
+        InputTooLarge: rows would lie further apart than the generated code can say.
+    """
+    sharing, selection, plans = sharing or Sharing(), selection or Selection(), list[Plan]()
+    refused: list[UsageError | InputTooLarge] = []
+    lowerings = row_lowerings(graph, fed=feed)
+    for lowered in lowerings:
+        try:
+            plan = plan_lowered(
+                lowered, target, sharing, effort, selection, feed=feed, enough=enough
+            )
+        except (UsageError, InputTooLarge) as error:
+            refused.append(error)
+        else:
+            plans += [plan] if plan is not None else []
+    if len(refused) == len(lowerings):
+        raise refused[0]
+    rating = Rating(selection.ram_limit, sharing.keep_inputs)
+    return _best(plans, selection.objective, rating) if plans else None
+
+
+def _best(plans: Sequence[Plan], objective: Objective, rating: Rating) -> Plan:
+    """The fastest of those whose arena the objective allows; what fits comes first."""
+    least = min(plan.arena_bytes for plan in plans)
+    more = {Objective.LATENCY: float("inf"), Objective.BALANCED: _FOR_SPEED}
+    limit = least * (1 + more.get(objective, 0.0))
+    allowed = [plan for plan in plans if plan.arena_bytes <= limit]
+    if len(allowed) == 1:
+        return allowed[0]
+    return min(allowed, key=lambda p: (not rating.fits(p), rating.cycles(p), p.arena_bytes))
