@@ -50,7 +50,7 @@ class _Way:
     @property
     def by_rows(self) -> bool:
         """Whether rows of an input that is held can be read one by one."""
-        return self.shape[1] == 1 or len(self.shape) == 4
+        return self.shape[1] == 1 or (len(self.shape) == 4 and self.shape[3] > 1)
 
 
 def _way(edit: Editor, port: Port) -> _Way | None:

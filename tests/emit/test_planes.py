@@ -175,3 +175,20 @@ def test_fed_planes_are_the_whole_call(host_gcc: str, tmp_path: Path) -> None:
         done.returncode,
         [int(word) for word in done.stdout.split()],
     ), done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("feed", [False, True])
+@pytest.mark.parametrize("planes", [False, True])
+def test_lines_as_rows_equal_the_reference_on_the_host(
+    planes: bool, feed: bool, host_gcc: str
+) -> None:
+    """An input of one row that is read pixel by pixel keeps its bytes and its shape in C."""
+    net = Wiring("line")
+    x = net.input(*((1, 6, 1, 48) if planes else (1, 1, 48, 6)))
+    x = net.add(Transpose((0, 2, 3, 1)), x) if planes else x
+    x = net.conv_with(Conv2D((1, 5), pads=(0, 2, 0, 2)), x, 16)
+    x = net.add(Add(), net.conv_with(Conv2D((1, 3), pads=(0, 1, 0, 1), groups=16), x, 16), x)
+    x = net.conv_with(Conv2D((1, 4), (1, 3)), x, 8)
+    plan = _rows(net.graph(net.add(AvgPool2D((1, 15)), x)), feed)
+    assert 48 in {step.signature.inputs[0].rows for step in plan.program.steps}
+    assert prove_on_host(Subject(emit(plan, "net", STAMP), plan), _feeds(plan, 6)).mismatch is None
