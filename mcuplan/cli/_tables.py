@@ -114,8 +114,8 @@ def bench(target: str | None, backend: str, fit: bool, networks: tuple[str, ...]
     table, and a diff shows what became slower.
 
     With --fit, in a checkout, what modelled figures rest on is written anew: cycles of the parts
-    of each kernel (cycles.toml), its code and stack (sizes.toml), of one kernel set or of all.
-    That takes some minutes; review the diff as code.
+    of each kernel (cycles.toml), its code and stack (sizes.toml), of one kernel set or of all, then
+    also what plans by rows take beside. That takes many minutes; review the diff as code.
     """
     from mcuplan.prove.bench import bench as count
     from mcuplan.prove.toolchain import cross_compiler
@@ -142,7 +142,7 @@ def bench(target: str | None, backend: str, fit: bool, networks: tuple[str, ...]
 
 def _fit(backend: str, networks: Sequence[str], form: str) -> int:
     """Write the figures of one kernel set or of all, and say which files they are in."""
-    from mcuplan.prove.fit import fit_set, kernel_sets
+    from mcuplan.prove.fit import fit_calls, fit_set, kernel_sets
     from mcuplan.resources import codegen_dir, is_checkout
 
     if not is_checkout():
@@ -153,6 +153,7 @@ def _fit(backend: str, networks: Sequence[str], form: str) -> int:
     models = dict(_named_model(text) for text in networks)
     sets = kernel_sets() if backend == "auto" else (backend,)
     written = [file for name in sets for file in fit_set(name, models, codegen_dir())]
+    written += [fit_calls(codegen_dir())] if backend == "auto" else []
     rows = [[file.path.relative_to(codegen_dir()).as_posix(), file.kernels] for file in written]
     _show(form, ("file", "kernels"), rows, {1})
     return EXIT_FITS

@@ -17,7 +17,7 @@ from mcuplan.prove.cores import Core
 from mcuplan.prove.counter import build_counter
 from mcuplan.prove.dumps import Part
 from mcuplan.prove.elf import Kind
-from mcuplan.prove.emulator import Count, EmulatorRun, run_on_core, total
+from mcuplan.prove.emulator import CallCount, Count, EmulatorRun, run_on_core, total
 from mcuplan.prove.harness import (
     OPTIMIZE,
     CoreImage,
@@ -40,6 +40,7 @@ __all__ = [
     "Measured",
     "Mismatch",
     "Subject",
+    "count_call",
     "count_on_core",
     "elf_drift",
     "measure_on_core",
@@ -252,13 +253,21 @@ def count_on_core(subject: Subject, feeds: Mapping[str, Array], core: Core) -> t
     Raises:
         ToolMissing, ToolFailed: compiler or emulator missing, or failed.
     """
+    return _by_step(subject.plan, count_call(subject, feeds, core).steps)
+
+
+def count_call(subject: Subject, feeds: Mapping[str, Array], core: Core) -> CallCount:
+    """The same of the whole call, and of each run of rows.
+
+    Raises:
+        ToolMissing, ToolFailed: compiler or emulator missing, or failed.
+    """
     files, api = subject.bundle.files, subject.api()
     with temporary_folder() as top:
         counter = build_counter(_made(top / "counter"), host_compiler())
         work = _made(top / "count")
         image = build_for_core(files, api, work, core, cross_compiler(), hook=Hook.COUNT)
-        counted = run_on_core(image, _arrays(subject, feeds), counter=counter)
-        return _by_step(subject.plan, counted.slowest.steps)
+        return run_on_core(image, _arrays(subject, feeds), counter=counter).slowest
 
 
 def _stray(subject: Subject, place: str, found: tuple[int, int] | None) -> Iterator[Finding]:

@@ -6,11 +6,12 @@ from __future__ import annotations
 import tomllib
 
 import pytest
-from cycle_calls import COUNT
-from cycle_calls import FIRST as FIRST_FITTED
-from cycle_nets import FIRST, counted, network
+from cycle_nets import FIRST
 
 from mcuplan.price.cycles import calls_timing, kernel_timings
+from mcuplan.prove.fit.calls import COUNT
+from mcuplan.prove.fit.calls import FIRST as FIRST_FITTED
+from mcuplan.prove.fit.random_networks import counted, network
 from mcuplan.resources import codegen_dir
 from mcuplan.schedule.calls import call_cycles
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 
 import random
 
-from cells import Wiring
-
 from mcuplan.ir.graph import Graph
 from mcuplan.ops.concat import Concat
 from mcuplan.ops.conv2d import Conv2D
@@ -17,6 +15,7 @@ from mcuplan.ops.pool2d import AvgPool2D, MaxPool2D
 from mcuplan.ops.resample import Upsample
 from mcuplan.ops.softmax import Softmax
 from mcuplan.ops.unary import Lookup, UnaryFn
+from mcuplan.prove.fit.wiring import Wiring
 
 _Span = tuple[int, int, int, int, int]  # kernel, stride, dilation, padding before and after
 

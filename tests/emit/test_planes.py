@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cells import Wiring
 from networks import STAMP
 
 from mcuplan.emit import emit
@@ -21,6 +20,7 @@ from mcuplan.ops.movement import Transpose
 from mcuplan.ops.pool2d import AvgPool2D
 from mcuplan.ops.unary import Lookup, UnaryFn
 from mcuplan.prove.cores import core_named
+from mcuplan.prove.fit.wiring import Wiring
 from mcuplan.prove.proofs import Subject, prove_on_core, prove_on_host
 from mcuplan.prove.toolchain import write_files
 from mcuplan.schedule import Plan, plan_graph

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from cells import Wiring
 
 from mcuplan.ir.evaluate import evaluate
 from mcuplan.ir.graph import Graph
@@ -13,6 +12,7 @@ from mcuplan.ops.interleave import Interleave
 from mcuplan.ops.movement import Reshape, Transpose
 from mcuplan.ops.unary import Lookup, UnaryFn
 from mcuplan.passes.rows_of_planes import rows_of_planes
+from mcuplan.prove.fit.wiring import Wiring
 
 _TANH = Lookup((UnaryFn("tanh"),))
 

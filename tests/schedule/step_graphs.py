@@ -11,8 +11,6 @@ import math
 import random
 from collections.abc import Sequence
 
-from cells import Wiring
-
 from mcuplan.errors import McuplanError
 from mcuplan.ir.graph import Graph
 from mcuplan.ir.op import Op
@@ -25,6 +23,7 @@ from mcuplan.ops.pool2d import AvgPool2D, MaxPool2D
 from mcuplan.ops.resample import Tile, Upsample
 from mcuplan.ops.slicing import Slice
 from mcuplan.ops.softmax import Softmax
+from mcuplan.prove.fit.wiring import Wiring
 
 __all__ = ["random_steps"]
 

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from cells import Wiring
 from networks import STAMP
 
 from mcuplan.budget.speed import step_cycles
@@ -15,6 +14,7 @@ from mcuplan.emit import emit
 from mcuplan.ir.graph import Graph
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.prove.cores import core_named
+from mcuplan.prove.fit.wiring import Wiring
 from mcuplan.prove.proofs import Subject, count_on_core, prove_on_host
 from mcuplan.schedule import Plan, plan_graph
 from mcuplan.schedule.kernels.choose import Objective, Selection

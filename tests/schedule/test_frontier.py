@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from cells import Wiring
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -14,6 +13,7 @@ from mcuplan.ops.eltwise import Add
 from mcuplan.ops.movement import Reshape
 from mcuplan.ops.pool2d import MaxPool2D
 from mcuplan.passes.gather_rows import gather_rows
+from mcuplan.prove.fit.wiring import Wiring
 from mcuplan.schedule import Plan, Sharing, plan_graph, select_kernels
 from mcuplan.schedule.assembly.row_local import RowProgram, row_program
 from mcuplan.schedule.explore.columns import Group, groups_of, tile_macs, tiled, tiles_of

@@ -7,7 +7,6 @@ from dataclasses import replace
 from importlib import import_module
 
 import pytest
-from cells import Wiring
 from step_graphs import random_steps
 
 from mcuplan.facts import SlowerByRows
@@ -15,6 +14,7 @@ from mcuplan.ir.graph import Graph
 from mcuplan.ops.concat import Concat
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.pool2d import AvgPool2D
+from mcuplan.prove.fit.wiring import Wiring
 from mcuplan.schedule import (
     EFFORTS,
     Objective,

@@ -5,13 +5,14 @@ import time
 from itertools import pairwise
 
 import pytest
-from cells import FAMILIES, Wiring, random_wired
+from cells import FAMILIES, random_wired
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mcuplan.ir.graph import Graph
 from mcuplan.ops.boundary import FlipSign
 from mcuplan.ops.eltwise import Add
+from mcuplan.prove.fit.wiring import Wiring
 from mcuplan.schedule.assembly.order import find_order, peak_bytes
 from mcuplan.solvers.steps.cut_bound import least_bytes, trivial_bytes
 from mcuplan.solvers.steps.problem import Sequencing, bits, sequencing

@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 import numpy as np
 import pytest
-from cells import FAMILIES, Wiring
+from cells import FAMILIES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -20,6 +20,7 @@ from mcuplan.ops.eltwise import Add
 from mcuplan.ops.pool2d import MaxPool2D
 from mcuplan.ops.resample import Upsample
 from mcuplan.ops.slicing import Slice
+from mcuplan.prove.fit.wiring import Wiring
 from mcuplan.prove.proofs import Subject, prove_on_host
 from mcuplan.schedule import (
     Plan,

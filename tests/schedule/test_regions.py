@@ -11,13 +11,14 @@ from types import MappingProxyType
 
 import numpy as np
 import pytest
-from cells import FAMILIES, Wiring
+from cells import FAMILIES
 
 from mcuplan.emit import Bundle, Stamp, emit
 from mcuplan.ir.graph import Graph
 from mcuplan.ops.pool2d import MaxPool2D
 from mcuplan.prove.cores import core_named
 from mcuplan.prove.elf import Kind, read_elf
+from mcuplan.prove.fit.wiring import Wiring
 from mcuplan.prove.harness import build_for_core
 from mcuplan.prove.proofs import Subject, prove_on_core, prove_on_host
 from mcuplan.prove.toolchain import cross_compiler

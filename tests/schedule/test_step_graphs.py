@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 import pytest
-from cells import Wiring
 from step_graphs import random_steps
 from step_sweep import plan_in_every_way
 
 from mcuplan.ir.graph import Graph
 from mcuplan.ops.eltwise import Add, Mul
 from mcuplan.ops.slicing import Slice
+from mcuplan.prove.fit.wiring import Wiring
 from mcuplan.schedule import Streaming, plan_graph
 from mcuplan.targets import load_target
 

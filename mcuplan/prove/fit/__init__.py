@@ -13,11 +13,12 @@ from pathlib import Path
 
 from mcuplan.price.code import kernel_sizes
 from mcuplan.price.cycles import forget_timings, network_errors
+from mcuplan.prove.fit.calls import calls_text, count_networks
 from mcuplan.prove.fit.kernels import count_kernels, cycles_text, kernels_of_set, reference
 from mcuplan.prove.fit.networks import count_network
 from mcuplan.prove.fit.sizes import kernel_sets, measure_sizes, sizes_text
 
-__all__ = ["Written", "fit_set", "kernel_sets"]
+__all__ = ["Written", "fit_calls", "fit_set", "kernel_sets"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,17 @@ def fit_set(backend: str, models: Mapping[str, Path], codegen: Path) -> Iterator
         own = {name: count_network(model, target)[1] for name, model in models.items()}
         _write(written.path, cycles_text(backend, rows, {**known, **own}), len(rows))
     yield written
+
+
+def fit_calls(codegen: Path) -> Written:
+    """Count random networks and write what their source takes beside kernels.
+
+    Raises:
+        ToolMissing, ToolFailed: compiler or emulator missing, or failed.
+    """
+    nets = count_networks()
+    kernels = {step.kernel.function for net in nets for step in net.plan.program.steps}
+    return _write(codegen / "templates" / "cycles.toml", calls_text(nets), len(kernels))
 
 
 def _write(path: Path, text: str, kernels: int) -> Written:

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from pathlib import Path, PurePosixPath
-from tempfile import TemporaryDirectory
+from pathlib import PurePosixPath
 
 from mcuplan.price.code import KernelSize
 from mcuplan.prove.toolchain import compile_sources, cross_compiler, find_tool, run_tool
 from mcuplan.resources import codegen_dir
+from mcuplan.tempfiles import temporary_folder
 
 __all__ = ["kernel_sets", "measure_sizes", "sizes_text"]
 
@@ -41,8 +41,7 @@ def measure_sizes(backend: str) -> Mapping[str, KernelSize]:
     folder, compiler = codegen_dir() / "kernels" / backend, cross_compiler()
     size, flags = find_tool("arm-none-eabi-size"), (*_flags(backend), "-fstack-usage")
     found = {}
-    with TemporaryDirectory() as made:
-        work = Path(made)
+    with temporary_folder() as work:
         sources = sorted(folder.glob("*.c"))
         for source in sources:
             (work / source.name).write_bytes(source.read_bytes())

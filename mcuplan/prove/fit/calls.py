@@ -1,26 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fits what plans by rows take beside their kernels, and how far kernels are off in networks.
-
-``python tests/budget/cycle_calls.py [COUNT [FIRST]]`` counts random networks and writes
-``codegen/templates/cycles.toml``. Their seeds are not those that `cycle_nets.py` tests with.
-"""
+"""What plans by rows take beside their kernels, and how far kernels are off in networks."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from cycle_nets import TARGET, Counted, counted
 
-from mcuplan.price.cycles import expected_cycles, forget_timings, work_of
+from mcuplan.price.cycles import expected_cycles, work_of
 from mcuplan.prove.bench import Row
 from mcuplan.prove.fit.least_squares import constants_table
-from mcuplan.resources import codegen_dir
+from mcuplan.prove.fit.random_networks import Counted, counted
 from mcuplan.schedule import FEED
 from mcuplan.schedule.calls import taking_work
 
+__all__ = ["COUNT", "FIRST", "calls_text", "count_networks"]
+
 COUNT, FIRST = 90, 1000
+"""Random networks that are counted, and the seed of the first."""
+
 _BY_ROWS = ("mplan_mean_of_sum_s8", "mplan_row_sum_s8")  # kernels that run in no other way
 _SHORT = 3_000  # cycles of a call in which finding it shows
 _HEAD = """# SPDX-License-Identifier: 0BSD
@@ -28,8 +26,34 @@ _HEAD = """# SPDX-License-Identifier: 0BSD
 # states: finding a run of rows, taking rows that are fed; and kernels that only run by rows.
 # `layers` is how far each kernel was off in the plans that run as a whole, at most: nothing was
 # fitted to those. From {count} random networks, seeds {first} to {last}, counted on the emulator,
-# gcc -O2. Made by `python tests/budget/cycle_calls.py {count} {first}`: do not edit.
+# gcc -O2. Made by `mcuplan bench --fit`: do not edit.
 """
+
+
+def count_networks() -> tuple[Counted, ...]:
+    """All of them, in every way that they can run.
+
+    Raises:
+        ToolMissing, ToolFailed: compiler or emulator missing, or failed.
+    """
+    return tuple(net for seed in range(FIRST, FIRST + COUNT) for net in counted(seed))
+
+
+def calls_text(nets: Sequence[Counted]) -> str:
+    """`cycles.toml` of the templates."""
+    ways = {way: [net for net in nets if net.streaming == way] for way in ("off", "auto", "input")}
+    held, held_spread = _beside(ways["auto"])
+    fed, fed_spread = _beside(ways["input"])
+    error = max(held_spread / held, fed_spread / fed)
+    runs = [(net, held) for net in ways["auto"]] + [(net, fed) for net in ways["input"]]
+    lines = [_HEAD.format(count=COUNT, first=FIRST, last=FIRST + COUNT - 1)]
+    lines.append(f"[runs]\nheld = {held:.1f}\nfed = {fed:.1f}\nerror = {error:.2f}\n")
+    lines.append(_table("taking", [_taking(net) for net in ways["input"]]))
+    lines += [_table(f"kernels.{name}", _by_rows(runs, name)) for name in _BY_ROWS]
+    lines.append("[layers]")
+    for name, (worst, seen) in sorted(_layers(ways["off"]).items()):
+        lines.append(f"{name} = {{ max_error = {worst + 0.0005:.3f}, counts = {seen} }}")
+    return "\n".join(lines) + "\n"
 
 
 def _row(kernel: str, parts: Mapping[str, float], counts: float) -> Row:
@@ -58,7 +82,7 @@ def _beside(nets: Sequence[Counted]) -> tuple[float, float]:
 def _modelled(net: Counted, index: int) -> float:
     step = net.plan.program.steps[index]
     rows = net.plan.rows_per_call(step)
-    return expected_cycles(step.kernel, step.signature, TARGET, rows).cycles
+    return expected_cycles(step.kernel, step.signature, net.plan.program.target, rows).cycles
 
 
 def _taking(net: Counted) -> Row:
@@ -94,35 +118,3 @@ def _layers(nets: Sequence[Counted]) -> Mapping[str, tuple[float, int]]:
             worst, count = found.get(name, (0.0, 0))
             found[name] = max(worst, missed), count + 1
     return found
-
-
-def text_of(nets: Sequence[Counted], count: int, first: int) -> str:
-    """The file that follows from counted networks."""
-    ways = {way: [net for net in nets if net.streaming == way] for way in ("off", "auto", "input")}
-    held, held_spread = _beside(ways["auto"])
-    fed, fed_spread = _beside(ways["input"])
-    error = max(held_spread / held, fed_spread / fed)
-    runs = [(net, held) for net in ways["auto"]] + [(net, fed) for net in ways["input"]]
-    lines = [_HEAD.format(count=count, first=first, last=first + count - 1)]
-    lines.append(f"[runs]\nheld = {held:.1f}\nfed = {fed:.1f}\nerror = {error:.2f}\n")
-    lines.append(_table("taking", [_taking(net) for net in ways["input"]]))
-    lines += [_table(f"kernels.{name}", _by_rows(runs, name)) for name in _BY_ROWS]
-    lines.append("[layers]")
-    for name, (worst, seen) in sorted(_layers(ways["off"]).items()):
-        lines.append(f"{name} = {{ max_error = {worst + 0.0005:.3f}, counts = {seen} }}")
-    return "\n".join(lines) + "\n"
-
-
-def main() -> int:
-    """Count and write."""
-    given = [int(word) for word in sys.argv[1:]]
-    count, first = (given + [COUNT, FIRST][len(given) :])[:2]
-    nets = [net for seed in range(first, first + count) for net in counted(seed)]
-    path = codegen_dir() / "templates" / "cycles.toml"
-    path.write_text(text_of(nets, count, first), encoding="utf-8")
-    forget_timings()
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
