@@ -11,6 +11,7 @@ import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Annotated
 
 from mcuplan.errors import all_error_classes
 
@@ -32,7 +33,7 @@ class Severity(StrEnum):
 class Finding:
     """One thing a report says about the model, beyond its figures."""
 
-    code: str
+    code: Annotated[str, (("pattern", "^[a-z]+/[a-z0-9-]+$"),)]
     severity: Severity
     message: str
     where: str = ""

@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
+from mcuplan.record.limits import FromOne, Ratio, one_of
 from mcuplan.units import Origin
 
 __all__ = [
@@ -21,11 +22,18 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class LayerRow:
-    """One step. ``inputs`` are the names of what it reads.
+    """One step, in execution order.
 
-    ``cycles`` are for RAM without wait states; ``wait_cycles`` (modelled) come on top.
-    ``error`` and ``instructions`` come from verify.
-    ``removed_channels``: dead channels of the model's layer that its output does not have.
+    Attributes:
+        origin: name of the node in the model file, empty where it has none.
+        inputs: names of what it reads.
+        activation_bytes: input + output.
+        live_bytes: all that is held at this step, scratch included.
+        cycles: for RAM without wait states.
+        error: relative error against the float model, from verify.
+        wait_cycles: wait states of RAM regions, modelled, on top of cycles.
+        instructions: executed, from verify.
+        removed_channels: dead channels of the model's layer that its output does not have.
     """
 
     index: int
@@ -57,11 +65,14 @@ class LayerRow:
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """One inference. ``budget_seconds`` is None where no limit was given.
+    """One inference.
 
-    ``cycles`` are those of all steps and ``wait_cycles``: what they wait for RAM, modelled.
-    ``error`` is the share by which modelled cycles were off where they were checked; None
-    where nobody knows, and for counted ones.
+    Attributes:
+        cycles: of all steps, with what they wait for RAM.
+        budget_seconds: null where no limit was given.
+        wait_cycles: of cycles: wait states of RAM regions, modelled.
+        error: share by which modelled cycles were off where they were checked; null: not
+            known, or counted.
     """
 
     cycles: int
@@ -94,7 +105,7 @@ class Stream:
 
 @dataclass(frozen=True, slots=True)
 class LevelRow:
-    """The arena with one more way of saving bytes than the row before; ``note`` says which."""
+    """The arena with one more way of saving bytes than the level before; the note says which."""
 
     name: str
     arena_bytes: int
@@ -103,9 +114,14 @@ class LevelRow:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What the kernels of the plan were chosen for, and what was given up for what."""
+    """What the kernels of the plan were chosen for, and what was given up for what.
 
-    objective: str
+    Attributes:
+        objective: what the plan is best at, as asked for.
+        statement: what was given up for what.
+    """
+
+    objective: Annotated[str, one_of("balanced", "ram", "ram=strict", "latency", "flash")]
     statement: str
 
 
@@ -118,10 +134,10 @@ class FrontierRow:
     for tiles is not generated.
     """
 
-    limit: float
-    factor: float
+    limit: Ratio
+    factor: Ratio
     macs: int
     ram_bytes: int
     layers: tuple[int, ...]
-    tiles: int
+    tiles: FromOne
     origin: Origin

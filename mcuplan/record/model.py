@@ -4,6 +4,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
+
+from mcuplan.record.limits import FromOne, Sha256, Signed, one_of
 
 __all__ = [
     "ModelInfo",
@@ -20,18 +23,18 @@ class ModelPort:
 
     name: str
     shape: tuple[int, ...]
-    dtype: str
+    dtype: Annotated[str, one_of("int8", "uint8", "int32", "float32")]
     bytes: int
     scale: float | None
-    zero_point: int | None
+    zero_point: Signed | None
 
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """What was read. ``nodes`` of the model file became ``steps``."""
+    """What was read; ``nodes`` of the model file became ``steps``."""
 
     name: str
-    sha256: str
+    sha256: Sha256
     opset: int
     dtype: str
     parameters: int
@@ -52,12 +55,16 @@ class ModelName:
 
 @dataclass(frozen=True, slots=True)
 class TargetInfo:
-    """The chip or board; ``generic`` sizes are representative, not those of a part."""
+    """The chip or board.
+
+    Attributes:
+        generic: memory sizes are representative, not those of a part.
+    """
 
     name: str
     core: str
     features: tuple[str, ...]
-    clock_hz: int
+    clock_hz: FromOne
     generic: bool
 
 
@@ -65,7 +72,8 @@ class TargetInfo:
 class Totals:
     """The network's own figures (elements unless a name says bytes), batch 1.
 
-    ``receptive_field`` is rows x columns of the input that one output element sees.
+    Attributes:
+        receptive_field: rows and columns of the model's input that one element sees.
     """
 
     activations: int

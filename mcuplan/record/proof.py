@@ -6,6 +6,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from mcuplan.record.limits import Magnitude
+
 __all__ = [
     "Accuracy",
     "BuildInfo",
@@ -28,7 +30,12 @@ class Accuracy:
 
 @dataclass(frozen=True, slots=True)
 class ChannelError:
-    """Signal-to-noise ratio of one channel; None: no noise at all."""
+    """Signal-to-noise ratio of one channel.
+
+    Attributes:
+        index: along channel_axis.
+        sqnr_db: as of the whole output; null: no noise at all.
+    """
 
     index: int
     sqnr_db: float | None
@@ -38,14 +45,19 @@ class ChannelError:
 class OutputError:
     """An output held against the runtime on the model file, without graph optimizations.
 
-    ``sqnr_db`` is the ratio of the runtime's squares to those of the difference, cut at 200
-    dB; None: no noise at all. ``max_error`` is in real units. ``channels`` along
-    ``channel_axis`` are there where their ranges differ by more than 8 times.
+    Attributes:
+        name: as in the model file.
+        sqnr_db: ratio of the runtime's squares to those of the difference, cut at 200 dB;
+            null: no noise at all.
+        max_error: in real units.
+        channel_axis: axis of the model's output along which the channels lie; null without
+            channels.
+        channels: where their ranges differ by more than 8 times.
     """
 
     name: str
     sqnr_db: float | None
-    max_error: float
+    max_error: Magnitude
     channel_axis: int | None
     channels: tuple[ChannelError, ...]
 
@@ -70,10 +82,15 @@ class StackFigures:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What one run of the compiled code showed; None where a run does not show it.
+    """What one run of the compiled code showed; null where a run does not show it.
 
-    ``max_lsb`` and ``exact_share`` are end to end against the runtime, ``layer_max_lsb`` is
-    the worst layer fed with the runtime's own input (quantized models).
+    Attributes:
+        max_lsb: end to end against the runtime, as exact_share is.
+        top1_agreement: share of samples with the runtime's decision; null where no output
+            has one score for each class.
+        layer_max_lsb: of the worst layer fed with the runtime's own input (quantized models).
+        outputs: outputs held against ONNX Runtime on the model file; in the first run's
+            record.
     """
 
     on: Literal["host", "emulator"]

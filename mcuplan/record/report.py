@@ -7,8 +7,10 @@ Sizes are bytes and exact where no ``..._origin`` says otherwise.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Annotated, Any, Final, Literal
 
 from mcuplan.findings import Finding
 from mcuplan.record.layers import (
@@ -20,13 +22,15 @@ from mcuplan.record.layers import (
     Selection,
     Stream,
 )
+from mcuplan.record.limits import LEFT_OUT, Signed, limit
 from mcuplan.record.model import ModelInfo, ModelName, TargetInfo, Totals
 from mcuplan.record.proof import BuildInfo, Verification
 from mcuplan.record.sizes import BufferRow, Flash, Peak, Ram, RegionUse
 
-__all__ = ["SCHEMA", "Baseline", "Budget", "Growth", "Status", "Undecided", "Verdict"]
+__all__ = ["SCHEMA", "Baseline", "Budget", "Growth", "Kept", "Status", "Undecided", "Verdict"]
 
-SCHEMA = "mcuplan.report/1"
+SCHEMA: Final = "mcuplan.report/1"
+_NO_ANSWER = {"status": {"enum": ["unproven", "unsupported", "damaged"]}}
 
 
 class Status(StrEnum):
@@ -44,7 +48,12 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The answer and everything found."""
+    """The answer and everything found.
+
+    Attributes:
+        status: unproven: something was skipped; unsupported: the model needs what is not
+            there; damaged: no valid model.
+    """
 
     status: Status
     findings: tuple[Finding, ...]
@@ -52,33 +61,54 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """One layer or part against the baseline; ``because`` is the reason in the user's words."""
+    """One layer or part against the baseline.
+
+    Attributes:
+        name: a layer of the model; among the parts one of arena, I/O, static, stack, weights,
+            tables, code, target.
+        because: the reason in the user's words, empty where there is none to tell.
+    """
 
     name: str
-    ram_delta: int
-    flash_delta: int
+    ram_delta: Signed
+    flash_delta: Signed
     because: str
 
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """A report against an earlier one: the parts of both sums, and the layers, that changed.
+    """The report against an earlier one: the parts of both sums, and the layers, that changed.
 
-    The deltas of ``parts`` add up to the totals; those of layers say where they come from.
+    Attributes:
+        layers: where the deltas come from.
+        parts: summands of RAM and flash that changed; their deltas add up to the totals.
     """
 
     file: str
-    ram_delta: int
-    flash_delta: int
+    ram_delta: Signed
+    flash_delta: Signed
     layers: tuple[Growth, ...]
     parts: tuple[Growth, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What a report is of that a verification left beside the model.
+
+    Attributes:
+        of: tool version, and digests or texts of model, core, flags, plan and kernel sources.
+        digest: of the whole report but itself.
+    """
+
+    of: Mapping[str, Any]
+    digest: str
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
     """The whole report. Renderers turn it into text and compute nothing."""
 
-    schema: str
+    schema: Literal["mcuplan.report/1"]
     tool_version: str
     command: str
     model: ModelInfo
@@ -95,19 +125,20 @@ class Budget:
     layers: tuple[LayerRow, ...]
     buffers: tuple[BufferRow, ...]
     streams: tuple[Stream, ...]
-    baseline: Baseline | None = None
-    verification: tuple[Verification, ...] = ()
-    levels: tuple[LevelRow, ...] = ()
-    selection: Selection | None = None
-    frontier: tuple[FrontierRow, ...] = ()
+    baseline: Annotated[Baseline | None, LEFT_OUT] = None
+    verification: Annotated[tuple[Verification, ...], LEFT_OUT] = ()
+    levels: Annotated[tuple[LevelRow, ...], LEFT_OUT] = ()
+    selection: Annotated[Selection | None, LEFT_OUT] = None
+    frontier: Annotated[tuple[FrontierRow, ...], LEFT_OUT] = ()
+    kept: Annotated[Kept | None, LEFT_OUT] = None
 
 
 @dataclass(frozen=True, slots=True)
 class Undecided:
     """The report of a model that could not be decided: only what stood in the way."""
 
-    schema: str
+    schema: Literal["mcuplan.report/1"]
     tool_version: str
     command: str
     model: ModelName
-    verdict: Verdict
+    verdict: Annotated[Verdict, limit(properties=_NO_ANSWER)]

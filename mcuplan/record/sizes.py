@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
+from mcuplan.record.limits import LEFT_OUT, FromMinusOne, Signed
 from mcuplan.units import Origin
 
 __all__ = [
@@ -22,17 +23,19 @@ BufferKind = Literal["io", "activation", "scratch"]
 
 @dataclass(frozen=True, slots=True)
 class RegionUse:
-    """One memory; ``left_bytes`` is negative where the plan does not fit.
+    """One memory: used + left + reserved = bytes.
 
-    ``arena_bytes`` is the part of ``used_bytes`` that buffers take.
+    Attributes:
+        left_bytes: negative where the plan does not fit.
+        arena_bytes: of used_bytes: what buffers take.
     """
 
     name: str
-    kind: str
+    kind: Literal["ram", "flash"]
     bytes: int
     reserved_bytes: int
     used_bytes: int
-    left_bytes: int
+    left_bytes: Signed
     arena_bytes: int = 0
 
 
@@ -41,6 +44,12 @@ class Ram:
     """``total = arena + io + static + stack``; ``scratch_bytes`` is the arena's part at the peak.
 
     ``stack_bytes`` contains ``stack_margin_bytes`` while it is modelled.
+
+    Attributes:
+        arena_input_resident_bytes: the arena with the input held as a whole, where the other
+            figure differs.
+        arena_input_fed_bytes: the arena with the rows of the input fed, where the other
+            figure differs.
     """
 
     arena_bytes: int
@@ -53,8 +62,8 @@ class Ram:
     total_bytes: int
     budget_bytes: int
     budget_from: Literal["target", "limit"]
-    arena_input_resident_bytes: int | None = None
-    arena_input_fed_bytes: int | None = None
+    arena_input_resident_bytes: Annotated[int | None, LEFT_OUT] = None
+    arena_input_fed_bytes: Annotated[int | None, LEFT_OUT] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +82,15 @@ class Flash:
 
 @dataclass(frozen=True, slots=True)
 class Peak:
-    """What decides the RAM: step (-1: the input), and row and move of a plan by rows."""
+    """What decides the RAM: the step with the most live bytes.
 
-    step: int
+    Attributes:
+        step: -1: the input.
+        row: of a plan by rows: the row made then; of the input where step is -1.
+        move: of a plan by rows: which move it is.
+    """
+
+    step: FromMinusOne
     layer: str
     activation_bytes: int
     live_bytes: int
@@ -83,8 +98,8 @@ class Peak:
     optimal_order: bool
     optimal_arena: bool
     statement: str
-    row: int | None = None
-    move: int | None = None
+    row: Annotated[int | None, LEFT_OUT] = None
+    move: Annotated[int | None, LEFT_OUT] = None
 
     @property
     def moment(self) -> str:
@@ -95,7 +110,13 @@ class Peak:
 
 @dataclass(frozen=True, slots=True)
 class BufferRow:
-    """Where a tensor, row or scratch lies, and when; ``alias_of`` names what it shares with."""
+    """A tensor, a row of one, or scratch: address and live range [start, end).
+
+    Attributes:
+        alias_of: what it shares bytes with.
+        kind: io: an input or output of the model.
+        row: where rows lie apart: which one; start and end then count moves.
+    """
 
     name: str
     region: str
@@ -105,4 +126,4 @@ class BufferRow:
     end: int
     alias_of: str | None
     kind: BufferKind = "activation"
-    row: int | None = None
+    row: Annotated[int | None, LEFT_OUT] = None

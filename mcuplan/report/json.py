@@ -9,35 +9,34 @@ from enum import Enum
 from typing import Any
 
 from mcuplan.record import Budget, Undecided
+from mcuplan.record.schema import json_key, left_out
 from mcuplan.report._format import Format, Look
 
 __all__ = ["FORMAT", "as_plain"]
-
-_ONLY_IF_ASKED = ("baseline", "verification", "levels", "selection", "frontier")
-_ONLY_BY_ROWS = ("row", "move", "arena_input_resident_bytes", "arena_input_fed_bytes")
 
 
 def as_plain(value: object) -> Any:
     """Dataclasses to objects, tuples to arrays; a trailing ``_`` of a name is dropped.
 
-    What only plans by rows have is left out of others.
+    What a report has only where somebody asked, or of plans by rows, is left out of others.
     """
     if isinstance(value, Enum):
         return value.value
     if is_dataclass(value):
-        found = {f.name.rstrip("_"): as_plain(getattr(value, f.name)) for f in fields(value)}
-        return {k: v for k, v in found.items() if v is not None or k not in _ONLY_BY_ROWS}
+        optional = left_out(value.__class__)
+        found = ((f, getattr(value, f.name)) for f in fields(value))
+        return {
+            json_key(f): as_plain(one)
+            for f, one in found
+            if f.name not in optional or one not in (None, ())
+        }
     if isinstance(value, tuple):
         return [as_plain(item) for item in value]
     return value
 
 
 def _decided(budget: Budget, look: Look) -> str:
-    made = as_plain(budget)
-    for key in _ONLY_IF_ASKED:
-        if not made[key]:
-            del made[key]
-    return _dump(made)
+    return _dump(as_plain(budget))
 
 
 def _undecided(report: Undecided, look: Look) -> str:
