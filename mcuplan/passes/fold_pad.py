@@ -3,19 +3,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 
 from mcuplan.facts import Rewrite, Rewritten
 from mcuplan.ir.editor import Editor
 from mcuplan.ir.graph import Graph, Node
-from mcuplan.ir.op import Op
+from mcuplan.ir.op import Op, QuantRule
 from mcuplan.ir.types import TensorType
 from mcuplan.ops.conv2d import Conv2D
-from mcuplan.ops.movement import Reshape, Transpose
+from mcuplan.ops.movement import Transpose
 from mcuplan.ops.pad import Pad
 from mcuplan.ops.pool2d import AvgPool2D, MaxPool2D
-from mcuplan.ops.unary import Lookup
 from mcuplan.passes._edit import keeps_grid, with_quant
 
 __all__ = ["fold_pad"]
@@ -130,12 +130,9 @@ def _not_negative(editor: Editor, name: str) -> bool:
     producer = editor.producer(name)
     if producer is None:
         return False
-    if isinstance(producer.op, Reshape | Transpose | MaxPool2D):
-        return _not_negative(editor, producer.inputs[0])
-    if isinstance(producer.op, Lookup):
-        last = producer.op.chain[-1]
-        return last.name == "clip" and last.parameters[0] >= 0.0
-    return producer.op.act[0] >= 0.0
+    moves = producer.op.is_view or producer.op.quant_rule is QuantRule.PASS_THROUGH
+    least = 0.0 if moves and all(_not_negative(editor, n) for n in producer.inputs) else -math.inf
+    return producer.op.limits([(least, math.inf)] * len(producer.inputs))[0] >= 0.0
 
 
 _RULES: dict[type[Op], Callable[[Editor, Node, Pad, Op], Op | None]] = {

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import numpy as np
@@ -12,8 +12,11 @@ from hypothesis import strategies as st
 
 from mcuplan.errors import UsageError
 from mcuplan.facts import TooManyRows
+from mcuplan.ir.geometry import ALL, SAME, InputMap, Shape, moved
 from mcuplan.ir.graph import Graph
-from mcuplan.ir.op import Signature
+from mcuplan.ir.op import Call, Example, Op, Signature
+from mcuplan.ir.types import TensorType
+from mcuplan.ops import kernels_of
 from mcuplan.ops.concat import Concat
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.eltwise import Add
@@ -33,7 +36,10 @@ from mcuplan.schedule import (
     levels,
     plan_graph,
 )
+from mcuplan.schedule.assembly.row_local import row_program
+from mcuplan.schedule.assembly.streamed import streamed_plan
 from mcuplan.schedule.explore.by_rows import plan_rows
+from mcuplan.schedule.program import Program, Step
 from mcuplan.solvers.packing import PlanError
 from mcuplan.targets import load_target
 
@@ -304,3 +310,42 @@ def test_more_rows_than_can_be_ordered_run_as_a_whole() -> None:
         assert TooManyRows() in [level.why for level in found]
         with pytest.raises(UsageError, match="too many rows"):
             plan_graph(graph, _TARGET, streaming="input")
+
+
+@dataclass(frozen=True)
+class _Scores(Op):
+    """Products of each row of one input with every row of another: [1,T,C], [1,S,C] to [1,T,S]."""
+
+    def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
+        return (TensorType((1, inputs[0].shape[1], inputs[1].shape[1])),)
+
+    def geometry(self, inputs: Sequence[Shape], output: Shape) -> tuple[InputMap, ...]:
+        return (SAME, SAME, ALL), (SAME, moved(1, 2), ALL)
+
+    def reference(self, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
+        return (arrays[0] @ arrays[1].swapaxes(1, 2),)
+
+    @classmethod
+    def examples(cls) -> list[Example]:
+        return []
+
+
+def test_a_step_reads_one_input_by_rows_and_holds_another() -> None:
+    """Rows of queries go one by one, while all keys stay in one piece."""
+    net = Wiring("scores")
+    queries, keys = net.add(Softmax(), net.input(1, 16, 8)), net.add(Softmax(), net.input(1, 5, 8))
+    scores = net.add(_Scores(), queries, keys)
+    graph = net.graph(net.add(Softmax(), scores))
+    (kernel,) = kernels_of()[Softmax]
+    pair = replace(kernel, op=_Scores, lower=lambda sig: (Call({}, inputs=(0, 1)),))
+    steps = tuple(
+        Step(i, node, graph.signature(node), pair if isinstance(node.op, _Scores) else kernel)
+        for i, node in enumerate(graph.nodes)
+    )
+    rowed = row_program(Program(graph, _TARGET, steps), Sharing())
+    tensors, moves = rowed.graph.tensors, rowed.graph.steps[2].moves
+    assert tensors[rowed.tensors[keys]].whole
+    assert not tensors[rowed.tensors[queries]].whole
+    held, rows = rowed.tensors[keys], rowed.tensors[queries]
+    assert [((rows, y, y + 1), (held, 0, 5)) for y in range(16)] == [m.reads for m in moves]
+    assert streamed_plan(rowed).memory["sram"].arena_bytes < 2 * 16 * 8 + 2 * 5 * 8 + 16 * 5
