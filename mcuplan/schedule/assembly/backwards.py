@@ -7,23 +7,20 @@ own; another one may then be faster.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 from mcuplan.schedule.assembly.check_rows import check_rows
 from mcuplan.schedule.kernels.choose import Choice, Placer, choose
 from mcuplan.schedule.kernels.objective import Objective, Selection, plan_cycles
-from mcuplan.schedule.kernels.select import Candidate, by_speed
+from mcuplan.schedule.kernels.select import Candidate, Ways, by_speed
 from mcuplan.schedule.program import Plan, Sharing, Step
 from mcuplan.targets import Target
 
 __all__ = ["chosen_backwards"]
 
-_Ways = Mapping[str, tuple[Candidate, ...]]
-
 
 def chosen_backwards(
-    choice: Choice[Plan], ways: _Ways, selection: Selection, placer: Placer[Plan], sharing: Sharing
+    choice: Choice[Plan], ways: Ways, selection: Selection, placer: Placer[Plan], sharing: Sharing
 ) -> Choice[Plan]:
     """The choice with kernels for what its plan runs backwards, where that is faster.
 
@@ -56,7 +53,7 @@ def _row_by_row(found: tuple[Candidate, ...], target: Target) -> tuple[Candidate
     return by_speed([candidate.step for candidate in found], target, (1,) * rows)
 
 
-def _exchanged(plan: Plan, ways: _Ways, sharing: Sharing) -> Plan:
+def _exchanged(plan: Plan, ways: Ways, sharing: Sharing) -> Plan:
     """The plan with the fastest kernel for each step it runs backwards, in the same places."""
     steps = tuple(
         _fastest(step, ways[step.node.name], plan.program.target) if run.descending else step

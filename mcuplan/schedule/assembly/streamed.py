@@ -20,14 +20,13 @@ from mcuplan.schedule.assembly.row_local import (
 from mcuplan.schedule.assembly.row_reach import unit_for
 from mcuplan.schedule.kernels.choose import Placer, choose, kernels_of
 from mcuplan.schedule.kernels.objective import Objective, Selection
-from mcuplan.schedule.kernels.select import Candidate, candidates_of, program_of
+from mcuplan.schedule.kernels.select import Candidate, Offers, program_of
 from mcuplan.schedule.program import Allocation, Plan, Run, Selected, Sharing
 from mcuplan.solvers.packing import MemoryPlan, Problem, pack
 from mcuplan.solvers.packing.bound import lower_bound
 from mcuplan.solvers.rows.order import check_row_order, depth_first, find_row_order, smooth
 from mcuplan.solvers.rows.problem import RowGraph, RowOrder, RowStep
 from mcuplan.solvers.steps.segments import Effort
-from mcuplan.targets import Target
 
 __all__ = ["least_bytes", "plan_lowered", "streamed_plan"]
 
@@ -37,7 +36,7 @@ _FOR_LONGER_RUNS = 0.05  # of the peak: fewer calls, and pairs of pixels across 
 
 def plan_lowered(
     graph: Graph,
-    target: Target,
+    offers: Offers,
     sharing: Sharing | None = None,
     effort: Effort | None = None,
     selection: Selection | None = None,
@@ -55,7 +54,7 @@ def plan_lowered(
         InputTooLarge: rows would lie further apart than the generated code can say.
     """
     sharing, selection, effort = sharing or Sharing(), selection or Selection(), effort or Effort()
-    ways = candidates_of(graph, target)
+    ways, target = offers.of(graph), offers.target
 
     def by_rows(chosen: Mapping[str, Candidate]) -> RowProgram:
         return row_program(program_of(graph, target, chosen), sharing, feed=feed)

@@ -11,6 +11,7 @@ from mcuplan.passes.row_lowerings import row_lowerings
 from mcuplan.schedule.assembly.rating import Rating
 from mcuplan.schedule.assembly.streamed import plan_lowered
 from mcuplan.schedule.kernels.objective import Objective, Selection
+from mcuplan.schedule.kernels.select import Offers
 from mcuplan.schedule.program import Plan, Sharing
 from mcuplan.solvers.steps.segments import Effort
 from mcuplan.targets import Target
@@ -29,10 +30,12 @@ def plan_rows(
     *,
     feed: bool = False,
     enough: int | None = None,
+    offers: Offers | None = None,
 ) -> Plan | None:
     """The plan by rows of an int8 graph; None where all of them must need ``enough`` bytes.
 
     None, too, where there are more rows than an order can be found of in reasonable time.
+    ``offers``: candidates for this target, where some are known.
 
     Raises:
         Problems: nodes that no kernel runs, all of them.
@@ -41,11 +44,12 @@ def plan_rows(
     """
     sharing, selection, plans = sharing or Sharing(), selection or Selection(), list[Plan]()
     refused: list[UsageError | InputTooLarge] = []
+    offers = offers or Offers(target)
     lowerings = row_lowerings(graph, fed=feed)
     for lowered in lowerings:
         try:
             plan = plan_lowered(
-                lowered, target, sharing, effort, selection, feed=feed, enough=enough
+                lowered, offers, sharing, effort, selection, feed=feed, enough=enough
             )
         except (UsageError, InputTooLarge) as error:
             refused.append(error)

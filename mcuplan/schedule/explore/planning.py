@@ -24,7 +24,7 @@ from mcuplan.schedule.assembly.rating import Rating
 from mcuplan.schedule.explore.by_rows import plan_rows
 from mcuplan.schedule.kernels.choose import Placer, choose, kernels_of
 from mcuplan.schedule.kernels.objective import Objective, Selection, ram_weight
-from mcuplan.schedule.kernels.select import Candidate, candidates_of, program_of
+from mcuplan.schedule.kernels.select import Candidate, Offers, program_of
 from mcuplan.schedule.program import Plan, Program, Selected, Sharing, Streaming
 from mcuplan.solvers.steps.segments import EFFORTS, Effort
 from mcuplan.targets import Target
@@ -63,19 +63,20 @@ def plan_graph(
         UsageError: the input cannot be fed.
     """
     sharing, selection = sharing or Sharing(), selection or Selection()
+    offers = Offers(target)
     rating = Rating(selection.ram_limit, sharing.keep_inputs)
     if streaming == "input":
         fed = plan_rows(graph, target, sharing, effort, selection, feed=True)
         assert fed is not None, "an input that can be fed has rows"
         return fed
-    whole, by_rows = _both_ways(graph, target, sharing, effort, selection, streaming)
+    whole, by_rows = _both_ways(graph, offers, sharing, effort, selection, streaming)
     if selection.objective is not Objective.LATENCY:
         return whole if by_rows is None else _leaner(by_rows, whole, selection.objective, rating)
     plans = [whole] if by_rows is None else [whole, by_rows]
     best = whole if by_rows is None else _faster(by_rows, whole, rating)
     if all(map(rating.fits, plans)) and not any(region.wait_states for region in target.ram):
         return best
-    others = _others(graph, target, sharing, effort, selection, streaming)
+    others = _others(graph, offers, sharing, effort, selection, streaming)
     found = _fastest([best, *others], rating)
     return found if found is best else replace(found, selected=_as_latency(found))
 
@@ -94,26 +95,29 @@ def plan_asked(request: Request, graph: Graph, target: Target) -> tuple[Plan, Pl
 
 def _both_ways(
     graph: Graph,
-    target: Target,
+    offers: Offers,
     sharing: Sharing,
     effort: Effort | None,
     selection: Selection,
     streaming: Streaming,
 ) -> tuple[Plan, Plan | None]:
     """The plan of whole steps, and that by rows where it may be better."""
-    whole = _plan_whole(graph, target, sharing, effort, selection)
+    whole = _plan_whole(graph, offers, sharing, effort, selection)
     if streaming == "off":
         return whole, None
     enough = None if selection.objective is Objective.LATENCY else whole.arena_bytes
     try:
-        return whole, plan_rows(graph, target, sharing, effort, selection, enough=enough)
+        by_rows = plan_rows(
+            graph, offers.target, sharing, effort, selection, enough=enough, offers=offers
+        )
+        return whole, by_rows
     except InputTooLarge as error:
         return replace(whole, as_a_whole=RowsTooFar(error.message)), None
 
 
 def _others(
     graph: Graph,
-    target: Target,
+    offers: Offers,
     sharing: Sharing,
     effort: Effort | None,
     selection: Selection,
@@ -123,7 +127,7 @@ def _others(
     rating = Rating(selection.ram_limit, sharing.keep_inputs)
     for objective in (Objective.RAM_STRICT, Objective.RAM, Objective.BALANCED, Objective.FLASH):
         wanted = replace(selection, objective=objective)
-        whole, by_rows = _both_ways(graph, target, sharing, effort, wanted, streaming)
+        whole, by_rows = _both_ways(graph, offers, sharing, effort, wanted, streaming)
         plans = [whole] if by_rows is None else [whole, by_rows]
         yield from plans
         if objective is Objective.RAM_STRICT and not any(rating.fits(plan, 0) for plan in plans):
@@ -163,12 +167,12 @@ def _leaner(by_rows: Plan, whole: Plan, objective: Objective, rating: Rating) ->
 
 
 def _plan_whole(
-    graph: Graph, target: Target, sharing: Sharing, effort: Effort | None, selection: Selection
+    graph: Graph, offers: Offers, sharing: Sharing, effort: Effort | None, selection: Selection
 ) -> Plan:
     """Every step as a whole, with kernels for the objective."""
+    ways, target = offers.of(graph), offers.target
     maker = _Maker(graph, target, sharing, effort)
     placer = Placer(maker.place, lambda plan: plan.arena_bytes, maker.finish)
-    ways = candidates_of(graph, target)
     choice = choose(ways, selection, placer)
     choice = chosen_backwards(choice, ways, selection, placer, sharing)
     plans = [choice.placed]

@@ -16,14 +16,13 @@ from mcuplan.facts import Trade
 from mcuplan.ir.op import Kernel
 from mcuplan.price import constants_of, kernel_size
 from mcuplan.schedule.kernels.objective import MOST_TIMES, Objective, Selection, ram_weight
-from mcuplan.schedule.kernels.select import Candidate
+from mcuplan.schedule.kernels.select import Candidate, Ways
 from mcuplan.schedule.overlap import shared_bytes
 
 __all__ = ["Choice", "Placer", "choose", "kernels_of"]
 
 P = TypeVar("P")
 Chosen = Mapping[str, Candidate]  # by the name of the node
-Ways = Mapping[str, tuple[Candidate, ...]]  # fastest first
 
 _MORE_ARENA, _MORE_CYCLES = 1.05, 1.15  # that the default objective may take
 _HARDLY_MORE, _FAR_SLOWER = 1.01, 1.25  # flash that `flash` may take to save so many cycles

@@ -4,17 +4,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from mcuplan.backends import kernels_for
 from mcuplan.errors import Problems, UnsupportedOp
 from mcuplan.ir.graph import Graph, Node
+from mcuplan.ir.op import Signature
 from mcuplan.price import Ground, expected_cycles
 from mcuplan.schedule.program import Program, Step
 from mcuplan.targets import Target
 
-__all__ = ["Candidate", "by_speed", "candidates_of", "program_of", "select_kernels"]
+__all__ = [
+    "Candidate",
+    "Offers",
+    "Ways",
+    "by_speed",
+    "candidates_of",
+    "program_of",
+    "select_kernels",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,28 +37,47 @@ class Candidate:
     cycles: float
 
 
-def candidates_of(graph: Graph, target: Target) -> Mapping[str, tuple[Candidate, ...]]:
-    """Every way to run each node of an int8 graph, fastest first; views have none.
+Ways = Mapping[str, tuple[Candidate, ...]]
+"""Every way to run each node, by its name, fastest first."""
 
-    All kernels that the core can run, or those of the set that was asked for and the portable
-    ones. Equally fast ones stand in the order of their sets: what asks for more of the core
-    comes first, and a set lists its kernels fastest first.
 
-    Raises:
-        Problems: nodes that no kernel runs, all of them.
-    """
-    errors: list[UnsupportedOp] = []
-    found: dict[str, tuple[Candidate, ...]] = {}
-    for node in graph.nodes:
-        if node.op.is_view:
-            continue
-        ways = _ways(graph, node, target, len(found))
-        if not ways:
-            message = f"no int8 kernel runs {node.op.label}"
-            errors.append(UnsupportedOp(message, graph.node_name(node), "report the model"))
-        found[node.name] = ways
-    Problems.raise_if_any(errors)
-    return MappingProxyType(found)
+@dataclass(slots=True)
+class Offers:
+    """Candidates of graphs for one target; a node that several of them have is rated once."""
+
+    target: Target
+    _known: dict[str, tuple[Candidate, ...]] = field(default_factory=dict)
+
+    def of(self, graph: Graph) -> Ways:
+        """Every way to run each node of an int8 graph; views have none.
+
+        All kernels that the core can run, or those of the set that was asked for and the
+        portable ones. Equally fast ones stand in the order of their sets: what asks for more of
+        the core comes first, and a set lists its kernels fastest first.
+
+        Raises:
+            Problems: nodes that no kernel runs, all of them.
+        """
+        errors: list[UnsupportedOp] = []
+        found: dict[str, tuple[Candidate, ...]] = {}
+        for node in graph.nodes:
+            if node.op.is_view:
+                continue
+            signature = graph.signature(node)
+            ways = _again(self._known.get(node.name, ()), node, signature, len(found))
+            ways = ways or _ways(node, signature, self.target, len(found))
+            if not ways:
+                message = f"no int8 kernel runs {node.op.label}"
+                errors.append(UnsupportedOp(message, graph.node_name(node), "report the model"))
+            found[node.name] = ways
+        Problems.raise_if_any(errors)
+        self._known |= found
+        return MappingProxyType(found)
+
+
+def candidates_of(graph: Graph, target: Target) -> Ways:
+    """Every way to run each node of an int8 graph: :meth:`Offers.of`."""
+    return Offers(target).of(graph)
 
 
 def program_of(graph: Graph, target: Target, chosen: Mapping[str, Candidate]) -> Program:
@@ -67,8 +95,24 @@ def select_kernels(graph: Graph, target: Target) -> Program:
     return program_of(graph, target, {name: found[0] for name, found in ways.items()})
 
 
-def _ways(graph: Graph, node: Node, target: Target, index: int) -> tuple[Candidate, ...]:
-    signature = graph.signature(node)
+def _again(
+    ways: tuple[Candidate, ...], node: Node, signature: Signature, index: int
+) -> tuple[Candidate, ...]:
+    """Candidates of the same node in another graph; none where what it reads has changed."""
+    if not ways:
+        return ()
+    step = ways[0].step
+    before = step.signature
+    kinds = (before.inputs, before.outputs) == (signature.inputs, signature.outputs)
+    constants = zip(before.constants, signature.constants, strict=True)
+    if step.node is not node or not kinds or any(one is not other for one, other in constants):
+        return ()
+    if step.index == index:
+        return ways
+    return tuple(replace(way, step=replace(way.step, index=index)) for way in ways)
+
+
+def _ways(node: Node, signature: Signature, target: Target, index: int) -> tuple[Candidate, ...]:
     kernels = kernels_for(frozenset(target.features), target.backend).get(type(node.op), ())
     steps = [Step(index, node, signature, kernel) for kernel in kernels if kernel.runs(signature)]
     return by_speed(steps, target)
