@@ -26,7 +26,7 @@ FLOORS = (
     "ops | backends passes importer exporter calibrate | price | "
     "schedule.gaps schedule.program | record | "
     "schedule.code schedule.accesses schedule.calls schedule.overlap schedule.kernels "
-    "schedule.assembly schedule.explore schedule | words | "
+    "schedule.assembly schedule.planning schedule.explore schedule | words | "
     "emit budget | report prove prove.bench | "
     "pipeline config kept prove.verification prove.fit | cli __main__"
 )

@@ -9,9 +9,7 @@ from mcuplan.schedule.assembly.check_rows import check_rows
 from mcuplan.schedule.assembly.dead import dead_bytes
 from mcuplan.schedule.assembly.order import best_order, find_order, peak_bytes
 from mcuplan.schedule.assembly.plan import make_plan
-from mcuplan.schedule.assembly.rating import Rating, apart_bytes
 from mcuplan.schedule.assembly.regions import spread
-from mcuplan.schedule.explore.by_rows import plan_rows
 from mcuplan.schedule.explore.frontier import FrontierPoint, frontier
 from mcuplan.schedule.explore.levels import (
     Arenas,
@@ -21,7 +19,6 @@ from mcuplan.schedule.explore.levels import (
     copied_joins,
     levels,
 )
-from mcuplan.schedule.explore.planning import plan_asked, plan_graph
 from mcuplan.schedule.explore.variants import (
     Explored,
     frontier_of,
@@ -32,6 +29,9 @@ from mcuplan.schedule.explore.variants import (
 from mcuplan.schedule.kernels.choose import Choice, Placer, choose
 from mcuplan.schedule.kernels.objective import Objective, Selection, plan_cycles
 from mcuplan.schedule.kernels.select import Candidate, candidates_of, program_of, select_kernels
+from mcuplan.schedule.planning.by_rows import plan_rows
+from mcuplan.schedule.planning.choice import plan_asked, plan_graph
+from mcuplan.schedule.planning.rating import Rating, apart_bytes
 from mcuplan.schedule.program import (
     FEED,
     Allocation,

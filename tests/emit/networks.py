@@ -19,7 +19,7 @@ from mcuplan.ops.softmax import Softmax
 from mcuplan.passes.assign_grids import assign_grids
 from mcuplan.passes.assign_types import assign_types
 from mcuplan.schedule import Plan, best_order, make_plan, select_kernels
-from mcuplan.schedule.explore.by_rows import plan_rows
+from mcuplan.schedule.planning.by_rows import plan_rows
 from mcuplan.targets import load_target
 
 STAMP = Stamp("tiny.onnx", "0" * 64)

@@ -19,7 +19,7 @@ from mcuplan.ir.evaluate import evaluate
 from mcuplan.prove.cores import core_named
 from mcuplan.prove.toolchain import write_files
 from mcuplan.schedule import best_order, make_plan, select_kernels
-from mcuplan.schedule.explore.by_rows import plan_rows
+from mcuplan.schedule.planning.by_rows import plan_rows
 from mcuplan.targets import load_target
 
 _STRICT = ["-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wundef", "-Werror"]

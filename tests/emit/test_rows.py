@@ -24,7 +24,7 @@ from mcuplan.prove.proofs import Subject, prove_on_core, prove_on_host
 from mcuplan.prove.toolchain import write_files
 from mcuplan.record import Limits
 from mcuplan.schedule import Objective, Plan, Selection
-from mcuplan.schedule.explore.by_rows import plan_rows
+from mcuplan.schedule.planning.by_rows import plan_rows
 from mcuplan.solvers.packing.problem import Placement
 from mcuplan.targets import load_target
 

@@ -158,7 +158,7 @@ def test_latency_fits_where_nothing_runs_by_rows(monkeypatch: pytest.MonkeyPatch
     strict = _plan(graph, _m4(), Objective.RAM_STRICT, "off")
     least = strict.arena_bytes
     assert least < _plan(graph, _m4(), Objective.LATENCY, "off").arena_bytes
-    module = import_module("mcuplan.schedule.explore.planning")
+    module = import_module("mcuplan.schedule.planning.choice")
     monkeypatch.setattr(module, "plan_rows", lambda *_, **__: None)
     plan = _plan(graph, _small(least + apart_bytes(strict)), Objective.LATENCY, "auto")
     assert least == plan.arena_bytes

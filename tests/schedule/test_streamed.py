@@ -37,8 +37,8 @@ from mcuplan.schedule import (
     plan_graph,
 )
 from mcuplan.schedule.assembly.row_local import row_program
-from mcuplan.schedule.assembly.streamed import streamed_plan
-from mcuplan.schedule.explore.by_rows import plan_rows
+from mcuplan.schedule.planning.by_rows import plan_rows
+from mcuplan.schedule.planning.streamed import streamed_plan
 from mcuplan.schedule.program import Program, Step
 from mcuplan.solvers.packing import PlanError
 from mcuplan.targets import load_target

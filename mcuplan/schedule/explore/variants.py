@@ -15,7 +15,7 @@ from mcuplan.passes.io_layout import rows_at_boundary
 from mcuplan.passes.lower import lower
 from mcuplan.schedule.explore.frontier import FrontierPoint, frontier
 from mcuplan.schedule.explore.levels import Arenas, Level, levels
-from mcuplan.schedule.explore.planning import plan_asked
+from mcuplan.schedule.planning.choice import plan_asked
 from mcuplan.schedule.program import Plan, Streaming
 from mcuplan.solvers.steps.segments import EFFORTS
 

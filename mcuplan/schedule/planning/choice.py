@@ -17,14 +17,14 @@ from mcuplan.ir.graph import Graph
 from mcuplan.ir.op import Kernel
 from mcuplan.schedule.assembly.aliases import possible_views
 from mcuplan.schedule.assembly.arrange import arrange
-from mcuplan.schedule.assembly.backwards import chosen_backwards
 from mcuplan.schedule.assembly.check_rows import check_rows
 from mcuplan.schedule.assembly.plan import make_plan
-from mcuplan.schedule.assembly.rating import Rating
-from mcuplan.schedule.explore.by_rows import plan_rows
 from mcuplan.schedule.kernels.choose import Placer, choose, kernels_of
 from mcuplan.schedule.kernels.objective import Objective, Selection, ram_weight
 from mcuplan.schedule.kernels.select import Candidate, Offers, program_of
+from mcuplan.schedule.planning.backwards import chosen_backwards
+from mcuplan.schedule.planning.by_rows import plan_rows
+from mcuplan.schedule.planning.rating import Rating
 from mcuplan.schedule.program import Plan, Program, Selected, Sharing, Streaming
 from mcuplan.solvers.steps.segments import EFFORTS, Effort
 from mcuplan.targets import Target

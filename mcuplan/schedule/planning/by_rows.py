@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from mcuplan.errors import InputTooLarge, UsageError
 from mcuplan.ir.graph import Graph
 from mcuplan.passes.row_lowerings import row_lowerings
-from mcuplan.schedule.assembly.rating import Rating
-from mcuplan.schedule.assembly.streamed import plan_lowered
 from mcuplan.schedule.kernels.objective import Objective, Selection
 from mcuplan.schedule.kernels.select import Offers
+from mcuplan.schedule.planning.rating import Rating
+from mcuplan.schedule.planning.streamed import plan_lowered
 from mcuplan.schedule.program import Plan, Sharing
 from mcuplan.solvers.steps.segments import Effort
 from mcuplan.targets import Target

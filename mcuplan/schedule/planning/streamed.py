@@ -9,7 +9,6 @@ from dataclasses import replace
 from mcuplan.ir.graph import Graph
 from mcuplan.ir.op import Kernel
 from mcuplan.schedule.assembly.plan import assemble
-from mcuplan.schedule.assembly.rating import Rating
 from mcuplan.schedule.assembly.row_layout import lay_out
 from mcuplan.schedule.assembly.row_local import (
     RowProgram,
@@ -21,6 +20,7 @@ from mcuplan.schedule.assembly.row_reach import unit_for
 from mcuplan.schedule.kernels.choose import Placer, choose, kernels_of
 from mcuplan.schedule.kernels.objective import Objective, Selection
 from mcuplan.schedule.kernels.select import Candidate, Offers, program_of
+from mcuplan.schedule.planning.rating import Rating
 from mcuplan.schedule.program import Allocation, Plan, Run, Selected, Sharing
 from mcuplan.solvers.packing import MemoryPlan, Problem, pack
 from mcuplan.solvers.packing.bound import lower_bound
