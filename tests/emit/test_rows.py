@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from cells import Wiring
 from networks import STAMP, tiny_bundle, tiny_integer, tiny_plan, tiny_rows_plan
 from row_nets import row_net
 
@@ -19,6 +20,9 @@ from mcuplan.emit.places import Places
 from mcuplan.errors import InputTooLarge
 from mcuplan.ir.evaluate import evaluate
 from mcuplan.ir.types import DType
+from mcuplan.ops.conv2d import Conv2D
+from mcuplan.ops.pad import Pad
+from mcuplan.ops.resample import Tile
 from mcuplan.prove.cores import core_named
 from mcuplan.prove.proofs import Subject, prove_on_core, prove_on_host
 from mcuplan.prove.toolchain import write_files
@@ -61,6 +65,33 @@ def test_random_networks_equal_the_reference_on_the_host(seed: int, host_gcc: st
     assert plan is not None
     mismatch = prove_on_host(_subject(plan), _feeds(plan, 8)).mismatch
     assert mismatch is None
+
+
+@pytest.mark.parametrize("groups", [1, 8])
+def test_rows_between_taps_may_be_spoiled(groups: int, host_gcc: str) -> None:
+    """Rows that a dilated window steps over are made, and nobody relies on them."""
+    net = Wiring("dilated")
+    x = net.conv(net.input(1, 17, 6, 3), 8, 3)
+    x = net.conv_with(Conv2D((3, 3), (2, 1), (2, 1), (2, 1, 2, 1), groups), x, 8)
+    plan = plan_rows(net.graph(net.conv(x, 4, 3)), load_target("cortex-m4"))
+    assert plan is not None
+    (skips,) = (s for s in plan.program.steps if s.node.op.dilation == (2, 1))
+    spans = skips.signature.rows_read(0).reshape(-1, 2).tolist()
+    assert set(range(0, 17, 2)) == {first for first, end in spans if first < end}
+    assert prove_on_host(_subject(plan), _feeds(plan, 4)).mismatch is None
+
+
+@pytest.mark.parametrize("mode", ["edge", "reflect", "wrap", "tile"])
+def test_rows_that_are_taken_again_stay(mode: str, host_gcc: str) -> None:
+    """Borders of other rows, and repeats, find each row as long as one needs it."""
+    border = Pad(((0, 0), (2, 1), (1, 2), (0, 0)), mode)
+    net = Wiring(mode)
+    x = net.conv(net.input(1, 9, 6, 3), 8, 3)
+    x = net.add(Tile((1, 2, 1, 1)) if mode == "tile" else border, x)
+    plan = plan_rows(net.graph(net.conv(x, 4, 3)), load_target("cortex-m4"))
+    assert plan is not None
+    assert 1 < len(plan.rows_per_call(plan.program.steps[1]))
+    assert prove_on_host(_subject(plan), _feeds(plan, 4)).mismatch is None
 
 
 @pytest.mark.parametrize(("core", "feed"), [("cortex-m4", False), ("cortex-m0plus", True)])
