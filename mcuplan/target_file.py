@@ -25,29 +25,16 @@ from mcuplan.errors import (
     TargetUnreadable,
     did_you_mean,
 )
+from mcuplan.safe_text import quoted
 from mcuplan.units import Estimate, Origin
 
-__all__ = ["Table", "read_toml", "show"]
+__all__ = ["Table", "read_toml"]
 
 # A target file is a page of text. The bounds keep the parser's worst case (dotted keys are
 # quadratic in their length, nested brackets recurse) far below a second.
 MAX_FILE_BYTES = 64 * 1024
 MAX_LINE_CHARS = 1000
 MAX_TEXT_CHARS = 300
-
-
-def show(value: object, limit: int = 60) -> str:
-    """A value for a message: one line of ASCII, bounded, whatever the value is."""
-    if isinstance(value, bool) or value is None:
-        return str(value).lower()
-    if isinstance(value, int) and value.bit_length() > 128:
-        return "a huge number"
-    if isinstance(value, (str, int, float)):
-        text = ascii(value)
-        return text if len(text) <= limit else f"{text[:limit]}..."
-    if isinstance(value, dict):
-        return "a table"
-    return "an array" if isinstance(value, list) else f"a {type(value).__name__}"
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -57,7 +44,7 @@ def read_toml(path: Path) -> dict[str, Any]:
         TargetNotFound: there is no such file.
         TargetUnreadable: not a regular file, not readable, too large, not UTF-8, not TOML.
     """
-    where = show(str(path))
+    where = quoted(str(path))
     try:
         data = _read_regular(path)
     except FileNotFoundError:
@@ -95,7 +82,7 @@ def _parse(data: bytes, where: str) -> dict[str, Any]:
     except RecursionError:
         raise TargetUnreadable("nested too deeply", where, "flatten the tables") from None
     except ValueError as error:  # TOMLDecodeError, and integers of thousands of digits
-        reason = show(str(error), 160).strip("'\"")
+        reason = quoted(str(error), 160).strip("'\"")
         raise TargetUnreadable(f"not valid TOML: {reason}", where, "mend that line") from None
 
 
@@ -115,7 +102,7 @@ class Table:
 
     def where(self, key: str) -> str:
         """``file: region[1].bytes``."""
-        name = key if re.fullmatch(r"[A-Za-z0-9_-]{1,60}|", key) else show(key)
+        name = key if re.fullmatch(r"[A-Za-z0-9_-]{1,60}|", key) else quoted(key)
         return f"{self.file}: {'.'.join(part for part in (self.prefix, name) if part)}"
 
     def bad(self, key: str, message: str, hint: str = "") -> None:
@@ -140,15 +127,15 @@ class Table:
             return ""
         problem = ""
         if not isinstance(value, str):
-            problem = f"{show(value)} is not a string"
+            problem = f"{quoted(value)} is not a string"
         elif not value.strip():
             problem = "is empty"
         elif len(value) > MAX_TEXT_CHARS:
             problem = f"is longer than {MAX_TEXT_CHARS} characters"
         elif not (value.isascii() and value.isprintable()):
-            problem = f"{show(value)} has characters other than printable ASCII"
+            problem = f"{quoted(value)} has characters other than printable ASCII"
         elif pattern and not re.fullmatch(pattern, value):
-            problem = f"{show(value)} is not {rule}"
+            problem = f"{quoted(value)} is not {rule}"
         if problem:
             self.bad(key, problem, f"write {rule or 'one line of text'}")
             return ""
@@ -158,7 +145,7 @@ class Table:
         """One of ``choices``."""
         value = self.text(key, required)
         if value and value not in choices:
-            self.bad(key, f"unknown {key} {show(value)}", did_you_mean(value, choices))
+            self.bad(key, f"unknown {key} {quoted(value)}", did_you_mean(value, choices))
             return ""
         return value
 
@@ -166,7 +153,7 @@ class Table:
         """True or false; false where absent."""
         value = self.get(key)
         if value is not None and not isinstance(value, bool):
-            self.bad(key, f"{show(value)} is not true or false", "write true or false")
+            self.bad(key, f"{quoted(value)} is not true or false", "write true or false")
         return value is True
 
     def integer(self, key: str, low: int, high: int, required: str = "") -> int:
@@ -175,10 +162,10 @@ class Table:
         if value is None:
             return low
         if isinstance(value, bool) or not isinstance(value, int):
-            self.bad(key, f"{show(value)} is not a whole number", _integer_hint(value))
+            self.bad(key, f"{quoted(value)} is not a whole number", _integer_hint(value))
             return low
         if not low <= value <= high:
-            self.bad(key, f"{show(value)} is outside {low:,} to {high:,}", "a plain number")
+            self.bad(key, f"{quoted(value)} is outside {low:,} to {high:,}", "a plain number")
             return low
         return value
 
@@ -188,14 +175,14 @@ class Table:
         if value is None:
             return ()
         if not isinstance(value, list):
-            self.bad(key, f"{show(value)} is not an array", 'write ["...", "..."]')
+            self.bad(key, f"{quoted(value)} is not an array", 'write ["...", "..."]')
             return ()
         found: list[str] = []
         for item in value:
             if not isinstance(item, str) or not re.fullmatch(pattern, item):
-                self.bad(key, f"{show(item)} is not {rule}", f"write {rule}")
+                self.bad(key, f"{quoted(item)} is not {rule}", f"write {rule}")
             elif item in found:
-                self.bad(key, f"{show(item)} stands twice", "remove one")
+                self.bad(key, f"{quoted(item)} stands twice", "remove one")
             else:
                 found.append(item)
         return tuple(found)
@@ -206,7 +193,7 @@ class Table:
         if value is None:
             return None
         if not isinstance(value, dict):
-            self.bad(key, f"{show(value)} is not a table", f"write [{key}]")
+            self.bad(key, f"{quoted(value)} is not a table", f"write [{key}]")
             return None
         prefix = self.where(key).removeprefix(f"{self.file}: ")
         return Table(self.file, prefix, value, self.errors)
@@ -221,11 +208,11 @@ class Table:
         number = inner.get("value", "the number itself")
         if number is not None and not _is_amount(number, zero):
             rule = "a number >= 0" if zero else "a number > 0"
-            inner.bad("value", f"{show(number)} is not {rule}", f"write {rule}")
+            inner.bad("value", f"{quoted(number)} is not {rule}", f"write {rule}")
             number = None
         given = inner.text("unit", f'add unit = "{unit}"')
         if given and given != unit:
-            inner.bad("unit", f"unit {show(given)}, but {key} is in {unit}", f'unit = "{unit}"')
+            inner.bad("unit", f"unit {quoted(given)}, but {key} is in {unit}", f'unit = "{unit}"')
         origin = inner.choice("origin", list(Origin), 'add origin = "measured"')
         source = inner.text("source", 'add source = "document and table, or how it was measured"')
         inner.close()

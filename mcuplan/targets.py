@@ -23,8 +23,9 @@ from mcuplan.errors import (
     did_you_mean,
 )
 from mcuplan.resources import targets_dir
+from mcuplan.safe_text import quoted
 from mcuplan.solvers.packing.problem import Region
-from mcuplan.target_file import Table, read_toml, show
+from mcuplan.target_file import Table, read_toml
 from mcuplan.units import Estimate, format_bytes, format_si
 
 __all__ = ["CORES", "Target", "describe", "lint", "list_targets", "load_target"]
@@ -177,7 +178,7 @@ def _find(name_or_path: str | Path) -> Path:
     is_name = not re.search(r"[/\\]|\.toml$", text) and isinstance(name_or_path, str)
     if is_name and not os.path.exists(text):
         hint = f"{did_you_mean(text, list_targets())} (or give the path of a .toml file)"
-        raise TargetNotFound(f"no target named {show(text)}", "", hint)
+        raise TargetNotFound(f"no target named {quoted(text)}", "", hint)
     return Path(name_or_path)
 
 
@@ -208,7 +209,7 @@ def _inherit(own: dict[str, Any], top: Table) -> dict[str, Any]:
         base = layers[-1]["extends"]
         if not isinstance(base, str) or base not in list_targets() or base in seen:
             known = isinstance(base, str) and base in seen
-            what = "goes round in a circle" if known else f"{show(base)} is no built-in target"
+            what = "goes round in a circle" if known else f"{quoted(base)} is no built-in target"
             hint = did_you_mean(base if isinstance(base, str) else "", list_targets())
             top.bad("extends", what, hint)
             break
@@ -262,7 +263,7 @@ def _features(top: Table, core: str) -> tuple[str, ...]:
         if core and feature not in CORES[core]:
             allowed = ", ".join(CORES[core]) or "none"
             hint = f"{core} may have: {allowed}"
-            top.bad("features", f"{core} has no {show(feature)}", hint)
+            top.bad("features", f"{core} has no {quoted(feature)}", hint)
     return features
 
 
@@ -338,10 +339,10 @@ def _check_together(top: Table, tables: list[Table], regions: tuple[Region, ...]
         before = regions[:index]
         in_c = {other.name.replace("-", "_") for other in before}  # as the generated code says it
         if region.name and region.name.replace("-", "_") in in_c:
-            tables[index].bad("name", f"a second region {show(region.name)}", "rename one")
+            tables[index].bad("name", f"a second region {quoted(region.name)}", "rename one")
         twins = [other for other in before if other.kind == region.kind == "ram"]
         if region.kind == "ram" and region.section in {other.section for other in twins}:
-            what = f"section {show(region.section)}" if region.section else "no section"
+            what = f"section {quoted(region.section)}" if region.section else "no section"
             hint = "only one RAM region is the linker's default; name a section for the others"
             tables[index].bad("section", f"{what}, as an earlier RAM region", hint)
     for kind in ("ram", "flash"):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from mcuplan.cli._files import check_writable, write_file
 from mcuplan.errors import EXIT_FITS, EXIT_OVER, EXIT_UNDECIDED, McuplanError, Problems
+from mcuplan.safe_text import lines
 
 if TYPE_CHECKING:
     from mcuplan.record import Budget, Undecided
@@ -79,24 +80,12 @@ def print_errors(error: McuplanError | Problems) -> int:
 
 def _error_text(error: McuplanError) -> str:
     unicode = _speaks_unicode(sys.stderr)
-    lines = [f"error[{error.code}]: {_shown(error.message, unicode)}"]
+    said = [f"error[{error.code}]: {lines(error.message, unicode=unicode)}"]
     if error.where:
-        lines.append(f"  where: {_shown(error.where, unicode)}")
+        said.append(f"  where: {lines(error.where, unicode=unicode)}")
     if error.hint:
-        lines.append(f"  hint: {_shown(error.hint, unicode)}")
-    return "\n".join(lines)
-
-
-def _shown(text: str, unicode: bool) -> str:
-    """Text of a model made safe for a terminal; lines of a tool stay lines."""
-    lines = []
-    for line in text.split("\n"):
-        made = []
-        for char in line:
-            safe = char.isprintable() if unicode else " " <= char <= "~"
-            made.append(char if safe else char.encode("unicode_escape").decode("ascii"))
-        lines.append("".join(made))
-    return "\n    ".join(lines)
+        said.append(f"  hint: {lines(error.hint, unicode=unicode)}")
+    return "\n".join(said)
 
 
 def _speaks_unicode(stream: object) -> bool:

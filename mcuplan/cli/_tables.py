@@ -44,7 +44,8 @@ def _show(
     gap: str = "  ",
 ) -> None:
     """A table as aligned text, as JSON objects, or as Markdown."""
-    from mcuplan.report import plain, table
+    from mcuplan.report import table
+    from mcuplan.safe_text import plain
 
     if form == "json":
         objects = [dict(zip(head, row, strict=True)) for row in rows]
@@ -81,7 +82,8 @@ def diff(old: Path, new: Path, form: str, exit_zero: bool) -> int:
 
 
 def _show_diff(form: str, made: Baseline) -> None:
-    from mcuplan.report import distinct, plain
+    from mcuplan.report import distinct
+    from mcuplan.safe_text import plain
 
     changed = (*made.parts, *made.layers)
     names = [plain(row.name) for row in changed]

@@ -15,13 +15,13 @@ from mcuplan.emit.arenas import linker_values
 from mcuplan.emit.bundle import Bundle
 from mcuplan.emit.constants import step_constants
 from mcuplan.emit.header import entry_values, header_values
-from mcuplan.emit.names import c_prefix, comment_text
 from mcuplan.emit.places import Places
 from mcuplan.emit.ports import ports_of
 from mcuplan.emit.row_text import row_constants
 from mcuplan.emit.source import body_values, source_values
 from mcuplan.ir.op import Kernel
 from mcuplan.resources import codegen_dir
+from mcuplan.safe_text import c_prefix, comment_text
 from mcuplan.schedule.program import Plan
 
 __all__ = ["Stamp", "emit"]

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 
 from mcuplan.emit.bundle import BundlePort
 from mcuplan.emit.c_writer import float_literal
-from mcuplan.emit.names import comment_text, unique
 from mcuplan.emit.places import Places
 from mcuplan.ir.graph import Port
 from mcuplan.ir.types import DType
+from mcuplan.safe_text import comment_text, unique
 
 __all__ = ["accessor", "declared", "helper", "port_macros", "ports_of", "shape_text"]
 

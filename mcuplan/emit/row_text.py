@@ -11,10 +11,10 @@ import numpy as np
 
 from mcuplan.emit.bundle import Symbol
 from mcuplan.emit.c_writer import array, table
-from mcuplan.emit.names import comment_text
 from mcuplan.emit.places import Places
 from mcuplan.emit.row_places import run_bytes
 from mcuplan.ir.types import DType
+from mcuplan.safe_text import comment_text
 from mcuplan.schedule.program import FEED
 from mcuplan.solvers.packing.problem import Buffer, MemoryPlan
 

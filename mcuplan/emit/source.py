@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 from mcuplan.emit.bundle import BundlePort
 from mcuplan.emit.c_writer import call
 from mcuplan.emit.constants import StepConstants
-from mcuplan.emit.names import comment_text
 from mcuplan.emit.places import Places
 from mcuplan.emit.ports import accessor, shape_text
 from mcuplan.emit.row_text import arena_table, row_constants
 from mcuplan.ir.op import Kernel
+from mcuplan.safe_text import comment_text
 from mcuplan.schedule.program import Step
 
 __all__ = ["body_values", "source_values"]

@@ -16,7 +16,7 @@ from types import MappingProxyType
 from mcuplan.record import Budget, Undecided
 from mcuplan.report._format import Format, Look
 from mcuplan.report._names import distinct
-from mcuplan.report._text import WIDTH, clip, plain, table, wrap
+from mcuplan.report._text import WIDTH, clip, table, wrap
 
 __all__ = [
     "WIDTH",
@@ -26,7 +26,6 @@ __all__ = [
     "clip",
     "distinct",
     "format_names",
-    "plain",
     "render",
     "table",
     "wrap",

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from mcuplan.record import Budget, Undecided
 from mcuplan.report._names import distinct
-from mcuplan.report._text import WIDTH, plain, wrap
+from mcuplan.report._text import WIDTH, wrap
+from mcuplan.safe_text import plain
 
 __all__ = ["Format", "Look"]
 

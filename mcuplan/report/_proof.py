@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from mcuplan.record import OutputError, Verification
-from mcuplan.report._text import plain
+from mcuplan.safe_text import plain
 
 __all__ = ["noise_of"]
 

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 from mcuplan.record import Budget, Latency, LayerRow
 from mcuplan.report._format import Look
-from mcuplan.report._text import clip, counted, plain, table
+from mcuplan.report._text import clip, counted, table
+from mcuplan.safe_text import plain
 from mcuplan.units import Origin
 
 __all__ = ["cycle_lines", "how_known"]

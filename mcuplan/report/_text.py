@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Names from models made safe to print, and small tables."""
+"""Lines of text, findings and small tables."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import textwrap
 from collections.abc import Iterable, Sequence
 
 from mcuplan.findings import Finding, Severity
+from mcuplan.safe_text import plain
 
 __all__ = [
     "WIDTH",
     "clip",
     "counted",
     "finding_lines",
-    "plain",
     "shape_text",
     "summary",
     "table",
@@ -21,15 +21,6 @@ __all__ = [
 ]
 
 WIDTH = 80  # columns of a screen of which nothing is known
-
-
-def plain(text: str, *, unicode: bool = False) -> str:
-    """One line without control characters; ASCII unless ``unicode``, the rest as escapes."""
-    made = []
-    for char in text:
-        safe = char.isprintable() if unicode else " " <= char <= "~"
-        made.append(char if safe else char.encode("unicode_escape", "backslashreplace").decode())
-    return "".join(made)
 
 
 def clip(text: str, width: int) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from mcuplan.findings import Finding, Severity
 from mcuplan.record import Budget, Undecided
 from mcuplan.report._format import Format, Look
-from mcuplan.report._text import plain
+from mcuplan.safe_text import annotation, annotation_property
 
 __all__ = ["FORMAT"]
 
@@ -30,15 +30,11 @@ def _lines(model: str, findings: Sequence[Finding]) -> str:
     lines = []
     for finding in findings:
         parts = [finding.message, finding.where, finding.hint]
-        text = plain("; ".join(part for part in parts if part), unicode=True).replace("%", "%25")
-        title = _property(f"mcuplan {finding.code}")
-        file = _property(plain(model, unicode=True))
+        text = annotation("; ".join(part for part in parts if part))
+        title = annotation_property(f"mcuplan {finding.code}")
+        file = annotation_property(model)
         lines.append(f"::{_LEVELS[finding.severity]} file={file},title={title}::{text}\n")
     return "".join(lines)
-
-
-def _property(text: str) -> str:
-    return text.replace("%", "%25").replace(":", "%3A").replace(",", "%2C")
 
 
 FORMAT = Format("github", "annotations of a GitHub Actions run", _decided, _undecided)

@@ -10,7 +10,7 @@ from mcuplan.findings import Finding, Severity
 from mcuplan.record import Budget, Undecided, Verification
 from mcuplan.report._format import Format, Look
 from mcuplan.report._proof import noise_of
-from mcuplan.report._text import plain
+from mcuplan.safe_text import plain
 from mcuplan.units import format_bytes, format_si
 
 __all__ = ["FORMAT"]

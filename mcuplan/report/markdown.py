@@ -10,7 +10,8 @@ from mcuplan.record import Budget, Status, Undecided
 from mcuplan.report._format import Format, Look
 from mcuplan.report._proof import noise_of
 from mcuplan.report._speed import how_known
-from mcuplan.report._text import plain, shape_text
+from mcuplan.report._text import shape_text
+from mcuplan.safe_text import markdown
 from mcuplan.units import format_bytes, format_si
 
 __all__ = ["FORMAT"]
@@ -24,14 +25,6 @@ _HEADLINES = {
 }
 
 
-def _escape(text: str) -> str:
-    """Text that Markdown shows as it is: no links, mentions, tables, tags or line breaks."""
-    made = []
-    for char in plain(text, unicode=True):
-        made.append(f"&#{ord(char)};" if char in "\\`*_{}[]()<>#+!|@&~$" else char)
-    return "".join(made)
-
-
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     marks = [":---" if i == 0 else "---:" for i in range(len(head))]
     lines = [head, marks, *rows]
@@ -40,8 +33,9 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
 
 def _decided(budget: Budget, look: Look) -> str:
     model, target = budget.model, budget.target
+    title = f"{markdown(model.name)} on {markdown(target.name)}"
     lines = [
-        f"### {_escape(model.name)} on {_escape(target.name)}: {_HEADLINES[budget.verdict.status]}",
+        f"### {title}: {_HEADLINES[budget.verdict.status]}",
         "",
     ]
     lines += _findings(budget.verdict.findings)
@@ -51,22 +45,22 @@ def _decided(budget: Budget, look: Look) -> str:
         lines += [*_growth(budget), ""]
     lines += [*_layers(budget), ""]
     lines.append(
-        f"{_escape(model.name)}, sha256 `{model.sha256}`, mcuplan {_escape(budget.tool_version)}"
+        f"{markdown(model.name)}, sha256 `{model.sha256}`, mcuplan {markdown(budget.tool_version)}"
     )
     return "\n".join(lines) + "\n"
 
 
 def _undecided(report: Undecided, look: Look) -> str:
-    lines = [f"### {_escape(report.model.name)}: {_HEADLINES[report.verdict.status]}", ""]
+    lines = [f"### {markdown(report.model.name)}: {_HEADLINES[report.verdict.status]}", ""]
     return "\n".join([*lines, *_findings(report.verdict.findings)]).rstrip("\n") + "\n"
 
 
 def _findings(findings: Sequence[Finding]) -> list[str]:
     lines = []
     for f in findings:
-        where = f" ({_escape(f.where)})" if f.where else ""
-        hint = f" - {_escape(f.hint)}" if f.hint else ""
-        lines.append(f"- {f.severity} `{f.code}`: {_escape(f.message)}{where}{hint}")
+        where = f" ({markdown(f.where)})" if f.where else ""
+        hint = f" - {markdown(f.hint)}" if f.hint else ""
+        lines.append(f"- {f.severity} `{f.code}`: {markdown(f.message)}{where}{hint}")
     return [*lines, ""] if lines else []
 
 
@@ -75,7 +69,7 @@ def _memory(budget: Budget) -> list[str]:
     for region in budget.regions:
         room = region.bytes - region.reserved_bytes
         figures = (region.used_bytes, room, region.left_bytes)
-        rows.append([_escape(region.name), *(format_bytes(n) for n in figures)])
+        rows.append([markdown(region.name), *(format_bytes(n) for n in figures)])
     for name, bill in (("max-ram", budget.ram), ("max-flash", budget.flash)):
         if bill.budget_from == "limit":
             figures = (
@@ -94,7 +88,7 @@ def _sums(budget: Budget) -> list[str]:
         f"{ram.static_bytes:,} static + {ram.stack_bytes:,} stack ({ram.stack_origin})",
         f"- flash {flash.total_bytes:,} B = {flash.weights_bytes:,} weights + "
         f"{flash.tables_bytes:,} tables + {flash.code_bytes:,} code ({flash.code_origin})",
-        f"- peak at {peak.moment}, {_escape(peak.layer)}: {peak.live_bytes:,} B live, "
+        f"- peak at {peak.moment}, {markdown(peak.layer)}: {peak.live_bytes:,} B live, "
         f"lower bound {peak.lower_bound_bytes:,} B",
         f"- {format_si(latency.cycles)} cycles, {format_si(latency.seconds, 's')} "
         f"({how_known(latency)})",
@@ -105,8 +99,8 @@ def _sums(budget: Budget) -> list[str]:
         lines.append(f"- kernels {budget.selection.objective}: {budget.selection.statement}")
     for run in budget.verification:
         same = "equal to the reference" if run.equal_to_reference else "**differs**"
-        place = _escape(f"{run.on} {run.core}".strip())
-        noise = f", {_escape(noise_of(run))}" if run.outputs else ""
+        place = markdown(f"{run.on} {run.core}".strip())
+        noise = f", {markdown(noise_of(run))}" if run.outputs else ""
         lines.append(f"- verified on {place}: {run.samples:,} samples, {same}{noise}")
     return lines
 
@@ -117,8 +111,8 @@ def _growth(budget: Budget) -> list[str]:
     rows = [["all", f"{base.ram_delta:+,} B", f"{base.flash_delta:+,} B", ""]]
     for row in (*base.parts, *base.layers):
         deltas = (f"{row.ram_delta:+,} B", f"{row.flash_delta:+,} B")
-        rows.append([_escape(row.name), *deltas, _escape(row.because)])
-    return _table((f"since {_escape(base.file)}", "RAM", "flash", "because"), rows)
+        rows.append([markdown(row.name), *deltas, markdown(row.because)])
+    return _table((f"since {markdown(base.file)}", "RAM", "flash", "because"), rows)
 
 
 def _layers(budget: Budget) -> list[str]:
@@ -127,8 +121,8 @@ def _layers(budget: Budget) -> list[str]:
         figures = (row.live_bytes, row.weights_bytes, row.macs, row.cycles)
         rows.append(
             [
-                f"{row.index} {_escape(row.name)}",
-                _escape(row.op),
+                f"{row.index} {markdown(row.name)}",
+                markdown(row.op),
                 shape_text(row.output_shape),
                 *(f"{n:,}" for n in figures),
             ]

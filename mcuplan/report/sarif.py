@@ -11,7 +11,7 @@ from urllib.parse import quote
 from mcuplan.findings import Finding, explanations
 from mcuplan.record import Budget, Undecided
 from mcuplan.report._format import Format, Look
-from mcuplan.report._text import plain
+from mcuplan.safe_text import plain
 
 __all__ = ["FORMAT"]
 

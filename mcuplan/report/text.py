@@ -10,15 +10,8 @@ from mcuplan.record import Baseline, Budget, LayerRow, Status, Undecided, Verifi
 from mcuplan.report._format import Format, Look
 from mcuplan.report._proof import noise_of
 from mcuplan.report._speed import cycle_lines, how_known
-from mcuplan.report._text import (
-    clip,
-    counted,
-    finding_lines,
-    plain,
-    shape_text,
-    summary,
-    table,
-)
+from mcuplan.report._text import clip, counted, finding_lines, shape_text, summary, table
+from mcuplan.safe_text import plain
 from mcuplan.units import Origin, format_bytes, format_si
 
 __all__ = ["FORMAT"]

@@ -22,7 +22,8 @@ from report_samples import (
 
 import mcuplan.report
 from mcuplan.record import Budget, BufferRow, Undecided
-from mcuplan.report import Look, all_formats, plain, render
+from mcuplan.report import Look, all_formats, render
+from mcuplan.safe_text import plain
 
 GOLDEN = Path(__file__).parent / "golden"
 SCHEMA = json.loads(
