@@ -23,6 +23,7 @@ __all__ = [
     "parse_range",
     "parse_seconds",
     "parse_size",
+    "parse_state",
     "read_config",
 ]
 
@@ -90,6 +91,18 @@ def parse_range(text: str) -> tuple[str, tuple[float, float]]:
     return name, found
 
 
+def parse_state(text: str) -> tuple[str, str]:
+    """``IN=OUT``: a model input, and the output that it is in the next call.
+
+    Raises:
+        ValueError: it is not.
+    """
+    read, sign, written = text.partition("=")
+    if not (sign and read and written):
+        raise ValueError(f"{text[:60]!r}: write IN=OUT, e.g. cache_in=cache_out")
+    return read, written
+
+
 def _text(value: object) -> str:
     if not isinstance(value, str) or not value.strip():
         raise ValueError("must be a text in quotes")
@@ -136,6 +149,15 @@ def _names(value: object) -> tuple[str, ...]:
     return tuple(made)
 
 
+def _states(value: object) -> tuple[str, ...]:
+    if isinstance(value, dict):
+        value = [f"{read}={written}" for read, written in value.items()]
+    made = _names(value)
+    for text in made:
+        parse_state(text)
+    return made
+
+
 def _reports(value: object) -> tuple[str, ...]:
     if not isinstance(value, dict) or not all(isinstance(v, str) for v in value.values()):
         raise ValueError('must be a table: report = { junit = "mcuplan.xml" }')
@@ -178,6 +200,7 @@ KEYS: Mapping[str, Any] = MappingProxyType(
         "keep-output": _flag,
         "dim": _dims,
         "cut-output": _names,
+        "state": _states,
         "name": _text,
         "format": _text,
         "report": _reports,

@@ -33,6 +33,7 @@ __all__ = [
     "SlowerByRows",
     "TooManyRows",
     "Trade",
+    "WithStates",
     "summed",
 ]
 
@@ -265,5 +266,10 @@ class NotWorthCycles:
     saved_bytes: int
 
 
-AsAWhole = NotWorthCycles | RowsTooFar | SlowerByRows
+@dataclass(frozen=True, slots=True)
+class WithStates:
+    """Rows are not divided between calls that go on from one another."""
+
+
+AsAWhole = NotWorthCycles | RowsTooFar | SlowerByRows | WithStates
 """Why a plan that might work by rows does not, where that is no choice."""

@@ -34,7 +34,7 @@ __all__ = ["generate", "plan", "plan_for", "quantize", "retarget", "simplify"]
 
 def simplify(request: Request) -> tuple[ImportedModel, Graph]:
     """Import a model and rewrite its float graph."""
-    model = load_model(request.model, request.dims, request.cuts)
+    model = load_model(request.model, request.dims, request.cuts, request.states)
     return model, passes.run(model.graph, request.dump_after)
 
 
@@ -49,7 +49,7 @@ def quantize(
     stated = stated_ranges(graph, request.input_ranges)
     wanted = needs_range(graph, stated)
     data = _calibration(request, graph) if wanted else None
-    data = within(data, graph.inputs, stated) if data else None
+    data = within(data, graph.app_inputs, stated) if data else None
     ranges = observe(graph, data, OBSERVERS[request.observer], wanted) if data else {}
     grids = assign_grids(
         graph, ranges, headroom=request.headroom, inputs=stated, placeholder=sizes_only
@@ -117,7 +117,7 @@ def generate(planned: Planned, name: str) -> Bundle:
 
 def _calibration(request: Request, graph: Graph) -> Data | None:
     if request.random_calibration:
-        return random_data(graph.inputs)
+        return random_data(graph.app_inputs)
     if request.calibration is None:
         return None
-    return read_data(request.calibration, graph.inputs)
+    return read_data(request.calibration, graph.app_inputs)

@@ -28,6 +28,7 @@ from mcuplan.facts import (
     SamplesCut,
     SlowerByRows,
     TooManyRows,
+    WithStates,
 )
 from mcuplan.record.planned import Planned
 from mcuplan.safe_text import shown
@@ -201,6 +202,8 @@ def reason(why: Reason) -> str:
             return f"outputs that start among rows of their input that are done with: {outputs}"
         case RowsTooFar(message):
             return f"not by rows: {message}"
+        case WithStates():
+            return "not by rows: the next call goes on from states"
         case SlowerByRows(more):
             return f"by rows it would take {more:.1f} % more cycles"
         case NotWorthCycles(saved):
@@ -223,6 +226,7 @@ def options(planned: Planned) -> str:
     """What of the request shaped the code, for its header; no path, no date."""
     request = planned.request
     said = [f"cut-output {name}" for name in request.cuts]
+    said += [f"state {read}={written}" for read, written in request.states]
     said += [] if request.io_layout == "model" else [f"io-layout {request.io_layout}"]
     said += ["keep-dead-channels"] if request.keep_dead else []
     said += [

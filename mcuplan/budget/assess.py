@@ -250,8 +250,8 @@ def _model(planned: Planned, totals: Totals) -> ModelInfo:
         ops=totals.ops,
         nodes=planned.model.nodes,
         steps=len(planned.plan.program.steps),
-        inputs=tuple(_port(graph, port) for port in graph.inputs),
-        outputs=tuple(_port(graph, port) for port in graph.outputs),
+        inputs=tuple(_port(graph, port) for port in graph.app_inputs),
+        outputs=tuple(_port(graph, port) for port in graph.app_outputs),
     )
 
 

@@ -135,7 +135,15 @@ def ram_bill(plan: Plan, limits: Limits, build: BuildFigures | None) -> Ram:
         total_bytes=arena + static + stack,
         budget_bytes=limits.max_ram if limited and limits.max_ram is not None else usable,
         budget_from="limit" if limited else "target",
+        state_bytes=_state_bytes(plan),
     )
+
+
+def _state_bytes(plan: Plan) -> int | None:
+    """Bytes of an arena that outlast calls; None: there are none."""
+    graph = plan.program.graph
+    sizes = [graph.tensor(state.read.tensor).type.nbytes for state in graph.states]
+    return sum(sizes) if sizes else None
 
 
 def flash_bill(plan: Plan, limits: Limits, build: BuildFigures | None) -> Flash:

@@ -7,11 +7,13 @@ from mcuplan.calibrate.data import Data, random_data, read_data
 from mcuplan.calibrate.input_ranges import stated_ranges, within
 from mcuplan.calibrate.observe import observe
 from mcuplan.calibrate.runtime import AnyRuntime, Runtime
+from mcuplan.calibrate.states import RuntimeStates
 
 __all__ = [
     "AnyRuntime",
     "Data",
     "Runtime",
+    "RuntimeStates",
     "observe",
     "random_data",
     "read_data",

@@ -31,7 +31,7 @@ def stated_ranges(graph: Graph, asked: Mapping[str, Range]) -> Mapping[str, Rang
     Raises:
         UsageError, Problems: there is no such input, or its grid is not to be chosen.
     """
-    ports = {port.name: port for port in graph.inputs}
+    ports = {port.name: port for port in graph.app_inputs}
     found: dict[str, Range] = {}
     errors: list[McuplanError] = []
     for name, ends in asked.items():

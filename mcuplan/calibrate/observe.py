@@ -10,6 +10,7 @@ import numpy as np
 
 from mcuplan.calibrate.data import Data
 from mcuplan.calibrate.runtime import Runtime
+from mcuplan.calibrate.states import RuntimeStates
 from mcuplan.errors import ScaleError
 from mcuplan.exporter.onnx import to_onnx
 from mcuplan.ir.graph import Graph
@@ -24,12 +25,18 @@ _WAITING_ELEMENTS = 1 << 22  # of all tensors together
 
 
 def values_of(graph: Graph, data: Data, tensors: Sequence[str]) -> Iterator[tuple[Array, ...]]:
-    """For each sample the values of some tensors of the graph, in their own layout."""
+    """For each sample the values of some tensors of the graph, in their own layout.
+
+    A call finds in the states what the one before it left, the first one zeros.
+    """
     model = to_onnx(graph, qdq=True, taps=tensors)
     runtime = Runtime(model.SerializeToString())
+    states = RuntimeStates(graph)
     for _, part in data.parts(_TOGETHER):
         for index in range(part.samples):
-            yield runtime.run(part.feeds(graph.inputs, index))[len(graph.outputs) :]
+            values = runtime.run({**part.feeds(graph.app_inputs, index), **states.feeds})
+            states.update(values)
+            yield values[len(graph.outputs) :]
 
 
 def observe(

@@ -69,6 +69,7 @@ def _request(model: Path, options: dict[str, Any]) -> Request:
         target=with_backend(load_target(options["target"]), options["backend"]),
         dims=_options.dims_of(options["dims"]),
         cuts=tuple(options["cuts"]),
+        states=tuple(options["states"]),
         calibration=Path(data) if data not in (None, "random") else None,
         random_calibration=data == "random",
         observer=options["observer"],
@@ -223,6 +224,7 @@ def plan(model: Path, frontier: bool, **options: Any) -> int:
 @_options.input_range
 @_options.dim
 @_options.cut_output
+@_options.state
 @click.option("--output", "-o", type=_options.FILE, required=True, help="QDQ model to write.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
 def quantize(
@@ -233,6 +235,7 @@ def quantize(
     input_ranges: tuple[tuple[str, tuple[float, float]], ...],
     dims: tuple[tuple[str, int], ...],
     cuts: tuple[str, ...],
+    states: tuple[tuple[str, str], ...],
     output: Path,
     quiet: bool,
 ) -> int:
@@ -248,6 +251,7 @@ def quantize(
         target=load_target("cortex-m4"),  # no target has a say in grids
         dims=_options.dims_of(dims),
         cuts=cuts,
+        states=states,
         calibration=Path(calibration) if calibration not in (None, "random") else None,
         random_calibration=calibration == "random",
         observer=observer,

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from mcuplan.cli._console import Outputs
-from mcuplan.config import parse_count, parse_range, parse_seconds, parse_size
+from mcuplan.config import parse_count, parse_range, parse_seconds, parse_size, parse_state
 from mcuplan.errors import UsageError
 
 __all__ = ["FORMATS", "MODEL", "budgets", "dims_of", "modelling", "outputs_of", "reporting"]
@@ -58,6 +58,7 @@ TIME = _Parsed("TIME", parse_seconds, float)
 DIM = _Parsed("NAME=VALUE", parse_count, tuple)
 RANGE = _Parsed("NAME=LOW:HIGH", parse_range, tuple)
 REPORT = _Parsed("FORMAT=PATH", _parse_report, tuple)
+STATE = _Parsed("IN=OUT", parse_state, tuple)
 SECONDS = _Factor(0.0, 1e6)
 FILE = click.Path(path_type=Path)
 
@@ -93,6 +94,13 @@ cut_output = click.option(
     metavar="TENSOR",
     multiple=True,
     help="End the model at this tensor: it becomes an output.",
+)
+state = click.option(
+    "--state",
+    "states",
+    type=STATE,
+    multiple=True,
+    help="A state, as IN=OUT: the next call finds in IN what this one leaves in OUT.",
 )
 calibration = _option(
     "--calibration",
@@ -150,6 +158,7 @@ modelling = _stack(
         target,
         dim,
         cut_output,
+        state,
         calibration,
         observer,
         headroom,

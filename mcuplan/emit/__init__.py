@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from mcuplan.emit.bundle import Bundle, BundlePort, Symbol
+from mcuplan.emit.bundle import Bundle, BundlePort, KeptState, Symbol
 from mcuplan.emit.model import Stamp, emit
 
-__all__ = ["Bundle", "BundlePort", "Stamp", "Symbol", "emit"]
+__all__ = ["Bundle", "BundlePort", "KeptState", "Stamp", "Symbol", "emit"]

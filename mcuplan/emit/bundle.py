@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 
 from mcuplan.ir.types import DType
 
-__all__ = ["Bundle", "BundlePort", "Symbol"]
+__all__ = ["Bundle", "BundlePort", "KeptState", "Symbol"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,16 @@ class BundlePort:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptState:
+    """Bytes of an arena that go on from call to call: a state, as the model's input is called."""
+
+    name: str
+    region: str  # context member
+    offset: int
+    nbytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Bundle:
     """A generated model: text only, nothing is written to disk.
 
@@ -63,3 +73,4 @@ class Bundle:
     steps: int  # calls of the step hook: one for each step, or for each run of rows
     fed_rows: int = 0  # of an input that arrives row by row; 0: it lies in the arena
     sections: tuple[tuple[str, str], ...] = ()
+    states: tuple[KeptState, ...] = ()

@@ -33,7 +33,12 @@ def header_values(
     return {
         "arena_macros": arena_macros(places.name, places.arenas),
         "port_macros": "\n".join(macros),
-        "arena_types": arena_types(places.name, places.arenas, fed=bool(places.plan.fed_rows)),
+        "arena_types": arena_types(
+            places.name,
+            places.arenas,
+            fed=bool(places.plan.fed_rows),
+            lasts=bool(places.graph.states),
+        ),
         "ctx_members": _ctx_members(places),
         "accessors": "\n".join(declared(places, p, is_input=i) for p, i in shown),
         "helpers": "\n".join(helper(p, is_input=i) for p, i in ports),
@@ -104,7 +109,7 @@ def _ctx_members(places: Places) -> str:
 def _overwritten(places: Places) -> str:
     """Whether the bytes of an input serve another purpose during a call."""
     rows = places.plan.allocation.rows
-    mine = {slot.buffer for p in places.graph.inputs for slot in rows[p.tensor]}
+    mine = {slot.buffer for p in places.graph.app_inputs for slot in rows[p.tensor]}
     spans = list(_spans(places))
     inputs = [span for span in spans if span[0] in mine]
     shared = any(

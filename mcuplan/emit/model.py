@@ -19,6 +19,7 @@ from mcuplan.emit.places import Places
 from mcuplan.emit.ports import ports_of
 from mcuplan.emit.row_text import row_constants
 from mcuplan.emit.source import body_values, source_values
+from mcuplan.emit.states import state_values, states_of
 from mcuplan.ir.op import Kernel
 from mcuplan.resources import codegen_dir
 from mcuplan.safe_text import c_prefix, comment_text
@@ -48,13 +49,14 @@ def emit(plan: Plan, name: str, stamp: Stamp) -> Bundle:
     """
     places = Places(plan, c_prefix(name))
     name, graph = places.name, places.graph
-    inputs = ports_of(places, graph.inputs, "input")
-    outputs = ports_of(places, graph.outputs, "output")
+    inputs = ports_of(places, graph.app_inputs, "input")
+    outputs = ports_of(places, graph.app_outputs, "output")
     constants = tuple(
         step_constants(step, graph.node_name(step.node), places.row_fields) for step in places.steps
     )
     common = _common(places, stamp)
     entry = common | entry_values(places, inputs, outputs) | body_values(places, constants)
+    entry |= state_values(places)
     declared, defined = _entries(places, entry)
     header = common | header_values(places, inputs, outputs) | {"functions": declared}
     source = common | source_values(places, constants, inputs, outputs) | {"functions": defined}
@@ -80,6 +82,7 @@ def emit(plan: Plan, name: str, stamp: Stamp) -> Bundle:
         ),
         steps=len(plan.runs),
         fed_rows=plan.fed_rows,
+        states=states_of(places),
         sections=tuple((a.member, a.memory) for a in places.arenas if a.region.section),
     )
 
@@ -93,6 +96,9 @@ def _entries(places: Places, values: Mapping[str, str]) -> tuple[str, str]:
             parts.remove("row_planes.c.in")
         return entry, "\n\n".join(_part(part, values) for part in parts)
     entry = _part("invoke.h.in", values)
+    if places.graph.states:
+        entry = _part("reset.h.in", values) + "\n\n" + entry
+        return entry, _part("reset.c.in", values) + "\n\n" + _part("invoke.c.in", values)
     if not places.plan.is_straight:
         return entry, _part("rows.c.in", values) + "\n\n" + _part("invoke_rows.c.in", values)
     return entry, _part("invoke.c.in", values)

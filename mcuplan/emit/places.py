@@ -16,7 +16,10 @@ from mcuplan.schedule.program import Plan
 __all__ = ["Places"]
 
 # NAME_ctx_t and macros like NAME_INPUT_BYTES; other members of a context; what functions see
-_OURS = ("ctx", "input", "output", "run", "turn", "runs", "status", "step", "y", "y0", "y1", "i")
+_OURS = (
+    *("ctx", "input", "output", "state", "run", "turn", "runs", "status", "step"),
+    *("y", "y0", "y1", "i"),
+)
 
 
 class Places:

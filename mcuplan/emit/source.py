@@ -11,6 +11,7 @@ from mcuplan.emit.constants import StepConstants
 from mcuplan.emit.places import Places
 from mcuplan.emit.ports import accessor, shape_text
 from mcuplan.emit.row_text import arena_table, row_constants
+from mcuplan.emit.states import taken_over
 from mcuplan.ir.op import Kernel
 from mcuplan.safe_text import comment_text
 from mcuplan.schedule.program import Step
@@ -30,13 +31,14 @@ def source_values(
     pairs = list(zip(places.steps, constants, strict=True))
     listed = [f"{_title(places, step)}\n{c.text}" for step, c in pairs]
     headers = [f"{stem}.h" for stem in sorted({kernel.function for kernel in _kernels(places)})]
+    strings = _copies(places) or bool(places.graph.states)
     nested = [f'__has_include("mplan/{header}")' for header in headers]
     return {
         "arena_table": arena_table(places),
         "flat_includes": "\n".join(f'#include "{header}"' for header in headers),
         "includes": "\n".join(f'#include "mplan/{header}"' for header in headers),
         "nested": " && \\\n      ".join(nested) or "1",
-        "library_includes": "\n#include <string.h>\n" if _copies(places) else "",
+        "library_includes": "\n#include <string.h>\n" if strings else "",
         "offsets": _offsets(places),
         "constants": "\n".join([*row_constants(places).texts, *listed]),
         "null_test": " || ".join(["(ctx == NULL)", *members]),
@@ -54,6 +56,8 @@ def body_values(places: Places, constants: Sequence[StepConstants]) -> dict[str,
     make = _step if places.plan.is_straight else _case
     pairs = zip(places.steps, constants, strict=True)
     steps = "".join(make(places, step, made) for step, made in pairs).rstrip("\n")
+    if left := "\n".join(taken_over(places)):
+        steps += f"\n\n        /* what the next call goes on from */\n{left}"
     local = "    int8_t *const {0} = ctx->{0}->bytes;"
     indent = "    " if places.plan.is_straight else ""
     used = [m for m, _ in places.regions if f"&{m}[" in steps]
@@ -93,8 +97,8 @@ def _title(places: Places, step: Step, indent: str = "") -> str:
 
 
 def _accessors(places: Places, inputs: Sequence[BundlePort], outputs: Sequence[BundlePort]) -> str:
-    taken = () if places.plan.fed_rows else zip(inputs, places.graph.inputs, strict=True)
-    given = zip(outputs, places.graph.outputs, strict=True)
+    taken = () if places.plan.fed_rows else zip(inputs, places.graph.app_inputs, strict=True)
+    given = zip(outputs, places.graph.app_outputs, strict=True)
     made = [accessor(places, port, model.tensor, is_input=True) for port, model in taken]
     made += [accessor(places, port, model.tensor, is_input=False) for port, model in given]
     return "\n".join(made)

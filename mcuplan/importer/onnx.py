@@ -38,6 +38,7 @@ from mcuplan.importer.reading import MISFIT, Reading
 from mcuplan.importer.refusals import Refusals
 from mcuplan.importer.shapes import Shapes
 from mcuplan.importer.standard import dialects, forbidden
+from mcuplan.importer.states import with_states
 from mcuplan.importer.structure import (
     Step,
     check_form,
@@ -80,6 +81,7 @@ def load_model(
     path: Path | str,
     dims: Mapping[str, int] = MappingProxyType({}),
     cuts: Sequence[str] = (),
+    states: Sequence[tuple[str, str]] = (),
 ) -> ImportedModel:
     """Read an ONNX model.
 
@@ -87,6 +89,7 @@ def load_model(
         path: the model file; external data lies in its folder.
         dims: sizes of dynamic dimensions, by name, or by "input:axis".
         cuts: tensors that become outputs; what lies behind them is dropped.
+        states: inputs with the outputs whose values they have in the next call.
 
     Raises:
         UsageError: no such file, or the model has no dimension or tensor that was named.
@@ -104,7 +107,7 @@ def load_model(
     if cuts:
         notes.append(EndsAt(tuple(cuts), end_at(file.proto.graph, cuts)))
         steps, _ = check_form(file, versions)
-    loading = _Loading(file, opset, dims, steps)
+    loading = _Loading(file, opset, dims, steps, states)
     loading.notes += (*notes, *dialects(file))
     with np.errstate(all="ignore"):  # what becomes of constants is looked at, not printed
         return loading.run()
@@ -121,8 +124,14 @@ class _Loading:
     """One run over one model; problems are collected until its end."""
 
     def __init__(
-        self, file: ModelFile, opset: int, dims: Mapping[str, int], steps: Sequence[Step]
+        self,
+        file: ModelFile,
+        opset: int,
+        dims: Mapping[str, int],
+        steps: Sequence[Step],
+        states: Sequence[tuple[str, str]],
     ) -> None:
+        self._states = states
         self._file, self._opset, self._steps = file, opset, steps
         self._proto = file.proto.graph
         self._allowance = Allowance()
@@ -156,6 +165,7 @@ class _Loading:
         Problems.raise_if_any(self._refusals.grouped())
         self.notes += reading.notes
         inputs = tuple(self._input_port(d, readers) for d in declared)
+        inputs, ports = with_states(inputs, ports, self._states)
         return self._result(inputs, ports, [s.source for s in live], reading)
 
     def _read_initializers(self, needed: set[str]) -> None:

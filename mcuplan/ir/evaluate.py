@@ -10,26 +10,33 @@ import numpy as np
 from mcuplan.ir.graph import Graph, Node
 from mcuplan.ir.types import Array, DType, TensorType
 
-__all__ = ["batchable", "evaluate"]
+__all__ = ["batchable", "evaluate", "first_states", "left_states"]
 
 
 def evaluate(
-    graph: Graph, feeds: Mapping[str, Array], keep: Iterable[str] | None = None
+    graph: Graph,
+    feeds: Mapping[str, Array],
+    keep: Iterable[str] | None = None,
+    states: Mapping[str, Array] | None = None,
 ) -> Mapping[str, Array]:
     """Values of tensors for samples on axis 0 of the feeds.
 
-    A float tensor that lies on a grid is rounded to it.
+    A float tensor that lies on a grid is rounded to it. Samples of a graph with states are
+    calls one after the other, where the feeds have no states.
 
     Args:
         graph: float32 or int8.
         feeds: arrays by tensor name of the graph's inputs, [samples, ...shape[1:]].
         keep: tensors to return; by default the outputs. Others are freed once read.
+        states: what the first call finds, by tensor; by default zeros.
 
     Returns:
         Arrays [samples, ...] by tensor name.
     """
     wanted = set(keep) if keep is not None else {port.tensor for port in graph.outputs}
     samples = len(next(iter(feeds.values())))
+    if any(state.read.tensor not in feeds for state in graph.states):
+        return _in_turn(graph, feeds, wanted, states or first_states(graph))
     if samples != 1 and not batchable(graph):
         parts = [
             evaluate(graph, {n: a[i : i + 1] for n, a in feeds.items()}, wanted)
@@ -54,6 +61,38 @@ def evaluate(
         if data is not None:
             kept[name] = _repeated(data, samples)
     return {name: np.atleast_1d(array) for name, array in kept.items()}  # samples of scalars
+
+
+def _in_turn(
+    graph: Graph, feeds: Mapping[str, Array], wanted: set[str], states: Mapping[str, Array]
+) -> Mapping[str, Array]:
+    """Calls one after the other, each with the states that the one before it left."""
+    written = {state.written.tensor for state in graph.states}
+    parts = []
+    for i in range(len(next(iter(feeds.values())))):
+        feed = {name: array[i : i + 1] for name, array in feeds.items()}
+        parts.append(evaluate(graph, {**feed, **states}, wanted | written))
+        states = left_states(graph, parts[-1])
+    return {name: np.concatenate([part[name] for part in parts]) for name in sorted(wanted)}
+
+
+def first_states(graph: Graph) -> Mapping[str, Array]:
+    """What a call finds in the states when there was none before it: real 0."""
+    found = {}
+    for state in graph.states:
+        kind = graph.tensor(state.read.tensor).type
+        zero = kind.q.z if kind.quant is not None and kind.dtype is not DType.FLOAT32 else 0
+        found[state.read.tensor] = np.full(kind.shape, zero, kind.dtype.numpy)
+    return found
+
+
+def left_states(graph: Graph, values: Mapping[str, Array]) -> Mapping[str, Array]:
+    """What a call finds in the states when the last one before it computed these values."""
+    found = {}
+    for state in graph.states:
+        shape = graph.tensor(state.read.tensor).type.shape
+        found[state.read.tensor] = values[state.written.tensor].reshape(-1, *shape)[-1]
+    return found
 
 
 def _repeated(data: Array, samples: int) -> Array:

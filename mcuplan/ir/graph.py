@@ -17,6 +17,7 @@ __all__ = [
     "Node",
     "Origin",
     "Port",
+    "State",
     "Stored",
     "Tensor",
     "signature_of",
@@ -96,6 +97,8 @@ class Port:
     ``layout`` says how the tensor's axes lie in the model's input or output; none: in the
     model's own order. (The origin of an output's tensor may be what a Transpose read.)
     ``planes``: rows of pixels that arrive one by one come as that many planes of one row each.
+    ``state``: the name of the state that is read or written here; such an end is none of the
+    application's.
     """
 
     tensor: str
@@ -105,6 +108,7 @@ class Port:
     boundary: DType = DType.INT8
     layout: Layout | None = None
     planes: int = 0
+    state: str = ""
 
     def from_model(self, samples: Array) -> Array:
         """Samples [n, ...] as the model has them in the layout of the port's tensor."""
@@ -136,8 +140,27 @@ class Port:
 
 
 @dataclass(frozen=True, slots=True)
+class State:
+    """What a call leaves for the next one: an output that is an input of the next call.
+
+    Before the first call it is real 0 everywhere. Both ends have one shape and one grid.
+    """
+
+    read: Port
+    written: Port
+
+    @property
+    def name(self) -> str:
+        """By its input, as the user knows it."""
+        return self.read.name
+
+
+@dataclass(frozen=True, slots=True)
 class Graph:
-    """Nodes in topological order over named tensors."""
+    """Nodes in topological order over named tensors.
+
+    ``inputs`` and ``outputs`` are all that enters and leaves a call, states among them.
+    """
 
     name: str
     inputs: tuple[Port, ...]
@@ -145,6 +168,22 @@ class Graph:
     nodes: tuple[Node, ...]
     tensors: Mapping[str, Tensor]
     notes: tuple[Note, ...] = ()
+
+    @property
+    def app_inputs(self) -> tuple[Port, ...]:
+        """What the application gives: the inputs that are no state."""
+        return tuple(port for port in self.inputs if not port.state)
+
+    @property
+    def app_outputs(self) -> tuple[Port, ...]:
+        """What the application gets: the outputs that are no state."""
+        return tuple(port for port in self.outputs if not port.state)
+
+    @property
+    def states(self) -> tuple[State, ...]:
+        """What is kept between calls, in the order of the inputs."""
+        written = {port.state: port for port in self.outputs if port.state}
+        return tuple(State(port, written[port.state]) for port in self.inputs if port.state)
 
     def tensor(self, name: str) -> Tensor:
         """The tensor of that name."""
@@ -197,6 +236,10 @@ class Graph:
                 known.add(name)
         for port in self.outputs:
             assert port.tensor in known, f"output {port.tensor} is never made"
+        for state in self.states:
+            kinds = [self.tensors[port.tensor].type for port in (state.read, state.written)]
+            same = kinds[0].elements == kinds[1].elements and kinds[0].dtype == kinds[1].dtype
+            assert same, f"the ends of state {state.name} differ"
 
 
 def signature_of(node: Node, tensors: Mapping[str, Tensor]) -> Signature:

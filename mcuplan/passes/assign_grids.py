@@ -47,6 +47,9 @@ class _Groups:
             passes = node.op.is_view or node.op.quant_rule is QuantRule.PASS_THROUGH
             if passes and node.inputs[0] in self._root:
                 self._root[self.root(node.output)] = self.root(node.inputs[0])
+        for state in graph.states:  # what one call leaves, the next one reads
+            self._root[self.root(state.written.tensor)] = self.root(state.read.tensor)
+        self._kept = {self.root(state.read.tensor): state for state in graph.states}
         self.members: dict[str, list[str]] = {}
         for name in self._root:
             self.members.setdefault(self.root(name), []).append(name)
@@ -75,8 +78,7 @@ class _Groups:
         for root, members in self.members.items():
             grids = dict.fromkeys(q for n in members if (q := self._graph.tensor(n).type.quant))
             if len(grids) > 1:
-                where = self._graph.tensor_name(root)
-                errors.append(ScaleError("an operator that keeps its grid changes it", where))
+                errors.append(self._contradiction(root, grids))
             if grids:
                 found[root] = next(iter(grids))
         Problems.raise_if_any(errors)
@@ -84,6 +86,16 @@ class _Groups:
             if node.op.fixed_quant is not None:
                 found.setdefault(self.root(node.output), node.op.fixed_quant)
         return found
+
+    def _contradiction(self, root: str, grids: Iterable[Quant]) -> ScaleError:
+        """Why a group cannot lie on several grids."""
+        if root in self._kept:
+            said = " and ".join(f"scale {q.s:.9g}, zero point {q.z}" for q in grids)
+            hint = "quantize both ends of the state alike, or give the float model"
+            name = self._kept[root].name
+            return ScaleError(f"a state on several grids: {said}", f"state {name}", hint)
+        where = self._graph.tensor_name(root)
+        return ScaleError("an operator that keeps its grid changes it", where)
 
     def of_inputs(self, inputs: Mapping[str, Range]) -> dict[str, Quant]:
         """Grid of each group that holds a model input of known range."""
@@ -130,7 +142,7 @@ def assign_grids(
     """
     groups = _Groups(graph)
     grids = groups.given() | groups.of_inputs(inputs)
-    observed = {p.tensor: ranges[p.tensor] for p in graph.inputs if p.tensor in ranges}
+    observed = {p.tensor: ranges[p.tensor] for p in graph.app_inputs if p.tensor in ranges}
     limits = hard_limits(graph, {**observed, **inputs})
     bare = []
     for root, members in groups.members.items():

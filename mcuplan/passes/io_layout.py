@@ -9,7 +9,7 @@ from mcuplan.ir.editor import Editor
 from mcuplan.ir.graph import Graph, Layout, Node, Port
 from mcuplan.ops.movement import Reshape, Transpose
 
-__all__ = ["rows_at_boundary"]
+__all__ = ["rows_at_boundary", "rows_in_states"]
 
 
 def rows_at_boundary(graph: Graph) -> Graph:
@@ -21,9 +21,10 @@ def rows_at_boundary(graph: Graph) -> Graph:
     Only if: asked for, since the C boundary changes, and the first axis stays the first.
     Exact because: the same values cross the boundary in another order.
     """
+    graph = rows_in_states(graph)
     edit = Editor(graph)
-    inputs = tuple(_input(edit, port) for port in graph.inputs)
-    outputs = tuple(_output(edit, port) for port in graph.outputs)
+    inputs = tuple(port if port.state else _input(edit, port) for port in graph.inputs)
+    outputs = tuple(port if port.state else _output(edit, port) for port in graph.outputs)
     changed = sum(
         a is not b for a, b in zip(inputs + outputs, graph.inputs + graph.outputs, strict=True)
     )
@@ -31,6 +32,27 @@ def rows_at_boundary(graph: Graph) -> Graph:
         return graph
     edit.set_ports(inputs, outputs)
     return edit.done()
+
+
+def rows_in_states(graph: Graph) -> Graph:
+    """Keep states as the layers have them.
+
+    Pattern: a state of which only a Transpose reads one end and a Transpose makes the other.
+    Becomes: a state without them.
+    Only if: both ends then have one layout.
+    Exact because: nobody but the model sees a state, and the next call finds what this one left.
+    """
+    for state in graph.states:
+        edit = Editor(graph)
+        read, written = _input(edit, state.read), _output(edit, state.written)
+        if read is state.read or read.layout != written.layout:
+            continue
+        edit.set_ports(
+            [read if port is state.read else port for port in graph.inputs],
+            [written if port is state.written else port for port in graph.outputs],
+        )
+        graph = edit.done()
+    return graph
 
 
 def _input(edit: Editor, port: Port) -> Port:

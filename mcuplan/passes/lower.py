@@ -9,7 +9,7 @@ from mcuplan.ir.graph import Graph
 from mcuplan.ir.op import Signature
 from mcuplan.passes.assign_types import assign_types
 from mcuplan.passes.dead_channels import Removal, keep_dead_channels, remove_dead_channels
-from mcuplan.passes.io_layout import rows_at_boundary
+from mcuplan.passes.io_layout import rows_at_boundary, rows_in_states
 
 __all__ = ["lower"]
 
@@ -32,7 +32,7 @@ def lower(
         real_ranges: the grids come from data or from the model.
         dump_after: is told where channels were removed.
     """
-    integer = assign_types(rows_at_boundary(graph) if rows else graph)
+    integer = assign_types(rows_at_boundary(graph) if rows else rows_in_states(graph))
     if multiple is None:
         return keep_dead_channels(integer)
     removal = remove_dead_channels(integer, multiple, real_ranges=real_ranges)

@@ -48,6 +48,7 @@ class BundleApi:
         sections: arenas with a linker section: context member, and the name of the memory in
             the linker-script fragment ``NAME.ld``.
         fed_rows: rows of an input that arrives row by row; 0: it lies in an arena.
+        states: region, offset and bytes of what goes on from call to call; ``NAME_reset`` sets it.
     """
 
     name: str
@@ -58,12 +59,18 @@ class BundleApi:
     steps: int
     sections: tuple[tuple[str, str], ...] = ()
     fed_rows: int = 0
+    states: tuple[tuple[str, int, int], ...] = ()
 
     @property
     def entries(self) -> tuple[str, ...]:
         """Names of the functions that run the model."""
         words = ("begin", "feed_row", "finish") if self.fed_rows else ("invoke",)
         return tuple(f"{self.name}_{word}" for word in words)
+
+    @property
+    def functions(self) -> tuple[str, ...]:
+        """Names of all functions that return a status."""
+        return (f"{self.name}_reset", *self.entries) if self.states else self.entries
 
     @property
     def calls(self) -> int:

@@ -109,4 +109,5 @@ def _port(api: BundleApi, port: IoPort, *, is_input: bool) -> str:
 def _entries(api: BundleApi) -> str:
     """The functions of the model by number, and calls out of order."""
     template = "app_feed.c.in" if api.fed_rows else "app_invoke.c.in"
+    template = "app_states.c.in" if api.states else template
     return fill(template, name=api.name, rows=str(api.fed_rows)).split("\n", 1)[1]

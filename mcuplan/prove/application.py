@@ -78,7 +78,7 @@ def _check(
     """Build the program beside an image, run it in its folder, and compare all it says."""
     rng = np.random.Generator(np.random.PCG64(0))
     graph = subject.graph
-    kinds = [graph.tensor(port.tensor).type for port in graph.inputs]
+    kinds = [graph.tensor(port.tensor).type for port in graph.app_inputs]
     probes = [_probes(kind, rng) for kind in kinds]
     sample = [_sample(kind, rng) for kind in kinds]
     floats = np.concatenate([*probes, *(real.reshape(-1) for real in sample)])
@@ -127,17 +127,19 @@ def _expected(
     yield from _wrong_calls(subject)
     if subject.bundle.fed_rows:
         yield from _order(subject)
+    if subject.bundle.states:
+        yield _Expected(f"{subject.bundle.name}_reset()", _words([_OK]))
     api, graph = subject.api(), subject.graph
     for accessor in _accessors(subject):
         yield _Expected(f"{accessor}() inside its arena", _words([1]))
-    for port, model, values in zip(api.inputs, graph.inputs, probes, strict=True):
+    for port, model, values in zip(api.inputs, graph.app_inputs, probes, strict=True):
         kind = graph.tensor(model.tensor).type
         yield _Expected(f"{port.accessor}_quantize()", _words(_quantized(kind, values)))
-    for port, model in zip(api.outputs, graph.outputs, strict=True):
+    for port, model in zip(api.outputs, graph.app_outputs, strict=True):
         kind = graph.tensor(model.tensor).type
         levels = np.arange(256) + max(DType.INT8.low, kind.dtype.low)
         yield _Expected(f"{port.accessor}_real()", _floats(_real(kind, levels)), real=True)
-    for port, model in zip(api.outputs, graph.outputs, strict=True):
+    for port, model in zip(api.outputs, graph.app_outputs, strict=True):
         answer = _answer(subject, sample, model)
         yield _Expected(f"answer of {port.accessor}()", _floats(answer), real=True)
 
@@ -151,8 +153,8 @@ def _facts(subject: Subject) -> Iterator[_Expected]:
         size = max(_ARENA_ALIGN, align_up(memory.arena_bytes, _ARENA_ALIGN))
         yield _Expected(f"{api.name}_{member}_BYTES".upper(), _words([size]))
         yield _Expected(f"sizeof({ctype})", _words([size]))
-    pairs = [*zip(api.inputs, graph.inputs, strict=True)]
-    pairs += zip(api.outputs, graph.outputs, strict=True)
+    pairs = [*zip(api.inputs, graph.app_inputs, strict=True)]
+    pairs += zip(api.outputs, graph.app_outputs, strict=True)
     for port, model in pairs:
         kind, stem = graph.tensor(model.tensor).type, port.accessor.upper()
         shape = _shape(model, kind)
@@ -182,7 +184,7 @@ def _wrong_calls(subject: Subject) -> Iterator[_Expected]:
         (f"{member} {by} bytes off", _ALIGN) for member, _ in api.regions for by in MISALIGNED
     ]
     for case, status in cases:
-        for entry in api.entries:
+        for entry in api.functions:
             yield _Expected(f"{entry}() with {case}", _words([status]))
             yield _Expected(f"{entry}() with {case} writes nothing", _words([1]))
         for accessor in _accessors(subject):
@@ -224,7 +226,7 @@ def _accessors(subject: Subject) -> tuple[str, ...]:
 def _ranks(subject: Subject) -> Mapping[str, int]:
     """Number of axes of each port, by accessor."""
     api, graph = subject.api(), subject.graph
-    ports = zip((*api.inputs, *api.outputs), (*graph.inputs, *graph.outputs), strict=True)
+    ports = zip((*api.inputs, *api.outputs), (*graph.app_inputs, *graph.app_outputs), strict=True)
     return {p.accessor: len(_shape(model, graph.tensor(model.tensor).type)) for p, model in ports}
 
 
@@ -269,7 +271,7 @@ def _answer(subject: Subject, sample: Sequence[Array], port: Port) -> Array:
     """Real values of an output for the real sample."""
     graph = subject.graph
     feeds = {}
-    for model, real in zip(graph.inputs, sample, strict=True):
+    for model, real in zip(graph.app_inputs, sample, strict=True):
         kind = graph.tensor(model.tensor).type
         feeds[model.tensor] = _quantized(kind, real).astype(kind.dtype.numpy)
     values = subject.expected(feeds, [port.tensor])[port.tensor]

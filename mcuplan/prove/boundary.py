@@ -11,6 +11,7 @@ from mcuplan.ir.graph import Graph, Port
 from mcuplan.ir.types import Array
 
 __all__ = [
+    "RUN_SAMPLES",
     "Feeds",
     "blocks",
     "boundary_inputs",
@@ -22,12 +23,18 @@ __all__ = [
 ]
 
 
+RUN_SAMPLES = 256  # of one run of a program at most
 _TOGETHER, _TOGETHER_BYTES = 32, 1 << 25
 _ELEMENT_BYTES = 12  # of an activation, with what the runtime and the comparison make of it
 
 
 def together(graph: Graph) -> int:
-    """How many samples are evaluated at a time: what they take is bounded."""
+    """How many samples are evaluated at a time: what they take is bounded.
+
+    All that a program runs at a time where a call finds what the one before it left.
+    """
+    if graph.states:
+        return RUN_SAMPLES
     shown = [t.type.elements for t in graph.tensors.values() if not t.is_constant]
     return max(1, min(_TOGETHER, _TOGETHER_BYTES // (_ELEMENT_BYTES * max(1, sum(shown)))))
 
@@ -64,13 +71,14 @@ def samples_of(feeds: Mapping[str, Array] | Feeds) -> int:
 
 def boundary_inputs(graph: Graph, data: Data) -> Mapping[str, Array]:
     """Integers of every input of an int8 graph, by tensor name: [samples, ...shape[1:]]."""
-    return {port.tensor: _integers(graph, port, data.inputs[port.name]) for port in graph.inputs}
+    ports = graph.app_inputs
+    return {port.tensor: _integers(graph, port, data.inputs[port.name]) for port in ports}
 
 
 def feeds_of(graph: Graph, other: Graph, feeds: Mapping[str, Array]) -> Mapping[str, Array]:
     """Integers of the inputs of a graph as those of another form of it take them."""
     found = {}
-    for own, wanted in zip(graph.inputs, other.inputs, strict=True):
+    for own, wanted in zip(graph.app_inputs, other.app_inputs, strict=True):
         moved = wanted.from_model(own.to_model(feeds[own.tensor]))
         shape = other.tensor(wanted.tensor).type.shape
         found[wanted.tensor] = moved.reshape(-1, *shape[1:])
@@ -93,7 +101,7 @@ def real_outputs(graph: Graph, port: Port, values: Array) -> Array:
 
 def real_inputs(graph: Graph, data: Data) -> Array:
     """Real values [samples, ...] of the first input."""
-    port = graph.inputs[0]
+    port = graph.app_inputs[0]
     samples = data.inputs[port.name]
     if not port.on_grid:
         return samples

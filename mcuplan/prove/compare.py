@@ -10,7 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
-from mcuplan.calibrate import AnyRuntime, Data
+from mcuplan.calibrate import AnyRuntime, Data, RuntimeStates
 from mcuplan.importer.taps import tapped_model
 from mcuplan.ir.evaluate import batchable
 from mcuplan.ir.graph import Graph, Tensor
@@ -64,6 +64,7 @@ class ModelRuntime:
             graph: our int8 graph, whose tensors say which of the model's they hold.
         """
         self._graph = graph
+        self._states = RuntimeStates(graph)
         origins = {
             name: tensor
             for name, tensor in graph.tensors.items()
@@ -85,14 +86,26 @@ class ModelRuntime:
         return self._runtime.refused
 
     def values(self, data: Data) -> RuntimeValues:
-        """Everything computed for a few samples, one at a time."""
+        """Everything computed for a few samples, one at a time.
+
+        States go on from call to call; ``inner`` has what each call found in them.
+        """
         graph = self._graph
-        runs = [self._runtime.run(data.feeds(graph.inputs, i)) for i in range(data.samples)]
+        runs, found = [], []
+        for i in range(data.samples):
+            found.append(self._states.feeds.copy())
+            runs.append(self._runtime.run({**data.feeds(graph.app_inputs, i), **found[-1]}))
+            self._states.update(runs[-1])
         outputs = tuple(
             _real(np.stack([run[k].reshape(-1) for run in runs]), graph, port.tensor, port.dtype)
             for k, port in enumerate(graph.outputs)
+            if not port.state
         )
         inner = {n: _ours(t, [run[k] for run in runs]) for n, (t, k) in self._mine.items()}
+        for port in (state.read for state in graph.states):
+            read = port.from_model(np.stack([each[port.name] for each in found]))
+            shape = graph.tensor(port.tensor).type.shape
+            inner[port.tensor] = read.reshape(-1, *shape[1:])
         return RuntimeValues(outputs, inner)
 
 

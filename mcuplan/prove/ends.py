@@ -51,7 +51,7 @@ class EndToEnd:
         Raises:
             DataError: the labels fit no output.
         """
-        ports = graph.outputs
+        ports = graph.app_outputs
         self._steps = [graph.tensor(port.tensor).type.q.s for port in ports]
         self._tallies = [
             OutputTally(port, step, quantized=quantized)
@@ -106,9 +106,9 @@ def _score_of(graph: Graph, data: Data) -> tuple[int | None, Score | None]:
     if data.labels is None:
         return None, None
     held = Labelled(data.labels, data.groups)
-    shapes = [port.shape for port in graph.outputs]
-    for k, port in enumerate(graph.outputs):
-        metric = held.metric(port.shape, graph.inputs[0].shape)
+    shapes = [port.shape for port in graph.app_outputs]
+    for k, port in enumerate(graph.app_outputs):
+        metric = held.metric(port.shape, graph.app_inputs[0].shape)
         if metric is not None:
             width = graph.tensor(port.tensor).type.elements
             return k, Score(metric, held, width)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mcuplan.calibrate import Data
 from mcuplan.findings import Finding, Severity
-from mcuplan.ir.evaluate import evaluate
+from mcuplan.ir.evaluate import evaluate, first_states, left_states
 from mcuplan.ir.graph import Graph
 from mcuplan.prove.boundary import boundary_inputs, real_inputs, real_outputs, together
 from mcuplan.prove.compare import FloatLayers, LayerError, Layers, ModelRuntime, QuantizedLayers
@@ -82,13 +82,15 @@ def against_runtime(
     layers: Layers = QuantizedLayers(graph) if quantized else FloatLayers(graph)
     ends = EndToEnd(graph, data, quantized=quantized)
     runtime = ModelRuntime(path, graph)
+    states = first_states(graph)
     names = [name for node in graph.nodes for name in node.outputs]
     wanted = [*names, *(port.tensor for port in graph.outputs)]
     for start, part in data.parts(together(graph)):
         feeds, block = boundary_inputs(graph, part), runtime.values(part)
-        ours = evaluate(graph, feeds, wanted)
+        ours = evaluate(graph, feeds, wanted, states)
+        states = left_states(graph, ours)
         layers.update(feeds, ours, block)
-        mine = [real_outputs(graph, port, ours[port.tensor]) for port in graph.outputs]
+        mine = [real_outputs(graph, port, ours[port.tensor]) for port in graph.app_outputs]
         ends.update(start, block.outputs, mine, real_inputs(graph, part))
     table, seen = layers.result(), ends.result()
     diverging = next((n for n, error in table.items() if limits.is_beyond(error)), None)

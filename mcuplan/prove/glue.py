@@ -28,6 +28,7 @@ def glue_source(
     arena = {region: api.arena(region) for region, _ in api.regions}
     placed = {member for member, _ in api.sections if sections}
     fenced = [name for region, name in arena.items() if kept and region not in placed]
+    spoiled = list(_spoiled(api, arena))
     return fill(
         "glue.c.in",
         name=api.name,
@@ -39,10 +40,8 @@ def glue_source(
         outputs=_ports(api.outputs),
         input_count=str(len(api.inputs)),
         output_count=str(len(api.outputs)),
-        regions="\n".join(
-            f"    {{ (uint8_t *)&{name}, (uint32_t)sizeof {name} }}," for name in arena.values()
-        ),
-        region_count=str(len(arena)),
+        regions="\n".join(spoiled),
+        region_count=str(len(spoiled)),
         fences="\n".join(_fence(name) for name in fenced),
         fence_count=str(2 * len(fenced)),
         mark_count=str(max(api.steps, 1)),
@@ -132,7 +131,25 @@ def _bindings(api: BundleApi) -> str:
         for kind, group in (("inputs", taken), ("outputs", api.outputs))
         for index, port in enumerate(group)
     ]
+    if api.states:
+        lines.append(f"    (void){api.name}_reset(&context);")
     return "\n".join(lines)
+
+
+def _spoiled(api: BundleApi, arena: Mapping[str, str]) -> Iterator[str]:
+    """What a call finds overwritten: arenas, but for the states in them."""
+    for region, name in arena.items():
+        at = f"(uint8_t *)&{name}"
+        start = "0U"
+        for state in sorted(state for state in api.states if state[0] == region):
+            yield f"    {{ {at} + {start}, {state[1]}U - {start} }},"
+            start = f"{state[1] + state[2]}U"
+        size = f"(uint32_t)sizeof {name}"
+        yield (
+            f"    {{ {at}, {size} }},"
+            if start == "0U"
+            else (f"    {{ {at} + {start}, {size} - {start} }},")
+        )
 
 
 def call_functions(api: BundleApi) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 from mcuplan.findings import DEFECT_HINT, Finding, Severity
 from mcuplan.ir.types import Array
 from mcuplan.prove.application import application_on_core, application_on_host
-from mcuplan.prove.boundary import Feeds, blocks, samples_of, together
+from mcuplan.prove.boundary import RUN_SAMPLES, Feeds, blocks, samples_of, together
 from mcuplan.prove.cores import Core
 from mcuplan.prove.counter import build_counter
 from mcuplan.prove.dumps import Part
@@ -49,7 +49,7 @@ __all__ = [
     "references",
 ]
 
-_RUN_SAMPLES, _RUN_BYTES = 256, 1 << 26  # of one run of a program, with what it writes
+_RUN_BYTES = 1 << 26  # of one run of a program, with what it writes
 _INPUT_COPIES = 32  # bytes for each of an input on its way from real values to a file
 
 
@@ -160,9 +160,9 @@ def prove_on_host(subject: Subject, feeds: Mapping[str, Array] | Feeds) -> HostP
 
 def _run_size(subject: Subject, parts: Sequence[Part]) -> int:
     """Samples that a program runs at once, so that dumps and inputs stay small."""
-    inputs = sum(subject.graph.tensor(port.tensor).type.nbytes for port in subject.graph.inputs)
+    inputs = sum(subject.graph.tensor(port.tensor).type.nbytes for port in subject.graph.app_inputs)
     nbytes = _INPUT_COPIES * inputs + sum(part.dump.nbytes for part in parts)
-    return max(1, min(_RUN_SAMPLES, _RUN_BYTES // max(1, nbytes)))
+    return max(1, min(RUN_SAMPLES, _RUN_BYTES // max(1, nbytes)))
 
 
 def _place(found: Mismatch) -> tuple[int, int]:
@@ -345,7 +345,7 @@ def elf_drift(subject: Subject, report: ImageReport) -> tuple[str, ...]:
 
 def _arrays(subject: Subject, feeds: Mapping[str, Array]) -> tuple[Array, ...]:
     """Feeds in the order of the ports, one flat row a sample."""
-    arrays = [feeds[port.tensor] for port in subject.graph.inputs]
+    arrays = [feeds[port.tensor] for port in subject.graph.app_inputs]
     return tuple(a.reshape(len(a), -1) for a in arrays)
 
 
@@ -370,7 +370,7 @@ def _wrong_outputs(
 ) -> Iterator[Mismatch]:
     """Outputs as the application gets them that differ in a block of samples."""
     steps = {step.node.output: step.index for step in subject.plan.program.steps}
-    for port, output in zip(subject.graph.outputs, outputs, strict=True):
+    for port, output in zip(subject.graph.app_outputs, outputs, strict=True):
         expected = values[port.tensor].reshape(len(output), -1)
         differs = (output != expected).any(axis=1)
         if differs.any():
@@ -380,7 +380,7 @@ def _wrong_outputs(
 def _outputs_equal(
     subject: Subject, feeds: Mapping[str, Array], outputs: tuple[Array, ...]
 ) -> bool:
-    names = [port.tensor for port in subject.graph.outputs]
+    names = [port.tensor for port in subject.graph.app_outputs]
     values = subject.expected(feeds, names)
     return all(
         bool(np.array_equal(values[name].reshape(len(out), -1), out))

@@ -60,6 +60,7 @@ class Subject:
             steps=bundle.steps,
             sections=bundle.sections,
             fed_rows=bundle.fed_rows,
+            states=tuple((s.region, s.offset, s.nbytes) for s in bundle.states),
         )
 
     def parts(self) -> tuple[Part, ...]:

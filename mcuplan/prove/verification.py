@@ -119,7 +119,7 @@ def _subject(planned: Planned, name: str) -> Subject:
 
 def _data(planned: Planned, request: Request, wanted: Wanted) -> Data:
     """Inputs asked for, else those of the calibration, else random ones."""
-    ports = planned.model.graph.inputs
+    ports = planned.model.graph.app_inputs
     path = wanted.inputs or request.calibration
     return read_data(path, ports) if path is not None else random_data(ports)
 

@@ -26,6 +26,7 @@ class Request:
     target: Target
     dims: Mapping[str, int] = field(default_factory=dict)
     cuts: tuple[str, ...] = ()  # tensors at which the model ends
+    states: tuple[tuple[str, str], ...] = ()  # inputs and the outputs that they are in a next call
     calibration: Path | None = None
     random_calibration: bool = False
     observer: str = "minmax"  # a key of quant.observers.OBSERVERS

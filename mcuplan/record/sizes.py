@@ -46,6 +46,7 @@ class Ram:
     ``stack_bytes`` contains ``stack_margin_bytes`` while it is modelled.
 
     Attributes:
+        state_bytes: the part of the arena that holds states: it outlasts calls.
         arena_input_resident_bytes: the arena with the input held as a whole, where the other
             figure differs.
         arena_input_fed_bytes: the arena with the rows of the input fed, where the other
@@ -62,6 +63,7 @@ class Ram:
     total_bytes: int
     budget_bytes: int
     budget_from: Literal["target", "limit"]
+    state_bytes: Annotated[int | None, LEFT_OUT] = None
     arena_input_resident_bytes: Annotated[int | None, LEFT_OUT] = None
     arena_input_fed_bytes: Annotated[int | None, LEFT_OUT] = None
 
@@ -114,7 +116,7 @@ class BufferRow:
 
     Attributes:
         alias_of: what it shares bytes with.
-        kind: io: an input or output of the model.
+        kind: io: an input, output or state of the model.
         row: where rows lie apart: which one; start and end then count moves.
     """
 

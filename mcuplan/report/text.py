@@ -132,8 +132,10 @@ def _use(name: str, used: int, budget: int, left: int) -> list[str]:
 
 def _sums(budget: Budget, look: Look) -> list[str]:
     ram, flash = budget.ram, budget.flash
-    scratch = f" ({ram.scratch_bytes:,} scratch)" if ram.scratch_bytes else ""
-    parts = [f"{ram.arena_bytes:,} arena{scratch}"]
+    inside = [f"{ram.state_bytes:,} state"] if ram.state_bytes is not None else []
+    inside += [f"{ram.scratch_bytes:,} scratch"] if ram.scratch_bytes else []
+    held = f" ({', '.join(inside)})" if inside else ""
+    parts = [f"{ram.arena_bytes:,} arena{held}"]
     arenas = [r for r in budget.regions if r.arena_bytes]
     if len(arenas) > 1:
         places = " + ".join(f"{r.arena_bytes:,} {plain(r.name)}" for r in arenas)

@@ -96,6 +96,8 @@ class _Parents:
         self._parent: dict[str, tuple[str, int]] = {}
         self._fixed = {port.tensor for port in graph.inputs}
         self._fixed |= {port.tensor for port in graph.outputs}
+        self._states = {state.read.tensor for state in graph.states}
+        self._next = {state.written.tensor for state in graph.states}
         for node in graph.nodes:
             if node.name in views:
                 self.add(node)
@@ -123,7 +125,10 @@ class _Parents:
         return offsets is not None and self._join(node, offsets, inputs, output)
 
     def _look(self, node: Node, offset: int) -> bool:
-        if (self.slot(node.inputs[0]).offset + offset) % _ALIGN and not node.op.is_view:
+        root = self.slot(node.inputs[0])
+        # a state that is part of a state now is copied while that one still is what it was
+        changes = root.buffer in self._states and node.output in self._next
+        if ((root.offset + offset) % _ALIGN or changes) and not node.op.is_view:
             return False
         self._parent[node.output] = (node.inputs[0], offset)
         return True

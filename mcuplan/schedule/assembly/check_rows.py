@@ -49,8 +49,10 @@ def check_rows(plan: Plan, *, keep_inputs: bool = False) -> None:
     for index, rows in wanted.items():
         if reached.get(index, 0) != rows:
             machine.violations.append(f"step {index}: {reached.get(index, 0)} of {rows} rows")
-    for port in (*graph.outputs, *(graph.inputs if keep_inputs else ())):
+    machine.leave_states()
+    for port in (*graph.app_outputs, *(graph.app_inputs if keep_inputs else ())):
         machine.read(port.tensor, range(graph.tensor(port.tensor).type.rows), "the end")
+    machine.call_again()
     if machine.violations:
         raise PlanError(machine.violations)
 
@@ -156,6 +158,27 @@ class _Machine:
         bad = np.flatnonzero(self._stale(tensor, _index(rows)))
         if len(bad):
             self.violations.append(f"{where}: row {rows[bad[0]]} of {tensor!r} is overwritten")
+
+    def leave_states(self) -> None:
+        """States go to where the next call finds them, one after the other."""
+        for state in self._graph.states:
+            read, written = state.read.tensor, state.written.tensor
+            self.read(written, range(len(self._numbers[written])), f"state {state.name!r}")
+            self._numbers[read] = self._numbers[written].reshape(self._numbers[read].shape)
+            self.write(read, range(len(self._numbers[read])))
+
+    def call_again(self) -> None:
+        """Between calls nothing outlasts but states; then the inputs are there."""
+        ports = [state.read for state in self._graph.states]
+        held = np.full(len(self._arena), _SPOILED, self._numbers_as)
+        for port in ports:
+            bytes_of = _bytes(self.starts(port.tensor), self._numbers[port.tensor].shape[1])
+            held[bytes_of] = self._arena[bytes_of]
+        self._arena = held
+        for port in self._graph.app_inputs if ports else ():
+            self.write(port.tensor, range(len(self._numbers[port.tensor])))
+        for port in ports:
+            self.read(port.tensor, range(len(self._numbers[port.tensor])), "the next call")
 
     def _stale(self, tensor: str, rows: Array | slice) -> Array:
         """Which of some rows do not hold their numbers."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from mcuplan.schedule.assembly.aliases import Aliases, resolve
+from mcuplan.schedule.assembly.states import over_states
 from mcuplan.schedule.gaps import Overlaps
 from mcuplan.schedule.overlap import overlaps
 from mcuplan.schedule.program import Allocation, Program, Sharing, Slot, Step
@@ -34,12 +35,15 @@ def allocate(program: Program, sharing: Sharing | None = None) -> Allocation:
     Every step is one run. Nodes without a step are views: their outputs lie in the bytes of
     their inputs, or their inputs in those of the output. An element-wise step writes over an
     operand of the same size that nobody reads later. Inputs exist from step 0, outputs to the
-    end. An output may start inside its input where the order of the rows allows it.
+    end. An output may start inside its input where the order of the rows allows it. States
+    have bytes of their own all the time; what is written lies over what is read where no step
+    reads that any more.
     """
     sharing = sharing or Sharing()
     aliases = aliases_of(program)
     outputs = {aliases.slots[p.tensor].buffer for p in program.graph.outputs}
     reserved = outputs if sharing.keep_outputs else set()
+    reserved |= {aliases.slots[s.read.tensor].buffer for s in program.graph.states}
     spans, home = _spans(program, aliases, sharing, reserved)
     last = max(1, len(program.steps))
     placed = [
@@ -86,12 +90,15 @@ def _spans(
             end[storage] = step.index + 1
     # The application reads outputs after the last step: one step more.
     end |= dict.fromkeys(outputs, last + 1)
-    if sharing.keep_inputs:
-        end |= dict.fromkeys(inputs, last + 1)
+    over = over_states(program, aliases, first, end)
+    kept = {aliases.slots[p.tensor].buffer for p in graph.inputs if sharing.keep_inputs or p.state}
+    end |= dict.fromkeys(kept, last + 1)
     first |= dict.fromkeys(reserved, 0)
     names = [n for n in aliases.nbytes if n in inputs]
     spans = {n: _Span(aliases.nbytes[n], 0, end[n], [n]) for n in names}
-    home = {name: name for name in names}
+    home = {name: name for name in names} | over
+    for written, read in over.items():
+        spans[read].storages.append(written)
     for step in program.steps:
         for name in step.node.outputs:
             storage = aliases.slots[name].buffer

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from mcuplan.ir.graph import Graph, Node
 from mcuplan.schedule.assembly.aliases import Aliases, always_views, resolve
+from mcuplan.schedule.assembly.states import later_states
 from mcuplan.schedule.program import OrderResult
 from mcuplan.solvers.steps.problem import Sequencing, sequencing
 from mcuplan.solvers.steps.segments import Effort, best_sequence
@@ -54,17 +55,27 @@ def find_order(
         ordered = graph
     else:
         ordered = replace(graph, nodes=_with_views(graph, [nodes[i] for i in found.order]))
-    optimal = found.peak == found.lower_bound
+    spared = _perhaps_spared(graph, chosen)
+    optimal = found.peak == found.lower_bound and not spared
     return OrderResult(
         graph=ordered,
         peak_bytes=found.peak,
-        lower_bound_bytes=found.lower_bound,
+        lower_bound_bytes=max(0, found.lower_bound - spared),
         own_peak_bytes=own,
         optimal=optimal,
         searched=True,
         states=found.states,
         views=chosen,
     )
+
+
+def _perhaps_spared(graph: Graph, views: Collection[str]) -> int:
+    """Bytes of states that are over others in some orders, which the search does not see."""
+    if not graph.states:
+        return 0
+    aliases = resolve(graph, views)
+    _, perhaps = later_states(graph, aliases)
+    return sum(align_up(aliases.nbytes[name], _ALIGN) for name in perhaps)
 
 
 def best_order(graph: Graph) -> Graph:
@@ -97,7 +108,9 @@ def _problem(
             makers[aliases.slots[name].buffer].append(i)
         for name in graph.activations(node):
             readers[aliases.slots[name].buffer].append(i)
-    kept = {aliases.slots[p.tensor].buffer for p in graph.outputs if p.tensor in aliases.slots}
+    lasting = (*graph.outputs, *(state.read for state in graph.states))
+    kept = {aliases.slots[p.tensor].buffer for p in lasting if p.tensor in aliases.slots}
+    over, _ = later_states(graph, aliases)
     index = {name: k for k, name in enumerate(aliases.nbytes)}
     takes = {node.name: node.op.inplace_inputs for node in nodes}
     if replaceable is not None:
@@ -105,13 +118,23 @@ def _problem(
     problem = sequencing(
         [sorted({s for name in graph.activations(node) for s in sources[name]}) for node in nodes],
         [
-            (align_up(nbytes, _ALIGN), makers[name], readers[name], name in kept)
+            (_aligned(nbytes, name, over), makers[name], readers[name], name in kept)
             for name, nbytes in aliases.nbytes.items()
         ],
         [align_up(scratch.get(node.name, 0), _ALIGN) for node in nodes],
-        [_savings(graph, node, aliases, index, shared, takes[node.name]) for node in nodes],
+        [
+            []
+            if aliases.slots[node.output].buffer in over
+            else _savings(graph, node, aliases, index, shared, takes[node.name])
+            for node in nodes
+        ],
     )
     return nodes, problem
+
+
+def _aligned(nbytes: int, name: str, over: Collection[str]) -> int:
+    """Bytes that a storage takes; none where it always lies over a state."""
+    return 0 if name in over else align_up(nbytes, _ALIGN)
 
 
 def _sources(graph: Graph, number: Mapping[str, int]) -> dict[str, tuple[int, ...]]:

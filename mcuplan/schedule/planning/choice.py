@@ -12,6 +12,7 @@ from mcuplan.facts import (
     NotWorthCycles,
     RowsTooFar,
     SlowerByRows,
+    WithStates,
 )
 from mcuplan.ir.graph import Graph
 from mcuplan.ir.op import Kernel
@@ -19,6 +20,7 @@ from mcuplan.schedule.assembly.aliases import possible_views
 from mcuplan.schedule.assembly.arrange import arrange
 from mcuplan.schedule.assembly.check_rows import check_rows
 from mcuplan.schedule.assembly.plan import make_plan
+from mcuplan.schedule.assembly.states import check_states
 from mcuplan.schedule.kernels.choose import Placer, choose, kernels_of
 from mcuplan.schedule.kernels.objective import Objective, Selection, ram_weight
 from mcuplan.schedule.kernels.select import Candidate, Offers, program_of
@@ -63,7 +65,7 @@ def plan_graph(
         UsageError: the input cannot be fed.
     """
     sharing, selection = sharing or Sharing(), selection or Selection()
-    offers = Offers(target)
+from mcuplan.schedule.assembly.states import check_states
     rating = Rating(selection.ram_limit, sharing.keep_inputs)
     if streaming == "input":
         fed = plan_rows(graph, target, sharing, effort, selection, feed=True)
@@ -105,6 +107,8 @@ def _both_ways(
     whole = _plan_whole(graph, offers, sharing, effort, selection)
     if streaming == "off":
         return whole, None
+    if graph.states:
+        return replace(whole, as_a_whole=WithStates()), None
     enough = None if selection.objective is Objective.LATENCY else whole.arena_bytes
     try:
         by_rows = plan_rows(

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""States: inputs that are outputs of the call before, as the user names them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from mcuplan.errors import McuplanError, Problems, UsageError, did_you_mean
+from mcuplan.ir.graph import Port
+from mcuplan.ir.types import DType
+from mcuplan.safe_text import shown
+
+__all__ = ["with_states"]
+
+_Ports = tuple[Port, ...]
+
+
+def with_states(
+    inputs: _Ports, outputs: _Ports, pairs: Sequence[tuple[str, str]]
+) -> tuple[_Ports, _Ports]:
+    """The ports of a model, both ends of each state marked.
+
+    Args:
+        inputs: as the model has them.
+        outputs: the same.
+        pairs: (input, output) of each state.
+
+    Raises:
+        UsageError, Problems: no such input or output, one of them is named twice, or the two
+            differ in shape or element type.
+    """
+    errors: list[McuplanError] = []
+    sources, results = {p.name: p for p in inputs}, {p.name: p for p in outputs}
+    names = [name for name, _ in pairs], [name for _, name in pairs]
+    for read, written in pairs:
+        flag = f"--state {shown(read)}={shown(written)}"
+        if read not in sources:
+            hint = shown(did_you_mean(read, list(sources)))
+            errors.append(UsageError(f"the model has no input {shown(read)!r}", flag, hint))
+        elif written not in results:
+            hint = shown(did_you_mean(written, list(results)))
+            errors.append(UsageError(f"the model has no output {shown(written)!r}", flag, hint))
+        elif names[0].count(read) > 1 or names[1].count(written) > 1:
+            errors.append(UsageError("an end of two states", flag, "name each end once"))
+        elif problem := _mismatch(sources[read], results[written]):
+            errors.append(UsageError(problem, flag, "a state has one shape and one type"))
+    if not errors and pairs and set(names[0]) == set(sources):
+        errors.append(UsageError("every input is a state", "--state", "leave one input"))
+    if not errors and pairs and set(names[1]) == set(results):
+        errors.append(UsageError("every output is a state", "--state", "leave one output"))
+    Problems.raise_if_any(errors)
+    state_of = {written: read for read, written in pairs}
+    return (
+        tuple(_marked(port, port.name) if port.name in names[0] else port for port in inputs),
+        tuple(_marked(p, state_of[p.name]) if p.name in state_of else p for p in outputs),
+    )
+
+
+def _marked(port: Port, state: str) -> Port:
+    """An end of a state: as the layers have it, whatever a boundary would want."""
+    return replace(port, state=state, boundary=DType.INT8)
+
+
+def _mismatch(read: Port, written: Port) -> str:
+    """How two ends differ, "" where they do not."""
+    if read.shape != written.shape:
+        return f"input {list(read.shape)}, output {list(written.shape)}"
+    if read.dtype != written.dtype:
+        return f"input {read.dtype.value}, output {written.dtype.value}"
+    return ""
