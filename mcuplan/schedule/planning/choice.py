@@ -65,7 +65,7 @@ def plan_graph(
         UsageError: the input cannot be fed.
     """
     sharing, selection = sharing or Sharing(), selection or Selection()
-from mcuplan.schedule.assembly.states import check_states
+    check_states(graph, fed=streaming == "input")
     rating = Rating(selection.ram_limit, sharing.keep_inputs)
     if streaming == "input":
         fed = plan_rows(graph, target, sharing, effort, selection, feed=True)
