@@ -6,9 +6,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mcuplan.emit.bundle import KeptState
-from mcuplan.emit.names import comment_text
 from mcuplan.emit.places import Places
 from mcuplan.ir.graph import State
+from mcuplan.safe_text import comment_text
 
 __all__ = ["state_values", "states_of", "taken_over"]
 

@@ -66,6 +66,7 @@ def plan_graph(
     """
     sharing, selection = sharing or Sharing(), selection or Selection()
     check_states(graph, fed=streaming == "input")
+    offers = Offers(target)
     rating = Rating(selection.ram_limit, sharing.keep_inputs)
     if streaming == "input":
         fed = plan_rows(graph, target, sharing, effort, selection, feed=True)
