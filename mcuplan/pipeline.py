@@ -17,8 +17,10 @@ from mcuplan import passes, words
 from mcuplan.backends import channel_multiple
 from mcuplan.calibrate import Data, observe, random_data, read_data, stated_ranges, within
 from mcuplan.emit import Bundle, Stamp, emit
+from mcuplan.errors import UsageError
 from mcuplan.importer import ImportedModel, load_model
 from mcuplan.ir.graph import Graph
+from mcuplan.ir.types import DType
 from mcuplan.passes.assign_grids import Grids, assign_grids, needs_range
 from mcuplan.passes.dead_channels import remove_dead_channels
 from mcuplan.passes.lower import lower
@@ -46,6 +48,8 @@ def quantize(
     Raises:
         MissingCalibration: ranges are needed and there is no data; not with ``sizes_only``.
     """
+    if request.dtype.is_float:
+        return Grids(graph), None
     stated = stated_ranges(graph, request.input_ranges)
     wanted = needs_range(graph, stated)
     data = _calibration(request, graph) if wanted else None
@@ -60,6 +64,7 @@ def quantize(
 def plan(request: Request, *, sizes_only: bool = False) -> Planned:
     """Everything up to addresses. ``sizes_only`` does without ranges where there are none."""
     model, floating = simplify(request)
+    _check_type(request, model)
     grids, data = quantize(request, floating, sizes_only=sizes_only)
     random = data is not None and data.random
     wish = channel_multiple(request.target.features, request.target.backend)
@@ -113,6 +118,12 @@ def generate(planned: Planned, name: str) -> Bundle:
         " ".join(("arm-none-eabi-gcc", OPTIMIZE, *program.target.flags)),
     )
     return emit(planned.plan, name, stamp)
+
+
+def _check_type(request: Request, model: ImportedModel) -> None:
+    """Raise where the model's own grids contradict what was asked for."""
+    if request.dtype.is_float and model.dtype != DType.FLOAT32:
+        raise UsageError(f"--dtype float32 of a model in {model.dtype}", "", "--dtype int8")
 
 
 def _calibration(request: Request, graph: Graph) -> Data | None:

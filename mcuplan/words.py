@@ -225,7 +225,8 @@ def reason(why: Reason) -> str:
 def options(planned: Planned) -> str:
     """What of the request shaped the code, for its header; no path, no date."""
     request = planned.request
-    said = [f"cut-output {name}" for name in request.cuts]
+    said = [f"dtype {request.dtype}"] if request.dtype.is_float else []
+    said += [f"cut-output {name}" for name in request.cuts]
     said += [f"state {read}={written}" for read, written in request.states]
     said += [] if request.io_layout == "model" else [f"io-layout {request.io_layout}"]
     said += ["keep-dead-channels"] if request.keep_dead else []

@@ -155,8 +155,13 @@ static void answer(void)
     for (uint32_t i = 0U; i < app_input_count; i++) {
         app_port_t *const port = &app_inputs[i];
         uint8_t *const to = (port->at != NULL) ? port->at(app_context) : port->fed;
-        for (uint32_t k = 0U; k < port->nbytes; k++) {
-            to[k] = (uint8_t)port->quantize(next_float());
+        for (uint32_t k = 0U; k < port->nbytes; k += port->size) {
+            const int32_t q = port->quantize(next_float());
+            if (port->size == sizeof q) {
+                (void)memcpy(&to[k], &q, sizeof q);
+            } else {
+                to[k] = (uint8_t)q;
+            }
         }
     }
     for (uint32_t call = 0U; (status == 0U) && (call < harness_call_count); call++) {

@@ -71,6 +71,23 @@ uint32_t app_state(void); /* a number that changes with any byte of arenas and c
     {                                                                                              \
         return (int32_t)accessor##_quantize(real);                                                 \
     }
+/* Ports of real values have no conversions: their bits go to memory and come from there. */
+typedef union {
+    float real;
+    int32_t word;
+} app_word_t;
+#define APP_WORD(accessor)                                                                         \
+    static int32_t accessor##_q(float real)                                                        \
+    {                                                                                              \
+        const app_word_t same = { .real = real };                                                  \
+        return same.word;                                                                          \
+    }
+#define APP_FLOAT(accessor)                                                                        \
+    static float accessor##_r(int32_t q)                                                           \
+    {                                                                                              \
+        const app_word_t same = { .word = q };                                                     \
+        return same.real;                                                                          \
+    }
 #define APP_REAL(accessor, element_t)                                                              \
     static float accessor##_r(int32_t q)                                                           \
     {                                                                                              \

@@ -53,6 +53,7 @@ def _asked(options: dict[str, Any]) -> _Asked:
 
 def _request(model: Path, options: dict[str, Any]) -> Request:
     """The request for the pipeline; options that it does not have yet are refused."""
+    from mcuplan.ir.types import DType
     from mcuplan.record import Request
     from mcuplan.schedule import Sharing
     from mcuplan.targets import load_target
@@ -60,8 +61,6 @@ def _request(model: Path, options: dict[str, Any]) -> Request:
     if options["target"] is None:
         hint = "--target nucleo-l4r5zi, or `mcuplan targets list`"
         raise UsageError("no target is given", "", hint)
-    if options["dtype"] != "int8":
-        raise UsageError(f"--dtype {options['dtype']} is not available", "", "--dtype int8")
     data = options["calibration"]
     after = options["dump_after"]
     return Request(
@@ -70,6 +69,7 @@ def _request(model: Path, options: dict[str, Any]) -> Request:
         dims=_options.dims_of(options["dims"]),
         cuts=tuple(options["cuts"]),
         states=tuple(options["states"]),
+        dtype=DType.named(options["dtype"]),
         calibration=Path(data) if data not in (None, "random") else None,
         random_calibration=data == "random",
         observer=options["observer"],

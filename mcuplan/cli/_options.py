@@ -169,7 +169,13 @@ modelling = _stack(
         keep_input,
         keep_output,
         name,
-        _option("--dtype", type=click.Choice(["int8", "float32"]), default="int8", hidden=True),
+        _option(
+            "--dtype",
+            type=click.Choice(["int8", "float32"]),
+            default="int8",
+            show_default=True,
+            help="Element type of activations; float32 quantizes nothing.",
+        ),
         _option(
             "--objective",
             type=click.Choice(["balanced", "ram", "ram=strict", "latency", "flash"]),

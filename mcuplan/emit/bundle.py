@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from mcuplan.ir.types import DType
+from mcuplan.ir.types import DType, Quant
 
 __all__ = ["Bundle", "BundlePort", "KeptState", "Symbol"]
 
@@ -38,8 +38,7 @@ class BundlePort:
     dtype: DType
     nbytes: int
     shape: tuple[int, ...]
-    scale: float
-    zero_point: int
+    quant: Quant | None  # None: real values
     region: str
     offset: int
     model_type: str = ""  # element type in the model, where C has another kind of numbers

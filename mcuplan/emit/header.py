@@ -41,7 +41,7 @@ def header_values(
         ),
         "ctx_members": _ctx_members(places),
         "accessors": "\n".join(declared(places, p, is_input=i) for p, i in shown),
-        "helpers": "\n".join(helper(p, is_input=i) for p, i in ports),
+        "helpers": "\n".join(filter(None, (helper(p, is_input=i) for p, i in ports))),
     }
 
 

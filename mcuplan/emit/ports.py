@@ -33,8 +33,7 @@ def ports_of(places: Places, ports: Sequence[Port], word: str) -> tuple[BundlePo
                 kind.dtype,
                 kind.nbytes,
                 port.shape if port.layout is None or port.planes else kind.shape,
-                kind.q.s,
-                kind.q.z,
+                kind.quant,
                 places.members[region],
                 offset,
                 "" if port.dtype in _SAID else port.dtype.value,
@@ -65,10 +64,10 @@ def port_macros(port: BundlePort, fed_rows: int = 0) -> str:
             f"#define {stem}_ROW_PLANES ({port.planes}U) /* of a row, one for each channel */"
         )
         lines.append(f"#define {stem}_ROW_PIXELS ({pixels}U) /* values of a plane of a row */")
-    lines += [
-        f"#define {stem}_SCALE ({float_literal(port.scale)}) /* real = scale * (q - zero_point) */",
-        f"#define {stem}_ZERO_POINT ({port.zero_point})",
-    ]
+    if port.quant is not None:
+        scale = float_literal(port.quant.s)
+        lines.append(f"#define {stem}_SCALE ({scale}) /* real = scale * (q - zero_point) */")
+        lines.append(f"#define {stem}_ZERO_POINT ({port.quant.z})")
     return "\n".join(lines) + "\n"
 
 
@@ -104,7 +103,9 @@ def accessor(places: Places, port: BundlePort, tensor: str, *, is_input: bool) -
 
 
 def helper(port: BundlePort, *, is_input: bool) -> str:
-    """Conversion between real values and the integers of a port."""
+    """Conversion between real values and the integers of a port; none of real ones."""
+    if port.quant is None:
+        return ""
     macro = port.accessor.upper()
     if is_input:
         low, high = port.dtype.low, port.dtype.high

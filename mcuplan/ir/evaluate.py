@@ -117,7 +117,7 @@ def _run(graph: Graph, node: Node, values: Mapping[str, Array]) -> tuple[Array, 
         data = graph.tensor(name).data
         arrays.append(values[name] if data is None else data)
     if graph.tensor(node.output).type.dtype is DType.FLOAT32:
-        made = node.op.reference(*arrays)
+        made = node.op.float32(*arrays)
         kinds = [graph.tensor(name).type for name in node.outputs]
         return tuple(_on_grid(kind, array) for kind, array in zip(kinds, made, strict=True))
     return node.op.integer(graph.signature(node), *arrays)

@@ -6,6 +6,7 @@ Stages never ask an operator for its class: they ask for the data below.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -38,6 +39,7 @@ __all__ = [
     "Packed",
     "QuantRule",
     "Signature",
+    "Tolerance",
 ]
 
 T = TypeVar("T")
@@ -156,6 +158,27 @@ class Example:
     constants: tuple[int, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Tolerance:
+    """What a result may differ from a runtime's by.
+
+    ``lsb``: of a layer that the model itself has on a grid. ``error``: of one that only we have
+    on a grid, or in float32; relative to the size of the values.
+    """
+
+    lsb: int
+    error: float
+
+    @property
+    def decibels(self) -> float:
+        """The error as signal to noise."""
+        return -20 * math.log10(self.error)
+
+
+INTEGER_TOLERANCE = Tolerance(1, 0.5)
+FLOAT_TOLERANCE = Tolerance(0, 1e-4)
+
+
 class Op(ABC):
     """An operator: attributes as frozen dataclass fields, meaning as methods.
 
@@ -214,6 +237,14 @@ class Op(ABC):
     @abstractmethod
     def reference(self, *arrays: Array) -> tuple[Array, ...]:
         """Float meaning of the operator."""
+
+    def float32(self, *arrays: Array) -> tuple[Array, ...]:
+        """Float meaning in the order of operations of the C kernels, bit for bit."""
+        return self.reference(*arrays)
+
+    def tolerance(self, dtype: DType) -> Tolerance:
+        """How far results of a type may be off those of a runtime; off the C code: not at all."""
+        return FLOAT_TOLERANCE if dtype.is_float else INTEGER_TOLERANCE
 
     def integer(self, sig: Signature, *arrays: Array) -> tuple[Array, ...]:
         """Integer meaning: int8 arrays in, int8 arrays out, bit for bit as the C kernels.

@@ -93,9 +93,14 @@ class DType(StrEnum):
         return np.dtype("int8" if self is DType.INT4 else self.value)
 
     @classmethod
+    def named(cls, name: str) -> DType:
+        """The type of a name."""
+        return next(dtype for dtype in cls if dtype.value == name)
+
+    @classmethod
     def of(cls, values: Array) -> DType:
         """The type of an array's elements."""
-        return next(dtype for dtype in cls if dtype.value == values.dtype.name)
+        return cls.named(values.dtype.name)
 
     def nbytes(self, elements: int = 1) -> int:
         """Bytes of so many values as they lie in memory."""
@@ -284,6 +289,19 @@ class TensorType:
     def channels(self) -> int:
         """Size of the last axis."""
         return self.shape[-1] if self.shape else 1
+
+    @property
+    def step(self) -> float:
+        """Least distance of real values that are told apart: of 1 and what follows in float32."""
+        return 2.0**-23 if self.quant is None else self.quant.s
+
+    def stored(self, real: Array) -> Array:
+        """Real values as elements: on the grid, where there is one."""
+        return real.astype(self.dtype.numpy) if self.quant is None else self.quant.quantize(real)
+
+    def real(self, values: Array) -> Array:
+        """Real values (float64) of elements."""
+        return values.astype(np.float64) if self.quant is None else self.quant.dequantize(values)
 
     @property
     def q(self) -> Quant:

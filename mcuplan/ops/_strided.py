@@ -44,7 +44,7 @@ def split_rows(shape: Sequence[int]) -> tuple[int, tuple[int, ...]]:
 
 
 def axis_steps(kind: TensorType) -> tuple[Loop, ...]:
-    """For each axis of an int8 tensor the loop that walks along it."""
+    """For each axis of a tensor the loop that walks along it; steps count elements."""
     shape = kind.shape
     loops = []
     for axis, count in enumerate(shape):
@@ -63,15 +63,16 @@ def copy_call(
     Args:
         output: type of the output.
         axes: loops of each output axis, outermost first; their counts multiply to its size.
-        start: input row and byte of the first element.
+        start: input row and place in it of the first element.
 
     Raises:
         UnsupportedOp: more loops than the kernel has.
     """
-    by_row = row_axis(output.shape)
-    row_loops = [] if by_row is None else list(axes[by_row])
-    inner = [loop for axis, loops in enumerate(axes) if axis != by_row for loop in loops]
-    inner = _merged(inner)
+    by_row, size = row_axis(output.shape), output.dtype.nbytes()
+    bytewise = [[replace(loop, step=loop.step * size) for loop in loops] for loops in axes]
+    row_loops = [] if by_row is None else bytewise[by_row]
+    inner = [loop for axis, loops in enumerate(bytewise) if axis != by_row for loop in loops]
+    inner = _merged([*inner, Loop(size, 0, 1)])
     run = 1
     if inner and inner[-1].rows == 0 and inner[-1].step == 1:
         run = inner.pop().count
@@ -87,7 +88,7 @@ def copy_call(
             "loops": ConstArray(DType.INT32, table, "tables"),
             "run": run,
             "start_row": start[0],
-            "start_byte": start[1],
+            "start_byte": start[1] * size,
             "y_repeat": repeat,
             "y_period": moving.count,
             "y_rows": moving.rows,

@@ -14,7 +14,7 @@ from mcuplan.ir.builder import Builder, OnnxNode, plain
 from mcuplan.ir.geometry import InputMap, Shape, moved
 from mcuplan.ir.graph import Layout, Node
 from mcuplan.ir.op import Call, Cost, Example, Kernel, Op, QuantRule, Signature
-from mcuplan.ir.types import Array, Quant, TensorType
+from mcuplan.ir.types import Array, DType, Quant, TensorType, Types
 from mcuplan.ir.writer import Writer
 from mcuplan.ops._read import int_list, normal_axis
 from mcuplan.ops._strided import axis_steps, copy_call, copy_work
@@ -28,6 +28,7 @@ class Transpose(Op):
 
     axes: tuple[int, ...]
 
+    types = (Types(), Types.all(DType.FLOAT32))
     quant_rule = QuantRule.PASS_THROUGH
 
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
@@ -274,12 +275,16 @@ def _transpose(sig: Signature) -> tuple[Call, ...]:
 
 OPS = (Transpose, Reshape)
 KERNELS = (
-    Kernel(
-        Transpose,
-        "mplan_copy_s8",
-        _transpose,
-        cost_class="copy",
-        work=copy_work(_transpose),
+    *(
+        Kernel(
+            Transpose,
+            "mplan_copy_s8",
+            _transpose,
+            types=types,
+            cost_class="copy",
+            work=copy_work(_transpose),
+        )
+        for types in Transpose.types
     ),
 )
 READERS = {

@@ -15,6 +15,8 @@ from mcuplan.ops.boundary import FlipSign
 
 __all__ = ["assign_types"]
 
+_HINT = "mcuplan ops lists the types of each operator"
+
 
 def assign_types(graph: Graph) -> Graph:
     """Give every tensor the type it is stored as: the graph that runs on the device.
@@ -50,7 +52,7 @@ def _refuse_others(graph: Graph) -> None:
         actual = graph.signature(node).types
         if not (node.op.is_view or any(types.admit(actual) for types in node.op.types)):
             message = f"{node.op.label} is not there for {_names(actual)}"
-            errors.append(UnsupportedOp(message, graph.node_name(node)))
+            errors.append(UnsupportedOp(message, graph.node_name(node), _HINT))
     Problems.raise_if_any(errors)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From a graph on grids to the int8 graph that is planned."""
+"""From a graph, on grids or in float32, to the one that is planned."""
 
 from __future__ import annotations
 
@@ -22,20 +22,21 @@ def lower(
     real_ranges: bool = True,
     dump_after: Callable[[str, Graph], None] | None = None,
 ) -> Removal:
-    """The int8 graph, whole and without the channels that no output depends on.
+    """The graph of the device, whole and without the channels that no output depends on.
 
     Args:
         graph: float, every activation on a grid.
         multiple: of channels that kernels want (see `remove_dead_channels`); None: dead
-            channels stay.
+            channels stay, as they do where values are real.
         rows: inputs and outputs are rows of pixels, where the model has planes.
         real_ranges: the grids come from data or from the model.
         dump_after: is told where channels were removed.
     """
-    integer = assign_types(rows_at_boundary(graph) if rows else rows_in_states(graph))
-    if multiple is None:
-        return keep_dead_channels(integer)
-    removal = remove_dead_channels(integer, multiple, real_ranges=real_ranges)
+    typed = assign_types(rows_at_boundary(graph) if rows else rows_in_states(graph))
+    real = any(tensor.type.dtype.is_float for tensor in typed.tensors.values())
+    if multiple is None or real:
+        return keep_dead_channels(typed)
+    removal = remove_dead_channels(typed, multiple, real_ranges=real_ranges)
     if removal.kept and dump_after is not None:
         dump_after("remove_dead_channels", removal.graph)
     return removal

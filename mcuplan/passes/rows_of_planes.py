@@ -24,7 +24,8 @@ def rows_of_planes(graph: Graph, *, fed: bool = False) -> Graph:
     Becomes: Interleave of an input [1,C*H,W], which has a row for each row of each plane;
         with one channel an input [1,H,W,1]. A fed input is one of pixels, and its port says
         that its rows arrive as planes. What lies between works on pixels.
-    Only if: nobody else reads the input, and constants between have its rank or one element.
+    Only if: elements are bytes, nobody else reads the input, and constants between have its
+        rank or one element.
     Exact because: the bytes of the input are the same, and elements only change places.
     """
     edit = Editor(graph)
@@ -55,7 +56,10 @@ class _Way:
 
 def _way(edit: Editor, port: Port) -> _Way | None:
     between: list[Node] = []
-    name, shape = port.tensor, edit.tensor(port.tensor).type.shape
+    name, kind = port.tensor, edit.tensor(port.tensor).type
+    shape = kind.shape
+    if kind.dtype.nbytes() != 1:
+        return None
     while (node := edit.only_consumer(name)) is not None:
         axes = _axes(node, shape)
         if axes is not None:

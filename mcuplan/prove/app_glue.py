@@ -39,7 +39,9 @@ def application_source(api: BundleApi, ranks: Mapping[str, int], *, sections: bo
         regions="\n".join(f"    {{ (uint8_t *)&{a}, (uint32_t)sizeof {a} }}," for a in arenas),
         arena_count=str(len(arenas)),
         facts="\n".join(f"    (uint32_t)({fact})," for fact in _facts(api, ranks)),
-        scales="\n".join(f"    {port.accessor.upper()}_SCALE," for port in ports),
+        scales="\n".join(
+            f"    {port.accessor.upper()}_SCALE," for port in ports if not port.dtype.is_float
+        ),
         inputs="\n".join(_port(api, port, is_input=True) for port in api.inputs),
         outputs="\n".join(_port(api, port, is_input=False) for port in api.outputs),
         input_count=str(len(api.inputs)),
@@ -70,10 +72,12 @@ def _wrappers(api: BundleApi) -> Iterator[str]:
     for port in api.inputs:
         if not api.fed_rows:
             yield f"APP_AT({port.accessor}, {api.name}_ctx_t)"
-        yield f"APP_QUANTIZE({port.accessor})"
+        word = "APP_WORD" if port.dtype.is_float else "APP_QUANTIZE"
+        yield f"{word}({port.accessor})"
     for port in api.outputs:
         yield f"APP_AT({port.accessor}, {api.name}_ctx_t)"
-        yield f"APP_REAL({port.accessor}, {port.dtype.c_type})"
+        real = f"APP_FLOAT({port.accessor})"
+        yield real if port.dtype.is_float else f"APP_REAL({port.accessor}, {port.dtype.c_type})"
 
 
 def _facts(api: BundleApi, ranks: Mapping[str, int]) -> Iterator[str]:
@@ -86,10 +90,15 @@ def _facts(api: BundleApi, ranks: Mapping[str, int]) -> Iterator[str]:
     for port in (*api.inputs, *api.outputs):
         stem = port.accessor.upper()
         words = ["BYTES", "COUNT", "RANK", *(f"DIM{axis}" for axis in range(ranks[port.accessor]))]
-        words += ["ZERO_POINT"]
+        words += [] if port.dtype.is_float else ["ZERO_POINT"]
         if api.fed_rows and port in api.inputs:
             words += ["ROWS", "ROW_BYTES", *(["ROW_PLANES", "ROW_PIXELS"] if port.planes else [])]
         yield from (f"{stem}_{word}" for word in words)
+
+
+def tried_from(dtype: DType) -> int:
+    """The least of 256 words, integers or the bits of real values, that a port converts."""
+    return 0 if dtype.is_float else max(dtype.low, DType.INT8.low)
 
 
 def _port(api: BundleApi, port: IoPort, *, is_input: bool) -> str:
@@ -100,7 +109,7 @@ def _port(api: BundleApi, port: IoPort, *, is_input: bool) -> str:
         "real": "NULL" if is_input else f"{port.accessor}_r",
         "fed": "fed_input" if fed else "NULL",
         "nbytes": f"{port.nbytes}U",
-        "low": str(max(port.dtype.low, DType.INT8.low)),
+        "low": str(tried_from(port.dtype)),
         "size": f"{port.dtype.nbytes()}U",
     }
     return "    { " + ", ".join(f".{name} = {value}" for name, value in members.items()) + " },"

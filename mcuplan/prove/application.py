@@ -18,8 +18,8 @@ import numpy.typing as npt
 
 from mcuplan.findings import DEFECT_HINT, Finding, Severity
 from mcuplan.ir.graph import Port
-from mcuplan.ir.types import Array, DType, TensorType
-from mcuplan.prove.app_glue import MISALIGNED, PROBES, application_source
+from mcuplan.ir.types import Array, TensorType
+from mcuplan.prove.app_glue import MISALIGNED, PROBES, application_source, tried_from
 from mcuplan.prove.emulator import run_machine
 from mcuplan.prove.harness import CoreImage, Image, build_application
 from mcuplan.prove.samples import explain_failure
@@ -137,7 +137,7 @@ def _expected(
         yield _Expected(f"{port.accessor}_quantize()", _words(_quantized(kind, values)))
     for port, model in zip(api.outputs, graph.app_outputs, strict=True):
         kind = graph.tensor(model.tensor).type
-        levels = np.arange(256) + max(DType.INT8.low, kind.dtype.low)
+        levels = np.arange(256) + tried_from(kind.dtype)
         yield _Expected(f"{port.accessor}_real()", _floats(_real(kind, levels)), real=True)
     for port, model in zip(api.outputs, graph.app_outputs, strict=True):
         answer = _answer(subject, sample, model)
@@ -163,7 +163,8 @@ def _facts(subject: Subject) -> Iterator[_Expected]:
         yield _Expected(f"{stem}_RANK", _words([len(shape)]))
         for axis, size in enumerate(shape):
             yield _Expected(f"{stem}_DIM{axis}", _words([size]))
-        yield _Expected(f"{stem}_ZERO_POINT", _words([kind.q.z]))
+        if kind.quant is not None:
+            yield _Expected(f"{stem}_ZERO_POINT", _words([kind.quant.z]))
         if api.fed_rows and port in api.inputs:
             yield _Expected(f"{stem}_ROWS", _words([kind.rows]))
             yield _Expected(f"{stem}_ROW_BYTES", _words([kind.row_bytes]))
@@ -171,8 +172,10 @@ def _facts(subject: Subject) -> Iterator[_Expected]:
                 yield _Expected(f"{stem}_ROW_PLANES", _words([model.planes]))
                 yield _Expected(f"{stem}_ROW_PIXELS", _words([kind.row_bytes // model.planes]))
     for port, model in pairs:
-        scale = np.asarray([graph.tensor(model.tensor).type.q.s])
-        yield _Expected(f"{port.accessor.upper()}_SCALE", _floats(scale), real=True)
+        quant = graph.tensor(model.tensor).type.quant
+        if quant is not None:
+            scale = np.asarray([quant.s])
+            yield _Expected(f"{port.accessor.upper()}_SCALE", _floats(scale), real=True)
 
 
 def _wrong_calls(subject: Subject) -> Iterator[_Expected]:
@@ -237,24 +240,29 @@ def _shape(port: Port, kind: TensorType) -> tuple[int, ...]:
 
 def _probes(kind: TensorType, rng: np.random.Generator) -> Array:
     """Real values around every rounding limit of a grid, far beyond it, and no numbers."""
+    scale = 1.0 if kind.quant is None else kind.quant.s
     steps = np.arange(-258, 258, dtype=np.float32) / np.float32(2)
-    limits = (steps * np.float32(kind.q.s)).astype(np.float32)
+    limits = (steps * np.float32(scale)).astype(np.float32)
     beside = [np.nextafter(limits[::4], np.float32(side)) for side in (np.inf, -np.inf)]
     far = np.array([0, -0.0, np.inf, -np.inf, np.nan, 3e38, -3e38, 1e-40], np.float32)
     known = np.concatenate([limits, *beside, far])
-    rest = rng.uniform(-600, 600, PROBES - len(known)) * kind.q.s
+    rest = rng.uniform(-600, 600, PROBES - len(known)) * scale
     return np.concatenate([known, rest]).astype(np.float32)
 
 
 def _sample(kind: TensorType, rng: np.random.Generator) -> Array:
     """Real values that use the whole grid of an input, and some beyond it."""
+    if kind.quant is None:
+        return rng.standard_normal(kind.shape, np.float32)
     ends = kind.dtype.low - 4, kind.dtype.high + 4
     low, high = (kind.q.s * (limit - kind.q.z) for limit in ends)
     return rng.uniform(low, high, kind.shape).astype(np.float32)
 
 
 def _quantized(kind: TensorType, real: Array) -> Array:
-    """Nearest integers, halves to even; no number is real 0."""
+    """Nearest integers, halves to even; no number is real 0. Of real elements the bits."""
+    if kind.quant is None:
+        return real.astype(np.float32).view(np.int32).astype(np.int64)
     with np.errstate(over="ignore", invalid="ignore"):
         q = np.rint(real / np.float32(kind.q.s)) + kind.q.z
     clipped: Array = np.clip(np.nan_to_num(q, nan=kind.q.z), kind.dtype.low, kind.dtype.high)
@@ -262,7 +270,9 @@ def _quantized(kind: TensorType, real: Array) -> Array:
 
 
 def _real(kind: TensorType, q: Array) -> Array:
-    """Real values, computed in float32."""
+    """Real values, computed in float32; those whose bits are given where elements are real."""
+    if kind.quant is None:
+        return q.astype(np.int32).view(np.float32)
     real: Array = np.float32(kind.q.s) * (q.astype(np.int64) - kind.q.z).astype(np.float32)
     return real
 
@@ -273,9 +283,17 @@ def _answer(subject: Subject, sample: Sequence[Array], port: Port) -> Array:
     feeds = {}
     for model, real in zip(graph.app_inputs, sample, strict=True):
         kind = graph.tensor(model.tensor).type
-        feeds[model.tensor] = _quantized(kind, real).astype(kind.dtype.numpy)
-    values = subject.expected(feeds, [port.tensor])[port.tensor]
-    return _real(graph.tensor(port.tensor).type, values.reshape(-1))
+        feeds[model.tensor] = _elements(kind, _quantized(kind, real))
+    values = subject.expected(feeds, [port.tensor])[port.tensor].reshape(-1)
+    kind = graph.tensor(port.tensor).type
+    return values if kind.quant is None else _real(kind, values)
+
+
+def _elements(kind: TensorType, words: Array) -> Array:
+    """What lies in memory, of words as the program writes them."""
+    if kind.quant is None:
+        return words.astype(np.int32).view(np.float32)
+    return words.astype(kind.dtype.numpy)
 
 
 def _words(values: Sequence[int] | Array) -> _Words:

@@ -87,7 +87,7 @@ def feeds_of(graph: Graph, other: Graph, feeds: Mapping[str, Array]) -> Mapping[
 
 def _integers(graph: Graph, port: Port, samples: Array) -> Array:
     kind = graph.tensor(port.tensor).type
-    on_grid = port.dtype.recoded(samples, kind.dtype) if port.on_grid else kind.q.quantize(samples)
+    on_grid = port.dtype.recoded(samples, kind.dtype) if port.on_grid else kind.stored(samples)
     moved = port.from_model(on_grid)
     return moved.reshape(len(samples) * kind.shape[0], *kind.shape[1:])
 
@@ -96,7 +96,7 @@ def real_outputs(graph: Graph, port: Port, values: Array) -> Array:
     """Real values [samples, elements], in the model's order, of integers of the C code."""
     kind = graph.tensor(port.tensor).type
     ordered = port.to_model(values)
-    return kind.q.dequantize(ordered.reshape(len(ordered), -1))
+    return kind.real(ordered.reshape(len(ordered), -1))
 
 
 def real_inputs(graph: Graph, data: Data) -> Array:
@@ -106,4 +106,4 @@ def real_inputs(graph: Graph, data: Data) -> Array:
     if not port.on_grid:
         return samples
     kind = graph.tensor(port.tensor).type
-    return kind.q.dequantize(_integers(graph, port, samples))
+    return kind.real(_integers(graph, port, samples))

@@ -14,6 +14,7 @@ from mcuplan.calibrate import AnyRuntime, Data, RuntimeStates
 from mcuplan.importer.taps import tapped_model
 from mcuplan.ir.evaluate import batchable
 from mcuplan.ir.graph import Graph, Tensor
+from mcuplan.ir.op import Tolerance
 from mcuplan.ir.types import Array, DType
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "ModelRuntime",
     "QuantizedLayers",
     "RuntimeValues",
+    "tolerances_of",
 ]
 
 
@@ -39,6 +41,19 @@ class LayerError:
     max_lsb: int | None = None
     exact_share: float | None = None
     error: float | None = None
+
+    def is_beyond(self, tolerance: Tolerance) -> bool:
+        """Whether the layer is one of those to name."""
+        return (self.max_lsb or 0) > tolerance.lsb or (self.error or 0.0) > tolerance.error
+
+
+def tolerances_of(graph: Graph) -> Mapping[str, Tolerance]:
+    """What each computed tensor may differ from the runtime's by, as operator and type say."""
+    return {
+        name: node.op.tolerance(graph.tensor(name).type.dtype)
+        for node in graph.nodes
+        for name in node.outputs
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +242,7 @@ class FloatLayers:
         for name, real in block.inner.items():
             if name not in ours or real.dtype.kind != "f":
                 continue
-            mine = self._graph.tensor(name).type.q.dequantize(ours[name])
+            mine = self._graph.tensor(name).type.real(ours[name])
             sums = self._sums.setdefault(name, np.zeros(2))
             sums += np.square(mine - real).sum(), np.square(real).sum()
 

@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from mcuplan.calibrate import Data
-from mcuplan.ir.graph import Graph
+from mcuplan.ir.graph import Graph, Port
 from mcuplan.ir.types import Array
+from mcuplan.prove.compare import tolerances_of
 from mcuplan.prove.outputs import OutputSeen, OutputTally, gives_scores, shares_unit
 from mcuplan.prove.score import TOP_1, Labelled, Score, agreeing
 from mcuplan.record import Accuracy
@@ -52,11 +53,13 @@ class EndToEnd:
             DataError: the labels fit no output.
         """
         ports = graph.app_outputs
-        self._steps = [graph.tensor(port.tensor).type.q.s for port in ports]
+        self._steps = [graph.tensor(port.tensor).type.step for port in ports]
         self._tallies = [
             OutputTally(port, step, quantized=quantized)
             for port, step in zip(ports, self._steps, strict=True)
         ]
+        known = tolerances_of(graph)
+        self._tolerances = [known.get(p.tensor) if _is_float(graph, p) else None for p in ports]
         self._quantized, self._lsb, self._equal, self._elements = quantized, 0, 0, 0
         self._labelled, self._score = _score_of(graph, data)
         ranked = [k for k, port in enumerate(ports) if gives_scores(graph, port)]
@@ -96,9 +99,16 @@ class EndToEnd:
             decisions=self._agreed / self._samples if self._scores is not None else None,
             labelled=self._labelled,
             accuracy=accuracy,
-            outputs=tuple(tally.result() for tally in self._tallies),
+            outputs=tuple(
+                replace(tally.result(), tolerance=tolerance)
+                for tally, tolerance in zip(self._tallies, self._tolerances, strict=True)
+            ),
             alike=self._alike,
         )
+
+
+def _is_float(graph: Graph, port: Port) -> bool:
+    return graph.tensor(port.tensor).type.dtype.is_float
 
 
 def _score_of(graph: Graph, data: Data) -> tuple[int | None, Score | None]:

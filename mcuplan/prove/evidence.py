@@ -8,11 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mcuplan.calibrate import Data
-from mcuplan.findings import Finding, Severity
+from mcuplan.findings import DEFECT_HINT, Finding, Severity
 from mcuplan.ir.evaluate import evaluate, first_states, left_states
 from mcuplan.ir.graph import Graph
+from mcuplan.ir.op import Tolerance
 from mcuplan.prove.boundary import boundary_inputs, real_inputs, real_outputs, together
-from mcuplan.prove.compare import FloatLayers, LayerError, Layers, ModelRuntime, QuantizedLayers
+from mcuplan.prove.compare import (
+    FloatLayers,
+    LayerError,
+    Layers,
+    ModelRuntime,
+    QuantizedLayers,
+    tolerances_of,
+)
 from mcuplan.prove.ends import EndToEnd
 from mcuplan.prove.judge import Thresholds, judged
 from mcuplan.prove.proofs import CoreProof, HostProof, Measured
@@ -92,8 +100,8 @@ def against_runtime(
         layers.update(feeds, ours, block)
         mine = [real_outputs(graph, port, ours[port.tensor]) for port in graph.app_outputs]
         ends.update(start, block.outputs, mine, real_inputs(graph, part))
-    table, seen = layers.result(), ends.result()
-    diverging = next((n for n, error in table.items() if limits.is_beyond(error)), None)
+    table, seen, allowed = layers.result(), ends.result(), tolerances_of(graph)
+    diverging = next((n for n, error in table.items() if error.is_beyond(allowed[n])), None)
     return Agreement(
         table,
         diverging,
@@ -104,7 +112,7 @@ def against_runtime(
         tuple(each.error for each in seen.outputs),
         (
             *_runtime_findings(runtime),
-            *_layer_findings(graph, table, diverging, limits, quantized=quantized),
+            *_layer_findings(graph, diverging, table, allowed),
             *judged(seen, data, limits, quantized=quantized),
         ),
     )
@@ -121,21 +129,28 @@ def _runtime_findings(runtime: ModelRuntime) -> Iterator[Finding]:
 
 def _layer_findings(
     graph: Graph,
-    table: Mapping[str, LayerError],
     diverging: str | None,
-    limits: Thresholds,
-    *,
-    quantized: bool,
+    table: Mapping[str, LayerError],
+    allowed: Mapping[str, Tolerance],
 ) -> Iterator[Finding]:
     if diverging is None:
         return
-    layer = table[diverging]
-    if quantized:
+    layer, tolerance = table[diverging], allowed[diverging]
+    if layer.max_lsb is not None:
         yield Finding(
             "verify/layer",
             Severity.ERROR,
-            f"a layer is {layer.max_lsb} LSB off the runtime's, {limits.layer_lsb} allowed",
+            f"a layer is {layer.max_lsb} LSB off the runtime's, {tolerance.lsb} allowed",
             layer_name(graph, diverging),
+        )
+    elif graph.tensor(diverging).type.dtype.is_float:
+        yield Finding(
+            "verify/layer",
+            Severity.ERROR,
+            f"a layer is {layer.error:.1e} of its values off the runtime's,"
+            f" {tolerance.error:.0e} allowed",
+            layer_name(graph, diverging),
+            DEFECT_HINT,
         )
     else:
         yield Finding(

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from mcuplan.calibrate import Data
-from mcuplan.findings import Finding, Severity
-from mcuplan.prove.compare import LayerError
+from mcuplan.findings import DEFECT_HINT, Finding, Severity
+from mcuplan.ir.op import Tolerance
 from mcuplan.prove.ends import Ends
 from mcuplan.prove.outputs import OutputSeen
 from mcuplan.prove.score import AUC, TOP_1, lost
@@ -23,16 +23,15 @@ _SHOWN = 4  # channels named in a message
 class Thresholds:
     """Limits of a verification: what is more than this is a finding and fails.
 
-    ``layer_error`` is relative to the size of a layer's values. ``decisions`` is the least
-    share of samples with the runtime's decision; below ``few`` samples one may differ.
-    ``accuracy`` is in points (hundredths) of the score, ``auc`` likewise. Signal to noise of
-    an output below ``min_sqnr`` dB fails, below ``good_sqnr`` it is a finding: 20 dB is an
-    error of a tenth of the values, 10 dB of a third. Where ranges are ``made_up``, which makes
-    no good outputs and is said elsewhere, neither fails.
+    Layers, and outputs in float32, have the limits of operator and type
+    (:func:`~mcuplan.prove.compare.tolerances_of`). ``decisions`` is the least share of samples
+    with the runtime's decision; below ``few`` samples one may differ. ``accuracy`` is in points
+    (hundredths) of the score, ``auc`` likewise. Signal to noise of an output below ``min_sqnr``
+    dB fails, below ``good_sqnr`` it is a finding: 20 dB is an error of a tenth of the values,
+    10 dB of a third. Where ranges are ``made_up``, which makes no good outputs and is said
+    elsewhere, neither fails.
     """
 
-    layer_lsb: int = 1
-    layer_error: float = 0.5
     few: int = 200
     decisions: float = 0.99
     accuracy: float = 1.0
@@ -40,10 +39,6 @@ class Thresholds:
     min_sqnr: float = 10.0
     good_sqnr: float = 20.0
     made_up: bool = False
-
-    def is_beyond(self, layer: LayerError) -> bool:
-        """Whether a layer is one of those to name."""
-        return (layer.max_lsb or 0) > self.layer_lsb or (layer.error or 0.0) > self.layer_error
 
 
 def judged(seen: Ends, data: Data, limits: Thresholds, *, quantized: bool) -> Iterator[Finding]:
@@ -60,6 +55,8 @@ def judged(seen: Ends, data: Data, limits: Thresholds, *, quantized: bool) -> It
     for k, output in enumerate(seen.outputs):
         if output.constant:
             yield _constant(output.error.name, "the integers are the same", limits)
+        elif output.tolerance is not None:
+            yield from _off(output, output.tolerance)
         elif k != decided:
             yield from _noise(output, limits)
             if k not in seen.alike:
@@ -106,6 +103,20 @@ def _noise(output: OutputSeen, limits: Thresholds) -> Iterator[Finding]:
         "calibrate with more representative inputs; --all shows the error of each layer",
         limits,
     )
+
+
+def _off(output: OutputSeen, tolerance: Tolerance) -> Iterator[Finding]:
+    """A float32 output, which only the order of operations may change."""
+    decibels = output.error.sqnr_db
+    if decibels is not None and decibels < tolerance.decibels and not output.is_zero:
+        yield Finding(
+            "verify/sqnr",
+            Severity.ERROR,
+            f"signal to noise {decibels:.1f} dB against ONNX Runtime, float32 has"
+            f" {tolerance.decibels:.0f} dB at least",
+            f"output {output.error.name}",
+            DEFECT_HINT,
+        )
 
 
 def _wanted(severity: Severity, limits: Thresholds) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mcuplan.ir.graph import Graph, Node, Port
-from mcuplan.ir.op import QuantRule
+from mcuplan.ir.op import QuantRule, Tolerance
 from mcuplan.ir.types import Array, DType
 from mcuplan.record import ChannelError, OutputError
 
@@ -30,13 +30,15 @@ class OutputSeen:
 
     ``constant``: the integers are the same for every sample, or everywhere, although the
     runtime's values vary. ``constant_channels``: likewise, of the channels in ``error``.
-    ``steps``: the largest error in steps of the output's grid.
+    ``steps``: the largest error in steps of the output's grid. ``tolerance``: of an output
+    in float32.
     """
 
     error: OutputError
     constant: bool
     constant_channels: tuple[int, ...]
     steps: float
+    tolerance: Tolerance | None = None
 
     @property
     def is_zero(self) -> bool:

@@ -61,7 +61,7 @@ def write_samples(image: Image, inputs: tuple[Bytes, ...]) -> int:
 def _as_bytes(array: Bytes, port: IoPort) -> npt.NDArray[np.uint8]:
     width = math.prod(array.shape[1:])
     flat = np.ascontiguousarray(array).reshape(len(array), width)
-    if flat.dtype != port.dtype.numpy or flat.shape[1] != port.nbytes:
+    if flat.dtype != port.dtype.numpy or flat.shape[1] * flat.itemsize != port.nbytes:
         raise ValueError(
             f"{port.accessor}: {port.nbytes} {port.dtype.c_type} per sample expected, "
             f"{flat.shape[1]} {flat.dtype} given"

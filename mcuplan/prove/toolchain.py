@@ -60,6 +60,7 @@ BUNDLE_FLAGS = (
     "-Wshadow",
     "-Wundef",
     "-Werror",
+    "-ffp-contract=off",  # a product is rounded before it is added, on every core
     "-ffunction-sections",
     "-fdata-sections",
 )

@@ -10,6 +10,7 @@ from pathlib import Path
 from mcuplan.facts import Note
 from mcuplan.importer import ImportedModel
 from mcuplan.ir.graph import Graph
+from mcuplan.ir.types import DType
 from mcuplan.passes.assign_grids import Grids
 from mcuplan.passes.dead_channels import Removal
 from mcuplan.schedule.program import Plan, Sharing, Streaming
@@ -27,6 +28,7 @@ class Request:
     dims: Mapping[str, int] = field(default_factory=dict)
     cuts: tuple[str, ...] = ()  # tensors at which the model ends
     states: tuple[tuple[str, str], ...] = ()  # inputs and the outputs that they are in a next call
+    dtype: DType = DType.INT8  # of activations; float32: nothing is put on a grid
     calibration: Path | None = None
     random_calibration: bool = False
     observer: str = "minmax"  # a key of quant.observers.OBSERVERS

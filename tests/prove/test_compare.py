@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from mcuplan import pipeline
 from mcuplan.calibrate import read_data
-from mcuplan.prove.evidence import Thresholds, against_runtime
+from mcuplan.ir.op import Op, Tolerance
+from mcuplan.prove.evidence import against_runtime
 from mcuplan.prove.verification import Wanted, verify
 from mcuplan.record import Request
 from mcuplan.targets import load_target
@@ -47,7 +47,7 @@ def test_a_diverging_layer_that_another_step_makes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, host_gcc: str
 ) -> None:
     """A layer has its name also where what is deployed has no tensor of that name."""
-    monkeypatch.setattr("mcuplan.prove.verification.Thresholds", partial(Thresholds, layer_lsb=-1))
+    monkeypatch.setattr(Op, "tolerance", lambda op, dtype: Tolerance(-1, 0.5))
     net = Net((1, 4, 16, 16))
     x = net.quantize(net.add("Relu", "x"))
     x = net.quantize(net.add("Conv", x, net.quantize(net.random(3, 4, 1, 1))), 0.1)
