@@ -13,6 +13,7 @@ from mcuplan.backends._mve_packing import (
     dense_words,
     window_words,
 )
+from mcuplan.backends._sums import row_sums
 from mcuplan.ir.op import Call, ConstArray, Field, Kernel, Packed, Signature
 from mcuplan.ir.types import Array, DType
 from mcuplan.ops import portable_calls
@@ -21,10 +22,10 @@ from mcuplan.ops.dense import Dense
 from mcuplan.ops.eltwise import Add, Mul, Sub
 from mcuplan.ops.fields import (
     clamp_fields,
+    pixel_fields,
     pixels_of,
     prepared,
     same_shapes,
-    sums_fields,
     taps_per_output,
 )
 from mcuplan.ops.pool2d import AvgPool2D, MaxPool2D
@@ -180,20 +181,11 @@ def _many_pixels(sig: Signature) -> bool:
 
 def _dense_pixels(sig: Signature) -> tuple[Call, ...]:
     """A matrix applied to many pixels is a 1x1 convolution: three pixels share each weight."""
-    rows, pixels = pixels_of(sig)
-    ones = ("kernel_h", "kernel_w", "stride_h", "stride_w", "dilation_h", "dilation_w")
-    fields = dict.fromkeys(ones, 1) | _fields(sig, _conv_stream(sig), "pixels")
-    size = {"steps": _steps(sig), "in_h": rows, "in_w": pixels, "out_w": pixels}
-    return (Call(fields | size | {"shifts": int(prepared(sig).pre_shift.any())}),)
+    shapes = {"steps": _steps(sig), "shifts": int(prepared(sig).pre_shift.any())}
+    return (Call(_fields(sig, _conv_stream(sig), "pixels") | pixel_fields(sig) | shapes),)
 
 
 # -- element-wise and pooling ---------------------------------------------------------------
-
-
-def _add(sig: Signature) -> tuple[Call, ...]:
-    """The portable kernel's factors, without its loops."""
-    (call,) = portable_calls(sig)
-    return (Call(sums_fields(sig, call.fields), inputs=(0, 1)),)
 
 
 def _mul_supports(sig: Signature) -> bool:
@@ -214,8 +206,8 @@ def _mul(sig: Signature) -> tuple[Call, ...]:
 _kernel = partial(Kernel, backend=BACKEND, requires=frozenset({"dsp", "mve"}))
 
 KERNELS = (
-    _kernel(Add, function="mplan_add_s8_mve", lower=_add, supports=same_shapes),
-    _kernel(Sub, function="mplan_add_s8_mve", lower=_add, supports=same_shapes),
+    _kernel(Add, function="mplan_add_s8_mve", lower=row_sums, supports=same_shapes),
+    _kernel(Sub, function="mplan_add_s8_mve", lower=row_sums, supports=same_shapes),
     _kernel(Mul, function="mplan_mul_s8_mve", lower=_mul, supports=_mul_supports),
     _kernel(Lookup, function="mplan_lookup_s8_mve", lower=portable_calls, cost_class="copy"),
     _kernel(Quantize, function="mplan_lookup_s8_mve", lower=portable_calls, cost_class="copy"),

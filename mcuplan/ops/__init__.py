@@ -62,7 +62,7 @@ def kernels_of() -> Mapping[type[Op], tuple[Kernel, ...]]:
 
 def portable_calls(sig: Signature) -> tuple[Call, ...]:
     """What the portable kernel of a node is called with."""
-    return next(k for k in kernels_of()[type(sig.op)] if k.supports(sig)).calls(sig)
+    return next(k for k in kernels_of()[type(sig.op)] if k.runs(sig)).calls(sig)
 
 
 @cache

@@ -30,7 +30,7 @@ from mcuplan.ir.work import Work
 from mcuplan.ir.writer import Writer
 from mcuplan.ops._read import inner
 from mcuplan.ops.conv_kernels import WIDE, wide_call
-from mcuplan.ops.fields import WEIGHTED_TYPES, WIDE_TYPES, finish, requant_fields
+from mcuplan.ops.fields import WEIGHTED_TYPES, WIDE_TYPES, finish, pixel_fields, requant_fields
 from mcuplan.ops.movement import add_view
 
 __all__ = ["KERNELS", "OPS", "READERS", "WRITERS", "Dense"]
@@ -221,14 +221,9 @@ def _dense_work(sig: Signature, runs: Sequence[int]) -> Work:
 
 def _wide(sig: Signature) -> tuple[Call, ...]:
     """As a 1x1 convolution: rows, pixels, channels."""
-    outputs, inputs = sig.constant(1).shape
-    shape = sig.inputs[0].shape
-    pixels = int(np.prod(shape[2:-1], dtype=np.int64)) if len(shape) > 2 else 1
-    window = dict.fromkeys(("kernel", "stride", "dilation"), 1)
-    fields: dict[str, Field] = {f"{n}_{side}": v for n, v in window.items() for side in "hw"}
-    fields |= {"in_h": sig.inputs[0].rows, "in_w": pixels, "in_c": inputs}
-    fields |= {"out_w": pixels, "out_c": outputs, "groups": 1, "pad_top": 0, "pad_left": 0}
-    return wide_call(sig, fields | {"in_zero_point": sig.inputs[0].q.z}, sig.constant(1))
+    beside: dict[str, Field] = {"groups": 1, "pad_top": 0, "pad_left": 0}
+    beside |= {"in_zero_point": sig.inputs[0].q.z}
+    return wide_call(sig, pixel_fields(sig) | beside, sig.constant(1))
 
 
 def _wide_work(sig: Signature, runs: Sequence[int]) -> Mapping[str, float]:

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 
 import numpy as np
 
@@ -17,11 +16,11 @@ __all__ = [
     "WIDE_TYPES",
     "clamp_fields",
     "finish",
+    "pixel_fields",
     "pixels_of",
     "prepared",
     "requant_fields",
     "same_shapes",
-    "sums_fields",
     "taps_per_output",
 ]
 
@@ -83,15 +82,16 @@ def pixels_of(sig: Signature) -> tuple[int, int]:
     return rows, sig.inputs[0].elements // max(1, rows * sig.inputs[0].channels)
 
 
+def pixel_fields(sig: Signature) -> dict[str, Field]:
+    """Members of a 1x1 convolution that applies a matrix to each of many pixels."""
+    rows, pixels = pixels_of(sig)
+    ones = ("kernel_h", "kernel_w", "stride_h", "stride_w", "dilation_h", "dilation_w")
+    fields: dict[str, Field] = dict.fromkeys(ones, 1)
+    fields |= {"in_h": rows, "in_w": pixels, "in_c": sig.inputs[0].channels}
+    return fields | {"out_w": pixels, "out_c": sig.output.channels}
+
+
 def same_shapes(sig: Signature) -> bool:
     """Whether all operands are activations of the output's shape."""
     shapes = {kind.shape for kind in (*sig.inputs, sig.output)}
     return len(shapes) == 1 and all(value is None for value in sig.constants)
-
-
-def sums_fields(sig: Signature, portable: Mapping[str, Field]) -> dict[str, Field]:
-    """Members of kernels that add or subtract a row of bytes, out of the portable one's."""
-    names = ("multiplier", "multiplier2", "offset", "shift")
-    more = ("out_zero_point", "act_min", "act_max")
-    found = {name: portable[name] for name in names + more}
-    return found | {"row_bytes": sig.output.row_bytes}

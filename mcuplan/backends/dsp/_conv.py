@@ -25,7 +25,7 @@ from mcuplan.ir.work import Work, block_parts
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.conv_kernels import conv_fields
 from mcuplan.ops.dense import Dense
-from mcuplan.ops.fields import pixels_of, taps_per_output
+from mcuplan.ops.fields import pixel_fields, pixels_of, taps_per_output
 from mcuplan.units import align_up
 
 __all__ = ["CONV", "PATCH", "PIXELS"]
@@ -206,19 +206,9 @@ def _many_pixels(sig: Signature) -> bool:
 
 def _dense_pixels(sig: Signature) -> tuple[Call, ...]:
     """A matrix applied to many pixels is a 1x1 convolution: two pixels share each weight."""
-    rows, pixels = pixels_of(sig)
-    ones = ("kernel_h", "kernel_w", "stride_h", "stride_w", "dilation_h", "dilation_w")
-    fields: dict[str, Field] = dict.fromkeys(ones, 1)
-    fields |= {
-        "packed": channel_array(sig, matrix_steps(sig), matrix),
-        "steps": matrix_steps(sig),
-        "in_h": rows,
-        "in_w": pixels,
-        "in_c": sig.inputs[0].channels,
-        "out_w": pixels,
-        "out_c": sig.output.channels,
-    }
-    return (Call(fields | last_fields(sig)),)
+    steps = matrix_steps(sig)
+    packed: dict[str, Field] = {"packed": channel_array(sig, steps, matrix), "steps": steps}
+    return (Call(packed | pixel_fields(sig) | last_fields(sig)),)
 
 
 def _pixel_scratch(sig: Signature) -> int:

@@ -5,21 +5,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mcuplan.backends._sums import row_sums
 from mcuplan.backends.dsp._shared import kernel
-from mcuplan.ir.op import Call, Signature
+from mcuplan.ir.op import Signature
 from mcuplan.ir.work import Work
 from mcuplan.ops import portable_calls
 from mcuplan.ops.eltwise import Add, Sub
-from mcuplan.ops.fields import same_shapes, sums_fields
+from mcuplan.ops.fields import same_shapes
 from mcuplan.ops.pool2d import AvgPool2D, MaxPool2D, max_pool_work, pool_work
 
 __all__ = ["KERNELS"]
-
-
-def _add(sig: Signature) -> tuple[Call, ...]:
-    """The portable kernel's factors, without its loops."""
-    (call,) = portable_calls(sig)
-    return (Call(sums_fields(sig, call.fields), inputs=(0, 1)),)
 
 
 def _add_work(sig: Signature, runs: Sequence[int]) -> Work:
@@ -40,8 +35,8 @@ def _max_pool_work(sig: Signature, runs: Sequence[int]) -> Work:
 
 
 KERNELS = (
-    kernel(Add, function="mplan_add_s8_dsp", lower=_add, supports=same_shapes, work=_add_work),
-    kernel(Sub, function="mplan_add_s8_dsp", lower=_add, supports=same_shapes, work=_add_work),
+    kernel(Add, function="mplan_add_s8_dsp", lower=row_sums, supports=same_shapes, work=_add_work),
+    kernel(Sub, function="mplan_add_s8_dsp", lower=row_sums, supports=same_shapes, work=_add_work),
     kernel(
         AvgPool2D,
         function="mplan_avg_pool2d_s8_dsp",

@@ -15,7 +15,7 @@ from mcuplan.ir.work import Work
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.conv_kernels import conv_fields
 from mcuplan.ops.dense import Dense
-from mcuplan.ops.fields import pixels_of, prepared, taps_per_output
+from mcuplan.ops.fields import pixel_fields, pixels_of, prepared, taps_per_output
 from mcuplan.units import align_up
 
 __all__ = ["CONV", "PIXELS"]
@@ -111,17 +111,7 @@ def _many_pixels(sig: Signature) -> bool:
 
 def _dense_pixels(sig: Signature) -> tuple[Call, ...]:
     """A matrix applied to many pixels is a 1x1 convolution."""
-    rows, pixels = pixels_of(sig)
-    ones = ("kernel_h", "kernel_w", "stride_h", "stride_w", "dilation_h", "dilation_w")
-    fields: dict[str, Field] = dict.fromkeys(ones, 1)
-    fields |= {
-        "in_h": rows,
-        "in_w": pixels,
-        "in_c": sig.inputs[0].channels,
-        "out_w": pixels,
-        "out_c": sig.output.channels,
-    }
-    return (Call(_paired_fields(sig) | fields),)
+    return (Call(_paired_fields(sig) | pixel_fields(sig)),)
 
 
 CONV = kernel(

@@ -5,20 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mcuplan.backends._sums import row_sums
 from mcuplan.backends.scalar._shared import kernel
-from mcuplan.ir.op import Call, Signature
+from mcuplan.ir.op import Signature
 from mcuplan.ir.work import Work
-from mcuplan.ops import portable_calls
 from mcuplan.ops.eltwise import Add, Sub
-from mcuplan.ops.fields import same_shapes, sums_fields
+from mcuplan.ops.fields import same_shapes
 
 __all__ = ["KERNELS"]
-
-
-def _add(sig: Signature) -> tuple[Call, ...]:
-    """The portable kernel's factors, without its loops."""
-    (call,) = portable_calls(sig)
-    return (Call(sums_fields(sig, call.fields), inputs=(0, 1)),)
 
 
 def _add_work(sig: Signature, calls: Sequence[int]) -> Work:
@@ -27,6 +21,10 @@ def _add_work(sig: Signature, calls: Sequence[int]) -> Work:
 
 
 KERNELS = (
-    kernel(Add, function="mplan_add_s8_scalar", lower=_add, supports=same_shapes, work=_add_work),
-    kernel(Sub, function="mplan_add_s8_scalar", lower=_add, supports=same_shapes, work=_add_work),
+    kernel(
+        Add, function="mplan_add_s8_scalar", lower=row_sums, supports=same_shapes, work=_add_work
+    ),
+    kernel(
+        Sub, function="mplan_add_s8_scalar", lower=row_sums, supports=same_shapes, work=_add_work
+    ),
 )
