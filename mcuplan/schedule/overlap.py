@@ -9,26 +9,26 @@ needs, nor row y itself: going up, the output starts below its input; going down
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache, partial
 from types import MappingProxyType
 
 import numpy as np
 
 from mcuplan.ir.geometry import Shape, hulls, row_spans
-from mcuplan.ir.op import Op
+from mcuplan.ir.op import Op, Signature
 from mcuplan.schedule.gaps import Gap, Overlaps, Pair
 from mcuplan.schedule.program import Program, Slot, Step
 from mcuplan.solvers.packing.problem import Buffer
 
 __all__ = ["overlaps", "shared_bytes"]
 
-
 _FAR = 1 << 62
+_Reads = tuple[tuple[int, ...], ...]  # the activations that each call reads
 
 
-def _read(step: Step) -> tuple[tuple[int, ...], ...]:
+def _read(step: Step) -> _Reads:
     """The activations that each call of a step reads, as indices of inputs."""
     constants = step.signature.constants
     return tuple(tuple(i for i in call.inputs if constants[i] is None) for call in step.calls)
@@ -47,10 +47,13 @@ class _Distances:
 
 def _distances(step: Step, descending: bool) -> Mapping[int, _Distances]:
     """Distances by index of the input."""
-    sig = step.signature
+    return step.signature.once(_gauge)(_read(step), descending)
+
+
+def _gauge(sig: Signature) -> Callable[[_Reads, bool], Mapping[int, _Distances]]:
+    """What measures a node, once for each way in which its kernels read it; many plans ask."""
     row_bytes = (*(kind.row_bytes for kind in sig.inputs), sig.output.row_bytes)
-    shapes = sig.shapes, sig.output.shape
-    return _measured(step.node.op, *shapes, row_bytes, _read(step), descending)
+    return cache(partial(_measured, sig.op, sig.shapes, sig.output.shape, row_bytes))
 
 
 @lru_cache(maxsize=4096)
@@ -59,10 +62,10 @@ def _measured(
     inputs: tuple[Shape, ...],
     output: Shape,
     row_bytes: tuple[int, ...],
-    calls: tuple[tuple[int, ...], ...],
+    calls: _Reads,
     descending: bool,
 ) -> Mapping[int, _Distances]:
-    """The distances of all kernels of an operator that read the same; many plans ask.
+    """The distances of all kernels of an operator that read the same.
 
     At each row what that one and those still to come read of an input: lowest row, end.
     """

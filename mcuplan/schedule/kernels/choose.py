@@ -169,10 +169,10 @@ def _cycles(chosen: Chosen) -> float:
 def _leanness(candidate: Candidate) -> tuple[int, float]:
     """Bytes that a step needs beside its inputs, then cycles."""
     step = candidate.step
-    shared = max(shared_bytes(step).values(), default=0)
-    made = step.signature.output.nbytes
-    saved = made if step.inplace_inputs else min(made, shared)
-    return made - saved + step.scratch_bytes, candidate.cycles
+    if step.inplace_inputs:
+        return step.scratch_bytes, candidate.cycles
+    shared, made = max(shared_bytes(step).values(), default=0), step.signature.output.nbytes
+    return max(0, made - shared) + step.scratch_bytes, candidate.cycles
 
 
 def _held(candidate: Candidate) -> int:
