@@ -26,26 +26,27 @@ def accesses_of(kernel: Kernel, sig: Signature, *, cached: bool) -> Accesses:
     """Accesses to RAM of one whole output.
 
     With a data cache every byte comes and goes once, a word at a time. Without, kernels load
-    what they multiply or compare: bytes in the portable ones, words in the others; a patch in
-    scratch is written once per pixel and takes the place of the input.
+    what they multiply or compare: elements in the portable ones, words in the others; a patch
+    in scratch is written once per pixel and takes the place of the input.
     """
-    inputs = tuple(
-        kind.nbytes if constant is None else 0
+    held = [
+        kind if constant is None else None
         for kind, constant in zip(sig.inputs, sig.constants, strict=True)
-    )
-    outputs, scratch = tuple(kind.nbytes for kind in sig.outputs), kernel.scratch_bytes(sig)
+    ]
+    scratch = kernel.scratch_bytes(sig)
     if cached:
-        read = tuple(-(-nbytes // _WORD) for nbytes in inputs)
-        made = tuple(-(-nbytes // _WORD) for nbytes in outputs)
+        read = tuple(-(-kind.nbytes // _WORD) if kind else 0 for kind in held)
+        made = tuple(-(-kind.nbytes // _WORD) for kind in sig.outputs)
         return Accesses(read, made, -(-scratch // _WORD))
-    wide = 1 if kernel.backend == "c99" else _WORD
-    loads, gathered = _loads(kernel, sig) // wide, [_gathered(kernel, sig, n) for n in inputs]
+    width = max(1, _WORD // sig.inputs[0].dtype.nbytes(1)) if kernel.backend != "c99" else 1
+    loads = _loads(kernel, sig) // width
+    windows = [_gathered(kernel, sig, kind.elements) // width if kind else 0 for kind in held]
     read = tuple(
-        max(loads if loads and not scratch else held // wide, -(-nbytes // wide)) if nbytes else 0
-        for nbytes, held in zip(inputs, gathered, strict=True)
+        max(loads if loads and not scratch else count, -(-kind.elements // width)) if kind else 0
+        for kind, count in zip(held, windows, strict=True)
     )
-    patches = sum(held // wide for nbytes, held in zip(inputs, gathered, strict=True) if nbytes)
-    return Accesses(read, outputs, loads + patches if scratch else 0)
+    made = tuple(kind.elements for kind in sig.outputs)
+    return Accesses(read, made, loads + sum(windows) if scratch else 0)
 
 
 def _loads(kernel: Kernel, sig: Signature) -> int:
@@ -54,8 +55,8 @@ def _loads(kernel: Kernel, sig: Signature) -> int:
     return sig.cost.macs // macs if macs else 0
 
 
-def _gathered(kernel: Kernel, sig: Signature, nbytes: int) -> int:
+def _gathered(kernel: Kernel, sig: Signature, elements: int) -> int:
     """Elements of all windows, each read once; the input's where there are no windows."""
     if kernel.cost_class in _MACS_PER_LOAD:
-        return max(nbytes, sig.cost.macs // max(1, sig.output.channels))
-    return max(nbytes, sig.cost.ops) if kernel.cost_class == "pool" else nbytes
+        return max(elements, sig.cost.macs // max(1, sig.output.channels))
+    return max(elements, sig.cost.ops) if kernel.cost_class == "pool" else elements
