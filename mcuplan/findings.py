@@ -15,7 +15,15 @@ from typing import Annotated
 
 from mcuplan.errors import all_error_classes
 
-__all__ = ["DEFECT_HINT", "FINDINGS", "Explanation", "Finding", "Severity", "explanations"]
+__all__ = [
+    "BUDGETS",
+    "DEFECT_HINT",
+    "FINDINGS",
+    "Explanation",
+    "Finding",
+    "Severity",
+    "explanations",
+]
 
 DEFECT_HINT = "keep the folder and report it"
 """What to do about a finding that only a defect of mcuplan, or of a compiler, can cause."""
@@ -224,6 +232,9 @@ _FINDINGS = (
         "Nothing, unless the message surprises you.",
     ),
 )
+
+BUDGETS = frozenset({"ram/over-budget", "flash/over-budget", "latency/over-budget"})
+"""Findings that say that the model is too large or too slow, not that something is wrong."""
 
 FINDINGS: Mapping[str, Explanation] = {entry.code: entry for entry in _FINDINGS}
 """By code, in the order of documentation."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from mcuplan.errors import McuplanError
 from mcuplan.findings import Finding, Severity
 from mcuplan.prove.harness import OPTIMIZE
 from mcuplan.prove.toolchain import cross_version
-from mcuplan.record import Budget, BuildFigures, Evidence, Planned
+from mcuplan.record import Budget, BuildFigures, Evidence, Kept, Planned
 from mcuplan.report import render
 from mcuplan.resources import codegen_dir
 
@@ -43,9 +44,10 @@ def kept_report(model: Path, target: str) -> Path:
 
 def keep_report(budget: Budget, planned: Planned) -> bytes:
     """What a verification leaves there: its report, what it is of, and a digest of both."""
-    report = json.loads(render("json", budget))
-    report["kept"] = {"of": dict(_facts(planned))}
-    report["kept"]["digest"] = _digest_of(report)
+    kept = Kept(_facts(planned), "")
+    bare = json.loads(render("json", replace(budget, kept=kept)))
+    kept = replace(kept, digest=_digest_of(bare))
+    report = json.loads(render("json", replace(budget, kept=kept)))
     return (json.dumps(report, indent=1, ensure_ascii=True) + "\n").encode("ascii")
 
 

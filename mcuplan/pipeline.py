@@ -18,9 +18,8 @@ from mcuplan.backends import channel_multiple
 from mcuplan.calibrate import Data, observe, random_data, read_data, stated_ranges, within
 from mcuplan.emit import Bundle, Stamp, emit
 from mcuplan.errors import UsageError
-from mcuplan.importer import ImportedModel, load_model
+from mcuplan.importer import Form, ImportedModel, load_model
 from mcuplan.ir.graph import Graph
-from mcuplan.ir.types import DType
 from mcuplan.passes.assign_grids import Grids, assign_grids, needs_range
 from mcuplan.passes.dead_channels import remove_dead_channels
 from mcuplan.passes.lower import lower
@@ -122,8 +121,8 @@ def generate(planned: Planned, name: str) -> Bundle:
 
 def _check_type(request: Request, model: ImportedModel) -> None:
     """Raise where the model's own grids contradict what was asked for."""
-    if request.dtype.is_float and model.dtype != DType.FLOAT32:
-        raise UsageError(f"--dtype float32 of a model in {model.dtype}", "", "--dtype int8")
+    if request.dtype.is_float and model.form is not Form.FLOAT32:
+        raise UsageError(f"--dtype float32 of a model in {model.form}", "", "--dtype int8")
 
 
 def _calibration(request: Request, graph: Graph) -> Data | None:

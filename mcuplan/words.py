@@ -31,6 +31,7 @@ from mcuplan.facts import (
     WithStates,
 )
 from mcuplan.record.planned import Planned
+from mcuplan.record.sizes import Peak
 from mcuplan.safe_text import shown
 from mcuplan.schedule.explore.levels import Arenas, ByRows, Reason
 from mcuplan.schedule.kernels.objective import MOST_TIMES, WORTH
@@ -42,6 +43,7 @@ from mcuplan.units import format_bytes
 __all__ = [
     "RANDOM_RANGES",
     "kernels",
+    "moment",
     "note",
     "options",
     "placement",
@@ -130,6 +132,12 @@ def placement(memory: MemoryPlan) -> str:
     after = f" after {nodes}" if memory.nodes else ""
     searched = f"exact search {_ENDED[memory.ended]}{after}"
     return f"{searched}; the least arena has {proved:,} to {arena:,} B"
+
+
+def moment(peak: Peak) -> str:
+    """The step that decides the RAM, and the row where it goes by rows."""
+    what = f"step {peak.step}" if peak.step >= 0 or peak.row is None else "input"
+    return what if peak.row is None else f"{what} row {peak.row}"
 
 
 def step_order(order: OrderResult) -> str:

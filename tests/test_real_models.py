@@ -90,7 +90,7 @@ def _public(folder: Path, name: str, form: str) -> tuple[Planned, Data, str]:
             real = arrays["x"][:6].astype(np.float32) * arrays["scale"] + arrays["offset"]
             shaped = real.astype(np.float32).reshape(len(real), *port.shape[1:])
             data = replace(data, inputs={port.name: shaped}, samples=len(real))
-    return planned, data, planned.model.dtype
+    return planned, data, planned.model.form
 
 
 @pytest.mark.parametrize("form", _FORMS)

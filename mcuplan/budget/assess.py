@@ -244,7 +244,7 @@ def _model(planned: Planned, totals: Totals) -> ModelInfo:
         name=planned.model.path.name,
         sha256=planned.model.sha256,
         opset=planned.model.opset,
-        dtype=planned.model.dtype,
+        dtype=planned.model.form.value,
         parameters=totals.parameters,
         macs=totals.macs,
         ops=totals.ops,

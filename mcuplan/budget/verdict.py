@@ -20,6 +20,7 @@ from mcuplan.record import (
     Verification,
 )
 from mcuplan.units import Origin, format_bytes, format_si
+from mcuplan.words import moment
 
 __all__ = ["budget_findings", "growth_findings", "notes", "verdict_of", "verify_findings"]
 
@@ -63,7 +64,7 @@ def _error(code: str, message: str, where: str, hint: str) -> Finding:
 
 
 def _ram(ram: Ram, peak: Peak, regions: Sequence[RegionUse], advice: str) -> list[Finding]:
-    where = f"{peak.moment}, {peak.layer}" if peak.layer else ""
+    where = f"{moment(peak)}, {peak.layer}" if peak.layer else ""
     hint = (
         "a smaller input or output of the peak step; mcuplan targets fit MODEL: who holds it; "
         "mcuplan plan MODEL --frontier: what recompute would buy"

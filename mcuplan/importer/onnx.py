@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -53,17 +54,22 @@ from mcuplan.ops.literal import add_literal
 from mcuplan.ops.movement import Reshape, Transpose
 from mcuplan.safe_text import shown
 
-__all__ = ["ImportedModel", "load_model"]
+__all__ = ["Form", "ImportedModel", "load_model"]
 
-FLOAT32, QDQ, QOPERATOR = "float32", "int8 (QDQ)", "int8 (QOperator)"
+
+class Form(StrEnum):
+    """How a model file states its numbers."""
+
+    FLOAT32 = "float32"
+    QDQ = "int8 (QDQ)"
+    QOPERATOR = "int8 (QOperator)"
 
 
 @dataclass(frozen=True, slots=True)
 class ImportedModel:
     """The graph of a model file, and what a report says about the file.
 
-    ``dtype`` is "float32", "int8 (QDQ)" or "int8 (QOperator)"; ``nodes`` and
-    ``op_counts`` count the nodes of the file, constants included.
+    ``nodes`` and ``op_counts`` count the nodes of the file, constants included.
     """
 
     path: Path
@@ -74,7 +80,7 @@ class ImportedModel:
     producer: str
     nodes: int
     op_counts: Mapping[str, int]
-    dtype: str
+    form: Form
 
 
 def load_model(
@@ -291,13 +297,13 @@ class _Loading:
     ) -> ImportedModel:
         graph = self._build.graph(shown(self._file.path.stem), inputs, outputs)
         kinds = [node.kind for node in live]
-        dtype = QDQ if reading.is_quantized else FLOAT32
+        form = Form.QDQ if reading.is_quantized else Form.FLOAT32
         if QOPERATORS.intersection(kinds):
-            dtype = QOPERATOR
+            form = Form.QOPERATOR
         notes = [*self.notes, *self._dims.notes]
         if dead := len(self._steps) - len(live):
             notes.append(LeftOut(dead))
-        if dtype == FLOAT32 and any(t.stored is not None for t in graph.tensors.values()):
+        if form is Form.FLOAT32 and any(t.stored is not None for t in graph.tensors.values()):
             notes.append(IntegerWeights())
         graph = replace(graph, notes=tuple(notes))
         sizes = (t.type.elements for t in graph.tensors.values() if t.data is None)
@@ -311,7 +317,7 @@ class _Loading:
             _producer(self._file.proto),
             len(self._steps),
             MappingProxyType(dict(sorted(Counter(s.source.kind for s in self._steps).items()))),
-            dtype,
+            form,
         )
 
 

@@ -12,6 +12,7 @@ from mcuplan.budget.footprint import flash_bill, ram_bill
 from mcuplan.calibrate import Data, random_data, read_data
 from mcuplan.errors import ToolFailed
 from mcuplan.findings import Finding, Severity
+from mcuplan.importer import Form
 from mcuplan.prove.bill import bill_findings
 from mcuplan.prove.boundary import Feeds
 from mcuplan.prove.cores import CORES, Core
@@ -67,7 +68,7 @@ def verify(
     data = _data(planned, request, wanted)
     subject = _subject(planned, wanted.name)
     feeds = Feeds(planned.integer, data)
-    quantized = planned.model.dtype != "float32"
+    quantized = planned.model.form is not Form.FLOAT32
     findings: list[Finding] = []
     runs: list[Verification] = []
     say(f"comparing {data.samples:,} samples with ONNX Runtime")

@@ -103,12 +103,6 @@ class Peak:
     row: Annotated[int | None, LEFT_OUT] = None
     move: Annotated[int | None, LEFT_OUT] = None
 
-    @property
-    def moment(self) -> str:
-        """The step, and the row where it goes by rows, in words."""
-        what = f"step {self.step}" if self.step >= 0 or self.row is None else "input"
-        return what if self.row is None else f"{what} row {self.row}"
-
 
 @dataclass(frozen=True, slots=True)
 class BufferRow:

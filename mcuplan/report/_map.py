@@ -12,6 +12,7 @@ from mcuplan.report._markup import canvas, draw
 from mcuplan.report._names import distinct
 from mcuplan.report._text import clip
 from mcuplan.units import format_bytes
+from mcuplan.words import moment
 
 __all__ = ["WIDTH", "picture"]
 
@@ -216,7 +217,7 @@ def _draw_peak(parent: Element, budget: Budget, scale: _Scale) -> None:
         return
     left, right = scale.x(at), scale.x(at + 1)
     layer = distinct([row.name for row in budget.layers], 48)[max(0, peak.step)]
-    text = f"peak: {peak.moment}" + (f", {layer}" if peak.step >= 0 else "")
+    text = f"peak: {moment(peak)}" + (f", {layer}" if peak.step >= 0 else "")
     late = at > scale.steps / 2
     _draw_box(parent, "peak", (left, _TOP - 12, right - left, _HIGH + 12))
     _label(parent, right if late else left, _TOP - 15, text, "", "end" if late else "start")

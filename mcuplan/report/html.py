@@ -15,6 +15,7 @@ from mcuplan.report._proof import noise_of
 from mcuplan.report._speed import how_known
 from mcuplan.report._text import counted
 from mcuplan.units import format_bytes, format_si
+from mcuplan.words import moment
 
 __all__ = ["FORMAT"]
 
@@ -102,7 +103,7 @@ def _sums(budget: Budget) -> list[str]:
     arena = "arena proved minimal" if peak.optimal_arena else "arena not proved minimal"
     order = "order proved best" if peak.optimal_order else "order not proved best"
     lines.append(
-        f"peak at {peak.moment}, {_peak_layer(budget)}: {peak.live_bytes:,} B live, lower bound "
+        f"peak at {moment(peak)}, {_peak_layer(budget)}: {peak.live_bytes:,} B live, lower bound "
         f"{peak.lower_bound_bytes:,} B: {arena}, {order}"
     )
     lines.append(

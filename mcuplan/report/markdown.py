@@ -13,6 +13,7 @@ from mcuplan.report._speed import how_known
 from mcuplan.report._text import shape_text
 from mcuplan.safe_text import markdown
 from mcuplan.units import format_bytes, format_si
+from mcuplan.words import moment
 
 __all__ = ["FORMAT"]
 
@@ -88,7 +89,7 @@ def _sums(budget: Budget) -> list[str]:
         f"{ram.static_bytes:,} static + {ram.stack_bytes:,} stack ({ram.stack_origin})",
         f"- flash {flash.total_bytes:,} B = {flash.weights_bytes:,} weights + "
         f"{flash.tables_bytes:,} tables + {flash.code_bytes:,} code ({flash.code_origin})",
-        f"- peak at {peak.moment}, {markdown(peak.layer)}: {peak.live_bytes:,} B live, "
+        f"- peak at {moment(peak)}, {markdown(peak.layer)}: {peak.live_bytes:,} B live, "
         f"lower bound {peak.lower_bound_bytes:,} B",
         f"- {format_si(latency.cycles)} cycles, {format_si(latency.seconds, 's')} "
         f"({how_known(latency)})",

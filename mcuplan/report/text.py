@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from mcuplan.findings import Severity
+from mcuplan.findings import BUDGETS, Severity
 from mcuplan.record import Baseline, Budget, LayerRow, Status, Undecided, Verification
 from mcuplan.report._format import Format, Look
 from mcuplan.report._proof import noise_of
@@ -87,7 +87,7 @@ def _headline(budget: Budget, look: Look) -> list[str]:
             f"{_percent(flash.total_bytes, flash.budget_bytes)}"
         )
         return [f" {_coloured(word, colour, look)}   {text}"]
-    if not errors[0].code.endswith("/over-budget"):
+    if errors[0].code not in BUDGETS:
         word = "FAILED"
     message = look.plain(f"{errors[0].message}   {errors[0].code}")
     lines = look.wrap(message, " " * (len(word) + 4), " " * (len(word) + 4))

@@ -89,7 +89,7 @@ def test_float_models(folder: str, stem: str) -> None:
     path = _model(folder, stem)
     imported = load_model(path)
     imported.graph.check()
-    assert "float32" == imported.dtype
+    assert "float32" == imported.form
     for sample in _samples(path, imported, 2):
         difference, largest = _difference(path, sample, imported)
         assert difference <= 1e-4 * largest
@@ -101,7 +101,7 @@ def test_quantized_models(folder: str, stem: str) -> None:
     path = _model(folder, stem)
     imported = load_model(path)
     imported.graph.check()
-    assert imported.dtype.startswith("int8")
+    assert imported.form.startswith("int8")
     for sample in _samples(path, imported, 2):
         difference, _ = _difference(path, sample, imported)
         assert difference <= 2

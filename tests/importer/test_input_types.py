@@ -209,7 +209,7 @@ def test_boundary(dtype: str, tmp_path: Path) -> None:
         t for n, t in pipeline.generate(planned, "net").files.items() if "net.h" in str(n)
     )
     assert (f"{dtype} in the model" in header) is (dtype not in ("uint8", "int8"))
-    assert "float32" == planned.model.dtype
+    assert "float32" == planned.model.form
 
 
 def test_scale_of_bytes_vanishes_in_the_first_layer(tmp_path: Path) -> None:

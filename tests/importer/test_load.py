@@ -42,7 +42,7 @@ def test_facts_of_the_file(tmp_path: Path) -> None:
         imported.nodes,
     )
     assert {"Conv": 1} == dict(imported.op_counts)
-    assert ("float32", "key word") == (imported.dtype, imported.graph.name)
+    assert ("float32", "key word") == (imported.form, imported.graph.name)
     (port,) = imported.graph.inputs
     assert ("x", (1, 3, 8, 8), DType.FLOAT32) == (port.name, port.shape, port.dtype)
     (port,) = imported.graph.outputs

@@ -113,7 +113,7 @@ def test_qdq_conv(dtype: Any, per_channel: bool, out: str, tmp_path: Path) -> No
     path = save(tmp_path, proto)
     x = _DATA.normal(size=(1, 3, 6, 6)).astype(_F32)
     imported = _agree(path, [x])
-    assert "int8 (QDQ)" == imported.dtype
+    assert "int8 (QDQ)" == imported.form
     constants = {t.name: onnx.numpy_helper.to_array(t) for t in proto.graph.initializer}
     shift = 128 if dtype is np.uint8 else 0
     grids = [n.op.fixed_quant for n in imported.graph.nodes if isinstance(n.op, Quantize)]
@@ -189,7 +189,7 @@ def test_weights_only(tmp_path: Path) -> None:
     ]
     path = save(tmp_path, model(nodes, [value("x", [1, 3])], [value("y", None)], constants))
     imported = _agree(path, [_DATA.normal(size=(1, 3)).astype(_F32)], steps=0)
-    assert "float32" == imported.dtype
+    assert "float32" == imported.form
     assert IntegerWeights() in imported.graph.notes
     assert any(t.stored is not None for t in imported.graph.tensors.values())
 
@@ -347,7 +347,7 @@ def test_qoperator(kind: str, dtype: Any, tmp_path: Path) -> None:
     proto = _qoperator(kind, dtype)
     shape = [d.dim_value for d in proto.graph.input[0].type.tensor_type.shape.dim]
     imported = _agree(save(tmp_path, proto), [_DATA.normal(size=shape).astype(_F32)])
-    assert "int8 (QOperator)" == imported.dtype
+    assert "int8 (QOperator)" == imported.form
     assert 1 == sum(count for op, count in imported.op_counts.items() if kind.split()[0] in op)
 
 
