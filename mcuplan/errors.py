@@ -22,6 +22,7 @@ __all__ = [
     "AccumulatorOverflow",
     "BaselineError",
     "ConfigError",
+    "CoreMissing",
     "DamagedModel",
     "DataError",
     "DynamicShape",
@@ -300,6 +301,17 @@ class ToolMissing(McuplanError):
     """
 
     code = "tool/missing"
+    exit_status = EXIT_TOOL
+
+
+class CoreMissing(McuplanError):
+    """A compiled core of mcuplan is missing, or was built from other sources.
+
+    What to do: in a checkout, build the cores with the command of the hint; elsewhere, install
+    mcuplan again.
+    """
+
+    code = "tool/not-built"
     exit_status = EXIT_TOOL
 
 

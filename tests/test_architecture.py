@@ -34,7 +34,7 @@ ORDER = FLOORS.replace("|", "").split()
 
 # What a part must not know though it stands to its left.
 STRANGERS = {  # tables of numbers, not tensors or operators: nothing else, nor each other
-    f"solvers.{room}": {"errors", "units"} for room in ("packing", "steps", "rows")
+    f"solvers.{room}": {"errors", "units", "solvers"} for room in ("packing", "steps", "rows")
 }
 KNOW_NO_OPERATOR = ("emit", "prove", "report")
 

@@ -11,6 +11,7 @@ import tarfile
 import tomllib
 import zipfile
 from hashlib import sha256
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SOURCES = ("pyproject.toml", "setup.py", "README.md", "LICENSE", "mcuplan", "codegen", "targets")
 LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.so", "*.pyd")
 MODEL = ROOT / "models" / "digits_dscnn" / "model.onnx"
-BUILD = "import sys; from setuptools import build_meta as b; print(getattr(b, sys.argv[1])('out'))"
+BUILD = "import sys; sys.path.insert(0, '.'); import setup as b; print({call})"
 
 
 def _run(*argv: str, cwd: Path, **env: str) -> str:
@@ -38,7 +39,9 @@ def _run(*argv: str, cwd: Path, **env: str) -> str:
 
 def _build(sources: Path, hook: str) -> Path:
     (sources / "out").mkdir(exist_ok=True)
-    return sources / "out" / _run("-c", BUILD, hook, cwd=sources).splitlines()[-1]
+    code = BUILD.format(call=f"b.{hook}('out')")
+    told = _run("-c", code, cwd=sources, PATH=os.environ["PATH"])
+    return sources / "out" / told.splitlines()[-1]
 
 
 def _files(folder: Path) -> dict[str, str]:
@@ -72,6 +75,44 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def installed(sources: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel, unpacked as an installer would."""
     return _unpack_wheel(_build(sources, "build_wheel"), tmp_path_factory.mktemp("installed"))
+
+
+def test_a_compiler_is_asked_for_where_there_is_none(sources: Path) -> None:
+    """The build requires a compiler as a package on a machine without one, and only there."""
+    code = BUILD.format(call="b.has_compiler(), b.get_requires_for_build_wheel()")
+    assert "False ['ziglang" in _run("-c", code, cwd=sources)
+    assert "True []" in _run("-c", code, cwd=sources, PATH=os.environ["PATH"])
+
+
+@pytest.mark.skipif(find_spec("ziglang") is None, reason="ziglang is not installed")
+def test_cores_are_built_without_a_compiler(sources: Path, tmp_path: Path) -> None:
+    """With nothing on the path, the compiler that came as a package builds cores that work."""
+    code = BUILD.format(call="b.build_wheel('zig')")
+    (sources / "zig").mkdir()
+    wheel = sources / "zig" / _run("-c", code, cwd=sources).splitlines()[-1]
+    folder = _unpack_wheel(wheel, tmp_path)
+    table = "id,lower,upper,size\na,0,2,4\nb,1,3,4\n"
+    (tmp_path / "table.csv").write_text(table, encoding="utf-8")
+    argv = ("-m", "mcuplan", "pack", "table.csv")
+    assert "arena 8 B" in _run(*argv, cwd=tmp_path, PYTHONPATH=str(folder))
+
+
+def test_a_checkout_without_cores_names_the_command(tmp_path: Path) -> None:
+    """Where nothing was built, a command says so, with what builds it, and no traceback."""
+    package = shutil.copytree(ROOT / "mcuplan", tmp_path / "mcuplan", ignore=LEFT_OUT)
+    (tmp_path / "table.csv").write_text("id,lower,upper,size\na,0,2,4\n", encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "mcuplan", "pack", "table.csv"],
+        cwd=tmp_path,
+        env={"PATH": str(tmp_path), "PYTHONPATH": str(package.parent)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 4
+    assert "error[tool/not-built]" in done.stderr
+    assert "python setup.py build_ext --inplace" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_every_package_is_listed() -> None:

@@ -26,6 +26,7 @@ from mcuplan.schedule.program import OrderResult, Plan, Program, Sharing, Spread
 from mcuplan.solvers.packing.conflicts import Conflicts
 from mcuplan.solvers.packing.greedy import first_fit
 from mcuplan.solvers.packing.problem import MemoryPlan
+from mcuplan.solvers.packing.table import ranked
 from mcuplan.solvers.rows.problem import RowOrder
 from mcuplan.solvers.steps.segments import Effort
 from mcuplan.targets import Target
@@ -157,9 +158,8 @@ def _greedy_bytes(plan: Plan) -> int:
     if _by_rows(plan):
         return plan.arena_bytes
     buffers, problem = plan.allocation.buffers, plan.allocation.problem
-    order = sorted(range(len(buffers)), key=lambda i: (-buffers[i].nbytes, buffers[i].live.start))
-    offsets = first_fit(problem, Conflicts(problem), order)
-    return max((at + b.nbytes for at, b in zip(offsets, buffers, strict=True)), default=0)
+    rank = ranked([-b.nbytes for b in buffers], [b.live.start for b in buffers])
+    return first_fit(Conflicts(problem), rank).arena_bytes
 
 
 def _aliased(plan: Plan) -> Aliased:

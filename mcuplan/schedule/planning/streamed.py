@@ -31,6 +31,7 @@ from mcuplan.solvers.steps.segments import Effort
 __all__ = ["least_bytes", "plan_lowered", "streamed_plan"]
 
 _FOR_FEWER_CALLS = 0.10  # of the arena, packed, unless all is for RAM
+_ROUNDS_FOR_RAM = 4  # times as many, where bytes are what counts
 _FOR_LONGER_RUNS = 0.05  # of the peak: fewer calls, and pairs of pixels across rows
 
 
@@ -93,18 +94,27 @@ def _best_of(
     For the last byte every order is packed: one of a higher peak may lie better.
     """
     ram = objective in (Objective.RAM, Objective.RAM_STRICT)
+    effort = replace(effort, rounds=_ROUNDS_FOR_RAM * effort.rounds) if ram else effort
     loose = found.peak_bytes + int(_FOR_LONGER_RUNS * found.peak_bytes)
     limit = found.peak_bytes if ram else loose
     longer = streamed_plan(rowed, sharing, effort, smooth(rowed.graph, found, limit))
     arena = longer.arena_bytes
     if arena <= limit + int(limit * effort.slack):
         return longer
+    given_up = 0 if ram else int(_FOR_FEWER_CALLS * arena)
+    if not ram and _least_arena(rowed, found, sharing) >= arena - given_up:
+        return longer
     plain = streamed_plan(rowed, sharing, effort, found)
     if objective is Objective.RAM_STRICT:
         loosest = streamed_plan(rowed, sharing, effort, smooth(rowed.graph, found, loose))
         return min(longer, plain, loosest, key=lambda plan: plan.arena_bytes)
-    given_up = 0 if ram else int(_FOR_FEWER_CALLS * arena)
     return plain if plain.arena_bytes < arena - given_up else longer
+
+
+def _least_arena(rowed: RowProgram, order: RowOrder, sharing: Sharing) -> int:
+    """What no placement of an order of rows is smaller than."""
+    layouts = (lay_out(rowed, order.moves, sharing, one_scratch=one) for one in (False, True))
+    return min(lower_bound(allocation.problem).bytes for allocation, _ in layouts)
 
 
 def _scratch(candidate: Candidate) -> tuple[int, float]:
@@ -188,12 +198,16 @@ def _placed(
     """Buffers and addresses; scratch in one place unless it needs less to let it move."""
     align = unit_for(order.peak_bytes + int(_FOR_FEWER_CALLS * order.peak_bytes))
     fixed, runs = lay_out(rowed, order.moves, sharing, align=align, one_scratch=True)
-    memory = _place(fixed.problem, effort)
     if not fixed.scratch:
-        return fixed, runs, memory
+        return fixed, runs, _place(fixed.problem, effort)
     moving, _ = lay_out(rowed, order.moves, sharing, align=align)
-    if memory.arena_bytes > lower_bound(moving.problem).bytes:
-        other = _place(moving.problem, effort)
+    least, other_least = lower_bound(fixed.problem).bytes, lower_bound(moving.problem).bytes
+    other = _place(moving.problem, effort) if other_least < least else None
+    if other and other.arena_bytes < least:
+        return moving, runs, other
+    memory = _place(fixed.problem, effort)
+    if memory.arena_bytes > other_least:
+        other = other or _place(moving.problem, effort)
         if other.arena_bytes < memory.arena_bytes:
             return moving, runs, other
     return fixed, runs, memory

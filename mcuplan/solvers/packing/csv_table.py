@@ -15,6 +15,7 @@ from pathlib import Path
 
 from mcuplan.errors import DataError, McuplanError, Problems, UsageError
 from mcuplan.solvers.packing.problem import Buffer, LiveRange, MemoryPlan, Problem
+from mcuplan.solvers.packing.search import GREATEST
 
 __all__ = ["offsets_csv", "parse_csv", "read_csv"]
 
@@ -22,6 +23,7 @@ _COLUMNS = ("id", "lower", "upper", "size")
 _MAX_FILE_BYTES = 64 << 20
 _MAX_BUFFERS = 100_000
 _MAX_ERRORS = 100
+_STEPS = 1 << 61  # a live range starts and ends within so many steps of 0
 _NUMBER = re.compile(r"[+-]?[0-9]{1,19}", re.ASCII)
 _HINT = f"the first line must be {','.join(_COLUMNS)}, then one buffer a line"
 
@@ -69,7 +71,8 @@ def parse_csv(text: str, file: str) -> Problem:
     Problems.raise_if_any(errors)
     if not buffers:
         raise DataError("has no buffers", file, _HINT)
-    if sum(buffer.nbytes + buffer.align for buffer in buffers) >= 1 << 62:
+    longest = max(max(buffer.nbytes, buffer.align) for buffer in buffers)
+    if longest * (len(buffers) + 1) >= GREATEST:
         raise DataError("sizes add up to more than 64 bits hold", file, "use a larger unit")
     return Problem(tuple(buffers))
 
@@ -119,6 +122,8 @@ def _buffer(row: Mapping[str, str], names: dict[str, int], line: int) -> Buffer:
     align = _number(row.get("alignment", "1"), "alignment")
     if lower >= upper:
         raise ValueError(f"lower {lower} is not below upper {upper}")
+    if not -_STEPS < lower < upper < _STEPS:
+        raise ValueError(f"lower {lower} or upper {upper} is too far from 0")
     if size < 0 or align < 1:
         raise ValueError(f"size {size} or alignment {align} is too small")
     return Buffer(name, size, LiveRange(lower, upper), align)

@@ -5,15 +5,14 @@ from __future__ import annotations
 
 import time
 from array import array
-from collections.abc import Callable
 from dataclasses import dataclass
 
-from mcuplan.solvers.packing.compiled import rearrange, search
-from mcuplan.solvers.packing.conflicts import Conflicts
+import numpy as np
+
+from mcuplan.solvers.packing.conflicts import Conflicts, Ints
 from mcuplan.solvers.packing.greedy import Packing
 from mcuplan.solvers.packing.problem import Problem
-from mcuplan.solvers.packing.search import Outcome, Status
-from mcuplan.solvers.packing.state import Query
+from mcuplan.solvers.packing.search import Outcome, Query, Status, place, search
 from mcuplan.solvers.packing.table import (
     Table,
     by_lifetime,
@@ -28,9 +27,8 @@ __all__ = ["Effort", "Proof", "improve"]
 
 _UNLIMITED = 2**62
 _SHORT_NODES = 10_000
-_ROUND_TURNS = 16
-_ROUNDS = 200  # most rounds of one local search, and
-_ROUNDS_WORK = 8_000_000  # most rounds x conflicts
+_TURN_ROUNDS = 150  # of the squeaky wheel from one order, and
+_TURN_WORK = 8_000_000  # most rounds x conflicts
 _NO = Status.INFEASIBLE
 _STRATEGIES = (
     (0, "lifetime"),
@@ -48,15 +46,28 @@ _STRATEGIES = (
 )
 
 
+_TURNS = (
+    ("", 3),
+    ("load", 3),
+    ("", 1),
+    ("start", 0),
+    ("", 3),
+    ("size", 3),
+    ("", 1),
+    ("load", 0),
+)
+"""First order and kind of move of each turn (csrc/wheel.c); "" is as the best placement lies."""
+
+
 @dataclass(frozen=True, slots=True)
 class Effort:
     """How much may be searched; ``None`` = no such limit.
 
-    With a node limit alone equal input gives equal output; a time limit ends where the
-    clock says.
+    Without seconds equal input gives equal output; a time limit ends where the clock says.
     """
 
     nodes: int | None
+    rounds: int
     seconds: float | None = None
 
 
@@ -77,7 +88,6 @@ def improve(
     effort: Effort,
     *,
     capacity: int | None = None,
-    run: Callable[[Query], Outcome] = search,
 ) -> Proof:
     """Improve a placement until it is proved optimal or the effort is spent.
 
@@ -86,15 +96,15 @@ def improve(
     found. A ``capacity`` is enough: once it is reached, no more than a short try is
     made for less.
     """
-    hunt = _Hunt(problem, conflicts, packing, bound_bytes, effort, run)
+    hunt = _Hunt(problem, conflicts, packing, bound_bytes, effort)
     if capacity is None:
         hunt.raise_bound(hunt.part(0.1, max(3000, 15 * hunt.table.count)))
-    hunt.rearrange(max(hunt.proved, capacity or 0))
-    if capacity is not None:
+    else:
         slack = capacity - bound_bytes > bound_bytes // 64
         hunt.raise_bound(hunt.part(0.2, _SHORT_NODES // 20 if slack else _SHORT_NODES))
-        if hunt.proved < capacity < hunt.best.arena_bytes:
-            hunt.ask(capacity, hunt.part(0.7))
+    hunt.rearrange(max(hunt.proved, capacity or 0), effort.rounds)
+    if capacity is not None and hunt.proved < capacity < hunt.best.arena_bytes:
+        hunt.ask(capacity, hunt.part(0.7))
     if capacity is None or capacity < hunt.best.arena_bytes:
         hunt.raise_bound(hunt.part(0.7))
         hunt.close_in()
@@ -125,9 +135,8 @@ class _Hunt:
         packing: Packing,
         bound_bytes: int,
         effort: Effort,
-        run: Callable[[Query], Outcome],
     ) -> None:
-        self.problem, self.best, self.proved, self.run = problem, packing, bound_bytes, run
+        self.problem, self.best, self.proved = problem, packing, bound_bytes
         self.conflicts = conflicts
         self.windows: dict[tuple[int, int], Table] = {}
         self.refuter: Table | None = None
@@ -135,14 +144,13 @@ class _Hunt:
         deadline = None if effort.seconds is None else time.monotonic() + effort.seconds
         self.whole = _Limit(_UNLIMITED if effort.nodes is None else effort.nodes, deadline)
         self.table = make_table(problem, conflicts, self._open_buffers(conflicts, bound_bytes))
-        ranks = rankings(problem, self.table)
-        self.starts = [ranks["load"], ranks["area"], ranks["size"]]
-        self.strategies = [(rule, ranks[name]) for rule, name in _STRATEGIES]
+        self.ranks = rankings(problem, self.table)
+        self.strategies = [(rule, self.ranks[name]) for rule, name in _STRATEGIES]
 
     def _open_buffers(self, conflicts: Conflicts, bound_bytes: int) -> list[int]:
         """Buffers of the stretches of time where the placement exceeds the bound."""
         buffers, offsets = self.problem.buffers, self.best.offsets
-        used = (i for i, b in enumerate(buffers) if b.nbytes > 0 or conflicts.of[i])
+        used = (i for i, b in enumerate(buffers) if b.nbytes > 0 or not conflicts.alone(i))
         return [
             index
             for group in time_components(self.problem, used)
@@ -150,20 +158,26 @@ class _Hunt:
             for index in group
         ]
 
-    def rearrange(self, goal: int) -> None:
+    def rearrange(self, goal: int, rounds: int) -> None:
         """Try orders until one reaches the goal; quick, and proves nothing."""
-        rounds = _ROUNDS_WORK // (len(self.table.edge_to) + self.table.count)
-        rounds = min(self.whole.nodes, _ROUNDS, rounds)
-        weight = array("q", [1]) * self.table.sections
-        last_offset = self.table.last_offsets(goal)
-        for turn in range(_ROUND_TURNS):
+        table = self.table
+        most = min(_TURN_ROUNDS, _TURN_WORK // (len(table.edge_to) + table.count))
+        units = int((table.last_offsets(goal) + table.size).max())
+        for turn in range(rounds // _TURN_ROUNDS):
             if self.best.arena_bytes <= goal or self.whole.late():
                 break
-            ranks = by_offset(self.best.offsets, self.table)
-            if turn % 2:
-                ranks = self.starts[turn // 2 % len(self.starts)]
-            query = Query(self.table, last_offset, ranks, weight, turn, rounds, self.whole.late)
-            self._take(rearrange(query), "rearranged")
+            start, kind = _TURNS[turn % len(_TURNS)]
+            rank = self.ranks[start] if start else by_offset(self.best.offsets, table)
+            outcome = place(
+                "squeaky_wheel",
+                table,
+                rank,
+                goal=units,
+                rule=4 * turn + kind,
+                rounds=most,
+                poll=self.whole.late,
+            )
+            self._take(outcome, "squeaky wheel")
 
     def raise_bound(self, limit: _Limit) -> None:
         """Ask for what is not refuted yet until it is found or the limit is reached."""
@@ -208,7 +222,7 @@ class _Hunt:
                 return True
         while not limit.spent(self.nodes):
             for at, (rule, ranks) in enumerate(self.strategies):
-                rank = ranks if tries == 0 else shuffled(ranks, tries)
+                rank: Ints = ranks if tries == 0 else shuffled(ranks, tries)
                 left = min(turn, limit.nodes - self.nodes)
                 query = Query(self.table, last_offset, rank, weights[at], rule, left, limit.late)
                 if self._run(query, capacity) in (Status.FOUND, _NO):
@@ -223,7 +237,7 @@ class _Hunt:
         return False
 
     def _run(self, query: Query, capacity: int) -> Status:
-        outcome = self.run(query)
+        outcome = search(query)
         self.nodes += outcome.nodes
         if outcome.status is Status.FOUND and query.table is self.table:
             self._take(outcome, "exact search")
@@ -252,10 +266,9 @@ class _Hunt:
 
     def _highest_section(self) -> int:
         """A section of the buffer that ends highest in the best placement."""
-        offsets, nbytes = self.best.offsets, self.table.nbytes
-        ends = [offsets[i] + n for i, n in zip(self.table.indices, nbytes, strict=True)]
-        at = ends.index(max(ends))
-        return (self.table.first[at] + self.table.last[at]) // 2
+        table = self.table
+        at = int((np.array(self.best.offsets)[table.indices] + table.nbytes).argmax())
+        return int(table.first[at] + table.last[at]) // 2
 
     def _try_window(self, table: Table, capacity: int, limit: _Limit) -> Status:
         left = min(8 * table.count, limit.nodes - self.nodes)
@@ -269,11 +282,8 @@ class _Hunt:
         key = (center, radius)
         if key not in self.windows:
             first, last = self.table.first, self.table.last
-            indices = [
-                index
-                for at, index in enumerate(self.table.indices)
-                if first[at] <= center + radius and last[at] > center - radius
-            ]
+            near = (first <= center + radius) & (last > center - radius)
+            indices = self.table.indices[near].tolist()
             self.windows[key] = make_table(self.problem, self.conflicts, indices)
         return self.windows[key]
 
@@ -282,7 +292,7 @@ class _Hunt:
         if -1 in outcome.offset:
             return
         offsets, pinned = list(self.best.offsets), self.problem.pinned
-        for index, offset in zip(self.table.indices, outcome.offset, strict=True):
+        for index, offset in zip(self.table.indices.tolist(), outcome.offset, strict=True):
             offsets[index] = pinned.get(index, offset * self.table.grain)
         top = max(o + b.nbytes for o, b in zip(offsets, self.problem.buffers, strict=True))
         if top < self.best.arena_bytes:

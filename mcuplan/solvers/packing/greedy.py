@@ -1,18 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fast placements: buffers in some order, each at the lowest offset that is free."""
+"""Fast placements: first fit and best fit by six keys, and hill climbing from the best."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
-from heapq import heapify, heappop, heappush
 
-from mcuplan.solvers.packing.conflicts import Conflicts, loads
+import numpy as np
+
+from mcuplan.solvers.packing.conflicts import Conflicts, Ints, loads
 from mcuplan.solvers.packing.problem import Problem
-from mcuplan.units import align_up
+from mcuplan.solvers.packing.search import Heuristic, place
+from mcuplan.solvers.packing.table import ranked
 
-__all__ = ["Packing", "climb", "first_fit", "lowest_first", "portfolio"]
+__all__ = ["Packing", "best_fit", "climb", "first_fit", "portfolio"]
 
 _CLIMB_MOVES = 500  # most moves of hill climbing, and
 _CLIMB_WORK = 1_000_000  # most moves x conflicts
@@ -27,66 +28,24 @@ class Packing:
     method: str
 
 
-def first_fit(problem: Problem, conflicts: Conflicts, order: Sequence[int]) -> list[int]:
-    """Offsets when every buffer of the order takes the lowest offset that is free."""
-    offsets = [problem.pinned.get(index, -1) for index in range(len(problem.buffers))]
-    for index in order:
-        if offsets[index] >= 0:
-            continue
-        align = problem.buffers[index].align
-        # Offsets strictly between the ends of a pair are forbidden by one neighbour.
-        forbidden = [
-            (offsets[other] - above, offsets[other] + below)
-            for other, below, above in conflicts.of[index]
-            if offsets[other] >= 0
-        ]
-        forbidden.sort()
-        offsets[index] = _lowest(forbidden, 0, align)
-    return offsets
+def first_fit(conflicts: Conflicts, rank: Ints) -> Packing:
+    """Every buffer at the lowest offset that is free, smaller ranks first."""
+    return _placed("first_fit", conflicts, rank, "first fit")
 
 
-def _lowest(forbidden: Sequence[tuple[int, int]], at: int, align: int) -> int:
-    """Lowest aligned offset from ``at`` up that is inside none of the sorted open ranges."""
-    for low, high in forbidden:
-        if low >= at:
-            break
-        if high > at:
-            at = align_up(high, align)
-    return at
+def best_fit(conflicts: Conflicts, rank: Ints) -> Packing:
+    """The buffer that can lie lowest goes next; smaller ranks break ties.
+
+    Best fit of Burke, Kendall and Whitwell 2004, from the lowest gap upward.
+    """
+    return _placed("best_fit", conflicts, rank, "best fit")
 
 
-def lowest_first(
-    problem: Problem, conflicts: Conflicts, rank: Sequence[tuple[int, ...]]
-) -> list[int]:
-    """Offsets when the buffer that can lie lowest goes next; smaller ``rank`` breaks ties."""
-    buffers, count = problem.buffers, len(problem.buffers)
-    offsets = [problem.pinned.get(index, -1) for index in range(count)]
-    around = _around_pinned(problem, conflicts)
-    least = [_lowest(around[index], 0, buffers[index].align) for index in range(count)]
-    heap = [(least[index], rank[index], index) for index in range(count)]
-    heapify(heap)
-    while heap:
-        at, _, index = heappop(heap)
-        if offsets[index] >= 0 or at != least[index]:
-            continue
-        offsets[index] = at
-        for other, _, above in conflicts.of[index]:
-            if offsets[other] < 0 and at + above > least[other]:
-                align = buffers[other].align
-                least[other] = _lowest(around[other], align_up(at + above, align), align)
-                heappush(heap, (least[other], rank[other], other))
-    return offsets
-
-
-def _around_pinned(problem: Problem, conflicts: Conflicts) -> list[list[tuple[int, int]]]:
-    """For every buffer, the offsets that pinned ones forbid it: open ranges, sorted."""
-    pinned = problem.pinned
-    if not pinned:
-        return [[]] * len(problem.buffers)
-    return [
-        sorted((pinned[o] - above, pinned[o] + below) for o, below, above in row if o in pinned)
-        for row in conflicts.of
-    ]
+def _placed(heuristic: Heuristic, conflicts: Conflicts, rank: Ints, method: str) -> Packing:
+    if not conflicts.count:
+        return Packing((), 0, method)
+    outcome = place(heuristic, conflicts, rank)
+    return Packing(outcome.offset, outcome.over, method)
 
 
 def _never() -> bool:
@@ -101,36 +60,38 @@ def portfolio(
     Deterministic: ties go to the heuristic tried first.
     """
     best: Packing | None = None
-    for method, solve in _heuristics(problem, conflicts):
-        offsets = solve()
-        top = _top(problem, offsets)
-        if best is None or top < best.arena_bytes:
-            best = Packing(tuple(offsets), top, method)
+    for method, fit, rank in _heuristics(problem):
+        packing = fit(conflicts, rank)
+        if best is None or packing.arena_bytes < best.arena_bytes:
+            best = Packing(packing.offsets, packing.arena_bytes, f"{packing.method} by {method}")
         if best.arena_bytes <= goal or late():
             break
     assert best is not None, "there is always a first heuristic"
     return best
 
 
-def _heuristics(
-    problem: Problem, conflicts: Conflicts
-) -> Iterator[tuple[str, Callable[[], list[int]]]]:
-    """Name and solver, cheapest and best first."""
+_Fit = Callable[[Conflicts, Ints], Packing]
+
+
+def _heuristics(problem: Problem) -> Iterator[tuple[str, _Fit, Ints]]:
+    """Key, function and ranks, cheapest and best first."""
     buffers = problem.buffers
-    load = loads(problem)
-    keys: tuple[tuple[str, Callable[[int], tuple[int, ...]]], ...] = (
-        ("size", lambda i: (-buffers[i].nbytes, buffers[i].live.start)),
-        ("area", lambda i: (-buffers[i].nbytes * len(buffers[i].live), buffers[i].live.start)),
-        ("load", lambda i: (-load[i], -len(buffers[i].live), -buffers[i].nbytes)),
-        ("lifetime", lambda i: (-len(buffers[i].live), -buffers[i].nbytes)),
-        ("start", lambda i: (buffers[i].live.start, -buffers[i].nbytes)),
-        ("end", lambda i: (-buffers[i].live.end, -buffers[i].nbytes)),
-    )
-    for name, key in keys:
-        ranks = [key(index) for index in range(len(buffers))]
-        order = sorted(range(len(buffers)), key=ranks.__getitem__)
-        yield f"first fit by {name}", partial(first_fit, problem, conflicts, order)
-        yield f"lowest first by {name}", partial(lowest_first, problem, conflicts, ranks)
+    size = np.array([b.nbytes for b in buffers], np.int64)
+    life = np.array([len(b.live) for b in buffers], np.int64)
+    start = np.array([b.live.start for b in buffers], np.int64)
+    end = np.array([b.live.end for b in buffers], np.int64)
+    load = np.array(loads(problem), np.int64)
+    for name, keys in (
+        ("size", (-size, start)),
+        ("area", ([-float(b.nbytes * len(b.live)) for b in buffers], start)),
+        ("load", (-load, -life, -size)),
+        ("lifetime", (-life, -size)),
+        ("start", (start, -size)),
+        ("end", (-end, -size)),
+    ):
+        rank = ranked(*keys)
+        yield name, first_fit, rank
+        yield name, best_fit, rank
 
 
 def climb(
@@ -140,38 +101,16 @@ def climb(
     goal: int,
     late: Callable[[], bool] = _never,
 ) -> Packing:
-    """Hill climbing on orders: move a topmost buffer before one that it rests on.
+    """Hill climbing on orders: move a topmost buffer before one that it is alive with.
 
     Moves come in a fixed pseudo-random sequence and sideways moves are taken, so equal
     input gives equal output. Never worse than ``best``.
     """
-    tries = min(_CLIMB_MOVES, _CLIMB_WORK // (conflicts.pairs + len(problem.buffers) + 1))
-    current, state = _by_offset(best.offsets), 1
-    offsets = first_fit(problem, conflicts, current)
-    height = _top(problem, offsets)
-    for _ in range(tries):
-        if best.arena_bytes <= goal or late():
-            break
-        tops = [i for i, at in enumerate(offsets) if at + problem.buffers[i].nbytes >= height]
-        state = (state * 1103515245 + 12345) % 2**31
-        top = (tops or current)[(state >> 8) % len(tops or current)]
-        below = [j for j, _, _ in conflicts.of[top]] or current
-        state = (state * 1103515245 + 12345) % 2**31
-        target = below[(state >> 8) % len(below)]
-        trial = [i for i in current if i != top]
-        trial.insert(trial.index(target) if target != top else 0, top)
-        found = first_fit(problem, conflicts, trial)
-        reached = _top(problem, found)
-        if reached <= height:
-            current, offsets, height = trial, found, reached
-        if reached < best.arena_bytes:
-            best = Packing(tuple(found), reached, f"{best.method.split(' +')[0]} + hill climbing")
-    return best
-
-
-def _top(problem: Problem, offsets: Sequence[int]) -> int:
-    return max((o + b.nbytes for o, b in zip(offsets, problem.buffers, strict=True)), default=0)
-
-
-def _by_offset(offsets: Sequence[int]) -> list[int]:
-    return sorted(range(len(offsets)), key=lambda i: (offsets[i], i))
+    moves = min(_CLIMB_MOVES, _CLIMB_WORK // (conflicts.pairs + len(problem.buffers) + 1))
+    if best.arena_bytes <= goal or late():
+        return best
+    outcome = place("climb", conflicts, ranked(best.offsets), goal=goal, rounds=moves, poll=late)
+    if outcome.over >= best.arena_bytes:
+        return best
+    method = f"{best.method.split(' +')[0]} + hill climbing"
+    return Packing(outcome.offset, outcome.over, method)

@@ -11,13 +11,16 @@ from mcuplan.solvers.packing.conflicts import Conflicts, count_pairs
 from mcuplan.solvers.packing.crowded import crowded_fit
 from mcuplan.solvers.packing.exact import Effort, Proof, improve
 from mcuplan.solvers.packing.greedy import climb, portfolio
-from mcuplan.solvers.packing.learned import learn
 from mcuplan.solvers.packing.problem import Ended, MemoryPlan, Placement, Problem
+from mcuplan.solvers.packing.search import GREATEST
 
 __all__ = ["DEFAULT_NODES", "pack"]
 
 DEFAULT_NODES = 150_000
 """Nodes that the exact search may visit where the caller sets no limit: fewer in large tables."""
+
+DEFAULT_ROUNDS = 3_000
+"""Rounds of the squeaky wheel where the caller sets no limit."""
 
 _NODES_AND_PAIRS = 600_000_000  # most nodes x conflicts then
 
@@ -32,7 +35,7 @@ def pack(
     time_limit_s: float | None = None,
     node_limit: int | None = None,
     exact: bool = True,
-    rounds: int = 0,
+    rounds: int = DEFAULT_ROUNDS,
 ) -> MemoryPlan:
     """Place the buffers of one arena in as few bytes as can be found, and prove it.
 
@@ -44,16 +47,18 @@ def pack(
             then depends on the machine; what goes into generated code must use a node limit.
         node_limit: nodes for the exact search; without any limit ``DEFAULT_NODES``.
         exact: whether to search at all where no heuristic reaches the lower bound.
-        rounds: of first fit in an order that learns, for many buffers without separations.
+        rounds: of the squeaky wheel, where no heuristic reaches what is enough.
 
     Returns:
         A checked plan; ``optimal`` only where that is proved.
 
     Raises:
         PlanError: the pinned buffers contradict each other.
+        ValueError: numbers are larger than the core counts with.
     """
     deadline = None if time_limit_s is None else time.monotonic() + time_limit_s
     most = _MOST_PAIRS if time_limit_s is None else int(_PAIRS_A_SECOND * time_limit_s)
+    _check_sizes(problem)
     _check_pinned(problem)
     bound = lower_bound(problem)
     if count_pairs(problem) > min(most, _MOST_PAIRS):
@@ -68,13 +73,10 @@ def pack(
         return deadline is not None and time.monotonic() >= deadline
 
     packing = portfolio(problem, conflicts, bound.bytes, late)
-    enough = max(bound.bytes, capacity or 0)
-    if rounds and packing.arena_bytes > enough:
-        packing = learn(problem, packing, enough, rounds)
     proof = Proof(packing, bound.bytes, 0)
     if packing.arena_bytes > bound.bytes and exact and not late():
         left = None if deadline is None else max(0.0, deadline - time.monotonic())
-        effort = Effort(node_limit, left)
+        effort = Effort(node_limit, rounds, left)
         proof = improve(problem, conflicts, packing, bound.bytes, effort, capacity=capacity)
     goal = max(proof.proved_bytes, capacity or 0)
     if proof.packing.arena_bytes > goal:
@@ -82,6 +84,14 @@ def pack(
         if climbed.arena_bytes < proof.packing.arena_bytes:
             proof = Proof(climbed, proof.proved_bytes, proof.nodes)
     return _plan(problem, bound, proof, Ended.STOPPED if exact else Ended.NOT_ASKED)
+
+
+def _check_sizes(problem: Problem) -> None:
+    buffers, entries = problem.buffers, problem.separations.values()
+    lengths = (length for b in buffers for length in (b.nbytes, b.align))
+    longest = max([*lengths, *entries, *problem.pinned.values()], default=0)
+    if longest * (len(buffers) + 1) >= GREATEST:
+        raise ValueError(f"{len(buffers):,} buffers and {longest:,} bytes: more than can be added")
 
 
 def _check_pinned(problem: Problem) -> None:

@@ -4,21 +4,22 @@
 from __future__ import annotations
 
 import math
-from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, pairwise
-from operator import sub
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
 
 from mcuplan.solvers.packing.bound import most_saved, most_shared, partners_of
-from mcuplan.solvers.packing.conflicts import Conflicts, loads
+from mcuplan.solvers.packing.conflicts import Conflicts, Ints, loads, ramp
 from mcuplan.solvers.packing.problem import Problem
 
 __all__ = [
     "Table",
     "by_lifetime",
-    "by_sections",
     "make_table",
+    "ranked",
     "rankings",
     "shuffled",
     "time_components",
@@ -37,28 +38,21 @@ class Table:
     units the two can share. ``most_saved`` bounds what sharing saves in a section.
     """
 
-    indices: tuple[int, ...]
-    nbytes: tuple[int, ...]
+    indices: Ints
+    nbytes: Ints
     grain: int
     sections: int
-    size: array[int]
-    align: array[int]
-    first: array[int]
-    last: array[int]
-    pinned: array[int]
-    edge_start: array[int]
-    edge_to: array[int]
-    edge_above: array[int]
-    edge_below: array[int]
-    edge_shared: array[int]
-    most_saved: array[int]
-
-    @property
-    def small(self) -> bool:
-        """Whether no sum that the compiled search makes can leave 64 bits."""
-        distances = max(self.edge_above, default=0)
-        longest = max(*self.size, *self.align, *self.pinned, distances)
-        return longest * (len(self.edge_to) + self.count + 1) < 2**57
+    size: Ints
+    align: Ints
+    first: Ints
+    last: Ints
+    pinned: Ints
+    edge_start: Ints
+    edge_to: Ints
+    edge_above: Ints
+    edge_below: Ints
+    edge_shared: Ints
+    most_saved: Ints
 
     @property
     def count(self) -> int:
@@ -68,109 +62,119 @@ class Table:
     @property
     def padding(self) -> int:
         """Most bytes that rounding to the grain adds to where a buffer ends."""
-        return max(s * self.grain - n for s, n in zip(self.size, self.nbytes, strict=True))
+        return int((self.size * self.grain - self.nbytes).max())
 
     def crowded_section(self) -> int:
         """The first section with the largest sum of sizes."""
-        change = [0] * (self.sections + 1)
-        for size, first, last in zip(self.size, self.first, self.last, strict=True):
-            change[first] += size
-            change[last] -= size
-        sums = list(accumulate(change))
-        return sums.index(max(sums))
+        change = np.zeros(self.sections + 1, np.int64)
+        np.add.at(change, self.first, self.size)
+        np.subtract.at(change, self.last, self.size)
+        return int(np.cumsum(change).argmax())
 
     def step(self, capacity: int) -> int:
         """Bytes after which some buffer can lie higher than in ``capacity`` bytes."""
-        return min(self.grain - (capacity - nbytes) % self.grain for nbytes in self.nbytes)
+        return int((self.grain - (capacity - self.nbytes) % self.grain).min())
 
-    def last_offsets(self, capacity: int) -> array[int]:
+    def last_offsets(self, capacity: int) -> Ints:
         """Greatest offset (units) of every buffer that ends within ``capacity`` bytes."""
-        free = [(capacity - nbytes) // self.grain for nbytes in self.nbytes]
-        fixed = zip(self.pinned, free, strict=True)
-        return array("q", [pin if pin >= 0 else last for pin, last in fixed])
+        return np.where(self.pinned >= 0, self.pinned, (capacity - self.nbytes) // self.grain)
 
 
 def make_table(problem: Problem, conflicts: Conflicts, indices: Sequence[int]) -> Table:
     """Table of the given buffers; conflicts with others are left out."""
-    where = {index: at for at, index in enumerate(indices)}
-    edges = [[edge for edge in conflicts.of[i] if edge[0] in where] for i in indices]
+    chosen: Ints = np.array(indices, np.int64)
+    where = np.full(conflicts.count, -1, np.int64)
+    where[chosen] = np.arange(len(chosen))
+    degree = conflicts.edge_start[chosen + 1] - conflicts.edge_start[chosen]
+    edges = np.repeat(conflicts.edge_start[chosen], degree) + ramp(degree)
+    source = np.repeat(chosen, degree)
+    inside = where[conflicts.edge_to[edges]] >= 0
+    edges, source = edges[inside], source[inside]
     partners = {
-        i: tuple(o for o in others if o in where)
+        i: tuple(o for o in others if where[o] >= 0)
         for i, others in partners_of(problem).items()
-        if i in where
+        if where[i] >= 0
     }
-    grain = _grain(problem, indices, edges, partners)
-    pins = [-(-problem.pinned[i] // grain) if i in problem.pinned else -1 for i in indices]
-    size, nbytes = _sizes(problem, indices, grain)
+    grain = _grain(conflicts, chosen, source, edges, partners)
+    size, nbytes = _sizes(conflicts, chosen, grain)
+    pins = conflicts.pinned[chosen]
+    free = pins < 0
     first, last, sections = _sections(problem, indices)
-    flat = [(i, *edge) for i, row in zip(indices, edges, strict=True) for edge in row]
-    distances = [_distances(problem.pinned, edge, grain) for edge in flat]
-    shared = [
-        most_shared(problem, i, o, grain) // grain if o in partners.get(i, ()) else 0
-        for i, o, _, _ in flat
-    ]
-    aligns = [1 if i in problem.pinned else problem.buffers[i].align // grain for i in indices]
+    below, above = _distances(conflicts, source, edges, grain)
     return Table(
-        indices=tuple(indices),
+        indices=chosen,
         nbytes=nbytes,
         grain=grain,
         sections=sections,
         size=size,
-        align=array("q", [max(1, align) for align in aligns]),
+        align=np.where(free, np.maximum(1, conflicts.align[chosen] // grain), 1),
         first=first,
         last=last,
-        pinned=array("q", pins),
-        edge_start=array("q", accumulate(map(len, edges), initial=0)),
-        edge_to=array("q", [where[edge[1]] for edge in flat]),
-        edge_above=array("q", [above for _, above in distances]),
-        edge_below=array("q", [below for below, _ in distances]),
-        edge_shared=array("q", shared),
+        pinned=np.where(free, -1, _up(pins, grain)),
+        edge_start=np.searchsorted(where[source], np.arange(len(chosen) + 1)),
+        edge_to=where[conflicts.edge_to[edges]],
+        edge_above=above,
+        edge_below=below,
+        edge_shared=_shared(problem, partners, source, conflicts.edge_to[edges], grain),
         most_saved=_saved(problem, partners, indices, (first, last, sections), grain),
     )
 
 
-def _sizes(
-    problem: Problem, indices: Sequence[int], grain: int
-) -> tuple[array[int], tuple[int, ...]]:
+def _up(nbytes: Ints, grain: int) -> Ints:
+    """Units that hold so many bytes."""
+    return -(-nbytes // grain)
+
+
+def _sizes(conflicts: Conflicts, chosen: Ints, grain: int) -> tuple[Ints, Ints]:
     """Sizes in units, and how many bytes after its first unit every buffer ends.
 
     A pinned buffer takes the units that begin in it, so that buffers pinned one behind
     the other take no more units than together.
     """
-    size: list[int] = []
-    nbytes: list[int] = []
-    for index in indices:
-        pin = problem.pinned.get(index, 0)
-        unit, end = -(-pin // grain), pin + problem.buffers[index].nbytes
-        size.append(-(-end // grain) - unit)
-        nbytes.append(end - unit * grain)
-    return array("q", size), tuple(nbytes)
+    pin = np.maximum(conflicts.pinned[chosen], 0)
+    unit, end = _up(pin, grain), pin + conflicts.size[chosen]
+    return _up(end, grain) - unit, end - unit * grain
 
 
-def _distances(
-    pinned: Mapping[int, int], edge: tuple[int, int, int, int], grain: int
-) -> tuple[int, int]:
+def _distances(conflicts: Conflicts, source: Ints, edges: Ints, grain: int) -> tuple[Ints, Ints]:
     """Least distance in units when the other buffer of an edge lies below and above.
 
     An offset is a whole number of units; a pinned one counts rounded up, and the distance
     to it is what lets the free buffer come as close as it may.
     """
-    index, other, below, above = edge
 
-    def least(low: int, high: int, distance: int) -> int:
-        if low in pinned:
-            return -(-(pinned[low] + distance) // grain) - -(-pinned[low] // grain)
-        if high in pinned:
-            return -(-pinned[high] // grain) - (pinned[high] - distance) // grain
-        return -(-distance // grain)
+    def least(low: Ints, high: Ints, distance: Ints) -> Ints:
+        above_pin = _up(low + distance, grain) - _up(low, grain)
+        below_pin = _up(high, grain) - (high - distance) // grain
+        found = np.where(high >= 0, below_pin, _up(distance, grain))
+        return np.where(low >= 0, above_pin, found)
 
-    return least(other, index, below), least(index, other, above)
+    one, two = conflicts.pinned[source], conflicts.pinned[conflicts.edge_to[edges]]
+    below, above = conflicts.edge_below[edges], conflicts.edge_above[edges]
+    return least(two, one, below), least(one, two, above)
+
+
+def _shared(
+    problem: Problem,
+    partners: Mapping[int, tuple[int, ...]],
+    source: Ints,
+    to: Ints,
+    grain: int,
+) -> Ints:
+    """Most units that the two buffers of each edge can have in common."""
+    shared = np.zeros(len(to), np.int64)
+    for k in np.flatnonzero(np.isin(source, list(partners))).tolist():
+        one, two = int(source[k]), int(to[k])
+        if two in partners[one]:
+            shared[k] = most_shared(problem, one, two, grain) // grain
+    return shared
 
 
 def _grain(
-    problem: Problem,
-    indices: Sequence[int],
-    edges: Sequence[Sequence[tuple[int, int, int]]],
+    conflicts: Conflicts,
+    chosen: Ints,
+    source: Ints,
+    edges: Ints,
     partners: Mapping[int, tuple[int, ...]],
 ) -> int:
     """Largest unit that all offsets worth trying are multiples of.
@@ -180,20 +184,20 @@ def _grain(
     that rests on others lies at a sum of such distances. Pinned buffers count only for
     what rests on them, and exactly where they may share bytes.
     """
-    buffers, pinned = problem.buffers, problem.pinned
-    free = [i for i in indices if i not in pinned]
-    aligns = {buffers[i].align for i in free or indices}
-    grain = math.gcd(*aligns, *(pinned[i] for i in partners if i in pinned))
-    lengths = {buffers[i].nbytes for i in free}
-    lengths.update(pinned[i] for i in partners if i in pinned)
-    for i, row in zip(indices, edges, strict=True):
-        if i not in pinned:
-            lengths.update(pinned.get(o, 0) + below for o, below, _ in row)
-    coarser = math.gcd(*(-(-length // grain) for length in lengths))
-    return grain * max(1, coarser) if aligns == {grain} else grain
+    pinned = conflicts.pinned
+    free = chosen[pinned[chosen] < 0]
+    aligns = np.unique(conflicts.align[free if len(free) else chosen])
+    shared = [int(pinned[i]) for i in partners if pinned[i] >= 0]
+    grain = math.gcd(*aligns.tolist(), *shared)
+    if aligns.tolist() != [grain]:
+        return grain
+    edges = edges[pinned[source] < 0]
+    rests = np.maximum(pinned[conflicts.edge_to[edges]], 0) + conflicts.edge_below[edges]
+    lengths = np.concatenate([conflicts.size[free], np.array(shared, np.int64), rests])
+    return grain * max(1, int(np.gcd.reduce(_up(lengths, grain))))
 
 
-def _sections(problem: Problem, indices: Sequence[int]) -> tuple[array[int], array[int], int]:
+def _sections(problem: Problem, indices: Sequence[int]) -> tuple[Ints, Ints, int]:
     """Live sections of every buffer, and how many sections there are.
 
     A new section begins where a buffer starts after another one has ended: only the
@@ -208,10 +212,9 @@ def _sections(problem: Problem, indices: Sequence[int]) -> tuple[array[int], arr
         if step in starts and ended:
             section, ended = section + 1, False
         at[step] = section
-    steps = sorted(at)
-    before = {step: at[earlier] for earlier, step in pairwise(steps)}
-    first = array("q", [at[live.start] for live in lives])
-    last = array("q", [before[live.end] + 1 for live in lives])
+    before = {step: at[earlier] for earlier, step in pairwise(at)}
+    first = np.array([at[live.start] for live in lives], np.int64)
+    last = np.array([before[live.end] + 1 for live in lives], np.int64)
     return first, last, section + 1
 
 
@@ -219,16 +222,16 @@ def _saved(
     problem: Problem,
     partners: dict[int, tuple[int, ...]],
     indices: Sequence[int],
-    sections: tuple[array[int], array[int], int],
+    sections: tuple[Ints, Ints, int],
     grain: int,
-) -> array[int]:
+) -> Ints:
     first, last, count = sections
     live: list[list[int]] = [[] for _ in range(count)]
-    for at, index in enumerate(indices):
+    for at, index in enumerate(indices if partners else ()):
         if index in partners:
             for section in range(first[at], last[at]):
                 live[section].append(index)
-    return array("q", [most_saved(problem, each, partners, grain) // grain for each in live])
+    return np.array([most_saved(problem, each, partners, grain) // grain for each in live])
 
 
 def time_components(problem: Problem, indices: Iterable[int]) -> list[list[int]]:
@@ -245,58 +248,51 @@ def time_components(problem: Problem, indices: Iterable[int]) -> list[list[int]]
     return groups
 
 
-def by_lifetime(problem: Problem, table: Table) -> array[int]:
+def by_lifetime(problem: Problem, table: Table) -> Ints:
     """Ranks: long-lived buffers first, large ones first among equals."""
-    buffers = problem.buffers
-    return _ranks([(-len(buffers[i].live), -buffers[i].nbytes) for i in table.indices])
+    buffers = [problem.buffers[i] for i in table.indices]
+    return ranked([-len(b.live) for b in buffers], [-b.nbytes for b in buffers])
 
 
-def by_sections(table: Table) -> array[int]:
-    """Ranks: buffers alive in many sections first, large ones first among equals."""
-    spans = map(sub, table.first, table.last)
-    return _ranks(list(zip(spans, (-nbytes for nbytes in table.nbytes), strict=True)))
+def rankings(problem: Problem, table: Table) -> dict[str, Ints]:
+    """Ranks by name: by lifetime as above, and what else leads to placements.
 
-
-def rankings(problem: Problem, table: Table) -> dict[str, array[int]]:
-    """Ranks by name: by lifetime and sections as above, and what else leads to placements.
-
-    ``size`` and ``area`` (bytes times steps) put the largest first, ``crowd`` those that
-    are alive with the most others, ``load`` those that live where the most bytes do.
+    ``sections`` puts those first that are alive in many, ``size`` and ``area`` (bytes times
+    steps) the largest, ``crowd`` those that are alive with the most others, ``load`` those that
+    live where the most bytes do, ``start`` those that live first.
     """
     buffers, load = [problem.buffers[i] for i in table.indices], loads(problem)
-    degrees = [low - high for low, high in pairwise(table.edge_start)]
+    life = [-len(b.live) for b in buffers]
+    size = [-b.nbytes for b in buffers]
     return {
         "lifetime": by_lifetime(problem, table),
-        "sections": by_sections(table),
-        "size": _ranks([(-b.nbytes, -len(b.live)) for b in buffers]),
-        "area": _ranks([(-b.nbytes * len(b.live),) for b in buffers]),
-        "crowd": _ranks([(degree,) for degree in degrees]),
-        "load": _ranks(
-            [
-                (-load[i], -len(b.live), -b.nbytes)
-                for i, b in zip(table.indices, buffers, strict=True)
-            ]
-        ),
+        "sections": ranked(table.first - table.last, -table.nbytes),
+        "size": ranked(size, life),
+        "area": ranked([-float(b.nbytes * len(b.live)) for b in buffers]),
+        "crowd": ranked(-np.diff(table.edge_start)),
+        "load": ranked([-load[i] for i in table.indices], life, size),
+        "start": ranked([b.live.start for b in buffers], size),
     }
 
 
-def by_offset(offsets: Sequence[int], table: Table) -> array[int]:
+def by_offset(offsets: Sequence[int], table: Table) -> Ints:
     """Ranks: what lies lowest in a placement of all buffers goes first."""
-    return _ranks([(offsets[i],) for i in table.indices])
+    return ranked([offsets[i] for i in table.indices])
 
 
-def shuffled(ranks: array[int], seed: int) -> array[int]:
+def shuffled(ranks: Ints, seed: int) -> Ints:
     """The ranks with neighbours exchanged here and there; equal seeds, equal results."""
-    keys: list[tuple[int, ...]] = []
+    keys = []
     state = seed
-    for rank in ranks:
+    for rank in ranks.tolist():
         state = (state * 1103515245 + 12345) % 2**31
-        keys.append(((rank + 2) * (1000 + (state >> 8) % 100),))
-    return _ranks(keys)
+        keys.append((rank + 2) * (1000 + (state >> 8) % 100))
+    return ranked(keys)
 
 
-def _ranks(keys: Sequence[tuple[int, ...]]) -> array[int]:
-    ranks = array("q", bytes(8 * len(keys)))
-    for rank, at in enumerate(sorted(range(len(keys)), key=lambda i: (keys[i], i))):
-        ranks[at] = rank
+def ranked(*keys: npt.ArrayLike) -> Ints:
+    """Ranks by some keys, the first one counts most; ties go to the lower number."""
+    order = np.lexsort([np.asarray(key) for key in reversed(keys)])
+    ranks = np.empty(len(order), np.int64)
+    ranks[order] = np.arange(len(order))
     return ranks

@@ -32,7 +32,7 @@ class Effort:
         width: sets of each size that the heuristic keeps, fewer in segments of many steps.
         cuts: minimum cuts to compute for the bound of a segment, times its steps.
         row_states: of rows made, that the search for an order of rows may visit.
-        rounds: of placing rows in an order that learns.
+        rounds: of placing rows by the squeaky wheel.
         nodes: of the search for addresses of rows, after that.
         slack: share of the live bytes by which both may miss them.
     """
@@ -41,7 +41,7 @@ class Effort:
     width: int = 24
     cuts: int = 40_000
     row_states: int = 4_000
-    rounds: int = 40
+    rounds: int = 900
     nodes: int = 4_000
     slack: float = 0.02
 
@@ -53,7 +53,7 @@ EFFORTS: Mapping[str, Effort] = MappingProxyType(
             width=8,
             cuts=4_000,
             row_states=2_000,
-            rounds=20,
+            rounds=900,
             nodes=2_000,
             slack=0.05,
         ),
@@ -63,7 +63,7 @@ EFFORTS: Mapping[str, Effort] = MappingProxyType(
             width=96,
             cuts=400_000,
             row_states=100_000,
-            rounds=4_000,
+            rounds=12_000,
             nodes=200_000,
             slack=0.0,
         ),

@@ -12,7 +12,8 @@ from packing_tables import loose_table, pinned_problems, problems
 from mcuplan.solvers.packing import Placement, Problem, check_placements, lower_bound
 from mcuplan.solvers.packing.conflicts import Conflicts, count_pairs, loads
 from mcuplan.solvers.packing.crowded import crowded_fit
-from mcuplan.solvers.packing.greedy import climb, first_fit, lowest_first, portfolio
+from mcuplan.solvers.packing.greedy import best_fit, climb, first_fit, portfolio
+from mcuplan.solvers.packing.table import ranked
 
 
 def _check(problem: Problem, offsets: list[int] | tuple[int, ...]) -> None:
@@ -22,11 +23,14 @@ def _check(problem: Problem, offsets: list[int] | tuple[int, ...]) -> None:
 @settings(max_examples=40, deadline=None)
 @given(st.one_of(problems(), pinned_problems(most=20, largest=200)))
 def test_every_heuristic_is_valid(problem: Problem) -> None:
-    """First fit, lowest first, hill climbing and their best keep every rule."""
+    """First fit, best fit, hill climbing and their best keep every rule."""
     conflicts = Conflicts(problem)
-    order = range(len(problem.buffers))
-    _check(problem, first_fit(problem, conflicts, order))
-    _check(problem, lowest_first(problem, conflicts, [(i,) for i in order]))
+    rank = ranked(range(len(problem.buffers)))
+    for fit in (first_fit, best_fit):
+        packing = fit(conflicts, rank)
+        _check(problem, packing.offsets)
+        ends = (at + b.nbytes for at, b in zip(packing.offsets, problem.buffers, strict=True))
+        assert packing.arena_bytes == max(ends, default=0)
     best = portfolio(problem, conflicts, 0)
     _check(problem, best.offsets)
     climbed = climb(problem, conflicts, best, lower_bound(problem).bytes)
@@ -39,9 +43,9 @@ def test_every_heuristic_is_valid(problem: Problem) -> None:
 def test_crowded_fit_is_first_fit_by_size(problem: Problem) -> None:
     """The form for crowded tables gives the placement of first fit by size."""
     buffers = problem.buffers
-    order = sorted(range(len(buffers)), key=lambda i: (-buffers[i].nbytes, buffers[i].live.start))
-    expected = first_fit(problem, Conflicts(problem), order)
-    assert tuple(expected) == crowded_fit(problem).offsets
+    rank = ranked([-b.nbytes for b in buffers], [b.live.start for b in buffers])
+    expected = first_fit(Conflicts(problem), rank)
+    assert expected.offsets == crowded_fit(problem).offsets
 
 
 @settings(max_examples=30, deadline=None)

@@ -6,21 +6,26 @@
 
 #include "packcore.h"
 
-enum { ARRAYS = 15, ARRAY_WEIGHT = 13, ARRAY_OFFSET = 14, FIRST_ARRAY = 5, ARGUMENTS = 21 };
+enum {
+    SIZE, ALIGN, PINNED, RANK, EDGE_START, EDGE_TO, EDGE_ABOVE, EDGE_BELOW, OFFSET, FIRST, LAST,
+    LAST_OFFSET, EDGE_SHARED, MOST_SAVED, WEIGHT, ARRAYS
+};
+
+enum { FIT_ARRAYS = FIRST, NUMBERS = 5 };
 
 /* Sums of all sizes, distances and alignments stay below this, so nothing overflows. */
 #define GREATEST (INT64_C(1) << 58)
 
 static const char *const array_names[ARRAYS] = {
-    "size",       "align",       "last_offset", "rank",    "first",
-    "last",       "pinned",      "edge_start",  "edge_to", "edge_above",
-    "edge_below", "edge_shared", "most_saved",  "weight",  "offset",
+    "size",       "align",      "pinned", "rank",  "edge_start", "edge_to",     "edge_above",
+    "edge_below", "offset",     "first",  "last",  "last_offset", "edge_shared", "most_saved",
+    "weight",
 };
 
 static bool take_array(PyObject *object, int index, Py_ssize_t items, Py_buffer *view)
 {
     int flags = PyBUF_C_CONTIGUOUS | PyBUF_FORMAT;
-    if (index == ARRAY_WEIGHT || index == ARRAY_OFFSET) {
+    if (index == WEIGHT || index == OFFSET) {
         flags |= PyBUF_WRITABLE;
     }
     if (PyObject_GetBuffer(object, view, flags) != 0) {
@@ -67,6 +72,21 @@ static const char *mistake(const packcore_table *t, int64_t edges)
     if (!ordered || !in_range(t->edge_to, edges, 0, t->count - 1)) {
         return "edges are not a list per buffer";
     }
+    if (!in_range(t->align, t->count, 1, GREATEST) || !sum_fits(t->align, t->count, &sum) ||
+        !sum_fits(t->size, t->count, &sum)) {
+        return "sizes or alignments out of range";
+    }
+    if (!in_range(t->edge_above, edges, 0, GREATEST / (t->count + 1)) ||
+        !in_range(t->edge_below, edges, 0, GREATEST / (t->count + 1)) ||
+        !in_range(t->pinned, t->count, -1, GREATEST) ||
+        !in_range(t->rank, t->count, 0, GREATEST)) {
+        return "distances, places or ranks out of range";
+    }
+    return t->capacity < 0 || t->capacity > GREATEST ? "capacity out of range" : NULL;
+}
+
+static const char *search_mistake(const packcore_table *t, int64_t edges)
+{
     if (!in_range(t->first, t->count, 0, t->sections - 1) ||
         !in_range(t->last, t->count, 1, t->sections)) {
         return "live sections out of range";
@@ -76,20 +96,13 @@ static const char *mistake(const packcore_table *t, int64_t edges)
             return "live sections are empty";
         }
     }
-    if (!in_range(t->align, t->count, 1, GREATEST) || !sum_fits(t->align, t->count, &sum) ||
-        !sum_fits(t->size, t->count, &sum)) {
-        return "sizes or alignments out of range";
-    }
-    if (!in_range(t->edge_above, edges, 0, GREATEST / (t->count + 1)) ||
-        !in_range(t->edge_below, edges, 0, GREATEST / (t->count + 1)) ||
-        !in_range(t->edge_shared, edges, 0, GREATEST / (edges + 1)) ||
-        !in_range(t->pinned, t->count, -1, GREATEST) ||
+    if (!in_range(t->edge_shared, edges, 0, GREATEST / (edges + 1)) ||
         !in_range(t->last_offset, t->count, -GREATEST, GREATEST) ||
         !in_range(t->most_saved, t->sections, 0, GREATEST) ||
         !in_range(t->weight, t->sections, 1, INT64_C(1) << 40)) {
-        return "distances, limits or weights out of range";
+        return "limits or weights out of range";
     }
-    return t->capacity < 0 || t->capacity > GREATEST ? "capacity out of range" : NULL;
+    return NULL;
 }
 
 static bool poll(void *data)
@@ -107,11 +120,11 @@ static bool poll(void *data)
 }
 
 /* Whether what is written to overlaps nothing that is read. */
-static bool apart(const Py_buffer *views)
+static bool apart(const Py_buffer *views, int count)
 {
     bool ok = true;
-    for (int i = ARRAY_WEIGHT; i <= ARRAY_OFFSET; i++) {
-        for (int j = 0; ok && j < ARRAYS; j++) {
+    for (int i = OFFSET; i < count; i += WEIGHT - OFFSET) {
+        for (int j = 0; ok && j < count; j++) {
             uintptr_t one = (uintptr_t)views[i].buf, two = (uintptr_t)views[j].buf;
             ok = i == j || views[j].len == 0 || one + (uintptr_t)views[i].len <= two ||
                  two + (uintptr_t)views[j].len <= one;
@@ -125,10 +138,13 @@ static bool apart(const Py_buffer *views)
 
 typedef packcore_status solver(const packcore_table *table, int64_t *nodes, int64_t *over);
 
-static PyObject *run(solver *solve, packcore_table *table, int64_t edges)
+static PyObject *run(solver *solve, const packcore_table *table, int64_t edges)
 {
     const char *wrong = mistake(table, edges);
     int64_t nodes, over;
+    if (wrong == NULL && table->first != NULL) {
+        wrong = search_mistake(table, edges);
+    }
     if (wrong != NULL) {
         PyErr_SetString(PyExc_ValueError, wrong);
         return NULL;
@@ -143,88 +159,121 @@ static PyObject *run(solver *solve, packcore_table *table, int64_t edges)
     return Py_BuildValue("iLL", (int)status, (long long)nodes, (long long)over);
 }
 
-static bool take_numbers(PyObject *arguments, int64_t numbers[FIRST_ARRAY])
+static bool take_numbers(PyObject *arguments, int64_t numbers[NUMBERS])
 {
-    for (int i = 0; i < FIRST_ARRAY; i++) {
+    for (int i = 0; i < NUMBERS; i++) {
         numbers[i] = PyLong_AsLongLong(PyTuple_GetItem(arguments, i));
         if (numbers[i] == -1 && PyErr_Occurred() != NULL) {
             return false;
         }
     }
-    if (numbers[0] < 1 || numbers[1] < 1 || numbers[0] > INT32_MAX || numbers[1] > INT32_MAX) {
-        PyErr_SetString(PyExc_ValueError, "count and sections must be positive");
+    if (numbers[0] < 1 || numbers[1] < 1 || numbers[0] > INT32_MAX || numbers[1] > INT32_MAX ||
+        numbers[3] < 0 || numbers[3] >= INT32_MAX) {
+        PyErr_SetString(PyExc_ValueError, "count, sections or rule out of range");
         return false;
     }
     return true;
 }
 
-static PyObject *call(solver *solve, PyObject *arguments)
+static Py_ssize_t items_of(int array, const int64_t numbers[NUMBERS], Py_ssize_t edges)
 {
-    int64_t numbers[FIRST_ARRAY];
-    Py_buffer views[ARRAYS];
+    Py_ssize_t count = (Py_ssize_t)numbers[0], items = count;
+    if (array == EDGE_START) {
+        items = count + 1;
+    } else if ((array >= EDGE_TO && array <= EDGE_BELOW) || array == EDGE_SHARED) {
+        items = edges;
+    } else if (array == MOST_SAVED || array == WEIGHT) {
+        items = (Py_ssize_t)numbers[1];
+    }
+    return items;
+}
+
+/* Takes five numbers, so many arrays, and what is asked whether to stop. */
+static PyObject *call(solver *solve, PyObject *arguments, int count)
+{
+    int64_t n[NUMBERS];
+    Py_buffer v[ARRAYS];
     PyObject *result = NULL;
     int taken = 0;
-    if (PyTuple_Size(arguments) != ARGUMENTS) {
-        PyErr_Format(PyExc_TypeError, "takes %d arguments", ARGUMENTS);
+    if (PyTuple_Size(arguments) != NUMBERS + count + 1) {
+        PyErr_Format(PyExc_TypeError, "takes %d arguments", NUMBERS + count + 1);
         return NULL;
     }
-    if (!take_numbers(arguments, numbers)) {
+    if (!take_numbers(arguments, n)) {
         return NULL;
     }
-    Py_ssize_t count = (Py_ssize_t)numbers[0], sections = (Py_ssize_t)numbers[1];
-    Py_ssize_t edges = PyObject_Length(PyTuple_GetItem(arguments, FIRST_ARRAY + 8));
-    for (bool ok = edges >= 0; ok && taken < ARRAYS; taken += ok ? 1 : 0) {
-        Py_ssize_t items = taken < 7 || taken == ARRAY_OFFSET ? count
-                           : taken == 7                       ? count + 1
-                           : taken < 12                       ? edges
-                                                              : sections;
-        ok = take_array(PyTuple_GetItem(arguments, FIRST_ARRAY + taken), taken, items,
-                        &views[taken]);
+    Py_ssize_t edges = PyObject_Length(PyTuple_GetItem(arguments, NUMBERS + EDGE_TO));
+    for (bool ok = edges >= 0; ok && taken < count; taken += ok ? 1 : 0) {
+        PyObject *array = PyTuple_GetItem(arguments, NUMBERS + taken);
+        ok = take_array(array, taken, items_of(taken, n, edges), &v[taken]);
     }
-    if (taken == ARRAYS && apart(views)) {
+    if (taken == count && apart(v, count)) {
         packcore_table table = {
-            numbers[0],    numbers[1],
-            numbers[2],    numbers[3],
-            numbers[4],    views[0].buf,
-            views[1].buf,  views[2].buf,
-            views[3].buf,  views[4].buf,
-            views[5].buf,  views[6].buf,
-            views[7].buf,  views[8].buf,
-            views[9].buf,  views[10].buf,
-            views[11].buf, views[12].buf,
-            views[13].buf, views[14].buf,
-            poll,          PyTuple_GetItem(arguments, ARGUMENTS - 1),
+            .count = n[0], .sections = n[1], .capacity = n[2], .rule = n[3], .node_limit = n[4],
+            .size = v[SIZE].buf, .align = v[ALIGN].buf, .pinned = v[PINNED].buf,
+            .rank = v[RANK].buf, .edge_start = v[EDGE_START].buf, .edge_to = v[EDGE_TO].buf,
+            .edge_above = v[EDGE_ABOVE].buf, .edge_below = v[EDGE_BELOW].buf,
+            .offset = v[OFFSET].buf, .poll = poll,
+            .poll_data = PyTuple_GetItem(arguments, NUMBERS + count),
         };
+        if (count == ARRAYS) {
+            table.first = v[FIRST].buf;
+            table.last = v[LAST].buf;
+            table.last_offset = v[LAST_OFFSET].buf;
+            table.edge_shared = v[EDGE_SHARED].buf;
+            table.most_saved = v[MOST_SAVED].buf;
+            table.weight = v[WEIGHT].buf;
+        }
         result = run(solve, &table, (int64_t)edges);
     }
     while (taken > 0) {
-        PyBuffer_Release(&views[--taken]);
+        PyBuffer_Release(&v[--taken]);
     }
     return result;
 }
 
 static PyObject *search(PyObject *Py_UNUSED(module), PyObject *arguments)
 {
-    return call(packcore_search, arguments);
+    return call(packcore_search, arguments, ARRAYS);
 }
 
-static PyObject *rearrange(PyObject *Py_UNUSED(module), PyObject *arguments)
+static PyObject *first_fit(PyObject *Py_UNUSED(module), PyObject *arguments)
 {
-    return call(packcore_rearrange, arguments);
+    return call(packcore_first_fit, arguments, FIT_ARRAYS);
 }
+
+static PyObject *best_fit(PyObject *Py_UNUSED(module), PyObject *arguments)
+{
+    return call(packcore_best_fit, arguments, FIT_ARRAYS);
+}
+
+static PyObject *climb(PyObject *Py_UNUSED(module), PyObject *arguments)
+{
+    return call(packcore_climb, arguments, FIT_ARRAYS);
+}
+
+static PyObject *squeaky_wheel(PyObject *Py_UNUSED(module), PyObject *arguments)
+{
+    return call(packcore_squeaky_wheel, arguments, FIT_ARRAYS);
+}
+
+#define FITS "(count, 1, capacity, rule, rounds, size, align, pinned, rank, edge_start, edge_to, " \
+             "edge_above, edge_below, offset, poll) -> (status, rounds, top)"
 
 static PyMethodDef methods[] = {
     {"search", search, METH_VARARGS,
-     "search(count, sections, capacity, rule, node_limit, size, align, last_offset, rank, "
-     "first, last, pinned, edge_start, edge_to, edge_above, edge_below, edge_shared, most_saved, "
-     "weight, offset, poll) -> (status, nodes, over); see search.py."},
-    {"rearrange", rearrange, METH_VARARGS,
-     "Takes and returns what search() does: (status, rounds, top); see wheel.py."},
+     "(count, sections, capacity, rule, node_limit, size, align, pinned, rank, edge_start, "
+     "edge_to, edge_above, edge_below, offset, first, last, last_offset, edge_shared, most_saved, "
+     "weight, poll) -> (status, nodes, over)"},
+    {"first_fit", first_fit, METH_VARARGS, FITS},
+    {"best_fit", best_fit, METH_VARARGS, FITS},
+    {"climb", climb, METH_VARARGS, FITS},
+    {"squeaky_wheel", squeaky_wheel, METH_VARARGS, FITS},
     {NULL, NULL, 0, NULL},
 };
 
-/* Grows with every change of arguments or results; compiled.py asks for it. */
-#define INTERFACE 3
+/* Grows with every change of arguments or results; the Python side asks for it. */
+#define INTERFACE 4
 
 static int add_constants(PyObject *module)
 {
@@ -236,7 +285,7 @@ static PyModuleDef_Slot slots[] = {{Py_mod_exec, (void *)add_constants}, {0, NUL
 static struct PyModuleDef definition = {
     PyModuleDef_HEAD_INIT,
     "_packcore",
-    "Compiled twin of mcuplan.solvers.packing.search.",
+    "The arena packer.",
     0,
     methods,
     slots,

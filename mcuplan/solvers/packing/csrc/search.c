@@ -1,5 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Branching: the second half of search.py, compiled. Every change must be made in both. */
+/* Exact search for a placement within a capacity; an answer of "no" is a proof.
+ *
+ * Branching: take a section and look at its floor, the lowest offset where an unplaced member
+ * could lie. Either one of the members that can rest there does, or those units stay empty and
+ * the floor rises to the next offset where a member could rest. That is complete for every
+ * section in which nothing can come to lie below an option later, and the section with the
+ * lowest floor is always one. Which section is taken is free: rule 0 takes the fewest branches in
+ * proportion to the failures seen there, rule 1 the fewest branches, rule 2 a forced section
+ * first and then the lowest one.
+ *
+ * Sections without unplaced members cut what is left into components, which are solved one by
+ * one: when one has no solution, none of the others is tried again. */
 #include "state.h"
 
 #include <stdlib.h>

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Partial placements and what follows from them: the first half of search.py, compiled.
- * Every change must be made in both: tests compare node counts and offsets. */
+/* What follows from a partial placement.
+ *
+ * Every placed buffer lies at its final offset. `least` is where an unplaced one can lie at the
+ * lowest, `floor` of a section the smallest `least` of its unplaced members. Only resting
+ * placements are looked for: every buffer lies at 0 or directly on another one. That loses
+ * nothing, since in any placement buffers can be let down until they rest. */
 #include "state.h"
 
 #include <stdlib.h>

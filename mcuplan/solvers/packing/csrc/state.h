@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A partial placement of one search; names and rules are those of search.py. */
+/* A partial placement of one search. `raised` buffers owe their `least` to a branch that left
+ * room empty rather than to a buffer below; they move up to where they can rest. */
 #ifndef MCUPLAN_PACKCORE_STATE_H
 #define MCUPLAN_PACKCORE_STATE_H
 
