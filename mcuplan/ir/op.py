@@ -260,7 +260,8 @@ class Op(ABC):
     def geometry(self, inputs: Sequence[Shape], output: Shape) -> tuple[InputMap, ...]:
         """For each axis of each input what an output element is computed from.
 
-        By default all of them; a map may say more than is read, never less.
+        By default all of them, and the operator runs as a whole; a map may say more than is
+        read, never less. ``output`` is the first one's shape.
         """
         return tuple((ALL,) * len(shape) for shape in inputs)
 

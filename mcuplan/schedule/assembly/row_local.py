@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from mcuplan.errors import UsageError
-from mcuplan.ir.geometry import hulls
+from mcuplan.ir.geometry import ALL, hulls
 from mcuplan.ir.graph import Graph
 from mcuplan.ir.types import TensorType
 from mcuplan.schedule.assembly.aliases import Aliases
@@ -56,8 +56,12 @@ class RowProgram:
 
 
 def is_row_local(step: Step) -> bool:
-    """Whether a step can make its output row by row from rows that lie anywhere."""
-    if not step.kernel.row_by_row:
+    """Whether a step can make its output row by row from rows that lie anywhere.
+
+    Not where nothing is known but that each element needs everything.
+    """
+    tells = any(axis_map != ALL for own in step.signature.maps for axis_map in own)
+    if not (step.kernel.row_by_row and tells):
         return False
     return step.node.op.gathers or step.signature.output.rows > 1 or not _held(step)
 
