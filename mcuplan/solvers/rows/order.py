@@ -8,9 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from mcuplan.solvers.rows.check import check_row_order
-from mcuplan.solvers.rows.compiled import search
 from mcuplan.solvers.rows.problem import RowGraph, RowOrder, RowProof
-from mcuplan.solvers.rows.search import Found
+from mcuplan.solvers.rows.search import Outcome, search
 from mcuplan.solvers.rows.smooth import smooth
 from mcuplan.solvers.rows.stages import depth_first_moves, staged_moves, step_by_step_moves
 from mcuplan.solvers.rows.state import RowTables
@@ -141,7 +140,7 @@ class _Hunt:
         if peak < self.best.peak_bytes:
             self.best = replace(self.best, moves=moves, peak_bytes=peak)
 
-    def _look(self, start: int, end: int, states: int, *, exact: bool) -> Found:
+    def _look(self, start: int, end: int, states: int, *, exact: bool) -> Outcome:
         found = search(
             self.tables, start=start, end=end, states=states, exact=exact, stop=self.stop
         )

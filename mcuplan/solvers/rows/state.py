@@ -64,11 +64,9 @@ class RowTables:
     idle_bytes: int
     chains: int
     chain: tuple[int, ...]  # of each cell
-    rank: tuple[int, ...]  # of each cell in its chain
     chain_start: Ints  # first cell of each chain, and the end
     target: Ints  # (cells, steps): the least state in which the cell is dead
     ends: tuple[tuple[tuple[int, int], ...], ...]  # moves that may be the last that a cell needs
-    joint: npt.NDArray[np.bool_]  # cells that more than one move may end
     certain: bool  # no move can save in ways that the search does not try
     step_start: Ints
     grown_bytes: Ints  # bytes allocated by the first moves of a step, at step_start

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The tables of row_state.py from a row graph."""
+"""The tables of state.py from a row graph."""
 
 from __future__ import annotations
 
@@ -194,11 +194,9 @@ def _finish(
         idle_bytes=draft.idle_bytes,
         chains=len(chains),
         chain=tuple(c for c, chain in enumerate(chains) for _ in chain),
-        rank=tuple(k for chain in chains for k in range(len(chain))),
         chain_start=np.cumsum([0, *map(len, chains)]),
         target=np.array([item[0] for item in cells], np.int64).reshape(-1, len(graph.steps)),
         ends=ends,
-        joint=np.array([len(own) > 1 for own in ends], np.bool_),
         certain=_certain(graph, saves, cells),
         step_start=_starts(grown),
         grown_bytes=_joined(grown),

@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The flow of row_least.py. */
+/* The state with the fewest bytes between two states: a flow.
+ *
+ * Going back from the later state undoes moves, and all that need them. That frees what these
+ * moves allocated and brings back cells that they had ended. It does not pay if the bytes
+ * allocated can be shared out to cells that ended since, each to one ended by a move that needs
+ * the move that allocated. Cells that were born and ended in between take their own. What finds
+ * no room is worth undoing. */
 #include "rowcore.h"
 
 #include <stdlib.h>

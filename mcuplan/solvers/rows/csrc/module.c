@@ -222,16 +222,24 @@ static PyObject *search(PyObject *Py_UNUSED(module), PyObject *arguments)
 
 static PyMethodDef methods[] = {
     {"search", search, METH_VARARGS,
-     "search(sizes, task, arrays, stop) -> (status, limit, states, order); see row_compiled.py."},
+     "search(sizes, task, arrays, stop) -> (status, limit, states, order); see search.py."},
     {NULL, NULL, 0, NULL},
 };
 
-static PyModuleDef_Slot slots[] = {{0, NULL}};
+/* Grows with every change of arguments or results; the Python side asks for it. */
+#define INTERFACE 2
+
+static int add_constants(PyObject *module)
+{
+    return PyModule_AddIntConstant(module, "INTERFACE", INTERFACE);
+}
+
+static PyModuleDef_Slot slots[] = {{Py_mod_exec, (void *)add_constants}, {0, NULL}};
 
 static struct PyModuleDef definition = {
     PyModuleDef_HEAD_INIT,
     "_rowcore",
-    "Compiled twin of mcuplan.solvers.rows.search.",
+    "The search for an order of rows.",
     0,
     methods,
     slots,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The search of row_search.py in C. Every change must be made in both: tests compare them. */
+/* The search for an order of row moves. Host code, not for firmware. */
 #ifndef ROWCORE_H
 #define ROWCORE_H
 
@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* RowTables of row_state.py; lists of lists are flat, with an array of where each starts.
+/* RowTables of state.py; lists of lists are flat, with an array of where each starts.
  * Moves have numbers: those of step s start at move_start[s]. */
 typedef struct {
     int64_t steps, moves, chains, cells, width;

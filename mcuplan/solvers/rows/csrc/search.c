@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The search of row_search.py. */
+/* Orders of row moves with the least peak, best first; ../search.py says why that is enough. */
 #include "store.h"
 
 #include <stdlib.h>
