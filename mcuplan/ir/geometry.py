@@ -31,6 +31,7 @@ __all__ = [
     "column_spans",
     "each",
     "hulls",
+    "is_single",
     "maps_of",
     "moved",
     "row_axis",
@@ -160,6 +161,13 @@ def each(inputs: Sequence[Shape]) -> tuple[InputMap, ...]:
 def moved(axis: int, to: int) -> AxisMap:
     """The map of an input's axis that is axis ``to`` of the output."""
     return SAME if axis == to else Moved(to)
+
+
+def is_single(axis_map: AxisMap) -> bool:
+    """Whether an output element reads at most one index of the axis."""
+    if isinstance(axis_map, Window):
+        return axis_map.size == 1
+    return len(axis_map.indices[0]) == 1 if isinstance(axis_map, Gathered) else axis_map != ALL
 
 
 def taken(indices: Iterable[int]) -> Gathered:

@@ -9,13 +9,14 @@ import numpy as np
 
 from mcuplan.facts import Rewrite, Rewritten
 from mcuplan.ir.editor import Editor
+from mcuplan.ir.geometry import SAME, is_single
 from mcuplan.ir.graph import Graph, Node, Stored, Tensor
-from mcuplan.ir.op import NO_CLAMP, Op
+from mcuplan.ir.op import NO_CLAMP, QuantRule, Signature
 from mcuplan.ir.types import Array, Quant
 from mcuplan.ops.batch_norm import ChannelAffine
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.dense import Dense
-from mcuplan.ops.movement import Reshape, Transpose
+from mcuplan.ops.movement import Reshape
 from mcuplan.ops.pool2d import AvgPool2D, MaxPool2D
 from mcuplan.ops.unary import Lookup
 from mcuplan.passes._edit import bypass, constant_of, rename_output
@@ -56,7 +57,7 @@ def merge_affine(graph: Graph) -> Graph:
 def fold_batch_norm(graph: Graph) -> Graph:
     """Fold affine steps into the convolution or dense layer on either side.
 
-    Pattern: Conv2D or Dense, views and pools, ChannelAffine (or a Lookup of one affine
+    Pattern: Conv2D or Dense, views, moves and pools, ChannelAffine (or a Lookup of one affine
         function); or the other way round.
     Becomes: the layer with other weights and bias.
     Only if: in front: the layer has no activation, and nobody else reads or rounds what
@@ -101,13 +102,23 @@ def _private(editor: Editor, name: str) -> bool:
     return editor.only_consumer(name) is not None and editor.tensor(name).type.quant is None
 
 
-def _commutes(op: Op, step: _Step) -> bool:
+def _commutes(sig: Signature, step: _Step) -> bool:
     """Whether an affine step may stand on either side of a node."""
+    op = sig.op
     if isinstance(op, MaxPool2D):
         return bool((step.scale > 0.0).all())
     if isinstance(op, AvgPool2D):
         return not step.offset.any() or (op.divide and not any(op.counted))
-    return isinstance(op, Reshape) or (isinstance(op, Transpose) and step.scale.size == 1)
+    return isinstance(op, Reshape) or _moves(sig, alike=step.scale.size == 1)
+
+
+def _moves(sig: Signature, *, alike: bool) -> bool:
+    """Whether elements only change places, within their channel unless all are alike."""
+    if sig.op.quant_rule is not QuantRule.PASS_THROUGH or sig.op.mixes or len(sig.inputs) != 1:
+        return False
+    own = sig.maps[0]
+    within = alike or (len(own) == len(sig.output.shape) and own[-1] == SAME)
+    return within and all(map(is_single, own))
 
 
 # -- into the layer in front ----------------------------------------------------------------
@@ -118,7 +129,11 @@ def _fold_back(editor: Editor, node: Node, step: _Step) -> bool:
     name = node.inputs[0]
     between = [name]
     producer = editor.producer(name)
-    while producer is not None and _private(editor, name) and _commutes(producer.op, step):
+    while (
+        producer is not None
+        and _private(editor, name)
+        and _commutes(editor.signature(producer), step)
+    ):
         name = producer.inputs[0]
         between.append(name)
         producer = editor.producer(name)
@@ -231,7 +246,7 @@ def _layers_behind(editor: Editor, name: str, step: _Step) -> tuple[list[str], l
         if editor.is_output(name) or editor.tensor(name).type.quant is not None:
             return None
         for reader in editor.consumers(name):
-            if _commutes(reader.op, step):
+            if _commutes(editor.signature(reader), step):
                 waiting.append(reader.output)
             elif isinstance(reader.op, Conv2D | Dense) and reader.inputs.count(name) == 1:
                 layers.append(reader)

@@ -98,6 +98,31 @@ def test_batch_norms_of_vectors_and_signals(tmp_path: Path) -> None:
     assert ops(graph)["Conv2D"] == ops(graph)["Dense"] == 1
 
 
+@pytest.mark.parametrize("way", ["Resize", "Slice", "Tile"])
+def test_a_batch_norm_goes_through_what_only_moves(tmp_path: Path, way: str) -> None:
+    """Rows and columns that are repeated or left out keep their channels."""
+    net = Net((1, 2, 6, 6))
+    x = net.conv("x", 2, 3)
+    if way == "Resize":
+        kind = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+        x = net.add("Resize", x, "", net.const([1, 1, 2, 2]), **kind)
+    elif way == "Slice":
+        x = net.add("Slice", x, *(net.const(v, np.int64) for v in ([1], [5], [2], [2])))
+    else:
+        x = net.add("Tile", x, net.const([1, 1, 1, 2], np.int64))
+    graph = rewritten(net.model(net.batch_norm(x, 3)), net.samples(), tmp_path)
+    assert "ChannelAffine" not in ops(graph)
+    assert 1 == ops(graph)["Conv2D"]
+
+
+def test_a_batch_norm_of_other_channels_stays(tmp_path: Path) -> None:
+    """Where channels are repeated, the step has more than the layer: it is one of its own."""
+    net = Net((1, 2, 4, 4))
+    x = net.add("Tile", net.conv("x", 2, 3), net.const([1, 2, 1, 1], np.int64))
+    graph = rewritten(net.model(net.batch_norm(x, 6)), net.samples(), tmp_path)
+    assert 2 == ops(graph)["Conv2D"]
+
+
 def test_two_batch_norms_in_a_row_are_one(tmp_path: Path) -> None:
     """What cannot be folded is at least merged."""
     net = Net((1, 2, 6, 6))
