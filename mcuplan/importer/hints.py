@@ -43,7 +43,6 @@ WAYS: Mapping[str, Way] = {
     "InstanceNormalization": _NORM,
     "LRN": _NORM,
     "LSTM": _FRAMES,
-    "LayerNormalization": _NORM,
     "Loop": Way("unroll the loop when exporting"),
     "LpNormalization": Way("divide by a constant, or cut the model", ends=True),
     "MatMulInteger": Way("quantize statically (QDQ or QLinearMatMul)"),
