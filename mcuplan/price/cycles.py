@@ -33,7 +33,6 @@ __all__ = [
     "forget_timings",
     "kernel_timings",
     "network_errors",
-    "rated_cycles",
     "timing_of",
     "work_of",
 ]
@@ -160,13 +159,13 @@ def expected_cycles(
     timing, reference = timing_of(kernel), _reference_target()
     if timing is None:
         ground = Ground.RATED if kernel.backend in target.rates else Ground.BORROWED
-        return Expected(rated_cycles(kernel, signature, target, kernel.backend), None, ground)
+        return Expected(_rated_cycles(kernel, signature, target, kernel.backend), None, ground)
     cycles = timing.total(work_of(kernel, signature, runs))
     if target.core == reference.core and target.rates == reference.rates:
         return Expected(cycles, timing.max_error, Ground.MEASURED)
     both = kernel.backend in target.rates and kernel.backend in reference.rates
     rates = kernel.backend if both else "c99"
-    here, there = (rated_cycles(kernel, signature, t, rates) for t in (target, reference))
+    here, there = (_rated_cycles(kernel, signature, t, rates) for t in (target, reference))
     return Expected(cycles * here / max(1.0, there), None, Ground.SCALED)
 
 
@@ -193,7 +192,7 @@ def _plain_work(sig: Signature, runs: Sequence[int]) -> Work:
     }
 
 
-def rated_cycles(kernel: Kernel, signature: Signature, target: Target, backend: str) -> float:
+def _rated_cycles(kernel: Kernel, signature: Signature, target: Target, backend: str) -> float:
     """Cycles by the target's rates of a backend for the class of the kernel."""
     cost = signature.cost
     elements = sum(t.elements for t in signature.outputs)
