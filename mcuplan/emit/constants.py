@@ -87,5 +87,6 @@ def _rows(step: Step, call: Call, rows: Callable[[str], str]) -> dict[str, str]:
         constant = step.signature.constants[index] is not None
         name, kind = step.node.inputs[index], step.signature.inputs[index]
         found[key] = f"{{.stride = {kind.row_bytes}U, .table = NULL}}" if constant else rows(name)
-    found["out_rows"] = rows(step.node.output)
+    for position, name in enumerate(step.node.outputs):
+        found["out_rows" if position == 0 else f"out{position + 1}_rows"] = rows(name)
     return found

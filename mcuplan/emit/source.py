@@ -88,11 +88,13 @@ def _title(places: Places, step: Step, indent: str = "") -> str:
     shape_in = step.signature.inputs[0].shape
     name = comment_text(places.graph.node_name(step.node))
     label = comment_text(step.node.op.label)
-    made = step.signature.output
-    shapes = f"{shape_text(shape_in)} -> {shape_text(made.shape)}"
-    grid = ""
-    if made.quant is not None and made.quant.axis is None:
-        grid = f"\n{indent} * output: scale {made.q.s:.9g}, zero_point {made.q.z}"
+    kinds = step.signature.outputs
+    shapes = f"{shape_text(shape_in)} -> {', '.join(shape_text(kind.shape) for kind in kinds)}"
+    grid = "".join(
+        f"\n{indent} * output: scale {made.q.s:.9g}, zero_point {made.q.z}"
+        for made in kinds
+        if made.quant is not None and made.quant.axis is None
+    )
     return f'{indent}/* step {step.index}: {label} "{name}" {shapes}{grid} */'
 
 
@@ -138,7 +140,7 @@ def _calls(
         for index in made.inputs:
             operand = constants.operands.get(index)
             arguments.append(operand or places.pointer(step.node.inputs[index]))
-        arguments += [places.pointer(step.node.output), *rows]
+        arguments += [*map(places.pointer, step.node.outputs), *rows]
         if step.scratch_bytes:
             arguments.append(places.scratch(step.index))
         yield call(made.function or step.kernel.function, arguments, indent)

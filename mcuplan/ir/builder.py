@@ -252,6 +252,33 @@ class Builder:
         held.layouts[layout] = made
         self._held[name] = held
 
+    def add_outputs(
+        self,
+        op: Op,
+        inputs: Sequence[str],
+        node: OnnxNode,
+        layout: Layout,
+        quants: Sequence[Quant | None],
+    ) -> None:
+        """Add the operator that computes all outputs of an ONNX node, held in ``layout``.
+
+        An output without a name is made all the same.
+        """
+        kinds = op.infer([self._tensors[name].type for name in inputs])
+        made = []
+        for k, (kind, quant) in enumerate(zip(kinds, quants, strict=True)):
+            name = node.outputs[k] if k < len(node.outputs) and node.outputs[k] else ""
+            made.append(self._fresh(name or f"{node.name or op.label}_{k}"))
+            tensor_type = TensorType(kind.shape, kind.dtype, quant)
+            origin = Origin(name, layout) if name else None
+            self._tensors[made[-1]] = Tensor(made[-1], tensor_type, origin=origin)
+            if name:
+                held = {layout: made[-1]}
+                self._held[name] = _Held(_onnx_shape(kind.shape, layout), held, quant)
+        origin_name = node.name or next(filter(None, node.outputs))
+        key = f"n{len(self._nodes)}"
+        self._nodes[made[0]] = Node(key, op, tuple(inputs), tuple(made), origin_name)
+
     def alias(self, name: str, source: str, layouts: Mapping[Layout, str]) -> None:
         """An ONNX tensor that is another one seen differently (Identity, Transpose)."""
         if dict(layouts) == self._held[source].layouts:

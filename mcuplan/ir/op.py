@@ -317,13 +317,13 @@ Field = int | float | ConstArray | None
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One C call of a step: ``function(&params, inputs..., output, y0, y1[, scratch])``.
+    """One C call of a step: ``function(&params, inputs..., outputs..., y0, y1[, scratch])``.
 
     ``fields`` are the members of the params struct; arrays become constants that the
     member points to. ``inputs`` are the node inputs passed, activations or int8
-    constants. Row addresses (``in_rows``, ``in2_rows``..., ``out_rows``) are added when
-    emitting, from where the plan put the tensors. ``y0, y1`` are the output rows computed;
-    the input rows taken where the operator ``gathers``.
+    constants. Row addresses (``in_rows``, ``in2_rows``..., ``out_rows``, ``out2_rows``...) are
+    added when emitting, from where the plan put the tensors. ``y0, y1`` are the output rows
+    computed; the input rows taken where the operator ``gathers``.
     """
 
     fields: Mapping[str, Field]

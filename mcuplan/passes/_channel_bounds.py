@@ -46,7 +46,8 @@ def channel_bounds(graph: Graph, *, real_ranges: bool = True) -> Mapping[str, Bo
     """
     found = {port.tensor: _any(graph.tensor(port.tensor).type) for port in graph.inputs}
     for node in graph.nodes:
-        moves = node.op.quant_rule is QuantRule.PASS_THROUGH  # or selects: order is kept
+        # moves or selects: order is kept
+        moves = node.op.quant_rule is QuantRule.PASS_THROUGH and len(node.outputs) == 1
         bounds = _BOUNDS.get(type(node.op), _increasing if moves else _unknown)
         if bounds is _weighted and not real_ranges:
             bounds = _constant_sums

@@ -83,7 +83,7 @@ def _push(editor: Editor, producer: Node, node: Node) -> bool:
 
     An input on another grid is rounded only where constants of the node go beside it.
     """
-    if len(producer.inputs) != 1:
+    if len(producer.inputs) != 1 or len(producer.outputs) != 1:
         return False
     name = producer.inputs[0]
     source = editor.tensor(name)

@@ -218,13 +218,14 @@ def _forced(
         for name in node.inputs:
             data = graph.tensor(name).data
             arrays.append(values[name] if data is None else data)
-        (ours,) = node.op.integer(graph.signature(node), *arrays)
-        if not graph.activations(node):
-            ours = np.concatenate([ours] * samples)  # a constant, made once
-        if node.output in given:
-            yield node.output, ours, given[node.output]
-        else:
-            values[node.output] = ours
+        made = node.op.integer(graph.signature(node), *arrays)
+        for name, ours in zip(node.outputs, made, strict=True):
+            if not graph.activations(node):
+                ours = np.concatenate([ours] * samples)  # a constant, made once
+            if name in given:
+                yield name, ours, given[name]
+            else:
+                values[name] = ours
 
 
 class FloatLayers:

@@ -17,11 +17,12 @@ _Place = tuple[str, int]
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Bytes of the output of ``step`` from ``start`` on, as soon as they are made."""
+    """Bytes of an output of ``step`` from ``start`` on, as soon as they are made."""
 
     step: int
     start: int
     dump: TensorDump
+    output: int = 0
 
 
 def output_parts(plan: Plan, members: Mapping[str, str]) -> Iterator[Part]:
@@ -33,23 +34,27 @@ def output_parts(plan: Plan, members: Mapping[str, str]) -> Iterator[Part]:
         plan: what runs.
         members: name of each region in the bundle.
     """
-    places = {step.index: plan.row_addresses(step.node.output) for step in plan.program.steps}
+    places = {
+        step.index: [plan.row_addresses(name) for name in step.node.outputs]
+        for step in plan.program.steps
+    }
     for at, (run, (_, end)) in enumerate(zip(plan.runs, plan.run_moves, strict=True)):
         if run.step == FEED:
             continue
-        size = plan.program.steps[run.step].signature.output.row_bytes
-        for first, last in _spans(_kept(plan, run, end), places[run.step], size):
-            region, offset = places[run.step][first]
-            dump = TensorDump(at, members[region], offset, (last - first) * size)
-            yield Part(run.step, first * size, dump)
+        for output, kind in enumerate(plan.program.steps[run.step].signature.outputs):
+            size, found = kind.row_bytes, places[run.step][output]
+            for first, last in _spans(_kept(plan, run, end, output), found, size):
+                region, offset = found[first]
+                dump = TensorDump(at, members[region], offset, (last - first) * size)
+                yield Part(run.step, first * size, dump, output)
 
 
-def _kept(plan: Plan, run: Run, end: int) -> list[int]:
+def _kept(plan: Plan, run: Run, end: int, output: int) -> list[int]:
     """Output rows that a run completes and that are there when it ends, at a move."""
     step = plan.program.steps[run.step]
     if step.node.op.gathers:
         return [0] if run.end == step.signature.inputs[0].rows else []
-    slots = plan.allocation.rows[step.node.output]
+    slots = plan.allocation.rows[step.node.outputs[output]]
     if run.moves == 1 or len(slots) == 1:
         return list(range(run.first, run.end))
     live = {buffer.name: buffer.live for buffer in plan.allocation.buffers}

@@ -359,7 +359,8 @@ def _mismatches(
     """Every part of a step's output that differs in a block of samples."""
     steps = subject.plan.program.steps
     for part, dump in zip(parts, dumps, strict=True):
-        expected = values[steps[part.step].node.output].reshape(len(dump), -1).view(np.int8)
+        name = steps[part.step].node.outputs[part.output]
+        expected = values[name].reshape(len(dump), -1).view(np.int8)
         differs = (dump != expected[:, part.start : part.start + part.dump.nbytes]).any(axis=1)
         if differs.any():
             yield Mismatch(part.step, start + int(np.flatnonzero(differs)[0]))
@@ -369,7 +370,8 @@ def _wrong_outputs(
     subject: Subject, outputs: Sequence[Array], values: Mapping[str, Array], start: int
 ) -> Iterator[Mismatch]:
     """Outputs as the application gets them that differ in a block of samples."""
-    steps = {step.node.output: step.index for step in subject.plan.program.steps}
+    every = subject.plan.program.steps
+    steps = {name: step.index for step in every for name in step.node.outputs}
     for port, output in zip(subject.graph.app_outputs, outputs, strict=True):
         expected = values[port.tensor].reshape(len(output), -1)
         differs = (output != expected).any(axis=1)

@@ -92,7 +92,7 @@ def _measured(
 
 def shared_bytes(step: Step) -> Mapping[str, int]:
     """Most bytes that the output and each input may have in common, if that dies here."""
-    if not step.kernel.row_by_row:
+    if not step.kernel.row_by_row or len(step.node.outputs) > 1:
         return {}
     found: dict[str, int] = {}
     made = step.signature.output.nbytes
@@ -131,7 +131,7 @@ def overlaps(
         read = {slots[n].buffer for n in program.graph.activations(step.node)}
         made_here = output.live.start == step.index and output.name not in read
         fresh = made_here and output.name not in reserved
-        if not step.kernel.row_by_row or not fresh:
+        if not step.kernel.row_by_row or not fresh or len(step.node.outputs) > 1:
             continue
         pairs = _pairs(step, buffers, number, slots, lasting)
         if pairs:

@@ -43,7 +43,8 @@ class Aliases:
         mine, other = self.slots[output].buffer, self.slots[source].buffer
         read = (name for name in graph.activations(node) if self.slots[name].buffer == other)
         return (
-            mine == output
+            len(node.outputs) == 1
+            and mine == output
             and mine != other
             and self.nbytes[mine] == self.nbytes[other]
             and self.fills(graph, output)

@@ -64,7 +64,8 @@ def _name_all(plan: Plan, machine: _Machine) -> None:
         machine.name(port.tensor)
     for node in plan.program.graph.nodes:
         if node.name in made:
-            machine.name(node.output)
+            for name in node.outputs:
+                machine.name(name)
         else:
             machine.look(node)
 
@@ -200,16 +201,24 @@ class _Machine:
             self.violations.append(f"{where}: runs only as a whole")
         rows = rows[::-1] if run.descending else rows
         scratch = self._scratch(step, number)
-        made, width = self.starts(step.node.output)[_index(rows)], step.signature.output.row_bytes
-        if (_overlap(made, width, *scratch)).any():
-            self.violations.append(f"{where}: scratch lies in the output")
+        for made, width in self._made(step, rows):
+            if (_overlap(made, width, *scratch)).any():
+                self.violations.append(f"{where}: scratch lies in the output")
         for call in step.calls:
             for index in call.inputs:
                 if step.signature.constants[index] is None:
                     self._operand(step, index, rows, scratch, where)
             start, size = scratch
             self._arena[start : start + size] = _SPOILED
-            self.write(step.node.output, rows)
+            for name in step.node.outputs:
+                self.write(name, rows)
+        for name in step.node.outputs if len(step.node.outputs) > 1 else ():
+            self.read(name, range(run.first, run.end), where)
+
+    def _made(self, step: Step, rows: range) -> list[tuple[Array, int]]:
+        """Where rows of each output lie, in the order in which they are made, and their bytes."""
+        pairs = zip(step.node.outputs, step.signature.outputs, strict=True)
+        return [(self.starts(name)[_index(rows)], kind.row_bytes) for name, kind in pairs]
 
     def _operand(
         self, step: Step, index: int, rows: range, scratch: tuple[int, int], where: str
@@ -218,8 +227,10 @@ class _Machine:
         sig, name = step.signature, step.node.inputs[index]
         read, last = _last_reads(step, index, rows)
         starts, width = self.starts(name)[read], sig.inputs[index].row_bytes
-        made = self.starts(step.node.output)[_index(rows)]
-        begun = _first_overlap(starts, width, made, sig.output.row_bytes)
+        each = self._made(step, rows)
+        (made, _), *_ = each
+        firsts = [_first_overlap(starts, width, at, size) for at, size in each]
+        begun = np.minimum.reduce(firsts)
         if not step.kernel.row_by_row:  # everything is begun with the first row
             begun = np.where(begun < len(rows), 0, begun)
         bad = (begun <= last) | _overlap(starts, width, *scratch)

@@ -129,8 +129,8 @@ def _victim(step: Step, program: Program, aliases: Aliases, end: dict[str, int])
 
 def _in_place(program: Program, aliases: Aliases, home: Mapping[str, str]) -> tuple[int, ...]:
     """Steps whose output takes the bytes of an input."""
-    storage = {step.index: aliases.slots[step.node.output].buffer for step in program.steps}
-    return tuple(index for index, name in storage.items() if home[name] != name)
+    made = {s.index: [aliases.slots[n].buffer for n in s.node.outputs] for s in program.steps}
+    return tuple(i for i, names in made.items() if any(home[name] != name for name in names))
 
 
 def _without_copy(program: Program, aliases: Aliases) -> tuple[str, ...]:

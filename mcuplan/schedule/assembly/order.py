@@ -124,7 +124,7 @@ def _problem(
         [align_up(scratch.get(node.name, 0), _ALIGN) for node in nodes],
         [
             []
-            if aliases.slots[node.output].buffer in over
+            if any(aliases.slots[name].buffer in over for name in node.outputs)
             else _savings(graph, node, aliases, index, shared, takes[node.name])
             for node in nodes
         ],
@@ -159,7 +159,7 @@ def _savings(
     takes: tuple[int, ...],
 ) -> list[tuple[int, int]]:
     """(storage, bytes) that running the node may save where the storage dies there."""
-    alone = aliases.fills(graph, node.output)
+    alone = aliases.fills(graph, node.output) and len(node.outputs) == 1
     found: dict[str, int] = {}
     for i, name in enumerate(node.inputs):
         if name not in aliases.slots:

@@ -58,10 +58,11 @@ class RowProgram:
 def is_row_local(step: Step) -> bool:
     """Whether a step can make its output row by row from rows that lie anywhere.
 
-    Not where nothing is known but that each element needs everything.
+    Not where nothing is known but that each element needs everything, and not of several outputs,
+    whose rows would have to come together.
     """
     tells = any(axis_map != ALL for own in step.signature.maps for axis_map in own)
-    if not (step.kernel.row_by_row and tells):
+    if not (step.kernel.row_by_row and tells) or len(step.node.outputs) > 1:
         return False
     return step.node.op.gathers or step.signature.output.rows > 1 or not _held(step)
 
