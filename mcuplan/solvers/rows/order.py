@@ -83,7 +83,8 @@ class _Hunt:
     def begin(cls, graph: RowGraph, enough: int, stop: Callable[[], bool] | None) -> Self:
         """From the better of the plain orders."""
         tables = row_tables(graph)
-        best = min(depth_first(graph), step_by_step(graph), key=lambda order: order.peak_bytes)
+        streamed = _order(graph, depth_first_moves(graph, tables))
+        best = min(streamed, step_by_step(graph), key=lambda order: order.peak_bytes)
         return cls(graph, tables, best, best.lower_bound_bytes, enough, stop)
 
     @property
