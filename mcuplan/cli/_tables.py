@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Commands around the models: bench, diff, pack, targets, ops, explain."""
+"""Commands around the models: bench, diff, pack, order, targets, ops, explain."""
 
 from __future__ import annotations
 
@@ -352,4 +352,24 @@ def pack(file: Path, capacity: int | None, time_limit: float, output: Path | Non
     return EXIT_FITS if fits else EXIT_OVER
 
 
-COMMANDS = (bench, diff, pack, targets, ops, explain)
+@click.command()
+@click.argument("file", type=_options.FILE)
+@click.option("--rows", is_flag=True, help="Of layers that run row by row, not of whole steps.")
+@click.option("--output", "-o", type=_options.FILE, help="CSV of the order to write.")
+def order(file: Path, rows: bool, output: Path | None) -> int:
+    """Order the steps of a CSV table for the least peak of live bytes."""
+    from mcuplan.solvers.rows.csv_table import row_order_csv
+    from mcuplan.solvers.steps.csv_table import order_csv
+
+    if rows:
+        table, found = row_order_csv(file)
+        peak, bound = found.peak_bytes, found.lower_bound_bytes
+    else:
+        table, peak, bound = order_csv(file)
+    if output is not None:
+        write_file(output, table.encode("utf-8"))
+    say(f"peak {peak:,} B, {'optimal' if peak == bound else f'every order needs {bound:,} B'}\n")
+    return EXIT_FITS
+
+
+COMMANDS = (bench, diff, pack, order, targets, ops, explain)

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from mcuplan.solvers.steps.check import check_sequence
 from mcuplan.solvers.steps.cut_bound import least_bytes, trivial_bytes
 from mcuplan.solvers.steps.problem import Sequencing
 from mcuplan.solvers.steps.search import Found, beam, search
@@ -122,6 +123,8 @@ def best_sequence(problem: Sequencing, effort: Effort) -> Found:
     peak = max([floor, *(segment.peak for segment in found)])
     own = tuple(range(problem.count))
     chosen = own if problem.peak(own) <= peak else tuple(order)
+    if check_sequence(problem, chosen) > peak:
+        raise ValueError("an order of steps needs more than its search said")
     return Found(chosen, peak, floor, states)
 
 
