@@ -78,7 +78,7 @@ def emit(plan: Plan, name: str, stamp: Stamp) -> Bundle:
         regions=places.regions,
         symbols=(
             *row_constants(places).symbols,
-            *(symbol for made in constants for symbol in made.symbols),
+            *(symbol for each in constants for symbol in each.symbols),
         ),
         steps=len(plan.runs),
         fed_rows=plan.fed_rows,

@@ -58,8 +58,8 @@ class Places:
 
     def _tensors(self) -> list[str]:
         """Activations that lie in an arena."""
-        made = [name for node in self.graph.nodes for name in node.outputs]
-        return [port.tensor for port in self.graph.inputs] + made
+        outputs = [name for node in self.graph.nodes for name in node.outputs]
+        return [port.tensor for port in self.graph.inputs] + outputs
 
     @cached_property
     def _step_names(self) -> frozenset[str]:
@@ -78,18 +78,18 @@ class Places:
     @cached_property
     def row_places(self) -> Mapping[str, RowPlace]:
         """What lies in rows, by its name in ``macros``: tensors that own bytes, and scratch."""
-        found = {name: place for name, place in self.rows.items() if name in self.macros}
-        found |= {f"scratch{step}": place for step, place in self.scratch_rows.items()}
-        return MappingProxyType(found)
+        by_name = {name: place for name, place in self.rows.items() if name in self.macros}
+        by_name |= {f"scratch{step}": place for step, place in self.scratch_rows.items()}
+        return MappingProxyType(by_name)
 
     @cached_property
     def tables(self) -> Mapping[RowTable, str]:
         """Tables of rows, and the names of the C arrays; equal ones once."""
-        found: dict[RowTable, str] = {}
+        names: dict[RowTable, str] = {}
         for name, place in self.row_places.items():
             if place.table:
-                found.setdefault(place.table, f"{self._idents[name]}_rows")
-        return MappingProxyType(found)
+                names.setdefault(place.table, f"{self._idents[name]}_rows")
+        return MappingProxyType(names)
 
     def pointer(self, tensor: str) -> str:
         """C expression of a tensor's address, where the arenas are locals."""

@@ -21,12 +21,12 @@ _SAID = (DType.FLOAT32, DType.INT8, DType.UINT8)
 def ports_of(places: Places, ports: Sequence[Port], word: str) -> tuple[BundlePort, ...]:
     """Accessors, sizes and places of the inputs or the outputs; ``word`` says which."""
     idents = unique([port.name for port in ports], endings=("_quantize", "_real"))
-    found = []
+    bundled = []
     for port in ports:
         kind = places.graph.tensor(port.tensor).type
         suffix = f"_{idents[port.name]}" if len(ports) > 1 else ""
         region, offset = places.plan.address(port.tensor)
-        found.append(
+        bundled.append(
             BundlePort(
                 port.name,
                 f"{places.name}_{word}{suffix}",
@@ -40,7 +40,7 @@ def ports_of(places: Places, ports: Sequence[Port], word: str) -> tuple[BundlePo
                 port.planes,
             )
         )
-    return tuple(found)
+    return tuple(bundled)
 
 
 def port_macros(port: BundlePort, fed_rows: int = 0) -> str:

@@ -68,17 +68,17 @@ def _rows(plan: Plan, tensor: str) -> RowPlace:
 
 
 def _place(region: str, offsets: Sequence[int], where: str) -> RowPlace:
-    found = spacing(offsets, where)
-    return RowPlace(region, found.base, found.stride, RowTable(found.numbers))
+    apart = spacing(offsets, where)
+    return RowPlace(region, apart.base, apart.stride, RowTable(apart.numbers))
 
 
 def scratch_of(plan: Plan) -> Mapping[int, RowPlace]:
     """By step: where its scratch lies when a run begins with row y."""
-    found: dict[int, dict[int, tuple[str, int]]] = {}
+    by_row: dict[int, dict[int, tuple[str, int]]] = {}
     for number, name in plan.allocation.scratch.items():
         run = plan.runs[number]
-        found.setdefault(run.step, {})[run.first] = plan.places[name]
-    return {step: _scratch(plan.program.steps[step], found[step], plan) for step in sorted(found)}
+        by_row.setdefault(run.step, {})[run.first] = plan.places[name]
+    return {step: _scratch(plan.program.steps[step], by_row[step], plan) for step in sorted(by_row)}
 
 
 def _scratch(step: Step, places: Mapping[int, tuple[str, int]], plan: Plan) -> RowPlace:

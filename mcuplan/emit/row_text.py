@@ -82,17 +82,17 @@ def _lines(places: Places, memory: MemoryPlan, *, apart: bool) -> Iterator[str]:
     """A line for each name in ``macros`` in a region; ``apart``: some rows lie apart."""
     placed = {p.buffer.name: p for p in memory.placements}
     for name in places.macros:
-        found = [placed[buffer] for buffer in _buffers(places, name) if buffer in placed]
-        if not found:
+        placements = [placed[buffer] for buffer in _buffers(places, name) if buffer in placed]
+        if not placements:
             continue
-        buffers = [placement.buffer for placement in found]
+        buffers = [placement.buffer for placement in placements]
         nbytes = str(max(buffer.nbytes for buffer in buffers))
         text, span = comment_text(name), _span(places, buffers)
         if apart:
             nbytes = f"{len(buffers)} x {nbytes}" if name in places.rows else nbytes
             yield f" * {places.offset(name):8d} {nbytes:>13}  {span:<12}  {text}"
         else:
-            yield f" * {found[0].offset:8d} {nbytes:>7}  {span:<10}  {text}"
+            yield f" * {placements[0].offset:8d} {nbytes:>7}  {span:<10}  {text}"
 
 
 def _buffers(places: Places, name: str) -> Sequence[str]:

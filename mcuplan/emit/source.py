@@ -55,7 +55,7 @@ def body_values(places: Places, constants: Sequence[StepConstants]) -> dict[str,
     """What fills the templates of the functions that run the steps."""
     make = _step if places.plan.is_straight else _case
     pairs = zip(places.steps, constants, strict=True)
-    steps = "".join(make(places, step, made) for step, made in pairs).rstrip("\n")
+    steps = "".join(make(places, step, own) for step, own in pairs).rstrip("\n")
     if left := "\n".join(taken_over(places)):
         steps += f"\n\n        /* what the next call goes on from */\n{left}"
     local = "    int8_t *const {0} = ctx->{0}->bytes;"
@@ -91,9 +91,9 @@ def _title(places: Places, step: Step, indent: str = "") -> str:
     kinds = step.signature.outputs
     shapes = f"{shape_text(shape_in)} -> {', '.join(shape_text(kind.shape) for kind in kinds)}"
     grid = "".join(
-        f"\n{indent} * output: scale {made.q.s:.9g}, zero_point {made.q.z}"
-        for made in kinds
-        if made.quant is not None and made.quant.axis is None
+        f"\n{indent} * output: scale {kind.q.s:.9g}, zero_point {kind.q.z}"
+        for kind in kinds
+        if kind.quant is not None and kind.quant.axis is None
     )
     return f'{indent}/* step {step.index}: {label} "{name}" {shapes}{grid} */'
 
@@ -101,9 +101,9 @@ def _title(places: Places, step: Step, indent: str = "") -> str:
 def _accessors(places: Places, inputs: Sequence[BundlePort], outputs: Sequence[BundlePort]) -> str:
     taken = () if places.plan.fed_rows else zip(inputs, places.graph.app_inputs, strict=True)
     given = zip(outputs, places.graph.app_outputs, strict=True)
-    made = [accessor(places, port, model.tensor, is_input=True) for port, model in taken]
-    made += [accessor(places, port, model.tensor, is_input=False) for port, model in given]
-    return "\n".join(made)
+    functions = [accessor(places, port, model.tensor, is_input=True) for port, model in taken]
+    functions += [accessor(places, port, model.tensor, is_input=False) for port, model in given]
+    return "\n".join(functions)
 
 
 def _step(places: Places, step: Step, constants: StepConstants) -> str:
@@ -135,12 +135,12 @@ def _run(
 def _calls(
     places: Places, step: Step, constants: StepConstants, rows: tuple[str, str], indent: int
 ) -> Iterator[str]:
-    for made, params in zip(step.calls, constants.params, strict=True):
+    for one, params in zip(step.calls, constants.params, strict=True):
         arguments = [f"&{params}"]
-        for index in made.inputs:
+        for index in one.inputs:
             operand = constants.operands.get(index)
             arguments.append(operand or places.pointer(step.node.inputs[index]))
         arguments += [*map(places.pointer, step.node.outputs), *rows]
         if step.scratch_bytes:
             arguments.append(places.scratch(step.index))
-        yield call(made.function or step.kernel.function, arguments, indent)
+        yield call(one.function or step.kernel.function, arguments, indent)

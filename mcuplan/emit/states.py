@@ -24,12 +24,12 @@ _WITH = """\
 
 def states_of(places: Places) -> tuple[KeptState, ...]:
     """The states of a model and their bytes."""
-    found = []
+    kept = []
     for state in places.graph.states:
         region, offset = places.plan.address(state.read.tensor)
         nbytes = places.graph.tensor(state.read.tensor).type.nbytes
-        found.append(KeptState(state.name, places.members[region], offset, nbytes))
-    return tuple(found)
+        kept.append(KeptState(state.name, places.members[region], offset, nbytes))
+    return tuple(kept)
 
 
 def state_values(places: Places) -> dict[str, str]:

@@ -18,9 +18,9 @@ def accesses(step: Step, cached: bool) -> Mapping[str, int]:
     """Accesses to RAM by tensor, scratch under :data:`SCRATCH`; what is read twice counts once."""
     own = accesses_of(step.kernel, step.signature, cached=cached)
     operands = zip(step.node.inputs, own.inputs, step.signature.constants, strict=True)
-    found = {name: count for name, count, constant in operands if constant is None}
-    found |= dict(zip(step.node.outputs, own.outputs, strict=True))
-    return found | ({SCRATCH: own.scratch} if step.scratch_bytes else {})
+    counts = {name: count for name, count, constant in operands if constant is None}
+    counts |= dict(zip(step.node.outputs, own.outputs, strict=True))
+    return counts | ({SCRATCH: own.scratch} if step.scratch_bytes else {})
 
 
 def wait_cycles(plan: Plan) -> tuple[int, ...]:

@@ -254,10 +254,10 @@ class Plan:
     @cached_property
     def runs_of(self) -> Mapping[int, tuple[int, ...]]:
         """Numbers of the runs of each step (and of ``FEED``), in order."""
-        found: dict[int, list[int]] = {}
+        numbers_of: dict[int, list[int]] = {}
         for number, run in enumerate(self.runs):
-            found.setdefault(run.step, []).append(number)
-        return MappingProxyType({step: tuple(numbers) for step, numbers in found.items()})
+            numbers_of.setdefault(run.step, []).append(number)
+        return MappingProxyType({step: tuple(numbers) for step, numbers in numbers_of.items()})
 
     def descends(self, step: Step) -> bool:
         """Whether a step makes its rows from the last to the first."""
@@ -293,8 +293,8 @@ class Plan:
             kind = self.program.graph.tensor(tensor).type
             region, offset = self.address(tensor)
             return tuple((region, offset + y * kind.row_bytes) for y in range(kind.rows))
-        found = ((self.places[slot.buffer], slot.offset) for slot in slots)
-        return tuple((region, base + offset) for (region, base), offset in found)
+        rows = ((self.places[slot.buffer], slot.offset) for slot in slots)
+        return tuple((region, base + offset) for (region, base), offset in rows)
 
 
 def whole_runs(program: Program, descending: Collection[int] = ()) -> tuple[Run, ...]:

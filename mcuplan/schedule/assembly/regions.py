@@ -118,12 +118,12 @@ class _Question:
             Room(capacity - (pointers if region is default else 0), self.cost(r))
             for r, (region, capacity) in enumerate(zip(self.regions, self.capacities, strict=True))
         ]
-        found = assign(self.problem(), rooms, self.accesses, self.groups, self.memory)
-        if found is None:
+        assigned = assign(self.problem(), rooms, self.accesses, self.groups, self.memory)
+        if assigned is None:
             return single
-        if single is not None and cost is not None and cost <= found.cost:
-            return replace(single, lower_bound=min(cost, found.lower_bound))
-        return _Choice(found.rooms, dict(found.plans), found.lower_bound)
+        if single is not None and cost is not None and cost <= assigned.cost:
+            return replace(single, lower_bound=min(cost, assigned.lower_bound))
+        return _Choice(assigned.rooms, dict(assigned.plans), assigned.lower_bound)
 
 
 def _groups(plan: Plan) -> tuple[int, ...]:

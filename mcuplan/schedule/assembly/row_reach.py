@@ -73,7 +73,7 @@ def check_reach(plan: Plan) -> None:
 
 def _scratch_offsets(plan: Plan) -> Iterator[tuple[int, list[int]]]:
     """Where the scratch of each step lies, run by run."""
-    found: dict[int, list[int]] = {}
+    offsets: dict[int, list[int]] = {}
     for run, name in plan.allocation.scratch.items():
-        found.setdefault(plan.runs[run].step, []).append(plan.places[name][1])
-    yield from sorted(found.items())
+        offsets.setdefault(plan.runs[run].step, []).append(plan.places[name][1])
+    yield from sorted(offsets.items())

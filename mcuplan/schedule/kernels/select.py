@@ -59,20 +59,20 @@ class Offers:
             Problems: nodes that no kernel runs, all of them.
         """
         errors: list[UnsupportedOp] = []
-        found: dict[str, tuple[Candidate, ...]] = {}
+        offered: dict[str, tuple[Candidate, ...]] = {}
         for node in graph.nodes:
             if node.op.is_view:
                 continue
             signature = graph.signature(node)
-            ways = _again(self._known.get(node.name, ()), node, signature, len(found))
-            ways = ways or _ways(node, signature, self.target, len(found))
+            ways = _again(self._known.get(node.name, ()), node, signature, len(offered))
+            ways = ways or _ways(node, signature, self.target, len(offered))
             if not ways:
                 message = f"no int8 kernel runs {node.op.label}"
                 errors.append(UnsupportedOp(message, graph.node_name(node), "report the model"))
-            found[node.name] = ways
+            offered[node.name] = ways
         Problems.raise_if_any(errors)
-        self._known |= found
-        return MappingProxyType(found)
+        self._known |= offered
+        return MappingProxyType(offered)
 
 
 def candidates_of(graph: Graph, target: Target) -> Ways:
@@ -135,12 +135,12 @@ def by_speed(
         for one, special in zip(expected, fast, strict=True)
         if special and one.ground is Ground.RATED
     ]
-    found = []
+    candidates = []
     for step, one, special in zip(steps, expected, fast, strict=True):
         cycles = one.cycles
         if one.ground is Ground.BORROWED:
             cycles = min(cycles, min(known, default=0.0))
         elif one.ground is Ground.SCALED and special:
             cycles = max(cycles, max(rated, default=0.0))
-        found.append(Candidate(step, cycles))
-    return tuple(sorted(found, key=lambda candidate: candidate.cycles))
+        candidates.append(Candidate(step, cycles))
+    return tuple(sorted(candidates, key=lambda candidate: candidate.cycles))

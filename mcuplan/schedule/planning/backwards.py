@@ -61,9 +61,9 @@ def _exchanged(plan: Plan, ways: Ways, sharing: Sharing) -> Plan:
     )
     if all(one is other for one, other in zip(steps, plan.program.steps, strict=True)):
         return plan
-    made = replace(plan, program=replace(plan.program, steps=steps))
-    check_rows(made, keep_inputs=sharing.keep_inputs)
-    return made
+    exchanged = replace(plan, program=replace(plan.program, steps=steps))
+    check_rows(exchanged, keep_inputs=sharing.keep_inputs)
+    return exchanged
 
 
 def _fastest(step: Step, found: tuple[Candidate, ...], target: Target) -> Step:
