@@ -17,7 +17,7 @@ import numpy as np
 from mcuplan.emit import Stamp, emit
 from mcuplan.ir.graph import Graph, Node, Origin, Port, Stored, Tensor
 from mcuplan.ir.op import NO_CLAMP, Kernel, Op, Signature
-from mcuplan.ir.types import Array, DType, Quant, TensorType
+from mcuplan.ir.types import Array, DType, Quant, TensorType, Types
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.dense import Dense
 from mcuplan.ops.eltwise import Add, Mul
@@ -156,7 +156,7 @@ def bench(target: Target, shapes: Sequence[Shape] = SHAPES) -> tuple[Row, ...]:
     Raises:
         ToolMissing, ToolFailed: compiler or emulator missing, or failed.
     """
-    graph = _int8(shapes)
+    graph = _typed(shapes)
     ways = candidates_of(graph, target)
     return _count(shapes, program_of(graph, target, {n: found[0] for n, found in ways.items()}))
 
@@ -165,15 +165,19 @@ def kernel_cases(
     kernels: Sequence[Kernel], shapes: Sequence[Shape], target: Target
 ) -> tuple[Case, ...]:
     """Each kernel with each of the shapes that it supports."""
-    graph = _int8(shapes)
-    ways = candidates_of(graph, target)
     wanted = [(kernel.op, kernel.function) for kernel in kernels]
-    return tuple(
-        Case(shape, found.step.kernel)
-        for shape, node in zip(shapes, graph.nodes, strict=True)
-        for found in ways[node.name]
-        if (found.step.kernel.op, found.step.kernel.function) in wanted
-    )
+    found = []
+    for real in (False, True):
+        taken = [s for s in shapes if not real or Types.all(DType.FLOAT32) in s.op.types]
+        graph = _typed(taken, real=real)
+        ways = candidates_of(graph, target)
+        found += [
+            Case(shape, way.step.kernel)
+            for shape, node in zip(taken, graph.nodes, strict=True)
+            for way in ways[node.name]
+            if (way.step.kernel.op, way.step.kernel.function) in wanted
+        ]
+    return tuple(found)
 
 
 def count_cases(
@@ -187,23 +191,32 @@ def count_cases(
     Raises:
         ToolMissing, ToolFailed: compiler or emulator missing, or failed.
     """
-    shapes = [case.shape for case in cases]
-    graph = _int8(shapes)
-    ways = candidates_of(graph, target)
-    chosen = {
-        node.name: next(c for c in ways[node.name] if c.step.kernel == case.kernel)
-        for node, case in zip(graph.nodes, cases, strict=True)
-    }
-    return _count(shapes, program_of(graph, target, chosen), single_rows)
+    rows: tuple[Row, ...] = ()
+    for real in (False, True):
+        taken = [case for case in cases if case.kernel.types.outputs[0].is_float == real]
+        if not taken:
+            continue
+        graph = _typed([case.shape for case in taken], real=real)
+        ways = candidates_of(graph, target)
+        chosen = {
+            node.name: next(c for c in ways[node.name] if c.step.kernel == case.kernel)
+            for node, case in zip(graph.nodes, taken, strict=True)
+        }
+        program = program_of(graph, target, chosen)
+        rows += _count([case.shape for case in taken], program, single_rows)
+    return rows
 
 
 def signature_of(shape: Shape) -> Signature:
     """What a kernel sees of a shape."""
-    graph = _int8((shape,))
+    graph = _typed((shape,))
     return graph.signature(graph.nodes[0])
 
 
-def _int8(shapes: Sequence[Shape]) -> Graph:
+def _typed(shapes: Sequence[Shape], *, real: bool = False) -> Graph:
+    """A graph of the shapes in int8, or of real values."""
+    if real:
+        return assign_types(_graph([replace(shape, wide=False) for shape in shapes]))
     gridded = assign_grids(_graph(shapes), {}, placeholder=True).graph
     return assign_types(replace(gridded, tensors=MappingProxyType(_cut(gridded))))
 
@@ -224,7 +237,7 @@ def _count(shapes: Sequence[Shape], program: Program, single_rows: bool = False)
     if single_rows:
         alone = frozenset(step.index for step in program.steps if step.kernel.row_by_row)
         plan = replace(plan, runs=whole_runs(program, alone))
-        feeds = {name: values & 127 for name, values in feeds.items()}
+        feeds = {n: v & 127 if v.dtype.kind == "i" else np.abs(v) for n, v in feeds.items()}
     subject = Subject(emit(plan, "bench", Stamp("bench", "")), plan)
     core = core_named(program.target.core).with_flags(program.target.flags)
     counts = count_on_core(subject, feeds, core)
@@ -278,7 +291,11 @@ def _port(name: str, size: tuple[int, ...]) -> Port:
 
 
 def _feeds(graph: Graph) -> Mapping[str, Array]:
-    return {port.tensor: _spread((1, *port.shape[1:]), 7) for port in graph.inputs}
+    return {
+        port.tensor: _spread((1, *port.shape[1:]), 7).astype(kind.dtype.numpy)
+        for port in graph.inputs
+        for kind in [graph.tensor(port.tensor).type]
+    }
 
 
 def _spread(size: Sequence[int], start: int) -> Array:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from mcuplan.ir.op import Kernel
 from mcuplan.price import kernel_size
+from mcuplan.price.cycles import SMALL_CORES
 from mcuplan.schedule.program import Program
 from mcuplan.targets import Target
 
@@ -22,7 +23,7 @@ _PER_PORT = 24  # an accessor
 _PER_ARGUMENT = 6  # address or constant to a register, Thumb-2
 _PER_CALL = 6  # branch and link, literal
 _INVOKE_STACK = 48
-_WIDE_CORES = frozenset({"cortex-m0", "cortex-m0plus"})
+_SOFT_FLOAT_BYTES = 1_100  # sum, product and comparison of float32 in libgcc, Thumb-2
 _LIBRARY_BYTES = 320  # 64-bit multiply and division helpers of a core that lacks them
 
 
@@ -45,8 +46,10 @@ def model_code(program: Program, target: Target) -> Modelled:
     code = sum(size.code_bytes for size in sizes) + _PER_MODEL
     code += len(calls) * _PER_CALL + arguments * _PER_ARGUMENT
     code += _PER_PORT * (len(program.graph.inputs) + len(program.graph.outputs))
+    real = any(kernel.types.weights[0].is_float for kernel in kernels)
+    code += _SOFT_FLOAT_BYTES if real and "fpu" not in target.features else 0
     scale, margin = _ratio(target, "scale", 1.0), _ratio(target, "margin", 0.25)
-    code = math.ceil(code * scale) + (_LIBRARY_BYTES if target.core in _WIDE_CORES else 0)
+    code = math.ceil(code * scale) + (_LIBRARY_BYTES if target.core in SMALL_CORES else 0)
     stack = _INVOKE_STACK + max((size.stack_bytes for size in sizes), default=0)
     return Modelled(code, math.ceil(code * margin), stack, math.ceil(stack * margin / 4) * 4)
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 
+from mcuplan.ir.types import DType
 from mcuplan.price.code import KernelSize
 from mcuplan.prove.toolchain import compile_sources, cross_compiler, find_tool, run_tool
 from mcuplan.resources import codegen_dir
@@ -16,6 +17,7 @@ __all__ = ["kernel_sets", "measure_sizes", "sizes_text"]
 
 _CORES = {"mve": ("-mcpu=cortex-m55", "-mfloat-abi=hard")}  # of a set
 _CORE = ("-mcpu=cortex-m4",)  # of the others
+_FPU = ("-mfpu=fpv4-sp-d16", "-mfloat-abi=hard")  # beside it, of kernels of real values
 _HEAD = """# SPDX-License-Identifier: 0BSD
 # Code (text of the object file) and largest frame of each kernel.
 # Reference: arm-none-eabi-gcc 12.2 {flags}.
@@ -47,7 +49,13 @@ def measure_sizes(backend: str) -> Mapping[str, KernelSize]:
             (work / source.name).write_bytes(source.read_bytes())
         names = [PurePosixPath(source.name) for source in sources]
         include = f"-I{codegen_dir() / 'include'}"
-        for compiled in compile_sources(compiler, names, work, (*flags, include)):
+        real = [name for name in names if _is_real(name.stem)]
+        plain = [name for name in names if name not in real]
+        objects = [
+            *compile_sources(compiler, plain, work, (*flags, include)),
+            *compile_sources(compiler, real, work, (*flags, *_FPU, include)),
+        ]
+        for compiled in objects:
             listed = run_tool([size, "-A", str(compiled)], work).stdout
             code = sum(int(n) for n in re.findall(r"^\.text\S*\s+(\d+)", listed, re.M))
             usage = (work / compiled.with_suffix(".su")).read_text(encoding="utf-8")
@@ -56,10 +64,17 @@ def measure_sizes(backend: str) -> Mapping[str, KernelSize]:
     return found
 
 
+def _is_real(kernel: str) -> bool:
+    """Whether a kernel computes with real values."""
+    return DType.FLOAT32.suffix in kernel.split("_")
+
+
 def sizes_text(backend: str, sizes: Mapping[str, KernelSize]) -> str:
     """`sizes.toml` of a set."""
     rows = [
         f"{name} = {{ code_bytes = {size.code_bytes}, stack_bytes = {size.stack_bytes} }}\n"
         for name, size in sorted(sizes.items())
     ]
-    return _HEAD.format(flags=" ".join(_flags(backend)), backend=backend) + "".join(rows)
+    flags = " ".join(_flags(backend))
+    flags += f";\n# with {' '.join(_FPU)}: *_f32" if any(map(_is_real, sizes)) else ""
+    return _HEAD.format(flags=flags, backend=backend) + "".join(rows)
