@@ -149,11 +149,11 @@ def test_no_heap_and_no_streams() -> None:
     assert {} == {name: words for name, words in found.items() if words}
 
 
-def test_kernels_use_no_floating_point() -> None:
-    """No kernel and no kernel's header has a float; mplan.h has, for the application."""
+def test_kernels_of_integers_use_no_floating_point() -> None:
+    """No such kernel and no header of one has a float; mplan.h has, for the application."""
     headers = [path for path in LINKED if path.match("include/mplan_*.h")]
     found = {_shown(p): [m[0] for m in FLOATING.finditer(_code(p))] for p in KERNELS + headers}
-    assert {} == {name: words for name, words in found.items() if words}
+    assert {} == {n: words for n, words in found.items() if words and "_f32." not in n}
 
 
 def test_no_variable_at_file_scope() -> None:

@@ -142,6 +142,14 @@ static inline int32_t mplan_clamp(int32_t value, int32_t low, int32_t high)
     return result;
 }
 
+/** The same of a float; no number stays none. */
+static inline float mplan_clamp_f32(float value, float low, float high)
+{
+    const float above = (value < low) ? low : value;
+
+    return (above > high) ? high : above;
+}
+
 /**
  * round(acc * multiplier * 2^(pre_shift - 32)), halves up.
  * The generator has proved that |acc| * 2^pre_shift stays below 2^32 and the result below 2^30.
@@ -180,7 +188,7 @@ static inline int32_t mplan_scale_30(int32_t acc, int32_t multiplier)
 
 /**
  * For the application, which holds the real values: the integer nearest to real / scale +
- * zero_point, halves to even, limited to [low, high]. Kernels use no floating point.
+ * zero_point, halves to even, limited to [low, high]. Kernels of integers use no floating point.
  */
 static inline int32_t mplan_quantize(float real, float scale, int32_t zero_point, int32_t low,
                                      int32_t high)

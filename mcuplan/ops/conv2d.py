@@ -35,7 +35,7 @@ from mcuplan.ops._windows import (
     two,
     windows,
 )
-from mcuplan.ops.fields import WEIGHTED_TYPES, finish
+from mcuplan.ops.fields import WEIGHTED_TYPES, finish, float_clamped
 
 __all__ = ["OPS", "READERS", "WRITERS", "Conv2D"]
 
@@ -111,6 +111,21 @@ class Conv2D(Op):
         x, weights, bias = arrays
         sums = self._sums(padded(x, self.pads, 0.0), weights) + bias
         return (np.clip(sums, *self.act).astype(np.float32),)
+
+    def float32(self, *arrays: Array) -> tuple[Array, ...]:
+        """From the bias on by kernel row, column and channel; padding takes no part."""
+        x, weights, bias = arrays
+        taken = patches(padded(x, self.pads, 0.0), self.kernel, self.stride, self.dilation)
+        inside = padded(np.ones((1, *x.shape[1:3], 1), bool), self.pads, False)
+        held = patches(inside, self.kernel, self.stride, self.dilation)[..., 0]
+        per_group, group_in = weights.shape[0] // self.groups, weights.shape[3]
+        first = np.arange(weights.shape[0]) // per_group * group_in  # channel of each filter
+        sums = np.broadcast_to(bias, (*taken.shape[:3], len(bias))).astype(np.float32)
+        with np.errstate(all="ignore"):
+            for i, j, c in np.ndindex(*weights.shape[1:]):
+                added = sums + taken[:, :, :, i, j, first + c] * weights[:, i, j, c]
+                sums = np.where(held[:, :, :, i, j, None], added, sums)
+        return (float_clamped(sums, self.act),)
 
     def integer(self, sig: Signature, *arrays: Array) -> tuple[Array, ...]:
         """int8 convolution; float64 holds the sums exactly."""

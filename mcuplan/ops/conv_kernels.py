@@ -9,7 +9,7 @@ from mcuplan.ir.op import Call, ConstArray, Field, Kernel, Signature
 from mcuplan.ir.types import Array, DType
 from mcuplan.ir.work import Work
 from mcuplan.ops.conv2d import Conv2D
-from mcuplan.ops.fields import WIDE_TYPES, requant_fields
+from mcuplan.ops.fields import FLOAT_TYPES, WIDE_TYPES, float_fields, requant_fields
 
 __all__ = ["KERNELS", "WIDE", "conv_fields", "conv_work", "wide_call"]
 
@@ -35,7 +35,7 @@ def conv_fields(sig: Signature) -> dict[str, Field]:
         "dilation_w": op.dilation[1],
         "pad_top": op.pads[0],
         "pad_left": op.pads[1],
-        "in_zero_point": sig.inputs[0].q.z,
+        **({"in_zero_point": sig.inputs[0].q.z} if sig.inputs[0].quant is not None else {}),
     }
 
 
@@ -84,6 +84,12 @@ def _wide(sig: Signature) -> tuple[Call, ...]:
     op = sig.op
     assert isinstance(op, Conv2D)
     return wide_call(sig, conv_fields(sig) | {"groups": op.groups}, sig.constant(1))
+
+
+def _float(sig: Signature) -> tuple[Call, ...]:
+    op = sig.op
+    assert isinstance(op, Conv2D)
+    return (Call(float_fields(sig) | conv_fields(sig) | {"groups": op.groups}),)
 
 
 def _is_depthwise(sig: Signature) -> bool:
@@ -135,6 +141,14 @@ KERNELS = (
         WIDE,
         _wide,
         types=WIDE_TYPES,
+        cost_class="conv2d",
+        work=conv_work,
+    ),
+    Kernel(
+        Conv2D,
+        "mplan_conv2d_f32",
+        _float,
+        types=FLOAT_TYPES,
         cost_class="conv2d",
         work=conv_work,
     ),

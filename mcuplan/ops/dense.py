@@ -30,7 +30,17 @@ from mcuplan.ir.work import Work
 from mcuplan.ir.writer import Writer
 from mcuplan.ops._read import inner
 from mcuplan.ops.conv_kernels import WIDE, wide_call
-from mcuplan.ops.fields import WEIGHTED_TYPES, WIDE_TYPES, finish, pixel_fields, requant_fields
+from mcuplan.ops.fields import (
+    FLOAT_TYPES,
+    WEIGHTED_TYPES,
+    WIDE_TYPES,
+    finish,
+    float_clamped,
+    float_fields,
+    pixel_fields,
+    pixels_of,
+    requant_fields,
+)
 from mcuplan.ops.movement import add_view
 
 __all__ = ["KERNELS", "OPS", "READERS", "WRITERS", "Dense"]
@@ -63,6 +73,15 @@ class Dense(Op):
         """Float product with bias and clamp."""
         x, weights, bias = arrays
         return (np.clip(x @ weights.T + bias, *self.act).astype(np.float32),)
+
+    def float32(self, *arrays: Array) -> tuple[Array, ...]:
+        """From the bias on, input by input."""
+        x, weights, bias = arrays
+        sums = np.broadcast_to(bias, (*x.shape[:-1], len(bias))).astype(np.float32)
+        with np.errstate(all="ignore"):
+            for k in range(weights.shape[1]):
+                sums = sums + x[..., k, None] * weights[:, k]
+        return (float_clamped(sums, self.act),)
 
     def integer(self, sig: Signature, *arrays: Array) -> tuple[Array, ...]:
         """int8 product; float64 holds the sums exactly."""
@@ -219,6 +238,13 @@ def _dense_work(sig: Signature, runs: Sequence[int]) -> Work:
     }
 
 
+def _float(sig: Signature) -> tuple[Call, ...]:
+    outputs, inputs = sig.constant(1).shape
+    _, pixels = pixels_of(sig)
+    shape: dict[str, Field] = {"in_c": inputs, "out_c": outputs, "pixels": pixels}
+    return (Call(float_fields(sig) | shape),)
+
+
 def _wide(sig: Signature) -> tuple[Call, ...]:
     """As a 1x1 convolution: rows, pixels, channels."""
     beside: dict[str, Field] = {"groups": 1, "pad_top": 0, "pad_left": 0}
@@ -246,6 +272,14 @@ KERNELS = (
         types=WIDE_TYPES,
         cost_class="dense",
         work=_wide_work,
+    ),
+    Kernel(
+        Dense,
+        "mplan_dense_f32",
+        _float,
+        types=FLOAT_TYPES,
+        cost_class="dense",
+        work=_dense_work,
     ),
 )
 READERS = {"Gemm": read_gemm, "MatMul": read_matmul}

@@ -12,10 +12,13 @@ from mcuplan.ir.types import Array, DType, Types
 from mcuplan.quant.requantize import Requant, act_limits, requantize, weighted_requant
 
 __all__ = [
+    "FLOAT_TYPES",
     "WEIGHTED_TYPES",
     "WIDE_TYPES",
     "clamp_fields",
     "finish",
+    "float_clamped",
+    "float_fields",
     "pixel_fields",
     "pixels_of",
     "prepared",
@@ -27,7 +30,12 @@ __all__ = [
 WIDE_TYPES = Types(weights=(DType.INT16, DType.INT32))
 """Of weights that need more than 8 bits less their zero point."""
 
-WEIGHTED_TYPES = (Types(), WIDE_TYPES)
+FLOAT_TYPES = Types.all(DType.FLOAT32)
+
+WEIGHTED_TYPES = (Types(), WIDE_TYPES, FLOAT_TYPES)
+
+FLOAT_END = float(np.finfo(np.float32).max)
+"""Limit of results in float32 where nothing else limits them: a sum beyond it ends there."""
 
 
 def prepared(sig: Signature) -> Requant:
@@ -51,6 +59,25 @@ def finish(sig: Signature, accumulator: Array) -> Array:
         sig.output.q.z,
         act_limits(sig.output.q, sig.op.act),
     )
+
+
+def float_clamped(sums: Array, act: tuple[float, float]) -> Array:
+    """float32 sums as ``mplan_clamp_f32`` limits them."""
+    low, high = (np.float32(min(max(end, -FLOAT_END), FLOAT_END)) for end in act)
+    above = np.where(sums < low, low, sums)
+    limited: Array = np.where(above > high, high, above)
+    return limited
+
+
+def float_fields(sig: Signature) -> dict[str, Field]:
+    """Members of the params struct that every weighted float32 kernel has."""
+    low, high = (min(max(end, -FLOAT_END), FLOAT_END) for end in sig.op.act)
+    return {
+        "weights": ConstArray(DType.FLOAT32, sig.constant(1)),
+        "bias": ConstArray(DType.FLOAT32, sig.constant(2)),
+        "act_min": low,
+        "act_max": high,
+    }
 
 
 def requant_fields(sig: Signature) -> dict[str, Field]:

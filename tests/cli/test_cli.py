@@ -357,7 +357,7 @@ def test_every_code_is_explained(code: str, capsys: Captured) -> None:
 def test_ops_lists_operators(capsys: Captured) -> None:
     """The table of operators names kernels and ONNX operators."""
     assert 0 == run(["ops", "--markdown"])
-    assert "| Conv2D | int8 c99 |" in capsys.readouterr().out
+    assert "| Conv2D | int8 c99, float32 c99 |" in capsys.readouterr().out
 
 
 @pytest.mark.skipif(shutil.which("head") is None, reason="head is not installed")

@@ -134,7 +134,6 @@ class _Arrangements:
             table = f"{self.name}_t{index}" if shuffled and not constant else ""
             fields[key] = _rows(self.case.sig.inputs[index], table)
         fields["out_rows"] = _rows(self.output, f"{self.name}_to" if shuffled else "")
-        assert not any(isinstance(v, float) for v in fields.values())
         self.parts.append(initializer(name, struct, fields, self.case.name))
 
     def _call(self, k: int, call: Call, params: str, inputs: list[str], out: str, y: str) -> None:

@@ -87,6 +87,28 @@ def make_case(name: str, example: Example, seed: int) -> Case:
     return Case(name, Signature(op, tuple(kinds), (output,), constants), tuple(arrays))
 
 
+@dataclass(frozen=True)
+class FloatCase(Case):
+    """An operator in float32; its meaning there takes the place of the integer one."""
+
+    def integer(self) -> Array:
+        """The float32 meaning of the operator on these arrays."""
+        return self.sig.op.float32(*self.arrays)[0]
+
+
+def make_float_case(name: str, example: Example, seed: int) -> FloatCase:
+    """Values of very different sizes, so that the order of a sum shows."""
+    rng = np.random.default_rng([seed, *name.encode()])
+    arrays = tuple(
+        (rng.standard_normal(shape) * 10 ** rng.uniform(-3, 3, shape)).astype(np.float32)
+        for shape in example.inputs
+    )
+    kinds = tuple(TensorType(array.shape) for array in arrays)
+    constants = tuple(a if i in example.constants else None for i, a in enumerate(arrays))
+    outputs = example.op.infer(kinds)
+    return FloatCase(name, Signature(example.op, kinds, outputs, constants), arrays)
+
+
 def _weight(
     rng: np.random.Generator, bias: bool, shape: tuple[int, ...], kinds: list[TensorType]
 ) -> tuple[TensorType, Array]:

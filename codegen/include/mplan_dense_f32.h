@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: 0BSD */
+/* mplan_dense_f32.h - fully connected layer, float32: each pixel times a matrix. */
+#ifndef MPLAN_DENSE_F32_H
+#define MPLAN_DENSE_F32_H
+
+#include "mplan.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct {
+    mplan_rows_t in_rows;
+    mplan_rows_t out_rows;
+    const float *weights; /* [out_c][in_c] */
+    const float *bias;    /* [out_c] */
+    uint32_t in_c;
+    uint32_t out_c;
+    uint32_t pixels; /* of one row */
+    float act_min;
+    float act_max;
+} mplan_dense_f32_t;
+
+/**
+ * Output rows [y0, y1). in: rows of [pixels][in_c], out: rows of [pixels][out_c] of floats, each at
+ * a multiple of 4 bytes.
+ * out must not overlap the input rows that are still to be read.
+ * Every sum begins with its bias and takes the products by input, each product and sum rounded to
+ * float32.
+ */
+void mplan_dense_f32(const mplan_dense_f32_t *p, const int8_t *in, int8_t *out, size_t y0,
+                     size_t y1);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* MPLAN_DENSE_F32_H */

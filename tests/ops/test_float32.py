@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mcuplan.ir.op import Kernel
+from mcuplan.ops import kernels_of
+from mcuplan.ops.conv2d import Conv2D
+from mcuplan.ops.dense import Dense
+
+from .c_program import Program
+from .cases import FloatCase, all_examples, make_float_case
+
+
+def _cases(seed: int) -> list[tuple[FloatCase, Kernel]]:
+    """Every example of every operator that has a kernel for float32."""
+    return [
+        (case, kernel)
+        for name, example in all_examples()
+        for case in [make_float_case(name, example, seed)]
+        for kernel in kernels_of().get(type(example.op), ())
+        if kernel.runs(case.sig)
+    ]
+
+
+def test_convolution_and_dense_are_among_them() -> None:
+    """Each operator that is defined for float32 has a kernel for each of its examples."""
+    found = [type(case.sig.op) for case, _ in _cases(0)]
+    assert len(list(Conv2D.examples())) == found.count(Conv2D)
+    assert len(list(Dense.examples())) == found.count(Dense)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_c_equals_the_float32_meaning_in_every_bit(
+    seed: int, tmp_path: Path, host_gcc: str
+) -> None:
+    """However the rows lie in memory."""
+    program = Program(seed)
+    for case, kernel in _cases(seed):
+        program.add(case, kernel)
+    assert [] == program.run(tmp_path)
+
+
+@pytest.mark.parametrize("seed", [3, 4])
+def test_the_order_of_the_sums_is_near_any_other(seed: int) -> None:
+    """The float32 meaning is that of the operator, up to rounding of as many products."""
+    for case, _ in _cases(seed):
+        exact = case.sig.op.reference(*(array.astype(np.float64) for array in case.arrays))[0]
+        absolute = [np.abs(array.astype(np.float64)) for array in case.arrays]
+        if isinstance(case.sig.op, Conv2D | Dense):
+            plain = type(case.sig.op)(**_plain(case.sig.op))
+            sizes = plain.reference(*absolute)[0]
+            terms = case.arrays[1][0].size + 1
+        else:
+            sizes, terms = np.abs(exact), 0
+        assert (np.abs(case.integer() - exact) <= (terms + 1) * 2.0**-23 * sizes).all(), case.name
+
+
+def _plain(op: Conv2D | Dense) -> dict[str, object]:
+    """The attributes without a fused activation."""
+    names = type(op).__dataclass_fields__
+    return {name: getattr(op, name) for name in names if name != "act"}
