@@ -89,12 +89,12 @@ _EMITTER = (
     *several(
         "mcuplan/emit/ports.py",
         "chain",
-        ("kind.q.s,", "kind.q.s * 1.0001,"),
-        ("kind.q.z,", "kind.q.z + 1,"),
+        ("float_literal(port.quant.s)", "float_literal(port.quant.s * 1.0001)"),
+        ("_ZERO_POINT ({port.quant.z})", "_ZERO_POINT ({port.quant.z + 1})"),
         ("({len(port.shape)}U)", "({len(port.shape) + 1}U)"),
         ("_DIM{i} ({n}U)", "_DIM{i} ({n + 1}U)"),
         ("_BYTES ({port.nbytes}U)", "_BYTES ({port.nbytes + 1}U)"),
-        ("port.dtype.low, port.dtype.high", "-128, 127"),
+        ("port.dtype.low, port.dtype.high", "0, 255"),
         ("return {macro}_SCALE *", "return 2.0f * {macro}_SCALE *"),
         ("MPLAN_CAST(int32_t, q) - {macro}_ZERO_POINT", "MPLAN_CAST(int32_t, q)"),
         ("(check(ctx) == MPLAN_OK) ? {place} : NULL", "(ctx != NULL) ? {place} : NULL"),
@@ -161,8 +161,8 @@ _EMITTER = (
         "mcuplan/emit/constants.py",
         "mix",
         (
-            'found["out_rows"] = rows(step.node.output)',
-            'found["out_rows"] = rows(step.node.inputs[0])',
+            'else f"out{position + 1}_rows"] = rows(name)',
+            'else f"out{position + 1}_rows"] = rows(step.node.inputs[0])',
         ),
     ),
 )
@@ -203,8 +203,8 @@ QUICK = tuple(
         ("model.c.in", "if (${null_test}) {"),
         ("model.c.in", "} else if (${align_test}) {"),
         ("feed_rows.c.in", "(ctx->turn == 0U) ||"),
-        ("ports.py", "kind.q.s,"),
-        ("ports.py", "kind.q.z,"),
+        ("ports.py", "float_literal(port.quant.s)"),
+        ("ports.py", "_ZERO_POINT ({port.quant.z})"),
         ("ports.py", "_DIM{i} ({n}U)"),
         ("footprint.py", "total_bytes=arena + static + stack,"),
     }
