@@ -45,7 +45,7 @@ from mcuplan.schedule.program import (
     Step,
     Streaming,
 )
-from mcuplan.solvers.steps.segments import EFFORTS, Effort
+from mcuplan.solvers.effort import EFFORTS, Effort
 
 __all__ = [
     "EFFORTS",

@@ -14,10 +14,11 @@ from mcuplan.ops.boundary import FlipSign
 from mcuplan.ops.eltwise import Add
 from mcuplan.prove.fit.wiring import Wiring
 from mcuplan.schedule.assembly.order import find_order, peak_bytes
+from mcuplan.solvers.effort import EFFORTS, Effort
 from mcuplan.solvers.steps.cut_bound import least_bytes, trivial_bytes
 from mcuplan.solvers.steps.problem import Sequencing, bits, sequencing
 from mcuplan.solvers.steps.search import beam, search
-from mcuplan.solvers.steps.segments import EFFORTS, Effort, best_sequence, segments
+from mcuplan.solvers.steps.segments import best_sequence, segments
 
 _EXAMPLES = settings(max_examples=150, deadline=None)
 

@@ -12,7 +12,7 @@ from mcuplan.schedule.assembly.order import OrderResult, find_order
 from mcuplan.schedule.kernels.select import select_kernels
 from mcuplan.schedule.overlap import shared_bytes
 from mcuplan.schedule.program import Program, Sharing
-from mcuplan.solvers.steps.segments import Effort
+from mcuplan.solvers.effort import Effort
 from mcuplan.targets import Target
 
 __all__ = ["Arranged", "arrange"]

@@ -10,8 +10,9 @@ from mcuplan.ir.graph import Graph, Node
 from mcuplan.schedule.assembly.aliases import Aliases, always_views, resolve
 from mcuplan.schedule.assembly.states import later_states
 from mcuplan.schedule.program import OrderResult
+from mcuplan.solvers.effort import Effort
 from mcuplan.solvers.steps.problem import Sequencing, sequencing
-from mcuplan.solvers.steps.segments import Effort, best_sequence
+from mcuplan.solvers.steps.segments import best_sequence
 from mcuplan.units import align_up
 
 __all__ = ["OrderResult", "best_order", "find_order", "peak_bytes"]

@@ -23,12 +23,12 @@ from mcuplan.schedule.assembly.row_local import has_too_many_rows
 from mcuplan.schedule.kernels.select import candidates_of, program_of
 from mcuplan.schedule.planning.choice import placed, plan_graph
 from mcuplan.schedule.program import OrderResult, Plan, Program, Sharing, Spread, Streaming
+from mcuplan.solvers.effort import Effort
 from mcuplan.solvers.packing.conflicts import Conflicts
 from mcuplan.solvers.packing.greedy import first_fit
 from mcuplan.solvers.packing.problem import MemoryPlan
 from mcuplan.solvers.packing.table import ranked
 from mcuplan.solvers.rows.problem import RowOrder
-from mcuplan.solvers.steps.segments import Effort
 from mcuplan.targets import Target
 
 __all__ = ["Level", "copied_joins", "levels"]

@@ -17,7 +17,7 @@ from mcuplan.schedule.explore.frontier import FrontierPoint, frontier
 from mcuplan.schedule.explore.levels import Arenas, Level, levels
 from mcuplan.schedule.planning.choice import plan_asked
 from mcuplan.schedule.program import Plan, Streaming
-from mcuplan.solvers.steps.segments import EFFORTS
+from mcuplan.solvers.effort import EFFORTS
 
 if TYPE_CHECKING:  # a plan is part of it: loaded first, it loads this package
     from mcuplan.record.planned import Planned

@@ -13,7 +13,7 @@ from mcuplan.schedule.kernels.select import Offers
 from mcuplan.schedule.planning.rating import Rating
 from mcuplan.schedule.planning.streamed import plan_lowered
 from mcuplan.schedule.program import Plan, Sharing
-from mcuplan.solvers.steps.segments import Effort
+from mcuplan.solvers.effort import Effort
 from mcuplan.targets import Target
 
 __all__ = ["plan_rows"]

@@ -28,7 +28,7 @@ from mcuplan.schedule.planning.backwards import chosen_backwards
 from mcuplan.schedule.planning.by_rows import plan_rows
 from mcuplan.schedule.planning.rating import Rating
 from mcuplan.schedule.program import Plan, Program, Selected, Sharing, Streaming
-from mcuplan.solvers.steps.segments import EFFORTS, Effort
+from mcuplan.solvers.effort import EFFORTS, Effort
 from mcuplan.targets import Target
 
 if TYPE_CHECKING:  # a plan is part of its room: loaded first, it loads this package

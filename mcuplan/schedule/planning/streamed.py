@@ -22,11 +22,11 @@ from mcuplan.schedule.kernels.objective import Objective, Selection
 from mcuplan.schedule.kernels.select import Candidate, Offers, program_of
 from mcuplan.schedule.planning.rating import Rating
 from mcuplan.schedule.program import Allocation, Plan, Run, Selected, Sharing
+from mcuplan.solvers.effort import Effort
 from mcuplan.solvers.packing import MemoryPlan, Problem, pack
 from mcuplan.solvers.packing.bound import lower_bound
 from mcuplan.solvers.rows.order import check_row_order, depth_first, find_row_order, smooth
 from mcuplan.solvers.rows.problem import RowGraph, RowOrder, RowStep
-from mcuplan.solvers.steps.segments import Effort
 
 __all__ = ["least_bytes", "plan_lowered", "streamed_plan"]
 

@@ -89,7 +89,7 @@ def assign(
         return None
     for order in case.orders():
         best = _refined(case, best, partial(_greedy, case, order))
-    search = _Search(case, best)
+    search = _RoomSearch(case, best)
     best = _refined(case, best, search.run)
     bound = search.bound if search.bound is not None else _relaxed(case)
     if best is not None and best.cost > bound:
@@ -175,7 +175,7 @@ class _Case:
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class _Fitting:
     """An assignment whose arenas fit, by group."""
 
     choice: _Choice
@@ -183,19 +183,19 @@ class _Found:
     cost: int
 
 
-def _single(case: _Case, whole: MemoryPlan) -> _Found | None:
+def _single(case: _Case, whole: MemoryPlan) -> _Fitting | None:
     """Everything in the room that costs least of those that hold it."""
     best = None
     for room, capacity in enumerate(case.capacities):
         choice = (room,) * len(case.accesses)
         if whole.arena_bytes <= capacity and (best is None or case.cost(choice) < best.cost):
-            best = _Found(choice, {room: whole} if choice else {}, case.cost(choice))
+            best = _Fitting(choice, {room: whole} if choice else {}, case.cost(choice))
     return best
 
 
 def _refined(
-    case: _Case, best: _Found | None, solve: Callable[[tuple[int, ...]], _Choice | None]
-) -> _Found | None:
+    case: _Case, best: _Fitting | None, solve: Callable[[tuple[int, ...]], _Choice | None]
+) -> _Fitting | None:
     """Solve, pack, and solve again with less room where an arena came out too large."""
     capacities = case.capacities
     caps = list(capacities)
@@ -206,7 +206,7 @@ def _refined(
         plans = case.packed(choice)
         excess = {r: plan.arena_bytes - capacities[r] for r, plan in plans.items()}
         if max(excess.values(), default=0) <= 0:
-            return _Found(choice, plans, case.cost(choice))
+            return _Fitting(choice, plans, case.cost(choice))
         for room, over in excess.items():
             if over > 0:
                 caps[room] -= align_up(over, case.table.grain)
@@ -233,7 +233,7 @@ def _greedy(case: _Case, order: Sequence[int], caps: Sequence[int]) -> _Choice |
     return tuple(choice)
 
 
-def _moved(case: _Case, best: _Found) -> _Found:
+def _moved(case: _Case, best: _Fitting) -> _Fitting:
     """Groups moved one by one to a better room, dearest first, while it can be packed."""
     rooms = case.rooms
     moves = sorted(
@@ -248,7 +248,7 @@ def _moved(case: _Case, best: _Found) -> _Found:
     return best
 
 
-def _with_move(case: _Case, found: _Found, group: int, room: int) -> _Found:
+def _with_move(case: _Case, found: _Fitting, group: int, room: int) -> _Fitting:
     """The assignment with a group in another room, if that can be packed; else the same."""
     old, table = found.choice[group], case.table
     choice = tuple(room if g == group else at for g, at in enumerate(found.choice))
@@ -263,17 +263,17 @@ def _with_move(case: _Case, found: _Found, group: int, room: int) -> _Found:
             plans[r] = case.pack(r, choice)
             if plans[r].arena_bytes > case.capacities[r]:
                 return found
-    return _Found(choice, plans, case.cost(choice))
+    return _Fitting(choice, plans, case.cost(choice))
 
 
 _States = dict[_Choice, tuple[int, "_Trail"]]  # cost and way of the cheapest, by rooms
 _Trail = tuple["_Trail", int, int] | None  # groups and their rooms, the last first
 
 
-class _Search:
+class _RoomSearch:
     """Rooms of the open groups, event by event, each with the least cost to get there."""
 
-    def __init__(self, case: _Case, best: _Found | None) -> None:
+    def __init__(self, case: _Case, best: _Fitting | None) -> None:
         self.case = case
         self.limit = best.cost if best is not None else None
         self.bound: int | None = None  # of every assignment; known after the first run
@@ -345,7 +345,7 @@ def _relaxed(case: _Case) -> int:
     capacity = sum(max(0, room.capacity) for room in others)
     rest = Room(capacity, min((room.cost for room in others), default=best.cost))
     relaxed = replace(case, rooms=(best, rest))
-    search = _Search(relaxed, None)
+    search = _RoomSearch(relaxed, None)
     search.run(relaxed.capacities)
     return search.bound if search.bound is not None else case.least
 

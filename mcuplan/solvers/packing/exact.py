@@ -23,7 +23,7 @@ from mcuplan.solvers.packing.table import (
     time_components,
 )
 
-__all__ = ["Effort", "Proof", "improve"]
+__all__ = ["Limits", "Proof", "improve"]
 
 _UNLIMITED = 2**62
 _SHORT_NODES = 10_000
@@ -60,7 +60,7 @@ _TURNS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Effort:
+class Limits:
     """How much may be searched; ``None`` = no such limit.
 
     Without seconds equal input gives equal output; a time limit ends where the clock says.
@@ -85,7 +85,7 @@ def improve(
     conflicts: Conflicts,
     packing: Packing,
     bound_bytes: int,
-    effort: Effort,
+    limits: Limits,
     *,
     capacity: int | None = None,
 ) -> Proof:
@@ -96,13 +96,13 @@ def improve(
     found. A ``capacity`` is enough: once it is reached, no more than a short try is
     made for less.
     """
-    hunt = _Hunt(problem, conflicts, packing, bound_bytes, effort)
+    hunt = _Hunt(problem, conflicts, packing, bound_bytes, limits)
     if capacity is None:
         hunt.raise_bound(hunt.part(0.1, max(3000, 15 * hunt.table.count)))
     else:
         slack = capacity - bound_bytes > bound_bytes // 64
         hunt.raise_bound(hunt.part(0.2, _SHORT_NODES // 20 if slack else _SHORT_NODES))
-    hunt.rearrange(max(hunt.proved, capacity or 0), effort.rounds)
+    hunt.rearrange(max(hunt.proved, capacity or 0), limits.rounds)
     if capacity is not None and hunt.proved < capacity < hunt.best.arena_bytes:
         hunt.ask(capacity, hunt.part(0.7))
     if capacity is None or capacity < hunt.best.arena_bytes:
@@ -134,15 +134,15 @@ class _Hunt:
         conflicts: Conflicts,
         packing: Packing,
         bound_bytes: int,
-        effort: Effort,
+        limits: Limits,
     ) -> None:
         self.problem, self.best, self.proved = problem, packing, bound_bytes
         self.conflicts = conflicts
         self.windows: dict[tuple[int, int], Table] = {}
         self.refuter: Table | None = None
         self.nodes = 0
-        deadline = None if effort.seconds is None else time.monotonic() + effort.seconds
-        self.whole = _Limit(_UNLIMITED if effort.nodes is None else effort.nodes, deadline)
+        deadline = None if limits.seconds is None else time.monotonic() + limits.seconds
+        self.whole = _Limit(_UNLIMITED if limits.nodes is None else limits.nodes, deadline)
         self.table = make_table(problem, conflicts, self._open_buffers(conflicts, bound_bytes))
         self.ranks = rankings(problem, self.table)
         self.strategies = [(rule, self.ranks[name]) for rule, name in _STRATEGIES]

@@ -9,7 +9,7 @@ from mcuplan.solvers.packing.bound import LowerBound, lower_bound
 from mcuplan.solvers.packing.check import check_placements, check_plan
 from mcuplan.solvers.packing.conflicts import Conflicts, count_pairs
 from mcuplan.solvers.packing.crowded import crowded_fit
-from mcuplan.solvers.packing.exact import Effort, Proof, improve
+from mcuplan.solvers.packing.exact import Limits, Proof, improve
 from mcuplan.solvers.packing.greedy import climb, portfolio
 from mcuplan.solvers.packing.problem import Ended, MemoryPlan, Placement, Problem
 from mcuplan.solvers.packing.search import GREATEST
@@ -76,8 +76,8 @@ def pack(
     proof = Proof(packing, bound.bytes, 0)
     if packing.arena_bytes > bound.bytes and exact and not late():
         left = None if deadline is None else max(0.0, deadline - time.monotonic())
-        effort = Effort(node_limit, rounds, left)
-        proof = improve(problem, conflicts, packing, bound.bytes, effort, capacity=capacity)
+        limits = Limits(node_limit, rounds, left)
+        proof = improve(problem, conflicts, packing, bound.bytes, limits, capacity=capacity)
     goal = max(proof.proved_bytes, capacity or 0)
     if proof.packing.arena_bytes > goal:
         climbed = climb(problem, conflicts, packing, proof.proved_bytes, late)

@@ -11,7 +11,7 @@ __all__ = ["check_sequence"]
 
 
 def check_sequence(problem: Sequencing, order: Sequence[int]) -> int:
-    """The most bytes that exist while any step of an order runs.
+    """The most bytes that exist before the first step of an order, or while any runs.
 
     Raises:
         ValueError: a step is missing or there twice, or runs before one that it waits for.
@@ -32,7 +32,8 @@ def check_sequence(problem: Sequencing, order: Sequence[int]) -> int:
             change[begin] += storage.nbytes
             if not storage.kept:
                 change[end[index]] -= storage.nbytes
-    live = peak = 0
+    there = (s for k, s in enumerate(problem.storages) if not s.makers and end[k] > 0)
+    live, peak = 0, sum(storage.nbytes for storage in there)
     for place, step in enumerate(order):
         live += change[place]
         dying = (saved for index, saved in problem.savings[step] if end[index] == place + 1)

@@ -13,8 +13,9 @@ from pathlib import Path
 
 from mcuplan.errors import DataError
 from mcuplan.solvers.csv_file import csv_lines, csv_text, number, read_text
+from mcuplan.solvers.effort import Effort
 from mcuplan.solvers.steps.problem import Sequencing, sequencing
-from mcuplan.solvers.steps.segments import Effort, best_sequence
+from mcuplan.solvers.steps.segments import best_sequence
 
 __all__ = ["order_csv"]
 

@@ -13,13 +13,13 @@ from heapq import heappop, heappush
 
 from mcuplan.solvers.steps.problem import Sequencing, bits
 
-__all__ = ["Found", "beam", "search"]
+__all__ = ["BestOrder", "beam", "search"]
 
 _CHAIN = 12  # steps that a safe move may look ahead
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class BestOrder:
     """The best order known, its peak, what every order needs, and sets of steps visited."""
 
     order: tuple[int, ...]
@@ -30,7 +30,7 @@ class Found:
 
 def search(
     problem: Sequencing, start: Sequence[int], floor: int, state_limit: int, goal: int = 0
-) -> Found:
+) -> BestOrder:
     """The best order, or the best known when the limit is reached.
 
     Args:
@@ -55,9 +55,9 @@ def search(
         if done in closed:
             continue
         if done == problem.everything:
-            return Found(_walk(came, done), budget, budget, states)
+            return BestOrder(_walk(came, done), budget, budget, states)
         if states >= state_limit:
-            return Found(best, peak, min(budget, peak), states)
+            return BestOrder(best, peak, min(budget, peak), states)
         closed.add(done)
         states += 1
         for moves, during, after, left, now in _moves(problem, done, live, ready, budget):
@@ -66,7 +66,7 @@ def search(
                 known[after] = needed
                 came[after] = (done, moves)
                 heappush(heap, (needed, -after.bit_count(), left, after, now))
-    return Found(best, peak, peak, states)
+    return BestOrder(best, peak, peak, states)
 
 
 _Move = tuple[tuple[int, ...], int, int, int, int]  # steps, bytes during, set, live, ready

@@ -8,69 +8,19 @@ largest of theirs, so only those that may exceed what the others need are search
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 
+from mcuplan.solvers.effort import Effort
 from mcuplan.solvers.steps.check import check_sequence
 from mcuplan.solvers.steps.cut_bound import least_bytes, trivial_bytes
 from mcuplan.solvers.steps.problem import Sequencing
-from mcuplan.solvers.steps.search import Found, beam, search
+from mcuplan.solvers.steps.search import BestOrder, beam, search
 
-__all__ = ["EFFORTS", "Effort", "best_sequence", "segments"]
+__all__ = ["best_sequence", "segments"]
 
 
 _BEAM_STEPS = 10_000  # width times steps of the heuristic at most
-
-
-@dataclass(frozen=True, slots=True)
-class Effort:
-    """How long to look, counted in work and not in time, so that runs repeat.
-
-    Attributes:
-        states: sets of steps that the search may visit, all segments together; in
-            segments of more than 64 steps a set counts as several.
-        width: sets of each size that the heuristic keeps, fewer in segments of many steps.
-        cuts: minimum cuts to compute for the bound of a segment, times its steps.
-        row_states: of rows made, that the search for an order of rows may visit.
-        rounds: of placing rows by the squeaky wheel.
-        nodes: of the search for addresses of rows, after that.
-        slack: share of the live bytes by which both may miss them.
-    """
-
-    states: int = 60_000
-    width: int = 24
-    cuts: int = 40_000
-    row_states: int = 4_000
-    rounds: int = 900
-    nodes: int = 4_000
-    slack: float = 0.02
-
-
-EFFORTS: Mapping[str, Effort] = MappingProxyType(
-    {
-        "fast": Effort(
-            states=2_000,
-            width=8,
-            cuts=4_000,
-            row_states=2_000,
-            rounds=900,
-            nodes=2_000,
-            slack=0.05,
-        ),
-        "normal": Effort(),
-        "thorough": Effort(
-            states=1_000_000,
-            width=96,
-            cuts=400_000,
-            row_states=100_000,
-            rounds=12_000,
-            nodes=200_000,
-            slack=0.0,
-        ),
-    }
-)
-"""Efforts by the names that users choose from."""
 
 
 @dataclass(slots=True)
@@ -103,7 +53,7 @@ def segments(problem: Sequencing) -> Iterator[tuple[int, ...]]:
         yield tuple(sorted(run))
 
 
-def best_sequence(problem: Sequencing, effort: Effort) -> Found:
+def best_sequence(problem: Sequencing, effort: Effort) -> BestOrder:
     """The order of the steps with the least peak; their own order where that is as good."""
     parts: list[_Segment | tuple[int, ...]] = []
     done, live, floor = 0, problem.live_bytes(0), problem.live_bytes(0)
@@ -125,7 +75,7 @@ def best_sequence(problem: Sequencing, effort: Effort) -> Found:
     chosen = own if problem.peak(own) <= peak else tuple(order)
     if check_sequence(problem, chosen) > peak:
         raise ValueError("an order of steps needs more than its search said")
-    return Found(chosen, peak, floor, states)
+    return BestOrder(chosen, peak, floor, states)
 
 
 def _open(problem: Sequencing, steps: tuple[int, ...], done: int, live: int) -> _Segment:

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mcuplan.solvers.effort import Effort
 from mcuplan.solvers.steps.check import check_sequence
 from mcuplan.solvers.steps.problem import Sequencing, sequencing
-from mcuplan.solvers.steps.segments import Effort, best_sequence
+from mcuplan.solvers.steps.segments import best_sequence
 
 
 @st.composite
