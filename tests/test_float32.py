@@ -21,7 +21,7 @@ from mcuplan.ir.types import DType
 from mcuplan.prove.boundary import Feeds, boundary_inputs, real_outputs
 from mcuplan.prove.proofs import Subject, prove_on_host
 from mcuplan.prove.verification import Wanted, verify
-from mcuplan.record import Planned, Request
+from mcuplan.record import Planned, Request, Verification
 from mcuplan.targets import load_target
 
 _SHAPE = (1, 3, 12, 12)
@@ -103,6 +103,19 @@ def test_host_and_emulator_equal_the_reference_in_every_bit(
     assert [True, True] == [run.equal_to_reference for run in evidence.verifications]
     assert all(run.elf is None or run.elf.agrees for run in evidence.verifications)
     assert [] == [f for f in evidence.findings if f.severity != "note"]
+
+
+def test_rows_of_floats_are_fed(tmp_path: Path, host_gcc: str) -> None:
+    """The input comes row by row, as floats, and is never held as a whole."""
+    planned = _planned(_saved(tmp_path), io_layout="nhwc", streaming="input")
+    assert planned.plan.fed_rows == 12
+    assert [True] == [run.equal_to_reference for run in _on_host(planned)]
+
+
+def _on_host(planned: Planned) -> tuple[Verification, ...]:
+    evidence = verify(planned, planned.request, Wanted("net", on=("host",)))
+    assert [] == [f for f in evidence.findings if f.severity != "note"]
+    return evidence.verifications
 
 
 def test_a_fused_multiply_is_found(tmp_path: Path, host_gcc: str) -> None:
