@@ -6,26 +6,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
-/**
- * Library and generated code of one version belong together: compared when NAME.h is compiled and,
- * with GNU tools, when several models are linked.
- */
-#define MPLAN_ABI_VERSION 1
-
-typedef enum {
-    MPLAN_OK = 0,
-    MPLAN_ERR_NULL = 1,  /* a pointer of the context is NULL */
-    MPLAN_ERR_ALIGN = 2, /* an arena is not aligned to MPLAN_ARENA_ALIGN bytes */
-    MPLAN_ERR_ORDER = 3  /* calls came in the wrong order */
-} mplan_status_t;
-
 /*
  * Options, the same for every file of an image. An application sets them in a header of its own,
- * which -DMPLAN_CONFIG_H='"my_mplan.h"' names, or each by -D.
+ * which -DMPLAN_CONFIG_H='"my_mplan.h"' names, or each by -D. In C++ that header is C++.
  *
  * MPLAN_ARENA_ALIGN         alignment of arenas in bytes, checked at run time: a power of two, at
  *                           least 4. 32 keeps an arena apart from other objects in a data cache.
@@ -47,6 +30,24 @@ typedef enum {
 #ifndef MPLAN_STEP_HOOK
 #define MPLAN_STEP_HOOK(step, ctx) ((void)0)
 #endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/**
+ * Library and generated code of one version belong together: compared when NAME.h is compiled and,
+ * with GNU tools, when several models are linked.
+ */
+#define MPLAN_ABI_VERSION 1
+
+typedef enum {
+    MPLAN_OK = 0,
+    MPLAN_ERR_NULL = 1,  /* a pointer of the context is NULL */
+    MPLAN_ERR_ALIGN = 2, /* an arena is not aligned to MPLAN_ARENA_ALIGN bytes */
+    MPLAN_ERR_ORDER = 3  /* calls came in the wrong order */
+} mplan_status_t;
+
 #if defined(__GNUC__) || defined(__clang__) || defined(__ICCARM__)
 #ifndef MPLAN_ALIGNED
 #define MPLAN_ALIGNED(n) __attribute__((aligned(n)))

@@ -216,6 +216,18 @@ def test_an_application_sets_the_options_in_its_own_header(
     assert 0 == subprocess.run([tmp_path / "app"], check=False).returncode
 
 
+@pytest.mark.parametrize("compiler", ["g++", "clang++"])
+def test_the_header_of_options_is_cpp_in_cpp(compiler: str, tmp_path: Path) -> None:
+    """It may hold what has no linkage in C, as the headers of an application do."""
+    if shutil.which(compiler) is None:
+        pytest.skip(f"{compiler} is not installed")
+    write_files(tiny_bundle().files, tmp_path)
+    (tmp_path / "my_mplan.h").write_text("template <typename T> T same(T value);\n")
+    (tmp_path / "app.cpp").write_text(_APPLICATION)
+    options = ['-DMPLAN_CONFIG_H="my_mplan.h"', "-I.", "-c", "app.cpp", "-o", "x.o"]
+    assert "" == _run([compiler, *_CPP, *options], tmp_path)
+
+
 @pytest.mark.parametrize("align", [2, 24])
 def test_an_alignment_that_is_none_stops_the_build(
     align: int, host_gcc: str, tmp_path: Path
