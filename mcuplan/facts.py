@@ -30,6 +30,7 @@ __all__ = [
     "Rewritten",
     "RowsTooFar",
     "SamplesCut",
+    "SeveralOutputs",
     "SlowerByRows",
     "TooManyRows",
     "Trade",
@@ -271,5 +272,12 @@ class WithStates:
     """Rows are not divided between calls that go on from one another."""
 
 
-AsAWhole = NotWorthCycles | RowsTooFar | SlowerByRows | WithStates
+@dataclass(frozen=True, slots=True)
+class SeveralOutputs:
+    """Rows of a layer with several outputs do not come together; its name."""
+
+    layer: str
+
+
+AsAWhole = NotWorthCycles | RowsTooFar | SeveralOutputs | SlowerByRows | WithStates
 """Why a plan that might work by rows does not, where that is no choice."""

@@ -26,6 +26,7 @@ from mcuplan.facts import (
     Rewritten,
     RowsTooFar,
     SamplesCut,
+    SeveralOutputs,
     SlowerByRows,
     TooManyRows,
     WithStates,
@@ -210,6 +211,8 @@ def reason(why: Reason) -> str:
             return f"outputs that start among rows of their input that are done with: {outputs}"
         case RowsTooFar(message):
             return f"not by rows: {message}"
+        case SeveralOutputs(layer):
+            return f"not by rows: {shown(layer)} has several outputs"
         case WithStates():
             return "not by rows: the next call goes on from states"
         case SlowerByRows(more):

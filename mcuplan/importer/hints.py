@@ -63,7 +63,6 @@ WAYS: Mapping[str, Way] = {
     "ScatterElements": _CUT,
     "ScatterND": _CUT,
     "SimplifiedLayerNormalization": _NORM,
-    "TopK": _CUT,
     "Unique": _CUT,
     "ai.onnx.ml::ArrayFeatureExtractor": _CUT,
     "ai.onnx.ml::LinearClassifier": Way("nn.Linear in PyTorch, or skl2onnx of an MLPClassifier"),

@@ -334,6 +334,8 @@ class Reading:
             self._integers[node.outputs[0]] = DType.INT64
             if node.op_type == "Cast":
                 self._integers[node.outputs[0]] = ELEMENT_TYPES[node.get_int("to", 7)]
+        elif len(node.outputs) > 1 and self._build.is_index(node.outputs[1]):
+            self._integers[node.outputs[1]] = DType.INT64
         elif node.op_type in _COMPARISONS or node.op_type == "Not":
             self._integers[node.outputs[0]] = DType.BOOL
         elif node.op_type == "Cast" and node.get_int("to", 1) in _WHOLE:

@@ -90,7 +90,8 @@ class _Arrangements:
     ) -> None:
         self.name, self.case, self.kernel, self.rng, self.parts = name, case, kernel, rng, parts
         self.calls = kernel.lower(case.sig)
-        self.output = case.sig.output
+        self.output, self.outputs = case.sig.output, case.sig.outputs
+        self.tags = ["" if k == 0 else str(k + 1) for k in range(len(self.outputs))]
         self.rows = (case.sig.inputs[0] if case.sig.op.gathers else self.output).rows
         self.body: list[str] = []
 
@@ -99,14 +100,14 @@ class _Arrangements:
         for index, values in enumerate(self.case.arrays):
             if any(index in call.inputs for call in self.calls):
                 self.parts.append(array(f"{self.name}_in{index}", DType.of(values), values))
-        wanted = self.case.integer()
-        assert wanted.dtype == self.output.dtype.value
-        assert wanted.shape == self.output.shape
-        self.parts.append(array(f"{self.name}_wanted", DType.of(wanted), wanted))
+        for tag, kind, wanted in zip(self.tags, self.outputs, self.case.integers(), strict=True):
+            assert wanted.dtype == kind.dtype.value
+            assert wanted.shape == kind.shape
+            self.parts.append(array(f"{self.name}_wanted{tag}", DType.of(wanted), wanted))
+            self.parts.append(f"static int8_t {self.name}_out{tag}[{wanted.nbytes}];\n")
         scratch = self.kernel.scratch_bytes(self.case.sig)
         if scratch:
             self.parts.append(f"static MPLAN_ALIGNED(4) int8_t {self.name}_scratch[{scratch}];\n")
-        self.parts.append(f"static int8_t {self.name}_out[{wanted.nbytes}];\n")
         for k, call in enumerate(self.calls):
             self._params(f"{self.name}_p{k}", call, shuffled=False)
         rows = self.rows
@@ -133,11 +134,13 @@ class _Arrangements:
             constant = self.case.sig.constants[index] is not None
             table = f"{self.name}_t{index}" if shuffled and not constant else ""
             fields[key] = _rows(self.case.sig.inputs[index], table)
-        fields["out_rows"] = _rows(self.output, f"{self.name}_to" if shuffled else "")
+        for tag, kind in zip(self.tags, self.outputs, strict=True):
+            fields[f"out{tag}_rows"] = _rows(kind, f"{self.name}_to{tag}" if shuffled else "")
         self.parts.append(initializer(name, struct, fields, self.case.name))
 
     def _call(self, k: int, call: Call, params: str, inputs: list[str], out: str, y: str) -> None:
-        arguments = [f"&{params}{k}", *inputs, out, y]
+        outs = [f"{out}{tag}" for tag in self.tags]
+        arguments = [f"&{params}{k}", *inputs, *outs, y]
         if self.kernel.scratch_bytes(self.case.sig):
             arguments.append(f"{self.name}_scratch")
         function = call.function or self.kernel.function
@@ -145,12 +148,17 @@ class _Arrangements:
 
     def _run(self, title: str, ranges: list[tuple[int, int]]) -> None:
         out = f"{self.name}_out"
-        self.body.append(f"    memset({out}, 0x55, sizeof {out});")
+        self._spoil(out)
         for y0, y1 in ranges:
             for k, call in enumerate(self.calls):
                 inputs = [self._source(i) for i in call.inputs]
                 self._call(k, call, f"{self.name}_p", inputs, out, f"{y0}U, {y1}U")
-        self._compare(title, out, f"{self.name}_wanted")
+        self._compare(title, out, (f"{self.name}_wanted", ""))
+
+    def _spoil(self, stem: str) -> None:
+        """Bytes that no kernel wrote, in every output."""
+        for name in (f"{stem}{tag}" for tag in self.tags):
+            self.body.append(f"    memset({name}, 0x55, sizeof {name});")
 
     def _source(self, index: int) -> str:
         """An input as the kernels take it."""
@@ -158,9 +166,11 @@ class _Arrangements:
         plain = self.case.sig.inputs[index].dtype is DType.INT8
         return name if plain else f"(const int8_t *){name}"
 
-    def _compare(self, title: str, found: str, wanted: str) -> None:
+    def _compare(self, title: str, found: str, wanted: tuple[str, str]) -> None:
         text = f"{self.case.name} {self.kernel.function} {title}"
-        self.body.append(f'    compare("{text}", {found}, {wanted}, sizeof {wanted});')
+        for tag in self.tags:
+            one = f"{wanted[0]}{tag}{wanted[1]}"
+            self.body.append(f'    compare("{text}", {found}{tag}, {one}, sizeof {one});')
 
     def _inplace(self) -> None:
         """The output over each input that allows it."""
@@ -174,7 +184,7 @@ class _Arrangements:
             for k, call in enumerate(self.calls):
                 names = [out if i == victim else self._source(i) for i in call.inputs]
                 self._call(k, call, f"{self.name}_p", names, out, f"0U, {self.output.rows}U")
-            self._compare(f"in place of {victim}", out, f"{self.name}_wanted")
+            self._compare(f"in place of {victim}", out, (f"{self.name}_wanted", ""))
 
     def _shuffled(self) -> None:
         """Rows in random order with gaps between them, of inputs and output."""
@@ -182,11 +192,12 @@ class _Arrangements:
         for index in used:
             if self.case.sig.constants[index] is None:
                 self._scatter(f"t{index}", f"{self.name}_in{index}", self.case.sig.inputs[index])
-        self._scatter("to", f"{self.name}_wanted", self.output)
         found = f"{self.name}_found"
-        size = self.output.rows * (self.output.row_bytes + _GAP)
-        self.parts.append(f"static int8_t {found}[{size}];\n")
-        self.body.append(f"    memset({found}, 0x55, sizeof {found});")
+        for tag, kind in zip(self.tags, self.outputs, strict=True):
+            self._scatter(f"to{tag}", f"{self.name}_wanted{tag}", kind)
+            size = kind.rows * (kind.row_bytes + _GAP)
+            self.parts.append(f"static int8_t {found}{tag}[{size}];\n")
+        self._spoil(found)
         for k, call in enumerate(self.calls):
             self._params(f"{self.name}_s{k}", call, shuffled=True)
             names = []
@@ -194,7 +205,7 @@ class _Arrangements:
                 constant = self.case.sig.constants[i] is not None
                 names.append(self._source(i) if constant else f"{self.name}_t{i}_rows")
             self._call(k, call, f"{self.name}_s", names, found, f"0U, {self.rows}U")
-        self._compare("shuffled rows", found, f"{self.name}_to_rows")
+        self._compare("shuffled rows", found, (f"{self.name}_to", "_rows"))
 
     def _scatter(self, stem: str, source: str, kind: TensorType) -> None:
         rows, nbytes = kind.rows, kind.row_bytes

@@ -21,8 +21,12 @@ class Case:
     arrays: tuple[Array, ...]
 
     def integer(self) -> Array:
-        """The integer meaning of the operator on these arrays."""
-        return self.sig.op.integer(self.sig, *self.arrays)[0]
+        """The integer meaning of the operator on these arrays: the first output."""
+        return self.integers()[0]
+
+    def integers(self) -> tuple[Array, ...]:
+        """All outputs of the integer meaning."""
+        return self.sig.op.integer(self.sig, *self.arrays)
 
     def real_inputs(self) -> list[Array]:
         """What the operator sees in float."""
@@ -84,7 +88,13 @@ def make_case(name: str, example: Example, seed: int) -> Case:
     draft = Signature(op, tuple(kinds), (TensorType(shape),), constants)
     case = Case(name, draft, tuple(arrays))
     output = TensorType(shape, op.types[0].outputs[0], _output_quant(rng, case, shared))
-    return Case(name, Signature(op, tuple(kinds), (output,), constants), tuple(arrays))
+    plain = Quant.per_tensor(1.0, 0)  # of further outputs, which are indices
+    others = [TensorType(k.shape, k.dtype, plain) for k in op.infer([*map(_plain, kinds)])[1:]]
+    return Case(name, Signature(op, tuple(kinds), (output, *others), constants), tuple(arrays))
+
+
+def _plain(kind: TensorType) -> TensorType:
+    return TensorType(kind.shape)
 
 
 @dataclass(frozen=True)

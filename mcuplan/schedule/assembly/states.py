@@ -16,6 +16,8 @@ __all__ = ["check_states", "later_states", "over_states"]
 def check_states(graph: Graph, *, fed: bool) -> None:
     """A model with states is called as a whole, and what a state is next is made by a layer.
 
+    Layers with several outputs run as a whole, too.
+
     Args:
         graph: int8 graph.
         fed: its input is to arrive row by row.
@@ -26,6 +28,10 @@ def check_states(graph: Graph, *, fed: bool) -> None:
     if fed and graph.states:
         hint = "--streaming off: rows are not divided between calls"
         raise UsageError("a model with states is called as a whole", "--streaming input", hint)
+    several = [node for node in graph.nodes if len(node.outputs) > 1]
+    if fed and several:
+        what = f"{graph.node_name(several[0])!r} has several outputs, which are made as a whole"
+        raise UsageError(what, "--streaming input", "--streaming off")
     producers = graph.producers()
     for state in graph.states:
         name = state.written.tensor

@@ -11,6 +11,7 @@ from mcuplan.errors import InputTooLarge
 from mcuplan.facts import (
     NotWorthCycles,
     RowsTooFar,
+    SeveralOutputs,
     SlowerByRows,
     WithStates,
 )
@@ -110,6 +111,9 @@ def _both_ways(
         return whole, None
     if graph.states:
         return replace(whole, as_a_whole=WithStates()), None
+    several = next((node for node in graph.nodes if len(node.outputs) > 1), None)
+    if several is not None:
+        return replace(whole, as_a_whole=SeveralOutputs(graph.node_name(several))), None
     enough = None if selection.objective is Objective.LATENCY else whole.arena_bytes
     try:
         by_rows = plan_rows(

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""TopK over the last axis: values on the input's grid, and int32 indices beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mcuplan.errors import UnsupportedOp
+from mcuplan.ir.builder import Builder, OnnxNode
+from mcuplan.ir.geometry import ALL, InputMap, Shape, each
+from mcuplan.ir.graph import Node
+from mcuplan.ir.op import Call, Cost, Example, Kernel, Op, QuantRule, Signature
+from mcuplan.ir.types import Array, DType, Quant, TensorType, Types
+from mcuplan.ir.writer import Writer
+from mcuplan.ops._read import int_list, normal_axis
+
+__all__ = ["KERNELS", "OPS", "READERS", "WRITERS", "TopK"]
+
+_WHOLE_NUMBERS = Quant.per_tensor(1.0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class TopK(Op):
+    """The ``k`` largest (or smallest) elements in order, and where they stand.
+
+    Of equal ones the first comes first.
+    """
+
+    k: int
+    smallest: bool = False
+
+    quant_rule = QuantRule.PASS_THROUGH  # of the values; indices are whole numbers
+    types = (Types(outputs=(DType.INT8, DType.INT32)),)
+
+    def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
+        """Values, and integers in a float graph too, along the last axis."""
+        shape = (*inputs[0].shape[:-1], self.k)
+        return TensorType(shape), TensorType(shape, DType.INT32)
+
+    def geometry(self, inputs: Sequence[Shape], output: Shape) -> tuple[InputMap, ...]:
+        """All of the last axis."""
+        return ((*each(inputs)[0][:-1], ALL),)
+
+    def reference(self, *arrays: Array) -> tuple[Array, ...]:
+        """Values, and indices as numbers."""
+        values, found = self._taken(arrays[0])
+        return values, found.astype(np.float32)
+
+    def integer(self, sig: Signature, *arrays: Array) -> tuple[Array, ...]:
+        """The order of the integers is that of the real values."""
+        values, found = self._taken(arrays[0])
+        return values, found.astype(np.int32)
+
+    def _taken(self, values: Array) -> tuple[Array, Array]:
+        keys = values.astype(np.float64) * (1 if self.smallest else -1)
+        found = np.argsort(keys, axis=-1, kind="stable")[..., : self.k]
+        return np.take_along_axis(values, found, axis=-1), found
+
+    def cost(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> Cost:
+        """A comparison for each element and each place."""
+        return Cost(ops=inputs[0].elements * self.k)
+
+    @classmethod
+    def examples(cls) -> Iterable[Example]:
+        """A vector, rows of pixels, all elements, the smallest."""
+        for op, shape in [
+            (cls(3), (1, 10)),
+            (cls(2), (1, 3, 4, 5)),
+            (cls(7, smallest=True), (1, 2, 7)),
+            (cls(1), (1, 300)),
+        ]:
+            yield Example(op, (shape,))
+
+
+def read_top_k(node: OnnxNode, build: Builder) -> None:
+    """TopK of a constant ``k`` over one axis; unsorted it is sorted all the same."""
+    name = node.input(0)
+    shape = build.shape(name)
+    axis = normal_axis(node.get_int("axis", -1), len(shape))
+    given = int_list(node, build, 1, "k") or (node.get_int("k", 0),)
+    if not 1 <= given[0] <= shape[axis]:
+        raise UnsupportedOp(f"k={given[0]} of {shape[axis]} elements")
+    op = TopK(given[0], node.get_int("largest", 1) == 0)
+    layout = (*(a for a in range(len(shape)) if a != axis), axis)
+    source = build.in_layout(name, layout)
+    build.add_outputs(op, [source], node, layout, (build.quant(name), _WHOLE_NUMBERS))
+
+
+def write_top_k(node: Node, out: Writer) -> None:
+    """TopK of wherever our last axis lies."""
+    op, axes = node.op, out.orders(node.inputs[0])[0]
+    assert isinstance(op, TopK)
+    count = out.constant("k", np.array([op.k], np.int64))
+    place = {"axis": axes.index(len(axes) - 1), "largest": int(not op.smallest)}
+    made = out.node("TopK", [out.read(node.inputs[0], axes), count], 2, **place)
+    for tensor, value in zip(node.outputs, out.outputs_of(made), strict=True):
+        out.write(tensor, value, axes)
+
+
+def _top_k(sig: Signature) -> tuple[Call, ...]:
+    op, kind = sig.op, sig.inputs[0]
+    assert isinstance(op, TopK)
+    classes = kind.shape[-1]
+    numbers = {"pixels": kind.row_bytes // classes, "classes": classes, "k": op.k}
+    return (Call(numbers | {"smallest": int(op.smallest)}),)
+
+
+OPS = (TopK,)
+KERNELS = (Kernel(TopK, "mplan_top_k_s8", _top_k, types=TopK.types[0]),)
+READERS = {"TopK": read_top_k}
+WRITERS = {TopK: write_top_k}
