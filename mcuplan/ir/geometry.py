@@ -85,9 +85,14 @@ class Window:
 
     def taps(self, size: int, count: int) -> Taps:
         """How many taps of each window lie in the input."""
-        spans = self.spans(size, count)
-        counts = (spans[..., 1] - spans[..., 0]).sum(axis=1)
-        return Taps(self.size, count, tuple(counts.tolist()))
+        return _taps(self, size, count)
+
+
+@lru_cache(maxsize=1024)
+def _taps(window: Window, size: int, count: int) -> Taps:
+    spans = window.spans(size, count)
+    counts = (spans[..., 1] - spans[..., 0]).sum(axis=1)
+    return Taps(window.size, count, tuple(counts.tolist()))
 
 
 @dataclass(frozen=True, slots=True)

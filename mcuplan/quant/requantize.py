@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -79,6 +80,7 @@ def requantize(
     return result
 
 
+@lru_cache(maxsize=1024)
 def act_limits(quant: Quant, act: tuple[float, float]) -> tuple[int, int]:
     """``act_min`` and ``act_max``: real clamp limits on the grid of the output."""
 
