@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The compiled cores, and a build backend that finds them a compiler. See also pyproject.toml.
+"""The packages, the compiled cores, and a build backend that finds a compiler for them.
 
 Without a C compiler on the machine the build asks the package registry for one: ``ziglang``
 brings clang with the headers and libraries of every system.
@@ -15,7 +15,7 @@ from pathlib import Path
 from shutil import which
 from tempfile import TemporaryDirectory
 
-from setuptools import Extension, build_meta, setup
+from setuptools import Extension, build_meta, find_packages, setup
 from setuptools.command.build_ext import build_ext
 
 # What a build frontend calls, as setuptools answers it but for the requirements.
@@ -122,6 +122,11 @@ def _core(room: str, name: str, modules: str, headers: str) -> Extension:
 
 if __name__ == "__main__":
     setup(
+        packages=[
+            *find_packages(include=["mcuplan", "mcuplan.*"]),
+            "mcuplan._data.codegen",
+            "mcuplan._data.targets",
+        ],
         ext_modules=[
             _core(
                 "packing",

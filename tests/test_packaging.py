@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import sys
 import tarfile
-import tomllib
 import zipfile
 from hashlib import sha256
 from importlib.util import find_spec
@@ -113,14 +112,6 @@ def test_a_checkout_without_cores_names_the_command(tmp_path: Path) -> None:
     assert "error[tool/not-built]" in done.stderr
     assert "python setup.py build_ext --inplace" in done.stderr
     assert "Traceback" not in done.stderr
-
-
-def test_every_package_is_listed() -> None:
-    """The packages of pyproject.toml are the folders under mcuplan/ that hold modules."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    listed = [name for name in project["tool"]["setuptools"]["packages"] if "_data" not in name]
-    folders = {path.parent.relative_to(ROOT) for path in (ROOT / "mcuplan").rglob("*.py")}
-    assert listed == sorted(".".join(folder.parts) for folder in folders)
 
 
 def test_wheel_holds_every_source(sources: Path, installed: Path) -> None:
