@@ -7,6 +7,7 @@ Only this package prints or exits. It imports nothing heavy before a command run
 from __future__ import annotations
 
 import errno
+import gc
 import signal
 import sys
 import traceback
@@ -29,6 +30,7 @@ _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
 def main() -> None:
     """Entry point of the program ``mcuplan``."""
+    gc.set_threshold(100_000, 50, 50)  # graphs and plans are frozen: few cycles, many objects
     open_streams()
     stop_on_signals()
     try:
