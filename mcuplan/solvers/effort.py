@@ -29,7 +29,7 @@ class Effort:
     width: int = 24
     cuts: int = 40_000
     row_states: int = 4_000
-    rounds: int = 900
+    rounds: int = 4_000
     nodes: int = 4_000
     slack: float = 0.02
 

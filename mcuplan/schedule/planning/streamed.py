@@ -31,7 +31,6 @@ from mcuplan.solvers.rows.problem import RowGraph, RowOrder, RowStep
 __all__ = ["least_bytes", "plan_lowered", "streamed_plan"]
 
 _FOR_FEWER_CALLS = 0.10  # of the arena, packed, unless all is for RAM
-_ROUNDS_FOR_RAM = 4  # times as many, where bytes are what counts
 _FOR_LONGER_RUNS = 0.05  # of the peak: fewer calls, and pairs of pixels across rows
 
 
@@ -94,7 +93,6 @@ def _best_of(
     For the last byte every order is packed: one of a higher peak may lie better.
     """
     ram = objective in (Objective.RAM, Objective.RAM_STRICT)
-    effort = replace(effort, rounds=_ROUNDS_FOR_RAM * effort.rounds) if ram else effort
     loose = found.peak_bytes + int(_FOR_LONGER_RUNS * found.peak_bytes)
     limit = found.peak_bytes if ram else loose
     longer = streamed_plan(rowed, sharing, effort, smooth(rowed.graph, found, limit))
