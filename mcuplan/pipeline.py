@@ -26,8 +26,8 @@ from mcuplan.passes.lower import lower
 from mcuplan.prove.harness import OPTIMIZE
 from mcuplan.quant.observers import OBSERVERS
 from mcuplan.record import Planned, Request
-from mcuplan.schedule import plan_asked
 from mcuplan.schedule.code import model_code
+from mcuplan.schedule.planning.choice import plan_asked
 from mcuplan.targets import Target
 
 __all__ = ["generate", "plan", "plan_for", "quantize", "retarget", "simplify"]

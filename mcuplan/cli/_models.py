@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mcuplan.ir.graph import Graph
     from mcuplan.passes.assign_grids import Grids
     from mcuplan.record import Against, Budget, Evidence, Limits, Planned, Request
-    from mcuplan.schedule import Explored
+    from mcuplan.schedule.explore.variants import Explored
     from mcuplan.targets import Target
 
 __all__ = ["COMMANDS", "with_backend"]
@@ -55,7 +55,7 @@ def _request(model: Path, options: dict[str, Any]) -> Request:
     """The request for the pipeline; options that it does not have yet are refused."""
     from mcuplan.ir.types import DType
     from mcuplan.record import Request
-    from mcuplan.schedule import Sharing
+    from mcuplan.schedule.program import Sharing
     from mcuplan.targets import load_target
 
     if options["target"] is None:
@@ -168,7 +168,7 @@ def check(model: Path, build: bool, **options: Any) -> int:
 
     def make() -> Budget:
         from mcuplan import pipeline
-        from mcuplan.schedule import Explored, less_ram
+        from mcuplan.schedule.explore.variants import Explored, less_ram
 
         planned = pipeline.plan(_request(model, options), sizes_only=True)
         evidence = None
@@ -200,7 +200,13 @@ def plan(model: Path, frontier: bool, **options: Any) -> int:
 
     def make() -> Budget:
         from mcuplan import pipeline
-        from mcuplan.schedule import Explored, frontier_of, input_arenas, less_ram, levels_of
+        from mcuplan.schedule.explore.variants import (
+            Explored,
+            frontier_of,
+            input_arenas,
+            less_ram,
+            levels_of,
+        )
 
         planned = pipeline.plan(_request(model, options), sizes_only=True)
         kept = _kept(model, planned)

@@ -28,8 +28,9 @@ from mcuplan.passes.assign_types import assign_types
 from mcuplan.price.cycles import work_of
 from mcuplan.prove.cores import core_named
 from mcuplan.prove.proofs import Subject, count_on_core
-from mcuplan.schedule import Program, Sharing, candidates_of, make_plan, program_of
-from mcuplan.schedule.program import whole_runs
+from mcuplan.schedule.assembly.plan import make_plan
+from mcuplan.schedule.kernels.select import candidates_of, program_of
+from mcuplan.schedule.program import Program, Sharing, whole_runs
 from mcuplan.targets import Target
 
 __all__ = [

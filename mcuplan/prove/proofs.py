@@ -31,7 +31,7 @@ from mcuplan.prove.measure import ImageReport, measure_image
 from mcuplan.prove.stack import StackBound, bound_stack
 from mcuplan.prove.subject import Subject
 from mcuplan.prove.toolchain import Compiler, cross_compiler, host_compiler
-from mcuplan.schedule import FEED, Plan
+from mcuplan.schedule.program import FEED, Plan
 from mcuplan.tempfiles import temporary_folder
 
 __all__ = [

@@ -15,7 +15,8 @@ from mcuplan.prove.api import BundleApi, DeadBytes, IoPort, KeptBytes
 from mcuplan.prove.boundary import feeds_of
 from mcuplan.prove.dumps import Part, output_parts
 from mcuplan.prove.kept import kept_bytes
-from mcuplan.schedule import Plan, dead_bytes
+from mcuplan.schedule.assembly.dead import dead_bytes
+from mcuplan.schedule.program import Plan
 
 __all__ = ["Subject"]
 

@@ -38,7 +38,8 @@ from mcuplan.record import (
     Verification,
 )
 from mcuplan.report import render
-from mcuplan.schedule import Sharing, make_plan
+from mcuplan.schedule.assembly.plan import make_plan
+from mcuplan.schedule.program import Sharing
 from mcuplan.targets import load_target
 from mcuplan.units import Origin
 

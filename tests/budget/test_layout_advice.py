@@ -11,7 +11,8 @@ from small_nets import Net
 
 from mcuplan import pipeline
 from mcuplan.record import Request
-from mcuplan.schedule import Plan, less_ram
+from mcuplan.schedule.explore.variants import less_ram
+from mcuplan.schedule.program import Plan
 from mcuplan.targets import load_target
 
 

@@ -16,7 +16,8 @@ from mcuplan import pipeline
 from mcuplan.budget import assess
 from mcuplan.record import Budget, Planned, Request
 from mcuplan.report import Look, render
-from mcuplan.schedule import FEED, Explored, Streaming, input_arenas
+from mcuplan.schedule.explore.variants import Explored, input_arenas
+from mcuplan.schedule.program import FEED, Streaming
 from mcuplan.targets import load_target
 
 

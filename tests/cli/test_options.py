@@ -12,7 +12,8 @@ from mcuplan.cli._options import FORMATS
 from mcuplan.quant.observers import OBSERVERS
 from mcuplan.record import Request
 from mcuplan.report import format_names
-from mcuplan.schedule import EFFORTS, Effort, Objective, Selection
+from mcuplan.schedule.kernels.objective import Objective, Selection
+from mcuplan.solvers.effort import EFFORTS, Effort
 
 
 def _option(name: str) -> click.Parameter:

@@ -18,8 +18,11 @@ from mcuplan.ops.pool2d import AvgPool2D
 from mcuplan.ops.softmax import Softmax
 from mcuplan.passes.assign_grids import assign_grids
 from mcuplan.passes.assign_types import assign_types
-from mcuplan.schedule import Plan, best_order, make_plan, select_kernels
+from mcuplan.schedule.assembly.order import best_order
+from mcuplan.schedule.assembly.plan import make_plan
+from mcuplan.schedule.kernels.select import select_kernels
 from mcuplan.schedule.planning.by_rows import plan_rows
+from mcuplan.schedule.program import Plan
 from mcuplan.targets import load_target
 
 STAMP = Stamp("tiny.onnx", "0" * 64)

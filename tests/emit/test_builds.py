@@ -18,7 +18,9 @@ from mcuplan.emit import Bundle, emit
 from mcuplan.ir.evaluate import evaluate
 from mcuplan.prove.cores import core_named
 from mcuplan.prove.toolchain import write_files
-from mcuplan.schedule import best_order, make_plan, select_kernels
+from mcuplan.schedule.assembly.order import best_order
+from mcuplan.schedule.assembly.plan import make_plan
+from mcuplan.schedule.kernels.select import select_kernels
 from mcuplan.schedule.planning.by_rows import plan_rows
 from mcuplan.targets import load_target
 

@@ -23,8 +23,9 @@ from mcuplan.prove.cores import core_named
 from mcuplan.prove.fit.wiring import Wiring
 from mcuplan.prove.proofs import Subject, prove_on_core, prove_on_host
 from mcuplan.prove.toolchain import write_files
-from mcuplan.schedule import Plan, plan_graph
 from mcuplan.schedule.planning.by_rows import plan_rows
+from mcuplan.schedule.planning.choice import plan_graph
+from mcuplan.schedule.program import Plan
 from mcuplan.targets import load_target
 
 _TARGET = load_target("cortex-m4")

@@ -27,8 +27,9 @@ from mcuplan.prove.cores import core_named
 from mcuplan.prove.proofs import Subject, prove_on_core, prove_on_host
 from mcuplan.prove.toolchain import write_files
 from mcuplan.record import Limits
-from mcuplan.schedule import Objective, Plan, Selection
+from mcuplan.schedule.kernels.objective import Objective, Selection
 from mcuplan.schedule.planning.by_rows import plan_rows
+from mcuplan.schedule.program import Plan
 from mcuplan.solvers.packing.problem import Placement
 from mcuplan.targets import load_target
 

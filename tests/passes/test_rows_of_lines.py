@@ -16,7 +16,7 @@ from mcuplan.ops.pool2d import AvgPool2D, MaxPool2D
 from mcuplan.ops.softmax import Softmax
 from mcuplan.passes.rows_of_lines import rows_of_lines
 from mcuplan.prove.boundary import feeds_of
-from mcuplan.schedule import plan_graph
+from mcuplan.schedule.planning.choice import plan_graph
 from mcuplan.targets import load_target
 
 _TARGET = load_target("cortex-m4")

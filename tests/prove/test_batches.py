@@ -28,7 +28,7 @@ from mcuplan.prove.evidence import against_runtime
 from mcuplan.prove.proofs import Subject, prove_on_core, prove_on_host
 from mcuplan.quant.observers import OBSERVERS
 from mcuplan.record import Planned, Request
-from mcuplan.schedule import plan_graph
+from mcuplan.schedule.planning.choice import plan_graph
 from mcuplan.targets import load_target
 
 TARGET = replace(load_target("cortex-m4"), backend="c99")

@@ -21,7 +21,7 @@ from mcuplan.prove.cores import core_named
 from mcuplan.prove.proofs import prove_on_core, prove_on_host
 from mcuplan.prove.subject import Subject
 from mcuplan.record import Planned, Request
-from mcuplan.schedule import plan_graph
+from mcuplan.schedule.planning.choice import plan_graph
 from mcuplan.targets import load_target
 
 FRAMES = 50

@@ -13,7 +13,7 @@ from mcuplan.ir.graph import Graph
 from mcuplan.ops.eltwise import Add
 from mcuplan.passes.dead_channels import Removal, remove_dead_channels
 from mcuplan.prove.proofs import Subject, prove_on_host
-from mcuplan.schedule import plan_graph
+from mcuplan.schedule.planning.choice import plan_graph
 from mcuplan.targets import load_target
 
 TARGET = replace(load_target("cortex-m4"), backend="c99")

@@ -18,7 +18,7 @@ from mcuplan.prove.harness import Hook, build_for_core
 from mcuplan.prove.kept import kept_bytes
 from mcuplan.prove.proofs import Subject, prove_on_core, prove_on_host
 from mcuplan.prove.toolchain import Compiler
-from mcuplan.schedule import Plan
+from mcuplan.schedule.program import Plan
 
 _FEEDS = {"image": np.random.default_rng(5).integers(-128, 128, (2, 8, 7, 2)).astype(np.int8)}
 _PLANS = {

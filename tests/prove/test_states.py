@@ -26,7 +26,7 @@ from mcuplan.prove.cores import core_named
 from mcuplan.prove.proofs import prove_on_core, prove_on_host
 from mcuplan.prove.subject import Subject
 from mcuplan.record import Planned, Request
-from mcuplan.schedule import check_rows
+from mcuplan.schedule.assembly.check_rows import check_rows
 from mcuplan.solvers.packing.check import PlanError
 from mcuplan.targets import load_target
 

@@ -21,7 +21,10 @@ from mcuplan.backends import backend_of
 from mcuplan.budget import assess
 from mcuplan.errors import McuplanError, Problems
 from mcuplan.record import Planned, Request
-from mcuplan.schedule import Explored, Objective, Sharing, Streaming, check_rows, levels_of
+from mcuplan.schedule.assembly.check_rows import check_rows
+from mcuplan.schedule.explore.variants import Explored, levels_of
+from mcuplan.schedule.kernels.objective import Objective
+from mcuplan.schedule.program import Sharing, Streaming
 from mcuplan.targets import Target, list_targets, load_target
 
 __all__ = ["Way", "all_ways", "fault_of", "read"]

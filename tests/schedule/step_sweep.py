@@ -16,17 +16,13 @@ from step_graphs import random_steps
 
 from mcuplan.backends import backend_of
 from mcuplan.errors import UsageError
-from mcuplan.schedule import (
-    Objective,
-    Selection,
-    Sharing,
-    Streaming,
-    dead_bytes,
-    levels,
-    plan_graph,
-    spread,
-    wait_cycles,
-)
+from mcuplan.schedule.accesses import wait_cycles
+from mcuplan.schedule.assembly.dead import dead_bytes
+from mcuplan.schedule.assembly.regions import spread
+from mcuplan.schedule.explore.levels import levels
+from mcuplan.schedule.kernels.objective import Objective, Selection
+from mcuplan.schedule.planning.choice import plan_graph
+from mcuplan.schedule.program import Sharing, Streaming
 from mcuplan.targets import Target, load_target
 
 __all__ = ["plan_in_every_way"]

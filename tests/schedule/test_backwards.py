@@ -16,10 +16,10 @@ from mcuplan.ops.conv2d import Conv2D
 from mcuplan.prove.cores import core_named
 from mcuplan.prove.fit.wiring import Wiring
 from mcuplan.prove.proofs import Subject, count_on_core, prove_on_host
-from mcuplan.schedule import Plan, plan_graph
 from mcuplan.schedule.kernels.choose import Objective, Selection
 from mcuplan.schedule.kernels.objective import plan_cycles
-from mcuplan.schedule.program import whole_runs
+from mcuplan.schedule.planning.choice import plan_graph
+from mcuplan.schedule.program import Plan, whole_runs
 from mcuplan.targets import load_target
 
 _TARGET = replace(load_target("cortex-m4"), backend="dsp")

@@ -17,17 +17,11 @@ from mcuplan.ir.graph import Graph
 from mcuplan.ir.op import Kernel
 from mcuplan.price import constants_of, kernel_size
 from mcuplan.record import Request
-from mcuplan.schedule import (
-    Candidate,
-    Choice,
-    Objective,
-    Placer,
-    Plan,
-    Selection,
-    candidates_of,
-    choose,
-    plan_graph,
-)
+from mcuplan.schedule.kernels.choose import Choice, Placer, choose
+from mcuplan.schedule.kernels.objective import Objective, Selection
+from mcuplan.schedule.kernels.select import Candidate, candidates_of
+from mcuplan.schedule.planning.choice import plan_graph
+from mcuplan.schedule.program import Plan
 from mcuplan.targets import Target, load_target
 
 Chosen = Mapping[str, Candidate]

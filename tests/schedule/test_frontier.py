@@ -14,10 +14,12 @@ from mcuplan.ops.movement import Reshape
 from mcuplan.ops.pool2d import MaxPool2D
 from mcuplan.passes.gather_rows import gather_rows
 from mcuplan.prove.fit.wiring import Wiring
-from mcuplan.schedule import Plan, Sharing, plan_graph, select_kernels
 from mcuplan.schedule.assembly.row_local import RowProgram, row_program
 from mcuplan.schedule.explore.columns import Group, groups_of, tile_macs, tiled, tiles_of
 from mcuplan.schedule.explore.frontier import FACTORS, frontier
+from mcuplan.schedule.kernels.select import select_kernels
+from mcuplan.schedule.planning.choice import plan_graph
+from mcuplan.schedule.program import Plan, Sharing
 from mcuplan.solvers.rows.order import check_row_order, depth_first, find_row_order
 from mcuplan.solvers.rows.problem import RowOrder
 from mcuplan.targets import load_target

@@ -11,7 +11,9 @@ from mcuplan.ir.graph import Graph, Node, Port, Tensor
 from mcuplan.ir.types import Array, DType, Quant, TensorType
 from mcuplan.ops.boundary import FlipSign
 from mcuplan.ops.movement import Reshape
-from mcuplan.schedule import best_order, make_plan, peak_bytes, select_kernels
+from mcuplan.schedule.assembly.order import best_order, peak_bytes
+from mcuplan.schedule.assembly.plan import make_plan
+from mcuplan.schedule.kernels.select import select_kernels
 from mcuplan.schedule.program import Plan
 from mcuplan.targets import load_target
 

@@ -15,17 +15,11 @@ from mcuplan.ops.concat import Concat
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.pool2d import AvgPool2D
 from mcuplan.prove.fit.wiring import Wiring
-from mcuplan.schedule import (
-    EFFORTS,
-    Objective,
-    Plan,
-    Rating,
-    Selection,
-    Streaming,
-    apart_bytes,
-    plan_cycles,
-    plan_graph,
-)
+from mcuplan.schedule.kernels.objective import Objective, Selection, plan_cycles
+from mcuplan.schedule.planning.choice import plan_graph
+from mcuplan.schedule.planning.rating import Rating, apart_bytes
+from mcuplan.schedule.program import Plan, Streaming
+from mcuplan.solvers.effort import EFFORTS
 from mcuplan.solvers.packing.problem import Region
 from mcuplan.targets import Target, load_target
 

@@ -22,20 +22,15 @@ from mcuplan.ops.resample import Upsample
 from mcuplan.ops.slicing import Slice
 from mcuplan.prove.fit.wiring import Wiring
 from mcuplan.prove.proofs import Subject, prove_on_host
-from mcuplan.schedule import (
-    Plan,
-    Sharing,
-    arrange,
-    check_rows,
-    copied_joins,
-    dead_bytes,
-    levels,
-    make_plan,
-    plan_graph,
-    select_kernels,
-)
+from mcuplan.schedule.assembly.arrange import arrange
+from mcuplan.schedule.assembly.check_rows import check_rows
+from mcuplan.schedule.assembly.dead import dead_bytes
 from mcuplan.schedule.assembly.liveness import allocate
-from mcuplan.schedule.program import whole_runs
+from mcuplan.schedule.assembly.plan import make_plan
+from mcuplan.schedule.explore.levels import copied_joins, levels
+from mcuplan.schedule.kernels.select import select_kernels
+from mcuplan.schedule.planning.choice import plan_graph
+from mcuplan.schedule.program import Plan, Sharing, whole_runs
 from mcuplan.solvers.packing import PlanError
 from mcuplan.solvers.packing.problem import MemoryPlan, Placement
 from mcuplan.targets import load_target

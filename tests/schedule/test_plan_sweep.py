@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from plan_sweep import all_ways, fault_of, read
 
-from mcuplan.schedule import Objective
+from mcuplan.schedule.kernels.objective import Objective
 from mcuplan.targets import list_targets
 
 _MODELS = Path(__file__).resolve().parents[2] / "models"

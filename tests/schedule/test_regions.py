@@ -22,9 +22,13 @@ from mcuplan.prove.fit.wiring import Wiring
 from mcuplan.prove.harness import build_for_core
 from mcuplan.prove.proofs import Subject, prove_on_core, prove_on_host
 from mcuplan.prove.toolchain import cross_compiler
-from mcuplan.schedule import Plan, check_rows, plan_graph, select_kernels, spread, wait_cycles
-from mcuplan.schedule.accesses import SCRATCH, accesses
+from mcuplan.schedule.accesses import SCRATCH, accesses, wait_cycles
+from mcuplan.schedule.assembly.check_rows import check_rows
+from mcuplan.schedule.assembly.regions import spread
 from mcuplan.schedule.explore.levels import Streaming
+from mcuplan.schedule.kernels.select import select_kernels
+from mcuplan.schedule.planning.choice import plan_graph
+from mcuplan.schedule.program import Plan
 from mcuplan.solvers.packing import PlanError, check_regions
 from mcuplan.solvers.packing.problem import Region
 from mcuplan.targets import Target, load_target

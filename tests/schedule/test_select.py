@@ -7,7 +7,7 @@ import pytest
 from networks import tiny_plan
 
 from mcuplan.backends import backend_kernels, backend_of
-from mcuplan.schedule import candidates_of, select_kernels
+from mcuplan.schedule.kernels.select import candidates_of, select_kernels
 from mcuplan.targets import list_targets, load_target
 
 

@@ -11,7 +11,11 @@ from cells import mobilenet_v2
 
 from mcuplan import pipeline
 from mcuplan.record import Request
-from mcuplan.schedule import EFFORTS, Plan, Sharing, Streaming, levels, make_plan, plan_rows
+from mcuplan.schedule.assembly.plan import make_plan
+from mcuplan.schedule.explore.levels import levels
+from mcuplan.schedule.planning.by_rows import plan_rows
+from mcuplan.schedule.program import Plan, Sharing, Streaming
+from mcuplan.solvers.effort import EFFORTS
 from mcuplan.targets import load_target
 
 _TARGET = load_target("cortex-m4")

@@ -11,7 +11,8 @@ from mcuplan.ir.graph import Graph
 from mcuplan.ops.eltwise import Add, Mul
 from mcuplan.ops.slicing import Slice
 from mcuplan.prove.fit.wiring import Wiring
-from mcuplan.schedule import Streaming, plan_graph
+from mcuplan.schedule.planning.choice import plan_graph
+from mcuplan.schedule.program import Streaming
 from mcuplan.targets import load_target
 
 

@@ -26,20 +26,14 @@ from mcuplan.ops.resample import Upsample
 from mcuplan.ops.slicing import Slice
 from mcuplan.ops.softmax import Softmax
 from mcuplan.prove.fit.wiring import Wiring
-from mcuplan.schedule import (
-    FEED,
-    Plan,
-    Sharing,
-    Slot,
-    check_rows,
-    dead_bytes,
-    levels,
-    plan_graph,
-)
+from mcuplan.schedule.assembly.check_rows import check_rows
+from mcuplan.schedule.assembly.dead import dead_bytes
 from mcuplan.schedule.assembly.row_local import row_program
+from mcuplan.schedule.explore.levels import levels
 from mcuplan.schedule.planning.by_rows import plan_rows
+from mcuplan.schedule.planning.choice import plan_graph
 from mcuplan.schedule.planning.streamed import streamed_plan
-from mcuplan.schedule.program import Program, Step
+from mcuplan.schedule.program import FEED, Plan, Program, Sharing, Slot, Step
 from mcuplan.solvers.packing import PlanError
 from mcuplan.targets import load_target
 

@@ -11,8 +11,8 @@ from mcuplan.price.cycles import expected_cycles, work_of
 from mcuplan.prove.bench import Row
 from mcuplan.prove.fit.least_squares import constants_table
 from mcuplan.prove.fit.random_networks import Counted, counted
-from mcuplan.schedule import FEED
 from mcuplan.schedule.calls import taking_work
+from mcuplan.schedule.program import FEED
 
 __all__ = ["COUNT", "FIRST", "calls_text", "count_networks"]
 

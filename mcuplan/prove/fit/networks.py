@@ -12,7 +12,7 @@ from mcuplan.prove.boundary import boundary_inputs
 from mcuplan.prove.cores import core_named
 from mcuplan.prove.proofs import Subject, count_on_core
 from mcuplan.record import Request
-from mcuplan.schedule import Plan, Streaming
+from mcuplan.schedule.program import Plan, Streaming
 from mcuplan.targets import Target
 
 __all__ = ["count_network"]

@@ -30,8 +30,10 @@ from mcuplan.prove.emulator import CallCount
 from mcuplan.prove.fit.kernels import reference
 from mcuplan.prove.fit.wiring import Wiring
 from mcuplan.prove.proofs import Subject, count_call
-from mcuplan.schedule import EFFORTS, Objective, Plan, Selection, plan_graph
-from mcuplan.schedule.program import Streaming
+from mcuplan.schedule.kernels.objective import Objective, Selection
+from mcuplan.schedule.planning.choice import plan_graph
+from mcuplan.schedule.program import Plan, Streaming
+from mcuplan.solvers.effort import EFFORTS
 
 __all__ = ["Counted", "counted", "network"]
 

@@ -7,20 +7,17 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import TYPE_CHECKING
 
 from mcuplan.backends import channel_multiple
 from mcuplan.errors import UsageError
 from mcuplan.passes.io_layout import rows_at_boundary
 from mcuplan.passes.lower import lower
+from mcuplan.record.planned import Planned
 from mcuplan.schedule.explore.frontier import FrontierPoint, frontier
 from mcuplan.schedule.explore.levels import Arenas, Level, levels
 from mcuplan.schedule.planning.choice import plan_asked
 from mcuplan.schedule.program import Plan, Streaming
 from mcuplan.solvers.effort import EFFORTS
-
-if TYPE_CHECKING:  # a plan is part of it: loaded first, it loads this package
-    from mcuplan.record.planned import Planned
 
 __all__ = ["NOTHING", "Explored", "frontier_of", "input_arenas", "less_ram", "levels_of"]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from mcuplan.errors import InputTooLarge
 from mcuplan.facts import (
@@ -17,6 +16,7 @@ from mcuplan.facts import (
 )
 from mcuplan.ir.graph import Graph
 from mcuplan.ir.op import Kernel
+from mcuplan.record.planned import Request
 from mcuplan.schedule.assembly.aliases import possible_views
 from mcuplan.schedule.assembly.arrange import arrange
 from mcuplan.schedule.assembly.check_rows import check_rows
@@ -31,9 +31,6 @@ from mcuplan.schedule.planning.rating import Rating
 from mcuplan.schedule.program import Plan, Program, Selected, Sharing, Streaming
 from mcuplan.solvers.effort import EFFORTS, Effort
 from mcuplan.targets import Target
-
-if TYPE_CHECKING:  # a plan is part of its room: loaded first, it loads this package
-    from mcuplan.record.planned import Request
 
 __all__ = ["placed", "plan_asked", "plan_graph"]
 

@@ -27,7 +27,7 @@ from mcuplan.prove.fit.least_squares import errors
 from mcuplan.prove.fit.networks import count_network
 from mcuplan.prove.fit.shapes import sweep
 from mcuplan.resources import codegen_dir
-from mcuplan.schedule import Streaming
+from mcuplan.schedule.program import Streaming
 from mcuplan.targets import load_target
 
 NETWORKS = {
