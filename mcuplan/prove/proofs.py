@@ -109,8 +109,9 @@ class CoreProof:
 def references(
     subject: Subject, feeds: Mapping[str, Array]
 ) -> Iterator[tuple[slice, Mapping[str, Array]]]:
-    """Every activation, for some samples at a time: which ones, and the values."""
-    keep = [name for node in subject.graph.nodes for name in node.outputs]
+    """Every activation and output, for some samples at a time: which ones, and the values."""
+    made = [name for node in subject.graph.nodes for name in node.outputs]
+    keep = [*made, *(port.tensor for port in subject.graph.app_outputs)]
     whole = subject.graph if subject.removal is None else subject.removal.whole
     for start, block in blocks(feeds, together(whole)):
         yield slice(start, start + samples_of(block)), subject.expected(block, keep)
@@ -186,8 +187,7 @@ def _compared(
         shown = [dump[at] for dump in run.dumps]
         yield from _mismatches(subject, parts, shown, values, start + at.start)
         outputs = [output[at] for output in run.outputs]
-        known = {**{name: array[at] for name, array in feeds.items()}, **values}
-        yield from _wrong_outputs(subject, outputs, known, start + at.start)
+        yield from _wrong_outputs(subject, outputs, values, start + at.start)
 
 
 def prove_on_core(subject: Subject, feeds: Mapping[str, Array] | Feeds, core: Core) -> CoreProof:
@@ -360,7 +360,7 @@ def _mismatches(
     steps = subject.plan.program.steps
     for part, dump in zip(parts, dumps, strict=True):
         name = steps[part.step].node.outputs[part.output]
-        expected = values[name].reshape(len(dump), -1).view(np.int8)
+        expected = np.ascontiguousarray(values[name].reshape(len(dump), -1)).view(np.int8)
         differs = (dump != expected[:, part.start : part.start + part.dump.nbytes]).any(axis=1)
         if differs.any():
             yield Mismatch(part.step, start + int(np.flatnonzero(differs)[0]))

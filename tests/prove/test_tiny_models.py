@@ -7,10 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnx.parser
 import pytest
 import tiny_models
 
 from mcuplan import pipeline
+from mcuplan.cli import run
 from mcuplan.prove.proofs import Mismatch, prove_on_host
 from mcuplan.prove.subject import Subject
 from mcuplan.record import Request
@@ -40,3 +42,25 @@ def test_a_wrong_output_of_no_step_is_seen(host_gcc: str, tmp_path: Path) -> Non
     assert () == planned.plan.program.steps
     assert prove_on_host(subject, feeds).mismatch is None
     assert Mismatch(-1, 0) == prove_on_host(wrong, feeds).mismatch
+
+
+_ENDS = {
+    "a state as an output": (
+        "(float[1,4] x, float[1] s) => (float[1,4] x, float[1] s, float[1] t) { t = Tanh (s) }",
+        ["--state", "s=t"],
+    ),
+    "a product of a row of real values": (
+        "(float[1,4] x) => (float[1,4] y) <float[4] c = {1, 2, 3, 4}> { y = Mul (c, x) }",
+        ["--dtype", "float32"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", _ENDS)
+def test_odd_ends_verify(name: str, host_gcc: str, tmp_path: Path) -> None:
+    """Every output is compared, whoever made it and however it lies in memory."""
+    graph, options = _ENDS[name]
+    text = f'<ir_version: 8, opset_import: ["" : 18]> odd {graph}'
+    onnx.save(onnx.parser.parse_model(text), tmp_path / "odd.onnx")
+    arguments = ["verify", str(tmp_path / "odd.onnx"), "-t", "cortex-m4", "--no-save", "-q"]
+    assert 0 == run([*arguments, "--on", "host", "--calibration", "random", *options])

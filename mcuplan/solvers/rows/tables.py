@@ -195,7 +195,9 @@ def _finish(
         chains=len(chains),
         chain=tuple(c for c, chain in enumerate(chains) for _ in chain),
         chain_start=np.cumsum([0, *map(len, chains)]),
-        target=np.array([item[0] for item in cells], np.int64).reshape(-1, len(graph.steps)),
+        target=np.array([item[0] for item in cells], np.int64).reshape(
+            len(cells), len(graph.steps)
+        ),
         ends=ends,
         certain=_certain(graph, saves, cells),
         step_start=_starts(grown),

@@ -336,3 +336,9 @@ def test_contradictions() -> None:
         find_row_order(RowGraph(tensors, (step, step)))
     with pytest.raises(ValueError, match="earlier"):
         find_row_order(RowGraph(tensors, (replace(step, moves=(Move(((0, 0, 2),), 1),)),)))
+
+
+def test_no_step() -> None:
+    """Inputs that nobody reads need their bytes."""
+    order = find_row_order(RowGraph((RowTensor("x", 3, 4, lasts=True), RowTensor("z", 1, 8)), ()))
+    assert ((), 20, 20) == (order.moves, order.peak_bytes, order.lower_bound_bytes)
