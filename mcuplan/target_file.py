@@ -28,7 +28,7 @@ from mcuplan.errors import (
 from mcuplan.safe_text import quoted
 from mcuplan.units import Estimate, Origin
 
-__all__ = ["Table", "read_toml"]
+__all__ = ["TomlTable", "read_toml"]
 
 # A target file is a page of text. The bounds keep the parser's worst case (dotted keys are
 # quadratic in their length, nested brackets recurse) far below a second.
@@ -87,7 +87,7 @@ def _parse(data: bytes, where: str) -> dict[str, Any]:
 
 
 @dataclass(slots=True)
-class Table:
+class TomlTable:
     """One table of a file. Takes values out by key; what is wrong goes into ``errors``.
 
     A method returns a usable stand-in where the value is wrong, so that reading goes on
@@ -187,7 +187,7 @@ class Table:
                 found.append(item)
         return tuple(found)
 
-    def table(self, key: str, required: str = "") -> Table | None:
+    def table(self, key: str, required: str = "") -> TomlTable | None:
         """The table under ``key``, to be read in the same way; None where there is none."""
         value = self.get(key, required)
         if value is None:
@@ -196,7 +196,7 @@ class Table:
             self.bad(key, f"{quoted(value)} is not a table", f"write [{key}]")
             return None
         prefix = self.where(key).removeprefix(f"{self.file}: ")
-        return Table(self.file, prefix, value, self.errors)
+        return TomlTable(self.file, prefix, value, self.errors)
 
     def figure(
         self, key: str, unit: str, required: str = "", *, zero: bool = False

@@ -25,7 +25,7 @@ from mcuplan.errors import (
 from mcuplan.resources import targets_dir
 from mcuplan.safe_text import quoted
 from mcuplan.solvers.packing.problem import Region
-from mcuplan.target_file import Table, read_toml
+from mcuplan.target_file import TomlTable, read_toml
 from mcuplan.units import Estimate, format_bytes, format_si
 
 __all__ = ["CORES", "Target", "describe", "lint", "list_targets", "load_target"]
@@ -188,17 +188,17 @@ def _load(path: Path) -> tuple[Target | None, tuple[McuplanError, ...]]:
     file = re.sub(r"[^A-Za-z0-9_.-]", "_", path.name)[:60]
     try:
         own = read_toml(path)
-        top = Table(file, "", own, errors)
+        top = TomlTable(file, "", own, errors)
         values = _inherit(own, top)
     except TargetError as error:
         return None, (*errors, error)
     lost = {top.where(key) for key in _INHERITED} if errors else set()  # a bad base: said once
-    target = _read(Table(file, "", values, errors), path)
+    target = _read(TomlTable(file, "", values, errors), path)
     told = [e for e in errors if not (isinstance(e, TargetMissingKey) and e.where in lost)]
     return (None if errors else target), tuple(told)
 
 
-def _inherit(own: dict[str, Any], top: Table) -> dict[str, Any]:
+def _inherit(own: dict[str, Any], top: TomlTable) -> dict[str, Any]:
     """``own`` over the values of the built-in target it extends, bases first.
 
     A board on a generic core must state its own regions and clock; figures are
@@ -232,7 +232,7 @@ def _merge(base: Any, over: Any, depth: int) -> Any:
     return {**base, **{key: _merge(base.get(key), value, depth - 1) for key, value in over.items()}}
 
 
-def _read(top: Table, path: Path) -> Target:
+def _read(top: TomlTable, path: Path) -> Target:
     """The target in a merged document; meaningless where ``top.errors`` is not empty."""
     name = top.text("name", 'add name = "my-board"', pattern=_NAME, rule=_NAME_RULE)
     core = top.choice("core", CORES, _EXTEND_HINT)
@@ -257,7 +257,7 @@ def _read(top: Table, path: Path) -> Target:
     return target
 
 
-def _features(top: Table, core: str) -> tuple[str, ...]:
+def _features(top: TomlTable, core: str) -> tuple[str, ...]:
     features = top.texts("features", r"[a-z][a-z0-9-]{0,31}", "a feature name")
     for feature in features:
         if core and feature not in CORES[core]:
@@ -267,7 +267,7 @@ def _features(top: Table, core: str) -> tuple[str, ...]:
     return features
 
 
-def _flags(top: Table, core: str) -> tuple[str, ...]:
+def _flags(top: TomlTable, core: str) -> tuple[str, ...]:
     """Compiler flags; only machine options pass, and they must be for the core."""
     flags = top.texts("flags", _FLAG, "a machine option such as -mthumb or -mcpu=cortex-m4")
     if "flags" not in top.values:
@@ -282,7 +282,7 @@ def _flags(top: Table, core: str) -> tuple[str, ...]:
     return flags
 
 
-def _sources(top: Table) -> Mapping[str, str]:
+def _sources(top: TomlTable) -> Mapping[str, str]:
     inner = top.table("sources", 'add sources.clock_hz = "datasheet, section"')
     if inner is None:
         return {}
@@ -293,7 +293,7 @@ def _sources(top: Table) -> Mapping[str, str]:
     return found
 
 
-def _regions(top: Table) -> tuple[Region, ...]:
+def _regions(top: TomlTable) -> tuple[Region, ...]:
     """All regions in file order, which says which is faster."""
     value = top.get("region", _REGION_HINT.format(kind="ram"))
     if value is None:
@@ -301,13 +301,13 @@ def _regions(top: Table) -> tuple[Region, ...]:
     if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
         top.bad("region", "is not an array of tables", "write [[region]] above each")
         return ()
-    tables = [Table(top.file, f"region[{i}]", item, top.errors) for i, item in enumerate(value)]
+    tables = [TomlTable(top.file, f"region[{i}]", item, top.errors) for i, item in enumerate(value)]
     regions = tuple(_region(table) for table in tables)
     _check_together(top, tables, regions)
     return regions
 
 
-def _region(table: Table) -> Region:
+def _region(table: TomlTable) -> Region:
     name = table.text("name", 'add name = "sram"', pattern=_NAME, rule=_NAME_RULE)
     kind = table.choice("kind", ("ram", "flash"), 'add kind = "ram" or kind = "flash"')
     size = table.integer("bytes", 1, _MAX_BYTES, "add bytes = 131_072")
@@ -333,7 +333,7 @@ def _region(table: Table) -> Region:
     )
 
 
-def _check_together(top: Table, tables: list[Table], regions: tuple[Region, ...]) -> None:
+def _check_together(top: TomlTable, tables: list[TomlTable], regions: tuple[Region, ...]) -> None:
     """What can only be seen with all regions at hand: twins, and a kind with none."""
     for index, region in enumerate(regions):
         before = regions[:index]
@@ -351,7 +351,7 @@ def _check_together(top: Table, tables: list[Table], regions: tuple[Region, ...]
             top.bad("region", f"no {kind} region", _REGION_HINT.format(kind=kind))
 
 
-def _rates(top: Table) -> Mapping[str, Mapping[str, Estimate]]:
+def _rates(top: TomlTable) -> Mapping[str, Mapping[str, Estimate]]:
     """Rates by backend; c99 has all of them, another backend those it is faster in."""
     inner = top.table("rates", _EXTEND_HINT)
     if inner is None:
@@ -368,7 +368,7 @@ def _rates(top: Table) -> Mapping[str, Mapping[str, Estimate]]:
 
 
 def _figures(
-    top: Table, key: str, required: Mapping[str, str], optional: Mapping[str, str] | None = None
+    top: TomlTable, key: str, required: Mapping[str, str], optional: Mapping[str, str] | None = None
 ) -> Mapping[str, Estimate]:
     """The figures of one table, with the units its keys have, in the order of these."""
     inner = top.table(key, _EXTEND_HINT if required else "")

@@ -15,7 +15,7 @@ from mcuplan.importer.protofile import Allowance, type_name
 from mcuplan.ir.builder import OnnxNode
 from mcuplan.ir.types import Array
 
-__all__ = ["NUMERIC", "Call", "numpy_type"]
+__all__ = ["NUMERIC", "Folding", "numpy_type"]
 
 _NUMPY_TYPES: dict[int, Any] = {
     1: np.float32,
@@ -48,7 +48,7 @@ def numpy_type(data_type: int) -> np.dtype[Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class Folding:
     """A node, the values of its inputs (None where absent), and the memory it may take."""
 
     node: OnnxNode
@@ -83,26 +83,26 @@ class Call:
         self.allowance.take(math.prod(shape), dtype.itemsize, "a computed constant")
 
 
-def _elementwise(call: Call, function: Callable[..., Array]) -> Array:
-    values = [call.value(i) for i in range(len(call.inputs))]
+def _elementwise(folding: Folding, function: Callable[..., Array]) -> Array:
+    values = [folding.value(i) for i in range(len(folding.inputs))]
     shape = np.broadcast_shapes(*(v.shape for v in values))
-    call.reserve(shape, np.result_type(*values))
+    folding.reserve(shape, np.result_type(*values))
     with np.errstate(all="ignore"):
         result = function(*values)
     return np.asarray(result)
 
 
-def _same_type(function: Callable[..., Any]) -> Callable[[Call], Array]:
+def _same_type(function: Callable[..., Any]) -> Callable[[Folding], Array]:
     """An operator whose result has the type of its first input."""
 
-    def compute(call: Call) -> Array:
-        return _elementwise(call, function).astype(call.value(0).dtype, copy=False)
+    def compute(folding: Folding) -> Array:
+        return _elementwise(folding, function).astype(folding.value(0).dtype, copy=False)
 
     return compute
 
 
-def _logical(function: Callable[..., Any]) -> Callable[[Call], Array]:
-    return lambda call: _elementwise(call, function).astype(np.bool_, copy=False)
+def _logical(function: Callable[..., Any]) -> Callable[[Folding], Array]:
+    return lambda folding: _elementwise(folding, function).astype(np.bool_, copy=False)
 
 
 def _divide(a: Array, b: Array) -> Array:
@@ -115,12 +115,12 @@ def _divide(a: Array, b: Array) -> Array:
     return np.asarray(signs * (np.abs(a) // np.abs(b)))
 
 
-def _modulo(call: Call) -> Array:
-    a, b = call.value(0), call.value(1)
+def _modulo(folding: Folding) -> Array:
+    a, b = folding.value(0), folding.value(1)
     if a.dtype.kind != "f" and not np.all(b):
         raise DamagedModel("an integer is divided by zero")
-    function = np.fmod if call.node.get_int("fmod", 0) else np.mod
-    return _elementwise(call, function).astype(a.dtype, copy=False)
+    function = np.fmod if folding.node.get_int("fmod", 0) else np.mod
+    return _elementwise(folding, function).astype(a.dtype, copy=False)
 
 
 def _fold_left(function: Callable[[Array, Array], Array]) -> Callable[..., Array]:
@@ -133,54 +133,54 @@ def _fold_left(function: Callable[[Array, Array], Array]) -> Callable[..., Array
     return compute
 
 
-def _clip(call: Call) -> Array:
-    x = call.value(0)
-    low, high = call.optional(1), call.optional(2)
-    attributes = call.node.attributes
+def _clip(folding: Folding) -> Array:
+    x = folding.value(0)
+    low, high = folding.optional(1), folding.optional(2)
+    attributes = folding.node.attributes
     if low is None and "min" in attributes:
-        low = np.asarray(call.node.get_float("min", 0.0), x.dtype)
+        low = np.asarray(folding.node.get_float("min", 0.0), x.dtype)
     if high is None and "max" in attributes:
-        high = np.asarray(call.node.get_float("max", 0.0), x.dtype)
-    call.reserve(x.shape, x.dtype)
+        high = np.asarray(folding.node.get_float("max", 0.0), x.dtype)
+    folding.reserve(x.shape, x.dtype)
     x = x if low is None else np.maximum(x, low.reshape(()))
     return x if high is None else np.minimum(x, high.reshape(()))
 
 
-def _where(call: Call) -> Array:
+def _where(folding: Folding) -> Array:
     def choose(condition: Array, a: Array, b: Array) -> Array:
         return np.asarray(np.where(condition.astype(bool), a, b))
 
-    return _elementwise(call, choose).astype(call.value(1).dtype, copy=False)
+    return _elementwise(folding, choose).astype(folding.value(1).dtype, copy=False)
 
 
-def _cast(call: Call) -> Array:
-    if call.node.op_type == "CastLike":
-        dtype = call.value(1).dtype
+def _cast(folding: Folding) -> Array:
+    if folding.node.op_type == "CastLike":
+        dtype = folding.value(1).dtype
     else:
-        dtype = numpy_type(call.node.get_int("to", 1))
-    x = call.value(0)
-    call.reserve(x.shape, dtype)
+        dtype = numpy_type(folding.node.get_int("to", 1))
+    x = folding.value(0)
+    folding.reserve(x.shape, dtype)
     with np.errstate(all="ignore"):
         return x.astype(dtype)
 
 
-def _range(call: Call) -> Array:
-    start, limit, delta = (call.value(i).reshape(()) for i in range(3))
+def _range(folding: Folding) -> Array:
+    start, limit, delta = (folding.value(i).reshape(()) for i in range(3))
     if not delta or not all(np.isfinite(v) for v in (start, limit, delta)):
         raise DamagedModel(f"a range from {start} to {limit} in steps of {delta}")
     count = max(0, math.ceil((limit.item() - start.item()) / delta.item()))
-    call.reserve((count,), start.dtype)
+    folding.reserve((count,), start.dtype)
     steps = np.arange(count, dtype=np.float64 if start.dtype.kind == "f" else np.int64)
     return np.asarray(start + steps * delta).astype(start.dtype)
 
 
-def _reduce(function: Callable[..., Any]) -> Callable[[Call], Array]:
-    def compute(call: Call) -> Array:
-        x = call.value(0)
-        axes = call.ints_or_attribute(1, "axes")
-        if not axes and call.node.get_int("noop_with_empty_axes", 0):
+def _reduce(function: Callable[..., Any]) -> Callable[[Folding], Array]:
+    def compute(folding: Folding) -> Array:
+        x = folding.value(0)
+        axes = folding.ints_or_attribute(1, "axes")
+        if not axes and folding.node.get_int("noop_with_empty_axes", 0):
             return x
-        keep = call.node.get_int("keepdims", 1) == 1  # as ONNX and its runtimes read it
+        keep = folding.node.get_int("keepdims", 1) == 1  # as ONNX and its runtimes read it
         result = function(x, axis=tuple(axes) if axes else None, keepdims=keep)
         return np.asarray(result).astype(x.dtype, copy=False)
 
@@ -199,7 +199,7 @@ def _sigmoid(x: Array) -> Array:
     return np.asarray(1 / (1 + np.exp(-x)))
 
 
-NUMERIC: Mapping[str, Callable[[Call], Array]] = {
+NUMERIC: Mapping[str, Callable[[Folding], Array]] = {
     "Abs": _same_type(np.abs),
     "Add": _same_type(np.add),
     "And": _logical(np.logical_and),

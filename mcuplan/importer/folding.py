@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from mcuplan.errors import DamagedModel, UnsupportedOp, UnsupportedType
-from mcuplan.importer._numeric import NUMERIC, Call
+from mcuplan.importer._numeric import NUMERIC, Folding
 from mcuplan.importer.linear import dequantize_constant, quantize_constant
 from mcuplan.importer.protofile import Allowance
 from mcuplan.ir.builder import Constant, OnnxNode
@@ -39,22 +39,22 @@ def fold(
         InputTooLarge: the result would pass the limits.
     """
     kind = node.op_type
-    call = Call(node, tuple(None if c is None else c.data for c in inputs), allowance)
+    folding = Folding(node, tuple(None if c is None else c.data for c in inputs), allowance)
     if kind in ("Shape", "Size"):
-        return (fold_shape(node, call.value(0).shape),)
+        return (fold_shape(node, folding.value(0).shape),)
     if kind in _QUANTIZED:
-        return (_QUANTIZED[kind](call),)
+        return (_QUANTIZED[kind](folding),)
     if kind in _MOVING:
         assert inputs[0] is not None
-        return _move(call, inputs[0], _MOVING[kind])
+        return _move(folding, inputs[0], _MOVING[kind])
     if kind in _RENAMING:
         assert inputs[0] is not None
-        return (_RENAMING[kind](call, inputs[0]),)
+        return (_RENAMING[kind](folding, inputs[0]),)
     for table in (NUMERIC, _MAKING):
         if kind in table:
-            return (Constant(table[kind](call)),)
+            return (Constant(table[kind](folding)),)
     if kind == "Concat":
-        return (Constant(_concat(call)),)
+        return (Constant(_concat(folding)),)
     raise UnsupportedOp(
         f"{kind} of constants is not folded",
         hint="fold the constants when exporting (onnxsim, or do_constant_folding=True)",
@@ -75,8 +75,8 @@ def can_fold(op_type: str) -> bool:
 # -- making -----------------------------------------------------------------------------
 
 
-def _constant(call: Call) -> Array:
-    attributes = call.node.attributes
+def _constant(folding: Folding) -> Array:
+    attributes = folding.node.attributes
     for key, dtype in (("value_float", np.float32), ("value_int", np.int64)):
         if key in attributes:
             return np.array(attributes[key], dtype)
@@ -88,36 +88,36 @@ def _constant(call: Call) -> Array:
     return value
 
 
-def _constant_of_shape(call: Call) -> Array:
-    value = call.node.attributes.get("value", np.zeros(1, np.float32))
+def _constant_of_shape(folding: Folding) -> Array:
+    value = folding.node.attributes.get("value", np.zeros(1, np.float32))
     if not isinstance(value, np.ndarray) or value.size != 1:
         raise DamagedModel("attribute 'value' is not one number")
-    shape = call.ints(0)
-    call.reserve(shape, value.dtype)
+    shape = folding.ints(0)
+    folding.reserve(shape, value.dtype)
     return np.full(shape, value.reshape(-1)[0], value.dtype)
 
 
-def _expand(call: Call) -> Array:
-    x, shape = call.value(0), call.ints(1)
+def _expand(folding: Folding) -> Array:
+    x, shape = folding.value(0), folding.ints(1)
     if any(n < 0 for n in shape):
         raise DamagedModel(f"Expand to {list(shape)}")
     target = np.broadcast_shapes(x.shape, shape)
-    call.reserve(target, x.dtype)
+    folding.reserve(target, x.dtype)
     return np.broadcast_to(x, target)
 
 
-def _tile(call: Call) -> Array:
-    x, repeats = call.value(0), call.ints(1)
+def _tile(folding: Folding) -> Array:
+    x, repeats = folding.value(0), folding.ints(1)
     if len(repeats) != x.ndim:
         raise DamagedModel(f"{len(repeats)} repeats for a tensor of rank {x.ndim}")
-    call.reserve([n * k for n, k in zip(x.shape, repeats, strict=True)], x.dtype)
+    folding.reserve([n * k for n, k in zip(x.shape, repeats, strict=True)], x.dtype)
     return np.tile(x, repeats)
 
 
-def _pad(call: Call) -> Array:
-    x, mode = call.value(0), call.node.get_str("mode", "constant")
-    pads = call.ints_or_attribute(1, "pads") or ()
-    given = range(x.ndim) if call.optional(3) is None else call.ints(3)
+def _pad(folding: Folding) -> Array:
+    x, mode = folding.value(0), folding.node.get_str("mode", "constant")
+    pads = folding.ints_or_attribute(1, "pads") or ()
+    given = range(x.ndim) if folding.optional(3) is None else folding.ints(3)
     axes = [range(x.ndim)[axis] for axis in given]
     if len(pads) != 2 * len(axes):
         raise DamagedModel(f"{len(pads)} pads for {len(axes)} axes")
@@ -126,38 +126,38 @@ def _pad(call: Call) -> Array:
         width[axis] = (before, after)
     if min(pads, default=0) < 0 or mode not in ("constant", "edge", "reflect", "wrap"):
         raise UnsupportedOp(f"Pad of a constant with mode={mode} pads={list(pads)}")
-    call.reserve([n + sum(w) for n, w in zip(x.shape, width, strict=True)], x.dtype)
+    folding.reserve([n + sum(w) for n, w in zip(x.shape, width, strict=True)], x.dtype)
     if mode != "constant":
         return np.pad(x, width, mode=mode)  # type: ignore[call-overload, no-any-return]
-    fill = call.optional(2)
-    value = call.node.get_float("value", 0.0) if fill is None else fill.reshape(-1)[0]
+    fill = folding.optional(2)
+    value = folding.node.get_float("value", 0.0) if fill is None else fill.reshape(-1)[0]
     return np.pad(x, width, constant_values=value)
 
 
-def _concat(call: Call) -> Array:
-    values = [call.value(i) for i in range(len(call.inputs))]
-    call.reserve((sum(v.size for v in values),), values[0].dtype)
-    return np.concatenate(values, axis=call.node.get_int("axis", 0))
+def _concat(folding: Folding) -> Array:
+    values = [folding.value(i) for i in range(len(folding.inputs))]
+    folding.reserve((sum(v.size for v in values),), values[0].dtype)
+    return np.concatenate(values, axis=folding.node.get_int("axis", 0))
 
 
 # -- moving: the same function serves real values and stored integers --------------------
 
 
-def _gather(call: Call) -> Callable[[Array], list[Array]]:
-    x, indices = call.value(0), call.value(1).astype(np.int64)
-    axis = range(x.ndim)[call.node.get_int("axis", 0)]  # raises where there is none
+def _gather(folding: Folding) -> Callable[[Array], list[Array]]:
+    x, indices = folding.value(0), folding.value(1).astype(np.int64)
+    axis = range(x.ndim)[folding.node.get_int("axis", 0)]  # raises where there is none
     shape = (*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :])
-    call.reserve(shape, x.dtype)
+    folding.reserve(shape, x.dtype)
     return lambda values: [np.take(values, indices, axis=axis)]
 
 
-def _slice(call: Call) -> Callable[[Array], list[Array]]:
-    x = call.value(0)
-    starts, ends = call.ints_or_attribute(1, "starts"), call.ints_or_attribute(2, "ends")
+def _slice(folding: Folding) -> Callable[[Array], list[Array]]:
+    x = folding.value(0)
+    starts, ends = folding.ints_or_attribute(1, "starts"), folding.ints_or_attribute(2, "ends")
     if starts is None or ends is None:
         raise DamagedModel("Slice without starts or ends")
-    axes = call.ints_or_attribute(3, "axes") or tuple(range(len(starts)))
-    steps = call.ints(4) if call.optional(4) is not None else (1,) * len(starts)
+    axes = folding.ints_or_attribute(3, "axes") or tuple(range(len(starts)))
+    steps = folding.ints(4) if folding.optional(4) is not None else (1,) * len(starts)
     index = [slice(None)] * x.ndim
     for axis, start, end, step in zip(axes, starts, ends, steps, strict=True):
         size = x.shape[axis]
@@ -168,9 +168,9 @@ def _slice(call: Call) -> Callable[[Array], list[Array]]:
     return lambda values: [values[tuple(index)]]
 
 
-def _split(call: Call) -> Callable[[Array], list[Array]]:
-    x, axis, parts = call.value(0), call.node.get_int("axis", 0), len(call.node.outputs)
-    sizes = call.ints_or_attribute(1, "split")
+def _split(folding: Folding) -> Callable[[Array], list[Array]]:
+    x, axis, parts = folding.value(0), folding.node.get_int("axis", 0), len(folding.node.outputs)
+    sizes = folding.ints_or_attribute(1, "split")
     if sizes is None:
         each = -(-x.shape[axis] // parts)
         sizes = (each,) * (parts - 1) + (x.shape[axis] - each * (parts - 1),)
@@ -180,10 +180,12 @@ def _split(call: Call) -> Callable[[Array], list[Array]]:
 
 
 def _move(
-    call: Call, source: Constant, function: Callable[[Call], Callable[[Array], list[Array]]]
+    folding: Folding,
+    source: Constant,
+    function: Callable[[Folding], Callable[[Array], list[Array]]],
 ) -> tuple[Constant, ...]:
     """Moved values; per-tensor integers move along, per-channel ones where the axis stays."""
-    move = function(call)
+    move = function(folding)
     data = move(source.data)
     stored = source.stored
     if stored is None:
@@ -191,7 +193,7 @@ def _move(
     axis = stored.quant.axis
     moved = move(stored.values)
     keeps = axis is None or (
-        call.node.op_type != "Gather"
+        folding.node.op_type != "Gather"
         and all(m.shape[axis] == stored.values.shape[axis] for m in moved)
     )
     if not keeps:
@@ -202,62 +204,62 @@ def _move(
 # -- renaming axes: exact for stored integers too -----------------------------------------
 
 
-def _transpose(call: Call, source: Constant) -> Constant:
+def _transpose(folding: Folding, source: Constant) -> Constant:
     rank = source.data.ndim
-    perm = call.node.get_ints("perm", tuple(reversed(range(rank))))
+    perm = folding.node.get_ints("perm", tuple(reversed(range(rank))))
     if sorted(perm) != list(range(rank)):
         raise DamagedModel(f"perm={list(perm)} for a tensor of rank {rank}")
     return source.transpose(perm)
 
 
-def _reshape(call: Call, source: Constant) -> Constant:
-    shape = call.ints_or_attribute(1, "shape") or ()
+def _reshape(folding: Folding, source: Constant) -> Constant:
+    shape = folding.ints_or_attribute(1, "shape") or ()
     before = source.data.shape
-    if not call.node.get_int("allowzero", 0):
+    if not folding.node.get_int("allowzero", 0):
         shape = tuple(before[i] if n == 0 else n for i, n in enumerate(shape))
     return source.reshape(shape)
 
 
-def _flatten(call: Call, source: Constant) -> Constant:
-    shape, axis = source.data.shape, call.node.get_int("axis", 1)
+def _flatten(folding: Folding, source: Constant) -> Constant:
+    shape, axis = source.data.shape, folding.node.get_int("axis", 1)
     axis += len(shape) if axis < 0 else 0
     return source.reshape((math.prod(shape[:axis]), math.prod(shape[axis:])))
 
 
-def _squeeze(call: Call, source: Constant) -> Constant:
-    axes = call.ints_or_attribute(1, "axes")
+def _squeeze(folding: Folding, source: Constant) -> Constant:
+    axes = folding.ints_or_attribute(1, "axes")
     shape = np.squeeze(source.data, axis=None if axes is None else tuple(axes)).shape
     return source.reshape(shape)
 
 
-def _unsqueeze(call: Call, source: Constant) -> Constant:
-    axes = call.ints_or_attribute(1, "axes")
+def _unsqueeze(folding: Folding, source: Constant) -> Constant:
+    axes = folding.ints_or_attribute(1, "axes")
     if axes is None:
         raise DamagedModel("Unsqueeze without axes")
     return source.reshape(np.expand_dims(source.data, tuple(axes)).shape)
 
 
-def _identity(call: Call, source: Constant) -> Constant:
+def _identity(folding: Folding, source: Constant) -> Constant:
     return source
 
 
-_QUANTIZED: Mapping[str, Callable[[Call], Constant]] = {
+_QUANTIZED: Mapping[str, Callable[[Folding], Constant]] = {
     "DequantizeLinear": dequantize_constant,
     "QuantizeLinear": quantize_constant,
 }
-_MAKING: Mapping[str, Callable[[Call], Array]] = {
+_MAKING: Mapping[str, Callable[[Folding], Array]] = {
     "Constant": _constant,
     "ConstantOfShape": _constant_of_shape,
     "Expand": _expand,
     "Pad": _pad,
     "Tile": _tile,
 }
-_MOVING: Mapping[str, Callable[[Call], Callable[[Array], list[Array]]]] = {
+_MOVING: Mapping[str, Callable[[Folding], Callable[[Array], list[Array]]]] = {
     "Gather": _gather,
     "Slice": _slice,
     "Split": _split,
 }
-_RENAMING: Mapping[str, Callable[[Call, Constant], Constant]] = {
+_RENAMING: Mapping[str, Callable[[Folding, Constant], Constant]] = {
     "Dropout": _identity,
     "Flatten": _flatten,
     "Identity": _identity,

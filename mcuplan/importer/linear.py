@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 
 from mcuplan.errors import NonFiniteWeights, UnsupportedOp, UnsupportedType
-from mcuplan.importer._numeric import Call, numpy_type
+from mcuplan.importer._numeric import Folding, numpy_type
 from mcuplan.ir.builder import Constant
 from mcuplan.ir.graph import Stored
 from mcuplan.ir.types import Array, DType
@@ -15,17 +15,17 @@ from mcuplan.ops.quantize import grid
 __all__ = ["dequantize_constant", "quantize_constant"]
 
 
-def _parameters(call: Call) -> tuple[Array, Array | None, int | None]:
+def _parameters(folding: Folding) -> tuple[Array, Array | None, int | None]:
     """Scale, zero point, and the axis of per-channel ones."""
-    scale, zero_point = call.value(1), call.optional(2)
-    x = call.value(0)
-    if call.node.get_int("block_size", 0) or scale.ndim > 1:
+    scale, zero_point = folding.value(1), folding.optional(2)
+    x = folding.value(0)
+    if folding.node.get_int("block_size", 0) or scale.ndim > 1:
         raise UnsupportedOp(
             "blocked quantization", hint="quantize per tensor or per output channel"
         )
     if scale.size == 1:
         return scale, zero_point, None
-    axis = call.node.get_int("axis", 1)
+    axis = folding.node.get_int("axis", 1)
     axis += x.ndim if axis < 0 else 0
     if not 0 <= axis < x.ndim or scale.size != x.shape[axis]:
         raise UnsupportedOp(
@@ -35,10 +35,10 @@ def _parameters(call: Call) -> tuple[Array, Array | None, int | None]:
     return scale, zero_point, axis
 
 
-def dequantize_constant(call: Call) -> Constant:
+def dequantize_constant(folding: Folding) -> Constant:
     """Real values, together with the integers and the grid they came from."""
-    scale, zero_point, axis = _parameters(call)
-    x = call.value(0)
+    scale, zero_point, axis = _parameters(folding)
+    x = folding.value(0)
     if x.dtype not in (np.int8, np.uint8, np.int32):
         raise UnsupportedType(
             f"integers of type {x.dtype}", hint="quantize to int8 (biases to int32)"
@@ -47,7 +47,7 @@ def dequantize_constant(call: Call) -> Constant:
         zero_point = np.zeros(scale.shape, x.dtype)
     quant = grid(scale, zero_point, axis)
     shape = [-1 if a == axis else 1 for a in range(x.ndim)] if axis is not None else [1] * x.ndim
-    call.reserve(x.shape, np.dtype(np.float32))
+    folding.reserve(x.shape, np.dtype(np.float32))
     values = DType.of(x).recoded(x, quant.dtype)
     exact = np.dtype(np.int64 if x.dtype == np.int32 else np.float32)
     zeros: Array = np.array(quant.zero_point, exact).reshape(shape)
@@ -57,11 +57,11 @@ def dequantize_constant(call: Call) -> Constant:
     return Constant(real, Stored(values, quant))
 
 
-def quantize_constant(call: Call) -> Constant:
+def quantize_constant(folding: Folding) -> Constant:
     """Integers of real values: x / scale in float32, half to even, saturated."""
-    scale, zero_point, axis = _parameters(call)
-    x = call.value(0)
-    dtype = numpy_type(call.node.get_int("output_dtype", 0) or 2)
+    scale, zero_point, axis = _parameters(folding)
+    x = folding.value(0)
+    dtype = numpy_type(folding.node.get_int("output_dtype", 0) or 2)
     if zero_point is not None:
         dtype = zero_point.dtype
     if dtype not in (np.int8, np.uint8):
@@ -70,7 +70,7 @@ def quantize_constant(call: Call) -> Constant:
         raise NonFiniteWeights("a constant to be quantized holds NaN or infinity")
     grid(scale, np.zeros(scale.shape, dtype) if zero_point is None else zero_point, axis)
     shape = [-1 if a == axis else 1 for a in range(x.ndim)] if axis is not None else [1] * x.ndim
-    call.reserve(x.shape, np.dtype(np.float32))
+    folding.reserve(x.shape, np.dtype(np.float32))
     zeros = np.zeros(1, np.float32) if zero_point is None else zero_point.astype(np.float32)
     zeros = zeros.reshape(shape) if zeros.size > 1 else zeros.reshape(())
     with np.errstate(over="ignore"):

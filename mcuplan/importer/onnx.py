@@ -41,9 +41,9 @@ from mcuplan.importer.shapes import Shapes
 from mcuplan.importer.standard import dialects, forbidden
 from mcuplan.importer.states import with_states
 from mcuplan.importer.structure import (
-    Step,
+    FileNode,
     check_form,
-    live_steps,
+    live_nodes,
     opset_of,
     read_attributes,
 )
@@ -105,15 +105,15 @@ def load_model(
     file = read_model(Path(path))
     _check_size(len(file.proto.graph.node), NODES_LIMIT, "nodes")
     opset, versions = opset_of(file)
-    steps, errors = check_form(file, versions)
+    file_nodes, errors = check_form(file, versions)
     found = Refusals()
     found.extend(errors)
     Problems.raise_if_any(found.grouped())
     notes: list[Note] = []
     if cuts:
         notes.append(EndsAt(tuple(cuts), end_at(file.proto.graph, cuts)))
-        steps, _ = check_form(file, versions)
-    loading = _Loading(file, opset, dims, steps, states)
+        file_nodes, _ = check_form(file, versions)
+    loading = _Loading(file, opset, dims, file_nodes, states)
     loading.notes += (*notes, *dialects(file))
     with np.errstate(all="ignore"):  # what becomes of constants is looked at, not printed
         return loading.run()
@@ -134,18 +134,18 @@ class _Loading:
         file: ModelFile,
         opset: int,
         dims: Mapping[str, int],
-        steps: Sequence[Step],
+        file_nodes: Sequence[FileNode],
         states: Sequence[tuple[str, str]],
     ) -> None:
         self._states = states
-        self._file, self._opset, self._steps = file, opset, steps
+        self._file, self._opset, self._steps = file, opset, file_nodes
         self._proto = file.proto.graph
         self._allowance = Allowance()
         self._dims = Dimensions(dims)
         self._build = Builder(Transpose, Reshape)
         self.notes: list[Note] = []
         self._refusals = Refusals()
-        self._shapes = Shapes(file, [step.proto for step in steps])
+        self._shapes = Shapes(file, [file_node.proto for file_node in file_nodes])
 
     def run(self) -> ImportedModel:
         """The finished model.
@@ -154,17 +154,17 @@ class _Loading:
             McuplanError, Problems: see :func:`load_model`.
         """
         outputs = [value.name for value in self._proto.output]
-        live, needed = live_steps(self._steps, outputs)
+        live, needed = live_nodes(self._steps, outputs)
         self._read_initializers(needed)
         expanded = self._expand(live)
         reading = Reading(
             self._build, self._allowance, needed, self._refusals, self._shapes, len(expanded)
         )
-        readers = readers_of([step.node for step in expanded])
-        rest = [step for step in expanded if not reading.fold_if_constant(step)]
+        readers = readers_of([file_node.node for file_node in expanded])
+        rest = [file_node for file_node in expanded if not reading.fold_if_constant(file_node)]
         declared = self._read_inputs(reading, readers)
-        for step in rest:
-            reading.read(step)
+        for file_node in rest:
+            reading.read(file_node)
         ports = self._outputs(reading)
         if not self._refusals:
             self._refusals.extend(forbidden(self._shapes))
@@ -193,24 +193,26 @@ class _Loading:
             for sparse in self._proto.sparse_initializer
         )
 
-    def _expand(self, live: Sequence[Step]) -> list[Step]:
+    def _expand(self, live: Sequence[FileNode]) -> list[FileNode]:
         """Attributes read, quantized operators expanded; refused nodes marked."""
-        taken = {name for step in live for name in (*step.node.inputs, *step.node.outputs)}
+        taken = {
+            name for file_node in live for name in (*file_node.node.inputs, *file_node.node.outputs)
+        }
         taken.update(value.name for value in self._proto.input)
         names = Names(taken)
         functions = {(f.domain, f.name) for f in self._file.proto.functions}
         expanded = []
-        for step in live:
+        for file_node in live:
             try:
-                full = read_attributes(step, self._file, self._allowance, functions)
+                full = read_attributes(file_node, self._file, self._allowance, functions)
                 expanded += [replace(full, node=node) for node in expand(full.node, names)]
                 continue
             except McuplanError as error:
-                self._refusals.add(error, step)
+                self._refusals.add(error, file_node)
             except MISFIT as error:
                 message = f"attributes or inputs do not fit the operator: {shown(str(error))}"
-                self._refusals.add(DamagedModel(message, hint="export again"), step)
-            expanded.append(replace(step, refused=True))
+                self._refusals.add(DamagedModel(message, hint="export again"), file_node)
+            expanded.append(replace(file_node, refused=True))
         return expanded
 
     def _read_inputs(

@@ -25,7 +25,7 @@ from mcuplan.importer.inputs import ELEMENT_TYPES, Declared, grid_of_input, is_r
 from mcuplan.importer.protofile import ACTIVATION_LIMIT, TENSOR_LIMIT, Allowance, type_name
 from mcuplan.importer.refusals import Refusals
 from mcuplan.importer.shapes import Shapes
-from mcuplan.importer.structure import Step
+from mcuplan.importer.structure import FileNode
 from mcuplan.ir.builder import Builder, Constant, OnnxNode, Reader
 from mcuplan.ir.types import DType
 from mcuplan.ops import all_readers
@@ -101,44 +101,44 @@ class Reading:
             return dtype, DType.INT32
         return dtype, DType.UINT8 if origin is DType.UINT8 else DType.INT8
 
-    def fold_if_constant(self, step: Step) -> bool:
+    def fold_if_constant(self, file_node: FileNode) -> bool:
         """Read a node if all its inputs are constants already; whether they are."""
-        if not all(name in self._build.constants for name in step.node.inputs if name):
+        if not all(name in self._build.constants for name in file_node.node.inputs if name):
             return False
-        self._try(step)
+        self._try(file_node)
         return True
 
-    def read(self, step: Step) -> None:
+    def read(self, file_node: FileNode) -> None:
         """Read one node; what is wrong with it is collected, and shapes stand in behind it."""
         self._position += 1
-        if not self._try(step):
-            self._offer_end(step)
-            self._stand_in(step)
+        if not self._try(file_node):
+            self._offer_end(file_node)
+            self._stand_in(file_node)
 
-    def _try(self, step: Step) -> bool:
+    def _try(self, file_node: FileNode) -> bool:
         """Read one node, or judge it; whether its outputs are there."""
-        names = [name for name in step.node.inputs if name]
+        names = [name for name in file_node.node.inputs if name]
         try:
-            if not step.refused and all(self._is_plain(name) for name in names):
-                self._read(step.node)
-                self._note_sound(step.node)
+            if not file_node.refused and all(self._is_plain(name) for name in names):
+                self._read(file_node.node)
+                self._note_sound(file_node.node)
                 return True
-            if not step.refused:
-                self._judge(step.node)
+            if not file_node.refused:
+                self._judge(file_node.node)
         except McuplanError as error:
-            self.refusals.add(error, step)
+            self.refusals.add(error, file_node)
         except MISFIT as error:
             shapes = ", ".join(str(list(self._build.shape(n))) for n in names)
             reason = f": {shown(str(error))}" if str(error) else ""
             message = f"inputs of shape {shapes or 'none'} do not fit the operator{reason}"
-            self.refusals.add(DamagedModel(message), step)
+            self.refusals.add(DamagedModel(message), file_node)
         return False
 
-    def _offer_end(self, step: Step) -> None:
+    def _offer_end(self, file_node: FileNode) -> None:
         """Name the tensor in front of a node, where most of the model lies in front of it."""
-        in_front = [name for name in step.node.inputs if name in self._sound]
+        in_front = [name for name in file_node.node.inputs if name in self._sound]
         if in_front and 2 * self._position > self._total:
-            self.refusals.offer(step, in_front[0], late=4 * self._position > 3 * self._total)
+            self.refusals.offer(file_node, in_front[0], late=4 * self._position > 3 * self._total)
 
     def _is_plain(self, name: str) -> bool:
         """Whether a tensor is known, and what stands in for it has real values."""
@@ -158,12 +158,12 @@ class Reading:
         if inputs and all(n in self._sound or n in self._inputs for n in inputs):
             self._sound.update(filter(None, node.outputs))
 
-    def _stand_in(self, step: Step) -> None:
+    def _stand_in(self, file_node: FileNode) -> None:
         """Let outputs of a node that was not read have type and shape, where ONNX knows them."""
-        for name in filter(None, step.node.outputs):
+        for name in filter(None, file_node.node.outputs):
             known = self._shapes.of(name)
-            if known is None and step.node.outputs != step.source.outputs:
-                known = self._shapes.of(step.source.outputs[0])  # of what was expanded
+            if known is None and file_node.node.outputs != file_node.source.outputs:
+                known = self._shapes.of(file_node.source.outputs[0])  # of what was expanded
             if known is None or self._build.known(name):
                 continue
             if math.prod(known.shape) <= ACTIVATION_LIMIT:

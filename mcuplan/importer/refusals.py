@@ -19,7 +19,7 @@ from mcuplan.errors import (
     UnsupportedOp,
     UnsupportedType,
 )
-from mcuplan.importer.structure import Step, node_name
+from mcuplan.importer.structure import FileNode, node_name
 from mcuplan.safe_text import shown
 
 __all__ = ["Refusals", "source_line"]
@@ -41,7 +41,7 @@ _ACTIONS: tuple[tuple[type[McuplanError], str], ...] = (
 class Refusals:
     """Collects problems; those of one cause become one entry with the nodes that have it."""
 
-    _groups: dict[tuple[str, ...], list[tuple[McuplanError, Step | None]]] = field(
+    _groups: dict[tuple[str, ...], list[tuple[McuplanError, FileNode | None]]] = field(
         default_factory=dict
     )
     _ends: dict[int, tuple[str, bool]] = field(default_factory=dict)  # by id of a node's message
@@ -49,39 +49,41 @@ class Refusals:
     def __bool__(self) -> bool:
         return bool(self._groups)
 
-    def add(self, error: McuplanError, step: Step | None = None) -> None:
+    def add(self, error: McuplanError, file_node: FileNode | None = None) -> None:
         """One problem, and the node that has it."""
         key: tuple[str, ...] = (str(len(self._groups)),)
-        if step is not None and not error.where:
-            key = (error.code, error.message, error.hint, step.source.kind)
-        self._groups.setdefault(key, []).append((error, step))
+        if file_node is not None and not error.where:
+            key = (error.code, error.message, error.hint, file_node.source.kind)
+        self._groups.setdefault(key, []).append((error, file_node))
 
     def extend(self, errors: Iterable[McuplanError]) -> None:
         """Problems of no node, or at a place of their own."""
         for error in errors:
             self.add(error)
 
-    def offer(self, step: Step, tensor: str, *, late: bool) -> None:
+    def offer(self, file_node: FileNode, tensor: str, *, late: bool) -> None:
         """Say at which tensor in front of a refused node the model may end.
 
         One that is not ``late`` is named only where the hint is to end the model.
         """
-        self._ends[id(step.proto)] = (tensor, late)
+        self._ends[id(file_node.proto)] = (tensor, late)
 
     def grouped(self) -> list[McuplanError]:
         """One error for each cause, in the order in which they were met."""
         return [self._joined(group) for group in self._groups.values()]
 
-    def _joined(self, group: Sequence[tuple[McuplanError, Step | None]]) -> McuplanError:
+    def _joined(self, group: Sequence[tuple[McuplanError, FileNode | None]]) -> McuplanError:
         error = group[0][0]
-        steps = [step for _, step in group if step is not None]
+        file_nodes = [file_node for _, file_node in group if file_node is not None]
         where = error.where
-        if steps and not where:
-            lines = dict.fromkeys(line for step in steps if (line := source_line(step.proto)))
-            where = ", ".join([_places(steps), *list(lines)[:_SHOWN]])
+        if file_nodes and not where:
+            lines = dict.fromkeys(
+                line for file_node in file_nodes if (line := source_line(file_node.proto))
+            )
+            where = ", ".join([_places(file_nodes), *list(lines)[:_SHOWN]])
         many = f": {len(group)} nodes" if len(group) > 1 else ""
         hint = error.hint or next((text for kind, text in _ACTIONS if isinstance(error, kind)), "")
-        ends = (self._ends[id(s.proto)] for s in steps if id(s.proto) in self._ends)
+        ends = (self._ends[id(s.proto)] for s in file_nodes if id(s.proto) in self._ends)
         end, late = next(ends, ("", False))
         flag = f"--cut-output {shown(end) or 'TENSOR'}"
         if isinstance(error, UnsupportedOp) and error.ends:
@@ -91,10 +93,10 @@ class Refusals:
         return replace(error, message=error.message + many, where=where, hint=hint)
 
 
-def _places(steps: Sequence[Step]) -> str:
-    names = ", ".join(shown(node_name(step.source)) for step in steps[:_SHOWN])
-    more = f", ... and {len(steps) - _SHOWN} more" if len(steps) > _SHOWN else ""
-    node = steps[0].source
+def _places(file_nodes: Sequence[FileNode]) -> str:
+    names = ", ".join(shown(node_name(file_node.source)) for file_node in file_nodes[:_SHOWN])
+    more = f", ... and {len(file_nodes) - _SHOWN} more" if len(file_nodes) > _SHOWN else ""
+    node = file_nodes[0].source
     return f"{names}{more} ({shown(node.kind)}, opset {node.opset})"
 
 

@@ -23,9 +23,9 @@ from mcuplan.safe_text import shown
 
 __all__ = [
     "MICROSOFT",
-    "Step",
+    "FileNode",
     "check_form",
-    "live_steps",
+    "live_nodes",
     "node_name",
     "opset_of",
     "place",
@@ -50,7 +50,7 @@ _REFUSED_ATTRIBUTES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class FileNode:
     """A node to read, and the node of the file that it comes from.
 
     One that was ``refused`` is there for the shapes of its outputs.
@@ -137,7 +137,7 @@ def plain_nodes(file: ModelFile, versions: Mapping[str, int]) -> list[tuple[Onnx
 
 def check_form(
     file: ModelFile, versions: Mapping[str, int]
-) -> tuple[list[Step], list[McuplanError]]:
+) -> tuple[list[FileNode], list[McuplanError]]:
     """The nodes of the file in an order in which each reads what was made before.
 
     Every name must be made exactly once and before it is read, without a cycle.
@@ -174,7 +174,7 @@ def check_form(
     except CycleError as error:
         places = [place(nodes[i][0]) for i in list(dict.fromkeys(error.args[1]))[:4]]
         return [], [DamagedModel("the graph has a cycle", ", ".join(places), "export again")]
-    return [Step(nodes[i][0], nodes[i][0], nodes[i][1]) for i in order], []
+    return [FileNode(nodes[i][0], nodes[i][0], nodes[i][1]) for i in order], []
 
 
 def _twice(names: Sequence[str], what: str) -> list[McuplanError]:
@@ -195,14 +195,16 @@ def _sorted(nodes: Sequence[OnnxNode], producer: Mapping[str, int]) -> Iterable[
     return tuple(TopologicalSorter(dict(enumerate(reads))).static_order())
 
 
-def live_steps(steps: Sequence[Step], outputs: Collection[str]) -> tuple[list[Step], set[str]]:
+def live_nodes(
+    file_nodes: Sequence[FileNode], outputs: Collection[str]
+) -> tuple[list[FileNode], set[str]]:
     """The nodes that an output depends on, and every name that they or the outputs read."""
     needed = set(outputs)
     kept = []
-    for step in reversed(steps):
-        if any(name in needed for name in step.node.outputs if name):
-            needed.update(filter(None, step.node.inputs))
-            kept.append(step)
+    for file_node in reversed(file_nodes):
+        if any(name in needed for name in file_node.node.outputs if name):
+            needed.update(filter(None, file_node.node.inputs))
+            kept.append(file_node)
     return kept[::-1], needed
 
 
@@ -210,9 +212,12 @@ def live_steps(steps: Sequence[Step], outputs: Collection[str]) -> tuple[list[St
 
 
 def read_attributes(
-    step: Step, file: ModelFile, allowance: Allowance, functions: Collection[tuple[str, str]]
-) -> Step:
-    """The same step with the attributes of its node in plain values.
+    file_node: FileNode,
+    file: ModelFile,
+    allowance: Allowance,
+    functions: Collection[tuple[str, str]],
+) -> FileNode:
+    """The same with the attributes of its node in plain values.
 
     ``functions`` are domain and name of the functions that the model defines.
 
@@ -220,28 +225,28 @@ def read_attributes(
         UnknownDomain, UnsupportedOp: the operator or an attribute is beyond us.
         DamagedModel: an attribute does not fit the operator's definition.
     """
-    _check_domain(step.source, functions)
+    _check_domain(file_node.source, functions)
     values: dict[str, Attribute] = {}
-    for proto in step.proto.attribute:
+    for proto in file_node.proto.attribute:
         name = text(proto.name)
         if proto.type in _REFUSED_ATTRIBUTES:
-            way = way_out(step.source.kind)
+            way = way_out(file_node.source.kind)
             message = f"attribute {shown(name)!r} holds {_REFUSED_ATTRIBUTES[proto.type]}"
             raise UnsupportedOp(message, hint=way.action, ends=way.ends)
         if name in values or proto.ref_attr_name:
             raise DamagedModel(f"attribute {shown(name)!r} is given twice or by reference")
         values[name] = _value(proto, file, allowance)
-        _check_finite(step.source, name, values[name])
+        _check_finite(file_node.source, name, values[name])
         if name in _FLAGS and values[name] not in (0, 1):
             message = f"{name}={values[name]} has no meaning, only 0 and 1 have"
             raise UnsupportedOp(message, hint="export again")
-    problem = schema_problem(step.source, {a.name: a.type for a in step.proto.attribute})
+    problem = schema_problem(file_node.source, {a.name: a.type for a in file_node.proto.attribute})
     if problem is not None:
         raise problem
     return replace(
-        step,
-        node=replace(step.node, attributes=values),
-        source=replace(step.source, attributes=values),
+        file_node,
+        node=replace(file_node.node, attributes=values),
+        source=replace(file_node.source, attributes=values),
     )
 
 

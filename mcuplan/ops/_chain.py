@@ -18,7 +18,7 @@ from mcuplan.ops._functions import FUNCTIONS
 __all__ = [
     "JOINS",
     "Chain",
-    "Choice",
+    "Conditional",
     "Joined",
     "Link",
     "UnaryFn",
@@ -124,7 +124,7 @@ class Joined:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class Conditional:
     """One chain of a value where another gives a number above 0, else a third."""
 
     condition: Chain
@@ -157,7 +157,7 @@ class Choice:
         return "Where"
 
 
-Link = UnaryFn | Joined | Choice
+Link = UnaryFn | Joined | Conditional
 Chain = tuple[Link, ...]
 
 
@@ -175,7 +175,7 @@ def write_chain(out: Writer, value: str, chain: Chain) -> str:
             sides = [write_chain(out, value, side) for side in (fn.left, fn.right)]
             value = out.node(fn.join, sides)
             continue
-        if isinstance(fn, Choice):
+        if isinstance(fn, Conditional):
             chains = (fn.condition, fn.then, fn.other)
             condition, *values = (write_chain(out, value, chain) for chain in chains)
             value = out.node("Where", [out.node("Cast", [condition], to=9), *values])

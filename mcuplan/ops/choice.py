@@ -8,7 +8,7 @@ from dataclasses import replace
 from mcuplan.errors import UnsupportedOp
 from mcuplan.ir.builder import Builder, OnnxNode, Reader
 from mcuplan.ir.types import Quant
-from mcuplan.ops._chain import Chain, Choice, UnaryFn, affine
+from mcuplan.ops._chain import Chain, Conditional, UnaryFn, affine
 from mcuplan.ops._read import inner
 from mcuplan.ops.arithmetic import read_two
 from mcuplan.ops.unary import Lookup
@@ -64,7 +64,7 @@ def read_where(node: OnnxNode, build: Builder) -> None:
         )
     if any(build.shape(name) not in (shape, (), (1,)) for name in node.inputs[1:]):
         raise UnsupportedOp("Where of tensors of different shapes")
-    choice = Choice(condition, then, other)
+    choice = Conditional(condition, then, other)
     layout = build.preferred_layout([node.input(0)])
     build.add(Lookup((choice,)), [root], node, layout)
 

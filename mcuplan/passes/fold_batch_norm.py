@@ -36,11 +36,11 @@ def merge_affine(graph: Graph) -> Graph:
     editor = Editor(graph)
     merged = 0
     for node in editor.nodes():
-        second = _step(editor, node)
+        second = _affine_of(editor, node)
         before = editor.producer(node.inputs[0]) if second is not None else None
         if before is None or second is None or not _private(editor, node.inputs[0]):
             continue
-        first = _step(editor, before)
+        first = _affine_of(editor, before)
         if first is None or ChannelAffine not in (type(before.op), type(node.op)):
             continue
         scale = editor.constant(f"{node.output}_scale", first.scale * second.scale)
@@ -70,14 +70,14 @@ def fold_batch_norm(graph: Graph) -> Graph:
     editor = Editor(graph)
     folded = 0
     for node in editor.nodes():
-        step = _step(editor, node)
-        if step is not None:
-            folded += _fold_back(editor, node, step) or _fold_forward(editor, node, step)
+        affine = _affine_of(editor, node)
+        if affine is not None:
+            folded += _fold_back(editor, node, affine) or _fold_forward(editor, node, affine)
     return editor.done(Rewritten(Rewrite.AFFINE_FOLDED, folded))
 
 
 @dataclass(frozen=True, slots=True)
-class _Step:
+class _Affine:
     """Scale and offset of each channel of an affine step, in double."""
 
     scale: Array
@@ -85,15 +85,15 @@ class _Step:
     stored: Stored | None = None  # of the offset
 
 
-def _step(editor: Editor, node: Node) -> _Step | None:
+def _affine_of(editor: Editor, node: Node) -> _Affine | None:
     """What a node does to each channel, None where it is no affine step."""
     if isinstance(node.op, ChannelAffine):
         scale, offset = (constant_of(editor, name) for name in node.inputs[1:])
-        return _Step(scale, offset, editor.tensor(node.inputs[2]).stored)
+        return _Affine(scale, offset, editor.tensor(node.inputs[2]).stored)
     if isinstance(node.op, Lookup) and [fn.name for fn in node.op.chain] == ["affine"]:
         channels = editor.tensor(node.output).type.channels
         scale, offset = (np.full(channels, value) for value in node.op.chain[0].parameters)
-        return _Step(scale, offset)
+        return _Affine(scale, offset)
     return None
 
 
@@ -102,14 +102,14 @@ def _private(editor: Editor, name: str) -> bool:
     return editor.only_consumer(name) is not None and editor.tensor(name).type.quant is None
 
 
-def _commutes(sig: Signature, step: _Step) -> bool:
+def _commutes(sig: Signature, affine: _Affine) -> bool:
     """Whether an affine step may stand on either side of a node."""
     op = sig.op
     if isinstance(op, MaxPool2D):
-        return bool((step.scale > 0.0).all())
+        return bool((affine.scale > 0.0).all())
     if isinstance(op, AvgPool2D):
-        return not step.offset.any() or (op.divide and not any(op.counted))
-    return isinstance(op, Reshape) or _moves(sig, alike=step.scale.size == 1)
+        return not affine.offset.any() or (op.divide and not any(op.counted))
+    return isinstance(op, Reshape) or _moves(sig, alike=affine.scale.size == 1)
 
 
 def _moves(sig: Signature, *, alike: bool) -> bool:
@@ -124,7 +124,7 @@ def _moves(sig: Signature, *, alike: bool) -> bool:
 # -- into the layer in front ----------------------------------------------------------------
 
 
-def _fold_back(editor: Editor, node: Node, step: _Step) -> bool:
+def _fold_back(editor: Editor, node: Node, affine: _Affine) -> bool:
     """Fold into the layer that makes the input, through what commutes with the step."""
     name = node.inputs[0]
     between = [name]
@@ -132,7 +132,7 @@ def _fold_back(editor: Editor, node: Node, step: _Step) -> bool:
     while (
         producer is not None
         and _private(editor, name)
-        and _commutes(editor.signature(producer), step)
+        and _commutes(editor.signature(producer), affine)
     ):
         name = producer.inputs[0]
         between.append(name)
@@ -142,12 +142,12 @@ def _fold_back(editor: Editor, node: Node, step: _Step) -> bool:
     if not isinstance(producer.op, Conv2D | Dense) or producer.op.act != NO_CLAMP:
         return False
     channels = editor.tensor(name).type.shape[-1]
-    scale, offset = (_per_channel(values, channels) for values in (step.scale, step.offset))
+    scale, offset = (_per_channel(values, channels) for values in (affine.scale, affine.offset))
     if scale is None or offset is None:
         return False
     weights = _scaled_outputs(editor.tensor(producer.inputs[1]), scale)
-    stored = step.stored if step.offset.shape == offset.shape else None
-    bias = _affine_bias(editor, producer.inputs[2], _Step(scale, offset, stored))
+    stored = affine.stored if affine.offset.shape == offset.shape else None
+    bias = _affine_bias(editor, producer.inputs[2], _Affine(scale, offset, stored))
     inputs = (
         producer.inputs[0],
         editor.constant(producer.inputs[1], weights.data, weights.stored),
@@ -192,33 +192,33 @@ def _scaled_outputs(weights: Tensor, scale: Array) -> _Value:
     return _Value(data, Stored(stored.values, quant))
 
 
-def _affine_bias(editor: Editor, bias: str, step: _Step) -> _Value:
+def _affine_bias(editor: Editor, bias: str, affine: _Affine) -> _Value:
     """The folded bias; an added bias keeps its stored integers where it replaces zeros."""
     old = editor.tensor(bias)
     before = constant_of(editor, bias)
-    value = before * step.scale + step.offset
-    if not (step.scale == 1.0).all():
+    value = before * affine.scale + affine.offset
+    if not (affine.scale == 1.0).all():
         return _Value(value)
-    if not step.offset.any():
+    if not affine.offset.any():
         return _Value(value, old.stored)
-    return _Value(value, None if before.any() else step.stored)
+    return _Value(value, None if before.any() else affine.stored)
 
 
 # -- into the layers behind -----------------------------------------------------------------
 
 
-def _fold_forward(editor: Editor, node: Node, step: _Step) -> bool:
+def _fold_forward(editor: Editor, node: Node, affine: _Affine) -> bool:
     """Fold into every layer that reads the output, through views.
 
     A step that is the same for all channels passes a Transpose, too.
     """
-    if np.unique(step.scale).size == np.unique(step.offset).size == 1:
-        step = _Step(step.scale[:1], step.offset[:1], step.stored)
-    readers = _layers_behind(editor, node.output, step)
+    if np.unique(affine.scale).size == np.unique(affine.offset).size == 1:
+        affine = _Affine(affine.scale[:1], affine.offset[:1], affine.stored)
+    readers = _layers_behind(editor, node.output, affine)
     if readers is None:
         return False
     names, layers = readers
-    made = [_absorbed(editor, layer, step.scale, step.offset) for layer in layers]
+    made = [_absorbed(editor, layer, affine.scale, affine.offset) for layer in layers]
     if not made or any(inputs is None for inputs in made):
         return False
     for layer, inputs in zip(layers, made, strict=True):
@@ -235,7 +235,9 @@ def _fold_forward(editor: Editor, node: Node, step: _Step) -> bool:
     return True
 
 
-def _layers_behind(editor: Editor, name: str, step: _Step) -> tuple[list[str], list[Node]] | None:
+def _layers_behind(
+    editor: Editor, name: str, affine: _Affine
+) -> tuple[list[str], list[Node]] | None:
     """Tensors between and layers that read a tensor; None if anything else reads it."""
     names: list[str] = []
     layers: list[Node] = []
@@ -246,7 +248,7 @@ def _layers_behind(editor: Editor, name: str, step: _Step) -> tuple[list[str], l
         if editor.is_output(name) or editor.tensor(name).type.quant is not None:
             return None
         for reader in editor.consumers(name):
-            if _commutes(editor.signature(reader), step):
+            if _commutes(editor.signature(reader), affine):
                 waiting.append(reader.output)
             elif isinstance(reader.op, Conv2D | Dense) and reader.inputs.count(name) == 1:
                 layers.append(reader)

@@ -12,7 +12,7 @@ from mcuplan.cli._options import FORMATS
 from mcuplan.quant.observers import OBSERVERS
 from mcuplan.record import Request
 from mcuplan.report import format_names
-from mcuplan.schedule.kernels.objective import Objective, Selection
+from mcuplan.schedule.kernels.objective import Aim, Objective
 from mcuplan.solvers.effort import EFFORTS, Effort
 
 
@@ -45,7 +45,7 @@ def test_objectives_are_those_of_the_choice() -> None:
     kind = _option("objective").type
     assert isinstance(kind, click.Choice)
     assert {objective.value for objective in Objective} == set(kind.choices)
-    assert Selection().objective == _option("objective").default
+    assert Aim().objective == _option("objective").default
 
 
 def test_defaults_are_those_of_a_request() -> None:

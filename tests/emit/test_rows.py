@@ -27,7 +27,7 @@ from mcuplan.prove.cores import core_named
 from mcuplan.prove.proofs import Subject, prove_on_core, prove_on_host
 from mcuplan.prove.toolchain import write_files
 from mcuplan.record import Limits
-from mcuplan.schedule.kernels.objective import Objective, Selection
+from mcuplan.schedule.kernels.objective import Aim, Objective
 from mcuplan.schedule.planning.by_rows import plan_rows
 from mcuplan.schedule.program import Plan
 from mcuplan.solvers.packing.problem import Placement
@@ -281,7 +281,7 @@ def test_a_context_that_cannot_count_the_runs_is_refused() -> None:
 def test_code_for_a_core_of_scalar_kernels_runs_on_a_wider_host(host_gcc: str) -> None:
     """Kernels whose addresses wrap at the width of a pointer find their rows on 64 bits too."""
     target = replace(load_target("cortex-m0plus"), backend="scalar")
-    plan = plan_rows(tiny_integer(), target, selection=Selection(Objective.LATENCY), feed=True)
+    plan = plan_rows(tiny_integer(), target, aim=Aim(Objective.LATENCY), feed=True)
     assert plan is not None
     kernels = {step.kernel.function for step in plan.program.steps}
     assert {"mplan_conv2d_s8_scalar", "mplan_depthwise3x3_s8_scalar"} <= kernels

@@ -20,7 +20,7 @@ from mcuplan.schedule.accesses import wait_cycles
 from mcuplan.schedule.assembly.dead import dead_bytes
 from mcuplan.schedule.assembly.regions import spread
 from mcuplan.schedule.explore.levels import levels
-from mcuplan.schedule.kernels.objective import Objective, Selection
+from mcuplan.schedule.kernels.objective import Aim, Objective
 from mcuplan.schedule.planning.choice import plan_graph
 from mcuplan.schedule.program import Sharing, Streaming
 from mcuplan.targets import Target, load_target
@@ -50,10 +50,10 @@ def plan_in_every_way(seed: int) -> Iterator[str]:
     graph = random_steps(seed, rng.randint(3, 13))
     for streaming in _STREAMING:
         target, sharing = _target(rng.choice(_TARGETS)), rng.choice(_SHARING)
-        selection = Selection(rng.choice(list(Objective)))
-        way = f"{graph.name} {target.name} {streaming} {selection.objective.value} {sharing}"
+        aim = Aim(rng.choice(list(Objective)))
+        way = f"{graph.name} {target.name} {streaming} {aim.objective.value} {sharing}"
         try:
-            plan = plan_graph(graph, target, sharing, None, selection, streaming=streaming)
+            plan = plan_graph(graph, target, sharing, None, aim, streaming=streaming)
             divided = spread(plan, 400, keep_inputs=sharing.keep_inputs)
             assert len(divided.program.steps) == len(wait_cycles(divided))
             list(dead_bytes(divided))

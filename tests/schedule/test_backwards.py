@@ -16,7 +16,7 @@ from mcuplan.ops.conv2d import Conv2D
 from mcuplan.prove.cores import core_named
 from mcuplan.prove.fit.wiring import Wiring
 from mcuplan.prove.proofs import Subject, count_on_core, prove_on_host
-from mcuplan.schedule.kernels.choose import Objective, Selection
+from mcuplan.schedule.kernels.choose import Aim, Objective
 from mcuplan.schedule.kernels.objective import plan_cycles
 from mcuplan.schedule.planning.choice import plan_graph
 from mcuplan.schedule.program import Plan, whole_runs
@@ -38,7 +38,7 @@ def _signal() -> Graph:
 
 def _plan(objective: Objective, backend: str = "dsp") -> Plan:
     target = replace(_TARGET, backend=backend)
-    return plan_graph(_signal(), target, selection=Selection(objective), streaming="off")
+    return plan_graph(_signal(), target, aim=Aim(objective), streaming="off")
 
 
 def _descending(plan: Plan) -> set[int]:

@@ -18,7 +18,7 @@ from mcuplan.ir.op import Kernel
 from mcuplan.price import constants_of, kernel_size
 from mcuplan.record import Request
 from mcuplan.schedule.kernels.choose import Choice, Placer, choose
-from mcuplan.schedule.kernels.objective import Objective, Selection
+from mcuplan.schedule.kernels.objective import Aim, Objective
 from mcuplan.schedule.kernels.select import Candidate, candidates_of
 from mcuplan.schedule.planning.choice import plan_graph
 from mcuplan.schedule.program import Plan
@@ -60,7 +60,7 @@ def _flash(chosen: Chosen) -> int:
 def test_latency_takes_the_fastest_of_every_step() -> None:
     """No candidate of any step is faster than the one chosen for latency."""
     ways = candidates_of(_graph(), _m4())
-    choice = choose(ways, Selection(Objective.LATENCY), _placer())
+    choice = choose(ways, Aim(Objective.LATENCY), _placer())
     for name, found in ways.items():
         assert choice.chosen[name].cycles == min(candidate.cycles for candidate in found)
     assert any(len(found) > 1 for found in ways.values())
@@ -69,7 +69,7 @@ def test_latency_takes_the_fastest_of_every_step() -> None:
 def test_strict_takes_the_least_arena_of_any_planner() -> None:
     """The arena is the least of all choices, whatever makes plans."""
     ways = candidates_of(_graph(), _m4())
-    choice = choose(ways, Selection(Objective.RAM_STRICT), _placer())
+    choice = choose(ways, Aim(Objective.RAM_STRICT), _placer())
     every = [dict(zip(ways, picked, strict=True)) for picked in product(*ways.values())]
     assert choice.placed == min(map(_scratch, every))
     assert choice.trade.saved_bytes > 0
@@ -86,9 +86,9 @@ def test_ram_pays_what_a_byte_is_worth(own: int) -> None:
     def arena(chosen: Chosen) -> int:
         return own + sum(candidate.step.scratch_bytes for candidate in chosen.values())
 
-    choice = choose(ways, Selection(Objective.RAM), Placer(arena, lambda placed: placed))
+    choice = choose(ways, Aim(Objective.RAM), Placer(arena, lambda placed: placed))
     fastest = {name: found[0] for name, found in ways.items()}
-    strict = choose(ways, Selection(Objective.RAM_STRICT), Placer(arena, lambda placed: placed))
+    strict = choose(ways, Aim(Objective.RAM_STRICT), Placer(arena, lambda placed: placed))
     assert _cycles(choice.chosen) <= 2 * _cycles(fastest)
     assert strict.placed <= choice.placed
     assert _price(choice.placed, choice) <= math.log(_cycles(fastest)) + 5 * math.log(
@@ -117,7 +117,7 @@ def test_ram_slows_no_step_for_nothing() -> None:
     }
     held = next(name for name, c in fastest.items() if c.step.scratch_bytes == largest(fastest))
     placer = Placer(lambda chosen: chosen[held].step.scratch_bytes, lambda placed: placed)
-    choice = choose(ways, Selection(Objective.RAM), placer)
+    choice = choose(ways, Aim(Objective.RAM), placer)
     assert choice.placed == lean[held].step.scratch_bytes < fastest[held].step.scratch_bytes
     assert all(choice.chosen[name] is c for name, c in fastest.items() if name != held)
 
@@ -125,8 +125,8 @@ def test_ram_slows_no_step_for_nothing() -> None:
 def test_flash_is_the_least_of_all_choices() -> None:
     """Code, once for each kernel, and constants are the least, or 1 % more and far faster."""
     ways = candidates_of(_graph(), _m4())
-    selection = Selection(Objective.FLASH)
-    choice = choose(ways, selection, _placer())
+    aim = Aim(Objective.FLASH)
+    choice = choose(ways, aim, _placer())
     every = [dict(zip(ways, picked, strict=True)) for picked in product(*ways.values())]
     least = min(map(_flash, every))
     slowest = min(_cycles(one) for one in every if _flash(one) == least)
@@ -137,9 +137,9 @@ def test_flash_is_the_least_of_all_choices() -> None:
 def test_balanced_stays_near_both_ends() -> None:
     """Within 5 % of the least arena where 15 % more cycles are enough for it, else near those."""
     ways = candidates_of(_graph(), _m4())
-    fastest = choose(ways, Selection(Objective.LATENCY), _placer())
-    least = choose(ways, Selection(Objective.RAM_STRICT), _placer())
-    choice = choose(ways, Selection(), _placer())
+    fastest = choose(ways, Aim(Objective.LATENCY), _placer())
+    least = choose(ways, Aim(Objective.RAM_STRICT), _placer())
+    choice = choose(ways, Aim(), _placer())
     near = choice.placed <= 1.05 * least.placed
     assert _cycles(choice.chosen) <= 1.15 * _cycles(fastest.chosen)
     assert near or _cycles(least.chosen) > 1.15 * _cycles(fastest.chosen)
@@ -149,7 +149,7 @@ def test_balanced_stays_near_both_ends() -> None:
 @pytest.mark.parametrize("objective", list(Objective))
 def test_plans_say_what_was_chosen(objective: Objective) -> None:
     """A plan knows its objective, and its order search costs no objective anything."""
-    plan = plan_graph(_graph(), _m4(), selection=Selection(objective))
+    plan = plan_graph(_graph(), _m4(), aim=Aim(objective))
     assert plan.selected is not None
     assert plan.selected.objective == objective.value
     assert plan.selected.trade.steps == len(plan.program.steps)

@@ -15,7 +15,7 @@ from mcuplan.ops.concat import Concat
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.pool2d import AvgPool2D
 from mcuplan.prove.fit.wiring import Wiring
-from mcuplan.schedule.kernels.objective import Objective, Selection, plan_cycles
+from mcuplan.schedule.kernels.objective import Aim, Objective, plan_cycles
 from mcuplan.schedule.planning.choice import plan_graph
 from mcuplan.schedule.planning.rating import Rating, apart_bytes
 from mcuplan.schedule.program import Plan, Streaming
@@ -70,8 +70,8 @@ _NETWORKS = {"separable": _separable, "residual": _residual, "joined": _joined}
 
 
 def _plan(graph: Graph, target: Target, objective: Objective, streaming: Streaming) -> Plan:
-    quick, selection = EFFORTS["fast"], Selection(objective)
-    return plan_graph(graph, target, None, quick, selection, streaming=streaming)
+    quick, aim = EFFORTS["fast"], Aim(objective)
+    return plan_graph(graph, target, None, quick, aim, streaming=streaming)
 
 
 _WAYS: tuple[tuple[Objective, Streaming], ...] = tuple(
@@ -132,7 +132,7 @@ def test_latency_never_loses_to_what_lies_in_faster_ram() -> None:
     target = replace(target, regions=(*ram, *target.flash))
 
     def cycles(objective: Objective) -> float:
-        plan = plan_graph(graph, target, None, EFFORTS["fast"], Selection(objective))
+        plan = plan_graph(graph, target, None, EFFORTS["fast"], Aim(objective))
         return Rating().cycles(plan)
 
     every = {objective: cycles(objective) for objective in Objective}

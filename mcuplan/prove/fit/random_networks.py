@@ -30,7 +30,7 @@ from mcuplan.prove.emulator import CallCount
 from mcuplan.prove.fit.kernels import reference
 from mcuplan.prove.fit.wiring import Wiring
 from mcuplan.prove.proofs import Subject, count_call
-from mcuplan.schedule.kernels.objective import Objective, Selection
+from mcuplan.schedule.kernels.objective import Aim, Objective
 from mcuplan.schedule.planning.choice import plan_graph
 from mcuplan.schedule.program import Plan, Streaming
 from mcuplan.solvers.effort import EFFORTS
@@ -154,7 +154,7 @@ def counted(seed: int) -> Iterator[Counted]:
     graph, objective = network(seed), _OBJECTIVES[seed // 3 % 3]
     ways: tuple[Streaming, ...] = ("off", "auto", "input")
     for way in ways:
-        chosen = Selection(objective)
+        chosen = Aim(objective)
         plan = plan_graph(graph, reference("dsp"), None, EFFORTS["fast"], chosen, streaming=way)
         if way != "auto" or not plan.is_straight:
             count = _count(plan, seed)

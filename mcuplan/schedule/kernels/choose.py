@@ -15,7 +15,7 @@ from typing import Generic, TypeVar
 from mcuplan.facts import Trade
 from mcuplan.ir.op import Kernel
 from mcuplan.price import constants_of, kernel_size
-from mcuplan.schedule.kernels.objective import MOST_TIMES, Objective, Selection, ram_weight
+from mcuplan.schedule.kernels.objective import MOST_TIMES, Aim, Objective, ram_weight
 from mcuplan.schedule.kernels.select import Candidate, Ways
 from mcuplan.schedule.overlap import shared_bytes
 
@@ -76,31 +76,31 @@ class Placer(Generic[P]):
         return self.arena_bytes(self(chosen))
 
 
-def choose(ways: Ways, selection: Selection, placer: Placer[P]) -> Choice[P]:
+def choose(ways: Ways, aim: Aim, placer: Placer[P]) -> Choice[P]:
     """The best choice of kernels for an objective.
 
     Args:
         ways: candidates of every node.
-        selection: the objective.
+        aim: the objective, and the RAM there is.
         placer: makes a plan of a choice.
     """
     fastest = {name: found[0] for name, found in ways.items()}
-    if selection.objective is Objective.FLASH:
+    if aim.objective is Objective.FLASH:
         smallest = _smallest(ways)
         saved = _flash(fastest) - _flash(smallest)
         trade = replace(_slower(fastest, smallest), saved_bytes=saved, of_flash=True)
         return Choice(smallest, placer.best(smallest), trade)
-    if selection.objective is Objective.LATENCY:
+    if aim.objective is Objective.LATENCY:
         return Choice(fastest, placer.best(fastest), Trade(len(fastest)))
     leanest = {name: min(found, key=_leanness) for name, found in ways.items()}
     search = _Search(ways, fastest, leanest, placer)
     wanted, other = leanest, fastest  # the first one placed is the one with the best order
-    if selection.objective is Objective.BALANCED:
+    if aim.objective is Objective.BALANCED:
         wanted, other = other, wanted
     least = min(placer.size(wanted), placer.size(other))
-    if selection.objective is Objective.RAM_STRICT:
+    if aim.objective is Objective.RAM_STRICT:
         chosen = search.within(least)
-    elif selection.objective is Objective.RAM:
+    elif aim.objective is Objective.RAM:
         chosen = _lean(search, least)
     else:
         chosen = _balanced(search, fastest, least)
@@ -110,7 +110,7 @@ def choose(ways: Ways, selection: Selection, placer: Placer[P]) -> Choice[P]:
         saved_bytes=placer.size(fastest) - placer.size(chosen),
         least_arena=least,
         above_least=100 * (placer.size(chosen) / max(1, least) - 1),
-        at_a_rate=selection.objective is Objective.RAM,
+        at_a_rate=aim.objective is Objective.RAM,
     )
     return Choice(chosen, placed, trade)
 

@@ -12,7 +12,7 @@ from mcuplan.schedule.accesses import wait_cycles
 from mcuplan.schedule.calls import call_cycles
 from mcuplan.schedule.program import Plan
 
-__all__ = ["MOST_TIMES", "WORTH", "Objective", "Selection", "plan_cycles", "ram_weight"]
+__all__ = ["MOST_TIMES", "WORTH", "Aim", "Objective", "plan_cycles", "ram_weight"]
 
 WORTH = 5
 """Percent of cycles that `ram` pays for a percent of arena."""
@@ -49,7 +49,7 @@ def plan_cycles(plan: Plan) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Selection:
+class Aim:
     """What to choose kernels for; ``ram_limit`` is for everything in RAM together."""
 
     objective: Objective = Objective.BALANCED

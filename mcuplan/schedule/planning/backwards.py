@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from mcuplan.schedule.assembly.check_rows import check_rows
 from mcuplan.schedule.kernels.choose import Choice, Placer, choose
-from mcuplan.schedule.kernels.objective import Objective, Selection, plan_cycles
+from mcuplan.schedule.kernels.objective import Aim, Objective, plan_cycles
 from mcuplan.schedule.kernels.select import Candidate, Ways, by_speed
 from mcuplan.schedule.program import Plan, Sharing, Step
 from mcuplan.targets import Target
@@ -20,7 +20,7 @@ __all__ = ["chosen_backwards"]
 
 
 def chosen_backwards(
-    choice: Choice[Plan], ways: Ways, selection: Selection, placer: Placer[Plan], sharing: Sharing
+    choice: Choice[Plan], ways: Ways, aim: Aim, placer: Placer[Plan], sharing: Sharing
 ) -> Choice[Plan]:
     """The choice with kernels for what its plan runs backwards, where that is faster.
 
@@ -28,7 +28,7 @@ def chosen_backwards(
     """
     plan = choice.placed
     backwards = {plan.program.steps[run.step].node.name for run in plan.runs if run.descending}
-    if selection.objective is Objective.FLASH or not backwards:
+    if aim.objective is Objective.FLASH or not backwards:
         return choice
     target = plan.program.target
     priced = {
@@ -37,7 +37,7 @@ def chosen_backwards(
     }
     if all(priced[name][0].step is ways[name][0].step for name in backwards):
         return choice
-    again = choose(priced, selection, placer).placed
+    again = choose(priced, aim, placer).placed
     found = [plan, *(_exchanged(one, ways, sharing) for one in (plan, again))]
     fitting = [one for one in found if placer.arena_bytes(one) <= placer.arena_bytes(plan)]
     best = min(fitting, key=plan_cycles)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from mcuplan.errors import InputTooLarge, UsageError
 from mcuplan.ir.graph import Graph
 from mcuplan.passes.row_lowerings import row_lowerings
-from mcuplan.schedule.kernels.objective import Objective, Selection
+from mcuplan.schedule.kernels.objective import Aim, Objective
 from mcuplan.schedule.kernels.select import Offers
 from mcuplan.schedule.planning.rating import Rating
 from mcuplan.schedule.planning.streamed import plan_lowered
@@ -26,7 +26,7 @@ def plan_rows(
     target: Target,
     sharing: Sharing | None = None,
     effort: Effort | None = None,
-    selection: Selection | None = None,
+    aim: Aim | None = None,
     *,
     feed: bool = False,
     enough: int | None = None,
@@ -42,23 +42,21 @@ def plan_rows(
         UsageError: the input is to be fed and cannot arrive row by row.
         InputTooLarge: rows would lie further apart than the generated code can say.
     """
-    sharing, selection, plans = sharing or Sharing(), selection or Selection(), list[Plan]()
+    sharing, aim, plans = sharing or Sharing(), aim or Aim(), list[Plan]()
     refused: list[UsageError | InputTooLarge] = []
     offers = offers or Offers(target)
     lowerings = row_lowerings(graph, fed=feed)
     for lowered in lowerings:
         try:
-            plan = plan_lowered(
-                lowered, offers, sharing, effort, selection, feed=feed, enough=enough
-            )
+            plan = plan_lowered(lowered, offers, sharing, effort, aim, feed=feed, enough=enough)
         except (UsageError, InputTooLarge) as error:
             refused.append(error)
         else:
             plans += [plan] if plan is not None else []
     if len(refused) == len(lowerings):
         raise refused[0]
-    rating = Rating(selection.ram_limit, sharing.keep_inputs)
-    return _best(plans, selection.objective, rating) if plans else None
+    rating = Rating(aim.ram_limit, sharing.keep_inputs)
+    return _best(plans, aim.objective, rating) if plans else None
 
 
 def _best(plans: Sequence[Plan], objective: Objective, rating: Rating) -> Plan:

@@ -23,7 +23,7 @@ from mcuplan.schedule.assembly.check_rows import check_rows
 from mcuplan.schedule.assembly.plan import make_plan
 from mcuplan.schedule.assembly.states import check_states
 from mcuplan.schedule.kernels.choose import Placer, choose, kernels_of
-from mcuplan.schedule.kernels.objective import Objective, Selection, ram_weight
+from mcuplan.schedule.kernels.objective import Aim, Objective, ram_weight
 from mcuplan.schedule.kernels.select import Candidate, Offers, program_of
 from mcuplan.schedule.planning.backwards import chosen_backwards
 from mcuplan.schedule.planning.by_rows import plan_rows
@@ -40,7 +40,7 @@ def plan_graph(
     target: Target,
     sharing: Sharing | None = None,
     effort: Effort | None = None,
-    selection: Selection | None = None,
+    aim: Aim | None = None,
     *,
     streaming: Streaming = "off",
 ) -> Plan:
@@ -54,7 +54,7 @@ def plan_graph(
         target: for what chip.
         sharing: what the plan may use.
         effort: how long to look for the order.
-        selection: what kernels are chosen for.
+        aim: what kernels are chosen for.
         streaming: "auto": by rows where that needs less, for latency where it is faster;
             "input": by rows that are fed.
 
@@ -62,22 +62,22 @@ def plan_graph(
         Problems: nodes that no kernel runs, all of them.
         UsageError: the input cannot be fed.
     """
-    sharing, selection = sharing or Sharing(), selection or Selection()
+    sharing, aim = sharing or Sharing(), aim or Aim()
     check_states(graph, fed=streaming == "input")
     offers = Offers(target)
-    rating = Rating(selection.ram_limit, sharing.keep_inputs)
+    rating = Rating(aim.ram_limit, sharing.keep_inputs)
     if streaming == "input":
-        fed = plan_rows(graph, target, sharing, effort, selection, feed=True)
+        fed = plan_rows(graph, target, sharing, effort, aim, feed=True)
         assert fed is not None, "an input that can be fed has rows"
         return fed
-    whole, by_rows = _both_ways(graph, offers, sharing, effort, selection, streaming)
-    if selection.objective is not Objective.LATENCY:
-        return whole if by_rows is None else _leaner(by_rows, whole, selection.objective, rating)
+    whole, by_rows = _both_ways(graph, offers, sharing, effort, aim, streaming)
+    if aim.objective is not Objective.LATENCY:
+        return whole if by_rows is None else _leaner(by_rows, whole, aim.objective, rating)
     plans = [whole] if by_rows is None else [whole, by_rows]
     best = whole if by_rows is None else _faster(by_rows, whole, rating)
     if all(map(rating.fits, plans)) and not any(region.wait_states for region in target.ram):
         return best
-    others = _others(graph, offers, sharing, effort, selection, streaming)
+    others = _others(graph, offers, sharing, effort, aim, streaming)
     found = _fastest([best, *others], rating)
     return found if found is best else replace(found, selected=_as_latency(found))
 
@@ -89,8 +89,8 @@ def plan_asked(request: Request, graph: Graph, target: Target) -> tuple[Plan, Pl
         Problems, UsageError: see :func:`plan_graph`.
     """
     sharing, effort = request.sharing, EFFORTS[request.effort]
-    selection = Selection(Objective(request.objective), request.ram_limit)
-    plan = plan_graph(graph, target, sharing, effort, selection, streaming=request.streaming)
+    aim = Aim(Objective(request.objective), request.ram_limit)
+    plan = plan_graph(graph, target, sharing, effort, aim, streaming=request.streaming)
     return plan, Rating(request.ram_limit, sharing.keep_inputs).divided(plan)
 
 
@@ -99,11 +99,11 @@ def _both_ways(
     offers: Offers,
     sharing: Sharing,
     effort: Effort | None,
-    selection: Selection,
+    aim: Aim,
     streaming: Streaming,
 ) -> tuple[Plan, Plan | None]:
     """The plan of whole steps, and that by rows where it may be better."""
-    whole = _plan_whole(graph, offers, sharing, effort, selection)
+    whole = _plan_whole(graph, offers, sharing, effort, aim)
     if streaming == "off":
         return whole, None
     if graph.states:
@@ -111,10 +111,10 @@ def _both_ways(
     several = next((node for node in graph.nodes if len(node.outputs) > 1), None)
     if several is not None:
         return replace(whole, as_a_whole=SeveralOutputs(graph.node_name(several))), None
-    enough = None if selection.objective is Objective.LATENCY else whole.arena_bytes
+    enough = None if aim.objective is Objective.LATENCY else whole.arena_bytes
     try:
         by_rows = plan_rows(
-            graph, offers.target, sharing, effort, selection, enough=enough, offers=offers
+            graph, offers.target, sharing, effort, aim, enough=enough, offers=offers
         )
         return whole, by_rows
     except InputTooLarge as error:
@@ -126,13 +126,13 @@ def _others(
     offers: Offers,
     sharing: Sharing,
     effort: Effort | None,
-    selection: Selection,
+    aim: Aim,
     streaming: Streaming,
 ) -> Iterator[Plan]:
     """Plans of other objectives, where the fastest kernels need more than the best RAM."""
-    rating = Rating(selection.ram_limit, sharing.keep_inputs)
+    rating = Rating(aim.ram_limit, sharing.keep_inputs)
     for objective in (Objective.RAM_STRICT, Objective.RAM, Objective.BALANCED, Objective.FLASH):
-        wanted = replace(selection, objective=objective)
+        wanted = replace(aim, objective=objective)
         whole, by_rows = _both_ways(graph, offers, sharing, effort, wanted, streaming)
         plans = [whole] if by_rows is None else [whole, by_rows]
         yield from plans
@@ -173,16 +173,16 @@ def _leaner(by_rows: Plan, whole: Plan, objective: Objective, rating: Rating) ->
 
 
 def _plan_whole(
-    graph: Graph, offers: Offers, sharing: Sharing, effort: Effort | None, selection: Selection
+    graph: Graph, offers: Offers, sharing: Sharing, effort: Effort | None, aim: Aim
 ) -> Plan:
     """Every step as a whole, with kernels for the objective."""
     ways, target = offers.of(graph), offers.target
     maker = _Maker(graph, target, sharing, effort)
     placer = Placer(maker.place, lambda plan: plan.arena_bytes, maker.finish)
-    choice = choose(ways, selection, placer)
-    choice = chosen_backwards(choice, ways, selection, placer, sharing)
+    choice = choose(ways, aim, placer)
+    choice = chosen_backwards(choice, ways, aim, placer, sharing)
     plans = [choice.placed]
-    if selection.objective is Objective.LATENCY:
+    if aim.objective is Objective.LATENCY:
         fastest = program_of(graph, target, {name: found[0] for name, found in ways.items()})
         if possible_views(graph):
             plans.append(placed(fastest, sharing, effort, eager=True))
@@ -190,10 +190,10 @@ def _plan_whole(
             # rows made backwards may take longer
             onwards = replace(sharing, backwards=False)
             plans.append(placed(fastest, onwards, effort, eager=True))
-    rating = Rating(selection.ram_limit, sharing.keep_inputs)
+    rating = Rating(aim.ram_limit, sharing.keep_inputs)
     best = plans[0] if len(plans) == 1 else _fastest(plans, rating)
     check_rows(best, keep_inputs=sharing.keep_inputs)
-    return replace(best, selected=Selected(selection.objective.value, choice.trade))
+    return replace(best, selected=Selected(aim.objective.value, choice.trade))
 
 
 @dataclass(slots=True)

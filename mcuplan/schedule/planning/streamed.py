@@ -18,7 +18,7 @@ from mcuplan.schedule.assembly.row_local import (
 )
 from mcuplan.schedule.assembly.row_reach import unit_for
 from mcuplan.schedule.kernels.choose import Placer, choose, kernels_of
-from mcuplan.schedule.kernels.objective import Objective, Selection
+from mcuplan.schedule.kernels.objective import Aim, Objective
 from mcuplan.schedule.kernels.select import Candidate, Offers, program_of
 from mcuplan.schedule.planning.rating import Rating
 from mcuplan.schedule.program import Allocation, Plan, Run, Selected, Sharing
@@ -39,7 +39,7 @@ def plan_lowered(
     offers: Offers,
     sharing: Sharing | None = None,
     effort: Effort | None = None,
-    selection: Selection | None = None,
+    aim: Aim | None = None,
     *,
     feed: bool = False,
     enough: int | None = None,
@@ -53,7 +53,7 @@ def plan_lowered(
         UsageError: the input is to be fed and cannot arrive row by row.
         InputTooLarge: rows would lie further apart than the generated code can say.
     """
-    sharing, selection, effort = sharing or Sharing(), selection or Selection(), effort or Effort()
+    sharing, aim, effort = sharing or Sharing(), aim or Aim(), effort or Effort()
     ways, target = offers.of(graph), offers.target
 
     def by_rows(chosen: Mapping[str, Candidate]) -> RowProgram:
@@ -68,10 +68,10 @@ def plan_lowered(
     leanest = by_rows(fewest)
     if enough is not None and least_bytes(leanest.graph) >= enough:
         return None
-    orders, asked = _Orders(leanest, effort), selection.objective
+    orders, asked = _Orders(leanest, effort), aim.objective
     plans: dict[tuple[Kernel, ...], Plan] = {}
     for objective in (asked, Objective.RAM) if asked is Objective.RAM_STRICT else (asked,):
-        wanted = replace(selection, objective=objective)
+        wanted = replace(aim, objective=objective)
         choice = choose(ways, wanted, Placer(by_rows, orders.peak))
         if kernels_of(choice.chosen) not in plans:
             plan = _best_of(choice.placed, orders.best(choice.placed), sharing, effort, objective)
@@ -80,7 +80,7 @@ def plan_lowered(
     if len(plans) == 1:
         return next(iter(plans.values()))
     # Kernels go by the peak; packed, more of them may need no more, and then be faster.
-    rating = Rating(selection.ram_limit, sharing.keep_inputs)
+    rating = Rating(aim.ram_limit, sharing.keep_inputs)
     return min(plans.values(), key=lambda plan: (plan.arena_bytes, rating.cycles(plan)))
 
 
