@@ -15,7 +15,7 @@ from mcuplan.importer.folding import fold
 from mcuplan.importer.protofile import Allowance
 from mcuplan.ir.builder import Constant, OnnxNode
 from mcuplan.ir.graph import Stored
-from mcuplan.ir.types import Quant
+from mcuplan.ir.types import DType, Quant
 
 _DATA = np.random.default_rng(5)
 A = _DATA.normal(size=(2, 3, 4)).astype(np.float32)
@@ -227,8 +227,9 @@ def test_integers_are_kept(dtype: Any) -> None:
     _check_stored(made)
     shift = 128 if dtype is np.uint8 else 0
     np.testing.assert_array_equal(q.astype(int) - shift, made.stored.values)
-    assert Quant.per_tensor(0.25, 3 - shift) == made.stored.quant
-    assert (np.int32 if dtype is np.int32 else np.int8) == made.stored.values.dtype
+    kept = DType.INT32 if dtype is np.int32 else DType.INT8
+    assert Quant.per_tensor(0.25, 3 - shift, kept) == made.stored.quant
+    assert kept is DType.of(made.stored.values)
 
 
 def test_reshape_finds_the_channel_axis() -> None:
