@@ -90,7 +90,7 @@ def _network() -> Graph:
 @pytest.mark.parametrize("size", [1, 4, 100])
 def test_the_host_runs_batches(size: int, host_gcc: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """All samples are compared, and the first step and sample that differ are the same."""
-    monkeypatch.setattr(proofs, "_RUN_SAMPLES", size)
+    monkeypatch.setattr(proofs, "RUN_SAMPLES", size)
     _set_together(monkeypatch, max(1, size // 2))
     graph = _network()
     feeds = inputs_of(graph, 10)
@@ -120,7 +120,7 @@ def test_the_emulator_runs_batches(
     graph = _network()
     feeds, core = inputs_of(graph, 5), core_named("cortex-m4")
     whole = prove_on_core(_subject(graph), feeds, core)
-    monkeypatch.setattr(proofs, "_RUN_SAMPLES", 2)
+    monkeypatch.setattr(proofs, "RUN_SAMPLES", 2)
     batches = prove_on_core(_subject(graph), feeds, core)
     assert whole.equal
     assert (whole.total, whole.steps, whole.samples) == (
@@ -146,7 +146,7 @@ def test_memory_does_not_grow_with_the_samples(
     """Ten times the samples take as much memory, for runtime, reference and host program."""
     monkeypatch.setattr(npz, "_IN_MEMORY", 1000)
     monkeypatch.setattr(data_module, "_PART_ELEMENTS", 4000)
-    monkeypatch.setattr(proofs, "_RUN_SAMPLES", 32)
+    monkeypatch.setattr(proofs, "RUN_SAMPLES", 32)
     peaks: list[list[int]] = [[], []]
     for samples in (48, 480):
         planned = _planned(tmp_path, samples)
