@@ -182,7 +182,7 @@ modelling = _stack(
             default="balanced",
             show_default=True,
             help="What kernels are chosen for: least arena, cycles or flash; balanced is fast"
-            " with at most 5 % more arena than ram.",
+            " at little more arena than ram.",
         ),
         backend,
         _option(

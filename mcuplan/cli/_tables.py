@@ -334,7 +334,10 @@ def explain(code: str | None) -> None:
 )
 @click.option("--output", "-o", type=_options.FILE, help="CSV of offsets to write.")
 def pack(file: Path, capacity: int | None, time_limit: float, output: Path | None) -> int:
-    """Place the buffers of a CSV table in an arena."""
+    """Place the buffers of a CSV table in an arena.
+
+    Columns: id,lower,upper,size. A buffer lives from step LOWER to before step UPPER.
+    """
     from mcuplan.solvers.packing import pack as place
     from mcuplan.solvers.packing.csv_table import offsets_csv, read_csv
     from mcuplan.words import placement
@@ -357,7 +360,11 @@ def pack(file: Path, capacity: int | None, time_limit: float, output: Path | Non
 @click.option("--rows", is_flag=True, help="Of layers that run row by row, not of whole steps.")
 @click.option("--output", "-o", type=_options.FILE, help="CSV of the order to write.")
 def order(file: Path, rows: bool, output: Path | None) -> int:
-    """Order the steps of a CSV table for the least peak of live bytes."""
+    """Order the steps of a CSV table for the least peak of live bytes.
+
+    Columns: id,bytes,reads; with --rows id,rows,row_bytes,reads,kernel,stride. READS are the
+    ids of the steps that are read, with spaces between.
+    """
     from mcuplan.solvers.rows.csv_table import row_order_csv
     from mcuplan.solvers.steps.csv_table import order_csv
 
