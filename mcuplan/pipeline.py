@@ -5,7 +5,7 @@
 
     model file --importer--> float graph --passes--> simplified graph
       --calibrate--> ranges --assign_grids--> graph with grids
-      --lower--> int8 graph, without what no output depends on
+      --lower--> graph in the types of C, without what no output depends on
       --schedule--> kernels, order and addresses: a plan --emit--> C sources
 """
 
@@ -91,7 +91,7 @@ def plan(request: Request, *, sizes_only: bool = False) -> Planned:
 
 
 def retarget(planned: Planned, target: Target) -> Planned:
-    """The same int8 graph, planned for another target."""
+    """The same lowered graph, planned for another target."""
     undivided, divided = plan_asked(planned.request, planned.lowered, target)
     return replace(planned, undivided=undivided, plan=divided)
 

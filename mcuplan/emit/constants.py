@@ -21,7 +21,7 @@ class StepConstants:
 
     text: str
     params: tuple[str, ...]
-    operands: Mapping[int, str]  # node input -> C array, for int8 constants passed to a call
+    operands: Mapping[int, str]  # node input -> C array, for constants passed to a call
     symbols: tuple[Symbol, ...]
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs a graph on samples: float operators by their reference, int8 ones by their integers."""
+"""Runs a graph on samples: nodes with float outputs in float32, the others by their integers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def evaluate(
     calls one after the other, where the feeds have no states.
 
     Args:
-        graph: float32 or int8.
+        graph: float or lowered.
         feeds: arrays by tensor name of the graph's inputs, [samples, ...shape[1:]].
         keep: tensors to return; by default the outputs. Others are freed once read.
         states: what the first call finds, by tensor; by default zeros.

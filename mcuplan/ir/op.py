@@ -69,8 +69,8 @@ class Cost:
 class Signature:
     """What an operator or kernel sees of a node: types, and the values of constants.
 
-    ``constants[i]`` is None where input i is an activation. After quantization the
-    types are int8 with their ``Quant`` and constants hold integers.
+    ``constants[i]`` is None where input i is an activation. In a lowered graph
+    types are those of the C code, and constants of a type with a ``Quant`` hold integers.
     """
 
     op: Op
@@ -247,7 +247,7 @@ class Op(ABC):
         return FLOAT_TOLERANCE if dtype.is_float else INTEGER_TOLERANCE
 
     def integer(self, sig: Signature, *arrays: Array) -> tuple[Array, ...]:
-        """Integer meaning: int8 arrays in, int8 arrays out, bit for bit as the C kernels.
+        """Integer meaning: integers of the signature's types, bit for bit as the C kernels.
 
         Operators that only move elements inherit this.
         """
@@ -320,7 +320,7 @@ class Call:
     """One C call of a step: ``function(&params, inputs..., outputs..., y0, y1[, scratch])``.
 
     ``fields`` are the members of the params struct; arrays become constants that the
-    member points to. ``inputs`` are the node inputs passed, activations or int8
+    member points to. ``inputs`` are the node inputs passed, activations or
     constants. Row addresses (``in_rows``, ``in2_rows``..., ``out_rows``, ``out2_rows``...) are
     added when emitting, from where the plan put the tensors. ``y0, y1`` are the output rows
     computed; the input rows taken where the operator ``gathers``.

@@ -18,7 +18,7 @@ from mcuplan.ir.types import DType
 __all__ = ["BundleApi", "Bytes", "DeadBytes", "IoPort", "KeptBytes", "TensorDump"]
 
 Bytes = npt.NDArray[np.integer[Any]]
-"""Elements of samples, int8 or uint8, ``[samples, nbytes]``."""
+"""Bytes of samples, signed or not, ``[samples, nbytes]``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ def together(graph: Graph) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Feeds:
-    """Integers of every input of an int8 graph for all samples, made when they are wanted."""
+    """Integers of every input of a lowered graph for all samples, made when they are wanted."""
 
     graph: Graph
     data: Data
@@ -70,7 +70,7 @@ def samples_of(feeds: Mapping[str, Array] | Feeds) -> int:
 
 
 def boundary_inputs(graph: Graph, data: Data) -> Mapping[str, Array]:
-    """Integers of every input of an int8 graph, by tensor name: [samples, ...shape[1:]]."""
+    """Integers of every input of a lowered graph, by tensor name: [samples, ...shape[1:]]."""
     ports = graph.app_inputs
     return {port.tensor: _integers(graph, port, data.inputs[port.name]) for port in ports}
 

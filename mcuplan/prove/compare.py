@@ -76,7 +76,7 @@ class ModelRuntime:
 
         Args:
             path: the model file.
-            graph: our int8 graph, whose tensors say which of the model's they hold.
+            graph: our lowered graph, whose tensors say which of the model's they hold.
         """
         self._graph = graph
         self._states = RuntimeStates(graph)
@@ -172,7 +172,7 @@ class QuantizedLayers:
     """
 
     def __init__(self, graph: Graph) -> None:
-        """Start without samples; ``graph`` is int8."""
+        """Start without samples; ``graph`` is lowered."""
         self._graph = graph
         self._worst: dict[str, int] = {}
         self._exact: dict[str, list[int]] = {}
@@ -232,7 +232,7 @@ class FloatLayers:
     """Layers of a float model against its own values, errors of earlier layers included."""
 
     def __init__(self, graph: Graph) -> None:
-        """Start without samples; ``graph`` is int8."""
+        """Start without samples; ``graph`` is lowered."""
         self._graph = graph
         self._sums: dict[str, Array] = {}
 

@@ -33,7 +33,6 @@ class Core:
         vectors: address of the vector table.
         flash, ram: memories that play them.
         timing: table for estimated cycles (``m3``, ``m4``); empty = instructions only.
-        frame_bytes: most that an exception pushes on the stack, alignment included.
     """
 
     name: str
@@ -43,15 +42,12 @@ class Core:
     flash: Memory
     ram: Memory
     timing: str
-    frame_bytes: int
 
     def with_flags(self, flags: tuple[str, ...]) -> Core:
         """The same core compiled with other processor flags."""
         return replace(self, flags=flags)
 
 
-# Armv7-M ARM, B1.5.7: 8 words, with the floating-point registers 26, and one to align the stack.
-_FRAME, _FRAME_FPU = 36, 108
 _MPS2_FLASH, _MPS2_RAM = Memory(0x100, 4 * _MIB - 0x100), Memory(0x20000000, 4 * _MIB)
 _AN505_FLASH, _AN505_RAM = Memory(0x10000100, 4 * _MIB - 0x100), Memory(0x38000000, 4 * _MIB)
 _AN547_FLASH, _AN547_RAM = Memory(0x01000000, 2 * _MIB), Memory(0x21000000, 4 * _MIB)
@@ -63,7 +59,7 @@ def _flags(cpu: str, fpu: str = "") -> tuple[str, ...]:
 
 
 _ALL = (
-    Core("cortex-m0", _flags("cortex-m0"), "mps2-an385", 0, _MPS2_FLASH, _MPS2_RAM, "", _FRAME),
+    Core("cortex-m0", _flags("cortex-m0"), "mps2-an385", 0, _MPS2_FLASH, _MPS2_RAM, ""),
     Core(
         "cortex-m0plus",
         _flags("cortex-m0plus"),
@@ -72,9 +68,8 @@ _ALL = (
         _MPS2_FLASH,
         _MPS2_RAM,
         "",
-        _FRAME,
     ),
-    Core("cortex-m3", _flags("cortex-m3"), "mps2-an385", 0, _MPS2_FLASH, _MPS2_RAM, "m3", _FRAME),
+    Core("cortex-m3", _flags("cortex-m3"), "mps2-an385", 0, _MPS2_FLASH, _MPS2_RAM, "m3"),
     Core(
         "cortex-m4",
         _flags("cortex-m4", "fpv4-sp-d16"),
@@ -83,7 +78,6 @@ _ALL = (
         _MPS2_FLASH,
         _MPS2_RAM,
         "m4",
-        _FRAME_FPU,
     ),
     Core(
         "cortex-m7",
@@ -93,7 +87,6 @@ _ALL = (
         _MPS2_FLASH,
         _MPS2_RAM,
         "",
-        _FRAME_FPU,
     ),
     Core(
         "cortex-m33",
@@ -103,7 +96,6 @@ _ALL = (
         _AN505_FLASH,
         _AN505_RAM,
         "",
-        _FRAME_FPU,
     ),
     Core(
         "cortex-m55",
@@ -113,7 +105,6 @@ _ALL = (
         _AN547_FLASH,
         _AN547_RAM,
         "",
-        _FRAME_FPU,
     ),
     Core(
         "cortex-m85",
@@ -123,7 +114,6 @@ _ALL = (
         _AN547_FLASH,
         _AN547_RAM,
         "",
-        _FRAME_FPU,
     ),
 )
 

@@ -45,7 +45,7 @@ class EndToEnd:
         """Start without samples.
 
         Args:
-            graph: int8 graph.
+            graph: lowered graph.
             data: for its labels.
             quantized: the model brings its own grids.
 

@@ -78,7 +78,7 @@ def against_runtime(
 
     Args:
         path: the model file.
-        graph: int8 graph.
+        graph: lowered graph.
         data: samples, with labels where there are any.
         quantized: the model brings its own grids; its layers are compared one by one.
         limits: what counts as a finding.

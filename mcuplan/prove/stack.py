@@ -29,12 +29,10 @@ class StackBound:
 
     Attributes:
         nbytes: from the entry of the function on, without exceptions.
-        exception_frame_bytes: what one exception adds at most before its handler runs.
         path: chain of calls that needs ``nbytes``, outermost first.
     """
 
     nbytes: int
-    exception_frame_bytes: int
     path: tuple[str, ...]
 
 
@@ -107,7 +105,7 @@ def bound_stack(image: CoreImage, function: str = "") -> StackBound:
     if len(starts) != len(names):
         raise ToolFailed(f"not all of {', '.join(names)} are in the linked image")
     deepest = max(map(graph.deepest, starts), key=lambda depth: depth.nbytes)
-    return StackBound(deepest.nbytes, image.core.frame_bytes, deepest.path)
+    return StackBound(deepest.nbytes, deepest.path)
 
 
 def _frame_bytes(function: Function, frame: Frame) -> int:

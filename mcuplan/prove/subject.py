@@ -34,7 +34,7 @@ class Subject:
 
     @property
     def graph(self) -> Graph:
-        """The int8 graph in execution order."""
+        """The lowered graph in execution order."""
         return self.plan.program.graph
 
     def expected(self, feeds: Mapping[str, Array], names: Iterable[str]) -> Mapping[str, Array]:

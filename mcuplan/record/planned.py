@@ -52,8 +52,8 @@ class Planned:
     model: ImportedModel
     floating: Graph  # after the passes, before grids
     grids: Grids  # float graph in which every activation lies on a grid
-    removal: Removal  # the int8 graph, whole and without dead channels
-    undivided: Plan  # of the int8 graph, all buffers in one arena
+    removal: Removal  # the lowered graph, whole and without dead channels
+    undivided: Plan  # of the lowered graph, all buffers in one arena
     plan: Plan  # the same with an arena in every RAM region that is used
     has_ranges: bool  # False: grids are made up, sizes are right and nothing else
     notes: tuple[Note, ...]
@@ -62,10 +62,10 @@ class Planned:
 
     @property
     def lowered(self) -> Graph:
-        """The int8 graph in the model's order."""
+        """The lowered graph in the model's order."""
         return self.removal.graph
 
     @property
     def integer(self) -> Graph:
-        """The int8 graph in execution order; its integer meaning is that of the C code."""
+        """The lowered graph in execution order; its values are those of the C code."""
         return self.plan.program.graph

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Mapping
 from functools import cache
-from types import MappingProxyType
 
 from mcuplan.record import Budget, Undecided
 from mcuplan.report._format import Format, Look
@@ -22,7 +20,6 @@ __all__ = [
     "WIDTH",
     "Format",
     "Look",
-    "all_formats",
     "clip",
     "distinct",
     "format_names",
@@ -38,18 +35,13 @@ def format_names() -> tuple[str, ...]:
     return tuple(sorted(name for name in found if not name.startswith("_")))
 
 
-def all_formats() -> Mapping[str, Format]:
-    """Every format by its name.
-
-    Raises:
-        RuntimeError: a format is not named like its module.
-    """
-    return MappingProxyType({name: _format(name) for name in format_names()})
-
-
 @cache
 def _format(name: str) -> Format:
-    """One format; those that a report is not written in are not loaded."""
+    """One format; those that a report is not written in are not loaded.
+
+    Raises:
+        RuntimeError: it is not named like its module.
+    """
     form: Format = importlib.import_module(f"{__name__}.{name}").FORMAT
     if form.name != name:
         raise RuntimeError(f"report/{name}.py defines the format {form.name!r}")

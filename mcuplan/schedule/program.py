@@ -104,11 +104,6 @@ class OrderResult:
     states: int
     views: frozenset[str]  # names of the nodes that are no steps
 
-    @property
-    def gap_bytes(self) -> int:
-        """How far the order may be off the best one; 0 when optimal."""
-        return self.peak_bytes - self.lower_bound_bytes
-
 
 @dataclass(frozen=True, slots=True)
 class Sharing:

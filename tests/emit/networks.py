@@ -18,7 +18,7 @@ from mcuplan.ops.pool2d import AvgPool2D
 from mcuplan.ops.softmax import Softmax
 from mcuplan.passes.assign_grids import assign_grids
 from mcuplan.passes.assign_types import assign_types
-from mcuplan.schedule.assembly.order import best_order
+from mcuplan.schedule.assembly.order import find_order
 from mcuplan.schedule.assembly.plan import make_plan
 from mcuplan.schedule.kernels.select import select_kernels
 from mcuplan.schedule.planning.by_rows import plan_rows
@@ -78,7 +78,7 @@ def tiny_graph(boundary: DType = DType.INT8) -> Graph:
 def tiny_plan(target: str = "cortex-m4", boundary: DType = DType.INT8) -> Plan:
     """The tiny network, quantized with fixed ranges and planned."""
     integer = tiny_integer(boundary)
-    return make_plan(select_kernels(best_order(integer), load_target(target)))
+    return make_plan(select_kernels(find_order(integer).graph, load_target(target)))
 
 
 def tiny_integer(boundary: DType = DType.INT8) -> Graph:

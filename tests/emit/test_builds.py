@@ -18,7 +18,7 @@ from mcuplan.emit import Bundle, emit
 from mcuplan.ir.evaluate import evaluate
 from mcuplan.prove.cores import core_named
 from mcuplan.prove.toolchain import write_files
-from mcuplan.schedule.assembly.order import best_order
+from mcuplan.schedule.assembly.order import find_order
 from mcuplan.schedule.assembly.plan import make_plan
 from mcuplan.schedule.kernels.select import select_kernels
 from mcuplan.schedule.planning.by_rows import plan_rows
@@ -119,7 +119,7 @@ def test_a_region_may_have_any_name(form: str, host_gcc: str, tmp_path: Path) ->
     for name in ("ctx", "input", "output", "run", "runs", "turn", "step", "status", "y", "y0", "i"):
         target = load_target("cortex-m4")
         target = replace(target, regions=(replace(target.ram[0], name=name), *target.flash))
-        plan = make_plan(select_kernels(best_order(tiny_integer()), target))
+        plan = make_plan(select_kernels(find_order(tiny_integer()).graph, target))
         if form != "whole":
             by_rows = plan_rows(tiny_integer(), target, feed=form == "fed")
             assert by_rows is not None
@@ -145,7 +145,7 @@ def test_a_flag_that_breaks_a_kernel_stops_the_build(
     """Code whose assumption a flag takes away does not compile, and the message names it."""
     target = load_target(core)
     target = replace(target, backend=backend_of(target.features))
-    plan = make_plan(select_kernels(best_order(tiny_integer()), target))
+    plan = make_plan(select_kernels(find_order(tiny_integer()).graph, target))
     write_files(emit(plan, "tiny", STAMP).files, tmp_path)
     command = [
         arm_gcc,

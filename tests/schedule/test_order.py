@@ -195,7 +195,7 @@ def test_a_search_that_stops_early_reports_the_gap() -> None:
     best = find_order(graph)
     assert not result.optimal
     assert result.lower_bound_bytes <= best.peak_bytes <= result.peak_bytes
-    assert result.gap_bytes == result.peak_bytes - result.lower_bound_bytes > 0
+    assert result.lower_bound_bytes < result.peak_bytes
     assert result.searched
 
 
@@ -205,7 +205,7 @@ def test_more_effort_finds_more() -> None:
     fast, normal = (find_order(graph, effort=EFFORTS[name]) for name in ("fast", "normal"))
     assert ["fast", "normal", "thorough"] == list(EFFORTS)
     assert normal.peak_bytes < fast.peak_bytes
-    assert normal.gap_bytes < fast.gap_bytes
+    assert normal.lower_bound_bytes >= fast.lower_bound_bytes
 
 
 def test_scratch_counts() -> None:

@@ -38,7 +38,7 @@ def arrange(
     copying: Program | None = None,
     eager: bool = False,
 ) -> Arranged:
-    """Kernels for the steps of an int8 graph, in the order with the least peak.
+    """Kernels for the steps of a lowered graph, in the order with the least peak.
 
     ``copying`` has the kernels where they are chosen: a step for every node that is no view
     by itself. Without it every step gets its fastest kernel.

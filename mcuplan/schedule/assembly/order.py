@@ -15,7 +15,7 @@ from mcuplan.solvers.steps.problem import Sequencing, sequencing
 from mcuplan.solvers.steps.segments import best_sequence
 from mcuplan.units import align_up
 
-__all__ = ["OrderResult", "best_order", "find_order", "peak_bytes"]
+__all__ = ["OrderResult", "find_order", "peak_bytes"]
 
 _ALIGN = 4  # as buffers are placed
 
@@ -77,11 +77,6 @@ def _perhaps_spared(graph: Graph, views: Collection[str]) -> int:
     aliases = resolve(graph, views)
     _, perhaps = later_states(graph, aliases)
     return sum(align_up(aliases.nbytes[name], _ALIGN) for name in perhaps)
-
-
-def best_order(graph: Graph) -> Graph:
-    """The graph with its nodes in the best order found; the same object if it has it."""
-    return find_order(graph).graph
 
 
 def peak_bytes(graph: Graph, scratch: Mapping[str, int] | None = None) -> int:

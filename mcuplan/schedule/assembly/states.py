@@ -19,7 +19,7 @@ def check_states(graph: Graph, *, fed: bool) -> None:
     Layers with several outputs run as a whole, too.
 
     Args:
-        graph: int8 graph.
+        graph: lowered graph.
         fed: its input is to arrive row by row.
 
     Raises:

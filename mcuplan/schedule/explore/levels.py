@@ -97,7 +97,7 @@ def levels(
     All levels run the kernels of the last one.
 
     Args:
-        graph: an int8 graph in its own order.
+        graph: a lowered graph in its own order.
         target: for what chip.
         sharing: what the plan may use; a level that it may not use brings nothing.
         effort: how long to look for the order.

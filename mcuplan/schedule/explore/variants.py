@@ -106,7 +106,7 @@ def less_ram(planned: Planned) -> Iterator[tuple[str, Plan]]:
 
 
 def _variant(planned: Planned, streaming: Streaming, objective: str) -> tuple[Plan, Plan]:
-    """The same int8 graph, asked for otherwise."""
+    """The same lowered graph, asked for otherwise."""
     asked = replace(planned.request, streaming=streaming, objective=objective)
     return plan_asked(asked, planned.lowered, planned.plan.program.target)
 

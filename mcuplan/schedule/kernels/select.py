@@ -49,7 +49,7 @@ class Offers:
     _known: dict[str, tuple[Candidate, ...]] = field(default_factory=dict)
 
     def of(self, graph: Graph) -> Ways:
-        """Every way to run each node of an int8 graph; views have none.
+        """Every way to run each node of a lowered graph; views have none.
 
         All kernels that the core can run, or those of the set that was asked for and the
         portable ones. Equally fast ones stand in the order of their sets: what asks for more of
@@ -76,7 +76,7 @@ class Offers:
 
 
 def candidates_of(graph: Graph, target: Target) -> Ways:
-    """Every way to run each node of an int8 graph: :meth:`Offers.of`."""
+    """Every way to run each node of a lowered graph: :meth:`Offers.of`."""
     return Offers(target).of(graph)
 
 
@@ -86,7 +86,7 @@ def program_of(graph: Graph, target: Target, chosen: Mapping[str, Candidate]) ->
 
 
 def select_kernels(graph: Graph, target: Target) -> Program:
-    """The fastest kernel for each step of an int8 graph in its order.
+    """The fastest kernel for each step of a lowered graph in its order.
 
     Raises:
         Problems: nodes that no kernel runs, all of them.

@@ -32,7 +32,7 @@ def plan_rows(
     enough: int | None = None,
     offers: Offers | None = None,
 ) -> Plan | None:
-    """The plan by rows of an int8 graph; None where all of them must need ``enough`` bytes.
+    """The plan by rows of a lowered graph; None where all of them must need ``enough`` bytes.
 
     None, too, where there are more rows than an order can be found of in reasonable time.
     ``offers``: candidates for this target, where some are known.

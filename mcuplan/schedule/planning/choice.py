@@ -44,13 +44,13 @@ def plan_graph(
     *,
     streaming: Streaming = "off",
 ) -> Plan:
-    """Kernels, order and addresses of an int8 graph: all levels.
+    """Kernels, order and addresses of a lowered graph: all levels.
 
     The arena is never larger than with the graph's own order, nor than without streaming
     unless the input is fed or latency is asked for.
 
     Args:
-        graph: an int8 graph.
+        graph: a lowered graph.
         target: for what chip.
         sharing: what the plan may use.
         effort: how long to look for the order.

@@ -44,7 +44,7 @@ def plan_lowered(
     feed: bool = False,
     enough: int | None = None,
 ) -> Plan | None:
-    """The plan by rows of an int8 graph as it is; None where it must need ``enough`` bytes.
+    """The plan by rows of a lowered graph as it is; None where it must need ``enough`` bytes.
 
     None, too, where there are more rows than an order can be found of in reasonable time.
 

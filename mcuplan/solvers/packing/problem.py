@@ -144,13 +144,3 @@ class MemoryPlan:
     proved_bytes: int = 0
     ended: Ended = Ended.NOT_ASKED
     nodes: int = 0
-
-    @property
-    def fragmentation_bytes(self) -> int:
-        """What the arena has beyond the peak of the live bytes."""
-        return self.arena_bytes - self.lower_bound_bytes
-
-    @property
-    def gap_bytes(self) -> int:
-        """How far the arena may be off the best possible one; 0 when optimal."""
-        return self.arena_bytes - max(self.proved_bytes, self.lower_bound_bytes)
