@@ -10,6 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
+import onnx.parser
 import pytest
 from causal_nets import STATES, TAPS, frames, save_streaming
 
@@ -153,6 +154,28 @@ def test_states_that_the_model_does_not_have(
     """Each wrong end is an error of usage with the flag as its place."""
     with pytest.raises((UsageError, Problems), match=said):
         load_model(save_streaming(tmp_path), states=states)
+
+
+@pytest.mark.parametrize("view", ["Identity", "Flatten"])
+def test_an_output_that_is_the_state_is_refused(view: str, tmp_path: Path) -> None:
+    """The call that computes it replaces it; the checker sees that, too."""
+    text = (
+        '<ir_version: 8, opset_import: ["" : 18]> odd (float[1,4] x, float[1,4] s) => '
+        f"(float[1,4] y, float[1,4] t) {{ y = {view} (s) t = Tanh (x) }}"
+    )
+    onnx.save(onnx.parser.parse_model(text), tmp_path / "odd.onnx")
+    request = Request(tmp_path / "odd.onnx", load_target(M4), states=(("s", "t"),))
+    with pytest.raises(UsageError, match="'y' is the state"):
+        pipeline.plan(request, sizes_only=True)
+    text = text.replace(f"{view} (s)", "Relu (s)")
+    onnx.save(onnx.parser.parse_model(text), tmp_path / "odd.onnx")
+    plan = pipeline.plan(request, sizes_only=True).plan
+    graph = plan.program.graph
+    (state,) = graph.states
+    shown = replace(graph.app_outputs[0], tensor=state.read.tensor)
+    wrong = replace(graph, outputs=(shown, state.written))
+    with pytest.raises(PlanError, match="the end"):
+        check_rows(replace(plan, program=replace(plan.program, graph=wrong)))
 
 
 def test_a_state_is_not_fed(tmp_path: Path) -> None:

@@ -45,8 +45,10 @@ def test_a_wrong_output_of_no_step_is_seen(host_gcc: str, tmp_path: Path) -> Non
 
 
 _ENDS = {
-    "a state as an output": (
-        "(float[1,4] x, float[1] s) => (float[1,4] x, float[1] s, float[1] t) { t = Tanh (s) }",
+    "a part of a state as an output": (
+        "(float[1,4] x, float[1,8] s) => (float[1,2,2] y, float[1,8] t) "
+        "<int64[1] a = {0}, int64[1] e = {4}, int64[1] axis = {1}, int64[3] to = {1, 2, 2}> "
+        "{ p = Slice (s, a, e, axis) y = Reshape (p, to) t = Concat <axis = 1> (x, x) }",
         ["--state", "s=t"],
     ),
     "a product of a row of real values": (

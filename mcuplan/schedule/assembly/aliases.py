@@ -98,7 +98,7 @@ class _Parents:
         self._fixed = {port.tensor for port in graph.inputs}
         self._fixed |= {port.tensor for port in graph.outputs}
         self._states = {state.read.tensor for state in graph.states}
-        self._next = {state.written.tensor for state in graph.states}
+        self._left = _seen_in({port.tensor for port in graph.outputs}, graph)
         for node in graph.nodes:
             if node.name in views:
                 self.add(node)
@@ -127,8 +127,8 @@ class _Parents:
 
     def _look(self, node: Node, offset: int) -> bool:
         root = self.slot(node.inputs[0])
-        # a state that is part of a state now is copied while that one still is what it was
-        changes = root.buffer in self._states and node.output in self._next
+        # an output that is part of a state now is copied while that one still is what it was
+        changes = root.buffer in self._states and node.output in self._left
         if ((root.offset + offset) % _ALIGN or changes) and not node.op.is_view:
             return False
         self._parent[node.output] = (node.inputs[0], offset)
@@ -154,3 +154,12 @@ class _Parents:
         for name, offset in zip(names, offsets, strict=True):
             self._parent[name] = (node.output, offset)
         return True
+
+
+def _seen_in(tensors: set[str], graph: Graph) -> set[str]:
+    """Some tensors, and those that they are views of whatever the plan."""
+    found = set(tensors)
+    for node in reversed(graph.nodes):
+        if node.op.is_view and node.output in found:
+            found |= {node.inputs[0]}
+    return found

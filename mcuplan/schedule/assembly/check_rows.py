@@ -165,21 +165,25 @@ class _Machine:
         for state in self._graph.states:
             read, written = state.read.tensor, state.written.tensor
             self.read(written, range(len(self._numbers[written])), f"state {state.name!r}")
-            self._numbers[read] = self._numbers[written].reshape(self._numbers[read].shape)
-            self.write(read, range(len(self._numbers[read])))
+            self._arena[self._bytes_of(read)] = self._numbers[written].ravel()
 
     def call_again(self) -> None:
         """Between calls nothing outlasts but states; then the inputs are there."""
-        ports = [state.read for state in self._graph.states]
         held = np.full(len(self._arena), _SPOILED, self._numbers_as)
-        for port in ports:
-            bytes_of = _bytes(self.starts(port.tensor), self._numbers[port.tensor].shape[1])
-            held[bytes_of] = self._arena[bytes_of]
+        for state in self._graph.states:
+            read, now = state.read.tensor, self._numbers[state.written.tensor]
+            held[self._bytes_of(read)] = self._arena[self._bytes_of(read)]
+            self._numbers[read] = now.reshape(self._numbers[read].shape)
         self._arena = held
-        for port in self._graph.app_inputs if ports else ():
+        for port in self._graph.app_inputs if self._graph.states else ():
             self.write(port.tensor, range(len(self._numbers[port.tensor])))
-        for port in ports:
-            self.read(port.tensor, range(len(self._numbers[port.tensor])), "the next call")
+        for state in self._graph.states:
+            read = state.read.tensor
+            self.read(read, range(len(self._numbers[read])), "the next call")
+
+    def _bytes_of(self, tensor: str) -> Array:
+        """Where all bytes of a tensor lie."""
+        return _bytes(self.starts(tensor), self._numbers[tensor].shape[1])
 
     def _stale(self, tensor: str, rows: Array | slice) -> Array:
         """Which of some rows do not hold their numbers."""

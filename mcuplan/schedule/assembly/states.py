@@ -16,7 +16,8 @@ __all__ = ["check_states", "later_states", "over_states"]
 def check_states(graph: Graph, *, fed: bool) -> None:
     """A model with states is called as a whole, and what a state is next is made by a layer.
 
-    Layers with several outputs run as a whole, too.
+    Layers with several outputs run as a whole, too. No output is a state: the call that
+    computes it leaves there what the state is next.
 
     Args:
         graph: lowered graph.
@@ -32,15 +33,26 @@ def check_states(graph: Graph, *, fed: bool) -> None:
     if fed and several:
         what = f"{graph.node_name(several[0])!r} has several outputs, which are made as a whole"
         raise UsageError(what, "--streaming input", "--streaming off")
-    producers = graph.producers()
+    states = {state.read.tensor: state for state in graph.states}
     for state in graph.states:
-        name = state.written.tensor
-        while name in producers and producers[name].op.is_view:
-            name = producers[name].inputs[0]
-        if name not in producers:
+        name = _beneath(graph, state.written.tensor)
+        if name not in graph.producers():
             flag = f"--state {state.name}={state.written.name}"
             what = f"no layer makes {state.written.name!r}, it is {graph.tensor_name(name)!r}"
             raise UsageError(what, flag, "keep it in the application")
+    for port in graph.app_outputs:
+        if (state := states.get(_beneath(graph, port.tensor))) is not None:
+            flag = f"--state {state.name}={state.written.name}"
+            what = f"output {port.name!r} is the state, which the same call replaces"
+            raise UsageError(what, flag, "take that output out of the model")
+
+
+def _beneath(graph: Graph, name: str) -> str:
+    """The tensor that a tensor is a view of, itself where it is none."""
+    producers = graph.producers()
+    while name in producers and producers[name].op.is_view:
+        name = producers[name].inputs[0]
+    return name
 
 
 def over_states(
