@@ -145,6 +145,9 @@ def test_the_boundary_has_real_values(tmp_path: Path) -> None:
     assert "quantize" not in header
     assert ".act_min = 0.0f,\n    .act_max = 6.0f," in source
     assert "dtype float32" in header
+    assert "no\n * floating point" not in header
+    assert "-ffp-contract=off" in header
+    assert "? (float *)(void *)&ctx->sram->bytes[OFFSET_X] : NULL;" in source
 
 
 def test_refused_operators_are_named_together(tmp_path: Path) -> None:

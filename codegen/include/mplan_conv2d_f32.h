@@ -37,7 +37,8 @@ typedef struct {
  * address, each a multiple of 4 bytes.
  * out must not overlap the input rows that are still to be read.
  * Every sum begins with its bias and takes the products by kernel row, column and input channel,
- * each product and sum rounded to float32; padding takes no part.
+ * each product and sum rounded to float32 (with -ffp-contract=off, as of gcc -std=c99); padding
+ * takes no part.
  */
 void mplan_conv2d_f32(const mplan_conv2d_f32_t *p, const int8_t *in, int8_t *out, size_t y0,
                       size_t y1);

@@ -26,7 +26,7 @@ typedef struct {
  * a multiple of 4 bytes.
  * out must not overlap the input rows that are still to be read.
  * Every sum begins with its bias and takes the products by input, each product and sum rounded to
- * float32.
+ * float32 (with -ffp-contract=off, as of gcc -std=c99).
  */
 void mplan_dense_f32(const mplan_dense_f32_t *p, const int8_t *in, int8_t *out, size_t y0,
                      size_t y1);

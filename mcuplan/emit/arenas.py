@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from mcuplan.emit.c_writer import noted
 from mcuplan.schedule.program import Plan
 from mcuplan.solvers.packing.problem import Region
 from mcuplan.units import align_up
@@ -70,7 +71,7 @@ def arena_macros(name: str, arenas: Sequence[Arena]) -> str:
     for arena in arenas:
         stem = f"{name}_{arena.member}".upper()
         note = f'arena in region "{arena.member}", peak at step {arena.peak_step}'
-        lines.append(f"#define {stem}_BYTES ({arena.nbytes}U) /* {note} */")
+        lines.append(noted(f"#define {stem}_BYTES ({arena.nbytes}U)", note))
         if arena.region.section:
             use = "MPLAN_SECTION(...) of the object"
             lines.append(f'#define {stem}_SECTION "{arena.region.section}" /* {use} */')

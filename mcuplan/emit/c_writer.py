@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
@@ -11,9 +12,20 @@ from mcuplan.errors import InputTooLarge
 from mcuplan.ir.types import Array, DType
 from mcuplan.price.structs import Member, Struct
 
-__all__ = ["array", "call", "float_literal", "initializer", "literal", "table"]
+__all__ = [
+    "COLUMNS",
+    "array",
+    "call",
+    "float_literal",
+    "initializer",
+    "literal",
+    "noted",
+    "table",
+    "wrapped",
+]
 
-_WIDTH = 100
+COLUMNS = 100
+"""A line of C has at most as many."""
 
 
 def float_literal(value: float) -> str:
@@ -50,7 +62,7 @@ def table(words: Iterable[str]) -> str:
     """Values of an array, indented, as many a line as fit."""
     lines, line = [], "   "
     for word in words:
-        if len(line) + len(word) + 2 > _WIDTH:
+        if len(line) + len(word) + 2 > COLUMNS:
             lines.append(line)
             line = "   "
         line += f" {word},"
@@ -97,6 +109,30 @@ def _value(member: Member, value: object, where: str) -> str:
     return literal(number, dtype)
 
 
+def noted(definition: str, note: str) -> str:
+    """A macro with a comment behind it, or over it where the line would be too long."""
+    line = f"{definition} /* {note} */"
+    return line if len(line) <= COLUMNS else f"/* {note} */\n{definition}"
+
+
+def wrapped(text: str) -> str:
+    """Lines of comments of more than 100 columns go on in the line below."""
+    lines, rest = [], ""
+    for line in text.split("\n"):
+        is_text = line.startswith(" * ") and not line[3:4].isspace()
+        if rest and is_text and not rest.endswith("."):
+            line = f" * {rest} {line[3:]}"
+        elif rest:
+            lines.append(f" * {rest}")
+        rest = ""
+        if is_text and len(line) > COLUMNS:
+            *full, rest = textwrap.wrap(line[3:], COLUMNS - 3, break_on_hyphens=False)
+            lines += [f" * {each}" for each in full]
+        else:
+            lines.append(line)
+    return "\n".join(lines)
+
+
 def call(function: str, arguments: Sequence[str], indent: int) -> str:
     """A call statement, wrapped behind its parenthesis at 100 columns."""
     head = " " * indent + function + "("
@@ -104,7 +140,7 @@ def call(function: str, arguments: Sequence[str], indent: int) -> str:
     for i, argument in enumerate(arguments):
         piece = argument + (");" if i == len(arguments) - 1 else ",")
         joined = line + piece if line in (head, " " * len(head)) else f"{line} {piece}"
-        if len(joined) > _WIDTH and line.strip() and line != head:
+        if len(joined) > COLUMNS and line.strip() and line != head:
             lines.append(line)
             joined = " " * len(head) + piece
         line = joined

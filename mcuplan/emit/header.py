@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from mcuplan.emit.arenas import arena_macros, arena_types
 from mcuplan.emit.bundle import BundlePort
+from mcuplan.emit.c_writer import COLUMNS
 from mcuplan.emit.places import Places
 from mcuplan.emit.ports import declared, helper, port_macros
 from mcuplan.errors import InputTooLarge
@@ -16,6 +17,11 @@ __all__ = ["entry_values", "header_values"]
 
 _MOST = 2**16 - 1  # what the members of a context count to
 _NAMED_ROWS = 4  # as many are named in a comment
+_NO_REALS = "no global state, no\n * floating point; interrupts stay enabled."
+_REALS = """no global state;
+ * interrupts stay enabled. Layers compute in floating point: where calls interrupt each other, or
+ * tasks make them, the system keeps the registers of an FPU apart. Results have the bits of the
+ * reference with -ffp-contract=off, as of gcc -std=c99, and without -ffast-math."""
 _ROW_ORDER = """\
  * A row has the order of the model: a plane of {0}_ROW_PIXELS values for
  * each of {0}_ROW_PLANES channels; row[c * {0}_ROW_PIXELS + x] is
@@ -52,21 +58,32 @@ def entry_values(
     hook = "every step\n * (to feed a watchdog)"
     if not places.plan.is_straight:
         hook = "every run of\n * rows, which are numbered from 0 (to feed a watchdog)"
+    said = {"hook": hook, "reals": _REALS if _computes_reals(places) else _NO_REALS}
     if places.plan.fed_rows:
-        return {"hook": hook, "output": outputs[0].accessor, **_fed_values(places, inputs[0])}
+        return {**said, "output": outputs[0].accessor, **_fed_values(places, inputs[0])}
     return {
-        "hook": hook,
+        **said,
         "inputs_s": "s" if len(inputs) > 1 else "",
         "outputs_s": "s" if len(outputs) > 1 else "",
         "overwritten": _overwritten(places),
     }
 
 
+def _computes_reals(places: Places) -> bool:
+    """Whether a step reads or makes floats."""
+    signatures = [step.signature for step in places.steps]
+    kinds = [kind for each in signatures for kind in (*each.inputs, *each.outputs)]
+    return any(kind.dtype.is_float for kind in kinds)
+
+
 def _fed_values(places: Places, port: BundlePort) -> dict[str, str]:
+    head = f"mplan_status_t {places.name}_feed_row("
+    wide = len(f"{head}{places.name}_ctx_t *ctx, const {port.dtype.c_type} *row);") > COLUMNS
     members = [(f"{places.name}_{member}_t", member) for member, _ in places.regions]
     return {
         "INPUT": port.accessor.upper(),
         "row_ctype": port.dtype.c_type,
+        "row_gap": "\n" + " " * len(head) if wide else " ",
         "row_order": _ROW_ORDER.format(port.accessor.upper()) if port.planes else "",
         "worked": _worked(places),
         "arena_example": ", ".join(f"{kind} {member}" for kind, member in members),

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from mcuplan import __version__
 from mcuplan.emit.arenas import linker_values
 from mcuplan.emit.bundle import Bundle
+from mcuplan.emit.c_writer import wrapped
 from mcuplan.emit.constants import step_constants
 from mcuplan.emit.header import entry_values, header_values
 from mcuplan.emit.places import Places
@@ -61,7 +62,7 @@ def emit(plan: Plan, name: str, stamp: Stamp) -> Bundle:
     header = common | header_values(places, inputs, outputs) | {"functions": declared}
     source = common | source_values(places, constants, inputs, outputs) | {"functions": defined}
     files = {
-        PurePosixPath(f"{name}.h"): _fill("model.h.in", header),
+        PurePosixPath(f"{name}.h"): wrapped(_fill("model.h.in", header)),
         PurePosixPath(f"{name}.c"): _fill("model.c.in", source),
     }
     files |= _library({step.kernel for step in places.steps})
@@ -111,13 +112,15 @@ def _part(template: str, values: Mapping[str, str]) -> str:
 
 def _common(places: Places, stamp: Stamp) -> dict[str, str]:
     """What every file of a bundle says of it."""
+    model = comment_text(stamp.model)
     return {
         "file": places.name,
         "name": places.name,
         "NAME": places.name.upper(),
         "version": __version__,
         "target": places.plan.program.target.name,
-        "model": comment_text(stamp.model),
+        "model": model,
+        "gap": " " if len(model) < 19 else "\n * ",  # a digest takes 64 columns
         "sha256": stamp.sha256,
         "options": comment_text(stamp.options, 200),
         "abi": str(_ABI),

@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 
 from mcuplan.emit.bundle import BundlePort
-from mcuplan.emit.c_writer import float_literal
+from mcuplan.emit.c_writer import COLUMNS, call, float_literal, noted
 from mcuplan.emit.places import Places
 from mcuplan.ir.graph import Port
 from mcuplan.ir.types import DType
@@ -50,7 +50,7 @@ def port_macros(port: BundlePort, fed_rows: int = 0) -> str:
     name = f'"{comment_text(port.name)}"'
     name += f", {port.model_type} in the model" if port.model_type else ""
     lines = [
-        f"#define {stem}_BYTES ({port.nbytes}U) /* {note}, {name} */",
+        noted(f"#define {stem}_BYTES ({port.nbytes}U)", f"{note}, {name}"),
         f"#define {stem}_COUNT ({math.prod(port.shape)}U) /* elements */",
         f"#define {stem}_RANK ({len(port.shape)}U)",
     ]
@@ -94,11 +94,13 @@ def accessor(places: Places, port: BundlePort, tensor: str, *, is_input: bool) -
     const = "" if is_input else "const "
     place = f"&ctx->{port.region}->bytes[{places.macros[places.owner(tensor)]}]"
     if port.dtype is not DType.INT8:
-        start = "(const void *)" if port.dtype.nbytes() > 1 else ""  # offsets are multiples of 4
+        start = f"({const}void *)" if port.dtype.nbytes() > 1 else ""  # offsets are multiples of 4
         place = f"({const}{port.dtype.c_type} *){start}{place}"
+    parts = ["    return (check(ctx) == MPLAN_OK)", f"? {place}", ": NULL;"]
+    gap = " " if len(" ".join(parts)) <= COLUMNS else "\n" + " " * 15
     return (
         f"{const}{port.dtype.c_type} *{port.accessor}(const {places.name}_ctx_t *ctx)\n{{\n"
-        f"    return (check(ctx) == MPLAN_OK) ? {place} : NULL;\n}}\n"
+        f"{gap.join(parts)}\n}}\n"
     )
 
 
@@ -108,12 +110,13 @@ def helper(port: BundlePort, *, is_input: bool) -> str:
         return ""
     macro = port.accessor.upper()
     if is_input:
-        low, high = port.dtype.low, port.dtype.high
+        limits = str(port.dtype.low), str(port.dtype.high)
+        grid = f"{macro}_SCALE", f"{macro}_ZERO_POINT"
         return (
             f"/** Integer for a real value of the input, as the model quantizes it. */\n"
             f"static inline {port.dtype.c_type} {port.accessor}_quantize(float real)\n{{\n"
             f"    const int32_t q =\n"
-            f"        mplan_quantize(real, {macro}_SCALE, {macro}_ZERO_POINT, {low}, {high});\n\n"
+            f"{call('mplan_quantize', ['real', *grid, *limits], 8)}\n\n"
             f"    return MPLAN_CAST({port.dtype.c_type}, q);\n}}\n"
         )
     return (

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mcuplan.emit.bundle import Symbol
-from mcuplan.emit.c_writer import array, table
+from mcuplan.emit.c_writer import COLUMNS, array, table
 from mcuplan.emit.places import Places
 from mcuplan.emit.row_places import run_bytes
 from mcuplan.ir.types import DType
@@ -87,12 +87,13 @@ def _lines(places: Places, memory: MemoryPlan, *, apart: bool) -> Iterator[str]:
             continue
         buffers = [placement.buffer for placement in placements]
         nbytes = str(max(buffer.nbytes for buffer in buffers))
-        text, span = comment_text(name), _span(places, buffers)
+        span = _span(places, buffers)
         if apart:
             nbytes = f"{len(buffers)} x {nbytes}" if name in places.rows else nbytes
-            yield f" * {places.offset(name):8d} {nbytes:>13}  {span:<12}  {text}"
+            line = f" * {places.offset(name):8d} {nbytes:>13}  {span:<12}  "
         else:
-            yield f" * {placements[0].offset:8d} {nbytes:>7}  {span:<10}  {text}"
+            line = f" * {placements[0].offset:8d} {nbytes:>7}  {span:<10}  "
+        yield line + comment_text(name, min(60, COLUMNS - len(line)))
 
 
 def _buffers(places: Places, name: str) -> Sequence[str]:

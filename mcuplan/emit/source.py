@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Sequence
 
 from mcuplan.emit.bundle import BundlePort
-from mcuplan.emit.c_writer import call
+from mcuplan.emit.c_writer import COLUMNS, call
 from mcuplan.emit.constants import StepConstants
 from mcuplan.emit.places import Places
 from mcuplan.emit.ports import accessor, shape_text
@@ -26,7 +27,7 @@ def source_values(
     outputs: Sequence[BundlePort],
 ) -> dict[str, str]:
     """What fills the source's template; ``constants`` are those of each step."""
-    members = [f"(ctx->{member} == NULL)" for member, _ in places.regions]
+    members = ["(ctx == NULL)", *(f"(ctx->{member} == NULL)" for member, _ in places.regions)]
     modulo = [f"(((uintptr_t)ctx->{m} % MPLAN_ARENA_ALIGN) != 0U)" for m, _ in places.regions]
     pairs = list(zip(places.steps, constants, strict=True))
     listed = [f"{_title(places, step)}\n{c.text}" for step, c in pairs]
@@ -41,10 +42,16 @@ def source_values(
         "library_includes": "\n#include <string.h>\n" if strings else "",
         "offsets": _offsets(places),
         "constants": "\n".join([*row_constants(places).texts, *listed]),
-        "null_test": " || ".join(["(ctx == NULL)", *members]),
-        "align_test": " || ".join(modulo),
+        "null_test": _any(members, 8),
+        "align_test": _any(modulo, 15),
         "accessors": _accessors(places, inputs, outputs),
     }
+
+
+def _any(tests: Sequence[str], column: int) -> str:
+    """Tests of which one holds, in a condition that begins at a column and ends with ``) {``."""
+    line = " || ".join(tests)
+    return line if column + len(line) + 3 <= COLUMNS else f" ||\n{' ' * column}".join(tests)
 
 
 def _kernels(places: Places) -> Iterator[Kernel]:
@@ -61,7 +68,11 @@ def body_values(places: Places, constants: Sequence[StepConstants]) -> dict[str,
     local = "    int8_t *const {0} = ctx->{0}->bytes;"
     indent = "    " if places.plan.is_straight else ""
     used = [m for m, _ in places.regions if f"&{m}[" in steps]
-    values = {"locals": "\n".join(indent + local.format(m) for m in used), "steps": steps}
+    values = {
+        "locals": "\n".join(indent + local.format(m) for m in used),
+        "steps": steps,
+        "run_gap": " " if len(places.name) <= 26 else "\n" + " " * 21,  # run_step() has 74 columns
+    }
     if places.plan.fed_rows:
         port = places.graph.inputs[0].tensor
         region, _ = places.plan.address(port)
@@ -95,7 +106,11 @@ def _title(places: Places, step: Step, indent: str = "") -> str:
         for kind in kinds
         if kind.quant is not None and kind.quant.axis is None
     )
-    return f'{indent}/* step {step.index}: {label} "{name}" {shapes}{grid} */'
+    room = COLUMNS - len(f"{indent}/*  */")
+    lines = textwrap.wrap(
+        f'step {step.index}: {label} "{name}" {shapes}', room, break_on_hyphens=False
+    )
+    return f"{indent}/* " + f"\n{indent} * ".join(lines) + f"{grid} */"
 
 
 def _accessors(places: Places, inputs: Sequence[BundlePort], outputs: Sequence[BundlePort]) -> str:

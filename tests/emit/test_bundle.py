@@ -4,21 +4,26 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from networks import STAMP, tiny_bundle, tiny_plan, tiny_rows_plan
+from networks import STAMP, tiny_bundle, tiny_integer, tiny_plan, tiny_rows_plan
 
 from mcuplan.emit import Bundle, emit
 from mcuplan.ir.types import DType
 from mcuplan.prove.cores import core_named
 from mcuplan.prove.proofs import Subject, prove_on_core, prove_on_host
 from mcuplan.prove.toolchain import write_files
+from mcuplan.schedule import make_plan, select_kernels
+from mcuplan.schedule.assembly.regions import spread
+from mcuplan.targets import load_target
 
 _GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 _CORES = ("cortex-m0plus", "cortex-m3", "cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55")
 _WARNINGS = ["-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Wundef", "-Werror"]
+_SMALL = {"tightly_coupled": 128, "slow": 128}  # neither holds the tiny network alone
 _STRICT = ["-std=c99", *_WARNINGS, "-O2", "-c"]
 
 
@@ -51,6 +56,23 @@ def _forms() -> tuple[Bundle, ...]:
     """The tiny network whole, by rows, and fed by rows."""
     rows = [emit(tiny_rows_plan(feed=feed), "tiny", STAMP) for feed in (False, True)]
     return (tiny_bundle(), *rows)
+
+
+def test_lines_have_at_most_100_columns() -> None:
+    """Long names of a model, its file and its regions make more lines, not longer ones."""
+    stamp = replace(STAMP, model="person_detection_quantized.onnx", sha256="0" * 64)
+    target = load_target("cortex-m4")
+    ram = [replace(target.ram[0], bytes=n, name=r) for r, n in _SMALL.items()]
+    small = replace(target, regions=(*ram, *target.flash))
+    plans = [
+        tiny_plan(),
+        tiny_rows_plan(),
+        spread(make_plan(select_kernels(tiny_integer(), small))),
+    ]
+    assert 2 == len(plans[-1].memory)
+    files = [emit(plan, "person_detection_int8", stamp).files for plan in plans]
+    lines = [line for each in files for text in each.values() for line in text.splitlines()]
+    assert [] == [line for line in lines if len(line) > 100 and "_SRC" not in line]
 
 
 @pytest.mark.parametrize("compiler", ["gcc", "clang"])

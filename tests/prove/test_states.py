@@ -217,4 +217,5 @@ def test_reports_and_headers_know_states(
     assert "options: state history=history_next" in header
     assert "mplan_status_t net_reset(const net_ctx_t *ctx);" in header
     assert "must stay as they are" in header
+    assert "cannot tell whether it was" in header
     assert "net_input_history" not in header

@@ -5,7 +5,8 @@
 #ifndef TINY_H
 #define TINY_H
 
-/* The library lies in mplan/ beside this file, or (TINY_FLAT) all files in one folder. */
+/* The library lies in mplan/ beside this file, or all files lie in one folder:
+ * TINY_FLAT. */
 #if defined(__has_include) && !defined(TINY_FLAT)
 #if !__has_include("mplan/mplan.h")
 #define TINY_FLAT

@@ -5,7 +5,8 @@
 #ifndef TINY_ROWS_H
 #define TINY_ROWS_H
 
-/* The library lies in mplan/ beside this file, or (TINY_ROWS_FLAT) all files in one folder. */
+/* The library lies in mplan/ beside this file, or all files lie in one folder:
+ * TINY_ROWS_FLAT. */
 #if defined(__has_include) && !defined(TINY_ROWS_FLAT)
 #if !__has_include("mplan/mplan.h")
 #define TINY_ROWS_FLAT
@@ -102,10 +103,10 @@ static inline float tiny_rows_output_real(int8_t q)
  * Rows of TINY_ROWS_INPUT_ROW_BYTES bytes come in order, from outside of the arena. A row is
  * copied: it may change once tiny_rows_feed_row() returns. Layers run in the calls of
  * tiny_rows_feed_row() that bring rows 5 and 7; rows count from 0.
- * From tiny_rows_begin() to tiny_rows_finish() the arena must stay as it is, and the context too. Before
- * and after nothing needs to survive: the arena may serve other purposes. Models that never run at
- * the same time may share one: union { tiny_rows_..._t a; other_..._t b; }. The output stays until
- * the next tiny_rows_begin().
+ * From tiny_rows_begin() to tiny_rows_finish() the arena must stay as it is, and the context too.
+ * Before and after nothing needs to survive: the arena may serve other purposes. Models that never
+ * run at the same time may share one: union { tiny_rows_..._t a; other_..._t b; }. The output stays
+ * until the next tiny_rows_begin().
  * Reentrant: calls with different contexts may run at the same time or interrupt each other; two
  * calls must not share an arena at the same time. No heap, no recursion, no global state, no
  * floating point; interrupts stay enabled.
@@ -119,8 +120,8 @@ static inline float tiny_rows_output_real(int8_t q)
  * repeated.
  * tiny_rows_begin() may be called at any time: it starts anew.
  *
- * A macro MPLAN_STEP_HOOK(step, ctx), if defined when tiny_rows.c is compiled, runs after every run of
- * rows, which are numbered from 0 (to feed a watchdog).
+ * A macro MPLAN_STEP_HOOK(step, ctx), if defined when tiny_rows.c is compiled, runs after every run
+ * of rows, which are numbered from 0 (to feed a watchdog).
  */
 mplan_status_t tiny_rows_begin(tiny_rows_ctx_t *ctx);
 mplan_status_t tiny_rows_feed_row(tiny_rows_ctx_t *ctx, const int8_t *row);
