@@ -16,21 +16,23 @@ from graphlib import CycleError, TopologicalSorter
 from itertools import chain
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[1]
 
-# A module imports only from names to its left; `|` marks where one floor of the house ends.
-# `a.b` is a room of `a`; `a` alone is its front door and every module that no room has.
-FLOORS = (
-    "errors units resources tempfiles facts safe_text findings | "
-    "ir solvers solvers.packing solvers.steps solvers.rows target_file | targets quant | "
-    "ops | backends passes importer exporter calibrate | price | "
-    "schedule.gaps schedule.program | record | "
-    "schedule.code schedule.accesses schedule.calls schedule.overlap schedule.kernels "
-    "schedule.assembly schedule.planning schedule.explore schedule | words | "
-    "emit budget | report prove prove.bench | "
-    "pipeline config kept prove.verification prove.fit | cli __main__"
-)
-ORDER = FLOORS.replace("|", "").split()
+PAGE = ROOT / "docs" / "architecture.md"
+
+
+def _floors() -> Iterator[list[str]]:
+    """Parts of each floor, from the top: words in front of a gap; lines are between floors."""
+    drawing = PAGE.read_text(encoding="utf-8").split("```floors\n")[1].split("```")[0]
+    for floor in re.split(r"(?m)^ \u2500+$", drawing):
+        names = (re.split(r" {2,}", line.strip())[0] for line in floor.splitlines())
+        yield [part for line in names for part in line.split()]
+
+
+ORDER = list(chain.from_iterable(reversed(list(_floors()))))
+"""A module imports only from names to its left, as the page on architecture draws them."""
 
 # What a part must not know though it stands to its left.
 STRANGERS = {  # tables of numbers, not tensors or operators: nothing else, nor each other
@@ -107,6 +109,32 @@ def test_every_part_has_a_place() -> None:
     """Each module or package of mcuplan stands in the order, and the order names no other."""
     found = {_part(path) for path in _python("mcuplan")} - {""}
     assert set() == found.symmetric_difference(ORDER)
+
+
+def test_what_the_page_names_is_there() -> None:
+    """Every file, folder, class and commit that the page on architecture names exists."""
+    text = PAGE.read_text(encoding="utf-8")
+    paths = set(re.findall(r"`(\w[\w./]*/[\w./]*)`", text))
+    places = (ROOT, ROOT / "mcuplan")
+    missing = [path for path in paths if not any((place / path).exists() for place in places)]
+    classes = {
+        node.name
+        for path in _python("mcuplan")
+        for node in ast.walk(_tree(path))
+        if isinstance(node, ast.ClassDef)
+    }
+    missing += [name for name in re.findall(r"`([A-Z]\w*[a-z]\w*)`", text) if name not in classes]
+    assert [] == sorted(missing)
+
+
+def test_the_page_names_commits_that_are_there() -> None:
+    """The recipes point at commits by their subjects."""
+    named = set(re.findall(r'commit "([^"]+)"', PAGE.read_text(encoding="utf-8")))
+    asked = ["git", "-C", str(ROOT), "log", "--format=%s"]
+    done = subprocess.run(asked, capture_output=True, text=True, check=False)
+    if done.returncode or done.stdout.count("\n") < 2:
+        pytest.skip("this copy has no history")
+    assert set() == named - set(done.stdout.splitlines())
 
 
 def test_imports_point_left() -> None:
