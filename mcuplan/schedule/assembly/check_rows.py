@@ -181,7 +181,7 @@ class _Machine:
             read = state.read.tensor
             self.read(read, range(len(self._numbers[read])), "the next call")
 
-    def _bytes_of(self, tensor: str) -> Array:
+    def _bytes_of(self, tensor: str) -> Array | slice:
         """Where all bytes of a tensor lie."""
         return _bytes(self.starts(tensor), self._numbers[tensor].shape[1])
 

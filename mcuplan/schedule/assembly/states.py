@@ -41,8 +41,8 @@ def check_states(graph: Graph, *, fed: bool) -> None:
             what = f"no layer makes {state.written.name!r}, it is {graph.tensor_name(name)!r}"
             raise UsageError(what, flag, "keep it in the application")
     for port in graph.app_outputs:
-        if (state := states.get(_beneath(graph, port.tensor))) is not None:
-            flag = f"--state {state.name}={state.written.name}"
+        if (shown := states.get(_beneath(graph, port.tensor))) is not None:
+            flag = f"--state {shown.name}={shown.written.name}"
             what = f"output {port.name!r} is the state, which the same call replaces"
             raise UsageError(what, flag, "take that output out of the model")
 
