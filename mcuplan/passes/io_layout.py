@@ -72,10 +72,14 @@ def _input(edit: Editor, port: Port) -> Port:
 
 
 def _only_moves_axes(edit: Editor, node: Node) -> bool:
-    """Whether a Reshape is a Transpose that leaves the bytes as they are: of one channel."""
+    """Whether a Reshape is a Transpose that leaves the bytes as they are: of one channel.
+
+    The first axis stays the first here, too: one of the model that is not 1 is no batch.
+    """
     before, after = edit.tensor(node.inputs[0]).origin, edit.tensor(node.output).origin
-    same = before is not None and after is not None and before.name == after.name
-    return isinstance(node.op, Reshape) and same
+    if before is None or after is None or before.name != after.name:
+        return False
+    return isinstance(node.op, Reshape) and before.layout[0] == after.layout[0]
 
 
 def _output(edit: Editor, port: Port) -> Port:

@@ -51,6 +51,10 @@ _ENDS = {
         "{ p = Slice (s, a, e, axis) y = Reshape (p, to) t = Concat <axis = 1> (x, x) }",
         ["--state", "s=t"],
     ),
+    "a first axis that is not 1, as the layers have it": (
+        "(float[2,4] x, float[2,4] z) => (float[2,4] z, float[2,4] y) { y = Relu (x) }",
+        ["--io-layout", "nhwc"],
+    ),
     "a product of a row of real values": (
         "(float[1,4] x) => (float[1,4] y) <float[4] c = {1, 2, 3, 4}> { y = Mul (c, x) }",
         ["--dtype", "float32"],
