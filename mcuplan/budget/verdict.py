@@ -25,13 +25,13 @@ from mcuplan.words import moment
 __all__ = ["budget_findings", "growth_findings", "notes", "verdict_of", "verify_findings"]
 
 
-def verdict_of(findings: Iterable[Finding], *, skipped: bool = False) -> Verdict:
-    """Over when a finding is an error, unproven when anything was skipped, else fits."""
+def verdict_of(findings: Iterable[Finding]) -> Verdict:
+    """Over when a finding is an error, else fits."""
     rank = list(Severity)
     ordered = tuple(sorted(findings, key=lambda f: rank.index(f.severity)))
     if any(f.severity is Severity.ERROR for f in ordered):
         return Verdict(Status.OVER, ordered)
-    return Verdict(Status.UNPROVEN if skipped else Status.FITS, ordered)
+    return Verdict(Status.FITS, ordered)
 
 
 def budget_findings(

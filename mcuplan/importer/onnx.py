@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -69,7 +68,7 @@ class Form(StrEnum):
 class ImportedModel:
     """The graph of a model file, and what a report says about the file.
 
-    ``nodes`` and ``op_counts`` count the nodes of the file, constants included.
+    ``nodes`` counts the nodes of the file, constants included.
     """
 
     path: Path
@@ -79,7 +78,6 @@ class ImportedModel:
     ir_version: int
     producer: str
     nodes: int
-    op_counts: Mapping[str, int]
     form: Form
 
 
@@ -318,7 +316,6 @@ class _Loading:
             int(self._file.proto.ir_version),
             _producer(self._file.proto),
             len(self._steps),
-            MappingProxyType(dict(sorted(Counter(s.source.kind for s in self._steps).items()))),
             form,
         )
 

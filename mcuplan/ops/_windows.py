@@ -27,12 +27,9 @@ def two(values: Sequence[int]) -> tuple[int, int]:
     raise UnsupportedOp(f"{len(values)}-D windows", hint="1-D and 2-D are supported")
 
 
-def output_size(
-    size: int, kernel: int, stride: int, dilation: int, pads: int, *, ceil: bool = False
-) -> int:
-    """Output elements along one axis, floor mode unless ``ceil``."""
-    span = size + pads - ((kernel - 1) * dilation + 1)
-    return (span // stride if not ceil else -(-span // stride)) + 1
+def output_size(size: int, kernel: int, stride: int, dilation: int, pads: int) -> int:
+    """Output elements along one axis."""
+    return (size + pads - ((kernel - 1) * dilation + 1)) // stride + 1
 
 
 def windows(

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from mcuplan.ir.editor import Editor
-from mcuplan.ir.graph import Node, Origin, Stored, Tensor
+from mcuplan.ir.graph import Node, Stored, Tensor
 from mcuplan.ir.op import Op
 from mcuplan.ir.types import Array, Quant, TensorType
 
@@ -58,12 +58,11 @@ def add_node(
     stem: str,
     *,
     quant: Quant | None = None,
-    origin: Origin | None = None,
 ) -> str:
     """Put a new node in front of another one; returns its output."""
     shape = op.infer([editor.tensor(name).type for name in inputs])[0].shape
     name = editor.fresh(stem)
-    editor.set_tensor(Tensor(name, TensorType(shape, quant=quant), origin=origin))
+    editor.set_tensor(Tensor(name, TensorType(shape, quant=quant)))
     made = Node(editor.fresh(f"{before.name}_{stem}"), op, tuple(inputs), (name,), before.origin)
     editor.replace(before, made, before)
     return name

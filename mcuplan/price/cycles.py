@@ -55,13 +55,12 @@ REFERENCE_CORE = "cortex-m4"
 class Timing:
     """Cycles of the parts of a kernel.
 
-    ``max_error`` and ``mean_error`` are ``abs(modelled / measured - 1)`` over the shapes
-    that were measured; the former over layers of random networks, too.
+    ``max_error`` is the largest ``abs(modelled / measured - 1)`` over the shapes that were
+    measured, and over layers of random networks.
     """
 
     cycles: Mapping[str, float]
     max_error: float
-    mean_error: float
 
     def total(self, work: Mapping[str, float]) -> float:
         """Cycles of that much work."""
@@ -104,7 +103,7 @@ def calls_timing() -> Calls:
 
 
 def _timing(row: Mapping[str, Any]) -> Timing:
-    return Timing(MappingProxyType(row["cycles"]), row["max_error"], row["mean_error"])
+    return Timing(MappingProxyType(row["cycles"]), row["max_error"])
 
 
 def network_errors(backend: str) -> Mapping[str, float]:

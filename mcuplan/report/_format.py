@@ -48,6 +48,5 @@ class Format:
     """A name, and how a decided and an undecided report look in it."""
 
     name: str
-    describe: str
     decided: Callable[[Budget, Look], str]
     undecided: Callable[[Undecided, Look], str]

@@ -37,4 +37,4 @@ def _lines(model: str, findings: Sequence[Finding]) -> str:
     return "".join(lines)
 
 
-FORMAT = Format("github", "annotations of a GitHub Actions run", _decided, _undecided)
+FORMAT = Format("github", _decided, _undecided)

@@ -46,4 +46,4 @@ def _issues(model: str, findings: Sequence[Finding]) -> str:
     return json.dumps(issues, indent=2) + "\n"
 
 
-FORMAT = Format("gitlab", "GitLab Code Quality report", _decided, _undecided)
+FORMAT = Format("gitlab", _decided, _undecided)

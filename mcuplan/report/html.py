@@ -133,4 +133,4 @@ def _names(budget: Budget) -> list[str]:
     return distinct([row.name for row in budget.layers], _NAME)
 
 
-FORMAT = Format("html", "one page with the memory map, offline", _decided, _undecided)
+FORMAT = Format("html", _decided, _undecided)

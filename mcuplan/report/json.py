@@ -47,4 +47,4 @@ def _dump(made: Any) -> str:
     return json.dumps(made, indent=2, ensure_ascii=True, allow_nan=False) + "\n"
 
 
-FORMAT = Format("json", "for machines, schema mcuplan.report/1", _decided, _undecided)
+FORMAT = Format("json", _decided, _undecided)

@@ -70,4 +70,4 @@ def _suite(
     return f"{_DECLARATION}\n{tostring(suites, 'unicode', short_empty_elements=False)}\n"
 
 
-FORMAT = Format("junit", "JUnit XML for firmware CI", _decided, _undecided)
+FORMAT = Format("junit", _decided, _undecided)

@@ -134,4 +134,4 @@ def _layers(budget: Budget) -> list[str]:
     return [f"<details><summary>{count}</summary>", "", *inner, "", "</details>"]
 
 
-FORMAT = Format("markdown", "for pull requests and job summaries", _decided, _undecided)
+FORMAT = Format("markdown", _decided, _undecided)

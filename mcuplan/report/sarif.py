@@ -63,4 +63,4 @@ def _result(model: str, finding: Finding, rule: int) -> dict[str, Any]:
     }
 
 
-FORMAT = Format("sarif", "SARIF 2.1.0 for code hosts", _decided, _undecided)
+FORMAT = Format("sarif", _decided, _undecided)

@@ -39,4 +39,4 @@ def _alone(image: Element) -> str:
     return written(image) + "\n"
 
 
-FORMAT = Format("svg", "memory map: steps, addresses, buffers", _decided, _undecided)
+FORMAT = Format("svg", _decided, _undecided)

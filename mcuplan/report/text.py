@@ -363,4 +363,4 @@ def _findings(budget: Budget, look: Look) -> list[str]:
     return [*lines, "", f" {summary(findings)}   more: mcuplan explain CODE"] if findings else []
 
 
-FORMAT = Format("text", "for a terminal, 80 columns", _decided, _undecided)
+FORMAT = Format("text", _decided, _undecided)

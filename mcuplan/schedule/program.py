@@ -98,7 +98,6 @@ class OrderResult:
     graph: Graph
     peak_bytes: int
     lower_bound_bytes: int
-    own_peak_bytes: int  # of the model's own order
     optimal: bool
     searched: bool
     states: int

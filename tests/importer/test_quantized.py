@@ -348,7 +348,6 @@ def test_qoperator(kind: str, dtype: Any, tmp_path: Path) -> None:
     shape = [d.dim_value for d in proto.graph.input[0].type.tensor_type.shape.dim]
     imported = _agree(save(tmp_path, proto), [_DATA.normal(size=shape).astype(_F32)])
     assert "int8 (QOperator)" == imported.form
-    assert 1 == sum(count for op, count in imported.op_counts.items() if kind.split()[0] in op)
 
 
 def test_qoperator_names_the_node_of_the_file(tmp_path: Path) -> None:

@@ -48,9 +48,9 @@ def find_order(
     """
     chosen = always_views(graph) if views is None else frozenset(views)
     nodes, problem = _problem(graph, chosen, scratch or {}, shared or {}, replaceable)
-    own = problem.peak(range(problem.count))
     if not reorder:
-        return OrderResult(graph, own, 0, own, False, False, 0, chosen)
+        own = problem.peak(range(problem.count))
+        return OrderResult(graph, own, 0, False, False, 0, chosen)
     found = best_sequence(problem, effort or Effort())
     if found.order == tuple(range(problem.count)):
         ordered = graph
@@ -62,7 +62,6 @@ def find_order(
         graph=ordered,
         peak_bytes=found.peak,
         lower_bound_bytes=max(0, found.lower_bound - spared),
-        own_peak_bytes=own,
         optimal=optimal,
         searched=True,
         states=found.states,
