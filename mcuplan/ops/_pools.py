@@ -12,8 +12,9 @@ import numpy as np
 from mcuplan.errors import UnsupportedOp
 from mcuplan.ir.builder import Builder, OnnxNode
 from mcuplan.ir.geometry import SAME, InputMap, Shape
-from mcuplan.ir.op import Cost, Field, Op, Signature
+from mcuplan.ir.op import Call, Cost, Field, Op, Signature
 from mcuplan.ir.types import Array, TensorType
+from mcuplan.ir.writer import Writer
 from mcuplan.ops._windows import (
     Pads,
     output_size,
@@ -24,7 +25,7 @@ from mcuplan.ops._windows import (
     windows,
 )
 
-__all__ = ["NO_PADS", "Geometry", "Pool", "half_to_even", "pool_geometry"]
+__all__ = ["NO_PADS", "Geometry", "Pool", "extreme_call", "half_to_even", "pool_geometry"]
 
 NO_PADS: Pads = (0, 0, 0, 0)
 
@@ -84,6 +85,17 @@ class Pool(Op):
         rows, columns = windows(self.kernel, self.stride, self.dilation, self.pads)
         return ((SAME, rows, columns, SAME),)
 
+    def largest(self, out: Writer, value: str) -> str:
+        """The ONNX node for the largest of each window."""
+        return out.node(
+            "MaxPool",
+            [value],
+            kernel_shape=self.kernel,
+            strides=self.stride,
+            dilations=self.dilation,
+            pads=self.pads,
+        )
+
     def fields(self, sig: Signature) -> dict[str, Field]:
         """Members that the params structs of both pools have."""
         _, in_h, in_w, channels = sig.inputs[0].shape
@@ -99,6 +111,14 @@ class Pool(Op):
             "pad_top": self.pads[0],
             "pad_left": self.pads[1],
         }
+
+
+def extreme_call(sig: Signature) -> tuple[Call, ...]:
+    """The call of a kernel that takes the least or the largest of each window."""
+    op = sig.op
+    assert isinstance(op, Pool)
+    dilation: dict[str, Field] = {"dilation_h": op.dilation[0], "dilation_w": op.dilation[1]}
+    return (Call(op.fields(sig) | dilation),)
 
 
 def half_to_even(sums: Array, counts: Array) -> Array:

@@ -4,17 +4,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 
 from mcuplan.errors import ScaleError
-from mcuplan.ir.geometry import ALL, InputMap, Shape, each
-from mcuplan.ir.op import Call, ConstArray, Cost, Example, Field, Kernel, Op, Signature
-from mcuplan.ir.types import Array, DType, TensorType
-from mcuplan.ops.softmax import exponentials, read_softmax, write_softmax
+from mcuplan.ir.op import Call, ConstArray, Field, Kernel, Signature
+from mcuplan.ir.types import Array, DType
+from mcuplan.ops.softmax import OverClasses, exponentials, read_softmax, write_softmax
 
 __all__ = ["KERNELS", "OPS", "READERS", "WRITERS", "LogSoftmax"]
 
@@ -22,19 +21,8 @@ _BITS = 20  # of fractions
 
 
 @dataclass(frozen=True, slots=True)
-class LogSoftmax(Op):
+class LogSoftmax(OverClasses):
     """``x - max - log(sum(exp(x - max)))`` over the last axis."""
-
-    ranks_classes = True
-    inplace_inputs = (0,)
-
-    def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
-        """Same shape."""
-        return (TensorType(inputs[0].shape),)
-
-    def geometry(self, inputs: Sequence[Shape], output: Shape) -> tuple[InputMap, ...]:
-        """All of the last axis."""
-        return ((*each(inputs)[0][:-1], ALL),)
 
     def reference(self, *arrays: Array) -> tuple[Array, ...]:
         """Float logarithm of the softmax."""
@@ -57,16 +45,6 @@ class LogSoftmax(Op):
         steps = ((octaves * octave) >> _BITS) + below * step + (1 << (_BITS - 1))
         result = sig.output.q.z - np.minimum(steps >> _BITS, 256)
         return (sig.output.dtype.clip(result),)
-
-    def cost(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> Cost:
-        """Maximum, exponential, sum, product: four operations an element."""
-        return Cost(ops=4 * outputs[0].elements)
-
-    @classmethod
-    def examples(cls) -> Iterable[Example]:
-        """A vector, rows of pixels, one class, many."""
-        for shape in [(1, 10), (1, 3, 4, 5), (1, 7, 2), (1, 1), (1, 1000)]:
-            yield Example(cls(), (shape,))
 
 
 def _log2_fixed(total: Array, unit_bits: int) -> Array:

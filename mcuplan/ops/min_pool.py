@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mcuplan.ir.graph import Node
-from mcuplan.ir.op import Call, Example, Field, Kernel, QuantRule, Signature
+from mcuplan.ir.op import Example, Kernel, QuantRule, Signature
 from mcuplan.ir.types import Array
 from mcuplan.ir.writer import CHANNELS_FIRST, Writer
-from mcuplan.ops._pools import Pool
+from mcuplan.ops._pools import Pool, extreme_call
 
 __all__ = ["KERNELS", "OPS", "WRITERS", "MinPool2D"]
 
@@ -45,22 +45,8 @@ def write_min_pool(node: Node, out: Writer) -> None:
     op = node.op
     assert isinstance(op, MinPool2D)
     value = out.node("Neg", [out.read(node.inputs[0], CHANNELS_FIRST)])
-    value = out.node(
-        "MaxPool",
-        [value],
-        kernel_shape=op.kernel,
-        strides=op.stride,
-        dilations=op.dilation,
-        pads=op.pads,
-    )
-    out.write(node.output, out.node("Neg", [value]), CHANNELS_FIRST)
-
-
-def _min_pool(sig: Signature) -> tuple[Call, ...]:
-    op = sig.op
-    assert isinstance(op, MinPool2D)
-    dilation: dict[str, Field] = {"dilation_h": op.dilation[0], "dilation_w": op.dilation[1]}
-    return (Call(op.fields(sig) | dilation),)
+    value = out.node("Neg", [op.largest(out, value)])
+    out.write(node.output, value, CHANNELS_FIRST)
 
 
 def _work(sig: Signature, runs: Sequence[int]) -> Mapping[str, float]:
@@ -81,5 +67,5 @@ def _work(sig: Signature, runs: Sequence[int]) -> Mapping[str, float]:
 
 
 OPS = (MinPool2D,)
-KERNELS = (Kernel(MinPool2D, "mplan_min_pool2d_s8", _min_pool, cost_class="pool", work=_work),)
+KERNELS = (Kernel(MinPool2D, "mplan_min_pool2d_s8", extreme_call, cost_class="pool", work=_work),)
 WRITERS = {MinPool2D: write_min_pool}

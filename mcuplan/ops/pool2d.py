@@ -22,7 +22,6 @@ from mcuplan.ir.op import (
     Call,
     ConstArray,
     Example,
-    Field,
     Kernel,
     QuantRule,
     Signature,
@@ -30,7 +29,7 @@ from mcuplan.ir.op import (
 from mcuplan.ir.types import Array, DType, TensorType
 from mcuplan.ir.work import Work, block_parts
 from mcuplan.ir.writer import CHANNELS_FIRST, Writer
-from mcuplan.ops._pools import NO_PADS, Pool, half_to_even, pool_geometry
+from mcuplan.ops._pools import NO_PADS, Pool, extreme_call, half_to_even, pool_geometry
 from mcuplan.ops._windows import Pads
 from mcuplan.quant.requantize import requantize, requantize_factors
 
@@ -179,15 +178,7 @@ def write_max_pool(node: Node, out: Writer) -> None:
     """MaxPool, channels first."""
     op = node.op
     assert isinstance(op, MaxPool2D)
-    x = out.read(node.inputs[0], CHANNELS_FIRST)
-    value = out.node(
-        "MaxPool",
-        [x],
-        kernel_shape=op.kernel,
-        strides=op.stride,
-        dilations=op.dilation,
-        pads=op.pads,
-    )
+    value = op.largest(out, out.read(node.inputs[0], CHANNELS_FIRST))
     out.write(node.output, value, CHANNELS_FIRST)
 
 
@@ -209,13 +200,6 @@ def write_avg_pool(node: Node, out: Writer) -> None:
 
 
 # -- kernels ------------------------------------------------------------------------------
-
-
-def _max_pool(sig: Signature) -> tuple[Call, ...]:
-    op = sig.op
-    assert isinstance(op, MaxPool2D)
-    dilation: dict[str, Field] = {"dilation_h": op.dilation[0], "dilation_w": op.dilation[1]}
-    return (Call(op.fields(sig) | dilation),)
 
 
 def _avg_pool(sig: Signature) -> tuple[Call, ...]:
@@ -274,7 +258,7 @@ KERNELS = (
     Kernel(
         MaxPool2D,
         "mplan_max_pool2d_s8",
-        _max_pool,
+        extreme_call,
         cost_class="pool",
         work=max_pool_work,
     ),

@@ -24,6 +24,7 @@ __all__ = [
     "OPS",
     "READERS",
     "WRITERS",
+    "OverClasses",
     "Softmax",
     "exponentials",
     "read_softmax",
@@ -36,17 +37,11 @@ _SCALE_BITS = 15
 
 
 @dataclass(frozen=True, slots=True)
-class Softmax(Op):
-    """``exp(x - max) / sum(exp(x - max))`` over the last axis."""
+class OverClasses(Op):
+    """What is made of exponentials over the last axis."""
 
-    quant_rule = QuantRule.FIXED
     ranks_classes = True
     inplace_inputs = (0,)
-
-    @property
-    def fixed_quant(self) -> Quant:
-        """Outputs lie in [0, 1): scale 1/256 from -128, where the model brings no other."""
-        return Quant.per_tensor(1 / 256, DType.INT8.low)
 
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
         """Same shape."""
@@ -55,6 +50,28 @@ class Softmax(Op):
     def geometry(self, inputs: Sequence[Shape], output: Shape) -> tuple[InputMap, ...]:
         """All of the last axis."""
         return ((*each(inputs)[0][:-1], ALL),)
+
+    def cost(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> Cost:
+        """Maximum, exponential, sum, product: four operations an element."""
+        return Cost(ops=4 * outputs[0].elements)
+
+    @classmethod
+    def examples(cls) -> Iterable[Example]:
+        """A vector, rows of pixels, one class, many."""
+        for shape in [(1, 10), (1, 3, 4, 5), (1, 7, 2), (1, 1), (1, 1000)]:
+            yield Example(cls(), (shape,))
+
+
+@dataclass(frozen=True, slots=True)
+class Softmax(OverClasses):
+    """``exp(x - max) / sum(exp(x - max))`` over the last axis."""
+
+    quant_rule = QuantRule.FIXED
+
+    @property
+    def fixed_quant(self) -> Quant:
+        """Outputs lie in [0, 1): scale 1/256 from -128, where the model brings no other."""
+        return Quant.per_tensor(1 / 256, DType.INT8.low)
 
     def reference(self, *arrays: Array) -> tuple[Array, ...]:
         """Float softmax."""
@@ -77,16 +94,6 @@ class Softmax(Op):
         right = 26 + _SCALE_BITS - 5 + shift
         result = (e * factor + (np.int64(1) << (right - 1))) >> right
         return (sig.output.dtype.clip(result + sig.output.q.z),)
-
-    def cost(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> Cost:
-        """Maximum, exponential, sum, product: four operations an element."""
-        return Cost(ops=4 * outputs[0].elements)
-
-    @classmethod
-    def examples(cls) -> Iterable[Example]:
-        """A vector, rows of pixels, one class."""
-        for shape in [(1, 10), (1, 3, 4, 5), (1, 7, 2), (1, 1), (1, 1000)]:
-            yield Example(cls(), (shape,))
 
 
 def softmax_constants(sig: Signature) -> tuple[Array, int]:
