@@ -114,7 +114,7 @@ def receptive_fields(graph: Graph) -> Mapping[str, Field]:
     fields = {port.tensor: Field() for port in graph.inputs}
     for node in graph.nodes:
         sources = [n for n in graph.activations(node) if n in fields]
-        made = _widen(graph, node, [_seen(graph, node, fields[n], n) for n in sources])
+        made = _widest_of([_seen(graph, node, fields[n], n) for n in sources])
         for name in node.outputs:
             fields[name] = made
     return fields
@@ -155,7 +155,7 @@ def _window(axis_map: AxisMap) -> Window:
     return replace(axis_map, before=0) if isinstance(axis_map, Window) else Window(1)
 
 
-def _widen(graph: Graph, node: Node, paths: list[Field]) -> Field:
+def _widest_of(paths: list[Field]) -> Field:
     if not paths:
         return Field((0, 0))
     extents = [field.extent for field in paths if field.extent is not None]

@@ -28,7 +28,7 @@ def is_depthwise(graph: Graph, node: Node) -> bool:
     return isinstance(op, Conv2D) and op.groups == channels > 1
 
 
-def mixes(graph: Graph, node: Node) -> bool:
+def mixes(node: Node) -> bool:
     """Whether each output channel is a sum over all input channels."""
     return isinstance(node.op, Dense) or (isinstance(node.op, Conv2D) and node.op.groups == 1)
 
@@ -95,7 +95,7 @@ class Groups:
     def _link(self, node: Node) -> None:
         """Groups of what a node makes; whatever is not understood stays."""
         graph, made = self._graph, node.outputs[0]
-        if mixes(graph, node):
+        if mixes(node):
             self._fresh(made)
         elif is_depthwise(graph, node):
             source = self._of[node.inputs[0]]
@@ -198,7 +198,7 @@ def kept_channels(
     groups = Groups(graph)
     kept, wishes = groups.kept(), groups.wishes(multiple)
     mixers = []
-    for node in filter(lambda node: mixes(graph, node), reversed(graph.nodes)):
+    for node in filter(mixes, reversed(graph.nodes)):
         source, made = groups.of(node.inputs[0]), groups.of(node.output)
         wish = int(wishes[made].max(initial=1))
         mixers.append(_Mixer(source, made, _needs(graph, node, bounds), wish))

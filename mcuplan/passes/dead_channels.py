@@ -119,7 +119,7 @@ class _Cut:
         source, made = self.masks[node.inputs[0]], self.masks[node.output]
         weights, bias = (self.graph.tensor(node.inputs[i]) for i in node.op.weight_inputs)
         values, sums = _data(weights), _data(bias).astype(np.int64)
-        if mixes(self.graph, node):
+        if mixes(node):
             sums = sums + self._folded(node, values)
             values = values[..., source]
         assert np.abs(sums).max(initial=0) < 1 << 31

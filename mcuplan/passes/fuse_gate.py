@@ -36,7 +36,7 @@ def fuse_gate(graph: Graph) -> Graph:
 
 
 def _fuse(editor: Editor, node: Node, op: Mul) -> bool:
-    (root, left), (other, right) = (_operand(editor, node, name) for name in node.inputs)
+    (root, left), (other, right) = (_operand(editor, name) for name in node.inputs)
     if node.inputs[0] == node.inputs[1]:
         root = other = node.inputs[0]
         left = right = ()
@@ -57,7 +57,7 @@ def _fuse(editor: Editor, node: Node, op: Mul) -> bool:
     return False
 
 
-def _operand(editor: Editor, node: Node, name: str) -> tuple[str, Chain]:
+def _operand(editor: Editor, name: str) -> tuple[str, Chain]:
     """The tensor and the functions that an operand is made of."""
     producer = editor.producer(name)
     private = editor.only_consumer(name) is not None and editor.tensor(name).type.quant is None

@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
@@ -20,7 +19,6 @@ from mcuplan.ir.types import Array, DType
 __all__ = [
     "FloatLayers",
     "LayerError",
-    "Layers",
     "ModelRuntime",
     "QuantizedLayers",
     "RuntimeValues",
@@ -152,18 +150,6 @@ def on_grid(tensor: Tensor, values: Array) -> Array:
     return kind.q.quantize(values)
 
 
-class Layers(Protocol):
-    """Collects the error of every layer, block by block of samples."""
-
-    def update(
-        self, feeds: Mapping[str, Array], ours: Mapping[str, Array], block: RuntimeValues
-    ) -> None:
-        """See samples: integers of the inputs, of all that we compute, and the runtime's."""
-
-    def result(self) -> Mapping[str, LayerError]:
-        """By our tensor, in order."""
-
-
 class QuantizedLayers:
     """Layers of a quantized model, each fed with the runtime's own values.
 
@@ -180,7 +166,7 @@ class QuantizedLayers:
     def update(
         self, feeds: Mapping[str, Array], ours: Mapping[str, Array], block: RuntimeValues
     ) -> None:
-        """See Layers."""
+        """See samples: integers of the inputs, of all that we compute, and the runtime's."""
         given = {n: on_grid(self._graph.tensor(n), v) for n, v in block.inner.items()}
         samples = len(block.outputs[0])
         for name, mine, theirs in _layers(self._graph, {**given, **feeds}, samples):
@@ -191,7 +177,7 @@ class QuantizedLayers:
             counts[1] += apart.size
 
     def result(self) -> Mapping[str, LayerError]:
-        """See Layers."""
+        """By our tensor, in order."""
         shares = {name: equal / max(1, many) for name, (equal, many) in self._exact.items()}
         return {n: LayerError(n, lsb, shares[n]) for n, lsb in self._worst.items()}
 
@@ -239,7 +225,7 @@ class FloatLayers:
     def update(
         self, feeds: Mapping[str, Array], ours: Mapping[str, Array], block: RuntimeValues
     ) -> None:
-        """See Layers."""
+        """See samples, as :class:`QuantizedLayers` does."""
         for name, real in block.inner.items():
             if name not in ours or real.dtype.kind != "f":
                 continue
@@ -248,7 +234,7 @@ class FloatLayers:
             sums += np.square(mine - real).sum(), np.square(real).sum()
 
     def result(self) -> Mapping[str, LayerError]:
-        """See Layers."""
+        """By our tensor, in order."""
         return {
             name: LayerError(name, error=float(np.sqrt(apart / size)) if size else 0.0)
             for node in self._graph.nodes

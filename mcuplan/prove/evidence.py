@@ -16,7 +16,6 @@ from mcuplan.prove.boundary import boundary_inputs, real_inputs, real_outputs, t
 from mcuplan.prove.compare import (
     FloatLayers,
     LayerError,
-    Layers,
     ModelRuntime,
     QuantizedLayers,
     tolerances_of,
@@ -87,7 +86,9 @@ def against_runtime(
         DataError: the labels do not fit the outputs.
     """
     limits = limits or Thresholds()
-    layers: Layers = QuantizedLayers(graph) if quantized else FloatLayers(graph)
+    layers: QuantizedLayers | FloatLayers = (
+        QuantizedLayers(graph) if quantized else FloatLayers(graph)
+    )
     ends = EndToEnd(graph, data, quantized=quantized)
     runtime = ModelRuntime(path, graph)
     states = first_states(graph)

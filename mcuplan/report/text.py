@@ -33,7 +33,7 @@ _NAME_WIDTH = 16
 def _decided(budget: Budget, look: Look) -> str:
     full = look.verbose or look.every_layer or budget.command == "plan"
     over = budget.verdict.status is not Status.FITS
-    blocks = [_head(budget, look), _headline(budget, look), _regions(budget, look)]
+    blocks = [_head(budget, look), _headline(budget, look), _regions(budget)]
     blocks.append([*_sums(budget, look), *_proof(budget, look)])
     if full or over:
         blocks.append(_figures(budget, look))
@@ -109,7 +109,7 @@ def _bar(used: int, budget: int) -> str:
     return f"[{'#' * filled}{' ' * (_BAR - filled)}]  {_percent(used, budget):>6}"
 
 
-def _regions(budget: Budget, look: Look) -> list[str]:
+def _regions(budget: Budget) -> list[str]:
     rows = [["region", "used", "budget", "left", ""]]
     reserved = []
     for region in budget.regions:

@@ -39,7 +39,7 @@ def row_tables(graph: RowGraph) -> RowTables:
             earlier step makes, rows that are never made.
     """
     makers = _makers(graph)
-    done_at = [_made_after(graph, t, makers.get(t)) for t in range(len(graph.tensors))]
+    done_at = [_made_after(graph, makers.get(t)) for t in range(len(graph.tensors))]
     needs, last = _needs(graph, makers, done_at)
     draft = _Draft(
         needs=needs,
@@ -67,7 +67,7 @@ def _makers(graph: RowGraph) -> dict[int, int]:
     return makers
 
 
-def _made_after(graph: RowGraph, tensor: int, maker: int | None) -> list[int]:
+def _made_after(graph: RowGraph, maker: int | None) -> list[int]:
     """For each row the moves its maker must have done; empty if it is there from the start."""
     found: list[int] = []
     for i, move in enumerate(graph.steps[maker].moves if maker is not None else ()):
