@@ -134,7 +134,7 @@ class Groups:
         """Whether each channel of the output is made from that of the operands."""
         sig, last = self._graph.signature(node), len(self._graph.tensor(node.output).type.shape) - 1
         own = [
-            len(own) == last + 1 and own[last] == SAME
+            len(own) == last + 1 and own[last:] == (SAME,)  # a scalar has no channels
             for own, value in zip(sig.maps, sig.constants, strict=True)
             if value is None
         ]

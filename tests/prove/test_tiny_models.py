@@ -55,6 +55,11 @@ _ENDS = {
         "(float[2,4] x, float[2,4] z) => (float[2,4] z, float[2,4] y) { y = Relu (x) }",
         ["--io-layout", "nhwc"],
     ),
+    "a scalar that a table is made of": (
+        "(float[1] x) => (float y, float[1] z) <int64[1] a = {0}> "
+        "{ t = ReduceMax <keepdims = 0> (x, a) y = Cos (t) z = Abs (x) }",
+        [],
+    ),
     "a product of a row of real values": (
         "(float[1,4] x) => (float[1,4] y) <float[4] c = {1, 2, 3, 4}> { y = Mul (c, x) }",
         ["--dtype", "float32"],
