@@ -16,7 +16,8 @@ from mcuplan.ir.types import DType
 from mcuplan.prove.cores import core_named
 from mcuplan.prove.proofs import Subject, prove_on_core, prove_on_host
 from mcuplan.prove.toolchain import write_files
-from mcuplan.schedule import make_plan, select_kernels
+from mcuplan.schedule.assembly.plan import make_plan
+from mcuplan.schedule.kernels.select import select_kernels
 from mcuplan.schedule.assembly.regions import spread
 from mcuplan.targets import load_target
 
