@@ -17,8 +17,8 @@ from mcuplan.prove.cores import core_named
 from mcuplan.prove.proofs import Subject, prove_on_core, prove_on_host
 from mcuplan.prove.toolchain import write_files
 from mcuplan.schedule.assembly.plan import make_plan
-from mcuplan.schedule.kernels.select import select_kernels
 from mcuplan.schedule.assembly.regions import spread
+from mcuplan.schedule.kernels.select import select_kernels
 from mcuplan.targets import load_target
 
 _GOLDEN = Path(__file__).resolve().parents[1] / "golden"
