@@ -78,15 +78,8 @@ def arena_macros(name: str, arenas: Sequence[Arena]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def arena_types(
-    name: str, arenas: Sequence[Arena], *, fed: bool = False, lasts: bool = False
-) -> str:
-    """A struct for each arena; ``fed``: the input arrives row by row; ``lasts``: it has states."""
-    lasting = "Between calls only the output in it means something."
-    if fed:
-        lasting = f"From {name}_begin() to {name}_finish() it must stay as it is."
-    if lasts:
-        lasting = f"From {name}_reset() to the last call of a sequence it must stay as it is."
+def arena_types(name: str, arenas: Sequence[Arena], lasting: str) -> str:
+    """A struct for each arena; ``lasting`` says what is to be known of it between calls."""
     parts = []
     for arena in arenas:
         macro = f"{name}_{arena.member}".upper()

@@ -39,12 +39,7 @@ def header_values(
     return {
         "arena_macros": arena_macros(places.name, places.arenas),
         "port_macros": "\n".join(macros),
-        "arena_types": arena_types(
-            places.name,
-            places.arenas,
-            fed=bool(places.plan.fed_rows),
-            lasts=bool(places.graph.states),
-        ),
+        "arena_types": arena_types(places.name, places.arenas, _lasting(places)),
         "ctx_members": _ctx_members(places),
         "accessors": "\n".join(declared(places, p, is_input=i) for p, i in shown),
         "helpers": "\n".join(filter(None, (helper(p, is_input=i) for p, i in ports))),
@@ -65,8 +60,29 @@ def entry_values(
         **said,
         "inputs_s": "s" if len(inputs) > 1 else "",
         "outputs_s": "s" if len(outputs) > 1 else "",
-        "overwritten": _overwritten(places),
+        "overwritten": _input_note(places, many=len(inputs) > 1),
     }
+
+
+def _lasting(places: Places) -> str:
+    """What is to be known of an arena between calls."""
+    if places.plan.fed_rows:
+        return f"From {places.name}_begin() to {places.name}_finish() it must stay as it is."
+    if places.graph.states:
+        return f"From {places.name}_reset() to the last call of a sequence it must stay as it is."
+    one = len(places.graph.app_outputs) == 1
+    ports = f"output{'' if one else 's'}"
+    if not _overwritten(places):
+        one, ports = False, f"input{'s' if len(places.graph.app_inputs) > 1 else ''} and {ports}"
+    return f"Between calls only the {ports} in it mean{'s' if one else ''} something."
+
+
+def _input_note(places: Places, *, many: bool) -> str:
+    """What becomes of the inputs in a call."""
+    verb, them, they = ("are", "them", "they") if many else ("is", "it", "it")
+    if _overwritten(places):
+        return f"{verb} overwritten: write {them} anew before every call"
+    return f"{verb} kept: {they} may be used again in the next call"
 
 
 def _computes_reals(places: Places) -> bool:
@@ -123,7 +139,7 @@ def _ctx_members(places: Places) -> str:
     return "\n".join(lines)
 
 
-def _overwritten(places: Places) -> str:
+def _overwritten(places: Places) -> bool:
     """Whether the bytes of an input serve another purpose during a call."""
     rows = places.plan.allocation.rows
     mine = {slot.buffer for p in places.graph.app_inputs for slot in rows[p.tensor]}
@@ -134,9 +150,7 @@ def _overwritten(places: Places) -> str:
     )
     owners = [slot.buffer for name in places.owners() for slot in rows[name]]
     aliased = any(owners.count(buffer) > 1 for buffer in mine)
-    if shared or aliased:
-        return "is overwritten: write it anew before every call"
-    return "is kept: it may be used again in the next call"
+    return shared or aliased
 
 
 def _spans(places: Places) -> Iterator[tuple[str, str, int, int]]:

@@ -83,6 +83,7 @@ def test_the_header_says_whether_the_input_is_kept(model: str, keep: bool) -> No
     header = Path("out/net.h").read_text()
     assert keep == ("is kept: it may be used again" in header)
     assert keep != ("is overwritten: write it anew" in header)
+    assert keep == ("only the input and output in it mean something" in header)
     assert keep == ("keep-input" in header)
 
 
