@@ -18,10 +18,12 @@ from mcuplan.ir.op import Call, ConstArray, Field, Kernel, Packed, Signature
 from mcuplan.ir.types import Array, DType
 from mcuplan.ops import portable_calls
 from mcuplan.ops.conv2d import Conv2D
+from mcuplan.ops.conv_kernels import is_one_pixel
 from mcuplan.ops.dense import Dense
 from mcuplan.ops.eltwise import Add, Mul, Sub
 from mcuplan.ops.fields import (
     clamp_fields,
+    has_many_pixels,
     pixel_fields,
     pixels_of,
     prepared,
@@ -148,13 +150,8 @@ def _depthwise_scratch(sig: Signature) -> int:
 # -- fully connected ------------------------------------------------------------------------
 
 
-def _is_one_pixel(sig: Signature) -> bool:
-    """Whether a convolution is a matrix applied to a single pixel."""
-    op = sig.op
-    assert isinstance(op, Conv2D)
-    shape = sig.inputs[0].shape
-    plain = op.kernel == shape[1:3] == (1, 1) and not any(op.pads) and op.groups == 1
-    return plain and _dense_supports(sig)
+def _is_matrix(sig: Signature) -> bool:
+    return is_one_pixel(sig) and _dense_supports(sig)
 
 
 def _dense_supports(sig: Signature) -> bool:
@@ -174,9 +171,7 @@ def _dense(sig: Signature) -> tuple[Call, ...]:
 
 
 def _many_pixels(sig: Signature) -> bool:
-    rows, pixels = pixels_of(sig)
-    sizes = (rows, pixels, sig.inputs[0].channels, sig.output.channels)
-    return rows * pixels > 1 and max(sizes) < 1 << 16 and prepared(sig).fits_one_shift
+    return has_many_pixels(sig) and prepared(sig).fits_one_shift
 
 
 def _dense_pixels(sig: Signature) -> tuple[Call, ...]:
@@ -225,7 +220,7 @@ KERNELS = (
         Conv2D,
         function="mplan_dense_s8_mve",
         lower=_dense,
-        supports=_is_one_pixel,
+        supports=_is_matrix,
         cost_class="dense",
     ),
     _kernel(

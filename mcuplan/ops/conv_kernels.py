@@ -11,7 +11,7 @@ from mcuplan.ir.work import Work
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.fields import FLOAT_TYPES, WIDE_TYPES, float_fields, requant_fields
 
-__all__ = ["KERNELS", "WIDE", "conv_fields", "conv_work", "wide_call"]
+__all__ = ["KERNELS", "WIDE", "conv_fields", "conv_work", "is_one_pixel", "wide_call"]
 
 WIDE = "mplan_conv2d_s8_w16"
 
@@ -90,6 +90,14 @@ def _float(sig: Signature) -> tuple[Call, ...]:
     op = sig.op
     assert isinstance(op, Conv2D)
     return (Call(float_fields(sig) | conv_fields(sig) | {"groups": op.groups}),)
+
+
+def is_one_pixel(sig: Signature) -> bool:
+    """Whether a convolution is a matrix applied to a single pixel."""
+    op = sig.op
+    assert isinstance(op, Conv2D)
+    single = op.kernel == sig.inputs[0].shape[1:3] == (1, 1)
+    return single and not any(op.pads) and op.groups == 1
 
 
 def _is_depthwise(sig: Signature) -> bool:

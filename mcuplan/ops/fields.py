@@ -19,6 +19,7 @@ __all__ = [
     "finish",
     "float_clamped",
     "float_fields",
+    "has_many_pixels",
     "pixel_fields",
     "pixels_of",
     "prepared",
@@ -107,6 +108,13 @@ def pixels_of(sig: Signature) -> tuple[int, int]:
     """Rows of the input, and pixels of one row."""
     rows = sig.inputs[0].rows
     return rows, sig.inputs[0].elements // max(1, rows * sig.inputs[0].channels)
+
+
+def has_many_pixels(sig: Signature) -> bool:
+    """Whether a matrix is applied to several pixels, of sizes that 1x1 convolutions take."""
+    rows, pixels = pixels_of(sig)
+    sizes = (rows, pixels, sig.inputs[0].channels, sig.output.channels)
+    return rows * pixels > 1 and max(sizes) < 1 << 16
 
 
 def pixel_fields(sig: Signature) -> dict[str, Field]:

@@ -25,7 +25,7 @@ from mcuplan.ir.work import Work, block_parts
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.conv_kernels import conv_fields
 from mcuplan.ops.dense import Dense
-from mcuplan.ops.fields import pixel_fields, pixels_of, taps_per_output
+from mcuplan.ops.fields import has_many_pixels, pixel_fields, taps_per_output
 from mcuplan.units import align_up
 
 __all__ = ["CONV", "PATCH", "PIXELS"]
@@ -200,8 +200,7 @@ def _patch_work(sig: Signature, runs: Sequence[int]) -> Work:
 
 
 def _many_pixels(sig: Signature) -> bool:
-    rows, pixels = pixels_of(sig)
-    return rows * pixels > 1 and max(rows, pixels) < 1 << 16 and shares_words(sig)
+    return has_many_pixels(sig) and shares_words(sig)
 
 
 def _dense_pixels(sig: Signature) -> tuple[Call, ...]:

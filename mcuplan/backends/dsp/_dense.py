@@ -20,6 +20,7 @@ from mcuplan.ir.op import Call, Field, Signature
 from mcuplan.ir.types import Array
 from mcuplan.ir.work import Work
 from mcuplan.ops.conv2d import Conv2D
+from mcuplan.ops.conv_kernels import is_one_pixel
 from mcuplan.ops.dense import Dense
 from mcuplan.ops.fields import pixels_of
 
@@ -42,12 +43,7 @@ def _is_matrix(sig: Signature) -> bool:
     op = sig.op
     assert isinstance(op, Conv2D)
     plain = op.kernel == op.stride == (1, 1) and not any(op.pads) and op.groups == 1
-    return (plain or _is_one_pixel(op, sig)) and shares_words(sig)
-
-
-def _is_one_pixel(op: Conv2D, sig: Signature) -> bool:
-    small = op.kernel == sig.inputs[0].shape[1:3] == (1, 1)
-    return small and not any(op.pads) and op.groups == 1
+    return (plain or is_one_pixel(sig)) and shares_words(sig)
 
 
 def _dense(sig: Signature) -> tuple[Call, ...]:

@@ -15,7 +15,7 @@ from mcuplan.ir.work import Work
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.conv_kernels import conv_fields
 from mcuplan.ops.dense import Dense
-from mcuplan.ops.fields import pixel_fields, pixels_of, prepared, taps_per_output
+from mcuplan.ops.fields import has_many_pixels, pixel_fields, prepared, taps_per_output
 from mcuplan.units import align_up
 
 __all__ = ["CONV", "PIXELS"]
@@ -105,8 +105,7 @@ def _conv_work(sig: Signature, calls: Sequence[int]) -> Work:
 
 
 def _many_pixels(sig: Signature) -> bool:
-    rows, pixels = pixels_of(sig)
-    return rows * pixels > 1 and max(rows, pixels) < 1 << 16 and is_small(sig)
+    return has_many_pixels(sig) and is_small(sig)
 
 
 def _dense_pixels(sig: Signature) -> tuple[Call, ...]:

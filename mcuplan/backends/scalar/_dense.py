@@ -13,19 +13,15 @@ from mcuplan.ir.op import Call, ConstArray, Field, Packed, Signature
 from mcuplan.ir.types import Array, DType
 from mcuplan.ir.work import Work
 from mcuplan.ops.conv2d import Conv2D
+from mcuplan.ops.conv_kernels import is_one_pixel
 from mcuplan.ops.dense import Dense
 from mcuplan.ops.fields import pixels_of, prepared, taps_per_output
 
 __all__ = ["DENSE", "POINTWISE"]
 
 
-def _is_one_pixel(sig: Signature) -> bool:
-    """Whether a convolution is a matrix applied to a single pixel."""
-    op = sig.op
-    assert isinstance(op, Conv2D)
-    shape = sig.inputs[0].shape
-    plain = op.kernel == shape[1:3] == (1, 1) and not any(op.pads) and op.groups == 1
-    return plain and is_small(sig)
+def _is_matrix(sig: Signature) -> bool:
+    return is_one_pixel(sig) and is_small(sig)
 
 
 def _fours(sig: Signature) -> Array:
@@ -66,7 +62,7 @@ POINTWISE = kernel(
     function="mplan_dense_s8_scalar",
     lower=_dense,
     work=_dense_work,
-    supports=_is_one_pixel,
+    supports=_is_matrix,
     cost_class="dense",
 )
 
