@@ -108,12 +108,13 @@ def plan_for(planned: Planned, target: Target) -> Planned:
 def generate(planned: Planned, name: str) -> Bundle:
     """C sources of a plan."""
     program = planned.plan.program
-    stack = model_code(program, program.target).stack_bytes
+    code = model_code(program, program.target)
+    stack = code.stack_bytes + code.stack_margin_bytes  # as the budget has it
     stamp = Stamp(
         planned.model.path.name,
         planned.model.sha256,
         words.options(planned),
-        f"about {stack} bytes, modelled; mcuplan verify proves a bound",
+        f"about {stack} bytes, modelled with a margin; mcuplan verify proves a bound",
         " ".join(("arm-none-eabi-gcc", OPTIMIZE, *program.target.flags)),
     )
     return emit(planned.plan, name, stamp)

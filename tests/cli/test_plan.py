@@ -77,12 +77,14 @@ def test_kept_inputs_cost_arena(model: str, capsys: Captured) -> None:
 
 @pytest.mark.parametrize("keep", [False, True])
 def test_the_header_says_whether_the_input_is_kept(model: str, keep: bool) -> None:
-    """With --keep-input the header promises that the input stays, and names the option."""
+    """With --keep-input the header promises that the input stays; its stack is the budget's."""
     command = ["generate", model, "-t", BOARD, "--calibration", "random", "-o", "out", "-q"]
     assert 0 == run([*command, *(["--keep-input"] if keep else [])])
     header = Path("out/net.h").read_text()
     assert keep == ("is kept: it may be used again" in header)
     assert keep != ("is overwritten: write it anew" in header)
+    report = json.loads(Path("out/net.report.json").read_text())
+    assert f" * Stack: about {report['ram']['stack_bytes']} bytes, modelled" in header
     assert keep == ("only the input and output in it mean something" in header)
     assert keep == ("keep-input" in header)
 
