@@ -49,6 +49,7 @@ def test_rows_of_a_table_are_ordered(capsys: Captured) -> None:
         (f"{STEPS}\na,{'9' * 19},,\n", []),
         (f"{ROWS}\na,99999999,1,,,\n", ["--rows"]),
         (f"{ROWS}\na,9000,1,,,\nb,9000,1,a,1,1\n", ["--rows"]),
+        (ROWS + "".join(f"\na{i},1,1,,," for i in range(3_000)), ["--rows"]),
         (f"{ROWS}\na,4,1,b,3,1\n", ["--rows"]),
         (f"{ROWS}\na,4,1,,0,1\n", ["--rows"]),
         ("id\n\x00", ["--rows"]),

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from mcuplan.errors import DataError
 from mcuplan.solvers.csv_file import csv_lines, csv_text, number, read_text
-from mcuplan.solvers.rows.order import find_row_order
+from mcuplan.solvers.rows.order import STATES, find_row_order
 from mcuplan.solvers.rows.problem import Move, RowGraph, RowOrder, RowStep, RowTensor
 
 __all__ = ["row_order_csv"]
@@ -23,6 +23,8 @@ __all__ = ["row_order_csv"]
 _COLUMNS = ("id", "rows", "row_bytes", "reads", "kernel", "stride")
 _MOST_ROWS = 10_000  # of all layers
 _MOST_BYTES = 1 << 20
+_MOST_CELLS = 1 << 22  # layers times rows: what tables hold
+_USUAL_LAYERS = 64  # of more, a state takes so much longer that fewer are looked at
 _Layer = tuple[int, int, str, int, int]
 
 
@@ -45,6 +47,8 @@ def _graph(text: str, file: str) -> RowGraph:
     layers = csv_lines(text, file, _COLUMNS, (), _layer)
     if sum(rows for rows, *_ in layers.values()) > _MOST_ROWS:
         raise DataError(f"has more than {_MOST_ROWS:,} rows in all", file, "split the table")
+    if len(layers) * sum(rows for rows, *_ in layers.values()) > _MOST_CELLS:
+        raise DataError(f"has more than {_MOST_CELLS:,} layers times rows", file, "split the table")
     place = {name: at for at, name in enumerate(layers)}
     read = {reads for _, _, reads, _, _ in layers.values()}
     tensors: list[RowTensor] = []
@@ -68,6 +72,7 @@ def row_order_csv(path: Path) -> tuple[str, RowOrder]:
         UsageError, DataError, Problems: the file is no such table.
     """
     graph = _graph(read_text(path), path.name)
-    order = find_row_order(graph)
+    states = STATES * _USUAL_LAYERS // max(_USUAL_LAYERS, len(graph.steps))
+    order = find_row_order(graph, states=states)
     runs = ((graph.steps[step].name, len(list(run))) for step, run in groupby(order.moves))
     return csv_text(("id", "rows"), runs), order
