@@ -94,10 +94,10 @@ _EMITTER = (
         ("({len(port.shape)}U)", "({len(port.shape) + 1}U)"),
         ("_DIM{i} ({n}U)", "_DIM{i} ({n + 1}U)"),
         ("_BYTES ({port.nbytes}U)", "_BYTES ({port.nbytes + 1}U)"),
-        ("port.dtype.low, port.dtype.high", "0, 255"),
+        ("str(port.dtype.low), str(port.dtype.high)", '"0", "255"'),
         ("return {macro}_SCALE *", "return 2.0f * {macro}_SCALE *"),
         ("MPLAN_CAST(int32_t, q) - {macro}_ZERO_POINT", "MPLAN_CAST(int32_t, q)"),
-        ("(check(ctx) == MPLAN_OK) ? {place} : NULL", "(ctx != NULL) ? {place} : NULL"),
+        ("return (check(ctx) == MPLAN_OK)", "return (ctx != NULL)"),
     ),
     *several(
         "mcuplan/emit/ports.py",
@@ -124,7 +124,7 @@ _EMITTER = (
     *several(
         "mcuplan/emit/source.py",
         "chain",
-        ('["(ctx == NULL)", *members]', '["(ctx == NULL)"]'),
+        ('"null_test": _any(members, 8)', '"null_test": _any(members[:1], 8)'),
         ("% MPLAN_ARENA_ALIGN) != 0U", "% 2U) != 0U"),
         ("*rows]\n        if step", '*rows[:1], "1U"]\n        if step'),
         ("({places.offset(name)}U)", "({places.offset(name) + 4}U)"),
