@@ -23,6 +23,7 @@ _PER_PORT = 24  # an accessor
 _PER_ARGUMENT = 6  # address or constant to a register, Thumb-2
 _PER_CALL = 6  # branch and link, literal
 _INVOKE_STACK = 48
+_LEAST_STACK_MARGIN = 96  # what calls spill and pass in memory: up to 88 bytes were measured
 _SOFT_FLOAT_BYTES = 1_100  # sum, product and comparison of float32 in libgcc, Thumb-2
 _LIBRARY_BYTES = 320  # 64-bit multiply and division helpers of a core that lacks them
 
@@ -51,7 +52,8 @@ def model_code(program: Program, target: Target) -> Modelled:
     scale, margin = _ratio(target, "scale", 1.0), _ratio(target, "margin", 0.25)
     code = math.ceil(code * scale) + (_LIBRARY_BYTES if target.core in SMALL_CORES else 0)
     stack = _INVOKE_STACK + max((size.stack_bytes for size in sizes), default=0)
-    return Modelled(code, math.ceil(code * margin), stack, math.ceil(stack * margin / 4) * 4)
+    spilled = max(_LEAST_STACK_MARGIN, math.ceil(stack * margin / 4) * 4)
+    return Modelled(code, math.ceil(code * margin), stack, spilled)
 
 
 def _kernels(program: Program) -> Iterable[Kernel]:
