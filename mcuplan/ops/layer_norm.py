@@ -168,13 +168,14 @@ def read_layer_norm(node: OnnxNode, build: Builder) -> None:
     ]
     offsets = spread[1] if len(spread) > 1 else (0.0,) * len(spread[0])
     op = LayerNorm(spread[0], offsets, node.get_float("epsilon", 1e-5))
-    if len(inner_shape) == 1:
+    before = shape[:axis] or (1,)  # all axes: samples are apart on one of their own
+    if axis and len(inner_shape) == 1:
         layout = held_ending_with(build, name, axis) or plain(len(shape))
         build.add(op, [build.in_layout(name, layout)], node, layout)
         return
     flat, made = inner(node, "flat"), inner(node, "made")
-    add_view(flat, build, (*shape[:axis], math.prod(inner_shape)))
-    build.add(op, [build.in_layout(flat.outputs[0], plain(axis + 1))], made)
+    add_view(flat, build, (*before, math.prod(inner_shape)))
+    build.add(op, [build.in_layout(flat.outputs[0], plain(len(before) + 1))], made)
     add_view(replace(node, inputs=made.outputs), build, shape)
 
 

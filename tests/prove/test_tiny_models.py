@@ -60,6 +60,11 @@ _ENDS = {
         "{ t = ReduceMax <keepdims = 0> (x, a) y = Cos (t) z = Abs (x) }",
         [],
     ),
+    "one value, normalized": (
+        "(float[1] x) => (float[1] y) <float[1] g = {2}, float[1] b = {0.5}> "
+        "{ y = LayerNormalization (x, g, b) }",
+        [],
+    ),
     "a product of a row of real values": (
         "(float[1,4] x) => (float[1,4] y) <float[4] c = {1, 2, 3, 4}> { y = Mul (c, x) }",
         ["--dtype", "float32"],
