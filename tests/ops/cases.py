@@ -101,9 +101,9 @@ def _plain(kind: TensorType) -> TensorType:
 class FloatCase(Case):
     """An operator in float32; its meaning there takes the place of the integer one."""
 
-    def integer(self) -> Array:
+    def integers(self) -> tuple[Array, ...]:
         """The float32 meaning of the operator on these arrays."""
-        return self.sig.op.float32(*self.arrays)[0]
+        return self.sig.op.float32(*self.arrays)
 
 
 def make_float_case(name: str, example: Example, seed: int) -> FloatCase:
