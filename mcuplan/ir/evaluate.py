@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
+from mcuplan.ir.geometry import SAME
 from mcuplan.ir.graph import Graph, Node
 from mcuplan.ir.types import Array, DType, TensorType
 
@@ -107,8 +108,16 @@ def batchable(graph: Graph) -> bool:
             [graph.tensor(n).type for n in node.inputs],
             [graph.tensor(n).type for n in node.outputs],
         )
+        and not _mixes_samples(graph, node)
         for node in graph.nodes
     )
+
+
+def _mixes_samples(graph: Graph, node: Node) -> bool:
+    """Whether a node reads along the only axis of an input, where samples would lie."""
+    sig = graph.signature(node)
+    pairs = zip(sig.maps, sig.constants, strict=True)
+    return any(value is None and len(own) == 1 and own[0] != SAME for own, value in pairs)
 
 
 def _run(graph: Graph, node: Node, values: Mapping[str, Array]) -> tuple[Array, ...]:

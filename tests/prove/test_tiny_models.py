@@ -65,6 +65,10 @@ _ENDS = {
         "{ y = LayerNormalization (x, g, b) }",
         [],
     ),
+    "a share of one value": (
+        "(float[1] x) => (float[1] y) { y = Softmax <axis = 0> (x) }",
+        [],
+    ),
     "a product of a row of real values": (
         "(float[1,4] x) => (float[1,4] y) <float[4] c = {1, 2, 3, 4}> { y = Mul (c, x) }",
         ["--dtype", "float32"],
