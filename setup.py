@@ -115,7 +115,10 @@ def _core(room: str, name: str, modules: str, headers: str) -> Extension:
     return Extension(
         f"mcuplan.solvers.{room}.{name}",
         sources=[str(folder / f"{module}.c") for module in modules.split()],
-        depends=[str(folder / f"{header}.h") for header in headers.split()],
+        depends=[
+            "mcuplan/solvers/csrc/python_abi.h",
+            *(str(folder / f"{header}.h") for header in headers.split()),
+        ],
         py_limited_api=True,
     )
 

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Python's side of the compiled search: takes int64 arrays and checks them. */
 #define PY_SSIZE_T_CLEAN
-#define Py_LIMITED_API 0x030B0000
-#include <Python.h>
+#include "../../csrc/python_abi.h"
 
 #include "rowcore.h"
 
