@@ -10,11 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from mcuplan.solvers import packing
 from mcuplan.solvers.packing import pack
 from mcuplan.solvers.packing.problem import Buffer, LiveRange, Problem
 
-ROOT = Path(packing.__file__).parents[1]
+SOLVERS = Path(__file__).resolve().parents[2] / "mcuplan" / "solvers"
 CORES = {"packing": "_packcore", "rows": "_rowcore"}
 BUFFERS = [(7 * k % 40 + 1, k % 11, k % 11 + 1 + k % 5) for k in range(40)]  # bytes, [start, end)
 ANSWER = """
@@ -37,7 +36,7 @@ def test_cores_need_no_headers_of_python(host_gcc: str, tmp_path: Path) -> None:
     """What is built on declarations of our own is found, and gives the same answers."""
     cores = {}
     for room, name in CORES.items():
-        sources = sorted(map(str, (ROOT / room / "csrc").glob("*.c")))
+        sources = sorted(map(str, (SOLVERS / room / "csrc").glob("*.c")))
         built = cores[f"mcuplan.solvers.{room}.{name}"] = str(tmp_path / f"{name}.abi3.so")
         options = ["-DMCUPLAN_WITHOUT_PYTHON_H", "-std=c11", "-O1", "-Wall", "-Wextra", "-Werror"]
         subprocess.run([host_gcc, *options, "-fPIC", "-shared", *sources, "-o", built], check=True)
