@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 from small_nets import small_net
 
+import mcuplan
 from mcuplan.cli import run
 
-ROOT = str(Path(__file__).resolve().parents[2])
+ROOT = str(Path(mcuplan.__file__).resolve().parents[1])  # of what is tested, installed or not
 CHECK = ["check", "net.onnx", "--target", "nucleo-f446re"]
 
 

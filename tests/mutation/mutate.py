@@ -20,6 +20,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
@@ -42,6 +43,12 @@ class Bench:
         folder.mkdir(exist_ok=True)
         for part in _PARTS:
             shutil.copytree(ROOT / part, self.tool / part)
+        spec = find_spec("mcuplan")  # not imported: the copy is
+        assert spec is not None
+        assert spec.origin is not None
+        tested = Path(spec.origin).parent  # where the cores are built
+        for core in tested.glob("solvers/*/_*core.*"):
+            shutil.copy(core, self.tool / "mcuplan" / core.relative_to(tested))
         self.work.mkdir()
         write_nets(self.work)
 

@@ -132,9 +132,13 @@ def test_fitting_writes_the_files_of_a_set(
     ],
 )
 def test_what_cannot_be_fitted_is_said(
-    given: list[str], hint: str, capsys: pytest.CaptureFixture[str]
+    given: list[str],
+    hint: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Wrong flags stop before anything is measured, with what to write instead."""
+    monkeypatch.setattr("mcuplan.resources.is_checkout", lambda: True)
     assert 2 == run(["bench", *given])
     assert hint in capsys.readouterr().err
 
