@@ -108,6 +108,16 @@ def test_tiny_tables_are_solved_to_proof(problem: Problem) -> None:
     assert plan.optimal
 
 
+def test_an_aligned_buffer_rests_on_one_that_ends_between() -> None:
+    """A buffer may rest where its alignment leaves a gap above a pinned one: 15 bytes, not 16."""
+    sizes = ((2, 2), (3, 2), (3, 1), (3, 2), (1, 4), (2, 1))
+    buffers = tuple(Buffer(f"b{i}", n, LiveRange(0, 1), a) for i, (n, a) in enumerate(sizes))
+    problem = Problem(buffers, {(1, 0): 0, (1, 4): 0}, {0: 12, 2: 4, 3: 8})
+    plan = pack(problem)
+    assert 15 == least_arena(problem, 99) == plan.arena_bytes
+    assert plan.optimal
+
+
 @settings(max_examples=20, deadline=None)
 @given(problems())
 def test_searching_never_makes_it_worse(problem: Problem) -> None:

@@ -138,7 +138,7 @@ int64_t packcore_next_rest(const search *s, int64_t buffer, int64_t from, int64_
     for (int64_t e = t->edge_start[buffer]; e < t->edge_start[buffer + 1]; e++) {
         int64_t other = t->edge_to[e], base = position(s, other), level;
         if (base >= 0) {
-            level = base + t->edge_below[e];
+            level = aligned(s, buffer, base + t->edge_below[e]);
             if (level <= from) {
                 continue;
             }
@@ -147,7 +147,7 @@ int64_t packcore_next_rest(const search *s, int64_t buffer, int64_t from, int64_
             if (base < floor && t->first[other] <= section && section < t->last[other]) {
                 base = floor;
             }
-            level = base + t->edge_below[e];
+            level = aligned(s, buffer, base + t->edge_below[e]);
         }
         if (level < best) {
             best = level;
