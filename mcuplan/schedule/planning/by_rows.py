@@ -67,4 +67,4 @@ def _best(plans: Sequence[Plan], objective: Objective, rating: Rating) -> Plan:
     allowed = [plan for plan in plans if plan.arena_bytes <= limit]
     if len(allowed) == 1:
         return allowed[0]
-    return min(allowed, key=lambda p: (not rating.fits(p), rating.cycles(p), p.arena_bytes))
+    return rating.fastest(allowed)

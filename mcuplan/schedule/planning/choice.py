@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from mcuplan.errors import InputTooLarge
@@ -67,7 +67,7 @@ def plan_graph(
     offers = Offers(target)
     rating = Rating(aim.ram_limit, sharing.keep_inputs)
     if streaming == "input":
-        fed = plan_rows(graph, target, sharing, effort, aim, feed=True)
+        fed = plan_rows(graph, target, sharing, effort, aim, feed=True, offers=offers)
         assert fed is not None, "an input that can be fed has rows"
         return fed
     whole, by_rows = _both_ways(graph, offers, sharing, effort, aim, streaming)
@@ -77,8 +77,8 @@ def plan_graph(
     best = whole if by_rows is None else _faster(by_rows, whole, rating)
     if all(map(rating.fits, plans)) and not any(region.wait_states for region in target.ram):
         return best
-    others = _others(graph, offers, sharing, effort, aim, streaming)
-    found = _fastest([best, *others], rating)
+    others = _others(graph, offers, sharing, effort, aim, streaming, rating)
+    found = rating.fastest([best, *others])
     return found if found is best else replace(found, selected=_as_latency(found))
 
 
@@ -128,9 +128,9 @@ def _others(
     effort: Effort | None,
     aim: Aim,
     streaming: Streaming,
+    rating: Rating,
 ) -> Iterator[Plan]:
     """Plans of other objectives, where the fastest kernels need more than the best RAM."""
-    rating = Rating(aim.ram_limit, sharing.keep_inputs)
     for objective in (Objective.RAM_STRICT, Objective.RAM, Objective.BALANCED, Objective.FLASH):
         wanted = replace(aim, objective=objective)
         whole, by_rows = _both_ways(graph, offers, sharing, effort, wanted, streaming)
@@ -146,14 +146,9 @@ def _as_latency(plan: Plan) -> Selected | None:
     return selected and replace(selected, objective=objective, among_fitting=True)
 
 
-def _fastest(plans: Sequence[Plan], rating: Rating) -> Plan:
-    """The plan with the least cycles of those that fit, then with the least arena."""
-    return min(plans, key=lambda p: (not rating.fits(p), rating.cycles(p), p.arena_bytes))
-
-
 def _faster(by_rows: Plan, whole: Plan, rating: Rating) -> Plan:
     """The faster plan; where both are as fast, the one that needs less."""
-    if _fastest([whole, by_rows], rating) is by_rows:
+    if rating.fastest([whole, by_rows]) is by_rows:
         return by_rows
     more = 100 * (rating.cycles(by_rows) / max(1.0, rating.cycles(whole)) - 1)
     return replace(whole, as_a_whole=SlowerByRows(more)) if more > 0 else whole
@@ -191,7 +186,7 @@ def _plan_whole(
             onwards = replace(sharing, backwards=False)
             plans.append(placed(fastest, onwards, effort, eager=True))
     rating = Rating(aim.ram_limit, sharing.keep_inputs)
-    best = plans[0] if len(plans) == 1 else _fastest(plans, rating)
+    best = plans[0] if len(plans) == 1 else rating.fastest(plans)
     check_rows(best, keep_inputs=sharing.keep_inputs)
     return replace(best, selected=Selected(aim.objective.value, choice.trade))
 

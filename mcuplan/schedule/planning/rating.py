@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from mcuplan.price.structs import POINTER_BYTES
@@ -46,6 +47,10 @@ class Rating:
     def cycles(self, plan: Plan) -> float:
         """Modelled cycles, wait states included."""
         return plan_cycles(self.divided(plan))
+
+    def fastest(self, plans: Sequence[Plan]) -> Plan:
+        """The one with the least cycles of those that fit, then with the least arena."""
+        return min(plans, key=lambda p: (not self.fits(p), self.cycles(p), p.arena_bytes))
 
     def fits(self, plan: Plan, apart: int | None = None) -> bool:
         """Whether every region holds what lies there, and all of it keeps the limit.
