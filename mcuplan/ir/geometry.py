@@ -34,6 +34,7 @@ __all__ = [
     "is_single",
     "maps_of",
     "moved",
+    "over_last",
     "row_axis",
     "row_spans",
     "taken",
@@ -161,6 +162,11 @@ class _Operator(Protocol):
 def each(inputs: Sequence[Shape]) -> tuple[InputMap, ...]:
     """The maps of an operator whose elements depend on their own position alone."""
     return tuple((SAME,) * len(shape) for shape in inputs)
+
+
+def over_last(inputs: Sequence[Shape]) -> tuple[InputMap, ...]:
+    """The map of an operator of one input whose elements depend on all of the last axis."""
+    return ((*each(inputs)[0][:-1], ALL),)
 
 
 def moved(axis: int, to: int) -> AxisMap:

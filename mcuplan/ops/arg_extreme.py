@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mcuplan.ir.builder import Builder, OnnxNode
-from mcuplan.ir.geometry import ALL, InputMap, Shape, each
+from mcuplan.ir.geometry import InputMap, Shape, over_last
 from mcuplan.ir.graph import Layout, Node
 from mcuplan.ir.op import Call, Cost, Example, Kernel, Op, QuantRule, Signature
 from mcuplan.ir.types import Array, DType, Quant, TensorType, Types
@@ -46,7 +46,7 @@ class ArgExtreme(Op):
 
     def geometry(self, inputs: Sequence[Shape], output: Shape) -> tuple[InputMap, ...]:
         """All of the last axis."""
-        return ((*each(inputs)[0][:-1], ALL),)
+        return over_last(inputs)
 
     def reference(self, *arrays: Array) -> tuple[Array, ...]:
         """Indices as numbers."""

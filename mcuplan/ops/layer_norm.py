@@ -5,19 +5,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from mcuplan.errors import ScaleError, UnsupportedOp
 from mcuplan.ir.builder import Builder, OnnxNode, plain
-from mcuplan.ir.geometry import ALL, InputMap, Shape, each
+from mcuplan.ir.geometry import InputMap, Shape, over_last
 from mcuplan.ir.graph import Node
 from mcuplan.ir.op import Call, ConstArray, Cost, Example, Field, Kernel, Op, Signature
 from mcuplan.ir.types import Array, DType, TensorType
 from mcuplan.ir.writer import Writer
-from mcuplan.ops._read import held_ending_with, inner, normal_axis
-from mcuplan.ops.movement import add_view
+from mcuplan.ops._flattened import add_flattened
+from mcuplan.ops._read import held_ending_with, normal_axis
 
 __all__ = ["KERNELS", "OPS", "READERS", "WRITERS", "LayerNorm"]
 
@@ -50,7 +50,7 @@ class LayerNorm(Op):
 
     def geometry(self, inputs: Sequence[Shape], output: Shape) -> tuple[InputMap, ...]:
         """All of the last axis."""
-        return ((*each(inputs)[0][:-1], ALL),)
+        return over_last(inputs)
 
     def reference(self, *arrays: Array) -> tuple[Array, ...]:
         """Float, moments in double precision."""
@@ -173,10 +173,7 @@ def read_layer_norm(node: OnnxNode, build: Builder) -> None:
         layout = held_ending_with(build, name, axis) or plain(len(shape))
         build.add(op, [build.in_layout(name, layout)], node, layout)
         return
-    flat, made = inner(node, "flat"), inner(node, "made")
-    add_view(flat, build, (*before, math.prod(inner_shape)))
-    build.add(op, [build.in_layout(flat.outputs[0], plain(len(before) + 1))], made)
-    add_view(replace(node, inputs=made.outputs), build, shape)
+    add_flattened(op, node, build, (*before, math.prod(inner_shape)))
 
 
 def write_layer_norm(node: Node, out: Writer) -> None:

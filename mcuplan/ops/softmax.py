@@ -5,19 +5,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from mcuplan.errors import ScaleError
 from mcuplan.ir.builder import Builder, OnnxNode, plain
-from mcuplan.ir.geometry import ALL, InputMap, Shape, each
+from mcuplan.ir.geometry import InputMap, Shape, over_last
 from mcuplan.ir.graph import Node
 from mcuplan.ir.op import Call, ConstArray, Cost, Example, Field, Kernel, Op, QuantRule, Signature
 from mcuplan.ir.types import Array, DType, Quant, TensorType
 from mcuplan.ir.writer import Writer
-from mcuplan.ops._read import held_ending_with, inner, normal_axis
-from mcuplan.ops.movement import add_view
+from mcuplan.ops._flattened import add_flattened
+from mcuplan.ops._read import held_ending_with, normal_axis
 
 __all__ = [
     "KERNELS",
@@ -49,7 +49,7 @@ class OverClasses(Op):
 
     def geometry(self, inputs: Sequence[Shape], output: Shape) -> tuple[InputMap, ...]:
         """All of the last axis."""
-        return ((*each(inputs)[0][:-1], ALL),)
+        return over_last(inputs)
 
     def cost(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> Cost:
         """Maximum, exponential, sum, product: four operations an element."""
@@ -132,10 +132,7 @@ def read_softmax(node: OnnxNode, build: Builder, op: Op | None = None) -> None:
     rank = len(shape)
     axis = normal_axis(node.get_int("axis", 1 if node.opset < 13 else -1), rank)
     if node.opset < 13 and math.prod(shape[axis:]) != shape[axis]:
-        flat, made = inner(node, "flat"), inner(node, "made")
-        add_view(flat, build, (math.prod(shape[:axis]), math.prod(shape[axis:])))
-        build.add(op, [build.in_layout(flat.outputs[0], plain(2))], made)
-        add_view(replace(node, inputs=made.outputs), build, shape)
+        add_flattened(op, node, build, (math.prod(shape[:axis]), math.prod(shape[axis:])))
         return
     last = (*(a for a in plain(rank) if a != axis), axis)
     layout = held_ending_with(build, name, axis) or last

@@ -10,7 +10,7 @@ import numpy as np
 
 from mcuplan.errors import UnsupportedOp
 from mcuplan.ir.builder import Builder, OnnxNode
-from mcuplan.ir.geometry import ALL, InputMap, Shape, each
+from mcuplan.ir.geometry import InputMap, Shape, over_last
 from mcuplan.ir.graph import Node
 from mcuplan.ir.op import Call, Cost, Example, Kernel, Op, QuantRule, Signature
 from mcuplan.ir.types import Array, DType, Quant, TensorType, Types
@@ -42,7 +42,7 @@ class TopK(Op):
 
     def geometry(self, inputs: Sequence[Shape], output: Shape) -> tuple[InputMap, ...]:
         """All of the last axis."""
-        return ((*each(inputs)[0][:-1], ALL),)
+        return over_last(inputs)
 
     def reference(self, *arrays: Array) -> tuple[Array, ...]:
         """Values, and indices as numbers."""
