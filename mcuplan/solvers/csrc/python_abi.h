@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Python.h, or where a machine has Python without it (Debian's python3 without python3-dev), the
- * part of the stable ABI of Python 3.11 (PEP 384) that the cores use: its functions and structs are
- * the same in every later version.
+ * What both cores share of Python's side. Python.h, or where a machine has Python without it
+ * (Debian's python3 without python3-dev), the part of the stable ABI of Python 3.11 (PEP 384) that
+ * the cores use: its functions and structs are the same in every later version.
  */
 #ifndef MCUPLAN_PYTHON_ABI_H
 #define MCUPLAN_PYTHON_ABI_H
@@ -116,5 +116,14 @@ PyObject *Py_BuildValue(const char *format, ...);
 void Py_DecRef(PyObject *object);
 
 #endif
+
+/* Whether a buffer holds so many 64-bit integers; asked for with PyBUF_FORMAT. */
+static inline int holds_int64s(const Py_buffer *view, long long items)
+{
+    const char *format = view->format == NULL ? "B" : view->format;
+    int wide = format[0] == 'q' || (format[0] == 'l' && sizeof(long) == 8U);
+
+    return wide && format[1] == '\0' && view->itemsize == 8 && view->len == items * 8;
+}
 
 #endif

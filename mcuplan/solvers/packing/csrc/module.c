@@ -30,10 +30,7 @@ static bool take_array(PyObject *object, int index, Py_ssize_t items, Py_buffer 
     if (PyObject_GetBuffer(object, view, flags) != 0) {
         return false;
     }
-    const char *format = view->format == NULL ? "B" : view->format;
-    bool integers = (format[0] == 'q' || (format[0] == 'l' && sizeof(long) == 8U)) &&
-                    format[1] == '\0' && view->itemsize == 8;
-    if (!integers || view->len != items * 8) {
+    if (!holds_int64s(view, items)) {
         PyErr_Format(PyExc_ValueError, "%s: expected %zd 64-bit integers", array_names[index],
                      items);
         PyBuffer_Release(view);

@@ -21,9 +21,7 @@ static bool take_array(PyObject *object, const kind *what, Py_buffer *view)
     if (PyObject_GetBuffer(object, view, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT) != 0) {
         return false;
     }
-    const char *format = view->format == NULL ? "B" : view->format;
-    bool ok = (format[0] == 'q' || (format[0] == 'l' && sizeof(long) == 8U)) &&
-              format[1] == '\0' && view->itemsize == 8 && view->len == what->items * 8;
+    bool ok = holds_int64s(view, what->items);
     for (int64_t k = 0; ok && k < what->items; k++) {
         int64_t value = ((const int64_t *)view->buf)[k];
         ok = value >= what->low && value < what->high;
