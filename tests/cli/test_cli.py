@@ -16,6 +16,7 @@ import onnx
 import pytest
 from small_nets import Net, small_net
 
+import mcuplan
 from mcuplan.cli import run
 from mcuplan.findings import explanations
 
@@ -48,7 +49,7 @@ def data(tmp_path: Path) -> str:
 
 def spawn(command: list[str]) -> subprocess.CompletedProcess[str]:
     """A process of its own that finds this mcuplan."""
-    root = str(Path(__file__).resolve().parents[2])
+    root = str(Path(mcuplan.__file__).resolve().parents[1])  # of what is tested, installed or not
     env = {**os.environ, "PYTHONPATH": root}
     return subprocess.run(command, check=True, capture_output=True, text=True, env=env)
 
