@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from mcuplan.errors import UnsupportedOp
@@ -15,6 +16,7 @@ __all__ = [
     "held_ending_with",
     "inner",
     "int_list",
+    "layout_behind",
     "normal_axis",
 ]
 
@@ -74,6 +76,15 @@ def channels_last(build: Builder, name: str, axis: int) -> Layout | None:
     held = held_ending_with(build, name, axis)
     rows = (0, *range(2, rank), 1) if axis == 1 and rank > 2 else None
     return rows if held is None else held
+
+
+def layout_behind(build: Builder, names: Sequence[str], axes: Collection[int]) -> Layout:
+    """The layout of the largest of some activations, with none of its ``axes`` in the first place.
+
+    That is where samples lie: what is moved along it stands behind a new axis of size 1.
+    """
+    layout = build.preferred_layout(names)
+    return (None, *layout) if layout and layout[0] in axes else layout
 
 
 def inner(node: OnnxNode, suffix: str) -> OnnxNode:

@@ -15,11 +15,18 @@ import numpy as np
 
 from mcuplan.errors import UnsupportedOp
 from mcuplan.ir.geometry import row_axis
-from mcuplan.ir.op import Call, ConstArray, Signature
-from mcuplan.ir.types import DType, TensorType
+from mcuplan.ir.op import Call, ConstArray, Kernel, Op, Signature
+from mcuplan.ir.types import DType, TensorType, Types
 from mcuplan.ir.work import block_parts
 
-__all__ = ["Loop", "axis_steps", "copy_call", "copy_work", "split_rows"]
+__all__ = ["MOVED", "Loop", "axis_steps", "copy_call", "copy_kernels", "split_rows"]
+
+MOVED = (
+    Types(),
+    *map(Types.all, (DType.FLOAT32, DType.INT16, DType.INT32, DType.INT64)),
+    *map(Types.all, (DType.UINT8, DType.BOOL)),
+)
+"""Element types of operators that only move elements: all of whole bytes."""
 
 _LOOPS = 4
 
@@ -123,7 +130,18 @@ def _row_pattern(loops: Sequence[Loop]) -> tuple[int, Loop]:
     return repeat, found[-1]
 
 
-def copy_work(
+def copy_kernels(
+    op: type[Op], lower: Callable[[Signature], tuple[Call, ...]]
+) -> tuple[Kernel, ...]:
+    """The copying kernel for an operator whose one call ``lower`` makes, for each of its types."""
+    work = _copy_work(lower)
+    return tuple(
+        Kernel(op, "mplan_copy_s8", lower, types=types, cost_class="copy", work=work)
+        for types in op.types
+    )
+
+
+def _copy_work(
     lower: Callable[[Signature], tuple[Call, ...]],
 ) -> Callable[[Signature, Sequence[int]], Mapping[str, float]]:
     """What the copying kernel counts, from the loops of the call that ``lower`` makes."""

@@ -11,11 +11,11 @@ import numpy as np
 from mcuplan.ir.builder import Builder, Constant, OnnxNode
 from mcuplan.ir.geometry import InputMap, Shape, each
 from mcuplan.ir.graph import Node, Stored
-from mcuplan.ir.op import Call, Example, Kernel, Op, QuantRule, Signature
+from mcuplan.ir.op import Call, Example, Op, QuantRule, Signature
 from mcuplan.ir.types import Array, DType, Quant, TensorType
 from mcuplan.ir.writer import Writer
 from mcuplan.ops._read import inner
-from mcuplan.ops._strided import axis_steps, copy_call, copy_work
+from mcuplan.ops._strided import MOVED, axis_steps, copy_call, copy_kernels
 from mcuplan.ops.movement import add_view
 from mcuplan.quant.observers import quant_of_range
 
@@ -26,11 +26,12 @@ __all__ = ["KERNELS", "OPS", "WRITERS", "Literal", "add_literal"]
 class Literal(Op):
     """The constant that is its only input."""
 
+    types = MOVED
     quant_rule = QuantRule.PASS_THROUGH
 
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
         """Same shape."""
-        return (TensorType(inputs[0].shape),)
+        return (TensorType(inputs[0].shape, inputs[0].dtype),)
 
     def geometry(self, inputs: Sequence[Shape], output: Shape) -> tuple[InputMap, ...]:
         """Each element on its own."""
@@ -82,5 +83,5 @@ def write_literal(node: Node, out: Writer) -> None:
 
 
 OPS = (Literal,)
-KERNELS = (Kernel(Literal, "mplan_copy_s8", _copy, cost_class="copy", work=copy_work(_copy)),)
+KERNELS = copy_kernels(Literal, _copy)
 WRITERS = {Literal: write_literal}

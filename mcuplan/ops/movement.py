@@ -13,11 +13,11 @@ from mcuplan.errors import UnsupportedOp
 from mcuplan.ir.builder import Builder, OnnxNode, plain
 from mcuplan.ir.geometry import InputMap, Shape, moved
 from mcuplan.ir.graph import Layout, Node
-from mcuplan.ir.op import Call, Cost, Example, Kernel, Op, QuantRule, Signature
-from mcuplan.ir.types import Array, DType, Quant, TensorType, Types
+from mcuplan.ir.op import Call, Cost, Example, Op, QuantRule, Signature
+from mcuplan.ir.types import Array, Quant, TensorType
 from mcuplan.ir.writer import Writer
 from mcuplan.ops._read import int_list, normal_axis
-from mcuplan.ops._strided import axis_steps, copy_call, copy_work
+from mcuplan.ops._strided import MOVED, axis_steps, copy_call, copy_kernels
 
 __all__ = ["KERNELS", "OPS", "READERS", "WRITERS", "Reshape", "Transpose", "add_view"]
 
@@ -28,13 +28,13 @@ class Transpose(Op):
 
     axes: tuple[int, ...]
 
-    types = (Types(), Types.all(DType.FLOAT32))
+    types = MOVED
     quant_rule = QuantRule.PASS_THROUGH
 
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
         """Permuted shape."""
         assert sorted(self.axes) == list(range(len(inputs[0].shape)))
-        return (TensorType(tuple(inputs[0].shape[a] for a in self.axes)),)
+        return (TensorType(tuple(inputs[0].shape[a] for a in self.axes), inputs[0].dtype),)
 
     def geometry(self, inputs: Sequence[Shape], output: Shape) -> tuple[InputMap, ...]:
         """Each axis of the input where it went."""
@@ -274,19 +274,7 @@ def _transpose(sig: Signature) -> tuple[Call, ...]:
 
 
 OPS = (Transpose, Reshape)
-KERNELS = (
-    *(
-        Kernel(
-            Transpose,
-            "mplan_copy_s8",
-            _transpose,
-            types=types,
-            cost_class="copy",
-            work=copy_work(_transpose),
-        )
-        for types in Transpose.types
-    ),
-)
+KERNELS = copy_kernels(Transpose, _transpose)
 READERS = {
     "Cast": read_cast,
     "Dropout": read_identity,

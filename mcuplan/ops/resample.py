@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Elements repeated: whole tensors (Tile, Expand) or each element (nearest Upsample)."""
+"""Each element repeated: nearest Resize and Upsample."""
 
 from __future__ import annotations
 
@@ -10,58 +10,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from mcuplan.errors import InputTooLarge, UnsupportedOp
-from mcuplan.ir.builder import Builder, OnnxNode, plain
+from mcuplan.ir.builder import Builder, OnnxNode
 from mcuplan.ir.geometry import SAME, InputMap, Shape, taken
 from mcuplan.ir.graph import Node
-from mcuplan.ir.op import Call, Example, Kernel, Op, QuantRule, Signature
+from mcuplan.ir.op import Call, Example, Op, QuantRule, Signature
 from mcuplan.ir.types import Array, TensorType
 from mcuplan.ir.writer import Writer
-from mcuplan.ops._read import inner, int_list
-from mcuplan.ops._strided import Loop, axis_steps, copy_call, copy_work
-from mcuplan.ops.movement import Reshape
+from mcuplan.ops._read import int_list
+from mcuplan.ops._strided import MOVED, Loop, axis_steps, copy_call, copy_kernels
 from mcuplan.ops.slicing import Range, add_slice
+from mcuplan.ops.tile import add_repeated
 
-__all__ = ["KERNELS", "OPS", "READERS", "WRITERS", "Tile", "Upsample"]
-
-
-@dataclass(frozen=True, slots=True)
-class Tile(Op):
-    """The tensor ``repeats[i]`` times along axis i."""
-
-    repeats: tuple[int, ...]
-
-    quant_rule = QuantRule.PASS_THROUGH
-
-    def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
-        """Sizes times repeats."""
-        pairs = zip(inputs[0].shape, self.repeats, strict=True)
-        return (TensorType(tuple(n * r for n, r in pairs)),)
-
-    def geometry(self, inputs: Sequence[Shape], output: Shape) -> tuple[InputMap, ...]:
-        """Axes that are repeated begin again."""
-        axes = zip(inputs[0], self.repeats, strict=True)
-        return (tuple(SAME if r == 1 else taken([*range(n)] * r) for n, r in axes),)
-
-    def reference(self, *arrays: Array) -> tuple[Array, ...]:
-        """Repeated tensor."""
-        return (np.tile(arrays[0], self.repeats),)
-
-    def batchable(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> bool:
-        """Only where axis 0 stays."""
-        return self.repeats[0] == 1
-
-    @classmethod
-    def examples(cls) -> Iterable[Example]:
-        """Rows, columns, channels, a size of 1 made larger, everything at once."""
-        for repeats, shape in [
-            ((1, 2, 1, 1), (1, 3, 4, 2)),
-            ((1, 1, 3, 2), (1, 2, 2, 3)),
-            ((1, 4, 5, 1), (1, 1, 1, 3)),
-            ((1, 3), (1, 4)),
-            ((1, 2, 2, 2), (1, 2, 3, 2)),
-            ((2, 1, 2), (1, 2, 3)),
-        ]:
-            yield Example(cls(repeats), (shape,))
+__all__ = ["KERNELS", "OPS", "READERS", "WRITERS", "Upsample"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +30,13 @@ class Upsample(Op):
 
     factors: tuple[int, ...]
 
+    types = MOVED
     quant_rule = QuantRule.PASS_THROUGH
 
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
         """Sizes times factors."""
         pairs = zip(inputs[0].shape, self.factors, strict=True)
-        return (TensorType(tuple(n * f for n, f in pairs)),)
+        return (TensorType(tuple(n * f for n, f in pairs), inputs[0].dtype),)
 
     def geometry(self, inputs: Sequence[Shape], output: Shape) -> tuple[InputMap, ...]:
         """Elements that are repeated stand side by side."""
@@ -101,50 +62,6 @@ class Upsample(Op):
         yield Example(cls((1, 1, 4, 2)), ((1, 2, 3, 2),))
         yield Example(cls((1, 3)), ((1, 4),))
         yield Example(cls((1, 2, 3)), ((1, 2, 2),))
-
-
-def _add(
-    node: OnnxNode, build: Builder, op: type[Tile] | type[Upsample], by: Sequence[int]
-) -> None:
-    """Repeat the first input ``by`` times along its ONNX axes, in the layout it is held in."""
-    name = node.input(0)
-    if set(by) <= {1}:
-        build.alias(node.outputs[0], name, build.held_layouts(name))
-        return
-    layout = build.preferred_layout([name])
-    times = tuple(1 if axis is None else by[axis] for axis in layout)
-    source = build.in_layout(name, layout)
-    build.add(op(times), [source], node, layout, quant=build.quant(name))
-
-
-def read_tile(node: OnnxNode, build: Builder) -> None:
-    """Tile with constant repeats."""
-    repeats = int_list(node, build, 1, "repeats")
-    if repeats is None or len(repeats) != len(build.shape(node.input(0))) or min(repeats) < 1:
-        raise UnsupportedOp(f"repeats={repeats}", hint="give one count of 1 or more per axis")
-    _add(node, build, Tile, repeats)
-
-
-def read_expand(node: OnnxNode, build: Builder) -> None:
-    """Expand to a constant shape: axes of 1 are repeated."""
-    target = int_list(node, build, 1, "shape")
-    name = node.input(0)
-    if target is None:
-        raise UnsupportedOp("Expand without a shape")
-    shape = build.shape(name)
-    extra = max(0, len(target) - len(shape))
-    if extra:
-        wide = inner(node, "wide")
-        source = build.in_layout(name, plain(len(shape)))
-        shape = (1,) * extra + shape
-        build.add(Reshape(shape), [source], wide, quant=build.quant(name))
-        node = OnnxNode(
-            node.op_type, node.domain, node.opset, wide.name, wide.outputs, node.outputs, {}
-        )
-    wanted = (1,) * (len(shape) - len(target)) + target
-    if any(w < 1 or (w != n and 1 not in (n, w)) for n, w in zip(shape, wanted, strict=True)):
-        raise UnsupportedOp(f"Expand of shape {list(shape)} to {list(target)}")
-    _add(node, build, Tile, [w if n == 1 else 1 for n, w in zip(shape, wanted, strict=True)])
 
 
 def _source_index(o: int, size: int, target: int, scale: float, mode: str, rounding: str) -> int:
@@ -228,7 +145,7 @@ def read_resize(node: OnnxNode, build: Builder) -> None:
     if taken:
         add_slice(node, build, taken)
     else:
-        _add(node, build, Upsample, factors)
+        add_repeated(node, build, Upsample, factors)
 
 
 def _every(found: Sequence[int], scale: float) -> Range:
@@ -246,14 +163,6 @@ def _every(found: Sequence[int], scale: float) -> Range:
     return found[0], step, len(found)
 
 
-def write_tile(node: Node, out: Writer) -> None:
-    """Tile of any order of axes that is held."""
-    op, axes = node.op, out.orders(node.inputs[0])[0]
-    assert isinstance(op, Tile)
-    repeats = out.constant("repeats", np.array([op.repeats[a] for a in axes], np.int64))
-    out.write(node.output, out.node("Tile", [out.read(node.inputs[0], axes), repeats]), axes)
-
-
 def write_upsample(node: Node, out: Writer) -> None:
     """Nearest Resize of any order of axes that is held."""
     op, axes = node.op, out.orders(node.inputs[0])[0]
@@ -269,14 +178,6 @@ def write_upsample(node: Node, out: Writer) -> None:
     out.write(node.output, value, axes)
 
 
-def _tile(sig: Signature) -> tuple[Call, ...]:
-    op = sig.op
-    assert isinstance(op, Tile)
-    steps = axis_steps(sig.inputs[0])
-    axes = [[Loop(r, 0, 0), n] for r, n in zip(op.repeats, steps, strict=True)]
-    return (copy_call(sig.output, axes),)
-
-
 def _upsample(sig: Signature) -> tuple[Call, ...]:
     op = sig.op
     assert isinstance(op, Upsample)
@@ -285,15 +186,10 @@ def _upsample(sig: Signature) -> tuple[Call, ...]:
     return (copy_call(sig.output, axes),)
 
 
-OPS = (Tile, Upsample)
-KERNELS = tuple(
-    Kernel(op, "mplan_copy_s8", lower, cost_class="copy", work=copy_work(lower))
-    for op, lower in ((Tile, _tile), (Upsample, _upsample))
-)
+OPS = (Upsample,)
+KERNELS = copy_kernels(Upsample, _upsample)
 READERS = {
-    "Expand": read_expand,
     "Resize": read_resize,
-    "Tile": read_tile,
     "Upsample": read_resize,
 }
-WRITERS = {Tile: write_tile, Upsample: write_upsample}
+WRITERS = {Upsample: write_upsample}

@@ -13,11 +13,11 @@ from mcuplan.errors import UnsupportedOp
 from mcuplan.ir.builder import Builder, OnnxNode
 from mcuplan.ir.geometry import SAME, InputMap, Shape, Window
 from mcuplan.ir.graph import Node
-from mcuplan.ir.op import Call, Example, Kernel, Op, QuantRule, Signature
+from mcuplan.ir.op import Call, Example, Op, QuantRule, Signature
 from mcuplan.ir.types import Array, TensorType
 from mcuplan.ir.writer import Writer
-from mcuplan.ops._read import int_list, normal_axis
-from mcuplan.ops._strided import axis_steps, copy_call, copy_work
+from mcuplan.ops._read import int_list, layout_behind, normal_axis
+from mcuplan.ops._strided import MOVED, axis_steps, copy_call, copy_kernels
 
 __all__ = ["KERNELS", "OPS", "READERS", "WRITERS", "Slice", "add_slice"]
 
@@ -31,6 +31,7 @@ class Slice(Op):
 
     ranges: tuple[Range | None, ...]
 
+    types = MOVED
     quant_rule = QuantRule.PASS_THROUGH
 
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
@@ -42,7 +43,7 @@ class Slice(Op):
                 assert taken[2] > 0
                 assert 0 <= min(taken[0], last) <= max(taken[0], last) < size
         pairs = zip(self.ranges, inputs[0].shape, strict=True)
-        return (TensorType(tuple(n if r is None else r[2] for r, n in pairs)),)
+        return (TensorType(tuple(n if r is None else r[2] for r, n in pairs), inputs[0].dtype),)
 
     def geometry(self, inputs: Sequence[Shape], output: Shape) -> tuple[InputMap, ...]:
         """Elements taken at equal distance."""
@@ -90,12 +91,12 @@ class Slice(Op):
 def add_slice(node: OnnxNode, build: Builder, wanted: dict[int, Range], *, output: int = 0) -> None:
     """Slice the first input along ONNX axes, in the layout in which it is held."""
     name = node.input(0)
-    layout = build.preferred_layout([name])
     shape = build.shape(name)
     wanted = {axis: taken for axis, taken in wanted.items() if taken != (0, 1, shape[axis])}
     if not wanted:
         build.alias(node.outputs[output], name, build.held_layouts(name))
         return
+    layout = layout_behind(build, [name], wanted)
     ranges = tuple(None if axis is None else wanted.get(axis) for axis in layout)
     source = build.in_layout(name, layout)
     build.add(Slice(ranges), [source], node, layout, output=output, quant=build.quant(name))
@@ -196,6 +197,6 @@ def write_slice(node: Node, out: Writer) -> None:
 
 
 OPS = (Slice,)
-KERNELS = (Kernel(Slice, "mplan_copy_s8", _slice, cost_class="copy", work=copy_work(_slice)),)
+KERNELS = copy_kernels(Slice, _slice)
 READERS = {"Slice": read_slice, "Split": read_split}
 WRITERS = {Slice: write_slice}

@@ -22,7 +22,7 @@ from mcuplan.ir.evaluate import evaluate
 from mcuplan.ir.types import DType
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.pad import Pad
-from mcuplan.ops.resample import Tile
+from mcuplan.ops.tile import Tile
 from mcuplan.prove.cores import core_named
 from mcuplan.prove.proofs import Subject, prove_on_core, prove_on_host
 from mcuplan.prove.toolchain import write_files

@@ -20,9 +20,10 @@ from mcuplan.ops.eltwise import Add, Maximum, Mul, Sub
 from mcuplan.ops.movement import Reshape, Transpose
 from mcuplan.ops.pad import Pad
 from mcuplan.ops.pool2d import AvgPool2D, MaxPool2D
-from mcuplan.ops.resample import Tile, Upsample
+from mcuplan.ops.resample import Upsample
 from mcuplan.ops.slicing import Slice
 from mcuplan.ops.softmax import Softmax
+from mcuplan.ops.tile import Tile
 from mcuplan.prove.fit.wiring import Wiring
 
 __all__ = ["random_steps"]

@@ -17,9 +17,10 @@ from mcuplan.ops.movement import Transpose
 from mcuplan.ops.pad import Pad
 from mcuplan.ops.pool2d import AvgPool2D, MaxPool2D
 from mcuplan.ops.quantize import Quantize
-from mcuplan.ops.resample import Tile, Upsample
+from mcuplan.ops.resample import Upsample
 from mcuplan.ops.slicing import Slice
 from mcuplan.ops.softmax import Softmax
+from mcuplan.ops.tile import Tile
 from mcuplan.ops.unary import Lookup, UnaryFn
 from mcuplan.prove.bench import SHAPES, Shape, signature_of
 from mcuplan.prove.fit.random_shapes import random_shapes
