@@ -280,8 +280,8 @@ def _by_room(budget: Budget) -> tuple[bool, float, str]:
 @_TABLE
 @click.option("--markdown", is_flag=True, help="Same as --format markdown.")
 def ops(form: str, markdown: bool) -> None:
-    """Operators that are read, and the kernels that run them."""
-    from mcuplan.ops import all_kernels, all_ops, all_readers
+    """Operators that are read, the kernels that run them, and how ONNX's own tests of them go."""
+    from mcuplan.ops import all_kernels, all_ops, all_readers, node_tests
 
     home: dict[str, list[str]] = {}
     for onnx_name, reader in all_readers().items():
@@ -298,7 +298,16 @@ def ops(form: str, markdown: bool) -> None:
         shown = runs or ("view" if op.is_view else "folded away")
         rows.append([op.__name__, shown, sum(1 for _ in op.examples()), read])
     head = ("operator", "kernels", "conformance cases", "family reads ONNX")
-    _show("markdown" if markdown else form, head, rows, {2})
+    form = "markdown" if markdown else form
+    _show(form, head, rows, {2})
+    if form == "json":
+        return
+    tests = node_tests()
+    say("\n")
+    _show(form, (f"node tests of onnx {tests.onnx}", "core", "mcu"), tests.rows(), {1, 2})
+    if reasons := tests.reasons():
+        say("\n")
+        _show(form, ("test that does not pass", "because"), reasons, set())
 
 
 @click.command()

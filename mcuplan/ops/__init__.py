@@ -19,8 +19,19 @@ from typing import Any
 from mcuplan.ir.builder import Reader
 from mcuplan.ir.op import Call, Kernel, Op, Signature
 from mcuplan.ir.writer import OpWriter
+from mcuplan.ops._node_tests import NODE_TESTS_FILE, NodeTests, node_tests
 
-__all__ = ["all_kernels", "all_ops", "all_readers", "all_writers", "kernels_of", "portable_calls"]
+__all__ = [
+    "NODE_TESTS_FILE",
+    "NodeTests",
+    "all_kernels",
+    "all_ops",
+    "all_readers",
+    "all_writers",
+    "kernels_of",
+    "node_tests",
+    "portable_calls",
+]
 
 
 @cache
