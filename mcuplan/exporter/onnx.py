@@ -90,11 +90,13 @@ def _model(
         [_value(port) for port in outputs],
         [_constant(names[value], data) for value, data in writer.constants.items()],
     )
+    domains = sorted({node.domain for node in writer.nodes if node.domain})
+    others = [helper.make_opsetid(domain, 1) for domain in domains]
     model = helper.make_model(
         body,
         producer_name="mcuplan",
         producer_version=__version__,
-        opset_imports=[helper.make_opsetid("", OPSET)],
+        opset_imports=[helper.make_opsetid("", OPSET), *others],
     )
     model.ir_version = _IR_VERSION
     return model
@@ -107,6 +109,7 @@ def _node(node: OnnxNode, names: Mapping[str, str]) -> onnx.NodeProto:
         [names.get(value, value) for value in node.inputs],
         [names[value] for value in node.outputs],
         name=node.name,
+        domain=node.domain,
         **attributes,
     )
 

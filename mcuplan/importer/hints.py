@@ -21,7 +21,6 @@ _CUT = Way("cut the model before its post-processing", ends=True)
 _COMPARE = Way("compare in the application", ends=True)
 _FRAMES = Way("a Conv1d over time (TCN) does the same work")
 _NORM = Way("train with BatchNorm, which is folded away")
-_TREES = Way("train a small dense network; trees have no integer form here")
 
 WAYS: Mapping[str, Way] = {
     "And": _COMPARE,
@@ -64,16 +63,12 @@ WAYS: Mapping[str, Way] = {
     "ScatterND": _CUT,
     "SimplifiedLayerNormalization": _NORM,
     "Unique": _CUT,
-    "ai.onnx.ml::ArrayFeatureExtractor": _CUT,
-    "ai.onnx.ml::LinearClassifier": Way("nn.Linear in PyTorch, or skl2onnx of an MLPClassifier"),
-    "ai.onnx.ml::LinearRegressor": Way("nn.Linear in PyTorch, or skl2onnx of an MLPRegressor"),
-    "ai.onnx.ml::Normalizer": Way("LogisticRegression has Softmax with a multinomial solver"),
+    "ai.onnx.ml::DictVectorizer": Way("give the model numbers, not maps"),
+    "ai.onnx.ml::Imputer": Way("replace missing values before the model"),
+    "ai.onnx.ml::LabelEncoder": Way("encode labels in the application", ends=True),
+    "ai.onnx.ml::OneHotEncoder": Way("encode categories before the model"),
     "ai.onnx.ml::SVMClassifier": Way("train a small dense network"),
     "ai.onnx.ml::SVMRegressor": Way("train a small dense network"),
-    "ai.onnx.ml::Scaler": Way("scale with Sub and Mul, or fold it into the first layer"),
-    "ai.onnx.ml::TreeEnsembleClassifier": _TREES,
-    "ai.onnx.ml::TreeEnsembleRegressor": _TREES,
-    "ai.onnx.ml::ZipMap": Way("skl2onnx: options={'zipmap': False}"),
 }
 _DOMAIN = Way("export with standard ONNX operators")
 

@@ -22,6 +22,7 @@ from mcuplan.ir.builder import Attribute, OnnxNode
 from mcuplan.safe_text import shown
 
 __all__ = [
+    "CLASSICAL",
     "MICROSOFT",
     "FileNode",
     "check_form",
@@ -34,6 +35,7 @@ __all__ = [
 ]
 
 MICROSOFT = "com.microsoft"
+CLASSICAL = "ai.onnx.ml"
 OLDEST_OPSET = 7
 _STANDARD = ("", "ai.onnx")
 
@@ -293,23 +295,23 @@ def _check_domain(node: OnnxNode, functions: Collection[tuple[str, str]]) -> Non
             "a function of the model itself",
             hint="inline it: onnx.inliner.inline_local_functions(model)",
         )
-    if node.domain not in ("", MICROSOFT):
+    if node.domain not in ("", MICROSOFT, CLASSICAL):
         way = way_out(node.kind)
         message = f"operator domain {shown(node.domain)!r}"
         raise UnknownDomain(message, hint=way.action, ends=way.ends)
 
 
 def schema_problem(node: OnnxNode, types: Mapping[str, int]) -> McuplanError | None:
-    """What is wrong with a standard node by the ONNX definition of its operator, if anything."""
-    if node.domain:
+    """What is wrong with a node by the ONNX definition of its operator, if anything."""
+    if node.domain not in ("", CLASSICAL):
         return None
     from onnx import defs
 
     try:
-        schema = defs.get_schema(node.op_type, node.opset, "")
+        schema = defs.get_schema(node.op_type, node.opset, node.domain)
     except defs.SchemaError:
         return UnsupportedOp(
-            f"{shown(node.op_type)} is not an operator of ONNX opset {node.opset}",
+            f"{shown(node.kind)} is not an operator of ONNX opset {node.opset}",
             hint="export with standard operators, or a newer opset",
         )
     if schema.deprecated:

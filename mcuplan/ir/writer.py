@@ -94,11 +94,16 @@ class Writer:
     def node(
         self, op_type: str, inputs: Sequence[str], outputs: int = 1, **attributes: Attribute
     ) -> str:
-        """Add an ONNX node; returns its first output (the others: :meth:`outputs_of`)."""
+        """Add an ONNX node, ``domain::Name`` outside the standard domain.
+
+        Returns:
+            Its first output (the others: :meth:`outputs_of`).
+        """
         number = len(self.nodes)
         made = tuple(f"{self._mark}{number}.{k}" for k in range(outputs))
         name = f"{self._origin or op_type}.{number}"
-        plain = OnnxNode(op_type, "", OPSET, name, tuple(inputs), made, attributes)
+        domain, _, kind = op_type.rpartition("::")
+        plain = OnnxNode(kind, domain, OPSET, name, tuple(inputs), made, attributes)
         self.nodes.append(plain)
         return made[0]
 
