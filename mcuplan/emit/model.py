@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ from mcuplan.schedule.program import Plan
 __all__ = ["Stamp", "emit"]
 
 _ABI = 1
+_INCLUDED = re.compile(r'^#include "(mplan\w*\.h)"', re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,14 +132,25 @@ def _common(places: Places, stamp: Stamp) -> dict[str, str]:
 
 
 def _library(kernels: Iterable[Kernel]) -> dict[PurePosixPath, str]:
-    """The kernels that are called, with their headers, verbatim."""
+    """The kernels that are called, with their headers and those that they include, verbatim."""
     root = codegen_dir()
-    files = {PurePosixPath("mplan/mplan.h"): _text(root / "include" / "mplan.h")}
+    files = _headers("mplan.h")
     for kernel in sorted(kernels, key=lambda k: k.function):
         stem = kernel.function
-        files[PurePosixPath(f"mplan/{stem}.h")] = _text(root / "include" / f"{stem}.h")
-        source = root / "kernels" / kernel.backend / f"{stem}.c"
-        files[PurePosixPath(f"mplan/{stem}.c")] = _text(source)
+        files |= _headers(f"{stem}.h")
+        source = _text(root / "kernels" / kernel.backend / f"{stem}.c")
+        for name in _INCLUDED.findall(source):
+            files |= _headers(name)
+        files[PurePosixPath(f"mplan/{stem}.c")] = source
+    return files
+
+
+def _headers(name: str) -> dict[PurePosixPath, str]:
+    """A header of the library, and those that it includes."""
+    text = _text(codegen_dir() / "include" / name)
+    files = {PurePosixPath(f"mplan/{name}"): text}
+    for included in _INCLUDED.findall(text):
+        files |= _headers(included)
     return files
 
 
