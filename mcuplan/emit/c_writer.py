@@ -38,9 +38,13 @@ def literal(value: float, dtype: DType) -> str:
     """Constant of a type; the least int32 has no literal of its own."""
     if dtype.is_float:
         return float_literal(value)
-    if value == DType.INT32.low:
-        return "(-2147483647 - 1)"
-    return f"{value}{_suffix(dtype)}"
+    if value in _LEAST:
+        return f"({value + 1} - 1)"
+    return f"{int(value)}{_suffix(dtype)}"
+
+
+_LEAST = (DType.INT32.low, DType.INT64.low)
+"""Integers that C has no literal of."""
 
 
 def _suffix(dtype: DType) -> str:
@@ -50,11 +54,12 @@ def _suffix(dtype: DType) -> str:
 def array(name: str, dtype: DType, values: Array) -> str:
     """``static const`` array definition, as many values a line as fit."""
     flat = dtype.packed(values)
-    if dtype.is_float or (dtype is DType.INT32 and bool((flat == dtype.low).any())):
+    if dtype.is_float or (dtype.low in _LEAST and bool((flat == dtype.low).any())):
         words = [literal(value, dtype) for value in flat.tolist()]
     else:
         suffix = _suffix(dtype)
-        words = [f"{value}{suffix}" for value in flat.tolist()]
+        whole = flat.astype(np.uint8) if dtype is DType.BOOL else flat
+        words = [f"{value}{suffix}" for value in whole.tolist()]
     return f"static const {dtype.c_type} {name}[{flat.size}] = {{\n{table(words)}\n}};\n"
 
 

@@ -18,6 +18,7 @@ from mcuplan.ir.geometry import row_axis
 from mcuplan.ir.op import Call, ConstArray, Kernel, Op, Signature
 from mcuplan.ir.types import DType, TensorType, Types
 from mcuplan.ir.work import block_parts
+from mcuplan.ops._taken import found_call, take_kernels
 
 __all__ = ["MOVED", "Loop", "axis_steps", "copy_call", "copy_kernels", "split_rows"]
 
@@ -133,12 +134,37 @@ def _row_pattern(loops: Sequence[Loop]) -> tuple[int, Loop]:
 def copy_kernels(
     op: type[Op], lower: Callable[[Signature], tuple[Call, ...]]
 ) -> tuple[Kernel, ...]:
-    """The copying kernel for an operator whose one call ``lower`` makes, for each of its types."""
+    """The copying kernel for an operator whose one call ``lower`` makes, for each of its types.
+
+    The kernel of tables where that has more loops than the copying one.
+    """
     work = _copy_work(lower)
-    return tuple(
-        Kernel(op, "mplan_copy_s8", lower, types=types, cost_class="copy", work=work)
+
+    def needs_table(sig: Signature) -> bool:
+        try:
+            lower(sig)
+        except UnsupportedOp:
+            return found_call(sig) is not None
+        return False
+
+    def found(sig: Signature) -> tuple[Call, ...]:
+        call = found_call(sig)
+        assert call is not None
+        return (call,)
+
+    copies = (
+        Kernel(
+            op,
+            "mplan_copy_s8",
+            lower,
+            lambda sig: not sig.once(needs_table),
+            types=types,
+            cost_class="copy",
+            work=work,
+        )
         for types in op.types
     )
+    return (*copies, *take_kernels(op, found, lambda sig: sig.once(needs_table)))
 
 
 def _copy_work(

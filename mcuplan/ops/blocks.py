@@ -32,12 +32,15 @@ def read_depth_to_space(node: OnnxNode, build: Builder) -> None:
 
 
 def read_space_to_depth(node: OnnxNode, build: Builder) -> None:
-    """The pixels of a block become channels, the block first."""
+    """The pixels of a block become channels: the block first (DCR) or the old channels (CRD)."""
     n, c, h, w = _shape(node, build)
     b = node.get_int("blocksize", 0)
     if b < 1 or h % b or w % b:
         raise DamagedModel(f"blocksize={b} for {h}x{w} pixels")
-    split, order = (n, c, h // b, b, w // b, b), (0, 3, 5, 1, 2, 4)
+    split, mode = (n, c, h // b, b, w // b, b), node.get_str("mode", "DCR")
+    if mode not in ("DCR", "CRD"):
+        raise UnsupportedOp(f"SpaceToDepth with mode={mode}")
+    order = (0, 3, 5, 1, 2, 4) if mode == "DCR" else (0, 1, 3, 5, 2, 4)
     _permuted(node, build, split, order, (n, c * b * b, h // b, w // b), (0, 4, 5, 1, 2, 3))
 
 

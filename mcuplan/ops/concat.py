@@ -20,7 +20,7 @@ from mcuplan.ir.types import Array, DType, TensorType
 from mcuplan.ir.work import block_parts
 from mcuplan.ir.writer import Writer
 from mcuplan.ops._read import normal_axis
-from mcuplan.ops._strided import split_rows
+from mcuplan.ops._strided import MOVED, split_rows
 from mcuplan.ops._tables import apply_table, requantize_table
 
 __all__ = ["KERNELS", "OPS", "READERS", "WRITERS", "Concat"]
@@ -35,6 +35,7 @@ class Concat(Op):
 
     axis: int
 
+    types = MOVED
     constants_on_output = True
 
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
@@ -47,7 +48,7 @@ class Concat(Op):
             if rest != [n for a, n in enumerate(first) if a != self.axis]:
                 raise UnsupportedOp(f"Concat of shapes {first} and {list(kind.shape)}")
         first[self.axis] = sum(kind.shape[self.axis] for kind in inputs)
-        return (TensorType(tuple(first)),)
+        return (TensorType(tuple(first), inputs[0].dtype),)
 
     def limits(self, inputs: Sequence[tuple[float, float]]) -> tuple[float, float]:
         """Those of all inputs."""
@@ -102,7 +103,7 @@ class Concat(Op):
 
 def _table(source: TensorType, output: TensorType) -> Array | None:
     """Requantization of an input, None where it lies on the grid of the output."""
-    if source.q == output.q:
+    if source.quant is None or source.q == output.q:
         return None
     return requantize_table(source.q, output.q)
 
@@ -139,7 +140,7 @@ def _concat(sig: Signature) -> tuple[Call, ...]:
         size = kind.shape[op.axis]
         table = _table(kind, sig.output)
         rows, inside = split_rows(kind.shape)
-        after = math.prod(within[max(joined, -1) + 1 :])
+        after = math.prod(within[max(joined, -1) + 1 :]) * kind.dtype.nbytes()
         fields: dict[str, Field] = {
             "table": None if table is None else ConstArray(DType.INT8, table, "tables"),
             "first_row": done if joined < 0 else 0,
@@ -157,12 +158,13 @@ def _concat(sig: Signature) -> tuple[Call, ...]:
 def _work(sig: Signature, runs: Sequence[int]) -> Mapping[str, float]:
     """Blocks that are copied, or looked up byte by byte."""
     found: Counter[str] = Counter()
+    width = sig.output.dtype.nbytes()
     for call in _concat(sig):
         rows, blocks, size = (_count(call, k) for k in ("row_count", "blocks", "block_bytes"))
         copies = call.fields["table"] is None
         found.update({"call": len(runs), "row": rows})
         if copies:
-            aligned = size % 4 == 0 and sig.output.channels % 4 == 0
+            aligned = size % 4 == 0 and sig.output.channels * width % 4 == 0
             found.update(block_parts("block", rows * blocks, size, aligned=aligned))
         else:
             found.update({"block": rows * blocks, "looked_up": rows * blocks * size})
@@ -185,6 +187,9 @@ def write_concat(node: Node, out: Writer) -> None:
 
 
 OPS = (Concat,)
-KERNELS = (Kernel(Concat, "mplan_concat_s8", _concat, cost_class="copy", work=_work),)
+KERNELS = tuple(
+    Kernel(Concat, "mplan_concat_s8", _concat, types=types, cost_class="copy", work=_work)
+    for types in Concat.types
+)
 READERS = {"Concat": read_concat}
 WRITERS = {Concat: write_concat}

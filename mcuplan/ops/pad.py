@@ -14,11 +14,12 @@ from mcuplan.ir.builder import Builder, OnnxNode
 from mcuplan.ir.geometry import SAME, AxisMap, InputMap, Shape, Window, taken
 from mcuplan.ir.graph import Node
 from mcuplan.ir.op import Call, Example, Kernel, Op, QuantRule, Signature
-from mcuplan.ir.types import Array, TensorType
+from mcuplan.ir.types import Array, DType, TensorType
 from mcuplan.ir.work import block_parts
 from mcuplan.ir.writer import Writer
-from mcuplan.ops._read import constant_float, inner, int_list, normal_axis
-from mcuplan.ops._strided import split_rows
+from mcuplan.ops._read import constant_float, inner, int_list, layout_behind, normal_axis
+from mcuplan.ops._strided import MOVED, split_rows
+from mcuplan.ops._taken import FILLED, check_taken, take_call, take_kernels
 from mcuplan.ops.slicing import Slice
 
 __all__ = ["KERNELS", "OPS", "READERS", "WRITERS", "Pad"]
@@ -35,6 +36,7 @@ class Pad(Op):
     mode: str = "constant"
     value: float = 0.0
 
+    types = MOVED
     quant_rule = QuantRule.PASS_THROUGH
 
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
@@ -43,8 +45,17 @@ class Pad(Op):
         assert len(shape) == len(self.pads)
         assert min(min(p) for p in self.pads) >= 0
         grown = tuple(n + sum(p) for n, p in zip(shape, self.pads, strict=True))
-        _levels(shape, self.pads)
-        return (TensorType(grown),)
+        if inputs[0].dtype.nbytes() > 1 or _levels(shape, self.pads) is None:
+            check_taken(shape, self.axes(shape))
+        return (TensorType(grown, inputs[0].dtype),)
+
+    def axes(self, shape: Sequence[int]) -> tuple[tuple[int, ...] | None, ...]:
+        """Input index of each output index of the axes that grow; `FILLED` for the constant."""
+        found: list[tuple[int, ...] | None] = []
+        for size, pads in zip(shape, self.pads, strict=True):
+            (own,) = Pad((pads,), self.mode)._padded(np.arange(size), FILLED)
+            found.append(tuple(own.tolist()) if any(pads) else None)
+        return tuple(found)
 
     @property
     def mixes(self) -> tuple[float, ...]:
@@ -71,8 +82,8 @@ class Pad(Op):
             return SAME
         if self.mode == "constant":
             return Window(1, before=pads[0])
-        (found,) = Pad((pads,), self.mode)._padded(np.arange(size), 0)
-        return taken(found.tolist())
+        (found,) = Pad((pads,), self.mode).axes((size,))
+        return SAME if found is None else taken(found)
 
     def reference(self, *arrays: Array) -> tuple[Array, ...]:
         """The border as numpy makes it."""
@@ -80,10 +91,7 @@ class Pad(Op):
 
     def integer(self, sig: Signature, *arrays: Array) -> tuple[Array, ...]:
         """Padding with the constant on the grid of the output."""
-        return self._padded(arrays[0], self._code(sig))
-
-    def _code(self, sig: Signature) -> int:
-        return int(sig.output.q.quantize(np.asarray([self.value]))[0])
+        return self._padded(arrays[0], _filling(sig)[0])
 
     def batchable(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> bool:
         """Only where axis 0 stays."""
@@ -104,15 +112,23 @@ class Pad(Op):
         yield Example(cls(((0, 0), (2, 3)), "reflect"), ((1, 1),))
         yield Example(cls(((0, 0), (4, 4)), "wrap"), ((1, 3),))
         yield Example(cls(((1, 0), (0, 0), (0, 0))), ((2, 2, 3),))
+        yield Example(cls(((0, 0), (1, 0), (0, 1), (2, 1), (1, 1))), ((1, 2, 2, 1, 3),))
 
 
-def _levels(
-    shape: Sequence[int], pads: Sequence[tuple[int, int]]
-) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
+def _filling(sig: Signature) -> Array:
+    """The constant as one element of the output."""
+    op = sig.op
+    assert isinstance(op, Pad)
+    return sig.output.stored(np.asarray([op.value]))
+
+
+_Level = tuple[int, int, int]
+
+
+def _levels(shape: Sequence[int], pads: Sequence[tuple[int, int]]) -> tuple[_Level, _Level] | None:
     """(size, before, after) of the two levels inside a row: pixels, and elements of one.
 
-    Raises:
-        UnsupportedOp: the padded axes need more than two levels.
+    None where the padded axes need more of them.
     """
     _, within = split_rows(shape)
     levels: list[tuple[int, int, int]] = []
@@ -124,7 +140,7 @@ def _levels(
     if len(levels) == 1 and any(levels[0][1:]):
         levels.append((1, 0, 0))
     if len(levels) > 2 or (shape[0] == 1 and any(pads[0])):
-        raise UnsupportedOp(f"padding {list(pads)} of shape {list(shape)}", hint="pad H, W and C")
+        return None
     first, second = [(1, 0, 0)] * (2 - len(levels)) + levels
     return first, second
 
@@ -139,7 +155,7 @@ def read_pad(node: OnnxNode, build: Builder) -> None:
     given = int_list(node, build, 1, "pads")
     if given is None:
         raise UnsupportedOp("Pad without pads")
-    value = constant_float(node, build, 2, "value", 0.0) if mode == "constant" else 0.0
+    value = _value(node, build) if mode == "constant" else 0.0
     axes = int_list(node, build, 3, "axes") or tuple(range(len(shape)))
     if len(given) != 2 * len(axes):
         raise UnsupportedOp(f"{len(given)} pads for {len(axes)} axes")
@@ -149,11 +165,20 @@ def read_pad(node: OnnxNode, build: Builder) -> None:
     _add_pad(node, build, wanted, mode, value)
 
 
+def _value(node: OnnxNode, build: Builder) -> float:
+    """The constant of the border; an integer one is exact."""
+    given = build.constant(node.input(2)) if node.input(2) else None
+    if given is not None and given.data.size == 1 and given.data.dtype.kind != "f":
+        return int(given.data.reshape(-1)[0])
+    return constant_float(node, build, 2, "value", 0.0)
+
+
 def _add_pad(
     node: OnnxNode, build: Builder, wanted: Sequence[tuple[int, int]], mode: str, value: float
 ) -> None:
     name = node.input(0)
-    layout, shape = build.preferred_layout([name]), build.shape(name)
+    moved = [axis for axis, sides in enumerate(wanted) if any(sides)]
+    layout, shape = layout_behind(build, [name], moved), build.shape(name)
     pads = [(0, 0) if axis is None else wanted[axis] for axis in layout]
     source, quant = build.in_layout(name, layout), build.quant(name)
     filled = (max(max(p) for p in pads) > 0) and mode == "constant"
@@ -180,7 +205,9 @@ def _pad(sig: Signature) -> tuple[Call, ...]:
     shape = sig.inputs[0].shape
     rows, within = split_rows(shape)
     top = op.pads[1][0] if len(within) < len(shape) else 0
-    (pixels, left, right), (size, front, back) = _levels(shape, op.pads)
+    levels = _levels(shape, op.pads)
+    assert levels is not None
+    (pixels, left, right), (size, front, back) = levels
     return (
         Call(
             {
@@ -193,7 +220,7 @@ def _pad(sig: Signature) -> tuple[Call, ...]:
                 "pad_left": left,
                 "pad_front": front,
                 "mode": MODES.index(op.mode),
-                "value": op._code(sig),
+                "value": int(_filling(sig)[0]),
             }
         ),
     )
@@ -215,7 +242,9 @@ def _work(sig: Signature, runs: Sequence[int]) -> Mapping[str, float]:
     """Rows and pixels of the border, which are filled, and pixels copied whole or by bytes."""
     op = sig.op
     assert isinstance(op, Pad)
-    (pixels, left, right), (size, front, back) = _levels(sig.inputs[0].shape, op.pads)
+    levels = _levels(sig.inputs[0].shape, op.pads)
+    assert levels is not None
+    (pixels, left, right), (size, front, back) = levels
     rows, wide, constant = sig.output.rows, pixels + left + right, op.mode == "constant"
     filled_rows = rows - sig.inputs[0].rows if constant else 0
     lines = rows - filled_rows
@@ -237,7 +266,24 @@ def _work(sig: Signature, runs: Sequence[int]) -> Mapping[str, float]:
     }
 
 
+def _of_bytes(sig: Signature) -> bool:
+    """Whether the kernel of pixels and bytes pads it."""
+    op, kind = sig.op, sig.inputs[0]
+    assert isinstance(op, Pad)
+    return kind.dtype is DType.INT8 and _levels(kind.shape, op.pads) is not None
+
+
+def _by_tables(sig: Signature) -> tuple[Call, ...]:
+    op = sig.op
+    assert isinstance(op, Pad)
+    fill = _filling(sig) if op.mode == "constant" else None
+    return (take_call(sig, op.axes(sig.inputs[0].shape), fill),)
+
+
 OPS = (Pad,)
-KERNELS = (Kernel(Pad, "mplan_pad_s8", _pad, cost_class="copy", work=_work),)
+KERNELS = (
+    Kernel(Pad, "mplan_pad_s8", _pad, supports=_of_bytes, cost_class="copy", work=_work),
+    *take_kernels(Pad, _by_tables, lambda sig: not _of_bytes(sig)),
+)
 READERS = {"Pad": read_pad}
 WRITERS = {Pad: write_pad}
