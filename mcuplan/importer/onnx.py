@@ -16,6 +16,7 @@ from mcuplan.errors import DamagedModel, InputTooLarge, McuplanError, Problems, 
 from mcuplan.facts import EndsAt, IntegerWeights, LeftOut, Note
 from mcuplan.importer.cut import end_at
 from mcuplan.importer.folding import widened
+from mcuplan.importer.inlining import inlined
 from mcuplan.importer.inputs import (
     ELEMENT_TYPES,
     Declared,
@@ -100,7 +101,7 @@ def load_model(
         McuplanError: the one problem of the model.
         Problems: all problems of the model, where there are several.
     """
-    file = read_model(Path(path))
+    file = inlined(read_model(Path(path)))
     _check_size(len(file.proto.graph.node), NODES_LIMIT, "nodes")
     opset, versions = opset_of(file)
     file_nodes, errors = check_form(file, versions)
@@ -198,11 +199,10 @@ class _Loading:
         }
         taken.update(value.name for value in self._proto.input)
         names = Names(taken)
-        functions = {(f.domain, f.name) for f in self._file.proto.functions}
         expanded = []
         for file_node in live:
             try:
-                full = read_attributes(file_node, self._file, self._allowance, functions)
+                full = read_attributes(file_node, self._file, self._allowance)
                 expanded += [replace(full, node=node) for node in expand(full.node, names)]
                 continue
             except McuplanError as error:

@@ -213,21 +213,14 @@ def live_nodes(
 # -- one node ---------------------------------------------------------------------------
 
 
-def read_attributes(
-    file_node: FileNode,
-    file: ModelFile,
-    allowance: Allowance,
-    functions: Collection[tuple[str, str]],
-) -> FileNode:
+def read_attributes(file_node: FileNode, file: ModelFile, allowance: Allowance) -> FileNode:
     """The same with the attributes of its node in plain values.
-
-    ``functions`` are domain and name of the functions that the model defines.
 
     Raises:
         UnknownDomain, UnsupportedOp: the operator or an attribute is beyond us.
         DamagedModel: an attribute does not fit the operator's definition.
     """
-    _check_domain(file_node.source, functions)
+    _check_domain(file_node.source)
     values: dict[str, Attribute] = {}
     for proto in file_node.proto.attribute:
         name = text(proto.name)
@@ -289,12 +282,7 @@ def _check_finite(node: OnnxNode, name: str, value: Attribute) -> None:
             )
 
 
-def _check_domain(node: OnnxNode, functions: Collection[tuple[str, str]]) -> None:
-    if (node.domain, node.op_type) in functions:
-        raise UnsupportedOp(
-            "a function of the model itself",
-            hint="inline it: onnx.inliner.inline_local_functions(model)",
-        )
+def _check_domain(node: OnnxNode) -> None:
     if node.domain not in ("", MICROSOFT, CLASSICAL):
         way = way_out(node.kind)
         message = f"operator domain {shown(node.domain)!r}"

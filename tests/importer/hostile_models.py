@@ -70,11 +70,17 @@ def _then_branch() -> Any:
     return helper.make_graph([helper.make_node("Identity", ["x"], ["inner"])], "then", [], out)
 
 
-def _function_model() -> Any:
-    proto = _one("Twice", ["x"], domain="local")
-    body = [helper.make_node("Add", ["a", "a"], ["b"])]
-    imports = [helper.make_opsetid("", 17)]
-    proto.functions.append(helper.make_function("local", "Twice", ["a"], ["b"], body, imports))
+def _function_model(bodies: dict[str, list[str]]) -> Any:
+    """A call of the first of some functions, each a chain of operators of one input."""
+    proto = _one(next(iter(bodies)), ["x"], domain="local")
+    imports = [helper.make_opsetid("", 17), helper.make_opsetid("local", 1)]
+    for name, kinds in bodies.items():
+        links = ["a", *(f"t{i}" for i in range(len(kinds) - 1)), "b"]
+        body = [
+            helper.make_node(kind, [x], [y], domain="local" if kind in bodies else "")
+            for kind, x, y in zip(kinds, links[:-1], links[1:], strict=True)
+        ]
+        proto.functions.append(helper.make_function("local", name, ["a"], ["b"], body, imports))
     proto.opset_import.append(helper.make_opsetid("local", 1))
     return proto
 
@@ -178,7 +184,11 @@ HOSTILE: dict[str, tuple[Any, str]] = {
     "no such operator": (_one("Frobnicate", ["x"]), "model/unsupported-op"),
     "unsupported operator": (_one("Det", ["x"]), "model/unsupported-op"),
     "operator of a later opset": (_one("HardSwish", ["x"], opset=13), "model/unsupported-op"),
-    "function of the model": (_function_model(), "model/unsupported-op"),
+    "functions in a circle": (_function_model({"F": ["G"], "G": ["F"]}), "model/damaged"),
+    "functions without an end": (
+        _function_model({f"F{i}": [f"F{i + 1}"] * 2 for i in range(60)} | {"F60": ["Relu"]}),
+        "model/too-large",
+    ),
     "control flow": (
         _one(
             "If",
