@@ -68,9 +68,12 @@ class Struct:
 
 @cache
 def kernel_struct(function: str) -> Struct:
-    """The params struct of a kernel, from its header."""
+    """The params struct of a kernel, from its header, or from that of the one it shares."""
     name = f"{function}_t"
     text = (codegen_dir() / "include" / f"{function}.h").read_text(encoding="ascii")
+    same = re.search(r"typedef (\w+)_t " + re.escape(name) + ";", text)
+    if same is not None:
+        return kernel_struct(same[1])
     body = re.search(r"typedef struct \{(.*?)\}\s*" + re.escape(name) + r";", text, re.S)
     if body is None:
         raise ValueError(f"{function}.h does not define {name}")

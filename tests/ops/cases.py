@@ -35,6 +35,8 @@ class Case:
 
 
 def _real(array: Array, kind: TensorType) -> Array:
+    if kind.quant is None:
+        return array
     quant = kind.q
     shape = [1] * array.ndim
     if quant.axis is not None:
@@ -53,6 +55,15 @@ def all_examples() -> list[tuple[str, Example]]:
     return found
 
 
+def grid_examples() -> list[tuple[str, Example]]:
+    """Those of operators that are defined for integers on grids."""
+    return [
+        (name, example)
+        for name, example in all_examples()
+        if not example.op.types[0].inputs[0].is_float
+    ]
+
+
 def random_quant(rng: np.random.Generator) -> Quant:
     """A grid of any kind that real models have."""
     zero_point = int(rng.choice([-128, 0, 127, int(rng.integers(-128, 128))]))
@@ -66,6 +77,9 @@ def random_codes(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
     return np.where(rng.random(shape) < 0.1, ends, values).astype(np.int8)
 
 
+_INDICES = (DType.INT32, DType.INT64)
+
+
 def make_case(name: str, example: Example, seed: int) -> Case:
     """Quantized types and values for an example; equal seeds give equal cases."""
     rng = np.random.default_rng([seed, *name.encode()])
@@ -73,7 +87,10 @@ def make_case(name: str, example: Example, seed: int) -> Case:
     shared = random_quant(rng)
     kinds, arrays = [], []
     for index, shape in enumerate(example.inputs):
-        if index in op.weight_inputs:
+        if index and op.types[0].inputs[min(index, len(op.types[0].inputs) - 1)] in _INDICES:
+            kind = TensorType(shape, op.types[0].inputs[index])
+            array = rng.integers(-9, 9, shape).astype(kind.dtype.numpy)
+        elif index in op.weight_inputs:
             kind, array = _weight(rng, index == op.weight_inputs[1], shape, kinds)
         else:
             quant = shared if op.quant_rule is QuantRule.PASS_THROUGH else random_quant(rng)

@@ -27,12 +27,12 @@ from mcuplan.passes.assign_grids import assign_grids
 from mcuplan.passes.assign_types import assign_types
 from mcuplan.quant.observers import quant_of_range
 
-from .cases import all_examples, make_case
+from .cases import grid_examples, make_case
 from .onnx_cases import model, node, run_onnx
 
 EXAMPLES = [
     pytest.param(name, example, id=name)
-    for name, example in all_examples()
+    for name, example in grid_examples()
     if type(example.op) in kernels_of() and not name.startswith(("FlipSign", "RowSum"))  # no int8
 ]
 SCALES = st.floats(-9.0, 3.0).map(lambda e: float(np.float32(2.0**e)))
