@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from mcuplan.emit.bundle import Symbol
 from mcuplan.emit.c_writer import array, initializer
 from mcuplan.ir.op import Call, ConstArray
+from mcuplan.ir.types import DType
 from mcuplan.price.structs import kernel_struct
 from mcuplan.schedule.program import Step
 
@@ -21,7 +22,7 @@ class StepConstants:
 
     text: str
     params: tuple[str, ...]
-    operands: Mapping[int, str]  # node input -> C array, for constants passed to a call
+    operands: Mapping[int, str]  # node input -> constant that is passed to a call
     symbols: tuple[Symbol, ...]
 
 
@@ -49,10 +50,11 @@ def step_constants(step: Step, where: str, rows: Callable[[str], str]) -> StepCo
     for index in sorted({i for call in step.calls for i in call.inputs}):
         value = step.signature.constants[index]
         if value is not None:
-            operands[index] = f"{name}_operand{index}"
-            kind = step.signature.inputs[index]
-            parts.append(array(operands[index], kind.dtype, value))
-            symbols.append(Symbol(operands[index], kind.nbytes, "weights", step.index))
+            symbol, kind = f"{name}_operand{index}", step.signature.inputs[index]
+            plain = kind.dtype is DType.INT8
+            operands[index] = symbol if plain else f"(const int8_t *){symbol}"
+            parts.append(array(symbol, kind.dtype, value))
+            symbols.append(Symbol(symbol, kind.nbytes, "weights", step.index))
     params = []
     for k, call in enumerate(step.calls):
         params.append(name if len(step.calls) == 1 else f"{name}_{k}")

@@ -3,16 +3,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from mcuplan.errors import UnsupportedOp
-from mcuplan.ir.builder import Builder, Constant, OnnxNode, plain
 from mcuplan.ir.geometry import ALL, InputMap, Shape, each, moved
-from mcuplan.ir.graph import Layout, Node
+from mcuplan.ir.graph import Node
 from mcuplan.ir.op import (
     NO_CLAMP,
     Call,
@@ -28,7 +26,6 @@ from mcuplan.ir.op import (
 from mcuplan.ir.types import Array, DType, TensorType
 from mcuplan.ir.work import Work
 from mcuplan.ir.writer import Writer
-from mcuplan.ops._read import inner
 from mcuplan.ops.conv_kernels import WIDE, wide_call
 from mcuplan.ops.fields import (
     FLOAT_TYPES,
@@ -41,9 +38,8 @@ from mcuplan.ops.fields import (
     pixels_of,
     requant_fields,
 )
-from mcuplan.ops.movement import add_view
 
-__all__ = ["KERNELS", "OPS", "READERS", "WRITERS", "Dense"]
+__all__ = ["KERNELS", "OPS", "WRITERS", "Dense"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,98 +98,6 @@ class Dense(Op):
             ((1, 1), 1, cls()),
         ]:
             yield Example(op, (shape, (outputs, shape[-1]), (outputs,)), constants=(1, 2))
-
-
-def _add_dense(
-    node: OnnxNode,
-    build: Builder,
-    source: str,
-    weights: Constant,
-    bias: Constant | None,
-    layout: Layout = (),
-) -> None:
-    """Weights [O, K] applied to the last axis of an ONNX tensor, or of a layout of it."""
-    outputs = weights.data.shape[0]
-    if bias is None:
-        bias = Constant(np.zeros(outputs, np.float32))
-    stem = node.outputs[0]
-    w = build.add_constant(weights, f"{stem}_weights")
-    b = build.add_constant(bias, f"{stem}_bias")
-    shape = build.shape(source)
-    layout = layout or plain(len(shape))
-    if len(shape) > 1 and shape[layout[0] or 0] != 1:
-        layout = (None, *layout)  # rows of a matrix are rows of one sample
-    build.add(Dense(), [build.in_layout(source, layout), w, b], node, layout)
-
-
-def read_gemm(node: OnnxNode, build: Builder) -> None:
-    """Gemm with constant B and C; alpha and beta are folded into them."""
-    weights, bias = build.constant(node.input(1)), build.constant(node.input(2))
-    if weights is None or (node.input(2) and bias is None):
-        raise UnsupportedOp("B or C is computed, not constant", hint="freeze the weights")
-    if len(build.shape(node.input(0))) != 2 or weights.data.ndim != 2:
-        raise UnsupportedOp("Gemm of tensors that are not matrices")
-    if node.get_int("transA", 0) and build.shape(node.input(0))[0] != 1:
-        raise UnsupportedOp("transA=1", hint="transpose the input before the Gemm")
-    alpha, beta = node.get_float("alpha", 1.0), node.get_float("beta", 1.0)
-    weights = weights if node.get_int("transB", 0) else weights.transpose((1, 0))
-    outputs = weights.data.shape[0]
-    if alpha != 1.0:
-        weights = Constant(weights.data * np.float32(alpha))
-    if bias is not None and beta != 1.0:
-        bias = Constant(bias.data * np.float32(beta))
-    if bias is not None and bias.data.shape != (outputs,):
-        if bias.data.size not in (1, outputs) or bias.data.shape[-1:] not in ((1,), (outputs,), ()):
-            raise UnsupportedOp(f"Gemm with a C of shape {bias.data.shape}")
-        bias = Constant(np.broadcast_to(bias.data.reshape(-1), (outputs,)))
-    _add_dense(node, build, node.input(0), weights, bias)
-
-
-def read_matmul(node: OnnxNode, build: Builder) -> None:
-    """MatMul with a constant matrix or vector on either side.
-
-    Raises:
-        UnsupportedOp: both sides are computed, or there is a matrix for each of a stack.
-    """
-    sides = [build.constant(node.input(0)), build.constant(node.input(1))]
-    left = sides[0] is not None
-    given = sides[0] if left else sides[1]
-    if given is None:
-        raise UnsupportedOp(
-            "MatMul without a constant matrix as one of its inputs",
-            hint="no products of two activations yet: Conv1d or a pool in place of attention",
-        )
-    if math.prod(given.data.shape[:-2]) != 1:
-        raise UnsupportedOp(
-            f"MatMul with a stack of matrices {list(given.data.shape)}",
-            hint="split it into one MatMul for each matrix",
-        )
-    source = node.input(1 if left else 0)
-    shape = build.shape(source)
-    weights, layout = _matrix(given, left=left), plain(len(shape))
-    if left and len(shape) > 1:
-        layout = (*layout[:-2], layout[-1], layout[-2])
-    operands = (given.data.shape, shape) if left else (shape, given.data.shape)
-    if not left and given.data.ndim == 2:
-        _add_dense(node, build, source, weights, None)
-        return
-    product = inner(node, "product")
-    _add_dense(product, build, source, weights, None, layout)
-    add_view(replace(node, inputs=product.outputs), build, _product_shape(*operands))
-
-
-def _matrix(given: Constant, *, left: bool) -> Constant:
-    """Weights [O, K] of a constant operand: a matrix behind axes of 1, or a vector."""
-    if given.data.ndim == 1:
-        return given.reshape((1, *given.data.shape))
-    matrix = given.reshape(given.data.shape[-2:])
-    return matrix if left else matrix.transpose((1, 0))
-
-
-def _product_shape(a: Sequence[int], b: Sequence[int]) -> tuple[int, ...]:
-    """Shape of a matrix product as numpy defines it, one operand but for axes of 1 a matrix."""
-    rows, columns = tuple(a[-2:-1]), tuple(b[-1:]) if len(b) > 1 else ()
-    return (*np.broadcast_shapes(tuple(a[:-2]), tuple(b[:-2])), *rows, *columns)
 
 
 def write_dense(node: Node, out: Writer) -> None:
@@ -282,5 +186,4 @@ KERNELS = (
         work=_dense_work,
     ),
 )
-READERS = {"Gemm": read_gemm, "MatMul": read_matmul}
 WRITERS = {Dense: write_dense}

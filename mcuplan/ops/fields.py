@@ -19,6 +19,7 @@ __all__ = [
     "finish",
     "float_clamped",
     "float_fields",
+    "float_limits",
     "has_many_pixels",
     "pixel_fields",
     "pixels_of",
@@ -72,13 +73,17 @@ def float_clamped(sums: Array, act: tuple[float, float]) -> Array:
 
 def float_fields(sig: Signature) -> dict[str, Field]:
     """Members of the params struct that every weighted float32 kernel has."""
-    low, high = (min(max(end, -FLOAT_END), FLOAT_END) for end in sig.op.act)
     return {
         "weights": ConstArray(DType.FLOAT32, sig.constant(1)),
         "bias": ConstArray(DType.FLOAT32, sig.constant(2)),
-        "act_min": low,
-        "act_max": high,
+        **float_limits(sig.op.act),
     }
+
+
+def float_limits(act: tuple[float, float]) -> dict[str, Field]:
+    """Limits of results in float32."""
+    low, high = (min(max(end, -FLOAT_END), FLOAT_END) for end in act)
+    return {"act_min": low, "act_max": high}
 
 
 def requant_fields(sig: Signature) -> dict[str, Field]:

@@ -13,6 +13,7 @@ from mcuplan.ops.dense import Dense
 from mcuplan.ops.eltwise import Add, Div, Maximum, Minimum, Mul, Sub
 from mcuplan.ops.interleave import Interleave
 from mcuplan.ops.layer_norm import LayerNorm
+from mcuplan.ops.matmul import MatMul
 from mcuplan.ops.movement import Transpose
 from mcuplan.ops.pad import Pad
 from mcuplan.ops.pool2d import AvgPool2D, MaxPool2D
@@ -105,6 +106,20 @@ _POOLS = (
     ((12, 2), (12, 2, 33), (1, 1), 0),
     ((4, 1), (40, 1, 16), (4, 1), 0),
 )
+_KEYS, _VALUES = ((0, 1, 2, -1), (0, 3, 2, -1)), ((0, 1, 2, -1), (0, -1, 2, 3))
+_PRODUCTS = (
+    (_KEYS, (1, 8, 4, 8), (1, 8, 4, 8)),
+    (_VALUES, (1, 8, 4, 8), (1, 8, 4, 8)),
+    (_KEYS, (1, 16, 1, 16), (1, 24, 1, 16)),
+    (_VALUES, (1, 16, 1, 24), (1, 24, 1, 16)),
+    (_KEYS, (1, 64, 1, 64), (1, 64, 1, 64)),
+    (_VALUES, (1, 64, 1, 64), (1, 64, 1, 64)),
+    (_KEYS, (1, 7, 3, 10), (1, 5, 3, 10)),
+    (_VALUES, (1, 7, 3, 5), (1, 5, 3, 10)),
+    (_KEYS, (1, 1, 2, 33), (1, 40, 2, 33)),
+    (_VALUES, (1, 1, 2, 40), (1, 40, 2, 33)),
+    (((0, 1, 2, -1), (0, 1, -1, 3)), (1, 3, 12, 20), (1, 3, 20, 9)),
+)
 _PLANES = ((3, 16, 16), (3, 10, 33), (4, 12, 30), (13, 5, 7), (2, 40, 3), (6, 24, 1), (3, 1, 10))
 _MAPS = ((1, 4, 4, 8), (1, 12, 12, 16), (1, 20, 20, 4), (1, 3, 30, 7), (1, 1, 1, 256), (1, 300))
 
@@ -150,6 +165,8 @@ def _unweighted() -> Iterator[Shape]:
     for kernel, size, stride, pad in _POOLS:
         for op in (MaxPool2D, AvgPool2D):
             yield Shape(op(kernel, stride, (1, 1), (pad,) * 4), ((1, *size),))
+    for (a, b), first, second in _PRODUCTS:
+        yield Shape(MatMul(a, b, 4), (first, second))
     yield from _element_by_element()
     for channels, h, w in _PLANES:
         yield Shape(Transpose((0, 2, 3, 1)), ((1, channels, h, w),))
