@@ -1,85 +1,81 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Gather by constant indices: slices, their concatenation, or nothing but another shape."""
+"""Gather: by constant indices slices, tables, or nothing but another shape; else as it runs."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from mcuplan.errors import DamagedModel, UnsupportedOp
+from mcuplan.errors import DamagedModel
 from mcuplan.ir.builder import Builder, OnnxNode
-from mcuplan.ops._read import inner, normal_axis
-from mcuplan.ops.concat import Concat
+from mcuplan.ir.op import Op
+from mcuplan.ir.types import Array
+from mcuplan.ops._indexed import index_operand, operand
+from mcuplan.ops._read import inner, layout_behind, normal_axis
+from mcuplan.ops.indexing import Gather, GatherElements, GatherND
 from mcuplan.ops.movement import add_view, read_transpose
 from mcuplan.ops.slicing import Range, add_slice
+from mcuplan.ops.take import Take
 
-__all__ = ["READERS"]
-
-_PARTS = 64  # slices that one Gather may take
+__all__ = ["READERS", "add_taken"]
 
 
 def read_gather(node: OnnxNode, build: Builder) -> None:
-    """Elements of one axis at constant indices of any shape."""
+    """Elements of one axis at indices of any shape; constant ones are known to be within it."""
     shape = build.shape(node.input(0))
     axis = normal_axis(node.get_int("axis", 0), len(shape))
     given = build.constant(node.input(1))
     if given is None:
-        raise UnsupportedOp(
-            "Gather by indices that are computed while the model runs",
-            hint="make the indices constant, or look up before the model",
-        )
+        add_gather(node, build, Gather(axis))
+        return
     wanted = given.data.astype(np.int64)
     if wanted.size == 0 or wanted.min() < -shape[axis] or wanted.max() >= shape[axis]:
         raise DamagedModel(f"indices beyond an axis of {shape[axis]} elements")
     wanted = np.where(wanted < 0, wanted + shape[axis], wanted)
     made = (*shape[:axis], *wanted.shape, *shape[axis + 1 :])
     if wanted.ndim == 1:
-        _take(node, build, axis, wanted)
+        add_taken(node, build, axis, wanted)
         return
     taken = inner(node, "taken")
-    _take(taken, build, axis, wanted.reshape(-1))
+    add_taken(taken, build, axis, wanted.reshape(-1))
     add_view(replace(node, inputs=taken.outputs), build, made)
 
 
-def _take(node: OnnxNode, build: Builder, axis: int, wanted: np.ndarray) -> None:
+def add_taken(node: OnnxNode, build: Builder, axis: int, wanted: Array) -> None:
     """Elements of one axis of the first input at a list of indices."""
     shape = build.shape(node.input(0))
-    runs = _runs([int(i) for i in wanted])
-    if len(runs) == 1:
-        add_slice(node, build, {axis: runs[0]})
+    run = _run(wanted)
+    if run is not None:
+        add_slice(node, build, {axis: run})
         return
     columns = _columns(wanted, shape[axis])
     if columns:
         _regroup(node, build, axis, columns)
         return
-    if len(runs) > _PARTS:
-        raise UnsupportedOp(
-            f"Gather of {len(runs)} separate runs of indices",
-            hint=f"reorder the weights instead; up to {_PARTS} runs are taken",
-        )
-    if build.preferred_layout([node.input(0)]).index(axis) == 0:
-        _take_first(node, build, axis, wanted)
-        return
-    parts = [inner(node, f"part{k}") for k in range(len(runs))]
-    for part, run in zip(parts, runs, strict=True):
-        add_slice(part, build, {axis: run})
-    names = [part.outputs[0] for part in parts]
-    layout = build.preferred_layout(names)
-    tensors = [build.in_layout(name, layout) for name in names]
-    quant = build.quant(node.input(0))
-    build.add(Concat(layout.index(axis)), tensors, node, layout, quant=quant)
+    layout = layout_behind(build, [node.input(0)], [axis])
+    indices = tuple(tuple(wanted.tolist()) if a == axis else None for a in layout)
+    source = build.in_layout(node.input(0), layout)
+    build.add(Take(indices), [source], node, layout, quant=build.quant(node.input(0)))
 
 
-def _take_first(node: OnnxNode, build: Builder, axis: int, wanted: np.ndarray) -> None:
-    """The same where the axis comes first: behind a new one of size 1."""
-    shape = build.shape(node.input(0))
-    wide, taken = inner(node, "wide"), inner(node, "narrow")
-    add_view(wide, build, (1, *shape))
-    _take(replace(taken, inputs=wide.outputs), build, axis + 1, wanted)
-    final = (*shape[:axis], len(wanted), *shape[axis + 1 :])
-    add_view(replace(node, inputs=taken.outputs), build, final)
+def add_gather(node: OnnxNode, build: Builder, op: Op) -> None:
+    """An operator of data and indices, in the model's order of axes."""
+    stem, data = node.outputs[0], node.input(0)
+    indices = index_operand(build, node.input(1), f"{stem}_indices")
+    quant = None if build.constant(data) is not None else build.quant(data)
+    build.add(op, [operand(build, data, f"{stem}_table"), indices], node, quant=quant)
+
+
+def read_gather_elements(node: OnnxNode, build: Builder) -> None:
+    """An element for each index, constant or not."""
+    rank = len(build.shape(node.input(0)))
+    add_gather(node, build, GatherElements(normal_axis(node.get_int("axis", 0), rank)))
+
+
+def read_gather_nd(node: OnnxNode, build: Builder) -> None:
+    """A block for each tuple of indices, constant or not."""
+    add_gather(node, build, GatherND(node.get_int("batch_dims", 0)))
 
 
 def _regroup(node: OnnxNode, build: Builder, axis: int, columns: int) -> None:
@@ -96,7 +92,7 @@ def _regroup(node: OnnxNode, build: Builder, axis: int, columns: int) -> None:
     add_view(replace(node, inputs=turned.outputs), build, shape)
 
 
-def _columns(wanted: np.ndarray, size: int) -> int:
+def _columns(wanted: Array, size: int) -> int:
     """Columns of the matrix whose transpose the indices are, 0 where they are none."""
     if len(wanted) != size or wanted[0] != 0:
         return 0
@@ -107,20 +103,15 @@ def _columns(wanted: np.ndarray, size: int) -> int:
     return columns if np.array_equal(turned, wanted) else 0
 
 
-def _runs(wanted: Sequence[int]) -> list[Range]:
-    """Indices as runs of one step, each as long as it can be."""
-    runs: list[Range] = []
-    start = 0
-    while start < len(wanted):
-        end = start + 1
-        step = wanted[end] - wanted[start] if end < len(wanted) else 1
-        while step and end < len(wanted) and wanted[end] == wanted[end - 1] + step:
-            end += 1
-        if end - start == 2 and abs(step) != 1 and end < len(wanted):
-            end -= 1  # two of one step by chance: the next run may be longer
-        runs.append((wanted[start], step if end - start > 1 else 1, end - start))
-        start = end
-    return runs
+def _run(wanted: Array) -> Range | None:
+    """Indices as one run of equal steps, if they are one."""
+    step = int(wanted[1] - wanted[0]) if len(wanted) > 1 else 1
+    first, count = int(wanted[0]), len(wanted)
+    return (first, step, count) if step and (np.diff(wanted) == step).all() else None
 
 
-READERS = {"Gather": read_gather}
+READERS = {
+    "Gather": read_gather,
+    "GatherElements": read_gather_elements,
+    "GatherND": read_gather_nd,
+}
