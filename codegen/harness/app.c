@@ -140,7 +140,7 @@ static int32_t element(const app_port_t *port, const uint8_t *from)
 {
     int32_t q = (int32_t)from[0];
 
-    if (port->size == sizeof q) {
+    if (port->size >= sizeof q) { /* of 64 bits the low ones: little-endian */
         (void)memcpy(&q, from, sizeof q);
     } else if ((port->low < 0) && (q > 127)) {
         q -= 256;
@@ -157,7 +157,8 @@ static void answer(void)
         uint8_t *const to = (port->at != NULL) ? port->at(app_context) : port->fed;
         for (uint32_t k = 0U; k < port->nbytes; k += port->size) {
             const int32_t q = port->quantize(next_float());
-            if (port->size == sizeof q) {
+            if (port->size >= sizeof q) {
+                (void)memset(&to[k], (q < 0) ? 0xFF : 0, port->size);
                 (void)memcpy(&to[k], &q, sizeof q);
             } else {
                 to[k] = (uint8_t)q;

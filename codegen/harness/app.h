@@ -88,6 +88,17 @@ typedef union {
         const app_word_t same = { .word = q };                                                     \
         return same.real;                                                                          \
     }
+/* Those of integers that lie on no grid take and give whole numbers. */
+#define APP_INTEGER(accessor)                                                                      \
+    static int32_t accessor##_q(float real)                                                        \
+    {                                                                                              \
+        return (int32_t)real;                                                                      \
+    }
+#define APP_NUMBER(accessor)                                                                       \
+    static float accessor##_r(int32_t q)                                                           \
+    {                                                                                              \
+        return (float)q;                                                                           \
+    }
 #define APP_REAL(accessor, element_t)                                                              \
     static float accessor##_r(int32_t q)                                                           \
     {                                                                                              \

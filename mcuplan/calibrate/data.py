@@ -126,7 +126,7 @@ def _mismatch(header: Header, port: Port, path: Path) -> DataError | None:
     if not header.shape or header.shape[1:] not in (sample_shape(port), port.shape):
         return problem
     if not port.on_grid:
-        kinds = "iu" if port.dtype in _WHOLE else "f"
+        kinds = "f" if port.dtype in _REAL else "b" if port.dtype is DType.BOOL else "iu"
         return None if header.dtype.kind in kinds else problem
     return None if header.dtype == port.dtype.numpy else problem
 
@@ -141,10 +141,12 @@ def _missing(port: Port, path: Path, seen: Sequence[str]) -> DataError:
 
 
 def _converted(array: Array, port: Port, path: Path) -> Array:
-    """Integers of a grid as they are, all else as float32."""
+    """Integers of a grid as they are, others in the model's type, real values as float32."""
     array = array.reshape((len(array), *sample_shape(port)))
     if port.on_grid:
         return array
+    if port.whole:
+        return _whole(array, port, path)
     same = array.dtype == np.float32
     made = array if same else room(array.shape, np.dtype(np.float32))
     step = max(1, _PART_ELEMENTS // max(1, math.prod(array.shape[1:])))
@@ -164,6 +166,15 @@ def _converted(array: Array, port: Port, path: Path) -> Array:
         release(array)
         release(made)
     return made
+
+
+def _whole(array: Array, port: Port, path: Path) -> Array:
+    """Integers in the type of the model's input, which must hold them."""
+    if port.dtype is not DType.BOOL and not port.dtype.holds(array):
+        ends = f"{int(array.min())} to {int(array.max())}"
+        message = f"input {port.name!r} has integers from {ends}, beyond {port.dtype}"
+        raise DataError(message, str(path), "give values of the model's own type")
+    return array.astype(port.dtype.numpy, copy=False)
 
 
 def _extra(key: str, array: Array | None, path: Path) -> Array | None:
@@ -208,13 +219,19 @@ def random_data(ports: Sequence[Port], samples: int = 16, seed: int = 0) -> Data
     elements = sum(math.prod(port.shape) for port in ports)
     samples = max(1, min(samples, _RANDOM_ELEMENTS // max(1, elements)))
     generator = np.random.Generator(np.random.PCG64(seed))
-    inputs = {p.name: _drawn(generator, p.dtype, (samples, *sample_shape(p))) for p in ports}
+    inputs = {p.name: _drawn(generator, p, (samples, *sample_shape(p))) for p in ports}
     assert all(math.prod(array.shape) for array in inputs.values())
     return Data(MappingProxyType(inputs), samples, random=True)
 
 
-def _drawn(generator: np.random.Generator, dtype: DType, shape: tuple[int, ...]) -> Array:
-    """Values of an input: normal, any of its grid, or whole numbers as bytes are."""
+def _drawn(generator: np.random.Generator, port: Port, shape: tuple[int, ...]) -> Array:
+    """Values of an input: normal, any of its grid, or whole numbers as bytes are.
+
+    Integers on no grid may be truth values, or places in tables of any length: 0 and 1.
+    """
+    dtype = port.dtype
+    if port.whole:
+        return generator.integers(0, 2, shape).astype(dtype.numpy)
     if dtype in _REAL:
         return generator.standard_normal(shape, np.float32)
     if dtype in _WHOLE:

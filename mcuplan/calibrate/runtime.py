@@ -20,6 +20,7 @@ _NUMPY_TYPES: Mapping[str, Any] = {
     "tensor(double)": np.float64,
     "tensor(int32)": np.int32,
     "tensor(int64)": np.int64,
+    "tensor(bool)": np.bool_,
 }
 
 

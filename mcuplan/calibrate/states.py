@@ -33,4 +33,4 @@ def _zeros(graph: Graph, port: Port) -> Array:
     kind = graph.tensor(port.tensor).type
     if port.on_grid and kind.quant is not None:
         return np.full(port.shape, kind.q.stored_as(port.dtype).z, port.dtype.numpy)
-    return np.zeros(port.shape, np.float32)
+    return np.zeros(port.shape, kind.dtype.numpy)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -29,7 +30,12 @@ COLUMNS = 100
 
 
 def float_literal(value: float) -> str:
-    """Nine significant digits, which give every float32 back, and ``f``."""
+    """Nine significant digits, which give every float32 back, and ``f``.
+
+    C99 has no literal of what is not finite, only divisions.
+    """
+    if not math.isfinite(value):
+        return f"({math.copysign(1, value):.1f}f / 0.0f)" if value == value else "(0.0f / 0.0f)"
     text = f"{value:.9g}"
     return f"{text}f" if any(c in text for c in ".en") else f"{text}.0f"
 

@@ -36,7 +36,7 @@ def ports_of(places: Places, ports: Sequence[Port], word: str) -> tuple[BundlePo
                 kind.quant,
                 places.members[region],
                 offset,
-                "" if port.dtype in _SAID else port.dtype.value,
+                "" if port.dtype in (*_SAID, kind.dtype) else port.dtype.value,
                 port.planes,
             )
         )

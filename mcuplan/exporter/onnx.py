@@ -9,27 +9,17 @@ from typing import Any
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import helper, numpy_helper
 
 from mcuplan import __version__
 from mcuplan.ir.builder import OnnxNode
 from mcuplan.ir.graph import Graph, Port
-from mcuplan.ir.types import Array, DType
+from mcuplan.ir.types import Array
 from mcuplan.ir.writer import OPSET, Writer
 from mcuplan.ops import all_writers
 
 __all__ = ["to_onnx"]
 
-_ELEMENT = {
-    DType.FLOAT32: TensorProto.FLOAT,
-    DType.INT8: TensorProto.INT8,
-    DType.UINT8: TensorProto.UINT8,
-    DType.INT32: TensorProto.INT32,
-    DType.INT64: TensorProto.INT64,
-    DType.BOOL: TensorProto.BOOL,
-    DType.FLOAT16: TensorProto.FLOAT16,
-    DType.FLOAT64: TensorProto.DOUBLE,
-}
 _IR_VERSION = 8
 
 
@@ -69,7 +59,8 @@ def to_onnx(graph: Graph, *, qdq: bool, taps: Sequence[str] = ()) -> onnx.ModelP
 
 
 def _tap(graph: Graph, tensor: str) -> Port:
-    return Port(tensor, tensor, graph.tensor(tensor).type.shape, DType.FLOAT32)
+    kind = graph.tensor(tensor).type
+    return Port(tensor, tensor, kind.shape, kind.dtype)
 
 
 def _unique(port: Port, taken: Sequence[str]) -> Port:
@@ -115,7 +106,7 @@ def _node(node: OnnxNode, names: Mapping[str, str]) -> onnx.NodeProto:
 
 
 def _value(port: Port) -> onnx.ValueInfoProto:
-    return helper.make_tensor_value_info(port.name, _ELEMENT[port.dtype], port.shape)
+    return helper.make_tensor_value_info(port.name, port.dtype.onnx, port.shape)
 
 
 def _constant(name: str, data: Array) -> onnx.TensorProto:

@@ -20,10 +20,10 @@ from mcuplan.errors import (
     UnsupportedType,
     UsageError,
 )
-from mcuplan.facts import BatchOfOne, Note, ReadAsFloat, ReadAsInt8
+from mcuplan.facts import BatchOfOne, Note, ReadAsFloat
 from mcuplan.importer.protofile import ACTIVATION_LIMIT, text, type_name
 from mcuplan.ir.builder import Constant, OnnxNode
-from mcuplan.ir.types import DType, Quant
+from mcuplan.ir.types import WHOLE, DType, Quant
 from mcuplan.ops.quantize import grid
 from mcuplan.safe_text import shown
 
@@ -31,21 +31,16 @@ __all__ = [
     "ELEMENT_TYPES",
     "Declared",
     "Dimensions",
-    "grid_of_input",
+    "Meant",
     "is_raw",
     "keeps_grid",
+    "meaning_of",
     "readers_of",
     "tensor_shape",
 ]
 
 ELEMENT_TYPES: Mapping[int, DType] = {
-    1: DType.FLOAT32,
-    2: DType.UINT8,
-    3: DType.INT8,
-    6: DType.INT32,
-    7: DType.INT64,
-    10: DType.FLOAT16,
-    11: DType.FLOAT64,
+    dtype.onnx: dtype for dtype in (*WHOLE, DType.FLOAT16, DType.FLOAT32, DType.FLOAT64)
 }
 """Element types of inputs and outputs, by TensorProto.DataType."""
 
@@ -115,8 +110,6 @@ class Dimensions:
         """What becomes of an element type that C has no input of."""
         if dtype in (DType.FLOAT16, DType.FLOAT64):
             self.notes.append(ReadAsFloat(name, dtype.value))
-        elif dtype in (DType.INT32, DType.INT64):
-            self.notes.append(ReadAsInt8(name, dtype.value))
 
     def check_given(self) -> Iterator[McuplanError]:
         """A size was given for a dimension that no input has, twice, or it is no size."""
@@ -221,47 +214,70 @@ def is_raw(dtype: DType, quant: Quant | None) -> bool:
     return quant == _RAW.get(dtype)
 
 
-def grid_of_input(
-    declared: Declared, readers: Mapping[str, Collection[OnnxNode]], values: Mapping[str, Constant]
-) -> tuple[Quant | None, bool]:
-    """Grid of an integer input, and whether the model quantizes it.
+@dataclass(frozen=True, slots=True)
+class Meant:
+    """What the integers of an input are.
 
-    That of the first DequantizeLinear behind it, or whole numbers (scale 1) where a Cast to
-    float reads it; a 32 or 64 bit input has no grid yet.
+    ``real``: real values, as a Cast to float or a DequantizeLinear says that reads them, on
+    ``quant`` or, of 32 and 64 bits, on no grid yet. ``quantized``: by the model itself.
+    """
+
+    real: bool
+    quant: Quant | None = None
+    quantized: bool = False
+
+
+def meaning_of(
+    declared: Declared,
+    readers: Mapping[str, Collection[OnnxNode]],
+    values: Mapping[str, Constant],
+    outputs: Collection[str],
+) -> Meant:
+    """What the integers of an input are, as all that reads them says.
 
     Raises:
-        ScaleError, UnsupportedType, DamagedModel: that grid is impossible, or nothing tells it.
+        ScaleError, UnsupportedType, DamagedModel: they lie on an impossible grid.
     """
-    found, is_cast = _grid_behind(declared, readers, values)
-    if found is None and not is_cast:
-        hint = "cast it to float first in the model, or export with float32 inputs, or as QDQ"
-        if declared.dtype not in _RAW:
-            hint = "cast numbers to float first; look ids up (Embedding) outside of the model"
-        raise UnsupportedType(f"an input of {declared.dtype} that nothing makes real", hint=hint)
-    return (_RAW.get(declared.dtype), False) if found is None else (found, True)
+    found, is_cast, is_other = _grid_behind(declared, readers, values, outputs)
+    if found is not None:
+        return Meant(True, found, True)
+    if is_other or not is_cast or declared.dtype is DType.BOOL:
+        return Meant(False)
+    return Meant(True, _RAW.get(declared.dtype))
 
 
 def _grid_behind(
-    declared: Declared, readers: Mapping[str, Collection[OnnxNode]], values: Mapping[str, Constant]
-) -> tuple[Quant | None, bool]:
-    """Grid of the first DequantizeLinear behind an input; whether a Cast to float reads it."""
-    waiting, seen, is_cast = [declared.name], {declared.name}, False
+    declared: Declared,
+    readers: Mapping[str, Collection[OnnxNode]],
+    values: Mapping[str, Constant],
+    outputs: Collection[str],
+) -> tuple[Quant | None, bool, bool]:
+    """Grid of the first DequantizeLinear behind an input; whether a Cast to float reads it.
+
+    And whether it is an output, or something else reads it.
+    """
+    waiting, seen, is_cast, is_other = [declared.name], {declared.name}, False, False
     while waiting:
         name = waiting.pop(0)
+        is_other |= name in outputs
         for node in readers.get(name, ()):
-            is_cast |= node.op_type == "Cast" and node.get_int("to", 1) in _FLOATS
+            casts = node.op_type == "Cast" and node.get_int("to", 1) in _FLOATS
             is_read = node.op_type == "DequantizeLinear" and node.input(0) == name
+            moves = keeps_grid(node) and node.input(0) == name
+            is_cast |= casts
+            is_other |= not (casts or is_read or moves)
             if is_read and declared.dtype in _RAW:
                 scale, zero = values.get(node.input(1)), values.get(node.input(2))
                 if scale is None or scale.data.size != 1:
+                    is_other = True
                     continue
                 dtype = declared.dtype.numpy
                 zeros = np.zeros(scale.data.shape, dtype) if zero is None else zero.data
-                return grid(scale.data, zeros), is_cast
-            new = [o for o in node.outputs if o and o not in seen] if keeps_grid(node) else []
+                return grid(scale.data, zeros), is_cast, is_other
+            new = [o for o in node.outputs if o and o not in seen] if moves else []
             seen.update(new)
             waiting += new
-    return None, is_cast
+    return None, is_cast, is_other
 
 
 def readers_of(nodes: Sequence[OnnxNode]) -> Mapping[str, Sequence[OnnxNode]]:

@@ -143,6 +143,7 @@ class _Loading:
         self._dims = Dimensions(dims)
         self._build = Builder(Transpose, Reshape)
         self.notes: list[Note] = []
+        self._whole: set[str] = set()  # inputs of integers on no grid
         self._refusals = Refusals()
         self._shapes = Shapes(file, [file_node.proto for file_node in file_nodes])
 
@@ -219,6 +220,7 @@ class _Loading:
         """Declare every input that is no initializer (old files list those too)."""
         constants = {t.name for t in self._proto.initializer}
         usable = []
+        outputs = {value.name for value in self._proto.output}
         for value in self._proto.input:
             if value.name in constants:
                 continue
@@ -227,7 +229,8 @@ class _Loading:
                 continue
             self._shapes.inputs[value.name] = declared.shape
             try:
-                reading.add_input(declared, readers)
+                if reading.add_input(declared, readers, outputs):
+                    self._whole.add(declared.name)
                 usable.append(declared)
             except McuplanError as error:
                 error.where = error.where or f"input {shown(value.name)}"
@@ -253,10 +256,11 @@ class _Loading:
                 continue
             tensor = self._build.in_layout(value.name, plain(len(shape)))
             dtype, boundary = reading.output_types(value.name)
+            whole = not self._build.dtype(value.name).is_float
             if dtype is DType.FLOAT32:
                 said_type = ELEMENT_TYPES.get(value.type.tensor_type.elem_type, dtype)
                 dtype = said_type if said_type in (DType.FLOAT16, DType.FLOAT64) else dtype
-            ports.append(Port(tensor, value.name, shape, dtype, boundary))
+            ports.append(Port(tensor, value.name, shape, dtype, boundary, whole=whole))
         return tuple(ports)
 
     def _add_literal(self, name: str, where: str) -> bool:
@@ -273,6 +277,8 @@ class _Loading:
     def _input_port(self, declared: Declared, readers: Mapping[str, Sequence[OnnxNode]]) -> Port:
         """An input; float ones that only a QuantizeLinear to uint8 reads are uint8 in C."""
         tensor = self._build.in_layout(declared.name, input_layout(declared.shape))
+        if declared.name in self._whole:
+            return Port(tensor, declared.name, declared.shape, declared.dtype, whole=True)
         boundary = DType.INT8
         if declared.dtype is DType.UINT8 or self._is_quantized_to_uint8(declared.name, readers):
             boundary = DType.UINT8

@@ -17,11 +17,11 @@ from mcuplan.errors import (
     UnsupportedOp,
     UnsupportedType,
 )
-from mcuplan.facts import Note, NotFinite
+from mcuplan.facts import Note, NotFinite, ReadAsInt8
 from mcuplan.importer.checks import check_types, check_windows
 from mcuplan.importer.folding import can_fold, fold, fold_shape, widened
 from mcuplan.importer.hints import way_out
-from mcuplan.importer.inputs import ELEMENT_TYPES, Declared, grid_of_input, is_raw, keeps_grid
+from mcuplan.importer.inputs import Declared, is_raw, keeps_grid, meaning_of
 from mcuplan.importer.protofile import ACTIVATION_LIMIT, TENSOR_LIMIT, Allowance, type_name
 from mcuplan.importer.refusals import Refusals
 from mcuplan.importer.shapes import Shapes
@@ -46,7 +46,6 @@ _NAMES: Mapping[int, str] = {
 }
 _COMPARISONS = ("Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual")
 _WHOLE = {6: DType.INT32, 7: DType.INT64, 9: DType.BOOL}
-_RENAMING = ("Cast", "Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze")
 _QUANTIZED_TYPES: Mapping[int, DType] = {0: DType.UINT8, 2: DType.UINT8, 3: DType.INT8}
 
 
@@ -79,26 +78,35 @@ class Reading:
         self._reported: set[str] = set()
         self._finite: dict[str, bool] = {}
 
-    def add_input(self, declared: Declared, readers: Mapping[str, Collection[OnnxNode]]) -> None:
-        """Declare a model input; an integer one needs a reader that tells its grid.
+    def add_input(
+        self,
+        declared: Declared,
+        readers: Mapping[str, Collection[OnnxNode]],
+        outputs: Collection[str],
+    ) -> bool:
+        """Declare a model input; whether it holds integers or truth values on no grid.
 
         Raises:
-            UnsupportedType: nothing tells the grid.
+            UnsupportedType: the grid it lies on is impossible.
         """
-        quant = None
-        if declared.dtype not in _REAL:
-            quant, is_quantized = grid_of_input(declared, readers, self._build.constants)
-            self._integers[declared.name] = declared.dtype
-            self.is_quantized |= is_quantized
-        self._build.add_input(declared.name, declared.shape, quant)
         self._inputs.add(declared.name)
+        if declared.dtype in _REAL:
+            self._build.add_input(declared.name, declared.shape)
+            return False
+        meant = meaning_of(declared, readers, self._build.constants, outputs)
+        self.is_quantized |= meant.quantized
+        if meant.real:
+            self._integers[declared.name] = declared.dtype
+            if meant.quant is None:
+                self.notes.append(ReadAsInt8(declared.name, declared.dtype.value))
+        dtype = DType.FLOAT32 if meant.real else declared.dtype
+        self._build.add_input(declared.name, declared.shape, meant.quant, dtype)
+        return not meant.real
 
     def output_types(self, name: str) -> tuple[DType, DType]:
-        """Element type of a graph output in the model, and at the C boundary."""
-        dtype = self._integers.get(name, DType.FLOAT32)
+        """Element type of a graph output in the model, and of its grid at the C boundary."""
+        dtype = self._integers.get(name, self._build.dtype(name))
         origin = self._came_from.get(name, dtype)
-        if self._build.is_index(name):
-            return dtype, DType.INT32
         return dtype, DType.UINT8 if origin is DType.UINT8 else DType.INT8
 
     def fold_if_constant(self, file_node: FileNode) -> bool:
@@ -182,7 +190,9 @@ class Reading:
         self._check_form(node)
         node = self._with_integers(node)
         self._check_finite(node)
+        before = self._build.count
         reader(node, self._build)
+        self._check_defined(before)
         self._check_outputs(node)
         self._note_integers(node)
 
@@ -227,6 +237,14 @@ class Reading:
             if elements == 0 and name not in self._build.constants:
                 raise DamagedModel("an output without elements", hint="check the shapes")
 
+    def _check_defined(self, before: int) -> None:
+        """Operators that a reader added are there for integers, or for real values."""
+        for sig in self._build.signatures(before):
+            if not (sig.admits(DType.INT8) or sig.admits(DType.FLOAT32)):
+                kinds = dict.fromkeys(k.dtype.value for k in (*sig.inputs, *sig.outputs))
+                hint = "mcuplan ops lists the types of each operator"
+                raise UnsupportedOp(f"{sig.op.label} of {' and '.join(kinds)}", hint=hint)
+
     def _check_finite(self, node: OnnxNode) -> None:
         """Constants that an operator reads may not hold NaN or infinity (limits may)."""
         if node.op_type in ("QuantizeLinear", "DequantizeLinear"):
@@ -262,7 +280,7 @@ class Reading:
         value = self._build.constant(name)
         if value is not None:
             return str(value.data.dtype)
-        return self._integers.get(name, DType.FLOAT32).value
+        return self._integers.get(name, self._build.dtype(name)).value
 
     # -- integers ---------------------------------------------------------------------------
 
@@ -280,8 +298,6 @@ class Reading:
         integers = [n for n in node.inputs if n in self._integers]
         if not integers:
             return node
-        if any(map(self._build.is_index, integers)):
-            return _reads_indices(node)
         if read is DType.BOOL and node.op_type in ("Cast", "Not", "Where"):
             return node
         if node.op_type == "Cast" and read and is_raw(read, self._build.quant(node.input(0))):
@@ -323,19 +339,17 @@ class Reading:
         return replace(node, inputs=(*node.inputs[:2], name, *node.inputs[3:]))
 
     def _note_integers(self, node: OnnxNode) -> None:
-        """Element types of what a node made."""
+        """Element types, in the model, of what a node made of real values."""
+        known = [name for name in node.outputs if name and self._build.known(name)]
+        made = [name for name in known if self._build.dtype(name).is_float]
+        if not made or made[0] != node.outputs[0]:
+            return
         if node.op_type == "QuantizeLinear":
             zero = self._build.constants[node.input(2)].data
             self._integers[node.outputs[0]] = DType.of(zero)
             self.is_quantized = True
         elif node.op_type == "DequantizeLinear":
             self._came_from[node.outputs[0]] = self._integers[node.input(0)]
-        elif self._build.is_index(node.outputs[0]):
-            self._integers[node.outputs[0]] = DType.INT64
-            if node.op_type == "Cast":
-                self._integers[node.outputs[0]] = ELEMENT_TYPES[node.get_int("to", 7)]
-        elif len(node.outputs) > 1 and self._build.is_index(node.outputs[1]):
-            self._integers[node.outputs[1]] = DType.INT64
         elif node.op_type in _COMPARISONS or node.op_type == "Not":
             self._integers[node.outputs[0]] = DType.BOOL
         elif node.op_type == "Cast" and node.get_int("to", 1) in _WHOLE:
@@ -343,22 +357,8 @@ class Reading:
         elif node.op_type in ("Cast", "Where"):
             return
         elif node.input(0) in self._came_from and keeps_grid(node):
-            for name in filter(None, node.outputs):
+            for name in made:
                 self._came_from[name] = self._came_from[node.input(0)]
         elif node.input(0) in self._integers:
-            for name in filter(None, node.outputs):
+            for name in made:
                 self._integers[name] = self._integers[node.input(0)]
-
-
-def _reads_indices(node: OnnxNode) -> OnnxNode:
-    """A node that may read indices: it renames them.
-
-    Raises:
-        UnsupportedOp: it computes with them, or moves them.
-    """
-    if node.op_type not in _RENAMING:
-        raise UnsupportedOp(
-            "reads indices, which only outputs of the model may be",
-            hint="end the model with ArgMax, or before it",
-        )
-    return node

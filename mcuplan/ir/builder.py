@@ -10,15 +10,16 @@ Transpose appears only where no held layout will do. So NCHW exists nowhere else
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from types import MappingProxyType
 
 import numpy as np
 
 from mcuplan.errors import McuplanError
-from mcuplan.ir.graph import Graph, Layout, Node, Origin, Port, Stored, Tensor
-from mcuplan.ir.op import Op
+from mcuplan.ir.graph import Graph, Layout, Node, Origin, Port, Stored, Tensor, signature_of
+from mcuplan.ir.op import Op, Signature
 from mcuplan.ir.types import Array, DType, Quant, TensorType
 
 __all__ = [
@@ -174,10 +175,12 @@ class Builder:
         """Grid that the values of an activation lie on, if any."""
         return self._held[name].quant
 
-    def is_index(self, name: str) -> bool:
-        """Whether an activation holds indices: int32 in the float graph, too."""
-        held = self._held[name].layouts.values() if name in self._held else ()
-        return any(self._tensors[tensor].type.dtype is DType.INT32 for tensor in held)
+    def dtype(self, name: str) -> DType:
+        """Element type of an ONNX tensor: float32 of all real values, on a grid or not."""
+        if name in self.constants:
+            found = DType.of(self.constants[name].data)
+            return DType.FLOAT32 if found.is_float else found
+        return self._tensors[next(iter(self._held[name].layouts.values()))].type.dtype
 
     def made_by(self, tensor: str) -> Node | None:
         """The node that makes one of our tensors whose values no grid rounds, else None."""
@@ -185,6 +188,16 @@ class Builder:
         if kind.quant is not None and kind.quant != Quant.per_tensor(1.0, 0):
             return None
         return self._nodes.get(tensor)
+
+    @property
+    def count(self) -> int:
+        """How many nodes there are."""
+        return len(self._nodes)
+
+    def signatures(self, before: int) -> Iterator[Signature]:
+        """Of the nodes that were added since there were so many, the last one first."""
+        for node in islice(reversed(self._nodes.values()), self.count - before):
+            yield signature_of(node, self._tensors)
 
     def layouts(self, name: str) -> tuple[Layout, ...]:
         """Layouts in which an activation is held, the first made first."""
@@ -224,10 +237,12 @@ class Builder:
         return self.add_constant(value, stem)
 
     def add_constant(self, value: Constant, stem: str) -> str:
-        """A constant of the graph; returns its name."""
-        data = np.ascontiguousarray(value.data, dtype=np.float32)
+        """A constant of the graph, real values as float32; returns its name."""
+        kind = np.dtype(np.float32) if value.data.dtype.kind == "f" else value.data.dtype
+        data = np.ascontiguousarray(value.data, dtype=kind)
         name = self._fresh(stem)
-        self._tensors[name] = Tensor(name, TensorType(data.shape), data=data, stored=value.stored)
+        held = TensorType(data.shape, DType.of(data))
+        self._tensors[name] = Tensor(name, held, data=data, stored=value.stored)
         return name
 
     def add(
@@ -295,11 +310,17 @@ class Builder:
 
     # -- what the importer does -------------------------------------------------------
 
-    def add_input(self, name: str, shape: tuple[int, ...], quant: Quant | None = None) -> str:
+    def add_input(
+        self,
+        name: str,
+        shape: tuple[int, ...],
+        quant: Quant | None = None,
+        dtype: DType = DType.FLOAT32,
+    ) -> str:
         """A model input; returns our tensor, which has a batch of 1 where the model's has none."""
         layout = input_layout(shape)
         made = self._fresh(name)
-        kind = TensorType(_shape_in(shape, layout), quant=quant)
+        kind = TensorType(_shape_in(shape, layout), dtype, quant)
         self._tensors[made] = Tensor(made, kind, origin=Origin(name, layout))
         self._held[name] = _Held(shape, {layout: made}, quant)
         return made

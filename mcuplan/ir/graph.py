@@ -92,8 +92,9 @@ class Node:
 class Port:
     """An input or output as the model file declares it.
 
-    ``dtype`` is the element type in the model. ``boundary`` is that at the C boundary:
-    int8, or uint8 where the model itself quantizes to it or takes bytes.
+    ``dtype`` is the element type in the model. ``whole``: the tensor holds integers or truth
+    values on no grid, of that type (indices may be narrower). Others have a grid of int8 at the
+    C boundary, or of uint8 (``boundary``) where the model itself quantizes to it or takes bytes.
     ``layout`` says how the tensor's axes lie in the model's input or output; none: in the
     model's own order. (The origin of an output's tensor may be what a Transpose read.)
     ``planes``: rows of pixels that arrive one by one come as that many planes of one row each.
@@ -109,6 +110,7 @@ class Port:
     layout: Layout | None = None
     planes: int = 0
     state: str = ""
+    whole: bool = False
 
     def from_model(self, samples: Array) -> Array:
         """Samples [n, ...] as the model has them in the layout of the port's tensor."""
@@ -131,12 +133,12 @@ class Port:
     @property
     def is_choice(self) -> bool:
         """Whether values are indices or truth values: right or wrong, but never nearly right."""
-        return self.boundary is DType.INT32 or self.dtype is DType.BOOL
+        return self.whole or self.dtype is DType.BOOL
 
     @property
     def on_grid(self) -> bool:
         """Whether the model itself has integers of the tensor's grid here, not real values."""
-        return self.dtype in (DType.INT8, DType.UINT8)
+        return self.dtype in (DType.INT8, DType.UINT8) and not self.whole
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, ClassVar, TypeVar
 
@@ -133,11 +133,20 @@ class Signature:
     @property
     def types(self) -> Types:
         """Element types of all inputs and outputs."""
-        weights = self.op.weight_inputs
-        inputs = (kind.dtype for i, kind in enumerate(self.inputs) if i not in weights)
-        outputs = (kind.dtype for kind in self.outputs)
-        of_weights = (self.inputs[i].dtype for i in weights)
-        return Types(tuple(inputs), tuple(outputs), tuple(of_weights))
+        return Types.of(self.inputs, self.outputs, self.op.weight_inputs)
+
+    def admits(self, real: DType) -> bool:
+        """Whether the operator is defined where real values are stored in a type.
+
+        Integers and truth values keep theirs. Weights on grids are of any type that one has.
+        """
+        inputs, outputs = ([k.stored_in(real) for k in ks] for ks in (self.inputs, self.outputs))
+        actual = replace(Types.of(inputs, outputs, self.op.weight_inputs), weights=())
+        return self.op.is_view or any(
+            types.admit(actual)
+            for types in self.op.types
+            if not self.op.weight_inputs or types.weights[0].is_float == real.is_float
+        )
 
     def constant(self, index: int) -> Array:
         """Value of a constant input."""
@@ -150,12 +159,20 @@ class Signature:
 class Example:
     """One small case for the conformance tests.
 
-    ``inputs`` are float shapes; ``weights`` are indices of inputs that are constants.
+    ``inputs`` are shapes; ``constants`` are indices of inputs that are constants. ``types``:
+    element types of the inputs of an operator that takes integers on no grid.
     """
 
     op: Op
     inputs: tuple[tuple[int, ...], ...]
     constants: tuple[int, ...] = ()
+    types: tuple[DType, ...] = ()
+
+    @property
+    def kinds(self) -> tuple[TensorType, ...]:
+        """Types of the inputs in a graph before quantization: real ones where none are said."""
+        types = self.types or (DType.FLOAT32,) * len(self.inputs)
+        return tuple(map(TensorType, self.inputs, types))
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +249,7 @@ class Op(ABC):
 
     @abstractmethod
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
-        """Output types (float32, no quantization) from input types."""
+        """Output types from input types, without quantization: float32 of real values."""
 
     @abstractmethod
     def reference(self, *arrays: Array) -> tuple[Array, ...]:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Literal, Self
@@ -13,7 +14,7 @@ import numpy.typing as npt
 
 from mcuplan.ir.geometry import row_axis
 
-__all__ = ["Array", "DType", "Quant", "TensorType", "Types"]
+__all__ = ["WHOLE", "Array", "DType", "Quant", "TensorType", "Types"]
 
 Array = npt.NDArray[Any]
 
@@ -98,6 +99,16 @@ class DType(StrEnum):
         return next(dtype for dtype in cls if dtype.value == name)
 
     @classmethod
+    def of_onnx(cls, code: int) -> DType | None:
+        """The type of a TensorProto.DataType; None where there is none of ours."""
+        return _ONNX.get(code)
+
+    @property
+    def onnx(self) -> int:
+        """The type as TensorProto.DataType numbers it."""
+        return next(code for code, dtype in _ONNX.items() if dtype is self)
+
+    @classmethod
     def of(cls, values: Array) -> DType:
         """The type of an array's elements."""
         return cls.named(values.dtype.name)
@@ -142,6 +153,11 @@ class DType(StrEnum):
         return moved.view(target.numpy)
 
 
+_ONNX = {
+    **{1: DType.FLOAT32, 2: DType.UINT8, 3: DType.INT8, 4: DType.UINT16, 5: DType.INT16},
+    **{6: DType.INT32, 7: DType.INT64, 9: DType.BOOL, 10: DType.FLOAT16, 11: DType.FLOAT64},
+    12: DType.UINT32,
+}
 _C_NAMES = {"float32": "float", "float64": "double", "int4": "uint8_t", "bool": "uint8_t"}
 
 
@@ -150,16 +166,40 @@ class Types:
     """Element types of the activations, the weights and bias, and the results of a node.
 
     The last of ``inputs`` holds for all that follow; ``weights`` matter where there are some.
+    ``grids``: whether integers of 8 bits among activations lie on a grid (True), or on none.
     """
 
     inputs: tuple[DType, ...] = (DType.INT8,)
     outputs: tuple[DType, ...] = (DType.INT8,)
     weights: tuple[DType, ...] = (DType.INT8, DType.INT32)
+    grids: frozenset[bool] = frozenset({True})
 
     @classmethod
-    def all(cls, dtype: DType) -> Types:
+    def all(cls, dtype: DType, grids: frozenset[bool] = frozenset({True})) -> Types:
         """One type for everything."""
-        return cls((dtype,), (dtype,), (dtype, dtype))
+        return cls((dtype,), (dtype,), (dtype, dtype), grids)
+
+    @classmethod
+    def whole(cls, inputs: Sequence[DType], outputs: Sequence[DType]) -> Types:
+        """Types of activations of which none lies on a grid."""
+        return cls(tuple(inputs), tuple(outputs), grids=frozenset({False}))
+
+    @classmethod
+    def of(
+        cls,
+        inputs: Sequence[TensorType],
+        outputs: Sequence[TensorType],
+        weights: Sequence[int] = (),
+    ) -> Types:
+        """Types of the tensors of a node; ``weights`` are indices of inputs."""
+        read = [kind for i, kind in enumerate(inputs) if i not in weights]
+        codes = [k for k in (*read, *outputs) if k.dtype in (DType.INT8, DType.UINT8)]
+        return cls(
+            tuple(kind.dtype for kind in read),
+            tuple(kind.dtype for kind in outputs),
+            tuple(inputs[i].dtype for i in weights),
+            frozenset(kind.quant is not None for kind in codes),
+        )
 
     @property
     def computed_in(self) -> DType:
@@ -171,7 +211,12 @@ class Types:
         count = len(actual.inputs)
         inputs = (self.inputs + self.inputs[-1:] * count)[:count]
         same = (inputs, self.outputs) == (actual.inputs, actual.outputs)
+        same = same and actual.grids <= self.grids
         return same and self.weights[: len(actual.weights)] == actual.weights
+
+
+WHOLE = (DType.INT8, DType.UINT8, DType.BOOL, DType.INT32, DType.INT64)
+"""Types of tensors of integers and truth values on no grid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,9 +335,17 @@ class TensorType:
         """Size of the last axis."""
         return self.shape[-1] if self.shape else 1
 
+    def stored_in(self, dtype: DType) -> TensorType:
+        """The type where real values are stored in another one, integers on some grid."""
+        if self.dtype is not DType.FLOAT32 or dtype.is_float:
+            return self
+        return replace(self, dtype=dtype, quant=Quant.per_tensor(1.0, 0, dtype))
+
     @property
     def step(self) -> float:
-        """Least distance of real values that are told apart: of 1 and what follows in float32."""
+        """Least distance of values that are told apart: of 1 and what follows in float32."""
+        if self.quant is None and not self.dtype.is_float:
+            return 1.0
         return 2.0**-23 if self.quant is None else self.quant.s
 
     def stored(self, real: Array) -> Array:

@@ -25,15 +25,6 @@ OPSET = 17
 Axes = tuple[int, ...]
 """Axis j of an ONNX value is axis ``axes[j]`` of our tensor."""
 
-_CAST_TO = {
-    DType.FLOAT32: 1,
-    DType.INT32: 6,
-    DType.INT64: 7,
-    DType.BOOL: 9,
-    DType.FLOAT16: 10,
-    DType.FLOAT64: 11,
-}  # TensorProto.DataType
-
 CHANNELS_FIRST: Axes = (0, 3, 1, 2)
 """How ONNX wants the rows of pixels of a convolution."""
 
@@ -164,8 +155,8 @@ class Writer:
         if port.on_grid:
             parameters = self._parameters(tensor.type.q, port.dtype, port.name)
             value = self.node("DequantizeLinear", [value, *parameters])
-        elif port.dtype is not DType.FLOAT32:
-            value = self.node("Cast", [value], to=_CAST_TO[DType.FLOAT32])
+        elif port.dtype is not tensor.type.dtype:
+            value = self.node("Cast", [value], to=tensor.type.dtype.onnx)
         if not port.on_grid and self.grids and tensor.type.quant is not None:
             value = self.rounded(value, tensor.type.quant, port.name)
         layout = self._layout(port)
@@ -193,8 +184,8 @@ class Writer:
         if port.on_grid:
             parameters = self._parameters(tensor.type.q, port.dtype, port.name)
             value = self.node("QuantizeLinear", [value, *parameters])
-        elif port.dtype is not DType.FLOAT32:
-            value = self.node("Cast", [value], to=_CAST_TO[port.dtype])
+        elif port.dtype is not tensor.type.dtype:
+            value = self.node("Cast", [value], to=port.dtype.onnx)
         return value
 
     def add(self, node: Node, write: OpWriter) -> None:

@@ -16,16 +16,15 @@ import numpy as np
 from mcuplan.errors import UnsupportedOp
 from mcuplan.ir.geometry import row_axis
 from mcuplan.ir.op import Call, ConstArray, Kernel, Op, Signature
-from mcuplan.ir.types import DType, TensorType, Types
+from mcuplan.ir.types import WHOLE, DType, TensorType, Types
 from mcuplan.ir.work import block_parts
 from mcuplan.ops._taken import found_call, take_kernels
 
 __all__ = ["MOVED", "Loop", "axis_steps", "copy_call", "copy_kernels", "split_rows"]
 
-MOVED = (
-    Types(),
-    *map(Types.all, (DType.FLOAT32, DType.INT16, DType.INT32, DType.INT64)),
-    *map(Types.all, (DType.UINT8, DType.BOOL)),
+MOVED = tuple(
+    Types.all(dtype, frozenset({True, False}))
+    for dtype in (DType.INT8, DType.FLOAT32, DType.INT16, *WHOLE[1:])
 )
 """Element types of operators that only move elements: all of whole bytes."""
 

@@ -11,10 +11,11 @@ import numpy as np
 from mcuplan.ir.builder import Builder, OnnxNode
 from mcuplan.ir.geometry import InputMap, Shape, over_last
 from mcuplan.ir.graph import Layout, Node
-from mcuplan.ir.op import Call, Cost, Example, Kernel, Op, QuantRule, Signature
-from mcuplan.ir.types import Array, DType, Quant, TensorType, Types
+from mcuplan.ir.op import Call, Cost, Example, Kernel, Op, Signature
+from mcuplan.ir.types import Array, DType, TensorType, Types
 from mcuplan.ir.writer import Writer
 from mcuplan.ops._read import inner, normal_axis
+from mcuplan.ops.cast import Cast
 from mcuplan.ops.movement import add_view
 
 __all__ = ["KERNELS", "OPS", "READERS", "WRITERS", "ArgExtreme"]
@@ -27,7 +28,6 @@ class ArgExtreme(Op):
     smallest: bool = False
     last: bool = False
 
-    quant_rule = QuantRule.FIXED
     types = (Types(outputs=(DType.INT32,)),)
 
     @property
@@ -35,13 +35,8 @@ class ArgExtreme(Op):
         """The ONNX name."""
         return "ArgMin" if self.smallest else "ArgMax"
 
-    @property
-    def fixed_quant(self) -> Quant:
-        """Whole numbers."""
-        return Quant.per_tensor(1.0, 0)
-
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
-        """The last axis becomes one index, an integer in a float graph too."""
+        """The last axis becomes one index."""
         return (TensorType((*inputs[0].shape[:-1], 1), DType.INT32),)
 
     def geometry(self, inputs: Sequence[Shape], output: Shape) -> tuple[InputMap, ...]:
@@ -49,11 +44,7 @@ class ArgExtreme(Op):
         return over_last(inputs)
 
     def reference(self, *arrays: Array) -> tuple[Array, ...]:
-        """Indices as numbers."""
-        return (self._indices(arrays[0]).astype(np.float32),)
-
-    def integer(self, sig: Signature, *arrays: Array) -> tuple[Array, ...]:
-        """The order of the integers is that of the real values."""
+        """Indices; the order of integers is that of their real values."""
         return (self._indices(arrays[0]).astype(np.int32),)
 
     def _indices(self, values: Array) -> Array:
@@ -87,8 +78,10 @@ def read_arg_extreme(node: OnnxNode, build: Builder) -> None:
     op = ArgExtreme(node.op_type == "ArgMin", bool(node.get_int("select_last_index", 0)))
     layout = _in_order(build, name, axis)
     keep = node.get_int("keepdims", 1) == 1
-    made = node if keep else inner(node, "index")
-    build.add(op, [build.in_layout(name, layout)], made, layout, quant=op.fixed_quant)
+    found = inner(node, "index")
+    build.add(op, [build.in_layout(name, layout)], found, layout)
+    made = node if keep else inner(node, "wide")
+    build.add(Cast(DType.INT64), [build.in_layout(found.outputs[0], layout)], made, layout)
     if not keep:
         left = tuple(n for a, n in enumerate(shape) if a != axis)
         add_view(replace(node, inputs=made.outputs), build, left)
@@ -109,7 +102,8 @@ def write_arg_extreme(node: Node, out: Writer) -> None:
     op, axes = node.op, out.orders(node.inputs[0])[0]
     assert isinstance(op, ArgExtreme)
     place = {"axis": axes.index(len(axes) - 1), "select_last_index": int(op.last)}
-    out.write(node.output, out.node(op.label, [out.read(node.inputs[0], axes)], **place), axes)
+    wide = out.node(op.label, [out.read(node.inputs[0], axes)], **place)
+    out.write(node.output, out.node("Cast", [wide], to=DType.INT32.onnx), axes)
 
 
 def _arg_extreme(sig: Signature) -> tuple[Call, ...]:

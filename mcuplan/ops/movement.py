@@ -14,12 +14,21 @@ from mcuplan.ir.builder import Builder, OnnxNode, plain
 from mcuplan.ir.geometry import InputMap, Shape, moved
 from mcuplan.ir.graph import Layout, Node
 from mcuplan.ir.op import Call, Cost, Example, Op, QuantRule, Signature
-from mcuplan.ir.types import Array, Quant, TensorType
+from mcuplan.ir.types import Array, TensorType
 from mcuplan.ir.writer import Writer
 from mcuplan.ops._read import int_list, normal_axis
 from mcuplan.ops._strided import MOVED, axis_steps, copy_call, copy_kernels
 
-__all__ = ["KERNELS", "OPS", "READERS", "WRITERS", "Reshape", "Transpose", "add_view"]
+__all__ = [
+    "KERNELS",
+    "OPS",
+    "READERS",
+    "WRITERS",
+    "Reshape",
+    "Transpose",
+    "add_view",
+    "read_identity",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,24 +187,6 @@ def read_identity(node: OnnxNode, build: Builder) -> None:
     _alias_axes(node, build, {a: a for a in range(rank)})
 
 
-_FLOATS = (1, 10, 11, 16)  # element types of ONNX: float32, float16, float64, bfloat16
-_INTEGERS = (6, 7)  # int32, int64
-
-
-def read_cast(node: OnnxNode, build: Builder) -> None:
-    """A Cast from one float type to another, or of indices to integers: values stay."""
-    is_index = build.is_index(node.input(0))
-    types: tuple[int, ...] = _INTEGERS if is_index else _FLOATS
-    if not is_index and build.quant(node.input(0)) == Quant.per_tensor(1.0, 0):
-        types = (*_FLOATS, *_INTEGERS)  # of whole numbers
-    if node.get_int("to", 1) not in types:
-        raise UnsupportedOp(
-            f"Cast to={node.get_int('to', 1)} of an activation",
-            hint="only casts between float types can be dropped",
-        )
-    read_identity(node, build)
-
-
 def read_transpose(node: OnnxNode, build: Builder) -> None:
     """No operator: the layouts in which the input is held are renamed."""
     rank = len(build.shape(node.input(0)))
@@ -277,7 +268,6 @@ def _transpose(sig: Signature) -> tuple[Call, ...]:
 OPS = (Transpose, Reshape)
 KERNELS = copy_kernels(Transpose, _transpose)
 READERS = {
-    "Cast": read_cast,
     "Dropout": read_identity,
     "Flatten": read_flatten,
     "Identity": read_identity,

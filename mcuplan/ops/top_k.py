@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,13 +13,12 @@ from mcuplan.ir.builder import Builder, OnnxNode
 from mcuplan.ir.geometry import InputMap, Shape, over_last
 from mcuplan.ir.graph import Node
 from mcuplan.ir.op import Call, Cost, Example, Kernel, Op, QuantRule, Signature
-from mcuplan.ir.types import Array, DType, Quant, TensorType, Types
+from mcuplan.ir.types import Array, DType, TensorType, Types
 from mcuplan.ir.writer import Writer
-from mcuplan.ops._read import int_list, normal_axis
+from mcuplan.ops._read import inner, int_list, normal_axis
+from mcuplan.ops.cast import Cast
 
 __all__ = ["KERNELS", "OPS", "READERS", "WRITERS", "TopK"]
-
-_WHOLE_NUMBERS = Quant.per_tensor(1.0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +31,11 @@ class TopK(Op):
     k: int
     smallest: bool = False
 
-    quant_rule = QuantRule.PASS_THROUGH  # of the values; indices are whole numbers
+    quant_rule = QuantRule.PASS_THROUGH  # of the values
     types = (Types(outputs=(DType.INT8, DType.INT32)),)
 
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
-        """Values, and integers in a float graph too, along the last axis."""
+        """Values and indices along the last axis."""
         shape = (*inputs[0].shape[:-1], self.k)
         return TensorType(shape), TensorType(shape, DType.INT32)
 
@@ -45,12 +44,7 @@ class TopK(Op):
         return over_last(inputs)
 
     def reference(self, *arrays: Array) -> tuple[Array, ...]:
-        """Values, and indices as numbers."""
-        values, found = self._taken(arrays[0])
-        return values, found.astype(np.float32)
-
-    def integer(self, sig: Signature, *arrays: Array) -> tuple[Array, ...]:
-        """The order of the integers is that of the real values."""
+        """Values, and indices; the order of integers is that of their real values."""
         values, found = self._taken(arrays[0])
         return values, found.astype(np.int32)
 
@@ -86,7 +80,12 @@ def read_top_k(node: OnnxNode, build: Builder) -> None:
     op = TopK(given[0], node.get_int("largest", 1) == 0)
     layout = (*(a for a in range(len(shape)) if a != axis), axis)
     source = build.in_layout(name, layout)
-    build.add_outputs(op, [source], node, layout, (build.quant(name), _WHOLE_NUMBERS))
+    found = inner(node, "index")
+    made = replace(node, outputs=(*node.outputs[:1], *found.outputs))
+    build.add_outputs(op, [source], made, layout, (build.quant(name), None))
+    if node.outputs[1:] and node.outputs[1]:
+        index = build.in_layout(found.outputs[0], layout)
+        build.add(Cast(DType.INT64), [index], node, layout, output=1)
 
 
 def write_top_k(node: Node, out: Writer) -> None:
@@ -96,8 +95,9 @@ def write_top_k(node: Node, out: Writer) -> None:
     count = out.constant("k", np.array([op.k], np.int64))
     place = {"axis": axes.index(len(axes) - 1), "largest": int(not op.smallest)}
     made = out.node("TopK", [out.read(node.inputs[0], axes), count], 2, **place)
-    for tensor, value in zip(node.outputs, out.outputs_of(made), strict=True):
-        out.write(tensor, value, axes)
+    values, wide = out.outputs_of(made)
+    out.write(node.outputs[0], values, axes)
+    out.write(node.outputs[1], out.node("Cast", [wide], to=DType.INT32.onnx), axes)
 
 
 def _top_k(sig: Signature) -> tuple[Call, ...]:

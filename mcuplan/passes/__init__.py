@@ -15,6 +15,7 @@ from mcuplan.passes.fuse_gate import fuse_gate
 from mcuplan.passes.fuse_lookups import fuse_lookups
 from mcuplan.passes.join_lookups import join_lookups
 from mcuplan.passes.lower_affine import lower_affine
+from mcuplan.passes.narrow_indices import narrow_indices
 from mcuplan.passes.pad_grids import pad_grids
 from mcuplan.passes.sink_layout import fold_flatten, sink_transposes
 
@@ -33,6 +34,7 @@ PIPELINE: tuple[Pass, ...] = (
     fuse_gate,
     fuse_lookups,
     fold_pad,
+    narrow_indices,
 )
 
 LAST: tuple[Pass, ...] = (lower_affine, join_lookups, pad_grids)

@@ -11,7 +11,7 @@ import numpy as np
 from mcuplan.ir.editor import Editor
 from mcuplan.ir.graph import Node, Stored, Tensor
 from mcuplan.ir.op import Op
-from mcuplan.ir.types import Array, Quant, TensorType
+from mcuplan.ir.types import Array, Quant
 
 __all__ = [
     "add_node",
@@ -60,9 +60,9 @@ def add_node(
     quant: Quant | None = None,
 ) -> str:
     """Put a new node in front of another one; returns its output."""
-    shape = op.infer([editor.tensor(name).type for name in inputs])[0].shape
+    kind = op.infer([editor.tensor(name).type for name in inputs])[0]
     name = editor.fresh(stem)
-    editor.set_tensor(Tensor(name, TensorType(shape, quant=quant)))
+    editor.set_tensor(Tensor(name, replace(kind, quant=quant)))
     made = Node(editor.fresh(f"{before.name}_{stem}"), op, tuple(inputs), (name,), before.origin)
     editor.replace(before, made, before)
     return name

@@ -45,11 +45,14 @@ class _Groups:
         self._root: dict[str, str] = {name: name for name in _activations(graph)}
         for node in graph.nodes:
             passes = node.op.is_view or node.op.quant_rule is QuantRule.PASS_THROUGH
-            if passes and node.inputs[0] in self._root:
+            if passes and self._root.keys() >= {node.inputs[0], node.output}:
                 self._root[self.root(node.output)] = self.root(node.inputs[0])
         for state in graph.states:  # what one call leaves, the next one reads
+            if state.read.tensor not in self._root:
+                continue
             self._root[self.root(state.written.tensor)] = self.root(state.read.tensor)
-        self._kept = {self.root(state.read.tensor): state for state in graph.states}
+        real = (state for state in graph.states if state.read.tensor in self._root)
+        self._kept = {self.root(state.read.tensor): state for state in real}
         self.members: dict[str, list[str]] = {}
         for name in self._root:
             self.members.setdefault(self.root(name), []).append(name)
@@ -197,7 +200,8 @@ def _store(edit: Editor, node: Node) -> int:
 
     Returns how many channels with a bias beyond int32 there were.
     """
-    constants = {i: edit.tensor(n) for i, n in enumerate(node.inputs) if edit.tensor(n).is_constant}
+    held = ((i, edit.tensor(n)) for i, n in enumerate(node.inputs))
+    constants = {i: t for i, t in held if t.is_constant and t.type.dtype.is_float}
     if not constants:
         return 0
     weighted = node.op.quant_rule is QuantRule.WEIGHTED
@@ -223,5 +227,7 @@ def _store(edit: Editor, node: Node) -> int:
 
 
 def _activations(graph: Graph) -> Iterable[str]:
+    """Those that hold real values."""
     names = [port.tensor for port in graph.inputs]
-    return names + [name for node in graph.nodes for name in node.outputs]
+    names += [name for node in graph.nodes for name in node.outputs]
+    return [name for name in names if graph.tensor(name).type.dtype.is_float]

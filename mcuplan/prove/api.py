@@ -31,6 +31,7 @@ class IoPort:
     accessor: str
     nbytes: int
     dtype: DType = DType.INT8
+    on_grid: bool = True
     planes: int = 0  # of a row that is fed: so many, of one value for each pixel; 0: pixels
 
 

@@ -39,9 +39,7 @@ def application_source(api: BundleApi, ranks: Mapping[str, int], *, sections: bo
         regions="\n".join(f"    {{ (uint8_t *)&{a}, (uint32_t)sizeof {a} }}," for a in arenas),
         arena_count=str(len(arenas)),
         facts="\n".join(f"    (uint32_t)({fact})," for fact in _facts(api, ranks)),
-        scales="\n".join(
-            f"    {port.accessor.upper()}_SCALE," for port in ports if not port.dtype.is_float
-        ),
+        scales="\n".join(f"    {port.accessor.upper()}_SCALE," for port in ports if port.on_grid),
         inputs="\n".join(_port(api, port, is_input=True) for port in api.inputs),
         outputs="\n".join(_port(api, port, is_input=False) for port in api.outputs),
         input_count=str(len(api.inputs)),
@@ -72,12 +70,13 @@ def _wrappers(api: BundleApi) -> Iterator[str]:
     for port in api.inputs:
         if not api.fed_rows:
             yield f"APP_AT({port.accessor}, {api.name}_ctx_t)"
-        word = "APP_WORD" if port.dtype.is_float else "APP_QUANTIZE"
-        yield f"{word}({port.accessor})"
+        word = "APP_QUANTIZE" if port.on_grid else "APP_INTEGER"
+        yield f"{'APP_WORD' if port.dtype.is_float else word}({port.accessor})"
     for port in api.outputs:
         yield f"APP_AT({port.accessor}, {api.name}_ctx_t)"
-        real = f"APP_FLOAT({port.accessor})"
-        yield real if port.dtype.is_float else f"APP_REAL({port.accessor}, {port.dtype.c_type})"
+        real = f"APP_REAL({port.accessor}, {port.dtype.c_type})"
+        word = "APP_FLOAT" if port.dtype.is_float else "APP_NUMBER"
+        yield real if port.on_grid else f"{word}({port.accessor})"
 
 
 def _facts(api: BundleApi, ranks: Mapping[str, int]) -> Iterator[str]:
@@ -90,7 +89,7 @@ def _facts(api: BundleApi, ranks: Mapping[str, int]) -> Iterator[str]:
     for port in (*api.inputs, *api.outputs):
         stem = port.accessor.upper()
         words = ["BYTES", "COUNT", "RANK", *(f"DIM{axis}" for axis in range(ranks[port.accessor]))]
-        words += [] if port.dtype.is_float else ["ZERO_POINT"]
+        words += ["ZERO_POINT"] if port.on_grid else []
         if api.fed_rows and port in api.inputs:
             words += ["ROWS", "ROW_BYTES", *(["ROW_PLANES", "ROW_PIXELS"] if port.planes else [])]
         yield from (f"{stem}_{word}" for word in words)

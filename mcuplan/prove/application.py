@@ -240,6 +240,8 @@ def _shape(port: Port, kind: TensorType) -> tuple[int, ...]:
 
 def _probes(kind: TensorType, rng: np.random.Generator) -> Array:
     """Real values around every rounding limit of a grid, far beyond it, and no numbers."""
+    if _is_whole(kind):
+        return rng.integers(max(kind.dtype.low, -128), 128, PROBES).astype(np.float32)
     scale = 1.0 if kind.quant is None else kind.quant.s
     steps = np.arange(-258, 258, dtype=np.float32) / np.float32(2)
     limits = (steps * np.float32(scale)).astype(np.float32)
@@ -251,7 +253,9 @@ def _probes(kind: TensorType, rng: np.random.Generator) -> Array:
 
 
 def _sample(kind: TensorType, rng: np.random.Generator) -> Array:
-    """Real values that use the whole grid of an input, and some beyond it."""
+    """Real values that use the whole grid of an input, and some beyond it; else 0 and 1."""
+    if _is_whole(kind):
+        return rng.integers(0, 2, kind.shape).astype(np.float32)
     if kind.quant is None:
         return rng.standard_normal(kind.shape, np.float32)
     ends = kind.dtype.low - 4, kind.dtype.high + 4
@@ -261,6 +265,8 @@ def _sample(kind: TensorType, rng: np.random.Generator) -> Array:
 
 def _quantized(kind: TensorType, real: Array) -> Array:
     """Nearest integers, halves to even; no number is real 0. Of real elements the bits."""
+    if _is_whole(kind):
+        return real.astype(np.int64)
     if kind.quant is None:
         return real.astype(np.float32).view(np.int32).astype(np.int64)
     with np.errstate(over="ignore", invalid="ignore"):
@@ -271,6 +277,8 @@ def _quantized(kind: TensorType, real: Array) -> Array:
 
 def _real(kind: TensorType, q: Array) -> Array:
     """Real values, computed in float32; those whose bits are given where elements are real."""
+    if _is_whole(kind):
+        return q.astype(np.int32).astype(np.float32)
     if kind.quant is None:
         return q.astype(np.int32).view(np.float32)
     real: Array = np.float32(kind.q.s) * (q.astype(np.int64) - kind.q.z).astype(np.float32)
@@ -286,14 +294,19 @@ def _answer(subject: Subject, sample: Sequence[Array], port: Port) -> Array:
         feeds[model.tensor] = _elements(kind, _quantized(kind, real))
     values = subject.expected(feeds, [port.tensor])[port.tensor].reshape(-1)
     kind = graph.tensor(port.tensor).type
-    return values if kind.quant is None else _real(kind, values)
+    return values if kind.dtype.is_float else _real(kind, values)
 
 
 def _elements(kind: TensorType, words: Array) -> Array:
     """What lies in memory, of words as the program writes them."""
-    if kind.quant is None:
+    if kind.dtype.is_float:
         return words.astype(np.int32).view(np.float32)
     return words.astype(kind.dtype.numpy)
+
+
+def _is_whole(kind: TensorType) -> bool:
+    """Whether a tensor holds integers or truth values on no grid."""
+    return kind.quant is None and not kind.dtype.is_float
 
 
 def _words(values: Sequence[int] | Array) -> _Words:

@@ -12,7 +12,7 @@ import numpy as np
 from mcuplan.calibrate import AnyRuntime, Data, RuntimeStates
 from mcuplan.importer.taps import tapped_model
 from mcuplan.ir.evaluate import batchable
-from mcuplan.ir.graph import Graph, Tensor
+from mcuplan.ir.graph import Graph, Port, Tensor
 from mcuplan.ir.op import Tolerance
 from mcuplan.ir.types import Array, DType
 
@@ -110,7 +110,7 @@ class ModelRuntime:
             runs.append(self._runtime.run({**data.feeds(graph.app_inputs, i), **found[-1]}))
             self._states.update(runs[-1])
         outputs = tuple(
-            _real(np.stack([run[k].reshape(-1) for run in runs]), graph, port.tensor, port.dtype)
+            _real(np.stack([run[k].reshape(-1) for run in runs]), graph, port)
             for k, port in enumerate(graph.outputs)
             if not port.state
         )
@@ -133,17 +133,17 @@ def _ours(tensor: Tensor, values: Sequence[Array]) -> Array:
     return joined.reshape(len(moved) * shape[0], *shape[1:])
 
 
-def _real(values: Array, graph: Graph, tensor: str, dtype: DType) -> Array:
+def _real(values: Array, graph: Graph, port: Port) -> Array:
     """Real values of a model output, which may be integers."""
-    if dtype not in (DType.INT8, DType.UINT8):
+    if not port.on_grid:
         return values.astype(np.float64)
-    return graph.tensor(tensor).type.q.stored_as(dtype).dequantize(values)
+    return graph.tensor(port.tensor).type.q.stored_as(port.dtype).dequantize(values)
 
 
 def on_grid(tensor: Tensor, values: Array) -> Array:
     """The runtime's values of a tensor as our integers."""
     kind = tensor.type
-    if kind.dtype is DType.INT32 or values.dtype == np.bool_:
+    if kind.quant is None or values.dtype == np.bool_:
         return values.astype(kind.dtype.numpy)
     if values.dtype in (np.int8, np.uint8):
         return DType.of(values).recoded(values, kind.dtype)

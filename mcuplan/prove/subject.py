@@ -93,4 +93,6 @@ class Subject:
 
 
 def _ports(ports: Iterable[BundlePort]) -> tuple[IoPort, ...]:
-    return tuple(IoPort(p.accessor, p.nbytes, p.dtype, p.planes) for p in ports)
+    return tuple(
+        IoPort(p.accessor, p.nbytes, p.dtype, p.quant is not None, p.planes) for p in ports
+    )

@@ -23,7 +23,7 @@ class ModelPort:
 
     name: str
     shape: tuple[int, ...]
-    dtype: Annotated[str, one_of("int8", "uint8", "int32", "float32")]
+    dtype: Annotated[str, one_of("int8", "uint8", "bool", "int32", "int64", "float32")]
     bytes: int
     scale: float | None
     zero_point: Signed | None

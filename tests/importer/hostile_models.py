@@ -277,7 +277,7 @@ HOSTILE: dict[str, tuple[Any, str]] = {
     ),
     "int8 input without a scale": (
         model([node("Relu", ["x"], ["y"])], [value("x", [1, 4], TensorProto.INT8)], [Y]),
-        "model/unsupported-type",
+        "model/unsupported-op",
     ),
     # constants
     "NaN weights": (_nan_weights(float("nan")), "model/non-finite"),

@@ -56,11 +56,11 @@ def all_examples() -> list[tuple[str, Example]]:
 
 
 def grid_examples() -> list[tuple[str, Example]]:
-    """Those of operators that are defined for integers on grids."""
+    """Those of operators that are defined for integers on grids, or of integers on none."""
     return [
         (name, example)
         for name, example in all_examples()
-        if not example.op.types[0].inputs[0].is_float
+        if example.types or not example.op.types[0].inputs[0].is_float
     ]
 
 
@@ -82,6 +82,8 @@ _INDICES = (DType.INT32, DType.INT64)
 
 def make_case(name: str, example: Example, seed: int) -> Case:
     """Quantized types and values for an example; equal seeds give equal cases."""
+    if example.types:
+        return make_whole_case(name, example, seed)
     rng = np.random.default_rng([seed, *name.encode()])
     op = example.op
     shared = random_quant(rng)
@@ -104,14 +106,48 @@ def make_case(name: str, example: Example, seed: int) -> Case:
     shape = op.infer([TensorType(k.shape) for k in kinds])[0].shape
     draft = Signature(op, tuple(kinds), (TensorType(shape),), constants)
     case = Case(name, draft, tuple(arrays))
-    output = TensorType(shape, op.types[0].outputs[0], _output_quant(rng, case, shared))
-    plain = Quant.per_tensor(1.0, 0)  # of further outputs, which are indices
-    others = [TensorType(k.shape, k.dtype, plain) for k in op.infer([*map(_plain, kinds)])[1:]]
+    dtype = op.types[0].outputs[0]
+    quant = _output_quant(rng, case, shared) if dtype is DType.INT8 else None
+    output = TensorType(shape, dtype, quant)
+    others = op.infer([*map(_plain, kinds)])[1:]  # indices
     return Case(name, Signature(op, tuple(kinds), (output, *others), constants), tuple(arrays))
 
 
 def _plain(kind: TensorType) -> TensorType:
     return TensorType(kind.shape)
+
+
+def drawn(rng: np.random.Generator, dtype: DType, shape: tuple[int, ...]) -> Array:
+    """Values of a type: normal, or integers of every size, the ends among them."""
+    if dtype.is_float:
+        return rng.normal(size=shape).astype(dtype.numpy)
+    if dtype is DType.BOOL:
+        return rng.integers(0, 2, shape).astype(dtype.numpy)
+    sizes = rng.integers(0, 2 ** rng.integers(1, min(dtype.bits, 63), shape))
+    values = np.where(rng.random(shape) < 0.5, sizes, -sizes) if dtype.sort == "s" else sizes
+    ends = rng.choice([dtype.low, dtype.high], size=shape)
+    return np.where(rng.random(shape) < 0.1, ends, values).astype(dtype.numpy)
+
+
+def make_whole_case(name: str, example: Example, seed: int) -> Case:
+    """Integers and truth values on no grid; real values among them beyond every integer."""
+    rng = np.random.default_rng([seed, *name.encode()])
+    arrays = []
+    for kind in example.kinds:
+        values = drawn(rng, kind.dtype, kind.shape)
+        if kind.dtype.is_float:
+            values = (values * 10 ** rng.uniform(-2, 22, kind.shape)).astype(np.float32)
+            at = rng.random(kind.shape) < 0.2
+            values[at] = rng.choice(_SPECIAL, at.sum())
+        arrays.append(values)
+    constants = tuple(a if i in example.constants else None for i, a in enumerate(arrays))
+    outputs = example.op.infer(example.kinds)
+    sig = Signature(example.op, example.kinds, outputs, constants)
+    make = FloatCase if outputs[0].dtype.is_float else Case
+    return make(name, sig, tuple(arrays))
+
+
+_SPECIAL = np.float32([np.nan, np.inf, -np.inf, -0.0, 0.5, -0.5, 127, 128, -128, -129, 255, 256])
 
 
 @dataclass(frozen=True)

@@ -65,5 +65,5 @@ def proves(
     for k, port in enumerate(graph.outputs):
         theirs = runtime.outputs[k]
         mine = real_outputs(graph, port, ours[port.tensor])
-        found.append(Proved(mine, theirs, graph.tensor(port.tensor).type.q.s))
+        found.append(Proved(mine, theirs, graph.tensor(port.tensor).type.step))
     return planned, found

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from mcuplan.ops import all_kernels, all_ops, kernels_of
 from mcuplan.price.structs import kernel_struct
 
 from .c_program import Program
-from .cases import all_examples, grid_examples, make_case
+from .cases import all_examples, drawn, grid_examples, make_case
 
 EXAMPLES = [pytest.param(name, example, id=name) for name, example in all_examples()]
 
@@ -27,10 +28,10 @@ def _samples(example: Example, count: int) -> list[np.ndarray]:
     """Random float arrays, activations with some samples on axis 0."""
     rng = np.random.default_rng(3)
     arrays = []
-    for index, shape in enumerate(example.inputs):
-        fixed = index in example.constants or index in example.op.weight_inputs
+    for index, kind in enumerate(example.kinds):
+        fixed, shape = index in example.constants or index in example.op.weight_inputs, kind.shape
         wanted = shape if fixed else (shape[0] * count, *shape[1:])
-        arrays.append(rng.normal(size=wanted).astype(np.float32))
+        arrays.append(drawn(rng, kind.dtype, wanted))
     return arrays
 
 
@@ -39,16 +40,16 @@ def test_inferred_shape_is_that_of_the_reference(name: str, example: Example) ->
     """The shape an operator infers is the shape its float meaning has."""
     with np.errstate(all="ignore"):
         results = example.op.reference(*_samples(example, 1))
-    kinds = example.op.infer([TensorType(shape) for shape in example.inputs])
+    kinds = example.op.infer(example.kinds)
     assert [kind.shape for kind in kinds] == [result.shape for result in results]
-    assert {np.dtype(np.float32)} == {result.dtype for result in results}
+    assert [kind.dtype.numpy for kind in kinds] == [result.dtype for result in results]
 
 
 @pytest.mark.parametrize(("name", "example"), EXAMPLES)
 def test_samples_are_independent(name: str, example: Example) -> None:
     """Three samples evaluated together give what each gives alone."""
     op = example.op
-    kinds = [TensorType(shape) for shape in example.inputs]
+    kinds = example.kinds
     if not op.batchable(kinds, op.infer(kinds)) or kinds[0].shape[:1] != (1,):
         pytest.skip("one sample at a time")
     if len(example.constants) == len(example.inputs):
@@ -65,10 +66,10 @@ def test_samples_are_independent(name: str, example: Example) -> None:
 def test_cost_does_not_fall_with_size(op: type) -> None:
     """An operator whose every size doubles costs at least as much."""
     for example in op.examples():
-        kinds = [TensorType(shape) for shape in example.inputs]
+        kinds = example.kinds
         outputs = example.op.infer(kinds)
         small = example.op.cost(kinds, outputs)
-        wide = [TensorType(tuple(2 * n for n in k.shape)) for k in kinds]
+        wide = [replace(k, shape=tuple(2 * n for n in k.shape)) for k in kinds]
         large = example.op.cost(wide, [TensorType(tuple(2 * n for n in o.shape)) for o in outputs])
         assert min(small.macs, small.ops) >= 0
         assert large.macs >= small.macs
