@@ -47,6 +47,7 @@ from mcuplan.importer.structure import (
     opset_of,
     read_attributes,
 )
+from mcuplan.importer.subgraphs import Subgraphs
 from mcuplan.ir.builder import Builder, Constant, OnnxNode, input_layout, plain
 from mcuplan.ir.graph import Graph, Port
 from mcuplan.ir.types import DType
@@ -103,7 +104,7 @@ def load_model(
     """
     file = inlined(read_model(Path(path)))
     _check_size(len(file.proto.graph.node), NODES_LIMIT, "nodes")
-    opset, versions = opset_of(file)
+    versions = opset_of(file)
     file_nodes, errors = check_form(file, versions)
     found = Refusals()
     found.extend(errors)
@@ -112,7 +113,7 @@ def load_model(
     if cuts:
         notes.append(EndsAt(tuple(cuts), end_at(file.proto.graph, cuts)))
         file_nodes, _ = check_form(file, versions)
-    loading = _Loading(file, opset, dims, file_nodes, states)
+    loading = _Loading(file, versions, dims, file_nodes, states)
     loading.notes += (*notes, *dialects(file))
     with np.errstate(all="ignore"):  # what becomes of constants is looked at, not printed
         return loading.run()
@@ -131,13 +132,14 @@ class _Loading:
     def __init__(
         self,
         file: ModelFile,
-        opset: int,
+        versions: Mapping[str, int],
         dims: Mapping[str, int],
         file_nodes: Sequence[FileNode],
         states: Sequence[tuple[str, str]],
     ) -> None:
         self._states = states
-        self._file, self._opset, self._steps = file, opset, file_nodes
+        self._file, self._versions, self._steps = file, versions, file_nodes
+        self._opset = int(versions[""])
         self._proto = file.proto.graph
         self._allowance = Allowance()
         self._dims = Dimensions(dims)
@@ -156,9 +158,17 @@ class _Loading:
         outputs = [value.name for value in self._proto.output]
         live, needed = live_nodes(self._steps, outputs)
         self._read_initializers(needed)
-        expanded = self._expand(live)
+        names = self._names(live)
+        expanded = self._expand(live, names)
+        subgraphs = Subgraphs(self._file, self._versions, self._allowance, names, self._build)
         reading = Reading(
-            self._build, self._allowance, needed, self._refusals, self._shapes, len(expanded)
+            self._build,
+            self._allowance,
+            needed,
+            self._refusals,
+            self._shapes,
+            len(expanded),
+            subgraphs,
         )
         readers = readers_of([file_node.node for file_node in expanded])
         rest = [file_node for file_node in expanded if not reading.fold_if_constant(file_node)]
@@ -193,13 +203,14 @@ class _Loading:
             for sparse in self._proto.sparse_initializer
         )
 
-    def _expand(self, live: Sequence[FileNode]) -> list[FileNode]:
+    def _names(self, live: Sequence[FileNode]) -> Names:
+        """Names that the model does not use."""
+        taken = {name for file_node in live for name in (*file_node.reads, *file_node.node.outputs)}
+        taken.update(value.name for value in (*self._proto.input, *self._proto.initializer))
+        return Names(taken)
+
+    def _expand(self, live: Sequence[FileNode], names: Names) -> list[FileNode]:
         """Attributes read, quantized operators expanded; refused nodes marked."""
-        taken = {
-            name for file_node in live for name in (*file_node.node.inputs, *file_node.node.outputs)
-        }
-        taken.update(value.name for value in self._proto.input)
-        names = Names(taken)
         expanded = []
         for file_node in live:
             try:

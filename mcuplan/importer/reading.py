@@ -26,6 +26,7 @@ from mcuplan.importer.protofile import ACTIVATION_LIMIT, TENSOR_LIMIT, Allowance
 from mcuplan.importer.refusals import Refusals
 from mcuplan.importer.shapes import Shapes
 from mcuplan.importer.structure import FileNode
+from mcuplan.importer.subgraphs import Subgraphs, has_subgraph
 from mcuplan.ir.builder import Builder, Constant, OnnxNode, Reader
 from mcuplan.ir.types import DType
 from mcuplan.ops import all_readers
@@ -60,14 +61,16 @@ class Reading:
         self,
         build: Builder,
         allowance: Allowance,
-        needed: Collection[str],
+        needed: set[str],
         refusals: Refusals,
         shapes: Shapes,
         total: int,
+        subgraphs: Subgraphs,
     ) -> None:
         self.refusals = refusals
         self.notes: list[Note] = []
         self._shapes, self._total, self._position = shapes, total, 0
+        self._subgraphs = subgraphs
         self._guessed: dict[str, str] = {}  # numpy's name of the type of a stand-in
         self._sound: set[str] = set()
         self._inputs: set[str] = set()
@@ -111,7 +114,7 @@ class Reading:
 
     def fold_if_constant(self, file_node: FileNode) -> bool:
         """Read a node if all its inputs are constants already; whether they are."""
-        if not all(name in self._build.constants for name in file_node.node.inputs if name):
+        if not all(name in self._build.constants for name in file_node.reads):
             return False
         self._try(file_node)
         return True
@@ -128,6 +131,8 @@ class Reading:
         names = [name for name in file_node.node.inputs if name]
         try:
             if not file_node.refused and all(self._is_plain(name) for name in names):
+                if has_subgraph(file_node.node):
+                    return self._read_subgraph(file_node)
                 self._read(file_node.node)
                 self._note_sound(file_node.node)
                 return True
@@ -141,6 +146,15 @@ class Reading:
             message = f"inputs of shape {shapes or 'none'} do not fit the operator{reason}"
             self.refusals.add(DamagedModel(message), file_node)
         return False
+
+    def _read_subgraph(self, file_node: FileNode) -> bool:
+        """Read what takes a node's place; whether its outputs are there."""
+        before = len(self.refusals)
+        for inner in self._subgraphs.nodes(file_node):
+            self._needed.update(inner.reads)
+            if not self._try(inner):
+                break
+        return len(self.refusals) == before
 
     def _offer_end(self, file_node: FileNode) -> None:
         """Name the tensor in front of a node, where most of the model lies in front of it."""

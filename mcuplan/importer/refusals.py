@@ -46,8 +46,9 @@ class Refusals:
     )
     _ends: dict[int, tuple[str, bool]] = field(default_factory=dict)  # by id of a node's message
 
-    def __bool__(self) -> bool:
-        return bool(self._groups)
+    def __len__(self) -> int:
+        """How many causes there are."""
+        return len(self._groups)
 
     def add(self, error: McuplanError, file_node: FileNode | None = None) -> None:
         """One problem, and the node that has it."""

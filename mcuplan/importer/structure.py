@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
@@ -24,8 +24,11 @@ from mcuplan.safe_text import shown
 __all__ = [
     "CLASSICAL",
     "MICROSOFT",
+    "SUBGRAPHS",
     "FileNode",
+    "captured",
     "check_form",
+    "domain_of",
     "live_nodes",
     "node_name",
     "opset_of",
@@ -37,6 +40,9 @@ __all__ = [
 MICROSOFT = "com.microsoft"
 CLASSICAL = "ai.onnx.ml"
 OLDEST_OPSET = 7
+SUBGRAPHS = ("If", "Loop", "Scan")
+"""Operators that run a part of the model."""
+
 _STANDARD = ("", "ai.onnx")
 
 # AttributeProto.AttributeType -> what a message calls it
@@ -55,13 +61,21 @@ _REFUSED_ATTRIBUTES = {
 class FileNode:
     """A node to read, and the node of the file that it comes from.
 
-    One that was ``refused`` is there for the shapes of its outputs.
+    One that was ``refused`` is there for the shapes of its outputs. ``captures`` are tensors that
+    its subgraphs read. Of a node in a subgraph ``scope`` says what names of it became.
     """
 
     node: OnnxNode
     source: OnnxNode
     proto: Any
     refused: bool = False
+    captures: tuple[str, ...] = ()
+    scope: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Every tensor that it depends on."""
+        return tuple(name for name in (*self.node.inputs, *self.captures) if name)
 
 
 def place(node: OnnxNode) -> str:
@@ -74,8 +88,8 @@ def node_name(node: OnnxNode) -> str:
     return node.name or next((o for o in node.outputs if o), "unnamed node")
 
 
-def opset_of(file: ModelFile) -> tuple[int, Mapping[str, int]]:
-    """Version of the standard operators, and of every domain.
+def opset_of(file: ModelFile) -> Mapping[str, int]:
+    """Version of every domain; of the standard operators by "".
 
     Raises:
         DamagedModel: no version, or two for one domain.
@@ -112,29 +126,50 @@ def opset_of(file: ModelFile) -> tuple[int, Mapping[str, int]]:
             "opset_import",
             "upgrade the onnx package, or export with an older opset",
         )
-    return version, versions
+    return versions
 
 
-def plain_nodes(file: ModelFile, versions: Mapping[str, int]) -> list[tuple[OnnxNode, Any]]:
-    """Every node of the file, in its order, without attributes, beside its message."""
+def domain_of(proto: Any) -> str:
+    """Domain of a node's operator, "" for the standard one."""
+    return "" if proto.domain in _STANDARD else text(proto.domain)
+
+
+def plain_nodes(file: ModelFile, versions: Mapping[str, int]) -> list[FileNode]:
+    """Every node of the file, in its order, without attributes."""
     nodes = []
     for proto in file.proto.graph.node:
-        domain = "" if proto.domain in _STANDARD else text(proto.domain)
-        nodes.append(
-            (
-                OnnxNode(
-                    text(proto.op_type),
-                    domain,
-                    int(versions.get(domain, versions[""])),
-                    text(proto.name),
-                    tuple(map(text, proto.input)),
-                    tuple(map(text, proto.output)),
-                    {},
-                ),
-                proto,
-            )
+        domain = domain_of(proto)
+        node = OnnxNode(
+            text(proto.op_type),
+            domain,
+            int(versions.get(domain, versions[""])),
+            text(proto.name),
+            tuple(map(text, proto.input)),
+            tuple(map(text, proto.output)),
+            {},
         )
+        nodes.append(FileNode(node, node, proto, captures=captured(proto)))
     return nodes
+
+
+def captured(proto: Any) -> tuple[str, ...]:
+    """Tensors that the subgraphs of a node read and do not make, in order."""
+    found: dict[str, None] = {}
+    waiting = [(graph, frozenset[str]()) for graph in _subgraphs(proto)]
+    while waiting:
+        graph, around = waiting.pop()
+        own = {value.name for value in graph.input} | {t.name for t in graph.initializer}
+        made = around | own | {name for node in graph.node for name in node.output}
+        reads = [name for node in graph.node for name in node.input]
+        for name in (*reads, *(value.name for value in graph.output)):
+            if name and name not in made:
+                found[text(name)] = None
+        waiting += [(inner, made) for node in graph.node for inner in _subgraphs(node)]
+    return tuple(found)
+
+
+def _subgraphs(proto: Any) -> list[Any]:
+    return [g for a in proto.attribute for g in ((a.g,) if a.type == 5 else a.graphs)]
 
 
 def check_form(
@@ -153,17 +188,19 @@ def check_form(
     errors += _twice([text(v.name) for v in graph.output], "outputs")
     made = dict.fromkeys([*constants, *ports])
     producer: dict[str, int] = {}
-    for i, (node, _) in enumerate(nodes):
+    for i, file_node in enumerate(nodes):
+        node = file_node.node
         if not any(node.outputs):
             errors.append(DamagedModel("a node without outputs", place(node), "export again"))
         for name in filter(None, node.outputs):
             if name in made or name in producer:
                 errors.append(DamagedModel(f"{shown(name)!r} is made twice", place(node)))
             producer[name] = i
-    for node, _ in nodes:
-        missing = [n for n in node.inputs if n and n not in made and n not in producer]
+    for file_node in nodes:
+        missing = [n for n in file_node.reads if n not in made and n not in producer]
+        where = place(file_node.node)
         errors += [
-            DamagedModel(f"reads {shown(n)!r}, which nothing makes", place(node), "export again")
+            DamagedModel(f"reads {shown(n)!r}, which nothing makes", where, "export again")
             for n in dict.fromkeys(missing)
         ]
     for value in graph.output:
@@ -172,11 +209,11 @@ def check_form(
     if errors:
         return [], errors
     try:
-        order = _sorted([n for n, _ in nodes], producer)
+        order = _sorted(nodes, producer)
     except CycleError as error:
-        places = [place(nodes[i][0]) for i in list(dict.fromkeys(error.args[1]))[:4]]
+        places = [place(nodes[i].node) for i in list(dict.fromkeys(error.args[1]))[:4]]
         return [], [DamagedModel("the graph has a cycle", ", ".join(places), "export again")]
-    return [FileNode(nodes[i][0], nodes[i][0], nodes[i][1]) for i in order], []
+    return [nodes[i] for i in order], []
 
 
 def _twice(names: Sequence[str], what: str) -> list[McuplanError]:
@@ -189,9 +226,9 @@ def _twice(names: Sequence[str], what: str) -> list[McuplanError]:
     return [DamagedModel(f"two {what} of one name", shown(name), "export again") for name in found]
 
 
-def _sorted(nodes: Sequence[OnnxNode], producer: Mapping[str, int]) -> Iterable[int]:
+def _sorted(nodes: Sequence[FileNode], producer: Mapping[str, int]) -> Iterable[int]:
     """The order of the file where it will do, else a topological one."""
-    reads = [[producer[n] for n in node.inputs if n in producer] for node in nodes]
+    reads = [[producer[n] for n in node.reads if n in producer] for node in nodes]
     if all(source < i for i, sources in enumerate(reads) for source in sources):
         return range(len(nodes))
     return tuple(TopologicalSorter(dict(enumerate(reads))).static_order())
@@ -205,7 +242,7 @@ def live_nodes(
     kept = []
     for file_node in reversed(file_nodes):
         if any(name in needed for name in file_node.node.outputs if name):
-            needed.update(filter(None, file_node.node.inputs))
+            needed.update(file_node.reads)
             kept.append(file_node)
     return kept[::-1], needed
 
@@ -224,6 +261,8 @@ def read_attributes(file_node: FileNode, file: ModelFile, allowance: Allowance) 
     values: dict[str, Attribute] = {}
     for proto in file_node.proto.attribute:
         name = text(proto.name)
+        if proto.type == 5 and file_node.source.kind in SUBGRAPHS:
+            continue
         if proto.type in _REFUSED_ATTRIBUTES:
             way = way_out(file_node.source.kind)
             message = f"attribute {shown(name)!r} holds {_REFUSED_ATTRIBUTES[proto.type]}"

@@ -70,6 +70,19 @@ def _then_branch() -> Any:
     return helper.make_graph([helper.make_node("Identity", ["x"], ["inner"])], "then", [], out)
 
 
+_TURNS = {"m": np.array(2**62), "c": np.array(True)}
+
+
+def _turn() -> Any:
+    """A body that doubles what it carries, and goes on."""
+    nodes = [
+        helper.make_node("Identity", ["on"], ["goes"]),
+        helper.make_node("Add", ["v", "v"], ["w"]),
+    ]
+    given = [value("i", [], 7), value("on", [], 9), value("v", [1, 4])]
+    return helper.make_graph(nodes, "turn", given, [value("goes", [], 9), value("w", [1, 4])])
+
+
 def _function_model(bodies: dict[str, list[str]]) -> Any:
     """A call of the first of some functions, each a chain of operators of one input."""
     proto = _one(next(iter(bodies)), ["x"], domain="local")
@@ -189,11 +202,14 @@ HOSTILE: dict[str, tuple[Any, str]] = {
         _function_model({f"F{i}": [f"F{i + 1}"] * 2 for i in range(60)} | {"F60": ["Relu"]}),
         "model/too-large",
     ),
+    "a loop without an end": (
+        _one("Loop", ["m", "c", "x"], constants=_TURNS, body=_turn()),
+        "model/too-large",
+    ),
     "control flow": (
         _one(
             "If",
-            ["c"],
-            constants={"c": np.array(True)},
+            ["x"],
             then_branch=_then_branch(),
             else_branch=_then_branch(),
         ),
