@@ -234,6 +234,28 @@ def test_pads(name: str, tmp_path: Path) -> None:
     assert set(kinds(agrees(tmp_path, PADS[name]))) <= {"Pad", "Slice"}
 
 
+KEPT = np.array([True, False, True, True])
+REARRANGED: dict[str, Any] = {
+    "compress": model(node("Compress", "x c", axis=1), X, {"c": KEPT}),
+    "compress in line": model(node("Compress", "x c"), {"x": (1, 3, 2)}, {"c": KEPT}),
+    "reverse": model(node("ReverseSequence", "x l", batch_axis=0, time_axis=1), X, {"l": ints(3)}),
+    "reverse time first": model(
+        node("ReverseSequence", "x l", batch_axis=1, time_axis=0),
+        {"x": (4, 3, 2)},
+        {"l": ints(4, 0, 2)},
+    ),
+    "upper": model(node("Trilu", "x"), X),
+    "lower": model(node("Trilu", "x k", upper=0), X, {"k": np.int64(-1)}),
+    "above": model(node("Trilu", "x k"), X, {"k": np.int64(2)}),
+}
+
+
+@pytest.mark.parametrize("name", REARRANGED)
+def test_rearranged(name: str, tmp_path: Path) -> None:
+    """What constants rearrange is a slice or a table of places."""
+    assert set(kinds(agrees(tmp_path, REARRANGED[name]))) <= {"Take", "Slice", "Transpose"}
+
+
 DOUBLE = np.float32([1, 1, 2, 2])
 ASYMMETRIC = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
 REPEATS: dict[str, Any] = {
