@@ -31,6 +31,7 @@ from mcuplan.ops.fields import (
     taps_per_output,
 )
 from mcuplan.ops.pool2d import AvgPool2D, MaxPool2D
+from mcuplan.ops.pool_kernels import has_two_axes
 from mcuplan.ops.quantize import Quantize
 from mcuplan.ops.unary import Lookup
 
@@ -206,8 +207,20 @@ KERNELS = (
     _kernel(Mul, function="mplan_mul_s8_mve", lower=_mul, supports=_mul_supports),
     _kernel(Lookup, function="mplan_lookup_s8_mve", lower=portable_calls, cost_class="copy"),
     _kernel(Quantize, function="mplan_lookup_s8_mve", lower=portable_calls, cost_class="copy"),
-    _kernel(AvgPool2D, function="mplan_avg_pool2d_s8_mve", lower=portable_calls, cost_class="pool"),
-    _kernel(MaxPool2D, function="mplan_max_pool2d_s8_mve", lower=portable_calls, cost_class="pool"),
+    _kernel(
+        AvgPool2D,
+        function="mplan_avg_pool2d_s8_mve",
+        lower=portable_calls,
+        supports=has_two_axes,
+        cost_class="pool",
+    ),
+    _kernel(
+        MaxPool2D,
+        function="mplan_max_pool2d_s8_mve",
+        lower=portable_calls,
+        supports=has_two_axes,
+        cost_class="pool",
+    ),
     _kernel(
         Conv2D,
         function="mplan_depthwise_s8_mve",

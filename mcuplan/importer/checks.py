@@ -62,7 +62,7 @@ def check_windows(node: OnnxNode, shape: tuple[int, ...], weights: tuple[int, ..
         DamagedModel: there are too many or too few, or another kernel than the weights have.
         UnsupportedOp, InputTooLarge: they are absurdly large.
     """
-    if shape[:1] != (1,):
+    if shape[:1] != (1,) and node.op_type != "ConvTranspose":
         raise UnsupportedOp(
             f"a batch of {shape[0] if shape else 0}",
             hint="export with a batch of 1, or with a dynamic first axis",

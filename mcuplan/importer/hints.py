@@ -28,7 +28,6 @@ WAYS: Mapping[str, Way] = {
     "BitShift": _CUT,
     "Col2Im": Way("nn.Upsample(mode='nearest') and Conv2d instead of fold"),
     "ConvInteger": Way("quantize statically (QDQ or QLinearConv)"),
-    "ConvTranspose": Way("nn.Upsample(mode='nearest') and Conv2d instead"),
     "CumSum": _CUT,
     "DeformConv": Way("an ordinary Conv2d"),
     "DynamicQuantizeLinear": Way("quantize statically, with calibration data"),

@@ -37,7 +37,8 @@ __all__ = ["MISFIT", "Reading"]
 MISFIT = (ArithmeticError, AssertionError, LookupError, MemoryError, TypeError, ValueError)
 """What a reader or a folding raises where the inputs do not fit the operator."""
 
-_WINDOWED = ("Conv", "MaxPool", "AveragePool", "LpPool")
+_WEIGHTED = ("Conv", "ConvTranspose")
+_WINDOWED = (*_WEIGHTED, "MaxPool", "AveragePool", "LpPool")
 _MAY_BE_INFINITE = ("Clip", "Min", "Max", "Pad")
 _REAL = (DType.FLOAT16, DType.FLOAT32, DType.FLOAT64)
 _FLOAT = "float32"
@@ -284,7 +285,8 @@ class Reading:
             return
         check_types(node, tuple(self._type(name) for name in node.inputs))
         if node.op_type in _WINDOWED:
-            weights = self._build.shape(node.input(1)) if node.op_type == "Conv" else None
+            weighted = node.op_type in _WEIGHTED
+            weights = self._build.shape(node.input(1)) if weighted else None
             check_windows(node, self._build.shape(node.input(0)), weights)
 
     def _type(self, name: str) -> str:

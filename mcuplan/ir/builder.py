@@ -125,8 +125,9 @@ def input_layout(shape: Sequence[int]) -> Layout:
 
 
 def rows_layout(rank: int) -> Layout:
-    """Rows of pixels of channels (NHWC) of a channels-first tensor of rank 2, 3 or 4."""
-    return {2: (0, None, None, 1), 3: (0, 2, None, 1), 4: (0, 2, 3, 1)}[rank]
+    """Rows of pixels of channels (NHWC) of a channels-first tensor of rank 2 to 5."""
+    flat: dict[int, Layout] = {2: (0, None, None, 1), 3: (0, 2, None, 1)}
+    return flat.get(rank, (0, *range(2, rank), 1))
 
 
 @dataclass(slots=True)

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What all pools over rows of pixels share: shapes, windows, and how ONNX states them."""
+"""What all pools over two or three axes of pixels share: shapes, windows, how ONNX states them."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,55 +16,66 @@ from mcuplan.ir.op import Call, Cost, Field, Op, Signature
 from mcuplan.ir.types import Array, TensorType
 from mcuplan.ir.writer import Writer
 from mcuplan.ops._windows import (
+    NO_PADS,
     Pads,
+    WindowsRead,
     output_size,
     padded,
     patches,
-    read_pads,
-    two,
+    read_windows,
+    tap_axes,
+    taps_held,
+    three_axes,
     windows,
 )
 
-__all__ = ["NO_PADS", "Geometry", "Pool", "extreme_call", "half_to_even", "pool_geometry"]
-
-NO_PADS: Pads = (0, 0, 0, 0)
+__all__ = [
+    "NO_PADS",
+    "Pool",
+    "axis_names",
+    "extreme",
+    "extreme_call",
+    "half_to_even",
+    "pool_geometry",
+]
 
 
 @dataclass(frozen=True, slots=True)
 class Pool(Op):
-    """Windows over x [1,H,W,C]; every window holds at least one element of the input."""
+    """Windows over x [1,H,W,C] or [1,D,H,W,C]; every window holds an element of the input."""
 
-    kernel: tuple[int, int]
-    stride: tuple[int, int] = (1, 1)
-    dilation: tuple[int, int] = (1, 1)
+    kernel: tuple[int, ...]
+    stride: tuple[int, ...] = (1, 1)
+    dilation: tuple[int, ...] = (1, 1)
     pads: Pads = NO_PADS
 
     @property
     def label(self) -> str:
         """Kind, kernel size and stride."""
         stride = f" s{max(self.stride)}" if max(self.stride) > 1 else ""
-        return f"{type(self).__name__[:3]}Pool {self.kernel[0]}x{self.kernel[1]}{stride}"
+        return f"{type(self).__name__[:3]}Pool {'x'.join(map(str, self.kernel))}{stride}"
 
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
         """Output type; no window may lie in the padding alone."""
-        n, h, w, c = inputs[0].shape
+        n, *size, c = inputs[0].shape
         out = []
-        for axis in (0, 1):
-            count = self._count((h, w), axis)
-            if count < 1 or self.taps((h, w), axis, 0, 0).min() < 1:
+        for axis in range(len(size)):
+            count = self._count(size, axis)
+            if count < 1 or self.taps(size, axis, 0, 0).min() < 1:
                 raise UnsupportedOp(
-                    f"a {self.kernel} window with pads={list(self.pads)} over {h}x{w} elements",
+                    f"a {self.kernel} window with pads={list(self.pads)} over"
+                    f" {'x'.join(map(str, size))} elements",
                     hint="no window may lie in the padding alone",
                 )
             out.append(count)
-        return (TensorType((n, out[0], out[1], c)),)
+        return (TensorType((n, *out, c)),)
 
-    def _count(self, size: tuple[int, int], axis: int) -> int:
+    def _count(self, size: Sequence[int], axis: int) -> int:
         """Windows along an axis."""
-        n, pads = size[axis], self.pads[axis] + self.pads[axis + 2]
+        n, pads = size[axis], self.pads[axis] + self.pads[axis + len(size)]
         return output_size(n, self.kernel[axis], self.stride[axis], self.dilation[axis], pads)
 
-    def taps(self, size: tuple[int, int], axis: int, before: int, after: int) -> Array:
+    def taps(self, size: Sequence[int], axis: int, before: int, after: int) -> Array:
         """Elements along an axis that each window holds, ``before`` and ``after`` included."""
         count = self._count(size, axis)
         window = windows(self.kernel, self.stride, self.dilation, self.pads)[axis]
@@ -72,9 +83,23 @@ class Pool(Op):
         held: Array = ((at >= -before) & (at < size[axis] + after)).sum(axis=1)
         return held
 
+    @property
+    def tap_axes(self) -> tuple[int, ...]:
+        """Axes of :meth:`windows` along which the elements of each lie."""
+        return tap_axes(self.kernel)
+
     def windows(self, x: Array, border: float) -> Array:
+        """Elements of each window: [N, H', W', kernel_h, kernel_w, C]."""
         x = np.ascontiguousarray(padded(x, self.pads, border))
         return patches(x, self.kernel, self.stride, self.dilation)
+
+    def in_turn(self, x: Array) -> Iterator[tuple[Array, Array]]:
+        """For each tap in the order of the C kernels: where it is in the input, and its values."""
+        taken = self.windows(x, 0.0)
+        held = taps_held(x.shape, (self.kernel, self.stride, self.dilation), self.pads)
+        for tap in np.ndindex(*self.kernel):
+            at = (slice(None),) * (1 + len(self.kernel)) + tap
+            yield held[at][..., None], taken[at]
 
     def cost(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> Cost:
         """One operation per element of each window."""
@@ -82,22 +107,29 @@ class Pool(Op):
 
     def geometry(self, inputs: Sequence[Shape], output: Shape) -> tuple[InputMap, ...]:
         """Windows of each channel."""
-        rows, columns = windows(self.kernel, self.stride, self.dilation, self.pads)
-        return ((SAME, rows, columns, SAME),)
+        return ((SAME, *windows(self.kernel, self.stride, self.dilation, self.pads), SAME),)
 
     def largest(self, out: Writer, value: str) -> str:
-        """The ONNX node for the largest of each window."""
+        """The ONNX node for the largest of each window, which pads less than it is wide."""
+        pads, half = self.pads, len(self.kernel)
+        if any(p >= k for p, k in zip(pads, (*self.kernel, *self.kernel), strict=True)):
+            sides = np.array([0, 0, *pads[:half], 0, 0, *pads[half:]], np.int64)
+            least = np.array(np.finfo(np.float32).min)
+            value = out.node(
+                "Pad", [value, out.constant("pads", sides), out.constant("low", least)]
+            )
+            pads = (0,) * len(pads)
         return out.node(
             "MaxPool",
             [value],
             kernel_shape=self.kernel,
             strides=self.stride,
             dilations=self.dilation,
-            pads=self.pads,
+            pads=pads,
         )
 
     def fields(self, sig: Signature) -> dict[str, Field]:
-        """Members that the params structs of both pools have."""
+        """Members that the params structs of all pools over two axes have."""
         _, in_h, in_w, channels = sig.inputs[0].shape
         return {
             "in_h": in_h,
@@ -111,6 +143,39 @@ class Pool(Op):
             "pad_top": self.pads[0],
             "pad_left": self.pads[1],
         }
+
+    def fields_of_three(self, sig: Signature) -> dict[str, Field]:
+        """Members that the params structs of all pools over three axes have."""
+        _, *size, channels = sig.inputs[0].shape
+        made = three_axes(sig.output.shape[1:-1], 1)
+        return {
+            "channels": channels,
+            "out_h": made[1],
+            "out_w": made[2],
+            **axis_names("in", three_axes(size, 1)),
+            **axis_names("kernel", three_axes(self.kernel, 1)),
+            **axis_names("stride", three_axes(self.stride, 1)),
+            **axis_names("dilation", three_axes(self.dilation, 1)),
+            **axis_names("pad", three_axes(self.pads[: len(size)], 0)),
+        }
+
+
+def axis_names(stem: str, values: Sequence[int]) -> dict[str, Field]:
+    """Members for D, H and W."""
+    return {f"{stem}_{axis}": value for axis, value in zip("dhw", values, strict=True)}
+
+
+def extreme(pool: Pool, x: Array, *, least: bool) -> Array:
+    """The first of the largest (least) of each window in float32, as ``mplan_pool3d_f32``."""
+    found = None
+    for held, values in pool.in_turn(x):
+        if found is None:
+            found, taken = np.zeros_like(values), np.zeros(held.shape, bool)
+        better = values < found if least else values > found
+        found = np.where(held & (better | ~taken), values + np.float32(0), found)
+        taken = taken | held
+    assert found is not None
+    return found
 
 
 def extreme_call(sig: Signature) -> tuple[Call, ...]:
@@ -129,36 +194,15 @@ def half_to_even(sums: Array, counts: Array) -> Array:
     return signed
 
 
-@dataclass(frozen=True, slots=True)
-class Geometry:
-    """A pool of the model: ``pads`` with what ``ceil_mode`` adds, ``given`` without."""
-
-    kernel: tuple[int, int]
-    stride: tuple[int, int]
-    dilation: tuple[int, int]
-    pads: Pads
-    given: Pads
-
-
-def pool_geometry(node: OnnxNode, build: Builder) -> Geometry:
-    """Kernel, stride, dilation and padding with what ``ceil_mode`` adds."""
-    shape = build.shape(node.input(0))
-    if len(shape) not in (3, 4):
-        raise UnsupportedOp(f"pooling of rank {len(shape)}", hint="1-D and 2-D are supported")
-    spatial = len(shape) - 2
-    kernel = two(node.get_ints("kernel_shape", ()))
-    stride = two(node.get_ints("strides", (1,) * spatial))
-    dilation = two(node.get_ints("dilations", (1,) * spatial))
-    size = (shape[2], shape[3] if spatial == 2 else 1)
-    given = read_pads(node, size, kernel, stride, dilation)
-    pads = list(given)
-    if node.get_int("ceil_mode", 0):
-        for axis in (0, 1):
-            before, after = given[axis], given[axis + 2]
-            reach = (kernel[axis] - 1) * dilation[axis] + 1
-            count = -(-(size[axis] + before + after - reach) // stride[axis]) + 1
-            if (count - 1) * stride[axis] >= size[axis] + before:
-                count -= 1  # the last window begins within the input
-            pads[axis + 2] = max(after, (count - 1) * stride[axis] + reach - size[axis] - before)
-    whole = (pads[0], pads[1], pads[2], pads[3])
-    return Geometry(kernel, stride, dilation, whole, given)
+def pool_geometry(node: OnnxNode, build: Builder) -> tuple[WindowsRead, Pads]:
+    """Windows, their padding with what ``ceil_mode`` adds, and the padding that is given."""
+    read = read_windows(node, build.shape(node.input(0)), node.get_ints("kernel_shape", ()))
+    pads, axes = list(read.pads), len(read.size)
+    for axis, n in enumerate(read.size if node.get_int("ceil_mode", 0) else ()):
+        before, after = read.pads[axis], read.pads[axis + axes]
+        reach = (read.kernel[axis] - 1) * read.dilation[axis] + 1
+        count = -(-(n + before + after - reach) // read.stride[axis]) + 1
+        if (count - 1) * read.stride[axis] >= n + before:
+            count -= 1  # the last window begins within the input
+        pads[axis + axes] = max(after, (count - 1) * read.stride[axis] + reach - n - before)
+    return replace(read, pads=tuple(pads)), read.pads

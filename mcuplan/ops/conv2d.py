@@ -13,8 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mcuplan.errors import UnsupportedOp
-from mcuplan.ir.builder import Builder, Constant, OnnxNode, rows_layout
-from mcuplan.ir.geometry import ALL, SAME, AxisMap, Gathered, InputMap, Shape, moved
+from mcuplan.ir.geometry import ALL, SAME, InputMap, Shape, moved
 from mcuplan.ir.graph import Node
 from mcuplan.ir.op import (
     NO_CLAMP,
@@ -28,25 +27,25 @@ from mcuplan.ir.types import Array, TensorType
 from mcuplan.ir.writer import CHANNELS_FIRST, Writer
 from mcuplan.ops._windows import (
     Pads,
+    group_channels,
     output_size,
     padded,
     patches,
-    read_pads,
-    two,
+    taps_held,
     windows,
 )
 from mcuplan.ops.fields import WEIGHTED_TYPES, finish, float_clamped
 
-__all__ = ["OPS", "READERS", "WRITERS", "Conv2D"]
+__all__ = ["OPS", "WRITERS", "Conv2D"]
 
 
 @dataclass(frozen=True, slots=True)
 class Conv2D(Op):
     """Inputs: x [1,H,W,C], weights [O,kh,kw,C/groups], bias [O]; output [1,H',W',O]."""
 
-    kernel: tuple[int, int]
-    stride: tuple[int, int] = (1, 1)
-    dilation: tuple[int, int] = (1, 1)
+    kernel: tuple[int, ...]
+    stride: tuple[int, ...] = (1, 1)
+    dilation: tuple[int, ...] = (1, 1)
     pads: Pads = (0, 0, 0, 0)
     groups: int = 1
     act: tuple[float, float] = NO_CLAMP
@@ -93,18 +92,9 @@ class Conv2D(Op):
     def geometry(self, inputs: Sequence[Shape], output: Shape) -> tuple[InputMap, ...]:
         """Windows of the channels of a group, and its filter."""
         rows, columns = windows(self.kernel, self.stride, self.dilation, self.pads)
-        channels, filters = self._channels(inputs[0][3], output[3]), moved(0, 3)
+        channels = group_channels(self.groups, inputs[0][3], output[3])
+        filters = moved(0, 3)
         return (SAME, rows, columns, channels), (filters, ALL, ALL, ALL), (filters,)
-
-    def _channels(self, inputs: int, outputs: int) -> AxisMap:
-        """Those of the group of each filter."""
-        if self.groups == 1:
-            return ALL
-        if self.groups == inputs == outputs:
-            return SAME
-        size, filters = inputs // self.groups, outputs // self.groups
-        starts = (o // filters * size for o in range(outputs))
-        return Gathered(tuple(tuple(range(start, start + size)) for start in starts))
 
     def reference(self, *arrays: Array) -> tuple[Array, ...]:
         """Float convolution with bias and clamp."""
@@ -116,8 +106,7 @@ class Conv2D(Op):
         """From the bias on by kernel row, column and channel; padding takes no part."""
         x, weights, bias = arrays
         taken = patches(padded(x, self.pads, 0.0), self.kernel, self.stride, self.dilation)
-        inside = padded(np.ones((1, *x.shape[1:3], 1), bool), self.pads, False)
-        held = patches(inside, self.kernel, self.stride, self.dilation)[..., 0]
+        held = taps_held(x.shape, (self.kernel, self.stride, self.dilation), self.pads)
         per_group, group_in = weights.shape[0] // self.groups, weights.shape[3]
         first = np.arange(weights.shape[0]) // per_group * group_in  # channel of each filter
         sums = np.broadcast_to(bias, (*taken.shape[:3], len(bias))).astype(np.float32)
@@ -165,37 +154,6 @@ def _blocks(x: Array, elements: int = 1 << 22) -> Iterable[Array]:
         yield x[start : start + step]
 
 
-def read_conv(node: OnnxNode, build: Builder) -> None:
-    """Conv with constant weights, channels first as ONNX has it."""
-    weights, bias = build.constant(node.input(1)), build.constant(node.input(2))
-    if weights is None or (node.input(2) and bias is None):
-        raise UnsupportedOp("weights or bias are computed, not constant", hint="freeze them")
-    shape = build.shape(node.input(0))
-    if len(shape) not in (3, 4):
-        raise UnsupportedOp(f"convolution of rank {len(shape)}", hint="1-D and 2-D are supported")
-    groups, outputs = node.get_int("group", 1), weights.data.shape[0]
-    if weights.data.ndim != len(shape) or groups < 1 or outputs % groups:
-        raise UnsupportedOp(f"weights {weights.data.shape} in {groups} groups")
-    if weights.data.shape[1] * groups != shape[1]:
-        raise UnsupportedOp(f"weights {weights.data.shape} for {shape[1]} channels")
-    spatial = weights.data.shape[2:]
-    kernel = two(spatial)
-    stride = two(node.get_ints("strides", (1,) * len(spatial)))
-    dilation = two(node.get_ints("dilations", (1,) * len(spatial)))
-    if min(*stride, *dilation) < 1:
-        raise UnsupportedOp(f"strides={list(stride)} dilations={list(dilation)}")
-    size = (shape[2], shape[3] if len(shape) == 4 else 1)
-    op = Conv2D(kernel, stride, dilation, read_pads(node, size, kernel, stride, dilation), groups)
-    if bias is None:
-        bias = Constant(np.zeros(outputs, np.float32))
-    if len(spatial) == 1:
-        weights = weights.reshape((*weights.data.shape, 1))
-    stem = node.outputs[0]
-    w = build.add_constant(weights.transpose((0, 2, 3, 1)), f"{stem}_weights")
-    b = build.add_constant(bias.reshape((outputs,)), f"{stem}_bias")
-    build.add(op, [build.rows(node.input(0)), w, b], node, rows_layout(len(shape)))
-
-
 def write_conv(node: Node, out: Writer) -> None:
     """Conv, and Relu or Clip where an activation is fused."""
     op = node.op
@@ -214,5 +172,4 @@ def write_conv(node: Node, out: Writer) -> None:
 
 
 OPS = (Conv2D,)
-READERS = {"Conv": read_conv}
 WRITERS = {Conv2D: write_conv}

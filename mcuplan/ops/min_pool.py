@@ -4,31 +4,38 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from mcuplan.ir.graph import Node
-from mcuplan.ir.op import Example, Kernel, QuantRule, Signature
-from mcuplan.ir.types import Array
-from mcuplan.ir.writer import CHANNELS_FIRST, Writer
-from mcuplan.ops._pools import Pool, extreme_call
+from mcuplan.ir.op import Example, QuantRule, Signature
+from mcuplan.ir.types import Array, DType, Types
+from mcuplan.ir.writer import Writer
+from mcuplan.ops._pools import Pool, extreme
+from mcuplan.ops._windows import channels_first
+from mcuplan.ops.fields import FLOAT_TYPES
 
-__all__ = ["KERNELS", "OPS", "WRITERS", "MinPool2D"]
+__all__ = ["OPS", "WRITERS", "MinPool2D"]
 
 
 @dataclass(frozen=True, slots=True)
 class MinPool2D(Pool):
     """Least value of each window; padding is ignored, quantization passes through."""
 
+    types = (Types(), Types.all(DType.UINT8), FLOAT_TYPES)
     quant_rule = QuantRule.PASS_THROUGH
 
     def reference(self, *arrays: Array) -> tuple[Array, ...]:
         """Minimum."""
-        return (self.windows(arrays[0], math.inf).min(axis=(3, 4)),)
+        return (self.windows(arrays[0], math.inf).min(axis=self.tap_axes),)
+
+    def float32(self, *arrays: Array) -> tuple[Array, ...]:
+        """The first of the least, row by row of each window."""
+        return (extreme(self, arrays[0], least=True),)
 
     def integer(self, sig: Signature, *arrays: Array) -> tuple[Array, ...]:
         """Minimum of the integers; the padding is their largest value."""
-        return (self.windows(arrays[0], sig.output.dtype.high).min(axis=(3, 4)),)
+        return (self.windows(arrays[0], sig.output.dtype.high).min(axis=self.tap_axes),)
 
     @classmethod
     def examples(cls) -> Iterable[Example]:
@@ -38,34 +45,17 @@ class MinPool2D(Pool):
         yield Example(cls((4, 1)), ((1, 4, 6, 3),))
         yield Example(cls((3, 3), (2, 2), (1, 1), (1, 1, 1, 1)), ((1, 5, 7, 2),))
         yield Example(cls((1, 1)), ((1, 2, 1, 1),))
+        yield Example(cls((2, 3, 2), (1,) * 3, (1,) * 3, (0, 1, 0) * 2), ((1, 2, 3, 4, 3),))
 
 
 def write_min_pool(node: Node, out: Writer) -> None:
     """What is left of the largest of the negated values, channels first."""
     op = node.op
     assert isinstance(op, MinPool2D)
-    value = out.node("Neg", [out.read(node.inputs[0], CHANNELS_FIRST)])
-    value = out.node("Neg", [op.largest(out, value)])
-    out.write(node.output, value, CHANNELS_FIRST)
-
-
-def _work(sig: Signature, runs: Sequence[int]) -> Mapping[str, float]:
-    """Rows that are filled, then windows by lines and taps, those inside with their channels."""
-    output = sig.output
-    rows, columns = sig.taps(1), sig.taps(2)
-    lines, taps = rows.inside * columns.windows, rows.inside * columns.inside
-    return {
-        "call": len(runs),
-        "row": output.rows,
-        "word": output.rows * (output.row_bytes // 4),
-        "kernel_row": output.rows * rows.kernel,
-        "line": lines,
-        "column": lines * columns.kernel,
-        "tap": taps,
-        "step": taps * output.channels,
-    }
+    axes = channels_first(op.kernel)
+    value = out.node("Neg", [out.read(node.inputs[0], axes)])
+    out.write(node.output, out.node("Neg", [op.largest(out, value)]), axes)
 
 
 OPS = (MinPool2D,)
-KERNELS = (Kernel(MinPool2D, "mplan_min_pool2d_s8", extreme_call, cost_class="pool", work=_work),)
 WRITERS = {MinPool2D: write_min_pool}

@@ -1,47 +1,49 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Largest value or average of windows over rows of pixels.
+"""Largest value or average of windows over two or three axes of pixels.
 
-A 1-D pool is one over H with a width of 1; a global one has a kernel as large as its
-input. Windows that ``ceil_mode`` lets hang over the end are padding at the end.
+A 1-D pool is one over H with a width of 1; a global one has a kernel as large as its input.
+Several samples are an axis in front, of which a window takes one. Windows that ``ceil_mode``
+lets hang over the end are padding at the end.
 """
 
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from mcuplan.errors import UnsupportedOp
-from mcuplan.ir.builder import Builder, OnnxNode, rows_layout
+from mcuplan.ir.builder import Builder, OnnxNode
 from mcuplan.ir.graph import Node
 from mcuplan.ir.op import (
     NO_CLAMP,
-    Call,
-    ConstArray,
     Example,
-    Kernel,
     QuantRule,
     Signature,
 )
-from mcuplan.ir.types import Array, DType, TensorType
-from mcuplan.ir.work import Work, block_parts
-from mcuplan.ir.writer import CHANNELS_FIRST, Writer
-from mcuplan.ops._pools import NO_PADS, Pool, extreme_call, half_to_even, pool_geometry
-from mcuplan.ops._windows import Pads
+from mcuplan.ir.types import Array, DType, TensorType, Types
+from mcuplan.ir.writer import Writer
+from mcuplan.ops._pools import (
+    NO_PADS,
+    Pool,
+    extreme,
+    half_to_even,
+    pool_geometry,
+)
+from mcuplan.ops._windows import Pads, channels_first
+from mcuplan.ops.fields import FLOAT_TYPES
 from mcuplan.quant.requantize import requantize, requantize_factors
 
 __all__ = [
-    "KERNELS",
     "OPS",
     "READERS",
     "WRITERS",
     "AvgPool2D",
     "MaxPool2D",
-    "max_pool_work",
-    "pool_work",
+    "average_factors",
+    "divides",
 ]
 
 
@@ -49,15 +51,20 @@ __all__ = [
 class MaxPool2D(Pool):
     """Largest value of each window; padding is ignored, quantization passes through."""
 
+    types = (Types(), Types.all(DType.UINT8), FLOAT_TYPES)
     quant_rule = QuantRule.PASS_THROUGH
 
     def reference(self, *arrays: Array) -> tuple[Array, ...]:
         """Maximum."""
-        return (self.windows(arrays[0], -math.inf).max(axis=(3, 4)),)
+        return (self.windows(arrays[0], -math.inf).max(axis=self.tap_axes),)
+
+    def float32(self, *arrays: Array) -> tuple[Array, ...]:
+        """The first of the largest, row by row of each window."""
+        return (extreme(self, arrays[0], least=False),)
 
     def integer(self, sig: Signature, *arrays: Array) -> tuple[Array, ...]:
         """Maximum of the integers; the padding is their least value."""
-        return (self.windows(arrays[0], sig.output.dtype.low).max(axis=(3, 4)),)
+        return (self.windows(arrays[0], sig.output.dtype.low).max(axis=self.tap_axes),)
 
     @classmethod
     def examples(cls) -> Iterable[Example]:
@@ -68,6 +75,9 @@ class MaxPool2D(Pool):
         yield Example(cls((5, 3), (1, 1)), ((1, 5, 3, 4),))
         yield Example(cls((3, 1), (3, 1), (1, 1), (1, 0, 1, 0)), ((1, 10, 1, 2),))
         yield Example(cls((1, 1), (2, 2)), ((1, 3, 3, 1),))
+        pads = (1, 0, 1, 0, 1, 1)
+        yield Example(cls((2, 3, 2), (1, 2, 1), (2, 1, 2), pads), ((1, 4, 5, 4, 3),))
+        yield Example(cls((1, 2, 2), (1, 1, 2), (1,) * 3, (0,) * 6), ((1, 3, 4, 4, 9),))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +91,15 @@ class AvgPool2D(Pool):
     counted: Pads = NO_PADS
     divide: bool = True
 
+    types = (Types(), FLOAT_TYPES)
+
     def counts(self, inputs: Sequence[TensorType]) -> Array:
-        """Divisor of each window: [out_h, out_w]."""
-        _, h, w, _ = inputs[0].shape
-        top, left, bottom, right = self.counted
-        rows = self.taps((h, w), 0, top, bottom)
-        made: Array = np.outer(rows, self.taps((h, w), 1, left, right))
+        """Divisor of each window: [out_h, out_w], or of three axes."""
+        size = inputs[0].shape[1:-1]
+        made = np.ones((), np.int64)
+        for axis in range(len(size)):
+            before, after = self.counted[axis], self.counted[axis + len(size)]
+            made = np.multiply.outer(made, self.taps(size, axis, before, after))
         return made if self.divide else np.ones_like(made)
 
     def limits(self, inputs: Sequence[tuple[float, float]]) -> tuple[float, float]:
@@ -98,18 +111,28 @@ class AvgPool2D(Pool):
         """Exact sum, then one division."""
         x = arrays[0]
         counts = self.counts([TensorType(x.shape)])[..., None]
-        sums = self.windows(x, 0.0).sum(axis=(3, 4), dtype=np.float64)
+        sums = self.windows(x, 0.0).sum(axis=self.tap_axes, dtype=np.float64)
         return ((sums / counts).astype(np.float32),)
+
+    def float32(self, *arrays: Array) -> tuple[Array, ...]:
+        """From 0 on row by row of each window, then one division."""
+        x = arrays[0]
+        sums = np.zeros((), np.float32)
+        with np.errstate(all="ignore"):
+            for held, values in self.in_turn(x):
+                sums = np.where(held, sums + values, sums)
+            counts = self.counts([TensorType(x.shape)])[..., None].astype(np.float32)
+            return (sums / counts,)
 
     def integer(self, sig: Signature, *arrays: Array) -> tuple[Array, ...]:
         """Division half to even where input and output lie on one grid, else requantized."""
         source, output = sig.inputs[0].q, sig.output.q
         centred = arrays[0].astype(np.int32) - source.z
-        sums = self.windows(centred, 0).sum(axis=(3, 4), dtype=np.int64)
+        sums = self.windows(centred, 0).sum(axis=self.tap_axes, dtype=np.int64)
         counts = np.broadcast_to(self.counts(sig.inputs)[..., None], sums.shape)
-        if _divides(sig):
+        if divides(sig):
             return ((half_to_even(sums, counts) + output.z).astype(np.int8),)
-        first, multiplier, pre_shift = _factors(sig)
+        first, multiplier, pre_shift = average_factors(sig)
         index = counts - first
         return (requantize(sums, multiplier[index], pre_shift[index], output.z),)
 
@@ -126,15 +149,21 @@ class AvgPool2D(Pool):
         yield Example(cls((4, 1), (2, 1), one, (2, 0, 1, 0)), ((1, 9, 1, 2),))
         yield Example(cls((3, 4), divide=False), ((1, 3, 4, 5),))
         yield Example(cls((1, 1)), ((1, 2, 1, 1),))
+        yield Example(cls((2, 3), one, (2, 1), pads, (1, 0, 0, 1)), ((1, 5, 4, 3),))
+        three = ((2, 3, 2), (1, 2, 1), (2, 1, 2), (1, 0, 1, 0, 1, 1))
+        yield Example(cls(*three, three[3]), ((1, 4, 5, 4, 9),))
+        yield Example(cls(*three, (0,) * 6), ((1, 5, 3, 4, 2),))
+        whole = ((2, 4, 3), (1,) * 3, (1,) * 3, (0,) * 6)
+        yield Example(cls(*whole, whole[3], divide=False), ((1, 2, 4, 3, 5),))
 
 
-def _divides(sig: Signature) -> bool:
+def divides(sig: Signature) -> bool:
     """Whether the exact sum is divided by the count, with no change of grid."""
     assert isinstance(sig.op, AvgPool2D)
     return sig.op.divide and sig.inputs[0].q == sig.output.q
 
 
-def _factors(sig: Signature) -> tuple[int, Array, Array]:
+def average_factors(sig: Signature) -> tuple[int, Array, Array]:
     """Smallest count, and multiplier and left shift from there to the largest one."""
     op = sig.op
     assert isinstance(op, AvgPool2D)
@@ -156,112 +185,53 @@ def _factors(sig: Signature) -> tuple[int, Array, Array]:
 
 def read_max_pool(node: OnnxNode, build: Builder) -> None:
     """MaxPool without its output of indices, which nothing may read."""
-    like = pool_geometry(node, build)
-    op = MaxPool2D(like.kernel, like.stride, like.dilation, like.pads)
+    read, _ = pool_geometry(node, build)
     name = node.input(0)
-    layout = rows_layout(len(build.shape(name)))
-    build.add(op, [build.rows(name)], node, layout, quant=build.quant(name))
+    source = build.in_layout(name, read.layout)
+    build.add(MaxPool2D(*read.window), [source], node, read.layout, quant=build.quant(name))
 
 
 def read_average_pool(node: OnnxNode, build: Builder) -> None:
     """AveragePool, its padding counted or not."""
-    like = pool_geometry(node, build)
-    counted = like.given if node.get_int("count_include_pad", 0) else NO_PADS
-    op = AvgPool2D(like.kernel, like.stride, like.dilation, like.pads, counted)
-    if like.dilation != (1, 1):
-        raise UnsupportedOp(f"AveragePool with dilations={list(like.dilation)}")
-    layout = rows_layout(len(build.shape(node.input(0))))
-    build.add(op, [build.rows(node.input(0))], node, layout)
+    read, given = pool_geometry(node, build)
+    counted = given if node.get_int("count_include_pad", 0) else (0,) * len(given)
+    op = AvgPool2D(*read.window, counted)
+    build.add(op, [build.in_layout(node.input(0), read.layout)], node, read.layout)
 
 
 def write_max_pool(node: Node, out: Writer) -> None:
     """MaxPool, channels first."""
     op = node.op
     assert isinstance(op, MaxPool2D)
-    value = op.largest(out, out.read(node.inputs[0], CHANNELS_FIRST))
-    out.write(node.output, value, CHANNELS_FIRST)
+    axes = channels_first(op.kernel)
+    out.write(node.output, op.largest(out, out.read(node.inputs[0], axes)), axes)
 
 
 def write_avg_pool(node: Node, out: Writer) -> None:
     """AveragePool, channels first; counted padding becomes a Pad, a sum a Mul."""
     op = node.op
     assert isinstance(op, AvgPool2D)
-    value = out.read(node.inputs[0], CHANNELS_FIRST)
-    top, left, bottom, right = op.counted
+    axes, half = channels_first(op.kernel), len(op.kernel)
+    value = out.read(node.inputs[0], axes)
     if any(op.counted):
-        sides = np.array([0, 0, top, left, 0, 0, bottom, right], np.int64)
+        sides = np.array([0, 0, *op.counted[:half], 0, 0, *op.counted[half:]], np.int64)
         value = out.node("Pad", [value, out.constant("pads", sides)])
     rest = tuple(p - c for p, c in zip(op.pads, op.counted, strict=True))
-    value = out.node("AveragePool", [value], kernel_shape=op.kernel, strides=op.stride, pads=rest)
-    if not op.divide:
-        count = out.constant("count", np.array(math.prod(op.kernel), np.float32))
-        value = out.node("Mul", [value, count])
-    out.write(node.output, value, CHANNELS_FIRST)
-
-
-# -- kernels ------------------------------------------------------------------------------
-
-
-def _avg_pool(sig: Signature) -> tuple[Call, ...]:
-    op = sig.op
-    assert isinstance(op, AvgPool2D)
-    fields = op.fields(sig)
-    for side, value in zip(("top", "left", "bottom", "right"), op.counted, strict=True):
-        fields[f"counted_{side}"] = value
-    fields |= {"in_zero_point": sig.inputs[0].q.z, "out_zero_point": sig.output.q.z}
-    if not _divides(sig):
-        first, multiplier, pre_shift = _factors(sig)
-        fields["first_count"] = first
-        fields["multiplier"] = ConstArray(DType.INT32, multiplier, "tables")
-        fields["pre_shift"] = ConstArray(DType.UINT8, pre_shift, "tables")
-    fields["divide"] = int(op.divide)
-    return (Call(fields),)
-
-
-def pool_work(sig: Signature, runs: Sequence[int], side_by_side: int = 8) -> Work:
-    """Some channels of a window at a time, then those that are left; taps inside the input."""
-    rows, columns = sig.taps(1), sig.taps(2)
-    blocks, rest = divmod(sig.output.channels, side_by_side)
-    lines, taps = rows.inside * columns.windows, rows.inside * columns.inside
-    return {
-        "call": len(runs),
-        "row": rows.windows,
-        "pixel": rows.windows * columns.windows,
-        "line": lines,
-        "column": lines * columns.kernel,
-        "tap": taps,
-        "block": rows.windows * columns.windows * blocks,
-        "block_line": lines * blocks,
-        "block_tap": taps * blocks,
-        "rest_line": lines * (rest > 0),
-        "rest_tap": taps * (rest > 0),
-        "one_tap": taps * rest,
-        "output": sig.output.elements,
-    }
-
-
-def max_pool_work(sig: Signature, runs: Sequence[int], side_by_side: int = 8) -> Work:
-    """Rows that are filled, and what pools count; taps of many channels keep more at hand."""
-    output, taps = sig.output, sig.taps(1)
-    work = Counter(pool_work(sig, runs, side_by_side))
-    aligned = output.channels % 4 == 0
-    work.update(block_parts("fill", output.rows, output.row_bytes, aligned=aligned))
-    work["kernel_row"] = taps.windows * taps.kernel
-    if output.channels >= side_by_side:
-        work["wide_tap"], work["wide_line"] = work["tap"], work["line"]
-    return work
+    window: dict[str, Any] = {"kernel_shape": op.kernel, "strides": op.stride, "pads": rest}
+    if max(op.dilation) == 1:
+        value = out.node("AveragePool", [value], **window)
+        if not op.divide:
+            count = out.constant("count", np.array(math.prod(op.kernel), np.float32))
+            value = out.node("Mul", [value, count])
+    else:  # sums, divided
+        kind = out.graph.tensor(node.inputs[0]).type
+        ones = out.constant("ones", np.ones((kind.channels, 1, *op.kernel), np.float32))
+        window |= {"dilations": op.dilation, "group": kind.channels}
+        counts = out.constant("counts", op.counts([kind])[None, None].astype(np.float32))
+        value = out.node("Div", [out.node("Conv", [value, ones], **window), counts])
+    out.write(node.output, value, axes)
 
 
 OPS = (AvgPool2D, MaxPool2D)
-KERNELS = (
-    Kernel(AvgPool2D, "mplan_avg_pool2d_s8", _avg_pool, cost_class="pool", work=pool_work),
-    Kernel(
-        MaxPool2D,
-        "mplan_max_pool2d_s8",
-        extreme_call,
-        cost_class="pool",
-        work=max_pool_work,
-    ),
-)
 READERS = {"AveragePool": read_average_pool, "MaxPool": read_max_pool}
 WRITERS = {AvgPool2D: write_avg_pool, MaxPool2D: write_max_pool}

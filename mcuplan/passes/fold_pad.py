@@ -89,7 +89,7 @@ def _padded(editor: Editor, node: Node, pad: Pad, reader: Node) -> Op | None:
     return rule(editor, node, pad, reader.op) if rule is not None else None
 
 
-def _sum(pad: Pad, pads: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
+def _sum(pad: Pad, pads: tuple[int, ...]) -> tuple[int, ...]:
     (top, bottom), (left, right) = pad.pads[1:3]
     return (pads[0] + top, pads[1] + left, pads[2] + bottom, pads[3] + right)
 

@@ -21,7 +21,7 @@ def gather_rows(graph: Graph) -> Graph:
     Pattern: AvgPool2D (a spatial mean or sum is one) of an int8 graph whose one window
         holds the whole input.
     Becomes: RowSum, which needs one row at a time, and MeanOfSum.
-    Only if: the input has more rows than one.
+    Only if: the input is of int8 and has more rows than one.
     Exact because: the integer sum is the same in any order, and MeanOfSum divides or
         requantizes it as the pool does.
     """
@@ -35,6 +35,8 @@ def gather_rows(graph: Graph) -> Graph:
 
 def _split(editor: Editor, node: Node, op: AvgPool2D) -> bool:
     kind = editor.tensor(node.inputs[0]).type
+    if kind.dtype is not DType.INT8 or len(kind.shape) != 4:
+        return False
     _, height, width, channels = kind.shape
     held = tuple(int(op.taps((height, width), axis, 0, 0)[0]) for axis in (0, 1))
     single = math.prod(editor.tensor(node.output).type.shape) == channels

@@ -90,7 +90,7 @@ def _moves_planes(node: Node) -> bool:
     return isinstance(node.op, Transpose) and node.op.axes == (0, 2, 3, 1)
 
 
-def _turned_pads(pads: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
+def _turned_pads(pads: tuple[int, ...]) -> tuple[int, ...]:
     top, left, bottom, right = pads
     return left, top, right, bottom
 

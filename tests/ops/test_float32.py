@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from mcuplan.ir.op import Kernel
+from mcuplan.ir.op import Kernel, Op
 from mcuplan.ops import kernels_of
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.dense import Dense
-from mcuplan.ops.matmul import MatMul
+from mcuplan.ops.pool2d import AvgPool2D
 
 from .c_program import Program
 from .cases import FloatCase, all_examples, make_float_case
@@ -52,16 +53,19 @@ def test_the_order_of_the_sums_is_near_any_other(seed: int) -> None:
     for case, _ in _cases(seed):
         exact = case.sig.op.reference(*(array.astype(np.float64) for array in case.arrays))[0]
         absolute = [np.abs(array.astype(np.float64)) for array in case.arrays]
-        if isinstance(case.sig.op, Conv2D | Dense | MatMul):
+        cost, elements = case.sig.cost, case.sig.output.elements
+        if cost.macs:
             plain = type(case.sig.op)(**_plain(case.sig.op))
             sizes = plain.reference(*absolute)[0]
-            terms = case.sig.cost.macs // max(1, case.sig.output.elements) + 1
+            terms = max(case.arrays[1][0].size, cost.macs // max(1, elements)) + 1
+        elif isinstance(case.sig.op, AvgPool2D):
+            sizes, terms = case.sig.op.reference(*absolute)[0], math.prod(case.sig.op.kernel)
         else:
             sizes, terms = np.abs(exact), 0
         assert (np.abs(case.integer() - exact) <= (terms + 1) * 2.0**-23 * sizes).all(), case.name
 
 
-def _plain(op: Conv2D | Dense | MatMul) -> dict[str, object]:
+def _plain(op: Op) -> dict[str, object]:
     """The attributes without a fused activation."""
     names = type(op).__dataclass_fields__
     return {name: getattr(op, name) for name in names if name != "act"}

@@ -299,7 +299,7 @@ def test_clamps_are_known(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("proto", "message"),
     [
-        (_pool("MaxPool", kernel_shape=[2, 2, 2], shape=(1, 2, 4, 4, 4)), "rank 5"),
+        (_pool("MaxPool", kernel_shape=[2] * 4, shape=(1, 2, 4, 4, 4, 4)), "MaxPool of shape"),
         (model(node("PRelu", "x x"), X), "computed slope"),
         (model(node("Pow", "x x"), X), "exponent"),
         (model(node("Div", "x c"), X, {"c": np.float32(0)}), "constant 0"),

@@ -12,7 +12,8 @@ from mcuplan.ir.work import Work
 from mcuplan.ops import portable_calls
 from mcuplan.ops.eltwise import Add, Sub
 from mcuplan.ops.fields import same_shapes
-from mcuplan.ops.pool2d import AvgPool2D, MaxPool2D, max_pool_work, pool_work
+from mcuplan.ops.pool2d import AvgPool2D, MaxPool2D
+from mcuplan.ops.pool_kernels import has_two_axes, max_pool_work, pool_work
 
 __all__ = ["KERNELS"]
 
@@ -41,6 +42,7 @@ KERNELS = (
         AvgPool2D,
         function="mplan_avg_pool2d_s8_dsp",
         lower=portable_calls,
+        supports=has_two_axes,
         cost_class="pool",
         work=_pool_work,
     ),
@@ -48,6 +50,7 @@ KERNELS = (
         MaxPool2D,
         function="mplan_max_pool2d_s8_dsp",
         lower=portable_calls,
+        supports=has_two_axes,
         cost_class="pool",
         work=_max_pool_work,
     ),

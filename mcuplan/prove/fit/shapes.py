@@ -9,11 +9,13 @@ from dataclasses import replace
 from mcuplan.ir.op import NO_CLAMP
 from mcuplan.ops.concat import Concat
 from mcuplan.ops.conv2d import Conv2D
+from mcuplan.ops.conv3d import Conv3D
 from mcuplan.ops.dense import Dense
 from mcuplan.ops.eltwise import Add, Div, Maximum, Minimum, Mul, Sub
 from mcuplan.ops.interleave import Interleave
 from mcuplan.ops.layer_norm import LayerNorm
 from mcuplan.ops.matmul import MatMul
+from mcuplan.ops.min_pool import MinPool2D
 from mcuplan.ops.movement import Transpose
 from mcuplan.ops.pad import Pad
 from mcuplan.ops.pool2d import AvgPool2D, MaxPool2D
@@ -120,6 +122,21 @@ _PRODUCTS = (
     (_VALUES, (1, 1, 2, 40), (1, 40, 2, 33)),
     (((0, 1, 2, -1), (0, 1, -1, 3)), (1, 3, 12, 20), (1, 3, 20, 9)),
 )
+# kernel, input, outputs, places from one input to the next
+_SPACED = (
+    ((2, 2), (8, 8, 16), 8, 2),
+    ((2, 2), (5, 7, 5), 9, 2),
+    ((3, 3), (8, 8, 12), 6, 2),
+    ((4, 4), (6, 5, 8), 8, 2),
+    ((4, 1), (24, 1, 10), 6, 4),
+    ((5, 5), (4, 6, 3), 4, 3),
+    ((3, 3), (6, 6, 6), 5, 1),
+    ((2, 2, 2), (3, 4, 3, 6), 4, 2),
+    ((3, 3, 3), (5, 5, 5, 3), 4, 1),
+    ((1, 3, 3), (4, 6, 5, 8), 6, 1),
+    ((3, 1, 2), (6, 3, 7, 10), 3, 1),
+)
+_CUBES = (((2, 2, 2), (6, 6, 6, 8)), ((3, 3, 3), (5, 4, 6, 5)), ((1, 3, 2), (4, 6, 8, 20)))
 _PLANES = ((3, 16, 16), (3, 10, 33), (4, 12, 30), (13, 5, 7), (2, 40, 3), (6, 24, 1), (3, 1, 10))
 _MAPS = ((1, 4, 4, 8), (1, 12, 12, 16), (1, 20, 20, 4), (1, 3, 30, 7), (1, 1, 1, 256), (1, 300))
 
@@ -161,12 +178,30 @@ def _wide() -> Iterator[Shape]:
         yield replace(shape, wide=True)
 
 
+def _over_three() -> Iterator[Shape]:
+    """Spaced inputs and three axes; what is pooled there in integers, and dilated averages."""
+    for kernel, size, outputs, up in _SPACED:
+        axes = len(kernel)
+        after = tuple(max(0, k - 2) for k in kernel)
+        op = Conv3D(kernel, (1,) * axes, (1,) * axes, (*after, *after), (up,) * axes)
+        yield Shape(op, ((1, *size),), ((outputs, *kernel, size[-1]), (outputs,)))
+    for kernel, size in _CUBES:
+        ones, pads = (1, 1, 1), tuple(k // 2 for k in kernel) * 2
+        for stride, around in ((ones, pads), ((2, 2, 2), (0,) * 6)):
+            yield Shape(MaxPool2D(kernel, stride, ones, around), ((1, *size),))
+            yield Shape(MinPool2D(kernel, stride, ones, around), ((1, *size),))
+            yield Shape(AvgPool2D(kernel, stride, ones, around, around), ((1, *size),))
+    for size in ((9, 9, 4), (7, 12, 16), (12, 5, 9)):
+        yield Shape(AvgPool2D((2, 3), (1, 1), (2, 2)), ((1, *size),))
+
+
 def _unweighted() -> Iterator[Shape]:
     for kernel, size, stride, pad in _POOLS:
         for op in (MaxPool2D, AvgPool2D):
             yield Shape(op(kernel, stride, (1, 1), (pad,) * 4), ((1, *size),))
     for (a, b), first, second in _PRODUCTS:
         yield Shape(MatMul(a, b, 4), (first, second))
+    yield from _over_three()
     yield from _element_by_element()
     for channels, h, w in _PLANES:
         yield Shape(Transpose((0, 2, 3, 1)), ((1, channels, h, w),))

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Windows of any kind over one to three axes, with attributes at random, against ONNX Runtime."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mcuplan.importer import load_model
+from mcuplan.ir.evaluate import evaluate
+from mcuplan.ops.conv2d import Conv2D
+from mcuplan.ops.conv3d import Conv3D
+
+from .onnx_cases import agrees, model, node, run_onnx
+
+_PADS = ("NOTSET", "NOTSET", "NOTSET", "SAME_UPPER", "SAME_LOWER", "VALID")
+
+
+def _window(rng: np.random.Generator, axes: int, most: int) -> dict[str, Any]:
+    """Kernel, strides, dilations and padding that leave no window in the padding alone."""
+    kernel = rng.integers(1, most + 1, axes)
+    dilations, strides = rng.integers(1, 3, axes), rng.integers(1, 4, axes)
+    auto = str(rng.choice(_PADS))
+    pads = [int(rng.integers(0, k)) for k in (*kernel, *kernel)] if auto == "NOTSET" else None
+    if auto.startswith("SAME"):
+        dilations, strides = np.ones(axes, int), np.minimum(strides, kernel)  # runtimes agree
+    made = {
+        "kernel_shape": kernel.tolist(),
+        "strides": strides.tolist(),
+        "dilations": dilations.tolist(),
+        "auto_pad": auto,
+    }
+    return made | ({"pads": pads} if pads else {})
+
+
+def _shape(rng: np.random.Generator, axes: int, channels: int) -> tuple[int, ...]:
+    return (1, channels, *(int(n) for n in rng.integers(7, 10, axes)))
+
+
+@pytest.mark.parametrize("seed", range(24))
+@pytest.mark.parametrize("kind", ["MaxPool", "AveragePool"])
+def test_pools(kind: str, seed: int, tmp_path: Path) -> None:
+    """What is read, and what is written again, computes what ONNX Runtime does."""
+    rng = np.random.default_rng([seed, len(kind)])
+    axes = int(rng.integers(1, 4))
+    attributes = _window(rng, axes, 3) | {"ceil_mode": int(rng.integers(0, 2))}
+    if attributes["auto_pad"] != "NOTSET":
+        attributes["ceil_mode"] = 0
+    if kind == "AveragePool":
+        attributes["count_include_pad"] = int(rng.integers(0, 2))
+    agrees(tmp_path, model(node(kind, "x", **attributes), {"x": _shape(rng, axes, 3)}, opset=19))
+
+
+@pytest.mark.parametrize("seed", range(16))
+def test_convolutions(seed: int, tmp_path: Path) -> None:
+    """The same of Conv, in groups."""
+    rng = np.random.default_rng([seed, 1])
+    axes, groups = int(rng.integers(1, 4)), int(rng.integers(1, 3))
+    attributes = _window(rng, axes, 3)
+    weights = rng.normal(0, 0.3, (2 * groups, 2, *attributes["kernel_shape"])).astype(np.float32)
+    made = node("Conv", "x w b", group=groups, **attributes)
+    constants = {"w": weights, "b": rng.normal(0, 1, 2 * groups).astype(np.float32)}
+    agrees(tmp_path, model(made, {"x": _shape(rng, axes, 2 * groups)}, constants))
+
+
+@pytest.mark.parametrize("seed", range(32))
+def test_transposed_convolutions(seed: int, tmp_path: Path) -> None:
+    """The same of ConvTranspose, its output padded or of a given shape."""
+    rng = np.random.default_rng([seed, 2])
+    axes, groups = int(rng.integers(1, 4)), int(rng.integers(1, 3))
+    attributes = _window(rng, axes, 4) | {"group": groups}
+    strides = attributes["strides"]
+    if attributes["auto_pad"] == "NOTSET" and seed % 3 == 0:
+        attributes["output_padding"] = [int(rng.integers(0, s)) for s in strides]
+    size = rng.integers(3, 6, axes)
+    if seed % 5 == 0:
+        attributes.pop("pads", None)
+        attributes["auto_pad"] = "NOTSET"
+        attributes["output_shape"] = [int(n * s) for n, s in zip(size, strides, strict=True)]
+    filters = int(rng.integers(1, 4))
+    shape = (2 * groups, filters, *attributes["kernel_shape"])
+    constants = {"w": rng.normal(0, 0.3, shape).astype(np.float32)}
+    constants["b"] = rng.normal(0, 1, filters * groups).astype(np.float32)
+    made = node("ConvTranspose", "x w b", **attributes)
+    agrees(tmp_path, model(made, {"x": (1, 2 * groups, *map(int, size))}, constants))
+
+
+def test_several_samples(tmp_path: Path) -> None:
+    """A transposed convolution of several samples has an axis for them."""
+    made = node("ConvTranspose", "x w", strides=[2, 1])
+    constants = {"w": np.arange(24, dtype=np.float32).reshape(2, 3, 2, 2)}
+    proto = model(made, {"x": (3, 2, 3, 4)}, constants)
+    (tmp_path / "model.onnx").write_bytes(proto.SerializeToString())
+    graph, x = load_model(tmp_path / "model.onnx").graph, np.arange(72, dtype=np.float32)
+    found = evaluate(graph, {graph.inputs[0].tensor: x.reshape(1, 3, 2, 3, 4)})
+    (wanted,) = run_onnx(proto, {"x": x.reshape(3, 2, 3, 4)})
+    assert np.array_equal(wanted, found[graph.outputs[0].tensor].reshape(wanted.shape))
+
+
+def test_a_transposed_convolution_without_stride_is_a_convolution(tmp_path: Path) -> None:
+    """It then runs on the kernels that convolutions have."""
+    weights = {"w": np.arange(54, dtype=np.float32).reshape(2, 3, 3, 3)}
+    made = node("ConvTranspose", "x w", pads=[1, 1, 1, 1])
+    graph = agrees(tmp_path, model(made, {"x": (1, 2, 5, 4)}, weights))
+    assert any(isinstance(n.op, Conv2D) for n in graph.nodes)
+    made = node("ConvTranspose", "x w", pads=[1, 1, 1, 1], strides=[2, 2])
+    graph = agrees(tmp_path, model(made, {"x": (1, 2, 5, 4)}, weights))
+    assert any(isinstance(n.op, Conv3D) for n in graph.nodes)
