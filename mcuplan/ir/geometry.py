@@ -17,12 +17,14 @@ import numpy.typing as npt
 
 __all__ = [
     "ALL",
+    "ONWARD",
     "SAME",
     "All",
     "AxisMap",
     "Gathered",
     "InputMap",
     "Moved",
+    "Onward",
     "Same",
     "Shape",
     "Spans",
@@ -106,6 +108,18 @@ class All:
 
 
 @dataclass(frozen=True, slots=True)
+class Onward:
+    """The index of the output on the same axis; what lies before it came along in a state.
+
+    Such rows are made once each and first to last.
+    """
+
+    def spans(self, size: int, count: int) -> Spans:
+        """One index each."""
+        return SAME.spans(size, count)
+
+
+@dataclass(frozen=True, slots=True)
 class Moved:
     """The index that the output has on another axis."""
 
@@ -123,11 +137,11 @@ class Gathered:
         return _single(np.array(self.indices, np.int64))
 
 
-AxisMap = Same | Window | All | Moved | Gathered
+AxisMap = Same | Window | All | Onward | Moved | Gathered
 InputMap = tuple[AxisMap, ...]
 """A map for each axis of one input."""
 
-SAME, ALL = Same(), All()
+SAME, ALL, ONWARD = Same(), All(), Onward()
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +192,9 @@ def is_single(axis_map: AxisMap) -> bool:
     """Whether an output element reads at most one index of the axis."""
     if isinstance(axis_map, Window):
         return axis_map.size == 1
-    return len(axis_map.indices[0]) == 1 if isinstance(axis_map, Gathered) else axis_map != ALL
+    if isinstance(axis_map, Gathered):
+        return len(axis_map.indices[0]) == 1
+    return axis_map not in (ALL, ONWARD)
 
 
 def taken(indices: Iterable[int]) -> Gathered:

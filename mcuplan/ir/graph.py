@@ -238,6 +238,11 @@ class Graph:
                 known.add(name)
         for port in self.outputs:
             assert port.tensor in known, f"output {port.tensor} is never made"
+        changing = [node for node in self.nodes if node.op.changes]
+        readers = self.consumers() if changing else {}
+        for node in changing:
+            for name in (node.inputs[i] for i in node.op.changes):
+                assert len(readers[name]) == 1, f"{node.name} changes {name}, which others read"
         for state in self.states:
             kinds = [self.tensors[port.tensor].type for port in (state.read, state.written)]
             same = kinds[0].elements == kinds[1].elements and kinds[0].dtype == kinds[1].dtype

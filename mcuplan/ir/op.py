@@ -209,6 +209,7 @@ class Op(ABC):
     inplace_inputs: ClassVar[tuple[int, ...]] = ()  # inputs whose bytes the output may replace
     fuses_activation: ClassVar[bool] = False  # has a field ``act`` of real clamp limits
     weight_inputs: ClassVar[tuple[int, ...]] = ()  # (weights, bias) of a WEIGHTED operator
+    matrices: ClassVar[tuple[int, ...]] = ()  # constants of a grid for each row; others stay real
     gathers: ClassVar[bool] = False  # kernels take rows of the input; the output grows from the 1st
     ranks_classes: ClassVar[bool] = False  # a score for each class, of which the largest decides
     constants_on_output: ClassVar[bool] = False  # constant inputs may lie on the output's grid
@@ -235,6 +236,11 @@ class Op(ABC):
 
         An infinite one is the end of any grid.
         """
+        return ()
+
+    @property
+    def changes(self) -> tuple[int, ...]:
+        """Inputs that rows leave changed for those that follow; no other node reads them."""
         return ()
 
     @property

@@ -14,6 +14,7 @@ from mcuplan.passes.fuse_activation import fuse_activation
 from mcuplan.passes.fuse_gate import fuse_gate
 from mcuplan.passes.fuse_lookups import fuse_lookups
 from mcuplan.passes.join_lookups import join_lookups
+from mcuplan.passes.last_state import last_state
 from mcuplan.passes.lower_affine import lower_affine
 from mcuplan.passes.narrow_indices import narrow_indices
 from mcuplan.passes.pad_grids import pad_grids
@@ -25,6 +26,7 @@ Pass = Callable[[Graph], Graph]
 
 PIPELINE: tuple[Pass, ...] = (
     drop_dead,
+    last_state,
     sink_transposes,
     fold_flatten,
     merge_affine,

@@ -13,7 +13,7 @@ from mcuplan.passes._reach import Sums, within_reach
 from mcuplan.quant.observers import quant_of_range
 from mcuplan.quant.requantize import weighted_requant
 
-__all__ = ["BiasClipped", "operand_on_grid", "weights_on_grid"]
+__all__ = ["BiasClipped", "operand_on_grid", "rows_on_grids", "weights_on_grid"]
 
 _WEIGHTS = DType.INT8
 _WIDEST = _WEIGHTS.steps  # of such weights less their zero point
@@ -42,6 +42,19 @@ def operand_on_grid(tensor: Tensor, wanted: Quant | None = None) -> Tensor:
     assert data is not None
     quant = wanted or quant_of_range((float(data.min(initial=0)), float(data.max(initial=0))))
     return replace(tensor, stored=Stored(quant.quantize(data), quant))
+
+
+def rows_on_grids(matrix: Tensor) -> Tensor:
+    """A matrix as symmetric int8, each row on a grid of its own; the model's, if it has such."""
+    assert matrix.data is not None
+    kept = _kept(matrix)
+    if kept is not None and kept.values.dtype == _WEIGHTS.numpy:
+        return replace(matrix, stored=kept)
+    most = np.abs(matrix.data.astype(np.float64)).max(axis=1, initial=0.0)
+    scales = np.where(most > 0, most / _WEIGHTS.high, 1.0).astype(np.float32).astype(np.float64)
+    values = np.clip(np.rint(matrix.data / scales[:, None]), -_WEIGHTS.high, _WEIGHTS.high)
+    quant = Quant(tuple(scales.tolist()), (0,) * len(scales), 0)
+    return replace(matrix, stored=Stored(values.astype(_WEIGHTS.numpy), quant))
 
 
 def weights_on_grid(

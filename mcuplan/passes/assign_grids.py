@@ -17,7 +17,12 @@ from mcuplan.ir.editor import Editor
 from mcuplan.ir.graph import Graph, Node, Tensor
 from mcuplan.ir.op import QuantRule
 from mcuplan.ir.types import DType, Quant
-from mcuplan.passes._constants import BiasClipped, operand_on_grid, weights_on_grid
+from mcuplan.passes._constants import (
+    BiasClipped,
+    operand_on_grid,
+    rows_on_grids,
+    weights_on_grid,
+)
 from mcuplan.passes._ranges import hard_limits, hull, widened
 from mcuplan.quant.observers import Range, quant_of_range
 
@@ -212,6 +217,8 @@ def _store(edit: Editor, node: Node) -> int:
         source, output = edit.tensor(node.inputs[0]).type.q, edit.tensor(node.output).type.q
         given = constants[w], constants[b]
         made[w], made[b], fitted = weights_on_grid(*given, source, output, node.op.act)
+    elif node.op.matrices:
+        made = {i: rows_on_grids(constants[i]) for i in node.op.matrices}
     else:
         wanted = edit.tensor(node.output).type.q if node.op.constants_on_output else None
         made = {i: operand_on_grid(tensor, wanted) for i, tensor in constants.items()}

@@ -55,6 +55,8 @@ def _kept(plan: Plan, run: Run, end: int, output: int) -> list[int]:
     if step.node.op.gathers:
         return [0] if run.end == step.signature.inputs[0].rows else []
     slots = plan.allocation.rows[step.node.outputs[output]]
+    if len(slots) == 1 and (run.first, run.end) == (0, step.rows):
+        return list(range(step.signature.outputs[output].rows))
     if run.moves == 1 or len(slots) == 1:
         return list(range(run.first, run.end))
     live = {buffer.name: buffer.live for buffer in plan.allocation.buffers}

@@ -31,8 +31,8 @@ def kept_bytes(plan: Plan, arenas: Mapping[str, int]) -> Iterator[tuple[int, str
                 yield index, region, at, size - at
 
 
-def _written(plan: Plan, index: int, run: Run) -> Iterator[_Span]:
-    """What a run makes, and its scratch."""
+def _written(plan: Plan, number: int, run: Run) -> Iterator[_Span]:
+    """What a run makes and changes, and its scratch."""
     if run.step == FEED:
         yield from _rows(plan, plan.program.graph.inputs[0].tensor, run.first, run.end)
         return
@@ -40,7 +40,9 @@ def _written(plan: Plan, index: int, run: Run) -> Iterator[_Span]:
     for name in step.node.outputs:
         whole = step.node.op.gathers or (run.first, run.end) == (0, step.rows)
         yield from _rows(plan, name, *((0, None) if whole else (run.first, run.end)))
-    scratch = plan.allocation.scratch.get(index)
+    for index in step.node.op.changes:
+        yield from _rows(plan, step.node.inputs[index], 0, None)
+    scratch = plan.allocation.scratch.get(number)
     if scratch is not None:
         region, offset = plan.places[scratch]
         yield region, offset, offset + step.scratch_bytes

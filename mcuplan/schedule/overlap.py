@@ -16,7 +16,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from mcuplan.ir.geometry import Shape, hulls, row_spans
+from mcuplan.ir.geometry import ONWARD, Shape, hulls, row_spans
 from mcuplan.ir.op import Op, Signature
 from mcuplan.schedule.gaps import Gap, Overlaps, Pair
 from mcuplan.schedule.program import Program, Slot, Step
@@ -137,8 +137,14 @@ def overlaps(
         if pairs:
             found[step.index] = pairs
         for pair in pairs:
-            entries |= _entries(buffers, pair, both=backwards and len(pairs) == 1)
+            both = backwards and len(pairs) == 1 and not _goes_onward(step)
+            entries |= _entries(buffers, pair, both=both)
     return Overlaps(MappingProxyType(entries), MappingProxyType(found))
+
+
+def _goes_onward(step: Step) -> bool:
+    """Whether what a row is made from came along with those before it."""
+    return any(axis_map == ONWARD for own in step.signature.maps for axis_map in own)
 
 
 def _pairs(

@@ -198,7 +198,7 @@ class _Machine:
         """Some rows of a step, or all of it where its kernel promises no order of rows."""
         where = f"run {number}, step {step.index}"
         if step.node.op.gathers:
-            self._gather(step, run, where)
+            self._gather(step, number, run, where)
             return
         rows = range(run.first, run.end)
         if not step.kernel.row_by_row and len(rows) != step.signature.output.rows:
@@ -215,14 +215,25 @@ class _Machine:
             start, size = scratch
             self._arena[start : start + size] = _SPOILED
             for name in step.node.outputs:
-                self.write(name, rows)
+                self.write(name, self._rows_of(step, name, rows))
+        if run.end == step.rows:
+            for index in step.node.op.changes:
+                self._arena[self._bytes_of(step.node.inputs[index])] = _SPOILED
         for name in step.node.outputs if len(step.node.outputs) > 1 else ():
-            self.read(name, range(run.first, run.end), where)
+            self.read(name, self._rows_of(step, name, range(run.first, run.end)), where)
+
+    def _rows_of(self, step: Step, output: str, rows: range) -> range:
+        """Rows of an output that come with some of the first: all of one that has others."""
+        count = len(self._numbers[output])
+        return rows if count == step.signature.output.rows else range(count)
 
     def _made(self, step: Step, rows: range) -> list[tuple[Array, int]]:
         """Where rows of each output lie, in the order in which they are made, and their bytes."""
         pairs = zip(step.node.outputs, step.signature.outputs, strict=True)
-        return [(self.starts(name)[_index(rows)], kind.row_bytes) for name, kind in pairs]
+        return [
+            (self.starts(name)[_index(self._rows_of(step, name, rows))], kind.row_bytes)
+            for name, kind in pairs
+        ]
 
     def _operand(
         self, step: Step, index: int, rows: range, scratch: tuple[int, int], where: str
@@ -233,8 +244,11 @@ class _Machine:
         starts, width = self.starts(name)[read], sig.inputs[index].row_bytes
         each = self._made(step, rows)
         (made, _), *_ = each
-        firsts = [_first_overlap(starts, width, at, size) for at, size in each]
-        begun = np.minimum.reduce(firsts)
+        begun: Array = np.full(len(starts), len(rows))
+        for at, size in each:
+            from_row = _first_overlap(starts, width, at, size)
+            from_row[(from_row < len(at)) & (len(at) != len(rows))] = 0  # any row at any time
+            begun = np.minimum(begun, from_row)
         if not step.kernel.row_by_row:  # everything is begun with the first row
             begun = np.where(begun < len(rows), 0, begun)
         bad = (begun <= last) | _overlap(starts, width, *scratch)
@@ -243,9 +257,9 @@ class _Machine:
             bad &= ~((begun == last) & replaced)
         bad |= self._stale(name, read)
         if bad.any():
-            at = int(np.flatnonzero(bad)[np.argmin(last[bad])])
-            place = f"{where} row {rows[last[at]]}"
-            self.violations.append(f"{place}: row {read[at]} of {name!r} is overwritten")
+            worst = int(np.flatnonzero(bad)[np.argmin(last[bad])])
+            place = f"{where} row {rows[last[worst]]}"
+            self.violations.append(f"{place}: row {read[worst]} of {name!r} is overwritten")
 
     def _scratch(self, step: Step, number: int) -> tuple[int, int]:
         """Start and bytes of the scratch of a run."""
@@ -256,21 +270,36 @@ class _Machine:
             raise PlanError([f"scratch of step {step.index} is larger than its buffer"])
         return self._places[name], step.scratch_bytes
 
-    def _gather(self, step: Step, run: Run, where: str) -> None:
-        """Add rows of the input to a sum, which must hold the rows before them."""
+    def _gather(self, step: Step, number: int, run: Run, where: str) -> None:
+        """Add rows of the input to a sum, which must hold the rows before them.
+
+        What other inputs hold is read with the first row.
+        """
         source, output = step.node.inputs[0], step.node.output
         size = step.signature.output.nbytes
         sum_bytes = _bytes(self.starts(output), size)
+        start, room = self._scratch(step, number)
+        if _overlap(self.starts(output), size, start, room).any():
+            self.violations.append(f"{where}: scratch lies in the output")
         for y in range(run.first, run.end):
             if y and not np.array_equal(self._arena[sum_bytes], self._sums.get(output, ())):
                 self.violations.append(f"{where} row {y}: the sum {output!r} is overwritten")
             if not y:
+                self._begin(step, where)
                 self._arena[sum_bytes] = _SPOILED
+            self._arena[start : start + room] = _SPOILED
             self.read(source, range(y, y + 1), f"{where} row {y}")
             self._sums[output] = self._fresh(size)
             self._arena[sum_bytes] = self._sums[output]
         if run.end == _count(step):
             self.write(output, range(1))
+
+    def _begin(self, step: Step, where: str) -> None:
+        """What a sum begins with is there."""
+        for index in {i for call in step.calls for i in call.inputs} - {0}:
+            if step.signature.constants[index] is None:
+                name = step.node.inputs[index]
+                self.read(name, range(len(self._numbers[name])), where)
 
 
 def _index(rows: range) -> Array | slice:

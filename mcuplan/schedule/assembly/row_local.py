@@ -69,9 +69,9 @@ def is_row_local(step: Step) -> bool:
 
 def _held(step: Step) -> tuple[int, ...]:
     """Inputs of several rows that every row of the output is made from all of."""
-    if step.node.op.gathers:
-        return ()
     kinds = step.signature.inputs
+    if step.node.op.gathers:
+        return tuple(i for i in _read(step)[1:] if kinds[i].rows > 1)
     return tuple(i for i in _read(step) if kinds[i].rows > 1 and _reads_all(step, i))
 
 
@@ -223,7 +223,9 @@ def _moves(
     elif op.gathers:
         count = signature.inputs[read[0]].rows
         for y in range(count):
-            yield Move((rows(read[0], y, y + 1),), int(y + 1 == count))
+            others = read[1:] if y == 0 else ()  # what the output begins with
+            first = (rows(i, 0, signature.inputs[i].rows) for i in others)
+            yield Move((rows(read[0], y, y + 1), *first), int(y + 1 == count))
     else:
         spans = [(i, signature.rows_read(i).tolist()) for i in read]
         for y in range(output.rows):
