@@ -20,6 +20,7 @@ __all__ = [
     "KEYS",
     "find_config",
     "parse_count",
+    "parse_layer",
     "parse_range",
     "parse_seconds",
     "parse_size",
@@ -103,6 +104,18 @@ def parse_state(text: str) -> tuple[str, str]:
     return read, written
 
 
+def parse_layer(text: str) -> tuple[str, str]:
+    """``NAME=float32``: a layer that computes in float32.
+
+    Raises:
+        ValueError: it is not.
+    """
+    name, sign, dtype = text.rpartition("=")
+    if not (sign and name and dtype == "float32"):
+        raise ValueError(f"{text[:60]!r}: write NAME=float32, the layer as the model names it")
+    return name, dtype
+
+
 def _text(value: object) -> str:
     if not isinstance(value, str) or not value.strip():
         raise ValueError("must be a text in quotes")
@@ -158,6 +171,13 @@ def _states(value: object) -> tuple[str, ...]:
     return made
 
 
+def _layers(value: object) -> tuple[str, ...]:
+    made = _names(value)
+    for text in made:
+        parse_layer(text)
+    return made
+
+
 def _reports(value: object) -> tuple[str, ...]:
     if not isinstance(value, dict) or not all(isinstance(v, str) for v in value.values()):
         raise ValueError('must be a table: report = { junit = "mcuplan.xml" }')
@@ -201,6 +221,7 @@ KEYS: Mapping[str, Any] = MappingProxyType(
         "dim": _dims,
         "cut-output": _names,
         "state": _states,
+        "layer-dtype": _layers,
         "name": _text,
         "format": _text,
         "report": _reports,

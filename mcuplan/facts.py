@@ -14,6 +14,7 @@ __all__ = [
     "AsAWhole",
     "BatchOfOne",
     "EndsAt",
+    "InFloat",
     "IntegerWeights",
     "LeftOut",
     "Naive",
@@ -80,6 +81,14 @@ class ReadAsFloat:
 
     name: str
     dtype: str
+
+
+@dataclass(frozen=True, slots=True)
+class InFloat:
+    """Layers of an int8 model that compute in float32, and how many conversions there are."""
+
+    layers: tuple[str, ...]
+    conversions: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +170,7 @@ Note = (
     ArraysIgnored
     | BatchOfOne
     | EndsAt
+    | InFloat
     | IntegerWeights
     | LeftOut
     | NotFinite

@@ -102,6 +102,14 @@ _FINDINGS = (
         "its own scale; or bring them to one range before they are joined.",
     ),
     Explanation(
+        "quant/float-layers",
+        "Layers of an int8 model compute in float32: there is no int8 form of them, or "
+        "--layer-dtype asks for it. Values are converted where they meet layers of integers; the "
+        "conversions are layers with a price of their own.",
+        "Nothing must be done. On a core without floating point, see what they take with --all, "
+        "and whether the model does without them.",
+    ),
+    Explanation(
         "quant/few-samples",
         "Ranges were observed on fewer than 10 calibration samples. With n samples, one new input "
         "in n + 1 is expected to go beyond the range of a tensor at either end, and is cut there: "

@@ -22,6 +22,7 @@ from mcuplan.importer import Form, ImportedModel, load_model
 from mcuplan.ir.graph import Graph
 from mcuplan.passes.assign_grids import Grids, assign_grids, needs_range
 from mcuplan.passes.dead_channels import remove_dead_channels
+from mcuplan.passes.keep_real import keep_real
 from mcuplan.passes.lower import lower
 from mcuplan.prove.harness import OPTIMIZE
 from mcuplan.quant.observers import OBSERVERS
@@ -34,9 +35,10 @@ __all__ = ["generate", "plan", "plan_for", "quantize", "retarget", "simplify"]
 
 
 def simplify(request: Request) -> tuple[ImportedModel, Graph]:
-    """Import a model and rewrite its float graph."""
+    """Import a model, rewrite its float graph, and mark what stays float32."""
     model = load_model(request.model, request.dims, request.cuts, request.states)
-    return model, passes.run(model.graph, request.dump_after)
+    graph = passes.run(model.graph, request.dump_after)
+    return model, keep_real(graph, request.real_layers, everything=request.dtype.is_float)
 
 
 def quantize(
@@ -47,8 +49,6 @@ def quantize(
     Raises:
         MissingCalibration: ranges are needed and there is no data; not with ``sizes_only``.
     """
-    if request.dtype.is_float:
-        return Grids(graph), None
     stated = stated_ranges(graph, request.input_ranges)
     wanted = needs_range(graph, stated)
     data = _calibration(request, graph) if wanted else None

@@ -10,6 +10,7 @@ from mcuplan.facts import (
     ArraysIgnored,
     BatchOfOne,
     EndsAt,
+    InFloat,
     IntegerWeights,
     LeftOut,
     Naive,
@@ -102,6 +103,11 @@ def note(fact: Note) -> str:
             return "nodes are not in the order that ONNX asks for; read in one that is"
         case ReadAsFloat(name, dtype):
             return f"{dtype} input {shown(name)} is read as float32"
+        case InFloat(layers, conversions):
+            return (
+                f"in float32, with {conversions} conversions from int8 and to it: "
+                f"{', '.join(map(shown, layers))}"
+            )
         case ReadAsInt8(name, dtype):
             return (
                 f"{dtype} input {shown(name)} is int8 in C, with scale and zero point of its range"
@@ -240,6 +246,7 @@ def options(planned: Planned) -> str:
     said += [f"cut-output {name}" for name in request.cuts]
     said += [f"state {read}={written}" for read, written in request.states]
     said += [] if request.io_layout == "model" else [f"io-layout {request.io_layout}"]
+    said += [f"layer-dtype {shown(name)}=float32" for name in request.real_layers]
     said += ["keep-dead-channels"] if request.keep_dead else []
     said += [
         f"input-range {f'{name}={low:g}:{high:g}' if name else f'{low:g}:{high:g}'}"

@@ -32,6 +32,7 @@ from mcuplan.budget.verdict import (
 )
 from mcuplan.emit.arenas import arena_bytes
 from mcuplan.errors import McuplanError
+from mcuplan.facts import InFloat
 from mcuplan.findings import Finding, Severity
 from mcuplan.ir.graph import Graph, Port
 from mcuplan.passes.dead_channels import Removal
@@ -171,7 +172,8 @@ def _notes(planned: Planned) -> list[Finding]:
     real = planned.has_ranges and not random
     found += quantization_findings(planned.grids, planned.calibrated, real_ranges=real)
     found += removal_findings(planned.removal)
-    said = dict.fromkeys(map(words.note, planned.notes))
+    rest = (fact for fact in planned.notes if not isinstance(fact, InFloat))  # found above
+    said = dict.fromkeys(map(words.note, rest))
     return [*found, *(Finding("model/note", Severity.NOTE, line) for line in said)]
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from mcuplan import words
+from mcuplan.facts import InFloat
 from mcuplan.findings import Finding, Severity
 from mcuplan.passes.assign_grids import Grids
 from mcuplan.passes.mixed_ranges import MixedRanges, mixed_ranges
@@ -32,6 +34,10 @@ def quantization_findings(grids: Grids, calibrated: int, *, real_ranges: bool) -
             f"input in {calibrated + 1} is expected to go beyond them",
             hint=f"at least {FEW_SAMPLES} representative inputs, better 100 and more",
         )
+    for fact in grids.graph.notes:
+        if isinstance(fact, InFloat):
+            hint = "each conversion is a layer of its own: --all shows what it takes"
+            yield Finding("quant/float-layers", Severity.NOTE, words.note(fact), "", hint)
     for clipped in grids.clipped:
         yield Finding(
             "quant/bias-clipped",

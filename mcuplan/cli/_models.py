@@ -70,6 +70,7 @@ def _request(model: Path, options: dict[str, Any]) -> Request:
         cuts=tuple(options["cuts"]),
         states=tuple(options["states"]),
         dtype=DType.named(options["dtype"]),
+        real_layers=tuple(name for name, _ in options["layer_dtypes"]),
         calibration=Path(data) if data not in (None, "random") else None,
         random_calibration=data == "random",
         observer=options["observer"],

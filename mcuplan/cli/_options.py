@@ -11,7 +11,14 @@ from typing import Any, TypeVar
 import click
 
 from mcuplan.cli._console import Outputs
-from mcuplan.config import parse_count, parse_range, parse_seconds, parse_size, parse_state
+from mcuplan.config import (
+    parse_count,
+    parse_layer,
+    parse_range,
+    parse_seconds,
+    parse_size,
+    parse_state,
+)
 from mcuplan.errors import UsageError
 
 __all__ = ["FORMATS", "MODEL", "budgets", "dims_of", "modelling", "outputs_of", "reporting"]
@@ -59,6 +66,7 @@ DIM = _Parsed("NAME=VALUE", parse_count, tuple)
 RANGE = _Parsed("NAME=LOW:HIGH", parse_range, tuple)
 REPORT = _Parsed("FORMAT=PATH", _parse_report, tuple)
 STATE = _Parsed("IN=OUT", parse_state, tuple)
+LAYER = _Parsed("NAME=float32", parse_layer, tuple)
 SECONDS = _Factor(0.0, 1e6)
 FILE = click.Path(path_type=Path)
 
@@ -101,6 +109,13 @@ state = click.option(
     type=STATE,
     multiple=True,
     help="A state, as IN=OUT: the next call finds in IN what this one leaves in OUT.",
+)
+layer_dtype = click.option(
+    "--layer-dtype",
+    "layer_dtypes",
+    type=LAYER,
+    multiple=True,
+    help="Compute a layer of an int8 model in float32, as NAME=float32.",
 )
 calibration = _option(
     "--calibration",
@@ -159,6 +174,7 @@ modelling = _stack(
         dim,
         cut_output,
         state,
+        layer_dtype,
         calibration,
         observer,
         headroom,

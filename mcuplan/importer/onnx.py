@@ -50,7 +50,7 @@ from mcuplan.importer.structure import (
 from mcuplan.importer.subgraphs import Subgraphs
 from mcuplan.ir.builder import Builder, Constant, OnnxNode, input_layout, plain
 from mcuplan.ir.graph import Graph, Port
-from mcuplan.ir.types import DType
+from mcuplan.ir.types import WHOLE, DType
 from mcuplan.ops.literal import add_literal
 from mcuplan.ops.movement import Reshape, Transpose
 from mcuplan.safe_text import shown
@@ -277,7 +277,8 @@ class _Loading:
     def _add_literal(self, name: str, where: str) -> bool:
         """Make an output of a constant; whether one can be made."""
         value = self._build.constants[name]
-        if value.data.dtype.kind != "f" or not np.isfinite(value.data).all():
+        kinds = [dtype.value for dtype in (*WHOLE, DType.FLOAT32, DType.FLOAT64)]
+        if value.data.dtype.name not in kinds or not np.isfinite(value.data).all():
             kind = f"{value.data.dtype}{list(value.data.shape)}"
             text = f"a constant of {kind}, or with values that are not finite"
             self._refusals.add(UnsupportedType(text, where, "remove this output"))

@@ -36,6 +36,11 @@ class Editor:
         self._inputs, self._outputs = graph.inputs, graph.outputs
         self._changed = False
 
+    @property
+    def outputs(self) -> tuple[Port, ...]:
+        """The outputs of the graph as they stand."""
+        return self._outputs
+
     def nodes(self) -> Iterator[Node]:
         """Every node, in order, as it stands when it is reached."""
         for i in range(len(self._slots)):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs a graph on samples: nodes with float outputs in float32, the others by their integers."""
+"""Runs a graph on samples: nodes of float32 in its order, those of grids by their integers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mcuplan.ir.geometry import SAME
 from mcuplan.ir.graph import Graph, Node
 from mcuplan.ir.types import Array, DType, TensorType
 
-__all__ = ["batchable", "evaluate", "first_states", "left_states"]
+__all__ = ["batchable", "evaluate", "first_states", "left_states", "run_node"]
 
 
 def evaluate(
@@ -48,7 +48,7 @@ def evaluate(
     values = {name: _on_grid(graph.tensor(name).type, array) for name, array in feeds.items()}
     kept = {name: array for name, array in values.items() if name in wanted}
     for node in graph.nodes:
-        for name, array in zip(node.outputs, _run(graph, node, values), strict=True):
+        for name, array in zip(node.outputs, run_node(graph, node, values), strict=True):
             array = array if graph.activations(node) else _repeated(array, samples)
             values[name] = array
             if name in wanted:
@@ -120,12 +120,15 @@ def _mixes_samples(graph: Graph, node: Node) -> bool:
     return any(value is None and len(own) == 1 and own[0] != SAME for own, value in pairs)
 
 
-def _run(graph: Graph, node: Node, values: Mapping[str, Array]) -> tuple[Array, ...]:
+def run_node(graph: Graph, node: Node, values: Mapping[str, Array]) -> tuple[Array, ...]:
+    """Outputs of a node from the values of its activations, by tensor."""
     arrays = []
     for name in node.inputs:
         data = graph.tensor(name).data
         arrays.append(values[name] if data is None else data)
-    if graph.tensor(node.output).type.dtype is DType.FLOAT32:
+    read = (graph.tensor(name).type for name in node.inputs)
+    from_grid = any(kind.quant is not None and not kind.dtype.is_float for kind in read)
+    if graph.tensor(node.output).type.dtype is DType.FLOAT32 and not from_grid:
         made = node.op.float32(*arrays)
         kinds = [graph.tensor(name).type for name in node.outputs]
         return tuple(_on_grid(kind, array) for kind, array in zip(kinds, made, strict=True))

@@ -58,13 +58,17 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """A value of the graph; ``data`` is set for constants."""
+    """A value of the graph; ``data`` is set for constants.
+
+    ``real``: it stays float32, on no grid, whatever the others become.
+    """
 
     name: str
     type: TensorType
     data: Array | None = None
     origin: Origin | None = None
     stored: Stored | None = None
+    real: bool = False
 
     @property
     def is_constant(self) -> bool:

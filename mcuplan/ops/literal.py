@@ -10,14 +10,13 @@ import numpy as np
 
 from mcuplan.ir.builder import Builder, Constant, OnnxNode
 from mcuplan.ir.geometry import InputMap, Shape, each
-from mcuplan.ir.graph import Node, Stored
+from mcuplan.ir.graph import Node
 from mcuplan.ir.op import Call, Example, Op, QuantRule, Signature
-from mcuplan.ir.types import Array, DType, Quant, TensorType
+from mcuplan.ir.types import Array, TensorType
 from mcuplan.ir.writer import Writer
 from mcuplan.ops._read import inner
 from mcuplan.ops._strided import MOVED, axis_steps, copy_call, copy_kernels
 from mcuplan.ops.movement import add_view
-from mcuplan.quant.observers import quant_of_range
 
 __all__ = ["KERNELS", "OPS", "WRITERS", "Literal", "add_literal"]
 
@@ -49,28 +48,15 @@ class Literal(Op):
 
 
 def add_literal(node: OnnxNode, build: Builder, value: Constant) -> None:
-    """The output is a constant, on a grid that holds its values as closely as int8 can."""
-    data = value.data.astype(np.float32)
-    quant = _grid(data)
-    data = np.atleast_1d(data)
-    held = build.add_constant(
-        Constant(data, Stored(quant.quantize(data), quant)), f"{node.outputs[0]}_values"
-    )
+    """The output is a constant, in its own type and on no grid."""
+    data = np.atleast_1d(value.data)
+    held = build.add_constant(Constant(data), f"{node.outputs[0]}_values")
     if value.data.ndim:
-        build.add(Literal(), [held], node, quant=quant)
+        build.add(Literal(), [held], node)
         return
     line = inner(node, "line")
-    build.add(Literal(), [held], line, quant=quant)
+    build.add(Literal(), [held], line)
     add_view(replace(node, inputs=line.outputs), build, ())
-
-
-def _grid(data: Array) -> Quant:
-    """Steps of 1 where whole numbers fit them, else what covers the range."""
-    low, high = min(float(data.min()), 0.0), max(float(data.max()), 0.0)
-    kind = DType.INT8
-    if high - low <= kind.steps and np.array_equal(data, np.rint(data)):
-        return Quant.per_tensor(1.0, int(np.clip(0, kind.low - low, kind.high - high)))
-    return quant_of_range((low, high))
 
 
 def _copy(sig: Signature) -> tuple[Call, ...]:

@@ -91,7 +91,7 @@ class _Groups:
                 found[root] = next(iter(grids))
         Problems.raise_if_any(errors)
         for node in self._graph.nodes:
-            if node.op.fixed_quant is not None:
+            if node.op.fixed_quant is not None and node.output in self._root:
                 found.setdefault(self.root(node.output), node.op.fixed_quant)
         return found
 
@@ -206,7 +206,7 @@ def _store(edit: Editor, node: Node) -> int:
     Returns how many channels with a bias beyond int32 there were.
     """
     held = ((i, edit.tensor(n)) for i, n in enumerate(node.inputs))
-    constants = {i: t for i, t in held if t.is_constant and t.type.dtype.is_float}
+    constants = {i: t for i, t in held if t.is_constant and t.type.dtype.is_float and not t.real}
     if not constants:
         return 0
     weighted = node.op.quant_rule is QuantRule.WEIGHTED
@@ -234,7 +234,8 @@ def _store(edit: Editor, node: Node) -> int:
 
 
 def _activations(graph: Graph) -> Iterable[str]:
-    """Those that hold real values."""
+    """Those that hold real values and do not stay float32."""
     names = [port.tensor for port in graph.inputs]
     names += [name for node in graph.nodes for name in node.outputs]
-    return [name for name in names if graph.tensor(name).type.dtype.is_float]
+    found = ((name, graph.tensor(name)) for name in names)
+    return [n for n, tensor in found if tensor.type.dtype.is_float and not tensor.real]

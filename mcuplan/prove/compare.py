@@ -11,7 +11,7 @@ import numpy as np
 
 from mcuplan.calibrate import AnyRuntime, Data, RuntimeStates
 from mcuplan.importer.taps import tapped_model
-from mcuplan.ir.evaluate import batchable
+from mcuplan.ir.evaluate import batchable, run_node
 from mcuplan.ir.graph import Graph, Port, Tensor
 from mcuplan.ir.op import Tolerance
 from mcuplan.ir.types import Array, DType
@@ -22,6 +22,7 @@ __all__ = [
     "ModelRuntime",
     "QuantizedLayers",
     "RuntimeValues",
+    "rounded_tensors",
     "tolerances_of",
 ]
 
@@ -46,12 +47,25 @@ class LayerError:
 
 
 def tolerances_of(graph: Graph) -> Mapping[str, Tolerance]:
-    """What each computed tensor may differ from the runtime's by, as operator and type say."""
+    """What each computed tensor may differ from the runtime's by, as operator and type say.
+
+    In float32 behind a grid of ours: as what lies on one.
+    """
+    rounded = rounded_tensors(graph)
     return {
-        name: node.op.tolerance(graph.tensor(name).type.dtype)
+        name: node.op.tolerance(DType.INT8 if name in rounded else graph.tensor(name).type.dtype)
         for node in graph.nodes
         for name in node.outputs
     }
+
+
+def rounded_tensors(graph: Graph) -> frozenset[str]:
+    """Tensors that lie on a grid, and those that are computed from them."""
+    found = {name for name, tensor in graph.tensors.items() if tensor.type.quant is not None}
+    for node in graph.nodes:
+        if found.intersection(graph.activations(node)):
+            found.update(node.outputs)
+    return frozenset(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,17 +214,12 @@ def _forced(
 ) -> Iterator[tuple[str, Array, Array]]:
     values = dict(given)
     for node in graph.nodes:
-        arrays = []
-        for name in node.inputs:
-            data = graph.tensor(name).data
-            arrays.append(values[name] if data is None else data)
-        made = node.op.integer(graph.signature(node), *arrays)
-        for name, ours in zip(node.outputs, made, strict=True):
+        for name, ours in zip(node.outputs, run_node(graph, node, values), strict=True):
             if not graph.activations(node):
                 ours = np.concatenate([ours] * samples)  # a constant, made once
-            if name in given:
+            if name in given and not graph.tensor(name).type.dtype.is_float:
                 yield name, ours, given[name]
-            else:
+            elif name not in given:
                 values[name] = ours
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from mcuplan.calibrate import Data
 from mcuplan.ir.graph import Graph, Port
 from mcuplan.ir.types import Array
-from mcuplan.prove.compare import tolerances_of
+from mcuplan.prove.compare import rounded_tensors, tolerances_of
 from mcuplan.prove.outputs import OutputSeen, OutputTally, gives_scores, shares_unit
 from mcuplan.prove.score import TOP_1, Labelled, Score, agreeing
 from mcuplan.record import Accuracy
@@ -59,7 +59,13 @@ class EndToEnd:
             for port, step in zip(ports, self._steps, strict=True)
         ]
         known = tolerances_of(graph)
-        self._tolerances = [known.get(p.tensor) if _is_float(graph, p) else None for p in ports]
+        rounded = rounded_tensors(graph)
+        exact = [_is_float(graph, port) and port.tensor not in rounded for port in ports]
+        self._tolerances = [
+            known.get(port.tensor) if real else None
+            for port, real in zip(ports, exact, strict=True)
+        ]
+        self._on_grid = [not _is_float(graph, port) for port in ports]
         self._quantized, self._lsb, self._equal, self._elements = quantized, 0, 0, 0
         self._labelled, self._score = _score_of(graph, data)
         ranked = [k for k, port in enumerate(ports) if gives_scores(graph, port)]
@@ -74,9 +80,10 @@ class EndToEnd:
         self, start: int, theirs: Sequence[Array], mine: Sequence[Array], inputs: Array
     ) -> None:
         """See real outputs [samples, elements] of the runtime and our own, and real inputs."""
-        for tally, step, one, other in zip(self._tallies, self._steps, mine, theirs, strict=True):
+        seen = zip(self._tallies, self._steps, self._on_grid, mine, theirs, strict=True)
+        for tally, step, on_grid, one, other in seen:
             tally.update(other, one)
-            if self._quantized:
+            if self._quantized and on_grid:
                 apart = np.rint(np.abs(one - other) / step)
                 self._lsb = max(self._lsb, int(apart.max(initial=0)))
                 self._equal += int((apart == 0).sum())

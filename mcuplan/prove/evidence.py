@@ -18,6 +18,7 @@ from mcuplan.prove.compare import (
     LayerError,
     ModelRuntime,
     QuantizedLayers,
+    rounded_tensors,
     tolerances_of,
 )
 from mcuplan.prove.ends import EndToEnd
@@ -144,7 +145,7 @@ def _layer_findings(
             f"a layer is {layer.max_lsb} LSB off the runtime's, {tolerance.lsb} allowed",
             layer_name(graph, diverging),
         )
-    elif graph.tensor(diverging).type.dtype.is_float:
+    elif diverging not in rounded_tensors(graph):
         yield Finding(
             "verify/layer",
             Severity.ERROR,

@@ -29,6 +29,7 @@ class Request:
     cuts: tuple[str, ...] = ()  # tensors at which the model ends
     states: tuple[tuple[str, str], ...] = ()  # inputs and the outputs that they are in a next call
     dtype: DType = DType.INT8  # of activations; float32: nothing is put on a grid
+    real_layers: tuple[str, ...] = ()  # of an int8 model, by name, that compute in float32
     calibration: Path | None = None
     random_calibration: bool = False
     observer: str = "minmax"  # a key of quant.observers.OBSERVERS

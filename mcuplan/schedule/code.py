@@ -47,7 +47,8 @@ def model_code(program: Program, target: Target) -> Modelled:
     code = sum(size.code_bytes for size in sizes) + _PER_MODEL
     code += len(calls) * _PER_CALL + arguments * _PER_ARGUMENT
     code += _PER_PORT * (len(program.graph.inputs) + len(program.graph.outputs))
-    real = any(kernel.types.weights[0].is_float for kernel in kernels)
+    kinds = [kind for k in kernels for kind in (*k.types.inputs, *k.types.outputs)]
+    real = any(kind.is_float for kind in kinds)
     code += _SOFT_FLOAT_BYTES if real and "fpu" not in target.features else 0
     scale, margin = _ratio(target, "scale", 1.0), _ratio(target, "margin", 0.25)
     code = math.ceil(code * scale) + (_LIBRARY_BYTES if target.core in SMALL_CORES else 0)

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Between integers on a grid and float32: where layers that run in float32 begin and end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mcuplan.ir.geometry import InputMap, Shape, each
+from mcuplan.ir.graph import Node
+from mcuplan.ir.op import Call, Example, Kernel, Op, QuantRule, Signature
+from mcuplan.ir.types import Array, DType, TensorType, Types
+from mcuplan.ir.writer import Writer
+
+__all__ = ["KERNELS", "OPS", "WRITERS", "FromGrid", "ToGrid"]
+
+
+class _Conversion(Op):
+    """Real values in another form: before quantization nothing happens."""
+
+    __slots__ = ()
+    quant_rule = QuantRule.FREE
+
+    def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
+        """Same shape."""
+        return (TensorType(inputs[0].shape),)
+
+    def geometry(self, inputs: Sequence[Shape], output: Shape) -> tuple[InputMap, ...]:
+        """Each element on its own."""
+        return each(inputs)
+
+    def reference(self, *arrays: Array) -> tuple[Array, ...]:
+        """Real values do not change."""
+        return (arrays[0],)
+
+    def limits(self, inputs: Sequence[tuple[float, float]]) -> tuple[float, float]:
+        """Those of the input."""
+        return inputs[0]
+
+    @classmethod
+    def examples(cls) -> Iterable[Example]:
+        """Rows of pixels, a vector."""
+        yield Example(cls(), ((1, 3, 4, 2),))
+        yield Example(cls(), ((1, 7),))
+
+
+@dataclass(frozen=True, slots=True)
+class FromGrid(_Conversion):
+    """``scale * (q - zero_point)`` in float32."""
+
+    types = (Types((DType.INT8,), (DType.FLOAT32,)),)
+
+    @property
+    def label(self) -> str:
+        """As ONNX calls it."""
+        return "DequantizeLinear"
+
+    def integer(self, sig: Signature, *arrays: Array) -> tuple[Array, ...]:
+        """One product."""
+        quant = sig.inputs[0].q
+        steps = (arrays[0].astype(np.int32) - quant.z).astype(np.float32)
+        return (steps * np.float32(quant.s),)
+
+
+@dataclass(frozen=True, slots=True)
+class ToGrid(_Conversion):
+    """The nearest integers, half to even; beyond the grid its ends, and no number is real 0."""
+
+    types = (Types((DType.FLOAT32,), (DType.INT8,)),)
+
+    @property
+    def label(self) -> str:
+        """As ONNX calls it."""
+        return "QuantizeLinear"
+
+    def integer(self, sig: Signature, *arrays: Array) -> tuple[Array, ...]:
+        """A quotient in float32, rounded."""
+        return (sig.output.q.quantize(arrays[0]),)
+
+
+def write_conversion(node: Node, out: Writer) -> None:
+    """The input; the grid of a tensor is written with the tensor."""
+    axes = out.orders(node.inputs[0])[0]
+    out.write(node.output, out.read(node.inputs[0], axes), axes)
+
+
+def _convert(sig: Signature) -> tuple[Call, ...]:
+    (quant,) = (kind.quant for kind in (sig.inputs[0], sig.output) if kind.quant is not None)
+    elements = sig.output.elements // max(1, sig.output.rows)
+    return (Call({"elements": elements, "zero_point": quant.z, "scale": quant.s}),)
+
+
+def _work(sig: Signature, runs: Sequence[int]) -> Mapping[str, float]:
+    """A loop over the elements of each row."""
+    return {"call": len(runs), "row": sig.output.rows, "element": sig.output.elements}
+
+
+OPS = (FromGrid, ToGrid)
+KERNELS = (
+    Kernel(FromGrid, "mplan_dequantize_f32", _convert, types=FromGrid.types[0], work=_work),
+    Kernel(ToGrid, "mplan_quantize_f32", _convert, types=ToGrid.types[0], work=_work),
+)
+WRITERS = {FromGrid: write_conversion, ToGrid: write_conversion}

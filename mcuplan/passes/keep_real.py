@@ -1,0 +1,250 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which layers compute in float32, and the conversions where they meet those of integers."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import replace
+
+from mcuplan.errors import McuplanError, Problems, UnsupportedOp, UsageError, did_you_mean
+from mcuplan.facts import InFloat
+from mcuplan.ir.editor import Editor
+from mcuplan.ir.graph import Graph, Node, Tensor
+from mcuplan.ir.op import Op, QuantRule
+from mcuplan.ir.types import DType, Quant
+from mcuplan.ops.conversion import FromGrid, ToGrid
+
+__all__ = ["keep_real"]
+
+_OPTION = "--layer-dtype"
+
+
+def keep_real(graph: Graph, asked: Collection[str] = (), *, everything: bool = False) -> Graph:
+    """Mark what stays float32, and convert where it meets what gets a grid.
+
+    Pattern: nodes that are there for float32 alone, those that were asked for, and those that
+        lie between such nodes alone.
+    Becomes: the same nodes over real tensors; a conversion to a grid, and one from it, at every
+        edge to a node of integers. Inputs and outputs of the model that only such nodes read or
+        make are float32 in C, too, unless the model has them on a grid.
+    Only if: there are such nodes.
+    Exact because: before quantization a conversion changes nothing.
+
+    Args:
+        graph: after the passes, before grids.
+        asked: nodes or tensors of the model file by name.
+        everything: every node that is there for float32.
+
+    Raises:
+        UsageError, Problems: no layer has a name that was asked for.
+        UnsupportedOp: a layer that was asked for is not there for float32.
+    """
+    chosen = _everything(graph) if everything else _chosen(graph, _named(graph, asked))
+    if not chosen:
+        return graph
+    edit = Editor(graph)
+    made = _Islands(graph, edit, chosen)
+    for name in [port.tensor for port in graph.inputs] + _made(graph.nodes):
+        if graph.tensor(name).type.dtype.is_float:
+            made.divide(name)
+    for node in tuple(edit.nodes()):
+        if node.name in chosen:
+            made.own_constants(node)
+    if everything:
+        return edit.done()
+    layers = dict.fromkeys(graph.node_name(n) for n in graph.nodes if n.name in chosen)
+    done = edit.done()
+    return replace(done, notes=(*done.notes, InFloat(tuple(layers), made.conversions)))
+
+
+def _made(nodes: Iterable[Node]) -> list[str]:
+    return [name for node in nodes for name in node.outputs]
+
+
+# -- which ------------------------------------------------------------------------------------
+
+
+def _everything(graph: Graph) -> set[str]:
+    """Nodes that read or make real values.
+
+    Raises:
+        Problems: some of them are not there for float32.
+    """
+    real = [node for node in graph.nodes if _is_real(graph, node)]
+    wrong = (node for node in real if not graph.signature(node).admits(DType.FLOAT32))
+    Problems.raise_if_any([_missing(node.op, graph.node_name(node)) for node in wrong])
+    return {node.name for node in real}
+
+
+def _missing(op: Op, where: str) -> UnsupportedOp:
+    hint = "mcuplan ops lists the types of each operator"
+    return UnsupportedOp(f"{op.label} is not there for float32", where, hint)
+
+
+def _is_real(graph: Graph, node: Node) -> bool:
+    return any(graph.tensor(n).type.dtype.is_float for n in (*node.inputs, *node.outputs))
+
+
+def _named(graph: Graph, asked: Collection[str]) -> set[str]:
+    """Nodes by the name of their own, or of a tensor that they make."""
+    names: dict[str, list[Node]] = {}
+    for node in graph.nodes:
+        for name in {node.origin, *map(graph.tensor_name, node.outputs)} - {""}:
+            names.setdefault(name, []).append(node)
+    errors: list[McuplanError] = []
+    for name in asked:
+        option = f"{_OPTION} {name}=float32"
+        if name not in names:
+            said = f"no layer {name!r}, or it is part of another one"
+            errors.append(UsageError(said, option, did_you_mean(name, names)))
+        elif not all(graph.signature(n).admits(DType.FLOAT32) for n in names[name]):
+            errors.append(_missing(names[name][0].op, name))
+    Problems.raise_if_any(errors)
+    return {node.name for name in asked for node in names[name]}
+
+
+def _chosen(graph: Graph, asked: Collection[str]) -> set[str]:
+    """What was asked for, what is there for float32 alone, constants, and what lies between."""
+    found, between = set(asked), set()
+    for node in graph.nodes:
+        sig = graph.signature(node)
+        if not _is_real(graph, node) or not sig.admits(DType.FLOAT32):
+            continue
+        if not sig.admits(DType.INT8) or not graph.activations(node):
+            found.add(node.name)
+        elif node.op.quant_rule is not QuantRule.WEIGHTED and node.name not in found:
+            between.add(node.name)
+    return found | _between(graph, found, between) if found else found
+
+
+def _between(graph: Graph, found: set[str], nodes: set[str]) -> set[str]:
+    """Those of some nodes whose every neighbour is one of them or of those found."""
+    producers, consumers = graph.producers(), graph.consumers()
+    ports = {port.tensor for port in (*graph.inputs, *graph.outputs)}
+    near: dict[str, list[str]] = {}
+    for node in graph.nodes:
+        if node.name not in nodes:
+            continue
+        read = [n for n in graph.activations(node) if graph.tensor(n).type.dtype.is_float]
+        around = [producers[n].name for n in read if n in producers]
+        around += [reader.name for n in node.outputs for reader in consumers.get(n, ())]
+        near[node.name] = around
+        if ports.intersection((*read, *node.outputs)) and not _only_moves(node.op):
+            nodes = nodes - {node.name}
+    while wrong := {name for name in nodes if not nodes | found >= {*near[name]}}:
+        nodes = nodes - wrong
+    reached = {name for name in nodes if found.intersection(near[name])}
+    while more := {n for n in nodes - reached if reached.intersection(near[n])}:
+        reached |= more
+    return reached
+
+
+def _only_moves(op: Op) -> bool:
+    return op.is_view or op.quant_rule is QuantRule.PASS_THROUGH
+
+
+# -- where ------------------------------------------------------------------------------------
+
+
+class _Islands:
+    """The graph while conversions are put in."""
+
+    def __init__(self, graph: Graph, edit: Editor, chosen: set[str]) -> None:
+        self._graph, self._edit, self._chosen = graph, edit, chosen
+        self._producers, self._consumers = graph.producers(), graph.consumers()
+        self._states = {name for s in graph.states for name in (s.read.tensor, s.written.tensor)}
+        self._kept = {
+            n
+            for s in graph.states
+            if self._is_kept(s.read.tensor, s.written.tensor)
+            for n in (s.read.tensor, s.written.tensor)
+        }
+        self.conversions = 0
+
+    def _is_kept(self, read: str, written: str) -> bool:
+        """Whether both ends of a state are real on all sides."""
+        return self._is_made_real(read) and self._is_made_real(written)
+
+    def _is_made_real(self, name: str) -> bool:
+        producer, readers = self._producers.get(name), self._consumers.get(name, ())
+        if producer is not None:
+            return producer.name in self._chosen
+        quant = self._graph.tensor(name).type.quant
+        return quant is None and all(reader.name in self._chosen for reader in readers)
+
+    def divide(self, name: str) -> None:
+        """Let a tensor's readers find it as they want it."""
+        tensor, edit = self._graph.tensor(name), self._edit
+        readers = self._consumers.get(name, ())
+        real = [node for node in readers if node.name in self._chosen]
+        others = [node for node in readers if node.name not in self._chosen]
+        if name in self._states and name not in self._kept and name not in self._producers:
+            self._convert(name, FromGrid(), real)
+            return
+        if not self._is_made_real(name):
+            self._convert(name, FromGrid(), real)
+            return
+        quant = tensor.type.quant
+        edit.set_tensor(replace(tensor, type=replace(tensor.type, quant=None), real=True))
+        on_grid = quant is not None or (name in self._states and name not in self._kept)
+        made = self._convert(name, ToGrid(), others, quant, needed=on_grid)
+        if on_grid:
+            self._convert(made, FromGrid(), real, read=name)
+            self._move_port(name, made)
+
+    def _convert(
+        self,
+        name: str,
+        op: Op,
+        readers: list[Node],
+        quant: Quant | None = None,
+        *,
+        needed: bool = False,
+        read: str = "",
+    ) -> str:
+        """Put a conversion behind a tensor, for some of its readers; what it makes."""
+        if not readers and not needed:
+            return name
+        edit, source = self._edit, self._edit.tensor(name)
+        made = edit.fresh(f"{name}_{'real' if isinstance(op, FromGrid) else 'grid'}")
+        kind = replace(source.type, quant=quant)
+        real = isinstance(op, FromGrid)
+        edit.set_tensor(Tensor(made, kind, origin=source.origin, real=real))
+        node = Node(edit.fresh(f"{made}_node"), op, (name,), (made,))
+        self._insert(name, node)
+        for reader in readers:
+            now = next(n for n in edit.consumers(read or name) if n.name == reader.name)
+            inputs = tuple(made if n == (read or name) else n for n in now.inputs)
+            edit.replace(now, replace(now, inputs=inputs))
+        self.conversions += 1
+        return made
+
+    def _insert(self, name: str, node: Node) -> None:
+        """Put a node behind what makes a tensor, or in front of all."""
+        producer = self._edit.producer(name)
+        if producer is not None:
+            self._edit.replace(producer, producer, node)
+            return
+        first = next(self._edit.nodes())
+        self._edit.replace(first, node, first)
+
+    def _move_port(self, name: str, made: str) -> None:
+        """The model has its output on a grid."""
+        self._edit.set_ports(
+            None,
+            [
+                replace(port, tensor=made) if port.tensor == name else port
+                for port in self._edit.outputs
+            ],
+        )
+
+    def own_constants(self, node: Node) -> None:
+        """Real constants for a node of float32, its own where others read them, too."""
+        names = []
+        for name in node.inputs:
+            tensor = self._edit.tensor(name)
+            if tensor.is_constant and tensor.type.dtype.is_float and not tensor.real:
+                fresh = self._edit.fresh(f"{name}_real")
+                name = self._edit.set_tensor(replace(tensor, name=fresh, stored=None, real=True))
+            names.append(name)
+        self._edit.replace(node, replace(node, inputs=tuple(names)))
