@@ -52,7 +52,8 @@ def keep_real(graph: Graph, asked: Collection[str] = (), *, everything: bool = F
             made.own_constants(node)
     if everything:
         return edit.done()
-    layers = dict.fromkeys(graph.node_name(n) for n in graph.nodes if n.name in chosen)
+    computed = (n for n in graph.nodes if n.name in chosen and not _only_moves(n.op))
+    layers = dict.fromkeys(graph.node_name(node) for node in computed)
     done = edit.done()
     return replace(done, notes=(*done.notes, InFloat(tuple(layers), made.conversions)))
 
