@@ -25,7 +25,7 @@ from mcuplan.importer.inputs import Declared, is_raw, keeps_grid, meaning_of
 from mcuplan.importer.protofile import ACTIVATION_LIMIT, TENSOR_LIMIT, Allowance, type_name
 from mcuplan.importer.refusals import Refusals
 from mcuplan.importer.shapes import Shapes
-from mcuplan.importer.structure import FileNode
+from mcuplan.importer.structure import BEYOND_ONNX, FileNode
 from mcuplan.importer.subgraphs import Subgraphs, has_subgraph
 from mcuplan.ir.builder import Builder, Constant, OnnxNode, Reader
 from mcuplan.ir.types import DType
@@ -281,7 +281,7 @@ class Reading:
 
     def _check_form(self, node: OnnxNode) -> None:
         """Element types, and windows, of a standard node."""
-        if node.domain:
+        if node.domain or node.op_type in BEYOND_ONNX:
             return
         check_types(node, tuple(self._type(name) for name in node.inputs))
         if node.op_type in _WINDOWED:

@@ -13,11 +13,12 @@ from mcuplan.facts import Note, OpsetAssumed, OutOfOrder
 from mcuplan.importer.apart import apart
 from mcuplan.importer.protofile import ModelFile, type_name
 from mcuplan.importer.shapes import Shapes, skeleton
-from mcuplan.importer.structure import MICROSOFT
+from mcuplan.importer.structure import BEYOND_ONNX, MICROSOFT
 from mcuplan.safe_text import shown
 
 __all__ = ["dialects", "forbidden"]
 
+_MISJUDGED = BEYOND_ONNX | {"MeanVarianceNormalization"}  # whose definition is no valid function
 _CHECK = "export again; onnx.checker.check_model(path, full_check=True) says more"
 _NODE = re.compile(r"\(op_type:(\w+)(?:, node name: ([^)]*))?\):?\s*")
 _CONTEXT = re.compile(r"(?:^|\n)==> Context: .*", re.DOTALL)
@@ -37,6 +38,10 @@ def forbidden(shapes: Shapes) -> list[DamagedModel]:
         return [DamagedModel("a name that is not UTF-8", "graph", "export again")]
     if model is None:
         return []
+    for node in model.graph.node:
+        if node.op_type in _MISJUDGED and not node.domain:
+            node.op_type = "Identity"  # of the same type and shape
+            del node.attribute[:], node.input[1:]
     if all(entry.domain != MICROSOFT for entry in model.opset_import):
         model.opset_import.add(domain=MICROSOFT, version=1)
     for judge in (_infer, _check):

@@ -22,6 +22,7 @@ from mcuplan.ir.builder import Attribute, OnnxNode
 from mcuplan.safe_text import shown
 
 __all__ = [
+    "BEYOND_ONNX",
     "CLASSICAL",
     "MICROSOFT",
     "SUBGRAPHS",
@@ -44,6 +45,9 @@ SUBGRAPHS = ("If", "Loop", "Scan")
 """Operators that run a part of the model."""
 
 _STANDARD = ("", "ai.onnx")
+
+BEYOND_ONNX = frozenset({"GroupNormalization", "SimplifiedLayerNormalization"})
+"""What runtimes read although ONNX has withdrawn it (opset 18 to 20), or never had it."""
 
 # AttributeProto.AttributeType -> what a message calls it
 _REFUSED_ATTRIBUTES = {
@@ -330,7 +334,7 @@ def _check_domain(node: OnnxNode) -> None:
 
 def schema_problem(node: OnnxNode, types: Mapping[str, int]) -> McuplanError | None:
     """What is wrong with a node by the ONNX definition of its operator, if anything."""
-    if node.domain not in ("", CLASSICAL):
+    if node.domain not in ("", CLASSICAL) or node.op_type in BEYOND_ONNX:
         return None
     from onnx import defs
 

@@ -19,10 +19,8 @@ from mcuplan.ir.graph import Graph
 
 def node(op_type: str, inputs: str, outputs: str = "y", **attributes: Any) -> Any:
     """A node; inputs and outputs are names with spaces between, "-" for an absent one."""
-    names = [name if name != "-" else "" for name in inputs.split()]
-    return helper.make_node(
-        op_type, names, outputs.split(), name=f"{op_type}_{outputs}", **attributes
-    )
+    names, made = ([n if n != "-" else "" for n in text.split()] for text in (inputs, outputs))
+    return helper.make_node(op_type, names, made, name=f"{op_type}_{outputs}", **attributes)
 
 
 def model(

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from mcuplan.backends.dsp import _conv, _dense, _depthwise, _eltwise
+from mcuplan.backends.dsp import _conv, _dense, _depthwise, _eltwise, _normalize
 from mcuplan.backends.dsp._depthwise import depthwise3x3_supports, depthwise_supports
 from mcuplan.backends.dsp._shared import BACKEND
 from mcuplan.ir.op import Signature
@@ -20,6 +20,7 @@ def channel_multiple(sig: Signature) -> int:
 
 KERNELS = (
     *_eltwise.KERNELS,
+    *_normalize.KERNELS,
     *_depthwise.KERNELS,
     _dense.POINTWISE,
     _conv.CONV,

@@ -13,10 +13,10 @@ from mcuplan.ops.conv3d import Conv3D
 from mcuplan.ops.dense import Dense
 from mcuplan.ops.eltwise import Add, Div, Maximum, Minimum, Mul, Sub
 from mcuplan.ops.interleave import Interleave
-from mcuplan.ops.layer_norm import LayerNorm
 from mcuplan.ops.matmul import MatMul
 from mcuplan.ops.min_pool import MinPool2D
 from mcuplan.ops.movement import Transpose
+from mcuplan.ops.normalize import Normalize
 from mcuplan.ops.pad import Pad
 from mcuplan.ops.pool2d import AvgPool2D, MaxPool2D
 from mcuplan.ops.quantize import Quantize
@@ -207,6 +207,7 @@ def _unweighted() -> Iterator[Shape]:
         yield Shape(Transpose((0, 2, 3, 1)), ((1, channels, h, w),))
         yield Shape(Interleave(channels), ((1, channels * h, w),))
     yield from _moved()
+    yield from _more_normalized()
 
 
 def _element_by_element() -> Iterator[Shape]:
@@ -217,7 +218,24 @@ def _element_by_element() -> Iterator[Shape]:
         yield Shape(Quantize(0.02, 3), (size,))
         yield Shape(Concat(len(size) - 1), (size, size))
         yield Shape(Softmax(), (size,))
-        yield Shape(LayerNorm((0.5,) * size[-1], (0.25,) * size[-1]), (size,))
+        yield from _normalized(size)
+
+
+def _normalized(size: tuple[int, ...]) -> Iterator[Shape]:
+    """Each pixel over its channels; each channel, and halves of them, over all pixels."""
+    c = size[-1]
+    gains = ((0.5,) * c, (0.25,) * c, 1e-5)
+    yield Shape(Normalize(*gains, c), (size,))
+    if len(size) == 4:
+        for groups in sorted({c, 2 - c % 2, 1}):
+            pixels = (1, 1, size[1] * size[2], c)
+            yield Shape(Normalize(*gains, pixels[2] * c // groups, True, groups), (pixels,))
+
+
+def _more_normalized() -> Iterator[Shape]:
+    """Lines of many lengths."""
+    for size in ((1, 20, 64), (1, 7, 27), (1, 4, 111), (1, 64), (1, 1, 49, 24), (1, 1, 25, 40)):
+        yield from _normalized(size)
 
 
 def _moved() -> Iterator[Shape]:
