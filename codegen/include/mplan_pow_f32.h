@@ -98,7 +98,7 @@ static inline float mplan_pow_parts_f32(float x, float y)
 }
 
 /** x^y as IEEE 754 defines it: 1^y and x^0 are 1. */
-static inline float mplan_pow_f32(float x, float y)
+static MPLAN_APART float mplan_pow_f32(float x, float y)
 {
     const float size = mplan_abs_f32(x);
     const float size_y = mplan_abs_f32(y);

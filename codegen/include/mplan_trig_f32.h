@@ -17,7 +17,7 @@ extern "C" {
  * x >= 0 without whole quarters of a turn: the rest, within +-pi/4, and how many quarters, modulo
  * 4. Quarters are counted by 96 bits of 2/pi, those that weigh less than 4 in the product with x.
  */
-static inline float mplan_quarter_f32(float x, uint32_t *quadrant)
+static MPLAN_APART float mplan_quarter_f32(float x, uint32_t *quadrant)
 {
     static const uint32_t two_by_pi[8] = {0U,          0xA2F9836EU, 0x4E441529U, 0xFC2757D1U,
                                           0xF534DDC0U, 0xDB629599U, 0x3C439041U, 0xFE5163ABU};
@@ -56,7 +56,7 @@ static inline float mplan_quarter_f32(float x, uint32_t *quadrant)
 }
 
 /** The sine of a rest of mplan_quarter_f32, and quarters of a turn more. */
-static inline float mplan_sin_parts_f32(float r, uint32_t quadrant)
+static MPLAN_APART float mplan_sin_parts_f32(float r, uint32_t quadrant)
 {
     const float z = r * r;
     float result;
@@ -108,7 +108,7 @@ static inline float mplan_cos_f32(float x)
 }
 
 /** The angle whose tangent is x: that of a near one, 0, 0.5, 1, 1.5 or infinite, and the rest. */
-static inline float mplan_atan_f32(float x)
+static MPLAN_APART float mplan_atan_f32(float x)
 {
     const float size = mplan_abs_f32(x);
     float result = mplan_of_bits_f32(MPLAN_NAN_BITS);

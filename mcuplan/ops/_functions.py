@@ -137,8 +137,13 @@ COMPARISONS: Mapping[str, Function] = MappingProxyType(
 FUNCTIONS: Mapping[str, Function] = MappingProxyType(
     {
         "abs": Function(np.abs, "Abs"),
+        "acos": Function(np.arccos, "Acos"),
+        "acosh": Function(np.arccosh, "Acosh"),
         "affine": Function(lambda x, a, b: x * a + b, write=_write_affine),
+        "asin": Function(np.arcsin, "Asin"),
+        "asinh": Function(np.arcsinh, "Asinh"),
         "atan": Function(np.arctan, "Atan"),
+        "atanh": Function(np.arctanh, "Atanh"),
         "ceil": Function(np.ceil, "Ceil"),
         "celu": Function(_celu, "Celu", ("alpha",)),
         "clip": Function(
@@ -147,6 +152,7 @@ FUNCTIONS: Mapping[str, Function] = MappingProxyType(
         ),
         **COMPARISONS,
         "cos": Function(np.cos, "Cos"),
+        "cosh": Function(np.cosh, "Cosh"),
         "elu": Function(_elu, "Elu", ("alpha",)),
         "erf": Function(_erf, "Erf"),
         "exp": Function(np.exp, "Exp"),
@@ -168,10 +174,12 @@ FUNCTIONS: Mapping[str, Function] = MappingProxyType(
         "sigmoid": Function(_sigmoid, "Sigmoid"),
         "sign": Function(np.sign, "Sign"),
         "sin": Function(np.sin, "Sin"),
+        "sinh": Function(np.sinh, "Sinh"),
         "softplus": Function(_softplus, "Softplus"),
         "softsign": Function(lambda x: x / (1.0 + np.abs(x)), "Softsign"),
         "sqrt": Function(np.sqrt, "Sqrt"),
         "swish": Function(lambda x, beta: x * _sigmoid(beta * x), write=_write_swish),
+        "tan": Function(np.tan, "Tan"),
         "tanh": Function(np.tanh, "Tanh"),
         "thresholded_relu": Function(
             lambda x, alpha: np.where(x > alpha, x, 0.0), "ThresholdedRelu", ("alpha",)

@@ -14,7 +14,7 @@ import numpy as np
 from mcuplan.ir.types import Array
 from mcuplan.ops._math_f32 import bits_of, cases, leading, of_bits, poly, quiet, signed
 
-__all__ = ["atan_f32", "cos_f32", "sin_f32"]
+__all__ = ["atan_f32", "cos_f32", "quarter", "sin_f32", "sin_parts"]
 
 _f = np.float32
 _INF = _f(np.inf)
@@ -29,7 +29,7 @@ def _u(value: int) -> np.uint64:
     return np.uint64(value)
 
 
-def _quarter(x: Array) -> tuple[Array, Array]:
+def quarter(x: Array) -> tuple[Array, Array]:
     """A finite x >= 0 without whole quarters of a turn, and how many they are, modulo 4."""
     large = x > _f(0.785398185)
     bits = bits_of(np.where(large, x, _f(1)))
@@ -52,7 +52,7 @@ def _quarter(x: Array) -> tuple[Array, Array]:
     return np.where(large, rest, x), np.where(large, quadrant, np.uint32(0))
 
 
-def _sin_parts(r: Array, quadrant: Array) -> Array:
+def sin_parts(r: Array, quadrant: Array) -> Array:
     """The sine of a rest and quarters of a turn more."""
     z = r * r
     odd = poly(z, 2.83739519e-06, -0.000198535054, 0.00833338033, -0.166666672)
@@ -67,7 +67,7 @@ def _sin_parts(r: Array, quadrant: Array) -> Array:
 def sin_f32(x: Array) -> Array:
     """``sin(x)``, x in radians."""
     finite = np.abs(x) < _INF
-    made = _sin_parts(*_quarter(np.where(finite, np.abs(x), _f(0))))
+    made = sin_parts(*quarter(np.where(finite, np.abs(x), _f(0))))
     return cases((finite, np.where((bits_of(x) & _SIGN) != 0, -made, made)))
 
 
@@ -75,8 +75,8 @@ def sin_f32(x: Array) -> Array:
 def cos_f32(x: Array) -> Array:
     """``cos(x)``, x in radians."""
     finite = np.abs(x) < _INF
-    r, quadrant = _quarter(np.where(finite, np.abs(x), _f(0)))
-    return cases((finite, _sin_parts(r, quadrant + np.uint32(1))))
+    r, quadrant = quarter(np.where(finite, np.abs(x), _f(0)))
+    return cases((finite, sin_parts(r, quadrant + np.uint32(1))))
 
 
 _ATAN = (0.0438528508, -0.0829611719, 0.110112742, -0.142792195, 0.199998036, -0.333333313)

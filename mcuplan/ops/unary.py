@@ -14,11 +14,12 @@ from mcuplan.ir.builder import Builder, OnnxNode, Reader
 from mcuplan.ir.geometry import InputMap, Shape, each
 from mcuplan.ir.graph import Node
 from mcuplan.ir.op import Call, ConstArray, Cost, Example, Kernel, Op, Signature
-from mcuplan.ir.types import Array, DType, Quant, TensorType
+from mcuplan.ir.types import Array, DType, Quant, TensorType, Types
 from mcuplan.ir.writer import Writer
 from mcuplan.ops._chain import (
     JOINS,
     Chain,
+    Conditional,
     Joined,
     Link,
     UnaryFn,
@@ -30,6 +31,7 @@ from mcuplan.ops._chain import (
 )
 from mcuplan.ops._functions import COMPARISONS, FUNCTIONS
 from mcuplan.ops._limits import image
+from mcuplan.ops._program_f32 import compiled, run
 from mcuplan.ops._read import constant_float
 from mcuplan.ops._tables import CODES, apply_table, requantize_table, to_grid
 
@@ -60,6 +62,7 @@ class Lookup(Op):
     chain: Chain
 
     inplace_inputs = (0,)
+    types = (Types(), Types.all(DType.FLOAT32))
 
     @property
     def label(self) -> str:
@@ -97,6 +100,10 @@ class Lookup(Op):
         """Each element on its own."""
         with np.errstate(over="ignore"):
             return (self.value(arrays[0]).astype(np.float32),)
+
+    def float32(self, *arrays: Array) -> tuple[Array, ...]:
+        """Step by step, as `mplan_chain_f32` and its kin."""
+        return (run(compiled(self.chain), arrays[0]),)
 
     def table(self, source: Quant, output: Quant) -> Array:
         """int8 result of every int8 value."""
@@ -151,7 +158,7 @@ _EXAMPLES: dict[str, tuple[float, ...]] = {
 # -- readers ----------------------------------------------------------------------------
 
 
-def add_lookup(node: OnnxNode, build: Builder, chain: Sequence[UnaryFn], index: int = 0) -> None:
+def add_lookup(node: OnnxNode, build: Builder, chain: Sequence[Link], index: int = 0) -> None:
     """The output is an input with functions applied, in the layout in which it is held."""
     name = node.input(index)
     rank = len(build.shape(name))
@@ -210,6 +217,15 @@ def read_gelu(node: OnnxNode, build: Builder) -> None:
     add_lookup(node, build, [UnaryFn("gelu_tanh" if by_tanh else "gelu")])
 
 
+def read_shrink(node: OnnxNode, build: Builder) -> None:
+    """Shrink: 0 within +-lambd, and what is beyond moved towards it by the bias."""
+    bias, limit = node.get_float("bias", 0.0), node.get_float("lambd", 0.5)
+    nothing = (affine(0.0, 0.0),)
+    below = Conditional((UnaryFn("less", (-limit,)),), (affine(1.0, bias),), nothing)
+    above = Conditional((UnaryFn("greater", (limit,)),), (affine(1.0, -bias),), (below,))
+    add_lookup(node, build, [above])
+
+
 def _swish(default: float) -> Reader:
     def read(node: OnnxNode, build: Builder) -> None:
         add_lookup(node, build, [UnaryFn("swish", (node.get_float("alpha", default),))])
@@ -252,6 +268,7 @@ READERS: dict[str, Callable[[OnnxNode, Builder], None]] = {
     "Mish": _plain("mish"),
     "Pow": read_pow,
     "Relu": _plain("clip", 0.0, math.inf),
+    "Shrink": read_shrink,
     "Swish": _swish(1.0),
     "com.microsoft::FastGelu": read_gelu,
     "com.microsoft::Gelu": read_gelu,

@@ -293,9 +293,10 @@ def _port(name: str, size: tuple[int, ...]) -> Port:
 
 def _feeds(graph: Graph) -> Mapping[str, Array]:
     return {
-        port.tensor: _spread((1, *port.shape[1:]), 7).astype(kind.dtype.numpy)
+        port.tensor: values / 16 if values.dtype.kind == "f" else values  # real ones within +-8
         for port in graph.inputs
         for kind in [graph.tensor(port.tensor).type]
+        for values in [_spread((1, *port.shape[1:]), 7).astype(kind.dtype.numpy)]
     }
 
 
