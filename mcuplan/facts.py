@@ -145,6 +145,7 @@ class Rewrite(Enum):
     UNREAD_DROPPED = auto()
     TRANSPOSE_SUNK = auto()
     FLATTEN_FOLDED = auto()
+    DENSE_SPLIT = auto()
     AFFINE_MERGED = auto()
     AFFINE_FOLDED = auto()
     ACTIVATION_FUSED = auto()

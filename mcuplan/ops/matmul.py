@@ -3,27 +3,32 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from mcuplan.errors import AccumulatorOverflow, UnsupportedOp
-from mcuplan.ir.geometry import ALL, InputMap, Shape, moved, row_axis
+from mcuplan.ir.geometry import ALL, InputMap, Shape, moved
 from mcuplan.ir.graph import Node
 from mcuplan.ir.op import NO_CLAMP, Call, ConstArray, Cost, Example, Field, Kernel, Op, Signature
 from mcuplan.ir.types import Array, DType, TensorType, Types
 from mcuplan.ir.work import Work
 from mcuplan.ir.writer import Writer
 from mcuplan.ops.fields import FLOAT_TYPES, clamp_fields, float_clamped, float_limits
+from mcuplan.ops.walks import LOOPS, NOWHERE, SUMMED, Labels, Walk, walks
 from mcuplan.quant.requantize import act_limits, requantize, requantize_factors
 
-__all__ = ["KERNELS", "NOWHERE", "OPS", "SUMMED", "WRITERS", "MatMul", "Walk", "factors", "walks"]
+__all__ = [
+    "KERNELS",
+    "OPS",
+    "WRITERS",
+    "MatMul",
+    "accumulator_max",
+    "factors",
+    "matmul_call",
+]
 
-SUMMED = -1  # label of the axis that is summed over
-NOWHERE = -2  # of an axis of 1 that the result does not have
-_LOOPS = 4
 _LETTERS = "abcdefgh"
 
 
@@ -44,7 +49,7 @@ class MatMul(Op):
     types = (Types(), FLOAT_TYPES)
 
     @property
-    def labels(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    def labels(self) -> Labels:
         """Of both operands."""
         return self.a, self.b
 
@@ -61,7 +66,7 @@ class MatMul(Op):
         depths = [s[own.index(SUMMED)] for own, s in zip(self.labels, shapes, strict=True)]
         if depths[0] != depths[1]:
             raise UnsupportedOp(f"product of shapes {shapes[0]} and {shapes[1]}")
-        walks(self, shapes, tuple(sizes))
+        walks(self.labels, shapes, tuple(sizes))
         return (TensorType(tuple(sizes)),)
 
     def depth(self, inputs: Sequence[Shape]) -> int:
@@ -148,18 +153,22 @@ def factors(sig: Signature) -> tuple[int, int]:
     Raises:
         AccumulatorOverflow: a sum could leave 32 bits.
     """
+    most = accumulator_max(sig)
+    if most >= 2**31:
+        raise AccumulatorOverflow(
+            f"a sum that could reach {most:,} leaves 32 bits", hint="split the product"
+        )
+    a, b = (kind.q.s for kind in sig.inputs)
+    return requantize_factors(a * b / sig.output.q.s, most)
+
+
+def accumulator_max(sig: Signature) -> int:
+    """Proved bound of sums in whatever order: the zero point of one operand is met apart."""
     op = sig.op
     assert isinstance(op, MatMul)
-    a, b = (kind.q for kind in sig.inputs)
-    depth = op.depth(sig.shapes)
-    # sums begin with the zero point of one operand times the other's steps
-    far = max(_steps(q.z) * (DType.INT8.reach + abs(p.z)) for q, p in ((a, b), (b, a)))
-    if far * depth >= 2**31:
-        raise AccumulatorOverflow(
-            f"a sum of {depth:,} products could leave 32 bits", hint="split the product"
-        )
-    real = a.s * b.s / sig.output.q.s
-    return requantize_factors(real, max(1, _steps(a.z) * _steps(b.z) * depth))
+    a, b = (kind.q.z for kind in sig.inputs)
+    far = max(_steps(z) * (DType.INT8.reach + abs(other)) for z, other in ((a, b), (b, a)))
+    return max(1, far * op.depth(sig.shapes))
 
 
 def _steps(zero_point: int) -> int:
@@ -167,65 +176,19 @@ def _steps(zero_point: int) -> int:
     return max(DType.INT8.high - zero_point, zero_point - DType.INT8.low)
 
 
-# -- loops --------------------------------------------------------------------------------
-
-Walk = tuple[int, int, int, int, int]
-"""Rounds, and from one to the next: rows and elements of one operand, of the other."""
-
-
-def walks(op: MatMul, inputs: Sequence[Shape], output: Shape) -> tuple[Walk, ...]:
-    """Four loops that fill an output row, outermost first; that of sums; that of rows.
-
-    Raises:
-        UnsupportedOp: it takes more.
-    """
-    found: list[Walk] = []
-    for axis, count in enumerate(output):
-        if axis == row_axis(output) or count == 1:
-            continue
-        walk = _walk(op, inputs, axis, count)
-        if found and found[-1][1:] == tuple(count * step for step in walk[1:]):
-            found[-1] = (found[-1][0] * count, *walk[1:])
-        else:
-            found.append(walk)
-    if not found or (any(found[-1][1:3]) and any(found[-1][3:])):
-        found.append((1, 0, 0, 0, 0))  # one operand stays along the columns
-    if len(found) > _LOOPS:
-        raise UnsupportedOp(f"a product of {list(inputs[0])} and {list(inputs[1])}")
-    head = [(1, 0, 0, 0, 0)] * (_LOOPS - len(found))
-    by_row = row_axis(output)
-    rows = (1, 0, 0, 0, 0) if by_row is None else _walk(op, inputs, by_row, output[by_row])
-    return (*head, *found, _walk(op, inputs, SUMMED, op.depth(inputs)), rows)
-
-
-def _walk(op: MatMul, inputs: Sequence[Shape], label: int, count: int) -> Walk:
-    (rows, step), (rows2, step2) = (
-        _steps_along(shape, labels, label) for labels, shape in zip(op.labels, inputs, strict=True)
-    )
-    return count, rows, step, rows2, step2
-
-
-def _steps_along(shape: Shape, labels: tuple[int, ...], label: int) -> tuple[int, int]:
-    """Rows and elements to the next index of the axis of a label; 0 where it is repeated."""
-    axis = labels.index(label) if label in labels else None
-    if axis is None or shape[axis] == 1:
-        return 0, 0
-    return (1, 0) if axis == row_axis(shape) else (0, math.prod(shape[axis + 1 :]))
-
-
 # -- kernels ------------------------------------------------------------------------------
 
 
 def _turned(loops: Sequence[Walk]) -> bool:
     """Whether the second operand is the one that stays along the columns."""
-    return any(loops[_LOOPS - 1][1:3])
+    return any(loops[LOOPS - 1][1:3])
 
 
 def _loop_fields(sig: Signature) -> tuple[dict[str, Field], tuple[int, int]]:
     """Members of both params structs, and the order in which the operands are passed."""
     op = sig.op
     assert isinstance(op, MatMul)
-    loops, size = walks(op, sig.shapes, sig.output.shape), sig.output.dtype.nbytes()
+    loops, size = walks(op.labels, sig.shapes, sig.output.shape), sig.output.dtype.nbytes()
     first, second = (1, 0) if _turned(loops) else (0, 1)
     table = np.array(
         [
@@ -238,7 +201,8 @@ def _loop_fields(sig: Signature) -> tuple[dict[str, Field], tuple[int, int]]:
     return {"loops": ConstArray(DType.INT32, table, "tables")}, (first, second)
 
 
-def _matmul(sig: Signature) -> tuple[Call, ...]:
+def matmul_call(sig: Signature) -> tuple[Call, ...]:
+    """What kernels of integers are called with."""
     fields, order = _loop_fields(sig)
     multiplier, pre_shift = factors(sig)
     a, b = (sig.inputs[i].q.z for i in order)
@@ -255,7 +219,7 @@ def _work(sig: Signature, runs: Sequence[int]) -> Work:
     """Two columns at a time share an element of the operand that stays."""
     op = sig.op
     assert isinstance(op, MatMul)
-    *loops, (depth, *_), _ = walks(op, sig.shapes, sig.output.shape)
+    *loops, (depth, *_), _ = walks(op.labels, sig.shapes, sig.output.shape)
     columns = max(1, loops[-1][0])
     lines = sig.output.elements // columns
     pairs = lines * -(-columns // 2)
@@ -293,7 +257,7 @@ def write_matmul(node: Node, out: Writer) -> None:
 
 OPS = (MatMul,)
 KERNELS = (
-    Kernel(MatMul, "mplan_matmul_s8", _matmul, cost_class="dense", work=_work),
+    Kernel(MatMul, "mplan_matmul_s8", matmul_call, cost_class="dense", work=_work),
     Kernel(MatMul, "mplan_matmul_f32", _float, types=FLOAT_TYPES, cost_class="dense", work=_work),
 )
 WRITERS = {MatMul: write_matmul}

@@ -15,9 +15,10 @@ from mcuplan.ir.graph import Layout
 from mcuplan.ops._read import inner
 from mcuplan.ops.arithmetic import read_two
 from mcuplan.ops.dense import Dense
-from mcuplan.ops.matmul import NOWHERE, SUMMED, MatMul
+from mcuplan.ops.matmul import MatMul
 from mcuplan.ops.movement import add_view
 from mcuplan.ops.unary import add_lookup, affine
+from mcuplan.ops.walks import NOWHERE, SUMMED
 
 __all__ = ["READERS", "Sides", "add_product"]
 

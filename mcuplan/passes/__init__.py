@@ -19,6 +19,7 @@ from mcuplan.passes.lower_affine import lower_affine
 from mcuplan.passes.narrow_indices import narrow_indices
 from mcuplan.passes.pad_grids import pad_grids
 from mcuplan.passes.sink_layout import fold_flatten, sink_transposes
+from mcuplan.passes.split_dense import split_dense
 
 __all__ = ["LAST", "PIPELINE", "Pass", "run"]
 
@@ -33,6 +34,7 @@ PIPELINE: tuple[Pass, ...] = (
     fold_batch_norm,
     fuse_activation,
     fold_quantize,
+    split_dense,
     fuse_gate,
     fuse_lookups,
     fold_pad,

@@ -14,6 +14,7 @@ from mcuplan.backends.dsp import KERNELS
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.dense import Dense
 from mcuplan.ops.eltwise import Add, Sub
+from mcuplan.ops.matmul import MatMul
 from mcuplan.ops.pool2d import AvgPool2D, MaxPool2D
 
 INF = float("inf")
@@ -24,6 +25,7 @@ ANY_DEPTHWISE = "mplan_depthwise_s8_dsp"
 DENSE = "mplan_dense_s8_dsp"
 AVERAGE = "mplan_avg_pool2d_s8_dsp"
 MAXIMUM = "mplan_max_pool2d_s8_dsp"
+MATMUL = "mplan_matmul_s8_dsp"
 
 # kernel, stride, dilation, pads, (h, w, c), output channels
 CONVS = [
@@ -127,6 +129,33 @@ def test_depthwise_of_any_window(tmp_path: Path, arm_gcc: str, qemu: str) -> Non
             assert found, kernel
             program.add(sig, found)
     assert [] == program.run(tmp_path, arm_gcc, qemu)
+
+
+_PRODUCTS = [
+    ((0, 1, -1), (0, -1, 2), ((1, 5, 7), (1, 7, 6))),
+    ((0, 1, -1), (0, 2, -1), ((1, 4, 18), (1, 5, 18))),
+    ((0, 1, 2, -1), (0, 3, 2, -1), ((1, 5, 2, 8), (1, 9, 2, 8))),
+    ((0, 1, 2, -1), (0, -1, 2, 3), ((1, 3, 2, 9), (1, 9, 2, 8))),
+    ((0, 1, 2, -1), (0, 1, -1, 3), ((1, 2, 3, 4), (1, 2, 4, 5))),
+    ((0, 1, 2, -1), (0, 3, -2, -1), ((1, 4, 3, 16), (1, 6, 1, 16))),
+    ((0, 1, -1), (0, -1, 2), ((1, 3, 33), (1, 33, 2))),
+    ((0, 1, 2, -1), (0, 1, 3, -1), ((1, 3, 4, 20), (1, 3, 7, 20))),
+]
+
+
+@pytest.mark.parametrize("level", ["-O0", "-O2", "-Os"])
+def test_products(level: str, tmp_path: Path, arm_gcc: str, qemu: str) -> None:
+    """Matrices that lie either way, alone, in stacks and within rows, give every byte."""
+    program = BoardProgram(7)
+    for a, b, shapes in _PRODUCTS:
+        rank = 1 + max(*a, *b)
+        for act in ((-INF, INF), (-1.5, 2.0)):
+            sig = unweighted(MatMul(a, b, rank, act), program.rng, *shapes)
+            found = [k for k in KERNELS if k.function == MATMUL and k.supports(sig)]
+            assert len(found) == (1 if b[1] == a[1] else 2)  # all rows at once, and each alone
+            for kernel in found:
+                program.add(sig, kernel)
+    assert [] == program.run(tmp_path, arm_gcc, qemu, level)
 
 
 def test_dense(tmp_path: Path, arm_gcc: str, qemu: str) -> None:
