@@ -25,6 +25,7 @@ from mcuplan.importer.inputs import (
     readers_of,
     tensor_shape,
 )
+from mcuplan.importer.normal_forms import with_normalizations
 from mcuplan.importer.protofile import (
     ACTIVATIONS_LIMIT,
     NODES_LIMIT,
@@ -173,6 +174,7 @@ class _Loading:
         readers = readers_of([file_node.node for file_node in expanded])
         rest = [file_node for file_node in expanded if not reading.fold_if_constant(file_node)]
         declared = self._read_inputs(reading, readers)
+        rest = with_normalizations(rest, self._build.constants, outputs, self._shape_of)
         for file_node in rest:
             reading.read(file_node)
         ports = self._outputs(reading)
@@ -183,6 +185,10 @@ class _Loading:
         inputs = tuple(self._input_port(d, readers) for d in declared)
         inputs, ports = with_states(inputs, ports, self._states)
         return self._result(inputs, ports, [s.source for s in live], reading)
+
+    def _shape_of(self, name: str) -> tuple[int, ...] | None:
+        known = self._shapes.of(name)
+        return None if known is None else known.shape
 
     def _read_initializers(self, needed: set[str]) -> None:
         for proto in self._proto.initializer:

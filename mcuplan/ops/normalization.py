@@ -30,7 +30,7 @@ class Norm:
 
     axes: Sequence[int]
     epsilon: float = 1e-5
-    divisor: int = 0
+    divisor: float = 0
     centered: bool = True
     power: int = 2
     rule: Epsilon = Epsilon.INSIDE
@@ -190,6 +190,29 @@ def read_mean_variance(node: OnnxNode, build: Builder) -> None:
     add_normalized(node, build, Norm(axes, 1e-9, rule=Epsilon.ADDED))
 
 
+def read_normalize(node: OnnxNode, build: Builder) -> None:
+    """What the importer has recognized in its parts."""
+    shape, groups = build.shape(node.input(0)), node.get_int("groups", 1)
+    rank = len(shape)
+    axes = tuple(range(rank)) if node.get_int("all_axes", 0) else node.get_ints("axes", ())
+    if groups > 1:
+        axes = tuple(range(1, rank))
+    values = math.prod(shape[a] for a in {normal_axis(a, rank) for a in axes}) // groups
+    divisor = (values if node.get_int("mean", 1) else 1) / node.get_float("scale", 1.0)
+    if abs(divisor - round(divisor)) < 1e-5 * divisor:
+        divisor = round(divisor)
+    norm = Norm(
+        axes,
+        node.get_float("epsilon", 0.0),
+        divisor,
+        bool(node.get_int("centered", 1)),
+        node.get_int("power", 2),
+        Epsilon(node.get_str("rule", "inside")),
+        groups,
+    )
+    add_normalized(node, build, norm, node.input(1), node.input(2))
+
+
 def _per_channel(build: Builder, name: str, rank: int) -> Constant | str:
     """A value for each index of axis 1, with as many axes as the tensor from there on."""
     value = build.constant(name) if name else None
@@ -217,4 +240,5 @@ READERS = {
     "com.microsoft::SimplifiedLayerNormalization": read_rms_norm,
     "com.microsoft::SkipLayerNormalization": read_skip_layer_norm,
     "com.microsoft::SkipSimplifiedLayerNormalization": read_skip_layer_norm,
+    "mcuplan::Normalize": read_normalize,
 }

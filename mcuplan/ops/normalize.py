@@ -36,7 +36,7 @@ class Normalize(Op):
     gains: tuple[float, ...]
     offsets: tuple[float, ...]
     epsilon: float
-    divisor: int
+    divisor: float
     whole: bool = False
     groups: int = 1
     centered: bool = True

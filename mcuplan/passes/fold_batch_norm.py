@@ -17,6 +17,7 @@ from mcuplan.ops.batch_norm import ChannelAffine
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.dense import Dense
 from mcuplan.ops.movement import Reshape
+from mcuplan.ops.normalize import Normalize
 from mcuplan.ops.pool2d import AvgPool2D, MaxPool2D
 from mcuplan.ops.unary import Lookup
 from mcuplan.passes._edit import bypass, constant_of, rename_output
@@ -57,9 +58,9 @@ def merge_affine(graph: Graph) -> Graph:
 def fold_batch_norm(graph: Graph) -> Graph:
     """Fold affine steps into the convolution or dense layer on either side.
 
-    Pattern: Conv2D or Dense, views, moves and pools, ChannelAffine (or a Lookup of one affine
-        function); or the other way round.
-    Becomes: the layer with other weights and bias.
+    Pattern: Conv2D, Dense or Normalize, views, moves and pools, ChannelAffine (or a Lookup of
+        one affine function); or, but for Normalize, the other way round.
+    Becomes: the layer with other weights and bias, gains and offsets.
     Only if: in front: the layer has no activation, and nobody else reads or rounds what
         lies between. Behind: all readers can take it; a convolution that pads with zeros
         takes no offset; weights that the model stores as integers take no scale. Between:
@@ -139,25 +140,35 @@ def _fold_back(editor: Editor, node: Node, affine: _Affine) -> bool:
         producer = editor.producer(name)
     if producer is None or not _private(editor, name):
         return False
-    if not isinstance(producer.op, Conv2D | Dense) or producer.op.act != NO_CLAMP:
+    if not isinstance(producer.op, Conv2D | Dense | Normalize) or producer.op.act != NO_CLAMP:
         return False
     channels = editor.tensor(name).type.shape[-1]
     scale, offset = (_per_channel(values, channels) for values in (affine.scale, affine.offset))
     if scale is None or offset is None:
         return False
-    weights = _scaled_outputs(editor.tensor(producer.inputs[1]), scale)
     stored = affine.stored if affine.offset.shape == offset.shape else None
-    bias = _affine_bias(editor, producer.inputs[2], _Affine(scale, offset, stored))
-    inputs = (
-        producer.inputs[0],
-        editor.constant(producer.inputs[1], weights.data, weights.stored),
-        editor.constant(producer.inputs[2], bias.data, bias.stored),
-    )
-    editor.replace(producer, replace(producer, inputs=inputs))
+    editor.replace(producer, _with_affine(editor, producer, _Affine(scale, offset, stored)))
     for other in between[1:]:
         editor.set_tensor(replace(editor.tensor(other), origin=None))
     rename_output(editor, node)
     return True
+
+
+def _with_affine(editor: Editor, layer: Node, affine: _Affine) -> Node:
+    """A layer, or a normalization, with an affine step behind it."""
+    if isinstance(layer.op, Normalize):
+        gains = np.array(layer.op.gains) * affine.scale
+        offsets = np.array(layer.op.offsets) * affine.scale + affine.offset
+        op = replace(layer.op, gains=tuple(gains.tolist()), offsets=tuple(offsets.tolist()))
+        return replace(layer, op=op)
+    weights = _scaled_outputs(editor.tensor(layer.inputs[1]), affine.scale)
+    bias = _affine_bias(editor, layer.inputs[2], affine)
+    inputs = (
+        layer.inputs[0],
+        editor.constant(layer.inputs[1], weights.data, weights.stored),
+        editor.constant(layer.inputs[2], bias.data, bias.stored),
+    )
+    return replace(layer, inputs=inputs)
 
 
 @dataclass(frozen=True, slots=True)
