@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.dense import Dense
 from mcuplan.ops.normalize import Normalize
 from mcuplan.ops.pool2d import AvgPool2D
+from mcuplan.ops.resize import Resize
 from mcuplan.ops.unary import Lookup
 
 from .c_program import Program
@@ -66,6 +68,9 @@ def test_the_order_of_the_sums_is_near_any_other(seed: int) -> None:
             sizes, terms = np.abs(exact).max(), case.arrays[0].size
         elif isinstance(case.sig.op, Lookup):
             sizes, terms = 1 + np.abs(exact), 4  # steps, whose values may be larger
+        elif isinstance(case.sig.op, Resize):  # weights are rounded, too
+            sizes = _positive(case.sig.op).reference(*absolute)[0]
+            terms = 4 + sum(own.taps for own in case.sig.op.axes)
         else:
             sizes, terms = np.abs(exact), 0
         made = case.integer()
@@ -80,3 +85,12 @@ def _plain(op: Op) -> dict[str, object]:
     """The attributes without a fused activation."""
     names = type(op).__dataclass_fields__
     return {name: getattr(op, name) for name in names if name != "act"}
+
+
+def _positive(op: Resize) -> Resize:
+    """The same without the signs of its weights."""
+    axes = (
+        replace(own, weights=tuple(tuple(map(abs, taps)) for taps in own.weights))
+        for own in op.axes
+    )
+    return replace(op, axes=tuple(axes), outside=abs(op.outside))

@@ -21,6 +21,7 @@ from mcuplan.ops.pad import Pad
 from mcuplan.ops.pool2d import AvgPool2D, MaxPool2D
 from mcuplan.ops.quantize import Quantize
 from mcuplan.ops.resample import Upsample
+from mcuplan.ops.resize import Resize, pixel_taps
 from mcuplan.ops.slicing import Slice
 from mcuplan.ops.softmax import Softmax
 from mcuplan.ops.tile import Tile
@@ -136,6 +137,16 @@ _SPACED = (
     ((1, 3, 3), (4, 6, 5, 8), 6, 1),
     ((3, 1, 2), (6, 3, 7, 10), 3, 1),
 )
+# input, height and width made of it, coefficient of a cubic
+_RESIZED = (
+    ((6, 6, 8), (12, 12), None),
+    ((5, 7, 3), (9, 9), None),
+    ((4, 4, 16), (16, 16), None),
+    ((12, 12, 20), (6, 5), None),
+    ((16, 6, 1), (16, 12), None),
+    ((6, 6, 4), (12, 12), -0.75),
+    ((8, 5, 11), (5, 9), -0.75),
+)
 _CUBES = (((2, 2, 2), (6, 6, 6, 8)), ((3, 3, 3), (5, 4, 6, 5)), ((1, 3, 2), (4, 6, 8, 20)))
 _PLANES = ((3, 16, 16), (3, 10, 33), (4, 12, 30), (13, 5, 7), (2, 40, 3), (6, 24, 1), (3, 1, 10))
 _MAPS = ((1, 4, 4, 8), (1, 12, 12, 16), (1, 20, 20, 4), (1, 3, 30, 7), (1, 1, 1, 256), (1, 300))
@@ -195,6 +206,13 @@ def _over_three() -> Iterator[Shape]:
         yield Shape(AvgPool2D((2, 3), (1, 1), (2, 2)), ((1, *size),))
 
 
+def _resized() -> Iterator[Shape]:
+    for (h, w, c), (height, width), cubic in _RESIZED:
+        sizes = ((h, height), (w, width))
+        taps = (pixel_taps(n, target, cubic=cubic) for n, target in sizes)
+        yield Shape(Resize(tuple(taps)), ((1, h, w, c),))
+
+
 def _unweighted() -> Iterator[Shape]:
     for kernel, size, stride, pad in _POOLS:
         for op in (MaxPool2D, AvgPool2D):
@@ -202,6 +220,7 @@ def _unweighted() -> Iterator[Shape]:
     for (a, b), first, second in _PRODUCTS:
         yield Shape(MatMul(a, b, 4), (first, second))
     yield from _over_three()
+    yield from _resized()
     yield from _element_by_element()
     for channels, h, w in _PLANES:
         yield Shape(Transpose((0, 2, 3, 1)), ((1, channels, h, w),))
