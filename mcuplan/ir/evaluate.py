@@ -139,6 +139,8 @@ def _on_grid(kind: TensorType, array: Array) -> Array:
     """Float values as a QuantizeLinear and DequantizeLinear in float32 leave them."""
     if kind.dtype is not DType.FLOAT32 or kind.quant is None:
         return array
+    if kind.quant.axis is not None:
+        return kind.quant.dequantize(kind.quant.quantize(array)).astype(np.float32)
     steps = kind.quant.quantize(array).astype(np.float32) - np.float32(kind.quant.z)
     real: Array = steps * np.float32(kind.quant.s)
     return real

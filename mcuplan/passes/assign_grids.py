@@ -24,6 +24,7 @@ from mcuplan.passes._constants import (
     weights_on_grid,
 )
 from mcuplan.passes._ranges import hard_limits, hull, widened
+from mcuplan.passes.state_grids import state_grids
 from mcuplan.quant.observers import Range, quant_of_range
 
 __all__ = ["Grids", "assign_grids", "needs_range"]
@@ -93,6 +94,8 @@ class _Groups:
         for node in self._graph.nodes:
             if node.op.fixed_quant is not None and node.output in self._root:
                 found.setdefault(self.root(node.output), node.op.fixed_quant)
+        for tensor, quant in state_grids(self._graph).items():
+            found.setdefault(self.root(tensor), quant)
         return found
 
     def _contradiction(self, root: str, grids: Iterable[Quant]) -> ScaleError:
