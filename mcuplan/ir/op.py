@@ -140,6 +140,8 @@ class Signature:
 
         Integers and truth values keep theirs. Weights on grids are of any type that one has.
         """
+        if self.op.on_grids is not None and not real.is_float:
+            return self.op.on_grids
         inputs, outputs = ([k.stored_in(real) for k in ks] for ks in (self.inputs, self.outputs))
         actual = replace(Types.of(inputs, outputs, self.op.weight_inputs), weights=())
         return self.op.is_view or any(
@@ -237,6 +239,11 @@ class Op(ABC):
         An infinite one is the end of any grid.
         """
         return ()
+
+    @property
+    def on_grids(self) -> bool | None:
+        """Whether it computes in integers of several types at once; None: its types say that."""
+        return None
 
     @property
     def changes(self) -> tuple[int, ...]:

@@ -18,7 +18,7 @@ from mcuplan.ir.geometry import ALL, ONWARD, SAME, InputMap, Shape
 from mcuplan.ir.op import Cost, Example, Op, QuantRule, Signature
 from mcuplan.ir.types import Array, DType, Quant, TensorType, Types
 from mcuplan.ops._cells import Cell, FloatStep, Step, in_turn
-from mcuplan.ops._integer_cells import IntegerStep
+from mcuplan.ops._integer_cells import IntegerStep, is_integer_cell
 
 __all__ = ["INTEGER_INPUTS", "OPS", "LastState", "Recurrent", "state_quant"]
 
@@ -64,6 +64,11 @@ class Recurrent(Op):
     def fixed_quant(self) -> Quant | None:
         """That of a state, which is the first output."""
         return state_quant(self.cell.parts, self.cell.reach) if self.final else None
+
+    @property
+    def on_grids(self) -> bool:
+        """Where its functions are those of the integer kernels."""
+        return is_integer_cell(self.cell)
 
     @property
     def changes(self) -> tuple[int, ...]:

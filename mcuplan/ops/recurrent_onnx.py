@@ -14,6 +14,7 @@ from mcuplan.ir.builder import Builder, Constant, OnnxNode
 from mcuplan.ir.graph import Layout
 from mcuplan.ir.types import Array
 from mcuplan.ops._cells import FUNCTIONS, TAKES, Cell, Function, Kind
+from mcuplan.ops._integer_cells import is_integer_cell
 from mcuplan.ops._read import inner
 from mcuplan.ops.concat import Concat
 from mcuplan.ops.movement import add_view, read_transpose
@@ -136,10 +137,11 @@ class _Direction:
         ]
         x = build.in_layout(self.node.input(0), self.sizes.x)
         first = [self._first(5 + i) for i in range(cell.parts)]
+        reach, integer = cell.reach if cell.parts > 1 else 0, is_integer_cell(cell)
 
         def inputs(what: str) -> list[str]:
             made = self._inner(f"{what}_state")
-            build.add(PackState(cell.reach if cell.parts > 1 else 0), first, made)
+            build.add(PackState(reach, integer), first, made)
             return [x, build.in_layout(made.outputs[0], (0, 1, 2, 3, 4)), *matrices]
 
         if names[0]:
@@ -151,7 +153,9 @@ class _Direction:
             source = build.in_layout(last.outputs[0], (0, 1, 2, 3, 4))
             for part, name in enumerate(names[1:]):
                 if name:
-                    build.add(StatePart(part), [source], self._named(name), self.sizes.state)
+                    build.add(
+                        StatePart(part, integer), [source], self._named(name), self.sizes.state
+                    )
 
     def _named(self, name: str) -> OnnxNode:
         return replace(self.node, outputs=(name,))

@@ -31,6 +31,7 @@ class PackState(Op):
     """Outputs and cells [1,batch,hidden] as a state [1,1,batch,parts,hidden]."""
 
     reach: int
+    on_grids: bool = True  # as the cell is
 
     quant_rule = QuantRule.FIXED
     types = (*_PACKED, _FLOAT)
@@ -75,6 +76,7 @@ class StatePart(Op):
     """Outputs (0) or cells (1) [1,batch,hidden] of a state."""
 
     part: int
+    on_grids: bool = True  # as the cell is
 
     types = (
         Types((DType.INT16,), (DType.INT8,)),

@@ -95,7 +95,8 @@ class _Groups:
             if node.op.fixed_quant is not None and node.output in self._root:
                 found.setdefault(self.root(node.output), node.op.fixed_quant)
         for tensor, quant in state_grids(self._graph).items():
-            found.setdefault(self.root(tensor), quant)
+            if tensor in self._root:
+                found.setdefault(self.root(tensor), quant)
         return found
 
     def _contradiction(self, root: str, grids: Iterable[Quant]) -> ScaleError:

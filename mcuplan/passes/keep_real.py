@@ -111,7 +111,8 @@ def _chosen(graph: Graph, asked: Collection[str]) -> set[str]:
         sig = graph.signature(node)
         if not _is_real(graph, node) or not sig.admits(DType.FLOAT32):
             continue
-        if not sig.admits(DType.INT8) or not graph.activations(node):
+        constant = not graph.activations(node) and node.op.on_grids is None
+        if not sig.admits(DType.INT8) or constant:
             found.add(node.name)
         elif node.op.quant_rule is not QuantRule.WEIGHTED and node.name not in found:
             between.add(node.name)

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from mcuplan.ir.editor import Editor
 from mcuplan.ir.graph import Graph, Node, Tensor
+from mcuplan.ir.op import Op
 from mcuplan.ir.types import TensorType
 from mcuplan.ops.movement import Reshape
 from mcuplan.ops.recurrent import LastState, Recurrent
@@ -64,9 +65,13 @@ def _from_state(editor: Editor, node: Node, op: Recurrent, output: str) -> None:
     editor.replace(
         node,
         replace(node, op=last, outputs=(names[0],)),
-        Node(editor.fresh(f"{node.name}_part"), StatePart(0), (names[0],), (names[1],)),
-        Node(editor.fresh(f"{node.name}_step"), Reshape(made.shape), (names[1],), (output,)),
+        _node(editor, node, "part", StatePart(0, op.on_grids), names[0], names[1]),
+        _node(editor, node, "step", Reshape(made.shape), names[1], output),
     )
+
+
+def _node(editor: Editor, of: Node, what: str, op: Op, source: str, output: str) -> Node:
+    return Node(editor.fresh(f"{of.name}_{what}"), op, (source,), (output,), of.origin)
 
 
 def _once(editor: Editor, node: Node, known: dict[object, Node]) -> None:
