@@ -13,7 +13,16 @@ import numpy as np
 from mcuplan.errors import ScaleError
 from mcuplan.ir.op import Call, ConstArray, Field, Kernel, Signature
 from mcuplan.ir.types import Array, DType
-from mcuplan.ops.softmax import OverClasses, exponentials, read_softmax, write_softmax
+from mcuplan.ops._math_f32 import log_f32
+from mcuplan.ops.softmax import (
+    REAL,
+    OverClasses,
+    classes_call,
+    exponentials,
+    powers_f32,
+    read_softmax,
+    write_softmax,
+)
 
 __all__ = ["KERNELS", "OPS", "READERS", "WRITERS", "LogSoftmax"]
 
@@ -32,6 +41,11 @@ class LogSoftmax(OverClasses):
     def limits(self, inputs: Sequence[tuple[float, float]]) -> tuple[float, float]:
         """A logarithm of at most 1."""
         return (-math.inf, 0.0)
+
+    def float32(self, *arrays: Array) -> tuple[Array, ...]:
+        """The logarithm of the sum, taken off."""
+        below, _, total = powers_f32(arrays[0])
+        return (below - log_f32(total),)
 
     def integer(self, sig: Signature, *arrays: Array) -> tuple[Array, ...]:
         """Sum of table entries, its logarithm to base 2, one rounding; as the C kernel."""
@@ -97,6 +111,9 @@ def _log_softmax(sig: Signature) -> tuple[Call, ...]:
 
 
 OPS = (LogSoftmax,)
-KERNELS = (Kernel(LogSoftmax, "mplan_log_softmax_s8", _log_softmax),)
+KERNELS = (
+    Kernel(LogSoftmax, "mplan_log_softmax_s8", _log_softmax),
+    Kernel(LogSoftmax, "mplan_log_softmax_f32", classes_call, types=REAL),
+)
 READERS = {"LogSoftmax": partial(read_softmax, op=LogSoftmax())}
 WRITERS = {LogSoftmax: partial(write_softmax, onnx="LogSoftmax")}

@@ -14,7 +14,7 @@ from mcuplan.ir.builder import Builder, Constant, OnnxNode
 from mcuplan.ir.geometry import InputMap, Shape, each
 from mcuplan.ir.graph import Node
 from mcuplan.ir.op import Call, ConstArray, Example, Field, Kernel, Op, Signature
-from mcuplan.ir.types import Array, DType, TensorType
+from mcuplan.ir.types import Array, DType, TensorType, Types
 from mcuplan.ir.writer import Writer
 from mcuplan.ops._read import channels_last, inner
 from mcuplan.ops.arithmetic import read_two
@@ -31,6 +31,7 @@ class PRelu(Op):
 
     channel_parameters = True
     inplace_inputs = (0,)
+    types = (Types(), Types.all(DType.FLOAT32))
 
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
         """Same shape."""
@@ -47,6 +48,11 @@ class PRelu(Op):
         x = arrays[0]
         slopes = np.resize(np.array(self.slopes, np.float32), x.shape[-1])
         return (np.where(x < 0, slopes * x, x).astype(np.float32),)
+
+    def float32(self, *arrays: Array) -> tuple[Array, ...]:
+        """Each element on its own, one product."""
+        slopes = np.resize(np.array(self.slopes, np.float32), arrays[0].shape[-1])
+        return (np.where(arrays[0] < 0, arrays[0] * slopes, arrays[0]),)
 
     def integer(self, sig: Signature, *arrays: Array) -> tuple[Array, ...]:
         """One factor and one rounding each, at one common shift."""
@@ -149,6 +155,18 @@ def _prelu(sig: Signature) -> tuple[Call, ...]:
     return (Call(fields),)
 
 
+def _real(sig: Signature) -> tuple[Call, ...]:
+    op = sig.op
+    assert isinstance(op, PRelu)
+    slopes = np.array(op.slopes, np.float32)
+    fields: dict[str, Field] = {
+        "slopes": ConstArray(DType.FLOAT32, slopes, "tables"),
+        "pixels": sig.output.elements // (sig.output.rows * len(slopes)),
+        "channels": len(slopes),
+    }
+    return (Call(fields),)
+
+
 def _work(sig: Signature, runs: Sequence[int]) -> Mapping[str, float]:
     """Groups of as many elements as there are slopes."""
     op, output = sig.op, sig.output
@@ -158,6 +176,9 @@ def _work(sig: Signature, runs: Sequence[int]) -> Mapping[str, float]:
 
 
 OPS = (PRelu,)
-KERNELS = (Kernel(PRelu, "mplan_prelu_s8", _prelu, work=_work),)
+KERNELS = (
+    Kernel(PRelu, "mplan_prelu_s8", _prelu, work=_work),
+    Kernel(PRelu, "mplan_prelu_f32", _real, types=PRelu.types[1], work=_work),
+)
 READERS = {"PRelu": read_prelu}
 WRITERS = {PRelu: write_prelu}

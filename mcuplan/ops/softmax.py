@@ -14,19 +14,23 @@ from mcuplan.ir.builder import Builder, OnnxNode, plain
 from mcuplan.ir.geometry import InputMap, Shape, over_last
 from mcuplan.ir.graph import Node
 from mcuplan.ir.op import Call, ConstArray, Cost, Example, Field, Kernel, Op, QuantRule, Signature
-from mcuplan.ir.types import Array, DType, Quant, TensorType
+from mcuplan.ir.types import Array, DType, Quant, TensorType, Types
 from mcuplan.ir.writer import Writer
 from mcuplan.ops._flattened import add_flattened
+from mcuplan.ops._math_f32 import exp_f32
 from mcuplan.ops._read import held_ending_with, normal_axis
 
 __all__ = [
     "KERNELS",
     "OPS",
     "READERS",
+    "REAL",
     "WRITERS",
     "OverClasses",
     "Softmax",
+    "classes_call",
     "exponentials",
+    "powers_f32",
     "read_softmax",
     "softmax_constants",
     "write_softmax",
@@ -42,6 +46,7 @@ class OverClasses(Op):
 
     ranks_classes = True
     inplace_inputs = (0,)
+    types = (Types(), Types.all(DType.FLOAT32))
 
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
         """Same shape."""
@@ -62,6 +67,17 @@ class OverClasses(Op):
             yield Example(cls(), (shape,))
 
 
+def powers_f32(x: Array) -> tuple[Array, Array, Array]:
+    """What is left of the largest class, its exponential, and their sum from the first class on.
+
+    In float32, as kernels compute it: [..., classes], [..., classes], [..., 1].
+    """
+    with np.errstate(invalid="ignore"):
+        below = x - x.max(axis=-1, keepdims=True)
+    powers = exp_f32(below)
+    return below, powers, np.add.accumulate(powers, axis=-1)[..., -1:]
+
+
 @dataclass(frozen=True, slots=True)
 class Softmax(OverClasses):
     """``exp(x - max) / sum(exp(x - max))`` over the last axis."""
@@ -77,6 +93,11 @@ class Softmax(OverClasses):
         """Float softmax."""
         e = np.exp(arrays[0] - arrays[0].max(axis=-1, keepdims=True))
         return ((e / e.sum(axis=-1, keepdims=True)).astype(np.float32),)
+
+    def float32(self, *arrays: Array) -> tuple[Array, ...]:
+        """Exponentials times one reciprocal."""
+        _, powers, total = powers_f32(arrays[0])
+        return (powers * (np.float32(1) / total),)
 
     def integer(self, sig: Signature, *arrays: Array) -> tuple[Array, ...]:
         """Table, sum, one reciprocal for each pixel; as `mplan_softmax_s8`."""
@@ -160,7 +181,18 @@ def _softmax(sig: Signature) -> tuple[Call, ...]:
     return (Call(fields),)
 
 
+def classes_call(sig: Signature) -> tuple[Call, ...]:
+    """The call of a kernel in float32."""
+    classes = sig.output.shape[-1]
+    pixels = sig.output.elements // max(1, sig.output.rows * classes)
+    return (Call({"pixels": pixels, "classes": classes}),)
+
+
+REAL = Types.all(DType.FLOAT32)
 OPS = (Softmax,)
-KERNELS = (Kernel(Softmax, "mplan_softmax_s8", _softmax),)
+KERNELS = (
+    Kernel(Softmax, "mplan_softmax_s8", _softmax),
+    Kernel(Softmax, "mplan_softmax_f32", classes_call, types=REAL),
+)
 READERS = {"Softmax": read_softmax}
 WRITERS = {Softmax: write_softmax}

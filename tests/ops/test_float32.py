@@ -15,6 +15,7 @@ from mcuplan.ops.dense import Dense
 from mcuplan.ops.normalize import Normalize
 from mcuplan.ops.pool2d import AvgPool2D
 from mcuplan.ops.resize import Resize
+from mcuplan.ops.softmax import OverClasses
 from mcuplan.ops.unary import Lookup
 
 from .c_program import Program
@@ -66,11 +67,11 @@ def test_the_order_of_the_sums_is_near_any_other(seed: int) -> None:
             sizes, terms = case.sig.op.reference(*absolute)[0], math.prod(case.sig.op.kernel)
         elif isinstance(case.sig.op, Normalize):  # sums of both signs, whose size the norm is of
             sizes, terms = np.abs(exact).max(), case.arrays[0].size
-        elif isinstance(case.sig.op, Lookup):
-            sizes, terms = 1 + np.abs(exact), 4  # steps, whose values may be larger
         elif isinstance(case.sig.op, Resize):  # weights are rounded, too
             sizes = _positive(case.sig.op).reference(*absolute)[0]
             terms = 4 + sum(own.taps for own in case.sig.op.axes)
+        elif isinstance(case.sig.op, Lookup | OverClasses):  # steps, whose values may be larger
+            sizes, terms = 1 + np.abs(exact), max(4, case.sig.output.channels)
         else:
             sizes, terms = np.abs(exact), 0
         made = case.integer()

@@ -12,6 +12,7 @@ from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.conv3d import Conv3D
 from mcuplan.ops.dense import Dense
 from mcuplan.ops.eltwise import Add, Div, Maximum, Minimum, Mul, Sub
+from mcuplan.ops.hardmax import Hardmax
 from mcuplan.ops.interleave import Interleave
 from mcuplan.ops.matmul import MatMul
 from mcuplan.ops.min_pool import MinPool2D
@@ -240,6 +241,7 @@ def _element_by_element() -> Iterator[Shape]:
         yield Shape(Quantize(0.02, 3), (size,))
         yield Shape(Concat(len(size) - 1), (size, size))
         yield Shape(Softmax(), (size,))
+        yield Shape(Hardmax(), (size,))
         yield from _normalized(size)
 
 
