@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: 0BSD */
-/* mplan_scatter_s32.h - updates reduced into a tensor where indices say: int32; sums and products wrap. */
+/* mplan_scatter_s32.h - updates joined into a tensor where indices say, int32; they wrap. */
 #ifndef MPLAN_SCATTER_S32_H
 #define MPLAN_SCATTER_S32_H
 

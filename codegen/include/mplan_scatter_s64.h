@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: 0BSD */
-/* mplan_scatter_s64.h - updates reduced into a tensor where indices say: int64; sums and products wrap. */
+/* mplan_scatter_s64.h - updates joined into a tensor where indices say, int64; they wrap. */
 #ifndef MPLAN_SCATTER_S64_H
 #define MPLAN_SCATTER_S64_H
 

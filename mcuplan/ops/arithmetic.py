@@ -15,11 +15,10 @@ import numpy as np
 
 from mcuplan.errors import UnsupportedOp
 from mcuplan.ir.builder import Builder, Constant, OnnxNode
-from mcuplan.ops._broadcast import Binary
+from mcuplan.ops._broadcast import Binary, add_broadcast
 from mcuplan.ops._read import channels_last, inner
 from mcuplan.ops.batch_norm import ChannelAffine
 from mcuplan.ops.eltwise import Add, Div, Maximum, Minimum, Mul, Sub
-from mcuplan.ops.movement import add_view
 from mcuplan.ops.unary import UnaryFn, add_lookup, affine, clip
 
 __all__ = ["READERS"]
@@ -41,6 +40,9 @@ def read_two(node: OnnxNode, build: Builder) -> None:
     if node.get_int("broadcast", 0) and node.opset < 7:
         raise UnsupportedOp("broadcast=1 of an opset before 7", hint="convert to opset 7 or newer")
     values = [build.constant(node.input(0)), build.constant(node.input(1))]
+    if not build.dtype(node.input(0)).is_float:
+        _tensors(node, build)
+        return
     side = next((i for i, value in enumerate(values) if value is not None), None)
     if side is None:
         _tensors(node, build)
@@ -84,7 +86,7 @@ def _extreme(node: OnnxNode, build: Builder) -> None:
     """Max or Min of two operands; against one number it is a clamp."""
     for side in (0, 1):
         value = build.constant(node.input(side))
-        if value is not None and value.data.size == 1:
+        if value is not None and value.data.size == 1 and value.data.dtype.kind == "f":
             limit = float(value.data.reshape(-1)[0])
             fn = clip(limit, math.inf) if node.op_type == "Max" else clip(-math.inf, limit)
             add_lookup(node, build, [fn], 1 - side)
@@ -156,26 +158,8 @@ def _add_affine(node: OnnxNode, build: Builder, value: Constant, side: int, axis
 
 
 def _tensors(node: OnnxNode, build: Builder) -> None:
-    """Both operands as tensors of one rank, in a layout of the larger activation."""
-    op = _OPS[node.op_type]()
-    names = [node.input(0), node.input(1)]
-    rank = max(len(build.shape(name)) for name in names)
-    for side, name in enumerate(names):
-        missing = rank - len(build.shape(name))
-        if missing and build.constant(name) is None:
-            wide = inner(replace(node, inputs=(name,)), f"wide{side}")
-            add_view(wide, build, (1,) * missing + build.shape(name))
-            names[side] = wide.outputs[0]
-    layout = build.preferred_layout(names)
-    inputs = []
-    for name in names:
-        value = build.constant(name)
-        if value is None:
-            inputs.append(build.in_layout(name, layout))
-        else:
-            stem = f"{node.outputs[0]}_operand"
-            inputs.append(build.constant_in_layout(value, layout, rank, stem))
-    build.add(op, inputs, node, layout)
+    """Both operands as tensors."""
+    add_broadcast(_OPS[node.op_type](), node.inputs[:2], node, build)
 
 
 READERS = {

@@ -1,100 +1,96 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Truth values: comparisons, Not, and Where as a function of the one value it chooses by."""
+"""Where: elements of one of two tensors, as truth values say."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
-from mcuplan.errors import UnsupportedOp
-from mcuplan.ir.builder import Builder, OnnxNode, Reader
-from mcuplan.ir.types import Quant
-from mcuplan.ops._chain import Chain, Conditional, UnaryFn, affine
-from mcuplan.ops._read import inner
-from mcuplan.ops.arithmetic import read_two
-from mcuplan.ops.unary import Lookup
+import numpy as np
 
-__all__ = ["READERS"]
+from mcuplan.ir.builder import Builder, OnnxNode
+from mcuplan.ir.graph import Node
+from mcuplan.ir.op import Call, ConstArray, Example, Field, Kernel, Signature
+from mcuplan.ir.types import WHOLE, Array, DType, Types
+from mcuplan.ir.writer import Writer
+from mcuplan.ops._broadcast import Broadcast, add_broadcast, loop_fields, write_broadcast
+from mcuplan.ops._tables import apply_table
+from mcuplan.ops.unary import requantize_table
 
-_TRUTH = Quant.per_tensor(1.0, 0)
-
-
-def _comparison(name: str, swapped: str) -> Reader:
-    """Reader of a comparison; ``swapped`` is the one with its operands exchanged."""
-
-    def read(node: OnnxNode, build: Builder) -> None:
-        for side, kind in ((1, name), (0, swapped)):
-            value = build.constant(node.input(side))
-            if value is not None and value.data.size == 1:
-                limit = float(value.data.reshape(-1)[0])
-                _add_truth(node, build, 1 - side, (UnaryFn(kind, (limit,)),))
-                return
-        apart = inner(node, "apart")
-        read_two(replace(apart, op_type="Sub"), build)
-        _add_truth(replace(node, inputs=apart.outputs), build, 0, (UnaryFn(name, (0.0,)),))
-
-    return read
+__all__ = ["KERNELS", "OPS", "READERS", "WRITERS", "Where"]
 
 
-def read_not(node: OnnxNode, build: Builder) -> None:
-    """1 - x."""
-    _add_truth(node, build, 0, (affine(-1.0, 1.0),))
+@dataclass(frozen=True, slots=True)
+class Where(Broadcast):
+    """The second operand where the first is true, else the third."""
+
+    inplace_inputs = (1, 2)
+    types = (
+        Types((DType.BOOL, DType.INT8)),
+        Types((DType.BOOL, DType.FLOAT32), (DType.FLOAT32,)),
+        *(Types.whole([DType.BOOL, dtype], [dtype]) for dtype in WHOLE),
+    )
+
+    def limits(self, inputs: Sequence[tuple[float, float]]) -> tuple[float, float]:
+        """Either of them."""
+        lows, highs = zip(*inputs[1:], strict=True)
+        return min(lows), max(highs)
+
+    def reference(self, *arrays: Array) -> tuple[Array, ...]:
+        """Each element on its own."""
+        return (np.where(arrays[0] != 0, arrays[1], arrays[2]),)
+
+    def integer(self, sig: Signature, *arrays: Array) -> tuple[Array, ...]:
+        """On grids both are rounded to that of the output first."""
+        tables = _tables(sig)
+        sides = [
+            a if t is None else apply_table(t, a) for a, t in zip(arrays[1:], tables, strict=True)
+        ]
+        return self.reference(arrays[0], *sides)
+
+    @classmethod
+    def examples(cls) -> Iterable[Example]:
+        """One shape, channels, numbers, a condition for each row."""
+        full = (1, 4, 3, 5)
+        yield Example(cls(), (full, full, full))
+        yield Example(cls(), ((1, 4, 1, 1), full, (1, 1, 1, 5)))
+        yield Example(cls(), (full, (1, 1, 1, 1), full), constants=(1,))
+        yield Example(cls(), (full, (1, 1, 1, 1), (1, 1, 1, 1)), constants=(1, 2))
+        yield Example(cls(), ((1, 7), (1, 7), (1, 1)))
+        for dtype in (DType.FLOAT32, *WHOLE):
+            types = (DType.BOOL, dtype, dtype)
+            yield Example(cls(), (full, full, full), types=types)
+            yield Example(cls(), ((1, 4, 1, 1), full, (1, 1, 1, 5)), types=types)
 
 
-def _add_truth(node: OnnxNode, build: Builder, index: int, chain: Chain) -> None:
-    """Values 0 and 1, which are integers in C, too."""
-    name = node.input(index)
-    layout = build.preferred_layout([name])
-    build.add(Lookup(chain), [build.in_layout(name, layout)], node, layout, quant=_TRUTH)
+def _tables(sig: Signature) -> list[Array | None]:
+    """What each side's values become on the grid of the output, where that is another one."""
+    wanted = sig.output.quant
+    grids = [kind.quant for kind in sig.inputs[1:]]
+    return [
+        None if q == wanted or q is None or wanted is None else requantize_table(q, wanted)
+        for q in grids
+    ]
 
 
 def read_where(node: OnnxNode, build: Builder) -> None:
-    """Where whose condition and values are functions of one tensor.
-
-    Raises:
-        UnsupportedOp: they are not.
-    """
-    shape = build.shape(node.input(0))
-    root = _maker(build, node.input(0))[0]
-    chains = [_chain_from(build, name, root) for name in node.inputs]
-    condition, then, other = chains
-    if not root or condition is None or then is None or other is None:
-        raise UnsupportedOp(
-            "Where that chooses between different tensors",
-            hint="write it as a product with the condition as a number",
-        )
-    if any(build.shape(name) not in (shape, (), (1,)) for name in node.inputs[1:]):
-        raise UnsupportedOp("Where of tensors of different shapes")
-    choice = Conditional(condition, then, other)
-    layout = build.preferred_layout([node.input(0)])
-    build.add(Lookup((choice,)), [root], node, layout)
+    """Where of any three tensors that broadcast."""
+    add_broadcast(Where(), node.inputs, node, build)
 
 
-def _maker(build: Builder, name: str) -> tuple[str, Chain]:
-    """Our tensor that a tensor is made of by functions of one value, and these."""
-    if build.constant(name) is not None:
-        return "", ()
-    tensor = build.in_layout(name, build.preferred_layout([name]))
-    chain: Chain = ()
-    while (made := build.made_by(tensor)) is not None and isinstance(made.op, Lookup):
-        tensor, chain = made.inputs[0], (*made.op.chain, *chain)
-    return tensor, chain
+def write_where(node: Node, out: Writer) -> None:
+    """The ONNX operator."""
+    write_broadcast(node, out, "Where")
 
 
-def _chain_from(build: Builder, name: str, root: str) -> Chain | None:
-    """A tensor or number as functions of another tensor, None where it is none."""
-    value = build.constant(name)
-    if value is not None:
-        return (affine(0.0, float(value.data.reshape(-1)[0])),) if value.data.size == 1 else None
-    source, chain = _maker(build, name)
-    return chain if source == root else None
+def _where(sig: Signature) -> tuple[Call, ...]:
+    fields: dict[str, Field] = {"size": sig.output.dtype.nbytes()}
+    for name, table in zip(("table2", "table3"), _tables(sig), strict=True):
+        fields[name] = None if table is None else ConstArray(DType.INT8, table, "tables")
+    return (Call(loop_fields(sig) | fields, inputs=(0, 1, 2)),)
 
 
-READERS = {
-    "Equal": _comparison("equal", "equal"),
-    "Greater": _comparison("greater", "less"),
-    "GreaterOrEqual": _comparison("greater_equal", "less_equal"),
-    "Less": _comparison("less", "greater"),
-    "LessOrEqual": _comparison("less_equal", "greater_equal"),
-    "Not": read_not,
-    "Where": read_where,
-}
+OPS = (Where,)
+KERNELS = tuple(Kernel(Where, "mplan_where_s8", _where, types=types) for types in Where.types)
+READERS = {"Where": read_where}
+WRITERS = {Where: write_where}

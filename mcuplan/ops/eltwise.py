@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -12,14 +12,32 @@ import numpy as np
 
 from mcuplan.errors import ScaleError
 from mcuplan.ir.graph import Node
-from mcuplan.ir.op import Call, ConstArray, Field, Kernel, Signature
-from mcuplan.ir.types import Array, DType
+from mcuplan.ir.op import Call, ConstArray, Field, Kernel, Op, Signature
+from mcuplan.ir.types import Array, DType, Types
 from mcuplan.ir.writer import Writer
-from mcuplan.ops._broadcast import Binary, loop_fields, write_binary
+from mcuplan.ops._broadcast import (
+    INTEGERS,
+    Binary,
+    act_fields,
+    integer_kind,
+    loop_fields,
+    write_broadcast,
+)
 from mcuplan.ops._tables import apply_table
 from mcuplan.quant.requantize import act_limits, requantize, requantize_factors
 
-__all__ = ["KERNELS", "OPS", "WRITERS", "Add", "Div", "Maximum", "Minimum", "Mul", "Sub"]
+__all__ = [
+    "KERNELS",
+    "OPS",
+    "WRITERS",
+    "Add",
+    "Div",
+    "Maximum",
+    "Minimum",
+    "Mul",
+    "Sub",
+    "quotient",
+]
 
 _PRODUCT = DType.INT8.steps**2  # largest product of two int8 values minus their zero points
 _QUOTIENT_BITS = 23  # fraction of a reciprocal: 255 of them are far below half a step off
@@ -29,13 +47,13 @@ _QUOTIENT_BITS = 23  # fraction of a reciprocal: 255 of them are far below half 
 class _Scaled(Binary):
     """Operators that bring both operands to one fine grid first."""
 
-    def integer(self, sig: Signature, *arrays: Array) -> tuple[Array, ...]:
+    def on_grid(self, sig: Signature, a: Array, b: Array) -> Array:
         """Both operands at one common shift, one rounding."""
         factors, shift = common_factors(sig)
-        pairs = zip(arrays, sig.inputs, factors, strict=True)
+        pairs = zip((a, b), sig.inputs, factors, strict=True)
         a, b = ((x.astype(np.int64) - kind.q.z) * m for x, kind, m in pairs)
         rounded = (self.value(a, b) + (1 << (shift - 1))) >> shift
-        return (_clamped(sig, rounded),)
+        return _clamped(sig, rounded)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +81,8 @@ class Maximum(_Scaled):
     constants_on_output = True
 
     def value(self, a: Array, b: Array) -> Array:
-        """Larger one."""
-        return np.maximum(a, b)
+        """Larger one; no number where either is none."""
+        return np.where((a > b) | (a != a), a, b)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +92,8 @@ class Minimum(_Scaled):
     constants_on_output = True
 
     def value(self, a: Array, b: Array) -> Array:
-        """Smaller one."""
-        return np.minimum(a, b)
+        """Smaller one; no number where either is none."""
+        return np.where((a < b) | (a != a), a, b)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,28 +104,40 @@ class Mul(Binary):
         """Product."""
         return a * b
 
-    def integer(self, sig: Signature, *arrays: Array) -> tuple[Array, ...]:
+    def on_grid(self, sig: Signature, a: Array, b: Array) -> Array:
         """Exact product, one requantization."""
-        a, b = (x.astype(np.int64) - k.q.z for x, k in zip(arrays, sig.inputs, strict=True))
+        a, b = (x.astype(np.int64) - k.q.z for x, k in zip((a, b), sig.inputs, strict=True))
         limits = act_limits(sig.output.q, sig.op.act)
-        return (requantize(a * b, *_product_factors(sig), sig.output.q.z, limits),)
+        return requantize(a * b, *_product_factors(sig), sig.output.q.z, limits)
 
 
 @dataclass(frozen=True, slots=True)
 class Div(Binary):
-    """``a / b``. On the device x / 0 is the end of the range of x's sign, and 0 / 0 is 0."""
+    """``a / b``, of integers towards 0.
+
+    On grids x / 0 is the end of the range of x's sign, and 0 / 0 is 0; of integers both are 0.
+    """
 
     def value(self, a: Array, b: Array) -> Array:
         """Quotient."""
-        quotient: Array = a / b
-        return quotient
+        return a / b if a.dtype.kind == "f" else quotient(a, b)
 
-    def integer(self, sig: Signature, *arrays: Array) -> tuple[Array, ...]:
+    def on_grid(self, sig: Signature, a: Array, b: Array) -> Array:
         """Product with a reciprocal from a table of all divisors, one rounding."""
-        a = arrays[0].astype(np.int64) - sig.inputs[0].q.z
-        reciprocal = apply_table(reciprocals(sig), arrays[1]).astype(np.int64)
-        rounded = (a * reciprocal + (1 << (_QUOTIENT_BITS - 1))) >> _QUOTIENT_BITS
-        return (_clamped(sig, rounded),)
+        reciprocal = apply_table(reciprocals(sig), b).astype(np.int64)
+        product = (a.astype(np.int64) - sig.inputs[0].q.z) * reciprocal
+        return _clamped(sig, (product + (1 << (_QUOTIENT_BITS - 1))) >> _QUOTIENT_BITS)
+
+
+def quotient(a: Array, b: Array) -> Array:
+    """Of integers, towards 0; by 0 it is 0. The least number by -1 is itself again."""
+    plain = np.where((b == 0) | (b == -1), 1, b)
+    down = a // plain
+    towards = down + ((a % plain != 0) & ((a < 0) != (plain < 0)))
+    with np.errstate(over="ignore"):
+        by_one = np.where(b == -1, np.negative(a), towards)
+    made: Array = np.where(b == 0, 0, by_one).astype(a.dtype)
+    return made
 
 
 def _clamped(sig: Signature, steps: Array) -> Array:
@@ -171,7 +201,7 @@ def _add(sig: Signature) -> tuple[Call, ...]:
         "offset": offset,
         "shift": shift,
     }
-    return (Call(loop_fields(sig) | fields, inputs=(0, 1)),)
+    return (Call(loop_fields(sig) | act_fields(sig) | fields, inputs=(0, 1)),)
 
 
 def _extreme(sig: Signature) -> tuple[Call, ...]:
@@ -185,7 +215,7 @@ def _extreme(sig: Signature) -> tuple[Call, ...]:
         "shift": shift,
         "smaller": int(isinstance(sig.op, Minimum)),
     }
-    return (Call(loop_fields(sig) | fields, inputs=(0, 1)),)
+    return (Call(loop_fields(sig) | act_fields(sig) | fields, inputs=(0, 1)),)
 
 
 def _mul(sig: Signature) -> tuple[Call, ...]:
@@ -196,7 +226,7 @@ def _mul(sig: Signature) -> tuple[Call, ...]:
         "in_zero_point": sig.inputs[0].q.z,
         "in2_zero_point": sig.inputs[1].q.z,
     }
-    return (Call(loop_fields(sig) | fields, inputs=(0, 1)),)
+    return (Call(loop_fields(sig) | act_fields(sig) | fields, inputs=(0, 1)),)
 
 
 def _div(sig: Signature) -> tuple[Call, ...]:
@@ -204,7 +234,28 @@ def _div(sig: Signature) -> tuple[Call, ...]:
         "reciprocal": ConstArray(DType.INT32, reciprocals(sig), "tables"),
         "in_zero_point": sig.inputs[0].q.z,
     }
+    return (Call(loop_fields(sig) | act_fields(sig) | fields, inputs=(0, 1)),)
+
+
+# Numbers of the headers mplan_binary_f32.h and mplan_binary_s64.h, which agree on these.
+_WHAT: dict[type[Op], int] = {Add: 0, Sub: 1, Mul: 2, Div: 3, Maximum: 4, Minimum: 5}
+
+
+def _plain(sig: Signature) -> tuple[Call, ...]:
+    """Real values, or integers on no grid."""
+    fields: dict[str, Field] = {"what": _WHAT[type(sig.op)]}
+    if sig.output.dtype.is_float:
+        fields |= act_fields(sig)
+    else:
+        kind = integer_kind(sig.output.dtype)
+        fields |= {"in_kind": kind, "out_kind": kind}
     return (Call(loop_fields(sig) | fields, inputs=(0, 1)),)
+
+
+def _plain_kernels(op: type[Op]) -> Iterator[Kernel]:
+    yield Kernel(op, "mplan_binary_f32", _plain, types=Types.all(DType.FLOAT32))
+    for dtype in INTEGERS:
+        yield Kernel(op, "mplan_binary_s64", _plain, types=Types.whole([dtype], [dtype]))
 
 
 OPS = (Add, Div, Maximum, Minimum, Mul, Sub)
@@ -215,12 +266,13 @@ KERNELS = (
     Kernel(Minimum, "mplan_extreme_s8", _extreme),
     Kernel(Mul, "mplan_mul_s8", _mul),
     Kernel(Div, "mplan_div_s8", _div),
+    *(kernel for op in _WHAT for kernel in _plain_kernels(op)),
 )
 WRITERS: dict[type[Binary], Callable[[Node, Writer], None]] = {
-    Add: partial(write_binary, onnx="Add"),
-    Div: partial(write_binary, onnx="Div"),
-    Maximum: partial(write_binary, onnx="Max"),
-    Minimum: partial(write_binary, onnx="Min"),
-    Mul: partial(write_binary, onnx="Mul"),
-    Sub: partial(write_binary, onnx="Sub"),
+    Add: partial(write_broadcast, onnx="Add"),
+    Div: partial(write_broadcast, onnx="Div"),
+    Maximum: partial(write_broadcast, onnx="Max"),
+    Minimum: partial(write_broadcast, onnx="Min"),
+    Mul: partial(write_broadcast, onnx="Mul"),
+    Sub: partial(write_broadcast, onnx="Sub"),
 }

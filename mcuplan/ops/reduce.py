@@ -11,10 +11,13 @@ from mcuplan.errors import UnsupportedOp
 from mcuplan.ir.builder import Builder, OnnxNode, Reader, plain, rows_layout
 from mcuplan.ir.graph import Layout
 from mcuplan.ir.op import Op, QuantRule
-from mcuplan.ops._read import inner, int_list, normal_axis
+from mcuplan.ops._broadcast import add_broadcast
+from mcuplan.ops._read import inner, int_list, layout_behind, normal_axis
+from mcuplan.ops.eltwise import Add, Sub
 from mcuplan.ops.min_pool import MinPool2D
 from mcuplan.ops.movement import Reshape, add_view
 from mcuplan.ops.pool2d import AvgPool2D, MaxPool2D
+from mcuplan.ops.reductions import Norm, Reduce
 from mcuplan.ops.unary import UnaryFn, add_lookup
 
 __all__ = ["READERS"]
@@ -117,43 +120,80 @@ def _global(kind: str) -> Reader:
     return read
 
 
+def _axes(node: OnnxNode, build: Builder) -> tuple[int, ...]:
+    """Axes that a node reduces, in order."""
+    rank = len(build.shape(node.input(0)))
+    given = int_list(node, build, 1, "axes")
+    if not given and not node.get_int("noop_with_empty_axes", 0):
+        given = tuple(range(rank))
+    return tuple(sorted({normal_axis(a, rank) for a in given or ()}))
+
+
 def _reducer(kind: str) -> Reader:
+    """A reader of a reduction that is a pool of real values."""
+
     def read(node: OnnxNode, build: Builder) -> None:
-        rank = len(build.shape(node.input(0)))
-        given = int_list(node, build, 1, "axes")
-        if not given and node.get_int("noop_with_empty_axes", 0):
-            given = ()
-        elif not given:
-            given = tuple(range(rank))
-        axes = tuple(sorted(normal_axis(a, rank) for a in given))
-        _reduce(node, build, axes, node.get_int("keepdims", 1) == 1, _MAKERS[kind])
+        if not build.dtype(node.input(0)).is_float:
+            read_plain(node, build)
+            return
+        keep = node.get_int("keepdims", 1) == 1
+        _reduce(node, build, _axes(node, build), keep, _MAKERS[kind])
 
     return read
 
 
-def _sum_of(each: UnaryFn, *after: UnaryFn) -> Reader:
-    """A sum of functions of the elements, and functions of it."""
+def read_plain(node: OnnxNode, build: Builder) -> None:
+    """A reduction that is no pool, over any axes."""
+    name, axes = node.input(0), _axes(node, build)
+    shape = build.shape(name)
+    layout = layout_behind(build, [name], [a for a in axes if shape[a] != 1])
+    places = tuple(i for i, a in enumerate(layout) if i and a in axes)
+    form = Norm if node.op_type in Norm.kinds() else Reduce
+    keep = node.get_int("keepdims", 1) == 1
+    made = node if keep else inner(node, "kept")
+    build.add(form(node.op_type, places), [build.in_layout(name, layout)], made, layout)
+    if not keep:
+        left = tuple(n for a, n in enumerate(shape) if a not in axes)
+        add_view(replace(node, inputs=made.outputs), build, left)
 
-    def read(node: OnnxNode, build: Builder) -> None:
-        values, total = inner(node, "values"), inner(node, "total")
-        add_lookup(replace(values, inputs=node.inputs[:1]), build, [each])
-        total = replace(total if after else node, inputs=(*values.outputs, *node.inputs[1:]))
-        _reducer("Sum")(total, build)
-        if after:
-            add_lookup(replace(node, inputs=total.outputs), build, after)
 
-    return read
+def read_log_sum(node: OnnxNode, build: Builder) -> None:
+    """The logarithm of a sum."""
+    total = inner(node, "total")
+    _reducer("Sum")(total, build)
+    add_lookup(replace(node, inputs=total.outputs), build, [UnaryFn("log")])
 
 
-_SQUARE = UnaryFn("pow", (2.0,))
+def read_log_sum_exp(node: OnnxNode, build: Builder) -> None:
+    """The logarithm of a sum of exponentials, of what is left when the largest is taken away."""
+    kept = {**node.attributes, "keepdims": 1}
+    largest, below, powers = (inner(node, part) for part in ("largest", "below", "powers"))
+    largest = replace(largest, attributes=kept)
+    _reducer("Max")(largest, build)
+    add_broadcast(Sub(), (node.input(0), *largest.outputs), below, build)
+    add_lookup(replace(powers, inputs=below.outputs), build, [UnaryFn("exp")])
+    total = replace(inner(node, "total"), inputs=(*powers.outputs, *node.inputs[1:]))
+    total = replace(total, attributes=kept)
+    read_log_sum(total, build)
+    whole = node if node.get_int("keepdims", 1) else inner(node, "whole")
+    add_broadcast(Add(), (*total.outputs, *largest.outputs), whole, build)
+    if whole is not node:
+        axes = _axes(node, build)
+        left = tuple(n for a, n in enumerate(build.shape(node.input(0))) if a not in axes)
+        add_view(replace(node, inputs=whole.outputs), build, left)
+
+
 READERS = {
     "GlobalAveragePool": _global("Mean"),
     "GlobalMaxPool": _global("Max"),
-    "ReduceL1": _sum_of(UnaryFn("abs")),
-    "ReduceL2": _sum_of(_SQUARE, UnaryFn("sqrt")),
+    "ReduceL1": read_plain,
+    "ReduceL2": read_plain,
+    "ReduceLogSum": read_log_sum,
+    "ReduceLogSumExp": read_log_sum_exp,
     "ReduceMax": _reducer("Max"),
     "ReduceMean": _reducer("Mean"),
     "ReduceMin": _reducer("Min"),
+    "ReduceProd": read_plain,
     "ReduceSum": _reducer("Sum"),
-    "ReduceSumSquare": _sum_of(_SQUARE),
+    "ReduceSumSquare": read_plain,
 }

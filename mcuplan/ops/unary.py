@@ -42,6 +42,7 @@ __all__ = [
     "READERS",
     "WRITERS",
     "Chain",
+    "Conditional",
     "Joined",
     "Link",
     "Lookup",
@@ -198,17 +199,6 @@ def read_clip(node: OnnxNode, build: Builder) -> None:
     add_lookup(node, build, [clip(low, high)])
 
 
-def read_pow(node: OnnxNode, build: Builder) -> None:
-    """Pow with one constant exponent or base."""
-    for index, name in ((1, "pow"), (0, "power_of")):
-        given = build.constant(node.input(index))
-        if given is not None and given.data.size == 1:
-            value = float(given.data.reshape(-1)[0])
-            add_lookup(node, build, [UnaryFn(name, (value,))], 1 - index)
-            return
-    raise UnsupportedOp("Pow without one constant exponent", hint="use Mul for squares")
-
-
 def read_gelu(node: OnnxNode, build: Builder) -> None:
     """Gelu, exact or by tanh."""
     if node.input(1):
@@ -266,7 +256,6 @@ READERS: dict[str, Callable[[OnnxNode, Builder], None]] = {
     "Clip": read_clip,
     "Gelu": read_gelu,
     "Mish": _plain("mish"),
-    "Pow": read_pow,
     "Relu": _plain("clip", 0.0, math.inf),
     "Shrink": read_shrink,
     "Swish": _swish(1.0),

@@ -13,6 +13,7 @@ from mcuplan.passes.fold_quantize import fold_quantize
 from mcuplan.passes.fuse_activation import fuse_activation
 from mcuplan.passes.fuse_gate import fuse_gate
 from mcuplan.passes.fuse_lookups import fuse_lookups
+from mcuplan.passes.join_choices import join_choices
 from mcuplan.passes.join_lookups import join_lookups
 from mcuplan.passes.last_state import last_state
 from mcuplan.passes.lower_affine import lower_affine
@@ -41,7 +42,7 @@ PIPELINE: tuple[Pass, ...] = (
     narrow_indices,
 )
 
-LAST: tuple[Pass, ...] = (lower_affine, join_lookups, pad_grids)
+LAST: tuple[Pass, ...] = (lower_affine, join_choices, join_lookups, pad_grids)
 """Passes that take what the others left; the others run again after them."""
 
 _ROUNDS = 16

@@ -87,7 +87,7 @@ def _flip_input(edit: Editor, port: Port) -> Port | None:
 
 def _flip_output(edit: Editor, port: Port) -> Port | None:
     producer = edit.producer(port.tensor)
-    if port.boundary is not DType.UINT8 or producer is None:
+    if port.whole or port.boundary is not DType.UINT8 or producer is None:
         return None
     inner = edit.tensor(port.tensor)
     outer = replace(inner, name=edit.fresh(f"{port.tensor}_u8"), type=_unsigned(inner.type))

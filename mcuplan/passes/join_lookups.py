@@ -14,7 +14,7 @@ from mcuplan.ops.quantize import Quantize
 from mcuplan.ops.unary import Chain, Joined, Lookup, clip, rounding
 from mcuplan.passes.fuse_lookups import simplified
 
-__all__ = ["join_lookups"]
+__all__ = ["join_lookups", "origins"]
 
 _JOINS: dict[type[Op], str] = {
     **{Add: "Add", Div: "Div", Maximum: "Max"},
@@ -41,7 +41,7 @@ def join_lookups(graph: Graph) -> Graph:
 
 
 def _join(editor: Editor, node: Node) -> bool:
-    left, right = (_origins(editor, name) for name in node.inputs)
+    left, right = (origins(editor, name) for name in node.inputs)
     root = next((name for name in left if name in right), None)
     if root is None:
         return False
@@ -52,7 +52,7 @@ def _join(editor: Editor, node: Node) -> bool:
     return True
 
 
-def _origins(editor: Editor, name: str) -> dict[str, Chain]:
+def origins(editor: Editor, name: str) -> dict[str, Chain]:
     """What a tensor is a function of, nearest first, and the function: itself, and so on."""
     chain: Chain = ()
     found: dict[str, Chain] = {}

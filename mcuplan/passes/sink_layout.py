@@ -48,7 +48,7 @@ def _sink(editor: Editor, node: Node) -> bool:
         return False
     try:
         kinds = [source.type for source in sources if source is not None]
-        shape = node.op.infer(kinds)[0].shape
+        made = node.op.infer(kinds)[0]
     except UnsupportedOp:  # a broadcast that only the other layout allows
         return False
     inputs = tuple(editor.set_tensor(source) for source in sources if source is not None)
@@ -57,7 +57,7 @@ def _sink(editor: Editor, node: Node) -> bool:
     if origin is not None:
         origin = Origin(origin.name, tuple(origin.layout[axes.index(a)] for a in range(len(axes))))
     name = editor.fresh(f"{node.output}_rows")
-    editor.set_tensor(Tensor(name, TensorType(shape, quant=output.type.quant), None, origin))
+    editor.set_tensor(Tensor(name, replace(made, quant=output.type.quant), None, origin))
     moved = replace(node, inputs=inputs, outputs=(name,))
     last = Node(editor.fresh(f"{node.name}_t"), Transpose(axes), (name,), node.outputs)
     editor.replace(node, moved, last)
@@ -97,7 +97,7 @@ def _source(editor: Editor, name: str, axes: tuple[int, ...]) -> Tensor | None:
     if tensor.data is not None:
         inverse = _inverse(axes)
         moved = Constant(tensor.data, tensor.stored).transpose(inverse)
-        kind = TensorType(moved.data.shape)
+        kind = TensorType(moved.data.shape, tensor.type.dtype)
         return Tensor(editor.fresh(f"{name}_rows"), kind, moved.data, None, moved.stored)
     op = _transposed(editor, name)
     if op is not None and op.axes == axes:

@@ -96,10 +96,13 @@ def make_case(name: str, example: Example, seed: int) -> Case:
             kind, array = _weight(rng, index == op.weight_inputs[1], shape, kinds)
         else:
             quant = shared if op.quant_rule is QuantRule.PASS_THROUGH else random_quant(rng)
-            kind = TensorType(shape, op.types[0].inputs[0], quant)
+            read = op.types[0].inputs
+            kind = TensorType(shape, read[min(index, len(read) - 1)], quant)
             array = random_codes(rng, shape)
             if kind.dtype is DType.INT32:
                 array = (array * rng.integers(1, 10, size=shape)).astype(np.int32)
+            if kind.dtype is DType.BOOL:
+                kind, array = TensorType(shape, DType.BOOL), array > 0
         kinds.append(kind)
         arrays.append(array)
     constants = tuple(a if i in example.constants else None for i, a in enumerate(arrays))
@@ -193,12 +196,12 @@ def _output_quant(rng: np.random.Generator, case: Case, shared: Quant) -> Quant:
     if op.quant_rule is QuantRule.FIXED:
         return op.fixed_quant
     if rng.random() < 0.15:
-        return case.sig.inputs[0].q
+        return next(kind.q for kind in case.sig.inputs if kind.quant is not None)
     with np.errstate(all="ignore"):
         result = op.reference(*case.real_inputs())[0]
     finite = result[np.isfinite(result)]
     spread = float(np.quantile(np.abs(finite), 0.95)) if finite.size else 1.0
-    sources = [kind.q.scale[0] for kind in case.sig.inputs]
+    sources = [kind.q.scale[0] for kind in case.sig.inputs if kind.quant is not None]
     least = 1e-3 * max(max(sources), float(np.prod(sources)))  # where a clamp leaves zeros only
     scale = max(spread / 127, least) * 10 ** rng.uniform(-0.3, 0.5)
     return Quant.per_tensor(float(np.float32(scale)), random_quant(rng).zero_point[0])

@@ -3,21 +3,25 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from onnx import TensorProto
 
-from mcuplan.errors import UnsupportedOp
-from mcuplan.importer.onnx import load_model
-from mcuplan.ir.types import DType
+from mcuplan.ir.types import DType, Quant
+from mcuplan.ops.compare import bounds
 from mcuplan.passes import run
 
 from .host_proof import proves
 from .onnx_cases import agrees, kinds, model, node
 
+SCALES = st.floats(-9.0, 3.0).map(lambda e: float(np.float32(2.0**e)))
+GRIDS = st.builds(Quant.per_tensor, SCALES, st.integers(-128, 127))
 X = {"x": (1, 3, 4, 5)}
 TRUTH = {"y": TensorProto.BOOL}
 C = {"c": np.float32(0.5)}
@@ -28,10 +32,10 @@ COMPARISONS = ("Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual")
 @pytest.mark.parametrize("operands", ["x c", "c x"])
 @pytest.mark.parametrize("op", COMPARISONS)
 def test_comparisons(op: str, operands: str, tmp_path: Path) -> None:
-    """A comparison with a number is one table, whichever side the number stands on."""
+    """The model's truth values are those of the C code, whichever side a number stands on."""
     graph = agrees(tmp_path, model(node(op, operands), X, C, types=TRUTH))
-    assert ["Lookup"] == kinds(graph)
-    assert (DType.BOOL, DType.INT8) == (graph.outputs[0].dtype, graph.outputs[0].boundary)
+    assert ["Compare"] == kinds(graph)
+    assert (DType.BOOL, True) == (graph.outputs[0].dtype, graph.outputs[0].whole)
 
 
 TRUTHS: dict[str, Any] = {
@@ -111,17 +115,36 @@ def test_where(name: str, tmp_path: Path, host_gcc: str) -> None:
     assert 0.97 < near.mean()  # all but those next to a limit where the value jumps
 
 
-@pytest.mark.parametrize(
-    "nodes",
-    [
-        [node("Greater", "x c", "p"), node("Where", "p x z")],
-        [node("Greater", "x c", "p"), node("Abs", "z", "a"), node("Where", "p a x")],
+CHOICES: dict[str, Any] = {
+    "two tensors": [node("Greater", "x c", "p"), node("Where", "p x z")],
+    "either of two": [node("Greater", "x z", "p"), node("Where", "p x z")],
+    "both": [
+        node("Greater", "x c", "p"),
+        node("Less", "z c", "q"),
+        node("And", "p q", "r"),
+        node("Where", "r z x"),
     ],
-)
-def test_refused(nodes: Any, tmp_path: Path) -> None:
-    """Choices between tensors."""
-    path = tmp_path / "model.onnx"
-    proto = model(nodes, X | {"z": (1, 3, 4, 5)}, C)
-    path.write_bytes(proto.SerializeToString())
-    with pytest.raises(UnsupportedOp):
-        load_model(path)
+}
+
+
+@pytest.mark.parametrize("dtype", ["int8", "float32"])
+@pytest.mark.parametrize("name", CHOICES)
+def test_choices_between_tensors(name: str, dtype: str, tmp_path: Path, host_gcc: str) -> None:
+    """Truth values that are no function of what is chosen."""
+    proto = model(CHOICES[name], X | {"z": (1, 3, 4, 5)}, C)
+    assert "Where" in kinds(run(agrees(tmp_path, proto)))
+    _, (output,) = proves(tmp_path, proto, dtype=DType.named(dtype))
+    step = 1e-6 if dtype == "float32" else output.scale
+    assert 0.97 < np.mean(np.abs(output.ours - output.runtime) <= 2 * step)
+
+
+@settings(max_examples=20, deadline=None)
+@given(a=GRIDS, b=GRIDS)
+def test_comparisons_on_grids_are_exact(a: Quant, b: Quant) -> None:
+    """Of every pair of codes on any two grids: as their real values, without rounding."""
+    first, end = bounds(a, b)
+    codes = range(-128, 128)
+    reals = [[Fraction(q.s) * (code - q.z) for code in codes] for q in (a, b)]
+    below = [sum(real < x for real in reals[1]) - 128 for x in reals[0]]
+    upto = [sum(real <= x for real in reals[1]) - 128 for x in reals[0]]
+    assert (below, upto) == (first.tolist(), end.tolist())

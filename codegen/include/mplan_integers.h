@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: 0BSD */
+/* mplan_integers.h - integers of any size, which may lie at any byte, in 64 bits. */
+#ifndef MPLAN_INTEGERS_H
+#define MPLAN_INTEGERS_H
+
+#include "mplan.h"
+
+#include <string.h>
+
+/* How an integer lies in memory: its bytes, 1, 4 or 8; the top bit is a sign in those of +16. */
+#define MPLAN_INTEGER_BYTES(kind) ((kind) & 15U)
+#define MPLAN_INTEGER_SIGNED (16U)
+
+static inline int64_t mplan_take_integer(const int8_t *at, uint32_t kind)
+{
+    const uint32_t bytes = MPLAN_INTEGER_BYTES(kind);
+    int64_t value = 0;
+
+    if (bytes == 1U) {
+        value = ((kind & MPLAN_INTEGER_SIGNED) != 0U) ? *at : MPLAN_CAST(uint8_t, *at);
+    } else if (bytes == 4U) {
+        int32_t word;
+
+        (void)memcpy(&word, at, sizeof word);
+        value = word;
+    } else {
+        (void)memcpy(&value, at, sizeof value);
+    }
+    return value;
+}
+
+/** Its low bytes. */
+static inline void mplan_put_integer(int8_t *at, uint32_t kind, int64_t value)
+{
+    const uint64_t bits = MPLAN_CAST(uint64_t, value);
+
+    (void)memcpy(at, &bits, MPLAN_INTEGER_BYTES(kind)); /* little-endian */
+}
+
+#endif /* MPLAN_INTEGERS_H */
