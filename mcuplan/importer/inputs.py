@@ -156,8 +156,6 @@ class Dimensions:
                         f"give its size: --dim {shown(option)}=VALUE",
                     )
                 )
-            elif size < 1:
-                self.errors.append(DamagedModel(f"axis {axis} has size {size}", where))
         if len(self.errors) > before:
             return None
         return tuple(size for size in sizes if size is not None)

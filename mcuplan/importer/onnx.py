@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -245,6 +246,10 @@ class _Loading:
             if declared is None:
                 continue
             self._shapes.inputs[value.name] = declared.shape
+            if not math.prod(declared.shape):  # nothing that could be written
+                values = np.zeros(declared.shape, declared.dtype.numpy)
+                self._build.constants[declared.name] = widened(Constant(values))
+                continue
             try:
                 if reading.add_input(declared, readers, outputs):
                     self._whole.add(declared.name)

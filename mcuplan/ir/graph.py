@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -126,13 +127,14 @@ class Port:
 
     def to_model(self, samples: Array) -> Array:
         """Samples [n, ...] of the port's tensor as the model has them: [n, *shape]."""
+        count = -1 if math.prod(self.shape) else len(samples)
         if self.layout is None:
-            return samples.reshape(-1, *self.shape)
+            return samples.reshape(count, *self.shape)
         sizes = [1 if axis is None else self.shape[axis] for axis in self.layout]
         places = [1 + self.layout.index(axis) for axis in range(len(self.shape))]
         added = [1 + i for i, axis in enumerate(self.layout) if axis is None]
-        moved = samples.reshape(-1, *sizes).transpose(0, *places, *added)
-        return moved.reshape(-1, *self.shape)
+        moved = samples.reshape(count, *sizes).transpose(0, *places, *added)
+        return moved.reshape(count, *self.shape)
 
     @property
     def is_choice(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,15 +18,15 @@ from mcuplan.ops._strided import MOVED
 __all__ = ["Walk", "index_operand", "indexed_types", "operand", "strides", "within"]
 
 _LOOPS = 5
-INDICES = (DType.INT32, DType.INT64)
+_INDICES = (DType.INT32, DType.INT64)
 
 
 def indexed_types(inputs: int) -> tuple[Types, ...]:
     """Data of any width, indices of 32 or 64 bits, and so many inputs in all."""
     return tuple(
-        Types((kind, index, *[kind] * (inputs - 2)), (kind,))
-        for kind in (types.inputs[0] for types in MOVED)
-        for index in INDICES
+        replace(types, inputs=(*types.inputs, index, *types.inputs * (inputs - 2)))
+        for types in MOVED
+        for index in _INDICES
     )
 
 

@@ -6,11 +6,14 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from mcuplan.errors import UnsupportedOp
-from mcuplan.ir.builder import Builder, OnnxNode
+from mcuplan.ir.builder import Builder, Constant, OnnxNode
 from mcuplan.ir.graph import Layout
 
 __all__ = [
+    "add_empty",
     "channels_last",
     "constant_float",
     "held_ending_with",
@@ -85,6 +88,12 @@ def layout_behind(build: Builder, names: Sequence[str], axes: Collection[int]) -
     """
     layout = build.preferred_layout(names)
     return (None, *layout) if layout and layout[0] in axes else layout
+
+
+def add_empty(node: OnnxNode, build: Builder, shape: Sequence[int], output: int = 0) -> None:
+    """An output without elements, which is therefore a constant."""
+    kind = build.dtype(node.input(0)).numpy
+    build.constants[node.outputs[output]] = Constant(np.zeros(shape, kind))
 
 
 def inner(node: OnnxNode, suffix: str) -> OnnxNode:

@@ -19,7 +19,7 @@ from mcuplan.ir.op import Call, ConstArray, Example, Field, Kernel, Op, Signatur
 from mcuplan.ir.types import Array, DType, TensorType
 from mcuplan.ir.work import block_parts
 from mcuplan.ir.writer import Writer
-from mcuplan.ops._read import normal_axis
+from mcuplan.ops._read import layout_behind, normal_axis
 from mcuplan.ops._strided import MOVED, split_rows
 from mcuplan.ops._tables import apply_table, requantize_table
 
@@ -118,10 +118,9 @@ def _operand(build: Builder, name: str, layout: Layout, stem: str) -> str:
 def read_concat(node: OnnxNode, build: Builder) -> None:
     """Concat in the layout of its largest input."""
     names = [name for name in node.inputs if name]
-    layout = build.preferred_layout(names)
     axis = normal_axis(node.get_int("axis", 1), len(build.shape(names[0])))
-    if axis not in layout:
-        raise UnsupportedOp(f"axis={axis} of a tensor held as {layout}")
+    names = [name for name in names if build.shape(name)[axis]]
+    layout = layout_behind(build, names, [axis])
     stem = node.outputs[0]
     inputs = [_operand(build, name, layout, f"{stem}_part") for name in names]
     build.add(Concat(layout.index(axis)), inputs, node, layout)

@@ -23,14 +23,19 @@ __all__ = ["KERNELS", "OPS", "WRITERS", "Literal", "add_literal"]
 
 @dataclass(frozen=True, slots=True)
 class Literal(Op):
-    """The constant that is its only input."""
+    """The constant that is its only input.
+
+    ``empty``: a shape without elements, of which the input has one all the same.
+    """
+
+    empty: Shape | None = None
 
     types = MOVED
     quant_rule = QuantRule.PASS_THROUGH
 
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
         """Same shape."""
-        return (TensorType(inputs[0].shape, inputs[0].dtype),)
+        return (TensorType(self.empty or inputs[0].shape, inputs[0].dtype),)
 
     def geometry(self, inputs: Sequence[Shape], output: Shape) -> tuple[InputMap, ...]:
         """Each element on its own."""
@@ -38,7 +43,7 @@ class Literal(Op):
 
     def reference(self, *arrays: Array) -> tuple[Array, ...]:
         """The values as they are."""
-        return (arrays[0],)
+        return (arrays[0] if self.empty is None else arrays[0][:0].reshape(self.empty),)
 
     @classmethod
     def examples(cls) -> Iterable[Example]:
@@ -50,17 +55,19 @@ class Literal(Op):
 def add_literal(node: OnnxNode, build: Builder, value: Constant) -> None:
     """The output is a constant, in its own type and on no grid."""
     data = np.atleast_1d(value.data)
+    op = Literal(None if data.size else data.shape)
+    data = data if data.size else np.zeros(1, data.dtype)
     held = build.add_constant(Constant(data), f"{node.outputs[0]}_values")
     if value.data.ndim:
-        build.add(Literal(), [held], node)
+        build.add(op, [held], node)
         return
     line = inner(node, "line")
-    build.add(Literal(), [held], line)
+    build.add(op, [held], line)
     add_view(replace(node, inputs=line.outputs), build, ())
 
 
 def _copy(sig: Signature) -> tuple[Call, ...]:
-    return (copy_call(sig.output, [[loop] for loop in axis_steps(sig.inputs[0])]),)
+    return (copy_call(sig.output, [[loop] for loop in axis_steps(sig.output)]),)
 
 
 def write_literal(node: Node, out: Writer) -> None:

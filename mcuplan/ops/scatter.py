@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -36,7 +36,10 @@ class Scatter(Op):
 
     axis: int | None
 
-    types = tuple(t for t in indexed_types(3) if t.outputs[0] is not DType.INT8)
+    types = tuple(
+        replace(types, grids=frozenset({False}))  # updates of another grid are no updates
+        for types in sorted(indexed_types(3), key=lambda types: not types.outputs[0].is_float)
+    )
     inplace_inputs = (0,)
 
     @property

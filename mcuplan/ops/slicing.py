@@ -16,7 +16,7 @@ from mcuplan.ir.graph import Node
 from mcuplan.ir.op import Call, Example, Op, QuantRule, Signature
 from mcuplan.ir.types import Array, TensorType
 from mcuplan.ir.writer import Writer
-from mcuplan.ops._read import int_list, layout_behind, normal_axis
+from mcuplan.ops._read import add_empty, int_list, layout_behind, normal_axis
 from mcuplan.ops._strided import MOVED, axis_steps, copy_call, copy_kernels
 
 __all__ = ["KERNELS", "OPS", "READERS", "WRITERS", "Slice", "add_slice"]
@@ -96,6 +96,10 @@ def add_slice(node: OnnxNode, build: Builder, wanted: dict[int, Range], *, outpu
     if not wanted:
         build.alias(node.outputs[output], name, build.held_layouts(name))
         return
+    if any(count == 0 for _, _, count in wanted.values()):
+        made = [wanted.get(axis, (0, 1, n))[2] for axis, n in enumerate(shape)]
+        add_empty(node, build, made, output)
+        return
     layout = layout_behind(build, [name], wanted)
     ranges = tuple(None if axis is None else wanted.get(axis) for axis in layout)
     source = build.in_layout(name, layout)
@@ -106,7 +110,7 @@ def _range(start: int, end: int, step: int, size: int) -> Range:
     """An ONNX slice of an axis; negative indices count from its end, all are clamped.
 
     Raises:
-        UnsupportedOp: the step is 0 or nothing is left.
+        UnsupportedOp: the step is 0.
     """
     if step == 0:
         raise UnsupportedOp("Slice with a step of 0")
@@ -116,8 +120,6 @@ def _range(start: int, end: int, step: int, size: int) -> Range:
     else:
         first, stop = min(max(start, 0), size - 1), min(max(end, -1), size - 1)
     count = len(range(first, stop, step))
-    if count == 0:
-        raise UnsupportedOp("Slice that takes nothing", hint="remove the empty branch")
     return first, step, count
 
 
@@ -146,7 +148,7 @@ def _sizes(node: OnnxNode, build: Builder, size: int) -> tuple[int, ...]:
     if given is None:
         each = -(-size // parts)
         given = (*[each] * (parts - 1), size - each * (parts - 1))
-    if sum(given) != size or min(given) < 1 or len(given) < len(node.outputs):
+    if sum(given) != size or min(given) < 0 or len(given) < len(node.outputs):
         raise UnsupportedOp(f"split={list(given)} of {size} elements")
     return given
 

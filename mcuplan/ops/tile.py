@@ -15,7 +15,7 @@ from mcuplan.ir.graph import Node
 from mcuplan.ir.op import Call, Example, Op, QuantRule, Signature
 from mcuplan.ir.types import Array, TensorType
 from mcuplan.ir.writer import Writer
-from mcuplan.ops._read import inner, int_list, layout_behind
+from mcuplan.ops._read import add_empty, inner, int_list, layout_behind
 from mcuplan.ops._strided import MOVED, Loop, axis_steps, copy_call, copy_kernels
 from mcuplan.ops.movement import add_view
 
@@ -69,6 +69,9 @@ def add_repeated(
 ) -> None:
     """Repeat the first input ``by`` times along its ONNX axes, in the layout it is held in."""
     name = node.input(0)
+    if 0 in by:
+        add_empty(node, build, [n * k for n, k in zip(build.shape(name), by, strict=True)])
+        return
     if set(by) <= {1}:
         build.alias(node.outputs[0], name, build.held_layouts(name))
         return
@@ -81,8 +84,8 @@ def add_repeated(
 def read_tile(node: OnnxNode, build: Builder) -> None:
     """Tile with constant repeats."""
     repeats = int_list(node, build, 1, "repeats")
-    if repeats is None or len(repeats) != len(build.shape(node.input(0))) or min(repeats) < 1:
-        raise UnsupportedOp(f"repeats={repeats}", hint="give one count of 1 or more per axis")
+    if repeats is None or len(repeats) != len(build.shape(node.input(0))) or min(repeats) < 0:
+        raise UnsupportedOp(f"repeats={repeats}", hint="give one count of 0 or more per axis")
     add_repeated(node, build, Tile, repeats)
 
 
@@ -95,7 +98,7 @@ def read_expand(node: OnnxNode, build: Builder) -> None:
     rank = max(len(target), len(build.shape(name)))
     shape, wanted = (((1,) * rank + n)[-rank:] for n in (build.shape(name), target))
     pairs = list(zip(shape, wanted, strict=True))
-    if any(w < 1 or (w != n and 1 not in (n, w)) for n, w in pairs):
+    if any(w < 0 or (w != n and 1 not in (n, w)) for n, w in pairs):
         raise UnsupportedOp(f"Expand of shape {list(shape)} to {list(target)}")
     if shape != build.shape(name):
         wide = inner(node, "wide")

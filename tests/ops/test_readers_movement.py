@@ -307,7 +307,6 @@ def test_concat(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("proto", "message"),
     [
-        (model(node("Slice", "x s e"), X, {"s": ints(3), "e": ints(3)}), "nothing"),
         (model(node("Split", "x s", "y z", axis=1), X, {"s": ints(1, 2)}, outputs="y z"), "split"),
     ],
 )
