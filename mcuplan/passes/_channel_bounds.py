@@ -46,14 +46,21 @@ def channel_bounds(graph: Graph, *, real_ranges: bool = True) -> Mapping[str, Bo
     """
     found = {port.tensor: _any(graph.tensor(port.tensor).type) for port in graph.inputs}
     for node in graph.nodes:
-        # moves or selects: order is kept
-        moves = node.op.quant_rule is QuantRule.PASS_THROUGH and len(node.outputs) == 1
-        bounds = _BOUNDS.get(type(node.op), _increasing if moves else _unknown)
+        bounds = _BOUNDS.get(type(node.op), _increasing if _moves(graph, node) else _unknown)
         if bounds is _weighted and not real_ranges:
             bounds = _constant_sums
         for name, made in zip(node.outputs, bounds(graph, node, found), strict=True):
             found[name] = made
     return found
+
+
+def _moves(graph: Graph, node: Node) -> bool:
+    """Whether a node moves or selects values, so that order is kept; none by computed indices."""
+    values = [graph.tensor(name) for name in node.inputs]
+    kinds = [graph.tensor(name).type for name in node.outputs]
+    known = all(value.is_constant or value.type.dtype is kinds[0].dtype for value in values)
+    passes = node.op.quant_rule is QuantRule.PASS_THROUGH and len(kinds) == 1
+    return passes and known and kinds[0].elements > 0
 
 
 def border_taps(sig: Signature) -> Array:

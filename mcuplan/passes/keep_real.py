@@ -40,7 +40,7 @@ def keep_real(graph: Graph, asked: Collection[str] = (), *, everything: bool = F
         UnsupportedOp: a layer that was asked for is not there for float32.
     """
     chosen = _everything(graph) if everything else _chosen(graph, _named(graph, asked))
-    if not chosen:
+    if not chosen and not everything:
         return graph
     edit = Editor(graph)
     made = _Islands(graph, edit, chosen)
