@@ -10,6 +10,7 @@
 /* How an integer lies in memory: its bytes, 1, 4 or 8; the top bit is a sign in those of +16. */
 #define MPLAN_INTEGER_BYTES(kind) ((kind) & 15U)
 #define MPLAN_INTEGER_SIGNED (16U)
+#define MPLAN_INTEGER_REAL (32U) /* +16 and 4 bytes: those of a float, which only have an order */
 
 static inline int64_t mplan_take_integer(const int8_t *at, uint32_t kind)
 {
@@ -27,6 +28,21 @@ static inline int64_t mplan_take_integer(const int8_t *at, uint32_t kind)
         (void)memcpy(&value, at, sizeof value);
     }
     return value;
+}
+
+/** An integer, or one that stands to others as the floats do; what is no number is above all. */
+static inline int64_t mplan_take_ordered(const int8_t *at, uint32_t kind)
+{
+    const int64_t bits = mplan_take_integer(at, kind);
+    int64_t result = bits;
+
+    if ((kind & MPLAN_INTEGER_REAL) != 0U) {
+        const int64_t size = bits & 0x7FFFFFFF;
+
+        result = (bits < 0) ? -size : size;
+        result = (size > 0x7F800000) ? 0x7F800001 : result;
+    }
+    return result;
 }
 
 /** Its low bytes. */

@@ -14,6 +14,7 @@ from mcuplan.ir.graph import Layout, Node
 from mcuplan.ir.op import Call, Cost, Example, Kernel, Op, Signature
 from mcuplan.ir.types import Array, DType, TensorType, Types
 from mcuplan.ir.writer import Writer
+from mcuplan.ops._ordered import ORDERED, ordered, ordered_kind
 from mcuplan.ops._read import inner, normal_axis
 from mcuplan.ops.cast import Cast
 from mcuplan.ops.movement import add_view
@@ -28,7 +29,10 @@ class ArgExtreme(Op):
     smallest: bool = False
     last: bool = False
 
-    types = (Types(outputs=(DType.INT32,)),)
+    types = (
+        Types(outputs=(DType.INT32,)),
+        *(Types.whole([dtype], [DType.INT32]) for dtype in ORDERED),
+    )
 
     @property
     def label(self) -> str:
@@ -48,6 +52,7 @@ class ArgExtreme(Op):
         return (self._indices(arrays[0]).astype(np.int32),)
 
     def _indices(self, values: Array) -> Array:
+        values = ordered(values)
         seen = values[..., ::-1] if self.last else values
         found = (seen.argmin if self.smallest else seen.argmax)(axis=-1, keepdims=True)
         made: Array = values.shape[-1] - 1 - found if self.last else found
@@ -68,6 +73,9 @@ class ArgExtreme(Op):
             (cls(), (1, 1)),
         ]:
             yield Example(op, (shape,))
+        for k, dtype in enumerate(ORDERED):
+            op = cls(smallest=k % 2 == 0, last=k % 3 == 0)
+            yield Example(op, ((1, 2, 3, 5),), types=(dtype,))
 
 
 def read_arg_extreme(node: OnnxNode, build: Builder) -> None:
@@ -110,8 +118,10 @@ def _arg_extreme(sig: Signature) -> tuple[Call, ...]:
     op, kind = sig.op, sig.inputs[0]
     assert isinstance(op, ArgExtreme)
     classes = kind.shape[-1]
-    numbers = {"pixels": kind.row_bytes // classes, "classes": classes}
-    return (Call(numbers | {"smallest": int(op.smallest), "last": int(op.last)}),)
+    fields = {"pixels": sig.output.elements // sig.output.rows, "classes": classes}
+    if kind.quant is None:
+        fields["kind"] = ordered_kind(kind.dtype)
+    return (Call(fields | {"smallest": int(op.smallest), "last": int(op.last)}),)
 
 
 def _work(sig: Signature, runs: Sequence[int]) -> Mapping[str, float]:
@@ -123,6 +133,10 @@ def _work(sig: Signature, runs: Sequence[int]) -> Mapping[str, float]:
 OPS = (ArgExtreme,)
 KERNELS = (
     Kernel(ArgExtreme, "mplan_arg_extreme_s8", _arg_extreme, types=ArgExtreme.types[0], work=_work),
+    *(
+        Kernel(ArgExtreme, "mplan_arg_extreme_s64", _arg_extreme, types=types, work=_work)
+        for types in ArgExtreme.types[1:]
+    ),
 )
 READERS = {"ArgMax": read_arg_extreme, "ArgMin": read_arg_extreme}
 WRITERS = {ArgExtreme: write_arg_extreme}

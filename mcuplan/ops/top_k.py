@@ -15,6 +15,7 @@ from mcuplan.ir.graph import Node
 from mcuplan.ir.op import Call, Cost, Example, Kernel, Op, QuantRule, Signature
 from mcuplan.ir.types import Array, DType, TensorType, Types
 from mcuplan.ir.writer import Writer
+from mcuplan.ops._ordered import ORDERED, ordered, ordered_kind
 from mcuplan.ops._read import inner, int_list, normal_axis
 from mcuplan.ops.cast import Cast
 
@@ -32,12 +33,15 @@ class TopK(Op):
     smallest: bool = False
 
     quant_rule = QuantRule.PASS_THROUGH  # of the values
-    types = (Types(outputs=(DType.INT8, DType.INT32)),)
+    types = (
+        Types(outputs=(DType.INT8, DType.INT32)),
+        *(Types.whole([dtype], [dtype, DType.INT32]) for dtype in ORDERED),
+    )
 
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
         """Values and indices along the last axis."""
         shape = (*inputs[0].shape[:-1], self.k)
-        return TensorType(shape), TensorType(shape, DType.INT32)
+        return TensorType(shape, inputs[0].dtype), TensorType(shape, DType.INT32)
 
     def geometry(self, inputs: Sequence[Shape], output: Shape) -> tuple[InputMap, ...]:
         """All of the last axis."""
@@ -49,7 +53,7 @@ class TopK(Op):
         return values, found.astype(np.int32)
 
     def _taken(self, values: Array) -> tuple[Array, Array]:
-        keys = values.astype(np.float64) * (1 if self.smallest else -1)
+        keys = ordered(values) if self.smallest else ~ordered(values)
         found = np.argsort(keys, axis=-1, kind="stable")[..., : self.k]
         return np.take_along_axis(values, found, axis=-1), found
 
@@ -67,6 +71,8 @@ class TopK(Op):
             (cls(1), (1, 300)),
         ]:
             yield Example(op, (shape,))
+        for k, dtype in enumerate(ORDERED):
+            yield Example(cls(3, smallest=k % 2 == 0), ((1, 2, 2, 5),), types=(dtype,))
 
 
 def read_top_k(node: OnnxNode, build: Builder) -> None:
@@ -104,11 +110,17 @@ def _top_k(sig: Signature) -> tuple[Call, ...]:
     op, kind = sig.op, sig.inputs[0]
     assert isinstance(op, TopK)
     classes = kind.shape[-1]
-    numbers = {"pixels": kind.row_bytes // classes, "classes": classes, "k": op.k}
-    return (Call(numbers | {"smallest": int(op.smallest)}),)
+    pixels = kind.elements // kind.rows // classes
+    fields = {"pixels": pixels, "classes": classes, "k": op.k, "smallest": int(op.smallest)}
+    if kind.quant is None:
+        fields["kind"] = ordered_kind(kind.dtype)
+    return (Call(fields),)
 
 
 OPS = (TopK,)
-KERNELS = (Kernel(TopK, "mplan_top_k_s8", _top_k, types=TopK.types[0]),)
+KERNELS = (
+    Kernel(TopK, "mplan_top_k_s8", _top_k, types=TopK.types[0]),
+    *(Kernel(TopK, "mplan_top_k_s64", _top_k, types=types) for types in TopK.types[1:]),
+)
 READERS = {"TopK": read_top_k}
 WRITERS = {TopK: write_top_k}
