@@ -146,6 +146,7 @@ class Rewrite(Enum):
     TRANSPOSE_SUNK = auto()
     FLATTEN_FOLDED = auto()
     DENSE_SPLIT = auto()
+    ATTENTION_FUSED = auto()
     AFFINE_MERGED = auto()
     AFFINE_FOLDED = auto()
     ACTIVATION_FUSED = auto()

@@ -11,6 +11,7 @@ from mcuplan.passes.fold_batch_norm import fold_batch_norm, merge_affine
 from mcuplan.passes.fold_pad import fold_pad
 from mcuplan.passes.fold_quantize import fold_quantize
 from mcuplan.passes.fuse_activation import fuse_activation
+from mcuplan.passes.fuse_attention import fuse_attention
 from mcuplan.passes.fuse_gate import fuse_gate
 from mcuplan.passes.fuse_lookups import fuse_lookups
 from mcuplan.passes.join_choices import join_choices
@@ -36,6 +37,7 @@ PIPELINE: tuple[Pass, ...] = (
     fuse_activation,
     fold_quantize,
     split_dense,
+    fuse_attention,
     fuse_gate,
     fuse_lookups,
     fold_pad,

@@ -158,8 +158,9 @@ class BoardProgram:
                 else f"{{.stride = {kind.row_bytes}U, .table = NULL}}"
                 for side, kind in kinds.items()
             }
-            if operands == 2:
-                rows["in2_rows"] = f"{{.stride = {sig.inputs[1].row_bytes}U, .table = NULL}}"
+            for k in range(1, operands):
+                stride = sig.inputs[k].row_bytes
+                rows[f"in{k + 1}_rows"] = f"{{.stride = {stride}U, .table = NULL}}"
             self.parts.append(initializer(f"{name}_p{suffix}", struct, fields | rows, name))
 
     def run(self, folder: Path, gcc: str, qemu: str, level: str = "-O2") -> list[str]:
@@ -193,8 +194,8 @@ class BoardProgram:
 
 
 def _call(name: str, kernel: Kernel, packed: bool, scratch: bool, operands: int) -> str:
-    """The second operand stays where it is."""
-    second = f", {name}_in1" if operands == 2 else ""
+    """Further operands stay where they are."""
+    second = "".join(f", {name}_in{k}" for k in range(1, operands))
     last = ", scratch" if scratch else ""
     own = "p.packed = (const void *)packed;" if packed else "(void)packed;"
     unused = "" if scratch else "    (void)scratch;\n"

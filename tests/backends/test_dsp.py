@@ -11,6 +11,7 @@ import pytest
 from board_program import BoardProgram, layer, supporting, unweighted
 
 from mcuplan.backends.dsp import KERNELS
+from mcuplan.ops.attention import Attention
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.dense import Dense
 from mcuplan.ops.eltwise import Add, Sub
@@ -156,6 +157,24 @@ def test_products(level: str, tmp_path: Path, arm_gcc: str, qemu: str) -> None:
             for kernel in found:
                 program.add(sig, kernel)
     assert [] == program.run(tmp_path, arm_gcc, qemu, level)
+
+
+def test_attention(tmp_path: Path, arm_gcc: str, qemu: str) -> None:
+    """Heads of any width, causal or not, with keys of their own or shared, give every byte."""
+    program = BoardProgram(8)
+    for op, queries, keys, values in [
+        (Attention(0.35), (1, 5, 2, 8), (1, 5, 2, 8), (1, 5, 2, 8)),
+        (Attention(0.5, True), (1, 6, 1, 4), (1, 7, 1, 4), (1, 7, 1, 4)),
+        (Attention(0.25), (1, 3, 4, 7), (1, 9, 2, 7), (1, 9, 2, 5)),
+        (Attention(0.001), (1, 2, 1, 18), (1, 1, 1, 18), (1, 1, 1, 3)),
+        (Attention(2.0, True), (1, 4, 3, 3), (1, 4, 1, 3), (1, 4, 1, 9)),
+    ]:
+        for _ in range(2):
+            sig = unweighted(op, program.rng, queries, keys, values)
+            found = supporting(KERNELS, "mplan_attention_s8_dsp", sig)
+            assert found
+            program.add(sig, found)
+    assert [] == program.run(tmp_path, arm_gcc, qemu)
 
 
 def test_dense(tmp_path: Path, arm_gcc: str, qemu: str) -> None:

@@ -3,7 +3,15 @@
 
 from __future__ import annotations
 
-from mcuplan.backends.dsp import _conv, _dense, _depthwise, _eltwise, _matmul, _normalize
+from mcuplan.backends.dsp import (
+    _attention,
+    _conv,
+    _dense,
+    _depthwise,
+    _eltwise,
+    _matmul,
+    _normalize,
+)
 from mcuplan.backends.dsp._depthwise import depthwise3x3_supports, depthwise_supports
 from mcuplan.backends.dsp._shared import BACKEND
 from mcuplan.ir.op import Signature
@@ -28,4 +36,5 @@ KERNELS = (
     _conv.PIXELS,
     _dense.DENSE,
     *_matmul.MATMULS,
+    _attention.ATTENTION,
 )

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from mcuplan.ir.op import NO_CLAMP
+from mcuplan.ops.attention import Attention
 from mcuplan.ops.concat import Concat
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.conv3d import Conv3D
@@ -109,6 +110,14 @@ _POOLS = (
     ((8, 8), (8, 8, 64), (1, 1), 0),
     ((12, 2), (12, 2, 33), (1, 1), 0),
     ((4, 1), (40, 1, 16), (4, 1), 0),
+)
+_ATTENTIONS = (
+    ((1, 8, 4, 8), (1, 8, 4, 8), False),
+    ((1, 16, 2, 16), (1, 24, 1, 16), False),
+    ((1, 24, 1, 10), (1, 24, 1, 10), True),
+    ((1, 3, 3, 33), (1, 40, 3, 33), False),
+    ((1, 48, 1, 16), (1, 48, 1, 16), False),
+    ((1, 1, 8, 4), (1, 20, 8, 4), False),
 )
 _KEYS, _VALUES = ((0, 1, 2, -1), (0, 3, 2, -1)), ((0, 1, 2, -1), (0, -1, 2, 3))
 _PRODUCTS = (
@@ -220,6 +229,8 @@ def _unweighted() -> Iterator[Shape]:
             yield Shape(op(kernel, stride, (1, 1), (pad,) * 4), ((1, *size),))
     for (a, b), first, second in _PRODUCTS:
         yield Shape(MatMul(a, b, 4), (first, second))
+    for queries, keys, causal in _ATTENTIONS:
+        yield Shape(Attention(0.25, causal), (queries, keys, keys))
     yield from _over_three()
     yield from _resized()
     yield from _element_by_element()

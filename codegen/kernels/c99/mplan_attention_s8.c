@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: 0BSD */
+#include "mplan_attention_s8.h"
+
+#define WIDTH 4U /* values that share a weight */
+
+static int32_t score(const mplan_attention_s8_t *p, const int8_t *query, const int8_t *key)
+{
+    int32_t sum = 0;
+
+    for (size_t d = 0U; d < p->depth; d++) {
+        sum += ((int32_t)query[d] - p->in_zero_point) * key[d];
+    }
+    return sum;
+}
+
+/* 2^-y for the logarithm of a score so far below the largest, along a line between two entries. */
+static uint32_t weight_of(const mplan_attention_s8_t *p, uint32_t below)
+{
+    const uint64_t product = (uint64_t)below * (uint32_t)p->factor;
+    const uint32_t y =
+        (uint32_t)((product + ((uint64_t)1U << (p->factor_shift - 1U))) >> p->factor_shift);
+    const uint32_t whole = y >> 16;
+    const uint32_t *const entry = &p->exponentials[(y >> 11) & 31U];
+    const uint32_t between = entry[0] - ((((entry[0] - entry[1]) * (y & 2047U)) + 1024U) >> 11);
+
+    return (between + (((uint32_t)1U << whole) >> 1)) >> whole;
+}
+
+/* Scores become weights; returns their sum. */
+static uint32_t weigh(const mplan_attention_s8_t *p, const int32_t *scores, uint32_t *weights,
+                      size_t seen, int32_t largest)
+{
+    uint32_t sum = 0U;
+
+    for (size_t j = 0U; j < seen; j++) {
+        const uint32_t below = (uint32_t)(largest - scores[j]);
+
+        weights[j] = (below <= (uint32_t)p->limit) ? weight_of(p, below) : 0U;
+        sum += weights[j];
+    }
+    return sum;
+}
+
+/* Means of at most four values of each key. */
+static void means(const mplan_attention_s8_t *p, const uint32_t *weights, size_t seen, uint32_t sum,
+                  const int8_t *values, size_t count, int8_t *out)
+{
+    int64_t sums[WIDTH] = {0, 0, 0, 0};
+    uint32_t shift = 0U;
+    uint32_t reciprocal;
+
+    for (size_t j = 0U; j < seen; j++) {
+        const int8_t *const value = &values[mplan_row(&p->in3_rows, j)];
+        const int64_t weight = (int64_t)weights[j];
+
+        for (size_t e = 0U; e < count; e++) {
+            sums[e] += weight * ((int32_t)value[e] - p->in3_zero_point);
+        }
+    }
+    while ((sum >> shift) > 65535U) {
+        shift++;
+    }
+    sum >>= shift;
+    reciprocal = (0x80000000U + (sum >> 1)) / sum;
+    for (size_t e = 0U; e < count; e++) {
+        const int64_t share = (sums[e] >> shift) * (int64_t)reciprocal;
+        const int32_t result =
+            mplan_scale((int32_t)(share >> 15), p->multiplier, p->pre_shift) + p->out_zero_point;
+
+        out[e] = (int8_t)mplan_clamp(result, -128, 127);
+    }
+}
+
+static void head(const mplan_attention_s8_t *p, const int8_t *query, const int8_t *keys,
+                 const int8_t *values, size_t seen, int8_t *out, int8_t *scratch)
+{
+    int32_t *const scores = (int32_t *)(void *)scratch;
+    uint32_t *const weights = (uint32_t *)(void *)scratch;
+    int32_t largest = 0;
+    uint32_t sum;
+
+    for (size_t j = 0U; j < seen; j++) {
+        scores[j] = score(p, query, &keys[mplan_row(&p->in2_rows, j)]);
+        largest = ((j == 0U) || (scores[j] > largest)) ? scores[j] : largest;
+    }
+    sum = weigh(p, scores, weights, seen, largest);
+    for (size_t e = 0U; e < p->width; e += WIDTH) {
+        const size_t count = ((p->width - e) < WIDTH) ? (p->width - e) : WIDTH;
+
+        means(p, weights, seen, sum, &values[e], count, &out[e]);
+    }
+}
+
+MPLAN_KERNEL
+void mplan_attention_s8(const mplan_attention_s8_t *p, const int8_t *in, const int8_t *in2,
+                        const int8_t *in3, int8_t *out, size_t y0, size_t y1, int8_t *scratch)
+{
+    for (size_t y = y0; y < y1; y++) {
+        const int8_t *const queries = &in[mplan_row(&p->in_rows, y)];
+        int8_t *const to = &out[mplan_row(&p->out_rows, y)];
+        const size_t seen = (size_t)p->first_seen + ((p->causal != 0U) ? y : 0U);
+
+        for (size_t h = 0U; h < p->heads; h++) {
+            const size_t from = h / p->shared;
+
+            head(p, &queries[h * p->depth], &in2[from * p->depth], &in3[from * p->width], seen,
+                 &to[h * p->width], scratch);
+        }
+    }
+}
