@@ -9,7 +9,6 @@ import numpy as np
 
 from mcuplan.errors import DamagedModel
 from mcuplan.ir.builder import Builder, OnnxNode
-from mcuplan.ir.op import Op
 from mcuplan.ir.types import Array
 from mcuplan.ops._indexed import index_operand, operand
 from mcuplan.ops._read import inner, layout_behind, normal_axis
@@ -59,11 +58,14 @@ def add_taken(node: OnnxNode, build: Builder, axis: int, wanted: Array) -> None:
     build.add(Take(indices), [source], node, layout, quant=build.quant(node.input(0)))
 
 
-def add_gather(node: OnnxNode, build: Builder, op: Op) -> None:
+def add_gather(node: OnnxNode, build: Builder, op: Gather | GatherElements | GatherND) -> None:
     """An operator of data and indices, in the model's order of axes."""
     stem, data = node.outputs[0], node.input(0)
+    table = build.constant(data)
+    if table is not None and table.data.dtype.kind == "f" and table.data.size:
+        op = replace(op, table=(float(table.data.min()), float(table.data.max())))
     indices = index_operand(build, node.input(1), f"{stem}_indices")
-    quant = None if build.constant(data) is not None else build.quant(data)
+    quant = None if table is not None else build.quant(data)
     build.add(op, [operand(build, data, f"{stem}_table"), indices], node, quant=quant)
 
 

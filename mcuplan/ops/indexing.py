@@ -27,11 +27,24 @@ __all__ = ["KERNELS", "OPS", "WRITERS", "Gather", "GatherElements", "GatherND", 
 
 @dataclass(frozen=True, slots=True)
 class Indexed(Op):
-    """Input 0 is moved or left out, as input 1 says; input 0 may be a table in flash."""
+    """Input 0 is moved or left out, as input 1 says; input 0 may be a table in flash.
+
+    ``table``: a field, the least and largest value of such a table, all of which may be picked.
+    """
 
     types = indexed_types(2)
     quant_rule = QuantRule.PASS_THROUGH
     constants_on_output = True
+
+    @property
+    def table(self) -> tuple[float, float] | None:
+        """Ends of what a table in flash holds."""
+        return None
+
+    @property
+    def mixes(self) -> tuple[float, ...]:
+        """Those, whichever of its values were picked when ranges were observed."""
+        return self.table or ()
 
     def walk(self, data: Shape, indices: Shape) -> Walk:
         """How blocks of the output, or of the updates, find their places in the data."""
@@ -61,6 +74,7 @@ class Gather(Indexed):
     """Slices of the data along one axis, in the shape of the indices."""
 
     axis: int
+    table: tuple[float, float] | None = None
 
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
         """The indices take the place of the axis."""
@@ -107,6 +121,7 @@ class GatherElements(Indexed):
     """An element for each index, at its position but for one axis."""
 
     axis: int
+    table: tuple[float, float] | None = None
 
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
         """The shape of the indices."""
@@ -151,6 +166,7 @@ class GatherND(Indexed):
     """A block for each tuple of indices, behind axes that both have."""
 
     batch: int = 0
+    table: tuple[float, float] | None = None
 
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
         """The indices but for their last axis, and what the tuples leave of the data."""

@@ -6,7 +6,7 @@ static uint64_t truncated(float real, uint32_t bits, uint32_t is_signed)
 {
     const uint32_t above = bits - ((is_signed != 0U) ? 1U : 0U);
     const float half = (float)((uint32_t)1U << (above / 2U));
-    const float end = half * ((float)((uint32_t)1U << (above - (above / 2U))));
+    const float end = half * half * (((above % 2U) != 0U) ? 2.0f : 1.0f);
     const uint64_t most = ~(uint64_t)0U >> (64U - above);
     const float size = (real < 0.0f) ? -real : real;
     uint64_t value = 0U;
