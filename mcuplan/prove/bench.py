@@ -208,9 +208,9 @@ def count_cases(
     return rows
 
 
-def signature_of(shape: Shape) -> Signature:
-    """What a kernel sees of a shape."""
-    graph = _typed((shape,))
+def signature_of(shape: Shape, *, real: bool = False) -> Signature:
+    """What a kernel sees of a shape, in int8 or of real values."""
+    graph = _typed((shape,), real=real)
     return graph.signature(graph.nodes[0])
 
 
