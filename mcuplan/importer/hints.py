@@ -20,7 +20,6 @@ class Way:
 _CUT = Way("cut the model before its post-processing", ends=True)
 _COMPARE = Way("compare in the application", ends=True)
 _FRAMES = Way("a Conv1d over time (TCN) does the same work")
-_NORM = Way("train with BatchNorm, which is folded away")
 
 WAYS: Mapping[str, Way] = {
     "And": _COMPARE,
@@ -33,7 +32,6 @@ WAYS: Mapping[str, Way] = {
     "DynamicQuantizeLinear": Way("quantize statically, with calibration data"),
     "GRU": _FRAMES,
     "GridSample": Way("nn.Upsample(mode='nearest') where the grid is regular"),
-    "LRN": _NORM,
     "LSTM": _FRAMES,
     "MatMulInteger": Way("quantize statically (QDQ or QLinearMatMul)"),
     "MaxRoiPool": _CUT,

@@ -20,7 +20,7 @@ from mcuplan.ir.op import Cost, Example, Op, QuantRule
 from mcuplan.ir.types import Array, TensorType
 from mcuplan.ir.writer import Writer
 
-__all__ = ["OPS", "READERS", "WRITERS", "ChannelAffine"]
+__all__ = ["OPS", "WRITERS", "ChannelAffine", "read_batch_norm"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +59,6 @@ class ChannelAffine(Op):
 
 def read_batch_norm(node: OnnxNode, build: Builder) -> None:
     """BatchNormalization with constant statistics, in inference mode."""
-    if node.get_int("training_mode", 0):
-        raise UnsupportedOp("training_mode=1", hint="export the model in evaluation mode")
     if node.opset < 14 and any(node.outputs[1:]):  # what says that it trains, before opset 14
         hint = "export the model in evaluation mode"
         raise UnsupportedOp("outputs of statistics: it normalizes by those of its input", hint=hint)
@@ -97,5 +95,4 @@ def write_affine(node: Node, out: Writer) -> None:
 
 
 OPS = (ChannelAffine,)
-READERS = {"BatchNormalization": read_batch_norm}
 WRITERS = {ChannelAffine: write_affine}

@@ -13,7 +13,9 @@ from mcuplan.errors import UnsupportedOp
 from mcuplan.ir.builder import Builder, Constant, OnnxNode, plain
 from mcuplan.ops._normal_places import Place, along, place_of, spread, wide
 from mcuplan.ops._read import inner, normal_axis
+from mcuplan.ops._steps import Steps
 from mcuplan.ops.arithmetic import read_two
+from mcuplan.ops.batch_norm import read_batch_norm
 from mcuplan.ops.movement import Reshape
 from mcuplan.ops.normalize import Epsilon, Normalize
 
@@ -120,9 +122,22 @@ def _from_axis(node: OnnxNode, build: Builder) -> tuple[int, ...]:
 
 def read_layer_norm(node: OnnxNode, build: Builder) -> None:
     """LayerNormalization over the last axes."""
-    norm = Norm(_from_axis(node, build), node.get_float("epsilon", 1e-5))
-    _no_statistics(node)
-    add_normalized(node, build, norm, node.input(1), node.input(2))
+    axes, epsilon = _from_axis(node, build), node.get_float("epsilon", 1e-5)
+    add_normalized(node, build, Norm(axes, epsilon), node.input(1), node.input(2))
+    mean, inverse = (*node.outputs[1:], "", "")[:2]
+    if mean or inverse:
+        steps = Steps(node, build)
+        mean = steps.add("ReduceMean", node.input(0), to=mean, axes=axes)
+    if inverse:
+        variance = _variance(steps, mean, axes, keepdims=1)
+        root = steps.add("Sqrt", steps.add("Add", variance, epsilon))
+        steps.add("Reciprocal", root, to=inverse)
+
+
+def _variance(steps: Steps, mean: str, axes: tuple[int, ...], keepdims: int) -> str:
+    """The mean of squares of distances from a mean."""
+    away = steps.add("Sub", steps.node.input(0), mean)
+    return steps.add("ReduceMean", steps.add("Mul", away, away), axes=axes, keepdims=keepdims)
 
 
 def read_rms_norm(node: OnnxNode, build: Builder) -> None:
@@ -148,6 +163,34 @@ def read_skip_layer_norm(node: OnnxNode, build: Builder) -> None:
         read_two(added, build)
     norm = Norm((-1,), node.get_float("epsilon", 1e-12), centered=not simple)
     add_normalized(replace(node, inputs=(total,)), build, norm, gain, offset)
+
+
+def read_batch(node: OnnxNode, build: Builder) -> None:
+    """BatchNormalization; in training mode by the statistics of its input.
+
+    These are mixed into the given ones.
+    """
+    if not node.get_int("training_mode", 0):
+        read_batch_norm(node, build)
+        return
+    rank = len(build.shape(node.input(0)))
+    axes = (0, *range(2, rank))
+    gain, offset = (_per_channel(build, node.input(i), rank) for i in (1, 2))
+    add_normalized(node, build, Norm(axes, node.get_float("epsilon", 1e-5)), gain, offset)
+    steps, kept = Steps(node, build), node.get_float("momentum", 0.9)
+    mean = steps.add("ReduceMean", node.input(0), axes=axes)
+    for index, given in ((1, node.input(3)), (2, node.input(4))):
+        name = node.outputs[index] if index < len(node.outputs) else ""
+        old = build.constant(given)
+        if not name or old is None:
+            continue
+        if index == 1:
+            new = steps.add("ReduceMean", node.input(0), axes=axes, keepdims=0)
+        else:
+            new = _variance(steps, mean, axes, keepdims=0)
+        share = f"{name}\0old"
+        build.constants[share] = Constant((old.data * kept).astype(np.float32))
+        steps.add("Add", steps.add("Mul", new, 1.0 - kept), share, to=name)
 
 
 def read_instance_norm(node: OnnxNode, build: Builder) -> None:
@@ -230,6 +273,7 @@ def _no_statistics(node: OnnxNode, *others: int) -> None:
 
 
 READERS = {
+    "BatchNormalization": read_batch,
     "GroupNormalization": read_group_norm,
     "InstanceNormalization": read_instance_norm,
     "LayerNormalization": read_layer_norm,

@@ -48,6 +48,19 @@ READ = {
     "first axis": model(
         node("LayerNormalization", "x g b", axis=0), {"x": (3, 5)}, _constants(3, 5)
     ),
+    "statistics": model(
+        node("LayerNormalization", "x g b", "y mean inverse", axis=1),
+        TOKENS,
+        _constants(6, 12),
+        outputs="y mean inverse",
+    ),
+    "neighbouring channels": model(node("LRN", "x", size=3, alpha=0.1, bias=2.0), MAPS),
+    "training": model(
+        node("BatchNormalization", "x g b m v", "y n w", training_mode=1),
+        MAPS,
+        {**_constants(6), "m": np.ones(6, np.float32), "v": np.ones(6, np.float32)},
+        outputs="y n w",
+    ),
     "instances": model(node("InstanceNormalization", "x g b"), MAPS, _constants(6)),
     "instances of a signal": model(
         node("InstanceNormalization", "x g b"), {"x": (1, 4, 9)}, _constants(4)
@@ -104,9 +117,6 @@ def test_readers(name: str, tmp_path: Path) -> None:
 
 
 REFUSED = {
-    "statistics": model(
-        node("LayerNormalization", "x g b", "y mean"), TOKENS, _constants(12), outputs="y mean"
-    ),
     "no group": model(
         node("GroupNormalization", "x g b", num_groups=4), MAPS, _constants(6), opset=21
     ),
