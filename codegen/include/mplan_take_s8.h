@@ -21,7 +21,7 @@ typedef struct {
     mplan_rows_t out_rows;
     const uint16_t *row_of; /* [output rows], or NULL */
     const uint16_t *table;  /* [count] */
-    const uint8_t *fill;    /* [fill_bytes]: one element, repeated wherever a table says so */
+    const uint8_t *fill;    /* [fill_bytes]: an element, or a byte of it where all are equal */
     uint32_t fill_bytes;
     uint32_t outer;
     uint32_t outer_bytes;

@@ -102,13 +102,14 @@ def take_call(sig: Signature, axes: Axes, fill: Array | None = None) -> Call:
     rows, inner = _split(shape, axes)
     run = math.prod(shape[inner.stop :]) * size
     table = _table(shape, axes, inner)
-    codes = None if fill is None else np.frombuffer(fill.tobytes(), np.uint8)
+    codes = np.zeros(1, np.uint8) if fill is None else np.frombuffer(fill.tobytes(), np.uint8)
+    codes = codes[:1] if (codes == codes[0]).all() else codes
     return Call(
         {
             "row_of": None if rows is None else _places(rows),
             "table": _places(table),
-            "fill": None if codes is None else ConstArray(DType.UINT8, codes, "tables"),
-            "fill_bytes": size,
+            "fill": None if fill is None else ConstArray(DType.UINT8, codes, "tables"),
+            "fill_bytes": len(codes),
             "outer": math.prod(shape[first : inner.start]),
             "outer_bytes": math.prod(shape[axis] for axis in inner) * run,
             "count": len(table),
@@ -186,19 +187,23 @@ def _take_work(
     def work(sig: Signature, runs: Sequence[int]) -> Mapping[str, float]:
         (call,) = lower(sig)
         table, row_of = call.fields["table"], call.fields["row_of"]
-        run, outer = call.fields["run"], call.fields["outer"]
+        run, outer, element = (call.fields[key] for key in ("run", "outer", "fill_bytes"))
         assert isinstance(table, ConstArray)
         assert isinstance(run, int)
         assert isinstance(outer, int)
+        assert isinstance(element, int)
         rows = sig.output.rows
         whole = int((row_of.values == _NONE).sum()) if isinstance(row_of, ConstArray) else 0
         filled = (rows - whole) * outer * int((table.values == _NONE).sum())
         blocks = (rows - whole) * outer * table.content.size
         taken = blocks - filled
-        size = sig.output.dtype.nbytes()
         found = Counter({"call": len(runs), "row": rows, "part": (rows - whole) * outer})
         found.update({"block": blocks, "byte": taken if run == 1 else 0})
-        found["filled"] = (filled * run + whole * sig.output.row_bytes) // size
+        for times, nbytes in ((filled, run), (whole, sig.output.row_bytes)):
+            if element == 1:
+                found.update(block_parts("cleared", times, nbytes, aligned=nbytes % 4 == 0))
+            else:
+                found["filled"] += times * nbytes // element
         found.update(block_parts("run", taken if run > 1 else 0, run, aligned=run % 4 == 0))
         return found
 

@@ -5,8 +5,12 @@
 
 static void fill(const mplan_take_s8_t *p, int8_t *out, size_t bytes)
 {
-    for (size_t i = 0U; i < bytes; i += p->fill_bytes) {
-        (void)memcpy(&out[i], p->fill, p->fill_bytes);
+    if (p->fill_bytes == 1U) {
+        (void)memset(out, p->fill[0], bytes);
+    } else {
+        for (size_t i = 0U; i < bytes; i += p->fill_bytes) {
+            (void)memcpy(&out[i], p->fill, p->fill_bytes);
+        }
     }
 }
 

@@ -26,6 +26,7 @@ from mcuplan.ops.resample import Upsample
 from mcuplan.ops.resize import Resize, pixel_taps
 from mcuplan.ops.slicing import Slice
 from mcuplan.ops.softmax import Softmax
+from mcuplan.ops.take import Take
 from mcuplan.ops.tile import Tile
 from mcuplan.ops.unary import Lookup, UnaryFn
 from mcuplan.prove.bench import SHAPES, Shape, signature_of
@@ -286,6 +287,14 @@ def _moved() -> Iterator[Shape]:
         yield Shape(Upsample((1, 2, 2, 1)), (size,))
         yield Shape(Tile((1, 1, 2, 1)), (size,))
         yield Shape(Concat(1), (size, size))
+        for axis in (1, 2, 3):
+            yield Shape(_taken(size, axis), (size,))
+
+
+def _taken(size: tuple[int, ...], axis: int) -> Take:
+    """Every other element of an axis, the constant between them."""
+    own = tuple(i if i % 2 == 0 else -1 for i in range(size[axis] + 1))[: size[axis]]
+    return Take(tuple(own if a == axis else None for a in range(len(size))))
 
 
 def sweep() -> tuple[Shape, ...]:
