@@ -12,8 +12,8 @@ import numpy as np
 from mcuplan.errors import UnsupportedOp
 from mcuplan.ir.builder import Builder, OnnxNode
 from mcuplan.ir.geometry import SAME, InputMap, Shape
-from mcuplan.ir.op import Call, Cost, Field, Op, Signature
-from mcuplan.ir.types import Array, TensorType
+from mcuplan.ir.op import Call, Cost, Field, Op, QuantRule, Signature
+from mcuplan.ir.types import Array, DType, TensorType, Types
 from mcuplan.ir.writer import Writer
 from mcuplan.ops._windows import (
     NO_PADS,
@@ -28,16 +28,24 @@ from mcuplan.ops._windows import (
     three_axes,
     windows,
 )
+from mcuplan.ops.fields import FLOAT_TYPES
 
 __all__ = [
+    "EXTREME_TYPES",
     "NO_PADS",
     "Pool",
     "axis_names",
+    "end_of",
     "extreme",
     "extreme_call",
     "half_to_even",
     "pool_geometry",
 ]
+
+
+_ANY = frozenset({True, False})
+EXTREME_TYPES = (Types.all(DType.INT8, _ANY), Types.all(DType.UINT8, _ANY), FLOAT_TYPES)
+"""Types of an operator that selects elements by their order, on a grid or on none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +76,9 @@ class Pool(Op):
                     hint="no window may lie in the padding alone",
                 )
             out.append(count)
-        return (TensorType((n, *out, c)),)
+        selects = self.quant_rule is QuantRule.PASS_THROUGH
+        dtype = inputs[0].dtype if selects else DType.FLOAT32
+        return (TensorType((n, *out, c), dtype),)
 
     def _count(self, size: Sequence[int], axis: int) -> int:
         """Windows along an axis."""
@@ -176,6 +186,14 @@ def extreme(pool: Pool, x: Array, *, least: bool) -> Array:
         taken = taken | held
     assert found is not None
     return found
+
+
+def end_of(x: Array, *, least: bool) -> float:
+    """What no element of an array is below, or above: its padding does no harm."""
+    if x.dtype.kind == "f":
+        return -math.inf if least else math.inf
+    limits = np.iinfo(x.dtype)
+    return int(limits.min if least else limits.max)
 
 
 def extreme_call(sig: Signature) -> tuple[Call, ...]:

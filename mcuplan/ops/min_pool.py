@@ -3,17 +3,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from mcuplan.ir.graph import Node
-from mcuplan.ir.op import Example, QuantRule, Signature
-from mcuplan.ir.types import Array, DType, Types
+from mcuplan.ir.op import Example, QuantRule
+from mcuplan.ir.types import Array
 from mcuplan.ir.writer import Writer
-from mcuplan.ops._pools import Pool, extreme
+from mcuplan.ops._pools import EXTREME_TYPES, Pool, end_of, extreme
 from mcuplan.ops._windows import channels_first
-from mcuplan.ops.fields import FLOAT_TYPES
 
 __all__ = ["OPS", "WRITERS", "MinPool2D"]
 
@@ -22,20 +20,17 @@ __all__ = ["OPS", "WRITERS", "MinPool2D"]
 class MinPool2D(Pool):
     """Least value of each window; padding is ignored, quantization passes through."""
 
-    types = (Types(), Types.all(DType.UINT8), FLOAT_TYPES)
+    types = EXTREME_TYPES
     quant_rule = QuantRule.PASS_THROUGH
 
     def reference(self, *arrays: Array) -> tuple[Array, ...]:
         """Minimum."""
-        return (self.windows(arrays[0], math.inf).min(axis=self.tap_axes),)
+        border = end_of(arrays[0], least=False)
+        return (self.windows(arrays[0], border).min(axis=self.tap_axes),)
 
     def float32(self, *arrays: Array) -> tuple[Array, ...]:
         """The first of the least, row by row of each window."""
         return (extreme(self, arrays[0], least=True),)
-
-    def integer(self, sig: Signature, *arrays: Array) -> tuple[Array, ...]:
-        """Minimum of the integers; the padding is their largest value."""
-        return (self.windows(arrays[0], sig.output.dtype.high).min(axis=self.tap_axes),)
 
     @classmethod
     def examples(cls) -> Iterable[Example]:

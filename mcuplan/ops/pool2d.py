@@ -23,16 +23,18 @@ from mcuplan.ir.op import (
     QuantRule,
     Signature,
 )
-from mcuplan.ir.types import Array, DType, TensorType, Types
+from mcuplan.ir.types import Array, TensorType, Types
 from mcuplan.ir.writer import Writer
 from mcuplan.ops._pools import (
+    EXTREME_TYPES,
     NO_PADS,
     Pool,
+    end_of,
     extreme,
     half_to_even,
     pool_geometry,
 )
-from mcuplan.ops._windows import Pads, channels_first
+from mcuplan.ops._windows import Pads, WindowsRead, channels_first
 from mcuplan.ops.fields import FLOAT_TYPES
 from mcuplan.quant.requantize import requantize, requantize_factors
 
@@ -42,6 +44,7 @@ __all__ = [
     "WRITERS",
     "AvgPool2D",
     "MaxPool2D",
+    "add_max_pool",
     "average_factors",
     "divides",
 ]
@@ -51,20 +54,17 @@ __all__ = [
 class MaxPool2D(Pool):
     """Largest value of each window; padding is ignored, quantization passes through."""
 
-    types = (Types(), Types.all(DType.UINT8), FLOAT_TYPES)
+    types = EXTREME_TYPES
     quant_rule = QuantRule.PASS_THROUGH
 
     def reference(self, *arrays: Array) -> tuple[Array, ...]:
         """Maximum."""
-        return (self.windows(arrays[0], -math.inf).max(axis=self.tap_axes),)
+        border = end_of(arrays[0], least=True)
+        return (self.windows(arrays[0], border).max(axis=self.tap_axes),)
 
     def float32(self, *arrays: Array) -> tuple[Array, ...]:
         """The first of the largest, row by row of each window."""
         return (extreme(self, arrays[0], least=False),)
-
-    def integer(self, sig: Signature, *arrays: Array) -> tuple[Array, ...]:
-        """Maximum of the integers; the padding is their least value."""
-        return (self.windows(arrays[0], sig.output.dtype.low).max(axis=self.tap_axes),)
 
     @classmethod
     def examples(cls) -> Iterable[Example]:
@@ -183,12 +183,13 @@ def average_factors(sig: Signature) -> tuple[int, Array, Array]:
 # -- readers and writers ------------------------------------------------------------------
 
 
-def read_max_pool(node: OnnxNode, build: Builder) -> None:
-    """MaxPool without its output of indices, which nothing may read."""
+def add_max_pool(node: OnnxNode, build: Builder) -> WindowsRead:
+    """The values of a MaxPool; returns its windows."""
     read, _ = pool_geometry(node, build)
     name = node.input(0)
     source = build.in_layout(name, read.layout)
     build.add(MaxPool2D(*read.window), [source], node, read.layout, quant=build.quant(name))
+    return read
 
 
 def read_average_pool(node: OnnxNode, build: Builder) -> None:
@@ -233,5 +234,5 @@ def write_avg_pool(node: Node, out: Writer) -> None:
 
 
 OPS = (AvgPool2D, MaxPool2D)
-READERS = {"AveragePool": read_average_pool, "MaxPool": read_max_pool}
+READERS = {"AveragePool": read_average_pool}
 WRITERS = {AvgPool2D: write_avg_pool, MaxPool2D: write_max_pool}

@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from mcuplan.ir.op import Call, ConstArray, Field, Kernel, Signature
 from mcuplan.ir.types import DType
 from mcuplan.ir.work import Work, block_parts
-from mcuplan.ops._pools import Pool, axis_names, extreme_call
+from mcuplan.ops._pools import EXTREME_TYPES, Pool, axis_names, extreme_call
 from mcuplan.ops._windows import three_axes
 from mcuplan.ops.fields import FLOAT_TYPES
 from mcuplan.ops.min_pool import MinPool2D
 from mcuplan.ops.pool2d import AvgPool2D, MaxPool2D, average_factors, divides
 
-__all__ = ["KERNELS", "has_two_axes", "max_pool_work", "pool_work"]
+__all__ = ["KERNELS", "has_two_axes", "max_pool_work", "pool_taps", "pool_work"]
 
 MODES: dict[type[Pool], int] = {MaxPool2D: 0, MinPool2D: 1, AvgPool2D: 2}
 """The kernels' ``mode``; an average is the one behind its sum."""
@@ -124,15 +124,21 @@ def _min_pool_work(sig: Signature, runs: Sequence[int]) -> Work:
     }
 
 
+def pool_taps(sig: Signature) -> tuple[int, int, int, int]:
+    """Taps inside the input of all windows along D, H and W, and how many there are along W."""
+    op = sig.op
+    assert isinstance(op, Pool)
+    size, made = sig.inputs[0].shape[1:-1], three_axes(sig.output.shape[1:-1], 1)
+    inside = [int(op.taps(size, axis, 0, 0).sum()) for axis in range(len(size))]
+    first, high, wide = three_axes(inside, 1)
+    return first, high, wide, made[2]
+
+
 def _general_work(sig: Signature, runs: Sequence[int]) -> Work:
     """Eight channels of a window at a time; taps inside the input, each with its channels."""
-    op, channels = sig.op, sig.output.channels
-    assert isinstance(op, Pool)
-    size = sig.inputs[0].shape[1:-1]
-    inside = [int(op.taps(size, axis, 0, 0).sum()) for axis in range(len(size))]
-    first, high, wide = three_axes(inside, three_axes(sig.output.shape[1:-1], 1)[1])
+    channels = sig.output.channels
+    first, high, wide, columns = pool_taps(sig)
     pixels, blocks = sig.output.elements // channels, -(-channels // 8)
-    columns = three_axes(sig.output.shape[1:-1], 1)[2]
     return {
         "call": len(runs),
         "row": sig.output.rows,
@@ -174,6 +180,7 @@ KERNELS = (
         MaxPool2D,
         "mplan_max_pool2d_s8",
         extreme_call,
+        types=EXTREME_TYPES[0],
         supports=has_two_axes,
         cost_class="pool",
         work=max_pool_work,
@@ -182,6 +189,7 @@ KERNELS = (
         MinPool2D,
         "mplan_min_pool2d_s8",
         extreme_call,
+        types=EXTREME_TYPES[0],
         supports=has_two_axes,
         cost_class="pool",
         work=_min_pool_work,

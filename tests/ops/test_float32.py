@@ -14,6 +14,7 @@ from mcuplan.ops import kernels_of
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.cum_sum import CumSum
 from mcuplan.ops.dense import Dense
+from mcuplan.ops.lp_pool import LpPool
 from mcuplan.ops.normalize import Normalize
 from mcuplan.ops.pool2d import AvgPool2D
 from mcuplan.ops.reductions import Norm
@@ -70,6 +71,8 @@ def test_the_order_of_the_sums_is_near_any_other(seed: int) -> None:
             sizes, terms = case.sig.op.reference(*absolute)[0], math.prod(case.sig.op.kernel)
         elif isinstance(case.sig.op, Normalize):  # sums of both signs, whose size the norm is of
             sizes, terms = np.abs(exact).max(), case.arrays[0].size
+        elif isinstance(case.sig.op, LpPool):
+            sizes, terms = exact, case.sig.op.order + math.prod(case.sig.op.kernel) + 4
         elif isinstance(case.sig.op, Resize):  # weights are rounded, too
             sizes = _positive(case.sig.op).reference(*absolute)[0]
             terms = 4 + sum(own.taps for own in case.sig.op.axes)

@@ -8,11 +8,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from onnx import TensorProto
 
 from mcuplan.importer import load_model
 from mcuplan.ir.evaluate import evaluate
+from mcuplan.ir.op import Signature
+from mcuplan.ir.types import DType, Quant, TensorType
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.conv3d import Conv3D
+from mcuplan.ops.lp_pool import LpPool
 
 from .onnx_cases import agrees, model, node, run_onnx
 
@@ -109,3 +113,44 @@ def test_a_transposed_convolution_without_stride_is_a_convolution(tmp_path: Path
     made = node("ConvTranspose", "x w", pads=[1, 1, 1, 1], strides=[2, 2])
     graph = agrees(tmp_path, model(made, {"x": (1, 2, 5, 4)}, weights))
     assert any(isinstance(n.op, Conv3D) for n in graph.nodes)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_norms(seed: int, tmp_path: Path) -> None:
+    """LpPool of each order, padded and dilated; the norm of a whole map."""
+    rng = np.random.default_rng([seed, 3])
+    axes, order = int(rng.integers(1, 4)), 1 + seed % 4
+    made = node("LpPool", "x", p=order, **_window(rng, axes, 3))
+    agrees(tmp_path, model(made, {"x": _shape(rng, axes, 3)}, opset=18))
+    made = node("GlobalLpPool", "x", p=order)
+    agrees(tmp_path, model(made, {"x": _shape(rng, axes, 2)}))
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_indices_of_the_largest(seed: int, tmp_path: Path) -> None:
+    """Both orders of the input, over one to three axes."""
+    rng = np.random.default_rng([seed, 4])
+    axes = int(rng.integers(1, 4))
+    attributes = _window(rng, axes, 3) | {"storage_order": seed % 2 if axes == 2 else 0}
+    made = node("MaxPool", "x", "y i", **attributes)
+    types = {"i": TensorProto.INT64}
+    proto = model(made, {"x": _shape(rng, axes, 3)}, outputs="y i", types=types)
+    agrees(tmp_path, proto)
+
+
+@pytest.mark.parametrize("order", [1, 2, 3, 4])
+@pytest.mark.parametrize("seed", range(6))
+def test_norms_of_integers_are_exact_to_one_step(order: int, seed: int) -> None:
+    """The integers are the nearest ones to exact norms, or beside them."""
+    rng = np.random.default_rng([seed, order])
+    op = LpPool((2, 3), (1, 2), pads=(0, 1, 1, 0), order=order)
+    source = Quant.per_tensor(float(2.0 ** rng.uniform(-9, 4)), int(rng.integers(-128, 128)))
+    output = Quant.per_tensor(source.s * float(rng.uniform(0.5, 6)), int(rng.integers(-128, 128)))
+    kind = TensorType((1, 9, 8, 30), DType.INT8, source)
+    made = TensorType(op.infer([kind])[0].shape, DType.INT8, output)
+    spread = int(rng.integers(1, 128))
+    q = np.clip(source.z + rng.integers(-spread, spread + 1, kind.shape), -128, 127).astype(np.int8)
+    found = op.integer(Signature(op, (kind,), (made,), (None,)), q)[0]
+    real = op.reference(source.dequantize(q))[0].astype(np.float64)
+    exact = np.clip(real / output.s + output.z, -128, 127)
+    assert (0.51 if order < 3 else 1.5) > np.abs(found - exact).max()

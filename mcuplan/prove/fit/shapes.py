@@ -15,7 +15,9 @@ from mcuplan.ops.dense import Dense
 from mcuplan.ops.eltwise import Add, Div, Maximum, Minimum, Mul, Sub
 from mcuplan.ops.hardmax import Hardmax
 from mcuplan.ops.interleave import Interleave
+from mcuplan.ops.lp_pool import LpPool
 from mcuplan.ops.matmul import MatMul
+from mcuplan.ops.max_pool_index import MaxPoolIndex
 from mcuplan.ops.min_pool import MinPool2D
 from mcuplan.ops.movement import Transpose
 from mcuplan.ops.normalize import Normalize
@@ -213,6 +215,9 @@ def _over_three() -> Iterator[Shape]:
             yield Shape(MaxPool2D(kernel, stride, ones, around), ((1, *size),))
             yield Shape(MinPool2D(kernel, stride, ones, around), ((1, *size),))
             yield Shape(AvgPool2D(kernel, stride, ones, around, around), ((1, *size),))
+            yield Shape(MaxPoolIndex(kernel, stride, ones, around), ((1, *size),))
+            for order in (1, 2, 3, 4):
+                yield Shape(LpPool(kernel, stride, ones, around, order), ((1, *size),))
     for size in ((9, 9, 4), (7, 12, 16), (12, 5, 9)):
         yield Shape(AvgPool2D((2, 3), (1, 1), (2, 2)), ((1, *size),))
 
