@@ -16,6 +16,7 @@ from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.dense import Dense
 from mcuplan.ops.eltwise import Add, Sub
 from mcuplan.ops.matmul import MatMul
+from mcuplan.ops.normalize import Epsilon, Normalize
 from mcuplan.ops.pool2d import AvgPool2D, MaxPool2D
 
 INF = float("inf")
@@ -220,6 +221,38 @@ def test_sums_and_pools(tmp_path: Path, arm_gcc: str, qemu: str) -> None:
                 found = supporting(KERNELS, function, sig)
                 assert found
                 program.add(sig, found)
+    assert [] == program.run(tmp_path, arm_gcc, qemu)
+
+
+def test_normalizations(tmp_path: Path, arm_gcc: str, qemu: str) -> None:
+    """Runs of every length, few channels of many pixels, means or none; every byte, in place."""
+    program = BoardProgram(6)
+    for shape, whole, groups in [
+        *(((1, 3, channels), False, 1) for channels in (1, 7, 8, 16, 21, 64, 300)),
+        *(((1, 2, 5, 24), True, groups) for groups in (1, 2, 4, 8, 24)),
+        ((1, 4, 30), False, 3),
+        ((1, 1, 9, 1), True, 1),
+    ]:
+        gains, offsets = program.rng.normal(0, 1, (2, shape[-1])).astype(np.float32)
+        values = (shape[-2] if whole else 1) * shape[-1] // groups
+        for fields in (
+            {"epsilon": 1e-5},
+            {"epsilon": 30.0},
+            {"epsilon": 1e-5, "centered": False},
+            {"epsilon": 2.0, "centered": False, "rule": Epsilon.LEAST},
+        ):
+            op = Normalize(
+                gains=tuple(gains.tolist()),
+                offsets=tuple(offsets.tolist()),
+                divisor=values,
+                whole=whole,
+                groups=groups,
+                **fields,
+            )
+            sig = unweighted(op, program.rng, shape)
+            found = supporting(KERNELS, "mplan_normalize_s8_dsp", sig)
+            assert found
+            program.add(sig, found, inplace=True)
     assert [] == program.run(tmp_path, arm_gcc, qemu)
 
 
