@@ -17,11 +17,9 @@ typedef struct {
     mplan_rows_t out2_rows;
     const int8_t *weights;       /* [gates * hidden][in_c]; i, o, f, c or z, r, h as in ONNX */
     const int8_t *recurrent;     /* [gates * hidden][hidden] */
-    const int16_t *tanh_table;   /* [257] tanh of 0, 1/32 .. 8, 15 bits of fraction */
+    const int16_t *tanh_table;   /* [513] tanh of -8, -8 + 1/32 .. 8, 15 bits of fraction */
     const int32_t *x_multiplier; /* [gates * hidden] of sums of x, in units of a function's input */
     const int32_t *h_multiplier; /* of sums of h */
-    const uint8_t *x_pre_shift;  /* left shifts of both; NULL: none */
-    const uint8_t *h_pre_shift;
     const int32_t *bias;      /* [gates * hidden], x's zero point in it; if linear_before_reset one
                                  more [hidden], of the candidate's h */
     const int32_t *peepholes; /* of i, o, f [3][hidden], 16 bits of fraction; NULL: none */
@@ -43,6 +41,8 @@ typedef struct {
     uint8_t linear_before_reset;
     uint8_t last;
     uint8_t gives_rows;
+    uint8_t x_pre_shift; /* left shifts of sums */
+    uint8_t h_pre_shift;
     uint8_t h_right; /* right shift of h for its products, where the sums need it */
     uint8_t reach;   /* of cells: +-2^reach; 4 at least */
     uint8_t out_pre_shift;

@@ -27,10 +27,10 @@ _BITS = {"tanh": 12, "sigmoid": 11}  # of fraction of what they are given
 _TABLE_BITS = 7  # of an argument, between two entries
 _PEEPHOLE_BITS = 16
 
-TANH: Array = np.minimum(
-    np.floor(np.tanh(np.arange(257) * 2.0 ** (_TABLE_BITS - 12)) * _ONE + 0.5), _MOST
+TANH: Array = np.clip(
+    np.floor(np.tanh(np.arange(-256, 257) * 2.0 ** (_TABLE_BITS - 12)) * _ONE + 0.5), -_MOST, _MOST
 ).astype(np.int64)
-"""tanh of 0, 1/32 .. 8 in 15 bits of fraction; between them a line."""
+"""tanh of -8, -8 + 1/32 .. 8 in 15 bits of fraction; between them a line."""
 
 
 def is_integer_cell(cell: Cell) -> bool:
@@ -43,15 +43,15 @@ def is_integer_cell(cell: Cell) -> bool:
 class Factors:
     """Constants of a node, as the params struct of the kernel names them.
 
-    Sums of x and of h have multipliers and left shifts each. ``bias`` [rows], and behind it of a
+    Sums of x and of h have multipliers, and a left shift each. ``bias`` [rows], and behind it of a
     GRU with ``linear_before_reset`` that of the candidate's h [hidden], are what they are added
     to. ``h_right``: h is shifted so far for its products.
     """
 
     x_multiplier: Array
-    x_shift: Array
+    x_shift: int
     h_multiplier: Array
-    h_shift: Array
+    h_shift: int
     bias: Array
     peepholes: Array  # [3, hidden], of 16 bits of fraction
     h_right: int
@@ -139,10 +139,14 @@ def _bias(cell: Cell, both: Array) -> Array:
     return np.concatenate([both[0, :n] + both[1, :n], both[0, n:], both[1, n:]])
 
 
-def _pairs(real: Array, most: Array) -> Array:
-    """Multipliers and left shifts of rows, [2, rows]."""
+def _pairs(real: Array, most: Array) -> tuple[Array, int]:
+    """Multipliers of rows and the one left shift that is enough for all of them."""
     found = [requantize_factors(float(a), int(b)) for a, b in zip(real, most, strict=True)]
-    return np.array(found, np.int64).reshape(-1, 2).T
+    shift = max((f[1] for f in found), default=0)
+    reach = int(most.max(initial=0)) << shift
+    if reach >= 1 << 32:
+        raise ScaleError("rows of a cell's matrix lie too far apart")
+    return np.floor(real * 2.0 ** (32 - shift) + 0.5).astype(np.int64), shift
 
 
 class IntegerStep:
@@ -171,12 +175,12 @@ class IntegerStep:
 
     def _of_x(self, block: int, x: Array) -> Array:
         rows, factors = self._rows(block), self._factors
-        return _scaled(x @ self._w[rows].T, factors.x_multiplier[rows], factors.x_shift[rows])
+        return _scaled(x @ self._w[rows].T, factors.x_multiplier[rows], factors.x_shift)
 
     def _of_h(self, block: int, h: Array) -> Array:
         rows, factors = self._rows(block), self._factors
         sums = (h >> factors.h_right) @ self._r[rows].T
-        return _scaled(sums, factors.h_multiplier[rows], factors.h_shift[rows])
+        return _scaled(sums, factors.h_multiplier[rows], factors.h_shift)
 
     def _gate(self, block: int, x: Array, h: Array) -> Array:
         bias = self._factors.bias[self._rows(block)]
@@ -215,7 +219,7 @@ def _peeped(peephole: Array, c: Array) -> Array:
     return result
 
 
-def _scaled(sums: Array, multiplier: Array, shift: Array) -> Array:
+def _scaled(sums: Array, multiplier: Array, shift: int) -> Array:
     """As `mplan_scale`."""
     result: Array = ((sums << shift) * multiplier + 2**31) >> 32
     return result
@@ -229,9 +233,8 @@ def _int16(values: Array) -> Array:
 def _function(function: Function, values: Array, limit: int) -> Array:
     """A function by the table, in 15 bits of fraction."""
     q = np.clip(values, -limit, limit)
-    size = np.abs(q)
-    at, part = size >> _TABLE_BITS, size & ((1 << _TABLE_BITS) - 1)
+    at, part = (q >> _TABLE_BITS) + 256, q & ((1 << _TABLE_BITS) - 1)
     rise = (TANH[at + 1] - TANH[at]) * part + (1 << (_TABLE_BITS - 1)) >> _TABLE_BITS
-    found = np.where(q < 0, -(TANH[at] + rise), TANH[at] + rise)
+    found = TANH[at] + rise
     result: Array = found if function.name == "tanh" else (_ONE + 1 + found) >> 1
     return result

@@ -14,7 +14,16 @@ from mcuplan.ops._cells import Kind
 from mcuplan.ops._integer_cells import TANH, factors_of, is_integer_cell
 from mcuplan.ops.recurrent import LastState, Recurrent
 
-__all__ = ["KERNELS", "integer_fields", "recurrent_work", "shape_fields"]
+__all__ = [
+    "KERNELS",
+    "Kind",
+    "factors_of",
+    "integer_fields",
+    "is_integer_cell",
+    "pointers",
+    "recurrent_work",
+    "shape_fields",
+]
 
 
 def shape_fields(sig: Signature) -> dict[str, Field]:
@@ -37,9 +46,9 @@ def shape_fields(sig: Signature) -> dict[str, Field]:
     }
 
 
-def _pointers(op: Recurrent) -> tuple[int, ...]:
+def pointers(sig: Signature) -> tuple[int, ...]:
     """Inputs that are passed: the state twice where the output is one, so that all take as many."""
-    return (0, 1) if op.final else (0, 1, 1)
+    return (0, 1) if _op(sig).final else (0, 1, 1)
 
 
 def _op(sig: Signature) -> Recurrent:
@@ -61,7 +70,7 @@ def _float(sig: Signature) -> tuple[Call, ...]:
     for name, function in zip(("first", "second", "third"), op.cell.functions, strict=False):
         fields[name] = function.code
         fields |= {f"{name}_alpha": function.alpha, f"{name}_beta": function.beta}
-    return (Call(fields, _pointers(op)),)
+    return (Call(fields, pointers(sig)),)
 
 
 def _float_bias(sig: Signature) -> Array:
@@ -90,8 +99,8 @@ def integer_fields(sig: Signature) -> dict[str, Field]:
         "tanh_table": ConstArray(DType.INT16, TANH, "tables"),
         "x_multiplier": ConstArray(DType.INT32, found.x_multiplier, "tables"),
         "h_multiplier": ConstArray(DType.INT32, found.h_multiplier, "tables"),
-        "x_pre_shift": _shifts(found.x_shift),
-        "h_pre_shift": _shifts(found.h_shift),
+        "x_pre_shift": found.x_shift,
+        "h_pre_shift": found.h_shift,
         "bias": ConstArray(DType.INT32, found.bias),
         "peepholes": ConstArray(DType.INT32, found.peepholes) if peeps else None,
         "h_right": found.h_right,
@@ -106,17 +115,13 @@ def integer_fields(sig: Signature) -> dict[str, Field]:
     return fields
 
 
-def _shifts(shifts: Array) -> ConstArray | None:
-    return ConstArray(DType.UINT8, shifts, "tables") if shifts.any() else None
-
-
 def _integer(sig: Signature) -> tuple[Call, ...]:
     fields = integer_fields(sig)
     fields |= {
         "weights": ConstArray(DType.INT8, sig.constant(2)),
         "recurrent": ConstArray(DType.INT8, sig.constant(3)),
     }
-    return (Call(fields, _pointers(_op(sig))),)
+    return (Call(fields, pointers(sig)),)
 
 
 def _integer_scratch(sig: Signature) -> int:

@@ -15,10 +15,8 @@ enum { CELL_LSTM = 0, CELL_GRU = 1 };
 static int32_t function(const cell_t *p, uint8_t is_tanh, int32_t limit, int32_t sum)
 {
     const int32_t q = mplan_clamp(sum, -limit, limit);
-    const int32_t size = (q < 0) ? -q : q;
-    const int16_t *const at = &p->tanh_table[size >> 7];
-    const int32_t value = at[0] + ((((at[1] - at[0]) * (size & 127)) + 64) >> 7);
-    const int32_t tanh = (q < 0) ? -value : value;
+    const int16_t *const at = &p->tanh_table[256 + (q >> 7)];
+    const int32_t tanh = at[0] + ((((at[1] - at[0]) * (q & 127)) + 64) >> 7);
 
     return (is_tanh != 0U) ? tanh : ((ONE + 1 + tanh) >> 1);
 }
@@ -33,11 +31,6 @@ static int32_t second(const cell_t *p, int32_t sum)
     return function(p, p->second_is_tanh, p->second_limit, sum);
 }
 
-static int32_t shift_of(const uint8_t *shifts, size_t row)
-{
-    return (shifts != NULL) ? shifts[row] : 0;
-}
-
 static int32_t of_x(const cell_t *p, size_t row, const int8_t *x)
 {
     const int8_t *const w = &p->weights[row * p->in_c];
@@ -46,7 +39,7 @@ static int32_t of_x(const cell_t *p, size_t row, const int8_t *x)
     for (size_t i = 0U; i < p->in_c; i++) {
         sum += x[i] * w[i];
     }
-    return mplan_scale(sum, p->x_multiplier[row], (uint32_t)shift_of(p->x_pre_shift, row));
+    return mplan_scale(sum, p->x_multiplier[row], p->x_pre_shift);
 }
 
 static int32_t of_h(const cell_t *p, size_t row, const int16_t *h)
@@ -57,7 +50,7 @@ static int32_t of_h(const cell_t *p, size_t row, const int16_t *h)
     for (size_t i = 0U; i < p->hidden; i++) {
         sum += (h[i] >> p->h_right) * w[i];
     }
-    return mplan_scale(sum, p->h_multiplier[row], (uint32_t)shift_of(p->h_pre_shift, row));
+    return mplan_scale(sum, p->h_multiplier[row], p->h_pre_shift);
 }
 
 static int32_t gate(const cell_t *p, size_t row, const int8_t *x, const int16_t *h)

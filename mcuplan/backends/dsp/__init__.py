@@ -11,6 +11,7 @@ from mcuplan.backends.dsp import (
     _eltwise,
     _matmul,
     _normalize,
+    _recurrent,
 )
 from mcuplan.backends.dsp._depthwise import depthwise3x3_supports, depthwise_supports
 from mcuplan.backends.dsp._shared import BACKEND
@@ -37,4 +38,5 @@ KERNELS = (
     _dense.DENSE,
     *_matmul.MATMULS,
     _attention.ATTENTION,
+    *_recurrent.RECURRENT,
 )
