@@ -67,10 +67,9 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """What an operator or kernel sees of a node: types, and the values of constants.
+    """What an operator or kernel sees of a node: types, and constants (None: an activation).
 
-    ``constants[i]`` is None where input i is an activation. In a lowered graph
-    types are those of the C code, and constants of a type with a ``Quant`` hold integers.
+    In a lowered graph types are those of the C code; constants with a ``Quant`` hold integers.
     """
 
     op: Op
@@ -179,10 +178,9 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Tolerance:
-    """What a result may differ from a runtime's by.
+    """What a result may differ from a runtime's by: ``lsb`` where the model has the grid.
 
-    ``lsb``: of a layer that the model itself has on a grid. ``error``: of one that only we have
-    on a grid, or in float32; relative to the size of the values.
+    ``error``: where only we have one, or in float32; relative to the size of the values.
     """
 
     lsb: int
@@ -229,20 +227,17 @@ class Op(ABC):
 
     @property
     def fixed_quant(self) -> Quant | None:
-        """The grid of the output that a FIXED operator gives."""
+        """The grid of the first output, where the operator gives it."""
         return None
 
     @property
     def mixes(self) -> tuple[float, ...]:
-        """Real values that a PASS_THROUGH operator puts among those of its input.
-
-        An infinite one is the end of any grid.
-        """
+        """Real values that a PASS_THROUGH operator adds; an infinite one is the end of any grid."""
         return ()
 
     @property
     def on_grids(self) -> bool | None:
-        """Whether it computes in integers of several types at once; None: its types say that."""
+        """Whether it computes in integers of several types; None: its types say that."""
         return None
 
     @property
