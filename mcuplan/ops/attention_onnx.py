@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How attention is read where a model has it as one node, and rotary positions.
+
+Without a mask it becomes Attention; with one, the products around a Softmax that it means.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mcuplan.errors import UnsupportedOp
+from mcuplan.ir.builder import Builder, OnnxNode
+from mcuplan.ops._classical import Standard
+from mcuplan.ops._read import inner
+from mcuplan.ops.attention import Attention
+
+__all__ = ["READERS"]
+
+_HIDDEN = -1e9  # added where a key is not seen
+_HEADS = (0, 2, 1, 3)  # of tokens in front of heads
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """One attention: names of queries, keys and values [B, heads, tokens, width], and the rest."""
+
+    names: Sequence[str]
+    scale: float
+    causal: bool
+    mask: str
+    merged: bool  # the result is [B, tokens, heads * width]
+
+
+def _refuse(node: OnnxNode, what: dict[str, bool]) -> None:
+    """Raise for the first thing that is there and not supported."""
+    for said, there in what.items():
+        if there:
+            raise UnsupportedOp(f"{node.op_type} with {said}")
+
+
+def _heads(x: Standard, name: str, heads: int) -> str:
+    """[B, tokens, heads * width] as [B, heads, tokens, width]."""
+    shape = x.build.shape(name)
+    if len(shape) != 3 or heads < 1 or shape[2] % heads:
+        raise UnsupportedOp(f"{heads} heads in a tensor of shape {list(shape)}")
+    sizes = x.constant(np.array([*shape[:2], heads, shape[2] // heads], np.int64))
+    return x.op("Transpose", [x.op("Reshape", [name, sizes])], perm=_HEADS)
+
+
+def _merge(x: Standard, name: str) -> None:
+    """The node's output: heads side by side."""
+    batch, heads, tokens, width = x.build.shape(name)
+    sizes = x.constant(np.array([batch, tokens, heads * width], np.int64))
+    turned = x.op("Transpose", [name], perm=_HEADS)
+    x.op("Reshape", [turned, sizes], x.node.outputs[0])
+
+
+def _add(x: Standard, form: _Form) -> None:
+    """The attention itself."""
+    node, build = x.node, x.build
+    shapes = [build.shape(name) for name in form.names]
+    alone = all(shape[0] == 1 for shape in shapes) and not form.mask
+    made = inner(node, "attention") if form.merged else node
+    if alone and (not form.causal or shapes[0][2] == shapes[1][2]):
+        tensors = [build.in_layout(name, _HEADS) for name in form.names]
+        build.add(Attention(form.scale, form.causal), tensors, made, _HEADS)
+    else:
+        _add_products(x, form, made.outputs[0])
+    if form.merged:
+        _merge(x, made.outputs[0])
+
+
+def _add_products(x: Standard, form: _Form, output: str) -> None:
+    """With a mask: products around a Softmax."""
+    q, k, v = form.names
+    if x.build.shape(q)[1] != x.build.shape(k)[1]:
+        raise UnsupportedOp("a mask, or several samples, of shared keys")
+    scores = x.op("MatMul", [q, x.op("Transpose", [k], perm=(0, 1, 3, 2))])
+    scores = x.op("Mul", [scores, x.real(np.array(form.scale))])
+    if form.causal:
+        seen = np.tri(x.build.shape(q)[2], x.build.shape(k)[2], dtype=bool)
+        scores = x.op("Add", [scores, x.real(np.where(seen, 0.0, _HIDDEN))])
+    if form.mask:
+        value = x.build.constant(form.mask)
+        mask = form.mask
+        if value is not None and value.data.dtype == np.bool_:
+            mask = x.real(np.where(value.data, 0.0, _HIDDEN))
+        elif value is not None:
+            mask = x.real(np.maximum(value.data, _HIDDEN))
+        scores = x.op("Add", [scores, mask])
+    x.op("MatMul", [x.op("Softmax", [scores], axis=-1), v], output)
+
+
+def read_attention(node: OnnxNode, build: Builder) -> None:
+    """Attention of opset 23 on: queries, keys and values of rank 3 or 4, a mask."""
+    _refuse(
+        node,
+        {
+            "past keys": any(node.input(i) for i in (4, 5, 6)),
+            "outputs of keys, values or scores": any(node.outputs[1:]),
+            "softcap": node.get_float("softcap", 0.0) != 0.0,
+        },
+    )
+    x, names = Standard(node, build), node.inputs[:3]
+    merged = len(build.shape(names[0])) == 3
+    if merged:
+        counts = [node.get_int(key, 0) for key in ("q_num_heads", "kv_num_heads", "kv_num_heads")]
+        names = tuple(_heads(x, name, n) for name, n in zip(names, counts, strict=True))
+    scale = node.get_float("scale", 1 / math.sqrt(build.shape(names[0])[3]))
+    causal = bool(node.get_int("is_causal", 0))
+    _add(x, _Form(names, scale, causal, node.input(3), merged))
+
+
+def _contrib(x: Standard, names: Sequence[str], kv_heads: str = "num_heads") -> None:
+    """An attention of com.microsoft of queries, keys and values [B, tokens, heads * width]."""
+    node = x.node
+    keys = ("num_heads", kv_heads, kv_heads)
+    parts = [_heads(x, n, node.get_int(key, 0)) for n, key in zip(names, keys, strict=True)]
+    scale = node.get_float("scale", 0.0) or 1 / math.sqrt(x.build.shape(parts[0])[3])
+    grouped = kv_heads != "num_heads"
+    causal = grouped or bool(node.get_int("unidirectional", 0))
+    _add(x, _Form(parts, scale, causal, "" if grouped else node.input(5), merged=True))
+
+
+def read_multi_head(node: OnnxNode, build: Builder) -> None:
+    """com.microsoft::MultiHeadAttention of queries, keys and values of rank 3, and their bias."""
+    _refuse(
+        node,
+        {
+            "packed queries": not (node.input(1) and node.input(2)),
+            "a padding mask": bool(node.input(4)),
+            "past keys": any(node.inputs[6:]),
+            "outputs of keys, values or scores": any(node.outputs[1:]),
+        },
+    )
+    x, names = Standard(node, build), list(node.inputs[:3])
+    bias = build.constant(node.input(3))
+    if node.input(3) and bias is None:
+        raise UnsupportedOp("a computed bias", hint="freeze the weights")
+    if bias is not None:
+        ends = np.cumsum([build.shape(name)[-1] for name in names])[:-1]
+        parts = np.split(bias.data.reshape(-1), ends)
+        names = [x.op("Add", [n, x.real(p)]) for n, p in zip(names, parts, strict=True)]
+    _contrib(x, names)
+
+
+def read_grouped(node: OnnxNode, build: Builder) -> None:
+    """com.microsoft::GroupQueryAttention of one whole sequence: nothing is kept of it."""
+    lengths = build.constant(node.input(5))
+    whole = lengths is None or int(lengths.data.reshape(-1)[0]) == build.shape(node.input(0))[1] - 1
+    _refuse(
+        node,
+        {
+            "packed queries": not (node.input(1) and node.input(2)),
+            "past keys": bool(node.input(3) or node.input(4)),
+            "sequences that are shorter": not whole,
+            "lengths that are computed": bool(node.input(5)) and lengths is None,
+            "rotary positions": bool(node.get_int("do_rotary", 0)),
+            "softcap": node.get_float("softcap", 0.0) != 0.0,
+            "a window": node.get_int("local_window_size", -1) != -1,
+            "outputs of keys and values": any(node.outputs[1:]),
+            "more inputs": any(node.inputs[9:]),
+        },
+    )
+    _contrib(Standard(node, build), node.inputs[:3], "kv_num_heads")
+
+
+def read_packed_weights(node: OnnxNode, build: Builder) -> None:
+    """com.microsoft::Attention: one input, and weights of queries, keys and values in one."""
+    _refuse(
+        node,
+        {
+            "a padding mask": bool(node.input(3)),
+            "past keys": bool(node.input(4)) or any(node.outputs[1:]),
+            "rotary positions": bool(node.get_int("do_rotary", 0)),
+        },
+    )
+    x, weights, bias = Standard(node, build), build.constant(node.input(1)), node.input(2)
+    offsets = build.constant(bias)
+    if weights is None or (bias and offsets is None):
+        raise UnsupportedOp("computed weights", hint="freeze the weights")
+    sizes = node.get_ints("qkv_hidden_sizes", (weights.data.shape[1] // 3,) * 3)
+    ends = np.cumsum(sizes)[:-1]
+    names = [
+        x.op("MatMul", [node.input(0), x.real(part)])
+        for part in np.split(weights.data, ends, axis=1)
+    ]
+    if offsets is not None:
+        parts = np.split(offsets.data.reshape(-1), ends)
+        names = [x.op("Add", [n, x.real(p)]) for n, p in zip(names, parts, strict=True)]
+    _contrib(x, names)
+
+
+def read_rotary(node: OnnxNode, build: Builder) -> None:
+    """RotaryEmbedding: x times cosines, and x with its halves exchanged times sines."""
+    tables = [build.constant(node.input(i)) for i in (1, 2)]
+    places = build.constant(node.input(3))
+    if tables[0] is None or tables[1] is None or (node.input(3) and places is None):
+        raise UnsupportedOp("positions or tables that are computed", hint="make them constants")
+    x, name = Standard(node, build), node.input(0)
+    merged = len(build.shape(name)) == 3
+    name = _heads(x, name, node.get_int("num_heads", 0)) if merged else name
+    width = build.shape(name)[3]
+    used = node.get_int("rotary_embedding_dim", 0) or width
+    pairs = np.arange(used)  # of each pair both places, one behind the other
+    if not node.get_int("interleaved", 0):
+        pairs = pairs.reshape(2, -1).T.reshape(-1)
+    cos, sin = (t.data if places is None else t.data[places.data.astype(int)] for t in tables if t)
+    if cos.shape[-1] * 2 != used:
+        raise UnsupportedOp(f"tables of {cos.shape[-1]} angles for {used} channels")
+    cosines = np.ones((*cos.shape[:-1], width))
+    sines = np.zeros((*sin.shape[:-1], width))
+    order = np.arange(width)
+    cosines[..., pairs] = np.repeat(cos, 2, axis=-1)
+    sines[..., pairs] = np.repeat(sin, 2, axis=-1) * np.tile([-1.0, 1.0], used // 2)
+    order[pairs] = pairs.reshape(-1, 2)[:, ::-1].reshape(-1)
+    turned = x.op("Gather", [name, x.constant(order.astype(np.int64))], axis=3)
+    spread = [np.expand_dims(t, -3) for t in (cosines, sines)]
+    parts = [x.op("Mul", [n, x.real(t)]) for n, t in zip((name, turned), spread, strict=True)]
+    made = inner(node, "rotated").outputs[0] if merged else node.outputs[0]
+    x.op("Add", parts, made)
+    if merged:
+        _merge(x, made)
+
+
+READERS = {
+    "Attention": read_attention,
+    "RotaryEmbedding": read_rotary,
+    "com.microsoft::Attention": read_packed_weights,
+    "com.microsoft::GroupQueryAttention": read_grouped,
+    "com.microsoft::MultiHeadAttention": read_multi_head,
+}
