@@ -195,6 +195,35 @@ def _sum_square(x: Array, **options: Any) -> Array:
     return np.asarray(np.sum(np.square(x), **options))
 
 
+def _norm1(x: Array, **options: Any) -> Array:
+    return np.asarray(np.sum(np.abs(x), **options))
+
+
+def _log_sum(x: Array, **options: Any) -> Array:
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.log(np.sum(x, **options)))
+
+
+def _log_sum_exp(x: Array, **options: Any) -> Array:
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.log(np.sum(np.exp(x), **options)))
+
+
+def _largest(x: Array, **options: Any) -> Array:
+    return np.asarray(np.max(x, initial=_end(x.dtype, -np.inf), **options))
+
+
+def _smallest(x: Array, **options: Any) -> Array:
+    return np.asarray(np.min(x, initial=_end(x.dtype, np.inf), **options))
+
+
+def _end(dtype: np.dtype[Any], real: float) -> float | int:
+    """What is left of no elements: the end of a type."""
+    if dtype.kind in "fb":
+        return real if dtype.kind == "f" else int(real > 0)
+    return np.iinfo(dtype).max if real > 0 else np.iinfo(dtype).min
+
+
 def _sigmoid(x: Array) -> Array:
     return np.asarray(1 / (1 + np.exp(-x)))
 
@@ -227,10 +256,13 @@ NUMERIC: Mapping[str, Callable[[Folding], Array]] = {
     "Pow": _same_type(np.power),
     "Range": _range,
     "Reciprocal": _same_type(lambda x: 1 / x),
+    "ReduceL1": _reduce(_norm1),
     "ReduceL2": _reduce(_norm2),
-    "ReduceMax": _reduce(np.max),
+    "ReduceLogSum": _reduce(_log_sum),
+    "ReduceLogSumExp": _reduce(_log_sum_exp),
+    "ReduceMax": _reduce(_largest),
     "ReduceMean": _reduce(np.mean),
-    "ReduceMin": _reduce(np.min),
+    "ReduceMin": _reduce(_smallest),
     "ReduceProd": _reduce(np.prod),
     "ReduceSum": _reduce(np.sum),
     "ReduceSumSquare": _reduce(_sum_square),

@@ -16,7 +16,6 @@ from mcuplan.errors import (
     DynamicShape,
     InputTooLarge,
     McuplanError,
-    UnsupportedOp,
     UnsupportedType,
     UsageError,
 )
@@ -137,11 +136,6 @@ class Dimensions:
                 )
 
     def _shape(self, name: str, dims: Sequence[Any], where: str) -> tuple[int, ...] | None:
-        if not dims:
-            self.errors.append(
-                UnsupportedOp("a scalar input", where, "give it a batch axis of size 1")
-            )
-            return None
         sizes = [self._size(name, axis, dim) for axis, dim in enumerate(dims)]
         before = len(self.errors)
         for axis, size in enumerate(sizes):

@@ -289,9 +289,9 @@ class _Loading:
         """Make an output of a constant; whether one can be made."""
         value = self._build.constants[name]
         kinds = [dtype.value for dtype in (*WHOLE, DType.FLOAT32, DType.FLOAT64)]
-        if value.data.dtype.name not in kinds or not np.isfinite(value.data).all():
+        if value.data.dtype.name not in kinds or np.isnan(value.data).any():
             kind = f"{value.data.dtype}{list(value.data.shape)}"
-            text = f"a constant of {kind}, or with values that are not finite"
+            text = f"a constant of {kind}, or with values that are no numbers"
             self._refusals.add(UnsupportedType(text, where, "remove this output"))
             return False
         add_literal(OnnxNode("Constant", "", self._opset, "", (), (name,), {}), self._build, value)

@@ -92,6 +92,20 @@ def node_name(node: OnnxNode) -> str:
     return node.name or next((o for o in node.outputs if o), "unnamed node")
 
 
+def _unchanged(graph: Any, version: int) -> bool:
+    """Whether all operators of a graph are in an opset what they are in the oldest one known."""
+    from onnx.defs import SchemaError, get_schema
+
+    for node in graph.node:
+        try:
+            old, new = (get_schema(node.op_type, opset) for opset in (version, OLDEST_OPSET))
+        except SchemaError:
+            return False
+        if node.domain or old.since_version != new.since_version:
+            return False
+    return True
+
+
 def opset_of(file: ModelFile) -> Mapping[str, int]:
     """Version of every domain; of the standard operators by "".
 
@@ -118,7 +132,7 @@ def opset_of(file: ModelFile) -> Mapping[str, int]:
             "no opset version for the standard operators", "opset_import", "export again"
         )
     version = int(versions[""])
-    if version < OLDEST_OPSET:
+    if version < OLDEST_OPSET and not _unchanged(file.proto.graph, version):
         raise UnsupportedOp(
             f"opset {version} is older than {OLDEST_OPSET}",
             "opset_import",

@@ -16,7 +16,7 @@ import numpy as np
 from mcuplan.errors import UnsupportedOp
 from mcuplan.ir.builder import Builder, Constant, OnnxNode
 from mcuplan.ops._broadcast import Binary, add_broadcast
-from mcuplan.ops._read import channels_last, inner
+from mcuplan.ops._read import channels_last, constant_float, inner
 from mcuplan.ops.batch_norm import ChannelAffine
 from mcuplan.ops.eltwise import Add, Div, Maximum, Minimum, Mul, Sub
 from mcuplan.ops.unary import UnaryFn, add_lookup, affine, clip
@@ -94,6 +94,26 @@ def _extreme(node: OnnxNode, build: Builder) -> None:
     _tensors(node, build)
 
 
+def read_clip(node: OnnxNode, build: Builder) -> None:
+    """Clip; limits are attributes before opset 11, inputs since: of integers, or computed, too."""
+    limits = [name for name in node.inputs[1:] if name]
+    constant = all(build.constant(name) is not None for name in limits)
+    if constant and build.dtype(node.input(0)).is_float:
+        low = constant_float(node, build, 1, "min", -math.inf)
+        high = constant_float(node, build, 2, "max", math.inf)
+        add_lookup(node, build, [clip(low, high)])
+        return
+    result = node.input(0)
+    for index, name in enumerate(node.inputs[1:]):
+        if name:
+            last = name == limits[-1] and index == len(node.inputs) - 2
+            step = node if last else inner(node, f"part{index}")
+            add_broadcast(Minimum() if index else Maximum(), (result, name), step, build)
+            result = step.outputs[0]
+    if result != node.outputs[0]:
+        build.alias(node.outputs[0], result, build.held_layouts(result))
+
+
 # -- one number -----------------------------------------------------------------------------
 
 
@@ -164,6 +184,7 @@ def _tensors(node: OnnxNode, build: Builder) -> None:
 
 READERS = {
     "Add": read_two,
+    "Clip": read_clip,
     "Div": read_two,
     "Max": read_many,
     "Mean": read_many,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mcuplan.errors import UnsupportedOp
-from mcuplan.ir.builder import Builder, OnnxNode, plain
+from mcuplan.ir.builder import Builder, Constant, OnnxNode, plain
 from mcuplan.ir.geometry import InputMap, Shape, moved
 from mcuplan.ir.graph import Layout, Node
 from mcuplan.ir.op import Call, Cost, Example, Op, QuantRule, Signature
@@ -179,12 +179,20 @@ def _alias_axes(node: OnnxNode, build: Builder, axis_of: Mapping[int, int]) -> N
 
 
 def read_identity(node: OnnxNode, build: Builder) -> None:
-    """Identity, and Dropout as it is at inference, without its mask."""
-    training = build.constant(node.input(2)) if node.op_type == "Dropout" else None
-    if training is not None and bool(training.data):
-        raise UnsupportedOp("training_mode=1", hint="export the model for inference")
+    """Identity."""
     rank = len(build.shape(node.input(0)))
     _alias_axes(node, build, {a: a for a in range(rank)})
+
+
+def read_dropout(node: OnnxNode, build: Builder) -> None:
+    """Dropout as it is at inference, or of nothing: every element is kept."""
+    training, ratio = (build.constant(node.input(i)) for i in (2, 1))
+    drops = ratio is None or bool(ratio.data)
+    if training is not None and bool(training.data) and drops:
+        raise UnsupportedOp("training_mode=1", hint="export the model for inference")
+    if node.outputs[1:] and node.outputs[1]:
+        build.constants[node.outputs[1]] = Constant(np.ones(build.shape(node.input(0)), np.bool_))
+    read_identity(node, build)
 
 
 def read_transpose(node: OnnxNode, build: Builder) -> None:
@@ -268,7 +276,7 @@ def _transpose(sig: Signature) -> tuple[Call, ...]:
 OPS = (Transpose, Reshape)
 KERNELS = copy_kernels(Transpose, _transpose)
 READERS = {
-    "Dropout": read_identity,
+    "Dropout": read_dropout,
     "Flatten": read_flatten,
     "Identity": read_identity,
     "Reshape": read_reshape,

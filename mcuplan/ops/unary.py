@@ -32,7 +32,6 @@ from mcuplan.ops._chain import (
 from mcuplan.ops._functions import COMPARISONS, FUNCTIONS
 from mcuplan.ops._limits import image
 from mcuplan.ops._program_f32 import compiled, run
-from mcuplan.ops._read import constant_float
 from mcuplan.ops._tables import CODES, apply_table, requantize_table, to_grid
 
 __all__ = [
@@ -192,13 +191,6 @@ def _with_attributes(name: str) -> Reader:
     return read
 
 
-def read_clip(node: OnnxNode, build: Builder) -> None:
-    """Clip; limits are attributes before opset 11, constant inputs since."""
-    low = constant_float(node, build, 1, "min", -math.inf)
-    high = constant_float(node, build, 2, "max", math.inf)
-    add_lookup(node, build, [clip(low, high)])
-
-
 def read_gelu(node: OnnxNode, build: Builder) -> None:
     """Gelu, exact or by tanh."""
     if node.input(1):
@@ -253,7 +245,6 @@ READERS: dict[str, Callable[[OnnxNode, Builder], None]] = {
         onnx: _with_attributes(name) if FUNCTIONS[name].attributes else _plain(name)
         for onnx, name in _SAME_NAME
     },
-    "Clip": read_clip,
     "Gelu": read_gelu,
     "Mish": _plain("mish"),
     "Relu": _plain("clip", 0.0, math.inf),
