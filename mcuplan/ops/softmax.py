@@ -111,9 +111,9 @@ class Softmax(OverClasses):
         shift = shift.astype(np.int64)
         short = total >> shift
         reciprocal = ((1 << 31) + (short >> 1)) // short
-        factor = (reciprocal * scale + 512) >> 10
-        right = 26 + _SCALE_BITS - 5 + shift
-        result = (e * factor + (np.int64(1) << (right - 1))) >> right
+        right = _SCALE_BITS - 1 + shift
+        factor = (reciprocal * scale + (np.int64(1) << (right - 1))) >> right
+        result = (e * factor + (1 << 31)) >> 32
         return (sig.output.dtype.clip(result + sig.output.q.z),)
 
 

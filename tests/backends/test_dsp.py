@@ -18,6 +18,7 @@ from mcuplan.ops.eltwise import Add, Sub
 from mcuplan.ops.matmul import MatMul
 from mcuplan.ops.normalize import Epsilon, Normalize
 from mcuplan.ops.pool2d import AvgPool2D, MaxPool2D
+from mcuplan.ops.softmax import Softmax
 
 INF = float("inf")
 CONV = "mplan_conv2d_s8_dsp"
@@ -199,6 +200,18 @@ def test_dense(tmp_path: Path, arm_gcc: str, qemu: str) -> None:
         assert found.scratch_bytes(plain) == 0
         program.add(plain, found)
     assert [] == program.run(tmp_path, arm_gcc, qemu)
+
+
+@pytest.mark.parametrize("level", ["-O0", "-O2"])
+def test_softmax(level: str, tmp_path: Path, arm_gcc: str, qemu: str) -> None:
+    """Any number of classes gives every byte, also in place."""
+    program = BoardProgram(7)
+    for shape in [(1, 10), (1, 1), (1, 3, 5, 7), (1, 4, 2), (1, 2, 64), (1, 3), (1, 333)]:
+        sig = unweighted(Softmax(), program.rng, shape)
+        found = supporting(KERNELS, "mplan_softmax_s8_dsp", sig)
+        assert found
+        program.add(sig, found, inplace=True)
+    assert [] == program.run(tmp_path, arm_gcc, qemu, level)
 
 
 def test_sums_and_pools(tmp_path: Path, arm_gcc: str, qemu: str) -> None:

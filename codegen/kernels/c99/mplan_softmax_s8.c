@@ -24,7 +24,7 @@ static void pixel(const mplan_softmax_s8_t *p, const int8_t *in, int8_t *out)
     uint32_t sum = 0U;
     uint32_t shift = 0U;
     uint32_t reciprocal;
-    uint64_t factor;
+    uint32_t factor;
 
     for (size_t c = 0U; c < p->classes; c++) {
         sum += exponential(p, max - in[c]);
@@ -32,16 +32,16 @@ static void pixel(const mplan_softmax_s8_t *p, const int8_t *in, int8_t *out)
     while ((sum >> shift) > 65535U) {
         shift++;
     }
-    /* 1 / sum = reciprocal / 2^(31 + shift), then times 1 / scale_out = scale / 2^15 */
+    /* 1 / sum = reciprocal / 2^(31 + shift), times 1 / scale_out = scale / 2^15: factor / 2^32 */
     sum >>= shift;
     reciprocal = (0x80000000U + (sum >> 1)) / sum;
-    factor = (((uint64_t)reciprocal * p->scale) + 512U) >> 10;
-    shift += 36U;
+    factor = (uint32_t)((((uint64_t)reciprocal * p->scale) + ((uint64_t)1U << (13U + shift))) >>
+                        (14U + shift));
     for (size_t c = 0U; c < p->classes; c++) {
         const uint64_t share = (uint64_t)exponential(p, max - in[c]) * factor;
-        const uint64_t rounded = (share + ((uint64_t)1U << (shift - 1U))) >> shift;
+        const int32_t rounded = (int32_t)((share + 0x80000000U) >> 32);
 
-        out[c] = (int8_t)mplan_clamp((int32_t)rounded + p->out_zero_point, -128, 127);
+        out[c] = (int8_t)mplan_clamp(rounded + p->out_zero_point, -128, 127);
     }
 }
 

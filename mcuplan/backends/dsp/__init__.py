@@ -12,6 +12,7 @@ from mcuplan.backends.dsp import (
     _matmul,
     _normalize,
     _recurrent,
+    _softmax,
 )
 from mcuplan.backends.dsp._depthwise import depthwise3x3_supports, depthwise_supports
 from mcuplan.backends.dsp._shared import BACKEND
@@ -30,6 +31,7 @@ def channel_multiple(sig: Signature) -> int:
 KERNELS = (
     *_eltwise.KERNELS,
     *_normalize.KERNELS,
+    *_softmax.KERNELS,
     *_depthwise.KERNELS,
     _dense.POINTWISE,
     _conv.CONV,
