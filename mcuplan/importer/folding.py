@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from mcuplan.errors import DamagedModel, UnsupportedOp, UnsupportedType
+from mcuplan.importer._indices import INDICES
 from mcuplan.importer._numeric import NUMERIC, Folding
 from mcuplan.importer.linear import dequantize_constant, quantize_constant
 from mcuplan.importer.protofile import Allowance
@@ -50,7 +51,7 @@ def fold(
     if kind in _RENAMING:
         assert inputs[0] is not None
         return (_RENAMING[kind](folding, inputs[0]),)
-    for table in (NUMERIC, _MAKING):
+    for table in (NUMERIC, _MAKING, INDICES):
         if kind in table:
             return (Constant(table[kind](folding)),)
     if kind == "Concat":
@@ -68,7 +69,7 @@ def widened(value: Constant) -> Constant:
 
 def can_fold(op_type: str) -> bool:
     """Whether the operator may be evaluated when generating."""
-    tables = (_QUANTIZED, _MOVING, _RENAMING, NUMERIC, _MAKING)
+    tables = (_QUANTIZED, _MOVING, _RENAMING, NUMERIC, _MAKING, INDICES)
     return op_type in ("Concat", "Shape", "Size") or any(op_type in table for table in tables)
 
 

@@ -72,7 +72,14 @@ def _copy(sig: Signature) -> tuple[Call, ...]:
 
 def write_literal(node: Node, out: Writer) -> None:
     """An Identity of the constant."""
-    out.write(node.output, out.node("Identity", [out.read(node.inputs[0])]))
+    op, source = node.op, node.inputs[0]
+    assert isinstance(op, Literal)
+    if op.empty is None:
+        value = out.read(source)
+    else:
+        kind = out.graph.tensor(source).type.dtype.numpy
+        value = out.constant("empty", np.zeros(op.empty, kind))
+    out.write(node.output, out.node("Identity", [value]))
 
 
 OPS = (Literal,)

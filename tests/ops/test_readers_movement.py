@@ -316,3 +316,40 @@ def test_refused(proto: Any, message: str, tmp_path: Path) -> None:
     path.write_bytes(proto.SerializeToString())
     with pytest.raises(UnsupportedOp, match=message):
         load_model(path)
+
+
+def _random_movement(
+    rng: np.random.Generator, shape: tuple[int, ...]
+) -> tuple[Any, dict[str, Any]]:
+    """A node that moves a tensor "a" of some shape, attributes of any sort; its constants."""
+    rank, axis = len(shape), int(rng.integers(len(shape)))
+    kind = rng.choice(["Slice", "Pad", "Tile", "Transpose", "Expand", "Concat"])
+    if kind == "Slice":
+        step = rng.choice([-3, -2, -1, 1, 2, 3], rank)
+        near, far = rng.integers(-9, 9, rank), rng.choice([-(2**31), 2**31], rank)
+        start = np.where(step > 0, np.minimum(near, -shape[axis]), 9)
+        held = {"s": start, "e": np.where(step > 0, far.max(), far.min()), "d": np.arange(rank)}
+        one = int(rng.integers(rank))
+        held["s"][one] = rng.integers(-shape[one], shape[one])
+        return node("Slice", "a s e d t", "b"), {**held, "t": step}
+    if kind == "Pad":
+        mode = rng.choice(["constant", "edge", "reflect", "wrap"])
+        most = min(shape) - 1 if mode == "reflect" else min(shape)
+        return node("Pad", "a p", "b", mode=mode), {"p": rng.integers(0, most + 1, 2 * rank)}
+    if kind == "Tile":
+        return node("Tile", "a r", "b"), {"r": rng.integers(1, 3, rank)}
+    if kind == "Expand":
+        return node("Expand", "a s", "b"), {"s": np.array([2, *shape], np.int64)}
+    if kind == "Concat":
+        return node("Concat", "a a", "b", axis=axis), {}
+    return node("Transpose", "a", "b", perm=rng.permutation(rank).tolist()), {}
+
+
+def test_random_movements(tmp_path: Path) -> None:
+    """Any axis, the first one too, of a tensor of any rank, forwards and backwards."""
+    rng = np.random.default_rng(8)
+    for _ in range(60):
+        shape = tuple(int(n) for n in rng.integers(1, 5, rng.integers(1, 5)))
+        moving, held = _random_movement(rng, shape)
+        nodes = [node("Relu", "x", "a"), moving, node("Abs", "b")]
+        agrees(tmp_path, model(nodes, {"x": shape}, held, 19))
