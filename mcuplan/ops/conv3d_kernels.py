@@ -16,7 +16,7 @@ from mcuplan.ops._windows import three_axes
 from mcuplan.ops.conv3d import Conv3D, folded
 from mcuplan.ops.fields import FLOAT_TYPES, float_fields, prepared, requant_fields
 
-__all__ = ["KERNELS"]
+__all__ = ["KERNELS", "conv3d_work"]
 
 
 def _fields(sig: Signature) -> dict[str, Field]:
@@ -57,7 +57,7 @@ def _float(sig: Signature) -> tuple[Call, ...]:
     return (Call(float_fields(sig) | _fields(sig)),)
 
 
-def _work(sig: Signature, runs: Sequence[int]) -> Work:
+def conv3d_work(sig: Signature, runs: Sequence[int]) -> Work:
     """Two channels of a pixel at a time, the taps of a line with their channels in a run."""
     op = sig.op
     assert isinstance(op, Conv3D)
@@ -82,6 +82,8 @@ def _work(sig: Signature, runs: Sequence[int]) -> Work:
 
 
 KERNELS = (
-    Kernel(Conv3D, "mplan_conv3d_s8", _int8, cost_class="conv2d", work=_work),
-    Kernel(Conv3D, "mplan_conv3d_f32", _float, types=FLOAT_TYPES, cost_class="conv2d", work=_work),
+    Kernel(Conv3D, "mplan_conv3d_s8", _int8, cost_class="conv2d", work=conv3d_work),
+    Kernel(
+        Conv3D, "mplan_conv3d_f32", _float, types=FLOAT_TYPES, cost_class="conv2d", work=conv3d_work
+    ),
 )

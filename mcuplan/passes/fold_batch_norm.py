@@ -15,6 +15,7 @@ from mcuplan.ir.op import NO_CLAMP, QuantRule, Signature
 from mcuplan.ir.types import Array, Quant
 from mcuplan.ops.batch_norm import ChannelAffine
 from mcuplan.ops.conv2d import Conv2D
+from mcuplan.ops.conv3d import Conv3D
 from mcuplan.ops.dense import Dense
 from mcuplan.ops.movement import Reshape
 from mcuplan.ops.normalize import Normalize
@@ -23,6 +24,9 @@ from mcuplan.ops.unary import Lookup
 from mcuplan.passes._edit import bypass, constant_of, rename_output
 
 __all__ = ["fold_batch_norm", "merge_affine"]
+
+_LAYERS = Conv2D | Conv3D | Dense | Normalize
+"""That take an affine step behind them into what they add and multiply with."""
 
 
 def merge_affine(graph: Graph) -> Graph:
@@ -58,8 +62,8 @@ def merge_affine(graph: Graph) -> Graph:
 def fold_batch_norm(graph: Graph) -> Graph:
     """Fold affine steps into the convolution or dense layer on either side.
 
-    Pattern: Conv2D, Dense or Normalize, views, moves and pools, ChannelAffine (or a Lookup of
-        one affine function); or, but for Normalize, the other way round.
+    Pattern: Conv2D, Conv3D, Dense or Normalize, views, moves and pools, ChannelAffine (or a
+        Lookup of one affine function); or, but for Conv3D and Normalize, the other way round.
     Becomes: the layer with other weights and bias, gains and offsets.
     Only if: in front: the layer has no activation, and nobody else reads or rounds what
         lies between. Behind: all readers can take it; a convolution that pads with zeros
@@ -140,7 +144,7 @@ def _fold_back(editor: Editor, node: Node, affine: _Affine) -> bool:
         producer = editor.producer(name)
     if producer is None or not _private(editor, name):
         return False
-    if not isinstance(producer.op, Conv2D | Dense | Normalize) or producer.op.act != NO_CLAMP:
+    if not isinstance(producer.op, _LAYERS) or producer.op.act != NO_CLAMP:
         return False
     channels = editor.tensor(name).type.shape[-1]
     scale, offset = (_per_channel(values, channels) for values in (affine.scale, affine.offset))

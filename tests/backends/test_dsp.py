@@ -13,6 +13,7 @@ from board_program import BoardProgram, layer, supporting, unweighted
 from mcuplan.backends.dsp import KERNELS
 from mcuplan.ops.attention import Attention
 from mcuplan.ops.conv2d import Conv2D
+from mcuplan.ops.conv3d import Conv3D
 from mcuplan.ops.dense import Dense
 from mcuplan.ops.eltwise import Add, Sub
 from mcuplan.ops.matmul import MatMul
@@ -266,6 +267,24 @@ def test_normalizations(tmp_path: Path, arm_gcc: str, qemu: str) -> None:
             found = supporting(KERNELS, "mplan_normalize_s8_dsp", sig)
             assert found
             program.add(sig, found, inplace=True)
+    assert [] == program.run(tmp_path, arm_gcc, qemu)
+
+
+def test_convolutions_over_three_axes(tmp_path: Path, arm_gcc: str, qemu: str) -> None:
+    """Spaced, dilated, grouped, mirrored borders: whole words of channels, and what is left."""
+    program = BoardProgram(6)
+    for example in Conv3D.examples():
+        op = example.op
+        for channels in (4, 7, 18):
+            groups = op.groups if channels % op.groups == 0 else 1
+            one = replace(op, groups=groups, act=(-INF, INF))
+            shape = (*example.inputs[0][:-1], channels)
+            weights = (3 * groups, *op.kernel, channels // groups)
+            sig = layer(one, program.rng, shape, weights, least=-128)
+            found = supporting(KERNELS, "mplan_conv3d_s8_dsp", sig)
+            assert (found is None) == (channels // groups < 4)
+            if found is not None:
+                program.add(sig, found)
     assert [] == program.run(tmp_path, arm_gcc, qemu)
 
 

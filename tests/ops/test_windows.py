@@ -17,8 +17,9 @@ from mcuplan.ir.types import DType, Quant, TensorType
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.conv3d import Conv3D
 from mcuplan.ops.lp_pool import LpPool
+from mcuplan.passes import run
 
-from .onnx_cases import agrees, model, node, run_onnx
+from .onnx_cases import agrees, kinds, model, node, run_onnx
 
 _PADS = ("NOTSET", "NOTSET", "NOTSET", "SAME_UPPER", "SAME_LOWER", "VALID")
 
@@ -154,3 +155,17 @@ def test_norms_of_integers_are_exact_to_one_step(order: int, seed: int) -> None:
     real = op.reference(source.dequantize(q))[0].astype(np.float64)
     exact = np.clip(real / output.s + output.z, -128, 127)
     assert (0.51 if order < 3 else 1.5) > np.abs(found - exact).max()
+
+
+def test_a_normalized_decoder_is_one_layer(tmp_path: Path) -> None:
+    """BatchNormalization and Relu go into the transposed convolution in front of them."""
+    rng = np.random.default_rng(8)
+    constants = {"w": rng.normal(0, 0.3, (2, 3, 3, 3)).astype(np.float32)}
+    constants |= {name: rng.uniform(0.5, 1.5, 3).astype(np.float32) for name in "gbmv"}
+    nodes = [
+        node("ConvTranspose", "x w", "c", strides=[2, 2], pads=[1, 1, 1, 1]),
+        node("BatchNormalization", "c g b m v", "n"),
+        node("Relu", "n"),
+    ]
+    graph = run(agrees(tmp_path, model(nodes, {"x": (1, 2, 5, 4)}, constants)))
+    assert ["Conv3D"] == [kind for kind in kinds(graph) if kind != "Transpose"]

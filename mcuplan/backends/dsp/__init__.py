@@ -6,6 +6,7 @@ from __future__ import annotations
 from mcuplan.backends.dsp import (
     _attention,
     _conv,
+    _conv3d,
     _dense,
     _depthwise,
     _eltwise,
@@ -37,6 +38,7 @@ KERNELS = (
     _conv.CONV,
     _conv.PATCH,
     _conv.PIXELS,
+    _conv3d.CONV3D,
     _dense.DENSE,
     *_matmul.MATMULS,
     _attention.ATTENTION,
