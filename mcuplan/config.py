@@ -93,11 +93,13 @@ def parse_range(text: str) -> tuple[str, tuple[float, float]]:
 
 
 def parse_state(text: str) -> tuple[str, str]:
-    """``IN=OUT``: a model input, and the output that it is in the next call.
+    """``IN=OUT``: a model input, and the output that it is in the next call; ``none``: no state.
 
     Raises:
         ValueError: it is not.
     """
+    if text == "none":
+        return "", ""
     read, sign, written = text.partition("=")
     if not (sign and read and written):
         raise ValueError(f"{text[:60]!r}: write IN=OUT, e.g. cache_in=cache_out")

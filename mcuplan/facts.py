@@ -33,6 +33,7 @@ __all__ = [
     "SamplesCut",
     "SeveralOutputs",
     "SlowerByRows",
+    "StatesFound",
     "TooManyRows",
     "Trade",
     "WithStates",
@@ -105,6 +106,13 @@ class BatchOfOne:
 
     dimension: str
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class StatesFound:
+    """Inputs, and the outputs that they are in the next call: their names say so."""
+
+    pairs: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +190,7 @@ Note = (
     | ReadAsInt8
     | Rewritten
     | SamplesCut
+    | StatesFound
 )
 """Something about a model that its user should know."""
 

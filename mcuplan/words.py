@@ -29,6 +29,7 @@ from mcuplan.facts import (
     SamplesCut,
     SeveralOutputs,
     SlowerByRows,
+    StatesFound,
     TooManyRows,
     WithStates,
 )
@@ -116,6 +117,9 @@ def note(fact: Note) -> str:
             )
         case BatchOfOne(dimension, name):
             return f"batch {shown(dimension)} of input {shown(name)} is taken as 1"
+        case StatesFound(pairs):
+            said = ", ".join(f"{shown(read)} is {shown(written)}" for read, written in pairs)
+            return f"kept from call to call, as their names say: {said} of the call before"
         case NotFinite(name, operator):
             return f"constant {shown(name)} becomes infinite or NaN in {operator}"
         case ArraysIgnored(file, arrays):
@@ -246,7 +250,7 @@ def options(planned: Planned) -> str:
     request = planned.request
     said = [f"dtype {request.dtype}"] if request.dtype.is_float else []
     said += [f"cut-output {name}" for name in request.cuts]
-    said += [f"state {read}={written}" for read, written in request.states]
+    said += [f"state {read}={written}" if read else "no state" for read, written in request.states]
     said += [] if request.io_layout == "model" else [f"io-layout {request.io_layout}"]
     said += [f"layer-dtype {shown(name)}=float32" for name in request.real_layers]
     said += ["keep-dead-channels"] if request.keep_dead else []

@@ -108,7 +108,8 @@ state = click.option(
     "states",
     type=STATE,
     multiple=True,
-    help="A state, as IN=OUT: the next call finds in IN what this one leaves in OUT.",
+    help="A state, as IN=OUT: the next call finds in IN what this one leaves in OUT. By default "
+    "those whose names and shapes say so (h and hn, cache_in and cache_out); none: no state.",
 )
 layer_dtype = click.option(
     "--layer-dtype",

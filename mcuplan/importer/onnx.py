@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from mcuplan.errors import DamagedModel, InputTooLarge, McuplanError, Problems, UnsupportedType
-from mcuplan.facts import EndsAt, IntegerWeights, LeftOut, Note
+from mcuplan.facts import EndsAt, IntegerWeights, LeftOut, Note, StatesFound
 from mcuplan.importer.cut import end_at
 from mcuplan.importer.folding import widened
 from mcuplan.importer.inlining import inlined
@@ -41,7 +41,7 @@ from mcuplan.importer.reading import MISFIT, Reading
 from mcuplan.importer.refusals import Refusals
 from mcuplan.importer.shapes import Shapes
 from mcuplan.importer.standard import dialects, forbidden
-from mcuplan.importer.states import with_states
+from mcuplan.importer.states import state_pairs, with_states
 from mcuplan.importer.structure import (
     FileNode,
     check_form,
@@ -97,7 +97,8 @@ def load_model(
         path: the model file; external data lies in its folder.
         dims: sizes of dynamic dimensions, by name, or by "input:axis".
         cuts: tensors that become outputs; what lies behind them is dropped.
-        states: inputs with the outputs whose values they have in the next call.
+        states: inputs with the outputs whose values they have in the next call; none: those
+            whose names say so. A pair of empty names: not even those.
 
     Raises:
         UsageError: no such file, or the model has no dimension or tensor that was named.
@@ -184,7 +185,10 @@ class _Loading:
         Problems.raise_if_any(self._refusals.grouped())
         self.notes += reading.notes
         inputs = tuple(self._input_port(d, readers) for d in declared)
-        inputs, ports = with_states(inputs, ports, self._states)
+        pairs = [pair for pair in self._states if any(pair)]
+        if not self._states and (pairs := list(state_pairs(inputs, ports))):
+            self.notes.append(StatesFound(tuple(pairs)))
+        inputs, ports = with_states(inputs, ports, pairs)
         return self._result(inputs, ports, [s.source for s in live], reading)
 
     def _shape_of(self, name: str) -> tuple[int, ...] | None:

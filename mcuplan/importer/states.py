@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""States: inputs that are outputs of the call before, as the user names them."""
+"""States: inputs that are outputs of the call before, as the user or their names say."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -11,9 +12,49 @@ from mcuplan.ir.graph import Port
 from mcuplan.ir.types import DType
 from mcuplan.safe_text import shown
 
-__all__ = ["with_states"]
+__all__ = ["state_pairs", "with_states"]
 
 _Ports = tuple[Port, ...]
+
+_READ = frozenset({"in", "input", "past", "prev", "previous", "old", "init", "initial"})
+_WRITTEN = frozenset({"out", "output", "present", "next", "new", "n", "updated", "final", "last"})
+_KEPT = frozenset(
+    {"h", "c", "hx", "cx", "hidden", "cell", "state", "states", "cache", "mem", "memory", "buffer"}
+    | {"context", "carry", "kv", "key", "keys", "value", "values", "past", "present"}
+)
+
+
+def state_pairs(inputs: _Ports, outputs: _Ports) -> tuple[tuple[str, str], ...]:
+    """Inputs with the outputs that they plainly are in the next call: none where that is open.
+
+    Their names say so (h and hn, h0 and hn, state and new_state, past_0 and present_0, cache_in
+    and cache_out), shape and type are the same, and no other pair shares an end.
+    """
+    found = [
+        (read.name, written.name)
+        for read in inputs
+        for written in outputs
+        if not _mismatch(read, written) and _named_alike(read.name, written.name)
+    ]
+    ends = [name for pair in found for name in pair]
+    several = any(ends.count(name) > 1 for name in ends)
+    return () if several or len(found) in (len(inputs), len(outputs)) else tuple(found)
+
+
+def _named_alike(read: str, written: str) -> bool:
+    """Whether two names differ in nothing but what says before and after."""
+    before, after = _words(read), _words(written)
+    if not _WRITTEN.intersection(after) or not _KEPT.intersection((*before, *after)):
+        return False
+    base = [word for word in after if word not in _WRITTEN]
+    plain = [word for word in before if word not in _READ]
+    return base in (plain, [word for word in plain if word != "0"])
+
+
+def _words(name: str) -> list[str]:
+    """Words and numbers of a name; hn and cn are two."""
+    found = re.findall(r"[a-z]+|[0-9]+", name.lower())
+    return [part for word in found for part in (word if word in ("hn", "cn") else (word,))]
 
 
 def with_states(

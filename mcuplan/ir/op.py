@@ -344,11 +344,10 @@ Field = int | float | ConstArray | None
 class Call:
     """One C call of a step: ``function(&params, inputs..., outputs..., y0, y1[, scratch])``.
 
-    ``fields`` are the members of the params struct; arrays become constants that the
-    member points to. ``inputs`` are the node inputs passed, activations or
-    constants. Row addresses (``in_rows``, ``in2_rows``..., ``out_rows``, ``out2_rows``...) are
-    added when emitting, from where the plan put the tensors. ``y0, y1`` are the output rows
-    computed; the input rows taken where the operator ``gathers``.
+    ``fields`` are the members of the params struct; arrays become constants that the member
+    points to. ``inputs`` are the node inputs passed, activations or constants. Row addresses
+    (``in_rows``, ``in2_rows``..., ``out_rows``, ``out2_rows``...) are added when emitting.
+    ``y0, y1`` are the output rows computed; the input rows taken where the operator ``gathers``.
     """
 
     fields: Mapping[str, Field]
