@@ -19,6 +19,7 @@ _VALUES: dict[Any, Any] = {
     str: "na\x1bme\n",
     tuple[str, ...]: ("one\n", "two"),
     tuple[float, float]: (-0.5, 1e9),
+    tuple[tuple[str, str], ...]: (("h\n", "hn"),),
 }
 
 
