@@ -61,7 +61,7 @@ def _mixed(found: tuple[MixedRanges, ...]) -> Iterator[Finding]:
                 f"output {each.output}: Concat joins ranges of {each.least:.3g} and "
                 f"{each.most:.3g} on one scale, {each.most / each.least:.0f} times apart",
                 each.node,
-                _apart(each.parts),
+                f"--layer-dtype {each.node}=float32 keeps all of it; or {_apart(each.parts)}",
             )
     inside = [each for each in found if each.output is None]
     if inside:
