@@ -26,6 +26,7 @@ from mcuplan.importer.inputs import (
     readers_of,
     tensor_shape,
 )
+from mcuplan.importer.integers import statically
 from mcuplan.importer.normal_forms import with_normalizations
 from mcuplan.importer.protofile import (
     ACTIVATIONS_LIMIT,
@@ -162,7 +163,7 @@ class _Loading:
         live, needed = live_nodes(self._steps, outputs)
         self._read_initializers(needed)
         names = self._names(live)
-        expanded = self._expand(live, names)
+        expanded = statically(self._expand(live, names), outputs)
         subgraphs = Subgraphs(self._file, self._versions, self._allowance, names, self._build)
         reading = Reading(
             self._build,
@@ -318,7 +319,9 @@ class _Loading:
             found = readers.get(found[0].outputs[0], ())
         if len(found) != 1 or found[0].op_type != "QuantizeLinear":
             return False
-        zero = self._build.constant(found[0].input(2))
+        scale, zero = (self._build.constant(found[0].input(i)) for i in (1, 2))
+        if scale is None or scale.data.size != 1 or found[0].get_int("block_size", 0):
+            return False  # on no grid of one scale
         return zero is None or zero.data.dtype == "u1"
 
     def _result(

@@ -26,7 +26,10 @@ class Interleave(Op):
 
     planes: int
 
-    types = (Types(), Types.all(DType.UINT8))
+    types = tuple(
+        Types.all(dtype, frozenset({True, False}))
+        for dtype in (DType.INT8, DType.UINT8, DType.BOOL)
+    )
     quant_rule = QuantRule.PASS_THROUGH
 
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:

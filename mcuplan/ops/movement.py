@@ -16,7 +16,7 @@ from mcuplan.ir.graph import Layout, Node
 from mcuplan.ir.op import Call, Cost, Example, Op, QuantRule, Signature
 from mcuplan.ir.types import Array, TensorType
 from mcuplan.ir.writer import Writer
-from mcuplan.ops._read import int_list, normal_axis
+from mcuplan.ops._read import constant_float, int_list, normal_axis
 from mcuplan.ops._strided import MOVED, axis_steps, copy_call, copy_kernels
 
 __all__ = [
@@ -179,18 +179,18 @@ def _alias_axes(node: OnnxNode, build: Builder, axis_of: Mapping[int, int]) -> N
 
 
 def read_identity(node: OnnxNode, build: Builder) -> None:
-    """Identity."""
+    """The same values."""
     rank = len(build.shape(node.input(0)))
     _alias_axes(node, build, {a: a for a in range(rank)})
 
 
 def read_dropout(node: OnnxNode, build: Builder) -> None:
-    """Dropout as it is at inference, or of nothing: every element is kept."""
-    training, ratio = (build.constant(node.input(i)) for i in (2, 1))
-    drops = ratio is None or bool(ratio.data)
-    if training is not None and bool(training.data) and drops:
+    """Dropout where it drops nothing: at inference, or none of the values."""
+    training = build.constant(node.input(2))
+    may = bool(node.input(2)) and (training is None or bool(training.data.any()))
+    if may and constant_float(node, build, 1, "ratio", 0.5) > 0.0:
         raise UnsupportedOp("training_mode=1", hint="export the model for inference")
-    if node.outputs[1:] and node.outputs[1]:
+    if len(node.outputs) > 1 and node.outputs[1]:
         build.constants[node.outputs[1]] = Constant(np.ones(build.shape(node.input(0)), np.bool_))
     read_identity(node, build)
 

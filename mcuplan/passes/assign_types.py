@@ -73,9 +73,10 @@ def _flip_boundaries(edit: Editor, graph: Graph) -> None:
 
 def _flip_input(edit: Editor, port: Port) -> Port | None:
     """Put a flip between a uint8 input and its readers; an input that is an output stays int8."""
-    if port.boundary is not DType.UINT8 or not edit.consumers(port.tensor):
-        return None
     inner = edit.tensor(port.tensor)
+    on_grid = inner.type.quant is not None and bool(edit.consumers(port.tensor))
+    if port.boundary is not DType.UINT8 or not on_grid:
+        return None
     outer = replace(inner, name=edit.fresh(f"{port.tensor}_u8"), type=_unsigned(inner.type))
     readers = edit.consumers(inner.name)
     edit.set_tensor(outer)
