@@ -135,10 +135,7 @@ class Signature:
         return Types.of(self.inputs, self.outputs, self.op.weight_inputs)
 
     def admits(self, real: DType) -> bool:
-        """Whether the operator is defined where real values are stored in a type.
-
-        Integers and truth values keep theirs. Weights on grids are of any type that one has.
-        """
+        """Whether the operator is defined where real values, and they alone, have a type."""
         if self.op.on_grids is not None and not real.is_float:
             return self.op.on_grids
         inputs, outputs = ([k.stored_in(real) for k in ks] for ks in (self.inputs, self.outputs))
