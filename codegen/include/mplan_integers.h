@@ -48,9 +48,17 @@ static inline int64_t mplan_take_ordered(const int8_t *at, uint32_t kind)
 /** Its low bytes. */
 static inline void mplan_put_integer(int8_t *at, uint32_t kind, int64_t value)
 {
-    const uint64_t bits = MPLAN_CAST(uint64_t, value);
+    const uint32_t bytes = MPLAN_INTEGER_BYTES(kind);
 
-    (void)memcpy(at, &bits, MPLAN_INTEGER_BYTES(kind)); /* little-endian */
+    if (bytes == 1U) {
+        *at = MPLAN_CAST(int8_t, MPLAN_CAST(uint8_t, MPLAN_CAST(uint64_t, value) & 0xFFU));
+    } else if (bytes == 4U) {
+        const uint32_t word = MPLAN_CAST(uint32_t, MPLAN_CAST(uint64_t, value) & 0xFFFFFFFFU);
+
+        (void)memcpy(at, &word, sizeof word);
+    } else {
+        (void)memcpy(at, &value, sizeof value);
+    }
 }
 
 #endif /* MPLAN_INTEGERS_H */

@@ -9,6 +9,11 @@ static void put(const mplan_where_s8_t *p, const int8_t *from, const int8_t *tab
         *out = table[(int32_t)*from + 128];
     } else if (p->size == 1U) {
         *out = *from;
+    } else if (p->size == 4U) {
+        uint32_t word;
+
+        (void)memcpy(&word, from, sizeof word);
+        (void)memcpy(out, &word, sizeof word);
     } else {
         (void)memmove(out, from, p->size);
     }
