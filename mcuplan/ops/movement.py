@@ -223,7 +223,7 @@ def read_flatten(node: OnnxNode, build: Builder) -> None:
     """Flatten into a matrix: axes before ``axis``, and the rest."""
     shape = build.shape(node.input(0))
     axis = node.get_int("axis", 1)
-    axis += len(shape) if axis < 0 else 0
+    axis = axis if axis == len(shape) else normal_axis(axis, len(shape))
     add_view(node, build, (math.prod(shape[:axis]), math.prod(shape[axis:])))
 
 

@@ -44,9 +44,10 @@ class Pad(Op):
         shape = inputs[0].shape
         assert len(shape) == len(self.pads)
         assert min(min(p) for p in self.pads) >= 0
-        grown = tuple(n + sum(p) for n, p in zip(shape, self.pads, strict=True))
+        pairs = tuple(zip(shape, self.pads, strict=True))
+        grown = tuple(n + sum(p) for n, p in pairs)
         if inputs[0].dtype.nbytes() > 1 or _levels(shape, self.pads) is None:
-            check_taken(shape, self.axes(shape))
+            check_taken(shape, [range(size) if any(p) else None for size, p in pairs])
         return (TensorType(grown, inputs[0].dtype),)
 
     def axes(self, shape: Sequence[int]) -> tuple[tuple[int, ...] | None, ...]:
@@ -157,7 +158,7 @@ def read_pad(node: OnnxNode, build: Builder) -> None:
         raise UnsupportedOp("Pad without pads")
     value = _value(node, build) if mode == "constant" else 0.0
     axes = int_list(node, build, 3, "axes") or tuple(range(len(shape)))
-    if len(given) != 2 * len(axes):
+    if len(given) != 2 * len(axes) or len({a % len(shape) for a in axes}) < len(axes):
         raise UnsupportedOp(f"{len(given)} pads for {len(axes)} axes")
     wanted = [(0, 0)] * len(shape)
     for i, axis in enumerate(axes):

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from mcuplan.errors import DamagedModel, UnsupportedOp
+from mcuplan.errors import DamagedModel, InputTooLarge, UnsupportedOp
 from mcuplan.ir.builder import Builder, OnnxNode
 from mcuplan.ir.types import Array
 from mcuplan.ops._classical import Standard
@@ -19,6 +19,8 @@ from mcuplan.ops.movement import add_view
 from mcuplan.ops.take import Take
 
 __all__ = ["READERS"]
+
+_PLACES = 1 << 16
 
 
 def _constant(node: OnnxNode, build: Builder, index: int, what: str) -> Array:
@@ -34,6 +36,16 @@ def _constant(node: OnnxNode, build: Builder, index: int, what: str) -> Array:
             hint="make it a constant",
         )
     return given.data
+
+
+def _check_size(places: int) -> None:
+    """Refuse a table before it is made.
+
+    Raises:
+        InputTooLarge: it has more places than any kernel takes.
+    """
+    if places > _PLACES:
+        raise InputTooLarge(f"a table of {places:,} places", hint=f"up to {_PLACES:,} are taken")
 
 
 def _in_line(node: OnnxNode, build: Builder, first: int, count: int) -> tuple[OnnxNode, OnnxNode]:
@@ -73,6 +85,7 @@ def read_reverse_sequence(node: OnnxNode, build: Builder) -> None:
     lengths = _constant(node, build, 1, "sequence_lens").reshape(-1)
     if len(lengths) != shape[batch] or not ((lengths >= 0) & (lengths <= shape[time])).all():
         raise DamagedModel(f"sequence_lens={lengths.tolist()} of {shape[time]} steps")
+    _check_size(math.prod(shape[:2]))
     steps = np.arange(shape[time])
     backwards = [np.where(steps < n, n - 1 - steps, steps) for n in lengths.astype(np.int64)]
     places = np.stack(backwards) + np.arange(shape[batch])[:, None] * shape[time]
@@ -88,6 +101,7 @@ def read_trilu(node: OnnxNode, build: Builder) -> None:
     shape = build.shape(node.input(0))
     if len(shape) < 2:
         raise DamagedModel(f"Trilu of rank {len(shape)}")
+    _check_size(math.prod(shape[-2:]))
     (k,) = int_list(node, build, 1, "k") or (0,)
     matrix = np.ones(shape[-2:], bool)
     keeps = np.triu(matrix, k) if node.get_int("upper", 1) else np.tril(matrix, k)
@@ -107,6 +121,7 @@ def read_one_hot(node: OnnxNode, build: Builder) -> None:
     depth = int(_constant(node, build, 1, "depth").reshape(-1)[0])
     if depth < 1 or len(values) != 2:
         raise DamagedModel(f"depth={depth}, {len(values)} values")
+    _check_size(depth)
     axis = normal_axis(node.get_int("axis", -1), len(shape) + 1)
     given = build.constant(node.input(0))
     x = Standard(node, build)

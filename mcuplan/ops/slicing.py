@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mcuplan.errors import UnsupportedOp
+from mcuplan.errors import DamagedModel, UnsupportedOp
 from mcuplan.ir.builder import Builder, OnnxNode
 from mcuplan.ir.geometry import SAME, InputMap, Shape, Window
 from mcuplan.ir.graph import Node
@@ -137,6 +137,8 @@ def read_slice(node: OnnxNode, build: Builder) -> None:
     wanted: dict[int, Range] = {}
     for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
         axis = normal_axis(axis, len(shape))
+        if axis in wanted:
+            raise DamagedModel(f"axes={list(axes)} name one axis twice")
         wanted[axis] = _range(start, end, step, shape[axis])
     add_slice(node, build, wanted)
 

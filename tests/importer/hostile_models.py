@@ -215,6 +215,43 @@ HOSTILE: dict[str, tuple[Any, str]] = {
         ),
         "model/unsupported-op",
     ),
+    "a table of all places": (
+        _one(
+            "OneHot",
+            ["x", "d", "v"],
+            constants={"d": np.array(1 << 40), "v": np.array([0, 1], np.float32)},
+        ),
+        "model/too-large",
+    ),
+    "OneHot of constants": (
+        _folded("OneHot", np.array([1]), np.array(1 << 40), np.array([0, 1], np.float32)),
+        "model/too-large",
+    ),
+    "indices beyond": (
+        _folded("GatherND", np.ones((2, 2), np.float32), np.array([[7]])),
+        "model/damaged",
+    ),
+    "an axis twice": (
+        _one(
+            "Slice",
+            ["x", "s", "e", "a"],
+            constants={"s": np.array([0, 0]), "e": np.array([1, 1]), "a": np.array([1, -1])},
+        ),
+        "model/damaged",
+    ),
+    "Flatten behind the last axis": (_one("Flatten", ["x"], axis=3), "model/unsupported-op"),
+    "tuples longer than the rank": (
+        _one("GatherND", ["x", "i"], constants={"i": np.zeros((1, 5), np.int64)}),
+        "model/damaged",
+    ),
+    "updates that do not fit": (
+        _one(
+            "ScatterElements",
+            ["x", "i", "u"],
+            constants={"i": np.zeros((1, 2), np.int64), "u": np.zeros((1, 3), np.float32)},
+        ),
+        "model/damaged",
+    ),
     "too many inputs": (_one("Relu", ["x", "x"]), "model/damaged"),
     "too few inputs": (_one("Gemm", ["x"]), "model/damaged"),
     "unknown attribute": (_one("Relu", ["x"], slope=0.1), "model/damaged"),
