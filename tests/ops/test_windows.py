@@ -169,3 +169,15 @@ def test_a_normalized_decoder_is_one_layer(tmp_path: Path) -> None:
     ]
     graph = run(agrees(tmp_path, model(nodes, {"x": (1, 2, 5, 4)}, constants)))
     assert ["Conv3D"] == [kind for kind in kinds(graph) if kind != "Transpose"]
+
+
+@pytest.mark.parametrize("given", [False, True])
+def test_values_go_where_they_were(given: bool, tmp_path: Path) -> None:
+    """MaxUnpool of a MaxPool, to the shape that it had."""
+    window = {"kernel_shape": [2, 2], "strides": [2, 2]}
+    nodes = [
+        node("MaxPool", "x", "p i", **window),
+        node("MaxUnpool", "p i s" if given else "p i", **window),
+    ]
+    constants = {"s": np.array([1, 2, 7, 6], np.int64)} if given else {}
+    agrees(tmp_path, model(nodes, {"x": (1, 2, 7 if given else 6, 6)}, constants))

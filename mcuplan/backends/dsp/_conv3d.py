@@ -16,8 +16,11 @@ __all__ = ["CONV3D"]
 
 
 def _supports(sig: Signature) -> bool:
-    """Runs that hold a word."""
-    return sig.inputs[1].shape[-1] >= FOUR
+    """Runs that hold a word: channels of a group, or a line of them all."""
+    op = sig.op
+    assert isinstance(op, Conv3D)
+    joined = op.up[-1] == op.dilation[-1] == op.groups == 1
+    return sig.inputs[1].shape[-1] * (op.kernel[-1] if joined else 1) >= FOUR
 
 
 def _work(sig: Signature, runs: Sequence[int]) -> Work:
