@@ -11,12 +11,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hostile_indices import INDICES
 from hostile_models import F32, HOSTILE, VALID, X, Y, quantized
 from onnx import helper
 from onnx_files import conv_model, model, node, save, value
 
 from mcuplan.errors import McuplanError, Problems
 from mcuplan.importer.onnx import load_model
+
+CASES = {**HOSTILE, **INDICES}
 
 
 def _prepare(folder: Path) -> Path:
@@ -38,10 +41,10 @@ def _errors(path: Path, **options: Any) -> tuple[McuplanError, ...]:
     return error.errors if isinstance(error, Problems) else (error,)
 
 
-@pytest.mark.parametrize("case", HOSTILE)
+@pytest.mark.parametrize("case", CASES)
 def test_refused_with_its_code(case: str, tmp_path: Path) -> None:
     """A bad model is refused with its code, exit status 3, a place and a one-line message."""
-    proto, code = HOSTILE[case]
+    proto, code = CASES[case]
     errors = _errors(save(_prepare(tmp_path), proto))
     assert code in {error.code for error in errors}
     for error in errors:
