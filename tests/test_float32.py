@@ -98,9 +98,8 @@ def test_host_and_emulator_equal_the_reference_in_every_bit(
     """With and without floating-point hardware; whole steps, and rows that come and go."""
     path = _saved(tmp_path)
     planned = _planned(path, target, objective=objective)
-    assert {"mplan_conv2d_f32", "mplan_dense_f32", "mplan_copy_s8"} == {
-        step.kernel.function for step in planned.plan.program.steps
-    }
+    wanted = {"mplan_conv2d_f32", "mplan_depthwise_conv2d_f32", "mplan_dense_f32", "mplan_copy_s8"}
+    assert wanted == {step.kernel.function for step in planned.plan.program.steps}
     evidence = verify(planned, planned.request, Wanted("net", samples=2))
     assert [True, True] == [run.equal_to_reference for run in evidence.verifications]
     assert all(run.elf is None or run.elf.agrees for run in evidence.verifications)

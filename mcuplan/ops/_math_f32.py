@@ -2,10 +2,10 @@
 """Functions of float32 in the operations of the C headers, in the same order: every bit.
 
 The twins of ``mplan_math_f32.h`` and ``mplan_gates_f32.h``; those of angles are in
-``_trig_f32.py``, powers in ``_pow_f32.py``. Largest errors that every 61st float32 shows, in
-units of the last place of the exact value, which double has: exp 0.94, expm1 1.69, log 0.83,
-log1p 0.81, tanh 1.30, sigmoid 1.79, softplus 1.57, erf 1.30. sqrt, rint, floor and ceil are
-exactly rounded. Whatever is no number is the one NaN 0x7FC00000.
+``_trig_f32.py``, powers in ``_pow_f32.py``. Largest errors of all float32, in units of the last
+place of the exact value, which double has: exp 0.94, expm1 1.79, log and log1p 0.84, tanh 1.33,
+sigmoid 1.82, softplus 1.62, erf 1.35. sqrt, rint, floor and ceil are exactly rounded. Whatever is
+no number is the one NaN 0x7FC00000.
 """
 
 from __future__ import annotations

@@ -134,6 +134,37 @@ def _depthwise_work(sig: Signature, runs: Sequence[int]) -> Work:
     }
 
 
+def _is_plain_depthwise(sig: Signature) -> bool:
+    """Whether every channel makes one of its own."""
+    return _is_depthwise(sig) and sig.output.channels == sig.inputs[0].channels
+
+
+def _float_depthwise(sig: Signature) -> tuple[Call, ...]:
+    """Weights are packed [kernel_h][kernel_w][channels]."""
+    packed = ConstArray(DType.FLOAT32, sig.constant(1)[..., 0].transpose(1, 2, 0))
+    fields = float_fields(sig) | {"weights": packed} | conv_fields(sig)
+    return (Call({k: v for k, v in fields.items() if k != "out_c"}),)
+
+
+def _float_depthwise_work(sig: Signature, runs: Sequence[int]) -> Work:
+    """Four channels of a pixel at a time, then one by one; taps inside."""
+    rows, columns = sig.taps(1), sig.taps(2)
+    fours, ones = divmod(sig.output.channels, 4)
+    pixels = rows.windows * columns.windows
+    taps = rows.inside * columns.inside
+    return {
+        "call": len(runs),
+        "row": rows.windows,
+        "pixel": pixels,
+        "four": pixels * fours,
+        "four_line": pixels * rows.kernel * fours,
+        "four_tap": taps * fours,
+        "one": pixels * ones,
+        "one_line": pixels * rows.kernel * ones,
+        "one_tap": taps * ones,
+    }
+
+
 KERNELS = (
     Kernel(
         Conv2D,
@@ -151,6 +182,15 @@ KERNELS = (
         types=WIDE_TYPES,
         cost_class="conv2d",
         work=conv_work,
+    ),
+    Kernel(
+        Conv2D,
+        "mplan_depthwise_conv2d_f32",
+        _float_depthwise,
+        supports=_is_plain_depthwise,
+        types=FLOAT_TYPES,
+        cost_class="depthwise",
+        work=_float_depthwise_work,
     ),
     Kernel(
         Conv2D,
