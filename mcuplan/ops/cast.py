@@ -104,9 +104,10 @@ def _cast(sig: Signature) -> tuple[Call, ...]:
 
 def _work(sig: Signature, runs: Sequence[int]) -> Mapping[str, float]:
     """A loop over the elements of each row; bytes are taken one by one."""
-    moved = sum(k.nbytes for k in (sig.inputs[0], sig.output) if not k.dtype.is_float)
-    elements = sig.output.elements
-    return {"call": len(runs), "row": sig.output.rows, "element": elements, "byte": moved}
+    whole = [k for k in (sig.inputs[0], sig.output) if not k.dtype.is_float]
+    wide = sum(kind.elements for kind in whole if kind.dtype.bits == 64)
+    counts = {"call": len(runs), "row": sig.output.rows, "element": sig.output.elements}
+    return counts | {"byte": sum(kind.nbytes for kind in whole), "wide": wide}
 
 
 def _function(types: Types) -> str:
