@@ -108,7 +108,8 @@ def note(fact: Note) -> str:
             return f"{dtype} input {shown(name)} is read as float32"
         case InFloat(layers, conversions):
             return (
-                f"in float32, with {conversions} conversions from int8 and to it: "
+                f"in float32, with {conversions} conversion{'s' if conversions != 1 else ''} "
+                "between int8 and float32: "
                 f"{', '.join(map(shown, layers))}"
             )
         case ReadAsInt8(name, dtype):
