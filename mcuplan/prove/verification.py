@@ -79,11 +79,12 @@ def verify(
     findings += seen.findings
     if "host" in wanted.on:
         say(f"running {data.samples:,} samples on this computer under sanitizers")
-        host = prove_on_host(_portable(planned, wanted.name), feeds)
+        portable = _portable(planned, wanted.name)  # its rows of the input may be others
+        host = prove_on_host(portable, replace(feeds, graph=portable.graph))
         record = host_record(host, _named(planned, seen))
         if host.mismatch is not None and host.mismatch.step >= 0:
-            step = _portable(planned, wanted.name).plan.program.steps[host.mismatch.step]
-            record = replace(record, first_diverging_layer=planned.integer.node_name(step.node))
+            step = portable.plan.program.steps[host.mismatch.step]
+            record = replace(record, first_diverging_layer=portable.graph.node_name(step.node))
         runs.append(record)
         findings += (*host.findings, *(() if host.sanitized else (_NOT_SANITIZED,)))
     evidence, proof = Evidence(errors=_errors(planned.plan, seen)), None

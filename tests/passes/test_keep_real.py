@@ -130,3 +130,44 @@ def test_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert "quant/float-layers" in capsys.readouterr().out
     assert 2 == run([*command, "--layer-dtype", "second=int4"])
     assert 2 == run([*command, "--layer-dtype", "third=float32"])
+
+
+def test_integers_from_end_to_end(tmp_path: Path, host_gcc: str, arm_gcc: str, qemu: str) -> None:
+    """A mask, a counter that is a state, and bytes: each in its own type in C."""
+    node, kinds = helper.make_node, {"x": TensorProto.FLOAT, "m": TensorProto.BOOL}
+    kinds |= {"n": TensorProto.INT64, "p": TensorProto.UINT8}
+    nodes = [
+        node("Cast", ["m"], ["f"], "mask", to=TensorProto.FLOAT),
+        node("Mul", ["x", "f"], ["y"], "masked"),
+        node("Add", ["n", "one"], ["next"], "counter"),
+        node("Transpose", ["p"], ["q"], "moved", perm=[0, 2, 1]),
+    ]
+    shapes: dict[str, tuple[int, ...]] = {"x": (1, 12), "m": (1, 12), "n": (1, 1), "p": (1, 2, 3)}
+    made = {"y": TensorProto.FLOAT, "next": TensorProto.INT64, "q": TensorProto.UINT8}
+    graph = helper.make_graph(
+        nodes,
+        "types",
+        [helper.make_tensor_value_info(n, kinds[n], s) for n, s in shapes.items()],
+        [helper.make_tensor_value_info(n, kind, None) for n, kind in made.items()],
+        [numpy_helper.from_array(np.array([[1]]), "one")],
+    )
+    imports = [helper.make_opsetid("", 17)]
+    onnx.save(helper.make_model(graph, opset_imports=imports, ir_version=8), tmp_path / "net.onnx")
+    rng = np.random.default_rng(1)
+    np.savez(
+        tmp_path / "data.npz",
+        x=rng.normal(size=(12, 12)).astype(np.float32),
+        m=rng.random((12, 12)) < 0.5,
+        p=rng.integers(0, 256, (12, 2, 3)).astype(np.uint8),
+    )
+    planned = _planned(tmp_path / "net.onnx", states=(("n", "next"),))
+    lowered = planned.integer
+    found = {
+        p.name: lowered.tensor(p.tensor).type.dtype for p in (*lowered.inputs, *lowered.outputs)
+    }
+    assert (DType.BOOL, DType.INT64, DType.INT64) == tuple(found[n] for n in ("m", "n", "next"))
+    assert (DType.UINT8, DType.UINT8) == (found["p"], found["q"])
+    evidence = verify(planned, planned.request, Wanted("net", samples=3))
+    assert [True, True] == [run.equal_to_reference for run in evidence.verifications]
+    assert [] == [f for f in evidence.findings if f.severity == "error"]
+    assert next(o for o in evidence.verifications[0].outputs if o.name == "q").sqnr_db is None
