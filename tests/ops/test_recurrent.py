@@ -238,3 +238,30 @@ def test_on_the_emulator(tmp_path: Path, host_gcc: str, arm_gcc: str, qemu: str)
     for dtype in ("int8", "float32"):
         asked = given if dtype == "int8" else [given[0], given[1], *given[4:], "--dtype", dtype]
         assert 0 == run(["verify", path, *asked, "-q", "--no-save"])
+
+
+def test_states_go_on_as_the_cell_has_them(tmp_path: Path, host_gcc: str) -> None:
+    """States that names tell of have 16 bits from frame to frame, and sequences are proved."""
+    rng = np.random.default_rng(9)
+    shapes = {"w": (1, 24, SIZE), "r": (1, 24, HIDDEN), "b": (1, 48)}
+    constants = {n: rng.normal(0, 0.5, s).astype(np.float32) for n, s in shapes.items()}
+    constants["axis"] = np.array([0], np.int64)
+    nodes = [
+        node("Unsqueeze", "f axis", "x"),
+        node("LSTM", "x w r b - h c", "y4 hn cn", hidden_size=HIDDEN),
+        node("Squeeze", "y4 axis", "y"),
+    ]
+    state = (1, 1, HIDDEN)
+    inputs = {"f": (1, SIZE), "h": state, "c": state}
+    proto = model(nodes, inputs, constants, outputs="y hn cn")
+    path, data = tmp_path / "model.onnx", tmp_path / "data.npz"
+    path.write_bytes(proto.SerializeToString())
+    np.savez(data, f=rng.uniform(-2, 2, (12, SIZE)).astype(np.float32))
+    planned = pipeline.plan(Request(path, load_target("cortex-m4"), calibration=data))
+    kinds_of = [planned.integer.tensor(s.read.tensor).type for s in planned.integer.states]
+    assert [DType.INT16, DType.INT16] == [kind.dtype for kind in kinds_of]
+    graph = planned.integer
+    read = read_data(data, graph.app_inputs)
+    subject = Subject(pipeline.generate(planned, "net"), planned.plan, planned.removal)
+    proof = prove_on_host(subject, boundary_inputs(graph, read))
+    assert (12, None, ()) == (proof.samples, proof.mismatch, proof.findings)
