@@ -18,28 +18,19 @@ class Way:
 
 
 _CUT = Way("cut the model before its post-processing", ends=True)
-_COMPARE = Way("compare in the application", ends=True)
-_FRAMES = Way("a Conv1d over time (TCN) does the same work")
 
 WAYS: Mapping[str, Way] = {
-    "And": _COMPARE,
-    "Attention": Way("convolutions instead of attention, or cut the model", ends=True),
     "BitShift": _CUT,
     "Col2Im": Way("nn.Upsample(mode='nearest') and Conv2d instead of fold"),
     "ConvInteger": Way("quantize statically (QDQ or QLinearConv)"),
-    "CumSum": _CUT,
     "DeformConv": Way("an ordinary Conv2d"),
     "DynamicQuantizeLinear": Way("quantize statically, with calibration data"),
-    "GRU": _FRAMES,
     "GridSample": Way("nn.Upsample(mode='nearest') where the grid is regular"),
-    "LSTM": _FRAMES,
     "MatMulInteger": Way("quantize statically (QDQ or QLinearMatMul)"),
     "MaxRoiPool": _CUT,
     "Multinomial": _CUT,
     "NonMaxSuppression": _CUT,
     "NonZero": _CUT,
-    "Or": _COMPARE,
-    "RNN": _FRAMES,
     "RandomNormal": Way("export for inference: model.eval()"),
     "RandomNormalLike": Way("export for inference: model.eval()"),
     "RandomUniform": Way("export for inference: model.eval()"),
