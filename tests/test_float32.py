@@ -171,3 +171,23 @@ def test_a_quantized_model_stays_quantized(tmp_path: Path) -> None:
     assert 0 == run(command)
     with pytest.raises(UsageError, match="float32"):
         _planned(integers)
+
+
+def test_what_is_no_number_equals_itself(tmp_path: Path, host_gcc: str) -> None:
+    """Roots of negative numbers are one NaN, which the proof finds in both."""
+    value = helper.make_tensor_value_info
+    shape = (1, 40)
+    graph = helper.make_graph(
+        [helper.make_node("Sqrt", ["x"], ["y"]), helper.make_node("Log", ["x"], ["z"])],
+        "roots",
+        [value("x", TensorProto.FLOAT, shape)],
+        [value("y", TensorProto.FLOAT, shape), value("z", TensorProto.FLOAT, shape)],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    path = tmp_path / "roots.onnx"
+    onnx.save(model, path)
+    planned = _planned(path)
+    data = random_data(planned.model.graph.inputs, 8)
+    assert (data.inputs["x"] < 0).any()
+    subject = Subject(pipeline.generate(planned, "roots"), planned.plan, planned.removal)
+    assert prove_on_host(subject, Feeds(planned.integer, data)).mismatch is None

@@ -360,7 +360,7 @@ def _mismatches(
     steps = subject.plan.program.steps
     for part, dump in zip(parts, dumps, strict=True):
         name = steps[part.step].node.outputs[part.output]
-        expected = np.ascontiguousarray(values[name].reshape(len(dump), -1)).view(np.int8)
+        expected = _bytes(values[name].reshape(len(dump), -1)).view(np.int8)
         differs = (dump != expected[:, part.start : part.start + part.dump.nbytes]).any(axis=1)
         if differs.any():
             yield Mismatch(part.step, start + int(np.flatnonzero(differs)[0]))
@@ -374,9 +374,14 @@ def _wrong_outputs(
     steps = {name: step.index for step in every for name in step.node.outputs}
     for port, output in zip(subject.graph.app_outputs, outputs, strict=True):
         expected = values[port.tensor].reshape(len(output), -1)
-        differs = (output != expected).any(axis=1)
+        differs = (_bytes(output) != _bytes(expected)).any(axis=1)
         if differs.any():
             yield Mismatch(steps.get(port.tensor, -1), start + int(np.flatnonzero(differs)[0]))
+
+
+def _bytes(values: Array) -> Array:
+    """Of which equal ones are told: what is no number equals itself."""
+    return np.ascontiguousarray(values).view(np.uint8)
 
 
 def _outputs_equal(
@@ -385,7 +390,7 @@ def _outputs_equal(
     names = [port.tensor for port in subject.graph.app_outputs]
     values = subject.expected(feeds, names)
     return all(
-        bool(np.array_equal(values[name].reshape(len(out), -1), out))
+        bool(np.array_equal(_bytes(values[name].reshape(len(out), -1)), _bytes(out)))
         for name, out in zip(names, outputs, strict=True)
     )
 
