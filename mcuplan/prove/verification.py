@@ -69,8 +69,7 @@ def verify(
     subject = _subject(planned, wanted.name)
     feeds = Feeds(planned.integer, data)
     quantized = planned.model.form is not Form.FLOAT32
-    findings: list[Finding] = []
-    runs: list[Verification] = []
+    findings, runs = list[Finding](), list[Verification]()
     say(f"comparing {data.samples:,} samples with ONNX Runtime")
     limits = Thresholds(min_sqnr=wanted.min_sqnr, made_up=planned.random_ranges)
     seen = against_runtime(
@@ -80,11 +79,11 @@ def verify(
     if "host" in wanted.on:
         say(f"running {data.samples:,} samples on this computer under sanitizers")
         portable = _portable(planned, wanted.name)  # its rows of the input may be others
-        host = prove_on_host(portable, replace(feeds, graph=portable.graph))
+        host = prove_on_host(portable, Feeds(portable.graph, data))
         record = host_record(host, _named(planned, seen))
         if host.mismatch is not None and host.mismatch.step >= 0:
-            step = portable.plan.program.steps[host.mismatch.step]
-            record = replace(record, first_diverging_layer=portable.graph.node_name(step.node))
+            node = portable.plan.program.steps[host.mismatch.step].node
+            record = replace(record, first_diverging_layer=portable.graph.node_name(node))
         runs.append(record)
         findings += (*host.findings, *(() if host.sanitized else (_NOT_SANITIZED,)))
     evidence, proof = Evidence(errors=_errors(planned.plan, seen)), None
