@@ -51,7 +51,7 @@ def _planned(name: str, target: str = "cortex-m4", backend: str = "c99") -> tupl
     return planned, read_data(folder / "test.npz", planned.model.graph.inputs)
 
 
-@pytest.mark.parametrize("name", ["digits_dscnn", "digits_gru", "imu_gesture_cnn"])
+@pytest.mark.parametrize("name", ["digits_dscnn", "digits_gru", "digits_vit", "imu_gesture_cnn"])
 def test_our_models_keep_their_accuracy(name: str) -> None:
     """The integer program loses at most one point, and one sample of few."""
     planned, data = _planned(name)
@@ -64,7 +64,7 @@ def test_our_models_keep_their_accuracy(name: str) -> None:
 
 
 @pytest.mark.parametrize("core", _CORES)
-@pytest.mark.parametrize("name", ["digits_dscnn", "digits_gru", "imu_gesture_cnn"])
+@pytest.mark.parametrize("name", ["digits_dscnn", "digits_gru", "digits_vit", "imu_gesture_cnn"])
 def test_our_models_run_on_every_core(name: str, core: str, arm_gcc: str, qemu: str) -> None:
     """Output, ELF and stack agree with reference, plan and bound."""
     planned, data = _planned(name, core, backend_of(load_target(core).features))

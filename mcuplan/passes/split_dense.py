@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -61,10 +62,11 @@ def _taken(editor: Editor, node: Node, reader: Node) -> Array | None:
     if not isinstance(reader.op, Slice) or not keeps_grid(editor, node.output, reader.output):
         return None
     made, seen = editor.tensor(node.output).type.shape, editor.tensor(reader.inputs[0]).type.shape
-    pixels = made[:-1]
-    if seen[: len(pixels)] != pixels or any(reader.op.ranges[: len(pixels)]):
+    ends = (k for k in range(len(seen), -1, -1) if math.prod(seen[k:]) == made[-1])
+    pixels = next(ends, None)  # axes of the pixels: all that do not divide the outputs
+    if pixels is None or any(reader.op.ranges[:pixels]):
         return None
-    order = np.arange(made[-1]).reshape((1,) * len(pixels) + seen[len(pixels) :])
+    order = np.arange(made[-1]).reshape((1,) * pixels + seen[pixels:])
     columns: Array = reader.op.reference(order)[0].reshape(-1)
     return columns
 

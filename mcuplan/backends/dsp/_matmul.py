@@ -68,7 +68,8 @@ def _scratch_by_rows(sig: Signature) -> int:
 
 
 def _together(sig: Signature) -> bool:
-    return _supports(sig) and _stays(sig)
+    """One matrix, that all rows read; several at once take more scratch than they are worth."""
+    return _supports(sig) and _stays(sig) and _counts(sig)[0] == 1
 
 
 def _parts(sig: Signature, runs: Sequence[int], twos: int, packed: int, lines: int) -> Work:
