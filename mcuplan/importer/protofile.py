@@ -34,8 +34,8 @@ __all__ = [
 ]
 
 FILE_LIMIT = 1 << 30
-TENSOR_LIMIT = 256 << 20
-TOTAL_LIMIT = 1 << 30
+TENSOR_LIMIT = 512 << 20
+TOTAL_LIMIT = 3 << 29
 ACTIVATION_LIMIT = 16 << 20  # elements of one activation
 ACTIVATIONS_LIMIT = 128 << 20  # of all activations
 NODES_LIMIT = 20_000

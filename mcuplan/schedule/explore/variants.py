@@ -87,11 +87,20 @@ def frontier_of(planned: Planned) -> tuple[FrontierPoint, ...]:
     return frontier(planned.undivided, planned.request.sharing)
 
 
+_LARGE = 60  # steps
+
+
 def less_ram(planned: Planned) -> Iterator[tuple[str, Plan]]:
-    """Flags that may need less RAM and the plan with them, mildest first; planned when taken."""
+    """Flags that may need less RAM and the plan with them, mildest first; planned when taken.
+
+    Large networks are planned with little effort, which tells from above what they need.
+    """
+    objectives = (planned.request.objective, "ram", "ram=strict")
+    if len(planned.lowered.nodes) > _LARGE:
+        planned = replace(planned, request=replace(planned.request, effort="fast"))
+        objectives = objectives[:2]
     request = planned.request
     rows: tuple[Streaming, ...] = ("off", "auto") if request.streaming == "off" else ()
-    objectives = (request.objective, "ram", "ram=strict")
     for streaming, objective in product(rows or (request.streaming,), objectives):
         flags = [f"--streaming {streaming}"] if streaming != request.streaming else []
         flags += [f"--objective {objective}"] if objective != request.objective else []

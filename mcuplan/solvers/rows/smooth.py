@@ -55,9 +55,10 @@ def _pass(walk: RowWalk, runs: Sequence[_Run], allowed: int) -> list[_Run]:
             between, both = rest[at + 1 : after], (step, count + rest[after][1])
             for merged in ([both, *between], [*between, both]):
                 if walk.fits(state, live, merged, allowed):
-                    rest[at : after + 1] = _joined(merged)
-                    if at + len(merged) < len(rest):
-                        rest[at:] = _joined(rest[at:])
+                    joined = _joined(merged)
+                    rest[at : after + 1] = joined
+                    end = at + len(joined)  # its last run may be of the step that follows
+                    rest[end - 1 : end + 1] = _joined(rest[end - 1 : end + 1])
                     break
             else:
                 live = walk.go(state, live, step, count)
