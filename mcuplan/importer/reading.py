@@ -173,6 +173,8 @@ class Reading:
         activation = any(
             n and self._build.known(n) and n not in self._build.constants for n in node.inputs
         )
+        if has_subgraph(node):
+            return
         if node.op_type not in ("Shape", "Size") and (activation or not can_fold(node.op_type)):
             self._reader(node)
 

@@ -240,7 +240,7 @@ class Builder:
     def add_constant(self, value: Constant, stem: str) -> str:
         """A constant of the graph, real values as float32; returns its name."""
         kind = np.dtype(np.float32) if value.data.dtype.kind == "f" else value.data.dtype
-        data = np.ascontiguousarray(value.data, dtype=kind)
+        data = np.array(value.data, kind, order="C", copy=None)  # keeps rank 0
         name = self._fresh(stem)
         held = TensorType(data.shape, DType.of(data))
         self._tensors[name] = Tensor(name, held, data=data, stored=value.stored)

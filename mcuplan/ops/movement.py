@@ -51,7 +51,7 @@ class Transpose(Op):
 
     def reference(self, *arrays: Array) -> tuple[Array, ...]:
         """Permuted axes."""
-        return (np.ascontiguousarray(arrays[0].transpose(self.axes)),)
+        return (np.array(arrays[0].transpose(self.axes), order="C"),)
 
     def batchable(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> bool:
         """Only where axis 0 stays."""

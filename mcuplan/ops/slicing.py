@@ -56,7 +56,7 @@ class Slice(Op):
             if taken is not None:
                 first, step, count = taken
                 x = np.take(x, first + step * np.arange(count), axis=axis)
-        return (np.ascontiguousarray(x),)
+        return (np.array(x, order="C"),)
 
     def view_offset(self, inputs: Sequence[TensorType], output: TensorType) -> int | None:
         """Consecutive elements: one of each outer axis, a run of one axis, all inside of it."""

@@ -35,7 +35,7 @@ def assign_types(graph: Graph) -> Graph:
         if tensor.stored is not None:
             values, quant = tensor.stored.values, tensor.stored.quant
             kind = TensorType(values.shape, quant.dtype, quant)
-            edit.set_tensor(replace(tensor, type=kind, data=np.ascontiguousarray(values)))
+            edit.set_tensor(replace(tensor, type=kind, data=np.array(values, order="C")))
         elif tensor.type.quant is not None and tensor.type.dtype is DType.FLOAT32:
             dtype = tensor.type.quant.dtype
             edit.set_tensor(replace(tensor, type=replace(tensor.type, dtype=dtype)))

@@ -12,7 +12,7 @@ from onnx.reference import ReferenceEvaluator
 
 from mcuplan.errors import DamagedModel, InputTooLarge, UnsupportedOp, UnsupportedType
 from mcuplan.importer.folding import fold
-from mcuplan.importer.protofile import Allowance
+from mcuplan.importer.protofile import TOTAL_LIMIT, Allowance
 from mcuplan.ir.builder import Constant, OnnxNode
 from mcuplan.ir.graph import Stored
 from mcuplan.ir.types import DType, Quant
@@ -282,7 +282,7 @@ def test_allowance_is_shared() -> None:
     zero = np.zeros(1, np.uint8)
     node = _node("ConstantOfShape", 1, value=zero)
     shape = [Constant(_ints(50 << 20))]
-    for _ in range(20):
+    for _ in range(TOTAL_LIMIT // (50 << 20)):
         fold(node, shape, allowance)
     with pytest.raises(InputTooLarge):
         fold(node, shape, allowance)
