@@ -95,7 +95,7 @@ def less_ram(planned: Planned) -> Iterator[tuple[str, Plan]]:
 
     Large networks are planned with little effort, which tells from above what they need.
     """
-    objectives = (planned.request.objective, "ram", "ram=strict")
+    objectives: tuple[str, ...] = (planned.request.objective, "ram", "ram=strict")
     if len(planned.lowered.nodes) > _LARGE:
         planned = replace(planned, request=replace(planned.request, effort="fast"))
         objectives = objectives[:2]
