@@ -23,6 +23,7 @@ LEAST_ACCURACY = {
     "digits_gru": 0.95,
     "digits_vit": 0.95,
     "imu_gesture_cnn": 0.95,
+    "vowels_stream": 0.9,
 }
 
 each_model = pytest.mark.parametrize("folder", FOLDERS, ids=lambda path: path.name)
@@ -38,12 +39,24 @@ def _session(folder: Path) -> onnxruntime.InferenceSession:
     )
 
 
+def _outputs(session: onnxruntime.InferenceSession, samples: np.ndarray) -> np.ndarray:
+    """Of each sample in turn; states begin with 0, and what is written is read next."""
+    first, *kept = session.get_inputs()
+    states = {port.name: np.zeros(port.shape, np.float32) for port in kept}
+    outputs = []
+    for sample in samples:
+        output, *left = session.run(None, {first.name: sample[None], **states})
+        outputs.append(output)
+        states = dict(zip(states, left, strict=True))
+    return np.concatenate(outputs)
+
+
 def _hits(folder: Path) -> tuple[int, int]:
-    session, data = _session(folder), np.load(folder / "test.npz")
-    name = session.get_inputs()[0].name
-    outputs = [session.run(None, {name: sample[None]})[0] for sample in data[name]]
-    top = np.concatenate(outputs).argmax(axis=1)
-    return int((top == data["labels"]).sum()), len(top)
+    data = np.load(folder / "test.npz")
+    outputs, labels = _outputs(_session(folder), data["input"]), data["labels"]
+    groups = data["groups"] if "groups" in data.files else np.arange(len(labels))
+    means = [outputs[groups == group].mean(axis=0) for group in range(len(labels))]
+    return int((np.argmax(means, axis=1) == labels).sum()), len(labels)
 
 
 def test_the_models_of_the_table_are_there() -> None:
@@ -69,10 +82,11 @@ def test_stated_accuracy_is_reproduced(folder: Path) -> None:
 def test_arrays_agree_with_the_model(folder: Path) -> None:
     """Array names, shapes and types are those of the model's input; labels are its classes."""
     session = _session(folder)
-    (model_input,), (model_output,) = session.get_inputs(), session.get_outputs()
+    (model_input, *read), (model_output, *written) = session.get_inputs(), session.get_outputs()
+    assert [port.shape for port in read] == [port.shape for port in written]
     calibration, test = np.load(folder / "calibration.npz"), np.load(folder / "test.npz")
     assert calibration.files == [model_input.name]
-    assert sorted(test.files) == sorted([model_input.name, "labels"])
+    assert test.files == [model_input.name, "labels", *(["groups"] if read else [])]
     assert 1 == model_input.shape[0]
     for samples in (calibration[model_input.name], test[model_input.name]):
         assert samples.dtype == np.float32
@@ -80,7 +94,9 @@ def test_arrays_agree_with_the_model(folder: Path) -> None:
         assert np.isfinite(samples).all()
     labels = test["labels"]
     assert labels.dtype == np.int64
-    assert labels.shape == (len(test[model_input.name]),)
+    groups = test["groups"] if read else np.arange(len(labels))
+    assert groups.shape == (len(test[model_input.name]),)
+    assert labels.shape == np.unique(groups).shape
     assert set(labels.tolist()) == set(range(model_output.shape[1]))
 
 
