@@ -41,8 +41,6 @@ WAYS: Mapping[str, Way] = {
     "ai.onnx.ml::Imputer": Way("replace missing values before the model"),
     "ai.onnx.ml::LabelEncoder": Way("encode labels in the application", ends=True),
     "ai.onnx.ml::OneHotEncoder": Way("encode categories before the model"),
-    "ai.onnx.ml::SVMClassifier": Way("train a small dense network"),
-    "ai.onnx.ml::SVMRegressor": Way("train a small dense network"),
 }
 _DOMAIN = Way("export with standard ONNX operators")
 
