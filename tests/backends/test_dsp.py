@@ -238,7 +238,8 @@ def test_sums_and_pools(tmp_path: Path, arm_gcc: str, qemu: str) -> None:
     assert [] == program.run(tmp_path, arm_gcc, qemu)
 
 
-def test_normalizations(tmp_path: Path, arm_gcc: str, qemu: str) -> None:
+@pytest.mark.parametrize("level", ["-O0", "-O2"])
+def test_normalizations(level: str, tmp_path: Path, arm_gcc: str, qemu: str) -> None:
     """Runs of every length, few channels of many pixels, means or none; every byte, in place."""
     program = BoardProgram(6)
     for shape, whole, groups in [
@@ -267,7 +268,7 @@ def test_normalizations(tmp_path: Path, arm_gcc: str, qemu: str) -> None:
             found = supporting(KERNELS, "mplan_normalize_s8_dsp", sig)
             assert found
             program.add(sig, found, inplace=True)
-    assert [] == program.run(tmp_path, arm_gcc, qemu)
+    assert [] == program.run(tmp_path, arm_gcc, qemu, level)
 
 
 def test_convolutions_over_three_axes(tmp_path: Path, arm_gcc: str, qemu: str) -> None:

@@ -25,7 +25,8 @@ typedef struct {
     "sxtb %[a], %[" #w "], ror #" #n "; mla %[a], %[a], %[factor], %[minus]\n"                     \
     "smmlar %[a], %[a], " #gain ", " #offset "; ssat %[a], #8, %[a], asr #10\n"                    \
     "strb %[a], [%[out]], #1\n"
-#define TWO(w, n, next) "ldmia %[at]!, {r4-r6, r8}\n" ONE(w, n, r4, r5) ONE(w, next, r6, r8)
+#define TWO(w, n, next)                                                                            \
+    "ldmia %[at]!, {r8, r10, r12, lr}\n" ONE(w, n, r8, r10) ONE(w, next, r12, lr)
 
 /* Bytes 0 and 2, then 1 and 3 of a word. */
 #define SUMS(w)                                                                                    \
@@ -180,7 +181,7 @@ static NOT_INLINE void write_run(const unit_t *unit, const int32_t *affine, cons
                        : [a] "=&r"(a), [at] "+r"(affine), [out] "+r"(out)
                        : [w] "r"(w), [w2] "r"(w2), [factor] "r"(factor),
                          [minus] "r"(minus)
-                       : "r4", "r5", "r6", "r8", "memory");
+                       : "r8", "r10", "r12", "lr", "memory");
     }
     for (size_t i = 0U; i < (count % 8U); i++) {
         out[i] = one(unit, &affine[2U * i], in[i]);
