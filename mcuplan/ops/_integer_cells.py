@@ -26,6 +26,7 @@ _MOST = _ONE - 1
 _BITS = {"tanh": 12, "sigmoid": 11}  # of fraction of what they are given
 _TABLE_BITS = 7  # of an argument, between two entries
 _PEEPHOLE_BITS = 16
+_REACH = 2.0**31 - 16  # of all that a function is given, less what roundings add
 
 TANH: Array = np.clip(
     np.floor(np.tanh(np.arange(-256, 257) * 2.0 ** (_TABLE_BITS - 12)) * _ONE + 0.5), -_MOST, _MOST
@@ -65,7 +66,7 @@ def factors_of(sig: Signature) -> Factors:
 
     Raises:
         AccumulatorOverflow: sums of x could leave int32.
-        ScaleError: a factor cannot be held.
+        ScaleError: a factor cannot be held, or what a function is given.
     """
     return sig.once(_factors)
 
@@ -86,8 +87,8 @@ def _factors(sig: Signature) -> Factors:
     real = _bias(cell, sig.constant(4).astype(np.float64)) * _with_candidate(cell, units)
     moved = x_real * w.sum(axis=1) * sig.inputs[0].q.z
     real[: len(moved)] -= moved
-    if np.abs(real).max(initial=0) >= 2.0**30:
-        raise ScaleError("a bias is too large for the functions of its cell")
+    peepholes = _peepholes(cell, sig)
+    _prove(x_real * x_max + h_real * r_sum * _ONE, real, peepholes)
     out = (0, 0)
     if not sig.op.gives_state_only:  # type: ignore[attr-defined]
         out = requantize_factors(2.0**-15 / sig.outputs[-1].q.s, _ONE)
@@ -97,7 +98,7 @@ def _factors(sig: Signature) -> Factors:
         h_multiplier=h_factors[0],
         h_shift=h_factors[1],
         bias=np.floor(real + 0.5).astype(np.int64),
-        peepholes=_peepholes(cell, sig),
+        peepholes=peepholes,
         h_right=h_right,
         limits=tuple(
             min(_MOST, math.floor(min(cell.clip, 16.0) * 2.0 ** _BITS[f.name] + 0.5))
@@ -116,6 +117,29 @@ def _peepholes(cell: Cell, sig: Signature) -> Array:
     if np.abs(found).max(initial=0) >= 2.0**31:
         raise ScaleError("a peephole is too large for the functions of its cell")
     return np.floor(found + 0.5).astype(np.int64)
+
+
+def _prove(sums: Array, bias: Array, peepholes: Array) -> None:
+    """What a function is given stays in int32, in whatever order it is added up.
+
+    Args:
+        sums: [rows] those of x and of h, at most.
+        bias: of rows; those of the last rows once more where they are added apart.
+        peepholes: of the first rows.
+
+    Raises:
+        ScaleError: it could leave it.
+    """
+    reach = sums + np.abs(bias[: len(sums)])
+    apart = np.abs(bias[len(sums) :])
+    reach[len(sums) - len(apart) :] += apart
+    seen = np.abs(peepholes).reshape(-1)[: len(sums)] * (_ONE / (1 << _PEEPHOLE_BITS))
+    reach[: len(seen)] += seen
+    if reach.max(initial=0) >= _REACH:
+        raise ScaleError(
+            "what the functions of a cell are given could leave 32 bits",
+            hint="calibrate with representative data",
+        )
 
 
 def _of_gates(cell: Cell) -> tuple[Function, ...]:

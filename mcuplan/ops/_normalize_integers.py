@@ -107,7 +107,7 @@ def _factors_of(sig: Signature) -> Factors:
     if rule is Epsilon.LEAST:
         inside, norm = 0.0, 0.0
         least = max(least, n * op.divisor * epsilon**2 if squares else (op.divisor * epsilon) ** 2)
-    if not (norm < 2.0**22 and max(inside, least) * 2.0**_SQUARE_BITS < 2.0**62):
+    if not (norm < 2.0**22 and max(inside, least) * 2.0**_SQUARE_BITS < 2.0**61):
         raise ScaleError(
             f"input scale {source.s:.3g} lies far below the epsilon of its layer",
             hint="calibrate with representative data",

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from onnx import numpy_helper
 
 from mcuplan import pipeline
 from mcuplan.calibrate import read_data
 from mcuplan.cli import run
-from mcuplan.errors import McuplanError
+from mcuplan.errors import McuplanError, ScaleError
 from mcuplan.importer.onnx import load_model
 from mcuplan.ir.evaluate import evaluate
 from mcuplan.ir.types import DType
@@ -228,6 +229,18 @@ def test_refusals(name: str, tmp_path: Path) -> None:
     with pytest.raises(McuplanError) as refused:
         load_model(tmp_path / "model.onnx")
     assert "_y" in refused.value.where
+
+
+def test_sums_that_leave_32_bits(tmp_path: Path) -> None:
+    """Sums of x, of h and a bias that fit 32 bits each, but not together, are refused."""
+    proto = _cell("LSTM", "y")
+    for tensor in proto.graph.initializer:
+        times = {"w": 3e4, "r": 3e4, "b": 3e5}.get(tensor.name, 1.0)
+        large = numpy_helper.to_array(tensor) * times
+        if times != 1.0:
+            tensor.CopyFrom(numpy_helper.from_array(large.astype(np.float32), tensor.name))
+    with pytest.raises(ScaleError, match="32 bits"):
+        _planned(tmp_path, proto, DType.INT8)
 
 
 def test_on_the_emulator(tmp_path: Path, host_gcc: str, arm_gcc: str, qemu: str) -> None:
