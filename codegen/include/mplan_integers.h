@@ -3,11 +3,18 @@
 #ifndef MPLAN_INTEGERS_H
 #define MPLAN_INTEGERS_H
 
-#include "mplan.h"
-
 #include <string.h>
 
-/* How an integer lies in memory: its bytes, 1, 4 or 8; the top bit is a sign in those of +16. */
+#include "mplan.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*
+ * How an integer lies in memory: its bytes, 1, 4 or 8; +16: the top bit is a sign, as it is of 4
+ * and 8 bytes in any case.
+ */
 #define MPLAN_INTEGER_BYTES(kind) ((kind) & 15U)
 #define MPLAN_INTEGER_SIGNED (16U)
 #define MPLAN_INTEGER_REAL (32U) /* +16 and 4 bytes: those of a float, which only have an order */
@@ -60,5 +67,9 @@ static inline void mplan_put_integer(int8_t *at, uint32_t kind, int64_t value)
         (void)memcpy(at, &value, sizeof value);
     }
 }
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif /* MPLAN_INTEGERS_H */

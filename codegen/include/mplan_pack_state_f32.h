@@ -18,7 +18,7 @@ typedef struct {
     uint32_t parts; /* 1: c is not read */
 } mplan_pack_state_f32_t;
 
-/** h and c [batch][hidden] to out [batch][parts][hidden]; nothing overlaps. One row. */
+/** h and c [batch][hidden] to out [batch][parts][hidden] of floats; nothing overlaps. One row. */
 void mplan_pack_state_f32(const mplan_pack_state_f32_t *p, const void *h, const void *c,
                           int8_t *out, size_t y0, size_t y1);
 

@@ -26,7 +26,10 @@ typedef struct {
     int8_t c_zero_point;
 } mplan_pack_state_s16_t;
 
-/** h and c [batch][hidden] to out [batch][parts][hidden]; nothing overlaps. One row. */
+/**
+ * h and c [batch][hidden] to out [batch][parts][hidden] of int16, clamped to +-32767; what is int16
+ * lies at multiples of 2 bytes, and nothing overlaps. One row.
+ */
 void mplan_pack_state_s16(const mplan_pack_state_s16_t *p, const void *h, const void *c,
                           int8_t *out, size_t y0, size_t y1);
 

@@ -9,6 +9,21 @@
 extern "C" {
 #endif
 
+/* Functions of gates; with alpha a and beta b. */
+enum {
+    MPLAN_CELL_SIGMOID = 0,
+    MPLAN_CELL_TANH = 1,
+    MPLAN_CELL_RELU = 2,
+    MPLAN_CELL_AFFINE = 3,           /* a * x + b */
+    MPLAN_CELL_LEAKY_RELU = 4,       /* below 0 a * x */
+    MPLAN_CELL_THRESHOLDED_RELU = 5, /* below a 0 */
+    MPLAN_CELL_SCALED_TANH = 6,      /* a * tanh(b * x) */
+    MPLAN_CELL_HARD_SIGMOID = 7,     /* a * x + b within [0, 1] */
+    MPLAN_CELL_ELU = 8,              /* below 0 a * (exp(x) - 1) */
+    MPLAN_CELL_SOFTSIGN = 9,
+    MPLAN_CELL_SOFTPLUS = 10
+};
+
 typedef struct {
     mplan_rows_t in_rows;
     mplan_rows_t in2_rows;
@@ -49,9 +64,8 @@ typedef struct {
  * The state is what the steps before have left in it, and these leave in it what comes next.
  * Sums begin with the bias and take x, then h, input by input, each product and sum rounded to
  * float32. scratch: hidden floats, twice as many for a GRU without linear_before_reset.
- * If `last`, the state stays: a copy made at step 0 goes on in `out`,
-        and there are no rows; or with
- * `gives_rows` in `other`, and all steps are made at once. Without `last`, `other` is not used.
+ * If `last`, the state stays: a copy made at step 0 goes on in `out`, and there are no rows; or
+ * with `gives_rows` in `other`, and all steps are made at once. Else `other` is not used.
  */
 void mplan_recurrent_f32(const mplan_recurrent_f32_t *p, const int8_t *in, int8_t *state,
                          int8_t *other, int8_t *out, size_t y0, size_t y1, int8_t *scratch);

@@ -29,10 +29,9 @@ typedef struct {
     uint32_t in_c;
     uint32_t hidden;
     int32_t out_multiplier; /* of h */
-    int16_t first_limit;    /* of what functions are given: of gates, candidate, cell */
+    int16_t first_limit;    /* of what functions are given: of gates, candidate */
     int16_t second_limit;
-    int16_t third_limit;
-    uint8_t first_is_tanh; /* else sigmoid */
+    uint8_t first_is_tanh; /* else sigmoid; of gates, candidate, cell */
     uint8_t second_is_tanh;
     uint8_t third_is_tanh;
     uint8_t kind; /* 0 LSTM, 1 GRU, 2 RNN */
@@ -51,14 +50,14 @@ typedef struct {
 
 /**
  * Steps [y0, y1), each of them with every sequence of the batch: in rows of [batch][in_c], state
- * [batch][h, and of an LSTM c][hidden] of int16, out rows of [batch][hidden].
+ * [batch][h, and of an LSTM c][hidden] of int16, at a multiple of 2 bytes as scratch, out rows of
+ * [batch][hidden].
  * The state is what the steps before have left in it, and these leave in it what comes next.
  * h and gates have 15 bits of fraction, c has 15 - reach; tanh takes 12 bits of fraction, sigmoid
  * 11. Sums of x and of h are 32 bits each and brought to those units by rounding halves up.
  * scratch: hidden times 2 bytes, twice as many for a GRU without linear_before_reset.
- * If `last`, the state stays: a copy made at step 0 goes on in `out`,
-        and there are no rows; or with
- * `gives_rows` in `other`, and all steps are made at once. Without `last`, `other` is not used.
+ * If `last`, the state stays: a copy made at step 0 goes on in `out`, and there are no rows; or
+ * with `gives_rows` in `other`, and all steps are made at once. Else `other` is not used.
  */
 void mplan_recurrent_s8(const mplan_recurrent_s8_t *p, const int8_t *in, int8_t *state,
                         int8_t *other, int8_t *out, size_t y0, size_t y1, int8_t *scratch);

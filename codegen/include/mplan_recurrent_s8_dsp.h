@@ -33,10 +33,9 @@ typedef struct {
     uint32_t in_c;
     uint32_t hidden;
     int32_t out_multiplier; /* of h */
-    int16_t first_limit;    /* of what functions are given: of gates, candidate, cell */
+    int16_t first_limit;    /* of what functions are given: of gates, candidate */
     int16_t second_limit;
-    int16_t third_limit;
-    uint8_t first_is_tanh; /* else sigmoid */
+    uint8_t first_is_tanh; /* else sigmoid; of gates, candidate, cell */
     uint8_t second_is_tanh;
     uint8_t third_is_tanh;
     uint8_t kind; /* 0 LSTM, 1 GRU, 2 RNN */

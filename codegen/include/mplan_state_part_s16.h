@@ -22,7 +22,10 @@ typedef struct {
     int8_t out_zero_point;
 } mplan_state_part_s16_t;
 
-/** One part of in [batch][parts][hidden] to out [batch][hidden]; they do not overlap. One row. */
+/**
+ * One part of in [batch][parts][hidden] of int16 to out [batch][hidden]; what is int16 lies at
+ * multiples of 2 bytes, and they do not overlap. One row.
+ */
 void mplan_state_part_s16(const mplan_state_part_s16_t *p, const int8_t *in, int8_t *out, size_t y0,
                           size_t y1);
 

@@ -12,9 +12,9 @@ extern "C" {
 typedef struct {
     mplan_rows_t in_rows;
     mplan_rows_t out_rows;
-    uint32_t elements; /* of a row */
+    uint32_t elements;  /* of a row */
     uint8_t out_bytes;  /* of an integer: 1, 4 or 8 */
-    uint8_t out_signed; /* 1: its top bit is its sign */
+    uint8_t out_signed; /* 1: its top bit is its sign; so it is of 8 bytes */
     uint8_t truth;      /* 1: only 0 and 1 come out */
 } mplan_truncate_f32_t;
 

@@ -56,7 +56,7 @@ class Factors:
     bias: Array
     peepholes: Array  # [3, hidden], of 16 bits of fraction
     h_right: int
-    limits: tuple[int, ...]  # of what each function is given
+    limits: tuple[int, ...]  # of what functions of gates and candidates are given
     out_multiplier: int
     out_shift: int
 
@@ -102,7 +102,7 @@ def _factors(sig: Signature) -> Factors:
         h_right=h_right,
         limits=tuple(
             min(_MOST, math.floor(min(cell.clip, 16.0) * 2.0 ** _BITS[f.name] + 0.5))
-            for f in cell.functions
+            for f in cell.functions[:2]
         ),
         out_multiplier=out[0],
         out_shift=out[1],

@@ -109,9 +109,10 @@ def integer_fields(sig: Signature) -> dict[str, Field]:
         "out_pre_shift": found.out_shift,
         "out_zero_point": 0 if op.gives_state_only else sig.outputs[-1].q.z,
     }
-    names = ("first", "second", "third")
-    for name, function, limit in zip(names, op.cell.functions, found.limits, strict=False):
-        fields |= {f"{name}_is_tanh": int(function.name == "tanh"), f"{name}_limit": limit}
+    for name, function in zip(("first", "second", "third"), op.cell.functions, strict=False):
+        fields[f"{name}_is_tanh"] = int(function.name == "tanh")
+    for name, limit in zip(("first", "second"), found.limits, strict=False):
+        fields[f"{name}_limit"] = limit
     return fields
 
 

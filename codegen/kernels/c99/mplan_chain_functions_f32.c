@@ -60,6 +60,7 @@ static float *function_step(float *x, size_t n, uint32_t step, const float *a)
     }
     return result;
 }
+
 /* All steps for the lowest lane. */
 static void run(const mplan_chain_functions_f32_t *p, float *lanes, size_t n)
 {

@@ -9,52 +9,42 @@ typedef mplan_recurrent_f32_t cell_t;
 
 enum { CELL_LSTM = 0, CELL_GRU = 1 };
 
-enum {
-    CELL_SIGMOID = 0,
-    CELL_TANH = 1,
-    CELL_RELU = 2,
-    CELL_AFFINE = 3,
-    CELL_LEAKY_RELU = 4,
-    CELL_THRESHOLDED_RELU = 5,
-    CELL_SCALED_TANH = 6, CELL_HARD_SIGMOID = 7, CELL_ELU = 8, CELL_SOFTSIGN = 9
-};
-
 static float function(uint8_t which, float a, float b, float x)
 {
     float result;
 
     switch (which) {
-    case CELL_SIGMOID:
+    case MPLAN_CELL_SIGMOID:
         result = mplan_sigmoid_f32(x);
         break;
-    case CELL_TANH:
+    case MPLAN_CELL_TANH:
         result = mplan_tanh_f32(x);
         break;
-    case CELL_RELU:
+    case MPLAN_CELL_RELU:
         result = (x > 0.0f) ? x : 0.0f;
         break;
-    case CELL_AFFINE:
+    case MPLAN_CELL_AFFINE:
         result = (a * x) + b;
         break;
-    case CELL_LEAKY_RELU:
+    case MPLAN_CELL_LEAKY_RELU:
         result = (x < 0.0f) ? (a * x) : x;
         break;
-    case CELL_THRESHOLDED_RELU:
+    case MPLAN_CELL_THRESHOLDED_RELU:
         result = (x >= a) ? x : 0.0f;
         break;
-    case CELL_SCALED_TANH:
+    case MPLAN_CELL_SCALED_TANH:
         result = a * mplan_tanh_f32(b * x);
         break;
-    case CELL_HARD_SIGMOID:
+    case MPLAN_CELL_HARD_SIGMOID:
         result = mplan_clamp_f32((a * x) + b, 0.0f, 1.0f);
         break;
-    case CELL_ELU:
+    case MPLAN_CELL_ELU:
         result = (x < 0.0f) ? (a * mplan_expm1_f32(x)) : x;
         break;
-    case CELL_SOFTSIGN:
+    case MPLAN_CELL_SOFTSIGN:
         result = x / (1.0f + mplan_abs_f32(x));
         break;
-    default:
+    default: /* MPLAN_CELL_SOFTPLUS */
         result = mplan_softplus_f32(x);
         break;
     }
