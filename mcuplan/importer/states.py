@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -30,25 +31,30 @@ def state_pairs(inputs: _Ports, outputs: _Ports) -> tuple[tuple[str, str], ...]:
     Their names say so (h and hn, h0 and hn, state and new_state, past_0 and present_0, cache_in
     and cache_out), shape and type are the same, and no other pair shares an end.
     """
+    results: dict[tuple[str, ...], list[tuple[Port, frozenset[str]]]] = defaultdict(list)
+    for written in outputs:
+        words = _words(written.name)
+        if _WRITTEN.intersection(words):
+            base = tuple(word for word in words if word not in _WRITTEN)
+            results[base].append((written, frozenset(words)))
     found = [
         (read.name, written.name)
         for read in inputs
-        for written in outputs
-        if not _mismatch(read, written) and _named_alike(read.name, written.name)
+        for base, words in [_base_of(read.name)]
+        for written, after in (pair for form in base for pair in results.get(form, ()))
+        if _KEPT.intersection(words | after) and not _mismatch(read, written)
     ]
-    ends = [name for pair in found for name in pair]
-    several = any(ends.count(name) > 1 for name in ends)
+    ends = Counter(name for pair in found for name in pair)
+    several = any(count > 1 for count in ends.values())
     return () if several or len(found) in (len(inputs), len(outputs)) else tuple(found)
 
 
-def _named_alike(read: str, written: str) -> bool:
-    """Whether two names differ in nothing but what says before and after."""
-    before, after = _words(read), _words(written)
-    if not _WRITTEN.intersection(after) or not _KEPT.intersection((*before, *after)):
-        return False
-    base = [word for word in after if word not in _WRITTEN]
-    plain = [word for word in before if word not in _READ]
-    return base in (plain, [word for word in plain if word != "0"])
+def _base_of(name: str) -> tuple[tuple[tuple[str, ...], ...], frozenset[str]]:
+    """What is left of an input's words without what says before, a 0 kept or not; all words."""
+    words = _words(name)
+    plain = tuple(word for word in words if word not in _READ)
+    bare = tuple(word for word in plain if word != "0")
+    return tuple(dict.fromkeys((plain, bare))), frozenset(words)
 
 
 def _words(name: str) -> list[str]:

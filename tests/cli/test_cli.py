@@ -134,7 +134,11 @@ def test_wrong_usage_exits_with_2(model: str, arguments: list[str], capsys: Capt
 
 def test_unsupported_operators_exit_with_3(tmp_path: Path, capsys: Captured) -> None:
     """Every problem is on stderr, a machine finds them on stdout, and files are written."""
-    net = Net((1, 2, 8, 8)).add("Hardmax", name="wave").add("NonZero", name="odd\n*/\x1b[31m")
+    net = (
+        Net((1, 2, 8, 8))
+        .add("RandomUniformLike", name="wave")
+        .add("NonZero", name="odd\n*/\x1b[31m")
+    )
     net.save(tmp_path / "net.onnx")
     arguments = ["check", "net.onnx", "-t", BOARD, "-f", "json", "--report", "junit=r.xml"]
     assert 3 == run(arguments)

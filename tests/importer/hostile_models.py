@@ -154,7 +154,7 @@ HOSTILE: dict[str, tuple[Any, str]] = {
     "no graph": (_with(lambda m: m.ClearField("graph")), "model/damaged"),
     # versions
     "no opset": (_with(lambda m: m.ClearField("opset_import")), "model/damaged"),
-    "opset 6": (one_node("Relu", ["x"], opset=6), "model/unsupported-op"),
+    "opset 6": (one_node("Dropout", ["x"], opset=6), "model/unsupported-op"),
     "opset 9999": (one_node("Relu", ["x"], opset=9999), "model/unsupported-op"),
     "two opsets": (
         _with(lambda m: m.opset_import.append(helper.make_opsetid("ai.onnx", 9))),
@@ -343,10 +343,6 @@ HOSTILE: dict[str, tuple[Any, str]] = {
     "negative scale": (quantized(F32(-1), np.int8(0)), "quant/scale-impossible"),
     "NaN scale": (quantized(F32("nan"), np.int8(0)), "quant/scale-impossible"),
     "int16 activations": (quantized(F32(1), np.int16(0)), "model/unsupported-type"),
-    "scales per channel of an activation": (
-        quantized(np.ones(4, F32), np.zeros(4, np.int8), axis=1),
-        "model/unsupported-op",
-    ),
     # external data
     "missing external data": (_external("weights.bin"), "model/external-data"),
     "external data above the folder": (_external("../secret.bin"), "model/external-data"),

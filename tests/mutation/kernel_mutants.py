@@ -172,7 +172,7 @@ PORTABLE = (
         f"{_C99}softmax_s8.c",
         "chain",
         ("if (values[c] > max)", "if (values[c] < max)"),
-        ("shift += 36U;", "shift += 35U;"),
+        ("(14U + shift)", "(15U + shift)"),
         ("size_t c = 1U; c < count", "size_t c = 1U; (c + 1U) < count"),
     ),
     *several(

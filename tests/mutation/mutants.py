@@ -139,7 +139,7 @@ _EMITTER = (
         "mcuplan/emit/c_writer.py",
         "chain",
         ('text = f"{value:.9g}"', 'text = f"{value:.5g}"'),
-        ('suffix}" for value in flat.tolist()]', 'suffix}" for value in flat.tolist()[::-1]]'),
+        ('suffix}" for value in whole.tolist()]', 'suffix}" for value in whole.tolist()[::-1]]'),
         (
             "return literal(number, dtype)",
             "return literal(number + (member.name == 'pad_top'), dtype)",
