@@ -27,7 +27,11 @@ typedef struct {
     uint8_t what; /* sum of MPLAN_LESS, MPLAN_EQUAL and MPLAN_GREATER, of which one must hold */
 } mplan_compare_f32_t;
 
-/** Output rows [y0, y1) of bytes 0 and 1. in and in2 are floats. */
+/**
+ * Output rows [y0, y1) of bytes 0 and 1; in and in2 are floats, their rows multiples of 4 bytes.
+ * What is no number stands in no relation. out must not overlap the input rows that are still to be
+ * read.
+ */
 void mplan_compare_f32(const mplan_compare_f32_t *p, const int8_t *in, const int8_t *in2,
                        int8_t *out, size_t y0, size_t y1);
 

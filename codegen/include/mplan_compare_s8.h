@@ -29,7 +29,10 @@ typedef struct {
     uint8_t what; /* sum of MPLAN_LESS, MPLAN_EQUAL and MPLAN_GREATER, of which one must hold */
 } mplan_compare_s8_t;
 
-/** Output rows [y0, y1) of bytes 0 and 1: how the real values compare. */
+/**
+ * Output rows [y0, y1) of bytes 0 and 1: how the real values compare. out must not overlap the
+ * input rows that are still to be read.
+ */
 void mplan_compare_s8(const mplan_compare_s8_t *p, const int8_t *in, const int8_t *in2,
                       int8_t *out, size_t y0, size_t y1);
 

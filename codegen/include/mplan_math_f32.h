@@ -3,10 +3,10 @@
  * mplan_math_f32.h - functions of one float32, in operations of float32 and integers only.
  *
  * Every bit of a result is defined: operations in the order written, each rounded to nearest even
- * (-ffp-contract=off, no -ffast-math), subnormals kept; no number gives the one NaN 0x7FC00000.
- * No error flag, no table, no function of a C library. Largest errors of all float32, in units of
- * the last place of the exact value: exp 0.94, expm1 1.79, log and log1p 0.84; sqrt, rint, floor
- * and ceil are exactly rounded.
+ * (-ffp-contract=off, no -ffast-math), subnormals kept (FPSCR as after a reset); no number gives
+ * the one NaN 0x7FC00000. No errno, no table, no function of a C library. Largest errors of all
+ * float32, in units of the last place of the exact value: exp 0.94, expm1 1.79, log and log1p 0.84;
+ * sqrt, rint, floor and ceil are exactly rounded.
  */
 #ifndef MPLAN_MATH_F32_H
 #define MPLAN_MATH_F32_H

@@ -24,7 +24,7 @@ typedef struct {
 /**
  * Output rows [y0, y1) of floats, each at a multiple of 4 bytes.
  * Every sum begins with 0 and takes the products in order, each product and sum rounded to float32
- * (with -ffp-contract=off, as of gcc -std=c99).
+ * (with -ffp-contract=off, as of gcc -std=c99). out must not overlap what is still to be read.
  */
 void mplan_matmul_f32(const mplan_matmul_f32_t *p, const int8_t *in, const int8_t *in2, int8_t *out,
                       size_t y0, size_t y1);

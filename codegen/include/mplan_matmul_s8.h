@@ -26,7 +26,10 @@ typedef struct {
     int8_t act_max;
 } mplan_matmul_s8_t;
 
-/** Output rows [y0, y1). The generator has proved that every sum stays in 32 bits. */
+/**
+ * Output rows [y0, y1). The generator has proved that every sum stays in 32 bits. out must not
+ * overlap what is still to be read.
+ */
 void mplan_matmul_s8(const mplan_matmul_s8_t *p, const int8_t *in, const int8_t *in2, int8_t *out,
                      size_t y0, size_t y1);
 

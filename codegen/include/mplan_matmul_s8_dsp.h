@@ -33,7 +33,7 @@ typedef struct {
 } mplan_matmul_s8_dsp_t;
 
 /**
- * Output rows [y0, y1).
+ * As mplan_matmul_s8, byte for byte.
  * scratch, aligned to 4: for each matrix product of an output row 4 bytes for each product of a
  * sum, their number up to a multiple of 4, and 8 bytes more; all matrices of in2 that a row reads,
  * each column up to a multiple of 4 bytes, columns up to a multiple of two. With by_rows for one

@@ -61,7 +61,8 @@ typedef struct {
 /**
  * Steps [y0, y1), each of them with every sequence of the batch: in rows of [batch][in_c], state
  * [batch][h, and of an LSTM c][hidden], out rows of [batch][hidden], floats at multiples of 4.
- * The state is what the steps before have left in it, and these leave in it what comes next.
+ * The state is what the steps before have left in it, and these leave in it what comes next. out
+ * must not overlap it, nor the input rows that are still to be read.
  * Sums begin with the bias and take x, then h, input by input, each product and sum rounded to
  * float32. scratch: hidden floats, twice as many for a GRU without linear_before_reset.
  * If `last`, the state stays: a copy made at step 0 goes on in `out`, and there are no rows; or

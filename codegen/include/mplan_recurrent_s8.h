@@ -52,7 +52,8 @@ typedef struct {
  * Steps [y0, y1), each of them with every sequence of the batch: in rows of [batch][in_c], state
  * [batch][h, and of an LSTM c][hidden] of int16, at a multiple of 2 bytes as scratch, out rows of
  * [batch][hidden].
- * The state is what the steps before have left in it, and these leave in it what comes next.
+ * The state is what the steps before have left in it, and these leave in it what comes next. out
+ * must not overlap it, nor the input rows that are still to be read.
  * h and gates have 15 bits of fraction, c has 15 - reach; tanh takes 12 bits of fraction, sigmoid
  * 11. Sums of x and of h are 32 bits each and brought to those units by rounding halves up.
  * scratch: hidden times 2 bytes, twice as many for a GRU without linear_before_reset.

@@ -21,7 +21,8 @@ _NO_REALS = "no global state, no\n * floating point; interrupts stay enabled."
 _REALS = """no global state;
  * interrupts stay enabled. Layers compute in floating point: where calls interrupt each other, or
  * tasks make them, the system keeps the registers of an FPU apart. Results have the bits of the
- * reference with -ffp-contract=off, as of gcc -std=c99, and without -ffast-math."""
+ * reference with -ffp-contract=off, as of gcc -std=c99, without -ffast-math, and with FPSCR as it
+ * is after a reset: to nearest, subnormals kept."""
 _ROW_ORDER = """\
  * A row has the order of the model: a plane of {0}_ROW_PIXELS values for
  * each of {0}_ROW_PLANES channels; row[c * {0}_ROW_PIXELS + x] is

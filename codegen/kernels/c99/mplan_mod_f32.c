@@ -53,12 +53,10 @@ static float mod(const mplan_mod_f32_t *p, float a, float b)
     const uint32_t sign = bits_of(a) & 0x80000000U;
     const uint32_t x = bits_of(a) & 0x7FFFFFFFU;
     const uint32_t y = bits_of(b) & 0x7FFFFFFFU;
-    uint32_t bits = x;
+    uint32_t bits = 0x7FC00000U; /* no number */
     float result;
 
-    if ((x >= INFINITE) || (y > INFINITE) || (y == 0U)) {
-        bits = 0x7FC00000U;
-    } else {
+    if ((x < INFINITE) && (y <= INFINITE) && (y != 0U)) {
         bits = sign | ((x < y) ? x : remainder_of(x, y));
     }
     (void)memcpy(&result, &bits, sizeof result);

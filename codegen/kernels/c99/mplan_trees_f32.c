@@ -42,7 +42,7 @@ static size_t leaf_of(const mplan_trees_f32_t *p, const float *in, size_t root)
 static void one_sample(const mplan_trees_f32_t *p, const float *in, float *out)
 {
     for (size_t t = 0U; t < p->targets; t++) {
-        out[t] = 0.0F;
+        out[t] = 0.0f;
     }
     for (size_t tree = 0U; tree < p->trees; tree++) {
         const size_t leaf = leaf_of(p, in, p->root[tree]);
