@@ -113,12 +113,12 @@ def _one_order(plan: Plan, steps: Sequence[Step]) -> bool:
 
 
 def ram_bill(plan: Plan, limits: Limits, build: BuildFigures | None) -> Ram:
-    """Arena, context and stack, each once. Inputs and outputs live in the arena."""
+    """Arena, context, states and stack, each once. Inputs and outputs live in the arena."""
     target, peak = plan.program.target, peak_of(plan)
     steps = plan.program.steps
-    arena = sum(arena_bytes(m.arena_bytes) for m in plan.memory.values())
-    context = context_bytes(plan)
-    static = context + (build.data_bytes if build is not None else 0)
+    states = sum(plan.state_bytes.values())
+    arena = sum(arena_bytes(m.arena_bytes) for m in plan.memory.values()) - states
+    static = context_bytes(plan) + states + (build.data_bytes if build is not None else 0)
     modelled = model_code(plan.program, target)
     margin = modelled.stack_margin_bytes if build is None else 0
     stack = build.stack_bytes if build is not None else modelled.stack_bytes + margin
@@ -135,15 +135,8 @@ def ram_bill(plan: Plan, limits: Limits, build: BuildFigures | None) -> Ram:
         total_bytes=arena + static + stack,
         budget_bytes=limits.max_ram if limited and limits.max_ram is not None else usable,
         budget_from="limit" if limited else "target",
-        state_bytes=_state_bytes(plan),
+        state_bytes=states or None,
     )
-
-
-def _state_bytes(plan: Plan) -> int | None:
-    """Bytes of an arena that outlast calls; None: there are none."""
-    graph = plan.program.graph
-    sizes = [graph.tensor(state.read.tensor).type.nbytes for state in graph.states]
-    return sum(sizes) if sizes else None
 
 
 def flash_bill(plan: Plan, limits: Limits, build: BuildFigures | None) -> Flash:
@@ -178,18 +171,19 @@ def flash_bill(plan: Plan, limits: Limits, build: BuildFigures | None) -> Flash:
 def region_rows(plan: Plan, ram: Ram, flash: Flash) -> tuple[RegionUse, ...]:
     """What each memory holds.
 
-    Static data and stack are where the linker puts them: in the RAM region without a
-    section of its own. Code and constants fill the flash regions in order.
+    States lie in front of an arena. Other static data and the stack are where the linker puts
+    them: in the RAM region without a section of its own. Code and constants fill the flash
+    regions in order.
     """
     target = plan.program.target
     rows, left = [], flash.total_bytes
+    apart = ram.static_bytes + ram.stack_bytes - sum(plan.state_bytes.values())
     for region in target.regions:
         if region.kind == "ram":
             memory = plan.memory.get(region.name)
-            arena = arena_bytes(memory.arena_bytes) if memory is not None else 0
-            used = arena + (
-                ram.static_bytes + ram.stack_bytes if region is target.default_ram else 0
-            )
+            used = arena_bytes(memory.arena_bytes) if memory is not None else 0
+            arena = used - plan.state_bytes.get(region.name, 0)
+            used += apart if region is target.default_ram else 0
         else:
             last = region is target.flash[-1]
             used = left if last else min(left, region.usable_bytes)

@@ -32,12 +32,16 @@ def arena_bytes(nbytes: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Arena:
-    """Working memory in a region: member of the context, bytes, and the step that needs most."""
+    """Working memory in a region: member of the context, bytes, and the step that needs most.
+
+    The first ``state_bytes`` of them outlast calls.
+    """
 
     member: str
     region: Region
     nbytes: int
     peak_step: int
+    state_bytes: int
 
     @property
     def memory(self) -> str:
@@ -54,6 +58,7 @@ def arenas_of(plan: Plan, members: Mapping[str, str]) -> tuple[Arena, ...]:
             regions[name],
             arena_bytes(memory.arena_bytes),
             _step_at(plan, memory.peak_step),
+            plan.state_bytes.get(name, 0),
         )
         for name, memory in plan.memory.items()
     )
@@ -66,12 +71,15 @@ def _step_at(plan: Plan, moment: int) -> int:
 
 
 def arena_macros(name: str, arenas: Sequence[Arena]) -> str:
-    """Size of each arena, and its section where it has one."""
+    """Size of each arena, of the states in front of it, and its section where it has one."""
     lines = []
     for arena in arenas:
         stem = f"{name}_{arena.member}".upper()
         note = f'arena in region "{arena.member}", peak at step {arena.peak_step}'
         lines.append(noted(f"#define {stem}_BYTES ({arena.nbytes}U)", note))
+        if arena.state_bytes:
+            note = "of these the first: states, which outlast calls"
+            lines.append(noted(f"#define {stem}_STATE_BYTES ({arena.state_bytes}U)", note))
         if arena.region.section:
             use = "MPLAN_SECTION(...) of the object"
             lines.append(f'#define {stem}_SECTION "{arena.region.section}" /* {use} */')
@@ -83,11 +91,15 @@ def arena_types(name: str, arenas: Sequence[Arena], lasting: str) -> str:
     parts = []
     for arena in arenas:
         macro = f"{name}_{arena.member}".upper()
+        kept = (
+            f"\n * From {name}_reset() to the last call of a sequence its first"
+            f"\n * {macro}_STATE_BYTES bytes must stay as they are, too."
+        )
         place = f"\n * in section {macro}_SECTION, see {name}.ld" if arena.region.section else ""
         parts.append(
             f'/**\n * Working memory in region "{arena.member}"; the application '
             f"defines it{place}.\n"
-            f" * {lasting}\n */\n"
+            f" * {lasting}{kept if arena.state_bytes else ''}\n */\n"
             f"typedef struct {{\n    MPLAN_ALIGNED(MPLAN_ARENA_ALIGN) int8_t bytes"
             f"[{macro}_BYTES];\n}} {name}_{arena.member}_t;\n\n"
         )

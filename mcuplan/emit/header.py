@@ -69,8 +69,6 @@ def _lasting(places: Places) -> str:
     """What is to be known of an arena between calls."""
     if places.plan.fed_rows:
         return f"From {places.name}_begin() to {places.name}_finish() it must stay as it is."
-    if places.graph.states:
-        return f"From {places.name}_reset() to the last call of a sequence it must stay as it is."
     one = len(places.graph.app_outputs) == 1
     ports = f"output{'' if one else 's'}"
     if not _overwritten(places):

@@ -16,10 +16,11 @@ _WITHOUT = """\
  * Between calls nothing needs to survive: the arena may serve other purposes. Models that never
  * run at the same time may share one: union {{ {0}_..._t a; other_..._t b; }}."""
 _WITH = """\
- * A call is one frame of a sequence, which {0}_reset() begins. Between calls the arena and the
- * context must stay as they are: the next call goes on from what this one leaves there, in
- * {1}.
- * Sequences that go on at the same time have an arena and a context each."""
+ * A call is one frame of a sequence, which {0}_reset() begins. Between calls the context and the
+ * first {1}_STATE_BYTES bytes of the arena must stay as they are:
+ * the next call goes on from what this one leaves there, in {2}. The other bytes
+ * may serve other purposes. Sequences that take turns in one arena keep a copy of these bytes
+ * each; those that go on at the same time have an arena and a context each."""
 
 
 def states_of(places: Places) -> tuple[KeptState, ...]:
@@ -46,7 +47,8 @@ def _between(places: Places) -> str:
     if not places.graph.states:
         return _WITHOUT.format(name)
     names = ", ".join(f'"{comment_text(state.name)}"' for state in places.graph.states)
-    return _WITH.format(name, names)
+    (region,) = places.plan.state_bytes
+    return _WITH.format(name, f"{name}_{places.members[region]}".upper(), names)
 
 
 def _reset(places: Places, state: State) -> str:

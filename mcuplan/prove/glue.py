@@ -140,15 +140,16 @@ def _spoiled(api: BundleApi, arena: Mapping[str, str]) -> Iterator[str]:
     """What a call finds overwritten: arenas, but for the states in them."""
     for region, name in arena.items():
         at = f"(uint8_t *)&{name}"
-        start = "0U"
-        for state in sorted(state for state in api.states if state[0] == region):
-            yield f"    {{ {at} + {start}, {state[1]}U - {start} }},"
-            start = f"{state[1] + state[2]}U"
+        start = 0
+        for _, offset, nbytes in sorted(state for state in api.states if state[0] == region):
+            if offset > start:
+                yield f"    {{ {at} + {start}U, {offset - start}U }},"
+            start = offset + nbytes
         size = f"(uint32_t)sizeof {name}"
         yield (
-            f"    {{ {at}, {size} }},"
-            if start == "0U"
-            else (f"    {{ {at} + {start}, {size} - {start} }},")
+            f"    {{ {at} + {start}U, {size} - {start}U }},"
+            if start
+            else f"    {{ {at}, {size} }},"
         )
 
 

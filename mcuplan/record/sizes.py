@@ -46,7 +46,7 @@ class Ram:
     ``stack_bytes`` contains ``stack_margin_bytes`` while it is modelled.
 
     Attributes:
-        state_bytes: the part of the arena that holds states: it outlasts calls.
+        state_bytes: the part of ``static`` that holds states: it outlasts calls.
         arena_input_resident_bytes: the arena with the input held as a whole, where the other
             figure differs.
         arena_input_fed_bytes: the arena with the rows of the input fed, where the other

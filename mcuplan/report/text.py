@@ -132,16 +132,15 @@ def _use(name: str, used: int, budget: int, left: int) -> list[str]:
 
 def _sums(budget: Budget, look: Look) -> list[str]:
     ram, flash = budget.ram, budget.flash
-    inside = [f"{ram.state_bytes:,} state"] if ram.state_bytes is not None else []
-    inside += [f"{ram.scratch_bytes:,} scratch"] if ram.scratch_bytes else []
-    held = f" ({', '.join(inside)})" if inside else ""
+    held = f" ({ram.scratch_bytes:,} scratch)" if ram.scratch_bytes else ""
     parts = [f"{ram.arena_bytes:,} arena{held}"]
     arenas = [r for r in budget.regions if r.arena_bytes]
     if len(arenas) > 1:
         places = " + ".join(f"{r.arena_bytes:,} {plain(r.name)}" for r in arenas)
         parts = [f"{places} = {parts[0]}"]
     parts += [f"{ram.io_bytes:,} I/O"] if ram.io_bytes else []
-    parts += [f"{ram.static_bytes:,} static", f"{ram.stack_bytes:,} stack"]
+    kept = f" ({ram.state_bytes:,} state)" if ram.state_bytes is not None else ""
+    parts += [f"{ram.static_bytes:,} static{kept}", f"{ram.stack_bytes:,} stack"]
     parts[-1] += _how(ram.stack_origin, ram.stack_margin_bytes)
     code = f"{flash.code_bytes:,} code{_how(flash.code_origin, flash.code_margin_bytes)}"
     rest = f"{flash.weights_bytes:,} weights + {flash.tables_bytes:,} tables + {code}"
@@ -209,7 +208,7 @@ def _figures(budget: Budget, look: Look) -> list[str]:
     arena = "proved minimal" if peak.optimal_arena else "not proved minimal"
     order = "order proved best" if peak.optimal_order else "order not proved best"
     lines.append(
-        f" plan   {format_bytes(ram.arena_bytes)}, lower bound "
+        f" plan   {format_bytes(ram.arena_bytes + (ram.state_bytes or 0))}, lower bound "
         f"{format_bytes(peak.lower_bound_bytes)}: {arena}, {order}"
     )
     lines += _streams(budget)

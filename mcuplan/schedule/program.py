@@ -17,6 +17,7 @@ from mcuplan.schedule.gaps import Overlaps
 from mcuplan.solvers.packing.problem import Buffer, MemoryPlan, Problem
 from mcuplan.solvers.rows.problem import RowOrder
 from mcuplan.targets import Target
+from mcuplan.units import align_up
 
 __all__ = [
     "FEED",
@@ -228,6 +229,16 @@ class Plan:
     def arena_bytes(self) -> int:
         """Bytes of all arenas together."""
         return sum(memory.arena_bytes for memory in self.memory.values())
+
+    @cached_property
+    def state_bytes(self) -> Mapping[str, int]:
+        """First bytes of an arena that hold states, by region: they outlast calls."""
+        found: dict[str, int] = {}
+        for state in self.program.graph.states:
+            region, offset = self.address(state.read.tensor)
+            end = offset + self.program.graph.tensor(state.read.tensor).type.nbytes
+            found[region] = max(found.get(region, 0), align_up(end, 4))
+        return MappingProxyType(found)
 
     @cached_property
     def is_straight(self) -> bool:

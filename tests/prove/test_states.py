@@ -15,6 +15,7 @@ import pytest
 from causal_nets import STATES, TAPS, frames, save_streaming
 
 from mcuplan import pipeline
+from mcuplan.budget.footprint import flash_bill, ram_bill, region_rows
 from mcuplan.calibrate import read_data
 from mcuplan.cli import run
 from mcuplan.errors import Problems, ScaleError, UsageError
@@ -26,9 +27,10 @@ from mcuplan.prove.boundary import boundary_inputs
 from mcuplan.prove.cores import core_named
 from mcuplan.prove.proofs import prove_on_core, prove_on_host
 from mcuplan.prove.subject import Subject
-from mcuplan.record import Planned, Request
+from mcuplan.record import Limits, Planned, Request
 from mcuplan.schedule.assembly.check_rows import check_rows
 from mcuplan.solvers.packing.check import PlanError
+from mcuplan.solvers.packing.problem import Region
 from mcuplan.targets import load_target
 
 M4 = "cortex-m4"
@@ -122,6 +124,29 @@ def test_what_is_next_lies_over_what_is_now_where_nobody_reads_that(tmp_path: Pa
     assert (0, len(plan.program.steps)) == (buffer.live.start, buffer.live.end)
 
 
+@pytest.mark.parametrize("small", [0, 240, 100])
+def test_states_are_the_first_bytes_of_one_arena(small: int) -> None:
+    """One behind the other, where buffers are divided between regions, too; the bill has both."""
+    target = load_target(M4)
+    flash = [region for region in target.regions if region.kind == "flash"]
+    rooms = [
+        Region("near", "ram", small, section=".near"),
+        Region("far", "ram", 2_000, wait_states=2),
+    ]
+    chip = replace(target, regions=(*(room for room in rooms if room.bytes), *flash))
+    model = Path(__file__).resolve().parents[2] / "models" / "vowels_stream" / "model.onnx"
+    plan = pipeline.plan(Request(model, chip), sizes_only=True).plan
+    assert (2 if small else 1) == len(plan.memory)
+    ((region, nbytes),) = plan.state_bytes.items()
+    homes = sorted(plan.address(state.read.tensor) for state in plan.program.graph.states)
+    assert [(region, 0), (region, 48)] == homes
+    assert 48 + 64 == nbytes
+    ram, flash_bytes = ram_bill(plan, Limits(), None), flash_bill(plan, Limits(), None)
+    assert sum(memory.arena_bytes for memory in plan.memory.values()) == ram.arena_bytes + nbytes
+    used = region_rows(plan, ram, flash_bytes)
+    assert ram.total_bytes == sum(row.used_bytes for row in used if row.kind == "ram")
+
+
 def test_the_checker_sees_a_state_that_is_overwritten(tmp_path: Path) -> None:
     """A buffer moved onto the state after its last reader is refused: the next call reads it."""
     plan = planned_net(tmp_path).plan
@@ -208,7 +233,11 @@ def test_reports_and_headers_know_states(
     flags = ["-t", M4, "--calibration", data, "--state", "history=history_next"]
     assert 0 == run(["check", model, *flags, "-f", "json"])
     report = json.loads(capsys.readouterr().out)
-    assert 4 * (TAPS - 1) == report["ram"]["state_bytes"]
+    ram, (sram, _) = report["ram"], report["regions"]
+    assert 4 * (TAPS - 1) == ram["state_bytes"]
+    assert 4 + ram["state_bytes"] == ram["static_bytes"]
+    assert ram["total_bytes"] == ram["arena_bytes"] + ram["static_bytes"] + ram["stack_bytes"]
+    assert (ram["arena_bytes"], ram["total_bytes"]) == (sram["arena_bytes"], sram["used_bytes"])
     assert ["frame"] == [port["name"] for port in report["model"]["inputs"]]
     assert ["score"] == [port["name"] for port in report["model"]["outputs"]]
     out = str(tmp_path / "out")
@@ -217,5 +246,7 @@ def test_reports_and_headers_know_states(
     assert "options: state history=history_next" in header
     assert "mplan_status_t net_reset(const net_ctx_t *ctx);" in header
     assert "must stay as they are" in header
+    assert f"#define NET_SRAM_BYTES ({ram['arena_bytes'] + ram['state_bytes']}U)" in header
+    assert f"#define NET_SRAM_STATE_BYTES ({ram['state_bytes']}U)" in header
     assert "cannot tell whether it was" in header
     assert "net_input_history" not in header

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -13,6 +13,7 @@ from mcuplan.schedule.gaps import Overlaps
 from mcuplan.schedule.overlap import overlaps
 from mcuplan.schedule.program import Allocation, Program, Sharing, Slot, Step
 from mcuplan.solvers.packing.problem import Buffer, LiveRange
+from mcuplan.units import align_up
 
 __all__ = ["aliases_of", "allocate"]
 
@@ -36,8 +37,8 @@ def allocate(program: Program, sharing: Sharing | None = None) -> Allocation:
     their inputs, or their inputs in those of the output. An element-wise step writes over an
     operand of the same size that nobody reads later. Inputs exist from step 0, outputs to the
     end. An output may start inside its input where the order of the rows allows it. States
-    have bytes of their own all the time; what is written lies over what is read where no step
-    reads that any more.
+    have bytes of their own all the time, the first of their arena; what is written lies over
+    what is read where no step reads that any more.
     """
     sharing = sharing or Sharing()
     aliases = aliases_of(program)
@@ -62,9 +63,21 @@ def allocate(program: Program, sharing: Sharing | None = None) -> Allocation:
         overlaps(program, placed, slots, lasting, reserved, backwards=sharing.backwards)
         if sharing.overlap
         else Overlaps(),
+        pinned=_states_first(program, placed),
         in_place=_in_place(program, aliases, home),
         without_copy=_without_copy(program, aliases),
     )
+
+
+def _states_first(program: Program, placed: Sequence[Buffer]) -> Mapping[int, int]:
+    """Offsets of the states, one behind the other: what else there is ends with the call."""
+    pinned, offset = {}, 0
+    number = {buffer.name: index for index, buffer in enumerate(placed)}
+    for state in program.graph.states:
+        index = number[state.read.tensor]
+        pinned[index] = offset
+        offset += align_up(placed[index].nbytes, _ALIGN)
+    return MappingProxyType(pinned)
 
 
 def aliases_of(program: Program) -> Aliases:

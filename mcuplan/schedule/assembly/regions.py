@@ -130,6 +130,7 @@ def _groups(plan: Plan) -> tuple[int, ...]:
     """Group of each buffer: rows of one tensor, and the scratch of one step, stay together.
 
     Kernels find rows from one address on, by distances of 16 bits that reach no other region.
+    States are one block.
     """
     allocation = plan.allocation
     number = {buffer.name: i for i, buffer in enumerate(allocation.buffers)}
@@ -144,6 +145,7 @@ def _groups(plan: Plan) -> tuple[int, ...]:
     held = [[slot.buffer for slot in slots] for slots in allocation.rows.values()]
     for runs in plan.runs_of.values():
         held.append([allocation.scratch[run] for run in runs if run in allocation.scratch])
+    held.append([allocation.rows[s.read.tensor][0].buffer for s in plan.program.graph.states])
     for buffers in held:
         for buffer in buffers[1:]:
             leader[find(number[buffer])] = find(number[buffers[0]])
