@@ -94,6 +94,15 @@ _FINDINGS = (
         "Nothing must be done. The channels do next to nothing: pruning them saves flash and time.",
     ),
     Explanation(
+        "quant/cell-limit",
+        "The cells of an LSTM in int8 have 16 bits and a fixed range. A step adds no more than 1 "
+        "to them, so that few steps stay within it; many, or calls that go on from one another, "
+        "could go beyond it, where cells stay at the limit. Trained cells hardly come near it: "
+        "beyond 4 their output changes by less than a thousandth.",
+        "Run mcuplan verify on sequences as long as those of the device, or compute the layer in "
+        "float32 with --layer-dtype.",
+    ),
+    Explanation(
         "quant/mixed-ranges",
         "A Concat joins tensors whose ranges differ by more than 8 times, and its output has one "
         "scale: of the smallest one less than 5 of the 8 bits are left. Box coordinates and "

@@ -9,6 +9,7 @@ from mcuplan import words
 from mcuplan.facts import InFloat
 from mcuplan.findings import Finding, Severity
 from mcuplan.passes.assign_grids import Grids
+from mcuplan.passes.cell_limits import cell_limits
 from mcuplan.passes.mixed_ranges import MixedRanges, mixed_ranges
 
 __all__ = ["FEW_SAMPLES", "quantization_findings"]
@@ -46,6 +47,15 @@ def quantization_findings(grids: Grids, calibrated: int, *, real_ranges: bool) -
             " int32, fitted to it",
             clipped.layer,
             "no output is off by more than a quarter of a step; mcuplan verify shows it",
+        )
+    for limit in cell_limits(grids.graph):
+        yield Finding(
+            "quant/cell-limit",
+            Severity.NOTE,
+            f"cells are kept within +-{limit.most:g}, which many steps could take them beyond",
+            limit.node,
+            f"mcuplan verify on long sequences shows it; --layer-dtype {limit.node}=float32 has"
+            " no limit",
         )
     if real_ranges:
         yield from _mixed(mixed_ranges(grids.graph))

@@ -6,8 +6,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from nets import Net
+from onnx import helper, numpy_helper
 
 from mcuplan import pipeline
 from mcuplan.budget import assess
@@ -93,3 +95,45 @@ def test_the_remedy_works(tmp_path: Path) -> None:
     assert cuts == tuple(port.name for port in planned.integer.outputs)
     codes = [f.code for f in assess(planned).verdict.findings]
     assert "quant/mixed-ranges" not in codes
+
+
+def _lstm(steps: int, folder: Path, *, held: bool) -> list[Finding]:
+    """Findings of an LSTM of 3 units over so many steps, with a state from call to call or none."""
+    rng = np.random.default_rng(5)
+    shapes = {"w": (1, 12, 2), "r": (1, 12, 3), "b": (1, 24)}
+    tensors = [
+        numpy_helper.from_array(rng.uniform(-1, 1, shape).astype(np.float32), name)
+        for name, shape in shapes.items()
+    ]
+    first, last = (["", "h0", "c0"], ["hn", "cn"]) if held else ([], [])
+    node = helper.make_node("LSTM", ["x", *shapes, *first], ["y", *last], "cell", hidden_size=3)
+    ends = [
+        helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape)
+        for name, shape in (
+            ("x", [steps, 1, 2]),
+            *((name, [1, 1, 3]) for name in first[1:]),
+            ("y", [steps, 1, 1, 3]),
+            *((name, [1, 1, 3]) for name in last),
+        )
+    ]
+    border = 1 + len(last)
+    graph = helper.make_graph([node], "net", ends[:border], ends[border:], tensors)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.save(model, folder / "net.onnx")
+    x = rng.uniform(-1, 1, (12, steps, 1, 2)).astype(np.float32)
+    np.savez(folder / "data.npz", x=x)
+    request = Request(folder / "net.onnx", TARGET, calibration=folder / "data.npz")
+    found = assess(pipeline.plan(request)).verdict.findings
+    return [f for f in found if f.code == "quant/cell-limit"]
+
+
+@pytest.mark.parametrize(
+    ("steps", "held", "limit"), [(15, False, 0), (64, False, 64), (1, True, 32)]
+)
+def test_cells_that_could_leave_their_range_are_told(
+    steps: int, held: bool, limit: int, tmp_path: Path
+) -> None:
+    """Many steps, or calls that go on; few steps from nothing are proved."""
+    found = _lstm(steps, tmp_path, held=held)
+    assert ([("cell", "note")] if limit else []) == [(f.where, f.severity.value) for f in found]
+    assert all(f"+-{limit}," in f.message for f in found)
