@@ -17,7 +17,7 @@ from mcuplan.resources import codegen_dir
 from .cases import Case
 
 WARNINGS = ["-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Wundef", "-Werror"]
-SANITIZE = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+SANITIZE = ["-fsanitize=address,undefined,float-cast-overflow", "-fno-sanitize-recover=all"]
 _GAP = 5  # bytes between shuffled rows, which nothing may touch
 
 _PRELUDE = """
