@@ -95,8 +95,9 @@ def read_array_feature_extractor(node: OnnxNode, build: Builder) -> None:
         shape = x.constant(np.array([1, -1], np.int64))
         x.op("Reshape", [node.input(1), shape], node.outputs[0])
         return
-    flat = x.op("Reshape", [node.input(1), x.constant(np.array([-1], np.int64))])
-    x.op("Gather", [node.input(0), flat], node.outputs[0], axis=-1)
+    sizes = [1, -1] if len(build.shape(node.input(0))) == 1 else [-1]  # a vector is a row, too
+    places = x.op("Reshape", [node.input(1), x.constant(np.array(sizes, np.int64))])
+    x.op("Gather", [node.input(0), places], node.outputs[0], axis=-1)
 
 
 def read_zip_map(node: OnnxNode, build: Builder) -> None:

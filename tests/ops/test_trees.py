@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
 from mcuplan import pipeline
@@ -140,6 +140,24 @@ def test_classifier(post: str, classes: int, tmp_path: Path) -> None:
         ours = [values[port.tensor].reshape(-1) for port in graph.outputs]
         np.testing.assert_allclose(scores.reshape(-1), ours[1], atol=1e-5)
         assert f"class {int(ours[0][0])}" == str(np.asarray(label).reshape(-1)[0])
+
+
+def test_columns_of_a_vector(tmp_path: Path) -> None:
+    """Labels by computed indices are a row, as ONNX's own evaluator has them."""
+    nodes = [
+        helper.make_node("ArgMax", ["x"], ["i"], axis=1, keepdims=0),
+        helper.make_node("ArrayFeatureExtractor", ["labels", "i"], ["y"], domain="ai.onnx.ml"),
+    ]
+    proto = _model(nodes[0], {"y": TensorProto.FLOAT}, 4)
+    proto.graph.node.append(nodes[1])
+    labels = np.array([3, 5, 7, 9], np.float32)
+    proto.graph.initializer.append(numpy_helper.from_array(labels, "labels"))
+    graph = _loaded(tmp_path, proto).graph
+    x = np.array([[0, 1, 3, 2]], np.float32)
+    (want,) = ReferenceEvaluator(proto).run(None, {"x": x})
+    made = evaluate(graph, {graph.inputs[0].tensor: x})[graph.outputs[0].tensor]
+    assert graph.outputs[0].shape == want.shape == (1, 1)
+    np.testing.assert_array_equal(made.reshape(want.shape), want)
 
 
 @pytest.mark.parametrize("dtype", [DType.INT8, DType.FLOAT32])
