@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """If, Loop and Scan: the branch that is taken, or the body as often as it runs.
 
-Both must follow from constants: a condition on data has no place in a plan.
+Both must follow from constants: a condition on data has no place in a plan. Turns of a Scan
+that do not need each other are made at once (:mod:`mcuplan.importer.turns`).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from mcuplan.errors import DamagedModel, InputTooLarge, UnsupportedOp
 from mcuplan.importer.protofile import NODES_LIMIT, Allowance, ModelFile, read_tensor, text
 from mcuplan.importer.qoperator import Names, expand
 from mcuplan.importer.structure import SUBGRAPHS, FileNode, domain_of, read_attributes
+from mcuplan.importer.turns import AllTurns, independent
 from mcuplan.ir.builder import Attribute, Builder, Constant, OnnxNode
 from mcuplan.ir.types import Array
 from mcuplan.safe_text import shown
@@ -24,6 +26,7 @@ from mcuplan.safe_text import shown
 __all__ = ["Subgraphs", "has_subgraph"]
 
 _STATIC = "export with fixed sizes, and with the branch that is taken at inference only"
+_ORDERS = ("input_axes", "input_directions", "output_axes", "output_directions")
 _DEEPEST = 20  # subgraphs in subgraphs
 
 
@@ -91,7 +94,7 @@ class Subgraphs:
         while (most is None or count < int(most.reshape(-1)[0])) and (
             goes_on is None or bool(goes_on.reshape(-1)[0])
         ):
-            given = [self._constant(np.array(count, np.int64)), self._constant(np.array(True))]
+            given = [self.constant(np.array(count, np.int64)), self.constant(np.array(True))]
             turn = self._body(file_node, "body", [*given, *carried])
             yield from turn.nodes(self)
             carried = list(turn.outputs[1 : 1 + len(carried)])
@@ -116,12 +119,16 @@ class Subgraphs:
         if len(counts) != 1 or len(body.graph.input) != len(node.inputs) or scans < 0:
             raise DamagedModel("sequences or a body that do not fit their Scan")
         (count,) = counts
+        plain = not any(any(node.get_ints(f"scan_{key}", ())) for key in _ORDERS)
+        if plain and count and independent(body.graph, len(carried)):
+            yield from self._at_once(file_node, carried, sources)
+            return
         rows: list[list[str]] = [[] for _ in range(scans)]
         for turn_number in range(count):
             slices = []
             for name, axis, reverse in zip(sources, axes, back, strict=True):
                 at = count - 1 - turn_number if reverse else turn_number
-                index = self._constant(np.array(at, np.int64))
+                index = self.constant(np.array(at, np.int64))
                 made = self._node(file_node, "Gather", [name, index], {"axis": axis})
                 yield made
                 slices.append(made.node.outputs[0])
@@ -135,6 +142,17 @@ class Subgraphs:
                 row.reverse()
         ranks = [(0,) * (len(self.build.shape(row[0])) + 1) if row else (0,) for row in rows]
         yield from self._ends(file_node, carried, rows, self._axes(node, "scan_output_axes", ranks))
+
+    def _at_once(
+        self, file_node: FileNode, carried: Sequence[str], sources: Sequence[str]
+    ) -> Iterator[FileNode]:
+        """A Scan whose turns are independent, and whose sequences lie along axis 0."""
+        alike = [self._node(file_node, "Identity", [name], {}) for name in sources]
+        yield from alike  # the body may know a sequence as a whole, too
+        names = [made.node.outputs[0] for made in alike]
+        body = self._body(file_node, "body", [*carried, *names])
+        yield from AllTurns(self, set(names)).nodes(body.nodes(self))
+        yield from self._named(file_node, [*carried, *body.outputs[len(carried) :]])
 
     # -- pieces ---------------------------------------------------------------------------
 
@@ -154,13 +172,13 @@ class Subgraphs:
             sizes = [(1, *shape[:axis], 1, *shape[axis:])] * len(row)  # joined behind a batch of 1
             parts = []
             for name, size in zip(row, sizes, strict=True):
-                made = self._reshape(file_node, name, size)
+                made = self.reshape(file_node, name, size)
                 yield made
                 parts.append(made.node.outputs[0])
             joined = self._node(file_node, "Concat", parts, {"axis": axis + 1})
             yield joined
             final = (*shape[:axis], len(row), *shape[axis:])
-            made = self._reshape(file_node, joined.node.outputs[0], final)
+            made = self.reshape(file_node, joined.node.outputs[0], final)
             yield made
             stacked.append(made.node.outputs[0])
         yield from self._named(file_node, [*carried, *stacked])
@@ -177,7 +195,8 @@ class Subgraphs:
             raise UnsupportedOp(f"{what} is computed while the model runs", hint=_STATIC)
         return given.data
 
-    def _constant(self, values: Array) -> str:
+    def constant(self, values: Array) -> str:
+        """The name of a new constant."""
         name = self.names.fresh("turn")
         self.build.constants[name] = Constant(values)
         return name
@@ -211,8 +230,9 @@ class Subgraphs:
         self.count()
         return replace(file_node, node=made)
 
-    def _reshape(self, file_node: FileNode, name: str, shape: Sequence[int]) -> FileNode:
-        sizes = self._constant(np.array(shape, np.int64))
+    def reshape(self, file_node: FileNode, name: str, shape: Sequence[int]) -> FileNode:
+        """A Reshape beside the nodes of the body."""
+        sizes = self.constant(np.array(shape, np.int64))
         return self._node(file_node, "Reshape", [name, sizes], {})
 
     def count(self) -> None:

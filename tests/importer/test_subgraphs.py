@@ -101,6 +101,29 @@ def test_scan(reverse: int, tmp_path: Path) -> None:
     _agrees(tmp_path, model([scan], [value("x", (3, 5))], outputs, start), (3, 5))
 
 
+def test_scan_whose_turns_are_independent(tmp_path: Path) -> None:
+    """Distances to the rows of a table: one subtraction and one sum, however many rows."""
+    nodes = [
+        node("Sub", ["v", "row"], ["d"]),
+        node("ReduceSumSquare", ["d"], ["s"], axes=[1], keepdims=0),
+        node("Mul", ["s", "weight"], ["m"]),
+        node("ReduceSum", ["m", "axis"], ["w"], keepdims=0),
+        node("Identity", ["v"], ["v2"]),
+    ]
+    given = [value("v", None), value("row", None), value("weight", None)]
+    body = _graph(nodes, given, [value("v2", None), value("w", None)], axis=np.array([0]))
+    scan = node("Scan", ["x", "table", "k"], ["same", "y"], body=body, num_scan_inputs=2)
+    rng = np.random.default_rng(0)
+    constants = {
+        "table": rng.normal(size=(40, 5)).astype(np.float32),
+        "k": rng.normal(size=40).astype(np.float32),
+    }
+    outputs = [value("same", None), value("y", None)]
+    proto = model([scan], [value("x", (1, 5))], outputs, constants)
+    _agrees(tmp_path, proto, (1, 5))
+    assert len(load_model(save(tmp_path, proto)).graph.nodes) < 10
+
+
 def test_loops_in_loops(tmp_path: Path) -> None:
     """Names of the inner body are those around it; each turn has its own."""
     inner = _graph(
