@@ -22,14 +22,16 @@ class Names:
     """Gives tensor names that the model does not use."""
 
     taken: set[str]
+    _last: dict[str, int] = field(default_factory=dict)  # number given to each stem
 
     def fresh(self, stem: str) -> str:
         """A name not taken yet, close to ``stem``."""
-        name, k = stem, 0
+        name, k = stem, self._last.get(stem, 0)
         while name in self.taken:
             k += 1
             name = f"{stem}_{k}"
         self.taken.add(name)
+        self._last[stem] = k
         return name
 
 

@@ -236,7 +236,7 @@ class Subgraphs:
         return self._node(file_node, "Reshape", [name, sizes], {})
 
     def count(self) -> None:
-        """One node more.
+        """One node or turn more.
 
         Raises:
             InputTooLarge: they are too many.
@@ -249,7 +249,8 @@ class Subgraphs:
             )
 
     def _body(self, file_node: FileNode, key: str, inputs: Sequence[str] = ()) -> _Body:
-        """A subgraph with values for its inputs."""
+        """A subgraph with values for its inputs; counted, as it may have no nodes."""
+        self.count()
         found = [a.g for a in file_node.proto.attribute if a.name == key and a.type == 5]
         if len(found) != 1:
             raise DamagedModel(f"{key} is missing", hint="export again")
