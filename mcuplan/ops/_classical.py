@@ -76,6 +76,11 @@ class Standard:
         given = self.node.attributes.get(key, ())
         return np.asarray(given, np.float64).reshape(-1)
 
+    def whole(self, key: str) -> Array:
+        """A list of integers."""
+        given = self.node.attributes.get(key, ())
+        return np.asarray(given, np.int64).reshape(-1)
+
     def texts(self, key: str) -> tuple[str, ...]:
         """A list of texts."""
         given = self.node.attributes.get(key, ())

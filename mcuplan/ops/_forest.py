@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -10,11 +11,12 @@ import numpy as np
 
 from mcuplan.errors import DamagedModel, UnsupportedOp
 
-__all__ = ["LEAF", "Forest", "Split", "forest_of"]
+__all__ = ["LEAF", "MOST_TARGETS", "Forest", "Split", "forest_of"]
 
 LEAF = -1
 _MOST = 0xFFFF  # nodes, leaves and votes: indices of 16 bits
 _MOST_FEATURES = 0x7FFF
+MOST_TARGETS = _MOST
 _MODES = ("BRANCH_LEQ", "BRANCH_LT", "BRANCH_GTE", "BRANCH_GT", "BRANCH_EQ", "BRANCH_NEQ", "LEAF")
 
 
@@ -55,7 +57,7 @@ class Forest:
         for root, end in zip(self.roots, ends, strict=True):
             leaves = [self.jumps[i] for i in range(root, end) if self.features[i] == LEAF]
             spans = [self.targets[self.votes[k] : self.votes[k + 1]] for k in leaves]
-            most += max((span.count(t) for span in spans for t in set(span)), default=0)
+            most += max((max(Counter(span).values(), default=0) for span in spans), default=0)
         return most
 
 
@@ -126,10 +128,13 @@ def forest_of(
         raise UnsupportedOp(f"{features:,} features, {_MOST_FEATURES:,} at most")
     if any(not 0 <= target < len(base) for said in votes.values() for target, _ in said):
         raise DamagedModel("a leaf votes for a target that the trees do not have")
+    said_by: dict[int, dict[int, Sequence[tuple[int, float]]]] = defaultdict(dict)
+    for (number, leaf), said in votes.items():
+        said_by[number][leaf] = said
     rows, roots = _Rows(), []
     for number, tree in enumerate(trees):
         roots.append(len(rows.features))
-        _lay_out(tree, {k: v for (t, k), v in votes.items() if t == number}, features, rows)
+        _lay_out(tree, said_by[number], features, rows)
     return Forest(
         tuple(rows.features),
         tuple(rows.thresholds),

@@ -11,7 +11,7 @@ import numpy as np
 from mcuplan.errors import DamagedModel, UnsupportedOp
 from mcuplan.ir.builder import Builder, OnnxNode
 from mcuplan.ops._classical import RETRAIN, Standard, add_classes, class_labels, end
-from mcuplan.ops._forest import Split, forest_of
+from mcuplan.ops._forest import MOST_TARGETS, Split, forest_of
 from mcuplan.ops._read import held_ending_with
 from mcuplan.ops.trees import Trees
 
@@ -20,9 +20,11 @@ __all__ = ["READERS"]
 
 def _forest(x: Standard, kind: str, targets: int, *, average: bool, column: bool) -> Trees:
     """Trees of the attributes ``nodes_*`` and of the votes ``<kind>_*``; all for one if asked."""
+    if not 1 <= targets <= MOST_TARGETS:
+        raise UnsupportedOp(f"{targets:,} targets, {MOST_TARGETS:,} at most", hint=RETRAIN)
     features = x.build.shape(x.matrix())[1]
     keys = ("treeids", "nodeids", "featureids", "truenodeids", "falsenodeids")
-    ids = [x.floats(f"nodes_{key}").astype(np.int64) for key in keys]
+    ids = [x.whole(f"nodes_{key}") for key in keys]
     values, modes = x.floats("nodes_values"), x.texts("nodes_modes")
     values = values if values.size else x.floats("nodes_values_as_tensor")
     missing = x.floats("nodes_missing_value_tracks_true")
@@ -54,7 +56,9 @@ def _forest(x: Standard, kind: str, targets: int, *, average: bool, column: bool
     votes = _votes(x, kind, numbers, places, 1 / len(trees) if average else 1.0, column=column)
     base = x.floats("base_values")
     base = base if base.size else x.floats("base_values_as_tensor")
-    full = base if base.size == targets else np.zeros(targets)
+    if base.size not in (0, targets):
+        raise UnsupportedOp(f"{base.size} base values of {targets} sums", hint=RETRAIN)
+    full = base if base.size else np.zeros(targets)
     return Trees(forest_of(trees, votes, tuple(map(float, full)), features))
 
 
@@ -68,7 +72,7 @@ def _votes(
     column: bool,
 ) -> dict[tuple[int, int], list[tuple[int, float]]]:
     """Targets and weights of each leaf, by tree and position."""
-    ids = [x.floats(f"{kind}_{key}").astype(np.int64) for key in ("treeids", "nodeids", "ids")]
+    ids = [x.whole(f"{kind}_{key}") for key in ("treeids", "nodeids", "ids")]
     weights = x.floats(f"{kind}_weights")
     weights = weights if weights.size else x.floats(f"{kind}_weights_as_tensor")
     if {len(a) for a in ids} != {len(weights)}:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hostile_bodies import BODIES, trees
 from hostile_indices import INDICES
 from hostile_models import F32, HOSTILE, VALID, X, Y, quantized
 from onnx import helper
@@ -18,8 +19,10 @@ from onnx_files import conv_model, model, node, save, value
 
 from mcuplan.errors import McuplanError, Problems
 from mcuplan.importer.onnx import load_model
+from mcuplan.ir.evaluate import evaluate
+from mcuplan.ir.types import TensorType
 
-CASES = {**HOSTILE, **INDICES}
+CASES = {**HOSTILE, **INDICES, **BODIES}
 
 
 def _prepare(folder: Path) -> Path:
@@ -203,6 +206,25 @@ def test_large_graph_is_read_in_linear_time(tmp_path: Path) -> None:
         seconds.append(time.process_time() - start)
         assert count == len(graph.nodes)
     assert seconds[1] < 40 * max(seconds[0], 0.02)
+
+
+@pytest.mark.parametrize(("count", "votes"), [(30_000, 1), (1, 30_000)])
+def test_trees_are_read_in_linear_time(count: int, votes: int, tmp_path: Path) -> None:
+    """Tens of thousands of trees, or of votes of one leaf, take no square of them."""
+    path = save(tmp_path, trees(count, votes, votes))
+    start = time.process_time()
+    (trees_node,) = load_model(path).graph.nodes[:1]
+    trees_node.op.cost((TensorType((1, 4)),), (TensorType((1, votes)),))
+    assert time.process_time() - start < 8
+
+
+def test_identities_of_trees_are_whole_numbers(tmp_path: Path) -> None:
+    """Numbers of trees that are one in double are two."""
+    ids = [2**62, 2**62 + 1]
+    path = save(tmp_path, trees(2, nodes_treeids=ids, target_treeids=ids))
+    graph = load_model(path).graph
+    made = evaluate(graph, {graph.inputs[0].tensor: np.zeros((1, 4), F32)})
+    assert 2.0 == made[graph.outputs[0].tensor].item()
 
 
 def test_many_inputs_and_functions_are_read_in_linear_time(tmp_path: Path) -> None:
