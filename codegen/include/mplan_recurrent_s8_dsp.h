@@ -58,8 +58,9 @@ typedef struct {
  */
 
 /**
- * As mplan_recurrent_s8, bit for bit. h_pre_shift is 0; inputs fit 16 bits and their sums 32 when
- * shifted left by x_pre_shift. Multipliers go on with 0 up to a multiple of four rows.
+ * As mplan_recurrent_s8, bit for bit. h_pre_shift is 0, out_pre_shift 16 at most; inputs fit 16
+ * bits and their sums 32 when shifted left by x_pre_shift. Multipliers go on with 0 up to a
+ * multiple of four rows.
  * scratch, at a multiple of 4 bytes: in_c and hidden, each up to a multiple of 4, times 2 bytes;
  * 4 bytes for each row, and with linear_before_reset for hidden more, up to a multiple of 4 of them
  * and 4 more. A GRU has an even number of units.

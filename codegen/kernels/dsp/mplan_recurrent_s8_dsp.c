@@ -50,39 +50,12 @@ static void add_h(const cell_t *p, const work_t *w, size_t first, size_t end, si
     add(&job, w->h, mplan_up_to_four(p->hidden), &w->gates[to], end - first);
 }
 
-/** A line between two entries of a table around 0, for q of 16 bits; 15 bits of fraction. */
-static inline int32_t tanh_of(const int16_t *table, int32_t q)
-{
-    const int16_t *const at = &table[q >> 7];
-    const int32_t from = at[0];
-
-    return from + ((((at[1] - from) * (q & 127)) + 64) >> 7);
-}
-
-/* The ends of int16 give the same as one step inside of them. */
-static inline int32_t saturated(int32_t sum)
-{
-    int32_t q;
-
-    __asm("ssat %0, #16, %1" : "=r"(q) : "r"(sum));
-    return q;
-}
-
-static inline int32_t limited(int32_t sum, int32_t limit)
-{
-    return saturated(mplan_clamp(sum, -limit, limit));
-}
-
-static inline int32_t sigmoid_of(const int16_t *table, int32_t q)
-{
-    return (ONE + 1 + tanh_of(table, q)) >> 1;
-}
-
-/* A function with what it needs at hand: stores of bytes might change the params struct. */
+/* tanh, or the sigmoid (1 + 2^-15 + tanh) / 2, by a line between two entries of a table. */
 typedef struct {
     const int16_t *table;
     int32_t limit;
-    uint32_t is_tanh;
+    int32_t rounding;
+    uint32_t shift;
 } function_t;
 
 static inline function_t function_from(const cell_t *p, uint8_t is_tanh, int32_t limit)
@@ -91,36 +64,53 @@ static inline function_t function_from(const cell_t *p, uint8_t is_tanh, int32_t
 
     f.table = &p->tanh_table[256];
     f.limit = limit;
-    f.is_tanh = is_tanh;
+    f.rounding = (is_tanh != 0U) ? 64 : (64 + ((ONE + 1) * 128));
+    f.shift = (is_tanh != 0U) ? 7U : 8U;
     return f;
 }
 
+/*
+ * Of 16 bits, whose ends give the same as one step inside of them, 7 are the part of the way: both
+ * entries times 128 - part and part.
+ */
+#define VALUE(x)                                                                                   \
+    "ssat " x ", #16, " x "; asr %[t], " x ", #7; ldr %[t], [%[table], %[t], lsl #1]\n"            \
+    "ubfx " x ", " x ", #0, #7; mla " x ", " x ", %[spread], %[whole]\n"                           \
+    "smlad " x ", %[t], " x ", %[rounding]; asr " x ", " x ", %[shift]\n"
+
+#define WITH_FUNCTION                                                                              \
+    : [at] "+r"(gates), [t] "=&r"(t)                                                               \
+    : [table] "r"(table), [rounding] "r"(rounding), [shift] "r"(shift), [spread] "r"(65535),       \
+      [whole] "r"(128)                                                                             \
+    : "r4", "r5", "r6", "r8", "cc", "memory"
+
 /* Values of a function in place of what it is given. */
-static void values_of(const function_t *f, int32_t *gates, size_t count)
+static __attribute__((noinline)) void values_of(const function_t *f, int32_t *gates, size_t count)
 {
     const int16_t *const table = f->table;
+    const int32_t rounding = f->rounding;
+    const uint32_t shift = f->shift;
     int32_t *const end = &gates[count];
+    int32_t *const end_of_fours = &gates[count & ~(size_t)3U];
+    uint32_t t;
 
-    if (f->limit != MOST) {
-        for (int32_t *at = gates; at != end; at++) {
-            *at = limited(*at, f->limit);
-        }
+    for (int32_t *at = gates; (f->limit != MOST) && (at != end); at++) {
+        *at = mplan_clamp(*at, -f->limit, f->limit);
     }
-    if (f->is_tanh != 0U) {
-        for (int32_t *at = gates; at != end; at++) {
-            *at = tanh_of(table, saturated(*at));
-        }
-    } else {
-        for (int32_t *at = gates; at != end; at++) {
-            *at = sigmoid_of(table, saturated(*at));
-        }
+    while (gates != end_of_fours) {
+        __asm volatile("ldmia %[at], {r4-r6, r8}\n" VALUE("r4") VALUE("r5") VALUE("r6") VALUE("r8")
+                       "stmia %[at]!, {r4-r6, r8}\n" WITH_FUNCTION);
+    }
+    while (gates != end) {
+        __asm volatile("ldr r4, [%[at]]\n" VALUE("r4") "str r4, [%[at]], #4\n" WITH_FUNCTION);
     }
 }
 
 static inline int16_t short_of(int32_t value)
 {
-    const int32_t q = saturated(value);
+    int32_t q;
 
+    __asm("ssat %0, #16, %1" : "=r"(q) : "r"(value));
     return (int16_t)((q < -MOST) ? -MOST : q);
 }
 
@@ -149,8 +139,12 @@ static void lstm(const cell_t *p, int32_t *gates, int16_t *h)
 
     peep(p, gates, 0U, c);
     peep(p, gates, 2U, c);
-    values_of(&f, gates, n);
-    values_of(&f, forget, n);
+    if (p->peepholes == NULL) { /* o as well */
+        values_of(&f, gates, 3U * n);
+    } else {
+        values_of(&f, gates, n);
+        values_of(&f, forget, n);
+    }
     values_of(&g, &gates[3U * n], n);
     for (size_t j = 0U; (j < n) && (p->input_forget != 0U); j++) {
         forget[j] = ONE - gates[j];
@@ -161,8 +155,10 @@ static void lstm(const cell_t *p, int32_t *gates, int16_t *h)
         c[j] = short_of(((forget[j] * c[j]) + ((fresh + half) >> reach) + HALF) >> 15);
         gates[j] = (int32_t)((uint32_t)(int32_t)c[j] << to);
     }
-    peep(p, gates, 1U, c);
-    values_of(&f, &gates[n], n);
+    if (p->peepholes != NULL) {
+        peep(p, gates, 1U, c);
+        values_of(&f, &gates[n], n);
+    }
     values_of(&last, gates, n);
     for (size_t j = 0U; j < n; j++) {
         h[j] = short_of(((gates[n + j] * gates[j]) + HALF) >> 15);
@@ -240,10 +236,19 @@ static size_t state_values(const cell_t *p)
 
 static void give(const cell_t *p, const int16_t *h, int8_t *to, int32_t there)
 {
-    for (size_t j = 0U; j < p->hidden; j++) {
-        const int32_t q = mplan_scale(there * h[j], p->out_multiplier, p->out_pre_shift);
+    const int32_t multiplier = (there != 0) ? p->out_multiplier : 0;
+    const int32_t zero_point = p->out_zero_point;
+    const int16_t *const end = &h[p->hidden];
+    const uint32_t left = p->out_pre_shift;
 
-        to[j] = (int8_t)mplan_clamp(q + p->out_zero_point, -128, 127);
+    for (; h != end; h++) {
+        int32_t q = (int32_t)((uint32_t)(int32_t)*h << left);
+
+        __asm("smmlar %0, %0, %1, %2; ssat %0, #8, %0"
+              : "+r"(q)
+              : "r"(multiplier), "r"(zero_point));
+        *to = (int8_t)q;
+        to++;
     }
 }
 

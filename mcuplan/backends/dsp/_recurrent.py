@@ -22,6 +22,7 @@ from mcuplan.units import align_up
 __all__ = ["RECURRENT"]
 
 _BYTES_OF_WORD = (0, 2, 1, 3)
+_MOST_SHIFT = 16  # of a state to the left within a word
 
 
 def _packed(matrix: Array) -> ConstArray:
@@ -67,7 +68,9 @@ def _supports(sig: Signature) -> bool:
         return False
     factors = factors_of(sig)
     most = 128 * np.abs(sig.constant(2).astype(np.int64)).sum(axis=1) << factors.x_shift
-    return factors.x_shift <= 8 and factors.h_shift == 0 and bool(most.max(initial=0) < 1 << 31)
+    if factors.x_shift > 8 or factors.h_shift or factors.out_shift > _MOST_SHIFT:
+        return False
+    return bool(most.max(initial=0) < 1 << 31)
 
 
 RECURRENT = tuple(
