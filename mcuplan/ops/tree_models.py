@@ -54,12 +54,16 @@ def _forest(x: Standard, kind: str, targets: int, *, average: bool, column: bool
         for number in range(len(numbers))
     ]
     votes = _votes(x, kind, numbers, places, 1 / len(trees) if average else 1.0, column=column)
+    return Trees(forest_of(trees, votes, _base(x, targets), features))
+
+
+def _base(x: Standard, targets: int) -> tuple[float, ...]:
+    """What each sum starts from."""
     base = x.floats("base_values")
     base = base if base.size else x.floats("base_values_as_tensor")
     if base.size not in (0, targets):
         raise UnsupportedOp(f"{base.size} base values of {targets} sums", hint=RETRAIN)
-    full = base if base.size else np.zeros(targets)
-    return Trees(forest_of(trees, votes, tuple(map(float, full)), features))
+    return tuple(map(float, base)) if base.size else (0.0,) * targets
 
 
 def _votes(
