@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from mcuplan.importer.cut import end_at
+from mcuplan.importer.halves import widen_halves
 from mcuplan.importer.numbered import number_classes
 from mcuplan.importer.protofile import read_model
 
@@ -34,6 +35,7 @@ def tapped_model(
     proto = file.proto
     onnx.load_external_data_for_model(proto, str(file.folder))
     number_classes(proto.graph)
+    widen_halves(proto.graph)
     ends = {value.name for value in proto.graph.output}
     if cuts := [name for name in outputs if name not in ends]:
         end_at(proto.graph, cuts)

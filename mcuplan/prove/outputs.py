@@ -11,6 +11,7 @@ import numpy as np
 from mcuplan.ir.graph import Graph, Node, Port
 from mcuplan.ir.op import QuantRule, Tolerance
 from mcuplan.ir.types import Array, DType
+from mcuplan.prove.score import is_vector
 from mcuplan.record import ChannelError, OutputError
 
 __all__ = ["APART", "OutputSeen", "OutputTally", "gives_scores", "shares_unit"]
@@ -189,8 +190,11 @@ def _is_function(graph: Graph, node: Node) -> bool:
 def gives_scores(graph: Graph, port: Port) -> bool:
     """Whether an output has one score for each class, as the model itself says by a Softmax.
 
-    Logits without a Softmax look like the results of a regression; integer labels tell.
+    Logits without a Softmax look like the results of a regression; integer labels tell. A map
+    of such scores has a decision in every place, and none for the whole.
     """
+    if not is_vector(port.shape):
+        return False
     producers, tensor = graph.producers(), port.tensor
     node = _source(graph, tensor)
     while node is not None and _is_function(graph, node):
