@@ -16,6 +16,7 @@ from mcuplan.ir.geometry import InputMap, Shape, each
 from mcuplan.ir.graph import Node
 from mcuplan.ir.op import NO_CLAMP, Example, Field, Op, Signature
 from mcuplan.ir.types import Array, DType, TensorType, Types
+from mcuplan.ir.work import Work
 from mcuplan.ir.writer import Writer
 from mcuplan.ops._read import inner
 from mcuplan.ops._strided import split_rows
@@ -28,6 +29,7 @@ __all__ = [
     "Broadcast",
     "act_fields",
     "add_broadcast",
+    "broadcast_work",
     "clamped",
     "integer_kind",
     "loop_fields",
@@ -243,3 +245,20 @@ def write_broadcast(node: Node, out: Writer, onnx: str) -> None:
     axes = out.orders(largest)[0]
     value = out.node(onnx, [out.read(name, axes) for name in node.inputs])
     out.write(node.output, out.clamped(value, op.act), axes)
+
+
+def broadcast_work(sig: Signature, runs: Sequence[int]) -> Work:
+    """Innermost loops and their elements; of integers, what is taken and put too."""
+    assert isinstance(sig.op, Broadcast)
+    out, read, made = sig.output, sig.inputs[-1], sig.op.made_type
+    rounds = [loop[0] for loop in loops(out.shape, sig.shapes)]
+    found: dict[str, float] = {
+        "call": len(runs),
+        "row": out.rows,
+        "line": out.elements / max(1, rounds[-1]),
+        "related" if made is DType.BOOL else sig.op.label.lower(): out.elements,
+        "clamped": out.elements if sig.op.act != NO_CLAMP else 0,
+    }
+    if read.quant is None and not read.dtype.is_float:
+        found[read.dtype] = out.elements
+    return found

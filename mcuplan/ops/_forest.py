@@ -50,6 +50,23 @@ class Forest:
         return sum(below[root] for root in self.roots)
 
     @property
+    def mean_path(self) -> tuple[float, float]:
+        """Comparisons and votes of one sample, summed over trees of equally likely leaves."""
+        depths = [0] * len(self.features)
+        passed = voted = 0.0
+        for root, end in zip(self.roots, (*self.roots[1:], len(self.features)), strict=True):
+            leaves = []
+            for i in range(root, end):
+                if self.features[i] == LEAF:
+                    leaves.append(i)
+                else:
+                    depths[i + 1] = depths[i + self.jumps[i]] = depths[i] + 1
+            passed += sum(depths[i] for i in leaves) / len(leaves)
+            held = (self.votes[self.jumps[i] + 1] - self.votes[self.jumps[i]] for i in leaves)
+            voted += sum(held) / len(leaves)
+        return passed, voted
+
+    @property
     def most_votes(self) -> int:
         """Votes for one target of one sample, at most."""
         ends = (*self.roots[1:], len(self.features))

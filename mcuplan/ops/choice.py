@@ -12,8 +12,9 @@ from mcuplan.ir.builder import Builder, OnnxNode
 from mcuplan.ir.graph import Node
 from mcuplan.ir.op import Call, ConstArray, Example, Field, Kernel, Signature
 from mcuplan.ir.types import WHOLE, Array, DType, Types
+from mcuplan.ir.work import Work
 from mcuplan.ir.writer import Writer
-from mcuplan.ops._broadcast import Broadcast, add_broadcast, loop_fields, write_broadcast
+from mcuplan.ops._broadcast import Broadcast, add_broadcast, loop_fields, loops, write_broadcast
 from mcuplan.ops._tables import apply_table
 from mcuplan.ops.unary import requantize_table
 
@@ -90,7 +91,24 @@ def _where(sig: Signature) -> tuple[Call, ...]:
     return (Call(loop_fields(sig) | fields, inputs=(0, 1, 2)),)
 
 
+def _work(sig: Signature, runs: Sequence[int]) -> Work:
+    """Innermost loops; elements, half of them of either side: as their tables or sizes say."""
+    out = sig.output
+    inner = loops(out.shape, sig.shapes)[-1][0]
+    found: dict[str, float] = {
+        "call": len(runs),
+        "row": out.rows,
+        "line": out.elements / max(1, inner),
+    }
+    for table in _tables(sig):
+        how = f"size{out.dtype.nbytes()}" if table is None else "table"
+        found[how] = found.get(how, 0) + out.elements / 2
+    return found
+
+
 OPS = (Where,)
-KERNELS = tuple(Kernel(Where, "mplan_where_s8", _where, types=types) for types in Where.types)
+KERNELS = tuple(
+    Kernel(Where, "mplan_where_s8", _where, types=types, work=_work) for types in Where.types
+)
 READERS = {"Where": read_where}
 WRITERS = {Where: write_where}

@@ -20,6 +20,7 @@ from mcuplan.ops._broadcast import (
     INTEGERS,
     Broadcast,
     add_broadcast,
+    broadcast_work,
     integer_kind,
     loop_fields,
     write_broadcast,
@@ -202,10 +203,13 @@ def _whole(sig: Signature) -> tuple[Call, ...]:
 
 OPS = (Compare, Logic)
 KERNELS = (
-    Kernel(Compare, "mplan_compare_s8", _on_grids, types=Compare.types[0]),
-    Kernel(Compare, "mplan_compare_f32", _real, types=Compare.types[1]),
-    *(Kernel(Compare, "mplan_binary_s64", _whole, types=types) for types in Compare.types[2:]),
-    Kernel(Logic, "mplan_binary_s64", _whole, types=Logic.types[0]),
+    Kernel(Compare, "mplan_compare_s8", _on_grids, types=Compare.types[0], work=broadcast_work),
+    Kernel(Compare, "mplan_compare_f32", _real, types=Compare.types[1], work=broadcast_work),
+    *(
+        Kernel(Compare, "mplan_binary_s64", _whole, types=types, work=broadcast_work)
+        for types in Compare.types[2:]
+    ),
+    Kernel(Logic, "mplan_binary_s64", _whole, types=Logic.types[0], work=broadcast_work),
 )
 READERS: dict[str, Reader] = {
     **dict.fromkeys(RELATIONS, _comparison),

@@ -14,6 +14,7 @@ from mcuplan.ir.geometry import InputMap, Shape, over_last
 from mcuplan.ir.graph import Node
 from mcuplan.ir.op import Call, Example, Field, Kernel, Op, Signature
 from mcuplan.ir.types import Array, DType, TensorType, Types
+from mcuplan.ir.work import Work
 from mcuplan.ir.writer import Writer
 from mcuplan.ops._broadcast import INTEGERS, integer_kind
 from mcuplan.ops._read import held_ending_with, int_list, normal_axis
@@ -136,11 +137,21 @@ def _on_grid(sig: Signature) -> tuple[Call, ...]:
     return (Call(_fields(sig) | fields),)
 
 
+def _work(sig: Signature, runs: Sequence[int]) -> Work:
+    """Sums, and their elements, by the type."""
+    out = sig.output
+    sums = out.elements // max(1, out.channels)
+    return {"call": len(runs), "row": out.rows, "sum": sums, out.dtype: out.elements}
+
+
 OPS = (CumSum,)
 KERNELS = (
-    Kernel(CumSum, "mplan_cum_sum_s8", _on_grid, types=CumSum.types[0]),
-    Kernel(CumSum, "mplan_cum_sum_f32", _plain, types=CumSum.types[1]),
-    *(Kernel(CumSum, "mplan_cum_sum_s64", _plain, types=types) for types in CumSum.types[2:]),
+    Kernel(CumSum, "mplan_cum_sum_s8", _on_grid, types=CumSum.types[0], work=_work),
+    Kernel(CumSum, "mplan_cum_sum_f32", _plain, types=CumSum.types[1], work=_work),
+    *(
+        Kernel(CumSum, "mplan_cum_sum_s64", _plain, types=types, work=_work)
+        for types in CumSum.types[2:]
+    ),
 )
 READERS = {"CumSum": read_cum_sum}
 WRITERS = {CumSum: write_cum_sum}

@@ -19,6 +19,7 @@ from mcuplan.ops._broadcast import (
     INTEGERS,
     Binary,
     act_fields,
+    broadcast_work,
     integer_kind,
     loop_fields,
     write_broadcast,
@@ -253,9 +254,13 @@ def _plain(sig: Signature) -> tuple[Call, ...]:
 
 
 def _plain_kernels(op: type[Op]) -> Iterator[Kernel]:
-    yield Kernel(op, "mplan_binary_f32", _plain, types=Types.all(DType.FLOAT32))
+    yield Kernel(
+        op, "mplan_binary_f32", _plain, types=Types.all(DType.FLOAT32), work=broadcast_work
+    )
     for dtype in INTEGERS:
-        yield Kernel(op, "mplan_binary_s64", _plain, types=Types.whole([dtype], [dtype]))
+        yield Kernel(
+            op, "mplan_binary_s64", _plain, types=Types.whole([dtype], [dtype]), work=broadcast_work
+        )
 
 
 OPS = (Add, Div, Maximum, Minimum, Mul, Sub)

@@ -16,6 +16,7 @@ from mcuplan.ops._broadcast import (
     Binary,
     act_fields,
     add_broadcast,
+    broadcast_work,
     integer_kind,
     loop_fields,
     write_broadcast,
@@ -152,14 +153,14 @@ def _whole(sig: Signature) -> tuple[Call, ...]:
 def _whole_kernels() -> Iterator[Kernel]:
     for op in _WHAT:
         for types in _NUMBERS[1:]:
-            yield Kernel(op, "mplan_binary_s64", _whole, types=types)
+            yield Kernel(op, "mplan_binary_s64", _whole, types=types, work=broadcast_work)
 
 
 OPS = (Mod, Pow, Rest)
 KERNELS = (
-    Kernel(Pow, "mplan_power_f32", _power, types=_NUMBERS[0]),
-    Kernel(Mod, "mplan_mod_f32", _mod, types=_NUMBERS[0]),
-    Kernel(Rest, "mplan_mod_f32", _mod, types=_NUMBERS[0]),
+    Kernel(Pow, "mplan_power_f32", _power, types=_NUMBERS[0], work=broadcast_work),
+    Kernel(Mod, "mplan_mod_f32", _mod, types=_NUMBERS[0], work=broadcast_work),
+    Kernel(Rest, "mplan_mod_f32", _mod, types=_NUMBERS[0], work=broadcast_work),
     *_whole_kernels(),
 )
 READERS = {"Mod": read_mod, "Pow": read_pow}

@@ -17,10 +17,19 @@ import numpy as np
 from mcuplan.ir.geometry import ALL, ONWARD, SAME, InputMap, Shape
 from mcuplan.ir.op import Cost, Example, Op, QuantRule, Signature
 from mcuplan.ir.types import Array, DType, Quant, TensorType, Types
-from mcuplan.ops._cells import Cell, FloatStep, Step, in_turn
+from mcuplan.ops._cells import Cell, FloatStep, Function, Kind, Step, in_turn
 from mcuplan.ops._integer_cells import IntegerStep, is_integer_cell
 
-__all__ = ["INTEGER_INPUTS", "OPS", "LastState", "Recurrent", "state_quant"]
+__all__ = [
+    "INTEGER_INPUTS",
+    "OPS",
+    "Cell",
+    "Function",
+    "Kind",
+    "LastState",
+    "Recurrent",
+    "state_quant",
+]
 
 INTEGER_INPUTS = (
     *(DType.INT8, DType.INT16),  # x, state

@@ -14,6 +14,7 @@ from mcuplan.ir.geometry import ALL, SAME, InputMap, Shape, row_axis
 from mcuplan.ir.graph import Node
 from mcuplan.ir.op import Call, ConstArray, Cost, Example, Field, Kernel, Op, Signature
 from mcuplan.ir.types import Array, DType, TensorType, Types
+from mcuplan.ir.work import Work
 from mcuplan.ir.writer import Writer
 from mcuplan.ops._broadcast import INTEGERS, integer_kind
 from mcuplan.ops._math_f32 import sqrt_f32
@@ -174,6 +175,8 @@ def _factors(sig: Signature) -> tuple[int, int]:
 
 # -- kernels ------------------------------------------------------------------------------
 
+_ENDED = ("ReduceMean", "ReduceL2")  # by a quotient, by a root
+
 
 def _fields(sig: Signature) -> dict[str, Field]:
     op, shape = sig.op, sig.inputs[0].shape
@@ -216,6 +219,25 @@ def _norm(sig: Signature) -> tuple[Call, ...]:
     return (Call(_fields(sig) | fields),)
 
 
+def _work(sig: Signature, runs: Sequence[int]) -> Work:
+    """For each output the innermost loops and their elements, by kind and type; what ends it."""
+    op, output, dtype = sig.op, sig.output, sig.inputs[0].dtype
+    assert isinstance(op, Reduce)
+    inner = reduced_loops(sig.inputs[0].shape, op.axes)[-2]
+    elements = output.elements * _count(sig)
+    found: dict[str, float] = {
+        "call": len(runs),
+        "row": output.rows,
+        "output": output.elements,
+        "line": elements / max(1, inner),
+        op.kind: elements,
+        f"{op.kind}_end": output.elements if op.kind in _ENDED else 0,
+    }
+    if sig.inputs[0].quant is None and not dtype.is_float:
+        found[dtype] = elements
+    return found
+
+
 def write_reduce(node: Node, out: Writer) -> None:
     """The ONNX operator, axes as it wants them in the opset that is written."""
     op, axes = node.op, out.orders(node.inputs[0])[0]
@@ -232,10 +254,10 @@ def write_reduce(node: Node, out: Writer) -> None:
 
 OPS = (Norm, Reduce)
 KERNELS = (
-    Kernel(Norm, "mplan_reduce_s8", _norm, types=Norm.types[0]),
-    *(Kernel(op, "mplan_reduce_f32", _real, types=Reduce.types[0]) for op in OPS),
+    Kernel(Norm, "mplan_reduce_s8", _norm, types=Norm.types[0], work=_work),
+    *(Kernel(op, "mplan_reduce_f32", _real, types=Reduce.types[0], work=_work) for op in OPS),
     *(
-        Kernel(op, "mplan_reduce_s64", _whole, types=types)
+        Kernel(op, "mplan_reduce_s64", _whole, types=types, work=_work)
         for op in OPS
         for types in Reduce.types[1:]
     ),

@@ -12,6 +12,7 @@ from mcuplan.ir.geometry import ALL, SAME, InputMap, Shape
 from mcuplan.ir.graph import Node
 from mcuplan.ir.op import Call, Example, Field, Kernel, Op, QuantRule, Signature
 from mcuplan.ir.types import Array, DType, Quant, TensorType, Types
+from mcuplan.ir.work import Work
 from mcuplan.ir.writer import Writer
 from mcuplan.ops.recurrent import state_quant
 from mcuplan.quant.requantize import requantize_factors
@@ -183,14 +184,27 @@ def _float_part(sig: Signature) -> tuple[Call, ...]:
     return (Call({"batch": batch, "hidden": hidden, "parts": parts, "part": sig.op.part}),)
 
 
+def _work(sig: Signature, runs: Sequence[int]) -> Work:
+    """Sequences of one part; values that are made, or that are packed, by their type."""
+    parts = sig.inputs if isinstance(sig.op, PackState) else sig.outputs
+    found: dict[str, float] = {"call": len(runs), "sequence": 0}
+    for kind in parts:
+        found["sequence"] += kind.shape[1]
+        found[kind.dtype] = found.get(kind.dtype, 0) + kind.elements
+    return found
+
+
 OPS = (PackState, StatePart)
 KERNELS = (
-    *(Kernel(PackState, "mplan_pack_state_s16", _pack, types=types) for types in _PACKED),
     *(
-        Kernel(StatePart, "mplan_state_part_s16", _part, types=types)
+        Kernel(PackState, "mplan_pack_state_s16", _pack, types=types, work=_work)
+        for types in _PACKED
+    ),
+    *(
+        Kernel(StatePart, "mplan_state_part_s16", _part, types=types, work=_work)
         for types in StatePart.types[:2]
     ),
-    Kernel(PackState, "mplan_pack_state_f32", _float_pack, types=_FLOAT),
-    Kernel(StatePart, "mplan_state_part_f32", _float_part, types=_FLOAT),
+    Kernel(PackState, "mplan_pack_state_f32", _float_pack, types=_FLOAT, work=_work),
+    Kernel(StatePart, "mplan_state_part_f32", _float_part, types=_FLOAT, work=_work),
 )
 WRITERS = {PackState: write_pack_state, StatePart: write_state_part}

@@ -14,6 +14,7 @@ from mcuplan.ir.geometry import InputMap, Shape, over_last
 from mcuplan.ir.graph import Node
 from mcuplan.ir.op import Call, Cost, Example, Kernel, Op, QuantRule, Signature
 from mcuplan.ir.types import Array, DType, TensorType, Types
+from mcuplan.ir.work import Work
 from mcuplan.ir.writer import Writer
 from mcuplan.ops._ordered import ORDERED, ordered, ordered_kind
 from mcuplan.ops._read import inner, int_list, normal_axis
@@ -117,10 +118,19 @@ def _top_k(sig: Signature) -> tuple[Call, ...]:
     return (Call(fields),)
 
 
+def _work(sig: Signature, runs: Sequence[int]) -> Work:
+    """For each place of a pixel all of its classes are looked at; of other types than grids'."""
+    kind, places = sig.inputs[0], sig.output.elements
+    looks = places * kind.shape[-1]
+    found: dict[str, float] = {"call": len(runs), "row": kind.rows, "place": places}
+    found["pixel"] = kind.elements / max(1, kind.shape[-1])
+    return found | {kind.dtype: looks}
+
+
 OPS = (TopK,)
 KERNELS = (
-    Kernel(TopK, "mplan_top_k_s8", _top_k, types=TopK.types[0]),
-    *(Kernel(TopK, "mplan_top_k_s64", _top_k, types=types) for types in TopK.types[1:]),
+    Kernel(TopK, "mplan_top_k_s8", _top_k, types=TopK.types[0], work=_work),
+    *(Kernel(TopK, "mplan_top_k_s64", _top_k, types=types, work=_work) for types in TopK.types[1:]),
 )
 READERS = {"TopK": read_top_k}
 WRITERS = {TopK: write_top_k}

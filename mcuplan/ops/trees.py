@@ -17,10 +17,11 @@ from mcuplan.ir.geometry import InputMap, Shape, over_last
 from mcuplan.ir.graph import Node
 from mcuplan.ir.op import Call, ConstArray, Cost, Example, Field, Kernel, Op, Signature
 from mcuplan.ir.types import Array, DType, TensorType, Types
+from mcuplan.ir.work import Work
 from mcuplan.ir.writer import Writer
 from mcuplan.ops._forest import LEAF, Forest
 
-__all__ = ["KERNELS", "OPS", "WRITERS", "Trees"]
+__all__ = ["KERNELS", "LEAF", "OPS", "WRITERS", "Forest", "Trees"]
 
 _SUM_REACH = 2.0**30  # of a sum of votes in int32, the zero point and half a step left
 _NAN_FIRST = 0x8000  # in a node's feature: a value that is no number goes on to the next node
@@ -265,9 +266,26 @@ def _scratch(sig: Signature) -> int:
     return 4 * sig.output.shape[-1]
 
 
+def _work(sig: Signature, runs: Sequence[int]) -> Work:
+    """Samples, their trees, and what a sample meets there on the mean."""
+    op, output = sig.op, sig.output
+    assert isinstance(op, Trees)
+    samples = output.elements / max(1, len(op.forest.base))
+    passed, voted = op.forest.mean_path
+    return {
+        "call": len(runs),
+        "row": output.rows,
+        "sample": samples,
+        "tree": samples * len(op.forest.roots),
+        "node": samples * passed,
+        "vote": samples * voted,
+        "target": output.elements,
+    }
+
+
 OPS = (Trees,)
 KERNELS = (
-    Kernel(Trees, "mplan_trees_s8", _integer, scratch_bytes=_scratch),
-    Kernel(Trees, "mplan_trees_f32", _float, types=Types.all(DType.FLOAT32)),
+    Kernel(Trees, "mplan_trees_s8", _integer, scratch_bytes=_scratch, work=_work),
+    Kernel(Trees, "mplan_trees_f32", _float, types=Types.all(DType.FLOAT32), work=_work),
 )
 WRITERS = {Trees: write_trees}

@@ -47,12 +47,51 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """One layer: activations come first in ``inputs``, the rest are constants."""
+    """One layer: activations come first in ``inputs``, the rest are constants.
+
+    ``types``: of activations that are not all real values. ``grids``: of activations that have
+    one of their own.
+    """
 
     op: Op
     inputs: tuple[tuple[int, ...], ...]
     constants: tuple[tuple[int, ...], ...] = ()
     wide: bool = False  # the weights less their zero point need 9 bits
+    types: tuple[DType, ...] = ()
+    grids: tuple[Quant | None, ...] = ()
+
+    @property
+    def activations(self) -> tuple[TensorType, ...]:
+        """Types of the activations before grids are assigned."""
+        types = self.types or (DType.FLOAT32,) * len(self.inputs)
+        grids = self.grids or (None,) * len(self.inputs)
+        return tuple(map(TensorType, self.inputs, types, grids))
+
+    def form(self, *, real: bool) -> Types | None:
+        """Types that the operator is defined for: on grids, or others in float32 beside those."""
+        stored = self._stored(real=real)
+        if real and stored == self._stored(real=False):
+            return None
+        for form in self.op.types:
+            if (form.inputs + form.inputs[-1:] * len(stored))[: len(stored)] == stored:
+                return form
+        return None
+
+    @property
+    def read(self) -> tuple[DType, ...]:
+        """Types of activations in the first form: float32 lies on no grid whatever others do."""
+        first, count = self.op.types[0].inputs, len(self.inputs)
+        return (first + first[-1:] * count)[:count]
+
+    def _stored(self, *, real: bool) -> tuple[DType, ...]:
+        return tuple(
+            kind.dtype
+            if real or not kind.dtype.is_float or read.is_float
+            else kind.quant.dtype
+            if kind.quant
+            else DType.INT8
+            for kind, read in zip(self.activations, self.read, strict=True)
+        )
 
     @property
     def name(self) -> str:
@@ -149,6 +188,7 @@ class Case:
 
     shape: Shape
     kernel: Kernel
+    real: bool = False  # in float32, where there is a form on grids too
 
 
 def bench(target: Target, shapes: Sequence[Shape] = SHAPES) -> tuple[Row, ...]:
@@ -169,11 +209,11 @@ def kernel_cases(
     wanted = [(kernel.op, kernel.function) for kernel in kernels]
     found = []
     for real in (False, True):
-        taken = [s for s in shapes if not real or Types.all(DType.FLOAT32) in s.op.types]
+        taken = [shape for shape in shapes if shape.form(real=real)]
         graph = _typed(taken, real=real)
         ways = candidates_of(graph, target)
         found += [
-            Case(shape, way.step.kernel)
+            Case(shape, way.step.kernel, real)
             for shape, node in zip(taken, graph.nodes, strict=True)
             for way in ways[node.name]
             if (way.step.kernel.op, way.step.kernel.function) in wanted
@@ -194,7 +234,7 @@ def count_cases(
     """
     rows: tuple[Row, ...] = ()
     for real in (False, True):
-        taken = [case for case in cases if case.kernel.types.outputs[0].is_float == real]
+        taken = [case for case in cases if case.real == real]
         if not taken:
             continue
         graph = _typed([case.shape for case in taken], real=real)
@@ -217,7 +257,7 @@ def signature_of(shape: Shape, *, real: bool = False) -> Signature:
 def _typed(shapes: Sequence[Shape], *, real: bool = False) -> Graph:
     """A graph of the shapes in int8, or of real values."""
     if real:
-        return assign_types(_graph([replace(shape, wide=False) for shape in shapes]))
+        return assign_types(_graph([replace(shape, wide=False, grids=()) for shape in shapes]))
     gridded = assign_grids(_graph(shapes), {}, placeholder=True).graph
     return assign_types(replace(gridded, tensors=MappingProxyType(_cut(gridded))))
 
@@ -226,8 +266,8 @@ def _cut(graph: Graph) -> dict[str, Tensor]:
     """The tensors, outputs of layers with limits on a grid that reaches beyond them."""
     tensors = dict(graph.tensors)
     for node in graph.nodes:
-        if getattr(node.op, "act", NO_CLAMP) != NO_CLAMP:
-            held = tensors[node.output]
+        held = tensors[node.output]
+        if node.op.act != NO_CLAMP and held.type.quant:
             tensors[node.output] = replace(held, type=replace(held.type, quant=_BEYOND))
     return tensors
 
@@ -266,38 +306,60 @@ def _graph(shapes: Sequence[Shape]) -> Graph:
     nodes, inputs, outputs = [], [], []
     for i, shape in enumerate(shapes):
         names = [f"x{i}_{k}" for k in range(len(shape.inputs))]
-        for name, size in zip(names, shape.inputs, strict=True):
-            tensors[name] = _activation(name, TensorType(size))
-            inputs.append(_port(name, size))
+        for name, kind, read in zip(names, shape.activations, shape.read, strict=True):
+            tensors[name] = _activation(name, kind, read)
+            inputs.append(_port(name, kind))
+            if inputs[-1].state:  # and an output too, for what is kept is written
+                outputs.append(inputs[-1])
         for k, size in enumerate(shape.constants):
             integers = _spread(size, k)
             stored = Stored(integers, _UNEVEN) if shape.wide and k == 0 else None
             data = integers.astype(np.float32) / 64
             tensors[f"c{i}_{k}"] = Tensor(f"c{i}_{k}", TensorType(size), data=data, stored=stored)
             names.append(f"c{i}_{k}")
-        (made,) = shape.op.infer([tensors[name].type for name in names])
-        tensors[f"y{i}"] = _activation(f"y{i}", made)
-        outputs.append(_port(f"y{i}", made.shape))
-        nodes.append(Node(f"n{i}", shape.op, tuple(names), (f"y{i}",)))
+        made = shape.op.infer([tensors[name].type for name in names])
+        form = shape.form(real=False) or Types.all(DType.FLOAT32)
+        results = tuple(f"y{i}_{k}" for k in range(len(made)))
+        for name, kind, write in zip(results, made, form.outputs, strict=True):
+            kept = shape.grids and _is_state(shape.op.fixed_quant) and not write.is_float
+            kind = replace(kind, quant=shape.op.fixed_quant) if kept else kind
+            tensors[name] = _activation(name, kind, write)
+            outputs.append(_port(name, kind))
+            if kept:
+                tensors[f"{name}_0"] = _activation(f"{name}_0", kind, write)
+                inputs.append(replace(outputs[-1], tensor=f"{name}_0"))
+        nodes.append(Node(f"n{i}", shape.op, tuple(names), results))
     held = MappingProxyType(tensors)
     return Graph("bench", tuple(inputs), tuple(outputs), tuple(nodes), held)
 
 
-def _activation(name: str, kind: TensorType) -> Tensor:
-    return Tensor(name, kind, origin=Origin(name, tuple(range(len(kind.shape)))))
+def _activation(name: str, kind: TensorType, form: DType) -> Tensor:
+    """``form``: a type that says whether real values stay on no grid."""
+    origin = Origin(name, tuple(range(len(kind.shape))))
+    return Tensor(name, kind, origin=origin, real=form.is_float and kind.dtype.is_float)
 
 
-def _port(name: str, size: tuple[int, ...]) -> Port:
-    return Port(name, name, size, DType.FLOAT32)
+def _port(name: str, kind: TensorType) -> Port:
+    """An end of the model; of a state where a tensor has a grid for each of its parts."""
+    state = name if _is_state(kind.quant) else ""
+    return Port(name, name, kind.shape, kind.dtype, state=state, whole=not kind.dtype.is_float)
+
+
+def _is_state(quant: Quant | None) -> bool:
+    return quant is not None and quant.axis is not None
 
 
 def _feeds(graph: Graph) -> Mapping[str, Array]:
-    return {
-        port.tensor: values / 16 if values.dtype.kind == "f" else values  # real ones within +-8
-        for port in graph.inputs
-        for kind in [graph.tensor(port.tensor).type]
-        for values in [_spread((1, *port.shape[1:]), 7).astype(kind.dtype.numpy)]
-    }
+    """Integers of int8, real values within +-8, indices and numbers from 0 to 7, truth values."""
+    feeds = {}
+    for port in graph.inputs:
+        kind, values = graph.tensor(port.tensor).type, _spread(port.shape, 7)
+        if kind.dtype.is_float:
+            values = values.astype(np.float32) / 16
+        elif kind.quant is None:
+            values = values & (1 if kind.dtype is DType.BOOL else 7)
+        feeds[port.tensor] = values.astype(kind.dtype.numpy)
+    return feeds
 
 
 def _spread(size: Sequence[int], start: int) -> Array:

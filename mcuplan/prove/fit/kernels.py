@@ -11,7 +11,6 @@ from mcuplan.ir.op import Kernel
 from mcuplan.ops import all_kernels
 from mcuplan.ops.boundary import FlipSign
 from mcuplan.ops.row_sum import MeanOfSum, RowSum
-from mcuplan.ops.top_k import TopK
 from mcuplan.price.cycles import REFERENCE_CORE, kernel_timings
 from mcuplan.prove.bench import Case, Row, count_cases, kernel_cases
 from mcuplan.prove.fit.least_squares import constants_table
@@ -42,7 +41,7 @@ def kernels_of_set(backend: str) -> tuple[Kernel, ...]:
     """Kernels that are fitted to single layers: those that the reference core can run."""
     has = set(reference(backend).features)
     listed = all_kernels() if backend == "c99" else backend_kernels()[backend]
-    fitted = (k for k in listed if k.op not in (FlipSign, TopK, *BY_ROWS) and k.requires <= has)
+    fitted = (k for k in listed if k.op not in (FlipSign, *BY_ROWS) and k.requires <= has)
     return tuple(dict.fromkeys(fitted))
 
 

@@ -33,6 +33,7 @@ from mcuplan.ops.tile import Tile
 from mcuplan.ops.unary import Lookup, UnaryFn
 from mcuplan.prove.bench import SHAPES, Shape, signature_of
 from mcuplan.prove.fit.random_shapes import random_shapes
+from mcuplan.prove.fit.typed_shapes import typed_shapes
 
 __all__ = ["macs_of", "sweep"]
 
@@ -309,9 +310,9 @@ def _taken(size: tuple[int, ...], axis: int) -> Take:
 def sweep() -> tuple[Shape, ...]:
     """Small and large, even and odd shapes of every operator that is counted."""
     small = (s for s in SHAPES if macs_of(s) <= _LONGEST)
-    return (*_weighted(), *_wide(), *_unweighted(), *small, *random_shapes(1, 16))
+    return (*_weighted(), *_wide(), *_unweighted(), *small, *random_shapes(1, 16), *typed_shapes())
 
 
 def macs_of(shape: Shape) -> int:
     """Multiply-accumulates of a shape."""
-    return signature_of(shape).cost.macs
+    return signature_of(shape, real=shape.form(real=False) is None).cost.macs
