@@ -72,6 +72,9 @@ from mcuplan.units import Estimate, Origin
 __all__ = ["assess", "layer_rows", "undecided"]
 
 
+_HOPELESS = 4  # times its flash that a model needs for no way to less RAM to be looked for
+
+
 def assess(
     planned: Planned,
     limits: Limits | None = None,
@@ -96,7 +99,8 @@ def assess(
     whole, layers = network_totals(planned.floating), layer_rows(plan, evidence, planned.removal)
     latency, peak, target = _latency(layers, plan, limits), peak_of(plan), plan.program.target
     regions, grown = region_rows(plan, ram, flash), _growth(baseline, target, ram, flash, layers)
-    advice = ram_advice(ram, explored.less_ram, limits)
+    hopeless = flash.total_bytes > _HOPELESS * flash.budget_bytes  # whatever the RAM
+    advice = ram_advice(ram, () if hopeless else explored.less_ram, limits)
     exceeded = budget_findings(ram, flash, latency, peak, layers, regions, advice)
     return Budget(
         schema=SCHEMA,

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
 
@@ -22,6 +22,9 @@ from mcuplan.ops.unary import Lookup
 from mcuplan.quant.requantize import act_limits, requantize, weighted_requant
 
 __all__ = ["Bounds", "border_taps", "channel_bounds"]
+
+
+_TOGETHER = 1 << 20  # weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,38 +90,51 @@ def _unknown(graph: Graph, node: Node, found: Mapping[str, Bounds]) -> list[Boun
 def _weighted(graph: Graph, node: Node, found: Mapping[str, Bounds]) -> list[Bounds]:
     """The ends of the accumulator's range, requantized: that never falls as it grows."""
     sig = graph.signature(node)
-    sums = _sums(sig, found[node.inputs[0]])
-    return [Bounds(_requantized(sig, sums.low), _requantized(sig, sums.high))]
+    return [_of_sums(sig, _sums(sig, found[node.inputs[0]]))]
+
+
+def _of_sums(sig: Signature, sums: Bounds) -> Bounds:
+    return Bounds(_requantized(sig, sums.low), _requantized(sig, sums.high))
 
 
 def _constant_sums(graph: Graph, node: Node, found: Mapping[str, Bounds]) -> list[Bounds]:
     """Nothing is known of the other sums."""
-    fixed = _sums(graph.signature(node), found[node.inputs[0]]).constant
-    (known,), (free,) = _weighted(graph, node, found), _unknown(graph, node, found)
-    low, high = (np.where(fixed, known.low, end) for end in (free.low, free.high))
+    sig, (free,) = graph.signature(node), _unknown(graph, node, found)
+    sums = _sums(sig, found[node.inputs[0]])
+    known = _of_sums(sig, sums)
+    low, high = (np.where(sums.constant, known.low, end) for end in (free.low, free.high))
     return [Bounds(low, high)]
 
 
 def _sums(sig: Signature, source: Bounds) -> Bounds:
     """Least and largest sum of each filter, without bias."""
-    weights = sig.constant(1).astype(np.int64)
+    weights = sig.constant(1)
     if isinstance(sig.op, Conv2D):
         groups, border = sig.op.groups, border_taps(sig)
     else:
         groups, border = 1, np.zeros(1, bool)
     taps = weights.reshape(len(weights), border.size, -1)
     low, high = np.zeros((2, len(weights)), np.int64)
-    for at_border in (False, True):
+    for at_border in np.unique(border).tolist():
         part = taps[:, border.reshape(-1) == at_border]
         ends = source.low, source.high
         if at_border:
             zero = sig.inputs[0].q.z
             ends = np.minimum(source.low, zero), np.maximum(source.high, zero)
         least, most = (_per_filter(end, groups, len(weights)) for end in ends)
-        up, down = np.maximum(part, 0).sum(axis=1), np.minimum(part, 0).sum(axis=1)
-        low = low + (up * least + down * most).sum(axis=1)
-        high = high + (up * most + down * least).sum(axis=1)
+        for some in _filters_together(part):
+            up = np.maximum(part[some], 0).sum(axis=1, dtype=np.int64)
+            down = np.minimum(part[some], 0).sum(axis=1, dtype=np.int64)
+            one, other = (end if len(end) == 1 else end[some] for end in (least, most))
+            low[some] += (up * one + down * other).sum(axis=1)
+            high[some] += (up * other + down * one).sum(axis=1)
     return Bounds(low, high)
+
+
+def _filters_together(weights: Array) -> Iterator[slice]:
+    """Filters whose sums of 64 bits are held at once."""
+    count = max(1, _TOGETHER // max(1, weights[:1].size))
+    return (slice(at, at + count) for at in range(0, len(weights), count))
 
 
 def _per_filter(end: Array, groups: int, filters: int) -> Array:

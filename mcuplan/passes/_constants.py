@@ -116,14 +116,14 @@ def _per_channel(weights: Array, bias: Array, source: Quant, output: Quant) -> S
     A channel of nearly no weight takes a scale that holds its bias and its factor, so
     that a constant channel is exact.
     """
-    flat = np.abs(weights.reshape(len(weights), -1).astype(np.float64))
-    scales = flat.max(axis=1, initial=0.0) / _WEIGHTS.high
+    most = np.abs(weights.reshape(len(weights), -1)).max(axis=1, initial=0.0)
+    scales = most.astype(np.float64) / _WEIGHTS.high
     scales = np.maximum(scales, np.abs(bias.astype(np.float64)) / (source.s * _BIAS_REACH))
     scales = np.maximum(scales, _LEAST_FACTOR * output.s / source.s)
     scales = scales.astype(np.float32).astype(np.float64)
-    shape = (-1,) + (1,) * (weights.ndim - 1)
-    steps = np.rint(weights / scales.reshape(shape))
-    values = np.clip(steps, -_WEIGHTS.high, _WEIGHTS.high).astype(_WEIGHTS.numpy)
+    values = np.empty(weights.shape, _WEIGHTS.numpy)
+    for one, scale, stored in zip(weights, scales, values, strict=True):  # few bytes at a time
+        stored[...] = np.clip(np.rint(one / scale), -_WEIGHTS.high, _WEIGHTS.high)
     return Stored(values, Quant(tuple(scales.tolist()), (0,) * len(scales), 0))
 
 

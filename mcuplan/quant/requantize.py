@@ -124,9 +124,10 @@ def weighted_requant(
         AccumulatorOverflow: an input exists for which the int32 sum could overflow.
         ScaleError: a factor cannot be held, see :func:`requantize_factors`.
     """
-    flat = weights.reshape(weights.shape[0], -1).astype(np.int64)
-    folded = bias.astype(np.int64) - source.q.z * flat.sum(axis=1)
-    reach = np.abs(folded) + source.dtype.reach * np.abs(flat).sum(axis=1)
+    flat = weights.reshape(weights.shape[0], -1)
+    up, down = (limit(flat, 0).sum(axis=1, dtype=np.int64) for limit in (np.maximum, np.minimum))
+    folded = bias.astype(np.int64) - source.q.z * (up + down)
+    reach = np.abs(folded) + source.dtype.reach * (up - down)
     if reach.max(initial=0) >= 2**31:
         raise AccumulatorOverflow(
             f"the int32 accumulator of channel {int(reach.argmax())} could reach"

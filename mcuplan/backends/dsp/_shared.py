@@ -28,6 +28,7 @@ __all__ = [
 
 BACKEND = "dsp"
 FOUR = 4  # channels, and bytes of a word
+_MOST_WEIGHTS = 4 << 20
 _PAIR_LIMIT = 1 << 23  # 256 * sum of a channel in the high byte stays in int32
 
 kernel = partial(Kernel, backend=BACKEND, requires=frozenset({"dsp"}))
@@ -65,6 +66,8 @@ def shares_words(sig: Signature) -> bool:
 
 
 def _shares_words(sig: Signature) -> bool:
+    if sig.constant(1).size > _MOST_WEIGHTS:  # beyond any flash
+        return False
     weights = sig.constant(1).astype(np.int64)
     both = _padded_channels(weights.reshape(len(weights), -1))
     words = 256 * both[1::2] + both[0::2]

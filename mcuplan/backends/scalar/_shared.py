@@ -13,6 +13,7 @@ __all__ = ["BACKEND", "is_small", "kernel", "last_fields"]
 
 BACKEND = "scalar"
 _SMALL = 1 << 30
+_MOST_WEIGHTS = 4 << 20
 
 kernel = partial(Kernel, backend=BACKEND)
 
@@ -24,7 +25,12 @@ def last_fields(sig: Signature) -> dict[str, Field]:
 
 
 def is_small(sig: Signature) -> bool:
-    """Whether factors and accumulators allow requantization by 16-bit halves."""
+    """Whether factors and accumulators allow requantization by 16-bit halves.
+
+    Weights beyond any flash are not looked at: their order takes long to find.
+    """
+    if sig.constant(1).size > _MOST_WEIGHTS:
+        return False
     requant = prepared(sig)
     largest = max(requant.multiplier.max(initial=0), requant.accumulator_max.max(initial=0))
     return bool(largest < _SMALL) and not requant.pre_shift.any()
