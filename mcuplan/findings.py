@@ -244,6 +244,15 @@ _FINDINGS = (
         "could be trained narrower.",
     ),
     Explanation(
+        "model/states",
+        "By their names and shapes, inputs and outputs of the model are states: what a call leaves "
+        "in the output is in the input of the next one. The memory of the model keeps them; they "
+        "are no inputs and outputs of the C code, NAME_reset() begins a sequence, and samples "
+        "are run as one sequence.",
+        "Nothing, if that is so. Else say which with --state IN=OUT, or --state none: then all are "
+        "inputs and outputs.",
+    ),
+    Explanation(
         "model/note",
         "Something about the model that was read or rewritten in a way worth knowing.",
         "Nothing, unless the message surprises you.",

@@ -81,7 +81,7 @@ def _objections(report: Mapping[str, Any], planned: Planned) -> Iterator[str]:
     kept, facts = report["kept"], _facts(planned)
     for name, value in facts.items():
         if kept["of"].get(name) != value:
-            yield f"it is of another {name}"
+            yield f"it is of {'other' if name.endswith('s') else 'another'} {name}"
     if kept["digest"] != _digest_of(report):
         yield "it was changed after it was written"
     if not report["verification"] or not all(map(_held, report["verification"])):

@@ -32,7 +32,7 @@ from mcuplan.budget.verdict import (
 )
 from mcuplan.emit.arenas import arena_bytes
 from mcuplan.errors import McuplanError
-from mcuplan.facts import InFloat
+from mcuplan.facts import InFloat, StatesFound
 from mcuplan.findings import Finding, Severity
 from mcuplan.ir.graph import Graph, Port
 from mcuplan.passes.dead_channels import Removal
@@ -176,7 +176,12 @@ def _notes(planned: Planned) -> list[Finding]:
     real = planned.has_ranges and not random
     found += quantization_findings(planned.grids, planned.calibrated, real_ranges=real)
     found += removal_findings(planned.removal)
-    rest = (fact for fact in planned.notes if not isinstance(fact, InFloat))  # found above
+    found += [
+        Finding("model/states", Severity.NOTE, words.note(fact), hint="--state none: no state")
+        for fact in planned.notes
+        if isinstance(fact, StatesFound)
+    ]
+    rest = (fact for fact in planned.notes if not isinstance(fact, InFloat | StatesFound))
     said = dict.fromkeys(map(words.note, rest))
     return [*found, *(Finding("model/note", Severity.NOTE, line) for line in said)]
 

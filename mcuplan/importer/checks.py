@@ -6,7 +6,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from mcuplan.errors import DamagedModel, InputTooLarge, UnsupportedOp
+from mcuplan.errors import DamagedModel, InputTooLarge, UnsupportedOp, UnsupportedType
 from mcuplan.ir.builder import OnnxNode
 
 __all__ = ["check_types", "check_windows"]
@@ -39,6 +39,7 @@ def check_types(node: OnnxNode, types: tuple[str, ...]) -> None:
 
     Raises:
         DamagedModel: they do not.
+        UnsupportedType: they do not, in a quantization that others take.
     """
     formal = _formal_inputs(node.op_type, node.opset)
     bound: dict[str, str] = {}
@@ -48,6 +49,8 @@ def check_types(node: OnnxNode, types: tuple[str, ...]) -> None:
         variable, allowed = formal[min(i, len(formal) - 1)]
         names = _FLOATS if found in _FLOATS else (found,)
         if not any(f"tensor({_ONNX_NAMES.get(name, name)})" in allowed for name in names):
+            if node.op_type == "QuantizeLinear":  # types of a later opset or a runtime's own
+                raise UnsupportedType(f"quantization to {found}", hint="quantize to int8")
             raise DamagedModel(f"input {i} is {found}", hint="export again")
         kind = "float" if found in _FLOATS else found
         other = bound.setdefault(variable, kind)

@@ -142,9 +142,9 @@ class Writer:
     def rounded(self, value: str, quant: Quant, stem: str) -> str:
         """The value rounded to an int8 grid."""
         parameters = self._parameters(quant, quant.dtype, stem)
-        integers = self.node("QuantizeLinear", [value, *parameters])
+        integers = self.node(_of("QuantizeLinear", quant.dtype), [value, *parameters])
         self._hints[integers] = f"{stem}_quantized"
-        return self.node("DequantizeLinear", [integers, *parameters])
+        return self.node(_of("DequantizeLinear", quant.dtype), [integers, *parameters])
 
     # -- what the exporter does -------------------------------------------------------
 
@@ -154,7 +154,7 @@ class Writer:
         self._hints[value] = port.name
         if port.on_grid:
             parameters = self._parameters(tensor.type.q, port.dtype, port.name)
-            value = self.node("DequantizeLinear", [value, *parameters])
+            value = self.node(_of("DequantizeLinear", port.dtype), [value, *parameters])
         elif port.dtype is not tensor.type.dtype:
             value = self.node("Cast", [value], to=tensor.type.dtype.onnx)
         if not port.on_grid and self.grids and tensor.type.quant is not None:
@@ -183,7 +183,7 @@ class Writer:
             value = self._reshaped(value, port.shape)
         if port.on_grid:
             parameters = self._parameters(tensor.type.q, port.dtype, port.name)
-            value = self.node("QuantizeLinear", [value, *parameters])
+            value = self.node(_of("QuantizeLinear", port.dtype), [value, *parameters])
         elif port.dtype is not tensor.type.dtype:
             value = self.node("Cast", [value], to=port.dtype.onnx)
         return value
@@ -276,6 +276,11 @@ class Writer:
             self.constant(f"{stem}_scale", scale),
             self.constant(f"{stem}_zero_point", zero_point),
         ]
+
+
+def _of(op_type: str, dtype: DType) -> str:
+    """The operator between reals and integers of a type; ONNX has 16 bits from opset 21 on."""
+    return f"com.microsoft::{op_type}" if dtype is DType.INT16 else op_type
 
 
 OpWriter = Callable[[Node, Writer], None]

@@ -97,11 +97,20 @@ def _named(graph: Graph, asked: Collection[str]) -> set[str]:
         option = f"{_OPTION} {name}=float32"
         if name not in names:
             said = f"no layer {name!r}, or it is part of another one"
-            errors.append(UsageError(said, option, did_you_mean(name, names)))
+            errors.append(UsageError(said, option, _nearest(name, names)))
         elif not all(graph.signature(n).admits(DType.FLOAT32) for n in names[name]):
             errors.append(_missing(names[name][0].op, name))
     Problems.raise_if_any(errors)
     return {node.name for name in asked for node in names[name]}
+
+
+def _nearest(name: str, known: Collection[str]) -> str:
+    """A hint: names that hold what was asked for, cut short as reports cut it; else a near one."""
+    parts = [part for part in name.split("..") if part]
+    holding = [one for one in known if parts and all(part in one for part in parts)]
+    if holding:
+        return f'did you mean "{min(holding, key=len)}"?'
+    return did_you_mean(name, known)
 
 
 def _chosen(graph: Graph, asked: Collection[str]) -> set[str]:

@@ -100,7 +100,8 @@ def _noise(output: OutputSeen, limits: Thresholds) -> Iterator[Finding]:
         severity,
         f"signal to noise {error.sqnr_db:.1f} dB against ONNX Runtime, {_wanted(severity, limits)}",
         f"output {error.name}",
-        "calibrate with more representative inputs; --all shows the error of each layer",
+        "calibrate with more representative inputs; --all shows the error of each layer, "
+        "--layer-dtype NAME=float32 takes one out of int8",
         limits,
     )
 

@@ -19,7 +19,7 @@ def noise_of(run: Verification) -> str:
         return f"signal to noise {_said(run.outputs[0])}"
     shown = [f"{plain(output.name)} {_said(output)}" for output in run.outputs[:_SHOWN]]
     more = len(run.outputs) - _SHOWN
-    return f"signal to noise {'; '.join(shown)}" + (f" and {more} more" if more > 0 else "")
+    return f"signal to noise: {'; '.join(shown)}" + (f" and {more} more" if more > 0 else "")
 
 
 def _said(output: OutputError) -> str:

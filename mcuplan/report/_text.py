@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterable, Sequence
 
@@ -21,6 +22,8 @@ __all__ = [
 ]
 
 WIDTH = 80  # columns of a screen of which nothing is known
+_UNIT = re.compile(r"(?<=\d) (?=(?:[kMGmun]?(?:B|s|J|Hz)|[kMG]|dB|%)(?![^\s,;:)]))")
+_JOINT = "\0"  # between a figure and its unit, which stay on one line
 
 
 def clip(text: str, width: int) -> str:
@@ -66,9 +69,14 @@ def table(rows: Sequence[Sequence[str]], right: Sequence[int], gap: str = "  ") 
 
 def wrap(text: str, first: str = "", rest: str = "", width: int = WIDTH) -> list[str]:
     """Lines of at most ``width`` columns, the first with one indent and the others with another."""
-    return textwrap.wrap(
-        text, width, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False
-    ) or [first.rstrip()]
+    lines = textwrap.wrap(
+        _UNIT.sub(_JOINT, text),
+        width,
+        initial_indent=first,
+        subsequent_indent=rest,
+        break_on_hyphens=False,
+    )
+    return [line.replace(_JOINT, " ") for line in lines] or [first.rstrip()]
 
 
 def finding_lines(

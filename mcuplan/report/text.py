@@ -27,7 +27,7 @@ _QUIET = "model/note"
 _BAR = 10
 _FOLD_ABOVE, _SHOWN_WHEN_FOLDED = 14, 9
 _GROWN_SHOWN = 8
-_NAME_WIDTH = 16
+_NAME_WIDTH, _OP_WIDTH = 16, 15
 
 
 def _decided(budget: Budget, look: Look) -> str:
@@ -172,8 +172,8 @@ def _run(run: Verification, look: Look) -> list[str]:
         facts.append(f"same decision on {100 * run.top1_agreement:.2f} %")
     if run.accuracy is not None:
         score = run.accuracy
-        before = f"float {score.float_:.4g}, " if score.float_ is not None else ""
-        facts.append(f"{plain(score.metric)} {before}integer {score.integer:.4g}")
+        before = f"of the model {score.float_:.4g}, " if score.float_ is not None else ""
+        facts.append(f"{plain(score.metric)} {before}of the code {score.integer:.4g}")
     if noise := noise_of(run):
         facts.append(noise)
     if run.elf is not None:
@@ -272,7 +272,7 @@ def _layers(budget: Budget, look: Look) -> list[str]:
                 ">" if row.index == budget.peak.step else "",
                 str(row.index),
                 names[row.index],
-                plain(row.op)[:12],
+                plain(row.op)[:_OP_WIDTH],
                 clip(shape_text(row.output_shape[1:] or row.output_shape), 11),
                 f"{row.live_bytes:,}",
                 f"{row.weights_bytes:,}",
