@@ -10,7 +10,7 @@ from pathlib import Path
 from mcuplan import pipeline
 from mcuplan.budget.footprint import flash_bill, ram_bill
 from mcuplan.calibrate import Data, random_data, read_data
-from mcuplan.errors import ToolFailed
+from mcuplan.errors import ToolFailed, UsageError
 from mcuplan.findings import Finding, Severity
 from mcuplan.importer import Form
 from mcuplan.prove.bill import bill_findings
@@ -63,7 +63,12 @@ def verify(
     Raises:
         ToolMissing, ToolFailed: compiler or emulator missing, or failed.
         DataError: the inputs do not fit the model.
+        UsageError: the model has no inputs.
     """
+    if not planned.integer.inputs:
+        raise UsageError(
+            "the model has no inputs to verify it on", hint="its outputs are constants"
+        )
     say = progress or (lambda text: None)
     data = _data(planned, request, wanted)
     subject = _subject(planned, wanted.name)
