@@ -243,12 +243,15 @@ def write_reduce(node: Node, out: Writer) -> None:
     op, axes = node.op, out.orders(node.inputs[0])[0]
     assert isinstance(op, Reduce)
     places = tuple(axes.index(a) for a in op.axes)
-    value = out.read(node.inputs[0], axes)
+    value, keep = out.read(node.inputs[0], axes), 1
+    if not places:  # each element alone; without axes, ONNX takes all of them
+        value = out.node("Unsqueeze", [value, out.constant("front", np.array([0], np.int64))])
+        places, keep = (0,), 0
     if op.kind == "ReduceSum":
         given = [value, out.constant("axes", np.array(places, np.int64))]
-        made = out.node(op.kind, given, keepdims=1)
+        made = out.node(op.kind, given, keepdims=keep)
     else:
-        made = out.node(op.kind, [value], axes=places, keepdims=1)
+        made = out.node(op.kind, [value], axes=places, keepdims=keep)
     out.write(node.output, made, axes)
 
 

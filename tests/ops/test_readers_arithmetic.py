@@ -310,3 +310,10 @@ def test_refused(proto: Any, message: str, tmp_path: Path) -> None:
     path.write_bytes(proto.SerializeToString())
     with pytest.raises(UnsupportedOp, match=message):
         load_model(path)
+
+
+@pytest.mark.parametrize("shape", [(1,), (1, 1, 3)])
+@pytest.mark.parametrize("kind", ["ReduceSumSquare", "ReduceL1", "ReduceL2", "ReduceLogSumExp"])
+def test_a_reduction_of_one_element_is_written(tmp_path: Path, kind: str, shape: Any) -> None:
+    """Axes of size 1 leave each element alone: not all of them are reduced."""
+    agrees(tmp_path, model(node(kind, "x", axes=[0], keepdims=1), {"x": shape}))
