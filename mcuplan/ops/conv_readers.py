@@ -73,6 +73,9 @@ def _transposed_pads(node: OnnxNode, read: WindowsRead, front: int, axes: int) -
         if not given and not mode.startswith("SAME"):
             before[at], after[at] = pads[axis], pads[axis + axes] - more[axis]
             continue
+        if full < wanted and not given:
+            hint = "runtimes differ in where its zeros go: export with explicit pads"
+            raise UnsupportedOp(f"auto_pad={mode} with gaps between the windows", hint=hint)
         total = max(0, full - wanted)
         small = total // 2
         before[at] = small if mode == "SAME_UPPER" else total - small

@@ -317,3 +317,14 @@ def test_refused(proto: Any, message: str, tmp_path: Path) -> None:
 def test_a_reduction_of_one_element_is_written(tmp_path: Path, kind: str, shape: Any) -> None:
     """Axes of size 1 leave each element alone: not all of them are reduced."""
     agrees(tmp_path, model(node(kind, "x", axes=[0], keepdims=1), {"x": shape}))
+
+
+@pytest.mark.parametrize("mode", ["SAME_UPPER", "SAME_LOWER"])
+def test_same_pads_of_a_short_transposed_kernel_are_refused(tmp_path: Path, mode: str) -> None:
+    """ONNX Runtime leaves the output shorter than the standard's; others shift it."""
+    weights = np.ones((2, 3, 1, 1), np.float32)
+    made = node("ConvTranspose", "x w", strides=[2, 2], auto_pad=mode)
+    path = tmp_path / "model.onnx"
+    path.write_bytes(model(made, {"x": (1, 2, 3, 3)}, {"w": weights}).SerializeToString())
+    with pytest.raises(UnsupportedOp, match="gaps between"):
+        load_model(path)
