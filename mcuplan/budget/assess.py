@@ -72,7 +72,7 @@ from mcuplan.units import Estimate, Origin
 __all__ = ["assess", "layer_rows", "undecided"]
 
 
-_HOPELESS = 4  # times its flash that a model needs for no way to less RAM to be looked for
+_HOPELESS = 4  # times its flash that a model needs
 
 
 def assess(
@@ -99,8 +99,7 @@ def assess(
     whole, layers = network_totals(planned.floating), layer_rows(plan, evidence, planned.removal)
     latency, peak, target = _latency(layers, plan, limits), peak_of(plan), plan.program.target
     regions, grown = region_rows(plan, ram, flash), _growth(baseline, target, ram, flash, layers)
-    hopeless = flash.total_bytes > _HOPELESS * flash.budget_bytes  # whatever the RAM
-    advice = ram_advice(ram, () if hopeless else explored.less_ram, limits)
+    advice = ram_advice(ram, () if _is_hopeless(flash) else explored.less_ram, limits)
     exceeded = budget_findings(ram, flash, latency, peak, layers, regions, advice)
     return Budget(
         schema=SCHEMA,
@@ -126,6 +125,11 @@ def assess(
         selection=_selection(plan.selected),
         frontier=tuple(map(frontier_row, explored.frontier)),
     )
+
+
+def _is_hopeless(flash: Flash) -> bool:
+    """Whether the flash is so far over that ways to less RAM are not looked for."""
+    return flash.total_bytes > _HOPELESS * flash.budget_bytes
 
 
 def _with_arenas(ram: Ram, arenas: tuple[int, int] | None) -> Ram:

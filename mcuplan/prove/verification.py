@@ -65,10 +65,6 @@ def verify(
         DataError: the inputs do not fit the model.
         UsageError: the model has no inputs.
     """
-    if not planned.integer.inputs:
-        raise UsageError(
-            "the model has no inputs to verify it on", hint="its outputs are constants"
-        )
     say = progress or (lambda text: None)
     data = _data(planned, request, wanted)
     subject = _subject(planned, wanted.name)
@@ -83,14 +79,9 @@ def verify(
     findings += seen.findings
     if "host" in wanted.on:
         say(f"running {data.samples:,} samples on this computer under sanitizers")
-        portable = _portable(planned, wanted.name)  # its rows of the input may be others
-        host = prove_on_host(portable, Feeds(portable.graph, data))
-        record = host_record(host, _named(planned, seen))
-        if host.mismatch is not None and host.mismatch.step >= 0:
-            node = portable.plan.program.steps[host.mismatch.step].node
-            record = replace(record, first_diverging_layer=portable.graph.node_name(node))
+        record, found = _on_host(_portable(planned, wanted.name), data, _named(planned, seen))
         runs.append(record)
-        findings += (*host.findings, *(() if host.sanitized else (_NOT_SANITIZED,)))
+        findings += found
     evidence, proof = Evidence(errors=_errors(planned.plan, seen)), None
     if "emulator" in wanted.on:
         few = replace(feeds, data=data.first(wanted.samples))
@@ -106,6 +97,18 @@ def verify(
         )
     findings += _bill(planned.plan, evidence.build, proof)
     return replace(evidence, verifications=tuple(runs), findings=tuple(findings))
+
+
+def _on_host(
+    portable: Subject, data: Data, seen: Agreement
+) -> tuple[Verification, tuple[Finding, ...]]:
+    """Run the portable program, whose rows of the input may be others."""
+    host = prove_on_host(portable, Feeds(portable.graph, data))
+    record = host_record(host, seen)
+    if host.mismatch is not None and host.mismatch.step >= 0:
+        node = portable.plan.program.steps[host.mismatch.step].node
+        record = replace(record, first_diverging_layer=portable.graph.node_name(node))
+    return record, (*host.findings, *(() if host.sanitized else (_NOT_SANITIZED,)))
 
 
 def _portable(planned: Planned, name: str) -> Subject:
@@ -124,8 +127,15 @@ def _subject(planned: Planned, name: str) -> Subject:
 
 
 def _data(planned: Planned, request: Request, wanted: Wanted) -> Data:
-    """Inputs asked for, else those of the calibration, else random ones."""
+    """Inputs asked for, else those of the calibration, else random ones.
+
+    Raises:
+        UsageError: the model has no inputs.
+    """
     ports = planned.model.graph.app_inputs
+    if not planned.integer.inputs:
+        hint = "its outputs are constants"
+        raise UsageError("the model has no inputs to verify it on", hint=hint)
     path = wanted.inputs or request.calibration
     return read_data(path, ports) if path is not None else random_data(ports)
 

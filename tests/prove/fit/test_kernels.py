@@ -55,7 +55,7 @@ RATED = {  # kernel -> why it goes by the target's rates, and states no error
     "mplan_state_part_s16": "no port holds a state",
     "mplan_support_vectors_f32": "not counted",
 }
-THIN = 4  # one case in so many is counted where nothing is fitted
+THIN = {"c99": 20}  # one case in so many is counted where nothing is fitted, else in 4
 _SLACK = 0.02  # compilers differ
 
 
@@ -74,7 +74,7 @@ def test_modelled_cycles_are_those_of_the_emulator(
     backend: str, counted_gcc: str, qemu: str
 ) -> None:
     """Every kernel is in the table, and misses no counted shape by more than the table says."""
-    timings, rows = kernel_timings(backend), count_kernels(backend, THIN)
+    timings, rows = kernel_timings(backend), count_kernels(backend, THIN.get(backend, 4))
     wanted = {k.function for k in kernels_of_set(backend)} - RATED.keys()
     by_rows = {k.function for k in all_kernels() if k.op in BY_ROWS and backend == "c99"}
     assert wanted <= rows.keys()
