@@ -85,9 +85,15 @@ def _input_note(places: Places, *, many: bool) -> str:
 
 
 def _computes_reals(places: Places) -> bool:
-    """Whether a step reads or makes floats."""
+    """Whether a step reads or makes floats; constants that it has integers of are none."""
     signatures = [step.signature for step in places.steps]
-    kinds = [kind for each in signatures for kind in (*each.inputs, *each.outputs)]
+    kinds = [kind for each in signatures for kind in each.outputs]
+    kinds += [
+        kind
+        for each in signatures
+        for kind, constant in zip(each.inputs, each.constants, strict=True)
+        if constant is None
+    ]
     return any(kind.dtype.is_float for kind in kinds)
 
 
