@@ -13,7 +13,7 @@
  * MPLAN_ARENA_ALIGN         alignment of arenas in bytes, checked at run time: a power of two, at
  *                           least 4. 32 keeps an arena apart from other objects in a data cache.
  * MPLAN_STEP_HOOK(step, ctx) runs after every step of a model; NAME.h says what it counts.
- * MPLAN_ALIGNED(n), MPLAN_SECTION(name), MPLAN_KERNEL
+ * MPLAN_ALIGNED(n), MPLAN_SECTION(name), MPLAN_KERNEL, MPLAN_APART
  *                           the only compiler extensions that generated code and portable kernels
  *                           use. MPLAN_KERNEL stands before the definition of a kernel: every
  *                           folder of a model has the kernels that it calls, and of equal ones in
@@ -70,6 +70,15 @@ typedef enum {
 #define MPLAN_ABI_MARK MPLAN_ABI_SET(MPLAN_ABI_VERSION)
 #else
 #define MPLAN_ABI_MARK
+#endif
+
+/* Before a function that is long enough to be in a file once, and in it only when called. */
+#ifndef MPLAN_APART
+#if defined(__GNUC__) || defined(__clang__)
+#define MPLAN_APART __attribute__((noinline, unused))
+#else
+#define MPLAN_APART inline
+#endif
 #endif
 
 /* Conversions that C++ does not call old-fashioned. */

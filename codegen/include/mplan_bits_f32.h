@@ -11,15 +11,6 @@
 extern "C" {
 #endif
 
-/* Before a function that is long enough to be in a file once, and in it only when called. */
-#ifndef MPLAN_APART
-#if defined(__GNUC__) || defined(__clang__)
-#define MPLAN_APART __attribute__((noinline, unused))
-#else
-#define MPLAN_APART inline
-#endif
-#endif
-
 #define MPLAN_NAN_BITS (0x7FC00000U)
 #define MPLAN_INFINITE_BITS (0x7F800000U)
 #define MPLAN_SIGN_BIT (0x80000000U)

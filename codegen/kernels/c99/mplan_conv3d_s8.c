@@ -1,14 +1,6 @@
 /* SPDX-License-Identifier: 0BSD */
 #include "mplan_conv3d_s8.h"
-
-/* Taps of a window along one axis that lie on elements, and the elements under them. */
-typedef struct {
-    size_t count;
-    size_t tap; /* the first, and from one to the next */
-    size_t tap_step;
-    size_t index;
-    size_t index_step;
-} taps_t;
+#include "mplan_windows.h"
 
 /* Two output channels that share their inputs; the second may be the first again. */
 typedef struct {
@@ -18,37 +10,6 @@ typedef struct {
     int32_t acc1;
     int32_t in_zero_point;
 } pair_t;
-
-/* How many taps at place, place + dilation .. lie below another place. */
-static int32_t taps_below(int32_t place, int32_t dilation, int32_t kernel, int32_t end)
-{
-    const int32_t reach = end - place;
-    const int32_t taps = (reach > 0) ? ((reach + dilation - 1) / dilation) : 0;
-
-    return (taps < kernel) ? taps : kernel;
-}
-
-static taps_t taps_of(int32_t place, uint16_t dilation, uint16_t kernel, uint16_t size, uint16_t up,
-                      uint16_t step)
-{
-    const int32_t far = (int32_t)dilation;
-    const int32_t end =
-        taps_below(place, far, (int32_t)kernel, (((int32_t)size - 1) * (int32_t)up) + 1);
-    int32_t first = taps_below(place, far, (int32_t)kernel, 0);
-    taps_t taps = {0U, 0U, step, 0U, ((size_t)step * dilation) / up};
-
-    if (up > 1U) {
-        while ((first < end) && (((place + (first * far)) % (int32_t)up) != 0)) {
-            first++;
-        }
-    }
-    if (first < end) {
-        taps.count = ((size_t)(end - first) + step - 1U) / step;
-        taps.tap = (size_t)first;
-        taps.index = (size_t)(place + (first * far)) / up;
-    }
-    return taps;
-}
 
 /* Sums over `count` consecutive inputs and weights, in their order. */
 static void add_run(pair_t *pair, const int8_t *in, size_t at, size_t count)
@@ -71,7 +32,7 @@ static void add_run(pair_t *pair, const int8_t *in, size_t at, size_t count)
 
 /* The taps of one line of the window: weights from `at` on, inputs of a group's channels. */
 static void add_line(const mplan_conv3d_s8_t *p, pair_t *pair, const int8_t *line, size_t at,
-                     const taps_t *taps)
+                     const mplan_taps_t *taps)
 {
     const size_t group_c = (size_t)p->in_c / p->groups;
     size_t from = taps->index * p->in_c;
@@ -90,7 +51,7 @@ static void add_line(const mplan_conv3d_s8_t *p, pair_t *pair, const int8_t *lin
 
 /* The taps of all lines. */
 static void add_window(const mplan_conv3d_s8_t *p, const int8_t *in, pair_t *pair,
-                       const taps_t taps[3], size_t first_c)
+                       const mplan_taps_t taps[3], size_t first_c)
 {
     const size_t line_size = (size_t)p->in_w * p->in_c;
     const size_t weights = ((size_t)p->in_c / p->groups) * p->kernel_w; /* of a line */
@@ -119,7 +80,7 @@ static int8_t result(const mplan_conv3d_s8_t *p, int32_t acc, size_t oc)
 
 /* One output pixel, all channels. */
 static void conv_pixel(const mplan_conv3d_s8_t *p, const int8_t *in, int8_t *out,
-                       const taps_t taps[3])
+                       const mplan_taps_t taps[3])
 {
     const size_t group_in = (size_t)p->in_c / p->groups;
     const size_t group_out = (size_t)p->out_c / p->groups;
@@ -152,18 +113,19 @@ void mplan_conv3d_s8(const mplan_conv3d_s8_t *p, const int8_t *in, int8_t *out, 
     for (size_t y = y0; y < y1; y++) {
         const int32_t place_d = ((int32_t)y * (int32_t)p->stride_d) - p->pad_d;
         int8_t *to = &out[mplan_row(&p->out_rows, y)];
-        taps_t taps[3];
+        mplan_taps_t taps[3];
 
-        taps[0] = taps_of(place_d, p->dilation_d, p->kernel_d, p->in_d, p->up_d, p->step_d);
+        taps[0] = mplan_taps_of(place_d, p->dilation_d, p->kernel_d, p->in_d, p->up_d, p->step_d);
         for (size_t h = 0U; h < p->out_h; h++) {
             const int32_t place_h = ((int32_t)h * (int32_t)p->stride_h) - p->pad_h;
 
-            taps[1] = taps_of(place_h, p->dilation_h, p->kernel_h, p->in_h, p->up_h, p->step_h);
+            taps[1] =
+                mplan_taps_of(place_h, p->dilation_h, p->kernel_h, p->in_h, p->up_h, p->step_h);
             for (size_t w = 0U; w < p->out_w; w++) {
                 const int32_t place_w = ((int32_t)w * (int32_t)p->stride_w) - p->pad_w;
 
                 taps[2] =
-                    taps_of(place_w, p->dilation_w, p->kernel_w, p->in_w, p->up_w, p->step_w);
+                    mplan_taps_of(place_w, p->dilation_w, p->kernel_w, p->in_w, p->up_w, p->step_w);
                 conv_pixel(p, in, to, taps);
                 to = &to[p->out_c];
             }

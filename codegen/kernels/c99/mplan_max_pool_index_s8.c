@@ -1,31 +1,10 @@
 /* SPDX-License-Identifier: 0BSD */
 #include "mplan_max_pool_index_s8.h"
-
-/* Elements under a window along one axis: the first, behind the last, from one to the next. */
-typedef struct {
-    int32_t first;
-    int32_t end;
-    int32_t step;
-} span_t;
-
-static span_t span_of(size_t out, uint16_t stride, uint16_t pad, uint16_t kernel, uint16_t step,
-                      uint16_t size)
-{
-    const int32_t place = ((int32_t)out * (int32_t)stride) - (int32_t)pad;
-    const int32_t far = (int32_t)step;
-    const int32_t before = (place < 0) ? ((far - 1 - place) / far) : 0; /* taps */
-    const int32_t end = place + ((int32_t)kernel * far);
-    span_t span;
-
-    span.first = place + (before * far);
-    span.end = (end < (int32_t)size) ? end : (int32_t)size;
-    span.step = far;
-    return span;
-}
+#include "mplan_windows.h"
 
 /* The index of the largest element of one channel. */
 static uint32_t largest(const mplan_max_pool_index_s8_t *p, const int8_t *in,
-                        const span_t spans[3], size_t c)
+                        const mplan_span_t spans[3], size_t c)
 {
     int8_t best = 0;
     int found = 0;
@@ -59,13 +38,14 @@ void mplan_max_pool_index_s8(const mplan_max_pool_index_s8_t *p, const int8_t *i
 {
     for (size_t y = y0; y < y1; y++) {
         int32_t *to = (int32_t *)(void *)&out[mplan_row(&p->out_rows, y)];
-        span_t spans[3];
+        mplan_span_t spans[3];
 
-        spans[0] = span_of(y, p->stride_d, p->pad_d, p->kernel_d, p->dilation_d, p->in_d);
+        spans[0] = mplan_span_of(y, p->stride_d, p->pad_d, p->kernel_d, p->dilation_d, p->in_d);
         for (size_t h = 0U; h < p->out_h; h++) {
-            spans[1] = span_of(h, p->stride_h, p->pad_h, p->kernel_h, p->dilation_h, p->in_h);
+            spans[1] = mplan_span_of(h, p->stride_h, p->pad_h, p->kernel_h, p->dilation_h, p->in_h);
             for (size_t w = 0U; w < p->out_w; w++) {
-                spans[2] = span_of(w, p->stride_w, p->pad_w, p->kernel_w, p->dilation_w, p->in_w);
+                spans[2] =
+                    mplan_span_of(w, p->stride_w, p->pad_w, p->kernel_w, p->dilation_w, p->in_w);
                 for (size_t c = 0U; c < p->channels; c++) {
                     to[c] = (int32_t)largest(p, in, spans, c);
                 }

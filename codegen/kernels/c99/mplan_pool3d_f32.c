@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: 0BSD */
 #include "mplan_pool3d_f32.h"
+#include "mplan_windows.h"
 
 #define BLOCK (8U) /* channels side by side */
 
@@ -14,15 +15,6 @@ typedef struct {
     int32_t count;
 } span_t;
 
-/* How many taps at place, place + step .. lie below an index. */
-static int32_t taps_below(int32_t place, int32_t step, int32_t kernel, int32_t index)
-{
-    const int32_t reach = index - place;
-    const int32_t taps = (reach > 0) ? ((reach + step - 1) / step) : 0;
-
-    return (taps < kernel) ? taps : kernel;
-}
-
 static span_t span_of(int32_t place, uint16_t step, uint16_t kernel, uint16_t size, uint16_t before,
                       uint16_t after)
 {
@@ -32,10 +24,10 @@ static span_t span_of(int32_t place, uint16_t step, uint16_t kernel, uint16_t si
 
     span.place = place;
     span.step = (int32_t)step;
-    span.first = taps_below(place, span.step, taps, 0);
-    span.end = taps_below(place, span.step, taps, (int32_t)size);
-    span.count = taps_below(place, span.step, taps, end) -
-                 taps_below(place, span.step, taps, -(int32_t)before);
+    span.first = mplan_taps_below(place, span.step, taps, 0);
+    span.end = mplan_taps_below(place, span.step, taps, (int32_t)size);
+    span.count = mplan_taps_below(place, span.step, taps, end) -
+                 mplan_taps_below(place, span.step, taps, -(int32_t)before);
     return span;
 }
 
