@@ -207,6 +207,7 @@ KEYS: Mapping[str, Any] = MappingProxyType(
         "max-ram": _size,
         "max-flash": _size,
         "max-latency": _seconds,
+        "max-row-latency": _seconds,
         "calibration": _text,
         "baseline": _text,
         "inputs": _text,

@@ -80,6 +80,15 @@ _FINDINGS = (
         "The layers with the most cycles of the report are the ones to shrink.",
     ),
     Explanation(
+        "latency/row-over-budget",
+        "With --streaming input each call that feeds a row runs the layers that it makes "
+        "possible, and the slowest of them takes longer than --max-row-latency. Rows are brought "
+        "forward, so that each finds its share of the work, but one row of a layer is not divided. "
+        "The last row is no part of the limit: what is left then runs at once.",
+        "Give a longer limit, hold lines in a buffer while the slow call runs, or make the layer "
+        "with the most cycles for each row smaller.",
+    ),
+    Explanation(
         "quant/random-calibration",
         "The activation ranges were made up (--calibration random): sizes and speed are right, "
         "the answers of the generated code are not for use.",

@@ -45,6 +45,7 @@ from mcuplan.record import (
     BuildInfo,
     Energy,
     Evidence,
+    FedRows,
     Flash,
     Latency,
     LayerRow,
@@ -63,6 +64,7 @@ from mcuplan.record import (
     Verdict,
 )
 from mcuplan.schedule.accesses import wait_cycles
+from mcuplan.schedule.calls import feed_cycles
 from mcuplan.schedule.explore.levels import Level
 from mcuplan.schedule.explore.variants import NOTHING, Explored
 from mcuplan.schedule.program import Plan, Selected, Step
@@ -301,6 +303,25 @@ def _latency(layers: Sequence[LayerRow], plan: Plan, limits: Limits) -> Latency:
         budget_seconds=limits.max_latency_s,
         wait_cycles=waiting,
         error=model_error(plan) if origin is Origin.MODELLED else None,
+        feed=_fed_rows(layers, plan, limits),
+    )
+
+
+def _fed_rows(layers: Sequence[LayerRow], plan: Plan, limits: Limits) -> FedRows | None:
+    """What the rows of a fed input bring; None where it is there from the start."""
+    if not plan.fed_rows:
+        return None
+    by_step = {row.index: float(row.cycles + row.wait_cycles) for row in layers}
+    *calls, last = feed_cycles(plan, by_step)
+    slowest, clock = max(range(len(calls)), key=lambda y: calls[y]), plan.program.target.clock_hz
+    return FedRows(
+        rows=plan.fed_rows,
+        slowest_row=slowest,
+        slowest_cycles=round(calls[slowest]),
+        slowest_seconds=calls[slowest] / clock,
+        last_cycles=round(last),
+        last_seconds=last / clock,
+        budget_seconds=limits.max_row_latency_s,
     )
 
 

@@ -56,7 +56,24 @@ def budget_findings(
                 "a faster target (mcuplan targets fit), or a smaller layer where most cycles go",
             )
         )
-    return found
+    return [*found, *_slow_rows(latency)]
+
+
+def _slow_rows(latency: Latency) -> list[Finding]:
+    feed = latency.feed
+    if feed is None or feed.budget_seconds is None or feed.slowest_seconds <= feed.budget_seconds:
+        return []
+    return [
+        _error(
+            "latency/row-over-budget",
+            f"a row of the input takes {format_si(feed.slowest_seconds, 's')} "
+            f"({latency.origin}), limit {format_si(feed.budget_seconds, 's')}",
+            f"input row {feed.slowest_row}",
+            "no row can take less than one row of the slowest layer, nor much less than "
+            f"{format_si(latency.seconds / feed.rows, 's')}, an even share: a longer limit, or a "
+            "faster target",
+        )
+    ]
 
 
 def _error(code: str, message: str, where: str, hint: str) -> Finding:

@@ -45,6 +45,7 @@ def _asked(options: dict[str, Any]) -> _Asked:
         max_ram=options["max_ram"],
         max_flash=options.pop("max_flash"),
         max_latency_s=options.pop("max_latency"),
+        max_row_latency_s=options["max_row_latency"],
     )
     file = options.pop("baseline")
     baseline = Against(file.name, read_report(file)) if file is not None else None
@@ -61,6 +62,8 @@ def _request(model: Path, options: dict[str, Any]) -> Request:
     if options["target"] is None:
         hint = "--target nucleo-l4r5zi, or `mcuplan targets list`"
         raise UsageError("no target is given", "", hint)
+    if options["max_row_latency"] is not None and options["streaming"] != "input":
+        raise UsageError("--max-row-latency: no rows are fed", "", "--streaming input")
     data = options["calibration"]
     after = options["dump_after"]
     return Request(
@@ -84,6 +87,7 @@ def _request(model: Path, options: dict[str, Any]) -> Request:
         ),
         effort=options["effort"],
         ram_limit=options["max_ram"],
+        row_limit_s=options["max_row_latency"],
         objective=options["objective"],
         streaming=options["streaming"],
         dump_after=_dumper(after) if after else None,

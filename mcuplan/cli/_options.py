@@ -217,6 +217,12 @@ budgets = _stack(
         _option("--max-ram", type=SIZE, help="RAM budget, e.g. 64K."),
         _option("--max-flash", type=SIZE, help="Flash budget, e.g. 256K."),
         _option("--max-latency", type=TIME, help="Time of one inference, e.g. 50ms."),
+        _option(
+            "--max-row-latency",
+            type=TIME,
+            help="Time of a call that feeds a row of the input, but the last one, e.g. 500us;"
+            " with --streaming input the plan keeps it, at the price of RAM.",
+        ),
         _option("--baseline", type=FILE, help="An earlier JSON report: growth against it fails."),
     ]
 )

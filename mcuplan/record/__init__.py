@@ -6,6 +6,7 @@ from __future__ import annotations
 from mcuplan.record.evidence import Against, BuildFigures, Evidence, Limits
 from mcuplan.record.layers import (
     Energy,
+    FedRows,
     FrontierRow,
     Latency,
     LayerRow,
@@ -50,6 +51,7 @@ __all__ = [
     "ElfFigures",
     "Energy",
     "Evidence",
+    "FedRows",
     "Flash",
     "FrontierRow",
     "Growth",

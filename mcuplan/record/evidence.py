@@ -15,11 +15,15 @@ __all__ = ["Against", "BuildFigures", "Evidence", "Limits"]
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Budgets of the user, on top of what the target has; None = no limit of one's own."""
+    """Budgets of the user, on top of what the target has; None = no limit of one's own.
+
+    ``max_row_latency_s`` is for each row of a fed input but the last one.
+    """
 
     max_ram: int | None = None
     max_flash: int | None = None
     max_latency_s: float | None = None
+    max_row_latency_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

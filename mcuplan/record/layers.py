@@ -6,11 +6,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from mcuplan.record.limits import FromOne, Ratio, one_of
+from mcuplan.record.limits import LEFT_OUT, FromOne, Ratio, one_of
 from mcuplan.units import Origin
 
 __all__ = [
     "Energy",
+    "FedRows",
     "FrontierRow",
     "Latency",
     "LayerRow",
@@ -64,6 +65,29 @@ class LayerRow:
 
 
 @dataclass(frozen=True, slots=True)
+class FedRows:
+    """The calls that feed a row of the input: each runs what its row makes possible.
+
+    Attributes:
+        rows: how many calls there are.
+        slowest_row: whose call takes longest, the last row aside; rows count from 0.
+        slowest_cycles: of that call; the cycles of a step are the same for each of its rows.
+        slowest_seconds: the same as time.
+        last_cycles: of the call with the last row: what is left then, up to the output.
+        last_seconds: the same as time.
+        budget_seconds: for the slowest call; null where no limit was given.
+    """
+
+    rows: FromOne
+    slowest_row: int
+    slowest_cycles: int
+    slowest_seconds: float
+    last_cycles: int
+    last_seconds: float
+    budget_seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Latency:
     """One inference.
 
@@ -73,6 +97,7 @@ class Latency:
         wait_cycles: of cycles: wait states of RAM regions, modelled.
         error: share by which modelled cycles were off where they were checked; null: not
             known, or counted.
+        feed: the calls that feed rows of the input, where it is fed.
     """
 
     cycles: int
@@ -82,6 +107,7 @@ class Latency:
     budget_seconds: float | None
     wait_cycles: int = 0
     error: float | None = None
+    feed: Annotated[FedRows | None, LEFT_OUT] = None
 
 
 @dataclass(frozen=True, slots=True)

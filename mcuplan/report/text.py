@@ -243,7 +243,20 @@ def _speed(budget: Budget, look: Look) -> list[str]:
         text += f", {format_si(rate) if rate >= 1 else f'{rate:.3g}'} per second"
     if latency.wait_cycles:
         text += f"; {format_si(latency.wait_cycles)} of them wait states of RAM (modelled)"
-    return look.wrap(text, " speed  ", "        ")
+    return look.wrap(text, " speed  ", "        ") + _fed_rows(budget, look)
+
+
+def _fed_rows(budget: Budget, look: Look) -> list[str]:
+    """The calls that feed rows of the input."""
+    feed = budget.latency.feed
+    if feed is None:
+        return []
+    limit = feed.budget_seconds
+    within = f", limit {format_si(limit, 's')}" if limit is not None else ""
+    slowest = f"{format_si(feed.slowest_cycles)} cycles = {format_si(feed.slowest_seconds, 's')}"
+    last = f"{format_si(feed.last_cycles)} cycles = {format_si(feed.last_seconds, 's')}"
+    text = f"row {feed.slowest_row} takes longest, {slowest}{within}; after the last row {last}"
+    return look.wrap(text, " fed    ", "        ")
 
 
 def _kernels(budget: Budget, look: Look) -> list[str]:

@@ -11,7 +11,7 @@ from mcuplan.ir.work import Work, block_parts
 from mcuplan.price.cycles import calls_timing
 from mcuplan.schedule.program import FEED, Plan
 
-__all__ = ["CallCycles", "call_cycles", "taking_work"]
+__all__ = ["CallCycles", "call_cycles", "feed_cycles", "taking_work"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,24 @@ def call_cycles(plan: Plan) -> CallCycles:
         taking[run.step] += taken  # type: ignore[assignment]
         taken = 0.0
     return CallCycles(runs, taking)
+
+
+def feed_cycles(plan: Plan, by_step: Mapping[int, float]) -> tuple[float, ...]:
+    """Cycles of each call that feeds a row of the input: a step takes as long for each row.
+
+    Args:
+        plan: whose input is fed.
+        by_step: cycles of each step, all of its runs and what stands between them.
+    """
+    steps = plan.program.steps
+    calls: list[float] = []
+    for run in plan.runs:
+        if run.step == FEED:
+            calls += [0.0] * (run.end - run.first)
+        elif calls:
+            share = (run.end - run.first) / max(1, steps[run.step].rows)
+            calls[-1] += by_step[run.step] * share
+    return tuple(calls)
 
 
 def taking_work(plan: Plan, rows: int, all_rows: int) -> Work:

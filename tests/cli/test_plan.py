@@ -97,6 +97,25 @@ def test_effort_is_for_the_order(model: str, effort: str, capsys: Captured) -> N
     assert json.loads(capsys.readouterr().out)["peak"]["optimal_order"]
 
 
+def test_rows_have_a_limit(model: str, capsys: Captured) -> None:
+    """What a row of the input takes is said, and kept where a limit is given and can be."""
+    command = ["check", model, "-t", BOARD, "-f", "json", "--streaming", "input"]
+    assert 0 == run(command)
+    latency = json.loads(capsys.readouterr().out)["latency"]
+    feed = latency["feed"]
+    rows = feed["rows"]
+    assert 0 < feed["slowest_cycles"] < latency["cycles"]
+    assert latency["cycles"] <= (rows - 1) * feed["slowest_cycles"] + feed["last_cycles"]
+    assert feed["slowest_row"] < rows - 1
+    limit = f"{1e6 * feed['slowest_seconds'] / 9:.6f}us"
+    assert 1 == run([*command, "--max-row-latency", limit])
+    report = json.loads(capsys.readouterr().out)
+    assert "latency/row-over-budget" in [f["code"] for f in report["verdict"]["findings"]]
+    assert report["latency"]["feed"]["slowest_cycles"] <= feed["slowest_cycles"]
+    assert 2 == run(["check", model, "-t", BOARD, "--max-row-latency", "1ms"])
+    assert "--streaming input" in capsys.readouterr().err
+
+
 def test_streaming_is_a_level(model: str, capsys: Captured) -> None:
     """By rows the arena is smaller, by rows that are fed smaller still; the report says both."""
     arenas, command = {}, ["plan", model, "-t", BOARD, "-f", "json", "--io-layout", "nhwc"]

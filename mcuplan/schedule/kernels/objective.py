@@ -50,7 +50,12 @@ def plan_cycles(plan: Plan) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Aim:
-    """What to choose kernels for; ``ram_limit`` is for everything in RAM together."""
+    """What to choose kernels for.
+
+    ``ram_limit`` is for everything in RAM together; ``row_cycles``, where not 0, what a call
+    that feeds a row of the input may take, but for the last one.
+    """
 
     objective: Objective = Objective.BALANCED
     ram_limit: int | None = None
+    row_cycles: int = 0

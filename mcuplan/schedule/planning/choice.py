@@ -89,7 +89,8 @@ def plan_asked(request: Request, graph: Graph, target: Target) -> tuple[Plan, Pl
         Problems, UsageError: see :func:`plan_graph`.
     """
     sharing, effort = request.sharing, EFFORTS[request.effort]
-    aim = Aim(Objective(request.objective), request.ram_limit)
+    row_cycles = max(1, int(request.row_limit_s * target.clock_hz)) if request.row_limit_s else 0
+    aim = Aim(Objective(request.objective), request.ram_limit, row_cycles)
     plan = plan_graph(graph, target, sharing, effort, aim, streaming=request.streaming)
     return plan, Rating(request.ram_limit, sharing.keep_inputs).divided(plan)
 

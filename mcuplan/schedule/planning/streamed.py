@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from mcuplan.ir.graph import Graph
 from mcuplan.ir.op import Kernel
+from mcuplan.price.cycles import calls_timing, expected_cycles
 from mcuplan.schedule.assembly.plan import assemble
 from mcuplan.schedule.assembly.row_layout import lay_out
 from mcuplan.schedule.assembly.row_local import (
@@ -21,17 +22,19 @@ from mcuplan.schedule.kernels.choose import Placer, choose, kernels_of
 from mcuplan.schedule.kernels.objective import Aim, Objective
 from mcuplan.schedule.kernels.select import Candidate, Offers, program_of
 from mcuplan.schedule.planning.rating import Rating
-from mcuplan.schedule.program import Allocation, Plan, Run, Selected, Sharing
+from mcuplan.schedule.program import FEED, Allocation, Plan, Run, Selected, Sharing
 from mcuplan.solvers.effort import Effort
 from mcuplan.solvers.packing import MemoryPlan, Problem, pack
 from mcuplan.solvers.packing.bound import lower_bound
 from mcuplan.solvers.rows.order import check_row_order, depth_first, find_row_order, smooth
+from mcuplan.solvers.rows.pace import pace
 from mcuplan.solvers.rows.problem import RowGraph, RowOrder, RowStep
 
 __all__ = ["least_bytes", "plan_lowered", "streamed_plan"]
 
 _FOR_FEWER_CALLS = 0.10  # of the arena, packed, unless all is for RAM
 _FOR_LONGER_RUNS = 0.05  # of the peak: fewer calls, and pairs of pixels across rows
+_FOR_EVEN_ROWS = 0.02  # of the peak: rows of the input that come before they are read
 
 
 def plan_lowered(
@@ -74,7 +77,8 @@ def plan_lowered(
         wanted = replace(aim, objective=objective)
         choice = choose(ways, wanted, Placer(by_rows, orders.peak))
         if kernels_of(choice.chosen) not in plans:
-            plan = _best_of(choice.placed, orders.best(choice.placed), sharing, effort, objective)
+            found, make = orders.best(choice.placed), _fed if feed else _best_of
+            plan = make(choice.placed, found, sharing, effort, wanted)
             selected = Selected(asked.value, choice.trade)
             plans[kernels_of(choice.chosen)] = replace(plan, selected=selected)
     if len(plans) == 1:
@@ -84,15 +88,38 @@ def plan_lowered(
     return min(plans.values(), key=lambda plan: (plan.arena_bytes, rating.cycles(plan)))
 
 
+def _fed(rowed: RowProgram, found: RowOrder, sharing: Sharing, effort: Effort, aim: Aim) -> Plan:
+    """The plan whose rows of the input bring little work each.
+
+    Runs stay short: long ones wait for many rows, and then take as long as all of them.
+    """
+    feed, limit = rowed.steps.index(FEED), found.peak_bytes
+    if aim.objective in (Objective.BALANCED, Objective.LATENCY):
+        limit += int(_FOR_EVEN_ROWS * limit)
+    costs = [_move_cycles(rowed, number) for number in range(len(rowed.steps))]
+    order = pace(rowed.graph, found, feed, costs, limit=limit, most=aim.row_cycles)
+    return streamed_plan(rowed, sharing, effort, order)
+
+
+def _move_cycles(rowed: RowProgram, number: int) -> int:
+    """Modelled cycles of a move of a row step."""
+    if rowed.steps[number] == FEED:
+        return 0
+    step, count = rowed.program.steps[rowed.steps[number]], len(rowed.runs[number])
+    rows = tuple(end - first for first, end in rowed.runs[number])
+    expected = expected_cycles(step.kernel, step.signature, rowed.program.target, rows)
+    return round(expected.cycles / count + calls_timing().fed)
+
+
 def _best_of(
-    rowed: RowProgram, found: RowOrder, sharing: Sharing, effort: Effort, objective: Objective
+    rowed: RowProgram, found: RowOrder, sharing: Sharing, effort: Effort, aim: Aim
 ) -> Plan:
     """The plan with few long runs, or that of the order as found where its arena is smaller.
 
     Rows that are made together lie less well. Unless all is for RAM, some of it is given up.
     For the last byte every order is packed: one of a higher peak may lie better.
     """
-    ram = objective in (Objective.RAM, Objective.RAM_STRICT)
+    objective, ram = aim.objective, aim.objective in (Objective.RAM, Objective.RAM_STRICT)
     loose = found.peak_bytes + int(_FOR_LONGER_RUNS * found.peak_bytes)
     limit = found.peak_bytes if ram else loose
     longer = streamed_plan(rowed, sharing, effort, smooth(rowed.graph, found, limit))

@@ -26,7 +26,7 @@
 extern "C" {
 #endif
 
-#define TINY_ROWS_SRAM_BYTES (136U) /* arena in region "sram", peak at step 1 */
+#define TINY_ROWS_SRAM_BYTES (136U) /* arena in region "sram", peak at step 0 */
 
 #define TINY_ROWS_INPUT_BYTES (112U) /* int8 [1,8,7,2] row-major, "image" */
 #define TINY_ROWS_INPUT_COUNT (112U) /* elements */
@@ -102,7 +102,7 @@ static inline float tiny_rows_output_real(int8_t q)
  *
  * Rows of TINY_ROWS_INPUT_ROW_BYTES bytes come in order, from outside of the arena. A row is
  * copied: it may change once tiny_rows_feed_row() returns. Layers run in the calls of
- * tiny_rows_feed_row() that bring rows 5 and 7; rows count from 0.
+ * tiny_rows_feed_row() that bring 6 of the 8 rows, the last one among them; rows count from 0.
  * From tiny_rows_begin() to tiny_rows_finish() the arena must stay as it is, and the context too.
  * Before and after nothing needs to survive: the arena may serve other purposes. Models that never
  * run at the same time may share one: union { tiny_rows_..._t a; other_..._t b; }. The output stays

@@ -16,6 +16,7 @@ from mcuplan.solvers.rows.order import (
     smooth,
     step_by_step,
 )
+from mcuplan.solvers.rows.pace import pace, slowest
 from mcuplan.solvers.rows.problem import Move, RowGraph, RowStep, RowTensor
 from mcuplan.solvers.rows.search import search
 from mcuplan.solvers.rows.tables import row_tables
@@ -283,6 +284,46 @@ def test_smooth(graph: RowGraph, room: int) -> None:
     smoothed = smooth(graph, order, limit)
     assert check_row_order(graph, smoothed.moves) == smoothed.peak_bytes <= limit
     assert len(list(groupby(smoothed.moves))) <= len(list(groupby(order.moves)))
+
+
+@given(graphs(), st.data())
+@_EXAMPLES
+def test_pace(graph: RowGraph, data: st.DataObject) -> None:
+    """Moves between rows stay, and no row but the last brings more than asked for."""
+    if graph.steps[0].name != "feed":
+        return
+    costs = [0, *data.draw(st.lists(st.integers(0, 9), min_size=9, max_size=9))]
+    costs = [costs[min(s, 9)] for s in range(len(graph.steps))]
+    order = depth_first(graph)
+    most = max(data.draw(st.integers(1, 40)), *costs)
+    paced = pace(graph, order, 0, costs, limit=0, most=most)
+    assert check_row_order(graph, paced.moves) == paced.peak_bytes
+    assert [s for s in paced.moves if s] == [s for s in order.moves if s]
+    assert slowest(paced.moves, 0, costs) <= most
+
+
+@given(graphs(), st.integers(0, 40))
+@_EXAMPLES
+def test_pace_within_bytes(graph: RowGraph, room: int) -> None:
+    """Without a limit of its own a row brings no more than before, and the bytes are kept."""
+    if graph.steps[0].name != "feed":
+        return
+    costs, order = [0] + [1] * (len(graph.steps) - 1), depth_first(graph)
+    paced = pace(graph, order, 0, costs, limit=order.peak_bytes + room)
+    assert check_row_order(graph, paced.moves) <= order.peak_bytes + room
+    assert slowest(paced.moves, 0, costs) <= slowest(order.moves, 0, costs)
+
+
+def test_pace_shares_out() -> None:
+    """Of strides, where some rows bring nothing, each brings a share for a few rows more."""
+    graph = pyramid(True)
+    order, costs = depth_first(graph), [0] + [1] * (len(pyramid(True).steps) - 1)
+    least = pace(graph, order, 0, costs, limit=order.peak_bytes)
+    found = [slowest(moves, 0, costs) for moves in (order.moves, least.moves)]
+    assert found[1] < found[0] // 2
+    most = pace(graph, order, 0, costs, limit=0, most=1)
+    assert slowest(most.moves, 0, costs) == 1
+    assert order.peak_bytes < most.peak_bytes
 
 
 def test_collecting() -> None:
