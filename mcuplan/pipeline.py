@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from mcuplan import passes, words
@@ -25,7 +26,7 @@ from mcuplan.passes.dead_channels import remove_dead_channels
 from mcuplan.passes.keep_real import keep_real
 from mcuplan.passes.lower import lower
 from mcuplan.prove.harness import OPTIMIZE
-from mcuplan.quant.observers import OBSERVERS
+from mcuplan.quant.observers import OBSERVERS, Range
 from mcuplan.record import Planned, Request
 from mcuplan.schedule.code import model_code
 from mcuplan.schedule.planning.choice import plan_asked
@@ -53,7 +54,11 @@ def quantize(
     wanted = needs_range(graph, stated)
     data = _calibration(request, graph) if wanted else None
     data = within(data, graph.app_inputs, stated) if data else None
-    ranges = observe(graph, data, OBSERVERS[request.observer], wanted) if data else {}
+    ranges: Mapping[str, Range] = {}
+    if data:
+        widen = request.headroom > 1.0 and not data.random
+        observer = OBSERVERS[request.observer]
+        ranges = observe(graph, data, observer, wanted, widen=widen)
     grids = assign_grids(
         graph, ranges, headroom=request.headroom, inputs=stated, placeholder=sizes_only
     )

@@ -40,11 +40,18 @@ def values_of(graph: Graph, data: Data, tensors: Sequence[str]) -> Iterator[tupl
 
 
 def observe(
-    graph: Graph, data: Data, observer: Observer, tensors: Sequence[str]
+    graph: Graph, data: Data, observer: Observer, tensors: Sequence[str], *, widen: bool = False
 ) -> Mapping[str, Range]:
     """Range of each tensor over the samples, as ONNX Runtime computes the graph.
 
     Memory stays bounded: a sample's values are dropped once they are seen.
+
+    Args:
+        graph: float, after the passes.
+        data: the samples.
+        observer: fresh.
+        tensors: to observe.
+        widen: give what samples to come are expected to need; inputs as they were seen.
 
     Raises:
         ScaleError: a tensor takes a value that is not finite; named in ``where``.
@@ -54,7 +61,7 @@ def observe(
 
     def flush(name: str) -> None:
         try:
-            observers[name] = observers[name].updated(np.concatenate(waiting[name]))
+            observers[name] = observers[name].updated(np.stack(waiting[name]))
         except ScaleError as error:
             error.where = graph.tensor(name).name
             raise
@@ -71,4 +78,10 @@ def observe(
     for name, left in waiting.items():
         if left:
             flush(name)
-    return MappingProxyType({name: seen.range() for name, seen in observers.items()})
+    inputs = {port.tensor for port in graph.inputs}
+    return MappingProxyType(
+        {
+            name: seen.expected() if widen and name not in inputs else seen.range()
+            for name, seen in observers.items()
+        }
+    )

@@ -27,7 +27,8 @@ def evaluate(
 
     Args:
         graph: float or lowered.
-        feeds: arrays by tensor name of the graph's inputs, [samples, ...shape[1:]].
+        feeds: arrays by tensor name of the graph's inputs, [samples, ...shape[1:]]; one
+            sample of a graph without any.
         keep: tensors to return; by default the outputs. Others are freed once read.
         states: what the first call finds, by tensor; by default zeros.
 
@@ -35,7 +36,7 @@ def evaluate(
         Arrays [samples, ...] by tensor name.
     """
     wanted = set(keep) if keep is not None else {port.tensor for port in graph.outputs}
-    samples = len(next(iter(feeds.values())))
+    samples = len(next(iter(feeds.values()), (None,)))
     if any(state.read.tensor not in feeds for state in graph.states):
         return _in_turn(graph, feeds, wanted, states or first_states(graph))
     if samples != 1 and not batchable(graph):
@@ -70,7 +71,7 @@ def _in_turn(
     """Calls one after the other, each with the states that the one before it left."""
     written = {state.written.tensor for state in graph.states}
     parts = []
-    for i in range(len(next(iter(feeds.values())))):
+    for i in range(len(next(iter(feeds.values()), (None,)))):
         feed = {name: array[i : i + 1] for name, array in feeds.items()}
         parts.append(evaluate(graph, {**feed, **states}, wanted | written))
         states = left_states(graph, parts[-1])

@@ -55,6 +55,8 @@ def keep_real(graph: Graph, asked: Collection[str] = (), *, everything: bool = F
     computed = (n for n in graph.nodes if n.name in chosen and not _only_moves(n.op))
     layers = dict.fromkeys(graph.node_name(node) for node in computed)
     done = edit.done()
+    if not layers and not made.conversions:  # outputs that are constants
+        return done
     return replace(done, notes=(*done.notes, InFloat(tuple(layers), made.conversions)))
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -96,7 +97,7 @@ def real_outputs(graph: Graph, port: Port, values: Array) -> Array:
     """Real values [samples, elements], in the model's order, of integers of the C code."""
     kind = graph.tensor(port.tensor).type
     ordered = port.to_model(values)
-    return kind.real(ordered.reshape(len(ordered), -1))
+    return kind.real(ordered.reshape(len(ordered), math.prod(ordered.shape[1:])))
 
 
 def real_inputs(graph: Graph, data: Data) -> Array:

@@ -121,8 +121,11 @@ class OutputTally:
     def update(self, theirs: Array, mine: Array) -> None:
         """See real values [samples, elements] of the runtime and our own.
 
-        A choice is right or wrong: of 100 elements one that differs is noise of 20 dB.
+        A choice is right or wrong: of 100 elements one that differs is noise of 20 dB. Without
+        elements there is nothing to see.
         """
+        if not mine.size:
+            return
         self._low = np.minimum(self._low, theirs.min(axis=0))
         self._high = np.maximum(self._high, theirs.max(axis=0))
         self._first = mine[0] if self._first is None else self._first
@@ -158,7 +161,7 @@ class OutputTally:
         much as one step wide, that is the fault.)
         """
         step = (2.5 if self._quantized else 1.0) * self._scale
-        varies = bool((self._high - self._low).max() > step)
+        varies = bool((self._high - self._low).max(initial=0.0) > step)
         return (self._frozen and varies) or bool(self._whole.constant(step))
 
 

@@ -2,14 +2,14 @@
 """Ranges of activations, observed batch by batch, and the int8 grid for a range.
 
 An observer is a value: ``updated`` gives the observer that has also seen some numbers,
-``range`` what it would have a quantization cover. None of them depends on the order in
-which the numbers came.
+``range`` what it would have a quantization cover, ``expected`` the same for samples to come.
+None of them depends on the order in which the numbers came.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Protocol, Self
@@ -20,6 +20,7 @@ from mcuplan.errors import ScaleError
 from mcuplan.ir.types import Array, DType, Quant
 
 __all__ = [
+    "FEW",
     "OBSERVERS",
     "Histogram",
     "MinMax",
@@ -32,7 +33,12 @@ __all__ = [
 
 Range = tuple[float, float]
 
+FEW = 50
+"""From so many samples on, the largest value seen is as large as those to come."""
+
 _BINS = 4096
+_SPREAD, _STUDENT = 3.0, 2.5  # standard deviations; the first term of Student's t in 1/n for them
+_FARTHEST = 2.0  # times what was seen: one bit of resolution
 _SMALLEST = float(np.finfo(np.float32).tiny)
 
 
@@ -40,29 +46,58 @@ class Observer(Protocol):
     """Sees numbers and chooses a range."""
 
     def updated(self, values: Array) -> Self:
-        """The observer that has seen these values too (any shape, finite)."""
+        """The observer that has seen these values too ([samples, ...], finite)."""
 
     def range(self) -> Range:
         """(min, max) in real units; (0, 0) before any value was seen."""
 
+    def expected(self) -> Range:
+        """The range for samples to come: wider where few were seen, and they differ."""
+
 
 @dataclass(frozen=True, slots=True)
 class MinMax:
-    """Covers everything that was seen."""
+    """Covers everything that was seen. ``samples``: ends of each one, the first ``FEW``."""
 
     low: float = math.inf
     high: float = -math.inf
+    samples: tuple[Range, ...] = ()
 
     def updated(self, values: Array) -> MinMax:
         """See Observer."""
         if values.size == 0:
             return self
         low, high = _limits(values)
-        return MinMax(min(self.low, low), max(self.high, high))
+        each = values[: FEW - len(self.samples)].reshape(-1, values[0].size).astype(np.float64)
+        ends = zip(each.min(axis=1).tolist(), each.max(axis=1).tolist(), strict=True)
+        return MinMax(min(self.low, low), max(self.high, high), (*self.samples, *ends))
 
     def range(self) -> Range:
         """See Observer."""
         return (self.low, self.high) if self.low <= self.high else (0.0, 0.0)
+
+    def expected(self) -> Range:
+        """Of fewer than ``FEW`` samples: as far as their ends spread, at most twice the range.
+
+        A normal distribution has one in 740 beyond three standard deviations.
+        """
+        low, high = self.range()
+        if not 0 < len(self.samples) < FEW:
+            return low, high
+        return -_spread([-end for end, _ in self.samples]), _spread([e for _, e in self.samples])
+
+
+def _spread(ends: Sequence[float]) -> float:
+    """Where the upper end of another sample lies at most, to all that these show."""
+    top, count = max(ends), len(ends)
+    if top <= 0.0:
+        return top
+    if count == 1:
+        return _FARTHEST * top
+    mean = math.fsum(ends) / count
+    deviation = math.sqrt(math.fsum((end - mean) ** 2 for end in ends) / (count - 1))
+    times = _SPREAD * (1.0 + _STUDENT / (count - 1)) * math.sqrt(1.0 + 1.0 / count)
+    return min(max(top, mean + times * deviation), _FARTHEST * top)
 
 
 def _limits(values: Array) -> Range:
@@ -146,6 +181,10 @@ class Percentile:
     percent: float = 99.99  # of the values lie in the range
     histogram: Histogram = field(default_factory=Histogram)
 
+    def expected(self) -> Range:
+        """See Observer; what was left out is not expected."""
+        return self.range()
+
     def updated(self, values: Array) -> Percentile:
         """See Observer."""
         return replace(self, histogram=self.histogram.updated(values))
@@ -177,6 +216,10 @@ class Mse:
 
     histogram: Histogram = field(default_factory=Histogram)
     candidates: int = 96
+
+    def expected(self) -> Range:
+        """See Observer; the error was weighed already."""
+        return self.range()
 
     def updated(self, values: Array) -> Mse:
         """See Observer."""

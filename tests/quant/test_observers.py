@@ -13,6 +13,7 @@ from hypothesis.extra import numpy as hnp
 
 from mcuplan.errors import ScaleError
 from mcuplan.quant.observers import (
+    FEW,
     Histogram,
     MinMax,
     Mse,
@@ -135,3 +136,31 @@ def test_an_impossible_range_is_refused(values: tuple[float, float]) -> None:
     """No float32 scale covers it: a ScaleError, not a scale of infinity."""
     with pytest.raises(ScaleError):
         quant_of_range(values)
+
+
+@given(
+    values=hnp.arrays(np.float32, st.tuples(st.integers(1, 60), st.integers(1, 5)), elements=FLOATS)
+)
+def test_what_is_expected_holds_what_was_seen(values: np.ndarray) -> None:
+    """At most twice as far, the same in any order, and no further from enough samples."""
+    seen = MinMax().updated(values)
+    low, high = seen.expected()
+    assert min(2 * seen.low, seen.low) <= low <= seen.low
+    assert seen.high <= high <= max(2 * seen.high, seen.high)
+    other = MinMax().updated(values[1::2]) if len(values) > 1 else MinMax()
+    assert (low, high) == other.updated(values[::2]).expected()
+    if len(values) >= FEW:
+        assert seen.range() == (low, high)
+
+
+def test_few_samples_that_differ_are_not_all() -> None:
+    """Of 16 draws of a normal value the largest is passed by others; by spread, hardly any."""
+    draws = np.random.default_rng(3).normal(size=(300, 17)).astype(np.float32)
+    beyond = np.zeros(2)
+    for row in draws:
+        seen = MinMax().updated(row[:16])
+        beyond += [row[16] > end for end in (seen.range()[1], seen.expected()[1])]
+    assert beyond[0] >= 10
+    assert 4 * beyond[1] < beyond[0]
+    alike = MinMax().updated(np.full((16, 4), 0.5, np.float32))
+    assert (0.5, 0.5) == alike.expected()

@@ -34,16 +34,17 @@ def check_rows(plan: Plan, *, keep_inputs: bool = False) -> None:
     if not any(run.step == FEED for run in plan.runs):
         for port in graph.inputs:
             machine.write(port.tensor, range(graph.tensor(port.tensor).type.rows))
+    wanted = {step.index: _count(step) for step in steps}
     reached: dict[int, int] = {}
     for number, run in enumerate(plan.runs):
-        if run.first != reached.get(run.step, 0) or run.end <= run.first:
+        goes_on = run.end > run.first or not wanted.get(run.step, 1)  # without elements: no rows
+        if run.first != reached.get(run.step, 0) or not goes_on:
             machine.violations.append(f"run {number}: step {run.step} does not go on there")
         reached[run.step] = run.end
         if run.step == FEED:
             machine.write(graph.inputs[0].tensor, range(run.first, run.end))
         else:
             machine.advance(steps[run.step], number, run)
-    wanted = {step.index: _count(step) for step in steps}
     if FEED in reached:
         wanted[FEED] = graph.tensor(graph.inputs[0].tensor).type.rows
     for index, rows in wanted.items():
