@@ -22,10 +22,12 @@ from mcuplan.errors import (
     TargetNotFound,
     did_you_mean,
 )
+from mcuplan.memory_system import MemorySystem
 from mcuplan.resources import targets_dir
 from mcuplan.safe_text import quoted
 from mcuplan.solvers.packing.problem import Region
 from mcuplan.target_file import TomlTable, read_toml
+from mcuplan.target_memory import TABLES, describe_memory, read_memory
 from mcuplan.units import Estimate, format_bytes, format_si
 
 __all__ = ["CORES", "Target", "describe", "lint", "list_targets", "load_target"]
@@ -71,7 +73,9 @@ _MAX_BYTES = 1 << 32
 _EXTEND_HINT = 'add it, or inherit it: extends = "cortex-m4"'
 _OWN_KEYS = ("name", "description", "generic", "extends")
 _GENERIC_KEYS = ("region", "clock_hz", "sources")  # of a generic core, not for a real board
-_INHERITED = ("core", "flags", "rates", "energy", "timing", "code_model", *_GENERIC_KEYS)
+_FIGURES = ("rates", "energy", "timing", "code_model", *TABLES)
+_INHERITED = ("core", "flags", *_FIGURES, *_GENERIC_KEYS)
+_DEEP = ("rates", *TABLES)  # merged two levels down
 _REGION_HINT = 'add [[region]] with name, kind = "{kind}", bytes and source'
 
 
@@ -92,6 +96,7 @@ class Target:
     timing: Mapping[str, Estimate] = field(hash=False)
     code_model: Mapping[str, Estimate] = field(hash=False)
     sources: Mapping[str, str] = field(hash=False)
+    memory: MemorySystem | None = None  # that code and constants are read from; None: no waits
     extends: str = ""
     path: Path | None = field(default=None, compare=False)  # never printed
     backend: str = "c99"  # kernel set beside the portable one, or auto; what the user asked for
@@ -159,6 +164,7 @@ def describe(target: Target) -> tuple[tuple[str, str, str], ...]:
         waits = f", wait states {region.wait_states}" if region.wait_states else ""
         size = f"{region.kind} {format_bytes(region.bytes)}{kept}{waits}"
         rows.append((f"region {region.name}", size, region.source))
+    rows += describe_memory(target.memory) if target.memory else ()
     tables = {f"rates.{backend}": rates for backend, rates in target.rates.items()}
     tables |= {"timing": target.timing, "energy": target.energy, "code_model": target.code_model}
     for table, figures in tables.items():
@@ -220,7 +226,7 @@ def _inherit(own: dict[str, Any], top: TomlTable) -> dict[str, Any]:
         board = merged.get("generic") is True and layer.get("generic") is not True
         gone = (*_OWN_KEYS, *_GENERIC_KEYS) if board else _OWN_KEYS
         merged = {key: value for key, value in merged.items() if key not in gone}
-        changed = {k: _merge(merged.get(k), v, 2 if k == "rates" else 1) for k, v in layer.items()}
+        changed = {k: _merge(merged.get(k), v, 2 if k in _DEEP else 1) for k, v in layer.items()}
         merged.update(changed)
     return merged
 
@@ -236,13 +242,14 @@ def _read(top: TomlTable, path: Path) -> Target:
     """The target in a merged document; meaningless where ``top.errors`` is not empty."""
     name = top.text("name", 'add name = "my-board"', pattern=_NAME, rule=_NAME_RULE)
     core = top.choice("core", CORES, _EXTEND_HINT)
+    clock_hz = top.integer("clock_hz", 1, 10_000_000_000, "add clock_hz = 80_000_000")
     target = Target(
         name=name,
         description=top.text("description"),
         core=core,
         generic=top.flag("generic"),
         features=_features(top, core),
-        clock_hz=top.integer("clock_hz", 1, 10_000_000_000, "add clock_hz = 80_000_000"),
+        clock_hz=clock_hz,
         regions=_regions(top),
         flags=_flags(top, core),
         rates=_rates(top),
@@ -250,6 +257,7 @@ def _read(top: TomlTable, path: Path) -> Target:
         timing=_figures(top, "timing", TIMING),
         code_model=_figures(top, "code_model", CODE_MODEL),
         sources=_sources(top),
+        memory=read_memory(top, clock_hz, core),
         extends=str(top.get("extends") or ""),
         path=path,
     )

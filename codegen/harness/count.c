@@ -9,28 +9,29 @@
  *   marks, steps        the hook reads byte marks + K when step K of `steps` has ended
  *   symbols             file of lines "ADDRESS NAME", ascending: the functions to attribute to
  *   out                 file to write
- * Written per call:
- *   call INSTRUCTIONS CYCLES
- *   step K HITS INSTRUCTIONS CYCLES        since the mark before it; K == steps: behind the last
- *   function INSTRUCTIONS CYCLES NAME */
+ * Of a board, all 0 where they are not given:
+ *   wait_states, read_bytes, line_bytes, code_lines, data_lines, unified, prefetch, ram
+ *                       the flash memory, see memory.h
+ *   rules               1: rules of the pipeline that no timing table has, see board.h
+ * Written per call, a TALLY being INSTRUCTIONS CYCLES CODE CONSTANTS RULES:
+ *   call TALLY
+ *   step K HITS TALLY         since the mark before it; K == steps: behind the last
+ *   function TALLY NAME */
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "board.h"
 #include "plugin.h"
+#include "tally.h"
 #include "timing.h"
 
 typedef struct {
-    uint64_t hits, instructions, cycles;
-} tally_t;
-
-typedef struct {
-    uint64_t start;
-    char name[128];
+    uint64_t hits;
     tally_t tally;
-} function_t;
+} step_t;
 
 /* What one translated block costs, worked out once. */
 typedef struct {
@@ -42,78 +43,52 @@ typedef struct {
     function_t *function;
 } block_t;
 
+/* An instruction on a board. */
+typedef struct {
+    board_insn_t insn;
+    const block_t *block;
+} placed_t;
+
 static uint64_t begin_at[3], end_at, hook_at, hook_end, marks_at, step_count;
 static timing_core_t core = TIMING_NONE;
-static function_t *functions;
-static size_t function_count;
-static function_t elsewhere = { .name = "?" };
+static board_t board;
 static FILE *out;
 
 static bool counting;
 static const block_t *previous; /* last counted block, NULL where its end does not matter */
 static tally_t call, segment;   /* segment: since the last mark */
-static tally_t *steps;          /* step_count + 1 of them */
+static step_t *steps;           /* step_count + 1 of them */
 
 QEMU_PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc,
                                            char **argv);
 
-static function_t *function_at(uint64_t address)
+static void add(function_t *function, const tally_t *more)
 {
-    size_t low = 0U;
-    size_t high = function_count;
-
-    while (low < high) {
-        const size_t middle = (low + high) / 2U;
-        if (functions[middle].start <= address) {
-            low = middle + 1U;
-        } else {
-            high = middle;
-        }
-    }
-    return (low > 0U) ? &functions[low - 1U] : &elsewhere;
-}
-
-static void add(function_t *function, uint64_t instructions, uint64_t cycles)
-{
-    tally_t *const all[3] = { &call, &segment, &function->tally };
-
-    for (size_t i = 0U; i < 3U; i++) {
-        all[i]->instructions += instructions;
-        all[i]->cycles += cycles;
-    }
+    tally_add(&call, more);
+    tally_add(&segment, more);
+    tally_add(&function->tally, more);
 }
 
 static void close_segment(uint64_t step)
 {
     steps[step].hits++;
-    steps[step].instructions += segment.instructions;
-    steps[step].cycles += segment.cycles;
-    segment = (tally_t){ 0U, 0U, 0U };
-}
-
-static void write_tally(const char *what, const char *name, const tally_t *t)
-{
-    (void)fprintf(out, "%s %" PRIu64 " %" PRIu64 "%s%s\n", what, t->instructions, t->cycles,
-                  (name[0] != '\0') ? " " : "", name);
+    tally_add(&steps[step].tally, &segment);
+    segment = (tally_t){ 0 };
 }
 
 static void end_call(void)
 {
     counting = false;
     close_segment(step_count);
-    write_tally("call", "", &call);
+    (void)fputs("call ", out);
+    tally_write(out, &call);
+    (void)fputc('\n', out);
     for (uint64_t k = 0U; k <= step_count; k++) {
-        (void)fprintf(out, "step %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 "\n", k,
-                      steps[k].hits, steps[k].instructions, steps[k].cycles);
+        (void)fprintf(out, "step %" PRIu64 " %" PRIu64 " ", k, steps[k].hits);
+        tally_write(out, &steps[k].tally);
+        (void)fputc('\n', out);
     }
-    for (size_t i = 0U; i < function_count; i++) {
-        if (functions[i].tally.instructions != 0U) {
-            write_tally("function", functions[i].name, &functions[i].tally);
-        }
-    }
-    if (elsewhere.tally.instructions != 0U) {
-        write_tally("function", elsewhere.name, &elsewhere.tally);
-    }
+    functions_write(out);
     (void)fflush(out);
 }
 
@@ -121,17 +96,16 @@ static void begin_call(void)
 {
     counting = true;
     previous = NULL;
-    call = segment = elsewhere.tally = (tally_t){ 0U, 0U, 0U };
+    call = segment = (tally_t){ 0 };
     memset(steps, 0, (size_t)(step_count + 1U) * sizeof *steps);
-    for (size_t i = 0U; i < function_count; i++) {
-        functions[i].tally = call;
-    }
+    functions_clear();
+    board_clear();
 }
 
 static void on_block(unsigned vcpu, void *userdata)
 {
     const block_t *const block = userdata;
-    uint64_t cycles = block->cycles;
+    tally_t more = { block->instructions, block->cycles, { 0 } };
 
     (void)vcpu;
     if (!counting) {
@@ -142,7 +116,8 @@ static void on_block(unsigned vcpu, void *userdata)
         begin_call();
     }
     if ((previous != NULL) && (previous->next != block->start)) {
-        add(previous->function, 0U, previous->refill);
+        const tally_t refill = { 0U, previous->refill, { 0 } };
+        add(previous->function, &refill);
     }
     if (block->start == end_at) {
         end_call();
@@ -150,13 +125,14 @@ static void on_block(unsigned vcpu, void *userdata)
     }
     if (block->in_hook) {
         previous = NULL;
+        board_break();
         return;
     }
     if ((previous != NULL) && (previous->next == block->start) && previous->ends_with_load &&
         block->begins_with_load) {
-        cycles--; /* a block may end at a page end, too: neighbouring loads still pipeline */
+        more.cycles--; /* a block may end at a page end, too: neighbouring loads still pipeline */
     }
-    add(block->function, block->instructions, cycles);
+    add(block->function, &more);
     previous = block;
 }
 
@@ -168,6 +144,50 @@ static void on_mark(unsigned vcpu, qemu_plugin_meminfo_t info, uint64_t address,
     if (counting && (address >= marks_at) && (address < marks_at + step_count)) {
         close_segment(address - marks_at);
     }
+}
+
+static void add_waits(const placed_t *placed, board_waits_t waits)
+{
+    if ((waits.code != 0) || (waits.constants != 0) || (waits.rules != 0)) {
+        const tally_t more = { 0U, 0U, { waits.code, waits.constants, waits.rules } };
+        add(placed->block->function, &more);
+    }
+}
+
+static void on_instruction(unsigned vcpu, void *userdata)
+{
+    const placed_t *const placed = userdata;
+
+    (void)vcpu;
+    if (counting) {
+        add_waits(placed, board_execute(&placed->insn));
+    }
+}
+
+static void on_access(unsigned vcpu, qemu_plugin_meminfo_t info, uint64_t address, void *userdata)
+{
+    const placed_t *const placed = userdata;
+
+    (void)vcpu;
+    if (counting) {
+        const unsigned bytes = 1U << qemu_plugin_mem_size_shift(info);
+        const bool store = qemu_plugin_mem_is_store(info);
+        add_waits(placed, board_access(&placed->insn, address, bytes, store));
+    }
+}
+
+static void place(struct qemu_plugin_insn *insn, const block_t *block, timing_t t, bool overlaps)
+{
+    placed_t *const placed = calloc(1U, sizeof *placed);
+
+    if (placed == NULL) {
+        abort();
+    }
+    placed->insn = (board_insn_t){ qemu_plugin_insn_vaddr(insn), t, overlaps };
+    placed->block = block;
+    qemu_plugin_register_vcpu_insn_exec_cb(insn, on_instruction, QEMU_PLUGIN_CB_NO_REGS, placed);
+    qemu_plugin_register_vcpu_mem_cb(insn, on_access, QEMU_PLUGIN_CB_NO_REGS, QEMU_PLUGIN_MEM_RW,
+                                     placed);
 }
 
 static void translate(struct qemu_plugin_tb *tb)
@@ -182,12 +202,14 @@ static void translate(struct qemu_plugin_tb *tb)
     block->instructions = qemu_plugin_tb_n_insns(tb);
     block->in_hook = (block->start >= hook_at) && (block->start < hook_end);
     block->function = function_at(block->start);
+    qemu_plugin_register_vcpu_tb_exec_cb(tb, on_block, QEMU_PLUGIN_CB_NO_REGS, block);
     for (size_t i = 0U; i < block->instructions; i++) {
         struct qemu_plugin_insn *const insn = qemu_plugin_tb_get_insn(tb, i);
         const plugin_opcode_t opcode = plugin_opcode(insn);
         const timing_t t = timing_of(core, opcode.first, opcode.second);
+        const bool overlaps = t.single_load && behind_load;
 
-        block->cycles += t.cycles - ((t.single_load && behind_load) ? 1U : 0U);
+        block->cycles += t.cycles - (overlaps ? 1U : 0U);
         block->begins_with_load = (i == 0U) ? t.single_load : block->begins_with_load;
         block->refill = t.refill;
         block->next = qemu_plugin_insn_vaddr(insn) + t.size;
@@ -195,36 +217,16 @@ static void translate(struct qemu_plugin_tb *tb)
         if (block->in_hook) { /* reads and writes: QEMU 7.2 mistakes a wish for reads alone */
             qemu_plugin_register_vcpu_mem_cb(insn, on_mark, QEMU_PLUGIN_CB_NO_REGS,
                                              QEMU_PLUGIN_MEM_RW, NULL);
+        } else if ((board.memory.read_bytes != 0U) || (board.rules != 0U)) {
+            place(insn, block, t, overlaps);
         }
     }
     block->ends_with_load = behind_load;
-    qemu_plugin_register_vcpu_tb_exec_cb(tb, on_block, QEMU_PLUGIN_CB_NO_REGS, block);
 }
 
 static void finish(void)
 {
     (void)fclose(out);
-}
-
-static int read_symbols(const char *path)
-{
-    FILE *const file = fopen(path, "r");
-    function_t entry = { 0 };
-
-    if (file == NULL) {
-        return -1;
-    }
-    while (fscanf(file, "%" SCNx64 " %127s", &entry.start, entry.name) == 2) {
-        function_t *const grown = realloc(functions, (function_count + 1U) * sizeof *functions);
-        if (grown == NULL) {
-            abort();
-        }
-        functions = grown;
-        functions[function_count] = entry;
-        function_count++;
-    }
-    (void)fclose(file);
-    return 0;
 }
 
 static int take_argument(const char *argument)
@@ -233,9 +235,23 @@ static int take_argument(const char *argument)
         const char *name;
         uint64_t *value;
     } numbers[] = {
-        { "begin=", &begin_at[0] },   { "end=", &end_at },          { "hook=", &hook_at },
-        { "begin2=", &begin_at[1] },  { "marks=", &marks_at },      { "steps=", &step_count },
-        { "begin3=", &begin_at[2] },  { "hook_end=", &hook_end },
+        { "begin=", &begin_at[0] },
+        { "begin2=", &begin_at[1] },
+        { "begin3=", &begin_at[2] },
+        { "end=", &end_at },
+        { "hook=", &hook_at },
+        { "hook_end=", &hook_end },
+        { "marks=", &marks_at },
+        { "steps=", &step_count },
+        { "wait_states=", &board.memory.wait_states },
+        { "read_bytes=", &board.memory.read_bytes },
+        { "line_bytes=", &board.memory.line_bytes },
+        { "code_lines=", &board.memory.code_lines },
+        { "data_lines=", &board.memory.data_lines },
+        { "unified=", &board.memory.unified },
+        { "prefetch=", &board.memory.prefetch },
+        { "ram=", &board.memory.ram },
+        { "rules=", &board.rules },
     };
     const char *const value = strchr(argument, '=');
 
@@ -251,7 +267,7 @@ static int take_argument(const char *argument)
         return 0;
     }
     if (strncmp(argument, "symbols=", 8U) == 0) {
-        return read_symbols(value + 1);
+        return functions_read(value + 1);
     }
     if (strncmp(argument, "out=", 4U) == 0) {
         out = fopen(value + 1, "w");
@@ -272,6 +288,10 @@ int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc, 
     steps = calloc((size_t)step_count + 1U, sizeof *steps);
     if ((out == NULL) || (steps == NULL)) {
         (void)fprintf(stderr, "count: no output file given\n");
+        return -1;
+    }
+    if (board_describe(&board) != 0) {
+        (void)fprintf(stderr, "count: no such flash memory\n");
         return -1;
     }
     plugin_begin(id, translate, finish);

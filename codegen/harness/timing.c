@@ -8,7 +8,7 @@
 #define DIVIDE (6U)
 #define PC (15U)
 
-static const timing_t plain = { 4U, 1U, 0U, false };
+static const timing_t plain = { .size = 4U, .cycles = 1U };
 
 static unsigned bits(unsigned word, unsigned high, unsigned low)
 {
@@ -22,29 +22,48 @@ static unsigned ones(unsigned word)
 
 static timing_t access_single(unsigned size, bool load, bool to_pc)
 {
-    const timing_t t = { size, load ? 2U : 1U, to_pc ? REFILL : 0U, load };
+    const timing_t t = { .size = size,
+                         .cycles = load ? 2U : 1U,
+                         .refill = to_pc ? REFILL : 0U,
+                         .single_load = load,
+                         .store = load ? STORE_NONE : STORE_TO_OFFSET };
+    return t;
+}
+
+static timing_t to_sum(timing_t t)
+{
+    if (t.store != STORE_NONE) {
+        t.store = STORE_TO_SUM;
+    }
     return t;
 }
 
 static timing_t access_many(unsigned size, unsigned words, bool to_pc)
 {
-    const timing_t t = { size, 1U + words, to_pc ? REFILL : 0U, false };
+    const timing_t t = { .size = size, .cycles = 1U + words, .refill = to_pc ? REFILL : 0U };
     return t;
 }
 
 static timing_t branch(unsigned size)
 {
-    const timing_t t = { size, 1U, REFILL, false };
+    const timing_t t = { .size = size, .cycles = 1U, .refill = REFILL };
+    return t;
+}
+
+static timing_t immediate_branch(unsigned size)
+{
+    timing_t t = branch(size);
+    t.immediate_branch = true;
     return t;
 }
 
 /* A5.2.5: the group 1011. */
 static timing_t misc16(unsigned op)
 {
-    timing_t t = { 2U, 1U, 0U, false };
+    timing_t t = { .size = 2U, .cycles = 1U };
 
     if ((bits(op, 10, 10) == 0U) && (bits(op, 8, 8) == 1U)) { /* CBZ, CBNZ */
-        t = branch(2U);
+        t = immediate_branch(2U);
     } else if (bits(op, 11, 9) == 2U) { /* PUSH */
         t = access_many(2U, ones(bits(op, 8, 0)), false);
     } else if (bits(op, 11, 9) == 6U) { /* POP */
@@ -56,7 +75,7 @@ static timing_t misc16(unsigned op)
 /* A5.2.3: ADD, CMP, MOV on any register, BX, BLX. */
 static timing_t special16(unsigned op)
 {
-    timing_t t = { 2U, 1U, 0U, false };
+    timing_t t = { .size = 2U, .cycles = 1U };
     const unsigned to = (bits(op, 7, 7) << 3) | bits(op, 2, 0);
 
     if (bits(op, 9, 8) == 3U) {
@@ -69,7 +88,7 @@ static timing_t special16(unsigned op)
 
 static timing_t timing16(unsigned op)
 {
-    timing_t t = { 2U, 1U, 0U, false };
+    timing_t t = { .size = 2U, .cycles = 1U };
 
     switch (bits(op, 15, 12)) {
     case 0x4:
@@ -80,7 +99,7 @@ static timing_t timing16(unsigned op)
         }
         break;
     case 0x5:
-        t = access_single(2U, bits(op, 11, 9) >= 3U, false);
+        t = to_sum(access_single(2U, bits(op, 11, 9) >= 3U, false));
         break;
     case 0x6:
     case 0x7:
@@ -96,7 +115,7 @@ static timing_t timing16(unsigned op)
         break;
     case 0xD:
     case 0xE:
-        t = branch(2U);
+        t = immediate_branch(2U);
         break;
     default:
         break;
@@ -174,7 +193,7 @@ static timing_t timing32(timing_core_t core, unsigned a, unsigned b)
 
     if (group == 2U) {
         if (bits(b, 15, 15) == 1U) { /* branches; what else is here never jumps */
-            t = branch(4U);
+            t = immediate_branch(4U);
         }
     } else if (bits(a, 10, 10) == 1U) {
         if (bits(b, 11, 9) == 5U) {
@@ -187,6 +206,9 @@ static timing_t timing32(timing_core_t core, unsigned a, unsigned b)
     } else if (bits(a, 9, 9) == 0U) {
         const bool load = bits(a, 4, 4) == 1U;
         t = access_single(4U, load, load && (bits(a, 6, 5) == 2U) && (bits(b, 15, 12) == PC));
+        if ((bits(a, 7, 7) == 0U) && (bits(b, 11, 11) == 0U)) {
+            t = to_sum(t);
+        }
     } else if (bits(a, 8, 8) == 1U) {
         t = multiply_group(core, a, b);
     }

@@ -12,11 +12,16 @@
 /** Whose table: Cortex-M3 TRM r2p1, Cortex-M4 TRM r0p1, both section 3.3. */
 typedef enum { TIMING_NONE, TIMING_M3, TIMING_M4 } timing_core_t;
 
+/** Single stores: of one register, and how their address is made. */
+typedef enum { STORE_NONE, STORE_TO_OFFSET, STORE_TO_SUM } timing_store_t;
+
 typedef struct {
-    unsigned size;    /* bytes, 2 or 4 */
-    unsigned cycles;  /* not counting a pipeline refill */
-    unsigned refill;  /* extra cycles when execution continues elsewhere */
-    bool single_load; /* one cycle less right behind another single load */
+    unsigned size;         /* bytes, 2 or 4 */
+    unsigned cycles;       /* not counting a pipeline refill */
+    unsigned refill;       /* extra cycles when execution continues elsewhere */
+    bool single_load;      /* one cycle less right behind another single load */
+    timing_store_t store;  /* STORE_TO_SUM: to a register plus another one */
+    bool immediate_branch; /* to an address that stands in the instruction */
 } timing_t;
 
 /** first, second: halfwords of the instruction; second is not used by a 16-bit one. */

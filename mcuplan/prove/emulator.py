@@ -18,7 +18,9 @@ import numpy as np
 import numpy.typing as npt
 
 from mcuplan.errors import ToolFailed
+from mcuplan.memory_system import NO_STALLS, MemorySystem, Stalls, all_stalls
 from mcuplan.prove.api import Bytes
+from mcuplan.prove.cores import Core
 from mcuplan.prove.elf import read_elf
 from mcuplan.prove.harness import CoreImage, Hook
 from mcuplan.prove.samples import explain_failure, read_results, write_samples
@@ -29,6 +31,7 @@ __all__ = [
     "Count",
     "EmulatorRun",
     "FunctionCount",
+    "board_arguments",
     "count_calls",
     "run_machine",
     "run_on_core",
@@ -41,17 +44,22 @@ _FAULT_PC = re.compile(r"fault: pc=(0x[0-9a-f]+)")
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """Instructions executed and estimated cycles; ``None`` where the core has no table."""
+    """Instructions executed and estimated cycles; ``None`` where the core has no table.
+
+    ``stalls`` come on top of ``cycles``: nothing but on a board whose memory system is described.
+    """
 
     instructions: int
     cycles: int | None
+    stalls: Stalls = NO_STALLS
 
 
 def total(counts: Sequence[Count]) -> Count:
     """The sum; cycles where all have them."""
     cycles = [count.cycles for count in counts if count.cycles is not None]
     whole = sum(cycles) if len(cycles) == len(counts) else None
-    return Count(sum(count.instructions for count in counts), whole)
+    stalls = all_stalls(count.stalls for count in counts)
+    return Count(sum(count.instructions for count in counts), whole, stalls)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +108,19 @@ class EmulatorRun:
     @property
     def slowest(self) -> CallCount:
         """The call with most cycles, or instructions where there are no cycles."""
-        return max(self.calls, key=lambda call: (call.total.cycles or 0, call.total.instructions))
+        return max(self.calls, key=lambda call: _duration(call.total))
+
+
+def _duration(count: Count) -> tuple[float, int]:
+    return (count.cycles or 0) + count.stalls.cycles, count.instructions
 
 
 def run_on_core(
     image: CoreImage,
     inputs: tuple[Bytes, ...],
-    *,
     counter: Path | None = None,
+    memory: MemorySystem | None = None,
+    *,
     timeout_s: float = 600.0,
 ) -> EmulatorRun:
     """Run all samples through an image built by ``build_for_core``.
@@ -116,6 +129,8 @@ def run_on_core(
         image: what to run.
         inputs: per model input ``[samples, ...]`` in its element type.
         counter: the plugin from :func:`~mcuplan.prove.counter.build_counter`, to count each call.
+        memory: what the board reads code and constants from, to count what it waits; of no use
+            on cores without a timing table.
         timeout_s: limit for all samples together.
 
     Raises:
@@ -125,7 +140,8 @@ def run_on_core(
     samples = write_samples(image, inputs)
     plugin = ""
     if counter is not None:
-        plugin = _plugin_argument(counter, image.work, _image_arguments(image))
+        arguments = _image_arguments(image) | board_arguments(memory, image.core)
+        plugin = _plugin_argument(counter, image.work, arguments)
     done = run_machine(image.core.machine, image.program, image.work, plugin, timeout_s)
     if done.returncode != 0:
         raise _name_fault(image, explain_failure(done, image.core.machine), done)
@@ -209,6 +225,24 @@ def _image_arguments(image: CoreImage) -> dict[str, str]:
     return arguments
 
 
+def board_arguments(memory: MemorySystem | None, core: Core) -> dict[str, str]:
+    """A board as ``count.c`` is told of it; nothing of a core without a timing table."""
+    if memory is None or not core.timing:
+        return {}
+    numbers = {
+        "wait_states": memory.wait_states,
+        "read_bytes": memory.read_bytes,
+        "line_bytes": memory.line_bytes,
+        "code_lines": memory.icache_lines,
+        "data_lines": memory.dcache_lines,
+        "unified": int(memory.unified),
+        "prefetch": int(memory.prefetch),
+        "ram": core.ram.origin,
+        "rules": int(memory.rules and core.timing == "m4"),
+    }
+    return {name: str(number) for name, number in numbers.items()}
+
+
 def _read_counts(work: Path, has_cycles: bool) -> tuple[CallCount, ...]:
     """What the plugin wrote.
 
@@ -230,17 +264,16 @@ def _read_counts(work: Path, has_cycles: bool) -> tuple[CallCount, ...]:
 
 
 def _parse_call(lines: list[list[str]], has_cycles: bool) -> CallCount:
-    def count(instructions: str, cycles: str) -> Count:
-        return Count(int(instructions), int(cycles) if has_cycles else None)
+    def count(tally: Sequence[str]) -> Count:
+        instructions, cycles, *stalls = map(int, tally)
+        return Count(instructions, cycles if has_cycles else None, Stalls(*stalls))
 
-    steps = [count(words[3], words[4]) for words in lines if words[0] == "step"]
+    steps = [count(words[3:]) for words in lines if words[0] == "step"]
     functions = [
-        FunctionCount(words[3], count(words[1], words[2]))
-        for words in lines
-        if words[0] == "function"
+        FunctionCount(words[6], count(words[1:6])) for words in lines if words[0] == "function"
     ]
     functions.sort(key=lambda entry: (-entry.count.instructions, entry.name))
-    total = count(lines[0][1], lines[0][2])
+    total = count(lines[0][1:])
     return CallCount(total, tuple(steps[:-1]), steps[-1], tuple(functions))
 
 

@@ -199,8 +199,7 @@ def prove_on_core(subject: Subject, feeds: Mapping[str, Array] | Feeds, core: Co
         ToolMissing, ToolFailed: compiler or emulator missing, or failed.
         StackUnknown: the stack cannot be bounded.
     """
-    compiler = cross_compiler()
-    files, api = subject.bundle.files, subject.api()
+    files, api, compiler = subject.bundle.files, subject.api(), cross_compiler()
     with temporary_folder() as top:
         counter = build_counter(_made(top / "counter"), host_compiler())
         image = build_for_core(files, api, _made(top / "plain"), core, compiler)
@@ -238,7 +237,7 @@ def _run_on_core(
     """Run all samples; whether the outputs equal the reference, and one run with the slowest."""
     equal, slowest, stack = True, [], 0
     for _, batch in blocks(feeds, _run_size(subject, ())):
-        run = run_on_core(image, _arrays(subject, batch), counter=counter)
+        run = run_on_core(image, _arrays(subject, batch), counter, subject.memory)
         for at, block in blocks(batch, together(subject.graph)):
             shown = tuple(output[at : at + samples_of(block)] for output in run.outputs)
             equal = _outputs_equal(subject, block, shown) and equal
@@ -267,7 +266,8 @@ def count_call(subject: Subject, feeds: Mapping[str, Array], core: Core) -> Call
         counter = build_counter(_made(top / "counter"), host_compiler())
         work = _made(top / "count")
         image = build_for_core(files, api, work, core, cross_compiler(), hook=Hook.COUNT)
-        return run_on_core(image, _arrays(subject, feeds), counter=counter).slowest
+        inputs = _arrays(subject, feeds)
+        return run_on_core(image, inputs, counter, subject.memory).slowest
 
 
 def _stray(subject: Subject, place: str, found: tuple[int, int] | None) -> Iterator[Finding]:
@@ -345,7 +345,7 @@ def elf_drift(subject: Subject, report: ImageReport) -> tuple[str, ...]:
 
 def _arrays(subject: Subject, feeds: Mapping[str, Array]) -> tuple[Array, ...]:
     """Feeds in the order of the ports, one flat row a sample."""
-    arrays = [feeds[port.tensor] for port in subject.graph.app_inputs]
+    arrays = (feeds[port.tensor] for port in subject.graph.app_inputs)
     return tuple(a.reshape(len(a), -1) for a in arrays)
 
 

@@ -10,6 +10,7 @@ from mcuplan.emit import Bundle, BundlePort
 from mcuplan.ir.evaluate import evaluate
 from mcuplan.ir.graph import Graph
 from mcuplan.ir.types import Array
+from mcuplan.memory_system import MemorySystem
 from mcuplan.passes.dead_channels import Removal
 from mcuplan.prove.api import BundleApi, DeadBytes, IoPort, KeptBytes
 from mcuplan.prove.boundary import feeds_of
@@ -36,6 +37,11 @@ class Subject:
     def graph(self) -> Graph:
         """The lowered graph in execution order."""
         return self.plan.program.graph
+
+    @property
+    def memory(self) -> MemorySystem | None:
+        """What the board that is planned for reads code and constants from."""
+        return self.plan.program.target.memory
 
     def expected(self, feeds: Mapping[str, Array], names: Iterable[str]) -> Mapping[str, Array]:
         """What the code must compute for tensors of the graph."""

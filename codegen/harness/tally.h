@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tally.h - sums of what was counted, of functions too. */
+#ifndef TALLY_H
+#define TALLY_H
+
+#include <stdint.h>
+#include <stdio.h>
+
+/** waits: cycles beside those of the timing table, by cause: code, constants, rules. */
+typedef struct {
+    uint64_t instructions, cycles;
+    int64_t waits[3];
+} tally_t;
+
+typedef struct {
+    uint64_t start;
+    char name[128];
+    tally_t tally;
+} function_t;
+
+/** Adds to a sum. */
+void tally_add(tally_t *sum, const tally_t *more);
+
+/** Writes "INSTRUCTIONS CYCLES CODE CONSTANTS RULES". */
+void tally_write(FILE *out, const tally_t *tally);
+
+/** Reads lines "ADDRESS NAME", ascending; returns 0, or -1 where there is no such file. */
+int functions_read(const char *path);
+
+/** The function that an address is in; one that is called "?" where it is in none. */
+function_t *function_at(uint64_t address);
+
+void functions_clear(void);
+
+/** Writes "function TALLY NAME" of those that ran. */
+void functions_write(FILE *out);
+
+#endif
