@@ -250,7 +250,7 @@ def _scaled(sums: Array, multiplier: Array, shift: int) -> Array:
 
 
 def _int16(values: Array) -> Array:
-    limited: Array = np.clip(values, -_MOST, _MOST)
+    limited: Array = np.clip(values, -_ONE, _MOST)
     return limited
 
 

@@ -11,6 +11,7 @@ import pytest
 from onnx import numpy_helper
 
 from mcuplan import pipeline
+from mcuplan.backends.dsp._recurrent import RECURRENT
 from mcuplan.calibrate import read_data
 from mcuplan.cli import run
 from mcuplan.errors import McuplanError, ScaleError
@@ -251,6 +252,17 @@ def test_on_the_emulator(tmp_path: Path, host_gcc: str, arm_gcc: str, qemu: str)
     for dtype in ("int8", "float32"):
         asked = given if dtype == "int8" else [given[0], given[1], *given[4:], "--dtype", dtype]
         assert 0 == run(["verify", path, *asked, "-q", "--no-save"])
+
+
+@pytest.mark.parametrize("name", ["lstm of a batch", "peepholes", "rnn"])
+def test_fast_kernels(name: str, tmp_path: Path, host_gcc: str, arm_gcc: str, qemu: str) -> None:
+    """Kernels of the DSP instructions give the bytes of the reference."""
+    planned = _planned(tmp_path, CASES[name], DType.INT8)
+    made = [s for s in planned.plan.program.steps if isinstance(s.node.op, Recurrent)]
+    assert all(RECURRENT[0].supports(step.signature) for step in made)
+    path, data = str(tmp_path / "model.onnx"), str(tmp_path / "data.npz")
+    given = ["-t", "cortex-m4", "--calibration", data, "--inputs", data, "--samples", "2"]
+    assert 0 == run(["verify", path, *given, "--on", "emulator", "-q", "--no-save"])
 
 
 def test_states_go_on_as_the_cell_has_them(tmp_path: Path, host_gcc: str) -> None:

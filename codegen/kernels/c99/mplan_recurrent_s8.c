@@ -60,7 +60,7 @@ static int32_t gate(const cell_t *p, size_t row, const int8_t *x, const int16_t 
 
 static int16_t short_of(int32_t value)
 {
-    return (int16_t)mplan_clamp(value, -MOST, MOST);
+    return (int16_t)mplan_clamp(value, -ONE, MOST);
 }
 
 static int32_t peeped(const int32_t *peepholes, size_t at, int32_t c)

@@ -10,7 +10,6 @@ typedef mplan_recurrent_s8_dsp_t cell_t;
 enum { CELL_LSTM = 0, CELL_GRU = 1 };
 
 #define ONE (32768)
-#define MOST (32767)
 #define HALF (16384)
 
 /* What a step works in. */
@@ -36,82 +35,49 @@ static void add_x(const cell_t *p, const work_t *w, size_t rows)
     mplan_gate_job_t job;
 
     job.weights = p->weights;
-    job.multiplier = p->x_multiplier;
+    job.start = p->bias;
     add(&job, w->x, mplan_up_to_four(p->in_c), w->gates, rows);
 }
 
-/* Rows [first, end) of h go to gates from `to` on; first is a multiple of four. */
-static void add_h(const cell_t *p, const work_t *w, size_t first, size_t end, size_t to)
+/* Rows [first, end) of h are added to start and go to gates; first is a multiple of four. */
+static void add_h(const cell_t *p, const int16_t *h, size_t first, size_t end, const int32_t *start,
+                  int32_t *gates)
 {
+    const size_t count = mplan_up_to_four(p->hidden);
     mplan_gate_job_t job;
 
-    job.weights = &p->recurrent[(first / 4U) * mplan_up_to_four(p->hidden)];
-    job.multiplier = &p->h_multiplier[first];
-    add(&job, w->h, mplan_up_to_four(p->hidden), &w->gates[to], end - first);
-}
-
-/* tanh, or the sigmoid (1 + 2^-15 + tanh) / 2, by a line between two entries of a table. */
-typedef struct {
-    const int16_t *table;
-    int32_t limit;
-    int32_t rounding;
-    uint32_t shift;
-} function_t;
-
-static inline function_t function_from(const cell_t *p, uint8_t is_tanh, int32_t limit)
-{
-    function_t f;
-
-    f.table = &p->tanh_table[256];
-    f.limit = limit;
-    f.rounding = (is_tanh != 0U) ? 64 : (64 + ((ONE + 1) * 128));
-    f.shift = (is_tanh != 0U) ? 7U : 8U;
-    return f;
+    job.weights = &p->recurrent[(first / 4U) * mplan_gate_words(count)];
+    job.start = start;
+    add(&job, h, count, gates, end - first);
 }
 
 /*
- * Of 16 bits, whose ends give the same as one step inside of them, 7 are the part of the way: both
- * entries times 128 - part and part.
+ * A line between two entries of the table of tanh, times 128. Of 16 bits, whose ends give the same
+ * as one step inside of them, 7 are the part of the way: both entries times 128 - part and part.
  */
-#define VALUE(x)                                                                                   \
-    "ssat " x ", #16, " x "; asr %[t], " x ", #7; ldr %[t], [%[table], %[t], lsl #1]\n"            \
-    "ubfx " x ", " x ", #0, #7; mla " x ", " x ", %[spread], %[whole]\n"                           \
-    "smlad " x ", %[t], " x ", %[rounding]; asr " x ", " x ", %[shift]\n"
-
-#define WITH_FUNCTION                                                                              \
-    : [at] "+r"(gates), [t] "=&r"(t)                                                               \
-    : [table] "r"(table), [rounding] "r"(rounding), [shift] "r"(shift), [spread] "r"(65535),       \
-      [whole] "r"(128)                                                                             \
-    : "r4", "r5", "r6", "r8", "cc", "memory"
-
-/* Values of a function in place of what it is given. */
-static __attribute__((noinline)) void values_of(const function_t *f, int32_t *gates, size_t count)
-{
-    const int16_t *const table = f->table;
-    const int32_t rounding = f->rounding;
-    const uint32_t shift = f->shift;
-    int32_t *const end = &gates[count];
-    int32_t *const end_of_fours = &gates[count & ~(size_t)3U];
-    uint32_t t;
-
-    for (int32_t *at = gates; (f->limit != MOST) && (at != end); at++) {
-        *at = mplan_clamp(*at, -f->limit, f->limit);
-    }
-    while (gates != end_of_fours) {
-        __asm volatile("ldmia %[at], {r4-r6, r8}\n" VALUE("r4") VALUE("r5") VALUE("r6") VALUE("r8")
-                       "stmia %[at]!, {r4-r6, r8}\n" WITH_FUNCTION);
-    }
-    while (gates != end) {
-        __asm volatile("ldr r4, [%[at]]\n" VALUE("r4") "str r4, [%[at]], #4\n" WITH_FUNCTION);
-    }
-}
-
-static inline int16_t short_of(int32_t value)
+static inline int32_t line(const int16_t *table, int32_t x, int32_t rounding)
 {
     int32_t q;
+    uint32_t entries;
 
-    __asm("ssat %0, #16, %1" : "=r"(q) : "r"(value));
-    return (int16_t)((q < -MOST) ? -MOST : q);
+    __asm("ssat %[q], #16, %[x]; asr %[t], %[q], #7; ldr %[t], [%[table], %[t], lsl #1]\n"
+          "ubfx %[q], %[q], #0, #7; mla %[q], %[q], %[spread], %[whole]\n"
+          "smlad %[q], %[t], %[q], %[rounding]\n"
+          : [q] "=&r"(q), [t] "=&r"(entries)
+          : [x] "r"(x), [table] "r"(table), [rounding] "r"(rounding), [spread] "r"(65535),
+            [whole] "r"(128));
+    return q;
+}
+
+static inline int32_t tanh_of(const int16_t *table, int32_t x)
+{
+    return line(table, x, 64) >> 7;
+}
+
+/* (1 + 2^-15 + tanh) / 2 */
+static inline int32_t sigmoid_of(const int16_t *table, int32_t x)
+{
+    return line(table, x, 64 + ((ONE + 1) * 128)) >> 8;
 }
 
 /* Adds what i and f, or o, see of the cells. */
@@ -130,67 +96,84 @@ static void lstm(const cell_t *p, int32_t *gates, int16_t *h)
     const size_t n = p->hidden;
     const uint32_t reach = p->reach;
     const int32_t half = (int32_t)1 << (reach - 1U);
-    const uint32_t to = (p->third_is_tanh != 0U) ? (reach - 3U) : (reach - 4U);
-    const function_t f = function_from(p, p->first_is_tanh, p->first_limit);
-    const function_t g = function_from(p, p->second_is_tanh, p->second_limit);
-    const function_t last = function_from(p, p->third_is_tanh, MOST);
-    int32_t *const forget = &gates[2U * n];
+    const int16_t *const table = &p->tanh_table[256];
     int16_t *const c = &h[n];
 
     peep(p, gates, 0U, c);
     peep(p, gates, 2U, c);
-    if (p->peepholes == NULL) { /* o as well */
-        values_of(&f, gates, 3U * n);
-    } else {
-        values_of(&f, gates, n);
-        values_of(&f, forget, n);
-    }
-    values_of(&g, &gates[3U * n], n);
-    for (size_t j = 0U; (j < n) && (p->input_forget != 0U); j++) {
-        forget[j] = ONE - gates[j];
-    }
     for (size_t j = 0U; j < n; j++) {
-        const int32_t fresh = gates[j] * forget[n + j];
+        const int32_t in = sigmoid_of(table, gates[j]);
+        const int32_t forget = sigmoid_of(table, gates[(2U * n) + j]);
+        const int32_t fresh = in * tanh_of(table, gates[(3U * n) + j]);
+        int32_t q = ((forget * c[j]) + ((fresh + half) >> reach) + HALF) >> 15;
 
-        c[j] = short_of(((forget[j] * c[j]) + ((fresh + half) >> reach) + HALF) >> 15);
-        gates[j] = (int32_t)((uint32_t)(int32_t)c[j] << to);
+        __asm("ssat %0, #16, %0" : "+r"(q));
+        c[j] = (int16_t)q;
     }
-    if (p->peepholes != NULL) {
-        peep(p, gates, 1U, c);
-        values_of(&f, &gates[n], n);
-    }
-    values_of(&last, gates, n);
+    peep(p, gates, 1U, c);
     for (size_t j = 0U; j < n; j++) {
-        h[j] = short_of(((gates[n + j] * gates[j]) + HALF) >> 15);
+        const int32_t shown = tanh_of(table, (int32_t)((uint32_t)(int32_t)c[j] << (reach - 3U)));
+
+        h[j] = (int16_t)(((sigmoid_of(table, gates[n + j]) * shown) + HALF) >> 15);
     }
+}
+
+/* (1 - z) * candidate + z * h, which lies between both. */
+static inline int16_t mixed(int32_t z, int32_t candidate, int32_t h)
+{
+    const uint32_t sum = ((uint32_t)candidate << 15) + ((uint32_t)z * (uint32_t)(h - candidate));
+
+    return (int16_t)((int32_t)(sum + (uint32_t)HALF) >> 15);
 }
 
 static void gru(const cell_t *p, const work_t *w, int16_t *h)
 {
     const size_t n = p->hidden;
-    const function_t f = function_from(p, p->first_is_tanh, p->first_limit);
-    const function_t g = function_from(p, p->second_is_tanh, p->second_limit);
+    const int16_t *const table = &p->tanh_table[256];
     int32_t *const gates = w->gates;
     int32_t *const candidates = &gates[2U * n];
 
-    values_of(&f, gates, 2U * n);
     if (p->linear_before_reset == 0U) {
         for (size_t j = 0U; j < n; j++) {
-            w->h[j] = (int16_t)((((gates[n + j] * h[j]) + HALF) >> 15) >> p->h_right);
+            const int32_t reset = sigmoid_of(table, gates[n + j]);
+
+            w->h[j] = (int16_t)(((reset * h[j]) + HALF) >> 15 >> p->h_right);
         }
-        add_h(p, w, 2U * n, 3U * n, 2U * n);
+        add_h(p, w->h, 2U * n, 3U * n, candidates, candidates);
+        for (size_t j = 0U; j < n; j++) {
+            h[j] = mixed(sigmoid_of(table, gates[j]), tanh_of(table, candidates[j]), h[j]);
+        }
     } else {
         for (size_t j = 0U; j < n; j++) {
-            const int64_t reset = (int64_t)gates[n + j] * candidates[n + j];
+            const int64_t reset = sigmoid_of(table, gates[n + j]);
+            const int32_t old = (int32_t)(((reset * candidates[n + j]) + HALF) >> 15);
+            const int32_t candidate = tanh_of(table, candidates[j] + old);
 
-            candidates[j] += (int32_t)((reset + HALF) >> 15);
+            h[j] = mixed(sigmoid_of(table, gates[j]), candidate, h[j]);
         }
     }
-    values_of(&g, candidates, n);
-    for (size_t j = 0U; j < n; j++) {
-        const int32_t z = gates[j];
+}
 
-        h[j] = short_of((((ONE - z) * candidates[j]) + (z * h[j]) + HALF) >> 15);
+/* Four bytes at a time as 0 and 2, 1 and 3; the last up to three as they come. */
+static void widen(const int8_t *x, size_t count, uint32_t left, int16_t *to)
+{
+    size_t i = 0U;
+
+    for (; (i + 4U) <= count; i += 4U) {
+        uint32_t word;
+        uint32_t even;
+        uint32_t odd;
+
+        (void)memcpy(&word, &x[i], sizeof word);
+        __asm("sxtb16 %0, %2; sxtb16 %1, %2, ror #8" : "=&r"(even), "=r"(odd) : "r"(word));
+        for (uint32_t k = 0U; k < left; k++) {
+            __asm("sadd16 %0, %0, %0; sadd16 %1, %1, %1" : "+r"(even), "+r"(odd));
+        }
+        (void)memcpy(&to[i], &even, sizeof even);
+        (void)memcpy(&to[i + 2U], &odd, sizeof odd);
+    }
+    for (; i < count; i++) {
+        to[i] = (int16_t)(x[i] * ((int32_t)1 << left));
     }
 }
 
@@ -199,32 +182,30 @@ static void step(const cell_t *p, const work_t *w, const int8_t *x, int16_t *h)
     static const uint8_t gates_of[3] = {4U, 3U, 1U};
     const size_t n = p->hidden;
     const size_t rows = gates_of[p->kind] * n;
-    const size_t more = (p->linear_before_reset != 0U) ? n : 0U;
+    int32_t *const gates = w->gates;
+    const int16_t *values = h;
 
-    for (size_t i = 0U; i < p->in_c; i++) {
-        w->x[i] = (int16_t)(x[i] * ((int32_t)1 << p->x_pre_shift));
+    widen(x, p->in_c, p->x_pre_shift, w->x);
+    if ((p->h_right != 0U) || ((n % 4U) != 0U)) {
+        values = w->h;
+        for (size_t i = 0U; i < n; i++) {
+            w->h[i] = (int16_t)(h[i] >> p->h_right);
+        }
     }
-    for (size_t i = 0U; i < n; i++) {
-        w->h[i] = (int16_t)(h[i] >> p->h_right);
-    }
-    (void)memcpy(w->gates, p->bias, (rows + more) * sizeof *w->gates);
     add_x(p, w, rows);
     if (p->kind == (uint8_t)CELL_LSTM) {
-        add_h(p, w, 0U, rows, 0U);
-        lstm(p, w->gates, h);
+        add_h(p, values, 0U, rows, gates, gates);
+        lstm(p, gates, h);
     } else if (p->kind == (uint8_t)CELL_GRU) {
-        add_h(p, w, 0U, 2U * n, 0U);
-        if (more != 0U) {
-            add_h(p, w, 2U * n, rows, rows);
+        add_h(p, values, 0U, 2U * n, gates, gates);
+        if (p->linear_before_reset != 0U) {
+            add_h(p, values, 2U * n, rows, &p->bias[rows], &gates[rows]);
         }
         gru(p, w, h);
     } else {
-        const function_t f = function_from(p, p->first_is_tanh, p->first_limit);
-
-        add_h(p, w, 0U, rows, 0U);
-        values_of(&f, w->gates, n);
+        add_h(p, values, 0U, rows, gates, gates);
         for (size_t j = 0U; j < n; j++) {
-            h[j] = short_of(w->gates[j]);
+            h[j] = (int16_t)tanh_of(&p->tanh_table[256], gates[j]);
         }
     }
 }
@@ -238,17 +219,16 @@ static void give(const cell_t *p, const int16_t *h, int8_t *to, int32_t there)
 {
     const int32_t multiplier = (there != 0) ? p->out_multiplier : 0;
     const int32_t zero_point = p->out_zero_point;
-    const int16_t *const end = &h[p->hidden];
     const uint32_t left = p->out_pre_shift;
+    const size_t n = p->hidden;
 
-    for (; h != end; h++) {
-        int32_t q = (int32_t)((uint32_t)(int32_t)*h << left);
+    for (size_t j = 0U; j < n; j++) {
+        int32_t q = (int32_t)((uint32_t)(int32_t)h[j] << left);
 
         __asm("smmlar %0, %0, %1, %2; ssat %0, #8, %0"
               : "+r"(q)
               : "r"(multiplier), "r"(zero_point));
-        *to = (int8_t)q;
-        to++;
+        to[j] = (int8_t)q;
     }
 }
 

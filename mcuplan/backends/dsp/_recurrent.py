@@ -13,7 +13,6 @@ from mcuplan.ops.recurrent_kernels import (
     Kind,
     factors_of,
     integer_fields,
-    is_integer_cell,
     pointers,
     recurrent_work,
 )
@@ -21,31 +20,55 @@ from mcuplan.units import align_up
 
 __all__ = ["RECURRENT"]
 
-_BYTES_OF_WORD = (0, 2, 1, 3)
+_FUNCTIONS = {
+    Kind.LSTM: ["sigmoid", "tanh", "tanh"],
+    Kind.GRU: ["sigmoid", "tanh"],
+    Kind.RNN: ["tanh"],
+}
+_FIXED = (  # of those cells; multipliers stand with the words
+    *("first_is_tanh", "second_is_tanh", "third_is_tanh", "first_limit", "second_limit"),
+    *("input_forget", "h_pre_shift", "x_multiplier", "h_multiplier"),
+)
 _MOST_SHIFT = 16  # of a state to the left within a word
 
 
-def _packed(matrix: Array) -> ConstArray:
-    """Four rows by four inputs at a time, a word for each row."""
+def _as_widened(matrix: Array) -> Array:
+    """Columns of x in the order that the kernel widens its bytes in."""
+    whole = matrix.shape[1] // FOUR * FOUR
+    fours = matrix[:, :whole].reshape(len(matrix), -1, 2, 2).swapaxes(2, 3)
+    return np.concatenate([fours.reshape(len(matrix), whole), matrix[:, whole:]], axis=1)
+
+
+def _words(matrix: Array) -> Array:
+    """[blocks of four rows, fours of inputs, pairs of rows, inputs]: 256 * odd + even."""
     rows, inputs = (align_up(n, FOUR) for n in matrix.shape)
+    wide = np.zeros((rows, inputs), np.int32)
+    wide[: matrix.shape[0], : matrix.shape[1]] = matrix
+    halves: Array = 256 * wide[1::2] + wide[::2]
+    return halves.reshape(rows // FOUR, 2, inputs // FOUR, FOUR).transpose(0, 2, 1, 3)
+
+
+def _packed(matrix: Array, multiplier: Array) -> ConstArray:
+    """Of four rows at a time words of two rows and inputs, then the multipliers."""
 
     def make() -> Array:
-        wide = np.zeros((rows, inputs), np.int8)
-        wide[: matrix.shape[0], : matrix.shape[1]] = matrix
-        blocks = wide.reshape(rows // FOUR, FOUR, inputs // FOUR, FOUR)[..., _BYTES_OF_WORD]
-        stream = np.ascontiguousarray(blocks.transpose(0, 2, 1, 3))
-        words: Array = stream.reshape(-1).view("<i4").astype(np.int32)
-        return words
+        words = _words(matrix)
+        stream = words.astype("<i2").reshape(len(words), -1).view("<i4")
+        factors = np.pad(multiplier, (0, -len(multiplier) % FOUR)).reshape(-1, FOUR)
+        return np.concatenate([stream, factors.astype(np.int32)], axis=1).reshape(-1)
 
-    return ConstArray(DType.INT32, Packed(rows * inputs // FOUR, make))
+    rows, inputs = (align_up(n, FOUR) for n in matrix.shape)
+    return ConstArray(DType.INT32, Packed(rows // FOUR * (inputs + FOUR), make))
 
 
 def _lower(sig: Signature) -> tuple[Call, ...]:
-    fields = integer_fields(sig)
-    fields |= {"weights": _packed(sig.constant(2)), "recurrent": _packed(sig.constant(3))}
-    found = factors_of(sig)
-    for name, rows in [("x_multiplier", found.x_multiplier), ("h_multiplier", found.h_multiplier)]:
-        fields[name] = ConstArray(DType.INT32, np.pad(rows, (0, -len(rows) % FOUR)), "tables")
+    fields, found = integer_fields(sig), factors_of(sig)
+    hidden = found.peepholes.shape[1]
+    for name in _FIXED:
+        fields.pop(name, None)
+    fields["weights"] = _packed(_as_widened(sig.constant(2)), found.x_multiplier)
+    fields["recurrent"] = _packed(sig.constant(3), found.h_multiplier)
+    fields["bias"] = ConstArray(DType.INT32, np.pad(found.bias, (0, -hidden % FOUR)))
     return (Call(fields, pointers(sig)),)
 
 
@@ -60,17 +83,25 @@ def _scratch(sig: Signature) -> int:
 
 
 def _supports(sig: Signature) -> bool:
-    """Integer cells whose sums stay in int32 when shifted, and whose blocks begin at a four."""
+    """Cells of the usual functions: words exist, blocks begin at a four, sums stay in int32."""
     op = sig.op
     assert isinstance(op, Recurrent)
     cell = op.cell
-    if not is_integer_cell(cell) or (cell.kind is Kind.GRU and cell.hidden % 2):
+    usual = [f.name for f in cell.functions] == _FUNCTIONS[cell.kind]
+    if not usual or cell.input_forget or np.isfinite(cell.clip):
+        return False
+    if cell.kind is Kind.GRU and cell.hidden % 2:
         return False
     factors = factors_of(sig)
     most = 128 * np.abs(sig.constant(2).astype(np.int64)).sum(axis=1) << factors.x_shift
     if factors.x_shift > 8 or factors.h_shift or factors.out_shift > _MOST_SHIFT:
         return False
-    return bool(most.max(initial=0) < 1 << 31)
+    return sig.once(_words_exist) and bool(most.max(initial=0) < 1 << 31)
+
+
+def _words_exist(sig: Signature) -> bool:
+    """Whether no weight of -128 stands beside one below 0."""
+    return all(bool((_words(sig.constant(i)) >= -(1 << 15)).all()) for i in (2, 3))
 
 
 RECURRENT = tuple(
