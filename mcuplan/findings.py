@@ -121,8 +121,9 @@ _FINDINGS = (
     ),
     Explanation(
         "quant/float-layers",
-        "Layers of an int8 model compute in float32: there is no int8 form of them, or "
-        "--layer-dtype asks for it. Values are converted where they meet layers of integers; the "
+        "Layers of an int8 model compute in float32: there is no int8 form of them, --layer-dtype "
+        "asks for it, or they look for the nearest of many points, whose distances 256 steps do "
+        "not tell apart. Values are converted where they meet layers of integers; the "
         "conversions are layers with a price of their own.",
         "Nothing must be done. On a core without floating point, see what they take with --all, "
         "and whether the model does without them.",
@@ -224,7 +225,8 @@ _FINDINGS = (
         "judged on its own; its channels along the last axis (or the second one, of models with "
         "channels first) too where their float ranges differ by more than 8 times, unless all are "
         "results of one Softmax, Sigmoid or class scores. Where labels give a top-1 or AUC, these "
-        "decide on their output; the ratio is only shown. With random calibration it is a warning.",
+        "decide on their output; the ratio is only shown. Of choices (ArgMax) it is the share "
+        "that differ; one of fewer than 200 is a warning. With random calibration all are.",
         "Calibrate with more representative inputs, or another --observer; the per-layer errors "
         "(--all) show where precision is lost. Channels of far smaller range than others need "
         "their own output: end the model before the Concat that joins them.",

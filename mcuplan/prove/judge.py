@@ -25,11 +25,11 @@ class Thresholds:
 
     Layers, and outputs in float32, have the limits of operator and type
     (:func:`~mcuplan.prove.compare.tolerances_of`). ``decisions`` is the least share of samples
-    with the runtime's decision; below ``few`` samples one may differ. ``accuracy`` is in points
-    (hundredths) of the score, ``auc`` likewise. Signal to noise of an output below ``min_sqnr``
-    dB fails, below ``good_sqnr`` it is a finding: 20 dB is an error of a tenth of the values,
-    10 dB of a third. Where ranges are ``made_up``, which makes no good outputs and is said
-    elsewhere, neither fails.
+    with the runtime's decision; below ``few`` samples, or choices in an output, one may differ.
+    ``accuracy`` is in points (hundredths) of the score, ``auc`` likewise. Signal to noise of an
+    output below ``min_sqnr`` dB fails, below ``good_sqnr`` it is a finding: 20 dB is an error of
+    a tenth of the values, 10 dB of a third. Where ranges are ``made_up``, which makes no good
+    outputs and is said elsewhere, neither fails.
     """
 
     few: int = 200
@@ -95,10 +95,15 @@ def _noise(output: OutputSeen, limits: Thresholds) -> Iterator[Finding]:
     severity = _level(error.sqnr_db, limits)
     if severity is None or error.sqnr_db is None or output.is_zero:
         return
+    said = f"signal to noise {error.sqnr_db:.1f} dB against ONNX Runtime"
+    if output.choices is not None:  # as a decision made outside of the model
+        differing, many = output.choices
+        severity = Severity.WARNING if differing == 1 and many < limits.few else severity
+        said = f"{differing} of {many} choices differ from ONNX Runtime's, {error.sqnr_db:.1f} dB"
     yield _of_ranges(
         "verify/sqnr",
         severity,
-        f"signal to noise {error.sqnr_db:.1f} dB against ONNX Runtime, {_wanted(severity, limits)}",
+        f"{said}, {_wanted(severity, limits)}",
         f"output {error.name}",
         "calibrate with more representative inputs; --all shows the error of each layer, "
         "--layer-dtype NAME=float32 takes one out of int8",

@@ -32,7 +32,7 @@ class OutputSeen:
     ``constant``: the integers are the same for every sample, or everywhere, although the
     runtime's values vary. ``constant_channels``: likewise, of the channels in ``error``.
     ``steps``: the largest error in steps of the output's grid. ``tolerance``: of an output
-    in float32.
+    in float32. ``choices``: of an output of these, how many differ and how many there are.
     """
 
     error: OutputError
@@ -40,6 +40,7 @@ class OutputSeen:
     constant_channels: tuple[int, ...]
     steps: float
     tolerance: Tolerance | None = None
+    choices: tuple[int, int] | None = None
 
     @property
     def is_zero(self) -> bool:
@@ -152,7 +153,14 @@ class OutputTally:
         )
         least = 2.5 * self._scale if self._quantized else 0.0
         silent = () if chosen is None else chosen.constant(least)
-        return OutputSeen(error, self._constant(), silent, self._worst / self._scale)
+        choices = (int(self._whole.noise[0]), self._whole.values)
+        return OutputSeen(
+            error,
+            self._constant(),
+            silent,
+            self._worst / self._scale,
+            choices=choices if self._port.is_choice else None,
+        )
 
     def _constant(self) -> bool:
         """Whether only the runtime's values vary, by more than the rounding of one grid's step.

@@ -16,8 +16,9 @@ from mcuplan.calibrate import Data, read_data
 from mcuplan.errors import DataError
 from mcuplan.ir.graph import Port
 from mcuplan.ir.types import Array, DType
+from mcuplan.prove.ends import Ends
 from mcuplan.prove.evidence import Agreement, against_runtime
-from mcuplan.prove.judge import Thresholds
+from mcuplan.prove.judge import Thresholds, judged
 from mcuplan.prove.outputs import OutputTally
 from mcuplan.prove.score import AUC, Labelled, Score, agreeing, auc
 from mcuplan.record import Request
@@ -161,6 +162,21 @@ def test_labels_are_for_the_output_that_they_fit(tmp_path: Path) -> None:
     assert "top-1" == seen.accuracy.metric
     with pytest.raises(DataError, match="fit no output"):
         _seen(net, [boxes], tmp_path, net.samples(20), labels)
+
+
+@pytest.mark.parametrize("differing", [1, 2])
+def test_one_of_few_choices_may_differ(differing: int) -> None:
+    """As a decision that is made outside of the model; two of eight fail."""
+    port = Port("y", "t", (1,), dtype=DType.INT64, whole=True)
+    tally = OutputTally(port, 1.0, quantized=False)
+    theirs = np.arange(8.0).reshape(8, 1)
+    tally.update(theirs, np.where(theirs < differing, theirs + 1, theirs))
+    seen = tally.result()
+    assert (differing, 8) == seen.choices
+    ends = Ends(None, None, None, None, None, None, (seen,), frozenset())
+    (finding,) = judged(ends, Data({}, 8), Thresholds(), quantized=False)
+    assert ("warning" if differing == 1 else "error") == finding.severity.value
+    assert f"{differing} of 8 choices" in finding.message
 
 
 def test_float_labels_do_not_hide_noise(tmp_path: Path) -> None:
