@@ -13,6 +13,7 @@ __all__ = [
     "ArraysIgnored",
     "AsAWhole",
     "BatchOfOne",
+    "DynamicAsReal",
     "EndsAt",
     "InFloat",
     "IntegerWeights",
@@ -62,6 +63,13 @@ class LeftOut:
 @dataclass(frozen=True, slots=True)
 class IntegerWeights:
     """Weights are stored as integers though activations are float."""
+
+
+@dataclass(frozen=True, slots=True)
+class DynamicAsReal:
+    """Values that the model quantizes by what each sample holds, and that are taken as they are."""
+
+    tensors: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +187,7 @@ class Rewritten:
 Note = (
     ArraysIgnored
     | BatchOfOne
+    | DynamicAsReal
     | EndsAt
     | InFloat
     | IntegerWeights

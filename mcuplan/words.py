@@ -9,6 +9,7 @@ from mcuplan.facts import (
     Aliased,
     ArraysIgnored,
     BatchOfOne,
+    DynamicAsReal,
     EndsAt,
     InFloat,
     IntegerWeights,
@@ -100,6 +101,8 @@ def note(fact: Note) -> str:
             return f"{nodes} nodes that no output depends on are left out"
         case IntegerWeights():
             return "weights are stored as integers, activations are float"
+        case DynamicAsReal(tensors):
+            return f"tensors taken as they are that the model rounds sample by sample: {tensors}"
         case OpsetAssumed(domain):
             return f"no opset version for domain {domain}; taken as 1"
         case OutOfOrder():

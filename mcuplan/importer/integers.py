@@ -208,10 +208,10 @@ _FORMS: Mapping[str, Callable[[_Steps], None]] = {
 # -- dynamic quantization that serves products ----------------------------------------------------
 
 
-def statically(nodes: Sequence[FileNode], outputs: Collection[str]) -> list[FileNode]:
+def statically(nodes: Sequence[FileNode], outputs: Collection[str]) -> tuple[list[FileNode], int]:
     """The nodes of a model with real products where a DynamicQuantizeLinear serves nothing else.
 
-    Its integers then are the values themselves, of scale 1.
+    Its integers then are the values themselves, of scale 1. Also, how many of them there are.
     """
     readers: dict[str, list[OnnxNode]] = defaultdict(list)
     for file_node in nodes:
@@ -231,7 +231,7 @@ def statically(nodes: Sequence[FileNode], outputs: Collection[str]) -> list[File
             made += [replace(file_node, node=each) for each in _real_product(node)]
         else:
             made.append(file_node)
-    return made
+    return made, len(real)
 
 
 def _serves(

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from mcuplan.errors import DamagedModel, InputTooLarge, McuplanError, Problems, UnsupportedType
-from mcuplan.facts import EndsAt, IntegerWeights, LeftOut, Note, StatesFound
+from mcuplan.facts import DynamicAsReal, EndsAt, IntegerWeights, LeftOut, Note, StatesFound
 from mcuplan.importer.cut import end_at
 from mcuplan.importer.folding import widened
 from mcuplan.importer.inlining import inlined
@@ -163,7 +163,8 @@ class _Loading:
         live, needed = live_nodes(self._steps, outputs)
         self._read_initializers(needed)
         names = self._names(live)
-        expanded = statically(self._expand(live, names), outputs)
+        expanded, taken = statically(self._expand(live, names), outputs)
+        self.notes += [DynamicAsReal(taken)] if taken else []
         subgraphs = Subgraphs(self._file, self._versions, self._allowance, names, self._build)
         reading = Reading(
             self._build,

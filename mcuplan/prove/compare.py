@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from mcuplan.calibrate import AnyRuntime, Data, RuntimeStates
+from mcuplan.facts import DynamicAsReal
 from mcuplan.importer.taps import tapped_model
 from mcuplan.ir.evaluate import batchable, run_node
 from mcuplan.ir.graph import Graph, Port, Tensor
@@ -60,8 +61,13 @@ def tolerances_of(graph: Graph) -> Mapping[str, Tolerance]:
 
 
 def rounded_tensors(graph: Graph) -> frozenset[str]:
-    """Tensors that lie on a grid, and those that are computed from them."""
-    found = {name for name, tensor in graph.tensors.items() if tensor.type.quant is not None}
+    """Tensors that lie on a grid, and those that are computed from them.
+
+    All of them where it is the runtime that rounds, by what each sample holds.
+    """
+    theirs = any(isinstance(note, DynamicAsReal) for note in graph.notes)
+    tensors = graph.tensors.items()
+    found = {name for name, tensor in tensors if theirs or tensor.type.quant is not None}
     for node in graph.nodes:
         if found.intersection(graph.activations(node)):
             found.update(node.outputs)

@@ -69,7 +69,8 @@ def _constant(name: str, what: str, limits: Thresholds) -> Finding:
         Severity.ERROR,
         f"{what} for every input, where ONNX Runtime's values vary",
         f"output {name}",
-        "what has a small range needs its own output and scale; calibrate with inputs that vary",
+        "calibrate with inputs that vary; what a Concat joins with larger values keeps them with "
+        "--layer-dtype CONCAT=float32 (quant/mixed-ranges names it), or as an output of its own",
         limits,
     )
 
@@ -153,8 +154,8 @@ def _channel_findings(output: OutputSeen, limits: Thresholds) -> Iterator[Findin
             f"{_named(list(found), axis)}: signal to noise {min(found.values()):.1f} dB against "
             f"ONNX Runtime, {_wanted(severity, limits)}",
             f"output {name}",
-            "channels of far smaller range than others need their own output and scale; of class "
-            "scores, labels decide",
+            "channels of far smaller range than others need --layer-dtype CONCAT=float32, or an "
+            "output of their own (--cut-output); of class scores, labels decide",
             limits,
         )
 

@@ -10,8 +10,15 @@ import numpy as np
 import pytest
 from onnx import TensorProto
 
+from mcuplan import pipeline
+from mcuplan.calibrate import random_data
 from mcuplan.errors import McuplanError
+from mcuplan.facts import DynamicAsReal
 from mcuplan.importer.onnx import load_model
+from mcuplan.ir.types import DType
+from mcuplan.prove.evidence import against_runtime
+from mcuplan.record import Request
+from mcuplan.targets import load_target
 
 from .host_proof import proves
 from .onnx_cases import agrees, kinds, model, node
@@ -104,6 +111,24 @@ def test_dynamic_layers_become_static(tmp_path: Path, host_gcc: str) -> None:
     assert ["Dense", "Dense"] == kinds(planned.integer)
     noise = np.square(output.ours - output.runtime).sum() / np.square(output.runtime).sum()
     assert 10 * np.log10(noise) < -25
+
+
+def test_dynamic_layers_in_float32(tmp_path: Path) -> None:
+    """The runtime rounds what each sample holds, the C code does not: no defect of either."""
+    held = {
+        "w": _RNG.integers(-127, 128, (12, 8)).astype(np.int8),
+        "w_s": np.float32(0.01),
+        "w_z": np.int8(0),
+    }
+    path = tmp_path / "net.onnx"
+    proto = model(_dynamic_layer("x", "y", "w"), {"x": (1, 12)}, held)
+    path.write_bytes(proto.SerializeToString())
+    planned = pipeline.plan(Request(path, load_target("cortex-m4"), dtype=DType.FLOAT32))
+    assert DynamicAsReal(1) in planned.notes
+    data = random_data(planned.model.graph.inputs)
+    seen = against_runtime(path, planned.removal.whole, data, quantized=False)
+    assert not seen.findings
+    assert 20 < (seen.outputs[0].sqnr_db or 0) < 80
 
 
 @pytest.mark.parametrize(
