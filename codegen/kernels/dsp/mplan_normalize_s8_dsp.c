@@ -102,6 +102,15 @@ static NOT_INLINE void add_pixels(const mplan_normalize_s8_dsp_t *p, sums_t *sum
     }
 }
 
+/* Bits from `right`, 1 at least, on: 32 of them. */
+static inline uint32_t shifted(uint64_t value, uint32_t right)
+{
+    if (right < 32U) {
+        return ((uint32_t)value >> right) | ((uint32_t)(value >> 32) << (32U - right));
+    }
+    return (uint32_t)(int32_t)((int64_t)value >> right);
+}
+
 /* Of a square of a norm from 1 on, with 12 bits of fraction. */
 static inline void set_unit(unit_t *unit, uint64_t square, uint32_t n, int32_t total,
                             uint32_t unit_bits)
@@ -124,33 +133,25 @@ static inline void set_unit(unit_t *unit, uint64_t square, uint32_t n, int32_t t
         shift = (40U - (up / 2U)) - unit_bits;
     }
     root = mplan_inverse_root(mantissa);
-    unit->factor = (uint32_t)(((uint64_t)n * root) >> shift);
-    unit->minus = 0U - (uint32_t)(uint64_t)(((int64_t)total * (int64_t)root) >> shift);
+    unit->factor = shifted((uint64_t)n * root, shift);
+    unit->minus = 0U - shifted((uint64_t)((int64_t)total * (int32_t)root), shift);
 }
 
-/* What the values of a group of channels in all pixels make. */
-static NOT_INLINE void make_unit(const mplan_normalize_s8_dsp_t *p, const int8_t *in, unit_t *unit)
+/* What n values with such sums make. */
+static inline void make_unit(const mplan_normalize_s8_dsp_t *p, const sums_t *sums, uint32_t n,
+                             unit_t *unit)
 {
     const uint64_t least = ((uint64_t)p->least_high << 32) | p->least;
     const uint64_t epsilon = ((uint64_t)p->epsilon_high << 32) | p->epsilon;
-    const uint32_t n = p->pixels * p->channels;
-    sums_t sums = {0, 0};
-    int32_t total;
-    int64_t less;
+    int32_t total = sums->sum;
+    int64_t less = -((int64_t)total * total);
     uint64_t square;
 
-    if (p->pixels == 1U) {
-        add_run(&sums, in, n);
-    } else {
-        add_pixels(p, &sums, in);
-    }
-    total = sums.sum;
-    less = -((int64_t)total * total);
     if (p->centered == 0U) {
         total = (int32_t)n * p->in_zero_point;
-        less = (int64_t)total * (total - (2 * sums.sum));
+        less = (int64_t)total * (total - (2 * sums->sum));
     }
-    square = (((uint64_t)n * (uint32_t)sums.squares) + (uint64_t)less) << 12;
+    square = (((uint64_t)n * (uint32_t)sums->squares) + (uint64_t)less) << 12;
     square += epsilon;
     set_unit(unit, (square < least) ? least : square, n, total, p->unit_bits);
 }
@@ -164,7 +165,7 @@ static int8_t one(const unit_t *unit, const int32_t *affine, int32_t q)
     return (int8_t)mplan_clamp(fine >> 10, -128, 127);
 }
 
-static NOT_INLINE void write_run(const unit_t *unit, const int32_t *affine, const int8_t *in,
+static inline void write_run(const unit_t *unit, const int32_t *affine, const int8_t *in,
                                  int8_t *out, size_t count)
 {
     const int8_t *const end = &in[count - (count % 8U)];
@@ -172,15 +173,15 @@ static NOT_INLINE void write_run(const unit_t *unit, const int32_t *affine, cons
     const uint32_t minus = unit->minus;
 
     while (in != end) {
-        const uint32_t w = word_at(in);
-        const uint32_t w2 = word_at(&in[4]);
+        uint32_t w;
+        uint32_t w2;
         int32_t a;
 
-        in = &in[8];
-        __asm volatile(TWO(w, 0, 8) TWO(w, 16, 24) TWO(w2, 0, 8) TWO(w2, 16, 24)
-                       : [a] "=&r"(a), [at] "+r"(affine), [out] "+r"(out)
-                       : [w] "r"(w), [w2] "r"(w2), [factor] "r"(factor),
-                         [minus] "r"(minus)
+        __asm volatile("ldr %[w], [%[in]], #4; ldr %[w2], [%[in]], #4\n" TWO(w, 0, 8)
+                           TWO(w, 16, 24) TWO(w2, 0, 8) TWO(w2, 16, 24)
+                       : [a] "=&r"(a), [at] "+r"(affine), [out] "+r"(out), [in] "+r"(in),
+                         [w] "=&r"(w), [w2] "=&r"(w2)
+                       : [factor] "r"(factor), [minus] "r"(minus)
                        : "r8", "r10", "r12", "lr", "memory");
     }
     for (size_t i = 0U; i < (count % 8U); i++) {
@@ -188,8 +189,8 @@ static NOT_INLINE void write_run(const unit_t *unit, const int32_t *affine, cons
     }
 }
 
-static void write_pixels(const mplan_normalize_s8_dsp_t *p, const unit_t *unit,
-                         const int32_t *affine, const int8_t *in, int8_t *out)
+static NOT_INLINE void write_pixels(const mplan_normalize_s8_dsp_t *p, const unit_t *unit,
+                                    const int32_t *affine, const int8_t *in, int8_t *out)
 {
     const size_t step = (size_t)p->groups * p->channels;
     const size_t end = p->pixels * step;
@@ -209,7 +210,19 @@ static void write_pixels(const mplan_normalize_s8_dsp_t *p, const unit_t *unit,
     }
 }
 
-/* Rows of pixels, each group of whose channels is normalized by itself. */
+/* One group of channels of one pixel. */
+static NOT_INLINE void pixel(const mplan_normalize_s8_dsp_t *p, const int32_t *affine,
+                             const int8_t *in, int8_t *out)
+{
+    sums_t sums = {0, 0};
+    unit_t unit;
+
+    add_run(&sums, in, p->channels);
+    make_unit(p, &sums, p->channels, &unit);
+    write_run(&unit, affine, in, out, p->channels);
+}
+
+/* Pixels, each group of whose channels is normalized by itself. */
 static void pixels(const mplan_normalize_s8_dsp_t *p, const int8_t *in, int8_t *out, size_t count)
 {
     const size_t channels = p->channels;
@@ -217,10 +230,7 @@ static void pixels(const mplan_normalize_s8_dsp_t *p, const int8_t *in, int8_t *
     const int32_t *affine = p->affine;
 
     for (size_t i = 0U; i < count; i++) {
-        unit_t unit;
-
-        make_unit(p, in, &unit);
-        write_run(&unit, affine, in, out, channels);
+        pixel(p, affine, in, out);
         in = &in[channels];
         out = &out[channels];
         affine = &affine[2U * channels];
@@ -233,11 +243,22 @@ static void block(const mplan_normalize_s8_dsp_t *p, const int8_t *in, int8_t *o
     const size_t end = (size_t)p->groups * p->channels;
 
     for (size_t c = 0U; c != end; c += p->channels) {
+        sums_t sums = {0, 0};
         unit_t unit;
 
-        make_unit(p, &in[c], &unit);
+        add_pixels(p, &sums, &in[c]);
+        make_unit(p, &sums, p->pixels * p->channels, &unit);
         write_pixels(p, &unit, &p->affine[2U * c], &in[c], &out[c]);
     }
+}
+
+/* Rows that lie one behind the other, as inputs and as outputs, are one run. */
+static size_t rows_of_run(const mplan_normalize_s8_dsp_t *p, size_t size, size_t rows)
+{
+    const uint32_t stride = p->in_rows.stride;
+    const size_t run = ((p->in_rows.table == NULL) && (p->out_rows.table == NULL)) ? rows : 1U;
+
+    return ((stride == size) && (p->out_rows.stride == stride)) ? run : 1U;
 }
 
 MPLAN_KERNEL
@@ -246,15 +267,16 @@ void mplan_normalize_s8_dsp(const mplan_normalize_s8_dsp_t *p, const int8_t *in,
 {
     const size_t size = (size_t)p->pixels * p->groups * p->channels;
     const size_t end = size * p->blocks;
+    const size_t rows = rows_of_run(p, end, y1 - y0);
 
-    for (size_t y = y0; y < y1; y++) {
+    for (size_t y = y0; y < y1; y += rows) {
         const int8_t *const from = &in[mplan_row(&p->in_rows, y)];
         int8_t *const to = &out[mplan_row(&p->out_rows, y)];
 
         if (p->pixels == 1U) {
-            pixels(p, from, to, p->blocks * p->groups);
+            pixels(p, from, to, rows * p->blocks * p->groups);
         } else {
-            for (size_t b = 0U; b != end; b += size) {
+            for (size_t b = 0U; b != (rows * end); b += size) {
                 block(p, &from[b], &to[b]);
             }
         }

@@ -40,7 +40,6 @@ def _work(sig: Signature, runs: Sequence[int]) -> Work:
     lines = 0 if columns else elements // channels
     return {
         "call": len(runs),
-        "row": sig.output.rows,
         "group": groups,
         "group_of_pixels": groups * (pixels > 1),
         "line": lines * (pixels > 1),
