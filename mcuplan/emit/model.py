@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from string import Template
@@ -131,10 +131,11 @@ def _common(places: Places, stamp: Stamp) -> dict[str, str]:
     }
 
 
-def _library(kernels: Iterable[Kernel]) -> dict[PurePosixPath, str]:
+def _library(kernels: Collection[Kernel]) -> dict[PurePosixPath, str]:
     """The kernels that are called, with their headers and those that they include, verbatim."""
     root = codegen_dir()
     files = _headers("mplan.h")
+    files |= _headers("mplan_stage.h") if any(kernel.staged for kernel in kernels) else {}
     for kernel in sorted(kernels, key=lambda k: k.function):
         stem = kernel.function
         files |= _headers(f"{stem}.h")

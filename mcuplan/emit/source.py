@@ -14,10 +14,14 @@ from mcuplan.emit.ports import accessor, shape_text
 from mcuplan.emit.row_text import arena_table, row_constants
 from mcuplan.emit.states import taken_over
 from mcuplan.ir.op import Kernel
+from mcuplan.ir.staging import own_scratch_bytes, staged_field
+from mcuplan.price.structs import kernel_struct
 from mcuplan.safe_text import comment_text
 from mcuplan.schedule.program import Step
 
 __all__ = ["body_values", "source_values"]
+
+STAGED = "staged"  # the copy of a params struct that points to weights in the arena
 
 
 def source_values(
@@ -32,6 +36,7 @@ def source_values(
     pairs = list(zip(places.steps, constants, strict=True))
     listed = [f"{_title(places, step)}\n{c.text}" for step, c in pairs]
     headers = [f"{stem}.h" for stem in sorted({kernel.function for kernel in _kernels(places)})]
+    headers += ["mplan_stage.h"] if any(k.staged for k in _kernels(places)) else []
     strings = _copies(places) or bool(places.graph.states)
     nested = [f'__has_include("mplan/{header}")' for header in headers]
     return {
@@ -151,11 +156,33 @@ def _calls(
     places: Places, step: Step, constants: StepConstants, rows: tuple[str, str], indent: int
 ) -> Iterator[str]:
     for one, params in zip(step.calls, constants.params, strict=True):
-        arguments = [f"&{params}"]
+        arguments = [f"&{STAGED if step.kernel.staged else params}"]
         for index in one.inputs:
             operand = constants.operands.get(index)
             arguments.append(operand or places.pointer(step.node.inputs[index]))
         arguments += [*map(places.pointer, step.node.outputs), *rows]
-        if step.scratch_bytes:
+        if own_scratch_bytes(step.kernel, step.signature):
             arguments.append(places.scratch(step.index))
-        yield call(one.function or step.kernel.function, arguments, indent)
+        function = one.function or step.kernel.function
+        if step.kernel.staged:
+            yield _staged(places, step, params, staged_field(one)[0], call(function, arguments, 12))
+        else:
+            yield call(function, arguments, indent)
+
+
+def _staged(places: Places, step: Step, params: str, member: str, made: str) -> str:
+    """A call with a params struct that points to weights in the arena."""
+    struct = kernel_struct(step.kernel.function).name
+    end = own_scratch_bytes(step.kernel, step.signature)
+    region, at = places.scratch(step.index).removesuffix("]").split("[", 1)
+    weights = f"{params}_{member}"
+    place = f"{region}[{at} + {end}U]" if end else f"{region}[{at}]"
+    copied = [place, weights, f"sizeof({weights})"]
+    return "\n".join(
+        [
+            f"        {{\n            {struct} {STAGED} = {params};\n",
+            call(f"{STAGED}.{member} = mplan_stage", copied, 12),
+            made,
+            "        }",
+        ]
+    )

@@ -387,6 +387,7 @@ class Kernel:
     types: Types = field(default_factory=Types)
     backend: str = "c99"
     requires: frozenset[str] = field(default_factory=frozenset)
+    staged: bool = False  # weights are copied behind the scratch, and read from there
 
     def calls(self, sig: Signature) -> tuple[Call, ...]:
         """The calls for one node, made once; their weights are packed when they are emitted."""

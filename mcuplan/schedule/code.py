@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from mcuplan.ir.op import Kernel
 from mcuplan.price import kernel_size
 from mcuplan.price.cycles import SMALL_CORES
+from mcuplan.price.structs import kernel_struct
 from mcuplan.schedule.program import Program
 from mcuplan.targets import Target
 
@@ -21,6 +22,7 @@ __all__ = ["Modelled", "model_code"]
 _PER_MODEL = 96  # checks of the context, prologue and epilogue of NAME_invoke
 _PER_PORT = 24  # an accessor
 _PER_ARGUMENT = 6  # address or constant to a register, Thumb-2
+_PER_STAGING = 64  # the copy of weights and of a params struct
 _PER_CALL = 6  # branch and link, literal
 _INVOKE_STACK = 48
 _LEAST_STACK_MARGIN = 96  # what calls spill and pass in memory: up to 88 bytes were measured
@@ -53,12 +55,16 @@ def model_code(program: Program, target: Target) -> Modelled:
     scale, margin = _ratio(target, "scale", 1.0), _ratio(target, "margin", 0.25)
     code = math.ceil(code * scale) + (_LIBRARY_BYTES if target.core in SMALL_CORES else 0)
     stack = _INVOKE_STACK + max((size.stack_bytes for size in sizes), default=0)
+    copied = [kernel_struct(kernel.function).nbytes for kernel in kernels if kernel.staged]
+    stack += max(copied, default=0)
+    code += _PER_STAGING * len(copied)
     spilled = max(_LEAST_STACK_MARGIN, math.ceil(stack * margin / 4) * 4)
     return Modelled(code, math.ceil(code * margin), stack, spilled)
 
 
 def _kernels(program: Program) -> Iterable[Kernel]:
-    return list({step.kernel.function: step.kernel for step in program.steps}.values())
+    steps = sorted(program.steps, key=lambda step: step.kernel.staged)  # the staged one stays
+    return list({step.kernel.function: step.kernel for step in steps}.values())
 
 
 def _ratio(target: Target, key: str, default: float) -> float:
