@@ -69,16 +69,22 @@ class AnyRuntime:
     ``refused`` says why the runtime would not, "" where it did.
     """
 
-    def __init__(self, model: bytes) -> None:
+    def __init__(self, model: bytes, refused: str = "") -> None:
         """Load a serialized model.
+
+        Args:
+            model: a serialized ONNX model.
+            refused: why the runtime is not to be asked.
 
         Raises:
             ToolFailed: both refuse it.
         """
-        self.refused = ""
+        self.refused = refused
         self._model = model
         self._runtime: Runtime | Reference
         try:
+            if refused:
+                raise ToolFailed(refused)
             self._runtime = Runtime(model, optimize=False)
         except ToolFailed as error:
             self._runtime = self._other(error)

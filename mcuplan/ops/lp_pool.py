@@ -34,6 +34,11 @@ class LpPool(Pool):
 
     order: int = 2
 
+    @property
+    def on_grids(self) -> bool | None:
+        """Not of a high order: a power of 32 bits would tell too little of small values."""
+        return False if self.order > _MOST_ORDER_S8 else None
+
     types = (Types(), FLOAT_TYPES)
 
     def limits(self, inputs: Sequence[tuple[float, float]]) -> tuple[float, float]:
@@ -81,15 +86,9 @@ class LpPool(Pool):
 
 
 def _tables(sig: Signature) -> tuple[Array, Array]:
-    """The power of each code, and the least sum that each code from the second on is for.
-
-    Raises:
-        UnsupportedOp: a power of 32 bits would tell too little of small values.
-    """
+    """The power of each code, and the least sum that each code from the second on is for."""
     op, source, output = sig.op, sig.inputs[0].q, sig.output.q
     assert isinstance(op, LpPool)
-    if op.order > _MOST_ORDER_S8:
-        raise UnsupportedOp(f"LpPool of order {op.order} in int8", hint="use --dtype float32")
     taps = math.prod(op.kernel)
     sizes = np.abs(np.arange(-128, 128) - source.z).astype(np.float64)
     room = (2**31 - 1 - taps) / (taps * sizes.max() ** op.order)

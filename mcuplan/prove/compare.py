@@ -104,8 +104,8 @@ class ModelRuntime:
             if tensor.data is None and tensor.origin is not None
         }
         names = [t.origin.name for t in origins.values() if t.origin is not None]
-        model, _ = tapped_model(path, names, [port.name for port in graph.outputs])
-        self._runtime = AnyRuntime(model)
+        model, _, why = tapped_model(path, names, [port.name for port in graph.outputs])
+        self._runtime = AnyRuntime(model, why)
         place = {name: i for i, name in enumerate(self._runtime.outputs)}
         self._mine = {
             name: (tensor, place[tensor.origin.name])

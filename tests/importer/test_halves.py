@@ -28,7 +28,7 @@ def test_numbers_stay_and_sums_are_float32(tmp_path: Path) -> None:
     weights = rng.normal(size=(64, 8)).astype(np.float16)
     outputs = [value("y", (1, 8), TensorProto.FLOAT16)]
     path = save(tmp_path, model(nodes, [value("x", (1, 64))], outputs, {"w": weights}))
-    made, _ = tapped_model(path, [], ["y"])
+    made, _, _ = tapped_model(path, [], ["y"])
     x = rng.normal(size=(1, 64)).astype(np.float32)
     (theirs,) = Runtime(made, optimize=False).run({"x": x})
     assert theirs.dtype == np.float32

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from onnx import TensorProto
 
+from mcuplan.facts import InFloat
 from mcuplan.importer import load_model
 from mcuplan.ir.evaluate import evaluate
 from mcuplan.ir.op import Signature
@@ -18,6 +19,7 @@ from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.conv3d import Conv3D
 from mcuplan.ops.lp_pool import LpPool
 from mcuplan.passes import run
+from mcuplan.passes.keep_real import keep_real
 
 from .onnx_cases import agrees, kinds, model, node, run_onnx
 
@@ -125,6 +127,15 @@ def test_norms(seed: int, tmp_path: Path) -> None:
     agrees(tmp_path, model(made, {"x": _shape(rng, axes, 3)}, opset=18))
     made = node("GlobalLpPool", "x", p=order)
     agrees(tmp_path, model(made, {"x": _shape(rng, axes, 2)}))
+
+
+@pytest.mark.parametrize(("order", "real"), [(4, False), (5, True), (64, True)])
+def test_high_norms_are_real(order: int, real: bool, tmp_path: Path) -> None:
+    """Powers of more than 32 bits compute in float32 inside an int8 model."""
+    nodes = [node("LpPool", "x", "p", p=order, kernel_shape=[2, 2]), node("Relu", "p", "y")]
+    (tmp_path / "net.onnx").write_bytes(model(nodes, {"x": (1, 2, 4, 4)}).SerializeToString())
+    graph = keep_real(run(load_model(tmp_path / "net.onnx").graph))
+    assert real == any(isinstance(note, InFloat) for note in graph.notes)
 
 
 @pytest.mark.parametrize("seed", range(8))
