@@ -199,8 +199,8 @@ _FINDINGS = (
     Explanation(
         "verify/reference-evaluator",
         "ONNX Runtime does not run the model (a dilated convolution with auto_pad, for one), or is "
-        "known to take it otherwise than ONNX says (a dilated pool with auto_pad, for one), so that "
-        "the integer code was held against ONNX's own reference evaluator.",
+        "known to take it otherwise than ONNX says (a dilated pool with auto_pad, one), so "
+        "that the integer code was held against ONNX's own reference evaluator.",
         "Nothing; explicit pads in the model let the runtime run it, too.",
     ),
     Explanation(
