@@ -15,6 +15,7 @@ __all__ = [
     "BatchOfOne",
     "DynamicAsReal",
     "EndsAt",
+    "FlashSpent",
     "InFloat",
     "IntegerWeights",
     "LeftOut",
@@ -220,6 +221,15 @@ def summed(notes: Iterable[Note]) -> tuple[Note, ...]:
 
 
 @dataclass(frozen=True, slots=True)
+class FlashSpent:
+    """Steps whose kernel keeps a multiple of their weights: bytes, and percent of cycles saved."""
+
+    steps: int
+    nbytes: int
+    fewer_cycles: float
+
+
+@dataclass(frozen=True, slots=True)
 class Trade:
     """What a choice of kernels gives up for what, against the fastest kernel of every step.
 
@@ -232,6 +242,7 @@ class Trade:
         above_least: how much larger this one is, in percent.
         at_a_rate: bytes were bought with cycles only where they are worth it.
         backwards: percent of cycles saved by other kernels for rows made backwards.
+        flash: what was bought with flash to spare.
     """
 
     steps: int
@@ -243,6 +254,7 @@ class Trade:
     above_least: float = 0.0
     at_a_rate: bool = False
     backwards: float | None = None
+    flash: FlashSpent | None = None
 
 
 @dataclass(frozen=True, slots=True)

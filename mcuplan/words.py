@@ -210,6 +210,11 @@ def kernels(selected: Selected) -> str:
     if trade.backwards is not None:
         better = f"{trade.backwards:.1f} % fewer cycles"
         parts.append(f"other kernels for rows made backwards, {better}")
+    if trade.flash is not None:
+        steps, more = f"{trade.flash.steps} of {trade.steps} steps", f"{trade.flash.nbytes:,} B"
+        parts.append(
+            f"{more} more flash for {steps}, {trade.flash.fewer_cycles:.1f} % fewer cycles"
+        )
     return ("what fits: " if selected.among_fitting else "") + "; ".join(parts)
 
 

@@ -43,7 +43,7 @@ def _asked(options: dict[str, Any]) -> _Asked:
 
     limits = Limits(
         max_ram=options["max_ram"],
-        max_flash=options.pop("max_flash"),
+        max_flash=options["max_flash"],
         max_latency_s=options.pop("max_latency"),
         max_row_latency_s=options["max_row_latency"],
     )
@@ -87,6 +87,7 @@ def _request(model: Path, options: dict[str, Any]) -> Request:
         ),
         effort=options["effort"],
         ram_limit=options["max_ram"],
+        flash_limit=options["max_flash"],
         row_limit_s=options["max_row_latency"],
         objective=options["objective"],
         streaming=options["streaming"],

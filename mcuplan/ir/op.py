@@ -388,6 +388,7 @@ class Kernel:
     backend: str = "c99"
     requires: frozenset[str] = field(default_factory=frozenset)
     staged: bool = False  # weights are copied behind the scratch, and read from there
+    trades_flash: bool = False  # keeps a multiple of the weights: only where flash is to spare
 
     def calls(self, sig: Signature) -> tuple[Call, ...]:
         """The calls for one node, made once; their weights are packed when they are emitted."""

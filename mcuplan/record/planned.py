@@ -40,6 +40,7 @@ class Request:
     sharing: Sharing = field(default_factory=Sharing)  # keep_inputs, keep_outputs and the like
     effort: str = "normal"  # a key of schedule.EFFORTS
     ram_limit: int | None = None  # budget of bytes in all regions together
+    flash_limit: int | None = None
     row_limit_s: float | None = None  # what a row of a fed input may take, but for the last one
     objective: str = "balanced"  # of schedule.Objective: what the plan is best at
     streaming: Streaming = "auto"

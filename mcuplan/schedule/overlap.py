@@ -138,6 +138,7 @@ def overlaps(
             found[step.index] = pairs
         for pair in pairs:
             both = backwards and len(pairs) == 1 and not _goes_onward(step)
+            both = both and not step.kernel.trades_flash  # for speed, which single rows lose
             entries |= _entries(buffers, pair, both=both)
     return Overlaps(MappingProxyType(entries), MappingProxyType(found))
 

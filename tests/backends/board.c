@@ -163,6 +163,16 @@ void run(const test_t *test)
 
     by_rows_shuffled(test);
 
+    if (test->above >= 0) {
+        int8_t *const source = &out[test->above];
+
+        clear();
+        memcpy(source, test->in, bytes);
+        test->call(source, out, 0U, test->out_rows, (int8_t *)scratch, packed, 0);
+        if (memcmp(out, test->wanted, test->out_rows * test->out_bytes) != 0) {
+            fail(test, ": differs on rows of its input that are done with\n");
+        }
+    }
     if (test->inplace) {
         clear();
         memcpy(last, test->in, bytes);

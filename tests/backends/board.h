@@ -20,6 +20,7 @@ typedef struct {
     size_t out_rows;
     size_t out_bytes;
     size_t scratch_bytes;
+    long above; /* least bytes from the output's first to the input's; below 0: not to be tried */
     int inplace;
 } test_t;
 

@@ -12,6 +12,7 @@ from string import Template
 import numpy as np
 
 from mcuplan.emit.c_writer import array, initializer
+from mcuplan.ir.geometry import hulls
 from mcuplan.ir.op import ConstArray, Kernel, Op, QuantRule, Signature
 from mcuplan.ir.types import Array, DType, Quant, TensorType
 from mcuplan.price.structs import kernel_struct
@@ -139,7 +140,8 @@ class BoardProgram:
         scratch = kernel.scratch_bytes(sig)
         self.parts.append(_call(name, kernel, bool(packed), bool(scratch), len(call.inputs)))
         label = f"{kernel.function} {sig.op} {[kind.shape for kind in sig.inputs]}"
-        self.parts.append(_test(name, label, sig, scratch, inplace))
+        above = _above(sig) if kernel.row_by_row else -1
+        self.parts.append(_test(name, label, sig, scratch, above, inplace))
 
     def _params(
         self, name: str, kernel: Kernel, fields: dict[str, object], sig: Signature, operands: int
@@ -211,7 +213,16 @@ static void {name}_call(const int8_t *in, int8_t *out, size_t y0, size_t y1, int
 """
 
 
-def _test(name: str, label: str, sig: Signature, scratch: int, inplace: bool) -> str:
+def _above(sig: Signature) -> int:
+    """Bytes that an input lies above the output when each row takes the place of dead ones."""
+    first, end = hulls(sig.rows_read(0))
+    first = np.where(first == end, sig.inputs[0].rows, first)
+    lowest = np.minimum.accumulate(first[::-1])[::-1]
+    above = np.arange(1, len(first) + 1) * sig.output.row_bytes - lowest * sig.inputs[0].row_bytes
+    return max(0, int(above.max()))
+
+
+def _test(name: str, label: str, sig: Signature, scratch: int, above: int, inplace: bool) -> str:
     source, output = sig.inputs[0], sig.output
     return f"""\
 static const test_t {name} = {{
@@ -219,7 +230,7 @@ static const test_t {name} = {{
     .packed = (const void *){name}_packed, .out_table = {name}_out_table,
     .in_table = {name}_in_table, .packed_bytes = sizeof {name}_packed, .in_rows = {source.rows}U,
     .in_bytes = {source.row_bytes}U, .out_rows = {output.rows}U, .out_bytes = {output.row_bytes}U,
-    .scratch_bytes = {scratch}U, .inplace = {int(inplace)},
+    .scratch_bytes = {scratch}U, .above = {above}, .inplace = {int(inplace)},
 }};
 """
 

@@ -176,7 +176,8 @@ def test_real_networks(name: str, test_models: Path) -> None:
     assert arenas["ram=strict"] == min(arenas.values())
     assert arenas["ram"] <= 1.01 * arenas["ram=strict"]
     assert arenas["balanced"] <= 1.05 * arenas["ram"]
-    assert kernels["balanced"] == kernels["latency"]
+    pairs = zip(kernels["balanced"], kernels["latency"], strict=True)
+    assert all(one == other or other.trades_flash for one, other in pairs)
     code = {o: sum(kernel_size(k).code_bytes for k in set(found)) for o, found in kernels.items()}
     assert code["flash"] <= 12 << 10
     assert code["latency"] <= 30 << 10

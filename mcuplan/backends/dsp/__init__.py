@@ -14,6 +14,7 @@ from mcuplan.backends.dsp import (
     _normalize,
     _recurrent,
     _softmax,
+    _winograd,
 )
 from mcuplan.backends.dsp._depthwise import depthwise3x3_supports, depthwise_supports
 from mcuplan.backends.dsp._shared import BACKEND
@@ -35,6 +36,7 @@ KERNELS = (
     *_softmax.KERNELS,
     *_depthwise.KERNELS,
     _dense.POINTWISE,
+    _winograd.WINOGRAD,
     _conv.CONV,
     _conv.PATCH,
     _conv.PIXELS,

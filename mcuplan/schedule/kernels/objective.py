@@ -52,10 +52,11 @@ def plan_cycles(plan: Plan) -> float:
 class Aim:
     """What to choose kernels for.
 
-    ``ram_limit`` is for everything in RAM together; ``row_cycles``, where not 0, what a call
-    that feeds a row of the input may take, but for the last one.
+    ``ram_limit`` and ``flash_limit`` are for all that lies there; ``row_cycles``, where not 0,
+    what a call that feeds a row of the input may take, but for the last one.
     """
 
     objective: Objective = Objective.BALANCED
     ram_limit: int | None = None
     row_cycles: int = 0
+    flash_limit: int | None = None

@@ -23,6 +23,7 @@ __all__ = [
     "candidates_of",
     "program_of",
     "select_kernels",
+    "traded_apart",
 ]
 
 
@@ -78,6 +79,18 @@ class Offers:
 def candidates_of(graph: Graph, target: Target) -> Ways:
     """Every way to run each node of a lowered graph: :meth:`Offers.of`."""
     return Offers(target).of(graph)
+
+
+def traded_apart(ways: Ways) -> tuple[Ways, Ways]:
+    """Ways to run each node without kernels that trade flash for speed, and those alone."""
+
+    def with_(traded: bool) -> Ways:
+        return {
+            name: tuple(c for c in found if c.step.kernel.trades_flash is traded)
+            for name, found in ways.items()
+        }
+
+    return with_(False), with_(True)
 
 
 def program_of(graph: Graph, target: Target, chosen: Mapping[str, Candidate]) -> Program:

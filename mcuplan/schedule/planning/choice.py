@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from mcuplan.errors import InputTooLarge
@@ -23,11 +23,12 @@ from mcuplan.schedule.assembly.check_rows import check_rows
 from mcuplan.schedule.assembly.plan import make_plan
 from mcuplan.schedule.assembly.states import check_states
 from mcuplan.schedule.kernels.choose import Placer, choose, kernels_of
-from mcuplan.schedule.kernels.objective import Aim, Objective, ram_weight
-from mcuplan.schedule.kernels.select import Candidate, Offers, program_of
+from mcuplan.schedule.kernels.objective import Aim, Objective, plan_cycles, ram_weight
+from mcuplan.schedule.kernels.select import Candidate, Offers, program_of, traded_apart
 from mcuplan.schedule.planning.backwards import chosen_backwards
 from mcuplan.schedule.planning.by_rows import plan_rows
 from mcuplan.schedule.planning.rating import Rating
+from mcuplan.schedule.planning.spare_flash import spend_flash
 from mcuplan.schedule.program import Plan, Program, Selected, Sharing, Streaming
 from mcuplan.solvers.effort import EFFORTS, Effort
 from mcuplan.targets import Target
@@ -90,7 +91,8 @@ def plan_asked(request: Request, graph: Graph, target: Target) -> tuple[Plan, Pl
     """
     sharing, effort = request.sharing, EFFORTS[request.effort]
     row_cycles = max(1, int(request.row_limit_s * target.clock_hz)) if request.row_limit_s else 0
-    aim = Aim(Objective(request.objective), request.ram_limit, row_cycles)
+    objective = Objective(request.objective)
+    aim = Aim(objective, request.ram_limit, row_cycles, request.flash_limit)
     plan = plan_graph(graph, target, sharing, effort, aim, streaming=request.streaming)
     return plan, Rating(request.ram_limit, sharing.keep_inputs).divided(plan)
 
@@ -172,24 +174,35 @@ def _plan_whole(
     graph: Graph, offers: Offers, sharing: Sharing, effort: Effort | None, aim: Aim
 ) -> Plan:
     """Every step as a whole, with kernels for the objective."""
-    ways, target = offers.of(graph), offers.target
+    (ways, more), target = traded_apart(offers.of(graph)), offers.target
     maker = _Maker(graph, target, sharing, effort)
     placer = Placer(maker.place, lambda plan: plan.arena_bytes, maker.finish)
-    choice = choose(ways, aim, placer)
+    rating, plain = Rating(aim.ram_limit, sharing.keep_inputs), choose(ways, aim, placer)
+    choice = spend_flash(plain, more, aim, placer, _better(aim, rating))
     choice = chosen_backwards(choice, ways, aim, placer, sharing)
     plans = [choice.placed]
     if aim.objective is Objective.LATENCY:
-        fastest = program_of(graph, target, {name: found[0] for name, found in ways.items()})
+        plans += [] if choice.chosen is plain.chosen else [plain.placed]
+        fastest = program_of(graph, target, choice.chosen)
         if possible_views(graph):
             plans.append(placed(fastest, sharing, effort, eager=True))
         if any(run.descending for plan in plans for run in plan.runs):
             # rows made backwards may take longer
             onwards = replace(sharing, backwards=False)
             plans.append(placed(fastest, onwards, effort, eager=True))
-    rating = Rating(aim.ram_limit, sharing.keep_inputs)
     best = plans[0] if len(plans) == 1 else rating.fastest(plans)
     check_rows(best, keep_inputs=sharing.keep_inputs)
-    return replace(best, selected=Selected(aim.objective.value, choice.trade))
+    trade = plain.trade if best is plain.placed else choice.trade
+    return replace(best, selected=Selected(aim.objective.value, trade))
+
+
+def _better(aim: Aim, rating: Rating) -> Callable[[Plan, Plan], bool]:
+    """Whether more flash makes a better plan: with no more arena; for latency one that fits."""
+    if aim.objective is Objective.LATENCY:
+        return lambda plan, before: rating.fits(plan) or not rating.fits(before)
+    return lambda plan, before: (
+        plan.arena_bytes <= before.arena_bytes and plan_cycles(plan) < plan_cycles(before)
+    )
 
 
 @dataclass(slots=True)

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Kernels that keep a multiple of their weights, where flash is to spare."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from networks import STAMP
+
+from mcuplan.budget.footprint import flash_bill
+from mcuplan.emit import emit
+from mcuplan.ir.graph import Graph
+from mcuplan.prove.fit.wiring import Wiring
+from mcuplan.record import Limits
+from mcuplan.schedule.kernels.objective import Aim, Objective, plan_cycles
+from mcuplan.schedule.planning.choice import plan_graph
+from mcuplan.schedule.planning.rating import Rating, apart_bytes
+from mcuplan.schedule.program import Plan
+from mcuplan.targets import Target, load_target
+
+_SPARE = 1 << 20
+
+
+def _m4() -> Target:
+    return replace(load_target("cortex-m4"), backend="dsp")
+
+
+def _net() -> Graph:
+    """Three layers of tiles: few channels of many pixels, more of fewer, and a shortcut."""
+    net = Wiring("tiles")
+    x = net.conv(net.input(1, 16, 16, 4), 16, 3)
+    y = net.conv(x, 16, 3)
+    x = net.conv(net.sum([x, y]), 32, 3, 2)
+    return net.graph(net.conv(x, 32, 3))
+
+
+def _plan(aim: Aim, graph: Graph | None = None) -> Plan:
+    return plan_graph(graph or _net(), _m4(), aim=aim, streaming="off")
+
+
+def _traded(plan: Plan) -> int:
+    return sum(step.kernel.trades_flash for step in plan.program.steps)
+
+
+def _flash(plan: Plan) -> int:
+    return flash_bill(plan, Limits(), None).total_bytes
+
+
+def test_latency_spends_what_flash_there_is() -> None:
+    """Never more than the limit; the more flash, the fewer cycles."""
+    plans = [_plan(Aim(Objective.LATENCY, flash_limit=0))]
+    own = _flash(plans[0])
+    assert 0 == _traded(plans[0])
+    for limit in range(own, 3 * own, own // 4):
+        plans.append(_plan(Aim(Objective.LATENCY, flash_limit=limit)))
+        assert _flash(plans[-1]) <= limit
+        assert plan_cycles(plans[-1]) <= plan_cycles(plans[-2])
+    plans.append(_plan(Aim(Objective.LATENCY, flash_limit=_SPARE)))
+    counts = [_traded(plan) for plan in plans]
+    assert {0, 3} < set(counts)
+    assert sorted(counts) == counts
+
+
+def test_a_plan_says_what_it_spent() -> None:
+    """Bytes are those of the two bills, percents those of the steps."""
+    plain, fast = (_plan(Aim(Objective.LATENCY, flash_limit=limit)) for limit in (0, _SPARE))
+    assert fast.selected is not None
+    spent = fast.selected.trade.flash
+    assert spent is not None
+    assert _traded(fast) == spent.steps
+    assert _flash(fast) - _flash(plain) == spent.nbytes
+    assert spent.fewer_cycles == pytest.approx(
+        100 * (1 - plan_cycles(fast) / plan_cycles(plain)), abs=1
+    )
+    assert plain.selected is not None
+    assert plain.selected.trade.flash is None
+
+
+@pytest.mark.parametrize("objective", [Objective.BALANCED, Objective.RAM, Objective.RAM_STRICT])
+def test_no_other_objective_takes_more_arena(objective: Objective) -> None:
+    """An eighth of the flash is spent where the arena stays; so it gets faster, not larger."""
+    plain, spent = (_plan(Aim(objective, flash_limit=limit)) for limit in (0, _SPARE))
+    assert spent.arena_bytes <= plain.arena_bytes
+    assert plan_cycles(spent) <= plan_cycles(plain)
+    assert _flash(spent) - _flash(plain) <= _SPARE // 8
+    little = _plan(Aim(objective, flash_limit=2 * _flash(plain)))
+    assert _flash(little) - _flash(plain) <= _flash(plain) // 4
+
+
+def test_flash_spends_none() -> None:
+    """The objective that flash counts for never trades it."""
+    assert 0 == _traded(_plan(Aim(Objective.FLASH, flash_limit=_SPARE)))
+
+
+def test_what_does_not_fit_is_left() -> None:
+    """Scratch beyond the RAM limit costs the kernel, not the verdict."""
+    fast, plain = (_plan(Aim(Objective.LATENCY, flash_limit=limit)) for limit in (_SPARE, 0))
+    assert fast.arena_bytes > plain.arena_bytes
+    for room in (plain.arena_bytes, fast.arena_bytes - 1, fast.arena_bytes):
+        limit = room + apart_bytes(fast)
+        plan = _plan(Aim(Objective.LATENCY, ram_limit=limit, flash_limit=_SPARE))
+        assert Rating(limit).fits(plan)
+        assert plan_cycles(fast) <= plan_cycles(plan) <= plan_cycles(plain)
+
+
+def test_the_sources_call_it() -> None:
+    """A bundle carries the kernel that the plan has, and its weights as the plan bills them."""
+    plan = _plan(Aim(Objective.LATENCY, flash_limit=_SPARE))
+    names = {path.name for path in emit(plan, "net", STAMP).files}
+    assert "mplan_winograd_s8_dsp.c" in names
