@@ -8,7 +8,7 @@ import numpy as np
 from mcuplan.ir.types import Array
 from mcuplan.quant.requantize import Requant
 
-__all__ = ["LANES", "QUAD", "conv_words", "dense_words", "window_words"]
+__all__ = ["LANES", "QUAD", "conv_words", "dense_words", "three_words", "window_words"]
 
 LANES = 16  # bytes of a vector
 QUAD = 4  # int32 of a vector
@@ -29,6 +29,23 @@ def conv_words(weights: Array, requant: Requant) -> Array:
     pairs = [(bias[:, k : k + 2], taps[:, :, k : k + 2]) for k in (0, 2)]
     shifts = [_words(requant.pre_shift, QUAD)] if requant.pre_shift.any() else []
     return _blocks(*pairs[0], *pairs[1], *shifts, _words(requant.multiplier, QUAD))
+
+
+def three_words(weights: Array, requant: Requant) -> Array:
+    """int32 stream, two output channels at a time.
+
+    Biases, for each kernel row and 16 input channels three columns of 16 taps of either in
+    turn, multipliers twice.
+
+    Args:
+        weights: int8 [out_c, kernel_h, 3, in_c], out_c even.
+        requant: folded bias and factors.
+    """
+    padded = _padded(weights, LANES, 3)
+    pairs = padded.reshape(-1, 2, *padded.shape[1:3], padded.shape[3] // LANES, LANES)
+    taps = pairs.transpose(0, 2, 4, 3, 1, 5).astype(np.int8)
+    multipliers = np.tile(_words(requant.multiplier, 2), 2)
+    return _blocks(_words(requant.bias, 2), taps, multipliers)
 
 
 def dense_words(weights: Array, requant: Requant) -> Array:

@@ -17,6 +17,7 @@ from mcuplan.ops.unary import Lookup, UnaryFn
 
 INF = float("inf")
 CONV = "mplan_conv2d_s8_mve"
+THREE = "mplan_conv3_s8_mve"
 DEPTHWISE = "mplan_depthwise_s8_mve"
 DENSE = "mplan_dense_s8_mve"
 ADD = "mplan_add_s8_mve"
@@ -43,6 +44,16 @@ CONVS = [
     ((5, 1), (2, 1), (1, 1), (2, 0, 2, 0), (11, 1, 32), 7),
     ((4, 4), (1, 1), (1, 1), (1, 1, 2, 2), (4, 4, 4), 2),
     ((3, 3), (1, 1), (1, 1), (1, 1, 1, 1), (1, 1, 16), 3),
+]
+# rows of the kernel, stride and dilation along them, pads, (h, w, c), output channels
+THREES = [
+    (3, 1, 1, (1, 1, 1, 1), (5, 8, 16), 6),
+    (3, 2, 1, (0, 1, 1, 1), (6, 11, 31), 2),
+    (3, 1, 2, (2, 0, 2, 0), (4, 6, 47), 4),
+    (1, 1, 1, (0, 2, 0, 2), (2, 8, 16), 10),
+    (5, 1, 1, (2, 2, 2, 1), (3, 7, 46), 8),
+    (2, 1, 1, (0, 1, 1, 1), (3, 16, 15), 14),
+    (16, 1, 1, (8, 1, 7, 1), (4, 4, 16), 2),
 ]
 # kernel, stride, dilation, pads, (h, w, c)
 DEPTHWISES = [
@@ -76,6 +87,22 @@ def test_convolution(level: str, tmp_path: Path, arm_gcc: str, qemu: str) -> Non
             assert found
             stays = kernel == stride == (1, 1) and not any(pads) and outputs == shape[2]
             program.add(sig, found, inplace=stays)
+    assert [] == program.run(tmp_path, arm_gcc, qemu, level)
+
+
+@pytest.mark.parametrize("level", ["-O0", "-O2", "-Os"])
+def test_convolution_of_windows_three_wide(
+    level: str, tmp_path: Path, arm_gcc: str, qemu: str
+) -> None:
+    """Any rows of a kernel, borders on all sides and number of inputs give every byte."""
+    program = BoardProgram(6, M55)
+    for rows, stride, dilation, pads, shape, outputs in THREES:
+        act = (-40.0, 60.0) if outputs % 4 else (-INF, INF)
+        op = Conv2D((rows, 3), (stride, 1), (dilation, 1), pads, 1, act)
+        sig = layer(op, program.rng, (1, *shape), (outputs, rows, 3, shape[2]), least=-128)
+        found = supporting(KERNELS, THREE, sig)
+        assert found, shape
+        program.add(sig, found)
     assert [] == program.run(tmp_path, arm_gcc, qemu, level)
 
 
