@@ -21,10 +21,11 @@ typedef struct {
     uint32_t shared; /* heads with the same keys and values */
     uint32_t depth;
     uint32_t width;
-    int32_t factor;     /* of a score, for its logarithm to base 2 in 16 bits of fraction */
-    int32_t limit;      /* scores further below the largest have no weight */
-    int32_t multiplier; /* of a mean of values in 16 bits of fraction */
-    uint8_t factor_shift;
+    int32_t factor;       /* of a score, for its logarithm to base 2 in 16 bits of fraction */
+    int32_t limit;        /* scores further below the largest have no weight */
+    int32_t multiplier;   /* of a mean of values in 16 bits of fraction */
+    uint8_t factor_shift; /* of a score, as of what mplan_scale takes */
+    uint8_t drop;         /* bits of a weighted value that are left out */
     uint8_t pre_shift;
     uint8_t causal;
     int8_t in_zero_point;

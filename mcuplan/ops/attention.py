@@ -20,13 +20,17 @@ from mcuplan.ops._math_f32 import exp_f32
 from mcuplan.ops.fields import FLOAT_TYPES
 from mcuplan.quant.requantize import requantize, requantize_factors
 
-__all__ = ["KERNELS", "OPS", "WRITERS", "Attention", "attention_work"]
+__all__ = ["KERNELS", "MOST_NARROW", "OPS", "WRITERS", "Attention", "attention_work"]
 
 _MOST_KEYS = 1 << 15
+_MOST_BELOW = (1 << 30) - 1  # a score may be below the largest; hidden keys are further
 _EXPONENT_BITS = 16  # of fraction of a logarithm to base 2
 _STEPS = 32  # of the table of exponentials
 _REST = (1 << _EXPONENT_BITS) // _STEPS
 _SHARE_BITS = 16  # of fraction of a mean of values
+_SUM_BITS = 15  # of a sum of weights
+_NARROW = 14  # bits of a weight, and its value, whose sum of as many keys fits 32 bits
+MOST_NARROW = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +102,7 @@ class Attention(Op):
         """Exact scores, exponentials in fixed point, one rounding; as `mplan_attention_s8`."""
         made = _constants_of(sig)
         q, k, v = (x.astype(np.int64) for x in arrays)
-        q, v = q - sig.inputs[0].q.z, v - sig.inputs[2].q.z
+        q = q - sig.inputs[0].q.z
         k, v = (np.repeat(x, q.shape[2] // x.shape[2], axis=2) for x in (k, v))
         exact = np.einsum("snhd,smhd->snhm", q.astype(np.float64), k.astype(np.float64))
         seen = self._seen(q.shape[1], k.shape[1])
@@ -106,12 +110,20 @@ class Attention(Op):
         below = scores.max(axis=-1, keepdims=True) - scores
         e = np.where(seen & (below <= made.limit), _exponentials(made, below), 0)
         total = e.sum(axis=-1, keepdims=True)
-        sums = np.einsum("snhm,smhe->snhe", e, v)
+        sums = self._weighted(e, v, made.drop) - total * sig.inputs[2].q.z
         bits = np.frompyfunc(int.bit_length, 1, 1)(total.astype(object)).astype(np.int64)
-        short = total >> (bits - 16)
+        short = total >> (bits - _SUM_BITS)
         reciprocal = ((1 << 31) + (short >> 1)) // short
-        means = ((sums >> (bits - 16)) * reciprocal) >> (31 - _SHARE_BITS)
+        means = ((sums >> (bits - _SUM_BITS)) * reciprocal) >> (31 - _SHARE_BITS)
         return (requantize(means, made.multiplier, made.pre_shift, sig.output.q.z),)
+
+    @staticmethod
+    def _weighted(weights: Array, values: Array, drop: int) -> Array:
+        """Sums of products, each without its last bits."""
+        sums = np.zeros((*weights.shape[:3], values.shape[3]), np.int64)
+        for j in range(weights.shape[3]):
+            sums += (weights[..., j, None] * values[:, None, j]) >> drop
+        return sums << drop
 
     def cost(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> Cost:
         """A MAC for each product; four operations for each score."""
@@ -139,6 +151,7 @@ class _Constants:
     factor: int
     factor_shift: int
     limit: int
+    drop: int
     multiplier: int
     pre_shift: int
 
@@ -154,31 +167,31 @@ def _constants_of(sig: Signature) -> _Constants:
     assert isinstance(op, Attention)
     q, k, v = (kind.q for kind in sig.inputs)
     depth, keys = sig.inputs[0].shape[3], sig.inputs[1].shape[1]
-    if depth * DType.INT8.steps * DType.INT8.reach * 2 >= 2**31:
+    if depth * DType.INT8.steps * DType.INT8.reach * 2 > _MOST_BELOW:
         raise AccumulatorOverflow(f"a score of {depth:,} products could leave 32 bits")
     base2 = q.s * k.s * op.scale * math.log2(math.e)
-    shift = 31 - math.frexp(base2)[1] - _EXPONENT_BITS
-    if not (base2 > 0 and 1 <= shift <= 62):
+    bits = min(24, 31 - (keys - 1).bit_length())
+    most = math.floor(min((bits + 1) / base2, _MOST_BELOW)) if base2 > 0 else 0
+    if not 0 < base2 < 2.0**14:
         raise ScaleError(
             f"a step of {base2:.3g} between scores", hint="calibrate with representative data"
         )
-    factor = min((1 << 31) - 1, math.floor(base2 * 2.0 ** (_EXPONENT_BITS + shift) + 0.5))
-    bits = min(24, 31 - (keys - 1).bit_length())
-    limit = min((1 << 31) - 1, (((bits + 1) << _EXPONENT_BITS) << shift) // factor - 1)
+    factor, shift = requantize_factors(base2 * 2.0**_EXPONENT_BITS, max(1, most))
+    drop = bits - _NARROW if keys <= MOST_NARROW else 0
     table = np.floor(2.0 ** (bits - np.arange(_STEPS + 1) / _STEPS) + 0.5).astype(np.int64)
     real = v.s / sig.output.q.s / (1 << _SHARE_BITS)
     multiplier, pre_shift = requantize_factors(real, DType.INT8.steps << _SHARE_BITS)
-    return _Constants(table, factor, shift, max(0, limit), multiplier, pre_shift)
+    return _Constants(table, factor, shift, most, drop, multiplier, pre_shift)
 
 
 def _exponentials(made: _Constants, below: Array) -> Array:
     """``2^-y`` in fixed point: between steps of a table along a line."""
-    product = np.minimum(below, made.limit) * made.factor
-    y = (product + (1 << (made.factor_shift - 1))) >> made.factor_shift
+    near = np.minimum(below, made.limit) << made.factor_shift
+    y = (near * made.factor + (1 << 31)) >> 32
     whole, step, rest = y >> _EXPONENT_BITS, (y % (1 << _EXPONENT_BITS)) // _REST, y % _REST
     high, low = made.table[step], made.table[step + 1]
-    between = high - (((high - low) * rest + _REST // 2) // _REST)
-    result: Array = (between + ((1 << whole) >> 1)) >> whole
+    between = high - (high - low) * rest // _REST
+    result: Array = between >> whole
     return result
 
 
@@ -218,6 +231,7 @@ def _attention(sig: Signature) -> tuple[Call, ...]:
         "factor": made.factor,
         "factor_shift": made.factor_shift,
         "limit": made.limit,
+        "drop": made.drop,
         "multiplier": made.multiplier,
         "pre_shift": made.pre_shift,
         "in_zero_point": sig.inputs[0].q.z,

@@ -11,20 +11,22 @@ import numpy as np
 from mcuplan.errors import UnsupportedOp
 from mcuplan.facts import Rewrite, Rewritten
 from mcuplan.ir.editor import Editor
-from mcuplan.ir.graph import Graph, Node
-from mcuplan.ir.op import NO_CLAMP
+from mcuplan.ir.geometry import Shape
+from mcuplan.ir.graph import Graph, Node, Stored, Tensor
+from mcuplan.ir.op import NO_CLAMP, Op
 from mcuplan.ops.attention import Attention
 from mcuplan.ops.eltwise import Add
 from mcuplan.ops.matmul import MatMul
 from mcuplan.ops.movement import Reshape
+from mcuplan.ops.rounded_attention import OF_KEYS, OF_VALUES, RoundedAttention
 from mcuplan.ops.softmax import Softmax
 from mcuplan.ops.unary import Lookup
 from mcuplan.passes._edit import add_node
 
-__all__ = ["fuse_attention"]
+__all__ = ["attention_in_parts", "fuse_attention"]
 
-_KEYS = {4: ((0, 1, 2, -1), (0, 3, 2, -1)), 3: ((0, 1, -1), (0, 2, -1))}
-_VALUES = {4: ((0, 1, 2, -1), (0, -1, 2, 3)), 3: ((0, 1, -1), (0, -1, 2))}
+_KEYS = {4: OF_KEYS, 3: ((0, 1, -1), (0, 2, -1))}
+_VALUES = {4: OF_VALUES, 3: ((0, 1, -1), (0, -1, 2))}
 _HIDDEN = -1e4  # and below: what a mask adds where a key is not seen
 
 
@@ -34,12 +36,14 @@ def fuse_attention(graph: Graph) -> Graph:
     Pattern: MatMul of queries and keys, perhaps times a number, perhaps a causal mask, Softmax,
         MatMul with values; heads lie within rows, or there is one. Numbers that queries or keys
         are multiplied by before count, too.
-    Becomes: Attention.
-    Only if: nobody else reads what lies between, and the model rounds none of it.
-    Exact because: it is the definition of attention.
+    Becomes: Attention; where the model rounds all that lies between, RoundedAttention, whatever
+        the functions are, and the mask if it is a constant.
+    Only if: nobody else reads what lies between, and the model rounds all of it or nothing.
+    Exact because: it is the definition of attention, or the same parts one after the other.
     """
     editor = Editor(graph)
-    fused = sum(_fuse(editor, node) for node in editor.nodes() if isinstance(node.op, MatMul))
+    products = (node for node in editor.nodes() if isinstance(node.op, MatMul))
+    fused = sum(_fuse(editor, node) or _fuse_rounded(editor, node) for node in products)
     return editor.done(Rewritten(Rewrite.ATTENTION_FUSED, fused))
 
 
@@ -49,14 +53,16 @@ class _Found:
 
     editor: Editor
     nodes: list[Node]
+    rounded: bool = False  # all of it by the model, otherwise nothing
 
     def before(self, node: Node, kind: type, index: int = 0) -> Node | None:
-        """The maker of an input, if it is of a kind and its output is neither read nor rounded."""
+        """The maker of an input, if it is of a kind and nobody else reads its output."""
         name = node.inputs[index]
         made = self.editor.producer(name)
         if made is None or not isinstance(made.op, kind):
             return None
-        if self.editor.only_consumer(name) is None or self.editor.tensor(name).type.quant:
+        rounded = self.editor.tensor(name).type.quant is not None
+        if self.editor.only_consumer(name) is None or rounded != self.rounded:
             return None
         return made
 
@@ -95,6 +101,77 @@ def _fuse(editor: Editor, last: Node) -> bool:
     return _replace(editor, found.nodes, [*names, last.inputs[1]], Attention(scale, causal))
 
 
+def _fuse_rounded(editor: Editor, last: Node) -> bool:
+    """The same of a model that rounds scores and weights."""
+    found = _Found(editor, [last], rounded=True)
+    softmax = found.step(last, Softmax) if _is(last, _VALUES) else None
+    if softmax is None:
+        return False
+    behind, mask = softmax, ""
+    while (made := found.step(behind, Lookup | Add)) is not None:  # type: ignore[arg-type]
+        if isinstance(made.op, Add):
+            if behind is not softmax or not _is_mask(editor, made):
+                return False
+            mask = made.inputs[1]
+        behind = made
+    first = found.step(behind, MatMul)
+    if first is None or not _is(first, _KEYS):
+        return False
+    inner = [editor.tensor(node.output) for node in reversed(found.nodes[1:])]
+    between = [node.op for node in reversed(found.nodes[1:-1])]
+    parts = (MatMul(*OF_KEYS, 4), *between, MatMul(*OF_VALUES, 4, last.op.act))
+    names = [*first.inputs, last.inputs[1], *([mask] if mask else [])]
+    op = RoundedAttention(
+        parts, tuple(t.type.q for t in inner), tuple(tensor.origin for tensor in inner)
+    )
+    return _replace(editor, found.nodes, names, op)
+
+
+def attention_in_parts(graph: Graph) -> Graph:
+    """The same graph of integers with the layers of the model where it rounds between them.
+
+    Pattern: RoundedAttention over integers.
+    Becomes: its parts, over tensors that the model has.
+    Only if: ever.
+    Exact because: its integer meaning is theirs, one after the other.
+    """
+    editor = Editor(graph)
+    for node in editor.nodes():
+        if isinstance(node.op, RoundedAttention):
+            _divide(editor, node, node.op)
+    return editor.done()
+
+
+def _divide(editor: Editor, node: Node, op: RoundedAttention) -> None:
+    made, keys, values, *masks = node.inputs
+    others = [keys, *masks, values]
+    origins = op.origins or (None,) * len(op.grids)
+    parts: list[Node] = []
+    for number, sig in enumerate(op.signatures(editor.signature(node))):
+        inputs = (made, others.pop(0)) if len(sig.inputs) == 2 else (made,)
+        origin = origins[number] if number < len(op.grids) else None
+        if number < len(op.grids):
+            name = editor.fresh(f"{node.output}_part")
+            made = editor.set_tensor(Tensor(name, sig.output, origin=origin))
+        else:
+            made = node.output
+        own = origin.name if origin else node.origin
+        parts.append(Node(f"{node.name}_{number}", sig.op, inputs, (made,), own))
+    editor.replace(node, *parts)
+
+
+def _is_mask(editor: Editor, node: Node) -> bool:
+    """Whether a node adds a constant on a grid to scores."""
+    mask = editor.tensor(node.inputs[1])
+    scores = editor.tensor(node.inputs[0]).type
+    return (
+        node.op.act == NO_CLAMP
+        and mask.stored is not None
+        and mask.stored.quant.axis is None
+        and len(mask.type.shape) == len(scores.shape)
+    )
+
+
 def _is(node: Node, labels: dict[int, tuple[tuple[int, ...], tuple[int, ...]]]) -> bool:
     op = node.op
     return isinstance(op, MatMul) and labels.get(op.rank) == op.labels and op.act == NO_CLAMP
@@ -124,7 +201,17 @@ def _is_causal(editor: Editor, node: Node) -> bool:
     )
 
 
-def _replace(editor: Editor, nodes: Sequence[Node], names: Sequence[str], op: Attention) -> bool:
+def _with_heads(editor: Editor, node: Node, name: str, shape: Shape) -> str:
+    """A tensor in another shape, in front of a node."""
+    tensor = editor.tensor(name)
+    if tensor.data is None:
+        kind = tensor.type
+        return add_node(editor, node, Reshape(shape), [name], f"{name}_heads", quant=kind.quant)
+    stored = tensor.stored and Stored(tensor.stored.values.reshape(shape), tensor.stored.quant)
+    return editor.constant(f"{name}_heads", tensor.data.reshape(shape), stored)
+
+
+def _replace(editor: Editor, nodes: Sequence[Node], names: Sequence[str], op: Op) -> bool:
     """Put the operator in the place of the last product; one head has an axis of its own."""
     last = nodes[0]
     kinds = [editor.tensor(name).type for name in names]
@@ -132,14 +219,10 @@ def _replace(editor: Editor, nodes: Sequence[Node], names: Sequence[str], op: At
     shapes = [(*k.shape[:2], 1, k.shape[2]) if plain else k.shape for k in kinds]
     try:
         op.infer([replace(k, shape=shape) for k, shape in zip(kinds, shapes, strict=True)])
-    except UnsupportedOp:
+    except (UnsupportedOp, ValueError):  # numpy's word for shapes that do not broadcast
         return False
-    inputs = [
-        add_node(editor, last, Reshape(shape), [name], f"{name}_heads", quant=kind.quant)
-        if plain
-        else name
-        for name, shape, kind in zip(names, shapes, kinds, strict=True)
-    ]
+    pairs = zip(names, shapes, strict=True)
+    inputs = [_with_heads(editor, last, n, shape) if plain else n for n, shape in pairs]
     if plain:
         output = editor.tensor(last.output).type
         made = add_node(editor, last, op, inputs, f"{last.output}_heads", quant=output.quant)

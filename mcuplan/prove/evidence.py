@@ -12,6 +12,7 @@ from mcuplan.findings import DEFECT_HINT, Finding, Severity
 from mcuplan.ir.evaluate import evaluate, first_states, left_states
 from mcuplan.ir.graph import Graph
 from mcuplan.ir.op import Tolerance
+from mcuplan.passes.fuse_attention import attention_in_parts
 from mcuplan.prove.boundary import boundary_inputs, real_inputs, real_outputs, together
 from mcuplan.prove.compare import (
     FloatLayers,
@@ -87,11 +88,12 @@ def against_runtime(
         DataError: the labels do not fit the outputs.
     """
     limits = limits or Thresholds()
+    divided = attention_in_parts(graph)
     layers: QuantizedLayers | FloatLayers = (
-        QuantizedLayers(graph) if quantized else FloatLayers(graph)
+        QuantizedLayers(divided) if quantized else FloatLayers(graph)
     )
     ends = EndToEnd(graph, data, quantized=quantized)
-    runtime = ModelRuntime(path, graph)
+    runtime = ModelRuntime(path, divided)
     states = first_states(graph)
     names = [name for node in graph.nodes for name in node.outputs]
     wanted = [*names, *(port.tensor for port in graph.outputs)]
@@ -102,7 +104,7 @@ def against_runtime(
         layers.update(feeds, ours, block)
         mine = [real_outputs(graph, port, ours[port.tensor]) for port in graph.app_outputs]
         ends.update(start, block.outputs, mine, real_inputs(graph, part))
-    table, seen, allowed = layers.result(), ends.result(), tolerances_of(graph)
+    table, seen, allowed = layers.result(), ends.result(), tolerances_of(divided)
     diverging = next((n for n, error in table.items() if error.is_beyond(allowed[n])), None)
     return Agreement(
         table,
@@ -114,7 +116,7 @@ def against_runtime(
         tuple(each.error for each in seen.outputs),
         (
             *_runtime_findings(runtime),
-            *_layer_findings(graph, diverging, table, allowed),
+            *_layer_findings(divided, diverging, table, allowed),
             *judged(seen, data, limits, quantized=quantized),
         ),
     )

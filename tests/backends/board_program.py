@@ -136,15 +136,20 @@ class BoardProgram:
         for index in call.inputs:
             self.parts.append(array(f"{name}_in{index}", DType.INT8, inputs[index]))
         self.parts.append(array(f"{name}_wanted", DType.INT8, sig.op.integer(sig, *inputs)[0]))
-        self._params(name, kernel, fields, sig, len(call.inputs))
+        self._params(name, kernel, fields, sig, call.inputs)
         scratch = kernel.scratch_bytes(sig)
-        self.parts.append(_call(name, kernel, bool(packed), bool(scratch), len(call.inputs)))
+        self.parts.append(_call(name, kernel, bool(packed), bool(scratch), call.inputs))
         label = f"{kernel.function} {sig.op} {[kind.shape for kind in sig.inputs]}"
         above = _above(sig) if kernel.row_by_row else -1
         self.parts.append(_test(name, label, sig, scratch, above, inplace))
 
     def _params(
-        self, name: str, kernel: Kernel, fields: dict[str, object], sig: Signature, operands: int
+        self,
+        name: str,
+        kernel: Kernel,
+        fields: dict[str, object],
+        sig: Signature,
+        operands: tuple[int, ...],
     ) -> None:
         kinds = {"in": sig.inputs[0], "out": sig.output}
         for side, kind in kinds.items():
@@ -160,9 +165,9 @@ class BoardProgram:
                 else f"{{.stride = {kind.row_bytes}U, .table = NULL}}"
                 for side, kind in kinds.items()
             }
-            for k in range(1, operands):
-                stride = sig.inputs[k].row_bytes
-                rows[f"in{k + 1}_rows"] = f"{{.stride = {stride}U, .table = NULL}}"
+            for position, index in enumerate(operands[1:], 2):
+                stride = sig.inputs[index].row_bytes
+                rows[f"in{position}_rows"] = f"{{.stride = {stride}U, .table = NULL}}"
             self.parts.append(initializer(f"{name}_p{suffix}", struct, fields | rows, name))
 
     def run(self, folder: Path, gcc: str, qemu: str, level: str = "-O2") -> list[str]:
@@ -195,9 +200,9 @@ class BoardProgram:
         return lines
 
 
-def _call(name: str, kernel: Kernel, packed: bool, scratch: bool, operands: int) -> str:
+def _call(name: str, kernel: Kernel, packed: bool, scratch: bool, operands: tuple[int, ...]) -> str:
     """Further operands stay where they are."""
-    second = "".join(f", {name}_in{k}" for k in range(1, operands))
+    second = "".join(f", {name}_in{k}" for k in operands[1:])
     last = ", scratch" if scratch else ""
     own = "p.packed = (const void *)packed;" if packed else "(void)packed;"
     unused = "" if scratch else "    (void)scratch;\n"

@@ -36,6 +36,7 @@ MORE_THAN_READ = {  # operator -> what its map leaves open
     "Interleave": "the channel picks one plane",
     "Normalize": "a group of channels reads its own",
     "Reshape": "a view, never a step",
+    "RoundedAttention": "a head reads its own channels",
 }
 
 

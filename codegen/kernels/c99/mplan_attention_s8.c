@@ -16,14 +16,12 @@ static int32_t score(const mplan_attention_s8_t *p, const int8_t *query, const i
 /* 2^-y for the logarithm of a score so far below the largest, along a line between two entries. */
 static uint32_t weight_of(const mplan_attention_s8_t *p, uint32_t below)
 {
-    const uint64_t product = (uint64_t)below * (uint32_t)p->factor;
-    const uint32_t y =
-        (uint32_t)((product + ((uint64_t)1U << (p->factor_shift - 1U))) >> p->factor_shift);
+    const uint32_t y = (uint32_t)mplan_scale((int32_t)below, p->factor, p->factor_shift);
     const uint32_t whole = y >> 16;
     const uint32_t *const entry = &p->exponentials[(y >> 11) & 31U];
-    const uint32_t between = entry[0] - ((((entry[0] - entry[1]) * (y & 2047U)) + 1024U) >> 11);
+    const uint32_t between = entry[0] - (((entry[0] - entry[1]) * (y & 2047U)) >> 11);
 
-    return (between + (((uint32_t)1U << whole) >> 1)) >> whole;
+    return between >> whole;
 }
 
 /* Scores become weights; returns their sum. */
@@ -41,10 +39,11 @@ static uint32_t weigh(const mplan_attention_s8_t *p, const int32_t *scores, uint
     return sum;
 }
 
-/* Means of at most four values of each key. */
+/* Means of at most four values of each key. The zero point has the weight of all of them. */
 static void means(const mplan_attention_s8_t *p, const uint32_t *weights, size_t seen, uint32_t sum,
                   const int8_t *values, size_t count, int8_t *out)
 {
+    const int64_t beside = (int64_t)sum * p->in3_zero_point;
     int64_t sums[WIDTH] = {0, 0, 0, 0};
     uint32_t shift = 0U;
     uint32_t reciprocal;
@@ -54,16 +53,17 @@ static void means(const mplan_attention_s8_t *p, const uint32_t *weights, size_t
         const int64_t weight = (int64_t)weights[j];
 
         for (size_t e = 0U; e < count; e++) {
-            sums[e] += weight * ((int32_t)value[e] - p->in3_zero_point);
+            sums[e] += (weight * value[e]) >> p->drop;
         }
     }
-    while ((sum >> shift) > 65535U) {
+    while ((sum >> shift) > 32767U) {
         shift++;
     }
     sum >>= shift;
     reciprocal = (0x80000000U + (sum >> 1)) / sum;
     for (size_t e = 0U; e < count; e++) {
-        const int64_t share = (sums[e] >> shift) * (int64_t)reciprocal;
+        const int64_t steps = (sums[e] * ((int64_t)1 << p->drop)) - beside;
+        const int64_t share = (steps >> shift) * (int64_t)reciprocal;
         const int32_t result =
             mplan_scale((int32_t)(share >> 15), p->multiplier, p->pre_shift) + p->out_zero_point;
 

@@ -1,233 +1,136 @@
 /* SPDX-License-Identifier: 0BSD */
-#include <string.h>
-
+#include "mplan_attention_lines_s8_dsp.h"
 #include "mplan_attention_s8_dsp.h"
-#include "mplan_lines_s8_dsp.h"
 
 #define WIDTH 4U /* values that share a weight */
 
-/* Of one head: what all keys are multiplied by, and what becomes of them. */
+/* Two queries of a head, and what becomes of them. */
 typedef struct {
     const mplan_attention_s8_dsp_t *p;
-    const uint32_t *query; /* widened as {0, 2}, {1, 3} */
-    uint32_t *weights;     /* first scores */
-    size_t seen;           /* keys */
-    uint32_t sum;          /* of the weights */
-} head_t;
+    uint32_t *query;    /* widened, of one head after the other */
+    int32_t *weights;   /* first scores: [keys][2] */
+    size_t seen[2];     /* keys */
+    int32_t beside[2];  /* what the zero point of the values adds to sums */
+    uint32_t shift[2];  /* bits of them that are left out */
+    int32_t inverse[2]; /* 2^40 / the sum of the weights without so many */
+} pair_t;
 
-static inline int32_t dual(uint32_t a, uint32_t b, int32_t sum)
+/* The weight 2^-y of a score, y along a line between two entries of the table. */
+static inline uint32_t weight_of(const mplan_attention_s8_dsp_t *p, const uint32_t *table,
+                                 uint32_t below)
 {
-    int32_t result;
+    uint32_t weight = 0U;
 
-    __asm("smlad %0, %1, %2, %3" : "=r"(result) : "r"(a), "r"(b), "r"(sum));
-    return result;
-}
+    if (below <= (uint32_t)p->limit) {
+        const uint32_t *entry;
+        uint32_t y;
 
-static inline uint32_t even_of(uint32_t bytes)
-{
-    uint32_t halves;
-
-    __asm("sxtb16 %0, %1" : "=r"(halves) : "r"(bytes));
-    return halves;
-}
-
-static inline uint32_t odd_of(uint32_t bytes)
-{
-    uint32_t halves;
-
-    __asm("sxtb16 %0, %1, ror #8" : "=r"(halves) : "r"(bytes));
-    return halves;
-}
-
-/* A query in steps from its zero point, filled up with 0. */
-static void widen(const mplan_attention_s8_dsp_t *p, const int8_t *from, uint32_t *to)
-{
-    const uint32_t lowered = (uint32_t)(uint16_t)(-(int32_t)p->in_zero_point) * 0x00010001U;
-
-    for (size_t d = 0U; d < p->depth; d += 4U) {
-        uint32_t bytes = (uint32_t)(uint8_t)p->in_zero_point * 0x01010101U;
-
-        (void)memcpy(&bytes, &from[d], ((p->depth - d) < 4U) ? (p->depth - d) : 4U);
-        to[0] = mplan_widened(lowered, bytes);
-        to[1] = mplan_widened(lowered, (bytes >> 8) | (bytes << 24));
-        to = &to[2];
+        __asm("smmulr %0, %1, %2" : "=r"(y) : "r"(below << p->factor_shift), "r"(p->factor));
+        entry = &table[(y >> 11) & 31U];
+        weight = (entry[0] - (((entry[0] - entry[1]) * (y & 2047U)) >> 11)) >> (y >> 16);
     }
+    return weight;
 }
 
-/* Scores of two keys. */
-static void score_two(const head_t *h, const int8_t *key0, const int8_t *key1, int32_t *scores)
+/* Scores of a query become weights, as products of values want them; their sum. */
+static uint32_t weigh_scores(const mplan_attention_s8_dsp_t *own, int32_t *at, const int32_t *end)
 {
-    const size_t rest = h->p->depth % 4U;
-    const int8_t *const end = &key0[h->p->depth - rest];
-    const uint32_t *query = h->query;
-    int32_t sum0 = 0;
-    int32_t sum1 = 0;
-
-    while (key0 != end) {
-        const uint32_t even = query[0];
-        const uint32_t odd = query[1];
-        const uint32_t bytes0 = mplan_word_at(key0);
-        const uint32_t bytes1 = mplan_word_at(key1);
-
-        sum0 = dual(even, even_of(bytes0), sum0);
-        sum1 = dual(even, even_of(bytes1), sum1);
-        sum0 = dual(odd, odd_of(bytes0), sum0);
-        sum1 = dual(odd, odd_of(bytes1), sum1);
-        query = &query[2];
-        key0 = &key0[4];
-        key1 = &key1[4];
-    }
-    if (rest > 0U) {
-        uint32_t bytes[2] = {0U, 0U};
-
-        (void)memcpy(&bytes[0], key0, rest);
-        (void)memcpy(&bytes[1], key1, rest);
-        sum0 = dual(query[1], odd_of(bytes[0]), dual(query[0], even_of(bytes[0]), sum0));
-        sum1 = dual(query[1], odd_of(bytes[1]), dual(query[0], even_of(bytes[1]), sum1));
-    }
-    scores[0] = sum0;
-    scores[1] = sum1;
-}
-
-/* Scores of all keys; the largest. */
-static int32_t score_all(const head_t *h, const int8_t *keys)
-{
-    int32_t *const scores = (int32_t *)(void *)h->weights;
-    int32_t largest = INT32_MIN;
-
-    for (size_t j = 0U; j < h->seen; j += 2U) {
-        const size_t next = ((j + 1U) < h->seen) ? (j + 1U) : j;
-        int32_t two[2];
-
-        score_two(h, &keys[mplan_row(&h->p->in2_rows, j)], &keys[mplan_row(&h->p->in2_rows, next)],
-                  two);
-        scores[next] = two[1];
-        scores[j] = two[0];
-        largest = (two[0] > largest) ? two[0] : largest;
-        largest = (two[1] > largest) ? two[1] : largest;
-    }
-    return largest;
-}
-
-/* Scores become weights 2^-y, y along a line between two entries of the table. */
-static uint32_t weigh(const head_t *h, int32_t largest)
-{
-    const mplan_attention_s8_dsp_t *const p = h->p;
-    const uint32_t *const table = p->exponentials;
-    const uint32_t limit = (uint32_t)p->limit;
-    const uint32_t factor = (uint32_t)p->factor;
-    const uint32_t shift = p->factor_shift;
-    const uint64_t half = (uint64_t)1U << (shift - 1U);
+    const mplan_attention_s8_dsp_t p = *own; /* no store changes it */
+    const uint32_t *const table = p.exponentials;
+    const uint32_t up = 16U - p.drop;
+    int32_t largest = at[0];
     uint32_t sum = 0U;
 
-    for (size_t j = 0U; j < h->seen; j++) {
-        const uint32_t below = (uint32_t)(largest - (int32_t)h->weights[j]);
-        uint32_t weight = 0U;
+    for (const int32_t *s = at; s < end; s = &s[4]) {
+        largest = (s[0] > largest) ? s[0] : largest;
+        largest = (s[2] > largest) ? s[2] : largest;
+    }
+    for (; at < end; at = &at[4]) {
+        const uint32_t weight = weight_of(&p, table, (uint32_t)largest - (uint32_t)at[0]);
+        const uint32_t next = weight_of(&p, table, (uint32_t)largest - (uint32_t)at[2]);
 
-        if (below <= limit) {
-            const uint64_t product = ((uint64_t)below * factor) + half;
-            const uint32_t high = (uint32_t)(product >> 32);
-            const uint32_t low = (uint32_t)product;
-            const uint32_t y = (shift < 32U) ? ((low >> shift) | (high << (32U - shift)))
-                                             : (high >> (shift - 32U));
-            const uint32_t whole = y >> 16;
-            const uint32_t *const entry = &table[(y >> 11) & 31U];
-            const uint32_t rest = (entry[0] - entry[1]) * (y & 2047U);
-            const uint32_t between = entry[0] - ((rest + 1024U) >> 11);
-
-            weight = (between + (((uint32_t)1U << whole) >> 1)) >> whole;
-        }
-        h->weights[j] = weight;
-        sum += weight;
+        sum += weight + next;
+        at[0] = (int32_t)(weight << up);
+        at[2] = (int32_t)(next << up);
     }
     return sum;
 }
 
-/* Four values times their weight, of keys at equal distance. */
-static void add_four(const uint32_t *weight, const uint32_t *end, const int8_t *values,
-                     size_t stride, int64_t *sums)
+/* Of query i of two; a key that only the other one sees, or none, has no weight. */
+static void weigh(pair_t *q, size_t i)
 {
-    int64_t sum0 = sums[0];
-    int64_t sum1 = sums[1];
-    int64_t sum2 = sums[2];
-    int64_t sum3 = sums[3];
+    const size_t keys = (q->seen[1] + 1U) & ~(size_t)1U;
+    uint32_t sum;
+    uint32_t shift;
 
-    while (weight != end) {
-        const uint32_t bytes = mplan_word_at(values);
-        const int64_t factor = (int32_t)*weight;
-
-        sum0 += factor * (int8_t)bytes;
-        sum1 += factor * (int8_t)(bytes >> 8);
-        sum2 += factor * (int8_t)(bytes >> 16);
-        sum3 += factor * (int8_t)(bytes >> 24);
-        values = &values[stride];
-        weight++;
+    for (size_t j = q->seen[i]; j < keys; j++) {
+        q->weights[(2U * j) + i] = INT32_MIN;
     }
-    sums[0] = sum0;
-    sums[1] = sum1;
-    sums[2] = sum2;
-    sums[3] = sum3;
+    sum = weigh_scores(q->p, &q->weights[i], &q->weights[2U * keys]);
+    shift = 17U - (uint32_t)__builtin_clz(sum); /* the largest weight alone has drop + 14 bits */
+    q->beside[i] = (int32_t)(-((int64_t)sum * q->p->in3_zero_point) >> q->p->drop);
+    q->shift[i] = shift - q->p->drop;
+    sum >>= shift;
+    q->inverse[i] = (int32_t)(((0x80000000U + (sum >> 1)) / sum) << 9);
 }
 
-/* Of all keys, one by one where a table has their rows. */
-static void add_fours(const head_t *h, const int8_t *values, int64_t *sums)
+/* Sums of one query become means. */
+static void divide(const pair_t *q, size_t i, const int32_t *sums, size_t count, int8_t *out)
 {
-    const mplan_rows_t *const rows = &h->p->in3_rows;
-    const size_t count = (rows->table == NULL) ? h->seen : 1U;
+    const mplan_attention_s8_dsp_t *const p = q->p;
+    const int32_t beside = q->beside[i];
+    const uint32_t shift = q->shift[i];
+    const int32_t inverse = q->inverse[i];
+    const int32_t multiplier = p->multiplier;
+    const uint32_t pre_shift = p->pre_shift;
+    const int32_t zero_point = p->out_zero_point;
 
-    for (size_t j = 0U; j < h->seen; j += count) {
-        add_four(&h->weights[j], &h->weights[j + count], &values[mplan_row(rows, j)], rows->stride,
-                 sums);
-    }
-}
-
-static int64_t add_one(const head_t *h, const int8_t *values)
-{
-    int64_t sum = 0;
-
-    for (size_t j = 0U; j < h->seen; j++) {
-        sum += (int64_t)(int32_t)h->weights[j] * values[mplan_row(&h->p->in3_rows, j)];
-    }
-    return sum;
-}
-
-/* Means of values. */
-static void divide(const head_t *h, const int64_t *sums, size_t count, int8_t *out)
-{
-    const mplan_attention_s8_dsp_t *const p = h->p;
-    const int64_t beside = (int64_t)h->sum * p->in3_zero_point;
-    uint32_t shift = 0U;
-    uint32_t reciprocal;
-
-    while ((h->sum >> shift) > 65535U) {
-        shift++;
-    }
-    reciprocal = (0x80000000U + ((h->sum >> shift) >> 1)) / (h->sum >> shift);
     for (size_t e = 0U; e < count; e++) {
-        const int64_t share = ((sums[e] - beside) >> shift) * (int64_t)reciprocal;
-        const int32_t result =
-            mplan_scale((int32_t)(share >> 15), p->multiplier, p->pre_shift) + p->out_zero_point;
+        const int32_t steps = (sums[e] + beside) >> shift; /* 24 bits */
+        const int32_t share = (int32_t)(((int64_t)(steps * 256) * inverse) >> 32);
+        int32_t result;
 
-        out[e] = (int8_t)mplan_clamp(result, -128, 127);
+        __asm("smmlar %0, %1, %2, %3\n"
+              "ssat %0, #8, %0"
+              : "=r"(result)
+              : "r"((uint32_t)share << pre_shift), "r"(multiplier), "r"(zero_point));
+        out[e] = (int8_t)result;
     }
 }
 
-static void head(head_t *h, const int8_t *keys, const int8_t *values, int8_t *out)
+static void head(pair_t *q, const uint32_t *query, const int8_t *keys, const int8_t *values,
+                 int8_t *const *outs)
 {
-    const size_t width = h->p->width;
-    size_t e = 0U;
+    const mplan_attention_s8_dsp_t *const p = q->p;
+    mplan_scores_t scores = {query, query, 0, 0, 0U, NULL, 0U};
+    mplan_sums_t job;
 
-    h->sum = weigh(h, score_all(h, keys));
-    for (; (e + WIDTH) <= width; e += WIDTH) {
-        int64_t sums[WIDTH] = {0, 0, 0, 0};
+    mplan_score_all(&scores, &p->in2_rows, keys, q->seen[1], p->depth, q->weights);
+    weigh(q, 0U);
+    weigh(q, 1U);
+    for (size_t e = 0U; e < p->width; e += WIDTH) {
+        const size_t count = ((p->width - e) < WIDTH) ? (p->width - e) : WIDTH;
 
-        add_fours(h, &values[e], sums);
-        divide(h, sums, WIDTH, &out[e]);
+        mplan_sum_values(&job, &p->in3_rows, &values[e], q->seen[1], count, q->weights);
+        divide(q, 0U, job.sums, count, &outs[0][e]);
+        divide(q, 1U, &job.sums[WIDTH], count, &outs[1][e]);
     }
-    for (; e < width; e++) {
-        const int64_t sum = add_one(h, &values[e]);
+}
 
-        divide(h, &sum, 1U, &out[e]);
+/* Two rows, or one twice: all that they read is widened before the first byte is written. */
+static void two_rows(pair_t *q, const int8_t *const *from, const int8_t *in2, const int8_t *in3,
+                     int8_t *const *to)
+{
+    const mplan_attention_s8_dsp_t *const p = q->p;
+    const mplan_queries_t queries = {p->depth, p->heads, p->in_zero_point, p->by_rows};
+
+    mplan_widen_heads(&queries, from, q->query);
+    for (size_t h = 0U; h < p->heads; h++) {
+        const size_t of = h / p->shared;
+        int8_t *const outs[2] = {&to[0][h * p->width], &to[1][h * p->width]};
+
+        head(q, mplan_head_queries(&queries, from, h, q->query), &in2[of * p->depth],
+             &in3[of * p->width], outs);
     }
 }
 
@@ -235,22 +138,20 @@ MPLAN_KERNEL
 void mplan_attention_s8_dsp(const mplan_attention_s8_dsp_t *p, const int8_t *in, const int8_t *in2,
                             const int8_t *in3, int8_t *out, size_t y0, size_t y1, int8_t *scratch)
 {
-    uint32_t *const query = (uint32_t *)(void *)scratch;
-    head_t h;
+    const size_t step = (p->by_rows != 0U) ? 1U : 2U;
+    pair_t q = {p, NULL, NULL, {0U, 0U}, {0, 0}, {0U, 0U}, {0, 0}};
 
-    h.p = p;
-    h.query = query;
-    h.weights = &query[((p->depth + 3U) / 4U) * 2U];
-    for (size_t y = y0; y < y1; y++) {
-        const int8_t *const queries = &in[mplan_row(&p->in_rows, y)];
-        int8_t *const to = &out[mplan_row(&p->out_rows, y)];
+    q.weights = (int32_t *)(void *)scratch;
+    q.query = &((uint32_t *)(void *)scratch)[2U * ((p->keys + 1U) & ~(uint32_t)1U)];
+    for (size_t y = y0; y < y1; y += step) {
+        const size_t last = (((y + step) < y1) ? (y + step) : y1) - 1U;
+        const int8_t *const from[2] = {&in[mplan_row(&p->in_rows, y)],
+                                       &in[mplan_row(&p->in_rows, last)]};
+        int8_t *const to[2] = {&out[mplan_row(&p->out_rows, y)],
+                               &out[mplan_row(&p->out_rows, last)]};
 
-        h.seen = (size_t)p->first_seen + ((p->causal != 0U) ? y : 0U);
-        for (size_t i = 0U; i < p->heads; i++) {
-            const size_t from = i / p->shared;
-
-            widen(p, &queries[i * p->depth], query);
-            head(&h, &in2[from * p->depth], &in3[from * p->width], &to[i * p->width]);
-        }
+        q.seen[0] = (size_t)p->first_seen + ((p->causal != 0U) ? y : 0U);
+        q.seen[1] = (size_t)p->first_seen + ((p->causal != 0U) ? last : 0U);
+        two_rows(&q, from, in2, in3, to);
     }
 }

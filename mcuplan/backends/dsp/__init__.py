@@ -43,6 +43,6 @@ KERNELS = (
     _conv3d.CONV3D,
     _dense.DENSE,
     *_matmul.MATMULS,
-    _attention.ATTENTION,
+    *_attention.ATTENTIONS,
     *_recurrent.RECURRENT,
 )

@@ -26,6 +26,7 @@ from mcuplan.ops.pool2d import AvgPool2D, MaxPool2D
 from mcuplan.ops.quantize import Quantize
 from mcuplan.ops.resample import Upsample
 from mcuplan.ops.resize import Resize, pixel_taps
+from mcuplan.ops.rounded_attention import RoundedAttention
 from mcuplan.ops.slicing import Slice
 from mcuplan.ops.softmax import Softmax
 from mcuplan.ops.take import Take
@@ -120,13 +121,17 @@ _POOLS = (
     ((12, 2), (12, 2, 33), (1, 1), 0),
     ((4, 1), (40, 1, 16), (4, 1), 0),
 )
+# queries, keys, width of values, causal
 _ATTENTIONS = (
-    ((1, 8, 4, 8), (1, 8, 4, 8), False),
-    ((1, 16, 2, 16), (1, 24, 1, 16), False),
-    ((1, 24, 1, 10), (1, 24, 1, 10), True),
-    ((1, 3, 3, 33), (1, 40, 3, 33), False),
-    ((1, 48, 1, 16), (1, 48, 1, 16), False),
-    ((1, 1, 8, 4), (1, 20, 8, 4), False),
+    ((1, 8, 4, 8), (1, 8, 4, 8), 8, False),
+    ((1, 16, 2, 16), (1, 24, 1, 16), 16, False),
+    ((1, 24, 1, 10), (1, 24, 1, 10), 10, True),
+    ((1, 3, 3, 33), (1, 40, 3, 33), 33, False),
+    ((1, 48, 1, 16), (1, 48, 1, 16), 16, False),
+    ((1, 1, 8, 4), (1, 20, 8, 4), 4, False),
+    ((1, 6, 2, 16), (1, 30, 2, 16), 4, False),
+    ((1, 12, 1, 4), (1, 18, 1, 4), 40, False),
+    ((1, 4, 1, 64), (1, 12, 1, 64), 8, True),
 )
 _KEYS, _VALUES = ((0, 1, 2, -1), (0, 3, 2, -1)), ((0, 1, 2, -1), (0, -1, 2, 3))
 _PRODUCTS = (
@@ -213,6 +218,15 @@ def _wide() -> Iterator[Shape]:
         yield replace(shape, wide=True)
 
 
+def _rounded_attentions() -> Iterator[Shape]:
+    """With a mask and without one."""
+    operators = {bool(example.constants): example.op for example in RoundedAttention.examples()}
+    for masked, op in operators.items():
+        for queries, keys, width, _ in _ATTENTIONS:
+            mask = ((1, queries[1], 1, keys[1]),) if masked else ()
+            yield Shape(op, (queries, keys, (*keys[:3], width)), mask)
+
+
 def _over_three() -> Iterator[Shape]:
     """Spaced inputs and three axes; what is pooled there in integers, and dilated averages."""
     for kernel, size, outputs, up in _SPACED:
@@ -246,8 +260,9 @@ def _unweighted() -> Iterator[Shape]:
             yield Shape(op(kernel, stride, (1, 1), (pad,) * 4), ((1, *size),))
     for (a, b), first, second in _PRODUCTS:
         yield Shape(MatMul(a, b, 4), (first, second))
-    for queries, keys, causal in _ATTENTIONS:
-        yield Shape(Attention(0.25, causal), (queries, keys, keys))
+    for queries, keys, width, causal in _ATTENTIONS:
+        yield Shape(Attention(0.25, causal), (queries, keys, (*keys[:3], width)))
+    yield from _rounded_attentions()
     yield from _over_three()
     yield from _resized()
     yield from _element_by_element()
