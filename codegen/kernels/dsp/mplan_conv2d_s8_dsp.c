@@ -6,21 +6,20 @@
 /* What `tile` reads; it lies right behind the two patches. Its offsets stand in the assembly. */
 typedef struct {
     const uint32_t *patches;  /*  0: words of pixel 0 and 1 in turn */
-    uint32_t entry;           /*  4: address in the code */
+    uint32_t skip;            /*  4: bytes of code before the entry */
     const uint8_t *pre_shift; /*  8: NULL: none */
     int32_t zero_point;       /* 12 */
     int8_t *out0;             /* 16: output of pixel 0, moves on */
     int8_t *out1;             /* 20: output of pixel 1, moves on; out0 where there is none */
     const int32_t *end;       /* 24: of the packed channels */
-    uint32_t skip;            /* 28: bytes of code before the entry */
 } job_t;
 MPLAN_STATIC_ASSERT(job_as_in_assembly,
-                    MPLAN_AT(job_t, patches, 0U) && MPLAN_AT(job_t, entry, 4U) &&
+                    MPLAN_AT(job_t, patches, 0U) && MPLAN_AT(job_t, skip, 4U) &&
                     MPLAN_AT(job_t, pre_shift, 8U) && MPLAN_AT(job_t, zero_point, 12U) &&
                     MPLAN_AT(job_t, out0, 16U) && MPLAN_AT(job_t, out1, 20U) &&
-                    MPLAN_AT(job_t, end, 24U) && (sizeof(job_t) == 32U));
+                    MPLAN_AT(job_t, end, 24U) && (sizeof(job_t) == 28U));
 
-#define UNROLL 16
+#define UNROLL 12     /* steps */
 #define STEP_BYTES 56 /* of code */
 #define KERNEL_ROWS (16U)
 #define NAKED __attribute__((naked, noinline, used))
@@ -35,50 +34,49 @@ MPLAN_STATIC_ASSERT(job_as_in_assembly,
  * extended, to the sums of a (r4, r8, r6, r10). A sum of b is their difference / 256, exactly:
  * wrapping does not matter.
  *
- * The loop is entered in its middle where the number of steps is no multiple of 16. At its end r0
- * points behind the patches, to the job.
+ * The first step begins the sums; the loop of 12 is entered in its middle where the steps left are
+ * no multiple of 12. At its end r0 points behind the patches, to the job. All of it stays in an
+ * instruction cache of 1 KB; wide instructions lie on words, where none waits for its second half.
  */
 static NAKED void tile(UNUSED const int32_t *packed, UNUSED job_t *job)
 {
     __asm volatile(
-        "push {r1, r4-r11, lr}; mov r3, r1; ldr r2, [r1, #28]; mov r1, r0\n"
-        "adr r0, 2f; add r2, r2, r0; orr r2, r2, #1; str r2, [r3, #4]\n"
-        "1:\n" /* four channels */
-        "ldr r3, [sp]; ldr r2, [r3, #4]; ldr r0, [r3]; ldmia r1!, {r4, r6}\n"
-        "mov r5, r4; mov r7, r6; mov r8, r4; mov r9, r4; mov r10, r6; mov r11, r6; bx r2\n"
-        ".balign 4\n2:\n"
-        ".rept 16\n"
+        "push {r4-r11, lr}; sub sp, #12; ldr r2, [r1]; ldr r3, [r1, #4]\n"
+        "adr r12, 2f; add r3, r3, r12; orr r3, r3, #1; stm sp, {r1-r3}; mov r1, r0\n"
+        ".balign 4\n1:\n" /* four channels; r4 and r6 are the biases of a and c */
+        "ldr.w r0, [sp, #4]; ldr.w r4, [r1], #4; ldr.w r6, [r1], #4; ldr.w r12, [r1], #4\n"
+        "ldr.w lr, [r1], #4; ldr.w r2, [r0], #4; ldr.w r3, [r0], #4; smlad r5, r12, r2, r4\n"
+        "smlad r9, r12, r3, r4; smlad r7, lr, r2, r6; smlad r11, lr, r3, r6; sxtb16 r12, r12\n"
+        "sxtb16 lr, lr; smlad r8, r12, r3, r4; smlad r4, r12, r2, r4; smlad r10, lr, r3, r6\n"
+        "smlad r6, lr, r2, r6; ldr.w pc, [sp, #8]\n"
+        "2:\n"
+        ".rept 12\n"
         "ldr.w r2, [r0], #4; ldr.w r3, [r0], #4; ldr.w r12, [r1], #4; ldr.w lr, [r1], #4\n"
-        "smlad r5, r12, r2, r5; smlad r9, r12, r3, r9\n"
-        "smlad r7, lr, r2, r7; smlad r11, lr, r3, r11\n"
-        "sxtb16 r12, r12; sxtb16 lr, lr\n"
-        "smlad r4, r12, r2, r4; smlad r8, r12, r3, r8\n"
-        "smlad r6, lr, r2, r6; smlad r10, lr, r3, r10\n"
+        "smlad r5, r12, r2, r5; smlad r9, r12, r3, r9; smlad r7, lr, r2, r7\n"
+        "smlad r11, lr, r3, r11; sxtb16 r12, r12; sxtb16 lr, lr; smlad r4, r12, r2, r4\n"
+        "smlad r8, r12, r3, r8; smlad r6, lr, r2, r6; smlad r10, lr, r3, r10\n"
         ".endr\n" MPLAN_CODE_BYTES("2b", UNROLL * STEP_BYTES)
-        "ldr r2, [sp]; cmp r0, r2; bne.w 2b\n"
-        "ldr r12, [r0, #8]; ldmia r1!, {r2, r3}\n"
-        "sub r5, r5, r4; add r5, r2, r5, asr #8; sub r9, r9, r8; add r9, r2, r9, asr #8\n"
-        "sub r7, r7, r6; add r7, r3, r7, asr #8; sub r11, r11, r10; add r11, r3, r11, asr #8\n"
-        "cmp r12, #0; bne 4f\n"
+        "ldr r2, [sp]; cmp r0, r2; bne.w 2b; ldr.w r2, [r0, #8]; ldr.w r12, [r1], #4\n"
+        "ldr.w r3, [r1], #4; subs r5, r5, r4; subs r7, r7, r6; sub r9, r9, r8; sub r11, r11, r10\n"
+        "add r5, r12, r5, asr #8; add r9, r12, r9, asr #8\n"
+        "add r7, r3, r7, asr #8; add r11, r3, r11, asr #8; cmp r2, #0; bne 4f\n"
         "3:\n" /* requantize: sum * multiplier, its high word rounded, onto the zero point */
-        "ldr r0, [r0, #12]; ldmia r1!, {r2, r3, r12, lr}\n"
-        "smmlar r4, r4, r2, r0; smmlar r8, r8, r2, r0\n"
-        "smmlar r5, r5, r3, r0; smmlar r9, r9, r3, r0\n"
-        "smmlar r6, r6, r12, r0; smmlar r10, r10, r12, r0\n"
-        "smmlar r7, r7, lr, r0; smmlar r11, r11, lr, r0\n"
-        "ldr r0, [sp]; ldr r2, [r0, #16]; ldr r3, [r0, #20]; ldr r12, [r0, #24]\n"
-        "ssat r8, #8, r8; ssat r9, #8, r9; ssat r10, #8, r10; ssat r11, #8, r11\n"
-        "ssat r4, #8, r4; ssat r5, #8, r5; ssat r6, #8, r6; ssat r7, #8, r7\n"
+        "ldr.w r0, [r0, #12]; ldr.w r2, [r1], #4; ldr.w r3, [r1], #4; ldr.w r12, [r1], #4\n"
+        "ldr.w lr, [r1], #4; smmlar r4, r4, r2, r0; smmlar r8, r8, r2, r0\n"
+        "smmlar r5, r5, r3, r0; smmlar r9, r9, r3, r0; smmlar r6, r6, r12, r0\n"
+        "smmlar r10, r10, r12, r0; smmlar r7, r7, lr, r0; smmlar r11, r11, lr, r0\n"
+        "ldr r0, [sp]; ldr r2, [r0, #16]; ldr.w r3, [r0, #20]; ldr.w r12, [r0, #24]\n"
+        "ssat r8, #8, r8; ssat r9, #8, r9; ssat r10, #8, r10; ssat r11, #8, r11; ssat r4, #8, r4\n"
+        "ssat r5, #8, r5; ssat r6, #8, r6; ssat r7, #8, r7\n"
         /* pixel 1 first: where it does not exist, pixel 0 overwrites it */
         "strb r8, [r3], #1; strb r9, [r3], #1; strb r10, [r3], #1; strb r11, [r3], #1\n"
         "strb r4, [r2], #1; strb r5, [r2], #1; strb r6, [r2], #1; strb r7, [r2], #1\n"
-        "str r2, [r0, #16]; str r3, [r0, #20]; cmp r1, r12; bne.w 1b\n"
-        "pop {r1, r4-r11, pc}\n"
+        "str r2, [r0, #16]; str r3, [r0, #20]; cmp.w r1, r12; bne.w 1b\n"
+        "add sp, #12; pop {r4-r11, pc}\n"
         "4:\n" /* left shifts of four channels */
-        "ldrb r2, [r12], #1; ldrb r3, [r12], #1; ldrb lr, [r12], #1\n"
-        "lsl r4, r4, r2; lsl r8, r8, r2; ldrb r2, [r12], #1\n"
-        "lsl r5, r5, r3; lsl r9, r9, r3; lsl r6, r6, lr; lsl r10, r10, lr\n"
-        "lsl r7, r7, r2; lsl r11, r11, r2; str r12, [r0, #8]; b 3b\n");
+        "ldrb r3, [r2], #1; ldrb r12, [r2], #1; ldrb lr, [r2], #1; lsl r4, r4, r3; lsl r8, r8, r3\n"
+        "ldrb r3, [r2], #1; lsl r5, r5, r12; lsl r9, r9, r12; lsl r6, r6, lr; lsl r10, r10, lr\n"
+        "lsl r7, r7, r3; lsl r11, r11, r3; str r2, [r0, #8]; b 3b\n");
 }
 
 /* Four bytes to two words in 6 cycles, 32 bytes a round; then the last one to three bytes. */
@@ -275,11 +273,13 @@ MPLAN_KERNEL void mplan_conv2d_s8_dsp(const mplan_conv2d_s8_dsp_t *p, const int8
 {
     uint32_t *const patches = (uint32_t *)(void *)scratch;
     job_t *const job = (job_t *)(void *)&patches[2U * p->steps];
+    const uint32_t looped = p->steps - 1U;
+    const uint32_t skipped = (looped > 0U) ? ((UNROLL - (looped % UNROLL)) % UNROLL) : UNROLL;
     int8_t *last;
 
     job->patches = patches;
     job->zero_point = p->out_zero_point;
-    job->skip = ((UNROLL - (p->steps % UNROLL)) % UNROLL) * STEP_BYTES;
+    job->skip = skipped * STEP_BYTES;
     /* 1x1 inside the input: the patch is the pixel */
     if ((p->kernel_h == 1U) && (p->kernel_w == 1U) && ((p->pad_top | p->pad_left) == 0U) &&
         (((p->out_w - 1U) * p->stride_w) < p->in_w) && (((y1 - 1U) * p->stride_h) < p->in_h)) {

@@ -30,8 +30,8 @@ from mcuplan.units import align_up
 
 __all__ = ["CONV", "PATCH", "PIXELS"]
 
-_JOB_BYTES = 32  # of the convolution, behind its patches
-_UNROLL = 16  # steps of the convolution's loop
+_JOB_BYTES = 28  # of the convolution, behind its patches
+_UNROLL = 12  # steps of the convolution's loop
 _ROUND = 32  # bytes widened in one round
 
 
@@ -123,7 +123,7 @@ def _tiles(sig: Signature, runs: Sequence[int], steps: int) -> dict[str, float]:
         "pair": pairs,
         "tile": pairs * fours,
         "step": pairs * fours * steps,
-        "round": pairs * fours * -(-steps // _UNROLL),
+        "round": pairs * fours * max(0, -(-(steps - 1) // _UNROLL)),
         "whole": pairs * (sig.output.channels >= 4),
         "rest": pairs * (sig.output.channels % 4 > 0),
         "rest_byte": pairs * (sig.output.channels % 4),
