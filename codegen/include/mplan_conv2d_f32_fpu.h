@@ -16,7 +16,7 @@ extern "C" {
 typedef struct {
     mplan_rows_t in_rows;
     mplan_rows_t out_rows;
-    const float *weights; /* [kernel_h][kernel_w][in_c][8] of eight outputs; of up to four [4] */
+    const float *weights; /* [kernel_h][kernel_w][in_c][8] of eight outputs; of a rest [4], [2] */
     const float *bias;    /* [out_c], zeros up to a multiple of eight */
     uint16_t in_h;
     uint16_t in_w;

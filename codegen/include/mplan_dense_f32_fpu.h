@@ -16,7 +16,7 @@ extern "C" {
 typedef struct {
     mplan_rows_t in_rows;
     mplan_rows_t out_rows;
-    const float *weights; /* [in_c][8] of each eight outputs; of a rest of up to four [in_c][4] */
+    const float *weights; /* [in_c][8] of each eight outputs; of a rest [in_c][4], [in_c][2] */
     const float *bias;    /* [out_c], zeros up to a multiple of eight */
     float act_min;
     float act_max;

@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 
-from mcuplan.ir.op import Call, ConstArray, Field, Kernel, Packed, Signature
+from mcuplan.ir.op import NO_CLAMP, Call, ConstArray, Field, Kernel, Packed, Signature
 from mcuplan.ir.types import Array, DType
 from mcuplan.ir.work import Work
 from mcuplan.ops.conv2d import Conv2D
@@ -19,30 +19,36 @@ from mcuplan.ops.fields import FLOAT_TYPES, float_limits, pixels_of
 __all__ = ["BACKEND", "KERNELS"]
 
 BACKEND = "fpu"
-_EIGHT, _FOUR = 8, 4  # outputs computed at once
+_EIGHT, _FOUR, _TWO = 8, 4, 2  # outputs computed at once
 
 kernel = partial(Kernel, backend=BACKEND, requires=frozenset({"fpu"}), types=FLOAT_TYPES)
 
 
-def _blocks(outputs: int) -> tuple[int, int]:
-    """Blocks of eight outputs, and of a rest of up to four."""
+def _blocks(outputs: int) -> tuple[int, int, int]:
+    """Blocks of eight outputs, of four, and of two."""
     eights, rest = divmod(outputs, _EIGHT)
-    return eights + (rest > _FOUR), int(0 < rest <= _FOUR)
+    return eights + (rest > 6), int(2 < rest <= 6), int(rest in (1, 2, 5, 6))
+
+
+def _padded(outputs: int) -> int:
+    """Outputs of all blocks."""
+    return sum(n * size for n, size in zip(_blocks(outputs), (_EIGHT, _FOUR, _TWO), strict=True))
 
 
 def _packed(weights: Array) -> Array:
     """Weights [outputs, inputs], of each block of outputs input by input."""
-    eights, fours = _blocks(len(weights))
-    padded = np.pad(weights, ((0, eights * _EIGHT + fours * _FOUR - len(weights)), (0, 0)))
-    whole = padded[: eights * _EIGHT].reshape(eights, _EIGHT, weights.shape[1]).transpose(0, 2, 1)
-    parts = [whole.reshape(-1), padded[eights * _EIGHT :].T.reshape(-1)]
+    padded = np.pad(weights, ((0, _padded(len(weights)) - len(weights)), (0, 0)))
+    parts, at = [], 0
+    for count, size in zip(_blocks(len(weights)), (_EIGHT, _FOUR, _TWO), strict=True):
+        blocks = padded[at : at + count * size].reshape(count, size, weights.shape[1])
+        parts.append(blocks.transpose(0, 2, 1).reshape(-1))
+        at += count * size
     return np.concatenate(parts).astype(np.float32)
 
 
 def _fields(sig: Signature) -> dict[str, Field]:
     weights, bias = sig.constant(1), sig.constant(2)
-    eights, fours = _blocks(len(bias))
-    size = (eights * _EIGHT + fours * _FOUR) * (weights.size // len(weights))
+    size = _padded(len(bias)) * (weights.size // len(weights))
     packed = Packed(size, lambda: _packed(weights.reshape(len(weights), -1)))
     return {
         "weights": ConstArray(DType.FLOAT32, packed),
@@ -51,17 +57,22 @@ def _fields(sig: Signature) -> dict[str, Field]:
     }
 
 
-def _block_work(inputs: int, times: int, outputs: int) -> dict[str, float]:
-    """Runs of so many inputs, summed so many times for all blocks of outputs."""
-    eights, fours = (count * times for count in _blocks(outputs))
-    return {
-        "eight": eights,
-        "eight_block": eights * (inputs // 8),
-        "eight_one": eights * (inputs % 8),
-        "four": fours,
-        "four_block": fours * (inputs // 4),
-        "four_one": fours * (inputs % 4),
-    }
+def _sums(values: float, run: int, lines: float, outputs: int) -> dict[str, float]:
+    """Inputs taken one block after the other, and one by one behind the last.
+
+    Args:
+        values: inputs of all lines.
+        run: inputs of a whole line.
+        lines: that all windows take.
+        outputs: channels.
+    """
+    work = {}
+    widths = zip(("eight", "four", "two"), _blocks(outputs), (8, 4, 8), strict=True)
+    for name, count, size in widths:
+        ones = lines * (run % size)
+        work[f"{name}_block"] = count * max(0, values - ones) / size
+        work[f"{name}_one"] = count * ones
+    return work
 
 
 # -- matrices -----------------------------------------------------------------------------
@@ -74,14 +85,16 @@ def _dense(sig: Signature) -> tuple[Call, ...]:
 
 def _dense_work(sig: Signature, runs: Sequence[int]) -> Work:
     """Pixels by blocks of outputs."""
-    outputs = sig.output.channels
+    inputs, outputs = sig.inputs[0].channels, sig.output.channels
     pixels = sig.output.elements // outputs
     return {
         "call": len(runs),
         "row": sig.output.rows,
         "pixel": pixels,
-        "output": sig.output.elements,
-        **_block_work(sig.inputs[0].channels, pixels, outputs),
+        "block": pixels * sum(_blocks(outputs)),
+        "part_of_block": pixels * (_padded(outputs) > outputs),
+        "limited": pixels * _padded(outputs) * (sig.op.act != NO_CLAMP),
+        **_sums(pixels * inputs, inputs, pixels, outputs),
     }
 
 
@@ -115,21 +128,17 @@ def _conv_work(sig: Signature, runs: Sequence[int]) -> Work:
     pixels = rows.windows * columns.windows
     lines = rows.inside * columns.windows
     taken = rows.inside * columns.inside * inputs  # values, by all windows
-    eights, fours = _blocks(outputs)
+    blocks = sum(_blocks(outputs))
     run = inputs * columns.kernel  # of a window inside; those at borders are shorter
     return {
         "call": len(runs),
         "row": rows.windows,
         "pixel": pixels,
-        "block": pixels * (eights + fours),
-        "line": pixels * rows.kernel * (eights + fours),
-        "eight": lines * eights,
-        "eight_block": eights * max(0, taken - lines * (run % 8)) / 8,
-        "eight_one": eights * lines * (run % 8),
-        "four": lines * fours,
-        "four_block": fours * max(0, taken - lines * (run % 4)) / 4,
-        "four_one": fours * lines * (run % 4),
-        "output": sig.output.elements,
+        "block": pixels * blocks,
+        "line": lines * blocks,
+        "part_of_block": pixels * (_padded(outputs) > outputs),
+        "limited": pixels * _padded(outputs) * (sig.op.act != NO_CLAMP),
+        **_sums(taken, run, lines, outputs),
     }
 
 

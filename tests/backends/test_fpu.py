@@ -12,6 +12,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from mcuplan import pipeline
 from mcuplan.ir.types import DType
+from mcuplan.prove.cores import core_named
+from mcuplan.prove.proofs import Subject, prove_on_core
 from mcuplan.prove.verification import Wanted, verify
 from mcuplan.record import Planned, Request
 from mcuplan.targets import load_target
@@ -87,3 +89,31 @@ def test_they_are_chosen_where_there_is_a_unit(tmp_path: Path) -> None:
     }
     assert "fpu" in found["auto"]
     assert {"c99"} == found["c99"]
+
+
+def test_rows_and_sums_beyond_the_end(tmp_path: Path, arm_gcc: str, qemu: str) -> None:
+    """Rows come from wherever a plan by rows has them; sums of no finite number end at the last."""
+    rng = np.random.default_rng(6)
+    nodes, held, given = [], [], "x"
+    for k, (taken, made, low, high) in enumerate([(3, 6, -1, 1), (6, 7, -1, 1), (7, 10, 0, 3e38)]):
+        weights = rng.uniform(low, high, (made, taken, 3, 3)).astype(np.float32)
+        held.append(numpy_helper.from_array(weights, f"w{k}"))
+        nodes.append(helper.make_node("Conv", [given, f"w{k}"], [f"s{k}"], pads=[1] * 4))
+        nodes.append(helper.make_node("Relu" if k < 2 else "Identity", [f"s{k}"], [f"y{k}"]))
+        given = f"y{k}"
+    ports = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, (1, channels, 16, 6))
+        for name, channels in [("x", 3), ("y2", 10)]
+    ]
+    graph = helper.make_graph(nodes, "rows", ports[:1], ports[1:], held)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    onnx.save(model, tmp_path / "rows.onnx")
+    target = replace(load_target("cortex-m4"), backend="fpu")
+    request = Request(
+        tmp_path / "rows.onnx", target, dtype=DType.FLOAT32, streaming="input", io_layout="nhwc"
+    )
+    planned = pipeline.plan(request)
+    assert not planned.plan.is_straight
+    subject = Subject(pipeline.generate(planned, "rows"), planned.plan, planned.removal)
+    feeds = {planned.integer.inputs[0].tensor: rng.standard_normal((2, 16, 6, 3), np.float32)}
+    assert prove_on_core(subject, feeds, core_named(target.core).with_flags(target.flags)).equal

@@ -3,23 +3,29 @@
 
 #include "mplan_sums_f32_fpu.h"
 
-/* One pixel, eight outputs at a time. */
+MPLAN_STATIC_ASSERT(mplan_dense_limits_are_a_pair,
+                    offsetof(mplan_dense_f32_fpu_t, act_max) ==
+                        (offsetof(mplan_dense_f32_fpu_t, act_min) + sizeof(float)));
+
+/* One pixel, up to eight outputs at a time. */
 static void dense_pixel(const mplan_dense_f32_fpu_t *p, const float *in, float *out)
 {
-    const float *weights = p->weights;
-    float sums[8];
+    const float *const finite = mplan_finite_f32(&p->act_min);
+    const mplan_run_f32_t run = {(const int8_t *)(const void *)in, 1U, 0U, p->in_c, 0U, finite};
+    const size_t outputs = p->out_c;
+    size_t width;
 
-    for (size_t oc = 0U; oc < p->out_c; oc += 8U) {
-        const size_t left = p->out_c - oc;
-        const size_t count = (left < 8U) ? left : 8U;
+    for (size_t oc = 0U; oc < outputs; oc += width) {
+        const size_t left = outputs - oc;
+        float few[8];
+        float *to = &out[oc];
 
-        (void)memcpy(sums, &p->bias[oc], sizeof sums);
-        if (count > 4U) {
-            weights = mplan_sum_eight_f32(in, p->in_c, weights, sums);
-        } else {
-            weights = mplan_sum_four_f32(in, p->in_c, weights, sums);
+        width = mplan_width_f32(left);
+        to = (left < width) ? few : to;
+        mplan_sum_f32(&run, &p->weights[oc * run.count], width, &p->bias[oc], to, &p->act_min);
+        if (left < width) {
+            (void)memcpy(&out[oc], few, left * sizeof *few);
         }
-        mplan_store_sums_f32(sums, &out[oc], count, p->act_min, p->act_max);
     }
 }
 
