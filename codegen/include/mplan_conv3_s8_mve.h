@@ -15,7 +15,7 @@ extern "C" {
 
 /*
  * Four pixels side by side share the columns under their windows: stride_w and dilation_w are 1.
- * A column of a kernel row are its in_c bytes, up to a multiple of 16.
+ * A column of a kernel row are its in_c bytes, up to a multiple of 16; of all rows of 48.
  *
  * packed: for each two output channels a, b
  *   2 words     bias of a and b, input zero point folded in

@@ -75,6 +75,29 @@ static inline mplan_span_t mplan_span_of(size_t out, uint16_t stride, uint16_t p
     return span;
 }
 
+/**
+ * Rows of the input under a window: from `top` on every step-th, NULL where they lie outside.
+ * Returns whether all lie inside.
+ */
+static MPLAN_APART int mplan_lines_under(const mplan_rows_t *rows, const int8_t *in, uint16_t size,
+                                         int32_t top, uint16_t step, uint16_t kernel,
+                                         const int8_t **lines)
+{
+    int32_t y = top;
+    int whole = 1;
+
+    for (size_t i = 0U; i < MPLAN_CAST(size_t, kernel); i++) {
+        lines[i] = NULL;
+        if ((y >= 0) && (y < MPLAN_CAST(int32_t, size))) {
+            lines[i] = &in[mplan_row(rows, MPLAN_CAST(size_t, y))];
+        } else {
+            whole = 0;
+        }
+        y += MPLAN_CAST(int32_t, step);
+    }
+    return whole;
+}
+
 #ifdef __cplusplus
 }
 #endif

@@ -2,6 +2,8 @@
 #include <arm_mve.h>
 
 #include "mplan_conv2d_s8_mve.h"
+#include "mplan_patches_s8_mve.h"
+#include "mplan_windows.h"
 
 #define LANES (16U)
 #define QUAD (4U)   /* channels that leave together */
@@ -10,48 +12,51 @@
 #define NAKED __attribute__((naked, noinline, used))
 #define UNUSED __attribute__((unused))
 
-/* Patches made, and the outputs that wait for them. The offsets stand in the assembly. */
+/* Pixels that wait for their outputs. The offsets stand in the assembly. */
 typedef struct {
     const int32_t *packed;    /*  0: of the first channel */
     int8_t *patches;          /*  4: [steps][PIXELS][LANES] */
     int8_t *out[PIXELS];      /*  8: of the first channel */
-    uint32_t steps;           /* 20 */
-    uint32_t fours;           /* 24: channels / 4, at least 1 */
-    int32_t zero_point;       /* 28 */
-    int32_t act_min;          /* 32 */
-    int32_t act_max;          /* 36 */
-    uint32_t shifts;          /* 40: 0: none */
-    uint32_t vectors;         /* 44: whole ones of a pixel */
-    uint32_t rest;            /* 48: bytes behind them */
-    const int8_t *in[PIXELS]; /* 52: pixels that are their own patches; NULL: patches are made */
+    uint32_t triples;         /* 20: of vectors of a patch */
+    uint32_t rest;            /* 24: vectors behind them */
+    uint32_t fours;           /* 28: channels / 4, at least 1 */
+    int32_t zero_point;       /* 32 */
+    uint32_t shifts;          /* 36: 0: none */
+    int32_t act_min;          /* 40 */
+    int32_t act_max;          /* 44 */
+    const int8_t *in[PIXELS]; /* 48: patches in order */
+    uint32_t taps;            /* 60: bytes of a patch */
     size_t count;             /* of pixels that wait */
-    int8_t *line;             /* [steps][LANES], a patch on its way */
-    const int8_t *lines[1];   /* the same */
-    size_t words;             /* packed, of four channels */
+    int8_t *lines;            /* [PIXELS][patch_bytes]: patches that are no pixels */
+    size_t patch_bytes;
+    size_t words; /* packed, of four channels */
 } job_t;
 MPLAN_STATIC_ASSERT(job_as_in_assembly,
                     MPLAN_AT(job_t, packed, 0U) && MPLAN_AT(job_t, patches, 4U) &&
-                    MPLAN_AT(job_t, out, 8U) && MPLAN_AT(job_t, steps, 20U) &&
-                    MPLAN_AT(job_t, fours, 24U) && MPLAN_AT(job_t, zero_point, 28U) &&
-                    MPLAN_AT(job_t, act_min, 32U) && MPLAN_AT(job_t, act_max, 36U) &&
-                    MPLAN_AT(job_t, shifts, 40U) && MPLAN_AT(job_t, vectors, 44U) &&
-                    MPLAN_AT(job_t, rest, 48U) && MPLAN_AT(job_t, in, 52U));
+                    MPLAN_AT(job_t, out, 8U) && MPLAN_AT(job_t, triples, 20U) &&
+                    MPLAN_AT(job_t, rest, 24U) && MPLAN_AT(job_t, fours, 28U) &&
+                    MPLAN_AT(job_t, zero_point, 32U) && MPLAN_AT(job_t, shifts, 36U) &&
+                    MPLAN_AT(job_t, act_min, 40U) && MPLAN_AT(job_t, act_max, 44U) &&
+                    MPLAN_AT(job_t, in, 48U) && MPLAN_AT(job_t, taps, 60U));
 
-/*
- * Three pixels by two output channels: 96 multiply-accumulates in 12 instructions, loads and
- * multiplies in turn so that they overlap. Six accumulators in even registers are what vmladava
- * leaves room for. The sums go to halves of q4, q5, q6, a vector for each pixel.
- */
-#define PAIR(half0, half1, half2)                                                                  \
-    "ldrd r0, r2, [r9]; ldrd r4, r6, [r9]; ldrd r8, r10, [r9], #8\n" /* biases */                  \
-    "ldr r11, [sp]; dls lr, r12\n"                                                                 \
-    "2:\n"                                                                                         \
+/* Sixteen taps of two channels on three pixels: loads and multiplies in turn, so they overlap. */
+#define STEP                                                                                       \
     "vldrb.8 q0, [r9], #16; vldrb.8 q2, [r11], #16; vmladava.s8 r0, q0, q2\n"                      \
     "vldrb.8 q1, [r9], #16; vmladava.s8 r2, q1, q2\n"                                              \
     "vldrb.8 q2, [r11], #16; vmladava.s8 r4, q0, q2; vmladava.s8 r6, q1, q2\n"                     \
-    "vldrb.8 q2, [r11], #16; vmladava.s8 r8, q0, q2; vmladava.s8 r10, q1, q2\n"                    \
-    "le lr, 2b\n"                                                                                  \
-    "vmov " half0 ", r0, r2; vmov " half1 ", r4, r6; vmov " half2 ", r8, r10\n"
+    "vldrb.8 q2, [r11], #16; vmladava.s8 r8, q0, q2; vmladava.s8 r10, q1, q2\n"
+
+/*
+ * Three pixels by two output channels: six accumulators in even registers are what vmladava leaves
+ * room for. The sums go to halves of q4, q5, q6, a vector for each pixel.
+ */
+#define PAIR(half0, half1, half2)                                                                  \
+    "ldrd r0, r2, [r9]; ldrd r4, r6, [r9]; ldrd r8, r10, [r9], #8\n" /* biases */                  \
+    "ldrd r11, lr, [sp]; wls lr, lr, 3f\n"                                                         \
+    "2:\n" STEP STEP STEP "le lr, 2b\n"                                                            \
+    "3: wls lr, r12, 5f\n"                                                                         \
+    "4:\n" STEP "le lr, 4b\n"                                                                      \
+    "5: vmov " half0 ", r0, r2; vmov " half1 ", r4, r6; vmov " half2 ", r8, r10\n"
 
 /* Four channels of a pixel: the high word of sum * multiplier, rounded, onto the zero point. */
 #define FINISH(sums, out)                                                                          \
@@ -62,34 +67,27 @@ MPLAN_STATIC_ASSERT(job_as_in_assembly,
 /* Where a pixel is missing it has the place of pixel 0, which is written last. */
 static NAKED void tile(UNUSED const job_t *job)
 {
-    __asm volatile("push {r4-r11, lr}; vpush {d8-d15}; sub sp, #12\n"
-                   "ldrd r9, r11, [r0]; ldrd r1, r3, [r0, #8]; ldrd r5, r12, [r0, #16]\n"
-                   "ldrd r7, r2, [r0, #24]; strd r11, r2, [sp]; ldrd r4, r6, [r0, #32]\n"
-                   "ldr r8, [r0, #40]; str r8, [sp, #8]; vdup.32 q3, r4; vdup.32 q7, r6\n"
+    __asm volatile("push {r4-r11, lr}; vpush {d8-d15}; sub sp, #20\n"
+                   "ldrd r9, r2, [r0]; ldrd r1, r3, [r0, #8]; ldrd r5, r4, [r0, #16]\n"
+                   "ldrd r12, r7, [r0, #24]; strd r2, r4, [sp]; ldrd r2, r4, [r0, #32]\n"
+                   "strd r2, r4, [sp, #8]; ldrd r2, r4, [r0, #40]; vdup.32 q3, r2; vdup.32 q7, r4\n"
                    "1:\n" PAIR("d8", "d10", "d12") PAIR("d9", "d11", "d13")
-                   "ldrd r0, r2, [sp, #4]; cbz r2, 3f; vldrw.32 q0, [r9], #16\n"
+                   "ldrd r0, r2, [sp, #8]; cbz r2, 6f; vldrw.32 q0, [r9], #16\n"
                    "vshl.s32 q4, q4, q0; vshl.s32 q5, q5, q0; vshl.s32 q6, q6, q0\n"
-                   "3: vldrw.32 q0, [r9], #16\n"
+                   "6: vldrw.32 q0, [r9], #16\n"
                    FINISH("q6", "r5") FINISH("q5", "r3") FINISH("q4", "r1")
                    "subs r7, #1; bne.w 1b\n"
-                   "add sp, #12; vpop {d8-d15}; pop {r4-r11, pc}\n");
+                   "add sp, #20; vpop {d8-d15}; pop {r4-r11, pc}\n");
 }
 
-/* The patches of three pixels of a 1x1 kernel. */
+/* The patches of three pixels, vector by vector in turn. */
 static NAKED void weave(UNUSED const job_t *job)
 {
-    __asm volatile("push {r4, lr}\n"
-                   "ldrd lr, r4, [r0, #44]; ldrd r1, r2, [r0, #52]; ldr r3, [r0, #60]\n"
-                   "ldr r0, [r0, #4]; wls lr, lr, 2f\n"
-                   "1:\n"
-                   "vldrb.8 q0, [r1], #16; vstrb.8 q0, [r0], #16\n"
-                   "vldrb.8 q1, [r2], #16; vstrb.8 q1, [r0], #16\n"
-                   "vldrb.8 q2, [r3], #16; vstrb.8 q2, [r0], #16\n"
-                   "le lr, 1b\n"
-                   "2: cbz r4, 3f\n"
-                   "vctp.8 r4; vpsttt; vldrbt.8 q0, [r1]; vldrbt.8 q1, [r2]; vldrbt.8 q2, [r3]\n"
-                   "vstrb.8 q0, [r0]; vstrb.8 q1, [r0, #16]; vstrb.8 q2, [r0, #32]\n"
-                   "3: pop {r4, pc}\n");
+    __asm volatile("push {r4, lr}; ldrd r1, r2, [r0, #48]; ldrd r3, r4, [r0, #56]\n"
+                   "ldr r0, [r0, #4]; dlstp.8 lr, r4\n"
+                   "1: vldrb.8 q0, [r1], #16; vldrb.8 q1, [r2], #16; vldrb.8 q2, [r3], #16\n"
+                   "vstrb.8 q0, [r0], #16; vstrb.8 q1, [r0], #16; vstrb.8 q2, [r0], #16\n"
+                   "letp lr, 1b; pop {r4, pc}\n");
 }
 
 /* Up to three channels behind the last four, by a spare place. */
@@ -114,13 +112,7 @@ static void last_channels(const mplan_conv2d_s8_mve_t *p, const job_t *job)
 /* All channels of the output pixels that wait. */
 static void outputs(const mplan_conv2d_s8_mve_t *p, job_t *job)
 {
-    for (size_t i = job->count; i < PIXELS; i++) {
-        job->out[i] = job->out[0];
-        job->in[i] = job->in[0];
-    }
-    if (job->in[0] != NULL) {
-        weave(job);
-    }
+    weave(job);
     if (job->fours > 0U) {
         tile(job);
     }
@@ -130,7 +122,49 @@ static void outputs(const mplan_conv2d_s8_mve_t *p, job_t *job)
     job->count = 0U;
 }
 
-/* One output pixel more; `in` is NULL where its patch is made. */
+/* The patch of a pixel whose window does not lie inside, or not side by side. */
+static void border_patch(const mplan_conv2d_s8_mve_t *p, const job_t *job,
+                         const int8_t *const *lines, int8_t *patch, int32_t x_first)
+{
+    const int8x16_t padding = vdupq_n_s8(p->in_zero_point);
+    const size_t in_c = p->in_c;
+    const int32_t together = (p->dilation_w == 1U) ? (int32_t)p->kernel_w : 1; /* taps */
+    int32_t x = x_first;
+
+    for (size_t i = 0U; i < job->patch_bytes; i += LANES) {
+        vstrbq_s8(&patch[i], padding);
+    }
+    for (int32_t kx = 0; kx < (int32_t)p->kernel_w; kx += together) {
+        const int32_t begin = mplan_clamp(-x, 0, together);
+        const int32_t end = mplan_clamp((int32_t)p->in_w - x, begin, together);
+
+        mplan_copy_lines(lines, p->kernel_h, (x + begin) * (int32_t)in_c,
+                   &patch[(size_t)(kx + begin) * in_c], (size_t)(end - begin) * in_c,
+                   p->kernel_w * in_c);
+        x += (int32_t)p->dilation_w;
+    }
+}
+
+/* Output pixels of a row whose windows lie inside: from `first` to before `end`. */
+typedef struct {
+    size_t first;
+    size_t end;
+} span_t;
+
+static span_t pixels_inside(const mplan_conv2d_s8_mve_t *p)
+{
+    const size_t first = ((size_t)p->pad_left + p->stride_w - 1U) / p->stride_w;
+    const size_t width = (size_t)p->in_w + p->pad_left;
+    span_t span = {first, first};
+
+    if ((p->dilation_w == 1U) && (width >= p->kernel_w)) {
+        span.end = ((width - p->kernel_w) / p->stride_w) + 1U;
+        span.end = (span.end < p->out_w) ? span.end : p->out_w;
+    }
+    return span;
+}
+
+/* One output pixel more, whose patch is there. */
 static inline void push(const mplan_conv2d_s8_mve_t *p, job_t *job, const int8_t *in, int8_t *out)
 {
     job->in[job->count] = in;
@@ -141,122 +175,47 @@ static inline void push(const mplan_conv2d_s8_mve_t *p, job_t *job, const int8_t
     }
 }
 
-/* The input rows of an output row, NULL where they lie outside. Returns whether all lie inside. */
-static int find_lines(const mplan_conv2d_s8_mve_t *p, const int8_t *in, const int8_t **lines,
-                      size_t y)
+/* One output row of a 1x1 kernel: patches are the pixels themselves. */
+static void pixels_row(const mplan_conv2d_s8_mve_t *p, job_t *job, const int8_t *in, int8_t *out)
 {
-    int32_t from = ((int32_t)y * (int32_t)p->stride_h) - (int32_t)p->pad_top;
-    int whole = 1;
-
-    for (size_t ky = 0U; ky < p->kernel_h; ky++) {
-        const int8_t *line = NULL;
-
-        if ((from >= 0) && (from < (int32_t)p->in_h)) {
-            line = &in[mplan_row(&p->in_rows, (size_t)from)];
-        } else {
-            whole = 0;
-        }
-        lines[ky] = line;
-        from += (int32_t)p->dilation_h;
-    }
-    return whole;
-}
-
-/* Whole vectors from `at` on of every line to their places in a patch. */
-static NAKED void scatter(UNUSED const int8_t *const *lines, UNUSED size_t rows, UNUSED int32_t at,
-                          UNUSED int8_t *patch, UNUSED size_t vectors)
-{
-    __asm volatile("push {r4, r5, r6, lr}; ldr r4, [sp, #16]\n"
-                   "1: ldr r5, [r0], #4; dls lr, r4; add r5, r5, r2\n"
-                   "2: vldrb.8 q0, [r5], #16; vstrb.8 q0, [r3], #48; le lr, 2b\n"
-                   "subs r1, #1; bne 1b; pop {r4, r5, r6, pc}\n");
-}
-
-/* `run` bytes from `at` on of every line that lies inside; in a patch they are `apart`. */
-static NAKED void copy_lines(UNUSED const int8_t *const *lines, UNUSED size_t rows,
-                             UNUSED int32_t at, UNUSED int8_t *to, UNUSED size_t run,
-                             UNUSED size_t apart)
-{
-    __asm volatile("push {r4-r8, lr}; ldrd r4, r8, [sp, #24]\n"
-                   "lsrs r6, r4, #4; and r4, r4, #15; vctp.8 r4\n"
-                   "1: ldr r5, [r0], #4; cbz r5, 4f; add r5, r5, r2; mov r7, r3; wls lr, r6, 3f\n"
-                   "2: vldrb.8 q0, [r5], #16; vstrb.8 q0, [r7], #16; le lr, 2b\n"
-                   "3: vpstt; vldrbt.8 q0, [r5]; vstrbt.8 q0, [r7]\n"
-                   "4: add r3, r3, r8; subs r1, #1; bne 1b; pop {r4-r8, pc}\n");
-}
-
-/* A patch in order, where it is more than whole vectors inside the input. */
-static void fill_line(const mplan_conv2d_s8_mve_t *p, const int8_t *const *lines, int8_t *line,
-                      int32_t x_first)
-{
-    const int8x16_t padding = vdupq_n_s8(p->in_zero_point);
-    const size_t in_c = p->in_c;
-    const int32_t together = (p->dilation_w == 1U) ? (int32_t)p->kernel_w : 1; /* taps */
-    int32_t x = x_first;
-
-    for (size_t i = 0U; i < (p->steps * LANES); i += LANES) {
-        vstrbq_s8(&line[i], padding);
-    }
-    for (int32_t kx = 0; kx < (int32_t)p->kernel_w; kx += together) {
-        const int32_t begin = mplan_clamp(-x, 0, together);
-        const int32_t end = mplan_clamp((int32_t)p->in_w - x, begin, together);
-
-        copy_lines(lines, p->kernel_h, (x + begin) * (int32_t)in_c,
-                   &line[(size_t)(kx + begin) * in_c], (size_t)(end - begin) * in_c,
-                   p->kernel_w * in_c);
-        x += (int32_t)p->dilation_w;
-    }
-}
-
-/* The patch of one output pixel. Its lines lie inside, and its first tap at x_first. */
-static void inner_patch(const mplan_conv2d_s8_mve_t *p, const job_t *job,
-                        const int8_t *const *lines, int8_t *to, int32_t x_first)
-{
-    const size_t count = (size_t)p->kernel_w * p->in_c;
-    const int32_t at = x_first * (int32_t)p->in_c;
-
-    if ((count % LANES) == 0U) {
-        scatter(lines, p->kernel_h, at, to, count / LANES);
-    } else {
-        copy_lines(lines, p->kernel_h, at, job->line, count, count);
-        scatter(job->lines, 1U, 0, to, p->steps);
-    }
-}
-
-/* Patches and outputs of one output row. `whole`: its lines lie inside, taps side by side. */
-static void output_row(const mplan_conv2d_s8_mve_t *p, job_t *job, const int8_t *const *lines,
-                       int whole, int8_t *out)
-{
-    const int32_t x_last = (int32_t)p->in_w - (int32_t)p->kernel_w;
-    int32_t x_first = -(int32_t)p->pad_left;
-    int8_t *to = out;
+    const size_t advance = (size_t)p->stride_w * p->in_c;
 
     for (size_t x = p->out_w; x > 0U; x--) {
-        int8_t *const patch = &job->patches[LANES * job->count];
-
-        if (whole && (x_first >= 0) && (x_first <= x_last)) {
-            inner_patch(p, job, lines, patch, x_first);
-        } else {
-            fill_line(p, lines, job->line, x_first);
-            scatter(job->lines, 1U, 0, patch, p->steps);
-        }
-        push(p, job, NULL, to);
-        x_first += (int32_t)p->stride_w;
-        to = &to[p->out_c];
+        push(p, job, in, out);
+        in = &in[advance];
+        out = &out[p->out_c];
     }
 }
 
-/* Output rows of a kernel whose patches are pixels of the input. */
-static void pointwise_rows(const mplan_conv2d_s8_mve_t *p, job_t *job, const int8_t *in,
-                           int8_t *out, size_t y0, size_t y1)
+/* Patches and outputs of one output row; of pixels in `inside` the windows lie inside. */
+static void output_row(const mplan_conv2d_s8_mve_t *p, job_t *job, const int8_t *const *lines,
+                       span_t inside, int8_t *out)
 {
-    for (size_t y = y0; y < y1; y++) {
-        const int8_t *from = &in[mplan_row(&p->in_rows, y * p->stride_h)];
-        int8_t *to = &out[mplan_row(&p->out_rows, y)];
+    const size_t in_c = p->in_c;
+    mplan_patches_t windows = {.lines = lines, .rows = p->kernel_h, .run = p->kernel_w * in_c};
+    int8_t *to = out;
+    size_t x = 0U;
 
-        for (size_t x = p->out_w; x > 0U; x--) {
-            push(p, job, from, to);
-            from = &from[(size_t)p->stride_w * p->in_c];
+    windows.advance = p->stride_w * in_c;
+    windows.patch_bytes = job->patch_bytes;
+    while (x < p->out_w) {
+        const int32_t x_first = (int32_t)(x * p->stride_w) - (int32_t)p->pad_left;
+        int8_t *patch = &job->lines[job->patch_bytes * job->count];
+        size_t end = x + 1U;
+
+        if ((x >= inside.first) && (x < inside.end)) {
+            end = x + (PIXELS - job->count);
+            end = (end < inside.end) ? end : inside.end;
+            windows.at = (size_t)x_first * in_c;
+            windows.to = patch;
+            windows.count = end - x;
+            mplan_copy_windows(&windows);
+        } else {
+            border_patch(p, job, lines, patch, x_first);
+        }
+        for (; x < end; x++) {
+            push(p, job, patch, to);
+            patch = &patch[job->patch_bytes];
             to = &to[p->out_c];
         }
     }
@@ -266,7 +225,10 @@ MPLAN_KERNEL
 void mplan_conv2d_s8_mve(const mplan_conv2d_s8_mve_t *p, const int8_t *in, int8_t *out, size_t y0,
                          size_t y1, int8_t *scratch)
 {
-    job_t job = {.packed = p->packed, .patches = scratch, .steps = p->steps};
+    const span_t inside = pixels_inside(p);
+    const span_t none = {0U, 0U};
+    const int single = (p->kernel_h == 1U) && (p->kernel_w == 1U);
+    job_t job = {.packed = p->packed, .patches = scratch};
 
     job.fours = (uint32_t)p->out_c / QUAD;
     job.words = (4U * p->steps * QUAD) + ((p->shifts != 0U) ? 12U : 8U);
@@ -274,22 +236,29 @@ void mplan_conv2d_s8_mve(const mplan_conv2d_s8_mve_t *p, const int8_t *in, int8_
     job.act_min = p->act_min;
     job.act_max = p->act_max;
     job.shifts = p->shifts;
-    job.vectors = (uint32_t)p->in_c / LANES;
-    job.rest = (uint32_t)p->in_c % LANES;
-    job.line = &scratch[PIXELS * LANES * p->steps];
-    job.lines[0] = job.line;
-    if ((p->kernel_h == 1U) && (p->kernel_w == 1U) && ((p->pad_top | p->pad_left) == 0U) &&
-        (((p->out_w - 1U) * p->stride_w) < p->in_w) && (((y1 - 1U) * p->stride_h) < p->in_h)) {
-        pointwise_rows(p, &job, in, out, y0, y1);
-    } else {
-        for (size_t y = y0; y < y1; y++) {
-            const int8_t *lines[KERNEL_ROWS];
-            const int whole = find_lines(p, in, lines, y) && (p->dilation_w == 1U);
+    job.triples = p->steps / 3U;
+    job.rest = p->steps % 3U;
+    job.taps = (uint32_t)p->kernel_h * p->kernel_w * p->in_c;
+    job.patch_bytes = LANES * p->steps;
+    job.lines = &scratch[PIXELS * job.patch_bytes];
+    for (size_t y = y0; y < y1; y++) {
+        const int8_t *lines[KERNEL_ROWS];
+        const int32_t top = (int32_t)(y * p->stride_h) - (int32_t)p->pad_top;
+        const int whole = mplan_lines_under(&p->in_rows, in, p->in_h, top, p->dilation_h,
+                                            p->kernel_h, lines);
+        int8_t *const to = &out[mplan_row(&p->out_rows, y)];
 
-            output_row(p, &job, lines, whole, &out[mplan_row(&p->out_rows, y)]);
+        if (whole && single && (inside.first == 0U) && (inside.end == p->out_w)) {
+            pixels_row(p, &job, lines[0], to);
+        } else {
+            output_row(p, &job, lines, (whole != 0) ? inside : none, to);
         }
     }
     if (job.count > 0U) {
+        for (size_t i = job.count; i < PIXELS; i++) {
+            job.out[i] = job.out[0];
+            job.in[i] = job.in[0];
+        }
         outputs(p, &job);
     }
 }

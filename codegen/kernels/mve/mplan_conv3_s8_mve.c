@@ -2,6 +2,7 @@
 #include <arm_mve.h>
 
 #include "mplan_conv3_s8_mve.h"
+#include "mplan_windows.h"
 
 #define LANES (16U)
 #define PIXELS (4U)  /* computed together */
@@ -14,10 +15,10 @@
 /* What `tile` reads; the offsets stand in the assembly. */
 typedef struct {
     const int32_t *packed;   /*  0 */
-    const int8_t *columns;   /*  4: [vectors][COLUMNS][LANES] */
+    const int8_t *columns;   /*  4: [triples][3][COLUMNS][LANES] */
     int8_t *out;             /*  8: of the first pixel and channel */
     uint32_t pairs;          /* 12: of channels */
-    uint32_t vectors;        /* 16: of a column, of all kernel rows */
+    uint32_t triples;        /* 16: of vectors of a column, of all kernel rows */
     int32_t zero_point;      /* 20 */
     int32_t act_min;         /* 24 */
     int32_t act_max;         /* 28 */
@@ -26,7 +27,7 @@ typedef struct {
 MPLAN_STATIC_ASSERT(job_as_in_assembly,
                     MPLAN_AT(job_t, packed, 0U) && MPLAN_AT(job_t, columns, 4U) &&
                     MPLAN_AT(job_t, out, 8U) && MPLAN_AT(job_t, pairs, 12U) &&
-                    MPLAN_AT(job_t, vectors, 16U) && MPLAN_AT(job_t, zero_point, 20U) &&
+                    MPLAN_AT(job_t, triples, 16U) && MPLAN_AT(job_t, zero_point, 20U) &&
                     MPLAN_AT(job_t, act_min, 24U) && MPLAN_AT(job_t, act_max, 28U) &&
                     MPLAN_AT(job_t, places, 32U));
 
@@ -41,10 +42,16 @@ MPLAN_STATIC_ASSERT(job_as_in_assembly,
     LOAD_A A("r0", q0) LOAD_B B("r2", q0) next A("r4", q1) B("r6", q1) A("r8", q2) B("r10", q2)    \
         A("r12", q3) B("lr", q3)
 
-/*
- * Four pixels by two output channels: 384 multiply-accumulates with 12 loads. Eight accumulators
- * take all even registers, so that the loop counts in an odd one.
- */
+/* Four pixels by two output channels: 384 multiply-accumulates with 12 loads. */
+#define VECTOR                                                                                     \
+    LOAD_A COLUMN("q2") A("r0", "q2") LOAD_B B("r2", "q2")                                         \
+    COLUMN("q3") A("r4", "q3") B("r6", "q3")                                                       \
+    COLUMN("q4") A("r8", "q4") B("r10", "q4")                                                      \
+    COLUMN("q5") A("r12", "q5") B("lr", "q5")                                                      \
+    SHIFTED("q3", "q4", "q5", COLUMN("q2"), "q2")                                                  \
+    SHIFTED("q4", "q5", "q2", COLUMN("q3"), "q3")
+
+/* Eight accumulators take all even registers: the loop counts in an odd one, and is unrolled. */
 static NAKED void tile(UNUSED const job_t *job)
 {
     __asm volatile("push {r4-r11, lr}; vpush {d8-d15}; sub sp, #28\n"
@@ -54,14 +61,7 @@ static NAKED void tile(UNUSED const job_t *job)
                    "1:\n" /* two channels, from their biases on */
                    "ldrd r0, r2, [r9]; ldrd r4, r6, [r9]; ldrd r8, r10, [r9]\n"
                    "ldrd r12, lr, [r9], #8; ldrd r11, r3, [sp]\n"
-                   "2:\n"
-                   LOAD_A COLUMN("q2") A("r0", "q2") LOAD_B B("r2", "q2")
-                   COLUMN("q3") A("r4", "q3") B("r6", "q3")
-                   COLUMN("q4") A("r8", "q4") B("r10", "q4")
-                   COLUMN("q5") A("r12", "q5") B("lr", "q5")
-                   SHIFTED("q3", "q4", "q5", COLUMN("q2"), "q2")
-                   SHIFTED("q4", "q5", "q2", COLUMN("q3"), "q3")
-                   "subs r3, #1; bne.w 2b\n"
+                   "2:\n" VECTOR VECTOR VECTOR "subs r3, #1; bne.w 2b\n"
                    "vmov d0, r0, r2; vmov d1, r4, r6; vmov d2, r8, r10; vmov d3, r12, lr\n"
                    "vldrw.32 q2, [r9], #16; vrmulh.s32 q0, q0, q2; vrmulh.s32 q1, q1, q2\n"
                    "vqmovnb.s32 q0, q0; vqmovnt.s32 q0, q1; vldrh.16 q1, [sp, #8]\n"
@@ -121,27 +121,6 @@ static void move_border(const mplan_conv3_s8_mve_t *p, const int8_t *const *line
     }
 }
 
-/* The input rows of an output row, NULL where they lie outside. Returns whether all lie inside. */
-static int find_lines(const mplan_conv3_s8_mve_t *p, const int8_t *in, const int8_t **lines,
-                      size_t y)
-{
-    int32_t from = ((int32_t)y * (int32_t)p->stride_h) - (int32_t)p->pad_top;
-    int whole = 1;
-
-    for (size_t ky = 0U; ky < p->kernel_h; ky++) {
-        const int8_t *line = NULL;
-
-        if ((from >= 0) && (from < (int32_t)p->in_h)) {
-            line = &in[mplan_row(&p->in_rows, (size_t)from)];
-        } else {
-            whole = 0;
-        }
-        lines[ky] = line;
-        from += (int32_t)p->dilation_h;
-    }
-    return whole;
-}
-
 /* Places of a pair of channels in four pixels, sums 0 and 1 below sums 2 and 3 of each word. */
 static void set_places(job_t *job, uint16_t apart)
 {
@@ -161,7 +140,7 @@ void mplan_conv3_s8_mve(const mplan_conv3_s8_mve_t *p, const int8_t *in, int8_t 
     job_t job = {.packed = p->packed, .columns = columns};
 
     job.pairs = (uint32_t)p->out_c / 2U;
-    job.vectors = (uint32_t)(groups * p->kernel_h);
+    job.triples = (uint32_t)(groups * p->kernel_h / 3U);
     job.zero_point = p->out_zero_point;
     job.act_min = p->act_min;
     job.act_max = p->act_max;
@@ -171,7 +150,9 @@ void mplan_conv3_s8_mve(const mplan_conv3_s8_mve_t *p, const int8_t *in, int8_t 
     }
     for (size_t y = y0; y < y1; y++) {
         const int8_t *lines[KERNEL_ROWS];
-        const int whole = find_lines(p, in, lines, y);
+        const int32_t top = (int32_t)(y * p->stride_h) - (int32_t)p->pad_top;
+        const int whole = mplan_lines_under(&p->in_rows, in, p->in_h, top, p->dilation_h,
+                                            p->kernel_h, lines);
         int8_t *const to = &out[mplan_row(&p->out_rows, y)];
         size_t x = 0U;
 
