@@ -278,7 +278,9 @@ class Reading:
                 continue
             if name not in self._finite:
                 with np.errstate(over="ignore"):  # float64 beyond float32 is infinity here
-                    self._finite[name] = bool(np.isfinite(value.data.astype(np.float32)).all())
+                    self._finite[name] = bool(
+                        np.isfinite(value.data.astype(np.float32, copy=False)).all()
+                    )
             is_limit = node.op_type in _MAY_BE_INFINITE and value.data.size == 1
             if self._finite[name] or (index and is_limit and not np.isnan(value.data).any()):
                 continue

@@ -116,7 +116,8 @@ def _per_channel(weights: Array, bias: Array, source: Quant, output: Quant) -> S
     A channel of nearly no weight takes a scale that holds its bias and its factor, so
     that a constant channel is exact.
     """
-    most = np.abs(weights.reshape(len(weights), -1)).max(axis=1, initial=0.0)
+    flat = weights.reshape(len(weights), -1)
+    most = np.maximum(flat.max(axis=1, initial=0.0), -flat.min(axis=1, initial=0.0))
     scales = most.astype(np.float64) / _WEIGHTS.high
     scales = np.maximum(scales, np.abs(bias.astype(np.float64)) / (source.s * _BIAS_REACH))
     scales = np.maximum(scales, _LEAST_FACTOR * output.s / source.s)

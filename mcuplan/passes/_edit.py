@@ -77,4 +77,4 @@ def stored_columns(stored: Stored | None, order: Array) -> Stored | None:
     """Stored weights [O, K] with their columns taken in an order; None where it has none."""
     if stored is None or stored.quant.axis not in (None, 0):
         return None
-    return Stored(stored.values[:, order], stored.quant)
+    return Stored(stored.values.take(order, axis=1), stored.quant)

@@ -10,7 +10,7 @@ import numpy as np
 
 from mcuplan.errors import AccumulatorOverflow
 from mcuplan.ir.types import Array, Quant
-from mcuplan.quant.requantize import RESULT_LIMIT, act_limits
+from mcuplan.quant.requantize import RESULT_LIMIT, act_limits, sums_by_sign
 
 __all__ = ["Sums", "within_reach"]
 
@@ -46,11 +46,9 @@ def within_reach(
     Raises:
         AccumulatorOverflow: neither is possible; the channel and its bias are named.
     """
-    flat = sums.weights.reshape(len(sums.weights), -1).astype(np.int64)
-    folded = sums.bias - source.z * flat.sum(axis=1)
-    reach = np.maximum(
-        np.abs(sums.bias), np.abs(folded) + source.dtype.reach * np.abs(flat).sum(axis=1)
-    )
+    up, down = sums_by_sign(sums.weights)
+    folded = sums.bias - source.z * (up + down)
+    reach = np.maximum(np.abs(sums.bias), np.abs(folded) + source.dtype.reach * (up - down))
     real = source.s * sums.scale / output.s
     beyond = np.flatnonzero((reach >= _LIMIT) | (reach * real >= RESULT_LIMIT)).tolist()
     if not beyond:
@@ -59,12 +57,13 @@ def within_reach(
     limits = act_limits(output, act)
     changed = 0
     for c in beyond:
-        byte = _constant(flat[c], int(folded[c]), float(real[c]), source, output, limits)
+        taps = sums.weights[c].reshape(-1).astype(np.int64)
+        byte = _constant(taps, int(folded[c]), float(real[c]), source, output, limits)
         if byte is not None:
             weights[c], bias[c] = 0, (byte - output.z) * _FINE
             scale[c] = np.float32(output.s / source.s / _FINE)
         elif reach[c] >= _LIMIT:
-            shift = _coarser(flat[c], int(bias[c]), source, float(real[c]))
+            shift = _coarser(taps, int(bias[c]), source, float(real[c]))
             if shift is None:
                 raise AccumulatorOverflow(
                     f"the int32 accumulator of channel {c} could reach {int(reach[c]):,}: its"

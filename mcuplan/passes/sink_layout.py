@@ -169,4 +169,4 @@ def _with_columns(editor: Editor, weights: str, order: Array) -> str:
     tensor = editor.tensor(weights)
     assert tensor.data is not None
     stored = stored_columns(tensor.stored, order)
-    return editor.constant(weights, tensor.data[:, order], stored)
+    return editor.constant(weights, tensor.data.take(order, axis=1), stored)

@@ -21,8 +21,11 @@ __all__ = [
     "act_limits",
     "requantize",
     "requantize_factors",
+    "sums_by_sign",
     "weighted_requant",
 ]
+
+_TOGETHER = 1 << 20  # weights whose sums are made at once
 
 RESULT_LIMIT = 2.0**30  # acc * real stays below, so that adding the zero point cannot overflow
 
@@ -108,6 +111,18 @@ class Requant:
         return bool((reach < 1 << 31).all())
 
 
+def sums_by_sign(weights: Array) -> tuple[Array, Array]:
+    """Sums of the positive and of the negative integers of each output channel, on axis 0."""
+    flat = weights.reshape(len(weights), -1)
+    up, down = np.zeros((2, len(flat)), np.int64)
+    count = max(1, _TOGETHER // max(1, flat.shape[1]))
+    for at in range(0, len(flat), count):
+        some = flat[at : at + count]
+        np.maximum(some, 0).sum(axis=1, dtype=np.int64, out=up[at : at + count])
+        np.minimum(some, 0).sum(axis=1, dtype=np.int64, out=down[at : at + count])
+    return up, down
+
+
 def weighted_requant(
     weights: Array, bias: Array, source: TensorType, weight: TensorType, output: TensorType
 ) -> Requant:
@@ -124,8 +139,7 @@ def weighted_requant(
         AccumulatorOverflow: an input exists for which the int32 sum could overflow.
         ScaleError: a factor cannot be held, see :func:`requantize_factors`.
     """
-    flat = weights.reshape(weights.shape[0], -1)
-    up, down = (limit(flat, 0).sum(axis=1, dtype=np.int64) for limit in (np.maximum, np.minimum))
+    up, down = sums_by_sign(weights)
     folded = bias.astype(np.int64) - source.q.z * (up + down)
     reach = np.abs(folded) + source.dtype.reach * (up - down)
     if reach.max(initial=0) >= 2**31:
@@ -134,7 +148,7 @@ def weighted_requant(
             f" {int(reach.max()):,}",
             hint="split the layer, or train with smaller weights",
         )
-    scales = weight.q.scale * (len(flat) if len(weight.q.scale) == 1 else 1)
+    scales = weight.q.scale * (len(weights) if len(weight.q.scale) == 1 else 1)
     factors = [
         _factors_of_channel(channel, source.q.s * scale / output.q.s, int(bound))
         for channel, (scale, bound) in enumerate(zip(scales, reach, strict=True))

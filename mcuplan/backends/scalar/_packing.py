@@ -40,22 +40,35 @@ def run_begins(weights: Array) -> Array:
 
     The sums of products of a run stay in int16, whatever the int8 inputs are.
     """
-    pairs = _pairs(weights)
-    count, taps = pairs.shape[:2]
-    beyond = ((0, 0), (1, _LONGEST), (0, 0))  # sums of nothing; behind the end all are too large
-    least, most = DType.INT8.low * pairs, DType.INT8.high * pairs
-    high = np.pad(np.maximum(most, least).cumsum(axis=1), beyond)
-    low = np.pad(np.minimum(most, least).cumsum(axis=1), beyond)
-    high[:, taps + 1 :] = np.iinfo(np.int64).max // 2
-    begins, at, each = np.zeros((count, taps), bool), np.zeros(count, np.int64), np.arange(count)
-    while (open_ := at < taps).any():
-        rows, first = each[open_, None], at[open_, None]
-        begins[rows, first] = True
-        ends = first + np.arange(1, _LONGEST + 1)  # sums grow with every tap
-        fits = high[rows, ends] - high[rows, first] <= _HIGH
-        fits &= low[rows, ends] - low[rows, first] >= _LOW
-        at[open_] += fits.all(axis=2).sum(axis=1)
+    taps = weights.shape[1]
+    pairs = np.pad(weights, [(0, len(weights) % 2), (0, 0)]).reshape(-1, 2, taps)
+    products = np.outer(DType.INT8.codes, (DType.INT8.low, DType.INT8.high))
+    high, low = (_sums_before(pairs, ends) for ends in (products.max(1), products.min(1)))
+    longest = np.ones((len(pairs), taps), np.uint8)  # run from each tap on
+    for length in range(2, min(_LONGEST, taps) + 1):  # sums grow with every tap
+        count = taps + 1 - length
+        fits = high[..., length:] - high[..., :count] <= _HIGH
+        fits &= low[..., length:] - low[..., :count] >= _LOW
+        if not fits.any():
+            break
+        longest[:, :count] += fits.all(axis=1)
+    begins, at = np.zeros(longest.shape, bool), np.zeros(len(pairs), np.int64)
+    each = np.arange(len(pairs))
+    while len(each):
+        begins[each, at] = True
+        at = at + longest[each, at]
+        each, at = each[at < taps], at[at < taps]
     return begins
+
+
+def _sums_before(pairs: Array, ends: Array) -> Array:
+    """Sums of one end of each weight's products, up to each tap: [pairs, 2, taps + 1]."""
+    taps = pairs.shape[2]
+    kind = np.int32 if taps * np.abs(ends).max() < 1 << 31 else np.int64
+    sums = np.zeros((*pairs.shape[:2], taps + 1), kind)
+    places = pairs.astype(np.int16) - DType.INT8.low
+    ends.astype(kind)[places].cumsum(axis=2, dtype=kind, out=sums[..., 1:])
+    return sums
 
 
 def weights_in_fours(weights: Array) -> Array:
