@@ -24,7 +24,6 @@ from mcuplan.ops.softmax import Softmax
 
 INF = float("inf")
 CONV = "mplan_conv2d_s8_dsp"
-WINOGRAD = "mplan_winograd_s8_dsp"
 PATCH = "mplan_conv2d_patch_s8_dsp"
 DEPTHWISE = "mplan_depthwise3x3_s8_dsp"
 ANY_DEPTHWISE = "mplan_depthwise_s8_dsp"
@@ -50,19 +49,6 @@ CONVS = [
     ((5, 1), (2, 1), (1, 1), (2, 0, 2, 0), (11, 1, 3), 4),
     ((4, 4), (1, 1), (1, 1), (1, 1, 2, 2), (4, 4, 4), 2),
     ((3, 3), (1, 1), (1, 1), (1, 1, 1, 1), (1, 1, 16), 4),
-]
-# pads, (h, w, c), output channels
-TILES = [
-    ((1, 1, 1, 1), (6, 8, 8), 8),
-    ((1, 1, 1, 1), (1, 1, 4), 2),
-    ((1, 1, 1, 1), (1, 12, 20), 4),
-    ((1, 1, 1, 1), (9, 1, 64), 4),
-    ((0, 0, 0, 0), (3, 3, 4), 2),
-    ((0, 1, 1, 0), (7, 5, 36), 4),
-    ((2, 2, 2, 2), (4, 9, 12), 4),
-    ((0, 2, 0, 0), (5, 6, 72), 2),
-    ((1, 1, 1, 1), (8, 16, 16), 16),
-    ((4, 3, 5, 4), (2, 3, 8), 6),
 ]
 # stride, pads, (h, w, c)
 DEPTHWISES = [
@@ -110,78 +96,6 @@ def test_convolution(level: str, tmp_path: Path, arm_gcc: str, qemu: str) -> Non
                 assert small.scratch_bytes(sig) < found.scratch_bytes(sig)
                 program.add(sig, small)
     assert [] == program.run(tmp_path, arm_gcc, qemu, level)
-
-
-def _random_tiles(rng: np.random.Generator) -> tuple[tuple[int, ...], tuple[int, ...], int]:
-    pads = tuple(int(v) for v in rng.integers(0, 3, 4))
-    size = [int(v) for v in rng.integers(3, 12, 2)]
-    return pads, (*size, 4 * int(rng.integers(1, 10))), 2 * int(rng.integers(1, 6))
-
-
-@pytest.mark.parametrize("level", ["-O0", "-O2", "-Os"])
-def test_tiles(level: str, tmp_path: Path, arm_gcc: str, qemu: str) -> None:
-    """Tiles cut off by borders, single rows and columns, the least weights: every byte."""
-    program = BoardProgram(9)
-    for pads, shape, outputs in TILES + [_random_tiles(program.rng) for _ in range(30)]:
-        act = (-40.0, 60.0) if outputs % 4 else (-INF, INF)
-        op = Conv2D((3, 3), (1, 1), (1, 1), pads, 1, act)  # type: ignore[arg-type]
-        sig = layer(op, program.rng, (1, *shape), (outputs, 3, 3, shape[2]), least=-128)
-        found = supporting(KERNELS, WINOGRAD, sig)
-        assert found
-        program.add(sig, found)
-    assert [] == program.run(tmp_path, arm_gcc, qemu, level)
-
-
-def test_tiles_take_the_ends_of_their_words(tmp_path: Path, arm_gcc: str, qemu: str) -> None:
-    """Weights and inputs that make the largest transforms, and sums that wrap, are exact."""
-    program = BoardProgram(10)
-    for least in (-128, 127):
-        for real in (0.0, 1e-5):
-            sig = layer(Conv2D((3, 3)), program.rng, (1, 5, 6, 400), (4, 3, 3, 400), real=real)
-            sig.constant(1)[:] = np.where(program.rng.random((4, 3, 3, 400)) < 0.01, 3, least)
-            found = supporting(KERNELS, WINOGRAD, sig)
-            assert found
-            program.add(sig, found)
-    assert [] == program.run(tmp_path, arm_gcc, qemu)
-
-
-@pytest.mark.parametrize(
-    ("op", "shape", "outputs"),
-    [
-        (Conv2D((3, 3)), (4, 4, 6), 4),
-        (Conv2D((3, 3)), (4, 4, 8), 3),
-        (Conv2D((3, 3), (2, 1)), (5, 5, 4), 4),
-        (Conv2D((3, 3), (1, 1), (1, 2)), (6, 6, 4), 4),
-        (Conv2D((3, 1)), (5, 5, 4), 4),
-        (Conv2D((3, 3), (1, 1), (1, 1), (0, 0, 0, 0), 2), (4, 4, 8), 4),
-    ],
-)
-def test_what_has_no_tiles_is_refused(op: Conv2D, shape: tuple[int, ...], outputs: int) -> None:
-    """Other windows, groups, and channels that fill no words go to other kernels."""
-    weights = (outputs, *op.kernel, shape[2] // op.groups)
-    assert (
-        supporting(KERNELS, WINOGRAD, layer(op, np.random.default_rng(1), (1, *shape), weights))
-        is None
-    )
-
-
-def test_sums_that_do_not_stay_in_int32_have_no_tiles() -> None:
-    """Four times an accumulator is proved from the weights; shifted ones are refused, too."""
-    rng = np.random.default_rng(1)
-    for channels, fits in ((3640, True), (3700, False)):
-        sig = layer(Conv2D((3, 3)), rng, (1, 3, 3, channels), (2, 3, 3, channels), real=1e-6)
-        sig.constant(1)[:] = 127
-        sig.constant(2)[:] = 0
-        quant = replace(sig.inputs[0].q, zero_point=(0,))
-        kinds = (replace(sig.inputs[0], quant=quant), *sig.inputs[1:])
-        found = supporting(KERNELS, WINOGRAD, replace(sig, inputs=kinds))
-        assert (found is not None) == fits
-    assert (
-        supporting(
-            KERNELS, WINOGRAD, layer(Conv2D((3, 3)), rng, (1, 3, 3, 4), (2, 3, 3, 4), real=1.5)
-        )
-        is None
-    )
 
 
 def test_depthwise(tmp_path: Path, arm_gcc: str, qemu: str) -> None:

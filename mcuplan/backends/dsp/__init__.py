@@ -36,7 +36,7 @@ KERNELS = (
     *_softmax.KERNELS,
     *_depthwise.KERNELS,
     _dense.POINTWISE,
-    _winograd.WINOGRAD,
+    *_winograd.TILES,
     _conv.CONV,
     _conv.PATCH,
     _conv.PIXELS,
