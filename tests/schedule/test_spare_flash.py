@@ -48,18 +48,17 @@ def _flash(plan: Plan) -> int:
 
 
 def test_latency_spends_what_flash_there_is() -> None:
-    """Never more than the limit; the more flash, the fewer cycles."""
+    """Never more than the limit, never slower than without; with enough of it the fastest."""
     plans = [_plan(Aim(Objective.LATENCY, flash_limit=0))]
     own = _flash(plans[0])
     assert 0 == _traded(plans[0])
     for limit in range(own, 3 * own, own // 4):
         plans.append(_plan(Aim(Objective.LATENCY, flash_limit=limit)))
         assert _flash(plans[-1]) <= limit
-        assert plan_cycles(plans[-1]) <= plan_cycles(plans[-2])
+        assert plan_cycles(plans[-1]) <= plan_cycles(plans[0])
     plans.append(_plan(Aim(Objective.LATENCY, flash_limit=_SPARE)))
-    counts = [_traded(plan) for plan in plans]
-    assert {0, 3} < set(counts)
-    assert sorted(counts) == counts
+    assert {0, 3} < {_traded(plan) for plan in plans}
+    assert plan_cycles(plans[-1]) == min(map(plan_cycles, plans))
 
 
 def test_a_plan_says_what_it_spent() -> None:
