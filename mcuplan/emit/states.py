@@ -54,7 +54,7 @@ def _between(places: Places) -> str:
 def _reset(places: Places, state: State) -> str:
     """A statement that gives a state the integers of real 0."""
     kind = places.graph.tensor(state.read.tensor).type
-    zero = kind.q.z if kind.quant is not None else 0
+    (zero,) = set(kind.quant.zero_point) if kind.quant is not None else {0}
     assert kind.dtype.bits == 8 or zero == 0, "an integer of real 0 is one byte over and over"
     member = places.members[places.plan.address(state.read.tensor)[0]]
     place = f"&ctx->{member}->bytes[{places.macros[state.read.tensor]}]"

@@ -23,6 +23,7 @@ __all__ = [
     "pointers",
     "recurrent_work",
     "shape_fields",
+    "unit_work",
 ]
 
 
@@ -134,19 +135,27 @@ def _integer_supports(sig: Signature) -> bool:
     return is_integer_cell(_op(sig).cell)
 
 
-def recurrent_work(sig: Signature, runs: Sequence[int]) -> Work:
-    """Steps of sequences; rows of the matrices; their products; units."""
+def unit_work(sig: Signature, runs: Sequence[int]) -> dict[str, float]:
+    """Calls, steps of sequences, units by the sort of the cell, outputs that are given."""
     op = _op(sig)
-    _, steps, batch, size = sig.inputs[0].shape
-    times, rows = steps * batch, op.cell.rows
+    _, steps, batch, _ = sig.inputs[0].shape
+    times, hidden = steps * batch, op.cell.hidden
+    apart = "_apart" if op.cell.linear_before_reset else ""
     return {
         "call": len(runs),
         "step": times,
-        "row": times * rows,
-        "x_product": times * rows * size,
-        "h_product": times * rows * op.cell.hidden,
-        f"unit_{op.cell.kind.lower()}": times * op.cell.hidden,
+        f"unit_{op.cell.kind.lower()}{apart}": times * hidden,
+        "given": times * hidden * (not op.gives_state_only),
     }
+
+
+def recurrent_work(sig: Signature, runs: Sequence[int]) -> Work:
+    """Beside units rows of the matrices, and their products."""
+    cell, size = _op(sig).cell, sig.inputs[0].channels
+    work = unit_work(sig, runs)
+    rows = work["step"] * cell.rows
+    products = {"x_product": rows * size, "h_product": rows * cell.hidden}
+    return {**work, "row": rows, **products}
 
 
 KERNELS = tuple(

@@ -72,8 +72,10 @@ class Shape:
         stored = self._stored(real=real)
         if real and stored == self._stored(real=False):
             return None
+        made = len(self.op.infer([*self.activations, *map(TensorType, self.constants)]))
         for form in self.op.types:
-            if (form.inputs + form.inputs[-1:] * len(stored))[: len(stored)] == stored:
+            taken = (form.inputs + form.inputs[-1:] * len(stored))[: len(stored)]
+            if taken == stored and len(form.outputs) == made:
                 return form
         return None
 
@@ -318,10 +320,10 @@ def _graph(shapes: Sequence[Shape]) -> Graph:
             tensors[f"c{i}_{k}"] = Tensor(f"c{i}_{k}", TensorType(size), data=data, stored=stored)
             names.append(f"c{i}_{k}")
         made = shape.op.infer([tensors[name].type for name in names])
-        form = shape.form(real=False) or Types.all(DType.FLOAT32)
+        form = shape.form(real=False) or shape.form(real=True) or Types.all(DType.FLOAT32)
         results = tuple(f"y{i}_{k}" for k in range(len(made)))
         for name, kind, write in zip(results, made, form.outputs, strict=True):
-            kept = shape.grids and _is_state(shape.op.fixed_quant) and not write.is_float
+            kept = _is_state(shape.op.fixed_quant) and write is DType.INT16
             kind = replace(kind, quant=shape.op.fixed_quant) if kept else kind
             tensors[name] = _activation(name, kind, write)
             outputs.append(_port(name, kind))

@@ -3,18 +3,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from mcuplan.backends.dsp._shared import FOUR, kernel
 from mcuplan.ir.op import Call, ConstArray, Packed, Signature
 from mcuplan.ir.types import Array, DType
+from mcuplan.ir.work import Work
 from mcuplan.ops.recurrent import LastState, Recurrent
 from mcuplan.ops.recurrent_kernels import (
     Kind,
     factors_of,
     integer_fields,
     pointers,
-    recurrent_work,
+    unit_work,
 )
 from mcuplan.units import align_up
 
@@ -29,6 +32,7 @@ _FIXED = (  # of those cells; multipliers stand with the words
     *("first_is_tanh", "second_is_tanh", "third_is_tanh", "first_limit", "second_limit"),
     *("input_forget", "h_pre_shift", "x_multiplier", "h_multiplier"),
 )
+_UNROLL = 8
 _MOST_SHIFT = 16  # of a state to the left within a word
 
 
@@ -82,6 +86,31 @@ def _scratch(sig: Signature) -> int:
     return 2 * values + 4 * (align_up(gates, FOUR) + FOUR)
 
 
+def _fours(count: int) -> int:
+    return align_up(count, FOUR) // FOUR
+
+
+def _work(sig: Signature, runs: Sequence[int]) -> Work:
+    """Four rows by four values at a time, eight of these in a turn; what is copied before."""
+    op = sig.op
+    assert isinstance(op, Recurrent)
+    size, hidden = sig.inputs[0].channels, op.cell.hidden
+    work = unit_work(sig, runs)
+    times = work["step"]
+    blocks, vectors = times * _fours(op.cell.rows), (_fours(size), _fours(hidden))
+    factors = factors_of(sig)
+    moved = hidden % FOUR > 0 or factors.h_right > 0
+    return {
+        **work,
+        "block": 2 * blocks,
+        "block_turn": blocks * sum(-(-n // _UNROLL) for n in vectors),
+        "block_four": blocks * sum(vectors),
+        "x_four": times * (size // FOUR) * (2 + factors.x_shift),  # a shift is half as long
+        "x_one": times * (size % FOUR),
+        "h_one": times * hidden * moved,
+    }
+
+
 def _supports(sig: Signature) -> bool:
     """Cells of the usual functions: words exist, blocks begin at a four, sums stay in int32."""
     op = sig.op
@@ -109,7 +138,7 @@ RECURRENT = tuple(
         op,
         function="mplan_recurrent_s8_dsp",
         lower=_lower,
-        work=recurrent_work,
+        work=_work,
         supports=_supports,
         scratch_bytes=_scratch,
         types=types,

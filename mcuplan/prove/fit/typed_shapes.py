@@ -17,7 +17,7 @@ from mcuplan.ops.eltwise import Add, Div, Maximum, Minimum, Mul, Sub
 from mcuplan.ops.indexing import Gather, GatherElements, GatherND
 from mcuplan.ops.max_pool_index import MaxPoolIndex
 from mcuplan.ops.powers import Mod, Pow, Rest
-from mcuplan.ops.recurrent import Cell, Function, Kind, LastState
+from mcuplan.ops.recurrent import Cell, Function, Kind, LastState, Recurrent, state_quant
 from mcuplan.ops.reductions import Norm, Reduce
 from mcuplan.ops.scatter import Scatter, ScatterReduced
 from mcuplan.ops.top_k import TopK
@@ -36,7 +36,10 @@ _PAIRS = (
     ((1, 5, 4, 6), (1, 5, 4, 1)),
 )
 # steps, batch, inputs, units
-_CELLS = ((9, 1, 12, 16), (4, 1, 1, 8), (3, 2, 30, 5), (1, 1, 24, 32), (6, 1, 7, 11))
+_CELLS = (
+    *((9, 1, 12, 16), (4, 1, 1, 8), (3, 2, 30, 5), (1, 1, 24, 32), (6, 1, 7, 11), (4, 1, 32, 32)),
+    *((2, 1, 64, 64), (5, 1, 10, 22), (1, 2, 6, 40), (7, 1, 40, 10)),
+)
 _GATES = {"LSTM": ("sigmoid", "tanh", "tanh"), "GRU": ("sigmoid", "tanh"), "RNN": ("tanh",)}
 # depth, trees, targets, features, pixels
 _FORESTS = ((3, 1, 1, 4, 1), (5, 8, 3, 10, 1), (4, 20, 10, 30, 3), (7, 4, 2, 6, 2), (2, 3, 1, 2, 9))
@@ -139,13 +142,18 @@ def _indexed() -> Iterator[Shape]:
 
 
 def _cells(kind: str, steps: int, batch: int, size: int, hidden: int) -> Iterator[Shape]:
-    """The last state: outputs of each step come from the same function."""
+    """The last state, and outputs beside it; a state lies on the grids of its parts."""
     functions = tuple(Function(name) for name in _GATES[kind])
-    for after in (False, True):
+    for after in (False, True)[: 2 if kind == Kind.GRU else 1]:
         cell = Cell(Kind(kind), hidden, functions, linear_before_reset=after)
         state = (1, 1, batch, cell.parts, hidden)
         constants = ((cell.rows, size), (cell.rows, hidden), (2, cell.rows))
-        yield Shape(LastState(cell), ((1, steps, batch, size), state), constants)
+        inputs, grids = (
+            ((1, steps, batch, size), state),
+            (None, state_quant(cell.parts, cell.reach)),
+        )
+        yield Shape(LastState(cell), inputs, constants, grids=grids)
+        yield Shape(Recurrent(cell, final=True), inputs, constants, grids=grids)
 
 
 def _trees(depth: int, trees: int, targets: int, features: int, pixels: int) -> Shape:

@@ -13,7 +13,6 @@ from mcuplan.cli import run
 from mcuplan.ops import all_kernels, all_ops
 from mcuplan.ops.boundary import FlipSign
 from mcuplan.ops.literal import Literal
-from mcuplan.ops.recurrent import Recurrent
 from mcuplan.ops.state_parts import PackState, StatePart
 from mcuplan.ops.support_vectors import SupportVectors
 from mcuplan.price.cycles import (
@@ -42,14 +41,12 @@ NETWORKS = {
 QUICK = ("mlperf_kws_dscnn", "mlperf_ad_autoencoder")
 # A loop over bytes at the ends of models; a copy that others count; states, which no port holds;
 # one whose cost is that of its exponentials.
-NEVER_COUNTED = (FlipSign, Literal, PackState, Recurrent, StatePart, SupportVectors)
+NEVER_COUNTED = (FlipSign, Literal, PackState, StatePart, SupportVectors)
 RATED = {  # kernel -> why it goes by the target's rates, and states no error
     "mplan_arg_extreme_s64": "a row for all element types misses by 23 %",
     "mplan_pack_state_f32": "no port holds a state",
     "mplan_pack_state_s16": "no port holds a state",
     "mplan_power_f32": "depends on the values: 33 %",
-    "mplan_recurrent_s8": "no port holds a state",
-    "mplan_recurrent_s8_dsp": "no port holds a state",
     "mplan_scatter_s8": "a row for tuples and elements misses by 30 %",
     "mplan_state_part_f32": "no port holds a state",
     "mplan_state_part_s16": "no port holds a state",
