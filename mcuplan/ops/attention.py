@@ -3,34 +3,25 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from mcuplan.errors import AccumulatorOverflow, ScaleError, UnsupportedOp
+from mcuplan.errors import UnsupportedOp
 from mcuplan.ir.geometry import ALL, SAME, InputMap, Shape
 from mcuplan.ir.graph import Node
-from mcuplan.ir.op import Call, ConstArray, Cost, Example, Field, Kernel, Op, Signature
-from mcuplan.ir.types import Array, DType, TensorType, Types
+from mcuplan.ir.op import Call, Cost, Example, Field, Kernel, Op, Signature
+from mcuplan.ir.types import Array, TensorType, Types
 from mcuplan.ir.work import Work
 from mcuplan.ir.writer import Writer
+from mcuplan.ops._attention_integers import constants_of, integer_fields, means, powers
 from mcuplan.ops._math_f32 import exp_f32
 from mcuplan.ops.fields import FLOAT_TYPES
-from mcuplan.quant.requantize import requantize, requantize_factors
 
-__all__ = ["KERNELS", "MOST_NARROW", "OPS", "WRITERS", "Attention", "attention_work"]
+__all__ = ["KERNELS", "OPS", "WRITERS", "Attention", "attention_sizes", "attention_work"]
 
 _MOST_KEYS = 1 << 15
-_MOST_BELOW = (1 << 30) - 1  # a score may be below the largest; hidden keys are further
-_EXPONENT_BITS = 16  # of fraction of a logarithm to base 2
-_STEPS = 32  # of the table of exponentials
-_REST = (1 << _EXPONENT_BITS) // _STEPS
-_SHARE_BITS = 16  # of fraction of a mean of values
-_SUM_BITS = 15  # of a sum of weights
-_NARROW = 14  # bits of a weight, and its value, whose sum of as many keys fits 32 bits
-MOST_NARROW = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +91,7 @@ class Attention(Op):
 
     def integer(self, sig: Signature, *arrays: Array) -> tuple[Array, ...]:
         """Exact scores, exponentials in fixed point, one rounding; as `mplan_attention_s8`."""
-        made = _constants_of(sig)
+        made = constants_of(sig, self.scale)
         q, k, v = (x.astype(np.int64) for x in arrays)
         q = q - sig.inputs[0].q.z
         k, v = (np.repeat(x, q.shape[2] // x.shape[2], axis=2) for x in (k, v))
@@ -108,22 +99,9 @@ class Attention(Op):
         seen = self._seen(q.shape[1], k.shape[1])
         scores = np.where(seen, exact.astype(np.int64), np.iinfo(np.int32).min)
         below = scores.max(axis=-1, keepdims=True) - scores
-        e = np.where(seen & (below <= made.limit), _exponentials(made, below), 0)
-        total = e.sum(axis=-1, keepdims=True)
-        sums = self._weighted(e, v, made.drop) - total * sig.inputs[2].q.z
-        bits = np.frompyfunc(int.bit_length, 1, 1)(total.astype(object)).astype(np.int64)
-        short = total >> (bits - _SUM_BITS)
-        reciprocal = ((1 << 31) + (short >> 1)) // short
-        means = ((sums >> (bits - _SUM_BITS)) * reciprocal) >> (31 - _SHARE_BITS)
-        return (requantize(means, made.multiplier, made.pre_shift, sig.output.q.z),)
-
-    @staticmethod
-    def _weighted(weights: Array, values: Array, drop: int) -> Array:
-        """Sums of products, each without its last bits."""
-        sums = np.zeros((*weights.shape[:3], values.shape[3]), np.int64)
-        for j in range(weights.shape[3]):
-            sums += (weights[..., j, None] * values[:, None, j]) >> drop
-        return sums << drop
+        near = np.minimum(below, made.limit) << made.factor_shift
+        e = powers(made.table, (near * made.factor + (1 << 31)) >> 32)
+        return (means(sig, made, np.where(seen & (below <= made.limit), e, 0), v),)
 
     def cost(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> Cost:
         """A MAC for each product; four operations for each score."""
@@ -141,58 +119,6 @@ class Attention(Op):
             (cls(0.1), (1, 1, 2, 16), (1, 1, 2, 16), (1, 1, 2, 3)),
         ]:
             yield Example(op, (q, k, v))
-
-
-@dataclass(frozen=True, slots=True)
-class _Constants:
-    """Of the kernel, as its params struct names them."""
-
-    table: Array  # uint32 [33]
-    factor: int
-    factor_shift: int
-    limit: int
-    drop: int
-    multiplier: int
-    pre_shift: int
-
-
-def _constants_of(sig: Signature) -> _Constants:
-    """Constants of a node.
-
-    Raises:
-        AccumulatorOverflow: a score could leave 32 bits.
-        ScaleError: the scales of queries and keys are far out of reach of each other.
-    """
-    op = sig.op
-    assert isinstance(op, Attention)
-    q, k, v = (kind.q for kind in sig.inputs)
-    depth, keys = sig.inputs[0].shape[3], sig.inputs[1].shape[1]
-    if depth * DType.INT8.steps * DType.INT8.reach * 2 > _MOST_BELOW:
-        raise AccumulatorOverflow(f"a score of {depth:,} products could leave 32 bits")
-    base2 = q.s * k.s * op.scale * math.log2(math.e)
-    bits = min(24, 31 - (keys - 1).bit_length())
-    most = math.floor(min((bits + 1) / base2, _MOST_BELOW)) if base2 > 0 else 0
-    if not 0 < base2 < 2.0**14:
-        raise ScaleError(
-            f"a step of {base2:.3g} between scores", hint="calibrate with representative data"
-        )
-    factor, shift = requantize_factors(base2 * 2.0**_EXPONENT_BITS, max(1, most))
-    drop = bits - _NARROW if keys <= MOST_NARROW else 0
-    table = np.floor(2.0 ** (bits - np.arange(_STEPS + 1) / _STEPS) + 0.5).astype(np.int64)
-    real = v.s / sig.output.q.s / (1 << _SHARE_BITS)
-    multiplier, pre_shift = requantize_factors(real, DType.INT8.steps << _SHARE_BITS)
-    return _Constants(table, factor, shift, most, drop, multiplier, pre_shift)
-
-
-def _exponentials(made: _Constants, below: Array) -> Array:
-    """``2^-y`` in fixed point: between steps of a table along a line."""
-    near = np.minimum(below, made.limit) << made.factor_shift
-    y = (near * made.factor + (1 << 31)) >> 32
-    whole, step, rest = y >> _EXPONENT_BITS, (y % (1 << _EXPONENT_BITS)) // _REST, y % _REST
-    high, low = made.table[step], made.table[step + 1]
-    between = high - (high - low) * rest // _REST
-    result: Array = between >> whole
-    return result
 
 
 def write_attention(node: Node, out: Writer) -> None:
@@ -217,7 +143,8 @@ def write_attention(node: Node, out: Writer) -> None:
 # -- kernels ------------------------------------------------------------------------------
 
 
-def _sizes(sig: Signature) -> dict[str, Field]:
+def attention_sizes(sig: Signature) -> dict[str, Field]:
+    """Counts, as the params structs have them."""
     op, (_, n, h, d), (_, m, g, _) = sig.op, sig.inputs[0].shape, sig.inputs[1].shape
     assert isinstance(op, Attention)
     sizes = {"keys": m, "depth": d, "width": sig.output.shape[3], "heads": h, "shared": h // g}
@@ -225,26 +152,16 @@ def _sizes(sig: Signature) -> dict[str, Field]:
 
 
 def _attention(sig: Signature) -> tuple[Call, ...]:
-    made = _constants_of(sig)
-    fields: dict[str, Field] = {
-        "exponentials": ConstArray(DType.UINT32, made.table, "tables"),
-        "factor": made.factor,
-        "factor_shift": made.factor_shift,
-        "limit": made.limit,
-        "drop": made.drop,
-        "multiplier": made.multiplier,
-        "pre_shift": made.pre_shift,
-        "in_zero_point": sig.inputs[0].q.z,
-        "in3_zero_point": sig.inputs[2].q.z,
-        "out_zero_point": sig.output.q.z,
-    }
-    return (Call(_sizes(sig) | fields, (0, 1, 2)),)
+    op = sig.op
+    assert isinstance(op, Attention)
+    fields = integer_fields(sig, constants_of(sig, op.scale))
+    return (Call(attention_sizes(sig) | fields, (0, 1, 2)),)
 
 
 def _float(sig: Signature) -> tuple[Call, ...]:
     op = sig.op
     assert isinstance(op, Attention)
-    return (Call(_sizes(sig) | {"scale": op.scale}, (0, 1, 2)),)
+    return (Call(attention_sizes(sig) | {"scale": op.scale}, (0, 1, 2)),)
 
 
 def _scratch(sig: Signature) -> int:
