@@ -284,6 +284,9 @@ class Reading:
             is_limit = node.op_type in _MAY_BE_INFINITE and value.data.size == 1
             if self._finite[name] or (index and is_limit and not np.isnan(value.data).any()):
                 continue
+            many = node.op_type == "Where" or (node.op_type == "Add" and value.data.size > 1)
+            if many and (value.data < np.inf).all():
+                continue  # hides keys of an attention; `refuse_infinite` sees what else it is
             self._reported.add(name)
             raise NonFiniteWeights(
                 f"constant {shown(name)!r} holds NaN or infinity", hint="train or export again"

@@ -15,8 +15,8 @@ from mcuplan.ir.op import Call, Cost, Example, Field, Kernel, Op, Signature
 from mcuplan.ir.types import Array, TensorType, Types
 from mcuplan.ir.work import Work
 from mcuplan.ir.writer import Writer
-from mcuplan.ops._attention_integers import constants_of, integer_fields, means, powers
 from mcuplan.ops._math_f32 import exp_f32
+from mcuplan.ops.attention_integers import constants_of, integer_fields, means, powers
 from mcuplan.ops.fields import FLOAT_TYPES
 
 __all__ = ["KERNELS", "OPS", "WRITERS", "Attention", "attention_sizes", "attention_work"]

@@ -13,10 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from mcuplan.errors import UnsupportedOp
-from mcuplan.ir.builder import Builder, OnnxNode
+from mcuplan.ir.builder import Builder, Constant, OnnxNode
+from mcuplan.ir.types import DType
 from mcuplan.ops._classical import Standard
 from mcuplan.ops._read import inner
 from mcuplan.ops.attention import Attention
+from mcuplan.ops.masked_attention import MaskedAttention
 
 __all__ = ["READERS"]
 
@@ -33,6 +35,7 @@ class _Form:
     causal: bool
     mask: str
     merged: bool  # the result is [B, tokens, heads * width]
+    softcap: float = 0.0
 
 
 def _refuse(node: OnnxNode, what: dict[str, bool]) -> None:
@@ -63,24 +66,48 @@ def _add(x: Standard, form: _Form) -> None:
     """The attention itself."""
     node, build = x.node, x.build
     shapes = [build.shape(name) for name in form.names]
-    alone = all(shape[0] == 1 for shape in shapes) and not form.mask
+    alone = all(shape[0] == 1 for shape in shapes) and not form.mask and not form.softcap
     made = inner(node, "attention") if form.merged else node
     if alone and (not form.causal or shapes[0][2] == shapes[1][2]):
         tensors = [build.in_layout(name, _HEADS) for name in form.names]
         build.add(Attention(form.scale, form.causal), tensors, made, _HEADS)
-    else:
+    elif not _add_masked(x, form, made):
         _add_products(x, form, made.outputs[0])
     if form.merged:
         _merge(x, made.outputs[0])
 
 
+def _add_masked(x: Standard, form: _Form, made: OnnxNode) -> bool:
+    """One sample with a mask that has a place for each key, and nothing else."""
+    build, shapes = x.build, [x.build.shape(name) for name in form.names]
+    shape = build.shape(form.mask) if form.mask else ()
+    if form.causal or form.softcap or shapes[0][0] != 1 or shape[-1:] != shapes[1][2:3]:
+        return False
+    tensors = [build.in_layout(name, _HEADS) for name in form.names]
+    value = build.constant(form.mask)
+    if value is not None:
+        hides = value.data.dtype != np.bool_ and bool((value.data[value.data != 0] < -1e4).all())
+        value = Constant(value.data == 0) if hides else value
+        mask = build.constant_in_layout(value, _HEADS, 4, form.mask)
+    else:
+        sizes = x.constant(np.array((1,) * (4 - len(shape)) + shape, np.int64))
+        mask = build.in_layout(x.op("Reshape", [form.mask, sizes]), _HEADS)
+    build.add(MaskedAttention(form.scale), [*tensors, mask], made, _HEADS)
+    return True
+
+
 def _add_products(x: Standard, form: _Form, output: str) -> None:
     """With a mask: products around a Softmax."""
     q, k, v = form.names
-    if x.build.shape(q)[1] != x.build.shape(k)[1]:
-        raise UnsupportedOp("a mask, or several samples, of shared keys")
+    shared = x.build.shape(q)[1] // x.build.shape(k)[1]
+    if shared > 1:
+        index = x.constant(np.repeat(np.arange(x.build.shape(k)[1]), shared))
+        k, v = (x.op("Gather", [name, index], axis=1) for name in (k, v))
     scores = x.op("MatMul", [q, x.op("Transpose", [k], perm=(0, 1, 3, 2))])
     scores = x.op("Mul", [scores, x.real(np.array(form.scale))])
+    if form.softcap:
+        cap = x.real(np.array(form.softcap))
+        scores = x.op("Mul", [x.op("Tanh", [x.op("Div", [scores, cap])]), cap])
     if form.causal:
         seen = np.tri(x.build.shape(q)[2], x.build.shape(k)[2], dtype=bool)
         scores = x.op("Add", [scores, x.real(np.where(seen, 0.0, _HIDDEN))])
@@ -91,8 +118,19 @@ def _add_products(x: Standard, form: _Form, output: str) -> None:
             mask = x.real(np.where(value.data, 0.0, _HIDDEN))
         elif value is not None:
             mask = x.real(np.maximum(value.data, _HIDDEN))
+        elif x.build.dtype(mask) is DType.BOOL:
+            mask = x.op("Where", [mask, x.real(np.array(0.0)), x.real(np.array(_HIDDEN))])
         scores = x.op("Add", [scores, mask])
     x.op("MatMul", [x.op("Softmax", [scores], axis=-1), v], output)
+
+
+def _with_past(x: Standard, index: int, name: str) -> str:
+    """Keys (1) or values (2) behind those of earlier calls, which may be an output."""
+    past, outputs = x.node.input(3 + index), x.node.outputs
+    present = outputs[index] if len(outputs) > index else ""
+    if past:
+        return x.op("Concat", [past, name], *([present] if present else []), axis=2)
+    return x.op("Identity", [name], present) if present else name
 
 
 def read_attention(node: OnnxNode, build: Builder) -> None:
@@ -100,19 +138,19 @@ def read_attention(node: OnnxNode, build: Builder) -> None:
     _refuse(
         node,
         {
-            "past keys": any(node.input(i) for i in (4, 5, 6)),
-            "outputs of keys, values or scores": any(node.outputs[1:]),
-            "softcap": node.get_float("softcap", 0.0) != 0.0,
+            "lengths of keys": bool(node.input(6)),
+            "outputs of scores": any(node.outputs[3:]),
         },
     )
-    x, names = Standard(node, build), node.inputs[:3]
+    x, names = Standard(node, build), list(node.inputs[:3])
     merged = len(build.shape(names[0])) == 3
     if merged:
         counts = [node.get_int(key, 0) for key in ("q_num_heads", "kv_num_heads", "kv_num_heads")]
-        names = tuple(_heads(x, name, n) for name, n in zip(names, counts, strict=True))
+        names = [_heads(x, name, n) for name, n in zip(names, counts, strict=True)]
+    names = [names[0], *(_with_past(x, i, name) for i, name in enumerate(names[1:], 1))]
     scale = node.get_float("scale", 1 / math.sqrt(build.shape(names[0])[3]))
-    causal = bool(node.get_int("is_causal", 0))
-    _add(x, _Form(names, scale, causal, node.input(3), merged))
+    causal, cap = bool(node.get_int("is_causal", 0)), node.get_float("softcap", 0.0)
+    _add(x, _Form(names, scale, causal, node.input(3), merged, cap))
 
 
 def _contrib(x: Standard, names: Sequence[str], kv_heads: str = "num_heads") -> None:

@@ -20,6 +20,7 @@ from mcuplan.passes.last_state import last_state
 from mcuplan.passes.lower_affine import lower_affine
 from mcuplan.passes.narrow_indices import narrow_indices
 from mcuplan.passes.pad_grids import pad_grids
+from mcuplan.passes.refuse_infinite import refuse_infinite
 from mcuplan.passes.sink_layout import fold_flatten, sink_transposes
 from mcuplan.passes.split_dense import split_dense
 
@@ -57,9 +58,13 @@ def run(graph: Graph, dump_after: Callable[[str, Graph], None] | None = None) ->
         graph: float32, as imported.
         dump_after: is given the name of each pass that changed something, and the graph
             after it.
+
+    Raises:
+        NonFiniteWeights: a constant is infinite and hides no keys.
     """
     done = dump_after or _silent
     simplified = _settle(graph, PIPELINE, done)
+    refuse_infinite(simplified)
     graph = _settle(simplified, LAST, done)
     if graph is not simplified:
         graph = _settle(graph, PIPELINE, done)

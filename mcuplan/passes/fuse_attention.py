@@ -14,8 +14,11 @@ from mcuplan.ir.editor import Editor
 from mcuplan.ir.geometry import Shape
 from mcuplan.ir.graph import Graph, Node, Stored, Tensor
 from mcuplan.ir.op import NO_CLAMP, Op
+from mcuplan.ir.types import DType, TensorType
 from mcuplan.ops.attention import Attention
+from mcuplan.ops.choice import Where
 from mcuplan.ops.eltwise import Add
+from mcuplan.ops.masked_attention import MaskedAttention
 from mcuplan.ops.matmul import MatMul
 from mcuplan.ops.movement import Reshape
 from mcuplan.ops.rounded_attention import OF_KEYS, OF_VALUES, RoundedAttention
@@ -33,11 +36,11 @@ _HIDDEN = -1e4  # and below: what a mask adds where a key is not seen
 def fuse_attention(graph: Graph) -> Graph:
     """Compute a row of scores, its weights and the mean of values in one step.
 
-    Pattern: MatMul of queries and keys, perhaps times a number, perhaps a causal mask, Softmax,
+    Pattern: MatMul of queries and keys, perhaps times a number, perhaps a mask, Softmax,
         MatMul with values; heads lie within rows, or there is one. Numbers that queries or keys
         are multiplied by before count, too.
-    Becomes: Attention; where the model rounds all that lies between, RoundedAttention, whatever
-        the functions are, and the mask if it is a constant.
+    Becomes: Attention, or MaskedAttention; where the model rounds all that lies between,
+        RoundedAttention, whatever the functions are, with a mask that is a constant.
     Only if: nobody else reads what lies between, and the model rounds all of it or nothing.
     Exact because: it is the definition of attention, or the same parts one after the other.
     """
@@ -80,14 +83,20 @@ def _fuse(editor: Editor, last: Node) -> bool:
     softmax = found.step(last, Softmax)
     if softmax is None:
         return False
-    behind, causal, scale = softmax, False, 1.0
-    while (made := found.step(behind, Lookup | Add)) is not None:  # type: ignore[arg-type]
-        factor = _factor(made)
-        if factor is None and (causal or not _is_causal(editor, made)):
+    behind, causal, scale, mask, index = softmax, False, 1.0, "", 0
+    while (made := found.step(behind, Lookup | Add | Where, index)) is not None:  # type: ignore[arg-type]
+        factor, index = _factor(made), 0
+        if factor is not None:
+            scale *= factor
+        elif causal or mask:
             return False
-        causal, scale = causal or factor is None, scale * (factor or 1.0)
+        elif not (causal := _is_causal(editor, made)):
+            mask = _mask_of(editor, made) if scale == 1.0 else ""
+            index = int(isinstance(made.op, Where))
+            if not mask:
+                return False
         behind = made
-    first = found.step(behind, MatMul)
+    first = found.step(behind, MatMul, index)
     if first is None or not _is(first, _KEYS):
         return False
     names = []
@@ -98,7 +107,10 @@ def _fuse(editor: Editor, last: Node) -> bool:
             found.nodes.append(scaled)
             scale *= factor
         names.append(scaled.inputs[0] if scaled is not None and factor else first.inputs[index])
-    return _replace(editor, found.nodes, [*names, last.inputs[1]], Attention(scale, causal))
+    names.append(last.inputs[1])
+    if mask:
+        return _replace(editor, found.nodes, [*names, mask], MaskedAttention(scale))
+    return _replace(editor, found.nodes, names, Attention(scale, causal))
 
 
 def _fuse_rounded(editor: Editor, last: Node) -> bool:
@@ -209,6 +221,37 @@ def _with_heads(editor: Editor, node: Node, name: str, shape: Shape) -> str:
         return add_node(editor, node, Reshape(shape), [name], f"{name}_heads", quant=kind.quant)
     stored = tensor.stored and Stored(tensor.stored.values.reshape(shape), tensor.stored.quant)
     return editor.constant(f"{name}_heads", tensor.data.reshape(shape), stored)
+
+
+def _mask_of(editor: Editor, node: Node) -> str:
+    """What hides keys where a node adds to scores or replaces them, as our mask; "": no mask."""
+    op = node.op
+    if isinstance(op, Where):
+        return node.inputs[0] if _hides(editor, node.inputs[2]) else ""
+    if not isinstance(op, Add) or op.act != NO_CLAMP:
+        return ""
+    name = node.inputs[1]
+    tensor, chosen = editor.tensor(name), editor.producer(name)
+    if tensor.data is not None and ((tensor.data == 0) | (tensor.data <= _HIDDEN)).all():
+        data = tensor.data == 0
+        kind = TensorType(data.shape, DType.BOOL)
+        return editor.set_tensor(Tensor(editor.fresh(f"{name}_seen"), kind, data=data))
+    moved = chosen if chosen is not None and isinstance(chosen.op, Reshape) else None
+    chosen = editor.producer(moved.inputs[0]) if moved is not None else chosen
+    if chosen is not None and isinstance(chosen.op, Where) and not tensor.type.quant:
+        seen = editor.tensor(chosen.inputs[1]).data
+        if seen is not None and not seen.any() and _hides(editor, chosen.inputs[2]):
+            mask, shape = chosen.inputs[0], tensor.type.shape
+            if editor.tensor(mask).type.elements != tensor.type.elements:
+                return ""
+            return _with_heads(editor, node, mask, shape) if moved is not None else mask
+    return name
+
+
+def _hides(editor: Editor, name: str) -> bool:
+    """Whether a constant hides every key."""
+    data = editor.tensor(name).data
+    return data is not None and bool((data <= _HIDDEN).all())
 
 
 def _replace(editor: Editor, nodes: Sequence[Node], names: Sequence[str], op: Op) -> bool:

@@ -34,6 +34,7 @@ MORE_THAN_READ = {  # operator -> what its map leaves open
     "ScatterReduced": "indices choose",
     "Trees": "a sample takes one way through a tree",
     "Interleave": "the channel picks one plane",
+    "MaskedAttention": "a head reads its own channels",
     "Normalize": "a group of channels reads its own",
     "Reshape": "a view, never a step",
     "RoundedAttention": "a head reads its own channels",

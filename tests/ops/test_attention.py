@@ -13,11 +13,14 @@ from hypothesis import strategies as st
 
 from mcuplan import passes
 from mcuplan.cli import run
+from mcuplan.errors import NonFiniteWeights
+from mcuplan.importer.onnx import load_model
 from mcuplan.ir.evaluate import evaluate
 from mcuplan.ir.graph import Graph
 from mcuplan.ir.op import Signature
 from mcuplan.ir.types import DType, Quant, TensorType
 from mcuplan.ops.attention import Attention
+from mcuplan.ops.masked_attention import MaskedAttention
 from mcuplan.ops.matmul import MatMul
 
 from .onnx_cases import agrees, model, node
@@ -31,6 +34,11 @@ CONSTANTS = {
     "r": np.float32(0.7),
     "d": np.float32(2.0),
     "causal": np.where(np.tri(5, 7, 2, bool), 0, -1e9).astype(np.float32),
+    "biases": R.normal(0, 1, (1, 2, 5, 7)).astype(np.float32),
+    "see": np.tri(5, 7, 1, bool),
+    "none": np.float32(0),
+    "inf": np.float32(-np.inf),
+    "much": np.float32(-1e9),
     "other": np.where(np.tri(5, 7, 1, bool), 0, -1e9).astype(np.float32),
 }
 
@@ -68,9 +76,19 @@ FUSED = {
     ),
     "causal": (_model(node("Mul", "s c", "t"), node("Add", "t causal", "z")), 0.5, True),
 }
+MASKED = {
+    "another mask": (_model(node("Mul", "s c", "t"), node("Add", "t other", "z")), DType.BOOL),
+    "biases": (_model(node("Mul", "s c", "t"), node("Add", "t biases", "z")), DType.FLOAT32),
+    "infinite": (
+        _model(node("Where", "see none inf", "m"), node("Add", "s m", "z")),
+        DType.BOOL,
+    ),
+    "filled": (_model(node("Where", "see s much", "z")), DType.BOOL),
+}
 KEPT = {
-    "another mask": _model(node("Mul", "s c", "t"), node("Add", "t other", "z")),
     "negative": _model(node("Neg", "s", "z")),
+    "scaled behind the mask": _model(node("Add", "s biases", "t"), node("Mul", "t c", "z")),
+    "two masks": _model(node("Add", "s biases", "t"), node("Add", "t other", "z")),
 }
 
 
@@ -92,6 +110,16 @@ def test_it_is_recognized(name: str, tmp_path: Path) -> None:
     (found,) = [n.op for n in graph.nodes if isinstance(n.op, Attention)]
     assert found.scale == pytest.approx(scale)
     assert found.causal == causal
+    assert not any(isinstance(n.op, MatMul) for n in graph.nodes)
+
+
+@pytest.mark.parametrize("name", MASKED)
+def test_masks(name: str, tmp_path: Path) -> None:
+    """Whatever adds to scores or replaces them is a mask: truth values where it only hides."""
+    proto, dtype = MASKED[name]
+    graph = _simplified(proto, tmp_path)
+    (found,) = [n for n in graph.nodes if isinstance(n.op, MaskedAttention)]
+    assert graph.tensor(found.inputs[3]).type.dtype is dtype
     assert not any(isinstance(n.op, MatMul) for n in graph.nodes)
 
 
@@ -142,11 +170,23 @@ def test_integers_are_within_one_step(
     assert np.abs(op.integer(sig, *codes)[0] - exact).max() < 1.0
 
 
+def test_infinity_elsewhere_is_refused(tmp_path: Path) -> None:
+    """A sum with infinity that is no mask has an error of its own."""
+    constants = {"see": np.tri(5, dtype=bool), "inf": CONSTANTS["inf"]}
+    proto = model(node("Where", "see q inf", "y"), {"q": (1, 5, 5)}, constants)
+    (tmp_path / "model.onnx").write_bytes(proto.SerializeToString())
+    with pytest.raises(NonFiniteWeights):
+        passes.run(load_model(tmp_path / "model.onnx").graph)
+
+
 @pytest.mark.parametrize("dtype", ["int8", "float32"])
-def test_all_the_way(dtype: str, host_gcc: str, arm_gcc: str, qemu: str, tmp_path: Path) -> None:
-    """A network with causal attention is planned, generated and proved on host and core."""
+@pytest.mark.parametrize("proto", [FUSED["causal"][0], MASKED["filled"][0], MASKED["biases"][0]])
+def test_all_the_way(
+    proto: Any, dtype: str, host_gcc: str, arm_gcc: str, qemu: str, tmp_path: Path
+) -> None:
+    """A network with masked attention is planned, generated and proved on host and core."""
     path, data = tmp_path / "model.onnx", tmp_path / "data.npz"
-    path.write_bytes(FUSED["causal"][0].SerializeToString())
+    path.write_bytes(proto.SerializeToString())
     np.savez(data, **{n: R.normal(0, 1, (32, *s[1:])).astype(np.float32) for n, s in ROWS.items()})
     given = ["--inputs", str(data), "--dtype", dtype]
     given += ["--calibration", str(data)] if dtype == "int8" else []

@@ -12,6 +12,7 @@ import pytest
 from mcuplan.errors import UnsupportedOp
 from mcuplan.importer.onnx import load_model
 from mcuplan.ops.attention import Attention
+from mcuplan.ops.masked_attention import MaskedAttention
 from mcuplan.ops.softmax import Softmax
 
 from .onnx_cases import agrees, model, node
@@ -55,6 +56,20 @@ MANY = {
     "mask": model(node("Attention", "q k v m", **HEADS), ROWS, {"m": MASK}, opset=23),
     "bool mask": model(node("Attention", "q k v m", **HEADS), ROWS, {"m": MASK == 0}, opset=23),
     "mask as input": model(node("Attention", "q k v m", **HEADS), {**ROWS, "m": (5, 7)}, opset=23),
+    "mask of shared keys": model(node("Attention", "q k v m"), {**STACKS, "m": (5, 7)}, opset=23),
+    "past keys": model(
+        node("Attention", "q k v m k v", "y pk pv"),
+        {**STACKS, "m": (5, 14)},
+        opset=23,
+        outputs="y pk pv",
+    ),
+    "mask and causal": model(
+        node("Attention", "q k v m", is_causal=1, **HEADS),
+        SAME,
+        {"m": MASK[:, :6][[0, *range(5)]]},
+        opset=23,
+    ),
+    "softcap": model(node("Attention", "q k v", softcap=2.0, **HEADS), ROWS, opset=23),
     "causal of other lengths": model(
         node("Attention", "q k v", is_causal=1, **HEADS), ROWS, opset=23
     ),
@@ -81,9 +96,9 @@ def test_one_operator(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", MANY)
 def test_with_a_mask(name: str, tmp_path: Path) -> None:
-    """With one, as products around a Softmax."""
+    """With one, as one operator, too, or as products around a Softmax."""
     graph = agrees(tmp_path, MANY[name])
-    assert sum(isinstance(n.op, Softmax) for n in graph.nodes) == 1
+    assert sum(isinstance(n.op, Softmax | MaskedAttention) for n in graph.nodes) == 1
 
 
 @pytest.mark.parametrize("name", ROTARY)
@@ -95,7 +110,6 @@ def test_rotary_positions(name: str, tmp_path: Path) -> None:
 
 
 REFUSED = {
-    "softcap": model(node("Attention", "q k v", softcap=2.0, **HEADS), ROWS, opset=23),
     "heads": model(node("Attention", "q k v", q_num_heads=3, kv_num_heads=3), ROWS, opset=23),
     "packed": model(_contrib("MultiHeadAttention", "q - -", num_heads=2), {"q": (1, 5, 2, 3, 8)}),
 }

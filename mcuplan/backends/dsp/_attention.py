@@ -11,8 +11,8 @@ from mcuplan.backends.dsp._shared import FOUR, kernel
 from mcuplan.ir.op import Call, Kernel, Op, Signature
 from mcuplan.ir.work import Work
 from mcuplan.ops import portable_calls
-from mcuplan.ops._attention_integers import MOST_NARROW
 from mcuplan.ops.attention import Attention
+from mcuplan.ops.attention_integers import MOST_NARROW
 from mcuplan.ops.rounded_attention import RoundedAttention
 from mcuplan.units import align_up
 

@@ -16,6 +16,7 @@ from mcuplan.ops.eltwise import Add, Div, Maximum, Minimum, Mul, Sub
 from mcuplan.ops.hardmax import Hardmax
 from mcuplan.ops.interleave import Interleave
 from mcuplan.ops.lp_pool import LpPool
+from mcuplan.ops.masked_attention import MaskedAttention
 from mcuplan.ops.matmul import MatMul
 from mcuplan.ops.max_pool_index import MaxPoolIndex
 from mcuplan.ops.min_pool import MinPool2D
@@ -262,6 +263,8 @@ def _unweighted() -> Iterator[Shape]:
         yield Shape(MatMul(a, b, 4), (first, second))
     for queries, keys, width, causal in _ATTENTIONS:
         yield Shape(Attention(0.25, causal), (queries, keys, (*keys[:3], width)))
+        mask = (1, queries[1], 1, keys[1])
+        yield Shape(MaskedAttention(0.25), (queries, keys, (*keys[:3], width)), (mask,))
     yield from _rounded_attentions()
     yield from _over_three()
     yield from _resized()

@@ -32,20 +32,21 @@ class Constants:
     table: Array  # uint32 [33]
     factor: int
     factor_shift: int
+    coarse: int  # bits of fraction that logarithms of masked scores lack
     limit: int
     drop: int
     multiplier: int
     pre_shift: int
 
 
-def constants_of(sig: Signature, scale: float) -> Constants:
-    """Constants of a node.
+def constants_of(sig: Signature, scale: float, *, masked: bool = False) -> Constants:
+    """Constants of a node; ``masked``: scores themselves become logarithms, not differences.
 
     Raises:
         AccumulatorOverflow: a score could leave 32 bits.
         ScaleError: the scales of queries and keys are far out of reach of each other.
     """
-    q, k, v = (kind.q for kind in sig.inputs)
+    q, k, v = (kind.q for kind in sig.inputs[:3])
     depth, keys = sig.inputs[0].shape[3], sig.inputs[1].shape[1]
     if depth * DType.INT8.steps * DType.INT8.reach * 2 > _MOST_BELOW:
         raise AccumulatorOverflow(f"a score of {depth:,} products could leave 32 bits")
@@ -56,12 +57,15 @@ def constants_of(sig: Signature, scale: float) -> Constants:
         raise ScaleError(
             f"a step of {base2:.3g} between scores", hint="calibrate with representative data"
         )
-    factor, shift = requantize_factors(base2 * 2.0**_EXPONENT_BITS, max(1, most))
+    largest = depth * DType.INT8.steps * DType.INT8.reach if masked else max(1, most)
+    beyond = math.frexp(base2 * largest)[1] + _EXPONENT_BITS - 30
+    coarse = min(_EXPONENT_BITS, max(0, beyond))
+    factor, shift = requantize_factors(base2 * 2.0 ** (_EXPONENT_BITS - coarse), largest)
     drop = bits - _NARROW if keys <= MOST_NARROW else 0
     table = np.floor(2.0 ** (bits - np.arange(_STEPS + 1) / _STEPS) + 0.5).astype(np.int64)
     real = v.s / sig.output.q.s / (1 << _SHARE_BITS)
     multiplier, pre_shift = requantize_factors(real, DType.INT8.steps << _SHARE_BITS)
-    return Constants(table, factor, shift, most, drop, multiplier, pre_shift)
+    return Constants(table, factor, shift, coarse, most, drop, multiplier, pre_shift)
 
 
 def powers(table: Array, y: Array) -> Array:
