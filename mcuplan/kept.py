@@ -22,6 +22,7 @@ from mcuplan.budget import read_report
 from mcuplan.budget.assess import layer_rows
 from mcuplan.errors import McuplanError
 from mcuplan.findings import Finding, Severity
+from mcuplan.memory_system import Stalls
 from mcuplan.prove.harness import OPTIMIZE
 from mcuplan.prove.toolchain import cross_version
 from mcuplan.record import Budget, BuildFigures, Evidence, Kept, Planned
@@ -164,7 +165,14 @@ def _recalled(report: Mapping[str, Any]) -> Evidence:
     }
     counted = [row for row in rows if row["instructions"] is not None]
     instructions = {_amount(row["index"]): _amount(row["instructions"]) for row in counted}
-    return Evidence(build=_build(report), cycles=cycles, instructions=instructions)
+    waited = [row for row in rows if "stall_cycles" in row and _amount(row["index"]) in cycles]
+    stalls = {_amount(row["index"]): _stalls(row["stall_cycles"]) for row in waited}
+    return Evidence(_build(report), (), cycles, stalls, instructions)
+
+
+def _stalls(found: Mapping[str, Any]) -> Stalls:
+    """What a step was counted to wait on its board."""
+    return Stalls(_amount(found["code"]), _amount(found["constants"]), int(found["rules"]))
 
 
 def _build(report: Mapping[str, Any]) -> BuildFigures:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 
 from mcuplan import __version__, words
 from mcuplan.budget.advice import ram_advice
@@ -57,6 +57,7 @@ from mcuplan.record import (
     Planned,
     Ram,
     Selection,
+    StallCycles,
     Status,
     TargetInfo,
     Totals,
@@ -215,8 +216,9 @@ def layer_rows(
     for step in plan.program.steps:
         field = fields[step.node.output].size
         row = _row(plan, step, live[step.index], field, evidence)
-        gone = removed.get(step.node.output, 0)
-        rows.append(replace(row, wait_cycles=waits[step.index], removed_channels=gone))
+        gone, waited = removed.get(step.node.output, 0), waits[step.index]
+        stalls = replace(row.stall_cycles, data=waited) if row.stall_cycles else None
+        rows.append(replace(row, wait_cycles=waited, stall_cycles=stalls, removed_channels=gone))
     return tuple(rows)
 
 
@@ -224,8 +226,10 @@ def _row(plan: Plan, step: Step, live: int, field: tuple[int, int], evidence: Ev
     graph, target = plan.program.graph, plan.program.target
     size, expected = step_bytes(step), step_cycles(step, plan)
     cycles = Estimate(round(expected.cycles), "cycles", Origin.MODELLED)
+    stalls = expected.stalls
     if step.index in evidence.cycles:
         cycles = Estimate(evidence.cycles[step.index], "cycles", Origin.MEASURED)
+        stalls = evidence.stalls.get(step.index, stalls)
     traffic = Traffic(size.input_bytes, size.output_bytes, size.weights_bytes)
     constants = (c for c in step.signature.constants if c is not None)
     return LayerRow(
@@ -252,6 +256,7 @@ def _row(plan: Plan, step: Step, live: int, field: tuple[int, int], evidence: Ev
         receptive_field=field,
         error=evidence.errors.get(step.index),
         instructions=evidence.instructions.get(step.index),
+        stall_cycles=StallCycles.of(stalls) if target.memory is not None else None,
     )
 
 
@@ -291,7 +296,7 @@ def _target(target: Target) -> TargetInfo:
 
 def _latency(layers: Sequence[LayerRow], plan: Plan, limits: Limits) -> Latency:
     waiting = sum(row.wait_cycles for row in layers)
-    cycles = sum(row.cycles for row in layers) + waiting
+    cycles, board = sum(row.all_cycles for row in layers), _stalls(layers)
     origins = [row.cycles_origin for row in layers]
     origin = worst([*origins, Origin.MODELLED] if waiting else origins)
     seconds = cycles / plan.program.target.clock_hz
@@ -304,14 +309,25 @@ def _latency(layers: Sequence[LayerRow], plan: Plan, limits: Limits) -> Latency:
         wait_cycles=waiting,
         error=model_error(plan) if origin is Origin.MODELLED else None,
         feed=_fed_rows(layers, plan, limits),
+        core_cycles=sum(row.cycles for row in layers) if board else None,
+        stall_cycles=board,
     )
+
+
+def _stalls(layers: Sequence[LayerRow]) -> StallCycles | None:
+    """Of all steps, where the flash is described."""
+    rows = [row.stall_cycles for row in layers if row.stall_cycles is not None]
+    if not rows:
+        return None
+    names = [field.name for field in fields(StallCycles)]
+    return StallCycles(**{name: sum(getattr(row, name) for row in rows) for name in names})
 
 
 def _fed_rows(layers: Sequence[LayerRow], plan: Plan, limits: Limits) -> FedRows | None:
     """What the rows of a fed input bring; None where it is there from the start."""
     if not plan.fed_rows:
         return None
-    by_step = {row.index: float(row.cycles + row.wait_cycles) for row in layers}
+    by_step = {row.index: float(row.all_cycles) for row in layers}
     *calls, last = feed_cycles(plan, by_step)
     slowest, clock = max(range(len(calls)), key=lambda y: calls[y]), plan.program.target.clock_hz
     return FedRows(
@@ -332,5 +348,5 @@ def _energy(layers: Sequence[LayerRow], target: Target) -> Energy | None:
         weights_bytes=sum(row.weights_bytes for row in layers),
     )
     macs = sum(row.macs for row in layers)
-    cycles = sum(row.cycles + row.wait_cycles for row in layers)
+    cycles = sum(row.all_cycles for row in layers)
     return energy_of(macs, cycles, traffic, target)

@@ -68,7 +68,8 @@ def model_error(plan: Plan) -> float | None:
 
     The worst error of each kernel over the shapes it was fitted to, or that of its backend
     over the networks that were measured, weighted by cycles, whichever is larger. A kernel
-    that was not measured may be off by all of its cycles.
+    that was not measured may be off by all of its cycles. On a board, what was missed of the
+    waits of a kernel comes on top.
     """
     if plan.program.target.core != REFERENCE_CORE:
         return None
@@ -79,9 +80,10 @@ def model_error(plan: Plan) -> float | None:
             return None
         error = 1.0 if expected.error is None else expected.error
         networks = network_errors(step.kernel.backend).values()
-        total += expected.cycles
-        by_kernel += expected.cycles * error
-        by_network += expected.cycles * max(networks, default=error)
+        waited = 1.0 if expected.stalls_error is None else expected.stalls_error
+        total += expected.total
+        by_kernel += expected.cycles * error + expected.total * waited
+        by_network += expected.cycles * max(networks, default=error) + expected.total * waited
     calls = call_cycles(plan)
     total += sum(calls.of_step(step.index) for step in plan.program.steps)
     return round((max(by_kernel, by_network) + calls.error) / max(1.0, total), 4)

@@ -46,7 +46,7 @@ def budget_findings(
     """One finding for each budget that is not kept; ``advice`` says which flags need less RAM."""
     found = _ram(ram, peak, regions, advice) + _flash(flash, layers)
     if latency.budget_seconds is not None and latency.seconds > latency.budget_seconds:
-        slowest = max(layers, key=lambda row: row.cycles)
+        slowest = max(layers, key=lambda row: row.all_cycles)
         found.append(
             _error(
                 "latency/over-budget",

@@ -19,6 +19,8 @@ from typing import Any
 
 from mcuplan.ir.op import Kernel, Signature
 from mcuplan.ir.work import Work
+from mcuplan.memory_system import NO_STALLS, Stalls
+from mcuplan.price.board import stalls_of
 from mcuplan.resources import codegen_dir
 from mcuplan.targets import Target, load_target
 
@@ -147,27 +149,50 @@ class Ground(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """Modelled cycles of one step; ``error`` is how far they may be off, None: nobody knows."""
+    """Modelled cycles of one step; ``error`` is how far they may be off, None: nobody knows.
+
+    Attributes:
+        cycles: of the core, without wait states.
+        stalls: what a board takes beside them.
+        stalls_error: how far those may be off, as a share of both; None: nobody knows.
+    """
 
     cycles: float
     error: float | None
     ground: Ground
+    stalls: Stalls = NO_STALLS
+    stalls_error: float | None = 0.0
+
+    @property
+    def total(self) -> float:
+        """Cycles on the board."""
+        return self.cycles + self.stalls.cycles
 
 
 def expected_cycles(
     kernel: Kernel, signature: Signature, target: Target, runs: Sequence[int] = ()
 ) -> Expected:
-    """Cycles of a kernel on a target without wait states.
+    """Cycles of a kernel on a target, and what it waits for the flash of a board.
 
     ``runs`` are the output rows of each call; without them one call makes all.
     Measured constants are those of the reference core. Another core takes them times the
     ratio of its rates to that core's; a kernel that nobody measured goes by rates alone.
     """
+    work = work_of(kernel, signature, runs)
+    core = _on_core(kernel, signature, target, work)
+    if target.memory is None:
+        return core
+    stalls, error = stalls_of(kernel, signature, target.memory, work, core.cycles)
+    return replace(core, stalls=stalls, stalls_error=error)
+
+
+def _on_core(kernel: Kernel, signature: Signature, target: Target, work: Work) -> Expected:
+    """Without wait states."""
     timing, reference = timing_of(kernel), _reference_target()
     if timing is None:
         ground = Ground.RATED if kernel.backend in target.rates else Ground.BORROWED
         return Expected(_rated_cycles(kernel, signature, target, kernel.backend), None, ground)
-    cycles = timing.total(work_of(kernel, signature, runs))
+    cycles = timing.total(work)
     soft = _soft_float_cycles(kernel, signature, target)
     if target.core == reference.core and target.rates == reference.rates and not soft:
         return Expected(cycles, timing.max_error, Ground.MEASURED)

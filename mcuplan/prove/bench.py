@@ -18,6 +18,7 @@ from mcuplan.emit import Stamp, emit
 from mcuplan.ir.graph import Graph, Node, Origin, Port, Stored, Tensor
 from mcuplan.ir.op import NO_CLAMP, Kernel, Op, Signature
 from mcuplan.ir.types import Array, DType, Quant, TensorType, Types
+from mcuplan.memory_system import NO_STALLS, Stalls
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.dense import Dense
 from mcuplan.ops.eltwise import Add, Mul
@@ -25,6 +26,7 @@ from mcuplan.ops.pool2d import AvgPool2D, MaxPool2D
 from mcuplan.ops.softmax import Softmax
 from mcuplan.passes.assign_grids import assign_grids
 from mcuplan.passes.assign_types import assign_types
+from mcuplan.price import constants_of
 from mcuplan.price.cycles import work_of
 from mcuplan.prove.cores import core_named
 from mcuplan.prove.proofs import Subject, count_on_core
@@ -166,6 +168,8 @@ class Row:
     instructions: int
     cycles: int | None
     parts: Mapping[str, float]
+    stalls: Stalls = NO_STALLS  # on top of cycles, on a board
+    weights_bytes: int = 0
 
     @property
     def work(self) -> int:
@@ -297,6 +301,8 @@ def _count(shapes: Sequence[Shape], program: Program, single_rows: bool = False)
                 instructions=count.instructions,
                 cycles=count.cycles,
                 parts=work_of(step.kernel, step.signature, plan.rows_per_call(step)),
+                stalls=count.stalls,
+                weights_bytes=constants_of(step.kernel, step.signature).weights_bytes,
             )
         )
     return tuple(rows)

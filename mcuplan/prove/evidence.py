@@ -12,6 +12,7 @@ from mcuplan.findings import DEFECT_HINT, Finding, Severity
 from mcuplan.ir.evaluate import evaluate, first_states, left_states
 from mcuplan.ir.graph import Graph
 from mcuplan.ir.op import Tolerance
+from mcuplan.memory_system import NO_STALLS, Stalls
 from mcuplan.passes.fuse_attention import attention_in_parts
 from mcuplan.prove.boundary import boundary_inputs, real_inputs, real_outputs, together
 from mcuplan.prove.compare import (
@@ -31,6 +32,7 @@ from mcuplan.record import (
     ElfFigures,
     OutputError,
     StackFigures,
+    StallCycles,
     Verification,
 )
 
@@ -43,6 +45,7 @@ __all__ = [
     "measured_build",
     "measured_cycles",
     "measured_instructions",
+    "measured_stalls",
 ]
 
 
@@ -196,6 +199,7 @@ def host_record(proof: HostProof, seen: Agreement | None) -> Verification:
 def core_record(proof: CoreProof, seen: Agreement | None = None) -> Verification:
     """The report's record of a run on an emulated core; ``seen`` where no other record has it."""
     report, stack = proof.measured.report, proof.measured.stack
+    stalls = proof.total.stalls
     return Verification(
         on="emulator",
         core=proof.core,
@@ -217,6 +221,7 @@ def core_record(proof: CoreProof, seen: Agreement | None = None) -> Verification
         instructions=proof.total.instructions,
         cycles=proof.total.cycles,
         outputs=seen.outputs if seen else (),
+        stall_cycles=StallCycles.of(stalls) if stalls != NO_STALLS else None,
     )
 
 
@@ -237,6 +242,11 @@ def measured_build(measured: Measured) -> BuildFigures:
 def measured_cycles(proof: CoreProof) -> Mapping[int, int]:
     """Cycles of each step, where the core has a cycle table."""
     return {i: count.cycles for i, count in enumerate(proof.steps) if count.cycles is not None}
+
+
+def measured_stalls(proof: CoreProof) -> Mapping[int, Stalls]:
+    """What each step waits on a board, where that was counted."""
+    return {i: c.stalls for i, c in enumerate(proof.steps) if proof.total.stalls != NO_STALLS}
 
 
 def measured_instructions(proof: CoreProof) -> Mapping[int, int]:

@@ -25,6 +25,7 @@ from mcuplan.prove.evidence import (
     measured_build,
     measured_cycles,
     measured_instructions,
+    measured_stalls,
 )
 from mcuplan.prove.judge import Thresholds
 from mcuplan.prove.proofs import CoreProof, Subject, measure_on_core, prove_on_core, prove_on_host
@@ -93,6 +94,7 @@ def verify(
             evidence,
             build=measured_build(proof.measured),
             cycles=measured_cycles(proof),
+            stalls=measured_stalls(proof),
             instructions=measured_instructions(proof),
         )
     findings += _bill(planned.plan, evidence.build, proof)

@@ -12,6 +12,7 @@ from mcuplan.record.layers import (
     LayerRow,
     LevelRow,
     Selection,
+    StallCycles,
     Stream,
 )
 from mcuplan.record.model import ModelInfo, ModelName, ModelPort, TargetInfo, Totals
@@ -71,6 +72,7 @@ __all__ = [
     "Request",
     "Selection",
     "StackFigures",
+    "StallCycles",
     "Status",
     "Stream",
     "TargetInfo",

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mcuplan.findings import Finding
+from mcuplan.memory_system import Stalls
 from mcuplan.record.proof import Verification
 
 __all__ = ["Against", "BuildFigures", "Evidence", "Limits"]
@@ -54,13 +55,14 @@ class BuildFigures:
 class Evidence:
     """What builds and runs of the generated code showed; nothing before that.
 
-    ``cycles``, ``instructions`` and ``errors`` are by step: counted on the emulator, and the
-    relative error against the float model.
+    ``cycles``, ``stalls``, ``instructions`` and ``errors`` are by step: counted on the emulator,
+    and the relative error against the float model. Stalls are those of a board.
     """
 
     build: BuildFigures | None = None
     verifications: tuple[Verification, ...] = ()
     cycles: Mapping[int, int] = field(default_factory=dict)
+    stalls: Mapping[int, Stalls] = field(default_factory=dict)
     instructions: Mapping[int, int] = field(default_factory=dict)
     errors: Mapping[int, float] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()

@@ -6,7 +6,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from mcuplan.record.limits import LEFT_OUT, FromOne, Ratio, one_of
+from mcuplan.memory_system import Stalls
+from mcuplan.record.limits import LEFT_OUT, FromOne, Ratio, Signed, one_of
 from mcuplan.units import Origin
 
 __all__ = [
@@ -17,8 +18,36 @@ __all__ = [
     "LayerRow",
     "LevelRow",
     "Selection",
+    "StallCycles",
     "Stream",
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class StallCycles:
+    """Cycles on a board beside those of its core, by cause.
+
+    Attributes:
+        code: waiting for instructions in flash.
+        constants: waiting for weights and other constants in flash.
+        rules: of the pipeline, that the core's table of timings does not have.
+        data: wait states of RAM regions, modelled; the same as wait_cycles.
+    """
+
+    code: int
+    constants: int
+    rules: Signed
+    data: int = 0
+
+    @classmethod
+    def of(cls, stalls: Stalls, data: int = 0) -> StallCycles:
+        """Whole cycles."""
+        return cls(round(stalls.code), round(stalls.constants), round(stalls.rules), data)
+
+    @property
+    def flash(self) -> int:
+        """All but those of RAM."""
+        return self.code + self.constants + self.rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +59,13 @@ class LayerRow:
         inputs: names of what it reads.
         activation_bytes: input + output.
         live_bytes: all that is held at this step, scratch included.
-        cycles: for RAM without wait states.
+        cycles: of the core, with memories that never wait.
         error: relative error against the float model, from verify.
         wait_cycles: wait states of RAM regions, modelled, on top of cycles.
         instructions: executed, from verify.
         removed_channels: dead channels of the model's layer that its output does not have.
+        stall_cycles: on a board whose flash is described, on top of cycles; their origin is that
+            of cycles.
     """
 
     index: int
@@ -62,6 +93,13 @@ class LayerRow:
     wait_cycles: int = 0
     instructions: int | None = None
     removed_channels: int = 0
+    stall_cycles: Annotated[StallCycles | None, LEFT_OUT] = None
+
+    @property
+    def all_cycles(self) -> int:
+        """Of the core, and what it waits."""
+        flash = self.stall_cycles.flash if self.stall_cycles else 0
+        return self.cycles + self.wait_cycles + flash
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +130,14 @@ class Latency:
     """One inference.
 
     Attributes:
-        cycles: of all steps, with what they wait for RAM.
+        cycles: of all steps, with what they wait for RAM, and for flash where it is described.
         budget_seconds: null where no limit was given.
         wait_cycles: of cycles: wait states of RAM regions, modelled.
         error: share by which modelled cycles were off where they were checked; null: not
             known, or counted.
         feed: the calls that feed rows of the input, where it is fed.
+        core_cycles: of cycles: what the core takes with memories that never wait.
+        stall_cycles: of cycles: the others, on a board whose flash is described.
     """
 
     cycles: int
@@ -108,6 +148,8 @@ class Latency:
     wait_cycles: int = 0
     error: float | None = None
     feed: Annotated[FedRows | None, LEFT_OUT] = None
+    core_cycles: Annotated[int | None, LEFT_OUT] = None
+    stall_cycles: Annotated[StallCycles | None, LEFT_OUT] = None
 
 
 @dataclass(frozen=True, slots=True)

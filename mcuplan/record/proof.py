@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
-from mcuplan.record.limits import Magnitude
+from mcuplan.record.layers import StallCycles
+from mcuplan.record.limits import LEFT_OUT, Magnitude
 
 __all__ = [
     "Accuracy",
@@ -89,8 +90,10 @@ class Verification:
         top1_agreement: share of samples with the runtime's decision; null where no output
             has one score for each class.
         layer_max_lsb: of the worst layer fed with the runtime's own input (quantized models).
+        cycles: of the core, with memories that never wait.
         outputs: outputs held against ONNX Runtime on the model file; in the first run's
             record.
+        stall_cycles: on top of cycles, on a board whose flash is described.
     """
 
     on: Literal["host", "emulator"]
@@ -108,6 +111,7 @@ class Verification:
     instructions: int | None
     cycles: int | None
     outputs: tuple[OutputError, ...] = ()
+    stall_cycles: Annotated[StallCycles | None, LEFT_OUT] = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,9 @@ from mcuplan.record import Budget, Latency, LayerRow
 from mcuplan.report._format import Look
 from mcuplan.report._text import clip, counted, table
 from mcuplan.safe_text import plain
-from mcuplan.units import Origin
+from mcuplan.units import Origin, format_si
 
-__all__ = ["cycle_lines", "how_known"]
+__all__ = ["cycle_lines", "cycle_sum", "how_known"]
 
 _SHOWN = 8
 _NAME_WIDTH = 18
@@ -26,7 +26,25 @@ def how_known(latency: Latency) -> str:
         return latency.origin.value
     if latency.error is None:
         return "modelled by rates, error not known"
-    return f"modelled, +-{max(1, math.ceil(100 * latency.error))} % at 0 wait states"
+    error = f"modelled, +-{max(1, math.ceil(100 * latency.error))} %"
+    return error if latency.stall_cycles else f"{error} at 0 wait states"
+
+
+def cycle_sum(latency: Latency, clock_hz: int, link: str = ", ") -> str:
+    """Cycles as time; on a board what they are the sum of."""
+    cycles, time = f"{format_si(latency.cycles)} cycles", format_si(latency.seconds, "s")
+    stalls = latency.stall_cycles
+    if stalls is None or latency.core_cycles is None:
+        return f"{cycles}{link}{time}"
+    causes = [
+        ("core", latency.core_cycles),
+        ("flash code", stalls.code),
+        ("constants", stalls.constants),
+        ("rules", stalls.rules),
+        ("RAM", stalls.data),
+    ]
+    parts = [f"{name} {format_si(count)}" for name, count in causes if count or name == "core"]
+    return f"{', '.join(parts)} = {cycles}, {time} at {format_si(clock_hz, 'Hz')}"
 
 
 def cycle_lines(budget: Budget, look: Look) -> list[str]:
@@ -41,13 +59,17 @@ def cycle_lines(budget: Budget, look: Look) -> list[str]:
         shown = sorted(slowest, key=lambda row: row.index)
     whole = max(1, sum(_weight(row) for row in layers))
     names = look.names([row.name for row in layers], _NAME_WIDTH)
-    rows = [["#", "layer", "kernel", "instructions", "cycles", "all", "/MAC"]]
+    board = budget.latency.stall_cycles is not None
+    heads = ("core", "cycles") if board else ("instructions", "cycles")
+    rows = [["#", "layer", "kernel", *heads, "all", "/MAC"]]
     for row in shown:
         kernel = plain(row.kernel).removeprefix("mplan_")
         made = f"{row.instructions:,}" if row.instructions is not None else "-"
-        each = f"{row.cycles / row.macs:.2f}" if row.macs else "-"
+        made = _cycles(row, row.cycles) if board else made
+        cycles = row.cycles + (row.stall_cycles.flash if row.stall_cycles else 0)
+        each = f"{cycles / row.macs:.2f}" if row.macs else "-"
         share = f"{100 * _weight(row) / whole:.1f} %"
-        figures = (made, _cycles(row), share, each)
+        figures = (made, _cycles(row, cycles), share, each)
         rows.append([str(row.index), names[row.index], clip(kernel, 19), *figures])
     lines = [f" {line}" for line in table(rows, (0, 3, 4, 5, 6), " ")]
     if len(shown) < len(layers):
@@ -58,8 +80,8 @@ def cycle_lines(budget: Budget, look: Look) -> list[str]:
 def _weight(row: LayerRow) -> int:
     """What layers are compared by: cycles, or instructions of a core without timings."""
     measured = row.cycles_origin is Origin.MEASURED
-    return row.cycles if measured or row.instructions is None else row.instructions
+    return row.all_cycles if measured or row.instructions is None else row.instructions
 
 
-def _cycles(row: LayerRow) -> str:
-    return f"{row.cycles:,}" if row.cycles_origin is Origin.MEASURED else f"~{row.cycles:,}"
+def _cycles(row: LayerRow, cycles: int) -> str:
+    return f"{cycles:,}" if row.cycles_origin is Origin.MEASURED else f"~{cycles:,}"

@@ -12,7 +12,7 @@ from mcuplan.report._map import picture
 from mcuplan.report._markup import rendered
 from mcuplan.report._names import distinct
 from mcuplan.report._proof import noise_of
-from mcuplan.report._speed import how_known
+from mcuplan.report._speed import cycle_sum, how_known
 from mcuplan.report._text import counted
 from mcuplan.units import format_bytes, format_si
 from mcuplan.words import moment
@@ -106,11 +106,8 @@ def _sums(budget: Budget) -> list[str]:
         f"peak at {moment(peak)}, {_peak_layer(budget)}: {peak.live_bytes:,} B live, lower bound "
         f"{peak.lower_bound_bytes:,} B: {arena}, {order}"
     )
-    lines.append(
-        f"{format_si(latency.cycles)} cycles, {format_si(latency.seconds, 's')} "
-        f"({how_known(latency)})"
-    )
-    if latency.wait_cycles:
+    lines.append(f"{cycle_sum(latency, budget.target.clock_hz)} ({how_known(latency)})")
+    if latency.wait_cycles and latency.stall_cycles is None:
         waiting = format_si(latency.wait_cycles)
         lines.append(f"of these cycles {waiting} are wait states of RAM (modelled)")
     if budget.selection is not None:

@@ -9,7 +9,7 @@ from mcuplan.findings import Finding
 from mcuplan.record import Budget, Status, Undecided
 from mcuplan.report._format import Format, Look
 from mcuplan.report._proof import noise_of
-from mcuplan.report._speed import how_known
+from mcuplan.report._speed import cycle_sum, how_known
 from mcuplan.report._text import shape_text
 from mcuplan.safe_text import markdown
 from mcuplan.units import format_bytes, format_si
@@ -91,10 +91,9 @@ def _sums(budget: Budget) -> list[str]:
         f"{flash.tables_bytes:,} tables + {flash.code_bytes:,} code ({flash.code_origin})",
         f"- peak at {moment(peak)}, {markdown(peak.layer)}: {peak.live_bytes:,} B live, "
         f"lower bound {peak.lower_bound_bytes:,} B",
-        f"- {format_si(latency.cycles)} cycles, {format_si(latency.seconds, 's')} "
-        f"({how_known(latency)})",
+        f"- {cycle_sum(latency, budget.target.clock_hz)} ({how_known(latency)})",
     ]
-    if latency.wait_cycles:
+    if latency.wait_cycles and latency.stall_cycles is None:
         lines.append(f"- of these {format_si(latency.wait_cycles)} wait states of RAM (modelled)")
     if budget.selection is not None:
         lines.append(f"- kernels {budget.selection.objective}: {budget.selection.statement}")
@@ -119,7 +118,7 @@ def _growth(budget: Budget) -> list[str]:
 def _layers(budget: Budget) -> list[str]:
     rows = []
     for row in budget.layers:
-        figures = (row.live_bytes, row.weights_bytes, row.macs, row.cycles)
+        figures = (row.live_bytes, row.weights_bytes, row.macs, row.all_cycles)
         rows.append(
             [
                 f"{row.index} {markdown(row.name)}",

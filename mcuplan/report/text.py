@@ -9,7 +9,7 @@ from mcuplan.findings import BUDGETS, Severity
 from mcuplan.record import Baseline, Budget, LayerRow, Status, Undecided, Verification
 from mcuplan.report._format import Format, Look
 from mcuplan.report._proof import noise_of
-from mcuplan.report._speed import cycle_lines, how_known
+from mcuplan.report._speed import cycle_lines, cycle_sum, how_known
 from mcuplan.report._text import clip, counted, finding_lines, shape_text, summary, table
 from mcuplan.safe_text import plain
 from mcuplan.units import Origin, format_bytes, format_si
@@ -181,7 +181,9 @@ def _run(run: Verification, look: Look) -> list[str]:
     if run.stack is not None and run.stack.measured_bytes is not None:
         facts.append(f"stack {run.stack.measured_bytes:,} B of {run.stack.bound_bytes:,} B")
     if run.cycles is not None:
-        facts.append(f"{format_si(run.cycles)} cycles")
+        waited = run.stall_cycles.flash if run.stall_cycles else 0
+        core = f" ({format_si(run.cycles)} of the core)" if run.stall_cycles else ""
+        facts.append(f"{format_si(run.cycles + waited)} cycles{core}")
     elif run.instructions is not None:
         facts.append(f"{format_si(run.instructions)} instructions")
     place = plain(" ".join(dict.fromkeys((run.on, run.core))))
@@ -235,13 +237,11 @@ def _speed(budget: Budget, look: Look) -> list[str]:
     if latency.budget_seconds is not None:
         limit = f", limit {format_si(latency.budget_seconds, 's')}"
     about = "about " if latency.origin is Origin.MODELLED else ""
-    text = (
-        f"{about}{format_si(latency.cycles)} cycles = {format_si(latency.seconds, 's')}"
-        f" ({how_known(latency)}{limit})"
-    )
+    made = cycle_sum(latency, budget.target.clock_hz, " = ")
+    text = f"{about}{made} ({how_known(latency)}{limit})"
     if rate := latency.throughput_hz:
         text += f", {format_si(rate) if rate >= 1 else f'{rate:.3g}'} per second"
-    if latency.wait_cycles:
+    if latency.wait_cycles and latency.stall_cycles is None:
         text += f"; {format_si(latency.wait_cycles)} of them wait states of RAM (modelled)"
     return look.wrap(text, " speed  ", "        ") + _fed_rows(budget, look)
 

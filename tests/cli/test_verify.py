@@ -82,7 +82,10 @@ def test_check_remembers_what_verify_measured(
     assert report["latency"] == again["latency"]
     assert report["layers"][0]["instructions"] == again["layers"][0]["instructions"]
     assert 0 == run(["check", model, "-t", BOARD, "--all"])
-    assert f"{report['layers'][0]['instructions']:,}" in capsys.readouterr().out
+    first, shown = report["layers"][0], capsys.readouterr().out
+    stalls = first["stall_cycles"]
+    assert f"{first['cycles']:,}" in shown
+    assert f"{first['cycles'] + sum(stalls[k] for k in ('code', 'constants', 'rules')):,}" in shown
     assert 0 == run(["check", model, "-t", "rp2350", "-f", "json"])
     assert "modelled" == json.loads(capsys.readouterr().out)["flash"]["code_origin"]
 

@@ -30,6 +30,7 @@ from mcuplan.record import (
     RegionUse,
     Selection,
     StackFigures,
+    StallCycles,
     Status,
     TargetInfo,
     Totals,
@@ -210,3 +211,25 @@ def sample_undecided() -> Undecided:
     )
     verdict = Verdict(Status.UNSUPPORTED, findings)
     return Undecided(SCHEMA, "0.0.0", "check", ModelName("kws.onnx"), verdict)
+
+
+def sample_board() -> Budget:
+    """Counted on a board that waits for its flash, and for a RAM."""
+    budget, stalls = sample_budget(), StallCycles(900_000, 2_300_000, -90_000, 40_000)
+    layers = tuple(
+        replace(row, wait_cycles=40_000, stall_cycles=stalls, cycles_origin=Origin.MEASURED)
+        for row in budget.layers
+    )
+    latency = Latency(
+        sum(row.all_cycles for row in layers),
+        2.2,
+        1 / 2.2,
+        Origin.MODELLED,
+        None,
+        wait_cycles=120_000,
+        error=0.0312,
+        core_cycles=sum(row.cycles for row in layers),
+        stall_cycles=StallCycles(2_700_000, 6_900_000, -270_000, 120_000),
+    )
+    run = replace(budget.verification[0], stall_cycles=stalls)
+    return replace(budget, layers=layers, latency=latency, verification=(run,))

@@ -14,6 +14,7 @@ import jsonschema
 import pytest
 from report_samples import (
     NASTY,
+    sample_board,
     sample_budget,
     sample_fits,
     sample_layer,
@@ -41,6 +42,21 @@ def test_golden(name: str, case: str, request: pytest.FixtureRequest) -> None:
     if request.config.getoption("--update-golden", default=False):
         path.write_text(text, encoding="utf-8")
     assert path.read_text(encoding="utf-8") == text
+
+
+@pytest.mark.parametrize("name", ["text", "markdown"])
+def test_golden_of_a_board(name: str, request: pytest.FixtureRequest) -> None:
+    """Cycles of a board are the sum of those of the core and what it waits, by cause."""
+    budget = sample_board()
+    text = render(name, budget, Look(every_layer=True))
+    path = GOLDEN / f"board.{name}"
+    if request.config.getoption("--update-golden", default=False):
+        path.write_text(text, encoding="utf-8")
+    assert path.read_text(encoding="utf-8") == text
+    report = json.loads(render("json", budget))
+    jsonschema.validate(report, SCHEMA, cls=jsonschema.Draft202012Validator)
+    latency = report["latency"]
+    assert latency["cycles"] == latency["core_cycles"] + sum(latency["stall_cycles"].values())
 
 
 @pytest.mark.parametrize("name", format_names())

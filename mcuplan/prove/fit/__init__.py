@@ -1,18 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """Figures of kernels, measured anew: what `mcuplan bench --fit` writes into the sources.
 
-Cycles of their parts are fitted to counts on the emulator, code and stack are those of the
-compiler. Errors over whole networks are counted where models are given, else kept.
+Cycles of their parts, and what they wait on boards, are fitted to counts on the emulator, code
+and stack are those of the compiler. Errors over whole networks are counted where models are
+given, else kept.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from mcuplan.price.board import board_errors, forget_waits
 from mcuplan.price.code import kernel_sizes
 from mcuplan.price.cycles import forget_timings, network_errors
+from mcuplan.prove.fit.boards import BOARDS, boards_text, count_boards
 from mcuplan.prove.fit.calls import calls_text, count_networks
 from mcuplan.prove.fit.kernels import count_kernels, cycles_text, kernels_of_set, reference
 from mcuplan.prove.fit.networks import count_network
@@ -52,6 +55,18 @@ def fit_set(backend: str, models: Mapping[str, Path], codegen: Path) -> Iterator
         own = {name: count_network(model, target)[1] for name, model in models.items()}
         _write(written.path, cycles_text(backend, rows, {**known, **own}), len(rows))
     yield written
+    yield from _boards(backend, models, folder / "board.toml")
+
+
+def _boards(backend: str, models: Mapping[str, Path], path: Path) -> Iterator[Written]:
+    """What kernels wait on boards, and how far that is off for networks."""
+    counted, known = count_boards(backend), board_errors(backend)
+    written = _write(path, boards_text(backend, counted, known), len(counted))
+    if models:
+        target = replace(reference(backend), memory=BOARDS["ahead"])
+        own = {name: count_network(model, target)[1] for name, model in models.items()}
+        _write(path, boards_text(backend, counted, {**known, **own}), len(counted))
+    yield written
 
 
 def fit_calls(codegen: Path) -> Written:
@@ -69,4 +84,5 @@ def _write(path: Path, text: str, kernels: int) -> Written:
     path.write_text(text, encoding="utf-8")
     kernel_sizes.cache_clear()
     forget_timings()
+    forget_waits()
     return Written(path, kernels)

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from mcuplan.backends import backend_kernels
 from mcuplan.ir.op import Kernel
+from mcuplan.memory_system import MemorySystem
 from mcuplan.ops import all_kernels
 from mcuplan.ops.boundary import FlipSign
 from mcuplan.ops.row_sum import MeanOfSum, RowSum
@@ -28,6 +29,7 @@ _HEAD = """# SPDX-License-Identifier: 0BSD
 # Made by `mcuplan bench --fit --backend {backend}`: do not edit.
 
 """
+_IN_ONE_IMAGE = 500  # cases: the emulated RAM holds what they read and write
 _MOST_MACS = 100_000  # of a shape that portable kernels are counted on
 _MOST_GROUPS = 4  # that a convolution which is not depthwise is counted with
 
@@ -45,13 +47,17 @@ def kernels_of_set(backend: str) -> tuple[Kernel, ...]:
     return tuple(dict.fromkeys(fitted))
 
 
-def count_kernels(backend: str, thin: int = 1) -> Mapping[str, list[Row]]:
+def count_kernels(
+    backend: str, thin: int = 1, memory: MemorySystem | None = None
+) -> Mapping[str, list[Row]]:
     """Rows of the sweep by kernel function, of one case in ``thin``, whole and row by row.
+
+    ``memory``: that of a board, whose stalls are counted then.
 
     Raises:
         ToolMissing, ToolFailed: compiler or emulator missing, or failed.
     """
-    target = reference(backend)
+    target = replace(reference(backend), memory=memory)
     by_kernel: dict[str, list[Case]] = {}
     for case in kernel_cases(kernels_of_set(backend), sweep(), target):
         if _worth_it(case):
@@ -59,8 +65,10 @@ def count_kernels(backend: str, thin: int = 1) -> Mapping[str, list[Row]]:
     cases = [case for found in by_kernel.values() for case in found[::thin]]
     rows: dict[str, list[Row]] = {}
     for single in (False, True):
-        for row in count_cases(target, cases, single_rows=single):
-            rows.setdefault(row.kernel, []).append(row)
+        for start in range(0, len(cases), _IN_ONE_IMAGE):
+            some = cases[start : start + _IN_ONE_IMAGE]
+            for row in count_cases(target, some, single_rows=single):
+                rows.setdefault(row.kernel, []).append(row)
     return rows
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from mcuplan.ir.types import Array
 from mcuplan.prove.bench import Row
 
-__all__ = ["constants_table", "errors", "fit"]
+__all__ = ["constants_table", "errors", "fit", "nonnegative"]
 
 
 def fit(rows: Sequence[Row]) -> Mapping[str, float]:
@@ -23,7 +23,7 @@ def fit(rows: Sequence[Row]) -> Mapping[str, float]:
     counts = np.array([[row.parts.get(part, 0.0) for part in parts] for row in rows])
     weighted = counts / measured[:, None]
     scale = weighted.max(axis=0)
-    found = _nnls(weighted / scale, np.ones(len(rows))) / scale
+    found = nonnegative(weighted / scale, np.ones(len(rows))) / scale
     return {p: round(float(x), 3) for p, x in zip(parts, found, strict=True) if x >= 0.0005}
 
 
@@ -31,7 +31,8 @@ def _varies(rows: Sequence[Row], part: str) -> bool:
     return any(row.parts.get(part, 0.0) > 0 for row in rows)
 
 
-def _nnls(a: Array, b: Array) -> Array:
+def nonnegative(a: Array, b: Array) -> Array:
+    """What x >= 0 makes ``a @ x`` least miss ``b``."""
     x = np.zeros(a.shape[1])
     free = np.zeros(a.shape[1], bool)
     for _ in range(20 * a.shape[1]):

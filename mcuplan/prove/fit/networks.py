@@ -21,6 +21,8 @@ __all__ = ["count_network"]
 def count_network(model: Path, target: Target, streaming: Streaming = "off") -> tuple[Plan, float]:
     """The plan of a network, and the share by which all its steps together are off.
 
+    On a board, what they wait there is counted, too.
+
     Raises:
         McuplanError: the model has no plan.
         ToolMissing, ToolFailed: compiler or emulator missing, or failed.
@@ -32,5 +34,6 @@ def count_network(model: Path, target: Target, streaming: Streaming = "off") -> 
     one = {tensor: array[:1] for tensor, array in feeds.items()}
     core = core_named(target.core).with_flags(target.flags)
     counts = count_on_core(Subject(pipeline.generate(planned, "net"), plan), one, core)
-    modelled = sum(step_cycles(step, plan).cycles for step in plan.program.steps)
-    return plan, abs(modelled / sum(count.cycles or 0 for count in counts) - 1)
+    modelled = sum(step_cycles(step, plan).total for step in plan.program.steps)
+    counted = sum((count.cycles or 0) + count.stalls.cycles for count in counts)
+    return plan, abs(modelled / counted - 1)

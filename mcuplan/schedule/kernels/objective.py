@@ -40,7 +40,7 @@ def plan_cycles(plan: Plan) -> float:
     """Modelled cycles of a plan, in as many calls as it makes, wait states included."""
     target = plan.program.target
     own = (
-        expected_cycles(step.kernel, step.signature, target, plan.rows_per_call(step)).cycles
+        expected_cycles(step.kernel, step.signature, target, plan.rows_per_call(step)).total
         for step in plan.program.steps
     )
     calls = call_cycles(plan)

@@ -141,16 +141,16 @@ def by_speed(
     one, for which there are only rates.
     """
     expected = [expected_cycles(step.kernel, step.signature, target, runs) for step in steps]
-    known = [one.cycles for one in expected if one.ground is not Ground.BORROWED]
+    known = [one.total for one in expected if one.ground is not Ground.BORROWED]
     fast = [step.kernel.backend != "c99" for step in steps]
     rated = [
-        one.cycles
+        one.total
         for one, special in zip(expected, fast, strict=True)
         if special and one.ground is Ground.RATED
     ]
     candidates = []
     for step, one, special in zip(steps, expected, fast, strict=True):
-        cycles = one.cycles
+        cycles = one.total
         if one.ground is Ground.BORROWED:
             cycles = min(cycles, min(known, default=0.0))
         elif one.ground is Ground.SCALED and special:

@@ -23,6 +23,7 @@ from mcuplan.price.cycles import (
 )
 from mcuplan.prove.bench import kernel_cases, signature_of
 from mcuplan.prove.fit import fit_set
+from mcuplan.prove.fit.boards import BOARDS
 from mcuplan.prove.fit.kernels import BY_ROWS, count_kernels, kernels_of_set, reference
 from mcuplan.prove.fit.least_squares import errors
 from mcuplan.prove.fit.networks import count_network
@@ -126,7 +127,7 @@ def test_fitting_writes_the_files_of_a_set(
     monkeypatch.setattr("mcuplan.prove.fit.kernels.sweep", lambda: few)
     (tmp_path / "kernels" / "dsp").mkdir(parents=True)
     written = {file.path.name: file for file in fit_set("dsp", {}, tmp_path)}
-    assert {"cycles.toml", "sizes.toml"} == set(written)
+    assert {"cycles.toml", "sizes.toml", "board.toml"} == set(written)
     found = tomllib.loads(written["cycles.toml"].path.read_text(encoding="utf-8"))
     shipped = tomllib.loads((codegen_dir() / "kernels" / "dsp" / "cycles.toml").read_text("utf-8"))
     assert shipped["networks"] == found["networks"]
@@ -134,6 +135,9 @@ def test_fitting_writes_the_files_of_a_set(
     for name, row in found["kernels"].items():
         assert shipped["kernels"][name].keys() == row.keys()
         assert row["mean_error"] <= row["max_error"] <= 0.05
+    boards = tomllib.loads(written["board.toml"].path.read_text(encoding="utf-8"))
+    assert found["kernels"].keys() == boards["kernels"].keys()
+    assert all(set(BOARDS) == row["errors"].keys() for row in boards["kernels"].values())
 
 
 @pytest.mark.parametrize(
