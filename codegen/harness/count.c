@@ -4,7 +4,8 @@
  * Arguments (NAME=VALUE, addresses in any base):
  *   begin, end          a call lasts from the block that starts at begin to the one at end
  *   begin2, begin3      other blocks with which a call starts
- *   core                m3, m4 or none: whose timing table; none counts instructions only
+ *   core                m0, m0plus, m3, m4 or none: whose timing table; none counts
+ *                       instructions only
  *   hook, hook_end      code of the step hook: left out of the counts
  *   marks, steps        the hook reads byte marks + K when step K of `steps` has ended
  *   symbols             file of lines "ADDRESS NAME", ascending: the functions to attribute to
@@ -262,9 +263,7 @@ static int take_argument(const char *argument)
         }
     }
     if (strncmp(argument, "core=", 5U) == 0) {
-        core = (strcmp(value, "=m4") == 0) ? TIMING_M4 : TIMING_NONE;
-        core = (strcmp(value, "=m3") == 0) ? TIMING_M3 : core;
-        return 0;
+        return timing_core_named(value + 1, &core);
     }
     if (strncmp(argument, "symbols=", 8U) == 0) {
         return functions_read(value + 1);

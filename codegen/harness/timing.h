@@ -2,15 +2,16 @@
 /* timing.h - cycles of one Thumb instruction on cores whose manual publishes a table.
  *
  * Zero wait states, no contention; the pipeline refill P of a taken branch (1 to 3 cycles) counts
- * as 2, division (2 to 12) as 6. */
+ * as 2, division (2 to 12) as 6. Multiplication takes an M0 or M0+ one cycle: the other choice
+ * that a chip's maker has is 32. */
 #ifndef TIMING_H
 #define TIMING_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-/** Whose table: Cortex-M3 TRM r2p1, Cortex-M4 TRM r0p1, both section 3.3. */
-typedef enum { TIMING_NONE, TIMING_M3, TIMING_M4 } timing_core_t;
+/** Whose table: Cortex-M0 TRM r0p0, M0+ r0p1, M3 r2p1, M4 r0p1, all section 3.3. */
+typedef enum { TIMING_NONE, TIMING_M0, TIMING_M0PLUS, TIMING_M3, TIMING_M4 } timing_core_t;
 
 /** Single stores: of one register, and how their address is made. */
 typedef enum { STORE_NONE, STORE_TO_OFFSET, STORE_TO_SUM } timing_store_t;
@@ -26,5 +27,8 @@ typedef struct {
 
 /** first, second: halfwords of the instruction; second is not used by a 16-bit one. */
 timing_t timing_of(timing_core_t core, unsigned first, unsigned second);
+
+/** Finds a core by the name of its enumerator in small letters; returns 0, or -1: there is none. */
+int timing_core_named(const char *name, timing_core_t *core);
 
 #endif

@@ -32,7 +32,8 @@ class Core:
         machine: QEMU's name, empty where there is none.
         vectors: address of the vector table.
         flash, ram: memories that play them.
-        timing: table for estimated cycles (``m3``, ``m4``); empty = instructions only.
+        timing: table for estimated cycles (``m0``, ``m0plus``, ``m3``, ``m4``); empty =
+            instructions only.
     """
 
     name: str
@@ -59,7 +60,7 @@ def _flags(cpu: str, fpu: str = "") -> tuple[str, ...]:
 
 
 _ALL = (
-    Core("cortex-m0", _flags("cortex-m0"), "mps2-an385", 0, _MPS2_FLASH, _MPS2_RAM, ""),
+    Core("cortex-m0", _flags("cortex-m0"), "mps2-an385", 0, _MPS2_FLASH, _MPS2_RAM, "m0"),
     Core(
         "cortex-m0plus",
         _flags("cortex-m0plus"),
@@ -67,7 +68,7 @@ _ALL = (
         0,
         _MPS2_FLASH,
         _MPS2_RAM,
-        "",
+        "m0plus",
     ),
     Core("cortex-m3", _flags("cortex-m3"), "mps2-an385", 0, _MPS2_FLASH, _MPS2_RAM, "m3"),
     Core(
