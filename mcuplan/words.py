@@ -64,7 +64,7 @@ _REWRITES: Mapping[Rewrite, tuple[str, str]] = {  # the pass, and what it counts
     Rewrite.UNREAD_DROPPED: ("drop_dead", "nodes removed that nobody reads"),
     Rewrite.TRANSPOSE_SUNK: ("sink_transposes", "transposes moved behind element-wise nodes"),
     Rewrite.FLATTEN_FOLDED: ("fold_flatten", "transposes folded into dense weights"),
-    Rewrite.ATTENTION_FUSED: ("fuse_attention", "attentions recognized"),
+    Rewrite.ATTENTION_FUSED: ("fuse_attention", "attentions row by row, without a map of scores"),
     Rewrite.DENSE_SPLIT: ("split_dense", "dense layers split into the parts that are read"),
     Rewrite.AFFINE_MERGED: ("merge_affine", "affine steps merged with the one before"),
     Rewrite.AFFINE_FOLDED: (

@@ -112,8 +112,9 @@ def _title(places: Places, step: Step, indent: str = "") -> str:
         if kind.quant is not None and kind.quant.axis is None
     )
     room = COLUMNS - len(f"{indent}/*  */")
+    said = f"; {step.node.op.remark}" if step.node.op.remark else ""
     lines = textwrap.wrap(
-        f'step {step.index}: {label} "{name}" {shapes}', room, break_on_hyphens=False
+        f'step {step.index}: {label} "{name}" {shapes}{said}', room, break_on_hyphens=False
     )
     return f"{indent}/* " + f"\n{indent} * ".join(lines) + f"{grid} */"
 

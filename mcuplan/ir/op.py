@@ -209,6 +209,7 @@ class Op(ABC):
     matrices: ClassVar[tuple[int, ...]] = ()  # constants of a grid for each row; others stay real
     gathers: ClassVar[bool] = False  # kernels take rows of the input; the output grows from the 1st
     ranks_classes: ClassVar[bool] = False  # a score for each class, of which the largest decides
+    remark: ClassVar[str] = ""  # what of its work is not held, said where it is called
     constants_on_output: ClassVar[bool] = False  # constant inputs may lie on the output's grid
     types: ClassVar[tuple[Types, ...]] = (Types(),)  # that it is defined for; of a view, any
 

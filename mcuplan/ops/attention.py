@@ -36,6 +36,7 @@ class Attention(Op):
     causal: bool = False
 
     inplace_inputs = (0,)
+    remark = "scores row by row, no map of them"
     types = (Types(), FLOAT_TYPES)
 
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:

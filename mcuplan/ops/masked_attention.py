@@ -43,12 +43,18 @@ class MaskedAttention(Op):
     scale: float
 
     inplace_inputs = (0,)
+    remark = "scores row by row, no map of them"
     types = (
         Types(),
         Types((DType.INT8, DType.INT8, DType.INT8, _BOOL)),
         Types.all(_REAL),
         Types((_REAL, _REAL, _REAL, _BOOL), (_REAL,)),
     )
+
+    @property
+    def label(self) -> str:
+        """As the one without a mask."""
+        return "Attention"
 
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
         """A mean of values for each query and head."""

@@ -48,6 +48,7 @@ class RoundedAttention(Op):
     origins: tuple[Origin | None, ...] = field(default=(), compare=False)
 
     inplace_inputs = (0,)
+    remark = "scores row by row, no map of them"
 
     @property
     def label(self) -> str:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -151,3 +152,21 @@ def test_all_the_way(host_gcc: str, arm_gcc: str, qemu: str, tmp_path: Path) -> 
     np.savez(data, **samples)
     options = ["--inputs", str(data), "-q", "--no-save"]
     assert 0 == run(["verify", str(path), "-t", "cortex-m4", *options])
+
+
+@pytest.mark.parametrize("form", ["model", "model_dynamo", "model_ort_qdq"])
+def test_no_map_is_held(
+    form: str, test_models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A small transformer, float or quantized, has one step for each attention."""
+    folder = test_models / "digits_transformer"
+    digits = np.load(folder / "inputs.npz")
+    samples = (digits["calib"] * digits["scale"] + digits["offset"]).astype(np.float32)
+    np.savez(tmp_path / "data.npz", input=samples)
+    given = [] if form == "model_ort_qdq" else ["--calibration", str(tmp_path / "data.npz")]
+    assert 0 == run(["plan", str(folder / f"{form}.onnx"), "-t", "cortex-m4", *given])
+    said = capsys.readouterr().out
+    (arena,) = re.findall(r"^ plan +([\d,]+) B", said, re.MULTILINE)
+    assert int(arena.replace(",", "")) <= 1280
+    assert said.count(" Attention ") == 2
+    assert "Softmax" not in said
