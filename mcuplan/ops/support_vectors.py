@@ -18,6 +18,7 @@ from mcuplan.ir.geometry import ALL, InputMap, Shape, over_last
 from mcuplan.ir.graph import Node
 from mcuplan.ir.op import Call, ConstArray, Cost, Example, Kernel, Op, Signature
 from mcuplan.ir.types import Array, DType, TensorType, Types
+from mcuplan.ir.work import Work
 from mcuplan.ir.writer import Writer
 from mcuplan.ops._classical import RETRAIN, Standard, add_classes, class_labels, end
 from mcuplan.ops._math_f32 import exp_f32
@@ -228,6 +229,22 @@ def _support_vectors(sig: Signature) -> tuple[Call, ...]:
     )
 
 
+def _work(sig: Signature, runs: Sequence[int]) -> Work:
+    """Samples by vectors, by their features, and by results."""
+    vectors, results = sig.constant(2).shape
+    features = sig.inputs[0].shape[-1]
+    samples = sig.inputs[0].elements // features
+    return {
+        "call": len(runs),
+        "row": sig.output.rows,
+        "sample": samples,
+        "vector": samples * vectors,
+        "feature": samples * vectors * features,
+        "product": samples * vectors * results,
+        "output": samples * results,
+    }
+
+
 OPS = (SupportVectors,)
 KERNELS = (
     Kernel(
@@ -236,6 +253,7 @@ KERNELS = (
         _support_vectors,
         types=Types.all(DType.FLOAT32),
         cost_class="dense",
+        work=_work,
     ),
 )
 READERS = {

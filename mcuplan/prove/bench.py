@@ -323,7 +323,9 @@ def _graph(shapes: Sequence[Shape]) -> Graph:
             integers = _spread(size, k)
             stored = Stored(integers, _UNEVEN) if shape.wide and k == 0 else None
             data = integers.astype(np.float32) / 64
-            tensors[f"c{i}_{k}"] = Tensor(f"c{i}_{k}", TensorType(size), data=data, stored=stored)
+            real = all(read.is_float for read in shape.read)
+            kind = TensorType(size)
+            tensors[f"c{i}_{k}"] = Tensor(f"c{i}_{k}", kind, data=data, stored=stored, real=real)
             names.append(f"c{i}_{k}")
         made = shape.op.infer([tensors[name].type for name in names])
         form = shape.form(real=False) or shape.form(real=True) or Types.all(DType.FLOAT32)

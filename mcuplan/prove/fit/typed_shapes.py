@@ -20,6 +20,7 @@ from mcuplan.ops.powers import Mod, Pow, Rest
 from mcuplan.ops.recurrent import Cell, Function, Kind, LastState, Recurrent, state_quant
 from mcuplan.ops.reductions import Norm, Reduce
 from mcuplan.ops.scatter import Scatter, ScatterReduced
+from mcuplan.ops.support_vectors import SupportVectors
 from mcuplan.ops.top_k import TopK
 from mcuplan.ops.trees import LEAF, Forest, Trees
 from mcuplan.prove.bench import Shape
@@ -43,6 +44,14 @@ _CELLS = (
 _GATES = {"LSTM": ("sigmoid", "tanh", "tanh"), "GRU": ("sigmoid", "tanh"), "RNN": ("tanh",)}
 # depth, trees, targets, features, pixels
 _FORESTS = ((3, 1, 1, 4, 1), (5, 8, 3, 10, 1), (4, 20, 10, 30, 3), (7, 4, 2, 6, 2), (2, 3, 1, 2, 9))
+# samples, vectors, results
+_MACHINES = (
+    ((1, 8), 20, 1),
+    ((1, 30), 40, 3),
+    ((1, 4), 9, 10),
+    ((1, 3, 16), 25, 6),
+    ((1, 1), 60, 2),
+)
 
 
 def typed_shapes() -> Iterator[Shape]:
@@ -56,6 +65,9 @@ def typed_shapes() -> Iterator[Shape]:
             yield from _cells(kind, *row)
     for forest in _FORESTS:
         yield _trees(*forest)
+    for size, vectors, results in _MACHINES:
+        constants = ((vectors, size[-1]), (vectors, results), (results,))
+        yield Shape(SupportVectors(0.01), (size,), constants)
 
 
 def _pairs() -> Iterator[Shape]:

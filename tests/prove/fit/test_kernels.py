@@ -14,7 +14,6 @@ from mcuplan.ops import all_kernels, all_ops
 from mcuplan.ops.boundary import FlipSign
 from mcuplan.ops.literal import Literal
 from mcuplan.ops.state_parts import PackState, StatePart
-from mcuplan.ops.support_vectors import SupportVectors
 from mcuplan.price.cycles import (
     expected_cycles,
     kernel_timings,
@@ -42,7 +41,7 @@ NETWORKS = {
 QUICK = ("mlperf_kws_dscnn", "mlperf_ad_autoencoder")
 # A loop over bytes at the ends of models; a copy that others count; states, which no port holds;
 # one whose cost is that of its exponentials.
-NEVER_COUNTED = (FlipSign, Literal, PackState, StatePart, SupportVectors)
+NEVER_COUNTED = (FlipSign, Literal, PackState, StatePart)
 RATED = {  # kernel -> why it goes by the target's rates, and states no error
     "mplan_arg_extreme_s64": "a row for all element types misses by 23 %",
     "mplan_pack_state_f32": "no port holds a state",
@@ -51,7 +50,6 @@ RATED = {  # kernel -> why it goes by the target's rates, and states no error
     "mplan_scatter_s8": "a row for tuples and elements misses by 30 %",
     "mplan_state_part_f32": "no port holds a state",
     "mplan_state_part_s16": "no port holds a state",
-    "mplan_support_vectors_f32": "not counted",
 }
 THIN = {"c99": 20}  # one case in so many is counted where nothing is fitted, else in 4
 _SLACK = 0.02  # compilers differ
