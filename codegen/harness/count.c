@@ -4,7 +4,7 @@
  * Arguments (NAME=VALUE, addresses in any base):
  *   begin, end          a call lasts from the block that starts at begin to the one at end
  *   begin2, begin3      other blocks with which a call starts
- *   core                m0, m0plus, m3, m4 or none: whose timing table; none counts
+ *   core                m0, m0plus, m3, m4, m55 or none: whose timings; none counts
  *                       instructions only
  *   hook, hook_end      code of the step hook: left out of the counts
  *   marks, steps        the hook reads byte marks + K when step K of `steps` has ended
@@ -24,6 +24,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "beats.h"
 #include "board.h"
 #include "plugin.h"
 #include "tally.h"
@@ -39,7 +40,7 @@ typedef struct {
     uint64_t start, next; /* next: where execution continues unless the block jumps */
     uint64_t instructions, cycles;
     unsigned refill; /* extra cycles when it does jump */
-    bool begins_with_load, ends_with_load;
+    timing_t first, last; /* but a last one that takes no cycle */
     bool in_hook;
     function_t *function;
 } block_t;
@@ -129,9 +130,10 @@ static void on_block(unsigned vcpu, void *userdata)
         board_break();
         return;
     }
-    if ((previous != NULL) && (previous->next == block->start) && previous->ends_with_load &&
-        block->begins_with_load) {
-        more.cycles--; /* a block may end at a page end, too: neighbouring loads still pipeline */
+    if (previous != NULL) { /* a block may end at a page end, too */
+        more.cycles += timing_wait(&previous->last, &block->first);
+        more.cycles -= (previous->next == block->start) && previous->last.single_load &&
+                       block->first.single_load;
     }
     add(block->function, &more);
     previous = block;
@@ -194,7 +196,6 @@ static void place(struct qemu_plugin_insn *insn, const block_t *block, timing_t 
 static void translate(struct qemu_plugin_tb *tb)
 {
     block_t *const block = calloc(1U, sizeof *block);
-    bool behind_load = false;
 
     if (block == NULL) {
         abort();
@@ -208,13 +209,13 @@ static void translate(struct qemu_plugin_tb *tb)
         struct qemu_plugin_insn *const insn = qemu_plugin_tb_get_insn(tb, i);
         const plugin_opcode_t opcode = plugin_opcode(insn);
         const timing_t t = timing_of(core, opcode.first, opcode.second);
-        const bool overlaps = t.single_load && behind_load;
+        const bool overlaps = t.single_load && block->last.single_load;
 
-        block->cycles += t.cycles - (overlaps ? 1U : 0U);
-        block->begins_with_load = (i == 0U) ? t.single_load : block->begins_with_load;
+        block->cycles += t.cycles - (overlaps ? 1U : 0U) + timing_wait(&block->last, &t);
+        block->first = (i == 0U) ? t : block->first;
+        block->last = (t.cycles > 0U) ? t : block->last;
         block->refill = t.refill;
         block->next = qemu_plugin_insn_vaddr(insn) + t.size;
-        behind_load = t.single_load;
         if (block->in_hook) { /* reads and writes: QEMU 7.2 mistakes a wish for reads alone */
             qemu_plugin_register_vcpu_mem_cb(insn, on_mark, QEMU_PLUGIN_CB_NO_REGS,
                                              QEMU_PLUGIN_MEM_RW, NULL);
@@ -222,7 +223,6 @@ static void translate(struct qemu_plugin_tb *tb)
             place(insn, block, t, overlaps);
         }
     }
-    block->ends_with_load = behind_load;
 }
 
 static void finish(void)

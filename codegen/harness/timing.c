@@ -2,6 +2,7 @@
 /* timing.c - Thumb decoder, as deep as the timing tables need it.
  *
  * Encodings: Armv7-M Architecture Reference Manual, section A5. */
+#include "beats.h"
 #include "timing.h"
 
 #include <string.h>
@@ -243,17 +244,20 @@ static timing_t timing_small(timing_core_t core, unsigned first, unsigned second
 
 timing_t timing_of(timing_core_t core, unsigned first, unsigned second)
 {
+    timing_t t;
+
     if ((core == TIMING_M0) || (core == TIMING_M0PLUS)) {
         return timing_small(core, first, second);
     }
-    return (bits(first, 15, 11) >= 0x1DU) ? timing32(core, first, second) : timing16(first);
+    t = (bits(first, 15, 11) >= 0x1DU) ? timing32(core, first, second) : timing16(first);
+    return (core == TIMING_M55) ? timing_in_beats(t, first, second) : t;
 }
 
 int timing_core_named(const char *name, timing_core_t *core)
 {
     static const char *const names[] = { [TIMING_NONE] = "none", [TIMING_M0] = "m0",
                                          [TIMING_M0PLUS] = "m0plus", [TIMING_M3] = "m3",
-                                         [TIMING_M4] = "m4" };
+                                         [TIMING_M4] = "m4", [TIMING_M55] = "m55" };
 
     for (size_t i = 0U; i < sizeof names / sizeof names[0]; i++) {
         if (strcmp(name, names[i]) == 0) {

@@ -11,7 +11,17 @@
 #include <stdint.h>
 
 /** Whose table: Cortex-M0 TRM r0p0, M0+ r0p1, M3 r2p1, M4 r0p1, all section 3.3. */
-typedef enum { TIMING_NONE, TIMING_M0, TIMING_M0PLUS, TIMING_M3, TIMING_M4 } timing_core_t;
+typedef enum {
+    TIMING_NONE,
+    TIMING_M0,
+    TIMING_M0PLUS,
+    TIMING_M3,
+    TIMING_M4,
+    TIMING_M55 /* which has none: beats.h */
+} timing_core_t;
+
+/** What a vector instruction keeps busy. */
+typedef enum { UNIT_NONE, UNIT_MEMORY, UNIT_INTEGER, UNIT_MULTIPLY } timing_unit_t;
 
 /** Single stores: of one register, and how their address is made. */
 typedef enum { STORE_NONE, STORE_TO_OFFSET, STORE_TO_SUM } timing_store_t;
@@ -23,6 +33,9 @@ typedef struct {
     bool single_load;      /* one cycle less right behind another single load */
     timing_store_t store;  /* STORE_TO_SUM: to a register plus another one */
     bool immediate_branch; /* to an address that stands in the instruction */
+    timing_unit_t unit;    /* of a vector instruction */
+    unsigned read;         /* bit N: vector N is read */
+    unsigned product;      /* bit N: vector N is written by a multiplication */
 } timing_t;
 
 /** first, second: halfwords of the instruction; second is not used by a 16-bit one. */

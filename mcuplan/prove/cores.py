@@ -32,8 +32,8 @@ class Core:
         machine: QEMU's name, empty where there is none.
         vectors: address of the vector table.
         flash, ram: memories that play them.
-        timing: table for estimated cycles (``m0``, ``m0plus``, ``m3``, ``m4``); empty =
-            instructions only.
+        timing: table for estimated cycles (``m0``, ``m0plus``, ``m3``, ``m4``, ``m55``);
+            empty = instructions only.
     """
 
     name: str
@@ -105,7 +105,7 @@ _ALL = (
         0,
         _AN547_FLASH,
         _AN547_RAM,
-        "",
+        "m55",
     ),
     Core(
         "cortex-m85",

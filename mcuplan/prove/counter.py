@@ -24,9 +24,9 @@ from mcuplan.resources import codegen_dir
 
 __all__ = ["build_counter", "build_plugin", "plugin_api"]
 
-_SOURCES = ("board.c", "count.c", "memory.c", "plugin.c", "tally.c", "timing.c")
+_SOURCES = ("beats.c", "board.c", "count.c", "memory.c", "plugin.c", "tally.c", "timing.c")
 _PROBE = "plugin_probe.c"
-_HEADERS = ("board.h", "memory.h", "plugin.h", "qemu_plugin.h", "tally.h", "timing.h")
+_HEADERS = ("beats.h", "board.h", "memory.h", "plugin.h", "qemu_plugin.h", "tally.h", "timing.h")
 _FLAGS = ("-std=c99", "-O2", "-fPIC", "-Wall", "-Wextra", "-Werror")
 _NEWEST = re.compile(r"supports only up to version (\d+)")
 _PROBE_SECONDS = 60.0

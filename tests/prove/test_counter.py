@@ -113,7 +113,8 @@ def test_small_cores_take_what_their_manuals_say(host: Compiler, tmp_path: Path)
     given = [f"{{ {core}, {a}U, {b}U }}" for core in cores for (a, b), *_ in _SMALL.values()]
     (tmp_path / "main.c").write_text(_PROGRAM % ", ".join(given), encoding="ascii")
     harness = codegen_dir() / "harness"
-    command = [host.path, f"-I{harness}", "main.c", str(harness / "timing.c"), "-o", "main"]
+    sources = ["main.c", *(str(harness / name) for name in ("timing.c", "beats.c"))]
+    command = [host.path, f"-I{harness}", *sources, "-o", "main"]
     subprocess.run(command, cwd=tmp_path, check=True)
 
     listed = subprocess.run([tmp_path / "main"], check=True, capture_output=True, text=True)
