@@ -108,3 +108,28 @@ def test_the_sources_call_it() -> None:
     plan = _plan(Aim(Objective.LATENCY, flash_limit=_SPARE))
     names = {path.name for path in emit(plan, "net", STAMP).files}
     assert "mplan_winograd_s8_dsp.c" in names
+
+
+@pytest.mark.parametrize("share", [0.5, 0.65, 0.8])
+def test_rows_of_tiles_fit(share: float) -> None:
+    """By rows flash buys speed within the RAM there is, in runs of several rows."""
+    whole = _plan(Aim(Objective.LATENCY, flash_limit=_SPARE))
+    room = int(share * whole.arena_bytes) + apart_bytes(whole)
+    plans = [
+        plan_graph(
+            _net(),
+            _m4(),
+            aim=Aim(Objective.LATENCY, ram_limit=room, flash_limit=limit),
+            streaming="auto",
+        )
+        for limit in (0, _SPARE)
+    ]
+    assert all(Rating(room).fits(plan) for plan in plans)
+    assert 0 == _traded(plans[0]) < _traded(plans[1])
+    assert plan_cycles(plans[1]) < 0.95 * plan_cycles(plans[0])
+    runs = [
+        plans[1].rows_per_call(step) for step in plans[1].program.steps if step.kernel.trades_flash
+    ]
+    assert all(max(found) > 1 for found in runs)
+    assert plans[1].selected is not None
+    assert plans[1].selected.trade.flash is not None

@@ -10,6 +10,7 @@ from mcuplan.ir.graph import Graph
 from mcuplan.passes.row_lowerings import row_lowerings
 from mcuplan.schedule.kernels.objective import Aim, Objective
 from mcuplan.schedule.kernels.select import Offers
+from mcuplan.schedule.planning.flash_by_rows import with_flash
 from mcuplan.schedule.planning.rating import Rating
 from mcuplan.schedule.planning.streamed import plan_lowered
 from mcuplan.schedule.program import Plan, Sharing
@@ -53,6 +54,8 @@ def plan_rows(
             refused.append(error)
         else:
             plans += [plan] if plan is not None else []
+            if plan is not None and aim.objective is Objective.LATENCY and not feed:
+                plans.append(with_flash(lowered, plan, offers, sharing, effort, aim))
     if len(refused) == len(lowerings):
         raise refused[0]
     rating = Rating(aim.ram_limit, sharing.keep_inputs)

@@ -15,7 +15,7 @@ from mcuplan.schedule.kernels.objective import Aim, Objective
 from mcuplan.schedule.kernels.select import Candidate, Ways
 from mcuplan.schedule.program import Program
 
-__all__ = ["spend_flash"]
+__all__ = ["bought", "spend_flash", "spent"]
 
 _SHARE = 8  # of the flash, that other objectives than latency spend: 1/8
 _BESIDE = 16  # of the flash: 1/16 stays for tables of rows and gaps between constants
@@ -58,17 +58,23 @@ def spend_flash(
     """
     if aim.objective is Objective.FLASH or not any(more.values()):
         return choice
-    chosen, spare = choice.chosen, _spare(choice.placed.program, aim)
-    bought = _bought(chosen, more, spare)
-    if bought and not better(placer({**chosen, **bought}), choice.placed):
-        bought = _one_by_one(choice, more, spare, placer, better)
-    if not bought:
+    chosen, program = choice.chosen, choice.placed.program
+    taken = bought(chosen, more, aim, program)
+    if taken and not better(placer({**chosen, **taken}), choice.placed):
+        taken = _one_by_one(choice, more, _spare(program, aim), placer, better)
+    if not taken:
         return choice
-    now = {**chosen, **bought}
+    now = {**chosen, **taken}
+    fact = spent(program, placer(now).program, chosen, now)
+    return Choice(now, placer.best(now), replace(choice.trade, flash=fact))
+
+
+def spent(before: Program, after: Program, chosen: Chosen, now: Chosen) -> FlashSpent:
+    """What some kernels of one program took more than those of another, and what they save."""
+    changed = sum(now[name] is not candidate for name, candidate in chosen.items())
     cycles = [sum(c.cycles for c in found.values()) for found in (chosen, now)]
-    nbytes = _flash_bytes(placer(now).program) - _flash_bytes(choice.placed.program)
-    spent = FlashSpent(len(bought), nbytes, 100 * (1 - cycles[1] / max(1.0, cycles[0])))
-    return Choice(now, placer.best(now), replace(choice.trade, flash=spent))
+    nbytes = _flash_bytes(after) - _flash_bytes(before)
+    return FlashSpent(changed, nbytes, 100 * (1 - cycles[1] / max(1.0, cycles[0])))
 
 
 def _spare(program: Program, aim: Aim) -> int:
@@ -87,13 +93,14 @@ def _flash_bytes(program: Program) -> int:
     return sum(constants) + code.code_bytes + code.code_margin_bytes
 
 
-def _bought(chosen: Chosen, more: Ways, spare: int) -> dict[str, Candidate]:
-    """What saves most for a byte, as long as there are bytes."""
-    bought: dict[str, Candidate] = {}
-    while best := _best({**chosen, **bought}, more, spare):
-        bought[best.name] = best.candidate
+def bought(chosen: Chosen, more: Ways, aim: Aim, program: Program) -> dict[str, Candidate]:
+    """What saves most for a byte, as long as there are bytes beside those of a program."""
+    taken: dict[str, Candidate] = {}
+    spare = _spare(program, aim)
+    while best := _best({**chosen, **taken}, more, spare):
+        taken[best.name] = best.candidate
         spare -= best.nbytes
-    return bought
+    return taken
 
 
 def _best(chosen: Chosen, more: Ways, spare: int) -> _Option | None:
