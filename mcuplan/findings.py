@@ -122,9 +122,9 @@ _FINDINGS = (
     Explanation(
         "quant/float-layers",
         "Layers of an int8 model compute in float32: there is no int8 form of them, --layer-dtype "
-        "asks for it, or they look for the nearest of many points, whose distances 256 steps do "
-        "not tell apart. Values are converted where they meet layers of integers; the "
-        "conversions are layers with a price of their own.",
+        "asks for it, they look for the nearest of many points, whose distances 256 steps do not "
+        "tell apart, or they hide scores from a Softmax. Values are converted where they meet "
+        "layers of integers; the conversions are layers with a price of their own.",
         "Nothing must be done. On a core without floating point, see what they take with --all, "
         "and whether the model does without them.",
     ),

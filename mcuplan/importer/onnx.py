@@ -27,6 +27,7 @@ from mcuplan.importer.inputs import (
     tensor_shape,
 )
 from mcuplan.importer.integers import statically
+from mcuplan.importer.masks import FiniteMasks
 from mcuplan.importer.normal_forms import with_normalizations
 from mcuplan.importer.protofile import (
     ACTIVATIONS_LIMIT,
@@ -179,8 +180,9 @@ class _Loading:
         rest = [file_node for file_node in expanded if not reading.fold_if_constant(file_node)]
         declared = self._read_inputs(reading, readers)
         rest = with_normalizations(rest, self._build.constants, outputs, self._shape_of)
+        masks = FiniteMasks(rest, self._build.constants, outputs)
         for file_node in rest:
-            reading.read(file_node)
+            reading.read(masks.of(file_node))
         ports = self._outputs(reading)
         if not self._refusals:
             self._refusals.extend(forbidden(self._shapes))

@@ -17,7 +17,7 @@ import numpy as np
 from mcuplan.ir.geometry import ALL, SAME, InputMap, Shape, moved
 from mcuplan.ir.graph import Node
 from mcuplan.ir.op import Call, Example, Kernel, Op, QuantRule, Signature
-from mcuplan.ir.types import Array, TensorType
+from mcuplan.ir.types import Array, DType, TensorType
 from mcuplan.ir.work import block_parts
 from mcuplan.ir.writer import Writer
 from mcuplan.ops._indexed import Walk, indexed_types, strides, within
@@ -239,6 +239,8 @@ def _work(sig: Signature, runs: Sequence[int]) -> Mapping[str, float]:
 def write_gather(node: Node, out: Writer) -> None:
     """The ONNX operator of the same name."""
     op, inputs = node.op, [out.read(name) for name in node.inputs]
+    if isinstance(op, GatherND):  # which takes no other indices
+        inputs[1] = out.node("Cast", [inputs[1]], to=DType.INT64.onnx)
     place = {"batch_dims": op.batch} if isinstance(op, GatherND) else {"axis": _axis(op)}
     out.write(node.output, out.node(op.label, inputs, **place))
 

@@ -13,6 +13,7 @@ from mcuplan.ir.graph import Graph, Node, Tensor
 from mcuplan.ir.op import Op, QuantRule
 from mcuplan.ir.types import DType, Quant
 from mcuplan.ops.conversion import FromGrid, ToGrid
+from mcuplan.passes.hidden import hidden
 from mcuplan.passes.nearest import nearest
 
 __all__ = ["keep_real"]
@@ -24,7 +25,7 @@ def keep_real(graph: Graph, asked: Collection[str] = (), *, everything: bool = F
     """Mark what stays float32, and convert where it meets what gets a grid.
 
     Pattern: nodes that are there for float32 alone, those that were asked for, those that look
-        for nearest points, and those that lie between such nodes alone.
+        for nearest points or hide scores, and those that lie between such nodes alone.
     Becomes: the same nodes over real tensors; a conversion to a grid, and one from it, at every
         edge to a node of integers. Inputs and outputs of the model that only such nodes read or
         make are float32 in C, too, unless the model has them on a grid.
@@ -118,14 +119,14 @@ def _nearest(name: str, known: Collection[str]) -> str:
 
 def _chosen(graph: Graph, asked: Collection[str]) -> set[str]:
     """What was asked for or is better in float32, what there is no other form of, and between."""
-    near = nearest(graph)
+    better = nearest(graph) | hidden(graph)
     found, between = set(asked), set()
     for node in graph.nodes:
         sig = graph.signature(node)
         if not _is_real(graph, node) or not sig.admits(DType.FLOAT32):
             continue
         constant = not graph.activations(node) and node.op.on_grids is None
-        if not sig.admits(DType.INT8) or constant or node.name in near:
+        if not sig.admits(DType.INT8) or constant or node.name in better:
             found.add(node.name)
         elif node.op.quant_rule is not QuantRule.WEIGHTED and node.name not in found:
             between.add(node.name)

@@ -232,3 +232,15 @@ def test_without_grids_nothing_is_rounded(tmp_path: Path) -> None:
     samples = net.samples()
     real = run_onnx(to_onnx(graph, qdq=False), {"x": samples})
     assert worst(real, run_graph(graph, {"x": samples})) > 0.01
+
+
+def test_indices_of_gather_nd_are_written_as_onnx_wants_them(tmp_path: Path) -> None:
+    """Constant indices that became int32 are int64 for a runtime, which takes no others."""
+    net = Net((1, 4, 6))
+    places = net.const([[0, 0], [0, 2], [0, 3]], np.int64)
+    path = tmp_path / "net.onnx"
+    chosen = net.add("GatherND", net.add("Sigmoid", "x"), places)
+    path.write_bytes(net.model(net.add("Relu", chosen)).SerializeToString())
+    graph = run(load_model(path).graph)
+    made = Runtime(to_onnx(graph, qdq=True).SerializeToString())
+    assert (3, 6) == made.run({"x": np.zeros((1, 4, 6), np.float32)})[0].shape
