@@ -24,7 +24,8 @@ from mcuplan.ir.types import Array, DType
 __all__ = ["plain_steps", "statically"]
 
 _OPSET = 13  # of the steps, at least
-_EXACT = 1 << 24  # whole numbers up to it are float32
+_TERMS = (1 << 24) // 255**2  # products of bytes, whose sum float32 holds
+_PARTS = 64  # that a longer sum is divided into at most
 _PRODUCTS = {"MatMulInteger": "MatMul", "ConvInteger": "Conv"}
 _FLOAT = DType.FLOAT32.onnx
 
@@ -182,18 +183,40 @@ def _dynamic(steps: _Steps) -> None:
 
 
 def _product(steps: _Steps) -> None:
-    """The product of real values, which are whole numbers, and its whole numbers."""
+    """The product of real values, which are whole numbers, and its whole numbers.
+
+    The sum of a long row is that of parts which float32 holds.
+    """
     node, build = steps.node, steps.build
     shapes = [build.shape(node.input(i)) for i in (0, 1)]
-    terms = shapes[0][-1] if node.op_type == "MatMulInteger" else math.prod(shapes[1][1:])
-    if terms * 255 * 255 > _EXACT:
+    matrices = node.op_type == "MatMulInteger"
+    terms = shapes[0][-1] if matrices else math.prod(shapes[1][1:])
+    parts_made = matrices and min(map(len, shapes)) > 1
+    if terms > _TERMS * (_PARTS if parts_made else 1):
         raise UnsupportedOp(
             f"sums of {terms} products of bytes", hint="quantize statically (QDQ), or export floats"
         )
-    axes = (-2, -1) if node.op_type == "MatMulInteger" else (0, 0)  # of a zero point for each
+    axes = (-2, -1) if matrices else (0, 0)  # of a zero point for each
     sides = [steps.less(node.input(k), node.input(2 + k), shapes[k], axis=axes[k]) for k in (0, 1)]
-    made = steps.take(_PRODUCTS[node.op_type], tuple(sides), "", node.attributes)
-    steps.add("Cast", made, output=node.outputs[0], to=DType.INT32.onnx)
+    total, output = "", node.outputs[0]
+    for first in range(0, terms, _TERMS):
+        ends = (first, min(first + _TERMS, terms))
+        parts = sides
+        if terms > _TERMS:
+            parts = [_part(steps, sides[k], len(shapes[k]) - 1 - k, ends) for k in (0, 1)]
+        made = steps.take(_PRODUCTS[node.op_type], tuple(parts), "", node.attributes)
+        last = ends[1] == terms
+        whole = steps.add(
+            "Cast", made, output=output if last and not total else "", to=DType.INT32.onnx
+        )
+        total = steps.add("Add", total, whole, output=output if last else "") if total else whole
+
+
+def _part(steps: _Steps, name: str, axis: int, ends: tuple[int, int]) -> str:
+    """Some of the terms of a side."""
+    given = (*ends, axis)
+    held = [steps.constant(f"{name}:{ends[0]}:{k}", np.array([v])) for k, v in enumerate(given)]
+    return steps.add("Slice", name, *held)
 
 
 _FORMS: Mapping[str, Callable[[_Steps], None]] = {

@@ -15,6 +15,7 @@ from mcuplan.calibrate import random_data
 from mcuplan.errors import McuplanError
 from mcuplan.facts import DynamicAsReal
 from mcuplan.importer.onnx import load_model
+from mcuplan.ir.evaluate import evaluate
 from mcuplan.ir.types import DType
 from mcuplan.prove.evidence import against_runtime
 from mcuplan.record import Request
@@ -113,6 +114,25 @@ def test_dynamic_layers_become_static(tmp_path: Path, host_gcc: str) -> None:
     assert 10 * np.log10(noise) < -25
 
 
+@pytest.mark.parametrize("terms", [258, 259, 700])
+def test_long_sums_of_bytes_are_exact(terms: int, tmp_path: Path) -> None:
+    """Where float32 does not hold the largest sum, it is that of parts in int32."""
+    held = {"w": np.full((terms, 3), 255, np.uint8)}
+    nodes = [
+        node("Cast", "x", "q", to=U8),
+        node("MatMulInteger", "q w", "i"),
+        node("Sub", "i top", "y"),
+    ]
+    held["top"] = np.array([[255 * 255 * terms - 1, 1, 0]], np.int32)
+    proto = model(nodes, {"x": (1, terms)}, held, types={"y": I32})
+    (tmp_path / "net.onnx").write_bytes(proto.SerializeToString())
+    graph = load_model(tmp_path / "net.onnx").graph
+    feeds = {graph.inputs[0].tensor: np.full((1, terms), 255, np.float32)}
+    (made,) = evaluate(graph, feeds).values()
+    whole = 255 * 255 * terms
+    assert [1, whole - 1, whole] == made.reshape(-1).tolist()
+
+
 def test_dynamic_layers_in_float32(tmp_path: Path) -> None:
     """The runtime rounds what each sample holds, the C code does not: no defect of either."""
     held = {
@@ -138,9 +158,9 @@ def test_dynamic_layers_in_float32(tmp_path: Path) -> None:
         (model(node("QuantizeLinear", "x s", axis=7), IMAGE, {"s": SCALES}), "axis=7"),
         (
             model(
-                [node("Cast", "x", "q", to=U8), node("MatMulInteger", "q w")],
-                {"x": (1, 300)},
-                {"w": np.ones((300, 2), np.uint8)},
+                [node("Cast", "x", "q", to=U8), node("ConvInteger", "q w")],
+                {"x": (1, 300, 2)},
+                {"w": np.ones((4, 300, 1), np.uint8)},
                 types={"y": I32},
             ),
             "sums of 300",
