@@ -281,25 +281,24 @@ def _by_room(budget: Budget) -> tuple[bool, float, str]:
 @click.option("--markdown", is_flag=True, help="Same as --format markdown.")
 def ops(form: str, markdown: bool) -> None:
     """Operators that are read, the kernels that run them, and how ONNX's own tests of them go."""
+    from mcuplan.backends import backend_kernels
     from mcuplan.ops import all_kernels, all_ops, all_readers, node_tests
 
     home: dict[str, list[str]] = {}
     for onnx_name, reader in all_readers().items():
         home.setdefault(reader.__module__, []).append(onnx_name)
-    kernels: dict[str, list[str]] = {}
-    for kernel in all_kernels():
-        kernels.setdefault(kernel.op.__name__, []).append(
-            f"{kernel.types.computed_in} {kernel.backend}"
-        )
     rows = []
     for op in all_ops():
-        runs = ", ".join(dict.fromkeys(kernels.get(op.__name__, ())))
+        types = dict.fromkeys(str(k.types.computed_in) for k in all_kernels() if k.op is op)
+        fast = [k for kernels in backend_kernels().values() for k in kernels if k.op is op]
+        named = dict.fromkeys(f"{k.types.computed_in} {k.backend}" for k in fast)
         read = ", ".join(sorted(home.get(op.__module__, ())))
-        shown = runs or ("view" if op.is_view else "folded away")
-        rows.append([op.__name__, shown, sum(1 for _ in op.examples()), read])
-    head = ("operator", "kernels", "conformance cases", "family reads ONNX")
+        shown = ", ".join(types) or ("view" if op.is_view else "folded away")
+        cases = sum(1 for _ in op.examples())
+        rows.append([op.__name__, shown, ", ".join(named) or "-", cases, read or "-"])
+    head = ("operator", "portable C", "fast kernels", "conformance cases", "its module reads ONNX")
     form = "markdown" if markdown else form
-    _show(form, head, rows, {2})
+    _show(form, head, rows, {3})
     if form == "json":
         return
     tests = node_tests()
