@@ -143,14 +143,14 @@ def _work(tile: _Tile, sig: Signature, runs: Sequence[int]) -> Work:
         "word": tiles * in_c // 4,
         "line": copied,
         "line_byte": copied * tile.side * in_c,
-        "group": groups,
         "two": twos,
         "round": twos * tile.positions * -(-(steps - 1) // _UNROLL),
         "step": twos * tile.positions * steps,
         "output": tiles * out_c // 2,
     }
     parts = {f"{name}{tile.part}": count for name, count in counted.items()}
-    return {"call": len(runs), **parts, "clamp": clamped(sig)["clamp"]}
+    shared = {"call": len(runs), "group": groups, "clamp": clamped(sig)["clamp"]}
+    return shared | parts
 
 
 def _copied(tile: _Tile, sig: Signature, runs: Sequence[int]) -> int:
