@@ -113,7 +113,8 @@ def bench(target: str | None, backend: str, fit: bool, networks: tuple[str, ...]
     """Instructions and cycles per kernel and shape, counted on the emulator.
 
     They are the same on every run with the same compiler, which the last line names: keep the
-    table, and a diff shows what became slower.
+    table, and a diff shows what became slower. On a board whose flash is described: cycles of the
+    core, and with what they wait there.
 
     With --fit, in a checkout, what modelled figures rest on is written anew: cycles of the parts
     of each kernel (cycles.toml), its code and stack (sizes.toml), of one kernel set or of all, then
@@ -129,14 +130,16 @@ def bench(target: str | None, backend: str, fit: bool, networks: tuple[str, ...]
         return _fit(backend, networks, form)
     if networks:
         raise UsageError("nothing is fitted", "--network", "--fit")
-    rows = []
-    for row in count(with_backend(load_target(target or "cortex-m4"), backend)):
-        each = f"{(row.cycles or row.instructions) / row.work:.2f}/{row.unit}"
+    wanted, rows = with_backend(load_target(target or "cortex-m4"), backend), []
+    for row in count(wanted):
+        board = round(row.cycles + row.stalls.cycles) if row.cycles is not None else None
+        each = f"{(board or row.instructions) / row.work:.2f}/{row.unit}"
         cycles = row.cycles if row.cycles is not None else "-"
-        kernel = row.kernel.removeprefix("mplan_")
-        rows.append([row.op, row.shape, kernel, row.instructions, cycles, each])
+        counts = [cycles, board or "-"] if wanted.memory else [row.instructions, cycles]
+        rows.append([row.op, row.shape, row.kernel.removeprefix("mplan_"), *counts, each])
     counted = "instr" if form == "text" else "instructions"  # 80 columns
-    _show(form, ("op", "shape", "kernel", counted, "cycles", "each"), rows, {3, 4, 5}, " ")
+    heads = ("cycles", "board") if wanted.memory else (counted, "cycles")
+    _show(form, ("op", "shape", "kernel", *heads, "each"), rows, {3, 4, 5}, " ")
     if form == "text":
         say(f"\n{cross_compiler().version}\n")
     return EXIT_FITS

@@ -17,6 +17,7 @@ from mcuplan.price import expected_cycles, weight_reads
 from mcuplan.price.board import kernel_waits, stalls_of
 from mcuplan.price.cycles import work_of
 from mcuplan.prove.bench import SHAPES, signature_of
+from mcuplan.prove.fit.shapes import sweep
 from mcuplan.targets import load_target
 
 L4R5 = MemorySystem(5, 16, 32, 32, 8, prefetch=True, rules=True)
@@ -100,3 +101,21 @@ def test_files_are_whole(backend: str) -> None:
         assert all(value >= 0 for part in (row.cached, row.bare) for value in part.values())
         assert row.contention >= 1 <= row.contention_bare
         assert {"ahead", "cached", "narrow", "bare", "bare_ahead"} <= row.errors.keys()
+
+
+def test_a_board_may_take_another_kernel() -> None:
+    """Where reads are narrow, weights that are shared by two pixels beat those that are not."""
+    shape = next(s for s in sweep() if s.name == "10x10x4->8" and s.op.label == "Conv 5x5")
+    generic = replace(load_target("cortex-m4"), backend="dsp")
+    board = replace(generic, memory=replace(L4R5, read_bytes=8))
+
+    fastest = []
+    for target in (generic, board):
+        found = {
+            kernel.function: expected_cycles(kernel, signature_of(shape), target).total
+            for kernel in backend_kernels()["dsp"]
+            if kernel.function in ("mplan_conv2d_patch_s8_dsp", "mplan_conv2d_s8_dsp")
+        }
+        fastest.append(min(found, key=lambda name: found[name]))
+
+    assert ["mplan_conv2d_patch_s8_dsp", "mplan_conv2d_s8_dsp"] == fastest

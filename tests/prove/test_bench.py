@@ -37,6 +37,16 @@ def test_bench_prints_a_table(
     assert {"-"} == {row["cycles"] for row in rows}
 
 
+def test_bench_on_a_board(
+    arm_gcc: str, qemu: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Beside the cycles of the core stand those with what they wait for the flash."""
+    monkeypatch.setattr("mcuplan.prove.bench.bench.__defaults__", (SMALL,))
+    assert 0 == run(["bench", "-t", "nucleo-l4r5zi", "-f", "json"])
+    rows = json.loads(capsys.readouterr().out)
+    assert all(row["board"] > row["cycles"] > 0 for row in rows)
+
+
 KEPT = Path(__file__).parents[1] / "golden" / "bench.cortex-m4.txt"
 _SLOWER = 1.02
 

@@ -108,7 +108,7 @@ def _move_cycles(rowed: RowProgram, number: int) -> int:
     step, count = rowed.program.steps[rowed.steps[number]], len(rowed.runs[number])
     rows = tuple(end - first for first, end in rowed.runs[number])
     expected = expected_cycles(step.kernel, step.signature, rowed.program.target, rows)
-    return round(expected.cycles / count + calls_timing().fed)
+    return round(expected.total / count + calls_timing().fed)
 
 
 def _best_of(
