@@ -185,12 +185,13 @@ def _float_part(sig: Signature) -> tuple[Call, ...]:
 
 
 def _work(sig: Signature, runs: Sequence[int]) -> Work:
-    """Sequences of one part; values that are made, or that are packed, by their type."""
-    parts = sig.inputs if isinstance(sig.op, PackState) else sig.outputs
+    """Sequences of one part; values that are made, or that are packed: these by their type."""
+    packs = isinstance(sig.op, PackState)
     found: dict[str, float] = {"call": len(runs), "sequence": 0}
-    for kind in parts:
+    for kind in sig.inputs if packs else sig.outputs:
+        name = kind.dtype if packs else "value"
         found["sequence"] += kind.shape[1]
-        found[kind.dtype] = found.get(kind.dtype, 0) + kind.elements
+        found[name] = found.get(name, 0) + kind.elements
     return found
 
 

@@ -263,7 +263,8 @@ def signature_of(shape: Shape, *, real: bool = False) -> Signature:
 def _typed(shapes: Sequence[Shape], *, real: bool = False) -> Graph:
     """A graph of the shapes in int8, or of real values."""
     if real:
-        return assign_types(_graph([replace(shape, wide=False, grids=()) for shape in shapes]))
+        plain = [replace(shape, wide=False, grids=()) for shape in shapes]
+        return assign_types(_graph(plain, real=True))
     gridded = assign_grids(_graph(shapes), {}, placeholder=True).graph
     return assign_types(replace(gridded, tensors=MappingProxyType(_cut(gridded))))
 
@@ -308,7 +309,7 @@ def _count(shapes: Sequence[Shape], program: Program, single_rows: bool = False)
     return tuple(rows)
 
 
-def _graph(shapes: Sequence[Shape]) -> Graph:
+def _graph(shapes: Sequence[Shape], *, real: bool = False) -> Graph:
     """One node per shape, each with inputs and an output of its own."""
     tensors: dict[str, Tensor] = {}
     nodes, inputs, outputs = [], [], []
@@ -323,12 +324,11 @@ def _graph(shapes: Sequence[Shape]) -> Graph:
             integers = _spread(size, k)
             stored = Stored(integers, _UNEVEN) if shape.wide and k == 0 else None
             data = integers.astype(np.float32) / 64
-            real = all(read.is_float for read in shape.read)
-            kind = TensorType(size)
-            tensors[f"c{i}_{k}"] = Tensor(f"c{i}_{k}", kind, data=data, stored=stored, real=real)
+            kind, stays = TensorType(size), all(read.is_float for read in shape.read)
+            tensors[f"c{i}_{k}"] = Tensor(f"c{i}_{k}", kind, data=data, stored=stored, real=stays)
             names.append(f"c{i}_{k}")
         made = shape.op.infer([tensors[name].type for name in names])
-        form = shape.form(real=False) or shape.form(real=True) or Types.all(DType.FLOAT32)
+        form = shape.form(real=real) or shape.form(real=not real) or Types.all(DType.FLOAT32)
         results = tuple(f"y{i}_{k}" for k in range(len(made)))
         for name, kind, write in zip(results, made, form.outputs, strict=True):
             kept = _is_state(shape.op.fixed_quant) and write is DType.INT16

@@ -6,7 +6,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
-from mcuplan.ir.types import WHOLE, DType
+from mcuplan.ir.types import WHOLE, DType, Quant
 from mcuplan.ops.arg_extreme import ArgExtreme
 from mcuplan.ops.cast import Cast
 from mcuplan.ops.choice import Where
@@ -20,6 +20,7 @@ from mcuplan.ops.powers import Mod, Pow, Rest
 from mcuplan.ops.recurrent import Cell, Function, Kind, LastState, Recurrent, state_quant
 from mcuplan.ops.reductions import Norm, Reduce
 from mcuplan.ops.scatter import Scatter, ScatterReduced
+from mcuplan.ops.state_parts import PackState, StatePart
 from mcuplan.ops.support_vectors import SupportVectors
 from mcuplan.ops.top_k import TopK
 from mcuplan.ops.trees import LEAF, Forest, Trees
@@ -44,6 +45,7 @@ _CELLS = (
 _GATES = {"LSTM": ("sigmoid", "tanh", "tanh"), "GRU": ("sigmoid", "tanh"), "RNN": ("tanh",)}
 # depth, trees, targets, features, pixels
 _FORESTS = ((3, 1, 1, 4, 1), (5, 8, 3, 10, 1), (4, 20, 10, 30, 3), (7, 4, 2, 6, 2), (2, 3, 1, 2, 9))
+_WIDE = Quant((2.0**-15,), (0,), None, DType.INT16)
 # samples, vectors, results
 _MACHINES = (
     ((1, 8), 20, 1),
@@ -63,6 +65,7 @@ def typed_shapes() -> Iterator[Shape]:
     for kind in _GATES:
         for row in _CELLS:
             yield from _cells(kind, *row)
+    yield from _states()
     for forest in _FORESTS:
         yield _trees(*forest)
     for size, vectors, results in _MACHINES:
@@ -166,6 +169,18 @@ def _cells(kind: str, steps: int, batch: int, size: int, hidden: int) -> Iterato
         )
         yield Shape(LastState(cell), inputs, constants, grids=grids)
         yield Shape(Recurrent(cell, final=True), inputs, constants, grids=grids)
+
+
+def _states() -> Iterator[Shape]:
+    """Outputs and cells into a state of one part or two, and out of it."""
+    for batch, hidden in ((1, 8), (1, 48), (3, 17), (1, 128)):
+        for parts in (1, 2):
+            reach = 4 * (parts - 1)
+            values = ((1, batch, hidden),) * parts
+            yield Shape(PackState(reach), values)
+            yield Shape(PackState(reach), values, grids=(_WIDE,) * parts)
+            state = (1, 1, 1, parts, hidden)
+            yield Shape(StatePart(parts - 1), (state,), grids=(state_quant(parts, reach),))
 
 
 def _trees(depth: int, trees: int, targets: int, features: int, pixels: int) -> Shape:

@@ -13,7 +13,6 @@ from mcuplan.cli import run
 from mcuplan.ops import all_kernels, all_ops
 from mcuplan.ops.boundary import FlipSign
 from mcuplan.ops.literal import Literal
-from mcuplan.ops.state_parts import PackState, StatePart
 from mcuplan.price.cycles import (
     expected_cycles,
     kernel_timings,
@@ -41,15 +40,11 @@ NETWORKS = {
 QUICK = ("mlperf_kws_dscnn", "mlperf_ad_autoencoder")
 # A loop over bytes at the ends of models; a copy that others count; states, which no port holds;
 # one whose cost is that of its exponentials.
-NEVER_COUNTED = (FlipSign, Literal, PackState, StatePart)
+NEVER_COUNTED = (FlipSign, Literal)
 RATED = {  # kernel -> why it goes by the target's rates, and states no error
     "mplan_arg_extreme_s64": "a row for all element types misses by 23 %",
-    "mplan_pack_state_f32": "no port holds a state",
-    "mplan_pack_state_s16": "no port holds a state",
     "mplan_power_f32": "depends on the values: 33 %",
     "mplan_scatter_s8": "a row for tuples and elements misses by 30 %",
-    "mplan_state_part_f32": "no port holds a state",
-    "mplan_state_part_s16": "no port holds a state",
 }
 THIN = {"c99": 20}  # one case in so many is counted where nothing is fitted, else in 4
 _SLACK = 0.02  # compilers differ
