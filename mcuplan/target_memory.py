@@ -18,7 +18,7 @@ TABLES = ("flash", "xip")
 
 _MAX_WAITS = 4095  # cycles of a read: a serial flash at a slow clock
 _MAX_LINES = 65_536
-_MAX_BYTES = 4096
+_WORD, _MAX_BYTES = 4, 4096  # of a read: an instruction may be a word
 _MAX_ROWS = 16
 _MAX_HZ = 10_000_000_000
 _SOURCE = 'add {key} = "reference manual, section" to [{table}.sources]'
@@ -38,7 +38,7 @@ def read_memory(top: TomlTable, clock_hz: int, core: str) -> MemorySystem | None
 def _flash(table: TomlTable, clock_hz: int, core: str) -> MemorySystem:
     """A flash behind a bus: wait states by clock, wide reads, caches of its interface."""
     waits = _wait_states(table, clock_hz)
-    read = _power(table, "read_bytes", 1, _MAX_BYTES, "add read_bytes = 16")
+    read = _power(table, "read_bytes", _WORD, _MAX_BYTES, "add read_bytes = 16")
     code = table.integer("icache_lines", 0, _MAX_LINES)
     data = table.integer("dcache_lines", 0, _MAX_LINES)
     unified = table.flag("unified")
@@ -68,7 +68,7 @@ def _flash(table: TomlTable, clock_hz: int, core: str) -> MemorySystem:
 
 def _xip(table: TomlTable, core: str) -> MemorySystem:
     """A serial flash behind one cache that fetches whole lines."""
-    line = _power(table, "line_bytes", 1, _MAX_BYTES, "add line_bytes = 8")
+    line = _power(table, "line_bytes", _WORD, _MAX_BYTES, "add line_bytes = 8")
     lines = table.integer("lines", 0, _MAX_LINES, "add lines = 2_048")
     cycles = table.integer("cycles_per_line", 1, _MAX_WAITS, "add cycles_per_line = 60")
     _text(table, "bus")

@@ -124,6 +124,7 @@ MISTAKES = [
     ("90_000_000", "30_000_000", "flash.wait_states[1].up_to_hz"),
     ("wait_states = [{", "wait_states = [7, {", "flash.wait_states[0].up_to_hz"),
     ("read_bytes = 16", "read_bytes = 12", "flash.read_bytes"),
+    ("read_bytes = 16", "read_bytes = 2", "flash.read_bytes"),
     ("read_bytes = 16", "read_bytes = 0", "flash.read_bytes"),
     ("read_bytes = 16", "read_bytes = 1e9", "flash.read_bytes"),
     ("read_bytes = 16\n", "", "flash.read_bytes"),

@@ -7,6 +7,7 @@
 
 #define MAX_LINES (65536U)
 #define NONE (UINT32_MAX)
+#define WORD (4U) /* what an instruction or a load has at most */
 
 /* A line that is held: in a list from the one used last, and in one of its bucket. */
 typedef struct {
@@ -188,8 +189,8 @@ int memory_describe(const memory_t *description)
     if (flash.read_bytes == 0U) {
         return 0;
     }
-    if (!is_power(flash.read_bytes) || !is_power(flash.line_bytes) ||
-        (flash.line_bytes < flash.read_bytes) ||
+    if (!is_power(flash.read_bytes) || (flash.read_bytes < WORD) ||
+        !is_power(flash.line_bytes) || (flash.line_bytes < flash.read_bytes) ||
         (flash.line_bytes > 32U * flash.read_bytes)) {
         return -1;
     }

@@ -13,7 +13,7 @@
 
 typedef struct {
     uint64_t wait_states;           /* of one read */
-    uint64_t read_bytes;            /* power of two; 0: no flash, nothing waits */
+    uint64_t read_bytes;            /* power of two from 4; 0: no flash, nothing waits */
     uint64_t line_bytes;            /* power of two, at least read_bytes, at most 32 times that */
     uint64_t code_lines, data_lines; /* of each cache; 0: none */
     uint64_t unified;               /* 1: code_lines are for both */

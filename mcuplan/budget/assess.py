@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 
 from mcuplan import __version__, words
 from mcuplan.budget.advice import ram_advice
@@ -226,10 +226,11 @@ def _row(plan: Plan, step: Step, live: int, field: tuple[int, int], evidence: Ev
     graph, target = plan.program.graph, plan.program.target
     size, expected = step_bytes(step), step_cycles(step, plan)
     cycles = Estimate(round(expected.cycles), "cycles", Origin.MODELLED)
-    stalls = expected.stalls
+    stalls = StallCycles.of(expected.stalls, Origin.MODELLED)
     if step.index in evidence.cycles:
         cycles = Estimate(evidence.cycles[step.index], "cycles", Origin.MEASURED)
-        stalls = evidence.stalls.get(step.index, stalls)
+    if step.index in evidence.stalls:
+        stalls = StallCycles.of(evidence.stalls[step.index], Origin.MEASURED)
     traffic = Traffic(size.input_bytes, size.output_bytes, size.weights_bytes)
     constants = (c for c in step.signature.constants if c is not None)
     return LayerRow(
@@ -256,7 +257,7 @@ def _row(plan: Plan, step: Step, live: int, field: tuple[int, int], evidence: Ev
         receptive_field=field,
         error=evidence.errors.get(step.index),
         instructions=evidence.instructions.get(step.index),
-        stall_cycles=StallCycles.of(stalls) if target.memory is not None else None,
+        stall_cycles=stalls if target.memory is not None else None,
     )
 
 
@@ -297,8 +298,9 @@ def _target(target: Target) -> TargetInfo:
 def _latency(layers: Sequence[LayerRow], plan: Plan, limits: Limits) -> Latency:
     waiting = sum(row.wait_cycles for row in layers)
     cycles, board = sum(row.all_cycles for row in layers), _stalls(layers)
-    origins = [row.cycles_origin for row in layers]
-    origin = worst([*origins, Origin.MODELLED] if waiting else origins)
+    core = worst(row.cycles_origin for row in layers)
+    waits = [Origin.MODELLED] if waiting else []
+    origin = worst([core, *waits, *([board.origin] if board else [])])
     seconds = cycles / plan.program.target.clock_hz
     return Latency(
         cycles=cycles,
@@ -310,6 +312,7 @@ def _latency(layers: Sequence[LayerRow], plan: Plan, limits: Limits) -> Latency:
         error=model_error(plan) if origin is Origin.MODELLED else None,
         feed=_fed_rows(layers, plan, limits),
         core_cycles=sum(row.cycles for row in layers) if board else None,
+        core_origin=core if board else None,
         stall_cycles=board,
     )
 
@@ -319,8 +322,13 @@ def _stalls(layers: Sequence[LayerRow]) -> StallCycles | None:
     rows = [row.stall_cycles for row in layers if row.stall_cycles is not None]
     if not rows:
         return None
-    names = [field.name for field in fields(StallCycles)]
-    return StallCycles(**{name: sum(getattr(row, name) for row in rows) for name in names})
+    return StallCycles(
+        sum(row.code for row in rows),
+        sum(row.constants for row in rows),
+        sum(row.rules for row in rows),
+        worst(row.origin for row in rows),
+        sum(row.data for row in rows),
+    )
 
 
 def _fed_rows(layers: Sequence[LayerRow], plan: Plan, limits: Limits) -> FedRows | None:

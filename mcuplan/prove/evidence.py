@@ -35,6 +35,7 @@ from mcuplan.record import (
     StallCycles,
     Verification,
 )
+from mcuplan.units import Origin
 
 __all__ = [
     "Agreement",
@@ -221,7 +222,7 @@ def core_record(proof: CoreProof, seen: Agreement | None = None) -> Verification
         instructions=proof.total.instructions,
         cycles=proof.total.cycles,
         outputs=seen.outputs if seen else (),
-        stall_cycles=StallCycles.of(stalls) if stalls != NO_STALLS else None,
+        stall_cycles=StallCycles.of(stalls, Origin.MEASURED) if stalls != NO_STALLS else None,
     )
 
 

@@ -31,18 +31,20 @@ class StallCycles:
         code: waiting for instructions in flash.
         constants: waiting for weights and other constants in flash.
         rules: of the pipeline, that the core's table of timings does not have.
+        origin: of those three.
         data: wait states of RAM regions, modelled; the same as wait_cycles.
     """
 
     code: int
     constants: int
     rules: Signed
+    origin: Origin
     data: int = 0
 
     @classmethod
-    def of(cls, stalls: Stalls, data: int = 0) -> StallCycles:
+    def of(cls, stalls: Stalls, origin: Origin) -> StallCycles:
         """Whole cycles."""
-        return cls(round(stalls.code), round(stalls.constants), round(stalls.rules), data)
+        return cls(round(stalls.code), round(stalls.constants), round(stalls.rules), origin)
 
     @property
     def flash(self) -> int:
@@ -64,8 +66,7 @@ class LayerRow:
         wait_cycles: wait states of RAM regions, modelled, on top of cycles.
         instructions: executed, from verify.
         removed_channels: dead channels of the model's layer that its output does not have.
-        stall_cycles: on a board whose flash is described, on top of cycles; their origin is that
-            of cycles.
+        stall_cycles: on a board whose flash is described, on top of cycles.
     """
 
     index: int
@@ -137,6 +138,7 @@ class Latency:
             known, or counted.
         feed: the calls that feed rows of the input, where it is fed.
         core_cycles: of cycles: what the core takes with memories that never wait.
+        core_origin: where core_cycles are from; origin is that of the sum.
         stall_cycles: of cycles: the others, on a board whose flash is described.
     """
 
@@ -149,6 +151,7 @@ class Latency:
     error: float | None = None
     feed: Annotated[FedRows | None, LEFT_OUT] = None
     core_cycles: Annotated[int | None, LEFT_OUT] = None
+    core_origin: Annotated[Origin | None, LEFT_OUT] = None
     stall_cycles: Annotated[StallCycles | None, LEFT_OUT] = None
 
 

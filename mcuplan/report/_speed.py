@@ -24,10 +24,13 @@ def how_known(latency: Latency) -> str:
         return "counted on the emulator"
     if latency.origin is not Origin.MODELLED:
         return latency.origin.value
+    stalls = latency.stall_cycles
+    if stalls and {latency.core_origin, stalls.origin} == {Origin.MEASURED}:
+        return "counted on the emulator, RAM modelled"
     if latency.error is None:
         return "modelled by rates, error not known"
     error = f"modelled, +-{max(1, math.ceil(100 * latency.error))} %"
-    return error if latency.stall_cycles else f"{error} at 0 wait states"
+    return error if stalls else f"{error} at 0 wait states"
 
 
 def cycle_sum(latency: Latency, clock_hz: int, link: str = ", ") -> str:

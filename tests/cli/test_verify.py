@@ -84,6 +84,7 @@ def test_check_remembers_what_verify_measured(
     assert 0 == run(["check", model, "-t", BOARD, "--all"])
     first, shown = report["layers"][0], capsys.readouterr().out
     stalls = first["stall_cycles"]
+    assert "measured" == stalls["origin"] == report["latency"]["core_origin"]
     assert f"{first['cycles']:,}" in shown
     assert f"{first['cycles'] + sum(stalls[k] for k in ('code', 'constants', 'rules')):,}" in shown
     assert 0 == run(["check", model, "-t", "rp2350", "-f", "json"])

@@ -179,6 +179,7 @@ def test_a_loop_that_fits_is_read_once(replay: ctypes.CDLL) -> None:
     "flash",
     [
         Flash(1, 12, 16, 1, 1),
+        Flash(1, 2, 16, 1, 1),
         Flash(1, 16, 8, 1, 1),
         Flash(1, 16, 24, 1, 1),
         Flash(1, 4, 256, 1, 1),

@@ -215,7 +215,10 @@ def sample_undecided() -> Undecided:
 
 def sample_board() -> Budget:
     """Counted on a board that waits for its flash, and for a RAM."""
-    budget, stalls = sample_budget(), StallCycles(900_000, 2_300_000, -90_000, 40_000)
+    budget, stalls = (
+        sample_budget(),
+        StallCycles(900_000, 2_300_000, -90_000, Origin.MODELLED, 40_000),
+    )
     layers = tuple(
         replace(row, wait_cycles=40_000, stall_cycles=stalls, cycles_origin=Origin.MEASURED)
         for row in budget.layers
@@ -229,7 +232,8 @@ def sample_board() -> Budget:
         wait_cycles=120_000,
         error=0.0312,
         core_cycles=sum(row.cycles for row in layers),
-        stall_cycles=StallCycles(2_700_000, 6_900_000, -270_000, 120_000),
+        core_origin=Origin.MEASURED,
+        stall_cycles=StallCycles(2_700_000, 6_900_000, -270_000, Origin.MODELLED, 120_000),
     )
-    run = replace(budget.verification[0], stall_cycles=stalls)
+    run = replace(budget.verification[0], stall_cycles=replace(stalls, origin=Origin.MEASURED))
     return replace(budget, layers=layers, latency=latency, verification=(run,))

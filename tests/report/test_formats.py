@@ -56,7 +56,9 @@ def test_golden_of_a_board(name: str, request: pytest.FixtureRequest) -> None:
     report = json.loads(render("json", budget))
     jsonschema.validate(report, SCHEMA, cls=jsonschema.Draft202012Validator)
     latency = report["latency"]
-    assert latency["cycles"] == latency["core_cycles"] + sum(latency["stall_cycles"].values())
+    stalls = latency["stall_cycles"]
+    assert {"measured", "modelled"} == {latency["core_origin"], stalls.pop("origin")}
+    assert latency["cycles"] == latency["core_cycles"] + sum(stalls.values())
 
 
 @pytest.mark.parametrize("name", format_names())
