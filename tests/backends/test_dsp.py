@@ -24,6 +24,7 @@ INF = float("inf")
 CONV = "mplan_conv2d_s8_dsp"
 PATCH = "mplan_conv2d_patch_s8_dsp"
 DEPTHWISE = "mplan_depthwise3x3_s8_dsp"
+DEPTHWISE_PLANES = "mplan_planes3x3_s8_dsp"
 ANY_DEPTHWISE = "mplan_depthwise_s8_dsp"
 DENSE = "mplan_dense_s8_dsp"
 AVERAGE = "mplan_avg_pool2d_s8_dsp"
@@ -56,6 +57,8 @@ DEPTHWISES = [
     (1, (0, 0, 0, 0), (5, 4, 2)),
     (1, (0, 1, 1, 0), (5, 3, 6)),
     (1, (1, 0, 0, 1), (3, 2, 5)),
+    (1, (1, 1, 1, 1), (41, 25, 6)),
+    (1, (0, 3, 5, 2), (6, 7, 9)),
     (2, (0, 0, 1, 1), (8, 6, 4)),
     (2, (1, 1, 1, 1), (6, 7, 2)),
     (2, (1, 1, 1, 1), (7, 8, 6)),
@@ -100,7 +103,7 @@ def test_depthwise(tmp_path: Path, arm_gcc: str, qemu: str) -> None:
     """Stride 1 and 2 with and without padding on each side give every byte."""
     program = BoardProgram(2)
     cases = DEPTHWISES + [_random_depthwise(program.rng) for _ in range(40)]
-    supported = 0
+    supported = planned = 0
     for stride, pads, shape in cases:
         if min(shape[0] + pads[0] + pads[2], shape[1] + pads[1] + pads[3]) < 3:
             continue
@@ -111,7 +114,12 @@ def test_depthwise(tmp_path: Path, arm_gcc: str, qemu: str) -> None:
         if found:
             program.add(sig, found)
             supported += 1
+        planes = supporting(KERNELS, DEPTHWISE_PLANES, sig)
+        if planes:
+            program.add(sig, planes)
+            planned += 1
     assert supported > len(DEPTHWISES)
+    assert planned > 10
     assert [] == program.run(tmp_path, arm_gcc, qemu)
 
 
