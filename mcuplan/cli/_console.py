@@ -85,7 +85,11 @@ def _error_text(error: McuplanError) -> str:
         said.append(f"  where: {lines(error.where, unicode=unicode)}")
     if error.hint:
         said.append(f"  hint: {lines(error.hint, unicode=unicode)}")
-    return "\n".join(said)
+    if not sys.stderr.isatty():  # programs find a message in its line
+        return "\n".join(said)
+    from mcuplan.report import wrap
+
+    return "\n".join(part for line in said for part in wrap(line, "", "    "))
 
 
 def _speaks_unicode(stream: object) -> bool:

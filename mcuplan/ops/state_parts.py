@@ -38,6 +38,11 @@ class PackState(Op):
     types = (*_PACKED, _FLOAT)
 
     @property
+    def label(self) -> str:
+        """What it makes of the initial values of a cell."""
+        return "FirstState"
+
+    @property
     def fixed_quant(self) -> Quant:
         """Outputs and cells, where there are some."""
         return state_quant(2, self.reach) if self.reach else state_quant(1, 0)
@@ -84,6 +89,11 @@ class StatePart(Op):
         Types((DType.INT16,), (DType.INT16,)),
         _FLOAT,
     )
+
+    @property
+    def label(self) -> str:
+        """What it takes out of a cell's state: an output of LSTM, GRU or RNN."""
+        return "LastCell" if self.part else "LastOutput"
 
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
         """One part of each sequence."""
