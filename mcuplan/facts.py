@@ -27,6 +27,7 @@ __all__ = [
     "OpsetAssumed",
     "OutOfOrder",
     "Overlapped",
+    "RamSpent",
     "ReadAsFloat",
     "ReadAsInt8",
     "Rewrite",
@@ -230,6 +231,15 @@ class FlashSpent:
 
 
 @dataclass(frozen=True, slots=True)
+class RamSpent:
+    """Steps that read copies of their weights: bytes of arena, and percent of cycles saved."""
+
+    steps: int
+    nbytes: int
+    fewer_cycles: float
+
+
+@dataclass(frozen=True, slots=True)
 class Trade:
     """What a choice of kernels gives up for what, against the fastest kernel of every step.
 
@@ -243,6 +253,7 @@ class Trade:
         at_a_rate: bytes were bought with cycles only where they are worth it.
         backwards: percent of cycles saved by other kernels for rows made backwards.
         flash: what was bought with flash to spare.
+        ram: what was bought with RAM to spare.
     """
 
     steps: int
@@ -255,6 +266,7 @@ class Trade:
     at_a_rate: bool = False
     backwards: float | None = None
     flash: FlashSpent | None = None
+    ram: RamSpent | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -215,6 +215,10 @@ def kernels(selected: Selected) -> str:
         parts.append(
             f"{more} more flash for {steps}, {trade.flash.fewer_cycles:.1f} % fewer cycles"
         )
+    if trade.ram is not None:
+        steps, more = f"{trade.ram.steps} of {trade.steps} steps", f"{trade.ram.nbytes:,} B"
+        better = f"{trade.ram.fewer_cycles:.1f} % fewer cycles"
+        parts.append(f"copies of the weights of {steps} in {more} more arena, {better}")
     return ("what fits: " if selected.among_fitting else "") + "; ".join(parts)
 
 

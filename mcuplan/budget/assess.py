@@ -35,6 +35,7 @@ from mcuplan.errors import McuplanError
 from mcuplan.facts import InFloat, StatesFound
 from mcuplan.findings import Finding, Severity
 from mcuplan.ir.graph import Graph, Port
+from mcuplan.ir.staging import staged_bytes
 from mcuplan.passes.dead_channels import Removal
 from mcuplan.record import (
     SCHEMA,
@@ -258,6 +259,7 @@ def _row(plan: Plan, step: Step, live: int, field: tuple[int, int], evidence: Ev
         error=evidence.errors.get(step.index),
         instructions=evidence.instructions.get(step.index),
         stall_cycles=stalls if target.memory is not None else None,
+        copied_bytes=staged_bytes(step.kernel, step.signature) if step.kernel.staged else None,
     )
 
 

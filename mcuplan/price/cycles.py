@@ -18,6 +18,7 @@ from types import MappingProxyType
 from typing import Any
 
 from mcuplan.ir.op import Kernel, Signature
+from mcuplan.ir.staging import staged_bytes
 from mcuplan.ir.work import Work
 from mcuplan.memory_system import NO_STALLS, Stalls
 from mcuplan.price.board import stalls_of
@@ -48,6 +49,8 @@ SMALL_CORES = frozenset({"cortex-m0", "cortex-m0plus"})
 # Cycles of libgcc (GCC 12.2) for one product and one sum of float32, beside the loop of the
 # kernel: 67 to 93 counted on an emulated Cortex-M3; on a Cortex-M0+ 143 to 183 instructions.
 _SOFT_FLOAT, _SOFT_FLOAT_SMALL = 90.0, 200.0
+
+_COPIED_BYTE = 1.06  # cycles of mplan_stage(), counted on an emulated Cortex-M4
 
 REFERENCE_CORE = "cortex-m4"
 """The core, and built-in target, that the constants are measured on."""
@@ -180,6 +183,9 @@ def expected_cycles(
     """
     work = work_of(kernel, signature, runs)
     core = _on_core(kernel, signature, target, work)
+    if kernel.staged:
+        copied = _COPIED_BYTE * staged_bytes(kernel, signature)
+        core = replace(core, cycles=core.cycles + copied)
     if target.memory is None:
         return core
     stalls, error = stalls_of(kernel, signature, target.memory, work, core.cycles)

@@ -67,6 +67,7 @@ class LayerRow:
         instructions: executed, from verify.
         removed_channels: dead channels of the model's layer that its output does not have.
         stall_cycles: on a board whose flash is described, on top of cycles.
+        copied_bytes: of the weights that scratch_bytes holds a copy of while the step runs.
     """
 
     index: int
@@ -101,6 +102,8 @@ class LayerRow:
         """Of the core, and what it waits."""
         flash = self.stall_cycles.flash if self.stall_cycles else 0
         return self.cycles + self.wait_cycles + flash
+
+    copied_bytes: Annotated[int | None, LEFT_OUT] = None
 
 
 @dataclass(frozen=True, slots=True)

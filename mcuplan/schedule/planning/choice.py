@@ -29,6 +29,7 @@ from mcuplan.schedule.planning.backwards import chosen_backwards
 from mcuplan.schedule.planning.by_rows import plan_rows
 from mcuplan.schedule.planning.rating import Rating
 from mcuplan.schedule.planning.spare_flash import spend_flash
+from mcuplan.schedule.planning.spare_ram import spend_ram
 from mcuplan.schedule.program import Plan, Program, Selected, Sharing, Streaming
 from mcuplan.solvers.effort import EFFORTS, Effort
 from mcuplan.targets import Target
@@ -179,6 +180,7 @@ def _plan_whole(
     placer = Placer(maker.place, lambda plan: plan.arena_bytes, maker.finish)
     rating, plain = Rating(aim.ram_limit, sharing.keep_inputs), choose(ways, aim, placer)
     choice = spend_flash(plain, more, aim, placer, _better(aim, rating))
+    choice = spend_ram(choice, aim, placer, rating.fits)
     choice = chosen_backwards(choice, ways, aim, placer, sharing)
     plans = [choice.placed]
     if aim.objective is Objective.LATENCY:

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Copies of weights in the arena, where RAM is to spare and flash is slow."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from mcuplan.budget.footprint import ram_bill
+from mcuplan.ir.graph import Graph
+from mcuplan.prove.fit.wiring import Wiring
+from mcuplan.record import Limits
+from mcuplan.schedule.kernels.objective import Aim, Objective, plan_cycles
+from mcuplan.schedule.planning.choice import plan_graph
+from mcuplan.schedule.program import Plan
+from mcuplan.targets import Target, load_target
+
+
+def _board(name: str = "nucleo-l4r5zi") -> Target:
+    return replace(load_target(name), backend="dsp")
+
+
+def _net() -> Graph:
+    """A layer of many pixels with few weights, and later ones with more weights."""
+    net = Wiring("copies")
+    x = net.conv(net.input(1, 16, 16, 4), 16, 3)
+    x = net.conv(x, 16, 1)
+    return net.graph(net.conv(net.conv(x, 32, 3, 2), 32, 1))
+
+
+def _plan(aim: Aim, target: Target | None = None) -> Plan:
+    return plan_graph(_net(), target or _board(), aim=aim, streaming="off")
+
+
+def _copied(plan: Plan) -> int:
+    return sum(step.kernel.staged for step in plan.program.steps)
+
+
+def test_latency_spends_what_ram_there_is() -> None:
+    """Never more than the limit, never slower than without; with enough of it the fastest."""
+    own = ram_bill(_plan(Aim(Objective.RAM)), Limits(), None).total_bytes
+    plans = []
+    for limit in range(own, 3 * own, own // 6):
+        aim = Aim(Objective.LATENCY, ram_limit=limit, flash_limit=0)
+        plans.append(_plan(aim))
+        assert ram_bill(plans[-1], Limits(), None).total_bytes <= limit
+    cycles = list(map(plan_cycles, plans))
+    assert cycles[-1] == min(cycles) < cycles[0]
+    assert _copied(plans[0]) < _copied(plans[-1])
+
+
+def test_a_plan_says_what_it_spent() -> None:
+    """Steps that read copies, and percents of their cycles."""
+    fast = _plan(Aim(Objective.LATENCY))
+    assert fast.selected is not None
+    spent = fast.selected.trade.ram
+    assert spent is not None
+    assert _copied(fast) == spent.steps
+    assert spent.nbytes >= 0 < spent.fewer_cycles
+
+
+@pytest.mark.parametrize("objective", [Objective.RAM, Objective.RAM_STRICT, Objective.FLASH])
+def test_other_objectives_spend_none(objective: Objective) -> None:
+    """What RAM or flash is saved for stays."""
+    assert 0 == _copied(_plan(Aim(objective)))
+
+
+def test_no_copies_where_flash_is_as_fast_as_ram() -> None:
+    """A core without wait states would only pay for the copying."""
+    plan = _plan(Aim(Objective.LATENCY), _board("cortex-m4"))
+    assert 0 == _copied(plan)
+
+
+def test_the_default_objective_spends_a_tenth() -> None:
+    """The arena grows by no more than that share of the limit."""
+    limit = 64 << 10
+    plan = _plan(Aim(Objective.BALANCED, ram_limit=limit))
+    least = _plan(Aim(Objective.BALANCED, ram_limit=limit), _board("cortex-m4"))
+    assert plan.arena_bytes <= least.arena_bytes * 1.05 + limit // 10
