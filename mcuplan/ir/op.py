@@ -369,9 +369,8 @@ def _as_operator(sig: Signature) -> tuple[int, ...]:
 class Kernel:
     """One C function for one operator and element type.
 
-    ``work`` counts what calls for all of the output do, given how many rows each of them
-    makes, by the parts that the loops of the function have (``pixel``, ``tap``, ...);
-    `mcuplan.price.cycles` knows what each part takes.
+    ``work`` counts what calls for all of the output do, given how many rows each of them makes, by
+    the parts that the loops of the function have; `mcuplan.price.cycles` knows what each takes.
     ``function`` is also the stem of its header and source file, and, with ``_t``, the
     name of its params struct (backends share the struct of the portable kernel).
     """
@@ -389,6 +388,7 @@ class Kernel:
     backend: str = "c99"
     requires: frozenset[str] = field(default_factory=frozenset)
     staged: bool = False  # weights are copied behind the scratch, and read from there
+    tall: int = 1  # rows that it makes together: a call for fewer takes as long
     trades_flash: bool = False  # keeps a multiple of the weights: only where flash is to spare
 
     def calls(self, sig: Signature) -> tuple[Call, ...]:

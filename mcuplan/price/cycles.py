@@ -3,8 +3,9 @@
 
 `codegen/kernels/<backend>/cycles.toml` holds, for each kernel function, the cycles of each
 part that ``Kernel.work`` counts, fitted to runs on the emulator of a Cortex-M4 without wait
-states, and how far the fit was off. `codegen/templates/cycles.toml` holds what the generated
-source takes beside them: finding what runs next, taking rows.
+states, and how far the fit was off; ``cycles.cortex-m0plus.toml`` the same of a Cortex-M0+.
+`codegen/templates/cycles.toml` holds what the generated source takes beside them: finding what
+runs next, taking rows.
 """
 
 from __future__ import annotations
@@ -28,11 +29,13 @@ from mcuplan.targets import Target, load_target
 __all__ = [
     "REFERENCE_CORE",
     "SMALL_CORES",
+    "SMALL_REFERENCE",
     "Calls",
     "Expected",
     "Ground",
     "Timing",
     "calls_timing",
+    "cycles_file",
     "expected_cycles",
     "forget_timings",
     "kernel_timings",
@@ -54,6 +57,9 @@ _COPIED_BYTE = 1.06  # cycles of mplan_stage(), counted on an emulated Cortex-M4
 
 REFERENCE_CORE = "cortex-m4"
 """The core, and built-in target, that the constants are measured on."""
+
+SMALL_REFERENCE = "cortex-m0plus"
+"""The one that those of sets with code for small cores are measured on, for small cores."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +92,11 @@ class Calls:
 
 
 @cache
-def kernel_timings(backend: str) -> Mapping[str, Timing]:
-    """Timings by kernel function, empty for a backend without a file."""
-    rows, beside = dict(_table(backend).get("kernels", {})), _calls_table()
+def kernel_timings(backend: str, core: str = REFERENCE_CORE) -> Mapping[str, Timing]:
+    """Timings by kernel function, empty for a backend without a file for that core."""
+    rows, beside = dict(_table(backend, core).get("kernels", {})), _calls_table()
+    if core != REFERENCE_CORE:
+        return MappingProxyType({name: _timing(row) for name, row in rows.items()})
     if backend == "c99":
         rows |= beside["kernels"]  # that only run by rows
     found = {name: _timing(row) for name, row in rows.items()}
@@ -123,11 +131,16 @@ def _calls_table() -> Mapping[str, Any]:
 
 
 @cache
-def _table(backend: str) -> Mapping[str, Any]:
-    path = codegen_dir() / "kernels" / backend / "cycles.toml"
+def _table(backend: str, core: str = REFERENCE_CORE) -> Mapping[str, Any]:
+    path = codegen_dir() / "kernels" / backend / cycles_file(core)
     if not path.is_file():
         return MappingProxyType({})
     return MappingProxyType(tomllib.loads(path.read_text(encoding="utf-8")))
+
+
+def cycles_file(core: str) -> str:
+    """Name of the file of a set that holds what was measured on a core."""
+    return "cycles.toml" if core == REFERENCE_CORE else f"cycles.{core}.toml"
 
 
 def forget_timings() -> None:
@@ -178,7 +191,7 @@ def expected_cycles(
     """Cycles of a kernel on a target, and what it waits for the flash of a board.
 
     ``runs`` are the output rows of each call; without them one call makes all.
-    Measured constants are those of the reference core. Another core takes them times the
+    Measured constants are those of a reference core. Another core takes them times the
     ratio of its rates to that core's; a kernel that nobody measured goes by rates alone.
     """
     work = work_of(kernel, signature, runs)
@@ -194,7 +207,7 @@ def expected_cycles(
 
 def _on_core(kernel: Kernel, signature: Signature, target: Target, work: Work) -> Expected:
     """Without wait states."""
-    timing, reference = timing_of(kernel), _reference_target()
+    timing, reference = _measured(kernel, target)
     if timing is None:
         ground = Ground.RATED if kernel.backend in target.rates else Ground.BORROWED
         return Expected(_rated_cycles(kernel, signature, target, kernel.backend), None, ground)
@@ -206,6 +219,15 @@ def _on_core(kernel: Kernel, signature: Signature, target: Target, work: Work) -
     rates = kernel.backend if both else "c99"
     here, there = (_rated_cycles(kernel, signature, t, rates) for t in (target, reference))
     return Expected(cycles * here / max(1.0, there) + soft, None, Ground.SCALED)
+
+
+def _measured(kernel: Kernel, target: Target) -> tuple[Timing | None, Target]:
+    """What was measured of a kernel on the core that is most like a target's, and that core."""
+    if target.core in SMALL_CORES:
+        timing = kernel_timings(kernel.backend, SMALL_REFERENCE).get(kernel.function)
+        if timing is not None:
+            return timing, _reference_target(SMALL_REFERENCE)
+    return timing_of(kernel), _reference_target(REFERENCE_CORE)
 
 
 def _soft_float_cycles(kernel: Kernel, signature: Signature, target: Target) -> float:
@@ -254,5 +276,5 @@ def _rated_cycles(kernel: Kernel, signature: Signature, target: Target, backend:
 
 
 @cache
-def _reference_target() -> Target:
-    return load_target(REFERENCE_CORE)
+def _reference_target(core: str) -> Target:
+    return load_target(core)

@@ -138,7 +138,8 @@ def overlaps(
             found[step.index] = pairs
         for pair in pairs:
             both = backwards and len(pairs) == 1 and not _goes_onward(step)
-            both = both and not step.kernel.trades_flash  # for speed, which single rows lose
+            kernel = step.kernel  # of two rows or more, which single ones take as long as
+            both = both and kernel.tall == 1 and not kernel.trades_flash
             entries |= _entries(buffers, pair, both=both)
     return Overlaps(MappingProxyType(entries), MappingProxyType(found))
 

@@ -18,6 +18,7 @@ ADD = "mplan_add_s8_scalar"
 DENSE = "mplan_dense_s8_scalar"
 DEPTHWISE = "mplan_depthwise3x3_s8_scalar"
 CONV = "mplan_conv2d_s8_scalar"
+WINOGRAD = "mplan_winograd_s8_scalar"
 BOARDS = pytest.mark.parametrize(
     ("board", "level"),
     [(M0PLUS, "-O0"), (M0PLUS, "-O2"), (M0PLUS, "-Os"), (M3, "-O2"), (M3, "-Os")],
@@ -40,6 +41,18 @@ CONVS = [
     ((17, 1), (2, 1), (1, 1), (8, 0, 8, 0), (19, 1, 3), 4),
     ((4, 4), (1, 1), (1, 1), (1, 1, 2, 2), (4, 4, 4), 2),
     ((3, 3), (1, 1), (1, 1), (1, 1, 1, 1), (1, 1, 16), 3),
+]
+# pads, (h, w, c), output channels
+WINOGRADS = [
+    ((1, 1, 1, 1), (8, 8, 16), 4),
+    ((1, 1, 1, 1), (4, 16, 32), 2),
+    ((1, 1, 1, 1), (6, 5, 8), 6),
+    ((0, 0, 0, 0), (9, 11, 24), 2),
+    ((2, 0, 1, 2), (3, 9, 40), 2),
+    ((1, 1, 1, 1), (1, 1, 8), 2),
+    ((1, 1, 1, 1), (5, 12, 3), 4),
+    ((0, 0, 0, 0), (3, 3, 1), 2),
+    ((1, 1, 1, 1), (5, 5, 33), 2),
 ]
 # strides, pads, (h, w, c)
 DEPTHWISES = [
@@ -69,6 +82,20 @@ def test_convolution(board: Board, level: str, tmp_path: Path, arm_gcc: str, qem
             assert found
             stays = kernel == stride == (1, 1) and not any(pads) and outputs == shape[2]
             program.add(sig, found, inplace=stays)
+    assert [] == program.run(tmp_path, arm_gcc, qemu, level)
+
+
+@BOARDS
+def test_winograd(board: Board, level: str, tmp_path: Path, arm_gcc: str, qemu: str) -> None:
+    """Tiles that reach beyond any side, all at once and row by row, give every byte."""
+    program = BoardProgram(6, board)
+    for pads, shape, outputs in WINOGRADS:
+        act = (-40.0, 60.0) if outputs % 3 == 0 else (-INF, INF)
+        op = Conv2D((3, 3), pads=pads, act=act)
+        sig = layer(op, program.rng, (1, *shape), (outputs, 3, 3, shape[2]), least=-128)
+        found = supporting(KERNELS, WINOGRAD, sig)
+        assert found
+        program.add(sig, found)
     assert [] == program.run(tmp_path, arm_gcc, qemu, level)
 
 

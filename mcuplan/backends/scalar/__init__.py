@@ -7,7 +7,7 @@ wherever two pixels share their weights.
 
 from __future__ import annotations
 
-from mcuplan.backends.scalar import _conv, _dense, _depthwise, _eltwise
+from mcuplan.backends.scalar import _conv, _dense, _depthwise, _eltwise, _winograd
 from mcuplan.backends.scalar._shared import BACKEND
 
 __all__ = ["BACKEND", "KERNELS"]
@@ -17,6 +17,7 @@ KERNELS = (
     *_eltwise.KERNELS,
     _depthwise.DEPTHWISE,
     _dense.POINTWISE,
+    _winograd.WINOGRAD,
     _conv.CONV,
     _conv.PIXELS,
     _dense.DENSE,

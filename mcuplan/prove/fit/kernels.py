@@ -12,7 +12,7 @@ from mcuplan.memory_system import MemorySystem
 from mcuplan.ops import all_kernels
 from mcuplan.ops.boundary import FlipSign
 from mcuplan.ops.row_sum import MeanOfSum, RowSum
-from mcuplan.price.cycles import REFERENCE_CORE, kernel_timings
+from mcuplan.price.cycles import REFERENCE_CORE, SMALL_REFERENCE, kernel_timings
 from mcuplan.prove.bench import Case, Row, count_cases, kernel_cases
 from mcuplan.prove.fit.least_squares import constants_table
 from mcuplan.prove.fit.shapes import macs_of, sweep
@@ -24,19 +24,20 @@ BY_ROWS = (MeanOfSum, RowSum)
 """Run in no other way: they are fitted to plans by rows."""
 
 _HEAD = """# SPDX-License-Identifier: 0BSD
-# Cycles of each part of a kernel (Kernel.work) on a Cortex-M4 without wait states, fitted to
+# Cycles of each part of a kernel (Kernel.work) on a {core} without wait states, fitted to
 # counts of single layers on the emulator, gcc -O2; errors are abs(modelled / counted - 1).
 # Made by `mcuplan bench --fit --backend {backend}`: do not edit.
 
 """
+_WRITTEN = {REFERENCE_CORE: "Cortex-M4", SMALL_REFERENCE: "Cortex-M0+"}
 _IN_ONE_IMAGE = 500  # cases: the emulated RAM holds what they read and write
 _MOST_MACS = 100_000  # of a shape that portable kernels are counted on
 _MOST_GROUPS = 4  # that a convolution which is not depthwise is counted with
 
 
-def reference(backend: str) -> Target:
-    """The core that is counted on, with one set of kernels."""
-    return replace(load_target(REFERENCE_CORE), backend=backend)
+def reference(backend: str, core: str = REFERENCE_CORE) -> Target:
+    """A core that is counted on, with one set of kernels."""
+    return replace(load_target(core), backend=backend)
 
 
 def kernels_of_set(backend: str) -> tuple[Kernel, ...]:
@@ -48,7 +49,10 @@ def kernels_of_set(backend: str) -> tuple[Kernel, ...]:
 
 
 def count_kernels(
-    backend: str, thin: int = 1, memory: MemorySystem | None = None
+    backend: str,
+    thin: int = 1,
+    memory: MemorySystem | None = None,
+    core: str = REFERENCE_CORE,
 ) -> Mapping[str, list[Row]]:
     """Rows of the sweep by kernel function, of one case in ``thin``, whole and row by row.
 
@@ -57,7 +61,7 @@ def count_kernels(
     Raises:
         ToolMissing, ToolFailed: compiler or emulator missing, or failed.
     """
-    target = replace(reference(backend), memory=memory)
+    target = replace(reference(backend, core), memory=memory)
     by_kernel: dict[str, list[Case]] = {}
     for case in kernel_cases(kernels_of_set(backend), sweep(), target):
         if _worth_it(case):
@@ -81,15 +85,22 @@ def _worth_it(case: Case) -> bool:
     return not misplaced and macs_of(case.shape) <= _MOST_MACS
 
 
-def cycles_text(backend: str, rows: Mapping[str, list[Row]], networks: Mapping[str, float]) -> str:
+def cycles_text(
+    backend: str,
+    rows: Mapping[str, list[Row]],
+    networks: Mapping[str, float],
+    core: str = REFERENCE_CORE,
+) -> str:
     """`cycles.toml` of a set; ``networks`` are errors over whole networks that were counted."""
     tables = [
         constants_table(f"kernels.{name}", rows[name], _unseen(backend, name, rows[name]))
         + f"shapes = {len(rows[name])}\n"
         for name in sorted(rows)
     ]
-    tables.append("".join(["[networks]\n", *(f"{n} = {e:.4f}\n" for n, e in networks.items())]))
-    return _HEAD.format(backend=backend) + "\n".join(tables)
+    if networks:
+        errors = (f"{name} = {error:.4f}\n" for name, error in networks.items())
+        tables.append("".join(["[networks]\n", *errors]))
+    return _HEAD.format(backend=backend, core=_WRITTEN[core]) + "\n".join(tables)
 
 
 def _unseen(backend: str, name: str, rows: Sequence[Row]) -> Mapping[str, float]:

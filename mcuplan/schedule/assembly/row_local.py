@@ -149,10 +149,16 @@ def row_program(program: Program, sharing: Sharing, *, feed: bool = False) -> Ro
         numbers.append(step.index)
         count = step.rows
         local = len(made.moves) > 1 or count == 1
-        runs.append(tuple((y, y + 1) for y in range(count)) if local else ((0, count),))
+        runs.append(tuple(_in_turn(step)) if local else ((0, count),))
     return RowProgram(
         RowGraph(tuple(tensors), tuple(steps)), program, aliases, index, tuple(numbers), tuple(runs)
     )
+
+
+def _in_turn(step: Step) -> Iterator[tuple[int, int]]:
+    """Rows that the kernel of a row-local step makes together, one move after the other."""
+    count, tall = step.rows, step.kernel.tall
+    return ((y, min(y + tall, count)) for y in range(0, count, tall))
 
 
 def _read(step: Step) -> tuple[int, ...]:
@@ -228,9 +234,9 @@ def _moves(
             yield Move((rows(read[0], y, y + 1), *first), int(y + 1 == count))
     else:
         spans = [(i, signature.rows_read(i).tolist()) for i in read]
-        for y in range(output.rows):
-            found = (rows(i, *span) for i, by_row in spans for span in by_row[y])
-            yield Move(tuple(dict.fromkeys(one for one in found if one[1] < one[2])), y + 1)
+        for y, end in _in_turn(step):
+            found = (rows(i, *span) for i, by_row in spans for own in by_row[y:end] for span in own)
+            yield Move(tuple(dict.fromkeys(one for one in found if one[1] < one[2])), end)
 
 
 def _replaced(

@@ -3,14 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from mcuplan.backends import kernels_for
 from mcuplan.errors import Problems, UnsupportedOp
 from mcuplan.ir.graph import Graph, Node
-from mcuplan.ir.op import Signature
+from mcuplan.ir.op import Kernel, Signature
 from mcuplan.price import Ground, expected_cycles
 from mcuplan.schedule.program import Program, Step
 from mcuplan.targets import Target
@@ -23,6 +23,7 @@ __all__ = [
     "candidates_of",
     "program_of",
     "select_kernels",
+    "tall_apart",
     "traded_apart",
 ]
 
@@ -83,10 +84,18 @@ def candidates_of(graph: Graph, target: Target) -> Ways:
 
 def traded_apart(ways: Ways) -> tuple[Ways, Ways]:
     """Ways to run each node without kernels that trade flash for speed, and those alone."""
+    return _apart(ways, lambda kernel: kernel.trades_flash)
 
-    def with_(traded: bool) -> Ways:
+
+def tall_apart(ways: Ways) -> tuple[Ways, Ways]:
+    """Ways to run each node by kernels that make a row at a time, and those that make several."""
+    return _apart(ways, lambda kernel: kernel.tall > 1)
+
+
+def _apart(ways: Ways, has: Callable[[Kernel], bool]) -> tuple[Ways, Ways]:
+    def with_(wanted: bool) -> Ways:
         return {
-            name: tuple(c for c in found if c.step.kernel.trades_flash is traded)
+            name: tuple(c for c in found if has(c.step.kernel) is wanted)
             for name, found in ways.items()
         }
 

@@ -12,6 +12,7 @@ from mcuplan.schedule.kernels.objective import Aim, Objective
 from mcuplan.schedule.kernels.select import Offers
 from mcuplan.schedule.planning.flash_by_rows import with_flash
 from mcuplan.schedule.planning.rating import Rating
+from mcuplan.schedule.planning.several_rows import plans_of_several_rows
 from mcuplan.schedule.planning.streamed import plan_lowered
 from mcuplan.schedule.program import Plan, Sharing
 from mcuplan.solvers.effort import Effort
@@ -44,6 +45,7 @@ def plan_rows(
         InputTooLarge: rows would lie further apart than the generated code can say.
     """
     sharing, aim, plans = sharing or Sharing(), aim or Aim(), list[Plan]()
+    effort, rating = effort or Effort(), Rating(aim.ram_limit, sharing.keep_inputs)
     refused: list[UsageError | InputTooLarge] = []
     offers = offers or Offers(target)
     lowerings = row_lowerings(graph, fed=feed)
@@ -56,9 +58,9 @@ def plan_rows(
             plans += [plan] if plan is not None else []
             if plan is not None and aim.objective is Objective.LATENCY and not feed:
                 plans.append(with_flash(lowered, plan, offers, sharing, effort, aim))
+                plans += plans_of_several_rows(lowered, offers, sharing, effort, rating)
     if len(refused) == len(lowerings):
         raise refused[0]
-    rating = Rating(aim.ram_limit, sharing.keep_inputs)
     return _best(plans, aim.objective, rating) if plans else None
 
 

@@ -11,6 +11,7 @@ from mcuplan.schedule.assembly.regions import spread
 from mcuplan.schedule.code import model_code
 from mcuplan.schedule.kernels.objective import plan_cycles
 from mcuplan.schedule.program import Plan
+from mcuplan.targets import Target
 
 __all__ = ["Rating", "apart_bytes"]
 
@@ -51,6 +52,11 @@ class Rating:
     def fastest(self, plans: Sequence[Plan]) -> Plan:
         """The one with the least cycles of those that fit, then with the least arena."""
         return min(plans, key=lambda p: (not self.fits(p), self.cycles(p), p.arena_bytes))
+
+    def room(self, target: Target) -> int:
+        """Bytes of RAM that everything together may take."""
+        room = sum(region.usable_bytes for region in target.ram)
+        return room if self.ram_limit is None else min(room, self.ram_limit)
 
     def fits(self, plan: Plan, apart: int | None = None) -> bool:
         """Whether every region holds what lies there, and all of it keeps the limit.

@@ -20,7 +20,7 @@ from mcuplan.schedule.assembly.row_local import (
 from mcuplan.schedule.assembly.row_reach import unit_for
 from mcuplan.schedule.kernels.choose import Placer, choose, kernels_of
 from mcuplan.schedule.kernels.objective import Aim, Objective
-from mcuplan.schedule.kernels.select import Candidate, Offers, program_of, traded_apart
+from mcuplan.schedule.kernels.select import Candidate, Offers, program_of, tall_apart, traded_apart
 from mcuplan.schedule.planning.rating import Rating
 from mcuplan.schedule.program import FEED, Allocation, Plan, Run, Selected, Sharing
 from mcuplan.solvers.effort import Effort
@@ -57,7 +57,7 @@ def plan_lowered(
         InputTooLarge: rows would lie further apart than the generated code can say.
     """
     sharing, aim, effort = sharing or Sharing(), aim or Aim(), effort or Effort()
-    (ways, _), target = traded_apart(offers.of(graph)), offers.target
+    (ways, _), target = tall_apart(traded_apart(offers.of(graph))[0]), offers.target
 
     def by_rows(chosen: Mapping[str, Candidate]) -> RowProgram:
         return row_program(program_of(graph, target, chosen), sharing, feed=feed)

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Spare RAM buys speed: plans by rows with kernels that make several rows together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+
+from mcuplan.errors import InputTooLarge
+from mcuplan.facts import Trade
+from mcuplan.ir.graph import Graph
+from mcuplan.schedule.assembly.row_local import RowProgram, has_too_many_rows, row_program
+from mcuplan.schedule.kernels.objective import Objective
+from mcuplan.schedule.kernels.select import Offers, program_of, tall_apart, traded_apart
+from mcuplan.schedule.planning.rating import Rating
+from mcuplan.schedule.planning.streamed import least_bytes, streamed_plan
+from mcuplan.schedule.program import Plan, Selected, Sharing
+from mcuplan.solvers.effort import Effort
+from mcuplan.solvers.rows.order import find_row_order, smooth
+
+__all__ = ["plans_of_several_rows"]
+
+_SHARES = (0.97, 0.9, 0.8, 0.65)  # of the RAM: peaks of orders with long runs
+
+
+def plans_of_several_rows(
+    graph: Graph, offers: Offers, sharing: Sharing, effort: Effort, rating: Rating
+) -> Iterator[Plan]:
+    """Plans of a lowered graph for the RAM there is; none where no kernel wants several rows.
+
+    Where that is too little for all of these kernels, those that save most come first.
+    """
+    ways, tall = tall_apart(traded_apart(offers.of(graph))[0])
+    chosen = {name: found[0] for name, found in ways.items()}
+    saved = {n: chosen[n].cycles - c[0].cycles for n, c in tall.items() if c}
+    wanted = sorted((n for n, cycles in saved.items() if cycles > 0), key=lambda n: -saved[n])
+    if not wanted or has_too_many_rows(program_of(graph, offers.target, chosen)):
+        return
+    room, best = rating.room(offers.target), list[Plan]()
+    for names in (wanted, *([name] for name in wanted)):
+        trial = chosen | {name: tall[name][0] for name in names}
+        rowed = row_program(program_of(graph, offers.target, trial), sharing)
+        plans = [plan for plan in _plans(rowed, sharing, effort, room) if rating.fits(plan)]
+        if plans:
+            chosen, best = trial, plans
+            if names is wanted:
+                break
+    selected = Selected(Objective.LATENCY.value, Trade(len(chosen)))
+    yield from (replace(plan, selected=selected) for plan in best)
+
+
+def _plans(rowed: RowProgram, sharing: Sharing, effort: Effort, room: int) -> Iterator[Plan]:
+    """Plans with runs of several lengths, the longest first."""
+    limits = [int(share * room) for share in _SHARES]
+    if least_bytes(rowed.graph) > limits[0]:
+        return
+    found = find_row_order(rowed.graph, states=effort.row_states, limit_bytes=limits[1])
+    for limit in (*(limit for limit in limits if limit > found.peak_bytes), found.peak_bytes):
+        order = smooth(rowed.graph, found, limit)
+        with suppress(InputTooLarge):  # rows lie further apart than C code can say
+            yield streamed_plan(rowed, sharing, effort, order)

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Plans by rows with kernels that make several rows together."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from mcuplan.ir.graph import Graph
+from mcuplan.prove.fit.wiring import Wiring
+from mcuplan.schedule.kernels.objective import Aim, Objective, plan_cycles
+from mcuplan.schedule.planning.choice import plan_graph
+from mcuplan.schedule.planning.rating import apart_bytes
+from mcuplan.schedule.program import Plan, Streaming
+from mcuplan.targets import Target, load_target
+
+
+def _m0plus() -> Target:
+    return replace(load_target("cortex-m0plus"), backend="scalar")
+
+
+def _net() -> Graph:
+    """More than the RAM limits of these tests hold as a whole."""
+    net = Wiring("rows")
+    x = net.conv(net.input(1, 24, 24, 8), 16, 3)
+    y = net.conv(x, 16, 3)
+    return net.graph(net.conv(net.sum([x, y]), 4, 3, 2))
+
+
+def _plan(objective: Objective, limit: int | None, streaming: Streaming = "auto") -> Plan:
+    return plan_graph(_net(), _m0plus(), aim=Aim(objective, limit), streaming=streaming)
+
+
+def _tall_runs(plan: Plan) -> list[tuple[int, int]]:
+    steps = plan.program.steps
+    tall = {step.index: step.kernel.tall for step in steps if step.kernel.tall > 1}
+    return [(run.end - run.first, tall[run.step]) for run in plan.runs if run.step in tall]
+
+
+def test_spare_ram_buys_rows_made_together() -> None:
+    """The more RAM, the faster; runs of such a kernel are no shorter than what it makes."""
+    plans = [_plan(Objective.LATENCY, limit) for limit in (9_000, 18_000, 22_000, 30_000)]
+
+    cycles = [plan_cycles(plan) for plan in plans]
+    assert cycles == sorted(cycles, reverse=True)
+    assert cycles[0] > 1.5 * cycles[-1]
+    assert not _tall_runs(plans[0])
+    for plan, limit in zip(plans[1:], (18_000, 22_000, 30_000), strict=True):
+        assert plan.arena_bytes + apart_bytes(plan) <= limit
+        assert _tall_runs(plan)
+        assert all(count % tall == 0 for count, tall in _tall_runs(plan))
+
+
+def test_other_plans_by_rows_make_single_rows() -> None:
+    """A kernel that makes rows together is none for plans that call it row by row."""
+    for objective in (Objective.BALANCED, Objective.RAM, Objective.RAM_STRICT):
+        plan = _plan(objective, None)
+        assert plan.is_straight or not _tall_runs(plan)
+    assert not _tall_runs(_plan(Objective.LATENCY, None, "input"))
+
+
+def test_rows_made_together_are_made_in_order() -> None:
+    """No plan makes such rows from the last to the first, which is one at a time."""
+    whole = _plan(Objective.LATENCY, 60_000, "off")
+
+    assert _tall_runs(whole)
+    assert not any(run.descending for run in whole.runs if run.step < 2)
