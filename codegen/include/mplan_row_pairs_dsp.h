@@ -21,6 +21,31 @@ extern "C" {
  */
 #define MPLAN_PLANE_COLUMN (4U) /* words */
 
+/* Where two output rows go. */
+typedef struct {
+    int8_t *out;    /* the upper one */
+    uint32_t below; /* from it to the lower one; 0: there is none */
+} mplan_place_t;
+
+/* Where pairs of the output rows [y0, y1) go, at most `most`; returns how many there are. */
+static inline size_t mplan_find_places(const mplan_rows_t *rows, int8_t *out, size_t y0, size_t y1,
+                                       mplan_place_t *places, size_t most)
+{
+    size_t count = 0U;
+
+    for (size_t y = y0; (y < y1) && (count < most); y += 2U) {
+        int8_t *const to = &out[mplan_row(rows, y)];
+
+        places[count].out = to;
+        places[count].below = 0U;
+        if ((y + 1U) < y1) {
+            places[count].below = (uint32_t)(&out[mplan_row(rows, y + 1U)] - to);
+        }
+        count++;
+    }
+    return count;
+}
+
 /* The two rows of a plane: where they are, and from pixel to pixel; 0 where a row is padding. */
 typedef struct {
     const int8_t *upper;

@@ -25,6 +25,7 @@ CONV = "mplan_conv2d_s8_dsp"
 PATCH = "mplan_conv2d_patch_s8_dsp"
 DEPTHWISE = "mplan_depthwise3x3_s8_dsp"
 DEPTHWISE_PLANES = "mplan_planes3x3_s8_dsp"
+PLANES = "mplan_planes_s8_dsp"
 ANY_DEPTHWISE = "mplan_depthwise_s8_dsp"
 DENSE = "mplan_dense_s8_dsp"
 AVERAGE = "mplan_avg_pool2d_s8_dsp"
@@ -139,6 +140,27 @@ def test_depthwise_of_any_window(tmp_path: Path, arm_gcc: str, qemu: str) -> Non
             found = supporting(KERNELS, ANY_DEPTHWISE, sig)
             assert found, kernel
             program.add(sig, found)
+    assert [] == program.run(tmp_path, arm_gcc, qemu)
+
+
+def test_depthwise_of_planes(tmp_path: Path, arm_gcc: str, qemu: str) -> None:
+    """Windows of 5 and 7, strides, any padding and odd sizes give every byte."""
+    program = BoardProgram(12)
+    found = 0
+    for size in (5, 7) * 24:
+        rng, stride = program.rng, int(program.rng.integers(1, 3))
+        pads = tuple(int(v) for v in rng.integers(0, size, 4))
+        shape = (*(int(v) for v in rng.integers(1, 22, 2)), int(rng.integers(4, 10)))
+        act = (-30.0, 90.0) if shape[2] % 4 == 0 else (-INF, INF)
+        op = Conv2D((size, size), (stride, stride), (1, 1), pads, shape[2], act)  # type: ignore[arg-type]
+        if min(shape[0] + pads[0] + pads[2], shape[1] + pads[1] + pads[3]) < size:
+            continue
+        sig = layer(op, rng, (1, *shape), (shape[2], size, size, 1), least=-128)
+        kernel = supporting(KERNELS, PLANES, sig)
+        if kernel:
+            program.add(sig, kernel)
+            found += 1
+    assert found > 20
     assert [] == program.run(tmp_path, arm_gcc, qemu)
 
 

@@ -5,12 +5,6 @@
 
 #define CHANNEL_WORDS (8U) /* packed */
 
-/* Where two output rows of a channel go. */
-typedef struct {
-    int8_t *out;    /* the upper one */
-    uint32_t below; /* from it to the lower one; 0: there is none */
-} place_t;
-
 /* What `four_channels` needs, copied to its stack frame: the offsets stand in the assembly. */
 typedef struct {
     int32_t multiplier;         /*  0: of the channel */
@@ -20,14 +14,14 @@ typedef struct {
     uint32_t below;             /* 16: to the row below */
     const uint32_t *end;        /* 20: of the columns that come in twos, in the upper plane */
     int32_t bias;               /* 24: of the channel */
-    const place_t *place;       /* 28: of the next two rows */
-    const place_t *place_end;   /* 32 */
+    const mplan_place_t *place;     /* 28: of the next two rows */
+    const mplan_place_t *place_end;   /* 32 */
     uint32_t plane;             /* 36: bytes */
     const int32_t *packed;      /* 40: of the next channel */
     const uint32_t *planes;     /* 44: its words of the first plane */
     uint32_t number;            /* 48: of the channel */
     uint32_t odd;               /* 52: columns */
-    const place_t *places;      /* 56 */
+    const mplan_place_t *places;      /* 56 */
     const int32_t *packed_end;  /* 60 */
     uint32_t twos;              /* 64: bytes of columns that come in twos */
 } job_t;
@@ -108,30 +102,11 @@ static void limit(const mplan_planes3x3_s8_dsp_t *p, int8_t *out)
     }
 }
 
-/* Where the pairs of output rows of a strip go; returns how many there are. */
-static size_t find_places(const mplan_planes3x3_s8_dsp_t *p, place_t *places, int8_t *out,
-                          size_t y0, size_t y1)
-{
-    size_t count = 0U;
-
-    for (size_t y = y0; (y < y1) && (count < p->strip); y += 2U) {
-        int8_t *const to = &out[mplan_row(&p->out_rows, y)];
-
-        places[count].out = to;
-        places[count].below = 0U;
-        if ((y + 1U) < y1) {
-            places[count].below = (uint32_t)(&out[mplan_row(&p->out_rows, y + 1U)] - to);
-        }
-        count++;
-    }
-    return count;
-}
-
 MPLAN_KERNEL
 void mplan_planes3x3_s8_dsp(const mplan_planes3x3_s8_dsp_t *p, const int8_t *in,
                                       int8_t *out, size_t y0, size_t y1, int8_t *scratch)
 {
-    place_t *const places = (place_t *)(void *)scratch;
+    mplan_place_t *const places = (mplan_place_t *)(void *)scratch;
     mplan_pair_t *const pairs = (mplan_pair_t *)(void *)&places[p->strip];
     uint32_t *const planes = (uint32_t *)(void *)&pairs[p->strip + 1U];
     mplan_planes_t from;
@@ -153,7 +128,7 @@ void mplan_planes3x3_s8_dsp(const mplan_planes3x3_s8_dsp_t *p, const int8_t *in,
     job.twos = (p->out_w - job.odd) * MPLAN_PLANE_COLUMN * (uint32_t)sizeof(uint32_t);
     job.places = places;
     for (size_t y = y0; y < y1; y += 2U * count) {
-        count = find_places(p, places, out, y, y1);
+        count = mplan_find_places(&p->out_rows, out, y, y1, places, p->strip);
         job.place_end = &places[count];
         mplan_find_pairs(&from, pairs, count + 1U, (int32_t)y - (int32_t)p->pad_top);
         for (size_t c = 0U; c < p->channels; c += 4U) {
