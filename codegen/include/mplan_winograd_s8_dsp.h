@@ -33,11 +33,13 @@ extern "C" {
  *                          0  2 -1 -2  1  0          1 -2  4
  *                          0  4  0 -5  0  1          0  0 12
  *
+ * Of a kernel of 3x1 or 1x3 a tile is 4 pixels down or along: V = B' d, U = G g, f = 24.
+ *
  * V and U are int16: at most 4 * 128 and 9 * 128; 17,340 of inputs from 0 to 255, and 144 * 128.
  * Sums may wrap: the generator has proved that f times the accumulator stays in int32, and the
  * division by f leaves no remainder. For n = 4 V is made of d + 128, and of the first of two
- * channels that share a word 13,056 more, so that it is not negative; the sums start from what
- * takes both off again.
+ * channels that share a word 13,056 more (along one axis 2,048), so that it is not negative; the
+ * sums start from what takes both off again.
  *
  * packed: for each two output channels a, b
  *   for each position
@@ -59,7 +61,8 @@ typedef struct {
     uint16_t out_c; /* even */
     uint16_t pad_top;
     uint16_t pad_left;
-    uint8_t tile; /* n */
+    uint8_t tile_h; /* 2 and 2, 4 and 4; of a kernel of 3x1 or 1x3 4 and 1, or 1 and 4 */
+    uint8_t tile_w;
     int8_t in_zero_point; /* value of a padding element */
     int8_t out_zero_point;
     int8_t act_min;
@@ -67,10 +70,11 @@ typedef struct {
 } mplan_winograd_s8_dsp_t;
 
 /**
- * Output rows [y0, y1), n at a time. in: [in_h][in_w][in_c], out: [out_h][out_w][out_c], rows found
- * by address. out must not overlap the input rows that are still to be read.
- * scratch, with k = (n + 2)^2: 64 + 16 * n^2, 168 where n = 4, 8 * k * in_c for four tiles, the
- * larger of 32 * k and k * in_c, n - 1 output rows of pixels up to a multiple of n; aligned to 4.
+ * Output rows [y0, y1), tile_h at a time. in: [in_h][in_w][in_c], out: [out_h][out_w][out_c], rows
+ * found by address. out must not overlap the input rows that are still to be read.
+ * scratch, of tiles with m pixels and k positions: 64 + 16 * m, 8 * k * in_c for four tiles, 168
+ * where k = 36, the larger of 32 * k and k * in_c, and tile_h - 1 (at least one) output rows of
+ * pixels up to a multiple of tile_w; aligned to 4.
  */
 void mplan_winograd_s8_dsp(const mplan_winograd_s8_dsp_t *p, const int8_t *in, int8_t *out,
                            size_t y0, size_t y1, int8_t *scratch);

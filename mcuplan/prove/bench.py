@@ -211,8 +211,9 @@ def bench(target: Target, shapes: Sequence[Shape] = SHAPES) -> tuple[Row, ...]:
 def kernel_cases(
     kernels: Sequence[Kernel], shapes: Sequence[Shape], target: Target
 ) -> tuple[Case, ...]:
-    """Each kernel with each of the shapes that it supports."""
+    """Each kernel with each of the shapes that it supports; their order is no matter of speed."""
     wanted = [(kernel.op, kernel.function) for kernel in kernels]
+    places = {kernel: place for place, kernel in enumerate(kernels)}
     found = []
     for real in (False, True):
         taken = [shape for shape in shapes if shape.form(real=real)]
@@ -221,7 +222,7 @@ def kernel_cases(
         found += [
             Case(shape, way.step.kernel, real)
             for shape, node in zip(taken, graph.nodes, strict=True)
-            for way in ways[node.name]
+            for way in sorted(ways[node.name], key=lambda w: places.get(w.step.kernel, -1))
             if (way.step.kernel.op, way.step.kernel.function) in wanted
         ]
     return tuple(found)

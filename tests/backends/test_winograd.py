@@ -17,6 +17,17 @@ from mcuplan.ops.conv2d import Conv2D
 INF = float("inf")
 WINOGRAD = "mplan_winograd_s8_dsp"
 
+# kernel, pads, (h, w, c), output channels
+LINES = [
+    ((3, 1), (1, 0, 1, 0), (17, 1, 16), 6),
+    ((3, 1), (0, 0, 0, 0), (9, 1, 4), 2),
+    ((3, 1), (2, 0, 2, 0), (1, 1, 4), 2),
+    ((3, 1), (2, 1, 1, 2), (6, 3, 20), 4),
+    ((3, 1), (2, 0, 0, 0), (40, 1, 64), 8),
+    ((1, 3), (0, 1, 0, 1), (1, 17, 16), 6),
+    ((1, 3), (0, 0, 0, 0), (3, 9, 8), 4),
+    ((1, 3), (1, 2, 0, 1), (4, 2, 32), 2),
+]
 # pads, (h, w, c), output channels
 TILES = [
     ((1, 1, 1, 1), (6, 8, 8), 8),
@@ -59,6 +70,19 @@ def test_tiles(level: str, tmp_path: Path, arm_gcc: str, qemu: str) -> None:
     assert [] == program.run(tmp_path, arm_gcc, qemu, level)
 
 
+def test_tiles_of_a_line(tmp_path: Path, arm_gcc: str, qemu: str) -> None:
+    """Kernels of three taps along either axis: every byte."""
+    program = BoardProgram(11)
+    for kernel, pads, shape, outputs in LINES:
+        for act in ((-40.0, 60.0), (-INF, INF)):
+            op = Conv2D(kernel, (1, 1), (1, 1), pads, 1, act)
+            weights = (outputs, *kernel, shape[2])
+            sig = layer(op, program.rng, (1, *shape), weights, least=-128)
+            (found,) = _tiled(sig)
+            program.add(sig, found)
+    assert [] == program.run(tmp_path, arm_gcc, qemu)
+
+
 def test_tiles_take_the_ends_of_their_words(tmp_path: Path, arm_gcc: str, qemu: str) -> None:
     """Weights that make the largest transforms, and sums that wrap, are exact."""
     program = BoardProgram(10)
@@ -88,12 +112,11 @@ def test_transformed_inputs_stay_in_their_halves() -> None:
             [0, 4, 0, -5, 0, 1],
         ]
     )
-    factors = np.einsum("ia,jb->ijab", axis, axis)
-    high, low = (255 * f(factors, 0).sum(axis=(2, 3)) for f in (np.maximum, np.minimum))
-    assert high.max() < 1 << 15
-    assert low.min() >= -(1 << 15)
-    assert (low + 13056).min() >= 0
-    assert (high + 13056).max() < 1 << 15
+    of_squares = np.einsum("ia,jb->ijab", axis, axis).reshape(36, 36)
+    for factors, lift in ((of_squares, 13056), (axis, 2048)):
+        high, low = (255 * part(factors, 0).sum(axis=-1) for part in (np.maximum, np.minimum))
+        assert -(1 << 15) <= low.min() < high.max() < 1 << 15
+        assert 0 <= (low + lift).min() < (high + lift).max() < 1 << 15
 
 
 @pytest.mark.parametrize(
@@ -103,7 +126,8 @@ def test_transformed_inputs_stay_in_their_halves() -> None:
         (Conv2D((3, 3)), (4, 4, 8), 3),
         (Conv2D((3, 3), (2, 1)), (5, 5, 4), 4),
         (Conv2D((3, 3), (1, 1), (1, 2)), (6, 6, 4), 4),
-        (Conv2D((3, 1)), (5, 5, 4), 4),
+        (Conv2D((3, 2)), (5, 5, 4), 4),
+        (Conv2D((1, 1)), (5, 5, 4), 4),
         (Conv2D((3, 3), (1, 1), (1, 1), (0, 0, 0, 0), 2), (4, 4, 8), 4),
     ],
 )

@@ -1,23 +1,30 @@
 /* SPDX-License-Identifier: 0BSD */
 #include <string.h>
 
+#include "mplan_tiles1_dsp.h"
 #include "mplan_tiles2_dsp.h"
 #include "mplan_tiles4_dsp.h"
 #include "mplan_winograd_s8_dsp.h"
 
 #define MOST_LINES (6U)
 
+/* Input pixels along a tile of n: a kernel of 3, or of 1 where the tile is a single pixel. */
+static size_t side_of(size_t n)
+{
+    return (n > 1U) ? (n + 2U) : 1U;
+}
+
 /* Where the input rows of some output rows are, NULL outside. */
 static void find_lines(const mplan_winograd_s8_dsp_t *p, const int8_t *in, const int8_t **lines,
                        size_t y, size_t rows)
 {
-    const size_t side = (size_t)p->tile + 2U;
+    const size_t side = side_of(p->tile_h);
 
     for (size_t i = 0U; i < side; i++) {
         const int32_t from = ((int32_t)y + (int32_t)i) - (int32_t)p->pad_top;
 
         lines[i] = NULL;
-        if (i >= (rows + 2U)) { /* of rows that there are not */
+        if ((i > 2U) && (i >= (rows + 2U))) { /* of rows that there are not */
             lines[i] = lines[i - 1U];
         } else if ((from >= 0) && (from < (int32_t)p->in_h)) {
             lines[i] = &in[mplan_row(&p->in_rows, (size_t)from)];
@@ -32,12 +39,12 @@ static void find_tile(const mplan_winograd_s8_dsp_t *p, mplan_tiles_t *job,
                       const int8_t *const *lines, int8_t *copy, int32_t x)
 {
     const size_t in_c = p->in_c;
-    const int32_t side = (int32_t)p->tile + 2;
+    const int32_t side = (int32_t)side_of(p->tile_w);
     const int32_t first = (x < 0) ? -x : 0; /* pixels */
     const int32_t left = (int32_t)p->in_w - x;
     const int32_t end = (left < side) ? left : side;
 
-    for (size_t i = 0U; i < (size_t)side; i++) {
+    for (size_t i = 0U; i < side_of(p->tile_h); i++) {
         int8_t *const to = &copy[i * (size_t)side * in_c];
 
         if ((lines[i] != NULL) && (first == 0) && (end == side)) {
@@ -51,6 +58,9 @@ static void find_tile(const mplan_winograd_s8_dsp_t *p, mplan_tiles_t *job,
             job->lines[i] = to;
         }
     }
+    for (size_t i = 1U; (p->tile_h == 1U) && (i < (size_t)side); i++) {
+        job->lines[i] = &job->lines[i - 1U][in_c]; /* of a single row its pixels */
+    }
 }
 
 /* Input of one tile to its lane. */
@@ -58,7 +68,9 @@ static void transform(const mplan_winograd_s8_dsp_t *p, const mplan_tiles_t *job
 {
     uint32_t *const to = &job->inputs[lane];
 
-    if (p->tile == 2U) {
+    if (p->tile_h != p->tile_w) {
+        mplan_tiles1_inputs(job, to);
+    } else if (p->tile_h == 2U) {
         mplan_tiles2_inputs(job, to);
     } else {
         mplan_tiles4_inputs(job, to);
@@ -68,8 +80,10 @@ static void transform(const mplan_winograd_s8_dsp_t *p, const mplan_tiles_t *job
 /* All channels of the tiles that wait. */
 static void flush(const mplan_winograd_s8_dsp_t *p, mplan_tiles_t *job, int8_t **outs, size_t count)
 {
-    job->outs_end = &outs[count * p->tile * p->tile];
-    if (p->tile == 2U) {
+    job->outs_end = &outs[count * p->tile_h * p->tile_w];
+    if (p->tile_h != p->tile_w) {
+        mplan_tiles1_channels(job);
+    } else if (p->tile_h == 2U) {
         mplan_tiles2_channels(job);
     } else {
         mplan_tiles4_channels(job);
@@ -79,7 +93,7 @@ static void flush(const mplan_winograd_s8_dsp_t *p, mplan_tiles_t *job, int8_t *
 /* Bytes of a row whose pixels are a multiple of a tile's. */
 static size_t spare_bytes(const mplan_winograd_s8_dsp_t *p)
 {
-    const size_t n = p->tile;
+    const size_t n = p->tile_w;
 
     return (((p->out_w + n) - 1U) / n) * n * p->out_c;
 }
@@ -88,11 +102,10 @@ static size_t spare_bytes(const mplan_winograd_s8_dsp_t *p)
 static void find_outs(const mplan_winograd_s8_dsp_t *p, int8_t **outs, int8_t *row0, int8_t *spare,
                       size_t x)
 {
-    const size_t n = p->tile;
     int8_t *row = row0;
 
-    for (size_t r = 0U; r < n; r++) {
-        for (size_t i = x; i < (x + n); i++) {
+    for (size_t r = 0U; r < p->tile_h; r++) {
+        for (size_t i = x; i < (x + p->tile_w); i++) {
             *outs = ((r > 0U) || (i < p->out_w)) ? &row[i * p->out_c] : &spare[i * p->out_c];
             outs = &outs[1];
         }
@@ -104,11 +117,11 @@ static void find_outs(const mplan_winograd_s8_dsp_t *p, int8_t **outs, int8_t *r
 static void settle(const mplan_winograd_s8_dsp_t *p, int8_t **outs, int8_t *const *end, size_t r,
                    const int8_t *spare, int8_t *row)
 {
-    const size_t n = p->tile;
+    const size_t n = p->tile_w;
     const int8_t *const from = &spare[(r - 1U) * spare_bytes(p)];
 
     (void)memcpy(row, from, (size_t)(outs[r * n] - from));
-    for (; outs < end; outs = &outs[n * n]) {
+    for (; outs < end; outs = &outs[p->tile_h * n]) {
         for (size_t i = r * n; i < ((r + 1U) * n); i++) {
             const size_t at = (size_t)(outs[i] - from);
 
@@ -120,7 +133,7 @@ static void settle(const mplan_winograd_s8_dsp_t *p, int8_t **outs, int8_t *cons
 }
 
 /*
- * One row of tiles, of which there may be fewer than n rows. Returns how many tiles wait.
+ * One row of tiles, of which there may be fewer rows than they have. Returns how many tiles wait.
  *
  * Row 1 may lie on input that row 0 reads: as long as tiles are to come, rows but the first go to
  * `spare`, as do pixels that nobody wants. Tiles that wait write to their places: all is read.
@@ -128,7 +141,7 @@ static void settle(const mplan_winograd_s8_dsp_t *p, int8_t **outs, int8_t *cons
 static size_t row_of_tiles(const mplan_winograd_s8_dsp_t *p, mplan_tiles_t *job, const int8_t *in,
                            int8_t *out, int8_t *spare, size_t y, size_t rows, size_t waiting)
 {
-    const size_t pixels = (size_t)p->tile * p->tile;
+    const size_t pixels = (size_t)p->tile_h * p->tile_w;
     const int8_t *lines[MOST_LINES];
     int8_t **const outs = (int8_t **)(void *)&job[1];
     int8_t *const row0 = &out[mplan_row(&p->out_rows, y)];
@@ -136,7 +149,7 @@ static size_t row_of_tiles(const mplan_winograd_s8_dsp_t *p, mplan_tiles_t *job,
     size_t first = waiting; /* of these rows */
 
     find_lines(p, in, lines, y, rows);
-    for (size_t x = 0U; x < p->out_w; x += p->tile) {
+    for (size_t x = 0U; x < p->out_w; x += p->tile_w) {
         if (count == MPLAN_TILES_LANES) {
             flush(p, job, outs, count);
             count = 0U;
@@ -158,15 +171,15 @@ MPLAN_KERNEL void mplan_winograd_s8_dsp(const mplan_winograd_s8_dsp_t *p, const 
                                         int8_t *out, size_t y0, size_t y1, int8_t *scratch)
 {
     mplan_tiles_t *const job = (mplan_tiles_t *)(void *)scratch;
-    const size_t n = p->tile;
-    const size_t positions = (n + 2U) * (n + 2U);
+    const size_t pixels = (size_t)p->tile_h * p->tile_w;
+    const size_t positions = side_of(p->tile_h) * side_of(p->tile_w);
     const size_t steps = (size_t)p->in_c / 2U;
     const size_t filled = MPLAN_TILES_UNROLL - 1U - ((steps + 6U) % MPLAN_TILES_UNROLL);
     const size_t copied = positions * p->in_c;
     const size_t summed = positions * MPLAN_TILES_LANES * 2U * sizeof(int32_t);
     const size_t apart = positions * MPLAN_TILES_LANES * sizeof(uint32_t); /* of the steps */
-    int8_t *const inputs = &scratch[sizeof *job + (MPLAN_TILES_LANES * n * n * sizeof(int8_t *))];
-    int8_t *const sums = &inputs[(steps * apart) + ((n == 2U) ? 0U : MPLAN_TILES4_WORK)];
+    int8_t *const inputs = &scratch[sizeof *job + (MPLAN_TILES_LANES * pixels * sizeof(int8_t *))];
+    int8_t *const sums = &inputs[(steps * apart) + ((pixels == 16U) ? MPLAN_TILES4_WORK : 0U)];
     int8_t *const spare = &sums[(copied > summed) ? copied : summed];
     size_t waiting = 0U;
 
@@ -179,8 +192,8 @@ MPLAN_KERNEL void mplan_winograd_s8_dsp(const mplan_winograd_s8_dsp_t *p, const 
     job->stop = (const uint32_t *)(const void *)&inputs[steps * apart];
     job->zero_point = p->out_zero_point;
     job->apart = p->in_c;
-    for (size_t y = y0; y < y1; y += n) {
-        const size_t rows = ((y1 - y) < n) ? (y1 - y) : n;
+    for (size_t y = y0; y < y1; y += p->tile_h) {
+        const size_t rows = ((y1 - y) < p->tile_h) ? (y1 - y) : p->tile_h;
 
         waiting = row_of_tiles(p, job, in, out, spare, y, rows, waiting);
     }

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Convolutions of 3x3 and stride 1 by the minimal filtering of tiles, in exact integers.
+"""Convolutions of 3x3, 3x1 and 1x3 and stride 1 by minimal filtering of tiles, in exact integers.
 
 Source: Winograd 1980, Arithmetic Complexity of Computations; Lavin and Gray 2016, section 4,
-F(2x2, 3x3) and F(4x4, 3x3), with all factors scaled so that they are integers.
+F(2x2, 3x3), F(4x4, 3x3) and F(4, 3), with all factors scaled so that they are integers.
 """
 
 from __future__ import annotations
@@ -25,55 +25,76 @@ from mcuplan.units import align_up
 __all__ = ["TILES"]
 
 _JOB_BYTES = 64
-_WORK_BYTES = 168  # of a transform of lifted inputs
+_WORK_BYTES = 168  # of a transform of 6 by 6
 _LANES = 4  # tiles at a time
 _UNROLL = 8  # steps of the loop
 _MIDDLE = 128  # that inputs are raised by
-_LIFT = 13056  # of transformed inputs in the low half of a word
 _UNFIT = ("kernel_h", "kernel_w", "stride_h", "stride_w", "dilation_h", "dilation_w")
+
+_Rows = tuple[tuple[int, int, int], ...]
+_HALVES: _Rows = ((2, 0, 0), (1, 1, 1), (1, -1, 1), (0, 0, 2))
+_QUARTERS: _Rows = ((6, 0, 0), (-4, -4, -4), (-4, 4, -4), (1, 2, 4), (1, -2, 4), (0, 0, 12))
 
 
 @dataclass(frozen=True, slots=True)
 class _Tile:
-    """Tiles of n by n output pixels: transform of the weights, factor of the sums.
+    """Tiles of so many output rows and columns, by kernels of 3, or of 1 where that is 1.
 
-    ``lifted``: inputs are raised, and so are transformed ones in the low half of a word.
+    Attributes:
+        height, width: output pixels.
+        rows: transform of the weights along an axis of 3.
+        factor: of the sums.
+        lift: added to transformed inputs in the low half of a word; 0: nor are inputs raised.
+        level: sum of the factors of position 1 of an axis, the only one that shows what is the
+            same in all inputs.
+        part: what names of work end in.
     """
 
-    n: int
-    weights: tuple[tuple[int, int, int], ...]
+    height: int
+    width: int
+    rows: _Rows
     factor: int
-    lifted: bool = False
+    lift: int = 0
+    level: int = 0
+    part: str = ""
 
     @property
-    def side(self) -> int:
-        """Input pixels along a tile."""
-        return self.n + 2
+    def sides(self) -> tuple[int, int]:
+        """Input pixels down and along a tile."""
+        return _side(self.height), _side(self.width)
+
+    @property
+    def kernel(self) -> tuple[int, int]:
+        """The window that it is for."""
+        return (3 if self.height > 1 else 1), (3 if self.width > 1 else 1)
 
     @property
     def positions(self) -> int:
         """Products of a tile, for each two channels."""
-        return self.side**2
+        return self.sides[0] * self.sides[1]
 
     @property
-    def part(self) -> str:
-        """What names of work end in."""
-        return "" if self.n == 2 else f"_of_{self.n}"
+    def transforms(self) -> tuple[Array, Array]:
+        """Of the weights, down and along."""
+        one, three = np.ones((1, 1), np.int64), np.array(self.rows, np.int64)
+        height, width = (three if size > 1 else one for size in (self.height, self.width))
+        return height, width
 
 
-_TWO = _Tile(2, ((2, 0, 0), (1, 1, 1), (1, -1, 1), (0, 0, 2)), 4)
-_FOUR = _Tile(
-    4,
-    ((6, 0, 0), (-4, -4, -4), (-4, 4, -4), (1, 2, 4), (1, -2, 4), (0, 0, 12)),
-    576,
-    lifted=True,
-)
+def _side(size: int) -> int:
+    return size + 2 if size > 1 else 1
+
+
+_TWO = _Tile(2, 2, _HALVES, 4)
+_FOUR = _Tile(4, 4, _QUARTERS, 576, 13056, 36, "_of_4")
+_DOWN = _Tile(4, 1, _QUARTERS, 24, 2048, -6, "_of_line")
+_ALONG = _Tile(1, 4, _QUARTERS, 24, 2048, -6, "_of_line")
 
 
 def _supports(tile: _Tile, sig: Signature) -> bool:
     op, (in_c, out_c) = sig.op, (sig.inputs[0].channels, sig.output.channels)
     assert isinstance(op, Conv2D)
-    windows = op.kernel == (3, 3) and op.stride == op.dilation == (1, 1) and op.groups == 1
+    windows = op.kernel == tile.kernel and op.stride == op.dilation == (1, 1) and op.groups == 1
     fits = windows and in_c % 4 == 0 and out_c % 2 == 0
     return fits and tile.factor * sig.once(_most) < 1 << 31
 
@@ -89,15 +110,14 @@ def _words(tile: _Tile, sig: Signature) -> Array:
     """Transformed weights, bias and multiplier, two output channels at a time: int32."""
     weights, requant = sig.constant(1).astype(np.int64), prepared(sig)
     out_c, in_c = len(weights), weights.shape[-1]
-    rows = np.array(tile.weights, np.int64)
-    transformed = np.einsum("ia,jb,oabc->oijc", rows, rows, weights)
+    transformed = np.einsum("ia,jb,oabc->oijc", *tile.transforms, weights)
     order = np.arange(in_c).reshape(-1, 2, 2).swapaxes(1, 2).reshape(-1, 2)  # 0 2, 1 3, ..
     halves = transformed.reshape(out_c // 2, 2, tile.positions, in_c)[..., order]
     words = ((halves[..., 0] & 0xFFFF) | (halves[..., 1] & 0xFFFF) << 16).transpose(0, 2, 3, 1)
-    if tile.lifted:
-        starts = -_LIFT * halves[..., 0].sum(axis=-1)
-        level = tile.side + 1  # position 1, 1: the only one that shows a constant input, times 36
-        starts[..., level] -= 36 * _MIDDLE * halves[:, :, level].sum(axis=(-1, -2))
+    if tile.lift:
+        starts = -tile.lift * halves[..., 0].sum(axis=-1)
+        one = tile.sides[1] + 1 if min(tile.sides) > 1 else 1  # of the positions
+        starts[..., one] -= tile.level * _MIDDLE * halves[:, :, one].sum(axis=(-1, -2))
         words = np.concatenate([starts.transpose(0, 2, 1)[:, :, None], words], axis=2)
     last = np.stack([requant.bias, requant.multiplier], -1).astype(np.int64)
     blocks = [words.reshape(out_c // 2, -1), last.reshape(out_c // 2, 4)]
@@ -108,29 +128,30 @@ def _words(tile: _Tile, sig: Signature) -> Array:
 
 def _lower(tile: _Tile, sig: Signature) -> tuple[Call, ...]:
     in_c, out_c = sig.inputs[0].channels, sig.output.channels
-    block = tile.positions * (in_c + 2 * tile.lifted) + 4
+    block = tile.positions * (in_c + 2 * (tile.lift > 0)) + 4
     content = Packed(out_c // 2 * block, lambda: _words(tile, sig))
     fields: dict[str, Field] = {"packed": ConstArray(DType.INT32, content), "block": block}
     shape = {name: value for name, value in conv_fields(sig).items() if name not in _UNFIT}
-    return (Call(fields | shape | {"tile": tile.n} | clamp_fields(sig)),)
+    return (
+        Call(fields | shape | {"tile_h": tile.height, "tile_w": tile.width} | clamp_fields(sig)),
+    )
 
 
 def _scratch_bytes(tile: _Tile, sig: Signature) -> int:
     in_c, (out_w, out_c) = sig.inputs[0].channels, sig.output.shape[2:]
-    outs = 4 * _LANES * tile.n**2
+    outs = 4 * _LANES * tile.height * tile.width
     inputs = 2 * _LANES * tile.positions * in_c
+    work = _WORK_BYTES if min(tile.sides) == 6 else 0
     sums_or_copy = tile.positions * max(2 * 4 * _LANES, in_c)
-    spare = (tile.n - 1) * align_up(out_w, tile.n) * out_c
-    return _JOB_BYTES + outs + inputs + _WORK_BYTES * tile.lifted + sums_or_copy + spare
+    spare = max(1, tile.height - 1) * align_up(out_w, tile.width) * out_c
+    return _JOB_BYTES + outs + inputs + work + sums_or_copy + spare
 
 
 def _work(tile: _Tile, sig: Signature, runs: Sequence[int]) -> Work:
     """Tiles, four at a time by two channels; fewer rows than a tile has take as many."""
-    op = sig.op
-    assert isinstance(op, Conv2D)
-    n, in_c, (out_w, out_c) = tile.n, sig.inputs[0].channels, sig.output.shape[2:]
-    across = -(-out_w // n)
-    rows = [-(-run // n) for run in runs]  # of tiles
+    in_c, (out_w, out_c) = sig.inputs[0].channels, sig.output.shape[2:]
+    across = -(-out_w // tile.width)
+    rows = [-(-run // tile.height) for run in runs]  # of tiles
     tiles = sum(rows) * across
     groups = sum(-(-count * across // _LANES) for count in rows)
     twos, steps = groups * out_c // 2, in_c // 2
@@ -142,7 +163,7 @@ def _work(tile: _Tile, sig: Signature, runs: Sequence[int]) -> Work:
         "tile": tiles,
         "word": tiles * in_c // 4,
         "line": copied,
-        "line_byte": copied * tile.side * in_c,
+        "line_byte": copied * tile.sides[1] * in_c,
         "two": twos,
         "round": twos * tile.positions * -(-(steps - 1) // _UNROLL),
         "step": twos * tile.positions * steps,
@@ -158,11 +179,13 @@ def _copied(tile: _Tile, sig: Signature, runs: Sequence[int]) -> int:
     op = sig.op
     assert isinstance(op, Conv2D)
     (in_h, in_w), (top, left) = sig.inputs[0].shape[1:3], op.pads[:2]
-    columns = np.arange(0, sig.output.shape[2], tile.n) - left
-    inside = int(((columns >= 0) & (columns + tile.side <= in_w)).sum())
+    height, width = tile.sides
+    columns = np.arange(0, sig.output.shape[2], tile.width) - left
+    inside = int(((columns >= 0) & (columns + width <= in_w)).sum())
     first, copied = 0, 0
     for rows in runs:
-        lines = np.add.outer(np.arange(0, rows, tile.n) + first - top, np.arange(tile.side))
+        starts = np.arange(0, rows, tile.height) + first - top
+        lines = np.add.outer(starts, np.arange(height))
         within = int(((lines >= 0) & (lines < in_h)).sum())
         copied += lines.size * len(columns) - within * inside
         first += rows
@@ -182,4 +205,4 @@ def _kernel(tile: _Tile) -> Kernel:
     )
 
 
-TILES = (_kernel(_FOUR), _kernel(_TWO))
+TILES = tuple(map(_kernel, (_FOUR, _TWO, _DOWN, _ALONG)))
