@@ -220,7 +220,8 @@ def _with_heads(editor: Editor, node: Node, name: str, shape: Shape) -> str:
         kind = tensor.type
         return add_node(editor, node, Reshape(shape), [name], f"{name}_heads", quant=kind.quant)
     stored = tensor.stored and Stored(tensor.stored.values.reshape(shape), tensor.stored.quant)
-    return editor.constant(f"{name}_heads", tensor.data.reshape(shape), stored)
+    kind, data = replace(tensor.type, shape=shape), tensor.data.reshape(shape)
+    return editor.set_tensor(Tensor(editor.fresh(f"{name}_heads"), kind, data=data, stored=stored))
 
 
 def _mask_of(editor: Editor, node: Node) -> str:
