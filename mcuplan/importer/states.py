@@ -115,4 +115,7 @@ def _mismatch(read: Port, written: Port) -> str:
         return f"input {list(read.shape)}, output {list(written.shape)}"
     if read.dtype != written.dtype:
         return f"input {read.dtype.value}, output {written.dtype.value}"
+    if read.whole != written.whole:
+        kinds = ["integers" if port.whole else "real numbers" for port in (read, written)]
+        return f"input read as {kinds[0]}, output made of {kinds[1]}"
     return ""

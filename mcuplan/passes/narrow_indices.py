@@ -20,10 +20,12 @@ def narrow_indices(graph: Graph) -> Graph:
 
     Pattern: Cast of int32 to int64; Cast to the type that the input has.
     Becomes: nothing; outputs of the model are int32 then.
-    Only if: the result is only moved, to outputs of the model or to another Cast.
+    Only if: the result is only moved, to outputs of the model or to another Cast, and is no state:
+        the next call reads that as the model has it.
     Exact because: int64 holds every int32.
     """
     edit = Editor(graph)
+    states = {state.written.tensor for state in graph.states}
     for node in edit.nodes():
         if not isinstance(node.op, Cast):
             continue
@@ -32,7 +34,9 @@ def narrow_indices(graph: Graph) -> Graph:
             bypass(edit, node, node.inputs[0])
         elif (source, node.op.to) == (DType.INT32, DType.INT64):
             reached = _moved(edit, node)
-            for name in reached or ():
+            if not states.isdisjoint(reached):
+                continue
+            for name in reached:
                 tensor = edit.tensor(name)
                 edit.set_tensor(replace(tensor, type=replace(tensor.type, dtype=source)))
             if reached:
@@ -48,13 +52,13 @@ def _drop(edit: Editor, node: Node) -> None:
         bypass(edit, node, node.inputs[0])
 
 
-def _moved(edit: Editor, node: Node) -> list[str] | None:
-    """Tensors that hold the values of a Cast; None where one is computed with."""
+def _moved(edit: Editor, node: Node) -> list[str]:
+    """Tensors that hold the values of a Cast; none where one is computed with."""
     found = [node.output]
     for name in found:
         for reader in edit.consumers(name):
             if reader.op.is_view or isinstance(reader.op, Transpose):
                 found.append(reader.output)
             elif not isinstance(reader.op, Cast):
-                return None
+                return []
     return found

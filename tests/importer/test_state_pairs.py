@@ -6,8 +6,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from onnx import TensorProto, helper
+from onnx import NodeProto, TensorProto, helper
 
+from mcuplan import passes
+from mcuplan.errors import UsageError
 from mcuplan.importer.onnx import load_model
 from mcuplan.importer.states import state_pairs
 from mcuplan.ir.graph import Port
@@ -59,15 +61,44 @@ def test_what_is_open() -> None:
     assert () == state_pairs(_ports("h"), _ports("y", "hn"))
 
 
+def _saved(path: Path, kinds: dict[str, int], *nodes: NodeProto) -> Path:
+    info = [helper.make_tensor_value_info(name, kind, (1, 4)) for name, kind in kinds.items()]
+    graph = helper.make_graph(nodes, "test", info[:2], info[2:])
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    path.write_bytes(made.SerializeToString())
+    return path
+
+
 def test_found_and_refused(tmp_path: Path) -> None:
     """States are marked and said in a note; a user who wants none gets none."""
-    shapes = {"x": (1, 4), "h": (1, 4), "y": (1, 4), "hn": (1, 4)}
-    info = {n: helper.make_tensor_value_info(n, TensorProto.FLOAT, s) for n, s in shapes.items()}
+    kinds = dict.fromkeys(("x", "h", "y", "hn"), TensorProto.FLOAT)
     nodes = [helper.make_node("Add", ["x", "h"], ["hn"]), helper.make_node("Relu", ["hn"], ["y"])]
-    ends = [info["x"], info["h"]], [info["y"], info["hn"]]
-    graph = helper.make_graph(nodes, "test", *ends)
-    path = tmp_path / "model.onnx"
-    path.write_bytes(helper.make_model(graph, ir_version=8).SerializeToString())
+    path = _saved(tmp_path / "model.onnx", kinds, *nodes)
     assert ["h"] == [state.name for state in load_model(path).graph.states]
     assert "StatesFound" in {type(note).__name__ for note in load_model(path).graph.notes}
     assert () == load_model(path, states=(("", ""),)).graph.states
+
+
+def test_integers_as_states(tmp_path: Path) -> None:
+    """What is read as real numbers and made of integers is no state; integers keep their type."""
+    kinds = {"x": 1, "h": TensorProto.INT64, "y": 1, "hn": TensorProto.INT64}
+    real = [
+        helper.make_node("Cast", ["h"], ["real"], to=TensorProto.FLOAT),
+        helper.make_node("Add", ["x", "real"], ["y"]),
+        helper.make_node("Cast", ["y"], ["hn"], to=TensorProto.INT64),
+    ]
+    path = _saved(tmp_path / "real.onnx", kinds, *real)
+    assert () == load_model(path).graph.states
+    with pytest.raises(UsageError, match="integers"):
+        load_model(path, states=(("h", "hn"),))
+    whole = [
+        helper.make_node("Mod", ["h", "h"], ["rest"]),
+        helper.make_node("Cast", ["rest"], ["narrow"], to=TensorProto.INT32),
+        helper.make_node("Cast", ["narrow"], ["hn"], to=TensorProto.INT64),
+        helper.make_node("Relu", ["x"], ["y"]),
+    ]
+    graph = passes.run(load_model(_saved(tmp_path / "whole.onnx", kinds, *whole)).graph)
+    assert {"i8"} == {
+        graph.tensor(p.tensor).type.dtype.numpy.str[1:]
+        for p in (graph.states[0].read, graph.states[0].written)
+    }
