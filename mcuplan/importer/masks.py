@@ -17,6 +17,7 @@ __all__ = ["FiniteMasks"]
 
 _HIDDEN = -1e9  # added where an element is not seen: its share of a Softmax is 0
 _HIDES = -1e4  # and below
+_ADDED = {"Attention": 3, "MultiHeadAttention": 5}  # which input is added to scores
 
 
 class FiniteMasks:
@@ -44,7 +45,19 @@ class FiniteMasks:
         alone = behind and all(reader.op_type == "Softmax" for reader in behind)
         if alone and not file_node.refused and not self._outputs.intersection(node.outputs):
             node = self._finite(node)
+        if node.op_type in _ADDED and len(node.inputs) > _ADDED[node.op_type]:
+            node = self._attending(node, _ADDED[node.op_type])
         return replace(file_node, node=node)
+
+    def _attending(self, node: OnnxNode, index: int) -> OnnxNode:
+        """An attention with a finite mask."""
+        held = self._constants.get(node.inputs[index])
+        if held is None or not _hides(held.data) or not _shows(held.data):
+            return node
+        name = f"{node.outputs[0]}:mask"
+        self._constants[name] = Constant(np.where(np.isneginf(held.data), _HIDDEN, held.data))
+        inputs = (*node.inputs[:index], name, *node.inputs[index + 1 :])
+        return replace(node, inputs=inputs)
 
     def _finite(self, node: OnnxNode) -> OnnxNode:
         held = {n: self._constants[n].data for n in node.inputs if n in self._constants}
@@ -53,7 +66,7 @@ class FiniteMasks:
             return node
         if node.op_type == "Add":
             (mask,) = held.values()
-            if mask.dtype.kind == "f" and np.isneginf(mask).any() and _shows(mask):
+            if _hides(mask) and _shows(mask):
                 mask = np.where(np.isneginf(mask), _HIDDEN, mask)
                 return self._named(node, "Add", {free[0]: None, "": mask})
         if node.op_type == "Where" and node.inputs[0] in free and len(free) == 2:
@@ -81,6 +94,11 @@ class FiniteMasks:
         inputs = tuple(n if value is None else f"{output}:mask" for n, value in sides.items())
         made = (self._renamed[output],)
         return replace(node, op_type=op_type, inputs=inputs, outputs=made, attributes={})
+
+
+def _hides(mask: Array) -> bool:
+    """Whether some of it is what only a Softmax may read."""
+    return mask.dtype.kind == "f" and bool(np.isneginf(mask).any())
 
 
 def _shows(mask: Array) -> bool:

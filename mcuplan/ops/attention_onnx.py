@@ -14,7 +14,7 @@ import numpy as np
 
 from mcuplan.errors import UnsupportedOp
 from mcuplan.ir.builder import Builder, Constant, OnnxNode
-from mcuplan.ir.types import DType
+from mcuplan.ir.types import Array, DType
 from mcuplan.ops._classical import Standard
 from mcuplan.ops._read import inner
 from mcuplan.ops.attention import Attention
@@ -36,6 +36,7 @@ class _Form:
     mask: str
     merged: bool  # the result is [B, tokens, heads * width]
     softcap: float = 0.0
+    past: int = 0  # keys in front of that of the first query
 
 
 def _refuse(node: OnnxNode, what: dict[str, bool]) -> None:
@@ -68,7 +69,7 @@ def _add(x: Standard, form: _Form) -> None:
     shapes = [build.shape(name) for name in form.names]
     alone = all(shape[0] == 1 for shape in shapes) and not form.mask and not form.softcap
     made = inner(node, "attention") if form.merged else node
-    if alone and (not form.causal or shapes[0][2] == shapes[1][2]):
+    if alone and (not form.causal or shapes[0][2] + form.past == shapes[1][2]):
         tensors = [build.in_layout(name, _HEADS) for name in form.names]
         build.add(Attention(form.scale, form.causal), tensors, made, _HEADS)
     elif not _add_masked(x, form, made):
@@ -86,6 +87,7 @@ def _add_masked(x: Standard, form: _Form, made: OnnxNode) -> bool:
     tensors = [build.in_layout(name, _HEADS) for name in form.names]
     value = build.constant(form.mask)
     if value is not None:
+        _constant_mask(x, form)
         hides = value.data.dtype != np.bool_ and bool((value.data[value.data != 0] < -1e4).all())
         value = Constant(value.data == 0) if hides else value
         mask = build.constant_in_layout(value, _HEADS, 4, form.mask)
@@ -108,20 +110,35 @@ def _add_products(x: Standard, form: _Form, output: str) -> None:
     if form.softcap:
         cap = x.real(np.array(form.softcap))
         scores = x.op("Mul", [x.op("Tanh", [x.op("Div", [scores, cap])]), cap])
-    if form.causal:
-        seen = np.tri(x.build.shape(q)[2], x.build.shape(k)[2], dtype=bool)
-        scores = x.op("Add", [scores, x.real(np.where(seen, 0.0, _HIDDEN))])
-    if form.mask:
-        value = x.build.constant(form.mask)
+    added = _constant_mask(x, form)
+    if added is not None:
+        scores = x.op("Add", [scores, x.real(added)])
+    if form.mask and x.build.constant(form.mask) is None:
         mask = form.mask
-        if value is not None and value.data.dtype == np.bool_:
-            mask = x.real(np.where(value.data, 0.0, _HIDDEN))
-        elif value is not None:
-            mask = x.real(np.maximum(value.data, _HIDDEN))
-        elif x.build.dtype(mask) is DType.BOOL:
+        if x.build.dtype(mask) is DType.BOOL:
             mask = x.op("Where", [mask, x.real(np.array(0.0)), x.real(np.array(_HIDDEN))])
         scores = x.op("Add", [scores, mask])
     x.op("MatMul", [x.op("Softmax", [scores], axis=-1), v], output)
+
+
+def _constant_mask(x: Standard, form: _Form) -> Array | None:
+    """What is added to scores whatever the inputs are; None where nothing is.
+
+    Raises:
+        UnsupportedOp: a query sees no key, of which ONNX makes zeros.
+    """
+    n, m = (x.build.shape(name)[2] for name in form.names[:2])
+    value = x.build.constant(form.mask)
+    if value is None and not form.causal:
+        return None
+    added = np.zeros(1) if value is None else value.data
+    added = np.where(added, 0.0, _HIDDEN) if added.dtype == np.bool_ else added
+    seen = np.tri(n, m, form.past, dtype=bool) if form.causal else np.ones(1, bool)
+    added = np.where(seen, np.maximum(added, _HIDDEN), _HIDDEN)
+    if (added <= _HIDDEN).all(axis=-1).any():
+        hint = "let each query see a key: what it makes of none is of no use"
+        raise UnsupportedOp("a mask that hides all keys of a query", hint=hint)
+    return added
 
 
 def _with_past(x: Standard, index: int, name: str) -> str:
@@ -150,7 +167,8 @@ def read_attention(node: OnnxNode, build: Builder) -> None:
     names = [names[0], *(_with_past(x, i, name) for i, name in enumerate(names[1:], 1))]
     scale = node.get_float("scale", 1 / math.sqrt(build.shape(names[0])[3]))
     causal, cap = bool(node.get_int("is_causal", 0)), node.get_float("softcap", 0.0)
-    _add(x, _Form(names, scale, causal, node.input(3), merged, cap))
+    past = build.shape(node.input(4))[2] if node.input(4) else 0
+    _add(x, _Form(names, scale, causal, node.input(3), merged, cap, past))
 
 
 def _contrib(x: Standard, names: Sequence[str], kv_heads: str = "num_heads") -> None:

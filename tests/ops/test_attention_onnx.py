@@ -73,6 +73,24 @@ MANY = {
     "causal of other lengths": model(
         node("Attention", "q k v", is_causal=1, **HEADS), ROWS, opset=23
     ),
+    "causal behind past keys": model(
+        node("Attention", "q k v - k v", "y pk pv", is_causal=1),
+        STACKS,
+        opset=23,
+        outputs="y pk pv",
+    ),
+    "mask and causal behind past keys": model(
+        node("Attention", "q k v m k v", "y pk pv", is_causal=1),
+        {**STACKS, "m": (5, 14)},
+        opset=23,
+        outputs="y pk pv",
+    ),
+    "infinite mask": model(
+        node("Attention", "q k v m", **HEADS),
+        ROWS,
+        {"m": np.where(MASK == 0, 0, -np.inf).astype(np.float32)},
+        opset=23,
+    ),
     "added to scores": model(
         _contrib("MultiHeadAttention", "q k v - - a", num_heads=2),
         {**ROWS, "a": (1, 2, 5, 7)},
@@ -111,6 +129,15 @@ def test_rotary_positions(name: str, tmp_path: Path) -> None:
 
 REFUSED = {
     "heads": model(node("Attention", "q k v", q_num_heads=3, kv_num_heads=3), ROWS, opset=23),
+    "hidden by a mask": model(
+        node("Attention", "q k v m", **HEADS), ROWS, {"m": np.eye(5, 7, 3, bool)}, opset=23
+    ),
+    "hidden by both": model(
+        node("Attention", "q k v m", is_causal=1, **HEADS),
+        SAME,
+        {"m": np.eye(6, k=1, dtype=np.float32) * 1e30 - 1e30},
+        opset=23,
+    ),
     "packed": model(_contrib("MultiHeadAttention", "q - -", num_heads=2), {"q": (1, 5, 2, 3, 8)}),
 }
 
