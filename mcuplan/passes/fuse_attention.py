@@ -233,6 +233,8 @@ def _mask_of(editor: Editor, node: Node) -> str:
         return ""
     name = node.inputs[1]
     tensor, chosen = editor.tensor(name), editor.producer(name)
+    if tensor.data is not None and np.isinf(tensor.data).all(axis=-1).any():
+        return ""  # of no keys at all, a Softmax is NaN
     if tensor.data is not None and ((tensor.data == 0) | (tensor.data <= _HIDDEN)).all():
         data = tensor.data == 0
         kind = TensorType(data.shape, DType.BOOL)

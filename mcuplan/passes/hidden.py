@@ -4,8 +4,6 @@
 from __future__ import annotations
 
 from mcuplan.ir.graph import Graph, Node
-from mcuplan.ops.choice import Where
-from mcuplan.ops.eltwise import Add
 from mcuplan.ops.softmax import Softmax
 
 __all__ = ["hidden"]
@@ -14,14 +12,22 @@ _HIDES = -1e4  # and below: a Softmax makes 0 of it
 
 
 def hidden(graph: Graph) -> frozenset[str]:
-    """Nodes that hide parts of a tensor, and the Softmax behind, of values on no grid yet."""
+    """Nodes that hide parts of a tensor, and the Softmax behind, of values on no grid yet.
+
+    Between the two may be views. Any operator may be what hides: others took in what a mask adds.
+    """
     consumers = graph.consumers()
     found: set[str] = set()
     for node in graph.nodes:
-        behind = consumers.get(node.output, ())
-        alone = behind and all(isinstance(reader.op, Softmax) for reader in behind)
-        if alone and isinstance(node.op, Add | Where) and _hides(graph, node):
-            found |= {node.name, *(reader.name for reader in behind)}
+        if not _hides(graph, node):
+            continue
+        names, behind = [node.name], list(consumers.get(node.output, ()))
+        for reader in behind:
+            names.append(reader.name)
+            if reader.op.is_view:
+                behind += consumers.get(reader.output, ())
+        if behind and all(n.op.is_view or isinstance(n.op, Softmax) for n in behind):
+            found.update(names)
     return frozenset(found)
 
 

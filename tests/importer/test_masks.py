@@ -11,7 +11,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from mcuplan import pipeline
+from mcuplan import passes, pipeline
 from mcuplan.calibrate import random_data
 from mcuplan.errors import NonFiniteWeights
 from mcuplan.importer import load_model
@@ -94,9 +94,39 @@ def test_masks_hide(name: str, dtype: DType, tmp_path: Path) -> None:
     assert fused == (name in ("causal", "where", "where not"))
 
 
+@pytest.mark.parametrize("between", [[], ["Reshape"]])
+def test_masks_of_channels_hide(between: list[str], tmp_path: Path) -> None:
+    """A mask that a layer takes into its biases leaves a grid to the scores that are seen."""
+    held = {
+        "w": np.random.default_rng(0).normal(size=(8, 5)).astype(np.float32),
+        "m": np.float32([0, 0, -1e9, 0, 0]),
+        "s": np.int64([5, 1, 1]),
+    }
+    nodes = [
+        helper.make_node("MatMul", ["x", "w"], ["s0"]),
+        helper.make_node("Add", ["s0", "m"], ["s1"]),
+        *(helper.make_node(kind, ["s1", "s"], ["s2"]) for kind in between),
+        helper.make_node("Softmax", ["s2" if between else "s1"], ["y"], axis=0 if between else -1),
+    ]
+    value = helper.make_tensor_value_info
+    shape = [5, 1, 1] if between else [1, 5]
+    ports = [value("x", TensorProto.FLOAT, [1, 8])], [value("y", TensorProto.FLOAT, shape)]
+    constants = [numpy_helper.from_array(np.asarray(data), name) for name, data in held.items()]
+    graph = helper.make_graph(nodes, "g", *ports, constants)
+    path = tmp_path / "net.onnx"
+    imports = [helper.make_opsetid("", 17)]
+    onnx.save(helper.make_model(graph, opset_imports=imports, ir_version=8), path)
+    request = Request(path, load_target("cortex-m4"), random_calibration=True)
+    planned = pipeline.plan(request)
+    data = random_data(planned.model.graph.inputs)
+    limits = Thresholds(min_sqnr=25.0, good_sqnr=25.0)
+    whole = planned.removal.whole
+    assert not against_runtime(path, whole, data, quantized=False, limits=limits).findings
+
+
 def test_what_else_reads_a_mask_is_told(tmp_path: Path) -> None:
     """Infinite values that are an output, and a row that hides all, are no mask."""
     with pytest.raises(NonFiniteWeights):
-        load_model(_saved(tmp_path, MASKS["band"], shown=True))
+        passes.run(load_model(_saved(tmp_path, MASKS["band"], shown=True)).graph)
     with pytest.raises(NonFiniteWeights):
-        load_model(_saved(tmp_path, _added(np.eye(_T, k=1, dtype=bool), _INF)))
+        passes.run(load_model(_saved(tmp_path, _added(np.eye(_T, k=1, dtype=bool), _INF))).graph)
