@@ -50,9 +50,10 @@ static timing_t on_vectors(unsigned a, unsigned b)
         t.cycles = gather ? ((8U >> bits(b, 8, 7)) - 1U) : 1U;
     } else if (!lanes) {
         const bool product = multiplies(a, b);
+        const bool narrows = !product && (bits(a, 8, 7) == 0U) && (bits(b, 11, 8) == 14U);
 
         t.unit = product ? UNIT_MULTIPLY : UNIT_INTEGER;
-        t.read = vector_at(a, 3);
+        t.read = narrows ? vector_at(b, 15) : vector_at(a, 3);
         t.read |= vector_at(b, ((bits(a, 8, 7) | bits(~b, 6, 6)) != 0U) ? 3U : 15U);
         t.product = (product && (bits(a, 8, 7) != 1U)) ? vector_at(b, 15) : 0U;
     }
@@ -64,7 +65,7 @@ timing_t timing_in_beats(timing_t scalar, unsigned a, unsigned b)
     const bool wide = bits(a, 15, 11) >= 0x1DU;
     timing_t t = scalar;
 
-    if (wide && (bits(a, 11, 10) == 3U) && (bits(a, 15, 7) != 0x1D8U) &&
+    if (wide && (bits(a, 11, 10) == 3U) && (bits(a, 15, 5) != 0x760U) &&
         ((bits(b, 11, 9) != 5U) || (bits(a, 8, 8) == 1U))) {
         t = on_vectors(a, b);
     } else if (wide && (bits(a, 15, 7) == 0x1E0U) && (bits(b, 15, 14) == 3U)) {

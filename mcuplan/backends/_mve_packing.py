@@ -8,7 +8,15 @@ import numpy as np
 from mcuplan.ir.types import Array
 from mcuplan.quant.requantize import Requant
 
-__all__ = ["LANES", "QUAD", "conv_words", "dense_words", "three_words", "window_words"]
+__all__ = [
+    "LANES",
+    "QUAD",
+    "conv_words",
+    "dense_words",
+    "pair_words",
+    "three_words",
+    "window_words",
+]
 
 LANES = 16  # bytes of a vector
 QUAD = 4  # int32 of a vector
@@ -69,6 +77,30 @@ def window_words(weights: Array, requant: Requant) -> Array:
     columns = _padded(weights.transpose(0, 2, 1), QUAD, 2)
     taps = _vectors(columns.reshape(len(columns), -1), QUAD)
     return _blocks(_words(requant.bias, QUAD), taps, _words(requant.multiplier, QUAD))
+
+
+def pair_words(weights: Array, requant: Requant) -> Array:
+    """int32 stream, four channels (0, 2, 1, 3) at a time, for two output rows.
+
+    Biases, then of each a window for the upper row, one for the lower, a byte further on, and
+    the multiplier of the channel before, four times; the last multiplier.
+
+    Args:
+        weights: int8 [channels, rows, columns], at most 3 rows and 4 columns, channels % 4 == 0.
+        requant: folded bias and factors.
+    """
+    channels, rows, columns = weights.shape
+    windows = np.zeros((2, channels, QUAD, QUAD), np.int8)
+    for row in range(2):
+        windows[row, :, :columns, row : row + rows] = weights.transpose(0, 2, 1)
+    order = [0, 2, 1, 3]
+    upper, below = windows.reshape(2, -1, QUAD, LANES)[:, :, order]
+    bias, factors = (_words(v, QUAD)[:, order] for v in (requant.bias, requant.multiplier))
+    scale = [np.repeat(factors[:, k : k + 1], QUAD, axis=1) for k in range(QUAD)]
+    parts = [bias, upper[:, 0], below[:, 0]]
+    for k in range(1, QUAD):
+        parts += [upper[:, k], below[:, k], scale[k - 1]]
+    return _blocks(*parts, scale[-1])
 
 
 def _padded(values: Array, multiple: int, axis: int = 0) -> Array:

@@ -11,6 +11,7 @@ from mcuplan.backends._mve_packing import (
     QUAD,
     conv_words,
     dense_words,
+    pair_words,
     three_words,
     window_words,
 )
@@ -46,6 +47,7 @@ _ROWS = 16  # of a window
 _STEPS = 4  # vectors of a depthwise window
 _WORD_BYTES = 64  # of the columns of a depthwise convolution: four rows of 16 channels
 _STRIP_BYTES = 1024
+_PAIR_BYTES = 8192  # of scratch that a depthwise convolution of two rows may take
 _PRODUCT_SHIFT = 14  # by which any product of two int8 without zero points stays in int32
 
 
@@ -198,6 +200,34 @@ def _depthwise_scratch(sig: Signature) -> int:
     return _WORD_BYTES * words
 
 
+def _pair_supports(sig: Signature) -> bool:
+    """Two output rows lie under one word of a column."""
+    op = sig.op
+    assert isinstance(op, Conv2D)
+    return (
+        _depthwise_supports(sig)
+        and op.stride == op.dilation == (1, 1)
+        and op.kernel[0] < QUAD
+        and op.kernel[1] <= QUAD
+        and sig.output.channels % QUAD == 0
+        and sig.output.shape[1] > 1
+        and _pair_scratch(sig) <= _PAIR_BYTES
+    )
+
+
+def _pair(sig: Signature) -> tuple[Call, ...]:
+    weights = sig.constant(1)[..., 0]
+    words = sig.output.channels // QUAD * (3 * LANES + QUAD)
+    packed = Packed(words, lambda: pair_words(weights, prepared(sig)))
+    without = ("in_c", "out_c", "kernel_h", "stride_h", "stride_w", "dilation_h", "dilation_w")
+    shapes = {"channels": sig.output.channels}
+    return (Call(_fields(sig, ConstArray(DType.INT32, packed), *without) | shapes),)
+
+
+def _pair_scratch(sig: Signature) -> int:
+    return _WORD_BYTES * (sig.output.shape[2] + QUAD) * -(-sig.output.channels // LANES)
+
+
 # -- fully connected ------------------------------------------------------------------------
 
 
@@ -270,6 +300,15 @@ KERNELS = (
         lower=portable_calls,
         supports=has_two_axes,
         cost_class="pool",
+    ),
+    _kernel(
+        Conv2D,
+        function="mplan_depthwise3_s8_mve",
+        lower=_pair,
+        supports=_pair_supports,
+        scratch_bytes=_pair_scratch,
+        cost_class="conv2d",  # as quick for as many products
+        rows_together=2,
     ),
     _kernel(
         Conv2D,

@@ -371,8 +371,7 @@ class Kernel:
 
     ``work`` counts what calls for all of the output do, given how many rows each of them makes, by
     the parts that the loops of the function have; `mcuplan.price.cycles` knows what each takes.
-    ``function`` is also the stem of its header and source file, and, with ``_t``, the
-    name of its params struct (backends share the struct of the portable kernel).
+    ``function`` is also the stem of its header and source file and, with ``_t``, its params struct.
     """
 
     op: type[Op]
@@ -384,6 +383,7 @@ class Kernel:
     inplace_inputs: Callable[[Signature], tuple[int, ...]] = _as_operator  # row by row at least
     work: Callable[[Signature, Sequence[int]], Mapping[str, float]] | None = None
     row_by_row: bool = True  # a call writes rows first to last, reading `Signature.rows_read`
+    rows_together: int = 1  # that a call makes at once; fewer take as long
     types: Types = field(default_factory=Types)
     backend: str = "c99"
     requires: frozenset[str] = field(default_factory=frozenset)

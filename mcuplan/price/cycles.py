@@ -195,7 +195,7 @@ def expected_cycles(
     ratio of its rates to that core's; a kernel that nobody measured goes by rates alone.
     """
     work = work_of(kernel, signature, runs)
-    core = _on_core(kernel, signature, target, work)
+    core = _on_core(kernel, signature, target, work, runs)
     if kernel.staged:
         copied = _COPIED_BYTE * staged_bytes(kernel, signature)
         core = replace(core, cycles=core.cycles + copied)
@@ -205,12 +205,15 @@ def expected_cycles(
     return replace(core, stalls=stalls, stalls_error=error)
 
 
-def _on_core(kernel: Kernel, signature: Signature, target: Target, work: Work) -> Expected:
+def _on_core(
+    kernel: Kernel, signature: Signature, target: Target, work: Work, runs: Sequence[int]
+) -> Expected:
     """Without wait states."""
     timing, reference = _measured(kernel, target)
     if timing is None:
         ground = Ground.RATED if kernel.backend in target.rates else Ground.BORROWED
-        return Expected(_rated_cycles(kernel, signature, target, kernel.backend), None, ground)
+        cycles = _rated_cycles(kernel, signature, target, kernel.backend, runs)
+        return Expected(cycles, None, ground)
     cycles = timing.total(work)
     soft = _soft_float_cycles(kernel, signature, target)
     if target.core == reference.core and target.rates == reference.rates and not soft:
@@ -261,9 +264,15 @@ def _plain_work(sig: Signature, runs: Sequence[int]) -> Work:
     }
 
 
-def _rated_cycles(kernel: Kernel, signature: Signature, target: Target, backend: str) -> float:
+def _rated_cycles(
+    kernel: Kernel, signature: Signature, target: Target, backend: str, runs: Sequence[int] = ()
+) -> float:
     """Cycles by the target's rates of a backend for the class of the kernel."""
-    cost = signature.cost
+    cost, together = signature.cost, kernel.rows_together
+    if together > 1 and runs:
+        made = sum(-(-rows // together) * together for rows in runs) / max(1, sum(runs))
+        whole = _rated_cycles(replace(kernel, rows_together=1), signature, target, backend)
+        return whole * made
     elements = sum(t.elements for t in signature.outputs)
     overhead = target.rate(backend, "overhead_per_step").value
     rate = target.rate(backend, kernel.cost_class).value

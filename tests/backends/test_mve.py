@@ -19,6 +19,7 @@ INF = float("inf")
 CONV = "mplan_conv2d_s8_mve"
 THREE = "mplan_conv3_s8_mve"
 DEPTHWISE = "mplan_depthwise_s8_mve"
+PAIR = "mplan_depthwise3_s8_mve"
 DENSE = "mplan_dense_s8_mve"
 ADD = "mplan_add_s8_mve"
 MUL = "mplan_mul_s8_mve"
@@ -72,6 +73,16 @@ DEPTHWISES = [
     ((16, 1), (1, 1), (1, 1), (9, 0, 6, 0), (7, 1, 9)),
     ((1, 14), (1, 1), (1, 1), (0, 0, 0, 0), (1, 20, 31)),
 ]
+# kernel, pads, (h, w, c)
+PAIRS = [
+    ((3, 3), (1, 1, 1, 1), (4, 6, 16)),
+    ((3, 3), (1, 1, 1, 1), (5, 5, 20)),
+    ((3, 3), (0, 1, 1, 0), (4, 45, 8)),
+    ((2, 4), (0, 3, 1, 2), (5, 3, 36)),
+    ((3, 1), (2, 0, 2, 0), (7, 1, 32)),
+    ((3, 3), (2, 2, 2, 2), (1, 1, 4)),
+    ((1, 2), (0, 0, 0, 0), (3, 6, 12)),
+]
 
 
 @pytest.mark.parametrize("level", ["-O0", "-O2", "-Os"])
@@ -115,6 +126,20 @@ def test_depthwise(level: str, tmp_path: Path, arm_gcc: str, qemu: str) -> None:
         op = Conv2D(kernel, stride, dilation, pads, shape[2], act)
         sig = layer(op, program.rng, (1, *shape), (shape[2], *kernel, 1), least=-128)
         found = supporting(KERNELS, DEPTHWISE, sig)
+        assert found, kernel
+        program.add(sig, found)
+    assert [] == program.run(tmp_path, arm_gcc, qemu, level)
+
+
+@pytest.mark.parametrize("level", ["-O0", "-O2", "-Os"])
+def test_depthwise_of_two_rows(level: str, tmp_path: Path, arm_gcc: str, qemu: str) -> None:
+    """Even and odd numbers of rows and pixels, borders on all sides, give every byte."""
+    program = BoardProgram(7, M55)
+    for kernel, pads, shape in PAIRS:
+        act = (-30.0, 90.0) if shape[2] % 8 == 0 else (-INF, INF)
+        op = Conv2D(kernel, (1, 1), (1, 1), pads, shape[2], act)
+        sig = layer(op, program.rng, (1, *shape), (shape[2], *kernel, 1), least=-128)
+        found = supporting(KERNELS, PAIR, sig)
         assert found, kernel
         program.add(sig, found)
     assert [] == program.run(tmp_path, arm_gcc, qemu, level)

@@ -56,3 +56,11 @@ def test_borrowed_rates_say_nothing_against_a_kernel() -> None:
     ranked = by_speed(steps, target)
     assert "mve" == ranked[0].step.kernel.backend
     assert ranked[0].cycles <= ranked[1].cycles
+
+
+def test_rows_made_together_take_as_long_alone() -> None:
+    """A kernel of two rows has the price of four for three, and of six for three alone."""
+    target, pair = load_target("cortex-m55"), replace(_kernel("mve"), rows_together=2)
+    whole = expected_cycles(_kernel("mve"), _SIG, target).cycles
+    prices = [expected_cycles(pair, _SIG, target, runs).cycles for runs in ((4,), (3,), (1, 1, 1))]
+    assert [whole, whole * 4 / 3, whole * 2] == pytest.approx(prices)

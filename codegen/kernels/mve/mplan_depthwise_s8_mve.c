@@ -1,18 +1,16 @@
 /* SPDX-License-Identifier: 0BSD */
 #include <arm_mve.h>
 
+#include "mplan_columns_s8_mve.h"
 #include "mplan_depthwise_s8_mve.h"
 
-#define LANES (16U) /* channels computed together */
-#define QUAD (4U)   /* of rows in a word, of channels in a vector of results */
-#define WORD (64U)  /* bytes of one word of all lanes */
 #define ROWS (16U)
 #define NAKED __attribute__((naked, noinline, used))
 #define UNUSED __attribute__((unused))
 
 /* What `pixels` reads; the offsets stand in the assembly. */
 typedef struct {
-    int8_t *columns;       /*  0: of the first pixel: [column][word][LANES][QUAD] */
+    int8_t *columns;       /*  0: of the first pixel: [column][word][MPLAN_LANES][MPLAN_QUAD] */
     const int32_t *packed; /*  4: of the first channel */
     int8_t *out;           /*  8: of the first pixel and channel */
     uint32_t count;        /* 12: pixels, at least 1 */
@@ -22,7 +20,7 @@ typedef struct {
     int32_t zero_point;    /* 28 */
     int32_t act_min;       /* 32 */
     int32_t act_max;       /* 36 */
-    int8_t padding[LANES]; /* what rows outside the input read as */
+    int8_t padding[MPLAN_LANES]; /* what rows outside the input read as */
 } job_t;
 MPLAN_STATIC_ASSERT(job_as_in_assembly,
                     MPLAN_AT(job_t, columns, 0U) && MPLAN_AT(job_t, packed, 4U) &&
@@ -34,11 +32,11 @@ MPLAN_STATIC_ASSERT(job_as_in_assembly,
 /* Words that hold a column of a window. */
 static inline size_t words_of_column(const mplan_depthwise_s8_mve_t *p)
 {
-    return ((size_t)p->kernel_h + QUAD - 1U) / QUAD;
+    return ((size_t)p->kernel_h + MPLAN_QUAD - 1U) / MPLAN_QUAD;
 }
 
 /*
- * A vector of the window times its weights. The four words of the window are WORD bytes apart: a
+ * A vector of the window times its weights. The four words of the window are 64 bytes apart: a
  * gather, whose addresses move on to the next channel.
  */
 #define NEXT(acc, words) "vldrw.u32 q0, [" words ", #4]!\n" DOT(acc)
@@ -102,81 +100,37 @@ static void pixels(const job_t *job, uint32_t steps)
     }
 }
 
-/* What `weave` reads: four rows of some channels; then they are those of the next channels. */
-typedef struct {
-    const int8_t *from[QUAD]; /*  0: column 0 */
-    size_t apart[QUAD];       /* 16: bytes from column to column */
-    int8_t *to;               /* 32: column 0 */
-    size_t column;            /* 36: bytes of a column of all lanes */
-    size_t channels;          /* 40: that are left */
-    size_t count;             /* 44: columns, at least 1 */
-    size_t next[QUAD];        /* 48: bytes to the next channels */
-} rows_t;
-MPLAN_STATIC_ASSERT(rows_as_in_assembly,
-                    MPLAN_AT(rows_t, from, 0U) && MPLAN_AT(rows_t, apart, 16U) &&
-                    MPLAN_AT(rows_t, to, 32U) && MPLAN_AT(rows_t, column, 36U) &&
-                    MPLAN_AT(rows_t, channels, 40U) && MPLAN_AT(rows_t, count, 44U) &&
-                    MPLAN_AT(rows_t, next, 48U));
-
-/* Four rows of `count` columns to words; lanes behind the channels are not read. */
-static NAKED void weave(UNUSED rows_t *rows)
-{
-    __asm volatile("push {r4-r11, lr}\n"
-                   "mov r10, r0; ldmia r0, {r0-r9, r12, lr}\n"
-                   "vldrw.32 q0, [r10]; vldrw.32 q1, [r10, #48]; vadd.i32 q0, q0, q1\n"
-                   "vstrw.32 q0, [r10]; sub r11, r12, #16; str r11, [r10, #40]\n"
-                   "vctp.8 r12; dls lr, lr\n"
-                   "1:\n"
-                   "vpstttt\n"
-                   "vldrbt.8 q0, [r0]; vldrbt.8 q1, [r1]; vldrbt.8 q2, [r2]; vldrbt.8 q3, [r3]\n"
-                   "add r0, r0, r4; add r1, r1, r5; add r2, r2, r6; add r3, r3, r7\n"
-                   "vst40.8 {q0, q1, q2, q3}, [r8]; vst41.8 {q0, q1, q2, q3}, [r8]\n"
-                   "vst42.8 {q0, q1, q2, q3}, [r8]; vst43.8 {q0, q1, q2, q3}, [r8]\n"
-                   "add r8, r8, r9; le lr, 1b\n"
-                   "pop {r4-r11, pc}\n");
-}
-
-/* Columns that lie in the padding. */
-static void blank(int8_t value, int8_t *to, size_t bytes)
-{
-    const int8x16_t values = vdupq_n_s8(value);
-
-    for (size_t i = bytes / LANES; i > 0U; i--) {
-        vstrbq_s8(to, values);
-        to = &to[LANES];
-    }
-}
-
 /*
  * Rows of a window that begins `down` rows below row 0, `count` columns of them, for the first
  * channels. Columns in the padding are made here; they serve all channels.
  */
 static void start_rows(const mplan_depthwise_s8_mve_t *p, const job_t *job, const int8_t *in,
-                       rows_t *fours, int32_t down, int32_t across, size_t count)
+                       mplan_columns_t *fours, int32_t down, int32_t across, size_t count)
 {
-    const size_t column = WORD * words_of_column(p);
+    const size_t column = MPLAN_WORD_BYTES * words_of_column(p);
     const size_t begin = (size_t)mplan_clamp(-across, 0, (int32_t)count);
     const size_t end =
         (size_t)mplan_clamp((int32_t)p->in_w - across, (int32_t)begin, (int32_t)count);
     const size_t at = (size_t)(across + (int32_t)begin) * p->channels;
     int32_t y = down;
 
-    blank(p->in_zero_point, job->columns, begin * column);
-    blank(p->in_zero_point, &job->columns[end * column], (count - end) * column);
+    mplan_blank(p->in_zero_point, job->columns, begin * column);
+    mplan_blank(p->in_zero_point, &job->columns[end * column], (count - end) * column);
     for (size_t word = 0U; word < words_of_column(p); word++) {
-        rows_t *const rows = &fours[word];
+        mplan_columns_t *const rows = &fours[word];
 
-        rows->to = &job->columns[(begin * column) + (word * WORD)];
+        rows->to = &job->columns[(begin * column) + (word * MPLAN_WORD_BYTES)];
         rows->column = column;
         rows->channels = p->channels;
         rows->count = end - begin;
-        for (size_t i = 0U; i < QUAD; i++) {
-            const int inside = (((word * QUAD) + i) < p->kernel_h) && (y >= 0) &&
+        rows->guarded = (p->channels < (MPLAN_LANES / 2U)) ? rows->count : 1U;
+        for (size_t i = 0U; i < MPLAN_QUAD; i++) {
+            const int inside = (((word * MPLAN_QUAD) + i) < p->kernel_h) && (y >= 0) &&
                                (y < (int32_t)p->in_h);
 
             rows->from[i] = inside ? &in[mplan_row(&p->in_rows, (size_t)y) + at] : job->padding;
             rows->apart[i] = inside ? p->channels : 0U;
-            rows->next[i] = inside ? LANES : 0U;
+            rows->next[i] = inside ? MPLAN_LANES : 0U;
             y += (int32_t)p->dilation_h;
         }
     }
@@ -185,10 +139,10 @@ static void start_rows(const mplan_depthwise_s8_mve_t *p, const job_t *job, cons
 /* Up to three channels behind the last four, pixel by pixel. */
 static void last_channels(const mplan_depthwise_s8_mve_t *p, job_t job, int8_t *out, size_t count)
 {
-    const mve_pred16_t lanes = vctp8q((uint32_t)p->channels % QUAD);
-    int8_t four[LANES];
+    const mve_pred16_t lanes = vctp8q((uint32_t)p->channels % MPLAN_QUAD);
+    int8_t four[MPLAN_LANES];
 
-    job.columns = &job.columns[job.fours * WORD / LANES * QUAD];
+    job.columns = &job.columns[job.fours * MPLAN_WORD_BYTES / MPLAN_LANES * MPLAN_QUAD];
     job.fours = 1U;
     job.count = 1U;
     job.out = four;
@@ -201,29 +155,29 @@ static void last_channels(const mplan_depthwise_s8_mve_t *p, job_t job, int8_t *
 }
 
 /* `count` output pixels, some channels at a time; their rows and columns are set up. */
-static void strip(const mplan_depthwise_s8_mve_t *p, job_t *job, rows_t *fours, int8_t *out,
-                  size_t count)
+static void strip(const mplan_depthwise_s8_mve_t *p, job_t *job, mplan_columns_t *fours,
+                  int8_t *out, size_t count)
 {
-    const size_t words = (size_t)(2U + (LANES / QUAD * p->steps)) * QUAD; /* of four channels */
+    const size_t words = (2U + (4U * (size_t)p->steps)) * MPLAN_QUAD; /* of four channels */
 
     job->packed = p->packed;
-    for (size_t c = 0U; c < p->channels; c += LANES) {
+    for (size_t c = 0U; c < p->channels; c += MPLAN_LANES) {
         const size_t left = (size_t)p->channels - c;
-        const size_t whole = ((left < LANES) ? left : LANES) / QUAD;
+        const size_t whole = ((left < MPLAN_LANES) ? left : MPLAN_LANES) / MPLAN_QUAD;
 
         for (size_t i = 0U; (i < words_of_column(p)) && (fours->count > 0U); i++) {
-            weave(&fours[i]);
+            mplan_weave(&fours[i]);
         }
         job->out = &out[c];
         job->count = (uint32_t)count;
         job->fours = (uint32_t)whole;
-        job->out_skip = (uint32_t)p->channels - (uint32_t)(whole * QUAD);
+        job->out_skip = (uint32_t)p->channels - (uint32_t)(whole * MPLAN_QUAD);
         if (whole > 0U) {
             pixels(job, p->steps);
         }
         job->packed = &job->packed[whole * words];
-        if ((left < LANES) && ((left % QUAD) > 0U)) {
-            last_channels(p, *job, &out[c + (whole * QUAD)], count);
+        if ((left < MPLAN_LANES) && ((left % MPLAN_QUAD) > 0U)) {
+            last_channels(p, *job, &out[c + (whole * MPLAN_QUAD)], count);
         }
     }
 }
@@ -232,12 +186,12 @@ MPLAN_KERNEL
 void mplan_depthwise_s8_mve(const mplan_depthwise_s8_mve_t *p, const int8_t *in, int8_t *out,
                             size_t y0, size_t y1, int8_t *scratch)
 {
-    rows_t fours[ROWS / QUAD];
+    mplan_columns_t fours[ROWS / MPLAN_QUAD];
     job_t job;
 
     vstrbq_s8(job.padding, vdupq_n_s8(p->in_zero_point));
     job.columns = scratch;
-    job.advance = (uint32_t)(WORD * p->stride_w * words_of_column(p));
+    job.advance = (uint32_t)(MPLAN_WORD_BYTES * p->stride_w * words_of_column(p));
     job.zero_point = p->out_zero_point;
     job.act_min = p->act_min;
     job.act_max = p->act_max;
