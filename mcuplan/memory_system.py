@@ -58,20 +58,18 @@ class Stalls:
         code: waiting for instructions.
         constants: waiting for weights, tables and literals.
         rules: of the pipeline; less than 0 where they save more than they cost.
+        mixed: of rules: neighbouring loads of which one reads flash; none of weights in RAM.
     """
 
     code: float = 0
     constants: float = 0
     rules: float = 0
+    mixed: float = 0
 
     @property
     def cycles(self) -> float:
         """All of them."""
         return self.code + self.constants + self.rules
-
-    def times(self, factor: float) -> Stalls:
-        """So many times these."""
-        return Stalls(self.code * factor, self.constants * factor, self.rules * factor)
 
 
 NO_STALLS = Stalls()
@@ -84,4 +82,5 @@ def all_stalls(parts: Iterable[Stalls]) -> Stalls:
         sum(part.code for part in found),
         sum(part.constants for part in found),
         sum(part.rules for part in found),
+        sum(part.mixed for part in found),
     )

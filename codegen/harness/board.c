@@ -75,7 +75,7 @@ board_waits_t board_execute(const board_insn_t *insn)
 {
     const bool taken =
         (previous != NULL) && (previous->address + previous->timing.size != insn->address);
-    board_waits_t waits = { 0, 0, 0 };
+    board_waits_t waits = { 0, 0, 0, 0 };
 
     if (taken) {
         memory_pass((int64_t)previous->timing.refill);
@@ -98,7 +98,7 @@ board_waits_t board_execute(const board_insn_t *insn)
 board_waits_t board_access(const board_insn_t *insn, uint64_t address, unsigned bytes, bool store)
 {
     const bool in_flash = memory_is_flash(address);
-    board_waits_t waits = { 0, 0, 0 };
+    board_waits_t waits = { 0, 0, 0, 0 };
 
     if (with_rules && is_single(insn) && ((address & 3U) + bytes > 4U)) {
         waits.rules++;
@@ -106,6 +106,7 @@ board_waits_t board_access(const board_insn_t *insn, uint64_t address, unsigned 
     if (!store) {
         if (with_rules && insn->overlaps && (in_flash != last_load_from_flash)) {
             waits.rules++;
+            waits.mixed++;
         }
         last_load_from_flash = in_flash;
     }

@@ -21,8 +21,9 @@ typedef struct {
     bool overlaps; /* a single load right behind another: one cycle less is in its cycles */
 } board_insn_t;
 
+/** mixed is a part of rules: of neighbouring loads from two memories. */
 typedef struct {
-    int64_t code, constants, rules;
+    int64_t code, constants, rules, mixed;
 } board_waits_t;
 
 /** What of a board counts. */

@@ -14,7 +14,7 @@
  *   wait_states, read_bytes, line_bytes, code_lines, data_lines, unified, prefetch, ram
  *                       the flash memory, see memory.h
  *   rules               1: rules of the pipeline that no timing table has, see board.h
- * Written per call, a TALLY being INSTRUCTIONS CYCLES CODE CONSTANTS RULES:
+ * Written per call, a TALLY being INSTRUCTIONS CYCLES CODE CONSTANTS RULES MIXED:
  *   call TALLY
  *   step K HITS TALLY         since the mark before it; K == steps: behind the last
  *   function TALLY NAME */
@@ -152,7 +152,7 @@ static void on_mark(unsigned vcpu, qemu_plugin_meminfo_t info, uint64_t address,
 static void add_waits(const placed_t *placed, board_waits_t waits)
 {
     if ((waits.code != 0) || (waits.constants != 0) || (waits.rules != 0)) {
-        const tally_t more = { 0U, 0U, { waits.code, waits.constants, waits.rules } };
+        const tally_t more = { 0U, 0U, { waits.code, waits.constants, waits.rules, waits.mixed } };
         add(placed->block->function, &more);
     }
 }

@@ -13,15 +13,17 @@ void tally_add(tally_t *sum, const tally_t *more)
 {
     sum->instructions += more->instructions;
     sum->cycles += more->cycles;
-    for (size_t i = 0U; i < 3U; i++) {
+    for (size_t i = 0U; i < 4U; i++) {
         sum->waits[i] += more->waits[i];
     }
 }
 
 void tally_write(FILE *out, const tally_t *t)
 {
-    (void)fprintf(out, "%" PRIu64 " %" PRIu64 " %" PRId64 " %" PRId64 " %" PRId64,
-                  t->instructions, t->cycles, t->waits[0], t->waits[1], t->waits[2]);
+    (void)fprintf(out, "%" PRIu64 " %" PRIu64, t->instructions, t->cycles);
+    for (size_t i = 0U; i < 4U; i++) {
+        (void)fprintf(out, " %" PRId64, t->waits[i]);
+    }
 }
 
 int functions_read(const char *path)

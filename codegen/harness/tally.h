@@ -6,10 +6,11 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/** waits: cycles beside those of the timing table, by cause: code, constants, rules. */
+/** waits: cycles beside those of the timing table, by cause: code, constants, rules, and of
+ * these what neighbouring loads from two memories cost. */
 typedef struct {
     uint64_t instructions, cycles;
-    int64_t waits[3];
+    int64_t waits[4];
 } tally_t;
 
 typedef struct {
@@ -21,7 +22,7 @@ typedef struct {
 /** Adds to a sum. */
 void tally_add(tally_t *sum, const tally_t *more);
 
-/** Writes "INSTRUCTIONS CYCLES CODE CONSTANTS RULES". */
+/** Writes "INSTRUCTIONS CYCLES CODE CONSTANTS RULES MIXED". */
 void tally_write(FILE *out, const tally_t *tally);
 
 /** Reads lines "ADDRESS NAME", ascending; returns 0, or -1 where there is no such file. */

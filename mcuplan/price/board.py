@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from types import MappingProxyType
 from typing import Any
@@ -31,6 +31,7 @@ __all__ = [
     "Waits",
     "board_errors",
     "forget_waits",
+    "held_in",
     "kernel_waits",
     "modelled_stalls",
     "stalls_of",
@@ -39,6 +40,8 @@ __all__ = [
 
 CACHED_CODE, CACHED_READ, BARE_READ = 1024, 16, 8
 """Bytes of a cache for code, and of a read with and without one, that kernels are counted with."""
+
+_OTHER_LINES = 2  # of a cache for constants, that weights share with others and with their own end
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,7 @@ class Waits:
         literals: reads of constants beside the stream of weights, behind a cache.
         loads: loads of constants.
         rules: cycles of pipeline rules.
+        mixed: of these, those of neighbouring loads of which one reads flash.
         streamed: the part of which each one reads all weights; empty where they are no stream.
         exposed, exposed_bare: what is left of the waits for code where the next read is made
             ahead, at wait states over bytes of a read.
@@ -70,6 +74,7 @@ class Waits:
     contention: float
     contention_bare: float
     errors: Mapping[str, float]
+    mixed: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +157,8 @@ def stalls_of(
     nbytes = constants_of(kernel, sig).weights_bytes
     waits = replace(waits, streamed=_streamed(kernel, waits))
     stalls = modelled_stalls(waits, memory, kernel_size(kernel).code_bytes, nbytes, work)
+    if kernel.staged:
+        stalls = replace(stalls, rules=stalls.rules - stalls.mixed, mixed=0.0)
     return stalls, waits.errors[_like(memory)]
 
 
@@ -164,6 +171,7 @@ def modelled_stalls(
         _code_waits(waits, memory, code_bytes, work),
         _constant_waits(waits, memory, weights, work),
         _total(waits.rules, work) if memory.rules else 0.0,
+        _total(waits.mixed, work) if memory.rules else 0.0,
     )
 
 
@@ -196,17 +204,22 @@ def _constant_waits(waits: Waits, memory: MemorySystem, weights: Reads, work: Wo
     each = memory.wait_states * (longer if memory.prefetch else 1.0)
     if not memory.data_bytes:
         return each * _total(waits.loads, work)
-    times = weights.times if weights.nbytes > memory.data_bytes else min(1.0, weights.times)
+    times = min(1.0, weights.times) if held_in(memory, weights.nbytes) else weights.times
     stream = weights.nbytes * times / memory.read_bytes
     small = memory.data_bytes < CACHED_CODE
     return each * (stream + (_total(waits.literals, work) if small else 0.0))
+
+
+def held_in(memory: MemorySystem, weights_bytes: int) -> bool:
+    """Whether weights stay in the cache, beside the lines of other constants."""
+    return weights_bytes + _OTHER_LINES * memory.line_bytes <= memory.data_bytes
 
 
 def _unknown(memory: MemorySystem, weights: Reads, cycles: float) -> Stalls:
     """Of a kernel that nobody measured: about what others wait."""
     held = memory.code_bytes >= CACHED_CODE
     code = cycles * memory.wait_states * (0.01 if held else 1.5 / memory.read_bytes)
-    fits = weights.nbytes <= memory.data_bytes
+    fits = held_in(memory, weights.nbytes)
     stream = weights.nbytes * (min(1.0, weights.times) if fits else weights.times)
     constants = memory.wait_states * stream / max(4, memory.read_bytes)
     return Stalls(code, constants, 0.03 * cycles if memory.rules else 0.0)

@@ -270,7 +270,7 @@ def _parse_call(lines: list[list[str]], has_cycles: bool) -> CallCount:
 
     steps = [count(words[3:]) for words in lines if words[0] == "step"]
     functions = [
-        FunctionCount(words[6], count(words[1:6])) for words in lines if words[0] == "function"
+        FunctionCount(words[7], count(words[1:7])) for words in lines if words[0] == "function"
     ]
     functions.sort(key=lambda entry: (-entry.count.instructions, entry.name))
     total = count(lines[0][1:])

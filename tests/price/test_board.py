@@ -72,8 +72,11 @@ def test_weights_are_read_once_where_a_cache_holds_them() -> None:
 def test_weights_in_ram_are_read_from_flash_once_a_call() -> None:
     """A kernel that copies its weights reads them from flash as often as it is called."""
     reads = weight_reads(staged(DENSE), SIG, {"call": 3.0, "pixel": 50.0})
+    flash, ram = _stalls(L4R5), _stalls(L4R5, staged(DENSE))
 
     assert 3.0 == reads.times
+    assert ram.rules < flash.rules
+    assert ram.rules == pytest.approx(flash.rules - flash.mixed)
 
 
 def test_rules_are_those_of_a_core_that_has_them() -> None:
@@ -98,7 +101,8 @@ def test_files_are_whole(backend: str) -> None:
     for name, row in waits.items():
         shares = [*row.exposed.values(), *row.exposed_bare.values()]
         assert all(0 <= share <= 1 for share in shares), name
-        assert all(value >= 0 for part in (row.cached, row.bare) for value in part.values())
+        reads = (row.cached, row.bare, row.mixed)
+        assert all(value >= 0 for part in reads for value in part.values())
         assert row.contention >= 1 <= row.contention_bare
         assert {"ahead", "cached", "narrow", "bare", "bare_ahead"} <= row.errors.keys()
 

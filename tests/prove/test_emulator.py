@@ -279,3 +279,4 @@ def test_agrees_with_m4count(
         cycles = ((ours.cycles or 0) + ours.stalls.cycles) / len(calls)
         assert theirs["board_cycles_per_run"] == pytest.approx(cycles, rel=0.02)
         assert min(ours.stalls.code, ours.stalls.constants) > 0
+        assert ours.stalls.mixed >= 0

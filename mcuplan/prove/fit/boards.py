@@ -15,6 +15,7 @@ from mcuplan.price.board import (
     CACHED_CODE,
     CACHED_READ,
     Waits,
+    held_in,
     modelled_stalls,
 )
 from mcuplan.price.code import kernel_sizes
@@ -92,6 +93,7 @@ def fitted_waits(counted: BoardRows) -> Waits:
         contention=_contention(counted, "ahead", constants),
         contention_bare=_contention(counted, "bare_ahead", loads),
         errors={},
+        mixed=_fit(counted.rows, counted.values("cached", _mixed)),
     )
 
 
@@ -114,6 +116,10 @@ def _rules(stalls: Stalls) -> float:
     return stalls.rules
 
 
+def _mixed(stalls: Stalls) -> float:
+    return stalls.mixed
+
+
 def _stream(counted: BoardRows, reads: Array) -> tuple[str, Mapping[str, float]]:
     """The part each of which reads all weights, and what is read beside that.
 
@@ -121,11 +127,12 @@ def _stream(counted: BoardRows, reads: Array) -> tuple[str, Mapping[str, float]]
     None of them where weights are read here and there, as those of trees.
     """
     weights = np.array([row.weights_bytes for row in counted.rows], float)
-    held, alone = BOARDS["cached"].data_bytes, _fit(counted.rows, reads)
+    held = np.array([held_in(BOARDS["cached"], row.weights_bytes) for row in counted.rows])
+    alone = _fit(counted.rows, reads)
     found = []
     for part in _parts(counted.rows) if weights.any() else ():
         times = np.array([max(1.0, row.parts.get(part, 0.0)) for row in counted.rows])
-        stream = weights * np.where(weights > held, times, 1.0) / CACHED_READ
+        stream = weights * np.where(held, 1.0, times) / CACHED_READ
         beside = _fit(counted.rows, np.maximum(0.0, reads - stream))
         missed = stream + _of(beside, counted.rows) - reads
         found.append((_spread(counted.rows, missed), part, beside))
@@ -239,7 +246,7 @@ def boards_text(
 def _table(name: str, waits: Waits, shapes: int) -> str:
     """A table of TOML."""
     lines = [f"[kernels.{name}]"]
-    for key in ("cached", "bare", "literals", "loads", "rules"):
+    for key in ("cached", "bare", "literals", "loads", "rules", "mixed"):
         listed = ", ".join(f"{part} = {value}" for part, value in getattr(waits, key).items())
         lines.append(f"{key} = {{ {listed} }}" if listed else f"{key} = {{}}")
     lines.append(f'streamed = "{waits.streamed}"')
