@@ -67,8 +67,8 @@ class Data:
             yield start, self.part(start, start + size)
 
     def feeds(self, ports: Sequence[Port], index: int) -> dict[str, Array]:
-        """One sample in the shapes that the model declares."""
-        return {p.name: self.inputs[p.name][index].reshape(p.shape) for p in ports}
+        """One sample in the shapes that the model declares; a scalar is an array, too."""
+        return {p.name: self.inputs[p.name][index : index + 1].reshape(p.shape) for p in ports}
 
 
 def sample_shape(port: Port) -> tuple[int, ...]:

@@ -221,3 +221,11 @@ def test_no_room_for_large_samples(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     with pytest.raises(DataError, match="no room for") as caught:
         read_data(path, [IMAGE, CODES])
     assert "TMPDIR" in caught.value.hint
+
+
+def test_a_scalar_is_fed_as_an_array(tmp_path: Path) -> None:
+    """A runtime refuses what numpy makes of one element."""
+    port = Port("index", "index", (), DType.INT32, whole=True)
+    data = read_data(_save(tmp_path / "d.npz", index=np.arange(4, dtype=np.int32)), [port])
+    assert isinstance(data.feeds([port], 3)["index"], np.ndarray)
+    assert data.feeds([port], 3)["index"] == 3

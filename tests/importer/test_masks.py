@@ -94,7 +94,7 @@ def test_masks_hide(name: str, dtype: DType, tmp_path: Path) -> None:
     assert fused == (name in ("causal", "where", "where not"))
 
 
-@pytest.mark.parametrize("between", [[], ["Reshape"]])
+@pytest.mark.parametrize("between", [[], ["Reshape"], ["Add"]])
 def test_masks_of_channels_hide(between: list[str], tmp_path: Path) -> None:
     """A mask that a layer takes into its biases leaves a grid to the scores that are seen."""
     held = {
@@ -102,14 +102,16 @@ def test_masks_of_channels_hide(between: list[str], tmp_path: Path) -> None:
         "m": np.float32([0, 0, -1e9, 0, 0]),
         "s": np.int64([5, 1, 1]),
     }
+    reshaped = between == ["Reshape"]
+    held["s"] = held["s"] if reshaped else np.float32([[1, -1, 0, -1e9, 2]])
     nodes = [
         helper.make_node("MatMul", ["x", "w"], ["s0"]),
         helper.make_node("Add", ["s0", "m"], ["s1"]),
         *(helper.make_node(kind, ["s1", "s"], ["s2"]) for kind in between),
-        helper.make_node("Softmax", ["s2" if between else "s1"], ["y"], axis=0 if between else -1),
+        helper.make_node("Softmax", ["s2" if between else "s1"], ["y"], axis=0 if reshaped else -1),
     ]
     value = helper.make_tensor_value_info
-    shape = [5, 1, 1] if between else [1, 5]
+    shape = [5, 1, 1] if reshaped else [1, 5]
     ports = [value("x", TensorProto.FLOAT, [1, 8])], [value("y", TensorProto.FLOAT, shape)]
     constants = [numpy_helper.from_array(np.asarray(data), name) for name, data in held.items()]
     graph = helper.make_graph(nodes, "g", *ports, constants)
