@@ -215,6 +215,44 @@ def test_cycles_are_the_manual_s(
     assert found == timed
 
 
+_RULES = {  # behind a call, whose branch to an address in the instruction saves a cycle
+    "nop": -1,
+    "str r1, [r0]; ldr r2, [r0]": 0,
+    "str r1, [r0]; nop; ldr r2, [r0]": -1,
+    "movs r2, #4; str r1, [r0, r2]": 0,
+    "ldr r2, [r0, #3]": 0,
+    "ldrh r2, [r0, #2]": -1,
+    "nop; b 1f; nop; 1: nop": -2,
+    "nop; .balign 4; nop; add.w r3, r3, r3; add.w r3, r3, r3; add.w r3, r3, r3; nop": 0,
+    "nop; .balign 4; add.w r3, r3, r3; add.w r3, r3, r3; add.w r3, r3, r3; nop": -1,
+    "adr r3, 1f; b 1f; .balign 4; nop; 1: add.w r3, r3, r3": -1,
+    "adr r3, 1f; nop; ldr r2, [r0]; ldr r3, [r3]; .balign 4; 1: nop; nop": 0,
+    "ldr r2, [r0]; ldr r3, [r0, #4]; nop; nop": -1,
+}
+
+
+def test_rules_of_the_pipeline(arm: Compiler, counter: Path, tmp_path: Path) -> None:
+    """Short sequences cost what the rules say, on a flash that never waits."""
+    functions = "".join(
+        f"__attribute__((naked, noinline, aligned(4))) static void ruled_{index}(void *at)\n"
+        f'{{\n    (void)at;\n    __asm volatile("nop; {code}; bx lr");\n}}\n'
+        for index, code in enumerate(_RULES)
+    )
+    calls = "".join(f"    ruled_{index}(space);\n" for index in range(len(_RULES)))
+    space = "    int32_t space[4] = { 1, 2, 3, 4 };\n"
+    kernel = tiny.kernel_calling(f"{space}{calls}    output[0] = input[0];")
+    kernel = kernel.replace("void mplan_mix", functions + "void mplan_mix", 1)
+    core = CORES["cortex-m4"]
+    image = build_for_core(tiny.bundle(kernel=kernel), tiny.API, tmp_path, core, arm)
+    memory = MemorySystem(0, 16, 16, rules=True)
+
+    run = run_on_core(image, tiny.samples(1), counter, memory)
+
+    counted = {f.name: f.count.stalls.rules for f in run.slowest.functions}
+    found = {code: counted[f"ruled_{index}"] for index, code in enumerate(_RULES)}
+    assert found == _RULES
+
+
 def _m4count() -> Path:
     folder = os.environ.get("MCUPLAN_TEST_M4COUNT")
     if not folder:
