@@ -147,43 +147,50 @@ def _run(
 ) -> Iterator[str]:
     """The calls that make the rows between two expressions."""
     if not places.plan.descends(step):
-        yield from _calls(places, step, constants, rows, 8)
+        first = "" if places.plan.is_straight else "y0 == 0U"
+        yield from _calls(places, step, constants, rows, 8, first)
         return
-    for text in _calls(places, step, constants, ("y - 1U", "y"), 12):
+    for text in _calls(places, step, constants, ("y - 1U", "y"), 12, f"y == {rows[1]}"):
         yield f"        for (size_t y = {rows[1]}; y > {rows[0]}; y--) {{\n{text}\n        }}"
 
 
 def _calls(
-    places: Places, step: Step, constants: StepConstants, rows: tuple[str, str], indent: int
+    places: Places,
+    step: Step,
+    constants: StepConstants,
+    rows: tuple[str, str],
+    indent: int,
+    first: str = "",
 ) -> Iterator[str]:
+    """The calls of a step; ``first``: a condition of the first of several."""
     for one, params in zip(step.calls, constants.params, strict=True):
-        arguments = [f"&{STAGED if step.kernel.staged else params}"]
+        staged = step.kernel.staged
+        arguments = [f"&{STAGED if staged else params}"]
         for index in one.inputs:
             operand = constants.operands.get(index)
             arguments.append(operand or places.pointer(step.node.inputs[index]))
         arguments += [*map(places.pointer, step.node.outputs), *rows]
         if own_scratch_bytes(step.kernel, step.signature):
             arguments.append(places.scratch(step.index))
-        function = one.function or step.kernel.function
-        if step.kernel.staged:
-            yield _staged(places, step, params, staged_field(one)[0], call(function, arguments, 12))
-        else:
-            yield call(function, arguments, indent)
+        made = call(one.function or step.kernel.function, arguments, indent + 4 * staged)
+        if staged:
+            before = _staging(places, step, params, staged_field(one)[0], first, indent + 4)
+            space = " " * indent
+            made = f"{space}{{\n{before}\n{made}\n{space}}}"
+        yield made
 
 
-def _staged(places: Places, step: Step, params: str, member: str, made: str) -> str:
-    """A call with a params struct that points to weights in the arena."""
-    struct = kernel_struct(step.kernel.function).name
-    end = own_scratch_bytes(step.kernel, step.signature)
+def _staging(places: Places, step: Step, params: str, member: str, first: str, indent: int) -> str:
+    """A params struct that points to weights in the arena, which the first call copies there."""
+    struct, space = kernel_struct(step.kernel.function).name, " " * indent
     region, at = places.scratch(step.index).removesuffix("]").split("[", 1)
-    weights = f"{params}_{member}"
+    end = own_scratch_bytes(step.kernel, step.signature)
     place = f"{region}[{at} + {end}U]" if end else f"{region}[{at}]"
+    weights = f"{params}_{member}"
     copied = [place, weights, f"sizeof({weights})"]
-    return "\n".join(
-        [
-            f"        {{\n            {struct} {STAGED} = {params};\n",
-            call(f"{STAGED}.{member} = mplan_stage", copied, 12),
-            made,
-            "        }",
-        ]
-    )
+    begin = f"{space}{struct} {STAGED} = {params};\n"
+    if not first:
+        return f"{begin}\n{call(f'{STAGED}.{member} = mplan_stage', copied, indent)}"
+    made = call("(void)mplan_stage", copied, indent + 4)
+    lines = [begin, f"{space}if ({first}) {{", made, f"{space}}}"]
+    return "\n".join([*lines, f"{space}{STAGED}.{member} = (const void *){place};"])

@@ -20,8 +20,9 @@ def staged_field(call: Call) -> tuple[str, int]:
 
 
 def staged_bytes(kernel: Kernel, sig: Signature) -> int:
-    """Bytes of the copy: of the call with the most, rounded up to words."""
-    return align_up(max(staged_field(call)[1] for call in kernel.calls(sig)), 4)
+    """Bytes of the copy, rounded up to words; none of a step of several calls."""
+    calls = kernel.calls(sig)
+    return align_up(staged_field(calls[0])[1], 4) if len(calls) == 1 else 0
 
 
 def own_scratch_bytes(kernel: Kernel, sig: Signature) -> int:

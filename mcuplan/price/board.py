@@ -127,9 +127,12 @@ def weight_reads(kernel: Kernel, sig: Signature, work: Work) -> Reads:
 
 def _streamed(kernel: Kernel, waits: Waits | None) -> str:
     """The part of which each one reads all weights from flash."""
-    if kernel.staged:  # to copy them
-        return "call"
+    if kernel.staged:  # once, to copy them
+        return _ONCE
     return waits.streamed if waits else "pixel"
+
+
+_ONCE = "once"  # no part of any kernel
 
 
 def _reads(nbytes: int, streamed: str, work: Work) -> Reads:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import PurePosixPath
 
 import numpy as np
 import pytest
@@ -14,9 +15,13 @@ from mcuplan.emit import emit
 from mcuplan.ir.staging import own_scratch_bytes, staged, staged_bytes
 from mcuplan.prove.cores import core_named
 from mcuplan.prove.proofs import Subject, prove_on_core, prove_on_host
+from mcuplan.schedule.assembly.check_rows import check_rows
+from mcuplan.schedule.assembly.row_local import row_program
 from mcuplan.schedule.kernels.select import select_kernels
 from mcuplan.schedule.planning.choice import placed
+from mcuplan.schedule.planning.streamed import streamed_plan
 from mcuplan.schedule.program import Plan, Program, Sharing
+from mcuplan.solvers.packing import PlanError
 from mcuplan.targets import load_target
 from mcuplan.units import align_up
 
@@ -30,6 +35,12 @@ def _staged_plan(seed: int, backend: str) -> Plan:
         has = staged_bytes(step.kernel, step.signature) > 0
         steps.append(replace(step, kernel=staged(step.kernel)) if has else step)
     return placed(Program(program.graph, target, tuple(steps)), Sharing(), None)
+
+
+def _by_rows(seed: int) -> Plan:
+    """The same row by row, in an order of rows."""
+    program = _staged_plan(seed, "c99").program
+    return streamed_plan(row_program(program, Sharing()))
 
 
 def _feeds(plan: Plan) -> dict[str, np.ndarray]:
@@ -59,6 +70,35 @@ def test_staged_weights_give_the_same_bytes_on_the_core(arm_gcc: str, qemu: str)
     proof = prove_on_core(subject, _feeds(plan), core_named("cortex-m4"))
     assert proof.equal
     assert () == proof.drift
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_copies_stay_from_row_to_row(seed: int, host_gcc: str) -> None:
+    """By rows the first call of a step makes the copy; nothing is laid over it until the last."""
+    plan = _by_rows(seed)
+    source = emit(plan, "tiny", STAMP).files[PurePosixPath("tiny.c")]
+    copied = [step for step in plan.program.steps if step.kernel.staged]
+    assert source.count("if (y0 == 0U) {") == len(copied) > 0
+    assert any(len(plan.runs_of[step.index]) > 1 for step in copied)
+    subject = Subject(emit(plan, "tiny", STAMP), plan)
+    assert prove_on_host(subject, _feeds(plan)).mismatch is None
+
+
+def test_what_lies_over_a_copy_is_found() -> None:
+    """A plan whose copies end too early is refused."""
+    plan, refused = _by_rows(1), 0
+    for step in (step for step in plan.program.steps if step.kernel.staged):
+        name = plan.allocation.scratch[plan.runs_of[step.index][0]]
+        ((region, memory),) = plan.memory.items()
+        for other in memory.placements:
+            moved = replace(other, offset=plan.places[name][1])
+            places = tuple(moved if p is other else p for p in memory.placements)
+            wrong = replace(plan, memory={region: replace(memory, placements=places)})
+            try:
+                check_rows(wrong)
+            except PlanError as error:
+                refused += "copy of the weights" in str(error)
+    assert refused
 
 
 def test_a_copy_is_scratch_behind_the_own() -> None:

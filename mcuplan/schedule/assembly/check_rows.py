@@ -5,7 +5,7 @@ Knows the rows that kernels read and write, and where tensors lie; nothing of ho
 came about. Every byte of a tensor has a number of its own. What a call reads must hold its
 numbers when the call starts, and until the last row that reads it is made: rows are written
 in the order in which the kernel makes them, each as soon as it is begun. Then the output holds
-its numbers, and the scratch nothing.
+its numbers, and the scratch nothing but a copy of weights, which must stay for the next call.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from mcuplan.ir.graph import Node
+from mcuplan.ir.staging import staged_bytes
 from mcuplan.ir.types import Array
 from mcuplan.schedule.program import FEED, Plan, Run, Step
 from mcuplan.solvers.packing.check import PlanError
@@ -107,6 +108,7 @@ class _Machine:
                 self._places[placement.buffer.name] = size + placement.offset
             size += memory.arena_bytes
         self._arena: Array = np.full(size, _SPOILED, self._numbers_as)
+        self._copies: dict[int, Array] = {}
         self._sizes = {b.name: b.nbytes for b in plan.allocation.buffers}
         self._starts: dict[str, Array] = {}
         self._numbers: dict[str, Array] = {}
@@ -213,8 +215,7 @@ class _Machine:
             for index in call.inputs:
                 if step.signature.constants[index] is None:
                     self._operand(step, index, rows, scratch, where)
-            start, size = scratch
-            self._arena[start : start + size] = _SPOILED
+            self._spoil_scratch(step, run, scratch, where)
             for name in step.node.outputs:
                 self.write(name, self._rows_of(step, name, rows))
         if run.end == step.rows:
@@ -271,6 +272,20 @@ class _Machine:
             raise PlanError([f"scratch of step {step.index} is larger than its buffer"])
         return self._places[name], step.scratch_bytes
 
+    def _spoil_scratch(self, step: Step, run: Run, scratch: tuple[int, int], where: str) -> None:
+        """A call leaves anything there; copies of weights are made by the first, and stay."""
+        start, size = scratch
+        copied = staged_bytes(step.kernel, step.signature) if step.kernel.staged else 0
+        begin, end = start + size - copied, start + size
+        self._arena[start:begin] = _SPOILED
+        if not copied:
+            return
+        first = run.end == step.rows if run.descending else run.first == 0
+        if first and step.index not in self._copies:
+            self._copies[step.index] = self._arena[begin:end] = self._fresh(copied)
+        elif not np.array_equal(self._arena[begin:end], self._copies.get(step.index, ())):
+            self.violations.append(f"{where}: the copy of the weights is overwritten")
+
     def _gather(self, step: Step, number: int, run: Run, where: str) -> None:
         """Add rows of the input to a sum, which must hold the rows before them.
 
@@ -288,7 +303,7 @@ class _Machine:
             if not y:
                 self._begin(step, where)
                 self._arena[sum_bytes] = _SPOILED
-            self._arena[start : start + room] = _SPOILED
+            self._spoil_scratch(step, run, (start, room), f"{where} row {y}")
             self.read(source, range(y, y + 1), f"{where} row {y}")
             self._sums[output] = self._fresh(size)
             self._arena[sum_bytes] = self._sums[output]

@@ -60,6 +60,7 @@ def lay_out(
     """
     scratch = _one_scratch(rowed, order) if one_scratch else _scratch(rowed, order)
     base = max((span.nbytes for span in scratch.values()), default=0) if one_scratch else 0
+    scratch |= _held_scratch(rowed, order)
     lives, (runs, run_of) = _lives(rowed, order, sharing, base), _runs(rowed, order)
     count = len(order)
     spans = [*lives.spans, *{id(span): span for span in scratch.values()}.values()]
@@ -180,7 +181,7 @@ def _scratch(rowed: RowProgram, order: Sequence[int]) -> dict[int, _Span]:
     found: dict[int, _Span] = {}
     before = -1
     for at, number in enumerate(order):
-        nbytes = rowed.graph.steps[number].scratch_bytes
+        nbytes = 0 if _is_staged(rowed, number) else rowed.graph.steps[number].scratch_bytes
         if nbytes and number == before and _merges(rowed, number):
             span = found[at - 1]
             span.end = at + 1
@@ -193,12 +194,31 @@ def _scratch(rowed: RowProgram, order: Sequence[int]) -> dict[int, _Span]:
 
 def _one_scratch(rowed: RowProgram, order: Sequence[int]) -> dict[int, _Span]:
     """The same buffer for each move that needs scratch, below everything else."""
-    sizes = {at: rowed.graph.steps[number].scratch_bytes for at, number in enumerate(order)}
+    steps = rowed.graph.steps
+    sizes = {at: steps[n].scratch_bytes for at, n in enumerate(order) if not _is_staged(rowed, n)}
     moves = [at for at, nbytes in sizes.items() if nbytes]
     if not moves:
         return {}
     span = _Span("scratch", max(sizes.values()), _ALIGN, moves[0], moves[-1] + 1, pinned=0)
     return dict.fromkeys(moves, span)
+
+
+def _held_scratch(rowed: RowProgram, order: Sequence[int]) -> dict[int, _Span]:
+    """Of a step that copies its weights into its scratch: one buffer from its first move on."""
+    found: dict[int, _Span] = {}
+    by_step: dict[int, _Span] = {}
+    for at, number in enumerate(order):
+        if _is_staged(rowed, number):
+            nbytes = rowed.graph.steps[number].scratch_bytes
+            span = by_step.setdefault(number, _Span(f"scratch{at}", nbytes, _ALIGN, at, at + 1))
+            span.end = at + 1
+            found[at] = span
+    return found
+
+
+def _is_staged(rowed: RowProgram, number: int) -> bool:
+    step = rowed.steps[number]
+    return step != FEED and rowed.program.steps[step].kernel.staged
 
 
 def _merges(rowed: RowProgram, number: int) -> bool:

@@ -8,14 +8,17 @@ from collections.abc import Sequence
 from mcuplan.errors import InputTooLarge, UsageError
 from mcuplan.ir.graph import Graph
 from mcuplan.passes.row_lowerings import row_lowerings
+from mcuplan.schedule.assembly.row_local import row_program
 from mcuplan.schedule.kernels.objective import Aim, Objective
 from mcuplan.schedule.kernels.select import Offers
 from mcuplan.schedule.planning.flash_by_rows import with_flash
 from mcuplan.schedule.planning.rating import Rating
 from mcuplan.schedule.planning.several_rows import plans_of_several_rows
-from mcuplan.schedule.planning.streamed import plan_lowered
-from mcuplan.schedule.program import Plan, Sharing
+from mcuplan.schedule.planning.spare_ram import with_copies
+from mcuplan.schedule.planning.streamed import plan_lowered, streamed_plan
+from mcuplan.schedule.program import Plan, Program, Sharing
 from mcuplan.solvers.effort import Effort
+from mcuplan.solvers.rows.problem import RowOrder
 from mcuplan.targets import Target
 
 __all__ = ["plan_rows"]
@@ -61,7 +64,15 @@ def plan_rows(
                 plans += plans_of_several_rows(lowered, offers, sharing, effort, rating)
     if len(refused) == len(lowerings):
         raise refused[0]
-    return _best(plans, aim.objective, rating) if plans else None
+    if not plans:
+        return None
+    best = _best(plans, aim.objective, rating)
+
+    def placed(program: Program) -> Plan:
+        assert isinstance(best.order, RowOrder), "of rows"
+        return streamed_plan(row_program(program, sharing, feed=feed), sharing, effort, best.order)
+
+    return with_copies(best, aim, rating, placed)
 
 
 def _best(plans: Sequence[Plan], objective: Objective, rating: Rating) -> Plan:

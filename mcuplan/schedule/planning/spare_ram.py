@@ -3,21 +3,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from mcuplan.facts import RamSpent
 from mcuplan.ir.staging import staged, staged_bytes
 from mcuplan.schedule.kernels.choose import Choice, Placer
-from mcuplan.schedule.kernels.objective import Aim, Objective
+from mcuplan.schedule.kernels.objective import Aim, Objective, plan_cycles
 from mcuplan.schedule.kernels.select import Candidate, by_speed
-from mcuplan.schedule.program import Plan
+from mcuplan.schedule.planning.rating import Rating
+from mcuplan.schedule.program import Plan, Program
 from mcuplan.targets import Target
 
-__all__ = ["spend_ram"]
+__all__ = ["spend_ram", "with_copies"]
 
 _SHARE = 10  # of the RAM, that the default objective spends: 1/10
 _WORTH = 0.98  # of its cycles, that a step may take at most with a copy
+_LEAST_GAIN = 0.05  # of all cycles, that copies save at least by the default objective
 _MOST_TRIALS = 24
 
 Chosen = Mapping[str, Candidate]
@@ -37,39 +39,102 @@ def spend_ram(
         fits: whether a plan's arena and what lies beside it keep their limits.
     """
     plan, chosen = choice.placed, choice.chosen
-    target = plan.program.target
-    if target.memory is None or aim.objective not in (Objective.LATENCY, Objective.BALANCED):
+    limit = _limit(plan, aim)
+    if limit <= plan.arena_bytes:
         return choice
-    room = sum(region.usable_bytes for region in target.ram)
-    more = min(room, aim.ram_limit or room)
-    limit = plan.arena_bytes + (more if aim.objective is Objective.LATENCY else more // _SHARE)
 
     def allowed(copied: Chosen) -> bool:
         trial = placer({**chosen, **copied})
         return trial.arena_bytes <= limit and fits(trial)
 
     found = dict(
-        sorted(_copies(chosen, target), key=lambda item: item[1].cycles - chosen[item[0]].cycles)
+        sorted(
+            _copies(chosen, plan.program.target),
+            key=lambda item: item[1].cycles - chosen[item[0]].cycles,
+        )
     )
     copied = found if found and allowed(found) else _one_by_one(found, allowed)
     if not copied:
         return choice
     now = {**chosen, **copied}
     before, after = (sum(c.cycles for c in kept.values()) for kept in (chosen, now))
-    nbytes = placer.size(now) - placer.size(chosen)
-    spent = RamSpent(len(copied), nbytes, 100 * (1 - after / max(1.0, before)))
+    gain = 1 - after / max(1.0, before)
+    if gain < _least_gain(aim):
+        return choice
+    spent = RamSpent(len(copied), placer.size(now) - placer.size(chosen), 100 * gain)
     return Choice(now, placer.best(now), replace(choice.trade, ram=spent))
+
+
+def _limit(plan: Plan, aim: Aim) -> int:
+    """Bytes that the arena may take; those that it has where none are to spare."""
+    target = plan.program.target
+    if target.memory is None or aim.objective not in (Objective.LATENCY, Objective.BALANCED):
+        return plan.arena_bytes
+    room = sum(region.usable_bytes for region in target.ram)
+    more = min(room, aim.ram_limit or room)
+    return plan.arena_bytes + (more if aim.objective is Objective.LATENCY else more // _SHARE)
 
 
 def _copies(chosen: Chosen, target: Target) -> Iterator[tuple[str, Candidate]]:
     """Steps that are faster with their weights in RAM, the copying included."""
     for name, candidate in chosen.items():
-        step = candidate.step
-        if step.kernel.staged or not staged_bytes(step.kernel, step.signature):
-            continue
-        (copied,) = by_speed([replace(step, kernel=staged(step.kernel))], target)
-        if copied.cycles <= _WORTH * candidate.cycles:
+        copied = _copied(candidate, target)
+        if copied is not None:
             yield name, copied
+
+
+def _copied(candidate: Candidate, target: Target, rows: Sequence[int] = ()) -> Candidate | None:
+    """The same with its weights in RAM, if that is faster with the copying included."""
+    step = candidate.step
+    if step.kernel.staged or not staged_bytes(step.kernel, step.signature):
+        return None
+    (copied,) = by_speed([replace(step, kernel=staged(step.kernel))], target, rows)
+    return copied if copied.cycles <= _WORTH * candidate.cycles else None
+
+
+def with_copies(plan: Plan, aim: Aim, rating: Rating, place: Callable[[Program], Plan]) -> Plan:
+    """The plan with copies of weights for the steps that save most by them, as far as they fit.
+
+    Of a plan by rows, whose copies stay from the first row of a step to the last.
+
+    Args:
+        plan: whose kernels read their weights from flash.
+        aim: the objective, and the RAM there is.
+        rating: of plans.
+        place: makes a plan of a program with the same steps, some of which have a copy.
+    """
+    limit, steps = _limit(plan, aim), plan.program.steps
+    found: dict[int, Candidate] = {}
+    saved: dict[int, float] = {}
+    for step in steps if limit > plan.arena_bytes else ():
+        rows = plan.rows_per_call(step)
+        (now,) = by_speed([step], plan.program.target, rows)
+        copied = _copied(now, plan.program.target, rows)
+        if copied is not None:
+            found[step.index], saved[step.index] = copied, now.cycles - copied.cycles
+    order = sorted(found, key=lambda index: saved[index] / found[index].step.scratch_bytes)
+    while order:
+        taken = {index: found[index].step for index in order}
+        program = replace(plan.program, steps=tuple(taken.get(s.index, s) for s in steps))
+        trial = place(program)
+        if trial.arena_bytes <= limit and rating.fits(trial):
+            gain = 1 - plan_cycles(trial) / max(1.0, plan_cycles(plan))
+            return _said(trial, plan, len(order), gain) if gain >= _least_gain(aim) else plan
+        order = order[(len(order) + 1) // 2 :]  # the better half of them
+    return plan
+
+
+def _least_gain(aim: Aim) -> float:
+    """Share of cycles that copies must save."""
+    return 0.0 if aim.objective is Objective.LATENCY else _LEAST_GAIN
+
+
+def _said(plan: Plan, before: Plan, count: int, gain: float) -> Plan:
+    """The plan, with what it took."""
+    assert before.selected is not None, "its kernels were chosen"
+    spent = RamSpent(count, plan.arena_bytes - before.arena_bytes, 100 * gain)
+    trade = replace(before.selected.trade, ram=spent)
+    return replace(plan, selected=replace(before.selected, trade=trade))
 
 
 def _one_by_one(found: Chosen, allowed: Callable[[Chosen], bool]) -> dict[str, Candidate]:
