@@ -88,37 +88,28 @@ static NAKED void move_inside(UNUSED const int8_t *const *lines, UNUSED size_t r
                    "subs r1, #1; bne 1b; pop {r4-r9, r11, pc}\n");
 }
 
-/* Columns of one kernel row, each by its address. Returns where the next go. */
-static NAKED int8_t *move(UNUSED const int8_t *const *columns, UNUSED size_t channels,
-                          UNUSED int8_t *to)
+/* A column, the place of padding where its bit of r12 is 0, and on to the next. */
+#define SELECT(column) "lsrs r12, r12, #1; csel " column ", r10, lr, cs; add r10, r10, r11\n"
+
+/* The same with padding where a line is NULL, and in columns whose bit of `inside` is 0. */
+static NAKED void move_border(UNUSED const int8_t *const *lines, UNUSED size_t rows,
+                              UNUSED int32_t at, UNUSED int8_t *to, UNUSED size_t channels,
+                              UNUSED uint32_t inside, UNUSED const int8_t *padding)
 {
-    __asm volatile("push {r4-r9, r11, lr}; mov r11, r1; mov r3, r2; ldm r0, {r4-r9}\n" MOVE
-                   "mov r0, r3; pop {r4-r9, r11, pc}\n");
+    __asm volatile("push {r4-r11, lr}; ldr r11, [sp, #36]\n"
+                   "1: ldr r10, [r0], #4; ldrd r12, lr, [sp, #40]; cmp r10, #0; it eq\n"
+                   "moveq r12, #0; add r10, r10, r2\n"
+                   SELECT("r4") SELECT("r5") SELECT("r6") SELECT("r7") SELECT("r8") SELECT("r9")
+                   MOVE "subs r1, #1; bne 1b; pop {r4-r11, pc}\n");
 }
 
-/* Columns from x on, of which some lie outside. */
-static void move_border(const mplan_conv3_s8_mve_t *p, const int8_t *const *lines, int32_t x,
-                        const int8_t *padding, int8_t *to)
+/* Which of the columns from x on lie inside, a bit for each. */
+static uint32_t columns_inside(const mplan_conv3_s8_mve_t *p, int32_t x)
 {
-    const size_t begin = (x < 0) ? (size_t)-x : 0U;
-    const size_t end = (size_t)mplan_clamp((int32_t)p->in_w - x, 0, (int32_t)COLUMNS);
+    const uint32_t begin = (uint32_t)mplan_clamp(-x, 0, (int32_t)COLUMNS);
+    const uint32_t end = (uint32_t)mplan_clamp((int32_t)p->in_w - x, 0, (int32_t)COLUMNS);
 
-    for (size_t ky = 0U; ky < p->kernel_h; ky++) {
-        const int8_t *columns[COLUMNS];
-        const int8_t *from = lines[ky];
-
-        for (size_t i = 0U; i < COLUMNS; i++) {
-            columns[i] = padding;
-        }
-        if ((from != NULL) && (begin < end)) {
-            from = &from[(size_t)(x + (int32_t)begin) * p->in_c];
-            for (size_t i = begin; i < end; i++) {
-                columns[i] = from;
-                from = &from[p->in_c];
-            }
-        }
-        to = move(columns, p->in_c, to);
-    }
+    return ((1U << end) - 1U) & ~((1U << begin) - 1U);
 }
 
 /* Places of a pair of channels in four pixels, sums 0 and 1 below sums 2 and 3 of each word. */
@@ -164,7 +155,8 @@ void mplan_conv3_s8_mve(const mplan_conv3_s8_mve_t *p, const int8_t *in, int8_t 
             if (whole && (at >= 0) && ((at + (int32_t)COLUMNS) <= (int32_t)p->in_w)) {
                 move_inside(lines, p->kernel_h, (size_t)at * p->in_c, columns, p->in_c);
             } else {
-                move_border(p, lines, at, scratch, columns);
+                move_border(lines, p->kernel_h, at * (int32_t)p->in_c, columns, p->in_c,
+                            columns_inside(p, at), scratch);
             }
             job.out = &to[first * p->out_c];
             tile(&job);
