@@ -25,7 +25,7 @@ typedef struct {
     mplan_rows_t in_rows;
     mplan_rows_t out_rows;
     const int8_t *packed;
-    const int32_t *bias;       /* [out_c, even][2]: less 32768 for each run; as it is */
+    const int32_t *bias; /* [out_c, even][2]: times 65537, less 32768 for each run; as it is */
     const int32_t *multiplier; /* [out_c], 0 <= multiplier < 2^30; no accumulator reaches 2^30 */
     uint32_t taps;             /* of a patch */
     uint16_t in_h;

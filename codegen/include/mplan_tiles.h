@@ -27,12 +27,13 @@ typedef struct {
 /* What becomes of the sums of a tile; the offsets stand in the assembly. */
 typedef struct {
     int8_t *outs[TILE]; /*  0: of each row */
-    uint32_t bias;      /* 16: times 36, for the one position of which each output has 16 */
-    uint32_t apart;     /* 20: bytes from pixel to pixel */
-    int32_t multiplier; /* 24 */
-    int32_t offset;     /* 28: 65536 times the zero point, and one half */
-    int32_t act_min;    /* 32 */
-    int32_t act_max;    /* 36 */
+    uint32_t at;        /* 16: bytes to the first pixel */
+    uint32_t bias;      /* 20: times 36, for the one position of which each output has 16 */
+    uint32_t apart;     /* 24: bytes from pixel to pixel */
+    int32_t multiplier; /* 28 */
+    int32_t offset;     /* 32: 65536 times the zero point, and one half */
+    int32_t act_min;    /* 36 */
+    int32_t act_max;    /* 40 */
 } outputs_t;
 
 #if defined(__thumb__) && !defined(__thumb2__)
@@ -205,7 +206,7 @@ static void finish_tile(const uint32_t *sums, const outputs_t *outputs)
             const int32_t zero_point = outputs->offset >> 16;
             const int32_t value = mplan_scale_30(sum, outputs->multiplier) + zero_point;
 
-            outputs->outs[y][outputs->apart * x] =
+            outputs->outs[y][outputs->at + (outputs->apart * x)] =
                 (int8_t)mplan_clamp(value, outputs->act_min, outputs->act_max);
         }
     }

@@ -63,7 +63,7 @@ static NAKED void transform_pair(
                    DOWN("0") DOWN("1") DOWN("2") DOWN("3") DOWN("4") DOWN("5")
                    "ldr r1, [sp, #148]; adds r1, r1, #4; str r1, [sp, #148]\n"
                    "mov r0, r12; adds r0, r0, #1; cmp r0, lr; beq 2f; b 1b\n"
-                   "2: add sp, #152; \n" RESTORE);
+                   "2: add sp, #152\n" RESTORE);
 }
 
 /* Three words of weights, from row 0 on, to a column of six in the stack. */
@@ -92,9 +92,8 @@ static NAKED void transform_pair(
  * r9 bytes from a position to the next  r10 bits to the right: 0 or 8  r11 mask  r12 end
  * lr bytes from behind the last position to the first of the next channel
  */
-static NAKED void transform_part(UNUSED const int8_t *packed,
-                                                                  UNUSED uint32_t *to,
-                                                                  UNUSED uint32_t part)
+static NAKED void transform_part(UNUSED const int8_t *packed, UNUSED uint32_t *to,
+                                 UNUSED uint32_t part)
 {
     __asm volatile(SAVE "sub sp, #72\n"
                    "lsls r3, r2, #2; mov r9, r3; movs r4, #36; muls r4, r3, r4; subs r4, r4, #4\n"
@@ -110,7 +109,7 @@ static NAKED void transform_part(UNUSED const int8_t *packed,
                    "add r1, lr; mov r2, r10; movs r3, #8; eors r2, r3; mov r10, r2\n"
                    "beq 2f; subs r0, #36; b 1b\n" /* the other channel of the same words */
                    "2: cmp r0, r12; beq 3f; b 1b\n"
-                   "3: add sp, #72; \n" RESTORE);
+                   "3: add sp, #72\n" RESTORE);
 }
 
 MPLAN_STATIC_ASSERT(stride_as_in_assembly,
@@ -161,10 +160,10 @@ static NAKED void more_products(UNUSED const uint32_t *weights, UNUSED const uin
 }
 
 MPLAN_STATIC_ASSERT(outputs_as_in_assembly,
-                    MPLAN_AT(outputs_t, outs, 0U) && MPLAN_AT(outputs_t, bias, 16U) &&
-                        MPLAN_AT(outputs_t, apart, 20U) && MPLAN_AT(outputs_t, multiplier, 24U) &&
-                        MPLAN_AT(outputs_t, offset, 28U) && MPLAN_AT(outputs_t, act_min, 32U) &&
-                        MPLAN_AT(outputs_t, act_max, 36U));
+                    MPLAN_AT(outputs_t, outs, 0U) && MPLAN_AT(outputs_t, at, 16U) &&
+                        MPLAN_AT(outputs_t, bias, 20U) && MPLAN_AT(outputs_t, apart, 24U) &&
+                        MPLAN_AT(outputs_t, multiplier, 28U) && MPLAN_AT(outputs_t, offset, 32U) &&
+                        MPLAN_AT(outputs_t, act_min, 36U) && MPLAN_AT(outputs_t, act_max, 40U));
 
 /* A' m of r1 to r6, to words of the stack that are `apart` bytes apart. */
 #define MERGE(at, apart)                                                                           \
@@ -196,10 +195,9 @@ MPLAN_STATIC_ASSERT(outputs_as_in_assembly,
  * r4, r5, r6 parts of a product  r7 bytes to a pixel  r8, r9 limits  r11 from pixel to pixel
  * r10 36 times the bias  r12 multiplier  lr offset  sp columns of sums, then the rows of the output
  */
-static NAKED void finish_tile(UNUSED const uint32_t *sums,
-                                                               UNUSED const outputs_t *outputs)
+static NAKED void finish_tile(UNUSED const uint32_t *sums, UNUSED const outputs_t *outputs)
 {
-    __asm volatile(SAVE "ldm r1!, {r4-r7}; push {r4-r7}; sub sp, #96\n"
+    __asm volatile(SAVE "ldm r1!, {r3-r7}; push {r3-r7}; sub sp, #96\n"
                    "ldm r1!, {r2-r7}; mov r10, r2\n"
                    "mov r11, r3; mov r12, r4; mov lr, r5; mov r8, r6; mov r9, r7\n"
                    SUMS("0", "") SUMS("1", "add r2, r10\n") SUMS("2", "")
@@ -207,10 +205,11 @@ static NAKED void finish_tile(UNUSED const uint32_t *sums,
                    SUMS_DOWN("0") SUMS_DOWN("1") SUMS_DOWN("2") SUMS_DOWN("3")
                    "movs r1, #0x38; lsls r1, r1, #8; adds r1, #0xE3; lsls r1, r1, #8\n"
                    "adds r1, #0x8E; lsls r1, r1, #8; adds r1, #0x39\n"
-                   "mov r3, r12; lsrs r2, r3, #16; uxth r3, r3; movs r7, #0; mov r0, sp\n"
+                   "mov r3, r12; lsrs r2, r3, #16; uxth r3, r3; ldr r7, [sp, #112]\n"
+                   "mov r0, sp\n"
                    "1:\n" OUTPUT("0") OUTPUT("1") OUTPUT("2") OUTPUT("3")
                    "add r7, r11; adds r0, #8; mov r6, sp; adds r6, #96; cmp r0, r6; beq 2f; b 1b\n"
-                   "2: add sp, #112; \n" RESTORE);
+                   "2: add sp, #116\n" RESTORE);
 }
 
 #endif /* MPLAN_TILES_ARMV6M_H */

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "mplan_conv2d_s8_scalar.h"
+#include "mplan_pixel_pairs.h"
 
 /* Where an output pixel looks, and where it goes. */
 typedef struct {
@@ -10,24 +11,13 @@ typedef struct {
     int8_t *out;
 } pixel_t;
 
-/* What becomes of the sums of two pixels; the offsets stand in the assembly. */
-typedef struct {
-    int8_t *out0;       /*  0 */
-    int8_t *out1;       /*  4 */
-    int32_t channels;   /*  8: at least 1 */
-    int32_t zero_point; /* 12 */
-    int32_t act_min;    /* 16 */
-    int32_t act_max;    /* 20 */
-} outputs_t;
-
-#define UNUSED __attribute__((unused))
-
 #if defined(__thumb__)
 
 /*
  * r0 weights  r1 patch  r2 a word of it  r3 a weight
  * r6, r7 sums of the run for channel a and b, r12 what they begin with: 32768 makes the lower half
- * of a sum unsigned. r8, r9 sums of a for pixel 0 and 1, r10, r11 of b.
+ * of a sum unsigned. r8 sum of a for pixel 0 and 65536 times that for pixel 1, r9 that for pixel 1
+ * alone, r10, r11 of b.
  */
 #if defined(__thumb2__)
 
@@ -59,21 +49,22 @@ typedef struct {
 #define TAPS7 TAP TAP TAP TAP TAP TAP TAP
 
 /*
- * Adds to the sums of all channels, [sums, end), what a patch gives. A run begins with the distance
- * in bytes from the branch at its end, 2 for 15 taps and 16 more for each tap less. On Armv6-M 8
- * instructions for 4 multiply-accumulates, and 13 for each run.
+ * Sums of all channels: the bias, up to its end, and what a patch gives. A run begins with the
+ * distance in bytes from the branch at its end, 2 for 15 taps and 16 more for each tap less. On
+ * Armv6-M 8 instructions for 4 multiply-accumulates, and 11 for each run.
  */
 static __attribute__((naked, noinline, used)) void add_products(UNUSED const int8_t *weights,
                                                                 UNUSED const int32_t *patch,
                                                                 UNUSED int32_t *sums,
+                                                                UNUSED const int32_t *bias,
                                                                 UNUSED const int32_t *end)
 {
     __asm volatile(".syntax unified\n"
                    "push {r4-r7, lr}; mov r4, r8; mov r5, r9; mov r6, r10; mov r7, r11\n"
-                   "push {r1-r7}\n" /* sp + 0 patch, + 4 sums, + 8 end */
+                   "push {r1-r7}\n" /* sp + 0 patch, + 4 sums, + 8 bias, + 48 end */
                    "movs r4, #128; lsls r4, r4, #8; mov r12, r4\n" BEGIN
                    "1:\n" /* two channels */
-                   "ldr r3, [sp, #4]; ldm r3!, {r1, r2, r6, r7}\n"
+                   "ldr r3, [sp, #8]; ldm r3!, {r1, r2, r6, r7}; str r3, [sp, #8]\n"
                    "mov r8, r1; mov r9, r2; mov r10, r6; mov r11, r7\n"
                    "ldr r1, [sp, #0]\n"
                    "2:\n" /* a run, or 0 */
@@ -81,14 +72,16 @@ static __attribute__((naked, noinline, used)) void add_products(UNUSED const int
                    "nop\n"
                    "5: b 3f\n" /* pc of the addition */
                    TAPS7 TAPS7 LAST_TAP MPLAN_CODE_BYTES("5b", 2 + 15 * TAP_BYTES)
-                   "uxth r2, r6; add r8, r2; asrs r6, r6, #16; add r9, r6\n"
-                   "uxth r2, r7; add r10, r2; asrs r7, r7, #16; add r11, r7\n"
+                   "add r8, r6; asrs r6, r6, #16; add r9, r6\n"
+                   "add r10, r7; asrs r7, r7, #16; add r11, r7\n"
                    "b 2b\n"
                    "3:\n"
+                   "mov r1, r8; mov r2, r9; lsls r3, r2, #16; subs r1, r1, r3\n"
+                   "mov r6, r10; mov r7, r11; lsls r3, r7, #16; subs r6, r6, r3\n"
                    "ldr r3, [sp, #4]\n"
-                   "mov r1, r8; mov r2, r9; mov r6, r10; mov r7, r11\n"
                    "stm r3!, {r1, r2, r6, r7}\n" END_OF_CHANNELS
-                   "str r3, [sp, #4]; ldr r2, [sp, #8]; cmp r3, r2; beq 4f; b 1b\n"
+                   "str r3, [sp, #4]; ldr r2, [sp, #8]; ldr r3, [sp, #48]; cmp r3, r2\n"
+                   "beq 4f; b 1b\n"
                    "4: add sp, #12; pop {r4-r7}\n"
                    "mov r8, r4; mov r9, r5; mov r10, r6; mov r11, r7\n"
                    "pop {r4-r7, pc}\n");
@@ -98,7 +91,7 @@ static __attribute__((naked, noinline, used)) void add_products(UNUSED const int
 
 /* A run of taps of two channels; returns what follows it. */
 static const int8_t *add_run(const int8_t *weights, const int32_t *patch, uint32_t taps,
-                             int32_t *sums)
+                             uint32_t *sums)
 {
     uint32_t a = 32768U; /* makes the lower half of a sum unsigned */
     uint32_t b = 32768U;
@@ -109,90 +102,37 @@ static const int8_t *add_run(const int8_t *weights, const int32_t *patch, uint32
         patch = &patch[1];
         weights = &weights[2];
     }
-    sums[0] += (int32_t)(a & 0xFFFFU);
-    sums[1] += (int32_t)a >> 16;
-    sums[2] += (int32_t)(b & 0xFFFFU);
-    sums[3] += (int32_t)b >> 16;
+    sums[0] += a;
+    sums[1] += (uint32_t)((int32_t)a >> 16);
+    sums[2] += b;
+    sums[3] += (uint32_t)((int32_t)b >> 16);
     return weights;
 }
 
-/* Adds to the sums of all channels, [sums, end), what a patch gives. */
+/* Sums of all channels: the bias, up to its end, and what a patch gives. */
 static void add_products(const int8_t *weights, const int32_t *patch, int32_t *sums,
-                         const int32_t *end)
+                         const int32_t *bias, const int32_t *end)
 {
-    while (sums != end) {
+    while (bias != end) {
         const int32_t *next = patch;
+        uint32_t both[4];
 
+        for (size_t i = 0U; i < 4U; i++) {
+            both[i] = (uint32_t)bias[i];
+        }
         while (*weights != 0) {
             const uint32_t taps = 15U - ((uint32_t)(uint8_t)*weights >> 4);
 
-            weights = add_run(&weights[1], next, taps, sums);
+            weights = add_run(&weights[1], next, taps, both);
             next = &next[taps];
         }
+        sums[0] = (int32_t)(both[0] - (both[1] << 16));
+        sums[1] = (int32_t)both[1];
+        sums[2] = (int32_t)(both[2] - (both[3] << 16));
+        sums[3] = (int32_t)both[3];
         weights = &weights[1];
+        bias = &bias[4];
         sums = &sums[4];
-    }
-}
-
-#endif
-
-#if defined(__thumb__) && !defined(__thumb2__)
-
-MPLAN_STATIC_ASSERT(outputs_as_in_assembly,
-                    MPLAN_AT(outputs_t, out0, 0U) && MPLAN_AT(outputs_t, out1, 4U) &&
-                    MPLAN_AT(outputs_t, channels, 8U) && MPLAN_AT(outputs_t, zero_point, 12U) &&
-                    MPLAN_AT(outputs_t, act_min, 16U) && MPLAN_AT(outputs_t, act_max, 20U));
-
-/* mplan_scale_30, zero point, limits: from r0 on to `out` at r7. */
-#define OUTPUT(out)                                                                                \
-    "ldm r0!, {r4}; asrs r5, r4, #16; uxth r4, r4\n"                                               \
-    "movs r6, r3; muls r6, r4, r6; lsrs r6, r6, #16; muls r4, r2, r4; adds r4, r4, r6\n"           \
-    "movs r6, r3; muls r6, r5, r6; adds r4, r4, r6; add r4, lr; asrs r4, r4, #16\n"                \
-    "muls r5, r2, r5; adds r5, r5, r4; add r5, r12\n"                                              \
-    "cmp r5, r8; bge 5f; mov r5, r8; 5: cmp r5, r9; ble 6f; mov r5, r9; 6:\n"                      \
-    "mov r6, " out "; strb r5, [r6, r7]\n"
-
-/*
- * Sums to outputs, channel by channel.
- *
- * r0 sums  r1 multipliers  r2, r3 upper and lower half of one  r4, r5, r6 parts of a product
- * r7 channel, from below 0  r8, r9 limits  r10, r11 ends of the outputs  r12 zero point  lr 32768
- */
-static __attribute__((naked, noinline, used)) void finish(UNUSED const int32_t *sums,
-                                                          UNUSED const int32_t *multiplier,
-                                                          UNUSED const outputs_t *outputs)
-{
-    __asm volatile(".syntax unified\n"
-                   "push {r4-r7, lr}; mov r4, r8; mov r5, r9; mov r6, r10; mov r7, r11\n"
-                   "push {r4-r7}\n"
-                   "ldm r2!, {r3-r7}\n"
-                   "ldr r2, [r2]; mov r9, r2; mov r8, r7; mov r12, r6; rsbs r7, r5, #0\n"
-                   "adds r3, r3, r5; mov r10, r3; adds r4, r4, r5; mov r11, r4\n"
-                   "movs r2, #128; lsls r2, r2, #8; mov lr, r2\n"
-                   "1:\n"
-                   "ldm r1!, {r3}; lsrs r2, r3, #16; uxth r3, r3\n" OUTPUT("r10") OUTPUT("r11")
-                   "adds r7, r7, #1; bne 1b\n"
-                   "pop {r4-r7}\n"
-                   "mov r8, r4; mov r9, r5; mov r10, r6; mov r11, r7\n"
-                   "pop {r4-r7, pc}\n");
-}
-
-#else
-
-static int8_t result(const outputs_t *outputs, int32_t sum, int32_t multiplier)
-{
-    const int32_t value = mplan_scale_30(sum, multiplier) + outputs->zero_point;
-
-    return (int8_t)mplan_clamp(value, outputs->act_min, outputs->act_max);
-}
-
-/* Sums to outputs, channel by channel. */
-static void finish(const int32_t *sums, const int32_t *multiplier, const outputs_t *outputs)
-{
-    for (int32_t i = 0; i < outputs->channels; i++) {
-        outputs->out0[i] = result(outputs, sums[0], multiplier[i]);
-        outputs->out1[i] = result(outputs, sums[1], multiplier[i]);
-        sums = &sums[2];
     }
 }
 
@@ -224,34 +164,15 @@ static const int8_t *line_of(const mplan_conv2d_s8_scalar_t *p, const int8_t *in
     return spare;
 }
 
-/* Joins two lines to words of a patch. */
-static int32_t *join(const int8_t *line0, const int8_t *line1, int32_t *to, size_t count)
-{
-    size_t i = 0U;
-
-    for (; (i + 3U) < count; i += 4U) {
-        to[0] = (int32_t)line0[i] + ((int32_t)line1[i] * 65536);
-        to[1] = (int32_t)line0[i + 1U] + ((int32_t)line1[i + 1U] * 65536);
-        to[2] = (int32_t)line0[i + 2U] + ((int32_t)line1[i + 2U] * 65536);
-        to[3] = (int32_t)line0[i + 3U] + ((int32_t)line1[i + 3U] * 65536);
-        to = &to[4];
-    }
-    for (; i < count; i++) {
-        *to = (int32_t)line0[i] + ((int32_t)line1[i] * 65536);
-        to = &to[1];
-    }
-    return to;
-}
-
 /* All channels of two output pixels. */
 static void two_pixels(const mplan_conv2d_s8_scalar_t *p, const int8_t *in, const pixel_t pixels[2],
                        int8_t *scratch)
 {
     int32_t *const patch = (int32_t *)(void *)scratch;
     int32_t *const sums = &patch[p->taps];
-    int32_t *const end = &sums[4U * (((size_t)p->out_c + 1U) / 2U)];
+    const size_t words = 4U * (((size_t)p->out_c + 1U) / 2U);
     const size_t count = (size_t)p->kernel_w * p->in_c;
-    int8_t *const spare = (int8_t *)(void *)end;
+    int8_t *const spare = (int8_t *)(void *)&sums[words];
     const outputs_t outputs = {pixels[0].out,     pixels[1].out, (int32_t)p->out_c,
                                p->out_zero_point, p->act_min,    p->act_max};
     int32_t *to = patch;
@@ -264,8 +185,7 @@ static void two_pixels(const mplan_conv2d_s8_scalar_t *p, const int8_t *in, cons
         to = join(line, line1, to, count);
         below += (int32_t)p->dilation_h;
     }
-    (void)memcpy(sums, p->bias, (size_t)((char *)end - (char *)sums));
-    add_products(p->packed, patch, sums, end);
+    add_products(p->packed, patch, sums, p->bias, &p->bias[words]);
     finish(sums, p->multiplier, &outputs);
 }
 

@@ -14,7 +14,7 @@ typedef struct {
     size_t pairs;
     const int8_t *padding;     /* [in_c] */
     const int8_t *lines[SIDE]; /* NULL: padding */
-    int8_t *outs[TILE];        /* NULL: none */
+    outputs_t outputs;         /* NULL: no such row */
 } row_t;
 
 static const int8_t *pixel(const row_t *row, const int8_t *line, int32_t x)
@@ -50,42 +50,43 @@ static void inputs_of_row(const row_t *row)
     }
 }
 
-/* One channel of a tile, of which some may lie beyond the output. */
-static void finish(const row_t *row, const uint32_t *sums, size_t channel, size_t x)
+/* One channel of a tile, of which some lies beyond the output. */
+static void finish_cut_tile(const row_t *row, const uint32_t *sums, size_t x)
 {
-    const mplan_winograd_s8_scalar_t *const p = row->p;
-    const size_t at = (x * p->out_c) + channel;
-    outputs_t outputs;
+    outputs_t outputs = row->outputs;
+    const size_t across = row->p->out_w - x;
     int8_t spare[TILE * TILE];
 
-    outputs.bias = 36U * (uint32_t)p->bias[channel];
-    outputs.apart = p->out_c;
-    outputs.multiplier = p->multiplier[channel];
-    outputs.offset = ((int32_t)p->out_zero_point * 65536) + 32768;
-    outputs.act_min = p->act_min;
-    outputs.act_max = p->act_max;
-
-    if (((x + TILE) <= p->out_w) && (row->outs[TILE - 1U] != NULL)) {
-        for (size_t y = 0U; y < TILE; y++) {
-            outputs.outs[y] = &row->outs[y][at];
-        }
-        finish_tile(sums, &outputs);
-        return;
-    }
-    outputs.apart = 1U;
     for (size_t y = 0U; y < TILE; y++) {
         outputs.outs[y] = &spare[TILE * y];
     }
+    outputs.at = 0U;
+    outputs.apart = 1U;
     finish_tile(sums, &outputs);
-    for (size_t y = 0U; (y < TILE) && (row->outs[y] != NULL); y++) {
-        for (size_t i = 0U; (i < TILE) && ((x + i) < p->out_w); i++) {
-            row->outs[y][at + (i * p->out_c)] = spare[(TILE * y) + i];
+    for (size_t y = 0U; (y < TILE) && (row->outputs.outs[y] != NULL); y++) {
+        for (size_t i = 0U; (i < TILE) && (i < across); i++) {
+            row->outputs.outs[y][row->outputs.at + (i * row->p->out_c)] = spare[(TILE * y) + i];
         }
     }
 }
 
+/* One channel of a tile. */
+static void finish(row_t *row, const uint32_t *sums, size_t channel, size_t x)
+{
+    const mplan_winograd_s8_scalar_t *const p = row->p;
+
+    row->outputs.at = (uint32_t)((x * p->out_c) + channel);
+    row->outputs.bias = 36U * (uint32_t)p->bias[channel];
+    row->outputs.multiplier = p->multiplier[channel];
+    if (((x + TILE) <= p->out_w) && (row->outputs.outs[TILE - 1U] != NULL)) {
+        finish_tile(sums, &row->outputs);
+    } else {
+        finish_cut_tile(row, sums, x);
+    }
+}
+
 /* Two channels of two tiles. */
-static void finish_pair(const row_t *row, const uint32_t *sums, size_t channel, size_t x)
+static void finish_pair(row_t *row, const uint32_t *sums, size_t channel, size_t x)
 {
     for (size_t i = 0U; (i < 2U) && ((x + (TILE * i)) < row->p->out_w); i++) {
         finish(row, &sums[i], channel, x + (TILE * i));
@@ -94,7 +95,7 @@ static void finish_pair(const row_t *row, const uint32_t *sums, size_t channel, 
 }
 
 /* Two output channels of a row of tiles. */
-static void two_channels(const row_t *row, size_t channel)
+static void two_channels(row_t *row, size_t channel)
 {
     const mplan_winograd_s8_scalar_t *const p = row->p;
     const size_t skip = (row->pairs * p->channels) - p->part;
@@ -139,6 +140,10 @@ void mplan_winograd_s8_scalar(const mplan_winograd_s8_scalar_t *p, const int8_t 
     padding = (int8_t *)(void *)&row.sums[(row.sums_apart * (row.pairs - 1U)) + (4U * POSITIONS)];
     (void)memset(padding, p->in_zero_point, p->in_c);
     row.padding = padding;
+    row.outputs.apart = p->out_c;
+    row.outputs.offset = ((int32_t)p->out_zero_point * 65536) + 32768;
+    row.outputs.act_min = p->act_min;
+    row.outputs.act_max = p->act_max;
     for (size_t y = y0; y < y1; y += TILE) {
         for (size_t i = 0U; i < SIDE; i++) { /* of rows behind the last nothing is asked */
             const size_t below = y + i;
@@ -149,7 +154,7 @@ void mplan_winograd_s8_scalar(const mplan_winograd_s8_scalar_t *p, const int8_t 
             }
         }
         for (size_t i = 0U; i < TILE; i++) {
-            row.outs[i] = ((y + i) < y1) ? &out[mplan_row(&p->out_rows, y + i)] : NULL;
+            row.outputs.outs[i] = ((y + i) < y1) ? &out[mplan_row(&p->out_rows, y + i)] : NULL;
         }
         inputs_of_row(&row);
         for (size_t channel = 0U; channel < p->out_c; channel += 2U) {

@@ -35,10 +35,13 @@ def _begins(sig: Signature) -> Array:
 
 
 def _paired_fields(sig: Signature) -> dict[str, Field]:
-    """Weights in runs; for each run the bias of pixel 0 is half of the lower half less."""
+    """Weights in runs; the bias of pixel 0 goes with 65536 times that of pixel 1.
+
+    For each run it is half of the lower half less.
+    """
     begins, bias = sig.once(_begins), prepared(sig).bias.astype(np.int64)
     bias = np.pad(bias, (0, len(bias) % 2))
-    less = bias - _HALF * np.repeat(begins.sum(axis=1), 2)
+    less = bias + (bias << 16) - _HALF * np.repeat(begins.sum(axis=1), 2)
     both = np.stack([less, bias], axis=1) & 0xFFFFFFFF  # sums are taken modulo 2**32
     size = 2 * begins.size + len(begins) + int(begins.sum())
     packed = Packed(size, lambda: paired_weights(_matrix(sig), begins))
