@@ -19,7 +19,7 @@ from mcuplan.prove.proofs import Subject, count_on_core, prove_on_host
 from mcuplan.schedule.kernels.choose import Aim, Objective
 from mcuplan.schedule.kernels.objective import plan_cycles
 from mcuplan.schedule.planning.choice import plan_graph
-from mcuplan.schedule.program import Plan, whole_runs
+from mcuplan.schedule.program import Plan, Sharing, whole_runs
 from mcuplan.targets import load_target
 
 _TARGET = replace(load_target("cortex-m4"), backend="dsp")
@@ -98,3 +98,28 @@ def test_exchanged_kernels_give_the_same_bytes(host_gcc: str) -> None:
     plan = _plan(Objective.BALANCED, "scalar")
     proof = prove_on_host(Subject(emit(plan, "net", STAMP), plan), _feeds(plan, 4))
     assert proof.mismatch is None
+
+
+def _frames() -> Graph:
+    """Windows over one channel, after a layer that the windows' output may begin in."""
+    net = Wiring("frames")
+    x = net.conv(net.input(1, 832, 1, 1), 1)
+    return net.graph(net.conv_with(Conv2D((256, 1), (128, 1)), x, 258))
+
+
+@pytest.mark.parametrize("objective", [Objective.BALANCED, Objective.RAM])
+def test_rows_are_made_backwards_only_where_that_is_worth_its_calls(objective: Objective) -> None:
+    """Some bytes of arena are no reason for a call for each row that takes half as long again."""
+    target = replace(_TARGET, backend="auto")
+
+    def made(objective: Objective, *, backwards: bool = True) -> Plan:
+        sharing = Sharing(backwards=backwards)
+        return plan_graph(_frames(), target, sharing, aim=Aim(objective), streaming="off")
+
+    onwards = made(objective, backwards=False)
+    assert _descending(made(Objective.RAM_STRICT))
+    plan = made(objective)
+    assert not _descending(plan)
+    assert (plan.arena_bytes, plan_cycles(plan)) == (onwards.arena_bytes, plan_cycles(onwards))
+    assert plan.selected is not None
+    assert plan.selected.trade.backwards is None

@@ -15,7 +15,7 @@ from typing import Generic, TypeVar
 from mcuplan.facts import Trade
 from mcuplan.ir.op import Kernel
 from mcuplan.price import constants_of, kernel_size
-from mcuplan.schedule.kernels.objective import MOST_TIMES, Aim, Objective, ram_weight
+from mcuplan.schedule.kernels.objective import MORE_CYCLES, MOST_TIMES, Aim, Objective, ram_weight
 from mcuplan.schedule.kernels.select import Candidate, Ways
 from mcuplan.schedule.overlap import shared_bytes
 
@@ -24,7 +24,7 @@ __all__ = ["Choice", "Placer", "choose", "kernels_of"]
 P = TypeVar("P")
 Chosen = Mapping[str, Candidate]  # by the name of the node
 
-_MORE_ARENA, _MORE_CYCLES = 1.05, 1.15  # that the default objective may take
+_MORE_ARENA = 1.05  # that the default objective may take
 _HARDLY_MORE, _FAR_SLOWER = 1.01, 1.25  # flash that `flash` may take to save so many cycles
 _SHARES = (1.01, 1.02, 1.04, 1.07, 1.1, 1.15, 1.2, 1.3, 1.5, 2.0)  # of the least arena, tried
 _MOST_PLANS = 120  # of one choice; what is left open then stays with its leanest kernel
@@ -146,7 +146,7 @@ def _lean(search: _Search[P], least: int) -> Chosen:
 
 def _balanced(search: _Search[P], fastest: Chosen, least: int) -> Chosen:
     """Within 5 % of the least arena and 15 % of the least cycles; if need be, more arena."""
-    enough = _MORE_CYCLES * _cycles(fastest)
+    enough = MORE_CYCLES * _cycles(fastest)
     low, high = int(_MORE_ARENA * least), search.placer.size(fastest)
     chosen = search.within(low)
     if _cycles(chosen) <= enough:

@@ -12,13 +12,16 @@ from mcuplan.schedule.accesses import wait_cycles
 from mcuplan.schedule.calls import call_cycles
 from mcuplan.schedule.program import Plan
 
-__all__ = ["MOST_TIMES", "WORTH", "Aim", "Objective", "plan_cycles", "ram_weight"]
+__all__ = ["MORE_CYCLES", "MOST_TIMES", "WORTH", "Aim", "Objective", "plan_cycles", "ram_weight"]
 
 WORTH = 5
 """Percent of cycles that `ram` pays for a percent of arena."""
 
 MOST_TIMES = 2.0
 """Times the cycles of the fastest kernels that `ram` pays in all."""
+
+MORE_CYCLES = 1.15
+"""Times the least cycles that `balanced` takes for an arena near the least."""
 
 
 class Objective(StrEnum):

@@ -11,12 +11,18 @@ from dataclasses import replace
 
 from mcuplan.schedule.assembly.check_rows import check_rows
 from mcuplan.schedule.kernels.choose import Choice, Placer, choose
-from mcuplan.schedule.kernels.objective import Aim, Objective, plan_cycles
+from mcuplan.schedule.kernels.objective import (
+    MORE_CYCLES,
+    Aim,
+    Objective,
+    plan_cycles,
+    ram_weight,
+)
 from mcuplan.schedule.kernels.select import Candidate, Ways, by_speed
 from mcuplan.schedule.program import Plan, Sharing, Step
 from mcuplan.targets import Target
 
-__all__ = ["chosen_backwards"]
+__all__ = ["chosen_backwards", "worth_backwards"]
 
 
 def chosen_backwards(
@@ -45,6 +51,23 @@ def chosen_backwards(
         return choice
     saved = 100 * (1 - plan_cycles(best) / plan_cycles(plan))
     return Choice(choice.chosen, best, replace(choice.trade, backwards=saved))
+
+
+def worth_backwards(plan: Plan, onwards: Plan, objective: Objective) -> bool:
+    """Whether the arena that rows made backwards save is worth their calls.
+
+    Args:
+        plan: some of whose steps run backwards.
+        onwards: the same kernels, each step in one call.
+        objective: of both.
+    """
+    taken, least = plan_cycles(plan), plan_cycles(onwards)
+    if onwards.arena_bytes <= plan.arena_bytes:
+        return taken <= least
+    if objective is Objective.RAM:
+        weight = ram_weight(plan.arena_bytes, taken)
+        return weight <= ram_weight(onwards.arena_bytes, least)
+    return objective is not Objective.BALANCED or taken <= MORE_CYCLES * least
 
 
 def _row_by_row(found: tuple[Candidate, ...], target: Target) -> tuple[Candidate, ...]:

@@ -25,7 +25,7 @@ from mcuplan.schedule.assembly.states import check_states
 from mcuplan.schedule.kernels.choose import Placer, choose, kernels_of
 from mcuplan.schedule.kernels.objective import Aim, Objective, plan_cycles, ram_weight
 from mcuplan.schedule.kernels.select import Candidate, Offers, program_of, traded_apart
-from mcuplan.schedule.planning.backwards import chosen_backwards
+from mcuplan.schedule.planning.backwards import chosen_backwards, worth_backwards
 from mcuplan.schedule.planning.by_rows import plan_rows
 from mcuplan.schedule.planning.rating import Rating
 from mcuplan.schedule.planning.spare_flash import spend_flash
@@ -182,20 +182,26 @@ def _plan_whole(
     choice = spend_flash(plain, more, aim, placer, _better(aim, rating))
     choice = spend_ram(choice, aim, placer, rating.fits)
     choice = chosen_backwards(choice, ways, aim, placer, sharing)
-    plans = [choice.placed]
-    if aim.objective is Objective.LATENCY:
-        plans += [] if choice.chosen is plain.chosen else [plain.placed]
-        fastest = program_of(graph, target, choice.chosen)
+    best, fast = choice.placed, aim.objective is Objective.LATENCY
+    copying, onwards = program_of(graph, target, choice.chosen), replace(sharing, backwards=False)
+    if fast:
+        plans = [best] if choice.chosen is plain.chosen else [best, plain.placed]
         if possible_views(graph):
-            plans.append(placed(fastest, sharing, effort, eager=True))
-        if any(run.descending for plan in plans for run in plan.runs):
-            # rows made backwards may take longer
-            onwards = replace(sharing, backwards=False)
-            plans.append(placed(fastest, onwards, effort, eager=True))
-    best = plans[0] if len(plans) == 1 else rating.fastest(plans)
+            plans.append(placed(copying, sharing, effort, eager=True))
+        if any(map(_descends, plans)):  # rows made backwards may take longer
+            plans.append(placed(copying, onwards, effort, eager=True))
+        best = plans[0] if len(plans) == 1 else rating.fastest(plans)
+    elif _descends(best):
+        other = placed(copying, onwards, effort)
+        best = best if worth_backwards(best, other, aim.objective) else other
     check_rows(best, keep_inputs=sharing.keep_inputs)
     trade = plain.trade if best is plain.placed else choice.trade
+    trade = trade if _descends(best) else replace(trade, backwards=None)
     return replace(best, selected=Selected(aim.objective.value, trade))
+
+
+def _descends(plan: Plan) -> bool:
+    return any(run.descending for run in plan.runs)
 
 
 def _better(aim: Aim, rating: Rating) -> Callable[[Plan, Plan], bool]:
