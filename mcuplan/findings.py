@@ -107,7 +107,8 @@ _FINDINGS = (
         "The cells of an LSTM in int8 have 16 bits and a fixed range. A step adds no more than 1 "
         "to them, so that few steps stay within it; many, or calls that go on from one another, "
         "could go beyond it, where cells stay at the limit. What they show is the same there, tanh "
-        "is 1 to all bits beyond 8; but what stays at the limit is forgotten sooner.",
+        "is 1 to all bits beyond 8; but what stays at the limit is forgotten sooner. The outputs "
+        "of a recurrent layer lie within 1; those that it begins with are limited to that, too.",
         "Run mcuplan verify on sequences as long as those of the device, or compute the layer in "
         "float32 with --layer-dtype.",
     ),

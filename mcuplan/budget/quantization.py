@@ -52,10 +52,12 @@ def quantization_findings(grids: Grids, calibrated: int, *, real_ranges: bool) -
         yield Finding(
             "quant/cell-limit",
             Severity.NOTE,
-            f"cells are kept within +-{limit.most:g}, which many steps could take them beyond",
+            f"first outputs are kept within +-{limit.most:g}, which they may lie beyond"
+            if limit.first
+            else f"cells are kept within +-{limit.most:g}, which many steps could take them beyond",
             limit.node,
-            f"mcuplan verify on long sequences shows it; --layer-dtype {limit.node}=float32 has"
-            " no limit",
+            f"mcuplan verify {'' if limit.first else 'on long sequences '}shows it; "
+            f"--layer-dtype {limit.node}=float32 has no limit",
         )
     if real_ranges:
         yield from _mixed(mixed_ranges(grids.graph))

@@ -137,3 +137,30 @@ def test_cells_that_could_leave_their_range_are_told(
     found = _lstm(steps, tmp_path, held=held)
     assert ([("cell", "note")] if limit else []) == [(f.where, f.severity.value) for f in found]
     assert all(f"+-{limit}," in f.message for f in found)
+
+
+@pytest.mark.parametrize(("most", "told"), [(0.9, False), (3.0, True)])
+@pytest.mark.parametrize("held", [False, True])
+def test_first_outputs_beyond_what_holds_them_are_told(
+    held: bool, most: float, told: bool, tmp_path: Path
+) -> None:
+    """Constants or inputs that no output of the layer could be are not clipped in silence."""
+    rng = np.random.default_rng(5)
+    shapes = {"w": (1, 9, 2), "r": (1, 9, 3), "h": (1, 1, 3)}
+    values = {n: rng.uniform(-1, 1, shape).astype(np.float32) for n, shape in shapes.items()}
+    values["h"] = np.full((1, 1, 3), most, np.float32)
+    tensors = [numpy_helper.from_array(v, n) for n, v in values.items() if n != "h" or held]
+    names = ["x", "w", "r", "", "", "h"]
+    node = helper.make_node("GRU", names, ["y"], "cell", hidden_size=3)
+    ports = {"x": [4, 1, 2], "y": [4, 1, 1, 3]} | ({} if held else {"h": [1, 1, 3]})
+    infos = {n: helper.make_tensor_value_info(n, 1, shape) for n, shape in ports.items()}
+    ends = [info for name, info in infos.items() if name != "y"]
+    graph = helper.make_graph([node], "net", ends, [infos["y"]], tensors)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.save(model, tmp_path / "net.onnx")
+    data = {"x": rng.uniform(-1, 1, (60, 4, 1, 2)).astype(np.float32)}
+    data |= {} if held else {"h": rng.uniform(-most, most, (60, 1, 1, 3)).astype(np.float32)}
+    np.savez(tmp_path / "data.npz", **data)
+    request = Request(tmp_path / "net.onnx", TARGET, calibration=tmp_path / "data.npz")
+    found = assess(pipeline.plan(request)).verdict.findings
+    assert told == any(f.code == "quant/cell-limit" and "first" in f.message for f in found)
