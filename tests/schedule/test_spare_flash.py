@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from itertools import product
 
 import pytest
 from networks import STAMP
@@ -11,11 +13,14 @@ from networks import STAMP
 from mcuplan.budget.footprint import flash_bill
 from mcuplan.emit import emit
 from mcuplan.ir.graph import Graph
+from mcuplan.price import constants_of
 from mcuplan.prove.fit.wiring import Wiring
 from mcuplan.record import Limits
 from mcuplan.schedule.kernels.objective import Aim, Objective, plan_cycles
+from mcuplan.schedule.kernels.select import Candidate, candidates_of, program_of, traded_apart
 from mcuplan.schedule.planning.choice import plan_graph
 from mcuplan.schedule.planning.rating import Rating, apart_bytes
+from mcuplan.schedule.planning.spare_flash import bought
 from mcuplan.schedule.program import Plan
 from mcuplan.targets import Target, load_target
 
@@ -85,6 +90,32 @@ def test_no_other_objective_takes_more_arena(objective: Objective) -> None:
     assert _flash(spent) - _flash(plain) <= _SPARE // 8
     little = _plan(Aim(objective, flash_limit=2 * _flash(plain)))
     assert _flash(little) - _flash(plain) <= _flash(plain) // 4
+
+
+def test_nothing_saves_more_in_the_same_flash() -> None:
+    """Of all sets of kernels that the flash holds, that with the fewest cycles is bought."""
+    graph, target = _net(), _m4()
+    plain, more = traded_apart(candidates_of(graph, target))
+    chosen = {name: found[0] for name, found in plain.items()}
+    program = program_of(graph, target, chosen)
+    ways = [(chosen[name], *found) for name, found in more.items()]
+    every = [dict(zip(more, picked, strict=True)) for picked in product(*ways)]
+    aim = Aim(Objective.LATENCY, flash_limit=0)
+    for limit in range(20_000, 200_000, 9_000):
+        now = {**chosen, **bought(chosen, more, replace(aim, flash_limit=limit), program)}
+        nbytes = _constants(now)
+        rivals = [_cycles(one) for one in every if _constants(one) <= nbytes]
+        assert _cycles(now) <= min(rivals) + 0.06 * _cycles(chosen)
+    assert _cycles(now) == min(map(_cycles, every))
+
+
+def _cycles(chosen: Mapping[str, Candidate]) -> float:
+    return sum(candidate.cycles for candidate in chosen.values())
+
+
+def _constants(chosen: Mapping[str, Candidate]) -> int:
+    steps = [candidate.step for candidate in chosen.values()]
+    return sum(constants_of(step.kernel, step.signature).nbytes for step in steps)
 
 
 def test_flash_spends_none() -> None:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
@@ -20,7 +20,8 @@ __all__ = ["bought", "spend_flash", "spent"]
 _SHARE = 8  # of the flash, that other objectives than latency spend: 1/8
 _BESIDE = 16  # of the flash: 1/16 stays for tables of rows and gaps between constants
 _WORTH = 0.95  # of its cycles, that a step may take at most with more flash
-_MOST_TRIALS = 24
+_MOST_SETS = 400  # of kernels that none beats in both bytes and cycles, kept at a time
+_MOST_ROUNDS = 6
 
 
 class _Placed(Protocol):
@@ -33,19 +34,18 @@ Chosen = Mapping[str, Candidate]
 
 
 @dataclass(frozen=True, slots=True)
-class _Option:
-    """A faster kernel of a step, and the bytes of flash that it takes beyond the one it has."""
+class _Set:
+    """Faster kernels of some steps: the flash beyond that of those they have, cycles saved."""
 
-    name: str
-    candidate: Candidate
     nbytes: int
-    saved: float  # cycles
+    saved: float
+    taken: Chosen
 
 
 def spend_flash(
     choice: Choice[P], more: Ways, aim: Aim, placer: Placer[P], better: Callable[[P, P], bool]
 ) -> Choice[P]:
-    """The choice with faster kernels for the steps that save most for a byte of flash.
+    """The choice with the kernels that save most cycles in the flash that is to spare.
 
     For latency all flash is to spare, else an eighth of it; none where flash is what counts.
 
@@ -59,9 +59,7 @@ def spend_flash(
     if aim.objective is Objective.FLASH or not any(more.values()):
         return choice
     chosen, program = choice.chosen, choice.placed.program
-    taken = bought(chosen, more, aim, program)
-    if taken and not better(placer({**chosen, **taken}), choice.placed):
-        taken = _one_by_one(choice, more, _spare(program, aim), placer, better)
+    taken = _placed(choice, more, aim, placer, better)
     if not taken:
         return choice
     now = {**chosen, **taken}
@@ -94,56 +92,69 @@ def _flash_bytes(program: Program) -> int:
 
 
 def bought(chosen: Chosen, more: Ways, aim: Aim, program: Program) -> dict[str, Candidate]:
-    """What saves most for a byte, as long as there are bytes beside those of a program."""
-    taken: dict[str, Candidate] = {}
-    spare = _spare(program, aim)
-    while best := _best({**chosen, **taken}, more, spare):
-        taken[best.name] = best.candidate
-        spare -= best.nbytes
-    return taken
+    """The kernels that save most in the bytes beside those of a program.
 
-
-def _best(chosen: Chosen, more: Ways, spare: int) -> _Option | None:
-    """What saves most for a byte."""
-    found = [option for option in _options(chosen, more) if option.nbytes <= spare]
-    return max(found, key=lambda option: option.saved / max(1, option.nbytes), default=None)
-
-
-def _options(chosen: Chosen, more: Ways) -> Iterator[_Option]:
+    Of all sets of them, as long as those that none beats in both are few.
+    """
     functions = {c.step.kernel.function for c in chosen.values()}
+    new = {c.step.kernel.function: c.step.kernel for found in more.values() for c in found}
+    code = sum(kernel_size(k).code_bytes for name, k in new.items() if name not in functions)
+    spare = _spare(program, aim) - code - code // 2  # with its margin
+    sets = [_Set(0, 0.0, {})]
     for name, found in more.items():
         now = chosen[name]
-        for candidate in found:
-            if candidate.cycles <= _WORTH * now.cycles:
-                nbytes = _constants(candidate) - _constants(now)
-                kernel = candidate.step.kernel
-                if kernel.function not in functions:
-                    nbytes += 2 * kernel_size(kernel).code_bytes  # with its margin
-                yield _Option(name, candidate, nbytes, now.cycles - candidate.cycles)
+        faster = [c for c in found if c.cycles <= _WORTH * now.cycles]
+        options = [(c, _constants(c) - _constants(now), now.cycles - c.cycles) for c in faster]
+        sets += [
+            _Set(one.nbytes + nbytes, one.saved + saved, {**one.taken, name: candidate})
+            for one in sets
+            for candidate, nbytes, saved in options
+            if one.nbytes + nbytes <= spare
+        ]
+        sets = _front(sets)
+    return dict(sets[-1].taken)
+
+
+def _front(sets: Iterable[_Set]) -> list[_Set]:
+    """Sets that none beats in both, smallest first; of many every other one, and the last."""
+    found: list[_Set] = []
+    for one in sorted(sets, key=lambda one: (one.nbytes, -one.saved)):
+        if not found or one.saved > found[-1].saved:
+            found.append(one)
+    while len(found) > _MOST_SETS:
+        found = [*found[:-1:2], found[-1]]
+    return found
 
 
 def _constants(candidate: Candidate) -> int:
     return constants_of(candidate.step.kernel, candidate.step.signature).nbytes
 
 
-def _one_by_one(
-    choice: Choice[P],
-    more: Ways,
-    spare: int,
-    placer: Placer[P],
-    better: Callable[[P, P], bool],
-) -> dict[str, Candidate]:
-    """Of what saves most for a byte that which makes the plan better, one after the other."""
+def _placed(
+    choice: Choice[P], more: Ways, aim: Aim, placer: Placer[P], better: Callable[[P, P], bool]
+) -> Chosen:
+    """The kernels that save most of those that make the plan better, alone and together."""
+    chosen, program, open_ = choice.chosen, choice.placed.program, dict(more)
+    for _ in range(_MOST_ROUNDS):
+        taken = bought(chosen, open_, aim, program)
+        if not taken or better(placer({**chosen, **taken}), choice.placed):
+            return taken
+        worse = [n for n, c in taken.items() if not better(placer({**chosen, n: c}), choice.placed)]
+        if not worse:
+            return _together(choice, taken, placer, better)
+        for name in worse:
+            open_[name] = tuple(c for c in open_[name] if c is not taken[name])
+    return {}
+
+
+def _together(
+    choice: Choice[P], taken: Chosen, placer: Placer[P], better: Callable[[P, P], bool]
+) -> Chosen:
+    """Those that make the plan better one after the other."""
     kept: dict[str, Candidate] = {}
-    open_, placed = dict(more), choice.placed
-    for _ in range(_MOST_TRIALS):
-        best = _best({**choice.chosen, **kept}, open_, spare)
-        if best is None:
-            break
-        trial = placer({**choice.chosen, **kept, best.name: best.candidate})
+    placed = choice.placed
+    for name, candidate in taken.items():
+        trial = placer({**choice.chosen, **kept, name: candidate})
         if better(trial, placed):
-            kept[best.name], placed = best.candidate, trial
-            spare -= best.nbytes
-        else:
-            open_[best.name] = tuple(c for c in open_[best.name] if c is not best.candidate)
+            kept[name], placed = candidate, trial
     return kept
