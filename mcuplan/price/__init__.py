@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What one kernel takes for one node: cycles, code, stack, constants, accesses to memory.
+"""What one kernel takes for one node: cycles, waits, code, stack, constants, accesses.
 
 Sums over plans and programs stand where plans are made and reported; they add up what this
 room says of each step. Scratch is told by the kernel itself.
