@@ -206,7 +206,7 @@ FAST = (
     *several(
         f"{_DSP}add_s8_dsp.c",
         "m4mix",
-        ("out[2] = (int8_t)sum;", "out[2] = out[1];"),
+        ("factors.zero_point = p->out_zero_point;", "factors.zero_point = 0;"),
         ("y < y1; y++", "y <= y1; y++"),
     ),
     *several(

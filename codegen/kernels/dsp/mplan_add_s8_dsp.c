@@ -1,18 +1,34 @@
 /* SPDX-License-Identifier: 0BSD */
-#include <string.h>
-
 #include "mplan_add_s8_dsp.h"
 
-/* Sum of byte `n` of two words, requantized and saturated to int8. */
-#define SUM(result, n)                                                                             \
-    __asm("sxtb %0, %[a], ror #" #n "\n"                                                           \
-          "sxtb %[t], %[b], ror #" #n "\n"                                                         \
-          "mla %0, %0, %[m], %[offset]; mla %0, %[t], %[m2], %0; asr %0, %0, %[shift]\n"           \
-          "add %0, %0, %[zero]\n"                                                                  \
-          "ssat %0, #8, %0"                                                                        \
-          : "=&r"(result), [t] "=&r"(other)                                                        \
-          : [a] "r"(a), [b] "r"(b), [m] "r"(multiplier), [m2] "r"(multiplier2),                    \
-            [offset] "r"(offset), [shift] "r"(shift), [zero] "r"(zero_point))
+/* What `sum_fours` needs, in the order of its registers. */
+typedef struct {
+    int32_t multiplier;
+    int32_t multiplier2;
+    int32_t offset;
+    int32_t zero_point;
+    int32_t scale; /* 2^(32 - shift): what is above the low word of a product is shifted right */
+    size_t fours;  /* at least 1 */
+} factors_t;
+
+#define LEAST_SHIFT (2U)
+
+/* Two elements in 15 cycles; all of both are read before one is written. */
+#define TWO                                                                                        \
+    "ldrsb.w r10, [r0], #1; ldrsb.w r11, [r0], #1; ldrsb.w r12, [r1], #1; ldrsb.w lr, [r1], #1\n"  \
+    "mla r10, r10, r4, r6; mla r11, r11, r4, r6; mla r10, r12, r5, r10; mla r11, lr, r5, r11\n"    \
+    "smmla r10, r10, r8, r7; smmla r11, r11, r8, r7; ssat r10, #8, r10; ssat r11, #8, r11\n"       \
+    "strb.w r10, [r2], #1; strb.w r11, [r2], #1\n"
+
+static __attribute__((naked, noinline, used)) void sum_fours(
+    __attribute__((unused)) const int8_t *in, __attribute__((unused)) const int8_t *in2,
+    __attribute__((unused)) int8_t *out, __attribute__((unused)) const factors_t *factors)
+{
+    __asm volatile("push {r4-r11, lr}; ldm r3, {r4-r9}\n"
+                   "lsrs r9, r9, #1; it cs; addcs r9, r9, #1; bcs.w 2f\n"
+                   ".balign 4\n1:\n" TWO TWO "2:\n" TWO TWO "subs r9, r9, #1; bne.w 1b\n"
+                   "pop {r4-r11, pc}\n");
+}
 
 static int8_t one(const mplan_add_s8_dsp_t *p, int32_t a, int32_t b)
 {
@@ -21,38 +37,25 @@ static int8_t one(const mplan_add_s8_dsp_t *p, int32_t a, int32_t b)
     return (int8_t)mplan_clamp((sum >> p->shift) + p->out_zero_point, -128, 127);
 }
 
-/* `count` elements that lie one behind the other. Both words are read before one is written. */
+/* `count` elements that lie one behind the other. */
 static void add_run(const mplan_add_s8_dsp_t *p, const int8_t *in, const int8_t *in2, int8_t *out,
                     size_t count)
 {
-    const int32_t multiplier = p->multiplier;
-    const int32_t multiplier2 = p->multiplier2;
-    const int32_t offset = p->offset;
-    const int32_t zero_point = p->out_zero_point;
-    const uint32_t shift = p->shift;
-    const int8_t *const end = &in[count - (count % 4U)];
+    size_t done = 0U;
 
-    while (in != end) {
-        uint32_t a;
-        uint32_t b;
-        int32_t other;
-        int32_t sum;
+    if ((p->shift >= LEAST_SHIFT) && (count >= 4U)) {
+        factors_t factors;
 
-        (void)memcpy(&a, in, sizeof a); /* any address: one load */
-        (void)memcpy(&b, in2, sizeof b);
-        in = &in[4];
-        in2 = &in2[4];
-        SUM(sum, 0);
-        out[0] = (int8_t)sum;
-        SUM(sum, 8);
-        out[1] = (int8_t)sum;
-        SUM(sum, 16);
-        out[2] = (int8_t)sum;
-        SUM(sum, 24);
-        out[3] = (int8_t)sum;
-        out = &out[4];
+        factors.multiplier = p->multiplier;
+        factors.multiplier2 = p->multiplier2;
+        factors.offset = p->offset;
+        factors.zero_point = p->out_zero_point;
+        factors.scale = (int32_t)(1UL << (32U - p->shift));
+        factors.fours = count / 4U;
+        done = 4U * factors.fours;
+        sum_fours(in, in2, out, &factors);
     }
-    for (size_t i = 0U; i < (count % 4U); i++) {
+    for (size_t i = done; i < count; i++) {
         out[i] = one(p, in[i], in2[i]);
     }
 }

@@ -183,24 +183,23 @@ static void border_patch(const mplan_conv2d_s8_dsp_t *p, const int8_t *const *li
 static void outputs(const mplan_conv2d_s8_dsp_t *p, job_t *job, int8_t *out0, int8_t *out1)
 {
     const size_t rest = (size_t)p->out_c % 4U;
-    const size_t whole = (size_t)p->out_c - rest;
-    const size_t words = 8U + (2U * p->steps); /* of four channels */
-    const int32_t *const last = &p->packed[(whole / 4U) * words];
 
     job->pre_shift = p->pre_shift;
     job->out0 = out0;
     job->out1 = out1;
-    job->end = last;
-    if (whole > 0U) {
+    if (job->end != p->packed) {
         tile(p->packed, job);
     }
     if (rest > 0U) {
+        const int32_t *const last = job->end;
+        const size_t whole = (size_t)p->out_c - rest;
         int8_t spare[8];
 
         job->out0 = spare;
         job->out1 = &spare[4];
-        job->end = &last[words];
+        job->end = &last[8U + (2U * p->steps)];
         tile(last, job);
+        job->end = last;
         (void)memcpy(&out1[whole], &spare[4], rest);
         (void)memcpy(&out0[whole], spare, rest);
     }
@@ -280,6 +279,7 @@ MPLAN_KERNEL void mplan_conv2d_s8_dsp(const mplan_conv2d_s8_dsp_t *p, const int8
     job->patches = patches;
     job->zero_point = p->out_zero_point;
     job->skip = skipped * STEP_BYTES;
+    job->end = &p->packed[(p->out_c / 4U) * (8U + (2U * p->steps))]; /* of whole fours */
     /* 1x1 inside the input: the patch is the pixel */
     if ((p->kernel_h == 1U) && (p->kernel_w == 1U) && ((p->pad_top | p->pad_left) == 0U) &&
         (((p->out_w - 1U) * p->stride_w) < p->in_w) && (((y1 - 1U) * p->stride_h) < p->in_h)) {

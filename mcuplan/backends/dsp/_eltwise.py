@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mcuplan.backends._sums import row_sums
-from mcuplan.backends.dsp._shared import kernel
+from mcuplan.backends.dsp._shared import clamped, kernel
 from mcuplan.ir.op import Signature
 from mcuplan.ir.work import Work
 from mcuplan.ops import portable_calls
@@ -22,7 +22,13 @@ def _add_work(sig: Signature, runs: Sequence[int]) -> Work:
     """Four elements of a row at a time."""
     row = sig.output.row_bytes
     rows = sig.output.rows
-    return {"call": len(runs), "row": rows, "word": rows * (row // 4), "odd_byte": rows * (row % 4)}
+    return {
+        "call": len(runs),
+        "row": rows,
+        "word": rows * (row // 4),
+        "odd_byte": rows * (row % 4),
+        **clamped(sig),
+    }
 
 
 def _pool_work(sig: Signature, runs: Sequence[int]) -> Work:
