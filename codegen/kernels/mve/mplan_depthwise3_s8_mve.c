@@ -53,12 +53,12 @@ MPLAN_STATIC_ASSERT(job_as_in_assembly,
  * one channel (0, 2, 1, 3) of the four pixels; narrowed twice, channels 0 to 3 of a pixel are a
  * word. A missing pixel has the place of one that is written after it.
  */
-#define PIXELS(limits0, limits1, limits2)                                                          \
-    "push {r4-r11, lr}; vpush {d8-d15}; sub sp, #36\n"                                             \
+#define PIXELS(start, limits0, limits1, limits2, place, store)                                     \
+    "push {r4-r11, lr}; vpush {d8-d15}; sub sp, #52\n"                                             \
     "ldm r0, {r1, r2, r3, r4, r5, r6}; ldrd r12, r8, [r0, #24]; ldrd r7, r10, [r0, #32]\n"         \
     "subs r1, #128; sub r2, r2, r12, lsl #1; mov r9, #0x88888888; strd r1, r2, [sp]\n"             \
     "strd r4, r9, [sp, #8]; strd r6, r12, [sp, #16]; strd r5, r10, [sp, #24]\n"                    \
-    "str r0, [sp, #32]; mov r5, r8\n"                                                              \
+    "str r0, [sp, #32]; mov r5, r8\n" start                                                        \
     "1:\n" /* four channels */                                                                     \
     "ldrd r4, r1, [sp]; movs r6, #0; vidup.u32 q6, r6, #8; vshl.i32 q6, q6, #3\n"                  \
     "ldm r3!, {r8-r11}; ldr lr, [sp, #24]; vadd.i32 q6, q6, r4; adds r4, #16; adds r6, r1, #4\n"   \
@@ -72,29 +72,42 @@ MPLAN_STATIC_ASSERT(job_as_in_assembly,
                  UPPER("d5") "vqmovnt.s32 q0, q1\n", BIASED("q2", "r10"), SCALED("q2"))            \
     LOWER("d6") "vqadd.s16 q0, q0, r5\n" UPPER("d7") BIASED("q3", "r11")                           \
     "vldrw.32 q5, [r3], #-176; vqmovnb.s16 q0, q0; vrmulh.s32 q3, q3, q5\n"                        \
-    "vqmovnb.s32 q2, q2\n" limits0 "vqmovnt.s32 q2, q3; sub r2, r1, r12\n"                        \
+    "vqmovnb.s32 q2, q2\n" limits0 "vqmovnt.s32 q2, q3\n" place                                   \
     "vqadd.s16 q2, q2, r5\n" limits1 "vqmovnt.s16 q0, q2\n" limits2                               \
-    "vmov r0, r4, d1; str r4, [r1, r7]; str r0, [r1]\n"                                           \
-    "vmov r0, r4, d0; str r4, [r2, r7]; str r0, [r2]\n"                                           \
+    store                                                                                          \
     "le lr, 2b\n"                                                                                  \
     "3: ldr r4, [sp, #16]; cbz r4, 4f; cmp r12, #0; beq 4f\n"                                      \
     "add r1, r1, r12; mov r12, #0; dls lr, r4; b.w 2b\n"                                           \
     "4: ldrd r4, r6, [sp, #8]; ldr r12, [sp, #20]; adds r3, #192; rors.w r6, r6, #1; bcc 5f\n"     \
     "ldr r0, [sp]; ldr r2, [sp, #28]; add r0, r0, r2; str r0, [sp]\n" /* every fourth time */      \
     "5: subs r4, #1; strd r4, r6, [sp, #8]; bne.w 1b\n"                                            \
-    "add sp, #36; vpop {d8-d15}; pop {r4-r11, pc}\n"
+    "add sp, #52; vpop {d8-d15}; pop {r4-r11, pc}\n"
+
+/* A word to each pixel; a place may begin at any byte. */
+#define PLACE "sub r2, r1, r12\n"
+#define STORE                                                                                      \
+    "vmov r0, r4, d1; str r4, [r1, r7]; str r0, [r1]\n"                                            \
+    "vmov r0, r4, d0; str r4, [r2, r7]; str r0, [r2]\n"
 
 static NAKED void pixels(UNUSED const job_t *job)
 {
-    __asm volatile(PIXELS("", "", ""));
+    __asm volatile(PIXELS("", "", "", "", PLACE, STORE));
 }
 
 /* The same with limits that are not those of int8. */
 static NAKED void limited_pixels(UNUSED const job_t *job)
 {
-    __asm volatile(PIXELS("ldr r4, [sp, #32]; vldrw.32 q4, [r4, #40]\n",
+    __asm volatile(PIXELS("", "ldr r4, [sp, #32]; vldrw.32 q4, [r4, #40]\n",
                           "vldrw.32 q5, [r4, #56]\n",
-                          "vmax.s8 q0, q0, q4; vmin.s8 q0, q0, q5\n"));
+                          "vmax.s8 q0, q0, q4; vmin.s8 q0, q0, q5\n", PLACE, STORE));
+}
+
+/* The first where no pixel is missing, and places are aligned to 4. */
+static NAKED void aligned_pixels(UNUSED const job_t *job)
+{
+    __asm volatile(PIXELS("rsb r2, r12, #0; sub r4, r7, r12; strd r2, r4, [sp, #36]\n"
+                          "movs r2, #0; strd r2, r7, [sp, #44]\n",
+                          "", "", "", "vldrw.32 q4, [sp, #36]\n", "vstrw.32 q0, [r1, q4]\n"));
 }
 
 /* Four rows from `down` on, of which columns from `begin` on lie inside. */
@@ -157,6 +170,9 @@ void mplan_depthwise3_s8_mve(const mplan_depthwise3_s8_mve_t *p, const int8_t *i
         job.out = &out[at + p->channels];
         if ((p->act_min > -128) || (p->act_max < 127)) {
             limited_pixels(&job);
+        } else if ((job.odd == 0U) && (job.below != 0U) &&
+                   ((((uintptr_t)job.out | job.below) % MPLAN_QUAD) == 0U)) {
+            aligned_pixels(&job);
         } else {
             pixels(&job);
         }
