@@ -13,7 +13,7 @@ from mcuplan.schedule.kernels.objective import Aim, Objective
 from mcuplan.schedule.kernels.select import Offers
 from mcuplan.schedule.planning.flash_by_rows import with_flash
 from mcuplan.schedule.planning.rating import Rating
-from mcuplan.schedule.planning.several_rows import plans_of_several_rows
+from mcuplan.schedule.planning.several_rows import plan_of_several_rows
 from mcuplan.schedule.planning.spare_ram import with_copies
 from mcuplan.schedule.planning.streamed import plan_lowered, streamed_plan
 from mcuplan.schedule.program import Plan, Program, Sharing
@@ -61,7 +61,9 @@ def plan_rows(
             plans += [plan] if plan is not None else []
             if plan is not None and aim.objective is Objective.LATENCY and not feed:
                 plans.append(with_flash(lowered, plan, offers, sharing, effort, aim))
-                plans += plans_of_several_rows(lowered, offers, sharing, effort, rating)
+                if rating.fits(plan):
+                    several = plan_of_several_rows(lowered, offers, sharing, effort, rating)
+                    plans += [several] if several is not None else []
     if len(refused) == len(lowerings):
         raise refused[0]
     if not plans:

@@ -19,15 +19,16 @@ from mcuplan.schedule.program import Plan, Selected, Sharing
 from mcuplan.solvers.effort import Effort
 from mcuplan.solvers.rows.order import find_row_order, smooth
 
-__all__ = ["plans_of_several_rows"]
+__all__ = ["plan_of_several_rows"]
 
+_MOST_TRIALS = 6  # one by one, of kernels that make rows together
 _SHARES = (0.97, 0.9, 0.8, 0.65)  # of the RAM: peaks of orders with long runs
 
 
-def plans_of_several_rows(
+def plan_of_several_rows(
     graph: Graph, offers: Offers, sharing: Sharing, effort: Effort, rating: Rating
-) -> Iterator[Plan]:
-    """Plans of a lowered graph for the RAM there is; none where no kernel wants several rows.
+) -> Plan | None:
+    """A plan of a lowered graph for the RAM there is; None where no kernel wants several rows.
 
     Where that is too little for all of these kernels, those that save most come first.
     """
@@ -36,18 +37,17 @@ def plans_of_several_rows(
     saved = {n: chosen[n].cycles - c[0].cycles for n, c in tall.items() if c}
     wanted = sorted((n for n, cycles in saved.items() if cycles > 0), key=lambda n: -saved[n])
     if not wanted or has_too_many_rows(program_of(graph, offers.target, chosen)):
-        return
-    room, best = rating.room(offers.target), list[Plan]()
-    for names in (wanted, *([name] for name in wanted)):
+        return None
+    room, best = rating.room(offers.target), None
+    for names in (wanted, *([name] for name in wanted[:_MOST_TRIALS])):
         trial = chosen | {name: tall[name][0] for name in names}
         rowed = row_program(program_of(graph, offers.target, trial), sharing)
-        plans = [plan for plan in _plans(rowed, sharing, effort, room) if rating.fits(plan)]
-        if plans:
-            chosen, best = trial, plans
+        found = next((p for p in _plans(rowed, sharing, effort, room) if rating.fits(p)), None)
+        if found is not None:
+            chosen, best = trial, found
             if names is wanted:
                 break
-    selected = Selected(Objective.LATENCY.value, Trade(len(chosen)))
-    yield from (replace(plan, selected=selected) for plan in best)
+    return best and replace(best, selected=Selected(Objective.LATENCY.value, Trade(len(chosen))))
 
 
 def _plans(rowed: RowProgram, sharing: Sharing, effort: Effort, room: int) -> Iterator[Plan]:
