@@ -370,8 +370,15 @@ def all_error_classes() -> Iterator[type[McuplanError]]:
     yield from sorted(walk(McuplanError), key=lambda cls: cls.code)
 
 
+_MOST_KNOWN = 30
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """A hint for an unknown word: ``did you mean "x"?`` for the nearest one, else all of them."""
+    """A hint for an unknown word: ``did you mean "x"?`` for the nearest one, else the first 30."""
     choices = list(known)
     near = difflib.get_close_matches(word[:100].lower(), choices, n=1, cutoff=0.6)
-    return f'did you mean "{near[0]}"?' if near else f"known: {', '.join(choices)}"
+    if near:
+        return f'did you mean "{near[0]}"?'
+    shown = choices[:_MOST_KNOWN] if len(choices) > _MOST_KNOWN + 1 else choices
+    more = f" and {len(choices) - len(shown)} more" if len(shown) < len(choices) else ""
+    return f"known: {', '.join(shown)}{more}"

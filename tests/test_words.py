@@ -8,6 +8,7 @@ from typing import Any, get_args, get_type_hints
 
 import pytest
 
+from mcuplan.errors import did_you_mean
 from mcuplan.facts import Note, Rewrite, Rewritten, Trade, summed
 from mcuplan.schedule.program import Selected
 from mcuplan.solvers.packing.problem import Ended, MemoryPlan
@@ -107,3 +108,11 @@ def test_rewrites_are_summed() -> None:
     one, two = Rewrite.PADDING_FOLDED, Rewrite.GATE_FUSED
     notes = (Rewritten(one, 1), other, Rewritten(two, 0), Rewritten(one, 2))
     assert (other, Rewritten(one, 3)) == summed(notes)
+
+
+def test_what_is_known_is_not_said_without_end() -> None:
+    """An unknown word is answered by the nearest, or by some of those that there are."""
+    many = [f"layer{i}" for i in range(44)]
+    assert 'did you mean "layer7"?' == did_you_mean("layer7x", many)
+    assert did_you_mean("nobody", many).endswith("layer28, layer29 and 14 more")
+    assert "known: a, b" == did_you_mean("nobody", ["a", "b"])

@@ -69,9 +69,8 @@ def _slow_rows(latency: Latency) -> list[Finding]:
             f"a row of the input takes {format_si(feed.slowest_seconds, 's')} "
             f"({latency.origin}), limit {format_si(feed.budget_seconds, 's')}",
             f"input row {feed.slowest_row}",
-            "no row can take less than one row of the slowest layer, nor much less than "
-            f"{format_si(latency.seconds / feed.rows, 's')}, an even share: a longer limit, or a "
-            "faster target",
+            "no row can take less than one row of the slowest layer: a longer limit, or a faster "
+            "target",
         )
     ]
 

@@ -110,8 +110,8 @@ def _named(graph: Graph, asked: Collection[str]) -> set[str]:
 
 def _nearest(name: str, known: Collection[str]) -> str:
     """A hint: names that hold what was asked for, cut short as reports cut it; else a near one."""
-    parts = [part for part in name.split("..") if part]
-    holding = [one for one in known if parts and all(part in one for part in parts)]
+    parts = [part.casefold() for part in name.split("..") if part]
+    holding = [one for one in known if parts and all(part in one.casefold() for part in parts)]
     if holding:
         return f'did you mean "{min(holding, key=len)}"?'
     return did_you_mean(name, known)

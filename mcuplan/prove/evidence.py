@@ -166,7 +166,8 @@ def _layer_findings(
             Severity.WARNING,
             f"quantization error is {100 * (layer.error or 0):.0f} % of the layer's values",
             layer_name(graph, diverging),
-            "calibrate with more representative inputs",
+            "calibrate with more representative inputs; values of many magnitudes: --layer-dtype "
+            "NAME=float32 for this layer and for those that read it",
         )
 
 

@@ -43,7 +43,7 @@ def cycle_sum(latency: Latency, clock_hz: int, link: str = ", ") -> str:
         ("core", latency.core_cycles),
         ("flash code", stalls.code),
         ("constants", stalls.constants),
-        ("rules", stalls.rules),
+        ("pipeline", stalls.rules),
         ("RAM", stalls.data),
     ]
     parts = [f"{name} {format_si(count)}" for name, count in causes if count or name == "core"]

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from mcuplan.findings import BUDGETS, Severity
-from mcuplan.record import Baseline, Budget, LayerRow, Status, Undecided, Verification
+from mcuplan.record import Baseline, Budget, Latency, LayerRow, Status, Undecided, Verification
 from mcuplan.report._format import Format, Look
 from mcuplan.report._proof import noise_of
 from mcuplan.report._speed import cycle_lines, cycle_sum, how_known
@@ -157,10 +157,11 @@ def _proof(budget: Budget, look: Look) -> Iterator[str]:
         built = plain(f"built with {budget.build.compiler} {budget.build.flags}")
         yield from look.wrap(built, " ", "   ")
     for run in budget.verification:
-        yield from _run(run, look)
+        yield from _run(run, look, budget.latency)
 
 
-def _run(run: Verification, look: Look) -> list[str]:
+def _run(run: Verification, look: Look, latency: Latency) -> list[str]:
+    """One run; its cycles where those of the whole report are not the ones counted there."""
     facts = [counted(run.samples, "sample")]
     facts.append("equal to the reference" if run.equal_to_reference else "DIFFERS")
     if run.layer_max_lsb is not None:
@@ -180,11 +181,11 @@ def _run(run: Verification, look: Look) -> list[str]:
         facts.append("ELF agrees with the plan" if run.elf.agrees else "ELF DRIFTS")
     if run.stack is not None and run.stack.measured_bytes is not None:
         facts.append(f"stack {run.stack.measured_bytes:,} B of {run.stack.bound_bytes:,} B")
-    if run.cycles is not None:
+    if run.cycles is not None and latency.origin is not Origin.MEASURED:
         waited = run.stall_cycles.flash if run.stall_cycles else 0
         core = f" ({format_si(run.cycles)} of the core)" if run.stall_cycles else ""
         facts.append(f"{format_si(run.cycles + waited)} cycles{core}")
-    elif run.instructions is not None:
+    elif run.cycles is None and run.instructions is not None:
         facts.append(f"{format_si(run.instructions)} instructions")
     place = plain(" ".join(dict.fromkeys((run.on, run.core))))
     return look.wrap(f"{place}: {', '.join(facts)}", " ", "   ")
@@ -306,9 +307,10 @@ def _streams(budget: Budget) -> list[str]:
     """What runs row by row, and what feeding the rows of the input changes."""
     lines = []
     for stream in budget.streams:
-        steps = f"steps {min(stream.layers)} to {max(stream.layers)}"
+        first, last = min(stream.layers), max(stream.layers)
+        which = f"step {first} runs" if first == last else f"steps {first} to {last} run"
         held = f"at most {stream.bytes:,} B held"
-        lines.append(f" rows   {steps} run row by row, {stream.rows:,} rows, {held}")
+        lines.append(f" rows   {which} row by row, {stream.rows:,} rows, {held}")
     resident, fed = budget.ram.arena_input_resident_bytes, budget.ram.arena_input_fed_bytes
     if resident is not None and fed is not None:
         lines.append(

@@ -120,6 +120,14 @@ def test_no_such_layer(name: str, tmp_path: Path) -> None:
     with pytest.raises(McuplanError) as caught:
         _planned(_saved(tmp_path), name)
     assert "usage/bad-argument" == caught.value.code
+    assert "known: " in (caught.value.hint or "")
+
+
+def test_a_part_of_a_layers_name(tmp_path: Path) -> None:
+    """What is part of one name, in whatever case, is answered by it."""
+    with pytest.raises(McuplanError) as caught:
+        _planned(_saved(tmp_path), "SECO")
+    assert 'did you mean "second"?' == caught.value.hint
 
 
 def test_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -22,9 +22,10 @@ from report_samples import (
 )
 
 import mcuplan.report
-from mcuplan.record import Budget, BufferRow, Undecided
+from mcuplan.record import Budget, BufferRow, Stream, Undecided
 from mcuplan.report import Look, format_names, render
 from mcuplan.safe_text import plain
+from mcuplan.units import Origin
 
 GOLDEN = Path(__file__).parent / "golden"
 SCHEMA = json.loads(
@@ -292,3 +293,21 @@ def test_the_legend_names_every_colour() -> None:
     assert drawn == set(legend)
     texts = {text.text for text in root.iter(f"{{{space['s']}}}text")}
     assert {f"t{i}" for i in range(9)} <= texts
+
+
+def test_counted_cycles_are_said_once() -> None:
+    """Where the speed is what was counted, the run on the emulator does not say it again."""
+    board = sample_board()
+    assert "204 M cycles (201 M of the core)" in render("text", board)
+    counted = replace(board, latency=replace(board.latency, origin=Origin.MEASURED))
+    text = render("text", counted)
+    assert "of the core" not in text
+    assert "counted on the emulator" in text
+
+
+def test_a_step_alone_runs_by_rows() -> None:
+    """Steps that run row by row are named from the first to the last, or the one."""
+    streams = (Stream((3,), 8, 96), Stream((0, 1), 16, 128))
+    text = render("text", replace(sample_budget(), streams=streams), Look(every_layer=True))
+    assert "rows   step 3 runs row by row, 8 rows, at most 96 B held" in text
+    assert "rows   steps 0 to 1 run row by row, 16 rows, at most 128 B held" in text
