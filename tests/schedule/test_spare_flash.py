@@ -13,6 +13,7 @@ from networks import STAMP
 from mcuplan.budget.footprint import flash_bill
 from mcuplan.emit import emit
 from mcuplan.ir.graph import Graph
+from mcuplan.ops.conv2d import Conv2D
 from mcuplan.price import constants_of
 from mcuplan.prove.fit.wiring import Wiring
 from mcuplan.record import Limits
@@ -164,3 +165,16 @@ def test_rows_of_tiles_fit(share: float) -> None:
     assert all(max(found) > 1 for found in runs)
     assert plans[1].selected is not None
     assert plans[1].selected.trade.flash is not None
+
+
+def test_kernels_with_more_constants_stay_out_where_flash_is_short() -> None:
+    """Kernels may pack weights less tightly: a limit between those and lean ones is kept."""
+    net = Wiring("planes")
+    x = net.conv(net.input(1, 20, 20, 8), 64, 1)
+    for _ in range(3):
+        x = net.conv_with(Conv2D((5, 5), (1, 1), (1, 1), (2, 2, 2, 2), 64), x, 64)
+    graph = net.graph(x)
+    fast, lean = (_flash(_plan(Aim(o), graph)) for o in (Objective.LATENCY, Objective.FLASH))
+    assert lean < fast
+    for limit in (fast, fast - 1, (fast + lean) // 2):
+        assert _flash(_plan(Aim(Objective.LATENCY, flash_limit=limit), graph)) <= limit

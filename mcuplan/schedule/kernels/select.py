@@ -11,7 +11,8 @@ from mcuplan.backends import kernels_for
 from mcuplan.errors import Problems, UnsupportedOp
 from mcuplan.ir.graph import Graph, Node
 from mcuplan.ir.op import Kernel, Signature
-from mcuplan.price import Ground, expected_cycles
+from mcuplan.price import Ground, constants_of, expected_cycles
+from mcuplan.schedule.code import model_code
 from mcuplan.schedule.program import Program, Step
 from mcuplan.targets import Target
 
@@ -21,6 +22,7 @@ __all__ = [
     "Ways",
     "by_speed",
     "candidates_of",
+    "flash_bytes",
     "program_of",
     "select_kernels",
     "tall_apart",
@@ -48,6 +50,7 @@ class Offers:
     """Candidates of graphs for one target; a node that several of them have is rated once."""
 
     target: Target
+    flash_limit: int | None = None  # bytes; where it is less than the target has
     _known: dict[str, tuple[Candidate, ...]] = field(default_factory=dict)
 
     def of(self, graph: Graph) -> Ways:
@@ -55,7 +58,8 @@ class Offers:
 
         All kernels that the core can run, or those of the set that was asked for and the
         portable ones. Equally fast ones stand in the order of their sets: what asks for more of
-        the core comes first, and a set lists its kernels fastest first.
+        the core comes first, and a set lists its kernels fastest first. Where the fastest ones
+        keep more constants than the flash holds, those that save least by it are left out.
 
         Raises:
             Problems: nodes that no kernel runs, all of them.
@@ -74,7 +78,49 @@ class Offers:
             offered[node.name] = ways
         Problems.raise_if_any(errors)
         self._known |= offered
-        return MappingProxyType(offered)
+        limit = sum(region.usable_bytes for region in self.target.flash)
+        limit = min(limit, self.flash_limit) if self.flash_limit is not None else limit
+        return MappingProxyType(_within_flash(graph, self.target, offered, limit))
+
+
+def flash_bytes(program: Program) -> int:
+    """Constants, and code with its margin."""
+    code = model_code(program, program.target)
+    constants = (constants_of(step.kernel, step.signature).nbytes for step in program.steps)
+    return sum(constants) + code.code_bytes + code.code_margin_bytes
+
+
+def _within_flash(graph: Graph, target: Target, offered: Ways, limit: int) -> Ways:
+    """Ways that keep a limit together, if any do: lean ones where that costs least.
+
+    Kernels that trade flash for speed are no part of it: they take what is to spare.
+    """
+    chosen = {
+        name: next(way for way in found if not way.step.kernel.trades_flash)
+        for name, found in offered.items()
+    }
+    fastest = dict(chosen)
+    while flash_bytes(program_of(graph, target, chosen)) > limit:
+        leaner = [
+            ((way.cycles - chosen[name].cycles) / (_constants(chosen[name]) - _constants(way)), way)
+            for name, found in offered.items()
+            for way in found
+            if _constants(way) < _constants(chosen[name])
+        ]
+        if not leaner:
+            return offered  # it is over either way
+        _, least = min(leaner, key=lambda pair: pair[0])
+        chosen[least.step.node.name] = least
+    most = {name: _constants(way) for name, way in chosen.items() if way is not fastest[name]}
+
+    def kept(name: str, way: Candidate) -> bool:
+        return name not in most or way.step.kernel.trades_flash or _constants(way) <= most[name]
+
+    return {name: tuple(w for w in found if kept(name, w)) for name, found in offered.items()}
+
+
+def _constants(way: Candidate) -> int:
+    return constants_of(way.step.kernel, way.step.signature).nbytes
 
 
 def candidates_of(graph: Graph, target: Target) -> Ways:

@@ -9,10 +9,9 @@ from typing import Protocol, TypeVar
 
 from mcuplan.facts import FlashSpent
 from mcuplan.price import constants_of, kernel_size
-from mcuplan.schedule.code import model_code
 from mcuplan.schedule.kernels.choose import Choice, Placer
 from mcuplan.schedule.kernels.objective import Aim, Objective
-from mcuplan.schedule.kernels.select import Candidate, Ways
+from mcuplan.schedule.kernels.select import Candidate, Ways, flash_bytes
 from mcuplan.schedule.program import Program
 
 __all__ = ["bought", "spend_flash", "spent"]
@@ -71,7 +70,7 @@ def spent(before: Program, after: Program, chosen: Chosen, now: Chosen) -> Flash
     """What some kernels of one program took more than those of another, and what they save."""
     changed = sum(now[name] is not candidate for name, candidate in chosen.items())
     cycles = [sum(c.cycles for c in found.values()) for found in (chosen, now)]
-    nbytes = _flash_bytes(after) - _flash_bytes(before)
+    nbytes = flash_bytes(after) - flash_bytes(before)
     return FlashSpent(changed, nbytes, 100 * (1 - cycles[1] / max(1.0, cycles[0])))
 
 
@@ -80,15 +79,8 @@ def _spare(program: Program, aim: Aim) -> int:
     limit = sum(region.usable_bytes for region in program.target.flash)
     if aim.flash_limit is not None:
         limit = min(limit, aim.flash_limit)
-    left = limit - limit // _BESIDE - _flash_bytes(program)
+    left = limit - limit // _BESIDE - flash_bytes(program)
     return left if aim.objective is Objective.LATENCY else min(left, limit // _SHARE)
-
-
-def _flash_bytes(program: Program) -> int:
-    """Constants, and code with its margin."""
-    code = model_code(program, program.target)
-    constants = (constants_of(step.kernel, step.signature).nbytes for step in program.steps)
-    return sum(constants) + code.code_bytes + code.code_margin_bytes
 
 
 def bought(chosen: Chosen, more: Ways, aim: Aim, program: Program) -> dict[str, Candidate]:
