@@ -121,9 +121,15 @@ static void take_taps(const mplan_depthwise3x3_s8_scalar_t *p, line_t *line, siz
     const int8_t *const weights = &p->packed[9U * c];
 
     line->bias = p->bias[c];
-    for (size_t i = 0U; i < 9U; i++) {
-        line->taps[i] = weights[i];
-    }
+    line->taps[0] = weights[0]; /* a loop takes twice as long */
+    line->taps[1] = weights[1];
+    line->taps[2] = weights[2];
+    line->taps[3] = weights[3];
+    line->taps[4] = weights[4];
+    line->taps[5] = weights[5];
+    line->taps[6] = weights[6];
+    line->taps[7] = weights[7];
+    line->taps[8] = weights[8];
     for (size_t i = 0U; (line->outside != 0U) && (i < 9U); i++) {
         if (((line->outside >> (i % 3U)) & 1U) != 0U) {
             line->bias += p->in_zero_point * line->taps[i];
