@@ -7,22 +7,21 @@ how many bytes of arena that took.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations, product
 from typing import Generic, TypeVar
 
 from mcuplan.facts import Trade
 from mcuplan.ir.op import Kernel
-from mcuplan.price import constants_of, kernel_size
+from mcuplan.price import kernel_size
 from mcuplan.schedule.kernels.objective import MORE_CYCLES, MOST_TIMES, Aim, Objective, ram_weight
-from mcuplan.schedule.kernels.select import Candidate, Ways
+from mcuplan.schedule.kernels.select import Candidate, Chosen, Ways
 from mcuplan.schedule.overlap import shared_bytes
 
 __all__ = ["Choice", "Placer", "choose", "kernels_of"]
 
 P = TypeVar("P")
-Chosen = Mapping[str, Candidate]  # by the name of the node
 
 _MORE_ARENA = 1.05  # that the default objective may take
 _HARDLY_MORE, _FAR_SLOWER = 1.01, 1.25  # flash that `flash` may take to save so many cycles
@@ -282,9 +281,7 @@ def _options(ways: Ways) -> list[_Option]:
     """What steps take with each set of kernels: their smallest and their fastest ones of it."""
     kernels = {c.step.kernel.function: c.step.kernel for found in ways.values() for c in found}
     code = {name: kernel_size(kernel).code_bytes for name, kernel in kernels.items()}
-    constants = {
-        name: [_constants(candidate) for candidate in found] for name, found in ways.items()
-    }
+    constants = {name: [c.constants_bytes for c in found] for name, found in ways.items()}
     options = []
     for allowed in _sets(sorted(kernels)):
         open_ = {
@@ -319,9 +316,4 @@ def _sets(functions: Sequence[str]) -> list[frozenset[str]]:
 def _flash(chosen: Chosen) -> int:
     kernels = {c.step.kernel.function: c.step.kernel for c in chosen.values()}
     code = sum(kernel_size(kernel).code_bytes for kernel in kernels.values())
-    return code + sum(map(_constants, chosen.values()))
-
-
-def _constants(candidate: Candidate) -> int:
-    """Bytes that a step keeps in flash beside code."""
-    return constants_of(candidate.step.kernel, candidate.step.signature).nbytes
+    return code + sum(candidate.constants_bytes for candidate in chosen.values())

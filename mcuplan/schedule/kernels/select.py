@@ -18,11 +18,13 @@ from mcuplan.targets import Target
 
 __all__ = [
     "Candidate",
+    "Chosen",
     "Offers",
     "Ways",
     "by_speed",
     "candidates_of",
     "flash_bytes",
+    "flash_room",
     "program_of",
     "select_kernels",
     "tall_apart",
@@ -40,6 +42,14 @@ class Candidate:
     step: Step
     cycles: float
 
+    @property
+    def constants_bytes(self) -> int:
+        """Flash that the step takes beside code."""
+        return constants_of(self.step.kernel, self.step.signature).nbytes
+
+
+Chosen = Mapping[str, Candidate]
+"""The way that each node runs, by its name."""
 
 Ways = Mapping[str, tuple[Candidate, ...]]
 """Every way to run each node, by its name, fastest first."""
@@ -78,20 +88,25 @@ class Offers:
             offered[node.name] = ways
         Problems.raise_if_any(errors)
         self._known |= offered
-        limit = sum(region.usable_bytes for region in self.target.flash)
-        limit = min(limit, self.flash_limit) if self.flash_limit is not None else limit
-        return MappingProxyType(_within_flash(graph, self.target, offered, limit))
+        room = flash_room(self.target, self.flash_limit)
+        return MappingProxyType(_within_flash(graph, self.target, offered, room))
 
 
 def flash_bytes(program: Program) -> int:
-    """Constants, and code with its margin."""
+    """Flash that a program takes: constants, and code with its margin."""
     code = model_code(program, program.target)
     constants = (constants_of(step.kernel, step.signature).nbytes for step in program.steps)
     return sum(constants) + code.code_bytes + code.code_margin_bytes
 
 
+def flash_room(target: Target, limit: int | None) -> int:
+    """Bytes of flash that everything together may take."""
+    room = sum(region.usable_bytes for region in target.flash)
+    return room if limit is None else min(room, limit)
+
+
 def _within_flash(graph: Graph, target: Target, offered: Ways, limit: int) -> Ways:
-    """Ways that keep a limit together, if any do: lean ones where that costs least.
+    """Ways that keep a limit in bytes together, if any do: lean ones where that costs least.
 
     Kernels that trade flash for speed are no part of it: they take what is to spare.
     """
@@ -102,25 +117,21 @@ def _within_flash(graph: Graph, target: Target, offered: Ways, limit: int) -> Wa
     fastest = dict(chosen)
     while flash_bytes(program_of(graph, target, chosen)) > limit:
         leaner = [
-            ((way.cycles - chosen[name].cycles) / (_constants(chosen[name]) - _constants(way)), way)
-            for name, found in offered.items()
+            ((way.cycles - now.cycles) / (now.constants_bytes - way.constants_bytes), way)
+            for now, found in zip(chosen.values(), offered.values(), strict=True)
             for way in found
-            if _constants(way) < _constants(chosen[name])
+            if way.constants_bytes < now.constants_bytes
         ]
         if not leaner:
             return offered  # it is over either way
         _, least = min(leaner, key=lambda pair: pair[0])
         chosen[least.step.node.name] = least
-    most = {name: _constants(way) for name, way in chosen.items() if way is not fastest[name]}
+    most = {name: way.constants_bytes for name, way in chosen.items() if way is not fastest[name]}
 
     def kept(name: str, way: Candidate) -> bool:
-        return name not in most or way.step.kernel.trades_flash or _constants(way) <= most[name]
+        return name not in most or way.step.kernel.trades_flash or way.constants_bytes <= most[name]
 
     return {name: tuple(w for w in found if kept(name, w)) for name, found in offered.items()}
-
-
-def _constants(way: Candidate) -> int:
-    return constants_of(way.step.kernel, way.step.signature).nbytes
 
 
 def candidates_of(graph: Graph, target: Target) -> Ways:
@@ -148,7 +159,7 @@ def _apart(ways: Ways, has: Callable[[Kernel], bool]) -> tuple[Ways, Ways]:
     return with_(False), with_(True)
 
 
-def program_of(graph: Graph, target: Target, chosen: Mapping[str, Candidate]) -> Program:
+def program_of(graph: Graph, target: Target, chosen: Chosen) -> Program:
     """The steps of a graph in its order; ``chosen`` goes by the names of the nodes."""
     return Program(graph, target, tuple(candidate.step for candidate in chosen.values()))
 

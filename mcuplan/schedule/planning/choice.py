@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from mcuplan.errors import InputTooLarge
@@ -24,7 +24,7 @@ from mcuplan.schedule.assembly.plan import make_plan
 from mcuplan.schedule.assembly.states import check_states
 from mcuplan.schedule.kernels.choose import Placer, choose, kernels_of
 from mcuplan.schedule.kernels.objective import Aim, Objective, plan_cycles, ram_weight
-from mcuplan.schedule.kernels.select import Candidate, Offers, program_of, traded_apart
+from mcuplan.schedule.kernels.select import Chosen, Offers, program_of, traded_apart
 from mcuplan.schedule.planning.backwards import chosen_backwards, worth_backwards
 from mcuplan.schedule.planning.by_rows import plan_rows
 from mcuplan.schedule.planning.rating import Rating
@@ -224,7 +224,7 @@ class _Maker:
     first: Plan | None = None
     searched: tuple[Kernel, ...] = ()
 
-    def place(self, chosen: Mapping[str, Candidate]) -> Plan:
+    def place(self, chosen: Chosen) -> Plan:
         """A plan in the order of the first one."""
         if self.first is None:
             self.first, self.searched = self.finish(chosen), kernels_of(chosen)
@@ -234,7 +234,7 @@ class _Maker:
         arranged = arrange(graph, self.target, self.sharing, reorder=False, copying=copying)
         return make_plan(arranged.program, self.sharing, arranged.order, checked=False)
 
-    def finish(self, chosen: Mapping[str, Candidate]) -> Plan:
+    def finish(self, chosen: Chosen) -> Plan:
         """A plan in the best order for its own kernels."""
         if self.first is not None and kernels_of(chosen) == self.searched:
             return self.first

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 
 from mcuplan.ir.graph import Graph
@@ -11,7 +11,14 @@ from mcuplan.ir.op import Kernel
 from mcuplan.schedule.assembly.row_local import row_program
 from mcuplan.schedule.kernels.choose import kernels_of
 from mcuplan.schedule.kernels.objective import Aim, Objective
-from mcuplan.schedule.kernels.select import Candidate, Offers, Ways, program_of, traded_apart
+from mcuplan.schedule.kernels.select import (
+    Candidate,
+    Chosen,
+    Offers,
+    Ways,
+    program_of,
+    traded_apart,
+)
 from mcuplan.schedule.planning.rating import Rating, apart_bytes
 from mcuplan.schedule.planning.spare_flash import bought, spent
 from mcuplan.schedule.planning.streamed import streamed_plan
@@ -92,9 +99,7 @@ def _plans(program: Program, sharing: Sharing, effort: Effort, room: int) -> lis
     return [streamed_plan(rowed, sharing, effort, found) for found in orders.values()]
 
 
-def _said(
-    plan: Plan, plain: Plan, chosen: Mapping[str, Candidate], now: Mapping[str, Candidate]
-) -> Plan:
+def _said(plan: Plan, plain: Plan, chosen: Chosen, now: Chosen) -> Plan:
     """The plan, with what it took."""
     assert plain.selected is not None, "its kernels were chosen"
     fact = spent(plain.program, plan.program, chosen, now)

@@ -3,16 +3,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Protocol, TypeVar
 
 from mcuplan.facts import FlashSpent
-from mcuplan.price import constants_of, kernel_size
+from mcuplan.price import kernel_size
 from mcuplan.schedule.kernels.choose import Choice, Placer
 from mcuplan.schedule.kernels.objective import Aim, Objective
-from mcuplan.schedule.kernels.select import Candidate, Ways, flash_bytes
-from mcuplan.schedule.program import Program
+from mcuplan.schedule.kernels.select import Candidate, Chosen, Ways, flash_bytes, flash_room
+from mcuplan.schedule.program import Plan, Program
 
 __all__ = ["bought", "spend_flash", "spent"]
 
@@ -21,15 +20,6 @@ _BESIDE = 16  # of the flash: 1/16 stays for tables of rows and gaps between con
 _WORTH = 0.95  # of its cycles, that a step may take at most with more flash
 _MOST_SETS = 400  # of kernels that none beats in both bytes and cycles, kept at a time
 _MOST_ROUNDS = 6
-
-
-class _Placed(Protocol):
-    @property
-    def program(self) -> Program: ...
-
-
-P = TypeVar("P", bound=_Placed)
-Chosen = Mapping[str, Candidate]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +32,12 @@ class _Set:
 
 
 def spend_flash(
-    choice: Choice[P], more: Ways, aim: Aim, placer: Placer[P], better: Callable[[P, P], bool]
-) -> Choice[P]:
+    choice: Choice[Plan],
+    more: Ways,
+    aim: Aim,
+    placer: Placer[Plan],
+    better: Callable[[Plan, Plan], bool],
+) -> Choice[Plan]:
     """The choice with the kernels that save most cycles in the flash that is to spare.
 
     For latency all flash is to spare, else an eighth of it; none where flash is what counts.
@@ -76,9 +70,7 @@ def spent(before: Program, after: Program, chosen: Chosen, now: Chosen) -> Flash
 
 def _spare(program: Program, aim: Aim) -> int:
     """Bytes of flash that a program leaves, as far as the objective spends them."""
-    limit = sum(region.usable_bytes for region in program.target.flash)
-    if aim.flash_limit is not None:
-        limit = min(limit, aim.flash_limit)
+    limit = flash_room(program.target, aim.flash_limit)
     left = limit - limit // _BESIDE - flash_bytes(program)
     return left if aim.objective is Objective.LATENCY else min(left, limit // _SHARE)
 
@@ -96,7 +88,9 @@ def bought(chosen: Chosen, more: Ways, aim: Aim, program: Program) -> dict[str, 
     for name, found in more.items():
         now = chosen[name]
         faster = [c for c in found if c.cycles <= _WORTH * now.cycles]
-        options = [(c, _constants(c) - _constants(now), now.cycles - c.cycles) for c in faster]
+        options = [
+            (c, c.constants_bytes - now.constants_bytes, now.cycles - c.cycles) for c in faster
+        ]
         sets += [
             _Set(one.nbytes + nbytes, one.saved + saved, {**one.taken, name: candidate})
             for one in sets
@@ -118,12 +112,12 @@ def _front(sets: Iterable[_Set]) -> list[_Set]:
     return found
 
 
-def _constants(candidate: Candidate) -> int:
-    return constants_of(candidate.step.kernel, candidate.step.signature).nbytes
-
-
 def _placed(
-    choice: Choice[P], more: Ways, aim: Aim, placer: Placer[P], better: Callable[[P, P], bool]
+    choice: Choice[Plan],
+    more: Ways,
+    aim: Aim,
+    placer: Placer[Plan],
+    better: Callable[[Plan, Plan], bool],
 ) -> Chosen:
     """The kernels that save most of those that make the plan better, alone and together."""
     chosen, program, open_ = choice.chosen, choice.placed.program, dict(more)
@@ -140,7 +134,7 @@ def _placed(
 
 
 def _together(
-    choice: Choice[P], taken: Chosen, placer: Placer[P], better: Callable[[P, P], bool]
+    choice: Choice[Plan], taken: Chosen, placer: Placer[Plan], better: Callable[[Plan, Plan], bool]
 ) -> Chosen:
     """Those that make the plan better one after the other."""
     kept: dict[str, Candidate] = {}

@@ -3,14 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from mcuplan.facts import RamSpent
 from mcuplan.ir.staging import staged, staged_bytes
 from mcuplan.schedule.kernels.choose import Choice, Placer
 from mcuplan.schedule.kernels.objective import Aim, Objective, plan_cycles
-from mcuplan.schedule.kernels.select import Candidate, by_speed
+from mcuplan.schedule.kernels.select import Candidate, Chosen, by_speed
 from mcuplan.schedule.planning.rating import Rating
 from mcuplan.schedule.program import Plan, Program
 from mcuplan.targets import Target
@@ -21,8 +21,6 @@ _SHARE = 10  # of the RAM, that the default objective spends: 1/10
 _WORTH = 0.98  # of its cycles, that a step may take at most with a copy
 _LEAST_GAIN = 0.05  # of all cycles, that copies save at least by the default objective
 _MOST_TRIALS = 24
-
-Chosen = Mapping[str, Candidate]
 
 
 def spend_ram(

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 from mcuplan.ir.graph import Graph
@@ -20,7 +19,14 @@ from mcuplan.schedule.assembly.row_local import (
 from mcuplan.schedule.assembly.row_reach import unit_for
 from mcuplan.schedule.kernels.choose import Placer, choose, kernels_of
 from mcuplan.schedule.kernels.objective import Aim, Objective
-from mcuplan.schedule.kernels.select import Candidate, Offers, program_of, tall_apart, traded_apart
+from mcuplan.schedule.kernels.select import (
+    Candidate,
+    Chosen,
+    Offers,
+    program_of,
+    tall_apart,
+    traded_apart,
+)
 from mcuplan.schedule.planning.rating import Rating
 from mcuplan.schedule.program import FEED, Allocation, Plan, Run, Selected, Sharing
 from mcuplan.solvers.effort import Effort
@@ -59,7 +65,7 @@ def plan_lowered(
     sharing, aim, effort = sharing or Sharing(), aim or Aim(), effort or Effort()
     (ways, _), target = tall_apart(traded_apart(offers.of(graph))[0]), offers.target
 
-    def by_rows(chosen: Mapping[str, Candidate]) -> RowProgram:
+    def by_rows(chosen: Chosen) -> RowProgram:
         return row_program(program_of(graph, target, chosen), sharing, feed=feed)
 
     fewest = {name: min(c, key=_scratch) for name, c in ways.items()}
