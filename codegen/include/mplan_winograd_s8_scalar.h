@@ -21,7 +21,7 @@ extern "C" {
 typedef struct {
     mplan_rows_t in_rows;
     mplan_rows_t out_rows;
-    const int8_t *packed;
+    const int32_t *packed;     /* four bytes to a word, which is how they are read */
     const int32_t *bias;       /* [out_c] */
     const int32_t *multiplier; /* [out_c], 0 <= multiplier < 2^30; no accumulator reaches 2^30 */
     uint16_t in_h;

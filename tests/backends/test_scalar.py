@@ -9,6 +9,8 @@ import pytest
 from board_program import M0PLUS, M3, Board, BoardProgram, layer, supporting, unweighted
 
 from mcuplan.backends.scalar import KERNELS
+from mcuplan.ir.op import ConstArray
+from mcuplan.ir.types import DType
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.dense import Dense
 from mcuplan.ops.eltwise import Add, Sub
@@ -95,6 +97,9 @@ def test_winograd(board: Board, level: str, tmp_path: Path, arm_gcc: str, qemu: 
         sig = layer(op, program.rng, (1, *shape), (outputs, 3, 3, shape[2]), least=-128)
         found = supporting(KERNELS, WINOGRAD, sig)
         assert found
+        packed = found.calls(sig)[0].fields["packed"]
+        assert isinstance(packed, ConstArray)
+        assert packed.dtype is DType.INT32  # bytes would not lie on words with -Os
         program.add(sig, found)
     assert [] == program.run(tmp_path, arm_gcc, qemu, level)
 

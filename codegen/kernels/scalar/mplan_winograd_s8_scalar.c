@@ -98,13 +98,14 @@ static void finish_pair(row_t *row, const uint32_t *sums, size_t channel, size_t
 static void two_channels(row_t *row, size_t channel)
 {
     const mplan_winograd_s8_scalar_t *const p = row->p;
+    const int8_t *const packed = (const int8_t *)p->packed;
     const size_t skip = (row->pairs * p->channels) - p->part;
     const uint32_t blocks = (p->part / 2U) - 1U; /* behind the first one */
     const uint32_t left_out = (BLOCKS - (blocks % BLOCKS)) % BLOCKS;
     const stride_t stride = {4U * p->part, (uint32_t)(4U * skip), BLOCK_BYTES * left_out};
 
     for (size_t first = 0U; first < p->channels; first += p->part) {
-        transform_part(&p->packed[9U * ((channel * p->channels) + (2U * first))], row->weights,
+        transform_part(&packed[9U * ((channel * p->channels) + (2U * first))], row->weights,
                        p->part);
         for (size_t pair = 0U; pair < row->pairs; pair++) {
             const uint32_t *const inputs = &row->inputs[(pair * p->channels) + first];

@@ -42,13 +42,16 @@ def _fits(sig: Signature) -> bool:
 
 
 def _in_fours(sig: Signature) -> Array:
-    """128 + weights, int8 [out_c / 2, channels / 2, columns, rows, 2, 2]: the inputs come last."""
+    """128 + weights, int8 [out_c / 2, channels / 2, columns, rows, 2, 2]: the inputs come last.
+
+    In words, as they are read: an array of bytes begins at any byte where a compiler saves space.
+    """
     weights, (parts, part) = sig.constant(1), _parts(sig)
     more = parts * part - weights.shape[-1]
     padded = np.pad(weights, [(0, 0)] * 3 + [(0, more)])
     fours = padded.reshape(len(weights) // 2, 2, 3, 3, -1, 2).transpose(0, 4, 3, 2, 1, 5)
     shifted: Array = np.ascontiguousarray(fours).view(np.uint8) ^ np.uint8(128)
-    return shifted.view(np.int8)
+    return shifted.reshape(-1).view("<i4")
 
 
 def _parts(sig: Signature) -> tuple[int, int]:
@@ -65,9 +68,9 @@ def _pairs(sig: Signature) -> int:
 
 def _lower(sig: Signature) -> tuple[Call, ...]:
     parts, part = _parts(sig)
-    packed = Packed(9 * sig.output.channels * parts * part, lambda: _in_fours(sig))
+    packed = Packed(9 * sig.output.channels * parts * part // 4, lambda: _in_fours(sig))
     fields: dict[str, Field] = {
-        "packed": ConstArray(DType.INT8, packed),
+        "packed": ConstArray(DType.INT32, packed),
         "bias": ConstArray(DType.INT32, prepared(sig).bias),
         "channels": parts * part,
         "part": part,
