@@ -60,7 +60,7 @@ def plan_rows(
         else:
             plans += [plan] if plan is not None else []
             if plan is not None and aim.objective is Objective.LATENCY and not feed:
-                plans.append(with_flash(lowered, plan, offers, sharing, effort, aim))
+                plans.append(with_flash(lowered, plan, offers, sharing, effort, aim, rating))
                 if rating.fits(plan):
                     several = plan_of_several_rows(lowered, offers, sharing, effort, rating)
                     plans += [several] if several is not None else []

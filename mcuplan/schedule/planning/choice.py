@@ -180,7 +180,7 @@ def _plan_whole(
     placer = Placer(maker.place, lambda plan: plan.arena_bytes, maker.finish)
     rating, plain = Rating(aim.ram_limit, sharing.keep_inputs), choose(ways, aim, placer)
     choice = spend_flash(plain, more, aim, placer, _better(aim, rating))
-    choice = spend_ram(choice, aim, placer, rating.fits)
+    choice = spend_ram(choice, aim, placer, rating)
     choice = chosen_backwards(choice, ways, aim, placer, sharing)
     best, fast = choice.placed, aim.objective is Objective.LATENCY
     copying, onwards = program_of(graph, target, choice.chosen), replace(sharing, backwards=False)

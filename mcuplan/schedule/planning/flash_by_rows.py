@@ -10,7 +10,7 @@ from mcuplan.ir.graph import Graph
 from mcuplan.ir.op import Kernel
 from mcuplan.schedule.assembly.row_local import row_program
 from mcuplan.schedule.kernels.choose import kernels_of
-from mcuplan.schedule.kernels.objective import Aim, Objective
+from mcuplan.schedule.kernels.objective import Aim
 from mcuplan.schedule.kernels.select import (
     Candidate,
     Chosen,
@@ -38,8 +38,9 @@ def with_flash(
     plain: Plan,
     offers: Offers,
     sharing: Sharing,
-    effort: Effort | None,
+    effort: Effort,
     aim: Aim,
+    rating: Rating,
 ) -> Plan:
     """The plan by rows of a lowered graph, or a faster one that fits with more flash.
 
@@ -47,9 +48,9 @@ def with_flash(
     several sizes are tried.
     """
     ways, more = traded_apart(offers.of(graph))
-    if aim.objective is not Objective.LATENCY or not any(more.values()):
+    if not any(more.values()):
         return plain
-    rating, effort = Rating(aim.ram_limit, sharing.keep_inputs), effort or Effort()
+    room = rating.room(offers.target) - apart_bytes(plain)
     kernels = {step.node.name: step.kernel for step in plain.program.steps}
     chosen = {
         name: next(c for c in found if c.step.kernel == kernels[name])
@@ -61,7 +62,7 @@ def with_flash(
         if kernels_of(now) in tried:
             continue
         tried.add(kernels_of(now))
-        plans = _plans(program_of(graph, offers.target, now), sharing, effort, _room(plain, aim))
+        plans = _plans(program_of(graph, offers.target, now), sharing, effort, room)
         found = rating.fastest([best, *plans])
         best, taken = (best, taken) if found is best else (found, now)
         enough = _NO_LOSS * sum(candidate.cycles for candidate in now.values())
@@ -83,15 +84,8 @@ def _scratch(candidate: Candidate) -> int:
     return candidate.step.scratch_bytes
 
 
-def _room(plain: Plan, aim: Aim) -> int:
-    """Bytes of arena that there may be."""
-    usable = sum(region.usable_bytes for region in plain.program.target.ram)
-    limit = usable if aim.ram_limit is None else min(usable, aim.ram_limit)
-    return limit - apart_bytes(plain)
-
-
 def _plans(program: Program, sharing: Sharing, effort: Effort, room: int) -> list[Plan]:
-    """Plans with long runs, as far as there is room for their peak, and for less than that."""
+    """Plans with long runs, as far as there is room in bytes for their peak, and for less."""
     rowed = row_program(program, sharing)
     order = find_row_order(rowed.graph, states=effort.row_states)
     limits = [int(share * room) for share in _SHARES if share * room >= order.peak_bytes]

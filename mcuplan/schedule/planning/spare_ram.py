@@ -23,27 +23,25 @@ _LEAST_GAIN = 0.05  # of all cycles, that copies save at least by the default ob
 _MOST_TRIALS = 24
 
 
-def spend_ram(
-    choice: Choice[Plan], aim: Aim, placer: Placer[Plan], fits: Callable[[Plan], bool]
-) -> Choice[Plan]:
+def spend_ram(choice: Choice[Plan], aim: Aim, placer: Placer[Plan], rating: Rating) -> Choice[Plan]:
     """The choice with copies of weights in the arena, for the steps that save most by them.
 
     For latency all RAM is to spare, for the default objective a tenth of it; else none.
 
     Args:
         choice: of kernels that read their weights from flash.
-        aim: the objective, and the RAM there is.
+        aim: the objective.
         placer: makes a plan of a choice.
-        fits: whether a plan's arena and what lies beside it keep their limits.
+        rating: of plans, by the RAM there is.
     """
     plan, chosen = choice.placed, choice.chosen
-    limit = _limit(plan, aim)
+    limit = _limit(plan, aim, rating)
     if limit <= plan.arena_bytes:
         return choice
 
     def allowed(copied: Chosen) -> bool:
         trial = placer({**chosen, **copied})
-        return trial.arena_bytes <= limit and fits(trial)
+        return trial.arena_bytes <= limit and rating.fits(trial)
 
     found = dict(
         sorted(
@@ -63,13 +61,12 @@ def spend_ram(
     return Choice(now, placer.best(now), replace(choice.trade, ram=spent))
 
 
-def _limit(plan: Plan, aim: Aim) -> int:
+def _limit(plan: Plan, aim: Aim, rating: Rating) -> int:
     """Bytes that the arena may take; those that it has where none are to spare."""
     target = plan.program.target
     if target.memory is None or aim.objective not in (Objective.LATENCY, Objective.BALANCED):
         return plan.arena_bytes
-    room = sum(region.usable_bytes for region in target.ram)
-    more = min(room, aim.ram_limit or room)
+    more = rating.room(target)
     return plan.arena_bytes + (more if aim.objective is Objective.LATENCY else more // _SHARE)
 
 
@@ -97,11 +94,11 @@ def with_copies(plan: Plan, aim: Aim, rating: Rating, place: Callable[[Program],
 
     Args:
         plan: whose kernels read their weights from flash.
-        aim: the objective, and the RAM there is.
-        rating: of plans.
+        aim: the objective.
+        rating: of plans, by the RAM there is.
         place: makes a plan of a program with the same steps, some of which have a copy.
     """
-    limit, steps = _limit(plan, aim), plan.program.steps
+    limit, steps = _limit(plan, aim, rating), plan.program.steps
     found: dict[int, Candidate] = {}
     saved: dict[int, float] = {}
     for step in steps if limit > plan.arena_bytes else ():
