@@ -5,12 +5,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from mcuplan.ir.graph import Graph
 from mcuplan.prove.fit.wiring import Wiring
+from mcuplan.schedule.assembly import row_reach
+from mcuplan.schedule.assembly.row_local import row_program
 from mcuplan.schedule.kernels.objective import Aim, Objective, plan_cycles
+from mcuplan.schedule.kernels.select import candidates_of, program_of, tall_apart
 from mcuplan.schedule.planning.choice import plan_graph
 from mcuplan.schedule.planning.rating import apart_bytes
-from mcuplan.schedule.program import Plan, Streaming
+from mcuplan.schedule.planning.streamed import plans_in_reach
+from mcuplan.schedule.program import Plan, Sharing, Streaming
+from mcuplan.solvers.effort import Effort
+from mcuplan.solvers.rows.order import find_row_order
 from mcuplan.targets import Target, load_target
 
 
@@ -64,3 +72,15 @@ def test_rows_made_together_are_made_in_order() -> None:
 
     assert _tall_runs(whole)
     assert not any(run.descending for run in whole.runs if run.step < 2)
+
+
+def test_orders_whose_rows_lie_too_far_apart_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They cost a plan, not the search."""
+    graph, target = _net(), _m0plus()
+    ways, _ = tall_apart(candidates_of(graph, target))
+    chosen = {name: found[0] for name, found in ways.items()}
+    rowed = row_program(program_of(graph, target, chosen), Sharing())
+    orders = [find_row_order(rowed.graph)]
+    assert 1 == len(list(plans_in_reach(rowed, orders, Sharing(), Effort())))
+    monkeypatch.setattr(row_reach, "_MOST", 1)
+    assert not list(plans_in_reach(rowed, orders, Sharing(), Effort()))

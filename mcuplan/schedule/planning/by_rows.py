@@ -15,7 +15,7 @@ from mcuplan.schedule.planning.flash_by_rows import with_flash
 from mcuplan.schedule.planning.rating import Rating
 from mcuplan.schedule.planning.several_rows import plan_of_several_rows
 from mcuplan.schedule.planning.spare_ram import with_copies
-from mcuplan.schedule.planning.streamed import plan_lowered, streamed_plan
+from mcuplan.schedule.planning.streamed import plan_lowered, plans_in_reach
 from mcuplan.schedule.program import Plan, Program, Sharing
 from mcuplan.solvers.effort import Effort
 from mcuplan.solvers.rows.problem import RowOrder
@@ -70,9 +70,10 @@ def plan_rows(
         return None
     best = _best(plans, aim.objective, rating)
 
-    def placed(program: Program) -> Plan:
+    def placed(program: Program) -> Plan | None:
         assert isinstance(best.order, RowOrder), "of rows"
-        return streamed_plan(row_program(program, sharing, feed=feed), sharing, effort, best.order)
+        rowed = row_program(program, sharing, feed=feed)
+        return next(plans_in_reach(rowed, [best.order], sharing, effort), None)
 
     return with_copies(best, aim, rating, placed)
 

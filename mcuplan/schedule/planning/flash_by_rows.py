@@ -21,7 +21,7 @@ from mcuplan.schedule.kernels.select import (
 )
 from mcuplan.schedule.planning.rating import Rating, apart_bytes
 from mcuplan.schedule.planning.spare_flash import bought, spent
-from mcuplan.schedule.planning.streamed import streamed_plan
+from mcuplan.schedule.planning.streamed import plans_in_reach
 from mcuplan.schedule.program import Plan, Program, Selected, Sharing
 from mcuplan.solvers.effort import Effort
 from mcuplan.solvers.rows.order import find_row_order, smooth
@@ -90,7 +90,7 @@ def _plans(program: Program, sharing: Sharing, effort: Effort, room: int) -> lis
     order = find_row_order(rowed.graph, states=effort.row_states)
     limits = [int(share * room) for share in _SHARES if share * room >= order.peak_bytes]
     orders = {found.moves: found for found in (smooth(rowed.graph, order, n) for n in limits)}
-    return [streamed_plan(rowed, sharing, effort, found) for found in orders.values()]
+    return list(plans_in_reach(rowed, orders.values(), sharing, effort))
 
 
 def _said(plan: Plan, plain: Plan, chosen: Chosen, now: Chosen) -> Plan:

@@ -4,17 +4,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import replace
 
-from mcuplan.errors import InputTooLarge
 from mcuplan.facts import Trade
 from mcuplan.ir.graph import Graph
 from mcuplan.schedule.assembly.row_local import RowProgram, has_too_many_rows, row_program
 from mcuplan.schedule.kernels.objective import Objective
 from mcuplan.schedule.kernels.select import Offers, program_of, tall_apart, traded_apart
 from mcuplan.schedule.planning.rating import Rating
-from mcuplan.schedule.planning.streamed import least_bytes, streamed_plan
+from mcuplan.schedule.planning.streamed import least_bytes, plans_in_reach
 from mcuplan.schedule.program import Plan, Selected, Sharing
 from mcuplan.solvers.effort import Effort
 from mcuplan.solvers.rows.order import find_row_order, smooth
@@ -56,7 +54,6 @@ def _plans(rowed: RowProgram, sharing: Sharing, effort: Effort, room: int) -> It
     if least_bytes(rowed.graph) > limits[0]:
         return
     found = find_row_order(rowed.graph, states=effort.row_states, limit_bytes=limits[1])
-    for limit in (*(limit for limit in limits if limit > found.peak_bytes), found.peak_bytes):
-        order = smooth(rowed.graph, found, limit)
-        with suppress(InputTooLarge):  # rows lie further apart than C code can say
-            yield streamed_plan(rowed, sharing, effort, order)
+    peaks = (*(limit for limit in limits if limit > found.peak_bytes), found.peak_bytes)
+    orders = (smooth(rowed.graph, found, peak) for peak in peaks)
+    yield from plans_in_reach(rowed, orders, sharing, effort)

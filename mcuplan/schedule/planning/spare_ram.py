@@ -87,7 +87,9 @@ def _copied(candidate: Candidate, target: Target, rows: Sequence[int] = ()) -> C
     return copied if copied.cycles <= _WORTH * candidate.cycles else None
 
 
-def with_copies(plan: Plan, aim: Aim, rating: Rating, place: Callable[[Program], Plan]) -> Plan:
+def with_copies(
+    plan: Plan, aim: Aim, rating: Rating, place: Callable[[Program], Plan | None]
+) -> Plan:
     """The plan with copies of weights for the steps that save most by them, as far as they fit.
 
     Of a plan by rows, whose copies stay from the first row of a step to the last.
@@ -96,7 +98,8 @@ def with_copies(plan: Plan, aim: Aim, rating: Rating, place: Callable[[Program],
         plan: whose kernels read their weights from flash.
         aim: the objective.
         rating: of plans, by the RAM there is.
-        place: makes a plan of a program with the same steps, some of which have a copy.
+        place: makes a plan of a program with the same steps, some of which have a copy; None
+            where its rows would lie too far apart.
     """
     limit, steps = _limit(plan, aim, rating), plan.program.steps
     found: dict[int, Candidate] = {}
@@ -112,7 +115,7 @@ def with_copies(plan: Plan, aim: Aim, rating: Rating, place: Callable[[Program],
         taken = {index: found[index].step for index in order}
         program = replace(plan.program, steps=tuple(taken.get(s.index, s) for s in steps))
         trial = place(program)
-        if trial.arena_bytes <= limit and rating.fits(trial):
+        if trial is not None and trial.arena_bytes <= limit and rating.fits(trial):
             gain = 1 - plan_cycles(trial) / max(1.0, plan_cycles(plan))
             return _said(trial, plan, len(order), gain) if gain >= _least_gain(aim) else plan
         order = order[(len(order) + 1) // 2 :]  # the better half of them

@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 
+from mcuplan.errors import InputTooLarge
 from mcuplan.ir.graph import Graph
 from mcuplan.ir.op import Kernel
 from mcuplan.price.cycles import calls_timing, expected_cycles
@@ -36,7 +39,7 @@ from mcuplan.solvers.rows.order import check_row_order, depth_first, find_row_or
 from mcuplan.solvers.rows.pace import pace
 from mcuplan.solvers.rows.problem import RowGraph, RowOrder, RowStep
 
-__all__ = ["least_bytes", "plan_lowered", "streamed_plan"]
+__all__ = ["least_bytes", "plan_lowered", "plans_in_reach", "streamed_plan"]
 
 _FOR_FEWER_CALLS = 0.10  # of the arena, packed, unless all is for RAM
 _FOR_LONGER_RUNS = 0.05  # of the peak: fewer calls, and pairs of pixels across rows
@@ -140,6 +143,15 @@ def _best_of(
         loosest = streamed_plan(rowed, sharing, effort, smooth(rowed.graph, found, loose))
         return min(longer, plain, loosest, key=lambda plan: plan.arena_bytes)
     return plain if plain.arena_bytes < arena - given_up else longer
+
+
+def plans_in_reach(
+    rowed: RowProgram, orders: Iterable[RowOrder], sharing: Sharing, effort: Effort
+) -> Iterator[Plan]:
+    """Plans of orders, without those whose rows lie further apart than C code can say."""
+    for order in orders:
+        with suppress(InputTooLarge):
+            yield streamed_plan(rowed, sharing, effort, order)
 
 
 def _least_arena(rowed: RowProgram, order: RowOrder, sharing: Sharing) -> int:
