@@ -8,7 +8,6 @@ room says of each step. Scratch is told by the kernel itself.
 from __future__ import annotations
 
 from mcuplan.price.accesses import Accesses, accesses_of
-from mcuplan.price.board import Reads, weight_reads
 from mcuplan.price.code import kernel_size
 from mcuplan.price.constants import Constants, constants_of
 from mcuplan.price.cycles import Expected, Ground, expected_cycles
@@ -18,10 +17,8 @@ __all__ = [
     "Constants",
     "Expected",
     "Ground",
-    "Reads",
     "accesses_of",
     "constants_of",
     "expected_cycles",
     "kernel_size",
-    "weight_reads",
 ]

@@ -41,6 +41,7 @@ __all__ = [
 CACHED_CODE, CACHED_READ, BARE_READ = 1024, 16, 8
 """Bytes of a cache for code, and of a read with and without one, that kernels are counted with."""
 
+_ONCE = "once"  # no part of any kernel
 _OTHER_LINES = 2  # of a cache for constants, that weights share with others and with their own end
 
 
@@ -132,9 +133,6 @@ def _streamed(kernel: Kernel, waits: Waits | None) -> str:
     return waits.streamed if waits else "pixel"
 
 
-_ONCE = "once"  # no part of any kernel
-
-
 def _reads(nbytes: int, streamed: str, work: Work) -> Reads:
     return Reads(nbytes, max(1.0, work.get(streamed, 1.0)) if nbytes and streamed else 0.0)
 
@@ -168,7 +166,7 @@ def stalls_of(
 def modelled_stalls(
     waits: Waits, memory: MemorySystem, code_bytes: int, weights_bytes: int, work: Work
 ) -> Stalls:
-    """Cycles that a kernel of some size with some weights waits for some work."""
+    """Cycles that a kernel with so much code and so many weights, in bytes, waits for some work."""
     weights = _reads(weights_bytes, waits.streamed, work)
     return Stalls(
         _code_waits(waits, memory, code_bytes, work),

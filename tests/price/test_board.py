@@ -13,8 +13,8 @@ from mcuplan.ir.staging import staged
 from mcuplan.memory_system import MemorySystem, Stalls
 from mcuplan.ops import all_kernels
 from mcuplan.ops.dense import Dense
-from mcuplan.price import expected_cycles, weight_reads
-from mcuplan.price.board import kernel_waits, stalls_of
+from mcuplan.price import expected_cycles
+from mcuplan.price.board import kernel_waits, stalls_of, weight_reads
 from mcuplan.price.cycles import work_of
 from mcuplan.prove.bench import SHAPES, signature_of
 from mcuplan.prove.fit.shapes import sweep
