@@ -13,7 +13,7 @@ from mcuplan.prove.fit.wiring import Wiring
 from mcuplan.record import Limits
 from mcuplan.schedule.kernels.objective import Aim, Objective, plan_cycles
 from mcuplan.schedule.planning.choice import plan_graph
-from mcuplan.schedule.program import Plan
+from mcuplan.schedule.program import Plan, Streaming
 from mcuplan.targets import Target, load_target
 
 
@@ -29,8 +29,8 @@ def _net() -> Graph:
     return net.graph(net.conv(net.conv(x, 32, 3, 2), 32, 1))
 
 
-def _plan(aim: Aim, target: Target | None = None) -> Plan:
-    return plan_graph(_net(), target or _board(), aim=aim, streaming="off")
+def _plan(aim: Aim, target: Target | None = None, streaming: Streaming = "off") -> Plan:
+    return plan_graph(_net(), target or _board(), aim=aim, streaming=streaming)
 
 
 def _copied(plan: Plan) -> int:
@@ -78,3 +78,17 @@ def test_the_default_objective_spends_a_tenth() -> None:
     plan = _plan(Aim(Objective.BALANCED, ram_limit=limit))
     least = _plan(Aim(Objective.BALANCED, ram_limit=limit), _board("cortex-m4"))
     assert plan.arena_bytes <= least.arena_bytes * 1.05 + limit // 10
+    assert _copied(plan)
+
+
+def test_plans_by_rows_have_copies() -> None:
+    """They take no more than the limit, and say what they took, as plans of whole steps do."""
+    own = ram_bill(_plan(Aim(Objective.RAM), streaming="input"), Limits(), None).total_bytes
+    plans = [_plan(Aim(Objective.LATENCY, limit), streaming="input") for limit in (own, 3 * own)]
+    assert ram_bill(plans[1], Limits(), None).total_bytes <= 3 * own
+    assert _copied(plans[0]) < _copied(plans[1])
+    assert plan_cycles(plans[1]) < plan_cycles(plans[0])
+    assert plans[1].selected is not None
+    spent = plans[1].selected.trade.ram
+    assert spent is not None
+    assert _copied(plans[1]) == spent.steps
