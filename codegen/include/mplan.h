@@ -98,8 +98,16 @@ typedef enum {
 /** For it: a member lies at the byte that assembly has for it. */
 #define MPLAN_AT(type, member, byte) (offsetof(type, member) == (byte))
 
-/** In assembly: stops it where the code behind a label does not have so many bytes by here. */
+/** In assembly that is entered at an address, without a landing pad there: BTI makes it a fault. */
+#if defined(__ARM_FEATURE_BTI_DEFAULT)
+#define MPLAN_ENTERED ".error \"mplan: loops are entered in their middle, not with BTI\"\n"
+#else
+#define MPLAN_ENTERED ""
+#endif
+
+/** In such: stops it where the code behind a label does not have so many bytes by here. */
 #define MPLAN_CODE_BYTES(from, bytes)                            \
+    MPLAN_ENTERED                                                \
     "9:\n.org . - (9b - " from ") + (" MPLAN_TEXT(bytes) ")\n"   \
     ".org . - (" MPLAN_TEXT(bytes) ") + (9b - " from ")\n"
 #define MPLAN_TEXT(value) #value

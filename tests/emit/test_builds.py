@@ -18,6 +18,7 @@ from mcuplan.emit import Bundle, emit
 from mcuplan.ir.evaluate import evaluate
 from mcuplan.prove.cores import core_named
 from mcuplan.prove.toolchain import write_files
+from mcuplan.resources import codegen_dir
 from mcuplan.schedule.assembly.order import find_order
 from mcuplan.schedule.assembly.plan import make_plan
 from mcuplan.schedule.kernels.select import select_kernels
@@ -162,6 +163,17 @@ def test_a_flag_that_breaks_a_kernel_stops_the_build(
     said = _run([*command, *flag.split()], tmp_path)
     assert "failed" in said
     assert cause in said
+
+
+@pytest.mark.parametrize("kernel", ["mplan_conv2d_s8_dsp.c", "mplan_planes_s8_dsp.c"])
+def test_loops_entered_at_an_address_stop_the_build_with_bti(
+    kernel: str, arm_gcc: str, tmp_path: Path
+) -> None:
+    """No landing pad is where they are entered: the core would fault."""
+    headers, source = codegen_dir() / "include", codegen_dir() / "kernels" / "dsp" / kernel
+    command = [arm_gcc, *core_named("cortex-m4").flags, f"-I{headers}", "-c", str(source)]
+    assert "" == _run([*command, "-o", "x.o"], tmp_path)
+    assert "not with BTI" in _run([*command, "-D__ARM_FEATURE_BTI_DEFAULT", "-o", "x.o"], tmp_path)
 
 
 @pytest.mark.parametrize("compiler", ["gcc", "clang"])

@@ -75,6 +75,7 @@ static __attribute__((naked, noinline, used)) void four_channels(
     __attribute__((unused)) const job_t *job)
 {
     __asm volatile(
+        MPLAN_ENTERED
         "push {r4-r11, lr}; sub sp, #108; mov r1, sp; ldm r0!, {r2-r10}; stm r1!, {r2-r10}\n"
         "ldm r0!, {r2-r10}; stm r1!, {r2-r10}; ldm r0!, {r2-r10}; stm r1!, {r2-r10}\n"
         "ldr r2, [sp, #60]; adr.w r3, 50f; cmp r2, #1; it eq; adreq.w r3, 51f; cmp r2, #2\n"
