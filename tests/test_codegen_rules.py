@@ -194,6 +194,12 @@ def test_public_names_have_the_prefix() -> None:
     assert [] == wrong
 
 
+def test_macros_of_vendors_are_theirs() -> None:
+    """MPLAN_CONFIG_H may bring a vendor's headers: those of STM32 define UNUSED(x)."""
+    taken = re.compile(r"^#define UNUSED\b", re.MULTILINE)
+    assert [] == [_shown(path) for path in LINKED if taken.search(path.read_text("ascii"))]
+
+
 def test_kernels_of_several_folders_link() -> None:
     """The one public function of each kernel is MPLAN_KERNEL, so that copies of it may meet."""
     wrong = []

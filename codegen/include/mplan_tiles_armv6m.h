@@ -3,7 +3,7 @@
 #ifndef MPLAN_TILES_ARMV6M_H
 #define MPLAN_TILES_ARMV6M_H
 
-#define UNUSED __attribute__((unused))
+#define UNREAD __attribute__((unused))
 #define NAKED __attribute__((naked, noinline, used))
 #define SAVE                                                                                       \
     ".syntax unified\n"                                                                            \
@@ -50,8 +50,8 @@
  * to the next  r12 channel  lr end  sp values, table, result
  */
 static NAKED void transform_pair(
-    UNUSED const int8_t *const at[SIDE][SIDE][2], UNUSED uint32_t *to, UNUSED uint32_t apart_bytes,
-    UNUSED uint32_t in_c)
+    UNREAD const int8_t *const at[SIDE][SIDE][2], UNREAD uint32_t *to, UNREAD uint32_t apart_bytes,
+    UNREAD uint32_t in_c)
 {
     __asm volatile(SAVE "push {r0, r1}; sub sp, #144; mov lr, r3\n"
                    "movs r4, #6; muls r4, r2, r4; mov r10, r4; movs r4, #35; muls r4, r2, r4\n"
@@ -92,8 +92,8 @@ static NAKED void transform_pair(
  * r9 bytes from a position to the next  r10 bits to the right: 0 or 8  r11 mask  r12 end
  * lr bytes from behind the last position to the first of the next channel
  */
-static NAKED void transform_part(UNUSED const int8_t *packed, UNUSED uint32_t *to,
-                                 UNUSED uint32_t part)
+static NAKED void transform_part(UNREAD const int8_t *packed, UNREAD uint32_t *to,
+                                 UNREAD uint32_t part)
 {
     __asm volatile(SAVE "sub sp, #72\n"
                    "lsls r3, r2, #2; mov r9, r3; movs r4, #36; muls r4, r3, r4; subs r4, r4, #4\n"
@@ -145,15 +145,15 @@ MPLAN_STATIC_ASSERT(stride_as_in_assembly,
                    "4: add sp, #16\n" RESTORE)
 
 /* The sums of a pair of tiles over some input channels. */
-static NAKED void first_products(UNUSED const uint32_t *weights, UNUSED const uint32_t *inputs,
-                                 UNUSED uint32_t *sums, UNUSED const stride_t *stride)
+static NAKED void first_products(UNREAD const uint32_t *weights, UNREAD const uint32_t *inputs,
+                                 UNREAD uint32_t *sums, UNREAD const stride_t *stride)
 {
     PRODUCTS(FIRST_EIGHT);
 }
 
 /* Those over more of them are added. */
-static NAKED void more_products(UNUSED const uint32_t *weights, UNUSED const uint32_t *inputs,
-                                UNUSED uint32_t *sums, UNUSED const stride_t *stride)
+static NAKED void more_products(UNREAD const uint32_t *weights, UNREAD const uint32_t *inputs,
+                                UNREAD uint32_t *sums, UNREAD const stride_t *stride)
 {
     PRODUCTS("ldr r7, [sp, #0]; ldm r7!, {r2-r5}\n"
              "mov r8, r2; mov r9, r3; mov r10, r4; mov r11, r5\n" EIGHT);
@@ -195,7 +195,7 @@ MPLAN_STATIC_ASSERT(outputs_as_in_assembly,
  * r4, r5, r6 parts of a product  r7 bytes to a pixel  r8, r9 limits  r11 from pixel to pixel
  * r10 36 times the bias  r12 multiplier  lr offset  sp columns of sums, then the rows of the output
  */
-static NAKED void finish_tile(UNUSED const uint32_t *sums, UNUSED const outputs_t *outputs)
+static NAKED void finish_tile(UNREAD const uint32_t *sums, UNREAD const outputs_t *outputs)
 {
     __asm volatile(SAVE "ldm r1!, {r3-r7}; push {r3-r7}; sub sp, #96\n"
                    "ldm r1!, {r2-r7}; mov r10, r2\n"

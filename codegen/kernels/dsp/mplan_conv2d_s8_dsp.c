@@ -23,7 +23,7 @@ MPLAN_STATIC_ASSERT(job_as_in_assembly,
 #define STEP_BYTES 56 /* of code */
 #define KERNEL_ROWS (16U)
 #define NAKED __attribute__((naked, noinline, used))
-#define UNUSED __attribute__((unused))
+#define UNREAD __attribute__((unused))
 
 /*
  * Two pixels by four output channels at a time, until job->end.
@@ -38,7 +38,7 @@ MPLAN_STATIC_ASSERT(job_as_in_assembly,
  * no multiple of 12. At its end r0 points behind the patches, to the job. All of it stays in an
  * instruction cache of 1 KB; wide instructions lie on words, where none waits for its second half.
  */
-static NAKED void tile(UNUSED const int32_t *packed, UNUSED job_t *job)
+static NAKED void tile(UNREAD const int32_t *packed, UNREAD job_t *job)
 {
     __asm volatile(
         "push {r4-r11, lr}; sub sp, #12; ldr r2, [r1]; ldr r3, [r1, #4]\n"
@@ -99,7 +99,7 @@ static NAKED void tile(UNUSED const int32_t *packed, UNUSED job_t *job)
     "5: orr " to ", " to ", #1\n"
 
 /* Widen `count` bytes into every second word from `to` on; returns where the next run goes. */
-static NAKED uint32_t *widen(UNUSED const int8_t *from, UNUSED uint32_t *to, UNUSED size_t count)
+static NAKED uint32_t *widen(UNREAD const int8_t *from, UNREAD uint32_t *to, UNREAD size_t count)
 {
     __asm volatile("push {r4, lr}\n" ENTRY("r12")
                    "add r2, r2, r0; bx r12\n"
@@ -108,9 +108,9 @@ static NAKED uint32_t *widen(UNUSED const int8_t *from, UNUSED uint32_t *to, UNU
 }
 
 /* Widen the run of `count` bytes from `first` on of each of the lines up to `end`. */
-static NAKED void widen_lines(UNUSED const int8_t *const *lines, UNUSED uint32_t *to,
-                              UNUSED size_t count, UNUSED const int8_t *const *end,
-                              UNUSED int32_t first)
+static NAKED void widen_lines(UNREAD const int8_t *const *lines, UNREAD uint32_t *to,
+                              UNREAD size_t count, UNREAD const int8_t *const *end,
+                              UNREAD int32_t first)
 {
     __asm volatile("push {r4-r9, lr}\n"
                    "ldr r9, [sp, #28]; mov r8, r3\n" ENTRY("r7")

@@ -10,7 +10,7 @@
 #define PIXELS (3U) /* computed together */
 #define KERNEL_ROWS (16U)
 #define NAKED __attribute__((naked, noinline, used))
-#define UNUSED __attribute__((unused))
+#define UNREAD __attribute__((unused))
 
 /* Pixels that wait for their outputs. The offsets stand in the assembly. */
 typedef struct {
@@ -65,7 +65,7 @@ MPLAN_STATIC_ASSERT(job_as_in_assembly,
     "vstrb.32 " sums ", [" out "], #4\n"
 
 /* Where a pixel is missing it has the place of pixel 0, which is written last. */
-static NAKED void tile(UNUSED const job_t *job)
+static NAKED void tile(UNREAD const job_t *job)
 {
     __asm volatile("push {r4-r11, lr}; vpush {d8-d15}; sub sp, #20\n"
                    "ldrd r9, r2, [r0]; ldrd r1, r3, [r0, #8]; ldrd r5, r4, [r0, #16]\n"
@@ -81,7 +81,7 @@ static NAKED void tile(UNUSED const job_t *job)
 }
 
 /* The patches of three pixels, vector by vector in turn. */
-static NAKED void weave(UNUSED const job_t *job)
+static NAKED void weave(UNREAD const job_t *job)
 {
     __asm volatile("push {r4, lr}; ldrd r1, r2, [r0, #48]; ldrd r3, r4, [r0, #56]\n"
                    "ldr r0, [r0, #4]; dlstp.8 lr, r4\n"

@@ -10,7 +10,7 @@
 #define PLACES (8U)  /* of outputs that leave together */
 #define KERNEL_ROWS (16U)
 #define NAKED __attribute__((naked, noinline, used))
-#define UNUSED __attribute__((unused))
+#define UNREAD __attribute__((unused))
 
 /* What `tile` reads; the offsets stand in the assembly. */
 typedef struct {
@@ -52,7 +52,7 @@ MPLAN_STATIC_ASSERT(job_as_in_assembly,
     SHIFTED("q4", "q5", "q2", COLUMN("q3"), "q3")
 
 /* Eight accumulators take all even registers: the loop counts in an odd one, and is unrolled. */
-static NAKED void tile(UNUSED const job_t *job)
+static NAKED void tile(UNREAD const job_t *job)
 {
     __asm volatile("push {r4-r11, lr}; vpush {d8-d15}; sub sp, #28\n"
                    "ldrd r9, r11, [r0]; ldrd r1, r5, [r0, #8]; ldrd r4, r7, [r0, #16]\n"
@@ -79,8 +79,8 @@ static NAKED void tile(UNUSED const job_t *job)
     "vstrb.8 q0, [r3], #16; vstrb.8 q1, [r3], #16; vstrb.8 q2, [r3], #16; letp lr, 2b\n"
 
 /* Columns from byte `at` of every line on, all inside. */
-static NAKED void move_inside(UNUSED const int8_t *const *lines, UNUSED size_t rows,
-                              UNUSED size_t at, UNUSED int8_t *to, UNUSED size_t channels)
+static NAKED void move_inside(UNREAD const int8_t *const *lines, UNREAD size_t rows,
+                              UNREAD size_t at, UNREAD int8_t *to, UNREAD size_t channels)
 {
     __asm volatile("push {r4-r9, r11, lr}; ldr r11, [sp, #32]\n"
                    "1: ldr r4, [r0], #4; add r4, r4, r2; add r5, r4, r11; add r6, r5, r11\n"
@@ -92,9 +92,9 @@ static NAKED void move_inside(UNUSED const int8_t *const *lines, UNUSED size_t r
 #define SELECT(column) "lsrs r12, r12, #1; csel " column ", r10, lr, cs; add r10, r10, r11\n"
 
 /* The same with padding where a line is NULL, and in columns whose bit of `inside` is 0. */
-static NAKED void move_border(UNUSED const int8_t *const *lines, UNUSED size_t rows,
-                              UNUSED int32_t at, UNUSED int8_t *to, UNUSED size_t channels,
-                              UNUSED uint32_t inside, UNUSED const int8_t *padding)
+static NAKED void move_border(UNREAD const int8_t *const *lines, UNREAD size_t rows,
+                              UNREAD int32_t at, UNREAD int8_t *to, UNREAD size_t channels,
+                              UNREAD uint32_t inside, UNREAD const int8_t *padding)
 {
     __asm volatile("push {r4-r11, lr}; ldr r11, [sp, #36]\n"
                    "1: ldr r10, [r0], #4; ldrd r12, lr, [sp, #40]; cmp r10, #0; it eq\n"

@@ -6,7 +6,7 @@
 #define LANES (16U)
 #define QUAD (4U) /* outputs computed together */
 #define NAKED __attribute__((naked, noinline, used))
-#define UNUSED __attribute__((unused))
+#define UNREAD __attribute__((unused))
 
 /* What `outputs` reads; the offsets stand in the assembly. */
 typedef struct {
@@ -35,7 +35,7 @@ MPLAN_STATIC_ASSERT(job_as_in_assembly,
     "vldrb.8 q1, [r1], #16; vmladava.s8 r6, q0, q1\n"
 
 /* Outputs of one pixel, four at a time. */
-static NAKED void outputs(UNUSED const job_t *job)
+static NAKED void outputs(UNREAD const job_t *job)
 {
     __asm volatile("push {r4-r9, r11, lr}\n"
                    "ldrd r5, r3, [r0]; ldrd r1, r11, [r0, #8]; ldrd r12, r8, [r0, #16]\n"

@@ -5,7 +5,7 @@
 #include "mplan_depthwise3_s8_mve.h"
 
 #define NAKED __attribute__((naked, noinline, used))
-#define UNUSED __attribute__((unused))
+#define UNREAD __attribute__((unused))
 
 /* What `pixels` reads; the offsets stand in the assembly. */
 typedef struct {
@@ -89,13 +89,13 @@ MPLAN_STATIC_ASSERT(job_as_in_assembly,
     "vmov r0, r4, d1; str r4, [r1, r7]; str r0, [r1]\n"                                            \
     "vmov r0, r4, d0; str r4, [r2, r7]; str r0, [r2]\n"
 
-static NAKED void pixels(UNUSED const job_t *job)
+static NAKED void pixels(UNREAD const job_t *job)
 {
     __asm volatile(PIXELS("", "", "", "", PLACE, STORE));
 }
 
 /* The same with limits that are not those of int8. */
-static NAKED void limited_pixels(UNUSED const job_t *job)
+static NAKED void limited_pixels(UNREAD const job_t *job)
 {
     __asm volatile(PIXELS("", "ldr r4, [sp, #32]; vldrw.32 q4, [r4, #40]\n",
                           "vldrw.32 q5, [r4, #56]\n",
@@ -103,7 +103,7 @@ static NAKED void limited_pixels(UNUSED const job_t *job)
 }
 
 /* The first where no pixel is missing, and places are aligned to 4. */
-static NAKED void aligned_pixels(UNUSED const job_t *job)
+static NAKED void aligned_pixels(UNREAD const job_t *job)
 {
     __asm volatile(PIXELS("rsb r2, r12, #0; sub r4, r7, r12; strd r2, r4, [sp, #36]\n"
                           "movs r2, #0; strd r2, r7, [sp, #44]\n",

@@ -6,7 +6,7 @@
 
 #define ROWS (16U)
 #define NAKED __attribute__((naked, noinline, used))
-#define UNUSED __attribute__((unused))
+#define UNREAD __attribute__((unused))
 
 /* What `pixels` reads; the offsets stand in the assembly. */
 typedef struct {
@@ -67,22 +67,22 @@ static inline size_t words_of_column(const mplan_depthwise_s8_mve_t *p)
     "add r0, r0, r10; add r3, r3, r11; subs r5, #1; bne 1b\n"                                      \
     "vpop {d8-d13}; pop {r4-r12, pc}\n"
 
-static NAKED void pixels1(UNUSED const job_t *job)
+static NAKED void pixels1(UNREAD const job_t *job)
 {
     __asm volatile(PIXELS(WINDOW1));
 }
 
-static NAKED void pixels2(UNUSED const job_t *job)
+static NAKED void pixels2(UNREAD const job_t *job)
 {
     __asm volatile(PIXELS(WINDOW2));
 }
 
-static NAKED void pixels3(UNUSED const job_t *job)
+static NAKED void pixels3(UNREAD const job_t *job)
 {
     __asm volatile(PIXELS(WINDOW3));
 }
 
-static NAKED void pixels4(UNUSED const job_t *job)
+static NAKED void pixels4(UNREAD const job_t *job)
 {
     __asm volatile(PIXELS(WINDOW4));
 }

@@ -3,7 +3,7 @@
 
 #if defined(__thumb__) && !defined(__thumb2__)
 
-#define UNUSED __attribute__((unused))
+#define UNREAD __attribute__((unused))
 #define PRODUCT(at, sum) "ldrsb r3, [r2, " at "]; muls r3, r1, r3; add " sum ", r3\n"
 
 /*
@@ -13,8 +13,8 @@
  * r0 in  r1 an input  r2 weights  r3 a weight  r4 to r7 0 to 3  r8 to r11 sums  r12 end
  */
 static __attribute__((naked, noinline, used)) const int8_t *add_products(
-    UNUSED const int8_t *in, UNUSED const int8_t *end, UNUSED const int8_t *weights,
-    UNUSED int32_t sums[4])
+    UNREAD const int8_t *in, UNREAD const int8_t *end, UNREAD const int8_t *weights,
+    UNREAD int32_t sums[4])
 {
     __asm volatile(".syntax unified\n"
                    "push {r4-r7, lr}\n"

@@ -18,7 +18,7 @@ MPLAN_STATIC_ASSERT(line_as_in_assembly,
                     MPLAN_AT(line_t, bias, 48U) && MPLAN_AT(line_t, apart, 52U) &&
                     MPLAN_AT(line_t, onward, 56U) && MPLAN_AT(line_t, outside, 60U));
 
-#define UNUSED __attribute__((unused))
+#define UNREAD __attribute__((unused))
 #define TAP(row, place)                                                                            \
     "ldrsb r5, [" row ", r4]; ldr r6, [r0, #" place "]; muls r6, r5, r6; adds r7, r7, r6\n"
 
@@ -29,10 +29,10 @@ MPLAN_STATIC_ASSERT(line_as_in_assembly,
  * r0 line  r1, r2, r3 rows  r4 column  r5 an input  r6 a tap  r7 sum  r8 apart  r9 onward
  * r12 sums  lr end
  */
-static __attribute__((naked, noinline, used)) void inner_sums(UNUSED const line_t *line,
-                                                              UNUSED size_t at,
-                                                              UNUSED int32_t *sums,
-                                                              UNUSED const int32_t *end)
+static __attribute__((naked, noinline, used)) void inner_sums(UNREAD const line_t *line,
+                                                              UNREAD size_t at,
+                                                              UNREAD int32_t *sums,
+                                                              UNREAD const int32_t *end)
 {
     __asm volatile(".syntax unified\n"
                    "push {r4-r7, lr}\n"
