@@ -99,7 +99,7 @@ def _show_diff(form: str, made: Baseline) -> None:
 @_options.target
 @_options.backend
 @click.option(
-    "--fit", is_flag=True, help="Measure kernels anew; write their cycles, code and stack."
+    "--fit", is_flag=True, help="Measure kernels anew; write their cycles, waits, code and stack."
 )
 @click.option(
     "--network",
@@ -117,8 +117,9 @@ def bench(target: str | None, backend: str, fit: bool, networks: tuple[str, ...]
     core, and with what they wait there.
 
     With --fit, in a checkout, what modelled figures rest on is written anew: cycles of the parts
-    of each kernel (cycles.toml), its code and stack (sizes.toml), of one kernel set or of all, then
-    also what plans by rows take beside. That takes many minutes; review the diff as code.
+    of each kernel (cycles.toml), what it waits on boards (board.toml), its code and stack
+    (sizes.toml), of one kernel set or of all, then also what plans by rows take beside. That takes
+    many minutes; review the diff as code.
     """
     from mcuplan.prove.bench import bench as count
     from mcuplan.prove.toolchain import cross_compiler
