@@ -200,6 +200,12 @@ def test_macros_of_vendors_are_theirs() -> None:
     assert [] == [_shown(path) for path in LINKED if taken.search(path.read_text("ascii"))]
 
 
+def test_functions_of_assembly_are_marked_at_one_place() -> None:
+    """What no flag may put a word into is written once, in mplan.h."""
+    naked = [_shown(path) for path in LINKED if "(naked" in path.read_text("ascii")]
+    assert ["codegen/include/mplan.h"] == naked
+
+
 def test_kernels_of_several_folders_link() -> None:
     """The one public function of each kernel is MPLAN_KERNEL, so that copies of it may meet."""
     wrong = []

@@ -98,6 +98,21 @@ typedef enum {
 /** For it: a member lies at the byte that assembly has for it. */
 #define MPLAN_AT(type, member, byte) (offsetof(type, member) == (byte))
 
+/**
+ * Before a function of assembly alone, into which no flag may put a word: -fstack-protector-all
+ * would write to its caller's frame, -finstrument-functions take registers. Compilers before GCC 11
+ * cannot leave the former out: with it such kernels do not compile.
+ */
+#if defined(__has_attribute)
+#if __has_attribute(no_stack_protector)
+#define MPLAN_NAKED \
+    __attribute__((naked, noinline, used, no_instrument_function, no_stack_protector))
+#endif
+#endif
+#if !defined(MPLAN_NAKED) && !defined(__SSP_ALL__)
+#define MPLAN_NAKED __attribute__((naked, noinline, used))
+#endif
+
 /** In assembly that is entered at an address, without a landing pad there: BTI makes it a fault. */
 #if defined(__ARM_FEATURE_BTI_DEFAULT)
 #define MPLAN_ENTERED ".error \"mplan: loops are entered in their middle, not with BTI\"\n"

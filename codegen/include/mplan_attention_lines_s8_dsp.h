@@ -42,7 +42,7 @@ MPLAN_STATIC_ASSERT(mplan_scores_as_in_assembly,
  *
  * A step does 16 multiply-accumulates in 19 cycles, as `mplan_two_lines`.
  */
-static __attribute__((naked, noinline, used)) void mplan_score_keys(
+static MPLAN_NAKED void mplan_score_keys(
     __attribute__((unused)) const int8_t *keys, __attribute__((unused)) int32_t *scores,
     __attribute__((unused)) mplan_scores_t *job)
 {
@@ -90,7 +90,7 @@ MPLAN_STATIC_ASSERT(mplan_sums_as_in_assembly, MPLAN_AT(mplan_sums_t, stride, 0U
     "smlawt r10, r3, r12, r10; smlawt r11, r3, lr, r11\n"
 
 /* Adds four values of each key times its weights [keys][2], without 16 bits of each product. */
-static __attribute__((naked, noinline, used)) void mplan_add_values(
+static MPLAN_NAKED void mplan_add_values(
     __attribute__((unused)) const int8_t *values, __attribute__((unused)) const int32_t *weights,
     __attribute__((unused)) mplan_sums_t *job)
 {

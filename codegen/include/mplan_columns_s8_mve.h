@@ -37,7 +37,7 @@ MPLAN_STATIC_ASSERT(
         MPLAN_AT(mplan_columns_t, next, 48U) && MPLAN_AT(mplan_columns_t, guarded, 64U));
 
 /* Four rows of `count` columns to words; lanes behind the channels are not read. */
-static __attribute__((naked, noinline, used)) void mplan_weave(
+static MPLAN_NAKED void mplan_weave(
     __attribute__((unused)) mplan_columns_t *rows)
 {
     __asm volatile("push {r4-r11, lr}\n"
@@ -63,7 +63,7 @@ static __attribute__((naked, noinline, used)) void mplan_weave(
 }
 
 /* Columns that lie in the padding. */
-static __attribute__((naked, noinline, used)) void mplan_blank(
+static MPLAN_NAKED void mplan_blank(
     __attribute__((unused)) int8_t value, __attribute__((unused)) int8_t *to,
     __attribute__((unused)) size_t bytes)
 {

@@ -39,7 +39,7 @@ MPLAN_STATIC_ASSERT(mplan_gate_job_as_in_assembly,
  * loads in a row, four sign extensions, eight dual multiplies. The loop of 8 such steps is entered
  * in its middle where their number is no multiple of 8.
  */
-static __attribute__((naked, noinline, used)) void mplan_gate_sums(
+static MPLAN_NAKED void mplan_gate_sums(
     __attribute__((unused)) const mplan_gate_job_t *job)
 {
     __asm volatile(

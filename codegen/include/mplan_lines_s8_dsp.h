@@ -52,7 +52,7 @@ MPLAN_STATIC_ASSERT(mplan_lines_as_in_assembly,
  * extensions, eight dual multiplies. The loop of eight steps is entered in its middle where their
  * number is no multiple of eight.
  */
-static __attribute__((naked, noinline, used)) void mplan_two_lines(
+static MPLAN_NAKED void mplan_two_lines(
     __attribute__((unused)) const uint32_t *packed, __attribute__((unused)) mplan_lines_t *job)
 {
     __asm volatile(

@@ -13,7 +13,6 @@
 extern "C" {
 #endif
 
-#define MPLAN_NAKED __attribute__((naked, noinline, used))
 #define MPLAN_UNUSED __attribute__((unused))
 
 /* `run` bytes from `at` on of every line that lies inside; in a patch they are `apart`. */

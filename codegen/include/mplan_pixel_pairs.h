@@ -39,9 +39,9 @@ MPLAN_STATIC_ASSERT(outputs_as_in_assembly,
  * r0 sums  r1 multipliers  r2, r3 upper and lower half of one  r4, r5, r6 parts of a product
  * r7 channel, from below 0  r8, r9 limits  r10, r11 ends of the outputs  r12 zero point  lr 32768
  */
-static __attribute__((naked, noinline, used)) void finish(UNREAD const int32_t *sums,
-                                                          UNREAD const int32_t *multiplier,
-                                                          UNREAD const outputs_t *outputs)
+static MPLAN_NAKED void finish(UNREAD const int32_t *sums,
+                               UNREAD const int32_t *multiplier,
+                               UNREAD const outputs_t *outputs)
 {
     __asm volatile(".syntax unified\n"
                    "push {r4-r7, lr}; mov r4, r8; mov r5, r9; mov r6, r10; mov r7, r11\n"
@@ -64,10 +64,10 @@ static __attribute__((naked, noinline, used)) void finish(UNREAD const int32_t *
 #define JOIN2 JOIN("r4", "r5") JOIN("r5", "r7") "stm r2!, {r4, r5}\n"
 
 /* Joins two lines to words of a patch. r6 is the place in both. */
-static __attribute__((naked, noinline, used)) int32_t *join(UNREAD const int8_t *line0,
-                                                            UNREAD const int8_t *line1,
-                                                            UNREAD int32_t *to,
-                                                            UNREAD size_t count)
+static MPLAN_NAKED int32_t *join(UNREAD const int8_t *line0,
+                                 UNREAD const int8_t *line1,
+                                 UNREAD int32_t *to,
+                                 UNREAD size_t count)
 {
     __asm volatile(".syntax unified\n"
                    "push {r4-r7, lr}; movs r6, #0; subs r3, r3, #4; bcc 2f\n"

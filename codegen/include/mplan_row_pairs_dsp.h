@@ -74,7 +74,7 @@ typedef struct {
     "pkhtb r6, r7, r6, asr #16; pkhtb r7, r9, r8, asr #16; stm r2!, {r4-r7}\n"
 
 /* The channels c to c + 3 of all pairs up to `end`, as planes `gap` bytes apart. */
-static __attribute__((naked, noinline, used)) void mplan_fill_planes(
+static MPLAN_NAKED void mplan_fill_planes(
     __attribute__((unused)) const mplan_pair_t *pairs,
     __attribute__((unused)) const mplan_pair_t *end, __attribute__((unused)) uint32_t *to,
     __attribute__((unused)) size_t c, __attribute__((unused)) size_t columns,

@@ -4,7 +4,7 @@
 #define MPLAN_TILES_ARMV6M_H
 
 #define UNREAD __attribute__((unused))
-#define NAKED __attribute__((naked, noinline, used))
+#define NAKED MPLAN_NAKED
 #define SAVE                                                                                       \
     ".syntax unified\n"                                                                            \
     "push {r4-r7, lr}; mov r4, r8; mov r5, r9; mov r6, r10; mov r7, r11; push {r4-r7}\n"

@@ -37,7 +37,7 @@ MPLAN_STATIC_ASSERT(mplan_tiles_as_in_assembly,
                         MPLAN_AT(mplan_tiles_t, apart, 36U) &&
                         MPLAN_AT(mplan_tiles_t, lines, 40U) && (sizeof(mplan_tiles_t) == 64U));
 
-#define MPLAN_TILES_NAKED __attribute__((naked, noinline, used))
+#define MPLAN_TILES_NAKED MPLAN_NAKED
 #define MPLAN_TILES_UNUSED __attribute__((unused))
 
 /* Two channels of four tiles from r1 on, by the weights in r12 and lr. */

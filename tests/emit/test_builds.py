@@ -165,6 +165,23 @@ def test_a_flag_that_breaks_a_kernel_stops_the_build(
     assert cause in said
 
 
+@pytest.mark.parametrize("flag", ["-fstack-protector-all", "-finstrument-functions"])
+def test_flags_put_nothing_into_functions_of_assembly(
+    flag: str, arm_gcc: str, tmp_path: Path
+) -> None:
+    """They have no frame for a canary, and every register of theirs is somebody's."""
+    kernels = codegen_dir() / "kernels" / "dsp"
+    command = [arm_gcc, *core_named("cortex-m4").flags, f"-I{codegen_dir() / 'include'}", "-O2"]
+    command += ["-S", str(kernels / "mplan_conv2d_s8_dsp.c"), "-o", "x.s"]
+    texts = []
+    for flags in ([], [flag]):
+        assert "" == _run([*command, *flags], tmp_path)
+        text = (tmp_path / "x.s").read_text()
+        begin = text.index("\ntile:")
+        texts.append(text[begin : text.index(".size\ttile", begin)])
+    assert texts[0] == texts[1]
+
+
 @pytest.mark.parametrize("kernel", ["mplan_conv2d_s8_dsp.c", "mplan_planes_s8_dsp.c"])
 def test_loops_entered_at_an_address_stop_the_build_with_bti(
     kernel: str, arm_gcc: str, tmp_path: Path

@@ -20,7 +20,7 @@ typedef struct {
     "smmla r10, r10, r8, r7; smmla r11, r11, r8, r7; ssat r10, #8, r10; ssat r11, #8, r11\n"       \
     "strb.w r10, [r2], #1; strb.w r11, [r2], #1\n"
 
-static __attribute__((naked, noinline, used)) void sum_fours(
+static MPLAN_NAKED void sum_fours(
     __attribute__((unused)) const int8_t *in, __attribute__((unused)) const int8_t *in2,
     __attribute__((unused)) int8_t *out, __attribute__((unused)) const factors_t *factors)
 {

@@ -22,7 +22,7 @@ MPLAN_STATIC_ASSERT(job_as_in_assembly,
 #define UNROLL 12     /* steps */
 #define STEP_BYTES 56 /* of code */
 #define KERNEL_ROWS (16U)
-#define NAKED __attribute__((naked, noinline, used))
+#define NAKED MPLAN_NAKED
 #define UNREAD __attribute__((unused))
 
 /*

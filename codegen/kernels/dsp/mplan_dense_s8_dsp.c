@@ -36,7 +36,7 @@ MPLAN_STATIC_ASSERT(job_as_in_assembly,
  *
  * The loop of 8 steps is entered in its middle where the number of steps is no multiple of 8.
  */
-static __attribute__((naked, noinline, used)) void fours(
+static MPLAN_NAKED void fours(
     __attribute__((unused)) const int32_t *packed, __attribute__((unused)) job_t *job)
 {
     __asm volatile(

@@ -95,7 +95,7 @@ MPLAN_STATIC_ASSERT(row_as_in_assembly,
  * packing, 6 multiplies for 9 multiply-accumulates. The three sums under way change their
  * registers from column to column. r0 is the distance to the row ends (below 0 inside).
  */
-static __attribute__((naked, noinline, used)) void row_stride1(
+static MPLAN_NAKED void row_stride1(
     __attribute__((unused)) const row_t *row)
 {
     __asm volatile(ENTER "ldr r0, [sp, #28]\n"
@@ -149,7 +149,7 @@ static __attribute__((naked, noinline, used)) void row_stride1(
  * One output row, stride 2, channel by channel. Every other column is shared by two outputs. r0
  * counts half the distance to the row ends: an output lies half as far from its end.
  */
-static __attribute__((naked, noinline, used)) void row_stride2(
+static MPLAN_NAKED void row_stride2(
     __attribute__((unused)) const row_t *row)
 {
     __asm volatile(ENTER "ldr r1, [sp, #0]\n"

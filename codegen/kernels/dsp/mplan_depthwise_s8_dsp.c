@@ -51,7 +51,7 @@ MPLAN_STATIC_ASSERT(job_as_in_assembly,
  * One output pixel, four channels at a time. The taps of a row that lie in the input are a run:
  * pairs, entered so that the right number runs, and a single one where they are odd.
  */
-static __attribute__((naked, noinline, used)) void pixel(__attribute__((unused)) const job_t *job)
+static MPLAN_NAKED void pixel(__attribute__((unused)) const job_t *job)
 {
     __asm volatile("push {r4-r11, lr}\n"
                    "sub sp, #60; ldmia r0!, {r1-r7}; stmia sp, {r1-r7}; add r8, sp, #28\n"

@@ -51,7 +51,7 @@ MPLAN_STATIC_ASSERT(job_as_in_assembly,
  * the weights {w0x, w1x}, {w1x, w2x}. Of a last column there is one alone. The lower row is written
  * first: where it does not exist, the upper one overwrites it.
  */
-static __attribute__((naked, noinline, used)) void four_channels(
+static MPLAN_NAKED void four_channels(
     __attribute__((unused)) const job_t *job)
 {
     __asm volatile(

@@ -71,7 +71,7 @@ MPLAN_STATIC_ASSERT(
  * row that are left over are made with the one or two before them. The lower row is written first:
  * where it does not exist, the upper one overwrites it.
  */
-static __attribute__((naked, noinline, used)) void four_channels(
+static MPLAN_NAKED void four_channels(
     __attribute__((unused)) const job_t *job)
 {
     __asm volatile(

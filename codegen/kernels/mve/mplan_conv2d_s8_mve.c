@@ -9,7 +9,7 @@
 #define QUAD (4U)   /* channels that leave together */
 #define PIXELS (3U) /* computed together */
 #define KERNEL_ROWS (16U)
-#define NAKED __attribute__((naked, noinline, used))
+#define NAKED MPLAN_NAKED
 #define UNREAD __attribute__((unused))
 
 /* Pixels that wait for their outputs. The offsets stand in the assembly. */

@@ -9,7 +9,7 @@
 #define COLUMNS (6U) /* under their windows */
 #define PLACES (8U)  /* of outputs that leave together */
 #define KERNEL_ROWS (16U)
-#define NAKED __attribute__((naked, noinline, used))
+#define NAKED MPLAN_NAKED
 #define UNREAD __attribute__((unused))
 
 /* What `tile` reads; the offsets stand in the assembly. */

@@ -5,7 +5,7 @@
 
 #define LANES (16U)
 #define QUAD (4U) /* outputs computed together */
-#define NAKED __attribute__((naked, noinline, used))
+#define NAKED MPLAN_NAKED
 #define UNREAD __attribute__((unused))
 
 /* What `outputs` reads; the offsets stand in the assembly. */

@@ -4,7 +4,7 @@
 #include "mplan_columns_s8_mve.h"
 #include "mplan_depthwise3_s8_mve.h"
 
-#define NAKED __attribute__((naked, noinline, used))
+#define NAKED MPLAN_NAKED
 #define UNREAD __attribute__((unused))
 
 /* What `pixels` reads; the offsets stand in the assembly. */

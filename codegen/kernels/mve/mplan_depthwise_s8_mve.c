@@ -5,7 +5,7 @@
 #include "mplan_depthwise_s8_mve.h"
 
 #define ROWS (16U)
-#define NAKED __attribute__((naked, noinline, used))
+#define NAKED MPLAN_NAKED
 #define UNREAD __attribute__((unused))
 
 /* What `pixels` reads; the offsets stand in the assembly. */

@@ -53,11 +53,11 @@ typedef struct {
  * distance in bytes from the branch at its end, 2 for 15 taps and 16 more for each tap less. On
  * Armv6-M 8 instructions for 4 multiply-accumulates, and 11 for each run.
  */
-static __attribute__((naked, noinline, used)) void add_products(UNREAD const int8_t *weights,
-                                                                UNREAD const int32_t *patch,
-                                                                UNREAD int32_t *sums,
-                                                                UNREAD const int32_t *bias,
-                                                                UNREAD const int32_t *end)
+static MPLAN_NAKED void add_products(UNREAD const int8_t *weights,
+                                     UNREAD const int32_t *patch,
+                                     UNREAD int32_t *sums,
+                                     UNREAD const int32_t *bias,
+                                     UNREAD const int32_t *end)
 {
     __asm volatile(".syntax unified\n"
                    "push {r4-r7, lr}; mov r4, r8; mov r5, r9; mov r6, r10; mov r7, r11\n"

@@ -12,7 +12,7 @@
  *
  * r0 in  r1 an input  r2 weights  r3 a weight  r4 to r7 0 to 3  r8 to r11 sums  r12 end
  */
-static __attribute__((naked, noinline, used)) const int8_t *add_products(
+static MPLAN_NAKED const int8_t *add_products(
     UNREAD const int8_t *in, UNREAD const int8_t *end, UNREAD const int8_t *weights,
     UNREAD int32_t sums[4])
 {

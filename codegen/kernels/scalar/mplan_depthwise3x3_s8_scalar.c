@@ -29,10 +29,10 @@ MPLAN_STATIC_ASSERT(line_as_in_assembly,
  * r0 line  r1, r2, r3 rows  r4 column  r5 an input  r6 a tap  r7 sum  r8 apart  r9 onward
  * r12 sums  lr end
  */
-static __attribute__((naked, noinline, used)) void inner_sums(UNREAD const line_t *line,
-                                                              UNREAD size_t at,
-                                                              UNREAD int32_t *sums,
-                                                              UNREAD const int32_t *end)
+static MPLAN_NAKED void inner_sums(UNREAD const line_t *line,
+                                   UNREAD size_t at,
+                                   UNREAD int32_t *sums,
+                                   UNREAD const int32_t *end)
 {
     __asm volatile(".syntax unified\n"
                    "push {r4-r7, lr}\n"
