@@ -107,7 +107,10 @@ def _fed(rowed: RowProgram, found: RowOrder, sharing: Sharing, effort: Effort, a
         limit += int(_FOR_EVEN_ROWS * limit)
     costs = [_move_cycles(rowed, number) for number in range(len(rowed.steps))]
     order = pace(rowed.graph, found, feed, costs, limit=limit, most=aim.row_cycles)
-    return streamed_plan(rowed, sharing, effort, order)
+    paced = streamed_plan(rowed, sharing, effort, order)
+    if aim.objective is not Objective.RAM_STRICT or aim.row_cycles:
+        return paced
+    return min(paced, _best_of(rowed, found, sharing, effort, aim), key=lambda p: p.arena_bytes)
 
 
 def _move_cycles(rowed: RowProgram, number: int) -> int:
