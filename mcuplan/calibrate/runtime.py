@@ -98,7 +98,7 @@ class AnyRuntime:
         try:
             return self._runtime.run(feeds)
         except ToolFailed as error:
-            if self.refused or any(said in error.message for said in _OUT_OF_RANGE):
+            if self.refused or any(said in str(error.__cause__) for said in _OUT_OF_RANGE):
                 raise  # numpy goes round and round for an index of 2**62
             self._runtime = self._other(error)
             return self._runtime.run(feeds)

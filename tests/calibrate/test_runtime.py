@@ -58,10 +58,10 @@ def test_both_refuse() -> None:
 
 def test_indices_out_of_range_are_refused_at_once() -> None:
     """The reference evaluator takes years for an index of 2**62: it is not asked."""
-    node = helper.make_node("GatherElements", ["x", "i"], ["y"])
+    node = helper.make_node("GatherElements", ["x", "i"], ["y"], "a" * 99)  # a long message
     ports = [helper.make_tensor_value_info(n, t, (2, 4)) for n, t in (("x", 1), ("i", 7), ("y", 1))]
     graph = helper.make_graph([node], "net", ports[:2], ports[2:])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
     feeds = {"x": np.zeros((2, 4), np.float32), "i": np.full((2, 4), 2**62)}
-    with pytest.raises(ToolFailed, match="within"):
+    with pytest.raises(ToolFailed, match="GatherElements"):
         AnyRuntime(model.SerializeToString()).run(feeds)
