@@ -63,7 +63,12 @@ class Runtime:
             raise _refused(error) from error
 
 
-_OUT_OF_RANGE = ("must be within", "out of data bounds", "invalid index")  # of an input's indices
+_OUT_OF_RANGE = (
+    "Out of range",
+    "must be within",
+    "out of data bounds",
+    "invalid index",
+)  # of an input's indices
 
 
 class AnyRuntime:

@@ -56,12 +56,15 @@ def test_both_refuse() -> None:
         AnyRuntime(_conv().replace(b"Conv", b"Cano"))
 
 
-def test_indices_out_of_range_are_refused_at_once() -> None:
+@pytest.mark.parametrize("index", [2**62, 2**31 - 1, -(2**63)])
+@pytest.mark.parametrize("rows", [2, 5])
+def test_indices_out_of_range_are_refused_at_once(rows: int, index: int) -> None:
     """The reference evaluator takes years for an index of 2**62: it is not asked."""
     node = helper.make_node("GatherElements", ["x", "i"], ["y"], "a" * 99)  # a long message
-    ports = [helper.make_tensor_value_info(n, t, (2, 4)) for n, t in (("x", 1), ("i", 7), ("y", 1))]
+    shapes = {"x": (1, (rows, 4)), "i": (7, (2, 4)), "y": (1, (2, 4))}
+    ports = [helper.make_tensor_value_info(name, *kind) for name, kind in shapes.items()]
     graph = helper.make_graph([node], "net", ports[:2], ports[2:])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
-    feeds = {"x": np.zeros((2, 4), np.float32), "i": np.full((2, 4), 2**62)}
+    feeds = {"x": np.zeros((rows, 4), np.float32), "i": np.full((2, 4), index)}
     with pytest.raises(ToolFailed, match="GatherElements"):
         AnyRuntime(model.SerializeToString()).run(feeds)
