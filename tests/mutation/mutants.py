@@ -126,7 +126,7 @@ _EMITTER = (
         "chain",
         ('"null_test": _any(members, 8)', '"null_test": _any(members[:1], 8)'),
         ("% MPLAN_ARENA_ALIGN) != 0U", "% 2U) != 0U"),
-        ("*rows]\n        if step", '*rows[:1], "1U"]\n        if step'),
+        ("*rows]\n        if own_scratch", '*rows[:1], "1U"]\n        if own_scratch'),
         ("({places.offset(name)}U)", "({places.offset(name) + 4}U)"),
     ),
     *several(
