@@ -110,23 +110,32 @@ def _within_flash(graph: Graph, target: Target, offered: Ways, limit: int) -> Wa
 
     Kernels that trade flash for speed are no part of it: they take what is to spare.
     """
-    chosen = {
-        name: next(way for way in found if not way.step.kernel.trades_flash)
-        for name, found in offered.items()
-    }
-    fastest = dict(chosen)
-    while flash_bytes(program_of(graph, target, chosen)) > limit:
+    plain, _ = traded_apart(offered)
+    fastest = {name: found[0] for name, found in plain.items()}
+    over = flash_bytes(program_of(graph, target, fastest)) - limit
+    if over <= 0:
+        return offered
+    sizes = {name: [(w, w.constants_bytes) for w in found] for name, found in plain.items()}
+    now = {name: found[0] for name, found in sizes.items()}
+    spare = sum(nbytes - min(n for _, n in sizes[name]) for name, (_, nbytes) in now.items())
+    if spare < over:
+        return offered  # it is over either way
+    while over > 0:
         leaner = [
-            ((way.cycles - now.cycles) / (now.constants_bytes - way.constants_bytes), way)
-            for now, found in zip(chosen.values(), offered.values(), strict=True)
-            for way in found
-            if way.constants_bytes < now.constants_bytes
+            ((way.cycles - now[name][0].cycles) / (now[name][1] - nbytes), name, (way, nbytes))
+            for name, found in sizes.items()
+            for way, nbytes in found
+            if nbytes < now[name][1]
         ]
         if not leaner:
-            return offered  # it is over either way
-        _, least = min(leaner, key=lambda pair: pair[0])
-        chosen[least.step.node.name] = least
-    most = {name: way.constants_bytes for name, way in chosen.items() if way is not fastest[name]}
+            return offered
+        _, name, least = min(leaner, key=lambda one: one[:2])
+        over -= now[name][1] - least[1]
+        now[name] = least
+        if over <= 0:  # kernels that differ bring code of their own
+            chosen = {name: way for name, (way, _) in now.items()}
+            over = flash_bytes(program_of(graph, target, chosen)) - limit
+    most = {name: nbytes for name, (way, nbytes) in now.items() if way is not fastest[name]}
 
     def kept(name: str, way: Candidate) -> bool:
         return name not in most or way.step.kernel.trades_flash or way.constants_bytes <= most[name]
