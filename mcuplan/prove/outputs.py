@@ -153,7 +153,8 @@ class OutputTally:
         )
         least = 2.5 * self._scale if self._quantized else 0.0
         silent = () if chosen is None else chosen.constant(least)
-        choices = (int(self._whole.noise[0]), self._whole.values)
+        other = self._whole.noise[0]  # not finite where values are not
+        choices = (int(other) if np.isfinite(other) else self._whole.values, self._whole.values)
         return OutputSeen(
             error,
             self._constant(),

@@ -12,7 +12,16 @@ from typing import Any
 
 import jsonschema
 import numpy as np
+import onnx
 import pytest
+from onnx import TensorProto
+from onnx.helper import (
+    make_graph,
+    make_model,
+    make_node,
+    make_opsetid,
+    make_tensor_value_info,
+)
 from small_nets import small_net
 
 import mcuplan.report
@@ -319,3 +328,18 @@ def test_the_limit_stands_in_the_configuration(
     assert 2 == run([*command, "-q"])
     (coarse / "mcuplan.toml").unlink()
     capsys.readouterr()
+
+
+def test_values_that_are_not_finite_are_compared(
+    tmp_path: Path, host_gcc: str, capsys: Captured
+) -> None:
+    """The logarithm of what is not positive is none, and no reason to stop."""
+    ports = [make_tensor_value_info(name, TensorProto.FLOAT, [1, 4]) for name in ("x", "y")]
+    graph = make_graph([make_node("Log", ["x"], ["y"])], "log", ports[:1], ports[1:])
+    model = make_model(graph, opset_imports=[make_opsetid("", 17)], ir_version=9)
+    onnx.save(model, tmp_path / "log.onnx")
+    np.savez(tmp_path / "data.npz", x=np.array([[-1, 1, 2, 3], [0, 1, 1, 1]], np.float32))
+    command = ["verify", str(tmp_path / "log.onnx"), "-t", BOARD, "--dtype", "float32"]
+    command += ["--inputs", str(tmp_path / "data.npz"), "--on", "host", "--no-save"]
+    assert run(command) in (0, 1)
+    assert "2 samples, equal to the reference" in capsys.readouterr().out
