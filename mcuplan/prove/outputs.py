@@ -153,15 +153,18 @@ class OutputTally:
         )
         least = 2.5 * self._scale if self._quantized else 0.0
         silent = () if chosen is None else chosen.constant(least)
-        other = self._whole.noise[0]  # not finite where values are not
-        choices = (int(other) if np.isfinite(other) else self._whole.values, self._whole.values)
         return OutputSeen(
             error,
             self._constant(),
             silent,
             self._worst / self._scale,
-            choices=choices if self._port.is_choice else None,
+            choices=self._choices() if self._port.is_choice else None,
         )
+
+    def _choices(self) -> tuple[int, int]:
+        """How many differ, all where that is no number, and how many there are."""
+        other, many = self._whole.noise[0], self._whole.values
+        return int(other) if np.isfinite(other) else many, many
 
     def _constant(self) -> bool:
         """Whether only the runtime's values vary, by more than the rounding of one grid's step.
