@@ -46,6 +46,16 @@ static inline size_t mplan_find_places(const mplan_rows_t *rows, int8_t *out, si
     return count;
 }
 
+/* A row of `count` elements is kept within its activation's limits. */
+static inline void mplan_limit_row(int8_t *row, size_t count, int8_t least, int8_t most)
+{
+    if ((least > -128) || (most < 127)) {
+        for (size_t i = 0U; i < count; i++) {
+            row[i] = (int8_t)mplan_clamp(row[i], least, most);
+        }
+    }
+}
+
 /* The two rows of a plane: where they are, and from pixel to pixel; 0 where a row is padding. */
 typedef struct {
     const int8_t *upper;

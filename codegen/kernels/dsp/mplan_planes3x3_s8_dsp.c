@@ -7,23 +7,23 @@
 
 /* What `four_channels` needs, copied to its stack frame: the offsets stand in the assembly. */
 typedef struct {
-    int32_t multiplier;         /*  0: of the channel */
-    int32_t zero_point;         /*  4: of the output */
-    int8_t *out;                /*  8: moves on */
-    uint32_t apart;             /* 12: bytes from column to column of the output */
-    uint32_t below;             /* 16: to the row below */
-    const uint32_t *end;        /* 20: of the columns that come in twos, in the upper plane */
-    int32_t bias;               /* 24: of the channel */
+    int32_t multiplier;             /*  0: of the channel */
+    int32_t zero_point;             /*  4: of the output */
+    int8_t *out;                    /*  8: moves on */
+    uint32_t apart;                 /* 12: bytes from column to column of the output */
+    uint32_t below;                 /* 16: to the row below */
+    const uint32_t *end;            /* 20: of the columns that come in twos, in the upper plane */
+    int32_t bias;                   /* 24: of the channel */
     const mplan_place_t *place;     /* 28: of the next two rows */
-    const mplan_place_t *place_end;   /* 32 */
-    uint32_t plane;             /* 36: bytes */
-    const int32_t *packed;      /* 40: of the next channel */
-    const uint32_t *planes;     /* 44: its words of the first plane */
-    uint32_t number;            /* 48: of the channel */
-    uint32_t odd;               /* 52: columns */
-    const mplan_place_t *places;      /* 56 */
-    const int32_t *packed_end;  /* 60 */
-    uint32_t twos;              /* 64: bytes of columns that come in twos */
+    const mplan_place_t *place_end; /* 32 */
+    uint32_t plane;                 /* 36: bytes */
+    const int32_t *packed;          /* 40: of the next channel */
+    const uint32_t *planes;         /* 44: its words of the first plane */
+    uint32_t number;                /* 48: of the channel */
+    uint32_t odd;                   /* 52: columns */
+    const mplan_place_t *places;    /* 56 */
+    const int32_t *packed_end;      /* 60 */
+    uint32_t twos;                  /* 64: bytes of columns that come in twos */
 } job_t;
 MPLAN_STATIC_ASSERT(job_as_in_assembly,
                     MPLAN_AT(job_t, multiplier, 0U) && MPLAN_AT(job_t, zero_point, 4U) &&
@@ -51,8 +51,7 @@ MPLAN_STATIC_ASSERT(job_as_in_assembly,
  * the weights {w0x, w1x}, {w1x, w2x}. Of a last column there is one alone. The lower row is written
  * first: where it does not exist, the upper one overwrites it.
  */
-static MPLAN_NAKED void four_channels(
-    __attribute__((unused)) const job_t *job)
+static MPLAN_NAKED void four_channels(__attribute__((unused)) const job_t *job)
 {
     __asm volatile(
         "push {r4-r11, lr}; sub sp, #68; mov r1, sp; ldm r0!, {r2-r10}; stm r1!, {r2-r10}\n"
@@ -93,18 +92,9 @@ static MPLAN_NAKED void four_channels(
         "add sp, #68; pop {r4-r11, pc}\n");
 }
 
-static void limit(const mplan_planes3x3_s8_dsp_t *p, int8_t *out)
-{
-    if ((p->act_min > -128) || (p->act_max < 127)) {
-        for (size_t i = 0U; i < ((size_t)p->out_w * p->channels); i++) {
-            out[i] = (int8_t)mplan_clamp(out[i], p->act_min, p->act_max);
-        }
-    }
-}
-
 MPLAN_KERNEL
-void mplan_planes3x3_s8_dsp(const mplan_planes3x3_s8_dsp_t *p, const int8_t *in,
-                                      int8_t *out, size_t y0, size_t y1, int8_t *scratch)
+void mplan_planes3x3_s8_dsp(const mplan_planes3x3_s8_dsp_t *p, const int8_t *in, int8_t *out,
+                            size_t y0, size_t y1, int8_t *scratch)
 {
     mplan_place_t *const places = (mplan_place_t *)(void *)scratch;
     mplan_pair_t *const pairs = (mplan_pair_t *)(void *)&places[p->strip];
@@ -144,6 +134,7 @@ void mplan_planes3x3_s8_dsp(const mplan_planes3x3_s8_dsp_t *p, const int8_t *in,
         }
     }
     for (size_t y = y0; y < y1; y++) {
-        limit(p, &out[mplan_row(&p->out_rows, y)]);
+        mplan_limit_row(&out[mplan_row(&p->out_rows, y)], (size_t)p->out_w * p->channels,
+                        p->act_min, p->act_max);
     }
 }

@@ -71,8 +71,7 @@ MPLAN_STATIC_ASSERT(
  * row that are left over are made with the one or two before them. The lower row is written first:
  * where it does not exist, the upper one overwrites it.
  */
-static MPLAN_NAKED void four_channels(
-    __attribute__((unused)) const job_t *job)
+static MPLAN_NAKED void four_channels(__attribute__((unused)) const job_t *job)
 {
     __asm volatile(
         MPLAN_ENTERED
@@ -121,15 +120,6 @@ static MPLAN_NAKED void four_channels(
         "ldr r0, [sp, #48]; ldr r2, [sp, #40]; ldr r3, [sp, #76]; add r0, r0, #1\n"
         "str r0, [sp, #48]; cmp r2, r3; bne.w 0b\n"
         "add sp, #108; pop {r4-r11, pc}\n");
-}
-
-static void limit(const mplan_planes_s8_dsp_t *p, int8_t *out)
-{
-    if ((p->act_min > -128) || (p->act_max < 127)) {
-        for (size_t i = 0U; i < ((size_t)p->out_w * p->channels); i++) {
-            out[i] = (int8_t)mplan_clamp(out[i], p->act_min, p->act_max);
-        }
-    }
 }
 
 /* What of a job is the same for all channels and strips. */
@@ -201,6 +191,7 @@ void mplan_planes_s8_dsp(const mplan_planes_s8_dsp_t *p, const int8_t *in, int8_
         }
     }
     for (size_t y = y0; y < y1; y++) {
-        limit(p, &out[mplan_row(&p->out_rows, y)]);
+        mplan_limit_row(&out[mplan_row(&p->out_rows, y)], (size_t)p->out_w * p->channels,
+                        p->act_min, p->act_max);
     }
 }
