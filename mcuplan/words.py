@@ -216,8 +216,8 @@ def kernels(selected: Selected) -> str:
             f"{more} more flash for {steps}, {trade.flash.fewer_cycles:.1f} % fewer cycles"
         )
     if trade.ram is not None:
-        steps, more = f"{trade.ram.steps} of {trade.steps} steps", trade.ram.nbytes
-        room = f"{more:,} B more arena" if more > 0 else "the same arena"
+        steps, grown = f"{trade.ram.steps} of {trade.steps} steps", trade.ram.nbytes
+        room = f"{grown:,} B more arena" if grown > 0 else "the same arena"
         better = f"{trade.ram.fewer_cycles:.1f} % fewer cycles"
         parts.append(f"copies of the weights of {steps} in {room}, {better}")
     return ("what fits: " if selected.among_fitting else "") + "; ".join(parts)
