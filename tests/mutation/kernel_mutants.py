@@ -192,11 +192,15 @@ PORTABLE = (
 
 FAST = (
     *several(
-        f"{_DSP}conv2d_s8_dsp.c",
+        "codegen/include/mplan_two_patches_dsp.h",
         "m4",
-        ("job->zero_point = p->out_zero_point;", "job->zero_point = 0;"),
+        ("job->zero_point = zero_point;", "job->zero_point = 0;"),
     ),
-    *several(f"{_DSP}conv2d_s8_dsp.c", "m4odd", ("outputs(p, job, last, last);", "")),
+    *several(
+        f"{_DSP}conv2d_s8_dsp.c",
+        "m4odd",
+        ("mplan_two_patches(&channels, job, last, last);", ""),
+    ),
     *several(
         f"{_DSP}conv2d_patch_s8_dsp.c",
         "m4limits",
