@@ -21,6 +21,7 @@ __all__ = [
     "find_config",
     "parse_count",
     "parse_layer",
+    "parse_observer",
     "parse_range",
     "parse_seconds",
     "parse_size",
@@ -118,6 +119,22 @@ def parse_layer(text: str) -> tuple[str, str]:
     return name, dtype
 
 
+def parse_observer(text: str) -> tuple[str, str]:
+    """``METHOD``, or ``NAME=METHOD`` for a tensor or layer; the empty name is that of all others.
+
+    Raises:
+        ValueError: there is no such method.
+    """
+    from mcuplan.quant.histogram import AUTO, observer_named
+
+    name, sign, method = text.rpartition("=")
+    if (sign and not name) or (name and method == AUTO):
+        raise ValueError(f"{text[:60]!r}: write NAME=METHOD, e.g. logits=percentile")
+    if method != AUTO:
+        observer_named(method)
+    return name, method
+
+
 def _text(value: object) -> str:
     if not isinstance(value, str) or not value.strip():
         raise ValueError("must be a text in quotes")
@@ -180,6 +197,15 @@ def _layers(value: object) -> tuple[str, ...]:
     return made
 
 
+def _observers(value: object) -> tuple[str, ...]:
+    if isinstance(value, dict):
+        value = [f"{name}={method}" for name, method in value.items()]
+    made = _names(value)
+    for text in made:
+        parse_observer(text)
+    return made
+
+
 def _reports(value: object) -> tuple[str, ...]:
     if not isinstance(value, dict) or not all(isinstance(v, str) for v in value.values()):
         raise ValueError('must be a table: report = { junit = "mcuplan.xml" }')
@@ -211,7 +237,7 @@ KEYS: Mapping[str, Any] = MappingProxyType(
         "calibration": _text,
         "baseline": _text,
         "inputs": _text,
-        "observer": _text,
+        "observer": _observers,
         "headroom": _number,
         "min-sqnr": _number,
         "input-range": _ranges,

@@ -16,7 +16,15 @@ from dataclasses import replace
 
 from mcuplan import passes, words
 from mcuplan.backends import channel_multiple
-from mcuplan.calibrate import Data, observe, random_data, read_data, stated_ranges, within
+from mcuplan.calibrate import (
+    Calibrated,
+    Data,
+    calibrate,
+    random_data,
+    read_data,
+    stated_ranges,
+    within,
+)
 from mcuplan.emit import Bundle, Stamp, emit
 from mcuplan.errors import UsageError
 from mcuplan.importer import Form, ImportedModel, load_model
@@ -26,7 +34,7 @@ from mcuplan.passes.dead_channels import remove_dead_channels
 from mcuplan.passes.keep_real import keep_real
 from mcuplan.passes.lower import lower
 from mcuplan.prove.harness import OPTIMIZE
-from mcuplan.quant.observers import OBSERVERS, Range
+from mcuplan.quant.observers import Range
 from mcuplan.record import Planned, Request
 from mcuplan.schedule.code import model_code
 from mcuplan.schedule.planning.choice import plan_asked
@@ -44,7 +52,7 @@ def simplify(request: Request) -> tuple[ImportedModel, Graph]:
 
 def quantize(
     request: Request, graph: Graph, *, sizes_only: bool = False
-) -> tuple[Grids, Data | None]:
+) -> tuple[Grids, Calibrated | None]:
     """Put every activation on a grid: the model's own, or one observed on data.
 
     Raises:
@@ -53,30 +61,37 @@ def quantize(
     stated = stated_ranges(graph, request.input_ranges)
     wanted = needs_range(graph, stated)
     data = _calibration(request, graph) if wanted else None
-    data = within(data, graph.app_inputs, stated) if data else None
-    ranges: Mapping[str, Range] = {}
-    if data:
-        widen = request.headroom > 1.0 and not data.random
-        observer = OBSERVERS[request.observer]
-        ranges = observe(graph, data, observer, wanted, widen=widen)
-    grids = assign_grids(
-        graph, ranges, headroom=request.headroom, inputs=stated, placeholder=sizes_only
+
+    def on_grids(ranges: Mapping[str, Range]) -> Grids:
+        return assign_grids(
+            graph, ranges, headroom=request.headroom, inputs=stated, placeholder=sizes_only
+        )
+
+    if data is None:
+        return on_grids({}), None
+    calibrated = calibrate(
+        graph,
+        within(data, graph.app_inputs, stated),
+        wanted,
+        request.methods,
+        lambda ranges: on_grids(ranges).graph,
+        widen=request.headroom > 1.0 and not data.random,
     )
-    return grids, data
+    return on_grids(calibrated.ranges), calibrated
 
 
 def plan(request: Request, *, sizes_only: bool = False) -> Planned:
     """Everything up to addresses. ``sizes_only`` does without ranges where there are none."""
     model, floating = simplify(request)
     _check_type(request, model)
-    grids, data = quantize(request, floating, sizes_only=sizes_only)
-    random = data is not None and data.random
+    grids, seen = quantize(request, floating, sizes_only=sizes_only)
+    random = seen is not None and seen.data.random
     wish = channel_multiple(request.target.features, request.target.backend)
     removal = lower(
         grids.graph,
         None if request.keep_dead else wish,
         rows=request.io_layout == "nhwc",
-        real_ranges=not (random or (data is None and grids.made_up)),
+        real_ranges=not (random or (seen is None and grids.made_up)),
         dump_after=request.dump_after,
     )
     undivided, divided = plan_asked(request, removal.graph, request.target)
@@ -88,10 +103,11 @@ def plan(request: Request, *, sizes_only: bool = False) -> Planned:
         removal=removal,
         undivided=undivided,
         plan=divided,
-        has_ranges=data is not None or not grids.made_up,
-        notes=(*floating.notes, *(data.notes if data else ())),
+        has_ranges=seen is not None or not grids.made_up,
+        notes=(*floating.notes, *(seen.data.notes if seen else ())),
         random_ranges=random,
-        calibrated=data.samples if data is not None and not random else 0,
+        calibrated=seen.samples if seen is not None and not random else 0,
+        calibration=seen,
     )
 
 

@@ -278,7 +278,9 @@ def options(planned: Planned) -> str:
     said += [] if request.effort == "normal" else [f"effort {request.effort}"]
     said += [f"streaming {request.streaming}"] if not planned.plan.is_straight else []
     if planned.calibrated or planned.random_ranges:
-        said.append(f"observer {request.observer}, headroom {request.headroom:g}")
+        said += [f"observer {name}={how}" for name, how in request.methods.named.items()]
+        usual = planned.calibration.observer if planned.calibration else request.methods.usual
+        said.append(f"observer {usual}, headroom {request.headroom:g}")
         random = planned.random_ranges
         said.append("calibration random: NOT FOR USE" if random else "calibrated")
     return ", ".join(said) or "none"

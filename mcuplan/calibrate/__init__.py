@@ -6,14 +6,18 @@ from __future__ import annotations
 from mcuplan.calibrate.data import Data, random_data, read_data
 from mcuplan.calibrate.input_ranges import stated_ranges, within
 from mcuplan.calibrate.observe import observe
+from mcuplan.calibrate.ranges import Calibrated, Methods, calibrate
 from mcuplan.calibrate.runtime import AnyRuntime, Runtime
 from mcuplan.calibrate.states import RuntimeStates
 
 __all__ = [
     "AnyRuntime",
+    "Calibrated",
     "Data",
+    "Methods",
     "Runtime",
     "RuntimeStates",
+    "calibrate",
     "observe",
     "random_data",
     "read_data",

@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
+from typing import Protocol, Self, TypeVar
 
 import numpy as np
 
@@ -17,34 +18,96 @@ from mcuplan.ir.graph import Graph
 from mcuplan.ir.types import Array
 from mcuplan.quant.observers import Observer, Range
 
-__all__ = ["observe", "values_of"]
+__all__ = ["Sees", "observe", "ranges_of", "seen_by", "values_of"]
 
 _TOGETHER = 16  # samples held at a time
 _TENSOR_ELEMENTS = 1 << 18  # of a tensor, collected before an observer sees them
 _WAITING_ELEMENTS = 1 << 22  # of all tensors together
 
 
-def values_of(graph: Graph, data: Data, tensors: Sequence[str]) -> Iterator[tuple[Array, ...]]:
-    """For each sample the values of some tensors of the graph, in their own layout.
+def _every(index: int) -> bool:
+    return True
+
+
+def values_of(
+    graph: Graph, data: Data, tensors: Sequence[str], chosen: Callable[[int], bool] = _every
+) -> Iterator[tuple[Array, ...]]:
+    """For each chosen sample the values of some tensors of the graph, in their own layout.
 
     A call finds in the states what the one before it left, the first one zeros.
     """
     model = to_onnx(graph, qdq=True, taps=tensors)
     runtime = Runtime(model.SerializeToString())
     states = RuntimeStates(graph)
-    for _, part in data.parts(_TOGETHER):
+    for start, part in data.parts(_TOGETHER):
         for index in range(part.samples):
-            values = runtime.run({**part.feeds(graph.app_inputs, index), **states.feeds})
-            states.update(values)
-            yield values[len(graph.outputs) :]
+            if chosen(start + index):
+                values = runtime.run({**part.feeds(graph.app_inputs, index), **states.feeds})
+                states.update(values)
+                yield values[len(graph.outputs) :]
+
+
+class Sees(Protocol):
+    """A value that becomes another one by what it sees: an observer, for one."""
+
+    def updated(self, values: Array) -> Self:
+        """The same that has also seen these values, [samples, ...]."""
+
+
+S = TypeVar("S", bound=Sees)
+
+
+def seen_by(
+    graph: Graph,
+    data: Data,
+    observers: Mapping[str, S],
+    chosen: Callable[[int], bool] = _every,
+    tick: Callable[[int], object] = _every,
+) -> Mapping[str, S]:
+    """The observer of each tensor once it has seen the samples, as ONNX Runtime computes them.
+
+    Memory stays bounded: a sample's values are dropped once they are seen.
+
+    Args:
+        graph: float, after the passes.
+        data: the samples.
+        observers: fresh, by tensor.
+        chosen: which samples, by their index.
+        tick: told of each sample.
+
+    Raises:
+        ScaleError: a tensor takes a value that is not finite; named in ``where``.
+    """
+    found = dict(observers)
+    waiting: dict[str, list[Array]] = {name: [] for name in found}
+
+    def flush(name: str) -> None:
+        try:
+            found[name] = found[name].updated(np.stack(waiting[name]))
+        except ScaleError as error:
+            error.where = graph.tensor(name).name
+            raise
+        waiting[name] = []
+
+    held = 0
+    for values in values_of(graph, data, tuple(found), chosen):
+        tick(1)
+        for name, value in zip(found, values, strict=True):
+            waiting[name].append(value)
+            held += value.size
+            if len(waiting[name]) * value.size >= _TENSOR_ELEMENTS or held >= _WAITING_ELEMENTS:
+                held -= len(waiting[name]) * value.size
+                flush(name)
+    for name, left in waiting.items():
+        if left:
+            flush(name)
+    return MappingProxyType(found)
 
 
 def observe(
     graph: Graph, data: Data, observer: Observer, tensors: Sequence[str], *, widen: bool = False
 ) -> Mapping[str, Range]:
-    """Range of each tensor over the samples, as ONNX Runtime computes the graph.
-
-    Memory stays bounded: a sample's values are dropped once they are seen.
+    """Range of each tensor over the samples, by one observer for all.
 
     Args:
         graph: float, after the passes.
@@ -56,28 +119,13 @@ def observe(
     Raises:
         ScaleError: a tensor takes a value that is not finite; named in ``where``.
     """
-    observers = dict.fromkeys(tensors, observer)
-    waiting: dict[str, list[Array]] = {name: [] for name in observers}
+    return ranges_of(graph, seen_by(graph, data, dict.fromkeys(tensors, observer)), widen=widen)
 
-    def flush(name: str) -> None:
-        try:
-            observers[name] = observers[name].updated(np.stack(waiting[name]))
-        except ScaleError as error:
-            error.where = graph.tensor(name).name
-            raise
-        waiting[name] = []
 
-    held = 0
-    for values in values_of(graph, data, tuple(observers)):
-        for name, value in zip(observers, values, strict=True):
-            waiting[name].append(value.reshape(-1))
-            held += value.size
-            if len(waiting[name]) * value.size >= _TENSOR_ELEMENTS or held >= _WAITING_ELEMENTS:
-                held -= len(waiting[name]) * value.size
-                flush(name)
-    for name, left in waiting.items():
-        if left:
-            flush(name)
+def ranges_of(
+    graph: Graph, observers: Mapping[str, Observer], *, widen: bool
+) -> Mapping[str, Range]:
+    """What the observers of tensors say; ``widen`` as of :func:`observe`."""
     inputs = {port.tensor for port in graph.inputs}
     return MappingProxyType(
         {

@@ -18,7 +18,7 @@ from mcuplan.cli._options import MODEL, outputs_of
 from mcuplan.errors import UsageError
 
 if TYPE_CHECKING:
-    from mcuplan.calibrate import Data
+    from mcuplan.calibrate import Calibrated
     from mcuplan.ir.graph import Graph
     from mcuplan.passes.assign_grids import Grids
     from mcuplan.record import Against, Budget, Evidence, Limits, Planned, Request
@@ -76,7 +76,7 @@ def _request(model: Path, options: dict[str, Any]) -> Request:
         real_layers=tuple(name for name, _ in options["layer_dtypes"]),
         calibration=Path(data) if data not in (None, "random") else None,
         random_calibration=data == "random",
-        observer=options["observer"],
+        methods=_options.methods_of(options["observers"]),
         headroom=options["headroom"],
         input_ranges=_ranges(options["input_ranges"]),
         io_layout=options["io_layout"],
@@ -242,7 +242,7 @@ def plan(model: Path, frontier: bool, **options: Any) -> int:
 def quantize(
     model: Path,
     calibration: str | None,
-    observer: str,
+    observers: tuple[tuple[str, str], ...],
     headroom: float,
     input_ranges: tuple[tuple[str, tuple[float, float]], ...],
     dims: tuple[tuple[str, int], ...],
@@ -266,28 +266,28 @@ def quantize(
         states=states,
         calibration=Path(calibration) if calibration not in (None, "random") else None,
         random_calibration=calibration == "random",
-        observer=observer,
+        methods=_options.methods_of(observers),
         headroom=headroom,
         input_ranges=_ranges(input_ranges),
     )
     _, floating = pipeline.simplify(request)
-    grids, data = pipeline.quantize(request, floating)
+    grids, seen = pipeline.quantize(request, floating)
     write_file(output, to_onnx(grids.graph, qdq=True).SerializeToString(deterministic=True))
     if not quiet:
-        _say_grids(output.name, grids, data)
+        _say_grids(output.name, grids, seen)
     return 0
 
 
-def _say_grids(name: str, grids: Grids, data: Data | None) -> None:
+def _say_grids(name: str, grids: Grids, seen: Calibrated | None) -> None:
     """Where the grids of a quantized model come from, and what they cost."""
     from mcuplan.budget.quantization import quantization_findings
     from mcuplan.words import RANDOM_RANGES
 
-    log(f"{name}: {f'ranges of {data.samples:,} samples' if data else 'grids as given'}")
-    if data is not None and data.random:
+    log(f"{name}: {f'ranges of {seen.samples:,} samples' if seen else 'grids as given'}")
+    if seen is not None and seen.data.random:
         log(f"note: {RANDOM_RANGES}")
-    real = data is None or not data.random
-    counted = data.samples if data is not None and real else 0
+    real = seen is None or not seen.data.random
+    counted = seen.samples if seen is not None and real else 0
     for finding in quantization_findings(grids, counted, real_ranges=real):
         log(f"{finding.severity}[{finding.code}]: {finding.message}")
 

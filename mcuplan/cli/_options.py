@@ -6,7 +6,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -14,6 +14,7 @@ from mcuplan.cli._console import Outputs
 from mcuplan.config import (
     parse_count,
     parse_layer,
+    parse_observer,
     parse_range,
     parse_seconds,
     parse_size,
@@ -21,7 +22,19 @@ from mcuplan.config import (
 )
 from mcuplan.errors import UsageError
 
-__all__ = ["FORMATS", "MODEL", "budgets", "dims_of", "modelling", "outputs_of", "reporting"]
+if TYPE_CHECKING:
+    from mcuplan.calibrate import Methods
+
+__all__ = [
+    "FORMATS",
+    "MODEL",
+    "budgets",
+    "dims_of",
+    "methods_of",
+    "modelling",
+    "outputs_of",
+    "reporting",
+]
 
 FORMATS = ("text", "json", "markdown", "junit", "sarif", "github", "gitlab", "svg", "html")
 
@@ -67,6 +80,7 @@ RANGE = _Parsed("NAME=LOW:HIGH", parse_range, tuple)
 REPORT = _Parsed("FORMAT=PATH", _parse_report, tuple)
 STATE = _Parsed("IN=OUT", parse_state, tuple)
 LAYER = _Parsed("NAME=float32", parse_layer, tuple)
+OBSERVER = _Parsed("[NAME=]METHOD", parse_observer, tuple)
 SECONDS = _Factor(0.0, 1e6)
 FILE = click.Path(path_type=Path)
 
@@ -125,10 +139,13 @@ calibration = _option(
 )
 observer = _option(
     "--observer",
-    type=click.Choice(["minmax", "percentile", "mse"]),
-    default="minmax",
-    show_default=True,
-    help="How ranges follow from the inputs.",
+    "--calibration-method",
+    "observers",
+    type=OBSERVER,
+    multiple=True,
+    help="How ranges follow from the inputs: minmax (default), moving-average, percentile or "
+    "percentile:99.9, mse, entropy; auto keeps the best on inputs held back. NAME=METHOD: of one "
+    "tensor or layer.",
 )
 headroom = _option(
     "--headroom",
@@ -271,6 +288,24 @@ def dims_of(pairs: Sequence[tuple[str, int]]) -> dict[str, int]:
                 "one size for each name; --dim INPUT:AXIS=N where axes share a name",
             )
     return found
+
+
+def methods_of(pairs: Sequence[tuple[str, str]]) -> Methods:
+    """How ranges follow from the inputs.
+
+    Raises:
+        UsageError: one name, or all others, is given two methods.
+    """
+    from mcuplan.calibrate import Methods
+
+    found: dict[str, str] = {}
+    for name, method in pairs:
+        if found.setdefault(name, method) != method:
+            who = f"{name!r}" if name else "all tensors"
+            what = f"two observers for {who}: {found[name]} and {method}"
+            raise UsageError(what, "--observer", "one of them; NAME=METHOD is for one tensor")
+    usual = found.pop("", "minmax")
+    return Methods(usual, found)
 
 
 def outputs_of(options: dict[str, Any]) -> Outputs:

@@ -27,7 +27,7 @@ from mcuplan.passes._ranges import hard_limits, hull, widened
 from mcuplan.passes.state_grids import state_grids
 from mcuplan.quant.observers import Range, quant_of_range
 
-__all__ = ["Grids", "assign_grids", "needs_range"]
+__all__ = ["Grids", "assign_grids", "needs_range", "one_grid"]
 
 _NONE: Mapping[str, Range] = MappingProxyType({})
 _PLACEHOLDER = Quant.per_tensor(1 / 16, 0)
@@ -128,6 +128,12 @@ def needs_range(graph: Graph, inputs: Mapping[str, Range] = _NONE) -> tuple[str,
     groups = _Groups(graph)
     given = groups.given() | groups.of_inputs(inputs)
     return tuple(n for n in _activations(graph) if groups.root(n) not in given)
+
+
+def one_grid(graph: Graph) -> Mapping[str, tuple[str, ...]]:
+    """For each activation those that lie on its grid, itself among them."""
+    groups = _Groups(graph)
+    return {name: tuple(found) for found in groups.members.values() for name in found}
 
 
 def assign_grids(

@@ -3,15 +3,14 @@
 
 An observer is a value: ``updated`` gives the observer that has also seen some numbers,
 ``range`` what it would have a quantization cover, ``expected`` the same for samples to come.
-None of them depends on the order in which the numbers came.
+None of them depends on the order in which the numbers came, and none grows with them.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from types import MappingProxyType
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol, Self
 
 import numpy as np
@@ -21,13 +20,11 @@ from mcuplan.ir.types import Array, DType, Quant
 
 __all__ = [
     "FEW",
-    "OBSERVERS",
-    "Histogram",
     "MinMax",
-    "Mse",
+    "MovingAverage",
     "Observer",
-    "Percentile",
     "Range",
+    "limits_of",
     "quant_of_range",
 ]
 
@@ -36,9 +33,9 @@ Range = tuple[float, float]
 FEW = 50
 """From so many samples on, the largest value seen is as large as those to come."""
 
-_BINS = 4096
 _SPREAD, _STUDENT = 3.0, 2.5  # standard deviations; the first term of Student's t in 1/n for them
 _FARTHEST = 2.0  # times what was seen: one bit of resolution
+_LEAST_BIT = 1074  # of a float64, below 1
 _SMALLEST = float(np.finfo(np.float32).tiny)
 
 
@@ -67,7 +64,7 @@ class MinMax:
         """See Observer."""
         if values.size == 0:
             return self
-        low, high = _limits(values)
+        low, high = limits_of(values)
         each = values[: FEW - len(self.samples)].reshape(-1, values[0].size).astype(np.float64)
         ends = zip(each.min(axis=1).tolist(), each.max(axis=1).tolist(), strict=True)
         return MinMax(min(self.low, low), max(self.high, high), (*self.samples, *ends))
@@ -100,7 +97,12 @@ def _spread(ends: Sequence[float]) -> float:
     return min(max(top, mean + times * deviation), _FARTHEST * top)
 
 
-def _limits(values: Array) -> Range:
+def limits_of(values: Array) -> Range:
+    """Least and largest of some values.
+
+    Raises:
+        ScaleError: one is not finite.
+    """
     low, high = float(values.min()), float(values.max())
     if not (math.isfinite(low) and math.isfinite(high)):
         raise ScaleError(
@@ -111,151 +113,40 @@ def _limits(values: Array) -> Range:
 
 
 @dataclass(frozen=True, slots=True)
-class Histogram:
-    """Counts of the values in bins of a power-of-two width, bin k = [k, k + 1) * width.
+class MovingAverage:
+    """Ends of the samples, averaged over all that were seen.
 
-    Bins are anchored at zero, so widening merges pairs exactly: the histogram of a set of
-    numbers does not depend on their order. Exact zeros are counted apart: every grid
-    holds zero, so they cost nothing.
+    As `CalibMovingAverage` of ONNX Runtime's static quantizer has it. The sums are exact, in
+    units of the least float64: no order changes them.
     """
 
-    extent: MinMax = field(default_factory=MinMax)
-    exponent: int = 0  # width = 2.0 ** exponent
-    first: int = 0  # index of counts[0]
-    counts: Array = field(default_factory=lambda: np.zeros(0, np.int64))
-    zeros: int = 0
+    lows: int = 0
+    highs: int = 0
+    count: int = 0
 
-    @property
-    def width(self) -> float:
-        """Width of a bin."""
-        return math.ldexp(1.0, self.exponent)
-
-    @property
-    def total(self) -> int:
-        """Values seen, zeros included."""
-        return int(self.counts.sum()) + self.zeros
-
-    def centres(self) -> Array:
-        """Real value in the middle of each bin."""
-        return (np.arange(len(self.counts)) + self.first + 0.5) * self.width
-
-    def updated(self, values: Array) -> Histogram:
-        """The histogram of these values too."""
-        values = np.asarray(values, np.float64).reshape(-1)
-        extent = self.extent.updated(values)
-        others = values[values != 0.0]
-        seen = replace(self, extent=extent, zeros=self.zeros + values.size - others.size)
-        seen = seen._widened(_exponent(extent))
-        low, high = extent.range()
-        first = math.floor(low / seen.width)
-        counts = np.zeros(math.floor(high / seen.width) - first + 1, np.int64)
-        counts[seen.first - first :][: len(seen.counts)] += seen.counts
-        index = np.floor(others / seen.width).astype(np.int64) - first
-        counts += np.bincount(index, minlength=len(counts))
-        return replace(seen, first=first, counts=counts)
-
-    def _widened(self, exponent: int) -> Histogram:
-        if exponent == self.exponent:
+    def updated(self, values: Array) -> MovingAverage:
+        """See Observer."""
+        if values.size == 0:
             return self
-        if not self.counts.any():
-            return replace(self, exponent=exponent, counts=self.counts[:0])
-        index = (np.arange(len(self.counts)) + self.first) >> (exponent - self.exponent)
-        counts = np.bincount(index - index[0], weights=self.counts).astype(np.int64)
-        return replace(self, exponent=exponent, first=int(index[0]), counts=counts)
-
-
-def _exponent(extent: MinMax) -> int:
-    """Of the least power-of-two width with which the extent has at most ``_BINS`` bins."""
-    low, high = extent.range()
-    reach = max(abs(low), abs(high), _SMALLEST)
-    exponent = math.frexp(max(high - low, reach * 2.0**-24) / _BINS)[1] - 1
-    while math.floor(math.ldexp(high, -exponent)) - math.floor(math.ldexp(low, -exponent)) >= _BINS:
-        exponent += 1
-    return exponent
-
-
-@dataclass(frozen=True, slots=True)
-class Percentile:
-    """Leaves out the same small share of the values at either end."""
-
-    percent: float = 99.99  # of the values lie in the range
-    histogram: Histogram = field(default_factory=Histogram)
-
-    def expected(self) -> Range:
-        """See Observer; what was left out is not expected."""
-        return self.range()
-
-    def updated(self, values: Array) -> Percentile:
-        """See Observer."""
-        return replace(self, histogram=self.histogram.updated(values))
-
-    def range(self) -> Range:
-        """See Observer; exact to the width of a bin, never beyond what was seen."""
-        seen = self.histogram
-        low, high = seen.extent.range()
-        if len(seen.counts) == 0:
-            return low, high
-        tail = seen.total * (100.0 - self.percent) / 200.0
-        counts = seen.counts.astype(np.float64)
-        zero_bin = min(max(-seen.first, 0), len(counts) - 1)
-        counts[zero_bin] += seen.zeros
-        below = np.concatenate([[0.0], np.cumsum(counts)])
-        edges = (np.arange(len(counts) + 1) + seen.first) * seen.width
-        lower = edges[max(int(np.searchsorted(below, tail, side="right")) - 1, 0)]
-        upper = edges[int(np.searchsorted(below, below[-1] - tail, side="left"))]
-        return max(low, float(lower)), min(high, float(upper))
-
-
-@dataclass(frozen=True, slots=True)
-class Mse:
-    """Clips where the squared error of rounding and clipping together is least.
-
-    Inside the range an int8 grid errs by step**2 / 12 on average, and never by more than
-    the value itself; outside by the distance to the end of the range.
-    """
-
-    histogram: Histogram = field(default_factory=Histogram)
-    candidates: int = 96
-
-    def expected(self) -> Range:
-        """See Observer; the error was weighed already."""
-        return self.range()
-
-    def updated(self, values: Array) -> Mse:
-        """See Observer."""
-        return replace(self, histogram=self.histogram.updated(values))
+        limits_of(values)
+        each = values.reshape(len(values), -1).astype(np.float64)
+        lows, highs = (_exact_sum(ends) for ends in (each.min(axis=1), each.max(axis=1)))
+        return MovingAverage(self.lows + lows, self.highs + highs, self.count + len(each))
 
     def range(self) -> Range:
         """See Observer."""
-        seen = self.histogram
-        low, high = (f(end, 0.0) for f, end in zip((min, max), seen.extent.range(), strict=True))
-        if len(seen.counts) == 0 or high == low:
-            return low, high
-        share = np.linspace(1.0, 1.0 / self.candidates, self.candidates)
-        lows, highs = low * share, high * share
-        centres, counts = seen.centres(), seen.counts.astype(np.float64)
-        cut_low = np.array([_cost(counts, end - centres) for end in lows])
-        cut_high = np.array([_cost(counts, centres - end) for end in highs])
-        step = (highs[None, :] - lows[:, None]) / DType.INT8.steps
-        error = _rounding(counts, centres, step) + cut_low[:, None] + cut_high[None, :]
-        i, j = np.unravel_index(int(np.argmin(error)), error.shape)
-        return float(lows[i]), float(highs[j])
+        many = max(self.count, 1) << _LEAST_BIT
+        return self.lows / many, self.highs / many
+
+    def expected(self) -> Range:
+        """See Observer; single samples are to go beyond it."""
+        return self.range()
 
 
-def _cost(counts: Array, beyond: Array) -> float:
-    """Squared distance of what lies beyond an end of the range."""
-    return float(np.sum(counts * np.maximum(beyond, 0.0) ** 2))
-
-
-def _rounding(counts: Array, centres: Array, step: Array) -> Array:
-    """Squared error of rounding to grids of some steps: the step's, or the value where less."""
-    order = np.argsort(np.abs(centres), kind="stable")
-    size, many = np.abs(centres)[order], counts[order]
-    squares = np.concatenate([[0.0], np.cumsum(many * size**2)])
-    below = np.concatenate([[0.0], np.cumsum(many)])
-    small = np.searchsorted(size, step / np.sqrt(12.0))
-    error: Array = squares[small] + (below[-1] - below[small]) * step**2 / 12.0
-    return error
+def _exact_sum(values: Array) -> int:
+    """A sum of float64 values in units of 2**-1074."""
+    parts = (value.as_integer_ratio() for value in values.tolist())
+    return sum(n * ((1 << _LEAST_BIT) // d) for n, d in parts)
 
 
 def quant_of_range(
@@ -305,9 +196,3 @@ def quant_of_range(
 def _asymmetric(low: float, scale: float, dtype: DType) -> Quant:
     zero_point = round(dtype.low - low / scale)
     return Quant.per_tensor(scale, min(max(zero_point, dtype.low), dtype.high), dtype)
-
-
-OBSERVERS: Mapping[str, Observer] = MappingProxyType(
-    {"minmax": MinMax(), "percentile": Percentile(), "mse": Mse()}
-)
-"""Fresh observers by the name that users give."""

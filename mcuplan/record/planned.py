@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mcuplan.calibrate import Calibrated, Methods
 from mcuplan.facts import Note
 from mcuplan.importer import ImportedModel
 from mcuplan.ir.graph import Graph
@@ -32,7 +33,7 @@ class Request:
     real_layers: tuple[str, ...] = ()  # of an int8 model, by name, that compute in float32
     calibration: Path | None = None
     random_calibration: bool = False
-    observer: str = "minmax"  # a key of quant.observers.OBSERVERS
+    methods: Methods = field(default_factory=Methods)  # how ranges follow from the inputs
     headroom: float = 1.1  # factor by which observed ranges are widened, up to hard limits
     input_ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)  # by input
     io_layout: str = "model"  # or "nhwc": leading and trailing transposes are dropped
@@ -62,6 +63,7 @@ class Planned:
     notes: tuple[Note, ...]
     random_ranges: bool = False  # ranges of random inputs: the code is not for use
     calibrated: int = 0  # samples that ranges were observed on; 0: they come from elsewhere
+    calibration: Calibrated | None = None  # what the samples showed
 
     @property
     def lowered(self) -> Graph:

@@ -6,10 +6,14 @@ from __future__ import annotations
 import inspect
 
 import click
+import pytest
 
+from mcuplan.calibrate import Methods
 from mcuplan.cli._app import app
-from mcuplan.cli._options import FORMATS
-from mcuplan.quant.observers import OBSERVERS
+from mcuplan.cli._options import FORMATS, methods_of
+from mcuplan.config import parse_observer
+from mcuplan.errors import UsageError
+from mcuplan.quant.histogram import AUTO, METHODS
 from mcuplan.record import Request
 from mcuplan.report import format_names
 from mcuplan.schedule.kernels.objective import Aim, Objective
@@ -26,10 +30,27 @@ def test_formats_are_those_that_reports_have() -> None:
 
 
 def test_observers_are_those_that_calibration_has() -> None:
-    """Every observer can be asked for, and no other."""
-    kind = _option("observer").type
-    assert isinstance(kind, click.Choice)
-    assert sorted(OBSERVERS) == sorted(kind.choices)
+    """Every observer can be asked for, by both names of the option, and the help says which."""
+    option = _option("observers")
+    assert isinstance(option, click.Option)
+    assert ["--observer", "--calibration-method"] == option.opts
+    assert all(method in str(option.help) for method in (*METHODS, AUTO))
+    assert Request.__dataclass_fields__["methods"].default_factory() == methods_of([])
+
+
+def test_observers_are_given_for_all_tensors_and_by_name() -> None:
+    """A method for all tensors, others by name; of two for one the run is refused."""
+    given = [parse_observer(text) for text in ("mse", "a=b:0=percentile:99.9", "x=entropy")]
+    assert Methods("mse", {"a=b:0": "percentile:99.9", "x": "entropy"}) == methods_of(given)
+    with pytest.raises(UsageError, match="two observers for 'x': entropy and mse"):
+        methods_of([("x", "entropy"), ("x", "mse")])
+
+
+@pytest.mark.parametrize("text", ["", "kl", "x=auto", "=mse", "x=percentile:101", "percentile:nan"])
+def test_what_is_no_observer_is_refused(text: str) -> None:
+    """A method that there is not, one of no tensor, or trials for one tensor."""
+    with pytest.raises(ValueError, match=r"one of minmax|write NAME=METHOD"):
+        parse_observer(text)
 
 
 def test_efforts_are_those_of_planning() -> None:
@@ -51,5 +72,5 @@ def test_objectives_are_those_of_the_choice() -> None:
 def test_defaults_are_those_of_a_request() -> None:
     """A run without options is the run of a request without arguments."""
     made = inspect.signature(Request).parameters
-    names = ("observer", "headroom", "io_layout", "effort", "objective")
+    names = ("headroom", "io_layout", "effort", "objective")
     assert [made[name].default for name in names] == [_option(name).default for name in names]

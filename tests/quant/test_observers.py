@@ -12,20 +12,21 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from mcuplan.errors import ScaleError
-from mcuplan.quant.observers import (
-    FEW,
+from mcuplan.quant.histogram import (
+    METHODS,
+    Clipped,
+    Entropy,
     Histogram,
-    MinMax,
     Mse,
-    Observer,
     Percentile,
-    quant_of_range,
+    observer_named,
 )
+from mcuplan.quant.observers import FEW, MinMax, MovingAverage, Observer, quant_of_range
 
 FLOATS = st.floats(-(2.0**66), 2.0**66, width=32)
 ARRAYS = hnp.arrays(np.float32, st.integers(1, 60), elements=FLOATS)
-OBSERVERS = [MinMax(), Percentile(), Percentile(90.0), Mse()]
-NAMES = ["minmax", "percentile", "percentile 90", "mse"]
+NAMES = [*METHODS, "percentile:90"]
+OBSERVERS = [observer_named(name) for name in NAMES]
 
 
 @pytest.mark.parametrize("observer", OBSERVERS, ids=NAMES)
@@ -68,7 +69,7 @@ def test_percentile_drops_a_lone_outlier() -> None:
     """One value in 100,000 that is far out does not stretch the range; min-max follows it."""
     values = np.linspace(-1.0, 1.0, 100_000, dtype=np.float32)
     values[0] = 100.0
-    assert Percentile(99.9).updated(values).range()[1] < 1.1
+    assert Clipped(Percentile(99.9)).updated(values).range()[1] < 1.1
     assert 100.0 == MinMax().updated(values).range()[1]
 
 
@@ -76,7 +77,36 @@ def test_zeros_of_a_relu_do_not_move_the_clipping_point() -> None:
     """Exact zeros cost nothing on any grid, so the least error does not depend on them."""
     values = np.abs(np.random.default_rng(1).standard_normal(4096)).astype(np.float32)
     with_zeros = np.concatenate([values, np.zeros(100_000, np.float32)])
-    assert Mse().updated(values).range() == Mse().updated(with_zeros).range()
+    assert Clipped(Mse()).updated(values).range() == Clipped(Mse()).updated(with_zeros).range()
+
+
+@given(
+    values=hnp.arrays(np.float32, st.tuples(st.integers(1, 40), st.integers(1, 5)), elements=FLOATS)
+)
+def test_a_moving_average_is_the_mean_of_the_ends(values: np.ndarray) -> None:
+    """Of each sample the least and the largest value, averaged, whatever their magnitudes."""
+    low, high = MovingAverage().updated(values).range()
+    many = len(values)
+    assert math.fsum(values.min(axis=1).tolist()) / many == pytest.approx(low, rel=1e-12)
+    assert math.fsum(values.max(axis=1).tolist()) / many == pytest.approx(high, rel=1e-12)
+
+
+def test_entropy_clips_what_says_little() -> None:
+    """Of a bell with two far outliers the bell is kept; of evenly spread values, all of them."""
+    bell = np.random.default_rng(5).normal(size=100_000).astype(np.float32)
+    bell[:2] = -60.0, 60.0
+    low, high = Clipped(Entropy()).updated(bell).range()
+    assert -20.0 < low < -2.5
+    assert 2.5 < high < 20.0
+    even = np.linspace(-1.0, 1.0, 100_000, dtype=np.float32)
+    assert Clipped(Entropy()).updated(even).range() == pytest.approx((-1.0, 1.0), abs=0.03)
+
+
+@pytest.mark.parametrize("name", ["percentile:", "percentile:20", "minmax:3", "kl", "percentile:x"])
+def test_a_name_of_no_observer_is_refused(name: str) -> None:
+    """What users write is a method of the list, or a percentile from 50 to 100."""
+    with pytest.raises(ValueError, match="one of minmax"):
+        observer_named(name)
 
 
 @pytest.mark.parametrize("tail", [1.0, 30.0, 3000.0])
@@ -89,12 +119,12 @@ def test_mse_clips_no_worse_than_min_max(tail: float) -> None:
         quant = quant_of_range(observer.updated(values).range())
         return float(np.mean((quant.dequantize(quant.quantize(values)) - values) ** 2))
 
-    assert error(Mse()) <= error(MinMax()) * 1.02
+    assert error(Clipped(Mse())) <= error(MinMax()) * 1.02
 
 
 def test_nothing_seen_is_an_empty_range() -> None:
     """Before any value every observer answers (0, 0)."""
-    assert [(0.0, 0.0)] * 4 == [observer.range() for observer in OBSERVERS]
+    assert [(0.0, 0.0)] * len(OBSERVERS) == [observer.range() for observer in OBSERVERS]
 
 
 @pytest.mark.parametrize("observer", OBSERVERS, ids=NAMES)

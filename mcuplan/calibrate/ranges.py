@@ -1,0 +1,238 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Ranges by the methods asked for; of several, by the one that errs least on other samples."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+
+import numpy as np
+
+from mcuplan.calibrate.data import Data
+from mcuplan.calibrate.extremes import Extremes
+from mcuplan.calibrate.observe import ranges_of, seen_by
+from mcuplan.calibrate.progress import Bar, no_bar
+from mcuplan.calibrate.runtime import Runtime
+from mcuplan.calibrate.states import RuntimeStates
+from mcuplan.errors import McuplanError, Problems, UsageError, did_you_mean
+from mcuplan.exporter.onnx import to_onnx
+from mcuplan.ir.graph import Graph
+from mcuplan.ir.types import Array
+from mcuplan.passes.assign_grids import one_grid
+from mcuplan.quant.histogram import AUTO, METHODS, Clipped, observer_named
+from mcuplan.quant.observers import Observer, Range
+
+__all__ = ["Calibrated", "Methods", "Trial", "calibrate"]
+
+_OPTION = "--observer"
+_EVERY = 5  # samples, of which the last one is held back
+_FEWEST = 10  # samples of which some can be held back
+_TOGETHER = 16  # samples held at a time
+_MOST_DB = 200.0
+
+ToGrids = Callable[[Mapping[str, Range]], Graph]
+"""The graph with a grid for each range."""
+
+
+@dataclass(frozen=True, slots=True)
+class Methods:
+    """How ranges follow from values: one way for all tensors, others for some by name."""
+
+    usual: str = "minmax"
+    named: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A method, and what its ranges gave on the samples that were held back.
+
+    ``sqnr_db``: squares of the float model's outputs over those of the differences, at most 200.
+    """
+
+    observer: str
+    sqnr_db: float
+
+
+@dataclass(frozen=True, slots=True)
+class Calibrated:
+    """Samples, the ranges that they gave, and who set them.
+
+    ``held_back``: samples that ranges were not observed on. ``trials``: in the order in which
+    methods are preferred; none where none were compared.
+    """
+
+    data: Data
+    ranges: Mapping[str, Range]
+    observer: str
+    held_back: int = 0
+    trials: tuple[Trial, ...] = ()
+    extremes: Mapping[str, Extremes] = field(default_factory=dict)
+
+    @property
+    def samples(self) -> int:
+        """Samples that ranges were observed on."""
+        return self.data.samples - self.held_back
+
+
+def calibrate(
+    graph: Graph,
+    data: Data,
+    wanted: Sequence[str],
+    methods: Methods,
+    to_grids: ToGrids,
+    *,
+    widen: bool = False,
+    bar: Bar = no_bar,
+) -> Calibrated:
+    """Ranges of tensors over the samples.
+
+    Args:
+        graph: float, after the passes.
+        data: the samples.
+        wanted: tensors to observe.
+        methods: which observers.
+        to_grids: what is compared where the method is to be found.
+        widen: give what samples to come are expected to need.
+        bar: shows how far it is.
+
+    Raises:
+        UsageError, Problems: no tensor has a name that was asked for, or there are too few samples
+            to hold some back.
+        ScaleError: a tensor takes a value that is not finite.
+    """
+    named = _named(graph, methods.named)
+    usual = tuple(METHODS) if methods.usual == AUTO else (methods.usual,)
+    held = _held_back(graph, data.samples) if methods.usual == AUTO else frozenset[int]()
+    fresh = {name: _Seen.fresh((named[name],) if name in named else usual) for name in wanted}
+    with bar("observing ranges", data.samples - len(held)) as tick:
+        seen = seen_by(graph, data, fresh, lambda index: index not in held, tick)
+
+    def ranges(method: str) -> Mapping[str, Range]:
+        found = {n: each.observers.get(method) or each.only for n, each in seen.items()}
+        return ranges_of(graph, found, widen=widen)
+
+    trials: tuple[Trial, ...] = ()
+    if methods.usual == AUTO:
+        made = {method: to_grids(ranges(method)) for method in usual}
+        with bar("comparing observers", len(held)) as tick:
+            found = _output_errors(graph, made, data, held, tick)
+        trials = tuple(Trial(method, found[method]) for method in usual)
+    best = max(trials, key=lambda trial: trial.sqnr_db).observer if trials else methods.usual
+    extremes = {name: each.extremes for name, each in seen.items()}
+    return Calibrated(data, ranges(best), best, len(held), trials, MappingProxyType(extremes))
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """Everything that is asked of one tensor; rules that clip share a histogram."""
+
+    observers: Mapping[str, Observer]
+    extremes: Extremes = field(default_factory=Extremes)
+
+    @classmethod
+    def fresh(cls, methods: Iterable[str]) -> _Seen:
+        return cls(MappingProxyType({name: observer_named(name) for name in methods}))
+
+    @property
+    def only(self) -> Observer:
+        return next(iter(self.observers.values()))
+
+    def updated(self, values: Array) -> _Seen:
+        """See Sees."""
+        found: dict[str, Observer] = {}
+        shared = None
+        for name, each in self.observers.items():
+            if isinstance(each, Clipped):
+                shared = shared or each.histogram.updated(values)
+                found[name] = replace(each, histogram=shared)
+            else:
+                found[name] = each.updated(values)
+        return _Seen(MappingProxyType(found), self.extremes.updated(values))
+
+
+def _named(graph: Graph, asked: Mapping[str, str]) -> Mapping[str, str]:
+    """The method of each tensor that was asked for by its name, or by that of its layer.
+
+    Tensors that share a grid share it.
+    """
+    by_name: dict[str, tuple[str, ...]] = {}
+    for node in graph.nodes:
+        by_name.setdefault(graph.node_name(node), node.outputs)
+    for name, tensor in graph.tensors.items():
+        if tensor.data is None:
+            by_name[graph.tensor_name(name)] = (name,)
+    by_name.update({port.name: (port.tensor,) for port in (*graph.inputs, *graph.outputs)})
+    together = one_grid(graph)
+    wrong: list[McuplanError] = []
+    found: dict[str, str] = {}
+    for name, method in asked.items():
+        if name not in by_name:
+            hint = did_you_mean(name, by_name)
+            wrong.append(UsageError(f"no tensor or layer named {name!r}", _OPTION, hint))
+            continue
+        for tensor in by_name[name]:
+            others = {found.setdefault(each, method) for each in together.get(tensor, [])}
+            if others - {method}:
+                what = f"{name!r} lies on a grid with tensors that have another observer"
+                wrong.append(UsageError(what, _OPTION, "name one of them"))
+    Problems.raise_if_any(wrong)
+    return found
+
+
+def _held_back(graph: Graph, samples: int) -> frozenset[int]:
+    """Every fifth sample; of a sequence, whose calls go on from one another, the last fifth.
+
+    Raises:
+        UsageError: there are too few.
+    """
+    if samples < _FEWEST:
+        what = f"{samples} samples are too few to compare observers on some of them"
+        raise UsageError(what, f"{_OPTION} {AUTO}", f"give {_FEWEST} or more, or name one")
+    if graph.states:
+        return frozenset(range(samples - samples // _EVERY, samples))
+    return frozenset(range(_EVERY - 1, samples, _EVERY))
+
+
+def _output_errors(
+    graph: Graph,
+    made: Mapping[str, Graph],
+    data: Data,
+    held: frozenset[int],
+    tick: Callable[[int], object],
+) -> Mapping[str, float]:
+    """Signal to noise of each graph's outputs against those of the float one, in dB."""
+    floating, others = _Run(graph), {name: _Run(each) for name, each in made.items()}
+    ports = [k for k, port in enumerate(graph.outputs) if not port.state]
+    signal, noise = np.zeros(len(ports)), {name: np.zeros(len(ports)) for name in made}
+    for start, part in data.parts(_TOGETHER):
+        for index in (i for i in range(part.samples) if start + i in held):
+            feeds = part.feeds(graph.app_inputs, index)
+            theirs = floating.outputs(feeds, ports)
+            signal += [float(np.square(each).sum()) for each in theirs]
+            for name, run in others.items():
+                pairs = zip(theirs, run.outputs(feeds, ports), strict=True)
+                noise[name] += [float(np.square(a - b).sum()) for a, b in pairs]
+            tick(1)
+    return {name: _decibels(signal, each) for name, each in noise.items()}
+
+
+def _decibels(signal: Array, noise: Array) -> float:
+    """Of outputs, each on its own scale, together."""
+    share = float(np.mean(noise / np.where(signal > 0, signal, 1.0)))
+    return round(min(-10 * math.log10(share), _MOST_DB), 2) if share > 0 else _MOST_DB
+
+
+class _Run:
+    """A graph in the runtime, as it is written: machines agree on what it gives."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._runtime = Runtime(to_onnx(graph, qdq=True).SerializeToString(), optimize=False)
+        self._states = RuntimeStates(graph)
+
+    def outputs(self, feeds: Mapping[str, Array], wanted: Sequence[int]) -> list[Array]:
+        """Real values of the outputs wanted for one sample."""
+        values = self._runtime.run({**feeds, **self._states.feeds})
+        self._states.update(values)
+        return [values[k].astype(np.float64) for k in wanted]
