@@ -172,8 +172,8 @@ def _named(graph: Graph, asked: Mapping[str, str]) -> Mapping[str, str]:
             hint = did_you_mean(name, by_name)
             wrong.append(UsageError(f"no tensor or layer named {name!r}", _OPTION, hint))
             continue
-        for tensor in by_name[name]:
-            others = {found.setdefault(each, method) for each in together.get(tensor, [])}
+        for own in by_name[name]:
+            others = {found.setdefault(each, method) for each in together.get(own, ())}
             if others - {method}:
                 what = f"{name!r} lies on a grid with tensors that have another observer"
                 wrong.append(UsageError(what, _OPTION, "name one of them"))
