@@ -4,8 +4,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,17 +14,16 @@ from mcuplan.cli import _options
 from mcuplan.cli._console import Outputs, log, progress, reported
 from mcuplan.cli._files import check_writable, write_file, write_tree
 from mcuplan.cli._options import MODEL, outputs_of
+from mcuplan.cli._request import quantizing, request_of
 from mcuplan.errors import UsageError
 
 if TYPE_CHECKING:
     from mcuplan.calibrate import Calibrated
-    from mcuplan.ir.graph import Graph
     from mcuplan.passes.assign_grids import Grids
-    from mcuplan.record import Against, Budget, Evidence, Limits, Planned, Request
+    from mcuplan.record import Against, Budget, Evidence, Limits, Planned
     from mcuplan.schedule.explore.variants import Explored
-    from mcuplan.targets import Target
 
-__all__ = ["COMMANDS", "with_backend"]
+__all__ = ["COMMANDS"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,95 +48,6 @@ def _asked(options: dict[str, Any]) -> _Asked:
     file = options.pop("baseline")
     baseline = Against(file.name, read_report(file)) if file is not None else None
     return _Asked(limits, baseline, outputs_of(options))
-
-
-def _request(model: Path, options: dict[str, Any]) -> Request:
-    """The request for the pipeline; options that it does not have yet are refused."""
-    from mcuplan.ir.types import DType
-    from mcuplan.record import Request
-    from mcuplan.schedule.program import Sharing
-    from mcuplan.targets import load_target
-
-    if options["target"] is None:
-        hint = "--target nucleo-l4r5zi, or `mcuplan targets list`"
-        raise UsageError("no target is given", "", hint)
-    if options["max_row_latency"] is not None and options["streaming"] != "input":
-        raise UsageError("--max-row-latency: no rows are fed", "", "--streaming input")
-    data = options["calibration"]
-    after = options["dump_after"]
-    return Request(
-        model=model,
-        target=with_backend(load_target(options["target"]), options["backend"]),
-        dims=_options.dims_of(options["dims"]),
-        cuts=tuple(options["cuts"]),
-        states=tuple(options["states"]),
-        dtype=DType.named(options["dtype"]),
-        real_layers=tuple(name for name, _ in options["layer_dtypes"]),
-        calibration=Path(data) if data not in (None, "random") else None,
-        random_calibration=data == "random",
-        methods=_options.methods_of(options["observers"]),
-        headroom=options["headroom"],
-        input_ranges=_ranges(options["input_ranges"]),
-        io_layout=options["io_layout"],
-        keep_dead=options["keep_dead_channels"],
-        sharing=Sharing(
-            keep_inputs=options["keep_input"],
-            keep_outputs=options["keep_output"],
-        ),
-        effort=options["effort"],
-        ram_limit=options["max_ram"],
-        flash_limit=options["max_flash"],
-        row_limit_s=options["max_row_latency"],
-        objective=options["objective"],
-        streaming=options["streaming"],
-        dump_after=_dumper(after) if after else None,
-    )
-
-
-def _ranges(
-    given: Sequence[tuple[str, tuple[float, float]]],
-) -> dict[str, tuple[float, float]]:
-    """Stated ranges by input.
-
-    Raises:
-        UsageError: one input has two.
-    """
-    found: dict[str, tuple[float, float]] = {}
-    for name, ends in given:
-        if found.setdefault(name, ends) != ends:
-            who = f"input {name!r}" if name else "the input"
-            raise UsageError(f"two ranges for {who}", "--input-range", "state one")
-    return found
-
-
-def with_backend(target: Target, asked: str) -> Target:
-    """The target with the kernel set asked for, or all that its core runs."""
-    from mcuplan.backends import backend_kernels
-
-    names = ("auto", "c99", *backend_kernels())
-    if asked not in names:
-        raise UsageError(f"no backend named {asked}", "--backend", f"one of {', '.join(names)}")
-    has = set(target.features)
-    if asked in backend_kernels() and not any(k.requires <= has for k in backend_kernels()[asked]):
-        what = f"{target.name} ({target.core}) runs no kernel of {asked}"
-        raise UsageError(what, "--backend", "--backend c99")
-    return replace(target, backend=asked)
-
-
-def _dumper(wanted: str) -> Any:
-    """Prints the graph on stderr whenever the pass ``wanted`` changed something."""
-    from mcuplan.ir.text import dump
-    from mcuplan.passes import PIPELINE
-
-    names = [*(apply.__name__ for apply in PIPELINE), "remove_dead_channels"]
-    if wanted not in names:
-        raise UsageError(f"no pass named {wanted}", "--dump-after", f"one of {', '.join(names)}")
-
-    def show(name: str, graph: Graph) -> None:
-        if name == wanted:
-            log(dump(graph).rstrip("\n"))
-
-    return show
 
 
 def _default_name(model: Path, given: str | None) -> str:
@@ -176,7 +85,7 @@ def check(model: Path, build: bool, **options: Any) -> int:
         from mcuplan import pipeline
         from mcuplan.schedule.explore.variants import Explored, less_ram
 
-        planned = pipeline.plan(_request(model, options), sizes_only=True)
+        planned = pipeline.plan(request_of(model, options), sizes_only=True)
         evidence = None
         if build:
             from mcuplan.prove.verification import measure
@@ -214,7 +123,7 @@ def plan(model: Path, frontier: bool, **options: Any) -> int:
             levels_of,
         )
 
-        planned = pipeline.plan(_request(model, options), sizes_only=True)
+        planned = pipeline.plan(request_of(model, options), sizes_only=True)
         kept = _kept(model, planned)
         explored = Explored(
             levels_of(planned),
@@ -230,46 +139,17 @@ def plan(model: Path, frontier: bool, **options: Any) -> int:
 
 @click.command()
 @MODEL
-@_options.calibration
-@_options.observer
-@_options.headroom
-@_options.input_range
-@_options.dim
-@_options.cut_output
-@_options.state
+@_options.ranging
 @click.option("--output", "-o", type=_options.FILE, required=True, help="QDQ model to write.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
-def quantize(
-    model: Path,
-    calibration: str | None,
-    observers: tuple[tuple[str, str], ...],
-    headroom: float,
-    input_ranges: tuple[tuple[str, tuple[float, float]], ...],
-    dims: tuple[tuple[str, int], ...],
-    cuts: tuple[str, ...],
-    states: tuple[tuple[str, str], ...],
-    output: Path,
-    quiet: bool,
-) -> int:
+def quantize(model: Path, output: Path, quiet: bool, **options: Any) -> int:
     """Write the integer model as QDQ ONNX that any runtime loads."""
     from mcuplan import pipeline
     from mcuplan.exporter.onnx import to_onnx
-    from mcuplan.record import Request
     from mcuplan.targets import load_target
 
     check_writable(output, model)
-    request = Request(
-        model=model,
-        target=load_target("cortex-m4"),  # no target has a say in grids
-        dims=_options.dims_of(dims),
-        cuts=cuts,
-        states=states,
-        calibration=Path(calibration) if calibration not in (None, "random") else None,
-        random_calibration=calibration == "random",
-        methods=_options.methods_of(observers),
-        headroom=headroom,
-        input_ranges=_ranges(input_ranges),
-    )
+    request = quantizing(model, load_target("cortex-m4"), options)  # no target has a say in grids
     _, floating = pipeline.simplify(request)
     grids, seen = pipeline.quantize(request, floating)
     write_file(output, to_onnx(grids.graph, qdq=True).SerializeToString(deterministic=True))
@@ -305,7 +185,7 @@ def generate(model: Path, output: Path, **options: Any) -> int:
         from mcuplan import pipeline
         from mcuplan.report import render
 
-        planned = pipeline.plan(_request(model, options))
+        planned = pipeline.plan(request_of(model, options))
         bundle = pipeline.generate(planned, _default_name(model, options["name"]))
         budget = _report("generate", asked, planned, _kept(model, planned))
         files = {Path(name): text.encode("utf-8") for name, text in bundle.files.items()}
@@ -363,7 +243,7 @@ def verify(
         from mcuplan.prove.verification import Wanted
         from mcuplan.prove.verification import verify as run
 
-        request = _request(model, options)
+        request = request_of(model, options)
         planned = pipeline.plan(request)
         where = places or ("host", "emulator")
         wanted = Wanted(_default_name(model, options["name"]), inputs, where, samples, min_sqnr)

@@ -186,6 +186,7 @@ keep_output = _option(
 backend = _option(
     "--backend", default="auto", show_default=True, help="One kernel set beside c99, or all."
 )
+ranging = _stack([calibration, observer, headroom, input_range, dim, cut_output, state])
 modelling = _stack(
     [
         target,

@@ -16,8 +16,8 @@ import click
 from mcuplan.cli import _options
 from mcuplan.cli._console import log, print_errors, say
 from mcuplan.cli._files import write_file
-from mcuplan.cli._models import with_backend
 from mcuplan.cli._options import MODEL
+from mcuplan.cli._request import with_backend
 from mcuplan.errors import EXIT_FITS, EXIT_OVER, McuplanError, Problems, UsageError, did_you_mean
 
 if TYPE_CHECKING:

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From options to what is asked of the pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mcuplan.cli import _options
+from mcuplan.cli._console import log
+from mcuplan.errors import UsageError
+
+if TYPE_CHECKING:
+    from mcuplan.ir.graph import Graph
+    from mcuplan.record import Request
+    from mcuplan.targets import Target
+
+__all__ = ["quantizing", "request_of", "with_backend"]
+
+
+def request_of(model: Path, options: dict[str, Any]) -> Request:
+    """What the options of ``modelling`` and ``budgets`` ask for.
+
+    Raises:
+        UsageError: options that do not go together.
+    """
+    from mcuplan.ir.types import DType
+    from mcuplan.schedule.program import Sharing
+    from mcuplan.targets import load_target
+
+    if options["target"] is None:
+        hint = "--target nucleo-l4r5zi, or `mcuplan targets list`"
+        raise UsageError("no target is given", "", hint)
+    if options["max_row_latency"] is not None and options["streaming"] != "input":
+        raise UsageError("--max-row-latency: no rows are fed", "", "--streaming input")
+    after = options["dump_after"]
+    target = with_backend(load_target(options["target"]), options["backend"])
+    return replace(
+        quantizing(model, target, options),
+        dtype=DType.named(options["dtype"]),
+        real_layers=tuple(name for name, _ in options["layer_dtypes"]),
+        io_layout=options["io_layout"],
+        keep_dead=options["keep_dead_channels"],
+        sharing=Sharing(
+            keep_inputs=options["keep_input"],
+            keep_outputs=options["keep_output"],
+        ),
+        effort=options["effort"],
+        ram_limit=options["max_ram"],
+        flash_limit=options["max_flash"],
+        row_limit_s=options["max_row_latency"],
+        objective=options["objective"],
+        streaming=options["streaming"],
+        dump_after=_dumper(after) if after else None,
+    )
+
+
+def quantizing(model: Path, target: Target, options: dict[str, Any]) -> Request:
+    """What the options of ``ranging`` ask for."""
+    from mcuplan.record import Request
+
+    data = options["calibration"]
+    return Request(
+        model=model,
+        target=target,
+        dims=_options.dims_of(options["dims"]),
+        cuts=tuple(options["cuts"]),
+        states=tuple(options["states"]),
+        calibration=Path(data) if data not in (None, "random") else None,
+        random_calibration=data == "random",
+        methods=_options.methods_of(options["observers"]),
+        headroom=options["headroom"],
+        input_ranges=_ranges(options["input_ranges"]),
+    )
+
+
+def _ranges(
+    given: Sequence[tuple[str, tuple[float, float]]],
+) -> dict[str, tuple[float, float]]:
+    """Stated ranges by input.
+
+    Raises:
+        UsageError: one input has two.
+    """
+    found: dict[str, tuple[float, float]] = {}
+    for name, ends in given:
+        if found.setdefault(name, ends) != ends:
+            who = f"input {name!r}" if name else "the input"
+            raise UsageError(f"two ranges for {who}", "--input-range", "state one")
+    return found
+
+
+def with_backend(target: Target, asked: str) -> Target:
+    """The target with the kernel set asked for, or all that its core runs."""
+    from mcuplan.backends import backend_kernels
+
+    names = ("auto", "c99", *backend_kernels())
+    if asked not in names:
+        raise UsageError(f"no backend named {asked}", "--backend", f"one of {', '.join(names)}")
+    has = set(target.features)
+    if asked in backend_kernels() and not any(k.requires <= has for k in backend_kernels()[asked]):
+        what = f"{target.name} ({target.core}) runs no kernel of {asked}"
+        raise UsageError(what, "--backend", "--backend c99")
+    return replace(target, backend=asked)
+
+
+def _dumper(wanted: str) -> Any:
+    """Prints the graph on stderr whenever the pass ``wanted`` changed something."""
+    from mcuplan.ir.text import dump
+    from mcuplan.passes import PIPELINE
+
+    names = [*(apply.__name__ for apply in PIPELINE), "remove_dead_channels"]
+    if wanted not in names:
+        raise UsageError(f"no pass named {wanted}", "--dump-after", f"one of {', '.join(names)}")
+
+    def show(name: str, graph: Graph) -> None:
+        if name == wanted:
+            log(dump(graph).rstrip("\n"))
+
+    return show
