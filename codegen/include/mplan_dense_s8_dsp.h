@@ -14,15 +14,17 @@ extern "C" {
 #endif
 
 /*
- * packed: for each four outputs a, b, c, d
- *   2 words                 bias of a and c (the input zero point is in every bias)
- *   (in_c + 1) / 2 times 2  two taps of 256 * b + a as int16, the same of 256 * d + c; taps four at
- *                           a time as {0, 2}, {1, 3}, of a rest {0}, {0, 1} or {0, 1}, {2}
- *   2 words                 bias of b and d
- *   4 words                 multipliers, 0 <= multiplier < 2^31
- * What fills up the last four is 0. From the sums over 256 * b + a the sum of a is subtracted; the
- * generator has proved that what is left, and every accumulator shifted by its pre_shift, stays in
- * int32.
+ * packed: for each eight outputs a to h, at last for four of them where no more are left
+ *   4 words    bias of a, c, e, g (the input zero point is in every bias) - crossed
+ *   in_c / 4 times, for each of the pairs (a, b) to (g, h)
+ *     2 words  taps {0, 2} and {1, 3} of four, of 256 * b + a as int16
+ *   rest times {0}, {0, 1} or {0, 1}, {2}
+ *     4 words  two taps of 256 * b + a, of each pair
+ *   4 words    bias of b, d, f, h + crossed / 256, rounded up
+ *   8 words    multipliers, 0 <= multiplier < 2^31
+ * crossed is the sum of w0 * w1 + w2 * w3 of all fours of a, of c and so on. What fills up the last
+ * four is 0. From the sums over 256 * b + a the sum of a is subtracted; the generator has proved
+ * that what is left, and every accumulator shifted by its pre_shift, stays in int32.
  */
 typedef struct {
     mplan_rows_t in_rows;

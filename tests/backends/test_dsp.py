@@ -195,9 +195,10 @@ def test_dense(tmp_path: Path, arm_gcc: str, qemu: str) -> None:
     """Any number of inputs and outputs, one pixel or rows of pixels, gives every byte."""
     program = BoardProgram(3)
     shapes = [
-        ((1, n), m) for n, m in [(1, 1), (3, 4), (4, 5), (34, 8), (67, 3), (128, 12), (35, 7)]
+        ((1, n), m)
+        for n, m in [(1, 1), (3, 4), (4, 5), (34, 8), (67, 3), (128, 12), (35, 7), (49, 23)]
     ]
-    for shape, outputs in [*shapes, ((1, 3, 9), 6), ((1, 2, 3, 5), 4)]:
+    for shape, outputs in [*shapes, ((1, 3, 9), 14), ((1, 2, 3, 5), 4)]:
         for real in (0.0, 2.5):
             act = (-40.0, 60.0) if outputs % 2 else (-INF, INF)
             sig = layer(Dense(act), program.rng, shape, (outputs, shape[-1]), real=real)
@@ -316,3 +317,8 @@ def test_words_that_do_not_exist_are_refused() -> None:
     large = layer(Dense(), rng, (1, 600), (4, 600))
     large.constant(1)[1] = 127
     assert supporting(KERNELS, DENSE, large) is None
+    split = layer(Dense(), rng, (1, 516), (4, 516))
+    split.constant(1)[1], split.constant(1)[0] = 127, 0
+    assert supporting(KERNELS, DENSE, replace(split)) is not None
+    split.constant(1)[0] = 127  # products of weights with weights push the difference out
+    assert supporting(KERNELS, DENSE, replace(split)) is None

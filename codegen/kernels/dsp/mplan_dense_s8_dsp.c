@@ -3,87 +3,147 @@
 
 #include "mplan_dense_s8_dsp.h"
 
-/* What `fours` reads. Its offsets stand in the assembly. */
+/* What `eights` and `fours` read. Its offsets stand in the assembly. */
 typedef struct {
     const int8_t *in;         /*  0 */
     uint32_t entry;           /*  4: bytes of code to skip; then the address to enter */
-    const int8_t *in_end;     /*  8: of the inputs that come four at a time */
+    uint32_t crossed;         /*  8: sum of x0 * x1 + x2 * x3 of each four inputs */
     const uint32_t *rest_end; /* 12 */
-    const uint8_t *pre_shift; /* 16: NULL: none */
+    const uint8_t *pre_shift; /* 16: NULL: none; moves on */
     int32_t zero_point;       /* 20 */
-    int8_t *out;              /* 24: moves on */
-    const int32_t *end;       /* 28: of the packed outputs */
-    uint32_t rest[2];         /* 32: the last one to three inputs, widened */
+    const int8_t *in_end;     /* 24: of the inputs that come four at a time */
+    int8_t *out;              /* 28 */
+    const int32_t *end;       /* 32: of the packed outputs */
+    uint32_t rest[2];         /* 36: the last one to three inputs, widened */
 } job_t;
 MPLAN_STATIC_ASSERT(job_as_in_assembly,
                     MPLAN_AT(job_t, in, 0U) && MPLAN_AT(job_t, entry, 4U) &&
-                    MPLAN_AT(job_t, in_end, 8U) && MPLAN_AT(job_t, rest_end, 12U) &&
+                    MPLAN_AT(job_t, crossed, 8U) && MPLAN_AT(job_t, rest_end, 12U) &&
                     MPLAN_AT(job_t, pre_shift, 16U) && MPLAN_AT(job_t, zero_point, 20U) &&
-                    MPLAN_AT(job_t, out, 24U) && MPLAN_AT(job_t, end, 28U) &&
-                    MPLAN_AT(job_t, rest, 32U));
+                    MPLAN_AT(job_t, in_end, 24U) && MPLAN_AT(job_t, out, 28U) &&
+                    MPLAN_AT(job_t, end, 32U) && MPLAN_AT(job_t, rest, 36U));
 
-#define UNROLL 8
-#define STEP_BYTES 76 /* of code */
+#define EIGHT_STEPS 4 /* of the loop, and bytes of code of one */
+#define EIGHT_BYTES 112
+#define FOUR_STEPS 2
+#define FOUR_BYTES 56
 
 /*
- * One pixel by four outputs at a time, until job->end.
+ * Four taps of two outputs a and b: seven instructions for eight multiply-accumulates.
  *
- * A step does 16 multiply-accumulates in 20 cycles: five loads in a row (6 cycles), two sign
- * extensions of four inputs, eight dual multiplies, four sign extensions. A weight word holds two
- * taps of 256 * b + a. As it is, it adds to the sum of 256 * b + a (r5, and r7 for c, d); its low
- * bytes extended, to the sum of a (r4, r6). The sum of b is their difference / 256, exactly:
- * wrapping does not matter.
+ * A word holds two taps of 256 * b + a, {0, 2} or {1, 3}. As they are, they add to the sum of
+ * 256 * b + a. The sum of a comes by half as many products, Winograd's inner product:
+ *   (x1 + a0) * (x0 + a1) = x0 * a0 + x1 * a1 + x0 * x1 + a0 * a1
+ * and the extension of a's byte does the addition. x0 * x1 is summed once per pixel, a0 * a1 stands
+ * in the bias. The sum of b is the difference / 256; wrapping does not matter.
  *
- * The loop of 8 steps is entered in its middle where the number of steps is no multiple of 8.
+ * Source: Winograd 1968, A New Algorithm for Inner Product.
  */
+#define PAIR(even, odd, a, ab)                                                                     \
+    "smlad " ab ", " even ", r2, " ab "; smlad " ab ", " odd ", r3, " ab "\n"                      \
+    "sxtab16 " even ", r3, " even "; sxtab16 " odd ", r2, " odd "\n"                               \
+    "smlad " a ", " even ", " odd ", " a "\n"
+/* One or two taps of two outputs. */
+#define REST(word, a, ab)                                                                          \
+    "smlad " ab ", " word ", r2, " ab "; sxtb16 " word ", " word "\n"                              \
+    "smlad " a ", " word ", r2, " a "\n"
+/* Both sums apart; word: bias of b. */
+#define PART(word, a, ab) "sub " ab ", " ab ", " a "; add " ab ", " word ", " ab ", asr #8\n"
+#define BEGIN                                                                                      \
+    "push {r4-r11, lr}\n"                                                                          \
+    "ldr r2, [r1, #4]; adr r3, 2f; add r2, r2, r3; orr r2, r2, #1; str r2, [r1, #4]\n"             \
+    "add r2, r1, #24; ldmia r2, {r2-r4}; push {r1-r4}; mov r1, r0\n"
+#define ONE_OUT(sum) "ssat " sum ", #8, " sum "; strb " sum ", [r0], #1\n"
+#define TWO_SHIFTED(a, b)                                                                          \
+    "ldrb r12, [r2], #1; ldrb lr, [r2], #1; lsl " a ", " a ", r12; lsl " b ", " b ", lr\n"
+
+/*
+ * One pixel by eight outputs at a time, until job->end. A step of four taps does 32
+ * multiply-accumulates in 36 cycles: five groups of loads (13 cycles, 4 words of them by one
+ * address each), three extensions, 20 of PAIR.
+ *
+ * The loop is entered in its middle where the number of steps is no multiple of EIGHT_STEPS.
+ */
+static MPLAN_NAKED void eights(
+    __attribute__((unused)) const int32_t *packed, __attribute__((unused)) job_t *job)
+{
+    __asm volatile(
+        BEGIN
+        ".balign 4\n"
+        "1:\n"
+        "ldr r12, [sp]; ldmia r1!, {r5, r7, r9, r11}; ldmia r12, {r0, r2, r3}\n"
+        "sub r4, r5, r3; sub r6, r7, r3; sub r8, r9, r3; sub r10, r11, r3; bx r2\n"
+        ".balign 4\n"
+        "2:\n"
+        ".rept 4\n"
+        "ldr.w r2, [r0], #4; ldr.w r12, [r1], #4; ldr.w lr, [r1], #4\n"
+        "sxtb16 r3, r2, ror #8; sxtb16 r2, r2\n"
+        PAIR("r12", "lr", "r4", "r5")
+        "ldmia.w r1!, {r12, lr}\n" PAIR("r12", "lr", "r6", "r7")
+        "ldmia.w r1!, {r12, lr}\n" PAIR("r12", "lr", "r8", "r9")
+        "ldmia.w r1!, {r12, lr}\n" PAIR("r12", "lr", "r10", "r11")
+        ".endr\n" MPLAN_CODE_BYTES("2b", EIGHT_STEPS * EIGHT_BYTES)
+        "ldr r2, [sp, #4]; cmp r0, r2; bne.w 2b\n"
+        "ldr r0, [sp]; ldr r3, [r0, #12]; add r0, r0, #36; cmp r0, r3; beq 4f\n"
+        "3:\n"
+        "ldr r2, [r0], #4; ldmia r1!, {r12, lr}\n" REST("r12", "r4", "r5") REST("lr", "r6", "r7")
+        "ldmia r1!, {r12, lr}\n" REST("r12", "r8", "r9") REST("lr", "r10", "r11")
+        "cmp r0, r3; bne 3b\n"
+        "4:\n"
+        "ldr r3, [sp]; ldr r0, [sp, #8]; ldr r2, [r3, #16]; ldr r3, [r3, #20]\n"
+        "ldmia r1!, {r12, lr}\n"
+        PART("r12", "r4", "r5") PART("lr", "r6", "r7")
+        "ldmia r1!, {r12, lr}\n" PART("r12", "r8", "r9") PART("lr", "r10", "r11")
+        "cmp r2, #0; bne 6f\n"
+        "5:\n" /* requantize: sum * multiplier, its high word rounded, onto the zero point */
+        "ldmia r1!, {r2, r12, lr}\n"
+        "smmlar r4, r4, r2, r3; smmlar r5, r5, r12, r3; smmlar r6, r6, lr, r3\n"
+        "ldmia r1!, {r2, r12, lr}\n"
+        "smmlar r7, r7, r2, r3; smmlar r8, r8, r12, r3; smmlar r9, r9, lr, r3\n"
+        "ldmia r1!, {r2, r12}; smmlar r10, r10, r2, r3; smmlar r11, r11, r12, r3\n"
+        "ldr r2, [sp, #12]\n"
+        ONE_OUT("r4") ONE_OUT("r5") ONE_OUT("r6") ONE_OUT("r7")
+        ONE_OUT("r8") ONE_OUT("r9") ONE_OUT("r10") ONE_OUT("r11")
+        "str r0, [sp, #8]; cmp r1, r2; bne.w 1b\n"
+        "add sp, sp, #16; pop {r4-r11, pc}\n"
+        "6:\n" /* left shifts */
+        TWO_SHIFTED("r4", "r5") TWO_SHIFTED("r6", "r7") TWO_SHIFTED("r8", "r9")
+        TWO_SHIFTED("r10", "r11")
+        "ldr r12, [sp]; str r2, [r12, #16]; b 5b\n");
+}
+
+/* One pixel by the last four outputs: 16 multiply-accumulates in 19 cycles. */
 static MPLAN_NAKED void fours(
     __attribute__((unused)) const int32_t *packed, __attribute__((unused)) job_t *job)
 {
     __asm volatile(
-        "push {r4-r11, lr}\n"
-        "ldr r2, [r1, #4]; adr r3, 2f; add r2, r2, r3; orr r2, r2, #1\n"
-        "str r2, [r1, #4]; mov r11, r1; mov r1, r0\n"
-        "1:\n" /* four outputs */
-        "ldr r0, [r11]; ldr r2, [r11, #4]; ldr r10, [r11, #8]; ldmia r1!, {r4, r6}\n"
-        "mov r5, r4; mov r7, r6; bx r2\n"
+        BEGIN
+        "ldr r12, [sp]; ldmia r1!, {r5, r7}; ldmia r12, {r0, r2, r3}\n"
+        "sub r4, r5, r3; sub r6, r7, r3; bx r2\n"
         ".balign 4\n"
         "2:\n"
-        ".rept 8\n"
-        "ldr.w r2, [r0], #4\n"
-        "ldr.w r3, [r1], #4; ldr.w r12, [r1], #4; ldr.w lr, [r1], #4; ldr.w r8, [r1], #4\n"
-        "sxtb16 r9, r2; sxtb16 r2, r2, ror #8\n"
-        "smlad r5, r3, r9, r5; smlad r7, r12, r9, r7\n"
-        "sxtb16 r3, r3; sxtb16 r12, r12\n"
-        "smlad r4, r3, r9, r4; smlad r6, r12, r9, r6\n"
-        "smlad r5, lr, r2, r5; smlad r7, r8, r2, r7\n"
-        "sxtb16 lr, lr; sxtb16 r8, r8\n"
-        "smlad r4, lr, r2, r4; smlad r6, r8, r2, r6\n"
-        ".endr\n" MPLAN_CODE_BYTES("2b", UNROLL * STEP_BYTES)
-        "cmp r0, r10; bne.w 2b\n"
-        "ldr r2, [r11, #12]; add r0, r11, #32; cmp r0, r2; beq 4f\n"
-        "3:\n" /* the rest */
-        "ldr r8, [r0], #4; ldr r3, [r1], #4; ldr r12, [r1], #4\n"
-        "smlad r5, r3, r8, r5; smlad r7, r12, r8, r7\n"
-        "sxtb16 r3, r3; sxtb16 r12, r12\n"
-        "smlad r4, r3, r8, r4; smlad r6, r12, r8, r6\n"
-        "cmp r0, r2; bne 3b\n"
+        ".rept 2\n"
+        "ldr.w r2, [r0], #4; sxtb16 r3, r2, ror #8; sxtb16 r2, r2\n"
+        "ldmia.w r1!, {r8, r9, r12, lr}\n"
+        PAIR("r8", "r9", "r4", "r5") PAIR("r12", "lr", "r6", "r7")
+        ".endr\n" MPLAN_CODE_BYTES("2b", FOUR_STEPS * FOUR_BYTES)
+        "ldr r2, [sp, #4]; cmp r0, r2; bne.w 2b\n"
+        "ldr r0, [sp]; ldr r3, [r0, #12]; add r0, r0, #36; cmp r0, r3; beq 4f\n"
+        "3:\n"
+        "ldr r2, [r0], #4; ldmia r1!, {r12, lr}\n" REST("r12", "r4", "r5") REST("lr", "r6", "r7")
+        "cmp r0, r3; bne 3b\n"
         "4:\n"
-        "ldr r2, [r11, #16]; ldmia r1!, {r3, r12}\n"
-        "sub r5, r5, r4; add r5, r3, r5, asr #8; sub r7, r7, r6; add r7, r12, r7, asr #8\n"
-        "cmp r2, #0; bne 6f\n"
-        "5:\n" /* requantize: sum * multiplier, its high word rounded, onto the zero point */
-        "ldr r8, [r11, #20]; ldr r0, [r11, #24]; ldr r9, [r11, #28]\n"
-        "ldmia r1!, {r2, r3, r12, lr}\n"
-        "smmlar r4, r4, r2, r8; smmlar r5, r5, r3, r8\n"
-        "smmlar r6, r6, r12, r8; smmlar r7, r7, lr, r8\n"
-        "ssat r4, #8, r4; ssat r5, #8, r5; ssat r6, #8, r6; ssat r7, #8, r7\n"
-        "strb r4, [r0], #1; strb r5, [r0], #1; strb r6, [r0], #1; strb r7, [r0], #1\n"
-        "str r0, [r11, #24]; cmp r1, r9; bne.w 1b\n"
-        "pop {r4-r11, pc}\n"
-        "6:\n" /* left shifts of four outputs */
-        "ldrb r3, [r2], #1; ldrb r12, [r2], #1; ldrb lr, [r2], #1; ldrb r8, [r2], #1\n"
-        "lsl r4, r4, r3; lsl r5, r5, r12; lsl r6, r6, lr; lsl r7, r7, r8\n"
-        "str r2, [r11, #16]; b 5b\n");
+        "ldr r3, [sp]; ldr r0, [sp, #8]; ldr r2, [r3, #16]; ldr r3, [r3, #20]\n"
+        "ldmia r1!, {r12, lr}\n"
+        PART("r12", "r4", "r5") PART("lr", "r6", "r7")
+        "cmp r2, #0; beq 5f\n"
+        TWO_SHIFTED("r4", "r5") TWO_SHIFTED("r6", "r7")
+        "5:\n"
+        "ldmia r1!, {r8, r9, r12, lr}\n"
+        "smmlar r4, r4, r8, r3; smmlar r5, r5, r9, r3\n"
+        "smmlar r6, r6, r12, r3; smmlar r7, r7, lr, r3\n"
+        ONE_OUT("r4") ONE_OUT("r5") ONE_OUT("r6") ONE_OUT("r7")
+        "add sp, sp, #16; pop {r4-r11, pc}\n");
 }
 
 static uint32_t pair(int8_t low, int8_t high)
@@ -108,39 +168,69 @@ static void widen_rest(job_t *job, const int8_t *in, size_t count)
     job->rest_end = to;
 }
 
-/* `count` outputs from packed on, `count` a multiple of four. */
-static void dense_fours(const mplan_dense_s8_dsp_t *p, job_t *job, const int32_t *packed,
-                        int8_t *out, size_t count)
+static uint32_t crossed(const int8_t *in, const int8_t *end)
+{
+    uint32_t sum = 0U;
+
+    while (in != end) {
+        uint32_t bytes;
+        uint32_t odd;
+
+        (void)memcpy(&bytes, in, sizeof bytes);
+        __asm("sxtb16 %[odd], %[bytes], ror #8; sxtb16 %[bytes], %[bytes]\n"
+              "smlad %[sum], %[odd], %[bytes], %[sum]\n"
+              : [odd] "=&r"(odd), [bytes] "+r"(bytes), [sum] "+r"(sum));
+        in = &in[4];
+    }
+    return sum;
+}
+
+/* Bytes of a loop's code before the steps that come first; each takes `bytes`. */
+static uint32_t skipped(size_t steps, size_t unrolled, size_t bytes)
+{
+    const size_t rest = steps % unrolled;
+
+    return (uint32_t)((((steps > 0U) && (rest == 0U)) ? 0U : (unrolled - rest)) * bytes);
+}
+
+/* Outputs from `first` on, which are packed from job->end on, `count` of them with what is 0. */
+static void blocks(const mplan_dense_s8_dsp_t *p, job_t *job, size_t first, size_t count)
 {
     const size_t steps = p->in_c / 4U;
-    const size_t words = 8U + (2U * ((p->in_c + 1U) / 2U));
-    const size_t skipped = (steps > 0U) ? ((UNROLL - (steps % UNROLL)) % UNROLL) : UNROLL;
+    const int32_t *const packed = job->end;
 
-    job->entry = (uint32_t)(skipped * STEP_BYTES);
-    job->out = out;
-    job->end = &packed[(count / 4U) * words];
-    fours(packed, job);
+    job->pre_shift = (p->pre_shift != NULL) ? &p->pre_shift[first] : NULL;
+    if (count > 4U) {
+        job->entry = skipped(steps, EIGHT_STEPS, EIGHT_BYTES);
+        job->end = &packed[(count / 8U) * (16U + (4U * ((p->in_c + 1U) / 2U)))];
+        eights(packed, job);
+    } else if (count > 0U) {
+        job->entry = skipped(steps, FOUR_STEPS, FOUR_BYTES);
+        fours(packed, job);
+    } else {
+        /* none are left */
+    }
 }
 
 static void dense_pixel(const mplan_dense_s8_dsp_t *p, const int8_t *in, int8_t *out)
 {
-    const size_t rest = p->out_c % 4U;
+    const size_t rest = p->out_c % 8U;
     const size_t whole = p->out_c - rest;
     job_t job;
 
     job.in = in;
     job.in_end = &in[p->in_c - (p->in_c % 4U)];
-    job.pre_shift = p->pre_shift;
+    job.crossed = crossed(in, job.in_end);
     job.zero_point = p->out_zero_point;
+    job.out = out;
     job.end = p->packed;
     widen_rest(&job, job.in_end, p->in_c % 4U);
-    if (whole > 0U) {
-        dense_fours(p, &job, p->packed, out, whole);
-    }
+    blocks(p, &job, 0U, whole);
     if (rest > 0U) {
-        int8_t spare[4];
+        int8_t *const spare = (int8_t *)job.rest; /* which is read before it is written */
 
-        dense_fours(p, &job, job.end, spare, 4U);
+        job.out = spare;
+        blocks(p, &job, whole, (rest > 4U) ? 8U : 4U);
         (void)memcpy(&out[whole], spare, rest);
     }
     if ((p->act_min > -128) || (p->act_max < 127)) {

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Matrices applied to one pixel at a time."""
+"""Matrices applied to one pixel at a time, one half of the products by Winograd's inner product.
+
+Source: Winograd 1968, A New Algorithm for Inner Product.
+"""
 
 from __future__ import annotations
 
@@ -8,23 +11,27 @@ from collections.abc import Sequence
 import numpy as np
 
 from mcuplan.backends.dsp._shared import (
-    channel_array,
     clamped,
     kernel,
     last_fields,
+    padded_channels,
     run_words,
     shares_words,
     shifts,
 )
-from mcuplan.ir.op import Call, Field, Signature
-from mcuplan.ir.types import Array
+from mcuplan.ir.op import Call, ConstArray, Field, Packed, Signature
+from mcuplan.ir.types import Array, DType
 from mcuplan.ir.work import Work
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.conv_kernels import is_one_pixel
 from mcuplan.ops.dense import Dense
-from mcuplan.ops.fields import pixels_of
+from mcuplan.ops.fields import pixels_of, prepared
+from mcuplan.quant.requantize import Requant
 
 __all__ = ["DENSE", "POINTWISE", "matrix", "matrix_steps"]
+
+_EIGHT = 8  # outputs at a time; the last one to four by four
+_EIGHT_STEPS, _FOUR_STEPS = 4, 2  # of the loops
 
 
 def matrix(sig: Signature) -> Array:
@@ -43,13 +50,63 @@ def _is_matrix(sig: Signature) -> bool:
     op = sig.op
     assert isinstance(op, Conv2D)
     plain = op.kernel == op.stride == (1, 1) and not any(op.pads) and op.groups == 1
-    return (plain or is_one_pixel(sig)) and shares_words(sig)
+    return (plain or is_one_pixel(sig)) and _splits_sums(sig)
+
+
+def _crossed(words: Array, in_c: int) -> Array:
+    """Sums of w0 * w1 + w2 * w3 of each four taps: [out_c]."""
+    fours = words[:, : in_c // 4 * 2].reshape(len(words), -1, 2, 2)
+    products: Array = (fours[:, :, 0] * fours[:, :, 1]).sum(axis=(1, 2))
+    return products
+
+
+def _splits_sums(sig: Signature) -> bool:
+    """Whether the sum of an odd channel is told from that of its even one in int32."""
+    return sig.once(_most_differs)
+
+
+def _most_differs(sig: Signature) -> bool:
+    if not shares_words(sig):
+        return False
+    words = padded_channels(matrix(sig))
+    crossed = np.abs(_crossed(words[0::2], sig.inputs[0].channels))
+    odd = sig.inputs[0].dtype.reach * np.abs(words[1::2]).sum(axis=(1, 2))
+    return bool((256 * odd + crossed < 1 << 31).all())
+
+
+def _channel_words(words: Array, in_c: int, requant: Requant) -> Array:
+    """int32 stream of bias, weights and multipliers, eight output channels at a time.
+
+    Args:
+        words: [out_c, steps, 2], taps as inputs are widened.
+        in_c: channels of a pixel.
+        requant: folded bias and factors.
+    """
+    words, bias, factors = map(padded_channels, (words, requant.bias, requant.multiplier))
+    halves = (256 * words[1::2] + words[0::2]) & 0xFFFF
+    pairs = halves[..., 0] | halves[..., 1] << 16  # [pairs, steps]
+    crossed = _crossed(words[0::2], in_c)
+    low, high = bias[0::2] - crossed, bias[1::2] - (-crossed >> 8)
+    whole = in_c // 4 * 2
+    blocks: list[Array] = []
+    for first in range(0, len(pairs), _EIGHT // 2):
+        some = slice(first, first + _EIGHT // 2)
+        fours = pairs[some, :whole].reshape(len(pairs[some]), -1, 2).swapaxes(0, 1)
+        rest = pairs[some, whole:].T
+        multipliers = factors[2 * first : 2 * first + _EIGHT]
+        blocks += [low[some], fours.ravel(), rest.ravel(), high[some], multipliers]
+    stream = np.concatenate(blocks) & 0xFFFFFFFF
+    packed: Array = stream.astype(np.uint32).view(np.int32)
+    return packed
 
 
 def _dense(sig: Signature) -> tuple[Call, ...]:
+    in_c, fours = sig.inputs[0].channels, -(-sig.output.channels // 4)
+    size = fours * (8 + 2 * matrix_steps(sig))
+    content = Packed(size, lambda: _channel_words(matrix(sig), in_c, prepared(sig)))
     fields: dict[str, Field] = {
-        "packed": channel_array(sig, matrix_steps(sig), matrix),
-        "in_c": sig.inputs[0].channels,
+        "packed": ConstArray(DType.INT32, content),
+        "in_c": in_c,
         "out_c": sig.output.channels,
         "pixels": pixels_of(sig)[1],
     }
@@ -57,25 +114,33 @@ def _dense(sig: Signature) -> tuple[Call, ...]:
 
 
 def _dense_work(sig: Signature, runs: Sequence[int]) -> Work:
-    """One pixel by four outputs at a time."""
+    """One pixel by eight outputs at a time, the last one to four by four."""
     inputs, outputs = sig.inputs[0].channels, sig.output.channels
     pixels = sig.output.elements // outputs
-    fours = pixels * -(-outputs // 4)
+    last = outputs % _EIGHT
+    eights, fours = pixels * ((outputs + 3) // _EIGHT), pixels * (0 < last <= 4)
+    steps, odd = inputs // 4, -(-(inputs % 4) // 2)
     return {
         "call": len(runs),
         "row": sig.output.rows,
         "pixel": pixels,
+        "input": pixels * steps,
+        "eight": eights,
+        "step": eights * steps,
+        "round": eights * max(1, -(-steps // _EIGHT_STEPS)),
+        "odd": eights * odd,
         "four": fours,
-        "step": fours * (inputs // 4),
-        "round": fours * max(1, -(-(inputs // 4) // 8)),
-        "odd": fours * -(-(inputs % 4) // 2),
-        "odd_four": fours * (inputs % 4 > 0),
+        "step4": fours * steps,
+        "round4": fours * max(1, -(-steps // _FOUR_STEPS)),
+        "odd4": fours * odd,
+        "odd_block": (eights + fours) * (odd > 0),
         "widened": pixels * (inputs % 4 > 1),
         "widened_one": pixels * (inputs % 2),
-        "whole": pixels * (outputs >= 4),
-        "rest": pixels * (outputs % 4 > 0),
-        "rest_byte": pixels * (outputs % 4),
-        "shifted": fours * shifts(sig),
+        "whole": pixels * (outputs >= _EIGHT),
+        "last": pixels * (last > 0),
+        "last_byte": pixels * last,
+        "shifted": eights * shifts(sig),
+        "shifted4": fours * shifts(sig),
         **clamped(sig),
     }
 
@@ -95,6 +160,6 @@ DENSE = kernel(
     function="mplan_dense_s8_dsp",
     lower=_dense,
     work=_dense_work,
-    supports=shares_words,
+    supports=_splits_sums,
     cost_class="dense",
 )

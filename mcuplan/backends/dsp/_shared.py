@@ -21,6 +21,7 @@ __all__ = [
     "clamped",
     "kernel",
     "last_fields",
+    "padded_channels",
     "run_words",
     "shares_words",
     "shifts",
@@ -34,10 +35,10 @@ _PAIR_LIMIT = 1 << 23  # 256 * sum of a channel in the high byte stays in int32
 kernel = partial(Kernel, backend=BACKEND, requires=frozenset({"dsp"}))
 
 
-def _padded_channels(values: Array) -> Array:
-    """Zeros at the end of axis 0 up to a multiple of four."""
+def padded_channels(values: Array) -> Array:
+    """int64, zeros at the end of axis 0 up to a multiple of four."""
     missing = -len(values) % FOUR
-    padded: Array = np.pad(values, [(0, missing)] + [(0, 0)] * (values.ndim - 1))
+    padded: Array = np.pad(values.astype(np.int64), [(0, missing)] + [(0, 0)] * (values.ndim - 1))
     return padded
 
 
@@ -69,7 +70,7 @@ def _shares_words(sig: Signature) -> bool:
     if sig.constant(1).size > _MOST_WEIGHTS:  # beyond any flash
         return False
     weights = sig.constant(1).astype(np.int64)
-    both = _padded_channels(weights.reshape(len(weights), -1))
+    both = padded_channels(weights.reshape(len(weights), -1))
     words = 256 * both[1::2] + both[0::2]
     small = DType.INT8.reach * np.abs(both[1::2]).sum(axis=1) < _PAIR_LIMIT
     return bool((words >= -(1 << 15)).all() and small.all()) and prepared(sig).fits_one_shift
@@ -94,9 +95,9 @@ def _channel_words(weights: Array, requant: Requant) -> Array:
         weights: [channels, steps, 2], taps as the patch has them.
         requant: folded bias and factors.
     """
-    taps = _padded_channels(weights.astype(np.int64))
-    bias = _padded_channels(requant.bias.astype(np.int64))
-    multiplier = _padded_channels(requant.multiplier.astype(np.int64))
+    taps = padded_channels(weights.astype(np.int64))
+    bias = padded_channels(requant.bias.astype(np.int64))
+    multiplier = padded_channels(requant.multiplier.astype(np.int64))
     fours = len(taps) // FOUR
     halves = (256 * taps[1::2] + taps[0::2]) & 0xFFFF
     words = (halves[..., 0] | halves[..., 1] << 16).reshape(fours, 2, -1).transpose(0, 2, 1)
@@ -109,7 +110,7 @@ def _channel_words(weights: Array, requant: Requant) -> Array:
 
 def last_fields(sig: Signature) -> dict[str, Field]:
     """Zero point, limits and shifts; bias and multipliers are packed with the weights."""
-    moved = _padded_channels(prepared(sig).pre_shift)
+    moved = padded_channels(prepared(sig).pre_shift)
     pre_shift = ConstArray(DType.UINT8, moved, "tables") if moved.any() else None
     return {"pre_shift": pre_shift, **clamp_fields(sig)}
 
