@@ -19,6 +19,7 @@ from mcuplan.errors import ConfigError, McuplanError, Problems, did_you_mean
 __all__ = [
     "KEYS",
     "find_config",
+    "parse_columns",
     "parse_count",
     "parse_layer",
     "parse_observer",
@@ -135,6 +136,18 @@ def parse_observer(text: str) -> tuple[str, str]:
     return name, method
 
 
+def parse_columns(text: str) -> tuple[str, ...]:
+    """``A,B,C``: columns of a table by name, or by number from 1.
+
+    Raises:
+        ValueError: one is named twice, or there is none.
+    """
+    names = tuple(name.strip() for name in text.split(","))
+    if not all(names) or len(set(names)) < len(names):
+        raise ValueError(f"{text[:60]!r}: write A,B,C, each once")
+    return names
+
+
 def _text(value: object) -> str:
     if not isinstance(value, str) or not value.strip():
         raise ValueError("must be a text in quotes")
@@ -214,6 +227,27 @@ def _reports(value: object) -> tuple[str, ...]:
     return tuple(f"{form}={path}" for form, path in value.items())
 
 
+def _columns(value: object) -> str:
+    made = ",".join(_names(value))
+    parse_columns(made)
+    return made
+
+
+def _preprocess(value: object) -> str:
+    from mcuplan.calibrate import parse_preprocess
+
+    if isinstance(value, dict):
+        value = ",".join(f"{key}={each}" for key, each in value.items())
+    parse_preprocess(_text(value))
+    return str(value)
+
+
+def _rows(value: object) -> str:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError("must be a number of rows, 1 or more")
+    return str(value)
+
+
 def _number(value: object) -> str:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise ValueError("must be a number")
@@ -238,6 +272,10 @@ KEYS: Mapping[str, Any] = MappingProxyType(
         "baseline": _text,
         "inputs": _text,
         "observer": _observers,
+        "window": _rows,
+        "hop": _rows,
+        "columns": _columns,
+        "preprocess": _preprocess,
         "headroom": _number,
         "min-sqnr": _number,
         "input-range": _ranges,

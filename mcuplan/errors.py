@@ -138,21 +138,32 @@ class TargetUnreadable(TargetError):
 
 
 class DataError(McuplanError):
-    """A data file (`.npz`) does not fit the model.
+    """A data file, or a folder of samples, does not fit the model.
 
-    What to do: the file needs one array per model input, first axis = samples.
+    What to do: an `.npz` file needs one array per model input, first axis = samples; a folder
+    has `.npy` files, tables or images of one kind.
     """
 
     code = "data/bad-array"
 
 
 class MissingInput(DataError):
-    """A data file (`.npz`) has no array for an input of the model.
+    """A data file has no array for an input of the model.
 
     What to do: save the samples under the input's name; the hint shows the shape.
     """
 
     code = "data/missing-input"
+
+
+class BadSample(DataError):
+    """A file of samples (image, table, `.npy`) is damaged, too large, or not what the input takes.
+
+    What to do: mend it, or take it out of the folder; `--preprocess`, `--window` and `--columns`
+    say how files become samples.
+    """
+
+    code = "data/bad-sample"
 
 
 class BaselineError(McuplanError):

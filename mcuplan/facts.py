@@ -13,6 +13,8 @@ __all__ = [
     "ArraysIgnored",
     "AsAWhole",
     "BatchOfOne",
+    "ClassesRead",
+    "DataNote",
     "DynamicAsReal",
     "EndsAt",
     "FlashSpent",
@@ -37,6 +39,7 @@ __all__ = [
     "SeveralOutputs",
     "SlowerByRows",
     "StatesFound",
+    "TakenAsIs",
     "TooManyRows",
     "Trade",
     "WithStates",
@@ -153,6 +156,21 @@ class SamplesCut:
     stated: tuple[float, float]
 
 
+@dataclass(frozen=True, slots=True)
+class ClassesRead:
+    """Labels that folders of samples gave, and the name of each folder."""
+
+    folder: str
+    classes: tuple[tuple[int, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TakenAsIs:
+    """Arrays that what was said of tables and images does not change."""
+
+    file: str
+
+
 # -- passes ---------------------------------------------------------------------------------
 
 
@@ -186,9 +204,12 @@ class Rewritten:
     count: int
 
 
+DataNote = ArraysIgnored | ClassesRead | SamplesCut | TakenAsIs
+"""Something about samples that whoever gave them should know."""
+
 Note = (
-    ArraysIgnored
-    | BatchOfOne
+    BatchOfOne
+    | DataNote
     | DynamicAsReal
     | EndsAt
     | InFloat
@@ -200,7 +221,6 @@ Note = (
     | ReadAsFloat
     | ReadAsInt8
     | Rewritten
-    | SamplesCut
     | StatesFound
 )
 """Something about a model that its user should know."""

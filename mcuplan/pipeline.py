@@ -76,6 +76,7 @@ def quantize(
         request.methods,
         lambda ranges: on_grids(ranges).graph,
         widen=request.headroom > 1.0 and not data.random,
+        bar=request.bar,
     )
     return on_grids(calibrated.ranges), calibrated
 
@@ -152,4 +153,4 @@ def _calibration(request: Request, graph: Graph) -> Data | None:
         return random_data(graph.app_inputs)
     if request.calibration is None:
         return None
-    return read_data(request.calibration, graph.app_inputs)
+    return read_data(request.calibration, graph.app_inputs, request.reading, bar=request.bar)

@@ -9,6 +9,8 @@ from mcuplan.facts import (
     Aliased,
     ArraysIgnored,
     BatchOfOne,
+    ClassesRead,
+    DataNote,
     DynamicAsReal,
     EndsAt,
     InFloat,
@@ -31,6 +33,7 @@ from mcuplan.facts import (
     SeveralOutputs,
     SlowerByRows,
     StatesFound,
+    TakenAsIs,
     TooManyRows,
     WithStates,
 )
@@ -126,8 +129,23 @@ def note(fact: Note) -> str:
             return f"kept from call to call, as their names say: {said} of the call before"
         case NotFinite(name, operator):
             return f"constant {shown(name)} becomes infinite or NaN in {operator}"
+        case _:
+            return _of_data(fact)
+
+
+def _of_data(fact: DataNote) -> str:
+    """One line about samples."""
+    match fact:
         case ArraysIgnored(file, arrays):
             return f"{file}: arrays ignored: {', '.join(arrays)}"
+        case ClassesRead(folder, classes):
+            few = ", ".join(f"{label} = {shown(name)}" for label, name in classes[:4])
+            more = f" and {len(classes) - 4} more" if len(classes) > 4 else ""
+            return f"{shown(folder)}: labels by folder: {few}{more}"
+        case TakenAsIs(file):
+            return (
+                f"{shown(file)}: arrays are taken as they are, whatever --preprocess and others say"
+            )
         case SamplesCut(name, seen, stated):
             return f"input {name!r}: samples of {_range(seen)} cut to {_range(stated)}"
 

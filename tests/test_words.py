@@ -21,6 +21,7 @@ _VALUES: dict[Any, Any] = {
     tuple[str, ...]: ("one\n", "two"),
     tuple[float, float]: (-0.5, 1e9),
     tuple[tuple[str, str], ...]: (("h\n", "hn"),),
+    tuple[tuple[int, str], ...]: ((0, "a\n"), (1, "b")),
 }
 
 

@@ -3,22 +3,31 @@
 
 from __future__ import annotations
 
-from mcuplan.calibrate.data import Data, random_data, read_data
+from mcuplan.calibrate.data import Data, random_data
 from mcuplan.calibrate.input_ranges import stated_ranges, within
 from mcuplan.calibrate.observe import observe
+from mcuplan.calibrate.progress import Bar, no_bar
 from mcuplan.calibrate.ranges import Calibrated, Methods, calibrate
+from mcuplan.calibrate.reading import Preprocess, Reading, Windows, parse_preprocess
 from mcuplan.calibrate.runtime import AnyRuntime, Runtime
+from mcuplan.calibrate.sources import read_data
 from mcuplan.calibrate.states import RuntimeStates
 
 __all__ = [
     "AnyRuntime",
+    "Bar",
     "Calibrated",
     "Data",
     "Methods",
+    "Preprocess",
+    "Reading",
     "Runtime",
     "RuntimeStates",
+    "Windows",
     "calibrate",
+    "no_bar",
     "observe",
+    "parse_preprocess",
     "random_data",
     "read_data",
     "stated_ranges",

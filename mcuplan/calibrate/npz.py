@@ -21,7 +21,16 @@ from mcuplan.errors import DataError, UsageError
 from mcuplan.ir.types import Array
 from mcuplan.units import format_bytes
 
-__all__ = ["MAX_BYTES", "Header", "read_arrays", "release", "room"]
+__all__ = [
+    "BROKEN",
+    "MAX_BYTES",
+    "Header",
+    "read_arrays",
+    "read_body",
+    "read_header",
+    "release",
+    "room",
+]
 
 MAX_BYTES = 1 << 31
 """Largest sum of the arrays that are read from one file."""
@@ -29,10 +38,11 @@ MAX_BYTES = 1 << 31
 _MAX_MEMBERS = 1000
 _IN_MEMORY = 1 << 23  # bytes; larger arrays are mapped from a file
 _HINT = "write the file with numpy.savez: one array per model input, first axis = samples"
-_BROKEN = (
+BROKEN = (
     *(zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError),
     *(tokenize.TokenError, SyntaxError),  # of numpy, which reads a header as Python
 )
+"""What reading a damaged file raises."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +80,7 @@ def read_arrays(
     try:
         with zipfile.ZipFile(path) as archive:
             for name, stream in _members(archive, path):
-                header = _header(name, stream)
+                header = read_header(name, stream)
                 if not wanted(header):
                     others.append(header)
                     continue
@@ -81,8 +91,8 @@ def read_arrays(
                         where=str(path),
                         hint="fewer samples are enough: a few hundred for calibration",
                     )
-                arrays[name] = _data(header, stream)
-    except _BROKEN as error:
+                arrays[name] = read_body(header, stream)
+    except BROKEN as error:
         raise DataError(f"not a readable .npz file: {error}", str(path), _HINT) from None
     return arrays, tuple(others)
 
@@ -98,7 +108,12 @@ def _members(archive: zipfile.ZipFile, path: Path) -> Iterator[tuple[str, IO[byt
                 yield info.filename.removesuffix(".npy"), stream
 
 
-def _header(name: str, stream: IO[bytes]) -> Header:
+def read_header(name: str, stream: IO[bytes]) -> Header:
+    """What an array in the form of ``.npy`` says of itself.
+
+    Raises:
+        ValueError and others of ``BROKEN``: it is damaged, or holds Python objects.
+    """
     version = np.lib.format.read_magic(stream)
     if version == (1, 0):
         shape, fortran, dtype = np.lib.format.read_array_header_1_0(stream)
@@ -142,8 +157,12 @@ def release(array: Array) -> None:
         mapped.madvise(mmap.MADV_DONTNEED)
 
 
-def _data(header: Header, stream: IO[bytes]) -> Array:
-    """The declared number of bytes and not one more, whatever the archive holds."""
+def read_body(header: Header, stream: IO[bytes]) -> Array:
+    """The declared number of bytes and not one more, whatever the file holds.
+
+    Raises:
+        ValueError: there are fewer.
+    """
     made = room(header.shape, header.dtype, order="F" if header.fortran else "C")
     if header.nbytes == 0:
         return made

@@ -6,22 +6,26 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import click
 
 from mcuplan.cli._files import check_writable, write_file
 from mcuplan.errors import EXIT_FITS, EXIT_OVER, EXIT_UNDECIDED, McuplanError, Problems
 from mcuplan.safe_text import lines
 
 if TYPE_CHECKING:
+    from mcuplan.calibrate import Bar
     from mcuplan.record import Budget, Undecided
     from mcuplan.report import Look
 
 __all__ = [
     "Outputs",
+    "bar",
     "emit_report",
     "log",
     "print_errors",
@@ -66,6 +70,21 @@ def progress(outputs: Outputs) -> Callable[[str], None]:
     def show(text: str) -> None:
         sys.stderr.write(f"\r\x1b[K{text[:79]}")
         sys.stderr.flush()
+
+    return show
+
+
+def bar(*, quiet: bool) -> Bar:
+    """Shows on a terminal how far work is; nothing elsewhere."""
+    from mcuplan.calibrate.progress import no_bar
+
+    if quiet or not sys.stderr.isatty():
+        return no_bar
+
+    @contextmanager
+    def show(label: str, parts: int) -> Iterator[Callable[[int], object]]:
+        with click.progressbar(length=parts, label=label, file=sys.stderr) as shown:
+            yield shown.update
 
     return show
 

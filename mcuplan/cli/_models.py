@@ -213,7 +213,9 @@ def _kept(model: Path, planned: Planned) -> Evidence | None:
 @_options.modelling
 @_options.budgets
 @_options.reporting
-@click.option("--inputs", type=_options.FILE, metavar="DATA.npz", help="Inputs to run.")
+@click.option(
+    "--inputs", type=_options.FILE, metavar="DATA", help="Inputs to run, as those of --calibration."
+)
 @click.option(
     "--on",
     "places",

@@ -12,6 +12,7 @@ import click
 
 from mcuplan.cli._console import Outputs
 from mcuplan.config import (
+    parse_columns,
     parse_count,
     parse_layer,
     parse_observer,
@@ -23,7 +24,7 @@ from mcuplan.config import (
 from mcuplan.errors import UsageError
 
 if TYPE_CHECKING:
-    from mcuplan.calibrate import Methods
+    from mcuplan.calibrate import Methods, Preprocess
 
 __all__ = [
     "FORMATS",
@@ -66,6 +67,12 @@ class _Factor(click.FloatRange):
         return number
 
 
+def _parse_preprocess(text: str) -> Preprocess:
+    from mcuplan.calibrate import parse_preprocess
+
+    return parse_preprocess(text)
+
+
 def _parse_report(text: str) -> tuple[str, Path]:
     form, sign, path = text.partition("=")
     if not sign or not path or form not in FORMATS:
@@ -81,6 +88,9 @@ REPORT = _Parsed("FORMAT=PATH", _parse_report, tuple)
 STATE = _Parsed("IN=OUT", parse_state, tuple)
 LAYER = _Parsed("NAME=float32", parse_layer, tuple)
 OBSERVER = _Parsed("[NAME=]METHOD", parse_observer, tuple)
+COLUMNS = _Parsed("A,B,C", parse_columns, tuple)
+PREPROCESS = _Parsed("KEY=VALUE,...", _parse_preprocess, tuple)
+ROWS = click.IntRange(1, 1 << 24)
 SECONDS = _Factor(0.0, 1e6)
 FILE = click.Path(path_type=Path)
 
@@ -134,8 +144,9 @@ layer_dtype = click.option(
 )
 calibration = _option(
     "--calibration",
-    metavar="DATA.npz",
-    help="Inputs to observe ranges on, or `random` (result not for use).",
+    metavar="DATA",
+    help="Inputs to observe ranges on: an .npz file, a folder of .npy, a table (.csv) or images "
+    "(PNG, JPEG; a folder for each class), or `random` (result not for use).",
 )
 observer = _option(
     "--observer",
@@ -146,6 +157,15 @@ observer = _option(
     help="How ranges follow from the inputs: minmax (default), moving-average, percentile or "
     "percentile:99.9, mse, entropy; auto keeps the best on inputs held back. NAME=METHOD: of one "
     "tensor or layer.",
+)
+window = _option("--window", type=ROWS, help="Rows of a table in one sample.")
+hop = _option("--hop", type=ROWS, help="Rows from one window to the next; a window by default.")
+columns = _option("--columns", type=COLUMNS, help="Columns of a table, by name or from 1.")
+preprocess = _option(
+    "--preprocess",
+    type=PREPROCESS,
+    help="Images to inputs, (pixel - mean) * scale: size=96x96, layout=nchw, order=bgr, mean=128, "
+    "scale=1/255, filter=nearest; one value or R:G:B. Of tables mean and scale.",
 )
 headroom = _option(
     "--headroom",
@@ -186,7 +206,21 @@ keep_output = _option(
 backend = _option(
     "--backend", default="auto", show_default=True, help="One kernel set beside c99, or all."
 )
-ranging = _stack([calibration, observer, headroom, input_range, dim, cut_output, state])
+ranging = _stack(
+    [
+        calibration,
+        window,
+        hop,
+        columns,
+        preprocess,
+        observer,
+        headroom,
+        input_range,
+        dim,
+        cut_output,
+        state,
+    ]
+)
 modelling = _stack(
     [
         target,
@@ -195,6 +229,10 @@ modelling = _stack(
         state,
         layer_dtype,
         calibration,
+        window,
+        hop,
+        columns,
+        preprocess,
         observer,
         headroom,
         input_range,
@@ -311,7 +349,7 @@ def methods_of(pairs: Sequence[tuple[str, str]]) -> Methods:
 
 def outputs_of(options: dict[str, Any]) -> Outputs:
     """The options of ``reporting``, taken out of all options of a command."""
-    quiet = options.pop("quiet")
+    quiet = options["quiet"]
     verbose = options.pop("verbose")
     return Outputs(
         form=options.pop("form"),

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mcuplan.cli import _options
-from mcuplan.cli._console import log
+from mcuplan.cli._console import bar, log
 from mcuplan.errors import UsageError
 
 if TYPE_CHECKING:
@@ -59,8 +59,10 @@ def request_of(model: Path, options: dict[str, Any]) -> Request:
 
 def quantizing(model: Path, target: Target, options: dict[str, Any]) -> Request:
     """What the options of ``ranging`` ask for."""
+    from mcuplan.calibrate import Preprocess, Reading, Windows
     from mcuplan.record import Request
 
+    windows = Windows(options["window"], options["hop"], options["columns"] or ())
     data = options["calibration"]
     return Request(
         model=model,
@@ -70,6 +72,8 @@ def quantizing(model: Path, target: Target, options: dict[str, Any]) -> Request:
         states=tuple(options["states"]),
         calibration=Path(data) if data not in (None, "random") else None,
         random_calibration=data == "random",
+        reading=Reading(windows, options["preprocess"] or Preprocess()),
+        bar=bar(quiet=bool(options.get("quiet"))),
         methods=_options.methods_of(options["observers"]),
         headroom=options["headroom"],
         input_ranges=_ranges(options["input_ranges"]),

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mcuplan import pipeline
+from mcuplan import pipeline, words
 from mcuplan.budget.footprint import flash_bill, ram_bill
 from mcuplan.calibrate import Data, random_data, read_data
 from mcuplan.errors import ToolFailed, UsageError
@@ -78,6 +78,8 @@ def verify(
         request.model, planned.removal.whole, data, quantized=quantized, limits=limits
     )
     findings += seen.findings
+    if wanted.inputs is not None:  # notes of the calibration stand in the plan
+        findings += [Finding("model/note", Severity.NOTE, words.note(fact)) for fact in data.notes]
     if "host" in wanted.on:
         say(f"running {data.samples:,} samples on this computer under sanitizers")
         record, found = _on_host(_portable(planned, wanted.name), data, _named(planned, seen))
@@ -139,7 +141,9 @@ def _data(planned: Planned, request: Request, wanted: Wanted) -> Data:
         hint = "its outputs are constants"
         raise UsageError("the model has no inputs to verify it on", hint=hint)
     path = wanted.inputs or request.calibration
-    return read_data(path, ports) if path is not None else random_data(ports)
+    if path is None:
+        return random_data(ports)
+    return read_data(path, ports, request.reading, bar=request.bar)
 
 
 def _core(target: Target) -> Core:

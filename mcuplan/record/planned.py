@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mcuplan.calibrate import Calibrated, Methods
+from mcuplan.calibrate import Bar, Calibrated, Methods, Reading, no_bar
 from mcuplan.facts import Note
 from mcuplan.importer import ImportedModel
 from mcuplan.ir.graph import Graph
@@ -33,6 +33,8 @@ class Request:
     real_layers: tuple[str, ...] = ()  # of an int8 model, by name, that compute in float32
     calibration: Path | None = None
     random_calibration: bool = False
+    reading: Reading = field(default_factory=Reading)  # how files become samples
+    bar: Bar = no_bar  # shows how far reading and observing are
     methods: Methods = field(default_factory=Methods)  # how ranges follow from the inputs
     headroom: float = 1.1  # factor by which observed ranges are widened, up to hard limits
     input_ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)  # by input

@@ -13,8 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mcuplan.calibrate import npz
-from mcuplan.calibrate.data import random_data, read_data
+from mcuplan.calibrate import npz, random_data, read_data
 from mcuplan.errors import DataError, McuplanError, MissingInput, Problems, UsageError
 from mcuplan.facts import ArraysIgnored
 from mcuplan.ir.graph import Port
