@@ -7,7 +7,7 @@ import pytest
 from networks import tiny_plan
 
 from mcuplan.backends import backend_kernels, backend_of
-from mcuplan.schedule.kernels.select import candidates_of, select_kernels
+from mcuplan.schedule.kernels.select import Offers, candidates_of, select_kernels
 from mcuplan.targets import list_targets, load_target
 
 
@@ -73,3 +73,14 @@ def test_the_portable_set_is_the_default() -> None:
     program = select_kernels(tiny_plan().program.graph, load_target("cortex-m4"))
     assert {"c99"} == {step.kernel.backend for step in program.steps}
     assert "c99" not in backend_kernels()
+
+
+def test_kernels_that_hold_all_rows_need_the_ram_for_them() -> None:
+    """Where input and output do not fit together, a layer is left to kernels that go by rows."""
+    graph, target = tiny_plan().program.graph, replace(load_target("cortex-m4"), backend="auto")
+    name = next(n.name for n in graph.nodes if getattr(n.op, "groups", 1) > 1)
+    layer = candidates_of(graph, target)[name][0].step.signature
+    room = layer.inputs[0].nbytes + layer.output.nbytes
+    for limit, held in ((None, {True, False}), (room, {True})):
+        found = Offers(target, ram_limit=limit).of(graph)[name]
+        assert held == {candidate.step.kernel.row_by_row for candidate in found}

@@ -16,101 +16,36 @@ from mcuplan.ops.fields import clamp_fields, prepared
 
 __all__ = ["KERNELS"]
 
-_STRIP_BYTES = 4096  # about what the planes of a strip may take
 _BLOCK = 3  # columns
+_PLANES = 7  # pairs of input rows held at a time
+_COLUMN_BYTES = 16 * _PLANES
+_STRIP_BYTES = 244  # what tells of them
+_SMALL_WORDS = 8  # of a channel, 3x3
 
 
-def _small_supports(sig: Signature) -> bool:
+def _takes(sig: Signature, kernels: tuple[tuple[int, int], ...], least_columns: int) -> bool:
+    """Whether a layer is depthwise, of one of the kernels, and of stride 1 or 2 both ways."""
     op = sig.op
     assert isinstance(op, Conv2D)
     channels = sig.inputs[0].channels
     return (
         op.groups == channels == sig.output.channels >= FOUR
-        and (op.kernel, op.stride, op.dilation) == ((3, 3), (1, 1), (1, 1))
-        and max(op.pads) < 256
-        and sig.output.shape[2] >= 2
-        and not prepared(sig).pre_shift.any()
-        and prepared(sig).fits_one_shift
-    )
-
-
-def _strip(sig: Signature) -> int:
-    """Pairs of output rows whose planes are held at a time."""
-    _, out_h, out_w, _ = sig.output.shape
-    return min(-(-out_h // 2), max(1, _STRIP_BYTES // (16 * (out_w + 3)) - 1))
-
-
-def _small(sig: Signature) -> tuple[Call, ...]:
-    op = sig.op
-    assert isinstance(op, Conv2D)
-    _, in_h, in_w, channels = sig.inputs[0].shape
-    fields: dict[str, Field] = {
-        "packed": ConstArray(DType.INT32, Packed(8 * channels, lambda: _small_words(sig))),
-        "in_h": in_h,
-        "in_w": in_w,
-        "channels": channels,
-        "out_w": sig.output.shape[2],
-        "strip": _strip(sig),
-        "pad_top": op.pads[0],
-        "pad_left": op.pads[1],
-        "in_zero_point": sig.inputs[0].q.z,
-    }
-    return (Call(fields | clamp_fields(sig)),)
-
-
-def _small_scratch(sig: Signature) -> int:
-    return 8 * _strip(sig) + 16 * (sig.output.shape[2] + 3) * (_strip(sig) + 1)
-
-
-def _small_work(sig: Signature, runs: Sequence[int]) -> Work:
-    """Planes of four channels, then two rows by two columns of each channel."""
-    _, out_h, out_w, channels = sig.output.shape
-    in_w = sig.inputs[0].shape[2]
-    pairs, fours = -(-out_h // 2), -(-channels // FOUR)
-    strips = -(-pairs // _strip(sig))
-    planes = fours * (pairs + strips)
-    lines = FOUR * fours * pairs
-    return {
-        "call": len(runs),
-        "padded": _strip(sig) + 1,
-        "pad": (_strip(sig) + 1) * (out_w + 2 - in_w),
-        "strip": strips,
-        "place": pairs,
-        "plane": planes,
-        "column": planes * in_w,
-        "four": fours * strips,
-        "pair": lines,
-        "block": lines * (out_w // 2),
-        "odd": lines * (out_w % 2),
-        "shifted": out_h * channels * out_w * shifts(sig),
-        **clamped(sig),
-    }
-
-
-def _small_words(sig: Signature) -> Array:
-    """int32 stream of eight words for each channel: six of weights, bias, multiplier."""
-    w, requant = sig.constant(1)[..., 0].astype(np.int64), prepared(sig)
-    pairs = [(w[:, y, x], w[:, y + 1, x]) for x in range(3) for y in range(2)]
-    words = [low & 0xFFFF | (high & 0xFFFF) << 16 for low, high in pairs]
-    words += [requant.bias.astype(np.int64), requant.multiplier.astype(np.int64)]
-    packed: Array = (np.stack(words, axis=1) & 0xFFFFFFFF).astype(np.uint32).view(np.int32)
-    return packed
-
-
-def _supports(sig: Signature) -> bool:
-    op = sig.op
-    assert isinstance(op, Conv2D)
-    channels = sig.inputs[0].channels
-    return (
-        op.groups == channels == sig.output.channels >= FOUR
-        and op.kernel in ((5, 5), (7, 7))
+        and op.kernel in kernels
         and op.stride in ((1, 1), (2, 2))
         and op.dilation == (1, 1)
         and max(op.pads) < op.kernel[0]
-        and sig.output.shape[2] >= _BLOCK
+        and sig.output.shape[2] >= least_columns
         and not prepared(sig).pre_shift.any()
         and prepared(sig).fits_one_shift
     )
+
+
+def _small_supports(sig: Signature) -> bool:
+    return _takes(sig, ((3, 3),), 2)
+
+
+def _supports(sig: Signature) -> bool:
+    return _takes(sig, ((5, 5), (7, 7)), 3)
 
 
 def _seen(sig: Signature) -> int:
@@ -120,45 +55,28 @@ def _seen(sig: Signature) -> int:
     return (op.kernel[0] + op.stride[0] + 1) // 2
 
 
-def _plane_bytes(sig: Signature) -> int:
-    """Bytes of a plane and of what tells its rows."""
+def _columns(sig: Signature) -> tuple[int, int]:
+    """Columns of a strip, and those of them that are inside the input."""
     op = sig.op
     assert isinstance(op, Conv2D)
-    return 16 * ((sig.output.shape[2] - 1) * op.stride[1] + op.kernel[1] + 1)
-
-
-def _pairs_held(sig: Signature) -> int:
-    """Pairs of output rows whose planes are held at a time."""
-    op = sig.op
-    assert isinstance(op, Conv2D)
-    more = _STRIP_BYTES // _plane_bytes(sig) - _seen(sig)
-    return min(-(-sig.output.rows // 2), 1 + max(0, more) // op.stride[0])
-
-
-def _planes_held(sig: Signature, pairs: int) -> int:
-    """Planes of as many pairs of output rows."""
-    op = sig.op
-    assert isinstance(op, Conv2D)
-    return (pairs - 1) * op.stride[0] + _seen(sig)
+    columns = (sig.output.shape[2] - 1) * op.stride[1] + op.kernel[1]
+    return columns, min(columns - op.pads[1], sig.inputs[0].shape[2])
 
 
 def _scratch(sig: Signature) -> int:
-    pairs = _pairs_held(sig)
-    return 8 * pairs + _plane_bytes(sig) * _planes_held(sig, pairs)
+    return _STRIP_BYTES + _COLUMN_BYTES * _columns(sig)[0]
 
 
-def _lower(sig: Signature) -> tuple[Call, ...]:
+def _lowered(sig: Signature, packed: ConstArray) -> tuple[Call, ...]:
     op = sig.op
     assert isinstance(op, Conv2D)
     _, in_h, in_w, channels = sig.inputs[0].shape
-    size = channels * (2 + 2 * _seen(sig) * op.kernel[1])
     fields: dict[str, Field] = {
-        "packed": ConstArray(DType.INT32, Packed(size, lambda: _words(sig))),
+        "packed": packed,
         "in_h": in_h,
         "in_w": in_w,
         "channels": channels,
         "out_w": sig.output.shape[2],
-        "strip": _pairs_held(sig),
         "kernel": op.kernel[0],
         "stride": op.stride[0],
         "pad_top": op.pads[0],
@@ -166,6 +84,35 @@ def _lower(sig: Signature) -> tuple[Call, ...]:
         "in_zero_point": sig.inputs[0].q.z,
     }
     return (Call(fields | clamp_fields(sig)),)
+
+
+def _small(sig: Signature) -> tuple[Call, ...]:
+    size = _SMALL_WORDS * sig.output.channels
+    return _lowered(sig, ConstArray(DType.INT32, Packed(size, lambda: _small_words(sig))))
+
+
+def _lower(sig: Signature) -> tuple[Call, ...]:
+    op = sig.op
+    assert isinstance(op, Conv2D)
+    size = sig.output.channels * (2 + 2 * _seen(sig) * op.kernel[1])
+    return _lowered(sig, ConstArray(DType.INT32, Packed(size, lambda: _words(sig))))
+
+
+def _small_words(sig: Signature) -> Array:
+    """int32 stream of eight words for each channel: six of weights, bias, multiplier."""
+    op = sig.op
+    assert isinstance(op, Conv2D)
+    w, requant = sig.constant(1)[..., 0].astype(np.int64), prepared(sig)
+    if op.stride == (1, 1):
+        pairs = [(w[:, y, x], w[:, y + 1, x]) for x in range(3) for y in range(2)]
+    else:
+        none = np.zeros(len(w), np.int64)
+        pairs = [(w[:, 0, x], w[:, 1, x]) for x in range(3)]
+        pairs += [(w[:, 2, 0], w[:, 2, 1]), (w[:, 2, 2], none), (none, none)]
+    words = [low & 0xFFFF | (high & 0xFFFF) << 16 for low, high in pairs]
+    words += [requant.bias.astype(np.int64), requant.multiplier.astype(np.int64)]
+    packed: Array = (np.stack(words, axis=1) & 0xFFFFFFFF).astype(np.uint32).view(np.int32)
+    return packed
 
 
 def _words(sig: Signature) -> Array:
@@ -184,33 +131,58 @@ def _words(sig: Signature) -> Array:
     return packed
 
 
-def _work(sig: Signature, runs: Sequence[int]) -> Work:
-    """Planes of four channels, then two rows by three columns of each channel, plane by plane."""
+def _strip_work(sig: Signature, runs: Sequence[int]) -> dict[str, float]:
+    """Planes of four channels, strip after strip, and rows of them in pairs."""
     op = sig.op
     assert isinstance(op, Conv2D)
     _, out_h, out_w, channels = sig.output.shape
-    held, pairs, fours = _pairs_held(sig), -(-out_h // 2), -(-channels // FOUR)
-    strips, last = divmod(pairs, held)
-    planes = strips * _planes_held(sig, held) + (_planes_held(sig, last) if last else 0)
-    columns = (out_w - 1) * op.stride[1] + op.kernel[1]
-    width = min(columns - op.pads[1], sig.inputs[0].shape[2])
-    lines, blocks = FOUR * fours * pairs, -(-out_w // _BLOCK)
+    held = 1 + (_PLANES - _seen(sig)) // op.stride[0]
+    pairs, fours = -(-out_h // 2), -(-channels // FOUR)
+    strips = -(-pairs // held)
+    planes = (pairs - strips) * op.stride[0] + strips * _seen(sig)
+    columns, width = _columns(sig)
     return {
         "call": len(runs),
-        "padded": _planes_held(sig, held),
-        "pad": _planes_held(sig, held) * (columns - width),
-        "strip": strips + (last > 0),
+        "pad": columns - width,
+        "strip": strips,
         "place": pairs,
+        "row": planes,
+        "four": fours * strips,
         "plane": fours * planes,
-        "column": fours * planes * width,
-        "four": fours * (strips + (last > 0)),
-        "pair": lines,
-        "block": lines * blocks,
-        "pass": lines * blocks * _seen(sig) * op.stride[0],
-        "tap": lines * blocks * _seen(sig) * op.kernel[1],
-        "again": lines * (out_w % _BLOCK > 0),
+        "columns": fours * planes * (width // 2),
+        "one_column": fours * planes * (width % 2),
+        "pair": FOUR * fours * pairs,
         "shifted": out_h * channels * out_w * shifts(sig),
         **clamped(sig),
+    }
+
+
+def _small_work(sig: Signature, runs: Sequence[int]) -> Work:
+    """Two rows by two columns of each channel."""
+    op = sig.op
+    assert isinstance(op, Conv2D)
+    work, out_w = _strip_work(sig, runs), sig.output.shape[2]
+    kind = "" if op.stride == (1, 1) else "2"
+    blocks, lines = out_w // 2, work["pair"]
+    return work | {
+        f"block{kind}": lines * blocks,
+        f"odd{kind}": lines * (out_w % 2),
+        "half_round": lines * (blocks % 2) * (not kind),
+    }
+
+
+def _work(sig: Signature, runs: Sequence[int]) -> Work:
+    """Two rows by three columns of each channel, plane by plane."""
+    op = sig.op
+    assert isinstance(op, Conv2D)
+    work, out_w = _strip_work(sig, runs), sig.output.shape[2]
+    lines = work["pair"]
+    blocks = lines * -(-out_w // _BLOCK)
+    return work | {
+        "block": blocks,
+        "pass": blocks * _seen(sig) * op.stride[0],
+        "tap": blocks * _seen(sig) * op.kernel[1],
+        "again": lines * (out_w % _BLOCK > 0),
     }
 
 
@@ -221,7 +193,7 @@ KERNELS = (
         lower=_small,
         work=_small_work,
         supports=_small_supports,
-        scratch_bytes=_small_scratch,
+        scratch_bytes=_scratch,
         row_by_row=False,
         cost_class="depthwise",
     ),

@@ -61,6 +61,7 @@ class Offers:
 
     target: Target
     flash_limit: int | None = None  # bytes; where it is less than the target has
+    ram_limit: int | None = None  # the same of all RAM
     _known: dict[str, tuple[Candidate, ...]] = field(default_factory=dict)
 
     def of(self, graph: Graph) -> Ways:
@@ -69,7 +70,8 @@ class Offers:
         All kernels that the core can run, or those of the set that was asked for and the
         portable ones. Equally fast ones stand in the order of their sets: what asks for more of
         the core comes first, and a set lists its kernels fastest first. Where the fastest ones
-        keep more constants than the flash holds, those that save least by it are left out.
+        keep more constants than the flash holds, those that save least by it are left out. So are
+        kernels that hold more rows at once than there is RAM, where others hold fewer.
 
         Raises:
             Problems: nodes that no kernel runs, all of them.
@@ -81,7 +83,7 @@ class Offers:
                 continue
             signature = graph.signature(node)
             ways = _again(self._known.get(node.name, ()), node, signature, len(offered))
-            ways = ways or _ways(node, signature, self.target, len(offered))
+            ways = ways or self._within_ram(_ways(node, signature, self.target, len(offered)))
             if not ways:
                 message = f"no int8 kernel runs {node.op.label}"
                 errors.append(UnsupportedOp(message, graph.node_name(node), "report the model"))
@@ -90,6 +92,21 @@ class Offers:
         self._known |= offered
         room = flash_room(self.target, self.flash_limit)
         return MappingProxyType(_within_flash(graph, self.target, offered, room))
+
+    def _within_ram(self, ways: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
+        """Ways whose input and output are not both held whole, where RAM does not hold them."""
+        room = sum(region.usable_bytes for region in self.target.ram)
+        room = room if self.ram_limit is None else min(room, self.ram_limit)
+        kept = tuple(c for c in ways if c.step.kernel.row_by_row or _whole_bytes(c.step) <= room)
+        return kept or ways
+
+
+def _whole_bytes(step: Step) -> int:
+    """Activations of a step, whole, and its scratch."""
+    signature = step.signature
+    given = zip(signature.inputs, signature.constants, strict=True)
+    held = [kind.nbytes for kind, constant in given if constant is None]
+    return sum(held) + sum(kind.nbytes for kind in signature.outputs) + step.scratch_bytes
 
 
 def flash_bytes(program: Program) -> int:

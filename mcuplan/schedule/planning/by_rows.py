@@ -50,7 +50,7 @@ def plan_rows(
     sharing, aim, plans = sharing or Sharing(), aim or Aim(), list[Plan]()
     effort, rating = effort or Effort(), Rating(aim.ram_limit, sharing.keep_inputs)
     refused: list[UsageError | InputTooLarge] = []
-    offers = offers or Offers(target, aim.flash_limit)
+    offers = offers or Offers(target, aim.flash_limit, aim.ram_limit)
     lowerings = row_lowerings(graph, fed=feed)
     for lowered in lowerings:
         try:

@@ -66,7 +66,7 @@ def plan_graph(
     """
     sharing, aim = sharing or Sharing(), aim or Aim()
     check_states(graph, fed=streaming == "input")
-    offers = Offers(target, aim.flash_limit)
+    offers = Offers(target, aim.flash_limit, aim.ram_limit)
     rating = Rating(aim.ram_limit, sharing.keep_inputs)
     if streaming == "input":
         fed = plan_rows(graph, target, sharing, effort, aim, feed=True, offers=offers)
