@@ -35,13 +35,15 @@ def _flags(backend: str) -> tuple[str, ...]:
 
 
 def measure_sizes(backend: str) -> Mapping[str, KernelSize]:
-    """Sizes by kernel function; the two largest frames of a source count as its stack.
+    """Sizes by kernel function; the two largest frames of a source count as its stack,
+    those of functions of assembly among them.
 
     Raises:
         ToolMissing, ToolFailed: the compiler is missing, or failed.
     """
     folder, compiler = codegen_dir() / "kernels" / backend, cross_compiler()
     size, flags = find_tool("arm-none-eabi-size"), (*_flags(backend), "-fstack-usage")
+    dump = find_tool("arm-none-eabi-objdump")
     found = {}
     with temporary_folder() as work:
         sources = sorted(folder.glob("*.c"))
@@ -59,9 +61,21 @@ def measure_sizes(backend: str) -> Mapping[str, KernelSize]:
             listed = run_tool([size, "-A", str(compiled)], work).stdout
             code = sum(int(n) for n in re.findall(r"^\.text\S*\s+(\d+)", listed, re.M))
             usage = (work / compiled.with_suffix(".su")).read_text(encoding="utf-8")
-            frames = sorted(int(line.split("\t")[1]) for line in usage.splitlines())
-            found[compiled.stem] = KernelSize(code, sum(frames[-2:]))
+            frames = dict(re.findall(r":(\w+)\t(\d+)\t", usage))
+            listing = run_tool([dump, "-d", "--no-show-raw-insn", str(compiled)], work).stdout
+            bodies = re.findall(r"^\w+ <(\w+)>:\n((?:.+\n)*)", listing, re.M)
+            silent = (text for name, text in bodies if frames.get(name) == "0")
+            largest = sorted([*map(int, frames.values()), *map(_pushed_bytes, silent)])[-2:]
+            found[compiled.stem] = KernelSize(code, sum(largest))
     return found
+
+
+def _pushed_bytes(body: str) -> int:
+    """Frame of a function of assembly alone, of which the compiler does not tell."""
+    pushed: list[str] = re.findall(r"\t(?:push|stmdb\tsp!,|vpush)\s+\{(.*)\}", body)
+    moved: list[str] = re.findall(r"\tsub(?:\.?w)?\tsp,(?: sp,)? #(\d+)", body)
+    registers = sum(text.count(",") + 1 for text in pushed)
+    return 4 * registers + sum(map(int, moved))
 
 
 def _is_real(kernel: str) -> bool:
