@@ -138,6 +138,40 @@ _FINDINGS = (
         "100 to 500 are usual.",
     ),
     Explanation(
+        "quant/observer",
+        "With --observer auto, ranges are observed on four of five samples; the others compare the "
+        "outputs of the quantized model with those of the float one, once for each observer. The "
+        "one with the best signal-to-noise ratio made the ranges.",
+        "Nothing must be done. Give more samples where the figures are close.",
+    ),
+    Explanation(
+        "quant/outlier-sample",
+        "The range of a tensor is at least 4 times wider for a single calibration sample: for all "
+        "others two or more of the 8 bits are not used.",
+        "Look at the sample: leave it out if the device never sees its like, or clip the tensor "
+        "with --observer TENSOR=percentile (mse, entropy). --observer auto says if that helps.",
+    ),
+    Explanation(
+        "quant/outlier-channel",
+        "One channel of a tensor is at least 16 times as wide as a usual one. All channels of an "
+        "activation share a scale, so that the others have four bits or fewer.",
+        "See what it costs with mcuplan verify --all. Channels of like size come from training, or "
+        "from equalizing the weights; --layer-dtype takes the layers around it out of int8.",
+    ),
+    Explanation(
+        "quant/coarse-steps",
+        "A sum or difference of two tensors is far smaller than these: a step of the larger one is "
+        "at least 8 steps of the result, whose last three bits or more say nothing.",
+        "Compute the operator and the layers that make its inputs in float32 (--layer-dtype), or "
+        "train the model so that it does not take the difference of large values.",
+    ),
+    Explanation(
+        "quant/full-accumulator",
+        "The largest sum that a channel can make, whatever its input, is more than half of what "
+        "int32 holds. That it never overflows is proved from the weights.",
+        "Nothing must be done.",
+    ),
+    Explanation(
         "target/generic-sizes",
         "The target is a generic core: its memory sizes and clock are representative, not those "
         "of a part you can buy.",

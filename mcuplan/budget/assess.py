@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from mcuplan import __version__, words
 from mcuplan.budget.advice import ram_advice
+from mcuplan.budget.calibration import calibration_of
 from mcuplan.budget.footprint import (
     buffer_rows,
     flash_bill,
@@ -55,8 +56,10 @@ from mcuplan.record import (
     ModelInfo,
     ModelName,
     ModelPort,
+    Peak,
     Planned,
     Ram,
+    RegionUse,
     Selection,
     StallCycles,
     Status,
@@ -103,8 +106,7 @@ def assess(
     whole, layers = network_totals(planned.floating), layer_rows(plan, evidence, planned.removal)
     latency, peak, target = _latency(layers, plan, limits), peak_of(plan), plan.program.target
     regions, grown = region_rows(plan, ram, flash), _growth(baseline, target, ram, flash, layers)
-    advice = ram_advice(ram, () if _is_hopeless(flash) else explored.less_ram, limits)
-    exceeded = budget_findings(ram, flash, latency, peak, layers, regions, advice)
+    exceeded = _exceeded((ram, flash, latency, peak, layers, regions), explored, limits)
     return Budget(
         schema=SCHEMA,
         tool_version=__version__,
@@ -128,7 +130,17 @@ def assess(
         levels=tuple(map(_level, explored.levels)),
         selection=_selection(plan.selected),
         frontier=tuple(map(frontier_row, explored.frontier)),
+        calibration=calibration_of(planned.calibration),
     )
+
+
+_Bills = tuple[Ram, Flash, Latency, Peak, tuple[LayerRow, ...], tuple[RegionUse, ...]]
+
+
+def _exceeded(bills: _Bills, explored: Explored, limits: Limits) -> list[Finding]:
+    """Findings of budgets, with what would need less RAM."""
+    less = () if _is_hopeless(bills[1]) else explored.less_ram
+    return budget_findings(*bills, ram_advice(bills[0], less, limits))
 
 
 def _is_hopeless(flash: Flash) -> bool:
@@ -182,7 +194,7 @@ def _notes(planned: Planned) -> list[Finding]:
     target = _target(planned.plan.program.target)
     found = notes(target, has_ranges=planned.has_ranges, random_ranges=random)
     real = planned.has_ranges and not random
-    found += quantization_findings(planned.grids, planned.calibrated, real_ranges=real)
+    found += quantization_findings(planned.grids, planned.calibration, real_ranges=real)
     found += removal_findings(planned.removal)
     found += [
         Finding("model/states", Severity.NOTE, words.note(fact), hint="--state none: no state")

@@ -3,42 +3,38 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from mcuplan import words
+from mcuplan.budget.calibration import calibration_findings
+from mcuplan.calibrate import Calibrated
 from mcuplan.facts import InFloat
 from mcuplan.findings import Finding, Severity
 from mcuplan.passes.assign_grids import Grids
 from mcuplan.passes.cell_limits import cell_limits
+from mcuplan.passes.coarse_steps import CoarseSteps, coarse_steps
+from mcuplan.passes.full_sums import FullSums, full_sums
 from mcuplan.passes.mixed_ranges import MixedRanges, mixed_ranges
 
-__all__ = ["FEW_SAMPLES", "quantization_findings"]
+__all__ = ["quantization_findings"]
 
 _NAMED = 4
-FEW_SAMPLES = 10
-"""With n calibration samples one new input in n + 1 goes beyond a range at either end."""
 
 
-def quantization_findings(grids: Grids, calibrated: int, *, real_ranges: bool) -> Iterator[Finding]:
+def quantization_findings(
+    grids: Grids, seen: Calibrated | None, *, real_ranges: bool
+) -> Iterator[Finding]:
     """Findings of calibration and grids.
 
     Args:
         grids: of the model.
-        calibrated: samples that ranges were observed on; 0: they come from elsewhere.
+        seen: the samples that ranges were observed on; None: they come from elsewhere.
         real_ranges: they are not made up.
     """
-    if 0 < calibrated < FEW_SAMPLES:
-        yield Finding(
-            "quant/few-samples",
-            Severity.WARNING,
-            f"ranges were observed on {calibrated} sample{'s' if calibrated > 1 else ''}: one new "
-            f"input in {calibrated + 1} is expected to go beyond them",
-            hint=f"at least {FEW_SAMPLES} representative inputs, better 100 and more",
-        )
-    for fact in grids.graph.notes:
-        if isinstance(fact, InFloat):
-            hint = "each conversion is a layer of its own: --all shows what it takes"
-            yield Finding("quant/float-layers", Severity.NOTE, words.note(fact), "", hint)
+    if seen is not None and real_ranges:
+        yield from calibration_findings(grids.graph, seen)
+    yield from _in_float(grids)
     for clipped in grids.clipped:
         yield Finding(
             "quant/bias-clipped",
@@ -59,8 +55,40 @@ def quantization_findings(grids: Grids, calibrated: int, *, real_ranges: bool) -
             f"mcuplan verify {'' if limit.first else 'on long sequences '}shows it; "
             f"--layer-dtype {limit.node}=float32 has no limit",
         )
+    yield from _full(full_sums(grids.graph))
     if real_ranges:
         yield from _mixed(mixed_ranges(grids.graph))
+        yield from _coarse(coarse_steps(grids.graph))
+
+
+def _in_float(grids: Grids) -> Iterator[Finding]:
+    for fact in grids.graph.notes:
+        if isinstance(fact, InFloat):
+            hint = "each conversion is a layer of its own: --all shows what it takes"
+            yield Finding("quant/float-layers", Severity.NOTE, words.note(fact), "", hint)
+
+
+def _full(found: tuple[FullSums, ...]) -> Iterator[Finding]:
+    for sums in found:
+        yield Finding(
+            "quant/full-accumulator",
+            Severity.NOTE,
+            f"the sum of channel {sums.channel} could reach {100 * sums.share:.0f} % of int32",
+            sums.node,
+            "it cannot overflow; a wider layer or larger weights could not be computed",
+        )
+
+
+def _coarse(found: tuple[CoarseSteps, ...]) -> Iterator[Finding]:
+    for each in found:
+        yield Finding(
+            "quant/coarse-steps",
+            Severity.WARNING,
+            f"{each.operand} has steps of {each.times:.0f} times those of the sum: "
+            f"{math.log2(each.times):.0f} of its 8 bits say nothing",
+            each.node,
+            f"--layer-dtype {each.node}=float32 and --layer-dtype {each.operand}=float32 keep them",
+        )
 
 
 def _mixed(found: tuple[MixedRanges, ...]) -> Iterator[Finding]:

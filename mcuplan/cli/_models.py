@@ -167,8 +167,7 @@ def _say_grids(name: str, grids: Grids, seen: Calibrated | None) -> None:
     if seen is not None and seen.data.random:
         log(f"note: {RANDOM_RANGES}")
     real = seen is None or not seen.data.random
-    counted = seen.samples if seen is not None and real else 0
-    for finding in quantization_findings(grids, counted, real_ranges=real):
+    for finding in quantization_findings(grids, seen, real_ranges=real):
         log(f"{finding.severity}[{finding.code}]: {finding.message}")
 
 

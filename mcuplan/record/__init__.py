@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from mcuplan.record.calibration import Calibration, ObserverTrial
 from mcuplan.record.evidence import Against, BuildFigures, Evidence, Limits
 from mcuplan.record.layers import (
     Energy,
@@ -48,6 +49,7 @@ __all__ = [
     "BufferRow",
     "BuildFigures",
     "BuildInfo",
+    "Calibration",
     "ChannelError",
     "ElfFigures",
     "Energy",
@@ -64,6 +66,7 @@ __all__ = [
     "ModelInfo",
     "ModelName",
     "ModelPort",
+    "ObserverTrial",
     "OutputError",
     "Peak",
     "Planned",

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Annotated, Any, Final, Literal
 
 from mcuplan.findings import Finding
+from mcuplan.record.calibration import Calibration
 from mcuplan.record.layers import (
     Energy,
     FrontierRow,
@@ -130,6 +131,7 @@ class Budget:
     levels: Annotated[tuple[LevelRow, ...], LEFT_OUT] = ()
     selection: Annotated[Selection | None, LEFT_OUT] = None
     frontier: Annotated[tuple[FrontierRow, ...], LEFT_OUT] = ()
+    calibration: Annotated[Calibration | None, LEFT_OUT] = None
     kept: Annotated[Kept | None, LEFT_OUT] = None
 
 

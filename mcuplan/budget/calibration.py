@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the samples showed that ranges were observed on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from mcuplan.calibrate import Calibrated
+from mcuplan.calibrate.outliers import outlier_channels, outlier_samples
+from mcuplan.findings import Finding, Severity
+from mcuplan.ir.graph import Graph
+from mcuplan.record import Calibration, ObserverTrial
+
+__all__ = ["FEW_SAMPLES", "calibration_findings", "calibration_of"]
+
+FEW_SAMPLES = 10
+"""With n calibration samples one new input in n + 1 goes beyond a range at either end."""
+
+
+def calibration_of(seen: Calibrated | None) -> Calibration | None:
+    """The report's object; None where ranges come from elsewhere, or from random samples."""
+    if seen is None or seen.data.random:
+        return None
+    trials = tuple(ObserverTrial(each.observer, each.sqnr_db) for each in seen.trials)
+    by_name = {each.observer: each.sqnr_db for each in trials}
+    gain = round(by_name[seen.observer] - by_name["minmax"], 2) if trials else None
+    return Calibration(seen.samples, seen.held_back, seen.observer, gain, trials)
+
+
+def calibration_findings(graph: Graph, seen: Calibrated) -> Iterator[Finding]:
+    """Findings of samples that are no random ones; ``graph`` has its grids."""
+    calibrated = seen.samples
+    if calibrated < FEW_SAMPLES:
+        yield Finding(
+            "quant/few-samples",
+            Severity.WARNING,
+            f"ranges were observed on {calibrated} sample{'s' if calibrated > 1 else ''}: one new "
+            f"input in {calibrated + 1} is expected to go beyond them",
+            hint=f"at least {FEW_SAMPLES} representative inputs, better 100 and more",
+        )
+    yield from _outliers(graph, seen)
+    yield from _observers(seen)
+
+
+def _outliers(graph: Graph, seen: Calibrated) -> Iterator[Finding]:
+    """The worst tensor of each kind, and how many others there are."""
+    samples = outlier_samples(graph, seen.extremes)
+    if samples:
+        worst = max(samples, key=lambda each: each.times)
+        yield Finding(
+            "quant/outlier-sample",
+            Severity.WARNING,
+            f"one of {seen.samples:,} samples makes the range {worst.times:.1f} times wider"
+            f"{_others(len(samples) - 1)}",
+            worst.tensor,
+            f"--observer {worst.tensor}=percentile clips it, --observer auto tries; or leave the "
+            "sample out, if it is no real input",
+        )
+    channels = outlier_channels(graph, seen.extremes)
+    if channels:
+        worst = max(channels, key=lambda each: each.times)
+        yield Finding(
+            "quant/outlier-channel",
+            Severity.NOTE,
+            f"channel {worst.channel} is {worst.times:.0f} times as wide as a usual one, which has "
+            f"{8 - math.log2(worst.times):.1f} of 8 bits{_others(len(channels) - 1)}",
+            worst.tensor,
+            "mcuplan verify shows what it costs; --layer-dtype of the layers around it, or train "
+            "with channels of like size",
+        )
+
+
+def _others(many: int) -> str:
+    return f"; so in {many} other tensor{'s' if many > 1 else ''}" if many else ""
+
+
+def _observers(seen: Calibrated) -> Iterator[Finding]:
+    """What was compared, the best first."""
+    if not seen.trials:
+        return
+    order = sorted(seen.trials, key=lambda trial: (trial.observer != seen.observer, -trial.sqnr_db))
+    rest = ", ".join(f"{trial.observer} {trial.sqnr_db:.1f}" for trial in order[1:])
+    yield Finding(
+        "quant/observer",
+        Severity.NOTE,
+        f"ranges by {seen.observer}: outputs with {order[0].sqnr_db:.1f} dB on {seen.held_back:,} "
+        f"samples held back; {rest}",
+        hint=f"--observer {seen.observer} on all samples does without the comparison",
+    )

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tensors whose range a single sample, or a single channel, sets."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from mcuplan.calibrate.extremes import Extremes
+from mcuplan.ir.graph import Graph
+
+__all__ = ["Outlier", "outlier_channels", "outlier_samples"]
+
+_FEWEST = 10  # samples of which one can be told from the others
+_BY_SAMPLE = 4.0  # times: two bits
+_BY_CHANNEL = 16.0  # times: four bits
+_COVERED = 0.9  # of what was seen, on a grid that does not clip
+
+
+@dataclass(frozen=True, slots=True)
+class Outlier:
+    """A tensor by the name the user knows, how many times wider it is, and which channel."""
+
+    tensor: str
+    times: float
+    channel: int = 0
+
+
+def outlier_samples(graph: Graph, seen: Mapping[str, Extremes]) -> tuple[Outlier, ...]:
+    """Tensors whose range is far wider for one sample; not where an operator limits it.
+
+    Args:
+        graph: with grids.
+        seen: what the samples showed, by tensor.
+    """
+    producers = graph.producers()
+    found = {}
+    for name, each in seen.items():
+        node = producers.get(name)
+        limits = node.op.limits([(-math.inf, math.inf)] * len(node.inputs)) if node else (-1, 1)
+        bounded = node is not None and all(map(math.isfinite, limits))
+        enough = each.samples >= _FEWEST and each.by_sample >= _BY_SAMPLE
+        if enough and not bounded and _covers(graph, name, each):
+            found[graph.tensor_name(name)] = each.by_sample
+    return tuple(Outlier(tensor, times) for tensor, times in found.items())
+
+
+def outlier_channels(graph: Graph, seen: Mapping[str, Extremes]) -> tuple[Outlier, ...]:
+    """Tensors one channel of which is far wider than a usual one; as above."""
+    found = {}
+    for name, each in seen.items():
+        channel, times = each.by_channel
+        if times >= _BY_CHANNEL and _covers(graph, name, each):
+            found[graph.tensor_name(name)] = (times, channel)
+    return tuple(Outlier(tensor, *which) for tensor, which in found.items())
+
+
+def _covers(graph: Graph, name: str, each: Extremes) -> bool:
+    """Whether the grid holds nearly all that was seen."""
+    grid = graph.tensor(name).type.quant
+    if grid is None:
+        return False
+    low, high = grid.ends
+    return high - low >= _COVERED * (each.tops[0] - each.bottoms[0])

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where the ranges of activations come from, as the report has it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from mcuplan.record.limits import LEFT_OUT, Magnitude
+
+__all__ = ["Calibration", "ObserverTrial"]
+
+
+@dataclass(frozen=True, slots=True)
+class ObserverTrial:
+    """One observer on the samples that were held back.
+
+    Attributes:
+        sqnr_db: ratio of the float model's squares to those of the difference, of all outputs,
+            at most 200 dB.
+    """
+
+    observer: str
+    sqnr_db: float
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Samples that ranges were observed on, and how.
+
+    Attributes:
+        samples: that ranges were observed on.
+        held_back: that were not, to compare observers on.
+        observer: of all tensors but those that were given one by name.
+        gain_db: of the observer over minmax on the samples held back.
+        trials: the observers that were compared.
+    """
+
+    samples: int
+    held_back: int
+    observer: str
+    gain_db: Annotated[Magnitude | None, LEFT_OUT] = None
+    trials: Annotated[tuple[ObserverTrial, ...], LEFT_OUT] = ()
