@@ -24,6 +24,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="write golden files anew")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests marked slow measure or mutate all kernels: minutes, and CI has them."""
+    if "MCUPLAN_TEST_SLOW" not in os.environ:
+        for item in items:
+            if item.get_closest_marker("slow"):
+                item.add_marker(pytest.mark.skip(reason="slow; MCUPLAN_TEST_SLOW=1"))
+
+
 def _program(name: str) -> str:
     path = shutil.which(name)
     if path is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from mutants import MUTANTS, QUICK
 from mutate import ROOT, Bench, survivors
 
@@ -17,6 +18,7 @@ def test_every_mutant_changes_something() -> None:
     assert len(set(MUTANTS)) == len(MUTANTS)
 
 
+@pytest.mark.slow
 def test_faults_are_noticed(host_gcc: str, tmp_path: Path) -> None:
     """Wrong macros, helpers, tests of arguments, bounds and totals make ``verify`` fail."""
     assert 8 <= len(QUICK) <= 14

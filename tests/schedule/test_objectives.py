@@ -113,6 +113,7 @@ def test_latency_never_loses(name: str) -> None:
     _is_kept(_NETWORKS[name](), _m4())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", _NETWORKS)
 def test_latency_never_loses_in_little_ram(name: str) -> None:
     """Where the fastest does not fit, the fastest is sought among what does, whatever the RAM."""

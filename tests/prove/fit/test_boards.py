@@ -23,6 +23,7 @@ _SLACK = 0.02  # compilers differ
 _SEEN = 0.9  # of the layers that an error is stated of; nineteen of twenty of those fitted to
 
 
+@pytest.mark.slow
 def test_modelled_waits_are_those_of_the_emulator(counted_gcc: str, qemu: str) -> None:
     """Few counted layers of a kernel are missed by more than its row of the table says."""
     waits, sizes, board = kernel_waits("dsp"), kernel_sizes("dsp"), "ahead"

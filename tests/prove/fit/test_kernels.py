@@ -62,6 +62,7 @@ def _error(name: str, backend: str, models: Path, streaming: Streaming = "off") 
     return error
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_modelled_cycles_are_those_of_the_emulator(
     backend: str, counted_gcc: str, qemu: str
@@ -77,6 +78,7 @@ def test_modelled_cycles_are_those_of_the_emulator(
         assert max(errors(found, timings[name].cycles)) <= timings[name].max_error + _SLACK, name
 
 
+@pytest.mark.slow
 def test_modelled_cycles_of_a_small_core_are_those_of_the_emulator(
     counted_gcc: str, qemu: str
 ) -> None:
@@ -138,6 +140,7 @@ def test_the_sweep_knows_every_operator_with_a_kernel() -> None:
     assert {*NEVER_COUNTED, *BY_ROWS} == runs - counted
 
 
+@pytest.mark.slow
 def test_fitting_writes_the_files_of_a_set(
     arm_gcc: str, qemu: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
