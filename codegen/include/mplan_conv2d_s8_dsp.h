@@ -56,7 +56,7 @@ typedef struct {
  * Output rows [y0, y1). in: [in_h][in_w][in_c], out: [out_h][out_w][out_c], rows found by address.
  * out must not overlap the input rows that are still to be read; with a kernel, strides and
  * channels that keep every pixel at its place (1x1), out may be in.
- * scratch: 8 * steps + 28 bytes, and kernel_w * in_c more for other kernels than 1x1; aligned to 4.
+ * scratch: 8 * steps bytes, and kernel_w * in_c more for other kernels than 1x1; aligned to 4.
  */
 void mplan_conv2d_s8_dsp(const mplan_conv2d_s8_dsp_t *p, const int8_t *in, int8_t *out, size_t y0,
                          size_t y1, int8_t *scratch);

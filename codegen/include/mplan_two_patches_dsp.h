@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: 0BSD */
-/* mplan_two_patches_dsp.h - two pixels, whose inputs are words of int16, by all output channels. */
+/* mplan_two_patches_dsp.h - pixels, two at a time, by all output channels, four at a time. */
 #ifndef MPLAN_TWO_PATCHES_DSP_H
 #define MPLAN_TWO_PATCHES_DSP_H
-
-#include <string.h>
 
 #include "mplan.h"
 
@@ -19,135 +17,200 @@ typedef struct {
     size_t count;
 } mplan_channels_t;
 
-/* What the assembly reads; it lies right behind the two patches. Its offsets stand there. */
+/*
+ * What the assembly reads; its offsets stand there. A patch is all inputs of an output pixel as
+ * words of int16.
+ */
 typedef struct {
-    const uint32_t *patches;  /*  0: words of pixel 0 and 1 in turn */
-    uint32_t skip;            /*  4: bytes of code before the entry */
-    const uint8_t *pre_shift; /*  8: NULL: none */
-    int32_t zero_point;       /* 12 */
-    int8_t *out0;             /* 16: output of pixel 0, moves on */
-    int8_t *out1;             /* 20: output of pixel 1, moves on; out0 where there is none */
-    const int32_t *end;       /* 24: of the packed channels */
+    const int8_t *in;         /*  0: of pixel 0, moves on; of patches that are made, anything */
+    uint32_t in_apart;        /*  4: from it to pixel 1, from there to the next pair */
+    int8_t *out;              /*  8: of pixel 0, moves on */
+    uint32_t out_apart;       /* 12 */
+    const uint8_t *pre_shift; /* 16: NULL: none */
+    uint32_t whole;           /* 20: bytes of a pixel's eights; one less if `left` or no fours */
+    const int32_t *packed;    /* 24 */
+    uint32_t left;            /* 28: bytes of a pixel beyond whole eights */
+    uint32_t pairs;           /* 32: at least 1; counts down */
+    uint32_t rest;            /* 36: channels beyond whole fours */
+    const int32_t *last;      /* 40: end of the packed channels */
+    uint32_t widen;           /* 44: bytes of code before the entry of the loop over eights */
+    const int8_t *stop;       /* 48: behind the patches; a byte less where sums are shifted */
+    uint32_t *patches;        /* 52: words of pixel 0 and 1 in turn */
+    uint32_t skip;            /* 56: bytes of code before the entry of the loop over steps */
+    int32_t zero_point;       /* 60 */
+    const int32_t *end;       /* 64: of packed channels, of whole fours */
 } mplan_two_patches_t;
 MPLAN_STATIC_ASSERT(mplan_two_patches_as_in_assembly,
-                    MPLAN_AT(mplan_two_patches_t, patches, 0U) &&
-                        MPLAN_AT(mplan_two_patches_t, skip, 4U) &&
-                        MPLAN_AT(mplan_two_patches_t, pre_shift, 8U) &&
-                        MPLAN_AT(mplan_two_patches_t, zero_point, 12U) &&
-                        MPLAN_AT(mplan_two_patches_t, out0, 16U) &&
-                        MPLAN_AT(mplan_two_patches_t, out1, 20U) &&
-                        MPLAN_AT(mplan_two_patches_t, end, 24U) &&
-                        (sizeof(mplan_two_patches_t) == 28U));
+                    MPLAN_AT(mplan_two_patches_t, in, 0U) &&
+                        MPLAN_AT(mplan_two_patches_t, in_apart, 4U) &&
+                        MPLAN_AT(mplan_two_patches_t, out, 8U) &&
+                        MPLAN_AT(mplan_two_patches_t, out_apart, 12U) &&
+                        MPLAN_AT(mplan_two_patches_t, pre_shift, 16U) &&
+                        MPLAN_AT(mplan_two_patches_t, whole, 20U) &&
+                        MPLAN_AT(mplan_two_patches_t, packed, 24U) &&
+                        MPLAN_AT(mplan_two_patches_t, left, 28U) &&
+                        MPLAN_AT(mplan_two_patches_t, pairs, 32U) &&
+                        MPLAN_AT(mplan_two_patches_t, rest, 36U) &&
+                        MPLAN_AT(mplan_two_patches_t, last, 40U) &&
+                        MPLAN_AT(mplan_two_patches_t, widen, 44U) &&
+                        MPLAN_AT(mplan_two_patches_t, stop, 48U) &&
+                        MPLAN_AT(mplan_two_patches_t, patches, 52U) &&
+                        MPLAN_AT(mplan_two_patches_t, skip, 56U) &&
+                        MPLAN_AT(mplan_two_patches_t, zero_point, 60U) &&
+                        MPLAN_AT(mplan_two_patches_t, end, 64U));
 
-#define MPLAN_PATCHES_UNROLL 12     /* steps */
-#define MPLAN_PATCHES_STEP_BYTES 56 /* of code */
+#define MPLAN_STEPS_UNROLL 12
+#define MPLAN_STEP_BYTES 56 /* of code */
+#define MPLAN_EIGHTS_UNROLL 4
+#define MPLAN_EIGHT_BYTES 52 /* of code */
 
 /* Of equal functions of several kernels in an image the linker takes one, as of copies of them. */
 #define MPLAN_SHARED MPLAN_KERNEL __attribute__((weak))
 
-void mplan_two_patches_fours(const int32_t *packed, mplan_two_patches_t *job);
-void mplan_two_patches(const mplan_channels_t *channels, mplan_two_patches_t *job, int8_t *out0,
-                       int8_t *out1);
+void mplan_pixel_pairs(mplan_two_patches_t *job);
 
 /*
- * Two pixels by four output channels at a time, until job->end.
+ * All pairs of a job: their patches are made, unless they are, then four output channels at a time.
  *
- * A step does 16 multiply-accumulates in 15 cycles: four loads in a row (5 cycles), eight dual
- * multiplies, two sign extensions. A weight word holds two taps of 256 * b + a. As it is, it adds
- * to the sums of 256 * b + a (r5 and r9, and r7 and r11 for the channels c, d); its low bytes
- * extended, to the sums of a (r4, r8, r6, r10). A sum of b is their difference / 256, exactly:
- * wrapping does not matter.
+ * Eight bytes of either pixel become words in 22 cycles. A step does 16 multiply-accumulates in 15:
+ * four loads in a row (5 cycles), eight dual multiplies, two sign extensions. A weight word holds
+ * two taps of 256 * b + a. As it is, it adds to the sums of 256 * b + a (r5 and r9, and r7 and r11
+ * for the channels c, d); its low bytes extended, to the sums of a (r4, r8, r6, r10). A sum of b is
+ * their difference / 256, exactly: wrapping does not matter.
  *
- * The first step begins the sums; the loop of 12 is entered in its middle where the steps left are
- * no multiple of 12. At its end r0 points behind the patches, to the job. All of it stays in an
- * instruction cache of 1 KB; wide instructions lie on words, where none waits for its second half.
+ * The first step begins the sums; both loops are entered where what is left is no multiple of their
+ * length. The steps and all that stands from them to their entry stay in an instruction cache of
+ * 1 KB; wide instructions lie on words, where none waits for its second half.
+ *
+ * The stack: 0 stop, 4 patches, 8 entry, 12 zero point, 16 end, 20 out0, 24 out1, 28 pre_shift,
+ * 32 job, 36 entry to the eights, 40 outputs of a rest, 48 where they go.
  */
-MPLAN_SHARED MPLAN_NAKED void mplan_two_patches_fours(
-    __attribute__((unused)) const int32_t *packed,
-    __attribute__((unused)) mplan_two_patches_t *job)
+MPLAN_SHARED MPLAN_NAKED void mplan_pixel_pairs(__attribute__((unused)) mplan_two_patches_t *job)
 {
     __asm volatile(
-        "push {r4-r11, lr}; sub sp, #12; ldr r2, [r1]; ldr r3, [r1, #4]\n"
-        "adr r12, 2f; add r3, r3, r12; orr r3, r3, #1; stm sp, {r1-r3}; mov r1, r0\n"
-        ".balign 4\n1:\n" /* four channels; r4 and r6 are the biases of a and c */
-        "ldr.w r0, [sp, #4]; ldr.w r4, [r1], #4; ldr.w r6, [r1], #4; ldr.w r12, [r1], #4\n"
-        "ldr.w lr, [r1], #4; ldr.w r2, [r0], #4; ldr.w r3, [r0], #4; smlad r5, r12, r2, r4\n"
-        "smlad r9, r12, r3, r4; smlad r7, lr, r2, r6; smlad r11, lr, r3, r6; sxtb16 r12, r12\n"
-        "sxtb16 lr, lr; smlad r8, r12, r3, r4; smlad r4, r12, r2, r4; smlad r10, lr, r3, r6\n"
-        "smlad r6, lr, r2, r6; ldr.w pc, [sp, #8]\n"
+        "push {r4-r11, lr}; sub sp, #60; ldr r6, [r0, #44]; add.w r7, r0, #48; ldm r7, {r1-r5}\n"
+        "adr.w r7, 2f; add r6, r6, r7; orr r6, r6, #1\n"
+        "adr.w r7, 3f; add r3, r3, r7; orr r3, r3, #1; stm sp, {r1-r5}\n"
+        "strd r0, r6, [sp, #32]\n"
+        ".balign 4\n1:\n" /* two pixels */
+        "ldr.w lr, [sp, #32]; ldm.w lr, {r0, r2, r4, r5, r7, r8, r12}; add.w r3, r0, r2, lsl #1\n"
+        "add.w r6, r4, r5, lsl #1; adds r2, r2, r0; adds r5, r5, r4; str.w r3, [lr]\n"
+        "str.w r6, [lr, #8]\n"
+        "str r4, [sp, #20]; str r5, [sp, #24]; str.w r7, [sp, #28]; add.w r3, r0, r8\n"
+        "ldr.w r1, [sp, #4]; ldr.w pc, [sp, #36]\n"
         "2:\n"
+        ".rept 4\n"
+        "ldr.w r4, [r0], #4; ldr.w r5, [r2], #4; ldr.w r8, [r0], #4; ldr.w r9, [r2], #4\n"
+        "sxtb16 r6, r4, ror #8; sxtb16 r7, r5, ror #8; sxtb16 r4, r4; sxtb16 r5, r5\n"
+        "sxtb16 r10, r8, ror #8; sxtb16 r11, r9, ror #8; sxtb16 r8, r8; sxtb16 r9, r9\n"
+        "stm.w r1!, {r4-r11}\n"
+        ".endr\n" MPLAN_CODE_BYTES("2b", MPLAN_EIGHTS_UNROLL * MPLAN_EIGHT_BYTES)
+        "cmp.w r0, r3; blo.w 2b; bhi.w 12f\n"
+        "7: mov.w r1, r12; ldr.w r0, [sp, #4]; b.w 5f\n"
+        ".balign 4\n3:\n"
         ".rept 12\n"
         "ldr.w r2, [r0], #4; ldr.w r3, [r0], #4; ldr.w r12, [r1], #4; ldr.w lr, [r1], #4\n"
         "smlad r5, r12, r2, r5; smlad r9, r12, r3, r9; smlad r7, lr, r2, r7\n"
         "smlad r11, lr, r3, r11; sxtb16 r12, r12; sxtb16 lr, lr; smlad r4, r12, r2, r4\n"
         "smlad r8, r12, r3, r8; smlad r6, lr, r2, r6; smlad r10, lr, r3, r10\n"
-        ".endr\n" MPLAN_CODE_BYTES("2b", MPLAN_PATCHES_UNROLL * MPLAN_PATCHES_STEP_BYTES)
-        "ldr r2, [sp]; cmp r0, r2; bne.w 2b; ldr.w r2, [r0, #8]; ldr.w r12, [r1], #4\n"
-        "ldr.w r3, [r1], #4; subs r5, r5, r4; subs r7, r7, r6; sub r9, r9, r8; sub r11, r11, r10\n"
-        "add r5, r12, r5, asr #8; add r9, r12, r9, asr #8\n"
-        "add r7, r3, r7, asr #8; add r11, r3, r11, asr #8; cmp r2, #0; bne 4f\n"
-        "3:\n" /* requantize: sum * multiplier, its high word rounded, onto the zero point */
-        "ldr.w r0, [r0, #12]; ldr.w r2, [r1], #4; ldr.w r3, [r1], #4; ldr.w r12, [r1], #4\n"
-        "ldr.w lr, [r1], #4; smmlar r4, r4, r2, r0; smmlar r8, r8, r2, r0\n"
-        "smmlar r5, r5, r3, r0; smmlar r9, r9, r3, r0; smmlar r6, r6, r12, r0\n"
-        "smmlar r10, r10, r12, r0; smmlar r7, r7, lr, r0; smmlar r11, r11, lr, r0\n"
-        "ldr r0, [sp]; ldr r2, [r0, #16]; ldr.w r3, [r0, #20]; ldr.w r12, [r0, #24]\n"
-        "ssat r8, #8, r8; ssat r9, #8, r9; ssat r10, #8, r10; ssat r11, #8, r11; ssat r4, #8, r4\n"
-        "ssat r5, #8, r5; ssat r6, #8, r6; ssat r7, #8, r7\n"
+        ".endr\n" MPLAN_CODE_BYTES("3b", MPLAN_STEPS_UNROLL * MPLAN_STEP_BYTES)
+        "ldr r2, [sp]; cmp r0, r2; blo.w 3b; bhi.w 10f; ldr.w r12, [r1], #4; ldr.w r3, [r1], #4\n"
+        "subs r5, r5, r4; subs r7, r7, r6; sub.w r9, r9, r8; sub.w r11, r11, r10\n"
+        "add.w r5, r12, r5, asr #8; add.w r9, r12, r9, asr #8\n"
+        "add.w r7, r3, r7, asr #8; add.w r11, r3, r11, asr #8\n"
+        "4:\n" /* requantize: sum * multiplier, its high word rounded, onto the zero point */
+        "ldr.w r0, [r1], #4; ldr.w r2, [r1], #4; ldr.w r3, [r1], #4; ldr.w r12, [r1], #4\n"
+        "ldr.w lr, [sp, #12]; smmlar r4, r4, r0, lr; smmlar r8, r8, r0, lr\n"
+        "smmlar r5, r5, r2, lr; smmlar r9, r9, r2, lr; smmlar r6, r6, r3, lr\n"
+        "smmlar r10, r10, r3, lr; smmlar r7, r7, r12, lr; smmlar r11, r11, r12, lr\n"
+        "ldr.w lr, [sp, #16]; ldr r2, [sp, #20]; ldr r3, [sp, #24]; ldr.w r0, [sp, #4]\n"
+        "ssat r8, #8, r8; ssat r9, #8, r9; ssat r10, #8, r10; ssat r11, #8, r11\n"
+        "ssat r4, #8, r4; ssat r5, #8, r5; ssat r6, #8, r6; ssat r7, #8, r7\n"
         /* pixel 1 first: where it does not exist, pixel 0 overwrites it */
         "strb r8, [r3], #1; strb r9, [r3], #1; strb r10, [r3], #1; strb r11, [r3], #1\n"
         "strb r4, [r2], #1; strb r5, [r2], #1; strb r6, [r2], #1; strb r7, [r2], #1\n"
-        "str r2, [r0, #16]; str r3, [r0, #20]; cmp.w r1, r12; bne.w 1b\n"
-        "add sp, #12; pop {r4-r11, pc}\n"
-        "4:\n" /* left shifts of four channels */
-        "ldrb r3, [r2], #1; ldrb r12, [r2], #1; ldrb lr, [r2], #1; lsl r4, r4, r3; lsl r8, r8, r3\n"
-        "ldrb r3, [r2], #1; lsl r5, r5, r12; lsl r9, r9, r12; lsl r6, r6, lr; lsl r10, r10, lr\n"
-        "lsl r7, r7, r3; lsl r11, r11, r3; str r2, [r0, #8]; b 3b\n");
+        "str r2, [sp, #20]; str r3, [sp, #24]; cmp r1, lr; beq 6f\n"
+        "5:\n" /* four channels; r4 and r6 are the biases of a and c */
+        "ldr.w r4, [r1], #4; ldr.w r6, [r1], #4; ldr.w r12, [r1], #4; ldr.w lr, [r1], #4\n"
+        "ldr.w r2, [r0], #4; ldr.w r3, [r0], #4; smlad r5, r12, r2, r4\n"
+        "smlad r9, r12, r3, r4; smlad r7, lr, r2, r6; smlad r11, lr, r3, r6; sxtb16 r12, r12\n"
+        "sxtb16 lr, lr; smlad r8, r12, r3, r4; smlad r4, r12, r2, r4; smlad r10, lr, r3, r6\n"
+        "smlad r6, lr, r2, r6; ldr.w pc, [sp, #8]\n"
+        "6:\n" /* all whole fours */
+        "ldr.w lr, [sp, #32]; ldr.w r2, [lr, #32]; ldr.w r3, [lr, #36]; cbnz r3, 8f\n"
+        "11: subs r2, #1; str.w r2, [lr, #32]; bne.w 1b; add sp, #60; pop {r4-r11, pc}\n"
+        "8: ldr.w r4, [lr, #40]; cmp r1, r4; beq 8f\n" /* the last channels, to the stack */
+        "str r4, [sp, #16]; ldrd r6, r7, [sp, #20]; strd r6, r7, [sp, #48]\n"
+        "add r6, sp, #40; add r7, sp, #44; strd r6, r7, [sp, #20]; b 5b\n"
+        "8: ldr.w r4, [lr, #64]; str r4, [sp, #16]; ldrd r6, r7, [sp, #48]; add r4, sp, #40\n"
+        "8: ldrb r5, [r4, #4]; strb r5, [r7], #1; ldrb r5, [r4], #1; strb r5, [r6], #1\n"
+        "subs r3, #1; bne 8b; b 11b\n"
+        ".balign 4\n10:\n" /* left shifts of four channels */
+        "ldr.w r12, [r1], #4; ldr.w r3, [r1], #4; ldr.w r0, [sp, #28]; subs r5, r5, r4\n"
+        "subs r7, r7, r6; sub.w r9, r9, r8; sub.w r11, r11, r10; add.w r5, r12, r5, asr #8\n"
+        "add.w r9, r12, r9, asr #8; add.w r7, r3, r7, asr #8; add.w r11, r3, r11, asr #8\n"
+        "ldrb r2, [r0], #1; ldrb r3, [r0], #1; ldrb r12, [r0], #1; ldrb lr, [r0], #1\n"
+        "str.w r0, [sp, #28]; lsl r4, r4, r2; lsl r8, r8, r2; lsl r5, r5, r3; lsl r9, r9, r3\n"
+        "lsl r6, r6, r12; lsl r10, r10, r12; lsl r7, r7, lr; lsl r11, r11, lr; b.w 4b\n"
+        ".balign 4\n12:\n" /* the last one to seven bytes of either pixel */
+        "ldr.w r3, [lr, #28]; lsls r4, r3, #29; bpl 8f\n"
+        "ldr.w r4, [r0], #4; ldr.w r5, [r2], #4; sxtb16 r6, r4, ror #8; sxtb16 r7, r5, ror #8\n"
+        "sxtb16 r4, r4; sxtb16 r5, r5; stm r1!, {r4-r7}\n"
+        "8: lsls r4, r3, #30; bpl 8f; ldrsb r4, [r0], #1; ldrsb r6, [r0], #1; ldrsb r5, [r2], #1\n"
+        "ldrsb r7, [r2], #1; pkhbt r4, r4, r6, lsl #16; pkhbt r5, r5, r7, lsl #16\n"
+        "stm r1!, {r4, r5}\n"
+        "8: lsls r4, r3, #31; beq 8f; ldrsb r4, [r0]; ldrsb r5, [r2]; stm r1!, {r4, r5}\n"
+        "8: ldr r3, [sp, #16]; cmp r12, r3; bne.w 7b; mov r1, r12; ldr r0, [sp, #4]; b.w 6b\n");
+}
+
+/* A job of channels at patches that are made: of no input. */
+static inline void mplan_two_patches_begin(mplan_two_patches_t *job,
+                                           const mplan_channels_t *channels, uint32_t *patches,
+                                           int32_t zero_point)
+{
+    const uint32_t looped = (uint32_t)channels->steps - 1U;
+    const uint32_t part = looped % MPLAN_STEPS_UNROLL; /* of the loop */
+    const uint32_t skipped = ((part > 0U) || (looped == 0U)) ? (MPLAN_STEPS_UNROLL - part) : 0U;
+    const size_t words = 8U + (2U * channels->steps); /* of four channels */
+
+    job->in = (const int8_t *)(const void *)patches;
+    job->in_apart = 0U;
+    job->pre_shift = channels->pre_shift;
+    job->packed = channels->packed;
+    job->rest = (uint32_t)channels->count % 4U;
+    job->end = &job->packed[(channels->count / 4U) * words];
+    job->last = (job->rest > 0U) ? &job->end[words] : job->end;
+    job->whole = (job->end == job->packed) ? (uint32_t)-1 : 0U;
+    job->left = 0U;
+    job->widen = MPLAN_EIGHTS_UNROLL * MPLAN_EIGHT_BYTES;
+    job->stop = (const int8_t *)(const void *)&patches[2U * channels->steps];
+    if (job->pre_shift != NULL) {
+        job->stop = &job->stop[-1];
+    }
+    job->patches = patches;
+    job->skip = skipped * MPLAN_STEP_BYTES;
+    job->zero_point = zero_point;
+}
+
+/* Makes it one of pixels of so many bytes: `in` and `in_apart` are the caller's. */
+static inline void mplan_two_patches_widen(mplan_two_patches_t *job, size_t bytes)
+{
+    const uint32_t unroll = MPLAN_EIGHTS_UNROLL;
+    const uint32_t eights = (uint32_t)bytes / 8U;
+
+    job->left = (uint32_t)bytes % 8U;
+    job->whole = (8U * eights) - (((job->left > 0U) || (job->end == job->packed)) ? 1U : 0U);
+    job->widen = ((eights > 0U) ? ((unroll - (eights % unroll)) % unroll) : unroll);
+    job->widen *= MPLAN_EIGHT_BYTES;
 }
 
 /* All channels of two output pixels whose patches are made; out1 is out0 where there is one. */
-MPLAN_SHARED void mplan_two_patches(const mplan_channels_t *channels, mplan_two_patches_t *job,
-                                    int8_t *out0, int8_t *out1)
+static inline void mplan_two_patches(mplan_two_patches_t *job, int8_t *out0, const int8_t *out1)
 {
-    const size_t rest = channels->count % 4U;
-
-    job->pre_shift = channels->pre_shift;
-    job->out0 = out0;
-    job->out1 = out1;
-    if (job->end != channels->packed) {
-        mplan_two_patches_fours(channels->packed, job);
-    }
-    if (rest > 0U) {
-        const int32_t *const last = job->end;
-        const size_t whole = channels->count - rest;
-        int8_t spare[8];
-
-        job->out0 = spare;
-        job->out1 = &spare[4];
-        job->end = &last[8U + (2U * channels->steps)];
-        mplan_two_patches_fours(last, job);
-        job->end = last;
-        (void)memcpy(&out1[whole], &spare[4], rest);
-        (void)memcpy(&out0[whole], spare, rest);
-    }
-}
-
-/* Makes a job of the channels; the patches, and behind them the job, lie at `patches`. */
-static inline mplan_two_patches_t *mplan_two_patches_at(const mplan_channels_t *channels,
-                                                        uint32_t *patches, int32_t zero_point)
-{
-    void *const behind = &patches[2U * channels->steps];
-    mplan_two_patches_t *const job = (mplan_two_patches_t *)behind;
-    const uint32_t unroll = MPLAN_PATCHES_UNROLL;
-    const uint32_t looped = (uint32_t)channels->steps - 1U;
-    const uint32_t skipped = (looped > 0U) ? ((unroll - (looped % unroll)) % unroll) : unroll;
-
-    job->patches = patches;
-    job->zero_point = zero_point;
-    job->skip = skipped * MPLAN_PATCHES_STEP_BYTES;
-    /* of whole fours */
-    job->end = &channels->packed[(channels->count / 4U) * (8U + (2U * channels->steps))];
-    return job;
+    job->out = out0;
+    job->out_apart = (uint32_t)(out1 - out0);
+    job->pairs = 1U;
+    mplan_pixel_pairs(job);
 }
 
 #ifdef __cplusplus

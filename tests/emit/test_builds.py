@@ -177,8 +177,8 @@ def test_flags_put_nothing_into_functions_of_assembly(
     for flags in ([], [flag]):
         assert "" == _run([*command, *flags], tmp_path)
         text = (tmp_path / "x.s").read_text()
-        begin = text.index("\nmplan_two_patches_fours:")
-        texts.append(text[begin : text.index(".size\tmplan_two_patches_fours", begin)])
+        begin = text.index("\nmplan_pixel_pairs:")
+        texts.append(text[begin : text.index(".size\tmplan_pixel_pairs", begin)])
     assert texts[0] == texts[1]
 
 

@@ -199,7 +199,7 @@ FAST = (
     *several(
         f"{_DSP}conv2d_s8_dsp.c",
         "m4odd",
-        ("mplan_two_patches(&channels, job, last, last);", ""),
+        ("mplan_two_patches(job, &out[waiting.out], &out[waiting.out]);", ""),
     ),
     *several(
         f"{_DSP}conv2d_patch_s8_dsp.c",

@@ -30,9 +30,9 @@ from mcuplan.units import align_up
 
 __all__ = ["CONV", "PATCH", "PIXELS"]
 
-_JOB_BYTES = 28  # of the convolution, behind its patches
 _UNROLL = 12  # steps of the convolution's loop
-_ROUND = 32  # bytes widened in one round
+_EIGHTS_UNROLL = 4  # of the loop that widens pairs of pixels, eight bytes of each
+_ROUND = 32  # bytes of a line widened in one round
 
 
 def _conv_steps(sig: Signature) -> int:
@@ -65,20 +65,34 @@ def _conv_scratch(sig: Signature) -> int:
     assert isinstance(op, Conv2D)
     plain = op.kernel == (1, 1) and not any(op.pads)
     line = 0 if plain else align_up(op.kernel[1] * sig.inputs[0].channels, 4)
-    return 8 * _conv_steps(sig) + _JOB_BYTES + line
+    return 8 * _conv_steps(sig) + line
 
 
 def _conv_work(sig: Signature, runs: Sequence[int]) -> Work:
     """Pairs of pixels by four channels, and their patches; a matrix is a 1x1 kernel."""
-    in_c, rows = sig.inputs[0].channels, sig.output.rows
-    pixels = sig.output.elements // sig.output.channels
-    op = sig.op
+    in_c, pairs, op = sig.inputs[0].channels, _pairs(sig, runs), sig.op
     if not isinstance(op, Conv2D) or (op.kernel == (1, 1) and not any(op.pads)):
-        steps = -(-in_c // 2)
-        return _tiles(sig, runs, steps) | {"row": rows, "pixel": pixels} | _widened(in_c, pixels)
+        return _tiles(sig, runs, -(-in_c // 2)) | {
+            "pointwise": len(runs),
+            "row": sig.output.rows,
+            **_runs(sig, runs),
+            "pair": pairs,
+            "eight": pairs * (in_c // 8),
+            "eights": pairs * -(-(in_c // 8) // _EIGHTS_UNROLL),
+            "left": pairs * (in_c % 8 > 0),
+            "left_four": pairs * (in_c % 8 >= FOUR),
+            "left_two": pairs * (in_c % FOUR > 1),
+            "left_one": pairs * (in_c % 2),
+        }
     run = op.kernel[1] * in_c
     steps = op.kernel[0] * -(-run // 2)
-    return _tiles(sig, runs, steps) | _patches(sig, run)
+    return _tiles(sig, runs, steps) | {"made": pairs} | _patches(sig, run)
+
+
+def _pairs(sig: Signature, runs: Sequence[int]) -> int:
+    """Two pixels of a call, and an odd one."""
+    in_row = sig.output.elements // sig.output.channels // sig.output.rows
+    return sum(-(-rows * in_row // 2) for rows in runs)
 
 
 def _patches(sig: Signature, run: int) -> dict[str, float]:
@@ -114,19 +128,28 @@ def _patches(sig: Signature, run: int) -> dict[str, float]:
     )
 
 
+def _runs(sig: Signature, runs: Sequence[int]) -> dict[str, float]:
+    """Pairs that follow one another, and odd pixels; rows of a stride lie apart."""
+    apart = isinstance(sig.op, Conv2D) and sig.op.stride != (1, 1)
+    in_row = sig.output.elements // sig.output.channels // sig.output.rows
+    whole = [(in_row, rows) if apart else (in_row * rows, 1) for rows in runs]
+    return {
+        "run": sum(times for pixels, times in whole if pixels > 1),
+        "odd_pixel": sum(-(-times // 2) for pixels, times in whole if pixels % 2),
+    }
+
+
 def _tiles(sig: Signature, runs: Sequence[int], steps: int) -> dict[str, float]:
     """Two pixels of a call by four channels at a time."""
-    in_row = sig.output.elements // sig.output.channels // sig.output.rows
-    pairs, fours = sum(-(-rows * in_row // 2) for rows in runs), -(-sig.output.channels // 4)
+    pairs, fours = _pairs(sig, runs), -(-sig.output.channels // 4)
     return {
         "call": len(runs),
-        "pair": pairs,
         "tile": pairs * fours,
         "step": pairs * fours * steps,
         "round": pairs * fours * max(0, -(-(steps - 1) // _UNROLL)),
-        "whole": pairs * (sig.output.channels >= 4),
         "rest": pairs * (sig.output.channels % 4 > 0),
         "rest_byte": pairs * (sig.output.channels % 4),
+        "few": pairs * (sig.output.channels < FOUR),
         "shifted": pairs * fours * shifts(sig),
         **clamped(sig),
     }
@@ -211,7 +234,7 @@ def _dense_pixels(sig: Signature) -> tuple[Call, ...]:
 
 
 def _pixel_scratch(sig: Signature) -> int:
-    return 8 * matrix_steps(sig) + _JOB_BYTES
+    return 8 * matrix_steps(sig)
 
 
 CONV = kernel(
