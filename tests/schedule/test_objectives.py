@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from importlib import import_module
 
 import pytest
 from step_graphs import random_steps
@@ -16,6 +15,7 @@ from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.pool2d import AvgPool2D
 from mcuplan.prove.fit.wiring import Wiring
 from mcuplan.schedule.kernels.objective import Aim, Objective, plan_cycles
+from mcuplan.schedule.planning.by_rows import ByRows
 from mcuplan.schedule.planning.choice import plan_graph
 from mcuplan.schedule.planning.rating import Rating, apart_bytes
 from mcuplan.schedule.program import Plan, Streaming
@@ -153,8 +153,7 @@ def test_latency_fits_where_nothing_runs_by_rows(monkeypatch: pytest.MonkeyPatch
     strict = _plan(graph, _m4(), Objective.RAM_STRICT, "off")
     least = strict.arena_bytes
     assert least < _plan(graph, _m4(), Objective.LATENCY, "off").arena_bytes
-    module = import_module("mcuplan.schedule.planning.choice")
-    monkeypatch.setattr(module, "plan_rows", lambda *_, **__: None)
+    monkeypatch.setattr(ByRows, "plan", lambda *_, **__: None)
     plan = _plan(graph, _small(least + apart_bytes(strict)), Objective.LATENCY, "auto")
     assert least == plan.arena_bytes
     assert plan.selected is not None

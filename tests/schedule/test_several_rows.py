@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from mcuplan.facts import Trade
 from mcuplan.ir.graph import Graph
 from mcuplan.prove.fit.wiring import Wiring
 from mcuplan.schedule.assembly import row_reach
@@ -58,12 +59,23 @@ def test_spare_ram_buys_rows_made_together() -> None:
         assert all(count % tall == 0 for count, tall in _tall_runs(plan))
 
 
-def test_other_plans_by_rows_make_single_rows() -> None:
-    """A kernel that makes rows together is none for plans that call it row by row."""
-    for objective in (Objective.BALANCED, Objective.RAM, Objective.RAM_STRICT):
-        plan = _plan(objective, None)
-        assert plan.is_straight or not _tall_runs(plan)
-    assert not _tall_runs(_plan(Objective.LATENCY, None, "input"))
+@pytest.mark.parametrize("objective", [Objective.BALANCED, Objective.RAM, Objective.RAM_STRICT])
+@pytest.mark.parametrize("streaming", ["auto", "input"])
+def test_rows_made_together_take_no_more_arena(objective: Objective, streaming: Streaming) -> None:
+    """Other plans by rows have such kernels where those need no more: runs are of all they make."""
+    plan, trade = _plan(objective, None, streaming), Trade(0)
+    if plan.selected is not None:
+        trade = plan.selected.trade
+    assert plan.is_straight or all(count % tall == 0 for count, tall in _tall_runs(plan))
+    least = trade.least_arena or plan.arena_bytes
+    assert objective is not Objective.RAM_STRICT or plan.arena_bytes <= 1.05 * least
+
+
+def test_fed_rows_are_made_together() -> None:
+    """Where the input is fed, latency has such kernels, too."""
+    plans = [_plan(objective, None, "input") for objective in (Objective.LATENCY, Objective.RAM)]
+    assert _tall_runs(plans[0])
+    assert plan_cycles(plans[0]) < plan_cycles(plans[1])
 
 
 def test_rows_made_together_are_made_in_order() -> None:

@@ -201,6 +201,7 @@ def _kernel(tile: _Tile) -> Kernel:
         supports=partial(_supports, tile),
         scratch_bytes=partial(_scratch_bytes, tile),
         cost_class="conv2d",
+        tall=tile.height,
         trades_flash=True,
     )
 

@@ -7,7 +7,7 @@ how many bytes of arena that took.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations, product
 from typing import Generic, TypeVar
@@ -18,8 +18,9 @@ from mcuplan.price import kernel_size
 from mcuplan.schedule.kernels.objective import MORE_CYCLES, MOST_TIMES, Aim, Objective, ram_weight
 from mcuplan.schedule.kernels.select import Candidate, Chosen, Ways
 from mcuplan.schedule.overlap import shared_bytes
+from mcuplan.schedule.program import Step
 
-__all__ = ["Choice", "Placer", "choose", "kernels_of"]
+__all__ = ["Choice", "Placer", "choose", "faster_within", "kernels_of"]
 
 P = TypeVar("P")
 
@@ -48,11 +49,19 @@ def kernels_of(chosen: Chosen) -> tuple[Kernel, ...]:
 
 @dataclass(slots=True)
 class Placer(Generic[P]):
-    """Places choices of kernels, each once; ``finish`` takes more time, for the last one."""
+    """Places choices of kernels, each once.
+
+    Attributes:
+        place: makes a plan, or something that tells its arena.
+        arena_bytes: of it; a little more than the least there is will do.
+        finish: takes more time, for the last one.
+        closer: takes more time to find an arena within a limit.
+    """
 
     place: Callable[[Chosen], P]
     arena_bytes: Callable[[P], int]
     finish: Callable[[Chosen], P] | None = None
+    closer: Callable[[P, int], int] | None = None
     known: dict[tuple[Kernel, ...], P] = field(default_factory=dict)
 
     def __call__(self, chosen: Chosen) -> P:
@@ -74,14 +83,43 @@ class Placer(Generic[P]):
         """Bytes of arena."""
         return self.arena_bytes(self(chosen))
 
+    def keeps(self, chosen: Chosen, limit: int) -> bool:
+        """Whether the arena stays within a limit."""
+        if self.size(chosen) <= limit:
+            return True
+        return self.closer is not None and self.closer(self(chosen), limit) <= limit
 
-def choose(ways: Ways, aim: Aim, placer: Placer[P]) -> Choice[P]:
+
+def _open(ways: Ways) -> Ways:
+    """Candidates that no other one of their step beats in both cycles and bytes."""
+    return {name: tuple(_undominated(found)) for name, found in ways.items()}
+
+
+def _undominated(found: Sequence[Candidate]) -> Iterator[Candidate]:
+    """Of candidates, fastest first."""
+    kept: list[Candidate] = []
+    for candidate in found:
+        if not any(_no_larger(other.step, candidate.step) for other in kept):
+            kept.append(candidate)
+            yield candidate
+
+
+def _no_larger(step: Step, other: Step) -> bool:
+    """Whether a kernel needs no more bytes than another one of the node, however it is called."""
+    one, two = step.kernel, other.kernel
+    alike = one.row_by_row >= two.row_by_row and one.tall <= two.tall
+    places = set(step.inplace_inputs) >= set(other.inplace_inputs)
+    return alike and places and step.scratch_bytes <= other.scratch_bytes
+
+
+def choose(ways: Ways, aim: Aim, placer: Placer[P], room: int | None = None) -> Choice[P]:
     """The best choice of kernels for an objective.
 
     Args:
         ways: candidates of every node.
         aim: the objective, and the RAM there is.
         placer: makes a plan of a choice.
+        room: bytes that the arena may take for latency; None: any.
     """
     fastest = {name: found[0] for name, found in ways.items()}
     if aim.objective is Objective.FLASH:
@@ -89,10 +127,15 @@ def choose(ways: Ways, aim: Aim, placer: Placer[P]) -> Choice[P]:
         saved = _flash(fastest) - _flash(smallest)
         trade = replace(_slower(fastest, smallest), saved_bytes=saved, of_flash=True)
         return Choice(smallest, placer.best(smallest), trade)
-    if aim.objective is Objective.LATENCY:
+    if aim.objective is Objective.LATENCY and (room is None or placer.keeps(fastest, room)):
         return Choice(fastest, placer.best(fastest), Trade(len(fastest)))
+    ways = _open(ways)
     leanest = {name: min(found, key=_leanness) for name, found in ways.items()}
     search = _Search(ways, fastest, leanest, placer)
+    if aim.objective is Objective.LATENCY:
+        assert room is not None, "that the fastest kernels do not keep"
+        chosen = search.within(room)
+        return Choice(chosen, placer.best(chosen), _slower(fastest, chosen))
     wanted, other = leanest, fastest  # the first one placed is the one with the best order
     if aim.objective is Objective.BALANCED:
         wanted, other = other, wanted
@@ -112,6 +155,15 @@ def choose(ways: Ways, aim: Aim, placer: Placer[P]) -> Choice[P]:
         at_a_rate=aim.objective is Objective.RAM,
     )
     return Choice(chosen, placed, trade)
+
+
+def faster_within(chosen: Chosen, ways: Ways, placer: Placer[P], limit: int) -> Chosen:
+    """A choice with faster kernels for as many steps as a limit of the arena allows."""
+    fastest = {
+        name: found[0] if found[0].cycles < chosen[name].cycles else chosen[name]
+        for name, found in ways.items()
+    }
+    return _Search(_open(ways), fastest, chosen, placer).within(limit)
 
 
 def _slower(fastest: Chosen, chosen: Chosen) -> Trade:
@@ -188,6 +240,10 @@ class _Search(Generic[P]):
     fastest: Chosen
     leanest: Chosen
     placer: Placer[P]
+    before: int = field(init=False)  # plans that others asked for
+
+    def __post_init__(self) -> None:
+        self.before = len(self.placer.known)
 
     def within(self, limit: int) -> Chosen:
         """Fast kernels wherever the arena stays within a limit that the leanest ones keep.
@@ -195,7 +251,7 @@ class _Search(Generic[P]):
         Starts from the leanest kernels and takes the fastest for as many steps at once as
         the limit allows, those that hold the fewest bytes first.
         """
-        if self.placer.size(self.fastest) <= limit:
+        if self.placer.keeps(self.fastest, limit):
             return self.fastest
         differ = [n for n, c in self.fastest.items() if self.leanest[n] is not c]
         differ.sort(key=lambda name: _held(self.fastest[name]))
@@ -203,10 +259,10 @@ class _Search(Generic[P]):
 
     def _faster(self, chosen: Chosen, names: Sequence[str], limit: int) -> Chosen:
         most = min(_MOST_PLANS, max(_LEAST_PLANS, _MOST_STEPS // max(1, len(self.ways))))
-        if not names or len(self.placer.known) > most:
+        if not names or len(self.placer.known) - self.before > most:
             return chosen
         trial = {**chosen, **{name: self.fastest[name] for name in names}}
-        if self.placer.size(trial) <= limit:
+        if self.placer.keeps(trial, limit):
             return trial
         if len(names) == 1:
             return self._between(chosen, names[0], limit)
@@ -220,7 +276,7 @@ class _Search(Generic[P]):
             if candidate.cycles >= chosen[name].cycles:
                 break
             trial = {**chosen, name: candidate}
-            if self.placer.size(trial) <= limit:
+            if self.placer.keeps(trial, limit):
                 return trial
         return chosen
 

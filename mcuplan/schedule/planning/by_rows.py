@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from mcuplan.errors import InputTooLarge, UsageError
 from mcuplan.ir.graph import Graph
@@ -11,19 +12,84 @@ from mcuplan.passes.row_lowerings import row_lowerings
 from mcuplan.schedule.assembly.row_local import row_program
 from mcuplan.schedule.kernels.objective import Aim, Objective
 from mcuplan.schedule.kernels.select import Offers
-from mcuplan.schedule.planning.flash_by_rows import with_flash
+from mcuplan.schedule.planning.lowered import LoweredRows
 from mcuplan.schedule.planning.rating import Rating
-from mcuplan.schedule.planning.several_rows import plan_of_several_rows
 from mcuplan.schedule.planning.spare_ram import with_copies
-from mcuplan.schedule.planning.streamed import plan_lowered, plans_in_reach
+from mcuplan.schedule.planning.streamed import plans_in_reach
 from mcuplan.schedule.program import Plan, Program, Sharing
 from mcuplan.solvers.effort import Effort
 from mcuplan.solvers.rows.problem import RowOrder
 from mcuplan.targets import Target
 
-__all__ = ["plan_rows"]
+__all__ = ["ByRows", "plan_rows"]
 
 _FOR_SPEED = 0.05  # more arena than the least, for the objective that is fast
+
+
+@dataclass(slots=True)
+class ByRows:
+    """Plans by rows of a lowered graph and of its other forms, for any objective.
+
+    Attributes:
+        graph: as it is.
+        offers: candidates for the target.
+        feed: rows of the input arrive one by one.
+    """
+
+    graph: Graph
+    offers: Offers
+    sharing: Sharing = field(default_factory=Sharing)
+    effort: Effort = field(default_factory=Effort)
+    feed: bool = False
+    _forms: list[LoweredRows | UsageError] = field(default_factory=list)
+
+    def plan(self, aim: Aim, *, enough: int | None = None) -> Plan | None:
+        """The plan by rows; None where all of them must need ``enough`` bytes.
+
+        None, too, where there are more rows than an order can be found of in reasonable time.
+
+        Raises:
+            Problems: nodes that no kernel runs, all of them.
+            UsageError: the input is to be fed and cannot arrive row by row.
+            InputTooLarge: rows would lie further apart than the generated code can say.
+        """
+        rating = Rating(aim.ram_limit, self.sharing.keep_inputs)
+        plans: list[Plan] = []
+        refused: list[UsageError | InputTooLarge] = []
+        forms = self._known()
+        for form in forms:
+            try:
+                if isinstance(form, UsageError):
+                    raise form
+                plan = form.plan(aim, rating, enough)
+            except (UsageError, InputTooLarge) as error:
+                refused.append(error)
+            else:
+                plans += [plan] if plan is not None else []
+        if len(refused) == len(forms):
+            raise refused[0]
+        if not plans:
+            return None
+        best = _best(plans, aim.objective, rating)
+
+        def placed(program: Program) -> Plan | None:
+            assert isinstance(best.order, RowOrder), "of rows"
+            rowed = row_program(program, self.sharing, feed=self.feed)
+            return next(plans_in_reach(rowed, [best.order], self.sharing, self.effort), None)
+
+        return with_copies(best, aim, rating, placed)
+
+    def _known(self) -> list[LoweredRows | UsageError]:
+        """The graph and its other forms, or why they cannot be fed."""
+        if not self._forms:
+            for graph in row_lowerings(self.graph, fed=self.feed):
+                form: LoweredRows | UsageError
+                try:
+                    form = LoweredRows(graph, self.offers, self.sharing, self.effort, self.feed)
+                except UsageError as error:
+                    form = error
+                self._forms.append(form)
+        return self._forms
 
 
 def plan_rows(
@@ -34,48 +100,15 @@ def plan_rows(
     aim: Aim | None = None,
     *,
     feed: bool = False,
-    enough: int | None = None,
-    offers: Offers | None = None,
 ) -> Plan | None:
-    """The plan by rows of a lowered graph; None where all of them must need ``enough`` bytes.
-
-    None, too, where there are more rows than an order can be found of in reasonable time.
-    ``offers``: candidates for this target, where some are known.
+    """The plan by rows for one objective; None where no order of its rows is found.
 
     Raises:
-        Problems: nodes that no kernel runs, all of them.
-        UsageError: the input is to be fed and cannot arrive row by row.
-        InputTooLarge: rows would lie further apart than the generated code can say.
+        Problems, UsageError, InputTooLarge: see :meth:`ByRows.plan`.
     """
-    sharing, aim, plans = sharing or Sharing(), aim or Aim(), list[Plan]()
-    effort, rating = effort or Effort(), Rating(aim.ram_limit, sharing.keep_inputs)
-    refused: list[UsageError | InputTooLarge] = []
-    offers = offers or Offers(target, aim.flash_limit, aim.ram_limit)
-    lowerings = row_lowerings(graph, fed=feed)
-    for lowered in lowerings:
-        try:
-            plan = plan_lowered(lowered, offers, sharing, effort, aim, feed=feed, enough=enough)
-        except (UsageError, InputTooLarge) as error:
-            refused.append(error)
-        else:
-            plans += [plan] if plan is not None else []
-            if plan is not None and aim.objective is Objective.LATENCY and not feed:
-                plans.append(with_flash(lowered, plan, offers, sharing, effort, aim, rating))
-                if rating.fits(plan):
-                    several = plan_of_several_rows(lowered, offers, sharing, effort, rating)
-                    plans += [several] if several is not None else []
-    if len(refused) == len(lowerings):
-        raise refused[0]
-    if not plans:
-        return None
-    best = _best(plans, aim.objective, rating)
-
-    def placed(program: Program) -> Plan | None:
-        assert isinstance(best.order, RowOrder), "of rows"
-        rowed = row_program(program, sharing, feed=feed)
-        return next(plans_in_reach(rowed, [best.order], sharing, effort), None)
-
-    return with_copies(best, aim, rating, placed)
+    aim = aim or Aim()
+    offers = Offers(target, aim.flash_limit, aim.ram_limit)
+    return ByRows(graph, offers, sharing or Sharing(), effort or Effort(), feed).plan(aim)
 
 
 def _best(plans: Sequence[Plan], objective: Objective, rating: Rating) -> Plan:

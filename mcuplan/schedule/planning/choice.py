@@ -26,8 +26,8 @@ from mcuplan.schedule.kernels.choose import Placer, choose, kernels_of
 from mcuplan.schedule.kernels.objective import Aim, Objective, plan_cycles, ram_weight
 from mcuplan.schedule.kernels.select import Chosen, Offers, program_of, traded_apart
 from mcuplan.schedule.planning.backwards import chosen_backwards, worth_backwards
-from mcuplan.schedule.planning.by_rows import plan_rows
-from mcuplan.schedule.planning.rating import Rating
+from mcuplan.schedule.planning.by_rows import ByRows
+from mcuplan.schedule.planning.rating import Rating, apart_bytes
 from mcuplan.schedule.planning.spare_flash import spend_flash
 from mcuplan.schedule.planning.spare_ram import spend_ram
 from mcuplan.schedule.program import Plan, Program, Selected, Sharing, Streaming
@@ -35,6 +35,8 @@ from mcuplan.solvers.effort import EFFORTS, Effort
 from mcuplan.targets import Target
 
 __all__ = ["placed", "plan_asked", "plan_graph"]
+
+_NEAR = 1.5  # times the cycles of the fastest kernels: what fits within that is not beaten by far
 
 
 def plan_graph(
@@ -68,18 +70,18 @@ def plan_graph(
     check_states(graph, fed=streaming == "input")
     offers = Offers(target, aim.flash_limit, aim.ram_limit)
     rating = Rating(aim.ram_limit, sharing.keep_inputs)
-    if streaming == "input":
-        fed = plan_rows(graph, target, sharing, effort, aim, feed=True, offers=offers)
+    rows = ByRows(graph, offers, sharing, effort or Effort(), feed=streaming == "input")
+    if rows.feed:
+        fed = rows.plan(aim)
         assert fed is not None, "an input that can be fed has rows"
         return fed
-    whole, by_rows = _both_ways(graph, offers, sharing, effort, aim, streaming)
+    whole, by_rows = _both_ways(rows, effort, aim, streaming)
     if aim.objective is not Objective.LATENCY:
         return whole if by_rows is None else _leaner(by_rows, whole, aim.objective, rating)
-    plans = [whole] if by_rows is None else [whole, by_rows]
     best = whole if by_rows is None else _faster(by_rows, whole, rating)
-    if all(map(rating.fits, plans)) and not any(region.wait_states for region in target.ram):
+    if rating.fits(best) and rating.cycles(best) <= _NEAR * _least_cycles(graph, offers):
         return best
-    others = _others(graph, offers, sharing, effort, aim, streaming, rating)
+    others = _others(rows, effort, aim, streaming, rating)
     found = rating.fastest([best, *others])
     return found if found is best else replace(found, selected=_as_latency(found))
 
@@ -98,16 +100,17 @@ def plan_asked(request: Request, graph: Graph, target: Target) -> tuple[Plan, Pl
     return plan, Rating(request.ram_limit, sharing.keep_inputs).divided(plan)
 
 
+def _least_cycles(graph: Graph, offers: Offers) -> float:
+    """Of all kernels, each step as a whole, with waits for nothing."""
+    return sum(found[0].cycles for found in offers.of(graph).values())
+
+
 def _both_ways(
-    graph: Graph,
-    offers: Offers,
-    sharing: Sharing,
-    effort: Effort | None,
-    aim: Aim,
-    streaming: Streaming,
+    rows: ByRows, effort: Effort | None, aim: Aim, streaming: Streaming
 ) -> tuple[Plan, Plan | None]:
     """The plan of whole steps, and that by rows where it may be better."""
-    whole = _plan_whole(graph, offers, sharing, effort, aim)
+    graph = rows.graph
+    whole = _plan_whole(graph, rows.offers, rows.sharing, effort, aim)
     if streaming == "off":
         return whole, None
     if graph.states:
@@ -117,27 +120,18 @@ def _both_ways(
         return replace(whole, as_a_whole=SeveralOutputs(graph.node_name(several))), None
     enough = None if aim.objective is Objective.LATENCY else whole.arena_bytes
     try:
-        by_rows = plan_rows(
-            graph, offers.target, sharing, effort, aim, enough=enough, offers=offers
-        )
-        return whole, by_rows
+        return whole, rows.plan(aim, enough=enough)
     except InputTooLarge as error:
         return replace(whole, as_a_whole=RowsTooFar(error.message)), None
 
 
 def _others(
-    graph: Graph,
-    offers: Offers,
-    sharing: Sharing,
-    effort: Effort | None,
-    aim: Aim,
-    streaming: Streaming,
-    rating: Rating,
+    rows: ByRows, effort: Effort | None, aim: Aim, streaming: Streaming, rating: Rating
 ) -> Iterator[Plan]:
     """Plans of other objectives, where the fastest kernels need more than the best RAM."""
     for objective in (Objective.RAM_STRICT, Objective.RAM, Objective.BALANCED, Objective.FLASH):
         wanted = replace(aim, objective=objective)
-        whole, by_rows = _both_ways(graph, offers, sharing, effort, wanted, streaming)
+        whole, by_rows = _both_ways(rows, effort, wanted, streaming)
         plans = [whole] if by_rows is None else [whole, by_rows]
         yield from plans
         if objective is Objective.RAM_STRICT and not any(rating.fits(plan, 0) for plan in plans):
@@ -179,6 +173,9 @@ def _plan_whole(
     maker = _Maker(graph, target, sharing, effort)
     placer = Placer(maker.place, lambda plan: plan.arena_bytes, maker.finish)
     rating, plain = Rating(aim.ram_limit, sharing.keep_inputs), choose(ways, aim, placer)
+    if aim.objective is Objective.LATENCY and not rating.fits(plain.placed):
+        room = rating.room(target) - apart_bytes(plain.placed)
+        plain = choose(ways, aim, placer, room)
     choice = spend_flash(plain, more, aim, placer, _better(aim, rating))
     choice = spend_ram(choice, aim, placer, rating)
     choice = chosen_backwards(choice, ways, aim, placer, sharing)

@@ -3,14 +3,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from mcuplan.solvers.rows.problem import RowGraph
 from mcuplan.solvers.rows.state import RowTables
 from mcuplan.solvers.rows.walk import RowWalk
 
-__all__ = ["depth_first_moves", "staged_moves", "step_by_step_moves"]
+__all__ = ["depth_first_moves", "followed_moves", "staged_moves", "step_by_step_moves"]
 
 _PLACES = 16  # ends of stages that are tried
 
@@ -34,6 +36,45 @@ def depth_first_moves(graph: RowGraph, tables: RowTables, stages: Sequence[int] 
     for s in [*stages, *_ends(graph)]:
         moves += _pull(walk, state, s)
     return moves
+
+
+def followed_moves(graph: RowGraph, moves: Sequence[int]) -> list[int]:
+    """An order like that of a graph whose steps make other numbers of rows at a time.
+
+    Those steps make their rows when they are first read, the others go as they did.
+
+    Args:
+        graph: the network.
+        moves: of one with the same steps and tensors.
+    """
+    makers = {step.output: s for s, step in enumerate(graph.steps)}
+    made = [[move.made for move in step.moves] for step in graph.steps]
+    counts, state, seen, found = Counter(moves), [0] * len(made), Counter[int](), list[int]()
+
+    def lacking(step: int) -> Iterator[int]:
+        for tensor, _, end in graph.steps[step].moves[state[step]].reads:
+            maker = makers.get(tensor)
+            if maker is not None and state[maker] <= bisect_left(made[maker], end):
+                yield maker
+
+    def pull(goal: int) -> None:
+        stack = [goal]
+        while stack:
+            needed = next(lacking(stack[-1]), None)
+            if needed is None:
+                state[stack[-1]] += 1
+                found.append(stack.pop())
+            else:
+                stack.append(needed)
+
+    for step in moves:
+        seen[step] += 1
+        if counts[step] == len(made[step]) and state[step] < seen[step]:
+            pull(step)
+    for step in _ends(graph):
+        while state[step] < len(made[step]):
+            pull(step)
+    return found
 
 
 def staged_moves(graph: RowGraph, tables: RowTables) -> list[int]:

@@ -1,0 +1,246 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Plans by rows of one lowered graph, for any objective: which kernels, in which order of rows.
+
+The orders and peaks found for one objective serve the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from mcuplan.facts import FlashSpent
+from mcuplan.ir.graph import Graph
+from mcuplan.schedule.assembly.row_local import (
+    RowProgram,
+    check_feedable,
+    has_too_many_rows,
+    row_program,
+)
+from mcuplan.schedule.kernels.choose import Placer, choose, faster_within
+from mcuplan.schedule.kernels.objective import Aim, Objective
+from mcuplan.schedule.kernels.select import (
+    Candidate,
+    Chosen,
+    Offers,
+    Ways,
+    program_of,
+    tall_apart,
+    traded_apart,
+)
+from mcuplan.schedule.planning.rating import Rating, apart_bytes
+from mcuplan.schedule.planning.spare_flash import bought, spent
+from mcuplan.schedule.planning.streamed import Packed, best_of, fed, least_bytes
+from mcuplan.schedule.program import Plan, Selected, Sharing
+from mcuplan.solvers.effort import Effort
+from mcuplan.solvers.rows.order import check_row_order, find_row_order
+from mcuplan.solvers.rows.problem import RowOrder
+from mcuplan.solvers.rows.stages import followed_moves
+
+__all__ = ["LoweredRows"]
+
+_MORE_ARENA = 0.05  # than the least, that the default objective may take
+_PACKED = (1.0, 0.97, 0.93, 0.85)  # of the arena, that the peak may be: placing adds to it
+_MOST_SIZES = 8
+_WORTH_A_LOOK = 1.3  # times the limit, that a plain order may take at most
+
+
+@dataclass(slots=True)
+class LoweredRows:
+    """A lowered graph by rows, for one target.
+
+    Raises:
+        Problems: nodes that no kernel runs, all of them.
+        UsageError: the input is to be fed and cannot arrive row by row.
+    """
+
+    graph: Graph
+    offers: Offers
+    sharing: Sharing
+    effort: Effort
+    feed: bool
+    _single: Ways = field(init=False)  # kernels that make a row at a time
+    _tall: Ways = field(init=False)
+    _traded: Ways = field(init=False)
+    _leanest: RowProgram | None = field(init=False)
+    _orders: _Orders = field(init=False)
+    _placer: Placer[RowProgram] = field(init=False)
+    _packed: Packed = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._packed = Packed(self.sharing, self.effort)
+        plain, self._traded = traded_apart(self.offers.of(self.graph))
+        self._single, self._tall = tall_apart(plain)
+        fewest = {name: min(c, key=_scratch) for name, c in self._single.items()}
+        program = program_of(self.graph, self.offers.target, fewest)
+        if self.feed:
+            check_feedable(program, self.sharing)
+        many = not self.feed and has_too_many_rows(program)
+        self._leanest = None if many else self._rowed(fewest)
+        if self._leanest is not None:
+            self._orders = _Orders(self._leanest, self.effort)
+            orders = self._orders
+            self._placer = Placer(self._rowed, orders.peak, closer=orders.closer_peak)
+
+    def plan(self, aim: Aim, rating: Rating, enough: int | None = None) -> Plan | None:
+        """The plan for an objective; None where it must need ``enough`` bytes.
+
+        None, too, where there are more rows than an order can be found of in reasonable time.
+
+        Raises:
+            InputTooLarge: rows would lie further apart than the generated code can say.
+        """
+        lean, asked = self._leanest, aim.objective
+        if lean is None or (enough is not None and least_bytes(lean.graph) >= enough):
+            return None
+        if asked is Objective.LATENCY:
+            return self._fastest(aim, rating)
+        both = (asked, Objective.RAM) if asked is Objective.RAM_STRICT else (asked,)
+        plans = [self._planned(replace(aim, objective=objective)) for objective in both]
+        # Kernels go by the peak; packed, more of them may need no more, and then be faster.
+        plan = min(plans, key=lambda plan: (plan.arena_bytes, rating.cycles(plan)))
+        return replace(plan, selected=plan.selected and replace(plan.selected, objective=asked))
+
+    def _rowed(self, chosen: Chosen) -> RowProgram:
+        program = program_of(self.graph, self.offers.target, chosen)
+        return row_program(program, self.sharing, feed=self.feed)
+
+    def _planned(self, aim: Aim) -> Plan:
+        """With kernels by the peak, and faster ones where they need no more."""
+        choice = choose(self._single, aim, self._placer)
+        chosen, limit = choice.chosen, self._placer.size(choice.chosen)
+        if aim.objective is Objective.BALANCED and choice.trade.least_arena is not None:
+            limit = max(limit, int((1 + _MORE_ARENA) * choice.trade.least_arena))
+        if aim.objective is not Objective.FLASH:
+            chosen = self._faster(chosen, aim, limit)
+        plan = self._made(chosen, aim, limit)
+        trade = replace(choice.trade, flash=self._flash(chosen))
+        return replace(plan, selected=Selected(aim.objective.value, trade))
+
+    def _fastest(self, aim: Aim, rating: Rating) -> Plan:
+        """The fastest kernels that the RAM has room for; runs as long as there is room, too."""
+        plans: list[Plan] = []
+        room = rating.room(self.offers.target)
+        for share in _PACKED:
+            limit = int(share * (room - apart_bytes(plans[0]) if plans else room))
+            choice = choose(self._single, aim, self._placer, limit)
+            chosen = self._faster(choice.chosen, aim, limit)
+            trade = replace(choice.trade, flash=self._flash(chosen))
+            plan = self._made(chosen, aim, limit)
+            plans.append(replace(plan, selected=Selected(aim.objective.value, trade)))
+            if rating.fits(plan) or not self._placer.keeps(chosen, limit):
+                break
+        return rating.fastest(plans)
+
+    def _made(self, chosen: Chosen, aim: Aim, limit: int) -> Plan:
+        rowed = self._placer.best(chosen)
+        found, make = self._orders.best(rowed), fed if self.feed else best_of
+        return make(rowed, found, aim, self._packed, limit)
+
+    def _faster(self, chosen: Chosen, aim: Aim, limit: int) -> Chosen:
+        """A choice with kernels that make several rows, or keep more weights, as they fit.
+
+        The more scratch a kernel takes, the faster, but the less is left for the others:
+        several sizes are tried.
+        """
+        if not any(self._tall.values()) and not any(self._traded.values()):
+            return chosen
+        best = chosen
+        sizes = sorted({_scratch(c)[0] for f in self._traded.values() for c in f}, reverse=True)
+        program = program_of(self.graph, self.offers.target, chosen)
+        for most in sizes[:_MOST_SIZES] or [0]:
+            within = {
+                n: tuple(c for c in f if c.step.scratch_bytes <= most)
+                for n, f in self._traded.items()
+            }
+            taken = bought(chosen, within, aim, program)
+            found = faster_within(chosen, self._affordable(within, taken), self._placer, limit)
+            best = min(best, found, key=_cycles)
+            if all(found[name] is candidate for name, candidate in taken.items()):
+                break
+        return best
+
+    def _affordable(self, within: Ways, taken: Chosen) -> Ways:
+        """All ways, but for those that keep more weights than the one that flash is there for."""
+        room = {name: candidate.constants_bytes for name, candidate in taken.items()}
+        return {
+            name: tuple(sorted((*single, *self._tall[name], *traded), key=_speed))
+            for name, single in self._single.items()
+            for traded in [[c for c in within[name] if c.constants_bytes <= room.get(name, -1)]]
+        }
+
+    def _flash(self, chosen: Chosen) -> FlashSpent | None:
+        """What kernels that trade flash took more than the fastest of the others."""
+        plain = {
+            name: self._single[name][0] if candidate.step.kernel.trades_flash else candidate
+            for name, candidate in chosen.items()
+        }
+        if all(plain[name] is candidate for name, candidate in chosen.items()):
+            return None
+        target = self.offers.target
+        before, after = (program_of(self.graph, target, one) for one in (plain, chosen))
+        return spent(before, after, plain, chosen)
+
+
+def _scratch(candidate: Candidate) -> tuple[int, float]:
+    return candidate.step.scratch_bytes, candidate.cycles
+
+
+def _speed(candidate: Candidate) -> float:
+    return candidate.cycles
+
+
+def _cycles(chosen: Chosen) -> float:
+    return sum(candidate.cycles for candidate in chosen.values())
+
+
+class _Orders:
+    """Orders of rows of one network with different kernels; searched for with the leanest."""
+
+    def __init__(self, leanest: RowProgram, effort: Effort) -> None:
+        self._effort, self._steps = effort, _move_counts(leanest)
+        self._first = find_row_order(leanest.graph, states=effort.row_states)
+        self._known: dict[tuple[tuple[object, ...], ...], RowOrder] = {}
+
+    def peak(self, rowed: RowProgram) -> int:
+        """Prices kernels by the most bytes alive, in the order of the leanest ones."""
+        moves: Sequence[int] = self._first.moves
+        if _move_counts(rowed) != self._steps:
+            moves = followed_moves(rowed.graph, moves)
+        return check_row_order(rowed.graph, moves)
+
+    def _own(self, rowed: RowProgram) -> RowOrder:
+        """The best order for these kernels, searched for once for all that share bytes alike."""
+        key = tuple(
+            (k.tall, k.row_by_row, step.inplace_inputs, step.scratch_bytes)
+            for step in rowed.program.steps
+            for k in [step.kernel]
+        )
+        if key not in self._known:
+            states = self._effort.row_states
+            self._known[key] = find_row_order(rowed.graph, states=states)
+        return self._known[key]
+
+    def closer_peak(self, rowed: RowProgram, limit: int) -> int:
+        """The peak of a better order for kernels that make several rows, if it may keep a limit."""
+        peak = self.peak(rowed)
+        if _move_counts(rowed) == self._steps or peak > _WORTH_A_LOOK * limit:
+            return peak
+        return self._own(rowed).peak_bytes
+
+    def best(self, rowed: RowProgram) -> RowOrder:
+        """The best order for kernels that stay."""
+        if _move_counts(rowed) != self._steps:
+            return self._own(rowed)
+        peak = check_row_order(rowed.graph, self._first.moves)
+        if peak == self._first.peak_bytes:
+            return self._first
+        own = self._own(rowed)
+        if own.peak_bytes <= peak:
+            return own
+        bound = min(own.lower_bound_bytes, peak)
+        return replace(own, moves=self._first.moves, peak_bytes=peak, lower_bound_bytes=bound)
+
+
+def _move_counts(rowed: RowProgram) -> tuple[int, ...]:
+    return tuple(len(step.moves) for step in rowed.graph.steps)
