@@ -245,6 +245,20 @@ _FINDINGS = (
         "Calibrate with more representative inputs, or try another --observer.",
     ),
     Explanation(
+        "verify/saturated",
+        "More than one value in a hundred that the float model computes in a layer lies beyond the "
+        "grid of its tensor and is cut there: the inputs are not like those of the calibration, "
+        "or the observer clips much.",
+        "Calibrate with inputs like these; --observer minmax clips least, --headroom widens it.",
+    ),
+    Explanation(
+        "verify/sensitive-layers",
+        "Outputs are poor, and these layers lose most on their own: each was given the float "
+        "model's values as inputs, rounded to their grids, on the first 64 samples.",
+        "Take the first one out of int8 with --layer-dtype and look again: what is left may be "
+        "good. `layers[].noise` of the JSON report has every layer, alone and together.",
+    ),
+    Explanation(
         "verify/accuracy",
         "The integer model is worse than the float model by more than the limit, or decides "
         "otherwise than the runtime on too many samples. Decisions are compared where an output "

@@ -269,6 +269,7 @@ def _row(plan: Plan, step: Step, live: int, field: tuple[int, int], evidence: Ev
         bound=bound_by(cycles.value, traffic, target),
         receptive_field=field,
         error=evidence.errors.get(step.index),
+        noise=evidence.noise.get(step.index),
         instructions=evidence.instructions.get(step.index),
         stall_cycles=stalls if target.memory is not None else None,
         copied_bytes=staged_bytes(step.kernel, step.signature) if step.kernel.staged else None,

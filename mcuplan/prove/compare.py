@@ -16,13 +16,15 @@ from mcuplan.ir.evaluate import batchable, run_node
 from mcuplan.ir.graph import Graph, Port, Tensor
 from mcuplan.ir.op import Tolerance
 from mcuplan.ir.types import Array, DType
+from mcuplan.record import LayerNoise
 
 __all__ = [
-    "FloatLayers",
     "LayerError",
     "ModelRuntime",
     "QuantizedLayers",
     "RuntimeValues",
+    "layers_alone",
+    "on_grid",
     "rounded_tensors",
     "tolerances_of",
 ]
@@ -34,13 +36,14 @@ class LayerError:
 
     ``max_lsb`` and ``exact_share``: with the runtime's own inputs to the layer, for a
     quantized model. ``error``: root mean square of the difference over that of the value,
-    errors of earlier layers included, for a float model.
+    errors of earlier layers included, for a float model, whose layers have ``noise``, too.
     """
 
     tensor: str
     max_lsb: int | None = None
     exact_share: float | None = None
     error: float | None = None
+    noise: LayerNoise | None = None
 
     def is_beyond(self, tolerance: Tolerance) -> bool:
         """Whether the layer is one of those to name."""
@@ -189,7 +192,7 @@ class QuantizedLayers:
         """See samples: integers of the inputs, of all that we compute, and the runtime's."""
         given = {n: on_grid(self._graph.tensor(n), v) for n, v in block.inner.items()}
         samples = len(block.outputs[0])
-        for name, mine, theirs in _layers(self._graph, {**given, **feeds}, samples):
+        for name, mine, theirs in layers_alone(self._graph, {**given, **feeds}, samples):
             apart = np.abs(mine.astype(np.int64) - theirs.astype(np.int64))
             self._worst[name] = max(self._worst.get(name, 0), int(apart.max(initial=0)))
             counts = self._exact.setdefault(name, [0, 0])
@@ -202,10 +205,13 @@ class QuantizedLayers:
         return {n: LayerError(n, lsb, shares[n]) for n, lsb in self._worst.items()}
 
 
-def _layers(
+def layers_alone(
     graph: Graph, given: Mapping[str, Array], samples: int
 ) -> Iterator[tuple[str, Array, Array]]:
-    """Each layer with the runtime's inputs; sample by sample where one moves axis 0."""
+    """Each layer with the values given: its name, what it makes, and what was given for that.
+
+    What is not given is computed and travels on. Sample by sample where a layer moves axis 0.
+    """
     if batchable(graph):
         yield from _forced(graph, given, samples)
         return
@@ -227,33 +233,3 @@ def _forced(
                 yield name, ours, given[name]
             elif name not in given:
                 values[name] = ours
-
-
-class FloatLayers:
-    """Layers of a float model against its own values, errors of earlier layers included."""
-
-    def __init__(self, graph: Graph) -> None:
-        """Start without samples; ``graph`` is lowered."""
-        self._graph = graph
-        self._sums: dict[str, Array] = {}
-
-    def update(
-        self, feeds: Mapping[str, Array], ours: Mapping[str, Array], block: RuntimeValues
-    ) -> None:
-        """See samples, as :class:`QuantizedLayers` does."""
-        for name, real in block.inner.items():
-            if name not in ours or real.dtype.kind != "f":
-                continue
-            mine = self._graph.tensor(name).type.real(ours[name])
-            sums = self._sums.setdefault(name, np.zeros(2))
-            sums += np.square(mine - real).sum(), np.square(real).sum()
-
-    def result(self) -> Mapping[str, LayerError]:
-        """By our tensor, in order."""
-        return {
-            name: LayerError(name, error=float(np.sqrt(apart / size)) if size else 0.0)
-            for node in self._graph.nodes
-            for name in node.outputs
-            if name in self._sums
-            for apart, size in [self._sums[name]]
-        }

@@ -18,13 +18,16 @@ from mcuplan.record import Accuracy
 
 __all__ = ["EndToEnd", "Ends"]
 
+_NAMED = 1000  # samples whose decision changed
+
 
 @dataclass(frozen=True, slots=True)
 class Ends:
     """What the outputs showed, in the order of the ports.
 
     ``max_lsb`` and ``exact_share``: of a quantized model. ``scores``: the output that has one
-    score for each class, of which ``decisions`` is the share that agrees. ``labelled``: the
+    score for each class, of which ``decisions`` is the share that agrees, and ``changed`` are the
+    first samples that do not. ``labelled``: the
     output that the labels are for. ``alike``: outputs whose channels are of one kind.
     """
 
@@ -36,6 +39,7 @@ class Ends:
     accuracy: Accuracy | None
     outputs: tuple[OutputSeen, ...]
     alike: frozenset[int]
+    changed: tuple[int, ...] = ()
 
 
 class EndToEnd:
@@ -73,6 +77,7 @@ class EndToEnd:
             ranked = [k for k in [self._labelled] if k is not None]
         self._scores = ranked[0] if ranked else None
         self._agreed, self._samples = 0, 0
+        self._changed: list[int] = []
         alike = {k for k, port in enumerate(ports) if shares_unit(graph, port)}
         self._alike = frozenset(alike.union(ranked))
 
@@ -90,22 +95,24 @@ class EndToEnd:
                 self._elements += apart.size
         self._samples += len(mine[0])
         if self._scores is not None:
-            self._agreed += int(agreeing(mine[self._scores], theirs[self._scores]).sum())
+            agrees = agreeing(mine[self._scores], theirs[self._scores])
+            self._agreed += int(agrees.sum())
+            self._changed += (start + np.flatnonzero(~agrees)).tolist()[
+                : _NAMED - len(self._changed)
+            ]
         if self._score is not None and self._labelled is not None:
             self._score.update(start, theirs[self._labelled], mine[self._labelled], inputs)
 
     def result(self) -> Ends:
         """Everything over all samples."""
-        accuracy = None
-        if self._score is not None:
-            accuracy = Accuracy(self._score.metric, *self._score.result())
         return Ends(
             max_lsb=self._lsb if self._quantized else None,
             exact_share=self._equal / max(1, self._elements) if self._quantized else None,
             scores=self._scores,
+            changed=tuple(self._changed),
             decisions=self._agreed / self._samples if self._scores is not None else None,
             labelled=self._labelled,
-            accuracy=accuracy,
+            accuracy=self._score.result() if self._score is not None else None,
             outputs=tuple(
                 replace(tally.result(), tolerance=tolerance)
                 for tally, tolerance in zip(self._tallies, self._tolerances, strict=True)

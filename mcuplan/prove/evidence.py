@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,6 @@ from mcuplan.memory_system import NO_STALLS, Stalls
 from mcuplan.passes.fuse_attention import attention_in_parts
 from mcuplan.prove.boundary import boundary_inputs, real_inputs, real_outputs, together
 from mcuplan.prove.compare import (
-    FloatLayers,
     LayerError,
     ModelRuntime,
     QuantizedLayers,
@@ -28,6 +28,7 @@ from mcuplan.prove.compare import (
 from mcuplan.prove.ends import EndToEnd
 from mcuplan.prove.judge import Thresholds, judged
 from mcuplan.prove.proofs import CoreProof, HostProof, Measured
+from mcuplan.prove.sensitivity import FloatLayers, sensitivity_findings
 from mcuplan.record import (
     Accuracy,
     BuildFigures,
@@ -58,7 +59,8 @@ class Agreement:
 
     ``layers`` by tensor. ``diverging`` is the first layer beyond the limit: more than
     1 LSB (quantized model), or an error larger than half the value (float model).
-    ``decisions``: share of samples with the runtime's, where an output has class scores.
+    ``decisions``: share of samples with the runtime's, where an output has class scores;
+    ``changed``: the first samples without.
     """
 
     layers: Mapping[str, LayerError]
@@ -66,6 +68,7 @@ class Agreement:
     max_lsb: int | None
     exact_share: float | None
     decisions: float | None
+    changed: tuple[int, ...]
     accuracy: Accuracy | None
     outputs: tuple[OutputError, ...]
     findings: tuple[Finding, ...]
@@ -101,8 +104,7 @@ def against_runtime(
     ends = EndToEnd(graph, data, quantized=quantized)
     runtime = ModelRuntime(path, divided)
     states = first_states(graph)
-    names = [name for node in graph.nodes for name in node.outputs]
-    wanted = [*names, *(port.tensor for port in graph.outputs)]
+    wanted = [n for node in graph.nodes for n in node.outputs] + [p.tensor for p in graph.outputs]
     for start, part in data.parts(together(graph)):
         feeds, block = boundary_inputs(graph, part), runtime.values(part)
         ours = evaluate(graph, feeds, wanted, states)
@@ -113,19 +115,22 @@ def against_runtime(
             ends.update(start, block.outputs, mine, real_inputs(graph, part))
     table, seen, allowed = layers.result(), ends.result(), tolerances_of(divided)
     diverging = next((n for n, error in table.items() if error.is_beyond(allowed[n])), None)
+    found = (
+        *_runtime_findings(runtime),
+        *_layer_findings(divided, diverging, table, allowed),
+        *judged(seen, data, limits, quantized=quantized),
+    )
+    named = partial(layer_name, graph)
     return Agreement(
         table,
         diverging,
         seen.max_lsb,
         seen.exact_share,
         seen.decisions,
+        seen.changed,
         seen.accuracy,
         tuple(each.error for each in seen.outputs),
-        (
-            *_runtime_findings(runtime),
-            *_layer_findings(divided, diverging, table, allowed),
-            *judged(seen, data, limits, quantized=quantized),
-        ),
+        (*found, *(() if limits.made_up else sensitivity_findings(table, named, found))),
     )
 
 
@@ -198,6 +203,7 @@ def host_record(proof: HostProof, seen: Agreement | None) -> Verification:
         instructions=None,
         cycles=None,
         outputs=seen.outputs if seen else (),
+        changed=seen.changed if seen else (),
     )
 
 

@@ -14,7 +14,7 @@ from mcuplan.ir.types import Array, DType
 from mcuplan.prove.score import is_vector
 from mcuplan.record import ChannelError, OutputError
 
-__all__ = ["APART", "OutputSeen", "OutputTally", "gives_scores", "shares_unit"]
+__all__ = ["APART", "OutputSeen", "OutputTally", "decibels", "gives_scores", "shares_unit"]
 
 APART = 8.0
 """Channels whose float ranges differ by more than this factor are judged one by one."""
@@ -81,8 +81,8 @@ class _Along:
         extents: Array = np.maximum(self.high[0], 0) - np.minimum(self.low[0], 0)
         return extents
 
-    def decibels(self) -> list[float | None]:
-        return [_decibels(s, n) for s, n in zip(self.signal, self.noise, strict=True)]
+    def in_decibels(self) -> list[float | None]:
+        return [decibels(s, n) for s, n in zip(self.signal, self.noise, strict=True)]
 
     def constant(self, least: float) -> tuple[int, ...]:
         """Indices at which only the runtime's values vary, by more than ``least``."""
@@ -90,7 +90,7 @@ class _Along:
         return tuple(np.flatnonzero(varies & (self.high[1] == self.low[1])).tolist())
 
 
-def _decibels(signal: float, noise: float) -> float | None:
+def decibels(signal: float, noise: float) -> float | None:
     """Signal to noise in dB, at most 200 either way; None without any noise."""
     if noise == 0:
         return None
@@ -146,7 +146,7 @@ class OutputTally:
         channels = () if chosen is None else tuple(map(ChannelError, *_numbered(chosen)))
         error = OutputError(
             name=self._port.name,
-            sqnr_db=self._whole.decibels()[0],
+            sqnr_db=self._whole.in_decibels()[0],
             max_error=self._worst,
             channel_axis=None if chosen is None else chosen.axis,
             channels=channels,
@@ -178,11 +178,11 @@ class OutputTally:
 
 
 def _worst(along: _Along) -> float:
-    return min((d for d in along.decibels() if d is not None), default=LIMIT_DB)
+    return min((d for d in along.in_decibels() if d is not None), default=LIMIT_DB)
 
 
 def _numbered(along: _Along) -> tuple[range, list[float | None]]:
-    found = along.decibels()
+    found = along.in_decibels()
     return range(len(found)), found
 
 

@@ -10,8 +10,11 @@ import numpy as np
 
 from mcuplan.errors import DataError
 from mcuplan.ir.types import Array
+from mcuplan.prove.classes import ClassTally
+from mcuplan.prove.roc import auc
+from mcuplan.record import Accuracy
 
-__all__ = ["AUC", "MEAN_ERROR", "TOP_1", "Labelled", "Score", "agreeing", "auc", "lost"]
+__all__ = ["AUC", "MEAN_ERROR", "TOP_1", "Labelled", "Score", "agreeing", "lost"]
 
 TOP_1, MEAN_ERROR, AUC = "top-1", "mean absolute error", "auc"
 
@@ -81,6 +84,7 @@ class Score:
         self._totals = [0.0, 0.0]
         self._count = 0
         groups = 0 if held.groups is None else int(held.groups.max()) + 1
+        self._classes = ClassTally(width) if metric == TOP_1 else None
         self._sums = np.zeros((2, groups, 1 if metric == AUC else width))
 
     def update(self, start: int, theirs: Array, mine: Array, inputs: Array) -> None:
@@ -104,15 +108,21 @@ class Score:
                 self._totals[k] += float(np.abs(values - labels.reshape(values.shape)).sum())
             return
         rows = np.arange(len(labels))
-        right = [values[rows, labels] == values.max(axis=1) for values in (theirs, mine)]
+        found, right = (values[rows, labels] == values.max(axis=1) for values in (theirs, mine))
         # A tie says nothing: of ours only one that the float model has, too, is right.
         single = (mine == mine.max(axis=1, keepdims=True)).sum(axis=1) == 1
-        right[1] &= single | agreeing(mine, theirs)
-        for k, each in enumerate(right):
+        right &= single | agreeing(mine, theirs)
+        for k, each in enumerate((found, right)):
             self._totals[k] += float(each.sum())
+        if self._classes is not None:
+            self._classes.update(labels, (theirs, mine), (found, right))
 
-    def result(self) -> tuple[float, float]:
-        """The metric of the float model and of the integer program."""
+    def result(self) -> Accuracy:
+        """The metric of the float model and of the integer program, and what classes show."""
+        scores = self._scores()
+        return Accuracy(self.metric, *scores, self._classes.result() if self._classes else None)
+
+    def _scores(self) -> tuple[float, float]:
         if self._held.groups is not None:
             sizes = np.bincount(self._held.groups, minlength=self._sums.shape[1])
             theirs, mine = self._sums / np.maximum(sizes, 1)[None, :, None]
@@ -121,16 +131,6 @@ class Score:
             self._totals, self._count = [0.0, 0.0], 0
             self._add(self._held.labels, theirs, mine)
         return self._totals[0] / self._count, self._totals[1] / self._count
-
-
-def auc(scores: Array, labels: Array) -> float:
-    """Area under the ROC curve: chance that a positive scores above a negative, ties half."""
-    positive, negative = scores[labels == 1], scores[labels == 0]
-    if len(positive) + len(negative) != len(scores) or not len(positive) or not len(negative):
-        raise DataError("AUC needs labels 0 and 1, and both of them")
-    ranked = np.sort(negative)
-    below = np.searchsorted(ranked, positive, "left") + np.searchsorted(ranked, positive, "right")
-    return float(below.sum() / (2 * len(positive) * len(negative)))
 
 
 def lost(metric: str, before: float, after: float) -> float:

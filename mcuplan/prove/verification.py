@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -29,7 +29,15 @@ from mcuplan.prove.evidence import (
 )
 from mcuplan.prove.judge import Thresholds
 from mcuplan.prove.proofs import CoreProof, Subject, measure_on_core, prove_on_core, prove_on_host
-from mcuplan.record import BuildFigures, Evidence, Limits, Planned, Request, Verification
+from mcuplan.record import (
+    BuildFigures,
+    Evidence,
+    LayerNoise,
+    Limits,
+    Planned,
+    Request,
+    Verification,
+)
 from mcuplan.schedule.program import Plan
 from mcuplan.targets import Target
 
@@ -77,15 +85,13 @@ def verify(
     seen = against_runtime(
         request.model, planned.removal.whole, data, quantized=quantized, limits=limits
     )
-    findings += seen.findings
-    if wanted.inputs is not None:  # notes of the calibration stand in the plan
-        findings += [Finding("model/note", Severity.NOTE, words.note(fact)) for fact in data.notes]
+    findings += (*seen.findings, *_notes(data if wanted.inputs is not None else None))
     if "host" in wanted.on:
         say(f"running {data.samples:,} samples on this computer under sanitizers")
         record, found = _on_host(_portable(planned, wanted.name), data, _named(planned, seen))
         runs.append(record)
         findings += found
-    evidence, proof = Evidence(errors=_errors(planned.plan, seen)), None
+    evidence, proof = _of_layers(planned.plan, seen), None
     if "emulator" in wanted.on:
         few = replace(feeds, data=data.first(wanted.samples))
         say(f"running {min(wanted.samples, data.samples)} samples on the emulator")
@@ -161,14 +167,22 @@ def _named(planned: Planned, seen: Agreement) -> Agreement:
     return replace(seen, diverging=layer_name(planned.removal.whole, seen.diverging))
 
 
-def _errors(plan: Plan, seen: Agreement) -> Mapping[int, float]:
-    """Relative error of each step whose output the runtime shows."""
-    found = {}
+def _notes(data: Data | None) -> Iterator[Finding]:
+    """Of inputs that are none of the calibration, whose notes stand in the plan."""
+    for fact in data.notes if data is not None else ():
+        yield Finding("model/note", Severity.NOTE, words.note(fact))
+
+
+def _of_layers(plan: Plan, seen: Agreement) -> Evidence:
+    """Relative error and noise of each step whose output the runtime shows."""
+    errors, noise = dict[int, float](), dict[int, LayerNoise]()
     for step in plan.program.steps:
         layer = seen.layers.get(step.node.output)
         if layer is not None and layer.error is not None:
-            found[step.index] = round(layer.error, 6)
-    return found
+            errors[step.index] = round(layer.error, 6)
+        if layer is not None and layer.noise is not None:
+            noise[step.index] = layer.noise
+    return Evidence(errors=errors, noise=noise)
 
 
 def _bill(plan: Plan, build: BuildFigures | None, proof: CoreProof | None) -> Iterator[Finding]:

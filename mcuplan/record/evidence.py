@@ -9,6 +9,7 @@ from typing import Any
 
 from mcuplan.findings import Finding
 from mcuplan.memory_system import Stalls
+from mcuplan.record.layers import LayerNoise
 from mcuplan.record.proof import Verification
 
 __all__ = ["Against", "BuildFigures", "Evidence", "Limits"]
@@ -55,8 +56,9 @@ class BuildFigures:
 class Evidence:
     """What builds and runs of the generated code showed; nothing before that.
 
-    ``cycles``, ``stalls``, ``instructions`` and ``errors`` are by step: counted on the emulator,
-    and the relative error against the float model. Stalls are those of a board.
+    ``cycles``, ``stalls``, ``instructions``, ``errors`` and ``noise`` are by step: counted on the
+    emulator, and the relative error and what makes it against the float model. Stalls are those
+    of a board.
     """
 
     build: BuildFigures | None = None
@@ -65,4 +67,5 @@ class Evidence:
     stalls: Mapping[int, Stalls] = field(default_factory=dict)
     instructions: Mapping[int, int] = field(default_factory=dict)
     errors: Mapping[int, float] = field(default_factory=dict)
+    noise: Mapping[int, LayerNoise] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()

@@ -15,6 +15,7 @@ __all__ = [
     "FedRows",
     "FrontierRow",
     "Latency",
+    "LayerNoise",
     "LayerRow",
     "LevelRow",
     "Selection",
@@ -50,6 +51,23 @@ class StallCycles:
     def flash(self) -> int:
         """All but those of RAM."""
         return self.code + self.constants + self.rules
+
+
+@dataclass(frozen=True, slots=True)
+class LayerNoise:
+    """What quantization adds to a layer, against the float model, from verify.
+
+    Attributes:
+        sqnr_db: squares of the float values over those of the difference, noise of earlier layers
+            included, at most 200 dB either way; null: no noise at all.
+        alone_db: likewise, of this layer alone: its inputs are those of the float model, rounded;
+            on the first samples.
+        saturated: share of the float values that lie more than a step beyond the grid.
+    """
+
+    sqnr_db: float | None
+    alone_db: float | None
+    saturated: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +122,7 @@ class LayerRow:
         return self.cycles + self.wait_cycles + flash
 
     copied_bytes: Annotated[int | None, LEFT_OUT] = None
+    noise: Annotated[LayerNoise | None, LEFT_OUT] = None
 
 
 @dataclass(frozen=True, slots=True)

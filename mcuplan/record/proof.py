@@ -12,7 +12,9 @@ from mcuplan.record.limits import LEFT_OUT, Magnitude
 __all__ = [
     "Accuracy",
     "BuildInfo",
+    "ByClass",
     "ChannelError",
+    "ClassRecall",
     "ElfFigures",
     "OutputError",
     "StackFigures",
@@ -21,12 +23,53 @@ __all__ = [
 
 
 @dataclass(frozen=True, slots=True)
+class ClassRecall:
+    """The share of the samples of a class whose decision is that class.
+
+    Attributes:
+        float_: of the float model.
+        integer: of the integer code.
+    """
+
+    index: int
+    samples: int
+    float_: float
+    integer: float
+
+
+@dataclass(frozen=True, slots=True)
+class ByClass:
+    """What single classes show, of classes that there are samples of.
+
+    Attributes:
+        f1_float: mean over the classes of the harmonic mean of precision and recall, of the float
+            model.
+        f1_integer: likewise, of the integer code.
+        worst: the class with the least recall of the integer code.
+        auc_float: of two classes, the area under the ROC curve of the float model.
+        auc_integer: likewise, of the integer code.
+    """
+
+    f1_float: float
+    f1_integer: float
+    worst: int
+    recalls: tuple[ClassRecall, ...]
+    auc_float: Annotated[float | None, LEFT_OUT] = None
+    auc_integer: Annotated[float | None, LEFT_OUT] = None
+
+
+@dataclass(frozen=True, slots=True)
 class Accuracy:
-    """One score of the float model and of the integer code on the same samples."""
+    """One score of the float model and of the integer code on the same samples.
+
+    Attributes:
+        classes: where the metric is top-1.
+    """
 
     metric: str
     float_: float | None
     integer: float
+    classes: Annotated[ByClass | None, LEFT_OUT] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +137,7 @@ class Verification:
         outputs: outputs held against ONNX Runtime on the model file; in the first run's
             record.
         stall_cycles: on top of cycles, on a board whose flash is described.
+        changed: samples, from 0, with another decision than the runtime's; the first thousand.
     """
 
     on: Literal["host", "emulator"]
@@ -112,6 +156,7 @@ class Verification:
     cycles: int | None
     outputs: tuple[OutputError, ...] = ()
     stall_cycles: Annotated[StallCycles | None, LEFT_OUT] = None
+    changed: Annotated[tuple[int, ...], LEFT_OUT] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from mcuplan.findings import BUDGETS, Severity
 from mcuplan.record import Baseline, Budget, Latency, LayerRow, Status, Undecided, Verification
 from mcuplan.report._format import Format, Look
-from mcuplan.report._proof import noise_of
+from mcuplan.report._proof import classes_of, noise_cells, noise_of
 from mcuplan.report._speed import cycle_lines, cycle_sum, how_known
 from mcuplan.report._text import clip, counted, finding_lines, shape_text, summary, table
 from mcuplan.safe_text import plain
@@ -177,6 +177,8 @@ def _run(run: Verification, look: Look, latency: Latency) -> list[str]:
         facts.append(f"{plain(score.metric)} {before}of the code {score.integer:.4g}")
     if noise := noise_of(run):
         facts.append(noise)
+    if look.every_layer:
+        facts += classes_of(run)
     if run.elf is not None:
         facts.append("ELF agrees with the plan" if run.elf.agrees else "ELF DRIFTS")
     if run.stack is not None and run.stack.measured_bytes is not None:
@@ -278,7 +280,9 @@ def _layers(budget: Budget, look: Look) -> list[str]:
         biggest = sorted(layers, key=lambda row: (row.index != budget.peak.step, -row.live_bytes))
         shown = sorted(biggest[:_SHOWN_WHEN_FOLDED], key=lambda row: row.index)
     dead = any(row.removed_channels for row in layers)
+    noisy = look.every_layer and any(row.noise is not None for row in layers)
     rows = [["", "#", "layer", "op", "output", "live B", "flash B", "MACs", "dead" * dead]]
+    rows[0] += ["dB", "alone", "cut %"] if noisy else []
     names = look.names([row.name for row in layers], _NAME_WIDTH)
     for row in shown:
         rows.append(
@@ -292,9 +296,10 @@ def _layers(budget: Budget, look: Look) -> list[str]:
                 f"{row.weights_bytes:,}",
                 format_si(row.macs),
                 f"-{row.removed_channels:,}" if row.removed_channels else "",
+                *(noise_cells(row) if noisy else ()),
             ]
         )
-    lines = [f" {line}" for line in table(rows, (1, 5, 6, 7, 8), " ")]
+    lines = [f" {line}" for line in table(rows, (1, 5, 6, 7, 8, 9, 10, 11), " ")]
     if len(shown) < len(layers):
         kept = {row.index for row in shown}
         most = max(row.live_bytes for row in layers if row.index not in kept)

@@ -22,7 +22,18 @@ from report_samples import (
 )
 
 import mcuplan.report
-from mcuplan.record import Budget, BufferRow, Stream, Undecided
+from mcuplan.record import (
+    Accuracy,
+    Budget,
+    BufferRow,
+    ByClass,
+    Calibration,
+    ClassRecall,
+    LayerNoise,
+    ObserverTrial,
+    Stream,
+    Undecided,
+)
 from mcuplan.report import Look, format_names, render
 from mcuplan.safe_text import plain
 from mcuplan.units import Origin
@@ -60,6 +71,41 @@ def test_golden_of_a_board(name: str, request: pytest.FixtureRequest) -> None:
     stalls = latency["stall_cycles"]
     assert {"measured", "modelled"} == {latency["core_origin"], stalls.pop("origin")}
     assert latency["cycles"] == latency["core_cycles"] + sum(stalls.values())
+
+
+def _noisy() -> Budget:
+    """The sample with noise of its layers, classes, and what calibration compared."""
+    budget = sample_budget()
+    noise = LayerNoise(21.25, 33.5, 0.0125)
+    recalls = (ClassRecall(0, 90, 0.95, 0.9), ClassRecall(1, 10, 0.8, 0.6))
+    classes = ByClass(0.91, 0.88, 1, recalls, 0.97, 0.96)
+    run = replace(
+        budget.verification[0],
+        accuracy=Accuracy("top-1", 0.93, 0.87, classes),
+        changed=tuple(range(3, 17)),
+    )
+    return replace(
+        budget,
+        layers=(replace(budget.layers[0], noise=noise), *budget.layers[1:]),
+        verification=(run, *budget.verification[1:]),
+        calibration=Calibration(80, 20, "mse", 1.5, (ObserverTrial("mse", 31.5),)),
+    )
+
+
+def test_noise_of_layers_and_classes_is_shown_with_all() -> None:
+    """Columns of the layers and what single classes show; in JSON always."""
+    budget = _noisy()
+    text = " ".join(render("text", budget, Look(every_layer=True)).split())
+    assert "dB alone cut %" in text
+    assert "21.2 33.5 1.25" in text
+    assert "worst class 1: recall 0.6 of 10 samples (0.8 of the model)" in text
+    assert "F1 of the model 0.91, of the code 0.88" in text
+    assert "other decision on samples 3, 4, 5, 6, 7, 8, 9, 10, 11, 12 and 4 more" in text
+    assert "alone" not in render("text", budget, Look())
+    report = json.loads(render("json", budget))
+    jsonschema.validate(report, SCHEMA, cls=jsonschema.Draft202012Validator)
+    assert {"sqnr_db": 21.25, "alone_db": 33.5, "saturated": 0.0125} == report["layers"][0]["noise"]
+    assert 1.5 == report["calibration"]["gain_db"]
 
 
 @pytest.mark.parametrize("name", format_names())
