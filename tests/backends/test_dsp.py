@@ -259,6 +259,24 @@ def test_sums_and_pools(tmp_path: Path, arm_gcc: str, qemu: str) -> None:
 
 
 @pytest.mark.parametrize("level", ["-O0", "-O2"])
+def test_averages(level: str, tmp_path: Path, arm_gcc: str, qemu: str) -> None:
+    """Windows of any size, one element and more than 255, padding that counts, halves."""
+    program = BoardProgram(15)
+    sizes = [(1, 1), (1, 2), (2, 1), (1, 3), (3, 1), (2, 2), (2, 3), (6, 4), (15, 17), (16, 16)]
+    for size in sizes:
+        for channels in (3, 4, 9, 16):
+            pads = tuple(int(program.rng.integers(0, min(side, 4))) for side in (*size, *size))
+            counted = pads if program.rng.random() < 0.5 else (0, 0, 0, 0)
+            stride = tuple(int(v) for v in program.rng.integers(1, 4, 2))
+            op = AvgPool2D(size, stride, (1, 1), pads, counted)  # type: ignore[arg-type]
+            sig = unweighted(op, program.rng, (1, 17, 18, channels))
+            found = supporting(KERNELS, AVERAGE, sig)
+            assert found
+            program.add(sig, found)
+    assert [] == program.run(tmp_path, arm_gcc, qemu, level)
+
+
+@pytest.mark.parametrize("level", ["-O0", "-O2"])
 def test_normalizations(level: str, tmp_path: Path, arm_gcc: str, qemu: str) -> None:
     """Runs of every length, few channels of many pixels, means or none; every byte, in place."""
     program = BoardProgram(6)

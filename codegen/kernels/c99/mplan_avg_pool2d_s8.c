@@ -1,28 +1,9 @@
 /* SPDX-License-Identifier: 0BSD */
 #include "mplan_avg_pool2d_s8.h"
 
+#include "mplan_averages.h"
+
 #define BLOCK (8U) /* channels summed side by side */
-
-/* Elements [first, end) of the input along one axis, and how many count. */
-typedef struct {
-    int32_t first;
-    int32_t end;
-    int32_t count;
-} span_t;
-
-static span_t span_of(int32_t first, uint32_t kernel, uint32_t size, uint32_t before,
-                      uint32_t after)
-{
-    const int32_t end = first + (int32_t)kernel;
-    const int32_t limit = (int32_t)size + (int32_t)after;
-    span_t span;
-
-    span.first = mplan_clamp(first, 0, (int32_t)size);
-    span.end = mplan_clamp(end, 0, (int32_t)size);
-    span.count =
-        ((end < limit) ? end : limit) - ((first > -(int32_t)before) ? first : -(int32_t)before);
-    return span;
-}
 
 /* sum / count, halves to even. */
 static int32_t divided(int32_t sum, int32_t count)
@@ -54,8 +35,8 @@ static int8_t pool_result(const mplan_avg_pool2d_s8_t *p, int32_t sum, int32_t c
 }
 
 /* `channels` channels from c on of one output pixel. */
-static void pool_block(const mplan_avg_pool2d_s8_t *p, const int8_t *in, int8_t *out, span_t rows,
-                       span_t columns, size_t c, size_t channels)
+static void pool_block(const mplan_avg_pool2d_s8_t *p, const int8_t *in, int8_t *out,
+                       mplan_averaged_t rows, mplan_averaged_t columns, size_t c, size_t channels)
 {
     const int32_t elements = (rows.end - rows.first) * (columns.end - columns.first);
     const int32_t count = (p->divide != 0U) ? (rows.count * columns.count) : 1;
@@ -86,14 +67,14 @@ void mplan_avg_pool2d_s8(const mplan_avg_pool2d_s8_t *p, const int8_t *in, int8_
 {
     for (size_t y = y0; y < y1; y++) {
         const int32_t y_first = ((int32_t)y * (int32_t)p->stride_h) - (int32_t)p->pad_top;
-        const span_t rows =
-            span_of(y_first, p->kernel_h, p->in_h, p->counted_top, p->counted_bottom);
+        const mplan_averaged_t rows =
+            mplan_averaged(y_first, p->kernel_h, p->in_h, p->counted_top, p->counted_bottom);
         int8_t *const to = &out[mplan_row(&p->out_rows, y)];
 
         for (size_t x = 0U; x < p->out_w; x++) {
             const int32_t x_first = ((int32_t)x * (int32_t)p->stride_w) - (int32_t)p->pad_left;
-            const span_t columns =
-                span_of(x_first, p->kernel_w, p->in_w, p->counted_left, p->counted_right);
+            const mplan_averaged_t columns =
+                mplan_averaged(x_first, p->kernel_w, p->in_w, p->counted_left, p->counted_right);
 
             for (size_t c = 0U; c < p->channels; c += BLOCK) {
                 const size_t left = (size_t)p->channels - c;

@@ -3,29 +3,10 @@
 
 #include "mplan_avg_pool2d_s8_mve.h"
 
+#include "mplan_averages.h"
+
 #define BLOCK (8U)    /* channels summed side by side: int16 of a vector */
 #define PIXELS (255U) /* whose sums int16 holds */
-
-/* Elements [first, end) of the input along one axis, and how many count. */
-typedef struct {
-    int32_t first;
-    int32_t end;
-    int32_t count;
-} span_t;
-
-static span_t span_of(int32_t first, uint32_t kernel, uint32_t size, uint32_t before,
-                      uint32_t after)
-{
-    const int32_t end = first + (int32_t)kernel;
-    const int32_t limit = (int32_t)size + (int32_t)after;
-    span_t span;
-
-    span.first = mplan_clamp(first, 0, (int32_t)size);
-    span.end = mplan_clamp(end, 0, (int32_t)size);
-    span.count =
-        ((end < limit) ? end : limit) - ((first > -(int32_t)before) ? first : -(int32_t)before);
-    return span;
-}
 
 /* sum / count, halves to even: the nearest, halves up, less one where that made a half odd. */
 static int32_t divided(int32_t sum, int32_t count)
@@ -69,8 +50,8 @@ static void add_sums(int32_t *sum, int16x8_t part)
 }
 
 /* Add to the sums of up to eight channels all pixels of a window. */
-static void sum_pixels(const mplan_avg_pool2d_s8_mve_t *p, const int8_t *in, span_t rows,
-                       span_t columns, size_t c, size_t channels, int32_t *sum)
+static void sum_pixels(const mplan_avg_pool2d_s8_mve_t *p, const int8_t *in, mplan_averaged_t rows,
+                       mplan_averaged_t columns, size_t c, size_t channels, int32_t *sum)
 {
     const size_t first = ((size_t)columns.first * p->channels) + c;
     const uint32_t width = (uint32_t)(columns.end - columns.first);
@@ -104,7 +85,7 @@ static void sum_pixels(const mplan_avg_pool2d_s8_mve_t *p, const int8_t *in, spa
 
 /* `channels` channels from c on of one output pixel. */
 static void pool_block(const mplan_avg_pool2d_s8_mve_t *p, const int8_t *in, int8_t *out,
-                       span_t rows, span_t columns, size_t c, size_t channels)
+                       mplan_averaged_t rows, mplan_averaged_t columns, size_t c, size_t channels)
 {
     const int32_t elements = (rows.end - rows.first) * (columns.end - columns.first);
     const int32_t count = (p->divide != 0U) ? (rows.count * columns.count) : 1;
@@ -125,14 +106,14 @@ void mplan_avg_pool2d_s8_mve(const mplan_avg_pool2d_s8_mve_t *p, const int8_t *i
 {
     for (size_t y = y0; y < y1; y++) {
         const int32_t y_first = ((int32_t)y * (int32_t)p->stride_h) - (int32_t)p->pad_top;
-        const span_t rows =
-            span_of(y_first, p->kernel_h, p->in_h, p->counted_top, p->counted_bottom);
+        const mplan_averaged_t rows =
+            mplan_averaged(y_first, p->kernel_h, p->in_h, p->counted_top, p->counted_bottom);
         int8_t *const to = &out[mplan_row(&p->out_rows, y)];
 
         for (size_t x = 0U; x < p->out_w; x++) {
             const int32_t x_first = ((int32_t)x * (int32_t)p->stride_w) - (int32_t)p->pad_left;
-            const span_t columns =
-                span_of(x_first, p->kernel_w, p->in_w, p->counted_left, p->counted_right);
+            const mplan_averaged_t columns =
+                mplan_averaged(x_first, p->kernel_w, p->in_w, p->counted_left, p->counted_right);
 
             for (size_t c = 0U; c < p->channels; c += BLOCK) {
                 const size_t left = (size_t)p->channels - c;

@@ -3,17 +3,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from mcuplan.backends._sums import row_sums
-from mcuplan.backends.dsp._shared import clamped, kernel
+from mcuplan.backends.dsp._shared import FOUR, clamped, kernel
 from mcuplan.ir.op import Signature
 from mcuplan.ir.work import Work
 from mcuplan.ops import portable_calls
 from mcuplan.ops.eltwise import Add, Sub
 from mcuplan.ops.fields import same_shapes
-from mcuplan.ops.pool2d import AvgPool2D, MaxPool2D
-from mcuplan.ops.pool_kernels import has_two_axes, max_pool_work, pool_work
+from mcuplan.ops.pool2d import AvgPool2D, MaxPool2D, average_factors, divides
+from mcuplan.ops.pool_kernels import has_two_axes, max_pool_work
 
 __all__ = ["KERNELS"]
 
@@ -31,9 +32,45 @@ def _add_work(sig: Signature, runs: Sequence[int]) -> Work:
     }
 
 
-def _pool_work(sig: Signature, runs: Sequence[int]) -> Work:
-    """Four channels of a window at a time."""
-    return pool_work(sig, runs, 4)
+_MOST_PIXELS = 255  # of a window whose sums int16 holds
+
+
+def _average_work(sig: Signature, runs: Sequence[int]) -> Work:
+    """Four channels of a window at a time, in assembly but for large windows and shifted sums."""
+    op = sig.op
+    assert isinstance(op, AvgPool2D)
+    rows, columns = sig.taps(1), sig.taps(2)
+    across = columns.windows - columns.whole + (columns.whole > 0)
+    fours, rest = divmod(sig.output.channels, FOUR)
+    halves = divides(sig)
+    exact = halves or not average_factors(sig)[2].any()
+    work = Counter[str](call=len(runs), row=rows.windows, run=rows.windows * across)
+    work["run_line"] = rows.inside * across
+    for high, times in Counter(rows.counts).items():
+        for wide, found in Counter(columns.counts).items():
+            windows, taps = times * found, high * wide
+            fast = exact and 0 < taps <= _MOST_PIXELS
+            work.update(_of_fours(windows * fours, high, wide, halves) if fast else {})
+            slow = windows * fours * (not fast)
+            work.update(block=slow, block_line=slow * high, block_tap=slow * taps)
+            some = windows * (rest > 0)
+            work.update(rest_line=some * high, rest_tap=some * taps, one_tap=windows * rest * taps)
+            work.update(pixel=windows, output=FOUR * slow + windows * rest)
+    return work
+
+
+def _of_fours(fours: int, high: int, wide: int, halves: bool) -> Work:
+    """Four channels of windows in assembly; a single column is taken as a row."""
+    lines, across = (high, wide) if wide > 1 else (1, high)
+    repeated = halves and high * wide < 3
+    lines *= 4 // (high * wide) if repeated else 1
+    return {
+        "four": fours,
+        "four_line": fours * lines,
+        "four_two": fours * lines * (across // 2),
+        "four_odd": fours * lines * (across % 2),
+        "four_even": fours * (repeated or (halves and high * wide % 2 == 0)),
+    }
 
 
 def _max_pool_work(sig: Signature, runs: Sequence[int]) -> Work:
@@ -50,7 +87,7 @@ KERNELS = (
         lower=portable_calls,
         supports=has_two_axes,
         cost_class="pool",
-        work=_pool_work,
+        work=_average_work,
     ),
     kernel(
         MaxPool2D,
