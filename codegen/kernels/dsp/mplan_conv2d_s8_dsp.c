@@ -4,6 +4,9 @@
 #include "mplan_conv2d_s8_dsp.h"
 #include "mplan_two_patches_dsp.h"
 
+#define MPLAN_FOURS_UNROLL 2
+#include "mplan_one_patch_dsp.h"
+
 #define KERNEL_ROWS (16U)
 #define NAKED MPLAN_NAKED
 #define UNREAD __attribute__((unused))
@@ -165,10 +168,22 @@ static MPLAN_APART void pointwise_rows(const mplan_conv2d_s8_dsp_t *p, mplan_two
         out_next = to + out_bytes;
     }
     pair_up(p, job, in, out, &waiting, &run);
-    if (waiting.count > 0U) {
+    if ((waiting.count > 0U) && ((p->in_c % 4U) == 0U)) { /* packed as for a patch of bytes */
+        int8_t *const patch = (int8_t *)job->patches; /* the output may take the input's place */
+        mplan_one_patch_t one;
+
+        (void)memcpy(patch, &in[waiting.in], p->in_c);
+        one.in = patch;
+        one.in_end = &patch[p->in_c];
+        one.zero_point = p->out_zero_point;
+        one.pre_shift = p->pre_shift;
+        mplan_one_patch(&one, p->packed, p->out_c, &out[waiting.out]);
+    } else if (waiting.count > 0U) {
         job->in = &in[waiting.in];
         job->in_apart = 0U;
         mplan_two_patches(job, &out[waiting.out], &out[waiting.out]);
+    } else {
+        /* none is left */
     }
 }
 

@@ -70,29 +70,44 @@ def _conv_scratch(sig: Signature) -> int:
 
 def _conv_work(sig: Signature, runs: Sequence[int]) -> Work:
     """Pairs of pixels by four channels, and their patches; a matrix is a 1x1 kernel."""
-    in_c, pairs, op = sig.inputs[0].channels, _pairs(sig, runs), sig.op
+    in_c, op = sig.inputs[0].channels, sig.op
     if not isinstance(op, Conv2D) or (op.kernel == (1, 1) and not any(op.pads)):
-        return _tiles(sig, runs, -(-in_c // 2)) | {
-            "pointwise": len(runs),
-            "row": sig.output.rows,
-            **_runs(sig, runs),
-            "pair": pairs,
-            "eight": pairs * (in_c // 8),
-            "eights": pairs * -(-(in_c // 8) // _EIGHTS_UNROLL),
-            "left": pairs * (in_c % 8 > 0),
-            "left_four": pairs * (in_c % 8 >= FOUR),
-            "left_two": pairs * (in_c % FOUR > 1),
-            "left_one": pairs * (in_c % 2),
-        }
-    run = op.kernel[1] * in_c
+        return _pointwise(sig, runs)
+    run, pairs = op.kernel[1] * in_c, sum(-(-pixels // 2) for pixels in _pixels(sig, runs))
     steps = op.kernel[0] * -(-run // 2)
-    return _tiles(sig, runs, steps) | {"made": pairs} | _patches(sig, run)
+    return _tiles(sig, runs, pairs, steps) | {"made": pairs} | _patches(sig, run)
 
 
-def _pairs(sig: Signature, runs: Sequence[int]) -> int:
-    """Two pixels of a call, and an odd one."""
+def _pixels(sig: Signature, runs: Sequence[int]) -> list[int]:
+    """Output pixels of each call."""
     in_row = sig.output.elements // sig.output.channels // sig.output.rows
-    return sum(-(-rows * in_row // 2) for rows in runs)
+    return [rows * in_row for rows in runs]
+
+
+def _pointwise(sig: Signature, runs: Sequence[int]) -> dict[str, float]:
+    """Pairs of pixels that follow one another, and an odd one of a call."""
+    in_c, pixels = sig.inputs[0].channels, _pixels(sig, runs)
+    odd, fours = sum(count % 2 for count in pixels), -(-sig.output.channels // 4)
+    alone = odd * (in_c % FOUR == 0)  # by itself, else paired with itself
+    pairs = (sum(pixels) - odd) // 2 + odd - alone
+    apart = isinstance(sig.op, Conv2D) and sig.op.stride != (1, 1)  # each row is a run
+    return _tiles(sig, runs, pairs, -(-in_c // 2)) | {
+        "pointwise": len(runs),
+        "row": sig.output.rows,
+        "run": sum(runs) if apart else sum(count > 1 for count in pixels),
+        "odd_pixel": odd - alone,
+        "pair": pairs,
+        "eight": pairs * (in_c // 8),
+        "eights": pairs * -(-(in_c // 8) // _EIGHTS_UNROLL),
+        "left": pairs * (in_c % 8 > 0),
+        "left_four": pairs * (in_c % 8 >= FOUR),
+        "left_two": pairs * (in_c % FOUR > 1),
+        "left_one": pairs * (in_c % 2),
+        "alone": alone,
+        "alone_four": alone * fours,
+        "alone_step": alone * fours * (in_c // FOUR),
+        "alone_rest": alone * (sig.output.channels % FOUR > 0),
+    }
 
 
 def _patches(sig: Signature, run: int) -> dict[str, float]:
@@ -128,20 +143,9 @@ def _patches(sig: Signature, run: int) -> dict[str, float]:
     )
 
 
-def _runs(sig: Signature, runs: Sequence[int]) -> dict[str, float]:
-    """Pairs that follow one another, and odd pixels; rows of a stride lie apart."""
-    apart = isinstance(sig.op, Conv2D) and sig.op.stride != (1, 1)
-    in_row = sig.output.elements // sig.output.channels // sig.output.rows
-    whole = [(in_row, rows) if apart else (in_row * rows, 1) for rows in runs]
-    return {
-        "run": sum(times for pixels, times in whole if pixels > 1),
-        "odd_pixel": sum(-(-times // 2) for pixels, times in whole if pixels % 2),
-    }
-
-
-def _tiles(sig: Signature, runs: Sequence[int], steps: int) -> dict[str, float]:
+def _tiles(sig: Signature, runs: Sequence[int], pairs: int, steps: int) -> dict[str, float]:
     """Two pixels of a call by four channels at a time."""
-    pairs, fours = _pairs(sig, runs), -(-sig.output.channels // 4)
+    fours = -(-sig.output.channels // 4)
     return {
         "call": len(runs),
         "tile": pairs * fours,
