@@ -3,7 +3,7 @@
 #ifndef MPLAN_TWO_PATCHES_DSP_H
 #define MPLAN_TWO_PATCHES_DSP_H
 
-#include "mplan.h"
+#include "mplan_four_channels_dsp.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -60,7 +60,6 @@ MPLAN_STATIC_ASSERT(mplan_two_patches_as_in_assembly,
                         MPLAN_AT(mplan_two_patches_t, end, 64U));
 
 #define MPLAN_STEPS_UNROLL 12
-#define MPLAN_STEP_BYTES 56 /* of code */
 #define MPLAN_EIGHTS_UNROLL 4
 #define MPLAN_EIGHT_BYTES 52 /* of code */
 
@@ -72,18 +71,11 @@ void mplan_pixel_pairs(mplan_two_patches_t *job);
 /*
  * All pairs of a job: their patches are made, unless they are, then four output channels at a time.
  *
- * Eight bytes of either pixel become words in 22 cycles. A step does 16 multiply-accumulates in 15:
- * four loads in a row (5 cycles), eight dual multiplies, two sign extensions. A weight word holds
- * two taps of 256 * b + a. As it is, it adds to the sums of 256 * b + a (r5 and r9, and r7 and r11
- * for the channels c, d); its low bytes extended, to the sums of a (r4, r8, r6, r10). A sum of b is
- * their difference / 256, exactly: wrapping does not matter.
+ * Eight bytes of either pixel become words in 22 cycles. The loop over them is entered where what
+ * is left is no multiple of its length. The steps and all that stands from them to their entry stay
+ * in an instruction cache of 1 KB.
  *
- * The first step begins the sums; both loops are entered where what is left is no multiple of their
- * length. The steps and all that stands from them to their entry stay in an instruction cache of
- * 1 KB; wide instructions lie on words, where none waits for its second half.
- *
- * The stack: 0 stop, 4 patches, 8 entry, 12 zero point, 16 end, 20 out0, 24 out1, 28 pre_shift,
- * 32 job, 36 entry to the eights, 40 outputs of a rest, 48 where they go.
+ * The stack from 32 on: job, 36 entry to the eights, 40 outputs of a rest, 48 where they go.
  */
 MPLAN_SHARED MPLAN_NAKED void mplan_pixel_pairs(__attribute__((unused)) mplan_two_patches_t *job)
 {
@@ -107,35 +99,7 @@ MPLAN_SHARED MPLAN_NAKED void mplan_pixel_pairs(__attribute__((unused)) mplan_tw
         ".endr\n" MPLAN_CODE_BYTES("2b", MPLAN_EIGHTS_UNROLL * MPLAN_EIGHT_BYTES)
         "cmp.w r0, r3; blo.w 2b; bhi.w 12f\n"
         "7: mov.w r1, r12; ldr.w r0, [sp, #4]; b.w 5f\n"
-        ".balign 4\n3:\n"
-        ".rept 12\n"
-        "ldr.w r2, [r0], #4; ldr.w r3, [r0], #4; ldr.w r12, [r1], #4; ldr.w lr, [r1], #4\n"
-        "smlad r5, r12, r2, r5; smlad r9, r12, r3, r9; smlad r7, lr, r2, r7\n"
-        "smlad r11, lr, r3, r11; sxtb16 r12, r12; sxtb16 lr, lr; smlad r4, r12, r2, r4\n"
-        "smlad r8, r12, r3, r8; smlad r6, lr, r2, r6; smlad r10, lr, r3, r10\n"
-        ".endr\n" MPLAN_CODE_BYTES("3b", MPLAN_STEPS_UNROLL * MPLAN_STEP_BYTES)
-        "ldr r2, [sp]; cmp r0, r2; blo.w 3b; bhi.w 10f; ldr.w r12, [r1], #4; ldr.w r3, [r1], #4\n"
-        "subs r5, r5, r4; subs r7, r7, r6; sub.w r9, r9, r8; sub.w r11, r11, r10\n"
-        "add.w r5, r12, r5, asr #8; add.w r9, r12, r9, asr #8\n"
-        "add.w r7, r3, r7, asr #8; add.w r11, r3, r11, asr #8\n"
-        "4:\n" /* requantize: sum * multiplier, its high word rounded, onto the zero point */
-        "ldr.w r0, [r1], #4; ldr.w r2, [r1], #4; ldr.w r3, [r1], #4; ldr.w r12, [r1], #4\n"
-        "ldr.w lr, [sp, #12]; smmlar r4, r4, r0, lr; smmlar r8, r8, r0, lr\n"
-        "smmlar r5, r5, r2, lr; smmlar r9, r9, r2, lr; smmlar r6, r6, r3, lr\n"
-        "smmlar r10, r10, r3, lr; smmlar r7, r7, r12, lr; smmlar r11, r11, r12, lr\n"
-        "ldr.w lr, [sp, #16]; ldr r2, [sp, #20]; ldr r3, [sp, #24]; ldr.w r0, [sp, #4]\n"
-        "ssat r8, #8, r8; ssat r9, #8, r9; ssat r10, #8, r10; ssat r11, #8, r11\n"
-        "ssat r4, #8, r4; ssat r5, #8, r5; ssat r6, #8, r6; ssat r7, #8, r7\n"
-        /* pixel 1 first: where it does not exist, pixel 0 overwrites it */
-        "strb r8, [r3], #1; strb r9, [r3], #1; strb r10, [r3], #1; strb r11, [r3], #1\n"
-        "strb r4, [r2], #1; strb r5, [r2], #1; strb r6, [r2], #1; strb r7, [r2], #1\n"
-        "str r2, [sp, #20]; str r3, [sp, #24]; cmp r1, lr; beq 6f\n"
-        "5:\n" /* four channels; r4 and r6 are the biases of a and c */
-        "ldr.w r4, [r1], #4; ldr.w r6, [r1], #4; ldr.w r12, [r1], #4; ldr.w lr, [r1], #4\n"
-        "ldr.w r2, [r0], #4; ldr.w r3, [r0], #4; smlad r5, r12, r2, r4\n"
-        "smlad r9, r12, r3, r4; smlad r7, lr, r2, r6; smlad r11, lr, r3, r6; sxtb16 r12, r12\n"
-        "sxtb16 lr, lr; smlad r8, r12, r3, r4; smlad r4, r12, r2, r4; smlad r10, lr, r3, r6\n"
-        "smlad r6, lr, r2, r6; ldr.w pc, [sp, #8]\n"
+        MPLAN_FOUR_CHANNELS(MPLAN_STEPS_UNROLL)
         "6:\n" /* all whole fours */
         "ldr.w lr, [sp, #32]; ldr.w r2, [lr, #32]; ldr.w r3, [lr, #36]; cbnz r3, 8f\n"
         "11: subs r2, #1; str.w r2, [lr, #32]; bne.w 1b; add sp, #60; pop {r4-r11, pc}\n"
@@ -145,13 +109,7 @@ MPLAN_SHARED MPLAN_NAKED void mplan_pixel_pairs(__attribute__((unused)) mplan_tw
         "8: ldr.w r4, [lr, #64]; str r4, [sp, #16]; ldrd r6, r7, [sp, #48]; add r4, sp, #40\n"
         "8: ldrb r5, [r4, #4]; strb r5, [r7], #1; ldrb r5, [r4], #1; strb r5, [r6], #1\n"
         "subs r3, #1; bne 8b; b 11b\n"
-        ".balign 4\n10:\n" /* left shifts of four channels */
-        "ldr.w r12, [r1], #4; ldr.w r3, [r1], #4; ldr.w r0, [sp, #28]; subs r5, r5, r4\n"
-        "subs r7, r7, r6; sub.w r9, r9, r8; sub.w r11, r11, r10; add.w r5, r12, r5, asr #8\n"
-        "add.w r9, r12, r9, asr #8; add.w r7, r3, r7, asr #8; add.w r11, r3, r11, asr #8\n"
-        "ldrb r2, [r0], #1; ldrb r3, [r0], #1; ldrb r12, [r0], #1; ldrb lr, [r0], #1\n"
-        "str.w r0, [sp, #28]; lsl r4, r4, r2; lsl r8, r8, r2; lsl r5, r5, r3; lsl r9, r9, r3\n"
-        "lsl r6, r6, r12; lsl r10, r10, r12; lsl r7, r7, lr; lsl r11, r11, lr; b.w 4b\n"
+        MPLAN_FOUR_SHIFTS
         ".balign 4\n12:\n" /* the last one to seven bytes of either pixel */
         "ldr.w r3, [lr, #28]; lsls r4, r3, #29; bpl 8f\n"
         "ldr.w r4, [r0], #4; ldr.w r5, [r2], #4; sxtb16 r6, r4, ror #8; sxtb16 r7, r5, ror #8\n"
