@@ -10,6 +10,7 @@ from types import MappingProxyType
 import numpy as np
 
 from mcuplan.calibrate.data import Data
+from mcuplan.calibrate.npz import release, room
 from mcuplan.errors import McuplanError, Problems, UsageError, did_you_mean
 from mcuplan.facts import SamplesCut
 from mcuplan.ir.graph import Graph, Port
@@ -19,6 +20,7 @@ from mcuplan.quant.observers import Range
 __all__ = ["stated_ranges", "within"]
 
 _OPTION = "--input-range"
+_TOGETHER = 64  # samples in memory
 
 
 def stated_ranges(graph: Graph, asked: Mapping[str, Range]) -> Mapping[str, Range]:
@@ -65,11 +67,34 @@ def within(data: Data, ports: Sequence[Port], ranges: Mapping[str, Range]) -> Da
             continue
         low, high = ranges[port.tensor]
         samples: Array = inputs[port.name]
-        seen = float(samples.min()), float(samples.max())
+        seen = _ends(samples)
         if data.random:
             spread = np.float32(high - low) / np.float32(max(seen[1] - seen[0], 1e-30))
             samples = (samples - np.float32(seen[0])) * spread + np.float32(low)
-        elif seen[0] < low or seen[1] > high:
+        elif low <= seen[0] and seen[1] <= high:
+            continue
+        else:
             notes.append(SamplesCut(port.name, seen, (low, high)))
-        inputs[port.name] = np.clip(samples, low, high).astype(np.float32)
+        inputs[port.name] = _cut(samples, low, high)
     return replace(data, inputs=MappingProxyType(inputs), notes=tuple(notes))
+
+
+def _ends(samples: Array) -> Range:
+    """Least and largest value, some samples at a time."""
+    ends = []
+    for start in range(0, len(samples), _TOGETHER):
+        part = samples[start : start + _TOGETHER]
+        ends.append((float(part.min()), float(part.max())))
+        release(samples)
+    return min(low for low, _ in ends), max(high for _, high in ends)
+
+
+def _cut(samples: Array, low: float, high: float) -> Array:
+    """The samples within two ends, in as little memory as they had."""
+    made = room(samples.shape, np.dtype(np.float32))
+    for start in range(0, len(samples), _TOGETHER):
+        part = slice(start, start + _TOGETHER)
+        np.clip(samples[part], low, high, out=made[part], casting="same_kind")
+        release(samples)
+        release(made)
+    return made
