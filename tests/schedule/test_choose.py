@@ -105,17 +105,12 @@ def _price(arena: int, choice: Choice[int]) -> float:
 
 def test_ram_slows_no_step_for_nothing() -> None:
     """Where one step decides the arena, all others keep their fastest kernel."""
-    ways = candidates_of(_graph(), _m4())
-
-    def largest(chosen: Chosen) -> int:
-        return max(candidate.step.scratch_bytes for candidate in chosen.values())
-
+    ways, held = candidates_of(_graph(), _m4()), "node_pw"
     fastest = {name: found[0] for name, found in ways.items()}
     lean = {
         name: min(found, key=lambda candidate: candidate.step.scratch_bytes)
         for name, found in ways.items()
     }
-    held = next(name for name, c in fastest.items() if c.step.scratch_bytes == largest(fastest))
     placer = Placer(lambda chosen: chosen[held].step.scratch_bytes, lambda placed: placed)
     choice = choose(ways, Aim(Objective.RAM), placer)
     assert choice.placed == lean[held].step.scratch_bytes < fastest[held].step.scratch_bytes

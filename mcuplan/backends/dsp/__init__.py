@@ -14,6 +14,7 @@ from mcuplan.backends.dsp import (
     _normalize,
     _planes,
     _recurrent,
+    _rows,
     _softmax,
     _winograd,
 )
@@ -39,6 +40,7 @@ KERNELS = (
     *_planes.KERNELS,
     _dense.POINTWISE,
     *_winograd.TILES,
+    _rows.ROWS,
     _conv.CONV,
     _conv.PATCH,
     _conv.PIXELS,

@@ -35,10 +35,13 @@ _PAIR_LIMIT = 1 << 23  # 256 * sum of a channel in the high byte stays in int32
 kernel = partial(Kernel, backend=BACKEND, requires=frozenset({"dsp"}))
 
 
-def padded_channels(values: Array) -> Array:
-    """int64, zeros at the end of axis 0 up to a multiple of four."""
-    missing = -len(values) % FOUR
-    padded: Array = np.pad(values.astype(np.int64), [(0, missing)] + [(0, 0)] * (values.ndim - 1))
+def padded_channels(values: Array, again: bool = False) -> Array:
+    """int64, axis 0 up to a multiple of four: by zeros, or ``again`` all of the last four."""
+    values, rest = values.astype(np.int64), len(values) % FOUR
+    if again and rest:
+        whole: Array = np.concatenate([values[:-rest], values[-FOUR:]])
+        return whole
+    padded: Array = np.pad(values, [(0, -rest % FOUR)] + [(0, 0)] * (values.ndim - 1))
     return padded
 
 
@@ -58,46 +61,55 @@ def run_words(runs: Array) -> Array:
     return words
 
 
-def shares_words(sig: Signature) -> bool:
+def shares_words(sig: Signature, again: bool = False) -> bool:
     """Whether two channels may share int16 words ``256 * odd + even``.
 
     The words must exist, and the odd channel's sum without bias, times 256, must stay in int32.
     """
-    return sig.once(_shares_words)
+    return sig.once(_shares_words_again if again else _shares_words)
 
 
-def _shares_words(sig: Signature) -> bool:
+def _shares_words_again(sig: Signature) -> bool:
+    return _shares_words(sig, again=True)
+
+
+def _shares_words(sig: Signature, again: bool = False) -> bool:
     if sig.constant(1).size > _MOST_WEIGHTS:  # beyond any flash
         return False
     weights = sig.constant(1).astype(np.int64)
-    both = padded_channels(weights.reshape(len(weights), -1))
+    both = padded_channels(weights.reshape(len(weights), -1), again)
     words = 256 * both[1::2] + both[0::2]
     small = DType.INT8.reach * np.abs(both[1::2]).sum(axis=1) < _PAIR_LIMIT
     return bool((words >= -(1 << 15)).all() and small.all()) and prepared(sig).fits_one_shift
 
 
-def channel_array(sig: Signature, steps: int, taps: Callable[[Signature], Array]) -> ConstArray:
+def channel_array(
+    sig: Signature, steps: int, taps: Callable[[Signature], Array], again: bool = False
+) -> ConstArray:
     """Bias, weights and multipliers as a stream, packed when it is emitted.
 
     Args:
         sig: of a node with weights and bias.
         steps: words of a patch.
         taps: weights [channels, steps, 2] as the patch has them.
+        again: the last four channels fill a four, though some of them come twice then.
     """
     size = -(-sig.output.channels // FOUR) * (2 * FOUR + 2 * steps)
-    return ConstArray(DType.INT32, Packed(size, lambda: _channel_words(taps(sig), prepared(sig))))
+    packed = Packed(size, lambda: _channel_words(taps(sig), prepared(sig), again))
+    return ConstArray(DType.INT32, packed)
 
 
-def _channel_words(weights: Array, requant: Requant) -> Array:
+def _channel_words(weights: Array, requant: Requant, again: bool) -> Array:
     """int32 stream of bias, weights and multipliers, four output channels at a time.
 
     Args:
         weights: [channels, steps, 2], taps as the patch has them.
         requant: folded bias and factors.
+        again: as :func:`channel_array` has it.
     """
-    taps = padded_channels(weights.astype(np.int64))
-    bias = padded_channels(requant.bias.astype(np.int64))
-    multiplier = padded_channels(requant.multiplier.astype(np.int64))
+    taps = padded_channels(weights, again)
+    bias = padded_channels(requant.bias, again)
+    multiplier = padded_channels(requant.multiplier, again)
     fours = len(taps) // FOUR
     halves = (256 * taps[1::2] + taps[0::2]) & 0xFFFF
     words = (halves[..., 0] | halves[..., 1] << 16).reshape(fours, 2, -1).transpose(0, 2, 1)
@@ -108,9 +120,9 @@ def _channel_words(weights: Array, requant: Requant) -> Array:
     return packed
 
 
-def last_fields(sig: Signature) -> dict[str, Field]:
+def last_fields(sig: Signature, again: bool = False) -> dict[str, Field]:
     """Zero point, limits and shifts; bias and multipliers are packed with the weights."""
-    moved = padded_channels(prepared(sig).pre_shift)
+    moved = padded_channels(prepared(sig).pre_shift, again)
     pre_shift = ConstArray(DType.UINT8, moved, "tables") if moved.any() else None
     return {"pre_shift": pre_shift, **clamp_fields(sig)}
 

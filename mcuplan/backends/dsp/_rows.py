@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Convolutions from rows that are widened once, of the dsp backend."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from mcuplan.backends.dsp._shared import (
+    FOUR,
+    channel_array,
+    clamped,
+    kernel,
+    last_fields,
+    run_words,
+    shares_words,
+    shifts,
+)
+from mcuplan.ir.op import Call, Field, Signature
+from mcuplan.ir.types import Array
+from mcuplan.ir.work import Work, block_parts
+from mcuplan.ops.conv2d import Conv2D
+from mcuplan.ops.conv_kernels import conv_fields
+from mcuplan.units import align_up
+
+__all__ = ["ROWS"]
+
+_UNROLL = 8  # steps of the loop
+_WORDS_UNROLL = 2  # of a line
+_BLOCK = 16  # bytes copied at a time
+
+
+def _steps(sig: Signature) -> int:
+    """Words of a patch: those of each line, then of what makes lines odd, in twos."""
+    _, kernel_h, kernel_w, in_c = sig.constant(1).shape
+    words, odd = divmod(kernel_w * in_c, 2)
+    return int(kernel_h * words + odd * -(-kernel_h // 2))
+
+
+def _columns(sig: Signature) -> int:
+    """Columns of a row with what lies beside it."""
+    op = sig.op
+    assert isinstance(op, Conv2D)
+    return (sig.output.shape[2] - 1) * op.stride[1] + op.kernel[1]
+
+
+def _width(sig: Signature) -> int:
+    """Columns of the input that are read."""
+    op = sig.op
+    assert isinstance(op, Conv2D)
+    return min(sig.inputs[0].shape[2], _columns(sig) - op.pads[1])
+
+
+def _supports(sig: Signature) -> bool:
+    op = sig.op
+    assert isinstance(op, Conv2D)
+    return (
+        op.groups == 1
+        and op.kernel != (1, 1)
+        and op.kernel[0] <= 16
+        and op.dilation == (1, 1)
+        and sig.output.channels >= FOUR
+        and _width(sig) > 0
+        and shares_words(sig, again=True)
+    )
+
+
+def _words(sig: Signature) -> Array:
+    """Weights as the patch has the inputs: int64 [out_c, steps, 2]."""
+    weights = sig.constant(1).astype(np.int64)
+    out_c, kernel_h, kernel_w, in_c = weights.shape
+    lines = weights.reshape(out_c, kernel_h, kernel_w * in_c)
+    even = kernel_w * in_c // 2 * 2
+    whole = run_words(lines[..., :even]).reshape(out_c, -1, 2)
+    ends = lines[..., even:].reshape(out_c, -1)
+    packed = np.pad(ends, [(0, 0), (0, ends.shape[1] % 2)]).reshape(out_c, -1, 2)
+    words: Array = np.concatenate([whole, packed], axis=1)
+    return words
+
+
+def _lower(sig: Signature) -> tuple[Call, ...]:
+    steps = _steps(sig)
+    fields: dict[str, Field] = {
+        "packed": channel_array(sig, steps, _words, again=True),
+        "steps": steps,
+    }
+    shape = {n: v for n, v in conv_fields(sig).items() if not n.startswith(("dilation", "in_w"))}
+    return (Call(fields | shape | {"width": _width(sig)} | last_fields(sig, again=True)),)
+
+
+def _pads(sig: Signature) -> bool:
+    """Whether rows are copied, to have padding beside them."""
+    return _columns(sig) > _width(sig)
+
+
+def _scratch(sig: Signature) -> int:
+    op = sig.op
+    assert isinstance(op, Conv2D)
+    taps = sig.taps(1)
+    beyond = taps.inside < taps.windows * taps.kernel  # one row is all of these
+    rows = op.kernel[0] if _pads(sig) else int(beyond)
+    return 8 * _steps(sig) + rows * align_up(_columns(sig) * sig.inputs[0].channels, 4)
+
+
+def _rows_taken(sig: Signature, runs: Sequence[int]) -> tuple[int, int]:
+    """Rows that calls take for the first time: of the input, and of padding."""
+    op = sig.op
+    assert isinstance(op, Conv2D)
+    taps = sig.taps(1)
+    if op.stride[0] > op.kernel[0]:
+        return taps.inside, taps.windows * taps.kernel - taps.inside
+    inside, taken, first = 0, 0, -op.pads[0]
+    for rows in runs:
+        end = first + (rows - 1) * op.stride[0] + op.kernel[0]
+        inside += max(0, min(end, sig.inputs[0].rows) - max(first, 0))
+        taken += end - first
+        first += rows * op.stride[0]
+    return inside, taken - inside
+
+
+def _work(sig: Signature, runs: Sequence[int]) -> Work:
+    """Rows with their padding; patches of pixels in pairs, one by one where a row is odd; steps."""
+    op = sig.op
+    assert isinstance(op, Conv2D)
+    (_, out_h, out_w, out_c), in_c, height = sig.output.shape, sig.inputs[0].channels, op.kernel[0]
+    inside, beyond = _rows_taken(sig, runs)
+    copied = inside * _pads(sig)
+    blocks, rest = divmod(_width(sig) * in_c, _BLOCK)
+    line, singles = op.kernel[1] * in_c, out_h * (out_w % 2)
+    alone = sum(-(-rows // 2) for rows in runs) if out_w % 2 else 0
+    made = out_h * (out_w // 2)
+    tiles = (made + alone) * -(-out_c // FOUR)
+    return {
+        "call": len(runs),
+        "row": out_h,
+        "found": out_h * height,
+        "copied": copied,
+        "copied_block": copied * blocks,
+        "copied_word": copied * (rest // 4),
+        "copied_byte": copied * (rest % 4),
+        "run": out_h * (out_w > 1),
+        "pair": made,
+        "line": made * height * (line > 1),
+        "word": made * height * (line // 4),
+        "round": made * height * -(-(line // 4) // _WORDS_UNROLL),
+        "two": made * height * (line % 4 > 1),
+        "odd": made * -(-height // 2) * (line % 2),
+        "single": singles,
+        "single_line": singles * height * (line > 1),
+        "single_word": singles * height * (line // 4),
+        "single_two": singles * height * (line % 4 > 1),
+        "single_odd": singles * -(-height // 2) * (line % 2),
+        "alone": alone,
+        "tile": tiles,
+        "step": tiles * _steps(sig),
+        "turn": tiles * max(1, -(-(_steps(sig) - 1) // _UNROLL)),
+        "again": (made + alone) * (out_c % FOUR > 0),
+        "shifted": tiles * shifts(sig),
+        **_filled(sig, len(runs), beyond),
+        **clamped(sig),
+    }
+
+
+def _filled(sig: Signature, calls: int, beyond: int) -> Work:
+    """Padding on both sides of copied rows, once for each call, and rows of padding alone."""
+    op = sig.op
+    assert isinstance(op, Conv2D)
+    in_c, times = sig.inputs[0].channels, calls * op.kernel[0] * _pads(sig)
+    before, row = op.pads[1] * in_c, _columns(sig) * in_c
+    end = before + _width(sig) * in_c
+    work = Counter(block_parts("fill", times, before, aligned=True))
+    work.update(block_parts("fill", times, row - end, aligned=end % 4 == 0))
+    work.update(block_parts("fill", beyond, row, aligned=True))
+    return work
+
+
+ROWS = kernel(
+    Conv2D,
+    function="mplan_conv2d_rows_s8_dsp",
+    lower=_lower,
+    work=_work,
+    supports=_supports,
+    scratch_bytes=_scratch,
+    cost_class="conv2d",
+)
