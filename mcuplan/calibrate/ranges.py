@@ -3,21 +3,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
-import numpy as np
-
 from mcuplan.calibrate.data import Data
 from mcuplan.calibrate.extremes import Extremes
+from mcuplan.calibrate.held_back import held_back, output_errors
 from mcuplan.calibrate.observe import ranges_of, seen_by
 from mcuplan.calibrate.progress import Bar, no_bar
-from mcuplan.calibrate.runtime import Runtime
-from mcuplan.calibrate.states import RuntimeStates
 from mcuplan.errors import McuplanError, Problems, UsageError, did_you_mean
-from mcuplan.exporter.onnx import to_onnx
 from mcuplan.ir.graph import Graph
 from mcuplan.ir.types import Array
 from mcuplan.passes.assign_grids import one_grid
@@ -27,10 +22,6 @@ from mcuplan.quant.observers import Observer, Range
 __all__ = ["Calibrated", "Methods", "Trial", "calibrate"]
 
 _OPTION = "--observer"
-_EVERY = 5  # samples, of which the last one is held back
-_FEWEST = 10  # samples of which some can be held back
-_TOGETHER = 16  # samples held at a time
-_MOST_DB = 200.0
 
 ToGrids = Callable[[Mapping[str, Range]], Graph]
 """The graph with a grid for each range."""
@@ -104,7 +95,7 @@ def calibrate(
     """
     named = _named(graph, methods.named)
     usual = tuple(METHODS) if methods.usual == AUTO else (methods.usual,)
-    held = _held_back(graph, data.samples) if methods.usual == AUTO else frozenset[int]()
+    held = held_back(graph, data.samples) if methods.usual == AUTO else frozenset[int]()
     fresh = {name: _Seen.fresh((named[name],) if name in named else usual) for name in wanted}
     with bar("observing ranges", data.samples - len(held)) as tick:
         seen = seen_by(graph, data, fresh, lambda index: index not in held, tick)
@@ -117,7 +108,7 @@ def calibrate(
     if methods.usual == AUTO:
         made = {method: to_grids(ranges(method)) for method in usual}
         with bar("comparing observers", len(held)) as tick:
-            found = _output_errors(graph, made, data, held, tick)
+            found = output_errors(graph, made, data, held, tick)
         trials = tuple(Trial(method, found[method]) for method in usual)
     best = max(trials, key=lambda trial: trial.sqnr_db).observer if trials else methods.usual
     extremes = {name: each.extremes for name, each in seen.items()}
@@ -179,60 +170,3 @@ def _named(graph: Graph, asked: Mapping[str, str]) -> Mapping[str, str]:
                 wrong.append(UsageError(what, _OPTION, "name one of them"))
     Problems.raise_if_any(wrong)
     return found
-
-
-def _held_back(graph: Graph, samples: int) -> frozenset[int]:
-    """Every fifth sample; of a sequence, whose calls go on from one another, the last fifth.
-
-    Raises:
-        UsageError: there are too few.
-    """
-    if samples < _FEWEST:
-        what = f"{samples} samples are too few to compare observers on some of them"
-        raise UsageError(what, f"{_OPTION} {AUTO}", f"give {_FEWEST} or more, or name one")
-    if graph.states:
-        return frozenset(range(samples - samples // _EVERY, samples))
-    return frozenset(range(_EVERY - 1, samples, _EVERY))
-
-
-def _output_errors(
-    graph: Graph,
-    made: Mapping[str, Graph],
-    data: Data,
-    held: frozenset[int],
-    tick: Callable[[int], object],
-) -> Mapping[str, float]:
-    """Signal to noise of each graph's outputs against those of the float one, in dB."""
-    floating, others = _Run(graph), {name: _Run(each) for name, each in made.items()}
-    ports = [k for k, port in enumerate(graph.outputs) if not port.state]
-    signal, noise = np.zeros(len(ports)), {name: np.zeros(len(ports)) for name in made}
-    for start, part in data.parts(_TOGETHER):
-        for index in (i for i in range(part.samples) if start + i in held):
-            feeds = part.feeds(graph.app_inputs, index)
-            theirs = floating.outputs(feeds, ports)
-            signal += [float(np.square(each).sum()) for each in theirs]
-            for name, run in others.items():
-                pairs = zip(theirs, run.outputs(feeds, ports), strict=True)
-                noise[name] += [float(np.square(a - b).sum()) for a, b in pairs]
-            tick(1)
-    return {name: _decibels(signal, each) for name, each in noise.items()}
-
-
-def _decibels(signal: Array, noise: Array) -> float:
-    """Of outputs, each on its own scale, together."""
-    share = float(np.mean(noise / np.where(signal > 0, signal, 1.0)))
-    return round(min(-10 * math.log10(share), _MOST_DB), 2) if share > 0 else _MOST_DB
-
-
-class _Run:
-    """A graph in the runtime, as it is written: machines agree on what it gives."""
-
-    def __init__(self, graph: Graph) -> None:
-        self._runtime = Runtime(to_onnx(graph, qdq=True).SerializeToString(), optimize=False)
-        self._states = RuntimeStates(graph)
-
-    def outputs(self, feeds: Mapping[str, Array], wanted: Sequence[int]) -> list[Array]:
-        """Real values of the outputs wanted for one sample."""
-        values = self._runtime.run({**feeds, **self._states.feeds})
-        self._states.update(values)
-        return [values[k].astype(np.float64) for k in wanted]

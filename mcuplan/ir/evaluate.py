@@ -11,7 +11,7 @@ from mcuplan.ir.geometry import SAME
 from mcuplan.ir.graph import Graph, Node
 from mcuplan.ir.types import Array, DType, TensorType
 
-__all__ = ["batchable", "evaluate", "first_states", "left_states", "run_node"]
+__all__ = ["batchable", "evaluate", "first_states", "left_states", "on_grid", "run_node"]
 
 
 def evaluate(
@@ -46,7 +46,7 @@ def evaluate(
         ]
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     readers = {name: len(nodes) for name, nodes in graph.consumers().items()}
-    values = {name: _on_grid(graph.tensor(name).type, array) for name, array in feeds.items()}
+    values = {name: on_grid(graph.tensor(name).type, array) for name, array in feeds.items()}
     kept = {name: array for name, array in values.items() if name in wanted}
     for node in graph.nodes:
         for name, array in zip(node.outputs, run_node(graph, node, values), strict=True):
@@ -132,11 +132,11 @@ def run_node(graph: Graph, node: Node, values: Mapping[str, Array]) -> tuple[Arr
     if graph.tensor(node.output).type.dtype is DType.FLOAT32 and not from_grid:
         made = node.op.float32(*arrays)
         kinds = [graph.tensor(name).type for name in node.outputs]
-        return tuple(_on_grid(kind, array) for kind, array in zip(kinds, made, strict=True))
+        return tuple(on_grid(kind, array) for kind, array in zip(kinds, made, strict=True))
     return node.op.integer(graph.signature(node), *arrays)
 
 
-def _on_grid(kind: TensorType, array: Array) -> Array:
+def on_grid(kind: TensorType, array: Array) -> Array:
     """Float values as a QuantizeLinear and DequantizeLinear in float32 leave them."""
     if kind.dtype is not DType.FLOAT32 or kind.quant is None:
         return array

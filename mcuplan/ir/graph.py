@@ -6,7 +6,9 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from mcuplan.facts import Note
 from mcuplan.ir.op import Op, Signature
@@ -32,17 +34,33 @@ Layout = tuple[int | None, ...]
 class Origin:
     """The ONNX tensor whose values a tensor holds, and how the axes were permuted.
 
-    Of a tensor that lost dead channels it is the one that the whole tensor held.
+    Of a tensor that lost dead channels it is the one that the whole tensor held. ``factors``: by
+    what values at each index of the ONNX tensor's ``axis`` are multiplied; none: they are its own.
     """
 
     name: str
     layout: Layout
+    factors: tuple[float, ...] = ()
+    axis: int | None = None
+
+    def multiplied(self, factors: tuple[float, ...]) -> Origin:
+        """That of the same tensor with each index of its last axis multiplied."""
+        return replace(self, factors=factors, axis=self.layout[-1] if self.layout else None)
 
     def from_model(self, array: Array) -> Array:
         """An array as the model has it (axis 0 may hold samples) in this tensor's layout."""
+        if self.factors:
+            array = array * self._along(array.ndim)
         permuted = array.transpose([axis for axis in self.layout if axis is not None])
         index = tuple(None if axis is None else slice(None) for axis in self.layout)
         return permuted[index]
+
+    def _along(self, rank: int) -> Array:
+        """The factors in the shape in which they multiply an array as the model has it."""
+        shape = [1] * rank
+        if self.axis is not None:
+            shape[self.axis] = len(self.factors)
+        return np.array(self.factors, np.float32).reshape(shape)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ Stages never ask an operator for its class: they ask for the data below.
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -25,6 +24,7 @@ from mcuplan.ir.geometry import (
     maps_of,
     row_spans,
 )
+from mcuplan.ir.tolerance import FLOAT_TOLERANCE, INTEGER_TOLERANCE, Tolerance
 from mcuplan.ir.types import Array, DType, Quant, TensorType, Types
 
 __all__ = [
@@ -173,26 +173,6 @@ class Example:
         return tuple(map(TensorType, self.inputs, types))
 
 
-@dataclass(frozen=True, slots=True)
-class Tolerance:
-    """What a result may differ from a runtime's by: ``lsb`` where the model has the grid.
-
-    ``error``: where only we have one, or in float32; relative to the size of the values.
-    """
-
-    lsb: int
-    error: float
-
-    @property
-    def decibels(self) -> float:
-        """The error as signal to noise."""
-        return -20 * math.log10(self.error)
-
-
-INTEGER_TOLERANCE = Tolerance(1, 0.5)
-FLOAT_TOLERANCE = Tolerance(0, 1e-4)
-
-
 class Op(ABC):
     """An operator: attributes as frozen dataclass fields, meaning as methods.
 
@@ -287,6 +267,13 @@ class Op(ABC):
         read, never less. ``output`` is the first one's shape.
         """
         return tuple((ALL,) * len(shape) for shape in inputs)
+
+    def terms(self, x: Array) -> Sequence[Array]:
+        """Of a WEIGHTED operator what each group of outputs multiplies with its weights.
+
+        Views [..., *shape of the weights of one output]; of others nothing.
+        """
+        return ()
 
     def view_offset(self, inputs: Sequence[TensorType], output: TensorType) -> int | None:
         """Byte of input 0 at which the output starts, if it is a run of its bytes."""

@@ -96,6 +96,13 @@ class Conv2D(Op):
         filters = moved(0, 3)
         return (SAME, rows, columns, channels), (filters, ALL, ALL, ALL), (filters,)
 
+    def terms(self, x: Array) -> Sequence[Array]:
+        """See Op: the padded windows of each group's channels."""
+        wide = np.ascontiguousarray(padded(x, self.pads, 0.0))
+        taken = patches(wide, self.kernel, self.stride, self.dilation)
+        size = x.shape[-1] // self.groups
+        return [taken[..., g * size : (g + 1) * size] for g in range(self.groups)]
+
     def reference(self, *arrays: Array) -> tuple[Array, ...]:
         """Float convolution with bias and clamp."""
         x, weights, bias = arrays

@@ -65,6 +65,10 @@ class Dense(Op):
         last = len(output) - 1
         return (*each(inputs)[0][:-1], ALL), (moved(0, last), ALL), (moved(0, last),)
 
+    def terms(self, x: Array) -> Sequence[Array]:
+        """See Op: all inputs."""
+        return (x,)
+
     def reference(self, *arrays: Array) -> tuple[Array, ...]:
         """Float product with bias and clamp."""
         x, weights, bias = arrays

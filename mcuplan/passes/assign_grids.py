@@ -17,13 +17,13 @@ from mcuplan.ir.editor import Editor
 from mcuplan.ir.graph import Graph, Node, Tensor
 from mcuplan.ir.op import QuantRule
 from mcuplan.ir.types import DType, Quant
-from mcuplan.passes._constants import (
+from mcuplan.passes._ranges import hard_limits, hull, widened
+from mcuplan.passes.constants import (
     BiasClipped,
     operand_on_grid,
     rows_on_grids,
     weights_on_grid,
 )
-from mcuplan.passes._ranges import hard_limits, hull, widened
 from mcuplan.passes.state_grids import state_grids
 from mcuplan.quant.observers import Range, quant_of_range
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from mcuplan.ir.editor import Editor
 from mcuplan.ir.geometry import ALL, SAME
-from mcuplan.ir.graph import Graph, Node, Origin, Tensor
+from mcuplan.ir.graph import Graph, Node, Tensor
 from mcuplan.ir.op import Op
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.min_pool import MinPool2D
@@ -126,7 +126,7 @@ def _rows(edit: Editor, name: str, turned: tuple[int, ...] = _TURNED) -> str:
         return name
     kind = replace(tensor.type, shape=tuple(shape[axis] for axis in turned))
     if origin is not None:
-        origin = Origin(origin.name, tuple(origin.layout[axis] for axis in turned))
+        origin = replace(origin, layout=tuple(origin.layout[axis] for axis in turned))
     data = None if tensor.data is None else np.ascontiguousarray(tensor.data.transpose(turned))
     fresh = edit.fresh(f"{name}_rows")
     return edit.set_tensor(Tensor(fresh, kind, data, origin))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mcuplan.ir.editor import Editor
-from mcuplan.ir.graph import Graph, Node, Origin, Port, Tensor
+from mcuplan.ir.graph import Graph, Node, Port, Tensor
 from mcuplan.ops.interleave import Interleave
 from mcuplan.ops.movement import Reshape, Transpose
 from mcuplan.passes._edit import rename_output
@@ -158,5 +158,5 @@ def _moved(tensor: Tensor, axes: tuple[int, ...]) -> Tensor:
     kind = replace(tensor.type, shape=tuple(tensor.type.shape[a] for a in axes))
     origin = tensor.origin
     if origin is not None:
-        origin = Origin(origin.name, tuple(origin.layout[a] for a in axes))
+        origin = replace(origin, layout=tuple(origin.layout[a] for a in axes))
     return replace(tensor, type=kind, origin=origin)

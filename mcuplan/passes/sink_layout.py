@@ -11,7 +11,7 @@ from mcuplan.errors import UnsupportedOp
 from mcuplan.facts import Rewrite, Rewritten
 from mcuplan.ir.builder import Constant
 from mcuplan.ir.editor import Editor
-from mcuplan.ir.graph import Graph, Node, Origin, Tensor
+from mcuplan.ir.graph import Graph, Node, Tensor
 from mcuplan.ir.types import Array, TensorType
 from mcuplan.ops.dense import Dense
 from mcuplan.ops.movement import Reshape, Transpose
@@ -55,7 +55,8 @@ def _sink(editor: Editor, node: Node) -> bool:
     output = editor.tensor(node.output)
     origin = output.origin
     if origin is not None:
-        origin = Origin(origin.name, tuple(origin.layout[axes.index(a)] for a in range(len(axes))))
+        layout = tuple(origin.layout[axes.index(a)] for a in range(len(axes)))
+        origin = replace(origin, layout=layout)
     name = editor.fresh(f"{node.output}_rows")
     editor.set_tensor(Tensor(name, replace(made, quant=output.type.quant), None, origin))
     moved = replace(node, inputs=inputs, outputs=(name,))
