@@ -277,6 +277,7 @@ KEYS: Mapping[str, Any] = MappingProxyType(
         "columns": _columns,
         "preprocess": _preprocess,
         "headroom": _number,
+        "quantize-effort": _text,
         "min-sqnr": _number,
         "input-range": _ranges,
         "io-layout": _text,

@@ -13,6 +13,7 @@ __all__ = [
     "ArraysIgnored",
     "AsAWhole",
     "BatchOfOne",
+    "Bought",
     "ClassesRead",
     "DataNote",
     "DynamicAsReal",
@@ -42,6 +43,7 @@ __all__ = [
     "TakenAsIs",
     "TooManyRows",
     "Trade",
+    "Way",
     "WithStates",
     "summed",
 ]
@@ -169,6 +171,29 @@ class TakenAsIs:
     """Arrays that what was said of tables and images does not change."""
 
     file: str
+
+
+class Way(Enum):
+    """Of making up for what grids cost."""
+
+    EQUALIZATION = auto()
+    RANGES = auto()
+    BIASES = auto()
+    ROUNDING = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Bought:
+    """What a way of repair was worth: signal to noise of the outputs in dB, on other samples.
+
+    ``samples``: how many were held back. ``kept``: whether the model has it.
+    """
+
+    way: Way
+    before_db: float
+    after_db: float
+    samples: int
+    kept: bool
 
 
 # -- passes ---------------------------------------------------------------------------------

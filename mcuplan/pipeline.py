@@ -4,7 +4,7 @@
 ::
 
     model file --importer--> float graph --passes--> simplified graph
-      --calibrate--> ranges --assign_grids--> graph with grids
+      --calibrate--> ranges --assign_grids--> graph with grids --repair--> one that errs less
       --lower--> graph in the types of C, without what no output depends on
       --schedule--> kernels, order and addresses: a plan --emit--> C sources
 """
@@ -19,6 +19,7 @@ from mcuplan.backends import channel_multiple
 from mcuplan.calibrate import (
     Calibrated,
     Data,
+    Methods,
     calibrate,
     random_data,
     read_data,
@@ -36,6 +37,7 @@ from mcuplan.passes.lower import lower
 from mcuplan.prove.harness import OPTIMIZE
 from mcuplan.quant.observers import Range
 from mcuplan.record import Planned, Request
+from mcuplan.repair import Repaired, Tools, repair
 from mcuplan.schedule.code import model_code
 from mcuplan.schedule.planning.choice import plan_asked
 from mcuplan.targets import Target
@@ -50,10 +52,8 @@ def simplify(request: Request) -> tuple[ImportedModel, Graph]:
     return model, keep_real(graph, request.real_layers, everything=request.dtype.is_float)
 
 
-def quantize(
-    request: Request, graph: Graph, *, sizes_only: bool = False
-) -> tuple[Grids, Calibrated | None]:
-    """Put every activation on a grid: the model's own, or one observed on data.
+def quantize(request: Request, graph: Graph, *, sizes_only: bool = False) -> Repaired:
+    """Put every activation on a grid: the model's own, or one observed on data and repaired.
 
     Raises:
         MissingCalibration: ranges are needed and there is no data; not with ``sizes_only``.
@@ -62,30 +62,40 @@ def quantize(
     wanted = needs_range(graph, stated)
     data = _calibration(request, graph) if wanted else None
 
-    def on_grids(ranges: Mapping[str, Range]) -> Grids:
+    def on_grids(model: Graph, ranges: Mapping[str, Range]) -> Grids:
         return assign_grids(
-            graph, ranges, headroom=request.headroom, inputs=stated, placeholder=sizes_only
+            model, ranges, headroom=request.headroom, inputs=stated, placeholder=sizes_only
         )
 
     if data is None:
-        return on_grids({}), None
-    calibrated = calibrate(
-        graph,
-        within(data, graph.app_inputs, stated),
-        wanted,
-        request.methods,
-        lambda ranges: on_grids(ranges).graph,
-        widen=request.headroom > 1.0 and not data.random,
-        bar=request.bar,
-    )
-    return on_grids(calibrated.ranges), calibrated
+        return Repaired(graph, None, on_grids(graph, {}))
+    inside, widen = within(data, graph.app_inputs, stated), request.headroom > 1.0
+
+    def observed(model: Graph, methods: Methods) -> Calibrated:
+        return calibrate(
+            model,
+            inside,
+            wanted,
+            methods,
+            lambda ranges: on_grids(model, ranges).graph,
+            widen=widen and not inside.random,
+            bar=request.bar,
+        )
+
+    seen = observed(graph, request.methods)
+    found = Repaired(graph, seen, on_grids(graph, seen.ranges))
+    again = replace(request.methods, usual=seen.observer)
+    tools = Tools(lambda model: observed(model, again), on_grids)
+    effort = "fast" if data.random else request.quantize_effort
+    return repair(found, inside, tools, effort, request.bar)
 
 
 def plan(request: Request, *, sizes_only: bool = False) -> Planned:
     """Everything up to addresses. ``sizes_only`` does without ranges where there are none."""
     model, floating = simplify(request)
     _check_type(request, model)
-    grids, seen = quantize(request, floating, sizes_only=sizes_only)
+    found = quantize(request, floating, sizes_only=sizes_only)
+    grids, seen = found.grids, found.calibrated
     random = seen is not None and seen.data.random
     wish = channel_multiple(request.target.features, request.target.backend)
     removal = lower(
@@ -109,6 +119,7 @@ def plan(request: Request, *, sizes_only: bool = False) -> Planned:
         random_ranges=random,
         calibrated=seen.samples if seen is not None and not random else 0,
         calibration=seen,
+        bought=found.bought,
     )
 
 

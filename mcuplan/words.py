@@ -9,6 +9,7 @@ from mcuplan.facts import (
     Aliased,
     ArraysIgnored,
     BatchOfOne,
+    Bought,
     ClassesRead,
     DataNote,
     DynamicAsReal,
@@ -35,6 +36,7 @@ from mcuplan.facts import (
     StatesFound,
     TakenAsIs,
     TooManyRows,
+    Way,
     WithStates,
 )
 from mcuplan.record.planned import Planned
@@ -277,6 +279,21 @@ def reason(why: Reason) -> str:
             return f"{' + '.join(sizes)}; {regions(spread)}"
 
 
+_WAYS = {
+    Way.EQUALIZATION: "equalized channels",
+    Way.RANGES: "fitted ranges",
+    Way.BIASES: "corrected biases",
+    Way.ROUNDING: "fitted weights and biases",
+}
+
+
+def bought(each: Bought) -> str:
+    """What a way of repair was worth."""
+    change = f"signal to noise {each.before_db:.1f} -> {each.after_db:.1f} dB"
+    samples = f"{each.samples:,} samples held back"
+    return f"{_WAYS[each.way]}: {change} on {samples}{'' if each.kept else ', left out'}"
+
+
 def options(planned: Planned) -> str:
     """What of the request shaped the code, for its header; no path, no date."""
     request = planned.request
@@ -298,6 +315,8 @@ def options(planned: Planned) -> str:
     if planned.calibrated or planned.random_ranges:
         said += [f"observer {name}={how}" for name, how in request.methods.named.items()]
         usual = planned.calibration.observer if planned.calibration else request.methods.usual
+        effort = request.quantize_effort
+        said += [] if effort == "fast" or planned.random_ranges else [f"quantize-effort {effort}"]
         said.append(f"observer {usual}, headroom {request.headroom:g}")
         random = planned.random_ranges
         said.append("calibration random: NOT FOR USE" if random else "calibrated")

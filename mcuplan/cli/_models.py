@@ -18,9 +18,8 @@ from mcuplan.cli._request import quantizing, request_of
 from mcuplan.errors import UsageError
 
 if TYPE_CHECKING:
-    from mcuplan.calibrate import Calibrated
-    from mcuplan.passes.assign_grids import Grids
     from mcuplan.record import Against, Budget, Evidence, Limits, Planned
+    from mcuplan.repair import Repaired
     from mcuplan.schedule.explore.variants import Explored
 
 __all__ = ["COMMANDS"]
@@ -151,23 +150,26 @@ def quantize(model: Path, output: Path, quiet: bool, **options: Any) -> int:
     check_writable(output, model)
     request = quantizing(model, load_target("cortex-m4"), options)  # no target has a say in grids
     _, floating = pipeline.simplify(request)
-    grids, seen = pipeline.quantize(request, floating)
-    write_file(output, to_onnx(grids.graph, qdq=True).SerializeToString(deterministic=True))
+    found = pipeline.quantize(request, floating)
+    write_file(output, to_onnx(found.grids.graph, qdq=True).SerializeToString(deterministic=True))
     if not quiet:
-        _say_grids(output.name, grids, seen)
+        _say_grids(output.name, found)
     return 0
 
 
-def _say_grids(name: str, grids: Grids, seen: Calibrated | None) -> None:
+def _say_grids(name: str, found: Repaired) -> None:
     """Where the grids of a quantized model come from, and what they cost."""
     from mcuplan.budget.quantization import quantization_findings
-    from mcuplan.words import RANDOM_RANGES
+    from mcuplan.words import RANDOM_RANGES, bought
 
+    seen = found.calibrated
     log(f"{name}: {f'ranges of {seen.samples:,} samples' if seen else 'grids as given'}")
     if seen is not None and seen.data.random:
         log(f"note: {RANDOM_RANGES}")
+    for each in found.bought:
+        log(bought(each))
     real = seen is None or not seen.data.random
-    for finding in quantization_findings(grids, seen, real_ranges=real):
+    for finding in quantization_findings(found.grids, seen, real_ranges=real):
         log(f"{finding.severity}[{finding.code}]: {finding.message}")
 
 

@@ -174,6 +174,14 @@ headroom = _option(
     show_default=True,
     help="Factor by which observed ranges are widened where no Clip or the like bounds them.",
 )
+quantize_effort = _option(
+    "--quantize-effort",
+    type=click.Choice(["fast", "normal", "best"]),
+    default="fast",
+    show_default=True,
+    help="What is done about the error of the grids: nothing; equalized channels and corrected"
+    " biases; also fitted weights and ranges, in minutes.",
+)
 input_range = _option(
     "--input-range",
     "input_ranges",
@@ -215,6 +223,7 @@ ranging = _stack(
         preprocess,
         observer,
         headroom,
+        quantize_effort,
         input_range,
         dim,
         cut_output,
@@ -235,6 +244,7 @@ modelling = _stack(
         preprocess,
         observer,
         headroom,
+        quantize_effort,
         input_range,
         io_layout,
         keep_dead_channels,

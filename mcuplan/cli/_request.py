@@ -76,6 +76,7 @@ def quantizing(model: Path, target: Target, options: dict[str, Any]) -> Request:
         bar=bar(quiet=bool(options.get("quiet"))),
         methods=_options.methods_of(options["observers"]),
         headroom=options["headroom"],
+        quantize_effort=options["quantize_effort"],
         input_ranges=_ranges(options["input_ranges"]),
     )
 

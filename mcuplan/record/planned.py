@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mcuplan.calibrate import Bar, Calibrated, Methods, Reading, no_bar
-from mcuplan.facts import Note
+from mcuplan.facts import Bought, Note
 from mcuplan.importer import ImportedModel
 from mcuplan.ir.graph import Graph
 from mcuplan.ir.types import DType
@@ -37,6 +37,7 @@ class Request:
     bar: Bar = no_bar  # shows how far reading and observing are
     methods: Methods = field(default_factory=Methods)  # how ranges follow from the inputs
     headroom: float = 1.1  # factor by which observed ranges are widened, up to hard limits
+    quantize_effort: str = "fast"  # a key of repair.EFFORTS
     input_ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)  # by input
     io_layout: str = "model"  # or "nhwc": leading and trailing transposes are dropped
     keep_dead: bool = False  # channels that no output depends on stay
@@ -66,6 +67,7 @@ class Planned:
     random_ranges: bool = False  # ranges of random inputs: the code is not for use
     calibrated: int = 0  # samples that ranges were observed on; 0: they come from elsewhere
     calibration: Calibrated | None = None  # what the samples showed
+    bought: tuple[Bought, ...] = ()  # by repair
 
     @property
     def lowered(self) -> Graph:

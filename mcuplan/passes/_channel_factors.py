@@ -1,0 +1,279 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which channels of a float graph can be multiplied by a factor, and which only together.
+
+A layer takes any factor of its inputs and of its outputs into its weights; what lies between two
+layers passes a positive factor on, channel by channel, or holds it at 1.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import accumulate
+
+import numpy as np
+
+from mcuplan.ir.geometry import SAME
+from mcuplan.ir.graph import Graph, Node
+from mcuplan.ir.op import Op, QuantRule
+from mcuplan.ir.types import Array
+from mcuplan.ops.batch_norm import ChannelAffine
+from mcuplan.ops.concat import Concat
+from mcuplan.ops.conv2d import Conv2D
+from mcuplan.ops.dense import Dense
+from mcuplan.ops.eltwise import Add, Maximum, Minimum, Mul, Sub
+from mcuplan.ops.movement import Reshape
+from mcuplan.ops.pool2d import AvgPool2D
+from mcuplan.ops.prelu import PRelu
+from mcuplan.ops.unary import Lookup
+
+__all__ = [
+    "LAYERS",
+    "SUMS",
+    "Channels",
+    "scaled_constant",
+    "squared_gain",
+    "takes_factors",
+]
+
+LAYERS = (Conv2D, Dense, ChannelAffine)
+"""That take factors of either side into their constants."""
+
+SUMS = (Add, Sub, Maximum, Minimum)
+_ALIKE = (AvgPool2D, PRelu)  # f(s * x) = s * f(x) for s > 0, each channel on its own
+_HOMOGENEOUS = ("leaky_relu", "abs")
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Channels of an input that an operator passes on: ``source[i]`` becomes ``made[i]``."""
+
+    tensor: str
+    source: Array
+    made: Array
+
+
+class Channels:
+    """A group for every channel of every activation: one factor for all that is in it."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+        self._parent: list[int] = []
+        self._of: dict[str, Array] = {}
+        self._held: list[Array] = []
+        self.links: dict[str, tuple[Link, ...]] = {}
+        """What nodes pass on, by node; those of layers are not there, nor of others that hold."""
+        for port in graph.inputs:
+            self._hold(port.tensor)
+        for node in graph.nodes:
+            self._link(node)
+        for port in graph.outputs:
+            self._hold(port.tensor)
+        roots = np.array([self._root(i) for i in range(len(self._parent))], np.int64)
+        self._of = {name: roots[group] for name, group in self._of.items()}
+        self.count = len(self._parent)
+        self.held = np.zeros(self.count, bool)
+        """Of each group: whether its factor is 1."""
+        for group in self._held:
+            self.held[roots[group]] = True
+
+    def of(self, tensor: str) -> Array:
+        """The group of each channel (the last axis) of an activation."""
+        return self._of[tensor]
+
+    @property
+    def free(self) -> tuple[str, ...]:
+        """Activations some channels of which may have a factor, in order."""
+        return tuple(name for name, group in self._of.items() if not self.held[group].all())
+
+    def _group(self, tensor: str) -> Array:
+        """The groups of a tensor, new ones where it has none."""
+        if tensor not in self._of:
+            start, many = len(self._parent), self._graph.tensor(tensor).type.channels
+            self._parent += range(start, start + many)
+            self._of[tensor] = np.arange(start, start + many)
+        return self._of[tensor]
+
+    def _hold(self, tensor: str) -> None:
+        self._held.append(self._group(tensor))
+
+    def _root(self, group: int) -> int:
+        while self._parent[group] != group:
+            self._parent[group] = self._parent[self._parent[group]]
+            group = self._parent[group]
+        return group
+
+    def _join(self, one: Array, other: Array) -> None:
+        for a, b in zip(one.tolist(), other.tolist(), strict=True):
+            first, second = sorted((self._root(a), self._root(b)))
+            self._parent[second] = first
+
+    def _link(self, node: Node) -> None:
+        ours = _on_our_grid(self._graph, node)
+        for name in (*self._graph.activations(node), *node.outputs):
+            self._group(name)
+        if ours and takes_factors(self._graph, node):
+            if not _keeps_order(node.op.act):
+                self._hold(node.output)
+            return
+        links = _links(self._graph, node) if ours and len(node.outputs) == 1 else ()
+        passed = {link.tensor for link in links}
+        for name in self._graph.activations(node):
+            if name not in passed:
+                self._hold(name)
+        if not links:
+            for name in node.outputs:
+                self._hold(name)
+            return
+        made = self._of[node.output]
+        self.links[node.name] = links
+        for link in links:
+            self._join(made[link.made], self._of[link.tensor][link.source])
+        rest = np.setdiff1d(np.arange(len(made)), np.concatenate([k.made for k in links]))
+        self._held.append(made[rest])  # of constants that are joined
+
+
+def _on_our_grid(graph: Graph, node: Node) -> bool:
+    """Whether all values are real, and we choose the grids."""
+    kinds = [graph.tensor(name) for name in (*graph.activations(node), *node.outputs)]
+    return all(k.type.dtype.is_float and k.type.quant is None and not k.real for k in kinds)
+
+
+def takes_factors(graph: Graph, node: Node) -> bool:
+    """Whether a node is a layer with real constants to take factors."""
+    if not isinstance(node.op, LAYERS) or graph.tensor(node.inputs[0]).is_constant:
+        return False
+    constants = [graph.tensor(name) for name in node.inputs[1:]]
+    return all(c.is_constant and c.stored is None for c in constants)
+
+
+def _links(graph: Graph, node: Node) -> tuple[Link, ...]:
+    """What of its inputs a node passes on, so that positive factors stay; none: nothing."""
+    if isinstance(node.op, Reshape):
+        return _links_of_view(graph, node)
+    if not _by_channel(graph, node) or not _keeps_order(node.op.act):
+        last = len(graph.tensor(node.output).type.shape) - 1
+        joins = isinstance(node.op, Concat) and node.op.axis == last
+        return _links_of_concat(graph, node) if joins else ()
+    if isinstance(node.op, Mul):
+        return _links_of_product(graph, node)
+    return _links_of_sum(graph, node) if _is_homogeneous(node.op) else ()
+
+
+def _links_of_view(graph: Graph, node: Node) -> tuple[Link, ...]:
+    """A view that keeps pixels whole, alone or several in a row."""
+    shapes = [graph.tensor(name).type.shape for name in (node.inputs[0], node.output)]
+    if min(map(len, shapes)) < 2:
+        return ()
+    source, made = (shape[-1] for shape in shapes)
+    most = max(source, made)
+    if not source or not made or most % source or most % made:
+        return ()
+    each = np.arange(most)
+    return (Link(node.inputs[0], each % source, each % made),)
+
+
+def _links_of_concat(graph: Graph, node: Node) -> tuple[Link, ...]:
+    sizes = [graph.tensor(name).type.channels for name in node.inputs]
+    starts = accumulate(sizes, initial=0)
+    parts = zip(node.inputs, sizes, starts, strict=False)
+    links = (Link(name, np.arange(size), np.arange(size) + at) for name, size, at in parts)
+    return tuple(link for link in links if not graph.tensor(link.tensor).is_constant)
+
+
+def _links_of_product(graph: Graph, node: Node) -> tuple[Link, ...]:
+    """The larger operand; the other one, a gate, has no factor."""
+    channels = graph.tensor(node.output).type.channels
+    kinds = {name: graph.tensor(name).type for name in graph.activations(node)}
+    wide = [name for name, kind in kinds.items() if kind.channels == channels]
+    if not wide or len(set(node.inputs)) == 1:
+        return ()
+    first = max(wide, key=lambda name: kinds[name].elements)
+    return (_each(first, channels),)
+
+
+def _links_of_sum(graph: Graph, node: Node) -> tuple[Link, ...]:
+    """All operands; constants of sums can take a factor where they have one of each channel."""
+    channels = graph.tensor(node.output).type.channels
+    sources = graph.activations(node)
+    constants = [graph.tensor(name) for name in node.inputs if name not in sources]
+    if constants and not isinstance(node.op, SUMS):
+        return ()
+    if any(graph.tensor(name).type.channels != channels for name in sources):
+        return ()
+    if any(c.type.shape[-1:] != (channels,) or c.stored is not None for c in constants):
+        return ()
+    return tuple(_each(name, channels) for name in dict.fromkeys(sources))
+
+
+def _each(tensor: str, channels: int) -> Link:
+    return Link(tensor, np.arange(channels), np.arange(channels))
+
+
+def _by_channel(graph: Graph, node: Node) -> bool:
+    """Whether each channel of the output is made from that of the operands alone."""
+    sig, last = graph.signature(node), len(graph.tensor(node.output).type.shape) - 1
+    own = [m for m, value in zip(sig.maps, sig.constants, strict=True) if value is None]
+    return bool(own) and all(len(m) == last + 1 and m[last:] == (SAME,) for m in own)
+
+
+def _keeps_order(act: tuple[float, float]) -> bool:
+    """Whether limits are the same for every positive factor."""
+    return all(end == 0.0 or math.isinf(end) for end in act)
+
+
+def _is_homogeneous(op: Op) -> bool:
+    """Whether a positive factor of all operands is one of the result."""
+    if isinstance(op, Lookup):
+        return all(
+            fn.name in _HOMOGENEOUS
+            or (fn.name == "clip" and _keeps_order((fn.parameters[0], fn.parameters[1])))
+            for fn in op.chain
+        )
+    moves = op.quant_rule is QuantRule.PASS_THROUGH and not any(op.mixes)
+    return moves or isinstance(op, (*SUMS, *_ALIKE))
+
+
+def scaled_constant(op: Op, index: int, data: Array, read: Array, made: Array) -> Array:
+    """A constant input of a layer or sum for factors of the channels that it reads and makes.
+
+    Args:
+        op: of the node.
+        index: of the input.
+        data: its value.
+        read: factor of each channel of input 0.
+        made: factor of each channel of the output.
+
+    Returns:
+        In double.
+    """
+    wide = data.astype(np.float64)
+    if isinstance(op, Conv2D) and index == 1:
+        per_filter = _of_filters(read, op.groups, len(made))
+        return wide * made[:, None, None, None] / per_filter[:, None, None, :]
+    if isinstance(op, Dense) and index == 1:
+        return wide * made[:, None] / read[None, :]
+    if isinstance(op, ChannelAffine) and index == 1:
+        return wide * made / read
+    return wide * made
+
+
+def _of_filters(read: Array, groups: int, filters: int) -> Array:
+    """The factors of what each filter reads: [filters, channels of a group]."""
+    return np.repeat(read.reshape(groups, -1), filters // groups, axis=0)
+
+
+def squared_gain(op: Op, weights: Array, later: Array) -> Array:
+    """What noise of each input channel is multiplied by on its way to where it counts.
+
+    Args:
+        op: a layer.
+        weights: its input 1.
+        later: the same for each output channel.
+    """
+    squares = np.square(weights.astype(np.float64))
+    if isinstance(op, Conv2D):
+        taps = squares.sum(axis=(1, 2)) * later[:, None]
+        gains: Array = taps.reshape(op.groups, -1, taps.shape[1]).sum(axis=1).reshape(-1)
+        return gains
+    return later @ squares if isinstance(op, Dense) else squares * later

@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Cross-layer equalization: channels of like range share a scale without loss.
+
+Source: Nagel et al. 2019, section 4.1; of the ranges of activations, as weights have a scale for
+each channel anyway.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from mcuplan.ir.editor import Editor
+from mcuplan.ir.graph import Graph, Node, Tensor
+from mcuplan.ir.types import Array
+from mcuplan.passes._channel_factors import (
+    LAYERS,
+    SUMS,
+    Channels,
+    scaled_constant,
+    squared_gain,
+    takes_factors,
+)
+
+__all__ = ["Equalized", "Reach", "equalize"]
+
+_FULL = 2.5  # with less room, a channel is one of those that set the range of its tensor
+_MOST = 2.0**24  # that a channel is multiplied by
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How far channels are multiplied.
+
+    Attributes:
+        margin: times what was seen of a channel stays in range: values to come may go beyond.
+        shows: share of the noise of the widest channels that is left of others.
+    """
+
+    margin: float = 2.0
+    shows: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Equalized:
+    """The graph that computes the same outputs from channels of like range.
+
+    ``factors``: the largest of each tensor that changed.
+    """
+
+    graph: Graph
+    factors: Mapping[str, float]
+
+
+def equalize(graph: Graph, most: Mapping[str, Array], how: Reach) -> Equalized:
+    """Multiply channels until their noise does not show, as far as layers allow.
+
+    Pattern: a layer, what passes positive factors on channel by channel, a layer.
+    Becomes: the same with other weights.
+    Only if: noise of the channel counts more at the outputs than that of those which set the
+        range of its tensor, and there is room for it in every tensor on the way.
+    Exact because: f(s * x) = s * f(x) on the way, and s * w or w / s in the layers; up to the
+        rounding of float32.
+
+    Args:
+        graph: float, after the passes.
+        most: how far from 0 each channel of a tensor went; those of others stay.
+        how: far to go.
+    """
+    channels = Channels(graph)
+    factors = _factors(graph, channels, most, how)
+    if not (factors > 1.0).any():
+        return Equalized(graph, {})
+    edit = Editor(graph)
+    for node in edit.nodes():
+        if isinstance(node.op, LAYERS + SUMS):
+            _rescale(edit, node, channels, factors)
+    changed = {}
+    for name in channels.free:
+        own = factors[channels.of(name)]
+        if (own > 1.0).any():
+            changed[name] = float(own.max())
+            edit.set_tensor(_multiplied(edit.tensor(name), own))
+    return Equalized(edit.done(), changed)
+
+
+def _multiplied(tensor: Tensor, factors: Array) -> Tensor:
+    origin = tensor.origin
+    if origin is None:
+        return tensor
+    return replace(tensor, origin=origin.multiplied(tuple(factors.tolist())))
+
+
+def _factors(graph: Graph, channels: Channels, most: Mapping[str, Array], how: Reach) -> Array:
+    """Of each group: as much as its noise asks for and all of its tensors have room for.
+
+    A channel whose noise does not show is left alone: what few samples reach may matter for
+    others, and they may go farther.
+    """
+    room, wish = np.full(channels.count, np.inf), np.ones(channels.count)
+    counts = _noise(graph, channels)
+    for name in channels.free:
+        if name not in most:
+            room[channels.of(name)] = 1.0
+            continue
+        group, own, noise = channels.of(name), most[name], counts[name]
+        widest = float(own.max(initial=0.0))
+        if widest == 0.0 or not np.isfinite(widest):
+            continue
+        space = widest / np.maximum(own, widest / _MOST)
+        np.minimum.at(room, group, space / how.margin)
+        least = float(noise.max(initial=0.0)) / _MOST**2
+        shown = max(float(noise[space < _FULL].max(initial=0.0)), least)
+        if shown > 0.0:
+            np.maximum.at(wish, group, np.sqrt(noise / (shown * how.shows)))
+    room[~np.isfinite(room) | channels.held] = 1.0
+    found: Array = np.maximum(np.minimum(room, wish), 1.0)
+    return found
+
+
+def _noise(graph: Graph, channels: Channels) -> Mapping[str, Array]:
+    """How much a squared error of each channel of the scalable tensors counts at the outputs.
+
+    From the outputs backwards: squared weights of the layers on the way. Comparable within a
+    tensor; operators that are not understood count all channels alike.
+    """
+    made = {
+        name: np.zeros(graph.tensor(name).type.channels)
+        for name, tensor in graph.tensors.items()
+        if not tensor.is_constant
+    }
+    for port in graph.outputs:
+        made[port.tensor] = made[port.tensor] + 1.0
+    for node in reversed(graph.nodes):
+        later = made[node.output]
+        if takes_factors(graph, node):
+            weights = graph.tensor(node.inputs[1]).data
+            assert weights is not None
+            made[node.inputs[0]] = made[node.inputs[0]] + squared_gain(node.op, weights, later)
+            continue
+        links = channels.links.get(node.name, ())
+        for link in links:
+            np.add.at(made[link.tensor], link.source, later[link.made])
+        passed = {link.tensor for link in links}
+        for name in graph.activations(node):
+            if name not in passed:
+                made[name] = made[name] + (later.mean() if later.size else 0.0)
+    return {name: made[name] for name in channels.free}
+
+
+def _rescale(edit: Editor, node: Node, channels: Channels, factors: Array) -> None:
+    """Give a layer or sum constants for the factors of what it reads and makes."""
+    constants = [i for i, name in enumerate(node.inputs) if edit.tensor(name).is_constant]
+    sources = [name for name in node.inputs if not edit.tensor(name).is_constant]
+    if not constants or not sources:
+        return
+    read, made = (factors[channels.of(name)] for name in (sources[0], node.output))
+    if (read == 1.0).all() and (made == 1.0).all():
+        return
+    names = list(node.inputs)
+    for i in constants:
+        tensor = edit.tensor(names[i])
+        assert tensor.data is not None
+        data = scaled_constant(node.op, i, tensor.data, read, made).astype(np.float32)
+        shared = len(edit.consumers(names[i])) > 1 or names.count(names[i]) > 1
+        name = edit.fresh(tensor.name) if shared else tensor.name
+        names[i] = edit.set_tensor(replace(tensor, name=name, data=data, stored=None))
+    edit.replace(node, replace(node, inputs=tuple(names)))

@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Makes up for what grids cost: other weights, ranges and roundings, judged on other samples."""
+
+from __future__ import annotations
+
+from mcuplan.repair.repair import EFFORTS, Repaired, Tools, repair
+
+__all__ = ["EFFORTS", "Repaired", "Tools", "repair"]

@@ -1,0 +1,229 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Layer by layer, integers of weights and biases that bring back what the float model computes.
+
+The float graph and the one on grids walk over the same samples side by side. Each layer is fitted
+to what its inputs have become, so that it makes up for what was rounded before it.
+
+Sources: Nagel et al. 2019, section 4.2 (bias correction); Frantar et al. 2023 (weights rounded one
+by one in the order of their Hessian's diagonal, the error of each put on those that follow).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from mcuplan.errors import McuplanError
+from mcuplan.ir.editor import Editor
+from mcuplan.ir.evaluate import batchable, on_grid
+from mcuplan.ir.graph import Graph, Node, Stored, Tensor
+from mcuplan.ir.types import Array, Quant
+from mcuplan.passes.constants import weights_on_grid
+
+__all__ = ["refit", "refittable", "samples_at_once"]
+
+_SUMS = 1 << 14  # of a layer that it is fitted on: taken evenly from all samples
+_WORK = 1 << 33  # multiplications of a Hessian
+_WIDEST = 2048  # terms of a sum whose weights are rounded together; wider ones to nearest
+_RIDGE = 0.1  # of the mean of the Hessian's diagonal: weights that the samples leave free
+_ROUNDS = 3  # of bringing the mean behind limits and grid to where it was
+_LEAST_SHARE = 0.05  # of values within the limits, by which a bias is taken to move their mean
+_ELEMENTS = 1 << 25  # terms held at a time
+
+
+def refittable(graph: Graph) -> bool:
+    """Whether samples do not depend on one another, so that they are computed together."""
+    return not graph.states and batchable(graph)
+
+
+def samples_at_once(graph: Graph) -> int:
+    """How many samples `refit` takes in some hundred megabytes."""
+    sizes = [tensor.type.elements for tensor in graph.tensors.values() if not tensor.is_constant]
+    for node in graph.nodes:
+        if node.op.weight_inputs:
+            weights = graph.tensor(node.inputs[node.op.weight_inputs[0]]).type
+            sizes.append(
+                graph.tensor(node.output).type.elements
+                * weights.elements
+                // max(1, weights.shape[0] ** 2)
+            )
+    return max(1, _ELEMENTS // max(sizes))
+
+
+def refit(graph: Graph, grids: Graph, feeds: Mapping[str, Array], *, rounding: bool) -> Graph:
+    """The graph on grids with other integers of weights and biases.
+
+    Args:
+        graph: float, as the model computes it; `refittable`.
+        grids: the same with a grid for each activation.
+        feeds: samples on axis 0 of the inputs, by tensor; all are held at once.
+        rounding: choose the integers of weights, too; off: biases alone.
+    """
+    edit = Editor(grids)
+    readers = {name: len(nodes) for name, nodes in graph.consumers().items()}
+    real = dict(feeds)
+    ours = {name: on_grid(grids.tensor(name).type, array) for name, array in feeds.items()}
+    for node, own in zip(graph.nodes, grids.nodes, strict=True):
+        data = {name: graph.tensor(name).data for name in node.inputs}
+        theirs = node.op.reference(*(real.get(n, _array(data[n])) for n in node.inputs))
+        layer = _layer(edit, own, graph, node)
+        if layer is not None:
+            own = _fitted(edit, own, layer, real, ours, rounding=rounding)
+        mine = own.op.reference(*(ours[n] if n in ours else _value(edit, n) for n in own.inputs))
+        for name, a, b in zip(node.outputs, theirs, mine, strict=True):
+            real[name], ours[name] = a, on_grid(edit.tensor(name).type, b)
+        for name in dict.fromkeys(node.inputs):
+            readers[name] -= 1
+            if not readers[name]:
+                real.pop(name, None)
+                ours.pop(name, None)
+    return edit.done()
+
+
+def _array(data: Array | None) -> Array:
+    return np.zeros(0) if data is None else data
+
+
+def _value(edit: Editor, name: str) -> Array:
+    """What a constant is on its grid."""
+    tensor = edit.tensor(name)
+    if tensor.stored is None:
+        return _array(tensor.data)
+    return tensor.stored.quant.dequantize(tensor.stored.values).astype(np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class _Layer:
+    """A layer that can be fitted: its real constants and the integers that they became."""
+
+    weights: Tensor
+    bias: Tensor
+    real_weights: Array  # [outputs, terms], in double
+    real_bias: Array
+    source: Quant
+    output: Quant
+
+    @property
+    def scales(self) -> Array:
+        """Of the weights of each output."""
+        assert self.weights.stored is not None
+        scale = np.array(self.weights.stored.quant.scale, np.float64)
+        return np.array(np.broadcast_to(scale, self.real_bias.shape))
+
+    @property
+    def integers(self) -> Array:
+        """Weights as they were rounded: [outputs, terms]."""
+        assert self.weights.stored is not None
+        return self.weights.stored.values.reshape(self.real_weights.shape).astype(np.float64)
+
+
+def _layer(edit: Editor, own: Node, graph: Graph, node: Node) -> _Layer | None:
+    """What is known of a node, None where it is no layer whose integers are ours to choose."""
+    if len(node.op.weight_inputs) != 2:
+        return None
+    w, b = node.op.weight_inputs
+    real, on_its_grid = (
+        [e(n) for n in (o.inputs[w], o.inputs[b])]
+        for e, o in ((graph.tensor, node), (edit.tensor, own))
+    )
+    source, output = (edit.tensor(n).type.quant for n in (own.inputs[0], own.output))
+    if any(t.data is None or t.stored is not None for t in real) or source is None:
+        return None
+    if any(t.stored is None for t in on_its_grid) or output is None:
+        return None
+    weights, bias = (_array(t.data).astype(np.float64) for t in real)
+    flat = weights.reshape(len(weights), -1)
+    return _Layer(on_its_grid[0], on_its_grid[1], flat, bias, source, output)
+
+
+def _fitted(
+    edit: Editor,
+    own: Node,
+    layer: _Layer,
+    real: Mapping[str, Array],
+    ours: Mapping[str, Array],
+    *,
+    rounding: bool,
+) -> Node:
+    """The layer with the integers that fit it; the same where they leave what int32 holds."""
+    before, now = (own.op.terms(values[own.inputs[0]]) for values in (real, ours))
+    if not before or not len(layer.real_bias):
+        return own
+    filters = len(layer.real_bias) // len(before)
+    values, bias = layer.integers, layer.real_bias.copy()
+    grid = edit.tensor(own.output).type
+    rank = len(layer.weights.type.shape) - 1
+    for g, pair in enumerate(zip(before, now, strict=True)):
+        some = slice(g * filters, (g + 1) * filters)
+        a, b = _equations(pair, rank, layer.real_weights.shape[1])
+        scales = layer.scales[some]
+        if rounding and b.shape[1] <= _WIDEST:
+            hessian = np.cov(b, rowvar=False, bias=True).reshape(b.shape[1], -1)
+            values[some] = _rounded(layer.real_weights[some], scales, hessian)
+        sums = b @ (values[some] * scales[:, None]).T
+        wanted = a @ layer.real_weights[some].T + layer.real_bias[some]
+        start = (wanted - sums).mean(axis=0)
+        bias[some] = start
+        for _ in range(_ROUNDS):
+            moved = sums + bias[some]
+            low, high = own.op.act
+            clipped = on_grid(grid, np.clip(moved, low, high).astype(np.float32))
+            inside = ((moved > low) & (moved < high)).mean(axis=0)
+            miss = (np.clip(wanted, low, high) - clipped).mean(axis=0)
+            bias[some] += miss / np.maximum(inside, _LEAST_SHARE)
+    return _with(edit, own, layer, values, bias)
+
+
+def _equations(pair: tuple[Array, Array], rank: int, terms: int) -> tuple[Array, Array]:
+    """Terms of evenly chosen sums, in double: of the float model and of ours, [sums, terms]."""
+    shape = pair[0].shape[: pair[0].ndim - rank]
+    count = int(np.prod(shape))
+    wanted = min(count, _SUMS, max(terms, _WORK // max(1, terms) ** 2))
+    chosen = np.unique(np.linspace(0, count - 1, wanted).round().astype(np.int64))
+    at = np.unravel_index(chosen, shape)
+    theirs, ours = (each[at].reshape(len(chosen), -1).astype(np.float64) for each in pair)
+    return theirs, ours
+
+
+def _rounded(weights: Array, scales: Array, hessian: Array) -> Array:
+    """Whole numbers for weights [outputs, terms], given the covariance of the terms.
+
+    The error of a weight is put on those behind it, weighed as the inverse Hessian says.
+    """
+    mean = float(np.trace(hessian)) / len(hessian)
+    if not mean > 0.0:
+        return np.clip(np.rint(weights / scales[:, None]), -127, 127)
+    order = np.argsort(-np.diag(hessian), kind="stable")
+    ordered = hessian[np.ix_(order, order)] + _RIDGE * mean * np.eye(len(order))
+    upper = np.linalg.cholesky(np.linalg.inv(ordered)).T
+    left, made = weights[:, order].copy(), np.empty(weights.shape)
+    for k in range(left.shape[1]):
+        made[:, k] = np.clip(np.rint(left[:, k] / scales), -127, 127)
+        error = (left[:, k] - made[:, k] * scales) / upper[k, k]
+        left[:, k + 1 :] -= error[:, None] * upper[k, None, k + 1 :]
+    values = np.empty(weights.shape)
+    values[:, order] = made
+    return values
+
+
+def _with(edit: Editor, own: Node, layer: _Layer, values: Array, bias: Array) -> Node:
+    """A layer with other integers of its own."""
+    stored = layer.weights.stored
+    assert stored is not None
+    integers = values.reshape(stored.values.shape).astype(stored.values.dtype)
+    weights = replace(layer.weights, stored=Stored(integers, stored.quant))
+    moved = replace(layer.bias, data=bias.astype(np.float32), stored=None)
+    try:
+        w, b, _ = weights_on_grid(weights, moved, layer.source, layer.output, own.op.act)
+    except McuplanError:
+        return own
+    names = list(own.inputs)
+    for i, tensor in zip(own.op.weight_inputs, (w, b), strict=True):
+        shared = len(edit.consumers(names[i])) > 1
+        name = edit.fresh(tensor.name) if shared else tensor.name
+        names[i] = edit.set_tensor(replace(tensor, name=name))
+    made = replace(own, inputs=tuple(names))
+    edit.replace(own, made)
+    return made

@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Ways of repair one after the other; each is kept where outputs of other samples gain by it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+
+import numpy as np
+
+from mcuplan.calibrate import Calibrated, Data
+from mcuplan.calibrate.held_back import FEWEST, typical_errors
+from mcuplan.calibrate.progress import Bar, no_bar
+from mcuplan.facts import Bought, Way
+from mcuplan.ir.graph import Graph
+from mcuplan.ir.types import Array
+from mcuplan.passes.assign_grids import Grids
+from mcuplan.passes.equalize import Reach, equalize
+from mcuplan.quant.observers import Range
+from mcuplan.repair.farther import with_farther
+from mcuplan.repair.narrow import narrowed
+from mcuplan.repair.refit import refit, refittable, samples_at_once
+
+__all__ = ["EFFORTS", "Repaired", "Tools", "repair"]
+
+_ENOUGH_DB = 38.0
+"""What rounding the outputs alone leaves, nearly: closer to the samples is no closer to others."""
+
+_MOST_HELD = 64
+_SEED = 0  # of which samples are held back: files often have their classes in turn
+_LEAST_GAIN_DB = 0.25
+"""Less is chance: the samples held back are few."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What the pipeline does to a graph: ranges over the samples, and grids for ranges."""
+
+    ranges: Callable[[Graph], Calibrated]
+    grids: Callable[[Graph, Mapping[str, Range]], Grids]
+
+
+@dataclass(frozen=True, slots=True)
+class Repaired:
+    """A model on grids, the float graph that it is compared with, and what was bought.
+
+    ``graph`` computes what the model computes; channels may be multiplied by factors.
+    """
+
+    graph: Graph
+    calibrated: Calibrated | None  # None: the grids come from elsewhere
+    grids: Grids
+    bought: tuple[Bought, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Recipe:
+    """What is done to a model: one change at a time is tried."""
+
+    reach: Reach | None = None  # of equalization; None: channels stay
+    ranges: Mapping[str, Range] = field(default_factory=dict)  # in place of those observed
+    biases: bool = False
+    rounding: bool = False  # and biases
+
+
+class _Bench:
+    """Makes models by recipes from some samples, and judges them by others."""
+
+    def __init__(self, first: Repaired, data: Data, tools: Tools) -> None:
+        self._first, self._data, self._tools = first, data, tools
+        self.held = _held_back(first.graph, data.samples)
+        every = range(data.samples)
+        self.fitted = tuple(i for i in every if i not in self.held) or tuple(every)
+        self._judged = with_farther(data, first.graph.app_inputs, sorted(self.held))
+        seen = first.calibrated.extremes if first.calibrated is not None else {}
+        self._most = {name: np.maximum(each.highs, -each.lows) for name, each in seen.items()}
+
+    def error(self, made: Repaired) -> float:
+        """Signal to noise of the outputs of a typical sample held back, in dB."""
+        return typical_errors(self._first.graph, {"": made.grids.graph}, self._judged)[""]
+
+    def make(self, recipe: _Recipe, *, all_samples: bool = False) -> Repaired:
+        """A model by a recipe."""
+        found = self.equalized(recipe.reach)
+        if recipe.ranges:
+            found = replace(found, grids=self._tools.grids(found.graph, recipe.ranges))
+        if not (recipe.biases or recipe.rounding):
+            return found
+        chosen = range(self._data.samples) if all_samples else self.fitted
+        feeds = _feeds(found.graph, self._data, chosen)
+        if feeds is None:
+            return found
+        graph = refit(found.graph, found.grids.graph, feeds, rounding=recipe.rounding)
+        return replace(found, grids=replace(found.grids, graph=graph))
+
+    def equalized(self, reach: Reach | None) -> Repaired:
+        """The model with channels of like range, observed anew."""
+        graph = self._first.graph
+        if reach is None:
+            return self._first
+        made = equalize(graph, self._most, reach)
+        if not made.factors:
+            return self._first
+        calibrated = self._tools.ranges(made.graph)
+        return Repaired(made.graph, calibrated, self._tools.grids(made.graph, calibrated.ranges))
+
+    def narrowed(self, reach: Reach | None) -> Mapping[str, Range]:
+        """Ranges in place of those observed."""
+        found, tools = self.equalized(reach), self._tools
+        if found.calibrated is None:
+            return {}
+        return narrowed(
+            found.graph,
+            found.calibrated.ranges,
+            lambda ranges: tools.grids(found.graph, ranges).graph,
+            self._data,
+            self.fitted,
+        )
+
+
+def _held_back(graph: Graph, samples: int) -> frozenset[int]:
+    """Samples to judge by: half of them, at most so many; of very few all.
+
+    Half, as gains are small beside what samples differ by; layers are fitted on pixels, of which
+    there are enough. Calls that go on from one another stay together.
+    """
+    if samples < FEWEST:
+        return frozenset(range(samples))
+    half = min(samples // 2, _MOST_HELD)
+    if graph.states:
+        return frozenset(range(samples - half, samples))
+    drawn = np.random.Generator(np.random.PCG64(_SEED)).permutation(samples)
+    return frozenset(drawn[:half].tolist())
+
+
+def _feeds(graph: Graph, data: Data, samples: range | tuple[int, ...]) -> dict[str, Array] | None:
+    """Samples in the layout of our tensors; None where they cannot be held together."""
+    ports = graph.app_inputs
+    apart = any(port.on_grid or graph.tensor(port.tensor).type.shape[:1] != (1,) for port in ports)
+    if apart or not ports or not refittable(graph):
+        return None
+    chosen = list(samples[:: -(-len(samples) // samples_at_once(graph))])
+    found = {}
+    for port in ports:
+        values = port.from_model(np.asarray(data.inputs[port.name])[chosen])
+        found[port.tensor] = values.reshape(-1, *graph.tensor(port.tensor).type.shape[1:])
+    return found
+
+
+_Step = Callable[[_Recipe, _Bench], Iterator[_Recipe]]
+
+
+def _biases(recipe: _Recipe, bench: _Bench) -> Iterator[_Recipe]:
+    yield replace(recipe, biases=True)
+
+
+def _rounding(recipe: _Recipe, bench: _Bench) -> Iterator[_Recipe]:
+    yield replace(recipe, rounding=True)
+
+
+def _equalization(recipe: _Recipe, bench: _Bench) -> Iterator[_Recipe]:
+    """First what any sample can bear, then what those seen can."""
+    for reach in (Reach(2.0, 1.0), Reach(1.25, 0.25)):
+        yield replace(recipe, reach=reach)
+
+
+def _both(recipe: _Recipe, bench: _Bench) -> Iterator[_Recipe]:
+    """Equalization, and what of the weights shows only then."""
+    yield from _equalization(recipe, bench)
+    if not recipe.rounding:
+        yield from _equalization(replace(recipe, rounding=True), bench)
+
+
+def _ranges(recipe: _Recipe, bench: _Bench) -> Iterator[_Recipe]:
+    yield replace(recipe, ranges=bench.narrowed(recipe.reach))
+
+
+EFFORTS: Mapping[str, Mapping[Way, _Step]] = MappingProxyType(
+    {
+        "fast": {},
+        "normal": {Way.BIASES: _biases, Way.EQUALIZATION: _equalization},
+        "best": {
+            Way.ROUNDING: _rounding,
+            Way.EQUALIZATION: _both,
+            Way.RANGES: _ranges,
+        },
+    }
+)
+"""Ways of repair in order, by the name that users give."""
+
+
+def repair(found: Repaired, data: Data, tools: Tools, effort: str, bar: Bar = no_bar) -> Repaired:
+    """The model on grids with less error at its outputs.
+
+    Args:
+        found: the float graph after the passes, and its grids as they were observed.
+        data: the samples.
+        tools: what makes the like of another graph.
+        effort: a key of ``EFFORTS``.
+        bar: shows how far it is.
+    """
+    steps = EFFORTS[effort]
+    if not steps:
+        return found
+    bench, recipe = _Bench(found, data, tools), _Recipe()
+    least, bought = bench.error(found), list[Bought]()
+    if least >= _ENOUGH_DB:
+        return found
+    with bar("repairing", len(steps)) as tick:
+        for way, step in steps.items():
+            tried = [(bench.error(bench.make(each)), each) for each in step(recipe, bench)]
+            best, change = max(tried, key=lambda pair: pair[0])
+            kept = best >= least + _LEAST_GAIN_DB
+            bought.append(Bought(way, least, best, len(bench.held), kept))
+            least, recipe = (best, change) if kept else (least, recipe)
+            tick(1)
+    made = bench.make(recipe, all_samples=True)
+    return replace(made, bought=tuple(bought))
