@@ -14,7 +14,8 @@ extern "C" {
 #endif
 
 /*
- * packed: for each eight outputs a to h, at last for four of them where no more are left
+ * packed: for each eight outputs a to h; but the first four by themselves, the next four if then
+ * no multiple of eight is left; with pre_shift all fours by themselves
  *   4 words    bias of a, c, e, g (the input zero point is in every bias) - crossed
  *   in_c / 4 times, for each of the pairs (a, b) to (g, h)
  *     2 words  taps {0, 2} and {1, 3} of four, of 256 * b + a as int16

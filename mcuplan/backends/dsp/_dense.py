@@ -30,8 +30,13 @@ from mcuplan.quant.requantize import Requant
 
 __all__ = ["DENSE", "POINTWISE", "matrix", "matrix_steps"]
 
-_EIGHT = 8  # outputs at a time; the last one to four by four
 _EIGHT_STEPS, _FOUR_STEPS = 4, 2  # of the loops
+
+
+def _first_fours(outputs: int, shifted: bool) -> int:
+    """Fours of outputs that come by four; the others come by eight."""
+    fours = -(-outputs // 4)
+    return fours if shifted else 2 - fours % 2
 
 
 def matrix(sig: Signature) -> Array:
@@ -75,7 +80,7 @@ def _most_differs(sig: Signature) -> bool:
 
 
 def _channel_words(words: Array, in_c: int, requant: Requant) -> Array:
-    """int32 stream of bias, weights and multipliers, eight output channels at a time.
+    """int32 stream of bias, weights and multipliers, four and eight output channels at a time.
 
     Args:
         words: [out_c, steps, 2], taps as inputs are widened.
@@ -89,11 +94,12 @@ def _channel_words(words: Array, in_c: int, requant: Requant) -> Array:
     low, high = bias[0::2] - crossed, bias[1::2] - (-crossed >> 8)
     whole = in_c // 4 * 2
     blocks: list[Array] = []
-    for first in range(0, len(pairs), _EIGHT // 2):
-        some = slice(first, first + _EIGHT // 2)
+    first = 2 * _first_fours(len(requant.bias), bool(requant.pre_shift.any()))
+    for start in (*range(0, first, 2), *range(first, len(pairs), 4)):
+        some = slice(start, start + (2 if start < first else 4))
         fours = pairs[some, :whole].reshape(len(pairs[some]), -1, 2).swapaxes(0, 1)
         rest = pairs[some, whole:].T
-        multipliers = factors[2 * first : 2 * first + _EIGHT]
+        multipliers = factors[2 * some.start : 2 * some.stop]
         blocks += [low[some], fours.ravel(), rest.ravel(), high[some], multipliers]
     stream = np.concatenate(blocks) & 0xFFFFFFFF
     packed: Array = stream.astype(np.uint32).view(np.int32)
@@ -114,33 +120,33 @@ def _dense(sig: Signature) -> tuple[Call, ...]:
 
 
 def _dense_work(sig: Signature, runs: Sequence[int]) -> Work:
-    """One pixel by eight outputs at a time, the last one to four by four."""
+    """One pixel by four and eight outputs at a time."""
     inputs, outputs = sig.inputs[0].channels, sig.output.channels
     pixels = sig.output.elements // outputs
-    last = outputs % _EIGHT
-    eights, fours = pixels * ((outputs + 3) // _EIGHT), pixels * (0 < last <= 4)
+    all_fours, first = -(-outputs // 4), _first_fours(outputs, shifts(sig))
+    fours, eights = pixels * first, pixels * (all_fours - first) // 2
     steps, odd = inputs // 4, -(-(inputs % 4) // 2)
+    last = pixels * (outputs % 4 > 0)
+    by_eight = all_fours > first
     return {
         "call": len(runs),
         "row": sig.output.rows,
         "pixel": pixels,
-        "input": pixels * steps,
-        "eight": eights,
-        "step": eights * steps,
-        "round": eights * max(1, -(-steps // _EIGHT_STEPS)),
-        "odd": eights * odd,
         "four": fours,
-        "step4": fours * steps,
-        "round4": fours * max(1, -(-steps // _FOUR_STEPS)),
-        "odd4": fours * odd,
-        "odd_block": (eights + fours) * (odd > 0),
+        "step": fours * steps,
+        "eight": eights,
+        "step8": eights * steps,
+        "round": fours * max(1, -(-steps // _FOUR_STEPS)),
+        "round8": eights * max(1, -(-steps // _EIGHT_STEPS)),
+        "odd": fours * odd,
+        "odd8": eights * odd,
+        "odd_block": (fours + eights) * (odd > 0),
         "widened": pixels * (inputs % 4 > 1),
         "widened_one": pixels * (inputs % 2),
-        "whole": pixels * (outputs >= _EIGHT),
-        "last": pixels * (last > 0),
-        "last_byte": pixels * last,
-        "shifted": eights * shifts(sig),
-        "shifted4": fours * shifts(sig),
+        "last": last,
+        "second": last * (by_eight or all_fours > 1),
+        "last_byte": last * (outputs - 4 * (all_fours - 1 - by_eight)),
+        "shifted": fours * shifts(sig),
         **clamped(sig),
     }
 
