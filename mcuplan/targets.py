@@ -254,7 +254,7 @@ def _read(top: TomlTable, path: Path) -> Target:
         flags=_flags(top, core),
         rates=_rates(top),
         energy=_figures(top, "energy", ENERGY, {"per_cycle_j": "J/cycle"}),
-        timing=_figures(top, "timing", TIMING),
+        timing=_figures(top, "timing", TIMING, {"cycles_error": "ratio"}),
         code_model=_figures(top, "code_model", CODE_MODEL),
         sources=_sources(top),
         memory=read_memory(top, clock_hz, core),

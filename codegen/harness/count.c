@@ -4,7 +4,7 @@
  * Arguments (NAME=VALUE, addresses in any base):
  *   begin, end          a call lasts from the block that starts at begin to the one at end
  *   begin2, begin3      other blocks with which a call starts
- *   core                m0, m0plus, m3, m4, m55 or none: whose timings; none counts
+ *   core                m0, m0plus, m3, m4, m33, m7, m55 or none: whose timings; none counts
  *                       instructions only
  *   hook, hook_end      code of the step hook: left out of the counts
  *   marks, steps        the hook reads byte marks + K when step K of `steps` has ended
@@ -26,14 +26,10 @@
 
 #include "beats.h"
 #include "board.h"
+#include "issue.h"
 #include "plugin.h"
 #include "tally.h"
 #include "timing.h"
-
-typedef struct {
-    uint64_t hits;
-    tally_t tally;
-} step_t;
 
 /* What one translated block costs, worked out once. */
 typedef struct {
@@ -41,6 +37,7 @@ typedef struct {
     uint64_t instructions, cycles;
     unsigned refill; /* extra cycles when it does jump */
     timing_t first, last; /* but a last one that takes no cycle */
+    operands_t *code; /* of cores that issue.h models, whose cycles are not here */
     bool in_hook;
     function_t *function;
 } block_t;
@@ -85,11 +82,7 @@ static void end_call(void)
     (void)fputs("call ", out);
     tally_write(out, &call);
     (void)fputc('\n', out);
-    for (uint64_t k = 0U; k <= step_count; k++) {
-        (void)fprintf(out, "step %" PRIu64 " %" PRIu64 " ", k, steps[k].hits);
-        tally_write(out, &steps[k].tally);
-        (void)fputc('\n', out);
-    }
+    steps_write(out, steps, step_count + 1U);
     functions_write(out);
     (void)fflush(out);
 }
@@ -102,6 +95,7 @@ static void begin_call(void)
     memset(steps, 0, (size_t)(step_count + 1U) * sizeof *steps);
     functions_clear();
     board_clear();
+    issue_clear();
 }
 
 static void on_block(unsigned vcpu, void *userdata)
@@ -130,7 +124,10 @@ static void on_block(unsigned vcpu, void *userdata)
         board_break();
         return;
     }
-    if (previous != NULL) { /* a block may end at a page end, too */
+    if (block->code != NULL) {
+        const bool jumped = (previous == NULL) || (previous->next != block->start);
+        more.cycles = issue_block(core, block->code, block->instructions, block->start, jumped);
+    } else if (previous != NULL) { /* a block may end at a page end, too */
         more.cycles += timing_wait(&previous->last, &block->first);
         more.cycles -= (previous->next == block->start) && previous->last.single_load &&
                        block->first.single_load;
@@ -175,17 +172,18 @@ static void on_access(unsigned vcpu, qemu_plugin_meminfo_t info, uint64_t addres
     if (counting) {
         const unsigned bytes = 1U << qemu_plugin_mem_size_shift(info);
         const bool store = qemu_plugin_mem_is_store(info);
+        if (!store && ((address & (bytes - 1U)) != 0U)) {
+            const tally_t more = { 0U, issue_unaligned(core), { 0 } };
+            add(placed->block->function, &more);
+        }
         add_waits(placed, board_access(&placed->insn, address, bytes, store));
     }
 }
 
 static void place(struct qemu_plugin_insn *insn, const block_t *block, timing_t t, bool overlaps)
 {
-    placed_t *const placed = calloc(1U, sizeof *placed);
+    placed_t *const placed = plugin_allocate(1U, sizeof *placed);
 
-    if (placed == NULL) {
-        abort();
-    }
     placed->insn = (board_insn_t){ qemu_plugin_insn_vaddr(insn), t, overlaps };
     placed->block = block;
     qemu_plugin_register_vcpu_insn_exec_cb(insn, on_instruction, QEMU_PLUGIN_CB_NO_REGS, placed);
@@ -195,16 +193,16 @@ static void place(struct qemu_plugin_insn *insn, const block_t *block, timing_t 
 
 static void translate(struct qemu_plugin_tb *tb)
 {
-    block_t *const block = calloc(1U, sizeof *block);
+    block_t *const block = plugin_allocate(1U, sizeof *block);
 
-    if (block == NULL) {
-        abort();
-    }
     block->start = qemu_plugin_tb_vaddr(tb);
     block->instructions = qemu_plugin_tb_n_insns(tb);
     block->in_hook = (block->start >= hook_at) && (block->start < hook_end);
     block->function = function_at(block->start);
     qemu_plugin_register_vcpu_tb_exec_cb(tb, on_block, QEMU_PLUGIN_CB_NO_REGS, block);
+    if (issue_models(core)) {
+        block->code = plugin_allocate((size_t)block->instructions, sizeof *block->code);
+    }
     for (size_t i = 0U; i < block->instructions; i++) {
         struct qemu_plugin_insn *const insn = qemu_plugin_tb_get_insn(tb, i);
         const plugin_opcode_t opcode = plugin_opcode(insn);
@@ -215,11 +213,15 @@ static void translate(struct qemu_plugin_tb *tb)
         block->first = (i == 0U) ? t : block->first;
         block->last = (t.cycles > 0U) ? t : block->last;
         block->refill = t.refill;
+        if (block->code != NULL) {
+            block->code[i] = operands_of(opcode.first, opcode.second);
+            block->refill = 0U;
+        }
         block->next = qemu_plugin_insn_vaddr(insn) + t.size;
         if (block->in_hook) { /* reads and writes: QEMU 7.2 mistakes a wish for reads alone */
             qemu_plugin_register_vcpu_mem_cb(insn, on_mark, QEMU_PLUGIN_CB_NO_REGS,
                                              QEMU_PLUGIN_MEM_RW, NULL);
-        } else if ((board.memory.read_bytes != 0U) || (board.rules != 0U)) {
+        } else if ((board.memory.read_bytes != 0U) || (board.rules != 0U) || (core == TIMING_M7)) {
             place(insn, block, t, overlaps);
         }
     }

@@ -2,6 +2,8 @@
 /* plugin.c - QEMU's plugin interface in the version that PLUGIN_API says. */
 #include "plugin.h"
 
+#include <stdlib.h>
+
 QEMU_PLUGIN_EXPORT int qemu_plugin_version = PLUGIN_API;
 
 static void (*translate_block)(struct qemu_plugin_tb *tb);
@@ -45,6 +47,16 @@ void plugin_begin(qemu_plugin_id_t id, void (*translate)(struct qemu_plugin_tb *
     qemu_plugin_register_vcpu_tb_trans_cb(id, on_translate);
 #endif
     qemu_plugin_register_atexit_cb(id, on_exit_of_emulator, NULL);
+}
+
+void *plugin_allocate(size_t count, size_t size)
+{
+    void *const made = calloc(count, size);
+
+    if (made == NULL) {
+        abort();
+    }
+    return made;
 }
 
 /* The size comes from the opcode: before a page end QEMU 7.2 adds a halfword of the next

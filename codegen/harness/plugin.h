@@ -3,6 +3,8 @@
 #ifndef PLUGIN_H
 #define PLUGIN_H
 
+#include <stddef.h>
+
 #include "qemu_plugin.h"
 
 /* The first and the second halfword of an instruction; 0 for a second one that there is not. */
@@ -13,6 +15,9 @@ typedef struct {
 /* From qemu_plugin_install(): whom to call for each translated block, and at the end. */
 void plugin_begin(qemu_plugin_id_t id, void (*translate)(struct qemu_plugin_tb *tb),
                   void (*finish)(void));
+
+/* Cleared memory; ends the emulator where there is none. */
+void *plugin_allocate(size_t count, size_t size);
 
 plugin_opcode_t plugin_opcode(const struct qemu_plugin_insn *insn);
 

@@ -26,6 +26,15 @@ void tally_write(FILE *out, const tally_t *t)
     }
 }
 
+void steps_write(FILE *out, const step_t *steps, uint64_t count)
+{
+    for (uint64_t k = 0U; k < count; k++) {
+        (void)fprintf(out, "step %" PRIu64 " %" PRIu64 " ", k, steps[k].hits);
+        tally_write(out, &steps[k].tally);
+        (void)fputc('\n', out);
+    }
+}
+
 int functions_read(const char *path)
 {
     FILE *const file = fopen(path, "r");

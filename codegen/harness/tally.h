@@ -19,11 +19,20 @@ typedef struct {
     tally_t tally;
 } function_t;
 
+/** What ran up to a mark: since the one before it. */
+typedef struct {
+    uint64_t hits;
+    tally_t tally;
+} step_t;
+
 /** Adds to a sum. */
 void tally_add(tally_t *sum, const tally_t *more);
 
 /** Writes "INSTRUCTIONS CYCLES CODE CONSTANTS RULES MIXED". */
 void tally_write(FILE *out, const tally_t *tally);
+
+/** Writes "step K HITS TALLY" of each. */
+void steps_write(FILE *out, const step_t *steps, uint64_t count);
 
 /** Reads lines "ADDRESS NAME", ascending; returns 0, or -1 where there is no such file. */
 int functions_read(const char *path);

@@ -257,7 +257,8 @@ int timing_core_named(const char *name, timing_core_t *core)
 {
     static const char *const names[] = { [TIMING_NONE] = "none", [TIMING_M0] = "m0",
                                          [TIMING_M0PLUS] = "m0plus", [TIMING_M3] = "m3",
-                                         [TIMING_M4] = "m4", [TIMING_M55] = "m55" };
+                                         [TIMING_M4] = "m4",   [TIMING_M33] = "m33",
+                                         [TIMING_M7] = "m7",   [TIMING_M55] = "m55" };
 
     for (size_t i = 0U; i < sizeof names / sizeof names[0]; i++) {
         if (strcmp(name, names[i]) == 0) {

@@ -17,7 +17,9 @@ typedef enum {
     TIMING_M0PLUS,
     TIMING_M3,
     TIMING_M4,
-    TIMING_M55 /* which has none: beats.h */
+    TIMING_M33, /* which have none: issue.h */
+    TIMING_M7,
+    TIMING_M55 /* beats.h */
 } timing_core_t;
 
 /** What a vector instruction keeps busy. */

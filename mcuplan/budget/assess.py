@@ -23,7 +23,15 @@ from mcuplan.budget.metrics import network_totals, receptive_fields
 from mcuplan.budget.quantization import quantization_findings
 from mcuplan.budget.removed import deployed_totals, removal_findings, removed_channels
 from mcuplan.budget.rows import live_bytes, streams_of
-from mcuplan.budget.speed import Traffic, bound_by, energy_of, model_error, step_cycles, worst
+from mcuplan.budget.speed import (
+    Traffic,
+    bound_by,
+    core_error,
+    energy_of,
+    model_error,
+    step_cycles,
+    worst,
+)
 from mcuplan.budget.verdict import (
     budget_findings,
     growth_findings,
@@ -316,7 +324,8 @@ def _latency(layers: Sequence[LayerRow], plan: Plan, limits: Limits) -> Latency:
     core = worst(row.cycles_origin for row in layers)
     waits = [Origin.MODELLED] if waiting else []
     origin = worst([core, *waits, *([board.origin] if board else [])])
-    seconds = cycles / plan.program.target.clock_hz
+    target = plan.program.target
+    seconds = cycles / target.clock_hz
     return Latency(
         cycles=cycles,
         seconds=seconds,
@@ -324,7 +333,7 @@ def _latency(layers: Sequence[LayerRow], plan: Plan, limits: Limits) -> Latency:
         origin=origin,
         budget_seconds=limits.max_latency_s,
         wait_cycles=waiting,
-        error=model_error(plan) if origin is Origin.MODELLED else None,
+        error=model_error(plan) if origin is Origin.MODELLED else core_error(target) or None,
         feed=_fed_rows(layers, plan, limits),
         core_cycles=sum(row.cycles for row in layers) if board else None,
         core_origin=core if board else None,

@@ -20,7 +20,7 @@ from mcuplan.schedule.program import Plan, Step
 from mcuplan.targets import Target
 from mcuplan.units import Estimate, Origin
 
-__all__ = ["Traffic", "bound_by", "energy_of", "model_error", "step_cycles", "worst"]
+__all__ = ["Traffic", "bound_by", "core_error", "energy_of", "model_error", "step_cycles", "worst"]
 
 _RANK = (Origin.EXACT, Origin.MEASURED, Origin.DATASHEET, Origin.MODELLED)
 
@@ -69,9 +69,10 @@ def model_error(plan: Plan) -> float | None:
     The worst error of each kernel over the shapes it was fitted to, or that of its backend
     over the networks that were measured, weighted by cycles, whichever is larger. A kernel
     that was not measured may be off by all of its cycles. On a board, what was missed of the
-    waits of a kernel comes on top.
+    waits of a kernel comes on top, and what the core's model may miss of a chip.
     """
-    if plan.program.target.core != REFERENCE_CORE:
+    model = core_error(plan.program.target)
+    if model is None:
         return None
     total = by_kernel = by_network = 0.0
     for step in plan.program.steps:
@@ -86,7 +87,18 @@ def model_error(plan: Plan) -> float | None:
         by_network += expected.cycles * max(networks, default=error) + expected.total * waited
     calls = call_cycles(plan)
     total += sum(calls.of_step(step.index) for step in plan.program.steps)
-    return round((max(by_kernel, by_network) + calls.error) / max(1.0, total), 4)
+    return round((max(by_kernel, by_network) + calls.error) / max(1.0, total) + model, 4)
+
+
+def core_error(target: Target) -> float | None:
+    """Share by which counts of a core's model may be off; None: nobody knows.
+
+    None is stated of the core whose manual has a table.
+    """
+    if target.core == REFERENCE_CORE:
+        return 0.0
+    stated = target.timing.get("cycles_error")
+    return None if stated is None else stated.value
 
 
 def bound_by(cycles: float, traffic: Traffic, target: Target) -> Literal["compute", "memory"]:

@@ -3,7 +3,7 @@
 
 `codegen/kernels/<backend>/cycles.toml` holds, for each kernel function, the cycles of each
 part that ``Kernel.work`` counts, fitted to runs on the emulator of a Cortex-M4 without wait
-states, and how far the fit was off; ``cycles.cortex-m0plus.toml`` the same of a Cortex-M0+.
+states, and how far the fit was off; ``cycles.<core>.toml`` the same of another core.
 `codegen/templates/cycles.toml` holds what the generated source takes beside them: finding what
 runs next, taking rows.
 """
@@ -27,9 +27,9 @@ from mcuplan.resources import codegen_dir
 from mcuplan.targets import Target, load_target
 
 __all__ = [
+    "OTHER_REFERENCES",
     "REFERENCE_CORE",
     "SMALL_CORES",
-    "SMALL_REFERENCE",
     "Calls",
     "Expected",
     "Ground",
@@ -58,8 +58,13 @@ _COPIED_BYTE = 1.06  # cycles of mplan_stage(), counted on an emulated Cortex-M4
 REFERENCE_CORE = "cortex-m4"
 """The core, and built-in target, that the constants are measured on."""
 
-SMALL_REFERENCE = "cortex-m0plus"
-"""The one that those of sets with code for small cores are measured on, for small cores."""
+OTHER_REFERENCES = {
+    "cortex-m0": "cortex-m0plus",
+    "cortex-m0plus": "cortex-m0plus",
+    "cortex-m33": "cortex-m33",
+    "cortex-m7": "cortex-m7",
+}
+"""By core, the one that its kernels are measured on, too, where a set has a file for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,10 +231,11 @@ def _on_core(
 
 def _measured(kernel: Kernel, target: Target) -> tuple[Timing | None, Target]:
     """What was measured of a kernel on the core that is most like a target's, and that core."""
-    if target.core in SMALL_CORES:
-        timing = kernel_timings(kernel.backend, SMALL_REFERENCE).get(kernel.function)
+    other = OTHER_REFERENCES.get(target.core)
+    if other is not None:
+        timing = kernel_timings(kernel.backend, other).get(kernel.function)
         if timing is not None:
-            return timing, _reference_target(SMALL_REFERENCE)
+            return timing, _reference_target(other)
     return timing_of(kernel), _reference_target(REFERENCE_CORE)
 
 

@@ -32,8 +32,8 @@ class Core:
         machine: QEMU's name, empty where there is none.
         vectors: address of the vector table.
         flash, ram: memories that play them.
-        timing: table for estimated cycles (``m0``, ``m0plus``, ``m3``, ``m4``, ``m55``);
-            empty = instructions only.
+        timing: table or model for estimated cycles (``m0``, ``m0plus``, ``m3``, ``m4``, ``m33``,
+            ``m7``, ``m55``); empty = instructions only.
     """
 
     name: str
@@ -87,7 +87,7 @@ _ALL = (
         0,
         _MPS2_FLASH,
         _MPS2_RAM,
-        "",
+        "m7",
     ),
     Core(
         "cortex-m33",
@@ -96,7 +96,7 @@ _ALL = (
         0x10000000,
         _AN505_FLASH,
         _AN505_RAM,
-        "",
+        "m33",
     ),
     Core(
         "cortex-m55",

@@ -24,9 +24,34 @@ from mcuplan.resources import codegen_dir
 
 __all__ = ["build_counter", "build_plugin", "plugin_api"]
 
-_SOURCES = ("beats.c", "board.c", "count.c", "memory.c", "plugin.c", "tally.c", "timing.c")
+_SOURCES = (
+    "beats.c",
+    "board.c",
+    "count.c",
+    "issue.c",
+    "issue_m33.c",
+    "issue_m7.c",
+    "memory.c",
+    "operands.c",
+    "operands16.c",
+    "plugin.c",
+    "tally.c",
+    "timing.c",
+)
 _PROBE = "plugin_probe.c"
-_HEADERS = ("beats.h", "board.h", "memory.h", "plugin.h", "qemu_plugin.h", "tally.h", "timing.h")
+_HEADERS = (
+    "beats.h",
+    "board.h",
+    "issue.h",
+    "issue_cores.h",
+    "memory.h",
+    "operands.h",
+    "operands_make.h",
+    "plugin.h",
+    "qemu_plugin.h",
+    "tally.h",
+    "timing.h",
+)
 _FLAGS = ("-std=c99", "-O2", "-fPIC", "-Wall", "-Wextra", "-Werror")
 _NEWEST = re.compile(r"supports only up to version (\d+)")
 _PROBE_SECONDS = 60.0

@@ -156,8 +156,8 @@ class Latency:
         cycles: of all steps, with what they wait for RAM, and for flash where it is described.
         budget_seconds: null where no limit was given.
         wait_cycles: of cycles: wait states of RAM regions, modelled.
-        error: share by which modelled cycles were off where they were checked; null: not
-            known, or counted.
+        error: share by which modelled cycles were off where they were checked, or by which
+            the model that counts a core's may be; null: not known, or counted by a table.
         feed: the calls that feed rows of the input, where it is fed.
         core_cycles: of cycles: what the core takes with memories that never wait.
         core_origin: where core_cycles are from; origin is that of the sum.

@@ -21,7 +21,8 @@ _NAME_WIDTH = 18
 def how_known(latency: Latency) -> str:
     """Where the cycles come from, and how far they may be off."""
     if latency.origin is Origin.MEASURED:
-        return "counted on the emulator"
+        counted_by = "counted on the emulator"
+        return f"{counted_by}, {_error(latency.error)}" if latency.error else counted_by
     if latency.origin is not Origin.MODELLED:
         return latency.origin.value
     stalls = latency.stall_cycles
@@ -29,8 +30,12 @@ def how_known(latency: Latency) -> str:
         return "counted on the emulator, RAM modelled"
     if latency.error is None:
         return "modelled by rates, error not known"
-    error = f"modelled, +-{max(1, math.ceil(100 * latency.error))} %"
+    error = f"modelled, {_error(latency.error)}"
     return error if stalls else f"{error} at 0 wait states"
+
+
+def _error(share: float) -> str:
+    return f"+-{max(1, math.ceil(100 * share))} %"
 
 
 def cycle_sum(latency: Latency, clock_hz: int, link: str = ", ") -> str:

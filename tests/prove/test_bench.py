@@ -29,12 +29,12 @@ def test_every_shape_has_a_row_and_counts_repeat(arm_gcc: str, qemu: str) -> Non
 def test_bench_prints_a_table(
     arm_gcc: str, qemu: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The command gives the table to machines, too; cores without timings count instructions."""
+    """The command gives the table to machines, too."""
     monkeypatch.setattr("mcuplan.prove.bench.bench.__defaults__", (SMALL,))
     assert 0 == run(["bench", "-t", "cortex-m7", "-f", "json"])
     rows = json.loads(capsys.readouterr().out)
     assert len(SMALL) == len(rows)
-    assert {"-"} == {row["cycles"] for row in rows}
+    assert all(row["cycles"] > 0 for row in rows)
 
 
 def test_bench_on_a_board(

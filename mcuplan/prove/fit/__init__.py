@@ -14,7 +14,7 @@ from pathlib import Path
 
 from mcuplan.price.board import board_errors, forget_waits
 from mcuplan.price.code import kernel_sizes
-from mcuplan.price.cycles import SMALL_REFERENCE, cycles_file, forget_timings, network_errors
+from mcuplan.price.cycles import OTHER_REFERENCES, cycles_file, forget_timings, network_errors
 from mcuplan.prove.fit.boards import BOARDS, boards_text, count_boards
 from mcuplan.prove.fit.calls import calls_text, count_networks
 from mcuplan.prove.fit.kernels import count_kernels, cycles_text, kernels_of_set, reference
@@ -58,10 +58,12 @@ def fit_set(backend: str, models: Mapping[str, Path], codegen: Path) -> Iterator
         _write(written.path, cycles_text(backend, rows, {**known, **own}), len(rows))
     yield written
     yield from _boards(backend, models, folder / "board.toml")
-    if (folder / cycles_file(SMALL_REFERENCE)).is_file():  # it has code for small cores
-        rows = count_kernels(backend, core=SMALL_REFERENCE)
-        text = cycles_text(backend, rows, {}, SMALL_REFERENCE)
-        yield _write(folder / cycles_file(SMALL_REFERENCE), text, len(rows))
+    for core in sorted(set(OTHER_REFERENCES.values())):
+        if (folder / cycles_file(core)).is_file():
+            rows = count_kernels(backend, core=core)
+            yield _write(
+                folder / cycles_file(core), cycles_text(backend, rows, {}, core), len(rows)
+            )
 
 
 def _boards(backend: str, models: Mapping[str, Path], path: Path) -> Iterator[Written]:

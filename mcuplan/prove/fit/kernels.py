@@ -12,7 +12,7 @@ from mcuplan.memory_system import MemorySystem
 from mcuplan.ops import all_kernels
 from mcuplan.ops.boundary import FlipSign
 from mcuplan.ops.row_sum import MeanOfSum, RowSum
-from mcuplan.price.cycles import REFERENCE_CORE, SMALL_REFERENCE, kernel_timings
+from mcuplan.price.cycles import REFERENCE_CORE, kernel_timings
 from mcuplan.prove.bench import Case, Row, count_cases, kernel_cases
 from mcuplan.prove.fit.least_squares import constants_table
 from mcuplan.prove.fit.shapes import macs_of, sweep
@@ -29,7 +29,12 @@ _HEAD = """# SPDX-License-Identifier: 0BSD
 # Made by `mcuplan bench --fit --backend {backend}`: do not edit.
 
 """
-_WRITTEN = {REFERENCE_CORE: "Cortex-M4", SMALL_REFERENCE: "Cortex-M0+"}
+_WRITTEN = {
+    REFERENCE_CORE: "Cortex-M4",
+    "cortex-m0plus": "Cortex-M0+",
+    "cortex-m33": "Cortex-M33",
+    "cortex-m7": "Cortex-M7",
+}
 _IN_ONE_IMAGE = 500  # cases: the emulated RAM holds what they read and write
 _MOST_MACS = 100_000  # of a shape that portable kernels are counted on
 _MOST_GROUPS = 4  # that a convolution which is not depthwise is counted with

@@ -14,7 +14,6 @@ from mcuplan.ops import all_kernels, all_ops
 from mcuplan.ops.boundary import FlipSign
 from mcuplan.ops.literal import Literal
 from mcuplan.price.cycles import (
-    SMALL_REFERENCE,
     Ground,
     expected_cycles,
     kernel_timings,
@@ -83,8 +82,8 @@ def test_modelled_cycles_of_a_small_core_are_those_of_the_emulator(
     counted_gcc: str, qemu: str
 ) -> None:
     """The set for small cores has a table of its own for them, which holds on one."""
-    timings = kernel_timings("scalar", SMALL_REFERENCE)
-    rows = count_kernels("scalar", 6, core=SMALL_REFERENCE)
+    timings = kernel_timings("scalar", "cortex-m0plus")
+    rows = count_kernels("scalar", 6, core="cortex-m0plus")
     assert {k.function for k in kernels_of_set("scalar")} == timings.keys() == rows.keys()
     for name, found in rows.items():
         assert max(errors(found, timings[name].cycles)) <= timings[name].max_error + _SLACK, name
@@ -96,9 +95,9 @@ def test_small_cores_go_by_counts_on_one() -> None:
     signature = signature_of(next(s for s in sweep() if s.op.label == "Dense"))
     known, scaled = (
         expected_cycles(kernel, signature, load_target(core))
-        for core in (SMALL_REFERENCE, "cortex-m0")
+        for core in ("cortex-m0plus", "cortex-m0")
     )
-    timing = kernel_timings("scalar", SMALL_REFERENCE)[kernel.function]
+    timing = kernel_timings("scalar", "cortex-m0plus")[kernel.function]
     assert (timing.max_error, Ground.MEASURED) == (known.error, known.ground)
     assert (None, Ground.SCALED) == (scaled.error, scaled.ground)
 
