@@ -187,10 +187,10 @@ def _ranges(value: object) -> tuple[str, ...]:
     return made
 
 
-def _names(value: object) -> tuple[str, ...]:
+def _names(value: object, like: str = 'cut-output = ["boxes", "scores"]') -> tuple[str, ...]:
     made = value if isinstance(value, list) else [value]
     if not all(isinstance(name, str) and name.strip() for name in made):
-        raise ValueError('must be a text or a list of texts: cut-output = ["boxes", "scores"]')
+        raise ValueError(f"must be a text or a list of texts: {like}")
     return tuple(made)
 
 
@@ -213,7 +213,7 @@ def _layers(value: object) -> tuple[str, ...]:
 def _observers(value: object) -> tuple[str, ...]:
     if isinstance(value, dict):
         value = [f"{name}={method}" for name, method in value.items()]
-    made = _names(value)
+    made = _names(value, 'observer = ["mse", "logits=percentile"]')
     for text in made:
         parse_observer(text)
     return made
@@ -228,7 +228,9 @@ def _reports(value: object) -> tuple[str, ...]:
 
 
 def _columns(value: object) -> str:
-    made = ",".join(_names(value))
+    each = value if isinstance(value, list) else [value]
+    texts = [str(name) if type(name) is int else name for name in each]
+    made = ",".join(_names(texts, 'columns = ["ax", "ay", 3]'))
     parse_columns(made)
     return made
 

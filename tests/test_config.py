@@ -219,3 +219,43 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "mcuplan.toml")
     with pytest.raises(ConfigError, match="regular"):
         read_config(tmp_path / "mcuplan.toml")
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "given"),
+    [
+        ("columns = ['ax', 3]", "columns", "ax,3"),
+        ('columns = "ax,ay"', "columns", "ax,ay"),
+        ("window = 100", "window", "100"),
+        ('preprocess = { size = "96x96", mean = 128 }', "preprocess", "size=96x96,mean=128"),
+        ('preprocess = "scale=1/255"', "preprocess", "scale=1/255"),
+        ('observer = "percentile:99.9"', "observer", ("percentile:99.9",)),
+        ('observer = { x = "mse" }', "observer", ("x=mse",)),
+        ('observer = ["entropy", "x=mse"]', "observer", ("entropy", "x=mse")),
+    ],
+)
+def test_how_files_become_samples(text: str, key: str, given: object, tmp_path: Path) -> None:
+    """Lists, tables and texts, as the options take them."""
+    (tmp_path / "mcuplan.toml").write_text(text)
+    assert given == read_config(tmp_path / "mcuplan.toml")[key]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("window = 0", "hop = true", "columns = []", "columns = [1.5]", 'columns = "a,a"'),
+        *(
+            'preprocess = "size=0"',
+            'preprocess = { crop = "3" }',
+            "observer = 3",
+            'observer = "kl"',
+        ),
+    ],
+)
+def test_what_is_no_such_way_is_refused(text: str, tmp_path: Path) -> None:
+    """Each with the key that is wrong, and an example of that key."""
+    (tmp_path / "mcuplan.toml").write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        read_config(tmp_path / "mcuplan.toml")
+    assert caught.value.where.endswith(text.split(" ")[0])
+    assert "cut-output" not in caught.value.message
