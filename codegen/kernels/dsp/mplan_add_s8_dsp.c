@@ -60,17 +60,30 @@ static void add_run(const mplan_add_s8_dsp_t *p, const int8_t *in, const int8_t 
     }
 }
 
+/* Whether rows of so many bytes lie one behind the other. */
+static int are_joined(const mplan_rows_t *rows, size_t bytes)
+{
+    return (rows->table == NULL) && (rows->stride == bytes);
+}
+
 MPLAN_KERNEL
 void mplan_add_s8_dsp(const mplan_add_s8_dsp_t *p, const int8_t *in, const int8_t *in2, int8_t *out,
                       size_t y0, size_t y1)
 {
-    for (size_t y = y0; y < y1; y++) {
+    const size_t bytes = p->row_bytes;
+    size_t rows = 1U;
+
+    if (are_joined(&p->in_rows, bytes) && are_joined(&p->in2_rows, bytes) &&
+        are_joined(&p->out_rows, bytes)) {
+        rows = y1 - y0;
+    }
+    for (size_t y = y0; y < y1; y += rows) {
         int8_t *const to = &out[mplan_row(&p->out_rows, y)];
 
         add_run(p, &in[mplan_row(&p->in_rows, y)], &in2[mplan_row(&p->in2_rows, y)], to,
-                p->row_bytes);
+                rows * bytes);
         if ((p->act_min > -128) || (p->act_max < 127)) {
-            for (size_t i = 0U; i < p->row_bytes; i++) {
+            for (size_t i = 0U; i < (rows * bytes); i++) {
                 to[i] = (int8_t)mplan_clamp(to[i], p->act_min, p->act_max);
             }
         }

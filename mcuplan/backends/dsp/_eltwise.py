@@ -20,14 +20,12 @@ __all__ = ["KERNELS"]
 
 
 def _add_work(sig: Signature, runs: Sequence[int]) -> Work:
-    """Four elements of a row at a time."""
-    row = sig.output.row_bytes
-    rows = sig.output.rows
+    """Four elements at a time; rows of a call lie one behind the other, as most do."""
+    bytes_of = [count * sig.output.row_bytes for count in runs]
     return {
         "call": len(runs),
-        "row": rows,
-        "word": rows * (row // 4),
-        "odd_byte": rows * (row % 4),
+        "word": sum(count // 4 for count in bytes_of),
+        "odd_byte": sum(count % 4 for count in bytes_of),
         **clamped(sig),
     }
 
