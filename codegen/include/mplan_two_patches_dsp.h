@@ -1,21 +1,14 @@
 /* SPDX-License-Identifier: 0BSD */
-/* mplan_two_patches_dsp.h - pixels, two at a time, by all output channels, four at a time. */
+/* mplan_two_patches_dsp.h - pixels of mplan_conv2d_s8_dsp, two at a time, by all channels. */
 #ifndef MPLAN_TWO_PATCHES_DSP_H
 #define MPLAN_TWO_PATCHES_DSP_H
 
+#include "mplan_conv2d_s8_dsp.h"
 #include "mplan_four_channels_dsp.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-/* Output channels; packed as in mplan_conv2d_s8_dsp.h. */
-typedef struct {
-    const int32_t *packed;
-    const uint8_t *pre_shift; /* NULL: none */
-    size_t steps;             /* words of a patch, at least 1 */
-    size_t count;
-} mplan_channels_t;
 
 /*
  * What the assembly reads; its offsets stand there. A patch is all inputs of an output pixel as
@@ -63,11 +56,6 @@ MPLAN_STATIC_ASSERT(mplan_two_patches_as_in_assembly,
 #define MPLAN_EIGHTS_UNROLL 4
 #define MPLAN_EIGHT_BYTES 52 /* of code */
 
-/* Of equal functions of several kernels in an image the linker takes one, as of copies of them. */
-#define MPLAN_SHARED MPLAN_KERNEL __attribute__((weak))
-
-void mplan_pixel_pairs(mplan_two_patches_t *job);
-
 /*
  * All pairs of a job: their patches are made, unless they are, then four output channels at a time.
  *
@@ -77,7 +65,7 @@ void mplan_pixel_pairs(mplan_two_patches_t *job);
  *
  * The stack from 32 on: job, 36 entry to the eights, 40 outputs of a rest, 48 where they go.
  */
-MPLAN_SHARED MPLAN_NAKED void mplan_pixel_pairs(__attribute__((unused)) mplan_two_patches_t *job)
+static MPLAN_NAKED void mplan_pixel_pairs(__attribute__((unused)) mplan_two_patches_t *job)
 {
     __asm volatile(
         "push {r4-r11, lr}; sub sp, #60; ldr r6, [r0, #44]; add.w r7, r0, #48; ldm r7, {r1-r5}\n"
@@ -121,33 +109,32 @@ MPLAN_SHARED MPLAN_NAKED void mplan_pixel_pairs(__attribute__((unused)) mplan_tw
         "8: ldr r3, [sp, #16]; cmp r12, r3; bne.w 7b; mov r1, r12; ldr r0, [sp, #4]; b.w 6b\n");
 }
 
-/* A job of channels at patches that are made: of no input. */
+/* A job at patches that are made: of no input. */
 static inline void mplan_two_patches_begin(mplan_two_patches_t *job,
-                                           const mplan_channels_t *channels, uint32_t *patches,
-                                           int32_t zero_point)
+                                           const mplan_conv2d_s8_dsp_t *p, uint32_t *patches)
 {
-    const uint32_t looped = (uint32_t)channels->steps - 1U;
+    const uint32_t looped = p->steps - 1U;
     const uint32_t part = looped % MPLAN_STEPS_UNROLL; /* of the loop */
     const uint32_t skipped = ((part > 0U) || (looped == 0U)) ? (MPLAN_STEPS_UNROLL - part) : 0U;
-    const size_t words = 8U + (2U * channels->steps); /* of four channels */
+    const size_t words = 8U + (2U * p->steps); /* of four channels */
 
     job->in = (const int8_t *)(const void *)patches;
     job->in_apart = 0U;
-    job->pre_shift = channels->pre_shift;
-    job->packed = channels->packed;
-    job->rest = (uint32_t)channels->count % 4U;
-    job->end = &job->packed[(channels->count / 4U) * words];
+    job->pre_shift = p->pre_shift;
+    job->packed = p->packed;
+    job->rest = (uint32_t)p->out_c % 4U;
+    job->end = &job->packed[(p->out_c / 4U) * words];
     job->last = (job->rest > 0U) ? &job->end[words] : job->end;
-    job->whole = (job->end == job->packed) ? (uint32_t)-1 : 0U;
+    job->whole = (job->end == job->packed) ? UINT32_MAX : 0U;
     job->left = 0U;
     job->widen = MPLAN_EIGHTS_UNROLL * MPLAN_EIGHT_BYTES;
-    job->stop = (const int8_t *)(const void *)&patches[2U * channels->steps];
+    job->stop = (const int8_t *)(const void *)&patches[2U * p->steps];
     if (job->pre_shift != NULL) {
         job->stop = &job->stop[-1];
     }
     job->patches = patches;
     job->skip = skipped * MPLAN_STEP_BYTES;
-    job->zero_point = zero_point;
+    job->zero_point = p->out_zero_point;
 }
 
 /* Makes it one of pixels of so many bytes: `in` and `in_apart` are the caller's. */

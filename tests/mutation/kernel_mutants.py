@@ -194,7 +194,7 @@ FAST = (
     *several(
         "codegen/include/mplan_two_patches_dsp.h",
         "m4",
-        ("job->zero_point = zero_point;", "job->zero_point = 0;"),
+        ("job->zero_point = p->out_zero_point;", "job->zero_point = 0;"),
     ),
     *several(
         f"{_DSP}conv2d_s8_dsp.c",

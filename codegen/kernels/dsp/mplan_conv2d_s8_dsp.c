@@ -228,11 +228,9 @@ static MPLAN_APART void window_rows(const mplan_conv2d_s8_dsp_t *p, mplan_two_pa
 MPLAN_KERNEL void mplan_conv2d_s8_dsp(const mplan_conv2d_s8_dsp_t *p, const int8_t *in,
                                       int8_t *out, size_t y0, size_t y1, int8_t *scratch)
 {
-    const mplan_channels_t channels = { p->packed, p->pre_shift, p->steps, p->out_c };
-    uint32_t *const patches = (uint32_t *)(void *)scratch;
     mplan_two_patches_t job;
 
-    mplan_two_patches_begin(&job, &channels, patches, p->out_zero_point);
+    mplan_two_patches_begin(&job, p, (uint32_t *)(void *)scratch);
     /* 1x1 inside the input: the patch is the pixel */
     if ((p->kernel_h == 1U) && (p->kernel_w == 1U) && ((p->pad_top | p->pad_left) == 0U) &&
         (((p->out_w - 1U) * p->stride_w) < p->in_w) && (((y1 - 1U) * p->stride_h) < p->in_h)) {
