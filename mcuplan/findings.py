@@ -155,8 +155,8 @@ _FINDINGS = (
         "quant/outlier-channel",
         "One channel of a tensor is at least 16 times as wide as a usual one. All channels of an "
         "activation share a scale, so that the others have four bits or fewer.",
-        "See what it costs with mcuplan verify --all. Channels of like size come from training, or "
-        "from equalizing the weights; --layer-dtype takes the layers around it out of int8.",
+        "--quantize-effort normal (or best) equalizes channels and keeps that where outputs gain. "
+        "See what is left with mcuplan verify --all; --layer-dtype takes layers out of int8.",
     ),
     Explanation(
         "quant/coarse-steps",

@@ -66,8 +66,8 @@ def _outliers(graph: Graph, seen: Calibrated) -> Iterator[Finding]:
             f"channel {worst.channel} is {worst.times:.0f} times as wide as a usual one, which has "
             f"{8 - math.log2(worst.times):.1f} of 8 bits{_others(len(channels) - 1)}",
             worst.tensor,
-            "mcuplan verify shows what it costs; --layer-dtype of the layers around it, or train "
-            "with channels of like size",
+            "--quantize-effort normal equalizes channels where that pays; mcuplan verify shows "
+            "what is left, --layer-dtype takes layers out of int8",
         )
 
 

@@ -12,6 +12,7 @@ from nets import Net, imported
 
 from mcuplan.calibrate import Methods, calibrate
 from mcuplan.calibrate.data import Data
+from mcuplan.calibrate.held_back import held_back
 from mcuplan.errors import Problems, UsageError
 from mcuplan.ir.graph import Graph
 from mcuplan.passes import run
@@ -75,8 +76,10 @@ def test_auto_keeps_what_errs_least_on_samples_held_back(tmp_path: Path) -> None
     """One wild sample makes min-max the worst; no range is that of samples held back."""
     graph, data = _net(tmp_path)
     samples = data.inputs["x"].copy()
-    samples[0] *= 300.0  # seen
-    samples[4] *= 1e6  # held back: not among those that ranges are observed on
+    held = sorted(held_back(graph, 40))
+    assert len({index % 5 for index in held}) > 2
+    samples[next(k for k in range(40) if k not in held)] *= 300.0
+    samples[held[0]] *= 1e6  # not among those that ranges are observed on
     data = Data({"x": samples}, 40)
     wanted = needs_range(graph)
     found = calibrate(graph, data, wanted, Methods("auto"), lambda r: _to_grids(graph, r))
@@ -87,7 +90,7 @@ def test_auto_keeps_what_errs_least_on_samples_held_back(tmp_path: Path) -> None
     )
     assert max(found.trials, key=lambda t: t.sqnr_db).observer == found.observer
     source = graph.inputs[0].tensor
-    seen = np.delete(samples, np.arange(4, 40, 5), axis=0)
+    seen = np.delete(samples, held, axis=0)
     observer = observer_named(found.observer).updated(seen)
     assert observer.range() == found.ranges[source]
     assert found.extremes[source].by_sample > 50
