@@ -68,7 +68,7 @@ def model_error(plan: Plan) -> float | None:
 
     The worst error of each kernel over the shapes it was fitted to, or that of its backend
     over the networks that were measured, weighted by cycles, whichever is larger. A kernel
-    that was not measured may be off by all of its cycles. On a board, what was missed of the
+    that was not measured, or on another core, may be off by all of its cycles. On a board, what was missed of the
     waits of a kernel comes on top, and what the core's model may miss of a chip.
     """
     model = core_error(plan.program.target)
@@ -77,8 +77,8 @@ def model_error(plan: Plan) -> float | None:
     total = by_kernel = by_network = 0.0
     for step in plan.program.steps:
         expected = _kernel_cycles(step, plan)
-        if expected.ground is Ground.SCALED:
-            return None
+        if expected.ground is Ground.SCALED and plan.program.target.core == REFERENCE_CORE:
+            return None  # by rates of the target's own
         error = 1.0 if expected.error is None else expected.error
         networks = network_errors(step.kernel.backend).values()
         waited = 1.0 if expected.stalls_error is None else expected.stalls_error

@@ -13,6 +13,7 @@ import pytest
 from small_nets import small_net
 
 from mcuplan.cli import run
+from mcuplan.targets import load_target
 
 BOARD = "nucleo-f446re"
 Captured = pytest.CaptureFixture[str]
@@ -80,6 +81,9 @@ def test_cycles_of_another_core_state_no_error(capsys: Captured) -> None:
     """Cycles are measured on the Cortex-M4; what is scaled from there says so."""
     assert 0 == run(["check", "net.onnx", "-t", "cortex-m55"])
     assert "error not known" in capsys.readouterr().out
+    assert 0 == run(["check", "net.onnx", "-t", "cortex-m33", "-f", "json"])
+    report = json.loads(capsys.readouterr().out)  # of a model of the core, which may be off, too
+    assert report["latency"]["error"] > load_target("cortex-m33").timing["cycles_error"].value
     assert 0 == run(["check", "net.onnx", "-t", "cortex-m4", "--all"])
     shown = capsys.readouterr().out
     assert "at 0 wait states" in shown
