@@ -75,7 +75,7 @@ def _conv_work(sig: Signature, runs: Sequence[int]) -> Work:
         return _pointwise(sig, runs)
     run, pairs = op.kernel[1] * in_c, sum(-(-pixels // 2) for pixels in _pixels(sig, runs))
     steps = op.kernel[0] * -(-run // 2)
-    return _tiles(sig, runs, pairs, steps) | {"made": pairs} | _patches(sig, run)
+    return _tiles(sig, runs, pairs, steps) | {"pair": pairs} | _patches(sig, run)
 
 
 def _pixels(sig: Signature, runs: Sequence[int]) -> list[int]:
@@ -96,7 +96,7 @@ def _pointwise(sig: Signature, runs: Sequence[int]) -> dict[str, float]:
         "row": sig.output.rows,
         "run": sum(runs) if apart else sum(count > 1 for count in pixels),
         "odd_pixel": odd - alone,
-        "pair": pairs,
+        "pair": pairs + alone,  # each reads all weights
         "eight": pairs * (in_c // 8),
         "eights": pairs * -(-(in_c // 8) // _EIGHTS_UNROLL),
         "left": pairs * (in_c % 8 > 0),
