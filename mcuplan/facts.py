@@ -18,6 +18,7 @@ __all__ = [
     "DataNote",
     "DynamicAsReal",
     "EndsAt",
+    "Faster",
     "FlashSpent",
     "InFloat",
     "IntegerWeights",
@@ -285,6 +286,15 @@ class RamSpent:
 
 
 @dataclass(frozen=True, slots=True)
+class Faster:
+    """What the plan for latency takes against this one: cycles saved, and more bytes of each."""
+
+    cycles: int
+    ram_bytes: int
+    flash_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Trade:
     """What a choice of kernels gives up for what, against the fastest kernel of every step.
 
@@ -299,6 +309,7 @@ class Trade:
         backwards: percent of cycles saved by other kernels for rows made backwards.
         flash: what was bought with flash to spare.
         ram: what was bought with RAM to spare.
+        faster: what the plan for latency takes, where that is faster by far.
     """
 
     steps: int
@@ -312,6 +323,7 @@ class Trade:
     backwards: float | None = None
     flash: FlashSpent | None = None
     ram: RamSpent | None = None
+    faster: Faster | None = None
 
 
 @dataclass(frozen=True, slots=True)

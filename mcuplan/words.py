@@ -240,6 +240,10 @@ def kernels(selected: Selected) -> str:
         room = f"{grown:,} B more arena" if grown > 0 else "the same arena"
         better = f"{trade.ram.fewer_cycles:.1f} % fewer cycles"
         parts.append(f"copies of the weights of {steps} in {room}, {better}")
+    if trade.faster is not None:
+        ram, flash = (f"{n:+,} B" for n in (trade.faster.ram_bytes, trade.faster.flash_bytes))
+        price = f"{ram} of RAM, {flash} of flash"
+        parts.append(f"`--objective latency`: {-trade.faster.cycles:,} cycles for {price}")
     return ("what fits: " if selected.among_fitting else "") + "; ".join(parts)
 
 

@@ -9,7 +9,7 @@ from typing import Any, get_args, get_type_hints
 import pytest
 
 from mcuplan.errors import did_you_mean
-from mcuplan.facts import Note, Rewrite, Rewritten, Trade, summed
+from mcuplan.facts import Faster, Note, Rewrite, Rewritten, Trade, summed
 from mcuplan.schedule.program import Selected
 from mcuplan.solvers.packing.problem import Ended, MemoryPlan
 from mcuplan.solvers.rows.problem import RowOrder, RowProof
@@ -55,6 +55,11 @@ def test_every_note_has_words_of_its_own() -> None:
             Trade(3, least_arena=4000, at_a_rate=True),
             "the fastest kernel of every step; least arena 4,000 B; "
             "1 % of arena for up to 5 % more cycles, 2 times at most",
+        ),
+        (
+            Trade(3, faster=Faster(1_234_567, 30_168, -52)),
+            "the fastest kernel of every step; "
+            "`--objective latency`: -1,234,567 cycles for +30,168 B of RAM, -52 B of flash",
         ),
     ],
 )

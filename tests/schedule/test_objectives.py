@@ -4,24 +4,30 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from step_graphs import random_steps
 
+from mcuplan import pipeline
 from mcuplan.facts import SlowerByRows
 from mcuplan.ir.graph import Graph
 from mcuplan.ops.concat import Concat
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.pool2d import AvgPool2D
 from mcuplan.prove.fit.wiring import Wiring
+from mcuplan.record import Request
 from mcuplan.schedule.kernels.objective import Aim, Objective, plan_cycles
+from mcuplan.schedule.kernels.select import flash_bytes
 from mcuplan.schedule.planning.by_rows import ByRows
-from mcuplan.schedule.planning.choice import plan_graph
+from mcuplan.schedule.planning.choice import plan_asked, plan_graph
 from mcuplan.schedule.planning.rating import Rating, apart_bytes
 from mcuplan.schedule.program import Plan, Streaming
 from mcuplan.solvers.effort import EFFORTS
 from mcuplan.solvers.packing.problem import Region
 from mcuplan.targets import Target, load_target
+
+_DSCNN = Path(__file__).parents[2] / "models" / "digits_dscnn" / "model.onnx"
 
 
 def _m4() -> Target:
@@ -175,3 +181,55 @@ def test_ram_pays_no_multiple_for_the_last_bytes() -> None:
         cycles = {o: plan_cycles(plan) for o, plan in plans.items()}
         assert cycles[Objective.RAM] <= 2 * cycles[Objective.LATENCY]
         assert plans[Objective.RAM_STRICT].arena_bytes <= plans[Objective.RAM].arena_bytes
+
+
+def _of_model(
+    objective: Objective, streaming: Streaming = "auto", board: str = "cortex-m4"
+) -> Plan:
+    target = replace(load_target(board), backend="dsp")
+    request = Request(_DSCNN, target, objective=objective.value, streaming=streaming)
+    return pipeline.plan(request, sizes_only=True).plan
+
+
+def test_little_ram_costs_no_multiple_of_the_speed() -> None:
+    """`ram` takes at most 1.3 times the cycles of `latency`, within 3 % of the least arena."""
+    plan, least = _of_model(Objective.RAM), _of_model(Objective.RAM_STRICT)
+    assert plan_cycles(plan) <= 1.3 * plan_cycles(_of_model(Objective.LATENCY))
+    assert plan.arena_bytes <= 1.03 * least.arena_bytes
+
+
+def test_rows_that_are_fed_cost_little() -> None:
+    """For latency, at most 1.08 times the cycles of the whole image."""
+    fed, whole = (_of_model(Objective.LATENCY, way) for way in ("input", "auto"))
+    assert plan_cycles(fed) <= 1.08 * plan_cycles(whole)
+
+
+@pytest.mark.parametrize("board", ["cortex-m4", "nucleo-l4r5zi"])
+def test_the_default_is_near_latency_or_says_what_that_takes(board: str) -> None:
+    """What it says are the differences of the two plans."""
+    plan, fast = (_of_model(o, board=board) for o in (Objective.BALANCED, Objective.LATENCY))
+    assert plan.selected is not None
+    faster = plan.selected.trade.faster
+    assert (faster is None) == (plan_cycles(plan) <= 1.15 * plan_cycles(fast))
+
+
+def test_the_default_says_what_latency_takes() -> None:
+    """Little flash and RAM, where tiles of the plan for latency take far more of both."""
+    target = replace(load_target("cortex-m4"), backend="dsp")
+    plan, fast = (
+        plan_asked(Request(_DSCNN, target, objective=o), _tiles(), target)[0]
+        for o in ("balanced", "latency")
+    )
+    assert plan.selected is not None
+    faster = plan.selected.trade.faster
+    assert faster is not None
+    assert faster.cycles == round(plan_cycles(plan) - plan_cycles(fast))
+    ram = [each.arena_bytes + apart_bytes(each) for each in (fast, plan)]
+    assert faster.ram_bytes == ram[0] - ram[1] > 0
+    assert faster.flash_bytes == flash_bytes(fast.program) - flash_bytes(plan.program) > 0
+
+
+def _tiles() -> Graph:
+    net = Wiring("tiles")
+    x = net.conv(net.input(1, 16, 16, 16), 32, 3)
+    return net.graph(net.conv(net.conv(x, 32, 3), 32, 3))

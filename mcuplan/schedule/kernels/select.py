@@ -21,6 +21,7 @@ __all__ = [
     "Chosen",
     "Offers",
     "Ways",
+    "by_runs",
     "by_speed",
     "candidates_of",
     "flash_bytes",
@@ -200,6 +201,19 @@ def select_kernels(graph: Graph, target: Target) -> Program:
     return program_of(graph, target, {name: found[0] for name, found in ways.items()})
 
 
+def by_runs(ways: Ways, target: Target, most: int) -> Ways:
+    """Ways as priced where calls make so many rows, or as many as a kernel makes together."""
+
+    def runs(step: Step) -> Sequence[int]:
+        each, rows = max(most, step.kernel.tall), step.rows
+        return tuple(min(each, rows - y) for y in range(0, rows, each))
+
+    return {
+        name: by_speed([candidate.step for candidate in found], target, runs)
+        for name, found in ways.items()
+    }
+
+
 def _again(
     ways: tuple[Candidate, ...], node: Node, signature: Signature, index: int
 ) -> tuple[Candidate, ...]:
@@ -223,8 +237,13 @@ def _ways(node: Node, signature: Signature, target: Target, index: int) -> tuple
     return by_speed(steps, target)
 
 
+def _at_once(step: Step) -> Sequence[int]:
+    """All rows in one call."""
+    return ()
+
+
 def by_speed(
-    steps: Sequence[Step], target: Target, runs: Sequence[int] = ()
+    steps: Sequence[Step], target: Target, runs: Callable[[Step], Sequence[int]] = _at_once
 ) -> tuple[Candidate, ...]:
     """A node with one kernel or another, fastest first; ``runs``: output rows of each call.
 
@@ -232,7 +251,7 @@ def by_speed(
     Counts on another core do not say that a kernel is faster than those of a set made for this
     one, for which there are only rates.
     """
-    expected = [expected_cycles(step.kernel, step.signature, target, runs) for step in steps]
+    expected = [expected_cycles(step.kernel, step.signature, target, runs(step)) for step in steps]
     known = [one.total for one in expected if one.ground is not Ground.BORROWED]
     fast = [step.kernel.backend != "c99" for step in steps]
     rated = [

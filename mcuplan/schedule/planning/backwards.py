@@ -73,7 +73,7 @@ def worth_backwards(plan: Plan, onwards: Plan, objective: Objective) -> bool:
 def _row_by_row(found: tuple[Candidate, ...], target: Target) -> tuple[Candidate, ...]:
     """Candidates of a step with a call for each row, fastest first."""
     rows = found[0].step.signature.output.rows
-    return by_speed([candidate.step for candidate in found], target, (1,) * rows)
+    return by_speed([candidate.step for candidate in found], target, lambda _: (1,) * rows)
 
 
 def _exchanged(plan: Plan, ways: Ways, sharing: Sharing) -> Plan:

@@ -61,11 +61,9 @@ class ByRows:
             try:
                 if isinstance(form, UsageError):
                     raise form
-                plan = form.plan(aim, rating, enough)
+                plans += form.plans(aim, rating, enough)
             except (UsageError, InputTooLarge) as error:
                 refused.append(error)
-            else:
-                plans += [plan] if plan is not None else []
         if len(refused) == len(forms):
             raise refused[0]
         if not plans:

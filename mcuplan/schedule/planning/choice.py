@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from mcuplan.errors import InputTooLarge
 from mcuplan.facts import (
+    Faster,
     NotWorthCycles,
     RowsTooFar,
     SeveralOutputs,
@@ -23,8 +24,14 @@ from mcuplan.schedule.assembly.check_rows import check_rows
 from mcuplan.schedule.assembly.plan import make_plan
 from mcuplan.schedule.assembly.states import check_states
 from mcuplan.schedule.kernels.choose import Placer, choose, kernels_of
-from mcuplan.schedule.kernels.objective import Aim, Objective, plan_cycles, ram_weight
-from mcuplan.schedule.kernels.select import Chosen, Offers, program_of, traded_apart
+from mcuplan.schedule.kernels.objective import MORE_CYCLES, Aim, Objective, plan_cycles, ram_weight
+from mcuplan.schedule.kernels.select import (
+    Chosen,
+    Offers,
+    flash_bytes,
+    program_of,
+    traded_apart,
+)
 from mcuplan.schedule.planning.backwards import chosen_backwards, worth_backwards
 from mcuplan.schedule.planning.by_rows import ByRows
 from mcuplan.schedule.planning.rating import Rating, apart_bytes
@@ -66,11 +73,68 @@ def plan_graph(
         Problems: nodes that no kernel runs, all of them.
         UsageError: the input cannot be fed.
     """
-    sharing, aim = sharing or Sharing(), aim or Aim()
-    check_states(graph, fed=streaming == "input")
+    aim = aim or Aim()
+    return _plan(_rows(graph, target, sharing, effort, aim, streaming), effort, aim, streaming)
+
+
+def plan_asked(request: Request, graph: Graph, target: Target) -> tuple[Plan, Plan]:
+    """The plan that a request asks for, in one arena and divided among the RAM regions.
+
+    The default says what the plan for latency takes where that is faster by far.
+
+    Raises:
+        Problems, UsageError: see :func:`plan_graph`.
+    """
+    sharing, effort, streaming = request.sharing, EFFORTS[request.effort], request.streaming
+    row_cycles = max(1, int(request.row_limit_s * target.clock_hz)) if request.row_limit_s else 0
+    objective = Objective(request.objective)
+    aim = Aim(objective, request.ram_limit, row_cycles, request.flash_limit)
+    rows = _rows(graph, target, sharing, effort, aim, streaming)
+    rating, plan = Rating(aim.ram_limit, sharing.keep_inputs), _plan(rows, effort, aim, streaming)
+    divided = rating.divided(plan)
+    near = MORE_CYCLES if target.memory is None else 1.0  # copies in RAM may beat all kernels
+    slow = plan_cycles(divided) > near * _least_cycles(graph, rows.offers)
+    if objective is Objective.BALANCED and slow:
+        fast = _plan(rows, effort, replace(aim, objective=Objective.LATENCY), streaming)
+        faster = _faster_by(plan, fast, rating)
+        return (_saying(plan, faster), _saying(divided, faster))
+    return plan, divided
+
+
+def _faster_by(plan: Plan, fast: Plan, rating: Rating) -> Faster | None:
+    """What the plan for latency takes, where it fits and is faster by more than is given up."""
+    saved = rating.cycles(plan) - rating.cycles(fast)
+    if not rating.fits(fast) or saved <= (1 - 1 / MORE_CYCLES) * rating.cycles(plan):
+        return None
+    more = fast.arena_bytes + apart_bytes(fast) - plan.arena_bytes - apart_bytes(plan)
+    return Faster(round(saved), more, flash_bytes(fast.program) - flash_bytes(plan.program))
+
+
+def _saying(plan: Plan, faster: Faster | None) -> Plan:
+    """The plan with what a faster one takes."""
+    selected = plan.selected
+    assert selected is not None, "its kernels were chosen"
+    return replace(plan, selected=replace(selected, trade=replace(selected.trade, faster=faster)))
+
+
+def _rows(
+    graph: Graph,
+    target: Target,
+    sharing: Sharing | None,
+    effort: Effort | None,
+    aim: Aim,
+    streaming: Streaming,
+) -> ByRows:
+    """What plans by rows are made of; its candidates serve plans of whole steps, too."""
+    feed = streaming == "input"
+    check_states(graph, fed=feed)
     offers = Offers(target, aim.flash_limit, aim.ram_limit)
-    rating = Rating(aim.ram_limit, sharing.keep_inputs)
-    rows = ByRows(graph, offers, sharing, effort or Effort(), feed=streaming == "input")
+    return ByRows(graph, offers, sharing or Sharing(), effort or Effort(), feed)
+
+
+def _plan(rows: ByRows, effort: Effort | None, aim: Aim, streaming: Streaming) -> Plan:
+    """The plan for an objective: whole steps or rows."""
+    rating = Rating(aim.ram_limit, rows.sharing.keep_inputs)
     if rows.feed:
         fed = rows.plan(aim)
         assert fed is not None, "an input that can be fed has rows"
@@ -79,25 +143,11 @@ def plan_graph(
     if aim.objective is not Objective.LATENCY:
         return whole if by_rows is None else _leaner(by_rows, whole, aim.objective, rating)
     best = whole if by_rows is None else _faster(by_rows, whole, rating)
-    if rating.fits(best) and rating.cycles(best) <= _NEAR * _least_cycles(graph, offers):
+    if rating.fits(best) and rating.cycles(best) <= _NEAR * _least_cycles(rows.graph, rows.offers):
         return best
     others = _others(rows, effort, aim, streaming, rating)
     found = rating.fastest([best, *others])
     return found if found is best else replace(found, selected=_as_latency(found))
-
-
-def plan_asked(request: Request, graph: Graph, target: Target) -> tuple[Plan, Plan]:
-    """The plan that a request asks for, in one arena and divided among the RAM regions.
-
-    Raises:
-        Problems, UsageError: see :func:`plan_graph`.
-    """
-    sharing, effort = request.sharing, EFFORTS[request.effort]
-    row_cycles = max(1, int(request.row_limit_s * target.clock_hz)) if request.row_limit_s else 0
-    objective = Objective(request.objective)
-    aim = Aim(objective, request.ram_limit, row_cycles, request.flash_limit)
-    plan = plan_graph(graph, target, sharing, effort, aim, streaming=request.streaming)
-    return plan, Rating(request.ram_limit, sharing.keep_inputs).divided(plan)
 
 
 def _least_cycles(graph: Graph, offers: Offers) -> float:

@@ -18,12 +18,13 @@ from mcuplan.schedule.assembly.row_local import (
     row_program,
 )
 from mcuplan.schedule.kernels.choose import Placer, choose, faster_within
-from mcuplan.schedule.kernels.objective import Aim, Objective
+from mcuplan.schedule.kernels.objective import Aim, Objective, plan_cycles
 from mcuplan.schedule.kernels.select import (
     Candidate,
     Chosen,
     Offers,
     Ways,
+    by_runs,
     program_of,
     tall_apart,
     traded_apart,
@@ -41,6 +42,8 @@ __all__ = ["LoweredRows"]
 
 _MORE_ARENA = 0.05  # than the least, that the default objective may take
 _PACKED = (1.0, 0.97, 0.93, 0.85)  # of the arena, that the peak may be: placing adds to it
+_ROWS = (2, 1)  # that calls make, about
+_AS_PRICED = 1.04  # times the cycles that kernels are priced at, that a plan takes with its calls
 _MOST_SIZES = 8
 _WORTH_A_LOOK = 1.3  # times the limit, that a plain order may take at most
 
@@ -62,6 +65,7 @@ class LoweredRows:
     _single: Ways = field(init=False)  # kernels that make a row at a time
     _tall: Ways = field(init=False)
     _traded: Ways = field(init=False)
+    _priced: dict[int, Ways] = field(default_factory=dict)  # by rows of a call
     _leanest: RowProgram | None = field(init=False)
     _orders: _Orders = field(init=False)
     _placer: Placer[RowProgram] = field(init=False)
@@ -69,8 +73,7 @@ class LoweredRows:
 
     def __post_init__(self) -> None:
         self._packed = Packed(self.sharing, self.effort)
-        plain, self._traded = traded_apart(self.offers.of(self.graph))
-        self._single, self._tall = tall_apart(plain)
+        self._take(_ROWS[0])
         fewest = {name: min(c, key=_scratch) for name, c in self._single.items()}
         program = program_of(self.graph, self.offers.target, fewest)
         if self.feed:
@@ -82,17 +85,29 @@ class LoweredRows:
             orders = self._orders
             self._placer = Placer(self._rowed, orders.peak, closer=orders.closer_peak)
 
-    def plan(self, aim: Aim, rating: Rating, enough: int | None = None) -> Plan | None:
-        """The plan for an objective; None where it must need ``enough`` bytes.
+    def plans(self, aim: Aim, rating: Rating, enough: int | None = None) -> list[Plan]:
+        """Plans for an objective; none where they must need ``enough`` bytes.
 
         None, too, where there are more rows than an order can be found of in reasonable time.
+        There are several where calls make fewer rows than kernels were priced for.
 
         Raises:
             InputTooLarge: rows would lie further apart than the generated code can say.
         """
-        lean, asked = self._leanest, aim.objective
+        lean, found = self._leanest, list[Plan]()
         if lean is None or (enough is not None and least_bytes(lean.graph) >= enough):
-            return None
+            return []
+        for rows in _ROWS:
+            self._take(rows)
+            plan = self._plan(aim, rating)
+            found.append(plan)
+            if plan_cycles(plan) <= _AS_PRICED * self._cycles(plan):
+                break
+        return found
+
+    def _plan(self, aim: Aim, rating: Rating) -> Plan:
+        """The plan with kernels as they are priced."""
+        asked = aim.objective
         if asked is Objective.LATENCY:
             return self._fastest(aim, rating)
         both = (asked, Objective.RAM) if asked is Objective.RAM_STRICT else (asked,)
@@ -100,6 +115,24 @@ class LoweredRows:
         # Kernels go by the peak; packed, more of them may need no more, and then be faster.
         plan = min(plans, key=lambda plan: (plan.arena_bytes, rating.cycles(plan)))
         return replace(plan, selected=plan.selected and replace(plan.selected, objective=asked))
+
+    def _take(self, rows: int) -> None:
+        """Price kernels for calls that make so many rows."""
+        if rows not in self._priced:
+            known = self.offers.of(self.graph)
+            self._priced[rows] = by_runs(known, self.offers.target, rows)
+        plain, self._traded = traded_apart(self._priced[rows])
+        self._single, self._tall = tall_apart(plain)
+
+    def _cycles(self, plan: Plan) -> float:
+        """What the kernels of a plan are priced at."""
+        priced = {
+            (name, candidate.step.kernel): candidate.cycles
+            for ways in (self._single, self._tall, self._traded)
+            for name, found in ways.items()
+            for candidate in found
+        }
+        return sum(priced[step.node.name, step.kernel] for step in plan.program.steps)
 
     def _rowed(self, chosen: Chosen) -> RowProgram:
         program = program_of(self.graph, self.offers.target, chosen)

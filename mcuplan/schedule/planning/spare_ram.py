@@ -19,7 +19,7 @@ __all__ = ["spend_ram", "with_copies"]
 
 _SHARE = 10  # of the RAM, that the default objective spends: 1/10
 _WORTH = 0.98  # of its cycles, that a step may take at most with a copy
-_LEAST_GAIN = 0.05  # of all cycles, that copies save at least by the default objective
+_LEAST_GAIN = 0.03  # of all cycles, that copies save at least by the default objective
 _MOST_TRIALS = 24
 
 
@@ -83,7 +83,7 @@ def _copied(candidate: Candidate, target: Target, rows: Sequence[int] = ()) -> C
     step = candidate.step
     if step.kernel.staged or not staged_bytes(step.kernel, step.signature):
         return None
-    (copied,) = by_speed([replace(step, kernel=staged(step.kernel))], target, rows)
+    (copied,) = by_speed([replace(step, kernel=staged(step.kernel))], target, lambda _: rows)
     return copied if copied.cycles <= _WORTH * candidate.cycles else None
 
 
@@ -106,7 +106,7 @@ def with_copies(
     saved: dict[int, float] = {}
     for step in steps if limit > plan.arena_bytes else ():
         rows = plan.rows_per_call(step)
-        (now,) = by_speed([step], plan.program.target, rows)
+        (now,) = by_speed([step], plan.program.target, plan.rows_per_call)
         copied = _copied(now, plan.program.target, rows)
         if copied is not None:
             found[step.index], saved[step.index] = copied, now.cycles - copied.cycles
