@@ -38,8 +38,8 @@ typedef struct {
     uint16_t width; /* columns of the input that are read, at least 1 */
     uint16_t in_c;
     uint16_t out_w;
-    uint16_t out_c;    /* at least 4 */
-    uint16_t kernel_h; /* at most 16 */
+    uint16_t out_c; /* at least 4 */
+    uint16_t kernel_h;
     uint16_t kernel_w;
     uint16_t stride_h;
     uint16_t stride_w;
@@ -55,9 +55,9 @@ typedef struct {
  * Output rows [y0, y1). in: [in_h][in_w][in_c], out: [out_h][out_w][out_c], rows found by address.
  * out must not overlap the input rows that are still to be read: output row y may lie on those that
  * only rows before y see.
- * scratch: 8 * steps bytes, and rows of ((out_w - 1) * stride_w + kernel_w) * in_c bytes, up to a
- * multiple of 4: kernel_h of them where windows reach beside the input, else one where they reach
- * above or below it; aligned to 4.
+ * scratch: 8 * steps + 4 * (kernel_h + 1) bytes, and rows of (out_w - 1) * stride_w + kernel_w
+ * pixels, up to a multiple of 4 bytes: kernel_h of them where windows reach beside the input, else
+ * one where they reach above or below it; aligned to 4.
  */
 void mplan_conv2d_rows_s8_dsp(const mplan_conv2d_rows_s8_dsp_t *p, const int8_t *in, int8_t *out,
                               size_t y0, size_t y1, int8_t *scratch);

@@ -202,8 +202,24 @@ FAST = (
         ("mplan_two_patches(job, &out[waiting.out], &out[waiting.out]);", ""),
     ),
     *several(
-        f"{_DSP}conv2d_patch_s8_dsp.c",
+        f"{_DSP}conv2d_rows_s8_dsp.c",
+        "m4odd",
+        ("(void)memset(row, p->in_zero_point, rows->left);", ""),
+        ("row >= rows->next", "row > rows->next"),
+        (
+            "job.out0 = waiting;\n        job.out1 = waiting;",
+            "job.out0 = out;\n        job.out1 = out;",
+        ),
+        ("job->again = (4U - (p->out_c % 4U)) % 4U;", "job->again = 0U;"),
+    ),
+    *several(
+        f"{_DSP}conv2d_rows_s8_dsp.c",
         "m4limits",
+        ("row[i] = (int8_t)mplan_clamp(row[i], p->act_min, p->act_max);", "row[i] = row[i];"),
+    ),
+    *several(
+        f"{_DSP}conv2d_patch_s8_dsp.c",
+        "m4small",
         ("row[i] = (int8_t)mplan_clamp(row[i], p->act_min, p->act_max);", "row[i] = row[i];"),
     ),
     *several(f"{_DSP}dense_s8_dsp.c", "m4", ("x < p->pixels", "x <= p->pixels")),

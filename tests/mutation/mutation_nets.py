@@ -19,6 +19,7 @@ RUNS: dict[str, tuple[str, tuple[str, ...]]] = {
     "mix": ("mix", ("--on", "host", "--streaming", "off")),
     "limits": ("limits", ("--on", "host")),
     "m4limits": ("limits", ("--on", "emulator", "-t", "cortex-m4")),
+    "m4small": ("limits", ("--on", "emulator", "-t", "cortex-m4", "--objective", "ram")),
     "m55limits": ("limits", ("--on", "emulator", "-t", "cortex-m55")),
     "m4odd": ("odd", ("--on", "emulator", "-t", "cortex-m4", "--objective", "latency")),
     "m0odd": ("odd", ("--on", "emulator", "-t", "cortex-m0plus", "--objective", "latency")),

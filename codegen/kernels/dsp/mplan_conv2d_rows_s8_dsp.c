@@ -5,7 +5,6 @@
 
 #include "mplan_four_channels_dsp.h"
 
-#define KERNEL_ROWS (16U)
 #define NAKED MPLAN_NAKED
 #define UNREAD __attribute__((unused))
 
@@ -237,13 +236,14 @@ MPLAN_KERNEL void mplan_conv2d_rows_s8_dsp(const mplan_conv2d_rows_s8_dsp_t *p, 
                                            int8_t *out, size_t y0, size_t y1, int8_t *scratch)
 {
     uint32_t *const patches = (uint32_t *)(void *)scratch;
-    const int8_t *lines[KERNEL_ROWS + 1U]; /* the last one twice */
-    int8_t *waiting = NULL;                /* output of a last pixel that waits for a second one */
+    /* kernel_h, the last one twice */
+    const int8_t **const lines = (const int8_t **)(void *)&patches[2U * p->steps];
+    int8_t *waiting = NULL; /* output of a last pixel that waits for a second one */
     job_t job;
     rows_t rows;
 
     prepare_job(p, &job, patches, lines);
-    prepare_rows(p, &rows, in, &scratch[8U * p->steps]);
+    prepare_rows(p, &rows, in, (int8_t *)(void *)&lines[p->kernel_h + 1U]);
     for (size_t y = y0; y < y1; y++) {
         int8_t *to = &out[mplan_row(&p->out_rows, y)];
         size_t left = p->out_w;

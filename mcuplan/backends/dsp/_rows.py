@@ -59,7 +59,6 @@ def _supports(sig: Signature) -> bool:
     return (
         op.groups == 1
         and op.kernel != (1, 1)
-        and op.kernel[0] <= 16
         and op.dilation == (1, 1)
         and sig.output.channels >= FOUR
         and _width(sig) > 0
@@ -101,7 +100,8 @@ def _scratch(sig: Signature) -> int:
     taps = sig.taps(1)
     beyond = taps.inside < taps.windows * taps.kernel  # one row is all of these
     rows = op.kernel[0] if _pads(sig) else int(beyond)
-    return 8 * _steps(sig) + rows * align_up(_columns(sig) * sig.inputs[0].channels, 4)
+    row = align_up(_columns(sig) * sig.inputs[0].channels, 4)
+    return 8 * _steps(sig) + 4 * (op.kernel[0] + 1) + rows * row
 
 
 def _rows_taken(sig: Signature, runs: Sequence[int]) -> tuple[int, int]:
