@@ -187,8 +187,6 @@ def _like(memory: MemorySystem) -> str:
 
 def _code_waits(waits: Waits, memory: MemorySystem, size: int, work: Work) -> float:
     """Reads for code times what is waited for each."""
-    if memory.code_bytes >= size + CACHED_CODE:  # all of it stays, and what calls it
-        return memory.wait_states * size / memory.read_bytes
     held = memory.code_bytes >= CACHED_CODE
     nbytes = CACHED_READ * _total(waits.cached, work) if held else 0.0
     nbytes = nbytes if held else BARE_READ * _total(waits.bare, work)
@@ -196,7 +194,10 @@ def _code_waits(waits: Waits, memory: MemorySystem, size: int, work: Work) -> fl
     if memory.prefetch:
         curve = waits.exposed if held else waits.exposed_bare
         left = _on_curve(curve, memory.wait_states / memory.read_bytes)
-    return left * memory.wait_states * nbytes / memory.read_bytes
+    nbytes *= left
+    if memory.code_bytes >= size + CACHED_CODE:  # what runs of it stays, and what calls it
+        nbytes = min(nbytes, size)
+    return memory.wait_states * nbytes / memory.read_bytes
 
 
 def _constant_waits(waits: Waits, memory: MemorySystem, weights: Reads, work: Work) -> float:
