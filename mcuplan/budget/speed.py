@@ -68,8 +68,8 @@ def model_error(plan: Plan) -> float | None:
 
     The worst error of each kernel over the shapes it was fitted to, or that of its backend
     over the networks that were measured, weighted by cycles, whichever is larger. A kernel
-    that was not measured, or on another core, may be off by all of its cycles. On a board, what was missed of the
-    waits of a kernel comes on top, and what the core's model may miss of a chip.
+    that was not measured, or on another core, may be off by all of its cycles. On a board, what
+    was missed of the waits of a kernel comes on top, and what the core's model may miss of a chip.
     """
     model = core_error(plan.program.target)
     if model is None:
