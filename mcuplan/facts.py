@@ -177,6 +177,7 @@ class TakenAsIs:
 class Way(Enum):
     """Of making up for what grids cost."""
 
+    MERGING = auto()
     EQUALIZATION = auto()
     RANGES = auto()
     BIASES = auto()

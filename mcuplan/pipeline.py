@@ -59,8 +59,7 @@ def quantize(request: Request, graph: Graph, *, sizes_only: bool = False) -> Rep
         MissingCalibration: ranges are needed and there is no data; not with ``sizes_only``.
     """
     stated = stated_ranges(graph, request.input_ranges)
-    wanted = needs_range(graph, stated)
-    data = _calibration(request, graph) if wanted else None
+    data = _calibration(request, graph) if needs_range(graph, stated) else None
 
     def on_grids(model: Graph, ranges: Mapping[str, Range]) -> Grids:
         return assign_grids(
@@ -75,7 +74,7 @@ def quantize(request: Request, graph: Graph, *, sizes_only: bool = False) -> Rep
         return calibrate(
             model,
             inside,
-            wanted,
+            needs_range(model, stated),
             methods,
             lambda ranges: on_grids(model, ranges).graph,
             widen=widen and not inside.random,

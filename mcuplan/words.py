@@ -284,6 +284,7 @@ def reason(why: Reason) -> str:
 
 
 _WAYS = {
+    Way.MERGING: "merged layers",
     Way.EQUALIZATION: "equalized channels",
     Way.RANGES: "fitted ranges",
     Way.BIASES: "corrected biases",

@@ -19,8 +19,9 @@ from mcuplan.repair.farther import with_farther
 __all__ = ["narrowed"]
 
 _SAMPLES = 16  # that outputs are compared on
-_SHARES = (1.5, 0.8, 0.5, 0.25, 0.1, 0.03, 0.01)  # of a range, or of its lower part
-_LEAST_GAIN_DB = 0.1
+_SHARES = (1.5, 0.7, 0.4, 0.1, 0.02)  # of a range
+_LOWER = (0.5, 0.1)  # of its part below 0
+_LEAST_GAIN_DB = 0.5
 _WORK = 1 << 34  # multiplications of all comparisons together
 
 
@@ -73,13 +74,14 @@ def _cuts(seen: Range) -> Iterator[tuple[str, Callable[[Range], Range]]]:
     """Smaller ranges: both ends nearer to 0, or the lower one."""
     for share in _SHARES:
         yield f"both {share}", lambda r, s=share: (r[0] * s, r[1] * s)  # type: ignore[misc]
-        if seen[0] < 0.0 < seen[1]:
+    if seen[0] < 0.0 < seen[1]:
+        for share in _LOWER:
             yield f"lower {share}", lambda r, s=share: (r[0] * s, r[1])  # type: ignore[misc]
 
 
 def _chosen(graph: Graph, samples: Sequence[int], groups: int) -> Sequence[int]:
     """Samples to compare on, evenly; none where that would take too long."""
     macs = sum(graph.signature(node).cost.macs for node in graph.nodes)
-    runs = max(1, groups) * (2 * len(_SHARES) + 1)
+    runs = max(1, groups) * (len(_SHARES) + len(_LOWER) + 1)
     count = min(_SAMPLES, _WORK // max(1, 2 * macs * runs), len(samples))
     return samples[:: -(-len(samples) // count)] if count else ()

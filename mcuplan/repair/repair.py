@@ -17,6 +17,7 @@ from mcuplan.ir.graph import Graph
 from mcuplan.ir.types import Array
 from mcuplan.passes.assign_grids import Grids
 from mcuplan.passes.equalize import Reach, equalize
+from mcuplan.passes.merge_layers import merge_layers
 from mcuplan.quant.observers import Range
 from mcuplan.repair.farther import with_farther
 from mcuplan.repair.narrow import narrowed
@@ -58,6 +59,7 @@ class Repaired:
 class _Recipe:
     """What is done to a model: one change at a time is tried."""
 
+    merged: bool = False  # layers whose outputs are added or subtracted
     reach: Reach | None = None  # of equalization; None: channels stay
     ranges: Mapping[str, Range] = field(default_factory=dict)  # in place of those observed
     biases: bool = False
@@ -76,13 +78,18 @@ class _Bench:
         seen = first.calibrated.extremes if first.calibrated is not None else {}
         self._most = {name: np.maximum(each.highs, -each.lows) for name, each in seen.items()}
 
+    @property
+    def graph(self) -> Graph:
+        """The float model."""
+        return self._first.graph
+
     def error(self, made: Repaired) -> float:
         """Signal to noise of the outputs of a typical sample held back, in dB."""
         return typical_errors(self._first.graph, {"": made.grids.graph}, self._judged)[""]
 
     def make(self, recipe: _Recipe, *, all_samples: bool = False) -> Repaired:
         """A model by a recipe."""
-        found = self.equalized(recipe.reach)
+        found = self.equalized(recipe)
         if recipe.ranges:
             found = replace(found, grids=self._tools.grids(found.graph, recipe.ranges))
         if not (recipe.biases or recipe.rounding):
@@ -94,20 +101,19 @@ class _Bench:
         graph = refit(found.graph, found.grids.graph, feeds, rounding=recipe.rounding)
         return replace(found, grids=replace(found.grids, graph=graph))
 
-    def equalized(self, reach: Reach | None) -> Repaired:
-        """The model with channels of like range, observed anew."""
-        graph = self._first.graph
-        if reach is None:
+    def equalized(self, recipe: _Recipe) -> Repaired:
+        """The model as a recipe rewrites it in float, observed anew where it does."""
+        graph = merge_layers(self._first.graph) if recipe.merged else self._first.graph
+        if recipe.reach is not None:
+            graph = equalize(graph, self._most, recipe.reach).graph
+        if graph is self._first.graph:
             return self._first
-        made = equalize(graph, self._most, reach)
-        if not made.factors:
-            return self._first
-        calibrated = self._tools.ranges(made.graph)
-        return Repaired(made.graph, calibrated, self._tools.grids(made.graph, calibrated.ranges))
+        calibrated = self._tools.ranges(graph)
+        return Repaired(graph, calibrated, self._tools.grids(graph, calibrated.ranges))
 
-    def narrowed(self, reach: Reach | None) -> Mapping[str, Range]:
+    def narrowed(self, recipe: _Recipe) -> Mapping[str, Range]:
         """Ranges in place of those observed."""
-        found, tools = self.equalized(reach), self._tools
+        found, tools = self.equalized(recipe), self._tools
         if found.calibrated is None:
             return {}
         return narrowed(
@@ -151,6 +157,11 @@ def _feeds(graph: Graph, data: Data, samples: range | tuple[int, ...]) -> dict[s
 _Step = Callable[[_Recipe, _Bench], Iterator[_Recipe]]
 
 
+def _merging(recipe: _Recipe, bench: _Bench) -> Iterator[_Recipe]:
+    if merge_layers(bench.graph) is not bench.graph:
+        yield replace(recipe, merged=True)
+
+
 def _biases(recipe: _Recipe, bench: _Bench) -> Iterator[_Recipe]:
     yield replace(recipe, biases=True)
 
@@ -173,14 +184,15 @@ def _both(recipe: _Recipe, bench: _Bench) -> Iterator[_Recipe]:
 
 
 def _ranges(recipe: _Recipe, bench: _Bench) -> Iterator[_Recipe]:
-    yield replace(recipe, ranges=bench.narrowed(recipe.reach))
+    yield replace(recipe, ranges=bench.narrowed(recipe))
 
 
 EFFORTS: Mapping[str, Mapping[Way, _Step]] = MappingProxyType(
     {
         "fast": {},
-        "normal": {Way.BIASES: _biases, Way.EQUALIZATION: _equalization},
+        "normal": {Way.MERGING: _merging, Way.BIASES: _biases, Way.EQUALIZATION: _equalization},
         "best": {
+            Way.MERGING: _merging,
             Way.ROUNDING: _rounding,
             Way.EQUALIZATION: _both,
             Way.RANGES: _ranges,
@@ -210,6 +222,8 @@ def repair(found: Repaired, data: Data, tools: Tools, effort: str, bar: Bar = no
     with bar("repairing", len(steps)) as tick:
         for way, step in steps.items():
             tried = [(bench.error(bench.make(each)), each) for each in step(recipe, bench)]
+            if not tried:
+                continue
             best, change = max(tried, key=lambda pair: pair[0])
             kept = best >= least + _LEAST_GAIN_DB
             bought.append(Bought(way, least, best, len(bench.held), kept))

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Networks that lose their accuracy on plain grids, and what repair leaves of that."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from repair.trap_models import ROOT, TRAPS, trap
+
+from mcuplan import pipeline
+from mcuplan.budget.quantization import quantization_findings
+from mcuplan.ir.evaluate import evaluate
+from mcuplan.ir.graph import Graph
+from mcuplan.ir.types import Array
+from mcuplan.passes.lower import lower
+from mcuplan.record import Request
+from mcuplan.targets import load_target
+
+DATA = ROOT / "models" / "digits_dscnn"
+CAUSES = {
+    "channels": "quant/outlier-channel",
+    "outlier": "quant/outlier-channel",
+    "prelu": "quant/outlier-channel",
+    "difference": "quant/coarse-steps",
+}
+
+
+def _right(outputs: Array, labels: Array) -> float:
+    """Percent of samples whose largest score is that of the label; a tie is none."""
+    best = outputs == outputs.max(axis=1, keepdims=True)
+    single = best.sum(axis=1) == 1
+    return 100.0 * float((best[np.arange(len(labels)), labels] & single).mean())
+
+
+def _integer(graph: Graph, inputs: Array) -> Array:
+    """What the generated code gives, sample by sample."""
+    low = lower(graph, None).graph
+    (source,), (made,) = low.app_inputs, low.app_outputs
+    kind = low.tensor(source.tensor).type
+    feeds = {source.tensor: kind.q.quantize(source.from_model(inputs)).reshape(-1, *kind.shape[1:])}
+    values = evaluate(low, feeds)[made.tensor]
+    return low.tensor(made.tensor).type.q.dequantize(values).reshape(len(inputs), -1)
+
+
+@pytest.mark.parametrize("name", TRAPS)
+def test_best_keeps_what_plain_grids_lose(name: str, tmp_path: Path) -> None:
+    """Min-max loses at least 5 points and says why; best at most 1, in the same arithmetic."""
+    held = np.load(DATA / "test.npz")
+    inputs, labels = held["input"], held["labels"]
+    asked = {"model": trap(name, tmp_path), "target": load_target("cortex-m4")}
+    asked["calibration"] = DATA / "calibration.npz"
+    plain = Request(**asked)
+    _, graph = pipeline.simplify(plain)
+    feeds = {graph.inputs[0].tensor: graph.inputs[0].from_model(inputs).reshape(-1, 8, 8, 1)}
+    real = _right(evaluate(graph, feeds)[graph.outputs[0].tensor], labels)
+    assert real > 95
+    lost = pipeline.quantize(plain, graph)
+    assert _right(_integer(lost.grids.graph, inputs), labels) <= real - 5
+    found = quantization_findings(lost.grids, lost.calibrated, real_ranges=True)
+    assert CAUSES[name] in {each.code for each in found}
+    best = pipeline.quantize(Request(**asked, quantize_effort="best"), graph)
+    assert _right(_integer(best.grids.graph, inputs), labels) >= real - 1
+    assert any(each.kept and each.after_db > each.before_db + 3 for each in best.bought)
