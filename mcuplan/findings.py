@@ -145,6 +145,15 @@ _FINDINGS = (
         "Nothing must be done. Give more samples where the figures are close.",
     ),
     Explanation(
+        "quant/repaired",
+        "With --quantize-effort normal or best, the error that grids make is made up for: layers "
+        "whose outputs are added are merged, channels of a tensor are brought to like range, "
+        "weights, biases and ranges are fitted to the outputs of the float model. Each change is "
+        "judged on samples held back, as they are and twice as far from their mean, and kept where "
+        "the outputs gain by it.",
+        "Nothing must be done. Give more samples where the gains are small.",
+    ),
+    Explanation(
         "quant/outlier-sample",
         "The range of a tensor is at least 4 times wider for a single calibration sample: for all "
         "others two or more of the 8 bits are not used.",
@@ -162,8 +171,9 @@ _FINDINGS = (
         "quant/coarse-steps",
         "A sum or difference of two tensors is far smaller than these: a step of the larger one is "
         "at least 8 steps of the result, whose last three bits or more say nothing.",
-        "Compute the operator and the layers that make its inputs in float32 (--layer-dtype), or "
-        "train the model so that it does not take the difference of large values.",
+        "--quantize-effort best merges two layers of one input. Others: compute the operator and "
+        "the layers that make its inputs in float32 (--layer-dtype), or train the model so that it "
+        "does not take the difference of large values.",
     ),
     Explanation(
         "quant/full-accumulator",

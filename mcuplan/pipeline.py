@@ -118,7 +118,6 @@ def plan(request: Request, *, sizes_only: bool = False) -> Planned:
         random_ranges=random,
         calibrated=seen.samples if seen is not None and not random else 0,
         calibration=seen,
-        bought=found.bought,
     )
 
 

@@ -294,9 +294,13 @@ _WAYS = {
 
 def bought(each: Bought) -> str:
     """What a way of repair was worth."""
-    change = f"signal to noise {each.before_db:.1f} -> {each.after_db:.1f} dB"
-    samples = f"{each.samples:,} samples held back"
-    return f"{_WAYS[each.way]}: {change} on {samples}{'' if each.kept else ', left out'}"
+    change = each.after_db - each.before_db
+    return f"{way(each.way)} {change:+.1f} dB{'' if each.kept else ', left out'}"
+
+
+def way(which: Way) -> str:
+    """A way of repair by what it leaves."""
+    return _WAYS[which]
 
 
 def options(planned: Planned) -> str:

@@ -6,11 +6,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from mcuplan import words
 from mcuplan.calibrate import Calibrated
 from mcuplan.calibrate.outliers import outlier_channels, outlier_samples
 from mcuplan.findings import Finding, Severity
 from mcuplan.ir.graph import Graph
-from mcuplan.record import Calibration, ObserverTrial
+from mcuplan.record import Calibration, ObserverTrial, RepairTrial
 
 __all__ = ["FEW_SAMPLES", "calibration_findings", "calibration_of"]
 
@@ -25,7 +26,17 @@ def calibration_of(seen: Calibrated | None) -> Calibration | None:
     trials = tuple(ObserverTrial(each.observer, each.sqnr_db) for each in seen.trials)
     by_name = {each.observer: each.sqnr_db for each in trials}
     gain = round(by_name[seen.observer] - by_name["minmax"], 2) if trials else None
-    return Calibration(seen.samples, seen.held_back, seen.observer, gain, trials)
+    repairs = tuple(
+        RepairTrial(
+            words.way(each.way),
+            round(each.before_db, 2),
+            round(each.after_db, 2),
+            each.samples,
+            each.kept,
+        )
+        for each in seen.bought
+    )
+    return Calibration(seen.samples, seen.held_back, seen.observer, gain, trials, repairs)
 
 
 def calibration_findings(graph: Graph, seen: Calibrated) -> Iterator[Finding]:
@@ -41,6 +52,7 @@ def calibration_findings(graph: Graph, seen: Calibrated) -> Iterator[Finding]:
         )
     yield from _outliers(graph, seen)
     yield from _observers(seen)
+    yield from _repairs(seen)
 
 
 def _outliers(graph: Graph, seen: Calibrated) -> Iterator[Finding]:
@@ -87,4 +99,19 @@ def _observers(seen: Calibrated) -> Iterator[Finding]:
         f"ranges by {seen.observer}: outputs with {order[0].sqnr_db:.1f} dB on {seen.held_back:,} "
         f"samples held back; {rest}",
         hint=f"--observer {seen.observer} on all samples does without the comparison",
+    )
+
+
+def _repairs(seen: Calibrated) -> Iterator[Finding]:
+    """What was tried about the error of the grids, and what it was worth."""
+    if not seen.bought:
+        return
+    first, kept = seen.bought[0], [each.after_db for each in seen.bought if each.kept]
+    yield Finding(
+        "quant/repaired",
+        Severity.NOTE,
+        f"outputs of a typical sample from {first.before_db:.1f} to "
+        f"{kept[-1] if kept else first.before_db:.1f} dB on {first.samples:,} held back: "
+        f"{'; '.join(map(words.bought, seen.bought))}",
+        hint="mcuplan verify shows it on samples of your own",
     )

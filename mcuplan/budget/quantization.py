@@ -87,6 +87,7 @@ def _coarse(found: tuple[CoarseSteps, ...]) -> Iterator[Finding]:
             f"{each.operand} has steps of {each.times:.0f} times those of the sum: "
             f"{math.log2(each.times):.0f} of its 8 bits say nothing",
             each.node,
+            "--quantize-effort best merges layers of one input; else "
             f"--layer-dtype {each.node}=float32 and --layer-dtype {each.operand}=float32 keep them",
         )
 

@@ -13,6 +13,7 @@ from mcuplan.calibrate.held_back import held_back, output_errors
 from mcuplan.calibrate.observe import ranges_of, seen_by
 from mcuplan.calibrate.progress import Bar, no_bar
 from mcuplan.errors import McuplanError, Problems, UsageError, did_you_mean
+from mcuplan.facts import Bought
 from mcuplan.ir.graph import Graph
 from mcuplan.ir.types import Array
 from mcuplan.passes.assign_grids import one_grid
@@ -60,6 +61,7 @@ class Calibrated:
     held_back: int = 0
     trials: tuple[Trial, ...] = ()
     extremes: Mapping[str, Extremes] = field(default_factory=dict)
+    bought: tuple[Bought, ...] = ()  # by repair, in order
 
     @property
     def samples(self) -> int:

@@ -160,14 +160,12 @@ def quantize(model: Path, output: Path, quiet: bool, **options: Any) -> int:
 def _say_grids(name: str, found: Repaired) -> None:
     """Where the grids of a quantized model come from, and what they cost."""
     from mcuplan.budget.quantization import quantization_findings
-    from mcuplan.words import RANDOM_RANGES, bought
+    from mcuplan.words import RANDOM_RANGES
 
     seen = found.calibrated
     log(f"{name}: {f'ranges of {seen.samples:,} samples' if seen else 'grids as given'}")
     if seen is not None and seen.data.random:
         log(f"note: {RANDOM_RANGES}")
-    for each in found.bought:
-        log(bought(each))
     real = seen is None or not seen.data.random
     for finding in quantization_findings(found.grids, seen, real_ranges=real):
         log(f"{finding.severity}[{finding.code}]: {finding.message}")

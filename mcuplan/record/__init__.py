@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from mcuplan.record.calibration import Calibration, ObserverTrial
+from mcuplan.record.calibration import Calibration, ObserverTrial, RepairTrial
 from mcuplan.record.evidence import Against, BuildFigures, Evidence, Limits
 from mcuplan.record.layers import (
     Energy,
@@ -78,6 +78,7 @@ __all__ = [
     "Planned",
     "Ram",
     "RegionUse",
+    "RepairTrial",
     "Request",
     "Selection",
     "StackFigures",

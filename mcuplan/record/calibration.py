@@ -8,7 +8,7 @@ from typing import Annotated
 
 from mcuplan.record.limits import LEFT_OUT, Magnitude
 
-__all__ = ["Calibration", "ObserverTrial"]
+__all__ = ["Calibration", "ObserverTrial", "RepairTrial"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,24 @@ class ObserverTrial:
 
 
 @dataclass(frozen=True, slots=True)
+class RepairTrial:
+    """One way of repair on samples that nothing was fitted to.
+
+    Attributes:
+        before_db: signal to noise of the outputs of a typical sample without it.
+        after_db: with it.
+        samples: that were held back.
+        kept: whether the model has it.
+    """
+
+    way: str
+    before_db: float
+    after_db: float
+    samples: int
+    kept: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Calibration:
     """Samples that ranges were observed on, and how.
 
@@ -34,6 +52,7 @@ class Calibration:
         observer: of all tensors but those that were given one by name.
         gain_db: of the observer over minmax on the samples held back.
         trials: the observers that were compared.
+        repairs: what was tried about the error of the grids, in order.
     """
 
     samples: int
@@ -41,3 +60,4 @@ class Calibration:
     observer: str
     gain_db: Annotated[Magnitude | None, LEFT_OUT] = None
     trials: Annotated[tuple[ObserverTrial, ...], LEFT_OUT] = ()
+    repairs: Annotated[tuple[RepairTrial, ...], LEFT_OUT] = ()

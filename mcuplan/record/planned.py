@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mcuplan.calibrate import Bar, Calibrated, Methods, Reading, no_bar
-from mcuplan.facts import Bought, Note
+from mcuplan.facts import Note
 from mcuplan.importer import ImportedModel
 from mcuplan.ir.graph import Graph
 from mcuplan.ir.types import DType
@@ -67,7 +67,6 @@ class Planned:
     random_ranges: bool = False  # ranges of random inputs: the code is not for use
     calibrated: int = 0  # samples that ranges were observed on; 0: they come from elsewhere
     calibration: Calibrated | None = None  # what the samples showed
-    bought: tuple[Bought, ...] = ()  # by repair
 
     @property
     def lowered(self) -> Graph:

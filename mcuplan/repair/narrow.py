@@ -19,6 +19,7 @@ from mcuplan.repair.farther import with_farther
 __all__ = ["narrowed"]
 
 _SAMPLES = 16  # that outputs are compared on
+_FEWEST = 4  # on which they say something
 _SHARES = (1.5, 0.7, 0.4, 0.1, 0.02)  # of a range
 _LOWER = (0.5, 0.1)  # of its part below 0
 _LEAST_GAIN_DB = 0.5
@@ -84,4 +85,4 @@ def _chosen(graph: Graph, samples: Sequence[int], groups: int) -> Sequence[int]:
     macs = sum(graph.signature(node).cost.macs for node in graph.nodes)
     runs = max(1, groups) * (len(_SHARES) + len(_LOWER) + 1)
     count = min(_SAMPLES, _WORK // max(1, 2 * macs * runs), len(samples))
-    return samples[:: -(-len(samples) // count)] if count else ()
+    return samples[:: -(-len(samples) // count)] if count >= _FEWEST else ()

@@ -33,6 +33,9 @@ _SEED = 0  # of which samples are held back: files often have their classes in t
 _LEAST_GAIN_DB = 0.25
 """Less is chance: the samples held back are few."""
 
+_LEAST_OF_RANGES_DB = 1.0
+"""What is cut off is cut off of samples to come, too."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tools:
@@ -44,7 +47,7 @@ class Tools:
 
 @dataclass(frozen=True, slots=True)
 class Repaired:
-    """A model on grids, the float graph that it is compared with, and what was bought.
+    """A model on grids, and the float graph that it is compared with.
 
     ``graph`` computes what the model computes; channels may be multiplied by factors.
     """
@@ -52,7 +55,6 @@ class Repaired:
     graph: Graph
     calibrated: Calibrated | None  # None: the grids come from elsewhere
     grids: Grids
-    bought: tuple[Bought, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,9 +227,11 @@ def repair(found: Repaired, data: Data, tools: Tools, effort: str, bar: Bar = no
             if not tried:
                 continue
             best, change = max(tried, key=lambda pair: pair[0])
-            kept = best >= least + _LEAST_GAIN_DB
+            wanted = _LEAST_OF_RANGES_DB if way is Way.RANGES else _LEAST_GAIN_DB
+            kept = best >= least + wanted
             bought.append(Bought(way, least, best, len(bench.held), kept))
             least, recipe = (best, change) if kept else (least, recipe)
             tick(1)
     made = bench.make(recipe, all_samples=True)
-    return replace(made, bought=tuple(bought))
+    assert made.calibrated is not None
+    return replace(made, calibrated=replace(made.calibrated, bought=tuple(bought)))

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fitted weights and biases, what is judged by which samples, and the exported model."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from repair.trap_models import ROOT, trap
+
+from mcuplan import pipeline
+from mcuplan.calibrate import Data, Runtime
+from mcuplan.exporter.onnx import to_onnx
+from mcuplan.ir.evaluate import evaluate
+from mcuplan.ir.graph import Graph, Port
+from mcuplan.ir.types import Array, DType
+from mcuplan.passes.lower import lower
+from mcuplan.record import Request
+from mcuplan.repair.farther import with_farther
+from mcuplan.repair.refit import refit
+from mcuplan.targets import load_target
+
+DATA = ROOT / "models" / "digits_dscnn"
+
+
+def _asked(**more: object) -> Request:
+    asked = Request(DATA / "model.onnx", load_target("cortex-m4"))
+    return replace(asked, calibration=DATA / "calibration.npz", **more)
+
+
+def _feeds(graph: Graph) -> dict[str, Array]:
+    inputs = np.load(DATA / "calibration.npz")["input"]
+    return {graph.inputs[0].tensor: inputs.reshape(-1, 8, 8, 1)}
+
+
+def _coarse(graph: Graph, bits: int) -> Graph:
+    """Weights on scales that leave them fewer bits; scales are kept, so refit cannot undo it."""
+    tensors = dict(graph.tensors)
+    times = 2 ** (8 - bits)
+    for node in graph.nodes:
+        if len(node.op.weight_inputs) == 2:
+            tensor = tensors[name := node.inputs[1]]
+            stored = tensor.stored
+            assert stored is not None
+            grid = replace(stored.quant, scale=tuple(s * times for s in stored.quant.scale))
+            values = np.rint(stored.values / times).astype(np.int8)
+            tensors[name] = replace(tensor, stored=replace(stored, values=values, quant=grid))
+    return replace(graph, tensors=tensors)
+
+
+def _noise(graph: Graph, grids: Graph, feeds: dict[str, Array]) -> float:
+    output = graph.outputs[0].tensor
+    made = evaluate(lower(grids, None).graph, {n: _on(grids, n, a) for n, a in feeds.items()})
+    mine = grids.tensor(output).type.q.dequantize(made[output])
+    theirs = evaluate(graph, feeds)[output]
+    return float(np.square(mine - theirs).sum() / np.square(theirs).sum())
+
+
+def _on(graph: Graph, name: str, values: Array) -> Array:
+    return graph.tensor(name).type.q.quantize(values)
+
+
+def test_weights_of_few_bits_are_rounded_to_what_the_layer_computes() -> None:
+    """With 4 bits: nearest is worse than with other biases, and these than with other weights."""
+    _, graph = pipeline.simplify(_asked())
+    grids = _coarse(pipeline.quantize(_asked(), graph).grids.graph, 4)
+    feeds = _feeds(graph)
+    before = _noise(graph, grids, feeds)
+    biases = _noise(graph, refit(graph, grids, feeds, rounding=False), feeds)
+    rounded = refit(graph, grids, feeds, rounding=True)
+    assert _noise(graph, rounded, feeds) < 0.75 * biases
+    assert biases < before
+    again = refit(graph, grids, feeds, rounding=True)
+    for name, tensor in rounded.tensors.items():
+        if tensor.stored is not None:
+            assert again.tensor(name).stored is not None
+            np.testing.assert_array_equal(tensor.stored.values, again.tensor(name).stored.values)
+
+
+def test_fast_is_what_it_was() -> None:
+    """No repair: the ranges as they were observed, and nothing bought."""
+    _, graph = pipeline.simplify(_asked())
+    found = pipeline.quantize(_asked(), graph)
+    assert found.calibrated is not None
+    assert found.graph is graph
+    assert found.calibrated.bought == ()
+
+
+@pytest.mark.parametrize("name", ["prelu", "difference"])
+def test_the_exported_model_gives_what_the_code_gives(name: str, tmp_path: Path) -> None:
+    """Under ONNX Runtime, within a step of the output's grid on nearly all of it."""
+    asked = replace(_asked(quantize_effort="normal"), model=trap(name, tmp_path))
+    _, graph = pipeline.simplify(asked)
+    grids = pipeline.quantize(asked, graph).grids.graph
+    output = grids.outputs[0].tensor
+    feeds = _feeds(graph)
+    codes = {n: _on(grids, n, a) for n, a in feeds.items()}
+    made = evaluate(lower(grids, None).graph, codes)[output].astype(np.int64)
+    runtime = Runtime(to_onnx(grids, qdq=True).SerializeToString(), optimize=False)
+    inputs = np.load(DATA / "calibration.npz")["input"]
+    theirs = np.concatenate([runtime.run({"input": one[None]})[0] for one in inputs])
+    apart = np.abs(_on(grids, output, theirs).astype(np.int64) - made)
+    assert (apart <= 1).mean() > 0.99
+    assert (theirs.argmax(axis=1) == made.argmax(axis=1)).mean() >= 0.99
+
+
+def test_samples_farther_out_stay_within_what_was_seen() -> None:
+    """Twice as far from the mean of each element, behind the samples as they are."""
+    port = Port("x", "x", (1, 2), DType.FLOAT32)
+    data = Data({"x": np.array([[0, 1], [4, 1], [2, 10]], np.float32)}, 3)
+    made = with_farther(data, [port], [0, 1])
+    np.testing.assert_array_equal(made.inputs["x"], [[0, 1], [4, 1], [0, 0], [6, 0]])
