@@ -35,7 +35,7 @@ _WRITTEN = {
     "cortex-m33": "Cortex-M33",
     "cortex-m7": "Cortex-M7",
 }
-_IN_ONE_IMAGE = 500  # cases: the emulated RAM holds what they read and write
+_IN_ONE_IMAGE = 400  # cases: the emulated RAM holds what they read and write
 _MOST_MACS = 100_000  # of a shape that portable kernels are counted on
 _MOST_GROUPS = 4  # that a convolution which is not depthwise is counted with
 
