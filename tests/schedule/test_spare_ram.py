@@ -13,7 +13,9 @@ from mcuplan.prove.fit.wiring import Wiring
 from mcuplan.record import Limits
 from mcuplan.schedule.kernels.objective import Aim, Objective, plan_cycles
 from mcuplan.schedule.planning.choice import plan_graph
-from mcuplan.schedule.program import Plan, Streaming
+from mcuplan.schedule.planning.rating import Rating
+from mcuplan.schedule.planning.spare_ram import with_copies
+from mcuplan.schedule.program import Plan, Program, Streaming
 from mcuplan.targets import Target, load_target
 
 
@@ -93,3 +95,20 @@ def test_plans_by_rows_have_copies() -> None:
     spent = plans[1].selected.trade.ram
     assert spent is not None
     assert _copied(plans[1]) == spent.steps
+
+
+def test_copies_of_one_call_fit_where_longer_ones_do_not() -> None:
+    """A copy stays from the first row of its step to the last, through others that need more."""
+    net = Wiring("copies")
+    x = net.conv(net.conv(net.input(1, 24, 24, 4), 16, 3), 16, 3, 2)
+    graph = net.graph(net.conv(net.conv(x, 32, 3, 2), 64, 1))
+    plan = plan_graph(graph, _board(), aim=Aim(Objective.RAM), streaming="auto")
+    calls = [len(plan.rows_per_call(step)) for step in plan.program.steps]
+    assert min(calls) == 1 < max(calls)
+
+    def place(program: Program) -> Plan | None:
+        long = any(s.kernel.staged and n > 1 for s, n in zip(program.steps, calls, strict=True))
+        return None if long else replace(plan, program=program)
+
+    fast = with_copies(plan, Aim(Objective.LATENCY), Rating(None, False), place)
+    assert [n == 1 for n in calls] == [step.kernel.staged for step in fast.program.steps]

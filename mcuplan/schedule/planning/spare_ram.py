@@ -110,16 +110,36 @@ def with_copies(
         copied = _copied(now, plan.program.target, rows)
         if copied is not None:
             found[step.index], saved[step.index] = copied, now.cycles - copied.cycles
-    order = sorted(found, key=lambda index: saved[index] / found[index].step.scratch_bytes)
-    while order:
+    every = sorted(found, key=lambda index: saved[index] / found[index].step.scratch_bytes)
+    once = [i for i in every if len(plan.rows_per_call(found[i].step)) == 1]
+
+    def within(order: Sequence[int]) -> Plan | None:
         taken = {index: found[index].step for index in order}
-        program = replace(plan.program, steps=tuple(taken.get(s.index, s) for s in steps))
-        trial = place(program)
-        if trial is not None and trial.arena_bytes <= limit and rating.fits(trial):
-            gain = 1 - plan_cycles(trial) / max(1.0, plan_cycles(plan))
-            return _said(trial, plan, len(order), gain) if gain >= _least_gain(aim) else plan
-        order = order[(len(order) + 1) // 2 :]  # the better half of them
-    return plan
+        trial = place(replace(plan.program, steps=tuple(taken.get(s.index, s) for s in steps)))
+        held = trial is not None and trial.arena_bytes <= limit and rating.fits(trial)
+        return trial if held else None
+
+    best, count = _most(every, within)
+    if count < len(every):  # copies that stay through other steps may be what is too much
+        other, fewer = _most(once, within)
+        if other is not None and (best is None or plan_cycles(other) < plan_cycles(best)):
+            best, count = other, fewer
+    if best is None:
+        return plan
+    gain = 1 - plan_cycles(best) / max(1.0, plan_cycles(plan))
+    return _said(best, plan, count, gain) if gain >= _least_gain(aim) else plan
+
+
+def _most(
+    order: Sequence[int], within: Callable[[Sequence[int]], Plan | None]
+) -> tuple[Plan | None, int]:
+    """The plan with all of them that fit, the better half, half of that .., and how many."""
+    while order:
+        plan = within(order)
+        if plan is not None:
+            return plan, len(order)
+        order = order[(len(order) + 1) // 2 :]
+    return None, 0
 
 
 def _least_gain(aim: Aim) -> float:
