@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -14,7 +15,7 @@ from mcuplan.record import Limits
 from mcuplan.schedule.kernels.objective import Aim, Objective, plan_cycles
 from mcuplan.schedule.planning.choice import plan_graph
 from mcuplan.schedule.planning.rating import Rating
-from mcuplan.schedule.planning.spare_ram import with_copies
+from mcuplan.schedule.planning.spare_ram import as_many, with_copies
 from mcuplan.schedule.program import Plan, Program, Streaming
 from mcuplan.targets import Target, load_target
 
@@ -95,6 +96,35 @@ def test_plans_by_rows_have_copies() -> None:
     spent = plans[1].selected.trade.ram
     assert spent is not None
     assert _copied(plans[1]) == spent.steps
+
+
+def test_only_those_are_left_out_that_do_not_fit_together() -> None:
+    """A dear one at the peak keeps no other from its copy."""
+    sizes = {"peak": 95, "a": 10, "b": 20, "c": 30, "d": 40}
+
+    def fits(names: Sequence[str]) -> bool:
+        return sum(map(sizes.__getitem__, names)) <= 100
+
+    assert ["a", "b", "c", "d"] == [*as_many(["a", "peak", "b", "c", "d"], fits)]
+    assert ["a", "b"] == [*as_many(["a", "b"], fits)]
+    assert [] == [*as_many(["peak"], lambda names: False)]
+    assert [] == [*as_many([], fits)]
+
+
+@pytest.mark.parametrize("streaming", ["off", "auto"])
+def test_little_ram_keeps_copies_of_steps_that_have_room(streaming: Streaming) -> None:
+    """The widest steps take all the RAM there is; those behind them have copies."""
+    net = Wiring("copies")
+    x = net.conv(net.conv(net.input(1, 48, 48, 4), 16, 1), 8, 3, 2)
+    graph = net.graph(net.conv(net.conv(net.conv(x, 8, 3, 2), 8, 3), 8, 3))
+    least = plan_graph(graph, _board(), aim=Aim(Objective.RAM_STRICT), streaming=streaming)
+    limit = ram_bill(least, Limits(), None).total_bytes + 400
+    aim = Aim(Objective.LATENCY, ram_limit=limit, flash_limit=0)
+    plan = plan_graph(graph, _board(), aim=aim, streaming=streaming)
+    copied = [step.kernel.staged for step in plan.program.steps]
+    assert ram_bill(plan, Limits(), None).total_bytes <= limit
+    assert any(copied[-2:])
+    assert not all(copied)
 
 
 def test_copies_of_one_call_fit_where_longer_ones_do_not() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 from mcuplan.facts import RamSpent
 from mcuplan.ir.staging import staged, staged_bytes
@@ -15,12 +16,14 @@ from mcuplan.schedule.planning.rating import Rating
 from mcuplan.schedule.program import Plan, Program
 from mcuplan.targets import Target
 
-__all__ = ["spend_ram", "with_copies"]
+__all__ = ["as_many", "spend_ram", "with_copies"]
 
 _SHARE = 10  # of the RAM, that the default objective spends: 1/10
 _WORTH = 0.98  # of its cycles, that a step may take at most with a copy
 _LEAST_GAIN = 0.03  # of all cycles, that copies save at least by the default objective
 _MOST_TRIALS = 24
+
+T = TypeVar("T")
 
 
 def spend_ram(choice: Choice[Plan], aim: Aim, placer: Placer[Plan], rating: Rating) -> Choice[Plan]:
@@ -43,13 +46,10 @@ def spend_ram(choice: Choice[Plan], aim: Aim, placer: Placer[Plan], rating: Rati
         trial = placer({**chosen, **copied})
         return trial.arena_bytes <= limit and rating.fits(trial)
 
-    found = dict(
-        sorted(
-            _copies(chosen, plan.program.target),
-            key=lambda item: item[1].cycles - chosen[item[0]].cycles,
-        )
-    )
-    copied = found if found and allowed(found) else _one_by_one(found, allowed)
+    found = dict(_copies(chosen, plan.program.target))
+    order = sorted(found, key=lambda name: found[name].cycles - chosen[name].cycles)
+    taken = as_many(order, lambda names: allowed({name: found[name] for name in names}))
+    copied = {name: found[name] for name in taken}
     if not copied:
         return choice
     now = {**chosen, **copied}
@@ -110,36 +110,41 @@ def with_copies(
         copied = _copied(now, plan.program.target, rows)
         if copied is not None:
             found[step.index], saved[step.index] = copied, now.cycles - copied.cycles
-    every = sorted(found, key=lambda index: saved[index] / found[index].step.scratch_bytes)
-    once = [i for i in every if len(plan.rows_per_call(found[i].step)) == 1]
+    made: dict[tuple[int, ...], Plan] = {}
 
-    def within(order: Sequence[int]) -> Plan | None:
-        taken = {index: found[index].step for index in order}
-        trial = place(replace(plan.program, steps=tuple(taken.get(s.index, s) for s in steps)))
-        held = trial is not None and trial.arena_bytes <= limit and rating.fits(trial)
-        return trial if held else None
+    def fits(indices: Sequence[int]) -> bool:
+        copies = {index: found[index].step for index in indices}
+        program = replace(plan.program, steps=tuple(copies.get(s.index, s) for s in steps))
+        trial = place(program)
+        if trial is None or trial.arena_bytes > limit or not rating.fits(trial):
+            return False
+        made[tuple(indices)] = trial
+        return True
 
-    best, count = _most(every, within)
-    if count < len(every):  # copies that stay through other steps may be what is too much
-        other, fewer = _most(once, within)
-        if other is not None and (best is None or plan_cycles(other) < plan_cycles(best)):
-            best, count = other, fewer
-    if best is None:
+    order = sorted(found, key=lambda index: -saved[index] / found[index].step.scratch_bytes)
+    taken = as_many(order, fits)
+    if not taken:
         return plan
-    gain = 1 - plan_cycles(best) / max(1.0, plan_cycles(plan))
-    return _said(best, plan, count, gain) if gain >= _least_gain(aim) else plan
+    trial = made[tuple(taken)]
+    gain = 1 - plan_cycles(trial) / max(1.0, plan_cycles(plan))
+    return _said(trial, plan, len(taken), gain) if gain >= _least_gain(aim) else plan
 
 
-def _most(
-    order: Sequence[int], within: Callable[[Sequence[int]], Plan | None]
-) -> tuple[Plan | None, int]:
-    """The plan with all of them that fit, the better half, half of that .., and how many."""
-    while order:
-        plan = within(order)
-        if plan is not None:
-            return plan, len(order)
-        order = order[(len(order) + 1) // 2 :]
-    return None, 0
+def as_many(order: Sequence[T], fits: Callable[[Sequence[T]], bool]) -> Sequence[T]:
+    """Those that fit together, the first ones first: all of a half before one is left out.
+
+    What is dear where most is held is left out alone, in as many trials as its place has bits.
+    """
+    kept: Sequence[T] = ()
+    waiting, trials = [order] if order else [], 0
+    while waiting and trials < _MOST_TRIALS:
+        part, trials = waiting.pop(), trials + 1
+        if fits([*kept, *part]):
+            kept = [*kept, *part]
+        elif len(part) > 1:
+            half = (len(part) + 1) // 2
+            waiting += [part[half:], part[:half]]
+    return kept
 
 
 def _least_gain(aim: Aim) -> float:
@@ -153,12 +158,3 @@ def _said(plan: Plan, before: Plan, count: int, gain: float) -> Plan:
     spent = RamSpent(count, plan.arena_bytes - before.arena_bytes, 100 * gain)
     trade = replace(before.selected.trade, ram=spent)
     return replace(plan, selected=replace(before.selected, trade=trade))
-
-
-def _one_by_one(found: Chosen, allowed: Callable[[Chosen], bool]) -> dict[str, Candidate]:
-    """Those that the limits allow, what saves most first."""
-    kept: dict[str, Candidate] = {}
-    for name, candidate in list(found.items())[:_MOST_TRIALS]:
-        if allowed({**kept, name: candidate}):
-            kept[name] = candidate
-    return kept
