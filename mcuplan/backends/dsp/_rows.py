@@ -125,23 +125,17 @@ def _work(sig: Signature, runs: Sequence[int]) -> Work:
     op = sig.op
     assert isinstance(op, Conv2D)
     (_, out_h, out_w, out_c), in_c, height = sig.output.shape, sig.inputs[0].channels, op.kernel[0]
-    inside, beyond = _rows_taken(sig, runs)
-    copied = inside * _pads(sig)
-    blocks, rest = divmod(_width(sig) * in_c, _BLOCK)
     line, singles = op.kernel[1] * in_c, out_h * (out_w % 2)
     alone = sum(-(-rows // 2) for rows in runs) if out_w % 2 else 0
     made = out_h * (out_w // 2)
-    tiles = (made + alone) * -(-out_c // FOUR)
+    pairs = made + alone  # each reads all weights
+    tiles = pairs * -(-out_c // FOUR)
     return {
         "call": len(runs),
         "row": out_h,
         "found": out_h * height,
-        "copied": copied,
-        "copied_block": copied * blocks,
-        "copied_word": copied * (rest // 4),
-        "copied_byte": copied * (rest % 4),
         "run": out_h * (out_w > 1),
-        "pair": made,
+        "patches": made,
         "line": made * height * (line > 1),
         "word": made * height * (line // 4),
         "round": made * height * -(-(line // 4) // _WORDS_UNROLL),
@@ -152,28 +146,34 @@ def _work(sig: Signature, runs: Sequence[int]) -> Work:
         "single_word": singles * height * (line // 4),
         "single_two": singles * height * (line % 4 > 1),
         "single_odd": singles * -(-height // 2) * (line % 2),
-        "alone": alone,
+        "pair": pairs,
         "tile": tiles,
         "step": tiles * _steps(sig),
         "turn": tiles * max(1, -(-(_steps(sig) - 1) // _UNROLL)),
-        "again": (made + alone) * (out_c % FOUR > 0),
+        "again": pairs * (out_c % FOUR > 0),
         "shifted": tiles * shifts(sig),
-        **_filled(sig, len(runs), beyond),
+        **_copied(sig, runs),
         **clamped(sig),
     }
 
 
-def _filled(sig: Signature, calls: int, beyond: int) -> Work:
-    """Padding on both sides of copied rows, once for each call, and rows of padding alone."""
+def _copied(sig: Signature, runs: Sequence[int]) -> Work:
+    """Rows and, once for each call, the padding on both sides of them; rows of padding alone."""
     op = sig.op
     assert isinstance(op, Conv2D)
-    in_c, times = sig.inputs[0].channels, calls * op.kernel[0] * _pads(sig)
-    before, row = op.pads[1] * in_c, _columns(sig) * in_c
-    end = before + _width(sig) * in_c
+    inside, beyond = _rows_taken(sig, runs)
+    in_c, copied = sig.inputs[0].channels, inside * _pads(sig)
+    before, nbytes, row = (n * in_c for n in (op.pads[1], _width(sig), _columns(sig)))
+    end, times = before + nbytes, len(runs) * op.kernel[0] * _pads(sig)
     work = Counter(block_parts("fill", times, before, aligned=True))
     work.update(block_parts("fill", times, row - end, aligned=end % 4 == 0))
     work.update(block_parts("fill", beyond, row, aligned=True))
-    return work
+    return work | {
+        "copied": copied,
+        "copied_block": copied * (nbytes // _BLOCK),
+        "copied_word": copied * (nbytes % _BLOCK // 4),
+        "copied_byte": copied * (nbytes % 4),
+    }
 
 
 ROWS = kernel(
