@@ -12,6 +12,7 @@ import numpy as np
 from mcuplan.calibrate import Calibrated, Data
 from mcuplan.calibrate.held_back import FEWEST, typical_errors
 from mcuplan.calibrate.progress import Bar, no_bar
+from mcuplan.errors import ToolFailed
 from mcuplan.facts import Bought, Way
 from mcuplan.ir.graph import Graph
 from mcuplan.ir.types import Array
@@ -205,7 +206,7 @@ EFFORTS: Mapping[str, Mapping[Way, _Step]] = MappingProxyType(
 
 
 def repair(found: Repaired, data: Data, tools: Tools, effort: str, bar: Bar = no_bar) -> Repaired:
-    """The model on grids with less error at its outputs.
+    """The model on grids with less error at its outputs; as it is where that cannot be judged.
 
     Args:
         found: the float graph after the passes, and its grids as they were observed.
@@ -218,7 +219,10 @@ def repair(found: Repaired, data: Data, tools: Tools, effort: str, bar: Bar = no
     if not steps:
         return found
     bench, recipe = _Bench(found, data, tools), _Recipe()
-    least, bought = bench.error(found), list[Bought]()
+    try:
+        least, bought = bench.error(found), list[Bought]()
+    except ToolFailed:  # of a model that no runtime runs on grids
+        return found
     if least >= _ENOUGH_DB:
         return found
     with bar("repairing", len(steps)) as tick:
