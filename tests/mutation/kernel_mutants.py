@@ -114,8 +114,15 @@ PORTABLE = (
         "mix",
         ("(size_t)count - p->first_count", "0U"),
         ("sum[i] = -elements * (int32_t)p->in_zero_point;", "sum[i] = 0;"),
-        ("span.end = mplan_clamp(end, 0, (int32_t)size);", "span.end = end;"),
         ("out[c + i] =", "out[i] ="),
+    ),
+    *several(
+        "codegen/include/mplan_averages.h",
+        "mix",
+        (
+            "span.end = mplan_clamp(end, 0, MPLAN_CAST(int32_t, size));",
+            "span.end = end;",
+        ),
     ),
     *several(
         f"{_C99}max_pool2d_s8.c",
@@ -179,7 +186,7 @@ PORTABLE = (
         f"{_C99}row_sum_s8.c",
         "rows",
         ("if (y0 == 0U) {", "if (y0 != 0U) {"),
-        ("sum -= zero;", ""),
+        ("(even >> 16) - zero", "(even >> 16)"),
         ("y < y1; y++", "y <= y1; y++"),
     ),
     *several(
@@ -227,7 +234,7 @@ FAST = (
         f"{_DSP}add_s8_dsp.c",
         "m4mix",
         ("factors.zero_point = p->out_zero_point;", "factors.zero_point = 0;"),
-        ("y < y1; y++", "y <= y1; y++"),
+        ("y < y1; y += rows", "y <= y1; y += rows"),
     ),
     *several(
         f"{_DSP}max_pool2d_s8_dsp.c",
