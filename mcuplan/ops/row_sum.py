@@ -136,14 +136,18 @@ def _mean(sig: Signature) -> tuple[Call, ...]:
 
 
 def _row_sum_work(sig: Signature, runs: Sequence[int]) -> Mapping[str, float]:
-    """Rows of the input, each of which adds its pixels to the sum of every channel."""
+    """Rows of the input, each of which adds its pixels to the sums, of four channels at a time."""
     kind = sig.inputs[0]
+    fours, rest = divmod(kind.channels, 4)
+    pixels = kind.elements // kind.channels
     return {
         "call": len(runs),
         "start": kind.channels,
         "row": kind.rows,
-        "sum": kind.rows * kind.channels,
-        "step": kind.elements,
+        "four": kind.rows * fours,
+        "four_step": pixels * fours,
+        "sum": kind.rows * rest,
+        "step": pixels * rest,
     }
 
 
