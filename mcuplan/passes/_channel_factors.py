@@ -56,8 +56,9 @@ class Link:
 class Channels:
     """A group for every channel of every activation: one factor for all that is in it."""
 
-    def __init__(self, graph: Graph) -> None:
-        self._graph = graph
+    def __init__(self, graph: Graph, *, limited: bool = False) -> None:
+        """Find them; ``limited``: also behind limits from 0 on, which stay where they are."""
+        self._graph, self._limited = graph, limited
         self._parent: list[int] = []
         self._of: dict[str, Array] = {}
         self._held: list[Array] = []
@@ -113,10 +114,10 @@ class Channels:
         for name in (*self._graph.activations(node), *node.outputs):
             self._group(name)
         if ours and takes_factors(self._graph, node):
-            if not _keeps_order(node.op.act):
+            if not _passes(node.op.act, self._limited):
                 self._hold(node.output)
             return
-        links = _links(self._graph, node) if ours and len(node.outputs) == 1 else ()
+        links = _links(self._graph, node, self._limited) if ours and len(node.outputs) == 1 else ()
         passed = {link.tensor for link in links}
         for name in self._graph.activations(node):
             if name not in passed:
@@ -147,17 +148,17 @@ def takes_factors(graph: Graph, node: Node) -> bool:
     return all(c.is_constant and c.stored is None for c in constants)
 
 
-def _links(graph: Graph, node: Node) -> tuple[Link, ...]:
+def _links(graph: Graph, node: Node, limited: bool) -> tuple[Link, ...]:
     """What of its inputs a node passes on, so that positive factors stay; none: nothing."""
     if isinstance(node.op, Reshape):
         return _links_of_view(graph, node)
-    if not _by_channel(graph, node) or not _keeps_order(node.op.act):
+    if not _by_channel(graph, node) or not _passes(node.op.act, limited):
         last = len(graph.tensor(node.output).type.shape) - 1
         joins = isinstance(node.op, Concat) and node.op.axis == last
         return _links_of_concat(graph, node) if joins else ()
     if isinstance(node.op, Mul):
         return _links_of_product(graph, node)
-    return _links_of_sum(graph, node) if _is_homogeneous(node.op) else ()
+    return _links_of_sum(graph, node) if _is_homogeneous(node.op, limited) else ()
 
 
 def _links_of_view(graph: Graph, node: Node) -> tuple[Link, ...]:
@@ -217,17 +218,17 @@ def _by_channel(graph: Graph, node: Node) -> bool:
     return bool(own) and all(len(m) == last + 1 and m[last:] == (SAME,) for m in own)
 
 
-def _keeps_order(act: tuple[float, float]) -> bool:
-    """Whether limits are the same for every positive factor."""
-    return all(end == 0.0 or math.isinf(end) for end in act)
+def _passes(act: tuple[float, float], limited: bool) -> bool:
+    """Whether limits are the same for every positive factor, or begin at 0."""
+    return all(end == 0.0 or math.isinf(end) for end in act) or (limited and act[0] == 0.0)
 
 
-def _is_homogeneous(op: Op) -> bool:
+def _is_homogeneous(op: Op, limited: bool) -> bool:
     """Whether a positive factor of all operands is one of the result."""
     if isinstance(op, Lookup):
         return all(
             fn.name in _HOMOGENEOUS
-            or (fn.name == "clip" and _keeps_order((fn.parameters[0], fn.parameters[1])))
+            or (fn.name == "clip" and _passes((fn.parameters[0], fn.parameters[1]), limited))
             for fn in op.chain
         )
     moves = op.quant_rule is QuantRule.PASS_THROUGH and not any(op.mixes)

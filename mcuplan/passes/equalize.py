@@ -37,10 +37,14 @@ class Reach:
     Attributes:
         margin: times what was seen of a channel stays in range: values to come may go beyond.
         shows: share of the noise of the widest channels that is left of others.
+        limited: multiply behind limits like those of ReLU6, too. They stay where they are: of a
+            channel multiplied by s values beyond limit / s are cut, ``margin`` times those seen
+            or more. Up to there the outputs are the model's.
     """
 
     margin: float = 2.0
     shows: float = 1.0
+    limited: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +73,7 @@ def equalize(graph: Graph, most: Mapping[str, Array], how: Reach) -> Equalized:
         most: how far from 0 each channel of a tensor went; those of others stay.
         how: far to go.
     """
-    channels = Channels(graph)
+    channels = Channels(graph, limited=how.limited)
     factors = _factors(graph, channels, most, how)
     if not (factors > 1.0).any():
         return Equalized(graph, {})

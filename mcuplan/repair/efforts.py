@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
@@ -85,6 +86,12 @@ class _Bench:
     def graph(self) -> Graph:
         """The float model."""
         return self._first.graph
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether a layer has limits that are neither 0 nor infinite."""
+        ends = (end for node in self.graph.nodes for end in (node.op.clamp or node.op.act))
+        return any(end != 0.0 and not math.isinf(end) for end in ends)
 
     def error(self, made: Repaired) -> float:
         """Signal to noise of the outputs of a typical sample held back, in dB."""
@@ -180,10 +187,12 @@ def _equalization(recipe: _Recipe, bench: _Bench) -> Iterator[_Recipe]:
 
 
 def _both(recipe: _Recipe, bench: _Bench) -> Iterator[_Recipe]:
-    """Equalization, and what of the weights shows only then."""
-    yield from _equalization(recipe, bench)
-    if not recipe.rounding:
-        yield from _equalization(replace(recipe, rounding=True), bench)
+    """Equalization, also behind ReLU6 and the like, and what of the weights shows only then."""
+    for rounding in dict.fromkeys((recipe.rounding, True)):
+        for each in _equalization(replace(recipe, rounding=rounding), bench):
+            yield each
+            if bench.is_limited and each.reach is not None:
+                yield replace(each, reach=replace(each.reach, limited=True))
 
 
 def _ranges(recipe: _Recipe, bench: _Bench) -> Iterator[_Recipe]:

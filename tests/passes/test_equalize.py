@@ -27,6 +27,7 @@ from mcuplan.passes.merge_layers import merge_layers
 
 RELU = (0.0, math.inf)
 SAMPLES = 8
+FAR = Reach(1.25, 0.25)
 
 
 class _Net:
@@ -54,10 +55,15 @@ class _Net:
     def conv(self, source: str, outputs: int, size: int, act: tuple[float, float], groups: int = 1):
         inputs = self.tensors[source].type.channels
         op = Conv2D((size, size), pads=(size // 2,) * 4, groups=groups, act=act)
-        weights = self.constant(outputs, size, size, inputs // groups)
-        data = self.tensors[weights].data
-        data *= 4.0 ** self.random.integers(-4, 5, (outputs, 1, 1, 1))  # as a BatchNormalization
-        return self.add(op, source, weights, self.constant(outputs))
+        weights, bias = self.constant(outputs, size, size, inputs // groups), self.constant(outputs)
+        factors = 4.0 ** self.random.integers(-4, 5, outputs)  # as of a BatchNormalization
+        if not math.isinf(act[1]):
+            factors = np.minimum(factors / 64.0, 0.25)
+        for name, shape in ((weights, (-1, 1, 1, 1)), (bias, (-1,))):
+            data = self.tensors[name].data
+            assert data is not None
+            data *= factors.reshape(shape)
+        return self.add(op, source, weights, bias)
 
     def dense(self, source: str, outputs: int) -> str:
         inputs = self.tensors[source].type.channels
@@ -82,12 +88,12 @@ def _values(graph: Graph, feeds: Mapping[str, Array]) -> Mapping[str, Array]:
     return evaluate(graph, feeds, [name for node in graph.nodes for name in node.outputs])
 
 
-def _equalized(net: _Net, graph: Graph) -> tuple[Equalized, float]:
+def _equalized(net: _Net, graph: Graph, how: Reach = FAR) -> tuple[Equalized, float]:
     """The equalized graph, and by what its outputs differ, relative to their size."""
     feeds = net.samples()
     before = _values(graph, feeds)
     most = {n: np.abs(v).reshape(-1, v.shape[-1]).max(axis=0) for n, v in before.items()}
-    made = equalize(graph, most, Reach(1.25, 0.25))
+    made = equalize(graph, most, how)
     made.graph.check()
     after = _values(made.graph, feeds)
     for name, value in after.items():
@@ -138,6 +144,18 @@ def test_what_limits_values_is_left() -> None:
     made, apart = _equalized(net, net.graph(net.conv(x, 2, 1, NO_CLAMP)))
     assert made.factors == {}
     assert apart == 0.0
+
+
+def test_behind_relu6_values_up_to_what_was_seen_stay() -> None:
+    """Where it is asked for: the limit stays, channels are multiplied as far as they reach it."""
+    net = _Net((1, 4, 4, 3))
+    x = net.conv("x", 6, 3, (0.0, 6.0))
+    x = net.conv(x, 6, 3, (0.0, 6.0), groups=6)
+    graph = net.graph(net.conv(x, 2, 1, NO_CLAMP))
+    made, apart = _equalized(net, graph, Reach(1.25, 0.25, limited=True))
+    assert apart < 1e-5
+    assert max(made.factors.values()) > 2
+    assert [node.op for node in made.graph.nodes] == [node.op for node in graph.nodes]
 
 
 def test_grids_and_integers_of_the_model_stay() -> None:
