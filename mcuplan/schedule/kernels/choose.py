@@ -55,14 +55,15 @@ class Placer(Generic[P]):
         place: makes a plan, or something that tells its arena.
         arena_bytes: of it; a little more than the least there is will do.
         finish: takes more time, for the last one.
-        closer: takes more time to find an arena within a limit.
+        closer: takes more time, given the arena and a limit, if an arena within may be found.
     """
 
     place: Callable[[Chosen], P]
     arena_bytes: Callable[[P], int]
     finish: Callable[[Chosen], P] | None = None
-    closer: Callable[[P, int], int] | None = None
+    closer: Callable[[P, int, int], int] | None = None
     known: dict[tuple[Kernel, ...], P] = field(default_factory=dict)
+    sizes: dict[tuple[Kernel, ...], int] = field(default_factory=dict)
 
     def __call__(self, chosen: Chosen) -> P:
         """What became of a choice."""
@@ -77,17 +78,21 @@ class Placer(Generic[P]):
             more = self.finish(chosen)
             if self.arena_bytes(more) <= self.size(chosen):
                 self.known[kernels_of(chosen)] = more
+                self.sizes.pop(kernels_of(chosen), None)
         return self(chosen)
 
     def size(self, chosen: Chosen) -> int:
         """Bytes of arena."""
-        return self.arena_bytes(self(chosen))
+        key = kernels_of(chosen)
+        if key not in self.sizes:
+            self.sizes[key] = self.arena_bytes(self(chosen))
+        return self.sizes[key]
 
     def keeps(self, chosen: Chosen, limit: int) -> bool:
         """Whether the arena stays within a limit."""
-        if self.size(chosen) <= limit:
-            return True
-        return self.closer is not None and self.closer(self(chosen), limit) <= limit
+        if self.size(chosen) > limit and self.closer is not None:
+            self.sizes[kernels_of(chosen)] = self.closer(self(chosen), self.size(chosen), limit)
+        return self.size(chosen) <= limit
 
 
 def _open(ways: Ways) -> Ways:

@@ -254,12 +254,11 @@ class _Orders:
             self._known[key] = find_row_order(rowed.graph, states=states)
         return self._known[key]
 
-    def closer_peak(self, rowed: RowProgram, limit: int) -> int:
+    def closer_peak(self, rowed: RowProgram, peak: int, limit: int) -> int:
         """The peak of a better order for kernels that make several rows, if it may keep a limit."""
-        peak = self.peak(rowed)
         if _move_counts(rowed) == self._steps or peak > _WORTH_A_LOOK * limit:
             return peak
-        return self._own(rowed).peak_bytes
+        return min(peak, self._own(rowed).peak_bytes)
 
     def best(self, rowed: RowProgram) -> RowOrder:
         """The best order for kernels that stay."""

@@ -14,7 +14,7 @@ from mcuplan.schedule.assembly.plan import assemble
 from mcuplan.schedule.assembly.row_layout import lay_out
 from mcuplan.schedule.assembly.row_local import RowProgram
 from mcuplan.schedule.assembly.row_reach import unit_for
-from mcuplan.schedule.kernels.objective import Aim, Objective
+from mcuplan.schedule.kernels.objective import Aim, Objective, plan_cycles
 from mcuplan.schedule.program import FEED, Allocation, Plan, Run, Sharing
 from mcuplan.solvers.effort import Effort
 from mcuplan.solvers.packing import MemoryPlan, Problem, pack
@@ -25,8 +25,9 @@ from mcuplan.solvers.rows.problem import RowGraph, RowOrder, RowStep
 
 __all__ = ["Packed", "best_of", "fed", "least_bytes", "plans_in_reach", "streamed_plan"]
 
-_FOR_FEWER_CALLS = 0.10  # of the arena, packed, unless all is for RAM
-_FOR_LONGER_RUNS = 0.05  # of the peak: fewer calls, and pairs of pixels across rows
+_FAR = 0.10  # of the peak: that the arena may be larger
+_FOR_LONGER_RUNS = 0.02  # of the peak: fewer calls, and pairs of pixels across rows
+_FOR_THE_LAST_BYTE = 0.05  # of the peak: an order that may lie better
 _FOR_EVEN_ROWS = 0.02  # of the peak: rows of the input that come before they are read
 
 
@@ -59,27 +60,26 @@ def _move_cycles(rowed: RowProgram, number: int) -> int:
 def best_of(rowed: RowProgram, found: RowOrder, aim: Aim, packed: Packed, limit: int) -> Plan:
     """The plan with few long runs, or that of the order as found where its arena is smaller.
 
-    Rows that are made together lie less well. Unless all is for RAM, some of it is given up;
-    for latency all that ``limit`` allows. For the last byte every order is packed: one of a
-    higher peak may lie better.
+    Rows that are made together lie less well. For latency runs are as long as ``limit`` allows;
+    for RAM they take no more than single rows, and for the last byte every order is packed: one
+    of a higher peak may lie better. Else a percent of arena is worth a percent of cycles.
     """
-    objective, ram = aim.objective, aim.objective in (Objective.RAM, Objective.RAM_STRICT)
-    loose = found.peak_bytes + int(_FOR_LONGER_RUNS * found.peak_bytes)
+    graph, peak, objective = rowed.graph, found.peak_bytes, aim.objective
     if objective is Objective.LATENCY:
-        return packed(rowed, smooth(rowed.graph, found, limit))
-    limit = found.peak_bytes if ram else loose
-    longer = packed(rowed, smooth(rowed.graph, found, limit))
-    arena = longer.arena_bytes
-    if arena <= limit + int(limit * packed.effort.slack):
-        return longer
-    given_up = 0 if ram else int(_FOR_FEWER_CALLS * arena)
-    if not ram and _least_arena(rowed, found, packed.sharing) >= arena - given_up:
-        return longer
-    plain = packed(rowed, found)
-    if objective is Objective.RAM_STRICT:
-        loosest = packed(rowed, smooth(rowed.graph, found, loose))
-        return min(longer, plain, loosest, key=lambda plan: plan.arena_bytes)
-    return plain if plain.arena_bytes < arena - given_up else longer
+        return packed(rowed, smooth(graph, found, limit))
+    longer = packed(rowed, smooth(graph, found, peak))
+    plans = [longer]
+    if objective not in (Objective.RAM, Objective.RAM_STRICT):
+        plans.append(packed(rowed, smooth(graph, found, peak + int(_FOR_LONGER_RUNS * peak))))
+    least = min(plan.arena_bytes for plan in plans)
+    if least > peak + int(peak * packed.effort.slack):
+        plans.append(packed(rowed, found))
+        if objective is Objective.RAM_STRICT:
+            loose = peak + int(_FOR_THE_LAST_BYTE * peak)
+            plans.append(packed(rowed, smooth(graph, found, loose)))
+    if objective in (Objective.RAM, Objective.RAM_STRICT):
+        return min(plans, key=lambda plan: plan.arena_bytes)
+    return min(plans, key=lambda plan: plan.arena_bytes * plan_cycles(plan))
 
 
 @dataclass(slots=True)
@@ -105,12 +105,6 @@ def plans_in_reach(
     for order in orders:
         with suppress(InputTooLarge):
             yield streamed_plan(rowed, sharing, effort, order)
-
-
-def _least_arena(rowed: RowProgram, order: RowOrder, sharing: Sharing) -> int:
-    """What no placement of an order of rows is smaller than."""
-    layouts = (lay_out(rowed, order.moves, sharing, one_scratch=one) for one in (False, True))
-    return min(lower_bound(allocation.problem).bytes for allocation, _ in layouts)
 
 
 def least_bytes(graph: RowGraph) -> int:
@@ -157,7 +151,7 @@ def _placed(
     rowed: RowProgram, order: RowOrder, sharing: Sharing, effort: Effort
 ) -> tuple[Allocation, tuple[Run, ...], MemoryPlan]:
     """Buffers and addresses; scratch in one place unless it needs less to let it move."""
-    align = unit_for(order.peak_bytes + int(_FOR_FEWER_CALLS * order.peak_bytes))
+    align = unit_for(order.peak_bytes + int(_FAR * order.peak_bytes))
     fixed, runs = lay_out(rowed, order.moves, sharing, align=align, one_scratch=True)
     if not fixed.scratch:
         return fixed, runs, _place(fixed.problem, effort)
