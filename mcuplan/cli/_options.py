@@ -214,22 +214,18 @@ keep_output = _option(
 backend = _option(
     "--backend", default="auto", show_default=True, help="One kernel set beside c99, or all."
 )
-ranging = _stack(
-    [
-        calibration,
-        window,
-        hop,
-        columns,
-        preprocess,
-        observer,
-        headroom,
-        quantize_effort,
-        input_range,
-        dim,
-        cut_output,
-        state,
-    ]
+_RANGES = (
+    calibration,
+    window,
+    hop,
+    columns,
+    preprocess,
+    observer,
+    headroom,
+    quantize_effort,
+    input_range,
 )
+ranging = _stack([*_RANGES, dim, cut_output, state])
 modelling = _stack(
     [
         target,
@@ -237,15 +233,7 @@ modelling = _stack(
         cut_output,
         state,
         layer_dtype,
-        calibration,
-        window,
-        hop,
-        columns,
-        preprocess,
-        observer,
-        headroom,
-        quantize_effort,
-        input_range,
+        *_RANGES,
         io_layout,
         keep_dead_channels,
         effort,

@@ -8,6 +8,7 @@ import inspect
 import click
 import pytest
 
+from mcuplan import repair
 from mcuplan.calibrate import Methods
 from mcuplan.cli._app import app
 from mcuplan.cli._options import FORMATS, methods_of
@@ -61,6 +62,13 @@ def test_efforts_are_those_of_planning() -> None:
     assert Effort() == EFFORTS["normal"]
 
 
+def test_efforts_of_quantization_are_those_of_repair() -> None:
+    """Every effort can be asked for, and no other."""
+    kind = _option("quantize_effort").type
+    assert isinstance(kind, click.Choice)
+    assert list(repair.EFFORTS) == list(kind.choices)
+
+
 def test_objectives_are_those_of_the_choice() -> None:
     """Every objective can be asked for, and no other; the default is that of the planner."""
     kind = _option("objective").type
@@ -72,5 +80,5 @@ def test_objectives_are_those_of_the_choice() -> None:
 def test_defaults_are_those_of_a_request() -> None:
     """A run without options is the run of a request without arguments."""
     made = inspect.signature(Request).parameters
-    names = ("headroom", "io_layout", "effort", "objective")
+    names = ("headroom", "quantize_effort", "io_layout", "effort", "objective")
     assert [made[name].default for name in names] == [_option(name).default for name in names]
