@@ -44,6 +44,7 @@ MAY_IMPORT = {  # heavy package -> where in mcuplan/
     "onnx": ("importer/", "exporter/"),
     "onnxruntime": ("calibrate/runtime.py",),
     "jinja2": ("report/_markup.py",),
+    "PIL": ("calibrate/images.py",),
     "elftools": ("prove/elf.py",),
 }
 MOVING = {"datetime", "getpass", "platform", "random", "secrets", "socket", "time", "uuid"}
