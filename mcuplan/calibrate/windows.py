@@ -29,6 +29,8 @@ CSV = (".csv", ".tsv")
 
 _LINE = 1 << 20  # characters of a row
 _DELIMITERS = "\t;,"
+_LARGEST = float(np.finfo(np.float32).max)
+_HINT = "rows of numbers, one a moment, perhaps under a line of names; UTF-8"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +69,10 @@ def read_windows(path: Path, ports: Sequence[Port], reading: Reading, bar: Bar) 
     def samples() -> Iterator[Array | McuplanError]:
         for table in tables:
             for window in _windows(table, rows, hop, reading.preprocess):
-                ready = isinstance(window, McuplanError)
-                yield window if ready else _placed(window, port, turned=turned)
+                if isinstance(window, McuplanError):
+                    yield window
+                else:
+                    yield (window.T if turned else window).reshape(sample_shape(port))
 
     array = filled(port, sample_shape(port), sum(counts), samples, path, bar)
     notes = (ClassesRead(path.name, listing.classes),) if listing.classes else ()
@@ -99,11 +103,6 @@ def _turned(port: Port, rows: int, channels: int, path: Path) -> bool:
         return True
     what = f"input {port.name!r} {list(port.shape)} has no axes of {rows} rows, {channels} columns"
     raise UsageError(what, str(path), "give windows as an .npz file")
-
-
-def _placed(window: Array | McuplanError, port: Port, *, turned: bool) -> Array:
-    assert not isinstance(window, McuplanError)
-    return (window.T if turned else window).reshape(sample_shape(port))
 
 
 def _tables(files: Sequence[Path], asked: Windows) -> list[_Table]:
@@ -145,9 +144,6 @@ def _table(path: Path, asked: Windows) -> _Table:
     if asked.columns:
         columns = tuple(_column(name, names, path) for name in asked.columns)
     return _Table(path, delimiter, header, columns, rows + (not header and bool(first)))
-
-
-_HINT = "rows of numbers, one a moment, perhaps under a line of names; UTF-8"
 
 
 def _column(name: str, names: Sequence[str], path: Path) -> int:
@@ -218,6 +214,3 @@ def _values(line: str, table: _Table) -> list[float]:
     if not all(abs(value) <= _LARGEST for value in values):
         raise ValueError("holds NaN, infinity or what float32 does not hold")
     return values
-
-
-_LARGEST = float(np.finfo(np.float32).max)
