@@ -71,7 +71,7 @@ def equalize(graph: Graph, most: Mapping[str, Array], how: Reach) -> Equalized:
     Args:
         graph: float, after the passes.
         most: how far from 0 each channel of a tensor went; those of others stay.
-        how: far to go.
+        how: far channels are multiplied.
     """
     channels = Channels(graph, limited=how.limited)
     factors = _factors(graph, channels, most, how)

@@ -27,8 +27,8 @@ class Ends:
 
     ``max_lsb`` and ``exact_share``: of a quantized model. ``scores``: the output that has one
     score for each class, of which ``decisions`` is the share that agrees, and ``changed`` are the
-    first samples that do not. ``labelled``: the
-    output that the labels are for. ``alike``: outputs whose channels are of one kind.
+    first samples that do not. ``labelled``: the output that the labels are for. ``alike``:
+    outputs whose channels are of one kind.
     """
 
     max_lsb: int | None

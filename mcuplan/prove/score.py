@@ -108,14 +108,15 @@ class Score:
                 self._totals[k] += float(np.abs(values - labels.reshape(values.shape)).sum())
             return
         rows = np.arange(len(labels))
-        found, right = (values[rows, labels] == values.max(axis=1) for values in (theirs, mine))
+        both = (values[rows, labels] == values.max(axis=1) for values in (theirs, mine))
+        their_right, right = both
         # A tie says nothing: of ours only one that the float model has, too, is right.
         single = (mine == mine.max(axis=1, keepdims=True)).sum(axis=1) == 1
         right &= single | agreeing(mine, theirs)
-        for k, each in enumerate((found, right)):
+        for k, each in enumerate((their_right, right)):
             self._totals[k] += float(each.sum())
         if self._classes is not None:
-            self._classes.update(labels, (theirs, mine), (found, right))
+            self._classes.update(labels, (theirs, mine), (their_right, right))
 
     def result(self) -> Accuracy:
         """The metric of the float model and of the integer program, and what classes show."""

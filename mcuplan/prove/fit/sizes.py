@@ -35,8 +35,9 @@ def _flags(backend: str) -> tuple[str, ...]:
 
 
 def measure_sizes(backend: str) -> Mapping[str, KernelSize]:
-    """Sizes by kernel function; the two largest frames of a source count as its stack,
-    those of functions of assembly among them.
+    """Sizes by kernel function; the two largest frames of a source count as its stack.
+
+    Those of functions of assembly are among them.
 
     Raises:
         ToolMissing, ToolFailed: the compiler is missing, or failed.
