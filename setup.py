@@ -134,7 +134,7 @@ if __name__ == "__main__":
             _core(
                 "packing",
                 "_packcore",
-                "best_fit climb fit module search setup state wheel",
+                "best_fit climb eject fit module search setup state wheel",
                 "fit packcore state",
             ),
             _core("rows", "_rowcore", "least module search store ways", "rowcore store"),

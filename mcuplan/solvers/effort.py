@@ -21,6 +21,7 @@ class Effort:
         cuts: minimum cuts to compute for the bound of a segment, times its steps.
         row_states: of rows made, that the search for an order of rows may visit.
         rounds: of placing rows by the squeaky wheel.
+        ejections: tries of placing rows by ejection, after that.
         nodes: of the search for addresses of rows, after that.
         slack: share of the live bytes by which both may miss them.
     """
@@ -29,7 +30,8 @@ class Effort:
     width: int = 24
     cuts: int = 40_000
     row_states: int = 4_000
-    rounds: int = 4_000
+    rounds: int = 2_400
+    ejections: int = 10
     nodes: int = 4_000
     slack: float = 0.02
 
@@ -42,6 +44,7 @@ EFFORTS: Mapping[str, Effort] = MappingProxyType(
             cuts=4_000,
             row_states=2_000,
             rounds=900,
+            ejections=0,
             nodes=2_000,
             slack=0.05,
         ),
@@ -51,7 +54,8 @@ EFFORTS: Mapping[str, Effort] = MappingProxyType(
             width=96,
             cuts=400_000,
             row_states=100_000,
-            rounds=12_000,
+            rounds=4_000,
+            ejections=100,
             nodes=200_000,
             slack=0.0,
         ),

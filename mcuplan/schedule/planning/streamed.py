@@ -172,4 +172,10 @@ def _place(problem: Problem, effort: Effort) -> MemoryPlan:
     """Addresses, as good as the effort asks for."""
     bound = lower_bound(problem).bytes
     enough = bound + int(bound * effort.slack)
-    return pack(problem, capacity=enough, node_limit=effort.nodes, rounds=effort.rounds)
+    return pack(
+        problem,
+        capacity=enough,
+        node_limit=effort.nodes,
+        rounds=effort.rounds,
+        ejections=effort.ejections,
+    )

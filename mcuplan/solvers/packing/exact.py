@@ -59,6 +59,11 @@ _TURNS = (
 """First order and kind of move of each turn (csrc/wheel.c); "" is as the best placement lies."""
 
 
+_EJECTION_TURNS = 16_000  # of ejection from one order, and
+_EJECTION_WORK = 40_000_000  # most turns x conflicts of a buffer
+_EJECTION_STARTS = ("area", "lifetime", "start", "sections", "size")
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """How much may be searched; ``None`` = no such limit.
@@ -68,6 +73,7 @@ class Limits:
 
     nodes: int | None
     rounds: int
+    ejections: int = 0
     seconds: float | None = None
 
 
@@ -103,6 +109,7 @@ def improve(
         slack = capacity - bound_bytes > bound_bytes // 64
         hunt.raise_bound(hunt.part(0.2, _SHORT_NODES // 20 if slack else _SHORT_NODES))
     hunt.rearrange(max(hunt.proved, capacity or 0), limits.rounds)
+    hunt.eject(max(hunt.proved, capacity or 0), limits.ejections)
     if capacity is not None and hunt.proved < capacity < hunt.best.arena_bytes:
         hunt.ask(capacity, hunt.part(0.7))
     if capacity is None or capacity < hunt.best.arena_bytes:
@@ -178,6 +185,31 @@ class _Hunt:
                 poll=self.whole.late,
             )
             self._take(outcome, "squeaky wheel")
+
+    def eject(self, goal: int, tries: int) -> None:
+        """Ask in turn for the goal and for a part of the way to it, less where it is in vain."""
+        table, part = self.table, goal
+        conflicts = len(table.edge_to) // table.count + 1
+        most = min(_EJECTION_TURNS, _EJECTION_WORK // conflicts**2)
+        for turn in range(tries):
+            best = self.best.arena_bytes
+            if best <= goal or self.whole.late():
+                break
+            target = goal if turn % 2 == 0 else (part + best) // 2
+            outcome = place(
+                "eject",
+                table,
+                self.ranks[_EJECTION_STARTS[turn % len(_EJECTION_STARTS)]],
+                goal=int((table.last_offsets(target) + table.size).max()),
+                rule=turn,
+                rounds=most,
+                poll=self.whole.late,
+            )
+            if outcome.status is Status.FOUND:
+                self._take(outcome, "ejection")
+                part = goal
+            elif turn % 2 == 1:
+                part = target if best - target > table.grain else goal
 
     def raise_bound(self, limit: _Limit) -> None:
         """Ask for what is not refuted yet until it is found or the limit is reached."""

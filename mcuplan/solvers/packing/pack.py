@@ -36,6 +36,7 @@ def pack(
     node_limit: int | None = None,
     exact: bool = True,
     rounds: int = DEFAULT_ROUNDS,
+    ejections: int = 0,
 ) -> MemoryPlan:
     """Place the buffers of one arena in as few bytes as can be found, and prove it.
 
@@ -48,6 +49,7 @@ def pack(
         node_limit: nodes for the exact search; without any limit ``DEFAULT_NODES``.
         exact: whether to search at all where no heuristic reaches the lower bound.
         rounds: of the squeaky wheel, where no heuristic reaches what is enough.
+        ejections: tries of ejection after that.
 
     Returns:
         A checked plan; ``optimal`` only where that is proved.
@@ -76,7 +78,7 @@ def pack(
     proof = Proof(packing, bound.bytes, 0)
     if packing.arena_bytes > bound.bytes and exact and not late():
         left = None if deadline is None else max(0.0, deadline - time.monotonic())
-        limits = Limits(node_limit, rounds, left)
+        limits = Limits(node_limit, rounds, ejections, left)
         proof = improve(problem, conflicts, packing, bound.bytes, limits, capacity=capacity)
     goal = max(proof.proved_bytes, capacity or 0)
     if proof.packing.arena_bytes > goal:

@@ -21,9 +21,9 @@ __all__ = ["GREATEST", "Heuristic", "Outcome", "Query", "Status", "place", "sear
 GREATEST = 1 << 56
 """The longest size, distance, alignment or offset times all buffers must stay below this."""
 
-_INTERFACE = 4
+_INTERFACE = 5
 
-Heuristic = Literal["first_fit", "best_fit", "climb", "squeaky_wheel"]
+Heuristic = Literal["first_fit", "best_fit", "climb", "squeaky_wheel", "eject"]
 
 
 class Status(IntEnum):
@@ -121,8 +121,9 @@ def place(
         heuristic: the function of the core.
         table: buffers in units, or all of a problem in bytes.
         rank: of each buffer.
-        goal: units; those that go round end when no buffer ends higher.
-        rule: kind of moves and seed of the squeaky wheel.
+        goal: units; those that go round end when no buffer ends higher. Ejection has
+            no placement at all where it finds none within.
+        rule: kind of moves and seed of the squeaky wheel; seed of ejection.
         rounds: at most.
         poll: asked now and then; true ends it with the best placement so far.
     """

@@ -171,7 +171,7 @@ def _arguments() -> list[object]:
 )
 def test_the_compiled_search_checks_its_arrays(at: int, wrong: object) -> None:
     """Arrays of a wrong length, type or range are refused before the search begins."""
-    _packcore = core("packing._packcore", 4)
+    _packcore = core("packing._packcore", 5)
     arguments = _arguments()
     assert 1 == _packcore.search(*arguments)[0]  # type: ignore[arg-type]
     arguments[at] = wrong
@@ -184,7 +184,7 @@ def test_the_compiled_search_writes_to_arrays_of_their_own() -> None:
     arguments = _arguments()
     arguments[13] = arguments[5]
     with pytest.raises((ValueError, BufferError)):
-        core("packing._packcore", 4).search(*arguments)  # type: ignore[arg-type]
+        core("packing._packcore", 5).search(*arguments)  # type: ignore[arg-type]
 
 
 @settings(max_examples=60, deadline=None)
@@ -227,6 +227,54 @@ def test_the_squeaky_wheel_can_be_stopped() -> None:
     outcome = place("squeaky_wheel", table, rank, rounds=9, poll=lambda: True)
     assert (Status.STOPPED, 1) == (outcome.status, outcome.nodes)
     assert -1 not in outcome.offset
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.one_of(problems(most=12, largest=40, aligns=(1, 2, 4)), pinned_problems(most=12)))
+def test_ejection_keeps_every_rule(problem: Problem) -> None:
+    """What it finds is valid, within its capacity and found again; else it says so."""
+    table = _table(problem)
+    if not lower_bound(problem).bytes or not table.count:
+        return
+    rank = by_lifetime(problem, table)
+    enough = place("first_fit", table, rank).over
+    for goal in (enough, enough - 1, enough // 2):
+        outcome = place("eject", table, rank, goal=goal, rule=goal, rounds=200)
+        assert outcome == place("eject", table, rank, goal=goal, rule=goal, rounds=200)
+        if outcome.status is not Status.FOUND:
+            assert outcome.status is Status.LIMIT
+            continue
+        assert goal >= outcome.over
+        assert outcome.over == max(map(sum, zip(outcome.offset, table.size, strict=True)))
+        at = dict(zip(table.indices.tolist(), outcome.offset, strict=True))
+        offsets = [
+            problem.pinned.get(i, at.get(i, 0) * table.grain) for i in range(len(problem.buffers))
+        ]
+        check_placements(problem, tuple(map(Placement, problem.buffers, offsets)))
+
+
+def test_ejection_fits_a_rectangle_that_was_cut() -> None:
+    """It finds room where none is to spare, which first fit does not."""
+    fitted = 0
+    for seed in range(6):
+        problem = cut_rectangle(seed, 30, 40, 60)
+        table = _table(problem)
+        rank, goal = by_lifetime(problem, table), 60 // table.grain
+        tries = (place("eject", table, rank, goal=goal, rule=t, rounds=4_000) for t in range(4))
+        fitted += any(outcome.status is Status.FOUND for outcome in tries)
+    assert 5 <= fitted
+
+
+def test_ejection_can_be_stopped() -> None:
+    """A poll that answers yes ends it before its turns are spent."""
+    problem = loose_table(0, 60, 30)
+    table = _table(problem)
+    rank = by_lifetime(problem, table)
+    goal = int(table.size.max())  # each fits, not all
+    outcome = place("eject", table, rank, goal=goal, rounds=10**6, poll=lambda: True)
+    assert outcome.status is Status.STOPPED
+    assert 10**6 > outcome.nodes
+    assert place("eject", table, rank, goal=goal, rounds=9).status is Status.LIMIT
 
 
 def test_numbers_that_cannot_be_added_are_refused() -> None:

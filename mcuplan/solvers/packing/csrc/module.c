@@ -253,6 +253,11 @@ static PyObject *squeaky_wheel(PyObject *Py_UNUSED(module), PyObject *arguments)
     return call(packcore_squeaky_wheel, arguments, FIT_ARRAYS);
 }
 
+static PyObject *eject(PyObject *Py_UNUSED(module), PyObject *arguments)
+{
+    return call(packcore_eject, arguments, FIT_ARRAYS);
+}
+
 #define FITS "(count, 1, capacity, rule, rounds, size, align, pinned, rank, edge_start, edge_to, " \
              "edge_above, edge_below, offset, poll) -> (status, rounds, top)"
 
@@ -265,11 +270,12 @@ static PyMethodDef methods[] = {
     {"best_fit", best_fit, METH_VARARGS, FITS},
     {"climb", climb, METH_VARARGS, FITS},
     {"squeaky_wheel", squeaky_wheel, METH_VARARGS, FITS},
+    {"eject", eject, METH_VARARGS, FITS},
     {NULL, NULL, 0, NULL},
 };
 
 /* Grows with every change of arguments or results; the Python side asks for it. */
-#define INTERFACE 4
+#define INTERFACE 5
 
 static int add_constants(PyObject *module)
 {

@@ -55,5 +55,7 @@ packcore_status packcore_first_fit(const packcore_table *table, int64_t *rounds,
 packcore_status packcore_best_fit(const packcore_table *table, int64_t *rounds, int64_t *top);
 packcore_status packcore_climb(const packcore_table *table, int64_t *rounds, int64_t *top);
 packcore_status packcore_squeaky_wheel(const packcore_table *table, int64_t *rounds, int64_t *top);
+/* A placement within the capacity; without one PACKCORE_LIMIT, offsets then mean nothing. */
+packcore_status packcore_eject(const packcore_table *table, int64_t *rounds, int64_t *top);
 
 #endif
