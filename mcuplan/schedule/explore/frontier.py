@@ -70,11 +70,11 @@ def frontier(plan: Plan, sharing: Sharing | None = None) -> tuple[FrontierPoint,
     """The least RAM for each of ``FACTORS``, never more for a larger one.
 
     Args:
-        plan: in one arena, its input resident.
+        plan: in one arena, its input held or fed.
         sharing: with what it was made.
     """
     sharing = sharing or Sharing()
-    rowed = row_program(plan.program, sharing)
+    rowed = row_program(plan.program, sharing, feed=bool(plan.fed_rows))
     own = sum(step.cost.macs for step in plan.program.steps)
     if isinstance(plan.order, RowOrder):
         moves, peak = plan.order.moves, plan.order.peak_bytes
