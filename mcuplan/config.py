@@ -121,19 +121,19 @@ def parse_layer(text: str) -> tuple[str, str]:
 
 
 def parse_observer(text: str) -> tuple[str, str]:
-    """``METHOD``, or ``NAME=METHOD`` for a tensor or layer; the empty name is that of all others.
+    """``OBSERVER``, or ``NAME=OBSERVER`` for a tensor or layer; all others have the empty name.
 
     Raises:
-        ValueError: there is no such method.
+        ValueError: there is no such observer.
     """
-    from mcuplan.quant.histogram import AUTO, observer_named
+    from mcuplan.quant.named_observers import AUTO, observer_named
 
-    name, sign, method = text.rpartition("=")
-    if (sign and not name) or (name and method == AUTO):
-        raise ValueError(f"{text[:60]!r}: write NAME=METHOD, e.g. logits=percentile")
-    if method != AUTO:
-        observer_named(method)
-    return name, method
+    name, sign, observer = text.rpartition("=")
+    if (sign and not name) or (name and observer == AUTO):
+        raise ValueError(f"{text[:60]!r}: write NAME=OBSERVER, e.g. logits=percentile")
+    if observer != AUTO:
+        observer_named(observer)
+    return name, observer
 
 
 def parse_columns(text: str) -> tuple[str, ...]:
@@ -212,7 +212,7 @@ def _layers(value: object) -> tuple[str, ...]:
 
 def _observers(value: object) -> tuple[str, ...]:
     if isinstance(value, dict):
-        value = [f"{name}={method}" for name, method in value.items()]
+        value = [f"{name}={observer}" for name, observer in value.items()]
     made = _names(value, 'observer = ["mse", "logits=percentile"]')
     for text in made:
         parse_observer(text)

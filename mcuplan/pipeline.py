@@ -19,7 +19,7 @@ from mcuplan.backends import channel_multiple
 from mcuplan.calibrate import (
     Calibrated,
     Data,
-    Methods,
+    Observers,
     calibrate,
     random_data,
     read_data,
@@ -70,20 +70,20 @@ def quantize(request: Request, graph: Graph, *, sizes_only: bool = False) -> Rep
         return Repaired(graph, None, on_grids(graph, {}))
     inside, widen = within(data, graph.app_inputs, stated), request.headroom > 1.0
 
-    def observed(model: Graph, methods: Methods) -> Calibrated:
+    def observed(model: Graph, observers: Observers) -> Calibrated:
         return calibrate(
             model,
             inside,
             needs_range(model, stated),
-            methods,
+            observers,
             lambda ranges: on_grids(model, ranges).graph,
             widen=widen and not inside.random,
             bar=request.bar,
         )
 
-    seen = observed(graph, request.methods)
+    seen = observed(graph, request.observers)
     found = Repaired(graph, seen, on_grids(graph, seen.ranges))
-    again = replace(request.methods, usual=seen.observer)
+    again = replace(request.observers, usual=seen.observer)
     tools = Tools(lambda model: observed(model, again), on_grids)
     effort = "fast" if data.random else request.quantize_effort
     return repair(found, inside, tools, effort, request.bar)

@@ -322,8 +322,8 @@ def options(planned: Planned) -> str:
     said += [] if request.effort == "normal" else [f"effort {request.effort}"]
     said += [f"streaming {request.streaming}"] if not planned.plan.is_straight else []
     if planned.calibrated or planned.random_ranges:
-        said += [f"observer {name}={how}" for name, how in request.methods.named.items()]
-        usual = planned.calibration.observer if planned.calibration else request.methods.usual
+        said += [f"observer {name}={how}" for name, how in request.observers.named.items()]
+        usual = planned.calibration.observer if planned.calibration else request.observers.usual
         effort = request.quantize_effort
         said += [] if effort == "fast" or planned.random_ranges else [f"quantize-effort {effort}"]
         said.append(f"observer {usual}, headroom {request.headroom:g}")

@@ -7,7 +7,7 @@ from mcuplan.calibrate.data import Data, random_data
 from mcuplan.calibrate.input_ranges import stated_ranges, within
 from mcuplan.calibrate.observe import observe
 from mcuplan.calibrate.progress import Bar, no_bar
-from mcuplan.calibrate.ranges import Calibrated, Methods, calibrate
+from mcuplan.calibrate.ranges import Calibrated, Observers, calibrate
 from mcuplan.calibrate.reading import Preprocess, Reading, Windows, parse_preprocess
 from mcuplan.calibrate.runtime import AnyRuntime, Runtime
 from mcuplan.calibrate.sources import read_data
@@ -18,7 +18,7 @@ __all__ = [
     "Bar",
     "Calibrated",
     "Data",
-    "Methods",
+    "Observers",
     "Preprocess",
     "Reading",
     "Runtime",

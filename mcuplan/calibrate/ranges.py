@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ranges by the methods asked for; of several, by the one that errs least on other samples."""
+"""Ranges by the observers asked for; of several, by the one that errs least on other samples."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ from mcuplan.facts import Bought
 from mcuplan.ir.graph import Graph
 from mcuplan.ir.types import Array
 from mcuplan.passes.assign_grids import one_grid
-from mcuplan.quant.histogram import AUTO, METHODS, Clipped, observer_named
+from mcuplan.quant.histogram import Clipped
+from mcuplan.quant.named_observers import AUTO, OBSERVERS, observer_named
 from mcuplan.quant.observers import Observer, Range
 
-__all__ = ["Calibrated", "Methods", "Trial", "calibrate"]
+__all__ = ["Calibrated", "Observers", "Trial", "calibrate"]
 
 _OPTION = "--observer"
 
@@ -29,8 +30,8 @@ ToGrids = Callable[[Mapping[str, Range]], Graph]
 
 
 @dataclass(frozen=True, slots=True)
-class Methods:
-    """How ranges follow from values: one way for all tensors, others for some by name."""
+class Observers:
+    """Which observers, by their names: one for all tensors, others for some by name."""
 
     usual: str = "minmax"
     named: Mapping[str, str] = field(default_factory=dict)
@@ -38,7 +39,7 @@ class Methods:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A method, and what its ranges gave on the samples that were held back.
+    """An observer, and what its ranges gave on the samples that were held back.
 
     ``sqnr_db``: squares of the float model's outputs over those of the differences, at most 200.
     """
@@ -52,7 +53,7 @@ class Calibrated:
     """Samples, the ranges that they gave, and who set them.
 
     ``held_back``: samples that ranges were not observed on. ``trials``: in the order in which
-    methods are preferred; none where none were compared.
+    observers are preferred; none where none were compared.
     """
 
     data: Data
@@ -73,7 +74,7 @@ def calibrate(
     graph: Graph,
     data: Data,
     wanted: Sequence[str],
-    methods: Methods,
+    observers: Observers,
     to_grids: ToGrids,
     *,
     widen: bool = False,
@@ -85,8 +86,8 @@ def calibrate(
         graph: float, after the passes.
         data: the samples.
         wanted: tensors to observe.
-        methods: which observers.
-        to_grids: what is compared where the method is to be found.
+        observers: which ones; ``AUTO``: the best.
+        to_grids: what is compared where the observer is to be found.
         widen: give what samples to come are expected to need.
         bar: shows how far it is.
 
@@ -95,24 +96,24 @@ def calibrate(
             to hold some back.
         ScaleError: a tensor takes a value that is not finite.
     """
-    named = _named(graph, methods.named)
-    usual = tuple(METHODS) if methods.usual == AUTO else (methods.usual,)
-    held = held_back(graph, data.samples) if methods.usual == AUTO else frozenset[int]()
+    named = _named(graph, observers.named)
+    usual = tuple(OBSERVERS) if observers.usual == AUTO else (observers.usual,)
+    held = held_back(graph, data.samples) if observers.usual == AUTO else frozenset[int]()
     fresh = {name: _Seen.fresh((named[name],) if name in named else usual) for name in wanted}
     with bar("observing ranges", data.samples - len(held)) as tick:
         seen = seen_by(graph, data, fresh, lambda index: index not in held, tick)
 
-    def ranges(method: str) -> Mapping[str, Range]:
-        found = {n: each.observers.get(method) or each.only for n, each in seen.items()}
+    def ranges(observer: str) -> Mapping[str, Range]:
+        found = {n: each.observers.get(observer) or each.only for n, each in seen.items()}
         return ranges_of(graph, found, widen=widen)
 
     trials: tuple[Trial, ...] = ()
-    if methods.usual == AUTO:
-        made = {method: to_grids(ranges(method)) for method in usual}
+    if observers.usual == AUTO:
+        made = {name: to_grids(ranges(name)) for name in usual}
         with bar("comparing observers", len(held)) as tick:
             found = output_errors(graph, made, data, held, tick)
-        trials = tuple(Trial(method, found[method]) for method in usual)
-    best = max(trials, key=lambda trial: trial.sqnr_db).observer if trials else methods.usual
+        trials = tuple(Trial(name, found[name]) for name in usual)
+    best = max(trials, key=lambda trial: trial.sqnr_db).observer if trials else observers.usual
     extremes = {name: each.extremes for name, each in seen.items()}
     return Calibrated(data, ranges(best), best, len(held), trials, MappingProxyType(extremes))
 
@@ -125,8 +126,8 @@ class _Seen:
     extremes: Extremes = field(default_factory=Extremes)
 
     @classmethod
-    def fresh(cls, methods: Iterable[str]) -> _Seen:
-        return cls(MappingProxyType({name: observer_named(name) for name in methods}))
+    def fresh(cls, names: Iterable[str]) -> _Seen:
+        return cls(MappingProxyType({name: observer_named(name) for name in names}))
 
     @property
     def only(self) -> Observer:
@@ -146,7 +147,7 @@ class _Seen:
 
 
 def _named(graph: Graph, asked: Mapping[str, str]) -> Mapping[str, str]:
-    """The method of each tensor that was asked for by its name, or by that of its layer.
+    """The observer of each tensor that was asked for by its name, or by that of its layer.
 
     Tensors that share a grid share it.
     """
@@ -160,14 +161,14 @@ def _named(graph: Graph, asked: Mapping[str, str]) -> Mapping[str, str]:
     together = one_grid(graph)
     wrong: list[McuplanError] = []
     found: dict[str, str] = {}
-    for name, method in asked.items():
+    for name, observer in asked.items():
         if name not in by_name:
             hint = did_you_mean(name, by_name)
             wrong.append(UsageError(f"no tensor or layer named {name!r}", _OPTION, hint))
             continue
         for own in by_name[name]:
-            others = {found.setdefault(each, method) for each in together.get(own, ())}
-            if others - {method}:
+            others = {found.setdefault(each, observer) for each in together.get(own, ())}
+            if others - {observer}:
                 what = f"{name!r} lies on a grid with tensors that have another observer"
                 wrong.append(UsageError(what, _OPTION, "name one of them"))
     Problems.raise_if_any(wrong)

@@ -24,15 +24,15 @@ from mcuplan.config import (
 from mcuplan.errors import UsageError
 
 if TYPE_CHECKING:
-    from mcuplan.calibrate import Methods, Preprocess
+    from mcuplan.calibrate import Observers, Preprocess
 
 __all__ = [
     "FORMATS",
     "MODEL",
     "budgets",
     "dims_of",
-    "methods_of",
     "modelling",
+    "observers_of",
     "outputs_of",
     "reporting",
 ]
@@ -87,7 +87,7 @@ RANGE = _Parsed("NAME=LOW:HIGH", parse_range, tuple)
 REPORT = _Parsed("FORMAT=PATH", _parse_report, tuple)
 STATE = _Parsed("IN=OUT", parse_state, tuple)
 LAYER = _Parsed("NAME=float32", parse_layer, tuple)
-OBSERVER = _Parsed("[NAME=]METHOD", parse_observer, tuple)
+OBSERVER = _Parsed("[NAME=]OBSERVER", parse_observer, tuple)
 COLUMNS = _Parsed("A,B,C", parse_columns, tuple)
 PREPROCESS = _Parsed("KEY=VALUE,...", _parse_preprocess, tuple)
 ROWS = click.IntRange(1, 1 << 24)
@@ -155,7 +155,7 @@ observer = _option(
     type=OBSERVER,
     multiple=True,
     help="How ranges follow from the inputs: minmax (default), moving-average, percentile or "
-    "percentile:99.9, mse, entropy; auto keeps the best on inputs held back. NAME=METHOD: of one "
+    "percentile:99.9, mse, entropy; auto keeps the best on inputs held back. NAME=OBSERVER: of one "
     "tensor or layer.",
 )
 window = _option("--window", type=ROWS, help="Rows of a table in one sample.")
@@ -327,22 +327,22 @@ def dims_of(pairs: Sequence[tuple[str, int]]) -> dict[str, int]:
     return found
 
 
-def methods_of(pairs: Sequence[tuple[str, str]]) -> Methods:
+def observers_of(pairs: Sequence[tuple[str, str]]) -> Observers:
     """How ranges follow from the inputs.
 
     Raises:
-        UsageError: one name, or all others, is given two methods.
+        UsageError: one name, or all others, is given two observers.
     """
-    from mcuplan.calibrate import Methods
+    from mcuplan.calibrate import Observers
 
     found: dict[str, str] = {}
-    for name, method in pairs:
-        if found.setdefault(name, method) != method:
+    for name, observer in pairs:
+        if found.setdefault(name, observer) != observer:
             who = f"{name!r}" if name else "all tensors"
-            what = f"two observers for {who}: {found[name]} and {method}"
-            raise UsageError(what, "--observer", "one of them; NAME=METHOD is for one tensor")
+            what = f"two observers for {who}: {found[name]} and {observer}"
+            raise UsageError(what, "--observer", "one of them; NAME=OBSERVER is for one tensor")
     usual = found.pop("", "minmax")
-    return Methods(usual, found)
+    return Observers(usual, found)
 
 
 def outputs_of(options: dict[str, Any]) -> Outputs:

@@ -74,7 +74,7 @@ def quantizing(model: Path, target: Target, options: dict[str, Any]) -> Request:
         random_calibration=data == "random",
         reading=Reading(windows, options["preprocess"] or Preprocess()),
         bar=bar(quiet=bool(options.get("quiet"))),
-        methods=_options.methods_of(options["observers"]),
+        observers=_options.observers_of(options["observers"]),
         headroom=options["headroom"],
         quantize_effort=options["quantize_effort"],
         input_ranges=_ranges(options["input_ranges"]),

@@ -4,26 +4,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
 from typing import Protocol
 
 import numpy as np
 
 from mcuplan.ir.types import Array, DType
-from mcuplan.quant.observers import MinMax, MovingAverage, Observer, Range
+from mcuplan.quant.observers import MinMax, Range
 
 __all__ = [
-    "AUTO",
-    "METHODS",
     "Clipped",
     "Entropy",
     "Histogram",
     "Mse",
     "Percentile",
     "Rule",
-    "observer_named",
 ]
 
 _BINS = 4096
@@ -237,36 +232,3 @@ def _rounding(counts: Array, centres: Array, step: Array) -> Array:
     small = np.searchsorted(size, step / np.sqrt(12.0))
     error: Array = squares[small] + (below[-1] - below[small]) * step**2 / 12.0
     return error
-
-
-AUTO = "auto"
-"""The method that tries those of ``METHODS`` and keeps the best."""
-
-METHODS: Mapping[str, Observer] = MappingProxyType(
-    {
-        "minmax": MinMax(),
-        "moving-average": MovingAverage(),
-        "percentile": Clipped(Percentile()),
-        "mse": Clipped(Mse()),
-        "entropy": Clipped(Entropy()),
-    }
-)
-"""Fresh observers by the name that users give."""
-
-
-def observer_named(name: str) -> Observer:
-    """The fresh observer of a name; ``percentile:99.9`` says how many percent lie in the range.
-
-    Raises:
-        ValueError: there is none.
-    """
-    kind, colon, percent = name.partition(":")
-    if not colon and kind in METHODS:
-        return METHODS[kind]
-    try:
-        share = float(percent)
-    except ValueError:
-        share = math.nan
-    if kind != "percentile" or not 50.0 <= share <= 100.0:
-        raise ValueError(f"{name[:40]!r}: one of {', '.join(METHODS)}, percentile:99.9")
-    return Clipped(Percentile(share))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mcuplan.calibrate import Bar, Calibrated, Methods, Reading, no_bar
+from mcuplan.calibrate import Bar, Calibrated, Observers, Reading, no_bar
 from mcuplan.facts import Note
 from mcuplan.importer import ImportedModel
 from mcuplan.ir.graph import Graph
@@ -35,7 +35,7 @@ class Request:
     random_calibration: bool = False
     reading: Reading = field(default_factory=Reading)  # how files become samples
     bar: Bar = no_bar  # shows how far reading and observing are
-    methods: Methods = field(default_factory=Methods)  # how ranges follow from the inputs
+    observers: Observers = field(default_factory=Observers)  # how ranges follow from the inputs
     headroom: float = 1.1  # factor by which observed ranges are widened, up to hard limits
     quantize_effort: str = "fast"  # a key of repair.EFFORTS
     input_ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)  # by input

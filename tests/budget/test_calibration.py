@@ -12,7 +12,7 @@ from nets import Net
 
 from mcuplan import pipeline
 from mcuplan.budget import assess
-from mcuplan.calibrate import Methods
+from mcuplan.calibrate import Observers
 from mcuplan.ir.editor import Editor
 from mcuplan.passes.full_sums import full_sums
 from mcuplan.record import Budget, Request
@@ -22,13 +22,13 @@ TARGET = load_target("cortex-m4")
 
 
 def _budget(
-    net: Net, output: str, samples: np.ndarray, folder: Path, methods: Methods | None = None
+    net: Net, output: str, samples: np.ndarray, folder: Path, observers: Observers | None = None
 ) -> Budget:
     path = folder / "net.onnx"
     path.write_bytes(net.model(output).SerializeToString())
     np.savez(folder / "data.npz", x=samples)
     request = Request(path, TARGET, calibration=folder / "data.npz")
-    return assess(pipeline.plan(replace(request, methods=methods or Methods())))
+    return assess(pipeline.plan(replace(request, observers=observers or Observers())))
 
 
 def _codes(budget: Budget) -> list[str]:
@@ -98,7 +98,7 @@ def test_the_report_has_what_was_compared(tmp_path: Path) -> None:
     net = Net((1, 3, 6, 6))
     samples = net.samples(40)
     samples[::3, 0, 0, 0] *= 30.0
-    budget = _budget(net, net.conv("x", 3, 4), samples, tmp_path, Methods("auto"))
+    budget = _budget(net, net.conv("x", 3, 4), samples, tmp_path, Observers("auto"))
     seen = budget.calibration
     assert seen is not None
     assert (32, 8, 5) == (seen.samples, seen.held_back, len(seen.trials))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Methods by tensor, and the one that errs least on samples that made no range."""
+"""Observers by tensor, and the one that errs least on samples that made no range."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 from nets import Net, imported
 
-from mcuplan.calibrate import Methods, calibrate
+from mcuplan.calibrate import Observers, calibrate
 from mcuplan.calibrate.data import Data
 from mcuplan.calibrate.held_back import held_back
 from mcuplan.errors import Problems, UsageError
 from mcuplan.ir.graph import Graph
 from mcuplan.passes import run
 from mcuplan.passes.assign_grids import assign_grids, needs_range
-from mcuplan.quant.histogram import METHODS, observer_named
+from mcuplan.quant.named_observers import OBSERVERS, observer_named
 from mcuplan.quant.observers import Range
 
 
@@ -32,33 +32,33 @@ def _to_grids(graph: Graph, ranges: Mapping[str, Range]) -> Graph:
     return assign_grids(graph, ranges).graph
 
 
-def test_a_tensor_has_the_method_asked_for_by_its_name(tmp_path: Path) -> None:
+def test_a_tensor_has_the_observer_asked_for_by_its_name(tmp_path: Path) -> None:
     """By the name of the tensor, or of the layer; all others have the usual one."""
     graph, data = _net(tmp_path)
     wanted = needs_range(graph)
     conv = next(node for node in graph.nodes if node.op.weight_inputs)
-    usual = calibrate(graph, data, wanted, Methods("minmax"), lambda r: _to_grids(graph, r))
+    usual = calibrate(graph, data, wanted, Observers("minmax"), lambda r: _to_grids(graph, r))
     for name in (graph.tensor_name(conv.output), graph.node_name(conv)):
-        methods = Methods("minmax", {name: "percentile:90"})
-        found = calibrate(graph, data, wanted, methods, lambda r: _to_grids(graph, r))
+        observers = Observers("minmax", {name: "percentile:90"})
+        found = calibrate(graph, data, wanted, observers, lambda r: _to_grids(graph, r))
         differ = {n for n in wanted if found.ranges[n] != usual.ranges[n]}
         assert {conv.output} == differ
         assert found.ranges[conv.output][1] < usual.ranges[conv.output][1]
 
 
-def test_tensors_on_one_grid_have_one_method(tmp_path: Path) -> None:
-    """What is named beside others of its grid is named for all; two methods are a mistake."""
+def test_tensors_on_one_grid_have_one_observer(tmp_path: Path) -> None:
+    """What is named beside others of its grid is named for all; two observers are a mistake."""
     net = Net((1, 3, 6, 6))
     conv = net.conv("x", 3, 4)
     pool = net.add("MaxPool", conv, kernel_shape=[2, 2])
     graph, data = run(imported(net.model(net.conv(pool, 4, 2)), tmp_path)), _net(tmp_path)[1]
     wanted = needs_range(graph)
     one, other = (next(n for n in wanted if graph.tensor_name(n) == name) for name in (conv, pool))
-    methods = Methods("minmax", {pool: "percentile:90"})
-    found = calibrate(graph, data, wanted, methods, lambda r: _to_grids(graph, r)).ranges
-    usual = calibrate(graph, data, wanted, Methods(), lambda r: _to_grids(graph, r)).ranges
+    observers = Observers("minmax", {pool: "percentile:90"})
+    found = calibrate(graph, data, wanted, observers, lambda r: _to_grids(graph, r)).ranges
+    usual = calibrate(graph, data, wanted, Observers(), lambda r: _to_grids(graph, r)).ranges
     assert {one, other} == {name for name in wanted if found[name] != usual[name]}
-    twice = Methods("minmax", {conv: "mse", pool: "entropy"})
+    twice = Observers("minmax", {conv: "mse", pool: "entropy"})
     with pytest.raises(UsageError, match="another observer"):
         calibrate(graph, data, wanted, twice, lambda r: _to_grids(graph, r))
 
@@ -66,9 +66,9 @@ def test_tensors_on_one_grid_have_one_method(tmp_path: Path) -> None:
 def test_all_names_that_no_tensor_has_are_said(tmp_path: Path) -> None:
     """Every mistake at once, as options are named."""
     graph, data = _net(tmp_path)
-    methods = Methods("mse", {"none": "mse", "nothing": "mse"})
+    observers = Observers("mse", {"none": "mse", "nothing": "mse"})
     with pytest.raises(Problems) as caught:
-        calibrate(graph, data, needs_range(graph), methods, lambda r: _to_grids(graph, r))
+        calibrate(graph, data, needs_range(graph), observers, lambda r: _to_grids(graph, r))
     assert ["--observer"] * 2 == [error.where for error in caught.value.errors]
 
 
@@ -82,8 +82,8 @@ def test_auto_keeps_what_errs_least_on_samples_held_back(tmp_path: Path) -> None
     samples[held[0]] *= 1e6  # not among those that ranges are observed on
     data = Data({"x": samples}, 40)
     wanted = needs_range(graph)
-    found = calibrate(graph, data, wanted, Methods("auto"), lambda r: _to_grids(graph, r))
-    assert (8, 32, tuple(METHODS)) == (
+    found = calibrate(graph, data, wanted, Observers("auto"), lambda r: _to_grids(graph, r))
+    assert (8, 32, tuple(OBSERVERS)) == (
         found.held_back,
         found.samples,
         tuple(trial.observer for trial in found.trials),
@@ -103,12 +103,12 @@ def test_auto_is_better_than_what_it_left(tmp_path: Path) -> None:
     samples[::4, 0, 0, 0] *= 40.0
     wanted = needs_range(graph)
     found = calibrate(
-        graph, Data({"x": samples}, 40), wanted, Methods("auto"), lambda r: _to_grids(graph, r)
+        graph, Data({"x": samples}, 40), wanted, Observers("auto"), lambda r: _to_grids(graph, r)
     )
     by_name = {trial.observer: trial.sqnr_db for trial in found.trials}
     assert by_name[found.observer] == max(by_name.values())
     again = calibrate(
-        graph, Data({"x": samples}, 40), wanted, Methods("auto"), lambda r: _to_grids(graph, r)
+        graph, Data({"x": samples}, 40), wanted, Observers("auto"), lambda r: _to_grids(graph, r)
     )
     assert (found.trials, found.ranges) == (again.trials, again.ranges)
 
@@ -117,4 +117,4 @@ def test_a_few_samples_are_not_divided(tmp_path: Path) -> None:
     """With fewer than ten there is nothing to compare on."""
     graph, data = _net(tmp_path)
     with pytest.raises(UsageError, match="too few to compare"):
-        calibrate(graph, data.first(9), needs_range(graph), Methods("auto"), lambda r: graph)
+        calibrate(graph, data.first(9), needs_range(graph), Observers("auto"), lambda r: graph)

@@ -9,12 +9,12 @@ import click
 import pytest
 
 from mcuplan import repair
-from mcuplan.calibrate import Methods
+from mcuplan.calibrate import Observers
 from mcuplan.cli._app import app
-from mcuplan.cli._options import FORMATS, methods_of
+from mcuplan.cli._options import FORMATS, observers_of
 from mcuplan.config import parse_observer
 from mcuplan.errors import UsageError
-from mcuplan.quant.histogram import AUTO, METHODS
+from mcuplan.quant.named_observers import AUTO, OBSERVERS
 from mcuplan.record import Request
 from mcuplan.report import format_names
 from mcuplan.schedule.kernels.objective import Aim, Objective
@@ -35,22 +35,22 @@ def test_observers_are_those_that_calibration_has() -> None:
     option = _option("observers")
     assert isinstance(option, click.Option)
     assert ["--observer", "--calibration-method"] == option.opts
-    assert all(method in str(option.help) for method in (*METHODS, AUTO))
-    assert Request.__dataclass_fields__["methods"].default_factory() == methods_of([])
+    assert all(name in str(option.help) for name in (*OBSERVERS, AUTO))
+    assert Request.__dataclass_fields__["observers"].default_factory() == observers_of([])
 
 
 def test_observers_are_given_for_all_tensors_and_by_name() -> None:
-    """A method for all tensors, others by name; of two for one the run is refused."""
+    """An observer for all tensors, others by name; of two for one the run is refused."""
     given = [parse_observer(text) for text in ("mse", "a=b:0=percentile:99.9", "x=entropy")]
-    assert Methods("mse", {"a=b:0": "percentile:99.9", "x": "entropy"}) == methods_of(given)
+    assert Observers("mse", {"a=b:0": "percentile:99.9", "x": "entropy"}) == observers_of(given)
     with pytest.raises(UsageError, match="two observers for 'x': entropy and mse"):
-        methods_of([("x", "entropy"), ("x", "mse")])
+        observers_of([("x", "entropy"), ("x", "mse")])
 
 
 @pytest.mark.parametrize("text", ["", "kl", "x=auto", "=mse", "x=percentile:101", "percentile:nan"])
 def test_what_is_no_observer_is_refused(text: str) -> None:
-    """A method that there is not, one of no tensor, or trials for one tensor."""
-    with pytest.raises(ValueError, match=r"one of minmax|write NAME=METHOD"):
+    """An observer that there is not, one of no tensor, or trials for one tensor."""
+    with pytest.raises(ValueError, match=r"one of minmax|write NAME=OBSERVER"):
         parse_observer(text)
 
 

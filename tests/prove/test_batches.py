@@ -26,7 +26,7 @@ from mcuplan.prove.boundary import Feeds
 from mcuplan.prove.cores import core_named
 from mcuplan.prove.evidence import against_runtime
 from mcuplan.prove.proofs import Subject, prove_on_core, prove_on_host
-from mcuplan.quant.histogram import METHODS
+from mcuplan.quant.named_observers import OBSERVERS
 from mcuplan.record import Planned, Request
 from mcuplan.schedule.planning.choice import plan_graph
 from mcuplan.targets import load_target
@@ -189,7 +189,7 @@ def test_ranges_do_not_depend_on_what_is_collected(
     data = read_data(tmp_path / "data.npz", planned.model.graph.inputs)
     names = [node.output for node in planned.floating.nodes]
     module: ModuleType = __import__("mcuplan.calibrate.observe", fromlist=["observe"])
-    for observer in METHODS.values():
+    for observer in OBSERVERS.values():
         found = []
         for limit in (1 << 22, 1000):
             monkeypatch.setattr(module, "_WAITING_ELEMENTS", limit)

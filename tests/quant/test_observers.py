@@ -13,19 +13,19 @@ from hypothesis.extra import numpy as hnp
 
 from mcuplan.errors import ScaleError
 from mcuplan.quant.histogram import (
-    METHODS,
     Clipped,
     Entropy,
     Histogram,
     Mse,
     Percentile,
-    observer_named,
 )
+from mcuplan.quant.named_observers import OBSERVERS as NAMED
+from mcuplan.quant.named_observers import observer_named
 from mcuplan.quant.observers import FEW, MinMax, MovingAverage, Observer, quant_of_range
 
 FLOATS = st.floats(-(2.0**66), 2.0**66, width=32)
 ARRAYS = hnp.arrays(np.float32, st.integers(1, 60), elements=FLOATS)
-NAMES = [*METHODS, "percentile:90"]
+NAMES = [*NAMED, "percentile:90"]
 OBSERVERS = [observer_named(name) for name in NAMES]
 
 
@@ -104,7 +104,7 @@ def test_entropy_clips_what_says_little() -> None:
 
 @pytest.mark.parametrize("name", ["percentile:", "percentile:20", "minmax:3", "kl", "percentile:x"])
 def test_a_name_of_no_observer_is_refused(name: str) -> None:
-    """What users write is a method of the list, or a percentile from 50 to 100."""
+    """What users write is a name of the list, or a percentile from 50 to 100."""
     with pytest.raises(ValueError, match="one of minmax"):
         observer_named(name)
 
