@@ -6,7 +6,6 @@ from __future__ import annotations
 from mcuplan.calibrate.data import Data, random_data
 from mcuplan.calibrate.input_ranges import stated_ranges, within
 from mcuplan.calibrate.observe import observe
-from mcuplan.calibrate.progress import Bar, no_bar
 from mcuplan.calibrate.ranges import Calibrated, Observers, calibrate
 from mcuplan.calibrate.reading import Preprocess, Reading, Windows, parse_preprocess
 from mcuplan.calibrate.runtime import AnyRuntime, Runtime
@@ -15,7 +14,6 @@ from mcuplan.calibrate.states import RuntimeStates
 
 __all__ = [
     "AnyRuntime",
-    "Bar",
     "Calibrated",
     "Data",
     "Observers",
@@ -25,7 +23,6 @@ __all__ = [
     "RuntimeStates",
     "Windows",
     "calibrate",
-    "no_bar",
     "observe",
     "parse_preprocess",
     "random_data",

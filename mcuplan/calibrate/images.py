@@ -16,12 +16,12 @@ import numpy as np
 
 from mcuplan.calibrate.data import REAL, Data, sample_shape
 from mcuplan.calibrate.listing import Listing, filled, list_folder
-from mcuplan.calibrate.progress import Bar
 from mcuplan.calibrate.reading import Preprocess
 from mcuplan.errors import BadSample, McuplanError, ToolMissing, UsageError
 from mcuplan.facts import ClassesRead
 from mcuplan.ir.graph import Port
 from mcuplan.ir.types import Array, DType
+from mcuplan.progress import Bar
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from mcuplan.calibrate.npz import MAX_BYTES, release, room
-from mcuplan.calibrate.progress import Bar
 from mcuplan.errors import DataError, McuplanError, Problems
 from mcuplan.ir.graph import Port
 from mcuplan.ir.types import Array
+from mcuplan.progress import Bar
 from mcuplan.units import format_bytes
 
 __all__ = ["Listing", "filled", "list_folder"]

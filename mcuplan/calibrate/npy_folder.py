@@ -11,10 +11,10 @@ from mcuplan.calibrate.arrays import Wanted, data_of, fits_type, kept
 from mcuplan.calibrate.data import EXTRAS, Data, sample_shape
 from mcuplan.calibrate.listing import Listing, filled, list_folder
 from mcuplan.calibrate.npz import BROKEN, Header, read_body, read_header
-from mcuplan.calibrate.progress import Bar
 from mcuplan.errors import BadSample, DataError, McuplanError, MissingInput, Problems
 from mcuplan.ir.graph import Port
 from mcuplan.ir.types import Array
+from mcuplan.progress import Bar
 from mcuplan.units import format_bytes
 
 __all__ = ["read_npy_folder"]

@@ -11,12 +11,12 @@ from mcuplan.calibrate.data import Data
 from mcuplan.calibrate.extremes import Extremes
 from mcuplan.calibrate.held_back import held_back, output_errors
 from mcuplan.calibrate.observe import ranges_of, seen_by
-from mcuplan.calibrate.progress import Bar, no_bar
 from mcuplan.errors import McuplanError, Problems, UsageError, did_you_mean
 from mcuplan.facts import Bought
 from mcuplan.ir.graph import Graph
 from mcuplan.ir.types import Array
 from mcuplan.passes.assign_grids import one_grid
+from mcuplan.progress import Bar, no_bar
 from mcuplan.quant.histogram import Clipped
 from mcuplan.quant.named_observers import AUTO, OBSERVERS, observer_named
 from mcuplan.quant.observers import Observer, Range

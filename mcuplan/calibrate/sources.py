@@ -13,12 +13,12 @@ from mcuplan.calibrate.data import Data
 from mcuplan.calibrate.images import IMAGES, read_images
 from mcuplan.calibrate.npy_folder import read_npy_folder
 from mcuplan.calibrate.npz import MAX_BYTES
-from mcuplan.calibrate.progress import Bar, no_bar
 from mcuplan.calibrate.reading import Reading
 from mcuplan.calibrate.windows import CSV, read_windows
 from mcuplan.errors import DataError, UsageError
 from mcuplan.facts import TakenAsIs
 from mcuplan.ir.graph import Port
+from mcuplan.progress import Bar, no_bar
 
 __all__ = ["read_data"]
 

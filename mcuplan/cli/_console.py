@@ -19,7 +19,7 @@ from mcuplan.errors import EXIT_FITS, EXIT_OVER, EXIT_UNDECIDED, McuplanError, P
 from mcuplan.safe_text import lines
 
 if TYPE_CHECKING:
-    from mcuplan.calibrate import Bar
+    from mcuplan.progress import Bar
     from mcuplan.record import Budget, Undecided
     from mcuplan.report import Look
 
@@ -76,7 +76,7 @@ def progress(outputs: Outputs) -> Callable[[str], None]:
 
 def bar(*, quiet: bool) -> Bar:
     """Shows on a terminal how far work is; nothing elsewhere."""
-    from mcuplan.calibrate.progress import no_bar
+    from mcuplan.progress import no_bar
 
     if quiet or not sys.stderr.isatty():
         return no_bar

@@ -7,13 +7,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mcuplan.calibrate import Bar, Calibrated, Observers, Reading, no_bar
+from mcuplan.calibrate import Calibrated, Observers, Reading
 from mcuplan.facts import Note
 from mcuplan.importer import ImportedModel
 from mcuplan.ir.graph import Graph
 from mcuplan.ir.types import DType
 from mcuplan.passes.assign_grids import Grids
 from mcuplan.passes.dead_channels import Removal
+from mcuplan.progress import Bar, no_bar
 from mcuplan.schedule.program import Plan, Sharing, Streaming
 from mcuplan.targets import Target
 

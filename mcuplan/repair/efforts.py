@@ -12,7 +12,6 @@ import numpy as np
 
 from mcuplan.calibrate import Calibrated, Data
 from mcuplan.calibrate.held_back import FEWEST, typical_errors
-from mcuplan.calibrate.progress import Bar, no_bar
 from mcuplan.errors import ToolFailed
 from mcuplan.facts import Bought, Way
 from mcuplan.ir.graph import Graph
@@ -20,6 +19,7 @@ from mcuplan.ir.types import Array
 from mcuplan.passes.assign_grids import Grids
 from mcuplan.passes.equalize import Reach, equalize
 from mcuplan.passes.merge_layers import merge_layers
+from mcuplan.progress import Bar, no_bar
 from mcuplan.quant.observers import Range
 from mcuplan.repair.farther import with_farther
 from mcuplan.repair.narrow import narrowed

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How long work says how far it is: below the terminal, to whoever shows it."""
+"""How work that takes long says how far it is, to whoever shows it."""
 
 from __future__ import annotations
 
