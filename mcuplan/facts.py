@@ -6,14 +6,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import Enum, auto
+from enum import Enum, StrEnum, auto
 
 __all__ = [
     "Aliased",
     "ArraysIgnored",
     "AsAWhole",
     "BatchOfOne",
-    "Bought",
     "ClassesRead",
     "DataNote",
     "DynamicAsReal",
@@ -34,6 +33,8 @@ __all__ = [
     "RamSpent",
     "ReadAsFloat",
     "ReadAsInt8",
+    "RepairGain",
+    "RepairKind",
     "Rewrite",
     "Rewritten",
     "RowsTooFar",
@@ -44,7 +45,6 @@ __all__ = [
     "TakenAsIs",
     "TooManyRows",
     "Trade",
-    "Way",
     "WithStates",
     "summed",
 ]
@@ -174,24 +174,24 @@ class TakenAsIs:
     file: str
 
 
-class Way(Enum):
-    """Of making up for what grids cost."""
+class RepairKind(StrEnum):
+    """A way to make up for what grids cost."""
 
-    MERGING = auto()
-    EQUALIZATION = auto()
-    RANGES = auto()
-    BIASES = auto()
-    ROUNDING = auto()
+    MERGING = "merging"
+    EQUALIZATION = "equalization"
+    RANGES = "ranges"
+    BIASES = "biases"
+    ROUNDING = "rounding"
 
 
 @dataclass(frozen=True, slots=True)
-class Bought:
-    """What a way of repair was worth: signal to noise of the outputs in dB, on other samples.
+class RepairGain:
+    """What a kind of repair was worth: signal to noise of the outputs in dB, on other samples.
 
     ``samples``: how many were held back. ``kept``: whether the model has it.
     """
 
-    way: Way
+    kind: RepairKind
     before_db: float
     after_db: float
     samples: int

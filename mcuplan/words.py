@@ -9,7 +9,6 @@ from mcuplan.facts import (
     Aliased,
     ArraysIgnored,
     BatchOfOne,
-    Bought,
     ClassesRead,
     DataNote,
     DynamicAsReal,
@@ -27,6 +26,8 @@ from mcuplan.facts import (
     Overlapped,
     ReadAsFloat,
     ReadAsInt8,
+    RepairGain,
+    RepairKind,
     Rewrite,
     Rewritten,
     RowsTooFar,
@@ -36,7 +37,6 @@ from mcuplan.facts import (
     StatesFound,
     TakenAsIs,
     TooManyRows,
-    Way,
     WithStates,
 )
 from mcuplan.record.planned import Planned
@@ -283,24 +283,19 @@ def reason(why: Reason) -> str:
             return f"{' + '.join(sizes)}; {regions(spread)}"
 
 
-_WAYS = {
-    Way.MERGING: "merged layers",
-    Way.EQUALIZATION: "equalized channels",
-    Way.RANGES: "fitted ranges",
-    Way.BIASES: "corrected biases",
-    Way.ROUNDING: "fitted weights and biases",
+_REPAIRS = {
+    RepairKind.MERGING: "merged layers",
+    RepairKind.EQUALIZATION: "equalized channels",
+    RepairKind.RANGES: "fitted ranges",
+    RepairKind.BIASES: "corrected biases",
+    RepairKind.ROUNDING: "fitted weights and biases",
 }
 
 
-def bought(each: Bought) -> str:
-    """What a way of repair was worth."""
-    change = each.after_db - each.before_db
-    return f"{way(each.way)} {change:+.1f} dB{'' if each.kept else ', left out'}"
-
-
-def way(which: Way) -> str:
-    """A way of repair by what it leaves."""
-    return _WAYS[which]
+def repair(gain: RepairGain) -> str:
+    """What a kind of repair left, and what that was worth."""
+    change = gain.after_db - gain.before_db
+    return f"{_REPAIRS[gain.kind]} {change:+.1f} dB{'' if gain.kept else ', left out'}"
 
 
 def options(planned: Planned) -> str:

@@ -28,13 +28,13 @@ def calibration_of(seen: Calibrated | None) -> Calibration | None:
     gain = round(by_name[seen.observer] - by_name["minmax"], 2) if trials else None
     repairs = tuple(
         RepairTrial(
-            words.way(each.way),
+            each.kind,
             round(each.before_db, 2),
             round(each.after_db, 2),
             each.samples,
             each.kept,
         )
-        for each in seen.bought
+        for each in seen.repairs
     )
     return Calibration(seen.samples, seen.held_back, seen.observer, gain, trials, repairs)
 
@@ -104,14 +104,14 @@ def _observers(seen: Calibrated) -> Iterator[Finding]:
 
 def _repairs(seen: Calibrated) -> Iterator[Finding]:
     """What was tried about the error of the grids, and what it was worth."""
-    if not seen.bought:
+    if not seen.repairs:
         return
-    first, kept = seen.bought[0], [each.after_db for each in seen.bought if each.kept]
+    first, kept = seen.repairs[0], [each.after_db for each in seen.repairs if each.kept]
     yield Finding(
         "quant/repaired",
         Severity.NOTE,
         f"outputs of a typical sample from {first.before_db:.1f} to "
         f"{kept[-1] if kept else first.before_db:.1f} dB on {first.samples:,} held back: "
-        f"{'; '.join(map(words.bought, seen.bought))}",
+        f"{'; '.join(map(words.repair, seen.repairs))}",
         hint="mcuplan verify shows it on samples of your own",
     )

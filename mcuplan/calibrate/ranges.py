@@ -12,7 +12,7 @@ from mcuplan.calibrate.extremes import Extremes
 from mcuplan.calibrate.held_back import held_back, output_errors
 from mcuplan.calibrate.observe import ranges_of, seen_by
 from mcuplan.errors import McuplanError, Problems, UsageError, did_you_mean
-from mcuplan.facts import Bought
+from mcuplan.facts import RepairGain
 from mcuplan.ir.graph import Graph
 from mcuplan.ir.types import Array
 from mcuplan.passes.assign_grids import one_grid
@@ -62,7 +62,7 @@ class Calibrated:
     held_back: int = 0
     trials: tuple[Trial, ...] = ()
     extremes: Mapping[str, Extremes] = field(default_factory=dict)
-    bought: tuple[Bought, ...] = ()  # by repair, in order
+    repairs: tuple[RepairGain, ...] = ()  # that were tried, in order
 
     @property
     def samples(self) -> int:

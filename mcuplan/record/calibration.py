@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
+from mcuplan.facts import RepairKind
 from mcuplan.record.limits import LEFT_OUT, Magnitude
 
 __all__ = ["Calibration", "ObserverTrial", "RepairTrial"]
@@ -26,7 +27,7 @@ class ObserverTrial:
 
 @dataclass(frozen=True, slots=True)
 class RepairTrial:
-    """One way of repair on samples that nothing was fitted to.
+    """One kind of repair on samples that nothing was fitted to.
 
     Attributes:
         before_db: signal to noise of the outputs of a typical sample without it.
@@ -35,7 +36,7 @@ class RepairTrial:
         kept: whether the model has it.
     """
 
-    way: str
+    kind: RepairKind
     before_db: float
     after_db: float
     samples: int

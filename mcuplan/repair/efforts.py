@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ways of repair one after the other; each is kept where outputs of other samples gain by it."""
+"""Kinds of repair one after the other; each is kept where outputs of other samples gain by it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 from mcuplan.calibrate import Calibrated, Data
 from mcuplan.calibrate.held_back import FEWEST, typical_errors
 from mcuplan.errors import ToolFailed
-from mcuplan.facts import Bought, Way
+from mcuplan.facts import RepairGain, RepairKind
 from mcuplan.ir.graph import Graph
 from mcuplan.ir.types import Array
 from mcuplan.passes.assign_grids import Grids
@@ -199,19 +199,23 @@ def _ranges(recipe: _Recipe, bench: _Bench) -> Iterator[_Recipe]:
     yield replace(recipe, ranges=bench.narrowed(recipe))
 
 
-EFFORTS: Mapping[str, Mapping[Way, _Step]] = MappingProxyType(
+EFFORTS: Mapping[str, Mapping[RepairKind, _Step]] = MappingProxyType(
     {
         "fast": {},
-        "normal": {Way.MERGING: _merging, Way.BIASES: _biases, Way.EQUALIZATION: _equalization},
+        "normal": {
+            RepairKind.MERGING: _merging,
+            RepairKind.BIASES: _biases,
+            RepairKind.EQUALIZATION: _equalization,
+        },
         "best": {
-            Way.MERGING: _merging,
-            Way.ROUNDING: _rounding,
-            Way.EQUALIZATION: _both,
-            Way.RANGES: _ranges,
+            RepairKind.MERGING: _merging,
+            RepairKind.ROUNDING: _rounding,
+            RepairKind.EQUALIZATION: _both,
+            RepairKind.RANGES: _ranges,
         },
     }
 )
-"""Ways of repair in order, by the name that users give."""
+"""Kinds of repair in order, by the name that users give."""
 
 
 def repair(found: Repaired, data: Data, tools: Tools, effort: str, bar: Bar = no_bar) -> Repaired:
@@ -229,22 +233,22 @@ def repair(found: Repaired, data: Data, tools: Tools, effort: str, bar: Bar = no
         return found
     bench, recipe = _Bench(found, data, tools), _Recipe()
     try:
-        least, bought = bench.error(found), list[Bought]()
+        least, gains = bench.error(found), list[RepairGain]()
     except ToolFailed:  # of a model that no runtime runs on grids
         return found
     if least >= _ENOUGH_DB:
         return found
     with bar("repairing", len(steps)) as tick:
-        for way, step in steps.items():
+        for kind, step in steps.items():
             tried = [(bench.error(bench.make(each)), each) for each in step(recipe, bench)]
+            tick(1)
             if not tried:
                 continue
             best, change = max(tried, key=lambda pair: pair[0])
-            wanted = _LEAST_OF_RANGES_DB if way is Way.RANGES else _LEAST_GAIN_DB
+            wanted = _LEAST_OF_RANGES_DB if kind is RepairKind.RANGES else _LEAST_GAIN_DB
             kept = best >= least + wanted
-            bought.append(Bought(way, least, best, len(bench.held), kept))
+            gains.append(RepairGain(kind, least, best, len(bench.held), kept))
             least, recipe = (best, change) if kept else (least, recipe)
-            tick(1)
     made = bench.make(recipe, all_samples=True)
     assert made.calibrated is not None
-    return replace(made, calibrated=replace(made.calibrated, bought=tuple(bought)))
+    return replace(made, calibrated=replace(made.calibrated, repairs=tuple(gains)))

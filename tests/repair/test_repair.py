@@ -80,12 +80,12 @@ def test_weights_of_few_bits_are_rounded_to_what_the_layer_computes() -> None:
 
 
 def test_fast_is_what_it_was() -> None:
-    """No repair: the ranges as they were observed, and nothing bought."""
+    """No repair: the ranges as they were observed, and nothing tried."""
     _, graph = pipeline.simplify(_asked())
     found = pipeline.quantize(_asked(), graph)
     assert found.calibrated is not None
     assert found.graph is graph
-    assert found.calibrated.bought == ()
+    assert found.calibrated.repairs == ()
 
 
 @pytest.mark.parametrize("name", ["prelu", "difference"])

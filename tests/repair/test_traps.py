@@ -63,5 +63,5 @@ def test_best_keeps_what_plain_grids_lose(name: str, tmp_path: Path) -> None:
     best = pipeline.quantize(Request(**asked, quantize_effort="best"), graph)
     assert _right(_integer(best.grids.graph, inputs), labels) >= real - 1
     assert best.calibrated is not None
-    gains = [each.after_db - each.before_db for each in best.calibrated.bought if each.kept]
+    gains = [each.after_db - each.before_db for each in best.calibrated.repairs if each.kept]
     assert max(gains) > 3
