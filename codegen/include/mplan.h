@@ -100,17 +100,26 @@ typedef enum {
 
 /**
  * Before a function of assembly alone, into which no flag may put a word: -fstack-protector-all
- * would write to its caller's frame, -finstrument-functions take registers. Compilers before GCC 11
- * cannot leave the former out: with it such kernels do not compile.
+ * would write to its caller's frame, -finstrument-functions and --coverage take registers.
+ * Compilers before GCC 11 cannot leave the first out: with it such kernels do not compile.
  */
+#if defined(__has_attribute)
+#if __has_attribute(no_profile_instrument_function)
+#define MPLAN_UNCOUNTED __attribute__((no_profile_instrument_function))
+#endif
+#endif
+#if !defined(MPLAN_UNCOUNTED)
+#define MPLAN_UNCOUNTED
+#endif
 #if defined(__has_attribute)
 #if __has_attribute(no_stack_protector)
 #define MPLAN_NAKED \
-    __attribute__((naked, noinline, used, no_instrument_function, no_stack_protector))
+    __attribute__((naked, noinline, used, no_instrument_function, no_stack_protector)) \
+    MPLAN_UNCOUNTED
 #endif
 #endif
 #if !defined(MPLAN_NAKED) && !defined(__SSP_ALL__)
-#define MPLAN_NAKED __attribute__((naked, noinline, used))
+#define MPLAN_NAKED __attribute__((naked, noinline, used)) MPLAN_UNCOUNTED
 #endif
 
 /** In assembly that is entered at an address, without a landing pad there: BTI makes it a fault. */

@@ -165,7 +165,9 @@ def test_a_flag_that_breaks_a_kernel_stops_the_build(
     assert cause in said
 
 
-@pytest.mark.parametrize("flag", ["-fstack-protector-all", "-finstrument-functions"])
+@pytest.mark.parametrize(
+    "flag", ["-fstack-protector-all", "-finstrument-functions", "--coverage", "-fprofile-generate"]
+)
 def test_flags_put_nothing_into_functions_of_assembly(
     flag: str, arm_gcc: str, tmp_path: Path
 ) -> None:
