@@ -184,6 +184,42 @@ def test_flags_put_nothing_into_functions_of_assembly(
     assert texts[0] == texts[1]
 
 
+_STRING_H = """
+#include <stddef.h>
+void *memcpy(void *to, const void *from, size_t count);
+void *memmove(void *to, const void *from, size_t count);
+void *memset(void *to, int value, size_t count);
+"""
+
+
+@pytest.mark.parametrize(
+    ("backend", "core"),
+    [
+        ("dsp", "cortex-m4"),
+        ("dsp", "cortex-m33"),
+        ("fpu", "cortex-m4"),
+        ("mve", "cortex-m55"),
+        ("scalar", "cortex-m0"),
+        ("scalar", "cortex-m3"),
+    ],
+)
+def test_clang_assembles_every_fast_kernel(backend: str, core: str, tmp_path: Path) -> None:
+    """Its assembler takes fewer spellings of an instruction than that of GNU."""
+    clang = shutil.which("clang")
+    if clang is None:
+        pytest.skip("clang is not installed")
+    (tmp_path / "string.h").write_text(_STRING_H)
+    flags = [flag for flag in core_named(core).flags if flag != "-mfpu=auto"]
+    command = [clang, "--target=arm-none-eabi", *flags, "-ffreestanding", "-O2"]
+    command += ["-I.", f"-I{codegen_dir() / 'include'}", "-c", "-o", "x.o"]
+    if core not in {"cortex-m0", "cortex-m3"}:
+        command.append("-munaligned-access")
+    kernels = sorted((codegen_dir() / "kernels" / backend).glob("*.c"))
+    assert kernels
+    said = {kernel.name: _run([*command, str(kernel)], tmp_path) for kernel in kernels}
+    assert {} == {name: text for name, text in said.items() if text}
+
+
 @pytest.mark.parametrize("kernel", ["mplan_conv2d_s8_dsp.c", "mplan_planes_s8_dsp.c"])
 def test_loops_entered_at_an_address_stop_the_build_with_bti(
     kernel: str, arm_gcc: str, tmp_path: Path

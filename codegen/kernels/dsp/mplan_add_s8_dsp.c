@@ -15,10 +15,10 @@ typedef struct {
 
 /* Two elements in 15 cycles; all of both are read before one is written. */
 #define TWO                                                                                        \
-    "ldrsb.w r10, [r0], #1; ldrsb.w r11, [r0], #1; ldrsb.w r12, [r1], #1; ldrsb.w lr, [r1], #1\n"  \
+    "ldrsb r10, [r0], #1; ldrsb r11, [r0], #1; ldrsb r12, [r1], #1; ldrsb lr, [r1], #1\n"          \
     "mla r10, r10, r4, r6; mla r11, r11, r4, r6; mla r10, r12, r5, r10; mla r11, lr, r5, r11\n"    \
     "smmla r10, r10, r8, r7; smmla r11, r11, r8, r7; ssat r10, #8, r10; ssat r11, #8, r11\n"       \
-    "strb.w r10, [r2], #1; strb.w r11, [r2], #1\n"
+    "strb r10, [r2], #1; strb r11, [r2], #1\n"
 
 static MPLAN_NAKED void sum_fours(
     __attribute__((unused)) const int8_t *in, __attribute__((unused)) const int8_t *in2,

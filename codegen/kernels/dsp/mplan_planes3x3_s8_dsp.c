@@ -29,8 +29,8 @@
 
 /* Stride 1, four columns of two planes (r2, r3): 36 multiply-accumulates are 24 instructions. */
 #define BLOCK                                                                                      \
-    "ldr.w lr, [sp, #4]; ldr.w r2, [r0], #224; ldr.w r3, [r0, #-208]\n" BEGIN("r10", "r12")        \
-    "ldr.w r2, [r0, #-112]; ldr.w r3, [r0, #-96]\n" GO_ON("r10", "r12", "r6", "r7")                \
+    "ldr.w lr, [sp, #4]; ldr.w r2, [r0], #224; ldr r3, [r0, #-208]\n" BEGIN("r10", "r12")          \
+    "ldr r2, [r0, #-112]; ldr r3, [r0, #-96]\n" GO_ON("r10", "r12", "r6", "r7")                    \
     BEGIN("r11", "lr")                                                                             \
     "ldr r2, [r0]; ldr r3, [r0, #16]\n" GO_ON("r10", "r12", "r8", "r9")                            \
     GO_ON("r11", "lr", "r6", "r7")                                                                 \
@@ -76,15 +76,15 @@ static MPLAN_NAKED void make_strip(__attribute__((unused)) const mplan_strip_t *
         ".balign 4\n52:\n"
         "ldr r2, [sp, #48]; bfi r8, r2, #16, #16\n"
         ".balign 4\n53:\n"
-        "ldr.w lr, [sp, #4]; ldr.w r2, [r0], #224; ldr.w r3, [r0, #-208]; ldr.w r9, [r0, #-192]\n"
-        "ldr.w r11, [r0, #-112]\n" BEGIN2("r10", "r12")
-        "smlad r10, r11, r5, r10; ldr.w r3, [r0, #-96]; ldr.w r9, [r0, #-80]\n"
+        "ldr.w lr, [sp, #4]; ldr.w r2, [r0], #224; ldr r3, [r0, #-208]; ldr r9, [r0, #-192]\n"
+        "ldr r11, [r0, #-112]\n" BEGIN2("r10", "r12")
+        "smlad r10, r11, r5, r10; ldr r3, [r0, #-96]; ldr r9, [r0, #-80]\n"
         "ldr.w r2, [r0], #224; smlad r12, r3, r5, r12\n" MIDDLE("r10", "r3") MIDDLE("r12", "r9")
         "smlad r10, r2, r6, r10; smlad r11, r2, r4, lr\n"
-        "ldr.w r3, [r0, #-208]; ldr.w r9, [r0, #-192]; ldr.w r2, [r0, #-112]\n"
+        "ldr r3, [r0, #-208]; ldr r9, [r0, #-192]; ldr r2, [r0, #-112]\n"
         "smlad r12, r3, r6, r12; smlad lr, r3, r4, lr\n" RIGHT("r10", "r3") RIGHT("r12", "r9")
         LEFT("r11", "r3") LEFT("lr", "r9")
-        "smlad r11, r2, r5, r11; ldr.w r3, [r0, #-96]; ldr.w r9, [r0, #-80]; ldr r2, [r0]\n"
+        "smlad r11, r2, r5, r11; ldr r3, [r0, #-96]; ldr r9, [r0, #-80]; ldr r2, [r0]\n"
         "smlad lr, r3, r5, lr\n" MIDDLE("r11", "r3") MIDDLE("lr", "r9")
         "smlad r11, r2, r6, r11; ldr r3, [r0, #16]; ldr.w r9, [r0, #32]; smlad lr, r3, r6, lr\n"
         RIGHT("r11", "r3") RIGHT("lr", "r9") WRITE
