@@ -20,7 +20,7 @@ from mcuplan.schedule.kernels.select import Candidate, Chosen, Ways
 from mcuplan.schedule.overlap import shared_bytes
 from mcuplan.schedule.program import Step
 
-__all__ = ["Choice", "Placer", "choose", "faster_within", "kernels_of"]
+__all__ = ["Choice", "Placer", "choose", "faster_within", "kernels_of", "slower"]
 
 P = TypeVar("P")
 
@@ -130,7 +130,7 @@ def choose(ways: Ways, aim: Aim, placer: Placer[P], room: int | None = None) -> 
     if aim.objective is Objective.FLASH:
         smallest = _smallest(ways)
         saved = _flash(fastest) - _flash(smallest)
-        trade = replace(_slower(fastest, smallest), saved_bytes=saved, of_flash=True)
+        trade = replace(slower(fastest, smallest), saved_bytes=saved, of_flash=True)
         return Choice(smallest, placer.best(smallest), trade)
     if aim.objective is Objective.LATENCY and (room is None or placer.keeps(fastest, room)):
         return Choice(fastest, placer.best(fastest), Trade(len(fastest)))
@@ -140,7 +140,7 @@ def choose(ways: Ways, aim: Aim, placer: Placer[P], room: int | None = None) -> 
     if aim.objective is Objective.LATENCY:
         assert room is not None, "that the fastest kernels do not keep"
         chosen = search.within(room)
-        return Choice(chosen, placer.best(chosen), _slower(fastest, chosen))
+        return Choice(chosen, placer.best(chosen), slower(fastest, chosen))
     wanted, other = leanest, fastest  # the first one placed is the one with the best order
     if aim.objective is Objective.BALANCED:
         wanted, other = other, wanted
@@ -153,7 +153,7 @@ def choose(ways: Ways, aim: Aim, placer: Placer[P], room: int | None = None) -> 
         chosen = _balanced(search, fastest, least)
     placed = placer.best(chosen)
     trade = replace(
-        _slower(fastest, chosen),
+        slower(fastest, chosen),
         saved_bytes=placer.size(fastest) - placer.size(chosen),
         least_arena=least,
         above_least=100 * (placer.size(chosen) / max(1, least) - 1),
@@ -171,7 +171,7 @@ def faster_within(chosen: Chosen, ways: Ways, placer: Placer[P], limit: int) -> 
     return _Search(_open(ways), fastest, chosen, placer).within(limit)
 
 
-def _slower(fastest: Chosen, chosen: Chosen) -> Trade:
+def slower(fastest: Chosen, chosen: Chosen) -> Trade:
     """How many steps do not run their fastest kernel, and what that costs."""
     changed = sum(chosen[name] is not candidate for name, candidate in fastest.items())
     more = 100 * (_cycles(chosen) / max(1.0, _cycles(fastest)) - 1) if changed else 0.0

@@ -17,7 +17,7 @@ from mcuplan.schedule.assembly.row_local import (
     has_too_many_rows,
     row_program,
 )
-from mcuplan.schedule.kernels.choose import Placer, choose, faster_within
+from mcuplan.schedule.kernels.choose import Placer, choose, faster_within, slower
 from mcuplan.schedule.kernels.objective import Aim, Objective, plan_cycles
 from mcuplan.schedule.kernels.select import (
     Candidate,
@@ -45,6 +45,7 @@ _PACKED = (1.0, 0.97, 0.93, 0.85)  # of the arena, that the peak may be: placing
 _ROWS = (2, 1)  # that calls make, about
 _AS_PRICED = 1.04  # times the cycles that kernels are priced at, that a plan takes with its calls
 _MOST_SIZES = 8
+_LITTLE = 64  # bytes of scratch
 _WORTH_A_LOOK = 1.3  # times the limit, that a plain order may take at most
 
 
@@ -110,8 +111,9 @@ class LoweredRows:
         asked = aim.objective
         if asked is Objective.LATENCY:
             return self._fastest(aim, rating)
-        both = (asked, Objective.RAM) if asked is Objective.RAM_STRICT else (asked,)
-        plans = [self._planned(replace(aim, objective=objective)) for objective in both]
+        plans = [self._planned(aim)]
+        if asked is Objective.RAM_STRICT:
+            plans += [self._planned(replace(aim, objective=Objective.RAM)), self._little(aim)]
         # Kernels go by the peak; packed, more of them may need no more, and then be faster.
         plan = min(plans, key=lambda plan: (plan.arena_bytes, rating.cycles(plan)))
         return replace(plan, selected=plan.selected and replace(plan.selected, objective=asked))
@@ -148,6 +150,21 @@ class LoweredRows:
             chosen = self._faster(chosen, aim, limit)
         plan = self._made(chosen, aim, limit)
         trade = replace(choice.trade, flash=self._flash(chosen))
+        return replace(plan, selected=Selected(aim.objective.value, trade))
+
+    def _little(self, aim: Aim) -> Plan:
+        """With little scratch wherever there is a kernel like that: rows lie closer then."""
+        ways = {
+            name: tuple(c for c in found if _scratch(c)[0] <= _LITTLE)
+            or (min(found, key=_scratch),)
+            for name, found in self._single.items()
+        }
+        choice = choose(ways, aim, self._placer)
+        plan = self._made(choice.chosen, aim, self._placer.size(choice.chosen))
+        fastest = {name: found[0] for name, found in self._single.items()}
+        saved = self._placer.size(fastest) - self._placer.size(choice.chosen)
+        lost = slower(fastest, choice.chosen)
+        trade = replace(lost, saved_bytes=saved, least_arena=choice.trade.least_arena)
         return replace(plan, selected=Selected(aim.objective.value, trade))
 
     def _fastest(self, aim: Aim, rating: Rating) -> Plan:
