@@ -12,10 +12,11 @@ from mcuplan.budget.footprint import ram_bill
 from mcuplan.ir.graph import Graph
 from mcuplan.prove.fit.wiring import Wiring
 from mcuplan.record import Limits
+from mcuplan.schedule.kernels.as_many import as_many
 from mcuplan.schedule.kernels.objective import Aim, Objective, plan_cycles
 from mcuplan.schedule.planning.choice import plan_graph
 from mcuplan.schedule.planning.rating import Rating
-from mcuplan.schedule.planning.spare_ram import as_many, with_copies
+from mcuplan.schedule.planning.spare_ram import with_copies
 from mcuplan.schedule.program import Plan, Program, Streaming
 from mcuplan.targets import Target, load_target
 

@@ -17,6 +17,7 @@ from mcuplan.schedule.assembly.row_local import (
     has_too_many_rows,
     row_program,
 )
+from mcuplan.schedule.kernels.as_many import as_many
 from mcuplan.schedule.kernels.choose import Placer, choose, faster_within, slower
 from mcuplan.schedule.kernels.objective import Aim, Objective, plan_cycles
 from mcuplan.schedule.kernels.select import (
@@ -46,6 +47,7 @@ _ROWS = (2, 1)  # that calls make, about
 _AS_PRICED = 1.04  # times the cycles that kernels are priced at, that a plan takes with its calls
 _MOST_SIZES = 8
 _LITTLE = 64  # bytes of scratch
+_FASTER_TRIALS = 6  # of the packer, for kernels that are faster in the same bytes
 _WORTH_A_LOOK = 1.3  # times the limit, that a plain order may take at most
 
 
@@ -153,19 +155,37 @@ class LoweredRows:
         return replace(plan, selected=Selected(aim.objective.value, trade))
 
     def _little(self, aim: Aim) -> Plan:
-        """With little scratch wherever there is a kernel like that: rows lie closer then."""
+        """With little scratch wherever there is a kernel like that: rows lie closer then.
+
+        Faster ones follow where the arena stays as it is.
+        """
         ways = {
             name: tuple(c for c in found if _scratch(c)[0] <= _LITTLE)
             or (min(found, key=_scratch),)
             for name, found in self._single.items()
         }
         choice = choose(ways, aim, self._placer)
-        plan = self._made(choice.chosen, aim, self._placer.size(choice.chosen))
+        lean, limit = choice.chosen, self._placer.size(choice.chosen)
+        plans = [self._made(lean, aim, limit)]
+        fast = self._faster(lean, aim, limit)
+
+        def fits(names: Sequence[str]) -> bool:
+            trial = self._made({**lean, **{name: fast[name] for name in names}}, aim, limit)
+            plans.extend([trial] if trial.arena_bytes <= plans[0].arena_bytes else [])
+            return plans[-1] is trial
+
+        other = [name for name, candidate in lean.items() if fast[name] is not candidate]
+        other.sort(key=lambda name: fast[name].cycles - lean[name].cycles)
+        chosen = {**lean, **{name: fast[name] for name in as_many(other, fits, _FASTER_TRIALS)}}
         fastest = {name: found[0] for name, found in self._single.items()}
-        saved = self._placer.size(fastest) - self._placer.size(choice.chosen)
-        lost = slower(fastest, choice.chosen)
-        trade = replace(lost, saved_bytes=saved, least_arena=choice.trade.least_arena)
-        return replace(plan, selected=Selected(aim.objective.value, trade))
+        saved = self._placer.size(fastest) - self._placer.size(chosen)
+        trade = replace(
+            slower(fastest, chosen),
+            saved_bytes=saved,
+            least_arena=choice.trade.least_arena,
+            flash=self._flash(chosen),
+        )
+        return replace(plans[-1], selected=Selected(aim.objective.value, trade))
 
     def _fastest(self, aim: Aim, rating: Rating) -> Plan:
         """The fastest kernels that the RAM has room for; runs as long as there is room, too."""

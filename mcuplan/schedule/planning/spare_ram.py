@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import TypeVar
 
 from mcuplan.facts import RamSpent
 from mcuplan.ir.staging import staged, staged_bytes
+from mcuplan.schedule.kernels.as_many import as_many
 from mcuplan.schedule.kernels.choose import Choice, Placer
 from mcuplan.schedule.kernels.objective import Aim, Objective, plan_cycles
 from mcuplan.schedule.kernels.select import Candidate, Chosen, by_speed
@@ -16,14 +16,11 @@ from mcuplan.schedule.planning.rating import Rating
 from mcuplan.schedule.program import Plan, Program
 from mcuplan.targets import Target
 
-__all__ = ["as_many", "spend_ram", "with_copies"]
+__all__ = ["spend_ram", "with_copies"]
 
 _SHARE = 10  # of the RAM, that the default objective spends: 1/10
 _WORTH = 0.98  # of its cycles, that a step may take at most with a copy
 _LEAST_GAIN = 0.03  # of all cycles, that copies save at least by the default objective
-_MOST_TRIALS = 24
-
-T = TypeVar("T")
 
 
 def spend_ram(choice: Choice[Plan], aim: Aim, placer: Placer[Plan], rating: Rating) -> Choice[Plan]:
@@ -128,23 +125,6 @@ def with_copies(
     trial = made[tuple(taken)]
     gain = 1 - plan_cycles(trial) / max(1.0, plan_cycles(plan))
     return _said(trial, plan, len(taken), gain) if gain >= _least_gain(aim) else plan
-
-
-def as_many(order: Sequence[T], fits: Callable[[Sequence[T]], bool]) -> Sequence[T]:
-    """Those that fit together, the first ones first: all of a half before one is left out.
-
-    What is dear where most is held is left out alone, in as many trials as its place has bits.
-    """
-    kept: Sequence[T] = ()
-    waiting, trials = [order] if order else [], 0
-    while waiting and trials < _MOST_TRIALS:
-        part, trials = waiting.pop(), trials + 1
-        if fits([*kept, *part]):
-            kept = [*kept, *part]
-        elif len(part) > 1:
-            half = (len(part) + 1) // 2
-            waiting += [part[half:], part[:half]]
-    return kept
 
 
 def _least_gain(aim: Aim) -> float:
