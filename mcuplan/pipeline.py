@@ -113,10 +113,7 @@ def plan(request: Request, *, sizes_only: bool = False) -> Planned:
         removal=removal,
         undivided=undivided,
         plan=divided,
-        has_ranges=seen is not None or not grids.made_up,
         notes=(*floating.notes, *(seen.data.notes if seen else ())),
-        random_ranges=random,
-        calibrated=seen.samples if seen is not None and not random else 0,
         calibration=seen,
     )
 

@@ -316,12 +316,10 @@ def options(planned: Planned) -> str:
     said += [] if request.objective == "balanced" else [f"objective {request.objective}"]
     said += [] if request.effort == "normal" else [f"effort {request.effort}"]
     said += [f"streaming {request.streaming}"] if not planned.plan.is_straight else []
-    if planned.calibrated or planned.random_ranges:
+    if planned.calibration is not None:
+        random, effort = planned.random_ranges, request.quantize_effort
         said += [f"observer {name}={how}" for name, how in request.observers.named.items()]
-        usual = planned.calibration.observer if planned.calibration else request.observers.usual
-        effort = request.quantize_effort
-        said += [] if effort == "fast" or planned.random_ranges else [f"quantize-effort {effort}"]
-        said.append(f"observer {usual}, headroom {request.headroom:g}")
-        random = planned.random_ranges
+        said += [] if effort == "fast" or random else [f"quantize-effort {effort}"]
+        said.append(f"observer {planned.calibration.observer}, headroom {request.headroom:g}")
         said.append("calibration random: NOT FOR USE" if random else "calibrated")
     return ", ".join(said) or "none"

@@ -63,11 +63,18 @@ class Planned:
     removal: Removal  # the lowered graph, whole and without dead channels
     undivided: Plan  # of the lowered graph, all buffers in one arena
     plan: Plan  # the same with an arena in every RAM region that is used
-    has_ranges: bool  # False: grids are made up, sizes are right and nothing else
     notes: tuple[Note, ...]
-    random_ranges: bool = False  # ranges of random inputs: the code is not for use
-    calibrated: int = 0  # samples that ranges were observed on; 0: they come from elsewhere
-    calibration: Calibrated | None = None  # what the samples showed
+    calibration: Calibrated | None = None  # what samples showed; None: grids come from elsewhere
+
+    @property
+    def has_ranges(self) -> bool:
+        """Whether grids are not made up; else sizes are right and nothing else."""
+        return self.calibration is not None or not self.grids.made_up
+
+    @property
+    def random_ranges(self) -> bool:
+        """Whether ranges are those of random inputs: the code is not for use."""
+        return self.calibration is not None and self.calibration.data.random
 
     @property
     def lowered(self) -> Graph:
