@@ -26,6 +26,7 @@ from mcuplan.ops.movement import Reshape
 from mcuplan.ops.pool2d import AvgPool2D
 from mcuplan.ops.prelu import PRelu
 from mcuplan.ops.unary import Lookup
+from mcuplan.passes._disjoint_sets import DisjointSets
 
 __all__ = [
     "LAYERS",
@@ -59,7 +60,7 @@ class Channels:
     def __init__(self, graph: Graph, *, limited: bool = False) -> None:
         """Find them; ``limited``: also behind limits from 0 on, which stay where they are."""
         self._graph, self._limited = graph, limited
-        self._parent: list[int] = []
+        self._sets = DisjointSets()
         self._of: dict[str, Array] = {}
         self._held: list[Array] = []
         self.links: dict[str, tuple[Link, ...]] = {}
@@ -70,9 +71,9 @@ class Channels:
             self._link(node)
         for port in graph.outputs:
             self._hold(port.tensor)
-        roots = np.array([self._root(i) for i in range(len(self._parent))], np.int64)
+        roots = self._sets.roots()
         self._of = {name: roots[group] for name, group in self._of.items()}
-        self.count = len(self._parent)
+        self.count = len(self._sets)
         self.held = np.zeros(self.count, bool)
         """Of each group: whether its factor is 1."""
         for group in self._held:
@@ -90,24 +91,11 @@ class Channels:
     def _group(self, tensor: str) -> Array:
         """The groups of a tensor, new ones where it has none."""
         if tensor not in self._of:
-            start, many = len(self._parent), self._graph.tensor(tensor).type.channels
-            self._parent += range(start, start + many)
-            self._of[tensor] = np.arange(start, start + many)
+            self._of[tensor] = self._sets.added(self._graph.tensor(tensor).type.channels)
         return self._of[tensor]
 
     def _hold(self, tensor: str) -> None:
         self._held.append(self._group(tensor))
-
-    def _root(self, group: int) -> int:
-        while self._parent[group] != group:
-            self._parent[group] = self._parent[self._parent[group]]
-            group = self._parent[group]
-        return group
-
-    def _join(self, one: Array, other: Array) -> None:
-        for a, b in zip(one.tolist(), other.tolist(), strict=True):
-            first, second = sorted((self._root(a), self._root(b)))
-            self._parent[second] = first
 
     def _link(self, node: Node) -> None:
         ours = _on_our_grid(self._graph, node)
@@ -129,7 +117,7 @@ class Channels:
         made = self._of[node.output]
         self.links[node.name] = links
         for link in links:
-            self._join(made[link.made], self._of[link.tensor][link.source])
+            self._sets.join(made[link.made], self._of[link.tensor][link.source])
         rest = np.setdiff1d(np.arange(len(made)), np.concatenate([k.made for k in links]))
         self._held.append(made[rest])  # of constants that are joined
 

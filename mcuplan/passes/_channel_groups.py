@@ -17,6 +17,7 @@ from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.dense import Dense
 from mcuplan.ops.movement import Reshape
 from mcuplan.passes._channel_bounds import Bounds, border_taps
+from mcuplan.passes._disjoint_sets import DisjointSets
 
 __all__ = ["Groups", "is_depthwise", "kept_channels", "mixes"]
 
@@ -38,7 +39,7 @@ class Groups:
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
-        self._parent: list[int] = []
+        self._sets = DisjointSets()
         self._of: dict[str, Array] = {}
         self._pinned: list[Array] = []
         for port in graph.inputs:
@@ -47,7 +48,7 @@ class Groups:
             self._link(node)
         for port in graph.outputs:
             self._pin(self._of[port.tensor])
-        roots = np.array([self._root(i) for i in range(len(self._parent))], np.int64)
+        roots = self._sets.roots()
         self._of = {name: roots[group] for name, group in self._of.items()}
         self._pinned = [roots[group] for group in self._pinned]
 
@@ -57,14 +58,14 @@ class Groups:
 
     def kept(self) -> Array:
         """Flag of every group: those that no removal may touch are set."""
-        flags = np.zeros(len(self._parent), bool)
+        flags = np.zeros(len(self._sets), bool)
         for group in self._pinned:
             flags[group] = True
         return flags
 
     def wishes(self, multiple: Callable[[Signature], int]) -> Array:
         """For every group the largest multiple that a node with it wants."""
-        wanted = np.ones(len(self._parent), np.int64)
+        wanted = np.ones(len(self._sets), np.int64)
         for node in self._graph.nodes:
             wish = multiple(self._graph.signature(node))
             for name in (*self._graph.activations(node), *node.outputs):
@@ -73,21 +74,8 @@ class Groups:
 
     def _fresh(self, tensor: str) -> Array:
         """A group of its own for each channel."""
-        start, many = len(self._parent), self._graph.tensor(tensor).type.channels
-        self._parent += range(start, start + many)
-        self._of[tensor] = np.arange(start, start + many)
+        self._of[tensor] = self._sets.added(self._graph.tensor(tensor).type.channels)
         return self._of[tensor]
-
-    def _root(self, group: int) -> int:
-        while self._parent[group] != group:
-            self._parent[group] = self._parent[self._parent[group]]
-            group = self._parent[group]
-        return group
-
-    def _join(self, one: Array, other: Array) -> None:
-        for a, b in zip(one.tolist(), other.tolist(), strict=True):
-            first, second = sorted((self._root(a), self._root(b)))
-            self._parent[second] = first
 
     def _pin(self, group: Array) -> None:
         self._pinned.append(group)
@@ -117,9 +105,7 @@ class Groups:
         """Groups of an input of a Concat; those of a constant stay."""
         if name in self._of:
             return self._of[name]
-        start = len(self._parent)
-        group = np.arange(start, start + self._graph.tensor(name).type.channels)
-        self._parent += group.tolist()
+        group = self._sets.added(self._graph.tensor(name).type.channels)
         self._pin(group)
         return group
 
@@ -150,7 +136,7 @@ class Groups:
             elif group is None:
                 group = self._of[name]
             else:
-                self._join(group, self._of[name])
+                self._sets.join(group, self._of[name])
         if group is None:
             self._pin(self._fresh(node.output))
         else:
