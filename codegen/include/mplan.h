@@ -113,13 +113,15 @@ typedef enum {
 #endif
 #if defined(__has_attribute)
 #if __has_attribute(no_stack_protector)
+#define MPLAN_UNGUARDED __attribute__((no_stack_protector))
+#endif
+#endif
+#if !defined(MPLAN_UNGUARDED) && !defined(__SSP_ALL__)
+#define MPLAN_UNGUARDED
+#endif
+#if defined(MPLAN_UNGUARDED)
 #define MPLAN_NAKED \
-    __attribute__((naked, noinline, used, no_instrument_function, no_stack_protector)) \
-    MPLAN_UNCOUNTED
-#endif
-#endif
-#if !defined(MPLAN_NAKED) && !defined(__SSP_ALL__)
-#define MPLAN_NAKED __attribute__((naked, noinline, used)) MPLAN_UNCOUNTED
+    __attribute__((naked, noinline, used, no_instrument_function)) MPLAN_UNCOUNTED MPLAN_UNGUARDED
 #endif
 
 /** In assembly that is entered at an address, without a landing pad there: BTI makes it a fault. */

@@ -55,7 +55,7 @@ MPLAN_STATIC_ASSERT(job_as_in_assembly,
  * last one shares a word with that of the next line. The code from 11 to its end stays in an
  * instruction cache of 1 KB. The stack from 32 on: job, count.
  */
-static NAKED void pairs(UNREAD const job_t *job, UNREAD size_t count)
+static NAKED void pairs(UNREAD job_t *job, UNREAD size_t count)
 {
     __asm volatile(
         "push {r4-r11, lr}; sub sp, #44; ldr r2, [r0, #48]; ldr r3, [r0, #52]; ldm r0, {r4-r7}\n"

@@ -58,8 +58,8 @@ MPLAN_STATIC_ASSERT(job_as_in_assembly,
 
 /*
  * One pixel by outputs until job->end: by four until job->eights, 16 multiply-accumulates in a step
- * of 19 cycles, which sums what is crossed, too; by eight from there, 32 of them in 35 cycles: five
- * groups of loads, three extensions, 20 of PAIR. Sums that are shifted come by four.
+ * of 19 cycles, which sums what is crossed, too; by eight from there, 32 of them in 35 cycles: four
+ * groups of loads, two extensions, 20 of PAIR. Sums that are shifted come by four.
  *
  * The loops are entered in their middle where steps are no multiple of theirs.
  */

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Convolutions from rows that are widened once, of the dsp backend."""
+"""Convolutions from rows with their padding, of the dsp backend."""
 
 from __future__ import annotations
 
