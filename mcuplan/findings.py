@@ -77,7 +77,8 @@ _FINDINGS = (
     Explanation(
         "latency/over-budget",
         "The estimated cycles at the target's clock take longer than --max-latency.",
-        "The layers with the most cycles of the report are the ones to shrink.",
+        "`--objective latency` takes the fastest kernels that fit, for more RAM and flash; else "
+        "the layers with the most cycles of the report are the ones to shrink.",
     ),
     Explanation(
         "latency/row-over-budget",
@@ -85,8 +86,8 @@ _FINDINGS = (
         "possible, and the slowest of them takes longer than --max-row-latency. Rows are brought "
         "forward, so that each finds its share of the work, but one row of a layer is not divided. "
         "The last row is no part of the limit: what is left then runs at once.",
-        "Give a longer limit, hold lines in a buffer while the slow call runs, or make the layer "
-        "with the most cycles for each row smaller.",
+        "Take faster kernels (`--objective latency`), give a longer limit, hold lines in a buffer "
+        "while the slow call runs, or make the layer with the most cycles for each row smaller.",
     ),
     Explanation(
         "quant/random-calibration",

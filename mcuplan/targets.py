@@ -175,10 +175,13 @@ def describe(target: Target) -> tuple[tuple[str, str, str], ...]:
 
 
 def _find(name_or_path: str | Path) -> Path:
-    """The file meant: a built-in name wins over a file of that name without a suffix."""
+    """The file meant: a built-in name wins over a file of that name without a suffix.
+
+    Boards are often written in capitals, as their makers do.
+    """
     text = str(name_or_path)
-    if isinstance(name_or_path, str) and re.fullmatch(_NAME, text):
-        built_in = targets_dir() / f"{text}.toml"
+    if isinstance(name_or_path, str) and re.fullmatch(_NAME, text.lower()):
+        built_in = targets_dir() / f"{text.lower()}.toml"
         if built_in.is_file():
             return built_in
     is_name = not re.search(r"[/\\]|\.toml$", text) and isinstance(name_or_path, str)

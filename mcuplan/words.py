@@ -163,7 +163,7 @@ def placement(memory: MemoryPlan) -> str:
     """How it is known that an arena cannot be smaller, or how small it might be."""
     arena, proved, nodes = memory.arena_bytes, memory.proved_bytes, f"{memory.nodes:,} nodes"
     if arena == memory.lower_bound_bytes:
-        return f"the live bytes of step {memory.peak_step} need {arena:,} B"
+        return f"the live bytes at the peak need {arena:,} B"
     if arena == proved:
         return f"the search refuted every size below {arena:,} B ({nodes})"
     after = f" after {nodes}" if memory.nodes else ""
@@ -192,15 +192,15 @@ def step_order(order: OrderResult) -> str:
 
 def row_order(order: RowOrder) -> str:
     """What is known about the order of rows."""
-    least = f"no order of rows needs less than {order.lower_bound_bytes} B"
+    least = f"no order of rows needs less than {order.lower_bound_bytes:,} B"
     match order.proof:
         case RowProof.CALL:
             return f"{least}: a call needs that in every order"
         case RowProof.SEARCHED:
-            return f"{least}: {order.states} states searched"
+            return f"{least}: {order.states:,} states searched"
         case RowProof.BOUND:
-            stopped = f"; stopped after {order.states} states" if order.states else ""
-            return f"every order of rows needs {order.lower_bound_bytes} B or more{stopped}"
+            stopped = f"; stopped after {order.states:,} states" if order.states else ""
+            return f"every order of rows needs {order.lower_bound_bytes:,} B or more{stopped}"
 
 
 def regions(spread: Spread) -> str:

@@ -358,6 +358,11 @@ def test_links_and_plain_names_of_files_work(
     assert "my-board" == load_target("./cortex-m4").name
 
 
+def test_capitals_of_a_built_in_name_do_not_matter() -> None:
+    """Makers write the names of their boards in capitals."""
+    assert "nucleo-l4r5zi" == load_target("NUCLEO-L4R5ZI").name
+
+
 def test_extends_never_leaves_the_built_in_folder(tmp_path: Path) -> None:
     """A file extends built-in targets only, never a path."""
     write(tmp_path, GOOD, name="other.toml")

@@ -74,15 +74,15 @@ def test_trades_in_words(trade: Trade, words: str) -> None:
     [
         (
             RowOrder((), 1200, 1200, RowProof.CALL, 0),
-            "no order of rows needs less than 1200 B: a call needs that in every order",
+            "no order of rows needs less than 1,200 B: a call needs that in every order",
         ),
         (
             RowOrder((), 1260, 1200, RowProof.SEARCHED, 9),
-            "no order of rows needs less than 1200 B: 9 states searched",
+            "no order of rows needs less than 1,200 B: 9 states searched",
         ),
         (
             RowOrder((), 1260, 1200, RowProof.BOUND, 9),
-            "every order of rows needs 1200 B or more; stopped after 9 states",
+            "every order of rows needs 1,200 B or more; stopped after 9 states",
         ),
     ],
 )
@@ -94,7 +94,7 @@ def test_orders_of_rows_in_words(order: RowOrder, words: str) -> None:
 @pytest.mark.parametrize(
     ("arena", "proved", "ended", "nodes", "words"),
     [
-        (100, 100, Ended.STOPPED, 0, "the live bytes of step 7 need 100 B"),
+        (100, 100, Ended.STOPPED, 0, "the live bytes at the peak need 100 B"),
         (1200, 1200, Ended.STOPPED, 5, "the search refuted every size below 1,200 B (5 nodes)"),
         (1200, 110, Ended.NOT_ASKED, 0, "exact search not asked for; "),
         (1200, 110, Ended.TOO_MANY_PAIRS, 0, "exact search not attempted; "),

@@ -7,10 +7,11 @@ from collections.abc import Iterable
 
 from mcuplan.budget.footprint import ram_bill
 from mcuplan.record import Limits, Ram
-from mcuplan.schedule.program import Plan
+from mcuplan.schedule.kernels.objective import Objective
+from mcuplan.schedule.program import Plan, Selected
 from mcuplan.units import format_bytes
 
-__all__ = ["ram_advice"]
+__all__ = ["ram_advice", "speed_advice"]
 
 
 def ram_advice(ram: Ram, ways: Iterable[tuple[str, Plan]], limits: Limits) -> str:
@@ -32,3 +33,10 @@ def ram_advice(ram: Ram, ways: Iterable[tuple[str, Plan]], limits: Limits) -> st
             break
     word = "fits" if least <= ram.budget_bytes else "needs less, not little enough"
     return f"{flags} {word}: {format_bytes(least)}" if flags else ""
+
+
+def speed_advice(selected: Selected | None) -> str:
+    """The flag for faster kernels, where another one chose those of the plan; "" for none."""
+    if selected is None or selected.objective == Objective.LATENCY.value:
+        return ""
+    return "--objective latency, for more RAM and flash"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from mcuplan import __version__, words
-from mcuplan.budget.advice import ram_advice
+from mcuplan.budget.advice import ram_advice, speed_advice
 from mcuplan.budget.calibration import calibration_of
 from mcuplan.budget.footprint import (
     buffer_rows,
@@ -114,7 +114,7 @@ def assess(
     whole, layers = network_totals(planned.floating), layer_rows(plan, evidence, planned.removal)
     latency, peak, target = _latency(layers, plan, limits), peak_of(plan), plan.program.target
     regions, grown = region_rows(plan, ram, flash), _growth(baseline, target, ram, flash, layers)
-    exceeded = _exceeded((ram, flash, latency, peak, layers, regions), explored, limits)
+    exceeded = _exceeded((ram, flash, latency, peak, layers, regions), explored, limits, plan)
     return Budget(
         schema=SCHEMA,
         tool_version=__version__,
@@ -145,10 +145,11 @@ def assess(
 _Bills = tuple[Ram, Flash, Latency, Peak, tuple[LayerRow, ...], tuple[RegionUse, ...]]
 
 
-def _exceeded(bills: _Bills, explored: Explored, limits: Limits) -> list[Finding]:
-    """Findings of budgets, with what would need less RAM."""
+def _exceeded(bills: _Bills, explored: Explored, limits: Limits, plan: Plan) -> list[Finding]:
+    """Findings of budgets, with what would need less RAM or time."""
     less = () if _is_hopeless(bills[1]) else explored.less_ram
-    return budget_findings(*bills, ram_advice(bills[0], less, limits))
+    advice = ram_advice(bills[0], less, limits)
+    return budget_findings(*bills, advice, speed_advice(plan.selected))
 
 
 def _is_hopeless(flash: Flash) -> bool:

@@ -42,8 +42,12 @@ def budget_findings(
     layers: Sequence[LayerRow],
     regions: Sequence[RegionUse],
     advice: str = "",
+    faster: str = "",
 ) -> list[Finding]:
-    """One finding for each budget that is not kept; ``advice`` says which flags need less RAM."""
+    """One finding for each budget that is not kept.
+
+    ``advice`` says which flags need less RAM, ``faster`` which take less time.
+    """
     found = _ram(ram, peak, regions, advice) + _flash(flash, layers)
     if latency.budget_seconds is not None and latency.seconds > latency.budget_seconds:
         slowest = max(layers, key=lambda row: row.all_cycles)
@@ -53,13 +57,17 @@ def budget_findings(
                 f"one inference takes {format_si(latency.seconds, 's')} ({latency.origin}), "
                 f"limit {format_si(latency.budget_seconds, 's')}",
                 f"step {slowest.index}, {slowest.name}",
-                "a faster target (mcuplan targets fit), or a smaller layer where most cycles go",
+                _either(
+                    faster,
+                    "a faster target (mcuplan targets fit), or a smaller layer where most cycles "
+                    "go",
+                ),
             )
         )
-    return [*found, *_slow_rows(latency)]
+    return [*found, *_slow_rows(latency, faster)]
 
 
-def _slow_rows(latency: Latency) -> list[Finding]:
+def _slow_rows(latency: Latency, faster: str) -> list[Finding]:
     feed = latency.feed
     if feed is None or feed.budget_seconds is None or feed.slowest_seconds <= feed.budget_seconds:
         return []
@@ -69,10 +77,15 @@ def _slow_rows(latency: Latency) -> list[Finding]:
             f"a row of the input takes {format_si(feed.slowest_seconds, 's')} "
             f"({latency.origin}), limit {format_si(feed.budget_seconds, 's')}",
             f"input row {feed.slowest_row}",
-            "no row can take less than one row of the slowest layer: a longer limit, or a faster "
-            "target",
+            "no row can take less than one row of the slowest layer with its kernel: "
+            + _either(faster, "a longer limit, or a faster target"),
         )
     ]
+
+
+def _either(first: str, other: str) -> str:
+    """Two hints, or the other one alone."""
+    return f"{first}; or {other}" if first else other
 
 
 def _error(code: str, message: str, where: str, hint: str) -> Finding:
@@ -85,7 +98,7 @@ def _ram(ram: Ram, peak: Peak, regions: Sequence[RegionUse], advice: str) -> lis
         "a smaller input or output of the peak step; mcuplan targets fit MODEL: who holds it; "
         "mcuplan plan MODEL --frontier: what recompute would buy"
     )
-    hint = f"{advice}; or {hint}" if advice else hint
+    hint = _either(advice, hint)
     found = []
     if ram.total_bytes > ram.budget_bytes:
         excess = format_bytes(ram.total_bytes - ram.budget_bytes)

@@ -37,6 +37,7 @@ MAX_BYTES = 1 << 31
 
 _MAX_MEMBERS = 1000
 _IN_MEMORY = 1 << 23  # bytes; larger arrays are mapped from a file
+_KINDS = "an .npz file, a folder of .npy files or images, or a table (.csv)"
 _HINT = "write the file with numpy.savez: one array per model input, first axis = samples"
 BROKEN = (
     *(zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError),
@@ -73,7 +74,8 @@ def read_arrays(
             what is wanted exceeds ``max_bytes``.
     """
     if not os.path.isfile(path):  # also where the path is too long
-        raise UsageError("no such data file", where=str(path), hint=_HINT)
+        hint = _HINT if path.suffix == ".npz" else _KINDS
+        raise UsageError("no such data file", where=str(path), hint=hint)
     arrays: dict[str, Array] = {}
     others: list[Header] = []
     left = max_bytes

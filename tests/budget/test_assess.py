@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from mcuplan.errors import (
     StackUnknown,
     UnsupportedOp,
 )
+from mcuplan.facts import Trade
 from mcuplan.record import (
     Against,
     Budget,
@@ -39,7 +41,7 @@ from mcuplan.record import (
 )
 from mcuplan.report import render
 from mcuplan.schedule.assembly.plan import make_plan
-from mcuplan.schedule.program import Sharing
+from mcuplan.schedule.program import Selected, Sharing
 from mcuplan.targets import load_target
 from mcuplan.units import Origin
 
@@ -341,3 +343,14 @@ def test_word_for_a_model_that_cannot_be_decided(
 ) -> None:
     """Damaged before unsupported; unproven only where something was not proved."""
     assert status == undecided("net.onnx", errors, "check").verdict.status.value
+
+
+@pytest.mark.parametrize(("objective", "named"), [("balanced", True), ("latency", False)])
+def test_faster_kernels_are_named_where_time_is_short(
+    small: Planned, objective: str, named: bool
+) -> None:
+    """The hint names the flag that takes faster kernels, unless they are taken already."""
+    plan = replace(small.plan, selected=Selected(objective, Trade(1)))
+    found = assess(replace(small, plan=plan), Limits(max_latency_s=1e-9)).verdict.findings
+    hints = [f.hint for f in found if f.code == "latency/over-budget"]
+    assert [named] == ["--objective latency" in hint for hint in hints]

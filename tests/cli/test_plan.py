@@ -110,7 +110,8 @@ def test_rows_have_a_limit(model: str, capsys: Captured) -> None:
     limit = f"{1e6 * feed['slowest_seconds'] / 9:.6f}us"
     assert 1 == run([*command, "--max-row-latency", limit])
     report = json.loads(capsys.readouterr().out)
-    assert "latency/row-over-budget" in [f["code"] for f in report["verdict"]["findings"]]
+    found = {f["code"]: f for f in report["verdict"]["findings"]}
+    assert "--objective latency" in found["latency/row-over-budget"]["hint"]
     assert report["latency"]["feed"]["slowest_cycles"] <= feed["slowest_cycles"]
     assert 2 == run(["check", model, "-t", BOARD, "--max-row-latency", "1ms"])
     assert "--streaming input" in capsys.readouterr().err
