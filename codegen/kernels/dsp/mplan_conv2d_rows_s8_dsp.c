@@ -52,7 +52,7 @@ MPLAN_STATIC_ASSERT(job_as_in_assembly,
  * none, but the one whose patches are made.
  *
  * A word of both pixels' lines becomes two of int16 each in 11 cycles; two more bytes become one, a
- * last one shares a word with that of the next line. The code from 11 to its end stays in an
+ * last one shares a word with that of the next line. The code from 11 to the shifts stays in an
  * instruction cache of 1 KB. The stack from 32 on: job, count.
  */
 static NAKED void pairs(UNREAD job_t *job, UNREAD size_t count)
