@@ -24,7 +24,7 @@ from mcuplan.passes._channel_factors import (
     takes_factors,
 )
 
-__all__ = ["Equalized", "Reach", "equalize"]
+__all__ = ["Reach", "equalize"]
 
 _FULL = 2.5  # with less room, a channel is one of those that set the range of its tensor
 _MOST = 2.0**24  # that a channel is multiplied by
@@ -47,18 +47,7 @@ class Reach:
     limited: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Equalized:
-    """The graph that computes the same outputs from channels of like range.
-
-    ``factors``: the largest of each tensor that changed.
-    """
-
-    graph: Graph
-    factors: Mapping[str, float]
-
-
-def equalize(graph: Graph, most: Mapping[str, Array], how: Reach) -> Equalized:
+def equalize(graph: Graph, most: Mapping[str, Array], how: Reach) -> Graph:
     """Multiply channels until their noise does not show, as far as layers allow.
 
     Pattern: a layer, what passes positive factors on channel by channel, a layer.
@@ -76,18 +65,16 @@ def equalize(graph: Graph, most: Mapping[str, Array], how: Reach) -> Equalized:
     channels = Channels(graph, limited=how.limited)
     factors = _factors(graph, channels, most, how)
     if not (factors > 1.0).any():
-        return Equalized(graph, {})
+        return graph
     edit = Editor(graph)
     for node in edit.nodes():
         if isinstance(node.op, LAYERS + SUMS):
             _rescale(edit, node, channels, factors)
-    changed = {}
     for name in channels.free:
         own = factors[channels.of(name)]
         if (own > 1.0).any():
-            changed[name] = float(own.max())
             edit.set_tensor(_multiplied(edit.tensor(name), own))
-    return Equalized(edit.done(), changed)
+    return edit.done()
 
 
 def _multiplied(tensor: Tensor, factors: Array) -> Tensor:

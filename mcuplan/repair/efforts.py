@@ -115,7 +115,7 @@ class _Bench:
         """The model as a recipe rewrites it in float, observed anew where it does."""
         graph = merge_layers(self._first.graph) if recipe.merged else self._first.graph
         if recipe.reach is not None:
-            graph = equalize(graph, self._most, recipe.reach).graph
+            graph = equalize(graph, self._most, recipe.reach)
         if graph is self._first.graph:
             return self._first
         calibrated = self._tools.ranges(graph)
