@@ -83,7 +83,7 @@ def _require_pillow() -> None:
         import PIL.Image  # noqa: F401
     except ImportError:
         what = "Pillow, which reads images, is not installed"
-        raise ToolMissing(what, hint="pip install 'mcuplan[images]'") from None
+        raise ToolMissing(what, hint="pip install Pillow") from None
 
 
 def _frame(ports: Sequence[Port], how: Preprocess, path: Path) -> _Frame:

@@ -305,7 +305,7 @@ reporting = _stack(
         click.option("--all", "every_layer", is_flag=True, help="Show every layer."),
         _option("--exit-zero", is_flag=True, help="Exit with 0 even over budget."),
         click.option("-v", "--verbose", count=True, help="Say more."),
-        click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors."),
+        click.option("-q", "--quiet", is_flag=True, help="No report on stdout."),
     ]
 )
 

@@ -153,7 +153,7 @@ def test_without_pillow_an_error_says_what_to_install(
     monkeypatch.setitem(sys.modules, "PIL.Image", None)
     with pytest.raises(ToolMissing) as caught:
         read_data(tmp_path, [IMAGE], _asked("scale=1"))
-    assert "mcuplan[images]" in caught.value.hint
+    assert "pip install Pillow" in caught.value.hint
 
 
 _NO_PREPROCESSING = (
