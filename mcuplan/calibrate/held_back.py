@@ -96,8 +96,10 @@ def squares(
 
 
 def _decibels(signal: Array, noise: Array) -> float:
-    """Of outputs, each on its own scale, together."""
-    share = float(np.mean(noise / np.where(signal > 0, signal, 1.0)))
+    """Of outputs, each on its own scale, together; one that is not finite in float says nothing."""
+    told = np.isfinite(signal)
+    shares = noise / np.where(told & (signal > 0), signal, 1.0)
+    share = float(np.mean(np.where(told, shares, 0.0)))
     return round(min(-10 * math.log10(share), _MOST_DB), 2) if share > 0 else _MOST_DB
 
 

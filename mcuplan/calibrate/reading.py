@@ -53,7 +53,8 @@ class Preprocess:
                 what = f"{len(given)} values of {key} for {many} channels"
                 raise DataError(what, f"--preprocess {key}", "one value, or one for each channel")
         mean, scale = np.array(self.mean), np.array(self.scale)
-        made: Array = (channels_last.astype(np.float64) - mean) * scale
+        with np.errstate(over="ignore"):  # refused below
+            made: Array = (channels_last.astype(np.float64) - mean) * scale
         if np.abs(made).max(initial=0.0) > _LARGEST:
             raise DataError("values beyond float32", "--preprocess scale", "a smaller scale")
         return made.astype(np.float32)

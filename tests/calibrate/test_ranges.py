@@ -12,7 +12,7 @@ from nets import Net, imported
 
 from mcuplan.calibrate import Observers, calibrate
 from mcuplan.calibrate.data import Data
-from mcuplan.calibrate.held_back import held_back
+from mcuplan.calibrate.held_back import held_back, typical_errors
 from mcuplan.errors import Problems, UsageError
 from mcuplan.ir.graph import Graph
 from mcuplan.passes import run
@@ -111,6 +111,22 @@ def test_auto_is_better_than_what_it_left(tmp_path: Path) -> None:
         graph, Data({"x": samples}, 40), wanted, Observers("auto"), lambda r: _to_grids(graph, r)
     )
     assert (found.trials, found.ranges) == (again.trials, again.ranges)
+
+
+def test_samples_that_overflow_in_float_say_nothing(tmp_path: Path) -> None:
+    """They count as samples without any error do."""
+    net = Net((1, 3, 6, 6))
+    model = net.model(net.add("Conv", "x", net.const(np.full((1, 3, 3, 3), 2.0))))
+    graph, samples = run(imported(model, tmp_path)), net.samples(2)
+    data = Data({"x": samples.copy()}, 2)
+    ranges = calibrate(
+        graph, data, needs_range(graph), Observers(), lambda r: _to_grids(graph, r)
+    ).ranges
+    made = {"grids": _to_grids(graph, ranges), "float": graph}
+    alone = typical_errors(graph, made, data.first(1))
+    samples[1] = np.finfo(np.float32).max
+    both = typical_errors(graph, {"": made["grids"]}, Data({"x": samples}, 2))[""]
+    assert both == pytest.approx((alone["grids"] + alone["float"]) / 2)
 
 
 def test_a_few_samples_are_not_divided(tmp_path: Path) -> None:

@@ -136,6 +136,14 @@ def test_columns_and_scales_of_a_table(tmp_path: Path) -> None:
         read_data(path, [SERIES], Reading(Windows(columns=("aw",))))
 
 
+@pytest.mark.parametrize("how", ["scale=1e300", "mean=1e308,scale=1e308"])
+def test_values_beyond_float32_are_refused(tmp_path: Path, how: str) -> None:
+    """Of what float64 holds and of what it does not."""
+    path = _table(tmp_path / "a.csv", np.ones((16, 3), np.float32))
+    with pytest.raises(DataError, match="beyond float32"):
+        read_data(path, [SERIES], Reading(preprocess=parse_preprocess(how)))
+
+
 def test_no_window_goes_from_one_file_to_the_next(tmp_path: Path) -> None:
     """Each recording has its windows; folders that are numbers are labels."""
     for name, length in (("3/a", 17), ("3/b", 7), ("10/a", 9)):
