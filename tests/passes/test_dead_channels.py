@@ -261,7 +261,8 @@ def test_the_whole_graph_is_kept_on_request() -> None:
 def test_any_network_keeps_every_surviving_byte(graph: Graph, multiple: int, real: bool) -> None:
     """Removal changes no byte of what is left and no output's shape, and leaves nothing to do.
 
-    A depthwise layer that is left with one channel may lose more: each filter is on its own.
+    A depthwise layer that is left with one channel may lose more: each filter is on its own. Which
+    channel stays of a tensor that needs none depends on what is known of the others.
     """
     removal = remove_dead_channels(graph, lambda sig: multiple, real_ranges=real)
     assert [] == differing(removal, inputs_of(graph, 8))
@@ -271,7 +272,9 @@ def test_any_network_keeps_every_surviving_byte(graph: Graph, multiple: int, rea
         again = remove_dead_channels(removal.graph, lambda sig: multiple, real_ranges=real)
         assert {} == dict(again.kept)
     rounded = remove_dead_channels(graph)
-    assert parameters(rounded.graph) <= parameters(removal.graph) <= parameters(graph)
+    assert parameters(removal.graph) <= parameters(graph)
+    if not any(len(kept) == 1 for made in (rounded, removal) for kept in made.kept.values()):
+        assert parameters(rounded.graph) <= parameters(removal.graph)
 
 
 def _grouped(graph: Graph) -> int:
@@ -301,7 +304,7 @@ def _weights(graph: Graph) -> int:
 
 
 def test_a_backend_says_what_multiple_each_layer_wants(test_models: Path) -> None:
-    """With the dsp kernels as many layers run a fast kernel without dead channels as with them."""
+    """With the dsp kernels all convolutions run a fast one without dead channels as with them."""
     for name in ("mlperf_vww_mobilenetv1", "mcunet_vww"):
         request = Request(
             test_models / name / "model_qdq.onnx",
@@ -312,10 +315,15 @@ def test_a_backend_says_what_multiple_each_layer_wants(test_models: Path) -> Non
         planned, whole = plan(request), plan(replace(request, keep_dead=True))
         assert planned.removal.kept
         sets = [
-            {step.node.name: step.kernel.backend for step in made.plan.program.steps}
+            {
+                step.node.name: step.kernel.backend
+                for step in made.plan.program.steps
+                if isinstance(step.node.op, Conv2D)
+            }
             for made in (whole, planned)
         ]
         assert sets[0] == sets[1]
+        assert {"dsp"} == set(sets[0].values())
 
 
 def test_a_wish_holds_for_everything_tied_to_a_channel() -> None:
