@@ -40,10 +40,14 @@ def test_feeding_rows_is_the_last_offer_at_its_price(tmp_path: Path) -> None:
     model = net.save(tmp_path / "net.onnx")
     request = Request(model, load_target("cortex-m4"))
     planned = pipeline.plan(request, sizes_only=True)
-    name, found = list(less_ram(planned))[-1]
+    offers = dict(less_ram(planned))
+    name, found = next((n, p) for n, p in offers.items() if n.startswith("--streaming input"))
     wanted = pipeline.plan(replace(request, streaming="input"), sizes_only=True)
     assert ("--streaming input", _arena(wanted.plan)) == (name, _arena(found))
     assert 2 * _arena(found) < _arena(planned.plan)
+    last = "--streaming input --objective ram=strict"
+    assert last == list(offers)[-1]
+    assert _arena(offers[last]) <= _arena(found)
 
 
 def test_rows_that_cannot_be_fed_are_not_offered(tmp_path: Path) -> None:

@@ -111,7 +111,9 @@ def less_ram(planned: Planned) -> Iterator[tuple[str, Plan]]:
         yield "--io-layout nhwc", _by_pixels(planned)
     if request.streaming == "auto":  # the call changes with it: the last resort
         with suppress(UsageError):  # not every input has rows that can be fed
-            yield "--streaming input", _variant(planned, "input", request.objective)[1]
+            for objective in dict.fromkeys(objectives):
+                kernels = f" --objective {objective}" if objective != request.objective else ""
+                yield f"--streaming input{kernels}", _variant(planned, "input", objective)[1]
 
 
 def _variant(planned: Planned, streaming: Streaming, objective: str) -> tuple[Plan, Plan]:
