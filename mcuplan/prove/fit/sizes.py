@@ -19,7 +19,7 @@ _CORES = {"mve": ("-mcpu=cortex-m55", "-mfloat-abi=hard")}  # of a set
 _CORE = ("-mcpu=cortex-m4",)  # of the others
 _FPU = ("-mfpu=fpv4-sp-d16", "-mfloat-abi=hard")  # beside it, of kernels of real values
 _HEAD = """# SPDX-License-Identifier: 0BSD
-# Code (text of the object file) and largest frame of each kernel.
+# Code (text of the object file) of each kernel, and stack of its deepest chain of calls.
 # Reference: arm-none-eabi-gcc 12.2 {flags}.
 # Made by `mcuplan bench --fit --backend {backend}`: do not edit.
 """
@@ -35,9 +35,9 @@ def _flags(backend: str) -> tuple[str, ...]:
 
 
 def measure_sizes(backend: str) -> Mapping[str, KernelSize]:
-    """Sizes by kernel function; the two largest frames of a source count as its stack.
+    """Sizes by kernel function; the stack is that of its deepest chain of calls in its source.
 
-    Those of functions of assembly are among them.
+    Functions of assembly are part of it, those of the C library are not.
 
     Raises:
         ToolMissing, ToolFailed: the compiler is missing, or failed.
@@ -63,12 +63,20 @@ def measure_sizes(backend: str) -> Mapping[str, KernelSize]:
             code = sum(int(n) for n in re.findall(r"^\.text\S*\s+(\d+)", listed, re.M))
             usage = (work / compiled.with_suffix(".su")).read_text(encoding="utf-8")
             frames = dict(re.findall(r":(\w+)\t(\d+)\t", usage))
-            listing = run_tool([dump, "-d", "--no-show-raw-insn", str(compiled)], work).stdout
-            bodies = re.findall(r"^\w+ <(\w+)>:\n((?:.+\n)*)", listing, re.M)
-            silent = (text for name, text in bodies if frames.get(name) == "0")
-            largest = sorted([*map(int, frames.values()), *map(_pushed_bytes, silent)])[-2:]
-            found[compiled.stem] = KernelSize(code, sum(largest))
+            listing = run_tool([dump, "-dr", "--no-show-raw-insn", str(compiled)], work).stdout
+            bodies = dict(re.findall(r"^\w+ <(\w+)>:\n((?:.+\n)*)", listing, re.M))
+            depths = {
+                name: int(frames.get(name, 0)) or _pushed_bytes(bodies[name]) for name in bodies
+            }
+            found[compiled.stem] = KernelSize(code, _deepest(compiled.stem, bodies, depths))
     return found
+
+
+def _deepest(name: str, bodies: Mapping[str, str], frames: Mapping[str, int]) -> int:
+    """Stack of a function and of what it calls: all that its code refers to as code."""
+    named = re.findall(r"R_ARM_THM_(?:CALL|JUMP\d+)\s+(?:\.text\.)?(\w+)", bodies[name])
+    below = [_deepest(other, bodies, frames) for other in {*named} & bodies.keys() - {name}]
+    return frames[name] + max(below, default=0)
 
 
 def _pushed_bytes(body: str) -> int:
