@@ -23,6 +23,7 @@ class Effort:
         rounds: of placing rows by the squeaky wheel.
         ejections: tries of placing rows by ejection, after that.
         nodes: of the search for addresses of rows, after that.
+        work: nodes times buffers that meet, of that search: a node takes as long as there are.
         slack: share of the live bytes by which both may miss them.
     """
 
@@ -31,8 +32,9 @@ class Effort:
     cuts: int = 40_000
     row_states: int = 4_000
     rounds: int = 2_400
-    ejections: int = 10
+    ejections: int = 4
     nodes: int = 4_000
+    work: int = 100_000_000
     slack: float = 0.02
 
 
@@ -46,6 +48,7 @@ EFFORTS: Mapping[str, Effort] = MappingProxyType(
             rounds=900,
             ejections=0,
             nodes=2_000,
+            work=50_000_000,
             slack=0.05,
         ),
         "normal": Effort(),
@@ -57,6 +60,7 @@ EFFORTS: Mapping[str, Effort] = MappingProxyType(
             rounds=4_000,
             ejections=100,
             nodes=200_000,
+            work=5_000_000_000,
             slack=0.0,
         ),
     }

@@ -176,6 +176,7 @@ def _place(problem: Problem, effort: Effort) -> MemoryPlan:
         problem,
         capacity=enough,
         node_limit=effort.nodes,
+        work_limit=effort.work,
         rounds=effort.rounds,
         ejections=effort.ejections,
     )

@@ -34,6 +34,7 @@ def pack(
     capacity: int | None = None,
     time_limit_s: float | None = None,
     node_limit: int | None = None,
+    work_limit: int | None = None,
     exact: bool = True,
     rounds: int = DEFAULT_ROUNDS,
     ejections: int = 0,
@@ -47,6 +48,7 @@ def pack(
         time_limit_s: seconds for all of it; what is quick is done in any case. The outcome
             then depends on the machine; what goes into generated code must use a node limit.
         node_limit: nodes for the exact search; without any limit ``DEFAULT_NODES``.
+        work_limit: nodes times conflicts of that search, beside ``node_limit``.
         exact: whether to search at all where no heuristic reaches the lower bound.
         rounds: of the squeaky wheel, where no heuristic reaches what is enough.
         ejections: tries of ejection after that.
@@ -69,7 +71,9 @@ def pack(
         )
     conflicts = Conflicts(problem)
     if time_limit_s is None and node_limit is None:
-        node_limit = min(DEFAULT_NODES, _NODES_AND_PAIRS // (conflicts.pairs + 1))
+        node_limit, work_limit = DEFAULT_NODES, _NODES_AND_PAIRS
+    if node_limit is not None and work_limit is not None:
+        node_limit = min(node_limit, work_limit // (conflicts.pairs + 1))
 
     def late() -> bool:
         return deadline is not None and time.monotonic() >= deadline
