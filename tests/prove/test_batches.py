@@ -16,8 +16,7 @@ from int8_nets import RELU, Int8Net, inputs_of
 from nets import Net
 
 from mcuplan import pipeline
-from mcuplan.calibrate import data as data_module
-from mcuplan.calibrate import npz, observe, read_data
+from mcuplan.calibrate import arrays, npz, observe, read_data
 from mcuplan.emit import Stamp, emit
 from mcuplan.ir.graph import Graph
 from mcuplan.passes.dead_channels import keep_dead_channels
@@ -145,7 +144,7 @@ def test_memory_does_not_grow_with_the_samples(
 ) -> None:
     """Ten times the samples take as much memory, for runtime, reference and host program."""
     monkeypatch.setattr(npz, "_IN_MEMORY", 1000)
-    monkeypatch.setattr(data_module, "_PART_ELEMENTS", 4000)
+    monkeypatch.setattr(arrays, "_PART_ELEMENTS", 4000)
     monkeypatch.setattr(proofs, "RUN_SAMPLES", 32)
     peaks: list[list[int]] = [[], []]
     for samples in (48, 480):
@@ -173,7 +172,7 @@ def test_large_arrays_are_mapped_and_the_same(
             monkeypatch.setattr(npz, "_IN_MEMORY", 1 << 30)
             held = read_data(tmp_path / "d.npz", ports).inputs["x"]
             monkeypatch.setattr(npz, "_IN_MEMORY", 100)
-            monkeypatch.setattr(data_module, "_PART_ELEMENTS", 300)
+            monkeypatch.setattr(arrays, "_PART_ELEMENTS", 300)
             mapped = read_data(tmp_path / "d.npz", ports)
             assert isinstance(mapped.inputs["x"], np.memmap)
             assert not isinstance(held, np.memmap)

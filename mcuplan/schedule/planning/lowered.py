@@ -81,7 +81,8 @@ class LoweredRows:
         program = program_of(self.graph, self.offers.target, fewest)
         if self.feed:
             check_feedable(program, self.sharing)
-        many = not self.feed and has_too_many_rows(program)
+        empty = any(step.rows == 0 for step in program.steps)
+        many = not self.feed and (empty or has_too_many_rows(program))
         self._leanest = None if many else self._rowed(fewest)
         if self._leanest is not None:
             self._orders = _Orders(self._leanest, self.effort)

@@ -66,9 +66,8 @@ def pack(
     _check_pinned(problem)
     bound = lower_bound(problem)
     if count_pairs(problem) > min(most, _MOST_PAIRS):
-        return _plan(
-            problem, bound, Proof(crowded_fit(problem), bound.bytes, 0), Ended.TOO_MANY_PAIRS
-        )
+        proof = Proof(crowded_fit(problem), bound.bytes, 0)
+        return _plan(problem, bound, proof, Ended.TOO_MANY_PAIRS)
     conflicts = Conflicts(problem)
     if time_limit_s is None and node_limit is None:
         node_limit, work_limit = DEFAULT_NODES, _NODES_AND_PAIRS
