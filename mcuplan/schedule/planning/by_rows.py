@@ -68,14 +68,19 @@ class ByRows:
             raise refused[0]
         if not plans:
             return None
-        best = _best(plans, aim.objective, rating)
+        if aim.objective is not Objective.LATENCY:
+            return self._copying(_best(plans, aim.objective, rating), aim, rating)
+        return rating.fastest([self._copying(plan, aim, rating) for plan in plans])
+
+    def _copying(self, plan: Plan, aim: Aim, rating: Rating) -> Plan:
+        """The plan with copies of weights, where there is room for them."""
 
         def placed(program: Program) -> Plan | None:
-            assert isinstance(best.order, RowOrder), "of rows"
+            assert isinstance(plan.order, RowOrder), "of rows"
             rowed = row_program(program, self.sharing, feed=self.feed)
-            return next(plans_in_reach(rowed, [best.order], self.sharing, self.effort), None)
+            return next(plans_in_reach(rowed, [plan.order], self.sharing, self.effort), None)
 
-        return with_copies(best, aim, rating, placed)
+        return with_copies(plan, aim, rating, placed)
 
     def _known(self) -> list[LoweredRows | UsageError]:
         """The graph and its other forms, or why they cannot be fed."""

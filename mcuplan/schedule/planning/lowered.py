@@ -47,6 +47,7 @@ _ROWS = (2, 1)  # that calls make, about
 _AS_PRICED = 1.04  # times the cycles that kernels are priced at, that a plan takes with its calls
 _MOST_SIZES = 8
 _LITTLE = 64  # bytes of scratch
+_FOR_COPIES = 128  # bytes of stack: a params struct, and its margin
 _FASTER_TRIALS = 6  # of the packer, for kernels that are faster in the same bytes
 _WORTH_A_LOOK = 1.3  # times the limit, that a plain order may take at most
 
@@ -93,7 +94,8 @@ class LoweredRows:
         """Plans for an objective; none where they must need ``enough`` bytes.
 
         None, too, where there are more rows than an order can be found of in reasonable time.
-        There are several where calls make fewer rows than kernels were priced for.
+        There are several where calls make fewer rows than kernels were priced for, and for
+        latency where copies of weights may need what the fastest one leaves.
 
         Raises:
             InputTooLarge: rows would lie further apart than the generated code can say.
@@ -103,14 +105,14 @@ class LoweredRows:
             return []
         for rows in _ROWS:
             self._take(rows)
-            plan = self._plan(aim, rating)
-            found.append(plan)
-            if plan_cycles(plan) <= _AS_PRICED * self._cycles(plan):
+            made = self._plans(aim, rating)
+            found += made
+            if any(plan_cycles(plan) <= _AS_PRICED * self._cycles(plan) for plan in made):
                 break
         return found
 
-    def _plan(self, aim: Aim, rating: Rating) -> Plan:
-        """The plan with kernels as they are priced."""
+    def _plans(self, aim: Aim, rating: Rating) -> list[Plan]:
+        """Plans with kernels as they are priced."""
         asked = aim.objective
         if asked is Objective.LATENCY:
             return self._fastest(aim, rating)
@@ -119,7 +121,7 @@ class LoweredRows:
             plans += [self._planned(replace(aim, objective=Objective.RAM)), self._little(aim)]
         # Kernels go by the peak; packed, more of them may need no more, and then be faster.
         plan = min(plans, key=lambda plan: (plan.arena_bytes, rating.cycles(plan)))
-        return replace(plan, selected=plan.selected and replace(plan.selected, objective=asked))
+        return [replace(plan, selected=plan.selected and replace(plan.selected, objective=asked))]
 
     def _take(self, rows: int) -> None:
         """Price kernels for calls that make so many rows."""
@@ -188,10 +190,14 @@ class LoweredRows:
         )
         return replace(plans[-1], selected=Selected(aim.objective.value, trade))
 
-    def _fastest(self, aim: Aim, rating: Rating) -> Plan:
-        """The fastest kernels that the RAM has room for; runs as long as there is room, too."""
+    def _fastest(self, aim: Aim, rating: Rating) -> list[Plan]:
+        """The fastest kernels that the RAM has room for; runs as long as there is room, too.
+
+        Of a board whose flash is slow also those that leave the stack that a copy of weights takes.
+        """
         plans: list[Plan] = []
-        room = rating.room(self.offers.target)
+        kept = _FOR_COPIES if self.offers.target.memory is not None else 0
+        room = rating.room(self.offers.target) - kept
         for share in _PACKED:
             limit = int(share * (room - apart_bytes(plans[0]) if plans else room))
             choice = choose(self._single, aim, self._placer, limit)
@@ -199,9 +205,10 @@ class LoweredRows:
             trade = replace(choice.trade, flash=self._flash(chosen))
             plan = self._made(chosen, aim, limit)
             plans.append(replace(plan, selected=Selected(aim.objective.value, trade)))
-            if rating.fits(plan) or not self._placer.keeps(chosen, limit):
+            fits = rating.fits(plan, apart_bytes(plan) + kept)
+            if fits or not self._placer.keeps(chosen, limit):
                 break
-        return rating.fastest(plans)
+        return plans
 
     def _made(self, chosen: Chosen, aim: Aim, limit: int) -> Plan:
         rowed = self._placer.best(chosen)
