@@ -56,7 +56,7 @@ def model_code(program: Program, target: Target) -> Modelled:
     code = math.ceil(code * scale) + (_LIBRARY_BYTES if target.core in SMALL_CORES else 0)
     stack = _INVOKE_STACK + max((size.stack_bytes for size in sizes), default=0)
     copied = [kernel_struct(kernel.function).nbytes for kernel in kernels if kernel.staged]
-    stack += max(copied, default=0)
+    stack += sum(copied)  # compilers keep the params of each kernel in a place of their own
     code += _PER_STAGING * len(copied)
     spilled = max(_LEAST_STACK_MARGIN, math.ceil(stack * margin / 4) * 4)
     return Modelled(code, math.ceil(code * margin), stack, spilled)

@@ -10,8 +10,10 @@ import pytest
 
 from mcuplan.budget.footprint import ram_bill
 from mcuplan.ir.graph import Graph
+from mcuplan.price.structs import kernel_struct
 from mcuplan.prove.fit.wiring import Wiring
 from mcuplan.record import Limits
+from mcuplan.schedule.code import model_code
 from mcuplan.schedule.kernels.as_many import as_many
 from mcuplan.schedule.kernels.objective import Aim, Objective, plan_cycles
 from mcuplan.schedule.planning.choice import plan_graph
@@ -143,3 +145,18 @@ def test_copies_of_one_call_fit_where_longer_ones_do_not() -> None:
 
     fast = with_copies(plan, Aim(Objective.LATENCY), Rating(None, False), place)
     assert [n == 1 for n in calls] == [step.kernel.staged for step in fast.program.steps]
+
+
+def test_the_modelled_stack_has_the_params_of_every_kernel_with_a_copy() -> None:
+    """Compilers give each a place of its own in the frame of the call."""
+    plan = _plan(Aim(Objective.LATENCY, flash_limit=0))
+    kernels = {s.kernel.function: s.kernel for s in plan.program.steps if s.kernel.staged}
+    assert len(kernels) >= 2
+    plain = replace(
+        plan.program,
+        steps=tuple(replace(s, kernel=replace(s.kernel, staged=False)) for s in plan.program.steps),
+    )
+    added = sum(kernel_struct(name).nbytes for name in kernels)
+    target = plan.program.target
+    before, after = (model_code(program, target).stack_bytes for program in (plain, plan.program))
+    assert added == after - before
