@@ -52,6 +52,37 @@ _FASTER_TRIALS = 6  # of the packer, for kernels that are faster in the same byt
 _WORTH_A_LOOK = 1.3  # times the limit, that a plain order may take at most
 
 
+@dataclass(frozen=True, slots=True)
+class _Priced:
+    """Ways to run each node, priced for calls that make so many rows.
+
+    ``single`` make a row at a time, ``tall`` several; ``traded`` keep more constants than either.
+    """
+
+    single: Ways
+    tall: Ways
+    traded: Ways
+
+    def cycles(self, plan: Plan) -> float:
+        """What the kernels of a plan are priced at."""
+        priced = {
+            (name, candidate.step.kernel): candidate.cycles
+            for ways in (self.single, self.tall, self.traded)
+            for name, found in ways.items()
+            for candidate in found
+        }
+        return sum(priced[step.node.name, step.kernel] for step in plan.program.steps)
+
+    def affordable(self, within: Ways, taken: Chosen) -> Ways:
+        """All ways, but for those that keep more weights than the one that flash is there for."""
+        room = {name: candidate.constants_bytes for name, candidate in taken.items()}
+        return {
+            name: tuple(sorted((*single, *self.tall[name], *traded), key=_speed))
+            for name, single in self.single.items()
+            for traded in [[c for c in within[name] if c.constants_bytes <= room.get(name, -1)]]
+        }
+
+
 @dataclass(slots=True)
 class LoweredRows:
     """A lowered graph by rows, for one target.
@@ -66,10 +97,7 @@ class LoweredRows:
     sharing: Sharing
     effort: Effort
     feed: bool
-    _single: Ways = field(init=False)  # kernels that make a row at a time
-    _tall: Ways = field(init=False)
-    _traded: Ways = field(init=False)
-    _priced: dict[int, Ways] = field(default_factory=dict)  # by rows of a call
+    _priced: dict[int, _Priced] = field(default_factory=dict)  # by rows of a call
     _leanest: RowProgram | None = field(init=False)
     _orders: _Orders = field(init=False)
     _placer: Placer[RowProgram] = field(init=False)
@@ -77,8 +105,8 @@ class LoweredRows:
 
     def __post_init__(self) -> None:
         self._packed = Packed(self.sharing, self.effort)
-        self._take(_ROWS[0])
-        fewest = {name: min(c, key=_scratch) for name, c in self._single.items()}
+        single = self._of_calls(_ROWS[0]).single
+        fewest = {name: min(c, key=_scratch) for name, c in single.items()}
         program = program_of(self.graph, self.offers.target, fewest)
         if self.feed:
             check_feedable(program, self.sharing)
@@ -104,73 +132,64 @@ class LoweredRows:
         if lean is None or (enough is not None and least_bytes(lean.graph) >= enough):
             return []
         for rows in _ROWS:
-            self._take(rows)
-            made = self._plans(aim, rating)
+            ways = self._of_calls(rows)
+            made = self._plans(ways, aim, rating)
             found += made
-            if any(plan_cycles(plan) <= _AS_PRICED * self._cycles(plan) for plan in made):
+            if any(plan_cycles(plan) <= _AS_PRICED * ways.cycles(plan) for plan in made):
                 break
         return found
 
-    def _plans(self, aim: Aim, rating: Rating) -> list[Plan]:
+    def _plans(self, ways: _Priced, aim: Aim, rating: Rating) -> list[Plan]:
         """Plans with kernels as they are priced."""
         asked = aim.objective
         if asked is Objective.LATENCY:
-            return self._fastest(aim, rating)
-        plans = [self._planned(aim)]
+            return self._fastest(ways, aim, rating)
+        plans = [self._planned(ways, aim)]
         if asked is Objective.RAM_STRICT:
-            plans += [self._planned(replace(aim, objective=Objective.RAM)), self._little(aim)]
+            plans.append(self._planned(ways, replace(aim, objective=Objective.RAM)))
+            plans.append(self._little(ways, aim))
         # Kernels go by the peak; packed, more of them may need no more, and then be faster.
         plan = min(plans, key=lambda plan: (plan.arena_bytes, rating.cycles(plan)))
         return [replace(plan, selected=plan.selected and replace(plan.selected, objective=asked))]
 
-    def _take(self, rows: int) -> None:
-        """Price kernels for calls that make so many rows."""
+    def _of_calls(self, rows: int) -> _Priced:
+        """Kernels as priced for calls that make so many rows."""
         if rows not in self._priced:
-            known = self.offers.of(self.graph)
-            self._priced[rows] = by_runs(known, self.offers.target, rows)
-        plain, self._traded = traded_apart(self._priced[rows])
-        self._single, self._tall = tall_apart(plain)
-
-    def _cycles(self, plan: Plan) -> float:
-        """What the kernels of a plan are priced at."""
-        priced = {
-            (name, candidate.step.kernel): candidate.cycles
-            for ways in (self._single, self._tall, self._traded)
-            for name, found in ways.items()
-            for candidate in found
-        }
-        return sum(priced[step.node.name, step.kernel] for step in plan.program.steps)
+            known = by_runs(self.offers.of(self.graph), self.offers.target, rows)
+            plain, traded = traded_apart(known)
+            self._priced[rows] = _Priced(*tall_apart(plain), traded)
+        return self._priced[rows]
 
     def _rowed(self, chosen: Chosen) -> RowProgram:
         program = program_of(self.graph, self.offers.target, chosen)
         return row_program(program, self.sharing, feed=self.feed)
 
-    def _planned(self, aim: Aim) -> Plan:
+    def _planned(self, ways: _Priced, aim: Aim) -> Plan:
         """With kernels by the peak, and faster ones where they need no more."""
-        choice = choose(self._single, aim, self._placer)
+        choice = choose(ways.single, aim, self._placer)
         chosen, limit = choice.chosen, self._placer.size(choice.chosen)
         if aim.objective is Objective.BALANCED and choice.trade.least_arena is not None:
             limit = max(limit, int((1 + _MORE_ARENA) * choice.trade.least_arena))
         if aim.objective is not Objective.FLASH:
-            chosen = self._faster(chosen, aim, limit)
+            chosen = self._faster(ways, chosen, aim, limit)
         plan = self._made(chosen, aim, limit)
-        trade = replace(choice.trade, flash=self._flash(chosen))
+        trade = replace(choice.trade, flash=self._flash(ways, chosen))
         return replace(plan, selected=Selected(aim.objective.value, trade))
 
-    def _little(self, aim: Aim) -> Plan:
+    def _little(self, ways: _Priced, aim: Aim) -> Plan:
         """With little scratch wherever there is a kernel like that: rows lie closer then.
 
         Faster ones follow where the arena stays as it is.
         """
-        ways = {
+        little = {
             name: tuple(c for c in found if _scratch(c)[0] <= _LITTLE)
             or (min(found, key=_scratch),)
-            for name, found in self._single.items()
+            for name, found in ways.single.items()
         }
-        choice = choose(ways, aim, self._placer)
+        choice = choose(little, aim, self._placer)
         lean, limit = choice.chosen, self._placer.size(choice.chosen)
         plans = [self._made(lean, aim, limit)]
-        fast = self._faster(lean, aim, limit)
+        fast = self._faster(ways, lean, aim, limit)
 
         def fits(names: Sequence[str]) -> bool:
             trial = self._made({**lean, **{name: fast[name] for name in names}}, aim, limit)
@@ -180,17 +199,17 @@ class LoweredRows:
         other = [name for name, candidate in lean.items() if fast[name] is not candidate]
         other.sort(key=lambda name: fast[name].cycles - lean[name].cycles)
         chosen = {**lean, **{name: fast[name] for name in as_many(other, fits, _FASTER_TRIALS)}}
-        fastest = {name: found[0] for name, found in self._single.items()}
+        fastest = {name: found[0] for name, found in ways.single.items()}
         saved = self._placer.size(fastest) - self._placer.size(chosen)
         trade = replace(
             slower(fastest, chosen),
             saved_bytes=saved,
             least_arena=choice.trade.least_arena,
-            flash=self._flash(chosen),
+            flash=self._flash(ways, chosen),
         )
         return replace(plans[-1], selected=Selected(aim.objective.value, trade))
 
-    def _fastest(self, aim: Aim, rating: Rating) -> list[Plan]:
+    def _fastest(self, ways: _Priced, aim: Aim, rating: Rating) -> list[Plan]:
         """The fastest kernels that the RAM has room for; runs as long as there is room, too.
 
         Of a board whose flash is slow also those that leave the stack that a copy of weights takes.
@@ -200,9 +219,9 @@ class LoweredRows:
         room = rating.room(self.offers.target) - kept
         for share in _PACKED:
             limit = int(share * (room - apart_bytes(plans[0]) if plans else room))
-            choice = choose(self._single, aim, self._placer, limit)
-            chosen = self._faster(choice.chosen, aim, limit)
-            trade = replace(choice.trade, flash=self._flash(chosen))
+            choice = choose(ways.single, aim, self._placer, limit)
+            chosen = self._faster(ways, choice.chosen, aim, limit)
+            trade = replace(choice.trade, flash=self._flash(ways, chosen))
             plan = self._made(chosen, aim, limit)
             plans.append(replace(plan, selected=Selected(aim.objective.value, trade)))
             fits = rating.fits(plan, apart_bytes(plan) + kept)
@@ -215,42 +234,33 @@ class LoweredRows:
         found, make = self._orders.best(rowed), fed if self.feed else best_of
         return make(rowed, found, aim, self._packed, limit)
 
-    def _faster(self, chosen: Chosen, aim: Aim, limit: int) -> Chosen:
+    def _faster(self, ways: _Priced, chosen: Chosen, aim: Aim, limit: int) -> Chosen:
         """A choice with kernels that make several rows, or keep more weights, as they fit.
 
         The more scratch a kernel takes, the faster, but the less is left for the others:
         several sizes are tried.
         """
-        if not any(self._tall.values()) and not any(self._traded.values()):
+        if not any(ways.tall.values()) and not any(ways.traded.values()):
             return chosen
         best = chosen
-        sizes = sorted({_scratch(c)[0] for f in self._traded.values() for c in f}, reverse=True)
+        sizes = sorted({_scratch(c)[0] for f in ways.traded.values() for c in f}, reverse=True)
         program = program_of(self.graph, self.offers.target, chosen)
         for most in sizes[:_MOST_SIZES] or [0]:
             within = {
                 n: tuple(c for c in f if c.step.scratch_bytes <= most)
-                for n, f in self._traded.items()
+                for n, f in ways.traded.items()
             }
             taken = bought(chosen, within, aim, program)
-            found = faster_within(chosen, self._affordable(within, taken), self._placer, limit)
+            found = faster_within(chosen, ways.affordable(within, taken), self._placer, limit)
             best = min(best, found, key=_cycles)
             if all(found[name] is candidate for name, candidate in taken.items()):
                 break
         return best
 
-    def _affordable(self, within: Ways, taken: Chosen) -> Ways:
-        """All ways, but for those that keep more weights than the one that flash is there for."""
-        room = {name: candidate.constants_bytes for name, candidate in taken.items()}
-        return {
-            name: tuple(sorted((*single, *self._tall[name], *traded), key=_speed))
-            for name, single in self._single.items()
-            for traded in [[c for c in within[name] if c.constants_bytes <= room.get(name, -1)]]
-        }
-
-    def _flash(self, chosen: Chosen) -> FlashSpent | None:
+    def _flash(self, ways: _Priced, chosen: Chosen) -> FlashSpent | None:
         """What kernels that trade flash took more than the fastest of the others."""
         plain = {
-            name: self._single[name][0] if candidate.step.kernel.trades_flash else candidate
+            name: ways.single[name][0] if candidate.step.kernel.trades_flash else candidate
             for name, candidate in chosen.items()
         }
         if all(plain[name] is candidate for name, candidate in chosen.items()):
