@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
@@ -14,6 +14,7 @@ from mcuplan.ir.op import Kernel, Signature
 from mcuplan.price import Ground, constants_of, expected_cycles
 from mcuplan.schedule.code import model_code
 from mcuplan.schedule.program import Program, Step
+from mcuplan.solvers.packing.problem import Region
 from mcuplan.targets import Target
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "flash_bytes",
     "flash_room",
     "program_of",
+    "ram_room",
     "select_kernels",
     "tall_apart",
     "traded_apart",
@@ -96,8 +98,7 @@ class Offers:
 
     def _within_ram(self, ways: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
         """Ways whose input and output are not both held whole, where RAM does not hold them."""
-        room = sum(region.usable_bytes for region in self.target.ram)
-        room = room if self.ram_limit is None else min(room, self.ram_limit)
+        room = ram_room(self.target, self.ram_limit)
         kept = tuple(c for c in ways if c.step.kernel.row_by_row or _whole_bytes(c.step) <= room)
         return kept or ways
 
@@ -119,7 +120,16 @@ def flash_bytes(program: Program) -> int:
 
 def flash_room(target: Target, limit: int | None) -> int:
     """Bytes of flash that everything together may take."""
-    room = sum(region.usable_bytes for region in target.flash)
+    return _room(target.flash, limit)
+
+
+def ram_room(target: Target, limit: int | None) -> int:
+    """Bytes of RAM that everything together may take."""
+    return _room(target.ram, limit)
+
+
+def _room(regions: Iterable[Region], limit: int | None) -> int:
+    room = sum(region.usable_bytes for region in regions)
     return room if limit is None else min(room, limit)
 
 

@@ -10,6 +10,7 @@ from mcuplan.price.structs import POINTER_BYTES
 from mcuplan.schedule.assembly.regions import spread
 from mcuplan.schedule.code import model_code
 from mcuplan.schedule.kernels.objective import plan_cycles
+from mcuplan.schedule.kernels.select import ram_room
 from mcuplan.schedule.program import Plan
 from mcuplan.targets import Target
 
@@ -55,8 +56,7 @@ class Rating:
 
     def room(self, target: Target) -> int:
         """Bytes of RAM that everything together may take."""
-        room = sum(region.usable_bytes for region in target.ram)
-        return room if self.ram_limit is None else min(room, self.ram_limit)
+        return ram_room(target, self.ram_limit)
 
     def fits(self, plan: Plan, apart: int | None = None) -> bool:
         """Whether every region holds what lies there, and all of it keeps the limit.
