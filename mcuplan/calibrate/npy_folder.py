@@ -10,12 +10,11 @@ from types import MappingProxyType
 from mcuplan.calibrate.arrays import Wanted, data_of, fits_type, kept
 from mcuplan.calibrate.data import EXTRAS, Data, sample_shape
 from mcuplan.calibrate.listing import Listing, filled, list_folder
-from mcuplan.calibrate.npz import BROKEN, Header, read_body, read_header
+from mcuplan.calibrate.npz import BROKEN, Header, left_after, read_body, read_header
 from mcuplan.errors import BadSample, DataError, McuplanError, MissingInput, Problems
 from mcuplan.ir.graph import Port
 from mcuplan.ir.types import Array
 from mcuplan.progress import Bar
-from mcuplan.units import format_bytes
 
 __all__ = ["read_npy_folder"]
 
@@ -83,11 +82,7 @@ def _arrays(
                 if not wanted(header):
                     others.append(header)
                     continue
-                left -= header.nbytes
-                if left < 0:
-                    size = format_bytes(header.nbytes)
-                    hint = "fewer samples are enough: a few hundred for calibration"
-                    raise DataError(f"array {name!r} of {size} is too large", str(path), hint)
+                left = left_after(header, left, path)
                 found[name] = read_body(header, stream)
         except BROKEN as error:
             raise BadSample(f"not a readable .npy file: {error}", str(path), _HINT) from None

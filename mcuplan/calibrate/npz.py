@@ -25,6 +25,7 @@ __all__ = [
     "BROKEN",
     "MAX_BYTES",
     "Header",
+    "left_after",
     "read_arrays",
     "read_body",
     "read_header",
@@ -61,6 +62,21 @@ class Header:
         return math.prod(self.shape) * self.dtype.itemsize
 
 
+def left_after(header: Header, left: int, path: Path) -> int:
+    """Bytes that other arrays may still take once this one is read.
+
+    Raises:
+        DataError: it is larger than what is left.
+    """
+    if header.nbytes > left:
+        raise DataError(
+            f"array {header.name!r} of {format_bytes(header.nbytes)} is too large",
+            where=str(path),
+            hint="fewer samples are enough: a few hundred for calibration",
+        )
+    return left - header.nbytes
+
+
 def read_arrays(
     path: Path, wanted: Callable[[Header], bool], max_bytes: int = MAX_BYTES
 ) -> tuple[Mapping[str, Array], tuple[Header, ...]]:
@@ -86,13 +102,7 @@ def read_arrays(
                 if not wanted(header):
                     others.append(header)
                     continue
-                left -= header.nbytes
-                if left < 0:
-                    raise DataError(
-                        f"array {name!r} of {format_bytes(header.nbytes)} is too large",
-                        where=str(path),
-                        hint="fewer samples are enough: a few hundred for calibration",
-                    )
+                left = left_after(header, left, path)
                 arrays[name] = read_body(header, stream)
     except BROKEN as error:
         raise DataError(f"not a readable .npz file: {error}", str(path), _HINT) from None

@@ -7,14 +7,14 @@ import struct
 import subprocess
 import sys
 import zlib
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from asked_samples import asked, problems_of
 
-from mcuplan.calibrate import Preprocess, Reading, parse_preprocess, read_data
-from mcuplan.errors import BadSample, McuplanError, Problems, ToolMissing, UsageError
+from mcuplan.calibrate import Preprocess, parse_preprocess, read_data
+from mcuplan.errors import BadSample, ToolMissing, UsageError
 from mcuplan.facts import ClassesRead
 from mcuplan.ir.graph import Port
 from mcuplan.ir.types import DType
@@ -35,23 +35,12 @@ def _png(path: Path, pixels: np.ndarray) -> Path:
     return path
 
 
-def _asked(text: str) -> Reading:
-    return Reading(preprocess=parse_preprocess(text))
-
-
-def _problems(run: Callable[[], object]) -> list[McuplanError]:
-    with pytest.raises((Problems, McuplanError)) as caught:
-        run()
-    error = caught.value
-    return list(error.errors) if isinstance(error, Problems) else [error]
-
-
 def test_images_are_those_of_an_array(tmp_path: Path) -> None:
     """PNG files in folders of classes give pixels, labels and the names of the classes."""
     pixels = _pixels()
     for k, each in enumerate(pixels):
         _png(tmp_path / ("dog" if k > 2 else "cat") / f"{k}.png", each)
-    data = read_data(tmp_path, [IMAGE], _asked("mean=127.5:0:10,scale=1/127.5"))
+    data = read_data(tmp_path, [IMAGE], asked("mean=127.5:0:10,scale=1/127.5"))
     expected = (pixels - np.array([127.5, 0, 10])) / 127.5
     assert np.array_equal(expected.astype(np.float32), data.inputs["image:0"])
     assert data.labels is not None
@@ -63,14 +52,14 @@ def test_layout_and_order_of_channels(tmp_path: Path) -> None:
     """Planes where the input has them; blue first where that is asked for; grey of colour."""
     pixels = _pixels(1)
     path = _png(tmp_path / "a.png", pixels[0])
-    planes = read_data(path, [PLANES], _asked("scale=1,order=bgr")).inputs["image:0"]
+    planes = read_data(path, [PLANES], asked("scale=1,order=bgr")).inputs["image:0"]
     assert np.array_equal(pixels[0, ..., ::-1].transpose(2, 0, 1), planes[0])
-    grey = read_data(path, [Port("g", "g", (1, 4, 6, 1), F32)], _asked("scale=1")).inputs["g"]
+    grey = read_data(path, [Port("g", "g", (1, 4, 6, 1), F32)], asked("scale=1")).inputs["g"]
     weights = np.array([0.299, 0.587, 0.114])
     assert np.abs(pixels[0] @ weights - grey[0, ..., 0]).max() <= 1.0
     flat = Port("f", "f", (1, 24), F32)
     assert np.array_equal(
-        grey.reshape(1, 24), read_data(path, [flat], _asked("scale=1,size=6x4")).inputs["f"]
+        grey.reshape(1, 24), read_data(path, [flat], asked("scale=1,size=6x4")).inputs["f"]
     )
 
 
@@ -81,10 +70,10 @@ def test_images_of_integer_inputs(tmp_path: Path) -> None:
     plain = Port("u", "u", (1, 4, 6, 3), DType.UINT8)
     assert np.array_equal(pixels, read_data(path, [plain]).inputs["u"])
     signed = Port("s", "s", (1, 4, 6, 3), DType.INT8)
-    found = read_data(path, [signed], _asked("mean=128")).inputs["s"]
+    found = read_data(path, [signed], asked("mean=128")).inputs["s"]
     assert np.array_equal(pixels.astype(np.int16) - 128, found)
     with pytest.raises(BadSample, match="beyond int8"):
-        read_data(path, [signed], _asked("scale=1"))
+        read_data(path, [signed], asked("scale=1"))
 
 
 @pytest.mark.parametrize(
@@ -97,7 +86,7 @@ def test_sizes_are_cut_around_the_centre(tmp_path: Path, size: str, shape: tuple
     pixels[10:30, 15:45] = 200
     path = _png(tmp_path / "a.png", pixels)
     port = Port("i", "i", (1, *shape, 3), F32)
-    found = read_data(path, [port], _asked(f"scale=1,size={size}")).inputs["i"][0]
+    found = read_data(path, [port], asked(f"scale=1,size={size}")).inputs["i"][0]
     middle = found[shape[0] // 2 - 1 : shape[0] // 2 + 1, shape[1] // 2 - 1 : shape[1] // 2 + 1]
     assert middle.min() > 150
     assert np.array_equal(found, found[:, ::-1])
@@ -110,11 +99,11 @@ def test_how_pixels_become_values_is_not_guessed(tmp_path: Path) -> None:
         read_data(path, [IMAGE])
     both = Port("i", "i", (1, 3, 4, 3), F32)
     with pytest.raises(UsageError, match="two ways"):
-        read_data(path, [both], _asked("scale=1"))
-    assert (1, 3, 4, 3) == read_data(path, [both], _asked("scale=1,layout=nchw")).inputs["i"].shape
+        read_data(path, [both], asked("scale=1"))
+    assert (1, 3, 4, 3) == read_data(path, [both], asked("scale=1,layout=nchw")).inputs["i"].shape
     for port in (Port("i", "i", (1, 7), F32), Port("i", "i", (1, 4, 6, 5), F32)):
         with pytest.raises(UsageError, match="is no image"):
-            read_data(path, [port], _asked("scale=1"))
+            read_data(path, [port], asked("scale=1"))
 
 
 def _claiming(width: int, height: int) -> bytes:
@@ -139,7 +128,7 @@ def test_every_bad_image_is_named(tmp_path: Path) -> None:
     (tmp_path / "d.png").write_bytes(b"")
     (tmp_path / "e.jpg").write_bytes(b"GIF89a" + bytes(100))
     _png(tmp_path / "f.png", np.zeros((4, 6), np.uint16))
-    found = _problems(lambda: read_data(tmp_path, [IMAGE], _asked("scale=1")))
+    found = problems_of(lambda: read_data(tmp_path, [IMAGE], asked("scale=1")))
     assert list("abcdef") == [Path(error.where).stem for error in found]
     assert {"data/bad-sample"} == {error.code for error in found}
 
@@ -152,7 +141,7 @@ def test_without_pillow_an_error_says_what_to_install(
     monkeypatch.setitem(sys.modules, "PIL", None)
     monkeypatch.setitem(sys.modules, "PIL.Image", None)
     with pytest.raises(ToolMissing) as caught:
-        read_data(tmp_path, [IMAGE], _asked("scale=1"))
+        read_data(tmp_path, [IMAGE], asked("scale=1"))
     assert "pip install Pillow" in caught.value.hint
 
 

@@ -4,20 +4,18 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
+from asked_samples import asked, problems_of
 
 from mcuplan.calibrate import Reading, Windows, parse_preprocess, read_data
 from mcuplan.errors import (
     BadSample,
     DataError,
-    McuplanError,
     MissingInput,
-    Problems,
     UsageError,
 )
 from mcuplan.facts import ClassesRead, TakenAsIs
@@ -28,17 +26,6 @@ F32 = DType.FLOAT32
 IMAGE = Port("image", "image:0", (1, 4, 6, 3), F32)
 PLANES = Port("image", "image:0", (1, 3, 4, 6), F32)
 SERIES = Port("x", "x", (1, 8, 3), F32)
-
-
-def _asked(text: str) -> Reading:
-    return Reading(preprocess=parse_preprocess(text))
-
-
-def _problems(run: Callable[[], object]) -> list[McuplanError]:
-    with pytest.raises((Problems, McuplanError)) as caught:
-        run()
-    error = caught.value
-    return list(error.errors) if isinstance(error, Problems) else [error]
 
 
 # -- folders of .npy --------------------------------------------------------------------------
@@ -96,7 +83,7 @@ def test_every_bad_npy_is_named(tmp_path: Path) -> None:
         b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + bytes(100)
     )
     np.save(tmp_path / "f.npy", np.array([{}], dtype=object))
-    found = _problems(lambda: read_data(tmp_path, [IMAGE]))
+    found = problems_of(lambda: read_data(tmp_path, [IMAGE]))
     assert [f"{name}.npy" for name in "abcdef"] == [Path(e.where).name for e in found]
     assert {"data/bad-sample", "data/bad-array"} >= {error.code for error in found}
 
@@ -162,7 +149,7 @@ def test_every_bad_row_is_named(tmp_path: Path) -> None:
     lines = _table(tmp_path / "a.csv", rows).read_text().splitlines()
     lines[2], lines[5], lines[12] = "1,x,2", "1,2", "1,nan,1"
     (tmp_path / "a.csv").write_text("\n".join(lines))
-    found = _problems(lambda: read_data(tmp_path / "a.csv", [SERIES]))
+    found = problems_of(lambda: read_data(tmp_path / "a.csv", [SERIES]))
     said = [error.message.split(":")[0] for error in found]
     assert ["line 3", "line 6", "line 13"] == said
     assert {"data/bad-sample"} == {error.code for error in found}
@@ -213,7 +200,7 @@ def test_folders_that_are_no_source(tmp_path: Path) -> None:
 def test_arrays_are_taken_as_they_are(tmp_path: Path) -> None:
     """What is said of tables and images does not change arrays, and that is told."""
     np.savez(tmp_path / "d.npz", x=np.zeros((2, 8, 3), np.float32))
-    assert (TakenAsIs("d.npz"),) == read_data(tmp_path / "d.npz", [SERIES], _asked("mean=3")).notes
+    assert (TakenAsIs("d.npz"),) == read_data(tmp_path / "d.npz", [SERIES], asked("mean=3")).notes
 
 
 def test_progress_counts_every_sample(tmp_path: Path) -> None:
