@@ -12,9 +12,11 @@ import numpy as np
 
 from mcuplan.backends.dsp._shared import (
     clamped,
+    int32_stream,
     kernel,
     last_fields,
     padded_channels,
+    paired_channels,
     run_words,
     shares_words,
     shifts,
@@ -88,8 +90,7 @@ def _channel_words(words: Array, in_c: int, requant: Requant) -> Array:
         requant: folded bias and factors.
     """
     words, bias, factors = map(padded_channels, (words, requant.bias, requant.multiplier))
-    halves = (256 * words[1::2] + words[0::2]) & 0xFFFF
-    pairs = halves[..., 0] | halves[..., 1] << 16  # [pairs, steps]
+    pairs = paired_channels(words)
     crossed = _crossed(words[0::2], in_c)
     low, high = bias[0::2] - crossed, bias[1::2] - (-crossed >> 8)
     whole = in_c // 4 * 2
@@ -101,9 +102,7 @@ def _channel_words(words: Array, in_c: int, requant: Requant) -> Array:
         rest = pairs[some, whole:].T
         multipliers = factors[2 * some.start : 2 * some.stop]
         blocks += [low[some], fours.ravel(), rest.ravel(), high[some], multipliers]
-    stream = np.concatenate(blocks) & 0xFFFFFFFF
-    packed: Array = stream.astype(np.uint32).view(np.int32)
-    return packed
+    return int32_stream(np.concatenate(blocks))
 
 
 def _dense(sig: Signature) -> tuple[Call, ...]:

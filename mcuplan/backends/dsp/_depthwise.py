@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mcuplan.backends.dsp._shared import FOUR, clamped, kernel, shifts
+from mcuplan.backends.dsp._shared import FOUR, clamped, half_words, int32_stream, kernel, shifts
 from mcuplan.ir.op import Call, ConstArray, Field, Packed, Signature
 from mcuplan.ir.types import Array, DType
 from mcuplan.ir.work import Work
@@ -161,10 +161,9 @@ def _depthwise3x3_words(sig: Signature) -> Array:
     nothing = np.zeros(len(w), np.int64)
     pairs = [(w[:, 0, x], w[:, 1, x]) for x in range(3)]
     pairs += [(w[:, 2, 0], w[:, 2, 1]), (w[:, 2, 2], nothing)]
-    words = [low & 0xFFFF | (high & 0xFFFF) << 16 for low, high in pairs]
+    words = [half_words(low, high) for low, high in pairs]
     words += [requant.bias.astype(np.int64), requant.multiplier.astype(np.int64)]
-    packed: Array = (np.stack(words, axis=1) & 0xFFFFFFFF).astype(np.uint32).view(np.int32)
-    return packed
+    return int32_stream(np.stack(words, axis=1))
 
 
 def _depthwise_words(sig: Signature) -> Array:
@@ -178,9 +177,7 @@ def _depthwise_words(sig: Signature) -> Array:
     places = np.arange(FOUR)[None, :, None] * 8
     words = ((taps.reshape(-1, FOUR, taps.shape[1]) & 0xFF) << places).sum(axis=1)
     multiplier = requant.multiplier.astype(np.int64).reshape(-1, FOUR)
-    stream = np.concatenate([bias, words, multiplier], axis=1) & 0xFFFFFFFF
-    packed: Array = stream.astype(np.uint32).view(np.int32)
-    return packed
+    return int32_stream(np.concatenate([bias, words, multiplier], axis=1))
 
 
 KERNELS = (

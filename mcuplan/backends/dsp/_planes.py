@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mcuplan.backends.dsp._shared import FOUR, clamped, kernel, shifts
+from mcuplan.backends.dsp._shared import FOUR, clamped, half_words, int32_stream, kernel, shifts
 from mcuplan.ir.op import Call, ConstArray, Field, Packed, Signature
 from mcuplan.ir.types import Array, DType
 from mcuplan.ir.work import Work
@@ -109,10 +109,9 @@ def _small_words(sig: Signature) -> Array:
         none = np.zeros(len(w), np.int64)
         pairs = [(w[:, 0, x], w[:, 1, x]) for x in range(3)]
         pairs += [(w[:, 2, 0], w[:, 2, 1]), (w[:, 2, 2], none), (none, none)]
-    words = [low & 0xFFFF | (high & 0xFFFF) << 16 for low, high in pairs]
+    words = [half_words(low, high) for low, high in pairs]
     words += [requant.bias.astype(np.int64), requant.multiplier.astype(np.int64)]
-    packed: Array = (np.stack(words, axis=1) & 0xFFFFFFFF).astype(np.uint32).view(np.int32)
-    return packed
+    return int32_stream(np.stack(words, axis=1))
 
 
 def _words(sig: Signature) -> Array:
@@ -124,11 +123,9 @@ def _words(sig: Signature) -> Array:
     tall = np.pad(w, [(0, 0), (stride, 2 * seen - size), (0, 0)])
     tall = tall[:, :, np.argsort(np.arange(size) % stride, kind="stable")]
     both = [tall[:, first : first + 2 * seen] for first in (stride, 0)]
-    words = np.stack([x[:, 0::2] & 0xFFFF | (x[:, 1::2] & 0xFFFF) << 16 for x in both], axis=-1)
+    words = np.stack([half_words(x[:, 0::2], x[:, 1::2]) for x in both], axis=-1)
     factors = np.stack([requant.bias.astype(np.int64), requant.multiplier.astype(np.int64)], axis=1)
-    stream = np.concatenate([factors, words.reshape(len(w), -1)], axis=1) & 0xFFFFFFFF
-    packed: Array = stream.astype(np.uint32).view(np.int32)
-    return packed
+    return int32_stream(np.concatenate([factors, words.reshape(len(w), -1)], axis=1))
 
 
 def _strip_work(sig: Signature, runs: Sequence[int]) -> dict[str, float]:

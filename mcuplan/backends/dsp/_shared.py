@@ -19,9 +19,12 @@ __all__ = [
     "FOUR",
     "channel_array",
     "clamped",
+    "half_words",
+    "int32_stream",
     "kernel",
     "last_fields",
     "padded_channels",
+    "paired_channels",
     "run_words",
     "shares_words",
     "shifts",
@@ -111,13 +114,32 @@ def _channel_words(weights: Array, requant: Requant, again: bool) -> Array:
     bias = padded_channels(requant.bias, again)
     multiplier = padded_channels(requant.multiplier, again)
     fours = len(taps) // FOUR
-    halves = (256 * taps[1::2] + taps[0::2]) & 0xFFFF
-    words = (halves[..., 0] | halves[..., 1] << 16).reshape(fours, 2, -1).transpose(0, 2, 1)
+    words = paired_channels(taps).reshape(fours, 2, -1).transpose(0, 2, 1)
     low, high = bias[0::2].reshape(fours, 2), bias[1::2].reshape(fours, 2)
     blocks = [low, words.reshape(fours, -1), high, multiplier.reshape(fours, FOUR)]
-    stream = np.concatenate(blocks, axis=1) & 0xFFFFFFFF
-    packed: Array = stream.astype(np.uint32).view(np.int32)
-    return packed
+    return int32_stream(np.concatenate(blocks, axis=1))
+
+
+def paired_channels(taps: Array) -> Array:
+    """Two taps of two channels to a word, halves ``256 * odd + even``: int64 [channels / 2, steps].
+
+    Args:
+        taps: [channels, steps, 2], of an even number of channels.
+    """
+    halves = 256 * taps[1::2] + taps[0::2]
+    return half_words(halves[..., 0], halves[..., 1])
+
+
+def half_words(low: Array, high: Array) -> Array:
+    """Two int16 to a word: int64, of the shape of both."""
+    words: Array = (low & 0xFFFF) | (high & 0xFFFF) << 16
+    return words
+
+
+def int32_stream(words: Array) -> Array:
+    """The low 32 bits of int64 words, as int32."""
+    stream: Array = (words & 0xFFFFFFFF).astype(np.uint32).view(np.int32)
+    return stream
 
 
 def last_fields(sig: Signature, again: bool = False) -> dict[str, Field]:

@@ -13,7 +13,7 @@ from functools import partial
 
 import numpy as np
 
-from mcuplan.backends.dsp._shared import clamped, kernel
+from mcuplan.backends.dsp._shared import clamped, half_words, int32_stream, kernel
 from mcuplan.ir.op import Call, ConstArray, Field, Kernel, Packed, Signature
 from mcuplan.ir.types import Array, DType
 from mcuplan.ir.work import Work
@@ -113,7 +113,7 @@ def _words(tile: _Tile, sig: Signature) -> Array:
     transformed = np.einsum("ia,jb,oabc->oijc", *tile.transforms, weights)
     order = np.arange(in_c).reshape(-1, 2, 2).swapaxes(1, 2).reshape(-1, 2)  # 0 2, 1 3, ..
     halves = transformed.reshape(out_c // 2, 2, tile.positions, in_c)[..., order]
-    words = ((halves[..., 0] & 0xFFFF) | (halves[..., 1] & 0xFFFF) << 16).transpose(0, 2, 3, 1)
+    words = half_words(halves[..., 0], halves[..., 1]).transpose(0, 2, 3, 1)
     if tile.lift:
         starts = -tile.lift * halves[..., 0].sum(axis=-1)
         one = tile.sides[1] + 1 if min(tile.sides) > 1 else 1  # of the positions
@@ -121,9 +121,7 @@ def _words(tile: _Tile, sig: Signature) -> Array:
         words = np.concatenate([starts.transpose(0, 2, 1)[:, :, None], words], axis=2)
     last = np.stack([requant.bias, requant.multiplier], -1).astype(np.int64)
     blocks = [words.reshape(out_c // 2, -1), last.reshape(out_c // 2, 4)]
-    stream = np.concatenate(blocks, axis=1) & 0xFFFFFFFF
-    packed: Array = stream.astype(np.uint32).view(np.int32)
-    return packed
+    return int32_stream(np.concatenate(blocks, axis=1))
 
 
 def _lower(tile: _Tile, sig: Signature) -> tuple[Call, ...]:
