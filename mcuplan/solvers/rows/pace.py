@@ -50,7 +50,7 @@ def pace(
 
     Returns:
         An order in which no row but the last brings more than ``most``, or than a single move
-        where that is more.
+        where that is more; without ``most`` no more than before.
     """
     rest = [step for step in order.moves if step != feed]
     latest = _latest(graph, rest, feed)
@@ -72,7 +72,7 @@ def pace(
             best, high = found, middle - max(1, middle // 100)
         else:
             low = middle + max(1, middle // 100)
-    return best
+    return min(best, order, key=lambda each: slowest(each.moves, feed, costs))
 
 
 def _latest(graph: RowGraph, rest: Sequence[int], feed: int) -> list[int]:

@@ -314,6 +314,17 @@ def test_pace_within_bytes(graph: RowGraph, room: int) -> None:
     assert slowest(paced.moves, 0, costs) <= slowest(order.moves, 0, costs)
 
 
+def test_pace_keeps_what_is_better() -> None:
+    """Rows that all come before anything runs bring nothing: no other places are as good."""
+    net = Net(3, 1, streamed=True)
+    t = net.window(0, 1, kernel=1)
+    net.rowwise([0, net.at_once(t, 3, 1, in_place=False)], 1, in_place=False)
+    graph, costs = net.graph(), [0, 1, 1, 1]
+    order = depth_first(graph)
+    assert slowest(order.moves, 0, costs) == 0
+    assert pace(graph, order, 0, costs, limit=order.peak_bytes) == order
+
+
 def test_pace_shares_out() -> None:
     """Of strides, where some rows bring nothing, each brings a share for a few rows more."""
     graph = pyramid(True)
