@@ -19,7 +19,7 @@ from mcuplan.errors import McuplanError
 from mcuplan.ir.editor import Editor
 from mcuplan.ir.evaluate import batchable, on_grid
 from mcuplan.ir.graph import Graph, Node, Stored, Tensor
-from mcuplan.ir.types import Array, Quant
+from mcuplan.ir.types import Array, Quant, TensorType
 from mcuplan.passes.constants import weights_on_grid
 
 __all__ = ["refit", "refittable", "samples_at_once"]
@@ -164,16 +164,34 @@ def _fitted(
             values[some] = _rounded(layer.real_weights[some], scales, hessian)
         sums = b @ (values[some] * scales[:, None]).T
         wanted = a @ layer.real_weights[some].T + layer.real_bias[some]
-        start = (wanted - sums).mean(axis=0)
-        bias[some] = start
-        for _ in range(_ROUNDS):
-            moved = sums + bias[some]
-            low, high = own.op.act
-            clipped = on_grid(grid, np.clip(moved, low, high).astype(np.float32))
-            inside = ((moved > low) & (moved < high)).mean(axis=0)
-            miss = (np.clip(wanted, low, high) - clipped).mean(axis=0)
-            bias[some] += miss / np.maximum(inside, _LEAST_SHARE)
+        bias[some] = _centred(own, grid, wanted, sums)
     return _with(edit, own, layer, values, bias)
+
+
+def _centred(own: Node, grid: TensorType, wanted: Array, sums: Array) -> Array:
+    """Biases with which the mean of each output, behind limits and grid, is nearest to what it was.
+
+    Of those that were tried: where nearly all values are cut, a step goes too far.
+
+    Args:
+        own: the layer.
+        grid: of its output.
+        wanted: sums of the float model, [sums, outputs].
+        sums: ours without bias.
+    """
+    low, high = own.op.act
+    bias: Array = (wanted - sums).mean(axis=0)
+    best = bias
+    least = np.full(bias.shape, np.inf)
+    for _ in range(_ROUNDS + 1):
+        moved = sums + bias
+        clipped = on_grid(grid, np.clip(moved, low, high).astype(np.float32))
+        miss = (np.clip(wanted, low, high) - clipped).mean(axis=0)
+        best = np.asarray(np.where(np.abs(miss) < least, bias, best))
+        least = np.minimum(least, np.abs(miss))
+        inside = ((moved > low) & (moved < high)).mean(axis=0)
+        bias = bias + miss / np.maximum(inside, _LEAST_SHARE)
+    return best
 
 
 def _equations(pair: tuple[Array, Array], rank: int, terms: int) -> tuple[Array, Array]:

@@ -79,6 +79,28 @@ def test_weights_of_few_bits_are_rounded_to_what_the_layer_computes() -> None:
             np.testing.assert_array_equal(tensor.stored.values, again.tensor(name).stored.values)
 
 
+@pytest.mark.parametrize("share", [0.1, 0.3, 0.7])
+def test_a_constant_channel_stays_where_its_grid_allows(share: float) -> None:
+    """Behind a Relu a share of a step is the nearest step, not several of them."""
+    _, graph = pipeline.simplify(_asked())
+    node = next(node for node in graph.nodes if len(node.op.weight_inputs) == 2)
+    step = pipeline.quantize(_asked(), graph).grids.graph.tensor(node.output).type.q.s
+    tensors = dict(graph.tensors)
+    for index, value in ((1, 0.0), (2, share * step)):
+        tensor = tensors[node.inputs[index]]
+        data = np.array(tensor.data)
+        data[0] = value
+        tensors[tensor.name] = replace(tensor, data=data)
+    graph = replace(graph, tensors=tensors)
+    grids, feeds = pipeline.quantize(_asked(), graph).grids.graph, _feeds(graph)
+    codes = {n: _on(grids, n, a) for n, a in feeds.items()}
+    for rounding in (False, True):
+        low = lower(refit(graph, grids, feeds, rounding=rounding), None).graph
+        made = evaluate(low, codes, [node.output])[node.output][..., 0].astype(np.int64)
+        zero = low.tensor(node.output).type.q.z
+        assert np.abs(made - zero - share).max() <= 1
+
+
 def test_fast_is_what_it_was() -> None:
     """No repair: the ranges as they were observed, and nothing tried."""
     _, graph = pipeline.simplify(_asked())
