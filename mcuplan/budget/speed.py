@@ -132,7 +132,8 @@ def energy_of(macs: int, cycles: float, traffic: Traffic, target: Target) -> Ene
         share = cycles * per_cycle.value / (compute + memory)
         compute, memory = compute * share, memory * share
         used.append(per_cycle)
-    return Energy(compute + memory, compute, memory, worst([Origin.MODELLED, *_origins(used)]))
+    origin = worst([Origin.MODELLED, *_origins(used)])
+    return Energy(compute + memory, compute, memory, per_cycle is not None, origin)
 
 
 def _origins(figures: Iterable[Estimate]) -> list[Origin]:

@@ -179,11 +179,16 @@ class Latency:
 
 @dataclass(frozen=True, slots=True)
 class Energy:
-    """One inference, arithmetic and memory access apart; None where the target has no figures."""
+    """One inference, arithmetic and memory access apart; None where the target has no figures.
+
+    ``whole_chip``: of the chip's run current; otherwise of these operations alone, which is far
+    less than a chip draws.
+    """
 
     joules: float
     compute_joules: float
     memory_joules: float
+    whole_chip: bool
     origin: Origin
 
 

@@ -230,7 +230,8 @@ def _figures(budget: Budget, look: Look) -> list[str]:
     if budget.energy is not None:
         e = budget.energy
         parts = f"{format_si(e.compute_joules, 'J')} arithmetic, {format_si(e.memory_joules, 'J')}"
-        lines.append(f" energy {format_si(e.joules, 'J')} ({e.origin}): {parts} memory")
+        covers = "run current" if e.whole_chip else "operations alone"
+        lines.append(f" energy {format_si(e.joules, 'J')} ({e.origin}, {covers}): {parts} memory")
     return lines
 
 

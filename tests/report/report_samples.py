@@ -128,7 +128,7 @@ def sample_budget() -> Budget:
             (31, 17),
         ),
         latency=Latency(210_000_000, 2.1, 1 / 2.1, Origin.MODELLED, None, error=0.0131),
-        energy=Energy(2.5e-05, 1.5e-05, 1e-05, Origin.MODELLED),
+        energy=Energy(2.5e-05, 1.5e-05, 1e-05, True, Origin.MODELLED),
         build=BuildInfo("arm-none-eabi-gcc 12.2", "-Os -mcpu=cortex-m4"),
         layers=layers,
         buffers=(
