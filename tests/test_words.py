@@ -9,7 +9,13 @@ from typing import Any, get_args, get_type_hints
 import pytest
 
 from mcuplan.errors import did_you_mean
-from mcuplan.facts import Faster, Note, Rewrite, Rewritten, Trade, summed
+from mcuplan.facts import (
+    Note,
+    Rewrite,
+    Rewritten,
+    summed,
+)
+from mcuplan.plan_facts import Faster, Trade
 from mcuplan.schedule.program import Selected
 from mcuplan.solvers.packing.problem import Ended, MemoryPlan
 from mcuplan.solvers.rows.problem import RowOrder, RowProof

@@ -10,9 +10,9 @@ from itertools import accumulate
 from types import MappingProxyType
 from typing import Literal
 
-from mcuplan.facts import AsAWhole, Trade
 from mcuplan.ir.graph import Graph, Node
 from mcuplan.ir.op import Call, Cost, Kernel, Signature
+from mcuplan.plan_facts import AsAWhole, Trade
 from mcuplan.schedule.gaps import Overlaps
 from mcuplan.solvers.packing.problem import Buffer, MemoryPlan, Problem
 from mcuplan.solvers.rows.problem import RowOrder

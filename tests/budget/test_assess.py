@@ -25,7 +25,7 @@ from mcuplan.errors import (
     StackUnknown,
     UnsupportedOp,
 )
-from mcuplan.facts import Trade
+from mcuplan.plan_facts import Trade
 from mcuplan.record import (
     Against,
     Budget,

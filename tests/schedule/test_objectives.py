@@ -10,11 +10,11 @@ import pytest
 from step_graphs import random_steps
 
 from mcuplan import pipeline
-from mcuplan.facts import SlowerByRows
 from mcuplan.ir.graph import Graph
 from mcuplan.ops.concat import Concat
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.pool2d import AvgPool2D
+from mcuplan.plan_facts import SlowerByRows
 from mcuplan.prove.fit.wiring import Wiring
 from mcuplan.record import Request
 from mcuplan.schedule.kernels.objective import Aim, Objective, plan_cycles

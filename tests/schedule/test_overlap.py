@@ -12,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mcuplan.emit import Stamp, emit
-from mcuplan.facts import Aliased
 from mcuplan.ir.graph import Graph
 from mcuplan.ops.concat import Concat
 from mcuplan.ops.conv2d import Conv2D
@@ -20,6 +19,7 @@ from mcuplan.ops.eltwise import Add
 from mcuplan.ops.pool2d import MaxPool2D
 from mcuplan.ops.resample import Upsample
 from mcuplan.ops.slicing import Slice
+from mcuplan.plan_facts import Aliased
 from mcuplan.prove.fit.wiring import Wiring
 from mcuplan.prove.proofs import Subject, prove_on_host
 from mcuplan.schedule.assembly.arrange import arrange

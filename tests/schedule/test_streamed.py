@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mcuplan.errors import UsageError
-from mcuplan.facts import TooManyRows
 from mcuplan.ir.geometry import ALL, SAME, InputMap, Shape, moved
 from mcuplan.ir.graph import Graph
 from mcuplan.ir.op import Call, Example, Op, Signature
@@ -25,6 +24,7 @@ from mcuplan.ops.pool2d import AvgPool2D, MaxPool2D
 from mcuplan.ops.resample import Upsample
 from mcuplan.ops.slicing import Slice
 from mcuplan.ops.softmax import Softmax
+from mcuplan.plan_facts import TooManyRows
 from mcuplan.prove.fit.wiring import Wiring
 from mcuplan.schedule.assembly.check_rows import check_rows
 from mcuplan.schedule.assembly.dead import dead_bytes

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Self
 
-from mcuplan.facts import (
+from mcuplan.ir.graph import Graph
+from mcuplan.ir.op import Op
+from mcuplan.plan_facts import (
     Aliased,
     AsAWhole,
     Naive,
@@ -15,8 +17,6 @@ from mcuplan.facts import (
     Overlapped,
     TooManyRows,
 )
-from mcuplan.ir.graph import Graph
-from mcuplan.ir.op import Op
 from mcuplan.schedule.assembly.arrange import arrange
 from mcuplan.schedule.assembly.plan import make_plan
 from mcuplan.schedule.assembly.row_local import has_too_many_rows

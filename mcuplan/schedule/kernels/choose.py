@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, replace
 from itertools import combinations, product
 from typing import Generic, TypeVar
 
-from mcuplan.facts import Trade
 from mcuplan.ir.op import Kernel
+from mcuplan.plan_facts import Trade
 from mcuplan.price import kernel_size
 from mcuplan.schedule.kernels.objective import MORE_CYCLES, MOST_TIMES, Aim, Objective, ram_weight
 from mcuplan.schedule.kernels.select import Candidate, Chosen, Ways

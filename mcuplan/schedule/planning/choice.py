@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from mcuplan.errors import InputTooLarge
-from mcuplan.facts import (
+from mcuplan.ir.graph import Graph
+from mcuplan.ir.op import Kernel
+from mcuplan.plan_facts import (
     Faster,
     NotWorthCycles,
     RowsTooFar,
@@ -15,8 +17,6 @@ from mcuplan.facts import (
     SlowerByRows,
     WithStates,
 )
-from mcuplan.ir.graph import Graph
-from mcuplan.ir.op import Kernel
 from mcuplan.record.planned import Request
 from mcuplan.schedule.assembly.aliases import possible_views
 from mcuplan.schedule.assembly.arrange import arrange

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from mcuplan.facts import FlashSpent
 from mcuplan.ir.graph import Graph
+from mcuplan.plan_facts import FlashSpent
 from mcuplan.schedule.assembly.row_local import (
     RowProgram,
     check_feedable,

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
-from mcuplan.facts import FlashSpent
+from mcuplan.plan_facts import FlashSpent
 from mcuplan.price import kernel_size
 from mcuplan.schedule.kernels.choose import Choice, Placer
 from mcuplan.schedule.kernels.objective import Aim, Objective

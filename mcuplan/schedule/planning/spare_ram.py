@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from mcuplan.facts import RamSpent
 from mcuplan.ir.staging import staged, staged_bytes
+from mcuplan.plan_facts import RamSpent
 from mcuplan.schedule.kernels.as_many import as_many
 from mcuplan.schedule.kernels.choose import Choice, Placer
 from mcuplan.schedule.kernels.objective import Aim, Objective, plan_cycles
