@@ -26,6 +26,7 @@ PATCH = "mplan_conv2d_patch_s8_dsp"
 DEPTHWISE = "mplan_depthwise3x3_s8_dsp"
 DEPTHWISE_PLANES = "mplan_planes3x3_s8_dsp"
 PLANES = "mplan_planes_s8_dsp"
+COLUMNS = "mplan_columns_s8_dsp"
 ANY_DEPTHWISE = "mplan_depthwise_s8_dsp"
 DENSE = "mplan_dense_s8_dsp"
 AVERAGE = "mplan_avg_pool2d_s8_dsp"
@@ -169,6 +170,38 @@ def test_depthwise_of_planes(tmp_path: Path, arm_gcc: str, qemu: str) -> None:
             program.add(sig, kernel)
             found += 1
     assert found > 40
+    assert [] == program.run(tmp_path, arm_gcc, qemu)
+
+
+# kernel, stride, pads, (h, w, c): columns that are known, and any of stride 2
+_COLUMNS = [
+    *((7, 1, (3, 3, 3, 3), (h, 5, c)) for h, c in ((5, 8), (9, 5), (1, 6))),
+    *((7, 1, (2, 3, 4, 3), (h, 3, c)) for h, c in ((3, 4), (8, 7))),
+    *((5, 1, (2, 2, 1, 2), (h, 10, c)) for h, c in ((10, 4), (3, 7))),
+    *((5, 2, (2, 2, 2, 2), (h, 5, c)) for h, c in ((5, 8), (6, 9))),
+]
+
+
+def _random_columns(rng: np.random.Generator) -> tuple[int, int, tuple[int, ...], tuple[int, ...]]:
+    size = int(rng.choice((5, 7)))
+    pads = tuple(int(v) for v in rng.integers(0, size, 4))
+    shape = (int(rng.integers(size, 20)), int(rng.integers(16, 24)), int(rng.integers(4, 10)))
+    return size, 2, pads, shape
+
+
+def test_depthwise_of_columns(tmp_path: Path, arm_gcc: str, qemu: str) -> None:
+    """Maps of few columns, and stride 2 with any padding, give every byte."""
+    program = BoardProgram(13)
+    for size, stride, pads, shape in [
+        *_COLUMNS,
+        *(_random_columns(program.rng) for _ in range(16)),
+    ]:
+        act = (-30.0, 90.0) if shape[2] % 4 == 0 else (-INF, INF)
+        op = Conv2D((size, size), (stride, stride), (1, 1), pads, shape[2], act)  # type: ignore[arg-type]
+        sig = layer(op, program.rng, (1, *shape), (shape[2], size, size, 1), least=-128)
+        kernel = supporting(KERNELS, COLUMNS, sig)
+        assert kernel, (size, stride, pads, shape)
+        program.add(sig, kernel)
     assert [] == program.run(tmp_path, arm_gcc, qemu)
 
 

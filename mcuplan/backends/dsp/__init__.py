@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from mcuplan.backends.dsp import (
     _attention,
+    _columns,
     _conv,
     _conv3d,
     _dense,
@@ -38,6 +39,7 @@ KERNELS = (
     *_softmax.KERNELS,
     *_depthwise.KERNELS,
     *_planes.KERNELS,
+    *_columns.KERNELS,
     _dense.POINTWISE,
     *_winograd.TILES,
     _rows.ROWS,

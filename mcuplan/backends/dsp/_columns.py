@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Depthwise convolutions from pairs of columns, four channels at a time, of the dsp backend."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mcuplan.backends.dsp._shared import FOUR, clamped, int32_stream, kernel, shifts
+from mcuplan.ir.op import Call, ConstArray, Field, Packed, Signature
+from mcuplan.ir.types import Array, DType
+from mcuplan.ir.work import Work
+from mcuplan.ops.conv2d import Conv2D
+from mcuplan.ops.fields import clamp_fields, prepared
+
+__all__ = ["KERNELS"]
+
+_PAIR_BYTES, _BLOCK_BYTES, _LINES_BYTES = 16, 20, 64
+_NOTHING = -1  # a byte that is no weight
+
+
+@dataclass(frozen=True, slots=True)
+class _Body:
+    """How a block of outputs side by side is made.
+
+    ``columns`` of the input, 0: any; ``taps``: bytes of a row of weights, which of them each is.
+    """
+
+    number: int
+    kernel: int
+    stride: int
+    columns: int
+    block: int
+    taps: tuple[int, ...]
+
+
+_BODIES = (
+    _Body(2, 7, 1, 5, 5, (3, 5, 4, 6, 2, 4, 3, 5, 1, 0, 2, 1)),
+    _Body(3, 5, 1, 10, 5, (0, 2, 1, 3, 1, 3, 2, 4)),
+    _Body(5, 5, 2, 5, 3, (0, 2, 1, 3, 4)),
+    _Body(6, 7, 1, 3, 3, (3, 2, 4, 3, 1, 5, 2, _NOTHING)),
+    _Body(0, 7, 2, 0, 5, (0, 2, 1, 3, 4, 6, 5, _NOTHING)),
+    _Body(1, 5, 2, 0, 5, (0, 2, 1, 3, 4)),
+)
+
+
+def _body(sig: Signature) -> _Body | None:
+    op = sig.op
+    assert isinstance(op, Conv2D)
+    size, stride, out_w = op.kernel[0], op.stride[0], sig.output.shape[2]
+    in_w, half = sig.inputs[0].shape[2], size // 2
+    for body in _BODIES:
+        if (body.kernel, body.stride) != (size, stride) or out_w < body.block:
+            continue
+        padded = op.pads[1] == half and out_w == -(-in_w // stride)
+        if body.columns in (0, in_w) and (not body.columns or padded):
+            return body
+    return None
+
+
+def _supports(sig: Signature) -> bool:
+    op = sig.op
+    assert isinstance(op, Conv2D)
+    channels = sig.inputs[0].channels
+    return (
+        op.groups == channels == sig.output.channels >= FOUR
+        and op.kernel[0] == op.kernel[1]
+        and op.stride[0] == op.stride[1]
+        and op.dilation == (1, 1)
+        and max(op.pads) < op.kernel[0]
+        and sig.inputs[0].shape[2] >= 3
+        and _body(sig) is not None
+        and _PAIR_BYTES * _pairs(sig) < 1 << 16
+        and not prepared(sig).pre_shift.any()
+        and prepared(sig).fits_one_shift
+    )
+
+
+def _found(sig: Signature) -> _Body:
+    body = _body(sig)
+    assert body is not None
+    return body
+
+
+def _before(sig: Signature) -> int:
+    """Columns of a line before the first one of the input."""
+    op = sig.op
+    assert isinstance(op, Conv2D)
+    return 0 if _found(sig).columns else op.pads[1]
+
+
+def _pairs(sig: Signature) -> int:
+    """Pairs of columns of a line: those of the input, and those that windows of stride 2 see."""
+    body = _found(sig)
+    inside = -(-(_before(sig) + sig.inputs[0].shape[2]) // 2)
+    return inside if body.columns else max(inside, sig.output.shape[2] + body.kernel // 2)
+
+
+def _blocks(sig: Signature) -> int:
+    return -(-sig.output.shape[2] // _found(sig).block)
+
+
+def _scratch(sig: Signature) -> int:
+    blocks = sig.output.shape[1] * _blocks(sig)
+    lines = sig.inputs[0].shape[1] * (FOUR + _PAIR_BYTES * _pairs(sig))
+    return _LINES_BYTES + _BLOCK_BYTES * blocks + lines
+
+
+def _tap_bytes(body: _Body) -> int:
+    return -(-len(body.taps) // FOUR) * FOUR
+
+
+def _lower(sig: Signature) -> tuple[Call, ...]:
+    op = sig.op
+    assert isinstance(op, Conv2D)
+    body, (_, in_h, in_w, channels) = _found(sig), sig.inputs[0].shape
+    words = 2 + body.kernel * _tap_bytes(body) // FOUR
+    fields: dict[str, Field] = {
+        "packed": ConstArray(DType.INT32, Packed(channels * words, lambda: _words(sig))),
+        "in_h": in_h,
+        "in_w": in_w,
+        "channels": channels,
+        "out_w": sig.output.shape[2],
+        "pairs": _pairs(sig),
+        "channel_bytes": FOUR * words,
+        "tap_bytes": _tap_bytes(body),
+        "kernel": body.kernel,
+        "stride": body.stride,
+        "pad_top": op.pads[0],
+        "before": _before(sig),
+        "block": body.block,
+        "body": body.number,
+        "in_zero_point": sig.inputs[0].q.z,
+    }
+    return (Call(fields | clamp_fields(sig)),)
+
+
+def _words(sig: Signature) -> Array:
+    """int32 stream of each channel: bias, multiplier, rows of weights; one alone is an int16.
+
+    The zero point of the input leaves the bias, since it is taken off the lines.
+    """
+    taps, requant = _found(sig).taps, prepared(sig)
+    w = sig.constant(1)[..., 0].astype(np.int64)
+    bias = requant.bias.astype(np.int64) + sig.inputs[0].q.z * w.sum(axis=(1, 2))
+    bytes_of = [np.where(t < 0, 0, w[:, :, t]) for t in taps]
+    words = [
+        bytes_of[i] & 0xFFFF
+        if i + 1 == len(taps)
+        else sum((bytes_of[i + k] & 0xFF) << 8 * k for k in range(FOUR))
+        for i in range(0, len(taps), FOUR)
+    ]
+    rows = np.stack(words, axis=-1).reshape(len(w), -1)
+    factors = np.stack([bias, requant.multiplier.astype(np.int64)], axis=1)
+    return int32_stream(np.concatenate([factors, rows], axis=1))
+
+
+def _work(sig: Signature, runs: Sequence[int]) -> Work:
+    """Lines of four channels, then blocks of outputs of each, a row of weights after the other."""
+    body, (_, out_h, out_w, channels) = _found(sig), sig.output.shape
+    fours, blocks = -(-channels // FOUR), _blocks(sig)
+    rows, in_w = sig.inputs[0].shape[1], sig.inputs[0].shape[2]
+    alone = _before(sig) % 2
+    whole, behind = divmod(in_w - alone, 2)
+    made = FOUR * fours * blocks
+    return {
+        "call": len(runs),
+        "place": out_h * blocks,
+        "row": rows,
+        "pad": rows * _pairs(sig),
+        "four": fours,
+        "line": fours * rows,
+        "pair": fours * rows * whole,
+        "half": fours * rows * (alone + behind),
+        "channel": FOUR * fours,
+        f"block{body.block}": made * out_h,
+        f"taps{body.number}": made * sig.taps(1).inside,
+        "shifted": out_h * channels * out_w * shifts(sig),
+        **clamped(sig),
+    }
+
+
+KERNELS = (
+    kernel(
+        Conv2D,
+        function="mplan_columns_s8_dsp",
+        lower=_lower,
+        work=_work,
+        supports=_supports,
+        scratch_bytes=_scratch,
+        row_by_row=False,
+        cost_class="depthwise",
+    ),
+)
