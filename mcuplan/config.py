@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -27,6 +27,7 @@ __all__ = [
     "parse_seconds",
     "parse_size",
     "parse_state",
+    "parse_weights",
     "read_config",
 ]
 
@@ -120,6 +121,18 @@ def parse_layer(text: str) -> tuple[str, str]:
     return name, dtype
 
 
+def parse_weights(text: str) -> tuple[str, str]:
+    """``int4``, or ``NAME=int4`` for one layer; all others have the empty name.
+
+    Raises:
+        ValueError: it is not.
+    """
+    name, sign, dtype = text.rpartition("=")
+    if (sign and not name) or dtype not in ("int4", "int8"):
+        raise ValueError(f"{text[:60]!r}: write int4, or NAME=int4 or NAME=int8 for one layer")
+    return name, dtype
+
+
 def parse_observer(text: str) -> tuple[str, str]:
     """``OBSERVER``, or ``NAME=OBSERVER`` for a tensor or layer; all others have the empty name.
 
@@ -194,29 +207,18 @@ def _names(value: object, like: str = 'cut-output = ["boxes", "scores"]') -> tup
     return tuple(made)
 
 
-def _states(value: object) -> tuple[str, ...]:
-    if isinstance(value, dict):
-        value = [f"{read}={written}" for read, written in value.items()]
-    made = _names(value)
-    for text in made:
-        parse_state(text)
-    return made
+def _parsed(parse: Callable[[str], object], example: str) -> Callable[[object], tuple[str, ...]]:
+    """Reads texts, also as a table of names and values, each of which can be parsed."""
 
+    def read(value: object) -> tuple[str, ...]:
+        if isinstance(value, dict):
+            value = [f"{name}={each}" for name, each in value.items()]
+        made = _names(value, example)
+        for text in made:
+            parse(text)
+        return made
 
-def _layers(value: object) -> tuple[str, ...]:
-    made = _names(value)
-    for text in made:
-        parse_layer(text)
-    return made
-
-
-def _observers(value: object) -> tuple[str, ...]:
-    if isinstance(value, dict):
-        value = [f"{name}={observer}" for name, observer in value.items()]
-    made = _names(value, 'observer = ["mse", "logits=percentile"]')
-    for text in made:
-        parse_observer(text)
-    return made
+    return read
 
 
 def _reports(value: object) -> tuple[str, ...]:
@@ -273,7 +275,7 @@ KEYS: Mapping[str, Any] = MappingProxyType(
         "calibration": _text,
         "baseline": _text,
         "inputs": _text,
-        "observer": _observers,
+        "observer": _parsed(parse_observer, 'observer = ["mse", "logits=percentile"]'),
         "window": _rows,
         "hop": _rows,
         "columns": _columns,
@@ -290,8 +292,9 @@ KEYS: Mapping[str, Any] = MappingProxyType(
         "keep-output": _flag,
         "dim": _dims,
         "cut-output": _names,
-        "state": _states,
-        "layer-dtype": _layers,
+        "state": _parsed(parse_state, 'state = ["cache_in=cache_out"]'),
+        "layer-dtype": _parsed(parse_layer, 'layer-dtype = ["logits=float32"]'),
+        "weight-dtype": _parsed(parse_weights, 'weight-dtype = ["int4", "logits=int8"]'),
         "name": _text,
         "format": _text,
         "report": _reports,

@@ -34,6 +34,7 @@ from mcuplan.passes.assign_grids import Grids, assign_grids, needs_range
 from mcuplan.passes.dead_channels import remove_dead_channels
 from mcuplan.passes.keep_real import keep_real
 from mcuplan.passes.lower import lower
+from mcuplan.passes.narrow_weights import narrow_weights
 from mcuplan.prove.harness import OPTIMIZE
 from mcuplan.quant.observers import Range
 from mcuplan.record import Planned, Request
@@ -46,10 +47,11 @@ __all__ = ["generate", "plan", "plan_for", "quantize", "retarget", "simplify"]
 
 
 def simplify(request: Request) -> tuple[ImportedModel, Graph]:
-    """Import a model, rewrite its float graph, and mark what stays float32."""
+    """Import a model, rewrite its float graph, mark what stays float32, and narrow weights."""
     model = load_model(request.model, request.dims, request.cuts, request.states)
     graph = passes.run(model.graph, request.dump_after)
-    return model, keep_real(graph, request.real_layers, everything=request.dtype.is_float)
+    graph = keep_real(graph, request.real_layers, everything=request.dtype.is_float)
+    return model, narrow_weights(graph, request.weight_dtypes)
 
 
 def quantize(request: Request, graph: Graph, *, sizes_only: bool = False) -> Repaired:
@@ -150,6 +152,8 @@ def generate(planned: Planned, name: str) -> Bundle:
 
 def _check_type(request: Request, model: ImportedModel) -> None:
     """Raise where the model's own grids contradict what was asked for."""
+    if request.dtype.is_float and request.weight_dtypes:
+        raise UsageError("--weight-dtype of a model in float32", "", "--dtype int8")
     if request.dtype.is_float and model.form is not Form.FLOAT32:
         raise UsageError(f"--dtype float32 of a model in {model.form}", "", "--dtype int8")
 

@@ -308,6 +308,10 @@ def options(planned: Planned) -> str:
     said += [f"state {read}={written}" if read else "no state" for read, written in request.states]
     said += [] if request.io_layout == "model" else [f"io-layout {request.io_layout}"]
     said += [f"layer-dtype {shown(name)}=float32" for name in request.real_layers]
+    said += [
+        f"weight-dtype {f'{shown(name)}={dtype}' if name else dtype}"
+        for name, dtype in request.weight_dtypes.items()
+    ]
     said += ["keep-dead-channels"] if request.keep_dead else []
     said += [
         f"input-range {f'{name}={low:g}:{high:g}' if name else f'{low:g}:{high:g}'}"

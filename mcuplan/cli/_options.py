@@ -20,11 +20,13 @@ from mcuplan.config import (
     parse_seconds,
     parse_size,
     parse_state,
+    parse_weights,
 )
 from mcuplan.errors import UsageError
 
 if TYPE_CHECKING:
     from mcuplan.calibrate import Observers, Preprocess
+    from mcuplan.ir.types import DType
 
 __all__ = [
     "FORMATS",
@@ -35,6 +37,7 @@ __all__ = [
     "observers_of",
     "outputs_of",
     "reporting",
+    "weights_of",
 ]
 
 FORMATS = ("text", "json", "markdown", "junit", "sarif", "github", "gitlab", "svg", "html")
@@ -87,6 +90,7 @@ RANGE = _Parsed("NAME=LOW:HIGH", parse_range, tuple)
 REPORT = _Parsed("FORMAT=PATH", _parse_report, tuple)
 STATE = _Parsed("IN=OUT", parse_state, tuple)
 LAYER = _Parsed("NAME=float32", parse_layer, tuple)
+WEIGHTS = _Parsed("[NAME=]int4", parse_weights, tuple)
 OBSERVER = _Parsed("[NAME=]OBSERVER", parse_observer, tuple)
 COLUMNS = _Parsed("A,B,C", parse_columns, tuple)
 PREPROCESS = _Parsed("KEY=VALUE,...", _parse_preprocess, tuple)
@@ -141,6 +145,13 @@ layer_dtype = click.option(
     type=LAYER,
     multiple=True,
     help="Compute a layer of an int8 model in float32, as NAME=float32.",
+)
+weight_dtype = _option(
+    "--weight-dtype",
+    "weight_dtypes",
+    type=WEIGHTS,
+    multiple=True,
+    help="Weights of 4 bits, int4: of all layers, or NAME=int4 of one; NAME=int8 takes one out.",
 )
 calibration = _option(
     "--calibration",
@@ -224,6 +235,7 @@ _RANGES = (
     headroom,
     quantize_effort,
     input_range,
+    weight_dtype,
 )
 ranging = _stack([*_RANGES, dim, cut_output, state])
 modelling = _stack(
@@ -343,6 +355,23 @@ def observers_of(pairs: Sequence[tuple[str, str]]) -> Observers:
             raise UsageError(what, "--observer", "one of them; NAME=OBSERVER is for one tensor")
     usual = found.pop("", "minmax")
     return Observers(usual, found)
+
+
+def weights_of(pairs: Sequence[tuple[str, str]]) -> dict[str, DType]:
+    """Types of weights by layer, of all others under the empty name.
+
+    Raises:
+        UsageError: one layer, or all others, is given two types.
+    """
+    from mcuplan.ir.types import DType
+
+    found: dict[str, str] = {}
+    for name, dtype in pairs:
+        if found.setdefault(name, dtype) != dtype:
+            who = f"{name!r}" if name else "all layers"
+            what = f"two types for the weights of {who}: {found[name]} and {dtype}"
+            raise UsageError(what, "--weight-dtype", "one of them; NAME=int8 is for one layer")
+    return {name: DType.named(dtype) for name, dtype in found.items()}
 
 
 def outputs_of(options: dict[str, Any]) -> Outputs:

@@ -77,6 +77,7 @@ def quantizing(model: Path, target: Target, options: dict[str, Any]) -> Request:
         observers=_options.observers_of(options["observers"]),
         headroom=options["headroom"],
         quantize_effort=options["quantize_effort"],
+        weight_dtypes=_options.weights_of(options["weight_dtypes"]),
         input_ranges=_ranges(options["input_ranges"]),
     )
 

@@ -79,7 +79,8 @@ class Stored:
 class Tensor:
     """A value of the graph; ``data`` is set for constants.
 
-    ``real``: it stays float32, on no grid, whatever the others become.
+    ``real``: it stays float32, on no grid, whatever the others become. ``wanted``: the type of the
+    integers that weights become; None: int8, or what the model file has.
     """
 
     name: str
@@ -88,6 +89,7 @@ class Tensor:
     origin: Origin | None = None
     stored: Stored | None = None
     real: bool = False
+    wanted: DType | None = None
 
     @property
     def is_constant(self) -> bool:

@@ -5,15 +5,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from mcuplan.ir.op import Call, ConstArray, Field, Kernel, Signature
-from mcuplan.ir.types import Array, DType
+from mcuplan.ir.types import DType
 from mcuplan.ir.work import Work
 from mcuplan.ops.conv2d import Conv2D
-from mcuplan.ops.fields import FLOAT_TYPES, WIDE_TYPES, float_fields, requant_fields
+from mcuplan.ops.fields import (
+    FLOAT_TYPES,
+    NARROW_TYPES,
+    WIDE_TYPES,
+    float_fields,
+    requant_fields,
+)
 
-__all__ = ["KERNELS", "WIDE", "conv_fields", "conv_work", "is_one_pixel", "wide_call"]
+__all__ = [
+    "KERNELS",
+    "OTHER_WEIGHTS",
+    "conv_fields",
+    "conv_work",
+    "is_one_pixel",
+    "typed_call",
+]
 
-WIDE = "mplan_conv2d_s8_w16"
+OTHER_WEIGHTS = {"mplan_conv2d_s8_w4": NARROW_TYPES, "mplan_conv2d_s8_w16": WIDE_TYPES}
+"""Kernels of weights that are not of 8 bits."""
 
 
 def conv_fields(sig: Signature) -> dict[str, Field]:
@@ -74,16 +90,23 @@ def conv_work(sig: Signature, runs: Sequence[int]) -> Work:
     }
 
 
-def wide_call(sig: Signature, shape: Mapping[str, Field], weights: Array) -> tuple[Call, ...]:
-    """A call of the kernel for int16 weights [out_c][kernel_h][kernel_w][in_c / groups]."""
-    fields: dict[str, Field] = {"weights": ConstArray(DType.INT16, weights)}
+def typed_call(sig: Signature, shape: Mapping[str, Field]) -> tuple[Call, ...]:
+    """A call of a kernel for weights [out_c][kernel_h][kernel_w][in_c / groups] of any type.
+
+    Two of 4 bits share a byte, and each output channel begins with one.
+    """
+    weights, dtype = sig.constant(1), sig.inputs[1].dtype
+    if dtype is DType.INT4:
+        flat = weights.reshape(len(weights), -1)
+        weights = np.pad(flat, [(0, 0), (0, flat.shape[1] % 2)])
+    fields: dict[str, Field] = {"weights": ConstArray(dtype, weights)}
     return (Call(fields | requant_fields(sig) | dict(shape)),)
 
 
-def _wide(sig: Signature) -> tuple[Call, ...]:
+def _typed(sig: Signature) -> tuple[Call, ...]:
     op = sig.op
     assert isinstance(op, Conv2D)
-    return wide_call(sig, conv_fields(sig) | {"groups": op.groups}, sig.constant(1))
+    return typed_call(sig, conv_fields(sig) | {"groups": op.groups})
 
 
 def _float(sig: Signature) -> tuple[Call, ...]:
@@ -175,13 +198,9 @@ KERNELS = (
         work=_depthwise_work,
     ),
     Kernel(Conv2D, "mplan_conv2d_s8", _conv, cost_class="conv2d", work=conv_work),
-    Kernel(
-        Conv2D,
-        WIDE,
-        _wide,
-        types=WIDE_TYPES,
-        cost_class="conv2d",
-        work=conv_work,
+    *(
+        Kernel(Conv2D, function, _typed, types=types, cost_class="conv2d", work=conv_work)
+        for function, types in OTHER_WEIGHTS.items()
     ),
     Kernel(
         Conv2D,

@@ -26,11 +26,10 @@ from mcuplan.ir.op import (
 from mcuplan.ir.types import Array, DType, TensorType
 from mcuplan.ir.work import Work
 from mcuplan.ir.writer import Writer
-from mcuplan.ops.conv_kernels import WIDE, wide_call
+from mcuplan.ops.conv_kernels import OTHER_WEIGHTS, typed_call
 from mcuplan.ops.fields import (
     FLOAT_TYPES,
     WEIGHTED_TYPES,
-    WIDE_TYPES,
     finish,
     float_clamped,
     float_fields,
@@ -153,14 +152,14 @@ def _float(sig: Signature) -> tuple[Call, ...]:
     return (Call(float_fields(sig) | shape),)
 
 
-def _wide(sig: Signature) -> tuple[Call, ...]:
+def _typed(sig: Signature) -> tuple[Call, ...]:
     """As a 1x1 convolution: rows, pixels, channels."""
     beside: dict[str, Field] = {"groups": 1, "pad_top": 0, "pad_left": 0}
     beside |= {"in_zero_point": sig.inputs[0].q.z}
-    return wide_call(sig, pixel_fields(sig) | beside, sig.constant(1))
+    return typed_call(sig, pixel_fields(sig) | beside)
 
 
-def _wide_work(sig: Signature, runs: Sequence[int]) -> Mapping[str, float]:
+def _typed_work(sig: Signature, runs: Sequence[int]) -> Mapping[str, float]:
     """Two outputs of a pixel at a time, all inputs as one run in fours."""
     outputs, inputs = sig.constant(1).shape
     pixels = sig.output.elements // outputs
@@ -173,13 +172,9 @@ def _wide_work(sig: Signature, runs: Sequence[int]) -> Mapping[str, float]:
 OPS = (Dense,)
 KERNELS = (
     Kernel(Dense, "mplan_dense_s8", _dense, cost_class="dense", work=_dense_work),
-    Kernel(
-        Dense,
-        WIDE,
-        _wide,
-        types=WIDE_TYPES,
-        cost_class="dense",
-        work=_wide_work,
+    *(
+        Kernel(Dense, function, _typed, types=types, cost_class="dense", work=_typed_work)
+        for function, types in OTHER_WEIGHTS.items()
     ),
     Kernel(
         Dense,

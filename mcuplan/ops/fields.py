@@ -13,6 +13,7 @@ from mcuplan.quant.requantize import Requant, act_limits, requantize, weighted_r
 
 __all__ = [
     "FLOAT_TYPES",
+    "NARROW_TYPES",
     "WEIGHTED_TYPES",
     "WIDE_TYPES",
     "clamp_fields",
@@ -32,9 +33,11 @@ __all__ = [
 WIDE_TYPES = Types(weights=(DType.INT16, DType.INT32))
 """Of weights that need more than 8 bits less their zero point."""
 
+NARROW_TYPES = Types(weights=(DType.INT4, DType.INT32))
+
 FLOAT_TYPES = Types.all(DType.FLOAT32)
 
-WEIGHTED_TYPES = (Types(), WIDE_TYPES, FLOAT_TYPES)
+WEIGHTED_TYPES = (Types(), NARROW_TYPES, WIDE_TYPES, FLOAT_TYPES)
 
 FLOAT_END = float(np.finfo(np.float32).max)
 """Limit of results in float32 where nothing else limits them: a sum beyond it ends there."""

@@ -13,12 +13,19 @@ from mcuplan.passes._reach import Sums, within_reach
 from mcuplan.quant.observers import quant_of_range
 from mcuplan.quant.requantize import weighted_requant
 
-__all__ = ["BiasClipped", "operand_on_grid", "rows_on_grids", "weights_on_grid"]
+__all__ = [
+    "BiasClipped",
+    "fitting_scales",
+    "operand_on_grid",
+    "rows_on_grids",
+    "weights_on_grid",
+]
 
 _WEIGHTS = DType.INT8
 _WIDEST = _WEIGHTS.steps  # of such weights less their zero point
 _BIAS_END = 2.0**1000  # finite, whatever the scale
 _BIAS_REACH = 2.0**24  # integers of a bias stay below, where the weights leave the choice
+_SHARES = tuple(k / 64 for k in range(64, 23, -1))  # of the widest range of few steps
 _LEAST_FACTOR = 2.0**-20  # scale_in * scale_w / scale_out of a channel whose weights are 0
 
 
@@ -60,10 +67,10 @@ def rows_on_grids(matrix: Tensor) -> Tensor:
 def weights_on_grid(
     weights: Tensor, bias: Tensor, source: Quant, output: Quant, act: tuple[float, float]
 ) -> tuple[Tensor, Tensor, int]:
-    """Weights (output channels on axis 0) as symmetric int8, bias as int32.
+    """Weights (output channels on axis 0) as symmetric int8 or int4, bias as int32.
 
-    Integers that the model file brings are kept where their sums stay in int32, less their
-    zero point, which may take int16. ``act`` are the limits of the output.
+    Integers that the model file brings are kept where they are of the type wanted and their sums
+    stay in int32, less their zero point, which may take int16. ``act`` are the output's limits.
 
     Returns:
         Weights and bias with ``stored`` set, and how many channels were fitted to int32.
@@ -76,7 +83,8 @@ def weights_on_grid(
     assert bias.data is not None
     stored = _kept(weights)
     if stored is None:
-        stored = _per_channel(weights.data, bias.data, source, output)
+        dtype = weights.wanted or _WEIGHTS
+        stored = _per_channel(weights.data, bias.data, source, output, dtype)
     scales = np.broadcast_to(np.array(stored.quant.scale, np.float64), bias.data.shape)
     sums = Sums(stored.values, _bias_values(bias, scales * source.s), scales)
     fitted, changed = within_reach(sums, source, output, act)
@@ -106,26 +114,55 @@ def _kept(weights: Tensor) -> Stored | None:
     if values.size and np.abs(values).max() > _WIDEST:
         return None  # of int32 constants
     dtype = _WEIGHTS if _WEIGHTS.holds(values) else DType.INT16
+    wanted = weights.wanted or quant.dtype
+    if wanted is DType.INT4:
+        if not wanted.holds(values):
+            return None
+        dtype = wanted
     zeros = (0,) * len(quant.scale)
     return Stored(values.astype(dtype.numpy), Quant(quant.scale, zeros, quant.axis, dtype))
 
 
-def _per_channel(weights: Array, bias: Array, source: Quant, output: Quant) -> Stored:
-    """Symmetric int8 per output channel.
+def _per_channel(weights: Array, bias: Array, source: Quant, output: Quant, dtype: DType) -> Stored:
+    """Symmetric integers per output channel.
 
     A channel of nearly no weight takes a scale that holds its bias and its factor, so
     that a constant channel is exact.
     """
     flat = weights.reshape(len(weights), -1)
     most = np.maximum(flat.max(axis=1, initial=0.0), -flat.min(axis=1, initial=0.0))
-    scales = most.astype(np.float64) / _WEIGHTS.high
+    scales = most.astype(np.float64) / dtype.high
+    if dtype.bits < _WEIGHTS.bits:
+        scales = fitting_scales(flat.astype(np.float64), scales, dtype)
     scales = np.maximum(scales, np.abs(bias.astype(np.float64)) / (source.s * _BIAS_REACH))
     scales = np.maximum(scales, _LEAST_FACTOR * output.s / source.s)
     scales = scales.astype(np.float32).astype(np.float64)
     values = np.empty(weights.shape, _WEIGHTS.numpy)
     for one, scale, stored in zip(weights, scales, values, strict=True):  # few bytes at a time
-        stored[...] = np.clip(np.rint(one / scale), -_WEIGHTS.high, _WEIGHTS.high)
-    return Stored(values, Quant(tuple(scales.tolist()), (0,) * len(scales), 0))
+        stored[...] = np.clip(np.rint(one / scale), -dtype.high, dtype.high)
+    return Stored(values, Quant(tuple(scales.tolist()), (0,) * len(scales), 0, dtype))
+
+
+def fitting_scales(
+    weights: Array, widest: Array, dtype: DType, importance: Array | float = 1.0
+) -> Array:
+    """Scales of least squared error: of few steps some large weights may be cut.
+
+    Args:
+        weights: real ones, double [channels, terms].
+        widest: scales that cut nothing: [channels].
+        dtype: of the integers.
+        importance: of the squared error of each term.
+    """
+    best, least = widest, np.full(len(widest), np.inf)
+    for share in _SHARES:
+        scales = share * widest
+        safe = np.where(scales > 0.0, scales, 1.0)[:, None]
+        cut = np.clip(np.rint(weights / safe), -dtype.high, dtype.high) * safe
+        error = (importance * (cut - weights) ** 2).sum(axis=1)
+        best = np.where(error < least, scales, best)
+        least = np.minimum(error, least)
+    return best
 
 
 def _bias_values(bias: Tensor, scales: Array) -> Array:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 
-from mcuplan.errors import McuplanError, Problems, UnsupportedOp, UsageError, did_you_mean
+from mcuplan.errors import Problems, UnsupportedOp
 from mcuplan.facts import InFloat
 from mcuplan.ir.editor import Editor
 from mcuplan.ir.graph import Graph, Node, Tensor
@@ -14,6 +14,7 @@ from mcuplan.ir.op import Op, QuantRule
 from mcuplan.ir.types import DType, Quant
 from mcuplan.ops.conversion import FromGrid, ToGrid
 from mcuplan.passes.hidden import hidden
+from mcuplan.passes.named import nodes_named
 from mcuplan.passes.nearest import nearest
 
 __all__ = ["keep_real"]
@@ -92,29 +93,14 @@ def _is_real(graph: Graph, node: Node) -> bool:
 
 def _named(graph: Graph, asked: Collection[str]) -> set[str]:
     """Nodes by the name of their own, or of a tensor that they make."""
-    names: dict[str, list[Node]] = {}
-    for node in graph.nodes:
-        for name in {node.origin, *map(graph.tensor_name, node.outputs)} - {""}:
-            names.setdefault(name, []).append(node)
-    errors: list[McuplanError] = []
-    for name in asked:
-        option = f"{_OPTION} {name}=float32"
-        if name not in names:
-            said = f"no layer {name!r}, or it is part of another one"
-            errors.append(UsageError(said, option, _nearest(name, names)))
-        elif not all(graph.signature(n).admits(DType.FLOAT32) for n in names[name]):
-            errors.append(_missing(names[name][0].op, name))
+    named = nodes_named(graph, {name: f"{_OPTION} {name}=float32" for name in asked})
+    errors = [
+        _missing(nodes[0].op, name)
+        for name, nodes in named.items()
+        if not all(graph.signature(node).admits(DType.FLOAT32) for node in nodes)
+    ]
     Problems.raise_if_any(errors)
-    return {node.name for name in asked for node in names[name]}
-
-
-def _nearest(name: str, known: Collection[str]) -> str:
-    """A hint: names that hold what was asked for, cut short as reports cut it; else a near one."""
-    parts = [part.casefold() for part in name.split("..") if part]
-    holding = [one for one in known if parts and all(part in one.casefold() for part in parts)]
-    if holding:
-        return f'did you mean "{min(holding, key=len)}"?'
-    return did_you_mean(name, known)
+    return {node.name for nodes in named.values() for node in nodes}
 
 
 def _chosen(graph: Graph, asked: Collection[str]) -> set[str]:

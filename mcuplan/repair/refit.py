@@ -10,7 +10,7 @@ by one in the order of their Hessian's diagonal, the error of each put on those 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,8 +19,8 @@ from mcuplan.errors import McuplanError
 from mcuplan.ir.editor import Editor
 from mcuplan.ir.evaluate import batchable, on_grid
 from mcuplan.ir.graph import Graph, Node, Stored, Tensor
-from mcuplan.ir.types import Array, Quant, TensorType
-from mcuplan.passes.constants import weights_on_grid
+from mcuplan.ir.types import Array, DType, Quant, TensorType
+from mcuplan.passes.constants import fitting_scales, weights_on_grid
 
 __all__ = ["refit", "refittable", "samples_at_once"]
 
@@ -28,6 +28,7 @@ _SUMS = 1 << 14  # of a layer that it is fitted on: taken evenly from all sample
 _WORK = 1 << 33  # multiplications of a Hessian
 _WIDEST = 2048  # terms of a sum whose weights are rounded together; wider ones to nearest
 _RIDGE = 0.1  # of the mean of the Hessian's diagonal: weights that the samples leave free
+_NEAR = (0.8, 0.87, 0.94, 1.06, 1.13, 1.2)  # shares of a scale that are tried of few steps
 _ROUNDS = 3  # of bringing the mean behind limits and grid to where it was
 _LEAST_SHARE = 0.05  # of values within the limits, by which a bias is taken to move their mean
 _ELEMENTS = 1 << 25  # terms held at a time
@@ -113,6 +114,12 @@ class _Layer:
         return np.array(np.broadcast_to(scale, self.real_bias.shape))
 
     @property
+    def dtype(self) -> DType:
+        """Of the integers of weights."""
+        assert self.weights.stored is not None
+        return self.weights.stored.quant.dtype
+
+    @property
     def integers(self) -> Array:
         """Weights as they were rounded: [outputs, terms]."""
         assert self.weights.stored is not None
@@ -152,7 +159,7 @@ def _fitted(
     if not before or not len(layer.real_bias):
         return own
     filters = len(layer.real_bias) // len(before)
-    values, bias = layer.integers, layer.real_bias.copy()
+    values, every, bias = layer.integers, layer.scales, layer.real_bias.copy()
     grid = edit.tensor(own.output).type
     rank = len(layer.weights.type.shape) - 1
     for g, pair in enumerate(zip(before, now, strict=True)):
@@ -161,11 +168,12 @@ def _fitted(
         scales = layer.scales[some]
         if rounding and b.shape[1] <= _WIDEST:
             hessian = np.cov(b, rowvar=False, bias=True).reshape(b.shape[1], -1)
-            values[some] = _rounded(layer.real_weights[some], scales, hessian)
+            made, scales = _best(layer.real_weights[some], scales, hessian, layer.dtype)
+            values[some], every[some] = made, scales
         sums = b @ (values[some] * scales[:, None]).T
         wanted = a @ layer.real_weights[some].T + layer.real_bias[some]
         bias[some] = _centred(own, grid, wanted, sums)
-    return _with(edit, own, layer, values, bias)
+    return _with(edit, own, layer, values, every, bias)
 
 
 def _centred(own: Node, grid: TensorType, wanted: Array, sums: Array) -> Array:
@@ -205,20 +213,60 @@ def _equations(pair: tuple[Array, Array], rank: int, terms: int) -> tuple[Array,
     return theirs, ours
 
 
-def _rounded(weights: Array, scales: Array, hessian: Array) -> Array:
+def _best(weights: Array, scales: Array, hessian: Array, dtype: DType) -> tuple[Array, Array]:
+    """Whole numbers for weights and their scales: those of least error of the sums.
+
+    Of few steps other scales than those of the weights alone may be better.
+    """
+    made = _rounded(weights, scales, hessian, dtype)
+    if dtype.bits >= DType.INT8.bits:
+        return made, scales
+    widest = np.abs(weights).max(axis=1, initial=0.0) / dtype.high
+    best, least = scales, _error(made * scales[:, None] - weights, hessian)
+    for trial in _trials(weights, scales, widest, hessian, dtype):
+        tried = _rounded(weights, trial, hessian, dtype)
+        error = _error(tried * trial[:, None] - weights, hessian)
+        better = error < least
+        made, best = np.where(better[:, None], tried, made), np.where(better, trial, best)
+        least = np.minimum(error, least)
+    return made, best
+
+
+def _trials(
+    weights: Array, scales: Array, widest: Array, hessian: Array, dtype: DType
+) -> Iterator[Array]:
+    """Scales to try: by the importance of each weight, and around those that there are."""
+    if not widest.all():
+        return
+    yield _float32(fitting_scales(weights, widest, dtype, np.diag(hessian)))
+    for share in _NEAR:
+        yield _float32(share * scales)
+
+
+def _float32(scales: Array) -> Array:
+    return scales.astype(np.float32).astype(np.float64)
+
+
+def _error(off: Array, hessian: Array) -> Array:
+    """Mean squared error of the sums of each output, given what its weights are off."""
+    made: Array = ((off @ hessian) * off).sum(axis=1)
+    return made
+
+
+def _rounded(weights: Array, scales: Array, hessian: Array, dtype: DType) -> Array:
     """Whole numbers for weights [outputs, terms], given the covariance of the terms.
 
     The error of a weight is put on those behind it, weighed as the inverse Hessian says.
     """
     mean = float(np.trace(hessian)) / len(hessian)
     if not mean > 0.0:
-        return np.clip(np.rint(weights / scales[:, None]), -127, 127)
+        return np.clip(np.rint(weights / scales[:, None]), -dtype.high, dtype.high)
     order = np.argsort(-np.diag(hessian), kind="stable")
     ordered = hessian[np.ix_(order, order)] + _RIDGE * mean * np.eye(len(order))
     upper = np.linalg.cholesky(np.linalg.inv(ordered)).T
     left, made = weights[:, order].copy(), np.empty(weights.shape)
     for k in range(left.shape[1]):
-        made[:, k] = np.clip(np.rint(left[:, k] / scales), -127, 127)
+        made[:, k] = np.clip(np.rint(left[:, k] / scales), -dtype.high, dtype.high)
         error = (left[:, k] - made[:, k] * scales) / upper[k, k]
         left[:, k + 1 :] -= error[:, None] * upper[k, None, k + 1 :]
     values = np.empty(weights.shape)
@@ -226,12 +274,15 @@ def _rounded(weights: Array, scales: Array, hessian: Array) -> Array:
     return values
 
 
-def _with(edit: Editor, own: Node, layer: _Layer, values: Array, bias: Array) -> Node:
+def _with(
+    edit: Editor, own: Node, layer: _Layer, values: Array, scales: Array, bias: Array
+) -> Node:
     """A layer with other integers of its own."""
     stored = layer.weights.stored
     assert stored is not None
     integers = values.reshape(stored.values.shape).astype(stored.values.dtype)
-    weights = replace(layer.weights, stored=Stored(integers, stored.quant))
+    quant = replace(stored.quant, scale=tuple(scales.tolist()))
+    weights = replace(layer.weights, stored=Stored(integers, quant))
     moved = replace(layer.bias, data=bias.astype(np.float32), stored=None)
     try:
         w, b, _ = weights_on_grid(weights, moved, layer.source, layer.output, own.op.act)

@@ -80,8 +80,20 @@ def random_codes(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
 _INDICES = (DType.INT32, DType.INT64)
 
 
-def make_case(name: str, example: Example, seed: int) -> Case:
-    """Quantized types and values for an example; equal seeds give equal cases."""
+def weight_types(example: Example) -> list[DType]:
+    """Types of integers that weights of an example may have; of one without weights, int8."""
+    op = example.op
+    found = [types.weights[0] for types in op.types] if op.weight_inputs else [DType.INT8]
+    return [dtype for dtype in found if not dtype.is_float] or [DType.INT8]
+
+
+def make_case(
+    name: str, example: Example, seed: int, weights: DType = DType.INT8, least: int | None = None
+) -> Case:
+    """Quantized types and values for an example; equal seeds give equal cases.
+
+    ``weights``: their type, and the ``least`` of them where that is not its least.
+    """
     if example.types:
         return make_whole_case(name, example, seed)
     rng = np.random.default_rng([seed, *name.encode()])
@@ -93,7 +105,9 @@ def make_case(name: str, example: Example, seed: int) -> Case:
             kind = TensorType(shape, op.types[0].inputs[index])
             array = rng.integers(-9, 9, shape).astype(kind.dtype.numpy)
         elif index in op.weight_inputs:
-            kind, array = _weight(rng, index == op.weight_inputs[1], shape, kinds)
+            bias = index == op.weight_inputs[1]
+            kind, array = _weight(rng, bias, shape, kinds, weights)
+            array = array if bias or least is None else array.clip(least)
         else:
             quant = shared if op.quant_rule is QuantRule.PASS_THROUGH else random_quant(rng)
             read = op.types[0].inputs
@@ -176,7 +190,11 @@ def make_float_case(name: str, example: Example, seed: int) -> FloatCase:
 
 
 def _weight(
-    rng: np.random.Generator, bias: bool, shape: tuple[int, ...], kinds: list[TensorType]
+    rng: np.random.Generator,
+    bias: bool,
+    shape: tuple[int, ...],
+    kinds: list[TensorType],
+    dtype: DType,
 ) -> tuple[TensorType, Array]:
     if bias:
         scale = tuple(kinds[0].q.s * s for s in kinds[1].q.scale)
@@ -184,8 +202,11 @@ def _weight(
         return TensorType(shape, DType.INT32, Quant(scale, (0,) * len(scale), 0)), values
     channels = shape[0]
     scale = tuple(float(np.float32(10**e)) for e in rng.uniform(-3, -1, channels))
-    kind = TensorType(shape, DType.INT8, Quant(scale, (0,) * channels, 0))
-    return kind, random_codes(rng, shape)
+    kind = TensorType(shape, dtype, Quant(scale, (0,) * channels, 0, dtype))
+    codes = random_codes(rng, shape).astype(np.int64)
+    if dtype is DType.INT16:
+        codes *= 2  # 9 bits are asked for
+    return kind, (codes >> max(0, 8 - dtype.bits)).astype(dtype.numpy)
 
 
 def _output_quant(rng: np.random.Generator, case: Case, shared: Quant) -> Quant:

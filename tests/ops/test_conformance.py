@@ -16,7 +16,7 @@ from mcuplan.ops import all_kernels, all_ops, kernels_of
 from mcuplan.price.structs import kernel_struct
 
 from .c_program import Program
-from .cases import all_examples, drawn, grid_examples, make_case
+from .cases import all_examples, drawn, grid_examples, make_case, weight_types
 
 EXAMPLES = [pytest.param(name, example, id=name) for name, example in all_examples()]
 
@@ -92,9 +92,10 @@ def test_every_operator_runs() -> None:
     for name, example in grid_examples():
         if example.op.is_view or name.split("_")[0] in REWRITTEN:
             continue
-        case = make_case(name, example, 0)
-        found = [k for k in kernels_of().get(type(example.op), ()) if k.runs(case.sig)]
-        assert found, name
+        for dtype in weight_types(example):
+            case = make_case(name, example, 0, dtype)
+            found = [k for k in kernels_of().get(type(example.op), ()) if k.runs(case.sig)]
+            assert found, (name, dtype)
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -106,8 +107,9 @@ def test_c_equals_the_integer_meaning(seed: int, tmp_path: Path) -> None:
     for name, example in grid_examples():
         if type(example.op) not in kernels_of():
             continue
-        case = make_case(name, example, seed)
-        for kernel in kernels_of()[type(example.op)]:
-            if kernel.runs(case.sig):
-                program.add(case, kernel)
+        for dtype in weight_types(example):
+            case = make_case(f"{name}_{dtype}", example, seed, dtype)
+            for kernel in kernels_of()[type(example.op)]:
+                if kernel.runs(case.sig):
+                    program.add(case, kernel)
     assert [] == program.run(tmp_path)

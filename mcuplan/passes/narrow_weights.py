@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which layers have weights of 4 bits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from mcuplan.errors import McuplanError, Problems, UnsupportedOp
+from mcuplan.ir.editor import Editor
+from mcuplan.ir.graph import Graph, Node
+from mcuplan.ir.types import DType
+from mcuplan.passes.named import nodes_named
+
+__all__ = ["narrow_weights"]
+
+_OPTION = "--weight-dtype"
+
+
+def narrow_weights(graph: Graph, asked: Mapping[str, DType]) -> Graph:
+    """Mark the weights whose integers are of a type that was asked for.
+
+    Pattern: layers with weights of their own: convolutions, matrices.
+    Becomes: the same over weights that want to be of that type.
+    Only if: it is asked for, and they do not stay float32.
+    Exact because: real values are as they were.
+
+    Args:
+        graph: after the passes, before grids.
+        asked: types by layer of the model file; of all others under the empty name.
+
+    Raises:
+        Problems: no layer has a name that was asked for, or it has no weights of such a type.
+    """
+    if not asked:
+        return graph
+    options = {name: f"{_OPTION} {name}={dtype}" for name, dtype in asked.items() if name}
+    named = nodes_named(graph, options)
+    errors: list[McuplanError] = [
+        UnsupportedOp(f"{node.op.label} has no weights of {asked[name]}", name, "name a layer")
+        for name, nodes in named.items()
+        for node in nodes[:1]
+        if not any(_has(graph, each, asked[name]) for each in nodes)
+    ]
+    Problems.raise_if_any(errors)
+    wanted = {node.name: asked[name] for name, nodes in named.items() for node in nodes}
+    edit = Editor(graph)
+    for node in graph.nodes:
+        dtype = wanted.get(node.name, asked.get(""))
+        if dtype is not None and _has(graph, node, dtype):
+            _mark(edit, node, dtype)
+    return edit.done()
+
+
+def _has(graph: Graph, node: Node, dtype: DType) -> bool:
+    """Whether a node has weights that may be of a type."""
+    if not node.op.weight_inputs:
+        return False
+    weights = graph.tensor(node.inputs[node.op.weight_inputs[0]])
+    there = any(types.weights[:1] == (dtype,) for types in node.op.types)
+    return there and weights.is_constant and not weights.real
+
+
+def _mark(edit: Editor, node: Node, dtype: DType) -> None:
+    index = node.op.weight_inputs[0]
+    weights = edit.tensor(node.inputs[index])
+    if weights.wanted is dtype:
+        return
+    apart = len(edit.consumers(weights.name)) > 1
+    name = edit.fresh(weights.name) if apart else weights.name
+    name = edit.set_tensor(replace(weights, name=name, wanted=dtype))
+    names = (*node.inputs[:index], name, *node.inputs[index + 1 :])
+    if names != node.inputs:
+        edit.replace(node, replace(node, inputs=names))
