@@ -4,95 +4,99 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import numpy as np
 
 from mcuplan.calibrate.data import Data
+from mcuplan.calibrate.farther import with_farther
 from mcuplan.calibrate.runtime import Runtime
 from mcuplan.calibrate.states import RuntimeStates
-from mcuplan.errors import UsageError
 from mcuplan.exporter.onnx import to_onnx
 from mcuplan.ir.graph import Graph
 from mcuplan.ir.types import Array
 
-__all__ = ["FEWEST", "held_back", "output_errors", "squares", "typical_errors"]
+__all__ = ["FEWEST", "Judge", "held_back"]
+
+
+def _nobody(done: int) -> None:
+    """Nobody wants to know."""
+
 
 FEWEST = 10
 """Samples of which some can be held back."""
 
-_EVERY = 5  # samples, of which one is held back
+_MOST = 64  # samples held back
 _SEED = 0
 _TOGETHER = 16  # samples held at a time
 _MOST_DB = 200.0
 
 
-def held_back(graph: Graph, samples: int) -> frozenset[int]:
-    """A fifth of the samples; of a sequence, whose calls go on from one another, the last one.
+def held_back(graph: Graph, samples: int, one_in: int) -> frozenset[int]:
+    """One in so many samples, at most 64; of a sequence the last ones.
 
-    Drawn, from one seed: files often have their classes in turn.
-
-    Raises:
-        UsageError: there are too few.
+    Drawn, from one seed: files often have their classes in turn. Calls of a sequence go on from one
+    another, and stay together.
     """
-    if samples < FEWEST:
-        what = f"{samples} samples are too few to compare observers on some of them"
-        raise UsageError(what, "--observer auto", f"give {FEWEST} or more, or name one")
-    many = samples // _EVERY
+    many = min(samples // one_in, _MOST)
     if graph.states:
         return frozenset(range(samples - many, samples))
     drawn = np.random.Generator(np.random.PCG64(_SEED)).permutation(samples)
     return frozenset(drawn[:many].tolist())
 
 
-def output_errors(
-    graph: Graph,
-    made: Mapping[str, Graph],
-    data: Data,
-    held: frozenset[int],
-    tick: Callable[[int], object],
-) -> Mapping[str, float]:
-    """Signal to noise of each graph's outputs against those of the float one, in dB."""
-    signal, noise = squares(graph, made, data, held, tick)
-    return {name: _decibels(signal.sum(axis=0), each.sum(axis=0)) for name, each in noise.items()}
+class Judge:
+    """Says how far graphs are off the float one, on samples that nothing was fitted to.
 
-
-def typical_errors(graph: Graph, made: Mapping[str, Graph], data: Data) -> Mapping[str, float]:
-    """The same of a typical sample: the mean of what each gives, so that none outweighs others."""
-    every = frozenset(range(data.samples))
-    signal, noise = squares(graph, made, data, every, lambda done: None)
-    return {
-        name: float(np.mean([_decibels(s, n) for s, n in zip(signal, each, strict=True)]))
-        for name, each in noise.items()
-    }
-
-
-def squares(
-    graph: Graph,
-    made: Mapping[str, Graph],
-    data: Data,
-    held: frozenset[int],
-    tick: Callable[[int], object],
-) -> tuple[Array, Mapping[str, Array]]:
-    """Sums of squares of the float graph's outputs, and of what each other graph's differ by.
-
-    Returns:
-        [samples, outputs] each, of the samples held back.
+    On the samples as they are, and farther from what is usual: what clips serves what was seen.
     """
-    floating, others = _Run(graph), {name: _Run(each) for name, each in made.items()}
-    ports = [k for k, port in enumerate(graph.outputs) if not port.state]
-    signal: list[list[float]] = []
-    noise: dict[str, list[list[float]]] = {name: [] for name in made}
-    for start, part in data.parts(_TOGETHER):
-        for index in (i for i in range(part.samples) if start + i in held):
-            feeds = part.feeds(graph.app_inputs, index)
-            theirs = floating.outputs(feeds, ports)
-            signal.append([float(np.square(each).sum()) for each in theirs])
-            for name, run in others.items():
-                pairs = zip(theirs, run.outputs(feeds, ports), strict=True)
-                noise[name].append([float(np.square(a - b).sum()) for a, b in pairs])
-            tick(1)
-    return np.array(signal), {name: np.array(each) for name, each in noise.items()}
+
+    def __init__(self, graph: Graph, data: Data, samples: Collection[int]) -> None:
+        """Take some of the samples, by index; they are held in memory."""
+        self._graph = graph
+        self._data = with_farther(data, graph.app_inputs, sorted(samples))
+
+    @property
+    def runs(self) -> int:
+        """Of the float graph, of which `errors` tells."""
+        return self._data.samples
+
+    def errors(
+        self, made: Mapping[str, Graph], tick: Callable[[int], object] = _nobody
+    ) -> Mapping[str, float]:
+        """Signal to noise of the outputs of each graph on a typical sample, in dB, at most 200.
+
+        Of all samples the mean of what each gives, so that none outweighs others.
+
+        Args:
+            made: the graph with grids, in several ways.
+            tick: told of each sample.
+        """
+        signal, noise = self._squares(made, tick)
+        return {
+            name: float(np.mean([_decibels(s, n) for s, n in zip(signal, each, strict=True)]))
+            for name, each in noise.items()
+        }
+
+    def _squares(
+        self, made: Mapping[str, Graph], tick: Callable[[int], object]
+    ) -> tuple[Array, Mapping[str, Array]]:
+        """Sums of squares of float outputs, and of what others differ by: [samples, outputs]."""
+        graph = self._graph
+        floating, others = _Run(graph), {name: _Run(each) for name, each in made.items()}
+        ports = [k for k, port in enumerate(graph.outputs) if not port.state]
+        signal: list[list[float]] = []
+        noise: dict[str, list[list[float]]] = {name: [] for name in made}
+        for _, part in self._data.parts(_TOGETHER):
+            for index in range(part.samples):
+                feeds = part.feeds(graph.app_inputs, index)
+                theirs = floating.outputs(feeds, ports)
+                signal.append([float(np.square(each).sum()) for each in theirs])
+                for name, run in others.items():
+                    pairs = zip(theirs, run.outputs(feeds, ports), strict=True)
+                    noise[name].append([float(np.square(a - b).sum()) for a, b in pairs])
+                tick(1)
+        return np.array(signal), {name: np.array(each) for name, each in noise.items()}
 
 
 def _decibels(signal: Array, noise: Array) -> float:

@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from mcuplan.calibrate.data import Data
 from mcuplan.calibrate.extremes import Extremes
-from mcuplan.calibrate.held_back import held_back, output_errors
+from mcuplan.calibrate.held_back import FEWEST, Judge, held_back
 from mcuplan.calibrate.observe import ranges_of, seen_by
 from mcuplan.errors import McuplanError, Problems, UsageError, did_you_mean
 from mcuplan.facts import RepairGain
@@ -39,10 +39,7 @@ class Observers:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """An observer, and what its ranges gave on the samples that were held back.
-
-    ``sqnr_db``: squares of the float model's outputs over those of the differences, at most 200.
-    """
+    """An observer, and what its ranges gave on the samples that were held back (see `Judge`)."""
 
     observer: str
     sqnr_db: float
@@ -98,7 +95,7 @@ def calibrate(
     """
     named = _named(graph, observers.named)
     usual = tuple(OBSERVERS) if observers.usual == AUTO else (observers.usual,)
-    held = held_back(graph, data.samples) if observers.usual == AUTO else frozenset[int]()
+    held = _to_compare_on(graph, data) if observers.usual == AUTO else frozenset[int]()
     fresh = {name: _Seen.fresh((named[name],) if name in named else usual) for name in wanted}
     with bar("observing ranges", data.samples - len(held)) as tick:
         seen = seen_by(graph, data, fresh, lambda index: index not in held, tick)
@@ -110,12 +107,25 @@ def calibrate(
     trials: tuple[Trial, ...] = ()
     if observers.usual == AUTO:
         made = {name: to_grids(ranges(name)) for name in usual}
-        with bar("comparing observers", len(held)) as tick:
-            found = output_errors(graph, made, data, held, tick)
+        judge = Judge(graph, data, held)
+        with bar("comparing observers", judge.runs) as tick:
+            found = judge.errors(made, tick)
         trials = tuple(Trial(name, found[name]) for name in usual)
     best = max(trials, key=lambda trial: trial.sqnr_db).observer if trials else observers.usual
     extremes = {name: each.extremes for name, each in seen.items()}
     return Calibrated(data, ranges(best), best, len(held), trials, MappingProxyType(extremes))
+
+
+def _to_compare_on(graph: Graph, data: Data) -> frozenset[int]:
+    """A fifth of the samples.
+
+    Raises:
+        UsageError: there are too few.
+    """
+    if data.samples < FEWEST:
+        what = f"{data.samples} samples are too few to compare observers on some of them"
+        raise UsageError(what, "--observer auto", f"give {FEWEST} or more, or name one")
+    return held_back(graph, data.samples, 5)
 
 
 @dataclass(frozen=True, slots=True)

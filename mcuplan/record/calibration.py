@@ -17,8 +17,7 @@ class ObserverTrial:
     """One observer on the samples that were held back.
 
     Attributes:
-        sqnr_db: ratio of the float model's squares to those of the difference, of all outputs,
-            at most 200 dB.
+        sqnr_db: signal to noise of the outputs of a typical sample, at most 200 dB.
     """
 
     observer: str

@@ -11,7 +11,7 @@ from types import MappingProxyType
 import numpy as np
 
 from mcuplan.calibrate import Calibrated, Data
-from mcuplan.calibrate.held_back import FEWEST, typical_errors
+from mcuplan.calibrate.held_back import FEWEST, Judge, held_back
 from mcuplan.errors import ToolFailed
 from mcuplan.facts import RepairGain, RepairKind
 from mcuplan.ir.graph import Graph
@@ -21,7 +21,6 @@ from mcuplan.passes.equalize import Reach, equalize
 from mcuplan.passes.merge_layers import merge_layers
 from mcuplan.progress import Bar, no_bar
 from mcuplan.quant.observers import Range
-from mcuplan.repair.farther import with_farther
 from mcuplan.repair.narrow import narrowed
 from mcuplan.repair.refit import refit, refittable, samples_at_once
 
@@ -30,8 +29,6 @@ __all__ = ["EFFORTS", "Repaired", "Tools", "repair"]
 _ENOUGH_DB = 38.0
 """What rounding the outputs alone leaves, nearly: closer to the samples is no closer to others."""
 
-_MOST_HELD = 64
-_SEED = 0  # of which samples are held back: files often have their classes in turn
 _LEAST_GAIN_DB = 0.25
 """Less is chance: the samples held back are few."""
 
@@ -75,10 +72,10 @@ class _Bench:
 
     def __init__(self, first: Repaired, data: Data, tools: Tools) -> None:
         self._first, self._data, self._tools = first, data, tools
-        self.held = _held_back(first.graph, data.samples)
+        self.held = _to_judge_by(first.graph, data.samples)
         every = range(data.samples)
         self.fitted = tuple(i for i in every if i not in self.held) or tuple(every)
-        self._judged = with_farther(data, first.graph.app_inputs, sorted(self.held))
+        self._judge = Judge(first.graph, data, self.held)
         seen = first.calibrated.extremes if first.calibrated is not None else {}
         self._most = {name: np.maximum(each.highs, -each.lows) for name, each in seen.items()}
 
@@ -95,7 +92,7 @@ class _Bench:
 
     def error(self, made: Repaired) -> float:
         """Signal to noise of the outputs of a typical sample held back, in dB."""
-        return typical_errors(self._first.graph, {"": made.grids.graph}, self._judged)[""]
+        return self._judge.errors({"": made.grids.graph})[""]
 
     def make(self, recipe: _Recipe, *, all_samples: bool = False) -> Repaired:
         """A model by a recipe."""
@@ -135,19 +132,13 @@ class _Bench:
         )
 
 
-def _held_back(graph: Graph, samples: int) -> frozenset[int]:
-    """Samples to judge by: half of them, at most so many; of very few all.
+def _to_judge_by(graph: Graph, samples: int) -> frozenset[int]:
+    """Half of the samples; of very few all.
 
     Half, as gains are small beside what samples differ by; layers are fitted on pixels, of which
-    there are enough. Calls that go on from one another stay together.
+    there are enough.
     """
-    if samples < FEWEST:
-        return frozenset(range(samples))
-    half = min(samples // 2, _MOST_HELD)
-    if graph.states:
-        return frozenset(range(samples - half, samples))
-    drawn = np.random.Generator(np.random.PCG64(_SEED)).permutation(samples)
-    return frozenset(drawn[:half].tolist())
+    return frozenset(range(samples)) if samples < FEWEST else held_back(graph, samples, 2)
 
 
 def _feeds(graph: Graph, data: Data, samples: range | tuple[int, ...]) -> dict[str, Array] | None:

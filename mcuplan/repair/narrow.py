@@ -10,11 +10,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 from mcuplan.calibrate import Data
-from mcuplan.calibrate.held_back import typical_errors
+from mcuplan.calibrate.held_back import Judge
 from mcuplan.ir.graph import Graph
 from mcuplan.passes.assign_grids import one_grid
 from mcuplan.quant.observers import Range
-from mcuplan.repair.farther import with_farther
 
 __all__ = ["narrowed"]
 
@@ -52,14 +51,15 @@ def narrowed(
             groups.append(members)
         seen.update(members)
     chosen = _chosen(graph, samples, len(groups))
-    judged = with_farther(data, graph.app_inputs, chosen)
+    if not groups or not chosen:
+        return MappingProxyType(found)
+    judge = Judge(graph, data, chosen)
 
     def errors(tried: Mapping[str, Mapping[str, Range]]) -> Mapping[str, float]:
-        made = {key: to_grids(each) for key, each in tried.items()}
-        return typical_errors(graph, made, judged)
+        return judge.errors({key: to_grids(each) for key, each in tried.items()})
 
-    best = errors({"": found})[""] if groups and chosen else 0.0
-    for members in groups if chosen else ():
+    best = errors({"": found})[""]
+    for members in groups:
         tried = {
             key: {**found, **{name: cut(ranges[name]) for name in members}}
             for key, cut in _cuts(ranges[members[0]])

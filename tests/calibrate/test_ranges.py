@@ -12,7 +12,7 @@ from nets import Net, imported
 
 from mcuplan.calibrate import Observers, calibrate
 from mcuplan.calibrate.data import Data
-from mcuplan.calibrate.held_back import held_back, typical_errors
+from mcuplan.calibrate.held_back import Judge, held_back
 from mcuplan.errors import Problems, UsageError
 from mcuplan.ir.graph import Graph
 from mcuplan.passes import run
@@ -76,7 +76,7 @@ def test_auto_keeps_what_errs_least_on_samples_held_back(tmp_path: Path) -> None
     """One wild sample makes min-max the worst; no range is that of samples held back."""
     graph, data = _net(tmp_path)
     samples = data.inputs["x"].copy()
-    held = sorted(held_back(graph, 40))
+    held = sorted(held_back(graph, 40, 5))
     assert len({index % 5 for index in held}) > 2
     samples[next(k for k in range(40) if k not in held)] *= 300.0
     samples[held[0]] *= 1e6  # not among those that ranges are observed on
@@ -117,15 +117,15 @@ def test_samples_that_overflow_in_float_say_nothing(tmp_path: Path) -> None:
     """They count as samples without any error do."""
     net = Net((1, 3, 6, 6))
     model = net.model(net.add("Conv", "x", net.const(np.full((1, 3, 3, 3), 2.0))))
-    graph, samples = run(imported(model, tmp_path)), net.samples(2)
+    graph, samples = run(imported(model, tmp_path)), np.full((2, 3, 6, 6), -1.7, np.float32)
     data = Data({"x": samples.copy()}, 2)
     ranges = calibrate(
         graph, data, needs_range(graph), Observers(), lambda r: _to_grids(graph, r)
     ).ranges
     made = {"grids": _to_grids(graph, ranges), "float": graph}
-    alone = typical_errors(graph, made, data.first(1))
+    alone = Judge(graph, data, [0]).errors(made)
     samples[1] = np.finfo(np.float32).max
-    both = typical_errors(graph, {"": made["grids"]}, Data({"x": samples}, 2))[""]
+    both = Judge(graph, Data({"x": samples}, 2), [0, 1]).errors({"": made["grids"]})[""]
     assert both == pytest.approx((alone["grids"] + alone["float"]) / 2)
 
 

@@ -12,13 +12,13 @@ from repair.trap_models import ROOT, trap
 
 from mcuplan import pipeline
 from mcuplan.calibrate import Data, Runtime
+from mcuplan.calibrate.farther import with_farther
 from mcuplan.exporter.onnx import to_onnx
 from mcuplan.ir.evaluate import evaluate
 from mcuplan.ir.graph import Graph, Port
 from mcuplan.ir.types import Array, DType
 from mcuplan.passes.lower import lower
 from mcuplan.record import Request
-from mcuplan.repair.farther import with_farther
 from mcuplan.repair.refit import refit
 from mcuplan.targets import load_target
 

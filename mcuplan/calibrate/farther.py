@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from mcuplan.calibrate import Data
+from mcuplan.calibrate.data import Data
 from mcuplan.ir.graph import Port
 from mcuplan.ir.types import Array
 
