@@ -84,8 +84,8 @@ _FINDINGS = (
         "latency/row-over-budget",
         "With --streaming input each call that feeds a row runs the layers that it makes "
         "possible, and the slowest of them takes longer than --max-row-latency. Rows are brought "
-        "forward, so that each finds its share of the work, but one row of a layer is not divided. "
-        "The last row is no part of the limit: what is left then runs at once.",
+        "forward, so that each finds its share of the work, and what is left after the last row is "
+        "done in several calls of NAME_finish(), but one row of a layer is not divided.",
         "Take faster kernels (`--objective latency`), give a longer limit, hold lines in a buffer "
         "while the slow call runs, or make the layer with the most cycles for each row smaller.",
     ),

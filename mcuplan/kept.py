@@ -99,6 +99,7 @@ def _facts(planned: Planned) -> _Facts:
     layers = [[row.kernel, list(row.output_shape), row.weights_bytes] for row in rows]
     places = [[b.name, *plan.places[b.name]] for b in plan.allocation.buffers]
     order = [[run.step, run.first, run.end] for run in plan.runs]
+    order += [list(plan.pauses)] if plan.pauses else []
     return {
         "mcuplan": __version__,
         "model": planned.model.sha256,
@@ -167,7 +168,9 @@ def _recalled(report: Mapping[str, Any]) -> Evidence:
     instructions = {_amount(row["index"]): _amount(row["instructions"]) for row in counted}
     waited = [row for row in rows if "stall_cycles" in row and _amount(row["index"]) in cycles]
     stalls = {_amount(row["index"]): _stalls(row["stall_cycles"]) for row in waited}
-    return Evidence(_build(report), (), cycles, stalls, instructions)
+    runs = report["verification"]
+    calls = tuple(_amount(each) for run in runs for each in run.get("calls", ()))
+    return Evidence(_build(report), (), cycles, stalls, instructions, calls=calls)
 
 
 def _stalls(found: Mapping[str, Any]) -> Stalls:

@@ -166,7 +166,7 @@ static void answer(void)
         }
     }
     for (uint32_t call = 0U; (status == 0U) && (call < harness_call_count); call++) {
-        status = harness_call_plainly(call);
+        status = harness_wrong(call, harness_call_plainly(call));
     }
     if (status != 0U) {
         harness_exit(HARNESS_EXIT_INVOKE);

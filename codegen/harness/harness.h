@@ -86,11 +86,23 @@ extern const volatile uint8_t harness_marks[]; /* one byte per step, read by hoo
 extern const void *const harness_context;
 void harness_bind(void); /* asks the model where its ports lie, or gives them a place */
 
-/* The calls that a sample takes: NAME_invoke alone, or NAME_begin, _feed_row.., _finish. */
+/* The calls that a sample takes: NAME_invoke alone, or NAME_begin, _feed_row.., _finish.. */
 extern const uint32_t harness_call_count;
+extern const uint32_t harness_more_count; /* before the last: those that return MPLAN_MORE */
 harness_entry_t harness_entry(uint32_t call);  /* the function; only its address is used */
 const void *harness_argument(uint32_t call);   /* what it takes besides the context, or NULL */
 uint32_t harness_call_plainly(uint32_t call);  /* the call as plain C */
+
+#define HARNESS_MORE (4U) /* MPLAN_MORE */
+
+/* 0 where a call returned what it must, else something that shows what it did return. */
+static inline uint32_t harness_wrong(uint32_t call, uint32_t status)
+{
+    const uint32_t left = harness_call_count - 1U - call; /* calls after this one */
+    const uint32_t wanted = ((left != 0U) && (left <= harness_more_count)) ? HARNESS_MORE : 0U;
+
+    return status ^ wanted;
+}
 
 /* runner.c, for hooks */
 extern uint32_t harness_guarded; /* not 0: the bytes that steps must leave alone are watched */

@@ -23,7 +23,7 @@ uint32_t harness_call(uint32_t *stack_bytes)
 
     *stack_bytes = 0U;
     for (uint32_t call = 0U; (status == 0U) && (call < harness_call_count); call++) {
-        status = harness_call_plainly(call);
+        status = harness_wrong(call, harness_call_plainly(call));
     }
     return status;
 }

@@ -45,7 +45,8 @@ typedef enum {
     MPLAN_OK = 0,
     MPLAN_ERR_NULL = 1,  /* a pointer of the context is NULL */
     MPLAN_ERR_ALIGN = 2, /* an arena is not aligned to MPLAN_ARENA_ALIGN bytes */
-    MPLAN_ERR_ORDER = 3  /* calls came in the wrong order */
+    MPLAN_ERR_ORDER = 3, /* calls came in the wrong order */
+    MPLAN_MORE = 4       /* no error: the same call again does more of the work */
 } mplan_status_t;
 
 #if defined(__GNUC__) || defined(__clang__) || defined(__ICCARM__)

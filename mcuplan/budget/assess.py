@@ -9,6 +9,7 @@ from dataclasses import replace
 from mcuplan import __version__, words
 from mcuplan.budget.advice import ram_advice, speed_advice
 from mcuplan.budget.calibration import calibration_of
+from mcuplan.budget.fed_rows import fed_rows
 from mcuplan.budget.footprint import (
     buffer_rows,
     flash_bill,
@@ -55,7 +56,6 @@ from mcuplan.record import (
     BuildInfo,
     Energy,
     Evidence,
-    FedRows,
     Flash,
     Latency,
     LayerRow,
@@ -77,7 +77,6 @@ from mcuplan.record import (
     Verdict,
 )
 from mcuplan.schedule.accesses import wait_cycles
-from mcuplan.schedule.calls import feed_cycles
 from mcuplan.schedule.explore.levels import Level
 from mcuplan.schedule.explore.variants import NOTHING, Explored
 from mcuplan.schedule.program import Plan, Selected, Step
@@ -112,15 +111,15 @@ def assess(
     limits, evidence, plan = limits or Limits(), evidence or Evidence(), planned.plan
     ram, flash = ram_bill(plan, limits, evidence.build), flash_bill(plan, limits, evidence.build)
     whole, layers = network_totals(planned.floating), layer_rows(plan, evidence, planned.removal)
-    latency, peak, target = _latency(layers, plan, limits), peak_of(plan), plan.program.target
-    regions, grown = region_rows(plan, ram, flash), _growth(baseline, target, ram, flash, layers)
+    latency, peak = _latency(layers, plan, limits, evidence.calls), peak_of(plan)
+    regions, grown = region_rows(plan, ram, flash), _growth(baseline, plan, ram, flash, layers)
     exceeded = _exceeded((ram, flash, latency, peak, layers, regions), explored, limits, plan)
     return Budget(
         schema=SCHEMA,
         tool_version=__version__,
         command=command,
         model=_model(planned, whole),
-        target=_target(target),
+        target=_target(plan.program.target),
         regions=regions,
         verdict=verdict_of([*exceeded, *_other_findings(planned, evidence, grown)]),
         ram=_with_arenas(ram, explored.input_arenas),
@@ -128,7 +127,7 @@ def assess(
         peak=peak,
         totals=deployed_totals(planned.removal, whole),
         latency=latency,
-        energy=_energy(layers, target),
+        energy=_energy(layers, plan.program.target),
         build=_built(evidence.build),
         layers=layers,
         buffers=buffer_rows(plan),
@@ -191,11 +190,11 @@ def _other_findings(planned: Planned, evidence: Evidence, grown: Baseline | None
 
 
 def _growth(
-    against: Against | None, target: Target, ram: Ram, flash: Flash, layers: Sequence[LayerRow]
+    against: Against | None, plan: Plan, ram: Ram, flash: Flash, layers: Sequence[LayerRow]
 ) -> Baseline | None:
     if against is None:
         return None
-    return growth(against.report, against.file, target.name, ram, flash, layers)
+    return growth(against.report, against.file, plan.program.target.name, ram, flash, layers)
 
 
 def _notes(planned: Planned) -> list[Finding]:
@@ -319,7 +318,9 @@ def _target(target: Target) -> TargetInfo:
     return TargetInfo(target.name, target.core, target.features, target.clock_hz, target.generic)
 
 
-def _latency(layers: Sequence[LayerRow], plan: Plan, limits: Limits) -> Latency:
+def _latency(
+    layers: Sequence[LayerRow], plan: Plan, limits: Limits, counted: Sequence[int]
+) -> Latency:
     waiting = sum(row.wait_cycles for row in layers)
     cycles, board = sum(row.all_cycles for row in layers), _stalls(layers)
     core = worst(row.cycles_origin for row in layers)
@@ -335,7 +336,7 @@ def _latency(layers: Sequence[LayerRow], plan: Plan, limits: Limits) -> Latency:
         budget_seconds=limits.max_latency_s,
         wait_cycles=waiting,
         error=model_error(plan) if origin is Origin.MODELLED else core_error(target) or None,
-        feed=_fed_rows(layers, plan, limits),
+        feed=fed_rows(layers, plan, limits, counted),
         core_cycles=sum(row.cycles for row in layers) if board else None,
         core_origin=core if board else None,
         stall_cycles=board,
@@ -353,24 +354,6 @@ def _stalls(layers: Sequence[LayerRow]) -> StallCycles | None:
         sum(row.rules for row in rows),
         worst(row.origin for row in rows),
         sum(row.data for row in rows),
-    )
-
-
-def _fed_rows(layers: Sequence[LayerRow], plan: Plan, limits: Limits) -> FedRows | None:
-    """What the rows of a fed input bring; None where it is there from the start."""
-    if not plan.fed_rows:
-        return None
-    by_step = {row.index: float(row.all_cycles) for row in layers}
-    *calls, last = feed_cycles(plan, by_step)
-    slowest, clock = max(range(len(calls)), key=lambda y: calls[y]), plan.program.target.clock_hz
-    return FedRows(
-        rows=plan.fed_rows,
-        slowest_row=slowest,
-        slowest_cycles=round(calls[slowest]),
-        slowest_seconds=calls[slowest] / clock,
-        last_cycles=round(last),
-        last_seconds=last / clock,
-        budget_seconds=limits.max_row_latency_s,
     )
 
 

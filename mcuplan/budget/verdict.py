@@ -69,18 +69,24 @@ def budget_findings(
 
 def _slow_rows(latency: Latency, faster: str) -> list[Finding]:
     feed = latency.feed
-    if feed is None or feed.budget_seconds is None or feed.slowest_seconds <= feed.budget_seconds:
+    if feed is None or feed.budget_seconds is None:
         return []
-    return [
-        _error(
-            "latency/row-over-budget",
-            f"a row of the input takes {format_si(feed.slowest_seconds, 's')} "
-            f"({latency.origin}), limit {format_si(feed.budget_seconds, 's')}",
-            f"input row {feed.slowest_row}",
-            "no row can take less than one row of the slowest layer with its kernel: "
-            + _either(faster, "a longer limit, or a faster target"),
-        )
-    ]
+    limit, found = format_si(feed.budget_seconds, "s"), []
+    hint = "no row can take less than one row of the slowest layer with its kernel: " + _either(
+        faster, "a longer limit, or a faster target"
+    )
+    if feed.slowest_seconds > feed.budget_seconds:
+        text = f"a row of the input takes {format_si(feed.slowest_seconds, 's')}"
+        text += f" ({latency.origin}), limit {limit}"
+        where = f"input row {feed.slowest_row}"
+        found.append(_error("latency/row-over-budget", text, where, hint))
+    if feed.finish is not None and feed.finish.over:
+        last, price = feed.finish, format_si(feed.finish.slowest_seconds, "s")
+        alone = ", all of it one move of this layer" if last.slowest_alone else ""
+        text = f"{last.over} of {last.calls + 1} calls from the last row on take longer than"
+        text += f" {limit}: up to {price} ({latency.origin}){alone}"
+        found.append(_error("latency/row-over-budget", text, last.slowest_layer, hint))
+    return found
 
 
 def _either(first: str, other: str) -> str:

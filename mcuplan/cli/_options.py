@@ -286,8 +286,8 @@ budgets = _stack(
         _option(
             "--max-row-latency",
             type=TIME,
-            help="Time of a call that feeds a row of the input, but the last one, e.g. 500us;"
-            " with --streaming input the plan keeps it, at the price of RAM.",
+            help="Time of a call that feeds a row of the input or finishes after the last one, e.g."
+            " 500us; with --streaming input the plan keeps it, at the price of RAM.",
         ),
         _option("--baseline", type=FILE, help="An earlier JSON report: growth against it fails."),
     ]

@@ -71,5 +71,6 @@ class Bundle:
     symbols: tuple[Symbol, ...]
     steps: int  # calls of the step hook: one for each step, or for each run of rows
     fed_rows: int = 0  # of an input that arrives row by row; 0: it lies in the arena
+    finishing: int = 1  # calls of NAME_finish() then: all but the last say that there is more
     sections: tuple[tuple[str, str], ...] = ()
     states: tuple[KeptState, ...] = ()

@@ -29,6 +29,27 @@ _ROW_ORDER = """\
  * channel c of pixel x.
 """
 
+_FINISH = """\
+ *     if ({0}_finish(&ctx) == MPLAN_OK) {{
+"""
+_FINISH_IN_PARTS = """\
+ *     while ((status = {0}_finish(&ctx)) == MPLAN_MORE) {{
+ *         other_work();
+ *     }}
+ *     if (status == MPLAN_OK) {{
+"""
+_FINISH_NOTE = """\
+ * What is left after the last row takes {1} calls of {0}_finish(): all but the last one return
+ * MPLAN_MORE. Between them there is time for other work; a row is refused until the next begin.
+"""
+_AT_ONCE = {"or_end": "", "end_param": "", "end": "RUNS", "first_end": ""}
+_IN_PARTS = {
+    "or_end": ", or the\n * end of a call",
+    "end_param": ", size_t end",
+    "end": "end",
+    "first_end": ", call_ends[0]",
+}
+
 
 def header_values(
     places: Places, inputs: Sequence[BundlePort], outputs: Sequence[BundlePort]
@@ -109,6 +130,20 @@ def _fed_values(places: Places, port: BundlePort) -> dict[str, str]:
         "worked": _worked(places),
         "arena_example": ", ".join(f"{kind} {member}" for kind, member in members),
         "context_example": ", ".join(f".{member} = &{member}" for _, member in members),
+        **(_IN_PARTS if places.plan.pauses else _AT_ONCE),
+        **_finish_texts(places),
+    }
+
+
+def _finish_texts(places: Places) -> dict[str, str]:
+    """How what is left after the last row is finished."""
+    name, parts = places.name, len(places.plan.pauses)
+    if not parts:
+        return {"finish_example": _FINISH.format(name), "finish_note": "", "more": ""}
+    return {
+        "finish_example": _FINISH_IN_PARTS.format(name),
+        "finish_note": _FINISH_NOTE.format(name, parts),
+        "more": f"\n * {name}_finish() returns MPLAN_MORE, which is no error, while there is more.",
     }
 
 
@@ -122,9 +157,9 @@ def _worked(places: Places) -> str:
 
 
 def _check_progress(places: Places) -> None:
-    """A context counts runs, and rows and one more, in 16 bits."""
+    """A context counts runs, and rows and calls that finish, in 16 bits."""
     runs, rows = len(places.plan.runs), places.plan.fed_rows
-    if max(runs, rows + 1) > _MOST:
+    if max(runs, rows + 1 + len(places.plan.pauses)) > _MOST:
         raise InputTooLarge(
             f"fed row by row it takes {rows:,} rows and {runs:,} runs, "
             f"a context counts to {_MOST:,}",
@@ -140,7 +175,10 @@ def _ctx_members(places: Places) -> str:
         lines.append(
             "    uint16_t run;  /* zero at first, then kept here: the next run of rows, */"
         )
-        lines.append("    uint16_t turn; /* and 1 + rows taken; 0 outside of begin and finish */")
+        more = " and calls of finish" if places.plan.pauses else ""
+        lines.append(
+            f"    uint16_t turn; /* and 1 + rows taken{more}; 0 outside of begin and finish */"
+        )
     return "\n".join(lines)
 
 

@@ -85,6 +85,7 @@ def emit(plan: Plan, name: str, stamp: Stamp) -> Bundle:
         ),
         steps=len(plan.runs),
         fed_rows=plan.fed_rows,
+        finishing=max(1, len(plan.pauses)),
         states=states_of(places),
         sections=tuple((a.member, a.memory) for a in places.arenas if a.region.section),
     )
@@ -95,6 +96,7 @@ def _entries(places: Places, values: Mapping[str, str]) -> tuple[str, str]:
     if places.plan.fed_rows:
         entry = _part("feed_rows.h.in", values)
         parts = ["rows.c.in", "row_planes.c.in", "feed_rows.c.in"]
+        parts.append("finish_in_parts.c.in" if places.plan.pauses else "finish.c.in")
         if not places.graph.inputs[0].planes:
             parts.remove("row_planes.c.in")
         return entry, "\n\n".join(_part(part, values) for part in parts)

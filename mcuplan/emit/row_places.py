@@ -14,6 +14,7 @@ from mcuplan.schedule.program import Plan, Step
 __all__ = [
     "RowPlace",
     "RowTable",
+    "call_ends",
     "context_bytes",
     "row_table_bytes",
     "rows_apart",
@@ -101,10 +102,16 @@ def run_bytes(plan: Plan) -> int:
     return 3 if small else 6
 
 
+def call_ends(plan: Plan) -> RowTable:
+    """Numbers of the runs before which the calls from the last row on end; empty where one does."""
+    return RowTable((*plan.pauses, len(plan.runs))) if plan.pauses else RowTable()
+
+
 def row_table_bytes(plan: Plan) -> int:
     """Flash that tables of rows and runs take, besides what every step has."""
     tables = {place.table for place in (*rows_apart(plan).values(), *scratch_of(plan).values())}
-    return run_bytes(plan) * len(plan.runs) + sum(table.nbytes for table in tables)
+    numbers = sum(table.nbytes for table in tables) + call_ends(plan).nbytes
+    return run_bytes(plan) * len(plan.runs) + numbers
 
 
 def context_bytes(plan: Plan) -> int:

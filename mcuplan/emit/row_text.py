@@ -12,7 +12,7 @@ import numpy as np
 from mcuplan.emit.bundle import Symbol
 from mcuplan.emit.c_writer import COLUMNS, array, table
 from mcuplan.emit.places import Places
-from mcuplan.emit.row_places import run_bytes
+from mcuplan.emit.row_places import call_ends, run_bytes
 from mcuplan.ir.types import DType
 from mcuplan.safe_text import comment_text
 from mcuplan.schedule.program import FEED
@@ -41,6 +41,10 @@ def row_constants(places: Places) -> RowConstants:
         nbytes = run_bytes(places.plan) * len(places.plan.runs)
         symbols.append(Symbol("runs", nbytes, "tables", -1))
         texts.append(_runs(places))
+    if ends := call_ends(places.plan):
+        note = "/* Calls from the last row on end before these runs. */\n"
+        texts.append(note + array("call_ends", ends.dtype, np.array(ends.numbers)))
+        symbols.append(Symbol("call_ends", ends.nbytes, "tables", -1))
     return RowConstants(tuple(texts), tuple(symbols))
 
 

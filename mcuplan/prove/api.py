@@ -49,6 +49,7 @@ class BundleApi:
         sections: arenas with a linker section: context member, and the name of the memory in
             the linker-script fragment ``NAME.ld``.
         fed_rows: rows of an input that arrives row by row; 0: it lies in an arena.
+        finishing: calls of ``NAME_finish`` then; all but the last return ``MPLAN_MORE``.
         states: region, offset and bytes of what goes on from call to call; ``NAME_reset`` sets it.
     """
 
@@ -60,6 +61,7 @@ class BundleApi:
     steps: int
     sections: tuple[tuple[str, str], ...] = ()
     fed_rows: int = 0
+    finishing: int = 1
     states: tuple[tuple[str, int, int], ...] = ()
 
     @property
@@ -76,7 +78,7 @@ class BundleApi:
     @property
     def calls(self) -> int:
         """Calls of these functions that a sample takes."""
-        return self.fed_rows + 2 if self.fed_rows else 1
+        return 1 + self.fed_rows + self.finishing if self.fed_rows else 1
 
     def arena(self, region: str) -> str:
         """Name of the object that a test image defines for a region."""

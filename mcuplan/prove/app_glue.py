@@ -81,7 +81,7 @@ def _wrappers(api: BundleApi) -> Iterator[str]:
 
 def _facts(api: BundleApi, ranks: Mapping[str, int]) -> Iterator[str]:
     """Integer expressions over the header's macros."""
-    yield from ("MPLAN_OK", "MPLAN_ERR_NULL", "MPLAN_ERR_ALIGN", "MPLAN_ERR_ORDER")
+    yield from ("MPLAN_OK", "MPLAN_ERR_NULL", "MPLAN_ERR_ALIGN", "MPLAN_ERR_ORDER", "MPLAN_MORE")
     yield "MPLAN_ARENA_ALIGN"
     for member, kind in api.regions:
         yield f"{api.name}_{member}_BYTES".upper()
@@ -118,4 +118,5 @@ def _entries(api: BundleApi) -> str:
     """The functions of the model by number, and calls out of order."""
     template = "app_feed.c.in" if api.fed_rows else "app_invoke.c.in"
     template = "app_states.c.in" if api.states else template
-    return fill(template, name=api.name, rows=str(api.fed_rows)).split("\n", 1)[1]
+    counts = {"rows": str(api.fed_rows), "finishing": str(api.finishing)}
+    return fill(template, name=api.name, **counts).split("\n", 1)[1]

@@ -29,7 +29,7 @@ from mcuplan.units import align_up
 
 __all__ = ["application_on_core", "application_on_host"]
 
-_OK, _NULL, _ALIGN, _ORDER = range(4)  # the documented error codes
+_OK, _NULL, _ALIGN, _ORDER, _MORE = range(5)  # the documented status codes
 _ARENA_ALIGN = 4
 _TIMEOUT_S = 300.0
 _Done = CompletedProcess[str]
@@ -146,7 +146,7 @@ def _expected(
 
 def _facts(subject: Subject) -> Iterator[_Expected]:
     api, graph = subject.api(), subject.graph
-    for value, name in enumerate(("OK", "ERR_NULL", "ERR_ALIGN", "ERR_ORDER")):
+    for value, name in enumerate(("OK", "ERR_NULL", "ERR_ALIGN", "ERR_ORDER", "MORE")):
         yield _Expected(f"MPLAN_{name}", _words([value]))
     yield _Expected("MPLAN_ARENA_ALIGN", _words([_ARENA_ALIGN]))
     for (member, ctype), memory in zip(api.regions, subject.plan.memory.values(), strict=True):
@@ -211,8 +211,9 @@ def _order(subject: Subject) -> Iterator[_Expected]:
             yield from tried(f"{feed}() of no row, at row {y}", _NULL)
             yield from tried(f"{finish}() before row {y}", _ORDER)
         yield _Expected(f"{feed}() of row {y}", _words([_OK]))
-    yield from tried(f"{feed}() of one row too many", _ORDER)
-    yield _Expected(f"{finish}()", _words([_OK]))
+    for left in reversed(range(subject.api().finishing)):
+        yield from tried(f"{feed}() of one row too many", _ORDER)
+        yield _Expected(f"{finish}()", _words([_MORE if left else _OK]))
     yield from tried(f"{feed}() after finish", _ORDER)
     yield from tried(f"{finish}() after finish", _ORDER)
     yield _Expected(f"{begin}() once more", _words([_OK]))

@@ -80,12 +80,14 @@ class CallCount:
             hook is in it (a few instructions), the hook itself is in nothing.
         rest: what runs behind the last step; everything, in an image without hook.
         functions: most instructions first.
+        calls: the totals of its calls, in order.
     """
 
     total: Count
     steps: tuple[Count, ...]
     rest: Count
     functions: tuple[FunctionCount, ...]
+    calls: tuple[Count, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,7 +276,7 @@ def _parse_call(lines: list[list[str]], has_cycles: bool) -> CallCount:
     ]
     functions.sort(key=lambda entry: (-entry.count.instructions, entry.name))
     total = count(lines[0][1:])
-    return CallCount(total, tuple(steps[:-1]), steps[-1], tuple(functions))
+    return CallCount(total, tuple(steps[:-1]), steps[-1], tuple(functions), (total,))
 
 
 def _joined(calls: tuple[CallCount, ...]) -> CallCount:
@@ -291,6 +293,7 @@ def _joined(calls: tuple[CallCount, ...]) -> CallCount:
         tuple(total(counts) for counts in zip(*(call.steps for call in calls), strict=True)),
         total([call.rest for call in calls]),
         tuple(summed),
+        tuple(call.total for call in calls),
     )
 
 

@@ -47,6 +47,7 @@ __all__ = [
     "host_record",
     "layer_name",
     "measured_build",
+    "measured_calls",
     "measured_cycles",
     "measured_instructions",
     "measured_stalls",
@@ -233,6 +234,7 @@ def core_record(proof: CoreProof, seen: Agreement | None = None) -> Verification
         cycles=proof.total.cycles,
         outputs=seen.outputs if seen else (),
         stall_cycles=StallCycles.of(stalls, Origin.MEASURED) if stalls != NO_STALLS else None,
+        calls=measured_calls(proof),
     )
 
 
@@ -253,6 +255,13 @@ def measured_build(measured: Measured) -> BuildFigures:
 def measured_cycles(proof: CoreProof) -> Mapping[int, int]:
     """Cycles of each step, where the core has a cycle table."""
     return {i: count.cycles for i, count in enumerate(proof.steps) if count.cycles is not None}
+
+
+def measured_calls(proof: CoreProof) -> tuple[int, ...]:
+    """Cycles of each call with what it waits, where a sample takes several that were counted."""
+    counts = proof.calls if len(proof.calls) > 1 else ()
+    cycles = [round(c.cycles + c.stalls.cycles) for c in counts if c.cycles is not None]
+    return tuple(cycles)
 
 
 def measured_stalls(proof: CoreProof) -> Mapping[int, Stalls]:

@@ -162,6 +162,7 @@ def call_functions(api: BundleApi) -> str:
         "glue_feed.c.in",
         name=api.name,
         rows=str(api.fed_rows),
+        finishing=str(api.finishing),
         row_elements=str(port.nbytes // port.dtype.nbytes() // api.fed_rows),
         row_ctype=port.dtype.c_type,
         planes=str(max(1, port.planes)),

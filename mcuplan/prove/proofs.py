@@ -15,8 +15,8 @@ from mcuplan.prove.application import application_on_core, application_on_host
 from mcuplan.prove.boundary import RUN_SAMPLES, Feeds, blocks, samples_of, together
 from mcuplan.prove.cores import Core
 from mcuplan.prove.counter import build_counter
+from mcuplan.prove.drift import elf_drift
 from mcuplan.prove.dumps import Part
-from mcuplan.prove.elf import Kind
 from mcuplan.prove.emulator import CallCount, Count, EmulatorRun, run_on_core, total
 from mcuplan.prove.harness import (
     OPTIMIZE,
@@ -42,7 +42,6 @@ __all__ = [
     "Subject",
     "count_call",
     "count_on_core",
-    "elf_drift",
     "measure_on_core",
     "prove_on_core",
     "prove_on_host",
@@ -104,6 +103,7 @@ class CoreProof:
     total: Count
     steps: tuple[Count, ...]
     findings: tuple[Finding, ...] = ()
+    calls: tuple[Count, ...] = ()
 
 
 def references(
@@ -228,6 +228,7 @@ def prove_on_core(subject: Subject, feeds: Mapping[str, Array] | Feeds, core: Co
             total=run.slowest.total,
             steps=_by_step(subject.plan, spoiled.slowest.steps),
             findings=(*_stray(subject, place, spoiled.stray), *used),
+            calls=run.slowest.calls,
         )
 
 
@@ -314,33 +315,6 @@ def measure_on_core(subject: Subject, core: Core) -> Measured:
 def _measured(image: CoreImage) -> Measured:
     flags = (OPTIMIZE, *image.core.flags)
     return Measured(measure_image(image), bound_stack(image), image.compiler.version, flags)
-
-
-def elf_drift(subject: Subject, report: ImageReport) -> tuple[str, ...]:
-    """Where the linked image differs from the plan, one line each; none = equal.
-
-    A table that is not linked is no drift: one that nothing reads does not compile, so that the
-    compiler has worked its values into the code, which is measured. So is what it makes itself, a
-    table in place of a switch, under names that no source can have.
-    """
-    planned = {symbol.name: symbol.nbytes for symbol in subject.bundle.symbols}
-    mine = f"{subject.bundle.name}.o"
-    linked = {
-        s.name: s.nbytes
-        for s in report.symbols
-        if s.kind is not Kind.TEXT and s.object.rsplit("/", 1)[-1] == mine
-    }
-    drift = [
-        f"{name}: {linked[name]:,} B linked, {planned.get(name, 0):,} B planned"
-        for name in sorted(linked)
-        if "." not in name and planned.get(name, 0) != linked[name]
-    ]
-    if report.data_bytes:
-        drift.append(f"{report.data_bytes:,} B of variables, none planned")
-    for (member, nbytes), arena in zip(subject.bundle.regions, report.arenas, strict=True):
-        if arena.nbytes != nbytes:
-            drift.append(f"arena {member}: {arena.nbytes:,} B linked, {nbytes:,} B planned")
-    return tuple(drift)
 
 
 def _arrays(subject: Subject, feeds: Mapping[str, Array]) -> tuple[Array, ...]:

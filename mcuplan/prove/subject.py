@@ -67,6 +67,7 @@ class Subject:
             steps=bundle.steps,
             sections=bundle.sections,
             fed_rows=bundle.fed_rows,
+            finishing=bundle.finishing,
             states=tuple((s.region, s.offset, s.nbytes) for s in bundle.states),
         )
 

@@ -23,6 +23,7 @@ from mcuplan.prove.evidence import (
     host_record,
     layer_name,
     measured_build,
+    measured_calls,
     measured_cycles,
     measured_instructions,
     measured_stalls,
@@ -104,6 +105,7 @@ def verify(
             cycles=measured_cycles(proof),
             stalls=measured_stalls(proof),
             instructions=measured_instructions(proof),
+            calls=measured_calls(proof),
         )
     findings += _bill(planned.plan, evidence.build, proof)
     return replace(evidence, verifications=tuple(runs), findings=tuple(findings))

@@ -8,6 +8,7 @@ from mcuplan.record.evidence import Against, BuildFigures, Evidence, Limits
 from mcuplan.record.layers import (
     Energy,
     FedRows,
+    FinishingCalls,
     FrontierRow,
     Latency,
     LayerNoise,
@@ -60,6 +61,7 @@ __all__ = [
     "Energy",
     "Evidence",
     "FedRows",
+    "FinishingCalls",
     "Flash",
     "FrontierRow",
     "Growth",

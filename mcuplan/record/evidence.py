@@ -19,7 +19,7 @@ __all__ = ["Against", "BuildFigures", "Evidence", "Limits"]
 class Limits:
     """Budgets of the user, on top of what the target has; None = no limit of one's own.
 
-    ``max_row_latency_s`` is for each row of a fed input but the last one.
+    ``max_row_latency_s`` is for each call that feeds a row of the input or finishes after it.
     """
 
     max_ram: int | None = None
@@ -58,7 +58,8 @@ class Evidence:
 
     ``cycles``, ``stalls``, ``instructions``, ``errors`` and ``noise`` are by step: counted on the
     emulator, and the relative error and what makes it against the float model. Stalls are those
-    of a board.
+    of a board. ``calls`` are cycles of each call of a sample, with what they wait for the flash,
+    where rows of the input are fed.
     """
 
     build: BuildFigures | None = None
@@ -69,3 +70,4 @@ class Evidence:
     errors: Mapping[int, float] = field(default_factory=dict)
     noise: Mapping[int, LayerNoise] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
+    calls: tuple[int, ...] = ()

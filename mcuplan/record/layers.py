@@ -13,6 +13,7 @@ from mcuplan.units import Origin
 __all__ = [
     "Energy",
     "FedRows",
+    "FinishingCalls",
     "FrontierRow",
     "Latency",
     "LayerNoise",
@@ -126,6 +127,27 @@ class LayerRow:
 
 
 @dataclass(frozen=True, slots=True)
+class FinishingCalls:
+    """What is left after the last row, where that is done in several calls.
+
+    Attributes:
+        calls: of the function that finishes; the call with the last row begins the work.
+        slowest_cycles: of the slowest of them, and of the call with the last row.
+        slowest_seconds: the same as time.
+        slowest_layer: which takes the largest part of that call.
+        slowest_alone: whether that call is a single run of that layer, which cannot be divided.
+        over: how many take longer than the limit.
+    """
+
+    calls: FromOne
+    slowest_cycles: int
+    slowest_seconds: float
+    slowest_layer: str
+    slowest_alone: bool
+    over: int
+
+
+@dataclass(frozen=True, slots=True)
 class FedRows:
     """The calls that feed a row of the input: each runs what its row makes possible.
 
@@ -134,9 +156,11 @@ class FedRows:
         slowest_row: whose call takes longest, the last row aside; rows count from 0.
         slowest_cycles: of that call; the cycles of a step are the same for each of its rows.
         slowest_seconds: the same as time.
-        last_cycles: of the call with the last row: what is left then, up to the output.
+        last_cycles: of the call with the last row: what is left then, up to the output; of all
+            calls from there on where there are several.
         last_seconds: the same as time.
         budget_seconds: for the slowest call; null where no limit was given.
+        finish: the calls after the last row, where they have to do.
     """
 
     rows: FromOne
@@ -146,6 +170,7 @@ class FedRows:
     last_cycles: int
     last_seconds: float
     budget_seconds: float | None
+    finish: Annotated[FinishingCalls | None, LEFT_OUT] = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,7 @@ class Request:
     effort: str = "normal"  # a key of schedule.EFFORTS
     ram_limit: int | None = None  # budget of bytes in all regions together
     flash_limit: int | None = None
-    row_limit_s: float | None = None  # what a row of a fed input may take, but for the last one
+    row_limit_s: float | None = None  # what a call may take that feeds a row, or finishes
     objective: str = "balanced"  # of schedule.Objective: what the plan is best at
     streaming: Streaming = "auto"
     dump_after: Callable[[str, Graph], None] | None = None

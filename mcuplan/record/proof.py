@@ -138,6 +138,8 @@ class Verification:
             record.
         stall_cycles: on top of cycles, on a board whose flash is described.
         changed: samples, from 0, with another decision than the runtime's; the first thousand.
+        calls: where rows are fed, cycles of each call of the slowest sample, stall_cycles
+            included: the one that begins, one for each row, those that finish.
     """
 
     on: Literal["host", "emulator"]
@@ -157,6 +159,7 @@ class Verification:
     outputs: tuple[OutputError, ...] = ()
     stall_cycles: Annotated[StallCycles | None, LEFT_OUT] = None
     changed: Annotated[tuple[int, ...], LEFT_OUT] = ()
+    calls: Annotated[tuple[int, ...], LEFT_OUT] = ()
 
 
 @dataclass(frozen=True, slots=True)

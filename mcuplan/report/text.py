@@ -260,6 +260,9 @@ def _fed_rows(budget: Budget, look: Look) -> list[str]:
     slowest = f"{format_si(feed.slowest_cycles)} cycles = {format_si(feed.slowest_seconds, 's')}"
     last = f"{format_si(feed.last_cycles)} cycles = {format_si(feed.last_seconds, 's')}"
     text = f"row {feed.slowest_row} takes longest, {slowest}{within}; after the last row {last}"
+    if feed.finish is not None:
+        most = format_si(feed.finish.slowest_cycles), format_si(feed.finish.slowest_seconds, "s")
+        text += f" in {feed.finish.calls + 1} calls of at most {most[0]} = {most[1]}"
     return look.wrap(text, " fed    ", "        ")
 
 

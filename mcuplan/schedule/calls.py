@@ -11,7 +11,7 @@ from mcuplan.ir.work import Work, block_parts
 from mcuplan.price.cycles import calls_timing
 from mcuplan.schedule.program import FEED, Plan
 
-__all__ = ["CallCycles", "call_cycles", "feed_cycles", "taking_work"]
+__all__ = ["CallCycles", "call_cycles", "fed_calls", "feed_cycles", "run_cycles", "taking_work"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,22 +52,34 @@ def call_cycles(plan: Plan) -> CallCycles:
     return CallCycles(runs, taking)
 
 
+def fed_calls(plan: Plan) -> tuple[range, ...]:
+    """Numbers of the runs in each call that feeds a row, then in those that finish what is left."""
+    calls: list[range] = []
+    for number, run in enumerate(plan.runs):
+        if run.step == FEED:
+            calls += [range(number + 1, number + 1)] * (run.end - run.first)
+        elif number in plan.pauses:
+            calls.append(range(number, number + 1))
+        elif calls:
+            calls[-1] = range(calls[-1].start, number + 1)
+    return tuple(calls)
+
+
 def feed_cycles(plan: Plan, by_step: Mapping[int, float]) -> tuple[float, ...]:
-    """Cycles of each call that feeds a row of the input: a step takes as long for each row.
+    """Cycles of each call of :func:`fed_calls`: a step takes as long for each row.
 
     Args:
         plan: whose input is fed.
         by_step: cycles of each step, all of its runs and what stands between them.
     """
-    steps = plan.program.steps
-    calls: list[float] = []
-    for run in plan.runs:
-        if run.step == FEED:
-            calls += [0.0] * (run.end - run.first)
-        elif calls:
-            share = (run.end - run.first) / max(1, steps[run.step].rows)
-            calls[-1] += by_step[run.step] * share
-    return tuple(calls)
+    return tuple(sum(run_cycles(plan, n, by_step) for n in runs) for runs in fed_calls(plan))
+
+
+def run_cycles(plan: Plan, number: int, by_step: Mapping[int, float]) -> float:
+    """The share of a run in its step."""
+    run = plan.runs[number]
+    rows = max(1, plan.program.steps[run.step].rows)
+    return by_step[run.step] * ((run.end - run.first) / rows)
 
 
 def taking_work(plan: Plan, rows: int, all_rows: int) -> Work:

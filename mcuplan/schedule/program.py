@@ -214,6 +214,8 @@ class Plan:
         spread: None where nobody had to choose between regions.
         selected: None where the kernels were given.
         as_a_whole: why a plan that might work by rows does not, where that is no choice.
+        pauses: numbers of runs, ascending, before which a call ends once the last row of a fed
+            input has come; the calls that follow go on from there.
     """
 
     program: Program
@@ -224,6 +226,7 @@ class Plan:
     spread: Spread | None = None
     selected: Selected | None = None
     as_a_whole: AsAWhole | None = None
+    pauses: tuple[int, ...] = ()
 
     @property
     def arena_bytes(self) -> int:

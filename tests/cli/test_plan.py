@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -115,6 +116,31 @@ def test_rows_have_a_limit(model: str, capsys: Captured) -> None:
     assert report["latency"]["feed"]["slowest_cycles"] <= feed["slowest_cycles"]
     assert 2 == run(["check", model, "-t", BOARD, "--max-row-latency", "1ms"])
     assert "--streaming input" in capsys.readouterr().err
+
+
+def test_what_is_left_has_a_limit(model: str, capsys: Captured) -> None:
+    """After the last row calls keep the limit; a layer whose row alone takes longer is named."""
+    command = ["check", model, "-t", BOARD, "--streaming", "input", "--max-row-latency"]
+    assert 0 == run([*command, "10ms", "-f", "json"])
+    at_once = json.loads(capsys.readouterr().out)["latency"]["feed"]
+    assert "finish" not in at_once
+    limit = max(1.01 * at_once["slowest_seconds"], 0.3 * at_once["last_seconds"])
+    assert 0 == run([*command, f"{1e6 * limit:.6f}us", "-f", "json"])
+    feed = json.loads(capsys.readouterr().out)["latency"]["feed"]
+    finish = feed["finish"]
+    assert 0 == finish["over"]
+    assert finish["slowest_seconds"] <= limit
+    assert feed["last_seconds"] <= (finish["calls"] + 1) * finish["slowest_seconds"]
+    assert 1 == run([*command, "1us", "-f", "json"])
+    report = json.loads(capsys.readouterr().out)
+    finish, layers = report["latency"]["feed"]["finish"], {r["name"] for r in report["layers"]}
+    (found,) = (f for f in report["verdict"]["findings"] if f["where"] in layers)
+    assert (finish["slowest_layer"], finish["slowest_alone"]) == (found["where"], True)
+    assert f"{finish['over']} of {finish['calls'] + 1} calls" in found["message"]
+    assert 1 == run([*command, "1us"])
+    assert f"in {finish['calls'] + 1} calls of at most" in re.sub(
+        r"\s+", " ", capsys.readouterr().out
+    )
 
 
 def test_streaming_is_a_level(model: str, capsys: Captured) -> None:

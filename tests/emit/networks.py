@@ -22,6 +22,7 @@ from mcuplan.schedule.assembly.order import find_order
 from mcuplan.schedule.assembly.plan import make_plan
 from mcuplan.schedule.kernels.select import select_kernels
 from mcuplan.schedule.planning.by_rows import plan_rows
+from mcuplan.schedule.planning.finishing import finished_in_parts
 from mcuplan.schedule.program import Plan
 from mcuplan.targets import load_target
 
@@ -94,6 +95,13 @@ def tiny_rows_plan(
     """The tiny network planned by rows; its input fed row by row."""
     plan = plan_rows(tiny_integer(boundary), load_target(target), feed=feed)
     assert plan is not None
+    return plan
+
+
+def tiny_parts_plan(target: str = "cortex-m4") -> Plan:
+    """The tiny network fed by rows, with several calls that finish it."""
+    plan = finished_in_parts(tiny_rows_plan(target), 6000)
+    assert len(plan.pauses) > 2
     return plan
 
 

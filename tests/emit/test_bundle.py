@@ -9,7 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from networks import STAMP, tiny_bundle, tiny_integer, tiny_plan, tiny_rows_plan
+from networks import (
+    STAMP,
+    tiny_bundle,
+    tiny_integer,
+    tiny_parts_plan,
+    tiny_plan,
+    tiny_rows_plan,
+)
 
 from mcuplan.emit import Bundle, emit
 from mcuplan.ir.types import DType
@@ -36,10 +43,11 @@ def _feeds(samples: int, boundary: DType = DType.INT8) -> dict[str, np.ndarray]:
     return {name: rng.integers(info.min, info.max + 1, shape).astype(boundary.value)}
 
 
-@pytest.mark.parametrize("form", ["tiny", "tiny_rows"])
+@pytest.mark.parametrize("form", ["tiny", "tiny_rows", "tiny_parts"])
 def test_generated_files_are_the_reviewed_ones(form: str, request: pytest.FixtureRequest) -> None:
-    """Header and source of the tiny network equal the golden files, whole and fed by rows."""
-    bundle = tiny_bundle() if form == "tiny" else emit(tiny_rows_plan(), form, STAMP)
+    """Header and source of the tiny network equal the golden files: whole, fed, in parts."""
+    plans = {"tiny": tiny_plan, "tiny_rows": tiny_rows_plan, "tiny_parts": tiny_parts_plan}
+    bundle = emit(plans[form](), form, STAMP)
     mine = {path: text for path, text in bundle.files.items() if path.parts[0] != "mplan"}
     folder = _GOLDEN / f"{form}.cortex-m4"
     if request.config.getoption("--update-golden"):
@@ -68,6 +76,7 @@ def test_lines_have_at_most_100_columns() -> None:
     plans = [
         tiny_plan(),
         tiny_rows_plan(),
+        tiny_parts_plan(),
         spread(make_plan(select_kernels(tiny_integer(), small))),
     ]
     assert 2 == len(plans[-1].memory)

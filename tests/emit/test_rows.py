@@ -10,14 +10,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 from cells import Wiring
-from networks import STAMP, tiny_bundle, tiny_integer, tiny_plan, tiny_rows_plan
+from networks import (
+    STAMP,
+    tiny_bundle,
+    tiny_integer,
+    tiny_parts_plan,
+    tiny_plan,
+    tiny_rows_plan,
+)
 from row_nets import row_net
 
 from mcuplan.budget.footprint import flash_bill, ram_bill
 from mcuplan.emit import emit
 from mcuplan.emit.header import header_values
 from mcuplan.emit.places import Places
-from mcuplan.errors import InputTooLarge
+from mcuplan.errors import InputTooLarge, ToolFailed
 from mcuplan.ir.evaluate import evaluate
 from mcuplan.ir.types import DType
 from mcuplan.ops.conv2d import Conv2D
@@ -29,6 +36,7 @@ from mcuplan.prove.toolchain import write_files
 from mcuplan.record import Limits
 from mcuplan.schedule.kernels.objective import Aim, Objective
 from mcuplan.schedule.planning.by_rows import plan_rows
+from mcuplan.schedule.planning.finishing import finished_in_parts
 from mcuplan.schedule.program import Plan
 from mcuplan.solvers.packing.problem import Placement
 from mcuplan.targets import load_target
@@ -108,6 +116,38 @@ def test_rows_equal_the_reference_on_a_core(core: str, feed: bool, arm_gcc: str,
     assert 0.97 * proof.total.instructions < counted < 1.03 * proof.total.instructions
 
 
+@pytest.mark.parametrize("seed", [1, 5, 7])
+def test_finishing_in_parts_gives_the_same_bytes(seed: int, host_gcc: str) -> None:
+    """Whatever the calls after the last row do each, all rows are the reference's."""
+    plan = plan_rows(row_net(seed), load_target("cortex-m4"), feed=True)
+    assert plan is not None
+    parts = finished_in_parts(plan, 1 + 2000 * (seed % 4))
+    assert parts.pauses
+    proof = prove_on_host(_subject(parts), _feeds(parts, 4))
+    assert (None, ()) == (proof.mismatch, proof.findings)
+
+
+def test_finishing_in_parts_on_a_core(arm_gcc: str, qemu: str) -> None:
+    """Calls give what the header says, each is counted, and none takes long."""
+    plan = tiny_parts_plan()
+    proof = prove_on_core(_subject(plan), _feeds(plan, 1), core_named("cortex-m4"))
+    assert (True, (), ()) == (proof.equal, proof.drift, proof.findings)
+    assert 1 + plan.fed_rows + len(plan.pauses) == len(proof.calls)
+    spent = [count.instructions for count in proof.calls]
+    assert sum(spent) == proof.total.instructions
+    assert max(spent[plan.fed_rows :]) < 0.5 * sum(spent[plan.fed_rows :])
+
+
+@pytest.mark.parametrize("more", [-1, 1])
+def test_a_call_that_does_not_finish_is_found(more: int, host_gcc: str) -> None:
+    """A count of calls that is not that of the code stops the program."""
+    plan = tiny_parts_plan()
+    subject = _subject(plan)
+    other = replace(subject, bundle=replace(subject.bundle, finishing=len(plan.pauses) + more))
+    with pytest.raises(ToolFailed, match="status"):
+        prove_on_host(other, _feeds(plan, 1))
+
+
 def test_steps_cost_what_they_cost_as_a_whole(arm_gcc: str, qemu: str) -> None:
     """By rows, the convolutions take at most a tenth more cycles than in one call."""
     core = core_named("cortex-m4")
@@ -145,10 +185,11 @@ def test_a_spoiled_row_is_a_mismatch(feed: bool, host_gcc: str) -> None:
     assert 1 == proof.mismatch.step
 
 
-@pytest.mark.parametrize("feed", [False, True])
-def test_tables_are_in_the_flash_bill(feed: bool) -> None:
+@pytest.mark.parametrize("form", ["held", "fed", "parts"])
+def test_tables_are_in_the_flash_bill(form: str) -> None:
     """The symbols of a bundle are the weights and tables of the report, and the context is RAM."""
-    plan = tiny_rows_plan(feed=feed)
+    feed = form != "held"
+    plan = tiny_parts_plan() if form == "parts" else tiny_rows_plan(feed=feed)
     symbols = emit(plan, "tiny", STAMP).symbols
     bill = flash_bill(plan, Limits(), None)
     assert bill.weights_bytes == sum(s.nbytes for s in symbols if s.kind == "weights")

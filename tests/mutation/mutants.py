@@ -72,8 +72,6 @@ _ENTRIES = (
         ("(ctx->turn == 0U) ||", ""),
         ("(ctx->turn > ${INPUT}_ROWS)", "(ctx->turn > (${INPUT}_ROWS + 1U))"),
         ("} else if (row == NULL) {", "} else if (ctx == NULL) {"),
-        ("ctx->turn != (${INPUT}_ROWS + 1U)", "ctx->turn == 0U"),
-        ("        ctx->turn = 0U;", ""),
         ("ctx->run = 0U;\n", ""),
         ("ctx->turn = 1U;", "ctx->turn = 2U;"),
         ("(y + 1U) == runs[ctx->run].end", "y == runs[ctx->run].end"),
@@ -82,6 +80,23 @@ _ENTRIES = (
             "${name}_begin(${name}_ctx_t *ctx)\n{\n    const mplan_status_t status = MPLAN_OK;",
         ),
         ("status = MPLAN_ERR_ORDER;", "status = MPLAN_ERR_NULL;"),
+    ),
+    *several(
+        f"{_TEMPLATES}finish.c.in",
+        "fed",
+        ("ctx->turn != (${INPUT}_ROWS + 1U)", "ctx->turn == 0U"),
+        ("        ctx->turn = 0U;", ""),
+        ("status = MPLAN_ERR_ORDER;", "status = MPLAN_ERR_NULL;"),
+    ),
+    *several(
+        f"{_TEMPLATES}finish_in_parts.c.in",
+        "parts",
+        ("ctx->turn <= ${INPUT}_ROWS", "ctx->turn == 0U"),
+        ("            ctx->turn = 0U;", ""),
+        ("        ctx->turn++;", ""),
+        ("ctx->run < RUNS", "ctx->run <= RUNS"),
+        ("status = MPLAN_MORE;", "status = MPLAN_OK;"),
+        ("(size_t)ctx->turn - ${INPUT}_ROWS", "(size_t)ctx->turn - ${INPUT}_ROWS - 1U"),
     ),
 )
 

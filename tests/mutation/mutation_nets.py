@@ -12,10 +12,12 @@ from onnx import TensorProto, helper, numpy_helper
 __all__ = ["RUNS", "write_nets"]
 
 _NHWC = ("--io-layout", "nhwc")
+_FED = ("--streaming", "input", *_NHWC)
 RUNS: dict[str, tuple[str, tuple[str, ...]]] = {
     "chain": ("chain", ("--on", "host", "--streaming", "off")),
     "rows": ("wide", ("--on", "host", "--streaming", "auto", "--objective", "ram", *_NHWC)),
-    "fed": ("wide", ("--on", "host", "--streaming", "input", *_NHWC)),
+    "fed": ("wide", ("--on", "host", *_FED)),
+    "parts": ("wide", ("--on", "host", "--max-row-latency", "50us", *_FED)),
     "mix": ("mix", ("--on", "host", "--streaming", "off")),
     "limits": ("limits", ("--on", "host")),
     "m4limits": ("limits", ("--on", "emulator", "-t", "cortex-m4")),

@@ -56,7 +56,7 @@ class Aim:
     """What to choose kernels for.
 
     ``ram_limit`` and ``flash_limit`` are for all that lies there; ``row_cycles``, where not 0,
-    what a call that feeds a row of the input may take, but for the last one.
+    what a call that feeds a row of the input may take, or one that finishes after the last.
     """
 
     objective: Objective = Objective.BALANCED

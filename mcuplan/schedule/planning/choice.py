@@ -34,6 +34,7 @@ from mcuplan.schedule.kernels.select import (
 )
 from mcuplan.schedule.planning.backwards import chosen_backwards, worth_backwards
 from mcuplan.schedule.planning.by_rows import ByRows
+from mcuplan.schedule.planning.finishing import finished_in_parts
 from mcuplan.schedule.planning.rating import Rating, apart_bytes
 from mcuplan.schedule.planning.spare_flash import spend_flash
 from mcuplan.schedule.planning.spare_ram import spend_ram
@@ -94,11 +95,16 @@ def plan_asked(request: Request, graph: Graph, target: Target) -> tuple[Plan, Pl
     divided = rating.divided(plan)
     near = MORE_CYCLES if target.memory is None else 1.0  # copies in RAM may beat all kernels
     slow = plan_cycles(divided) > near * _least_cycles(graph, rows.offers)
+    faster = None
     if objective is Objective.BALANCED and slow:
         fast = _plan(rows, effort, replace(aim, objective=Objective.LATENCY), streaming)
         faster = _faster_by(plan, fast, rating)
-        return (_saying(plan, faster), _saying(divided, faster))
-    return plan, divided
+    keep = sharing.keep_inputs
+    one, several = (
+        finished_in_parts(_saying(each, faster), row_cycles, keep_inputs=keep)
+        for each in (plan, divided)
+    )
+    return one, several
 
 
 def _faster_by(plan: Plan, fast: Plan, rating: Rating) -> Faster | None:
@@ -111,7 +117,9 @@ def _faster_by(plan: Plan, fast: Plan, rating: Rating) -> Faster | None:
 
 
 def _saying(plan: Plan, faster: Faster | None) -> Plan:
-    """The plan with what a faster one takes."""
+    """The plan with what a faster one takes, where there is one."""
+    if faster is None:
+        return plan
     selected = plan.selected
     assert selected is not None, "its kernels were chosen"
     return replace(plan, selected=replace(selected, trade=replace(selected.trade, faster=faster)))
