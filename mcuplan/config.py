@@ -110,14 +110,15 @@ def parse_state(text: str) -> tuple[str, str]:
 
 
 def parse_layer(text: str) -> tuple[str, str]:
-    """``NAME=float32``: a layer that computes in float32.
+    """``NAME=float32`` or ``NAME=int16``: what a layer of an int8 model computes in.
 
     Raises:
         ValueError: it is not.
     """
     name, sign, dtype = text.rpartition("=")
-    if not (sign and name and dtype == "float32"):
-        raise ValueError(f"{text[:60]!r}: write NAME=float32, the layer as the model names it")
+    if not (sign and name and dtype in ("float32", "int16")):
+        said = "write NAME=float32 or NAME=int16, the layer as the model names it"
+        raise ValueError(f"{text[:60]!r}: {said}")
     return name, dtype
 
 

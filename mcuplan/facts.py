@@ -15,7 +15,7 @@ __all__ = [
     "DataNote",
     "DynamicAsReal",
     "EndsAt",
-    "InFloat",
+    "InType",
     "IntegerWeights",
     "LeftOut",
     "NotFinite",
@@ -86,11 +86,12 @@ class ReadAsFloat:
 
 
 @dataclass(frozen=True, slots=True)
-class InFloat:
-    """Layers of an int8 model that compute in float32, and how many conversions there are."""
+class InType:
+    """Layers that compute in another type than most, and how many conversions there are."""
 
     layers: tuple[str, ...]
     conversions: int
+    dtype: str = "float32"
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +225,7 @@ Note = (
     | DataNote
     | DynamicAsReal
     | EndsAt
-    | InFloat
+    | InType
     | IntegerWeights
     | LeftOut
     | NotFinite

@@ -131,6 +131,21 @@ _FINDINGS = (
         "and whether the model does without them.",
     ),
     Explanation(
+        "quant/int16-layers",
+        "Layers of an int8 model have activations of 16 bits, as --layer-dtype asks for or the "
+        "model has it: their steps are some 200 times finer. Values are converted where they meet "
+        "layers of int8; the conversions are layers with a price of their own.",
+        "Nothing must be done. Activations take twice the RAM, and products some 1.4 times the "
+        "cycles.",
+    ),
+    Explanation(
+        "quant/int8-layers",
+        "Layers of a model of int16 activations compute in int8, for which alone their operators "
+        "are there. Values are converted around them, and lose what 8 bits do not hold.",
+        "See with mcuplan verify --all whether such a layer is where precision is lost; "
+        "--layer-dtype NAME=float32 keeps it.",
+    ),
+    Explanation(
         "quant/few-samples",
         "Ranges were observed on fewer than 10 calibration samples. With n samples, one new input "
         "in n + 1 is expected to go beyond the range of a tensor at either end, and is cut there: "

@@ -30,9 +30,11 @@ from mcuplan.emit import Bundle, Stamp, emit
 from mcuplan.errors import UsageError
 from mcuplan.importer import Form, ImportedModel, load_model
 from mcuplan.ir.graph import Graph
+from mcuplan.ir.types import DType
 from mcuplan.passes.assign_grids import Grids, assign_grids, needs_range
 from mcuplan.passes.dead_channels import remove_dead_channels
 from mcuplan.passes.keep_real import keep_real
+from mcuplan.passes.keep_wide import keep_wide
 from mcuplan.passes.lower import lower
 from mcuplan.passes.narrow_weights import narrow_weights
 from mcuplan.prove.harness import OPTIMIZE
@@ -47,10 +49,11 @@ __all__ = ["generate", "plan", "plan_for", "quantize", "retarget", "simplify"]
 
 
 def simplify(request: Request) -> tuple[ImportedModel, Graph]:
-    """Import a model, rewrite its float graph, mark what stays float32, and narrow weights."""
+    """Import a model, rewrite its float graph, and mark what is no int8."""
     model = load_model(request.model, request.dims, request.cuts, request.states)
     graph = passes.run(model.graph, request.dump_after)
     graph = keep_real(graph, request.real_layers, everything=request.dtype.is_float)
+    graph = keep_wide(graph, request.wide_layers, everything=request.dtype is DType.INT16)
     return model, narrow_weights(graph, request.weight_dtypes)
 
 

@@ -12,8 +12,8 @@ from mcuplan.facts import (
     DataNote,
     DynamicAsReal,
     EndsAt,
-    InFloat,
     IntegerWeights,
+    InType,
     LeftOut,
     Note,
     NotFinite,
@@ -29,6 +29,7 @@ from mcuplan.facts import (
     StatesFound,
     TakenAsIs,
 )
+from mcuplan.ir.types import DType
 from mcuplan.plan_facts import (
     Aliased,
     Naive,
@@ -116,12 +117,8 @@ def note(fact: Note) -> str:
             return "nodes are not in the order that ONNX asks for; read in one that is"
         case ReadAsFloat(name, dtype):
             return f"{dtype} input {shown(name)} is read as float32"
-        case InFloat(layers, conversions):
-            return (
-                f"in float32, with {conversions} conversion{'s' if conversions != 1 else ''} "
-                "between int8 and float32: "
-                f"{', '.join(map(shown, layers))}"
-            )
+        case InType():
+            return _of_type(fact)
         case ReadAsInt8(name, dtype):
             return (
                 f"{dtype} input {shown(name)} is int8 in C, with scale and zero point of its range"
@@ -135,6 +132,15 @@ def note(fact: Note) -> str:
             return f"constant {shown(name)} becomes infinite or NaN in {operator}"
         case _:
             return _of_data(fact)
+
+
+def _of_type(fact: InType) -> str:
+    layers, times = ", ".join(map(shown, fact.layers)), fact.conversions
+    said = f"in {fact.dtype}"
+    if fact.dtype == "int8":
+        return f"{said}, with no form in int16: {layers}"
+    many = f"{times} conversion{'s' if times != 1 else ''}"
+    return f"{said}, with {many} between int8 and {fact.dtype}: {layers}"
 
 
 def _of_data(fact: DataNote) -> str:
@@ -303,11 +309,12 @@ def repair(gain: RepairGain) -> str:
 def options(planned: Planned) -> str:
     """What of the request shaped the code, for its header; no path, no date."""
     request = planned.request
-    said = [f"dtype {request.dtype}"] if request.dtype.is_float else []
+    said = [] if request.dtype is DType.INT8 else [f"dtype {request.dtype}"]
     said += [f"cut-output {name}" for name in request.cuts]
     said += [f"state {read}={written}" if read else "no state" for read, written in request.states]
     said += [] if request.io_layout == "model" else [f"io-layout {request.io_layout}"]
     said += [f"layer-dtype {shown(name)}=float32" for name in request.real_layers]
+    said += [f"layer-dtype {shown(name)}=int16" for name in request.wide_layers]
     said += [
         f"weight-dtype {f'{shown(name)}={dtype}' if name else dtype}"
         for name, dtype in request.weight_dtypes.items()

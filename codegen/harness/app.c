@@ -142,6 +142,11 @@ static int32_t element(const app_port_t *port, const uint8_t *from)
 
     if (port->size >= sizeof q) { /* of 64 bits the low ones: little-endian */
         (void)memcpy(&q, from, sizeof q);
+    } else if (port->size == sizeof(int16_t)) {
+        int16_t half;
+
+        (void)memcpy(&half, from, sizeof half);
+        q = half;
     } else if ((port->low < 0) && (q > 127)) {
         q -= 256;
     }
@@ -161,7 +166,7 @@ static void answer(void)
                 (void)memset(&to[k], (q < 0) ? 0xFF : 0, port->size);
                 (void)memcpy(&to[k], &q, sizeof q);
             } else {
-                to[k] = (uint8_t)q;
+                (void)memcpy(&to[k], &q, port->size); /* the low bytes: little-endian */
             }
         }
     }

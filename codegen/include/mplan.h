@@ -241,7 +241,7 @@ static inline int32_t mplan_quantize(float real, float scale, int32_t zero_point
     const float ratio = real / scale;
     int32_t result = zero_point;
 
-    if ((ratio > -512.0f) && (ratio < 512.0f)) {
+    if ((ratio > -131072.0f) && (ratio < 131072.0f)) {
         int32_t whole = MPLAN_CAST(int32_t, ratio);
         const float rest = ratio - MPLAN_CAST(float, whole);
 

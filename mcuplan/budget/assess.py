@@ -42,7 +42,7 @@ from mcuplan.budget.verdict import (
 )
 from mcuplan.emit.arenas import arena_bytes
 from mcuplan.errors import McuplanError
-from mcuplan.facts import InFloat, StatesFound
+from mcuplan.facts import InType, StatesFound
 from mcuplan.findings import Finding, Severity
 from mcuplan.ir.graph import Graph, Port
 from mcuplan.ir.staging import staged_bytes
@@ -209,7 +209,7 @@ def _notes(planned: Planned) -> list[Finding]:
         for fact in planned.notes
         if isinstance(fact, StatesFound)
     ]
-    rest = (fact for fact in planned.notes if not isinstance(fact, InFloat | StatesFound))
+    rest = (fact for fact in planned.notes if not isinstance(fact, InType | StatesFound))
     said = dict.fromkeys(map(words.note, rest))
     return [*found, *(Finding("model/note", Severity.NOTE, line) for line in said)]
 

@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 
 from mcuplan import words
 from mcuplan.budget.calibration import calibration_findings
 from mcuplan.calibrate import Calibrated
-from mcuplan.facts import InFloat
+from mcuplan.facts import InType
 from mcuplan.findings import Finding, Severity
 from mcuplan.passes.assign_grids import Grids
 from mcuplan.passes.cell_limits import cell_limits
@@ -20,6 +21,14 @@ from mcuplan.passes.mixed_ranges import MixedRanges, mixed_ranges
 __all__ = ["quantization_findings"]
 
 _NAMED = 4
+_CONVERTED = "each conversion is a layer of its own: --all shows what it takes"
+_TYPES: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "float32": ("quant/float-layers", _CONVERTED),
+        "int16": ("quant/int16-layers", _CONVERTED),
+        "int8": ("quant/int8-layers", "mcuplan ops lists the types of each operator"),
+    }
+)
 
 
 def quantization_findings(
@@ -34,7 +43,7 @@ def quantization_findings(
     """
     if seen is not None and real_ranges:
         yield from calibration_findings(grids.graph, seen)
-    yield from _in_float(grids)
+    yield from _of_types(grids)
     for clipped in grids.clipped:
         yield Finding(
             "quant/bias-clipped",
@@ -61,11 +70,11 @@ def quantization_findings(
         yield from _coarse(coarse_steps(grids.graph))
 
 
-def _in_float(grids: Grids) -> Iterator[Finding]:
+def _of_types(grids: Grids) -> Iterator[Finding]:
     for fact in grids.graph.notes:
-        if isinstance(fact, InFloat):
-            hint = "each conversion is a layer of its own: --all shows what it takes"
-            yield Finding("quant/float-layers", Severity.NOTE, words.note(fact), "", hint)
+        if isinstance(fact, InType):
+            code, hint = _TYPES[fact.dtype]
+            yield Finding(code, Severity.NOTE, words.note(fact), "", hint)
 
 
 def _full(found: tuple[FullSums, ...]) -> Iterator[Finding]:

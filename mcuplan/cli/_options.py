@@ -89,7 +89,7 @@ DIM = _Parsed("NAME=VALUE", parse_count, tuple)
 RANGE = _Parsed("NAME=LOW:HIGH", parse_range, tuple)
 REPORT = _Parsed("FORMAT=PATH", _parse_report, tuple)
 STATE = _Parsed("IN=OUT", parse_state, tuple)
-LAYER = _Parsed("NAME=float32", parse_layer, tuple)
+LAYER = _Parsed("NAME=TYPE", parse_layer, tuple)
 WEIGHTS = _Parsed("[NAME=]int4", parse_weights, tuple)
 OBSERVER = _Parsed("[NAME=]OBSERVER", parse_observer, tuple)
 COLUMNS = _Parsed("A,B,C", parse_columns, tuple)
@@ -144,7 +144,8 @@ layer_dtype = click.option(
     "layer_dtypes",
     type=LAYER,
     multiple=True,
-    help="Compute a layer of an int8 model in float32, as NAME=float32.",
+    help="Compute a layer of an int8 model in another type: NAME=int16 (activations of 16 bits) or "
+    "NAME=float32.",
 )
 weight_dtype = _option(
     "--weight-dtype",
@@ -254,10 +255,10 @@ modelling = _stack(
         name,
         _option(
             "--dtype",
-            type=click.Choice(["int8", "float32"]),
+            type=click.Choice(["int8", "int16", "float32"]),
             default="int8",
             show_default=True,
-            help="Element type of activations; float32 quantizes nothing.",
+            help="Element type of activations; weights are int8, but float32 quantizes nothing.",
         ),
         _option(
             "--objective",

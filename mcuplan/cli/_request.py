@@ -40,7 +40,8 @@ def request_of(model: Path, options: dict[str, Any]) -> Request:
     return replace(
         quantizing(model, target, options),
         dtype=DType.named(options["dtype"]),
-        real_layers=tuple(name for name, _ in options["layer_dtypes"]),
+        real_layers=tuple(name for name, dtype in options["layer_dtypes"] if dtype == "float32"),
+        wide_layers=tuple(name for name, dtype in options["layer_dtypes"] if dtype == "int16"),
         io_layout=options["io_layout"],
         keep_dead=options["keep_dead_channels"],
         sharing=Sharing(

@@ -80,7 +80,7 @@ class Tensor:
     """A value of the graph; ``data`` is set for constants.
 
     ``real``: it stays float32, on no grid, whatever the others become. ``wanted``: the type of the
-    integers that weights become; None: int8, or what the model file has.
+    integers that it becomes; None: int8, or what the model file has.
     """
 
     name: str

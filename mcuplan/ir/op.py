@@ -219,6 +219,11 @@ class Op(ABC):
         return None
 
     @property
+    def is_wide(self) -> bool:
+        """Whether results in int16, where its types name that, keep to its meaning."""
+        return True
+
+    @property
     def changes(self) -> tuple[int, ...]:
         """Inputs that rows leave changed for those that follow; no other node reads them."""
         return ()

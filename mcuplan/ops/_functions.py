@@ -13,7 +13,7 @@ import numpy as np
 from mcuplan.ir.types import Array, Quant
 from mcuplan.ir.writer import Writer
 
-__all__ = ["COMPARISONS", "FUNCTIONS", "Function"]
+__all__ = ["COMPARISONS", "FUNCTIONS", "SMOOTH", "Function"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,3 +187,12 @@ FUNCTIONS: Mapping[str, Function] = MappingProxyType(
     }
 )
 """By the name that chains use."""
+
+SMOOTH = frozenset(
+    {
+        *("abs", "affine", "atan", "celu", "clip", "cos", "elu", "erf", "gelu", "gelu_tanh"),
+        *("hard_sigmoid", "hard_swish", "leaky_relu", "mish", "neg", "selu", "sigmoid", "sin"),
+        *("softplus", "softsign", "swish", "tanh"),
+    }
+)
+"""Functions that straight lines come near everywhere."""

@@ -13,10 +13,12 @@ from mcuplan.ir.work import Work
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.fields import (
     FLOAT_TYPES,
+    INT16_TYPES,
     NARROW_TYPES,
     WIDE_TYPES,
     float_fields,
     requant_fields,
+    taps_per_output,
 )
 
 __all__ = [
@@ -28,8 +30,14 @@ __all__ = [
     "typed_call",
 ]
 
-OTHER_WEIGHTS = {"mplan_conv2d_s8_w4": NARROW_TYPES, "mplan_conv2d_s8_w16": WIDE_TYPES}
-"""Kernels of weights that are not of 8 bits."""
+OTHER_WEIGHTS = {
+    "mplan_conv2d_s8_w4": NARROW_TYPES,
+    "mplan_conv2d_s8_w16": WIDE_TYPES,
+    "mplan_conv2d_s16": INT16_TYPES,
+}
+"""Kernels of weights, or of activations, that are not of 8 bits."""
+
+_INT16_TAPS = 256  # of a depthwise kernel whose sums stay in 32 bits
 
 
 def conv_fields(sig: Signature) -> dict[str, Field]:
@@ -157,6 +165,11 @@ def _depthwise_work(sig: Signature, runs: Sequence[int]) -> Work:
     }
 
 
+def _is_int16_depthwise(sig: Signature) -> bool:
+    """Whether 32 bits hold the sums of a depthwise convolution of int16."""
+    return _is_depthwise(sig) and taps_per_output(sig) <= _INT16_TAPS
+
+
 def _is_plain_depthwise(sig: Signature) -> bool:
     """Whether every channel makes one of its own."""
     return _is_depthwise(sig) and sig.output.channels == sig.inputs[0].channels
@@ -198,6 +211,15 @@ KERNELS = (
         work=_depthwise_work,
     ),
     Kernel(Conv2D, "mplan_conv2d_s8", _conv, cost_class="conv2d", work=conv_work),
+    Kernel(
+        Conv2D,
+        "mplan_depthwise_conv2d_s16",
+        _depthwise,
+        supports=_is_int16_depthwise,
+        types=INT16_TYPES,
+        cost_class="depthwise",
+        work=_depthwise_work,
+    ),
     *(
         Kernel(Conv2D, function, _typed, types=types, cost_class="conv2d", work=conv_work)
         for function, types in OTHER_WEIGHTS.items()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Between integers on a grid and float32: where layers that run in float32 begin and end."""
+"""Between grids of int8 and int16, and float32: where layers of other types begin and end."""
 
 from __future__ import annotations
 
@@ -10,11 +10,34 @@ import numpy as np
 
 from mcuplan.ir.geometry import InputMap, Shape, each
 from mcuplan.ir.graph import Node
-from mcuplan.ir.op import Call, Example, Kernel, Op, QuantRule, Signature
+from mcuplan.ir.op import (
+    NO_CLAMP,
+    Call,
+    Example,
+    Field,
+    Kernel,
+    Op,
+    QuantRule,
+    Signature,
+)
 from mcuplan.ir.types import Array, DType, TensorType, Types
 from mcuplan.ir.writer import Writer
+from mcuplan.quant.requantize import act_limits, requantize, requantize_factors
 
-__all__ = ["KERNELS", "OPS", "WRITERS", "FromGrid", "ToGrid"]
+__all__ = [
+    "KERNELS",
+    "OPS",
+    "REQUANTIZE",
+    "WRITERS",
+    "FromGrid",
+    "ToGrid",
+    "ToType",
+    "requantize_call",
+    "requantize_work",
+    "requantized",
+]
+
+REQUANTIZE = "mplan_requantize_s16"
 
 
 class _Conversion(Op):
@@ -80,6 +103,56 @@ class ToGrid(_Conversion):
         return (sig.output.q.quantize(arrays[0]),)
 
 
+@dataclass(frozen=True, slots=True)
+class ToType(_Conversion):
+    """The same values on a grid of more bits or less: one requantization of each."""
+
+    types = tuple(
+        Types((read,), (made,))
+        for read, made in ((DType.INT8, DType.INT16), (DType.INT16, DType.INT8))
+    )
+
+    @property
+    def label(self) -> str:
+        """As TFLite calls it."""
+        return "Requantize"
+
+    def integer(self, sig: Signature, *arrays: Array) -> tuple[Array, ...]:
+        """One product, rounded half up."""
+        return (requantized(sig, arrays[0]),)
+
+
+def _factors(sig: Signature) -> tuple[int, int]:
+    """Of steps from the zero point."""
+    source = sig.inputs[0].q
+    return requantize_factors(source.s / sig.output.q.s, source.dtype.steps)
+
+
+def requantized(sig: Signature, q: Array, act: tuple[float, float] = NO_CLAMP) -> Array:
+    """Integers on the grid of the input as those on that of the output, within real limits."""
+    steps = q.astype(np.int64) - sig.inputs[0].q.z
+    output = sig.output.q
+    return requantize(steps, *_factors(sig), output.z, act_limits(output, act), output.dtype)
+
+
+def requantize_call(sig: Signature, act: tuple[float, float] = NO_CLAMP) -> tuple[Call, ...]:
+    """The call that does so."""
+    multiplier, pre_shift = _factors(sig)
+    low, high = act_limits(sig.output.q, act)
+    fields: dict[str, Field] = {
+        "elements": sig.output.elements // max(1, sig.output.rows),
+        "multiplier": multiplier,
+        "pre_shift": pre_shift,
+        "in_zero_point": sig.inputs[0].q.z,
+        "out_zero_point": sig.output.q.z,
+        "act_min": low,
+        "act_max": high,
+        "from_wide": int(sig.inputs[0].dtype is DType.INT16),
+        "to_wide": int(sig.output.dtype is DType.INT16),
+    }
+    return (Call(fields),)
+
+
 def write_conversion(node: Node, out: Writer) -> None:
     """The input; the grid of a tensor is written with the tensor."""
     axes = out.orders(node.inputs[0])[0]
@@ -97,9 +170,16 @@ def _work(sig: Signature, runs: Sequence[int]) -> Mapping[str, float]:
     return {"call": len(runs), "row": sig.output.rows, "element": sig.output.elements}
 
 
-OPS = (FromGrid, ToGrid)
+requantize_work = _work
+
+
+OPS = (FromGrid, ToGrid, ToType)
 KERNELS = (
     Kernel(FromGrid, "mplan_dequantize_f32", _convert, types=FromGrid.types[0], work=_work),
     Kernel(ToGrid, "mplan_quantize_f32", _convert, types=ToGrid.types[0], work=_work),
+    *(
+        Kernel(ToType, REQUANTIZE, requantize_call, types=types, work=_work)
+        for types in ToType.types
+    ),
 )
-WRITERS = {FromGrid: write_conversion, ToGrid: write_conversion}
+WRITERS = dict.fromkeys(OPS, write_conversion)

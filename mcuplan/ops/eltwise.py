@@ -25,6 +25,7 @@ from mcuplan.ops._broadcast import (
     write_broadcast,
 )
 from mcuplan.ops._tables import apply_table
+from mcuplan.ops.fields import INT16_TYPES
 from mcuplan.quant.requantize import act_limits, requantize, requantize_factors
 
 __all__ = [
@@ -37,16 +38,19 @@ __all__ = [
     "Minimum",
     "Mul",
     "Sub",
+    "common_factors",
+    "product_factors",
     "quotient",
 ]
 
-_PRODUCT = DType.INT8.steps**2  # largest product of two int8 values minus their zero points
 _QUOTIENT_BITS = 23  # fraction of a reciprocal: 255 of them are far below half a step off
 
 
 @dataclass(frozen=True, slots=True)
 class _Scaled(Binary):
     """Operators that bring both operands to one fine grid first."""
+
+    types = (*Binary.types, INT16_TYPES)
 
     def on_grid(self, sig: Signature, a: Array, b: Array) -> Array:
         """Both operands at one common shift, one rounding."""
@@ -101,6 +105,8 @@ class Minimum(_Scaled):
 class Mul(Binary):
     """``a * b``."""
 
+    types = (*Binary.types, INT16_TYPES)
+
     def value(self, a: Array, b: Array) -> Array:
         """Product."""
         return a * b
@@ -109,7 +115,8 @@ class Mul(Binary):
         """Exact product, one requantization."""
         a, b = (x.astype(np.int64) - k.q.z for x, k in zip((a, b), sig.inputs, strict=True))
         limits = act_limits(sig.output.q, sig.op.act)
-        return requantize(a * b, *_product_factors(sig), sig.output.q.z, limits)
+        output = sig.output.q
+        return requantize(a * b, *product_factors(sig), output.z, limits, output.dtype)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +149,9 @@ def quotient(a: Array, b: Array) -> Array:
 
 
 def _clamped(sig: Signature, steps: Array) -> Array:
-    """int8 of whole steps from the output's zero point, within the limits of the activation."""
+    """Integers of whole steps from the output's zero point, within the limits of the activation."""
     limited = np.clip(steps + sig.output.q.z, *act_limits(sig.output.q, sig.op.act))
-    result: Array = limited.astype(np.int8)
+    result: Array = limited.astype(sig.output.dtype.numpy)
     return result
 
 
@@ -154,13 +161,17 @@ def _clamped(sig: Signature, steps: Array) -> Array:
 def common_factors(sig: Signature) -> tuple[tuple[int, int], int]:
     """Factors of both operands and their common shift, the largest that int32 holds.
 
+    Of int16 only the factors and the result are in int32, what is between in int64.
+
     Raises:
         ScaleError: the output scale is out of reach of an operand's.
     """
     ratios = [kind.q.s / sig.output.q.s for kind in sig.inputs]
+    steps, wide = sig.output.dtype.steps, sig.output.dtype is DType.INT16
     for shift in range(30, 0, -1):
         a, b = (math.floor(ratio * 2.0**shift + 0.5) for ratio in ratios)
-        if DType.INT8.steps * (a + b) + (1 << (shift - 1)) < 1 << 31:
+        most = steps * (a + b) + (1 << (shift - 1))
+        if (max(a, b, most >> shift) if wide else most) < 1 << 31:
             return (a, b), shift
     raise ScaleError(
         f"output scale {sig.output.q.s:.3g} for operands of scale {sig.inputs[0].q.s:.3g} "
@@ -169,9 +180,10 @@ def common_factors(sig: Signature) -> tuple[tuple[int, int], int]:
     )
 
 
-def _product_factors(sig: Signature) -> tuple[int, int]:
+def product_factors(sig: Signature) -> tuple[int, int]:
+    """Multiplier and left shift of a product of steps."""
     real = sig.inputs[0].q.s * sig.inputs[1].q.s / sig.output.q.s
-    return requantize_factors(real, _PRODUCT)
+    return requantize_factors(real, math.prod(kind.dtype.steps for kind in sig.inputs))
 
 
 def reciprocals(sig: Signature) -> Array:
@@ -220,7 +232,7 @@ def _extreme(sig: Signature) -> tuple[Call, ...]:
 
 
 def _mul(sig: Signature) -> tuple[Call, ...]:
-    multiplier, pre_shift = _product_factors(sig)
+    multiplier, pre_shift = product_factors(sig)
     fields: dict[str, Field] = {
         "multiplier": multiplier,
         "pre_shift": pre_shift,

@@ -13,6 +13,7 @@ from mcuplan.quant.requantize import Requant, act_limits, requantize, weighted_r
 
 __all__ = [
     "FLOAT_TYPES",
+    "INT16_TYPES",
     "NARROW_TYPES",
     "WEIGHTED_TYPES",
     "WIDE_TYPES",
@@ -37,7 +38,10 @@ NARROW_TYPES = Types(weights=(DType.INT4, DType.INT32))
 
 FLOAT_TYPES = Types.all(DType.FLOAT32)
 
-WEIGHTED_TYPES = (Types(), NARROW_TYPES, WIDE_TYPES, FLOAT_TYPES)
+INT16_TYPES = Types((DType.INT16,), (DType.INT16,))
+"""Of activations of 16 bits, and weights of 8."""
+
+WEIGHTED_TYPES = (Types(), NARROW_TYPES, WIDE_TYPES, FLOAT_TYPES, INT16_TYPES)
 
 FLOAT_END = float(np.finfo(np.float32).max)
 """Limit of results in float32 where nothing else limits them: a sum beyond it ends there."""
@@ -63,6 +67,7 @@ def finish(sig: Signature, accumulator: Array) -> Array:
         requant.pre_shift,
         sig.output.q.z,
         act_limits(sig.output.q, sig.op.act),
+        sig.output.dtype,
     )
 
 

@@ -12,6 +12,7 @@ from mcuplan.ir.types import Array
 from mcuplan.ir.writer import Writer
 from mcuplan.ops._pools import EXTREME_TYPES, Pool, end_of, extreme
 from mcuplan.ops._windows import channels_first
+from mcuplan.ops.fields import INT16_TYPES
 
 __all__ = ["OPS", "WRITERS", "MinPool2D"]
 
@@ -20,7 +21,7 @@ __all__ = ["OPS", "WRITERS", "MinPool2D"]
 class MinPool2D(Pool):
     """Least value of each window; padding is ignored, quantization passes through."""
 
-    types = EXTREME_TYPES
+    types = (*EXTREME_TYPES, INT16_TYPES)
     quant_rule = QuantRule.PASS_THROUGH
 
     def reference(self, *arrays: Array) -> tuple[Array, ...]:

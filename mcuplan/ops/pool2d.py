@@ -35,7 +35,7 @@ from mcuplan.ops._pools import (
     pool_geometry,
 )
 from mcuplan.ops._windows import Pads, WindowsRead, channels_first
-from mcuplan.ops.fields import FLOAT_TYPES
+from mcuplan.ops.fields import FLOAT_TYPES, INT16_TYPES
 from mcuplan.quant.requantize import requantize, requantize_factors
 
 __all__ = [
@@ -54,7 +54,7 @@ __all__ = [
 class MaxPool2D(Pool):
     """Largest value of each window; padding is ignored, quantization passes through."""
 
-    types = EXTREME_TYPES
+    types = (*EXTREME_TYPES, INT16_TYPES)
     quant_rule = QuantRule.PASS_THROUGH
 
     def reference(self, *arrays: Array) -> tuple[Array, ...]:
@@ -91,7 +91,12 @@ class AvgPool2D(Pool):
     counted: Pads = NO_PADS
     divide: bool = True
 
-    types = (Types(), FLOAT_TYPES)
+    types = (Types(), FLOAT_TYPES, INT16_TYPES)
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether 32 bits hold the sum of a window of int16."""
+        return math.prod(self.kernel) < 1 << 15
 
     def counts(self, inputs: Sequence[TensorType]) -> Array:
         """Divisor of each window: [out_h, out_w], or of three axes."""
@@ -131,10 +136,11 @@ class AvgPool2D(Pool):
         sums = self.windows(centred, 0).sum(axis=self.tap_axes, dtype=np.int64)
         counts = np.broadcast_to(self.counts(sig.inputs)[..., None], sums.shape)
         if divides(sig):
-            return ((half_to_even(sums, counts) + output.z).astype(np.int8),)
+            return ((half_to_even(sums, counts) + output.z).astype(output.dtype.numpy),)
         first, multiplier, pre_shift = average_factors(sig)
         index = counts - first
-        return (requantize(sums, multiplier[index], pre_shift[index], output.z),)
+        ends, dtype = (output.dtype.low, output.dtype.high), output.dtype
+        return (requantize(sums, multiplier[index], pre_shift[index], output.z, ends, dtype),)
 
     @classmethod
     def examples(cls) -> Iterable[Example]:

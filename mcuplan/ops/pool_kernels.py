@@ -11,7 +11,6 @@ from mcuplan.ir.types import DType
 from mcuplan.ir.work import Work, block_parts
 from mcuplan.ops._pools import EXTREME_TYPES, Pool, axis_names, extreme_call
 from mcuplan.ops._windows import three_axes
-from mcuplan.ops.fields import FLOAT_TYPES
 from mcuplan.ops.min_pool import MinPool2D
 from mcuplan.ops.pool2d import AvgPool2D, MaxPool2D, average_factors, divides
 
@@ -19,6 +18,7 @@ __all__ = ["KERNELS", "has_two_axes", "max_pool_work", "pool_taps", "pool_work"]
 
 MODES: dict[type[Pool], int] = {MaxPool2D: 0, MinPool2D: 1, AvgPool2D: 2}
 """The kernels' ``mode``; an average is the one behind its sum."""
+_SUFFIXES = {DType.FLOAT32: "f32", DType.INT16: "s16"}
 
 
 def _avg_pool(sig: Signature) -> tuple[Call, ...]:
@@ -156,7 +156,7 @@ def _over_three(op: type[Pool]) -> tuple[Kernel, ...]:
     return tuple(
         Kernel(
             op,
-            "mplan_pool3d_f32" if types is FLOAT_TYPES else "mplan_pool3d_s8",
+            f"mplan_pool3d_{_SUFFIXES.get(types.outputs[0], 's8')}",
             _general,
             supports=_three_axes,
             types=types,

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Functions of one value, and chains of them: on the device one table of 256 entries."""
+"""Functions of one value, and chains of them: on the device one table of 256 entries.
+
+In int16 a clamp is a requantization, and others are lines between entries of a table, at most two
+steps off where 4,097 entries are enough for that.
+"""
 
 from __future__ import annotations
 
@@ -29,10 +33,12 @@ from mcuplan.ops._chain import (
     rounding,
     write_chain,
 )
-from mcuplan.ops._functions import COMPARISONS, FUNCTIONS
+from mcuplan.ops._functions import COMPARISONS, FUNCTIONS, SMOOTH
 from mcuplan.ops._limits import image
 from mcuplan.ops._program_f32 import compiled, run
-from mcuplan.ops._tables import CODES, apply_table, requantize_table, to_grid
+from mcuplan.ops._tables import CODES, Lines, apply_table, lines_of, requantize_table, to_grid
+from mcuplan.ops.conversion import requantized
+from mcuplan.ops.fields import INT16_TYPES
 
 __all__ = [
     "JOINS",
@@ -62,7 +68,12 @@ class Lookup(Op):
     chain: Chain
 
     inplace_inputs = (0,)
-    types = (Types(), Types.all(DType.FLOAT32))
+    types = (Types(), Types.all(DType.FLOAT32), INT16_TYPES)
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether the functions have no jumps, and no ends without limit."""
+        return all(isinstance(fn, UnaryFn) and fn.name in SMOOTH for fn in self.chain)
 
     @property
     def label(self) -> str:
@@ -111,7 +122,15 @@ class Lookup(Op):
 
     def integer(self, sig: Signature, *arrays: Array) -> tuple[Array, ...]:
         """One look-up per element."""
+        if sig.inputs[0].dtype is DType.INT16:
+            if self.clamp is not None:
+                return (requantized(sig, arrays[0], self.clamp),)
+            return (self.lines(sig)(arrays[0]),)
         return (apply_table(self.table(sig.inputs[0].q, sig.output.q), arrays[0]),)
+
+    def lines(self, sig: Signature) -> Lines:
+        """The table of int16 and the lines between its entries."""
+        return sig.once(_lines)
 
     def cost(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> Cost:
         """One operation per element and function."""
@@ -130,6 +149,12 @@ class Lookup(Op):
         for name in JOINS:
             both = Joined(name, (affine(1.0, 0.5),), gate)
             yield Example(cls((both, clip(-1.0, 4.0))), ((1, 2, 3, 2),))
+
+
+def _lines(sig: Signature) -> Lines:
+    op = sig.op
+    assert isinstance(op, Lookup)
+    return lines_of(op.value, sig.inputs[0].q, sig.output.q)
 
 
 _DEFAULTS: dict[str, tuple[float, ...]] = {

@@ -153,6 +153,7 @@ def _requantized(sig: Signature, sums: Array) -> Array:
         factors.pre_shift,
         sig.output.q.z,
         act_limits(sig.output.q, sig.op.act),
+        sig.output.dtype,
     ).astype(np.int64)
 
 

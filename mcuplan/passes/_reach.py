@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Channels whose int32 sum could overflow: constant ones are folded, others made coarser."""
+"""Channels whose sum or bias could overflow: constant ones are folded, others made coarser."""
 
 from __future__ import annotations
 
@@ -10,7 +10,12 @@ import numpy as np
 
 from mcuplan.errors import AccumulatorOverflow
 from mcuplan.ir.types import Array, Quant
-from mcuplan.quant.requantize import RESULT_LIMIT, act_limits, sums_by_sign
+from mcuplan.quant.requantize import (
+    RESULT_LIMIT,
+    accumulator_limit,
+    act_limits,
+    sums_by_sign,
+)
 
 __all__ = ["Sums", "within_reach"]
 
@@ -34,7 +39,7 @@ class Sums:
 def within_reach(
     sums: Sums, source: Quant, output: Quant, act: tuple[float, float]
 ) -> tuple[Sums, int]:
-    """The same sums where int32 holds each for every input.
+    """The same sums where int32 holds each for every input of 8 bits, and each bias of any.
 
     A channel that gives one output byte whatever the input becomes that constant: no weights,
     and a bias on a scale of its own. Another one whose bias is near the limit is rounded to a
@@ -48,9 +53,11 @@ def within_reach(
     """
     up, down = sums_by_sign(sums.weights)
     folded = sums.bias - source.z * (up + down)
-    reach = np.maximum(np.abs(sums.bias), np.abs(folded) + source.dtype.reach * (up - down))
+    biases = np.maximum(np.abs(sums.bias), np.abs(folded))
+    reach = np.maximum(biases, np.abs(folded) + source.dtype.reach * (up - down))
     real = source.s * sums.scale / output.s
-    beyond = np.flatnonzero((reach >= _LIMIT) | (reach * real >= RESULT_LIMIT)).tolist()
+    wide = (reach >= accumulator_limit(source.dtype)) | (biases >= _LIMIT)
+    beyond = np.flatnonzero(wide | (reach * real >= RESULT_LIMIT)).tolist()
     if not beyond:
         return sums, 0
     weights, bias, scale = sums.weights.copy(), sums.bias.copy(), sums.scale.copy()
@@ -62,11 +69,11 @@ def within_reach(
         if byte is not None:
             weights[c], bias[c] = 0, (byte - output.z) * _FINE
             scale[c] = np.float32(output.s / source.s / _FINE)
-        elif reach[c] >= _LIMIT:
+        elif wide[c]:
             shift = _coarser(taps, int(bias[c]), source, float(real[c]))
             if shift is None:
                 raise AccumulatorOverflow(
-                    f"the int32 accumulator of channel {c} could reach {int(reach[c]):,}: its"
+                    f"the accumulator of channel {c} could reach {int(reach[c]):,}: its"
                     f" bias is {int(bias[c]):,} at a weight scale of {float(scale[c]):.3g}",
                     hint="quantize this layer again with a larger weight scale of that channel",
                 )
@@ -98,7 +105,9 @@ def _coarser(weights: Array, bias: int, source: Quant, real: float) -> int | Non
         less_bias = _halved(bias, shift)
         folded = less_bias - source.z * int(less.sum())
         sums = source.dtype.reach * int(np.abs(less).sum())
-        if max(abs(less_bias), abs(folded) + sums) >= _LIMIT:
+        if max(abs(less_bias), abs(folded)) >= _LIMIT:
+            continue
+        if abs(folded) + sums >= accumulator_limit(source.dtype):
             continue
         lost = source.dtype.steps * int(np.abs(weights - (less << shift)).sum())
         lost += 1 << (shift - 1)

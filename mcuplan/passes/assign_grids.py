@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Give every activation an int8 grid, and every constant its integers.
+"""Give every activation a grid of int8 or int16, and every constant its integers.
 
 A quantized model brings its grids; the rest comes from observed ranges. The result is
 still a float graph: `assign_types` retypes it, the exporter writes it as QDQ.
@@ -17,6 +17,7 @@ from mcuplan.ir.editor import Editor
 from mcuplan.ir.graph import Graph, Node, Tensor
 from mcuplan.ir.op import QuantRule
 from mcuplan.ir.types import DType, Quant
+from mcuplan.ops.concat import Concat
 from mcuplan.passes._ranges import hard_limits, hull, widened
 from mcuplan.passes.constants import (
     BiasClipped,
@@ -32,6 +33,8 @@ __all__ = ["Grids", "assign_grids", "needs_range", "one_grid"]
 _NONE: Mapping[str, Range] = MappingProxyType({})
 _PLACEHOLDER = Quant.per_tensor(1 / 16, 0)
 _PLACEHOLDER_ABOVE_0 = Quant.per_tensor(1 / 16, DType.INT8.low)  # as calibration finds it
+_PLACEHOLDER_WIDE = Quant.per_tensor(1 / 4096, 0, DType.INT16)
+_WIDE_HEADROOM = 4.0  # of int16: two bits that are not missed keep what no sample showed
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,9 @@ class _Groups:
             passes = node.op.is_view or node.op.quant_rule is QuantRule.PASS_THROUGH
             if passes and self._root.keys() >= {node.inputs[0], node.output}:
                 self._root[self.root(node.output)] = self.root(node.inputs[0])
+            elif self._joins_wide(node):
+                for name in node.inputs:
+                    self._root[self.root(name)] = self.root(node.output)
         for state in graph.states:  # what one call leaves, the next one reads
             if state.read.tensor not in self._root:
                 continue
@@ -62,6 +68,13 @@ class _Groups:
         self.members: dict[str, list[str]] = {}
         for name in self._root:
             self.members.setdefault(self.root(name), []).append(name)
+
+    def _joins_wide(self, node: Node) -> bool:
+        """Whether a node puts int16 tensors side by side, which 16 bits allow on one grid."""
+        names = (*node.inputs, node.output)
+        tensors = [self._graph.tensor(name) for name in names]
+        wide = all(t.wanted is DType.INT16 and t.type.quant is None for t in tensors)
+        return isinstance(node.op, Concat) and wide and self._root.keys() >= {*names}
 
     def root(self, name: str) -> str:
         """The representative of a tensor's group."""
@@ -116,8 +129,18 @@ class _Groups:
         for name in inputs:
             ends = hull(limits[member] for member in self.members[self.root(name)])
             if all(map(math.isfinite, ends)):
-                found[self.root(name)] = quant_of_range(ends, limits=True)
+                found[self.root(name)] = self.covering(self.root(name), ends, limits=True)
         return found
+
+    def is_wide(self, root: str) -> bool:
+        """Whether a group is of int16."""
+        return any(self._graph.tensor(n).wanted is DType.INT16 for n in self.members[root])
+
+    def covering(self, root: str, ends: Range, *, limits: bool) -> Quant:
+        """The grid of a group for a range; that of int16 is symmetric."""
+        if self.is_wide(root):
+            return quant_of_range(ends, DType.INT16, symmetric=True)
+        return quant_of_range(ends, limits=limits)
 
 
 def needs_range(graph: Graph, inputs: Mapping[str, Range] = _NONE) -> tuple[str, ...]:
@@ -169,13 +192,14 @@ def assign_grids(
             continue
         ends = hull(limits[name] for name in members)
         if seen:
-            wide = widened(hull(seen), ends, headroom)
+            own = max(headroom, _WIDE_HEADROOM) if groups.is_wide(root) else headroom
+            wide = widened(hull(seen), ends, own)
             wide = hull([wide, *groups.constants(members)])
             clamped = not observed.keys() & members and bool({*wide} & {*ends} - {0.0})
-            grids[root] = quant_of_range(wide, limits=clamped)
+            grids[root] = groups.covering(root, wide, limits=clamped)
         else:
             bare.append(root)
-            grids[root] = _placeholder(ends)
+            grids[root] = _PLACEHOLDER_WIDE if groups.is_wide(root) else _placeholder(ends)
     if bare and not placeholder:
         raise MissingCalibration(
             f"{len(bare)} activations have no range",
@@ -221,7 +245,7 @@ def _store(edit: Editor, node: Node) -> int:
         return 0
     weighted = node.op.quant_rule is QuantRule.WEIGHTED
     made: dict[int, Tensor] = {}
-    fitted = 0
+    fitted, alone = 0, False
     if weighted:
         w, b = node.op.weight_inputs
         source, output = edit.tensor(node.inputs[0]).type.q, edit.tensor(node.output).type.q
@@ -230,12 +254,15 @@ def _store(edit: Editor, node: Node) -> int:
     elif node.op.matrices:
         made = {i: rows_on_grids(constants[i]) for i in node.op.matrices}
     else:
-        wanted = edit.tensor(node.output).type.q if node.op.constants_on_output else None
-        made = {i: operand_on_grid(tensor, wanted) for i, tensor in constants.items()}
+        result = edit.tensor(node.output)
+        codes = result.wanted or DType.INT8
+        wanted = result.type.quant if node.op.constants_on_output else None
+        made = {i: operand_on_grid(tensor, wanted, codes) for i, tensor in constants.items()}
+        alone = node.op.constants_on_output or codes is DType.INT16
     names = list(node.inputs)
     for i, tensor in made.items():
         shared = len(edit.consumers(names[i])) > 1 or names.count(names[i]) > 1
-        apart = shared and (weighted or node.op.constants_on_output)
+        apart = shared and (weighted or alone)
         name = edit.fresh(tensor.name) if apart else tensor.name
         names[i] = edit.set_tensor(replace(tensor, name=name))
     if tuple(names) != node.inputs:

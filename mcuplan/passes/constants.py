@@ -24,7 +24,8 @@ __all__ = [
 _WEIGHTS = DType.INT8
 _WIDEST = _WEIGHTS.steps  # of such weights less their zero point
 _BIAS_END = 2.0**1000  # finite, whatever the scale
-_BIAS_REACH = 2.0**24  # integers of a bias stay below, where the weights leave the choice
+# integers of a bias stay below, where the weights leave the choice
+_BIAS_REACH = {8: 2.0**24, 16: 2.0**30}
 _SHARES = tuple(k / 64 for k in range(64, 23, -1))  # of the widest range of few steps
 _LEAST_FACTOR = 2.0**-20  # scale_in * scale_w / scale_out of a channel whose weights are 0
 
@@ -37,17 +38,21 @@ class BiasClipped:
     channels: int
 
 
-def operand_on_grid(tensor: Tensor, wanted: Quant | None = None) -> Tensor:
-    """A constant operand (of an addition, say) with int8 integers on one grid.
+def operand_on_grid(
+    tensor: Tensor, wanted: Quant | None = None, codes: DType = DType.INT8
+) -> Tensor:
+    """A constant operand (of an addition, say) with integers of a type on one grid.
 
     Integers of the model file are kept; others lie on the wanted grid, or on their own.
     """
     stored = tensor.stored
-    if stored is not None and stored.quant.axis is None and DType.INT8.holds(stored.values):
+    of_type = stored is not None and (codes is DType.INT8 or stored.quant.dtype is codes)
+    if stored is not None and of_type and stored.quant.axis is None and codes.holds(stored.values):
         return tensor
     data = tensor.data
     assert data is not None
-    quant = wanted or quant_of_range((float(data.min(initial=0)), float(data.max(initial=0))))
+    ends = (float(data.min(initial=0)), float(data.max(initial=0)))
+    quant = wanted or quant_of_range(ends, codes, symmetric=codes.bits > 8)
     return replace(tensor, stored=Stored(quant.quantize(data), quant))
 
 
@@ -134,7 +139,8 @@ def _per_channel(weights: Array, bias: Array, source: Quant, output: Quant, dtyp
     scales = most.astype(np.float64) / dtype.high
     if dtype.bits < _WEIGHTS.bits:
         scales = fitting_scales(flat.astype(np.float64), scales, dtype)
-    scales = np.maximum(scales, np.abs(bias.astype(np.float64)) / (source.s * _BIAS_REACH))
+    most_bias = source.s * _BIAS_REACH[source.dtype.bits]
+    scales = np.maximum(scales, np.abs(bias.astype(np.float64)) / most_bias)
     scales = np.maximum(scales, _LEAST_FACTOR * output.s / source.s)
     scales = scales.astype(np.float32).astype(np.float64)
     values = np.empty(weights.shape, _WEIGHTS.numpy)

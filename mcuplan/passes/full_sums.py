@@ -33,6 +33,8 @@ def full_sums(graph: Graph) -> tuple[FullSums, ...]:
         source = graph.tensor(node.inputs[0]).type.quant if node.inputs else None
         if node.op.quant_rule is not QuantRule.WEIGHTED or source is None:
             continue
+        if source.dtype.bits > 8:  # summed in 64 bits where 32 are not enough
+            continue
         weights, bias = (graph.tensor(node.inputs[i]).stored for i in node.op.weight_inputs)
         if weights is None or bias is None:
             continue

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from mcuplan.errors import Problems, UnsupportedOp
-from mcuplan.facts import InFloat
+from mcuplan.facts import InType
 from mcuplan.ir.editor import Editor
 from mcuplan.ir.graph import Graph, Node, Tensor
 from mcuplan.ir.op import Op, QuantRule
@@ -17,7 +17,7 @@ from mcuplan.passes.hidden import hidden
 from mcuplan.passes.named import nodes_named
 from mcuplan.passes.nearest import nearest
 
-__all__ = ["keep_real"]
+__all__ = ["keep_real", "named"]
 
 _OPTION = "--layer-dtype"
 
@@ -42,7 +42,7 @@ def keep_real(graph: Graph, asked: Collection[str] = (), *, everything: bool = F
         UsageError, Problems: no layer has a name that was asked for.
         UnsupportedOp: a layer that was asked for is not there for float32.
     """
-    chosen = _everything(graph) if everything else _chosen(graph, _named(graph, asked))
+    chosen = _everything(graph) if everything else _chosen(graph, named(graph, asked))
     if not chosen and not everything:
         return graph
     edit = Editor(graph)
@@ -60,7 +60,7 @@ def keep_real(graph: Graph, asked: Collection[str] = (), *, everything: bool = F
     done = edit.done()
     if not layers and not made.conversions:  # outputs that are constants
         return done
-    return replace(done, notes=(*done.notes, InFloat(tuple(layers), made.conversions)))
+    return replace(done, notes=(*done.notes, InType(tuple(layers), made.conversions)))
 
 
 def _made(nodes: Iterable[Node]) -> list[str]:
@@ -78,26 +78,30 @@ def _everything(graph: Graph) -> set[str]:
     """
     real = [node for node in graph.nodes if _is_real(graph, node)]
     wrong = (node for node in real if not graph.signature(node).admits(DType.FLOAT32))
-    Problems.raise_if_any([_missing(node.op, graph.node_name(node)) for node in wrong])
+    Problems.raise_if_any([_missing(n.op, graph.node_name(n), DType.FLOAT32) for n in wrong])
     return {node.name for node in real}
 
 
-def _missing(op: Op, where: str) -> UnsupportedOp:
+def _missing(op: Op, where: str, dtype: DType) -> UnsupportedOp:
     hint = "mcuplan ops lists the types of each operator"
-    return UnsupportedOp(f"{op.label} is not there for float32", where, hint)
+    return UnsupportedOp(f"{op.label} is not there for {dtype}", where, hint)
 
 
 def _is_real(graph: Graph, node: Node) -> bool:
     return any(graph.tensor(n).type.dtype.is_float for n in (*node.inputs, *node.outputs))
 
 
-def _named(graph: Graph, asked: Collection[str]) -> set[str]:
-    """Nodes by the name of their own, or of a tensor that they make."""
-    named = nodes_named(graph, {name: f"{_OPTION} {name}=float32" for name in asked})
+def named(graph: Graph, asked: Collection[str], dtype: DType = DType.FLOAT32) -> set[str]:
+    """Nodes that are to be of a type, by the name of their own, or of a tensor that they make.
+
+    Raises:
+        UnsupportedOp, Problems: there are no such nodes, or not in that type.
+    """
+    named = nodes_named(graph, {name: f"{_OPTION} {name}={dtype}" for name in asked})
     errors = [
-        _missing(nodes[0].op, name)
+        _missing(nodes[0].op, name, dtype)
         for name, nodes in named.items()
-        if not all(graph.signature(node).admits(DType.FLOAT32) for node in nodes)
+        if not all(graph.signature(node).admits(dtype) for node in nodes)
     ]
     Problems.raise_if_any(errors)
     return {node.name for nodes in named.values() for node in nodes}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Integer requantization: int32 accumulator to int8, bit for bit as the C kernels.
+"""Integer requantization: accumulator to int8 or int16, bit for bit as the C kernels.
 
 ``q = clamp(zero_point + (((acc * 2**pre_shift) * multiplier + 2**31) >> 32))``
 """
@@ -18,6 +18,7 @@ from mcuplan.ir.types import Array, DType, Quant, TensorType
 __all__ = [
     "RESULT_LIMIT",
     "Requant",
+    "accumulator_limit",
     "act_limits",
     "requantize",
     "requantize_factors",
@@ -28,6 +29,14 @@ __all__ = [
 _TOGETHER = 1 << 20  # weights whose sums are made at once
 
 RESULT_LIMIT = 2.0**30  # acc * real stays below, so that adding the zero point cannot overflow
+
+
+def accumulator_limit(source: DType) -> int:
+    """What the sums of a weighted layer stay below: 32 bits hold those of inputs of 8 bits.
+
+    Of int16 the kernels sum runs in 32 bits, and the runs in 64.
+    """
+    return 1 << (31 if source.bits <= 8 else 46)
 
 
 def requantize_factors(real: float, accumulator_max: int) -> tuple[int, int]:
@@ -75,11 +84,12 @@ def requantize(
     pre_shift: Array | int,
     zero_point: int,
     limits: tuple[int, int] = (DType.INT8.low, DType.INT8.high),
+    dtype: DType = DType.INT8,
 ) -> Array:
-    """int32 accumulators (any integer or exact float array) to int8; channels on the last axis."""
+    """Accumulators (any integer or exact float array) to a type; channels on the last axis."""
     wide = accumulator.astype(np.int64) << np.asarray(pre_shift, np.int64)
     scaled = (wide * np.asarray(multiplier, np.int64) + 2**31) >> 32
-    result: Array = np.clip(scaled + zero_point, *limits).astype(np.int8)
+    result: Array = np.clip(scaled + zero_point, *limits).astype(dtype.numpy)
     return result
 
 
@@ -107,8 +117,8 @@ class Requant:
     @property
     def fits_one_shift(self) -> bool:
         """Whether every accumulator stays in int32 when shifted for requantization."""
-        reach = self.accumulator_max << self.pre_shift.astype(np.int64)  # both below 32 bits
-        return bool((reach < 1 << 31).all())
+        reach = self.accumulator_max * 2.0 ** self.pre_shift.astype(np.float64)
+        return bool((reach < 2.0**31).all())
 
 
 def sums_by_sign(weights: Array) -> tuple[Array, Array]:
@@ -136,16 +146,15 @@ def weighted_requant(
         output: type of the output.
 
     Raises:
-        AccumulatorOverflow: an input exists for which the int32 sum could overflow.
+        AccumulatorOverflow: an input exists for which the sum could overflow.
         ScaleError: a factor cannot be held, see :func:`requantize_factors`.
     """
     up, down = sums_by_sign(weights)
     folded = bias.astype(np.int64) - source.q.z * (up + down)
     reach = np.abs(folded) + source.dtype.reach * (up - down)
-    if reach.max(initial=0) >= 2**31:
+    if reach.max(initial=0) >= accumulator_limit(source.dtype) or not DType.INT32.holds(folded):
         raise AccumulatorOverflow(
-            f"the int32 accumulator of channel {int(reach.argmax())} could reach"
-            f" {int(reach.max()):,}",
+            f"the accumulator of channel {int(reach.argmax())} could reach {int(reach.max()):,}",
             hint="split the layer, or train with smaller weights",
         )
     scales = weight.q.scale * (len(weights) if len(weight.q.scale) == 1 else 1)

@@ -32,6 +32,7 @@ class Request:
     states: tuple[tuple[str, str], ...] = ()  # inputs and the outputs that they are in a next call
     dtype: DType = DType.INT8  # of activations; float32: nothing is put on a grid
     real_layers: tuple[str, ...] = ()  # of an int8 model, by name, that compute in float32
+    wide_layers: tuple[str, ...] = ()  # and those whose activations are int16
     weight_dtypes: Mapping[str, DType] = field(default_factory=dict)  # by layer; of others ""
     calibration: Path | None = None
     random_calibration: bool = False

@@ -26,8 +26,8 @@ from mcuplan.repair.refit import refit, refittable, samples_at_once
 
 __all__ = ["EFFORTS", "Repaired", "Tools", "repair"]
 
-_ENOUGH_DB = 38.0
-"""What rounding the outputs alone leaves, nearly: closer to the samples is no closer to others."""
+_ENOUGH_DB = {8: 38.0, 16: 86.0}
+"""By bits what rounding the outputs alone leaves, nearly: closer is no closer to other samples."""
 
 _LEAST_GAIN_DB = 0.25
 """Less is chance: the samples held back are few."""
@@ -132,6 +132,11 @@ class _Bench:
         )
 
 
+def _enough(grids: Graph) -> float:
+    kinds = [grids.tensor(port.tensor).type.quant for port in grids.outputs]
+    return max(_ENOUGH_DB[16 if q is not None and q.dtype.bits == 16 else 8] for q in kinds)
+
+
 def _to_judge_by(graph: Graph, samples: int) -> frozenset[int]:
     """Half of the samples; of very few all.
 
@@ -227,7 +232,7 @@ def repair(found: Repaired, data: Data, tools: Tools, effort: str, bar: Bar = no
         least, gains = bench.error(found), list[RepairGain]()
     except ToolFailed:  # of a model that no runtime runs on grids
         return found
-    if least >= _ENOUGH_DB:
+    if least >= _enough(found.grids.graph):
         return found
     with bar("repairing", len(steps)) as tick:
         for kind, step in steps.items():

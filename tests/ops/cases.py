@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mcuplan.ir.op import Example, QuantRule, Signature
-from mcuplan.ir.types import Array, DType, Quant, TensorType
+from mcuplan.ir.types import Array, DType, Quant, TensorType, Types
 from mcuplan.ops import all_ops
 
 
@@ -64,20 +64,26 @@ def grid_examples() -> list[tuple[str, Example]]:
     ]
 
 
-def random_quant(rng: np.random.Generator) -> Quant:
+def random_quant(rng: np.random.Generator, dtype: DType = DType.INT8) -> Quant:
     """A grid of any kind that real models have."""
-    zero_point = int(rng.choice([-128, 0, 127, int(rng.integers(-128, 128))]))
-    return Quant.per_tensor(float(np.float32(10 ** rng.uniform(-2.5, 0.5))), zero_point)
+    low, high = dtype.low, dtype.high
+    zero_point = int(rng.choice([low, 0, high, int(rng.integers(low, high + 1))]))
+    finer = DType.INT8.steps / dtype.steps
+    scale = float(np.float32(10 ** rng.uniform(-2.5, 0.5) * finer))
+    return Quant.per_tensor(scale, zero_point, dtype)
 
 
-def random_codes(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
-    """int8 values with the ends of the range well represented."""
-    values = rng.integers(-128, 128, size=shape)
-    ends = rng.choice([-128, 127], size=shape)
-    return np.where(rng.random(shape) < 0.1, ends, values).astype(np.int8)
+def random_codes(
+    rng: np.random.Generator, shape: tuple[int, ...], dtype: DType = DType.INT8
+) -> Array:
+    """Values of a type with the ends of the range well represented."""
+    values = rng.integers(dtype.low, dtype.high + 1, size=shape)
+    ends = rng.choice([dtype.low, dtype.high], size=shape)
+    return np.where(rng.random(shape) < 0.1, ends, values).astype(dtype.numpy)
 
 
 _INDICES = (DType.INT32, DType.INT64)
+_ON_GRIDS = (DType.INT8, DType.INT16)
 
 
 def weight_types(example: Example) -> list[DType]:
@@ -88,31 +94,40 @@ def weight_types(example: Example) -> list[DType]:
 
 
 def make_case(
-    name: str, example: Example, seed: int, weights: DType = DType.INT8, least: int | None = None
+    name: str,
+    example: Example,
+    seed: int,
+    weights: DType = DType.INT8,
+    least: int | None = None,
+    types: Types | None = None,
 ) -> Case:
     """Quantized types and values for an example; equal seeds give equal cases.
 
     ``weights``: their type, and the ``least`` of them where that is not its least.
+    ``types``: of the operator's, the first by default.
     """
     if example.types:
         return make_whole_case(name, example, seed)
     rng = np.random.default_rng([seed, *name.encode()])
     op = example.op
-    shared = random_quant(rng)
+    types = types or op.types[0]
+    shared = random_quant(rng, types.inputs[0] if types.inputs[0].bits == 16 else DType.INT8)
     kinds, arrays = [], []
     for index, shape in enumerate(example.inputs):
-        if index and op.types[0].inputs[min(index, len(op.types[0].inputs) - 1)] in _INDICES:
-            kind = TensorType(shape, op.types[0].inputs[index])
+        if index and types.inputs[min(index, len(types.inputs) - 1)] in _INDICES:
+            kind = TensorType(shape, types.inputs[index])
             array = rng.integers(-9, 9, shape).astype(kind.dtype.numpy)
         elif index in op.weight_inputs:
             bias = index == op.weight_inputs[1]
             kind, array = _weight(rng, bias, shape, kinds, weights)
             array = array if bias or least is None else array.clip(least)
         else:
-            quant = shared if op.quant_rule is QuantRule.PASS_THROUGH else random_quant(rng)
-            read = op.types[0].inputs
-            kind = TensorType(shape, read[min(index, len(read) - 1)], quant)
-            array = random_codes(rng, shape)
+            read = types.inputs[min(index, len(types.inputs) - 1)]
+            codes = read if read.bits == 16 else DType.INT8
+            passes = op.quant_rule is QuantRule.PASS_THROUGH
+            quant = shared if passes else random_quant(rng, codes)
+            kind = TensorType(shape, read, quant)
+            array = random_codes(rng, shape, codes)
             if kind.dtype is DType.INT32:
                 array = (array * rng.integers(1, 10, size=shape)).astype(np.int32)
             if kind.dtype is DType.BOOL:
@@ -123,8 +138,8 @@ def make_case(
     shape = op.infer([TensorType(k.shape) for k in kinds])[0].shape
     draft = Signature(op, tuple(kinds), (TensorType(shape),), constants)
     case = Case(name, draft, tuple(arrays))
-    dtype = op.types[0].outputs[0]
-    quant = _output_quant(rng, case, shared) if dtype is DType.INT8 else None
+    dtype = types.outputs[0]
+    quant = _output_quant(rng, case, shared, dtype) if dtype in _ON_GRIDS else None
     output = TensorType(shape, dtype, quant)
     others = op.infer([*map(_plain, kinds)])[1:]  # indices
     return Case(name, Signature(op, tuple(kinds), (output, *others), constants), tuple(arrays))
@@ -209,7 +224,9 @@ def _weight(
     return kind, (codes >> max(0, 8 - dtype.bits)).astype(dtype.numpy)
 
 
-def _output_quant(rng: np.random.Generator, case: Case, shared: Quant) -> Quant:
+def _output_quant(
+    rng: np.random.Generator, case: Case, shared: Quant, dtype: DType = DType.INT8
+) -> Quant:
     """The rule of the operator, or a grid that the results nearly fill or overflow."""
     op = case.sig.op
     if op.quant_rule is QuantRule.PASS_THROUGH:
@@ -217,12 +234,15 @@ def _output_quant(rng: np.random.Generator, case: Case, shared: Quant) -> Quant:
     if op.quant_rule is QuantRule.FIXED:
         return op.fixed_quant
     if rng.random() < 0.15:
-        return next(kind.q for kind in case.sig.inputs if kind.quant is not None)
+        first = next(kind.q for kind in case.sig.inputs if kind.quant is not None)
+        if first.dtype is dtype:
+            return first
     with np.errstate(all="ignore"):
         result = op.reference(*case.real_inputs())[0]
     finite = result[np.isfinite(result)]
     spread = float(np.quantile(np.abs(finite), 0.95)) if finite.size else 1.0
     sources = [kind.q.scale[0] for kind in case.sig.inputs if kind.quant is not None]
     least = 1e-3 * max(max(sources), float(np.prod(sources)))  # where a clamp leaves zeros only
-    scale = max(spread / 127, least) * 10 ** rng.uniform(-0.3, 0.5)
-    return Quant.per_tensor(float(np.float32(scale)), random_quant(rng).zero_point[0])
+    scale = max(spread / dtype.high, least) * 10 ** rng.uniform(-0.3, 0.5)
+    zero_point = random_quant(rng, dtype).zero_point[0]
+    return Quant.per_tensor(float(np.float32(scale)), zero_point, dtype)

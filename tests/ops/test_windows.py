@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from onnx import TensorProto
 
-from mcuplan.facts import InFloat
+from mcuplan.facts import InType
 from mcuplan.importer import load_model
 from mcuplan.ir.evaluate import evaluate
 from mcuplan.ir.op import Signature
@@ -135,7 +135,7 @@ def test_high_norms_are_real(order: int, real: bool, tmp_path: Path) -> None:
     nodes = [node("LpPool", "x", "p", p=order, kernel_shape=[2, 2]), node("Relu", "p", "y")]
     (tmp_path / "net.onnx").write_bytes(model(nodes, {"x": (1, 2, 4, 4)}).SerializeToString())
     graph = keep_real(run(load_model(tmp_path / "net.onnx").graph))
-    assert real == any(isinstance(note, InFloat) for note in graph.notes)
+    assert real == any(isinstance(note, InType) for note in graph.notes)
 
 
 @pytest.mark.parametrize("seed", range(8))

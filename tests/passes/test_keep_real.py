@@ -14,7 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 from mcuplan import pipeline
 from mcuplan.cli import run
 from mcuplan.errors import McuplanError
-from mcuplan.facts import InFloat
+from mcuplan.facts import InType
 from mcuplan.ir.types import DType
 from mcuplan.prove.verification import Wanted, verify
 from mcuplan.record import Planned, Request
@@ -71,8 +71,8 @@ def _dtypes(planned: Planned) -> list[DType]:
     return [graph.tensor(p.tensor).type.dtype for p in (*graph.inputs, *graph.outputs)]
 
 
-def _facts(planned: Planned) -> list[InFloat]:
-    return [fact for fact in planned.grids.graph.notes if isinstance(fact, InFloat)]
+def _facts(planned: Planned) -> list[InType]:
+    return [fact for fact in planned.grids.graph.notes if isinstance(fact, InType)]
 
 
 def test_what_has_no_int8_form_is_converted_once(
@@ -82,7 +82,7 @@ def test_what_has_no_int8_form_is_converted_once(
     planned = _planned(_saved(tmp_path))
     found = _kernels(planned)
     assert 1 == found.count("mplan_dequantize_f32") == found.count("mplan_quantize_f32")
-    assert [InFloat(("whole", "again"), 2)] == _facts(planned)
+    assert [InType(("whole", "again"), 2)] == _facts(planned)
     assert [DType.INT8, DType.INT8] == _dtypes(planned)
     evidence = verify(planned, planned.request, Wanted("net", samples=2))
     assert [True, True] == [run.equal_to_reference for run in evidence.verifications]
@@ -103,7 +103,7 @@ def test_a_layer_that_is_asked_for(tmp_path: Path, host_gcc: str) -> None:
     assert evidence.verifications[0].equal_to_reference
     first = _planned(path, "first")
     assert [DType.FLOAT32, DType.INT8] == _dtypes(first)
-    assert [InFloat(("first",), 1)] == _facts(first)
+    assert [InType(("first",), 1)] == _facts(first)
 
 
 def test_everything(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from onnx import TensorProto
 
 from mcuplan import pipeline
 from mcuplan.calibrate import read_data
-from mcuplan.facts import InFloat
+from mcuplan.facts import InType
 from mcuplan.importer import load_model
 from mcuplan.passes import run
 from mcuplan.passes.nearest import nearest
@@ -41,7 +41,7 @@ def test_neighbours_are_those_of_float32(norm: str, tmp_path: Path) -> None:
     np.savez(tmp_path / "data.npz", x=net.rng.normal(size=(60, 4)).astype(np.float32))
     request = Request(path, load_target("cortex-m4"), calibration=tmp_path / "data.npz")
     planned = pipeline.plan(request)
-    assert any(isinstance(note, InFloat) for note in planned.floating.notes)
+    assert any(isinstance(note, InType) for note in planned.floating.notes)
     data = read_data(tmp_path / "data.npz", planned.model.graph.inputs)
     seen = against_runtime(path, planned.removal.whole, data, quantized=False)
     assert seen.outputs[0].sqnr_db is None

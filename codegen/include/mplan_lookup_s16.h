@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: 0BSD */
+/* mplan_lookup_s16.h - function of each int16 by a table of some, and straight lines between. */
+#ifndef MPLAN_LOOKUP_S16_H
+#define MPLAN_LOOKUP_S16_H
+
+#include "mplan.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct {
+    mplan_rows_t in_rows;
+    mplan_rows_t out_rows;
+    const int16_t *table; /* [2^(16 - shift) + 1], of every 2^shift-th value, from -32768 on */
+    uint32_t elements;    /* of one row */
+    uint8_t shift;        /* 1 to 14 */
+} mplan_lookup_s16_t;
+
+/** Output rows [y0, y1), each at a multiple of 2 bytes. out may be in. */
+void mplan_lookup_s16(const mplan_lookup_s16_t *p, const int8_t *in, int8_t *out, size_t y0,
+                      size_t y1);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* MPLAN_LOOKUP_S16_H */

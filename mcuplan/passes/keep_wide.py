@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which layers have activations of int16, and the conversions where they meet those of int8."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+
+from mcuplan.errors import Problems, UnsupportedOp
+from mcuplan.facts import InType
+from mcuplan.ir.editor import Editor
+from mcuplan.ir.graph import Graph, Node, Tensor
+from mcuplan.ir.op import QuantRule
+from mcuplan.ir.types import DType, Quant
+from mcuplan.ops.conversion import ToType
+from mcuplan.passes.keep_real import named
+
+__all__ = ["keep_wide"]
+
+_WIDE = DType.INT16
+
+
+def keep_wide(graph: Graph, asked: Collection[str] = (), *, everything: bool = False) -> Graph:
+    """Mark the activations that become int16, and convert where they meet those of int8.
+
+    Pattern: nodes that make tensors of int16 in the model, those that were asked for, or all.
+    Becomes: the same nodes over tensors marked for int16, and a conversion at every edge to or
+        from a node of int8. An input that only such nodes read is int16 in C, and so is an output
+        that such a node makes, unless the model has them on a grid of int8.
+    Only if: there are such nodes. A node whose operator is not there for int16 stays int8.
+    Exact because: before quantization a conversion changes nothing.
+
+    Args:
+        graph: after `keep_real`, before grids.
+        asked: nodes or tensors of the model file by name.
+        everything: every node that is there for int16.
+
+    Raises:
+        UsageError, Problems: no layer has a name that was asked for.
+        UnsupportedOp: a layer that was asked for is not there for int16.
+    """
+    layers = _Layers(graph)
+    chosen = layers.able() if everything else layers.own() | layers.asked(asked)
+    chosen = layers.but_moved(chosen)
+    if not chosen:
+        return graph
+    made = _Borders(graph, chosen)
+    for name in layers.activations():
+        made.divide(name)
+    done = made.edit.done()
+    told = [n for n in layers.computing() if (n.name in chosen) is not everything]
+    said = tuple(dict.fromkeys(map(graph.node_name, told)))
+    fact = InType(said, made.conversions, DType.INT8 if everything else _WIDE)
+    return replace(done, notes=(*done.notes, fact)) if said else done
+
+
+def _moves(node: Node) -> bool:
+    return node.op.is_view or node.op.quant_rule is QuantRule.PASS_THROUGH
+
+
+class _Layers:
+    """Nodes of a graph by what they are there for."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+        self._states = {n for s in graph.states for n in (s.read.tensor, s.written.tensor)}
+
+    def activations(self) -> list[str]:
+        """Tensors that get a grid: inputs, then what nodes make."""
+        names = [port.tensor for port in self._graph.inputs]
+        names += [name for node in self._graph.nodes for name in node.outputs]
+        return [name for name in names if self._is_real(name)]
+
+    def _is_real(self, name: str) -> bool:
+        tensor = self._graph.tensor(name)
+        return tensor.type.dtype.is_float and not tensor.real
+
+    def computing(self) -> list[Node]:
+        """Nodes that compute values on grids."""
+        nodes = (n for n in self._graph.nodes if not _moves(n))
+        return [node for node in nodes if all(map(self._is_real, node.outputs))]
+
+    def _is_able(self, node: Node) -> bool:
+        names = (*node.inputs, *node.outputs)
+        real = any(map(self._is_real, names)) and not self._states.intersection(names)
+        mixed = any(self._graph.tensor(name).real for name in names)
+        sig = self._graph.signature(node)
+        return real and not mixed and node.op.is_wide and sig.admits(_WIDE)
+
+    def able(self) -> set[str]:
+        """Nodes that are there for int16, and lie on no other grid in the model."""
+        found = [n for n in self._graph.nodes if self._is_able(n)]
+        grids = ((n, [self._graph.tensor(name).type.quant for name in n.outputs]) for n in found)
+        return {n.name for n, own in grids if all(q is None or q.dtype is _WIDE for q in own)}
+
+    def own(self) -> set[str]:
+        """Nodes that make what the model has in int16."""
+        made = {n.name: self._graph.tensor(n.output).type.quant for n in self._graph.nodes}
+        return {n for n in self.able() if (q := made[n]) is not None and q.dtype is _WIDE}
+
+    def asked(self, names: Collection[str]) -> set[str]:
+        """Nodes by name.
+
+        Raises:
+            UsageError, UnsupportedOp, Problems: see `keep_wide`.
+        """
+        found = named(self._graph, names, _WIDE)
+        nodes = [node for node in self._graph.nodes if node.name in found]
+        hint = "mcuplan ops lists the types of each operator"
+        wrong = [n for n in nodes if not self._is_able(n)]
+        said = ((f"{n.op.label} is not there for int16", self._graph.node_name(n)) for n in wrong)
+        Problems.raise_if_any([UnsupportedOp(*text, hint) for text in said])
+        return found
+
+    def but_moved(self, chosen: set[str]) -> set[str]:
+        """Without what only moves values between nodes of which none computes in int16."""
+        producers, consumers = self._graph.producers(), self._graph.consumers()
+        left = set(chosen)
+        moving = [n for n in self._graph.nodes if n.name in chosen and _moves(n)]
+        ports = {port.tensor for port in (*self._graph.inputs, *self._graph.outputs)}
+        while True:
+            lone = set()
+            for node in (n for n in moving if n.name in left):
+                before = [producers[n].name for n in node.inputs if n in producers]
+                behind = [r.name for n in node.outputs for r in consumers.get(n, ())]
+                at_end = ports.intersection((*node.inputs, *node.outputs))
+                if not left.intersection(before) and not (left.intersection(behind) and at_end):
+                    lone.add(node.name)
+            if not lone:
+                return left
+            left -= lone
+
+
+class _Borders:
+    """The graph while conversions are put in."""
+
+    def __init__(self, graph: Graph, chosen: set[str]) -> None:
+        self.edit = Editor(graph)
+        self._graph, self._chosen = graph, chosen
+        self._producers, self._consumers = graph.producers(), graph.consumers()
+        self._states = {n for s in graph.states for n in (s.read.tensor, s.written.tensor)}
+        self.conversions = 0
+
+    def divide(self, name: str) -> None:
+        """Let a tensor's readers find it as they want it."""
+        readers = self._consumers.get(name, ())
+        wide = [node for node in readers if node.name in self._chosen]
+        others = [node for node in readers if node.name not in self._chosen]
+        tensor = self._graph.tensor(name)
+        if self._is_wide(name, wide, others):
+            self.edit.set_tensor(replace(tensor, wanted=_WIDE))
+            self._convert(tensor, others, DType.INT8)
+        else:
+            self._convert(tensor, wide, _WIDE)
+
+    def _is_wide(self, name: str, wide: list[Node], others: list[Node]) -> bool:
+        quant = self._graph.tensor(name).type.quant
+        if quant is not None:
+            return quant.dtype is _WIDE
+        if name in self._producers:
+            return self._producers[name].name in self._chosen
+        return bool(wide) and not others and name not in self._states
+
+    def _convert(self, source: Tensor, readers: list[Node], codes: DType) -> None:
+        """Put a conversion behind a tensor for some of its readers."""
+        if not readers:
+            return
+        edit = self.edit
+        made = edit.fresh(f"{source.name}_{codes}")
+        kind = replace(source.type, quant=_refined(source.type.quant, codes))
+        edit.set_tensor(Tensor(made, kind, origin=source.origin, wanted=codes))
+        node = Node(edit.fresh(f"{made}_node"), ToType(), (source.name,), (made,))
+        producer = edit.producer(source.name)
+        if producer is not None:
+            edit.replace(producer, producer, node)
+        else:
+            first = next(edit.nodes())
+            edit.replace(first, node, first)
+        for reader in readers:
+            now = next(n for n in edit.consumers(source.name) if n.name == reader.name)
+            inputs = tuple(made if n == source.name else n for n in now.inputs)
+            edit.replace(now, replace(now, inputs=inputs))
+        self.conversions += 1
+
+
+def _refined(quant: Quant | None, codes: DType) -> Quant | None:
+    """The grid of int16 on which all values of one of int8 lie; None: one is observed."""
+    if quant is None or quant.axis is not None or codes is not _WIDE:
+        return None
+    finer = _WIDE.reach // (quant.dtype.steps + 1)
+    return Quant.per_tensor(quant.s / finer, 0, _WIDE)
