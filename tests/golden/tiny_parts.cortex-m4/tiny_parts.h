@@ -106,7 +106,7 @@ static inline float tiny_parts_output_real(int8_t q)
  * Rows of TINY_PARTS_INPUT_ROW_BYTES bytes come in order, from outside of the arena. A row is
  * copied: it may change once tiny_parts_feed_row() returns. Layers run in the calls of
  * tiny_parts_feed_row() that bring 6 of the 8 rows, the last one among them; rows count from 0.
- * What is left after the last row takes 5 calls of tiny_parts_finish(): all but the last one return
+ * What is left after the last row takes 6 calls of tiny_parts_finish(): all but the last one return
  * MPLAN_MORE. Between them there is time for other work; a row is refused until the next begin.
  * From tiny_parts_begin() to tiny_parts_finish() the arena must stay as it is, and the context too.
  * Before and after nothing needs to survive: the arena may serve other purposes. Models that never
