@@ -31,7 +31,7 @@ typedef struct {
     uint8_t stride;
     uint8_t pad_top; /* less than the kernel */
     uint8_t before;  /* columns of a line before the first one of the input */
-    uint8_t block;   /* outputs of a place */
+    uint8_t block;   /* outputs side by side that are made at a time */
     uint8_t body;    /* what makes them: told by the kernel */
     int8_t in_zero_point;
     int8_t out_zero_point;
@@ -46,22 +46,12 @@ typedef struct {
  */
 #define MPLAN_PAIR_BYTES (16U) /* of a line */
 
-/* Outputs side by side, of what and where to. `loops`: lines that they see less one in the high
- * half, bytes of a line in the low half. */
-typedef struct {
-    uint32_t line; /* bytes from the first line to the first pair seen */
-    uint32_t taps; /* bytes from the weights to the first row of them that sees a line */
-    uint32_t body;
-    int8_t *out;
-    uint32_t loops;
-} mplan_block_t;
-
 /* What assembly needs. */
 typedef struct {
     int32_t zero_point;            /*  0: of the output */
     uint32_t channels;             /*  4 */
-    const mplan_block_t *blocks;   /*  8 */
-    const mplan_block_t *end;      /* 12 */
+    const void *places;            /*  8: told by the kernel */
+    const void *places_end;        /* 12 */
     const int32_t *packed;         /* 16 */
     uint32_t channel_bytes;        /* 20: of it */
     uint32_t last_four;            /* 24: channels but four */
@@ -77,11 +67,11 @@ typedef struct {
 } mplan_column_lines_t;
 #define MPLAN_LINES_AT(member, offset) MPLAN_AT(mplan_column_lines_t, member, offset)
 MPLAN_STATIC_ASSERT(mplan_column_lines_as_in_assembly,
-                    MPLAN_LINES_AT(blocks, 8U) && MPLAN_LINES_AT(packed, 16U) &&
+                    MPLAN_LINES_AT(places, 8U) && MPLAN_LINES_AT(packed, 16U) &&
                         MPLAN_LINES_AT(last_four, 24U) && MPLAN_LINES_AT(rows, 28U) &&
                         MPLAN_LINES_AT(filled, 36U) && MPLAN_LINES_AT(line_bytes, 44U) &&
                         MPLAN_LINES_AT(whole, 56U) && MPLAN_LINES_AT(halves, 60U) &&
-                        (sizeof(mplan_column_lines_t) == 64U) && (sizeof(mplan_block_t) == 20U));
+                        (sizeof(mplan_column_lines_t) == 64U));
 
 /* The words of four channels of two columns, r4 and r5, go to r2: 11 cycles. */
 #define MPLAN_PAIR                                                                                 \
@@ -91,21 +81,20 @@ MPLAN_STATIC_ASSERT(mplan_column_lines_as_in_assembly,
 
 /*
  * The frame of such assembly: 0 multiplier, 4 zero point of the output, 8 bytes from column to
- * column of it, 12 bias, 16 first line and 20 weights of the channel, 24 next block, 28 where its
- * outputs go, 32 number of the channel, 36 the one behind the four, 40 the lines, 44 blocks, 48
- * their end.
+ * column of it, 12 bias, 16 first line and 20 packed of the channel, 24 and 28 its own, 32 number
+ * of the channel, 36 the one behind the four, 40 the lines, what follows its own.
  *
- * The next four channels, the last ones again where fewer are left: fills their lines.
+ * The next four channels, those before the last ones too where fewer are left: fills their lines.
  */
 #define MPLAN_FILL_LINES                                                                           \
-    "ldr.w r12, [sp, #40]; ldr r3, [sp, #32]; ldr.w r2, [r12, #24]; cmp r3, r2; it hi\n"           \
-    "movhi r3, r2; adds r2, r3, #4; str r3, [sp, #32]; str r2, [sp, #36]; ldr.w r4, [r12, #16]\n"  \
+    "ldr.w r12, [sp, #40]; ldr r7, [sp, #32]; ldr.w r2, [r12, #24]; cmp r2, r7; it hi\n"           \
+    "movhi r2, r7; adds r3, r2, #4; subs r2, r7, r2; str r3, [sp, #36]; ldr.w r4, [r12, #16]\n"    \
     "ldr.w r5, [r12, #20]; ldr.w r6, [r12, #40]; ldr.w r10, [r12, #4]; ldr.w r11, [r12, #48]\n"    \
-    "ldr.w r1, [r12, #28]; ldr.w lr, [r12, #36]; mla r4, r3, r5, r4; str r4, [sp, #20]\n"          \
-    "str r6, [sp, #16]\n"                                                                          \
+    "ldr.w r1, [r12, #28]; ldr.w lr, [r12, #36]; mla r4, r7, r5, r4; add r6, r6, r2, lsl #2\n"     \
+    "str r4, [sp, #20]; str r6, [sp, #16]\n"                                                       \
     "1:\n" /* a line */                                                                            \
-    "ldr r0, [r1], #4; ldr r3, [sp, #32]; ldr.w r6, [r12, #60]; ldr.w r7, [r12, #56]\n"            \
-    "mov r2, lr; add r0, r0, r3; lsrs r6, r6, #1; bcc 2f\n"                                        \
+    "ldr r0, [r1], #4; ldr r3, [sp, #36]; ldr.w r6, [r12, #60]; ldr.w r7, [r12, #56]\n"            \
+    "subs r3, r3, #4; mov r2, lr; add r0, r0, r3; lsrs r6, r6, #1; bcc 2f\n"                       \
     "ldr.w r4, [r12, #52]; ldr r5, [r0]; add r0, r0, r10\n" MPLAN_PAIR ".balign 4\n2:\n"           \
     "ldr r4, [r0]; ldr.w r5, [r0, r10]; add.w r0, r0, r10, lsl #1\n" MPLAN_PAIR                    \
     "subs r7, r7, #1; bne 2b\n"                                                                    \
@@ -116,61 +105,25 @@ MPLAN_STATIC_ASSERT(mplan_column_lines_as_in_assembly,
 #define MPLAN_NEXT_OF_LINES                                                                        \
     "ldr.w r12, [sp, #40]; ldr r0, [sp, #32]; ldr r1, [sp, #16]; ldr r2, [sp, #20]\n"              \
     "ldr.w r3, [r12, #20]; ldr r4, [sp, #36]; adds r0, r0, #1; adds r1, r1, #4; adds r2, r2, r3\n" \
-    "subs r2, r2, #8; str r0, [sp, #32]; str r1, [sp, #16]; str r2, [sp, #20]; cmp r0, r4\n"       \
+    "str r0, [sp, #32]; str r1, [sp, #16]; str r2, [sp, #20]; cmp r0, r4\n"                        \
     "bne.w 5b\n"                                                                                   \
     "ldr.w r2, [r12, #24]; adds r2, r2, #4; cmp r0, r2; bne.w 0b\n"
 
-/* The blocks of output rows [y0, y1); `first` is the input row of the first line. */
-static inline void mplan_find_blocks(const mplan_column_pairs_dsp_t *p, mplan_column_lines_t *lines,
-                                     mplan_block_t *block, int8_t *out, size_t y0, size_t y1,
-                                     int32_t first)
-{
-    lines->blocks = block;
-    for (size_t y = y0; y < y1; y++) {
-        const int32_t at = (int32_t)(y * p->stride) - (int32_t)p->pad_top;
-        const int32_t top = (at < 0) ? 0 : at;
-        const int32_t below = at + (int32_t)p->kernel;
-        const int32_t bottom = (below > (int32_t)p->in_h) ? (int32_t)p->in_h : below;
-        int8_t *const to = &out[mplan_row(&p->out_rows, y)];
-        uint32_t number = 0U;
-
-        for (uint32_t done = 0U; done < p->out_w; done += p->block) {
-            const uint32_t most = (uint32_t)p->out_w - p->block;
-            const uint32_t x = (done > most) ? most : done;
-            const uint32_t pair = (p->stride == 2U) ? x : number;
-
-            block->line = ((uint32_t)(top - first) * lines->line_bytes) + (pair * MPLAN_PAIR_BYTES);
-            block->taps = (uint32_t)(top - at) * p->tap_bytes;
-            block->body = p->body + ((p->stride == 2U) ? 0U : number);
-            block->out = &to[x * p->channels];
-            block->loops = ((uint32_t)(bottom - top - 1) << 16) | lines->line_bytes;
-            block++;
-            number++;
-        }
-    }
-    lines->end = block;
-}
-
-/* Output rows [y0, y1): all lines that they see, four channels after four. */
-static inline void mplan_make_lines(const mplan_column_pairs_dsp_t *p,
-                                    void (*make)(const mplan_column_lines_t *), const int8_t *in,
-                                    int8_t *out, size_t y0, size_t y1, int8_t *scratch)
+/*
+ * Lines of input rows [first, end), between `above` and `below` lines of zeros; `memory` takes
+ * where the rows are, then the lines.
+ */
+static inline void mplan_find_lines(const mplan_column_pairs_dsp_t *p, mplan_column_lines_t *lines,
+                                    void *memory, const int8_t *in, int32_t first, int32_t end,
+                                    int32_t above, int32_t below)
 {
     const uint32_t zero_point = (uint32_t)p->in_zero_point & 0xFFU;
     const uint32_t minus = (uint32_t)(-(int32_t)p->in_zero_point) & 0xFFFFU;
-    const int32_t above = (int32_t)(y0 * p->stride) - (int32_t)p->pad_top;
-    const int32_t below = ((int32_t)((y1 - 1U) * p->stride) + (int32_t)p->kernel) -
-                          (int32_t)p->pad_top;
-    const int32_t first = (above < 0) ? 0 : above;
-    const int32_t end = (below > (int32_t)p->in_h) ? (int32_t)p->in_h : below;
     const uint32_t alone = p->before % 2U;
-    mplan_column_lines_t *const lines = (mplan_column_lines_t *)(void *)scratch;
-    mplan_block_t *const blocks = (mplan_block_t *)(void *)&lines[1];
-    const int8_t **rows;
+    const uint32_t count = (uint32_t)((end - first) + above + below);
+    const int8_t **rows = (const int8_t **)memory;
+    int8_t *filled;
 
-    lines->line_bytes = p->pairs * MPLAN_PAIR_BYTES;
-    mplan_find_blocks(p, lines, blocks, out, y0, y1, first);
-    rows = (const int8_t **)(void *)&blocks[lines->end - lines->blocks];
     lines->rows = rows;
     for (int32_t row = first; row < end; row++) {
         *rows = &in[mplan_row(&p->in_rows, (size_t)row)];
@@ -178,8 +131,11 @@ static inline void mplan_make_lines(const mplan_column_pairs_dsp_t *p,
     }
     lines->rows_end = rows;
     lines->lines = (uint32_t *)(void *)rows;
-    lines->filled = &lines->lines[(p->before / 2U) * (MPLAN_PAIR_BYTES / sizeof(uint32_t))];
-    (void)memset(lines->lines, 0, (size_t)(end - first) * lines->line_bytes);
+    lines->line_bytes = p->pairs * MPLAN_PAIR_BYTES;
+    (void)memset(lines->lines, 0, (size_t)count * lines->line_bytes);
+    filled = (int8_t *)(void *)rows;
+    filled = &filled[((uint32_t)above * lines->line_bytes) + (p->before / 2U * MPLAN_PAIR_BYTES)];
+    lines->filled = (uint32_t *)(void *)filled;
     lines->zero_point = p->out_zero_point;
     lines->channels = p->channels;
     lines->packed = p->packed;
@@ -189,7 +145,12 @@ static inline void mplan_make_lines(const mplan_column_pairs_dsp_t *p,
     lines->zero_points = zero_point * 0x01010101U;
     lines->whole = ((uint32_t)p->in_w - alone) / 2U;
     lines->halves = alone | ((((uint32_t)p->in_w - alone) % 2U) << 1);
-    make(lines);
+}
+
+/* Output rows [y0, y1) within the limits of their activation. */
+static inline void mplan_limit_columns(const mplan_column_pairs_dsp_t *p, int8_t *out, size_t y0,
+                                       size_t y1)
+{
     if ((p->act_min > -128) || (p->act_max < 127)) {
         for (size_t y = y0; y < y1; y++) {
             int8_t *const row = &out[mplan_row(&p->out_rows, y)];

@@ -103,14 +103,15 @@ MPLAN_STATIC_ASSERT(mplan_strip_as_in_assembly,
     "str " lower ", [r2, #" at1 "]; sxtb16 " upper ", r9; sxtb16 " lower ", r9, ror #8\n"          \
     "str " upper ", [r2, #" at2 "]; str " lower ", [r2, #" at3 "]\n"
 
-/* The next four channels, the last ones again where fewer are left: fills the planes of a strip. */
+/* The next four channels, those before the last ones too where fewer are left: fills the planes of
+ * a strip. */
 #define MPLAN_FILL_STRIP                                                                           \
-    "ldr.w r12, [sp, #36]; ldr r3, [sp, #20]; ldr.w r2, [r12, #68]; cmp r3, r2; it hi\n"           \
-    "movhi r3, r2; adds r2, r3, #4; str r3, [sp, #20]; str r2, [sp, #32]; ldr.w r4, [r12, #72]\n"  \
+    "ldr.w r12, [sp, #36]; ldr r7, [sp, #20]; ldr.w r2, [r12, #68]; cmp r2, r7; it hi\n"           \
+    "movhi r2, r7; adds r3, r2, #4; subs r2, r7, r2; str r3, [sp, #32]; ldr.w r4, [r12, #72]\n"    \
     "ldr.w r5, [r12, #76]; ldr.w r6, [r12, #48]; ldr.w lr, [r12, #60]; ldr.w r12, [r12, #52]\n"    \
-    "mla r4, r3, r5, r4; str r4, [sp, #24]; str r6, [sp, #28]\n"                                   \
+    "mla r4, r7, r5, r4; add r6, r6, r2, lsl #2; str r4, [sp, #24]; str r6, [sp, #28]\n"           \
     "1:\n" /* two rows */                                                                          \
-    "ldm r12!, {r0, r1, r10, r11}; ldr r3, [sp, #20]; mov r2, lr; add lr, lr, #16\n"               \
+    "ldm r12!, {r0, r1, r10, r11}; ldr r3, [sp, #32]; mov r2, lr; add lr, lr, #16; subs r3, #4\n"  \
     "cmp r10, #0; it ne; addne r0, r0, r3; cmp r11, #0; it ne; addne r1, r1, r3\n"                 \
     "ldr r3, [sp, #36]; ldr r3, [r3, #64]; lsrs r3, r3, #1; bcc 2f\n"                              \
     "ldr r4, [r0]; ldr r5, [r1]; add r0, r0, r10; add r1, r1, r11\n" MPLAN_COLUMN(                 \

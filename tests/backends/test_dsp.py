@@ -27,6 +27,7 @@ DEPTHWISE = "mplan_depthwise3x3_s8_dsp"
 DEPTHWISE_PLANES = "mplan_planes3x3_s8_dsp"
 PLANES = "mplan_planes_s8_dsp"
 COLUMNS = "mplan_columns_s8_dsp"
+SMALL_COLUMNS = "mplan_columns3x3_s8_dsp"
 ANY_DEPTHWISE = "mplan_depthwise_s8_dsp"
 DENSE = "mplan_dense_s8_dsp"
 AVERAGE = "mplan_avg_pool2d_s8_dsp"
@@ -179,6 +180,8 @@ _COLUMNS = [
     *((7, 1, (2, 3, 4, 3), (h, 3, c)) for h, c in ((3, 4), (8, 7))),
     *((5, 1, (2, 2, 1, 2), (h, 10, c)) for h, c in ((10, 4), (3, 7))),
     *((5, 2, (2, 2, 2, 2), (h, 5, c)) for h, c in ((5, 8), (6, 9))),
+    *((3, 1, (1, 1, 1, 1), (h, w, h + 3)) for h in (1, 2, 3, 9) for w in (3, 5)),
+    *((3, 1, (top, 1, 2 - top, 1), (4, w, 8)) for top in (0, 2) for w in (3, 5)),
 ]
 
 
@@ -199,7 +202,7 @@ def test_depthwise_of_columns(tmp_path: Path, arm_gcc: str, qemu: str) -> None:
         act = (-30.0, 90.0) if shape[2] % 4 == 0 else (-INF, INF)
         op = Conv2D((size, size), (stride, stride), (1, 1), pads, shape[2], act)  # type: ignore[arg-type]
         sig = layer(op, program.rng, (1, *shape), (shape[2], size, size, 1), least=-128)
-        kernel = supporting(KERNELS, COLUMNS, sig)
+        kernel = supporting(KERNELS, COLUMNS if size > 3 else SMALL_COLUMNS, sig)
         assert kernel, (size, stride, pads, shape)
         program.add(sig, kernel)
     assert [] == program.run(tmp_path, arm_gcc, qemu)

@@ -1,6 +1,18 @@
 /* SPDX-License-Identifier: 0BSD */
 #include "mplan_columns_s8_dsp.h"
 
+/* Outputs side by side, of what and where to. `loops`: lines that they see less one in the high
+ * half, bytes of a line in the low half. */
+typedef struct {
+    uint32_t line; /* bytes from the first line to the first pair seen */
+    uint32_t taps; /* bytes from the weights to the first row of them that sees a line */
+    uint32_t body;
+    int8_t *out;
+    uint32_t loops;
+} block_t;
+
+MPLAN_STATIC_ASSERT(block_as_in_assembly, sizeof(block_t) == 20U);
+
 /* A row of weights on a line ends: the next ones, or requantization. */
 #define BODY(name, taps)                                                                           \
     ".balign 4\n" name ":\n" taps "uxtah r0, r0, lr; subs.w lr, lr, #0x10000; bpl.w " name "b\n"
@@ -31,22 +43,23 @@
 /*
  * Four channels after four, lines of each; blocks of outputs (r4 to r8) of a channel, a row of
  * weights after the other on pairs of columns r2, r3, r9. Weights that see no column are left out
- * where it is known which.
+ * where it is known which. The frame: 24 next block, 28 where outputs go, 44 blocks, 48 their end,
+ * 52 weights.
  */
 static MPLAN_NAKED void make_lines(__attribute__((unused)) const mplan_column_lines_t *lines)
 {
     __asm volatile(
         MPLAN_ENTERED
-        "push {r4-r11, lr}; sub sp, #52; str r0, [sp, #40]; ldm r0, {r1-r4}; movs r5, #0\n"
+        "push {r4-r11, lr}; sub sp, #60; str r0, [sp, #40]; ldm r0, {r1-r4}; movs r5, #0\n"
         "str r1, [sp, #4]; str r2, [sp, #8]; str r3, [sp, #44]; str r4, [sp, #48]\n"
         "str r5, [sp, #32]\n"
         "0:\n" /* four channels */
         MPLAN_FILL_LINES
         "5:\n" /* a channel */
         "ldr r2, [sp, #20]; ldr.w r9, [sp, #44]; ldm r2!, {r3, r4}; str r3, [sp, #12]\n"
-        "str r4, [sp]; str r2, [sp, #20]\n"
+        "str r4, [sp]; str r2, [sp, #52]\n"
         "6:\n" /* a block */
-        "ldr.w r12, [sp, #16]; ldr.w r10, [sp, #20]; ldr.w r11, [sp, #32]; ldr r4, [sp, #12]\n"
+        "ldr.w r12, [sp, #16]; ldr.w r10, [sp, #52]; ldr.w r11, [sp, #32]; ldr r4, [sp, #12]\n"
         "ldm.w r9!, {r0, r1, r2, r3, lr}; str.w r9, [sp, #24]; add r0, r0, r12; add r1, r1, r10\n"
         "add r3, r3, r11; str r3, [sp, #28]; mov r5, r4; mov r6, r4; mov r7, r4; mov r8, r4\n"
         "tbh [pc, r2, lsl #1]\n"
@@ -107,12 +120,55 @@ static MPLAN_NAKED void make_lines(__attribute__((unused)) const mplan_column_li
         WRITE3 ONWARD
         "4:\n"
         MPLAN_NEXT_OF_LINES
-        "add sp, #52; pop {r4-r11, pc}\n");
+        "add sp, #60; pop {r4-r11, pc}\n");
+}
+
+/* The blocks of output rows [y0, y1); `first` is the input row of the first line. */
+static block_t *find_blocks(const mplan_columns_s8_dsp_t *p, uint32_t line_bytes, block_t *block,
+                            int8_t *out, size_t y0, size_t y1, int32_t first)
+{
+    for (size_t y = y0; y < y1; y++) {
+        const int32_t at = (int32_t)(y * p->stride) - (int32_t)p->pad_top;
+        const int32_t top = (at < 0) ? 0 : at;
+        const int32_t below = at + (int32_t)p->kernel;
+        const int32_t bottom = (below > (int32_t)p->in_h) ? (int32_t)p->in_h : below;
+        int8_t *const to = &out[mplan_row(&p->out_rows, y)];
+        uint32_t number = 0U;
+
+        for (uint32_t done = 0U; done < p->out_w; done += p->block) {
+            const uint32_t most = (uint32_t)p->out_w - p->block;
+            const uint32_t x = (done > most) ? most : done;
+            const uint32_t pair = (p->stride == 2U) ? x : number;
+
+            block->line = ((uint32_t)(top - first) * line_bytes) + (pair * MPLAN_PAIR_BYTES);
+            block->taps = (uint32_t)(top - at) * p->tap_bytes;
+            block->body = p->body + ((p->stride == 2U) ? 0U : number);
+            block->out = &to[x * p->channels];
+            block->loops = ((uint32_t)(bottom - top - 1) << 16) | line_bytes;
+            block++;
+            number++;
+        }
+    }
+    return block;
 }
 
 MPLAN_KERNEL
 void mplan_columns_s8_dsp(const mplan_columns_s8_dsp_t *p, const int8_t *in, int8_t *out, size_t y0,
-                        size_t y1, int8_t *scratch)
+                          size_t y1, int8_t *scratch)
 {
-    mplan_make_lines(p, make_lines, in, out, y0, y1, scratch);
+    const int32_t above = (int32_t)(y0 * p->stride) - (int32_t)p->pad_top;
+    const int32_t below = (int32_t)((y1 - 1U) * p->stride) + (int32_t)p->kernel -
+                          (int32_t)p->pad_top;
+    const int32_t first = (above < 0) ? 0 : above;
+    const int32_t end = (below > (int32_t)p->in_h) ? (int32_t)p->in_h : below;
+    mplan_column_lines_t *const lines = (mplan_column_lines_t *)(void *)scratch;
+    block_t *const blocks = (block_t *)(void *)&lines[1];
+    block_t *const blocks_end =
+        find_blocks(p, p->pairs * MPLAN_PAIR_BYTES, blocks, out, y0, y1, first);
+
+    lines->places = blocks;
+    lines->places_end = blocks_end;
+    mplan_find_lines(p, lines, blocks_end, in, first, end, 0, 0);
+    make_lines(lines);
+    mplan_limit_columns(p, out, y0, y1);
 }

@@ -17,7 +17,9 @@ from mcuplan.ops.fields import clamp_fields, prepared
 
 __all__ = ["KERNELS"]
 
-_PAIR_BYTES, _BLOCK_BYTES, _LINES_BYTES = 16, 20, 64
+_PAIR_BYTES, _BLOCK_BYTES, _LINES_BYTES, _MAP_BYTES = 16, 20, 64, 76
+_SMALL = (3, 5)  # columns of maps, 3x3
+_SMALL_WORDS = 5  # of a channel
 _NOTHING = -1  # a byte that is no weight
 
 
@@ -60,7 +62,8 @@ def _body(sig: Signature) -> _Body | None:
     return None
 
 
-def _supports(sig: Signature) -> bool:
+def _takes(sig: Signature) -> bool:
+    """Whether a layer is depthwise, kernel and stride the same both ways."""
     op = sig.op
     assert isinstance(op, Conv2D)
     channels = sig.inputs[0].channels
@@ -71,10 +74,22 @@ def _supports(sig: Signature) -> bool:
         and op.dilation == (1, 1)
         and max(op.pads) < op.kernel[0]
         and sig.inputs[0].shape[2] >= 3
-        and _body(sig) is not None
-        and _PAIR_BYTES * _pairs(sig) < 1 << 16
         and not prepared(sig).pre_shift.any()
         and prepared(sig).fits_one_shift
+    )
+
+
+def _supports(sig: Signature) -> bool:
+    return _takes(sig) and _body(sig) is not None and _PAIR_BYTES * _pairs(sig) < 1 << 16
+
+
+def _small_supports(sig: Signature) -> bool:
+    op = sig.op
+    assert isinstance(op, Conv2D)
+    return (
+        _takes(sig)
+        and (op.kernel, op.stride, op.pads[1], op.pads[3]) == ((3, 3), (1, 1), 1, 1)
+        and sig.inputs[0].shape[2] in _SMALL
     )
 
 
@@ -113,36 +128,57 @@ def _tap_bytes(body: _Body) -> int:
 
 
 def _lower(sig: Signature) -> tuple[Call, ...]:
+    body = _found(sig)
+    words = 2 + body.kernel * _tap_bytes(body) // FOUR
+    own: dict[str, Field] = {
+        "pairs": _pairs(sig),
+        "tap_bytes": _tap_bytes(body),
+        "before": _before(sig),
+        "block": body.block,
+        "body": body.number,
+    }
+    return _lowered(sig, words, body.taps, own)
+
+
+def _small(sig: Signature) -> tuple[Call, ...]:
+    columns = sig.inputs[0].shape[2]
+    own: dict[str, Field] = {
+        "pairs": -(-columns // 2),
+        "tap_bytes": FOUR,
+        "before": 0,
+        "block": columns,
+        "body": 0,
+    }
+    return _lowered(sig, _SMALL_WORDS, (0, 1, 1, 2), own)
+
+
+def _lowered(
+    sig: Signature, words: int, taps: tuple[int, ...], own: dict[str, Field]
+) -> tuple[Call, ...]:
     op = sig.op
     assert isinstance(op, Conv2D)
-    body, (_, in_h, in_w, channels) = _found(sig), sig.inputs[0].shape
-    words = 2 + body.kernel * _tap_bytes(body) // FOUR
+    _, in_h, in_w, channels = sig.inputs[0].shape
     fields: dict[str, Field] = {
-        "packed": ConstArray(DType.INT32, Packed(channels * words, lambda: _words(sig))),
+        "packed": ConstArray(DType.INT32, Packed(channels * words, lambda: _words(sig, taps))),
         "in_h": in_h,
         "in_w": in_w,
         "channels": channels,
         "out_w": sig.output.shape[2],
-        "pairs": _pairs(sig),
         "channel_bytes": FOUR * words,
-        "tap_bytes": _tap_bytes(body),
-        "kernel": body.kernel,
-        "stride": body.stride,
+        "kernel": op.kernel[0],
+        "stride": op.stride[0],
         "pad_top": op.pads[0],
-        "before": _before(sig),
-        "block": body.block,
-        "body": body.number,
         "in_zero_point": sig.inputs[0].q.z,
     }
-    return (Call(fields | clamp_fields(sig)),)
+    return (Call(fields | own | clamp_fields(sig)),)
 
 
-def _words(sig: Signature) -> Array:
+def _words(sig: Signature, taps: tuple[int, ...]) -> Array:
     """int32 stream of each channel: bias, multiplier, rows of weights; one alone is an int16.
 
     The zero point of the input leaves the bias, since it is taken off the lines.
     """
-    taps, requant = _found(sig).taps, prepared(sig)
+    requant = prepared(sig)
     w = sig.constant(1)[..., 0].astype(np.int64)
     bias = requant.bias.astype(np.int64) + sig.inputs[0].q.z * w.sum(axis=(1, 2))
     bytes_of = [np.where(t < 0, 0, w[:, :, t]) for t in taps]
@@ -164,7 +200,7 @@ def _work(sig: Signature, runs: Sequence[int]) -> Work:
     rows, in_w = sig.inputs[0].shape[1], sig.inputs[0].shape[2]
     alone = _before(sig) % 2
     whole, behind = divmod(in_w - alone, 2)
-    made = FOUR * fours * blocks
+    made = channels * blocks
     return {
         "call": len(runs),
         "place": out_h * blocks,
@@ -174,7 +210,7 @@ def _work(sig: Signature, runs: Sequence[int]) -> Work:
         "line": fours * rows,
         "pair": fours * rows * whole,
         "half": fours * rows * (alone + behind),
-        "channel": FOUR * fours,
+        "channel": channels,
         f"block{body.block}": made * out_h,
         f"taps{body.number}": made * sig.taps(1).inside,
         "shifted": out_h * channels * out_w * shifts(sig),
@@ -182,7 +218,41 @@ def _work(sig: Signature, runs: Sequence[int]) -> Work:
     }
 
 
+def _small_scratch(sig: Signature) -> int:
+    op = sig.op
+    assert isinstance(op, Conv2D)
+    (_, in_h, in_w, _), lines = sig.inputs[0].shape, sig.output.shape[1] + 2
+    return _MAP_BYTES + FOUR * in_h + _PAIR_BYTES * -(-in_w // 2) * lines
+
+
+def _small_work(sig: Signature, runs: Sequence[int]) -> Work:
+    """Lines of four channels, then rows of outputs of each."""
+    (_, in_h, in_w, channels), out_h = sig.inputs[0].shape, sig.output.shape[1]
+    fours = -(-channels // FOUR)
+    return {
+        "call": len(runs),
+        "row": out_h,
+        "four": fours,
+        "line": fours * in_h,
+        "pair": fours * in_h * (in_w // 2),
+        "channel": channels,
+        f"columns{in_w}": channels * out_h,
+        "shifted": out_h * channels * in_w * shifts(sig),
+        **clamped(sig),
+    }
+
+
 KERNELS = (
+    kernel(
+        Conv2D,
+        function="mplan_columns3x3_s8_dsp",
+        lower=_small,
+        work=_small_work,
+        supports=_small_supports,
+        scratch_bytes=_small_scratch,
+        row_by_row=False,
+        cost_class="depthwise",
+    ),
     kernel(
         Conv2D,
         function="mplan_columns_s8_dsp",

@@ -148,7 +148,7 @@ def _strip_work(sig: Signature, runs: Sequence[int]) -> dict[str, float]:
         "plane": fours * planes,
         "columns": fours * planes * (width // 2),
         "one_column": fours * planes * (width % 2),
-        "pair": FOUR * fours * pairs,
+        "pair": channels * pairs,
         "shifted": out_h * channels * out_w * shifts(sig),
         **clamped(sig),
     }
