@@ -123,7 +123,7 @@ def parse_layer(text: str) -> tuple[str, str]:
 
 
 def parse_weights(text: str) -> tuple[str, str]:
-    """``int4``, or ``NAME=int4`` for one layer; all others have the empty name.
+    """``int4`` or ``int8``, or ``NAME=int4`` for one layer; all others have the empty name.
 
     Raises:
         ValueError: it is not.

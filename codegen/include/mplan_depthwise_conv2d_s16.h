@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: 0BSD */
-/* mplan_depthwise_conv2d_s16.h - convolution of each channel on its own, int16 by int8. */
+/* mplan_depthwise_conv2d_s16.h - convolution of each channel on its own, int16 by int16. */
 #ifndef MPLAN_DEPTHWISE_CONV2D_S16_H
 #define MPLAN_DEPTHWISE_CONV2D_S16_H
 
@@ -12,7 +12,7 @@ extern "C" {
 typedef struct {
     mplan_rows_t in_rows;
     mplan_rows_t out_rows;
-    const int8_t *weights;     /* [kernel_h][kernel_w][out_c] */
+    const int16_t *weights;    /* [kernel_h][kernel_w][out_c] */
     const int32_t *bias;       /* [out_c], input zero point folded in */
     const int32_t *multiplier; /* [out_c], 0 <= multiplier < 2^31 */
     const uint8_t *pre_shift;  /* [out_c], left shift of the accumulator; NULL: none */
@@ -21,7 +21,7 @@ typedef struct {
     uint16_t in_c;
     uint16_t out_w;
     uint16_t out_c; /* multiple of in_c; input channel c makes out_c / in_c outputs */
-    uint16_t kernel_h; /* kernel_h * kernel_w is 256 at most */
+    uint16_t kernel_h;
     uint16_t kernel_w;
     uint16_t stride_h;
     uint16_t stride_w;

@@ -152,7 +152,8 @@ weight_dtype = _option(
     "weight_dtypes",
     type=WEIGHTS,
     multiple=True,
-    help="Weights of 4 bits, int4: of all layers, or NAME=int4 of one; NAME=int8 takes one out.",
+    help="Weights of 4 bits, int4: of all layers, or NAME=int4 of one; NAME=int8 takes one out. Of "
+    "activations of 16 bits weights have 16, too, or 8 with int8.",
 )
 calibration = _option(
     "--calibration",

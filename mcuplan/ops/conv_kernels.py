@@ -12,13 +12,13 @@ from mcuplan.ir.types import DType
 from mcuplan.ir.work import Work
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.fields import (
+    FINE_TYPES,
     FLOAT_TYPES,
     INT16_TYPES,
     NARROW_TYPES,
     WIDE_TYPES,
     float_fields,
     requant_fields,
-    taps_per_output,
 )
 
 __all__ = [
@@ -34,10 +34,9 @@ OTHER_WEIGHTS = {
     "mplan_conv2d_s8_w4": NARROW_TYPES,
     "mplan_conv2d_s8_w16": WIDE_TYPES,
     "mplan_conv2d_s16": INT16_TYPES,
+    "mplan_conv2d_s16_w16": FINE_TYPES,
 }
 """Kernels of weights, or of activations, that are not of 8 bits."""
-
-_INT16_TAPS = 256  # of a depthwise kernel whose sums stay in 32 bits
 
 
 def conv_fields(sig: Signature) -> dict[str, Field]:
@@ -136,9 +135,10 @@ def _is_depthwise(sig: Signature) -> bool:
 
 
 def _depthwise(sig: Signature) -> tuple[Call, ...]:
-    """Weights are packed [kernel_h][kernel_w][out_c]."""
-    packed = sig.constant(1)[..., 0].transpose(1, 2, 0)
-    weights: dict[str, Field] = {"weights": ConstArray(DType.INT8, packed)}
+    """Weights are packed [kernel_h][kernel_w][out_c], in the type of the activations."""
+    dtype = sig.output.dtype
+    packed = sig.constant(1)[..., 0].transpose(1, 2, 0).astype(dtype.numpy)
+    weights: dict[str, Field] = {"weights": ConstArray(dtype, packed)}
     return (Call(weights | requant_fields(sig) | conv_fields(sig)),)
 
 
@@ -163,11 +163,6 @@ def _depthwise_work(sig: Signature, runs: Sequence[int]) -> Work:
         "one_tap": lines * columns.kernel * ones,
         "output": sig.output.elements,
     }
-
-
-def _is_int16_depthwise(sig: Signature) -> bool:
-    """Whether 32 bits hold the sums of a depthwise convolution of int16."""
-    return _is_depthwise(sig) and taps_per_output(sig) <= _INT16_TAPS
 
 
 def _is_plain_depthwise(sig: Signature) -> bool:
@@ -211,14 +206,17 @@ KERNELS = (
         work=_depthwise_work,
     ),
     Kernel(Conv2D, "mplan_conv2d_s8", _conv, cost_class="conv2d", work=conv_work),
-    Kernel(
-        Conv2D,
-        "mplan_depthwise_conv2d_s16",
-        _depthwise,
-        supports=_is_int16_depthwise,
-        types=INT16_TYPES,
-        cost_class="depthwise",
-        work=_depthwise_work,
+    *(
+        Kernel(
+            Conv2D,
+            "mplan_depthwise_conv2d_s16",
+            _depthwise,
+            supports=_is_depthwise,
+            types=types,
+            cost_class="depthwise",
+            work=_depthwise_work,
+        )
+        for types in (INT16_TYPES, FINE_TYPES)
     ),
     *(
         Kernel(Conv2D, function, _typed, types=types, cost_class="conv2d", work=conv_work)

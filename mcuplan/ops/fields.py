@@ -12,6 +12,7 @@ from mcuplan.ir.types import Array, DType, Types
 from mcuplan.quant.requantize import Requant, act_limits, requantize, weighted_requant
 
 __all__ = [
+    "FINE_TYPES",
     "FLOAT_TYPES",
     "INT16_TYPES",
     "NARROW_TYPES",
@@ -41,7 +42,10 @@ FLOAT_TYPES = Types.all(DType.FLOAT32)
 INT16_TYPES = Types((DType.INT16,), (DType.INT16,))
 """Of activations of 16 bits, and weights of 8."""
 
-WEIGHTED_TYPES = (Types(), NARROW_TYPES, WIDE_TYPES, FLOAT_TYPES, INT16_TYPES)
+FINE_TYPES = Types((DType.INT16,), (DType.INT16,), (DType.INT16, DType.INT32))
+"""Of activations and weights of 16 bits."""
+
+WEIGHTED_TYPES = (Types(), NARROW_TYPES, WIDE_TYPES, FLOAT_TYPES, INT16_TYPES, FINE_TYPES)
 
 FLOAT_END = float(np.finfo(np.float32).max)
 """Limit of results in float32 where nothing else limits them: a sum beyond it ends there."""

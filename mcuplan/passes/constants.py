@@ -26,6 +26,7 @@ _WIDEST = _WEIGHTS.steps  # of such weights less their zero point
 _BIAS_END = 2.0**1000  # finite, whatever the scale
 # integers of a bias stay below, where the weights leave the choice
 _BIAS_REACH = {8: 2.0**24, 16: 2.0**30}
+_SUMS = 2.0**31 * 63 / 64  # of channels with weights of 16 bits: repair can move them a little
 _SHARES = tuple(k / 64 for k in range(64, 23, -1))  # of the widest range of few steps
 _LEAST_FACTOR = 2.0**-20  # scale_in * scale_w / scale_out of a channel whose weights are 0
 
@@ -72,7 +73,7 @@ def rows_on_grids(matrix: Tensor) -> Tensor:
 def weights_on_grid(
     weights: Tensor, bias: Tensor, source: Quant, output: Quant, act: tuple[float, float]
 ) -> tuple[Tensor, Tensor, int]:
-    """Weights (output channels on axis 0) as symmetric int8 or int4, bias as int32.
+    """Weights (output channels on axis 0) as symmetric int8, int4 or int16, bias as int32.
 
     Integers that the model file brings are kept where they are of the type wanted and their sums
     stay in int32, less their zero point, which may take int16. ``act`` are the output's limits.
@@ -88,7 +89,8 @@ def weights_on_grid(
     assert bias.data is not None
     stored = _kept(weights)
     if stored is None:
-        dtype = weights.wanted or _WEIGHTS
+        fine = source.dtype is output.dtype is DType.INT16
+        dtype = weights.wanted or (DType.INT16 if fine else _WEIGHTS)
         stored = _per_channel(weights.data, bias.data, source, output, dtype)
     scales = np.broadcast_to(np.array(stored.quant.scale, np.float64), bias.data.shape)
     sums = Sums(stored.values, _bias_values(bias, scales * source.s), scales)
@@ -137,16 +139,26 @@ def _per_channel(weights: Array, bias: Array, source: Quant, output: Quant, dtyp
     flat = weights.reshape(len(weights), -1)
     most = np.maximum(flat.max(axis=1, initial=0.0), -flat.min(axis=1, initial=0.0))
     scales = most.astype(np.float64) / dtype.high
+    if dtype is DType.INT16:
+        scales = np.maximum(scales, _scales_of_sums(flat, bias, source))
     if dtype.bits < _WEIGHTS.bits:
         scales = fitting_scales(flat.astype(np.float64), scales, dtype)
     most_bias = source.s * _BIAS_REACH[source.dtype.bits]
     scales = np.maximum(scales, np.abs(bias.astype(np.float64)) / most_bias)
     scales = np.maximum(scales, _LEAST_FACTOR * output.s / source.s)
     scales = scales.astype(np.float32).astype(np.float64)
-    values = np.empty(weights.shape, _WEIGHTS.numpy)
+    values = np.empty(weights.shape, dtype.numpy)
     for one, scale, stored in zip(weights, scales, values, strict=True):  # few bytes at a time
         stored[...] = np.clip(np.rint(one / scale), -dtype.high, dtype.high)
     return Stored(values, Quant(tuple(scales.tolist()), (0,) * len(scales), 0, dtype))
+
+
+def _scales_of_sums(weights: Array, bias: Array, source: Quant) -> Array:
+    """The finest scales of weights for which 32 bits hold every sum of a channel."""
+    sizes = np.abs(weights).sum(axis=1, dtype=np.float64) * source.dtype.reach
+    terms = source.dtype.reach * weights.shape[1]  # of which half is what rounding can add
+    finest: Array = (sizes + np.abs(bias.astype(np.float64)) / source.s) / (_SUMS - terms / 2)
+    return finest if terms < _SUMS else np.zeros(len(weights))
 
 
 def fitting_scales(

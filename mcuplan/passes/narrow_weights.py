@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which layers have weights of 4 bits."""
+"""Which layers have weights of other bits than their activations ask for."""
 
 from __future__ import annotations
 
@@ -57,7 +57,9 @@ def _has(graph: Graph, node: Node, dtype: DType) -> bool:
     if not node.op.weight_inputs:
         return False
     weights = graph.tensor(node.inputs[node.op.weight_inputs[0]])
-    there = any(types.weights[:1] == (dtype,) for types in node.op.types)
+    read = graph.tensor(node.output).wanted or DType.INT8
+    forms = [types.weights[0] for types in node.op.types if types.inputs[0] is read]
+    there = dtype in forms and not (read is DType.INT8 and dtype is DType.INT16)
     return there and weights.is_constant and not weights.real
 
 

@@ -14,7 +14,7 @@ from mcuplan.ir.types import DType, Quant, TensorType
 from mcuplan.ops import kernels_of
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.dense import Dense
-from mcuplan.ops.fields import INT16_TYPES
+from mcuplan.ops.fields import FINE_TYPES, INT16_TYPES
 from mcuplan.ops.unary import Lookup, UnaryFn
 
 from .c_program import Program
@@ -27,7 +27,9 @@ def _cases(seed: int) -> list[tuple[Case, Kernel]]:
         (case, kernel)
         for name, example in all_examples()
         if INT16_TYPES in example.op.types and not example.types and example.op.is_wide
-        for case in [make_case(name, example, seed, types=INT16_TYPES)]
+        for types in (INT16_TYPES, FINE_TYPES)
+        if types in example.op.types
+        for case in [make_case(name, example, seed, types.weights[0], types=types)]
         for kernel in kernels_of().get(type(example.op), ())
         if kernel.runs(case.sig)
     ]

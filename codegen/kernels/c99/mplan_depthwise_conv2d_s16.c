@@ -27,12 +27,12 @@ static const int16_t *tap_pixel(const mplan_depthwise_conv2d_s16_t *p, const int
     return pixel;
 }
 
-/* Sum of one output channel that reads input channel c, without bias: 256 products at most. */
-static int32_t sum_one(const mplan_depthwise_conv2d_s16_t *p, const int8_t *in, int32_t y_first,
+/* Sum of one output channel that reads input channel c. */
+static int64_t sum_one(const mplan_depthwise_conv2d_s16_t *p, const int8_t *in, int32_t y_first,
                        int32_t x_first, size_t oc, size_t c)
 {
     size_t tap = oc;
-    int32_t acc = 0;
+    int64_t acc = p->bias[oc];
 
     for (size_t ky = 0U; ky < p->kernel_h; ky++) {
         const int16_t *const row = tap_row(p, in, y_first, ky);
@@ -48,17 +48,17 @@ static int32_t sum_one(const mplan_depthwise_conv2d_s16_t *p, const int8_t *in, 
     return acc;
 }
 
-/* Those of four output channels from c on, each of which reads the input channel of its number. */
+/* Sums of four output channels from c on, each of which reads the input channel of its number. */
 static void sum_four(const mplan_depthwise_conv2d_s16_t *p, const int8_t *in, int32_t y_first,
-                     int32_t x_first, size_t c, int32_t sums[4])
+                     int32_t x_first, size_t c, int64_t sums[4])
 {
-    const int8_t *w = &p->weights[c];
+    const int16_t *w = &p->weights[c];
     const int32_t zero = p->in_zero_point;
     size_t taps = (size_t)p->kernel_h * p->kernel_w;
-    int32_t acc0 = 0;
-    int32_t acc1 = 0;
-    int32_t acc2 = 0;
-    int32_t acc3 = 0;
+    int64_t acc0 = p->bias[c];
+    int64_t acc1 = p->bias[c + 1U];
+    int64_t acc2 = p->bias[c + 2U];
+    int64_t acc3 = p->bias[c + 3U];
 
     for (size_t ky = 0U; ky < p->kernel_h; ky++) {
         const int16_t *const row = tap_row(p, in, y_first, ky);
@@ -88,10 +88,9 @@ static void sum_four(const mplan_depthwise_conv2d_s16_t *p, const int8_t *in, in
     sums[3] = acc3;
 }
 
-static int16_t depthwise_result(const mplan_depthwise_conv2d_s16_t *p, int32_t sum, size_t oc)
+static int16_t depthwise_result(const mplan_depthwise_conv2d_s16_t *p, int64_t acc, size_t oc)
 {
     const uint32_t pre_shift = (p->pre_shift != NULL) ? p->pre_shift[oc] : 0U;
-    const int64_t acc = (int64_t)sum + p->bias[oc];
     const int32_t result = mplan_scale_wide(acc, p->multiplier[oc], pre_shift) + p->out_zero_point;
 
     return (int16_t)mplan_clamp(result, p->act_min, p->act_max);
@@ -103,7 +102,7 @@ static void depthwise_pixel(const mplan_depthwise_conv2d_s16_t *p, const int8_t 
 {
     const size_t per_channel = (size_t)p->out_c / p->in_c;
     const size_t fours = (per_channel == 1U) ? ((size_t)p->out_c & ~(size_t)3U) : 0U;
-    int32_t sums[4];
+    int64_t sums[4];
 
     for (size_t oc = 0U; oc < fours; oc += 4U) {
         sum_four(p, in, y_first, x_first, oc, sums);

@@ -11,6 +11,7 @@ from mcuplan.backends.dsp import (
     _dense,
     _depthwise,
     _eltwise,
+    _halves,
     _matmul,
     _normalize,
     _planes,
@@ -51,4 +52,5 @@ KERNELS = (
     *_matmul.MATMULS,
     *_attention.ATTENTIONS,
     *_recurrent.RECURRENT,
+    *_halves.KERNELS,
 )

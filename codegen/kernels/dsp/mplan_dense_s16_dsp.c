@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: 0BSD */
+#include "mplan_dense_s16_dsp.h"
+
+typedef mplan_dense_s16_dsp_t dense_t;
+
+#define STEP MPLAN_HALVES_NARROW_STEP
+
+static void dense_pixel(const dense_t *p, const int16_t *in, int16_t *out)
+{
+    const size_t steps = p->in_c / 4U;
+    const size_t rest = p->in_c % 4U;
+    mplan_halves_t s;
+    int16_t last[4] = {0, 0, 0, 0}; /* inputs of the step that is not full */
+
+    (void)memcpy(last, &in[4U * steps], rest * sizeof last[0]);
+    s.at = p->packed;
+    for (size_t oc = 0U; oc < p->out_c; oc += 4U) {
+        const size_t left = (size_t)p->out_c - oc;
+        const size_t count = (left < 4U) ? left : 4U;
+        size_t k = steps;
+        int32_t sums[4];
+
+        s.in = in;
+        s.a0 = s.at[0];
+        s.a1 = s.at[1];
+        s.a2 = s.at[2];
+        s.a3 = s.at[3];
+        s.at = &s.at[4];
+        for (; k >= 4U; k -= 4U) {
+            MPLAN_HALVES_STEPS(s, STEP STEP STEP STEP);
+        }
+        for (; k > 0U; k--) {
+            MPLAN_HALVES_STEPS(s, STEP);
+        }
+        if (rest > 0U) {
+            s.in = last;
+            MPLAN_HALVES_STEPS(s, STEP);
+        }
+        sums[0] = s.a0;
+        sums[1] = s.a1;
+        sums[2] = s.a2;
+        sums[3] = s.a3;
+        for (size_t i = 0U; i < count; i++) {
+            const uint32_t shift = (p->pre_shift != NULL) ? p->pre_shift[oc + i] : 0U;
+            const int32_t result = mplan_halves_result(sums[i], shift, s.at[i], p->out_zero_point);
+
+            out[oc + i] = (int16_t)mplan_clamp(result, p->act_min, p->act_max);
+        }
+        s.at = &s.at[4];
+    }
+}
+
+MPLAN_KERNEL
+void mplan_dense_s16_dsp(const mplan_dense_s16_dsp_t *p, const int8_t *in, int8_t *out, size_t y0,
+        size_t y1)
+{
+    for (size_t y = y0; y < y1; y++) {
+        const int16_t *const from = (const int16_t *)(const void *)&in[mplan_row(&p->in_rows, y)];
+        int16_t *const to = (int16_t *)(void *)&out[mplan_row(&p->out_rows, y)];
+
+        for (size_t x = 0U; x < p->pixels; x++) {
+            dense_pixel(p, &from[x * p->in_c], &to[x * p->out_c]);
+        }
+    }
+}

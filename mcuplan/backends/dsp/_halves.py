@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Kernels of int16 activations: two products at a time, weights of 8 bits or of 16."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from mcuplan.backends.dsp._shared import (
+    half_words,
+    int32_stream,
+    kernel,
+    last_fields,
+    padded_channels,
+    shifts,
+)
+from mcuplan.ir.op import Call, ConstArray, Field, Packed, Signature
+from mcuplan.ir.types import Array, DType
+from mcuplan.ir.work import Work
+from mcuplan.ops.conv2d import Conv2D
+from mcuplan.ops.dense import Dense
+from mcuplan.ops.fields import FINE_TYPES, INT16_TYPES, pixels_of, prepared, taps_per_output
+
+__all__ = ["KERNELS"]
+
+_FOUR = 4  # outputs, and taps of a step
+_TYPES = {"": INT16_TYPES, "_w16": FINE_TYPES}
+_NARROW = (0, 2, 1, 3)  # taps in the bytes of a word
+
+
+def _fits(sig: Signature) -> bool:
+    """Whether 32 bits hold every sum, shifted for requantization."""
+    return prepared(sig).fits_one_shift
+
+
+def _is_matrix(sig: Signature) -> bool:
+    """Whether a convolution is a matrix applied to each pixel."""
+    op = sig.op
+    assert isinstance(op, Conv2D)
+    plain = op.kernel == op.stride == (1, 1) and not any(op.pads) and op.groups == 1
+    return plain and _fits(sig)
+
+
+def _steps(sig: Signature) -> int:
+    return -(-taps_per_output(sig) // _FOUR)
+
+
+def _words(sig: Signature, together: int) -> Array:
+    """Weights as words: int64 [outputs / together, steps, words of a step]."""
+    taps = sig.constant(1).reshape(sig.output.channels, -1)
+    taps = padded_channels(np.pad(taps, [(0, 0), (0, -taps.shape[1] % _FOUR)]))
+    fours = taps.reshape(len(taps) // together, together, -1, _FOUR).swapaxes(1, 2)
+    if sig.inputs[1].dtype is DType.INT8:
+        parts = fours[..., _NARROW] & 0xFF
+        words: Array = (parts << np.arange(0, 32, 8)).sum(axis=-1)
+        return words
+    halves = half_words(fours[..., 0::2], fours[..., 1::2])  # [blocks, steps, together, 2]
+    return halves.swapaxes(2, 3).reshape(*halves.shape[:2], -1)
+
+
+def _packed(sig: Signature, together: int) -> ConstArray:
+    """Bias, weights and multipliers, some outputs at a time."""
+    wide = 1 if sig.inputs[1].dtype is DType.INT8 else 2
+    blocks = -(-sig.output.channels // _FOUR) * _FOUR // together
+    size = blocks * together * (2 + wide * _steps(sig))
+
+    def make() -> Array:
+        requant = prepared(sig)
+        words = _words(sig, together).reshape(blocks, -1)
+        bias, multiplier = (
+            padded_channels(values).reshape(blocks, together)
+            for values in (requant.bias, requant.multiplier)
+        )
+        return int32_stream(np.concatenate([bias, words, multiplier], axis=1).ravel())
+
+    return ConstArray(DType.INT32, Packed(size, make))
+
+
+def _dense(sig: Signature) -> tuple[Call, ...]:
+    fields: dict[str, Field] = {
+        "packed": _packed(sig, _FOUR),
+        "in_c": sig.inputs[0].channels,
+        "out_c": sig.output.channels,
+        "pixels": pixels_of(sig)[1],
+    }
+    return (Call(fields | last_fields(sig)),)
+
+
+def _dense_work(sig: Signature, runs: Sequence[int]) -> Work:
+    """One pixel by four outputs at a time, four steps of four taps at a time."""
+    inputs, outputs = sig.inputs[0].channels, sig.output.channels
+    pixels = sig.output.elements // outputs
+    fours = pixels * -(-outputs // _FOUR)
+    steps = inputs // _FOUR
+    return {
+        "call": len(runs),
+        "row": sig.output.rows,
+        "pixel": pixels,
+        "four": fours,
+        "round": fours * (steps // _FOUR),
+        "step": fours * (steps % _FOUR),
+        "rest": fours * (inputs % _FOUR > 0),
+        "output": sig.output.elements,
+        "shifted": sig.output.elements * shifts(sig),
+    }
+
+
+KERNELS = tuple(
+    kernel(
+        op,
+        function=f"mplan_dense_s16{suffix}_dsp",
+        lower=_dense,
+        work=_dense_work,
+        supports=supports,
+        types=types,
+        cost_class="dense",
+    )
+    for suffix, types in _TYPES.items()
+    for op, supports in ((Dense, _fits), (Conv2D, _is_matrix))
+)
