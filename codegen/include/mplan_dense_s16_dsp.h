@@ -36,7 +36,7 @@ typedef struct {
  * out must not overlap the input rows that are still to be read.
  */
 void mplan_dense_s16_dsp(const mplan_dense_s16_dsp_t *p, const int8_t *in, int8_t *out, size_t y0,
-        size_t y1);
+                         size_t y1);
 
 #ifdef __cplusplus
 }

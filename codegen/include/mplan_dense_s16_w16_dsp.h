@@ -35,8 +35,8 @@ typedef struct {
  * multiple of 2 bytes.
  * out must not overlap the input rows that are still to be read.
  */
-void mplan_dense_s16_w16_dsp(const mplan_dense_s16_w16_dsp_t *p, const int8_t *in, int8_t *out, size_t y0,
-        size_t y1);
+void mplan_dense_s16_w16_dsp(const mplan_dense_s16_w16_dsp_t *p, const int8_t *in, int8_t *out,
+                             size_t y0, size_t y1);
 
 #ifdef __cplusplus
 }

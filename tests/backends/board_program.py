@@ -85,6 +85,29 @@ def layer(
     return Signature(op, kinds, (output,), (None, values, bias))
 
 
+def wide_layer(
+    op: Op, rng: np.random.Generator, shape: tuple[int, ...], weights: tuple[int, ...], bits: int
+) -> Signature:
+    """A weighted operator on int16, weights of 8 bits or of as many as 32 bits have sums of."""
+    outputs, taps = weights[0], int(np.prod(weights[1:]))
+    reach = 127 if bits == 8 else min(32767, 60000 // taps)
+    values = rng.integers(-reach, reach + 1, weights).astype(f"int{bits}")
+    real = float(rng.uniform(0.3, 3.0)) / (0.6 * reach * np.sqrt(taps))
+    scales = tuple(float(s) for s in real * rng.uniform(0.5, 1.0, outputs))
+    bias = rng.integers(-300000, 300000, outputs).astype(np.int32)
+    zero_in, zero_out = (int(rng.choice([0, 0, 300, -7])) for _ in "io")
+    dtype = DType.INT8 if bits == 8 else DType.INT16
+    kinds = (
+        TensorType(shape, DType.INT16, Quant.per_tensor(1.0, zero_in, DType.INT16)),
+        TensorType(weights, dtype, Quant(scales, (0,) * outputs, 0, dtype)),
+        TensorType((outputs,), DType.INT32, Quant(scales, (0,) * outputs, 0, DType.INT32)),
+    )
+    out_shape = op.infer([TensorType(k.shape) for k in kinds])[0].shape
+    quant = Quant.per_tensor(1.0, zero_out, DType.INT16)
+    output = TensorType(out_shape, DType.INT16, quant)
+    return Signature(op, kinds, (output,), (None, values, bias))
+
+
 def unweighted(op: Op, rng: np.random.Generator, *shapes: tuple[int, ...]) -> Signature:
     """An operator on activations alone, all on grids near each other."""
     shared = Quant.per_tensor(0.03, int(rng.integers(-128, 128)))
@@ -100,11 +123,11 @@ def unweighted(op: Op, rng: np.random.Generator, *shapes: tuple[int, ...]) -> Si
     return Signature(op, kinds, (output,), (None,) * len(shapes))
 
 
-def codes(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
-    """int8 values, one in ten at an end of the range."""
-    values = rng.integers(-128, 128, shape)
-    ends = rng.choice([-128, 127], shape)
-    return np.where(rng.random(shape) < 0.1, ends, values).astype(np.int8)
+def codes(rng: np.random.Generator, shape: tuple[int, ...], dtype: DType = DType.INT8) -> Array:
+    """Values of a type, one in ten at an end of the range."""
+    values = rng.integers(dtype.low, dtype.high + 1, shape)
+    ends = rng.choice([dtype.low, dtype.high], shape)
+    return np.where(rng.random(shape) < 0.1, ends, values).astype(dtype.numpy)
 
 
 class BoardProgram:
@@ -123,7 +146,7 @@ class BoardProgram:
         name = f"t{len(self.names)}"
         self.names.append(name)
         pairs = zip(sig.inputs, sig.constants, strict=True)
-        inputs = [codes(self.rng, kind.shape) if v is None else v for kind, v in pairs]
+        inputs = [codes(self.rng, k.shape, k.dtype) if v is None else v for k, v in pairs]
         (call,) = kernel.lower(sig)
         fields: dict[str, object] = dict(call.fields)
         for key, value in call.fields.items():
@@ -134,8 +157,9 @@ class BoardProgram:
         if not packed:
             self.parts.append(f"static const int32_t {name}_packed[1];\n")
         for index in call.inputs:
-            self.parts.append(array(f"{name}_in{index}", DType.INT8, inputs[index]))
-        self.parts.append(array(f"{name}_wanted", DType.INT8, sig.op.integer(sig, *inputs)[0]))
+            self.parts.append(array(f"{name}_in{index}", DType.of(inputs[index]), inputs[index]))
+        wanted = sig.op.integer(sig, *inputs)[0]
+        self.parts.append(array(f"{name}_wanted", DType.of(wanted), wanted))
         self._params(name, kernel, fields, sig, call.inputs)
         scratch = kernel.scratch_bytes(sig)
         self.parts.append(_call(name, kernel, bool(packed), bool(scratch), call.inputs))
@@ -154,8 +178,9 @@ class BoardProgram:
         kinds = {"in": sig.inputs[0], "out": sig.output}
         for side, kind in kinds.items():
             order = self.rng.permutation(kind.rows)
-            gaps = self.rng.integers(0, _GAP, kind.rows)
-            table = order * (kind.row_bytes + _GAP) + gaps
+            apart = kind.dtype.nbytes()
+            gaps = self.rng.integers(0, _GAP, kind.rows) * apart
+            table = order * (kind.row_bytes + _GAP * apart) + gaps
             self.parts.append(array(f"{name}_{side}_table", DType.UINT16, table))
         struct = kernel_struct(kernel.function)
         for suffix in ("", "_shuffled"):
@@ -231,7 +256,8 @@ def _test(name: str, label: str, sig: Signature, scratch: int, above: int, inpla
     source, output = sig.inputs[0], sig.output
     return f"""\
 static const test_t {name} = {{
-    .name = "{label}", .call = {name}_call, .in = {name}_in0, .wanted = {name}_wanted,
+    .name = "{label}", .call = {name}_call,
+    .in = (const void *){name}_in0, .wanted = (const void *){name}_wanted,
     .packed = (const void *){name}_packed, .out_table = {name}_out_table,
     .in_table = {name}_in_table, .packed_bytes = sizeof {name}_packed, .in_rows = {source.rows}U,
     .in_bytes = {source.row_bytes}U, .out_rows = {output.rows}U, .out_bytes = {output.row_bytes}U,

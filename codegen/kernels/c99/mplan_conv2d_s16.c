@@ -41,12 +41,14 @@ static void add_part(wide_pair_t *pair, const int16_t *in, size_t count)
 
 static void add_run(wide_pair_t *pair, const int16_t *in, size_t count)
 {
-    size_t done = 0U;
+    size_t left = count;
 
-    for (; (count - done) > MPLAN_WIDE_RUN; done += MPLAN_WIDE_RUN) {
-        add_part(pair, &in[done], MPLAN_WIDE_RUN);
+    while (left > 0U) {
+        const size_t part = (left < MPLAN_WIDE_RUN) ? left : MPLAN_WIDE_RUN;
+
+        add_part(pair, &in[count - left], part);
+        left -= part;
     }
-    add_part(pair, &in[done], count - done);
 }
 
 /* The same where every input is a padding element. */

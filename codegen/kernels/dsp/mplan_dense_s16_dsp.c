@@ -52,7 +52,7 @@ static void dense_pixel(const dense_t *p, const int16_t *in, int16_t *out)
 
 MPLAN_KERNEL
 void mplan_dense_s16_dsp(const mplan_dense_s16_dsp_t *p, const int8_t *in, int8_t *out, size_t y0,
-        size_t y1)
+                         size_t y1)
 {
     for (size_t y = y0; y < y1; y++) {
         const int16_t *const from = (const int16_t *)(const void *)&in[mplan_row(&p->in_rows, y)];

@@ -19,8 +19,17 @@ from mcuplan.ir.op import Call, ConstArray, Field, Packed, Signature
 from mcuplan.ir.types import Array, DType
 from mcuplan.ir.work import Work
 from mcuplan.ops.conv2d import Conv2D
+from mcuplan.ops.conv_kernels import conv_fields
 from mcuplan.ops.dense import Dense
-from mcuplan.ops.fields import FINE_TYPES, INT16_TYPES, pixels_of, prepared, taps_per_output
+from mcuplan.ops.fields import (
+    FINE_TYPES,
+    INT16_TYPES,
+    has_many_pixels,
+    pixel_fields,
+    pixels_of,
+    prepared,
+    taps_per_output,
+)
 
 __all__ = ["KERNELS"]
 
@@ -106,7 +115,63 @@ def _dense_work(sig: Signature, runs: Sequence[int]) -> Work:
     }
 
 
-KERNELS = tuple(
+def _has_patches(sig: Signature) -> bool:
+    """Whether two pixels are taken together, of a convolution without gaps and groups."""
+    op = sig.op
+    assert isinstance(op, Conv2D)
+    return op.groups == 1 and op.dilation[1] == 1 and sig.output.shape[2] > 1 and _fits(sig)
+
+
+def _many_pixels(sig: Signature) -> bool:
+    """Whether a matrix is applied to pixels two of which lie in a row."""
+    return has_many_pixels(sig) and pixels_of(sig)[1] > 1 and _fits(sig)
+
+
+def _is_direct(sig: Signature) -> bool:
+    """Whether inputs are read where they are."""
+    plain = not isinstance(sig.op, Conv2D) or (sig.op.kernel == (1, 1) and not any(sig.op.pads))
+    return plain and sig.inputs[0].channels % _FOUR == 0
+
+
+def _patches(sig: Signature) -> int:
+    """Bytes of the taps of two pixels; a word where they are not copied."""
+    return 4 if _is_direct(sig) else 2 * 2 * _FOUR * _steps(sig)
+
+
+def _conv(sig: Signature) -> tuple[Call, ...]:
+    if isinstance(sig.op, Conv2D):
+        shape = conv_fields(sig)
+    else:
+        shape = pixel_fields(sig) | {"pad_top": 0, "pad_left": 0}
+        shape["in_zero_point"] = sig.inputs[0].q.z
+    fields: dict[str, Field] = {"packed": _packed(sig, 2), "is_direct": int(_is_direct(sig))}
+    return (Call(fields | shape | last_fields(sig)),)
+
+
+def _conv_work(sig: Signature, runs: Sequence[int]) -> Work:
+    """Pairs of pixels of a row by two outputs at a time, two steps of four taps at a time."""
+    rows, columns = sig.output.rows, sig.output.elements // sig.output.channels
+    columns //= max(1, rows)
+    pairs, steps = rows * -(-columns // 2), _steps(sig)
+    twos = pairs * -(-sig.output.channels // 2)
+    taken = 0 if _is_direct(sig) else 2 * pairs
+    lines = taken * (sig.op.kernel[0] if isinstance(sig.op, Conv2D) else 1)
+    return {
+        "call": len(runs),
+        "row": rows,
+        "pair": pairs,
+        "taken": taken,
+        "line": lines,
+        "tap": taken * taps_per_output(sig),
+        "two": twos,
+        "round": twos * (steps // 2),
+        "step": twos * (steps % 2),
+        "output": sig.output.elements,
+        "shifted": sig.output.elements * shifts(sig),
+    }
+
+
+_MATRICES = (
     kernel(
         op,
         function=f"mplan_dense_s16{suffix}_dsp",
@@ -118,4 +183,21 @@ KERNELS = tuple(
     )
     for suffix, types in _TYPES.items()
     for op, supports in ((Dense, _fits), (Conv2D, _is_matrix))
+)
+KERNELS = (
+    *_MATRICES,
+    *(
+        kernel(
+            op,
+            function=f"mplan_conv2d_s16{suffix}_dsp",
+            lower=_conv,
+            work=_conv_work,
+            supports=supports,
+            scratch_bytes=_patches,
+            types=types,
+            cost_class="conv2d",
+        )
+        for suffix, types in _TYPES.items()
+        for op, supports in ((Conv2D, _has_patches), (Dense, _many_pixels))
+    ),
 )

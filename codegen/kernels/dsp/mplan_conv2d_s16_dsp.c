@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: 0BSD */
+#include "mplan_conv2d_s16_dsp.h"
+
+typedef mplan_conv2d_s16_dsp_t conv_t;
+
+#define STEP MPLAN_HALVES_PAIR_STEP(MPLAN_HALVES_NARROW_PAIR)
+
+static int16_t *padded(int16_t *to, int16_t value, size_t count)
+{
+    for (size_t i = 0U; i < count; i++) {
+        to[i] = value;
+    }
+    return &to[count];
+}
+
+/* The taps of one output pixel, and zeros up to a multiple of four. */
+static void take(const conv_t *p, const int8_t *in, int32_t y_first, int32_t x_first, int16_t *to)
+{
+    const int32_t kernel = (int32_t)p->kernel_w;
+    const int32_t first = mplan_clamp(-x_first, 0, kernel);
+    const int32_t end = mplan_clamp((int32_t)p->in_w - x_first, first, kernel);
+    const size_t inside = (size_t)(end - first) * p->in_c;
+    const size_t taps = (size_t)p->kernel_h * p->kernel_w * p->in_c;
+
+    for (size_t ky = 0U; ky < p->kernel_h; ky++) {
+        const int32_t y = y_first + ((int32_t)ky * (int32_t)p->dilation_h);
+
+        if ((y < 0) || (y >= (int32_t)p->in_h) || (inside == 0U)) {
+            to = padded(to, p->in_zero_point, (size_t)p->kernel_w * p->in_c);
+        } else {
+            const size_t place = (size_t)(x_first + first) * p->in_c;
+            const int8_t *const row = &in[mplan_row(&p->in_rows, (size_t)y)];
+
+            to = padded(to, p->in_zero_point, (size_t)first * p->in_c);
+            (void)memcpy(to, &row[place * sizeof *to], inside * sizeof *to);
+            to = padded(&to[inside], p->in_zero_point, (size_t)(kernel - end) * p->in_c);
+        }
+    }
+    (void)padded(to, 0, (4U - (taps % 4U)) % 4U);
+}
+
+static void put(const conv_t *p, int16_t *out, size_t oc, int32_t sum, int32_t multiplier)
+{
+    const uint32_t shift = (p->pre_shift != NULL) ? p->pre_shift[oc] : 0U;
+    const int32_t result = mplan_halves_result(sum, shift, multiplier, p->out_zero_point);
+
+    out[oc] = (int16_t)mplan_clamp(result, p->act_min, p->act_max);
+}
+
+/* All channels of two pixels, which may be one. */
+static void two_pixels(const conv_t *p, const int16_t *in, const int16_t *in2, int16_t *out,
+                       int16_t *out2)
+{
+    const size_t taps = (size_t)p->kernel_h * p->kernel_w * p->in_c;
+    const size_t steps = (taps + 3U) / 4U;
+    mplan_halves_t s;
+
+    s.at = p->packed;
+    for (size_t oc = 0U; oc < p->out_c; oc += 2U) {
+        const int16_t *second = in2;
+        size_t k = steps;
+
+        s.in = in;
+        s.a0 = s.at[0];
+        s.a1 = s.at[1];
+        s.a2 = s.at[0];
+        s.a3 = s.at[1];
+        s.at = &s.at[2];
+        for (; k >= 2U; k -= 2U) {
+            MPLAN_HALVES_PAIR_STEPS(s, second, STEP STEP);
+        }
+        if (k > 0U) {
+            MPLAN_HALVES_PAIR_STEPS(s, second, STEP);
+        }
+        put(p, out, oc, s.a0, s.at[0]);
+        put(p, out2, oc, s.a2, s.at[0]);
+        if ((oc + 1U) < p->out_c) {
+            put(p, out, oc + 1U, s.a1, s.at[1]);
+            put(p, out2, oc + 1U, s.a3, s.at[1]);
+        }
+        s.at = &s.at[2];
+    }
+}
+
+MPLAN_KERNEL
+void mplan_conv2d_s16_dsp(const mplan_conv2d_s16_dsp_t *p, const int8_t *in, int8_t *out, size_t y0,
+                          size_t y1, int8_t *scratch)
+{
+    const size_t taps = (size_t)p->kernel_h * p->kernel_w * p->in_c;
+    int16_t *const patch = (int16_t *)(void *)scratch;
+    int16_t *const patch2 = &patch[(taps + 3U) & ~(size_t)3U];
+
+    for (size_t y = y0; y < y1; y++) {
+        const int32_t y_first = ((int32_t)y * (int32_t)p->stride_h) - (int32_t)p->pad_top;
+        int16_t *const row = (int16_t *)(void *)&out[mplan_row(&p->out_rows, y)];
+
+        for (size_t x = 0U; x < p->out_w; x += 2U) {
+            const size_t x2 = ((x + 1U) < p->out_w) ? (x + 1U) : x;
+            const int32_t first = ((int32_t)x * (int32_t)p->stride_w) - (int32_t)p->pad_left;
+            const int32_t first2 = ((int32_t)x2 * (int32_t)p->stride_w) - (int32_t)p->pad_left;
+            const int16_t *from = patch;
+            const int16_t *from2 = patch2;
+
+            if (p->is_direct != 0U) {
+                const size_t place = mplan_row(&p->in_rows, y * p->stride_h);
+                const int16_t *const line = (const int16_t *)(const void *)&in[place];
+
+                from = &line[(size_t)first * p->in_c];
+                from2 = &line[(size_t)first2 * p->in_c];
+            } else {
+                take(p, in, y_first, first, patch);
+                take(p, in, y_first, first2, patch2);
+            }
+            two_pixels(p, from, from2, &row[x * p->out_c], &row[x2 * p->out_c]);
+        }
+    }
+}
