@@ -281,6 +281,7 @@ KEYS: Mapping[str, Any] = MappingProxyType(
         "hop": _rows,
         "columns": _columns,
         "preprocess": _preprocess,
+        "close-gaps": _flag,
         "headroom": _number,
         "quantize-effort": _text,
         "min-sqnr": _number,

@@ -12,9 +12,11 @@ __all__ = [
     "ArraysIgnored",
     "BatchOfOne",
     "ClassesRead",
+    "ClosedBy",
     "DataNote",
     "DynamicAsReal",
     "EndsAt",
+    "GapsClosed",
     "InType",
     "IntegerWeights",
     "LeftOut",
@@ -87,11 +89,31 @@ class ReadAsFloat:
 
 @dataclass(frozen=True, slots=True)
 class InType:
-    """Layers that compute in another type than most, and how many conversions there are."""
+    """Layers that compute in another type than most, and how many conversions there are.
+
+    ``open_ends``: those of them that make or read what a quantized model does not round.
+    """
 
     layers: tuple[str, ...]
     conversions: int
     dtype: str = "float32"
+    open_ends: tuple[str, ...] = ()
+
+
+class ClosedBy(StrEnum):
+    """How values that a quantized model puts on no grid got one."""
+
+    NEIGHBOUR = "neighbour"  # exactly
+    LIMITS = "limits"
+    CALIBRATION = "calibration"
+
+
+@dataclass(frozen=True, slots=True)
+class GapsClosed:
+    """Tensors of a quantized model that it puts on no grid, and that got one."""
+
+    tensors: tuple[str, ...]
+    by: ClosedBy
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +247,7 @@ Note = (
     | DataNote
     | DynamicAsReal
     | EndsAt
+    | GapsClosed
     | InType
     | IntegerWeights
     | LeftOut

@@ -125,10 +125,19 @@ _FINDINGS = (
         "quant/float-layers",
         "Layers of an int8 model compute in float32: there is no int8 form of them, --layer-dtype "
         "asks for it, they look for the nearest of many points, whose distances 256 steps do not "
-        "tell apart, or they hide scores from a Softmax. Values are converted where they meet "
-        "layers of integers; the conversions are layers with a price of their own.",
-        "Nothing must be done. On a core without floating point, see what they take with --all, "
-        "and whether the model does without them.",
+        "tell apart, they hide scores from a Softmax, or a quantized model does not round what "
+        "they make or read (no QuantizeLinear behind them), or their weights. Values are "
+        "converted where they meet layers of integers; conversions are layers with a price.",
+        "Nothing must be done: the result is what the file means. What a quantized model does not "
+        "round goes on grids with --close-gaps, by the limits that grids around set, or by "
+        "--calibration; on a core without floating point that is far faster.",
+    ),
+    Explanation(
+        "quant/gaps-closed",
+        "A quantized model puts some tensors on no grid (no QuantizeLinear behind the operator). "
+        "What a Relu or Clip makes of values on a grid lies on that grid exactly. The others got "
+        "grids because of --close-gaps: they are rounded where the model does not round.",
+        "Compare with mcuplan verify; without --close-gaps they compute in float32.",
     ),
     Explanation(
         "quant/int16-layers",

@@ -28,11 +28,13 @@ from mcuplan.calibrate import (
 )
 from mcuplan.emit import Bundle, Stamp, emit
 from mcuplan.errors import UsageError
+from mcuplan.facts import ClosedBy
 from mcuplan.importer import Form, ImportedModel, load_model
 from mcuplan.ir.graph import Graph
 from mcuplan.ir.types import DType
 from mcuplan.passes.assign_grids import Grids, assign_grids, needs_range
 from mcuplan.passes.dead_channels import remove_dead_channels
+from mcuplan.passes.gaps import Gaps, close_by_limits, closed, inherit_grids, without_integers
 from mcuplan.passes.keep_real import keep_real
 from mcuplan.passes.keep_wide import keep_wide
 from mcuplan.passes.lower import lower
@@ -52,9 +54,25 @@ def simplify(request: Request) -> tuple[ImportedModel, Graph]:
     """Import a model, rewrite its float graph, and mark what is no int8."""
     model = load_model(request.model, request.dims, request.cuts, request.states)
     graph = passes.run(model.graph, request.dump_after)
-    graph = keep_real(graph, request.real_layers, everything=request.dtype.is_float)
+    gaps = Gaps(nodes=without_integers(graph))
+    if model.form is not Form.FLOAT32:
+        graph, gaps = _gaps(request, graph)
+    graph = keep_real(graph, request.real_layers, gaps, everything=request.dtype.is_float)
     graph = keep_wide(graph, request.wide_layers, everything=request.dtype is DType.INT16)
     return model, narrow_weights(graph, request.weight_dtypes)
+
+
+def _gaps(request: Request, graph: Graph) -> tuple[Graph, Gaps]:
+    """A quantized model with what may be closed of its gaps, and those that stay."""
+    graph = inherit_grids(graph)
+    nodes = without_integers(graph, rounds=not request.close_gaps)
+    if not request.close_gaps:
+        return graph, Gaps(frozenset(needs_range(graph)), nodes)
+    stated = stated_ranges(graph, request.input_ranges)
+    if request.calibration is not None or request.random_calibration:
+        return closed(graph, needs_range(graph, stated), ClosedBy.CALIBRATION), Gaps(nodes=nodes)
+    graph = close_by_limits(graph, stated)
+    return graph, Gaps(frozenset(needs_range(graph, stated)), nodes)
 
 
 def quantize(request: Request, graph: Graph, *, sizes_only: bool = False) -> Repaired:

@@ -3,15 +3,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from mcuplan.facts import (
     ArraysIgnored,
     BatchOfOne,
     ClassesRead,
+    ClosedBy,
     DataNote,
     DynamicAsReal,
     EndsAt,
+    GapsClosed,
     IntegerWeights,
     InType,
     LeftOut,
@@ -97,6 +99,13 @@ _ENDED: Mapping[Ended, str] = {
 }
 
 
+_CLOSED = {
+    ClosedBy.NEIGHBOUR: "exactly, that of the values before",
+    ClosedBy.LIMITS: "within the limits that grids around set",
+    ClosedBy.CALIBRATION: "by calibration",
+}
+
+
 def note(fact: Note) -> str:
     """One line about a model."""
     match fact:
@@ -104,7 +113,7 @@ def note(fact: Note) -> str:
             name, done = _REWRITES[what]
             return f"{name}: {count} {done}"
         case EndsAt(tensors, nodes):
-            return f"ends at {', '.join(map(shown, tensors))}: {nodes} nodes behind are left out"
+            return f"ends at {_names(tensors)}: {nodes} nodes behind are left out"
         case LeftOut(nodes):
             return f"{nodes} nodes that no output depends on are left out"
         case IntegerWeights():
@@ -119,6 +128,8 @@ def note(fact: Note) -> str:
             return f"{dtype} input {shown(name)} is read as float32"
         case InType():
             return _of_type(fact)
+        case GapsClosed(tensors, by):
+            return f"on a grid that the model does not give, {_CLOSED[by]}: {_names(tensors)}"
         case ReadAsInt8(name, dtype):
             return (
                 f"{dtype} input {shown(name)} is int8 in C, with scale and zero point of its range"
@@ -134,8 +145,12 @@ def note(fact: Note) -> str:
             return _of_data(fact)
 
 
+def _names(found: Sequence[str]) -> str:
+    return ", ".join(map(shown, found))
+
+
 def _of_type(fact: InType) -> str:
-    layers, times = ", ".join(map(shown, fact.layers)), fact.conversions
+    layers, times = _names(fact.layers), fact.conversions
     said = f"in {fact.dtype}"
     if fact.dtype == "int8":
         return f"{said}, with no form in int16: {layers}"
@@ -319,6 +334,7 @@ def options(planned: Planned) -> str:
         f"weight-dtype {f'{shown(name)}={dtype}' if name else dtype}"
         for name, dtype in request.weight_dtypes.items()
     ]
+    said += ["close-gaps"] if request.close_gaps else []
     said += ["keep-dead-channels"] if request.keep_dead else []
     said += [
         f"input-range {f'{name}={low:g}:{high:g}' if name else f'{low:g}:{high:g}'}"

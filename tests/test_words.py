@@ -10,6 +10,7 @@ import pytest
 
 from mcuplan.errors import did_you_mean
 from mcuplan.facts import (
+    ClosedBy,
     Note,
     Rewrite,
     Rewritten,
@@ -23,6 +24,7 @@ from mcuplan.words import kernels, note, placement, row_order
 
 _VALUES: dict[Any, Any] = {
     int: 3,
+    ClosedBy: ClosedBy.LIMITS,
     str: "na\x1bme\n",
     tuple[str, ...]: ("one\n", "two"),
     tuple[float, float]: (-0.5, 1e9),

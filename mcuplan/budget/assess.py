@@ -20,6 +20,7 @@ from mcuplan.budget.footprint import (
 )
 from mcuplan.budget.frontier import frontier_row
 from mcuplan.budget.growth import growth
+from mcuplan.budget.islands import island_findings
 from mcuplan.budget.metrics import network_totals, receptive_fields
 from mcuplan.budget.quantization import quantization_findings
 from mcuplan.budget.removed import deployed_totals, removal_findings, removed_channels
@@ -42,7 +43,7 @@ from mcuplan.budget.verdict import (
 )
 from mcuplan.emit.arenas import arena_bytes
 from mcuplan.errors import McuplanError
-from mcuplan.facts import InType, StatesFound
+from mcuplan.facts import GapsClosed, InType, StatesFound
 from mcuplan.findings import Finding, Severity
 from mcuplan.ir.graph import Graph, Port
 from mcuplan.ir.staging import staged_bytes
@@ -86,6 +87,7 @@ from mcuplan.units import Estimate, Origin
 __all__ = ["assess", "layer_rows", "undecided"]
 
 
+_TOLD = GapsClosed | InType | StatesFound  # with findings of their own
 _HOPELESS = 4  # times its flash that a model needs
 
 
@@ -203,13 +205,16 @@ def _notes(planned: Planned) -> list[Finding]:
     found = notes(target, has_ranges=planned.has_ranges, random_ranges=random)
     real = planned.has_ranges and not random
     found += quantization_findings(planned.grids, planned.calibration, real_ranges=real)
+    found += island_findings(
+        planned.grids.graph.notes, planned.plan, closing=planned.request.close_gaps
+    )
     found += removal_findings(planned.removal)
     found += [
         Finding("model/states", Severity.NOTE, words.note(fact), hint="--state none: no state")
         for fact in planned.notes
         if isinstance(fact, StatesFound)
     ]
-    rest = (fact for fact in planned.notes if not isinstance(fact, InType | StatesFound))
+    rest = (fact for fact in planned.notes if not isinstance(fact, _TOLD))
     said = dict.fromkeys(map(words.note, rest))
     return [*found, *(Finding("model/note", Severity.NOTE, line) for line in said)]
 

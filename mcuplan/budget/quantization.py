@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 from mcuplan import words
 from mcuplan.budget.calibration import calibration_findings
+from mcuplan.budget.islands import gap_findings
 from mcuplan.calibrate import Calibrated
 from mcuplan.facts import InType
 from mcuplan.findings import Finding, Severity
@@ -24,7 +25,6 @@ _NAMED = 4
 _CONVERTED = "each conversion is a layer of its own: --all shows what it takes"
 _TYPES: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
-        "float32": ("quant/float-layers", _CONVERTED),
         "int16": ("quant/int16-layers", _CONVERTED),
         "int8": ("quant/int8-layers", "mcuplan ops lists the types of each operator"),
     }
@@ -43,6 +43,7 @@ def quantization_findings(
     """
     if seen is not None and real_ranges:
         yield from calibration_findings(grids.graph, seen)
+    yield from gap_findings(grids.graph.notes)
     yield from _of_types(grids)
     for clipped in grids.clipped:
         yield Finding(
@@ -71,8 +72,9 @@ def quantization_findings(
 
 
 def _of_types(grids: Grids) -> Iterator[Finding]:
+    """Layers of int16, or of int8 among such; those of float32 are islands."""
     for fact in grids.graph.notes:
-        if isinstance(fact, InType):
+        if isinstance(fact, InType) and fact.dtype in _TYPES:
             code, hint = _TYPES[fact.dtype]
             yield Finding(code, Severity.NOTE, words.note(fact), "", hint)
 

@@ -153,12 +153,13 @@ def quantize(model: Path, output: Path, quiet: bool, **options: Any) -> int:
     found = pipeline.quantize(request, floating)
     write_file(output, to_onnx(found.grids.graph, qdq=True).SerializeToString(deterministic=True))
     if not quiet:
-        _say_grids(output.name, found)
+        _say_grids(output.name, found, closing=request.close_gaps)
     return 0
 
 
-def _say_grids(name: str, found: Repaired) -> None:
+def _say_grids(name: str, found: Repaired, *, closing: bool) -> None:
     """Where the grids of a quantized model come from, and what they cost."""
+    from mcuplan.budget.islands import island_findings
     from mcuplan.budget.quantization import quantization_findings
     from mcuplan.words import RANDOM_RANGES
 
@@ -167,7 +168,9 @@ def _say_grids(name: str, found: Repaired) -> None:
     if seen is not None and seen.data.random:
         log(f"note: {RANDOM_RANGES}")
     real = seen is None or not seen.data.random
-    for finding in quantization_findings(found.grids, seen, real_ranges=real):
+    notes = found.grids.graph.notes
+    islands = island_findings(notes, closing=closing)
+    for finding in (*islands, *quantization_findings(found.grids, seen, real_ranges=real)):
         log(f"{finding.severity}[{finding.code}]: {finding.message}")
 
 

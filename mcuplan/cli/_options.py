@@ -202,6 +202,12 @@ input_range = _option(
     multiple=True,
     help="Values an input can take; NAME= may be left out of a model with one input.",
 )
+close_gaps = _option(
+    "--close-gaps",
+    is_flag=True,
+    help="Put what a quantized model does not round on grids, too, instead of computing it in "
+    "float32: within the limits that grids around set, or as the samples of --calibration show.",
+)
 io_layout = _option(
     "--io-layout",
     type=click.Choice(["model", "nhwc"]),
@@ -238,6 +244,7 @@ _RANGES = (
     quantize_effort,
     input_range,
     weight_dtype,
+    close_gaps,
 )
 ranging = _stack([*_RANGES, dim, cut_output, state])
 modelling = _stack(

@@ -79,6 +79,7 @@ def quantizing(model: Path, target: Target, options: dict[str, Any]) -> Request:
         headroom=options["headroom"],
         quantize_effort=options["quantize_effort"],
         weight_dtypes=_options.weights_of(options["weight_dtypes"]),
+        close_gaps=options["close_gaps"],
         input_ranges=_ranges(options["input_ranges"]),
     )
 

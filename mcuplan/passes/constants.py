@@ -16,6 +16,7 @@ from mcuplan.quant.requantize import weighted_requant
 __all__ = [
     "BiasClipped",
     "fitting_scales",
+    "kept_weights",
     "operand_on_grid",
     "rows_on_grids",
     "weights_on_grid",
@@ -60,7 +61,7 @@ def operand_on_grid(
 def rows_on_grids(matrix: Tensor) -> Tensor:
     """A matrix as symmetric int8, each row on a grid of its own; the model's, if it has such."""
     assert matrix.data is not None
-    kept = _kept(matrix)
+    kept = kept_weights(matrix)
     if kept is not None and kept.values.dtype == _WEIGHTS.numpy:
         return replace(matrix, stored=kept)
     most = np.abs(matrix.data.astype(np.float64)).max(axis=1, initial=0.0)
@@ -87,7 +88,7 @@ def weights_on_grid(
     """
     assert weights.data is not None
     assert bias.data is not None
-    stored = _kept(weights)
+    stored = kept_weights(weights)
     if stored is None:
         fine = source.dtype is output.dtype is DType.INT16
         dtype = weights.wanted or (DType.INT16 if fine else _WEIGHTS)
@@ -110,7 +111,7 @@ def weights_on_grid(
     return replace(weights, stored=stored), made, changed
 
 
-def _kept(weights: Tensor) -> Stored | None:
+def kept_weights(weights: Tensor) -> Stored | None:
     """Stored integers with their zero point taken out; None where they must be made."""
     stored = weights.stored
     if stored is None or stored.quant.axis not in (None, 0):

@@ -9,10 +9,12 @@ from dataclasses import replace
 from mcuplan.errors import Problems, UnsupportedOp
 from mcuplan.facts import InType
 from mcuplan.ir.editor import Editor
-from mcuplan.ir.graph import Graph, Node, Tensor
+from mcuplan.ir.graph import Graph, Node, Origin, Tensor
 from mcuplan.ir.op import Op, QuantRule
 from mcuplan.ir.types import DType, Quant
 from mcuplan.ops.conversion import FromGrid, ToGrid
+from mcuplan.ops.quantize import Quantize
+from mcuplan.passes.gaps import Gaps
 from mcuplan.passes.hidden import hidden
 from mcuplan.passes.named import nodes_named
 from mcuplan.passes.nearest import nearest
@@ -20,13 +22,21 @@ from mcuplan.passes.nearest import nearest
 __all__ = ["keep_real", "named"]
 
 _OPTION = "--layer-dtype"
+_NO_GAPS = Gaps()
 
 
-def keep_real(graph: Graph, asked: Collection[str] = (), *, everything: bool = False) -> Graph:
+def keep_real(
+    graph: Graph,
+    asked: Collection[str] = (),
+    gaps: Gaps = _NO_GAPS,
+    *,
+    everything: bool = False,
+) -> Graph:
     """Mark what stays float32, and convert where it meets what gets a grid.
 
     Pattern: nodes that are there for float32 alone, those that were asked for, those that look
-        for nearest points or hide scores, and those that lie between such nodes alone.
+        for nearest points or hide scores, those that a quantized model does not round or that make
+        or read what it does not, and those that lie between such nodes alone.
     Becomes: the same nodes over real tensors; a conversion to a grid, and one from it, at every
         edge to a node of integers. Inputs and outputs of the model that only such nodes read or
         make are float32 in C, too, unless the model has them on a grid.
@@ -36,14 +46,16 @@ def keep_real(graph: Graph, asked: Collection[str] = (), *, everything: bool = F
     Args:
         graph: after the passes, before grids.
         asked: nodes or tensors of the model file by name.
+        gaps: what of a quantized model has no integers.
         everything: every node that is there for float32.
 
     Raises:
         UsageError, Problems: no layer has a name that was asked for.
         UnsupportedOp: a layer that was asked for is not there for float32.
     """
-    chosen = _everything(graph) if everything else _chosen(graph, named(graph, asked))
-    if not chosen and not everything:
+    around = _around(graph, gaps)
+    chosen = _everything(graph) if everything else _chosen(graph, named(graph, asked) | around)
+    if not chosen and not gaps.tensors and not everything:
         return graph
     edit = Editor(graph)
     made = _Islands(graph, edit, chosen)
@@ -60,7 +72,9 @@ def keep_real(graph: Graph, asked: Collection[str] = (), *, everything: bool = F
     done = edit.done()
     if not layers and not made.conversions:  # outputs that are constants
         return done
-    return replace(done, notes=(*done.notes, InType(tuple(layers), made.conversions)))
+    open_ends = dict.fromkeys(graph.node_name(n) for n in graph.nodes if n.name in around)
+    note = InType(tuple(layers), made.conversions, open_ends=tuple(open_ends))
+    return replace(done, notes=(*done.notes, note))
 
 
 def _made(nodes: Iterable[Node]) -> list[str]:
@@ -91,6 +105,16 @@ def _is_real(graph: Graph, node: Node) -> bool:
     return any(graph.tensor(n).type.dtype.is_float for n in (*node.inputs, *node.outputs))
 
 
+def _around(graph: Graph, gaps: Gaps) -> set[str]:
+    """Nodes without integers, or that make or read values without, and are there for float32."""
+    near = (
+        node
+        for node in graph.nodes
+        if node.name in gaps.nodes or not gaps.tensors.isdisjoint((*node.inputs, *node.outputs))
+    )
+    return {node.name for node in near if graph.signature(node).admits(DType.FLOAT32)}
+
+
 def named(graph: Graph, asked: Collection[str], dtype: DType = DType.FLOAT32) -> set[str]:
     """Nodes that are to be of a type, by the name of their own, or of a tensor that they make.
 
@@ -118,9 +142,14 @@ def _chosen(graph: Graph, asked: Collection[str]) -> set[str]:
         constant = not graph.activations(node) and node.op.on_grids is None
         if not sig.admits(DType.INT8) or constant or node.name in better:
             found.add(node.name)
-        elif node.op.quant_rule is not QuantRule.WEIGHTED and node.name not in found:
+        elif node.op.quant_rule is not QuantRule.WEIGHTED and not _on_grids(graph, node):
             between.add(node.name)
-    return found | _between(graph, found, between) if found else found
+    return found | _between(graph, found, between - found) if found else found
+
+
+def _on_grids(graph: Graph, node: Node) -> bool:
+    """Whether a quantized model rounds what a node reads or makes."""
+    return any(graph.tensor(name).type.quant for name in (*node.inputs, *node.outputs))
 
 
 def _between(graph: Graph, found: set[str], nodes: set[str]) -> set[str]:
@@ -176,33 +205,51 @@ class _Islands:
         if producer is not None:
             return producer.name in self._chosen
         quant = self._graph.tensor(name).type.quant
-        return quant is None and all(reader.name in self._chosen for reader in readers)
+        return quant is None and all(self._is_real(reader) for reader in readers)
+
+    def _is_real(self, reader: Node) -> bool:
+        """Whether a node reads real values: one in float32, or what rounds them."""
+        return reader.name in self._chosen or isinstance(reader.op, Quantize)
 
     def divide(self, name: str) -> None:
         """Let a tensor's readers find it as they want it."""
         tensor, edit = self._graph.tensor(name), self._edit
         readers = self._consumers.get(name, ())
+        quant, origin = tensor.type.quant, tensor.origin
+        shown = origin if quant is None else None  # the model shows values of a grid rounded
         real = [node for node in readers if node.name in self._chosen]
         others = [node for node in readers if node.name not in self._chosen]
         if name in self._states and name not in self._kept and name not in self._producers:
-            self._convert(name, FromGrid(), real)
+            self._convert(name, FromGrid(), real, shown)
             return
         if not self._is_made_real(name):
-            self._convert(name, FromGrid(), real)
+            self._convert(name, FromGrid(), real, shown)
             return
-        quant = tensor.type.quant
-        edit.set_tensor(replace(tensor, type=replace(tensor.type, quant=None), real=True))
+        kind = replace(tensor.type, quant=None)
+        edit.set_tensor(replace(tensor, type=kind, real=True, origin=shown))
         on_grid = quant is not None or (name in self._states and name not in self._kept)
-        made = self._convert(name, ToGrid(), others, quant, needed=on_grid)
+        if not on_grid:
+            others = [node for node in others if not self._rounds(node)]
+        made = self._convert(name, ToGrid(), others, origin, quant, needed=on_grid)
         if on_grid:
-            self._convert(made, FromGrid(), real, read=name)
+            self._convert(made, FromGrid(), real, shown, read=name)
             self._move_port(name, made)
+
+    def _rounds(self, node: Node) -> bool:
+        """Let what rounds real values be the conversion; whether a node is such a one."""
+        if not isinstance(node.op, Quantize):
+            return False
+        now = next(n for n in self._edit.consumers(node.inputs[0]) if n.name == node.name)
+        self._edit.replace(now, replace(now, op=ToGrid()))
+        self.conversions += 1
+        return True
 
     def _convert(
         self,
         name: str,
         op: Op,
         readers: list[Node],
+        origin: Origin | None,
         quant: Quant | None = None,
         *,
         needed: bool = False,
@@ -215,7 +262,7 @@ class _Islands:
         made = edit.fresh(f"{name}_{'real' if isinstance(op, FromGrid) else 'grid'}")
         kind = replace(source.type, quant=quant)
         real = isinstance(op, FromGrid)
-        edit.set_tensor(Tensor(made, kind, origin=source.origin, real=real))
+        edit.set_tensor(Tensor(made, kind, origin=origin, real=real))
         node = Node(edit.fresh(f"{made}_node"), op, (name,), (made,))
         self._insert(name, node)
         for reader in readers:

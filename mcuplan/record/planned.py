@@ -34,6 +34,7 @@ class Request:
     real_layers: tuple[str, ...] = ()  # of an int8 model, by name, that compute in float32
     wide_layers: tuple[str, ...] = ()  # and those whose activations are int16
     weight_dtypes: Mapping[str, DType] = field(default_factory=dict)  # by layer; of others ""
+    close_gaps: bool = False  # what a quantized model puts on no grid gets one, and is not real
     calibration: Path | None = None
     random_calibration: bool = False
     reading: Reading = field(default_factory=Reading)  # how files become samples

@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Values of a quantized model that it puts on no grid."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+import numpy as np
+
+from mcuplan.facts import ClosedBy, GapsClosed
+from mcuplan.ir.editor import Editor
+from mcuplan.ir.graph import Graph, Node, Tensor
+from mcuplan.ir.op import NO_CLAMP, Op
+from mcuplan.ir.types import Quant
+from mcuplan.ops.unary import Lookup
+from mcuplan.passes._edit import with_quant
+from mcuplan.passes.assign_grids import needs_range, one_grid
+from mcuplan.passes.constants import kept_weights
+from mcuplan.quant.observers import Range, quant_of_range
+
+__all__ = ["Gaps", "close_by_limits", "closed", "inherit_grids", "without_integers"]
+
+_NONE: Mapping[str, Range] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Gaps:
+    """What has no integers: tensors on no grid, and nodes whose weights have none for them."""
+
+    tensors: frozenset[str] = frozenset()
+    nodes: frozenset[str] = frozenset()
+
+
+def without_integers(graph: Graph, *, rounds: bool = False) -> frozenset[str]:
+    """Nodes whose weights stay as they are only in float32.
+
+    Those of more bits than a kernel takes, and in a quantized model (``rounds``: all that is to
+    be rounded it rounds itself) those that are real.
+    """
+    found = set()
+    for node in graph.nodes:
+        places = (*node.op.weight_inputs[:1], *node.op.matrices)
+        weights = [graph.tensor(node.inputs[i]) for i in places if i < len(node.inputs)]
+        if any(w.is_constant and not _has_form(node.op, w, rounds) for w in weights):
+            found.add(node.name)
+    return frozenset(found)
+
+
+def _has_form(op: Op, weights: Tensor, rounds: bool) -> bool:
+    if weights.stored is None:
+        return not rounds
+    kept = kept_weights(weights)
+    if kept is None or not op.weight_inputs:
+        return kept is not None
+    return any(types.weights[0] is kept.quant.dtype for types in op.types)
+
+
+def inherit_grids(graph: Graph) -> Graph:
+    """Give what a Relu or Clip makes of values on a grid that grid.
+
+    Pattern: a node that keeps values within limits and does nothing else, its output on no grid.
+    Becomes: the output lies on the grid of the input.
+    Only if: each limit is a value of the grid, or beyond its ends.
+    Exact because: then all that the node gives are values of the grid.
+    """
+    edit, found = Editor(graph), []
+    for node in graph.nodes:
+        output, limits = edit.tensor(node.output), node.op.clamp
+        if limits is None or output.type.quant is not None:
+            continue
+        quant = edit.tensor(node.inputs[0]).type.quant
+        if quant is not None and all(_ends_on(quant, end) for end in limits):
+            found.append(edit.set_tensor(with_quant(output, quant)))
+    return closed(edit.done(), found, ClosedBy.NEIGHBOUR)
+
+
+def _ends_on(quant: Quant, limit: float) -> bool:
+    low, high = quant.ends
+    return not low < limit < high or quant.holds(limit)
+
+
+def close_by_limits(graph: Graph, inputs: Mapping[str, Range] = _NONE) -> Graph:
+    """Put values on the grid of the range that the grids in front of them leave.
+
+    Pattern: activations of a quantized model on no grid.
+    Becomes: each lies on a grid that its limits fill.
+    Only if: these are finite: behind functions of one value, pools and what moves values.
+    Exact because: it is not; values are rounded that the model does not round.
+
+    Args:
+        graph: of a quantized model.
+        inputs: known ranges of model inputs, by tensor.
+    """
+    edit, found, known = Editor(graph), list[str](), dict[str, Range]()
+    open_ends, together = {*needs_range(graph, inputs)}, one_grid(graph)
+    for node in edit.nodes():
+        limits = _reach(edit, node, known)
+        for name in node.outputs:
+            known[name] = limits
+            if name in open_ends and math.isfinite(limits[0]) and limits[0] < limits[1] < math.inf:
+                quant = quant_of_range(limits, limits=True)
+                found.append(edit.set_tensor(with_quant(edit.tensor(name), quant)))
+                open_ends.difference_update(together[name])
+    return closed(edit.done(), found, ClosedBy.LIMITS)
+
+
+def _reach(edit: Editor, node: Node, known: Mapping[str, Range]) -> Range:
+    """Real values that a node makes of those of grids, and of others within known limits."""
+    tensors = [edit.tensor(name) for name in node.inputs]
+    quant = tensors[0].type.quant if tensors else None
+    if isinstance(node.op, Lookup) and quant is not None:
+        values = node.op.reference(quant.dequantize(quant.dtype.codes).astype(np.float32))[0]
+        return float(values.min()), float(values.max())
+    return node.op.limits([_limits(tensor, known) for tensor in tensors])
+
+
+def _limits(tensor: Tensor, known: Mapping[str, Range]) -> Range:
+    if tensor.data is not None:
+        return float(tensor.data.min(initial=0)), float(tensor.data.max(initial=0))
+    quant = tensor.type.quant
+    ends = known.get(tensor.name, NO_CLAMP)
+    if quant is None or quant.axis is not None:
+        return ends
+    return max(quant.ends[0], ends[0]), min(quant.ends[1], ends[1])
+
+
+def closed(graph: Graph, tensors: Iterable[str], by: ClosedBy) -> Graph:
+    """The graph with a note of tensors that got a grid."""
+    names = tuple(dict.fromkeys(map(graph.tensor_name, tensors)))
+    return replace(graph, notes=(*graph.notes, GapsClosed(names, by))) if names else graph
