@@ -208,6 +208,10 @@ class Op(ABC):
         """The grid of the first output, where the operator gives it."""
         return None
 
+    def fixed_grid(self, dtype: DType) -> Quant | None:
+        """The same for integers of a type."""
+        return self.fixed_quant
+
     @property
     def mixes(self) -> tuple[float, ...]:
         """Real values that a PASS_THROUGH operator adds; an infinite one is the end of any grid."""

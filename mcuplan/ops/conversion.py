@@ -170,7 +170,10 @@ def _work(sig: Signature, runs: Sequence[int]) -> Mapping[str, float]:
     return {"call": len(runs), "row": sig.output.rows, "element": sig.output.elements}
 
 
-requantize_work = _work
+def requantize_work(sig: Signature, runs: Sequence[int]) -> Mapping[str, float]:
+    """As conversions count; what is read and made takes different loops."""
+    kinds = f"{sig.inputs[0].dtype.suffix}_{sig.output.dtype.suffix}"
+    return {**_work(sig, runs), kinds: sig.output.elements}
 
 
 OPS = (FromGrid, ToGrid, ToType)
@@ -178,7 +181,7 @@ KERNELS = (
     Kernel(FromGrid, "mplan_dequantize_f32", _convert, types=FromGrid.types[0], work=_work),
     Kernel(ToGrid, "mplan_quantize_f32", _convert, types=ToGrid.types[0], work=_work),
     *(
-        Kernel(ToType, REQUANTIZE, requantize_call, types=types, work=_work)
+        Kernel(ToType, REQUANTIZE, requantize_call, types=types, work=requantize_work)
         for types in ToType.types
     ),
 )

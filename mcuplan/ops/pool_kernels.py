@@ -11,6 +11,7 @@ from mcuplan.ir.types import DType
 from mcuplan.ir.work import Work, block_parts
 from mcuplan.ops._pools import EXTREME_TYPES, Pool, axis_names, extreme_call
 from mcuplan.ops._windows import three_axes
+from mcuplan.ops.fields import INT16_TYPES
 from mcuplan.ops.min_pool import MinPool2D
 from mcuplan.ops.pool2d import AvgPool2D, MaxPool2D, average_factors, divides
 
@@ -151,6 +152,15 @@ def _general_work(sig: Signature, runs: Sequence[int]) -> Work:
     }
 
 
+def _int16_work(sig: Signature, runs: Sequence[int]) -> Work:
+    """The same; an average takes its taps in another loop, and is divided."""
+    work = dict(_general_work(sig, runs))
+    averages = isinstance(sig.op, AvgPool2D)
+    divided = work["output"] if averages and divides(sig) else 0.0
+    summed = work["one"] if averages else 0.0
+    return work | {"summed": summed, "averaged": work["output"] * averages, "divided": divided}
+
+
 def _over_three(op: type[Pool]) -> tuple[Kernel, ...]:
     """The general kernels of one operator."""
     return tuple(
@@ -161,7 +171,7 @@ def _over_three(op: type[Pool]) -> tuple[Kernel, ...]:
             supports=_three_axes,
             types=types,
             cost_class="pool",
-            work=_general_work,
+            work=_int16_work if types is INT16_TYPES else _general_work,
         )
         for types in op.types
     )

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Softmax over the last axis, in fixed point from a table of exponentials."""
+"""Softmax over the last axis, in fixed point from tables of exponentials."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from mcuplan.ir.writer import Writer
 from mcuplan.ops._flattened import add_flattened
 from mcuplan.ops._math_f32 import exp_f32
 from mcuplan.ops._read import held_ending_with, normal_axis
+from mcuplan.ops.fields import INT16_TYPES
 
 __all__ = [
     "KERNELS",
@@ -46,7 +48,7 @@ class OverClasses(Op):
 
     ranks_classes = True
     inplace_inputs = (0,)
-    types = (Types(), Types.all(DType.FLOAT32))
+    types: ClassVar[tuple[Types, ...]] = (Types(), Types.all(DType.FLOAT32))
 
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
         """Same shape."""
@@ -83,11 +85,17 @@ class Softmax(OverClasses):
     """``exp(x - max) / sum(exp(x - max))`` over the last axis."""
 
     quant_rule = QuantRule.FIXED
+    types = (*OverClasses.types, INT16_TYPES)
 
     @property
     def fixed_quant(self) -> Quant:
         """Outputs lie in [0, 1): scale 1/256 from -128, where the model brings no other."""
         return Quant.per_tensor(1 / 256, DType.INT8.low)
+
+    def fixed_grid(self, dtype: DType) -> Quant | None:
+        """In int16 from 0 on."""
+        wide = dtype is DType.INT16
+        return Quant.per_tensor(2.0**-15, 0, dtype) if wide else self.fixed_quant
 
     def reference(self, *arrays: Array) -> tuple[Array, ...]:
         """Float softmax."""
@@ -101,6 +109,8 @@ class Softmax(OverClasses):
 
     def integer(self, sig: Signature, *arrays: Array) -> tuple[Array, ...]:
         """Table, sum, one reciprocal for each pixel; as `mplan_softmax_s8`."""
+        if sig.output.dtype is DType.INT16:
+            return (_integer_s16(sig, arrays[0].astype(np.int64)),)
         table, scale = softmax_constants(sig)
         padded = np.zeros(256, np.int64)
         padded[: len(table)] = table
@@ -115,6 +125,31 @@ class Softmax(OverClasses):
         factor = (reciprocal * scale + (np.int64(1) << (right - 1))) >> right
         result = (e * factor + (1 << 31)) >> 32
         return (sig.output.dtype.clip(result + sig.output.q.z),)
+
+
+def _integer_s16(sig: Signature, q: Array) -> Array:
+    """As `mplan_softmax_s16`: an exponential is the product of two of a table each."""
+    coarse, fine, scale = constants_s16(sig)
+    below = q.max(axis=-1, keepdims=True) - q
+    e = (np.pad(coarse, (0, 256 - len(coarse)))[below >> 8] * fine[below & 255] + (1 << 31)) >> 32
+    share = e * ((1 << 61) // e.sum(axis=-1, keepdims=True)) >> 30
+    return sig.output.dtype.clip((share * scale + (1 << 38) >> 39) + sig.output.q.z)
+
+
+def constants_s16(sig: Signature) -> tuple[Array, Array, int]:
+    """``exp(-256 * i * scale)`` and ``exp(-i * scale)`` in units of 2**-31; the output scale.
+
+    Raises:
+        ScaleError: the output scale is out of reach of a probability.
+    """
+    scale = math.floor(2.0**8 / sig.output.q.s + 0.5)
+    if not 1 <= scale < 1 << 24:
+        raise ScaleError(
+            f"output scale {sig.output.q.s:.3g} of a softmax", hint="2**-15 holds its values"
+        )
+    steps = np.arange(256) * sig.inputs[0].q.s
+    coarse, fine = (np.floor(np.exp(-steps * n) * 2.0**31 + 0.5).astype(np.int64) for n in (256, 1))
+    return coarse[: int(np.flatnonzero(coarse)[-1]) + 1], fine, scale
 
 
 def softmax_constants(sig: Signature) -> tuple[Array, int]:
@@ -181,8 +216,21 @@ def _softmax(sig: Signature) -> tuple[Call, ...]:
     return (Call(fields),)
 
 
+def _softmax_s16(sig: Signature) -> tuple[Call, ...]:
+    coarse, fine, scale = constants_s16(sig)
+    (call,) = classes_call(sig)
+    fields: dict[str, Field] = {
+        "coarse": ConstArray(DType.UINT32, coarse, "tables"),
+        "fine": ConstArray(DType.UINT32, fine, "tables"),
+        "coarse_count": len(coarse),
+        "scale": scale,
+        "out_zero_point": sig.output.q.z,
+    }
+    return (Call(dict(call.fields) | fields),)
+
+
 def classes_call(sig: Signature) -> tuple[Call, ...]:
-    """The call of a kernel in float32."""
+    """The call of a kernel in float32, or what others have of it."""
     classes = sig.output.shape[-1]
     pixels = sig.output.elements // max(1, sig.output.rows * classes)
     return (Call({"pixels": pixels, "classes": classes}),)
@@ -193,6 +241,7 @@ OPS = (Softmax,)
 KERNELS = (
     Kernel(Softmax, "mplan_softmax_s8", _softmax),
     Kernel(Softmax, "mplan_softmax_f32", classes_call, types=REAL),
+    Kernel(Softmax, "mplan_softmax_s16", _softmax_s16, types=INT16_TYPES),
 )
 READERS = {"Softmax": read_softmax}
 WRITERS = {Softmax: write_softmax}

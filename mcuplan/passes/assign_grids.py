@@ -105,8 +105,11 @@ class _Groups:
                 found[root] = next(iter(grids))
         Problems.raise_if_any(errors)
         for node in self._graph.nodes:
-            if node.op.fixed_quant is not None and node.output in self._root:
-                found.setdefault(self.root(node.output), node.op.fixed_quant)
+            if node.output in self._root:
+                wanted = self._graph.tensor(node.output).wanted or DType.INT8
+                fixed = node.op.fixed_grid(wanted)
+                if fixed is not None:
+                    found.setdefault(self.root(node.output), fixed)
         for tensor, quant in state_grids(self._graph).items():
             if tensor in self._root:
                 found.setdefault(self.root(tensor), quant)

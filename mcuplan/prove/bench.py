@@ -61,6 +61,7 @@ class Shape:
     wide: bool = False  # the weights less their zero point need 9 bits
     types: tuple[DType, ...] = ()
     grids: tuple[Quant | None, ...] = ()
+    weights: DType | None = None  # that they want to be; None: what the activations ask for
 
     @property
     def activations(self) -> tuple[TensorType, ...]:
@@ -102,6 +103,8 @@ class Shape:
         """Shape of the input and what comes out of it: ``25x5x64->64``."""
         size = "x".join(str(n) for n in self.inputs[0][1:])
         wide = " wide" if self.wide else ""
+        wide += " int16" if any(q and q.dtype is DType.INT16 for q in self.grids) else ""
+        wide += f" by {self.weights}" if self.weights else ""
         return f"{size}->{self.constants[0][0]}{wide}" if self.constants else size
 
 
@@ -275,7 +278,7 @@ def _cut(graph: Graph) -> dict[str, Tensor]:
     tensors = dict(graph.tensors)
     for node in graph.nodes:
         held = tensors[node.output]
-        if node.op.act != NO_CLAMP and held.type.quant:
+        if node.op.act != NO_CLAMP and held.type.quant and held.wanted is None:
             tensors[node.output] = replace(held, type=replace(held.type, quant=_BEYOND))
     return tensors
 
@@ -326,8 +329,9 @@ def _graph(shapes: Sequence[Shape], *, real: bool = False) -> Graph:
             stored = Stored(integers, _UNEVEN) if shape.wide and k == 0 else None
             data = integers.astype(np.float32) / 64
             kind, stays = TensorType(size), all(read.is_float for read in shape.read)
-            tensors[f"c{i}_{k}"] = Tensor(f"c{i}_{k}", kind, data=data, stored=stored, real=stays)
-            names.append(f"c{i}_{k}")
+            held = Tensor(f"c{i}_{k}", kind, data=data, stored=stored, real=stays)
+            tensors[held.name] = replace(held, wanted=None if k else shape.weights)
+            names.append(held.name)
         made = shape.op.infer([tensors[name].type for name in names])
         form = shape.form(real=real) or shape.form(real=not real) or Types.all(DType.FLOAT32)
         results = tuple(f"y{i}_{k}" for k in range(len(made)))
@@ -335,13 +339,15 @@ def _graph(shapes: Sequence[Shape], *, real: bool = False) -> Graph:
             kept = _is_state(shape.op.fixed_quant) and write is DType.INT16
             kind = replace(kind, quant=shape.op.fixed_quant) if kept else kind
             tensors[name] = _activation(name, kind, write)
+            if write is DType.INT16 and not kept:
+                tensors[name] = replace(tensors[name], wanted=write)
             outputs.append(_port(name, kind))
             if kept:
                 tensors[f"{name}_0"] = _activation(f"{name}_0", kind, write)
                 inputs.append(replace(outputs[-1], tensor=f"{name}_0"))
         nodes.append(Node(f"n{i}", shape.op, tuple(names), results))
-    held = MappingProxyType(tensors)
-    return Graph("bench", tuple(inputs), tuple(outputs), tuple(nodes), held)
+    everything = MappingProxyType(tensors)
+    return Graph("bench", tuple(inputs), tuple(outputs), tuple(nodes), everything)
 
 
 def _activation(name: str, kind: TensorType, form: DType) -> Tensor:

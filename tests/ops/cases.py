@@ -232,7 +232,7 @@ def _output_quant(
     if op.quant_rule is QuantRule.PASS_THROUGH:
         return shared
     if op.quant_rule is QuantRule.FIXED:
-        return op.fixed_quant
+        return op.fixed_grid(dtype)
     if rng.random() < 0.15:
         first = next(kind.q for kind in case.sig.inputs if kind.quant is not None)
         if first.dtype is dtype:

@@ -34,6 +34,7 @@ from mcuplan.ops.take import Take
 from mcuplan.ops.tile import Tile
 from mcuplan.ops.unary import Lookup, UnaryFn
 from mcuplan.prove.bench import SHAPES, Shape, signature_of
+from mcuplan.prove.fit.int16_shapes import in_int16
 from mcuplan.prove.fit.random_shapes import random_shapes
 from mcuplan.prove.fit.typed_shapes import typed_shapes
 
@@ -365,7 +366,8 @@ def _taken(size: tuple[int, ...], axis: int) -> Take:
 def sweep() -> tuple[Shape, ...]:
     """Small and large, even and odd shapes of every operator that is counted."""
     small = (s for s in SHAPES if macs_of(s) <= _LONGEST)
-    return (*_weighted(), *_wide(), *_unweighted(), *small, *random_shapes(1, 16), *typed_shapes())
+    of_int8 = (*_weighted(), *_wide(), *_unweighted(), *small, *random_shapes(1, 16))
+    return (*of_int8, *typed_shapes(), *in_int16(of_int8))
 
 
 def macs_of(shape: Shape) -> int:
