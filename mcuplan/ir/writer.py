@@ -117,7 +117,8 @@ class Writer:
         quant = kind.quant if kind.dtype is DType.FLOAT32 else None
         if self.grids and quant is not None:
             self._hints.setdefault(value, f"{tensor}_real")
-            value = self.rounded(value, quant, tensor)
+            axis = None if quant.axis is None else axes.index(quant.axis)
+            value = self.rounded(value, replace(quant, axis=axis), tensor)
         self._hints.setdefault(value, tensor)
         self._held[tensor] = {axes: value}
 
@@ -140,11 +141,12 @@ class Writer:
         return self.node("Clip", [value, *limits])
 
     def rounded(self, value: str, quant: Quant, stem: str) -> str:
-        """The value rounded to an int8 grid."""
+        """The value rounded to a grid, whose axis is one of the value."""
         parameters = self._parameters(quant, quant.dtype, stem)
-        integers = self.node(_of("QuantizeLinear", quant.dtype), [value, *parameters])
+        extra = {} if quant.axis is None else {"axis": quant.axis}
+        integers = self.node(_of("QuantizeLinear", quant.dtype), [value, *parameters], **extra)
         self._hints[integers] = f"{stem}_quantized"
-        return self.node(_of("DequantizeLinear", quant.dtype), [integers, *parameters])
+        return self.node(_of("DequantizeLinear", quant.dtype), [integers, *parameters], **extra)
 
     # -- what the exporter does -------------------------------------------------------
 
