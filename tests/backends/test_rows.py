@@ -14,6 +14,7 @@ from mcuplan.ops.conv2d import Conv2D
 
 INF = float("inf")
 ROWS = "mplan_conv2d_rows_s8_dsp"
+FOURS = "mplan_conv2d_fours_s8_dsp"
 
 # kernel, stride, pads, (h, w, c), output channels
 ROWED = [
@@ -55,7 +56,7 @@ def _random_case(rng: np.random.Generator) -> _Case:
 def test_rows(level: str, tmp_path: Path, arm_gcc: str, qemu: str) -> None:
     """Any window, stride and padding, lines of any length, shifts or none: every byte."""
     program = BoardProgram(14)
-    drawn = 0
+    drawn = by_fours = 0
     for case in ROWED + [_random_case(program.rng) for _ in range(40)]:
         kernel, stride, pads, shape, outputs = case
         act = (-40.0, 60.0) if outputs % 3 == 0 else (-INF, INF)
@@ -68,7 +69,12 @@ def test_rows(level: str, tmp_path: Path, arm_gcc: str, qemu: str) -> None:
                 program.add(sig, found)
             drawn += found is not None
             assert found or case not in ROWED
+            fours = supporting(KERNELS, FOURS, sig)
+            if fours is not None:
+                program.add(sig, fours)
+            by_fours += fours is not None
     assert drawn > 100
+    assert by_fours > 15
     assert [] == program.run(tmp_path, arm_gcc, qemu, level)
 
 

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: 0BSD */
-#include <string.h>
-
 #include "mplan_conv2d_rows_s8_dsp.h"
 
 #include "mplan_four_channels_dsp.h"
+#include "mplan_padded_rows_dsp.h"
 
 #define NAKED MPLAN_NAKED
 #define UNREAD __attribute__((unused))
@@ -116,90 +115,6 @@ static NAKED void patch_of_one(UNREAD job_t *job, UNREAD uint32_t *to)
         "18: pop {r0, r4-r9, pc}\n");
 }
 
-/* Copies `count` bytes, 16 in 13 cycles. */
-static NAKED void copy(UNREAD const int8_t *from, UNREAD int8_t *to, UNREAD size_t count)
-{
-    __asm volatile("push {r4-r6, lr}; subs r2, r2, #16; blo 2f\n"
-                   ".balign 4\n1:\n"
-                   "ldr.w r3, [r0], #4; ldr.w r4, [r0], #4\n"
-                   "ldr.w r5, [r0], #4; ldr.w r6, [r0], #4\n"
-                   "str.w r3, [r1], #4; str.w r4, [r1], #4\n"
-                   "str.w r5, [r1], #4; str.w r6, [r1], #4\n"
-                   "subs r2, r2, #16; bhs 1b\n"
-                   "2: adds r2, r2, #12; bmi 4f\n"
-                   "3: ldr r3, [r0], #4; str r3, [r1], #4; subs r2, r2, #4; bpl 3b\n"
-                   "4: adds r2, r2, #4; beq 6f\n"
-                   "5: ldrb r3, [r0], #1; strb r3, [r1], #1; subs r2, r2, #1; bne 5b\n"
-                   "6: pop {r4-r6, pc}\n");
-}
-
-/* Rows of the input as the windows read them: with the padding beside them, or where they are. */
-typedef struct {
-    const int8_t *in;
-    int8_t *first;  /* kernel_h of them one after the other; else one of padding alone */
-    size_t bytes;   /* of a row */
-    size_t left;    /* of them before the input */
-    size_t inside;
-    size_t apart;   /* from row to row */
-    int32_t next;   /* input row that is not there yet */
-    int padded;     /* beside the input */
-} rows_t;
-
-/* The lines of an output row; what is not there yet takes the place of what none sees any more. */
-static void find_lines(const mplan_conv2d_rows_s8_dsp_t *p, rows_t *rows, const int8_t **lines,
-                       size_t y)
-{
-    const size_t top = y * p->stride_h;
-    int32_t row = (int32_t)top - (int32_t)p->pad_top;
-    size_t place = rows->padded ? (top % p->kernel_h) : 0U;
-
-    for (size_t ky = 0U; ky < p->kernel_h; ky++) {
-        int8_t *const line = &rows->first[place * rows->apart];
-        const int inside = (row >= 0) && (row < (int32_t)p->in_h);
-
-        lines[ky] = line;
-        if (inside && !rows->padded) {
-            lines[ky] = &rows->in[mplan_row(&p->in_rows, (size_t)row)];
-        } else if (row >= rows->next) {
-            if (inside) {
-                copy(&rows->in[mplan_row(&p->in_rows, (size_t)row)], &line[rows->left],
-                     rows->inside);
-            } else {
-                (void)memset(line, p->in_zero_point, rows->bytes);
-            }
-        } else {
-            /* there since another output row */
-        }
-        row++;
-        place = (rows->padded && ((place + 1U) < p->kernel_h)) ? (place + 1U) : 0U;
-    }
-    lines[p->kernel_h] = lines[p->kernel_h - 1U];
-    rows->next = row;
-}
-
-/* Where rows with their padding go, and that padding. */
-static void prepare_rows(const mplan_conv2d_rows_s8_dsp_t *p, rows_t *rows, const int8_t *in,
-                         int8_t *first)
-{
-    const size_t read = (((size_t)p->out_w - 1U) * p->stride_w) + p->kernel_w;
-
-    rows->in = in;
-    rows->first = first;
-    rows->bytes = read * p->in_c;
-    rows->left = (size_t)p->pad_left * p->in_c;
-    rows->inside = (size_t)p->width * p->in_c;
-    rows->apart = (rows->bytes + 3U) & ~(size_t)3U;
-    rows->next = -(int32_t)p->pad_top;
-    rows->padded = (rows->bytes > rows->inside);
-    for (size_t i = 0U; rows->padded && (i < p->kernel_h); i++) {
-        int8_t *const row = &first[i * rows->apart];
-        const size_t end = rows->left + rows->inside;
-
-        (void)memset(row, p->in_zero_point, rows->left);
-        (void)memset(&row[end], p->in_zero_point, rows->bytes - end);
-    }
-}
-
 static void prepare_job(const mplan_conv2d_rows_s8_dsp_t *p, job_t *job, uint32_t *patches,
                         const int8_t **lines)
 {
@@ -240,15 +155,15 @@ MPLAN_KERNEL void mplan_conv2d_rows_s8_dsp(const mplan_conv2d_rows_s8_dsp_t *p, 
     const int8_t **const lines = (const int8_t **)(void *)&patches[2U * p->steps];
     int8_t *waiting = NULL; /* output of a last pixel that waits for a second one */
     job_t job;
-    rows_t rows;
+    mplan_padded_rows_t rows;
 
     prepare_job(p, &job, patches, lines);
-    prepare_rows(p, &rows, in, (int8_t *)(void *)&lines[p->kernel_h + 1U]);
+    mplan_prepare_rows(p, &rows, in, (int8_t *)(void *)&lines[p->kernel_h + 1U]);
     for (size_t y = y0; y < y1; y++) {
         int8_t *to = &out[mplan_row(&p->out_rows, y)];
         size_t left = p->out_w;
 
-        find_lines(p, &rows, lines, y);
+        mplan_find_lines(p, &rows, lines, y);
         job.at = 0U;
         if (waiting != NULL) {
             patch_of_one(&job, &patches[1]);

@@ -10,13 +10,16 @@ import numpy as np
 
 from mcuplan.backends.dsp._shared import (
     FOUR,
+    FOUR_PIXELS_STEPS,
     channel_array,
     clamped,
     kernel,
     last_fields,
+    pair_array,
     run_words,
     shares_words,
     shifts,
+    tells_apart,
 )
 from mcuplan.ir.op import Call, Field, Signature
 from mcuplan.ir.types import Array
@@ -25,11 +28,12 @@ from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.conv_kernels import conv_fields
 from mcuplan.units import align_up
 
-__all__ = ["ROWS"]
+__all__ = ["FOURS", "ROWS"]
 
 _UNROLL = 8  # steps of the loop
 _WORDS_UNROLL = 2  # of a line
 _BLOCK = 16  # bytes copied at a time
+_JOB_BYTES = 92  # of four pixels
 
 
 def _steps(sig: Signature) -> int:
@@ -53,17 +57,21 @@ def _width(sig: Signature) -> int:
     return min(sig.inputs[0].shape[2], _columns(sig) - op.pads[1])
 
 
-def _supports(sig: Signature) -> bool:
+def _has_rows(sig: Signature) -> bool:
     op = sig.op
     assert isinstance(op, Conv2D)
-    return (
-        op.groups == 1
-        and op.kernel != (1, 1)
-        and op.dilation == (1, 1)
-        and sig.output.channels >= FOUR
-        and _width(sig) > 0
-        and shares_words(sig, again=True)
-    )
+    plain = op.groups == 1 and op.kernel != (1, 1) and op.dilation == (1, 1)
+    return plain and _width(sig) > 0
+
+
+def _supports(sig: Signature) -> bool:
+    return _has_rows(sig) and sig.output.channels >= FOUR and shares_words(sig, again=True)
+
+
+def _fours_supports(sig: Signature) -> bool:
+    _, _, out_w, out_c = sig.output.shape
+    small = _steps(sig) <= FOUR_PIXELS_STEPS and out_w >= FOUR and out_c % 2 == 0
+    return _has_rows(sig) and small and tells_apart(sig)
 
 
 def _words(sig: Signature) -> Array:
@@ -85,8 +93,18 @@ def _lower(sig: Signature) -> tuple[Call, ...]:
         "packed": channel_array(sig, steps, _words, again=True),
         "steps": steps,
     }
+    return (Call(fields | _shape_fields(sig) | last_fields(sig, again=True)),)
+
+
+def _lower_fours(sig: Signature) -> tuple[Call, ...]:
+    steps = _steps(sig)
+    fields: dict[str, Field] = {"packed": pair_array(sig, steps, _words), "steps": steps}
+    return (Call(fields | _shape_fields(sig) | last_fields(sig)),)
+
+
+def _shape_fields(sig: Signature) -> dict[str, Field]:
     shape = {n: v for n, v in conv_fields(sig).items() if not n.startswith(("dilation", "in_w"))}
-    return (Call(fields | shape | {"width": _width(sig)} | last_fields(sig, again=True)),)
+    return shape | {"width": _width(sig)}
 
 
 def _pads(sig: Signature) -> bool:
@@ -95,13 +113,22 @@ def _pads(sig: Signature) -> bool:
 
 
 def _scratch(sig: Signature) -> int:
+    return 8 * _steps(sig) + _row_bytes(sig)
+
+
+def _fours_scratch(sig: Signature) -> int:
+    return _JOB_BYTES + _row_bytes(sig)
+
+
+def _row_bytes(sig: Signature) -> int:
+    """Of rows with their padding, and of where lines are."""
     op = sig.op
     assert isinstance(op, Conv2D)
     taps = sig.taps(1)
     beyond = taps.inside < taps.windows * taps.kernel  # one row is all of these
     rows = op.kernel[0] if _pads(sig) else int(beyond)
     row = align_up(_columns(sig) * sig.inputs[0].channels, 4)
-    return 8 * _steps(sig) + 4 * (op.kernel[0] + 1) + rows * row
+    return 4 * (op.kernel[0] + 1) + rows * row
 
 
 def _rows_taken(sig: Signature, runs: Sequence[int]) -> tuple[int, int]:
@@ -157,6 +184,30 @@ def _work(sig: Signature, runs: Sequence[int]) -> Work:
     }
 
 
+def _fours_work(sig: Signature, runs: Sequence[int]) -> Work:
+    """Rows with their padding; blocks of four pixels, the last ones again where rows have more."""
+    op = sig.op
+    assert isinstance(op, Conv2D)
+    (_, out_h, out_w, out_c), height = sig.output.shape, op.kernel[0]
+    line, blocks = op.kernel[1] * sig.inputs[0].channels, out_h * -(-out_w // FOUR)
+    tiles = blocks * (out_c // 2)
+    return {
+        "call": len(runs),
+        "row": out_h,
+        "found": out_h * height,
+        "again": out_h * (out_w % FOUR > 0),
+        "block": blocks,
+        "line": blocks * height,
+        "word": blocks * height * (line // FOUR),
+        "two": blocks * height * (line % FOUR > 1),
+        "odd": blocks * -(-height // 2) * (line % 2),
+        "tile": tiles,
+        "step": tiles * _steps(sig),
+        **_copied(sig, runs),
+        **clamped(sig),
+    }
+
+
 def _copied(sig: Signature, runs: Sequence[int]) -> Work:
     """Rows and, once for each call, the padding on both sides of them; rows of padding alone."""
     op = sig.op
@@ -183,5 +234,16 @@ ROWS = kernel(
     work=_work,
     supports=_supports,
     scratch_bytes=_scratch,
+    cost_class="conv2d",
+)
+
+
+FOURS = kernel(
+    Conv2D,
+    function="mplan_conv2d_fours_s8_dsp",
+    lower=_lower_fours,
+    work=_fours_work,
+    supports=_fours_supports,
+    scratch_bytes=_fours_scratch,
     cost_class="conv2d",
 )

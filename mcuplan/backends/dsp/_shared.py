@@ -17,6 +17,7 @@ from mcuplan.quant.requantize import Requant, act_limits
 __all__ = [
     "BACKEND",
     "FOUR",
+    "FOUR_PIXELS_STEPS",
     "channel_array",
     "clamped",
     "half_words",
@@ -24,14 +25,17 @@ __all__ = [
     "kernel",
     "last_fields",
     "padded_channels",
+    "pair_array",
     "paired_channels",
     "run_words",
     "shares_words",
     "shifts",
+    "tells_apart",
 ]
 
 BACKEND = "dsp"
 FOUR = 4  # channels, and bytes of a word
+FOUR_PIXELS_STEPS = 16  # words of a patch at most, where four pixels are made at a time
 _MOST_WEIGHTS = 4 << 20
 _PAIR_LIMIT = 1 << 23  # 256 * sum of a channel in the high byte stays in int32
 
@@ -84,6 +88,32 @@ def _shares_words(sig: Signature, again: bool = False) -> bool:
     words = 256 * both[1::2] + both[0::2]
     small = DType.INT8.reach * np.abs(both[1::2]).sum(axis=1) < _PAIR_LIMIT
     return bool((words >= -(1 << 15)).all() and small.all()) and prepared(sig).fits_one_shift
+
+
+def tells_apart(sig: Signature) -> bool:
+    """Whether 256 times the accumulators of odd channels, none shifted, stay in int32."""
+    return sig.once(_tells_apart)
+
+
+def _tells_apart(sig: Signature) -> bool:
+    requant = prepared(sig)
+    small = requant.accumulator_max[1::2] < _PAIR_LIMIT
+    return shares_words(sig) and not requant.pre_shift.any() and bool(small.all())
+
+
+def pair_array(sig: Signature, steps: int, taps: Callable[[Signature], Array]) -> ConstArray:
+    """As :func:`channel_array`, two output channels at a time, for four pixels at a time."""
+    size = sig.output.channels // 2 * (4 + steps)
+    return ConstArray(DType.INT32, Packed(size, lambda: _pair_words(taps(sig), prepared(sig))))
+
+
+def _pair_words(taps: Array, requant: Requant) -> Array:
+    """int32 stream of bias, weights and multipliers, two output channels at a time."""
+    words = np.roll(paired_channels(taps), 1, axis=1)  # the last word comes first
+    even, odd = requant.bias.astype(np.int64).reshape(-1, 2).T
+    factors = requant.multiplier.astype(np.int64).reshape(-1, 2)
+    biases = np.stack([even, 256 * odd + even], axis=1)
+    return int32_stream(np.concatenate([biases, words, factors], axis=1))
 
 
 def channel_array(
