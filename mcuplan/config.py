@@ -23,6 +23,7 @@ __all__ = [
     "parse_count",
     "parse_layer",
     "parse_observer",
+    "parse_percent",
     "parse_range",
     "parse_seconds",
     "parse_size",
@@ -63,6 +64,14 @@ def parse_seconds(text: str | float) -> float:
     if found is None or not 0 < float(found[1]) < 1e12:
         raise ValueError(f"{str(text)[:40]!r} is no time: write 50ms, 0.05s or 800us")
     return float(found[1]) * _SECONDS[found[2]]
+
+
+def parse_percent(text: str) -> float:
+    """Percent of ``1%``, ``0.5 %`` or ``0.5``; ValueError where it is not from 0 to 100."""
+    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*%?", str(text).strip())
+    if found is None or float(found[1]) > 100:
+        raise ValueError(f"{str(text)[:40]!r} is no percentage: write 1% or 0.5%")
+    return float(found[1])
 
 
 def parse_count(text: str) -> tuple[str, int]:
@@ -259,6 +268,10 @@ def _number(value: object) -> str:
     return str(value)
 
 
+def _percent(value: object) -> str:
+    return str(parse_percent(value if isinstance(value, str) else _number(value)))
+
+
 def _flag(value: object) -> bool:
     if not isinstance(value, bool):
         raise ValueError("must be true or false")
@@ -273,6 +286,7 @@ KEYS: Mapping[str, Any] = MappingProxyType(
         "max-flash": _size,
         "max-latency": _seconds,
         "max-row-latency": _seconds,
+        "max-loss": _percent,
         "calibration": _text,
         "baseline": _text,
         "inputs": _text,

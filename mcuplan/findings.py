@@ -340,6 +340,21 @@ _FINDINGS = (
         "could be trained narrower.",
     ),
     Explanation(
+        "model/near-dead-channels",
+        "Channels that each alone change no output of any layer that reads them by more than half "
+        "of its step, less their mean: on all samples of the calibration, and on some of them "
+        "moved twice as far from their mean. What they add is mostly rounded away.",
+        "--max-loss 1% removes them, as far as the outputs of calibration samples lose no more "
+        "than that; their means go to the biases of their readers. Labels in the data make it "
+        "points of their score, else it is relative output error. A detector of what is unusual "
+        "should be judged on unusual samples, by mcuplan verify.",
+    ),
+    Explanation(
+        "quant/loss",
+        "What --max-loss was asked for, and what it brought.",
+        "Allow more, or nothing.",
+    ),
+    Explanation(
         "model/states",
         "By their names and shapes, inputs and outputs of the model are states: what a call leaves "
         "in the output is in the input of the next one. The memory of the model keeps them; they "

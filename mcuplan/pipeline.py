@@ -33,18 +33,21 @@ from mcuplan.importer import Form, ImportedModel, load_model
 from mcuplan.ir.graph import Graph
 from mcuplan.ir.types import DType
 from mcuplan.passes.assign_grids import Grids, assign_grids, needs_range
-from mcuplan.passes.dead_channels import remove_dead_channels
+from mcuplan.passes.dead_channels import Removal, remove_dead_channels
 from mcuplan.passes.gaps import Gaps, close_by_limits, closed, inherit_grids, without_integers
 from mcuplan.passes.keep_real import keep_real
 from mcuplan.passes.keep_wide import keep_wide
-from mcuplan.passes.lower import lower
 from mcuplan.passes.narrow_weights import narrow_weights
+from mcuplan.passes.near_dead import Silent, silenced
 from mcuplan.prove.harness import OPTIMIZE
+from mcuplan.prove.loss import Losses
 from mcuplan.quant.observers import Range
 from mcuplan.record import Planned, Request
 from mcuplan.repair import Repaired, Tools, repair
+from mcuplan.repair.trim import NOTHING_NEAR_DEAD, Lost, Trimmed, trim
 from mcuplan.schedule.code import model_code
 from mcuplan.schedule.planning.choice import plan_asked
+from mcuplan.schedule.planning.relower import lower_asked
 from mcuplan.targets import Target
 
 __all__ = ["generate", "plan", "plan_for", "quantize", "retarget", "simplify"]
@@ -119,14 +122,11 @@ def plan(request: Request, *, sizes_only: bool = False) -> Planned:
     found = quantize(request, floating, sizes_only=sizes_only)
     grids, seen = found.grids, found.calibrated
     random = seen is not None and seen.data.random
-    wish = channel_multiple(request.target.features, request.target.backend)
-    removal = lower(
-        grids.graph,
-        None if request.keep_dead else wish,
-        rows=request.io_layout == "nhwc",
-        real_ranges=not (random or (seen is None and grids.made_up)),
-        dump_after=request.dump_after,
-    )
+    real = not (random or (seen is None and grids.made_up))
+    removal = lower_asked(request, grids, real_ranges=real)
+    trimmed = _trimmed(request, floating, found, removal)
+    if trimmed.silent:
+        removal = lower_asked(request, grids, real_ranges=real, silent=trimmed.silent)
     undivided, divided = plan_asked(request, removal.graph, request.target)
     return Planned(
         request=request,
@@ -138,7 +138,33 @@ def plan(request: Request, *, sizes_only: bool = False) -> Planned:
         plan=divided,
         notes=(*floating.notes, *(seen.data.notes if seen else ())),
         calibration=seen,
+        trimmed=trimmed,
     )
+
+
+def _trimmed(request: Request, floating: Graph, found: Repaired, removal: Removal) -> Trimmed:
+    """Channels that readers hardly see, and those of them to do without.
+
+    Raises:
+        UsageError: that was asked for, and there are no samples to judge by.
+    """
+    seen = found.calibrated
+    if seen is None or seen.data.random or request.keep_dead:
+        if request.max_loss is not None:
+            what = "--max-loss: no samples of a float model show what outputs lose"
+            hint = "--calibration DATA, and no --keep-dead-channels"
+            raise UsageError(what, "", hint)
+        return NOTHING_NEAR_DEAD
+    if request.max_loss is None:
+        return trim(removal.whole, found, None, 0.0)
+    losses = Losses(floating, seen.data)
+    before = losses.of(removal.whole)
+
+    def loss(silent: Silent) -> Lost:
+        after = losses.of(silenced(removal.whole, silent)) if silent else before
+        return Lost(losses.measure, losses.samples, before, after)
+
+    return trim(removal.whole, found, loss, request.max_loss)
 
 
 def retarget(planned: Planned, target: Target) -> Planned:

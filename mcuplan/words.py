@@ -336,6 +336,7 @@ def options(planned: Planned) -> str:
     ]
     said += ["close-gaps"] if request.close_gaps else []
     said += ["keep-dead-channels"] if request.keep_dead else []
+    said += [] if request.max_loss is None else [f"max-loss {request.max_loss:g}%"]
     said += [
         f"input-range {f'{name}={low:g}:{high:g}' if name else f'{low:g}:{high:g}'}"
         for name, (low, high) in request.input_ranges.items()

@@ -23,7 +23,15 @@ from mcuplan.budget.growth import growth
 from mcuplan.budget.islands import island_findings
 from mcuplan.budget.metrics import network_totals, receptive_fields
 from mcuplan.budget.quantization import quantization_findings
-from mcuplan.budget.removed import deployed_totals, removal_findings, removed_channels
+from mcuplan.budget.removed import (
+    deployed_totals,
+    exact_removal,
+    loss_of,
+    near_dead_findings,
+    near_dead_layers,
+    removal_findings,
+    removed_channels,
+)
 from mcuplan.budget.rows import live_bytes, streams_of
 from mcuplan.budget.speed import (
     Traffic,
@@ -55,6 +63,7 @@ from mcuplan.record import (
     Budget,
     BuildFigures,
     BuildInfo,
+    Calibration,
     Energy,
     Evidence,
     Flash,
@@ -112,7 +121,7 @@ def assess(
     """
     limits, evidence, plan = limits or Limits(), evidence or Evidence(), planned.plan
     ram, flash = ram_bill(plan, limits, evidence.build), flash_bill(plan, limits, evidence.build)
-    whole, layers = network_totals(planned.floating), layer_rows(plan, evidence, planned.removal)
+    layers, seen = layer_rows(plan, evidence, planned.removal), _seen(planned)
     latency, peak = _latency(layers, plan, limits, evidence.calls), peak_of(plan)
     regions, grown = region_rows(plan, ram, flash), _growth(baseline, plan, ram, flash, layers)
     exceeded = _exceeded((ram, flash, latency, peak, layers, regions), explored, limits, plan)
@@ -120,14 +129,14 @@ def assess(
         schema=SCHEMA,
         tool_version=__version__,
         command=command,
-        model=_model(planned, whole),
+        model=_model(planned, network_totals(planned.floating)),
         target=_target(plan.program.target),
         regions=regions,
-        verdict=verdict_of([*exceeded, *_other_findings(planned, evidence, grown)]),
+        verdict=verdict_of([*exceeded, *_other_findings(planned, evidence, grown, seen)]),
         ram=_with_arenas(ram, explored.input_arenas),
         flash=flash,
         peak=peak,
-        totals=deployed_totals(planned.removal, whole),
+        totals=deployed_totals(planned.removal, network_totals(planned.floating)),
         latency=latency,
         energy=_energy(layers, plan.program.target),
         build=_built(evidence.build),
@@ -139,8 +148,13 @@ def assess(
         levels=tuple(map(_level, explored.levels)),
         selection=_selection(plan.selected),
         frontier=tuple(map(frontier_row, explored.frontier)),
-        calibration=calibration_of(planned.calibration),
+        calibration=seen,
     )
+
+
+def _seen(planned: Planned) -> Calibration | None:
+    """What samples showed."""
+    return calibration_of(planned.calibration, near_dead_layers(planned), loss_of(planned))
 
 
 _Bills = tuple[Ram, Flash, Latency, Peak, tuple[LayerRow, ...], tuple[RegionUse, ...]]
@@ -181,13 +195,16 @@ def _selection(selected: Selected | None) -> Selection | None:
     return Selection(selected.objective, words.kernels(selected))
 
 
-def _other_findings(planned: Planned, evidence: Evidence, grown: Baseline | None) -> list[Finding]:
+def _other_findings(
+    planned: Planned, evidence: Evidence, grown: Baseline | None, seen: Calibration | None
+) -> list[Finding]:
     """What no budget of bytes or time says."""
     return [
         *growth_findings(grown),
         *verify_findings(evidence.verifications),
         *evidence.findings,
         *_notes(planned),
+        *near_dead_findings(seen),
     ]
 
 
@@ -208,7 +225,7 @@ def _notes(planned: Planned) -> list[Finding]:
     found += island_findings(
         planned.grids.graph.notes, planned.plan, closing=planned.request.close_gaps
     )
-    found += removal_findings(planned.removal)
+    found += removal_findings(exact_removal(planned))
     found += [
         Finding("model/states", Severity.NOTE, words.note(fact), hint="--state none: no state")
         for fact in planned.notes

@@ -11,7 +11,7 @@ from mcuplan.calibrate import Calibrated
 from mcuplan.calibrate.outliers import outlier_channels, outlier_samples
 from mcuplan.findings import Finding, Severity
 from mcuplan.ir.graph import Graph
-from mcuplan.record import Calibration, ObserverTrial, RepairTrial
+from mcuplan.record import Calibration, Loss, NearDead, ObserverTrial, RepairTrial
 
 __all__ = ["FEW_SAMPLES", "calibration_findings", "calibration_of"]
 
@@ -19,7 +19,9 @@ FEW_SAMPLES = 10
 """With n calibration samples one new input in n + 1 goes beyond a range at either end."""
 
 
-def calibration_of(seen: Calibrated | None) -> Calibration | None:
+def calibration_of(
+    seen: Calibrated | None, near: tuple[NearDead, ...], loss: Loss | None
+) -> Calibration | None:
     """The report's object; None where ranges come from elsewhere, or from random samples."""
     if seen is None or seen.data.random:
         return None
@@ -36,7 +38,9 @@ def calibration_of(seen: Calibrated | None) -> Calibration | None:
         )
         for each in seen.repairs
     )
-    return Calibration(seen.samples, seen.held_back, seen.observer, gain, trials, repairs)
+    return Calibration(
+        seen.samples, seen.held_back, seen.observer, gain, trials, repairs, near, loss
+    )
 
 
 def calibration_findings(graph: Graph, seen: Calibrated) -> Iterator[Finding]:

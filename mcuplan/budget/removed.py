@@ -5,13 +5,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
+
 from mcuplan.budget.metrics import network_totals
 from mcuplan.findings import Finding, Severity
-from mcuplan.ir.graph import Graph
+from mcuplan.ir.graph import Graph, Node
 from mcuplan.passes.dead_channels import Removal
-from mcuplan.record import Totals
+from mcuplan.record import Calibration, Loss, NearDead, Planned, Totals
+from mcuplan.repair.trim import NOTHING_NEAR_DEAD
+from mcuplan.schedule.planning.relower import lowered_again
 
-__all__ = ["deployed_totals", "removal_findings", "removed_channels"]
+__all__ = [
+    "deployed_totals",
+    "exact_removal",
+    "loss_of",
+    "near_dead_findings",
+    "near_dead_layers",
+    "removal_findings",
+    "removed_channels",
+]
 
 
 def removed_channels(removal: Removal) -> Mapping[str, int]:
@@ -49,3 +61,98 @@ def _weights(graph: Graph) -> int:
     """Bytes of all weights, biases not counted."""
     names = {n.inputs[n.op.weight_inputs[0]] for n in graph.nodes if n.op.weight_inputs}
     return sum(graph.tensor(name).type.nbytes for name in names)
+
+
+def exact_removal(planned: Planned) -> Removal:
+    """What goes without any output byte changing."""
+    if not planned.trimmed.silent:
+        return planned.removal
+    return lowered_again(planned, NOTHING_NEAR_DEAD.silent)
+
+
+def near_dead_layers(planned: Planned) -> tuple[NearDead, ...]:
+    """What channels cost that readers hardly see: the graph with them less that without."""
+    trimmed = planned.trimmed
+    if not trimmed.listed:
+        return ()
+    whole = exact_removal(planned).graph
+    fewer = lowered_again(planned, trimmed.listed).graph
+    after = {node.name: node for node in fewer.nodes}
+    found = []
+    for node in whole.nodes:
+        if node.output not in trimmed.listed or node.op.is_view:
+            continue
+        silent = trimmed.silent.get(node.output, np.full(1, np.nan))
+        pairs = ((whole, node), (fewer, after[node.name]))
+        (macs, made, weights), less = (_figures(*pair) for pair in pairs)
+        found.append(
+            NearDead(
+                whole.node_name(node),
+                int((~np.isnan(trimmed.listed[node.output])).sum()),
+                whole.tensor(node.output).type.channels,
+                macs - less[0],
+                made - less[1],
+                weights - less[2],
+                bool((~np.isnan(silent)).any()),
+            )
+        )
+    return tuple(found)
+
+
+def _figures(graph: Graph, node: Node) -> tuple[int, int, int]:
+    """Multiply-accumulates, bytes of the output and of constants."""
+    sig = graph.signature(node)
+    constants = (graph.tensor(name) for name in node.inputs)
+    held = sum(tensor.type.nbytes for tensor in constants if tensor.is_constant)
+    return sig.cost.macs, sig.output.nbytes, held
+
+
+def loss_of(planned: Planned) -> Loss | None:
+    """What outputs lose; None where nobody asked."""
+    lost, allowed = planned.trimmed.lost, planned.request.max_loss
+    if lost is None or allowed is None:
+        return None
+    before, after = round(lost.before, 4), round(lost.after, 4)
+    return Loss(lost.measure, lost.samples, before, after, allowed)
+
+
+def near_dead_findings(seen: Calibration | None) -> list[Finding]:
+    """Notes: which channels readers hardly see, and what is lost without."""
+    if seen is None:
+        return []
+    layers, lost, found = seen.near_dead, seen.loss, []
+    gone = sum(row.removed for row in layers)
+    if layers:
+        channels, macs = (sum(getattr(row, n) for row in layers) for n in ("channels", "macs"))
+        weights = sum(row.weights_bytes for row in layers)
+        largest = max(layers, key=lambda row: (row.macs, row.weights_bytes))
+        text = (
+            f"{channels:,} channels of {len(layers):,} layers show in no output of a reader by"
+            f" more than half a step: {macs:,} MACs, {weights:,} B of weights"
+        )
+        if gone:
+            text += f"; without those of {gone:,} layers"
+        found.append(
+            Finding(
+                "model/near-dead-channels",
+                Severity.NOTE,
+                text + (_said(lost) if gone and lost is not None else ""),
+                largest.layer,
+                "" if lost is not None else "--max-loss 1% removes them as far as outputs allow",
+            )
+        )
+    if lost is not None and not gone:
+        text = f"nothing was removed for --max-loss {lost.allowed:g}%:{_said(lost)}"
+        found.append(Finding("quant/loss", Severity.NOTE, text))
+    return found
+
+
+def _said(loss: Loss) -> str:
+    return (
+        f" {loss.measure} {_percent(loss.before)} -> {_percent(loss.after)} off the float model, "
+        f"on {loss.samples:,} samples of calibration"
+    )
+
+
+def _percent(value: float) -> str:
+    return f"{value:.2f} %"

@@ -16,12 +16,17 @@ __all__ = ["Extremes"]
 class Extremes:
     """Ends of values [samples, ..., channels]; 0 is always among them, as on every grid.
 
-    ``lows``, ``highs``: of each channel. ``bottoms``, ``tops``: the two farthest ends of samples.
+    ``lows``, ``highs``: of each channel, but for ``least`` and ``most``, among which 0 need not be.
+    ``bottoms``, ``tops``: the two farthest ends of samples.
     """
 
     samples: int = 0
     lows: Array = field(default_factory=lambda: np.zeros(0))
     highs: Array = field(default_factory=lambda: np.zeros(0))
+    least: Array = field(default_factory=lambda: np.zeros(0))
+    most: Array = field(default_factory=lambda: np.zeros(0))
+    sums: Array = field(default_factory=lambda: np.zeros(0))  # of each channel, in double
+    values: int = 0  # of a channel
     bottoms: tuple[float, float] = (0.0, 0.0)
     tops: tuple[float, float] = (0.0, 0.0)
 
@@ -33,15 +38,26 @@ class Extremes:
         channels = values.reshape(-1, values.shape[-1] if values.ndim > 1 else 1)
         lows, highs = channels.min(axis=0), channels.max(axis=0)
         before = (self.lows, self.highs) if self.samples else (np.zeros_like(lows),) * 2
+        own = (self.least, self.most) if self.samples else (lows, highs)
         bottoms, tops = (*self.bottoms, *each.min(axis=1)), (*self.tops, *each.max(axis=1))
         least, most = sorted(map(float, bottoms))[:2], sorted(map(float, tops))[-2:]
+        sums = channels.sum(axis=0, dtype=np.float64)
         return Extremes(
             self.samples + len(values),
             np.minimum(before[0], lows),
             np.maximum(before[1], highs),
+            np.minimum(own[0], lows),
+            np.maximum(own[1], highs),
+            self.sums + sums if self.samples else sums,
+            self.values + len(channels),
             (least[0], least[1]),
             (most[1], most[0]),
         )
+
+    @property
+    def means(self) -> Array:
+        """Of each channel."""
+        return self.sums / max(1, self.values)
 
     @property
     def by_sample(self) -> float:

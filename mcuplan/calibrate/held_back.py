@@ -13,10 +13,10 @@ from mcuplan.calibrate.farther import with_farther
 from mcuplan.calibrate.runtime import Runtime
 from mcuplan.calibrate.states import RuntimeStates
 from mcuplan.exporter.onnx import to_onnx
-from mcuplan.ir.graph import Graph
+from mcuplan.ir.graph import Graph, Port
 from mcuplan.ir.types import Array
 
-__all__ = ["FEWEST", "Judge", "held_back"]
+__all__ = ["FEWEST", "FloatRun", "Judge", "held_back", "scores_of", "typical_error"]
 
 
 def _nobody(done: int) -> None:
@@ -73,17 +73,14 @@ class Judge:
             tick: told of each sample.
         """
         signal, noise = self._squares(made, tick)
-        return {
-            name: float(np.mean([_decibels(s, n) for s, n in zip(signal, each, strict=True)]))
-            for name, each in noise.items()
-        }
+        return {name: typical_error(signal, each) for name, each in noise.items()}
 
     def _squares(
         self, made: Mapping[str, Graph], tick: Callable[[int], object]
     ) -> tuple[Array, Mapping[str, Array]]:
         """Sums of squares of float outputs, and of what others differ by: [samples, outputs]."""
         graph = self._graph
-        floating, others = _Run(graph), {name: _Run(each) for name, each in made.items()}
+        floating, others = FloatRun(graph), {name: FloatRun(each) for name, each in made.items()}
         ports = [k for k, port in enumerate(graph.outputs) if not port.state]
         signal: list[list[float]] = []
         noise: dict[str, list[list[float]]] = {name: [] for name in made}
@@ -99,6 +96,11 @@ class Judge:
         return np.array(signal), {name: np.array(each) for name, each in noise.items()}
 
 
+def typical_error(signal: Array, noise: Array) -> float:
+    """Signal to noise of a typical sample, in dB, from squares [samples, outputs]."""
+    return float(np.mean([_decibels(s, n) for s, n in zip(signal, noise, strict=True)]))
+
+
 def _decibels(signal: Array, noise: Array) -> float:
     """Of outputs, each on its own scale, together; one that is not finite in float says nothing."""
     told = np.isfinite(signal)
@@ -107,31 +109,33 @@ def _decibels(signal: Array, noise: Array) -> float:
     return round(min(-10 * math.log10(share), _MOST_DB), 2) if share > 0 else _MOST_DB
 
 
-class _Run:
+class FloatRun:
     """A graph in the runtime, as it is written: machines agree on what it gives."""
 
-    def __init__(self, graph: Graph) -> None:
-        self._places, taps = _seen_at(graph)
+    def __init__(self, graph: Graph, *, scores: bool = True) -> None:
+        """Load it; with ``scores``, those are seen in place of probabilities (see `scores_of`)."""
+        seen = [scores_of(graph, port) if scores else port.tensor for port in graph.outputs]
+        taps = [name for name, port in zip(seen, graph.outputs, strict=True) if name != port.tensor]
+        behind = iter(range(len(seen), len(seen) + len(taps)))
+        self._places = [
+            k if name == port.tensor else next(behind)
+            for k, (name, port) in enumerate(zip(seen, graph.outputs, strict=True))
+        ]
         model = to_onnx(graph, qdq=True, taps=taps)
         self._runtime = Runtime(model.SerializeToString(), optimize=False)
         self._states = RuntimeStates(graph)
 
     def outputs(self, feeds: Mapping[str, Array], wanted: Sequence[int]) -> list[Array]:
-        """Real values of the outputs wanted for one sample; of probabilities, their scores."""
+        """Real values of the outputs wanted for one sample."""
         values = self._runtime.run({**feeds, **self._states.feeds})
         self._states.update(values)
         return [values[self._places[k]].astype(np.float64) for k in wanted]
 
 
-def _seen_at(graph: Graph) -> tuple[list[int], list[str]]:
-    """Where each output is looked at among outputs and taps, and the taps.
+def scores_of(graph: Graph, port: Port) -> str:
+    """The tensor at which an output is looked at: of probabilities, the scores in front of them.
 
     Probabilities hide what an error of the scores would do to a sample that is less clear.
     """
-    makers, places, taps = graph.producers(), [], list[str]()
-    for k, port in enumerate(graph.outputs):
-        node = makers.get(port.tensor)
-        scores = node is not None and node.op.ranks_classes
-        places.append(len(graph.outputs) + len(taps) if scores else k)
-        taps += [node.inputs[0]] if node is not None and scores else []
-    return places, taps
+    node = graph.producers().get(port.tensor)
+    return node.inputs[0] if node is not None and node.op.ranks_classes else port.tensor

@@ -15,6 +15,7 @@ from mcuplan.cli._console import Outputs, log, progress, reported
 from mcuplan.cli._files import check_writable, write_file, write_tree
 from mcuplan.cli._options import MODEL, outputs_of
 from mcuplan.cli._request import quantizing, request_of
+from mcuplan.cli._values import FILE
 from mcuplan.errors import UsageError
 
 if TYPE_CHECKING:
@@ -139,7 +140,7 @@ def plan(model: Path, frontier: bool, **options: Any) -> int:
 @click.command()
 @MODEL
 @_options.ranging
-@click.option("--output", "-o", type=_options.FILE, required=True, help="QDQ model to write.")
+@click.option("--output", "-o", type=FILE, required=True, help="QDQ model to write.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
 def quantize(model: Path, output: Path, quiet: bool, **options: Any) -> int:
     """Write the integer model as QDQ ONNX that any runtime loads."""
@@ -179,7 +180,7 @@ def _say_grids(name: str, found: Repaired, *, closing: bool) -> None:
 @_options.modelling
 @_options.budgets
 @_options.reporting
-@click.option("--output", "-o", type=_options.FILE, required=True, help="Folder for the code.")
+@click.option("--output", "-o", type=FILE, required=True, help="Folder for the code.")
 def generate(model: Path, output: Path, **options: Any) -> int:
     """Write C sources, header and report."""
 
@@ -216,7 +217,7 @@ def _kept(model: Path, planned: Planned) -> Evidence | None:
 @_options.budgets
 @_options.reporting
 @click.option(
-    "--inputs", type=_options.FILE, metavar="DATA", help="Inputs to run, as those of --calibration."
+    "--inputs", type=FILE, metavar="DATA", help="Inputs to run, as those of --calibration."
 )
 @click.option(
     "--on",

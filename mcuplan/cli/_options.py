@@ -1,35 +1,39 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Options that commands share, and the types of their values."""
+"""Options that commands share."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from mcuplan.cli._console import Outputs
-from mcuplan.config import (
-    parse_columns,
-    parse_count,
-    parse_layer,
-    parse_observer,
-    parse_range,
-    parse_seconds,
-    parse_size,
-    parse_state,
-    parse_weights,
+from mcuplan.cli._values import (
+    COLUMNS,
+    DIM,
+    FILE,
+    FORMATS,
+    LAYER,
+    OBSERVER,
+    PERCENT,
+    PREPROCESS,
+    RANGE,
+    REPORT,
+    ROWS,
+    SIZE,
+    STATE,
+    TIME,
+    WEIGHTS,
+    Factor,
 )
 from mcuplan.errors import UsageError
 
 if TYPE_CHECKING:
-    from mcuplan.calibrate import Observers, Preprocess
+    from mcuplan.calibrate import Observers
     from mcuplan.ir.types import DType
 
 __all__ = [
-    "FORMATS",
     "MODEL",
     "budgets",
     "dims_of",
@@ -40,63 +44,8 @@ __all__ = [
     "weights_of",
 ]
 
-FORMATS = ("text", "json", "markdown", "junit", "sarif", "github", "gitlab", "svg", "html")
-
 F = TypeVar("F", bound=Callable[..., Any])
 
-
-class _Parsed(click.ParamType):  # type: ignore[type-arg, unused-ignore]
-    """A value read by one of the parsers of the configuration."""
-
-    def __init__(self, name: str, parse: Callable[[str], Any], done: type) -> None:
-        self.name, self._parse, self._done = name, parse, done
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if isinstance(value, self._done):
-            return value
-        try:
-            return self._parse(str(value))
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-
-
-class _Factor(click.FloatRange):
-    """A number in a range, which NaN is not."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        number = super().convert(value, param, ctx)
-        if math.isnan(number):
-            self.fail(f"{value} is no number", param, ctx)
-        return number
-
-
-def _parse_preprocess(text: str) -> Preprocess:
-    from mcuplan.calibrate import parse_preprocess
-
-    return parse_preprocess(text)
-
-
-def _parse_report(text: str) -> tuple[str, Path]:
-    form, sign, path = text.partition("=")
-    if not sign or not path or form not in FORMATS:
-        raise ValueError(f"{text[:60]!r}: write FORMAT=PATH, FORMAT one of {', '.join(FORMATS)}")
-    return form, Path(path)
-
-
-SIZE = _Parsed("SIZE", parse_size, int)
-TIME = _Parsed("TIME", parse_seconds, float)
-DIM = _Parsed("NAME=VALUE", parse_count, tuple)
-RANGE = _Parsed("NAME=LOW:HIGH", parse_range, tuple)
-REPORT = _Parsed("FORMAT=PATH", _parse_report, tuple)
-STATE = _Parsed("IN=OUT", parse_state, tuple)
-LAYER = _Parsed("NAME=TYPE", parse_layer, tuple)
-WEIGHTS = _Parsed("[NAME=]int4", parse_weights, tuple)
-OBSERVER = _Parsed("[NAME=]OBSERVER", parse_observer, tuple)
-COLUMNS = _Parsed("A,B,C", parse_columns, tuple)
-PREPROCESS = _Parsed("KEY=VALUE,...", _parse_preprocess, tuple)
-ROWS = click.IntRange(1, 1 << 24)
-SECONDS = _Factor(0.0, 1e6)
-FILE = click.Path(path_type=Path)
 
 MODEL = click.argument("model", type=FILE)
 
@@ -182,7 +131,7 @@ preprocess = _option(
 )
 headroom = _option(
     "--headroom",
-    type=_Factor(0.5, 16.0),
+    type=Factor(0.5, 16.0),
     default=1.1,
     show_default=True,
     help="Factor by which observed ranges are widened where no Clip or the like bounds them.",
@@ -217,6 +166,12 @@ io_layout = _option(
 )
 keep_dead_channels = _option(
     "--keep-dead-channels", is_flag=True, help="Leave channels that no output depends on."
+)
+max_loss = _option(
+    "--max-loss",
+    type=PERCENT,
+    help="What outputs may lose, e.g. 1%, so that channels go which readers hardly see: points of"
+    " the score that labels in the calibration data ask for, else relative output error.",
 )
 name = _option("--name", metavar="C_PREFIX", help="Prefix of generated names.")
 effort = _option(
@@ -257,6 +212,7 @@ modelling = _stack(
         *_RANGES,
         io_layout,
         keep_dead_channels,
+        max_loss,
         effort,
         keep_input,
         keep_output,
@@ -303,7 +259,7 @@ budgets = _stack(
 )
 min_sqnr = _option(
     "--min-sqnr",
-    type=_Factor(0.0, 200.0),
+    type=Factor(0.0, 200.0),
     default=10.0,
     show_default=True,
     metavar="DB",

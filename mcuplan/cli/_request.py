@@ -44,6 +44,7 @@ def request_of(model: Path, options: dict[str, Any]) -> Request:
         wide_layers=tuple(name for name, dtype in options["layer_dtypes"] if dtype == "int16"),
         io_layout=options["io_layout"],
         keep_dead=options["keep_dead_channels"],
+        max_loss=options["max_loss"],
         sharing=Sharing(
             keep_inputs=options["keep_input"],
             keep_outputs=options["keep_output"],

@@ -18,6 +18,7 @@ from mcuplan.cli._console import log, print_errors, say
 from mcuplan.cli._files import write_file
 from mcuplan.cli._options import MODEL
 from mcuplan.cli._request import with_backend
+from mcuplan.cli._values import FILE, SECONDS, SIZE
 from mcuplan.errors import EXIT_FITS, EXIT_OVER, McuplanError, Problems, UsageError, did_you_mean
 
 if TYPE_CHECKING:
@@ -61,8 +62,8 @@ def _show(
 
 
 @click.command()
-@click.argument("old", type=_options.FILE)
-@click.argument("new", type=_options.FILE)
+@click.argument("old", type=FILE)
+@click.argument("new", type=FILE)
 @_TABLE
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 even if the model grew.")
 def diff(old: Path, new: Path, form: str, exit_zero: bool) -> int:
@@ -334,17 +335,17 @@ def explain(code: str | None) -> None:
 
 
 @click.command()
-@click.argument("file", type=_options.FILE)
-@click.option("--capacity", type=_options.SIZE, help="Stop as soon as it fits this many bytes.")
+@click.argument("file", type=FILE)
+@click.option("--capacity", type=SIZE, help="Stop as soon as it fits this many bytes.")
 @click.option(
     "--time-limit",
-    type=_options.SECONDS,
+    type=SECONDS,
     default=50.0,
     show_default=True,
     metavar="S",
     help="Seconds to search.",
 )
-@click.option("--output", "-o", type=_options.FILE, help="CSV of offsets to write.")
+@click.option("--output", "-o", type=FILE, help="CSV of offsets to write.")
 def pack(file: Path, capacity: int | None, time_limit: float, output: Path | None) -> int:
     """Place the buffers of a CSV table in an arena.
 
@@ -368,9 +369,9 @@ def pack(file: Path, capacity: int | None, time_limit: float, output: Path | Non
 
 
 @click.command()
-@click.argument("file", type=_options.FILE)
+@click.argument("file", type=FILE)
 @click.option("--rows", is_flag=True, help="Of layers that run row by row, not of whole steps.")
-@click.option("--output", "-o", type=_options.FILE, help="CSV of the order to write.")
+@click.option("--output", "-o", type=FILE, help="CSV of the order to write.")
 def order(file: Path, rows: bool, output: Path | None) -> int:
     """Order the steps of a CSV table for the least peak of live bytes.
 

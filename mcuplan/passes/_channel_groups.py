@@ -19,7 +19,7 @@ from mcuplan.ops.movement import Reshape
 from mcuplan.passes._channel_bounds import Bounds, border_taps
 from mcuplan.passes._disjoint_sets import DisjointSets
 
-__all__ = ["Groups", "is_depthwise", "kept_channels", "mixes"]
+__all__ = ["Groups", "is_depthwise", "kept_channels", "mixes", "needed"]
 
 
 def is_depthwise(graph: Graph, node: Node) -> bool:
@@ -172,13 +172,13 @@ class _Mixer:
 
 
 def kept_channels(
-    graph: Graph, bounds: Mapping[str, Bounds], multiple: Callable[[Signature], int]
+    graph: Graph, needs: Callable[[Node], Array], multiple: Callable[[Signature], int]
 ) -> Mapping[str, Array]:
     """Which channels of each activation stay: the least set that every reader is served by.
 
     Args:
         graph: int8.
-        bounds: of every activation.
+        needs: of a node that `mixes`, which inputs each output cannot do without.
         multiple: what the number of channels of a node that loses some is rounded up to.
     """
     groups = Groups(graph)
@@ -187,7 +187,7 @@ def kept_channels(
     for node in filter(mixes, reversed(graph.nodes)):
         source, made = groups.of(node.inputs[0]), groups.of(node.output)
         wish = int(wishes[made].max(initial=1))
-        mixers.append(_Mixer(source, made, _needs(graph, node, bounds), wish))
+        mixers.append(_Mixer(source, made, needs(node), wish))
     _settle(mixers, kept)
     while any([mixer.fill(kept) for mixer in mixers]):
         _settle(mixers, kept)
@@ -206,7 +206,7 @@ def _settle(mixers: Sequence[_Mixer], kept: Array) -> None:
             mixer.spread(kept)
 
 
-def _needs(graph: Graph, node: Node, bounds: Mapping[str, Bounds]) -> Array:
+def needed(graph: Graph, node: Node, bounds: Mapping[str, Bounds]) -> Array:
     """Which inputs each output of a layer cannot do without: [outputs, inputs].
 
     A weight of zero needs nothing. Nor does a constant channel: its share of the sum goes to

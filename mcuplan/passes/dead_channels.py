@@ -16,7 +16,7 @@ from mcuplan.ir.types import Array, Quant
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.movement import Reshape
 from mcuplan.passes._channel_bounds import Bounds, channel_bounds
-from mcuplan.passes._channel_groups import is_depthwise, kept_channels, mixes
+from mcuplan.passes._channel_groups import is_depthwise, kept_channels, mixes, needed
 
 __all__ = ["Removal", "keep_dead_channels", "remove_dead_channels"]
 
@@ -70,7 +70,7 @@ def remove_dead_channels(
             what would go with any: constants because of zero weights.
     """
     bounds = channel_bounds(graph, real_ranges=real_ranges)
-    masks = kept_channels(graph, bounds, multiple)
+    masks = kept_channels(graph, lambda node: needed(graph, node, bounds), multiple)
     kept = {name: np.flatnonzero(mask) for name, mask in masks.items() if not mask.all()}
     if not kept:
         return keep_dead_channels(graph)

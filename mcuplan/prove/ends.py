@@ -16,7 +16,7 @@ from mcuplan.prove.outputs import OutputSeen, OutputTally, gives_scores, shares_
 from mcuplan.prove.score import TOP_1, Labelled, Score, agreeing
 from mcuplan.record import Accuracy
 
-__all__ = ["EndToEnd", "Ends"]
+__all__ = ["EndToEnd", "Ends", "labelled_output"]
 
 _NAMED = 1000  # samples whose decision changed
 
@@ -129,11 +129,21 @@ def _score_of(graph: Graph, data: Data) -> tuple[int | None, Score | None]:
     """The first output that the labels fit, and what counts there."""
     if data.labels is None:
         return None, None
+    k, metric = labelled_output(graph, data)
+    width = graph.tensor(graph.app_outputs[k].tensor).type.elements
+    return k, Score(metric, Labelled(data.labels, data.groups), width)
+
+
+def labelled_output(graph: Graph, data: Data) -> tuple[int, str]:
+    """The first output that the labels fit, by its index, and the metric that they ask for.
+
+    Raises:
+        DataError: they fit none.
+    """
+    assert data.labels is not None
     held = Labelled(data.labels, data.groups)
-    shapes = [port.shape for port in graph.app_outputs]
     for k, port in enumerate(graph.app_outputs):
         metric = held.metric(port.shape, graph.app_inputs[0].shape)
         if metric is not None:
-            width = graph.tensor(port.tensor).type.elements
-            return k, Score(metric, held, width)
-    raise held.misfit(shapes)
+            return k, metric
+    raise held.misfit([port.shape for port in graph.app_outputs])

@@ -18,6 +18,7 @@ from mcuplan.record.layers import (
     StallCycles,
     Stream,
 )
+from mcuplan.record.loss import Loss, NearDead
 from mcuplan.record.model import ModelInfo, ModelName, ModelPort, TargetInfo, Totals
 from mcuplan.record.planned import Planned, Request
 from mcuplan.record.proof import (
@@ -71,9 +72,11 @@ __all__ = [
     "LayerRow",
     "LevelRow",
     "Limits",
+    "Loss",
     "ModelInfo",
     "ModelName",
     "ModelPort",
+    "NearDead",
     "ObserverTrial",
     "OutputError",
     "Peak",

@@ -8,6 +8,7 @@ from typing import Annotated
 
 from mcuplan.facts import RepairKind
 from mcuplan.record.limits import LEFT_OUT, Magnitude
+from mcuplan.record.loss import Loss, NearDead
 
 __all__ = ["Calibration", "ObserverTrial", "RepairTrial"]
 
@@ -53,6 +54,8 @@ class Calibration:
         gain_db: of the observer over minmax on the samples held back.
         trials: the observers that were compared.
         repairs: what was tried about the error of the grids, in order.
+        near_dead: channels that their readers hardly see, by layer.
+        loss: of the outputs, where some of it is allowed.
     """
 
     samples: int
@@ -61,3 +64,5 @@ class Calibration:
     gain_db: Annotated[Magnitude | None, LEFT_OUT] = None
     trials: Annotated[tuple[ObserverTrial, ...], LEFT_OUT] = ()
     repairs: Annotated[tuple[RepairTrial, ...], LEFT_OUT] = ()
+    near_dead: Annotated[tuple[NearDead, ...], LEFT_OUT] = ()
+    loss: Annotated[Loss | None, LEFT_OUT] = None

@@ -15,6 +15,7 @@ from mcuplan.ir.types import DType
 from mcuplan.passes.assign_grids import Grids
 from mcuplan.passes.dead_channels import Removal
 from mcuplan.progress import Bar, no_bar
+from mcuplan.repair.trim import NOTHING_NEAR_DEAD, Trimmed
 from mcuplan.schedule.program import Plan, Sharing, Streaming
 from mcuplan.targets import Target
 
@@ -35,6 +36,7 @@ class Request:
     wide_layers: tuple[str, ...] = ()  # and those whose activations are int16
     weight_dtypes: Mapping[str, DType] = field(default_factory=dict)  # by layer; of others ""
     close_gaps: bool = False  # what a quantized model puts on no grid gets one, and is not real
+    max_loss: float | None = None  # percent that outputs may lose for less flash, RAM and time
     calibration: Path | None = None
     random_calibration: bool = False
     reading: Reading = field(default_factory=Reading)  # how files become samples
@@ -68,6 +70,7 @@ class Planned:
     plan: Plan  # the same with an arena in every RAM region that is used
     notes: tuple[Note, ...]
     calibration: Calibrated | None = None  # what samples showed; None: grids come from elsewhere
+    trimmed: Trimmed = NOTHING_NEAR_DEAD  # channels that readers hardly see
 
     @property
     def has_ranges(self) -> bool:

@@ -11,7 +11,8 @@ import pytest
 from mcuplan import repair
 from mcuplan.calibrate import Observers
 from mcuplan.cli._app import app
-from mcuplan.cli._options import FORMATS, observers_of
+from mcuplan.cli._options import observers_of
+from mcuplan.cli._values import FORMATS
 from mcuplan.config import parse_observer
 from mcuplan.errors import UsageError
 from mcuplan.quant.named_observers import AUTO, OBSERVERS

@@ -8,14 +8,13 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import product
 
-from mcuplan.backends import channel_multiple
 from mcuplan.errors import UsageError
 from mcuplan.passes.io_layout import rows_at_boundary
-from mcuplan.passes.lower import lower
 from mcuplan.record.planned import Planned
 from mcuplan.schedule.explore.frontier import FrontierPoint, frontier
 from mcuplan.schedule.explore.levels import Arenas, Level, levels
 from mcuplan.schedule.planning.choice import plan_asked
+from mcuplan.schedule.planning.relower import lowered_again
 from mcuplan.schedule.program import Plan, Streaming
 from mcuplan.solvers.effort import EFFORTS
 
@@ -124,9 +123,5 @@ def _variant(planned: Planned, streaming: Streaming, objective: str) -> tuple[Pl
 
 def _by_pixels(planned: Planned) -> Plan:
     """The plan of the model with inputs and outputs as rows of pixels."""
-    request = planned.request
-    wish = channel_multiple(request.target.features, request.target.backend)
-    multiple = None if request.keep_dead else wish
-    real_ranges = planned.removal.real_ranges
-    removal = lower(planned.grids.graph, multiple, rows=True, real_ranges=real_ranges)
-    return plan_asked(request, removal.graph, planned.plan.program.target)[1]
+    removal = lowered_again(planned, planned.trimmed.silent, rows=True)
+    return plan_asked(planned.request, removal.graph, planned.plan.program.target)[1]
