@@ -51,7 +51,8 @@ def without_integers(graph: Graph, *, rounds: bool = False) -> frozenset[str]:
 
 def _has_form(op: Op, weights: Tensor, rounds: bool) -> bool:
     if weights.stored is None:
-        return not rounds
+        one_each = weights.type.elements == weights.type.shape[0]  # on a grid of its own, exactly
+        return one_each or not rounds
     kept = kept_weights(weights)
     if kept is None or not op.weight_inputs:
         return kept is not None

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from mcuplan.ir.geometry import SAME
 from mcuplan.ir.graph import Graph, Node
 from mcuplan.ir.types import TensorType
 from mcuplan.schedule.program import Slot
@@ -36,8 +37,8 @@ class Aliases:
         """Whether the output of an element-wise step may take over the bytes of an input.
 
         Both fill their storages, and nobody else writes into that of the output. What else
-        the step reads of the input's storage fills it, too: a part would be read once more
-        for later elements, when earlier ones have replaced it.
+        the step reads of the input's storage fills it, too, and is read where it is replaced:
+        anything else would be read once more for later elements, when earlier ones are gone.
         """
         output, source = node.output, node.inputs[index]
         mine, other = self.slots[output].buffer, self.slots[source].buffer
@@ -49,7 +50,20 @@ class Aliases:
             and self.nbytes[mine] == self.nbytes[other]
             and self.fills(graph, output)
             and all(self.fills(graph, name) for name in read)
+            and self._reads_in_place(graph, node, index)
         )
+
+    def _reads_in_place(self, graph: Graph, node: Node, index: int) -> bool:
+        """Whether all that a step reads of an input's storage may be replaced as it goes."""
+        storage = self.slots[node.inputs[index]].buffer
+        others = [
+            i
+            for i, name in enumerate(node.inputs)
+            if i != index and name in self.slots and self.slots[name].buffer == storage
+        ]
+        rest = [i for i in others if i not in node.op.inplace_inputs]
+        maps = graph.signature(node).maps if rest else ()
+        return all(axis == SAME for i in rest for axis in maps[i])
 
 
 def always_views(graph: Graph) -> frozenset[str]:
