@@ -152,7 +152,8 @@ def quantize(model: Path, output: Path, quiet: bool, **options: Any) -> int:
     request = quantizing(model, load_target("cortex-m4"), options)  # no target has a say in grids
     _, floating = pipeline.simplify(request)
     found = pipeline.quantize(request, floating)
-    write_file(output, to_onnx(found.grids.graph, qdq=True).SerializeToString(deterministic=True))
+    made = to_onnx(found.grids.graph, qdq=True, standard=True)
+    write_file(output, made.SerializeToString(deterministic=True))
     if not quiet:
         _say_grids(output.name, found, closing=request.close_gaps)
     return 0

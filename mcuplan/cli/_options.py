@@ -201,7 +201,21 @@ _RANGES = (
     weight_dtype,
     close_gaps,
 )
-ranging = _stack([*_RANGES, dim, cut_output, state])
+
+
+def _dtype(*names: str) -> Callable[[F], F]:
+    """Which element type activations have."""
+    return _option(
+        "--dtype",
+        type=click.Choice(names),
+        default="int8",
+        show_default=True,
+        help="Element type of activations; int16 has weights of 16 bits, too; float32 quantizes"
+        " nothing.",
+    )
+
+
+ranging = _stack([*_RANGES, _dtype("int8", "int16"), layer_dtype, dim, cut_output, state])
 modelling = _stack(
     [
         target,
@@ -217,13 +231,7 @@ modelling = _stack(
         keep_input,
         keep_output,
         name,
-        _option(
-            "--dtype",
-            type=click.Choice(["int8", "int16", "float32"]),
-            default="int8",
-            show_default=True,
-            help="Element type of activations; weights are int8, but float32 quantizes nothing.",
-        ),
+        _dtype("int8", "int16", "float32"),
         _option(
             "--objective",
             type=click.Choice(["balanced", "ram", "ram=strict", "latency", "flash"]),

@@ -26,7 +26,6 @@ def request_of(model: Path, options: dict[str, Any]) -> Request:
     Raises:
         UsageError: options that do not go together.
     """
-    from mcuplan.ir.types import DType
     from mcuplan.schedule.program import Sharing
     from mcuplan.targets import load_target
 
@@ -39,9 +38,6 @@ def request_of(model: Path, options: dict[str, Any]) -> Request:
     target = with_backend(load_target(options["target"]), options["backend"])
     return replace(
         quantizing(model, target, options),
-        dtype=DType.named(options["dtype"]),
-        real_layers=tuple(name for name, dtype in options["layer_dtypes"] if dtype == "float32"),
-        wide_layers=tuple(name for name, dtype in options["layer_dtypes"] if dtype == "int16"),
         io_layout=options["io_layout"],
         keep_dead=options["keep_dead_channels"],
         max_loss=options["max_loss"],
@@ -62,6 +58,7 @@ def request_of(model: Path, options: dict[str, Any]) -> Request:
 def quantizing(model: Path, target: Target, options: dict[str, Any]) -> Request:
     """What the options of ``ranging`` ask for."""
     from mcuplan.calibrate import Preprocess, Reading, Windows
+    from mcuplan.ir.types import DType
     from mcuplan.record import Request
 
     windows = Windows(options["window"], options["hop"], options["columns"] or ())
@@ -71,6 +68,9 @@ def quantizing(model: Path, target: Target, options: dict[str, Any]) -> Request:
         target=target,
         dims=_options.dims_of(options["dims"]),
         cuts=tuple(options["cuts"]),
+        dtype=DType.named(options["dtype"]),
+        real_layers=tuple(name for name, dtype in options["layer_dtypes"] if dtype == "float32"),
+        wide_layers=tuple(name for name, dtype in options["layer_dtypes"] if dtype == "int16"),
         states=tuple(options["states"]),
         calibration=Path(data) if data not in (None, "random") else None,
         random_calibration=data == "random",

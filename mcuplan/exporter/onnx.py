@@ -21,9 +21,12 @@ from mcuplan.ops import all_writers
 __all__ = ["to_onnx"]
 
 _IR_VERSION = 8
+_WIDE_OPSET, _WIDE_IR_VERSION = 21, 10  # the first that has grids of 16 bits
 
 
-def to_onnx(graph: Graph, *, qdq: bool, taps: Sequence[str] = ()) -> onnx.ModelProto:
+def to_onnx(
+    graph: Graph, *, qdq: bool, taps: Sequence[str] = (), standard: bool = False
+) -> onnx.ModelProto:
     """An ONNX model that computes what the float graph computes; equal graphs, equal bytes.
 
     Inputs and outputs have the names, shapes, order and element types of the model file.
@@ -34,9 +37,11 @@ def to_onnx(graph: Graph, *, qdq: bool, taps: Sequence[str] = ()) -> onnx.ModelP
             the integers they are stored as; otherwise values are not rounded.
         taps: tensors that the model gives in addition, behind its own outputs and in this
             order, with our own order of axes.
+        standard: write grids of 16 bits as ONNX has them from opset 21 on, not as older runtimes.
     """
     writers = all_writers()
-    writer = Writer(graph, grids=qdq)
+    opset = _WIDE_OPSET if standard and qdq and _has_wide_grids(graph) else OPSET
+    writer = Writer(graph, grids=qdq, opset=opset)
     for port in graph.inputs:
         writer.add_input(port)
     for node in graph.nodes:
@@ -56,6 +61,12 @@ def to_onnx(graph: Graph, *, qdq: bool, taps: Sequence[str] = ()) -> onnx.ModelP
         ports[value] = port
     names = {**writer.names(taken), **{value: port.name for value, port in ports.items()}}
     return _model(graph, writer, names, list(ports.values()))
+
+
+def _has_wide_grids(graph: Graph) -> bool:
+    """Whether an activation lies on a grid of 16 bits."""
+    quants = (tensor.type.quant for tensor in graph.tensors.values())
+    return any(quant is not None and quant.dtype.bits == 16 for quant in quants)
 
 
 def _tap(graph: Graph, tensor: str) -> Port:
@@ -87,9 +98,9 @@ def _model(
         body,
         producer_name="mcuplan",
         producer_version=__version__,
-        opset_imports=[helper.make_opsetid("", OPSET), *others],
+        opset_imports=[helper.make_opsetid("", writer.opset), *others],
     )
-    model.ir_version = _IR_VERSION
+    model.ir_version = _IR_VERSION if writer.opset == OPSET else _WIDE_IR_VERSION
     return model
 
 

@@ -22,6 +22,12 @@ __all__ = ["CHANNELS_FIRST", "OPSET", "Axes", "OpWriter", "Writer"]
 
 OPSET = 17
 
+_REDUCING = frozenset(
+    f"Reduce{kind}"
+    for kind in ("L1", "L2", "LogSum", "LogSumExp", "Max", "Mean", "Min", "Prod", "SumSquare")
+)
+"""Operators whose axes are an input behind our opset."""
+
 Axes = tuple[int, ...]
 """Axis j of an ONNX value is axis ``axes[j]`` of our tensor."""
 
@@ -34,11 +40,12 @@ class Writer:
     """Collects ONNX nodes and constants while a graph is written.
 
     ``grids``: write QuantizeLinear and DequantizeLinear wherever a tensor lies on a grid,
-    and constants as the integers they are stored as.
+    and constants as the integers they are stored as. ``opset``: of what is written.
     """
 
     graph: Graph
     grids: bool
+    opset: int = OPSET
     nodes: list[OnnxNode] = field(default_factory=list)
     constants: dict[str, Array] = field(default_factory=dict)
     _held: dict[str, dict[Axes, str]] = field(default_factory=dict)
@@ -94,7 +101,11 @@ class Writer:
         made = tuple(f"{self._mark}{number}.{k}" for k in range(outputs))
         name = f"{self._origin or op_type}.{number}"
         domain, _, kind = op_type.rpartition("::")
-        plain = OnnxNode(kind, domain, OPSET, name, tuple(inputs), made, attributes)
+        values = tuple(inputs)
+        if kind in _REDUCING and self.opset > OPSET and "axes" in attributes:
+            axes = np.array(attributes.pop("axes"), np.int64)
+            values = (*values, self.constant("axes", axes))
+        plain = OnnxNode(kind, domain, self.opset, name, values, made, attributes)
         self.nodes.append(plain)
         return made[0]
 
@@ -144,9 +155,11 @@ class Writer:
         """The value rounded to a grid, whose axis is one of the value."""
         parameters = self._parameters(quant, quant.dtype, stem)
         extra = {} if quant.axis is None else {"axis": quant.axis}
-        integers = self.node(_of("QuantizeLinear", quant.dtype), [value, *parameters], **extra)
+        integers = self.node(self._of("QuantizeLinear", quant.dtype), [value, *parameters], **extra)
         self._hints[integers] = f"{stem}_quantized"
-        return self.node(_of("DequantizeLinear", quant.dtype), [integers, *parameters], **extra)
+        return self.node(
+            self._of("DequantizeLinear", quant.dtype), [integers, *parameters], **extra
+        )
 
     # -- what the exporter does -------------------------------------------------------
 
@@ -156,7 +169,7 @@ class Writer:
         self._hints[value] = port.name
         if port.on_grid:
             parameters = self._parameters(tensor.type.q, port.dtype, port.name)
-            value = self.node(_of("DequantizeLinear", port.dtype), [value, *parameters])
+            value = self.node(self._of("DequantizeLinear", port.dtype), [value, *parameters])
         elif port.dtype is not tensor.type.dtype:
             value = self.node("Cast", [value], to=tensor.type.dtype.onnx)
         if not port.on_grid and self.grids and tensor.type.quant is not None:
@@ -185,7 +198,7 @@ class Writer:
             value = self._reshaped(value, port.shape)
         if port.on_grid:
             parameters = self._parameters(tensor.type.q, port.dtype, port.name)
-            value = self.node(_of("QuantizeLinear", port.dtype), [value, *parameters])
+            value = self.node(self._of("QuantizeLinear", port.dtype), [value, *parameters])
         elif port.dtype is not tensor.type.dtype:
             value = self.node("Cast", [value], to=port.dtype.onnx)
         return value
@@ -257,7 +270,7 @@ class Writer:
         if not self.grids or tensor.stored is None:
             return self.constant(name, tensor.data.transpose(axes))
         stored: Stored = tensor.stored
-        wide = stored.values.dtype == np.int16  # which no runtime has among weights
+        wide = stored.values.dtype == np.int16 and self.opset == OPSET  # no runtime has them
         values = stored.values.astype(np.int32) if wide else stored.values
         integers = self.constant(f"{name}_quantized", values.transpose(axes))
         dtype = DType.of(values)
@@ -267,6 +280,11 @@ class Writer:
         value = self.node("DequantizeLinear", [integers, *parameters], **extra)
         self._hints[value] = name
         return value
+
+    def _of(self, op_type: str, dtype: DType) -> str:
+        """The operator between reals and integers of a type; ONNX has 16 bits from opset 21 on."""
+        beyond = dtype is DType.INT16 and self.opset == OPSET
+        return f"com.microsoft::{op_type}" if beyond else op_type
 
     def _parameters(self, quant: Quant, dtype: DType, stem: str) -> list[str]:
         """Scale and zero point of a grid as a model of a type states them."""
@@ -278,11 +296,6 @@ class Writer:
             self.constant(f"{stem}_scale", scale),
             self.constant(f"{stem}_zero_point", zero_point),
         ]
-
-
-def _of(op_type: str, dtype: DType) -> str:
-    """The operator between reals and integers of a type; ONNX has 16 bits from opset 21 on."""
-    return f"com.microsoft::{op_type}" if dtype is DType.INT16 else op_type
 
 
 OpWriter = Callable[[Node, Writer], None]
