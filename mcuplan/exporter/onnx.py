@@ -14,7 +14,7 @@ from onnx import helper, numpy_helper
 from mcuplan import __version__
 from mcuplan.ir.builder import OnnxNode
 from mcuplan.ir.graph import Graph, Port
-from mcuplan.ir.types import Array
+from mcuplan.ir.types import Array, DType
 from mcuplan.ir.writer import OPSET, Writer
 from mcuplan.ops import all_writers
 
@@ -64,9 +64,9 @@ def to_onnx(
 
 
 def _has_wide_grids(graph: Graph) -> bool:
-    """Whether an activation lies on a grid of 16 bits."""
-    quants = (tensor.type.quant for tensor in graph.tensors.values())
-    return any(quant is not None and quant.dtype.bits == 16 for quant in quants)
+    """Whether layers have activations of 16 bits; cells keep such in any model, for themselves."""
+    tensors = (tensor for tensor in graph.tensors.values() if not tensor.is_constant)
+    return any(tensor.wanted is DType.INT16 for tensor in tensors)
 
 
 def _tap(graph: Graph, tensor: str) -> Port:

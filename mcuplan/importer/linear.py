@@ -39,7 +39,7 @@ def dequantize_constant(folding: Folding) -> Constant:
     """Real values, together with the integers and the grid they came from."""
     scale, zero_point, axis = _parameters(folding)
     x = folding.value(0)
-    if x.dtype not in (np.int8, np.uint8, np.int32):
+    if x.dtype not in (np.int8, np.uint8, np.int16, np.uint16, np.int32):
         raise UnsupportedType(
             f"integers of type {x.dtype}", hint="quantize to int8 (biases to int32)"
         )

@@ -13,27 +13,37 @@ from mcuplan.ir.builder import Builder, OnnxNode
 from mcuplan.ir.geometry import InputMap, Shape, each
 from mcuplan.ir.graph import Node
 from mcuplan.ir.op import Call, Example, Kernel, Op, QuantRule, Signature
-from mcuplan.ir.types import Array, DType, Quant, TensorType
+from mcuplan.ir.types import Array, DType, Quant, TensorType, Types
 from mcuplan.ir.writer import Writer
+from mcuplan.ops.conversion import REQUANTIZE, requantize_call, requantize_work, requantized
 from mcuplan.ops.unary import lookup_call, requantize_table
 
 __all__ = ["KERNELS", "OPS", "READERS", "WRITERS", "Quantize", "grid"]
 
 
+_WIDE = (
+    (DType.INT8, DType.INT16),
+    (DType.INT16, DType.INT8),
+    (DType.INT16, DType.INT16),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Quantize(Op):
-    """Real values rounded to a grid: ``scale * (q - zero_point)`` with q in int8."""
+    """Real values rounded to a grid: ``scale * (q - zero_point)`` with q in int8 or int16."""
 
     scale: float
     zero_point: int
+    dtype: DType = DType.INT8
 
     quant_rule = QuantRule.FIXED
     inplace_inputs = (0,)
+    types = (Types(), *(Types((read,), (made,)) for read, made in _WIDE))
 
     @property
     def fixed_quant(self) -> Quant:
         """The grid."""
-        return Quant.per_tensor(self.scale, self.zero_point)
+        return Quant.per_tensor(self.scale, self.zero_point, self.dtype)
 
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
         """Same shape."""
@@ -51,6 +61,8 @@ class Quantize(Op):
 
     def integer(self, sig: Signature, *arrays: Array) -> tuple[Array, ...]:
         """int8 on one grid to int8 on another, through float32 as the model has it."""
+        if DType.INT16 in (sig.inputs[0].dtype, sig.output.dtype):
+            return (requantized(sig, arrays[0]),)
         return (self.fixed_quant.quantize(_real(arrays[0], sig.inputs[0].q)),)
 
     @classmethod
@@ -68,18 +80,18 @@ def _real(q: Array, quant: Quant) -> Array:
 
 
 def grid(scale: Array, zero_point: Array, axis: int | None = None) -> Quant:
-    """The grid of a scale and zero point of the model; uint8 is moved to int8.
+    """The grid of a scale and zero point of the model; uint8 is moved to int8, uint16 to int16.
 
     ``axis`` is the axis of per-channel values; int32 is for biases.
 
     Raises:
         ScaleError: a scale is not positive and finite in float32.
-        UnsupportedType: integers other than int8, uint8 and int32, or a scale not float32.
+        UnsupportedType: integers other than of 8 and 16 bits and int32, or a scale not float32.
         DamagedModel: scale and zero point differ in size.
     """
     if scale.dtype != np.float32:
         raise UnsupportedType(f"a scale of type {scale.dtype}", hint="export with float32 scales")
-    if zero_point.dtype not in (np.int8, np.uint8, np.int32):
+    if zero_point.dtype not in (np.int8, np.uint8, np.int16, np.uint16, np.int32):
         raise UnsupportedType(
             f"integers of type {zero_point.dtype}", hint="quantize activations and weights to int8"
         )
@@ -93,7 +105,8 @@ def grid(scale: Array, zero_point: Array, axis: int | None = None) -> Quant:
         )
     dtype, zeros = DType.of(zero_point), tuple(int(z) for z in zero_point.reshape(-1))
     found = Quant(tuple(float(s) for s in scale.reshape(-1)), zeros, axis, dtype)
-    return found.stored_as(DType.INT8) if dtype is DType.UINT8 else found
+    signed = {DType.UINT8: DType.INT8, DType.UINT16: DType.INT16}
+    return found.stored_as(signed[dtype]) if dtype in signed else found
 
 
 def _activation_grid(node: OnnxNode, build: Builder) -> Quant:
@@ -120,7 +133,7 @@ def read_quantize(node: OnnxNode, build: Builder) -> None:
         build.alias(node.outputs[0], name, layouts)
         return
     layout, source = next(iter(layouts.items()))
-    build.add(Quantize(quant.s, quant.z), [source], node, layout, quant=quant)
+    build.add(Quantize(quant.s, quant.z, quant.dtype), [source], node, layout, quant=quant)
 
 
 def read_dequantize(node: OnnxNode, build: Builder) -> None:
@@ -146,6 +159,12 @@ def _quantize(sig: Signature) -> tuple[Call, ...]:
 
 
 OPS = (Quantize,)
-KERNELS = (Kernel(Quantize, "mplan_lookup_s8", _quantize, cost_class="copy"),)
+KERNELS = (
+    Kernel(Quantize, "mplan_lookup_s8", _quantize, cost_class="copy"),
+    *(
+        Kernel(Quantize, REQUANTIZE, requantize_call, types=types, work=requantize_work)
+        for types in Quantize.types[1:]
+    ),
+)
 READERS = {"DequantizeLinear": read_dequantize, "QuantizeLinear": read_quantize}
 WRITERS = {Quantize: write_quantize}

@@ -88,9 +88,9 @@ def weights_on_grid(
     """
     assert weights.data is not None
     assert bias.data is not None
-    stored = kept_weights(weights)
+    fine = source.dtype is output.dtype is DType.INT16
+    stored = kept_weights(weights, DType.INT16.high if fine else _WIDEST)
     if stored is None:
-        fine = source.dtype is output.dtype is DType.INT16
         dtype = weights.wanted or (DType.INT16 if fine else _WEIGHTS)
         stored = _per_channel(weights.data, bias.data, source, output, dtype)
     scales = np.broadcast_to(np.array(stored.quant.scale, np.float64), bias.data.shape)
@@ -111,15 +111,18 @@ def weights_on_grid(
     return replace(weights, stored=stored), made, changed
 
 
-def kept_weights(weights: Tensor) -> Stored | None:
-    """Stored integers with their zero point taken out; None where they must be made."""
+def kept_weights(weights: Tensor, most: int = _WIDEST) -> Stored | None:
+    """Stored integers with their zero point taken out; None where they must be made.
+
+    ``most``: of their magnitudes.
+    """
     stored = weights.stored
     if stored is None or stored.quant.axis not in (None, 0):
         return None
     quant = stored.quant
     shape = (-1,) + (1,) * (stored.values.ndim - 1)
     values = stored.values.astype(np.int32) - np.array(quant.zero_point, np.int32).reshape(shape)
-    if values.size and np.abs(values).max() > _WIDEST:
+    if values.size and np.abs(values).max() > most:
         return None  # of int32 constants
     dtype = _WEIGHTS if _WEIGHTS.holds(values) else DType.INT16
     wanted = weights.wanted or quant.dtype

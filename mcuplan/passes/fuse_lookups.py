@@ -9,6 +9,7 @@ from dataclasses import replace
 from mcuplan.facts import Rewrite, Rewritten
 from mcuplan.ir.editor import Editor
 from mcuplan.ir.graph import Graph, Node
+from mcuplan.ir.types import DType
 from mcuplan.ops.quantize import Quantize
 from mcuplan.ops.unary import Chain, Link, Lookup, affine, rounding
 
@@ -22,7 +23,7 @@ def fuse_lookups(graph: Graph) -> Graph:
         them a Lookup.
     Becomes: one Lookup with both chains; a grid between them stays as a rounding.
     Only if: the tensor between is read once; a Quantize that gives a tensor its only grid
-        is left to `fold_quantize`.
+        is left to `fold_quantize`, and so is one of int16.
     Exact because: a table holds any function of one value, computed in double.
     """
     editor = Editor(graph)
@@ -37,6 +38,9 @@ def fuse_lookups(graph: Graph) -> Graph:
         if isinstance(node.op, Quantize) and isinstance(first.op, Quantize):
             continue
         if isinstance(first.op, Quantize) and editor.tensor(first.inputs[0]).type.quant is None:
+            continue
+        between = editor.tensor(first.output).type.quant
+        if between is not None and between.dtype is DType.INT16:  # no table of 256 entries
             continue
         editor.replace(first)
         chain = _joined(editor, first, node)

@@ -14,7 +14,7 @@ from mcuplan.facts import ClosedBy, GapsClosed
 from mcuplan.ir.editor import Editor
 from mcuplan.ir.graph import Graph, Node, Tensor
 from mcuplan.ir.op import NO_CLAMP, Op
-from mcuplan.ir.types import Quant
+from mcuplan.ir.types import DType, Quant
 from mcuplan.ops.unary import Lookup
 from mcuplan.passes._edit import with_quant
 from mcuplan.passes.assign_grids import needs_range, one_grid
@@ -44,16 +44,23 @@ def without_integers(graph: Graph, *, rounds: bool = False) -> frozenset[str]:
     for node in graph.nodes:
         places = (*node.op.weight_inputs[:1], *node.op.matrices)
         weights = [graph.tensor(node.inputs[i]) for i in places if i < len(node.inputs)]
-        if any(w.is_constant and not _has_form(node.op, w, rounds) for w in weights):
+        wide = _is_wide(graph, node)
+        if any(w.is_constant and not _has_form(node.op, w, rounds, wide=wide) for w in weights):
             found.add(node.name)
     return frozenset(found)
 
 
-def _has_form(op: Op, weights: Tensor, rounds: bool) -> bool:
+def _is_wide(graph: Graph, node: Node) -> bool:
+    """Whether the model has a node's activations in int16."""
+    quants = [graph.tensor(name).type.quant for name in (node.inputs[0], node.output)]
+    return all(quant is not None and quant.dtype is DType.INT16 for quant in quants)
+
+
+def _has_form(op: Op, weights: Tensor, rounds: bool, *, wide: bool) -> bool:
     if weights.stored is None:
         one_each = weights.type.elements == weights.type.shape[0]  # on a grid of its own, exactly
         return one_each or not rounds
-    kept = kept_weights(weights)
+    kept = kept_weights(weights, DType.INT16.high) if wide else kept_weights(weights)
     if kept is None or not op.weight_inputs:
         return kept is not None
     return any(types.weights[0] is kept.quant.dtype for types in op.types)

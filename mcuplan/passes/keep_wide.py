@@ -13,6 +13,7 @@ from mcuplan.ir.graph import Graph, Node, Tensor
 from mcuplan.ir.op import QuantRule
 from mcuplan.ir.types import DType, Quant
 from mcuplan.ops.conversion import ToType
+from mcuplan.ops.quantize import Quantize
 from mcuplan.passes.keep_real import named
 
 __all__ = ["keep_wide"]
@@ -82,6 +83,8 @@ class _Layers:
 
     def _is_able(self, node: Node) -> bool:
         names = (*node.inputs, *node.outputs)
+        if isinstance(node.op, Quantize):  # between any two
+            return False
         real = any(map(self._is_real, names)) and not self._states.intersection(names)
         mixed = any(self._graph.tensor(name).real for name in names)
         sig = self._graph.signature(node)
@@ -143,7 +146,7 @@ class _Borders:
 
     def divide(self, name: str) -> None:
         """Let a tensor's readers find it as they want it."""
-        readers = self._consumers.get(name, ())
+        readers = [n for n in self._consumers.get(name, ()) if not isinstance(n.op, Quantize)]
         wide = [node for node in readers if node.name in self._chosen]
         others = [node for node in readers if node.name not in self._chosen]
         tensor = self._graph.tensor(name)

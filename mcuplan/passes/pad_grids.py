@@ -42,8 +42,8 @@ def _apart(editor: Editor, node: Node) -> bool:
     said = editor.tensor(node.output).type.quant is not None
     if said or given is None or all(map(given.covers, values)):
         return False
-    quant = quant_of_range(hull([given.ends, *((value, value) for value in values)]))
-    op = Quantize(quant.s, quant.z)
+    quant = quant_of_range(hull([given.ends, *((value, value) for value in values)]), given.dtype)
+    op = Quantize(quant.s, quant.z, quant.dtype)
     source = add_node(editor, node, op, node.inputs[:1], f"{node.inputs[0]}_wide", quant=quant)
     editor.set_tensor(with_quant(editor.tensor(node.output), quant))
     editor.replace(node, replace(node, inputs=(source,)))

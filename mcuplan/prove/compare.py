@@ -168,7 +168,7 @@ def on_grid(tensor: Tensor, values: Array) -> Array:
     kind = tensor.type
     if kind.quant is None or values.dtype == np.bool_:
         return values.astype(kind.dtype.numpy)
-    if values.dtype in (np.int8, np.uint8):
+    if values.dtype in (np.int8, np.uint8, np.int16, np.uint16):
         return DType.of(values).recoded(values, kind.dtype)
     return kind.q.quantize(values)
 
