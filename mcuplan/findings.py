@@ -350,6 +350,12 @@ _FINDINGS = (
         "should be judged on unusual samples, by mcuplan verify.",
     ),
     Explanation(
+        "quant/types",
+        "Of the plans with other types of some layers that --frontier compares, the one that loses "
+        "least within --max-flash, --max-ram, --max-latency and --max-loss.",
+        "Give the options of the hint, or write them to mcuplan.toml.",
+    ),
+    Explanation(
         "quant/loss",
         "What --max-loss was asked for, and what it brought.",
         "Allow more, or nothing.",

@@ -18,7 +18,7 @@ from mcuplan.budget.footprint import (
     region_rows,
     step_bytes,
 )
-from mcuplan.budget.frontier import frontier_row
+from mcuplan.budget.frontier import frontier_row, type_findings
 from mcuplan.budget.growth import growth
 from mcuplan.budget.islands import island_findings
 from mcuplan.budget.metrics import network_totals, receptive_fields
@@ -121,7 +121,7 @@ def assess(
     """
     limits, evidence, plan = limits or Limits(), evidence or Evidence(), planned.plan
     ram, flash = ram_bill(plan, limits, evidence.build), flash_bill(plan, limits, evidence.build)
-    layers, seen = layer_rows(plan, evidence, planned.removal), _seen(planned)
+    layers, seen = layer_rows(plan, evidence, planned.removal), _seen(planned, explored)
     latency, peak = _latency(layers, plan, limits, evidence.calls), peak_of(plan)
     regions, grown = region_rows(plan, ram, flash), _growth(baseline, plan, ram, flash, layers)
     exceeded = _exceeded((ram, flash, latency, peak, layers, regions), explored, limits, plan)
@@ -152,9 +152,10 @@ def assess(
     )
 
 
-def _seen(planned: Planned) -> Calibration | None:
+def _seen(planned: Planned, explored: Explored) -> Calibration | None:
     """What samples showed."""
-    return calibration_of(planned.calibration, near_dead_layers(planned), loss_of(planned))
+    near, loss = near_dead_layers(planned), loss_of(planned)
+    return calibration_of(planned.calibration, near, loss, explored.types)
 
 
 _Bills = tuple[Ram, Flash, Latency, Peak, tuple[LayerRow, ...], tuple[RegionUse, ...]]
@@ -205,6 +206,7 @@ def _other_findings(
         *evidence.findings,
         *_notes(planned),
         *near_dead_findings(seen),
+        *type_findings(seen),
     ]
 
 

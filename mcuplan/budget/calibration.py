@@ -11,7 +11,7 @@ from mcuplan.calibrate import Calibrated
 from mcuplan.calibrate.outliers import outlier_channels, outlier_samples
 from mcuplan.findings import Finding, Severity
 from mcuplan.ir.graph import Graph
-from mcuplan.record import Calibration, Loss, NearDead, ObserverTrial, RepairTrial
+from mcuplan.record import Calibration, Loss, NearDead, ObserverTrial, RepairTrial, TypePoint
 
 __all__ = ["FEW_SAMPLES", "calibration_findings", "calibration_of"]
 
@@ -20,7 +20,10 @@ FEW_SAMPLES = 10
 
 
 def calibration_of(
-    seen: Calibrated | None, near: tuple[NearDead, ...], loss: Loss | None
+    seen: Calibrated | None,
+    near: tuple[NearDead, ...],
+    loss: Loss | None,
+    types: tuple[TypePoint, ...],
 ) -> Calibration | None:
     """The report's object; None where ranges come from elsewhere, or from random samples."""
     if seen is None or seen.data.random:
@@ -39,7 +42,7 @@ def calibration_of(
         for each in seen.repairs
     )
     return Calibration(
-        seen.samples, seen.held_back, seen.observer, gain, trials, repairs, near, loss
+        seen.samples, seen.held_back, seen.observer, gain, trials, repairs, near, loss, types
     )
 
 

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The frontier of recompute as rows of the report."""
+"""Frontiers as the report has them: of recompute, and of types."""
 
 from __future__ import annotations
 
-from mcuplan.record import FrontierRow
+from mcuplan.findings import Finding, Severity
+from mcuplan.record import Calibration, FrontierRow
 from mcuplan.schedule.explore.frontier import FrontierPoint
 from mcuplan.units import Origin
 
-__all__ = ["frontier_row"]
+__all__ = ["frontier_row", "type_findings"]
 
 
 def frontier_row(point: FrontierPoint) -> FrontierRow:
@@ -21,3 +22,20 @@ def frontier_row(point: FrontierPoint) -> FrontierRow:
         point.tiles,
         Origin.MODELLED if point.layers else Origin.EXACT,
     )
+
+
+def type_findings(seen: Calibration | None) -> list[Finding]:
+    """A note that says how the plan is asked for that meets the limits, where it is another one."""
+    points = seen.types if seen is not None else ()
+    chosen = next((point for point in points if point.chosen and point.options), None)
+    if chosen is None:
+        return []
+    return [
+        Finding(
+            "quant/types",
+            Severity.NOTE,
+            f"within the limits: {chosen.flash_bytes:,} B of flash, {chosen.ram_bytes:,} B of RAM, "
+            f"{chosen.cycles:,} cycles, {chosen.measure} {chosen.loss:.2f} % off the float model",
+            hint=" ".join(chosen.options),
+        )
+    ]

@@ -19,7 +19,7 @@ from mcuplan.cli._values import FILE
 from mcuplan.errors import UsageError
 
 if TYPE_CHECKING:
-    from mcuplan.record import Against, Budget, Evidence, Limits, Planned
+    from mcuplan.record import Against, Budget, Evidence, Limits, Planned, TypePoint
     from mcuplan.repair import Repaired
     from mcuplan.schedule.explore.variants import Explored
 
@@ -78,7 +78,13 @@ def _report(
 @_options.budgets
 @_options.reporting
 @click.option("--build", is_flag=True, help="Compile, and measure code and stack.")
-def check(model: Path, build: bool, **options: Any) -> int:
+@click.option(
+    "--frontier",
+    is_flag=True,
+    help="Compare plans with int4 weights or int16 activations of some layers: loss, flash, RAM,"
+    " cycles.",
+)
+def check(model: Path, build: bool, frontier: bool, **options: Any) -> int:
     """Does the model fit? Bytes, cycles, a verdict; needs no compiler."""
 
     def make() -> Budget:
@@ -93,7 +99,8 @@ def check(model: Path, build: bool, **options: Any) -> int:
             evidence = measure(planned, _default_name(model, options["name"]))
         else:
             evidence = _kept(model, planned)
-        explored = Explored(less_ram=less_ram(planned))
+        types = _types(planned, asked) if frontier else ()
+        explored = Explored(types=types, less_ram=less_ram(planned))
         return _report("check", asked, planned, evidence, explored)
 
     asked = _asked(options)
@@ -108,7 +115,8 @@ def check(model: Path, build: bool, **options: Any) -> int:
 @click.option(
     "--frontier",
     is_flag=True,
-    help="Price recompute in column tiles: least RAM against MACs; code is not generated.",
+    help="Price recompute in column tiles: least RAM against MACs; code is not generated. With"
+    " calibration data also other types of some layers, as check does.",
 )
 def plan(model: Path, frontier: bool, **options: Any) -> int:
     """Execution order, arena map and every layer."""
@@ -129,12 +137,23 @@ def plan(model: Path, frontier: bool, **options: Any) -> int:
             levels_of(planned),
             input_arenas(planned),
             frontier_of(planned) if frontier else (),
+            _types(planned, asked) if frontier and _has_samples(planned) else (),
             less_ram(planned),
         )
         return _report("plan", asked, planned, kept, explored)
 
     asked = _asked(options)
     return reported("plan", str(model), asked.outputs, make)
+
+
+def _has_samples(planned: Planned) -> bool:
+    return planned.calibration is not None and not planned.random_ranges
+
+
+def _types(planned: Planned, asked: _Asked) -> tuple[TypePoint, ...]:
+    from mcuplan.tradeoff import type_frontier
+
+    return type_frontier(planned, asked.limits)
 
 
 @click.command()

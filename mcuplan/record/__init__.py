@@ -18,7 +18,7 @@ from mcuplan.record.layers import (
     StallCycles,
     Stream,
 )
-from mcuplan.record.loss import Loss, NearDead
+from mcuplan.record.loss import Loss, NearDead, TypePoint
 from mcuplan.record.model import ModelInfo, ModelName, ModelPort, TargetInfo, Totals
 from mcuplan.record.planned import Planned, Request
 from mcuplan.record.proof import (
@@ -92,6 +92,7 @@ __all__ = [
     "Stream",
     "TargetInfo",
     "Totals",
+    "TypePoint",
     "Undecided",
     "Verdict",
     "Verification",

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from mcuplan.facts import RepairKind
 from mcuplan.record.limits import LEFT_OUT, Magnitude
-from mcuplan.record.loss import Loss, NearDead
+from mcuplan.record.loss import Loss, NearDead, TypePoint
 
 __all__ = ["Calibration", "ObserverTrial", "RepairTrial"]
 
@@ -56,6 +56,7 @@ class Calibration:
         repairs: what was tried about the error of the grids, in order.
         near_dead: channels that their readers hardly see, by layer.
         loss: of the outputs, where some of it is allowed.
+        types: plans with other types of some layers, where that was asked for.
     """
 
     samples: int
@@ -66,3 +67,4 @@ class Calibration:
     repairs: Annotated[tuple[RepairTrial, ...], LEFT_OUT] = ()
     near_dead: Annotated[tuple[NearDead, ...], LEFT_OUT] = ()
     loss: Annotated[Loss | None, LEFT_OUT] = None
+    types: Annotated[tuple[TypePoint, ...], LEFT_OUT] = ()

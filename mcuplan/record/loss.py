@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from mcuplan.record.limits import Magnitude
 
-__all__ = ["Loss", "NearDead"]
+__all__ = ["Loss", "NearDead", "TypePoint"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,3 +50,26 @@ class Loss:
     before: float
     after: float
     allowed: Magnitude
+
+
+@dataclass(frozen=True, slots=True)
+class TypePoint:
+    """A plan with other types of some layers.
+
+    Attributes:
+        loss: of the outputs against the float model, in percent.
+        measure: of what, as of `Loss`.
+        flash_bytes: of weights, tables and code; code is modelled.
+        ram_bytes: of arena, static data and stack; stack is modelled.
+        cycles: of one inference, modelled.
+        options: that ask for it; none: as it was asked for.
+        chosen: whether of those within all limits it is the one to take.
+    """
+
+    loss: float
+    measure: str
+    flash_bytes: int
+    ram_bytes: int
+    cycles: int
+    options: tuple[str, ...]
+    chosen: bool = False

@@ -10,6 +10,7 @@ from itertools import product
 
 from mcuplan.errors import UsageError
 from mcuplan.passes.io_layout import rows_at_boundary
+from mcuplan.record.loss import TypePoint
 from mcuplan.record.planned import Planned
 from mcuplan.schedule.explore.frontier import FrontierPoint, frontier
 from mcuplan.schedule.explore.levels import Arenas, Level, levels
@@ -29,12 +30,14 @@ class Explored:
         levels: the arena level by level, the last one that of the plan.
         input_arenas: the arena with the input held as a whole, and with its rows fed.
         frontier: prices of recompute.
+        types: plans with other types of some layers.
         less_ram: flags and the plan they lead to, mildest first, planned as they are taken.
     """
 
     levels: tuple[Level, ...] = ()
     input_arenas: tuple[int, int] | None = None
     frontier: tuple[FrontierPoint, ...] = ()
+    types: tuple[TypePoint, ...] = ()
     less_ram: Iterable[tuple[str, Plan]] = ()
 
 

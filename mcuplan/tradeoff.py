@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fewer bits of weights where flash is short, more of activations where outputs need them.
+
+Layers are ordered by what outputs lose when each alone is coarser; models with more and more of
+them are planned, and what each loses and needs is compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+from mcuplan import pipeline
+from mcuplan.budget.assess import layer_rows
+from mcuplan.budget.footprint import flash_bill, ram_bill
+from mcuplan.calibrate.held_back import FEWEST, Judge, held_back
+from mcuplan.errors import McuplanError, UsageError
+from mcuplan.ir.graph import Graph, Node, Stored
+from mcuplan.ir.types import DType
+from mcuplan.passes.assign_grids import assign_grids
+from mcuplan.passes.narrow_weights import narrow_weights
+from mcuplan.prove.loss import Losses
+from mcuplan.quant.observers import Range
+from mcuplan.record import Evidence, Limits, Planned, Request, TypePoint
+
+__all__ = ["Step", "sensitivities", "type_frontier"]
+
+_SAMPLES = 16  # that each layer is tried on alone
+_SHARES = (0.25, 0.5, 0.75, 0.9)  # of what all layers together save
+_FIRST = (1, 3)  # tensors of int16: the most sensitive ones
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One change of types, and what it is expected to be worth.
+
+    Attributes:
+        layers: that have another type, by the name the user knows.
+        dtype: int4 of weights, int16 of activations.
+        error: squares of the outputs' error that it adds; less than 0: takes away.
+        cost: bytes of flash saved; multiply-accumulates that become wider.
+    """
+
+    layers: tuple[str, ...]
+    dtype: DType
+    error: float
+    cost: int
+
+
+def sensitivities(planned: Planned) -> tuple[Step, ...]:
+    """What outputs lose by weights of 4 bits of one layer, and by the grid of one tensor, alone.
+
+    Of weights those first that lose least for each byte; of activations those that lose most.
+    """
+    assert planned.calibration is not None
+    grids, seen = planned.grids.graph, planned.calibration
+    graph, tried, steps = _without_grids(grids), dict[str, Graph](), dict[str, Step]()
+    narrow = _narrowed(graph, seen.ranges)
+    for node in graph.nodes:
+        key = f"weights {node.name}"
+        if node.name in narrow:
+            tried[key] = _with_weights(graph, node, narrow[node.name])
+            size = graph.tensor(node.inputs[node.op.weight_inputs[0]]).type.elements
+            steps[key] = Step((_name(graph, node),), DType.INT4, 0.0, size // 2)
+        key = f"values {node.name}"
+        if grids.tensor(node.output).type.quant is not None and node.op.is_wide:
+            layers = [node, *graph.consumers().get(node.output, ())]
+            if all(each.op.is_wide for each in layers):
+                tried[key] = _with_grid(graph, grids, node.output)
+                macs = sum(graph.signature(each).cost.macs for each in layers)
+                names = tuple(dict.fromkeys(_name(graph, each) for each in layers))
+                steps[key] = Step(names, DType.INT16, 0.0, macs)
+    data = seen.data
+    some = held_back(graph, data.samples, 2 if data.samples >= FEWEST else 1)
+    errors = Judge(graph, data, sorted(some)[:_SAMPLES]).errors(tried)
+    found = [
+        replace(step, error=(10 ** (-errors[key] / 10)) * (-1 if step.dtype is DType.INT16 else 1))
+        for key, step in steps.items()
+    ]
+    fewer = sorted((s for s in found if s.dtype is DType.INT4), key=lambda s: s.error / s.cost)
+    more = sorted((s for s in found if s.dtype is DType.INT16), key=lambda s: s.error)
+    return (*fewer, *more)
+
+
+def _name(graph: Graph, node: Node) -> str:
+    return node.origin or graph.tensor_name(node.output)
+
+
+def _without_grids(grids: Graph) -> Graph:
+    """The float graph of one on grids."""
+    tensors = {
+        name: replace(tensor, type=replace(tensor.type, quant=None), stored=None)
+        if tensor.type.dtype.is_float
+        else tensor
+        for name, tensor in grids.tensors.items()
+    }
+    return replace(grids, tensors=tensors)
+
+
+def _narrowed(graph: Graph, ranges: Mapping[str, Range]) -> Mapping[str, Stored]:
+    """Weights of 4 bits of every layer that may have them and has not, by node."""
+    before = {n.name for n in graph.nodes if _wanted(graph, n) is not DType.INT4}
+    marked = narrow_weights(graph, {"": DType.INT4})
+    made = assign_grids(marked, ranges, placeholder=True).graph
+    found = {}
+    for node in made.nodes:
+        if node.op.weight_inputs and node.name in before:
+            stored = made.tensor(node.inputs[node.op.weight_inputs[0]]).stored
+            if stored is not None and stored.quant.dtype is DType.INT4:
+                found[node.name] = stored
+    return found
+
+
+def _wanted(graph: Graph, node: Node) -> DType | None:
+    """The type that the weights of a node are to have."""
+    index = node.op.weight_inputs[:1]
+    return graph.tensor(node.inputs[index[0]]).wanted if index else None
+
+
+def _with_weights(graph: Graph, node: Node, stored: Stored) -> Graph:
+    """The float graph with the weights of one node rounded."""
+    name = node.inputs[node.op.weight_inputs[0]]
+    tensor = graph.tensor(name)
+    data = stored.quant.dequantize(stored.values).astype("float32").reshape(tensor.type.shape)
+    tensors = {**graph.tensors, name: replace(tensor, data=data, stored=None)}
+    return replace(graph, tensors=tensors)
+
+
+def _with_grid(graph: Graph, grids: Graph, name: str) -> Graph:
+    """The float graph with one tensor rounded to its grid."""
+    tensor, quant = graph.tensor(name), grids.tensor(name).type.quant
+    rounded = replace(tensor, type=replace(tensor.type, quant=quant))
+    return replace(graph, tensors={**graph.tensors, name: rounded})
+
+
+def type_frontier(planned: Planned, limits: Limits) -> tuple[TypePoint, ...]:
+    """What outputs lose and a plan needs, with other types of more and more layers.
+
+    Args:
+        planned: as it was asked for.
+        limits: of which one that is met is chosen.
+
+    Raises:
+        UsageError: there are no samples to judge by.
+    """
+    seen = planned.calibration
+    if seen is None or seen.data.random:
+        what = "--frontier of types: no samples of a float model show what outputs lose"
+        raise UsageError(what, "", "--calibration DATA")
+    losses = Losses(planned.floating, seen.data)
+    found = [_point(planned, losses, ())]
+    tried = list(_tried(planned.request, sensitivities(planned)))
+    with planned.request.bar("planning other types", len(tried)) as tick:
+        for request, options in tried:
+            with suppress(McuplanError):  # a layer is not there in this type, or its neighbours
+                found.append(_point(pipeline.plan(request), losses, options))
+            tick(1)
+    best = _chosen(found, planned.request, limits)
+    return tuple(replace(point, chosen=point is best) for point in _undominated(found))
+
+
+def _tried(request: Request, steps: Sequence[Step]) -> Iterator[tuple[Request, tuple[str, ...]]]:
+    """Requests with more and more of the steps, and the options that ask for that."""
+    plain = replace(request, max_loss=None)
+    fewer = [step for step in steps if step.dtype is DType.INT4]
+    every, counts = sum(step.cost for step in fewer), list[int]()
+    for share in (*_SHARES, 1.0):
+        saved, count = 0, 0
+        while count < len(fewer) and saved < share * every:
+            saved, count = saved + fewer[count].cost, count + 1
+        counts.append(count)
+    for count in dict.fromkeys(count for count in counts if count):
+        chosen = dict.fromkeys(step.layers[0] for step in fewer[:count])
+        rest = dict.fromkeys(step.layers[0] for step in fewer[count:])
+        if len(rest) < len(chosen):
+            types = {"": DType.INT4, **dict.fromkeys(rest, DType.INT8)}
+        else:
+            types = dict.fromkeys(chosen, DType.INT4)
+        options = (f"--weight-dtype {f'{n}={t}' if n else t}" for n, t in types.items())
+        yield replace(plain, weight_dtypes={**types, **request.weight_dtypes}), tuple(options)
+    wider = [step for step in steps if step.dtype is DType.INT16]
+    for count in _FIRST if len(wider) > max(_FIRST) else ():
+        names = tuple(dict.fromkeys(name for step in wider[:count] for name in step.layers))
+        asked = (*request.wide_layers, *names)
+        yield replace(plain, wide_layers=asked), tuple(f"--layer-dtype {n}=int16" for n in names)
+    if wider and not request.wide_layers and not request.real_layers:
+        yield replace(plain, dtype=DType.INT16), ("--dtype int16",)
+
+
+def _point(planned: Planned, losses: Losses, options: tuple[str, ...]) -> TypePoint:
+    plan, none = planned.plan, Limits()
+    return TypePoint(
+        loss=round(losses.of(planned.removal.whole), 4),
+        measure=losses.measure,
+        flash_bytes=flash_bill(plan, none, None).total_bytes,
+        ram_bytes=ram_bill(plan, none, None).total_bytes,
+        cycles=sum(row.all_cycles for row in layer_rows(plan, Evidence(), planned.removal)),
+        options=options,
+    )
+
+
+def _undominated(points: Sequence[TypePoint]) -> list[TypePoint]:
+    """Those that no other is as good as in everything; the first one always, by flash."""
+
+    def figures(point: TypePoint) -> tuple[float, ...]:
+        return point.loss, point.flash_bytes, point.ram_bytes, point.cycles
+
+    def is_beaten(point: TypePoint) -> bool:
+        own = figures(point)
+        return any(
+            all(a <= b for a, b in zip(figures(other), own, strict=True)) and figures(other) != own
+            for other in points
+        )
+
+    kept = [point for point in points if point is points[0] or not is_beaten(point)]
+    return sorted(kept, key=lambda point: (point.flash_bytes, point.loss))
+
+
+def _chosen(points: Sequence[TypePoint], request: Request, limits: Limits) -> TypePoint | None:
+    """Of those within all limits that which loses least; of flash least where loss alone is one."""
+    clock, allowed = request.target.clock_hz, request.max_loss
+    within = [
+        point
+        for point in points
+        if (limits.max_flash is None or point.flash_bytes <= limits.max_flash)
+        and (limits.max_ram is None or point.ram_bytes <= limits.max_ram)
+        and (limits.max_latency_s is None or point.cycles <= limits.max_latency_s * clock)
+        and (allowed is None or point.loss <= points[0].loss + allowed)
+    ]
+    bytes_asked = (limits.max_flash, limits.max_ram, limits.max_latency_s) != (None,) * 3
+    if not within or not (bytes_asked or allowed is not None):
+        return None
+    if bytes_asked:
+        return min(within, key=lambda point: (point.loss, point.flash_bytes))
+    return min(within, key=lambda point: (point.flash_bytes, point.loss))

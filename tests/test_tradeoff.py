@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Other types of some layers: their order, what is compared, and what meets the limits."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mcuplan import pipeline
+from mcuplan.cli import run
+from mcuplan.ir.types import DType
+from mcuplan.record import Limits, Request
+from mcuplan.targets import load_target
+from mcuplan.tradeoff import sensitivities, type_frontier
+
+NET = Path(__file__).parents[1] / "models" / "digits_dscnn"
+
+
+def _asked(**more: object) -> Request:
+    return Request(
+        NET / "model.onnx",
+        load_target("cortex-m4"),
+        calibration=NET / "calibration.npz",
+        effort="fast",
+        **more,  # type: ignore[arg-type]
+    )
+
+
+def test_layers_are_in_the_order_of_what_is_lost_for_what_is_saved() -> None:
+    """Every layer with weights, then every tensor between layers that can be of int16."""
+    steps = sensitivities(pipeline.plan(_asked()))
+    narrow = [step for step in steps if step.dtype is DType.INT4]
+    wide = [step for step in steps if step.dtype is DType.INT16]
+    assert (*narrow, *wide) == steps
+    shares = [step.error / step.cost for step in narrow]
+    assert sorted(shares) == shares
+    assert min(shares) > 0
+    assert sorted(step.error for step in wide) == [step.error for step in wide]
+    graph = pipeline.plan(_asked()).floating
+    assert len(narrow) == sum(bool(node.op.weight_inputs) for node in graph.nodes)
+
+
+def test_no_plan_is_beaten_in_everything_and_the_best_within_limits_is_chosen() -> None:
+    """Weights of 4 bits need less flash and lose more, activations of 16 the other way round."""
+    planned = pipeline.plan(_asked())
+    points = type_frontier(planned, Limits())
+    (plain,) = (point for point in points if not point.options)
+    figures = [(p.loss, p.flash_bytes, p.ram_bytes, p.cycles) for p in points]
+    assert not any(point.chosen for point in points)
+    assert sorted(points, key=lambda point: point.flash_bytes) == list(points)
+    for one in figures:
+        beaten = [o for o in figures if o != one and all(np.array(o) <= np.array(one))]
+        assert not beaten or one == figures[points.index(plain)]
+    less = [p for p in points if any("int4" in option for option in p.options)]
+    assert all(p.loss > plain.loss for p in less)
+    assert min(p.flash_bytes for p in less) < 0.7 * plain.flash_bytes
+    wide = [p for p in points if any("int16" in option for option in p.options)]
+    assert wide
+    assert all(p.loss < plain.loss for p in wide)
+    limit = plain.flash_bytes - 500
+    within = type_frontier(planned, Limits(max_flash=limit))
+    (chosen,) = (point for point in within if point.chosen)
+    assert min(p.loss for p in points if p.flash_bytes <= limit) == chosen.loss
+
+
+def test_a_plan_is_what_its_options_ask_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The hint of the finding, given as options, makes a plan that meets the limit."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(NET / "model.onnx", "net.onnx")
+    command = ["check", "net.onnx", "-t", "cortex-m4", "--effort", "fast"]
+    command += ["--objective", "flash", "-f", "json"]
+    command += ["--calibration", str(NET / "calibration.npz")]
+    assert 0 == run(command)
+    plain = json.loads(capsys.readouterr().out)["flash"]["total_bytes"]
+    command += ["--max-flash", str(plain - 300)]
+    assert 1 == run([*command, "--frontier"])
+    report = json.loads(capsys.readouterr().out)
+    (found,) = (f for f in report["verdict"]["findings"] if f["code"] == "quant/types")
+    (point,) = (p for p in report["calibration"]["types"] if p["chosen"])
+    assert 0 == run([*command, *found["hint"].split()])
+    again = json.loads(capsys.readouterr().out)
+    assert point["flash_bytes"] == again["flash"]["total_bytes"] <= plain - 300
+    assert point["ram_bytes"] == again["ram"]["total_bytes"]
+    assert point["cycles"] == again["latency"]["cycles"]
+    assert 1 == run([*command, "--frontier", "-f", "text"])
+    assert "int4 weights" in capsys.readouterr().out
+
+
+def test_a_frontier_of_types_needs_samples(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without calibration data nothing is known of what outputs lose."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(NET / "model.onnx", "net.onnx")
+    assert 2 == run(["check", "net.onnx", "-t", "cortex-m4", "--frontier"])
+    assert "--calibration DATA" in capsys.readouterr().err
