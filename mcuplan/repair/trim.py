@@ -65,7 +65,7 @@ def trim(
     none = NOTHING_NEAR_DEAD.silent
     real = any(tensor.type.dtype.is_float for tensor in whole.tensors.values())
     seen = {} if real or found.calibrated is None else _seen(found.calibrated.extremes)
-    if found.calibrated is None or not near_dead(whole, seen):
+    if found.calibrated is None or not seen or not near_dead(whole, seen):
         return Trimmed(none, none, loss(none) if loss is not None else None)
     seen = _seen(found.calibrated.extremes, _farther(found))
     listed = near_dead(whole, seen)
