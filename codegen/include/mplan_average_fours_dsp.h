@@ -37,20 +37,23 @@ MPLAN_STATIC_ASSERT(mplan_fours_as_in_assembly,
 
 /* A sum becomes one output: two roundings differ where it is halfway, the even one is taken. */
 #define MPLAN_EVEN(sum, at)                                                                        \
-    "smmulr r0, " sum ", r4; lsls r1, r0, #31; it ne; smmulrne r0, " sum ", r5; add r0, r0, r6\n"  \
-    "ssat r0, #8, r0; strb.w r0, [r11, #" at "]\n"
+    "smmulr r3, " sum ", r4; tst r3, #1; it ne; smmulrne r3, " sum ", r5; add r3, r3, r6\n"        \
+    "ssat r3, #8, r3; strb.w r3, [r11, #" at "]\n"
 
-/* Windows of the same size, all inside, whose sums int16 holds: four channels at a time. */
+/*
+ * Windows of the same size, all inside, whose sums int16 holds: four channels at a time. r1 and r2
+ * are sums, two int16 each; r6 the zero point, r7 `apart`, r8 `columns`, r9 `rest`.
+ */
 static MPLAN_NAKED void mplan_average_fours(__attribute__((unused)) const mplan_fours_t *job)
 {
     __asm volatile(
         "push {r4-r11, lr}; sub sp, #48; ldr.w lr, [r0, #48]; ldr.w r11, [r0, #52]; mov r1, sp\n"
         "ldm r0!, {r2-r7}; stm r1!, {r2-r7}; ldm r0, {r2-r7}; stm r1, {r2-r7}\n"
+        "ldr r6, [sp, #12]; ldr r7, [sp, #16]; ldr.w r8, [sp, #20]; ldr.w r9, [sp, #24]\n"
         "1:\n" /* an output pixel */
         "ldr.w r12, [sp, #32]\n"
         ".balign 4\n2:\n" /* four channels */
-        "ldr r7, [sp, #16]; ldr.w r8, [sp, #20]; ldr.w r9, [sp, #24]; ldr.w r10, [sp, #28]\n"
-        "mov r0, lr; movs r1, #0; movs r2, #0\n"
+        "ldr.w r10, [sp, #28]; mov.w r0, lr; movs r1, #0; movs r2, #0\n"
         "3:\n" /* a row of the window */
         "lsrs.w r3, r8, #1; bcc 4f\n"
         "ldr r4, [r0]; add r0, r0, r7; sxtab16 r1, r1, r4; sxtab16 r2, r2, r4, ror #8\n"
@@ -61,19 +64,19 @@ static MPLAN_NAKED void mplan_average_fours(__attribute__((unused)) const mplan_
         "sxtab16 r2, r2, r5, ror #8; subs r3, r3, #1; bne 4b\n"
         "5:\n"
         "add r0, r0, r9; subs.w r10, r10, #1; bne 3b\n"
-        "ldm sp, {r3-r6}; sxtah r7, r3, r1; add.w r8, r3, r1, asr #16; sxtah r9, r3, r2\n"
-        "add.w r10, r3, r2, asr #16; cmp r4, r5; beq 6f\n"
-        MPLAN_EVEN("r7", "0") MPLAN_EVEN("r9", "1") MPLAN_EVEN("r8", "2") MPLAN_EVEN("r10", "3")
+        "ldm.w sp, {r3, r4, r5}; sxtah r0, r3, r1; add.w r1, r3, r1, asr #16; sxtah r10, r3, r2\n"
+        "add.w r2, r3, r2, asr #16; cmp r4, r5; beq 6f\n"
+        MPLAN_EVEN("r0", "0") MPLAN_EVEN("r10", "1") MPLAN_EVEN("r1", "2") MPLAN_EVEN("r2", "3")
         "7:\n"
         "add r11, r11, #4; add lr, lr, #4; subs.w r12, r12, #1; bne.w 2b\n"
         "ldr r0, [sp, #36]; ldr r1, [sp, #40]; ldr r2, [sp, #44]; subs r0, r0, #1\n"
         "str r0, [sp, #36]; add lr, lr, r1; add r11, r11, r2; bne.w 1b\n"
         "add sp, #48; pop {r4-r11, pc}\n"
         "6:\n"
-        "smmlar r7, r7, r4, r6; smmlar r8, r8, r4, r6; smmlar r9, r9, r4, r6\n"
-        "smmlar r10, r10, r4, r6; ssat r7, #8, r7; ssat r8, #8, r8; ssat r9, #8, r9\n"
-        "ssat r10, #8, r10; strb.w r7, [r11]; strb.w r9, [r11, #1]; strb.w r8, [r11, #2]\n"
-        "strb.w r10, [r11, #3]; b 7b\n");
+        "smmlar r0, r0, r4, r6; smmlar r1, r1, r4, r6; smmlar r2, r2, r4, r6\n"
+        "smmlar r10, r10, r4, r6; ssat r0, #8, r0; ssat r1, #8, r1; ssat r2, #8, r2\n"
+        "ssat r10, #8, r10; strb.w r0, [r11]; strb.w r10, [r11, #1]; strb.w r1, [r11, #2]\n"
+        "strb.w r2, [r11, #3]; b 7b\n");
 }
 
 #ifdef __cplusplus

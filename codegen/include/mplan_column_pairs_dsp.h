@@ -33,6 +33,7 @@ typedef struct {
     uint8_t before;  /* columns of a line before the first one of the input */
     uint8_t block;   /* outputs side by side that are made at a time */
     uint8_t body;    /* what makes them: told by the kernel */
+    uint8_t ahead;   /* pairs from one to the next, stride 1 */
     int8_t in_zero_point;
     int8_t out_zero_point;
     int8_t act_min;

@@ -14,19 +14,20 @@ extern "C" {
 #endif
 
 /*
- * body 0: 7x7, stride 2       of as many columns as there are, block 5, before = pad_left
- *      1: 5x5, stride 2       the same
- *      2: 7x7, stride 1       of 5 columns, padded by 3 on both sides, block 5, before 0
- *      3: 5x5, stride 1       of 10 columns, padded by 2, block 5 (the second one by body 4)
- *      5: 5x5, stride 2       of 5 columns, padded by 2, block 3
- *      6: 7x7, stride 1       of 3 columns, padded by 3, block 3
+ * body 0: 7x7, stride 2   of any columns, block 5 (10: block 4), before = pad_left
+ *      1: 5x5, stride 2   the same (11: block 4)
+ *      2: 7x7, stride 1   of 5 columns, padded by 3 on both sides, block 5, before 0
+ *      3: 5x5, stride 1   of 10 columns, padded by 2, block 5, the next one by body 4, ahead 1
+ *      5: 5x5, stride 2   of 5 columns, padded by 2, block 3
+ *      6: 7x7, stride 1   of 3 columns, padded by 3, block 3
+ *      7: 5x5, stride 1   of 5 columns, padded by 2, block 5
+ *      8: 5x5, stride 1   of 7 columns, padded by 2, block 4, the next one by body 9, ahead 0
  * packed: for each channel
  *   bias without the zero point of the input, multiplier, 0 <= multiplier < 2^31; no shift
- *   for each row of weights w0, w1 .., four bytes to a word
- *     body 0: w0 w2 w1 w3, w4 w6 w5 0          body 1: w0 w2 w1 w3, w4 0 0 0
+ *   for each row of weights w0, w1 .., four bytes to a word, the lowest first
+ *     body 0: w0 w2 w1 w3, w4 w6 w5 0          body 1, 5: w0 w2 w1 w3, w4 as int32
  *          2: w3 w5 w4 w6, w2 w4 w3 w5, w1 w0 w2 w1
- *          3: w0 w2 w1 w3, w1 w3 w2 w4         body 5: as 1
- *          6: w3 w2 w4 w3, w1 w5 w2 0
+ *          3, 7, 8: w0 w2 w1 w3, w1 w3 w2 w4   body 6: w3 w2 w4 w3, w1 w5 w2 0
  */
 typedef mplan_column_pairs_dsp_t mplan_columns_s8_dsp_t;
 

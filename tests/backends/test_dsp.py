@@ -180,6 +180,8 @@ _COLUMNS = [
     *((7, 1, (2, 3, 4, 3), (h, 3, c)) for h, c in ((3, 4), (8, 7))),
     *((5, 1, (2, 2, 1, 2), (h, 10, c)) for h, c in ((10, 4), (3, 7))),
     *((5, 2, (2, 2, 2, 2), (h, 5, c)) for h, c in ((5, 8), (6, 9))),
+    *((5, 1, (2, 2, 2, 2), (h, w, c)) for h, w, c in ((5, 5, 4), (2, 5, 7), (7, 7, 8), (1, 7, 5))),
+    *((k, 2, (2, 2, 2, 2), (9, w, 4)) for k in (5, 7) for w in (10, 15, 17)),
     *((3, 1, (1, 1, 1, 1), (h, w, h + 3)) for h in (1, 2, 3, 9) for w in (3, 5)),
     *((3, 1, (top, 1, 2 - top, 1), (4, w, 8)) for top in (0, 2) for w in (3, 5)),
 ]
@@ -188,7 +190,7 @@ _COLUMNS = [
 def _random_columns(rng: np.random.Generator) -> tuple[int, int, tuple[int, ...], tuple[int, ...]]:
     size = int(rng.choice((5, 7)))
     pads = tuple(int(v) for v in rng.integers(0, size, 4))
-    shape = (int(rng.integers(size, 20)), int(rng.integers(16, 24)), int(rng.integers(4, 10)))
+    shape = (int(rng.integers(size, 20)), int(rng.integers(14, 30)), int(rng.integers(4, 10)))
     return size, 2, pads, shape
 
 

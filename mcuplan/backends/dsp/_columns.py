@@ -27,7 +27,8 @@ _NOTHING = -1  # a byte that is no weight
 class _Body:
     """How a block of outputs side by side is made.
 
-    ``columns`` of the input, 0: any; ``taps``: bytes of a row of weights, which of them each is.
+    ``columns`` of the input, 0: any; ``taps``: bytes of a row of weights, which of them each is;
+    ``ahead``: pairs of columns from a block to the next.
     """
 
     number: int
@@ -36,30 +37,40 @@ class _Body:
     columns: int
     block: int
     taps: tuple[int, ...]
+    ahead: int = 0
 
 
+_FIVE, _SEVEN = (0, 2, 1, 3, 4), (0, 2, 1, 3, 4, 6, 5, _NOTHING)
+_PAIRS_OF_FIVE = (0, 2, 1, 3, 1, 3, 2, 4)
 _BODIES = (
     _Body(2, 7, 1, 5, 5, (3, 5, 4, 6, 2, 4, 3, 5, 1, 0, 2, 1)),
-    _Body(3, 5, 1, 10, 5, (0, 2, 1, 3, 1, 3, 2, 4)),
-    _Body(5, 5, 2, 5, 3, (0, 2, 1, 3, 4)),
     _Body(6, 7, 1, 3, 3, (3, 2, 4, 3, 1, 5, 2, _NOTHING)),
-    _Body(0, 7, 2, 0, 5, (0, 2, 1, 3, 4, 6, 5, _NOTHING)),
-    _Body(1, 5, 2, 0, 5, (0, 2, 1, 3, 4)),
+    _Body(3, 5, 1, 10, 5, _PAIRS_OF_FIVE, ahead=1),
+    _Body(7, 5, 1, 5, 5, _PAIRS_OF_FIVE),
+    _Body(8, 5, 1, 7, 4, _PAIRS_OF_FIVE),
+    _Body(5, 5, 2, 5, 3, _FIVE),
+    _Body(10, 7, 2, 0, 4, _SEVEN),
+    _Body(0, 7, 2, 0, 5, _SEVEN),
+    _Body(11, 5, 2, 0, 4, _FIVE),
+    _Body(1, 5, 2, 0, 5, _FIVE),
 )
 
 
 def _body(sig: Signature) -> _Body | None:
+    """That of known columns, or that of the fewest and smallest blocks."""
     op = sig.op
     assert isinstance(op, Conv2D)
     size, stride, out_w = op.kernel[0], op.stride[0], sig.output.shape[2]
     in_w, half = sig.inputs[0].shape[2], size // 2
-    for body in _BODIES:
-        if (body.kernel, body.stride) != (size, stride) or out_w < body.block:
-            continue
-        padded = op.pads[1] == half and out_w == -(-in_w // stride)
-        if body.columns in (0, in_w) and (not body.columns or padded):
-            return body
-    return None
+    padded = op.pads[1] == half and out_w == -(-in_w // stride)
+    found = [
+        body
+        for body in _BODIES
+        if (body.kernel, body.stride) == (size, stride)
+        and out_w >= body.block
+        and (not body.columns or (padded and body.columns == in_w))
+    ]
+    return min(found, key=lambda b: (not b.columns, -(-out_w // b.block), b.block), default=None)
 
 
 def _takes(sig: Signature) -> bool:
@@ -136,6 +147,7 @@ def _lower(sig: Signature) -> tuple[Call, ...]:
         "before": _before(sig),
         "block": body.block,
         "body": body.number,
+        "ahead": body.ahead,
     }
     return _lowered(sig, words, body.taps, own)
 
@@ -148,6 +160,7 @@ def _small(sig: Signature) -> tuple[Call, ...]:
         "before": 0,
         "block": columns,
         "body": 0,
+        "ahead": 0,
     }
     return _lowered(sig, _SMALL_WORDS, (0, 1, 1, 2), own)
 
