@@ -11,6 +11,7 @@ import pytest
 from board_program import BoardProgram, layer, supporting, unweighted
 
 from mcuplan.backends.dsp import KERNELS
+from mcuplan.ir.types import Quant
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.conv3d import Conv3D
 from mcuplan.ops.dense import Dense
@@ -282,6 +283,17 @@ def test_sums_and_pools(tmp_path: Path, arm_gcc: str, qemu: str) -> None:
             found = supporting(KERNELS, "mplan_add_s8_dsp", sig)
             assert found
             program.add(sig, found, inplace=True)
+    shifts = set()
+    for count in range(4, 27):  # all parts of a round, outputs of any scale
+        sig = unweighted(Add() if count % 3 else Sub(), program.rng, (1, count), (1, count))
+        scale, zero = 0.05 * 2.0 ** -((count - 4) % 22), int(program.rng.integers(-128, 128))
+        finer = replace(sig.output, quant=Quant.per_tensor(scale, zero))
+        sig = replace(sig, outputs=(finer,))
+        found = supporting(KERNELS, "mplan_add_s8_dsp", sig)
+        assert found
+        program.add(sig, found)
+        shifts.add(found.lower(sig)[0].fields["shift"])
+    assert {1, 2, 22} <= shifts
     for channels in (1, 4, 6, 16):
         for pool, function in ((AvgPool2D, AVERAGE), (MaxPool2D, MAXIMUM)):
             for op in (

@@ -20,11 +20,12 @@ __all__ = ["KERNELS"]
 
 
 def _add_work(sig: Signature, runs: Sequence[int]) -> Work:
-    """Four elements at a time; rows of a call lie one behind the other, as most do."""
+    """Four elements of sixteen at a time; rows of a call lie behind one another, as most do."""
     bytes_of = [count * sig.output.row_bytes for count in runs]
     return {
         "call": len(runs),
         "word": sum(count // 4 for count in bytes_of),
+        "round": sum(-(-(count // 4) // 4) for count in bytes_of),
         "odd_byte": sum(count % 4 for count in bytes_of),
         **clamped(sig),
     }
