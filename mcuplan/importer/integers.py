@@ -21,11 +21,12 @@ from mcuplan.importer.structure import FileNode
 from mcuplan.ir.builder import Attribute, Builder, Constant, OnnxNode
 from mcuplan.ir.types import Array, DType
 
-__all__ = ["plain_steps", "statically"]
+__all__ = ["narrowed", "plain_steps", "statically"]
 
 _OPSET = 13  # of the steps, at least
 _TERMS = (1 << 24) // 255**2  # products of bytes, whose sum float32 holds
 _PARTS = 64  # that a longer sum is divided into at most
+_CODES = (DType.INT8, DType.UINT8)
 _PRODUCTS = {"MatMulInteger": "MatMul", "ConvInteger": "Conv"}
 _FLOAT = DType.FLOAT32.onnx
 
@@ -136,6 +137,39 @@ def plain_steps(node: OnnxNode, build: Builder) -> list[OnnxNode] | None:
     steps = _Steps(node, build)
     _FORMS[node.op_type](steps)
     return steps.made
+
+
+def narrowed(node: OnnxNode, build: Builder, dtype: DType | None) -> tuple[OnnxNode, ...] | None:
+    """A Clip of integers on a grid as one of real values between conversions from and to it.
+
+    ``dtype``: of the integers. None where it is another node, or limits are computed.
+    """
+    given = [build.constant(name) if name else None for name in node.inputs[1:3]]
+    wanted = sum(map(bool, node.inputs[1:3]))
+    quant = build.quant(node.input(0)) if dtype in _CODES and node.op_type == "Clip" else None
+    if dtype is None or quant is None or len([g for g in given if g is not None]) < wanted:
+        return None
+    read, names = quant.stored_as(dtype), list[str]()
+    for index, limit in enumerate(given):
+        ends = (dtype.low, dtype.high)[index] if limit is None else int(limit.data.reshape(-1)[0])
+        names.append(f"{node.outputs[0]}\0limit{index}")
+        end = np.float32(ends - read.z) * np.float32(read.s)
+        build.constants[names[-1]] = Constant(np.array(end, np.float32))
+    held = np.array(read.s, np.float32), np.array(read.z, dtype.numpy)
+    parameters = tuple(f"{node.outputs[0]}\0{stem}" for stem in ("scale", "zero_point"))
+    build.constants.update({n: Constant(v) for n, v in zip(parameters, held, strict=True)})
+    real, middle = f"{node.outputs[0]}\0real", f"{node.outputs[0]}\0clipped"
+    plain = replace(node, attributes={})
+    return (
+        replace(
+            plain,
+            op_type="DequantizeLinear",
+            inputs=(node.inputs[0], *parameters),
+            outputs=(real,),
+        ),
+        replace(plain, inputs=(real, *names), outputs=(middle,)),
+        replace(plain, op_type="QuantizeLinear", inputs=(middle, *parameters)),
+    )
 
 
 def _has_one_grid(node: OnnxNode, build: Builder) -> bool:

@@ -22,7 +22,7 @@ from mcuplan.importer.checks import check_types, check_windows
 from mcuplan.importer.folding import can_fold, fold, fold_shape, widened
 from mcuplan.importer.hints import way_out
 from mcuplan.importer.inputs import Declared, is_raw, keeps_grid, meaning_of
-from mcuplan.importer.integers import plain_steps
+from mcuplan.importer.integers import narrowed, plain_steps
 from mcuplan.importer.protofile import ACTIVATION_LIMIT, TENSOR_LIMIT, Allowance, type_name
 from mcuplan.importer.refusals import Refusals
 from mcuplan.importer.shapes import Shapes
@@ -204,7 +204,9 @@ class Reading:
         if node.op_type in ("Shape", "Size") and not node.domain:
             self._keep(node, (fold_shape(node, self._build.shape(node.input(0))),))
             return
-        steps = plain_steps(node, self._build)
+        steps = plain_steps(node, self._build) or narrowed(
+            node, self._build, self._integers.get(node.input(0))
+        )
         if steps is not None:
             for step in steps:
                 self._read(step)

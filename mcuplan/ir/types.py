@@ -272,6 +272,11 @@ class Quant:
         step = int(self.quantize(np.asarray([value]))[0]) - self.z
         return bool(np.float32(step) * np.float32(self.s) == np.float32(value))
 
+    def keeps(self, limit: float) -> bool:
+        """Whether clamping values of a per-tensor grid at a limit gives values of the grid."""
+        low, high = self.ends
+        return not low < limit < high or self.holds(limit)
+
     def covers(self, value: float) -> bool:
         """Whether a real value is rounded and not cut by a per-tensor grid."""
         low, high = self.ends

@@ -21,10 +21,11 @@ def fold_quantize(graph: Graph) -> Graph:
     Pattern: Quantize behind a node, a model input, or another Quantize of the same tensor.
     Becomes: the tensor lies on the grid of the Quantize and has its name.
     Only if: nobody else reads the unrounded values. A node that only moves or selects
-        elements rounds its input instead; where that lies on another grid already, the
-        Quantize stays as a step, in front of a node whose constants that grid does not hold.
+        elements rounds its input instead, and so does a Relu or Clip of a model input; where
+        that lies on another grid already, the Quantize stays as a step, in front of a node whose
+        constants that grid does not hold.
     Exact because: a tensor with a grid is rounded to it when computed, and selecting
-        elements commutes with rounding.
+        elements commutes with rounding; clamping does, if it rounds its limits.
     """
     editor = Editor(graph)
     _inherit(editor)
@@ -74,6 +75,8 @@ def _fold(editor: Editor, node: Node) -> bool:
         return True
     if producer.op.quant_rule is QuantRule.PASS_THROUGH and not _push(editor, producer, node):
         return False
+    if producer.op.clamp is not None and editor.producer(producer.inputs[0]) is None:
+        _push(editor, producer, node)
     rename_output(editor, node)
     return True
 

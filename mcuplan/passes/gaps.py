@@ -14,7 +14,7 @@ from mcuplan.facts import ClosedBy, GapsClosed
 from mcuplan.ir.editor import Editor
 from mcuplan.ir.graph import Graph, Node, Tensor
 from mcuplan.ir.op import NO_CLAMP, Op
-from mcuplan.ir.types import DType, Quant
+from mcuplan.ir.types import DType
 from mcuplan.ops.unary import Lookup
 from mcuplan.passes._edit import with_quant
 from mcuplan.passes.assign_grids import needs_range, one_grid
@@ -80,14 +80,9 @@ def inherit_grids(graph: Graph) -> Graph:
         if limits is None or output.type.quant is not None:
             continue
         quant = edit.tensor(node.inputs[0]).type.quant
-        if quant is not None and all(_ends_on(quant, end) for end in limits):
+        if quant is not None and all(quant.keeps(end) for end in limits):
             found.append(edit.set_tensor(with_quant(output, quant)))
     return closed(edit.done(), found, ClosedBy.NEIGHBOUR)
-
-
-def _ends_on(quant: Quant, limit: float) -> bool:
-    low, high = quant.ends
-    return not low < limit < high or quant.holds(limit)
 
 
 def close_by_limits(graph: Graph, inputs: Mapping[str, Range] = _NONE) -> Graph:
