@@ -21,6 +21,7 @@
  * out0 where there is no pixel 1.
  */
 #define MPLAN_STEP_BYTES 56 /* of code */
+#define MPLAN_FOUR_WORDS(steps) (8U + (2U * (size_t)(steps))) /* packed, of four channels */
 
 /* Label 3: the steps, 5: four channels; branches to 6 behind the last ones, to 10 for shifts. */
 #define MPLAN_FOUR_CHANNELS(unroll)                                                                \

@@ -32,8 +32,26 @@ MPLAN_STATIC_ASSERT(mplan_one_patch_as_in_assembly,
 #ifndef MPLAN_FOURS_UNROLL
 #define MPLAN_FOURS_UNROLL 8 /* steps of four inputs */
 #endif
-#define MPLAN_FOURS_BYTES 76 /* of code of one */
 #define MPLAN_REPEATED(value) MPLAN_TEXT(value)
+
+#ifndef MPLAN_FOURS_STEP /* for weights of 8 bits */
+#define MPLAN_FOURS_BYTES 76 /* of code of one */
+#define MPLAN_FOURS_WORDS(steps) (8U + (4U * (steps))) /* packed, of four channels */
+#define MPLAN_FOURS_BEGIN "ldmia r1!, {r4, r6}\nmov r5, r4; mov r7, r6;"
+#define MPLAN_FOURS_STEP                                                                           \
+    "ldr.w r2, [r0], #4\n"                                                                         \
+    "ldr.w r3, [r1], #4; ldr.w r12, [r1], #4; ldr.w lr, [r1], #4; ldr.w r8, [r1], #4\n"            \
+    "sxtb16 r9, r2; sxtb16 r2, r2, ror #8\n"                                                       \
+    "smlad r5, r3, r9, r5; smlad r7, r12, r9, r7\n"                                                \
+    "sxtb16 r3, r3; sxtb16 r12, r12\n"                                                             \
+    "smlad r4, r3, r9, r4; smlad r6, r12, r9, r6\n"                                                \
+    "smlad r5, lr, r2, r5; smlad r7, r8, r2, r7\n"                                                 \
+    "sxtb16 lr, lr; sxtb16 r8, r8\n"                                                               \
+    "smlad r4, lr, r2, r4; smlad r6, r8, r2, r6\n"
+#define MPLAN_FOURS_SUMS                                                                           \
+    "ldr r2, [r11, #12]; ldmia r1!, {r3, r12}\n"                                                   \
+    "sub r5, r5, r4; add r5, r3, r5, asr #8; sub r7, r7, r6; add r7, r12, r7, asr #8\n"
+#endif
 
 /*
  * One pixel by four output channels at a time, until job->end.
@@ -55,24 +73,14 @@ static MPLAN_NAKED void mplan_one_patch_fours(
         "ldr r2, [r1, #4]; adr r3, 2f; add r2, r2, r3; orr r2, r2, #1\n"
         "str r2, [r1, #4]; mov r11, r1; mov r1, r0\n"
         "1:\n" /* four outputs */
-        "ldr r0, [r11]; ldr r2, [r11, #4]; ldr r10, [r11, #8]; ldmia r1!, {r4, r6}\n"
-        "mov r5, r4; mov r7, r6; bx r2\n"
+        "ldr r0, [r11]; ldr r2, [r11, #4]; ldr r10, [r11, #8]\n" MPLAN_FOURS_BEGIN "bx r2\n"
         ".balign 4\n"
         "2:\n"
         ".rept " MPLAN_REPEATED(MPLAN_FOURS_UNROLL) "\n"
-        "ldr.w r2, [r0], #4\n"
-        "ldr.w r3, [r1], #4; ldr.w r12, [r1], #4; ldr.w lr, [r1], #4; ldr.w r8, [r1], #4\n"
-        "sxtb16 r9, r2; sxtb16 r2, r2, ror #8\n"
-        "smlad r5, r3, r9, r5; smlad r7, r12, r9, r7\n"
-        "sxtb16 r3, r3; sxtb16 r12, r12\n"
-        "smlad r4, r3, r9, r4; smlad r6, r12, r9, r6\n"
-        "smlad r5, lr, r2, r5; smlad r7, r8, r2, r7\n"
-        "sxtb16 lr, lr; sxtb16 r8, r8\n"
-        "smlad r4, lr, r2, r4; smlad r6, r8, r2, r6\n"
+        MPLAN_FOURS_STEP
         ".endr\n" MPLAN_CODE_BYTES("2b", MPLAN_FOURS_UNROLL * MPLAN_FOURS_BYTES)
         "cmp r0, r10; bne.w 2b\n"
-        "ldr r2, [r11, #12]; ldmia r1!, {r3, r12}\n"
-        "sub r5, r5, r4; add r5, r3, r5, asr #8; sub r7, r7, r6; add r7, r12, r7, asr #8\n"
+        MPLAN_FOURS_SUMS
         "cmp r2, #0; bne 4f\n"
         "3:\n" /* requantize: sum * multiplier, its high word rounded, onto the zero point */
         "ldr r8, [r11, #16]; ldr r0, [r11, #20]; ldr r9, [r11, #24]\n"
@@ -97,7 +105,7 @@ static inline void mplan_one_patch_channels(mplan_one_patch_t *job, const int32_
 
     job->entry = (uint32_t)(((0U - steps) % MPLAN_FOURS_UNROLL) * MPLAN_FOURS_BYTES);
     job->out = out;
-    job->end = &packed[(count / 4U) * (8U + (4U * steps))];
+    job->end = &packed[(count / 4U) * MPLAN_FOURS_WORDS(steps)];
     mplan_one_patch_fours(packed, job);
 }
 

@@ -4,7 +4,8 @@
 #define MPLAN_TWO_PATCHES_DSP_H
 
 #include "mplan_conv2d_s8_dsp.h"
-#include "mplan_four_channels_dsp.h"
+
+/* MPLAN_FOUR_CHANNELS for weights of some type is there already. */
 
 #ifdef __cplusplus
 extern "C" {
@@ -116,7 +117,7 @@ static inline void mplan_two_patches_begin(mplan_two_patches_t *job,
     const uint32_t looped = p->steps - 1U;
     const uint32_t part = looped % MPLAN_STEPS_UNROLL; /* of the loop */
     const uint32_t skipped = ((part > 0U) || (looped == 0U)) ? (MPLAN_STEPS_UNROLL - part) : 0U;
-    const size_t words = 8U + (2U * p->steps); /* of four channels */
+    const size_t words = MPLAN_FOUR_WORDS(p->steps); /* of four channels */
 
     job->in = (const int8_t *)(const void *)patches;
     job->in_apart = 0U;

@@ -21,7 +21,7 @@ from mcuplan.ops import all_writers
 __all__ = ["to_onnx"]
 
 _IR_VERSION = 8
-_WIDE_OPSET, _WIDE_IR_VERSION = 21, 10  # the first that has grids of 16 bits
+_LATE_OPSET, _LATE_IR_VERSION = 21, 10  # the first that has integers of 16 and of 4 bits
 
 
 def to_onnx(
@@ -37,10 +37,11 @@ def to_onnx(
             the integers they are stored as; otherwise values are not rounded.
         taps: tensors that the model gives in addition, behind its own outputs and in this
             order, with our own order of axes.
-        standard: write grids of 16 bits as ONNX has them from opset 21 on, not as older runtimes.
+        standard: write integers of 16 and 4 bits as ONNX has them from opset 21 on, not as older
+            runtimes.
     """
     writers = all_writers()
-    opset = _WIDE_OPSET if standard and qdq and _has_wide_grids(graph) else OPSET
+    opset = _LATE_OPSET if standard and qdq and _has_late_types(graph) else OPSET
     writer = Writer(graph, grids=qdq, opset=opset)
     for port in graph.inputs:
         writer.add_input(port)
@@ -63,10 +64,16 @@ def to_onnx(
     return _model(graph, writer, names, list(ports.values()))
 
 
-def _has_wide_grids(graph: Graph) -> bool:
-    """Whether layers have activations of 16 bits; cells keep such in any model, for themselves."""
-    tensors = (tensor for tensor in graph.tensors.values() if not tensor.is_constant)
-    return any(tensor.wanted is DType.INT16 for tensor in tensors)
+def _has_late_types(graph: Graph) -> bool:
+    """Whether layers have activations of 16 bits or weights of 4.
+
+    Cells keep activations of 16 bits in any model, for themselves.
+    """
+    wide = (
+        tensor.wanted is DType.INT16 for tensor in graph.tensors.values() if tensor.data is None
+    )
+    stored = (tensor.stored for tensor in graph.tensors.values() if tensor.stored is not None)
+    return any(wide) or any(each.quant.dtype is DType.INT4 for each in stored)
 
 
 def _tap(graph: Graph, tensor: str) -> Port:
@@ -90,7 +97,10 @@ def _model(
         graph.name or "model",
         [_value(port) for port in graph.inputs],
         [_value(port) for port in outputs],
-        [_constant(names[value], data) for value, data in writer.constants.items()],
+        [
+            _constant(names[value], data, narrow=value in writer.narrow)
+            for value, data in writer.constants.items()
+        ],
     )
     domains = sorted({node.domain for node in writer.nodes if node.domain})
     others = [helper.make_opsetid(domain, 1) for domain in domains]
@@ -100,7 +110,7 @@ def _model(
         producer_version=__version__,
         opset_imports=[helper.make_opsetid("", writer.opset), *others],
     )
-    model.ir_version = _IR_VERSION if writer.opset == OPSET else _WIDE_IR_VERSION
+    model.ir_version = _IR_VERSION if writer.opset == OPSET else _LATE_IR_VERSION
     return model
 
 
@@ -120,5 +130,7 @@ def _value(port: Port) -> onnx.ValueInfoProto:
     return helper.make_tensor_value_info(port.name, port.dtype.onnx, port.shape)
 
 
-def _constant(name: str, data: Array) -> onnx.TensorProto:
+def _constant(name: str, data: Array, *, narrow: bool) -> onnx.TensorProto:
+    if narrow:
+        return helper.make_tensor(name, onnx.TensorProto.INT4, data.shape, data.reshape(-1))
     return numpy_helper.from_array(np.asarray(data), name)

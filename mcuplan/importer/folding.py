@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from mcuplan.importer.linear import dequantize_constant, quantize_constant
 from mcuplan.importer.protofile import Allowance
 from mcuplan.ir.builder import Constant, OnnxNode
 from mcuplan.ir.graph import Stored
-from mcuplan.ir.types import Array
+from mcuplan.ir.types import Array, DType
 
 __all__ = ["can_fold", "fold", "fold_shape", "widened"]
 
@@ -44,7 +45,8 @@ def fold(
     if kind in ("Shape", "Size"):
         return (fold_shape(node, folding.value(0).shape),)
     if kind in _QUANTIZED:
-        return (_QUANTIZED[kind](folding),)
+        made: Constant = _QUANTIZED[kind](folding)
+        return (_narrowed(made) if inputs[0] is not None and inputs[0].bits == 4 else made,)
     if kind in _MOVING:
         assert inputs[0] is not None
         return _move(folding, inputs[0], _MOVING[kind])
@@ -65,6 +67,22 @@ def fold(
 def widened(value: Constant) -> Constant:
     """The constant itself, float16 as float32."""
     return Constant(value.data.astype(np.float32)) if value.data.dtype == np.float16 else value
+
+
+def _narrowed(value: Constant) -> Constant:
+    """What 4 bits were read as, less its zero point where that leaves integers of 4 bits."""
+    stored = value.stored
+    if stored is None:
+        return value
+    quant, shape = stored.quant, [1] * stored.values.ndim
+    if quant.axis is not None:
+        shape[quant.axis] = -1
+    less = stored.values.astype(np.int16) - np.array(quant.zero_point, np.int16).reshape(shape)
+    if not DType.INT4.holds(less):
+        return value
+    zeros = (0,) * len(quant.zero_point)
+    narrow = replace(quant, zero_point=zeros, dtype=DType.INT4)
+    return Constant(value.data, Stored(less.astype(DType.INT4.numpy), narrow))
 
 
 def can_fold(op_type: str) -> bool:

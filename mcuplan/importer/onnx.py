@@ -36,6 +36,7 @@ from mcuplan.importer.protofile import (
     ModelFile,
     read_model,
     read_tensor,
+    shared_bits,
     text,
 )
 from mcuplan.importer.qoperator import QOPERATORS, Names, expand
@@ -205,7 +206,8 @@ class _Loading:
                 continue
             try:
                 values = read_tensor(proto, self._file.folder, self._allowance)
-                self._build.constants[proto.name] = widened(Constant(values))
+                bits = shared_bits(proto)
+                self._build.constants[proto.name] = widened(Constant(values, bits=bits))
             except McuplanError as error:
                 error.where = error.where or f"initializer {shown(proto.name)}"
                 self._refusals.add(error)

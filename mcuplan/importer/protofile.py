@@ -29,6 +29,7 @@ __all__ = [
     "ModelFile",
     "read_model",
     "read_tensor",
+    "shared_bits",
     "text",
     "type_name",
 ]
@@ -227,6 +228,11 @@ def read_tensor(proto: Any, folder: Path, allowance: Allowance) -> Array:
     if bits:
         flat = _unpacked(flat.view(np.uint8), elements, bits, signed=dtype.kind == "i")
     return flat.reshape(dims)
+
+
+def shared_bits(proto: Any) -> int:
+    """Bits of the values of a TensorProto that share a byte; 0 of others."""
+    return _PACKED.get(proto.data_type, 0)
 
 
 def _typed(proto: Any, name: str, dtype: np.dtype[Any], count: int) -> Array:

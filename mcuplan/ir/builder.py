@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from types import MappingProxyType
 
@@ -81,6 +81,7 @@ class Constant:
 
     data: Array
     stored: Stored | None = None
+    bits: int = 0  # of its integers, where fewer than the array's type has
 
     def transpose(self, axes: Sequence[int]) -> Constant:
         """Both forms with permuted axes."""
@@ -88,7 +89,7 @@ class Constant:
             return Constant(self.data.transpose(axes))
         quant = self.stored.quant
         if quant.axis is not None:
-            quant = Quant(quant.scale, quant.zero_point, list(axes).index(quant.axis))
+            quant = replace(quant, axis=list(axes).index(quant.axis))
         return Constant(
             self.data.transpose(axes), Stored(self.stored.values.transpose(axes), quant)
         )
@@ -110,7 +111,7 @@ class Constant:
             axis = next(places, None)
             if axis is None:
                 return Constant(data)
-            quant = Quant(quant.scale, quant.zero_point, axis)
+            quant = replace(quant, axis=axis)
         return Constant(data, Stored(self.stored.values.reshape(shape), quant))
 
 

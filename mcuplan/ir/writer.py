@@ -48,6 +48,7 @@ class Writer:
     opset: int = OPSET
     nodes: list[OnnxNode] = field(default_factory=list)
     constants: dict[str, Array] = field(default_factory=dict)
+    narrow: set[str] = field(default_factory=set)  # constants of 4 bits
     _held: dict[str, dict[Axes, str]] = field(default_factory=dict)
     _hints: dict[str, str] = field(default_factory=dict)
     _origin: str = ""
@@ -273,8 +274,10 @@ class Writer:
         wide = stored.values.dtype == np.int16 and self.opset == OPSET  # no runtime has them
         values = stored.values.astype(np.int32) if wide else stored.values
         integers = self.constant(f"{name}_quantized", values.transpose(axes))
-        dtype = DType.of(values)
+        narrow = stored.quant.dtype is DType.INT4 and self.opset > OPSET
+        dtype = DType.INT4 if narrow else DType.of(values)
         parameters = self._parameters(replace(stored.quant, dtype=dtype), dtype, name)
+        self.narrow |= {integers, parameters[1]} if narrow else set()
         axis = stored.quant.axis
         extra = {} if axis is None else {"axis": axes.index(axis)}
         value = self.node("DequantizeLinear", [integers, *parameters], **extra)

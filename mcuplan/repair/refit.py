@@ -28,6 +28,7 @@ _SUMS = 1 << 14  # of a layer that it is fitted on: taken evenly from all sample
 _WORK = 1 << 33  # multiplications of a Hessian
 _WIDEST = 2048  # terms of a sum whose weights are rounded together; wider ones to nearest
 _RIDGE = 0.1  # of the mean of the Hessian's diagonal: weights that the samples leave free
+_RIDGE_OF_FEW = 0.01  # of few steps, whose errors are larger than what samples leave open
 _NEAR = (0.8, 0.87, 0.94, 1.06, 1.13, 1.2)  # shares of a scale that are tried of few steps
 _ROUNDS = 3  # of bringing the mean behind limits and grid to where it was
 _LEAST_SHARE = 0.05  # of values within the limits, by which a bias is taken to move their mean
@@ -262,7 +263,8 @@ def _rounded(weights: Array, scales: Array, hessian: Array, dtype: DType) -> Arr
     if not mean > 0.0:
         return np.clip(np.rint(weights / scales[:, None]), -dtype.high, dtype.high)
     order = np.argsort(-np.diag(hessian), kind="stable")
-    ordered = hessian[np.ix_(order, order)] + _RIDGE * mean * np.eye(len(order))
+    ridge = _RIDGE if dtype.bits >= DType.INT8.bits else _RIDGE_OF_FEW
+    ordered = hessian[np.ix_(order, order)] + ridge * mean * np.eye(len(order))
     upper = np.linalg.cholesky(np.linalg.inv(ordered)).T
     left, made = weights[:, order].copy(), np.empty(weights.shape)
     for k in range(left.shape[1]):

@@ -13,6 +13,7 @@ from mcuplan.backends.dsp._shared import (
     FOUR,
     channel_array,
     clamped,
+    for_all_weights,
     kernel,
     last_fields,
     run_words,
@@ -28,7 +29,7 @@ from mcuplan.ops.dense import Dense
 from mcuplan.ops.fields import has_many_pixels, pixel_fields, taps_per_output
 from mcuplan.units import align_up
 
-__all__ = ["CONV", "PATCH", "PIXELS"]
+__all__ = ["KERNELS"]
 
 _UNROLL = 12  # steps of the convolution's loop
 _EIGHTS_UNROLL = 4  # of the loop that widens pairs of pixels, eight bytes of each
@@ -241,7 +242,7 @@ def _pixel_scratch(sig: Signature) -> int:
     return 8 * matrix_steps(sig)
 
 
-CONV = kernel(
+_CONV = kernel(
     Conv2D,
     function="mplan_conv2d_s8_dsp",
     lower=_conv,
@@ -251,8 +252,7 @@ CONV = kernel(
     cost_class="conv2d",
 )
 
-
-PATCH = kernel(
+_PATCH = kernel(
     Conv2D,
     function="mplan_conv2d_patch_s8_dsp",
     lower=_patch,
@@ -262,8 +262,7 @@ PATCH = kernel(
     cost_class="conv2d",
 )
 
-
-PIXELS = kernel(
+_PIXELS = kernel(
     Dense,
     function="mplan_conv2d_s8_dsp",
     lower=_dense_pixels,
@@ -272,3 +271,5 @@ PIXELS = kernel(
     scratch_bytes=_pixel_scratch,
     cost_class="conv2d",
 )
+
+KERNELS = (*for_all_weights(_CONV), *for_all_weights(_PATCH), *for_all_weights(_PIXELS))

@@ -12,9 +12,12 @@ from mcuplan.ir.op import Call, ConstArray, Field, Packed, Signature
 from mcuplan.ir.types import Array, DType
 from mcuplan.ir.work import Work
 from mcuplan.ops.conv2d import Conv2D
-from mcuplan.ops.fields import clamp_fields, prepared
+from mcuplan.ops.fields import NARROW_TYPES, clamp_fields, prepared
 
 __all__ = ["KERNELS", "depthwise3x3_supports", "depthwise_supports"]
+
+
+_WIDE_WORDS = 7  # of a channel
 
 
 def depthwise3x3_supports(sig: Signature) -> bool:
@@ -45,8 +48,10 @@ def _depthwise3x3(sig: Signature) -> tuple[Call, ...]:
     op = sig.op
     assert isinstance(op, Conv2D)
     _, in_h, in_w, channels = sig.inputs[0].shape
+    narrow = sig.inputs[1].dtype is DType.INT4
+    words, make = (3, _narrow3x3_words) if narrow else (_WIDE_WORDS, _depthwise3x3_words)
     fields: dict[str, Field] = {
-        "packed": ConstArray(DType.INT32, Packed(7 * channels, lambda: _depthwise3x3_words(sig))),
+        "packed": ConstArray(DType.INT32, Packed(words * channels, lambda: make(sig))),
         "in_h": in_h,
         "in_w": in_w,
         "channels": channels,
@@ -166,6 +171,35 @@ def _depthwise3x3_words(sig: Signature) -> Array:
     return int32_stream(np.stack(words, axis=1))
 
 
+def _narrow3x3_words(sig: Signature) -> Array:
+    """int32 stream of three words for each channel: eight weights, bias and the ninth, multiplier.
+
+    They are widened to the seven words, call by call.
+    """
+    w, requant = sig.constant(1).astype(np.int64), prepared(sig)
+    columns = w[..., 0].transpose(0, 2, 1)  # of w[row][column]
+    flat = np.concatenate([columns[:, :, :2].reshape(len(w), 6), w[:, 2, :, 0]], axis=1) & 15
+    eight = (flat[:, :8] << 4 * np.arange(8)).sum(axis=1)
+    last = 16 * requant.bias.astype(np.int64) + flat[:, 8]
+    return int32_stream(np.stack([eight, last, requant.multiplier.astype(np.int64)], axis=1))
+
+
+def _narrow3x3_supports(sig: Signature) -> bool:
+    """Whether biases leave 4 bits for a weight."""
+    bias = prepared(sig).bias.astype(np.int64)
+    return depthwise3x3_supports(sig) and bool((np.abs(bias) < 1 << 27).all())
+
+
+def _narrow3x3_scratch(sig: Signature) -> int:
+    return 4 * _WIDE_WORDS * sig.output.channels
+
+
+def _narrow3x3_work(sig: Signature, runs: Sequence[int]) -> Work:
+    """Weights of each channel in each call, beside the rest."""
+    widened = len(runs) * sig.output.channels
+    return {**_depthwise3x3_work(sig, runs), "widened": widened}
+
+
 def _depthwise_words(sig: Signature) -> Array:
     """int32 stream of bias, taps and multipliers, four channels at a time.
 
@@ -188,6 +222,16 @@ KERNELS = (
         work=_depthwise3x3_work,
         supports=depthwise3x3_supports,
         cost_class="depthwise",
+    ),
+    kernel(
+        Conv2D,
+        function="mplan_depthwise3x3_w4_dsp",
+        lower=_depthwise3x3,
+        work=_narrow3x3_work,
+        supports=_narrow3x3_supports,
+        scratch_bytes=_narrow3x3_scratch,
+        cost_class="depthwise",
+        types=NARROW_TYPES,
     ),
     kernel(
         Conv2D,

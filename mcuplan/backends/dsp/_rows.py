@@ -13,6 +13,7 @@ from mcuplan.backends.dsp._shared import (
     FOUR_PIXELS_STEPS,
     channel_array,
     clamped,
+    for_all_weights,
     kernel,
     last_fields,
     pair_array,
@@ -227,14 +228,16 @@ def _copied(sig: Signature, runs: Sequence[int]) -> Work:
     }
 
 
-ROWS = kernel(
-    Conv2D,
-    function="mplan_conv2d_rows_s8_dsp",
-    lower=_lower,
-    work=_work,
-    supports=_supports,
-    scratch_bytes=_scratch,
-    cost_class="conv2d",
+ROWS = for_all_weights(
+    kernel(
+        Conv2D,
+        function="mplan_conv2d_rows_s8_dsp",
+        lower=_lower,
+        work=_work,
+        supports=_supports,
+        scratch_bytes=_scratch,
+        cost_class="conv2d",
+    )
 )
 
 

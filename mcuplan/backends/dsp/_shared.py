@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 
 from mcuplan.ir.op import NO_CLAMP, ConstArray, Field, Kernel, Packed, Signature
 from mcuplan.ir.types import Array, DType
-from mcuplan.ops.fields import clamp_fields, prepared
+from mcuplan.ops.fields import NARROW_TYPES, clamp_fields, prepared
 from mcuplan.quant.requantize import Requant, act_limits
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "FOUR_PIXELS_STEPS",
     "channel_array",
     "clamped",
+    "for_all_weights",
     "half_words",
     "int32_stream",
     "kernel",
@@ -37,9 +39,16 @@ BACKEND = "dsp"
 FOUR = 4  # channels, and bytes of a word
 FOUR_PIXELS_STEPS = 16  # words of a patch at most, where four pixels are made at a time
 _MOST_WEIGHTS = 4 << 20
+_FOUR_LIMIT = 1 << 19  # 4096 * sum of a channel in the upper byte stays in int32
 _PAIR_LIMIT = 1 << 23  # 256 * sum of a channel in the high byte stays in int32
 
 kernel = partial(Kernel, backend=BACKEND, requires=frozenset({"dsp"}))
+
+
+def for_all_weights(made: Kernel) -> tuple[Kernel, ...]:
+    """A kernel that :func:`channel_array` packs for, and the same for weights of 4 bits."""
+    narrow = made.function.replace("_s8_", "_w4_")
+    return made, replace(made, function=narrow, types=NARROW_TYPES)
 
 
 def padded_channels(values: Array, again: bool = False) -> Array:
@@ -69,7 +78,7 @@ def run_words(runs: Array) -> Array:
 
 
 def shares_words(sig: Signature, again: bool = False) -> bool:
-    """Whether two channels may share int16 words ``256 * odd + even``.
+    """Whether two channels may share int16 words ``256 * odd + even``; of 4 bits four channels.
 
     The words must exist, and the odd channel's sum without bias, times 256, must stay in int32.
     """
@@ -85,6 +94,8 @@ def _shares_words(sig: Signature, again: bool = False) -> bool:
         return False
     weights = sig.constant(1).astype(np.int64)
     both = padded_channels(weights.reshape(len(weights), -1), again)
+    if sig.inputs[1].dtype is DType.INT4:
+        return _four_share(both) and prepared(sig).fits_one_shift
     words = 256 * both[1::2] + both[0::2]
     small = DType.INT8.reach * np.abs(both[1::2]).sum(axis=1) < _PAIR_LIMIT
     return bool((words >= -(1 << 15)).all() and small.all()) and prepared(sig).fits_one_shift
@@ -116,6 +127,25 @@ def _pair_words(taps: Array, requant: Requant) -> Array:
     return int32_stream(np.concatenate([biases, words, factors], axis=1))
 
 
+def _four_share(taps: Array) -> bool:
+    """Whether four channels may share int16 words, and each of their parts is one of its bits.
+
+    Sums of the last two, times 4096, must stay in int32.
+    """
+    parts = [_joined(taps, count) for count in (2, 3, 4)]
+    exist = all((part >= -(1 << 4 * n - 1)).all() for n, part in enumerate(parts, 2))
+    last = np.abs(taps.reshape(-1, FOUR, taps.shape[1])[:, 2:]).sum(axis=2)
+    return exist and bool((DType.INT8.reach * last < _FOUR_LIMIT).all())
+
+
+def _joined(taps: Array, count: int) -> Array:
+    """The first channels of each four in one number, 4 bits apart: int64."""
+    fours = taps.reshape(-1, FOUR, *taps.shape[1:])[:, :count]
+    places = (16 ** np.arange(count)).reshape(1, count, *[1] * (taps.ndim - 1))
+    made: Array = (fours * places).sum(axis=1)
+    return made
+
+
 def channel_array(
     sig: Signature, steps: int, taps: Callable[[Signature], Array], again: bool = False
 ) -> ConstArray:
@@ -127,8 +157,10 @@ def channel_array(
         taps: weights [channels, steps, 2] as the patch has them.
         again: the last four channels fill a four, though some of them come twice then.
     """
-    size = -(-sig.output.channels // FOUR) * (2 * FOUR + 2 * steps)
-    packed = Packed(size, lambda: _channel_words(taps(sig), prepared(sig), again))
+    narrow = sig.inputs[1].dtype is DType.INT4
+    size = -(-sig.output.channels // FOUR) * (2 * FOUR + (1 if narrow else 2) * steps)
+    make = _narrow_words if narrow else _channel_words
+    packed = Packed(size, lambda: make(taps(sig), prepared(sig), again))
     return ConstArray(DType.INT32, packed)
 
 
@@ -148,6 +180,17 @@ def _channel_words(weights: Array, requant: Requant, again: bool) -> Array:
     low, high = bias[0::2].reshape(fours, 2), bias[1::2].reshape(fours, 2)
     blocks = [low, words.reshape(fours, -1), high, multiplier.reshape(fours, FOUR)]
     return int32_stream(np.concatenate(blocks, axis=1))
+
+
+def _narrow_words(weights: Array, requant: Requant, again: bool) -> Array:
+    """int32 stream of weights of 4 bits, bias and multipliers, four output channels at a time."""
+    halves = _joined(padded_channels(weights, again), FOUR)
+    words = half_words(halves[..., 0], halves[..., 1])
+    last = [
+        padded_channels(each, again).reshape(-1, FOUR)
+        for each in (requant.bias, requant.multiplier)
+    ]
+    return int32_stream(np.concatenate([words, *last], axis=1))
 
 
 def paired_channels(taps: Array) -> Array:

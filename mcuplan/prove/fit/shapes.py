@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from mcuplan.ir.op import NO_CLAMP
+from mcuplan.ir.types import DType
 from mcuplan.ops.attention import Attention
 from mcuplan.ops.concat import Concat
 from mcuplan.ops.conv2d import Conv2D
@@ -374,7 +375,8 @@ def sweep() -> tuple[Shape, ...]:
     """Small and large, even and odd shapes of every operator that is counted."""
     small = (s for s in SHAPES if macs_of(s) <= _LONGEST)
     of_int8 = (*_weighted(), *_wide(), *_unweighted(), *small, *random_shapes(1, 16))
-    return (*of_int8, *typed_shapes(), *in_int16(of_int8))
+    narrow = (replace(shape, weights=DType.INT4) for shape in _weighted())
+    return (*of_int8, *narrow, *typed_shapes(), *in_int16(of_int8))
 
 
 def macs_of(shape: Shape) -> int:
