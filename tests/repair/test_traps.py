@@ -23,6 +23,7 @@ CAUSES = {
     "channels": "quant/outlier-channel",
     "outlier": "quant/outlier-channel",
     "prelu": "quant/outlier-channel",
+    "swish": "quant/outlier-channel",
     "difference": "quant/coarse-steps",
 }
 

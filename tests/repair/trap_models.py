@@ -19,6 +19,7 @@ __all__ = ["TRAPS", "trap"]
 
 ROOT = Path(__file__).parents[2]
 _SEED = 7
+_STEEP = 8.0
 
 
 class _Net:
@@ -82,12 +83,40 @@ def _outlier(net: _Net) -> None:
         net.multiply(norm, conv, factors)
 
 
-def _prelu(net: _Net) -> None:
-    """PRelu behind each depthwise convolution, over channels multiplied by 1/64 to 64."""
+def _behind_depthwise(net: _Net) -> list[tuple[onnx.NodeProto, onnx.NodeProto, onnx.NodeProto]]:
+    """Those of the activations with a Relu behind a depthwise convolution."""
+    found = []
     for norm, behind, conv in net.activations():
         (made,) = [node for node in net.nodes if norm.input[0] in node.output]
-        if net.value(made.input[1]).shape[1] != 1 or behind.op_type != "Relu":
-            continue
+        if net.value(made.input[1]).shape[1] == 1 and behind.op_type == "Relu":
+            found.append((norm, behind, conv))
+    return found
+
+
+def _swish(net: _Net) -> None:
+    """Swish, steep enough to be nearly a Relu, behind each depthwise convolution.
+
+    Over channels multiplied by 1/64 to 64, which its own factor of each channel takes back.
+    """
+    for norm, behind, conv in _behind_depthwise(net):
+        factors = 2.0 ** net.random.integers(-6, 7, len(net.value(norm.input[1])))
+        net.multiply(norm, conv, factors)
+        x, y = behind.input[0], behind.output[0]
+        net.put(f"{y}_beta", (_STEEP / factors).reshape(-1, 1, 1))
+        made = [
+            helper.make_node("Mul", [x, f"{y}_beta"], [f"{y}_steep"], f"{behind.name}_steep"),
+            helper.make_node("Sigmoid", [f"{y}_steep"], [f"{y}_gate"], f"{behind.name}_gate"),
+            helper.make_node("Mul", [x, f"{y}_gate"], [y], behind.name),
+        ]
+        at = net.nodes.index(behind)
+        nodes = [*net.nodes[:at], *made, *net.nodes[at + 1 :]]
+        del net.model.graph.node[:]
+        net.model.graph.node.extend(nodes)
+
+
+def _prelu(net: _Net) -> None:
+    """PRelu behind each depthwise convolution, over channels multiplied by 1/64 to 64."""
+    for norm, behind, conv in _behind_depthwise(net):
         many = len(net.value(norm.input[1]))
         slopes = f"{behind.output[0]}_slopes"
         net.put(slopes, net.random.uniform(0.0, 0.05, (many, 1, 1)))
@@ -124,6 +153,7 @@ TRAPS: Mapping[str, object] = {
     "channels": _channels,
     "outlier": _outlier,
     "prelu": _prelu,
+    "swish": _swish,
     "difference": _difference,
 }
 
