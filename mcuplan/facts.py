@@ -187,6 +187,7 @@ class RepairKind(StrEnum):
 
     MERGING = "merging"
     EQUALIZATION = "equalization"
+    ABSORPTION = "absorption"
     RANGES = "ranges"
     BIASES = "biases"
     ROUNDING = "rounding"

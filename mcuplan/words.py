@@ -309,6 +309,7 @@ def reason(why: Reason) -> str:
 _REPAIRS = {
     RepairKind.MERGING: "merged layers",
     RepairKind.EQUALIZATION: "equalized channels",
+    RepairKind.ABSORPTION: "absorbed biases",
     RepairKind.RANGES: "fitted ranges",
     RepairKind.BIASES: "corrected biases",
     RepairKind.ROUNDING: "fitted weights and biases",

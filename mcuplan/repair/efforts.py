@@ -16,6 +16,7 @@ from mcuplan.errors import ToolFailed
 from mcuplan.facts import RepairGain, RepairKind
 from mcuplan.ir.graph import Graph
 from mcuplan.ir.types import Array
+from mcuplan.passes.absorb_biases import absorb_biases
 from mcuplan.passes.assign_grids import Grids
 from mcuplan.passes.equalize import Reach, equalize
 from mcuplan.passes.merge_layers import merge_layers
@@ -62,6 +63,7 @@ class _Recipe:
 
     merged: bool = False  # layers whose outputs are added or subtracted
     reach: Reach | None = None  # of equalization; None: channels stay
+    absorbed: bool = False  # biases of channels that stay away from 0
     ranges: Mapping[str, Range] = field(default_factory=dict)  # in place of those observed
     biases: bool = False
     rounding: bool = False  # and biases
@@ -113,8 +115,19 @@ class _Bench:
         graph = merge_layers(self._first.graph) if recipe.merged else self._first.graph
         if recipe.reach is not None:
             graph = equalize(graph, self._most, recipe.reach)
-        if graph is self._first.graph:
-            return self._first
+        found = self._first if graph is self._first.graph else self._observed(graph)
+        if not recipe.absorbed:
+            return found
+        graph = self.absorbed(found)
+        return found if graph is found.graph else self._observed(graph)
+
+    def absorbed(self, found: Repaired) -> Graph:
+        """The float model with biases that stay away from 0 in those of their readers."""
+        extremes = found.calibrated.extremes if found.calibrated is not None else {}
+        seen = {name: (each.least, each.most) for name, each in extremes.items()}
+        return absorb_biases(found.graph, seen)
+
+    def _observed(self, graph: Graph) -> Repaired:
         calibrated = self._tools.ranges(graph)
         return Repaired(graph, calibrated, self._tools.grids(graph, calibrated.ranges))
 
@@ -191,6 +204,12 @@ def _both(recipe: _Recipe, bench: _Bench) -> Iterator[_Recipe]:
                 yield replace(each, reach=replace(each.reach, limited=True))
 
 
+def _absorption(recipe: _Recipe, bench: _Bench) -> Iterator[_Recipe]:
+    found = bench.equalized(recipe)
+    if bench.absorbed(found) is not found.graph:
+        yield replace(recipe, absorbed=True)
+
+
 def _ranges(recipe: _Recipe, bench: _Bench) -> Iterator[_Recipe]:
     yield replace(recipe, ranges=bench.narrowed(recipe))
 
@@ -202,11 +221,13 @@ EFFORTS: Mapping[str, Mapping[RepairKind, _Step]] = MappingProxyType(
             RepairKind.MERGING: _merging,
             RepairKind.BIASES: _biases,
             RepairKind.EQUALIZATION: _equalization,
+            RepairKind.ABSORPTION: _absorption,
         },
         "best": {
             RepairKind.MERGING: _merging,
             RepairKind.ROUNDING: _rounding,
             RepairKind.EQUALIZATION: _both,
+            RepairKind.ABSORPTION: _absorption,
             RepairKind.RANGES: _ranges,
         },
     }

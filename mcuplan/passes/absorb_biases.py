@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a channel always adds goes into the biases of its readers, so that its range is smaller.
+
+Source: Nagel et al. 2019, section 4.1.3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from mcuplan.ir.editor import Editor
+from mcuplan.ir.graph import Graph, Node, Tensor
+from mcuplan.ir.op import NO_CLAMP
+from mcuplan.ir.types import Array
+from mcuplan.ops.conv2d import Conv2D
+from mcuplan.ops.dense import Dense
+from mcuplan.passes._channel_bounds import border_taps
+from mcuplan.passes._channel_factors import takes_factors
+from mcuplan.quant.observers import Range
+
+__all__ = ["absorb_biases"]
+
+_RELU = (0.0, float("inf"))
+_ROOM = 0.25  # of what was seen of a channel, that its least value stays above 0
+_LEAST_GAIN = 0.9  # of a tensor's range, that has to be left for it to be worth it
+
+
+def absorb_biases(graph: Graph, seen: Mapping[str, tuple[Array, Array]]) -> Graph:
+    """Move channels towards 0 where the layers around them can.
+
+    Pattern: a layer without limits or with a Relu; all that reads it are layers without padding.
+    Becomes: the same with a constant of each channel less in the bias of the first, and times the
+        weights more in those of the others.
+    Only if: the range of the tensor shrinks by a tenth or more.
+    Exact because: w * (x - c) + (b + w * c) = w * x + b. Behind a Relu as long as x stays above c,
+        which leaves room below what was seen.
+
+    Args:
+        graph: float, after the passes.
+        seen: least and largest value of each channel, by tensor.
+    """
+    edit, consumers = Editor(graph), graph.consumers()
+    ends = {port.tensor for port in (*graph.inputs, *graph.outputs)}
+    for node in graph.nodes:
+        name, readers = node.output, consumers.get(node.output, ())
+        takes = isinstance(node.op, Conv2D | Dense) and takes_factors(graph, node)
+        if not takes or name in ends or name not in seen or node.op.act not in (NO_CLAMP, _RELU):
+            continue
+        if not readers or not all(_can_add(graph, reader) for reader in readers):
+            continue
+        moved = _constant(*seen[name], is_cut=node.op.act == _RELU)
+        if not moved.any():
+            continue
+        _add(edit, node, -moved)
+        for reader in readers:
+            _add(edit, reader, _sums(reader, graph.tensor(reader.inputs[1]), moved))
+        edit.set_tensor(replace(edit.tensor(name), origin=None))  # no value of the model's
+    return edit.done()
+
+
+def _can_add(graph: Graph, node: Node) -> bool:
+    """Whether a constant of the input can go into the bias of a layer."""
+    if not isinstance(node.op, Conv2D | Dense) or not takes_factors(graph, node):
+        return False
+    return isinstance(node.op, Dense) or not border_taps(graph.signature(node)).any()
+
+
+def _constant(low: Array, high: Array, *, is_cut: bool) -> Array:
+    """What each channel is moved by; nothing where the tensor's range hardly shrinks."""
+    moved = (low + high) / 2
+    if is_cut:
+        moved = np.maximum(low - _ROOM * (high - low), 0.0)
+    before, after = (_span(low - by, high - by) for by in (0.0, moved))
+    return moved.astype(np.float64) if after < _LEAST_GAIN * before else np.zeros(len(low))
+
+
+def _span(low: Array, high: Array) -> float:
+    found: Range = float(min(low.min(initial=0.0), 0.0)), float(max(high.max(initial=0.0), 0.0))
+    return found[1] - found[0]
+
+
+def _sums(node: Node, weights: Tensor, moved: Array) -> Array:
+    """Of each output what a constant of each input channel adds."""
+    assert weights.data is not None
+    data = weights.data.astype(np.float64)
+    if isinstance(node.op, Conv2D):
+        taps = data.sum(axis=(1, 2))
+        groups = moved.reshape(node.op.groups, -1)
+        each = np.repeat(groups, len(taps) // node.op.groups, axis=0)
+        found: Array = (taps * each).sum(axis=1)
+        return found
+    made: Array = data @ moved
+    return made
+
+
+def _add(edit: Editor, node: Node, by: Array) -> None:
+    """Give a layer a bias of its own."""
+    now = next(n for n in edit.nodes() if n.name == node.name)
+    tensor = edit.tensor(now.inputs[2])
+    assert tensor.data is not None
+    shared = len(edit.consumers(tensor.name)) > 1
+    name = edit.fresh(tensor.name) if shared else tensor.name
+    data = (tensor.data.astype(np.float64) + by).astype(np.float32)
+    edit.set_tensor(replace(tensor, name=name, data=data, stored=None))
+    edit.replace(now, replace(now, inputs=(*now.inputs[:2], name, *now.inputs[3:])))
