@@ -32,35 +32,39 @@ def to_grid(real: Array, quant: Quant) -> Array:
 
 
 _SHIFTS = (7, 6, 5, 4)  # of int16 values from one entry to the next: 513 to 4,097 entries
-_NEAR = 2  # steps of int16 off, with which the coarsest table is taken
+_NEAR = 1  # steps of int16 off the rounded result, with which the shortest table is taken
+_FRACTION = 4  # bits of entries below a step, so that their own rounding does not show
+_FARTHEST = 1 << 20  # of an entry: twice what int16 holds
 
 
 @dataclass(frozen=True, slots=True)
 class Lines:
     """Results of every 2**shift-th int16 value from the least on, straight lines between them."""
 
-    table: Array  # int16 [2**(16 - shift) + 1]
+    table: Array  # int32 [2**(16 - shift) + 1], in sixteenths of a step
     shift: int
 
     def __call__(self, q: Array) -> Array:
         """int16 of int16 values, rounded half up."""
         code = q.astype(np.int64) - DType.INT16.low
         at, part = code >> self.shift, code & ((1 << self.shift) - 1)
-        wide = self.table.astype(np.int64)
-        rise = (wide[at + 1] - wide[at]) * part
-        made: Array = wide[at] + ((rise + (1 << (self.shift - 1))) >> self.shift)
-        return made.astype(np.int16)
+        wide, down = self.table.astype(np.int64), self.shift + _FRACTION
+        line = (wide[at] << self.shift) + (wide[at + 1] - wide[at]) * part
+        return DType.INT16.clip((line + (1 << (down - 1))) >> down)
 
 
 def lines_of(value: Callable[[Array], Array], source: Quant, output: Quant) -> Lines:
-    """The shortest table of a function that is at most two steps off; else the nearest one."""
+    """The shortest table of a function that is at most one step off; else the nearest one."""
     codes = np.arange(DType.INT16.low, DType.INT16.high + 2)
-    wanted = to_grid(value(source.dequantize(codes)), output)
+    real = value(source.dequantize(codes))
+    wanted = to_grid(real, output)[:-1].astype(np.int64)
+    steps = np.nan_to_num(real / output.s) + output.z
+    fine = np.rint(np.clip(steps * (1 << _FRACTION), -_FARTHEST, _FARTHEST)).astype(np.int32)
     found = []
     for shift in _SHIFTS:
-        lines = Lines(wanted[:: 1 << shift], shift)
+        lines = Lines(fine[:: 1 << shift], shift)
         made = lines(codes[:-1].astype(np.int16)).astype(np.int64)
-        off = int(np.abs(made - wanted[:-1]).max())
+        off = int(np.abs(made - wanted).max())
         if off <= _NEAR:
             return lines
         found.append((off, lines))

@@ -45,6 +45,11 @@ class Quantize(Op):
         """The grid."""
         return Quant.per_tensor(self.scale, self.zero_point, self.dtype)
 
+    @property
+    def is_wide(self) -> bool:
+        """Whether that is its grid."""
+        return self.dtype is DType.INT16
+
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
         """Same shape."""
         return (TensorType(inputs[0].shape),)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Functions of one value, and chains of them: on the device one table of 256 entries.
 
-In int16 a clamp is a requantization, and others are lines between entries of a table, at most two
-steps off where 4,097 entries are enough for that.
+In int16 a clamp is a requantization, and others are lines between entries of a table, at most one
+step off where 4,097 entries are enough for that.
 """
 
 from __future__ import annotations

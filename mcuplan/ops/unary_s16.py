@@ -16,7 +16,7 @@ def _lookup(sig: Signature) -> tuple[Call, ...]:
     op = sig.op
     assert isinstance(op, Lookup)
     lines = op.lines(sig)
-    entries = ConstArray(DType.INT16, lines.table, "tables")
+    entries = ConstArray(DType.INT32, lines.table, "tables")
     elements = sig.output.elements // max(1, sig.output.rows)
     return (Call({"table": entries, "shift": lines.shift, "elements": elements}),)
 

@@ -16,6 +16,7 @@ import pytest
 MODELS = Path(__file__).resolve().parents[2] / "models"
 FOLDERS = sorted(path.parent for path in MODELS.glob("*/model.onnx"))
 ACCURACY = re.compile(r"(\d\.\d{4}) \((\d+) of (\d+)\)")
+ERROR = re.compile(r"mean absolute error (\d+\.\d{2}) on (\d+) samples")
 FILE_ROW = re.compile(r"^\| ([\w.]+) \| ([\d,]+) \| `([0-9a-f]{64})` \|$", re.MULTILINE)
 NODE_COUNT = re.compile(r"([A-Z]\w+) (\d+)")
 LEAST_ACCURACY = {
@@ -26,7 +27,16 @@ LEAST_ACCURACY = {
     "vowels_stream": 0.9,
 }
 
+MOST_ERROR = {"diabetes_mlp": 48.0}
+"""Of models of one real number, in units of the data set."""
+
 each_model = pytest.mark.parametrize("folder", FOLDERS, ids=lambda path: path.name)
+each_classifier = pytest.mark.parametrize(
+    "folder", [f for f in FOLDERS if f.name not in MOST_ERROR], ids=lambda path: path.name
+)
+each_regression = pytest.mark.parametrize(
+    "folder", [f for f in FOLDERS if f.name in MOST_ERROR], ids=lambda path: path.name
+)
 
 
 def _readme(folder: Path) -> str:
@@ -63,10 +73,23 @@ def test_the_models_of_the_table_are_there() -> None:
     """The top README has one row per model folder, and each promised model exists."""
     linked = re.findall(r"\]\((\w+)/README\.md\)", _readme(MODELS))
     assert sorted(linked) == [path.name for path in FOLDERS]
-    assert set(linked) == set(LEAST_ACCURACY)
+    assert set(linked) == set(LEAST_ACCURACY) | set(MOST_ERROR)
 
 
-@each_model
+@each_regression
+def test_stated_error_is_reproduced(folder: Path) -> None:
+    """ONNX Runtime on test.npz gives the error of both READMEs, and little enough of it."""
+    data = np.load(folder / "test.npz")
+    off = np.abs(_outputs(_session(folder), data["input"]) - data["labels"]).mean()
+    stated = ERROR.search(_readme(folder))
+    assert stated is not None
+    assert stated.groups() == (f"{off:.2f}", str(len(data["labels"])))
+    row = next(line for line in _readme(MODELS).splitlines() if f"[{folder.name}]" in line)
+    assert stated.group() in row
+    assert off <= MOST_ERROR[folder.name]
+
+
+@each_classifier
 def test_stated_accuracy_is_reproduced(folder: Path) -> None:
     """ONNX Runtime on test.npz gives the accuracy of both READMEs, and enough of it."""
     hits, total = _hits(folder)
@@ -93,6 +116,10 @@ def test_arrays_agree_with_the_model(folder: Path) -> None:
         assert list(samples.shape[1:]) == model_input.shape[1:]
         assert np.isfinite(samples).all()
     labels = test["labels"]
+    if folder.name in MOST_ERROR:
+        assert labels.dtype == np.float32
+        assert labels.shape == (len(test[model_input.name]), *model_output.shape[1:])
+        return
     assert labels.dtype == np.int64
     groups = test["groups"] if read else np.arange(len(labels))
     assert groups.shape == (len(test[model_input.name]),)

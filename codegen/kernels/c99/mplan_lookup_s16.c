@@ -7,7 +7,8 @@ void mplan_lookup_s16(const mplan_lookup_s16_t *p, const int8_t *in, int8_t *out
 {
     const uint32_t shift = p->shift;
     const uint32_t mask = ((uint32_t)1 << shift) - 1U;
-    const int32_t half = (int32_t)((uint32_t)1 << (shift - 1U));
+    const uint32_t down = shift + 4U;
+    const int32_t half = (int32_t)((uint32_t)1 << (down - 1U));
 
     for (size_t y = y0; y < y1; y++) {
         const int16_t *const from = (const int16_t *)(const void *)&in[mplan_row(&p->in_rows, y)];
@@ -15,11 +16,11 @@ void mplan_lookup_s16(const mplan_lookup_s16_t *p, const int8_t *in, int8_t *out
 
         for (size_t i = 0U; i < p->elements; i++) {
             const uint32_t code = (uint32_t)((int32_t)from[i] + 32768);
-            const int16_t *const entry = &p->table[code >> shift];
-            const int32_t rise = (int32_t)entry[1] - (int32_t)entry[0];
-            const int32_t part = rise * (int32_t)(code & mask);
+            const int32_t *const entry = &p->table[code >> shift];
+            const int32_t part = (entry[1] - entry[0]) * (int32_t)(code & mask);
+            const int32_t line = (entry[0] * (int32_t)(mask + 1U)) + part;
 
-            to[i] = (int16_t)((int32_t)entry[0] + ((part + half) >> shift));
+            to[i] = (int16_t)mplan_clamp((line + half) >> down, -32768, 32767);
         }
     }
 }

@@ -39,12 +39,24 @@ static void take(const conv_t *p, const int8_t *in, int32_t y_first, int32_t x_f
     (void)padded(to, 0, (4U - (taps % 4U)) % 4U);
 }
 
-static void put(const conv_t *p, int16_t *out, size_t oc, int32_t sum, int32_t multiplier)
-{
-    const uint32_t shift = (p->pre_shift != NULL) ? p->pre_shift[oc] : 0U;
-    const int32_t result = mplan_halves_result(sum, shift, multiplier, p->out_zero_point);
+/* What becomes of sums; read once, as the compiler reads all memory again behind assembly. */
+typedef struct {
+    const uint8_t *shifts;
+    int32_t zero_point;
+    int32_t low;
+    int32_t high;
+} ends_t;
 
-    out[oc] = (int16_t)mplan_clamp(result, p->act_min, p->act_max);
+/* An output of both pixels. */
+static inline void put(const ends_t *ends, int16_t *out, int16_t *out2, size_t oc, int32_t sum,
+                       int32_t sum2, int32_t multiplier)
+{
+    const uint32_t shift = (ends->shifts != NULL) ? ends->shifts[oc] : 0U;
+    const int32_t result = mplan_halves_result(sum, shift, multiplier, ends->zero_point);
+    const int32_t result2 = mplan_halves_result(sum2, shift, multiplier, ends->zero_point);
+
+    out[oc] = (int16_t)mplan_clamp(result, ends->low, ends->high);
+    out2[oc] = (int16_t)mplan_clamp(result2, ends->low, ends->high);
 }
 
 /* All channels of two pixels, which may be one. */
@@ -53,6 +65,7 @@ static void two_pixels(const conv_t *p, const int16_t *in, const int16_t *in2, i
 {
     const size_t taps = (size_t)p->kernel_h * p->kernel_w * p->in_c;
     const size_t steps = (taps + 3U) / 4U;
+    const ends_t ends = {p->pre_shift, p->out_zero_point, p->act_min, p->act_max};
     mplan_halves_t s;
 
     s.at = p->packed;
@@ -72,11 +85,9 @@ static void two_pixels(const conv_t *p, const int16_t *in, const int16_t *in2, i
         if (k > 0U) {
             MPLAN_HALVES_PAIR_STEPS(s, second, STEP);
         }
-        put(p, out, oc, s.a0, s.at[0]);
-        put(p, out2, oc, s.a2, s.at[0]);
+        put(&ends, out, out2, oc, s.a0, s.a2, s.at[0]);
         if ((oc + 1U) < p->out_c) {
-            put(p, out, oc + 1U, s.a1, s.at[1]);
-            put(p, out2, oc + 1U, s.a3, s.at[1]);
+            put(&ends, out, out2, oc + 1U, s.a1, s.a3, s.at[1]);
         }
         s.at = &s.at[2];
     }

@@ -101,6 +101,7 @@ def _dense_work(sig: Signature, runs: Sequence[int]) -> Work:
     inputs, outputs = sig.inputs[0].channels, sig.output.channels
     pixels = sig.output.elements // outputs
     fours = pixels * -(-outputs // _FOUR)
+    whole = 0 if shifts(sig) else outputs // _FOUR * _FOUR  # the others are put in a loop
     steps = inputs // _FOUR
     return {
         "call": len(runs),
@@ -110,8 +111,9 @@ def _dense_work(sig: Signature, runs: Sequence[int]) -> Work:
         "round": fours * (steps // _FOUR),
         "step": fours * (steps % _FOUR),
         "rest": fours * (inputs % _FOUR > 0),
-        "output": sig.output.elements,
-        "shifted": sig.output.elements * shifts(sig),
+        "output": pixels * whole,
+        "some": pixels * -(-(outputs - whole) // _FOUR),
+        "one": pixels * (outputs - whole),
     }
 
 
