@@ -242,6 +242,15 @@ def _pixel_scratch(sig: Signature) -> int:
     return 8 * matrix_steps(sig)
 
 
+def _stays(sig: Signature) -> tuple[int, ...]:
+    """The input, where every pixel's outputs take as many bytes at its place."""
+    op, given, made = sig.op, sig.inputs[0], sig.output
+    if isinstance(op, Conv2D):
+        moves = op.kernel != (1, 1) or op.stride != (1, 1) or any(op.pads)
+        return () if moves or given.shape != made.shape else (0,)
+    return (0,) if given.shape == made.shape else ()
+
+
 _CONV = kernel(
     Conv2D,
     function="mplan_conv2d_s8_dsp",
@@ -249,6 +258,7 @@ _CONV = kernel(
     work=_conv_work,
     supports=_conv_supports,
     scratch_bytes=_conv_scratch,
+    inplace_inputs=_stays,
     cost_class="conv2d",
 )
 
@@ -269,6 +279,7 @@ _PIXELS = kernel(
     work=_conv_work,
     supports=_many_pixels,
     scratch_bytes=_pixel_scratch,
+    inplace_inputs=_stays,
     cost_class="conv2d",
 )
 
