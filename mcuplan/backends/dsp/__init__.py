@@ -20,6 +20,7 @@ from mcuplan.backends.dsp import (
     _rows,
     _softmax,
     _winograd,
+    _winograd_line,
 )
 from mcuplan.backends.dsp._depthwise import depthwise3x3_supports, depthwise_supports
 from mcuplan.backends.dsp._shared import BACKEND
@@ -45,6 +46,7 @@ KERNELS = (
     _dense.POINTWISE,
     *_pointwise.FEW_CHANNELS,
     *_winograd.TILES,
+    *_winograd_line.LINES,
     _rows.FOURS,
     *_rows.ROWS,
     *_conv.KERNELS,

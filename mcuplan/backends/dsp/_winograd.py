@@ -22,13 +22,13 @@ from mcuplan.ops.conv_kernels import conv_fields
 from mcuplan.ops.fields import clamp_fields, prepared
 from mcuplan.units import align_up
 
-__all__ = ["TILES"]
+__all__ = ["ALONG", "MIDDLE", "TILES", "most_accumulated", "paired"]
 
 _JOB_BYTES = 64
 _WORK_BYTES = 168  # of a transform of 6 by 6
 _LANES = 4  # tiles at a time
 _UNROLL = 8  # steps of the loop
-_MIDDLE = 128  # that inputs are raised by
+MIDDLE = 128  # that inputs are raised by
 _UNFIT = ("kernel_h", "kernel_w", "stride_h", "stride_w", "dilation_h", "dilation_w")
 
 _Rows = tuple[tuple[int, int, int], ...]
@@ -88,7 +88,7 @@ def _side(size: int) -> int:
 _TWO = _Tile(2, 2, _HALVES, 4)
 _FOUR = _Tile(4, 4, _QUARTERS, 576, 13056, 36, "_of_4")
 _DOWN = _Tile(4, 1, _QUARTERS, 24, 2048, -6, "_of_line")
-_ALONG = _Tile(1, 4, _QUARTERS, 24, 2048, -6, "_of_line")
+ALONG = _Tile(1, 4, _QUARTERS, 24, 2048, -6, "_of_line")
 
 
 def _supports(tile: _Tile, sig: Signature) -> bool:
@@ -96,10 +96,10 @@ def _supports(tile: _Tile, sig: Signature) -> bool:
     assert isinstance(op, Conv2D)
     windows = op.kernel == tile.kernel and op.stride == op.dilation == (1, 1) and op.groups == 1
     fits = windows and in_c % 4 == 0 and out_c % 2 == 0
-    return fits and tile.factor * sig.once(_most) < 1 << 31
+    return fits and tile.factor * sig.once(most_accumulated) < 1 << 31
 
 
-def _most(sig: Signature) -> int:
+def most_accumulated(sig: Signature) -> int:
     """Bound of all accumulators without their bias; beyond int32 if some are shifted."""
     flat = np.abs(sig.constant(1).reshape(sig.output.channels, -1).astype(np.int64))
     most = sig.inputs[0].dtype.reach * int(flat.sum(axis=1).max())
@@ -111,17 +111,23 @@ def _words(tile: _Tile, sig: Signature) -> Array:
     weights, requant = sig.constant(1).astype(np.int64), prepared(sig)
     out_c, in_c = len(weights), weights.shape[-1]
     transformed = np.einsum("ia,jb,oabc->oijc", *tile.transforms, weights)
-    order = np.arange(in_c).reshape(-1, 2, 2).swapaxes(1, 2).reshape(-1, 2)  # 0 2, 1 3, ..
-    halves = transformed.reshape(out_c // 2, 2, tile.positions, in_c)[..., order]
+    halves = paired(transformed.reshape(out_c // 2, 2, tile.positions, in_c))
     words = half_words(halves[..., 0], halves[..., 1]).transpose(0, 2, 3, 1)
     if tile.lift:
         starts = -tile.lift * halves[..., 0].sum(axis=-1)
         one = tile.sides[1] + 1 if min(tile.sides) > 1 else 1  # of the positions
-        starts[..., one] -= tile.level * _MIDDLE * halves[:, :, one].sum(axis=(-1, -2))
+        starts[..., one] -= tile.level * MIDDLE * halves[:, :, one].sum(axis=(-1, -2))
         words = np.concatenate([starts.transpose(0, 2, 1)[:, :, None], words], axis=2)
     last = np.stack([requant.bias, requant.multiplier], -1).astype(np.int64)
     blocks = [words.reshape(out_c // 2, -1), last.reshape(out_c // 2, 4)]
     return int32_stream(np.concatenate(blocks, axis=1))
+
+
+def paired(channels: Array) -> Array:
+    """Channels on the last axis as words have them: [..., words, 2]."""
+    order = np.arange(channels.shape[-1]).reshape(-1, 2, 2).swapaxes(1, 2)  # 0 2, 1 3, ..
+    pairs: Array = channels[..., order.reshape(-1, 2)]
+    return pairs
 
 
 def _lower(tile: _Tile, sig: Signature) -> tuple[Call, ...]:
@@ -204,4 +210,4 @@ def _kernel(tile: _Tile) -> Kernel:
     )
 
 
-TILES = tuple(map(_kernel, (_FOUR, _TWO, _DOWN, _ALONG)))
+TILES = tuple(map(_kernel, (_FOUR, _TWO, _DOWN, ALONG)))
