@@ -52,14 +52,16 @@ def lay_out(
     *,
     align: int = _ALIGN,
     one_scratch: bool = False,
+    before: int = 0,
 ) -> tuple[Allocation, tuple[Run, ...]]:
     """Buffers, live ranges and runs of an order of row steps.
 
     ``align``: of offsets, where they are not given and it is more than a buffer needs itself.
-    ``one_scratch``: the scratch of all runs lies in one place, which nothing else uses.
+    ``one_scratch``: the scratch of all runs lies in one place, which nothing else uses. Else
+    ``before`` bytes lie in front of the inputs that are there from the start.
     """
     scratch = _one_scratch(rowed, order) if one_scratch else _scratch(rowed, order)
-    base = max((span.nbytes for span in scratch.values()), default=0) if one_scratch else 0
+    base = max((span.nbytes for span in scratch.values()), default=0) if one_scratch else before
     scratch |= _held_scratch(rowed, order)
     lives, (runs, run_of) = _lives(rowed, order, sharing, base), _runs(rowed, order)
     count = len(order)

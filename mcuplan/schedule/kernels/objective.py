@@ -56,10 +56,13 @@ class Aim:
     """What to choose kernels for.
 
     ``ram_limit`` and ``flash_limit`` are for all that lies there; ``row_cycles``, where not 0,
-    what a call that feeds a row of the input may take, or one that finishes after the last.
+    what a call that feeds a row of the input may take, or one that finishes after the last. Other
+    objectives than latency spend one part in ``flash_share`` of the flash on kernels that keep
+    more weights.
     """
 
     objective: Objective = Objective.BALANCED
     ram_limit: int | None = None
     row_cycles: int = 0
     flash_limit: int | None = None
+    flash_share: int = 8

@@ -19,7 +19,7 @@ from mcuplan.schedule.assembly.row_local import (
 )
 from mcuplan.schedule.kernels.as_many import as_many
 from mcuplan.schedule.kernels.choose import Placer, choose, faster_within, slower
-from mcuplan.schedule.kernels.objective import Aim, Objective, plan_cycles
+from mcuplan.schedule.kernels.objective import MORE_CYCLES, Aim, Objective, plan_cycles
 from mcuplan.schedule.kernels.select import (
     Candidate,
     Chosen,
@@ -30,26 +30,28 @@ from mcuplan.schedule.kernels.select import (
     tall_apart,
     traded_apart,
 )
+from mcuplan.schedule.planning.orders import RowOrders
 from mcuplan.schedule.planning.rating import Rating, apart_bytes
 from mcuplan.schedule.planning.spare_flash import bought, spent
 from mcuplan.schedule.planning.streamed import Packed, best_of, fed, least_bytes
 from mcuplan.schedule.program import Plan, Selected, Sharing
 from mcuplan.solvers.effort import Effort
-from mcuplan.solvers.rows.order import check_row_order, find_row_order
-from mcuplan.solvers.rows.problem import RowOrder
-from mcuplan.solvers.rows.stages import followed_moves
 
 __all__ = ["LoweredRows"]
 
 _MORE_ARENA = 0.05  # than the least, that the default objective may take
 _PACKED = (1.0, 0.97, 0.93, 0.85)  # of the arena, that the peak may be: placing adds to it
+_CLOSER = (1.0, 0.995, 0.99, 0.98)  # the same, of an arena that is hardly more than the least
+_CLOSE, _FEWER_NODES = 0.2, 20  # of the slack, for these; their search is shorter
 _ROWS = (2, 1)  # that calls make, about
 _AS_PRICED = 1.04  # times the cycles that kernels are priced at, that a plan takes with its calls
 _MOST_SIZES = 8
 _LITTLE = 64  # bytes of scratch
 _FOR_COPIES = 128  # bytes of stack: a params struct, and its margin
 _FASTER_TRIALS = 6  # of the packer, for kernels that are faster in the same bytes
-_WORTH_A_LOOK = 1.3  # times the limit, that a plain order may take at most
+_MORE_FLASH = 4  # of the flash, that a plan spends that is slow by far: 1/4
+_CLIFFS = {Objective.RAM: (1.25, 1.03), Objective.BALANCED: (MORE_CYCLES, 1 + _MORE_ARENA)}
+"""Times the least cycles that a plan may take, and times the least arena that others may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,23 +100,24 @@ class LoweredRows:
     effort: Effort
     feed: bool
     _priced: dict[int, _Priced] = field(default_factory=dict)  # by rows of a call
+    _fewest: Chosen = field(init=False)  # bytes of scratch
     _leanest: RowProgram | None = field(init=False)
-    _orders: _Orders = field(init=False)
+    _orders: RowOrders = field(init=False)
     _placer: Placer[RowProgram] = field(init=False)
     _packed: Packed = field(init=False)
 
     def __post_init__(self) -> None:
         self._packed = Packed(self.sharing, self.effort)
         single = self._of_calls(_ROWS[0]).single
-        fewest = {name: min(c, key=_scratch) for name, c in single.items()}
-        program = program_of(self.graph, self.offers.target, fewest)
+        self._fewest = {name: min(c, key=_row_bytes) for name, c in single.items()}
+        program = program_of(self.graph, self.offers.target, self._fewest)
         if self.feed:
             check_feedable(program, self.sharing)
         empty = any(step.rows == 0 for step in program.steps)
         many = not self.feed and (empty or has_too_many_rows(program))
-        self._leanest = None if many else self._rowed(fewest)
+        self._leanest = None if many else self._rowed(self._fewest)
         if self._leanest is not None:
-            self._orders = _Orders(self._leanest, self.effort)
+            self._orders = RowOrders(self._leanest, self.effort)
             orders = self._orders
             self._placer = Placer(self._rowed, orders.peak, closer=orders.closer_peak)
 
@@ -150,7 +153,52 @@ class LoweredRows:
             plans.append(self._little(ways, aim))
         # Kernels go by the peak; packed, more of them may need no more, and then be faster.
         plan = min(plans, key=lambda plan: (plan.arena_bytes, rating.cycles(plan)))
+        if asked in _CLIFFS:
+            plan = self._less_slow(ways, aim, plan)
         return [replace(plan, selected=plan.selected and replace(plan.selected, objective=asked))]
+
+    def _less_slow(self, ways: _Priced, aim: Aim, plan: Plan) -> Plan:
+        """A plan that is not slow by far in hardly more than the least arena, if one is found."""
+        times, share = _CLIFFS[aim.objective]
+        enough = times * sum(found[0].cycles for found in self.offers.of(self.graph).values())
+        least = self._placer.size(self._fewest)
+        large = aim.objective is Objective.BALANCED and plan.arena_bytes > share * least
+        if (plan_cycles(plan) <= enough and not large) or not self._orders.are_quick:
+            return plan
+        lean_aim = replace(aim, objective=Objective.RAM, flash_share=_MORE_FLASH)
+        slack, nodes = _CLOSE * self.effort.slack, self.effort.nodes // _FEWER_NODES
+        closer = replace(self.effort, slack=slack, nodes=nodes)
+        packed = Packed(self.sharing, closer)
+        lean = self._made(self._fewest, lean_aim, 0, packed)
+        room = int(share * min(lean.arena_bytes, plan.arena_bytes))
+        plans = [plan]
+        slow = [
+            index
+            for index, (name, candidate) in enumerate(self._fewest.items())
+            if ways.single[name][0].cycles < candidate.cycles
+        ]
+        for part in _CLOSER:
+            self._orders.leave_room(slow, int(part * room))
+            self._placer.sizes.clear()
+            made, _ = self._within(ways, lean_aim, int(part * room), packed)
+            plans.append(made)
+            if made.arena_bytes <= room:
+                break
+
+        found = [p for p in plans if plan_cycles(p) <= max(enough, plan_cycles(plan))]
+        within = [one for one in found if one.arena_bytes <= room]
+        return min(within or [plan], key=plan_cycles)
+
+    def _within(
+        self, ways: _Priced, aim: Aim, limit: int, packed: Packed | None = None
+    ) -> tuple[Plan, Chosen]:
+        """The fastest kernels whose peak keeps a limit, and runs as long as there is room."""
+        fast = replace(aim, objective=Objective.LATENCY)
+        choice = choose(ways.single, fast, self._placer, limit)
+        chosen = self._faster(ways, choice.chosen, aim, limit)
+        trade = replace(choice.trade, flash=self._flash(ways, chosen))
+        plan = self._made(chosen, aim, limit, packed)
+        return replace(plan, selected=Selected(aim.objective.value, trade)), chosen
 
     def _of_calls(self, rows: int) -> _Priced:
         """Kernels as priced for calls that make so many rows."""
@@ -219,20 +267,17 @@ class LoweredRows:
         room = rating.room(self.offers.target) - kept
         for share in _PACKED:
             limit = int(share * (room - apart_bytes(plans[0]) if plans else room))
-            choice = choose(ways.single, aim, self._placer, limit)
-            chosen = self._faster(ways, choice.chosen, aim, limit)
-            trade = replace(choice.trade, flash=self._flash(ways, chosen))
-            plan = self._made(chosen, aim, limit)
-            plans.append(replace(plan, selected=Selected(aim.objective.value, trade)))
+            plan, chosen = self._within(ways, aim, limit)
+            plans.append(plan)
             fits = rating.fits(plan, apart_bytes(plan) + kept)
             if fits or not self._placer.keeps(chosen, limit):
                 break
         return plans
 
-    def _made(self, chosen: Chosen, aim: Aim, limit: int) -> Plan:
+    def _made(self, chosen: Chosen, aim: Aim, limit: int, packed: Packed | None = None) -> Plan:
         rowed = self._placer.best(chosen)
         found, make = self._orders.best(rowed), fed if self.feed else best_of
-        return make(rowed, found, aim, self._packed, limit)
+        return make(rowed, found, aim, packed or self._packed, limit)
 
     def _faster(self, ways: _Priced, chosen: Chosen, aim: Aim, limit: int) -> Chosen:
         """A choice with kernels that make several rows, or keep more weights, as they fit.
@@ -245,7 +290,7 @@ class LoweredRows:
         best = chosen
         sizes = sorted({_scratch(c)[0] for f in ways.traded.values() for c in f}, reverse=True)
         program = program_of(self.graph, self.offers.target, chosen)
-        for most in sizes[:_MOST_SIZES] or [0]:
+        for most in sizes[:: -(-len(sizes) // _MOST_SIZES) or 1] or [0]:
             within = {
                 n: tuple(c for c in f if c.step.scratch_bytes <= most)
                 for n, f in ways.traded.items()
@@ -274,60 +319,16 @@ def _scratch(candidate: Candidate) -> tuple[int, float]:
     return candidate.step.scratch_bytes, candidate.cycles
 
 
+def _row_bytes(candidate: Candidate) -> tuple[int, float]:
+    """Bytes of a row beside its inputs, and cycles."""
+    step = candidate.step
+    made = 0 if step.inplace_inputs else step.signature.output.row_bytes
+    return made + step.scratch_bytes, candidate.cycles
+
+
 def _speed(candidate: Candidate) -> float:
     return candidate.cycles
 
 
 def _cycles(chosen: Chosen) -> float:
     return sum(candidate.cycles for candidate in chosen.values())
-
-
-class _Orders:
-    """Orders of rows of one network with different kernels; searched for with the leanest."""
-
-    def __init__(self, leanest: RowProgram, effort: Effort) -> None:
-        self._effort, self._steps = effort, _move_counts(leanest)
-        self._first = find_row_order(leanest.graph, states=effort.row_states)
-        self._known: dict[tuple[tuple[object, ...], ...], RowOrder] = {}
-
-    def peak(self, rowed: RowProgram) -> int:
-        """Prices kernels by the most bytes alive, in the order of the leanest ones."""
-        moves: Sequence[int] = self._first.moves
-        if _move_counts(rowed) != self._steps:
-            moves = followed_moves(rowed.graph, moves)
-        return check_row_order(rowed.graph, moves)
-
-    def _own(self, rowed: RowProgram) -> RowOrder:
-        """The best order for these kernels, searched for once for all that share bytes alike."""
-        key = tuple(
-            (k.tall, k.row_by_row, step.inplace_inputs, step.scratch_bytes)
-            for step in rowed.program.steps
-            for k in [step.kernel]
-        )
-        if key not in self._known:
-            states = self._effort.row_states
-            self._known[key] = find_row_order(rowed.graph, states=states)
-        return self._known[key]
-
-    def closer_peak(self, rowed: RowProgram, peak: int, limit: int) -> int:
-        """The peak of a better order for kernels that make several rows, if it may keep a limit."""
-        if _move_counts(rowed) == self._steps or peak > _WORTH_A_LOOK * limit:
-            return peak
-        return min(peak, self._own(rowed).peak_bytes)
-
-    def best(self, rowed: RowProgram) -> RowOrder:
-        """The best order for kernels that stay."""
-        if _move_counts(rowed) != self._steps:
-            return self._own(rowed)
-        peak = check_row_order(rowed.graph, self._first.moves)
-        if peak == self._first.peak_bytes:
-            return self._first
-        own = self._own(rowed)
-        if own.peak_bytes <= peak:
-            return own
-        bound = min(own.lower_bound_bytes, peak)
-        return replace(own, moves=self._first.moves, peak_bytes=peak, lower_bound_bytes=bound)
-
-
-def _move_counts(rowed: RowProgram) -> tuple[int, ...]:
-    return tuple(len(step.moves) for step in rowed.graph.steps)

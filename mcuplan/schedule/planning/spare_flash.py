@@ -15,7 +15,6 @@ from mcuplan.schedule.program import Plan, Program
 
 __all__ = ["bought", "spend_flash", "spent"]
 
-_SHARE = 8  # of the flash, that other objectives than latency spend: 1/8
 _BESIDE = 16  # of the flash: 1/16 stays for tables of rows and gaps between constants
 _WORTH = 0.95  # of its cycles, that a step may take at most with more flash
 _MOST_SETS = 400  # of kernels that none beats in both bytes and cycles, kept at a time
@@ -72,7 +71,7 @@ def _spare(program: Program, aim: Aim) -> int:
     """Bytes of flash that a program leaves, as far as the objective spends them."""
     limit = flash_room(program.target, aim.flash_limit)
     left = limit - limit // _BESIDE - flash_bytes(program)
-    return left if aim.objective is Objective.LATENCY else min(left, limit // _SHARE)
+    return left if aim.objective is Objective.LATENCY else min(left, limit // aim.flash_share)
 
 
 def bought(chosen: Chosen, more: Ways, aim: Aim, program: Program) -> dict[str, Candidate]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mcuplan.errors import InputTooLarge
 from mcuplan.ir.op import Kernel
@@ -22,13 +22,19 @@ from mcuplan.solvers.packing.bound import lower_bound
 from mcuplan.solvers.rows.order import find_row_order, smooth
 from mcuplan.solvers.rows.pace import pace
 from mcuplan.solvers.rows.problem import RowGraph, RowOrder, RowStep
+from mcuplan.units import align_up
 
 __all__ = ["Packed", "best_of", "fed", "least_bytes", "plans_in_reach", "streamed_plan"]
 
 _FAR = 0.10  # of the peak: that the arena may be larger
 _FOR_LONGER_RUNS = 0.02  # of the peak: fewer calls, and pairs of pixels across rows
 _FOR_THE_LAST_BYTE = 0.05  # of the peak: an order that may lie better
+_FEW = 400  # buffers: other places for the inputs are tried
+_PLACES = 8
+_LEAST_UNIT = 4  # bytes
 _FOR_EVEN_ROWS = 0.02  # of the peak: rows of the input that come before they are read
+
+_Found = tuple[Allocation, tuple[Run, ...], MemoryPlan]
 
 
 def fed(rowed: RowProgram, found: RowOrder, aim: Aim, packed: Packed, limit: int) -> Plan:
@@ -147,25 +153,55 @@ def streamed_plan(
     return assemble(rowed.program, allocation, runs, memory, order, sharing)
 
 
-def _placed(
-    rowed: RowProgram, order: RowOrder, sharing: Sharing, effort: Effort
-) -> tuple[Allocation, tuple[Run, ...], MemoryPlan]:
+def _placed(rowed: RowProgram, order: RowOrder, sharing: Sharing, effort: Effort) -> _Found:
     """Buffers and addresses; scratch in one place unless it needs less to let it move."""
     align = unit_for(order.peak_bytes + int(_FAR * order.peak_bytes))
     fixed, runs = lay_out(rowed, order.moves, sharing, align=align, one_scratch=True)
-    if not fixed.scratch:
-        return fixed, runs, _place(fixed.problem, effort)
-    moving, _ = lay_out(rowed, order.moves, sharing, align=align)
+    moving = fixed
+    if fixed.scratch:
+        moving, _ = lay_out(rowed, order.moves, sharing, align=align)
     least, other_least = lower_bound(fixed.problem).bytes, lower_bound(moving.problem).bytes
     other = _place(moving.problem, effort) if other_least < least else None
-    if other and other.arena_bytes < least:
-        return moving, runs, other
-    memory = _place(fixed.problem, effort)
-    if memory.arena_bytes > other_least:
-        other = other or _place(moving.problem, effort)
-        if other.arena_bytes < memory.arena_bytes:
-            return moving, runs, other
-    return fixed, runs, memory
+    found = (moving, runs, other) if other and other.arena_bytes < least else None
+    if found is None:
+        memory = _place(fixed.problem, effort)
+        found = fixed, runs, memory
+        if moving is not fixed and memory.arena_bytes > other_least:
+            other = other or _place(moving.problem, effort)
+            found = (moving, runs, other) if other.arena_bytes < memory.arena_bytes else found
+    enough = other_least + int(other_least * effort.slack)
+    if found[2].arena_bytes > enough and len(fixed.buffers) <= _FEW:
+        return min([found, *_moved(rowed, order, sharing, effort, align)], key=_arena)
+    return found
+
+
+def _moved(
+    rowed: RowProgram, order: RowOrder, sharing: Sharing, effort: Effort, align: int
+) -> list[_Found]:
+    """With the inputs that are there from the start somewhere else: at the best of some places.
+
+    Rows that take the place of those that were read then join what is free in front of them.
+    """
+    tensors, few = rowed.graph.tensors, effort.nodes // 20
+    quick = replace(effort, rounds=effort.rounds // 8, ejections=0, nodes=few)
+    resident = [tensors[rowed.tensors[name]] for name in rowed.resident]
+    free = order.peak_bytes - sum(t.rows * t.row_bytes for t in resident)
+    widest = max((t.row_bytes for t in tensors if t not in resident), default=0)
+    unit = max(_LEAST_UNIT, align_up(widest // 4, _LEAST_UNIT))
+    step = unit * (free // (unit * _PLACES) | 1) if resident else 0
+    found: list[_Found] = []
+    for before in range(step, free + 1, step) if step else ():
+        allocation, runs = lay_out(rowed, order.moves, sharing, align=align, before=before)
+        found.append((allocation, runs, _place(allocation.problem, quick)))
+    if not found:
+        return []
+    allocation, runs, memory = min(found, key=_arena)
+    better = _place(allocation.problem, effort)
+    return [(allocation, runs, min(memory, better, key=lambda one: one.arena_bytes))]
+
+
+def _arena(found: _Found) -> int:
+    return found[2].arena_bytes
 
 
 def _place(problem: Problem, effort: Effort) -> MemoryPlan:
