@@ -13,7 +13,7 @@
 extern "C" {
 #endif
 
-/* What `mplan_average_fours` needs; its frame has the same offsets. */
+/* What `mplan_average_fours` needs. */
 typedef struct {
     int32_t start;    /*  0: of a sum */
     int32_t most;     /*  4: multiplier, or a little more than 2^32 / count */
@@ -42,16 +42,17 @@ MPLAN_STATIC_ASSERT(mplan_fours_as_in_assembly,
 
 /*
  * Windows of the same size, all inside, whose sums int16 holds: four channels at a time. r1 and r2
- * are sums, two int16 each; r6 the zero point, r7 `apart`, r8 `columns`, r9 `rest`.
+ * are sums, two int16 each; r6 the zero point, r7 `apart`, r8 `columns`, r9 `rest`. The frame: 0
+ * `start`, `most`, `least`, 12 `fours`, 16 `pixels`, 20 `further`, 24 `behind`, 28 `rows`.
  */
 static MPLAN_NAKED void mplan_average_fours(__attribute__((unused)) const mplan_fours_t *job)
 {
     __asm volatile(
-        "push {r4-r11, lr}; sub sp, #48; ldr.w lr, [r0, #48]; ldr.w r11, [r0, #52]; mov r1, sp\n"
-        "ldm r0!, {r2-r7}; stm r1!, {r2-r7}; ldm r0, {r2-r7}; stm r1, {r2-r7}\n"
-        "ldr r6, [sp, #12]; ldr r7, [sp, #16]; ldr.w r8, [sp, #20]; ldr.w r9, [sp, #24]\n"
+        "push {r4-r11, lr}; sub sp, #32; ldr.w lr, [r0, #48]; ldr.w r11, [r0, #52]\n"
+        "ldm r0!, {r1-r3, r6-r9, r12}; stm sp, {r1-r3}; ldm r0, {r2-r5}; add r1, sp, #12\n"
+        "stm.w r1, {r2-r5}; str.w r12, [sp, #28]\n"
         "1:\n" /* an output pixel */
-        "ldr.w r12, [sp, #32]\n"
+        "ldr.w r12, [sp, #12]\n"
         ".balign 4\n2:\n" /* four channels */
         "ldr.w r10, [sp, #28]; mov.w r0, lr; movs r1, #0; movs r2, #0\n"
         "3:\n" /* a row of the window */
@@ -69,9 +70,9 @@ static MPLAN_NAKED void mplan_average_fours(__attribute__((unused)) const mplan_
         MPLAN_EVEN("r0", "0") MPLAN_EVEN("r10", "1") MPLAN_EVEN("r1", "2") MPLAN_EVEN("r2", "3")
         "7:\n"
         "add r11, r11, #4; add lr, lr, #4; subs.w r12, r12, #1; bne.w 2b\n"
-        "ldr r0, [sp, #36]; ldr r1, [sp, #40]; ldr r2, [sp, #44]; subs r0, r0, #1\n"
-        "str r0, [sp, #36]; add lr, lr, r1; add r11, r11, r2; bne.w 1b\n"
-        "add sp, #48; pop {r4-r11, pc}\n"
+        "ldr r0, [sp, #16]; ldr r1, [sp, #20]; ldr r2, [sp, #24]; subs r0, r0, #1\n"
+        "str r0, [sp, #16]; add lr, lr, r1; add r11, r11, r2; bne.w 1b\n"
+        "add sp, #32; pop {r4-r11, pc}\n"
         "6:\n"
         "smmlar r0, r0, r4, r6; smmlar r1, r1, r4, r6; smmlar r2, r2, r4, r6\n"
         "smmlar r10, r10, r4, r6; ssat r0, #8, r0; ssat r1, #8, r1; ssat r2, #8, r2\n"

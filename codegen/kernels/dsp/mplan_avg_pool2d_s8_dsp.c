@@ -222,72 +222,31 @@ static void pool_pixels(const mplan_avg_pool2d_s8_dsp_t *p, const int8_t *in, in
     }
 }
 
-/* Outputs [x0, x1) of a row, whose windows have the rows given. */
-static void pool_row(const mplan_avg_pool2d_s8_dsp_t *p, const int8_t *in, int8_t *out,
-                     mplan_averaged_t rows, size_t x0, size_t x1)
-{
-    size_t pixels = 1U;
-
-    for (size_t x = x0; x < x1; x += pixels) {
-        const int32_t x_first = ((int32_t)x * (int32_t)p->stride_w) - (int32_t)p->pad_left;
-        const int32_t behind = (int32_t)p->in_w - (x_first + (int32_t)p->kernel_w);
-        const mplan_averaged_t columns =
-            mplan_averaged(x_first, p->kernel_w, p->in_w, p->counted_left, p->counted_right);
-
-        pixels = 1U;
-        if ((x_first >= 0) && (behind >= 0)) { /* so are those whose windows end inside */
-            pixels += (size_t)behind / p->stride_w;
-            if (pixels > (x1 - x)) {
-                pixels = x1 - x;
-            }
-        }
-        pool_pixels(p, in, &out[x * p->channels], rows, columns, pixels);
-    }
-}
-
-/* Whether rows are pixels of one column, one behind the other. */
-static int is_column(const mplan_avg_pool2d_s8_dsp_t *p)
-{
-    return (p->in_w == 1U) && (p->kernel_w == 1U) && (p->in_rows.table == NULL) &&
-           (p->out_rows.table == NULL) && (p->in_rows.stride == p->channels) &&
-           (p->out_rows.stride == p->channels);
-}
-
 MPLAN_KERNEL
 void mplan_avg_pool2d_s8_dsp(const mplan_avg_pool2d_s8_dsp_t *p, const int8_t *in, int8_t *out,
                              size_t y0, size_t y1)
 {
-    const mplan_avg_pool2d_s8_dsp_t *q = p;
-    mplan_avg_pool2d_s8_dsp_t row;
-    size_t first = y0;
-    size_t end = y1;
-    size_t x0 = 0U;
-    size_t x1 = p->out_w;
-
-    if (is_column(p)) { /* a column of pixels is a row of them */
-        row = *p;
-        row.in_h = 1U;
-        row.in_w = p->in_h;
-        row.kernel_h = 1U;
-        row.kernel_w = p->kernel_h;
-        row.stride_w = p->stride_h;
-        row.pad_top = 0U;
-        row.pad_left = p->pad_top;
-        row.counted_top = 0U;
-        row.counted_left = p->counted_top;
-        row.counted_bottom = 0U;
-        row.counted_right = p->counted_bottom;
-        q = &row;
-        first = 0U;
-        end = 1U;
-        x0 = y0;
-        x1 = y1;
-    }
-    for (size_t y = first; y < end; y++) {
-        const int32_t y_first = ((int32_t)y * (int32_t)q->stride_h) - (int32_t)q->pad_top;
+    for (size_t y = y0; y < y1; y++) {
+        const int32_t y_first = ((int32_t)y * (int32_t)p->stride_h) - (int32_t)p->pad_top;
         const mplan_averaged_t rows =
-            mplan_averaged(y_first, q->kernel_h, q->in_h, q->counted_top, q->counted_bottom);
+            mplan_averaged(y_first, p->kernel_h, p->in_h, p->counted_top, p->counted_bottom);
+        int8_t *const to = &out[mplan_row(&p->out_rows, y)];
+        size_t pixels = 1U;
 
-        pool_row(q, in, &out[mplan_row(&q->out_rows, y)], rows, x0, x1);
+        for (size_t x = 0U; x < p->out_w; x += pixels) {
+            const int32_t x_first = ((int32_t)x * (int32_t)p->stride_w) - (int32_t)p->pad_left;
+            const int32_t behind = (int32_t)p->in_w - (x_first + (int32_t)p->kernel_w);
+            const mplan_averaged_t columns =
+                mplan_averaged(x_first, p->kernel_w, p->in_w, p->counted_left, p->counted_right);
+
+            pixels = 1U;
+            if ((x_first >= 0) && (behind >= 0)) { /* so are those whose windows end inside */
+                pixels += (size_t)behind / p->stride_w;
+                if (pixels > (p->out_w - x)) {
+                    pixels = p->out_w - x;
+                }
+            }
+            pool_pixels(p, in, &to[x * p->channels], rows, columns, pixels);
+        }
     }
 }

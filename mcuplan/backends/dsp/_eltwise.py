@@ -38,14 +38,12 @@ def _average_work(sig: Signature, runs: Sequence[int]) -> Work:
     """Four channels of a window at a time, in assembly but for large windows and shifted sums."""
     op = sig.op
     assert isinstance(op, AvgPool2D)
-    rows, columns, calls = sig.taps(1), sig.taps(2), 1
-    if sig.inputs[0].shape[2] == op.kernel[1] == 1:  # a column is a row
-        rows, columns, calls = columns, rows, len(runs)
-    across = columns.windows - columns.whole + min(columns.whole, calls)
+    rows, columns = sig.taps(1), sig.taps(2)
+    across = columns.windows - columns.whole + (columns.whole > 0)
     fours, rest = divmod(sig.output.channels, FOUR)
     halves = divides(sig)
     exact = halves or not average_factors(sig)[2].any()
-    work = Counter[str](call=len(runs), row=rows.windows * calls, run=rows.windows * across)
+    work = Counter[str](call=len(runs), row=rows.windows, run=rows.windows * across)
     work["run_line"] = rows.inside * across
     for high, times in Counter(rows.counts).items():
         for wide, found in Counter(columns.counts).items():
