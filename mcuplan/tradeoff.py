@@ -15,7 +15,7 @@ from mcuplan import pipeline
 from mcuplan.budget.assess import layer_rows
 from mcuplan.budget.footprint import flash_bill, ram_bill
 from mcuplan.calibrate.held_back import FEWEST, Judge, held_back
-from mcuplan.errors import McuplanError, UsageError
+from mcuplan.errors import McuplanError, Problems, UsageError
 from mcuplan.ir.graph import Graph, Node, Stored
 from mcuplan.ir.types import DType
 from mcuplan.passes.assign_grids import assign_grids
@@ -153,7 +153,7 @@ def type_frontier(planned: Planned, limits: Limits) -> tuple[TypePoint, ...]:
     tried = list(_tried(planned.request, sensitivities(planned)))
     with planned.request.bar("planning other types", len(tried)) as tick:
         for request, options in tried:
-            with suppress(McuplanError):  # a layer is not there in this type, or its neighbours
+            with suppress(McuplanError, Problems):  # not there in this type, or not its neighbours
                 found.append(_point(pipeline.plan(request), losses, options))
             tick(1)
     best = _chosen(found, planned.request, limits)
