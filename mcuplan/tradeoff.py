@@ -24,7 +24,7 @@ from mcuplan.prove.loss import Losses
 from mcuplan.quant.observers import Range
 from mcuplan.record import Evidence, Limits, Planned, Request, TypePoint
 
-__all__ = ["Step", "sensitivities", "type_frontier"]
+__all__ = ["Step", "plan_within", "sensitivities", "type_frontier"]
 
 _SAMPLES = 16  # that each layer is tried on alone
 _SHARES = (0.25, 0.5, 0.75, 0.9)  # of what all layers together save
@@ -148,16 +148,45 @@ def type_frontier(planned: Planned, limits: Limits) -> tuple[TypePoint, ...]:
     if seen is None or seen.data.random:
         what = "--frontier of types: no samples of a float model show what outputs lose"
         raise UsageError(what, "", "--calibration DATA")
-    losses = Losses(planned.floating, seen.data)
-    found = [_point(planned, losses, ())]
+    pairs = _compared(planned)
+    points = [point for point, _ in pairs]
+    best = _chosen(points, planned, limits)
+    return tuple(replace(point, chosen=point is best) for point in _undominated(points))
+
+
+def plan_within(
+    request: Request, limits: Limits, *, sizes_only: bool = False
+) -> tuple[Planned, tuple[TypePoint, ...]]:
+    """The plan that was asked for; with other types where it is over a limit and loss is allowed.
+
+    Returns:
+        The plan, and what was compared where that was so: the one that was taken is chosen.
+    """
+    planned = pipeline.plan(request, sizes_only=sizes_only)
+    if request.max_loss is None or _fits(_figures(planned), planned, limits):
+        return planned, ()
+    pairs = _compared(planned)
+    points = [point for point, _ in pairs]
+    best = _chosen(points, planned, limits)
+    taken = tuple(
+        replace(point, chosen=point is best, taken=point is best) for point in _undominated(points)
+    )
+    found = next((asked for point, asked in pairs if point is best), request)
+    return (planned if found is request else pipeline.plan(found)), taken
+
+
+def _compared(planned: Planned) -> list[tuple[TypePoint, Request]]:
+    """What is lost and needed with other types, and what to ask for; as it is first."""
+    assert planned.calibration is not None
+    losses = Losses(planned.floating, planned.calibration.data)
+    found = [(_point(planned, losses, ()), planned.request)]
     tried = list(_tried(planned.request, sensitivities(planned)))
     with planned.request.bar("planning other types", len(tried)) as tick:
         for request, options in tried:
             with suppress(McuplanError, Problems):  # not there in this type, or not its neighbours
-                found.append(_point(pipeline.plan(request), losses, options))
+                found.append((_point(pipeline.plan(request), losses, options), request))
             tick(1)
-    best = _chosen(found, planned.request, limits)
-    return tuple(replace(point, chosen=point is best) for point in _undominated(found))
+    return found
 
 
 def _tried(request: Request, steps: Sequence[Step]) -> Iterator[tuple[Request, tuple[str, ...]]]:
@@ -188,16 +217,25 @@ def _tried(request: Request, steps: Sequence[Step]) -> Iterator[tuple[Request, t
         yield replace(plain, dtype=DType.INT16), ("--dtype int16",)
 
 
-def _point(planned: Planned, losses: Losses, options: tuple[str, ...]) -> TypePoint:
+def _figures(planned: Planned) -> tuple[int, int, int]:
+    """Bytes of flash and RAM, and cycles."""
     plan, none = planned.plan, Limits()
-    return TypePoint(
-        loss=round(losses.of(planned.removal.whole), 4),
-        measure=losses.measure,
-        flash_bytes=flash_bill(plan, none, None).total_bytes,
-        ram_bytes=ram_bill(plan, none, None).total_bytes,
-        cycles=sum(row.all_cycles for row in layer_rows(plan, Evidence(), planned.removal)),
-        options=options,
-    )
+    rows = layer_rows(plan, Evidence(), planned.removal)
+    flash, ram = flash_bill(plan, none, None), ram_bill(plan, none, None)
+    return flash.total_bytes, ram.total_bytes, sum(row.all_cycles for row in rows)
+
+
+def _point(planned: Planned, losses: Losses, options: tuple[str, ...]) -> TypePoint:
+    loss = round(losses.of(planned.removal.whole), 4)
+    return TypePoint(loss, losses.measure, *_figures(planned), options)
+
+
+def _fits(figures: tuple[int, int, int], planned: Planned, limits: Limits) -> bool:
+    """Whether a plan is within the budgets of the target and those asked for."""
+    flash, ram = flash_bill(planned.plan, limits, None), ram_bill(planned.plan, limits, None)
+    latency, clock = limits.max_latency_s, planned.request.target.clock_hz
+    in_time = latency is None or figures[2] <= latency * clock
+    return figures[0] <= flash.budget_bytes and figures[1] <= ram.budget_bytes and in_time
 
 
 def _undominated(points: Sequence[TypePoint]) -> list[TypePoint]:
@@ -217,20 +255,19 @@ def _undominated(points: Sequence[TypePoint]) -> list[TypePoint]:
     return sorted(kept, key=lambda point: (point.flash_bytes, point.loss))
 
 
-def _chosen(points: Sequence[TypePoint], request: Request, limits: Limits) -> TypePoint | None:
+def _chosen(points: Sequence[TypePoint], planned: Planned, limits: Limits) -> TypePoint | None:
     """Of those within all limits that which loses least; of flash least where loss alone is one."""
-    clock, allowed = request.target.clock_hz, request.max_loss
+    allowed, lost = planned.request.max_loss, planned.trimmed.lost
+    most = None if allowed is None else (lost.before if lost else points[0].loss) + allowed
     within = [
         point
         for point in points
-        if (limits.max_flash is None or point.flash_bytes <= limits.max_flash)
-        and (limits.max_ram is None or point.ram_bytes <= limits.max_ram)
-        and (limits.max_latency_s is None or point.cycles <= limits.max_latency_s * clock)
-        and (allowed is None or point.loss <= points[0].loss + allowed)
+        if _fits((point.flash_bytes, point.ram_bytes, point.cycles), planned, limits)
+        and (most is None or point.loss <= most)
     ]
-    bytes_asked = (limits.max_flash, limits.max_ram, limits.max_latency_s) != (None,) * 3
-    if not within or not (bytes_asked or allowed is not None):
+    asked = (limits.max_flash, limits.max_ram, limits.max_latency_s) != (None,) * 3
+    if not within or not (asked or most is not None):
         return None
-    if bytes_asked:
+    if asked:
         return min(within, key=lambda point: (point.loss, point.flash_bytes))
     return min(within, key=lambda point: (point.flash_bytes, point.loss))

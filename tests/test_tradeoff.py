@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 
 from mcuplan import pipeline
+from mcuplan.budget.footprint import flash_bill
 from mcuplan.cli import run
 from mcuplan.ir.types import DType
 from mcuplan.record import Limits, Request
 from mcuplan.targets import load_target
-from mcuplan.tradeoff import sensitivities, type_frontier
+from mcuplan.tradeoff import plan_within, sensitivities, type_frontier
 
 NET = Path(__file__).parents[1] / "models" / "digits_dscnn"
 
@@ -90,6 +91,24 @@ def test_a_plan_is_what_its_options_ask_for(
     assert point["cycles"] == again["latency"]["cycles"]
     assert 1 == run([*command, "--frontier", "-f", "text"])
     assert "int4 weights" in capsys.readouterr().out
+
+
+def test_what_is_over_a_limit_takes_other_types_where_loss_is_allowed() -> None:
+    """As it is where it fits, or nothing that fits loses little enough."""
+    asked = _asked(objective="flash", max_loss=50.0)
+    planned, points = plan_within(asked, Limits())
+    assert () == points
+    assert {} == planned.request.weight_dtypes
+    limit = Limits(max_flash=flash_bill(planned.plan, Limits(), None).total_bytes - 300)
+    other, points = plan_within(asked, limit)
+    (taken,) = (point for point in points if point.taken)
+    assert taken.chosen
+    assert other.request.weight_dtypes
+    assert taken.flash_bytes == flash_bill(other.plan, limit, None).total_bytes
+    assert taken.flash_bytes <= (limit.max_flash or 0)
+    strict, points = plan_within(_asked(objective="flash", max_loss=0.01), limit)
+    assert not any(point.taken for point in points)
+    assert {} == strict.request.weight_dtypes
 
 
 def test_a_frontier_of_types_needs_samples(

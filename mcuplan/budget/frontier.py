@@ -30,12 +30,8 @@ def type_findings(seen: Calibration | None) -> list[Finding]:
     chosen = next((point for point in points if point.chosen and point.options), None)
     if chosen is None:
         return []
-    return [
-        Finding(
-            "quant/types",
-            Severity.NOTE,
-            f"within the limits: {chosen.flash_bytes:,} B of flash, {chosen.ram_bytes:,} B of RAM, "
-            f"{chosen.cycles:,} cycles, {chosen.measure} {chosen.loss:.2f} % off the float model",
-            hint=" ".join(chosen.options),
-        )
-    ]
+    needs = f"{chosen.flash_bytes:,} B of flash, {chosen.ram_bytes:,} B of RAM, {chosen.cycles:,}"
+    text = f"{needs} cycles, {chosen.measure} {chosen.loss:.2f} % off the float model"
+    how = "taken, as it is within the limits" if chosen.taken else "within the limits"
+    hint = " ".join(chosen.options)
+    return [Finding("quant/types", Severity.NOTE, f"{how}: {text}", hint=hint)]

@@ -88,10 +88,11 @@ def check(model: Path, build: bool, frontier: bool, **options: Any) -> int:
     """Does the model fit? Bytes, cycles, a verdict; needs no compiler."""
 
     def make() -> Budget:
-        from mcuplan import pipeline
         from mcuplan.schedule.explore.variants import Explored, less_ram
+        from mcuplan.tradeoff import plan_within
 
-        planned = pipeline.plan(request_of(model, options), sizes_only=True)
+        asks = request_of(model, options)
+        planned, types = plan_within(asks, asked.limits, sizes_only=True)
         evidence = None
         if build:
             from mcuplan.prove.verification import measure
@@ -99,7 +100,7 @@ def check(model: Path, build: bool, frontier: bool, **options: Any) -> int:
             evidence = measure(planned, _default_name(model, options["name"]))
         else:
             evidence = _kept(model, planned)
-        types = _types(planned, asked) if frontier else ()
+        types = types or (_types(planned, asked) if frontier else ())
         explored = Explored(types=types, less_ram=less_ram(planned))
         return _report("check", asked, planned, evidence, explored)
 
@@ -122,7 +123,6 @@ def plan(model: Path, frontier: bool, **options: Any) -> int:
     """Execution order, arena map and every layer."""
 
     def make() -> Budget:
-        from mcuplan import pipeline
         from mcuplan.schedule.explore.variants import (
             Explored,
             frontier_of,
@@ -130,14 +130,18 @@ def plan(model: Path, frontier: bool, **options: Any) -> int:
             less_ram,
             levels_of,
         )
+        from mcuplan.tradeoff import plan_within
 
-        planned = pipeline.plan(request_of(model, options), sizes_only=True)
+        asks = request_of(model, options)
+        planned, types = plan_within(asks, asked.limits, sizes_only=True)
+        if frontier and not types and _has_samples(planned):
+            types = _types(planned, asked)
         kept = _kept(model, planned)
         explored = Explored(
             levels_of(planned),
             input_arenas(planned),
             frontier_of(planned) if frontier else (),
-            _types(planned, asked) if frontier and _has_samples(planned) else (),
+            types,
             less_ram(planned),
         )
         return _report("plan", asked, planned, kept, explored)
@@ -207,10 +211,13 @@ def generate(model: Path, output: Path, **options: Any) -> int:
     def make() -> Budget:
         from mcuplan import pipeline
         from mcuplan.report import render
+        from mcuplan.schedule.explore.variants import Explored
+        from mcuplan.tradeoff import plan_within
 
-        planned = pipeline.plan(request_of(model, options))
+        planned, types = plan_within(request_of(model, options), asked.limits)
         bundle = pipeline.generate(planned, _default_name(model, options["name"]))
-        budget = _report("generate", asked, planned, _kept(model, planned))
+        kept, explored = _kept(model, planned), Explored(types=types)
+        budget = _report("generate", asked, planned, kept, explored)
         files = {Path(name): text.encode("utf-8") for name, text in bundle.files.items()}
         files[Path(f"{bundle.name}.report.json")] = render("json", budget).encode("utf-8")
         write_tree(output, files)
@@ -263,13 +270,14 @@ def verify(
     """Build, run, compare every output byte, and measure."""
 
     def make() -> Budget:
-        from mcuplan import pipeline
         from mcuplan.kept import keep_report, kept_report
         from mcuplan.prove.verification import Wanted
         from mcuplan.prove.verification import verify as run
+        from mcuplan.schedule.explore.variants import Explored
+        from mcuplan.tradeoff import plan_within
 
-        request = request_of(model, options)
-        planned = pipeline.plan(request)
+        planned, types = plan_within(request_of(model, options), asked.limits)
+        request = planned.request
         where = places or ("host", "emulator")
         wanted = Wanted(_default_name(model, options["name"]), inputs, where, samples, min_sqnr)
         say = progress(asked.outputs)
@@ -277,7 +285,7 @@ def verify(
             evidence = run(planned, request, wanted, say)
         finally:
             say("")
-        budget = _report("verify", asked, planned, evidence)
+        budget = _report("verify", asked, planned, evidence, Explored(types=types))
         if save and evidence.build is not None:
             _leave(kept_report(model, request.target.name), keep_report(budget, planned))
         return budget

@@ -64,6 +64,7 @@ class TypePoint:
         cycles: of one inference, modelled.
         options: that ask for it; none: as it was asked for.
         chosen: whether of those within all limits it is the one to take.
+        taken: whether the report is of it.
     """
 
     loss: float
@@ -73,3 +74,4 @@ class TypePoint:
     cycles: int
     options: tuple[str, ...]
     chosen: bool = False
+    taken: bool = False
