@@ -294,9 +294,9 @@ def ops(form: str, markdown: bool) -> None:
         home.setdefault(reader.__module__, []).append(onnx_name)
     rows = []
     for op in all_ops():
-        types = dict.fromkeys(str(k.types.computed_in) for k in all_kernels() if k.op is op)
+        types = dict.fromkeys(k.types.name for k in all_kernels() if k.op is op)
         fast = [k for kernels in backend_kernels().values() for k in kernels if k.op is op]
-        named = dict.fromkeys(f"{k.types.computed_in} {k.backend}" for k in fast)
+        named = dict.fromkeys(f"{k.types.name} {k.backend}" for k in fast)
         read = ", ".join(sorted(home.get(op.__module__, ())))
         shown = ", ".join(types) or ("view" if op.is_view else "folded away")
         cases = sum(1 for _ in op.examples())

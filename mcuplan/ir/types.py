@@ -206,6 +206,12 @@ class Types:
         """The narrower type of what is read and what is made, for tables that name one."""
         return min((*self.inputs, *self.outputs), key=lambda dtype: (dtype.bits, dtype.sort))
 
+    @property
+    def name(self) -> str:
+        """As tables have it: what is computed in, and weights that are narrower."""
+        narrow = DType.INT4 in self.weights
+        return f"{self.computed_in}{' by int4' if narrow else ''}"
+
     def admit(self, actual: Types) -> bool:
         """Whether a node of other types (each input's own) is one of these."""
         count = len(actual.inputs)
