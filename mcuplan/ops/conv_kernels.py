@@ -26,6 +26,7 @@ __all__ = [
     "OTHER_WEIGHTS",
     "conv_fields",
     "conv_work",
+    "depthwise_call",
     "is_one_pixel",
     "typed_call",
 ]
@@ -134,7 +135,7 @@ def _is_depthwise(sig: Signature) -> bool:
     return isinstance(sig.op, Conv2D) and sig.op.groups == sig.inputs[0].channels > 1
 
 
-def _depthwise(sig: Signature) -> tuple[Call, ...]:
+def depthwise_call(sig: Signature) -> tuple[Call, ...]:
     """Weights are packed [kernel_h][kernel_w][out_c], in the type of the activations."""
     dtype = sig.output.dtype
     packed = sig.constant(1)[..., 0].transpose(1, 2, 0).astype(dtype.numpy)
@@ -200,7 +201,7 @@ KERNELS = (
     Kernel(
         Conv2D,
         "mplan_depthwise_conv2d_s8",
-        _depthwise,
+        depthwise_call,
         supports=_is_depthwise,
         cost_class="depthwise",
         work=_depthwise_work,
@@ -210,7 +211,7 @@ KERNELS = (
         Kernel(
             Conv2D,
             "mplan_depthwise_conv2d_s16",
-            _depthwise,
+            depthwise_call,
             supports=_is_depthwise,
             types=types,
             cost_class="depthwise",

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,12 @@ CONVS = [
     ((3, 3), (2, 2), (2, 1), (0, 1, 2, 1), (8, 7, 5), 7),
     ((5, 2), (1, 3), (1, 1), (2, 1, 2, 1), (4, 8, 2), 2),
     ((4, 4), (1, 1), (1, 1), (3, 3, 3, 3), (2, 2, 1), 1),
+]
+# kernel, stride, pads, (h, w, c)
+DEPTHWISES = [
+    ((3, 3), (1, 1), (1, 2, 1, 2), (5, 6, 4)),
+    ((5, 2), (2, 1), (4, 0, 2, 1), (4, 7, 6)),
+    ((1, 3), (1, 2), (0, 3, 0, 5), (3, 2, 2)),
 ]
 DENSES = [((1, 7), 5), ((1, 64), 12), ((1, 1), 1), ((1, 30), 9), ((1, 3, 4, 12), 6), ((1, 6, 5), 4)]
 
@@ -45,5 +52,13 @@ def test_layers(level: str, tmp_path: Path, arm_gcc: str, qemu: str) -> None:
                 if found:
                     program.add(sig, found)
                     ran[name] = ran.get(name, 0) + 1
+        for kernel, stride, pads, shape in DEPTHWISES:
+            op = Conv2D(kernel, stride, (1, 2), pads, shape[2], (-9000.0, 20000.0))
+            sig = wide_layer(op, program.rng, (1, *shape), (shape[2], *kernel, 1), bits)
+            source = replace(sig.inputs[0], quant=replace(sig.inputs[0].q, zero_point=(0,)))
+            sig = replace(sig, inputs=(source, *sig.inputs[1:]))
+            found = supporting(KERNELS, "mplan_depthwise_s16_dsp", sig)
+            assert found
+            program.add(sig, found)
     assert [6 + 2, 7 + 1] * 2 == list(ran.values())
     assert [] == program.run(tmp_path, arm_gcc, qemu, level)

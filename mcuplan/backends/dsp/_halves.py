@@ -19,7 +19,7 @@ from mcuplan.ir.op import Call, ConstArray, Field, Packed, Signature
 from mcuplan.ir.types import Array, DType
 from mcuplan.ir.work import Work
 from mcuplan.ops.conv2d import Conv2D
-from mcuplan.ops.conv_kernels import conv_fields
+from mcuplan.ops.conv_kernels import conv_fields, depthwise_call
 from mcuplan.ops.dense import Dense
 from mcuplan.ops.fields import (
     FINE_TYPES,
@@ -34,6 +34,7 @@ from mcuplan.ops.fields import (
 __all__ = ["KERNELS"]
 
 _FOUR = 4  # outputs, and taps of a step
+_MOST_ROWS = 16  # of a depthwise kernel
 _TYPES = {"": INT16_TYPES, "_w16": FINE_TYPES}
 _NARROW = (0, 2, 1, 3)  # taps in the bytes of a word
 
@@ -173,6 +174,31 @@ def _conv_work(sig: Signature, runs: Sequence[int]) -> Work:
     }
 
 
+def _is_even_depthwise(sig: Signature) -> bool:
+    """Whether each channel makes one, two to a word, and padding adds nothing."""
+    op, channels = sig.op, sig.inputs[0].channels
+    assert isinstance(op, Conv2D)
+    alone = op.groups == channels == sig.output.channels and channels % 2 == 0
+    zero = sig.inputs[0].q.z == 0
+    return alone and zero and op.kernel[0] <= _MOST_ROWS and _fits(sig)
+
+
+def _depthwise_work(sig: Signature, runs: Sequence[int]) -> Work:
+    """Two channels of a pixel at a time, taps inside the input."""
+    rows, columns = sig.taps(1), sig.taps(2)
+    twos, pixels = sig.output.channels // 2, rows.windows * columns.windows
+    return {
+        "call": len(runs),
+        "row": rows.windows,
+        "pixel": pixels,
+        "found": rows.inside * columns.windows,
+        "two": pixels * twos,
+        "line": rows.inside * columns.windows * twos,
+        "tap": rows.inside * columns.inside * twos,
+        "shifted": sig.output.elements * shifts(sig),
+    }
+
+
 _MATRICES = (
     kernel(
         op,
@@ -188,6 +214,18 @@ _MATRICES = (
 )
 KERNELS = (
     *_MATRICES,
+    *(
+        kernel(
+            Conv2D,
+            function="mplan_depthwise_s16_dsp",
+            lower=depthwise_call,
+            work=_depthwise_work,
+            supports=_is_even_depthwise,
+            types=types,
+            cost_class="depthwise",
+        )
+        for types in _TYPES.values()
+    ),
     *(
         kernel(
             op,
