@@ -70,7 +70,8 @@ def _gaps(request: Request, graph: Graph) -> tuple[Graph, Gaps]:
     graph = inherit_grids(graph)
     nodes = without_integers(graph, rounds=not request.close_gaps)
     if not request.close_gaps:
-        return graph, Gaps(frozenset(needs_range(graph)), nodes)
+        real = nodes - without_integers(graph)
+        return graph, Gaps(frozenset(needs_range(graph)), nodes, real)
     stated = stated_ranges(graph, request.input_ranges)
     if request.calibration is not None or request.random_calibration:
         return closed(graph, needs_range(graph, stated), ClosedBy.CALIBRATION), Gaps(nodes=nodes)

@@ -177,7 +177,7 @@ def expand(node: OnnxNode, names: Names) -> tuple[OnnxNode, ...]:
         DamagedModel: inputs are missing.
     """
     if node.domain == MICROSOFT and node.op_type in _RENAMED:
-        return (replace(node, domain="", opset=13),)
+        return (replace(node, domain="", opset=21),)  # the first with integers of 16 bits
     if node.kind not in _EXPANSIONS:
         return (node,)
     expansion = _Expansion(node, names)

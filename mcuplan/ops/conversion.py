@@ -40,6 +40,9 @@ __all__ = [
 REQUANTIZE = "mplan_requantize_s16"
 
 
+_CODES = (DType.INT8, DType.INT16)
+
+
 class _Conversion(Op):
     """Real values in another form: before quantization nothing happens."""
 
@@ -73,7 +76,7 @@ class _Conversion(Op):
 class FromGrid(_Conversion):
     """``scale * (q - zero_point)`` in float32."""
 
-    types = (Types((DType.INT8,), (DType.FLOAT32,)),)
+    types = tuple(Types((codes,), (DType.FLOAT32,)) for codes in _CODES)
 
     @property
     def label(self) -> str:
@@ -91,7 +94,7 @@ class FromGrid(_Conversion):
 class ToGrid(_Conversion):
     """The nearest integers, half to even; beyond the grid its ends, and no number is real 0."""
 
-    types = (Types((DType.FLOAT32,), (DType.INT8,)),)
+    types = tuple(Types((DType.FLOAT32,), (codes,)) for codes in _CODES)
 
     @property
     def label(self) -> str:
@@ -178,8 +181,11 @@ def requantize_work(sig: Signature, runs: Sequence[int]) -> Mapping[str, float]:
 
 OPS = (FromGrid, ToGrid, ToType)
 KERNELS = (
-    Kernel(FromGrid, "mplan_dequantize_f32", _convert, types=FromGrid.types[0], work=_work),
-    Kernel(ToGrid, "mplan_quantize_f32", _convert, types=ToGrid.types[0], work=_work),
+    *(
+        Kernel(op, f"mplan_{name}_{suffix}", _convert, types=types, work=_work)
+        for op, name in ((FromGrid, "dequantize"), (ToGrid, "quantize"))
+        for suffix, types in zip(("f32", "wide_f32"), op.types, strict=True)
+    ),
     *(
         Kernel(ToType, REQUANTIZE, requantize_call, types=types, work=requantize_work)
         for types in ToType.types

@@ -28,7 +28,7 @@ from mcuplan.passes.constants import (
 from mcuplan.passes.state_grids import state_grids
 from mcuplan.quant.observers import Range, quant_of_range
 
-__all__ = ["Grids", "assign_grids", "needs_range", "one_grid"]
+__all__ = ["Grids", "assign_grids", "grids_in_model", "needs_range", "one_grid"]
 
 _NONE: Mapping[str, Range] = MappingProxyType({})
 _PLACEHOLDER = Quant.per_tensor(1 / 16, 0)
@@ -160,6 +160,17 @@ def one_grid(graph: Graph) -> Mapping[str, tuple[str, ...]]:
     """For each activation those that lie on its grid, itself among them."""
     groups = _Groups(graph)
     return {name: tuple(found) for found in groups.members.values() for name in found}
+
+
+def grids_in_model(graph: Graph) -> Mapping[str, Quant]:
+    """The grid of each activation to which the model gives one, or to what shares it."""
+    found = {}
+    for name, members in one_grid(graph).items():
+        grids = (graph.tensor(member).type.quant for member in members)
+        quant = next((grid for grid in grids if grid is not None), None)
+        if quant is not None:
+            found[name] = quant
+    return found
 
 
 def assign_grids(

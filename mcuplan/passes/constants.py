@@ -93,6 +93,8 @@ def weights_on_grid(
     if stored is None:
         dtype = weights.wanted or (DType.INT16 if fine else _WEIGHTS)
         stored = _per_channel(weights.data, bias.data, source, output, dtype)
+    if source.dtype is DType.INT16 and stored.quant.dtype is DType.INT4 and weights.wanted is None:
+        stored = replace(stored, quant=replace(stored.quant, dtype=_WEIGHTS))  # no kernel has both
     scales = np.broadcast_to(np.array(stored.quant.scale, np.float64), bias.data.shape)
     sums = Sums(stored.values, _bias_values(bias, scales * source.s), scales)
     fitted, changed = within_reach(sums, source, output, act)
@@ -126,10 +128,10 @@ def kept_weights(weights: Tensor, most: int = _WIDEST) -> Stored | None:
         return None  # of int32 constants
     dtype = _WEIGHTS if _WEIGHTS.holds(values) else DType.INT16
     wanted = weights.wanted or quant.dtype
-    if wanted is DType.INT4:
-        if not wanted.holds(values):
-            return None
+    if wanted is DType.INT4 and wanted.holds(values):
         dtype = wanted
+    elif weights.wanted is DType.INT4:
+        return None
     zeros = (0,) * len(quant.scale)
     return Stored(values.astype(dtype.numpy), Quant(quant.scale, zeros, quant.axis, dtype))
 

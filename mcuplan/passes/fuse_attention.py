@@ -130,6 +130,8 @@ def _fuse_rounded(editor: Editor, last: Node) -> bool:
     if first is None or not _is(first, _KEYS):
         return False
     inner = [editor.tensor(node.output) for node in reversed(found.nodes[1:])]
+    if any(tensor.type.q.dtype is not DType.INT8 for tensor in inner):
+        return False
     between = [node.op for node in reversed(found.nodes[1:-1])]
     parts = (MatMul(*OF_KEYS, 4), *between, MatMul(*OF_VALUES, 4, last.op.act))
     names = [*first.inputs, last.inputs[1], *([mask] if mask else [])]

@@ -13,41 +13,100 @@ import numpy as np
 from mcuplan.facts import ClosedBy, GapsClosed
 from mcuplan.ir.editor import Editor
 from mcuplan.ir.graph import Graph, Node, Tensor
-from mcuplan.ir.op import NO_CLAMP, Op
-from mcuplan.ir.types import DType
+from mcuplan.ir.op import NO_CLAMP, Op, QuantRule, Signature
+from mcuplan.ir.types import DType, Quant, TensorType
+from mcuplan.ops.concat import Concat
+from mcuplan.ops.quantize import Quantize
 from mcuplan.ops.unary import Lookup
 from mcuplan.passes._edit import with_quant
-from mcuplan.passes.assign_grids import needs_range, one_grid
+from mcuplan.passes.assign_grids import grids_in_model, needs_range, one_grid
 from mcuplan.passes.constants import kept_weights
 from mcuplan.quant.observers import Range, quant_of_range
 
 __all__ = ["Gaps", "close_by_limits", "closed", "inherit_grids", "without_integers"]
 
+_SUM_END = 2.0**31
 _NONE: Mapping[str, Range] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
 class Gaps:
-    """What has no integers: tensors on no grid, and nodes whose weights have none for them."""
+    """What has no integers: tensors on no grid, and nodes that have none for their types.
+
+    ``real_weights``: nodes whose weights a quantized model leaves as they are.
+    """
 
     tensors: frozenset[str] = frozenset()
     nodes: frozenset[str] = frozenset()
+    real_weights: frozenset[str] = frozenset()
 
 
 def without_integers(graph: Graph, *, rounds: bool = False) -> frozenset[str]:
     """Nodes whose weights stay as they are only in float32.
 
     Those of more bits than a kernel takes, and in a quantized model (``rounds``: all that is to
-    be rounded it rounds itself) those that are real.
+    be rounded it rounds itself) those that are real. Also, nodes that the model has in int16, and
+    that are not there for it.
     """
-    found = set()
+    found, grids = set(), grids_in_model(graph)
     for node in graph.nodes:
+        if _lacks_int16(graph, node, grids):
+            found.add(node.name)
         places = (*node.op.weight_inputs[:1], *node.op.matrices)
         weights = [graph.tensor(node.inputs[i]) for i in places if i < len(node.inputs)]
         wide = _is_wide(graph, node)
         if any(w.is_constant and not _has_form(node.op, w, rounds, wide=wide) for w in weights):
             found.add(node.name)
     return frozenset(found)
+
+
+def _lacks_int16(graph: Graph, node: Node, grids: Mapping[str, Quant]) -> bool:
+    """Whether a node reads or makes what lies on a grid of int16, and cannot do so to a step."""
+    if isinstance(node.op, Quantize):
+        return False
+    read, made = (
+        [grids[name].dtype is DType.INT16 for name in names if name in grids]
+        for names in (graph.activations(node), node.outputs)
+    )
+    if not any((*read, *made)):
+        return False
+    there = node.op.is_view or (node.op.is_wide and graph.signature(node).admits(DType.INT16))
+    if not (there and made and all(made)):
+        return True
+    joined = {grids.get(name) for name in (*graph.activations(node), *node.outputs)}
+    moves = node.op.quant_rule is QuantRule.PASS_THROUGH or isinstance(node.op, Concat)
+    if moves and len(joined) > 1:
+        return True
+    if isinstance(node.op, Lookup):
+        return _is_off(node.op, grids[node.inputs[0]], grids[node.output])
+    return _is_too_long(graph, node, grids)
+
+
+def _is_off(op: Lookup, source: Quant, output: Quant) -> bool:
+    """Whether a function that is interpolated is more than a step off for some integer."""
+    codes = source.dtype.codes.astype(source.dtype.numpy)
+    kinds = [TensorType(codes.shape, quant.dtype, quant) for quant in (source, output)]
+    mine = op.integer(Signature(op, (kinds[0],), (kinds[1],), (None,)), codes)[0]
+    real = op.reference(source.dequantize(codes).astype(np.float32))[0]
+    apart = mine.astype(np.int64) - output.quantize(real).astype(np.int64)
+    return bool(np.abs(apart).max() > 1)
+
+
+def _is_too_long(graph: Graph, node: Node, grids: Mapping[str, Quant]) -> bool:
+    """Whether sums with weights of the model might not stay in int32."""
+    if not node.op.weight_inputs:
+        return False
+    source, (w, b) = grids.get(node.inputs[0]), node.op.weight_inputs
+    weights, bias = (graph.tensor(node.inputs[i]) for i in (w, b))
+    kept = kept_weights(weights, DType.INT16.high)
+    if source is None or kept is None or bias.data is None:
+        return False
+    flat = kept.values.astype(np.int64).reshape(len(kept.values), -1)
+    up, down = (np.maximum(flat * sign, 0).sum(axis=1) for sign in (1, -1))
+    above, below = source.dtype.high - source.z, source.z - source.dtype.low
+    most = np.maximum(up * above + down * below, up * below + down * above)
+    steps = np.abs(bias.data.astype(np.float64)) / (np.array(kept.quant.scale) * source.s)
+    return bool((most + steps).max(initial=0.0) >= _SUM_END)
 
 
 def _is_wide(graph: Graph, node: Node) -> bool:

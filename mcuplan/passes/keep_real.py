@@ -72,7 +72,8 @@ def keep_real(
     done = edit.done()
     if not layers and not made.conversions:  # outputs that are constants
         return done
-    open_ends = dict.fromkeys(graph.node_name(n) for n in graph.nodes if n.name in around)
+    closing = _around(graph, replace(gaps, nodes=gaps.real_weights))
+    open_ends = dict.fromkeys(graph.node_name(n) for n in graph.nodes if n.name in closing)
     note = InType(tuple(layers), made.conversions, open_ends=tuple(open_ends))
     return replace(done, notes=(*done.notes, note))
 

@@ -12,13 +12,15 @@ from mcuplan.ir.editor import Editor
 from mcuplan.ir.graph import Graph, Node, Tensor
 from mcuplan.ir.op import QuantRule
 from mcuplan.ir.types import DType, Quant
-from mcuplan.ops.conversion import ToType
+from mcuplan.ops.conversion import FromGrid, ToGrid, ToType
 from mcuplan.ops.quantize import Quantize
+from mcuplan.passes.assign_grids import grids_in_model
 from mcuplan.passes.keep_real import named
 
 __all__ = ["keep_wide"]
 
 _WIDE = DType.INT16
+_BETWEEN = (Quantize, FromGrid, ToGrid)  # any two types
 
 
 def keep_wide(graph: Graph, asked: Collection[str] = (), *, everything: bool = False) -> Graph:
@@ -42,7 +44,7 @@ def keep_wide(graph: Graph, asked: Collection[str] = (), *, everything: bool = F
     """
     layers = _Layers(graph)
     chosen = layers.able() if everything else layers.own() | layers.asked(asked)
-    chosen = layers.but_moved(chosen)
+    chosen = layers.but_moved(chosen) | layers.own()
     if not chosen:
         return graph
     made = _Borders(graph, chosen)
@@ -83,7 +85,7 @@ class _Layers:
 
     def _is_able(self, node: Node) -> bool:
         names = (*node.inputs, *node.outputs)
-        if isinstance(node.op, Quantize):  # between any two
+        if isinstance(node.op, _BETWEEN):
             return False
         real = any(map(self._is_real, names)) and not self._states.intersection(names)
         mixed = any(self._graph.tensor(name).real for name in names)
@@ -98,8 +100,9 @@ class _Layers:
 
     def own(self) -> set[str]:
         """Nodes that make what the model has in int16."""
-        made = {n.name: self._graph.tensor(n.output).type.quant for n in self._graph.nodes}
-        return {n for n in self.able() if (q := made[n]) is not None and q.dtype is _WIDE}
+        grids, able = grids_in_model(self._graph), self.able()
+        made = ((n.name, grids.get(n.output)) for n in self._graph.nodes if n.name in able)
+        return {name for name, quant in made if quant is not None and quant.dtype is _WIDE}
 
     def asked(self, names: Collection[str]) -> set[str]:
         """Nodes by name.
@@ -146,7 +149,7 @@ class _Borders:
 
     def divide(self, name: str) -> None:
         """Let a tensor's readers find it as they want it."""
-        readers = [n for n in self._consumers.get(name, ()) if not isinstance(n.op, Quantize)]
+        readers = [n for n in self._consumers.get(name, ()) if not isinstance(n.op, _BETWEEN)]
         wide = [node for node in readers if node.name in self._chosen]
         others = [node for node in readers if node.name not in self._chosen]
         tensor = self._graph.tensor(name)

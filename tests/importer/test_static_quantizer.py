@@ -25,11 +25,13 @@ from mcuplan.passes.fuse_attention import attention_in_parts
 from mcuplan.passes.lower import lower
 from mcuplan.prove.boundary import boundary_inputs
 from mcuplan.prove.compare import ModelRuntime, QuantizedLayers, tolerances_of
+from mcuplan.prove.verification import Wanted, verify
 from mcuplan.record import Request
 from mcuplan.targets import load_target
 from tests.passes.nets import Net
 
 U8, I8, I4, U4 = QuantType.QUInt8, QuantType.QInt8, QuantType.QInt4, QuantType.QUInt4
+U16, I16 = QuantType.QUInt16, QuantType.QInt16
 TARGET = load_target("cortex-m4")
 
 
@@ -73,6 +75,10 @@ SETTINGS = {
     "convolutions only": Setting(more={"op_types_to_quantize": ["Conv", "Gemm"]}),
     "int4 weights": Setting(I8, I4),
     "uint4 weights": Setting(U8, U4, per_channel=False),
+    "int16": Setting(I16, I8),
+    "int16 symmetric": Setting(I16, I16, extra={"ActivationSymmetric": True}),
+    "uint16 contributed": _with(U16, U8, UseQDQContribOps=True),
+    "int16, int4 weights": Setting(I16, I4),
     "operators": Setting(I8, I8, form=_Q),
     "operators uint8": Setting(U8, U8, form=_Q),
     "operators asymmetric": Setting(form=_Q, extra={"WeightSymmetric": False}),
@@ -141,7 +147,7 @@ class _Samples(CalibrationDataReader):
 
 def _quantized(net: Net, output: str, setting: Setting, folder: Path) -> Path:
     path = folder / "quantized.onnx"
-    wide = {I4, U4} & {setting.weights}
+    wide = {I4, U4, I16, U16} & {setting.weights, setting.activations}
     net.opset = 21 if wide else 17
     model = net.model(output)
     logging.disable(logging.WARNING)
@@ -185,6 +191,18 @@ def test_read_to_the_bit(setting: str, network: str, tmp_path: Path) -> None:
     off, compared = _off(path, net.samples(3))
     assert {} == off
     assert compared >= 1
+
+
+def test_islands_of_16_bits(tmp_path: Path, host_gcc: str) -> None:
+    """What has no form in int16 is float32 between conversions from and to it; bytes are equal."""
+    net = Net((1, 3, 12, 12), seed=7)
+    path = _quantized(net, _convolutions(net), SETTINGS["int16"], tmp_path)
+    planned = pipeline.plan(Request(path, TARGET))
+    kernels = {step.kernel.function for step in planned.plan.program.steps}
+    assert {"mplan_quantize_wide_f32", "mplan_dequantize_wide_f32", "mplan_conv2d_s16"} <= kernels
+    evidence = verify(planned, planned.request, Wanted("net", on=("host",)))
+    assert evidence.verifications[0].equal_to_reference
+    assert [] == [finding for finding in evidence.findings if finding.severity == "error"]
 
 
 def test_a_row_that_is_a_query_and_a_value(tmp_path: Path) -> None:
