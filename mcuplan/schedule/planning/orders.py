@@ -23,7 +23,9 @@ class RowOrders:
 
     def __init__(self, leanest: RowProgram, effort: Effort) -> None:
         self._effort, self._steps = effort, _move_counts(leanest)
-        self._first = find_row_order(leanest.graph, states=effort.row_states)
+        first = find_row_order(leanest.graph, states=effort.row_states)
+        self._first = settle(leanest.graph, first)
+        self._settled: dict[tuple[object, ...], RowOrder] = {}
         self._known: dict[tuple[tuple[object, ...], ...], RowOrder] = {}
         self._leanest, self._plain = leanest.graph, [self._first]  # orders of rows one by one
         self._beside: dict[int, int] = {}  # least bytes beside the scratch of a step
@@ -73,7 +75,15 @@ class RowOrders:
         self._plain = [self._first, replace(self._first, moves=order.moves, peak_bytes=peak)]
 
     def best(self, rowed: RowProgram) -> RowOrder:
-        """The best order for kernels that stay."""
+        """The best order for kernels that stay, as low behind its peak as can be."""
+        order = self._least(rowed)
+        key = (*(step.kernel for step in rowed.program.steps), order.moves)
+        if key not in self._settled:
+            self._settled[key] = settle(rowed.graph, order)
+        return self._settled[key]
+
+    def _least(self, rowed: RowProgram) -> RowOrder:
+        """An order with the least peak that is known."""
         if _move_counts(rowed) != self._steps:
             return self._own(rowed)
         peaks = [check_row_order(rowed.graph, order.moves) for order in self._plain]

@@ -9,7 +9,7 @@ from typing import Self
 
 from mcuplan.solvers.rows.check import check_row_order
 from mcuplan.solvers.rows.problem import RowGraph, RowOrder, RowProof
-from mcuplan.solvers.rows.search import Outcome, search
+from mcuplan.solvers.rows.search import Arrays, Outcome, search, search_arrays
 from mcuplan.solvers.rows.smooth import smooth
 from mcuplan.solvers.rows.stages import depth_first_moves, staged_moves, step_by_step_moves
 from mcuplan.solvers.rows.state import RowTables
@@ -77,6 +77,7 @@ class _Hunt:
     bound: int
     enough: int  # a peak that is low enough
     stop: Callable[[], bool] | None
+    arrays: Arrays
     states: int = 0
 
     @classmethod
@@ -85,7 +86,8 @@ class _Hunt:
         tables = row_tables(graph)
         streamed = _order(graph, depth_first_moves(graph, tables))
         best = min(streamed, step_by_step(graph), key=lambda order: order.peak_bytes)
-        return cls(graph, tables, best, best.lower_bound_bytes, enough, stop)
+        arrays = search_arrays(tables)
+        return cls(graph, tables, best, best.lower_bound_bytes, enough, stop, arrays)
 
     @property
     def over(self) -> bool:
@@ -143,7 +145,13 @@ class _Hunt:
 
     def _look(self, start: int, end: int, states: int, *, exact: bool) -> Outcome:
         found = search(
-            self.tables, start=start, end=end, states=states, exact=exact, stop=self.stop
+            self.tables,
+            start=start,
+            end=end,
+            states=states,
+            exact=exact,
+            stop=self.stop,
+            arrays=self.arrays,
         )
         self.states += found.states
         if found.moves:

@@ -29,9 +29,12 @@ import numpy as np
 from mcuplan.solvers.core import core
 from mcuplan.solvers.rows.state import Ints, RowTables
 
-__all__ = ["Outcome", "search"]
+__all__ = ["Arrays", "Outcome", "search", "search_arrays"]
 
-_INTERFACE = 2
+Arrays = tuple[tuple[int, ...], tuple[Ints, ...]]
+"""Sizes and arrays of tables as the core takes them."""
+
+_INTERFACE = 3
 _ENDED, _FOUND = 1, 0  # of rowcore_status
 
 
@@ -61,6 +64,8 @@ def search(
     states: int,
     exact: bool = True,
     stop: Callable[[], bool] | None = None,
+    begun: Sequence[int] = (),
+    arrays: Arrays | None = None,
 ) -> Outcome:
     """Look for the order with the least peak.
 
@@ -72,20 +77,24 @@ def search(
         exact: prove that what is dropped is not needed; otherwise finding nothing proves
             nothing.
         stop: asked now and then whether to stop.
+        begun: moves of each step that are done already; the order is of the others.
+        arrays: the tables for the core, where they serve several searches.
 
     Raises:
         ValueError: tables that contradict each other, or bytes beyond 2**40.
     """
-    sizes, arrays = _arrays(tables)
-    limit = max(start, tables.start_bytes + tables.idle_bytes)
+    sizes, flat = arrays or search_arrays(tables)
+    done = np.array(begun or [0] * tables.steps, np.int64)
+    least = int(tables.live(done, tables.dead(done))) if begun else tables.start_bytes
+    limit = max(start, least + (0 if begun else tables.idle_bytes))
     task = (tables.start_bytes, tables.least_extra, limit, end, states, int(exact))
     run = core("rows._rowcore", _INTERFACE).search
-    status, reached, count, order = run(sizes, task, arrays, stop or (lambda: False))
-    moves = np.frombuffer(order or b"", np.int64).tolist()
-    return Outcome(tuple(moves), reached, status in (_FOUND, _ENDED), count)
+    status, reached, count, order = run(sizes, task, (*flat, done), stop or (lambda: False))
+    moves = np.frombuffer(order or b"", np.int64)[: sum(map(len, tables.needs)) - int(done.sum())]
+    return Outcome(tuple(moves.tolist()), reached, status in (_FOUND, _ENDED), count)
 
 
-def _arrays(tables: RowTables) -> tuple[tuple[int, ...], tuple[Ints, ...]]:
+def search_arrays(tables: RowTables) -> Arrays:
     """Sizes and arrays in the order of ``rowcore_table``."""
     moves = [(s, i) for s, own in enumerate(tables.needs) for i in range(len(own))]
     ends = [list(own) for own in tables.ends]

@@ -61,6 +61,14 @@ class RowWalk:
                     return False
         return True
 
+    def during(self, state: Sequence[int], live: int, moves: Sequence[int]) -> list[int]:
+        """Bytes during each of some moves from a state."""
+        now, found = list(state), []
+        for step in moves:
+            most, live = self.move(now, live, step)
+            found.append(most)
+        return found
+
     def move(self, state: list[int], live: int, step: int) -> tuple[int, int]:
         """Bytes during a move and after it."""
         tables, number = self.tables, state[step]

@@ -19,7 +19,9 @@ from mcuplan.solvers.rows.order import (
 from mcuplan.solvers.rows.pace import pace, slowest
 from mcuplan.solvers.rows.problem import Move, RowGraph, RowStep, RowTensor
 from mcuplan.solvers.rows.search import search
+from mcuplan.solvers.rows.settle import settle
 from mcuplan.solvers.rows.tables import row_tables
+from mcuplan.solvers.rows.walk import RowWalk
 
 _EXAMPLES = settings(max_examples=120, deadline=None)
 
@@ -284,6 +286,39 @@ def test_smooth(graph: RowGraph, room: int) -> None:
     smoothed = smooth(graph, order, limit)
     assert check_row_order(graph, smoothed.moves) == smoothed.peak_bytes <= limit
     assert len(list(groupby(smoothed.moves))) <= len(list(groupby(order.moves)))
+
+
+@given(graphs())
+@_EXAMPLES
+def test_settle(graph: RowGraph) -> None:
+    """A settled order has the same moves and no larger peak."""
+    order = find_row_order(graph)
+    settled = settle(graph, order)
+    assert sorted(order.moves) == sorted(settled.moves)
+    assert check_row_order(graph, settled.moves) == settled.peak_bytes <= order.peak_bytes
+
+
+def test_settling_comes_down() -> None:
+    """Behind its peak a settled order collects what is small before it climbs again."""
+    graph = pyramid(False, 4)
+    order = step_by_step(graph)
+    walk = RowWalk(graph, row_tables(graph))
+    spent = [walk.during(*walk.start(), each.moves) for each in (order, settle(graph, order))]
+    assert max(spent[1]) <= max(spent[0])
+    assert sum(spent[1]) < 0.9 * sum(spent[0])
+
+
+@given(graphs(), st.data())
+@_EXAMPLES
+def test_search_goes_on(graph: RowGraph, data: st.DataObject) -> None:
+    """From a state on an order, the moves that are left are found, within its peak."""
+    order, tables = find_row_order(graph), row_tables(graph)
+    done = data.draw(st.integers(0, len(order.moves)))
+    begun = [order.moves[:done].count(s) for s in range(len(graph.steps))]
+    peak = order.peak_bytes
+    rest = search(tables, start=peak, end=peak + 1, states=1 << 20, begun=begun).moves
+    assert sorted(order.moves[done:]) == sorted(rest)
+    assert check_row_order(graph, [*order.moves[:done], *rest]) <= peak
 
 
 @given(graphs(), st.data())

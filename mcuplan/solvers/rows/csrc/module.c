@@ -5,7 +5,7 @@
 
 #include "rowcore.h"
 
-enum { ARRAYS = 29, SIZES = 10, TASK = 6 };
+enum { ARRAYS = 30, SIZES = 10, TASK = 6 };
 
 /* Bytes and counts stay below this, so that sums do not overflow. */
 #define GREATEST (INT64_C(1) << 40)
@@ -94,6 +94,9 @@ static bool in_step(const rowcore_table *t)
     for (int64_t k = 0; ok && k < t->cells; k++) {
         ok = t->born_step[k] < 0 || t->born_move[k] < t->totals[t->born_step[k]];
     }
+    for (int64_t s = 0; ok && s < t->steps; s++) {
+        ok = t->begun[s] <= t->totals[s];
+    }
     for (int64_t k = 0; ok && k < t->end_start[t->cells]; k++) {
         ok = t->end_move[k] < t->totals[t->end_step[k]];
     }
@@ -143,7 +146,7 @@ static PyObject *run(const int64_t *sizes, const int64_t *numbers, const Py_buff
         v[7].buf,   v[8].buf,   v[9].buf,   v[10].buf,  v[11].buf,  v[12].buf,  v[13].buf,
         v[14].buf,  v[15].buf,  v[16].buf,  v[17].buf,  v[18].buf,  v[19].buf,  v[20].buf,
         v[21].buf,  v[22].buf,  v[23].buf,  v[24].buf,  v[25].buf,  v[26].buf,  v[27].buf,
-        v[28].buf,
+        v[28].buf,  v[29].buf,
     };
     rowcore_task task = {numbers[2], numbers[3], numbers[4], numbers[5] != 0, poll, stop};
     bool ok = consistent(&table, sizes[5]) &&
@@ -199,6 +202,7 @@ static PyObject *search(PyObject *Py_UNUSED(module), PyObject *arguments)
         {"birth_start", moves + 1, 0, n[9] + 1},
         {"birth_cell", n[9], -1, cells},
         {"birth_bytes", n[9], 0, bytes},
+        {"begun", steps, 0, INT32_MAX},
     };
     bool ok = PyTuple_Check(arrays) && PyTuple_Size(arrays) == ARRAYS && steps > 0 &&
               n[4] > 0 && moves < INT32_MAX && steps < INT32_MAX / (moves + 1);
@@ -224,7 +228,7 @@ static PyMethodDef methods[] = {
 };
 
 /* Grows with every change of arguments or results; the Python side asks for it. */
-#define INTERFACE 2
+#define INTERFACE 3
 
 static int add_constants(PyObject *module)
 {

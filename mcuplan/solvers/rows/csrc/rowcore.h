@@ -17,6 +17,7 @@ typedef struct {
     const int64_t *end_start, *end_step, *end_move, *save_start, *save_cell, *save_bytes;
     const int64_t *nbytes, *born_step, *born_move, *read_start, *read_step, *read_count;
     const int64_t *birth_start, *birth_cell, *birth_bytes;
+    const int64_t *begun; /* moves of each step that are done before the search */
 } rowcore_table;
 
 typedef struct {
@@ -28,7 +29,7 @@ typedef struct {
 
 typedef enum { ROWCORE_FOUND, ROWCORE_OVER, ROWCORE_STOPPED, ROWCORE_NO_MEMORY } rowcore_status;
 
-/* Writes a step for each move to `order`, if found; the limit reached goes to the task. */
+/* Writes a step for each move that is left to `order`, if found; the limit reached goes to the task. */
 rowcore_status rowcore_search(const rowcore_table *table, rowcore_task *task, int64_t *count,
                               int64_t *order);
 

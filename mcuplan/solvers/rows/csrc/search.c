@@ -242,7 +242,14 @@ static bool begin(hunt *h)
     h->corner = calloc(steps, sizeof *h->corner);
     h->least = calloc(steps, sizeof *h->least);
     ok = ok && h->rank && h->dead && h->corner && h->least;
-    int64_t start = ok ? store_number(&h->states, h->corner, t->start_bytes) : -1;
+    for (int64_t s = 0; ok && s < t->steps; s++) {
+        h->corner[s] = (int32_t)t->begun[s];
+    }
+    int64_t start = -1;
+    if (ok) {
+        rowcore_dead(t, h->corner, h->dead);
+        start = store_number(&h->states, h->corner, rowcore_live(t, h->corner, h->dead));
+    }
     if (start >= 0) {
         store_enter(&h->states, start, START, START);
         store_open(&h->states, start);

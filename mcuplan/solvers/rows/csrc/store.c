@@ -190,12 +190,16 @@ void store_order(store *f, int64_t end, int64_t *order, int32_t *done, int32_t *
     for (int64_t k = end; k >= 0; k = f->origin[k]) {
         f->open[length++] = k;
     }
-    memset(done, 0, (size_t)steps * sizeof *done);
+    for (int64_t s = 0; s < steps; s++) {
+        done[s] = (int32_t)f->t->begun[s];
+    }
     while (length > 0) {
         int64_t state = f->open[--length], last = f->last[state], kept = 0;
         const int32_t *to = store_counts(f, state);
         if (last == STORE_PART) {
-            memset(rest, 0, (size_t)steps * sizeof *rest);
+            for (int64_t s = 0; s < steps; s++) {
+                rest[s] = (int32_t)f->t->begun[s];
+            }
             for (int64_t k = 0; k < made; k++) {
                 if (rest[order[k]] < to[order[k]]) {
                     rest[order[k]]++;
