@@ -10,6 +10,7 @@ from mcuplan.schedule.assembly.row_local import RowProgram
 from mcuplan.solvers.effort import Effort
 from mcuplan.solvers.rows.order import check_row_order, find_row_order
 from mcuplan.solvers.rows.problem import RowGraph, RowOrder
+from mcuplan.solvers.rows.settle import settle
 from mcuplan.solvers.rows.stages import followed_moves
 
 __all__ = ["RowOrders"]
