@@ -169,7 +169,10 @@ def _fitted(
         scales = layer.scales[some]
         if rounding and b.shape[1] <= _WIDEST:
             hessian = np.cov(b, rowvar=False, bias=True).reshape(b.shape[1], -1)
-            made, scales = _best(layer.real_weights[some], scales, hessian, layer.dtype)
+            wanted = layer.real_weights[some]
+            if layer.dtype.bits < DType.INT8.bits:
+                wanted = wanted + _made_up(wanted, a, b, hessian)
+            made, scales = _best(wanted, scales, hessian, layer.dtype)
             values[some], every[some] = made, scales
         sums = b @ (values[some] * scales[:, None]).T
         wanted = a @ layer.real_weights[some].T + layer.real_bias[some]
@@ -212,6 +215,17 @@ def _equations(pair: tuple[Array, Array], rank: int, terms: int) -> tuple[Array,
     at = np.unravel_index(chosen, shape)
     theirs, ours = (each[at].reshape(len(chosen), -1).astype(np.float64) for each in pair)
     return theirs, ours
+
+
+def _made_up(weights: Array, theirs: Array, ours: Array, hessian: Array) -> Array:
+    """What weights gain that make up for what their inputs have become, by least squares."""
+    mean = float(np.trace(hessian)) / len(hessian)
+    if not mean > 0.0:
+        return np.zeros(weights.shape)
+    centred = ours - ours.mean(axis=0)
+    lost = centred.T @ ((theirs - ours) @ weights.T) / len(ours)
+    made: Array = np.linalg.solve(hessian + _RIDGE * mean * np.eye(len(hessian)), lost).T
+    return made
 
 
 def _best(weights: Array, scales: Array, hessian: Array, dtype: DType) -> tuple[Array, Array]:
