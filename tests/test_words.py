@@ -75,6 +75,8 @@ def test_trades_in_words(trade: Trade, words: str) -> None:
     """What a choice of kernels gives up for what, and that it is one of what fits."""
     assert words == kernels(Selected("ram", trade))
     assert f"what fits: {words}" == kernels(Selected("latency", trade, among_fitting=True))
+    instead = f"{words}; instead of balanced, which misses a limit"
+    assert instead == kernels(Selected("latency", trade, instead_of="balanced"))
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ def _asked(options: dict[str, Any]) -> _Asked:
     limits = Limits(
         max_ram=options["max_ram"],
         max_flash=options["max_flash"],
-        max_latency_s=options.pop("max_latency"),
+        max_latency_s=options["max_latency"],
         max_row_latency_s=options["max_row_latency"],
     )
     file = options.pop("baseline")

@@ -238,7 +238,7 @@ modelling = _stack(
             default="balanced",
             show_default=True,
             help="What kernels are chosen for: least arena, cycles or flash; balanced is fast"
-            " at little more arena than ram.",
+            " at little more arena than ram, or the fastest that keeps the limits.",
         ),
         backend,
         _option(

@@ -48,6 +48,7 @@ def request_of(model: Path, options: dict[str, Any]) -> Request:
         effort=options["effort"],
         ram_limit=options["max_ram"],
         flash_limit=options["max_flash"],
+        latency_limit_s=options["max_latency"],
         row_limit_s=options["max_row_latency"],
         objective=options["objective"],
         streaming=options["streaming"],

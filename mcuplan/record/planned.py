@@ -51,6 +51,7 @@ class Request:
     effort: str = "normal"  # a key of schedule.EFFORTS
     ram_limit: int | None = None  # budget of bytes in all regions together
     flash_limit: int | None = None
+    latency_limit_s: float | None = None  # what one inference may take
     row_limit_s: float | None = None  # what a call may take that feeds a row, or finishes
     objective: str = "balanced"  # of schedule.Objective: what the plan is best at
     streaming: Streaming = "auto"

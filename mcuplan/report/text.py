@@ -44,7 +44,7 @@ def _decided(budget: Budget, look: Look) -> str:
         blocks.append(_layers(budget, look))
         blocks.append(near_dead_lines(budget, look))
     else:
-        blocks.append(_speed(budget, look))
+        blocks.append([*_speed(budget, look), *_kernels(budget, look)])
     if full or over or budget.command == "verify":
         blocks.append(cycle_lines(budget, look))
     if budget.baseline is not None:

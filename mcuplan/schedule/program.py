@@ -196,12 +196,14 @@ class Spread:
 class Selected:
     """What the kernels of a plan were chosen for, and what was given up for what.
 
-    ``among_fitting``: nothing of what the objective asks for fits, and this does.
+    ``among_fitting``: nothing of what the objective asks for fits, and this does;
+    ``instead_of``: the objective asked for, whose plan misses a limit that this one keeps.
     """
 
     objective: str
     trade: Trade
     among_fitting: bool = False
+    instead_of: str = ""
 
 
 @dataclass(frozen=True)  # no slots: what is worked out once is kept

@@ -135,5 +135,8 @@ def test_max_ram_is_for_all_regions(model: str, capsys: Captured) -> None:
     kept = _report(["check", model, "-t", board, "--max-ram", str(limit)], capsys)
     assert limit == kept["ram"]["total_bytes"] == kept["ram"]["budget_bytes"]
     assert {"sram"} == {buffer["region"] for buffer in kept["buffers"]}
-    report = _report(["check", model, "-t", board, "--max-ram", str(limit - 1)], capsys, 1)
+    other = _report(["check", model, "-t", board, "--max-ram", str(limit - 1)], capsys)
+    assert other["ram"]["total_bytes"] < limit
+    assert "instead of balanced" in other["selection"]["statement"]
+    report = _report(["check", model, "-t", board, "--max-ram", str(limit // 2)], capsys, 1)
     assert "over" == report["verdict"]["status"]

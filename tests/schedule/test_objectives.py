@@ -229,6 +229,33 @@ def test_the_default_says_what_latency_takes() -> None:
     assert faster.flash_bytes == flash_bytes(fast.program) - flash_bytes(plan.program) > 0
 
 
+def test_the_default_keeps_a_limit_that_another_plan_keeps() -> None:
+    """Of RAM or of time: the fastest plan that keeps both, and it says so."""
+    target, graph = replace(load_target("cortex-m4"), backend="dsp"), _tiles()
+    asked = Request(_DSCNN, target)
+    usual = plan_asked(asked, graph, target)[0]
+    bytes_, seconds = _needs(usual)
+    fast = plan_asked(replace(asked, objective="latency"), graph, target)[0]
+    lean = plan_asked(replace(asked, objective="ram=strict"), graph, target)[0]
+    assert _needs(lean)[0] < bytes_ and _needs(fast)[1] < seconds
+    limits = ({"ram_limit": bytes_ - 1}, {"latency_limit_s": _needs(fast)[1] * 1.001})
+    for limit in limits:
+        plan = plan_asked(replace(asked, **limit), graph, target)[0]
+        assert plan.selected is not None and plan.selected.instead_of == "balanced"
+        needs = _needs(plan)
+        assert needs[0] <= limit.get("ram_limit", needs[0])
+        assert needs[1] <= limit.get("latency_limit_s", needs[1])
+    for limit in ({"ram_limit": _needs(lean)[0] // 2}, {"latency_limit_s": 1e-9}):
+        plan = plan_asked(replace(asked, **limit), graph, target)[0]
+        assert plan.selected is not None and not plan.selected.instead_of
+
+
+def _needs(plan: Plan) -> tuple[int, float]:
+    """Bytes of RAM, and seconds."""
+    target = plan.program.target
+    return plan.arena_bytes + apart_bytes(plan), plan_cycles(plan) / target.clock_hz
+
+
 def _tiles() -> Graph:
     net = Wiring("tiles")
     x = net.conv(net.input(1, 16, 16, 16), 32, 3)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
@@ -81,7 +82,8 @@ def plan_graph(
 def plan_asked(request: Request, graph: Graph, target: Target) -> tuple[Plan, Plan]:
     """The plan that a request asks for, in one arena and divided among the RAM regions.
 
-    The default says what the plan for latency takes where that is faster by far.
+    Where the default's plan misses a limit, it is the fastest that keeps all; elsewhere it says
+    what the plan for latency takes where that is faster by far.
 
     Raises:
         Problems, UsageError: see :func:`plan_graph`.
@@ -95,16 +97,35 @@ def plan_asked(request: Request, graph: Graph, target: Target) -> tuple[Plan, Pl
     divided = rating.divided(plan)
     near = MORE_CYCLES if target.memory is None else 1.0  # copies in RAM may beat all kernels
     slow = plan_cycles(divided) > near * _least_cycles(graph, rows.offers)
-    faster = None
-    if objective is Objective.BALANCED and slow:
+    most = (
+        math.inf if request.latency_limit_s is None else request.latency_limit_s * target.clock_hz
+    )
+    faster, missed = None, not _keeps(plan, rating, most)
+    if objective is Objective.BALANCED and (slow or missed):
         fast = _plan(rows, effort, replace(aim, objective=Objective.LATENCY), streaming)
-        faster = _faster_by(plan, fast, rating)
+        if missed and _keeps(fast, rating, most):
+            plan = _instead(fast, objective)
+            divided = rating.divided(plan)
+        else:
+            faster = _faster_by(plan, fast, rating)
     keep = sharing.keep_inputs
     one, several = (
         finished_in_parts(_saying(each, faster), row_cycles, keep_inputs=keep)
         for each in (plan, divided)
     )
     return one, several
+
+
+def _keeps(plan: Plan, rating: Rating, most_cycles: float) -> bool:
+    """Whether a plan keeps the limits of RAM and time."""
+    return rating.fits(plan) and rating.cycles(plan) <= most_cycles
+
+
+def _instead(plan: Plan, asked: Objective) -> Plan:
+    """A plan in place of that of another objective, which misses a limit."""
+    selected = plan.selected
+    assert selected is not None, "its kernels were chosen"
+    return replace(plan, selected=replace(selected, instead_of=asked.value, among_fitting=False))
 
 
 def _faster_by(plan: Plan, fast: Plan, rating: Rating) -> Faster | None:
