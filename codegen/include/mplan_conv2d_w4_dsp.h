@@ -14,8 +14,9 @@ extern "C" {
  *   steps words   two taps of 4096 * d + 256 * c + 16 * b + a as int16
  *   4 words       their biases (the input zero point is in every bias)
  *   4 words       multipliers, 0 <= multiplier < 2^31
- * What fills up the last four is 0. The generator has proved that 4096 times the sum of c or
- * d, without bias, and every accumulator shifted by its pre_shift, stay in int32.
+ * What fills up the last four is 0. The generator has proved that 16 times the sum of a or b
+ * and 4096 times that of c or d, all without bias, and every accumulator shifted by its pre_shift
+ * stay in int32.
  */
 typedef mplan_conv2d_s8_dsp_t mplan_conv2d_w4_dsp_t;
 

@@ -114,3 +114,15 @@ def test_what_words_cannot_hold_is_refused() -> None:
         weights = np.full((4, inputs), values, np.int8)
         sig = replace(sig, constants=(None, weights, np.zeros(4, np.int32)))
         assert runs == bool(running(sig)), (inputs, values)
+
+
+def test_long_sums_of_the_first_two_channels_are_refused() -> None:
+    """Beyond 2^27, whose 16-fold is no int32; channels in the upper byte may be short."""
+    rng = np.random.default_rng(4)
+    for inputs, runs in ((131068, True), (131072, False)):
+        for row in (0, 1):
+            sig = narrowed(rng, layer(Dense(), rng, (1, inputs), (4, inputs), real=1e-6))
+            weights = np.zeros((4, inputs), np.int8)
+            weights[row] = -8
+            sig = replace(sig, constants=(None, weights, np.zeros(4, np.int32)))
+            assert runs == bool(running(sig)), (inputs, row)

@@ -39,7 +39,7 @@ BACKEND = "dsp"
 FOUR = 4  # channels, and bytes of a word
 FOUR_PIXELS_STEPS = 16  # words of a patch at most, where four pixels are made at a time
 _MOST_WEIGHTS = 4 << 20
-_FOUR_LIMIT = 1 << 19  # 4096 * sum of a channel in the upper byte stays in int32
+_FOUR_LIMITS = (1 << 27, 1 << 27, 1 << 19, 1 << 19)  # 16 and 4096 * sum of each stay in int32
 _PAIR_LIMIT = 1 << 23  # 256 * sum of a channel in the high byte stays in int32
 
 kernel = partial(Kernel, backend=BACKEND, requires=frozenset({"dsp"}))
@@ -130,12 +130,12 @@ def _pair_words(taps: Array, requant: Requant) -> Array:
 def _four_share(taps: Array) -> bool:
     """Whether four channels may share int16 words, and each of their parts is one of its bits.
 
-    Sums of the last two, times 4096, must stay in int32.
+    Sums of the first two, times 16, and of the last two, times 4096, must stay in int32.
     """
     parts = [_joined(taps, count) for count in (2, 3, 4)]
     exist = all((part >= -(1 << 4 * n - 1)).all() for n, part in enumerate(parts, 2))
-    last = np.abs(taps.reshape(-1, FOUR, taps.shape[1])[:, 2:]).sum(axis=2)
-    return exist and bool((DType.INT8.reach * last < _FOUR_LIMIT).all())
+    sums = np.abs(taps.reshape(-1, FOUR, taps.shape[1])).sum(axis=2)
+    return exist and bool((DType.INT8.reach * sums < _FOUR_LIMITS).all())
 
 
 def _joined(taps: Array, count: int) -> Array:
