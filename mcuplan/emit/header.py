@@ -33,8 +33,11 @@ _FINISH = """\
  *     if ({0}_finish(&ctx) == MPLAN_OK) {{
 """
 _FINISH_IN_PARTS = """\
- *     while ((status = {0}_finish(&ctx)) == MPLAN_MORE) {{
+ *     mplan_status_t status = {0}_finish(&ctx);
+ *
+ *     while (status == MPLAN_MORE) {{
  *         other_work();
+ *         status = {0}_finish(&ctx);
  *     }}
  *     if (status == MPLAN_OK) {{
 """
@@ -43,6 +46,7 @@ _FINISH_NOTE = """\
  * MPLAN_MORE. Between them there is time for other work; a row is refused until the next begin.
 """
 _AT_ONCE = {"or_end": "", "end_param": "", "end": "RUNS", "first_end": ""}
+_UNTIL, _UNTIL_DONE = "to {0}_finish()", "until {0}_finish() returns MPLAN_OK"
 _IN_PARTS = {
     "or_end": ", or the\n * end of a call",
     "end_param": ", size_t end",
@@ -89,12 +93,17 @@ def entry_values(
 def _lasting(places: Places) -> str:
     """What is to be known of an arena between calls."""
     if places.plan.fed_rows:
-        return f"From {places.name}_begin() to {places.name}_finish() it must stay as it is."
+        return f"From {places.name}_begin() {_until(places)} it must stay as it is."
     one = len(places.graph.app_outputs) == 1
     ports = f"output{'' if one else 's'}"
     if not _overwritten(places):
         one, ports = False, f"input{'s' if len(places.graph.app_inputs) > 1 else ''} and {ports}"
     return f"Between calls only the {ports} in it mean{'s' if one else ''} something."
+
+
+def _until(places: Places) -> str:
+    """When a fed input has been worked on."""
+    return (_UNTIL_DONE if places.plan.pauses else _UNTIL).format(places.name)
 
 
 def _input_note(places: Places, *, many: bool) -> str:
@@ -128,6 +137,7 @@ def _fed_values(places: Places, port: BundlePort) -> dict[str, str]:
         "row_gap": "\n" + " " * len(head) if wide else " ",
         "row_order": _ROW_ORDER.format(port.accessor.upper()) if port.planes else "",
         "worked": _worked(places),
+        "until": _until(places),
         "arena_example": ", ".join(f"{kind} {member}" for kind, member in members),
         "context_example": ", ".join(f".{member} = &{member}" for _, member in members),
         **(_IN_PARTS if places.plan.pauses else _AT_ONCE),

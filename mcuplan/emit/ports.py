@@ -79,10 +79,11 @@ def shape_text(shape: Sequence[int]) -> str:
 def declared(places: Places, port: BundlePort, *, is_input: bool) -> str:
     """Declaration of an accessor, with what it is for."""
     macro, last = port.accessor.upper(), "finish" if places.plan.fed_rows else "invoke"
+    done = " returned MPLAN_OK" if places.plan.pauses else ""
     text = (
         f"Write {macro}_BYTES bytes of input here before\n * {places.name}_invoke()."
         if is_input
-        else f"Read {macro}_BYTES bytes of output here after\n * {places.name}_{last}()."
+        else f"Read {macro}_BYTES bytes of output here after\n * {places.name}_{last}(){done}."
     )
     const = "" if is_input else "const "
     head = f"{const}{port.dtype.c_type} *{port.accessor}(const {places.name}_ctx_t *ctx);"

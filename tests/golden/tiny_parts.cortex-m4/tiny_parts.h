@@ -50,7 +50,7 @@ extern "C" {
 
 /**
  * Working memory in region "sram"; the application defines it.
- * From tiny_parts_begin() to tiny_parts_finish() it must stay as it is.
+ * From tiny_parts_begin() until tiny_parts_finish() returns MPLAN_OK it must stay as it is.
  */
 typedef struct {
     MPLAN_ALIGNED(MPLAN_ARENA_ALIGN) int8_t bytes[TINY_PARTS_SRAM_BYTES];
@@ -65,7 +65,7 @@ typedef struct {
 
 /**
  * Read TINY_PARTS_OUTPUT_BYTES bytes of output here after
- * tiny_parts_finish(). NULL if ctx is not usable.
+ * tiny_parts_finish() returned MPLAN_OK. NULL if ctx is not usable.
  */
 const int8_t *tiny_parts_output(const tiny_parts_ctx_t *ctx);
 
@@ -96,8 +96,11 @@ static inline float tiny_parts_output_real(int8_t q)
  *     for (size_t y = 0U; y < TINY_PARTS_INPUT_ROWS; y++) {
  *         (void)tiny_parts_feed_row(&ctx, next_row());
  *     }
- *     while ((status = tiny_parts_finish(&ctx)) == MPLAN_MORE) {
+ *     mplan_status_t status = tiny_parts_finish(&ctx);
+ *
+ *     while (status == MPLAN_MORE) {
  *         other_work();
+ *         status = tiny_parts_finish(&ctx);
  *     }
  *     if (status == MPLAN_OK) {
  *         use(tiny_parts_output(&ctx));
@@ -108,10 +111,10 @@ static inline float tiny_parts_output_real(int8_t q)
  * tiny_parts_feed_row() that bring 6 of the 8 rows, the last one among them; rows count from 0.
  * What is left after the last row takes 6 calls of tiny_parts_finish(): all but the last one return
  * MPLAN_MORE. Between them there is time for other work; a row is refused until the next begin.
- * From tiny_parts_begin() to tiny_parts_finish() the arena must stay as it is, and the context too.
- * Before and after nothing needs to survive: the arena may serve other purposes. Models that never
- * run at the same time may share one: union { tiny_parts_..._t a; other_..._t b; }. The output
- * stays until the next tiny_parts_begin().
+ * From tiny_parts_begin() until tiny_parts_finish() returns MPLAN_OK the arena must stay as it is,
+ * and the context too. Before and after nothing needs to survive: the arena may serve other
+ * purposes. Models that never run at the same time may share one: union { tiny_parts_..._t a;
+ * other_..._t b; }. The output stays until the next tiny_parts_begin().
  * Reentrant: calls with different contexts may run at the same time or interrupt each other; two
  * calls must not share an arena at the same time. No heap, no recursion, no global state, no
  * floating point; interrupts stay enabled.
@@ -121,8 +124,8 @@ static inline float tiny_parts_output_real(int8_t q)
  *
  * All return MPLAN_OK, MPLAN_ERR_NULL (ctx, one of its pointers, or row), MPLAN_ERR_ALIGN (an arena
  * is not aligned to MPLAN_ARENA_ALIGN bytes) or MPLAN_ERR_ORDER (a row before begin or behind the
- * last one, finish before the last row); after an error nothing was written and the call may be
- * repeated.
+ * last one, finish before the last row or after it returned MPLAN_OK); after an error nothing was
+ * written and the call may be repeated.
  * tiny_parts_finish() returns MPLAN_MORE, which is no error, while there is more.
  * tiny_parts_begin() may be called at any time: it starts anew.
  *

@@ -116,8 +116,8 @@ static inline float tiny_rows_output_real(int8_t q)
  *
  * All return MPLAN_OK, MPLAN_ERR_NULL (ctx, one of its pointers, or row), MPLAN_ERR_ALIGN (an arena
  * is not aligned to MPLAN_ARENA_ALIGN bytes) or MPLAN_ERR_ORDER (a row before begin or behind the
- * last one, finish before the last row); after an error nothing was written and the call may be
- * repeated.
+ * last one, finish before the last row or after it returned MPLAN_OK); after an error nothing was
+ * written and the call may be repeated.
  * tiny_rows_begin() may be called at any time: it starts anew.
  *
  * A macro MPLAN_STEP_HOOK(step, ctx), if defined when tiny_rows.c is compiled, runs after every run
