@@ -9,11 +9,12 @@
 extern "C" {
 #endif
 
+/* table: results of every 2^shift-th value from -32768 on, in sixteenths, none beyond 2^20. */
 typedef struct {
     mplan_rows_t in_rows;
     mplan_rows_t out_rows;
-    const int32_t *table; /* [2^(16 - shift) + 1], of every 2^shift-th value, from -32768 on, */
-    uint32_t elements;    /* in sixteenths, at most 2^20; elements of one row */
+    const int32_t *table; /* [2^(16 - shift) + 1] */
+    uint32_t elements;    /* of one row */
     uint8_t shift;        /* 1 to 7 */
 } mplan_lookup_s16_t;
 
