@@ -20,7 +20,7 @@ typedef struct {
     uint16_t in_w;
     uint16_t in_c;
     uint16_t out_w;
-    uint16_t out_c; /* in_c, even */
+    uint16_t out_c;    /* in_c, even */
     uint16_t kernel_h; /* 16 at most */
     uint16_t kernel_w;
     uint16_t stride_h;

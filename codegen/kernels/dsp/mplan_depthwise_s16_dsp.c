@@ -44,10 +44,13 @@ static void find(const depthwise_t *p, const int8_t *in, int32_t y_first, int32_
         inside(x_first, right, (int32_t)p->kernel_w, (int32_t)p->in_w, &column_end);
     const int32_t x = x_first + ((int32_t)column * right);
 
-    taps->row_count = end - row;
     taps->columns = column_end - column;
-    taps->weights = &p->weights[((row * p->kernel_w) + column) * p->out_c];
-    for (size_t k = 0U; (k < taps->row_count) && (taps->columns > 0U); k++) {
+    taps->row_count = (taps->columns > 0U) ? (end - row) : 0U;
+    taps->weights = p->weights;
+    if (taps->row_count > 0U) {
+        taps->weights = &p->weights[((row * p->kernel_w) + column) * p->out_c];
+    }
+    for (size_t k = 0U; k < taps->row_count; k++) {
         const size_t y = (size_t)(y_first + ((int32_t)(row + k) * down));
         const size_t place = mplan_row(&p->in_rows, y);
 
@@ -59,14 +62,14 @@ static void find(const depthwise_t *p, const int8_t *in, int32_t y_first, int32_
 static void two_channels(const depthwise_t *p, const taps_t *taps, size_t c, int16_t *out)
 {
     const size_t step = (size_t)p->dilation_w * p->in_c;
-    const int16_t *line = &taps->weights[c];
+    const size_t line = (size_t)p->kernel_w * p->out_c;
     int32_t acc0 = p->bias[c];
     int32_t acc1 = p->bias[c + 1U];
     int32_t sums[2];
 
     for (size_t k = 0U; k < taps->row_count; k++) {
         const int16_t *x = &taps->rows[k][c];
-        const int16_t *w = line;
+        const int16_t *w = &taps->weights[(k * line) + c];
 
         for (size_t i = 0U; i < taps->columns; i++) {
             const int32_t values = word_at(&x[i * step]);
@@ -75,7 +78,6 @@ static void two_channels(const depthwise_t *p, const taps_t *taps, size_t c, int
             acc0 += (int32_t)(int16_t)values * (int32_t)(int16_t)weights;
             acc1 += (values >> 16) * (weights >> 16);
         }
-        line = &line[(size_t)p->kernel_w * p->out_c];
     }
     sums[0] = acc0;
     sums[1] = acc1;
@@ -101,7 +103,6 @@ void mplan_depthwise_s16_dsp(const mplan_depthwise_s16_dsp_t *p, const int8_t *i
             taps_t taps;
 
             find(p, in, y_first, x_first, &taps);
-            taps.row_count = (taps.columns > 0U) ? taps.row_count : 0U;
             for (size_t c = 0U; c < p->out_c; c += 2U) {
                 two_channels(p, &taps, c, &row[x * p->out_c]);
             }
