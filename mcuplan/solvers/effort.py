@@ -25,6 +25,7 @@ class Effort:
         nodes: of the search for addresses of rows, after that.
         work: nodes times buffers that meet, of that search: a node takes as long as there are.
         slack: share of the live bytes by which both may miss them.
+        trials: of plans by rows that give the slowest steps more scratch.
     """
 
     states: int = 60_000
@@ -36,6 +37,7 @@ class Effort:
     nodes: int = 4_000
     work: int = 100_000_000
     slack: float = 0.02
+    trials: int = 4
 
 
 EFFORTS: Mapping[str, Effort] = MappingProxyType(
@@ -50,6 +52,7 @@ EFFORTS: Mapping[str, Effort] = MappingProxyType(
             nodes=2_000,
             work=50_000_000,
             slack=0.05,
+            trials=0,
         ),
         "normal": Effort(),
         "thorough": Effort(

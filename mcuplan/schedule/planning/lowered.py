@@ -153,7 +153,7 @@ class LoweredRows:
             plans.append(self._little(ways, aim))
         # Kernels go by the peak; packed, more of them may need no more, and then be faster.
         plan = min(plans, key=lambda plan: (plan.arena_bytes, rating.cycles(plan)))
-        if asked in _CLIFFS:
+        if asked in _CLIFFS and self.effort.trials:
             plan = self._less_slow(ways, aim, plan)
         return [replace(plan, selected=plan.selected and replace(plan.selected, objective=asked))]
 
@@ -168,16 +168,16 @@ class LoweredRows:
         lean_aim = replace(aim, objective=Objective.RAM, flash_share=_MORE_FLASH)
         slack, nodes = _CLOSE * self.effort.slack, self.effort.nodes // _FEWER_NODES
         closer = replace(self.effort, slack=slack, nodes=nodes)
-        packed = Packed(self.sharing, closer)
-        lean = self._made(self._fewest, lean_aim, 0, packed)
+        lean = self._made(self._fewest, lean_aim, 0, Packed(self.sharing, closer))
         room = int(share * min(lean.arena_bytes, plan.arena_bytes))
+        packed = Packed(self.sharing, closer, room)
         plans = [plan]
         slow = [
             index
             for index, (name, candidate) in enumerate(self._fewest.items())
             if ways.single[name][0].cycles < candidate.cycles
         ]
-        for part in _CLOSER:
+        for part in _CLOSER[: self.effort.trials]:
             self._orders.leave_room(slow, int(part * room))
             self._placer.sizes.clear()
             made, _ = self._within(ways, lean_aim, int(part * room), packed)

@@ -5,9 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from operator import add
 
 from mcuplan.schedule.assembly.row_local import RowProgram
 from mcuplan.solvers.effort import Effort
+from mcuplan.solvers.rows.check import bytes_beside_scratch
 from mcuplan.solvers.rows.order import check_row_order, find_row_order
 from mcuplan.solvers.rows.problem import RowGraph, RowOrder
 from mcuplan.solvers.rows.settle import settle
@@ -27,8 +29,9 @@ class RowOrders:
         first = find_row_order(leanest.graph, states=effort.row_states)
         self._first = settle(leanest.graph, first)
         self._settled: dict[tuple[object, ...], RowOrder] = {}
-        self._known: dict[tuple[tuple[object, ...], ...], RowOrder] = {}
+        self._known: dict[tuple[object, ...], RowOrder] = {}
         self._leanest, self._plain = leanest.graph, [self._first]  # orders of rows one by one
+        self._counted: dict[tuple[object, ...], tuple[int, tuple[int, ...]]] = {}
         self._beside: dict[int, int] = {}  # least bytes beside the scratch of a step
 
     @property
@@ -40,7 +43,17 @@ class RowOrders:
         """Prices kernels by the most bytes alive, in the order of the leanest ones."""
         if _move_counts(rowed) != self._steps:
             return check_row_order(rowed.graph, followed_moves(rowed.graph, self._first.moves))
-        return min(check_row_order(rowed.graph, order.moves) for order in self._plain)
+        return min(self._peak_of(rowed, order.moves) for order in self._plain)
+
+    def _peak_of(self, rowed: RowProgram, moves: tuple[int, ...]) -> int:
+        """The peak of an order; what lies beside scratch is counted once."""
+        steps = ((step.output, step.replaces, step.moves) for step in rowed.graph.steps)
+        key = moves, rowed.graph.tensors, tuple(steps)
+        if key not in self._counted:
+            self._counted[key] = bytes_beside_scratch(rowed.graph, moves)
+        start, most = self._counted[key]
+        scratch = (step.scratch_bytes for step in rowed.graph.steps)
+        return max(start, max(map(add, most, scratch), default=0))
 
     def _own(self, rowed: RowProgram) -> RowOrder:
         """The best order for these kernels, searched for once for all that share bytes alike."""
@@ -87,7 +100,7 @@ class RowOrders:
         """An order with the least peak that is known."""
         if _move_counts(rowed) != self._steps:
             return self._own(rowed)
-        peaks = [check_row_order(rowed.graph, order.moves) for order in self._plain]
+        peaks = [self._peak_of(rowed, order.moves) for order in self._plain]
         peak, first = min(zip(peaks, self._plain, strict=True), key=lambda one: one[0])
         if peak == first.peak_bytes:
             return first

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from mcuplan.errors import InputTooLarge
 from mcuplan.ir.op import Kernel
@@ -94,13 +94,14 @@ class Packed:
 
     sharing: Sharing
     effort: Effort
+    enough: int = 0  # bytes of an arena that needs not be smaller
     known: dict[tuple[tuple[Kernel, ...], tuple[int, ...]], Plan] = field(default_factory=dict)
 
     def __call__(self, rowed: RowProgram, order: RowOrder) -> Plan:
         """The plan of an order; see :func:`streamed_plan`."""
         key = tuple(step.kernel for step in rowed.program.steps), order.moves
         if key not in self.known:
-            self.known[key] = streamed_plan(rowed, self.sharing, self.effort, order)
+            self.known[key] = streamed_plan(rowed, self.sharing, self.effort, order, self.enough)
         return self.known[key]
 
 
@@ -141,19 +142,24 @@ def streamed_plan(
     sharing: Sharing | None = None,
     effort: Effort | None = None,
     order: RowOrder | None = None,
+    enough: int = 0,
 ) -> Plan:
     """Addresses for a program by rows, in an order of rows; by default the best one found.
+
+    An arena of ``enough`` bytes needs not be smaller.
 
     Raises:
         InputTooLarge: rows would lie further apart than the generated code can say.
     """
     sharing, effort = sharing or Sharing(), effort or Effort()
     order = order or find_row_order(rowed.graph, states=effort.row_states)
-    allocation, runs, memory = _placed(rowed, order, sharing, effort)
+    allocation, runs, memory = _placed(rowed, order, sharing, effort, enough)
     return assemble(rowed.program, allocation, runs, memory, order, sharing)
 
 
-def _placed(rowed: RowProgram, order: RowOrder, sharing: Sharing, effort: Effort) -> _Found:
+def _placed(
+    rowed: RowProgram, order: RowOrder, sharing: Sharing, effort: Effort, enough: int
+) -> _Found:
     """Buffers and addresses; scratch in one place unless it needs less to let it move."""
     align = unit_for(order.peak_bytes + int(_FAR * order.peak_bytes))
     fixed, runs = lay_out(rowed, order.moves, sharing, align=align, one_scratch=True)
@@ -161,15 +167,15 @@ def _placed(rowed: RowProgram, order: RowOrder, sharing: Sharing, effort: Effort
     if fixed.scratch:
         moving, _ = lay_out(rowed, order.moves, sharing, align=align)
     least, other_least = lower_bound(fixed.problem).bytes, lower_bound(moving.problem).bytes
-    other = _place(moving.problem, effort) if other_least < least else None
+    other = _place(moving.problem, effort, enough) if other_least < least else None
     found = (moving, runs, other) if other and other.arena_bytes < least else None
     if found is None:
-        memory = _place(fixed.problem, effort)
+        memory = _place(fixed.problem, effort, enough)
         found = fixed, runs, memory
-        if moving is not fixed and memory.arena_bytes > other_least:
-            other = other or _place(moving.problem, effort)
+        if moving is not fixed and memory.arena_bytes > max(enough, other_least):
+            other = other or _place(moving.problem, effort, enough)
             found = (moving, runs, other) if other.arena_bytes < memory.arena_bytes else found
-    enough = other_least + int(other_least * effort.slack)
+    enough = max(enough, other_least + int(other_least * effort.slack))
     if found[2].arena_bytes > enough and len(fixed.buffers) <= _FEW:
         return min([found, *_moved(rowed, order, sharing, effort, align)], key=_arena)
     return found
@@ -182,8 +188,7 @@ def _moved(
 
     Rows that take the place of those that were read then join what is free in front of them.
     """
-    tensors, few = rowed.graph.tensors, effort.nodes // 20
-    quick = replace(effort, rounds=effort.rounds // 8, ejections=0, nodes=few)
+    tensors = rowed.graph.tensors
     resident = [tensors[rowed.tensors[name]] for name in rowed.resident]
     free = order.peak_bytes - sum(t.rows * t.row_bytes for t in resident)
     widest = max((t.row_bytes for t in tensors if t not in resident), default=0)
@@ -192,7 +197,7 @@ def _moved(
     found: list[_Found] = []
     for before in range(step, free + 1, step) if step else ():
         allocation, runs = lay_out(rowed, order.moves, sharing, align=align, before=before)
-        found.append((allocation, runs, _place(allocation.problem, quick)))
+        found.append((allocation, runs, pack(allocation.problem, exact=False)))
     if not found:
         return []
     allocation, runs, memory = min(found, key=_arena)
@@ -204,10 +209,10 @@ def _arena(found: _Found) -> int:
     return found[2].arena_bytes
 
 
-def _place(problem: Problem, effort: Effort) -> MemoryPlan:
+def _place(problem: Problem, effort: Effort, enough: int = 0) -> MemoryPlan:
     """Addresses, as good as the effort asks for."""
     bound = lower_bound(problem).bytes
-    enough = bound + int(bound * effort.slack)
+    enough = max(enough, bound + int(bound * effort.slack))
     return pack(
         problem,
         capacity=enough,

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from mcuplan.solvers.rows.problem import RowGraph, RowStep
 
-__all__ = ["check_row_order"]
+__all__ = ["bytes_beside_scratch", "check_row_order"]
 
 _Part = tuple[int, int]  # tensor, number of the row; row 0 stands for all of a whole tensor
 
@@ -23,6 +23,21 @@ def check_row_order(graph: RowGraph, moves: Sequence[int]) -> int:
     Raises:
         ValueError: a row is read before it is complete or after it died; a move is missing
             or there is one too many.
+    """
+    start, most = bytes_beside_scratch(graph, moves)
+    during = (n + step.scratch_bytes for n, step in zip(most, graph.steps, strict=True))
+    return max([start, *during])
+
+
+def bytes_beside_scratch(graph: RowGraph, moves: Sequence[int]) -> tuple[int, tuple[int, ...]]:
+    """The bytes at the start, and the most beside its scratch that exist during a move of a step.
+
+    Args:
+        graph: the network.
+        moves: step indices, in order.
+
+    Raises:
+        ValueError: see :func:`check_row_order`.
     """
     done = Counter(moves)
     counts = [done.pop(s, 0) for s in range(len(graph.steps))]
@@ -61,16 +76,17 @@ class _Rows:
             self.there[t, row] = tensor.row_bytes * (tensor.rows if tensor.whole else 1)
         return begun
 
-    def run(self, moves: Sequence[int]) -> int:
-        peak = live = sum(self.there.values())
+    def run(self, moves: Sequence[int]) -> tuple[int, tuple[int, ...]]:
+        start = live = sum(self.there.values())
+        most = [0] * len(self.graph.steps)
         live -= sum(self.there.pop(part) for part in self.over(list(self.there)))
         number: Counter[int] = Counter()
         for s in moves:
             step = self.graph.steps[s]
             during, live = self.move(step, number[s], live)
-            peak = max(peak, during + step.scratch_bytes)
+            most[s] = max(most[s], during)
             number[s] += 1
-        return peak
+        return start, tuple(most)
 
     def move(self, step: RowStep, number: int, live: int) -> tuple[int, int]:
         """Run one move; the bytes that exist during it, and after."""
