@@ -242,13 +242,15 @@ def test_the_default_keeps_a_limit_that_another_plan_keeps() -> None:
     limits = ({"ram_limit": bytes_ - 1}, {"latency_limit_s": _needs(fast)[1] * 1.001})
     for limit in limits:
         plan = plan_asked(replace(asked, **limit), graph, target)[0]
-        assert plan.selected is not None and plan.selected.instead_of == "balanced"
+        assert plan.selected is not None
+        assert plan.selected.instead_of == "balanced"
         needs = _needs(plan)
         assert needs[0] <= limit.get("ram_limit", needs[0])
         assert needs[1] <= limit.get("latency_limit_s", needs[1])
     for limit in ({"ram_limit": _needs(lean)[0] // 2}, {"latency_limit_s": 1e-9}):
         plan = plan_asked(replace(asked, **limit), graph, target)[0]
-        assert plan.selected is not None and not plan.selected.instead_of
+        assert plan.selected is not None
+        assert not plan.selected.instead_of
 
 
 def _needs(plan: Plan) -> tuple[int, float]:
