@@ -102,7 +102,8 @@ typedef enum {
 /**
  * Before a function of assembly alone, into which no flag may put a word: -fstack-protector-all
  * would write to its caller's frame, -finstrument-functions and --coverage take registers.
- * Compilers before GCC 11 cannot leave the first out: with it such kernels do not compile.
+ * Compilers before GCC 11 cannot leave the first out: with it such kernels do not compile. Nor with
+ * -frwpi: r9 would be the base of data in interrupts, too, and here it is any register.
  */
 #if defined(__has_attribute)
 #if __has_attribute(no_profile_instrument_function)
@@ -120,7 +121,7 @@ typedef enum {
 #if !defined(MPLAN_UNGUARDED) && !defined(__SSP_ALL__)
 #define MPLAN_UNGUARDED
 #endif
-#if defined(MPLAN_UNGUARDED)
+#if defined(MPLAN_UNGUARDED) && !defined(__ARM_RWPI)
 #define MPLAN_NAKED \
     __attribute__((naked, noinline, used, no_instrument_function)) MPLAN_UNCOUNTED MPLAN_UNGUARDED
 #endif

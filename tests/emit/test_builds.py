@@ -231,6 +231,17 @@ def test_loops_entered_at_an_address_stop_the_build_with_bti(
     assert "not with BTI" in _run([*command, "-D__ARM_FEATURE_BTI_DEFAULT", "-o", "x.o"], tmp_path)
 
 
+def test_kernels_of_assembly_are_not_for_a_register_that_interrupts_share(
+    arm_gcc: str, tmp_path: Path
+) -> None:
+    """With -frwpi r9 is the base of data whenever an interrupt comes; other kernels may be used."""
+    command = [arm_gcc, *core_named("cortex-m4").flags, f"-I{codegen_dir() / 'include'}"]
+    command += ["-D__ARM_RWPI", "-c", "-o", "x.o"]
+    kernels = codegen_dir() / "kernels"
+    assert "MPLAN_NAKED" in _run([*command, str(kernels / "dsp/mplan_add_s8_dsp.c")], tmp_path)
+    assert "" == _run([*command, str(kernels / "c99/mplan_conv2d_s8.c")], tmp_path)
+
+
 @pytest.mark.parametrize("compiler", ["gcc", "clang"])
 def test_a_build_defines_the_extensions_itself(compiler: str, tmp_path: Path) -> None:
     """Each macro for a compiler extension gives way to one of the command line."""
