@@ -56,6 +56,32 @@ def test_generated_files_are_the_reviewed_ones(form: str, request: pytest.Fixtur
         assert (folder / path).read_text(encoding="ascii") == text
 
 
+_CALLED_BY_EXAMPLES = """
+static const int8_t *next_row(void)
+{
+    static const int8_t row[64];
+    return row;
+}
+static void other_work(void) {}
+static void use(const int8_t *output) { (void)output; }
+"""
+
+
+@pytest.mark.parametrize("form", ["tiny_rows", "tiny_parts"])
+def test_the_example_in_a_header_is_c(form: str, tmp_path: Path, host_gcc: str) -> None:
+    """As it stands there, for an input that is fed: whole, and in parts."""
+    plan = {"tiny_rows": tiny_rows_plan, "tiny_parts": tiny_parts_plan}[form]()
+    write_files(emit(plan, form, STAMP).files, tmp_path)
+    header = (tmp_path / f"{form}.h").read_text()
+    lines = [line[7:] for line in header.splitlines() if line.startswith(" *     ")]
+    body = "\n".join(lines)
+    assert f"{form}_finish(&ctx)" in body
+    source = f'#include "{form}.h"\n{_CALLED_BY_EXAMPLES}int main(void)\n{{\n{body}\n}}\n'
+    (tmp_path / "example.c").write_text(source)
+    command = [host_gcc, *_STRICT, "-Wno-unused-function", "example.c", "-o", "example.o"]
+    subprocess.run(command, cwd=tmp_path, check=True)
+
+
 def test_emitting_twice_gives_the_same_bytes() -> None:
     """Nothing in a bundle depends on the run."""
     assert tiny_bundle().files == tiny_bundle().files
