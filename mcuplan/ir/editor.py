@@ -90,6 +90,10 @@ class Editor:
             name = f"{stem}_{k}"
         return name
 
+    def own_name(self, name: str) -> str:
+        """A name for a constant that one reader changes: a fresh one where others read it, too."""
+        return self.fresh(name) if len(self.consumers(name)) > 1 else name
+
     def set_tensor(self, tensor: Tensor) -> str:
         """Add a tensor, or change the one of that name."""
         self._tensors[tensor.name] = tensor

@@ -101,8 +101,7 @@ def _add(edit: Editor, node: Node, by: Array) -> None:
     now = next(n for n in edit.nodes() if n.name == node.name)
     tensor = edit.tensor(now.inputs[2])
     assert tensor.data is not None
-    shared = len(edit.consumers(tensor.name)) > 1
-    name = edit.fresh(tensor.name) if shared else tensor.name
+    name = edit.own_name(tensor.name)
     data = (tensor.data.astype(np.float64) + by).astype(np.float32)
     edit.set_tensor(replace(tensor, name=name, data=data, stored=None))
     edit.replace(now, replace(now, inputs=(*now.inputs[:2], name, *now.inputs[3:])))

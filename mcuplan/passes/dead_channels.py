@@ -148,8 +148,7 @@ class _Cut:
 
     def _put(self, old: str, tensor: Tensor) -> str:
         """In the place of a constant, or beside it where others read that one too."""
-        name = old if len(self.edit.consumers(old)) == 1 else self.edit.fresh(old)
-        return self.edit.set_tensor(replace(tensor, name=name))
+        return self.edit.set_tensor(replace(tensor, name=self.edit.own_name(old)))
 
 
 def _data(tensor: Tensor) -> Array:

@@ -68,9 +68,7 @@ def _mark(edit: Editor, node: Node, dtype: DType) -> None:
     weights = edit.tensor(node.inputs[index])
     if weights.wanted is dtype:
         return
-    apart = len(edit.consumers(weights.name)) > 1
-    name = edit.fresh(weights.name) if apart else weights.name
-    name = edit.set_tensor(replace(weights, name=name, wanted=dtype))
+    name = edit.set_tensor(replace(weights, name=edit.own_name(weights.name), wanted=dtype))
     names = (*node.inputs[:index], name, *node.inputs[index + 1 :])
     if names != node.inputs:
         edit.replace(node, replace(node, inputs=names))

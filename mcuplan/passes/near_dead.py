@@ -117,6 +117,6 @@ def _silence(graph: Graph, edit: Editor, node: Node, means: Array) -> None:
     names = list(node.inputs)
     for index, data in ((1, weights), (2, bias.astype(np.int32))):
         tensor = graph.tensor(names[index])
-        name = edit.fresh(tensor.name) if len(edit.consumers(tensor.name)) > 1 else tensor.name
-        names[index] = edit.set_tensor(replace(tensor, name=name, data=data, stored=None))
+        own = replace(tensor, name=edit.own_name(tensor.name), data=data, stored=None)
+        names[index] = edit.set_tensor(own)
     edit.replace(node, replace(node, inputs=tuple(names)))

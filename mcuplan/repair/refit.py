@@ -306,9 +306,7 @@ def _with(
         return own
     names = list(own.inputs)
     for i, tensor in zip(own.op.weight_inputs, (w, b), strict=True):
-        shared = len(edit.consumers(names[i])) > 1
-        name = edit.fresh(tensor.name) if shared else tensor.name
-        names[i] = edit.set_tensor(replace(tensor, name=name))
+        names[i] = edit.set_tensor(replace(tensor, name=edit.own_name(names[i])))
     made = replace(own, inputs=tuple(names))
     edit.replace(own, made)
     return made
