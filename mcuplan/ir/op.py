@@ -237,10 +237,14 @@ class Op(ABC):
         """Real limits, where all that the operator does is to keep values within them."""
         return None
 
+    @property
+    def passes_grid(self) -> bool:
+        """Whether the output lies on the grid of input 0, since its values are moved or chosen."""
+        return self.is_view or self.quant_rule is QuantRule.PASS_THROUGH
+
     def limits(self, inputs: Sequence[tuple[float, float]]) -> tuple[float, float]:
         """Real values that the output never leaves, given those of the inputs."""
-        passes = self.is_view or self.quant_rule is QuantRule.PASS_THROUGH
-        return inputs[0] if passes else self.act
+        return inputs[0] if self.passes_grid else self.act
 
     @abstractmethod
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:

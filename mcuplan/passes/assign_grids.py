@@ -53,8 +53,7 @@ class _Groups:
         self._graph, self._producers = graph, graph.producers()
         self._root: dict[str, str] = {name: name for name in _activations(graph)}
         for node in graph.nodes:
-            passes = node.op.is_view or node.op.quant_rule is QuantRule.PASS_THROUGH
-            if passes and self._root.keys() >= {node.inputs[0], node.output}:
+            if node.op.passes_grid and self._root.keys() >= {node.inputs[0], node.output}:
                 self._root[self.root(node.output)] = self.root(node.inputs[0])
             elif self._joins_wide(node):
                 for name in node.inputs:

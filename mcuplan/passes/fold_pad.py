@@ -10,7 +10,7 @@ from dataclasses import replace
 from mcuplan.facts import Rewrite, Rewritten
 from mcuplan.ir.editor import Editor
 from mcuplan.ir.graph import Graph, Node
-from mcuplan.ir.op import Op, QuantRule
+from mcuplan.ir.op import Op
 from mcuplan.ir.types import TensorType
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.movement import Transpose
@@ -130,8 +130,8 @@ def _not_negative(editor: Editor, name: str) -> bool:
     producer = editor.producer(name)
     if producer is None:
         return False
-    moves = producer.op.is_view or producer.op.quant_rule is QuantRule.PASS_THROUGH
-    least = 0.0 if moves and all(_not_negative(editor, n) for n in producer.inputs) else -math.inf
+    passes = producer.op.passes_grid
+    least = 0.0 if passes and all(_not_negative(editor, n) for n in producer.inputs) else -math.inf
     return producer.op.limits([(least, math.inf)] * len(producer.inputs))[0] >= 0.0
 
 

@@ -67,7 +67,7 @@ def keep_real(
             made.own_constants(node)
     if everything:
         return edit.done()
-    computed = (n for n in graph.nodes if n.name in chosen and not _only_moves(n.op))
+    computed = (n for n in graph.nodes if n.name in chosen and not n.op.passes_grid)
     layers = dict.fromkeys(graph.node_name(node) for node in computed)
     done = edit.done()
     if not layers and not made.conversions:  # outputs that are constants
@@ -165,7 +165,7 @@ def _between(graph: Graph, found: set[str], nodes: set[str]) -> set[str]:
         around = [producers[n].name for n in read if n in producers]
         around += [reader.name for n in node.outputs for reader in consumers.get(n, ())]
         near[node.name] = around
-        if ports.intersection((*read, *node.outputs)) and not _only_moves(node.op):
+        if ports.intersection((*read, *node.outputs)) and not node.op.passes_grid:
             nodes = nodes - {node.name}
     while wrong := {name for name in nodes if not nodes | found >= {*near[name]}}:
         nodes = nodes - wrong
@@ -173,10 +173,6 @@ def _between(graph: Graph, found: set[str], nodes: set[str]) -> set[str]:
     while more := {n for n in nodes - reached if reached.intersection(near[n])}:
         reached |= more
     return reached
-
-
-def _only_moves(op: Op) -> bool:
-    return op.is_view or op.quant_rule is QuantRule.PASS_THROUGH
 
 
 # -- where ------------------------------------------------------------------------------------

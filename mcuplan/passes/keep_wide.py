@@ -10,7 +10,6 @@ from mcuplan.errors import Problems, UnsupportedOp
 from mcuplan.facts import InType
 from mcuplan.ir.editor import Editor
 from mcuplan.ir.graph import Graph, Node, Tensor
-from mcuplan.ir.op import QuantRule
 from mcuplan.ir.types import DType, Quant
 from mcuplan.ops.conversion import FromGrid, ToGrid, ToType
 from mcuplan.ops.quantize import Quantize
@@ -57,10 +56,6 @@ def keep_wide(graph: Graph, asked: Collection[str] = (), *, everything: bool = F
     return replace(done, notes=(*done.notes, fact)) if said else done
 
 
-def _moves(node: Node) -> bool:
-    return node.op.is_view or node.op.quant_rule is QuantRule.PASS_THROUGH
-
-
 class _Layers:
     """Nodes of a graph by what they are there for."""
 
@@ -80,7 +75,7 @@ class _Layers:
 
     def computing(self) -> list[Node]:
         """Nodes that compute values on grids."""
-        nodes = (n for n in self._graph.nodes if not _moves(n))
+        nodes = (n for n in self._graph.nodes if not n.op.passes_grid)
         return [node for node in nodes if all(map(self._is_real, node.outputs))]
 
     def _is_able(self, node: Node) -> bool:
@@ -122,7 +117,7 @@ class _Layers:
         """Without what only moves values between nodes of which none computes in int16."""
         producers, consumers = self._graph.producers(), self._graph.consumers()
         left = set(chosen)
-        moving = [n for n in self._graph.nodes if n.name in chosen and _moves(n)]
+        moving = [n for n in self._graph.nodes if n.name in chosen and n.op.passes_grid]
         ports = {port.tensor for port in (*self._graph.inputs, *self._graph.outputs)}
         while True:
             lone = set()

@@ -6,7 +6,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mcuplan.ir.graph import Graph, Node
-from mcuplan.ir.op import QuantRule
 from mcuplan.ops.concat import Concat
 
 __all__ = ["MixedRanges", "mixed_ranges"]
@@ -55,10 +54,6 @@ def _output_of(graph: Graph, node: Node) -> str | None:
         if port is not None:
             return port.name
         for reader in consumers.get(name, ()):
-            if (
-                reader.op.is_view
-                or reader.op.quant_rule is QuantRule.PASS_THROUGH
-                or isinstance(reader.op, Concat)
-            ):
+            if reader.op.passes_grid or isinstance(reader.op, Concat):
                 waiting += reader.outputs
     return None

@@ -58,6 +58,6 @@ def _given(editor: Editor, name: str) -> Quant | None:
             return quant
         if producer.op.fixed_quant is not None:
             return producer.op.fixed_quant
-        if not (producer.op.is_view or producer.op.quant_rule is QuantRule.PASS_THROUGH):
+        if not producer.op.passes_grid:
             return None
         name = producer.inputs[0]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mcuplan.ir.graph import Graph, Node, Port
-from mcuplan.ir.op import QuantRule, Tolerance
+from mcuplan.ir.op import Tolerance
 from mcuplan.ir.types import Array, DType
 from mcuplan.prove.score import is_vector
 from mcuplan.record import ChannelError, OutputError
@@ -190,7 +190,7 @@ def _source(graph: Graph, tensor: str) -> Node | None:
     """The node that computes the values of a tensor, behind which they are only moved."""
     producers = graph.producers()
     node = producers.get(tensor)
-    while node is not None and (node.op.is_view or node.op.quant_rule is QuantRule.PASS_THROUGH):
+    while node is not None and node.op.passes_grid:
         if len(graph.activations(node)) != 1:
             return node
         node = producers.get(graph.activations(node)[0])
