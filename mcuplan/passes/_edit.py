@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -17,6 +17,7 @@ __all__ = [
     "add_node",
     "bypass",
     "constant_of",
+    "convert",
     "keeps_grid",
     "rename_output",
     "stored_columns",
@@ -66,6 +67,34 @@ def add_node(
     made = Node(editor.fresh(f"{before.name}_{stem}"), op, tuple(inputs), (name,), before.origin)
     editor.replace(before, made, before)
     return name
+
+
+def convert(
+    editor: Editor, source: str, op: Op, made: Tensor, readers: Iterable[Node], *, read: str = ""
+) -> None:
+    """Put a conversion behind what makes a tensor, or in front of all, for some of its readers.
+
+    Args:
+        editor: of the graph.
+        source: the tensor that is converted.
+        op: the conversion.
+        made: what it makes.
+        readers: nodes, perhaps as they were; others, and outputs of the graph, read what they did.
+        read: what the readers have read; none: the source.
+    """
+    editor.set_tensor(made)
+    node = Node(editor.fresh(f"{made.name}_node"), op, (source,), (made.name,))
+    producer = editor.producer(source)
+    if producer is not None:
+        editor.replace(producer, producer, node)
+    else:
+        first = next(editor.nodes())
+        editor.replace(first, node, first)
+    old = read or source
+    for reader in readers:
+        now = next(node for node in editor.consumers(old) if node.name == reader.name)
+        inputs = tuple(made.name if name == old else name for name in now.inputs)
+        editor.replace(now, replace(now, inputs=inputs))
 
 
 def with_quant(tensor: Tensor, quant: Quant | None) -> Tensor:

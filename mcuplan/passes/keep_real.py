@@ -14,6 +14,7 @@ from mcuplan.ir.op import Op, QuantRule
 from mcuplan.ir.types import DType, Quant
 from mcuplan.ops.conversion import FromGrid, ToGrid
 from mcuplan.ops.quantize import Quantize
+from mcuplan.passes._edit import convert
 from mcuplan.passes.gaps import Gaps
 from mcuplan.passes.hidden import hidden
 from mcuplan.passes.named import nodes_named
@@ -256,27 +257,12 @@ class _Islands:
         if not readers and not needed:
             return name
         edit, source = self._edit, self._edit.tensor(name)
-        made = edit.fresh(f"{name}_{'real' if isinstance(op, FromGrid) else 'grid'}")
-        kind = replace(source.type, quant=quant)
         real = isinstance(op, FromGrid)
-        edit.set_tensor(Tensor(made, kind, origin=origin, real=real))
-        node = Node(edit.fresh(f"{made}_node"), op, (name,), (made,))
-        self._insert(name, node)
-        for reader in readers:
-            now = next(n for n in edit.consumers(read or name) if n.name == reader.name)
-            inputs = tuple(made if n == (read or name) else n for n in now.inputs)
-            edit.replace(now, replace(now, inputs=inputs))
+        made = edit.fresh(f"{name}_{'real' if real else 'grid'}")
+        kind = replace(source.type, quant=quant)
+        convert(edit, name, op, Tensor(made, kind, origin=origin, real=real), readers, read=read)
         self.conversions += 1
         return made
-
-    def _insert(self, name: str, node: Node) -> None:
-        """Put a node behind what makes a tensor, or in front of all."""
-        producer = self._edit.producer(name)
-        if producer is not None:
-            self._edit.replace(producer, producer, node)
-            return
-        first = next(self._edit.nodes())
-        self._edit.replace(first, node, first)
 
     def _move_port(self, name: str, made: str) -> None:
         """The model has its output on a grid."""

@@ -13,6 +13,7 @@ from mcuplan.ir.graph import Graph, Node, Tensor
 from mcuplan.ir.types import DType, Quant
 from mcuplan.ops.conversion import FromGrid, ToGrid, ToType
 from mcuplan.ops.quantize import Quantize
+from mcuplan.passes._edit import convert
 from mcuplan.passes.assign_grids import grids_in_model
 from mcuplan.passes.keep_real import named
 
@@ -166,21 +167,10 @@ class _Borders:
         """Put a conversion behind a tensor for some of its readers."""
         if not readers:
             return
-        edit = self.edit
-        made = edit.fresh(f"{source.name}_{codes}")
+        name = self.edit.fresh(f"{source.name}_{codes}")
         kind = replace(source.type, quant=_refined(source.type.quant, codes))
-        edit.set_tensor(Tensor(made, kind, origin=source.origin, wanted=codes))
-        node = Node(edit.fresh(f"{made}_node"), ToType(), (source.name,), (made,))
-        producer = edit.producer(source.name)
-        if producer is not None:
-            edit.replace(producer, producer, node)
-        else:
-            first = next(edit.nodes())
-            edit.replace(first, node, first)
-        for reader in readers:
-            now = next(n for n in edit.consumers(source.name) if n.name == reader.name)
-            inputs = tuple(made if n == source.name else n for n in now.inputs)
-            edit.replace(now, replace(now, inputs=inputs))
+        made = Tensor(name, kind, origin=source.origin, wanted=codes)
+        convert(self.edit, source.name, ToType(), made, readers)
         self.conversions += 1
 
 
