@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 
-from mcuplan.errors import Problems, UnsupportedOp
+from mcuplan.errors import Problems
 from mcuplan.facts import InType
 from mcuplan.ir.editor import Editor
 from mcuplan.ir.graph import Graph, Node, Origin, Tensor
@@ -17,12 +17,11 @@ from mcuplan.ops.quantize import Quantize
 from mcuplan.passes._edit import convert
 from mcuplan.passes.gaps import Gaps
 from mcuplan.passes.hidden import hidden
-from mcuplan.passes.named import nodes_named
+from mcuplan.passes.named import nodes_of_type, not_there
 from mcuplan.passes.nearest import nearest
 
-__all__ = ["keep_real", "named"]
+__all__ = ["keep_real"]
 
-_OPTION = "--layer-dtype"
 _NO_GAPS = Gaps()
 
 
@@ -55,7 +54,10 @@ def keep_real(
         UnsupportedOp: a layer that was asked for is not there for float32.
     """
     around = _around(graph, gaps)
-    chosen = _everything(graph) if everything else _chosen(graph, named(graph, asked) | around)
+    if everything:
+        chosen = _everything(graph)
+    else:
+        chosen = _chosen(graph, nodes_of_type(graph, asked, DType.FLOAT32) | around)
     if not chosen and not gaps.tensors and not everything:
         return graph
     edit = Editor(graph)
@@ -94,13 +96,8 @@ def _everything(graph: Graph) -> set[str]:
     """
     real = [node for node in graph.nodes if _is_real(graph, node)]
     wrong = (node for node in real if not graph.signature(node).admits(DType.FLOAT32))
-    Problems.raise_if_any([_missing(n.op, graph.node_name(n), DType.FLOAT32) for n in wrong])
+    Problems.raise_if_any([not_there(n.op, graph.node_name(n), DType.FLOAT32) for n in wrong])
     return {node.name for node in real}
-
-
-def _missing(op: Op, where: str, dtype: DType) -> UnsupportedOp:
-    hint = "mcuplan ops lists the types of each operator"
-    return UnsupportedOp(f"{op.label} is not there for {dtype}", where, hint)
 
 
 def _is_real(graph: Graph, node: Node) -> bool:
@@ -115,22 +112,6 @@ def _around(graph: Graph, gaps: Gaps) -> set[str]:
         if node.name in gaps.nodes or not gaps.tensors.isdisjoint((*node.inputs, *node.outputs))
     )
     return {node.name for node in near if graph.signature(node).admits(DType.FLOAT32)}
-
-
-def named(graph: Graph, asked: Collection[str], dtype: DType = DType.FLOAT32) -> set[str]:
-    """Nodes that are to be of a type, by the name of their own, or of a tensor that they make.
-
-    Raises:
-        UnsupportedOp, Problems: there are no such nodes, or not in that type.
-    """
-    named = nodes_named(graph, {name: f"{_OPTION} {name}={dtype}" for name in asked})
-    errors = [
-        _missing(nodes[0].op, name, dtype)
-        for name, nodes in named.items()
-        if not all(graph.signature(node).admits(dtype) for node in nodes)
-    ]
-    Problems.raise_if_any(errors)
-    return {node.name for nodes in named.values() for node in nodes}
 
 
 def _chosen(graph: Graph, asked: Collection[str]) -> set[str]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 
-from mcuplan.errors import Problems, UnsupportedOp
+from mcuplan.errors import Problems
 from mcuplan.facts import InType
 from mcuplan.ir.editor import Editor
 from mcuplan.ir.graph import Graph, Node, Tensor
@@ -15,7 +15,7 @@ from mcuplan.ops.conversion import FromGrid, ToGrid, ToType
 from mcuplan.ops.quantize import Quantize
 from mcuplan.passes._edit import convert
 from mcuplan.passes.assign_grids import grids_in_model
-from mcuplan.passes.keep_real import named
+from mcuplan.passes.named import nodes_of_type, not_there
 
 __all__ = ["keep_wide"]
 
@@ -106,12 +106,10 @@ class _Layers:
         Raises:
             UsageError, UnsupportedOp, Problems: see `keep_wide`.
         """
-        found = named(self._graph, names, _WIDE)
+        found = nodes_of_type(self._graph, names, _WIDE)
         nodes = [node for node in self._graph.nodes if node.name in found]
-        hint = "mcuplan ops lists the types of each operator"
-        wrong = [n for n in nodes if not self._is_able(n)]
-        said = ((f"{n.op.label} is not there for int16", self._graph.node_name(n)) for n in wrong)
-        Problems.raise_if_any([UnsupportedOp(*text, hint) for text in said])
+        wrong = (node for node in nodes if not self._is_able(node))
+        Problems.raise_if_any([not_there(n.op, self._graph.node_name(n), _WIDE) for n in wrong])
         return found
 
     def but_moved(self, chosen: set[str]) -> set[str]:

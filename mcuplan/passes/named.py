@@ -5,10 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from mcuplan.errors import McuplanError, Problems, UsageError, did_you_mean
+from mcuplan.errors import McuplanError, Problems, UnsupportedOp, UsageError, did_you_mean
 from mcuplan.ir.graph import Graph, Node
+from mcuplan.ir.op import Op
+from mcuplan.ir.types import DType
 
-__all__ = ["nodes_named"]
+__all__ = ["nodes_named", "nodes_of_type", "not_there"]
+
+_LAYER_DTYPE = "--layer-dtype"
 
 
 def nodes_named(graph: Graph, asked: Mapping[str, str]) -> Mapping[str, Sequence[Node]]:
@@ -32,6 +36,28 @@ def nodes_named(graph: Graph, asked: Mapping[str, str]) -> Mapping[str, Sequence
     ]
     Problems.raise_if_any(errors)
     return {name: names[name] for name in asked}
+
+
+def nodes_of_type(graph: Graph, asked: Collection[str], dtype: DType) -> set[str]:
+    """Nodes that are to be of a type, by the name of their own, or of a tensor that they make.
+
+    Raises:
+        UsageError, UnsupportedOp, Problems: there are no such nodes, or not in that type.
+    """
+    named = nodes_named(graph, {name: f"{_LAYER_DTYPE} {name}={dtype}" for name in asked})
+    errors = [
+        not_there(nodes[0].op, name, dtype)
+        for name, nodes in named.items()
+        if not all(graph.signature(node).admits(dtype) for node in nodes)
+    ]
+    Problems.raise_if_any(errors)
+    return {node.name for nodes in named.values() for node in nodes}
+
+
+def not_there(op: Op, where: str, dtype: DType) -> UnsupportedOp:
+    """The error of a layer whose operator has no form in a type."""
+    hint = "mcuplan ops lists the types of each operator"
+    return UnsupportedOp(f"{op.label} is not there for {dtype}", where, hint)
 
 
 def _near(name: str, known: Collection[str]) -> str:
