@@ -15,7 +15,10 @@ from mcuplan.ir.types import DType
 from mcuplan.schedule.program import Plan, Step
 from mcuplan.units import format_bytes
 
-__all__ = ["gap_findings", "island_findings"]
+__all__ = ["CONVERSIONS_SHOWN", "gap_findings", "island_findings"]
+
+CONVERSIONS_SHOWN = "each conversion is a layer of its own: --all shows what it takes"
+"""The hint of layers in another type than those around."""
 
 _NAMED = 4
 _CONVERSIONS = ("DequantizeLinear", "QuantizeLinear")
@@ -63,8 +66,7 @@ def _finding(fact: InType, message: str, *, closing: bool) -> Finding:
         closes = "--calibration DATA.npz with --close-gaps" if closing else "--close-gaps"
         hint = f"{closes} puts them on grids"
         return Finding("quant/float-layers", Severity.WARNING, message, where, hint)
-    hint = "each conversion is a layer of its own: --all shows what it takes"
-    return Finding("quant/float-layers", Severity.NOTE, message, where, hint)
+    return Finding("quant/float-layers", Severity.NOTE, message, where, CONVERSIONS_SHOWN)
 
 
 def _of_plan(fact: InType, plan: Plan, *, closing: bool) -> Iterator[Finding]:

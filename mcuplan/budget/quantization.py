@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from mcuplan import words
 from mcuplan.budget.calibration import calibration_findings
-from mcuplan.budget.islands import gap_findings
+from mcuplan.budget.islands import CONVERSIONS_SHOWN, gap_findings
 from mcuplan.calibrate import Calibrated
 from mcuplan.facts import InType
 from mcuplan.findings import Finding, Severity
@@ -22,10 +22,9 @@ from mcuplan.passes.mixed_ranges import MixedRanges, mixed_ranges
 __all__ = ["quantization_findings"]
 
 _NAMED = 4
-_CONVERTED = "each conversion is a layer of its own: --all shows what it takes"
 _TYPES: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
-        "int16": ("quant/int16-layers", _CONVERTED),
+        "int16": ("quant/int16-layers", CONVERSIONS_SHOWN),
         "int8": ("quant/int8-layers", "mcuplan ops lists the types of each operator"),
     }
 )

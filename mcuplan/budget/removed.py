@@ -123,7 +123,7 @@ def near_dead_findings(seen: Calibration | None) -> list[Finding]:
     layers, lost, found = seen.near_dead, seen.loss, []
     gone = sum(row.removed for row in layers)
     if layers:
-        channels, macs = (sum(getattr(row, n) for row in layers) for n in ("channels", "macs"))
+        channels, macs = sum(row.channels for row in layers), sum(row.macs for row in layers)
         weights = sum(row.weights_bytes for row in layers)
         largest = max(layers, key=lambda row: (row.macs, row.weights_bytes))
         text = (
