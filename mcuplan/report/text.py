@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from mcuplan.findings import BUDGETS, Severity
 from mcuplan.record import Baseline, Budget, Latency, LayerRow, Status, Undecided, Verification
 from mcuplan.report._format import Format, Look
-from mcuplan.report._near_dead import near_dead_lines, type_lines
+from mcuplan.report._loss import near_dead_lines, type_lines
 from mcuplan.report._proof import classes_of, noise_cells, noise_of
 from mcuplan.report._speed import cycle_lines, cycle_sum, how_known
 from mcuplan.report._text import clip, counted, finding_lines, shape_text, summary, table
