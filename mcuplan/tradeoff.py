@@ -24,7 +24,7 @@ from mcuplan.prove.loss import Losses
 from mcuplan.quant.observers import Range
 from mcuplan.record import Evidence, Limits, Planned, Request, TypePoint
 
-__all__ = ["Step", "plan_within", "sensitivities", "type_frontier"]
+__all__ = ["TypeChange", "plan_within", "sensitivities", "type_frontier"]
 
 _SAMPLES = 16  # that each layer is tried on alone
 _SHARES = (0.25, 0.5, 0.75, 0.9)  # of what all layers together save
@@ -32,7 +32,7 @@ _FIRST = (1, 3)  # tensors of int16: the most sensitive ones
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class TypeChange:
     """One change of types, and what it is expected to be worth.
 
     Attributes:
@@ -48,43 +48,62 @@ class Step:
     cost: int
 
 
-def sensitivities(planned: Planned) -> tuple[Step, ...]:
+def sensitivities(planned: Planned) -> tuple[TypeChange, ...]:
     """What outputs lose by weights of 4 bits of one layer, and by the grid of one tensor, alone.
 
     Of weights those first that lose least for each byte; of activations those that lose most.
     """
     assert planned.calibration is not None
-    grids, seen = planned.grids.graph, planned.calibration
-    graph, tried, steps = _without_grids(grids), dict[str, Graph](), dict[str, Step]()
-    narrow = _narrowed(graph, seen.ranges)
-    for node in graph.nodes:
-        key = f"weights {node.name}"
-        if node.name in narrow:
-            tried[key] = _with_weights(graph, node, narrow[node.name])
-            size = graph.tensor(node.inputs[node.op.weight_inputs[0]]).type.elements
-            steps[key] = Step((_name(graph, node),), DType.INT4, 0.0, size // 2)
-        key = f"values {node.name}"
-        if grids.tensor(node.output).type.quant is not None and node.op.is_wide:
-            layers = [node, *graph.consumers().get(node.output, ())]
-            if all(each.op.is_wide for each in layers):
-                tried[key] = _with_grid(graph, grids, node.output)
-                macs = sum(graph.signature(each).cost.macs for each in layers)
-                names = tuple(dict.fromkeys(_name(graph, each) for each in layers))
-                steps[key] = Step(names, DType.INT16, 0.0, macs)
-    data = seen.data
+    grids, data = planned.grids.graph, planned.calibration.data
+    graph = _without_grids(grids)
+    narrow = list(_narrow_trials(graph, planned.calibration.ranges))
+    wide = list(_wide_trials(graph, grids))
     some = held_back(graph, data.samples, 2 if data.samples >= FEWEST else 1)
-    errors = Judge(graph, data, sorted(some)[:_SAMPLES]).errors(tried)
-    found = [
-        replace(step, error=(10 ** (-errors[key] / 10)) * (-1 if step.dtype is DType.INT16 else 1))
-        for key, step in steps.items()
+    tried = {f"{i}": trial.graph for i, trial in enumerate((*narrow, *wide))}
+    errors = list(Judge(graph, data, sorted(some)[:_SAMPLES]).errors(tried).values())
+    shares = [10 ** (-each / 10) for each in errors]
+    fewer = [
+        TypeChange(trial.layers, DType.INT4, error, trial.cost)
+        for trial, error in zip(narrow, shares[: len(narrow)], strict=True)
     ]
-    fewer = sorted((s for s in found if s.dtype is DType.INT4), key=lambda s: s.error / s.cost)
-    more = sorted((s for s in found if s.dtype is DType.INT16), key=lambda s: s.error)
+    more = [
+        TypeChange(trial.layers, DType.INT16, -error, trial.cost)
+        for trial, error in zip(wide, shares[len(narrow) :], strict=True)
+    ]
+    fewer.sort(key=lambda each: each.error / each.cost)
+    more.sort(key=lambda each: each.error)
     return (*fewer, *more)
 
 
-def _name(graph: Graph, node: Node) -> str:
-    return node.origin or graph.tensor_name(node.output)
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    """A float graph in which one thing is rounded; layers and cost as of `TypeChange`."""
+
+    layers: tuple[str, ...]
+    cost: int
+    graph: Graph
+
+
+def _narrow_trials(graph: Graph, ranges: Mapping[str, Range]) -> Iterator[_Trial]:
+    """Each layer with its weights in 4 bits."""
+    narrow = _narrowed(graph, ranges)
+    for node in graph.nodes:
+        if node.name in narrow:
+            size = graph.tensor(node.inputs[node.op.weight_inputs[0]]).type.elements
+            rounded = _with_weights(graph, node, narrow[node.name])
+            yield _Trial((graph.node_name(node),), size // 2, rounded)
+
+
+def _wide_trials(graph: Graph, grids: Graph) -> Iterator[_Trial]:
+    """Each tensor on its grid that all layers around it can have in int16."""
+    consumers = graph.consumers()
+    for node in graph.nodes:
+        layers = [node, *consumers.get(node.output, ())]
+        on_grid = grids.tensor(node.output).type.quant is not None
+        if on_grid and all(each.op.is_wide for each in layers):
+            macs = sum(graph.signature(each).cost.macs for each in layers)
+            names = tuple(dict.fromkeys(map(graph.node_name, layers)))
+            yield _Trial(names, macs, _with_grid(graph, grids, node.output))
 
 
 def _without_grids(grids: Graph) -> Graph:
@@ -189,28 +208,30 @@ def _compared(planned: Planned) -> list[tuple[TypePoint, Request]]:
     return found
 
 
-def _tried(request: Request, steps: Sequence[Step]) -> Iterator[tuple[Request, tuple[str, ...]]]:
-    """Requests with more and more of the steps, and the options that ask for that."""
+def _tried(
+    request: Request, changes: Sequence[TypeChange]
+) -> Iterator[tuple[Request, tuple[str, ...]]]:
+    """Requests with more and more of the changes, and the options that ask for that."""
     plain = replace(request, max_loss=None)
-    fewer = [step for step in steps if step.dtype is DType.INT4]
-    every, counts = sum(step.cost for step in fewer), list[int]()
+    fewer = [each for each in changes if each.dtype is DType.INT4]
+    every, counts = sum(each.cost for each in fewer), list[int]()
     for share in (*_SHARES, 1.0):
         saved, count = 0, 0
         while count < len(fewer) and saved < share * every:
             saved, count = saved + fewer[count].cost, count + 1
         counts.append(count)
     for count in dict.fromkeys(count for count in counts if count):
-        chosen = dict.fromkeys(step.layers[0] for step in fewer[:count])
-        rest = dict.fromkeys(step.layers[0] for step in fewer[count:])
+        chosen = dict.fromkeys(each.layers[0] for each in fewer[:count])
+        rest = dict.fromkeys(each.layers[0] for each in fewer[count:])
         if len(rest) < len(chosen):
             types = {"": DType.INT4, **dict.fromkeys(rest, DType.INT8)}
         else:
             types = dict.fromkeys(chosen, DType.INT4)
         options = (f"--weight-dtype {f'{n}={t}' if n else t}" for n, t in types.items())
         yield replace(plain, weight_dtypes={**types, **request.weight_dtypes}), tuple(options)
-    wider = [step for step in steps if step.dtype is DType.INT16]
+    wider = [each for each in changes if each.dtype is DType.INT16]
     for count in _FIRST if len(wider) > max(_FIRST) else ():
-        names = tuple(dict.fromkeys(name for step in wider[:count] for name in step.layers))
+        names = tuple(dict.fromkeys(name for each in wider[:count] for name in each.layers))
         asked = (*request.wide_layers, *names)
         yield replace(plain, wide_layers=asked), tuple(f"--layer-dtype {n}=int16" for n in names)
     if wider and not request.wide_layers and not request.real_layers:

@@ -33,14 +33,14 @@ def _asked(**more: object) -> Request:
 
 def test_layers_are_in_the_order_of_what_is_lost_for_what_is_saved() -> None:
     """Every layer with weights, then every tensor between layers that can be of int16."""
-    steps = sensitivities(pipeline.plan(_asked()))
-    narrow = [step for step in steps if step.dtype is DType.INT4]
-    wide = [step for step in steps if step.dtype is DType.INT16]
-    assert (*narrow, *wide) == steps
-    shares = [step.error / step.cost for step in narrow]
+    changes = sensitivities(pipeline.plan(_asked()))
+    narrow = [each for each in changes if each.dtype is DType.INT4]
+    wide = [each for each in changes if each.dtype is DType.INT16]
+    assert (*narrow, *wide) == changes
+    shares = [each.error / each.cost for each in narrow]
     assert sorted(shares) == shares
     assert min(shares) > 0
-    assert sorted(step.error for step in wide) == [step.error for step in wide]
+    assert sorted(each.error for each in wide) == [each.error for each in wide]
     graph = pipeline.plan(_asked()).floating
     assert len(narrow) == sum(bool(node.op.weight_inputs) for node in graph.nodes)
 
