@@ -320,12 +320,8 @@ def observers_of(pairs: Sequence[tuple[str, str]]) -> Observers:
     """
     from mcuplan.calibrate import Observers
 
-    found: dict[str, str] = {}
-    for name, observer in pairs:
-        if found.setdefault(name, observer) != observer:
-            who = f"{name!r}" if name else "all tensors"
-            what = f"two observers for {who}: {found[name]} and {observer}"
-            raise UsageError(what, "--observer", "one of them; NAME=OBSERVER is for one tensor")
+    hint = "one of them; NAME=OBSERVER is for one tensor"
+    found = _one_each(pairs, ("observers for", "all tensors"), "--observer", hint)
     usual = found.pop("", "minmax")
     return Observers(usual, found)
 
@@ -338,13 +334,24 @@ def weights_of(pairs: Sequence[tuple[str, str]]) -> dict[str, DType]:
     """
     from mcuplan.ir.types import DType
 
-    found: dict[str, str] = {}
-    for name, dtype in pairs:
-        if found.setdefault(name, dtype) != dtype:
-            who = f"{name!r}" if name else "all layers"
-            what = f"two types for the weights of {who}: {found[name]} and {dtype}"
-            raise UsageError(what, "--weight-dtype", "one of them; NAME=int8 is for one layer")
+    hint = "one of them; NAME=int8 is for one layer"
+    found = _one_each(pairs, ("types for the weights of", "all layers"), "--weight-dtype", hint)
     return {name: DType.named(dtype) for name, dtype in found.items()}
+
+
+def _one_each(
+    pairs: Sequence[tuple[str, str]], said: tuple[str, str], option: str, hint: str
+) -> dict[str, str]:
+    """Values by name, that of all others under the empty one; no name has two.
+
+    ``said``: what the values are for a name, and who all others are.
+    """
+    found: dict[str, str] = {}
+    for name, value in pairs:
+        if found.setdefault(name, value) != value:
+            who = f"{name!r}" if name else said[1]
+            raise UsageError(f"two {said[0]} {who}: {found[name]} and {value}", option, hint)
+    return found
 
 
 def outputs_of(options: dict[str, Any]) -> Outputs:
