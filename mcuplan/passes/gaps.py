@@ -78,7 +78,8 @@ def _lacks_int16(graph: Graph, node: Node, grids: Mapping[str, Quant]) -> bool:
     if moves and len(joined) > 1:
         return True
     if isinstance(node.op, Lookup):
-        return _is_off(node.op, grids[node.inputs[0]], grids[node.output])
+        source = grids.get(node.inputs[0])  # none: it is read in float32, or gets a grid
+        return source is not None and _is_off(node.op, source, grids[node.output])
     return _is_too_long(graph, node, grids)
 
 

@@ -167,7 +167,8 @@ class _Borders:
             return
         name = self.edit.fresh(f"{source.name}_{codes}")
         kind = replace(source.type, quant=_refined(source.type.quant, codes))
-        made = Tensor(name, kind, origin=source.origin, wanted=codes)
+        shown = source.origin if source.type.quant is None else None  # its integers are others
+        made = Tensor(name, kind, origin=shown, wanted=codes)
         convert(self.edit, source.name, ToType(), made, readers)
         self.conversions += 1
 

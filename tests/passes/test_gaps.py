@@ -149,3 +149,35 @@ def test_weights_that_only_float32_holds(zero: int, tmp_path: Path) -> None:
     planned = _planned(path)
     assert _off(planned, path) <= 1
     assert [1] == [len(fact.layers) for fact in _facts(planned, InType)]
+
+
+def _in_16_bits(net: Net, x: str, scale: float) -> str:
+    grid = [net.const(scale), net.const(0, np.int16)]
+    return net.add("DequantizeLinear", net.add("QuantizeLinear", x, *grid), *grid)
+
+
+@pytest.mark.parametrize("close_gaps", [False, True])
+def test_a_function_of_what_is_not_rounded_makes_16_bits(close_gaps: bool, tmp_path: Path) -> None:
+    """Closed, layers behind the gap have inputs that the runtime's have not: none is off."""
+    net = Net((1, 4, 6, 6), opset=21)
+    y = net.add("Conv", net.quantize("x", 0.03), _weights(net, 6, 4, 3, 3))
+    y = _in_16_bits(net, net.add("Elu", y), 0.0005)
+    path = _saved(
+        net, _in_16_bits(net, net.add("Conv", y, _weights(net, 5, 6, 1, 1)), 0.001), tmp_path
+    )
+    planned = _planned(path, close_gaps=close_gaps, calibration=tmp_path / "data.npz")
+    assert close_gaps is any(
+        "Conv" in f.tensors[0] or "conv" in f.tensors[0] for f in _facts(planned, GapsClosed)
+    )
+    assert _off(planned, path) <= 1
+
+
+def test_integers_of_8_bits_become_some_of_16(tmp_path: Path) -> None:
+    """A layer of int16 reads what the model has in 8 bits: the file holds other integers."""
+    net = Net((1, 4, 6, 6), opset=21)
+    y = net.add("Conv", net.quantize("x", 0.03), _weights(net, 6, 4, 3, 3))
+    y = net.add("Conv", net.quantize(y, 0.1), _weights(net, 5, 6, 1, 1))
+    path = _saved(net, _in_16_bits(net, y, 0.001), tmp_path)
+    planned = _planned(path)
+    assert [1] == [fact.conversions for fact in _facts(planned, InType)]
+    assert _off(planned, path) <= 1
