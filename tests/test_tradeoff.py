@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from nets import Net
 
 from mcuplan import pipeline
 from mcuplan.budget.footprint import flash_bill
@@ -22,13 +23,8 @@ NET = Path(__file__).parents[1] / "models" / "digits_dscnn"
 
 
 def _asked(**more: object) -> Request:
-    return Request(
-        NET / "model.onnx",
-        load_target("cortex-m4"),
-        calibration=NET / "calibration.npz",
-        effort="fast",
-        **more,  # type: ignore[arg-type]
-    )
+    usual = {"model": NET / "model.onnx", "calibration": NET / "calibration.npz", "effort": "fast"}
+    return Request(target=load_target("cortex-m4"), **{**usual, **more})  # type: ignore[arg-type]
 
 
 def test_layers_are_in_the_order_of_what_is_lost_for_what_is_saved() -> None:
@@ -43,6 +39,18 @@ def test_layers_are_in_the_order_of_what_is_lost_for_what_is_saved() -> None:
     assert sorted(each.error for each in wide) == [each.error for each in wide]
     graph = pipeline.plan(_asked()).floating
     assert len(narrow) == sum(bool(node.op.weight_inputs) for node in graph.nodes)
+
+
+def test_a_single_weight_saves_nothing(tmp_path: Path) -> None:
+    """Half a byte is a byte: such a layer is no step to fewer bits."""
+    net = Net((1, 1, 4, 4))
+    path = tmp_path / "net.onnx"
+    made = net.conv(net.add("Relu", net.conv("x", 1, 1, 1, 0)), 1, 3)
+    path.write_bytes(net.model(made).SerializeToString())
+    np.savez(tmp_path / "data.npz", x=net.samples(4))
+    planned = pipeline.plan(_asked(model=path, calibration=tmp_path / "data.npz"))
+    steps = sensitivities(planned)
+    assert [13] == [step.cost for step in steps if step.dtype is DType.INT4]
 
 
 def test_no_plan_is_beaten_in_everything_and_the_best_within_limits_is_chosen() -> None:
