@@ -62,7 +62,8 @@ def simplify(request: Request) -> tuple[ImportedModel, Graph]:
         graph, gaps = _gaps(request, graph)
     graph = keep_real(graph, request.real_layers, gaps, everything=request.dtype.is_float)
     graph = keep_wide(graph, request.wide_layers, everything=request.dtype is DType.INT16)
-    return model, narrow_weights(graph, request.weight_dtypes)
+    quantized = model.form is not Form.FLOAT32
+    return model, narrow_weights(graph, request.weight_dtypes, quantized=quantized)
 
 
 def _gaps(request: Request, graph: Graph) -> tuple[Graph, Gaps]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from mcuplan.errors import McuplanError, Problems, UnsupportedOp
+from mcuplan.errors import McuplanError, Problems, UnsupportedOp, UsageError
 from mcuplan.ir.editor import Editor
 from mcuplan.ir.graph import Graph, Node
 from mcuplan.ir.types import DType
@@ -17,20 +17,22 @@ __all__ = ["narrow_weights"]
 _OPTION = "--weight-dtype"
 
 
-def narrow_weights(graph: Graph, asked: Mapping[str, DType]) -> Graph:
+def narrow_weights(graph: Graph, asked: Mapping[str, DType], *, quantized: bool = False) -> Graph:
     """Mark the weights whose integers are of a type that was asked for.
 
     Pattern: layers with weights of their own: convolutions, matrices.
     Becomes: the same over weights that want to be of that type.
-    Only if: it is asked for, and they do not stay float32.
+    Only if: it is asked for, and they do not stay float32. Integers of a quantized model stay.
     Exact because: real values are as they were.
 
     Args:
         graph: after the passes, before grids.
         asked: types by layer of the model file; of all others under the empty name.
+        quantized: whether integers that the model file has are those of the layers.
 
     Raises:
         Problems: no layer has a name that was asked for, or it has no weights of such a type.
+        UsageError: integers of a quantized model are all that this was asked of.
     """
     if not asked:
         return graph
@@ -44,11 +46,17 @@ def narrow_weights(graph: Graph, asked: Mapping[str, DType]) -> Graph:
     ]
     Problems.raise_if_any(errors)
     wanted = {node.name: asked[name] for name, nodes in named.items() for node in nodes}
+    types = {node.name: wanted.get(node.name, asked.get("")) for node in graph.nodes}
+    found = [(n, t) for n in graph.nodes if (t := types[n.name]) and _has(graph, n, t)]
+    open_to_it = [(n, t) for n, t in found if not (quantized and _is_other(graph, n, t))]
+    refused = [n for n, _ in found if n.name in wanted and (n, wanted[n.name]) not in open_to_it]
+    if refused or (found and not open_to_it):
+        what = f"{_OPTION}: weights of a quantized model stay the integers that they are"
+        where = graph.node_name((refused or [found[0][0]])[0])
+        raise UsageError(what, where, "give it for the float model")
     edit = Editor(graph)
-    for node in graph.nodes:
-        dtype = wanted.get(node.name, asked.get(""))
-        if dtype is not None and _has(graph, node, dtype):
-            _mark(edit, node, dtype)
+    for node, dtype in open_to_it:
+        _mark(edit, node, dtype)
     return edit.done()
 
 
@@ -61,6 +69,12 @@ def _has(graph: Graph, node: Node, dtype: DType) -> bool:
     forms = [types.weights[0] for types in node.op.types if types.inputs[0] is read]
     there = dtype in forms and not (read is DType.INT8 and dtype is DType.INT16)
     return there and weights.is_constant and not weights.real
+
+
+def _is_other(graph: Graph, node: Node, dtype: DType) -> bool:
+    """Whether the model file has integers of another type for the weights."""
+    stored = graph.tensor(node.inputs[node.op.weight_inputs[0]]).stored
+    return stored is not None and stored.quant.dtype is not dtype
 
 
 def _mark(edit: Editor, node: Node, dtype: DType) -> None:

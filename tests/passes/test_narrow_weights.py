@@ -10,11 +10,13 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from nets import Net
 from onnx import TensorProto, helper, numpy_helper
 
 from mcuplan import pipeline
 from mcuplan.calibrate import Data
 from mcuplan.cli import run
+from mcuplan.errors import UsageError
 from mcuplan.exporter.onnx import to_onnx
 from mcuplan.ir.types import DType
 from mcuplan.passes.constants import fitting_scales
@@ -227,3 +229,27 @@ def test_scales_err_less_than_those_that_cut_nothing(seed: int) -> None:
     assert DType.INT4.high >= np.abs(made).max()
     errors = _error(made * fitted[:, None] - weights, hessian)
     assert errors.sum() < 0.7 * _error(off(scales), hessian).sum()
+
+
+def _quantized(folder: Path) -> Path:
+    """A model with one layer of stored integers, and one whose weights are real."""
+    net = Net((1, 4, 6, 6))
+    codes = net.const(net.rng.integers(-127, 128, (6, 4, 3, 3)), np.int8)
+    weights = net.add("DequantizeLinear", codes, net.const(0.01), net.const(0, np.int8))
+    y = net.quantize(net.add("Conv", net.quantize("x", 0.03), weights), 0.1)
+    y = net.quantize(net.conv(y, 6, 5, 1, 0), 0.3)
+    (folder / "codes.onnx").write_bytes(net.model(y).SerializeToString())
+    return folder / "codes.onnx"
+
+
+def test_integers_of_a_quantized_model_stay(tmp_path: Path) -> None:
+    """What is left to round is rounded as asked; a layer with its own is refused by its name."""
+    asked = Request(_quantized(tmp_path), _FAST, close_gaps=True)
+    mixed = _dtypes(pipeline.plan(replace(asked, weight_dtypes={"": DType.INT4})))
+    assert [DType.INT8, DType.INT4] == list(mixed.values())
+    first, _ = mixed
+    with pytest.raises(UsageError, match="stay the integers") as raised:
+        pipeline.plan(replace(asked, weight_dtypes={first: DType.INT4}))
+    assert first == raised.value.where
+    with pytest.raises(UsageError, match="stay the integers"):
+        pipeline.plan(replace(asked, close_gaps=False, weight_dtypes={"": DType.INT4}))
