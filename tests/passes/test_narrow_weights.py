@@ -18,9 +18,10 @@ from mcuplan.calibrate import Data
 from mcuplan.cli import run
 from mcuplan.errors import UsageError
 from mcuplan.exporter.onnx import to_onnx
+from mcuplan.ir.evaluate import evaluate
 from mcuplan.ir.types import DType
 from mcuplan.passes.constants import fitting_scales
-from mcuplan.prove.boundary import boundary_inputs
+from mcuplan.prove.boundary import boundary_inputs, real_outputs
 from mcuplan.prove.proofs import Subject, prove_on_host
 from mcuplan.record import Planned, Request
 from mcuplan.repair.refit import _best, _error
@@ -154,22 +155,12 @@ def test_the_exported_file_has_them(tmp_path: Path) -> None:
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     session = onnxruntime.InferenceSession(str(path), options, ["CPUExecutionProvider"])
+    graph, (port,) = again.integer, again.integer.outputs
+    step = graph.tensor(port.tensor).type.q.s
     for x in samples[:, None]:
         (theirs,) = session.run(None, {"x": x})
-        data = Data({"x": x}, 1)
-        feeds = boundary_inputs(again.integer, data)
-        (ours,) = pipeline_outputs(again, feeds)
-        step = again.integer.tensor(again.integer.outputs[0].tensor).type.q.s
-        assert np.abs(theirs - ours).max() <= 2.01 * step
-
-
-def pipeline_outputs(planned: Planned, feeds: dict[str, np.ndarray]) -> list[np.ndarray]:
-    """Real outputs of the integer graph."""
-    from mcuplan.ir.evaluate import evaluate
-
-    graph = planned.integer
-    made = evaluate(graph, feeds)
-    return [graph.tensor(p.tensor).type.real(made[p.tensor]) for p in graph.outputs]
+        made = evaluate(graph, boundary_inputs(graph, Data({"x": x}, 1)))
+        assert np.abs(theirs - real_outputs(graph, port, made[port.tensor])).max() <= 2.01 * step
 
 
 @pytest.mark.parametrize("least", [-7, -8])
