@@ -24,7 +24,7 @@ from mcuplan.prove.loss import Losses
 from mcuplan.quant.observers import Range
 from mcuplan.record import Evidence, Limits, Planned, Request, TypePoint
 
-__all__ = ["TypeChange", "plan_within", "sensitivities", "type_frontier"]
+__all__ = ["TypeChange", "check_samples", "plan_within", "sensitivities", "type_frontier"]
 
 _SAMPLES = 16  # that each layer is tried on alone
 _SHARES = (0.25, 0.5, 0.75, 0.9)  # of what all layers together save
@@ -153,6 +153,17 @@ def _with_grid(graph: Graph, grids: Graph, name: str) -> Graph:
     return replace(graph, tensors={**graph.tensors, name: rounded})
 
 
+def check_samples(request: Request) -> None:
+    """Raise, before anything is planned, where nothing can show what outputs lose."""
+    if request.dtype.is_float or request.calibration is None or request.random_calibration:
+        raise _no_samples()
+
+
+def _no_samples() -> UsageError:
+    what = "--frontier of types: no samples of a float model show what outputs lose"
+    return UsageError(what, "", "--calibration DATA, a float model, and no --dtype float32")
+
+
 def type_frontier(planned: Planned, limits: Limits) -> tuple[TypePoint, ...]:
     """What outputs lose and a plan needs, with other types of more and more layers.
 
@@ -165,8 +176,7 @@ def type_frontier(planned: Planned, limits: Limits) -> tuple[TypePoint, ...]:
     """
     seen = planned.calibration
     if seen is None or seen.data.random:
-        what = "--frontier of types: no samples of a float model show what outputs lose"
-        raise UsageError(what, "", "--calibration DATA")
+        raise _no_samples()
     pairs = _compared(planned)
     points = [point for point, _ in pairs]
     best = _chosen(points, planned, limits)

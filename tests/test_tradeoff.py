@@ -87,6 +87,8 @@ def test_a_plan_is_what_its_options_ask_for(
     command += ["--calibration", str(NET / "calibration.npz")]
     assert 0 == run(command)
     plain = json.loads(capsys.readouterr().out)["flash"]["total_bytes"]
+    assert 0 == run([*command, "--frontier", "-f", "text"])
+    assert "as asked for" in capsys.readouterr().out
     command += ["--max-flash", str(plain - 300)]
     assert 1 == run([*command, "--frontier"])
     report = json.loads(capsys.readouterr().out)
@@ -125,5 +127,8 @@ def test_a_frontier_of_types_needs_samples(
     """Without calibration data nothing is known of what outputs lose."""
     monkeypatch.chdir(tmp_path)
     shutil.copy(NET / "model.onnx", "net.onnx")
-    assert 2 == run(["check", "net.onnx", "-t", "cortex-m4", "--frontier"])
+    command = ["check", "net.onnx", "-t", "cortex-m4", "--frontier"]
+    assert 2 == run(command)
+    data = ["--calibration", str(NET / "calibration.npz")]
+    assert 2 == run([*command, *data, "--dtype", "float32"])
     assert "--calibration DATA" in capsys.readouterr().err

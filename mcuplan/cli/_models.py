@@ -89,9 +89,11 @@ def check(model: Path, build: bool, frontier: bool, **options: Any) -> int:
 
     def make() -> Budget:
         from mcuplan.schedule.explore.variants import Explored, less_ram
-        from mcuplan.tradeoff import plan_within
+        from mcuplan.tradeoff import check_samples, plan_within
 
         asks = request_of(model, options)
+        if frontier:
+            check_samples(asks)
         planned, types = plan_within(asks, asked.limits, sizes_only=True)
         evidence = None
         if build:

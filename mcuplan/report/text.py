@@ -45,6 +45,7 @@ def _decided(budget: Budget, look: Look) -> str:
         blocks.append(near_dead_lines(budget, look))
     else:
         blocks.append([*_speed(budget, look), *_kernels(budget, look)])
+        blocks.append(type_lines(budget, look))
     if full or over or budget.command == "verify":
         blocks.append(cycle_lines(budget, look))
     if budget.baseline is not None:
@@ -215,10 +216,9 @@ def _figures(budget: Budget, look: Look) -> list[str]:
         lines.append(f" peak   row {peak.row} of {name} arrives   {peak.live_bytes:,} B held")
     arena = "proved minimal" if peak.optimal_arena else "not proved minimal"
     order = "order proved best" if peak.optimal_order else "order not proved best"
-    lines.append(
-        f" plan   {format_bytes(ram.arena_bytes + (ram.state_bytes or 0))}, lower bound "
-        f"{format_bytes(peak.lower_bound_bytes)}: {arena}, {order}"
-    )
+    needs = format_bytes(ram.arena_bytes + (ram.state_bytes or 0))
+    bound = f"lower bound {format_bytes(peak.lower_bound_bytes)}"
+    lines += look.wrap(f"{needs}, {bound}: {arena}, {order}", " plan   ", "        ")
     lines += _streams(budget)
     size = f"FP32 {format_bytes(totals.model_bytes_fp32)}, INT8 {totals.model_bytes_int8:,} B"
     lines.append(f" model  {totals.parameters:,} parameters ({size})")
@@ -262,7 +262,7 @@ def _fed_rows(budget: Budget, look: Look) -> list[str]:
     within = f", limit {format_si(limit, 's')}" if limit is not None else ""
     slowest = f"{format_si(feed.slowest_cycles)} cycles = {format_si(feed.slowest_seconds, 's')}"
     last = f"{format_si(feed.last_cycles)} cycles = {format_si(feed.last_seconds, 's')}"
-    text = f"row {feed.slowest_row} takes longest, {slowest}{within}; after the last row {last}"
+    text = f"row {feed.slowest_row} takes longest, {slowest}{within}; from the last row on {last}"
     if feed.finish is not None:
         most = format_si(feed.finish.slowest_cycles), format_si(feed.finish.slowest_seconds, "s")
         text += f" in {feed.finish.calls + 1} calls of at most {most[0]} = {most[1]}"

@@ -30,6 +30,15 @@ def test_a_long_name_beside_long_facts_keeps_to_the_screen() -> None:
     assert "sha256 " + model.sha256[:8] in lines[0]
 
 
+def test_large_plans_keep_to_the_screen() -> None:
+    """What is not proved of a plan of many bytes takes a second line."""
+    budget = sample_budget()
+    peak = replace(budget.peak, lower_bound_bytes=1_234_567, optimal_order=False)
+    text = render("text", replace(budget, peak=peak), Look(every_layer=True))
+    assert "order not proved" in text
+    assert max(map(len, text.split("\n"))) <= 80
+
+
 def test_no_cycles_have_no_rate() -> None:
     """No step takes no time, not "0 per second"; a slow one is not at "476 m per second"."""
     budget = sample_budget()
