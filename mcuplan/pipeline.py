@@ -63,7 +63,22 @@ def simplify(request: Request) -> tuple[ImportedModel, Graph]:
     graph = keep_real(graph, request.real_layers, gaps, everything=request.dtype.is_float)
     graph = keep_wide(graph, request.wide_layers, everything=request.dtype is DType.INT16)
     quantized = model.form is not Form.FLOAT32
-    return model, narrow_weights(graph, request.weight_dtypes, quantized=quantized)
+    wide = any(tensor.wanted is DType.INT16 for tensor in graph.tensors.values())
+    if request.dtype is DType.INT16 and quantized and not wide:
+        hint = "--calibration DATA and the float model"
+        raise UsageError(f"--dtype int16 of a model in {model.form}", "", hint)
+    return model, _narrowed(request, graph, quantized=quantized)
+
+
+def _narrowed(request: Request, graph: Graph, *, quantized: bool) -> Graph:
+    """Weights marked that are to have another type; raise where all are asked for and none has."""
+    marked = narrow_weights(graph, request.weight_dtypes, quantized=quantized)
+    wants = request.dtype is DType.INT16 and request.weight_dtypes.get("") is DType.INT4
+    if wants and not any(tensor.wanted is DType.INT4 for tensor in marked.tensors.values()):
+        hint = "--weight-dtype int8; or --layer-dtype NAME=int16 of some layers, not --dtype int16"
+        what = "--weight-dtype int4: weights of int16 activations have 16 bits, or 8"
+        raise UsageError(what, "--dtype int16", hint)
+    return marked
 
 
 def _gaps(request: Request, graph: Graph) -> tuple[Graph, Gaps]:
@@ -154,7 +169,7 @@ def _trimmed(request: Request, floating: Graph, found: Repaired, removal: Remova
     if seen is None or seen.data.random or request.keep_dead:
         if request.max_loss is not None:
             what = "--max-loss: no samples of a float model show what outputs lose"
-            hint = "--calibration DATA, and no --keep-dead-channels"
+            hint = "--calibration DATA, a float model, and no --keep-dead-channels"
             raise UsageError(what, "", hint)
         return NOTHING_NEAR_DEAD
     if request.max_loss is None:

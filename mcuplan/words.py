@@ -154,6 +154,8 @@ def _of_type(fact: InType) -> str:
     said = f"in {fact.dtype}"
     if fact.dtype == "int8":
         return f"{said}, with no form in int16: {layers}"
+    if not times:
+        return f"{said}: {layers}"
     many = f"{times} conversion{'s' if times != 1 else ''}"
     return f"{said}, with {many} between int8 and {fact.dtype}: {layers}"
 

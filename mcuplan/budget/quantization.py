@@ -75,6 +75,7 @@ def _of_types(grids: Grids) -> Iterator[Finding]:
     for fact in grids.graph.notes:
         if isinstance(fact, InType) and fact.dtype in _TYPES:
             code, hint = _TYPES[fact.dtype]
+            hint = "" if hint == CONVERSIONS_SHOWN and not fact.conversions else hint
             yield Finding(code, Severity.NOTE, words.note(fact), "", hint)
 
 

@@ -37,6 +37,7 @@ __all__ = [
     "MODEL",
     "budgets",
     "dims_of",
+    "layers_of",
     "modelling",
     "observers_of",
     "outputs_of",
@@ -170,8 +171,9 @@ keep_dead_channels = _option(
 max_loss = _option(
     "--max-loss",
     type=PERCENT,
-    help="What outputs may lose, e.g. 1%, so that channels go which readers hardly see: points of"
-    " the score that labels in the calibration data ask for, else relative output error.",
+    help="What outputs may lose, e.g. 1%, so that channels go which readers hardly see, and layers"
+    " take other types where a limit is missed else: points of the score that labels in the"
+    " calibration data ask for, else relative output error.",
 )
 name = _option("--name", metavar="C_PREFIX", help="Prefix of generated names.")
 effort = _option(
@@ -205,13 +207,13 @@ _RANGES = (
 
 def _dtype(*names: str) -> Callable[[F], F]:
     """Which element type activations have."""
+    real = "; float32 quantizes nothing" if "float32" in names else ""
     return _option(
         "--dtype",
         type=click.Choice(names),
         default="int8",
         show_default=True,
-        help="Element type of activations; int16 has weights of 16 bits, too; float32 quantizes"
-        " nothing.",
+        help=f"Element type of activations; int16 has weights of 16 bits, too{real}.",
     )
 
 
@@ -324,6 +326,16 @@ def observers_of(pairs: Sequence[tuple[str, str]]) -> Observers:
     found = _one_each(pairs, ("observers for", "all tensors"), "--observer", hint)
     usual = found.pop("", "minmax")
     return Observers(usual, found)
+
+
+def layers_of(pairs: Sequence[tuple[str, str]], dtype: str) -> tuple[str, ...]:
+    """Layers that are to compute in a type.
+
+    Raises:
+        UsageError: one layer is given two types.
+    """
+    found = _one_each(pairs, ("types for layer", ""), "--layer-dtype", "one of them")
+    return tuple(name for name, asked in found.items() if asked == dtype)
 
 
 def weights_of(pairs: Sequence[tuple[str, str]]) -> dict[str, DType]:

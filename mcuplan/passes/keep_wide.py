@@ -45,7 +45,7 @@ def keep_wide(graph: Graph, asked: Collection[str] = (), *, everything: bool = F
     layers = _Layers(graph)
     chosen = layers.able() if everything else layers.own() | layers.asked(asked)
     chosen = layers.but_moved(chosen) | layers.own()
-    if not chosen:
+    if not chosen and not everything:
         return graph
     made = _Borders(graph, chosen)
     for name in layers.activations():

@@ -27,8 +27,9 @@ def nodes_named(graph: Graph, asked: Mapping[str, str]) -> Mapping[str, Sequence
     """
     names: dict[str, list[Node]] = {}
     for node in graph.nodes:
-        for name in {node.origin, *map(graph.tensor_name, node.outputs)} - {""}:
-            names.setdefault(name, []).append(node)
+        for name in dict.fromkeys((node.origin, *map(graph.tensor_name, node.outputs))):
+            if name:
+                names.setdefault(name, []).append(node)
     errors: list[McuplanError] = [
         UsageError(f"no layer {name!r}, or it is part of another one", option, _near(name, names))
         for name, option in asked.items()

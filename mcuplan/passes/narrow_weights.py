@@ -39,7 +39,7 @@ def narrow_weights(graph: Graph, asked: Mapping[str, DType], *, quantized: bool 
     options = {name: f"{_OPTION} {name}={dtype}" for name, dtype in asked.items() if name}
     named = nodes_named(graph, options)
     errors: list[McuplanError] = [
-        UnsupportedOp(f"{node.op.label} has no weights of {asked[name]}", name, "name a layer")
+        _missing(graph, node, name, asked[name])
         for name, nodes in named.items()
         for node in nodes[:1]
         if not any(_has(graph, each, asked[name]) for each in nodes)
@@ -58,6 +58,14 @@ def narrow_weights(graph: Graph, asked: Mapping[str, DType], *, quantized: bool 
     for node, dtype in open_to_it:
         _mark(edit, node, dtype)
     return edit.done()
+
+
+def _missing(graph: Graph, node: Node, name: str, dtype: DType) -> UnsupportedOp:
+    read = graph.tensor(node.output).wanted or DType.INT8
+    if not node.op.weight_inputs or read is DType.INT8:
+        return UnsupportedOp(f"{node.op.label} has no weights of {dtype}", name, "name a layer")
+    what = f"{node.op.label} has no weights of {dtype} where it computes in {read}"
+    return UnsupportedOp(what, name, "one of the two for this layer")
 
 
 def _has(graph: Graph, node: Node, dtype: DType) -> bool:

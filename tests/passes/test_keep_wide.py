@@ -142,6 +142,22 @@ def test_what_has_no_form_stays_int8(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert 0 == run([*command, "--layer-dtype", "second=int16"])
     assert "quant/int16-layers" in capsys.readouterr().out
     assert 2 == run([*command, "--layer-dtype", "third=int16"])
+    assert 2 == run([*command, "--layer-dtype", "second=int16", "--layer-dtype", "second=float32"])
+    assert "two types for layer 'second'" in capsys.readouterr().err
+
+
+def test_a_quantized_model_stays_as_it_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Asked for int16, grids of int8 are wrong usage; those of int16 are what was asked for."""
+    path, whole = str(_saved(tmp_path)), ["--target", "cortex-m4", "--dtype", "int16"]
+    for dtype, status in (("int8", 2), ("int16", 0)):
+        made = str(tmp_path / f"{dtype}.onnx")
+        command = ["quantize", path, "--calibration", "random", "--dtype", dtype, "-o", made]
+        assert 0 == run(command)
+        capsys.readouterr()
+        assert status == run(["check", made, *whole]), dtype
+    assert "0 conversions" not in capsys.readouterr().out
 
 
 def test_rows(tmp_path: Path, host_gcc: str) -> None:

@@ -129,6 +129,11 @@ def test_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     twice = ["--weight-dtype", "last=int8", "--weight-dtype", "last=int4"]
     assert 2 == run([*command, *twice])
     assert 2 == run([*command, "--weight-dtype", "int4", "--dtype", "float32"])
+    assert 2 == run([*command, "--weight-dtype", "int4", "--dtype", "int16"])
+    wide = ["--layer-dtype", "last=int16", "--weight-dtype", "last=int4"]
+    capsys.readouterr()
+    assert 3 == run([*command, *wide])
+    assert "no weights of int4 where it computes in int16" in capsys.readouterr().err
     assert "Traceback" not in capsys.readouterr().err
 
 
