@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from mcuplan import __version__, words
-from mcuplan.budget.advice import ram_advice, speed_advice
+from mcuplan.budget.advice import flash_advice, ram_advice, speed_advice
 from mcuplan.budget.calibration import calibration_of
 from mcuplan.budget.fed_rows import fed_rows
 from mcuplan.budget.footprint import (
@@ -165,7 +165,8 @@ def _exceeded(bills: _Bills, explored: Explored, limits: Limits, plan: Plan) -> 
     """Findings of budgets, with what would need less RAM or time."""
     less = () if _is_hopeless(bills[1]) else explored.less_ram
     advice = ram_advice(bills[0], less, limits)
-    return budget_findings(*bills, advice, speed_advice(plan.selected))
+    faster, smaller = speed_advice(plan.selected, bills[2]), flash_advice(plan.selected)
+    return budget_findings(*bills, advice, faster, smaller)
 
 
 def _is_hopeless(flash: Flash) -> bool:

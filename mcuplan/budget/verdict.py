@@ -43,12 +43,14 @@ def budget_findings(
     regions: Sequence[RegionUse],
     advice: str = "",
     faster: str = "",
+    smaller: str = "",
 ) -> list[Finding]:
     """One finding for each budget that is not kept.
 
-    ``advice`` says which flags need less RAM, ``faster`` which take less time.
+    ``advice`` says which flags need less RAM, ``faster`` which take less time, ``smaller``
+    which need less flash.
     """
-    found = _ram(ram, peak, regions, advice) + _flash(flash, layers)
+    found = _ram(ram, peak, regions, advice) + _flash(flash, layers, smaller)
     if latency.budget_seconds is not None and latency.seconds > latency.budget_seconds:
         slowest = max(layers, key=lambda row: row.all_cycles)
         found.append(
@@ -129,14 +131,15 @@ def _worst_region(regions: Sequence[RegionUse]) -> str:
     return f"; region {worst.name} over by {format_bytes(-worst.left_bytes)}"
 
 
-def _flash(flash: Flash, layers: Sequence[LayerRow]) -> list[Finding]:
+def _flash(flash: Flash, layers: Sequence[LayerRow], smaller: str) -> list[Finding]:
     if flash.total_bytes <= flash.budget_bytes:
         return []
     excess = format_bytes(flash.total_bytes - flash.budget_bytes)
     text = f"flash over by {excess}: {_of(flash.total_bytes, flash.budget_bytes)}"
     largest = max(layers, key=lambda row: row.weights_bytes, default=None)
     where = f"step {largest.index}, {largest.name}" if largest is not None else ""
-    hint = "fewer weights in the largest layer; mcuplan targets fit MODEL: who holds it"
+    fewer = "fewer weights in the largest layer, or of 4 bits (--weight-dtype NAME=int4)"
+    hint = _either(smaller, f"{fewer}; mcuplan targets fit MODEL: who holds it")
     margin = flash.code_margin_bytes
     if flash.total_bytes - margin <= flash.budget_bytes and flash.code_origin is Origin.MODELLED:
         hint = f"{format_bytes(margin)} are the margin of modelled code: --build measures it"
