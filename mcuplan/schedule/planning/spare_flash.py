@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from mcuplan.ir.op import Kernel
 from mcuplan.plan_facts import FlashSpent
 from mcuplan.price import kernel_size
 from mcuplan.schedule.kernels.choose import Choice, Placer
@@ -79,10 +80,28 @@ def bought(chosen: Chosen, more: Ways, aim: Aim, program: Program) -> dict[str, 
 
     Of all sets of them, as long as those that none beats in both are few.
     """
-    functions = {c.step.kernel.function for c in chosen.values()}
-    new = {c.step.kernel.function: c.step.kernel for found in more.values() for c in found}
-    code = sum(kernel_size(k).code_bytes for name, k in new.items() if name not in functions)
-    spare = _spare(program, aim) - code - code // 2  # with its margin
+    every, spare = _functions(more), _spare(program, aim)
+    best = _saving_most(chosen, more, spare - _code(chosen, every))
+    few = _functions({n: (c,) for n, c in _saving_most(chosen, more, spare).taken.items()})
+    if few.keys() != every.keys():  # code of kernels that nobody takes keeps none from its bytes
+        those = {n: tuple(c for c in f if c.step.kernel.function in few) for n, f in more.items()}
+        other = _saving_most(chosen, those, spare - _code(chosen, few))
+        best = max(best, other, key=lambda one: one.saved)
+    return dict(best.taken)
+
+
+def _functions(ways: Ways) -> dict[str, Kernel]:
+    return {c.step.kernel.function: c.step.kernel for found in ways.values() for c in found}
+
+
+def _code(chosen: Chosen, new: Mapping[str, Kernel]) -> int:
+    """Bytes of code of kernels that a choice does not have yet, with its margin."""
+    known = {c.step.kernel.function for c in chosen.values()}
+    code = sum(kernel_size(k).code_bytes for name, k in new.items() if name not in known)
+    return code + code // 2
+
+
+def _saving_most(chosen: Chosen, more: Ways, spare: int) -> _Set:
     sets = [_Set(0, 0.0, {})]
     for name, found in more.items():
         now = chosen[name]
@@ -97,7 +116,7 @@ def bought(chosen: Chosen, more: Ways, aim: Aim, program: Program) -> dict[str, 
             if one.nbytes + nbytes <= spare
         ]
         sets = _front(sets)
-    return dict(sets[-1].taken)
+    return sets[-1]
 
 
 def _front(sets: Iterable[_Set]) -> list[_Set]:
