@@ -62,6 +62,7 @@ class Shape:
     types: tuple[DType, ...] = ()
     grids: tuple[Quant | None, ...] = ()
     weights: DType | None = None  # that they want to be; None: what the activations ask for
+    made: DType | None = None  # type of the outputs, where the inputs leave a choice
 
     @property
     def activations(self) -> tuple[TensorType, ...]:
@@ -75,10 +76,11 @@ class Shape:
         stored = self._stored(real=real)
         if real and stored == self._stored(real=False):
             return None
-        made = len(self.op.infer([*self.activations, *map(TensorType, self.constants)]))
+        count = len(self.op.infer([*self.activations, *map(TensorType, self.constants)]))
         for form in self.op.types:
             taken = (form.inputs + form.inputs[-1:] * len(stored))[: len(stored)]
-            if taken == stored and len(form.outputs) == made:
+            fits = self.made in (None, *form.outputs)
+            if taken == stored and len(form.outputs) == count and fits:
                 return form
         return None
 

@@ -342,7 +342,6 @@ HOSTILE: dict[str, tuple[Any, str]] = {
     "scale 0": (quantized(F32(0), np.int8(0)), "quant/scale-impossible"),
     "negative scale": (quantized(F32(-1), np.int8(0)), "quant/scale-impossible"),
     "NaN scale": (quantized(F32("nan"), np.int8(0)), "quant/scale-impossible"),
-    "int16 activations": (quantized(F32(1), np.int16(0)), "model/unsupported-type"),
     # external data
     "missing external data": (_external("weights.bin"), "model/external-data"),
     "external data above the folder": (_external("../secret.bin"), "model/external-data"),

@@ -261,7 +261,7 @@ def test_reshape_finds_the_channel_axis() -> None:
         (_node("Conv", 2), [A, A], UnsupportedOp),
         (_node("Reshape", 2), [A, _ints(5, 0)], ValueError),
         (_node("Transpose", 1, perm=(0, 0, 1)), [A], DamagedModel),
-        (_node("DequantizeLinear", 2), [N.astype(np.int16), np.float32(1)], UnsupportedType),
+        (_node("DequantizeLinear", 2), [N.astype(np.int64), np.float32(1)], UnsupportedType),
         (_node("DequantizeLinear", 2), [A.astype(np.int8), np.ones(5, np.float32)], UnsupportedOp),
         (_node("Constant", 0, value_strings=("a",)), [], UnsupportedType),
         (_node("Split", 2, 2), [N, _ints(1, 1)], DamagedModel),

@@ -204,15 +204,19 @@ FAST = (
         ("job->zero_point = p->out_zero_point;", "job->zero_point = 0;"),
     ),
     *several(
-        f"{_DSP}conv2d_s8_dsp.c",
+        "codegen/include/mplan_conv2d_pixels_dsp.h",
         "m4odd",
         ("mplan_two_patches(job, &out[waiting.out], &out[waiting.out]);", ""),
     ),
     *several(
-        f"{_DSP}conv2d_rows_s8_dsp.c",
+        "codegen/include/mplan_padded_rows_dsp.h",
         "m4odd",
         ("(void)memset(row, p->in_zero_point, rows->left);", ""),
         ("row >= rows->next", "row > rows->next"),
+    ),
+    *several(
+        "codegen/include/mplan_conv2d_lines_dsp.h",
+        "m4odd",
         (
             "job.out0 = waiting;\n        job.out1 = waiting;",
             "job.out0 = out;\n        job.out1 = out;",
@@ -220,12 +224,12 @@ FAST = (
         ("job->again = (4U - (p->out_c % 4U)) % 4U;", "job->again = 0U;"),
     ),
     *several(
-        f"{_DSP}conv2d_rows_s8_dsp.c",
+        "codegen/include/mplan_conv2d_lines_dsp.h",
         "m4limits",
         ("row[i] = (int8_t)mplan_clamp(row[i], p->act_min, p->act_max);", "row[i] = row[i];"),
     ),
     *several(
-        f"{_DSP}conv2d_patch_s8_dsp.c",
+        "codegen/include/mplan_conv2d_patches_dsp.h",
         "m4small",
         ("row[i] = (int8_t)mplan_clamp(row[i], p->act_min, p->act_max);", "row[i] = row[i];"),
     ),

@@ -113,9 +113,9 @@ def _limits(path: Path) -> None:
     net = _Net()
     scale, zero = (net.constant(np.float32(0.02)), net.constant(np.int8(-10)))
     wide = (net.constant(np.float32(0.75)), net.constant(np.int8(0)))
-    weights = net.constant(net.rng.integers(-1, 2, (6, 4, 3, 3)).astype(np.int8))
+    weights = net.constant(net.rng.integers(-1, 2, (6, 4, 5, 5)).astype(np.int8))
     x = net.add("DequantizeLinear", net.add("QuantizeLinear", "x", scale, zero), scale, zero)
-    y = net.add("Conv", x, net.add("DequantizeLinear", weights, *wide), pads=[1, 1, 1, 1])
+    y = net.add("Conv", x, net.add("DequantizeLinear", weights, *wide), pads=[2, 2, 2, 2])
     y = net.add("Clip", y, net.constant(np.float32(0)), net.constant(np.float32(1)))
     y = net.add("DequantizeLinear", net.add("QuantizeLinear", y, scale, zero), scale, zero)
     net.save(path, [1, 4, 5, 5], [y])
@@ -124,8 +124,8 @@ def _limits(path: Path) -> None:
 def _odd(path: Path) -> None:
     """Convolutions with an odd number of pixels: one is left over when they go by two."""
     net = _Net()
-    y = net.add("Conv", "x", net.weights(6, 2, 3, 3), net.weights(6), pads=[1, 1, 1, 1])
-    y = net.add("Conv", net.add("Relu", y), net.weights(5, 6, 1, 1), net.weights(5))
+    y = net.add("Conv", "x", net.weights(42, 2, 5, 5), net.weights(42), pads=[2, 2, 2, 2])
+    y = net.add("Conv", net.add("Relu", y), net.weights(5, 42, 1, 1), net.weights(5))
     net.save(path, [1, 2, 5, 5], [y])
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from mcuplan.ir.types import DType, Quant
-from mcuplan.ops.conversion import FromGrid, ToType
+from mcuplan.ops.conversion import FromGrid, ToGrid, ToType
 from mcuplan.ops.fields import INT16_TYPES
 from mcuplan.ops.min_pool import MinPool2D
 from mcuplan.ops.unary import Lookup, UnaryFn, clip
@@ -32,6 +32,7 @@ def in_int16(shapes: Iterable[Shape]) -> Iterator[Shape]:
         yield Shape(ToType(), (size,))
         yield Shape(ToType(), (size,), grids=(_GRID,))
         yield Shape(FromGrid(), (size,), grids=(_GRID,))
+        yield Shape(ToGrid(), (size,), made=DType.INT16)
         for chain in ((clip(0.0, 3.0),), (UnaryFn("sigmoid"),)):
             yield from _wide(Shape(Lookup(chain), (size,)))
     yield from _wide(Shape(MinPool2D((2, 2), (2, 2)), ((1, 6, 8, 12),)))

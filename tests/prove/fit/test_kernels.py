@@ -152,7 +152,7 @@ def test_fitting_writes_the_files_of_a_set(
     found = tomllib.loads(written["cycles.toml"].path.read_text(encoding="utf-8"))
     shipped = tomllib.loads((codegen_dir() / "kernels" / "dsp" / "cycles.toml").read_text("utf-8"))
     assert shipped["networks"] == found["networks"]
-    assert {"mplan_dense_s8_dsp", "mplan_conv2d_s8_dsp"} == set(found["kernels"])
+    assert {"mplan_dense_s8_dsp", "mplan_conv2d_s8_dsp"} < set(found["kernels"])
     for name, row in found["kernels"].items():
         assert shipped["kernels"][name].keys() == row.keys()
         assert row["mean_error"] <= row["max_error"] <= 0.05
