@@ -27,7 +27,7 @@ _SEEN = 0.9  # of the layers that an error is stated of; nineteen of twenty of t
 def test_modelled_waits_are_those_of_the_emulator(counted_gcc: str, qemu: str) -> None:
     """Few counted layers of a kernel are missed by more than its row of the table says."""
     waits, sizes, board = kernel_waits("dsp"), kernel_sizes("dsp"), "ahead"
-    memory, counted = BOARDS[board], count_kernels("dsp", 8, BOARDS[board])
+    memory, counted = BOARDS[board], count_kernels("dsp", 4, BOARDS[board])
     assert len(waits.keys() & counted.keys()) >= _SEEN * len(counted)
     for name in waits.keys() & counted.keys():
         rows, within = counted[name], 0
