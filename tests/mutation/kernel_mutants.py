@@ -30,6 +30,7 @@ def several(file: str, run: str, *changes: tuple[str, str]) -> tuple[Mutant, ...
 
 
 _C99, _DSP = "codegen/kernels/c99/mplan_", "codegen/kernels/dsp/mplan_"
+_PAIRS = "codegen/include/mplan_conv2d_pairs.h"
 _MVE, _SCALAR = "codegen/kernels/mve/mplan_", "codegen/kernels/scalar/mplan_"
 
 PORTABLE = (
@@ -37,37 +38,41 @@ PORTABLE = (
         f"{_C99}conv2d_s8.c",
         "chain",
         ("acc1 += (int32_t)in[i + 2U] * (int32_t)w1[i + 2U];", ""),
-        ("pair->acc0 += value * sum0;", "pair->acc0 += sum0;"),
-        ("(kernel_w - end_tap) * group_c", "(kernel_w - end_tap) * 0U"),
-        ("pair.acc1 = p->bias[next];", "pair.acc1 = p->bias[oc];"),
-        ("(y >= 0) &&", "(y > 0) &&"),
         ("(int32_t)p->stride_h) - (int32_t)p->pad_top", "(int32_t)p->stride_h)"),
         ("y < y1; y++", "y <= y1; y++"),
         ("x < p->out_w; x++", "(x + 1U) < p->out_w; x++"),
+    ),
+    *several(
+        _PAIRS,
+        "chain",
+        ("pair->acc0 += (sum_t)value * (sum_t)sum0;", "pair->acc0 += sum0;"),
+        ("(kernel_w - end_tap) * group_c", "(kernel_w - end_tap) * 0U"),
+        ("pair.acc1 = p->bias[next];", "pair.acc1 = p->bias[oc];"),
+        ("(y >= 0) &&", "(y > 0) &&"),
         ("+ p->out_zero_point;", "+ p->out_zero_point + 1;"),
         ("if (next != oc) {", "if (next == oc) {"),
     ),
     *several(
-        f"{_C99}conv2d_s8.c",
+        _PAIRS,
         "mix",
         ("group * group_in)", "0U)"),
         ("oc / group_out", "0U"),
         ("(y < (int32_t)p->in_h)", "(y <= (int32_t)p->in_h)"),
     ),
     *several(
-        f"{_C99}conv2d_s8.c",
+        _PAIRS,
         "limits",
         ("p->act_min, p->act_max", "p->act_min, 127"),
         ("p->act_min, p->act_max", "-128, p->act_max"),
     ),
     Mutant(
-        f"{_C99}conv2d_s8.c",
+        _PAIRS,
         "mplan_row(&p->in_rows, (size_t)y)",
         "((size_t)y * p->in_w * p->in_c)",
         "fed",
     ),
     Mutant(
-        f"{_C99}conv2d_s8.c",
+        _PAIRS,
         "(first_tap >= end_tap)",
         "(first_tap > end_tap)",
         "chain",
