@@ -7,6 +7,7 @@ them are planned, and what each loses and needs is compared.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -177,10 +178,7 @@ def type_frontier(planned: Planned, limits: Limits) -> tuple[TypePoint, ...]:
     seen = planned.calibration
     if seen is None or seen.data.random:
         raise _no_samples()
-    pairs = _compared(planned)
-    points = [point for point, _ in pairs]
-    best = _chosen(points, planned, limits)
-    return tuple(replace(point, chosen=point is best) for point in _undominated(points))
+    return _compared(planned, limits)[0]
 
 
 def plan_within(
@@ -192,19 +190,23 @@ def plan_within(
         The plan, and what was compared where that was so: the one that was taken is chosen.
     """
     planned = pipeline.plan(request, sizes_only=sizes_only)
-    if request.max_loss is None or _fits(_figures(planned), planned, limits):
+    if request.max_loss is None or _fits(_figures(planned), _budgets(planned, limits)):
         return planned, ()
-    pairs = _compared(planned)
-    points = [point for point, _ in pairs]
-    best = _chosen(points, planned, limits)
-    taken = tuple(
-        replace(point, chosen=point is best, taken=point is best) for point in _undominated(points)
-    )
-    found = next((asked for point, asked in pairs if point is best), request)
+    points, found = _compared(planned, limits)
+    taken = tuple(replace(point, taken=point.chosen) for point in points)
     return (planned if found is request else pipeline.plan(found)), taken
 
 
-def _compared(planned: Planned) -> list[tuple[TypePoint, Request]]:
+def _compared(planned: Planned, limits: Limits) -> tuple[tuple[TypePoint, ...], Request]:
+    """Other types beside those there are, the point to take marked, and what to ask for then."""
+    pairs = _points(planned)
+    points = [point for point, _ in pairs]
+    best = _chosen(points, planned, limits)
+    marked = tuple(replace(point, chosen=point is best) for point in _undominated(points))
+    return marked, next((asked for point, asked in pairs if point is best), planned.request)
+
+
+def _points(planned: Planned) -> list[tuple[TypePoint, Request]]:
     """What is lost and needed with other types, and what to ask for; as it is first."""
     assert planned.calibration is not None
     losses = Losses(planned.floating, planned.calibration.data)
@@ -261,12 +263,16 @@ def _point(planned: Planned, losses: Losses, options: tuple[str, ...]) -> TypePo
     return TypePoint(loss, losses.measure, *_figures(planned), options)
 
 
-def _fits(figures: tuple[int, int, int], planned: Planned, limits: Limits) -> bool:
-    """Whether a plan is within the budgets of the target and those asked for."""
+def _budgets(planned: Planned, limits: Limits) -> tuple[float, float, float]:
+    """The most of all three that the target has, or that was asked for."""
     flash, ram = flash_bill(planned.plan, limits, None), ram_bill(planned.plan, limits, None)
     latency, clock = limits.max_latency_s, planned.request.target.clock_hz
-    in_time = latency is None or figures[2] <= latency * clock
-    return figures[0] <= flash.budget_bytes and figures[1] <= ram.budget_bytes and in_time
+    most = math.inf if latency is None else latency * clock
+    return flash.budget_bytes, ram.budget_bytes, most
+
+
+def _fits(figures: tuple[int, int, int], budgets: tuple[float, float, float]) -> bool:
+    return all(needed <= most for needed, most in zip(figures, budgets, strict=True))
 
 
 def _undominated(points: Sequence[TypePoint]) -> list[TypePoint]:
@@ -290,10 +296,11 @@ def _chosen(points: Sequence[TypePoint], planned: Planned, limits: Limits) -> Ty
     """Of those within all limits that which loses least; of flash least where loss alone is one."""
     allowed, lost = planned.request.max_loss, planned.trimmed.lost
     most = None if allowed is None else (lost.before if lost else points[0].loss) + allowed
+    budgets = _budgets(planned, limits)
     within = [
         point
         for point in points
-        if _fits((point.flash_bytes, point.ram_bytes, point.cycles), planned, limits)
+        if _fits((point.flash_bytes, point.ram_bytes, point.cycles), budgets)
         and (most is None or point.loss <= most)
     ]
     asked = (limits.max_flash, limits.max_ram, limits.max_latency_s) != (None,) * 3
