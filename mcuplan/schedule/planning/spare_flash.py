@@ -81,7 +81,10 @@ def bought(chosen: Chosen, more: Ways, aim: Aim, program: Program) -> dict[str, 
     Of all sets of them, as long as those that none beats in both are few.
     """
     every, spare = _functions(more), _spare(program, aim)
-    best = _saving_most(chosen, more, spare - _code(chosen, every))
+    code = _code(chosen, every)
+    best = _saving_most(chosen, more, spare - code)
+    if not code:
+        return dict(best.taken)
     few = _functions({n: (c,) for n, c in _saving_most(chosen, more, spare).taken.items()})
     if few.keys() != every.keys():  # code of kernels that nobody takes keeps none from its bytes
         those = {n: tuple(c for c in f if c.step.kernel.function in few) for n, f in more.items()}
