@@ -58,11 +58,11 @@ def simplify(request: Request) -> tuple[ImportedModel, Graph]:
     model = load_model(request.model, request.dims, request.cuts, request.states)
     graph = passes.run(model.graph, request.dump_after)
     gaps = Gaps(nodes=without_integers(graph))
-    if model.form is not Form.FLOAT32:
+    quantized = model.form is not Form.FLOAT32
+    if quantized:
         graph, gaps = _gaps(request, graph)
     graph = keep_real(graph, request.real_layers, gaps, everything=request.dtype.is_float)
     graph = keep_wide(graph, request.wide_layers, everything=request.dtype is DType.INT16)
-    quantized = model.form is not Form.FLOAT32
     wide = any(tensor.wanted is DType.INT16 for tensor in graph.tensors.values())
     if request.dtype is DType.INT16 and quantized and not wide:
         hint = "--calibration DATA and the float model"
