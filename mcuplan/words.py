@@ -44,7 +44,7 @@ from mcuplan.plan_facts import (
     TooManyRows,
     WithStates,
 )
-from mcuplan.record.planned import Planned
+from mcuplan.record.planned import Planned, Request
 from mcuplan.record.sizes import Peak
 from mcuplan.safe_text import shown
 from mcuplan.schedule.explore.levels import Arenas, ByRows, Reason
@@ -326,6 +326,14 @@ def repair(gain: RepairGain) -> str:
     return f"{_REPAIRS[gain.kind]} {change:+.1f} dB{'' if gain.kept else ', left out'}"
 
 
+def _limits(request: Request) -> list[str]:
+    """Budgets by which kernels and calls were chosen."""
+    sizes = {"max-ram": request.ram_limit, "max-flash": request.flash_limit}
+    times = {"max-latency": request.latency_limit_s, "max-row-latency": request.row_limit_s}
+    said = [f"{name} {size}" for name, size in sizes.items() if size is not None]
+    return said + [f"{name} {1000 * s:g}ms" for name, s in times.items() if s is not None]
+
+
 def options(planned: Planned) -> str:
     """What of the request shaped the code, for its header; no path, no date."""
     request = planned.request
@@ -351,6 +359,7 @@ def options(planned: Planned) -> str:
     said += [] if request.objective == "balanced" else [f"objective {request.objective}"]
     said += [] if request.effort == "normal" else [f"effort {request.effort}"]
     said += [f"streaming {request.streaming}"] if not planned.plan.is_straight else []
+    said += _limits(request)
     if planned.calibration is not None:
         random, effort = planned.random_ranges, request.quantize_effort
         said += [f"observer {name}={how}" for name, how in request.observers.named.items()]

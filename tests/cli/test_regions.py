@@ -116,6 +116,15 @@ def test_generate_writes_the_fragment(model: str, capsys: Captured) -> None:
     assert not Path("plain/net.ld").exists()
 
 
+def test_the_header_names_the_limits_that_shaped_the_code(model: str) -> None:
+    """Who generates anew gives the same budgets."""
+    limits = ["--max-ram", "64K", "--max-flash", "512K", "--max-latency", "2s"]
+    command = ["generate", model, "-t", "cortex-m4", "--calibration", "random", "-q", *limits]
+    assert 0 == run([*command, "-o", "out"])
+    header = Path("out/net.h").read_text()
+    assert "max-ram 65536, max-flash 524288, max-latency 2000ms" in header.replace("\n *", "")
+
+
 def test_over_budget_names_the_region(model: str, capsys: Captured) -> None:
     """Where no division fits, the finding says which region is over."""
     report = _report(["check", model, "-t", _board(1024, 2048)], capsys, 1)
