@@ -20,7 +20,15 @@ from packing_tables import (
 )
 
 from mcuplan.solvers.core import core
-from mcuplan.solvers.packing import Placement, Problem, check_placements, lower_bound, pack
+from mcuplan.solvers.packing import (
+    Buffer,
+    LiveRange,
+    Placement,
+    Problem,
+    check_placements,
+    lower_bound,
+    pack,
+)
 from mcuplan.solvers.packing.conflicts import Conflicts
 from mcuplan.solvers.packing.search import Query, Status, place, search
 from mcuplan.solvers.packing.table import (
@@ -251,6 +259,17 @@ def test_ejection_keeps_every_rule(problem: Problem) -> None:
             problem.pinned.get(i, at.get(i, 0) * table.grain) for i in range(len(problem.buffers))
         ]
         check_placements(problem, tuple(map(Placement, problem.buffers, offsets)))
+
+
+def test_ejection_has_no_place_for_what_is_larger_than_the_goal() -> None:
+    """However little it is larger, and whatever it is aligned to."""
+    for size, align in ((2, 2), (3, 2), (3, 4), (5, 8)):
+        wide = Buffer("wide", size, LiveRange(0, 1), align=align)
+        problem = Problem((wide, Buffer("odd", 1, LiveRange(1, 2), align=1)))
+        table = _table(problem)
+        rank = by_lifetime(problem, table)
+        outcome = place("eject", table, rank, goal=max(table.size) - 1, rule=0, rounds=200)
+        assert outcome.status is Status.LIMIT
 
 
 def test_ejection_fits_a_rectangle_that_was_cut() -> None:

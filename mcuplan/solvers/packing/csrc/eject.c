@@ -84,7 +84,8 @@ static int64_t cheapest(ejector *e, int64_t buffer, int64_t *least)
 {
     int64_t best = -1, before = -1, equals = 0, sum = 0, lows = 0, highs = 0, count = e->near_count;
     int64_t align = e->t->align[buffer];
-    int64_t last = (e->t->capacity - e->t->size[buffer]) / align * align;
+    int64_t room = e->t->capacity - e->t->size[buffer];
+    int64_t last = room < 0 ? -1 : room / align * align; /* a quotient is cut towards zero */
     *least = NEVER;
     for (int64_t i = 0, k = -1; (i <= count || k < count) && last >= 0;) {
         int64_t below = i < count ? between(e->lows[i].at, 0, last) / align * align : last;
