@@ -14,9 +14,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 _HERE = Path(__file__).resolve().parent
 sys.path.extend(sorted({str(file.parent) for file in _HERE.rglob("*.py")}))
+
+# A change is judged on the cases of the change before; MCUPLAN_TEST_RANDOM=1 looks for new ones.
+settings.register_profile("same", derandomize=True)
+settings.load_profile("default" if "MCUPLAN_TEST_RANDOM" in os.environ else "same")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
