@@ -12,15 +12,8 @@ from small_nets import small_net
 from mcuplan.cli import run
 from mcuplan.cli._app import _parameter
 from mcuplan.cli._models import COMMANDS
-from mcuplan.config import (
-    KEYS,
-    find_config,
-    parse_count,
-    parse_range,
-    parse_seconds,
-    parse_size,
-    read_config,
-)
+from mcuplan.config import KEYS, find_config, read_config
+from mcuplan.config.parse import parse_count, parse_range, parse_seconds, parse_size
 from mcuplan.errors import ConfigError, Problems
 
 

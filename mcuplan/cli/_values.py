@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mcuplan.config import (
+from mcuplan.config.parse import (
     parse_columns,
     parse_count,
     parse_layer,

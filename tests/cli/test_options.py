@@ -13,7 +13,7 @@ from mcuplan.calibrate import Observers
 from mcuplan.cli._app import app
 from mcuplan.cli._options import observers_of
 from mcuplan.cli._values import FORMATS
-from mcuplan.config import parse_observer
+from mcuplan.config.parse import parse_observer
 from mcuplan.errors import UsageError
 from mcuplan.quant.named_observers import AUTO, OBSERVERS
 from mcuplan.record import Request
