@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What README.md shows is what the program prints."""
+"""What README.md and the pages of docs/ show is what the program prints."""
 
 from __future__ import annotations
 
@@ -18,14 +18,20 @@ _README = _ROOT / "README.md"
 _SHOWN = re.compile(r"```\n\$ (mcuplan (?:[^\n]*\\\n)*[^\n]*)\n(.*?)```", re.S)
 
 
-def _blocks() -> list[tuple[str, str]]:
-    """Every command that README shows with its output."""
-    found = _SHOWN.findall(_README.read_text(encoding="utf-8"))
-    return [(command, shown) for command, shown in found if shown]
+def _blocks() -> list[tuple[str, int]]:
+    """Every command that a page shows with its output, as page and place on it."""
+    pages = [_README, *sorted((_ROOT / "docs").rglob("*.md"))]
+    return [
+        (str(page.relative_to(_ROOT)), index)
+        for page in pages
+        for index, (_, shown) in enumerate(_SHOWN.findall(page.read_text(encoding="utf-8")))
+        if shown
+    ]
 
 
-@pytest.mark.parametrize("index", range(len(_blocks())))
+@pytest.mark.parametrize(("name", "index"), _blocks())
 def test_shown_output_is_real(
+    name: str,
     index: int,
     request: pytest.FixtureRequest,
     tmp_path: Path,
@@ -33,7 +39,8 @@ def test_shown_output_is_real(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """The command prints what stands below it; measured figures may differ between compilers."""
-    command, shown = _blocks()[index]
+    page = _ROOT / name
+    command, shown = _SHOWN.findall(page.read_text(encoding="utf-8"))[index]
     words = shlex.split(command.replace("\\\n", " "))
     if words[1] == "verify":
         for fixture in ("arm_gcc", "qemu"):
@@ -44,8 +51,8 @@ def test_shown_output_is_real(
     run(words[1:])
     printed = capsys.readouterr().out
     if request.config.getoption("--update-golden"):
-        text = _README.read_text(encoding="utf-8")
-        _README.write_text(text.replace(shown, printed), encoding="utf-8")
+        text = page.read_text(encoding="utf-8")
+        page.write_text(text.replace(shown, printed), encoding="utf-8")
         shown = printed
     if words[1] == "verify":
         shown, printed = _without_figures(shown), _without_figures(printed)
@@ -57,6 +64,14 @@ def _without_figures(text: str) -> str:
     return " ".join(
         re.sub(r"[0-9][0-9,.]*|built with.*?hard\n|\[.*?\]", "", text, flags=re.S).split()
     )
+
+
+def test_links_lead_somewhere() -> None:
+    """Every relative link of a page is a file of the repository."""
+    pages = [_README, *sorted((_ROOT / "docs").rglob("*.md"))]
+    for page in pages:
+        links = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8"))
+        assert [] == [link for link in links if not (page.parent / link).exists()], page
 
 
 def test_the_number_of_targets_is_right() -> None:
