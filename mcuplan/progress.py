@@ -5,8 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 
-__all__ = ["Bar", "no_bar"]
+__all__ = ["SILENT", "Bar", "Voice", "no_bar", "unheard"]
 
 Bar = Callable[[str, int], AbstractContextManager[Callable[[int], object]]]
 """Begins some work: what it is and how many parts it has; then each call says how many are done."""
@@ -15,3 +16,22 @@ Bar = Callable[[str, int], AbstractContextManager[Callable[[int], object]]]
 def no_bar(label: str, parts: int) -> AbstractContextManager[Callable[[int], object]]:
     """Shows nothing."""
     return nullcontext(lambda done: None)
+
+
+def unheard(text: str) -> None:
+    """Nobody listens."""
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """Who listens to a command at work; nobody unless said.
+
+    ``log`` takes lines, ``at`` what long work is at (an empty text ends it), ``bar`` how far it is.
+    """
+
+    log: Callable[[str], None] = unheard
+    at: Callable[[str], None] = unheard
+    bar: Bar = no_bar
+
+
+SILENT = Voice()

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mcuplan.cli import _options
+from mcuplan import options
 from mcuplan.cli._console import log, print_errors, say
 from mcuplan.cli._files import write_file
-from mcuplan.cli._options import MODEL
-from mcuplan.cli._request import with_backend
-from mcuplan.cli._values import FILE, SECONDS, SIZE
 from mcuplan.errors import EXIT_FITS, EXIT_OVER, McuplanError, Problems, UsageError, did_you_mean
+from mcuplan.options.asked import with_backend
+from mcuplan.options.pairs import dims_of
+from mcuplan.options.values import FILE, SECONDS, SIZE
 
 if TYPE_CHECKING:
     from mcuplan.record import Baseline, Budget
@@ -97,8 +97,8 @@ def _show_diff(form: str, made: Baseline) -> None:
 
 
 @click.command(short_help="Instructions and cycles per kernel and shape.")
-@_options.target
-@_options.backend
+@options.target
+@options.backend
 @click.option(
     "--fit", is_flag=True, help="Measure kernels anew; write their cycles, waits, code and stack."
 )
@@ -227,16 +227,16 @@ def targets_lint(files: tuple[str, ...]) -> int:
 
 
 @targets.command("fit")
-@MODEL
-@_options.dim
-@_options.cut_output
+@options.MODEL
+@options.dim
+@options.cut_output
 @_TABLE
 def targets_fit(
     model: Path, dims: tuple[tuple[str, int], ...], cuts: tuple[str, ...], form: str
 ) -> int:
     """One row per target: whether the model fits, and what is left; the roomiest first."""
     rows = []
-    for budget in sorted(_budgets(model, _options.dims_of(dims), cuts), key=_by_room):
+    for budget in sorted(_budgets(model, dims_of(dims), cuts), key=_by_room):
         ram, flash = budget.ram, budget.flash
         rows.append(
             [

@@ -11,10 +11,10 @@ import pytest
 from mcuplan import repair
 from mcuplan.calibrate import Observers
 from mcuplan.cli._app import app
-from mcuplan.cli._options import observers_of
-from mcuplan.cli._values import FORMATS
 from mcuplan.config.parse import parse_observer
 from mcuplan.errors import UsageError
+from mcuplan.options.pairs import observers_of
+from mcuplan.options.values import FORMATS
 from mcuplan.quant.named_observers import AUTO, OBSERVERS
 from mcuplan.record import Request
 from mcuplan.report import format_names

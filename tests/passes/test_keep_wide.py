@@ -14,11 +14,11 @@ from onnx import TensorProto, helper, numpy_helper
 from mcuplan import pipeline
 from mcuplan.calibrate import read_data
 from mcuplan.cli import run
-from mcuplan.cli._request import with_backend
 from mcuplan.errors import McuplanError
 from mcuplan.facts import InType
 from mcuplan.ir.evaluate import evaluate
 from mcuplan.ir.types import DType
+from mcuplan.options.asked import with_backend
 from mcuplan.prove.boundary import boundary_inputs, real_outputs
 from mcuplan.prove.verification import Wanted, verify
 from mcuplan.record import Planned, Request

@@ -1,25 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Options that commands share."""
+"""What can be asked of a model: options of commands and functions, with types and defaults."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import click
 
-from mcuplan.cli._console import Outputs
-from mcuplan.cli._values import (
+from mcuplan.options.values import (
     COLUMNS,
     DIM,
     FILE,
-    FORMATS,
     LAYER,
     OBSERVER,
     PERCENT,
     PREPROCESS,
     RANGE,
-    REPORT,
     ROWS,
     SIZE,
     STATE,
@@ -27,22 +24,20 @@ from mcuplan.cli._values import (
     WEIGHTS,
     Factor,
 )
-from mcuplan.errors import UsageError
-
-if TYPE_CHECKING:
-    from mcuplan.calibrate import Observers
-    from mcuplan.ir.types import DType
 
 __all__ = [
     "MODEL",
-    "budgets",
-    "dims_of",
-    "layers_of",
-    "modelling",
-    "observers_of",
-    "outputs_of",
-    "reporting",
-    "weights_of",
+    "backend",
+    "checking",
+    "cut_output",
+    "dim",
+    "generating",
+    "option",
+    "planning",
+    "ranging",
+    "stack",
+    "target",
+    "verifying",
 ]
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -51,23 +46,25 @@ F = TypeVar("F", bound=Callable[..., Any])
 MODEL = click.argument("model", type=FILE)
 
 
-def _stack(options: Sequence[Callable[[F], F]]) -> Callable[[F], F]:
+def stack(options: Sequence[Callable[[F], F]]) -> Callable[[F], F]:
+    """Several options as one, in their order."""
+
     def decorate(function: F) -> F:
-        for option in reversed(options):
-            function = option(function)
+        for each in reversed(options):
+            function = each(function)
         return function
 
     return decorate
 
 
-def _option(name: str, *more: str, **settings: Any) -> Callable[[F], F]:
+def option(name: str, *more: str, **settings: Any) -> Callable[[F], F]:
     """An option that also reads its environment variable, MCUPLAN_MAX_RAM for --max-ram."""
     variable = f"MCUPLAN_{name.lstrip('-').replace('-', '_').upper()}"
     return click.option(name, *more, envvar=variable, **settings)
 
 
-target = _option("--target", "-t", help="Chip, board or file: see `mcuplan targets list`.")
-dim = _option(
+target = option("--target", "-t", help="Chip, board or file: see `mcuplan targets list`.")
+dim = option(
     "--dim",
     "dims",
     type=DIM,
@@ -97,7 +94,7 @@ layer_dtype = click.option(
     help="Compute a layer of an int8 model in another type: NAME=int16 (activations of 16 bits) or "
     "NAME=float32.",
 )
-weight_dtype = _option(
+weight_dtype = option(
     "--weight-dtype",
     "weight_dtypes",
     type=WEIGHTS,
@@ -105,13 +102,13 @@ weight_dtype = _option(
     help="Weights of 4 bits, int4: of all layers, or NAME=int4 of one; NAME=int8 takes one out. Of "
     "activations of 16 bits weights have 16, too, or 8 with int8.",
 )
-calibration = _option(
+calibration = option(
     "--calibration",
     metavar="DATA",
     help="Inputs to observe ranges on: an .npz file, a folder of .npy, a table (.csv) or images "
     "(PNG, JPEG; a folder for each class), or `random` (result not for use).",
 )
-observer = _option(
+observer = option(
     "--observer",
     "--calibration-method",
     "observers",
@@ -121,23 +118,23 @@ observer = _option(
     "percentile:99.9, mse, entropy; auto keeps the best on inputs held back. NAME=OBSERVER: of one "
     "tensor or layer.",
 )
-window = _option("--window", type=ROWS, help="Rows of a table in one sample.")
-hop = _option("--hop", type=ROWS, help="Rows from one window to the next; a window by default.")
-columns = _option("--columns", type=COLUMNS, help="Columns of a table, by name or from 1.")
-preprocess = _option(
+window = option("--window", type=ROWS, help="Rows of a table in one sample.")
+hop = option("--hop", type=ROWS, help="Rows from one window to the next; a window by default.")
+columns = option("--columns", type=COLUMNS, help="Columns of a table, by name or from 1.")
+preprocess = option(
     "--preprocess",
     type=PREPROCESS,
     help="Images to inputs, (pixel - mean) * scale: size=96x96, layout=nchw, order=bgr, mean=128, "
     "scale=1/255, filter=nearest; one value or R:G:B. Of tables mean and scale.",
 )
-headroom = _option(
+headroom = option(
     "--headroom",
     type=Factor(0.5, 16.0),
     default=1.1,
     show_default=True,
     help="Factor by which observed ranges are widened where no Clip or the like bounds them.",
 )
-quantize_effort = _option(
+quantize_effort = option(
     "--quantize-effort",
     type=click.Choice(["fast", "normal", "best"]),
     default="fast",
@@ -145,49 +142,49 @@ quantize_effort = _option(
     help="What is done about the error of the grids: nothing; equalized channels and corrected"
     " biases; also fitted weights and ranges, in minutes.",
 )
-input_range = _option(
+input_range = option(
     "--input-range",
     "input_ranges",
     type=RANGE,
     multiple=True,
     help="Values an input can take; NAME= may be left out of a model with one input.",
 )
-close_gaps = _option(
+close_gaps = option(
     "--close-gaps",
     is_flag=True,
     help="Put what a quantized model does not round on grids, too, instead of computing it in "
     "float32: within the limits that grids around set, or as the samples of --calibration show.",
 )
-io_layout = _option(
+io_layout = option(
     "--io-layout",
     type=click.Choice(["model", "nhwc"]),
     default="model",
     show_default=True,
     help="Order of axes at the C boundary; nhwc drops a leading Transpose.",
 )
-keep_dead_channels = _option(
+keep_dead_channels = option(
     "--keep-dead-channels", is_flag=True, help="Leave channels that no output depends on."
 )
-max_loss = _option(
+max_loss = option(
     "--max-loss",
     type=PERCENT,
     help="What outputs may lose, e.g. 1%, so that channels go which readers hardly see, and layers"
     " take other types where a limit is missed else: points of the score that labels in the"
     " calibration data ask for, else relative output error.",
 )
-name = _option("--name", metavar="C_PREFIX", help="Prefix of generated names.")
-effort = _option(
+name = option("--name", metavar="C_PREFIX", help="Prefix of generated names.")
+effort = option(
     "--effort",
     type=click.Choice(["fast", "normal", "thorough"]),
     default="normal",
     show_default=True,
     help="How long to look for the best order.",
 )
-keep_input = _option("--keep-input", is_flag=True, help="Inputs stay as they are in a call.")
-keep_output = _option(
+keep_input = option("--keep-input", is_flag=True, help="Inputs stay as they are in a call.")
+keep_output = option(
     "--keep-output", is_flag=True, help="Outputs stay until the next call makes them anew."
 )
-backend = _option(
+backend = option(
     "--backend", default="auto", show_default=True, help="One kernel set beside c99, or all."
 )
 _RANGES = (
@@ -208,7 +205,7 @@ _RANGES = (
 def _dtype(*names: str) -> Callable[[F], F]:
     """Which element type activations have."""
     real = "; float32 quantizes nothing" if "float32" in names else ""
-    return _option(
+    return option(
         "--dtype",
         type=click.Choice(names),
         default="int8",
@@ -217,8 +214,8 @@ def _dtype(*names: str) -> Callable[[F], F]:
     )
 
 
-ranging = _stack([*_RANGES, _dtype("int8", "int16"), layer_dtype, dim, cut_output, state])
-modelling = _stack(
+ranging = stack([*_RANGES, _dtype("int8", "int16"), layer_dtype, dim, cut_output, state])
+modelling = stack(
     [
         target,
         dim,
@@ -234,7 +231,7 @@ modelling = _stack(
         keep_output,
         name,
         _dtype("int8", "int16", "float32"),
-        _option(
+        option(
             "--objective",
             type=click.Choice(["balanced", "ram", "ram=strict", "latency", "flash"]),
             default="balanced",
@@ -243,7 +240,7 @@ modelling = _stack(
             " at little more arena than ram, or the fastest that keeps the limits.",
         ),
         backend,
-        _option(
+        option(
             "--streaming",
             type=click.Choice(["auto", "off", "input"]),
             default="auto",
@@ -253,21 +250,21 @@ modelling = _stack(
         click.option("--dump-after", metavar="PASS", help="Print the graph after a pass."),
     ]
 )
-budgets = _stack(
+budgets = stack(
     [
-        _option("--max-ram", type=SIZE, help="RAM budget, e.g. 64K."),
-        _option("--max-flash", type=SIZE, help="Flash budget, e.g. 256K."),
-        _option("--max-latency", type=TIME, help="Time of one inference, e.g. 50ms."),
-        _option(
+        option("--max-ram", type=SIZE, help="RAM budget, e.g. 64K."),
+        option("--max-flash", type=SIZE, help="Flash budget, e.g. 256K."),
+        option("--max-latency", type=TIME, help="Time of one inference, e.g. 50ms."),
+        option(
             "--max-row-latency",
             type=TIME,
             help="Time of a call that feeds a row of the input or finishes after the last one, e.g."
             " 500us; with --streaming input the plan keeps it, at the price of RAM.",
         ),
-        _option("--baseline", type=FILE, help="An earlier JSON report: growth against it fails."),
+        option("--baseline", type=FILE, help="An earlier JSON report: growth against it fails."),
     ]
 )
-min_sqnr = _option(
+_min_sqnr = option(
     "--min-sqnr",
     type=Factor(0.0, 200.0),
     default=10.0,
@@ -275,105 +272,38 @@ min_sqnr = _option(
     metavar="DB",
     help="Least signal-to-noise ratio of an output in dB.",
 )
-reporting = _stack(
-    [
-        _option(
-            "--format",
-            "-f",
-            "form",
-            type=click.Choice(FORMATS),
-            default="text",
-            show_default=True,
-            help="Format of the report on stdout.",
-        ),
-        _option(
-            "--report", "reports", type=REPORT, multiple=True, help="Also write a report file."
-        ),
-        click.option("--all", "every_layer", is_flag=True, help="Show every layer."),
-        _option("--exit-zero", is_flag=True, help="Exit with 0 even over budget."),
-        click.option("-v", "--verbose", count=True, help="Say more."),
-        click.option("-q", "--quiet", is_flag=True, help="No report on stdout."),
-    ]
+
+_build = click.option("--build", is_flag=True, help="Compile, and measure code and stack.")
+_types = click.option(
+    "--frontier",
+    is_flag=True,
+    help="Compare plans with int4 weights or int16 activations of some layers: loss, flash, RAM,"
+    " cycles.",
+)
+_frontier = click.option(
+    "--frontier",
+    is_flag=True,
+    help="Price recompute in column tiles: least RAM against MACs; code is not generated. With"
+    " calibration data also other types of some layers, as check does.",
+)
+_proving = (
+    click.option(
+        "--inputs", type=FILE, metavar="DATA", help="Inputs to run, as those of --calibration."
+    ),
+    click.option(
+        "--on",
+        "places",
+        type=click.Choice(["host", "emulator"]),
+        multiple=True,
+        help="Where to run; both unless given.",
+    ),
+    click.option(
+        "--samples", type=click.IntRange(1), help="Samples to run on the emulator.", default=3
+    ),
+    _min_sqnr,
 )
 
-
-def dims_of(pairs: Sequence[tuple[str, int]]) -> dict[str, int]:
-    """Sizes of dimensions by name.
-
-    Raises:
-        UsageError: one name is given two sizes.
-    """
-    found: dict[str, int] = {}
-    for name, size in pairs:
-        if found.setdefault(name, size) != size:
-            raise UsageError(
-                f"two sizes for one dimension: {found[name]} and {size}",
-                f"--dim {name}",
-                "one size for each name; --dim INPUT:AXIS=N where axes share a name",
-            )
-    return found
-
-
-def observers_of(pairs: Sequence[tuple[str, str]]) -> Observers:
-    """How ranges follow from the inputs.
-
-    Raises:
-        UsageError: one name, or all others, is given two observers.
-    """
-    from mcuplan.calibrate import Observers
-
-    hint = "one of them; NAME=OBSERVER is for one tensor"
-    found = _one_each(pairs, ("observers for", "all tensors"), "--observer", hint)
-    usual = found.pop("", "minmax")
-    return Observers(usual, found)
-
-
-def layers_of(pairs: Sequence[tuple[str, str]], dtype: str) -> tuple[str, ...]:
-    """Layers that are to compute in a type.
-
-    Raises:
-        UsageError: one layer is given two types.
-    """
-    found = _one_each(pairs, ("types for layer", ""), "--layer-dtype", "one of them")
-    return tuple(name for name, asked in found.items() if asked == dtype)
-
-
-def weights_of(pairs: Sequence[tuple[str, str]]) -> dict[str, DType]:
-    """Types of weights by layer, of all others under the empty name.
-
-    Raises:
-        UsageError: one layer, or all others, is given two types.
-    """
-    from mcuplan.ir.types import DType
-
-    hint = "one of them; NAME=int8 is for one layer"
-    found = _one_each(pairs, ("types for the weights of", "all layers"), "--weight-dtype", hint)
-    return {name: DType.named(dtype) for name, dtype in found.items()}
-
-
-def _one_each(
-    pairs: Sequence[tuple[str, str]], said: tuple[str, str], option: str, hint: str
-) -> dict[str, str]:
-    """Values by name, that of all others under the empty one; no name has two.
-
-    ``said``: what the values are for a name, and who all others are.
-    """
-    found: dict[str, str] = {}
-    for name, value in pairs:
-        if found.setdefault(name, value) != value:
-            who = f"{name!r}" if name else said[1]
-            raise UsageError(f"two {said[0]} {who}: {found[name]} and {value}", option, hint)
-    return found
-
-
-def outputs_of(options: dict[str, Any]) -> Outputs:
-    """The options of ``reporting``, taken out of all options of a command."""
-    quiet = options["quiet"]
-    verbose = options.pop("verbose")
-    return Outputs(
-        form=options.pop("form"),
-        reports=tuple(options.pop("reports")),
-        every_layer=options.pop("every_layer"),
-        verbosity=-1 if quiet else verbose,
-        exit_zero=options.pop("exit_zero"),
-    )
+checking = stack([modelling, budgets, _build, _types])
+planning = stack([modelling, budgets, _frontier])
+generating = stack([modelling, budgets])
+verifying = stack([modelling, budgets, *_proving])

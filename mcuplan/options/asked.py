@@ -3,14 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mcuplan.cli import _options
-from mcuplan.cli._console import bar, log
 from mcuplan.errors import UsageError
+from mcuplan.options import pairs
+from mcuplan.progress import SILENT, Voice
 
 if TYPE_CHECKING:
     from mcuplan.ir.graph import Graph
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["quantizing", "request_of", "with_backend"]
 
 
-def request_of(model: Path, options: dict[str, Any]) -> Request:
+def request_of(model: Path, options: Mapping[str, Any], voice: Voice = SILENT) -> Request:
     """What the options of ``modelling`` and ``budgets`` ask for.
 
     Raises:
@@ -37,7 +37,7 @@ def request_of(model: Path, options: dict[str, Any]) -> Request:
     after = options["dump_after"]
     target = with_backend(load_target(options["target"]), options["backend"])
     return replace(
-        quantizing(model, target, options),
+        quantizing(model, target, options, voice),
         io_layout=options["io_layout"],
         keep_dead=options["keep_dead_channels"],
         max_loss=options["max_loss"],
@@ -52,11 +52,13 @@ def request_of(model: Path, options: dict[str, Any]) -> Request:
         row_limit_s=options["max_row_latency"],
         objective=options["objective"],
         streaming=options["streaming"],
-        dump_after=_dumper(after) if after else None,
+        dump_after=_dumper(after, voice) if after else None,
     )
 
 
-def quantizing(model: Path, target: Target, options: dict[str, Any]) -> Request:
+def quantizing(
+    model: Path, target: Target, options: Mapping[str, Any], voice: Voice = SILENT
+) -> Request:
     """What the options of ``ranging`` ask for."""
     from mcuplan.calibrate import Preprocess, Reading, Windows
     from mcuplan.ir.types import DType
@@ -67,20 +69,20 @@ def quantizing(model: Path, target: Target, options: dict[str, Any]) -> Request:
     return Request(
         model=model,
         target=target,
-        dims=_options.dims_of(options["dims"]),
+        dims=pairs.dims_of(options["dims"]),
         cuts=tuple(options["cuts"]),
         dtype=DType.named(options["dtype"]),
-        real_layers=_options.layers_of(options["layer_dtypes"], "float32"),
-        wide_layers=_options.layers_of(options["layer_dtypes"], "int16"),
+        real_layers=pairs.layers_of(options["layer_dtypes"], "float32"),
+        wide_layers=pairs.layers_of(options["layer_dtypes"], "int16"),
         states=tuple(options["states"]),
         calibration=Path(data) if data not in (None, "random") else None,
         random_calibration=data == "random",
         reading=Reading(windows, options["preprocess"] or Preprocess()),
-        bar=bar(quiet=bool(options.get("quiet"))),
-        observers=_options.observers_of(options["observers"]),
+        bar=voice.bar,
+        observers=pairs.observers_of(options["observers"]),
         headroom=options["headroom"],
         quantize_effort=options["quantize_effort"],
-        weight_dtypes=_options.weights_of(options["weight_dtypes"]),
+        weight_dtypes=pairs.weights_of(options["weight_dtypes"]),
         close_gaps=options["close_gaps"],
         input_ranges=_ranges(options["input_ranges"]),
     )
@@ -116,8 +118,8 @@ def with_backend(target: Target, asked: str) -> Target:
     return replace(target, backend=asked)
 
 
-def _dumper(wanted: str) -> Any:
-    """Prints the graph on stderr whenever the pass ``wanted`` changed something."""
+def _dumper(wanted: str, voice: Voice) -> Any:
+    """Says the graph whenever the pass ``wanted`` changed something."""
     from mcuplan.ir.text import dump
     from mcuplan.passes import PIPELINE
 
@@ -127,6 +129,6 @@ def _dumper(wanted: str) -> Any:
 
     def show(name: str, graph: Graph) -> None:
         if name == wanted:
-            log(dump(graph).rstrip("\n"))
+            voice.log(dump(graph).rstrip("\n"))
 
     return show

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Options of how a report leaves the program."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from mcuplan.cli._console import Outputs
+from mcuplan.options import option, stack
+from mcuplan.options.values import FORMATS, REPORT
+
+__all__ = ["outputs_of", "reporting"]
+
+reporting = stack(
+    [
+        option(
+            "--format",
+            "-f",
+            "form",
+            type=click.Choice(FORMATS),
+            default="text",
+            show_default=True,
+            help="Format of the report on stdout.",
+        ),
+        option("--report", "reports", type=REPORT, multiple=True, help="Also write a report file."),
+        click.option("--all", "every_layer", is_flag=True, help="Show every layer."),
+        option("--exit-zero", is_flag=True, help="Exit with 0 even over budget."),
+        click.option("-v", "--verbose", count=True, help="Say more."),
+        click.option("-q", "--quiet", is_flag=True, help="No report on stdout."),
+    ]
+)
+
+
+def outputs_of(options: dict[str, Any]) -> Outputs:
+    """The options of ``reporting``, taken out of all options of a command."""
+    quiet = options["quiet"]
+    verbose = options.pop("verbose")
+    return Outputs(
+        form=options.pop("form"),
+        reports=tuple(options.pop("reports")),
+        every_layer=options.pop("every_layer"),
+        verbosity=-1 if quiet else verbose,
+        exit_zero=options.pop("exit_zero"),
+    )

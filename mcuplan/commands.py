@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a command does with a model: options in, a report out; nothing is written or printed.
+
+The command line and the functions of :mod:`mcuplan` both come this way. Options are those of
+:mod:`mcuplan.options`, converted and complete.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mcuplan import kept, pipeline
+from mcuplan.budget import assess, read_report
+from mcuplan.exporter.onnx import to_onnx
+from mcuplan.options.asked import quantizing, request_of
+from mcuplan.progress import SILENT, Voice
+from mcuplan.prove.verification import Wanted, measure
+from mcuplan.prove.verification import verify as run
+from mcuplan.record import Against, Budget, Evidence, Limits, Planned, TypePoint
+from mcuplan.repair import Repaired
+from mcuplan.report import render
+from mcuplan.schedule.explore.variants import (
+    NOTHING,
+    Explored,
+    frontier_of,
+    input_arenas,
+    less_ram,
+    levels_of,
+)
+from mcuplan.targets import load_target
+from mcuplan.tradeoff import check_samples, plan_within, type_frontier
+
+__all__ = [
+    "Generated",
+    "Quantized",
+    "Verified",
+    "check",
+    "generate",
+    "plan",
+    "quantize",
+    "verify",
+]
+
+_Options = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Generated:
+    """C sources and their report.
+
+    Attributes:
+        name: prefix of all generated names.
+        files: bytes by name, which may have folders in it.
+    """
+
+    name: str
+    report: Budget
+    files: Mapping[Path, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Quantized:
+    """An integer model as QDQ ONNX, and where its grids come from."""
+
+    model: Any
+    found: Repaired
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """A report with its proofs, and what is left of it beside the model; empty: nothing."""
+
+    report: Budget
+    kept: bytes
+    place: Path
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What a report is measured by."""
+
+    limits: Limits
+    baseline: Against | None
+
+
+def _asked(options: _Options) -> _Asked:
+    limits = Limits(
+        max_ram=options["max_ram"],
+        max_flash=options["max_flash"],
+        max_latency_s=options["max_latency"],
+        max_row_latency_s=options["max_row_latency"],
+    )
+    file = options["baseline"]
+    baseline = Against(file.name, read_report(file)) if file is not None else None
+    return _Asked(limits, baseline)
+
+
+def _default_name(model: Path, given: str | None) -> str:
+    """Prefix of the C names: asked for, else the file's name, else its folder's."""
+    if given:
+        return given
+    stem = model.name.removesuffix(".onnx")
+    return model.resolve().parent.name if stem.startswith("model") else stem
+
+
+def _report(
+    command: str,
+    asked: _Asked,
+    planned: Planned,
+    evidence: Evidence | None = None,
+    explored: Explored = NOTHING,
+) -> Budget:
+    return assess(planned, asked.limits, evidence, asked.baseline, explored, command=command)
+
+
+def check(model: Path, options: _Options, voice: Voice = SILENT) -> Budget:
+    """Whether a model fits."""
+    asked, asks = _asked(options), request_of(model, options, voice)
+    if options["frontier"]:
+        check_samples(asks)
+    planned, types = plan_within(asks, asked.limits, sizes_only=True)
+    name = _default_name(model, options["name"])
+    evidence = measure(planned, name) if options["build"] else kept.recall(model, planned)
+    types = types or (_types(planned, asked) if options["frontier"] else ())
+    explored = Explored(types=types, less_ram=less_ram(planned))
+    return _report("check", asked, planned, evidence, explored)
+
+
+def plan(model: Path, options: _Options, voice: Voice = SILENT) -> Budget:
+    """Order, addresses, and what other plans would take."""
+    asked, asks = _asked(options), request_of(model, options, voice)
+    planned, types = plan_within(asks, asked.limits, sizes_only=True)
+    frontier = options["frontier"]
+    if frontier and not types and _has_samples(planned):
+        types = _types(planned, asked)
+    explored = Explored(
+        levels_of(planned),
+        input_arenas(planned),
+        frontier_of(planned) if frontier else (),
+        types,
+        less_ram(planned),
+    )
+    return _report("plan", asked, planned, kept.recall(model, planned), explored)
+
+
+def _has_samples(planned: Planned) -> bool:
+    return planned.calibration is not None and not planned.random_ranges
+
+
+def _types(planned: Planned, asked: _Asked) -> tuple[TypePoint, ...]:
+    return type_frontier(planned, asked.limits)
+
+
+def quantize(model: Path, options: _Options, voice: Voice = SILENT) -> Quantized:
+    """The integer model."""
+    target = load_target("cortex-m4")  # no target has a say in grids
+    request = quantizing(model, target, options, voice)
+    _, floating = pipeline.simplify(request)
+    found = pipeline.quantize(request, floating)
+    return Quantized(to_onnx(found.grids.graph, qdq=True, standard=True), found)
+
+
+def generate(model: Path, options: _Options, voice: Voice = SILENT) -> Generated:
+    """C sources, header and report."""
+    asked = _asked(options)
+    planned, types = plan_within(request_of(model, options, voice), asked.limits)
+    bundle = pipeline.generate(planned, _default_name(model, options["name"]))
+    evidence = kept.recall(model, planned)
+    budget = _report("generate", asked, planned, evidence, Explored(types=types))
+    files = {Path(name): text.encode("utf-8") for name, text in bundle.files.items()}
+    files[Path(f"{bundle.name}.report.json")] = render("json", budget).encode("utf-8")
+    return Generated(bundle.name, budget, files)
+
+
+def verify(model: Path, options: _Options, voice: Voice = SILENT) -> Verified:
+    """Build, run, compare every output byte, and measure."""
+    asked = _asked(options)
+    planned, types = plan_within(request_of(model, options, voice), asked.limits)
+    request = planned.request
+    wanted = Wanted(
+        _default_name(model, options["name"]),
+        options["inputs"],
+        options["places"] or ("host", "emulator"),
+        options["samples"],
+        options["min_sqnr"],
+    )
+    try:
+        evidence = run(planned, request, wanted, voice.at)
+    finally:
+        voice.at("")
+    budget = _report("verify", asked, planned, evidence, Explored(types=types))
+    left = kept.keep_report(budget, planned) if evidence.build is not None else b""
+    return Verified(budget, left, kept.kept_report(model, request.target.name))
