@@ -39,6 +39,7 @@ from mcuplan.passes.keep_real import keep_real
 from mcuplan.passes.keep_wide import keep_wide
 from mcuplan.passes.narrow_weights import narrow_weights
 from mcuplan.passes.near_dead import Silent, silenced
+from mcuplan.passes.template import AS_IT_IS, templated
 from mcuplan.prove.harness import OPTIMIZE
 from mcuplan.prove.loss import Losses
 from mcuplan.quant.observers import Range
@@ -56,7 +57,7 @@ __all__ = ["generate", "plan", "plan_for", "quantize", "retarget", "simplify"]
 def simplify(request: Request) -> tuple[ImportedModel, Graph]:
     """Import a model, rewrite its float graph, and mark what is no int8."""
     model = load_model(request.model, request.dims, request.cuts, request.states)
-    graph = passes.run(model.graph, request.dump_after)
+    graph = templated(passes.run(model.graph, request.dump_after), request.template)
     gaps = Gaps(nodes=without_integers(graph))
     quantized = model.form is not Form.FLOAT32
     if quantized:
@@ -136,6 +137,7 @@ def plan(request: Request, *, sizes_only: bool = False) -> Planned:
     """Everything up to addresses. ``sizes_only`` does without ranges where there are none."""
     model, floating = simplify(request)
     _check_type(request, model)
+    request = _untrained(request, model)
     found = quantize(request, floating, sizes_only=sizes_only)
     grids, seen = found.grids, found.calibrated
     random = seen is not None and seen.data.random
@@ -156,6 +158,15 @@ def plan(request: Request, *, sizes_only: bool = False) -> Planned:
         notes=(*floating.notes, *(seen.data.notes if seen else ())),
         calibration=seen,
         trimmed=trimmed,
+    )
+
+
+def _untrained(request: Request, model: ImportedModel) -> Request:
+    """What is asked of a model whose weights are placeholders: training may let no channel die."""
+    if request.template == AS_IT_IS:
+        return replace(request, keep_dead=True) if model.placeholder else request
+    return replace(
+        request, keep_dead=True, max_loss=None, calibration=None, random_calibration=False
     )
 
 

@@ -46,6 +46,7 @@ from mcuplan.budget.verdict import (
     budget_findings,
     growth_findings,
     notes,
+    placeholder_findings,
     verdict_of,
     verify_findings,
 )
@@ -223,6 +224,7 @@ def _notes(planned: Planned) -> list[Finding]:
     random = planned.random_ranges
     target = _target(planned.plan.program.target)
     found = notes(target, has_ranges=planned.has_ranges, random_ranges=random)
+    found += placeholder_findings(planned.placeholder)
     real = planned.has_ranges and not random
     found += quantization_findings(planned.grids, planned.calibration, real_ranges=real)
     found += island_findings(

@@ -22,7 +22,14 @@ from mcuplan.record import (
 from mcuplan.units import Origin, format_bytes, format_si
 from mcuplan.words import moment
 
-__all__ = ["budget_findings", "growth_findings", "notes", "verdict_of", "verify_findings"]
+__all__ = [
+    "budget_findings",
+    "growth_findings",
+    "notes",
+    "placeholder_findings",
+    "verdict_of",
+    "verify_findings",
+]
 
 
 def verdict_of(findings: Iterable[Finding]) -> Verdict:
@@ -182,6 +189,15 @@ def notes(target: TargetInfo, *, has_ranges: bool, random_ranges: bool) -> list[
             )
         )
     return found
+
+
+def placeholder_findings(changed: str) -> list[Finding]:
+    """That weights are those of no training, where the form of a model was changed."""
+    if not changed:
+        return []
+    text = f"a template ({changed}): weights are placeholders; bytes and cycles hold, answers not"
+    hint = "train a model of this form, and check that"
+    return [Finding("model/placeholder-weights", Severity.WARNING, text, hint=hint)]
 
 
 def growth_findings(baseline: Baseline | None) -> list[Finding]:

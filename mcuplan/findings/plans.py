@@ -82,6 +82,14 @@ PLANS = (
         "inputs and outputs.",
     ),
     Explanation(
+        "model/placeholder-weights",
+        "The form of a trained model was changed (its width, the size of its image, a layer), and "
+        "its weights were cut or repeated to fit. Bytes and cycles are those of a model of this "
+        "form, whatever its weights are: no channel is taken for dead. The answers mean nothing, "
+        "and what accuracy training brings is not known.",
+        "Train a model of this form and check that. Until then take the figures, not the code.",
+    ),
+    Explanation(
         "model/note",
         "Something about the model that was read or rewritten in a way worth knowing.",
         "Nothing, unless the message surprises you.",

@@ -3,6 +3,6 @@
 
 from __future__ import annotations
 
-from mcuplan.importer.onnx import Form, ImportedModel, load_model
+from mcuplan.importer.onnx import PLACEHOLDER, Form, ImportedModel, load_model
 
-__all__ = ["Form", "ImportedModel", "load_model"]
+__all__ = ["PLACEHOLDER", "Form", "ImportedModel", "load_model"]

@@ -60,7 +60,10 @@ from mcuplan.ops.literal import add_literal
 from mcuplan.ops.movement import Reshape, Transpose
 from mcuplan.safe_text import shown
 
-__all__ = ["Form", "ImportedModel", "load_model"]
+__all__ = ["PLACEHOLDER", "Form", "ImportedModel", "load_model"]
+
+PLACEHOLDER = "mcuplan.placeholder_weights"
+"""Key of a file's properties that says what was changed of a trained model's form."""
 
 
 class Form(StrEnum):
@@ -75,7 +78,8 @@ class Form(StrEnum):
 class ImportedModel:
     """The graph of a model file, and what a report says about the file.
 
-    ``nodes`` counts the nodes of the file, constants included.
+    ``nodes`` counts the nodes of the file, constants included. ``placeholder``: what of another
+    model's form was changed to make this one; its weights say nothing.
     """
 
     path: Path
@@ -86,6 +90,7 @@ class ImportedModel:
     producer: str
     nodes: int
     form: Form
+    placeholder: str = ""
 
 
 def load_model(
@@ -358,7 +363,14 @@ class _Loading:
             _producer(self._file.proto),
             len(self._steps),
             form,
+            _placeholder(self._file.proto),
         )
+
+
+def _placeholder(proto: Any) -> str:
+    """What was changed of the model that this one is a template of; none: it is none."""
+    found = (p.value for p in list(proto.metadata_props)[:100] if p.key == PLACEHOLDER)
+    return shown(text(next(found, ""))[:200])
 
 
 def _producer(proto: Any) -> str:

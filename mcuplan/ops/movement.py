@@ -27,6 +27,7 @@ __all__ = [
     "Reshape",
     "Transpose",
     "add_view",
+    "axis_groups",
     "read_identity",
 ]
 
@@ -115,7 +116,7 @@ class Reshape(Op):
 # -- layouts ----------------------------------------------------------------------------
 
 
-def _groups(before: Sequence[int], after: Sequence[int]) -> list[tuple[list[int], list[int]]]:
+def axis_groups(before: Sequence[int], after: Sequence[int]) -> list[tuple[list[int], list[int]]]:
     """Smallest runs of axes of one product: (axes before, axes after), sizes of 1 left out."""
     groups: list[tuple[list[int], list[int]]] = []
     left = [a for a, n in enumerate(before) if n != 1]
@@ -138,7 +139,7 @@ def _reshaped_layout(layout: Layout, before: Sequence[int], after: Sequence[int]
     """Layout in which a tensor held in ``layout`` is the reshaped one without moving a byte."""
     order = [a for a in layout if a is not None and before[a] != 1]
     made: list[int] = []
-    for old, new in sorted(_groups(before, after), key=lambda g: order.index(g[0][0])):
+    for old, new in sorted(axis_groups(before, after), key=lambda g: order.index(g[0][0])):
         first = order.index(old[0])
         if order[first : first + len(old)] != old:
             return None

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from mcuplan.options.values import (
+    CHANGE,
     COLUMNS,
     DIM,
     FILE,
@@ -273,6 +274,14 @@ _min_sqnr = option(
     help="Least signal-to-noise ratio of an output in dB.",
 )
 
+_reshape = click.option(
+    "--reshape",
+    "changes",
+    type=CHANGE,
+    multiple=True,
+    help="Figures of a model of another form, which is still to be trained: width=0.5 of the"
+    " channels, input=96 or ROWSxCOLUMNS of its image, separable=LAYER as depthwise and 1x1.",
+)
 _build = click.option("--build", is_flag=True, help="Compile, and measure code and stack.")
 _types = click.option(
     "--frontier",
@@ -303,7 +312,7 @@ _proving = (
     _min_sqnr,
 )
 
-checking = stack([modelling, budgets, _build, _types])
-planning = stack([modelling, budgets, _frontier])
+checking = stack([modelling, budgets, _reshape, _build, _types])
+planning = stack([modelling, budgets, _reshape, _frontier])
 generating = stack([modelling, budgets])
 verifying = stack([modelling, budgets, *_proving])

@@ -26,6 +26,7 @@ def request_of(model: Path, options: Mapping[str, Any], voice: Voice = SILENT) -
     Raises:
         UsageError: options that do not go together.
     """
+    from mcuplan.passes.template import Template
     from mcuplan.schedule.program import Sharing
     from mcuplan.targets import load_target
 
@@ -45,6 +46,7 @@ def request_of(model: Path, options: Mapping[str, Any], voice: Voice = SILENT) -
             keep_inputs=options["keep_input"],
             keep_outputs=options["keep_output"],
         ),
+        template=Template.of(options.get("changes", ())),
         effort=options["effort"],
         ram_limit=options["max_ram"],
         flash_limit=options["max_flash"],

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from mcuplan.calibrate import Preprocess
 
 __all__ = [
+    "CHANGE",
     "COLUMNS",
     "DIM",
     "FILE",
@@ -81,6 +82,12 @@ def _parse_preprocess(text: str) -> Preprocess:
     return parse_preprocess(text)
 
 
+def _parse_change(text: str) -> tuple[str, str]:
+    from mcuplan.passes.template import parse_change
+
+    return parse_change(text)
+
+
 def _parse_report(text: str) -> tuple[str, Path]:
     form, sign, path = text.partition("=")
     if not sign or not path or form not in FORMATS:
@@ -99,6 +106,7 @@ WEIGHTS = _Parsed("[NAME=]int4", parse_weights, tuple)
 OBSERVER = _Parsed("[NAME=]OBSERVER", parse_observer, tuple)
 PERCENT = _Parsed("PERCENT", parse_percent, float)
 COLUMNS = _Parsed("A,B,C", parse_columns, tuple)
+CHANGE = _Parsed("CHANGE", _parse_change, tuple)
 PREPROCESS = _Parsed("KEY=VALUE,...", _parse_preprocess, tuple)
 ROWS = click.IntRange(1, 1 << 24)
 SECONDS = Factor(0.0, 1e6)

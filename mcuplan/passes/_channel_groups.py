@@ -19,7 +19,15 @@ from mcuplan.ops.movement import Reshape
 from mcuplan.passes._channel_bounds import Bounds, border_taps
 from mcuplan.passes._disjoint_sets import DisjointSets
 
-__all__ = ["Groups", "is_depthwise", "kept_channels", "mixes", "needed"]
+__all__ = [
+    "Groups",
+    "by_channel",
+    "is_depthwise",
+    "kept_channels",
+    "mixes",
+    "needed",
+    "repeats",
+]
 
 
 def is_depthwise(graph: Graph, node: Node) -> bool:
@@ -32,6 +40,23 @@ def is_depthwise(graph: Graph, node: Node) -> bool:
 def mixes(node: Node) -> bool:
     """Whether each output channel is a sum over all input channels."""
     return isinstance(node.op, Dense) or (isinstance(node.op, Conv2D) and node.op.groups == 1)
+
+
+def repeats(graph: Graph, node: Node) -> bool:
+    """Whether a view merges whole pixels into its last axis, or leaves it."""
+    source, made = (graph.tensor(n).type for n in (node.inputs[0], node.output))
+    return len(made.shape) > 1 and len(source.shape) > 1 and made.channels % source.channels == 0
+
+
+def by_channel(graph: Graph, node: Node) -> bool:
+    """Whether each channel of the output is made from that of the operands."""
+    sig, last = graph.signature(node), len(graph.tensor(node.output).type.shape) - 1
+    own = [
+        len(own) == last + 1 and own[last:] == (SAME,)  # a scalar has no channels
+        for own, value in zip(sig.maps, sig.constants, strict=True)
+        if value is None
+    ]
+    return bool(own) and all(own) and not node.op.channel_parameters
 
 
 class Groups:
@@ -90,10 +115,10 @@ class Groups:
             self._of[made] = np.repeat(source, graph.tensor(made).type.channels // len(source))
         elif isinstance(node.op, Concat) and node.op.axis == len(graph.tensor(made).type.shape) - 1:
             self._of[made] = np.concatenate([self._part(name) for name in node.inputs])
-        elif isinstance(node.op, Reshape) and self._repeats(node):
+        elif isinstance(node.op, Reshape) and repeats(self._graph, node):
             source = self._of[node.inputs[0]]
             self._of[made] = np.tile(source, graph.tensor(made).type.channels // len(source))
-        elif self._by_channel(node):
+        elif by_channel(self._graph, node):
             self._link_each(node)
         else:
             for name in graph.activations(node):
@@ -108,23 +133,6 @@ class Groups:
         group = self._sets.added(self._graph.tensor(name).type.channels)
         self._pin(group)
         return group
-
-    def _repeats(self, node: Node) -> bool:
-        """Whether a view merges whole pixels into its last axis, or leaves it."""
-        source, made = (self._graph.tensor(n).type for n in (node.inputs[0], node.output))
-        return (
-            len(made.shape) > 1 and len(source.shape) > 1 and made.channels % source.channels == 0
-        )
-
-    def _by_channel(self, node: Node) -> bool:
-        """Whether each channel of the output is made from that of the operands."""
-        sig, last = self._graph.signature(node), len(self._graph.tensor(node.output).type.shape) - 1
-        own = [
-            len(own) == last + 1 and own[last:] == (SAME,)  # a scalar has no channels
-            for own, value in zip(sig.maps, sig.constants, strict=True)
-            if value is None
-        ]
-        return bool(own) and all(own) and not node.op.channel_parameters
 
     def _link_each(self, node: Node) -> None:
         """Channel by channel; an operand of one channel serves them all and stays."""

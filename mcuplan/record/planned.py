@@ -14,6 +14,7 @@ from mcuplan.ir.graph import Graph
 from mcuplan.ir.types import DType
 from mcuplan.passes.assign_grids import Grids
 from mcuplan.passes.dead_channels import Removal
+from mcuplan.passes.template import AS_IT_IS, Template
 from mcuplan.progress import Bar, no_bar
 from mcuplan.repair.trim import NOTHING_NEAR_DEAD, Trimmed
 from mcuplan.schedule.program import Plan, Sharing, Streaming
@@ -31,6 +32,7 @@ class Request:
     dims: Mapping[str, int] = field(default_factory=dict)
     cuts: tuple[str, ...] = ()  # tensors at which the model ends
     states: tuple[tuple[str, str], ...] = ()  # inputs and the outputs that they are in a next call
+    template: Template = AS_IT_IS  # what is changed of the model's form, with other weights
     dtype: DType = DType.INT8  # of activations; float32: nothing is put on a grid
     real_layers: tuple[str, ...] = ()  # of an int8 model, by name, that compute in float32
     wide_layers: tuple[str, ...] = ()  # and those whose activations are int16
@@ -82,6 +84,11 @@ class Planned:
     def random_ranges(self) -> bool:
         """Whether ranges are those of random inputs: the code is not for use."""
         return self.calibration is not None and self.calibration.data.random
+
+    @property
+    def placeholder(self) -> str:
+        """What was changed of the form of a trained model, whose weights say nothing then."""
+        return ", ".join((*filter(None, [self.model.placeholder]), *self.request.template.changes))
 
     @property
     def lowered(self) -> Graph:
