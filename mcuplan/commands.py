@@ -8,12 +8,13 @@ The command line and the functions of :mod:`mcuplan` both come this way. Options
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from mcuplan import kept, pipeline
 from mcuplan.budget import assess, read_report
+from mcuplan.budget.footprint import naive_map
 from mcuplan.exporter.onnx import to_onnx
 from mcuplan.options.asked import quantizing, request_of
 from mcuplan.progress import SILENT, Voice
@@ -29,6 +30,7 @@ from mcuplan.schedule.explore.variants import (
     input_arenas,
     less_ram,
     levels_of,
+    naive_of,
 )
 from mcuplan.targets import load_target
 from mcuplan.tradeoff import check_samples, plan_within, type_frontier
@@ -80,10 +82,15 @@ class Verified:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """What a report is measured by."""
+    """What a report is measured by, and what it says beside that.
+
+    ``words``: the command that asks for it; ``naive``: with the map that nobody planned.
+    """
 
     limits: Limits
     baseline: Against | None
+    words: tuple[str, ...] = ()
+    naive: bool = False
 
 
 def _asked(options: _Options) -> _Asked:
@@ -95,7 +102,7 @@ def _asked(options: _Options) -> _Asked:
     )
     file = options["baseline"]
     baseline = Against(file.name, read_report(file)) if file is not None else None
-    return _Asked(limits, baseline)
+    return _Asked(limits, baseline, options.get("asked", ()), options.get("naive", False))
 
 
 def _default_name(model: Path, given: str | None) -> str:
@@ -113,7 +120,9 @@ def _report(
     evidence: Evidence | None = None,
     explored: Explored = NOTHING,
 ) -> Budget:
-    return assess(planned, asked.limits, evidence, asked.baseline, explored, command=command)
+    budget = assess(planned, asked.limits, evidence, asked.baseline, explored, command=command)
+    naive = naive_map(naive_of(planned)) if asked.naive else None
+    return replace(budget, asked=asked.words, naive=naive)
 
 
 def check(model: Path, options: _Options, voice: Voice = SILENT) -> Budget:

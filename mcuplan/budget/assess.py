@@ -42,6 +42,7 @@ from mcuplan.budget.speed import (
     step_cycles,
     worst,
 )
+from mcuplan.budget.steps import described, roof_of
 from mcuplan.budget.verdict import (
     budget_findings,
     growth_findings,
@@ -90,7 +91,7 @@ from mcuplan.record import (
 from mcuplan.schedule.accesses import wait_cycles
 from mcuplan.schedule.explore.levels import Level
 from mcuplan.schedule.explore.variants import NOTHING, Explored
-from mcuplan.schedule.program import Plan, Selected, Step
+from mcuplan.schedule.program import Plan, Program, Selected, Step
 from mcuplan.targets import Target
 from mcuplan.units import Estimate, Origin
 
@@ -131,7 +132,7 @@ def assess(
         tool_version=__version__,
         command=command,
         model=_model(planned, network_totals(planned.floating)),
-        target=_target(plan.program.target),
+        target=_target(plan.program),
         regions=regions,
         verdict=verdict_of([*exceeded, *_other_findings(planned, evidence, grown, seen)]),
         ram=_with_arenas(ram, explored.input_arenas),
@@ -184,7 +185,7 @@ def _with_arenas(ram: Ram, arenas: tuple[int, int] | None) -> Ram:
 
 
 def _built(build: BuildFigures | None) -> BuildInfo | None:
-    return BuildInfo(build.compiler, build.flags) if build is not None else None
+    return BuildInfo(build.compiler, build.flags, build.symbols) if build is not None else None
 
 
 def _level(level: Level) -> LevelRow:
@@ -222,7 +223,7 @@ def _growth(
 
 def _notes(planned: Planned) -> list[Finding]:
     random = planned.random_ranges
-    target = _target(planned.plan.program.target)
+    target = _target(planned.plan.program)
     found = notes(target, has_ranges=planned.has_ranges, random_ranges=random)
     found += placeholder_findings(planned.placeholder)
     real = planned.has_ranges and not random
@@ -263,7 +264,7 @@ def layer_rows(
     rows = []
     for step in plan.program.steps:
         field = fields[step.node.output].size
-        row = _row(plan, step, live[step.index], field, evidence)
+        row = described(_row(plan, step, live[step.index], field, evidence), step)
         gone, waited = removed.get(step.node.output, 0), waits[step.index]
         stalls = replace(row.stall_cycles, data=waited) if row.stall_cycles else None
         rows.append(replace(row, wait_cycles=waited, stall_cycles=stalls, removed_channels=gone))
@@ -305,6 +306,7 @@ def _row(plan: Plan, step: Step, live: int, field: tuple[int, int], evidence: Ev
         receptive_field=field,
         error=evidence.errors.get(step.index),
         noise=evidence.noise.get(step.index),
+        max_lsb=evidence.max_lsb.get(step.index),
         instructions=evidence.instructions.get(step.index),
         stall_cycles=stalls if target.memory is not None else None,
         copied_bytes=staged_bytes(step.kernel, step.signature) if step.kernel.staged else None,
@@ -341,8 +343,10 @@ def _port(graph: Graph, port: Port) -> ModelPort:
     )
 
 
-def _target(target: Target) -> TargetInfo:
-    return TargetInfo(target.name, target.core, target.features, target.clock_hz, target.generic)
+def _target(program: Program) -> TargetInfo:
+    target, roof = program.target, roof_of(program)
+    features = target.features
+    return TargetInfo(target.name, target.core, features, target.clock_hz, target.generic, roof)
 
 
 def _latency(

@@ -12,7 +12,17 @@ from mcuplan.budget.rows import busiest
 from mcuplan.emit.arenas import arena_bytes
 from mcuplan.emit.row_places import context_bytes, row_table_bytes
 from mcuplan.price import constants_of
-from mcuplan.record import BufferKind, BufferRow, BuildFigures, Flash, Limits, Peak, Ram, RegionUse
+from mcuplan.record import (
+    BufferKind,
+    BufferRow,
+    BuildFigures,
+    Flash,
+    Limits,
+    Naive,
+    Peak,
+    Ram,
+    RegionUse,
+)
 from mcuplan.schedule.code import model_code
 from mcuplan.schedule.program import FEED, Plan, Step
 from mcuplan.solvers.packing.problem import Region
@@ -22,6 +32,7 @@ __all__ = [
     "StepBytes",
     "buffer_rows",
     "flash_bill",
+    "naive_map",
     "peak_of",
     "ram_bill",
     "region_rows",
@@ -224,6 +235,11 @@ def buffer_rows(plan: Plan) -> tuple[BufferRow, ...]:
                 for part in parts
             ]
     return tuple(_distinct(rows))
+
+
+def naive_map(plan: Plan) -> Naive:
+    """The map of a plan that saves no bytes."""
+    return Naive(arena_bytes(plan.arena_bytes), buffer_rows(plan))
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,10 @@ class Outputs:
     verbosity: int
     exit_zero: bool
 
+    def writes(self, form: str) -> bool:
+        """Whether one of them is in that format."""
+        return form in (self.form, *(name for name, _ in self.reports))
+
 
 def say(text: str) -> None:
     """Write to stdout, in UTF-8 where the terminal cannot say otherwise."""

@@ -11,6 +11,7 @@ import click
 
 from mcuplan.cli._console import Outputs, bar, log, progress, reported
 from mcuplan.cli._files import check_writable, write_file, write_tree
+from mcuplan.cli._given import Asking
 from mcuplan.cli._reporting import outputs_of, reporting
 from mcuplan.errors import UsageError
 from mcuplan.options import MODEL, checking, generating, planning, ranging, verifying
@@ -29,7 +30,7 @@ def _voice(outputs: Outputs) -> Voice:
     return Voice(log, progress(outputs), bar(quiet=outputs.verbosity < 0))
 
 
-@click.command()
+@click.command(cls=Asking)
 @MODEL
 @checking
 @reporting
@@ -45,7 +46,7 @@ def check(model: Path, **options: Any) -> int:
     return reported("check", str(model), outputs, make)
 
 
-@click.command()
+@click.command(cls=Asking)
 @MODEL
 @planning
 @reporting
@@ -95,7 +96,7 @@ def _say_grids(name: str, found: Repaired, *, closing: bool) -> None:
         log(f"{finding.severity}[{finding.code}]: {finding.message}")
 
 
-@click.command()
+@click.command(cls=Asking)
 @MODEL
 @generating
 @reporting
@@ -118,7 +119,7 @@ def generate(model: Path, output: Path, **options: Any) -> int:
     return reported("generate", str(model), outputs, make)
 
 
-@click.command()
+@click.command(cls=Asking)
 @MODEL
 @verifying
 @reporting

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from mcuplan.cli._console import Outputs
+from mcuplan.cli._given import command_words
 from mcuplan.options import option, stack
 from mcuplan.options.values import FORMATS, REPORT
 
@@ -34,13 +35,18 @@ reporting = stack(
 
 
 def outputs_of(options: dict[str, Any]) -> Outputs:
-    """The options of ``reporting``, taken out of all options of a command."""
+    """The options of ``reporting``, taken out of all options of a command.
+
+    What a report has to say of them comes in: the command itself, and whether it is drawn.
+    """
     quiet = options["quiet"]
     verbose = options.pop("verbose")
-    return Outputs(
+    outputs = Outputs(
         form=options.pop("form"),
         reports=tuple(options.pop("reports")),
         every_layer=options.pop("every_layer"),
         verbosity=-1 if quiet else verbose,
         exit_zero=options.pop("exit_zero"),
     )
+    options["asked"], options["naive"] = command_words(), outputs.writes("html")
+    return outputs

@@ -27,12 +27,14 @@ from mcuplan.prove.compare import (
 )
 from mcuplan.prove.ends import EndToEnd
 from mcuplan.prove.judge import Thresholds, judged
+from mcuplan.prove.measure import ImageReport
 from mcuplan.prove.proofs import CoreProof, HostProof, Measured
 from mcuplan.prove.sensitivity import FloatLayers, sensitivity_findings
 from mcuplan.record import (
     Accuracy,
     BuildFigures,
     ElfFigures,
+    LinkedSymbol,
     OutputError,
     StackFigures,
     StallCycles,
@@ -249,7 +251,16 @@ def measured_build(measured: Measured) -> BuildFigures:
         stack_bytes=measured.stack.nbytes,
         compiler=measured.compiler,
         flags=" ".join(measured.flags),
+        symbols=_symbols(report),
     )
+
+
+def _symbols(report: ImageReport) -> tuple[LinkedSymbol, ...]:
+    """Functions and constants by address, then what comes from libraries."""
+    own = (
+        LinkedSymbol(s.name, s.nbytes, s.kind.value, s.object, s.address) for s in report.symbols
+    )
+    return (*own, *(LinkedSymbol(m.name, m.nbytes, "text", m.name) for m in report.library))
 
 
 def measured_cycles(proof: CoreProof) -> Mapping[int, int]:

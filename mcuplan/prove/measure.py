@@ -33,6 +33,7 @@ class Symbol:
     nbytes: int
     kind: Kind
     object: str
+    address: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +126,7 @@ def _symbols_of(elf: Elf, bundle: tuple[Piece, ...]) -> tuple[Symbol, ...]:
         piece = ordered[at]
         if symbol.address < piece.address + piece.nbytes:
             name = str(PurePosixPath(piece.object).relative_to(_BUNDLE))
-            symbols.append(Symbol(symbol.name, symbol.nbytes, symbol.kind, name))
+            symbols.append(Symbol(symbol.name, symbol.nbytes, symbol.kind, name, symbol.address))
     return tuple(symbols)
 
 
@@ -133,7 +134,7 @@ def _arenas(elf: Elf, image: CoreImage) -> tuple[Symbol, ...]:
     found = []
     for region, _ in image.api.regions:
         symbol = elf.find(image.api.arena(region))
-        found.append(Symbol(symbol.name, symbol.nbytes, symbol.kind, ""))
+        found.append(Symbol(symbol.name, symbol.nbytes, symbol.kind, "", symbol.address))
     return tuple(found)
 
 

@@ -177,14 +177,16 @@ def _notes(data: Data | None) -> Iterator[Finding]:
 
 def _of_layers(plan: Plan, seen: Agreement) -> Evidence:
     """Relative error and noise of each step whose output the runtime shows."""
-    errors, noise = dict[int, float](), dict[int, LayerNoise]()
+    errors, noise, steps = dict[int, float](), dict[int, LayerNoise](), dict[int, int]()
     for step in plan.program.steps:
         layer = seen.layers.get(step.node.output)
         if layer is not None and layer.error is not None:
             errors[step.index] = round(layer.error, 6)
         if layer is not None and layer.noise is not None:
             noise[step.index] = layer.noise
-    return Evidence(errors=errors, noise=noise)
+        if layer is not None and layer.max_lsb is not None:
+            steps[step.index] = layer.max_lsb
+    return Evidence(errors=errors, noise=noise, max_lsb=steps)
 
 
 def _bill(plan: Plan, build: BuildFigures | None, proof: CoreProof | None) -> Iterator[Finding]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from mcuplan.record.calibration import Calibration, ObserverTrial, RepairTrial
 from mcuplan.record.evidence import Against, BuildFigures, Evidence, Limits
 from mcuplan.record.layers import (
+    ElementType,
     Energy,
     FedRows,
     FinishingCalls,
@@ -19,7 +20,7 @@ from mcuplan.record.layers import (
     Stream,
 )
 from mcuplan.record.loss import Loss, NearDead, TypePoint
-from mcuplan.record.model import ModelInfo, ModelName, ModelPort, TargetInfo, Totals
+from mcuplan.record.model import ModelInfo, ModelName, ModelPort, Roof, TargetInfo, Totals
 from mcuplan.record.planned import Planned, Request
 from mcuplan.record.proof import (
     Accuracy,
@@ -42,7 +43,16 @@ from mcuplan.record.report import (
     Undecided,
     Verdict,
 )
-from mcuplan.record.sizes import BufferKind, BufferRow, Flash, Peak, Ram, RegionUse
+from mcuplan.record.sizes import (
+    BufferKind,
+    BufferRow,
+    Flash,
+    LinkedSymbol,
+    Naive,
+    Peak,
+    Ram,
+    RegionUse,
+)
 
 __all__ = [
     "SCHEMA",
@@ -58,6 +68,7 @@ __all__ = [
     "Calibration",
     "ChannelError",
     "ClassRecall",
+    "ElementType",
     "ElfFigures",
     "Energy",
     "Evidence",
@@ -72,10 +83,12 @@ __all__ = [
     "LayerRow",
     "LevelRow",
     "Limits",
+    "LinkedSymbol",
     "Loss",
     "ModelInfo",
     "ModelName",
     "ModelPort",
+    "Naive",
     "NearDead",
     "ObserverTrial",
     "OutputError",
@@ -85,6 +98,7 @@ __all__ = [
     "RegionUse",
     "RepairTrial",
     "Request",
+    "Roof",
     "Selection",
     "StackFigures",
     "StallCycles",

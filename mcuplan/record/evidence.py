@@ -11,6 +11,7 @@ from mcuplan.findings import Finding
 from mcuplan.memory_system import Stalls
 from mcuplan.record.layers import LayerNoise
 from mcuplan.record.proof import Verification
+from mcuplan.record.sizes import LinkedSymbol
 
 __all__ = ["Against", "BuildFigures", "Evidence", "Limits"]
 
@@ -50,16 +51,18 @@ class BuildFigures:
     stack_bytes: int
     compiler: str
     flags: str
+    symbols: tuple[LinkedSymbol, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """What builds and runs of the generated code showed; nothing before that.
 
-    ``cycles``, ``stalls``, ``instructions``, ``errors`` and ``noise`` are by step: counted on the
-    emulator, and the relative error and what makes it against the float model. Stalls are those
-    of a board. ``calls`` are cycles of each call of a sample, with what they wait for the flash,
-    where rows of the input are fed.
+    ``cycles``, ``stalls``, ``instructions``, ``errors``, ``noise`` and ``max_lsb`` are by step:
+    counted on the emulator, and the relative error and what makes it against the float model, or
+    the largest difference from the runtime of a quantized one. Stalls are those of a board.
+    ``calls`` are cycles of each call of a sample, with what they wait for the flash, where rows of
+    the input are fed.
     """
 
     build: BuildFigures | None = None
@@ -71,3 +74,4 @@ class Evidence:
     noise: Mapping[int, LayerNoise] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
     calls: tuple[int, ...] = ()
+    max_lsb: Mapping[int, int] = field(default_factory=dict)

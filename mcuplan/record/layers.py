@@ -11,6 +11,7 @@ from mcuplan.record.limits import LEFT_OUT, FromOne, Ratio, Signed, one_of
 from mcuplan.units import Origin
 
 __all__ = [
+    "ElementType",
     "Energy",
     "FedRows",
     "FinishingCalls",
@@ -72,6 +73,20 @@ class LayerNoise:
 
 
 @dataclass(frozen=True, slots=True)
+class ElementType:
+    """What the elements of a tensor are.
+
+    Attributes:
+        scale: of all elements; null: no grid, or one for each channel.
+        zero_point: likewise.
+    """
+
+    dtype: str
+    scale: float | None
+    zero_point: Signed | None
+
+
+@dataclass(frozen=True, slots=True)
 class LayerRow:
     """One step, in execution order.
 
@@ -87,6 +102,12 @@ class LayerRow:
         removed_channels: dead channels of the model's layer that its output does not have.
         stall_cycles: on a board whose flash is described, on top of cycles.
         copied_bytes: of the weights that scratch_bytes holds a copy of while the step runs.
+        input_shapes: of inputs, in their order.
+        output_type: of the elements of its output.
+        weights_dtype: of its weights, the largest of its constants.
+        stack_bytes: of its kernel as it was compiled for the reference.
+        max_lsb: largest difference from the runtime, with the runtime's own inputs, from verify
+            of a quantized model.
     """
 
     index: int
@@ -124,6 +145,11 @@ class LayerRow:
 
     copied_bytes: Annotated[int | None, LEFT_OUT] = None
     noise: Annotated[LayerNoise | None, LEFT_OUT] = None
+    input_shapes: Annotated[tuple[tuple[int, ...], ...], LEFT_OUT] = ()
+    output_type: Annotated[ElementType | None, LEFT_OUT] = None
+    weights_dtype: Annotated[str | None, LEFT_OUT] = None
+    stack_bytes: Annotated[int | None, LEFT_OUT] = None
+    max_lsb: Annotated[int | None, LEFT_OUT] = None
 
 
 @dataclass(frozen=True, slots=True)

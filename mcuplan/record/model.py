@@ -6,12 +6,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from mcuplan.record.limits import FromOne, Sha256, Signed, one_of
+from mcuplan.record.limits import LEFT_OUT, FromOne, Magnitude, Sha256, Signed, one_of
+from mcuplan.units import Origin
 
 __all__ = [
     "ModelInfo",
     "ModelName",
     "ModelPort",
+    "Roof",
     "TargetInfo",
     "Totals",
 ]
@@ -54,11 +56,29 @@ class ModelName:
 
 
 @dataclass(frozen=True, slots=True)
+class Roof:
+    """The most that a chip can do, for kernels that were measured on its core.
+
+    Attributes:
+        macs_per_cycle: of the quickest kind of layer.
+        ram_bytes_per_cycle: that activations are read or written with.
+        flash_bytes_per_cycle: that weights are read with, wait states of the flash included.
+        bandwidth_origin: of both of them.
+    """
+
+    macs_per_cycle: Magnitude
+    ram_bytes_per_cycle: Magnitude
+    flash_bytes_per_cycle: Magnitude
+    bandwidth_origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
 class TargetInfo:
     """The chip or board.
 
     Attributes:
         generic: memory sizes are representative, not those of a part.
+        roof: where the rates of its core were measured.
     """
 
     name: str
@@ -66,6 +86,7 @@ class TargetInfo:
     features: tuple[str, ...]
     clock_hz: FromOne
     generic: bool
+    roof: Annotated[Roof | None, LEFT_OUT] = None
 
 
 @dataclass(frozen=True, slots=True)

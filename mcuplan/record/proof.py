@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from mcuplan.record.layers import StallCycles
 from mcuplan.record.limits import LEFT_OUT, Magnitude
+from mcuplan.record.sizes import LinkedSymbol
 
 __all__ = [
     "Accuracy",
@@ -164,7 +165,12 @@ class Verification:
 
 @dataclass(frozen=True, slots=True)
 class BuildInfo:
-    """What the measured figures were built with."""
+    """What the measured figures were built with.
+
+    Attributes:
+        symbols: of the linked image, by address, and then members of libraries.
+    """
 
     compiler: str
     flags: str
+    symbols: Annotated[tuple[LinkedSymbol, ...], LEFT_OUT] = ()

@@ -26,7 +26,7 @@ from mcuplan.record.layers import (
 from mcuplan.record.limits import LEFT_OUT, Signed, limit
 from mcuplan.record.model import ModelInfo, ModelName, TargetInfo, Totals
 from mcuplan.record.proof import BuildInfo, Verification
-from mcuplan.record.sizes import BufferRow, Flash, Peak, Ram, RegionUse
+from mcuplan.record.sizes import BufferRow, Flash, Naive, Peak, Ram, RegionUse
 
 __all__ = ["SCHEMA", "Baseline", "Budget", "Growth", "Kept", "Status", "Undecided", "Verdict"]
 
@@ -107,7 +107,12 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """The whole report. Renderers turn it into text and compute nothing."""
+    """The whole report. Renderers turn it into text and compute nothing.
+
+    Attributes:
+        naive: the memory map without any planning, where that was asked for.
+        asked: the options as they were given, files by the last part of their paths.
+    """
 
     schema: Literal["mcuplan.report/1"]
     tool_version: str
@@ -133,6 +138,8 @@ class Budget:
     frontier: Annotated[tuple[FrontierRow, ...], LEFT_OUT] = ()
     calibration: Annotated[Calibration | None, LEFT_OUT] = None
     kept: Annotated[Kept | None, LEFT_OUT] = None
+    naive: Annotated[Naive | None, LEFT_OUT] = None
+    asked: Annotated[tuple[str, ...], LEFT_OUT] = ()
 
 
 @dataclass(frozen=True, slots=True)

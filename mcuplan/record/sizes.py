@@ -13,6 +13,8 @@ __all__ = [
     "BufferKind",
     "BufferRow",
     "Flash",
+    "LinkedSymbol",
+    "Naive",
     "Peak",
     "Ram",
     "RegionUse",
@@ -123,3 +125,28 @@ class BufferRow:
     alias_of: str | None
     kind: BufferKind = "activation"
     row: Annotated[int | None, LEFT_OUT] = None
+
+
+@dataclass(frozen=True, slots=True)
+class Naive:
+    """The model's own order, a buffer for every tensor: what planning is held against."""
+
+    arena_bytes: int
+    buffers: tuple[BufferRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LinkedSymbol:
+    """A function or constant of the linked image, or what it pulls in from a library.
+
+    Attributes:
+        address: null: of a library, whose members are summed.
+        kind: text: code; rodata: constants.
+        object: file in the bundle that it is of, or member of a library.
+    """
+
+    name: str
+    bytes: int
+    kind: Literal["text", "rodata", "data", "bss"]
+    object: str
+    address: int | None = None

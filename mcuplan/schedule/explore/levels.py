@@ -25,13 +25,13 @@ from mcuplan.schedule.planning.choice import placed, plan_graph
 from mcuplan.schedule.program import OrderResult, Plan, Program, Sharing, Spread, Streaming
 from mcuplan.solvers.effort import Effort
 from mcuplan.solvers.packing.conflicts import Conflicts
-from mcuplan.solvers.packing.greedy import first_fit
-from mcuplan.solvers.packing.problem import MemoryPlan
+from mcuplan.solvers.packing.greedy import Packing, first_fit
+from mcuplan.solvers.packing.problem import MemoryPlan, Placement
 from mcuplan.solvers.packing.table import ranked
 from mcuplan.solvers.rows.problem import RowOrder
 from mcuplan.targets import Target
 
-__all__ = ["Level", "copied_joins", "levels"]
+__all__ = ["Level", "copied_joins", "levels", "naive_plan"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +108,8 @@ def levels(
     final = plan or plan_graph(graph, target, sharing, effort, streaming=streaming)
     whole = plan_graph(graph, target, sharing, effort) if _by_rows(final) else final
     copying = _with_kernels_of(whole, graph)
-    nothing = replace(sharing, views=False, in_place=False, overlap=False)
-    own = arrange(graph, target, nothing, reorder=False, copying=copying)
-    naive = make_plan(own.program, nothing)
+    nothing = _nothing(sharing)
+    naive = _naive(graph, copying, nothing)
     ordered = placed(copying, nothing, effort)
     aliased = placed(copying, replace(sharing, overlap=False), effort)
     order = ordered.order
@@ -126,6 +125,31 @@ def levels(
         arena = min([_greedy_bytes(stage), *(level.arena_bytes for level in found[-1:])])
         found.append(Level(name, arena, why))
     return (*found, Level("placement", final.arena_bytes, Arenas.of(final)))
+
+
+def naive_plan(graph: Graph, plan: Plan, sharing: Sharing) -> Plan:
+    """The graph's own order with a buffer for every tensor, largest first as low as they go.
+
+    Args:
+        graph: a lowered graph in its own order.
+        plan: of that graph; its kernels run.
+        sharing: what the plan may use; only what callers rely on remains.
+    """
+    naive = _naive(graph, _with_kernels_of(plan, graph), _nothing(sharing))
+    buffers, packing = naive.allocation.buffers, _largest_first(naive)
+    (region, memory), *_ = naive.memory.items()
+    places = tuple(map(Placement, buffers, packing.offsets))
+    packed = replace(memory, placements=places, arena_bytes=packing.arena_bytes, optimal=False)
+    return replace(naive, memory={region: packed})
+
+
+def _nothing(sharing: Sharing) -> Sharing:
+    return replace(sharing, views=False, in_place=False, overlap=False)
+
+
+def _naive(graph: Graph, copying: Program, nothing: Sharing) -> Plan:
+    own = arrange(graph, copying.target, nothing, reorder=False, copying=copying)
+    return make_plan(own.program, nothing)
 
 
 def _with_kernels_of(plan: Plan, graph: Graph) -> Program:
@@ -157,9 +181,13 @@ def _greedy_bytes(plan: Plan) -> int:
     """The arena when the buffers of a plan are placed largest first."""
     if _by_rows(plan):
         return plan.arena_bytes
-    buffers, problem = plan.allocation.buffers, plan.allocation.problem
+    return _largest_first(plan).arena_bytes
+
+
+def _largest_first(plan: Plan) -> Packing:
+    buffers = plan.allocation.buffers
     rank = ranked([-b.nbytes for b in buffers], [b.live.start for b in buffers])
-    return first_fit(Conflicts(problem), rank).arena_bytes
+    return first_fit(Conflicts(plan.allocation.problem), rank)
 
 
 def _aliased(plan: Plan) -> Aliased:

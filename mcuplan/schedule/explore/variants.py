@@ -13,13 +13,21 @@ from mcuplan.passes.io_layout import rows_at_boundary
 from mcuplan.record.loss import TypePoint
 from mcuplan.record.planned import Planned
 from mcuplan.schedule.explore.frontier import FrontierPoint, frontier
-from mcuplan.schedule.explore.levels import Arenas, Level, levels
+from mcuplan.schedule.explore.levels import Arenas, Level, levels, naive_plan
 from mcuplan.schedule.planning.choice import plan_asked
 from mcuplan.schedule.planning.relower import lowered_again
 from mcuplan.schedule.program import Plan, Streaming
 from mcuplan.solvers.effort import EFFORTS
 
-__all__ = ["NOTHING", "Explored", "frontier_of", "input_arenas", "less_ram", "levels_of"]
+__all__ = [
+    "NOTHING",
+    "Explored",
+    "frontier_of",
+    "input_arenas",
+    "less_ram",
+    "levels_of",
+    "naive_of",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +67,11 @@ def levels_of(planned: Planned) -> tuple[Level, ...]:
     if plan.spread is None:
         return found
     return (*found, Level("regions", plan.arena_bytes, Arenas.of(plan)))
+
+
+def naive_of(planned: Planned) -> Plan:
+    """What planning is held against, with the kernels of the plan."""
+    return naive_plan(planned.lowered, planned.undivided, planned.request.sharing)
 
 
 def input_arenas(planned: Planned) -> tuple[int, int] | None:

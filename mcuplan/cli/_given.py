@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a report was asked for, as a command that asks for it again."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+from typing import Any
+
+import click
+from click.core import ParameterSource
+
+__all__ = ["Asking", "command_words"]
+
+_GIVEN = f"{__name__}.given"
+_FILES = frozenset({"model", "target", "calibration", "inputs", "baseline"})
+_LOOKS = frozenset({"form", "every_layer", "exit_zero", "verbose", "quiet", "dump_after"})
+_RESULTS = frozenset({"reports", "output", "save"})
+_STATED = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT, ParameterSource.DEFAULT_MAP)
+
+
+class Asking(click.Command):
+    """A command that keeps its options as they were written, wherever they come from."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse, and keep the values before they are converted."""
+        written, _, _ = self.make_parser(ctx).parse_args(list(args))
+        words = [str(self.name)]
+        for param in self.params:
+            value, source = param.consume_value(ctx, written)
+            if source in _STATED and param.name not in _LOOKS | _RESULTS:
+                words += _words(param, value)
+        ctx.meta[_GIVEN] = tuple(words)
+        return super().parse_args(ctx, args)
+
+
+def command_words() -> tuple[str, ...]:
+    """Command, model and options of the running command that decide what is in its report."""
+    context = click.get_current_context(silent=True)
+    return tuple(context.meta.get(_GIVEN, ())) if context is not None else ()
+
+
+def _words(param: click.Parameter, value: Any) -> list[str]:
+    values = value if isinstance(value, list | tuple) else [value]
+    texts = [_file_name(str(one)) if param.name in _FILES else str(one) for one in values]
+    if isinstance(param, click.Argument):
+        return texts
+    name = max(param.opts, key=len)
+    if isinstance(param, click.Option) and param.is_flag:
+        return [name] if value in (True, "true", "1") else []
+    return [word for text in texts for word in (name, text)]
+
+
+def _file_name(text: str) -> str:
+    """The last part: where a file lies is no part of a report."""
+    return PurePath(text).name or text
