@@ -80,8 +80,10 @@ static MPLAN_APART void border_patch(const mplan_conv2d_s8_dsp_t *p, const int8_
 {
     const uint32_t padding = ((uint32_t)p->in_zero_point & 0xFFFFU) * 0x10001U;
     const size_t count = (size_t)p->kernel_w * p->in_c;
-    const int inside = (p->dilation_w == 1U) && (x_first >= 0) &&
-                       ((x_first + (int32_t)p->kernel_w) <= (int32_t)p->in_w);
+    const int inside = ((p->dilation_w == 1U) && (x_first >= 0) &&
+                        ((x_first + (int32_t)p->kernel_w) <= (int32_t)p->in_w))
+                           ? 1
+                           : 0;
     const int8_t *const line = spare;
     size_t end = 0U;
 
@@ -91,7 +93,7 @@ static MPLAN_APART void border_patch(const mplan_conv2d_s8_dsp_t *p, const int8_
             for (size_t i = 0U; i < count; i += 2U) { /* behind an odd count the weight is 0 */
                 to[i] = padding;
             }
-        } else if (inside) {
+        } else if (inside != 0) {
             while ((end < p->kernel_h) && (lines[end] != NULL)) {
                 end++;
             }
@@ -198,14 +200,15 @@ static MPLAN_APART void window_rows(const mplan_conv2d_s8_dsp_t *p, mplan_two_pa
     int8_t *waiting = NULL;
 
     for (size_t y = y0; y < y1; y++) {
-        const int whole = find_lines(p, in, lines, y) && (p->dilation_w == 1U);
+        const int whole =
+            ((find_lines(p, in, lines, y) != 0) && (p->dilation_w == 1U)) ? 1 : 0;
         int8_t *to = &out[mplan_row(&p->out_rows, y)];
         int32_t x_first = -(int32_t)p->pad_left;
 
         for (size_t x = p->out_w; x > 0U; x--) {
             uint32_t *const lane = &job->patches[(waiting != NULL) ? 1U : 0U];
 
-            if (whole && (x_first >= 0) && (x_first <= x_last)) {
+            if ((whole != 0) && (x_first >= 0) && (x_first <= x_last)) {
                 widen_lines(lines, lane, count, &lines[p->kernel_h], x_first * (int32_t)p->in_c);
             } else {
                 border_patch(p, lines, lane, spare, x_first);

@@ -168,12 +168,12 @@ static MPLAN_APART float mplan_log_f32(float x)
     float result = mplan_of_bits_f32(MPLAN_NAN_BITS);
 
     if ((x > 0.0f) && (mplan_bits_f32(x) < MPLAN_INFINITE_BITS)) {
-        const int subnormal = mplan_bits_f32(x) < 0x00800000U;
-        const float scaled = subnormal ? (x * 33554432.0f) : x;
+        const int subnormal = (mplan_bits_f32(x) < 0x00800000U) ? 1 : 0;
+        const float scaled = (subnormal != 0) ? (x * 33554432.0f) : x;
         int32_t k;
         const float f = mplan_log_reduced_f32(mplan_bits_f32(scaled), &k);
 
-        result = mplan_log_parts_f32(f, subnormal ? (k - 25) : k, 0.0f);
+        result = mplan_log_parts_f32(f, (subnormal != 0) ? (k - 25) : k, 0.0f);
     } else if (x > 0.0f) {
         result = x;
     } else if (mplan_abs_f32(x) <= 0.0f) {

@@ -53,13 +53,13 @@ static inline void mplan_find_lines(const mplan_conv2d_rows_s8_dsp_t *p,
 
     for (size_t ky = 0U; ky < p->kernel_h; ky++) {
         int8_t *const line = &rows->first[place * rows->apart];
-        const int inside = (row >= 0) && (row < (int32_t)p->in_h);
+        const int inside = ((row >= 0) && (row < (int32_t)p->in_h)) ? 1 : 0;
 
         lines[ky] = line;
-        if (inside && !rows->padded) {
+        if ((inside != 0) && !rows->padded) {
             lines[ky] = &rows->in[mplan_row(&p->in_rows, (size_t)row)];
         } else if (row >= rows->next) {
-            if (inside) {
+            if (inside != 0) {
                 mplan_copy_row(&rows->in[mplan_row(&p->in_rows, (size_t)row)], &line[rows->left],
                      rows->inside);
             } else {

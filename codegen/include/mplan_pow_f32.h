@@ -54,7 +54,7 @@ static inline int64_t mplan_log2_q_f32(uint32_t bits, int32_t k, int32_t *digits
 /** 2^(t * 2^-32), for |t| at most 152 * 2^32. */
 static inline float mplan_exp2_q_f32(int64_t t)
 {
-    const int64_t whole = (t + 0x80000000) >> 32;
+    const int64_t whole = (t + 0x80000000U) >> 32;
     const int64_t rest = ((t - (whole * 0x100000000)) * 2977044472) >> 32; /* times log(2) */
     const float r = MPLAN_CAST(float, MPLAN_CAST(int32_t, rest)) * 2.32830644e-10f;
 
@@ -65,10 +65,11 @@ static inline float mplan_exp2_q_f32(int64_t t)
 static inline float mplan_pow_parts_f32(float x, float y)
 {
     const uint32_t bits = mplan_bits_f32(y) & ~MPLAN_SIGN_BIT;
-    const int subnormal = mplan_bits_f32(x) < 0x00800000U;
+    const int subnormal = (mplan_bits_f32(x) < 0x00800000U) ? 1 : 0;
     int32_t digits;
-    const int64_t log2 = mplan_log2_q_f32(mplan_bits_f32(subnormal ? (x * 33554432.0f) : x),
-                                          subnormal ? -25 : 0, &digits);
+    const int64_t log2 = mplan_log2_q_f32(
+        mplan_bits_f32((subnormal != 0) ? (x * 33554432.0f) : x), (subnormal != 0) ? -25 : 0,
+        &digits);
     uint64_t size = MPLAN_CAST(uint64_t, (log2 < 0) ? -log2 : log2);
     const uint64_t most = MPLAN_CAST(uint64_t, 152) << 32;
     uint64_t t = 0U;
@@ -103,14 +104,14 @@ static MPLAN_APART float mplan_pow_f32(float x, float y)
     const float size = mplan_abs_f32(x);
     const float size_y = mplan_abs_f32(y);
     const uint32_t infinite = MPLAN_INFINITE_BITS;
-    int whole = size_y >= 16777216.0f;
+    int whole = (size_y >= 16777216.0f) ? 1 : 0;
     uint32_t odd = 0U;
     float result = mplan_of_bits_f32(MPLAN_NAN_BITS);
 
     if ((size_y >= 1.0f) && (whole == 0)) {
         odd = MPLAN_CAST(uint32_t, size_y);
-        whole = mplan_bits_f32(MPLAN_CAST(float, odd)) == mplan_bits_f32(size_y);
-        odd = whole ? (odd & 1U) : 0U;
+        whole = (mplan_bits_f32(MPLAN_CAST(float, odd)) == mplan_bits_f32(size_y)) ? 1 : 0;
+        odd = (whole != 0) ? (odd & 1U) : 0U;
     }
     if ((mplan_bits_f32(x) == 0x3F800000U) || (mplan_bits_f32(size_y) == 0U)) {
         result = 1.0f;

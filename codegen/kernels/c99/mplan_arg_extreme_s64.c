@@ -9,7 +9,7 @@ static int32_t index_of(const mplan_arg_extreme_s64_t *p, const int8_t *values)
 
     for (size_t c = 1U; c < p->classes; c++) {
         const int64_t value = mplan_take_ordered(&values[c * bytes], p->kind);
-        const int better = (p->smallest != 0U) ? (value < best) : (value > best);
+        const int better = ((p->smallest != 0U) ? (value < best) : (value > best)) ? 1 : 0;
 
         if ((better != 0) || ((value == best) && (p->last != 0U))) {
             best = value;

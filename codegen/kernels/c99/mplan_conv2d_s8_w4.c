@@ -25,10 +25,10 @@ static void add_one(half_pair_t *pair, int32_t value)
 {
     const uint8_t both0 = pair->w0[pair->at / 2U];
     const uint8_t both1 = pair->w1[pair->at / 2U];
-    const int odd = ((pair->at % 2U) != 0U);
+    const int odd = ((pair->at % 2U) != 0U) ? 1 : 0;
 
-    pair->acc0 += value * (odd ? high_half(both0) : low_half(both0));
-    pair->acc1 += value * (odd ? high_half(both1) : low_half(both1));
+    pair->acc0 += value * ((odd != 0) ? high_half(both0) : low_half(both0));
+    pair->acc1 += value * ((odd != 0) ? high_half(both1) : low_half(both1));
     pair->at++;
 }
 

@@ -25,7 +25,8 @@ void mplan_float_f32(const mplan_float_f32_t *p, const int8_t *in, int8_t *out, 
         float *const to = (float *)(void *)&out[mplan_row(&p->out_rows, y)];
 
         for (size_t i = 0U; i < p->elements; i++) {
-            const int negative = (p->in_signed != 0U) && (from[p->in_bytes - 1U] >= 0x80U);
+            const int negative =
+                ((p->in_signed != 0U) && (from[p->in_bytes - 1U] >= 0x80U)) ? 1 : 0;
             const uint64_t size = magnitude(from, p->in_bytes, negative);
             const float real = (size <= UINT32_MAX) ? (float)(uint32_t)size : (float)size;
 

@@ -136,7 +136,7 @@ static void write_run(const walk_t *w, const unit_t *unit, const int32_t *affine
     for (size_t i = 0U; i != end; i += w->step) {
         const int32_t value = (int32_t)(((uint32_t)(int32_t)in[i] * unit->factor) - unit->mean);
         const int64_t product = (int64_t)value * affine[at];
-        const int32_t fine = (int32_t)((product + 0x80000000) >> 32) + affine[at + 1U];
+        const int32_t fine = (int32_t)((product + 0x80000000U) >> 32) + affine[at + 1U];
 
         out[i] = (int8_t)mplan_clamp(fine >> 10, -128, 127);
         at += w->affine_step;

@@ -56,9 +56,11 @@ static void resize_block(const mplan_resize_f32_t *p, const int8_t *in, float *o
 static void resize_pixel(const mplan_resize_f32_t *p, const int8_t *in, float *out,
                          const place_t *place)
 {
-    const int beyond = (place->first[0] == MPLAN_RESIZE_F32_OUTSIDE) ||
-                       (place->first[1] == MPLAN_RESIZE_F32_OUTSIDE) ||
-                       (place->first[2] == MPLAN_RESIZE_F32_OUTSIDE);
+    const int beyond = ((place->first[0] == MPLAN_RESIZE_F32_OUTSIDE) ||
+                        (place->first[1] == MPLAN_RESIZE_F32_OUTSIDE) ||
+                        (place->first[2] == MPLAN_RESIZE_F32_OUTSIDE))
+                           ? 1
+                           : 0;
 
     if (beyond != 0) {
         for (size_t c = 0U; c < p->channels; c++) {

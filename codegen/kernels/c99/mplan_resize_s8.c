@@ -60,9 +60,11 @@ static void resize_block(const mplan_resize_s8_t *p, const int8_t *in, int8_t *o
 static void resize_pixel(const mplan_resize_s8_t *p, const int8_t *in, int8_t *out,
                          const place_t *place)
 {
-    const int beyond = (place->first[0] == MPLAN_RESIZE_S8_OUTSIDE) ||
-                       (place->first[1] == MPLAN_RESIZE_S8_OUTSIDE) ||
-                       (place->first[2] == MPLAN_RESIZE_S8_OUTSIDE);
+    const int beyond = ((place->first[0] == MPLAN_RESIZE_S8_OUTSIDE) ||
+                        (place->first[1] == MPLAN_RESIZE_S8_OUTSIDE) ||
+                        (place->first[2] == MPLAN_RESIZE_S8_OUTSIDE))
+                           ? 1
+                           : 0;
 
     if (beyond != 0) {
         for (size_t c = 0U; c < p->channels; c++) {

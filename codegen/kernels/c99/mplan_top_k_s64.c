@@ -4,7 +4,7 @@
 /* Whether a value comes before another one, which stands behind it where they are equal. */
 static int is_before(const mplan_top_k_s64_t *p, int64_t value, int64_t other, int stands_before)
 {
-    const int better = (p->smallest != 0U) ? (value < other) : (value > other);
+    const int better = ((p->smallest != 0U) ? (value < other) : (value > other)) ? 1 : 0;
 
     return (better != 0) || ((value == other) && (stands_before != 0));
 }
@@ -23,9 +23,11 @@ static void take(const mplan_top_k_s64_t *p, const int8_t *values, int8_t *out, 
 
         for (size_t c = 0U; c < p->classes; c++) {
             const int64_t value = mplan_take_ordered(&values[c * bytes], p->kind);
-            const int behind = (place == 0U) || (is_before(p, last_value, value, last < c) != 0);
+            const int behind =
+                ((place == 0U) || (is_before(p, last_value, value, last < c) != 0)) ? 1 : 0;
 
-            if (behind && ((best == p->classes) || (is_before(p, value, best_value, 0) != 0))) {
+            if ((behind != 0) &&
+                ((best == p->classes) || (is_before(p, value, best_value, 0) != 0))) {
                 best_value = value;
                 best = c;
             }

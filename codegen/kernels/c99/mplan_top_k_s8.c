@@ -22,9 +22,10 @@ static void take(const mplan_top_k_s8_t *p, const int8_t *values, int8_t *out, i
 
         for (size_t c = 0U; c < p->classes; c++) {
             const int32_t rank = rank_of(p, values[c]);
-            const int behind = (rank < last_rank) || ((rank == last_rank) && (c > last));
+            const int behind =
+                ((rank < last_rank) || ((rank == last_rank) && (c > last))) ? 1 : 0;
 
-            if (behind && (rank > best_rank)) {
+            if ((behind != 0) && (rank > best_rank)) {
                 best_rank = rank;
                 best = c;
             }

@@ -31,8 +31,10 @@ static size_t leaf_of(const mplan_trees_f32_t *p, const float *in, size_t root)
     while ((p->feature[at] & LEAF) != LEAF) {
         const uint32_t feature = p->feature[at];
         const int32_t value = key_of(&in[feature & LEAF]);
-        const int next = (value > INFINITE) ? ((feature & NAN_FIRST) != 0U)
-                                            : (value <= p->threshold[at]);
+        const int next = ((value > INFINITE) ? ((feature & NAN_FIRST) != 0U)
+                                             : (value <= p->threshold[at]))
+                             ? 1
+                             : 0;
 
         at += (next != 0) ? 1U : (size_t)p->jump[at];
     }

@@ -143,7 +143,7 @@ static MPLAN_APART int has_factors(const mplan_avg_pool2d_s8_dsp_t *p, mplan_fou
     if (p->multiplier != NULL) {
         job->most = p->multiplier[count - p->first_count];
         job->least = job->most;
-        exact = (p->pre_shift[count - p->first_count] == 0U);
+        exact = (p->pre_shift[count - p->first_count] == 0U) ? 1 : 0;
     } else if (count <= MOST_COUNT) {
         const uint32_t divisor = (count < LEAST_COUNT) ? REPEATED_COUNT : count;
         const uint32_t halves = 1U - (divisor % 2U);
@@ -151,6 +151,8 @@ static MPLAN_APART int has_factors(const mplan_avg_pool2d_s8_dsp_t *p, mplan_fou
         job->least = (int32_t)((0xFFFFFFFFU / divisor) + 1U - halves);
         job->most = job->least + (int32_t)(2U * halves);
         exact = 1;
+    } else {
+        /* too many for factors of 32 bits */
     }
     return exact;
 }
@@ -166,7 +168,7 @@ static MPLAN_APART int rows_apart(const mplan_avg_pool2d_s8_dsp_t *p, mplan_aver
         const uint32_t found = (uint32_t)(mplan_row(&p->in_rows, (size_t)y) -
                                           mplan_row(&p->in_rows, (size_t)y - 1U));
 
-        same = same && ((y == (rows.first + 1)) || (found == *apart));
+        same = ((same != 0) && ((y == (rows.first + 1)) || (found == *apart))) ? 1 : 0;
         *apart = found;
     }
     return same;
@@ -186,7 +188,7 @@ static void pool_pixels(const mplan_avg_pool2d_s8_dsp_t *p, const int8_t *in, in
 
     job.fours = (uint32_t)p->channels / BLOCK;
     if ((elements > 0U) && (elements <= PIXELS) && (job.fours > 0U) &&
-        has_factors(p, &job, count) && rows_apart(p, rows, &apart)) {
+        (has_factors(p, &job, count) != 0) && (rows_apart(p, rows, &apart) != 0)) {
         const uint32_t times = ((p->multiplier == NULL) && (count < LEAST_COUNT))
                                    ? (REPEATED_COUNT / count) /* of few elements */
                                    : 1U;

@@ -25,7 +25,7 @@ static uint32_t larger(uint32_t a, uint32_t b)
 }
 
 /* Raise the channels of an output pixel to those of one input pixel. */
-static void raise(const int8_t *pixel, int8_t *out, size_t channels)
+static void take_larger(const int8_t *pixel, int8_t *out, size_t channels)
 {
     size_t left = channels;
 
@@ -51,7 +51,7 @@ static void raise_row(const mplan_max_pool2d_s8_dsp_t *p, const int8_t *row, int
         const int32_t x = x_first + ((int32_t)kx * (int32_t)p->dilation_w);
 
         if ((x >= 0) && (x < (int32_t)p->in_w)) {
-            raise(&row[(size_t)x * p->channels], out, p->channels);
+            take_larger(&row[(size_t)x * p->channels], out, p->channels);
         }
     }
 }

@@ -160,7 +160,7 @@ static int8_t one(const unit_t *unit, const int32_t *affine, int32_t q)
 {
     const int32_t value = (int32_t)(((uint32_t)q * unit->factor) + unit->minus);
     const int64_t product = (int64_t)value * affine[0];
-    const int32_t fine = (int32_t)((product + 0x80000000) >> 32) + affine[1];
+    const int32_t fine = (int32_t)((product + 0x80000000U) >> 32) + affine[1];
 
     return (int8_t)mplan_clamp(fine >> 10, -128, 127);
 }

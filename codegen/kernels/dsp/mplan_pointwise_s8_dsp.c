@@ -162,9 +162,9 @@ MPLAN_KERNEL void mplan_pointwise_s8_dsp(const mplan_pointwise_s8_dsp_t *p, cons
 
     prepare(p, job);
     while ((y < y1) || (job->waiting > 0U)) {
-        const int last = (y == y1);
+        const int last = (y == y1) ? 1 : 0;
 
-        if (!last) {
+        if (last == 0) {
             y = find_run(p, job, in, out, y, y1);
         }
         if (job->waiting > 0U) {

@@ -227,7 +227,7 @@ void mplan_conv2d_s8_mve(const mplan_conv2d_s8_mve_t *p, const int8_t *in, int8_
 {
     const span_t inside = pixels_inside(p);
     const span_t none = {0U, 0U};
-    const int single = (p->kernel_h == 1U) && (p->kernel_w == 1U);
+    const int single = ((p->kernel_h == 1U) && (p->kernel_w == 1U)) ? 1 : 0;
     job_t job = {.packed = p->packed, .patches = scratch};
 
     job.fours = (uint32_t)p->out_c / QUAD;
@@ -248,7 +248,7 @@ void mplan_conv2d_s8_mve(const mplan_conv2d_s8_mve_t *p, const int8_t *in, int8_
                                             p->kernel_h, lines);
         int8_t *const to = &out[mplan_row(&p->out_rows, y)];
 
-        if (whole && single && (inside.first == 0U) && (inside.end == p->out_w)) {
+        if ((whole != 0) && (single != 0) && (inside.first == 0U) && (inside.end == p->out_w)) {
             pixels_row(p, &job, lines[0], to);
         } else {
             output_row(p, &job, lines, (whole != 0) ? inside : none, to);

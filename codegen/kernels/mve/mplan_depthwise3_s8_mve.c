@@ -119,11 +119,11 @@ static void start_rows(const mplan_depthwise3_s8_mve_t *p, const job_t *job, con
     rows->channels = p->channels;
     for (size_t i = 0U; i < MPLAN_QUAD; i++) {
         const int32_t y = down + (int32_t)i;
-        const int inside = (y >= 0) && (y < (int32_t)p->in_h);
+        const int inside = ((y >= 0) && (y < (int32_t)p->in_h)) ? 1 : 0;
 
-        rows->from[i] = inside ? &in[mplan_row(&p->in_rows, (size_t)y) + at] : job->blank;
-        rows->apart[i] = inside ? p->channels : 0U;
-        rows->next[i] = inside ? MPLAN_LANES : 0U;
+        rows->from[i] = (inside != 0) ? &in[mplan_row(&p->in_rows, (size_t)y) + at] : job->blank;
+        rows->apart[i] = (inside != 0) ? p->channels : 0U;
+        rows->next[i] = (inside != 0) ? MPLAN_LANES : 0U;
     }
 }
 

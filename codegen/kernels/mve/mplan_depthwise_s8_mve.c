@@ -125,12 +125,15 @@ static void start_rows(const mplan_depthwise_s8_mve_t *p, const job_t *job, cons
         rows->count = end - begin;
         rows->guarded = (p->channels < (MPLAN_LANES / 2U)) ? rows->count : 1U;
         for (size_t i = 0U; i < MPLAN_QUAD; i++) {
-            const int inside = (((word * MPLAN_QUAD) + i) < p->kernel_h) && (y >= 0) &&
-                               (y < (int32_t)p->in_h);
+            const int inside = ((((word * MPLAN_QUAD) + i) < p->kernel_h) && (y >= 0) &&
+                                (y < (int32_t)p->in_h))
+                                   ? 1
+                                   : 0;
 
-            rows->from[i] = inside ? &in[mplan_row(&p->in_rows, (size_t)y) + at] : job->padding;
-            rows->apart[i] = inside ? p->channels : 0U;
-            rows->next[i] = inside ? MPLAN_LANES : 0U;
+            rows->from[i] =
+                (inside != 0) ? &in[mplan_row(&p->in_rows, (size_t)y) + at] : job->padding;
+            rows->apart[i] = (inside != 0) ? p->channels : 0U;
+            rows->next[i] = (inside != 0) ? MPLAN_LANES : 0U;
             y += (int32_t)p->dilation_h;
         }
     }
