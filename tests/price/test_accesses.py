@@ -13,7 +13,7 @@ from mcuplan.ops import kernels_of
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.eltwise import Add
 from mcuplan.price import Accesses, accesses_of
-from mcuplan.prove.bench import Shape, signature_of
+from mcuplan.prove.layers import Shape, signature_of
 
 _SUM = signature_of(Shape(Add(), ((1, 4, 4, 3), (1, 4, 4, 3))))
 _CONV = signature_of(Shape(Conv2D((3, 3)), ((1, 6, 6, 4),), ((8, 3, 3, 4), (8,))))

@@ -16,8 +16,9 @@ from mcuplan.ops.dense import Dense
 from mcuplan.price import expected_cycles
 from mcuplan.price.board import kernel_waits, stalls_of, weight_reads
 from mcuplan.price.cycles import work_of
-from mcuplan.prove.bench import SHAPES, signature_of
+from mcuplan.prove.bench import SHAPES
 from mcuplan.prove.fit.shapes import sweep
+from mcuplan.prove.layers import signature_of
 from mcuplan.targets import load_target
 
 L4R5 = MemorySystem(5, 16, 32, 32, 8, prefetch=True, rules=True)

@@ -11,8 +11,9 @@ from mcuplan.ir.types import DType, Types
 from mcuplan.ops import all_kernels
 from mcuplan.price import constants_of
 from mcuplan.price.structs import kernel_struct
-from mcuplan.prove.bench import SHAPES, signature_of
+from mcuplan.prove.bench import SHAPES
 from mcuplan.prove.fit.random_shapes import random_shapes
+from mcuplan.prove.layers import signature_of
 
 _BY_BACKEND = {"c99": all_kernels(), **backend_kernels()}
 

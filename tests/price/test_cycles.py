@@ -13,7 +13,7 @@ from mcuplan.ir.op import Kernel
 from mcuplan.ops import all_kernels
 from mcuplan.ops.eltwise import Add
 from mcuplan.price import Ground, expected_cycles
-from mcuplan.prove.bench import Shape, signature_of
+from mcuplan.prove.layers import Shape, signature_of
 from mcuplan.schedule.kernels.select import by_speed
 from mcuplan.schedule.program import Step
 from mcuplan.targets import load_target

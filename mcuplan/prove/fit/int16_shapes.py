@@ -11,7 +11,7 @@ from mcuplan.ops.conversion import FromGrid, ToGrid, ToType
 from mcuplan.ops.fields import INT16_TYPES
 from mcuplan.ops.min_pool import MinPool2D
 from mcuplan.ops.unary import Lookup, UnaryFn, clip
-from mcuplan.prove.bench import Shape
+from mcuplan.prove.layers import Shape
 
 __all__ = ["in_int16"]
 

@@ -22,7 +22,7 @@ from mcuplan.ops.prelu import PRelu
 from mcuplan.ops.resample import Upsample
 from mcuplan.ops.slicing import Slice
 from mcuplan.ops.softmax import Softmax
-from mcuplan.prove.bench import Shape
+from mcuplan.prove.layers import Shape
 
 __all__ = ["random_shapes"]
 

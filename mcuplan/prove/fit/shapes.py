@@ -34,10 +34,11 @@ from mcuplan.ops.softmax import Softmax
 from mcuplan.ops.take import Take
 from mcuplan.ops.tile import Tile
 from mcuplan.ops.unary import Lookup, UnaryFn
-from mcuplan.prove.bench import SHAPES, Shape, signature_of
+from mcuplan.prove.bench import SHAPES
 from mcuplan.prove.fit.int16_shapes import in_int16
 from mcuplan.prove.fit.random_shapes import random_shapes
 from mcuplan.prove.fit.typed_shapes import typed_shapes
+from mcuplan.prove.layers import Shape, signature_of
 
 __all__ = ["macs_of", "sweep"]
 

@@ -24,7 +24,7 @@ from mcuplan.ops.state_parts import PackState, StatePart
 from mcuplan.ops.support_vectors import SupportVectors
 from mcuplan.ops.top_k import TopK
 from mcuplan.ops.trees import LEAF, Forest, Trees
-from mcuplan.prove.bench import Shape
+from mcuplan.prove.layers import Shape
 
 __all__ = ["typed_shapes"]
 

@@ -20,13 +20,14 @@ from mcuplan.price.cycles import (
     network_errors,
     timing_of,
 )
-from mcuplan.prove.bench import kernel_cases, signature_of
+from mcuplan.prove.bench import kernel_cases
 from mcuplan.prove.fit import fit_set
 from mcuplan.prove.fit.boards import BOARDS
 from mcuplan.prove.fit.kernels import BY_ROWS, count_kernels, kernels_of_set, reference
 from mcuplan.prove.fit.least_squares import errors
 from mcuplan.prove.fit.networks import count_network
 from mcuplan.prove.fit.shapes import sweep
+from mcuplan.prove.layers import signature_of
 from mcuplan.resources import codegen_dir
 from mcuplan.schedule.program import Streaming
 from mcuplan.targets import load_target
