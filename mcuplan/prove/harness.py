@@ -48,6 +48,11 @@ _WARNINGS = ("-Wall", "-Wextra", "-Werror")
 SANITIZE = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g")
 """Flags of a build that stops at the first wrong address or undefined operation."""
 
+# How a core without files counts branches: GCC, "Freestanding Environments".
+_COUNTING = ("io_coverage.c",)
+_COUNTED = ("--coverage", "-fprofile-info-section")
+_COUNTED_LINK = ("-Wl,--wrap=harness_exit", "-lgcov")
+
 # The harness calls no library function, so that library code in an image is the model's.
 _FREESTANDING = (
     "-std=c99",
@@ -109,6 +114,7 @@ def build_for_host(
     kept: tuple[KeptBytes, ...] = (),
     sanitize: bool = True,
     optimize: str = "-O1",
+    counted: bool = False,
 ) -> Image:
     """Build a bundle as a program of this computer, by default with sanitizers.
 
@@ -122,12 +128,13 @@ def build_for_host(
         kept: bytes to watch during steps.
         sanitize: stop at the first wrong address or undefined operation.
         optimize: optimization level.
+        counted: a run leaves how often every branch was taken, for ``gcov``.
 
     Raises:
         ToolFailed: the bundle does not compile without warnings, or does not link.
     """
     hook = Hook.DUMP if dumps or dead or kept else Hook.NONE
-    checks = SANITIZE if sanitize else ()
+    checks = (*(SANITIZE if sanitize else ()), *(("--coverage",) if counted else ()))
     glue = glue_source(api, dumps, dead, kept)
     sources = _write_sources(files, glue, work, ("io_host.c", *_hook_source(hook)))
     bundle = _compile_bundle(files, compiler, work, hook, (optimize, *checks))
@@ -150,6 +157,7 @@ def build_for_core(
     dead: tuple[DeadBytes, ...] = (),
     kept: tuple[KeptBytes, ...] = (),
     optimize: str = OPTIMIZE,
+    counted: bool = False,
 ) -> CoreImage:
     """Build a bundle as a bare-metal image of an emulated core.
 
@@ -165,6 +173,7 @@ def build_for_core(
         dead: bytes to overwrite after steps, with any hook; not counted.
         kept: bytes to watch during steps, likewise.
         optimize: optimization level of the bundle.
+        counted: a run leaves how often every branch was taken, in ``coverage.bin``.
 
     Raises:
         ToolFailed: no emulated machine for the core; the bundle does not compile without
@@ -172,11 +181,12 @@ def build_for_core(
     """
     if not core.machine:
         raise ToolFailed(f"no emulated machine for {core.name}", hint="verify on another core")
-    extra = ("start.c", "io_semihosting.c", *_hook_source(hook))
+    extra = ("start.c", "io_semihosting.c", *_hook_source(hook), *(_COUNTING if counted else ()))
     glue = glue_source(api, dumps, dead, kept, sections=True)
     sources = _write_sources(files, glue, work, extra)
     (work / "image.ld").write_text(_linker_script(core, api), encoding="utf-8")
-    bundle = _compile_bundle(files, compiler, work, hook, (optimize, *core.flags, *_frames(work)))
+    own = (optimize, *core.flags, *_frames(work), *(_COUNTED if counted else ()))
+    bundle = _compile_bundle(files, compiler, work, hook, own)
     flags = (*_FREESTANDING, *_WARNINGS, *core.flags, *_includes())
     rest = compile_sources(compiler, sources, work, flags)
     link_map = PurePosixPath("image.map")
@@ -185,6 +195,7 @@ def build_for_core(
         "-nostdlib",
         "-Wl,-T,image.ld",
         "-Wl,--gc-sections",
+        *(_COUNTED_LINK if counted else ()),
         "-Wl,--start-group,-lc,-lgcc,--end-group",
     )
     mapped = (f"-Wl,-Map={link_map}", *link_flags)

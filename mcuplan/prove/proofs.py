@@ -43,6 +43,7 @@ __all__ = [
     "count_call",
     "count_on_core",
     "measure_on_core",
+    "outputs_equal",
     "prove_on_core",
     "prove_on_host",
     "references",
@@ -148,9 +149,9 @@ def prove_on_host(subject: Subject, feeds: Mapping[str, Array] | Feeds) -> HostP
     with temporary_folder() as work:
         for start, batch in blocks(feeds, _run_size(subject, parts)):
             if image is None:
-                image, run, sanitized = run_sanitized(build, work, _arrays(subject, batch))
+                image, run, sanitized = run_sanitized(build, work, subject.arrays(batch))
             else:
-                run = run_on_host(image, _arrays(subject, batch))
+                run = run_on_host(image, subject.arrays(batch))
             found = _compared(subject, parts, run, batch, start)
             first = min((m for m in (first, *found) if m), key=_place, default=None)
             stray = stray or _shifted(run.stray, start)
@@ -238,10 +239,10 @@ def _run_on_core(
     """Run all samples; whether the outputs equal the reference, and one run with the slowest."""
     equal, slowest, stack = True, [], 0
     for _, batch in blocks(feeds, _run_size(subject, ())):
-        run = run_on_core(image, _arrays(subject, batch), counter, subject.memory)
+        run = run_on_core(image, subject.arrays(batch), counter, subject.memory)
         for at, block in blocks(batch, together(subject.graph)):
             shown = tuple(output[at : at + samples_of(block)] for output in run.outputs)
-            equal = _outputs_equal(subject, block, shown) and equal
+            equal = outputs_equal(subject, block, shown) and equal
         slowest.append(run.slowest)
         stack = max(stack, run.stack_bytes)
     return equal, replace(run, stack_bytes=stack, calls=tuple(slowest))
@@ -267,7 +268,7 @@ def count_call(subject: Subject, feeds: Mapping[str, Array], core: Core) -> Call
         counter = build_counter(_made(top / "counter"), host_compiler())
         work = _made(top / "count")
         image = build_for_core(files, api, work, core, cross_compiler(), hook=Hook.COUNT)
-        inputs = _arrays(subject, feeds)
+        inputs = subject.arrays(feeds)
         return run_on_core(image, inputs, counter, subject.memory).slowest
 
 
@@ -317,12 +318,6 @@ def _measured(image: CoreImage) -> Measured:
     return Measured(measure_image(image), bound_stack(image), image.compiler.version, flags)
 
 
-def _arrays(subject: Subject, feeds: Mapping[str, Array]) -> tuple[Array, ...]:
-    """Feeds in the order of the ports, one flat row a sample."""
-    arrays = (feeds[port.tensor] for port in subject.graph.app_inputs)
-    return tuple(a.reshape(len(a), -1) for a in arrays)
-
-
 def _mismatches(
     subject: Subject,
     parts: Sequence[Part],
@@ -358,9 +353,8 @@ def _bytes(values: Array) -> Array:
     return np.ascontiguousarray(values).view(np.uint8)
 
 
-def _outputs_equal(
-    subject: Subject, feeds: Mapping[str, Array], outputs: tuple[Array, ...]
-) -> bool:
+def outputs_equal(subject: Subject, feeds: Mapping[str, Array], outputs: tuple[Array, ...]) -> bool:
+    """Whether some samples gave the bytes that the reference has for the model's outputs."""
     names = [port.tensor for port in subject.graph.app_outputs]
     values = subject.expected(feeds, names)
     return all(

@@ -55,6 +55,11 @@ class Subject:
         own = [name for name in wanted if name not in found]  # sums that plans by rows gather
         return {**found, **(evaluate(self.graph, feeds, own) if own else {})}
 
+    def arrays(self, feeds: Mapping[str, Array]) -> tuple[Array, ...]:
+        """Feeds in the order of the ports, one flat row a sample."""
+        arrays = (feeds[port.tensor] for port in self.graph.app_inputs)
+        return tuple(a.reshape(len(a), -1) for a in arrays)
+
     def api(self) -> BundleApi:
         """The bundle's names for the harness."""
         bundle = self.bundle

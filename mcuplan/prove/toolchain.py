@@ -41,6 +41,7 @@ _ARM = "apt-get install gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-ar
 _ARM_OR_HOST = f"{_ARM}; or `verify --on host`, which needs gcc alone"
 _INSTALL = {
     "gcc": "apt-get install gcc",
+    "gcov": "apt-get install gcc",
     "clang": "apt-get install clang",
     "qemu-system-arm": _ARM_OR_HOST,
 }
