@@ -142,7 +142,7 @@ def test_imports_point_left() -> None:
     """A module imports only from its own part and from parts to its left."""
     wrong = []
     for path in _python("mcuplan"):
-        place = ORDER.index(_part(path)) if _part(path) else -1
+        place = ORDER.index(_part(path) or "api")  # the package itself is the door to api
         for line, name, words in _inside(path):
             if _room(words) not in ORDER or ORDER.index(_room(words)) > place:
                 wrong.append(f"{_shown(path, line)} imports {name}")

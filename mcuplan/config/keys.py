@@ -20,7 +20,7 @@ from mcuplan.config.parse import (
     parse_weights,
 )
 
-__all__ = ["KEYS"]
+__all__ = ["KEYS", "flag"]
 
 
 def _text(value: object) -> str:
@@ -124,7 +124,8 @@ def _percent(value: object) -> str:
     return str(parse_percent(value if isinstance(value, str) else _number(value)))
 
 
-def _flag(value: object) -> bool:
+def flag(value: object) -> bool:
+    """True or false; ValueError where it is neither."""
     if not isinstance(value, bool):
         raise ValueError("must be true or false")
     return value
@@ -146,7 +147,7 @@ KEYS: Mapping[str, Any] = MappingProxyType(
         "hop": _rows,
         "columns": _columns,
         "preprocess": _preprocess,
-        "close-gaps": _flag,
+        "close-gaps": flag,
         "headroom": _number,
         "quantize-effort": _text,
         "min-sqnr": _number,
@@ -155,8 +156,8 @@ KEYS: Mapping[str, Any] = MappingProxyType(
         "effort": _text,
         "objective": _text,
         "streaming": _text,
-        "keep-input": _flag,
-        "keep-output": _flag,
+        "keep-input": flag,
+        "keep-output": flag,
         "dim": _dims,
         "cut-output": _names,
         "state": _parsed(parse_state, 'state = ["cache_in=cache_out"]'),
@@ -165,7 +166,7 @@ KEYS: Mapping[str, Any] = MappingProxyType(
         "name": _text,
         "format": _text,
         "report": _reports,
-        "exit-zero": _flag,
+        "exit-zero": flag,
     }
 )
 """Every key of the file with the function that checks its value; long options without ``--``."""

@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The commands as functions: what the command line does, without a terminal and without files.
+
+Options have the names of the command line (``max_ram`` for ``--max-ram``) and the values of
+`mcuplan.toml`; neither a configuration nor the environment is read. Nothing is kept between
+calls: functions may run in threads and processes at once.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from mcuplan import commands
+from mcuplan.commands import Generated
+from mcuplan.errors import McuplanError, Problems, UsageError
+from mcuplan.options import checking, generating, planning, ranging, verifying
+from mcuplan.options.keywords import from_keywords
+from mcuplan.record import Budget as Report
+from mcuplan.tempfiles import temporary_folder
+
+__all__ = [
+    "Generated",
+    "McuplanError",
+    "Model",
+    "Problems",
+    "Report",
+    "check",
+    "generate",
+    "plan",
+    "quantize",
+    "verify",
+]
+
+_Made = TypeVar("_Made")
+Model = str | os.PathLike[str] | bytes | Any
+"""Path of an ONNX file, its bytes, or an ``onnx.ModelProto``."""
+
+
+def check(model: Model, target: str | os.PathLike[str], **options: object) -> Report:
+    """Whether a model fits: the record of ``mcuplan check --format json``.
+
+    >>> import mcuplan
+    >>> report = mcuplan.check("models/digits_dscnn/model.onnx", "nucleo-f446re", max_ram="2K")
+    >>> report.verdict.status.value, report.verdict.findings[0].code
+    ('over', 'ram/over-budget')
+    >>> report.ram.total_bytes > report.ram.budget_bytes == 2048
+    True
+
+    Raises:
+        McuplanError: what stands in the way, with ``code``, ``where`` and ``hint``.
+        Problems: several of them at once, in ``errors``.
+    """
+    return _run(commands.check, checking, "check", model, {"target": target, **options})
+
+
+def plan(model: Model, target: str | os.PathLike[str], **options: object) -> Report:
+    """Execution order, arena map and every layer.
+
+    >>> import mcuplan
+    >>> report = mcuplan.plan("models/digits_dscnn/model.onnx", "cortex-m4", objective="ram")
+    >>> report.levels[0].name, report.peak.optimal_order
+    ('naive', True)
+
+    Raises:
+        McuplanError, Problems: as :func:`check`.
+    """
+    return _run(commands.plan, planning, "plan", model, {"target": target, **options})
+
+
+def quantize(model: Model, **options: object) -> Any:
+    """The integer model as ``onnx.ModelProto`` in QDQ form, which any runtime loads.
+
+    >>> import mcuplan
+    >>> folder = "models/digits_dscnn"
+    >>> made = mcuplan.quantize(
+    ...     f"{folder}/model.onnx", calibration=f"{folder}/calibration.npz"
+    ... )
+    >>> mcuplan.check(made, "cortex-m4").model.dtype
+    'int8 (QDQ)'
+
+    Raises:
+        MissingCalibration: the model has no ranges, and there is no ``calibration``.
+        McuplanError, Problems: as :func:`check`.
+    """
+    return _run(commands.quantize, ranging, "quantize", model, options).model
+
+
+def generate(model: Model, target: str | os.PathLike[str], **options: object) -> Generated:
+    """C sources, as bytes by the name of the file, with their report.
+
+    >>> import mcuplan
+    >>> model = "models/digits_dscnn/model.onnx"
+    >>> made = mcuplan.generate(model, "cortex-m4", calibration="random", name="digits")
+    >>> made.name, [str(name) for name in sorted(made.files)][:2]
+    ('digits', ['digits.c', 'digits.h'])
+
+    Raises:
+        MissingCalibration: the model has no ranges, and there is no ``calibration``.
+        McuplanError, Problems: as :func:`check`.
+    """
+    given = {"target": target, **options}
+    return _run(commands.generate, generating, "generate", model, given)
+
+
+def verify(model: Model, target: str | os.PathLike[str], **options: object) -> Report:
+    """Build, run, compare every output byte, and measure; needs a compiler, and an emulator.
+
+    Nothing is left beside the model.
+
+    Raises:
+        ToolMissing: compiler or emulator is not installed.
+        McuplanError, Problems: as :func:`check`.
+    """
+    given = {"target": target, **options}
+    return _run(commands.verify, verifying, "verify", model, given).report
+
+
+def _run(
+    command: Callable[[Path, Mapping[str, Any]], _Made],
+    declared: Callable[[Any], Any],
+    name: str,
+    model: Model,
+    options: Mapping[str, object],
+) -> _Made:
+    given = from_keywords(declared, options, f"mcuplan {name} --help")
+    with _file(model) as path:
+        return command(path, given)
+
+
+@contextmanager
+def _file(model: Model) -> Iterator[Path]:
+    """A model as a file; what is none becomes ``model.onnx`` in a folder for the moment.
+
+    Raises:
+        UsageError: it is neither a path nor bytes nor a model.
+    """
+    if isinstance(model, str | os.PathLike):
+        yield Path(model)
+        return
+    if hasattr(model, "SerializeToString"):
+        model = model.SerializeToString(deterministic=True)
+    if not isinstance(model, bytes):
+        what = f"a model is a path, bytes or an onnx.ModelProto, not {type(model).__name__}"
+        raise UsageError(what)
+    with temporary_folder() as folder:
+        path = folder / "model" / "model.onnx"  # the folder's name is that of the C code
+        path.parent.mkdir()
+        path.write_bytes(model)
+        yield path
