@@ -26,6 +26,7 @@ from mcuplan.memory_system import MemorySystem
 from mcuplan.resources import targets_dir
 from mcuplan.safe_text import quoted
 from mcuplan.solvers.packing.problem import Region
+from mcuplan.target_boards import read_boards
 from mcuplan.target_file import TomlTable, read_toml
 from mcuplan.target_memory import TABLES, describe_memory, read_memory
 from mcuplan.units import Estimate, format_bytes, format_si
@@ -72,7 +73,7 @@ _BACKEND = r"[a-z][a-z0-9_]{0,31}"
 _MAX_BYTES = 1 << 32
 _EXTEND_HINT = 'add it, or inherit it: extends = "cortex-m4"'
 _OWN_KEYS = ("name", "description", "generic", "extends")
-_GENERIC_KEYS = ("region", "clock_hz", "sources")  # of a generic core, not for a real board
+_GENERIC_KEYS = ("region", "clock_hz", "sources", "boards")  # of a core, not for a real board
 _FIGURES = ("rates", "energy", "timing", "code_model", *TABLES)
 _INHERITED = ("core", "flags", *_FIGURES, *_GENERIC_KEYS)
 _DEEP = ("rates", *TABLES)  # merged two levels down
@@ -98,6 +99,7 @@ class Target:
     sources: Mapping[str, str] = field(hash=False)
     memory: MemorySystem | None = None  # that code and constants are read from; None: no waits
     extends: str = ""
+    boards: Mapping[str, str] = field(default_factory=dict, compare=False)  # by build system
     path: Path | None = field(default=None, compare=False)  # never printed
     backend: str = "c99"  # kernel set beside the portable one, or auto; what the user asked for
 
@@ -262,6 +264,7 @@ def _read(top: TomlTable, path: Path) -> Target:
         sources=_sources(top),
         memory=read_memory(top, clock_hz, core),
         extends=str(top.get("extends") or ""),
+        boards=read_boards(top),
         path=path,
     )
     top.close()
@@ -387,13 +390,11 @@ def _figures(
         return {}
     found = {}
     for name, unit in {**required, **(optional or {})}.items():
-        hint = _figure_hint(name, unit) if name in required else ""
-        figure = inner.figure(name, unit, hint, zero=name == "margin")
+        hint = (
+            f'add {name} = {{ value = 1.0, unit = "{unit}", origin = "measured", source = "..." }}'
+        )
+        figure = inner.figure(name, unit, hint if name in required else "", zero=name == "margin")
         if figure is not None:
             found[name] = figure
     inner.close()
     return found
-
-
-def _figure_hint(name: str, unit: str) -> str:
-    return f'add {name} = {{ value = 1.0, unit = "{unit}", origin = "measured", source = "..." }}'
