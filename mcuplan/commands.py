@@ -17,6 +17,7 @@ from mcuplan.budget import assess, read_report
 from mcuplan.budget.footprint import naive_map
 from mcuplan.exporter.onnx import to_onnx
 from mcuplan.options.asked import quantizing, request_of
+from mcuplan.packages import folder, product_of
 from mcuplan.progress import SILENT, Voice
 from mcuplan.prove.verification import Wanted, measure
 from mcuplan.prove.verification import verify as run
@@ -177,9 +178,11 @@ def generate(model: Path, options: _Options, voice: Voice = SILENT) -> Generated
     asked = _asked(options)
     planned, types = plan_within(request_of(model, options, voice), asked.limits)
     bundle = pipeline.generate(planned, _default_name(model, options["name"]))
+    packages = [name for group in options["packages"] for name in group]
+    made = folder(product_of(planned, bundle, example=bool(packages)), packages)
     evidence = kept.recall(model, planned)
     budget = _report("generate", asked, planned, evidence, Explored(types=types))
-    files = {Path(name): text.encode("utf-8") for name, text in bundle.files.items()}
+    files = {Path(name): text.encode("utf-8") for name, text in made.items()}
     files[Path(f"{bundle.name}.report.json")] = render("json", budget).encode("utf-8")
     return Generated(bundle.name, budget, files)
 

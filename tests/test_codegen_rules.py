@@ -41,7 +41,7 @@ HOST_ONLY = {  # the emulator's plugin
 }
 ALL = sorted(path for path in CODEGEN.rglob("*") if re.search(r"\.(c|h|ld)(\.in)?$", path.name))
 KERNELS = [path for path in ALL if "kernels" in path.parts]
-LINKED = [path for path in ALL if "harness" not in path.parts]  # what users' firmware links
+LINKED = [path for path in ALL if not {"harness", "packages"} & {*path.parts}]  # by firmware
 
 HEADERS = re.compile(
     r'<(stdint|stddef|string)\.h>|"(mplan/)?mplan(_\w+)?\.h"|"\$\{\w+\}\.h"|MPLAN_CONFIG_H'

@@ -60,7 +60,8 @@ class Bundle:
     """A generated model: text only, nothing is written to disk.
 
     ``sections``: context member of each arena with a linker section, and what ``NAME.ld`` calls
-    its memory.
+    its memory. ``kernel_sets``: folders of ``codegen/kernels`` that the kernels are of.
+    ``computes_reals``: results depend on how the compiler rounds.
     """
 
     name: str
@@ -74,3 +75,5 @@ class Bundle:
     finishing: int = 1  # calls of NAME_finish() then: all but the last say that there is more
     sections: tuple[tuple[str, str], ...] = ()
     states: tuple[KeptState, ...] = ()
+    kernel_sets: frozenset[str] = frozenset()
+    computes_reals: bool = False

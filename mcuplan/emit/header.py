@@ -13,7 +13,7 @@ from mcuplan.emit.ports import declared, helper, port_macros
 from mcuplan.errors import InputTooLarge
 from mcuplan.schedule.program import FEED
 
-__all__ = ["entry_values", "header_values"]
+__all__ = ["computes_reals", "entry_values", "header_values"]
 
 _MOST = 2**16 - 1  # what the members of a context count to
 _NAMED_ROWS = 4  # as many are named in a comment
@@ -79,7 +79,7 @@ def entry_values(
     hook = "every step\n * (to feed a watchdog)"
     if not places.plan.is_straight:
         hook = "every run of\n * rows, which are numbered from 0 (to feed a watchdog)"
-    said = {"hook": hook, "reals": _REALS if _computes_reals(places) else _NO_REALS}
+    said = {"hook": hook, "reals": _REALS if computes_reals(places) else _NO_REALS}
     if places.plan.fed_rows:
         return {**said, "output": outputs[0].accessor, **_fed_values(places, inputs[0])}
     return {
@@ -114,7 +114,7 @@ def _input_note(places: Places, *, many: bool) -> str:
     return f"{verb} kept: {they} may be used again in the next call"
 
 
-def _computes_reals(places: Places) -> bool:
+def computes_reals(places: Places) -> bool:
     """Whether a step reads or makes floats; constants that it has integers of are none."""
     signatures = [step.signature for step in places.steps]
     kinds = [kind for each in signatures for kind in each.outputs]

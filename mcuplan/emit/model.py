@@ -16,7 +16,7 @@ from mcuplan.emit.arenas import linker_values
 from mcuplan.emit.bundle import Bundle
 from mcuplan.emit.c_writer import wrapped
 from mcuplan.emit.constants import step_constants
-from mcuplan.emit.header import entry_values, header_values
+from mcuplan.emit.header import computes_reals, entry_values, header_values
 from mcuplan.emit.places import Places
 from mcuplan.emit.ports import ports_of
 from mcuplan.emit.row_text import row_constants
@@ -68,11 +68,7 @@ def emit(plan: Plan, name: str, stamp: Stamp) -> Bundle:
         PurePosixPath(f"{name}.c"): _fill("model.c.in", source),
     }
     files |= _library({step.kernel for step in places.steps})
-    sources = " ".join(str(path) for path in files if path.suffix == ".c")
-    files[PurePosixPath(f"{name}.mk")] = _fill("model.mk.in", common | {"sources": sources})
-    linker = linker_values(name, places.arenas)
-    if linker is not None:
-        files[PurePosixPath(f"{name}.ld")] = _fill("model.ld.in", common | linker)
+    files |= _fragments(places, common, files)
     return Bundle(
         name=name,
         files=MappingProxyType(files),
@@ -88,7 +84,21 @@ def emit(plan: Plan, name: str, stamp: Stamp) -> Bundle:
         finishing=max(1, len(plan.pauses)),
         states=states_of(places),
         sections=tuple((a.member, a.memory) for a in places.arenas if a.region.section),
+        kernel_sets=frozenset(step.kernel.backend for step in places.steps),
+        computes_reals=computes_reals(places),
     )
+
+
+def _fragments(
+    places: Places, common: Mapping[str, str], files: Collection[PurePosixPath]
+) -> dict[PurePosixPath, str]:
+    """What a Makefile includes, and a linker script where arenas have sections."""
+    name, linker = places.name, linker_values(places.name, places.arenas)
+    sources = " ".join(str(path) for path in files if path.suffix == ".c")
+    made = {PurePosixPath(f"{name}.mk"): _fill("model.mk.in", {**common, "sources": sources})}
+    if linker is not None:
+        made[PurePosixPath(f"{name}.ld")] = _fill("model.ld.in", {**common, **linker})
+    return made
 
 
 def _entries(places: Places, values: Mapping[str, str]) -> tuple[str, str]:

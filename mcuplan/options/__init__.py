@@ -15,6 +15,8 @@ from mcuplan.options.values import (
     FILE,
     LAYER,
     OBSERVER,
+    PACKAGE,
+    PACKAGES,
     PERCENT,
     PREPROCESS,
     RANGE,
@@ -265,6 +267,13 @@ budgets = stack(
         option("--baseline", type=FILE, help="An earlier JSON report: growth against it fails."),
     ]
 )
+_package = option(
+    "--package",
+    "packages",
+    type=PACKAGE,
+    multiple=True,
+    help=f"Also what a build system takes: one of {', '.join(PACKAGES)}, or several with commas.",
+)
 _min_sqnr = option(
     "--min-sqnr",
     type=Factor(0.0, 200.0),
@@ -314,5 +323,5 @@ _proving = (
 
 checking = stack([modelling, budgets, _reshape, _build, _types])
 planning = stack([modelling, budgets, _reshape, _frontier])
-generating = stack([modelling, budgets])
+generating = stack([modelling, budgets, _package])
 verifying = stack([modelling, budgets, *_proving])

@@ -34,6 +34,8 @@ __all__ = [
     "FORMATS",
     "LAYER",
     "OBSERVER",
+    "PACKAGE",
+    "PACKAGES",
     "PERCENT",
     "PREPROCESS",
     "RANGE",
@@ -48,6 +50,8 @@ __all__ = [
 ]
 
 FORMATS = ("text", "json", "markdown", "junit", "sarif", "github", "gitlab", "svg", "html")
+
+PACKAGES = ("arduino", "cmake", "cmsis-pack", "esp-idf", "make", "platformio", "zephyr")
 
 
 class _Parsed(click.ParamType):  # type: ignore[type-arg, unused-ignore]
@@ -95,6 +99,14 @@ def _parse_report(text: str) -> tuple[str, Path]:
     return form, Path(path)
 
 
+def _parse_packages(text: str) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in text.split(","))
+    wrong = [name for name in names if name not in PACKAGES]
+    if wrong:
+        raise ValueError(f"{wrong[0][:60]!r} is not one of {', '.join(PACKAGES)}")
+    return names
+
+
 SIZE = _Parsed("SIZE", parse_size, int)
 TIME = _Parsed("TIME", parse_seconds, float)
 DIM = _Parsed("NAME=VALUE", parse_count, tuple)
@@ -105,6 +117,7 @@ LAYER = _Parsed("NAME=TYPE", parse_layer, tuple)
 WEIGHTS = _Parsed("[NAME=]int4", parse_weights, tuple)
 OBSERVER = _Parsed("[NAME=]OBSERVER", parse_observer, tuple)
 PERCENT = _Parsed("PERCENT", parse_percent, float)
+PACKAGE = _Parsed("A,B,..", _parse_packages, tuple)
 COLUMNS = _Parsed("A,B,C", parse_columns, tuple)
 CHANGE = _Parsed("CHANGE", _parse_change, tuple)
 PREPROCESS = _Parsed("KEY=VALUE,...", _parse_preprocess, tuple)
