@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from mcuplan import kept, pipeline
-from mcuplan.budget import assess, read_report
+from mcuplan.budget import assess, read_report, with_growth
 from mcuplan.budget.footprint import naive_map
 from mcuplan.exporter.onnx import to_onnx
 from mcuplan.options.asked import quantizing, request_of
@@ -121,9 +121,10 @@ def _report(
     evidence: Evidence | None = None,
     explored: Explored = NOTHING,
 ) -> Budget:
-    budget = assess(planned, asked.limits, evidence, asked.baseline, explored, command=command)
+    budget = assess(planned, asked.limits, evidence, explored, command=command)
     naive = naive_map(naive_of(planned)) if asked.naive else None
-    return replace(budget, asked=asked.words, naive=naive)
+    budget = replace(budget, asked=asked.words, naive=naive)
+    return with_growth(budget, asked.baseline) if asked.baseline is not None else budget
 
 
 def check(model: Path, options: _Options, voice: Voice = SILENT) -> Budget:

@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 from mcuplan.budget.assess import assess, undecided
-from mcuplan.budget.growth import compare, compared_from_report, read_report
+from mcuplan.budget.compared import compared_from_report, read_report
+from mcuplan.budget.growth import compare, with_growth
 
 __all__ = [
     "assess",
@@ -12,4 +13,5 @@ __all__ = [
     "compared_from_report",
     "read_report",
     "undecided",
+    "with_growth",
 ]

@@ -19,7 +19,6 @@ from mcuplan.budget.footprint import (
     step_bytes,
 )
 from mcuplan.budget.frontier import frontier_row, type_findings
-from mcuplan.budget.growth import growth
 from mcuplan.budget.islands import island_findings
 from mcuplan.budget.metrics import network_totals, receptive_fields
 from mcuplan.budget.quantization import quantization_findings
@@ -45,7 +44,6 @@ from mcuplan.budget.speed import (
 from mcuplan.budget.steps import described, roof_of
 from mcuplan.budget.verdict import (
     budget_findings,
-    growth_findings,
     notes,
     placeholder_findings,
     verdict_of,
@@ -60,8 +58,6 @@ from mcuplan.ir.staging import staged_bytes
 from mcuplan.passes.dead_channels import Removal
 from mcuplan.record import (
     SCHEMA,
-    Against,
-    Baseline,
     Budget,
     BuildFigures,
     BuildInfo,
@@ -106,7 +102,6 @@ def assess(
     planned: Planned,
     limits: Limits | None = None,
     evidence: Evidence | None = None,
-    baseline: Against | None = None,
     explored: Explored = NOTHING,
     *,
     command: str = "check",
@@ -117,7 +112,6 @@ def assess(
         planned: the plan and what it was made from.
         limits: the user's own budgets.
         evidence: what was built and run; without it code, stack and cycles are modelled.
-        baseline: an earlier report to compare with.
         explored: other plans that the report tells of.
         command: the subcommand.
     """
@@ -125,7 +119,7 @@ def assess(
     ram, flash = ram_bill(plan, limits, evidence.build), flash_bill(plan, limits, evidence.build)
     layers, seen = layer_rows(plan, evidence, planned.removal), _seen(planned, explored)
     latency, peak = _latency(layers, plan, limits, evidence.calls), peak_of(plan)
-    regions, grown = region_rows(plan, ram, flash), _growth(baseline, plan, ram, flash, layers)
+    regions = region_rows(plan, ram, flash)
     exceeded = _exceeded((ram, flash, latency, peak, layers, regions), explored, limits, plan)
     return Budget(
         schema=SCHEMA,
@@ -134,7 +128,7 @@ def assess(
         model=_model(planned, network_totals(planned.floating)),
         target=_target(plan.program),
         regions=regions,
-        verdict=verdict_of([*exceeded, *_other_findings(planned, evidence, grown, seen)]),
+        verdict=verdict_of([*exceeded, *_other_findings(planned, evidence, seen)]),
         ram=_with_arenas(ram, explored.input_arenas),
         flash=flash,
         peak=peak,
@@ -145,7 +139,6 @@ def assess(
         layers=layers,
         buffers=buffer_rows(plan),
         streams=streams_of(plan),
-        baseline=grown,
         verification=evidence.verifications,
         levels=tuple(map(_level, explored.levels)),
         selection=_selection(plan.selected),
@@ -200,25 +193,16 @@ def _selection(selected: Selected | None) -> Selection | None:
 
 
 def _other_findings(
-    planned: Planned, evidence: Evidence, grown: Baseline | None, seen: Calibration | None
+    planned: Planned, evidence: Evidence, seen: Calibration | None
 ) -> list[Finding]:
     """What no budget of bytes or time says."""
     return [
-        *growth_findings(grown),
         *verify_findings(evidence.verifications),
         *evidence.findings,
         *_notes(planned),
         *near_dead_findings(seen),
         *type_findings(seen),
     ]
-
-
-def _growth(
-    against: Against | None, plan: Plan, ram: Ram, flash: Flash, layers: Sequence[LayerRow]
-) -> Baseline | None:
-    if against is None:
-        return None
-    return growth(against.report, against.file, plan.program.target.name, ram, flash, layers)
 
 
 def _notes(planned: Planned) -> list[Finding]:
@@ -264,7 +248,7 @@ def layer_rows(
     rows = []
     for step in plan.program.steps:
         field = fields[step.node.output].size
-        row = described(_row(plan, step, live[step.index], field, evidence), step)
+        row = described(_row(plan, step, live[step.index], field, evidence), step, graph)
         gone, waited = removed.get(step.node.output, 0), waits[step.index]
         stalls = replace(row.stall_cycles, data=waited) if row.stall_cycles else None
         rows.append(replace(row, wait_cycles=waited, stall_cycles=stalls, removed_channels=gone))

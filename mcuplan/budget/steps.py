@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from mcuplan.ir.graph import Graph
 from mcuplan.ir.types import TensorType
 from mcuplan.price import kernel_size
 from mcuplan.record import ElementType, LayerRow, Roof
@@ -16,14 +17,15 @@ __all__ = ["described", "roof_of"]
 _MULTIPLYING = ("conv2d", "depthwise", "dense")
 
 
-def described(row: LayerRow, step: Step) -> LayerRow:
-    """A row with shapes of inputs, types of elements, and the stack of its kernel."""
+def described(row: LayerRow, step: Step, graph: Graph) -> LayerRow:
+    """A row with its output, shapes of inputs, types of elements, and the stack of its kernel."""
     sig = step.signature
     moving = [t for t, c in zip(sig.inputs, sig.constants, strict=True) if c is None]
     constants = [t for t, c in zip(sig.inputs, sig.constants, strict=True) if c is not None]
     largest = max(constants, key=lambda t: t.elements, default=None)
     return replace(
         row,
+        output=graph.tensor_name(step.node.output),
         input_shapes=tuple(t.shape for t in moving),
         output_type=_element_type(sig.output),
         weights_dtype=largest.dtype.value if largest is not None else None,

@@ -212,6 +212,9 @@ def growth_findings(baseline: Baseline | None) -> list[Finding]:
     rows = (*baseline.layers, *baseline.parts)
     grown = [row for row in rows if max(row.ram_delta, row.flash_delta) > 0 and row.because]
     where = f"{grown[0].name}: {grown[0].because}" if grown else ""
+    if baseline.changes:
+        first = baseline.changes[0]
+        where = " ".join((*first.layers[:1], first.what))
     text = f"grew against {baseline.file}: {', '.join(parts)}"
     hint = "if wanted, make this report the baseline"
     return [_error("baseline/grew", text, where, hint)]

@@ -102,6 +102,7 @@ class LayerRow:
         removed_channels: dead channels of the model's layer that its output does not have.
         stall_cycles: on a board whose flash is described, on top of cycles.
         copied_bytes: of the weights that scratch_bytes holds a copy of while the step runs.
+        output: name of what it writes.
         input_shapes: of inputs, in their order.
         output_type: of the elements of its output.
         weights_dtype: of its weights, the largest of its constants.
@@ -145,6 +146,7 @@ class LayerRow:
 
     copied_bytes: Annotated[int | None, LEFT_OUT] = None
     noise: Annotated[LayerNoise | None, LEFT_OUT] = None
+    output: Annotated[str | None, LEFT_OUT] = None
     input_shapes: Annotated[tuple[tuple[int, ...], ...], LEFT_OUT] = ()
     output_type: Annotated[ElementType | None, LEFT_OUT] = None
     weights_dtype: Annotated[str | None, LEFT_OUT] = None

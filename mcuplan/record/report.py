@@ -28,7 +28,18 @@ from mcuplan.record.model import ModelInfo, ModelName, TargetInfo, Totals
 from mcuplan.record.proof import BuildInfo, Verification
 from mcuplan.record.sizes import BufferRow, Flash, Naive, Peak, Ram, RegionUse
 
-__all__ = ["SCHEMA", "Baseline", "Budget", "Growth", "Kept", "Status", "Undecided", "Verdict"]
+__all__ = [
+    "SCHEMA",
+    "Baseline",
+    "Budget",
+    "Change",
+    "Growth",
+    "Kept",
+    "RegionGrowth",
+    "Status",
+    "Undecided",
+    "Verdict",
+]
 
 SCHEMA: Final = "mcuplan.report/1"
 _NO_ANSWER = {"status": {"enum": ["unproven", "unsupported", "damaged"]}}
@@ -77,12 +88,41 @@ class Growth:
 
 
 @dataclass(frozen=True, slots=True)
+class RegionGrowth:
+    """One memory against the baseline."""
+
+    name: str
+    used_delta: Signed
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One change of the model, the tool or what was asked, and what it explains.
+
+    Attributes:
+        layers: or inputs, that were changed; none: it is no change of the model.
+        what: the change in the user's words, output channels 56 -> 64.
+        follow: layers that differ because what they read does.
+        ram_delta: all of it, where there is no other change; else null.
+        flash_delta: all of it, where there is no other change; else that of the weights.
+    """
+
+    layers: tuple[str, ...]
+    what: str
+    follow: tuple[str, ...]
+    ram_delta: Signed | None
+    flash_delta: Signed
+
+
+@dataclass(frozen=True, slots=True)
 class Baseline:
     """The report against an earlier one: the parts of both sums, and the layers, that changed.
 
     Attributes:
         layers: where the deltas come from.
         parts: summands of RAM and flash that changed; their deltas add up to the totals.
+        regions: bytes used of each memory, where both reports know them alike.
+        changes: what made the difference, the weightiest first.
     """
 
     file: str
@@ -90,6 +130,8 @@ class Baseline:
     flash_delta: Signed
     layers: tuple[Growth, ...]
     parts: tuple[Growth, ...] = ()
+    regions: Annotated[tuple[RegionGrowth, ...], LEFT_OUT] = ()
+    changes: Annotated[tuple[Change, ...], LEFT_OUT] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from mcuplan.findings import Finding
-from mcuplan.record import Budget, Status, Undecided
+from mcuplan.record import Baseline, Budget, Status, Undecided
 from mcuplan.report._format import Format, Look
+from mcuplan.report._growth import bytes_text, cause_text
 from mcuplan.report._proof import noise_of
 from mcuplan.report._speed import cycle_sum, how_known
-from mcuplan.report._text import shape_text
+from mcuplan.report._text import counted, shape_text
 from mcuplan.safe_text import markdown
 from mcuplan.units import format_bytes, format_si
 from mcuplan.words import moment
@@ -39,11 +40,12 @@ def _decided(budget: Budget, look: Look) -> str:
         f"### {title}: {_HEADLINES[budget.verdict.status]}",
         "",
     ]
+    lines += _causes(budget.baseline) if budget.baseline is not None else []
     lines += _findings(budget.verdict.findings)
     lines += [*_memory(budget), ""]
     lines += [*_sums(budget), ""]
     if budget.baseline is not None:
-        lines += [*_growth(budget), ""]
+        lines += [*_growth(budget.baseline), ""]
     lines += [*_layers(budget), ""]
     lines.append(
         f"{markdown(model.name)}, sha256 `{model.sha256}`, mcuplan {markdown(budget.tool_version)}"
@@ -65,12 +67,24 @@ def _findings(findings: Sequence[Finding]) -> list[str]:
     return [*lines, ""] if lines else []
 
 
+def _causes(base: Baseline) -> list[str]:
+    """What grew since the baseline, and each change that explains some of it."""
+    total = f"RAM {base.ram_delta:+,} B, flash {base.flash_delta:+,} B"
+    lines = [f"Since {markdown(base.file)}: **{total}**", ""]
+    for change in base.changes:
+        after = f", which {counted(len(change.follow), 'layer')} follow" if change.follow else ""
+        lines.append(f"- **{markdown(cause_text(change))}**: {bytes_text(change)}{after}")
+    return [*lines, ""] if base.changes else lines
+
+
 def _memory(budget: Budget) -> list[str]:
+    grown = {r.name: r.used_delta for r in budget.baseline.regions} if budget.baseline else {}
     rows = []
     for region in budget.regions:
         room = region.bytes - region.reserved_bytes
         figures = (region.used_bytes, room, region.left_bytes)
-        rows.append([markdown(region.name), *(format_bytes(n) for n in figures)])
+        since = [f"{grown[region.name]:+,} B" if region.name in grown else ""] if grown else []
+        rows.append([markdown(region.name), *(format_bytes(n) for n in figures), *since])
     for name, bill in (("max-ram", budget.ram), ("max-flash", budget.flash)):
         if bill.budget_from == "limit":
             figures = (
@@ -78,8 +92,8 @@ def _memory(budget: Budget) -> list[str]:
                 bill.budget_bytes,
                 bill.budget_bytes - bill.total_bytes,
             )
-            rows.append([name, *(format_bytes(n) for n in figures)])
-    return _table(("region", "used", "budget", "left"), rows)
+            rows.append([name, *(format_bytes(n) for n in figures), *([""] if grown else [])])
+    return _table(("region", "used", "budget", "left", *(["since"] if grown else [])), rows)
 
 
 def _sums(budget: Budget) -> list[str]:
@@ -105,14 +119,20 @@ def _sums(budget: Budget) -> list[str]:
     return lines
 
 
-def _growth(budget: Budget) -> list[str]:
-    base = budget.baseline
-    assert base is not None
-    rows = [["all", f"{base.ram_delta:+,} B", f"{base.flash_delta:+,} B", ""]]
+def _growth(base: Baseline) -> list[str]:
+    """Parts and layers that changed, folded."""
+    rows = []
     for row in (*base.parts, *base.layers):
         deltas = (f"{row.ram_delta:+,} B", f"{row.flash_delta:+,} B")
         rows.append([markdown(row.name), *deltas, markdown(row.because)])
-    return _table((f"since {markdown(base.file)}", "RAM", "flash", "because"), rows)
+    if not rows:
+        return ["Nothing changed."]
+    count = f"{counted(len(base.parts), 'part')} and {counted(len(base.layers), 'layer')} changed"
+    return _folded(count, _table(("part or layer", "RAM", "flash", "because"), rows))
+
+
+def _folded(summary: str, inner: Sequence[str]) -> list[str]:
+    return [f"<details><summary>{summary}</summary>", "", *inner, "", "</details>"]
 
 
 def _layers(budget: Budget) -> list[str]:
@@ -128,9 +148,7 @@ def _layers(budget: Budget) -> list[str]:
             ]
         )
     head = ("step", "op", "output", "live B", "flash B", "MACs", "cycles")
-    inner = _table(head, rows)
-    count = f"{len(budget.layers):,} steps"
-    return [f"<details><summary>{count}</summary>", "", *inner, "", "</details>"]
+    return _folded(counted(len(budget.layers), "step"), _table(head, rows))
 
 
 FORMAT = Format("markdown", _decided, _undecided)

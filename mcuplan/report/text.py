@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from mcuplan.findings import BUDGETS, Severity
 from mcuplan.record import Baseline, Budget, Latency, LayerRow, Status, Undecided, Verification
 from mcuplan.report._format import Format, Look
+from mcuplan.report._growth import change_text
 from mcuplan.report._loss import near_dead_lines, type_lines
 from mcuplan.report._proof import classes_of, noise_cells, noise_of
 from mcuplan.report._speed import cycle_lines, cycle_sum, how_known
@@ -368,6 +369,8 @@ def _growth(baseline: Baseline, look: Look) -> list[str]:
         why = f" ({plain(part.because)})" if part.because else ""
         parts.append(f"{part.name} {part.ram_delta + part.flash_delta:+,} B{why}")
     lines += look.wrap(", ".join(parts), "   ", "     ") if parts else []
+    for change in baseline.changes[:_GROWN_SHOWN]:
+        lines += look.wrap(f"because {change_text(change)}", "   ", "     ")
     names = look.names([row.name for row in baseline.layers], 24)
     for name, row in zip(names, baseline.layers[:_GROWN_SHOWN], strict=False):
         deltas = f"live {row.ram_delta:+,} B, flash {row.flash_delta:+,} B"

@@ -13,7 +13,14 @@ import pytest
 from small_nets import Net, small_net
 
 from mcuplan import pipeline
-from mcuplan.budget import assess, compare, compared_from_report, read_report, undecided
+from mcuplan.budget import (
+    assess,
+    compare,
+    compared_from_report,
+    read_report,
+    undecided,
+    with_growth,
+)
 from mcuplan.budget.rows import live_bytes
 from mcuplan.errors import (
     BaselineError,
@@ -245,7 +252,7 @@ def test_growth_names_the_layer_and_the_reason(budget: Budget, tmp_path: Path) -
     """More output channels in one layer are named as the reason, and the report fails."""
     wider = planned(small_net(channels=6), tmp_path)
     against = Against("main.json", as_json(budget))
-    found = assess(wider, baseline=against)
+    found = with_growth(assess(wider), against)
     assert found.baseline is not None
     assert found.ram.total_bytes - budget.ram.total_bytes == found.baseline.ram_delta
     rows = {row.name: row for row in found.baseline.layers}
@@ -268,7 +275,7 @@ def test_growth_calls_kernels_as_the_tables_do(budget: Budget) -> None:
 def test_growth_of_every_part_adds_up(budget: Budget, tmp_path: Path) -> None:
     """Arena, stack, weights, tables and code that changed have a row; the rows are the total."""
     more = planned(small_net().add("Sigmoid", name="more"), tmp_path)
-    found = assess(more, baseline=Against("a.json", as_json(budget)))
+    found = with_growth(assess(more), Against("a.json", as_json(budget)))
     grown = found.baseline
     assert grown is not None
     assert grown.ram_delta == sum(part.ram_delta for part in grown.parts)
@@ -283,12 +290,12 @@ def test_a_baseline_of_another_target_is_an_error(small: Planned, budget: Budget
     """Bytes on one target say nothing of growth on another."""
     report = {**as_json(budget), "target": {**as_json(budget)["target"], "name": "other-board"}}
     with pytest.raises(OtherTarget, match="other-board"):
-        assess(small, baseline=Against("other.json", report))
+        with_growth(assess(small), Against("other.json", report))
 
 
 def test_no_growth_is_no_finding(small: Planned, budget: Budget) -> None:
     """The same model against its own report has no deltas."""
-    found = assess(small, baseline=Against("same.json", as_json(budget)))
+    found = with_growth(assess(small), Against("same.json", as_json(budget)))
     assert found.baseline is not None
     assert (0, 0, ()) == (
         found.baseline.ram_delta,
@@ -322,7 +329,7 @@ def test_measured_against_modelled_is_no_growth(small: Planned) -> None:
     build = BuildFigures(1000, 24, 2000, 0, 200, "gcc", "-O2")
     measured = as_json(assess(small, evidence=Evidence(build=build)))
     constants = measured["flash"]["weights_bytes"] + measured["flash"]["tables_bytes"]
-    modelled = assess(small, baseline=Against("main.json", measured))
+    modelled = with_growth(assess(small), Against("main.json", measured))
     assert modelled.baseline is not None
     assert 0 == modelled.baseline.ram_delta
     own = modelled.flash.weights_bytes + modelled.flash.tables_bytes
