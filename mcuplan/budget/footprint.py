@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from mcuplan import words
@@ -26,6 +26,7 @@ from mcuplan.record import (
 from mcuplan.schedule.code import model_code
 from mcuplan.schedule.program import FEED, Plan, Step
 from mcuplan.solvers.packing.problem import Region
+from mcuplan.targets import Target
 from mcuplan.units import Origin
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "peak_of",
     "ram_bill",
     "region_rows",
+    "region_uses",
     "step_bytes",
 ]
 
@@ -180,21 +182,27 @@ def flash_bill(plan: Plan, limits: Limits, build: BuildFigures | None) -> Flash:
 
 
 def region_rows(plan: Plan, ram: Ram, flash: Flash) -> tuple[RegionUse, ...]:
-    """What each memory holds.
-
-    States lie in front of an arena. Other static data and the stack are where the linker puts
-    them: in the RAM region without a section of its own. Code and constants fill the flash
-    regions in order.
-    """
-    target = plan.program.target
-    rows, left = [], flash.total_bytes
+    """What each memory holds; states lie in front of an arena, and are no part of it here."""
+    held = {name: arena_bytes(memory.arena_bytes) for name, memory in plan.memory.items()}
     apart = ram.static_bytes + ram.stack_bytes - sum(plan.state_bytes.values())
+    uses = region_uses(plan.program.target, held, apart, flash.total_bytes)
+    states = plan.state_bytes
+    return tuple(replace(u, arena_bytes=u.arena_bytes - states.get(u.name, 0)) for u in uses)
+
+
+def region_uses(
+    target: Target, arenas: Mapping[str, int], apart: int, flash: int
+) -> tuple[RegionUse, ...]:
+    """What each memory holds, of arenas by region, static data and stack, code and constants.
+
+    Static data and the stack are where the linker puts them: in the RAM region without a section
+    of its own. Code and constants fill the flash regions in order.
+    """
+    rows, left = [], flash
     for region in target.regions:
         if region.kind == "ram":
-            memory = plan.memory.get(region.name)
-            used = arena_bytes(memory.arena_bytes) if memory is not None else 0
-            arena = used - plan.state_bytes.get(region.name, 0)
-            used += apart if region is target.default_ram else 0
+            arena = arenas.get(region.name, 0)
+            used = arena + (apart if region is target.default_ram else 0)
         else:
             last = region is target.flash[-1]
             used = left if last else min(left, region.usable_bytes)

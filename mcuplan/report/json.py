@@ -12,7 +12,7 @@ from mcuplan.record import Budget, Undecided
 from mcuplan.record.schema import json_key, left_out
 from mcuplan.report._format import Format, Look
 
-__all__ = ["FORMAT", "as_plain"]
+__all__ = ["FORMAT", "as_plain", "dumped"]
 
 
 def as_plain(value: object) -> Any:
@@ -35,16 +35,17 @@ def as_plain(value: object) -> Any:
     return value
 
 
+def dumped(report: object) -> str:
+    """A report as text."""
+    return json.dumps(as_plain(report), indent=2, ensure_ascii=True, allow_nan=False) + "\n"
+
+
 def _decided(budget: Budget, look: Look) -> str:
-    return _dump(as_plain(budget))
+    return dumped(budget)
 
 
 def _undecided(report: Undecided, look: Look) -> str:
-    return _dump(as_plain(report))
-
-
-def _dump(made: Any) -> str:
-    return json.dumps(made, indent=2, ensure_ascii=True, allow_nan=False) + "\n"
+    return dumped(report)
 
 
 FORMAT = Format("json", _decided, _undecided)

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from mcuplan.findings import BUDGETS, Severity
 from mcuplan.record import Baseline, Budget, Latency, LayerRow, Status, Undecided, Verification
 from mcuplan.report._format import Format, Look
 from mcuplan.report._growth import change_text
 from mcuplan.report._loss import near_dead_lines, type_lines
+from mcuplan.report._memory import HEADLINES, coloured, headline, region_lines, sum_lines
 from mcuplan.report._proof import classes_of, noise_cells, noise_of
 from mcuplan.report._speed import cycle_lines, cycle_sum, how_known
 from mcuplan.report._text import clip, counted, finding_lines, shape_text, summary, table
@@ -18,15 +18,7 @@ from mcuplan.units import Origin, format_bytes, format_si
 
 __all__ = ["FORMAT"]
 
-_HEADLINES = {
-    Status.FITS: ("FITS", "32"),
-    Status.OVER: ("OVER BUDGET", "31"),
-    Status.UNPROVEN: ("UNPROVEN", "33"),
-    Status.UNSUPPORTED: ("UNSUPPORTED", "33"),
-    Status.DAMAGED: ("DAMAGED", "31"),
-}
 _QUIET = "model/note"
-_BAR = 10
 _FOLD_ABOVE, _SHOWN_WHEN_FOLDED = 14, 9
 _GROWN_SHOWN = 8
 _NAME_WIDTH, _OP_WIDTH = 16, 15
@@ -35,8 +27,10 @@ _NAME_WIDTH, _OP_WIDTH = 16, 15
 def _decided(budget: Budget, look: Look) -> str:
     full = look.verbose or look.every_layer or budget.command == "plan"
     over = budget.verdict.status is not Status.FITS
-    blocks = [_head(budget, look), _headline(budget, look), _regions(budget)]
-    blocks.append([*_sums(budget, look), *_proof(budget, look)])
+    bills = budget.ram, budget.flash
+    blocks = [_head(budget, look), headline(budget.verdict, *bills, look)]
+    blocks.append(region_lines(budget.regions, *bills))
+    blocks.append([*sum_lines(budget.regions, *bills, look), *_proof(budget, look)])
     if full or over:
         blocks.append(_figures(budget, look))
         blocks.append(_levels(budget, look))
@@ -58,7 +52,7 @@ def _decided(budget: Budget, look: Look) -> str:
 def _undecided(report: Undecided, look: Look) -> str:
     findings = report.verdict.findings
     name = look.plain(report.model.name)
-    word = _coloured(*_HEADLINES[report.verdict.status], look)
+    word = coloured(*HEADLINES[report.verdict.status], look)
     lines = [f" {word}   {clip(name, 50)}   {counted(len(findings), 'problem')}"]
     for finding in () if look.brief else findings:
         lines += ["", *finding_lines(finding, unicode=look.unicode, width=look.width)]
@@ -75,86 +69,6 @@ def _head(budget: Budget, look: Look) -> list[str]:
         [target.name, f"{target.core}   {format_si(target.clock_hz, 'Hz')}{generic}"],
     ]
     return table(rows, (), "   ")
-
-
-def _coloured(word: str, colour: str, look: Look) -> str:
-    return f"\x1b[1;{colour}m{word}\x1b[0m" if look.colour else word
-
-
-def _headline(budget: Budget, look: Look) -> list[str]:
-    word, colour = _HEADLINES[budget.verdict.status]
-    errors = [f for f in budget.verdict.findings if f.severity is Severity.ERROR]
-    if not errors:
-        ram, flash = budget.ram, budget.flash
-        text = (
-            f"RAM {format_bytes(ram.total_bytes)}, {_percent(ram.total_bytes, ram.budget_bytes)}"
-            f"   flash {format_bytes(flash.total_bytes)}, "
-            f"{_percent(flash.total_bytes, flash.budget_bytes)}"
-        )
-        return [f" {_coloured(word, colour, look)}   {text}"]
-    if errors[0].code not in BUDGETS:
-        word = "FAILED"
-    message = look.plain(f"{errors[0].message}   {errors[0].code}")
-    lines = look.wrap(message, " " * (len(word) + 4), " " * (len(word) + 4))
-    lines[0] = f" {_coloured(word, colour, look)}   {lines[0].lstrip()}"
-    return lines
-
-
-def _percent(used: int, budget: int) -> str:
-    return f"{100 * used / budget:.0f} %" if budget else "no room"
-
-
-def _bar(used: int, budget: int) -> str:
-    if used == 0:
-        return f"[{' ' * _BAR}]  {'0 %' if budget else 'none':>6}"
-    share = used / budget if budget else 2.0
-    if share > 1:
-        return f"[{'#' * _BAR}!] {_percent(used, budget):>6}"
-    filled = min(_BAR, -int(-share * _BAR // 1))
-    return f"[{'#' * filled}{' ' * (_BAR - filled)}]  {_percent(used, budget):>6}"
-
-
-def _regions(budget: Budget) -> list[str]:
-    rows = [["region", "used", "budget", "left", ""]]
-    reserved = []
-    for region in budget.regions:
-        room = region.bytes - region.reserved_bytes
-        rows.append(_use(plain(region.name), region.used_bytes, room, region.left_bytes))
-        if region.reserved_bytes:
-            kept = f"{format_bytes(region.reserved_bytes)} of {format_bytes(region.bytes)}"
-            reserved.append(f" {region.name}: {kept} reserved for the firmware")
-    for name, bill in (("--max-ram", budget.ram), ("--max-flash", budget.flash)):
-        if bill.budget_from == "limit":
-            left = bill.budget_bytes - bill.total_bytes
-            rows.append(_use(name, bill.total_bytes, bill.budget_bytes, left))
-    return [f" {line}" for line in table(rows, (1, 2, 3))] + reserved
-
-
-def _use(name: str, used: int, budget: int, left: int) -> list[str]:
-    figures = [format_bytes(used), format_bytes(budget), format_bytes(left)]
-    return [clip(name, 14), *figures, _bar(used, budget)]
-
-
-def _sums(budget: Budget, look: Look) -> list[str]:
-    ram, flash = budget.ram, budget.flash
-    held = f" ({ram.scratch_bytes:,} scratch)" if ram.scratch_bytes else ""
-    parts = [f"{ram.arena_bytes:,} arena{held}"]
-    arenas = [r for r in budget.regions if r.arena_bytes]
-    if len(arenas) > 1:
-        places = " + ".join(f"{r.arena_bytes:,} {plain(r.name)}" for r in arenas)
-        parts = [f"{places} = {parts[0]}"]
-    parts += [f"{ram.io_bytes:,} I/O"] if ram.io_bytes else []
-    kept = f" ({ram.state_bytes:,} state)" if ram.state_bytes is not None else ""
-    parts += [f"{ram.static_bytes:,} static{kept}", f"{ram.stack_bytes:,} stack"]
-    parts[-1] += _how(ram.stack_origin, ram.stack_margin_bytes)
-    code = f"{flash.code_bytes:,} code{_how(flash.code_origin, flash.code_margin_bytes)}"
-    rest = f"{flash.weights_bytes:,} weights + {flash.tables_bytes:,} tables + {code}"
-    lines = look.wrap(" + ".join(parts), " RAM    = ", "          ")
-    return lines + look.wrap(rest, " flash  = ", "          ")
-
-
-def _how(origin: Origin, margin: int) -> str:
-    return f" ({origin}, margin {margin:,})" if margin else f" ({origin})"
 
 
 def _proof(budget: Budget, look: Look) -> Iterator[str]:

@@ -7,7 +7,7 @@ The target's ``code_model`` scales what they took on the reference to the core.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from mcuplan.ir.op import Kernel
@@ -17,7 +17,7 @@ from mcuplan.price.structs import kernel_struct
 from mcuplan.schedule.program import Program
 from mcuplan.targets import Target
 
-__all__ = ["Modelled", "model_code"]
+__all__ = ["Modelled", "joint_code", "model_code"]
 
 _PER_MODEL = 96  # checks of the context, prologue and epilogue of NAME_invoke
 _PER_PORT = 24  # an accessor
@@ -42,28 +42,47 @@ class Modelled:
 
 def model_code(program: Program, target: Target) -> Modelled:
     """Code and stack of a program that nobody has compiled yet."""
-    kernels = _kernels(program)
-    sizes = [kernel_size(kernel) for kernel in kernels]
-    calls = [call for step in program.steps for call in step.calls]
-    arguments = sum(len(call.inputs) + 4 for call in calls)
-    code = sum(size.code_bytes for size in sizes) + _PER_MODEL
-    code += len(calls) * _PER_CALL + arguments * _PER_ARGUMENT
-    code += _PER_PORT * (len(program.graph.inputs) + len(program.graph.outputs))
-    kinds = [kind for k in kernels for kind in (*k.types.inputs, *k.types.outputs)]
+    return joint_code((program,), target)
+
+
+def joint_code(programs: Sequence[Program], target: Target) -> Modelled:
+    """The same of several in one image: kernels once, and the stack that any of them needs."""
+    shared = _kernels(programs)
+    sizes = [kernel_size(kernel) for kernel in shared]
+    code = sum(size.code_bytes for size in sizes) + sum(map(_own_code, programs))
+    kinds = [kind for k in shared for kind in (*k.types.inputs, *k.types.outputs)]
     real = any(kind.is_float for kind in kinds)
     code += _SOFT_FLOAT_BYTES if real and "fpu" not in target.features else 0
     scale, margin = _ratio(target, "scale", 1.0), _ratio(target, "margin", 0.25)
     code = math.ceil(code * scale) + (_LIBRARY_BYTES if target.core in SMALL_CORES else 0)
     stack = _INVOKE_STACK + max((size.stack_bytes for size in sizes), default=0)
-    copied = [kernel_struct(kernel.function).nbytes for kernel in kernels if kernel.staged]
-    stack += sum(copied)  # compilers keep the params of each kernel in a place of their own
-    code += _PER_STAGING * len(copied)
+    copied = [[kernel_struct(k.function).nbytes for k in _staged(p)] for p in programs]
+    stack += max(
+        map(sum, copied)
+    )  # compilers keep the params of each kernel in a place of their own
+    code += _PER_STAGING * sum(map(len, copied))
     spilled = max(_LEAST_STACK_MARGIN, math.ceil(stack * margin / 4) * 4)
     return Modelled(code, math.ceil(code * margin), stack, spilled)
 
 
-def _kernels(program: Program) -> Iterable[Kernel]:
-    steps = sorted(program.steps, key=lambda step: step.kernel.staged)  # the staged one stays
+def _own_code(program: Program) -> int:
+    """Code of a model but its kernels: checks, accessors and calls."""
+    calls = [call for step in program.steps for call in step.calls]
+    arguments = sum(len(call.inputs) + 4 for call in calls)
+    ports = len(program.graph.inputs) + len(program.graph.outputs)
+    return _PER_MODEL + len(calls) * _PER_CALL + arguments * _PER_ARGUMENT + ports * _PER_PORT
+
+
+def _staged(program: Program) -> list[Kernel]:
+    """Kernels of which a call copies weights."""
+    return [kernel for kernel in _kernels((program,)) if kernel.staged]
+
+
+def _kernels(programs: Iterable[Program]) -> list[Kernel]:
+    steps = sorted(  # the staged one stays
+        (step for program in programs for step in program.steps),
+        key=lambda step: step.kernel.staged,
+    )
     return list({step.kernel.function: step.kernel for step in steps}.values())
 
 
