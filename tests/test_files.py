@@ -10,7 +10,7 @@ from test_architecture import ROOT, _python, _shown, _tree
 
 SPDX = "# SPDX-License-Identifier: Apache-2.0"
 
-_SUFFIXES = "c cff css h html in json md py sh toml txt yml"
+_SUFFIXES = "c cff css h html in js json md py sh toml txt yml"
 TEXT_FILES = {f".{suffix}" for suffix in _SUFFIXES.split()}
 MACHINE_PATH = re.compile(r"(?:^|[^\w.:/])/(?:home|root|tmp|Users|work)/")
 

@@ -39,6 +39,7 @@ from mcuplan.budget.speed import (
     energy_of,
     model_error,
     step_cycles,
+    step_error,
     worst,
 )
 from mcuplan.budget.steps import described, roof_of
@@ -55,6 +56,7 @@ from mcuplan.facts import GapsClosed, InType, StatesFound
 from mcuplan.findings import Finding, Severity
 from mcuplan.ir.graph import Graph, Port
 from mcuplan.ir.staging import staged_bytes
+from mcuplan.memory_system import Stalls
 from mcuplan.passes.dead_channels import Removal
 from mcuplan.record import (
     SCHEMA,
@@ -259,11 +261,10 @@ def _row(plan: Plan, step: Step, live: int, field: tuple[int, int], evidence: Ev
     graph, target = plan.program.graph, plan.program.target
     size, expected = step_bytes(step), step_cycles(step, plan)
     cycles = Estimate(round(expected.cycles), "cycles", Origin.MODELLED)
-    stalls = StallCycles.of(expected.stalls, Origin.MODELLED)
     if step.index in evidence.cycles:
         cycles = Estimate(evidence.cycles[step.index], "cycles", Origin.MEASURED)
-    if step.index in evidence.stalls:
-        stalls = StallCycles.of(evidence.stalls[step.index], Origin.MEASURED)
+    counted = evidence.stalls.get(step.index)
+    stalls = StallCycles.of(counted or expected.stalls, _origin(counted))
     traffic = Traffic(size.input_bytes, size.output_bytes, size.weights_bytes)
     constants = (c for c in step.signature.constants if c is not None)
     return LayerRow(
@@ -291,10 +292,15 @@ def _row(plan: Plan, step: Step, live: int, field: tuple[int, int], evidence: Ev
         error=evidence.errors.get(step.index),
         noise=evidence.noise.get(step.index),
         max_lsb=evidence.max_lsb.get(step.index),
+        cycles_error=step_error(expected, target) if cycles.origin is Origin.MODELLED else None,
         instructions=evidence.instructions.get(step.index),
         stall_cycles=stalls if target.memory is not None else None,
         copied_bytes=staged_bytes(step.kernel, step.signature) if step.kernel.staged else None,
     )
+
+
+def _origin(counted: Stalls | None) -> Origin:
+    return Origin.MODELLED if counted is None else Origin.MEASURED
 
 
 def _model(planned: Planned, totals: Totals) -> ModelInfo:

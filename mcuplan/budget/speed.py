@@ -20,7 +20,16 @@ from mcuplan.schedule.program import Plan, Step
 from mcuplan.targets import Target
 from mcuplan.units import Estimate, Origin
 
-__all__ = ["Traffic", "bound_by", "core_error", "energy_of", "model_error", "step_cycles", "worst"]
+__all__ = [
+    "Traffic",
+    "bound_by",
+    "core_error",
+    "energy_of",
+    "model_error",
+    "step_cycles",
+    "step_error",
+    "worst",
+]
 
 _RANK = (Origin.EXACT, Origin.MEASURED, Origin.DATASHEET, Origin.MODELLED)
 
@@ -88,6 +97,12 @@ def model_error(plan: Plan) -> float | None:
     calls = call_cycles(plan)
     total += sum(calls.of_step(step.index) for step in plan.program.steps)
     return round((max(by_kernel, by_network) + calls.error) / max(1.0, total) + model, 4)
+
+
+def step_error(expected: Expected, target: Target) -> float | None:
+    """Share by which the modelled cycles of a step may be off, its core's model included."""
+    core = core_error(target)
+    return None if core is None or expected.error is None else round(expected.error + core, 4)
 
 
 def core_error(target: Target) -> float | None:

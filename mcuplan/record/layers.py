@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from mcuplan.memory_system import Stalls
-from mcuplan.record.limits import LEFT_OUT, FromOne, Ratio, Signed, one_of
+from mcuplan.record.limits import LEFT_OUT, FromOne, Magnitude, Ratio, Signed, one_of
 from mcuplan.units import Origin
 
 __all__ = [
@@ -104,6 +104,7 @@ class LayerRow:
         copied_bytes: of the weights that scratch_bytes holds a copy of while the step runs.
         output: name of what it writes.
         input_shapes: of inputs, in their order.
+        cycles_error: share by which modelled cycles may be off, where that is known.
         output_type: of the elements of its output.
         weights_dtype: of its weights, the largest of its constants.
         stack_bytes: of its kernel as it was compiled for the reference.
@@ -148,6 +149,7 @@ class LayerRow:
     noise: Annotated[LayerNoise | None, LEFT_OUT] = None
     output: Annotated[str | None, LEFT_OUT] = None
     input_shapes: Annotated[tuple[tuple[int, ...], ...], LEFT_OUT] = ()
+    cycles_error: Annotated[Magnitude | None, LEFT_OUT] = None
     output_type: Annotated[ElementType | None, LEFT_OUT] = None
     weights_dtype: Annotated[str | None, LEFT_OUT] = None
     stack_bytes: Annotated[int | None, LEFT_OUT] = None

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING
@@ -14,14 +16,28 @@ from mcuplan.units import format_si
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+    from markupsafe import Markup
 
-__all__ = ["canvas", "draw", "rendered", "written"]
+__all__ = ["canvas", "digest", "draw", "own", "rendered", "written"]
 
 
 def rendered(template: str, values: Mapping[str, object]) -> str:
     """A template of this package with values in it: pictures, and escaped lines of text; ASCII."""
     text = _environment().get_template(template).render(values)
     return text.encode("ascii", "xmlcharrefreplace").decode("ascii")
+
+
+def own(template: str) -> Markup:
+    """A template without values as it is: a style, a script."""
+    from markupsafe import Markup
+
+    return Markup(rendered(template, {}))
+
+
+def digest(text: str) -> str:
+    """What a content security policy calls a style or script by."""
+    made = hashlib.sha256(text.encode("ascii")).digest()
+    return f"sha256-{base64.b64encode(made).decode('ascii')}"
 
 
 @cache

@@ -6,8 +6,9 @@ from __future__ import annotations
 from xml.etree.ElementTree import Element
 
 from mcuplan.record import Budget, Undecided
+from mcuplan.report._chart import WIDTH
 from mcuplan.report._format import Format, Look
-from mcuplan.report._map import WIDTH, picture
+from mcuplan.report._map import picture
 from mcuplan.report._markup import canvas, draw, rendered, written
 from mcuplan.report._text import clip
 

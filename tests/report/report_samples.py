@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from html.parser import HTMLParser
 
 from mcuplan.findings import Finding, Severity
 from mcuplan.record import (
@@ -21,9 +22,11 @@ from mcuplan.record import (
     Latency,
     LayerRow,
     LevelRow,
+    LinkedSymbol,
     ModelInfo,
     ModelName,
     ModelPort,
+    Naive,
     OutputError,
     Peak,
     Ram,
@@ -42,6 +45,45 @@ from mcuplan.units import Origin
 
 NASTY = 'con"v\n<2>|`*/ \x1b[31m\u202e'
 """A node name that tries to break every format."""
+
+
+HOSTILE = (
+    "</title></style></script>\"'><script>&#60;b&amp; {{ x }}\x00\x1b\u2028\u202e\u2066\ud800\ufffe"
+    "<img src=x onerror=alert(1)>\U0001f600"
+)
+"""A name that tries to leave every place that it may stand in."""
+
+
+class Tags(HTMLParser):
+    """Opened tags by name, whether each closes in turn, and texts and attributes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[str] = []
+        self.open: list[str] = []
+        self.texts: list[str] = []
+        self.attributes: list[tuple[str, str]] = []
+
+    def handle_data(self, data: str) -> None:
+        """Text between tags."""
+        self.texts.append(data)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """A tag that others may stand in."""
+        self.seen.append(tag)
+        self.texts += [value or "" for _, value in attrs]
+        self.attributes += [(name, value or "") for name, value in attrs]
+        if tag not in ("meta", "br", "wbr", "input"):
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """A tag that closes itself."""
+        self.seen.append(tag)
+        self.attributes += [(name, value or "") for name, value in attrs]
+
+    def handle_endtag(self, tag: str) -> None:
+        """It closes the one that was opened last."""
+        assert tag == self.open.pop()
 
 
 def sample_layer(index: int, name: str, live: int, weights: int) -> LayerRow:
@@ -237,3 +279,23 @@ def sample_board() -> Budget:
     )
     run = replace(budget.verification[0], stall_cycles=replace(stalls, origin=Origin.MEASURED))
     return replace(budget, layers=layers, latency=latency, verification=(run,))
+
+
+def hostile_budget(name: str = HOSTILE) -> Budget:
+    """Everything that a model or target names is named like that."""
+    budget = sample_budget()
+    layers = tuple(replace(row, name=name, op=name, inputs=(name,)) for row in budget.layers)
+    regions = tuple(replace(region, name=name) for region in budget.regions)
+    buffers = tuple(replace(row, name=name, region=name) for row in budget.buffers)
+    return replace(
+        budget,
+        model=replace(budget.model, name=name),
+        target=replace(budget.target, name=name),
+        asked=("check", name, "--target", name),
+        peak=replace(budget.peak, layer=name),
+        layers=layers,
+        regions=regions,
+        buffers=buffers,
+        naive=Naive(100_000, buffers),
+        build=BuildInfo(name, name, (LinkedSymbol(name, 9, "text", name, 64),)),
+    )

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The report as one page that needs no network and no script, on a screen and on paper.
+
+Each part of the page is a module that takes the record and gives a heading, a template and what
+it shows. The one script sorts and filters tables; page and script name their digests, so that a
+browser runs and loads nothing else.
+"""
+
+from __future__ import annotations
+
+from mcuplan.record import Budget, Status, Undecided, Verdict
+from mcuplan.report._format import Format, Look
+from mcuplan.report._markup import digest, own, rendered
+from mcuplan.report.html.choices import choices
+from mcuplan.report.html.findings import findings
+from mcuplan.report.html.flash import flash
+from mcuplan.report.html.layers import layers
+from mcuplan.report.html.memory import memory
+from mcuplan.report.html.part import Part
+from mcuplan.report.html.proof import proof
+from mcuplan.report.html.roofline import roofline
+from mcuplan.report.html.summary import summary
+
+__all__ = ["FORMAT"]
+
+_HEADLINES = {
+    Status.FITS: ("good", "fits"),
+    Status.OVER: ("bad", "over budget or limit"),
+    Status.UNPROVEN: ("unsure", "unproven"),
+    Status.UNSUPPORTED: ("unsure", "unsupported"),
+    Status.DAMAGED: ("bad", "damaged"),
+}
+_PARTS = (summary, memory, layers, roofline, flash, choices, proof, findings)
+_MOST = 160  # characters of a title
+
+
+def _decided(budget: Budget, look: Look) -> str:
+    parts = [part for make in _PARTS if (part := make(budget)) is not None]
+    return _page(f"{budget.model.name} on {budget.target.name}", budget.verdict, parts)
+
+
+def _undecided(report: Undecided, look: Look) -> str:
+    found = Part("findings", "Findings", "findings.html", {"findings": report.verdict.findings})
+    return _page(report.model.name, report.verdict, [found])
+
+
+def _page(title: str, verdict: Verdict, parts: list[Part]) -> str:
+    colour, words = _HEADLINES[verdict.status]
+    style = own("map.css") + own("page.css")
+    script = own("page.js")
+    values = {
+        "title": title if len(title) <= _MOST else f"{title[:_MOST]}...",
+        "colour": colour,
+        "words": words,
+        "errors": [f for f in verdict.findings if f.severity == "error"],
+        "parts": parts,
+        "style": style,
+        "script": script,
+        "digests": {"style": digest(style), "script": digest(script)},
+    }
+    return rendered("page.html", values)
+
+
+FORMAT = Format("html", _decided, _undecided)
