@@ -19,6 +19,7 @@ __all__ = [
     "constant_of",
     "convert",
     "keeps_grid",
+    "moved_axes",
     "rename_output",
     "stored_columns",
     "with_quant",
@@ -29,6 +30,15 @@ def keeps_grid(editor: Editor, source: str, output: str) -> bool:
     """Whether a tensor's values lie on every grid that the other one is rounded to."""
     wanted = editor.tensor(output).type.quant
     return wanted is None or wanted == editor.tensor(source).type.quant
+
+
+def moved_axes(tensor: Tensor, axes: tuple[int, ...]) -> Tensor:
+    """A tensor whose axis i is axis ``axes[i]`` of the one given."""
+    kind = replace(tensor.type, shape=tuple(tensor.type.shape[a] for a in axes))
+    origin = tensor.origin
+    if origin is not None:
+        origin = replace(origin, layout=tuple(origin.layout[a] for a in axes))
+    return replace(tensor, type=kind, origin=origin)
 
 
 def bypass(editor: Editor, node: Node, source: str) -> None:

@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from mcuplan.facts import Rewrite, Rewritten
 from mcuplan.ir.editor import Editor
 from mcuplan.ir.graph import Graph, Node
 from mcuplan.ops.movement import Reshape, Transpose
-from mcuplan.passes._edit import bypass, keeps_grid
+from mcuplan.passes._edit import bypass, keeps_grid, moved_axes
 
 __all__ = ["drop_dead"]
 
@@ -16,8 +18,10 @@ def drop_dead(graph: Graph) -> Graph:
     """Remove nodes that change nothing, and nodes that nobody reads.
 
     Pattern: Reshape to the same shape; Transpose that keeps or moves nothing; Transpose
-        of Transpose; Reshape of Reshape; any node without readers.
-    Becomes: nothing; a Reshape; one Transpose; one Reshape; nothing.
+        of Transpose; Reshape of Reshape; any node without readers; Transpose of a Reshape
+        that only adds axes of one to an input.
+    Becomes: nothing; a Reshape; one Transpose; one Reshape; nothing; Reshape of a Transpose,
+        which is what rows of an input are looked for in.
     Only if: the grid of the output, if any, is that of the input.
     Exact because: the same elements arrive in the same order.
     """
@@ -50,15 +54,45 @@ def _simplify(editor: Editor, node: Node) -> bool:
         editor.replace(node, Node(node.name, Reshape(made), node.inputs, node.outputs, node.origin))
         return True
     before = editor.producer(source)
-    if before is None or type(before.op) is not type(node.op):
+    if before is None or not keeps_grid(editor, before.inputs[0], node.output):
         return False
-    if not keeps_grid(editor, before.inputs[0], node.output):
+    if isinstance(node.op, Transpose) and isinstance(before.op, Reshape):
+        return _moves_first(editor, node, node.op, before)
+    if type(before.op) is not type(node.op):
         return False
     op: Reshape | Transpose = Reshape(made)
     if isinstance(node.op, Transpose) and isinstance(before.op, Transpose):
         op = Transpose(tuple(before.op.axes[a] for a in node.op.axes))
     editor.replace(node, Node(node.name, op, before.inputs, node.outputs, node.origin))
     return True
+
+
+def _moves_first(editor: Editor, node: Node, op: Transpose, before: Node) -> bool:
+    """Let a Transpose read an input itself, in front of the axes that are added."""
+    source = editor.tensor(before.inputs[0])
+    own = _axes_of(source.type.shape, editor.tensor(node.inputs[0]).type.shape)
+    first = editor.producer(source.name) is None and editor.only_consumer(source.name) is before
+    if own is None or not first or editor.only_consumer(before.output) is not node:
+        return False
+    axes = tuple(axis for axis in (own[a] for a in op.axes) if axis is not None)
+    name = editor.fresh(f"{source.name}_moved")
+    moved = editor.set_tensor(replace(moved_axes(source, axes), name=name))
+    made = Reshape(editor.tensor(node.output).type.shape)
+    turned = Node(editor.fresh(f"{node.name}_first"), Transpose(axes), before.inputs, (moved,))
+    editor.replace(before)
+    editor.replace(node, turned, Node(node.name, made, (moved,), node.outputs, node.origin))
+    return True
+
+
+def _axes_of(shape: tuple[int, ...], wider: tuple[int, ...]) -> list[int | None] | None:
+    """The axis of a shape that each axis of a wider one is; None where one of one was added."""
+    left, own = list(range(len(shape))), list[int | None]()
+    for size in wider:
+        same = bool(left) and shape[left[0]] == size
+        if not same and size != 1:
+            return None
+        own.append(left.pop(0) if same else None)
+    return None if left else own
 
 
 def _moves_nothing(axes: tuple[int, ...], shape: tuple[int, ...]) -> bool:

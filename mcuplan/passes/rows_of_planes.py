@@ -11,7 +11,7 @@ from mcuplan.ir.editor import Editor
 from mcuplan.ir.graph import Graph, Node, Port, Tensor
 from mcuplan.ops.interleave import Interleave
 from mcuplan.ops.movement import Reshape, Transpose
-from mcuplan.passes._edit import rename_output
+from mcuplan.passes._edit import moved_axes, rename_output
 
 __all__ = ["rows_of_planes"]
 
@@ -101,7 +101,7 @@ def _changed(edit: Editor, port: Port, way: _Way | None, fed: bool) -> Port:
     assert way is not None
     source, mover = edit.tensor(port.tensor), way.mover
     channels, image = way.shape[1], len(way.shape) == 4
-    pixels = _moved(source, way.axes)
+    pixels = moved_axes(source, way.axes)
     if fed or channels == 1:
         edit.set_tensor(pixels if fed else replace(pixels, origin=source.origin))
         _let_through(edit, way, source.name)
@@ -133,7 +133,7 @@ def _let_through(edit: Editor, way: _Way, source: str) -> None:
     before = way.source
     for node in way.between:
         inputs = [source if n == before else _constant(edit, n, way.axes) for n in node.inputs]
-        before, made = node.output, _moved(edit.tensor(node.output), way.axes)
+        before, made = node.output, moved_axes(edit.tensor(node.output), way.axes)
         source = edit.set_tensor(replace(made, name=edit.fresh(f"{before}_pixels")))
         edit.replace(node, replace(node, inputs=tuple(inputs), outputs=(source,)))
     mover = replace(way.mover, inputs=(source,))
@@ -151,12 +151,3 @@ def _constant(edit: Editor, name: str, axes: tuple[int, ...]) -> str:
     kind = replace(tensor.type, shape=data.shape)
     moved = Tensor(edit.fresh(f"{name}_pixels"), kind, data, tensor.origin)
     return edit.set_tensor(moved)
-
-
-def _moved(tensor: Tensor, axes: tuple[int, ...]) -> Tensor:
-    """A tensor whose axis i is axis ``axes[i]`` of the one given."""
-    kind = replace(tensor.type, shape=tuple(tensor.type.shape[a] for a in axes))
-    origin = tensor.origin
-    if origin is not None:
-        origin = replace(origin, layout=tuple(origin.layout[a] for a in axes))
-    return replace(tensor, type=kind, origin=origin)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from nets import Net, imported, ops, rewritten
 
+from mcuplan.ops.movement import Reshape, Transpose
 from mcuplan.passes import PIPELINE, run
 
 
@@ -147,3 +148,14 @@ def test_passes_that_find_nothing_return_their_graph(tmp_path: Path) -> None:
     graph = run(imported(net.model(net.conv(x, 2, 3)), tmp_path))
     for apply in PIPELINE:
         assert apply(graph) is graph
+
+
+def test_a_transpose_reads_an_input_in_front_of_added_axes(tmp_path: Path) -> None:
+    """[1,C,T] that becomes [1,C,T,1] and then [1,T,1,C] is one of [1,T,C] first."""
+    net = Net((1, 3, 10))
+    x = net.add("Reshape", "x", net.const([1, 3, 10, 1], np.int64))
+    x = net.add("Transpose", x, perm=[0, 2, 3, 1])
+    x = net.add("Softmax", x, axis=3)
+    graph = rewritten(net.model(x), net.samples(), tmp_path)
+    first, second = graph.nodes[:2]
+    assert (first.op, second.op) == (Transpose((0, 2, 1)), Reshape((1, 10, 1, 3)))
