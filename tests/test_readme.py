@@ -15,48 +15,55 @@ from mcuplan.targets import list_targets
 
 _ROOT = Path(__file__).resolve().parents[1]
 _README = _ROOT / "README.md"
-_SHOWN = re.compile(r"```\n\$ (mcuplan (?:[^\n]*\\\n)*[^\n]*)\n(.*?)```", re.S)
+_SHOWN = re.compile(r"^\$ (mcuplan (?:[^\n]*\\\n)*[^\n]*)\n(.*?)(?=^```|^\$ )", re.S | re.M)
 
 
-def _blocks() -> list[tuple[str, int]]:
-    """Every command that a page shows with its output, as page and place on it."""
-    pages = [_README, *sorted((_ROOT / "docs").rglob("*.md"))]
+def _pages() -> list[Path]:
+    """README and the pages of docs/."""
+    return [_README, *sorted((_ROOT / "docs").rglob("*.md"))]
+
+
+def _with_commands() -> list[str]:
+    """Pages that show commands."""
     return [
-        (str(page.relative_to(_ROOT)), index)
-        for page in pages
-        for index, (_, shown) in enumerate(_SHOWN.findall(page.read_text(encoding="utf-8")))
-        if shown
+        str(page.relative_to(_ROOT))
+        for page in _pages()
+        if _SHOWN.search(page.read_text(encoding="utf-8"))
     ]
 
 
-@pytest.mark.parametrize(("name", "index"), _blocks())
+@pytest.mark.parametrize("name", _with_commands())
 def test_shown_output_is_real(
     name: str,
-    index: int,
     request: pytest.FixtureRequest,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """The command prints what stands below it; measured figures may differ between compilers."""
+    """All commands of a page run in turn in one folder, and print what stands below them.
+
+    Measured figures may differ between compilers. A command below which nothing stands only runs.
+    """
     page = _ROOT / name
-    command, shown = _SHOWN.findall(page.read_text(encoding="utf-8"))[index]
-    words = shlex.split(command.replace("\\\n", " "))
-    if words[1] == "verify":
-        for fixture in ("arm_gcc", "qemu"):
-            request.getfixturevalue(fixture)
+    text = page.read_text(encoding="utf-8")
     kept = shutil.ignore_patterns("*.verify.json")
     shutil.copytree(_ROOT / "models", tmp_path / "models", ignore=kept)
     monkeypatch.chdir(tmp_path)
-    run(words[1:])
-    printed = capsys.readouterr().out
-    if request.config.getoption("--update-golden"):
-        text = page.read_text(encoding="utf-8")
-        page.write_text(text.replace(shown, printed), encoding="utf-8")
-        shown = printed
-    if words[1] == "verify":
-        shown, printed = _without_figures(shown), _without_figures(printed)
-    assert shown == printed
+    for command, shown in _SHOWN.findall(text):
+        words = shlex.split(command.replace("\\\n", " "))
+        if words[1] == "verify":
+            for fixture in ("arm_gcc", "qemu"):
+                request.getfixturevalue(fixture)
+        status = run(words[1:])
+        assert status in (0, 1), command
+        printed = capsys.readouterr().out
+        if shown and request.config.getoption("--update-golden"):
+            text = text.replace(f"{command}\n{shown}", f"{command}\n{printed}", 1)
+            page.write_text(text, encoding="utf-8")
+            shown = printed
+        if words[1] == "verify":
+            shown, printed = _without_figures(shown), _without_figures(printed)
+        assert not shown or shown == printed, command
 
 
 def _without_figures(text: str) -> str:
@@ -68,8 +75,7 @@ def _without_figures(text: str) -> str:
 
 def test_links_lead_somewhere() -> None:
     """Every relative link of a page is a file of the repository."""
-    pages = [_README, *sorted((_ROOT / "docs").rglob("*.md"))]
-    for page in pages:
+    for page in _pages():
         links = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8"))
         assert [] == [link for link in links if not (page.parent / link).exists()], page
 
