@@ -94,6 +94,7 @@ def _region_map(
     word = "row" if by_rows else "step"
     frame = Frame(max(1, steps), max(1, shown) * 21 // 20 + 1, _TOP, _HIGH, word)
     head = f"{_counted(blocks)} over {steps:,} {_MOMENTS[word]}"
+    head += "" if buffers is budget.buffers else ", without planning"
     label(parent, LEFT, 18, f"{region.name}: arena {format_bytes(arena)}, {head}", "head")
     _draw_kinds(parent, blocks)
     axes(parent, frame, "address, B")

@@ -10,6 +10,7 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
@@ -271,6 +272,17 @@ def test_columns_are_kept_by_long_names() -> None:
     assert 28 >= max(map(len, names))
     assert f'title="{budget.layers[0].name}"' in page
     assert f"<bdi>{budget.layers[0].name}</bdi></li>" in page
+
+
+def test_pictures_of_the_page_are_small() -> None:
+    """The page of docs has a light and a dark picture of at most 60 KB, and links to both."""
+    folder = Path(__file__).resolve().parents[2] / "docs"
+    text = (folder / "html.md").read_text(encoding="utf-8")
+    for name in ("light", "dark"):
+        picture = folder / "pictures" / f"report-{name}.png"
+        assert f"pictures/{picture.name}" in text
+        assert picture.read_bytes().startswith(b"\x89PNG")
+        assert 60_000 > picture.stat().st_size
 
 
 def test_limits_have_bars() -> None:

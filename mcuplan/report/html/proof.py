@@ -17,6 +17,7 @@ __all__ = ["proof"]
 _TOP, _HIGH, _BELOW = 44, 150, 40
 _TICKS = 4
 _NONE = 120.0  # dB that a bar without any noise is drawn for
+_NOISE = "signal to noise "
 _Pair = tuple[str, str]
 
 
@@ -64,7 +65,7 @@ def _facts(run: Verification) -> list[_Pair]:
         real = "" if run.accuracy.float_ is None else f" ({run.accuracy.float_:.4g} of the model)"
         facts.append((run.accuracy.metric, f"{run.accuracy.integer:.4g}{real}"))
     noise = noise_of(run)
-    facts += [("output", noise)] if noise else []
+    facts += [("signal to noise", noise.removeprefix(_NOISE))] if noise else []
     facts += [("classes and samples", text) for text in classes_of(run)]
     if run.elf is not None:
         agrees = "equal to the plan" if run.elf.agrees else "DIFFERS from the plan"

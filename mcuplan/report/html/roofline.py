@@ -20,6 +20,7 @@ __all__ = ["roofline"]
 _TOP, _HIGH, _BELOW = 40, 260, 44
 _WAITS = 0.1  # share of its time that a layer waits for flash before it stands out
 _NAMED = 8
+_NEAR = 20  # units of the picture: points that are nearer have one label
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +89,13 @@ def _picture(budget: Budget, roof: Roof, rows: list[LayerRow]) -> Element:
         kind = "waits" if _waits(row) > _WAITS else "io"
         x, y = scale.x(row.macs_per_byte), scale.y(_rate(row))
         draw(group, "circle", {"class": kind, "cx": x, "cy": y, "r": 5})
-        if row in slowest:
-            label(image, x + 7, y + 4, str(row.index), "over")
+    places: dict[tuple[int, int], list[LayerRow]] = {}
+    for row in sorted(slowest, key=lambda row: row.index):
+        x, y = scale.x(row.macs_per_byte), scale.y(_rate(row))
+        places.setdefault((round(x / _NEAR), round(y / _NEAR)), []).append(row)
+    for near in places.values():
+        x, y = scale.x(near[0].macs_per_byte), scale.y(_rate(near[0]))
+        label(image, x + 7, y + 4, " ".join(str(row.index) for row in near), "over")
     return image
 
 
@@ -111,7 +117,7 @@ def _draw_roofs(image: Element, scale: _Scale, roof: Roof) -> None:
     """The rate of arithmetic across, and the slopes of both memories up to it."""
     y = scale.y(roof.macs_per_cycle)
     draw(image, "line", {"class": "bound", "x1": LEFT, "x2": RIGHT, "y1": y, "y2": y})
-    text = f"kernels as measured, on the mean: {roof.macs_per_cycle:g} MACs/cycle"
+    text = f"kernels as measured, on the mean: {roof.macs_per_cycle:.3g} MACs/cycle"
     label(image, RIGHT - 4, y - 4, text, "faint over", "end")
     memories = {"RAM": roof.ram_bytes_per_cycle, "flash": roof.flash_bytes_per_cycle}
     same = len(set(memories.values())) == 1
@@ -125,5 +131,5 @@ def _draw_roofs(image: Element, scale: _Scale, roof: Roof) -> None:
         left, low = scale.x(lowest), scale.y(lowest * rate)
         ends = {"x1": left, "y1": low, "x2": scale.x(knee), "y2": y}
         draw(image, "line", {"class": "bound", **ends})
-        said = f"{'RAM and flash' if same else word} {rate:g} B/cycle"
+        said = f"{'RAM and flash' if same else word} {rate:.3g} B/cycle"
         label(image, left + 8, low - 6 - 13 * place, said, "faint over")
