@@ -7,23 +7,28 @@ The command line and the functions of :mod:`mcuplan` both come this way. Options
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from mcuplan import kept, pipeline
-from mcuplan.budget import assess, read_report, with_growth
+from mcuplan.budget import Member, assess, assess_joint, read_report, with_growth
 from mcuplan.budget.footprint import naive_map
+from mcuplan.emit import Bundle
+from mcuplan.emit.joint import joined
 from mcuplan.exporter.onnx import to_onnx
+from mcuplan.options import several
 from mcuplan.options.asked import quantizing, request_of
-from mcuplan.packages import folder, product_of
+from mcuplan.packages import folder, joint_product, product_of
 from mcuplan.progress import SILENT, Voice
+from mcuplan.prove.joint import prove_joint
 from mcuplan.prove.verification import Wanted, measure
 from mcuplan.prove.verification import verify as run
 from mcuplan.record import Against, Budget, Evidence, Limits, Planned, TypePoint
+from mcuplan.record.joint import JointBudget
 from mcuplan.repair import Repaired
-from mcuplan.report import render
+from mcuplan.report import render, render_joint
 from mcuplan.schedule.explore.variants import (
     NOTHING,
     Explored,
@@ -37,9 +42,11 @@ from mcuplan.targets import load_target
 from mcuplan.tradeoff import check_samples, plan_within, type_frontier
 
 __all__ = [
+    "Bundled",
     "Generated",
     "Quantized",
     "Verified",
+    "bundle",
     "check",
     "generate",
     "plan",
@@ -186,6 +193,44 @@ def generate(model: Path, options: _Options, voice: Voice = SILENT) -> Generated
     files = {Path(name): text.encode("utf-8") for name, text in made.items()}
     files[Path(f"{bundle.name}.report.json")] = render("json", budget).encode("utf-8")
     return Generated(bundle.name, budget, files)
+
+
+@dataclass(frozen=True, slots=True)
+class Bundled:
+    """C sources of several models, and their report together; ``files`` has that of each, too."""
+
+    name: str
+    report: JointBudget
+    files: Mapping[Path, bytes]
+
+
+def bundle(
+    models: Sequence[Path], folder_name: str, options: _Options, voice: Voice = SILENT
+) -> Bundled:
+    """Several models in one image: kernels once, and arenas that models share."""
+    wanted = several.named(models, [_default_name(m, None) for m in models], options, folder_name)
+    asked, members, bundles = _asked({**options, "baseline": None}), list[Member](), list[Bundle]()
+    for model, name, data in zip(models, wanted.names, wanted.calibrations, strict=True):
+        own = {**options, "calibration": data, "baseline": None}
+        with several.said_of(name):
+            planned, types = plan_within(request_of(model, own, voice), asked.limits)
+        bundles.append(pipeline.generate(planned, name))
+        evidence = measure(planned, name) if options["build"] else None
+        report = _report("bundle", asked, planned, evidence, Explored(types=types))
+        members.append(Member(name, planned, report))
+    several.check_states(bundles, wanted.groups)
+    joint = joined(wanted.name, bundles, wanted.groups, members[0].budget.target.name)
+    packages = [name for group in options["packages"] for name in group]
+    plans, example = [member.planned for member in members], bool(packages or options["build"])
+    product = joint_product(joint, plans, example=example)
+    run_all = prove_joint(joint, product) if options["build"] else None
+    figures = (run_all.build, (run_all.proof, run_all.findings)) if run_all is not None else ()
+    report_of_all = assess_joint(wanted.name, members, wanted.groups, asked.limits, *figures)
+    files = {Path(path): text.encode() for path, text in folder(product, packages).items()}
+    for member in members:
+        files[Path(f"{member.name}.report.json")] = render("json", member.budget).encode()
+    files[Path(f"{wanted.name}.report.json")] = render_joint("json", report_of_all).encode()
+    return Bundled(wanted.name, report_of_all, files)
 
 
 def verify(model: Path, options: _Options, voice: Voice = SILENT) -> Verified:

@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 __all__ = [
     "annotation",
     "annotation_property",
+    "apart",
     "c_prefix",
     "comment_text",
     "identifier",
@@ -112,6 +113,30 @@ def c_prefix(name: str) -> str:
     taken = prefix == "mplan" or prefix.startswith(("mplan_", "str", "mem"))
     taken = taken or f" {prefix} " in _KEYWORDS or f" {prefix} " in _HEADERS
     return f"model_{prefix}" if taken else prefix
+
+
+def apart(names: Iterable[str]) -> tuple[str, ...]:
+    """A prefix for each of some models, of which none begins a name that has another.
+
+    ``kws`` and ``kws_input`` would both have ``kws_input_...``: the second becomes ``kwsinput``.
+    """
+    taken: list[str] = []
+    for name in names:
+        stem = candidate = c_prefix(name)
+        k = 1
+        while any(one.startswith(other) for one, other in _both_ways(candidate, taken)):
+            flat = stem.replace("_", "")[: _LONGEST // 2]
+            candidate = c_prefix(flat if k == 1 and flat != stem else f"{flat}{max(k, 2)}")
+            k += 1
+        taken.append(candidate)
+    return tuple(taken)
+
+
+def _both_ways(name: str, others: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Each pair of prefixes, ended as in the names that they begin."""
+    for other in others:
+        yield f"{name}_", f"{other}_"
+        yield f"{other}_", f"{name}_"
 
 
 def unique(

@@ -6,9 +6,12 @@ from __future__ import annotations
 from mcuplan.budget.assess import assess, undecided
 from mcuplan.budget.compared import compared_from_report, read_report
 from mcuplan.budget.growth import compare, with_growth
+from mcuplan.budget.joint import Member, assess_joint
 
 __all__ = [
+    "Member",
     "assess",
+    "assess_joint",
     "compare",
     "compared_from_report",
     "read_report",

@@ -9,6 +9,7 @@ import click
 
 from mcuplan import __version__
 from mcuplan.cli import _models, _tables
+from mcuplan.cli._bundle import bundle
 from mcuplan.config import find_config, read_config
 
 __all__ = ["app"]
@@ -45,7 +46,7 @@ def app(ctx: click.Context, config_file: Path | None) -> None:
     if path is None:
         return
     values = {_parameter(key): value for key, value in read_config(path).items()}
-    ctx.default_map = {str(command.name): values for command in _models.COMMANDS}
+    ctx.default_map = {str(command.name): values for command in (*_models.COMMANDS, bundle)}
 
 
 def _nearest_config() -> Path | None:
@@ -62,5 +63,5 @@ def _parameter(key: str) -> str:
     return next(str(option.name) for option in options if f"--{key}" in option.opts)
 
 
-for _command in (*_models.COMMANDS, *_tables.COMMANDS):
+for _command in (*_models.COMMANDS, bundle, *_tables.COMMANDS):
     app.add_command(_command)

@@ -20,18 +20,20 @@ from mcuplan.safe_text import lines
 
 if TYPE_CHECKING:
     from mcuplan.progress import Bar
-    from mcuplan.record import Budget, Undecided
+    from mcuplan.record import Budget, Undecided, Verdict
     from mcuplan.report import Look
 
 __all__ = [
     "Outputs",
     "bar",
     "emit_report",
+    "exit_status",
     "log",
     "print_errors",
     "progress",
     "reported",
     "say",
+    "screen",
 ]
 
 
@@ -159,7 +161,17 @@ def emit_report(report: Budget | Undecided, outputs: Outputs) -> int:
     for form, path in outputs.reports:
         write_file(path, render(form, report, _look(outputs, to_stdout=False)).encode("utf-8"))
     if outputs.verbosity >= 0:
-        say(render(outputs.form, report, _look(outputs, to_stdout=True)))
+        say(render(outputs.form, report, screen(outputs)))
+    return exit_status(report.verdict, outputs)
+
+
+def screen(outputs: Outputs) -> Look:
+    """How stdout is looked at."""
+    return _look(outputs, to_stdout=True)
+
+
+def exit_status(verdict: Verdict, outputs: Outputs) -> int:
+    """What the program ends with."""
     status = {"fits": EXIT_FITS, "over": EXIT_OVER}
-    known = status.get(report.verdict.status.value, EXIT_UNDECIDED)
+    known = status.get(verdict.status.value, EXIT_UNDECIDED)
     return EXIT_FITS if outputs.exit_zero else known

@@ -31,6 +31,7 @@ from mcuplan.options.values import (
 __all__ = [
     "MODEL",
     "backend",
+    "bundling",
     "checking",
     "cut_output",
     "dim",
@@ -218,55 +219,53 @@ def _dtype(*names: str) -> Callable[[F], F]:
 
 
 ranging = stack([*_RANGES, _dtype("int8", "int16"), layer_dtype, dim, cut_output, state])
-modelling = stack(
-    [
-        target,
-        dim,
-        cut_output,
-        state,
-        layer_dtype,
-        *_RANGES,
-        io_layout,
-        keep_dead_channels,
-        max_loss,
-        effort,
-        keep_input,
-        keep_output,
-        name,
-        _dtype("int8", "int16", "float32"),
-        option(
-            "--objective",
-            type=click.Choice(["balanced", "ram", "ram=strict", "latency", "flash"]),
-            default="balanced",
-            show_default=True,
-            help="What kernels are chosen for: least arena, cycles or flash; balanced is fast"
-            " at little more arena than ram, or the fastest that keeps the limits.",
-        ),
-        backend,
-        option(
-            "--streaming",
-            type=click.Choice(["auto", "off", "input"]),
-            default="auto",
-            show_default=True,
-            help="Run layers row by row; input: its rows are fed as they come.",
-        ),
-        click.option("--dump-after", metavar="PASS", help="Print the graph after a pass."),
-    ]
+_MODELLING = (
+    target,
+    dim,
+    cut_output,
+    state,
+    layer_dtype,
+    *_RANGES,
+    io_layout,
+    keep_dead_channels,
+    max_loss,
+    effort,
+    keep_input,
+    keep_output,
+    name,
+    _dtype("int8", "int16", "float32"),
+    option(
+        "--objective",
+        type=click.Choice(["balanced", "ram", "ram=strict", "latency", "flash"]),
+        default="balanced",
+        show_default=True,
+        help="What kernels are chosen for: least arena, cycles or flash; balanced is fast"
+        " at little more arena than ram, or the fastest that keeps the limits.",
+    ),
+    backend,
+    option(
+        "--streaming",
+        type=click.Choice(["auto", "off", "input"]),
+        default="auto",
+        show_default=True,
+        help="Run layers row by row; input: its rows are fed as they come.",
+    ),
+    click.option("--dump-after", metavar="PASS", help="Print the graph after a pass."),
 )
-budgets = stack(
-    [
-        option("--max-ram", type=SIZE, help="RAM budget, e.g. 64K."),
-        option("--max-flash", type=SIZE, help="Flash budget, e.g. 256K."),
-        option("--max-latency", type=TIME, help="Time of one inference, e.g. 50ms."),
-        option(
-            "--max-row-latency",
-            type=TIME,
-            help="Time of a call that feeds a row of the input or finishes after the last one, e.g."
-            " 500us; with --streaming input the plan keeps it, at the price of RAM.",
-        ),
-        option("--baseline", type=FILE, help="An earlier JSON report: growth against it fails."),
-    ]
+modelling = stack(_MODELLING)
+_LIMITS = (
+    option("--max-ram", type=SIZE, help="RAM budget, e.g. 64K."),
+    option("--max-flash", type=SIZE, help="Flash budget, e.g. 256K."),
+    option("--max-latency", type=TIME, help="Time of one inference, e.g. 50ms."),
+    option(
+        "--max-row-latency",
+        type=TIME,
+        help="Time of a call that feeds a row of the input or finishes after the last one, e.g."
+        " 500us; with --streaming input the plan keeps it, at the price of RAM.",
+    ),
 )
+_baseline = option("--baseline", type=FILE, help="An earlier JSON report: growth against it fails.")
+budgets = stack([*_LIMITS, _baseline])
 _package = option(
     "--package",
     "packages",
@@ -320,8 +319,32 @@ _proving = (
     ),
     _min_sqnr,
 )
+_bundling = (
+    option(
+        "--calibration",
+        "calibrations",
+        metavar="[NAME=]DATA",
+        multiple=True,
+        help="Inputs to observe ranges on, of the model of that name or of all others; as those of"
+        " `generate`.",
+    ),
+    click.option(
+        "--exclusive",
+        metavar="A,B,..",
+        multiple=True,
+        help="Models that never run at the same time: they share one arena.",
+    ),
+    click.option(
+        "--build",
+        is_flag=True,
+        help="Link all models together, compare the image with the plans, and run each on the"
+        " emulator.",
+    ),
+    _package,
+)
 
 checking = stack([modelling, budgets, _reshape, _build, _types])
 planning = stack([modelling, budgets, _reshape, _frontier])
 generating = stack([modelling, budgets, _package])
 verifying = stack([modelling, budgets, *_proving])
+bundling = stack([*(o for o in _MODELLING if o is not calibration), *_LIMITS, *_bundling])

@@ -13,15 +13,23 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import PurePosixPath
 
-from mcuplan.packages._example import example_header
-from mcuplan.packages._making import product_of
+from mcuplan.packages._example import emulator_files, example_header
+from mcuplan.packages._making import joint_product, product_of
 from mcuplan.packages._package import SOURCES, Package
 from mcuplan.packages._product import Model, Product
 from mcuplan.packages._readme import readme
 from mcuplan.packages._sbom import sbom_path, sbom_text
 from mcuplan.resources import codegen_dir
 
-__all__ = ["Model", "Product", "folder", "package_names", "product_of"]
+__all__ = [
+    "Model",
+    "Product",
+    "example_files",
+    "folder",
+    "joint_product",
+    "package_names",
+    "product_of",
+]
 
 
 def package_names() -> tuple[str, ...]:
@@ -66,6 +74,12 @@ def folder(product: Product, names: Sequence[str] = ()) -> Mapping[PurePosixPath
         files[PurePosixPath("README.md")] = readme(product, sections)
     files[sbom_path(product)] = sbom_text(product, files)
     return files
+
+
+def example_files(product: Product) -> Mapping[PurePosixPath, str]:
+    """The example on an emulated core alone: its header in ``examples/``, beside its folder."""
+    header = PurePosixPath(f"examples/{product.name}_example.h")
+    return {header: example_header(product), **dict(emulator_files(product))}
 
 
 def _licence() -> str:

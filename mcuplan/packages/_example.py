@@ -29,11 +29,16 @@ def example_header(product: Product) -> str:
         ),
         reals=part("example_real.h.in", product) if real else "",
         models="".join(_model(product, model) for model in product.models),
-        each="the model" if len(product.models) == 1 else "each model",
+        each="the model once" if len(product.models) == 1 else "all models in turn, twice",
         calls="\n".join(
-            f"    wrong += {model.bundle.name}_example_run(print);" for model in product.models
+            f"    wrong += {model.bundle.name}_example_run(print);" for model in _in_turn(product)
         ),
     )
+
+
+def _in_turn(product: Product) -> tuple[Model, ...]:
+    """Each model once; of several twice, so that each runs in memory that another has used."""
+    return product.models * (1 if len(product.models) == 1 else 2)
 
 
 def _object(product: Product, member: str) -> str:
@@ -69,11 +74,17 @@ def _run(product: Product, model: Model) -> str:
         own = {"model": name, "INPUT": port.accessor.upper(), "values": _values(port)}
         return part("example_feed.h.in", product, **own)
     copies = (
-        f"    (void)memcpy({port.accessor}(&ctx), {_values(port)}, sizeof {_values(port)});"
+        part(
+            "example_input.h.in",
+            product,
+            INPUT=port.accessor.upper(),
+            accessor=port.accessor,
+            values=_values(port),
+        )
         for port in bundle.inputs
     )
     reset = f"    (void){name}_reset(&ctx);\n" if bundle.states else ""
-    own = {"model": name, "reset": reset, "inputs": "\n".join(copies)}
+    own = {"model": name, "reset": reset, "inputs": "".join(copies).rstrip("\n")}
     return part("example_invoke.h.in", product, **own)
 
 

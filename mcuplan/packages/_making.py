@@ -3,13 +3,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from mcuplan.emit import Bundle
+from mcuplan.emit.joint import Joint
 from mcuplan.packages._product import Model, Product
 from mcuplan.packages._sample import sample_of
 from mcuplan.record import Planned
 from mcuplan.schedule.code import model_code
 
-__all__ = ["model_of", "product_of"]
+__all__ = ["joint_product", "product_of"]
 
 
 def product_of(planned: Planned, bundle: Bundle, *, example: bool = False) -> Product:
@@ -22,13 +25,29 @@ def product_of(planned: Planned, bundle: Bundle, *, example: bool = False) -> Pr
     return Product(
         bundle.name,
         bundle.files,
-        (model_of(planned, bundle, places, example=example),),
+        (_model(planned, bundle, places, example=example),),
         planned.plan.program.target,
         tuple((f"{bundle.name}_{member}_t", member) for member, _ in bundle.regions),
     )
 
 
-def model_of(
+def joint_product(joint: Joint, planned: Sequence[Planned], *, example: bool = False) -> Product:
+    """Several models as a product, their plans in the order of their code.
+
+    Raises:
+        DataError: the samples of a calibration do not fit the model.
+    """
+    each = zip(planned, joint.bundles, strict=True)
+    return Product(
+        joint.name,
+        joint.files,
+        tuple(_model(p, bundle, joint.places(bundle), example=example) for p, bundle in each),
+        planned[0].plan.program.target,
+        tuple((f"{joint.name}_{member}_t", member) for member, _ in joint.regions),
+    )
+
+
+def _model(
     planned: Planned, bundle: Bundle, places: tuple[tuple[str, str], ...], *, example: bool
 ) -> Model:
     """A model of a product, with the places of its arenas.

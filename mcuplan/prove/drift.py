@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
+from mcuplan.emit import Bundle
 from mcuplan.prove.elf import Kind
 from mcuplan.prove.measure import ImageReport
 from mcuplan.prove.subject import Subject
 
-__all__ = ["elf_drift"]
+__all__ = ["arenas_drift", "constants_drift", "elf_drift"]
 
 
 def elf_drift(subject: Subject, report: ImageReport) -> tuple[str, ...]:
@@ -17,21 +20,28 @@ def elf_drift(subject: Subject, report: ImageReport) -> tuple[str, ...]:
     compiler has worked its values into the code, which is measured. So is what it makes itself, a
     table in place of a switch, under names that no source can have.
     """
-    planned = {symbol.name: symbol.nbytes for symbol in subject.bundle.symbols}
-    mine = f"{subject.bundle.name}.o"
+    bundle = subject.bundle
+    return (*constants_drift(bundle, report), *arenas_drift(bundle.regions, report))
+
+
+def constants_drift(bundle: Bundle, report: ImageReport) -> Iterator[str]:
+    """Constants of one model that have other sizes than planned, or were not."""
+    planned = {symbol.name: symbol.nbytes for symbol in bundle.symbols}
+    mine = f"{bundle.name}.o"
     linked = {
         s.name: s.nbytes
         for s in report.symbols
         if s.kind is not Kind.TEXT and s.object.rsplit("/", 1)[-1] == mine
     }
-    drift = [
-        f"{name}: {linked[name]:,} B linked, {planned.get(name, 0):,} B planned"
-        for name in sorted(linked)
-        if "." not in name and planned.get(name, 0) != linked[name]
-    ]
+    for name in sorted(linked):
+        if "." not in name and planned.get(name, 0) != linked[name]:
+            yield f"{name}: {linked[name]:,} B linked, {planned.get(name, 0):,} B planned"
+
+
+def arenas_drift(regions: Sequence[tuple[str, int]], report: ImageReport) -> Iterator[str]:
+    """Arenas of another size than planned, and variables, which code has none of."""
     if report.data_bytes:
-        drift.append(f"{report.data_bytes:,} B of variables, none planned")
-    for (member, nbytes), arena in zip(subject.bundle.regions, report.arenas, strict=True):
+        yield f"{report.data_bytes:,} B of variables, none planned"
+    for (member, nbytes), arena in zip(regions, report.arenas, strict=True):
         if arena.nbytes != nbytes:
-            drift.append(f"arena {member}: {arena.nbytes:,} B linked, {nbytes:,} B planned")
-    return tuple(drift)
+            yield f"arena {member}: {arena.nbytes:,} B linked, {nbytes:,} B planned"

@@ -9,15 +9,24 @@ is listed apart.
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from mcuplan.prove.elf import Elf, Kind, read_elf
 from mcuplan.prove.harness import CoreImage, Hook
 from mcuplan.prove.linkmap import Piece, read_link_map
-from mcuplan.prove.toolchain import made_by
+from mcuplan.prove.toolchain import Compiler, made_by
 
-__all__ = ["ImageReport", "Kind", "LibraryMember", "Symbol", "measure_image"]
+__all__ = [
+    "ImageReport",
+    "Kind",
+    "LibraryMember",
+    "Linked",
+    "Symbol",
+    "measure_image",
+    "measure_linked",
+]
 
 _BUNDLE = "obj/bundle/"
 
@@ -92,6 +101,27 @@ def measure_image(image: CoreImage) -> ImageReport:
     """
     if image.hook is not Hook.NONE:
         raise ValueError("a step hook changes the code: measure an image without one")
+    arenas = [image.api.arena(region) for region, _ in image.api.regions]
+    linked = Linked(image.work, image.program, image.link_map, image.compiler)
+    return measure_linked(linked, arenas, "context")
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """A linked program whose generated code was compiled below ``bundle/``."""
+
+    work: Path
+    program: PurePosixPath
+    link_map: PurePosixPath
+    compiler: Compiler
+
+
+def measure_linked(image: Linked, arenas: Sequence[str], context: str = "") -> ImageReport:
+    """Measure generated code; arenas and context are objects of the program, by name.
+
+    Raises:
+        ToolFailed: the linker did not write an ELF file that can be read.
+    """
     elf = read_elf(image.work / image.program)
     link_map = made_by(image.work / image.link_map, image.compiler.path)
     pieces = read_link_map(link_map.read_text(encoding="utf-8", errors="replace"))
@@ -103,8 +133,8 @@ def measure_image(image: CoreImage) -> ImageReport:
     data, data_padding = _sizes(elf, bundle, (Kind.DATA, Kind.BSS))
     return ImageReport(
         symbols=symbols,
-        arenas=_arenas(elf, image),
-        context_bytes=elf.find("context").nbytes,
+        arenas=tuple(_arena(elf, name) for name in arenas),
+        context_bytes=elf.find(context).nbytes if context else 0,
         code_bytes=code,
         code_padding_bytes=code_padding,
         constants_bytes=named,
@@ -130,12 +160,9 @@ def _symbols_of(elf: Elf, bundle: tuple[Piece, ...]) -> tuple[Symbol, ...]:
     return tuple(symbols)
 
 
-def _arenas(elf: Elf, image: CoreImage) -> tuple[Symbol, ...]:
-    found = []
-    for region, _ in image.api.regions:
-        symbol = elf.find(image.api.arena(region))
-        found.append(Symbol(symbol.name, symbol.nbytes, symbol.kind, "", symbol.address))
-    return tuple(found)
+def _arena(elf: Elf, name: str) -> Symbol:
+    symbol = elf.find(name)
+    return Symbol(symbol.name, symbol.nbytes, symbol.kind, "", symbol.address)
 
 
 def _sizes(elf: Elf, pieces: tuple[Piece, ...], kinds: tuple[Kind, ...]) -> tuple[int, int]:

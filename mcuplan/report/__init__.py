@@ -13,10 +13,12 @@ from functools import cache
 
 from mcuplan.record import Budget, Undecided
 from mcuplan.report._format import Format, Look
+from mcuplan.report._joint import JOINT_FORMATS, render_joint
 from mcuplan.report._names import distinct
 from mcuplan.report._text import WIDTH, clip, table, wrap
 
 __all__ = [
+    "JOINT_FORMATS",
     "WIDTH",
     "Format",
     "Look",
@@ -24,6 +26,7 @@ __all__ = [
     "distinct",
     "format_names",
     "render",
+    "render_joint",
     "table",
     "wrap",
 ]

@@ -60,6 +60,8 @@ def test_packages_are_named_one_by_one_or_with_commas(tmp_path: Path) -> None:
     """Both forms mean the same; an unknown name ends with wrong usage, and says which there are."""
     one = _tree(generated(tmp_path / "a", "cortex-m4", "make,cmake"))
     two = _tree(generated(tmp_path / "b", "cortex-m4", "cmake", "--package", "make"))
+    for told in (one, two):
+        del told["digits.report.json"]  # it has the command
     assert one == two
     with pytest.raises(AssertionError):
         generated(tmp_path / "c", "cortex-m4", "bazel")
