@@ -14,11 +14,12 @@ from mcuplan.ir.types import Array
 from mcuplan.prove.compare import rounded_tensors, tolerances_of
 from mcuplan.prove.outputs import OutputSeen, OutputTally, gives_scores, shares_unit
 from mcuplan.prove.score import TOP_1, Labelled, Score, agreeing
-from mcuplan.record import Accuracy
+from mcuplan.record import Accuracy, SampleError
 
 __all__ = ["EndToEnd", "Ends", "labelled_output"]
 
 _NAMED = 1000  # samples whose decision changed
+_WORST = 5  # samples that are named for what they are off
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,8 @@ class Ends:
     ``max_lsb`` and ``exact_share``: of a quantized model. ``scores``: the output that has one
     score for each class, of which ``decisions`` is the share that agrees, and ``changed`` are the
     first samples that do not. ``labelled``: the output that the labels are for. ``alike``:
-    outputs whose channels are of one kind.
+    outputs whose channels are of one kind. ``worst``: samples that are furthest off, in steps of
+    the output's grid, of outputs that have one.
     """
 
     max_lsb: int | None
@@ -40,6 +42,7 @@ class Ends:
     outputs: tuple[OutputSeen, ...]
     alike: frozenset[int]
     changed: tuple[int, ...] = ()
+    worst: tuple[SampleError, ...] = ()
 
 
 class EndToEnd:
@@ -70,6 +73,7 @@ class EndToEnd:
             for port, real in zip(ports, exact, strict=True)
         ]
         self._on_grid = [not _is_float(graph, port) for port in ports]
+        self._graded = [on and not p.is_choice for on, p in zip(self._on_grid, ports, strict=True)]
         self._quantized, self._lsb, self._equal, self._elements = quantized, 0, 0, 0
         self._labelled, self._score = _score_of(graph, data)
         ranked = [k for k, port in enumerate(ports) if gives_scores(graph, port)]
@@ -78,6 +82,7 @@ class EndToEnd:
         self._scores = ranked[0] if ranked else None
         self._agreed, self._samples = 0, 0
         self._changed: list[int] = []
+        self._worst: list[SampleError] = []
         alike = {k for k, port in enumerate(ports) if shares_unit(graph, port)}
         self._alike = frozenset(alike.union(ranked))
 
@@ -93,6 +98,7 @@ class EndToEnd:
                 self._lsb = max(self._lsb, int(apart.max(initial=0)))
                 self._equal += int((apart == 0).sum())
                 self._elements += apart.size
+        self._see_samples(start, theirs, mine)
         self._samples += len(mine[0])
         if self._scores is not None:
             agrees = agreeing(mine[self._scores], theirs[self._scores])
@@ -103,6 +109,17 @@ class EndToEnd:
         if self._score is not None and self._labelled is not None:
             self._score.update(start, theirs[self._labelled], mine[self._labelled], inputs)
 
+    def _see_samples(self, start: int, theirs: Sequence[Array], mine: Sequence[Array]) -> None:
+        """Keep the samples that are furthest off; what is not finite is not compared here."""
+        off = np.zeros(len(mine[0]))
+        for step, graded, one, other in zip(self._steps, self._graded, mine, theirs, strict=True):
+            if graded:
+                apart = np.nan_to_num(np.abs(one - other) / step, posinf=0.0)
+                off = np.maximum(off, apart.max(axis=1, initial=0.0))
+        first = np.argsort(-off, kind="stable")[:_WORST].tolist()
+        seen = [SampleError(start + k, round(float(off[k]), 3)) for k in first if off[k] > 0]
+        self._worst = sorted([*self._worst, *seen], key=lambda e: (-e.steps, e.sample))[:_WORST]
+
     def result(self) -> Ends:
         """Everything over all samples."""
         return Ends(
@@ -110,6 +127,7 @@ class EndToEnd:
             exact_share=self._equal / max(1, self._elements) if self._quantized else None,
             scores=self._scores,
             changed=tuple(self._changed),
+            worst=tuple(self._worst),
             decisions=self._agreed / self._samples if self._scores is not None else None,
             labelled=self._labelled,
             accuracy=self._score.result() if self._score is not None else None,

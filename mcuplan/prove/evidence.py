@@ -36,6 +36,7 @@ from mcuplan.record import (
     ElfFigures,
     LinkedSymbol,
     OutputError,
+    SampleError,
     StackFigures,
     StallCycles,
     Verification,
@@ -63,7 +64,7 @@ class Agreement:
     ``layers`` by tensor. ``diverging`` is the first layer beyond the limit: more than
     1 LSB (quantized model), or an error larger than half the value (float model).
     ``decisions``: share of samples with the runtime's, where an output has class scores;
-    ``changed``: the first samples without.
+    ``changed``: the first samples without. ``worst``: those that are furthest off.
     """
 
     layers: Mapping[str, LayerError]
@@ -72,6 +73,7 @@ class Agreement:
     exact_share: float | None
     decisions: float | None
     changed: tuple[int, ...]
+    worst: tuple[SampleError, ...]
     accuracy: Accuracy | None
     outputs: tuple[OutputError, ...]
     findings: tuple[Finding, ...]
@@ -131,6 +133,7 @@ def against_runtime(
         seen.exact_share,
         seen.decisions,
         seen.changed,
+        seen.worst,
         seen.accuracy,
         tuple(each.error for each in seen.outputs),
         (*found, *(() if limits.made_up else sensitivity_findings(table, named, found))),
@@ -207,6 +210,7 @@ def host_record(proof: HostProof, seen: Agreement | None) -> Verification:
         cycles=None,
         outputs=seen.outputs if seen else (),
         changed=seen.changed if seen else (),
+        worst=seen.worst if seen else (),
     )
 
 

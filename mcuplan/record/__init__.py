@@ -30,6 +30,7 @@ from mcuplan.record.proof import (
     ClassRecall,
     ElfFigures,
     OutputError,
+    SampleError,
     StackFigures,
     Verification,
 )
@@ -103,6 +104,7 @@ __all__ = [
     "RepairTrial",
     "Request",
     "Roof",
+    "SampleError",
     "Selection",
     "StackFigures",
     "StallCycles",

@@ -18,6 +18,7 @@ __all__ = [
     "ClassRecall",
     "ElfFigures",
     "OutputError",
+    "SampleError",
     "StackFigures",
     "Verification",
 ]
@@ -108,6 +109,19 @@ class OutputError:
 
 
 @dataclass(frozen=True, slots=True)
+class SampleError:
+    """A sample whose outputs are far from the runtime's.
+
+    Attributes:
+        sample: which, from 0.
+        steps: largest difference of an output, in steps of its grid.
+    """
+
+    sample: int
+    steps: Magnitude
+
+
+@dataclass(frozen=True, slots=True)
 class ElfFigures:
     """Bytes of the linked image, and whether they are what the plan says."""
 
@@ -139,6 +153,7 @@ class Verification:
             record.
         stall_cycles: on top of cycles, on a board whose flash is described.
         changed: samples, from 0, with another decision than the runtime's; the first thousand.
+        worst: samples that are furthest from the runtime, at most five, worst first.
         calls: where rows are fed, cycles of each call of the slowest sample, stall_cycles
             included: the one that begins, one for each row, those that finish.
     """
@@ -161,6 +176,7 @@ class Verification:
     stall_cycles: Annotated[StallCycles | None, LEFT_OUT] = None
     changed: Annotated[tuple[int, ...], LEFT_OUT] = ()
     calls: Annotated[tuple[int, ...], LEFT_OUT] = ()
+    worst: Annotated[tuple[SampleError, ...], LEFT_OUT] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,6 +117,22 @@ def test_signal_to_noise_is_that_of_its_definition(tmp_path: Path) -> None:
     assert abs(expected - (seen.outputs[0].sqnr_db or 0)) < 6
 
 
+def test_the_worst_samples_are_those_that_are_furthest_off(tmp_path: Path) -> None:
+    """Samples beyond the range of calibration are named, worst first, by their place."""
+    net = Net((1, 4))
+    out = net.add("Mul", "x", net.const(0.5))
+    samples = np.random.default_rng(4).uniform(-1, 1, (70, 1, 4)).astype(np.float32)
+    calibration = samples.copy()
+    samples[[66, 3, 40]] *= np.array([9, 7, 5], np.float32)[:, None, None]
+    seen = _seen(net, [out], tmp_path, samples, calibration=calibration)
+    assert [66, 3, 40] == [each.sample for each in seen.worst[:3]]
+    assert sorted(seen.worst, key=lambda each: -each.steps) == list(seen.worst)
+    assert 5 >= len(seen.worst)
+    step = np.ptp(calibration) / 2 * 1.1 / 255
+    off = np.abs(samples[66] / 2).max() - np.abs(calibration / 2).max()
+    assert seen.worst[0].steps == pytest.approx(off / step, rel=0.15)
+
+
 def test_limits_are_those_that_were_asked_for(tmp_path: Path) -> None:
     """Below the limit is an error, below 20 dB a warning, above nothing."""
     net = Net((1, 8, 4))

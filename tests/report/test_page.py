@@ -124,8 +124,8 @@ def test_a_page_has_nine_parts() -> None:
     """All parts that design asks for stand in the page where there is something to show."""
     page = render("html", full_budget())
     found = re.findall(r'<section id="(\w+)">', page)
-    assert ["budget", "memory", "layers", "roofline", "flash", "choices"] == found[:6]
-    assert ["verification", "findings"] == found[6:]
+    assert ["budget", "growth", "memory", "layers", "roofline", "flash"] == found[:6]
+    assert ["choices", "verification", "findings"] == found[6:]
     assert 'id="map-naive"' in page
     assert "live bytes" in page
     assert "0x00001580" in page

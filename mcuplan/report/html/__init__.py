@@ -14,6 +14,7 @@ from mcuplan.report._markup import digest, own, rendered
 from mcuplan.report.html.choices import choices
 from mcuplan.report.html.findings import findings
 from mcuplan.report.html.flash import flash
+from mcuplan.report.html.growth import growth
 from mcuplan.report.html.layers import layers
 from mcuplan.report.html.memory import memory
 from mcuplan.report.html.part import Part
@@ -30,7 +31,7 @@ _HEADLINES = {
     Status.UNSUPPORTED: ("unsure", "unsupported"),
     Status.DAMAGED: ("bad", "damaged"),
 }
-_PARTS = (summary, memory, layers, roofline, flash, choices, proof, findings)
+_PARTS = (summary, growth, memory, layers, roofline, flash, choices, proof, findings)
 _MOST = 160  # characters of a title
 
 

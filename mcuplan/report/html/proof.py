@@ -67,6 +67,9 @@ def _facts(run: Verification) -> list[_Pair]:
     noise = noise_of(run)
     facts += [("signal to noise", noise.removeprefix(_NOISE))] if noise else []
     facts += [("classes and samples", text) for text in classes_of(run)]
+    if run.worst:
+        said = (f"{each.sample} ({each.steps:.3g} steps)" for each in run.worst)
+        facts.append(("worst samples, steps of the output's grid", ", ".join(said)))
     if run.elf is not None:
         agrees = "equal to the plan" if run.elf.agrees else "DIFFERS from the plan"
         facts.append(("linked image", agrees))

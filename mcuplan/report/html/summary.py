@@ -96,6 +96,21 @@ def _sums(budget: Budget) -> list[tuple[str, str]]:
     if budget.selection is not None:
         selection = budget.selection
         lines.append(("Kernels", f"{selection.objective}: {selection.statement}"))
+    return [*lines, *_calls(budget), *_runs(budget)]
+
+
+def _calls(budget: Budget) -> list[tuple[str, str]]:
+    """Calls that feed rows of the input."""
+    feed = budget.latency.feed
+    if feed is None:
+        return []
+    rows = f"row {feed.slowest_row} takes longest, {format_si(feed.slowest_seconds, 's')}"
+    last = format_si(feed.last_seconds, "s")
+    return [("Fed by rows", f"{feed.rows:,} calls: {rows}; from the last on {last}")]
+
+
+def _runs(budget: Budget) -> list[tuple[str, str]]:
+    lines = []
     for run in budget.verification:
         same = "equal to the reference" if run.equal_to_reference else "DIFFERS"
         place = f"{run.on} {run.core}" if run.core != run.on else run.on
