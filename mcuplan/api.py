@@ -95,8 +95,8 @@ def generate(model: Model, target: str | os.PathLike[str], **options: object) ->
     >>> import mcuplan
     >>> model = "models/digits_dscnn/model.onnx"
     >>> made = mcuplan.generate(model, "cortex-m4", calibration="random", name="digits")
-    >>> made.name, [str(name) for name in sorted(made.files)][:2]
-    ('digits', ['digits.c', 'digits.h'])
+    >>> made.name, "digits.c" in {str(name) for name in made.files}
+    ('digits', True)
 
     Raises:
         MissingCalibration: the model has no ranges, and there is no ``calibration``.

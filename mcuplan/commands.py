@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from mcuplan import kept, pipeline
-from mcuplan.budget import Member, assess, assess_joint, read_report, with_growth
+from mcuplan.budget import Member, assess, assess_joint, judged, read_report, with_growth
 from mcuplan.budget.footprint import naive_map
 from mcuplan.emit import Bundle
 from mcuplan.emit.joint import joined
+from mcuplan.errors import UsageError
 from mcuplan.exporter.onnx import to_onnx
 from mcuplan.options import several
 from mcuplan.options.asked import quantizing, request_of
@@ -107,10 +108,28 @@ def _asked(options: _Options) -> _Asked:
         max_flash=options["max_flash"],
         max_latency_s=options["max_latency"],
         max_row_latency_s=options["max_row_latency"],
+        warn_at=options["warn_at"],
+        growth=_growth_allowed(options["failing"]),
+        strict="warning" in dict(options["failing"]),
     )
     file = options["baseline"]
+    if file is None and "growth" in dict(options["failing"]):
+        what = "--fail-on growth: there is nothing to grow against"
+        raise UsageError(what, "", "--baseline REPORT.json of the version before")
     baseline = Against(file.name, read_report(file)) if file is not None else None
     return _Asked(limits, baseline, options.get("asked", ()), options.get("naive", False))
+
+
+def _growth_allowed(failing: Sequence[tuple[str, int]]) -> int | None:
+    """Bytes by which RAM or flash may grow; None: as they like.
+
+    Raises:
+        UsageError: two numbers are given.
+    """
+    allowed = {size for what, size in failing if what == "growth"}
+    if len(allowed) > 1:
+        raise UsageError("two numbers of bytes", "--fail-on growth", "one of them")
+    return next(iter(allowed), None if "budget" in dict(failing) else 0)
 
 
 def _default_name(model: Path, given: str | None) -> str:
@@ -131,7 +150,9 @@ def _report(
     budget = assess(planned, asked.limits, evidence, explored, command=command)
     naive = naive_map(naive_of(planned)) if asked.naive else None
     budget = replace(budget, asked=asked.words, naive=naive)
-    return with_growth(budget, asked.baseline) if asked.baseline is not None else budget
+    if asked.baseline is not None:
+        budget = with_growth(budget, asked.baseline, asked.limits.growth)
+    return judged(budget, asked.limits)
 
 
 def check(model: Path, options: _Options, voice: Voice = SILENT) -> Budget:
@@ -209,9 +230,13 @@ def bundle(
 ) -> Bundled:
     """Several models in one image: kernels once, and arenas that models share."""
     wanted = several.named(models, [_default_name(m, None) for m in models], options, folder_name)
-    asked, members, bundles = _asked({**options, "baseline": None}), list[Member](), list[Bundle]()
+    asked, members, bundles = (
+        _asked({**options, "baseline": None, "failing": ()}),
+        list[Member](),
+        list[Bundle](),
+    )
     for model, name, data in zip(models, wanted.names, wanted.calibrations, strict=True):
-        own = {**options, "calibration": data, "baseline": None}
+        own = {**options, "calibration": data, "baseline": None, "failing": ()}
         with several.said_of(name):
             planned, types = plan_within(request_of(model, own, voice), asked.limits)
         bundles.append(pipeline.generate(planned, name))

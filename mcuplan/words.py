@@ -331,6 +331,7 @@ def _limits(request: Request) -> list[str]:
     sizes = {"max-ram": request.ram_limit, "max-flash": request.flash_limit}
     times = {"max-latency": request.latency_limit_s, "max-row-latency": request.row_limit_s}
     said = [f"{name} {size}" for name, size in sizes.items() if size is not None]
+    said += [f"max-region {name}={size}" for name, size in request.region_limits.items()]
     return said + [f"{name} {1000 * s:g}ms" for name, s in times.items() if s is not None]
 
 

@@ -74,8 +74,10 @@ def test_a_report_is_that_of_the_command_line(
     data = model.read_bytes()
     for given in (model, str(model), data, onnx.load(model)):
         found = mcuplan.check(given, _BOARD, max_ram=65536, objective="ram", effort="fast")
-        sha = json.loads(printed)["model"]["sha256"]  # of an object that is written anew
-        assert printed.replace(sha, found.model.sha256) == render("json", found)
+        wanted = json.loads(printed)
+        del wanted["asked"]  # of words
+        wanted["model"]["sha256"] = found.model.sha256  # an object is written anew
+        assert wanted == json.loads(render("json", found))
 
 
 def test_generated_files_are_those_of_the_command_line(model: Path) -> None:
@@ -85,7 +87,9 @@ def test_generated_files_are_those_of_the_command_line(model: Path) -> None:
     for source in (model, model.read_bytes()):
         made = mcuplan.generate(source, _BOARD, calibration="random")
         written = {p.relative_to("out"): p.read_bytes() for p in Path("out").rglob("*.*")}
-        assert written == made.files
+        assert written.keys() == made.files.keys()
+        differ = {str(name) for name, data in written.items() if made.files[name] != data}
+        assert {"model.report.json"} == differ  # which says what was asked
 
 
 def test_options_take_values_of_python(model: Path) -> None:

@@ -252,3 +252,83 @@ def test_what_is_no_such_way_is_refused(text: str, tmp_path: Path) -> None:
         read_config(tmp_path / "mcuplan.toml")
     assert caught.value.where.endswith(text.split(" ")[0])
     assert "cut-output" not in caught.value.message
+
+
+_TABLES = """\
+target = "nucleo-f411re"
+
+[budget]
+max-ram = "64K"
+max-region = { sram = "48K" }
+warn-at = "90%"
+fail-on = ["growth=512", "warning"]
+
+[models."kws.onnx"]
+max-ram = "16K"
+calibration = "kws.npz"
+
+[models."vision/vww.onnx".budget]
+max-latency = "100ms"
+"""
+
+
+def test_budgets_of_all_models_and_of_one(tmp_path: Path) -> None:
+    """A model's own table counts on top, by its path from the file or by its name."""
+    path = tmp_path / "mcuplan.toml"
+    path.write_text(_TABLES)
+    common = read_config(path)
+    assert ("65536", ("sram=48K",), "90.0") == tuple(
+        common[key] for key in ("max-ram", "max-region", "warn-at")
+    )
+    assert "max-latency" not in common
+    kws = read_config(path, Path("elsewhere/kws.onnx"))
+    assert ("16384", str(tmp_path / "kws.npz")) == (kws["max-ram"], kws["calibration"])
+    vision = read_config(path, tmp_path / "vision" / "vww.onnx")
+    assert ("65536", "100ms") == (vision["max-ram"], vision["max-latency"])
+    assert common == read_config(path, tmp_path / "other.onnx")
+
+
+@pytest.mark.parametrize(
+    ("text", "where", "said"),
+    [
+        ("\n[budget]\nmax-rom = 1", "mcuplan.toml:3: budget.max-rom", "unknown key"),
+        ("[budget]\n\n# text\nmax-ram = 'x'", "mcuplan.toml:4: budget.max-ram", "no size"),
+        ("max-ram = 1\n[budget]\nmax-ram = 2", "mcuplan.toml:3: budget.max-ram", "outside"),
+        ("budget = 3", "mcuplan.toml:1: budget", "must be a table"),
+        ("models = 3", "mcuplan.toml:1: models", "must be a table"),
+        ("[models]\n'a.b' = 1", "mcuplan.toml:2: models.a.b", "must be a table"),
+        ('[models."k.onnx"]\nx = 1', "mcuplan.toml:2: models.k.onnx.x", "unknown key"),
+        (
+            '[models."k.onnx"]\n"max-ram" = 1\nbudget.max-flash = "y"',
+            "mcuplan.toml:3: models.k.onnx.budget.max-flash",
+            "no size",
+        ),
+        ("[budget]\nmax-region = { sram = 1.5 }", "mcuplan.toml:2: budget.max-region", "whole"),
+        ("[budget]\nfail-on = 'grow'", "mcuplan.toml:2: budget.fail-on", "growth"),
+        ("[budget]\nfail-on = ['warning=3']", "mcuplan.toml:2: budget.fail-on", "growth"),
+        ("[budget]\nwarn-at = '200%'", "mcuplan.toml:2: budget.warn-at", "percentage"),
+        ("[models.x.models]", "mcuplan.toml:1: models.x.models", "unknown key"),
+    ],
+)
+def test_mistakes_have_a_line(text: str, where: str, said: str, tmp_path: Path) -> None:
+    """What is wrong in a table is said with its line."""
+    path = tmp_path / "mcuplan.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=said) as caught:
+        read_config(path, Path("k.onnx"))
+    assert where == caught.value.where
+    (tmp_path / "pyproject.toml").write_text("[project]\nname = 'x'\n[tool.mcuplan]\nx = 1\n")
+    with pytest.raises(ConfigError) as caught:
+        read_config(tmp_path / "pyproject.toml")
+    assert "pyproject.toml:4: x" == caught.value.where
+
+
+def test_a_table_of_a_model_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Budgets of a file are those of the option; the option beats them."""
+    for name in ("net", "other"):
+        small_net().save(tmp_path / f"{name}.onnx")
+    text = 'target = "cortex-m4"\n[models."net.onnx".budget]\nmax-ram = 100\n'
+    (tmp_path / "mcuplan.toml").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    assert [1, 0] == [run(["check", f"{name}.onnx", "-q"]) for name in ("net", "other")]
+    assert 0 == run(["check", "net.onnx", "-q", "--max-ram", "64K"])

@@ -7,6 +7,7 @@ from mcuplan.budget.assess import assess, undecided
 from mcuplan.budget.compared import compared_from_report, read_report
 from mcuplan.budget.growth import compare, with_growth
 from mcuplan.budget.joint import Member, assess_joint
+from mcuplan.budget.thresholds import judged
 
 __all__ = [
     "Member",
@@ -14,6 +15,7 @@ __all__ = [
     "assess_joint",
     "compare",
     "compared_from_report",
+    "judged",
     "read_report",
     "undecided",
     "with_growth",

@@ -18,8 +18,10 @@ __all__ = ["compare", "with_growth"]
 _NAMES_SHOWN = 3
 
 
-def with_growth(budget: Budget, against: Against) -> Budget:
+def with_growth(budget: Budget, against: Against, allowed: int | None = 0) -> Budget:
     """A report with what grew since an earlier one of the same target.
+
+    ``allowed`` are the bytes by which RAM or flash may grow; None: as they like.
 
     Raises:
         BaselineError: what is compared is missing from it.
@@ -31,7 +33,7 @@ def with_growth(budget: Budget, against: Against) -> Budget:
         what = f"a report of {old.target[:40]}, this is {target}"
         raise OtherTarget(what, against.file, "one baseline per target; mcuplan diff OLD NEW")
     found = compare(against.file, old, Compared.of(_compared(budget)))
-    findings = (*budget.verdict.findings, *growth_findings(found))
+    findings = (*budget.verdict.findings, *growth_findings(found, allowed))
     return replace(budget, baseline=found, verdict=verdict_of(findings))
 
 

@@ -200,15 +200,15 @@ def placeholder_findings(changed: str) -> list[Finding]:
     return [Finding("model/placeholder-weights", Severity.WARNING, text, hint=hint)]
 
 
-def growth_findings(baseline: Baseline | None) -> list[Finding]:
-    """RAM or flash above the baseline."""
-    if baseline is None or (baseline.ram_delta <= 0 and baseline.flash_delta <= 0):
+def growth_findings(baseline: Baseline, allowed: int | None = 0) -> list[Finding]:
+    """RAM or flash above the baseline: an error beyond the bytes allowed, else a note.
+
+    Where nothing of it fails (None) it is a warning.
+    """
+    deltas = (("RAM", baseline.ram_delta), ("flash", baseline.flash_delta))
+    parts = [f"{name} {format_bytes(delta)}" for name, delta in deltas if delta > 0]
+    if not parts:
         return []
-    parts = [
-        f"{name} {format_bytes(delta)}"
-        for name, delta in (("RAM", baseline.ram_delta), ("flash", baseline.flash_delta))
-        if delta > 0
-    ]
     rows = (*baseline.layers, *baseline.parts)
     grown = [row for row in rows if max(row.ram_delta, row.flash_delta) > 0 and row.because]
     where = f"{grown[0].name}: {grown[0].because}" if grown else ""
@@ -217,7 +217,12 @@ def growth_findings(baseline: Baseline | None) -> list[Finding]:
         where = " ".join((*first.layers[:1], first.what))
     text = f"grew against {baseline.file}: {', '.join(parts)}"
     hint = "if wanted, make this report the baseline"
-    return [_error("baseline/grew", text, where, hint)]
+    if allowed is None:
+        return [Finding("baseline/grew", Severity.WARNING, text, where, hint)]
+    if max(delta for _, delta in deltas) > allowed:
+        return [_error("baseline/grew", text, where, hint)]
+    text += f"; {format_bytes(allowed)} of each are allowed"
+    return [Finding("baseline/grew", Severity.NOTE, text, where, hint)]
 
 
 def verify_findings(runs: Sequence[Verification]) -> list[Finding]:

@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from mcuplan import __version__
 from mcuplan.cli import _models, _tables
 from mcuplan.cli._bundle import bundle
+from mcuplan.cli._given import Configuration
 from mcuplan.config import find_config, read_config
 
 __all__ = ["app"]
@@ -45,8 +47,12 @@ def app(ctx: click.Context, config_file: Path | None) -> None:
     path = config_file or _nearest_config()
     if path is None:
         return
-    values = {_parameter(key): value for key, value in read_config(path).items()}
-    ctx.default_map = {str(command.name): values for command in (*_models.COMMANDS, bundle)}
+
+    def values(model: Path | None = None) -> dict[str, Any]:
+        return {_parameter(key): value for key, value in read_config(path, model).items()}
+
+    ctx.obj = Configuration(values)
+    ctx.default_map = {str(command.name): values() for command in (*_models.COMMANDS, bundle)}
 
 
 def _nearest_config() -> Path | None:

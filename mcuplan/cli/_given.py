@@ -3,13 +3,15 @@
 
 from __future__ import annotations
 
-from pathlib import PurePath
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path, PurePath
 from typing import Any
 
 import click
 from click.core import ParameterSource
 
-__all__ = ["Asking", "command_words"]
+__all__ = ["Asking", "Configuration", "OfModel", "command_words"]
 
 _GIVEN = f"{__name__}.given"
 _FILES = frozenset({"model", "target", "calibration", "inputs", "baseline"})
@@ -18,19 +20,37 @@ _RESULTS = frozenset({"reports", "output", "save"})
 _STATED = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT, ParameterSource.DEFAULT_MAP)
 
 
-class Asking(click.Command):
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """Defaults of options for a model, by the names of parameters."""
+
+    of: Callable[[Path | None], dict[str, Any]]
+
+
+class OfModel(click.Command):
+    """A command whose options have defaults for the model it is given."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse, with what the configuration says of the model."""
+        written, _, _ = self.make_parser(ctx).parse_args(list(args))
+        if isinstance(ctx.obj, Configuration) and written.get("model"):
+            ctx.default_map = ctx.obj.of(Path(str(written["model"])))
+        return super().parse_args(ctx, args)
+
+
+class Asking(OfModel):
     """A command that keeps its options as they were written, wherever they come from."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse, and keep the values before they are converted."""
         written, _, _ = self.make_parser(ctx).parse_args(list(args))
-        words = [str(self.name)]
+        rest, words = super().parse_args(ctx, args), [str(self.name)]
         for param in self.params:
             value, source = param.consume_value(ctx, written)
             if source in _STATED and param.name not in _LOOKS | _RESULTS:
                 words += _words(param, value)
         ctx.meta[_GIVEN] = tuple(words)
-        return super().parse_args(ctx, args)
+        return rest
 
 
 def command_words() -> tuple[str, ...]:

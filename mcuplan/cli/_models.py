@@ -11,7 +11,7 @@ import click
 
 from mcuplan.cli._console import Outputs, bar, log, progress, reported
 from mcuplan.cli._files import check_writable, write_file, write_tree
-from mcuplan.cli._given import Asking
+from mcuplan.cli._given import Asking, OfModel
 from mcuplan.cli._reporting import outputs_of, reporting
 from mcuplan.errors import UsageError
 from mcuplan.options import MODEL, checking, generating, planning, ranging, verifying
@@ -62,7 +62,7 @@ def plan(model: Path, **options: Any) -> int:
     return reported("plan", str(model), outputs, make)
 
 
-@click.command()
+@click.command(cls=OfModel)
 @MODEL
 @ranging
 @click.option("--output", "-o", type=FILE, required=True, help="QDQ model to write.")

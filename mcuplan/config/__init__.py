@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from mcuplan.config.keys import KEYS
+from mcuplan.config.keys import BUDGET_KEYS, KEYS
+from mcuplan.config.lines import line_of
 from mcuplan.errors import ConfigError, McuplanError, Problems, did_you_mean
 
 __all__ = ["KEYS", "find_config", "read_config"]
 
 _MAX_FILE_BYTES = 1 << 20
+_TABLES = ("budget", "models")
 _PATHS = frozenset({"calibration", "baseline", "inputs"})
 
 
@@ -57,36 +59,101 @@ def _read(path: Path) -> bytes:
         raise ConfigError(f"cannot be read: {error.strerror}", path.name) from None
 
 
-def read_config(path: Path) -> Mapping[str, Any]:
+def read_config(path: Path, model: Path | None = None) -> Mapping[str, Any]:
     """Checked values by key, as the options of the command line take them.
+
+    Args:
+        path: the file.
+        model: whose table in ``[models]`` counts on top: named by its path from the file, else by
+            its last part.
 
     Raises:
         ConfigError, Problems: every mistake of the file at once.
     """
+    raw = _read(path)
     try:
-        document = tomllib.loads(_read(path).decode("utf-8"))
+        text = raw.decode("utf-8")
+        document = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"not valid TOML: {str(error)[:160]}", path.name) from None
-    values = document
-    if path.name == "pyproject.toml":
-        tool = document.get("tool", {})
-        values = tool.get("mcuplan", {}) if isinstance(tool, dict) else tool
+    tables = ("tool", "mcuplan") if path.name == "pyproject.toml" else ()
+    values: Any = document
+    for table in tables:
+        values = values.get(table, {}) if isinstance(values, dict) else values
     if not isinstance(values, dict):
         raise ConfigError("tool.mcuplan is not a table", path.name, "write [tool.mcuplan]")
-    errors: list[McuplanError] = []
-    found: dict[str, Any] = {}
-    for key, value in values.items():
-        where = f"{path.name}: {key}"
-        if key not in KEYS:
-            hint = did_you_mean(key.replace("_", "-"), KEYS)
-            errors.append(ConfigError(f"unknown key {key!r}", path.name, hint))
-            continue
+    reading = _Reading(path, text, tables)
+    found = reading.values(values, (), (*KEYS, *_TABLES))
+    models = {
+        name: reading.values(table, ("models", name), (*KEYS, "budget"))
+        for name, table in reading.table(values, "models").items()
+    }
+    Problems.raise_if_any(reading.errors)
+    return MappingProxyType({**found, **_of_model(models, path, model)})
+
+
+def _of_model(models: Mapping[str, dict[str, Any]], path: Path, model: Path | None) -> Any:
+    if model is None:
+        return {}
+    try:
+        inside = model.resolve().relative_to(path.parent.resolve()).as_posix()
+    except (ValueError, OSError):
+        inside = ""
+    return models.get(inside) or models.get(model.name) or {}
+
+
+class _Reading:
+    """One file; problems are collected with the line they stand in."""
+
+    def __init__(self, path: Path, text: str, tables: tuple[str, ...]) -> None:
+        self.errors: list[McuplanError] = []
+        self._path, self._text, self._tables = path, text, tables
+
+    def values(self, given: Any, at: tuple[str, ...], known: Sequence[str]) -> dict[str, Any]:
+        """Checked values of a table and of ``[budget]`` in it."""
+        found: dict[str, Any] = {}
+        if not isinstance(given, dict):
+            self._wrong("must be a table", at)
+            return found
+        for key, value in given.items():
+            where = (*at, key)
+            if key not in known:
+                self._wrong(f"unknown key {key!r}", where, did_you_mean(_spelt(key), known))
+            elif key == "budget":
+                found |= self._budget(given, value, where)
+            elif key in KEYS:
+                found |= self._value(key, value, where)
+        return found
+
+    def table(self, given: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+        """A table of tables; empty where there is none."""
+        found = given.get(key, {})
+        if not isinstance(found, dict):
+            self._wrong('must be a table: [models."kws.onnx"]', (key,))
+            return {}
+        return found
+
+    def _budget(self, around: Any, value: Any, where: tuple[str, ...]) -> dict[str, Any]:
+        for key in value if isinstance(value, dict) else ():
+            if key in BUDGET_KEYS and key in around:
+                self._wrong(f"{key} stands outside of the table, too", (*where, key), "leave one")
+        return self.values(value, where, BUDGET_KEYS)
+
+    def _value(self, key: str, value: Any, where: tuple[str, ...]) -> dict[str, Any]:
         try:
-            found[key] = _placed(key, KEYS[key](value), path)
+            return {key: _placed(key, KEYS[key](value), self._path)}
         except ValueError as error:
-            errors.append(ConfigError(str(error), where))
-    Problems.raise_if_any(errors)
-    return MappingProxyType(found)
+            self._wrong(str(error), where)
+            return {}
+
+    def _wrong(self, what: str, where: tuple[str, ...], hint: str = "") -> None:
+        line = line_of(self._text, (*self._tables, *where))
+        place = f"{self._path.name}:{line}" if line else self._path.name
+        self.errors.append(ConfigError(what, f"{place}: {'.'.join(where)}", hint))
+
+
+def _spelt(key: str) -> str:
+    return key.replace("_", "-")
 
 
 def _placed(key: str, value: Any, path: Path) -> Any:

@@ -10,17 +10,19 @@ from typing import Any
 from mcuplan.config.parse import (
     parse_columns,
     parse_count,
+    parse_failing,
     parse_layer,
     parse_observer,
     parse_percent,
     parse_range,
+    parse_region,
     parse_seconds,
     parse_size,
     parse_state,
     parse_weights,
 )
 
-__all__ = ["KEYS", "flag"]
+__all__ = ["BUDGET_KEYS", "KEYS", "flag"]
 
 
 def _text(value: object) -> str:
@@ -136,11 +138,14 @@ KEYS: Mapping[str, Any] = MappingProxyType(
         "target": _text,
         "max-ram": _size,
         "max-flash": _size,
+        "max-region": _parsed(parse_region, 'max-region = { sram = "48K" }'),
         "max-latency": _seconds,
         "max-row-latency": _seconds,
         "max-loss": _percent,
         "calibration": _text,
         "baseline": _text,
+        "fail-on": _parsed(parse_failing, 'fail-on = ["growth=512", "warning"]'),
+        "warn-at": _percent,
         "inputs": _text,
         "observer": _parsed(parse_observer, 'observer = ["mse", "logits=percentile"]'),
         "window": _rows,
@@ -170,3 +175,9 @@ KEYS: Mapping[str, Any] = MappingProxyType(
     }
 )
 """Every key of the file with the function that checks its value; long options without ``--``."""
+
+BUDGET_KEYS = (
+    *(key for key in KEYS if key.startswith("max-") and key != "max-loss"),
+    *("baseline", "fail-on", "warn-at"),
+)
+"""Keys that may stand in ``[budget]``, too."""

@@ -7,12 +7,15 @@ import math
 import re
 
 __all__ = [
+    "FAILING",
     "parse_columns",
     "parse_count",
+    "parse_failing",
     "parse_layer",
     "parse_observer",
     "parse_percent",
     "parse_range",
+    "parse_region",
     "parse_seconds",
     "parse_size",
     "parse_state",
@@ -20,6 +23,7 @@ __all__ = [
 ]
 
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
+FAILING = ("budget", "growth", "warning")
 _SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 
 
@@ -38,6 +42,30 @@ def parse_size(text: str | int) -> int:
     if value > 1 << 40 or value != int(value):
         raise ValueError(f"{str(text)[:40]!r} is no whole number of bytes in reach")
     return int(value)
+
+
+def parse_region(text: str) -> tuple[str, int]:
+    """``NAME=SIZE``: what a memory of the target may hold at most.
+
+    Raises:
+        ValueError: it is not.
+    """
+    name, sign, size = text.rpartition("=")
+    if not (sign and name):
+        raise ValueError(f"{text[:60]!r}: write NAME=SIZE, e.g. sram=48K")
+    return name, parse_size(size)
+
+
+def parse_failing(text: str) -> tuple[str, int]:
+    """``budget``, ``warning``, ``growth`` or ``growth=BYTES``: what fails, and from what on.
+
+    Raises:
+        ValueError: it is none of them.
+    """
+    what, sign, size = text.partition("=")
+    if what not in FAILING or (sign and what != "growth"):
+        raise ValueError(f"{text[:60]!r}: write {', '.join(FAILING)} or growth=BYTES")
+    return what, parse_size(size) if sign else 0
 
 
 def parse_seconds(text: str | float) -> float:

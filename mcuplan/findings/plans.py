@@ -40,6 +40,24 @@ PLANS = (
         "while the slow call runs, or make the layer with the most cycles for each row smaller.",
     ),
     Explanation(
+        "ram/near-budget",
+        "A budget of RAM, of all together or of one memory, is kept, but used up by at least the "
+        "share that --warn-at says.",
+        "Look at what would need less: mcuplan plan MODEL --frontier, --objective ram; or lower "
+        "what else the firmware needs.",
+    ),
+    Explanation(
+        "flash/near-budget",
+        "A budget of flash is kept, but used up by at least the share that --warn-at says.",
+        "Measure code instead of modelling it (mcuplan verify, check --build); --objective flash, "
+        "or --weight-dtype int4.",
+    ),
+    Explanation(
+        "latency/near-budget",
+        "One inference takes at least the share of its limit that --warn-at says.",
+        "--objective latency, or a smaller layer where most cycles go.",
+    ),
+    Explanation(
         "target/generic-sizes",
         "The target is a generic core: its memory sizes and clock are representative, not those "
         "of a part you can buy.",
@@ -48,9 +66,10 @@ PLANS = (
     ),
     Explanation(
         "baseline/grew",
-        "The model needs more RAM or flash than the report given with --baseline.",
-        "The layers that grew are named with the reason. If the growth is wanted, write the new "
-        "report as the baseline.",
+        "The model needs more RAM or flash than the report given with --baseline. That is an "
+        "error, a note where it is within --fail-on growth=BYTES, a warning with --fail-on budget.",
+        "The change of the model is named. If the growth is wanted, write the new report as the "
+        "baseline.",
     ),
     Explanation(
         "model/dead-channels",

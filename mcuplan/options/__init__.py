@@ -12,6 +12,7 @@ from mcuplan.options.values import (
     CHANGE,
     COLUMNS,
     DIM,
+    FAIL_ON,
     FILE,
     LAYER,
     OBSERVER,
@@ -20,6 +21,7 @@ from mcuplan.options.values import (
     PERCENT,
     PREPROCESS,
     RANGE,
+    REGION,
     ROWS,
     SIZE,
     STATE,
@@ -263,9 +265,25 @@ _LIMITS = (
         help="Time of a call that feeds a row of the input or finishes after the last one, e.g."
         " 500us; with --streaming input the plan keeps it, at the price of RAM.",
     ),
+    option(
+        "--max-region",
+        "region_limits",
+        type=REGION,
+        multiple=True,
+        help="Budget of one memory of the target, e.g. sram=48K.",
+    ),
+    option("--warn-at", type=PERCENT, help="Share of a budget, e.g. 90%, from which on it warns."),
 )
 _baseline = option("--baseline", type=FILE, help="An earlier JSON report: growth against it fails.")
-budgets = stack([*_LIMITS, _baseline])
+_fail_on = option(
+    "--fail-on",
+    "failing",
+    type=FAIL_ON,
+    multiple=True,
+    help="What fails beside budgets: growth (with --baseline always, unless budget is given),"
+    " growth=BYTES of RAM or flash and more, warning; budget: nothing else.",
+)
+budgets = stack([*_LIMITS, _baseline, _fail_on])
 _package = option(
     "--package",
     "packages",

@@ -36,7 +36,9 @@ def request_of(model: Path, options: Mapping[str, Any], voice: Voice = SILENT) -
     if options["max_row_latency"] is not None and options["streaming"] != "input":
         raise UsageError("--max-row-latency: no rows are fed", "", "--streaming input")
     after = options["dump_after"]
-    target = with_backend(load_target(options["target"]), options["backend"])
+    limits = pairs.regions_of(options["region_limits"])
+    target = limited(load_target(options["target"]), limits)
+    target = with_backend(target, options["backend"])
     return replace(
         quantizing(model, target, options, voice),
         io_layout=options["io_layout"],
@@ -48,6 +50,7 @@ def request_of(model: Path, options: Mapping[str, Any], voice: Voice = SILENT) -
         ),
         template=Template.of(options.get("changes", ())),
         effort=options["effort"],
+        region_limits=limits,
         ram_limit=options["max_ram"],
         flash_limit=options["max_flash"],
         latency_limit_s=options["max_latency"],
@@ -104,6 +107,24 @@ def _ranges(
             who = f"input {name!r}" if name else "the input"
             raise UsageError(f"two ranges for {who}", "--input-range", "state one")
     return found
+
+
+def limited(target: Target, limits: Mapping[str, int]) -> Target:
+    """The target as one whose memories hold no more than is allowed.
+
+    Raises:
+        UsageError: it has no memory of that name.
+    """
+    names = [region.name for region in target.regions]
+    for name in limits:
+        if name not in names:
+            what = f"{target.name} has no memory {name!r}"
+            raise UsageError(what, "--max-region", f"one of {', '.join(names)}")
+    regions = []
+    for region in target.regions:
+        beyond = region.bytes - limits.get(region.name, region.bytes)
+        regions.append(replace(region, reserved_bytes=max(region.reserved_bytes, beyond)))
+    return replace(target, regions=tuple(regions))
 
 
 def with_backend(target: Target, asked: str) -> Target:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from mcuplan.calibrate import Observers
     from mcuplan.ir.types import DType
 
-__all__ = ["dims_of", "layers_of", "observers_of", "weights_of"]
+__all__ = ["dims_of", "layers_of", "observers_of", "regions_of", "weights_of"]
 
 
 def dims_of(pairs: Sequence[tuple[str, int]]) -> dict[str, int]:
@@ -29,6 +29,19 @@ def dims_of(pairs: Sequence[tuple[str, int]]) -> dict[str, int]:
                 f"--dim {name}",
                 "one size for each name; --dim INPUT:AXIS=N where axes share a name",
             )
+    return found
+
+
+def regions_of(given: Sequence[tuple[str, int]]) -> dict[str, int]:
+    """Budgets of memories by name.
+
+    Raises:
+        UsageError: one is given two.
+    """
+    found: dict[str, int] = {}
+    for name, size in given:
+        if found.setdefault(name, size) != size:
+            raise UsageError(f"two budgets for memory {name!r}", "--max-region", "one of them")
     return found
 
 

@@ -13,10 +13,12 @@ import click
 from mcuplan.config.parse import (
     parse_columns,
     parse_count,
+    parse_failing,
     parse_layer,
     parse_observer,
     parse_percent,
     parse_range,
+    parse_region,
     parse_seconds,
     parse_size,
     parse_state,
@@ -30,6 +32,7 @@ __all__ = [
     "CHANGE",
     "COLUMNS",
     "DIM",
+    "FAIL_ON",
     "FILE",
     "FORMATS",
     "LAYER",
@@ -39,6 +42,7 @@ __all__ = [
     "PERCENT",
     "PREPROCESS",
     "RANGE",
+    "REGION",
     "REPORT",
     "ROWS",
     "SECONDS",
@@ -108,6 +112,8 @@ def _parse_packages(text: str) -> tuple[str, ...]:
 
 
 SIZE = _Parsed("SIZE", parse_size, int)
+REGION = _Parsed("NAME=SIZE", parse_region, tuple)
+FAIL_ON = _Parsed("WHAT", parse_failing, tuple)
 TIME = _Parsed("TIME", parse_seconds, float)
 DIM = _Parsed("NAME=VALUE", parse_count, tuple)
 RANGE = _Parsed("NAME=LOW:HIGH", parse_range, tuple)

@@ -21,12 +21,17 @@ class Limits:
     """Budgets of the user, on top of what the target has; None = no limit of one's own.
 
     ``max_row_latency_s`` is for each call that feeds a row of the input or finishes after it.
+    ``warn_at`` is the percent of any of them from which on it is a warning, ``growth`` the bytes by
+    which RAM or flash may grow (None: as they like), ``strict``: warnings fail.
     """
 
     max_ram: int | None = None
     max_flash: int | None = None
     max_latency_s: float | None = None
     max_row_latency_s: float | None = None
+    warn_at: float | None = None
+    growth: int | None = 0
+    strict: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,7 @@ class Request:
     keep_dead: bool = False  # channels that no output depends on stay
     sharing: Sharing = field(default_factory=Sharing)  # keep_inputs, keep_outputs and the like
     effort: str = "normal"  # a key of schedule.EFFORTS
+    region_limits: Mapping[str, int] = field(default_factory=dict)  # that the target has as its own
     ram_limit: int | None = None  # budget of bytes in all regions together
     flash_limit: int | None = None
     latency_limit_s: float | None = None  # what one inference may take

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""In which line of a TOML file a key stands; `tomllib` does not say."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator, Sequence
+
+__all__ = ["line_of"]
+
+_PART = r"""(?:[A-Za-z0-9_-]+|"(?:[^"\\]|\\.)*"|'[^']*')"""
+_DOTTED = rf"{_PART}(?:\s*\.\s*{_PART})*"
+_HEADER = re.compile(rf"\s*\[\[?\s*({_DOTTED})\s*\]\]?\s*(?:#.*)?")
+_KEY = re.compile(rf"\s*({_DOTTED})\s*=")
+
+
+def line_of(text: str, keys: Sequence[str]) -> int:
+    """The line, from 1, of a key below the tables in front of it, or of the nearest of those.
+
+    0: none of them was found, as where a key stands in a table of several lines.
+    """
+    best = (0, 0)
+    for number, found in _keys(text):
+        same = next((i for i, (a, b) in enumerate(zip(found, keys, strict=False)) if a != b), None)
+        depth = len(found) if same is None and len(found) <= len(keys) else 0
+        best = max(best, (depth, -number)) if depth else best
+    return -best[1]
+
+
+def _keys(text: str) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """Every header and key with its line."""
+    table: tuple[str, ...] = ()
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := _HEADER.fullmatch(line):
+            table = _split(header[1])
+            yield number, table
+        elif key := _KEY.match(line):
+            yield number, (*table, *_split(key[1]))
+
+
+def _split(dotted: str) -> tuple[str, ...]:
+    """The parts of a dotted key, as TOML reads them."""
+    try:
+        nested = tomllib.loads(f"{dotted} = 0")
+    except tomllib.TOMLDecodeError:  # in the middle of a text of several lines
+        return ()
+    parts = []
+    while isinstance(nested, dict) and nested:
+        name, nested = next(iter(nested.items()))
+        parts.append(name)
+    return tuple(parts)
