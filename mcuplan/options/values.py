@@ -53,7 +53,9 @@ __all__ = [
     "Factor",
 ]
 
-FORMATS = ("text", "json", "markdown", "junit", "sarif", "github", "gitlab", "svg", "html")
+FORMATS = (
+    *("text", "json", "markdown", "junit", "sarif", "github", "gitlab", "metrics", "svg", "html"),
+)
 
 PACKAGES = ("arduino", "cmake", "cmsis-pack", "esp-idf", "make", "platformio", "zephyr")
 
