@@ -8,6 +8,7 @@ from xml.etree.ElementTree import Element
 
 from mcuplan.report._markup import draw
 from mcuplan.report._text import clip
+from mcuplan.safe_text import plain
 
 __all__ = [
     "CHARACTER",
@@ -27,6 +28,7 @@ __all__ = [
 WIDTH = 960
 LEFT, RIGHT = 76, WIDTH - 20  # of what is drawn in a frame
 CHARACTER = 6.4  # width of a character in a label, at most, in units of the picture
+_HEAD = 9  # of a character in a heading
 _TICKS_ACROSS, _TICKS_UP = 20, 6
 _HUES = 137  # degrees from one hue to the next: neighbours differ
 _LIGHT = (66, 76)
@@ -113,8 +115,10 @@ def label(
     parent: Element, x: float, y: float, text: str, kind: str = "", anchor: str = "start"
 ) -> None:
     """Words at a place; in the middle of it they are moved so that they stay on the picture."""
-    text = clip(text, int((WIDTH - 8) / CHARACTER))
-    half = len(text) * CHARACTER / 2
+    one = _HEAD if kind == "head" else CHARACTER
+    before = x if anchor == "start" else 0
+    text = clip(plain(text, unicode=True), max(4, int((WIDTH - 4 - before) / one)))
+    half = len(text) * one / 2
     if anchor == "middle":
         x = min(max(x, half), WIDTH - half)
     where: dict[str, str | float] = {"class": kind} if kind else {}

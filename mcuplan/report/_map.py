@@ -24,6 +24,7 @@ from mcuplan.report._chart import (
 from mcuplan.report._markup import canvas, draw
 from mcuplan.report._names import distinct
 from mcuplan.report._text import clip, shape_text
+from mcuplan.safe_text import plain
 from mcuplan.units import format_bytes
 from mcuplan.words import moment
 
@@ -98,7 +99,7 @@ def _region_map(
     label(parent, LEFT, 18, f"{region.name}: arena {format_bytes(arena)}, {head}", "head")
     _draw_kinds(parent, blocks)
     axes(parent, frame, "address, B")
-    _draw_peak(parent, budget, frame)
+    _draw_peak(parent, budget, frame, names)
     for block in blocks:
         _draw_block(parent, block, frame, names)
     for block in blocks:
@@ -128,8 +129,9 @@ def _names(budget: Budget, rows: Sequence[BufferRow]) -> _Names:
         for layer in budget.layers
         for name, shape in zip(layer.inputs, layer.input_shapes, strict=False)
     }
-    layers = distinct([row.name for row in budget.layers], 48)
-    return _Names(dict(zip(names, distinct(names, _NAME), strict=True)), shapes, layers)
+    layers = distinct([plain(row.name, unicode=True) for row in budget.layers], 48)
+    short = distinct([plain(name, unicode=True) for name in names], _NAME)
+    return _Names(dict(zip(names, short, strict=True)), shapes, layers)
 
 
 def _room(budget: Budget, region: RegionUse, *, alone: bool) -> int:
@@ -202,13 +204,13 @@ def _facts(block: Block, frame: Frame, names: _Names) -> list[str]:
     ]
 
 
-def _draw_peak(parent: Element, budget: Budget, frame: Frame) -> None:
+def _draw_peak(parent: Element, budget: Budget, frame: Frame, names: _Names) -> None:
     peak = budget.peak
     at = peak.step if peak.move is None else peak.move
     if not 0 <= at < frame.steps or not budget.layers:
         return
     left, right = frame.x(at), frame.x(at + 1)
-    layer = distinct([row.name for row in budget.layers], 48)[max(0, peak.step)]
+    layer = names.layers[max(0, peak.step)]
     text = f"peak: {moment(peak)}" + (f", {layer}" if peak.step >= 0 else "")
     box(parent, "peak", (left, _TOP - 12, right - left, _HIGH + 12))
     label(parent, (left + right) / 2, _TOP - 15, text, "", "middle")

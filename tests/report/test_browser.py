@@ -3,15 +3,16 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from shutil import which
 
 import pytest
 from browser import Page, browser
 from report_samples import HOSTILE, hostile_budget, sample_budget
 from test_page import by_rows_budget, full_budget
 
+from mcuplan.cli import run
 from mcuplan.record import Budget
 from mcuplan.report import render
 
@@ -29,7 +30,11 @@ _FOCUS = (
 @pytest.fixture(scope="module")
 def chromium() -> str:
     """The browser, where there is one."""
-    found = which("chromium") or which("chromium-browser") or which("google-chrome")
+    found = (
+        shutil.which("chromium")
+        or shutil.which("chromium-browser")
+        or shutil.which("google-chrome")
+    )
     if found is None:
         pytest.skip("chromium is not installed: apt-get install chromium")
     return found
@@ -136,3 +141,21 @@ def test_hostile_names_do_nothing(page: Page, tmp_path: Path) -> None:
         assert 0 == page.value("document.images.length")
         assert 400 == page.value("document.documentElement.scrollWidth")
         assert 3 == page.value(f"{_ROWS}.length")
+
+
+@pytest.mark.slow
+def test_a_model_by_rows_is_a_small_page(page: Page, tmp_path: Path, test_models: Path) -> None:
+    """MCUNet by rows: hundreds of rows, less than 400 KB, silent and alone."""
+    path = tmp_path / "page.html"
+    model = shutil.copy(test_models / "mcunet_vww" / "model.onnx", tmp_path)
+    words = ["check", str(model), "-t", "cortex-m4", "--objective", "ram", "-q"]
+    assert 0 == run([*words, "--report", f"html={path}"])
+    text = path.read_text(encoding="utf-8")
+    assert 400_000 > len(text)
+    assert "Rows of one tensor" in text
+    page.logged.clear()
+    page.requests.clear()
+    page.open(path)
+    assert [] == page.logged
+    assert [path.as_uri()] == page.requests
+    assert 1200 == page.value("document.documentElement.scrollWidth")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from mcuplan.record import Budget
 from mcuplan.report._names import distinct
+from mcuplan.safe_text import plain
 
 __all__ = ["NAME", "Part", "layer_names", "whole"]
 
@@ -27,7 +28,7 @@ class Part:
 
 def layer_names(budget: Budget) -> list[str]:
     """Short names of the layers, different for different layers."""
-    return distinct([row.name for row in budget.layers], NAME)
+    return distinct([plain(row.name, unicode=True) for row in budget.layers], NAME)
 
 
 def whole(names: Sequence[str], index: int) -> str:
