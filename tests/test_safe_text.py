@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from mcuplan.safe_text import (
     annotation,
     annotation_property,
+    apart,
     c_prefix,
     comment_text,
     identifier,
@@ -49,6 +50,18 @@ def test_identifiers_of_different_names_differ(names: list[str]) -> None:
     """No two names share an identifier."""
     chosen = unique(names)
     assert len(names) == len(set(chosen.values()))
+
+
+@given(st.lists(st.text("ab_1-", max_size=4) | st.just("x" * 60), max_size=12))
+def test_prefixes_of_models_begin_no_name_of_another(names: list[str]) -> None:
+    """Whatever follows two prefixes, the names differ; one that collides with none stays."""
+    chosen = apart(names)
+    assert len(names) == len(chosen)
+    for k, one in enumerate(chosen):
+        assert one == c_prefix(one)
+        assert not any(f"{one}_".startswith(f"{other}_") for other in chosen[:k])
+        assert not any(f"{other}_".startswith(f"{one}_") for other in chosen[:k])
+    assert chosen[:1] == tuple(map(c_prefix, names[:1]))
 
 
 def test_keywords_and_library_names_are_avoided() -> None:

@@ -43,8 +43,8 @@ def _board(product: Product) -> tuple[str, tuple[str, ...]]:
     """Name and settings of an environment: this computer for portable kernels without a board."""
     name = product.target.boards.get("platformio")
     if name is not None:
-        platform = f"platform = {product.target.boards['platform']}"
-        return name, (platform, f"board = {name}", "framework = arduino")
+        platform = product.target.boards.get("platform", "YOUR_PLATFORM")
+        return name, (f"platform = {platform}", f"board = {name}", "framework = arduino")
     if product.is_portable:
         return "native", ("platform = native",)
     lines = ("platform = YOUR_PLATFORM", "board = YOUR_BOARD", "framework = arduino")

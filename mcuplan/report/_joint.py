@@ -26,7 +26,7 @@ def _text(joint: JointBudget, look: Look) -> str:
     blocks = [_head(joint), headline(joint.verdict, *bills, look)]
     blocks.append(region_lines(joint.regions, *bills))
     blocks.append([*sum_lines(joint.regions, *bills, look), *_saved(joint, look)])
-    blocks += [_models(joint, look), _proof(joint, look), _findings(joint, look)]
+    blocks += [_models(joint), _proof(joint, look), _findings(joint, look)]
     return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
 
 
@@ -46,24 +46,23 @@ def _saved(joint: JointBudget, look: Look) -> list[str]:
     return look.wrap(text, " shared ", "        ")
 
 
-def _models(joint: JointBudget, look: Look) -> list[str]:
+def _models(joint: JointBudget) -> list[str]:
     """Each model, and what it would take alone; a letter for those that share an arena."""
     letters = {
         name: chr(ord("A") + number % 26)
         for number, group in enumerate(g for g in joint.groups if len(g) > 1)
         for name in group
     }
-    rows = [["model", "file", "arena B", "stack B", "constants B", "alone RAM B", "flash B", ""]]
+    rows = [["model", "arena B", "stack B", "constants B", "alone RAM B", "flash B", ""]]
     for model in joint.models:
         constants = model.weights_bytes + model.tables_bytes
         numbers = model.arena_bytes, model.stack_bytes, constants
         alone = model.ram_bytes, model.flash_bytes
         letter = letters.get(model.name)
         shared = f"shares {letter}" if letter else "own"
-        file = clip(look.plain(model.file), 18)
         cells = [f"{number:,}" for number in (*numbers, *alone)]
-        rows.append([clip(plain(model.name), 14), file, *cells, shared])
-    return [f" {line}" for line in table(rows, (2, 3, 4, 5, 6))]
+        rows.append([clip(plain(model.name), 15), *cells, shared])
+    return [f" {line}" for line in table(rows, (1, 2, 3, 4, 5))]
 
 
 def _proof(joint: JointBudget, look: Look) -> list[str]:

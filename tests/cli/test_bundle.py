@@ -99,6 +99,19 @@ def test_flash_has_one_budget(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert "flash/over-budget" in {finding["code"] for finding in told["verdict"]["findings"]}
 
 
+def test_the_report_keeps_to_the_screen(
+    folders: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Text for people has at most 80 columns, and says what sharing is worth."""
+    files = [str(path / "model.onnx") for path in (DIGITS, GESTURE)]
+    asked = ["bundle", *files, "-t", "nucleo-f446re", "-o", str(tmp_path / "a"), *_QUICK]
+    assert 0 == run([*asked, "--exclusive", BOTH])
+    lines = capsys.readouterr().out.splitlines()
+    assert [] == [line for line in lines if len(line) > 80]
+    saved = _report(folders / "shared")["saved_ram_bytes"]
+    assert any(line.startswith(f" shared {saved:,} B of RAM") for line in lines)
+
+
 def test_the_folder_is_the_same_bytes_again(folders: Path, tmp_path: Path) -> None:
     """Two runs, two folders of one name: the same files."""
     assert 0 == _bundle(tmp_path / "shared", "--exclusive", BOTH, "--package", "make,cmake")

@@ -7,8 +7,9 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from folders import AS_EXPECTED, commands, done, generated, program, tried
+from folders import AS_EXPECTED, ROOT, commands, done, generated, program, tried
 
+from mcuplan.cli import run
 from mcuplan.options.values import PACKAGES
 from mcuplan.packages import package_names
 
@@ -88,6 +89,25 @@ def test_readme_commands_run_on_the_emulator(
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(data)
     assert AS_EXPECTED in tried(folder, title)
+
+
+@pytest.mark.parametrize(
+    ("model", "target", "more"),
+    [
+        ("diabetes_mlp", "cortex-m7", ("--dtype", "float32")),
+        ("vowels_stream", "rp2040", ("--calibration", "random")),
+        ("digits_dscnn", "cortex-m33", ("--calibration", "random", "--streaming", "input")),
+    ],
+)
+def test_examples_of_every_kind_run(
+    model: str, target: str, more: tuple[str, ...], tmp_path: Path, arm_gcc: str, qemu: str
+) -> None:
+    """Real numbers, a state and rows that are fed, each on the core that it is for."""
+    program("make")
+    file = str(ROOT / "models" / model / "model.onnx")
+    asked = ["generate", file, "-t", target, "-q", "--package", "make", "-o", str(tmp_path / "d")]
+    assert 0 == run([*asked, *more])
+    assert AS_EXPECTED in tried(tmp_path / "d", "make")
 
 
 def test_a_wrong_value_is_told(fast: Path, tmp_path: Path, arm_gcc: str, qemu: str) -> None:
