@@ -40,7 +40,8 @@ def memory(budget: Budget) -> Part:
 def _without(budget: Budget) -> str:
     assert budget.naive is not None
     most, arena = budget.naive.arena_bytes, budget.ram.arena_bytes
-    less = f"{100 * (1 - arena / most):.0f} % less" if most else "the same"
+    share = 100 * abs(arena - most) / most if most else 0.0
+    less = f"{share:.0f} % {'less' if arena < most else 'more'}" if round(share) else "the same"
     return (
         f"Without planning (the model's own order, a buffer for every tensor, largest first) the "
         f"arena is {format_bytes(most)}; the plan's is {format_bytes(arena)}, {less}."
