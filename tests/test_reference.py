@@ -17,7 +17,7 @@ import pytest
 
 from mcuplan.cli._app import app
 from mcuplan.findings import explanations
-from mcuplan.record.schema import schema_text
+from mcuplan.record.schema import joint_schema, schema_text
 
 _DOCS = Path(__file__).resolve().parents[1] / "docs"
 _HEAD = "<!-- SPDX-License-Identifier: Apache-2.0; made by tests/test_reference.py -->\n"
@@ -72,7 +72,12 @@ def _report() -> Iterator[str]:
     )
     whole = schema["oneOf"][0]
     yield f"## report\n\n{_fields(whole)}"
-    for name, body in sorted(schema["$defs"].items()):
+    several = json.loads(schema_text(joint_schema()))
+    yield (
+        "## bundle\n\nThe report of `mcuplan bundle`, beside that of each model; the schema is\n"
+        f"[bundle.schema.json](../mcuplan/report/bundle.schema.json).\n\n{_fields(several['oneOf'][0])}"
+    )
+    for name, body in sorted({**schema["$defs"], **several["$defs"]}.items()):
         yield f"## {name}\n\n{body.get('description', '')}\n\n{_fields(body)}"
 
 

@@ -118,22 +118,6 @@ def test_one_figure_replaces_one_figure(tmp_path: Path) -> None:
     assert board.rate("c99", "conv2d") == board.rate("none-of-it", "conv2d")
 
 
-def test_boards_are_named_as_build_systems_do(tmp_path: Path) -> None:
-    """A file names its board, or takes the names of the board it extends; those of a core stay.
-
-    A name is nothing that a shell, CMake or YAML would take for more.
-    """
-    assert {"zephyr": "mps2/an386"} == load_target("cortex-m4").boards
-    assert {} == load_target(write(tmp_path, GOOD)).boards
-    named = f'{GOOD}\n[boards]\nzephyr = "our_board/stm32"\nplatformio = "our"\n'
-    names = {"zephyr": "our_board/stm32", "platformio": "our"}
-    assert names == load_target(write(tmp_path, named)).boards
-    mine = 'name = "mine"\nextends = "nucleo-f446re"\n'
-    assert load_target("nucleo-f446re").boards == load_target(write(tmp_path, mine)).boards
-    for wrong in ('zephyr = "a b"', 'zephyr = "-x"', 'zephyr = "$(x)"', 'make = "x"'):
-        assert 1 == len(lint(write(tmp_path, f"{GOOD}\n[boards]\n{wrong}\n"))), wrong
-
-
 def test_a_board_may_extend_a_board(tmp_path: Path) -> None:
     """Clock, its source and all regions come from a built-in board, but not from a generic core."""
     board = load_target(write(tmp_path, 'name = "mine"\nextends = "stm32h743"\n'))

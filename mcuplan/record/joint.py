@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from mcuplan.record.limits import Signed
 from mcuplan.record.model import TargetInfo
 from mcuplan.record.proof import BuildInfo
 from mcuplan.record.report import Verdict
@@ -67,7 +68,7 @@ class JointBudget:
     verdict: Verdict
     ram: Ram
     flash: Flash
-    saved_ram_bytes: int
-    saved_flash_bytes: int
+    saved_ram_bytes: Signed
+    saved_flash_bytes: Signed
     build: BuildInfo | None
     proof: JointProof | None

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The JSON schema of a report, made of the record's classes.
+"""The JSON schemas of reports, made of the record's classes.
 
-Types give types, docstrings give descriptions, `Annotated` gives limits. `report/schema.json`,
-which is shipped, is :func:`schema_text`.
+Types give types, docstrings give descriptions, `Annotated` gives limits. `report/schema.json` and
+`report/bundle.schema.json`, which are shipped, are :func:`schema_text`.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from functools import cache
 from types import MappingProxyType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
+from mcuplan.record.joint import JOINT_SCHEMA, JointBudget
 from mcuplan.record.limits import LEFT_OUT
 from mcuplan.record.report import SCHEMA, Budget, Undecided
 
-__all__ = ["json_key", "left_out", "report_schema", "schema_text"]
+__all__ = ["joint_schema", "json_key", "left_out", "report_schema", "schema_text"]
 
 _SIMPLE: Mapping[Any, dict[str, Any]] = {
     str: {"type": "string"},
@@ -52,20 +53,28 @@ def left_out(kind: Hashable) -> frozenset[str]:
 
 def report_schema() -> dict[str, Any]:
     """What a JSON report is: that of a plan, or why there is none."""
+    return _schema(SCHEMA, "What mcuplan says of a model on a target.", Budget, Undecided)
+
+
+def joint_schema() -> dict[str, Any]:
+    """What the report of several models in one image is."""
+    return _schema(JOINT_SCHEMA, "What mcuplan says of several models in one image.", JointBudget)
+
+
+def _schema(title: str, description: str, *kinds: Any) -> dict[str, Any]:
     defs: _Defs = {}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": SCHEMA,
-        "description": "What mcuplan says of a model on a target. Sizes are bytes and exact where "
-        "no origin says otherwise.",
-        "oneOf": [_object(kind, defs) for kind in (Budget, Undecided)],
+        "title": title,
+        "description": f"{description} Sizes are bytes and exact where no origin says otherwise.",
+        "oneOf": [_object(kind, defs) for kind in kinds],
         "$defs": dict(sorted(defs.items())),
     }
 
 
-def schema_text() -> str:
-    """The schema as it is shipped."""
-    return json.dumps(report_schema(), indent=2, ensure_ascii=True) + "\n"
+def schema_text(schema: Mapping[str, Any] | None = None) -> str:
+    """A schema, by default that of a report, as it is shipped."""
+    return json.dumps(schema or report_schema(), indent=2, ensure_ascii=True) + "\n"
 
 
 def _object(kind: Any, defs: _Defs) -> dict[str, Any]:

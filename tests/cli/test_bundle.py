@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
 from mcuplan import commands
@@ -17,6 +18,7 @@ from mcuplan.options.keywords import from_keywords
 from mcuplan.packages import Product
 from mcuplan.prove import joint as prove_joint_module
 from mcuplan.prove.joint import prove_joint
+from mcuplan.record.schema import joint_schema
 
 MODELS = Path(__file__).resolve().parents[2] / "models"
 DIGITS, GESTURE = MODELS / "digits_dscnn", MODELS / "imu_gesture_cnn"
@@ -68,6 +70,7 @@ def test_exclusive_models_share_and_others_add(folders: Path) -> None:
     assert own["saved_flash_bytes"] > 0 == own["saved_ram_bytes"]
     for told in (own, shared):
         assert "mcuplan.bundle/1" == told["schema"]
+        jsonschema.validate(told, joint_schema())
         ram, flash = told["ram"], told["flash"]
         parts = ("arena_bytes", "io_bytes", "static_bytes", "stack_bytes")
         assert ram["total_bytes"] == sum(ram[part] for part in parts)
