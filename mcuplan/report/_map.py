@@ -41,11 +41,12 @@ _LONG = 200  # characters of a name under the pointer
 
 @dataclass(frozen=True, slots=True)
 class _Names:
-    """Names as they are drawn, short and different for different ones, and what makes tensors."""
+    """Names as they are drawn, short and different for different ones, and what layers do."""
 
     short: Mapping[str, str]
     shapes: Mapping[str, str]  # of tensors that something reads
     layers: Sequence[str]
+    copies: Sequence[int]  # bytes of weights that a step copies into its scratch
 
 
 def picture(budget: Budget) -> Element:
@@ -131,7 +132,8 @@ def _names(budget: Budget, rows: Sequence[BufferRow]) -> _Names:
     }
     layers = distinct([plain(row.name, unicode=True) for row in budget.layers], 48)
     short = distinct([plain(name, unicode=True) for name in names], _NAME)
-    return _Names(dict(zip(names, short, strict=True)), shapes, layers)
+    copies = [row.copied_bytes or 0 for row in budget.layers]
+    return _Names(dict(zip(names, short, strict=True)), shapes, layers, copies)
 
 
 def _room(budget: Budget, region: RegionUse, *, alone: bool) -> int:
@@ -196,8 +198,13 @@ def _facts(block: Block, frame: Frame, names: _Names) -> list[str]:
     facts += [f"shape {names.shapes[first.name]}"] if first.name in names.shapes else []
     facts += [f"addresses {block.low:,} to {block.high:,}"]
     facts += [f"{frame.word}s {block.start} to {block.end - 1}"]
-    made = frame.word == "step" and block.kind == "activation" and block.start < len(names.layers)
-    facts += [f"made by {names.layers[block.start]}"] if made else []
+    by_step = frame.word == "step" and block.start < len(names.layers)
+    if by_step and block.kind == "activation":
+        facts.append(f"made by {names.layers[block.start]}")
+    if by_step and block.kind == "scratch":
+        copied = names.copies[block.start]
+        facts.append(f"of {names.layers[block.start]}")
+        facts += [f"{copied:,} B of it a copy of weights"] if copied else []
     also = {row.name: row for row in block.rows if row.name != first.name}
     return facts + [
         f"also {row.name[:_LONG]}: {row.bytes:,} B from {row.offset:,}" for row in also.values()

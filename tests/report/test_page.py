@@ -52,7 +52,14 @@ def full_budget() -> Budget:
     budget, kind = sample_board(), ElementType("int8", 0.5, -3)
     roof = Roof(1.0, 4.0, 2.0, Origin.MODELLED)
     rows = tuple(
-        replace(r, input_shapes=((1, 4, 4, 8),), output_type=kind, weights_dtype="int4", max_lsb=1)
+        replace(
+            r,
+            input_shapes=((1, 4, 4, 8),),
+            output_type=kind,
+            weights_dtype="int4",
+            max_lsb=1,
+            copied_bytes=500,
+        )
         for r in budget.layers
     )
     symbols = (
@@ -131,6 +138,7 @@ def test_a_page_has_nine_parts() -> None:
     assert "0x00001580" in page
     assert "libgcc.a(_muldi3.o)" in page
     assert "not checked" in page
+    assert "500 B of it a copy of weights" in page
     tags = _read(page)
     links = [value for name, value in tags.attributes if name == "href"]
     assert set(found) == {link.removeprefix("#") for link in links}
