@@ -37,8 +37,15 @@ as_root() {
     [ "$(id -u)" -eq 0 ] || { command -v sudo >/dev/null && sudo -n true 2>/dev/null && echo sudo; }
 }
 
-install_tools() {
-    packages=$(missing_packages)
+# The browser that pages of reports are opened in: large, and only where slow tests run, too.
+missing_browser() {
+    [ -n "${MCUPLAN_TEST_SLOW-}" ] || return 0
+    command -v chromium >/dev/null || command -v google-chrome >/dev/null || printf '%s ' chromium
+}
+
+# Installs packages, or says what is skipped without them.
+install_packages() {
+    packages=$1
     [ -n "$packages" ] || return 0
     line="apt-get update && apt-get install -y --no-install-recommends $packages"
     if command -v apt-get >/dev/null && root=$(as_root); then
@@ -60,7 +67,8 @@ python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
     say "mcuplan needs Python 3.11 or newer as python3"
     exit 2
 }
-install_tools
+install_packages "$(missing_packages)"
+install_packages "$(missing_browser)"
 if ! in_virtual_environment; then
     [ -x .venv/bin/python ] || python3 -m venv .venv
     PATH="$PWD/.venv/bin:$PATH"
