@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mcuplan.api import (
+        Bundled,
         Generated,
         McuplanError,
         Problems,
         Report,
+        bundle,
         check,
         generate,
         plan,
@@ -24,11 +26,13 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
+    "Bundled",
     "Generated",
     "McuplanError",
     "Problems",
     "Report",
     "__version__",
+    "bundle",
     "check",
     "generate",
     "plan",

@@ -9,25 +9,27 @@ calls: functions may run in threads and processes at once.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 from mcuplan import commands
-from mcuplan.commands import Generated
+from mcuplan.commands import Bundled, Generated
 from mcuplan.errors import McuplanError, Problems, UsageError
-from mcuplan.options import checking, generating, planning, ranging, verifying
+from mcuplan.options import bundling, checking, generating, planning, ranging, verifying
 from mcuplan.options.keywords import from_keywords
 from mcuplan.record import Budget as Report
 from mcuplan.tempfiles import temporary_folder
 
 __all__ = [
+    "Bundled",
     "Generated",
     "McuplanError",
     "Model",
     "Problems",
     "Report",
+    "bundle",
     "check",
     "generate",
     "plan",
@@ -38,6 +40,7 @@ __all__ = [
 _Made = TypeVar("_Made")
 Model = str | os.PathLike[str] | bytes | Any
 """Path of an ONNX file, its bytes, or an ``onnx.ModelProto``."""
+_Data = str | os.PathLike[str]
 
 
 def check(model: Model, target: str | os.PathLike[str], **options: object) -> Report:
@@ -117,6 +120,37 @@ def verify(model: Model, target: str | os.PathLike[str], **options: object) -> R
     """
     given = {"target": target, **options}
     return _run(commands.verify, verifying, "verify", model, given).report
+
+
+def bundle(
+    models: Sequence[Model],
+    target: str | os.PathLike[str],
+    *,
+    calibration: _Data | Mapping[str, _Data] | None = None,
+    **options: object,
+) -> Bundled:
+    """Several models in one image: files as of :func:`generate`, and one report of all.
+
+    ``calibration`` is that of all models, or of each by its C prefix.
+
+    >>> import mcuplan
+    >>> models = [f"models/{name}/model.onnx" for name in ("digits_dscnn", "diabetes_mlp")]
+    >>> made = mcuplan.bundle(
+    ...     models, "cortex-m4", calibration="random", exclusive="digits_dscnn,diabetes_mlp"
+    ... )
+    >>> made.report.groups, made.report.saved_ram_bytes > 0
+    ((('digits_dscnn', 'diabetes_mlp'),), True)
+
+    Raises:
+        McuplanError, Problems: as :func:`check`; ``where`` begins with the model.
+    """
+    given = from_keywords(bundling, {"target": target, **options}, "mcuplan bundle --help")
+    data = calibration.items() if isinstance(calibration, Mapping) else [("", calibration)]
+    texts = [(name, os.fspath(one)) for name, one in data if one is not None]
+    named = tuple(f"{name}={text}" if name else text for name, text in texts)
+    with ExitStack() as files:
+        paths = [files.enter_context(_file(model)) for model in models]
+        return commands.bundle(paths, "models", {**given, "calibrations": named})
 
 
 def _run(

@@ -22,7 +22,7 @@ AS_EXPECTED = "all values as expected"
 def generated(folder: Path, target: str, packages: str, *more: str) -> Path:
     """The folder of the digits model for a target, with packages."""
     asked = ["generate", str(DIGITS / "model.onnx"), "-t", target, *CALIBRATED, "-q"]
-    asked += ["--name", "digits", "-o", str(folder), *more]
+    asked += ["--name", "digits", "-o", str(folder), "--streaming=off", "--effort=fast", *more]
     assert 0 == run([*asked, "--package", packages] if packages else asked)
     return folder
 
