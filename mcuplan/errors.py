@@ -8,7 +8,6 @@ them and raise :class:`Problems`, so that one run names all of them.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import ClassVar
@@ -26,6 +25,7 @@ __all__ = [
     "DamagedModel",
     "DataError",
     "DynamicShape",
+    "EvidenceError",
     "ExternalDataError",
     "InputTooLarge",
     "McuplanError",
@@ -48,7 +48,6 @@ __all__ = [
     "UnsupportedType",
     "UsageError",
     "all_error_classes",
-    "did_you_mean",
 ]
 
 EXIT_FITS, EXIT_OVER, EXIT_USAGE, EXIT_UNDECIDED, EXIT_TOOL = range(5)
@@ -305,6 +304,15 @@ class MissingCalibration(McuplanError):
     exit_status = EXIT_USAGE
 
 
+class EvidenceError(McuplanError):
+    """A folder of evidence is not as it was made: links, strange paths, changed or missing files.
+
+    What to do: make it anew with `mcuplan evidence`; nothing of it was run or written.
+    """
+
+    code = "evidence/damaged"
+
+
 class ToolMissing(McuplanError):
     """An external tool (compiler, emulator) is not installed.
 
@@ -379,17 +387,3 @@ def all_error_classes() -> Iterator[type[McuplanError]]:
             yield from walk(sub)
 
     yield from sorted(walk(McuplanError), key=lambda cls: cls.code)
-
-
-_MOST_KNOWN = 30
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """A hint for an unknown word: ``did you mean "x"?`` for the nearest one, else the first 30."""
-    choices = list(known)
-    near = difflib.get_close_matches(word[:100].lower(), choices, n=1, cutoff=0.6)
-    if near:
-        return f'did you mean "{near[0]}"?'
-    shown = choices[:_MOST_KNOWN] if len(choices) > _MOST_KNOWN + 1 else choices
-    more = f" and {len(choices) - len(shown)} more" if len(shown) < len(choices) else ""
-    return f"known: {', '.join(shown)}{more}"

@@ -23,9 +23,9 @@ from mcuplan.errors import (
     TargetNotFound,
     TargetUnknownKey,
     TargetUnreadable,
-    did_you_mean,
 )
 from mcuplan.safe_text import quoted
+from mcuplan.spelling import did_you_mean
 from mcuplan.units import Estimate, Origin
 
 __all__ = ["TomlTable", "read_toml"]

@@ -14,18 +14,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mcuplan.errors import (
-    McuplanError,
-    Problems,
-    TargetError,
-    TargetMissingKey,
-    TargetNotFound,
-    did_you_mean,
-)
+from mcuplan.errors import McuplanError, Problems, TargetError, TargetMissingKey, TargetNotFound
 from mcuplan.memory_system import MemorySystem
 from mcuplan.resources import targets_dir
 from mcuplan.safe_text import quoted
 from mcuplan.solvers.packing.problem import Region
+from mcuplan.spelling import did_you_mean
 from mcuplan.target_boards import read_boards
 from mcuplan.target_file import TomlTable, read_toml
 from mcuplan.target_memory import TABLES, describe_memory, read_memory

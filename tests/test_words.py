@@ -8,7 +8,6 @@ from typing import Any, get_args, get_type_hints
 
 import pytest
 
-from mcuplan.errors import did_you_mean
 from mcuplan.facts import (
     ClosedBy,
     Note,
@@ -20,6 +19,7 @@ from mcuplan.plan_facts import Faster, Trade
 from mcuplan.schedule.program import Selected
 from mcuplan.solvers.packing.problem import Ended, MemoryPlan
 from mcuplan.solvers.rows.problem import RowOrder, RowProof
+from mcuplan.spelling import did_you_mean
 from mcuplan.words import kernels, note, placement, row_order
 
 _VALUES: dict[Any, Any] = {

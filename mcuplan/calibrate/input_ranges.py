@@ -11,11 +11,12 @@ import numpy as np
 
 from mcuplan.calibrate.data import Data
 from mcuplan.calibrate.npz import release, room
-from mcuplan.errors import McuplanError, Problems, UsageError, did_you_mean
+from mcuplan.errors import McuplanError, Problems, UsageError
 from mcuplan.facts import SamplesCut
 from mcuplan.ir.graph import Graph, Port
 from mcuplan.ir.types import Array, DType
 from mcuplan.quant.observers import Range
+from mcuplan.spelling import did_you_mean
 
 __all__ = ["stated_ranges", "within"]
 

@@ -11,7 +11,7 @@ from mcuplan.calibrate.data import Data
 from mcuplan.calibrate.extremes import Extremes
 from mcuplan.calibrate.held_back import FEWEST, Judge, held_back
 from mcuplan.calibrate.observe import ranges_of, seen_by
-from mcuplan.errors import McuplanError, Problems, UsageError, did_you_mean
+from mcuplan.errors import McuplanError, Problems, UsageError
 from mcuplan.facts import RepairGain
 from mcuplan.ir.graph import Graph
 from mcuplan.ir.types import Array
@@ -20,6 +20,7 @@ from mcuplan.progress import Bar, no_bar
 from mcuplan.quant.histogram import Clipped
 from mcuplan.quant.named_observers import AUTO, OBSERVERS, observer_named
 from mcuplan.quant.observers import Observer, Range
+from mcuplan.spelling import did_you_mean
 
 __all__ = ["Calibrated", "Observers", "Trial", "calibrate"]
 

@@ -16,11 +16,12 @@ import numpy as np
 from mcuplan.calibrate.data import REAL, Data, sample_shape
 from mcuplan.calibrate.listing import Listing, filled, list_folder
 from mcuplan.calibrate.reading import Preprocess, Reading, Windows
-from mcuplan.errors import BadSample, DataError, McuplanError, Problems, UsageError, did_you_mean
+from mcuplan.errors import BadSample, DataError, McuplanError, Problems, UsageError
 from mcuplan.facts import ClassesRead
 from mcuplan.ir.graph import Port
 from mcuplan.ir.types import Array
 from mcuplan.progress import Bar
+from mcuplan.spelling import did_you_mean
 
 __all__ = ["CSV", "read_windows"]
 

@@ -16,10 +16,11 @@ import click
 from mcuplan import options
 from mcuplan.cli._console import log, print_errors, say
 from mcuplan.cli._files import write_file
-from mcuplan.errors import EXIT_FITS, EXIT_OVER, McuplanError, Problems, UsageError, did_you_mean
+from mcuplan.errors import EXIT_FITS, EXIT_OVER, McuplanError, Problems, UsageError
 from mcuplan.options.asked import with_backend
 from mcuplan.options.pairs import dims_of
 from mcuplan.options.values import FILE, SECONDS, SIZE
+from mcuplan.spelling import did_you_mean
 
 if TYPE_CHECKING:
     from mcuplan.record import Baseline, Budget

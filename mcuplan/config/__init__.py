@@ -15,7 +15,8 @@ from typing import Any
 
 from mcuplan.config.keys import BUDGET_KEYS, KEYS
 from mcuplan.config.lines import line_of
-from mcuplan.errors import ConfigError, McuplanError, Problems, did_you_mean
+from mcuplan.errors import ConfigError, McuplanError, Problems
+from mcuplan.spelling import did_you_mean
 
 __all__ = ["KEYS", "find_config", "read_config"]
 

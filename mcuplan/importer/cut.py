@@ -7,8 +7,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from mcuplan.errors import UsageError, did_you_mean
+from mcuplan.errors import UsageError
 from mcuplan.safe_text import shown
+from mcuplan.spelling import did_you_mean
 
 __all__ = ["end_at"]
 

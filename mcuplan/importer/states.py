@@ -8,10 +8,11 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
-from mcuplan.errors import McuplanError, Problems, UsageError, did_you_mean
+from mcuplan.errors import McuplanError, Problems, UsageError
 from mcuplan.ir.graph import Port
 from mcuplan.ir.types import DType
 from mcuplan.safe_text import shown
+from mcuplan.spelling import did_you_mean
 
 __all__ = ["state_pairs", "with_states"]
 

@@ -12,7 +12,8 @@ import click
 
 from mcuplan.config import KEYS
 from mcuplan.config.keys import flag
-from mcuplan.errors import UsageError, did_you_mean
+from mcuplan.errors import UsageError
+from mcuplan.spelling import did_you_mean
 
 __all__ = ["from_keywords"]
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from mcuplan.errors import McuplanError, Problems, UnsupportedOp, UsageError, did_you_mean
+from mcuplan.errors import McuplanError, Problems, UnsupportedOp, UsageError
 from mcuplan.ir.graph import Graph, Node
 from mcuplan.ir.op import Op
 from mcuplan.ir.types import DType
+from mcuplan.spelling import did_you_mean
 
 __all__ = ["nodes_named", "nodes_of_type", "not_there"]
 
