@@ -27,6 +27,7 @@ __all__ = [
     "NODES_LIMIT",
     "Allowance",
     "ModelFile",
+    "inside",
     "read_model",
     "read_tensor",
     "shared_bits",
@@ -273,7 +274,7 @@ def _external(proto: Any, folder: Path, nbytes: int) -> bytes:
     """Bytes of a tensor that lies in a file beside the model."""
     entries = {text(e.key): text(e.value) for e in proto.external_data}
     location = entries.get("location", "")
-    path = _inside(folder, location)
+    path = inside(folder, location)
     offset, length = _number(entries, "offset", 0), _number(entries, "length", nbytes)
     if length != nbytes:
         raise ExternalDataError(
@@ -298,7 +299,7 @@ def _external(proto: Any, folder: Path, nbytes: int) -> bytes:
     return data
 
 
-def _inside(folder: Path, location: str) -> Path:
+def inside(folder: Path, location: str) -> Path:
     """The regular file of an external location, which may not leave the model's folder."""
     windows = PureWindowsPath(location)
     escapes = windows.is_absolute() or windows.drive or windows.root or ".." in windows.parts

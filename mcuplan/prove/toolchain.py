@@ -42,6 +42,8 @@ _ARM_OR_HOST = f"{_ARM}; or `verify --on host`, which needs gcc alone"
 _INSTALL = {
     "gcc": "apt-get install gcc",
     "gcov": "apt-get install gcc",
+    "cppcheck": "apt-get install cppcheck",
+    "arm-none-eabi-gcov": "apt-get install gcc-arm-none-eabi",
     "clang": "apt-get install clang",
     "qemu-system-arm": _ARM_OR_HOST,
 }

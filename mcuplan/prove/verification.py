@@ -42,7 +42,15 @@ from mcuplan.record import (
 from mcuplan.schedule.program import Plan
 from mcuplan.targets import Target
 
-__all__ = ["Wanted", "measure", "verify"]
+__all__ = [
+    "Wanted",
+    "core_of",
+    "inputs_of",
+    "measure",
+    "portable_subject",
+    "subject_of",
+    "verify",
+]
 
 _DRIFT_SHOWN = 5
 _NOT_SANITIZED = Finding(
@@ -76,8 +84,8 @@ def verify(
         UsageError: the model has no inputs.
     """
     say = progress or (lambda text: None)
-    data = _data(planned, request, wanted)
-    subject = _subject(planned, wanted.name)
+    data = inputs_of(planned, request, wanted)
+    subject = subject_of(planned, wanted.name)
     feeds = Feeds(planned.integer, data)
     quantized = planned.model.form is not Form.FLOAT32
     findings, runs = list[Finding](), list[Verification]()
@@ -89,14 +97,16 @@ def verify(
     findings += (*seen.findings, *_notes(data if wanted.inputs is not None else None))
     if "host" in wanted.on:
         say(f"running {data.samples:,} samples on this computer under sanitizers")
-        record, found = _on_host(_portable(planned, wanted.name), data, _named(planned, seen))
+        record, found = _on_host(
+            portable_subject(planned, wanted.name), data, _named(planned, seen)
+        )
         runs.append(record)
         findings += found
     evidence, proof = _of_layers(planned.plan, seen), None
     if "emulator" in wanted.on:
         few = replace(feeds, data=data.first(wanted.samples))
         say(f"running {min(wanted.samples, data.samples)} samples on the emulator")
-        proof = prove_on_core(subject, few, _core(planned.plan.program.target))
+        proof = prove_on_core(subject, few, core_of(planned.plan.program.target))
         runs.append(core_record(proof, None if runs else seen))
         findings += (*proof.findings, *_drift(proof))
         evidence = replace(
@@ -123,7 +133,7 @@ def _on_host(
     return record, (*host.findings, *(() if host.sanitized else (_NOT_SANITIZED,)))
 
 
-def _portable(planned: Planned, name: str) -> Subject:
+def portable_subject(planned: Planned, name: str) -> Subject:
     """What this computer can run: the same integer graph with the portable kernels.
 
     Fast kernels are the emulator's to prove; they equal the portable ones bit for bit.
@@ -131,14 +141,15 @@ def _portable(planned: Planned, name: str) -> Subject:
     target = planned.plan.program.target
     if target.backend != "c99":
         planned = pipeline.retarget(planned, replace(target, backend="c99"))
-    return _subject(planned, name)
+    return subject_of(planned, name)
 
 
-def _subject(planned: Planned, name: str) -> Subject:
+def subject_of(planned: Planned, name: str) -> Subject:
+    """Generated code beside the plan that it is made of."""
     return Subject(pipeline.generate(planned, name), planned.plan, planned.removal)
 
 
-def _data(planned: Planned, request: Request, wanted: Wanted) -> Data:
+def inputs_of(planned: Planned, request: Request, wanted: Wanted) -> Data:
     """Inputs asked for, else those of the calibration, else random ones.
 
     Raises:
@@ -154,7 +165,12 @@ def _data(planned: Planned, request: Request, wanted: Wanted) -> Data:
     return read_data(path, ports, request.reading, bar=request.bar)
 
 
-def _core(target: Target) -> Core:
+def core_of(target: Target) -> Core:
+    """The emulated core that stands for a target's.
+
+    Raises:
+        ToolFailed: there is none.
+    """
     core = CORES.get(target.core)
     if core is None:
         hint = f"--on host, or a target with one of {', '.join(CORES)}"
@@ -206,6 +222,6 @@ def measure(planned: Planned, name: str) -> Evidence:
     Raises:
         ToolMissing, ToolFailed: the compiler is missing, or failed.
     """
-    subject = _subject(planned, name)
-    measured = measure_on_core(subject, _core(planned.plan.program.target))
+    subject = subject_of(planned, name)
+    measured = measure_on_core(subject, core_of(planned.plan.program.target))
     return Evidence(build=measured_build(measured))
