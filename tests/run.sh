@@ -28,6 +28,7 @@ missing_packages() {
     command -v clang >/dev/null && sanitizes clang || printf '%s ' libclang-rt-dev
     command -v arm-none-eabi-gcc >/dev/null || printf '%s ' gcc-arm-none-eabi libnewlib-arm-none-eabi
     command -v make >/dev/null || printf '%s ' make
+    command -v cppcheck >/dev/null || printf '%s ' cppcheck
     command -v qemu-system-arm >/dev/null || printf '%s ' qemu-system-arm
     python3 -c 'import ensurepip, venv' 2>/dev/null || printf '%s ' python3-venv
 }

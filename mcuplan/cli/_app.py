@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from mcuplan import __version__
-from mcuplan.cli import _models, _tables
+from mcuplan.cli import _evidence, _models, _tables
 from mcuplan.cli._bundle import bundle
 from mcuplan.cli._given import Configuration
 from mcuplan.config import find_config, read_config
@@ -52,7 +52,8 @@ def app(ctx: click.Context, config_file: Path | None) -> None:
         return {_parameter(key): value for key, value in read_config(path, model).items()}
 
     ctx.obj = Configuration(values)
-    ctx.default_map = {str(command.name): values() for command in (*_models.COMMANDS, bundle)}
+    taking = (*_models.COMMANDS, bundle, _evidence.evidence)
+    ctx.default_map = {str(command.name): values() for command in taking}
 
 
 def _nearest_config() -> Path | None:
@@ -69,5 +70,5 @@ def _parameter(key: str) -> str:
     return next(str(option.name) for option in options if f"--{key}" in option.opts)
 
 
-for _command in (*_models.COMMANDS, bundle, *_tables.COMMANDS):
+for _command in (*_models.COMMANDS, bundle, *_evidence.COMMANDS, *_tables.COMMANDS):
     app.add_command(_command)

@@ -19,7 +19,7 @@ from mcuplan.errors import EXIT_FITS, EXIT_OVER, EXIT_UNDECIDED, McuplanError, P
 from mcuplan.safe_text import lines
 
 if TYPE_CHECKING:
-    from mcuplan.progress import Bar
+    from mcuplan.progress import Bar, Voice
     from mcuplan.record import Budget, Undecided, Verdict
     from mcuplan.report import Look
 
@@ -34,6 +34,7 @@ __all__ = [
     "reported",
     "say",
     "screen",
+    "voice_of",
 ]
 
 
@@ -93,6 +94,13 @@ def bar(*, quiet: bool) -> Bar:
             yield shown.update
 
     return show
+
+
+def voice_of(outputs: Outputs) -> Voice:
+    """The terminal, as far as it is asked to show what a command is at."""
+    from mcuplan.progress import Voice
+
+    return Voice(log, progress(outputs), bar(quiet=outputs.verbosity < 0))
 
 
 def print_errors(error: McuplanError | Problems) -> int:

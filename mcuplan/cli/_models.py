@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mcuplan.cli._console import Outputs, bar, log, progress, reported
+from mcuplan.cli._console import bar, log, reported, voice_of
 from mcuplan.cli._files import check_writable, write_file, write_tree
 from mcuplan.cli._given import Asking, OfModel
 from mcuplan.cli._reporting import outputs_of, reporting
@@ -25,11 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["COMMANDS"]
 
 
-def _voice(outputs: Outputs) -> Voice:
-    """The terminal, as far as it is asked to show what a command is at."""
-    return Voice(log, progress(outputs), bar(quiet=outputs.verbosity < 0))
-
-
 @click.command(cls=Asking)
 @MODEL
 @checking
@@ -40,7 +35,7 @@ def check(model: Path, **options: Any) -> int:
     def make() -> Budget:
         from mcuplan import commands
 
-        return commands.check(model, options, _voice(outputs))
+        return commands.check(model, options, voice_of(outputs))
 
     outputs = outputs_of(options)
     return reported("check", str(model), outputs, make)
@@ -56,7 +51,7 @@ def plan(model: Path, **options: Any) -> int:
     def make() -> Budget:
         from mcuplan import commands
 
-        return commands.plan(model, options, _voice(outputs))
+        return commands.plan(model, options, voice_of(outputs))
 
     outputs = outputs_of(options)
     return reported("plan", str(model), outputs, make)
@@ -107,7 +102,7 @@ def generate(model: Path, output: Path, **options: Any) -> int:
     def make() -> Budget:
         from mcuplan import commands
 
-        made = commands.generate(model, options, _voice(outputs))
+        made = commands.generate(model, options, voice_of(outputs))
         write_tree(output, made.files)
         if outputs.verbosity >= 0:
             log(f"{len(made.files)} files in {output}: {made.name}.h, {made.name}.c, mplan/, ...")
@@ -130,7 +125,7 @@ def verify(model: Path, save: bool, **options: Any) -> int:
     def make() -> Budget:
         from mcuplan import commands
 
-        made = commands.verify(model, options, _voice(outputs))
+        made = commands.verify(model, options, voice_of(outputs))
         if save and made.kept:
             _leave(made.place, made.kept)
         return made.report

@@ -37,6 +37,7 @@ __all__ = [
     "checking",
     "cut_output",
     "dim",
+    "evidencing",
     "generating",
     "option",
     "planning",
@@ -321,10 +322,14 @@ _frontier = click.option(
     help="Price recompute in column tiles: least RAM against MACs; code is not generated. With"
     " calibration data also other types of some layers, as check does.",
 )
+_inputs = click.option(
+    "--inputs", type=FILE, metavar="DATA", help="Inputs to run, as those of --calibration."
+)
+_samples = click.option(
+    "--samples", type=click.IntRange(1), help="Samples to run on the emulator.", default=3
+)
 _proving = (
-    click.option(
-        "--inputs", type=FILE, metavar="DATA", help="Inputs to run, as those of --calibration."
-    ),
+    _inputs,
     click.option(
         "--on",
         "places",
@@ -332,9 +337,7 @@ _proving = (
         multiple=True,
         help="Where to run; both unless given.",
     ),
-    click.option(
-        "--samples", type=click.IntRange(1), help="Samples to run on the emulator.", default=3
-    ),
+    _samples,
     _min_sqnr,
 )
 _bundling = (
@@ -366,3 +369,4 @@ planning = stack([modelling, budgets, _reshape, _frontier])
 generating = stack([modelling, budgets, _package])
 verifying = stack([modelling, budgets, *_proving])
 bundling = stack([*(o for o in _MODELLING if o is not calibration), *_LIMITS, *_bundling])
+evidencing = stack([modelling, budgets, _inputs, _samples, _min_sqnr])

@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Layers and inputs that reach what a model's own do not.
+
+For every kernel that a model calls: the layers that kernels are counted on, the examples of the
+conformance tests, and others of odd sizes, strides and paddings; on grids that are even, uneven and
+coarse, with limits on either side, row by row and all at once. Inputs are extremes, constants,
+alternating and random values of their types.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from mcuplan.ir.graph import Graph
+from mcuplan.ir.op import NO_CLAMP, Kernel, Op
+from mcuplan.ir.types import Array, Quant, TensorType
+from mcuplan.ops.conv2d import Conv2D
+from mcuplan.ops.dense import Dense
+from mcuplan.ops.pool2d import AvgPool2D
+from mcuplan.ops.row_sum import MeanOfSum, RowSum
+from mcuplan.passes.gather_rows import gather_rows
+from mcuplan.prove.bench import Case, case_programs, kernel_cases, subject_of
+from mcuplan.prove.fit.shapes import sweep
+from mcuplan.prove.layers import Shape, typed_graph
+from mcuplan.prove.subject import Subject
+from mcuplan.schedule.kernels.select import candidates_of, program_of
+from mcuplan.schedule.program import Program
+from mcuplan.targets import Target
+
+__all__ = ["Edge", "edge_inputs", "edge_layers"]
+
+_MOST_MACS = 20_000  # of a layer: sizes are odd, not large
+_PER_KERNEL = 56  # layers at most, from all of those there are
+_ROOMY = 1 << 24  # bytes of a region that holds all of them
+_RANDOM = 2  # samples
+_SEED = 1
+
+_UNEVEN = Quant.per_tensor(1 / 8, -77)
+_COARSE = Quant.per_tensor(8.0, 3)
+_ABOVE, _BELOW = (float("-inf"), 1.0), (-1.0, float("inf"))
+
+Edge = tuple[Subject, Mapping[str, Array]]
+"""Generated code of some layers, and integers of their inputs by tensor name."""
+
+
+def edge_layers(kernels: Sequence[Kernel], target: Target) -> Iterator[Edge]:
+    """Layers that the kernels of a model run, with samples for them.
+
+    Args:
+        kernels: that the model calls.
+        target: whose core runs them; its memory is taken to be large.
+    """
+    roomy = replace(target, regions=tuple(replace(r, bytes=_ROOMY) for r in target.regions))
+    ops = {kernel.op for kernel in kernels}
+    gathered = ops & {RowSum, MeanOfSum}
+    wanted = [kernel for kernel in kernels if kernel.op not in gathered]
+    for _, program in case_programs(roomy, _cases(wanted, roomy)):
+        for single in (False, True):
+            yield _edge(program, single_rows=single)
+    if gathered:
+        graph = gather_rows(typed_graph(_on_grids(AvgPool2D, _layers(AvgPool2D))))
+        ways = candidates_of(graph, roomy)
+        yield _edge(program_of(graph, roomy, {name: found[0] for name, found in ways.items()}))
+
+
+def edge_inputs(graph: Graph, like: Mapping[str, Array]) -> Mapping[str, Array]:
+    """Samples of a graph in the types of C, by tensor name.
+
+    Args:
+        graph: lowered.
+        like: one sample or more of each input, which come first. Real values and numbers on no
+            grid, as indices are, stay those.
+    """
+    rng = np.random.Generator(np.random.PCG64(_SEED))
+    found = {}
+    for port in graph.app_inputs:
+        given, kind = like[port.tensor], graph.tensor(port.tensor).type
+        found[port.tensor] = np.concatenate([given, *_samples(kind, given[:1], rng)])
+    return found
+
+
+def _samples(kind: TensorType, one: Array, rng: np.random.Generator) -> list[Array]:
+    """Least, most, the zero point, both ends in turn, and any values; or as many as they are."""
+    count = 5 + _RANDOM
+    if kind.quant is None or kind.dtype.is_float:
+        return [one] * count
+    low, high, shape = kind.dtype.low, kind.dtype.high, one.shape
+    turns = np.where(np.arange(one.size).reshape(shape) % 2 == 1, high, low)
+    plain = [np.full(shape, value) for value in (low, high, kind.quant.zero_point[0])]
+    drawn = [rng.integers(low, high + 1, shape) for _ in range(_RANDOM)]
+    return [a.astype(one.dtype) for a in (*plain, turns, low + high - turns, *drawn)]
+
+
+def _edge(program: Program, *, single_rows: bool = False) -> Edge:
+    subject, feeds = subject_of(program, single_rows=single_rows)
+    return subject, edge_inputs(subject.graph, feeds)
+
+
+def _cases(kernels: Sequence[Kernel], target: Target) -> list[Case]:
+    """Layers for each kernel: as many as allowed, from all over their table."""
+    shapes = [s for op in sorted({k.op for k in kernels}, key=_name) for s in _forms(op)]
+    by_kernel: dict[Kernel, list[Case]] = {}
+    for case in kernel_cases(kernels, shapes, target):
+        by_kernel.setdefault(case.kernel, []).append(case)
+    return [case for found in by_kernel.values() for case in _thinned(found)]
+
+
+def _name(op: type[Op]) -> str:
+    return op.__name__
+
+
+def _thinned(cases: list[Case]) -> list[Case]:
+    count = min(len(cases), _PER_KERNEL)
+    return [cases[i * len(cases) // count] for i in range(count)]
+
+
+def _forms(op: type[Op]) -> tuple[Shape, ...]:
+    """Layers of an operator, on grids and of real values."""
+    every = list(_layers(op))
+    real = (s for s in every if not s.form(real=False) and s.form(real=True))
+    return (*_on_grids(op, every), *real)
+
+
+def _on_grids(op: type[Op], every: Iterable[Shape]) -> tuple[Shape, ...]:
+    """Those in integers, and the same on other grids and with limits."""
+    plain = [s for s in every if s.form(real=False)]
+    bare = [s for s in plain if not s.grids and not s.types]
+    limited = [s for s in bare if op.fuses_activation and s.op.act == NO_CLAMP]
+    return (
+        *plain,
+        *(_on(shape, _UNEVEN) for shape in bare[::2]),
+        *(_on(shape, _COARSE) for shape in bare[1::3]),
+        *(_limited(shape, _ABOVE) for shape in limited[::4]),
+        *(_limited(shape, _BELOW) for shape in limited[2::4]),
+    )
+
+
+def _on(shape: Shape, grid: Quant) -> Shape:
+    return replace(shape, grids=(grid,) * len(shape.inputs))
+
+
+def _limited(shape: Shape, act: tuple[float, float]) -> Shape:
+    op: Any = shape.op  # with a field of that name, since it fuses one
+    return replace(shape, op=replace(op, act=act))
+
+
+def _layers(op: type[Op]) -> Iterator[Shape]:
+    """Odd ones, the examples of the conformance tests, then those that are counted."""
+    yield from (shape for shape in _ODD if type(shape.op) is op)
+    for example in op.examples():
+        shown = len(example.inputs) - len(example.constants)
+        if not example.types and example.constants == tuple(range(shown, len(example.inputs))):
+            yield Shape(example.op, example.inputs[:shown], example.inputs[shown:])
+    yield from (s for s in sweep() if type(s.op) is op and _macs(s) <= _MOST_MACS)
+
+
+def _macs(shape: Shape) -> int:
+    kinds = [*shape.activations, *map(TensorType, shape.constants)]
+    return shape.op.cost(kinds, shape.op.infer(kinds)).macs
+
+
+def _conv(size: tuple[int, int, int], outputs: int, op: Conv2D) -> Shape:
+    weights = (outputs, *op.kernel, size[2] // op.groups)
+    return Shape(op, ((1, *size),), (weights, (outputs,)))
+
+
+_ODD = (
+    _conv((5, 5, 8), 6, Conv2D((1, 1), (2, 2))),  # rows with a pixel that waits for another
+    _conv((7, 5, 4), 8, Conv2D((1, 1), (2, 1))),
+    _conv((4, 6, 12), 7, Conv2D((1, 1), (1, 2))),
+    _conv((3, 3, 8), 4, Conv2D((1, 1), pads=(1, 1, 1, 1))),  # 1x1, and yet a border
+    _conv((3, 4, 8), 5, Conv2D((1, 1), pads=(0, 1, 0, 1))),
+    _conv((4, 3, 8), 5, Conv2D((1, 1), pads=(1, 0, 1, 0))),
+    _conv((4, 4, 8), 4, Conv2D((1, 1), pads=(0, 0, 0, 2))),
+    _conv((4, 4, 8), 4, Conv2D((1, 1), pads=(0, 0, 2, 0))),
+    _conv((5, 7, 3), 3, Conv2D((3, 3), pads=(1, 1, 1, 1))),  # no four outputs
+    _conv((5, 5, 2), 2, Conv2D((3, 3), (2, 2), pads=(2, 2, 2, 2))),
+    _conv((4, 5, 4), 5, Conv2D((2, 3), pads=(0, 3, 0, 3))),  # windows without any pixel
+    _conv((6, 6, 4), 4, Conv2D((3, 3), pads=(2, 2, 2, 2), dilation=(2, 2))),
+    _conv((6, 5, 4), 4, Conv2D((3, 2), pads=(3, 3, 3, 3), dilation=(1, 3))),
+    _conv((9, 9, 8), 8, Conv2D((3, 3), (2, 2), groups=8)),  # depthwise without a border
+    _conv((8, 9, 8), 8, Conv2D((3, 3), (2, 2), pads=(0, 0, 1, 1), groups=8)),
+    _conv((9, 8, 12), 12, Conv2D((3, 3), (2, 2), pads=(1, 1, 0, 0), groups=12)),
+    _conv((5, 3, 4), 4, Conv2D((3, 3), pads=(1, 1, 1, 1), groups=4)),
+    Shape(Dense(), ((1, 1),), ((1, 1), (1,))),
+    Shape(Dense(), ((1, 3),), ((2, 3), (2,))),
+    Shape(Dense(), ((1, 7),), ((9, 7), (9,))),
+    Shape(AvgPool2D((5, 5)), ((1, 5, 5, 3),)),
+    Shape(AvgPool2D((2, 7)), ((1, 2, 7, 9),)),
+    Shape(AvgPool2D((3, 300)), ((1, 3, 300, 4),)),  # more pixels than 16 bits of a sum hold
+    Shape(AvgPool2D((9, 60)), ((1, 9, 60, 5),)),
+    Shape(AvgPool2D((3, 3), (1, 1), pads=(2, 2, 2, 2)), ((1, 4, 5, 4),)),
+    Shape(AvgPool2D((3, 2), (2, 1)), ((1, 7, 6, 2),)),
+)
+"""Sizes, strides and borders that few models have."""
