@@ -15,6 +15,7 @@ __all__ = [
     "NotWorthCycles",
     "Overlapped",
     "RamSpent",
+    "RoomyRuns",
     "RowsTooFar",
     "SeveralOutputs",
     "SlowerByRows",
@@ -43,6 +44,14 @@ class RamSpent:
 
 
 @dataclass(frozen=True, slots=True)
+class RoomyRuns:
+    """Steps some of whose runs find room for a faster form, and percent of cycles saved."""
+
+    steps: int
+    fewer_cycles: float
+
+
+@dataclass(frozen=True, slots=True)
 class Faster:
     """What the plan for latency takes against this one: cycles saved, and more bytes of each."""
 
@@ -66,6 +75,7 @@ class Trade:
         backwards: percent of cycles saved by other kernels for rows made backwards.
         flash: what was bought with flash to spare.
         ram: what was bought with RAM to spare.
+        roomy: what runs gain by room that others of their step have not.
         faster: what the plan for latency takes, where that is faster by far.
     """
 
@@ -80,6 +90,7 @@ class Trade:
     backwards: float | None = None
     flash: FlashSpent | None = None
     ram: RamSpent | None = None
+    roomy: RoomyRuns | None = None
     faster: Faster | None = None
 
 

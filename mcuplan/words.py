@@ -265,6 +265,10 @@ def kernels(selected: Selected) -> str:
         room = f"{grown:,} B more arena" if grown > 0 else "the same arena"
         better = f"{trade.ram.fewer_cycles:.1f} % fewer cycles"
         parts.append(f"copies of the weights of {steps} in {room}, {better}")
+    if trade.roomy is not None:
+        steps = f"{trade.roomy.steps} of {trade.steps} steps"
+        better = f"{trade.roomy.fewer_cycles:.1f} % fewer cycles"
+        parts.append(f"runs of {steps} use the room that they find, {better}")
     if trade.faster is not None:
         ram, flash = (f"{n:+,} B" for n in (trade.faster.ram_bytes, trade.faster.flash_bytes))
         price = f"{ram} of RAM, {flash} of flash"

@@ -283,7 +283,7 @@ def _row(plan: Plan, step: Step, live: int, field: tuple[int, int], evidence: Ev
         output_bytes=size.output_bytes,
         activation_bytes=size.input_bytes + size.output_bytes,
         live_bytes=live,
-        scratch_bytes=step.scratch_bytes,
+        scratch_bytes=max(one.scratch_bytes for one in step.in_forms),
         cycles=int(cycles.value),
         cycles_origin=cycles.origin,
         macs_per_byte=round(step.cost.macs / max(1, traffic.total_bytes), 4),

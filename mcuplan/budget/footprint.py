@@ -11,7 +11,6 @@ from mcuplan import words
 from mcuplan.budget.rows import busiest
 from mcuplan.emit.arenas import arena_bytes
 from mcuplan.emit.row_places import context_bytes, row_table_bytes
-from mcuplan.price import constants_of
 from mcuplan.record import (
     BufferKind,
     BufferRow,
@@ -23,7 +22,7 @@ from mcuplan.record import (
     Ram,
     RegionUse,
 )
-from mcuplan.schedule.code import model_code
+from mcuplan.schedule.code import model_code, step_constants
 from mcuplan.schedule.program import FEED, Plan, Step
 from mcuplan.solvers.packing.problem import Region
 from mcuplan.targets import Target
@@ -57,7 +56,7 @@ def step_bytes(step: Step) -> StepBytes:
     sig = step.signature
     inputs = {n: t for n, t in zip(step.node.inputs, sig.inputs, strict=True)}
     constants = dict(zip(step.node.inputs, sig.constants, strict=True))
-    kept = constants_of(step.kernel, sig)
+    kept = step_constants(step)
     return StepBytes(
         input_bytes=sum(t.nbytes for name, t in inputs.items() if constants[name] is None),
         output_bytes=sum(t.nbytes for t in sig.outputs),
@@ -125,10 +124,19 @@ def _one_order(plan: Plan, steps: Sequence[Step]) -> bool:
     )
 
 
+def _scratch_at(plan: Plan, peak: Peak) -> int:
+    """Scratch of the run at the peak."""
+    if peak.step < 0:
+        return 0
+    step, at = plan.program.steps[peak.step], 0 if peak.move is None else peak.move
+    moves = zip(plan.runs, plan.run_moves, strict=True)
+    form = next((run.form for run, (first, end) in moves if first <= at < end), 0)
+    return step.in_forms[form].scratch_bytes
+
+
 def ram_bill(plan: Plan, limits: Limits, build: BuildFigures | None) -> Ram:
     """Arena, context, states and stack, each once. Inputs and outputs live in the arena."""
     target, peak = plan.program.target, peak_of(plan)
-    steps = plan.program.steps
     states = sum(plan.state_bytes.values())
     arena = sum(arena_bytes(m.arena_bytes) for m in plan.memory.values()) - states
     static = context_bytes(plan) + states + (build.data_bytes if build is not None else 0)
@@ -139,7 +147,7 @@ def ram_bill(plan: Plan, limits: Limits, build: BuildFigures | None) -> Ram:
     limited = limits.max_ram is not None and limits.max_ram <= usable
     return Ram(
         arena_bytes=arena,
-        scratch_bytes=steps[peak.step].scratch_bytes if 0 <= peak.step < len(steps) else 0,
+        scratch_bytes=_scratch_at(plan, peak),
         io_bytes=0,
         static_bytes=static,
         stack_bytes=stack,

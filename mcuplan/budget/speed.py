@@ -11,11 +11,10 @@ from mcuplan.price.cycles import (
     REFERENCE_CORE,
     Expected,
     Ground,
-    expected_cycles,
     network_errors,
 )
 from mcuplan.record import Energy
-from mcuplan.schedule.calls import call_cycles
+from mcuplan.schedule.calls import call_cycles, kernel_cycles
 from mcuplan.schedule.program import Plan, Step
 from mcuplan.targets import Target
 from mcuplan.units import Estimate, Origin
@@ -63,13 +62,8 @@ def step_cycles(step: Step, plan: Plan) -> Expected:
 
     Rows that are fed in front of it count for it.
     """
-    own = _kernel_cycles(step, plan)
+    own = kernel_cycles(plan, step)
     return replace(own, cycles=own.cycles + call_cycles(plan).of_step(step.index))
-
-
-def _kernel_cycles(step: Step, plan: Plan) -> Expected:
-    rows = plan.rows_per_call(step)
-    return expected_cycles(step.kernel, step.signature, plan.program.target, rows)
 
 
 def model_error(plan: Plan) -> float | None:
@@ -85,7 +79,7 @@ def model_error(plan: Plan) -> float | None:
         return None
     total = by_kernel = by_network = 0.0
     for step in plan.program.steps:
-        expected = _kernel_cycles(step, plan)
+        expected = kernel_cycles(plan, step)
         if expected.ground is Ground.SCALED and plan.program.target.core == REFERENCE_CORE:
             return None  # by rates of the target's own
         error = 1.0 if expected.error is None else expected.error

@@ -32,47 +32,57 @@ def step_name(step: Step) -> str:
     return f"{stem.removesuffix('_s8')}_{step.index}"
 
 
-def step_constants(step: Step, where: str, rows: Callable[[str], str]) -> StepConstants:
+def step_constants(
+    step: Step, where: str, rows: Callable[[str], str], *, is_form: bool = False
+) -> StepConstants:
     """Arrays and params structs of one step.
 
     Args:
         step: what runs.
         where: its node, for errors.
         rows: initializer of ``mplan_rows_t`` by activation.
+        is_form: another form of a step, whose arrays it has.
 
     Raises:
         InputTooLarge: a dimension does not fit the kernel's params struct.
     """
-    name = step_name(step)
+    owner = step_name(step)
+    name = f"{owner}_in_{step.scratch_bytes}" if is_form else owner
     parts: list[str] = []
     symbols: list[Symbol] = []
     operands: dict[int, str] = {}
     for index in sorted({i for call in step.calls for i in call.inputs}):
         value = step.signature.constants[index]
         if value is not None:
-            symbol, kind = f"{name}_operand{index}", step.signature.inputs[index]
+            symbol, kind = f"{owner}_operand{index}", step.signature.inputs[index]
             plain = kind.dtype is DType.INT8
             operands[index] = symbol if plain else f"(const int8_t *){symbol}"
+            if is_form:
+                continue
             parts.append(array(symbol, kind.dtype, value))
             symbols.append(Symbol(symbol, kind.nbytes, "weights", step.index))
     params = []
     for k, call in enumerate(step.calls):
-        params.append(name if len(step.calls) == 1 else f"{name}_{k}")
-        text, made = _call_constants(step, call, params[-1], where, rows)
+        each = "" if len(step.calls) == 1 else f"_{k}"
+        params.append(name + each)
+        arrays = owner + each if is_form else ""
+        text, made = _call_constants(step, call, params[-1], arrays, where, rows)
         parts += text
         symbols += made
     return StepConstants("\n".join(parts), tuple(params), operands, tuple(symbols))
 
 
 def _call_constants(
-    step: Step, call: Call, name: str, where: str, rows: Callable[[str], str]
+    step: Step, call: Call, name: str, known: str, where: str, rows: Callable[[str], str]
 ) -> tuple[list[str], list[Symbol]]:
+    """A params struct, and its arrays: those of a struct that is ``known``, if any is."""
     parts, symbols = [], []
     printed: dict[str, object] = dict(_rows(step, call, rows))
     for key, value in call.fields.items():
         printed[key] = value
         if isinstance(value, ConstArray):
-            printed[key] = f"{name}_{key}"
+            printed[key] = f"{known or name}_{key}"
+        if isinstance(value, ConstArray) and not known:
             parts.append(array(f"{name}_{key}", value.dtype, value.values))
             symbols.append(Symbol(f"{name}_{key}", value.nbytes, value.kind, step.index))
     struct = kernel_struct(step.kernel.function)

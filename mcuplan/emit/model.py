@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from string import Template
@@ -15,7 +15,7 @@ from mcuplan import __version__
 from mcuplan.emit.arenas import linker_values
 from mcuplan.emit.bundle import Bundle
 from mcuplan.emit.c_writer import wrapped
-from mcuplan.emit.constants import step_constants
+from mcuplan.emit.constants import StepConstants, step_constants
 from mcuplan.emit.header import computes_reals, entry_values, header_values
 from mcuplan.emit.places import Places
 from mcuplan.emit.ports import ports_of
@@ -54,9 +54,7 @@ def emit(plan: Plan, name: str, stamp: Stamp) -> Bundle:
     name, graph = places.name, places.graph
     inputs = ports_of(places, graph.app_inputs, "input")
     outputs = ports_of(places, graph.app_outputs, "output")
-    constants = tuple(
-        step_constants(step, graph.node_name(step.node), places.row_fields) for step in places.steps
-    )
+    constants = tuple(_constants(places))
     common = _common(places, stamp)
     entry = common | entry_values(places, inputs, outputs) | body_values(places, constants)
     entry |= state_values(places)
@@ -99,6 +97,13 @@ def _fragments(
     if linker is not None:
         made[PurePosixPath(f"{name}.ld")] = _fill("model.ld.in", {**common, **linker})
     return made
+
+
+def _constants(places: Places) -> Iterator[StepConstants]:
+    """Those of each case that runs take."""
+    for case, step in enumerate(places.steps):
+        where = places.graph.node_name(step.node)
+        yield step_constants(step, where, places.row_fields, is_form=places.is_form(case))
 
 
 def _entries(places: Places, values: Mapping[str, str]) -> tuple[str, str]:

@@ -26,6 +26,7 @@ class Places:
     """The names that a plan's places have in one bundle.
 
     Attributes:
+        steps: what runs take: the cases of the plan.
         macros: macro of the offset of each tensor that owns bytes, and of each scratch.
         rows: tensors whose rows lie apart, and how their rows are found.
         scratch_rows: the same for the scratch of steps that work by rows.
@@ -33,7 +34,7 @@ class Places:
 
     def __init__(self, plan: Plan, name: str) -> None:
         self.plan, self.name = plan, name
-        self.graph, self.steps = plan.program.graph, plan.program.steps
+        self.graph, self.steps = plan.program.graph, plan.cases
         self.members = unique(plan.memory, reserved=_OURS)
         self.arenas = arenas_of(plan, self.members)
         self.regions = tuple((arena.member, arena.nbytes) for arena in self.arenas)
@@ -41,6 +42,10 @@ class Places:
         self.scratch_rows = scratch_of(plan)
         self._idents = unique([*self.owners(), *(f"scratch{step}" for step in self.scratch_rows)])
         self.macros = {name: f"OFFSET_{c.upper()}" for name, c in self._idents.items()}
+
+    def is_form(self, case: int) -> bool:
+        """Whether a case runs a step in another form than that of its kernel."""
+        return case >= len(self.plan.program.steps)
 
     def owners(self) -> list[str]:
         """Activations in order; views that start where their source does are left out."""

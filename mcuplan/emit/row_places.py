@@ -98,7 +98,7 @@ def run_bytes(plan: Plan) -> int:
     if plan.is_straight:
         return 0
     largest = max((max(run.first, run.end) for run in plan.runs), default=0)
-    small = max(largest, len(plan.program.steps)) < 2**8 - 1
+    small = max(largest, len(plan.cases)) < 2**8 - 1
     return 3 if small else 6
 
 

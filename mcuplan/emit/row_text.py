@@ -54,7 +54,8 @@ def _runs(places: Places) -> str:
     fed = places.plan.fed_rows > 0
     ctype, feed = dtype.c_type, dtype.high
     runs = places.plan.runs
-    entries = [f"{{{'FEED' if r.step == FEED else r.step}, {r.first}, {r.end}}}" for r in runs]
+    cases = ["FEED" if run.step == FEED else places.plan.case_of(run) for run in runs]
+    entries = [f"{{{c}, {r.first}, {r.end}}}" for c, r in zip(cases, runs, strict=True)]
     head = f"#define RUNS ({len(runs)}U)\n"
     head += f"#define FEED ({feed}U) /* no step: rows of the input come */\n" if fed else ""
     return (

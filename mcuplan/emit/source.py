@@ -33,8 +33,8 @@ def source_values(
     """What fills the source's template; ``constants`` are those of each step."""
     members = ["(ctx == NULL)", *(f"(ctx->{member} == NULL)" for member, _ in places.regions)]
     modulo = [f"(((uintptr_t)ctx->{m} % MPLAN_ARENA_ALIGN) != 0U)" for m, _ in places.regions]
-    pairs = list(zip(places.steps, constants, strict=True))
-    listed = [f"{_title(places, step)}\n{c.text}" for step, c in pairs]
+    pairs = enumerate(zip(places.steps, constants, strict=True))
+    listed = [f"{_title(places, case, step)}\n{own.text}" for case, (step, own) in pairs]
     headers = [f"{stem}.h" for stem in sorted({kernel.function for kernel in _kernels(places)})]
     headers += ["mplan_stage.h"] if any(k.staged for k in _kernels(places)) else []
     strings = _copies(places) or bool(places.graph.states)
@@ -66,8 +66,8 @@ def _kernels(places: Places) -> Iterator[Kernel]:
 def body_values(places: Places, constants: Sequence[StepConstants]) -> dict[str, str]:
     """What fills the templates of the functions that run the steps."""
     make = _step if places.plan.is_straight else _case
-    pairs = zip(places.steps, constants, strict=True)
-    steps = "".join(make(places, step, own) for step, own in pairs).rstrip("\n")
+    pairs = enumerate(zip(places.steps, constants, strict=True))
+    steps = "".join(make(places, case, step, own) for case, (step, own) in pairs).rstrip("\n")
     if left := "\n".join(taken_over(places)):
         steps += f"\n\n        /* what the next call goes on from */\n{left}"
     local = "    int8_t *const {0} = ctx->{0}->bytes;"
@@ -99,8 +99,10 @@ def _offsets(places: Places) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _title(places: Places, step: Step, indent: str = "") -> str:
+def _title(places: Places, case: int, step: Step, indent: str = "") -> str:
     """The comment over a step; it says what the integers of its output stand for."""
+    if places.is_form(case):
+        return f"{indent}/* step {step.index}: runs that find {step.scratch_bytes} B of scratch */"
     shape_in = step.signature.inputs[0].shape
     name = comment_text(places.graph.node_name(step.node))
     label = comment_text(step.node.op.label)
@@ -127,17 +129,17 @@ def _accessors(places: Places, inputs: Sequence[BundlePort], outputs: Sequence[B
     return "\n".join(functions)
 
 
-def _step(places: Places, step: Step, constants: StepConstants) -> str:
+def _step(places: Places, case: int, step: Step, constants: StepConstants) -> str:
     """The calls of a whole step."""
-    lines = [_title(places, step, " " * 8)]
+    lines = [_title(places, case, step, " " * 8)]
     lines += _run(places, step, constants, ("0U", f"{step.rows}U"))
     lines.append(f"        MPLAN_STEP_HOOK({step.index}, ctx);\n\n")
     return "\n".join(lines)
 
 
-def _case(places: Places, step: Step, constants: StepConstants) -> str:
+def _case(places: Places, case: int, step: Step, constants: StepConstants) -> str:
     """The calls of some rows of a step."""
-    lines = [f"    case {step.index}U:", _title(places, step, " " * 8)]
+    lines = [f"    case {case}U:", _title(places, case, step, " " * 8)]
     lines += _run(places, step, constants, ("y0", "y1"))
     return "\n".join([*lines, "        break;\n"])
 

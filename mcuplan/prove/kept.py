@@ -36,7 +36,7 @@ def _written(plan: Plan, number: int, run: Run) -> Iterator[_Span]:
     if run.step == FEED:
         yield from _rows(plan, plan.program.graph.inputs[0].tensor, run.first, run.end)
         return
-    step = plan.program.steps[run.step]
+    step = plan.program.steps[run.step].in_forms[run.form]
     for name in step.node.outputs:
         whole = step.node.op.gathers or (run.first, run.end) == (0, step.rows)
         yield from _rows(plan, name, *((0, None) if whole else (run.first, run.end)))

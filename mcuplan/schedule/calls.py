@@ -4,14 +4,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from mcuplan.ir.work import Work, block_parts
-from mcuplan.price.cycles import calls_timing
-from mcuplan.schedule.program import FEED, Plan
+from mcuplan.memory_system import all_stalls
+from mcuplan.price.cycles import Expected, calls_timing, expected_cycles
+from mcuplan.schedule.program import FEED, Plan, Step
 
-__all__ = ["CallCycles", "call_cycles", "fed_calls", "feed_cycles", "run_cycles", "taking_work"]
+__all__ = [
+    "CallCycles",
+    "call_cycles",
+    "fed_calls",
+    "feed_cycles",
+    "kernel_cycles",
+    "run_cycles",
+    "taking_work",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +61,42 @@ def call_cycles(plan: Plan) -> CallCycles:
     return CallCycles(runs, taking)
 
 
+def kernel_cycles(plan: Plan, step: Step) -> Expected:
+    """Modelled cycles of a step, in as many calls as the plan makes of it.
+
+    Of several forms each counts for the share of the rows that its runs make.
+    """
+    forms = _in_forms(plan, step)
+    if len(forms) == 1:
+        return forms[0]
+    shares = [0.0] * len(forms)
+    for number in plan.runs_of[step.index]:
+        run = plan.runs[number]
+        shares[run.form] += (run.end - run.first) / step.rows
+    parts = list(zip(forms, shares, strict=True))
+    return Expected(
+        sum(one.cycles * share for one, share in parts),
+        _worst(one.error for one in forms),
+        max(one.ground for one in forms),
+        all_stalls(one.stalls.times(share) for one, share in parts),
+        _worst(one.stalls_error for one in forms),
+    )
+
+
+def _in_forms(plan: Plan, step: Step) -> list[Expected]:
+    """As if all runs of a step took one of its forms, for each of them."""
+    target, rows = plan.program.target, plan.rows_per_call(step)
+    kernels = (step.kernel, *step.forms)
+    return [expected_cycles(kernel, step.signature, target, rows) for kernel in kernels]
+
+
+def _worst(errors: Iterable[float | None]) -> float | None:
+    """The largest; None where one is not known."""
+    found = list(errors)
+    known = [error for error in found if error is not None]
+    return max(known) if len(known) == len(found) else None
+
+
 def fed_calls(plan: Plan) -> tuple[range, ...]:
     """Numbers of the runs in each call that feeds a row, then in those that finish what is left."""
     calls: list[range] = []
@@ -66,7 +111,7 @@ def fed_calls(plan: Plan) -> tuple[range, ...]:
 
 
 def feed_cycles(plan: Plan, by_step: Mapping[int, float]) -> tuple[float, ...]:
-    """Cycles of each call of :func:`fed_calls`: a step takes as long for each row.
+    """Cycles of each call of :func:`fed_calls`: a form of a step takes as long for each row.
 
     Args:
         plan: whose input is fed.
@@ -76,10 +121,13 @@ def feed_cycles(plan: Plan, by_step: Mapping[int, float]) -> tuple[float, ...]:
 
 
 def run_cycles(plan: Plan, number: int, by_step: Mapping[int, float]) -> float:
-    """The share of a run in its step."""
+    """The share of a run in its step: a form takes as long for each row."""
     run = plan.runs[number]
-    rows = max(1, plan.program.steps[run.step].rows)
-    return by_step[run.step] * ((run.end - run.first) / rows)
+    step = plan.program.steps[run.step]
+    share = (run.end - run.first) / max(1, step.rows)
+    if step.forms:
+        share *= _in_forms(plan, step)[run.form].total / kernel_cycles(plan, step).total
+    return by_step[run.step] * share
 
 
 def taking_work(plan: Plan, rows: int, all_rows: int) -> Work:

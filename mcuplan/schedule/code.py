@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mcuplan.ir.op import Kernel
-from mcuplan.price import kernel_size
+from mcuplan.price import constants_of, kernel_size
+from mcuplan.price.constants import Constants
 from mcuplan.price.cycles import SMALL_CORES
 from mcuplan.price.structs import kernel_struct
-from mcuplan.schedule.program import Program
+from mcuplan.schedule.program import Program, Step
 from mcuplan.targets import Target
 
-__all__ = ["Modelled", "joint_code", "model_code"]
+__all__ = ["Modelled", "joint_code", "model_code", "step_constants"]
 
 _PER_MODEL = 96  # checks of the context, prologue and epilogue of NAME_invoke
 _PER_PORT = 24  # an accessor
@@ -65,9 +66,16 @@ def joint_code(programs: Sequence[Program], target: Target) -> Modelled:
     return Modelled(code, math.ceil(code * margin), stack, spilled)
 
 
+def step_constants(step: Step) -> Constants:
+    """What a step keeps in flash: its forms have a params struct each, and the same arrays."""
+    own = constants_of(step.kernel, step.signature)
+    structs = len(step.forms) * len(step.calls) * kernel_struct(step.kernel.function).nbytes
+    return replace(own, tables_bytes=own.tables_bytes + structs)
+
+
 def _own_code(program: Program) -> int:
     """Code of a model but its kernels: checks, accessors and calls."""
-    calls = [call for step in program.steps for call in step.calls]
+    calls = [c for step in program.steps for one in step.in_forms for c in one.calls]
     arguments = sum(len(call.inputs) + 4 for call in calls)
     ports = len(program.graph.inputs) + len(program.graph.outputs)
     return _PER_MODEL + len(calls) * _PER_CALL + arguments * _PER_ARGUMENT + ports * _PER_PORT

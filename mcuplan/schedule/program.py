@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import accumulate
 from types import MappingProxyType
@@ -44,12 +44,22 @@ FEED = -1
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One node run by one kernel. Views are no steps: they cost nothing."""
+    """One node run by one kernel. Views are no steps: they cost nothing.
+
+    ``forms`` are kernels that some of its runs take instead: the same function, which reads the
+    same constants, in more scratch.
+    """
 
     index: int
     node: Node
     signature: Signature
     kernel: Kernel
+    forms: tuple[Kernel, ...] = ()
+
+    @property
+    def in_forms(self) -> tuple[Step, ...]:
+        """It with its kernel alone, then with each of its forms."""
+        return tuple(replace(self, kernel=one, forms=()) for one in (self.kernel, *self.forms))
 
     @property
     def calls(self) -> tuple[Call, ...]:
@@ -141,7 +151,7 @@ class Run:
     Of a step that gathers its output from many rows, these are rows of its input. ``moves``
     is how many moments of live ranges it takes: one for each row where it goes row by row.
     ``descending``: a call for each row, from the last to the first, which lets the output
-    lie above its input.
+    lie above its input. ``form``: of those of its step, 0 the kernel.
     """
 
     step: int
@@ -149,6 +159,7 @@ class Run:
     end: int
     moves: int = 1
     descending: bool = False
+    form: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,6 +279,20 @@ class Plan:
         for number, run in enumerate(self.runs):
             numbers_of.setdefault(run.step, []).append(number)
         return MappingProxyType({step: tuple(numbers) for step, numbers in numbers_of.items()})
+
+    @cached_property
+    def cases(self) -> tuple[Step, ...]:
+        """What runs take, each by one kernel: all steps, then those in other forms."""
+        steps = self.program.steps
+        more = (form for step in steps for form in step.in_forms[1:])
+        return (*(step.in_forms[0] if step.forms else step for step in steps), *more)
+
+    def case_of(self, run: Run) -> int:
+        """Which of the cases a run of a step is."""
+        steps = self.program.steps
+        if not run.form:
+            return run.step
+        return len(steps) + sum(len(s.forms) for s in steps[: run.step]) + run.form - 1
 
     def descends(self, step: Step) -> bool:
         """Whether a step makes its rows from the last to the first."""

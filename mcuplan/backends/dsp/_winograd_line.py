@@ -53,18 +53,24 @@ def _words(sig: Signature) -> Array:
 
 
 def _lower(lanes: int, parts: int, sig: Signature) -> tuple[Call, ...]:
-    in_c, out_c = sig.inputs[0].channels, sig.output.channels
-    four = len(_ORDER) * FOUR * (1 + _LINES * in_c // 2) + 2 * FOUR
-    content = Packed(out_c // FOUR * four, lambda: _words(sig))
-    padding = sig.inputs[0].q.z
+    packed, outside = sig.once(_arrays)
     fields: dict[str, Field] = {
-        "packed": ConstArray(DType.INT32, content),
-        "outside": ConstArray(DType.INT8, np.full(in_c, padding, np.int8), "tables"),
-        "part": out_c // parts,
+        "packed": packed,
+        "outside": outside,
+        "part": sig.output.channels // parts,
         "lanes": lanes,
     }
     shape = conv_fields(sig)
     return (Call(fields | {name: shape[name] for name in _FIELDS} | clamp_fields(sig)),)
+
+
+def _arrays(sig: Signature) -> tuple[ConstArray, ConstArray]:
+    """Weights, and a pixel of padding: the same however many tiles are made at a time."""
+    in_c, out_c = sig.inputs[0].channels, sig.output.channels
+    four = len(_ORDER) * FOUR * (1 + _LINES * in_c // 2) + 2 * FOUR
+    content = Packed(out_c // FOUR * four, lambda: _words(sig))
+    padding = np.full(in_c, sig.inputs[0].q.z, np.int8)
+    return ConstArray(DType.INT32, content), ConstArray(DType.INT8, padding, "tables")
 
 
 def _scratch_bytes(lanes: int, parts: int, sig: Signature) -> int:

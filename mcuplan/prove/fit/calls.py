@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from mcuplan.price.cycles import expected_cycles, work_of
+from mcuplan.price.cycles import work_of
 from mcuplan.prove.bench import Row
 from mcuplan.prove.fit.least_squares import constants_table
 from mcuplan.prove.fit.random_networks import Counted, counted
-from mcuplan.schedule.calls import taking_work
+from mcuplan.schedule.calls import kernel_cycles, taking_work
 from mcuplan.schedule.program import FEED
 
 __all__ = ["COUNT", "FIRST", "calls_text", "count_networks"]
@@ -81,8 +81,7 @@ def _beside(nets: Sequence[Counted]) -> tuple[float, float]:
 
 def _modelled(net: Counted, index: int) -> float:
     step = net.plan.program.steps[index]
-    rows = net.plan.rows_per_call(step)
-    return expected_cycles(step.kernel, step.signature, net.plan.program.target, rows).cycles
+    return kernel_cycles(net.plan, step).cycles
 
 
 def _taking(net: Counted) -> Row:

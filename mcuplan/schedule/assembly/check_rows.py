@@ -45,7 +45,7 @@ def check_rows(plan: Plan, *, keep_inputs: bool = False) -> None:
         if run.step == FEED:
             machine.write(graph.inputs[0].tensor, range(run.first, run.end))
         else:
-            machine.advance(steps[run.step], number, run)
+            machine.advance(steps[run.step].in_forms[run.form], number, run)
     if FEED in reached:
         wanted[FEED] = graph.tensor(graph.inputs[0].tensor).type.rows
     for index, rows in wanted.items():

@@ -7,9 +7,8 @@ import math
 from dataclasses import dataclass
 from enum import StrEnum
 
-from mcuplan.price import expected_cycles
 from mcuplan.schedule.accesses import wait_cycles
-from mcuplan.schedule.calls import call_cycles
+from mcuplan.schedule.calls import call_cycles, kernel_cycles
 from mcuplan.schedule.program import Plan
 
 __all__ = ["MORE_CYCLES", "MOST_TIMES", "WORTH", "Aim", "Objective", "plan_cycles", "ram_weight"]
@@ -41,11 +40,7 @@ def ram_weight(arena_bytes: float, cycles: float) -> float:
 
 def plan_cycles(plan: Plan) -> float:
     """Modelled cycles of a plan, in as many calls as it makes, wait states included."""
-    target = plan.program.target
-    own = (
-        expected_cycles(step.kernel, step.signature, target, plan.rows_per_call(step)).total
-        for step in plan.program.steps
-    )
+    own = (kernel_cycles(plan, step).total for step in plan.program.steps)
     calls = call_cycles(plan)
     beside = sum(calls.of_step(step.index) for step in plan.program.steps)
     return sum(own) + beside + sum(wait_cycles(plan))

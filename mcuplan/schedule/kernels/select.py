@@ -12,7 +12,7 @@ from mcuplan.errors import Problems, UnsupportedOp
 from mcuplan.ir.graph import Graph, Node
 from mcuplan.ir.op import Kernel, Signature
 from mcuplan.price import Ground, constants_of, expected_cycles
-from mcuplan.schedule.code import model_code
+from mcuplan.schedule.code import model_code, step_constants
 from mcuplan.schedule.program import Program, Step
 from mcuplan.solvers.packing.problem import Region
 from mcuplan.targets import Target
@@ -114,7 +114,7 @@ def _whole_bytes(step: Step) -> int:
 def flash_bytes(program: Program) -> int:
     """Flash that a program takes: constants, and code with its margin."""
     code = model_code(program, program.target)
-    constants = (constants_of(step.kernel, step.signature).nbytes for step in program.steps)
+    constants = (step_constants(step).nbytes for step in program.steps)
     return sum(constants) + code.code_bytes + code.code_margin_bytes
 
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mcuplan.errors import InputTooLarge, UsageError
 from mcuplan.ir.graph import Graph
@@ -14,9 +14,10 @@ from mcuplan.schedule.kernels.objective import Aim, Objective
 from mcuplan.schedule.kernels.select import Offers
 from mcuplan.schedule.planning.lowered import LoweredRows
 from mcuplan.schedule.planning.rating import Rating
+from mcuplan.schedule.planning.roomy_runs import with_roomy_runs
 from mcuplan.schedule.planning.spare_ram import with_copies
 from mcuplan.schedule.planning.streamed import plans_in_reach
-from mcuplan.schedule.program import Plan, Program, Sharing
+from mcuplan.schedule.program import Plan, Program, Sharing, Step
 from mcuplan.solvers.effort import Effort
 from mcuplan.solvers.rows.problem import RowOrder
 from mcuplan.targets import Target
@@ -77,8 +78,10 @@ class ByRows:
 
         def placed(program: Program) -> Plan | None:
             assert isinstance(plan.order, RowOrder), "of rows"
-            rowed = row_program(program, self.sharing, feed=self.feed)
-            return next(plans_in_reach(rowed, [plan.order], self.sharing, self.effort), None)
+            lean = replace(program, steps=tuple(map(_in_leanest_form, program.steps)))
+            rowed = row_program(lean, self.sharing, feed=self.feed)
+            found = next(plans_in_reach(rowed, [plan.order], self.sharing, self.effort), None)
+            return found and with_roomy_runs(found, found.arena_bytes, self.sharing)
 
         return with_copies(plan, aim, rating, placed)
 
@@ -93,6 +96,13 @@ class ByRows:
                     form = error
                 self._forms.append(form)
         return self._forms
+
+
+def _in_leanest_form(step: Step) -> Step:
+    """The form that a step needs room for wherever it runs; of copied weights there is one."""
+    if step.kernel.staged:
+        return replace(step, forms=())
+    return min(step.in_forms, key=lambda form: form.scratch_bytes)
 
 
 def plan_rows(

@@ -7,10 +7,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from mcuplan.price import expected_cycles
 from mcuplan.schedule.accesses import wait_cycles
 from mcuplan.schedule.assembly.check_rows import check_rows
-from mcuplan.schedule.calls import call_cycles, fed_calls, feed_cycles
+from mcuplan.schedule.calls import call_cycles, fed_calls, feed_cycles, kernel_cycles, run_cycles
 from mcuplan.schedule.program import Plan, Run
 
 __all__ = ["finished_in_parts", "step_prices"]
@@ -44,10 +43,10 @@ def finished_in_parts(plan: Plan, most: int, *, keep_inputs: bool = False) -> Pl
 
 def step_prices(plan: Plan) -> dict[int, float]:
     """Cycles of each step as the report has them, at least."""
-    calls, waits, target = call_cycles(plan), wait_cycles(plan), plan.program.target
+    calls, waits = call_cycles(plan), wait_cycles(plan)
     found = {}
     for step in plan.program.steps:
-        own = expected_cycles(step.kernel, step.signature, target, plan.rows_per_call(step))
+        own = kernel_cycles(plan, step)
         beside = calls.of_step(step.index) + waits[step.index]
         found[step.index] = own.total + beside + _ROUNDED
     return found
@@ -88,7 +87,7 @@ def _pieces(plan: Plan, number: int, prices: Mapping[int, float], most: int) -> 
     """A run, or parts of about as many moves each that take no longer than ``most``."""
     run = plan.runs[number]
     step = plan.program.steps[run.step]
-    row = prices[run.step] / max(1, step.rows)
+    row = run_cycles(plan, number, prices) / max(1, run.end - run.first)
     tall = step.kernel.tall if run.moves > 1 else run.end - run.first  # rows of a move
     moves = max(1, min(run.moves, int(most / max(row * tall, 1e-9))))
     parts = -(-run.moves // moves)

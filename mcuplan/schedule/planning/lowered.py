@@ -19,6 +19,7 @@ from mcuplan.schedule.assembly.row_local import (
 )
 from mcuplan.schedule.kernels.as_many import as_many
 from mcuplan.schedule.kernels.choose import Placer, choose, faster_within, slower
+from mcuplan.schedule.kernels.forms import in_lean_forms
 from mcuplan.schedule.kernels.objective import MORE_CYCLES, Aim, Objective, plan_cycles
 from mcuplan.schedule.kernels.select import (
     Candidate,
@@ -32,6 +33,7 @@ from mcuplan.schedule.kernels.select import (
 )
 from mcuplan.schedule.planning.orders import RowOrders
 from mcuplan.schedule.planning.rating import Rating, apart_bytes
+from mcuplan.schedule.planning.roomy_runs import with_roomy_runs
 from mcuplan.schedule.planning.spare_flash import bought, spent
 from mcuplan.schedule.planning.streamed import Packed, best_of, fed, least_bytes
 from mcuplan.schedule.program import Plan, Selected, Sharing
@@ -74,6 +76,10 @@ class _Priced:
             for candidate in found
         }
         return sum(priced[step.node.name, step.kernel] for step in plan.program.steps)
+
+    def in_lean_forms(self) -> _Priced:
+        """Leaner kernels, some of whose runs may take a faster form."""
+        return replace(self, single=in_lean_forms(self.single), traded=in_lean_forms(self.traded))
 
     def affordable(self, within: Ways, taken: Chosen) -> Ways:
         """All ways, but for those that keep more weights than the one that flash is there for."""
@@ -137,7 +143,7 @@ class LoweredRows:
         for rows in _ROWS:
             ways = self._of_calls(rows)
             made = self._plans(ways, aim, rating)
-            found += made
+            found += [with_roomy_runs(plan, plan.arena_bytes, self.sharing) for plan in made]
             if any(plan_cycles(plan) <= _AS_PRICED * ways.cycles(plan) for plan in made):
                 break
         return found
@@ -177,14 +183,17 @@ class LoweredRows:
             for index, (name, candidate) in enumerate(self._fewest.items())
             if ways.single[name][0].cycles < candidate.cycles
         ]
-        for part in _CLOSER[: self.effort.trials]:
+
+        def keeps_room(tried: _Priced, part: float) -> bool:
             self._orders.leave_room(slow, int(part * room))
             self._placer.sizes.clear()
-            made, _ = self._within(ways, lean_aim, int(part * room), packed)
-            plans.append(made)
-            if made.arena_bytes <= room:
-                break
+            made, _ = self._within(tried, lean_aim, int(part * room), packed)
+            plans.append(with_roomy_runs(made, room, self.sharing))
+            return plans[-1].arena_bytes <= room
 
+        any(keeps_room(ways, part) for part in _CLOSER[: self.effort.trials])
+        if (lean_ways := ways.in_lean_forms()).single != ways.single:
+            keeps_room(lean_ways, 1.0)
         found = [p for p in plans if plan_cycles(p) <= max(enough, plan_cycles(plan))]
         within = [one for one in found if one.arena_bytes <= room]
         return min(within or [plan], key=plan_cycles)
