@@ -130,6 +130,24 @@ def test_kernels_are_there_once(folders: Path) -> None:
     assert [f"model:{name}" for name in NAMES] == models
 
 
+@pytest.mark.parametrize("language", ["c", "c++"])
+def test_the_header_is_strict_c_and_cpp(
+    language: str, folders: Path, tmp_path: Path, host_gcc: str
+) -> None:
+    """The memory of all, and a context of each, without a warning in both languages."""
+    compiler = host_gcc if language == "c" else shutil.which("g++") or shutil.which("clang++")
+    if compiler is None:
+        pytest.skip("no compiler of C++ is installed")
+    text = '#include "shared.h"\nint main(void)\n{\n    static shared_sram_t memory;\n\n'
+    text += "".join(f"    (void)shared_{name}(&memory);\n" for name in NAMES)
+    (tmp_path / "main.c").write_text(f"{text}    return 0;\n}}\n")
+    flags = ["-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Wpedantic", "-Werror"]
+    include = f"-I{folders / 'shared' / 'src'}"
+    command = [compiler, "-x", language, *flags, include, "-c", "main.c", "-o", "main.o"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (0, "") == (done.returncode, done.stderr)
+
+
 # --- what is linked ----------------------------------------------------------------------------
 
 

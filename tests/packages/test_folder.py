@@ -137,6 +137,25 @@ def test_portable_folders_run_on_this_computer(
     assert AS_EXPECTED in done(["b/digits_example"], tmp_path)
 
 
+_PROJECT = """
+cmake_minimum_required(VERSION 3.16)
+project(firmware C)
+set(CMAKE_C_FLAGS "-Wall -Wextra -Wconversion -Wshadow -Wundef -Wpedantic -Werror")
+add_subdirectory(${FOLDER} digits)
+add_executable(app ${FOLDER}/examples/host/main.c)
+target_link_libraries(app PRIVATE digits)
+add_custom_target(run COMMAND app)
+"""
+
+
+def test_a_project_takes_the_folder(portable: Path, tmp_path: Path, host_gcc: str) -> None:
+    """As part of a project, whose flags are strict and whose targets have names of their own."""
+    cmake = program("cmake")
+    (tmp_path / "CMakeLists.txt").write_text(_PROJECT)
+    done([cmake, "-B", "b", f"-DFOLDER={portable}", "-DCMAKE_BUILD_TYPE=Debug"], tmp_path)
+    assert AS_EXPECTED in done([cmake, "--build", "b", "--target", "run"], tmp_path)
+
+
 def test_fast_kernels_do_not_configure_for_this_computer(fast: Path, tmp_path: Path) -> None:
     """CMake stops with what to do, and not amid the assembly of a kernel."""
     cmake = program("cmake")
