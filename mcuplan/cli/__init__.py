@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import gc
+import os
 import signal
 import sys
 import traceback
@@ -18,6 +19,7 @@ import click
 from mcuplan.cli._app import app
 from mcuplan.cli._console import log, print_errors
 from mcuplan.cli._process import Stopped, open_streams, stop_on_signals, without_output
+from mcuplan.cli._shell import VARIABLE
 from mcuplan.errors import EXIT_USAGE, InputTooLarge, McuplanError, Problems, UsageError
 from mcuplan.tempfiles import clear_left
 
@@ -60,8 +62,8 @@ def run(arguments: Sequence[str]) -> int:
         return EXIT_INTERRUPTED
     except BrokenPipeError:  # the reader went away
         return _unread()
-    except SystemExit:  # what click makes of a broken pipe, with the status of a budget
-        return _unread()
+    except SystemExit as ended:  # what click makes of a broken pipe, with the status of a budget
+        return int(ended.code or 0) if VARIABLE in os.environ else _unread()
     except MemoryError:
         hint = "give it more, or check the shapes that the model declares"
         return print_errors(InputTooLarge("the memory does not suffice", hint=hint))

@@ -9,8 +9,9 @@ from typing import Any
 import click
 
 from mcuplan import __version__
-from mcuplan.cli import _evidence, _models, _tables
+from mcuplan.cli import _evidence, _models, _shell, _tables
 from mcuplan.cli._bundle import bundle
+from mcuplan.cli._examples import with_examples
 from mcuplan.cli._given import Configuration
 from mcuplan.config import find_config, read_config
 
@@ -70,5 +71,7 @@ def _parameter(key: str) -> str:
     return next(str(option.name) for option in options if f"--{key}" in option.opts)
 
 
-for _command in (*_models.COMMANDS, bundle, *_evidence.COMMANDS, *_tables.COMMANDS):
+_COMMANDS = (*_models.COMMANDS, bundle, *_evidence.COMMANDS, *_tables.COMMANDS, *_shell.COMMANDS)
+for _command in _COMMANDS:
     app.add_command(_command)
+with_examples(app)

@@ -21,7 +21,7 @@ from typing import BinaryIO
 from mcuplan.errors import UsageError
 from mcuplan.tempfiles import clear_left, prefix
 
-__all__ = ["check_writable", "write_file", "write_tree"]
+__all__ = ["check_writable", "write_file", "write_new", "write_tree"]
 
 
 def check_writable(path: Path, source: Path) -> None:
@@ -46,6 +46,23 @@ def write_file(path: Path, data: bytes) -> None:
         UsageError: the place cannot be written.
     """
     _write({path: data})
+
+
+def write_new(path: Path, data: bytes) -> bool:
+    """Write a file, and its folder, where there is none; whether that was so.
+
+    Raises:
+        UsageError: the place cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("xb") as stream:
+            stream.write(data)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        raise UsageError(f"cannot be written: {error.strerror}", str(path)) from None
+    return True
 
 
 def write_tree(folder: Path, files: Mapping[Path, bytes]) -> None:

@@ -70,7 +70,19 @@ def option(name: str, *more: str, **settings: Any) -> Callable[[F], F]:
     return click.option(name, *more, envvar=variable, **settings)
 
 
-target = option("--target", "-t", help="Chip, board or file: see `mcuplan targets list`.")
+def _targets(ctx: click.Context, param: click.Parameter, begun: str) -> list[str]:
+    """Names of targets that begin so, for shells that complete."""
+    from mcuplan.targets import list_targets
+
+    return [name for name in list_targets() if name.startswith(begun)]
+
+
+target = option(
+    "--target",
+    "-t",
+    shell_complete=_targets,
+    help="Chip, board or file: see `mcuplan targets list`.",
+)
 dim = option(
     "--dim",
     "dims",

@@ -18,6 +18,7 @@ from sample_repository import git, sample_model, sample_repository
 from small_nets import small_net
 
 import mcuplan
+from mcuplan.cli import run
 from mcuplan.cli.hook import hook
 
 yaml = pytest.importorskip("yaml")
@@ -181,3 +182,26 @@ def test_the_fixture_of_pytest(tmp_path: Path) -> None:
     assert "1 failed, 2 passed" in done.stdout, done.stdout
     assert "net.onnx on nucleo-f446re" in done.stdout
     assert re.search(r"ram/over-budget: RAM over by [\d,]+ B: [\d,]+ B of 100 B", done.stdout)
+
+
+@pytest.mark.parametrize("host", ["github", "gitlab"])
+def test_what_init_writes_runs(host: str, clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The job for a project fails on growth and shows what grew."""
+    monkeypatch.chdir(clone)
+    assert 0 == run(["init", "--target", "nucleo-f411re", "--ci", host])
+    summary = clone.parent / "summary.md"
+    given = {"BASE": "main", "CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "main"}
+    if host == "github":
+        made = yaml.safe_load((clone / ".github" / "workflows" / "mcuplan.yml").read_text())
+        script = made["jobs"]["mcuplan"]["steps"][-1]["run"]
+    else:
+        made = yaml.safe_load((clone / ".gitlab" / "mcuplan-ci.yml").read_text())["mcuplan"]
+        script = made["script"][-1]
+    done = _bash(script, clone, {**given, "GITHUB_STEP_SUMMARY": str(summary)})
+    assert 1 == done.returncode, done.stderr
+    assert "conv2 output channels 56 -> 64" in done.stdout
+    if host == "github":
+        assert "**conv2 output channels 56 -&#62; 64**" in summary.read_text()
+    else:
+        reports = made["artifacts"]["reports"].values()
+        assert [] == [pattern for pattern in reports if not list(clone.glob(pattern))]
