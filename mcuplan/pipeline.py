@@ -11,8 +11,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 
 from mcuplan import passes, words
 from mcuplan.backends import channel_multiple
@@ -32,7 +32,7 @@ from mcuplan.facts import ClosedBy
 from mcuplan.importer import Form, ImportedModel, load_model
 from mcuplan.ir.graph import Graph
 from mcuplan.ir.types import DType
-from mcuplan.passes.assign_grids import Grids, assign_grids, needs_range
+from mcuplan.passes.assign_grids import assign_grids, needs_range
 from mcuplan.passes.dead_channels import Removal, remove_dead_channels
 from mcuplan.passes.gaps import Gaps, close_by_limits, closed, inherit_grids, without_integers
 from mcuplan.passes.keep_real import keep_real
@@ -42,7 +42,6 @@ from mcuplan.passes.near_dead import Silent, silenced
 from mcuplan.passes.template import AS_IT_IS, templated
 from mcuplan.prove.harness import OPTIMIZE
 from mcuplan.prove.loss import Losses
-from mcuplan.quant.observers import Range
 from mcuplan.record import Planned, Request
 from mcuplan.repair import Repaired, Tools, repair
 from mcuplan.repair.trim import NOTHING_NEAR_DEAD, Lost, Trimmed, trim
@@ -105,10 +104,9 @@ def quantize(request: Request, graph: Graph, *, sizes_only: bool = False) -> Rep
     stated = stated_ranges(graph, request.input_ranges)
     data = _calibration(request, graph) if needs_range(graph, stated) else None
 
-    def on_grids(model: Graph, ranges: Mapping[str, Range]) -> Grids:
-        return assign_grids(
-            model, ranges, headroom=request.headroom, inputs=stated, placeholder=sizes_only
-        )
+    on_grids = partial(
+        assign_grids, headroom=request.headroom, inputs=stated, placeholder=sizes_only
+    )
 
     if data is None:
         return Repaired(graph, None, on_grids(graph, {}))
@@ -128,7 +126,11 @@ def quantize(request: Request, graph: Graph, *, sizes_only: bool = False) -> Rep
     seen = observed(graph, request.observers)
     found = Repaired(graph, seen, on_grids(graph, seen.ranges))
     again = replace(request.observers, usual=seen.observer)
-    tools = Tools(lambda model: observed(model, again), on_grids)
+    tools = Tools(
+        lambda model: observed(model, again),
+        on_grids,
+        lambda model, ranges: on_grids(model, ranges, constants=False).graph,
+    )
     effort = "fast" if data.random else request.quantize_effort
     return repair(found, inside, tools, effort, request.bar)
 

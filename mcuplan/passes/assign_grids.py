@@ -15,7 +15,7 @@ from types import MappingProxyType
 from mcuplan.errors import McuplanError, MissingCalibration, Problems, ScaleError
 from mcuplan.ir.editor import Editor
 from mcuplan.ir.graph import Graph, Node, Tensor
-from mcuplan.ir.op import QuantRule
+from mcuplan.ir.op import NO_CLAMP, QuantRule
 from mcuplan.ir.types import DType, Quant
 from mcuplan.ops.concat import Concat
 from mcuplan.passes._ranges import hard_limits, hull, widened
@@ -25,6 +25,7 @@ from mcuplan.passes.constants import (
     rows_on_grids,
     weights_on_grid,
 )
+from mcuplan.passes.needed import needed
 from mcuplan.passes.state_grids import state_grids
 from mcuplan.quant.observers import Range, quant_of_range
 
@@ -131,18 +132,40 @@ class _Groups:
         for name in inputs:
             ends = hull(limits[member] for member in self.members[self.root(name)])
             if all(map(math.isfinite, ends)):
-                found[self.root(name)] = self.covering(self.root(name), ends, limits=True)
+                found[self.root(name)] = self.covering(self.root(name), ends, True)
         return found
 
     def is_wide(self, root: str) -> bool:
         """Whether a group is of int16."""
         return any(self._graph.tensor(n).wanted is DType.INT16 for n in self.members[root])
 
-    def covering(self, root: str, ends: Range, *, limits: bool) -> Quant:
+    def covering(self, root: str, ends: Range, limits: bool) -> Quant:
         """The grid of a group for a range; that of int16 is symmetric."""
         if self.is_wide(root):
             return quant_of_range(ends, DType.INT16, symmetric=True)
         return quant_of_range(ends, limits=limits)
+
+    def of_ranges(
+        self, ranges: Mapping[str, tuple[Range, bool]], others: Mapping[str, Quant]
+    ) -> dict[str, Quant]:
+        """Grid of each group for its range, without what no reader tells apart.
+
+        Args:
+            ranges: by group, and whether an end is one that values never leave.
+            others: grids of other groups.
+        """
+        whole = {root: self.covering(root, *each) for root, each in ranges.items()}
+        every = {**others, **whole}
+        grids = {name: every.get(self.root(name)) for name in self._root}
+        ends = {name: q.ends for name, q in grids.items() if q is not None and q.axis is None}
+        seen = needed(self._graph, ends)
+        inputs = {self.root(p.tensor) for p in self._graph.app_inputs if p.tensor in self._root}
+        for root, (wide, limits) in ranges.items():
+            low, high = hull(seen.get(name, NO_CLAMP) for name in self.members[root])
+            cut = min(max(wide[0], low), 0.0), max(min(wide[1], high), 0.0)
+            if cut not in (wide, (0.0, 0.0)) and root not in inputs:
+                whole[root] = self.covering(root, cut, limits)
+        return whole
 
 
 def needs_range(graph: Graph, inputs: Mapping[str, Range] = _NONE) -> tuple[str, ...]:
@@ -179,6 +202,7 @@ def assign_grids(
     headroom: float = 1.0,
     inputs: Mapping[str, Range] = _NONE,
     placeholder: bool = False,
+    constants: bool = True,
 ) -> Grids:
     """Annotate every activation with its grid and store every constant as integers.
 
@@ -189,6 +213,7 @@ def assign_grids(
             inputs lie on the range that was observed.
         inputs: known ranges of model inputs, by tensor.
         placeholder: give groups without a range a made-up grid: good for sizes only.
+        constants: off: they stay as they are, which shows what grids of activations cost.
 
     Raises:
         MissingCalibration: a range is missing and ``placeholder`` is off.
@@ -198,7 +223,7 @@ def assign_grids(
     grids = groups.given() | groups.of_inputs(inputs)
     observed = {p.tensor: ranges[p.tensor] for p in graph.app_inputs if p.tensor in ranges}
     limits = hard_limits(graph, {**observed, **inputs})
-    bare = []
+    bare, covered = [], dict[str, tuple[Range, bool]]()
     for root, members in groups.members.items():
         seen = [ranges[name] for name in members if name in ranges]
         if root in grids:
@@ -209,17 +234,19 @@ def assign_grids(
             wide = widened(hull(seen), ends, own)
             wide = hull([wide, *groups.constants(members)])
             clamped = not observed.keys() & members and bool({*wide} & {*ends} - {0.0})
-            grids[root] = groups.covering(root, wide, limits=clamped)
+            covered[root] = wide, clamped
         else:
             bare.append(root)
             grids[root] = _PLACEHOLDER_WIDE if groups.is_wide(root) else _placeholder(ends)
+    grids |= groups.of_ranges(covered, grids)
     if bare and not placeholder:
         raise MissingCalibration(
             f"{len(bare)} activations have no range",
             where=graph.tensor_name(bare[0]),
             hint="--calibration DATA.npz with representative inputs, or a quantized (QDQ) model",
         )
-    made = _annotated(graph, {name: grids[groups.root(name)] for name in _activations(graph)})
+    each = {name: grids[groups.root(name)] for name in _activations(graph)}
+    made = _annotated(graph, each, constants=constants)
     return replace(made, made_up=bool(bare))
 
 
@@ -230,13 +257,13 @@ def _placeholder(limits: Range) -> Quant:
     return _PLACEHOLDER_ABOVE_0 if limits[0] >= 0.0 else _PLACEHOLDER
 
 
-def _annotated(graph: Graph, grids: Mapping[str, Quant]) -> Grids:
+def _annotated(graph: Graph, grids: Mapping[str, Quant], *, constants: bool) -> Grids:
     edit = Editor(graph)
     for name, quant in grids.items():
         tensor = edit.tensor(name)
         edit.set_tensor(replace(tensor, type=replace(tensor.type, quant=quant)))
     clipped, errors = [], []
-    for node in edit.nodes():
+    for node in edit.nodes() if constants else ():
         try:
             if fitted := _store(edit, node):
                 clipped.append(BiasClipped(graph.node_name(node), fitted))

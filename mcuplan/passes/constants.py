@@ -17,6 +17,7 @@ __all__ = [
     "BiasClipped",
     "fitting_scales",
     "kept_weights",
+    "lies_on_steps",
     "operand_on_grid",
     "rows_on_grids",
     "weights_on_grid",
@@ -29,6 +30,8 @@ _BIAS_END = 2.0**1000  # finite, whatever the scale
 _BIAS_REACH = {8: 2.0**24, 16: 2.0**30}
 _SUMS = 2.0**31 * 63 / 64  # of channels with weights of 16 bits: repair can move them a little
 _SHARES = tuple(k / 64 for k in range(64, 23, -1))  # of the widest range of few steps
+_FEW = 8  # weights that lie on steps by chance
+_ON_STEP = 1e-3  # of a step: as float32 has them
 _LEAST_FACTOR = 2.0**-20  # scale_in * scale_w / scale_out of a channel whose weights are 0
 
 
@@ -144,7 +147,7 @@ def _per_channel(weights: Array, bias: Array, source: Quant, output: Quant, dtyp
     """
     flat = weights.reshape(len(weights), -1)
     most = np.maximum(flat.max(axis=1, initial=0.0), -flat.min(axis=1, initial=0.0))
-    scales = most.astype(np.float64) / dtype.high
+    scales = _own_scales(flat, most.astype(np.float64), dtype)
     if dtype is DType.INT16:
         scales = np.maximum(scales, _scales_of_sums(flat, bias, source))
     if dtype.bits < _WEIGHTS.bits:
@@ -155,8 +158,60 @@ def _per_channel(weights: Array, bias: Array, source: Quant, output: Quant, dtyp
     scales = scales.astype(np.float32).astype(np.float64)
     values = np.empty(weights.shape, dtype.numpy)
     for one, scale, stored in zip(weights, scales, values, strict=True):  # few bytes at a time
-        stored[...] = np.clip(np.rint(one / scale), -dtype.high, dtype.high)
+        stored[...] = _sums_kept(one / scale, dtype)
     return Stored(values, Quant(tuple(scales.tolist()), (0,) * len(scales), 0, dtype))
+
+
+def lies_on_steps(weights: Tensor) -> bool:
+    """Whether real weights of each output are whole numbers of int8 of a step of their own."""
+    if weights.data is None or not weights.type.shape or weights.data[0].size <= _FEW:
+        return False
+    flat = weights.data.reshape(len(weights.data), -1).astype(np.float64)
+    scales = _own_scales(flat, np.abs(flat).max(axis=1), _WEIGHTS)
+    steps = flat / np.where(scales > 0.0, scales, 1.0)[:, None]
+    return bool((np.abs(steps - np.rint(steps)) < _ON_STEP).all())
+
+
+def _own_scales(weights: Array, most: Array, dtype: DType) -> Array:
+    """Scales at which the largest weight takes all steps, or those on whose steps all weights lie.
+
+    Of a network that was trained on integers: its steps are larger than need be, and exact.
+    """
+    scales: Array = most / dtype.high
+    small = dtype.bits <= _WEIGHTS.bits and weights.shape[1] > _FEW
+    for k in range(dtype.high - 1, 0, -1) if small else ():
+        left = np.flatnonzero(scales == most / dtype.high)
+        for terms in (_FEW, weights.shape[1]):  # nearly none is left after the first
+            steps = weights[left, :terms] / np.where(most[left] > 0, most[left] / k, 1.0)[:, None]
+            left = left[(np.abs(steps - np.rint(steps)) < _ON_STEP).all(axis=1)]
+        scales[left] = most[left] / k
+    return scales
+
+
+def _sums_kept(real: Array, dtype: DType) -> Array:
+    """Whole numbers for the weights of an output whose errors nearly cancel.
+
+    Neighbours of a map, and values that are never negative, show the sum of the errors more than
+    each: those nearest to a half are rounded the other way until the errors of the taps of an input
+    channel sum to half a step at most, and then those of all.
+
+    Source: Guo et al. 2022 (SQuant), without its order among kernels.
+    """
+    flat = real.astype(np.float64).reshape(-1, real.shape[-1] if real.ndim > 1 else real.size)
+    made = np.clip(np.rint(flat), -dtype.high, dtype.high)
+    for whole, wanted in ((made.T, flat.T), (made.reshape(1, -1), flat.reshape(1, -1))):
+        error = whole - wanted
+        excess = np.rint(error.sum(axis=1))
+        some = np.flatnonzero(excess)
+        towards = np.sign(excess[some, None])
+        off = towards * error[some]
+        order = np.argsort(-off, axis=1, kind="stable")
+        first = np.arange(off.shape[1]) < np.abs(excess[some, None])
+        moved = np.zeros(off.shape)
+        np.put_along_axis(moved, order, first.astype(np.float64), axis=1)
+        whole[some] -= towards * (moved * (off > 0.0))
+    made = np.clip(made, -dtype.high, dtype.high)
+    return np.asarray(made.reshape(real.shape))
 
 
 def _scales_of_sums(weights: Array, bias: Array, source: Quant) -> Array:

@@ -3,13 +3,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import numpy as np
 
 from mcuplan.findings import Finding, Severity
 from mcuplan.ir.graph import Graph
+from mcuplan.ir.op import NO_CLAMP
 from mcuplan.ir.types import Array
+from mcuplan.passes.needed import needed
 from mcuplan.prove.compare import LayerError, RuntimeValues, layers_alone, on_grid
 from mcuplan.prove.outputs import decibels
 from mcuplan.record import LayerNoise
@@ -31,6 +34,9 @@ class FloatLayers:
     def __init__(self, graph: Graph) -> None:
         """Start without samples; ``graph`` is lowered."""
         self._graph = graph
+        grids = ((name, tensor.type.quant) for name, tensor in graph.tensors.items())
+        ends = {name: q.ends for name, q in grids if q is not None and q.axis is None}
+        self._seen = needed(graph, ends)
         self._together: dict[str, Array] = {}
         self._alone: dict[str, Array] = {}
         self._beyond: dict[str, Array] = {}
@@ -40,7 +46,8 @@ class FloatLayers:
         self, feeds: Mapping[str, Array], ours: Mapping[str, Array], block: RuntimeValues
     ) -> None:
         """See samples, as :class:`~mcuplan.prove.compare.QuantizedLayers` does."""
-        real = {name: each for name, each in block.inner.items() if each.dtype.kind == "f"}
+        inner = {name: self._told_apart(name, each) for name, each in block.inner.items()}
+        real = {name: each for name, each in inner.items() if each.dtype.kind == "f"}
         for name, values in real.items():
             if name in ours:
                 self._add(self._together, name, ours[name], values)
@@ -49,13 +56,19 @@ class FloatLayers:
             return
         samples = len(block.outputs[0])
         self._samples += samples
-        given = {n: on_grid(self._graph.tensor(n), v) for n, v in block.inner.items()}
+        given = {n: on_grid(self._graph.tensor(n), v) for n, v in inner.items()}
         seen: dict[str, int] = {}
         for name, mine, _ in layers_alone(self._graph, {**given, **feeds}, samples):
             if name in real:  # whole, or sample by sample
                 at = seen.get(name, 0)
                 seen[name] = at + mine.size
                 self._add(self._alone, name, mine, real[name].reshape(-1)[at : at + mine.size])
+
+    def _told_apart(self, name: str, values: Array) -> Array:
+        """Values without what readers do not tell apart, which grids need not hold."""
+        low, high = self._seen.get(name, NO_CLAMP)
+        limited = values.dtype.kind == "f" and not (math.isinf(low) and math.isinf(high))
+        return np.clip(values, low, high) if limited else values
 
     def _add(self, sums: dict[str, Array], name: str, mine: Array, real: Array) -> None:
         """Squares of the difference, and of the values."""

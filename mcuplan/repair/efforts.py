@@ -36,13 +36,20 @@ _LEAST_GAIN_DB = 0.25
 _LEAST_OF_RANGES_DB = 1.0
 """What is cut off is cut off of samples to come, too."""
 
+_REACHES = (Reach(2.0, 1.0), *(Reach(m, s) for s in (0.25, 0.05) for m in (1.25, 1.05)))
+"""Of equalization: what any sample can bear, then what those seen can."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What the pipeline does to a graph: ranges over the samples, and grids for ranges."""
+    """What the pipeline does to a graph: ranges over the samples, and grids for ranges.
+
+    ``ranged``: those grids alone, constants as they are.
+    """
 
     ranges: Callable[[Graph], Calibrated]
     grids: Callable[[Graph, Mapping[str, Range]], Grids]
+    ranged: Callable[[Graph, Mapping[str, Range]], Graph]
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +146,7 @@ class _Bench:
         return narrowed(
             found.graph,
             found.calibrated.ranges,
-            lambda ranges: tools.grids(found.graph, ranges).graph,
+            lambda ranges: tools.ranged(found.graph, ranges),
             self._data,
             self.fitted,
         )
@@ -190,8 +197,8 @@ def _rounding(recipe: _Recipe, bench: _Bench) -> Iterator[_Recipe]:
 
 
 def _equalization(recipe: _Recipe, bench: _Bench) -> Iterator[_Recipe]:
-    """First what any sample can bear, then what those seen can."""
-    for reach in (Reach(2.0, 1.0), Reach(1.25, 0.25)):
+    """Farther and farther; weights to nearest do not bear the last ones."""
+    for reach in _REACHES if recipe.rounding else _REACHES[:3]:
         yield replace(recipe, reach=reach)
 
 
