@@ -16,7 +16,7 @@ import numpy as np
 from mcuplan.importer.structure import FileNode
 from mcuplan.ir.builder import Attribute, Constant, OnnxNode
 
-__all__ = ["NORMALIZE", "with_normalizations"]
+__all__ = ["NORMALIZE", "live_only", "with_normalizations"]
 
 NORMALIZE = "mcuplan"
 """The domain of the one node."""
@@ -70,7 +70,7 @@ def with_normalizations(
             made.append(file_node)
             continue
         made.append(replace(file_node, node=_one_node(part, file_node.node)))
-    return _live(made, outputs) if known.found else list(nodes)
+    return live_only(made, outputs) if known.found else list(nodes)
 
 
 def _one_node(part: Part, node: OnnxNode) -> OnnxNode:
@@ -91,7 +91,8 @@ def _one_node(part: Part, node: OnnxNode) -> OnnxNode:
     )
 
 
-def _live(nodes: Sequence[FileNode], outputs: Sequence[str]) -> list[FileNode]:
+def live_only(nodes: Sequence[FileNode], outputs: Sequence[str]) -> list[FileNode]:
+    """The nodes that an output depends on, and those that were refused."""
     needed = set(outputs)
     kept = []
     for file_node in reversed(nodes):

@@ -16,6 +16,7 @@ import numpy as np
 from mcuplan.errors import DamagedModel, InputTooLarge, McuplanError, Problems, UnsupportedType
 from mcuplan.facts import DynamicAsReal, EndsAt, IntegerWeights, LeftOut, Note, StatesFound
 from mcuplan.importer.cut import end_at
+from mcuplan.importer.fake_quantizers import with_pairs
 from mcuplan.importer.folding import widened
 from mcuplan.importer.inlining import inlined
 from mcuplan.importer.inputs import (
@@ -185,6 +186,7 @@ class _Loading:
         readers = readers_of([file_node.node for file_node in expanded])
         rest = [file_node for file_node in expanded if not reading.fold_if_constant(file_node)]
         declared = self._read_inputs(reading, readers)
+        rest = with_pairs(rest, self._build.constants, outputs)
         rest = with_normalizations(rest, self._build.constants, outputs, self._shape_of)
         masks = FiniteMasks(rest, self._build.constants, outputs)
         for file_node in rest:

@@ -20,7 +20,7 @@ from mcuplan.ops.quantize import Quantize
 from mcuplan.ops.unary import Lookup
 from mcuplan.passes._edit import with_quant
 from mcuplan.passes.assign_grids import grids_in_model, needs_range, one_grid
-from mcuplan.passes.constants import kept_weights
+from mcuplan.passes.constants import kept_weights, lies_on_steps
 from mcuplan.quant.observers import Range, quant_of_range
 
 __all__ = ["Gaps", "close_by_limits", "closed", "inherit_grids", "without_integers"]
@@ -119,7 +119,7 @@ def _is_wide(graph: Graph, node: Node) -> bool:
 def _has_form(op: Op, weights: Tensor, rounds: bool, *, wide: bool) -> bool:
     if weights.stored is None:
         one_each = weights.type.elements == weights.type.shape[0]  # on a grid of its own, exactly
-        return one_each or not rounds
+        return one_each or not rounds or lies_on_steps(weights)
     kept = kept_weights(weights, DType.INT16.high) if wide else kept_weights(weights)
     if kept is None or not op.weight_inputs:
         return kept is not None

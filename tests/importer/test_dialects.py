@@ -79,6 +79,43 @@ def _qkeras(net: Net) -> str:
     return _rounded(net, net.add("Clip", x, net.const(0.0), net.const(1.9375)), 2.0**-4)
 
 
+def _qkeras_steps(net: Net, x: str, bits: int, whole: int, *, relu: bool = False) -> str:
+    """quantized_bits, or quantized_relu: ``x + (scale * clip(round(x / scale)) - x)``."""
+    scale, most = 2.0 ** (whole - bits + (not relu)), 2.0 ** (bits - (not relu))
+    ends = (0.0 if relu else -1.0, 1.0 - 1.0 / most)
+    y = net.add("Round", net.add("Mul", x, net.const(1.0 / scale)))
+    y = net.add("Clip", net.add("Mul", y, net.const(1.0 / most)), *map(net.const, ends))
+    y = net.add("Mul", y, net.const(scale * most))
+    return net.add("Add", x, net.add("Add", net.add("Neg", x), y))
+
+
+def _on_steps(net: Net, *shape: int, most: int) -> str:
+    """Weights as real numbers, each filter on steps of its own."""
+    values = net.rng.integers(-most, most + 1, shape)
+    return net.const(values * net.rng.uniform(0.01, 0.1, (shape[0], *[1] * (len(shape) - 1))))
+
+
+def _qkeras_written_out(net: Net) -> str:
+    x = _qkeras_steps(net, "x", 8, 2)
+    x = net.add("Conv", x, _on_steps(net, 6, 4, 3, 3, most=7), net.random(6), pads=[1] * 4)
+    x = _qkeras_steps(net, net.add("Relu", x), 4, 2, relu=True)
+    x = net.add("Conv", x, _on_steps(net, 5, 6, 3, 3, most=7))
+    return _qkeras_steps(net, x, 6, 3)
+
+
+def _qkeras_floor(net: Net) -> str:
+    """Floor in place of Round, limits in front, Div, Min and Max."""
+    x = _qkeras_steps(net, "x", 8, 2)
+    x = net.add("Conv", x, _on_steps(net, 6, 4, 3, 3, most=7), net.random(6))
+    x = net.add("Max", net.add("Min", x, net.const(3.9375)), net.const(0.0))
+    x = net.add("Floor", net.add("Div", x, net.const(0.0625)))
+    x = net.add("Mul", x, net.const(0.0625))
+    x = net.add("Conv", x, _on_steps(net, 5, 6, 3, 3, most=3))
+    y = net.add("Floor", net.add("Add", net.add("Mul", x, net.const(8.0)), net.const(0.5)))
+    y = net.add("Clip", y, net.const(-128.0), net.const(127.0))
+    return net.add("Add", x, net.add("Sub", net.add("Mul", y, net.const(0.125)), x))
+
+
 def _narrow(net: Net) -> str:
     """7 bits of activations and weights."""
     x = _rounded(net, "x", 0.05, 60, ends=(0, 127))
@@ -98,6 +135,16 @@ def _pt2e(net: Net) -> str:
     x = _rounded(net, net.add("Reshape", x, net.const([1, 6], np.int64)), 0.05, -128)
     w = net.add("Transpose", _weights(net, 3, 6), perm=[1, 0])
     return _rounded(net, net.add("Gemm", x, w, net.random(3)), 0.1, 9)
+
+
+def _smoothed(net: Net) -> str:
+    """Channels divided in front of a product whose weights took the factors (SmoothQuant)."""
+    x = net.add("Reshape", _rounded(net, "x", 0.03), net.const([1, 16, 16], np.int64))
+    x = net.add("Mul", _rounded(net, x, 0.03), net.random(16, low=0.2))
+    x = _rounded(net, x, 0.04, 3)
+    values = net.const(net.rng.integers(-127, 128, (16, 6)), np.int8)
+    w = net.add("DequantizeLinear", values, net.const(0.01), net.const(0, np.int8))
+    return _rounded(net, net.add("MatMul", x, w), 0.15, 7)
 
 
 def _constant_nodes(net: Net) -> str:
@@ -130,8 +177,11 @@ DIALECTS: dict[str, Callable[[Net], str]] = {
     "brevitas": _brevitas,
     "brevitas_weights": _brevitas_weights,
     "qkeras": _qkeras,
+    "qkeras_written_out": _qkeras_written_out,
+    "qkeras_floor": _qkeras_floor,
     "narrow": _narrow,
     "pt2e": _pt2e,
+    "smoothed": _smoothed,
     "constant_nodes": _constant_nodes,
     "tflite": _tflite,
 }

@@ -193,6 +193,27 @@ def test_read_to_the_bit(setting: str, network: str, tmp_path: Path) -> None:
     assert compared >= 1
 
 
+@pytest.mark.parametrize(
+    "override",
+    [
+        {"relu2": {"quant_type": U8, "convert": {"quant_type": I16}}},
+        {"conv5": {"quant_type": I16}},
+        {"c10": {"quant_type": I4, "axis": 0, "symmetric": True}},
+    ],
+)
+def test_tensors_of_types_of_their_own(override: dict[str, Any], tmp_path: Path) -> None:
+    """TensorQuantOverrides: of an activation, with a conversion, and of weights."""
+    net = Net((1, 3, 12, 12), seed=7)
+    output = _convolutions(net)
+    names = {node.output[0] for node in net.nodes} | {name.name for name in net.constants}
+    assert override.keys() <= names
+    asked = {name: [each] for name, each in override.items()}
+    setting = _with(TensorQuantOverrides=asked)
+    off, compared = _off(_quantized(net, output, setting, tmp_path), net.samples(3))
+    assert {} == off
+    assert compared > 10
+
+
 def test_islands_of_16_bits(tmp_path: Path, host_gcc: str) -> None:
     """What has no form in int16 is float32 between conversions from and to it; bytes are equal."""
     net = Net((1, 3, 12, 12), seed=7)
