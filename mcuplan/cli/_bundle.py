@@ -30,8 +30,6 @@ def bundle(models: tuple[Path, ...], output: Path, **options: Any) -> int:
     """Write several models as one: kernels once, shared arenas, one budget.
 
     Models are called by their files; options apply to all of them.
-
-    mcuplan bundle kws.onnx vww.onnx -t nucleo-f446re --exclusive kws,vww -o both
     """
     from mcuplan import commands
     from mcuplan.report import JOINT_FORMATS, render_joint
