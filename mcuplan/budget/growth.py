@@ -83,7 +83,9 @@ def _part(name: str, old: Compared, new: Compared) -> Growth:
 
 def _kernel_changes(old: Compared, new: Compared) -> str:
     """Which kernels came and went: they are most of the code."""
-    before, after = ({str(row.get("kernel")) for row in one.layers} for one in (old, new))
+    before, after = (
+        {str(row.get("kernel")).removeprefix("mplan_") for row in one.layers} for one in (old, new)
+    )
     said = []
     for word, names in (("new", sorted(after - before)), ("gone", sorted(before - after))):
         more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""

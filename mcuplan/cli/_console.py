@@ -71,7 +71,7 @@ def progress(outputs: Outputs) -> Callable[[str], None]:
     """
     if outputs.verbosity > 0:
         return lambda text: log(text) if text else None
-    if outputs.verbosity < 0 or not sys.stderr.isatty():
+    if outputs.verbosity < 0 or not _watched():
         return lambda text: None
 
     def show(text: str) -> None:
@@ -81,11 +81,16 @@ def progress(outputs: Outputs) -> Callable[[str], None]:
     return show
 
 
+def _watched() -> bool:
+    """Whether somebody sees stderr as it changes: a terminal that is not the log of a CI."""
+    return sys.stderr.isatty() and not os.environ.get("CI")
+
+
 def bar(*, quiet: bool) -> Bar:
     """Shows on a terminal how far work is; nothing elsewhere."""
     from mcuplan.progress import no_bar
 
-    if quiet or not sys.stderr.isatty():
+    if quiet or not _watched():
         return no_bar
 
     @contextmanager

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from mcuplan.findings import Finding
-from mcuplan.record import Baseline, Budget, Status, Undecided
+from mcuplan.findings import Finding, Severity
+from mcuplan.record import Baseline, Budget, Status, Undecided, Verdict
 from mcuplan.report._format import Format, Look
 from mcuplan.report._growth import bytes_text, cause_text
 from mcuplan.report._proof import noise_of
@@ -27,6 +27,16 @@ _HEADLINES = {
 }
 
 
+_GREW = "fits, but **grew**"
+_CHANGES_SHOWN = 8
+
+
+def _headline(verdict: Verdict) -> str:
+    """The answer; growth alone is no budget that is not kept."""
+    errors = {f.code for f in verdict.findings if f.severity is Severity.ERROR}
+    return _GREW if errors == {"baseline/grew"} else _HEADLINES[verdict.status]
+
+
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     marks = [":---" if i == 0 else "---:" for i in range(len(head))]
     lines = [head, marks, *rows]
@@ -37,7 +47,7 @@ def _decided(budget: Budget, look: Look) -> str:
     model, target = budget.model, budget.target
     title = f"{markdown(model.name)} on {markdown(target.name)}"
     lines = [
-        f"### {title}: {_HEADLINES[budget.verdict.status]}",
+        f"### {title}: {_headline(budget.verdict)}",
         "",
     ]
     lines += _causes(budget.baseline) if budget.baseline is not None else []
@@ -71,9 +81,12 @@ def _causes(base: Baseline) -> list[str]:
     """What grew since the baseline, and each change that explains some of it."""
     total = f"RAM {base.ram_delta:+,} B, flash {base.flash_delta:+,} B"
     lines = [f"Since {markdown(base.file)}: **{total}**", ""]
-    for change in base.changes:
-        after = f", which {counted(len(change.follow), 'layer')} follow" if change.follow else ""
+    for change in base.changes[:_CHANGES_SHOWN]:
+        many = counted(len(change.follow), "layer")
+        after = f", which {many} follow{'s' * (len(change.follow) == 1)}" if change.follow else ""
         lines.append(f"- **{markdown(cause_text(change))}**: {bytes_text(change)}{after}")
+    if len(base.changes) > _CHANGES_SHOWN:
+        lines.append(f"- {counted(len(base.changes) - _CHANGES_SHOWN, 'more change')}")
     return [*lines, ""] if base.changes else lines
 
 

@@ -16,8 +16,10 @@ from small_nets import small_net
 import mcuplan
 from mcuplan.cli import run
 from mcuplan.cli._app import app
+from mcuplan.cli._console import bar
 from mcuplan.cli._examples import EXAMPLES
 from mcuplan.config import read_config
+from mcuplan.progress import no_bar
 
 Captured = pytest.CaptureFixture[str]
 
@@ -115,3 +117,16 @@ def test_init_of_an_empty_folder(
     assert 0 == run(["init"])
     assert {} == dict(read_config(tmp_path / "mcuplan.toml"))
     assert "mcuplan targets list" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("terminal", "ci", "shown"), [(1, "", True), (1, "true", False), (0, "", False)]
+)
+def test_bars_are_for_who_watches(
+    terminal: int, ci: str, shown: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a terminal, and neither in a pipe nor in a CI that has one."""
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: bool(terminal), raising=False)
+    monkeypatch.setenv("CI", ci)
+    assert shown == (bar(quiet=False) is not no_bar)
+    assert no_bar is bar(quiet=True)

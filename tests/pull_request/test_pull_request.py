@@ -59,6 +59,7 @@ def test_the_comment_names_layer_change_and_bytes(change: Change) -> None:
     ram, flash = (new[k]["total_bytes"] - change.main[k]["total_bytes"] for k in ("ram", "flash"))
     assert ram > 0 < flash
     lines = html.unescape(change.forms["markdown"]).splitlines()
+    assert f"### kws.onnx on {_BOARD}: fits, but **grew**" == lines[0]
     assert f"Since main.json: **RAM {ram:+,} B, flash {flash:+,} B**" == lines[2]
     cause = f"- **conv2 output channels 56 -> 64**: RAM {ram:+,} B, flash {flash:+,} B"
     assert f"{cause}, which 4 layers follow" == lines[4]
