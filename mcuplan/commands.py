@@ -26,7 +26,15 @@ from mcuplan.progress import SILENT, Voice
 from mcuplan.prove.joint import prove_joint
 from mcuplan.prove.verification import Wanted, measure
 from mcuplan.prove.verification import verify as run
-from mcuplan.record import Against, Budget, Evidence, Limits, Planned, TypePoint
+from mcuplan.record import (
+    Advice,
+    Against,
+    Budget,
+    Evidence,
+    Limits,
+    Planned,
+    TypePoint,
+)
 from mcuplan.record.joint import JointBudget
 from mcuplan.repair import Repaired
 from mcuplan.report import render, render_joint
@@ -35,12 +43,12 @@ from mcuplan.schedule.explore.variants import (
     Explored,
     frontier_of,
     input_arenas,
-    less_ram,
     levels_of,
     naive_of,
 )
 from mcuplan.targets import load_target
 from mcuplan.tradeoff import check_samples, plan_within, type_frontier
+from mcuplan.ways import advised, at_hand
 
 __all__ = [
     "Bundled",
@@ -50,6 +58,7 @@ __all__ = [
     "bundle",
     "check",
     "generate",
+    "limits_of",
     "plan",
     "quantize",
     "verify",
@@ -102,8 +111,9 @@ class _Asked:
     naive: bool = False
 
 
-def _asked(options: _Options) -> _Asked:
-    limits = Limits(
+def limits_of(options: _Options) -> Limits:
+    """Budgets of the user, and what fails beside them."""
+    return Limits(
         max_ram=options["max_ram"],
         max_flash=options["max_flash"],
         max_latency_s=options["max_latency"],
@@ -112,12 +122,17 @@ def _asked(options: _Options) -> _Asked:
         growth=_growth_allowed(options["failing"]),
         strict="warning" in dict(options["failing"]),
     )
+
+
+def _asked(options: _Options) -> _Asked:
     file = options["baseline"]
     if file is None and "growth" in dict(options["failing"]):
         what = "--fail-on growth: there is nothing to grow against"
         raise UsageError(what, "", "--baseline REPORT.json of the version before")
     baseline = Against(file.name, read_report(file)) if file is not None else None
-    return _Asked(limits, baseline, options.get("asked", ()), options.get("naive", False))
+    return _Asked(
+        limits_of(options), baseline, options.get("asked", ()), options.get("naive", False)
+    )
 
 
 def _growth_allowed(failing: Sequence[tuple[str, int]]) -> int | None:
@@ -164,7 +179,7 @@ def check(model: Path, options: _Options, voice: Voice = SILENT) -> Budget:
     name = _default_name(model, options["name"])
     evidence = measure(planned, name) if options["build"] else kept.recall(model, planned)
     types = types or (_types(planned, asked) if options["frontier"] else ())
-    explored = Explored(types=types, less_ram=less_ram(planned))
+    explored = Explored(types=types, advice=_advice(planned, asked, options, voice))
     return _report("check", asked, planned, evidence, explored)
 
 
@@ -180,9 +195,16 @@ def plan(model: Path, options: _Options, voice: Voice = SILENT) -> Budget:
         input_arenas(planned),
         frontier_of(planned) if frontier else (),
         types,
-        less_ram(planned),
+        _advice(planned, asked, options, voice),
     )
     return _report("plan", asked, planned, kept.recall(model, planned), explored)
+
+
+def _advice(planned: Planned, asked: _Asked, options: _Options, voice: Voice) -> Advice | None:
+    """Ways to fit: all of them where they are asked for, else those at hand."""
+    if not options["advice"]:
+        return at_hand(planned, asked.limits)
+    return advised(planned, asked.limits, voice.until(options["time_limit"]))
 
 
 def _has_samples(planned: Planned) -> bool:

@@ -27,11 +27,18 @@ class Voice:
     """Who listens to a command at work; nobody unless said.
 
     ``log`` takes lines, ``at`` what long work is at (an empty text ends it), ``bar`` how far it is.
+    ``clock`` says seconds; it stands where nobody waits.
     """
 
     log: Callable[[str], None] = unheard
     at: Callable[[str], None] = unheard
     bar: Bar = no_bar
+    clock: Callable[[], float] = lambda: 0.0
+
+    def until(self, seconds: float) -> Callable[[], bool]:
+        """Says whether so much time has gone from now on."""
+        end = self.clock() + seconds
+        return lambda: self.clock() > end
 
 
 SILENT = Voice()

@@ -8,7 +8,7 @@ them are planned, and what each loses and needs is compared.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -25,7 +25,14 @@ from mcuplan.prove.loss import Losses
 from mcuplan.quant.observers import Range
 from mcuplan.record import Evidence, Limits, Planned, Request, TypePoint
 
-__all__ = ["TypeChange", "check_samples", "plan_within", "sensitivities", "type_frontier"]
+__all__ = [
+    "TypeChange",
+    "check_samples",
+    "plan_within",
+    "sensitivities",
+    "type_frontier",
+    "type_points",
+]
 
 _SAMPLES = 16  # that each layer is tried on alone
 _SHARES = (0.25, 0.5, 0.75, 0.9)  # of what all layers together save
@@ -199,25 +206,32 @@ def plan_within(
 
 def _compared(planned: Planned, limits: Limits) -> tuple[tuple[TypePoint, ...], Request]:
     """Other types beside those there are, the point to take marked, and what to ask for then."""
-    pairs = _points(planned)
+    pairs = [(point, made.request) for point, made in type_points(planned)]
     points = [point for point, _ in pairs]
     best = _chosen(points, planned, limits)
     marked = tuple(replace(point, chosen=point is best) for point in _undominated(points))
     return marked, next((asked for point, asked in pairs if point is best), planned.request)
 
 
-def _points(planned: Planned) -> list[tuple[TypePoint, Request]]:
-    """What is lost and needed with other types, and what to ask for; as it is first."""
+def type_points(
+    planned: Planned, late: Callable[[], bool] = lambda: False
+) -> Iterator[tuple[TypePoint, Planned]]:
+    """What is lost and needed with other types, and that plan; as it is first.
+
+    ``late``: whether there is no more time for another one.
+    """
     assert planned.calibration is not None
     losses = Losses(planned.floating, planned.calibration.data)
-    found = [(_point(planned, losses, ()), planned.request)]
+    yield _point(planned, losses, ()), planned
     tried = list(_tried(planned.request, sensitivities(planned)))
     with planned.request.bar("planning other types", len(tried)) as tick:
         for request, options in tried:
+            if late():
+                return
             with suppress(McuplanError, Problems):  # not there in this type, or not its neighbours
-                found.append((_point(pipeline.plan(request), losses, options), request))
+                found = pipeline.plan(request)
+                yield _point(found, losses, options), found
             tick(1)
-    return found
 
 
 def _tried(

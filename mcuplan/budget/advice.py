@@ -3,36 +3,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from mcuplan.budget.footprint import ram_bill
-from mcuplan.record import Latency, Limits, Ram
+from mcuplan.record import Advice, Latency, Needs, Ram
 from mcuplan.schedule.kernels.objective import Objective
-from mcuplan.schedule.program import Plan, Selected
+from mcuplan.schedule.program import Selected
 from mcuplan.units import format_bytes, format_si
 
 __all__ = ["flash_advice", "ram_advice", "speed_advice"]
 
 
-def ram_advice(ram: Ram, ways: Iterable[tuple[str, Plan]], limits: Limits) -> str:
-    """The flags of the first way that fits, or of the one that needs least; "" for none.
+def ram_advice(ram: Ram, advice: Advice | None) -> str:
+    """The options of the first way that fits the RAM, or of the one that needs least; "" for none.
 
     Args:
-        ram: of the plan; where it keeps its budget no way is planned.
-        ways: flags and the plan they lead to, the mildest first, planned as they are taken.
-        limits: the user's own budgets.
+        ram: of the plan; where it keeps its budget nothing is said.
+        advice: of which ways count that need nothing but options.
     """
-    least, flags = ram.total_bytes, ""
-    if least <= ram.budget_bytes:
-        return ""
-    for name, plan in ways:
-        needed = ram_bill(plan, limits, None).total_bytes
-        if needed < least:
-            least, flags = needed, name
-        if needed <= ram.budget_bytes:
-            break
-    word = "fits" if least <= ram.budget_bytes else "needs less, not little enough"
-    return f"{flags} {word}: {format_bytes(least)}" if flags else ""
+    ways = advice.ways[1:] if advice is not None and ram.total_bytes > ram.budget_bytes else ()
+    alone = [way for way in ways if way.needs is Needs.NOTHING and way.ram_bytes < ram.total_bytes]
+    enough = [way for way in alone if way.ram_bytes <= ram.budget_bytes]
+    best = (
+        sorted(enough, key=lambda way: len(way.options))[:1]
+        or sorted(alone, key=lambda way: way.ram_bytes)[:1]
+    )
+    word = "fits" if enough else "needs less, not little enough"
+    return "".join(f"{' '.join(w.options)} {word}: {format_bytes(w.ram_bytes)}" for w in best)
 
 
 def speed_advice(selected: Selected | None, latency: Latency) -> str:

@@ -97,7 +97,6 @@ __all__ = ["assess", "layer_rows", "undecided"]
 
 
 _TOLD = GapsClosed | InType | StatesFound  # with findings of their own
-_HOPELESS = 4  # times its flash that a model needs
 
 
 def assess(
@@ -122,7 +121,7 @@ def assess(
     layers, seen = layer_rows(plan, evidence, planned.removal), _seen(planned, explored)
     latency, peak = _latency(layers, plan, limits, evidence.calls), peak_of(plan)
     regions = region_rows(plan, ram, flash)
-    exceeded = _exceeded((ram, flash, latency, peak, layers, regions), explored, limits, plan)
+    exceeded = _exceeded((ram, flash, latency, peak, layers, regions), explored, plan)
     return Budget(
         schema=SCHEMA,
         tool_version=__version__,
@@ -146,6 +145,7 @@ def assess(
         selection=_selection(plan.selected),
         frontier=tuple(map(frontier_row, explored.frontier)),
         calibration=seen,
+        advice=explored.advice,
     )
 
 
@@ -158,17 +158,11 @@ def _seen(planned: Planned, explored: Explored) -> Calibration | None:
 _Bills = tuple[Ram, Flash, Latency, Peak, tuple[LayerRow, ...], tuple[RegionUse, ...]]
 
 
-def _exceeded(bills: _Bills, explored: Explored, limits: Limits, plan: Plan) -> list[Finding]:
+def _exceeded(bills: _Bills, explored: Explored, plan: Plan) -> list[Finding]:
     """Findings of budgets, with what would need less RAM or time."""
-    less = () if _is_hopeless(bills[1]) else explored.less_ram
-    advice = ram_advice(bills[0], less, limits)
+    advice = ram_advice(bills[0], explored.advice)
     faster, smaller = speed_advice(plan.selected, bills[2]), flash_advice(plan.selected)
     return budget_findings(*bills, advice, faster, smaller)
-
-
-def _is_hopeless(flash: Flash) -> bool:
-    """Whether the flash is so far over that ways to less RAM are not looked for."""
-    return flash.total_bytes > _HOPELESS * flash.budget_bytes
 
 
 def _with_arenas(ram: Ram, arenas: tuple[int, int] | None) -> Ram:

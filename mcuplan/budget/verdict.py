@@ -110,8 +110,8 @@ def _error(code: str, message: str, where: str, hint: str) -> Finding:
 def _ram(ram: Ram, peak: Peak, regions: Sequence[RegionUse], advice: str) -> list[Finding]:
     where = f"{moment(peak)}, {peak.layer}" if peak.layer else ""
     hint = (
-        "a smaller input or output of the peak step; mcuplan targets fit MODEL: who holds it; "
-        "mcuplan plan MODEL --frontier: what recompute would buy"
+        "mcuplan fit MODEL: what else would do; a smaller input or output of the peak step; "
+        "mcuplan targets fit MODEL: who holds it"
     )
     hint = _either(advice, hint)
     found = []
@@ -146,7 +146,7 @@ def _flash(flash: Flash, layers: Sequence[LayerRow], smaller: str) -> list[Findi
     largest = max(layers, key=lambda row: row.weights_bytes, default=None)
     where = f"step {largest.index}, {largest.name}" if largest is not None else ""
     fewer = "fewer weights in the largest layer, or of 4 bits (--weight-dtype NAME=int4)"
-    hint = _either(smaller, f"{fewer}; mcuplan targets fit MODEL: who holds it")
+    hint = _either(smaller, f"{fewer}; mcuplan fit MODEL; mcuplan targets fit MODEL: who holds it")
     margin = flash.code_margin_bytes
     if flash.total_bytes - margin <= flash.budget_bytes and flash.code_origin is Origin.MODELLED:
         hint = f"{format_bytes(margin)} are the margin of modelled code: --build measures it"

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from mcuplan import __version__
-from mcuplan.cli import _evidence, _models, _shell, _tables
+from mcuplan.cli import _evidence, _fit, _models, _shell, _tables
 from mcuplan.cli._bundle import bundle
 from mcuplan.cli._examples import with_examples
 from mcuplan.cli._given import Configuration
@@ -53,7 +53,7 @@ def app(ctx: click.Context, config_file: Path | None) -> None:
         return {_parameter(key): value for key, value in read_config(path, model).items()}
 
     ctx.obj = Configuration(values)
-    taking = (*_models.COMMANDS, bundle, _evidence.evidence)
+    taking = (*_models.COMMANDS, _fit.fit, bundle, _evidence.evidence)
     ctx.default_map = {str(command.name): values() for command in taking}
 
 
@@ -71,7 +71,14 @@ def _parameter(key: str) -> str:
     return next(str(option.name) for option in options if f"--{key}" in option.opts)
 
 
-_COMMANDS = (*_models.COMMANDS, bundle, *_evidence.COMMANDS, *_tables.COMMANDS, *_shell.COMMANDS)
+_COMMANDS = (
+    *_models.COMMANDS,
+    _fit.fit,
+    bundle,
+    *_evidence.COMMANDS,
+    *_tables.COMMANDS,
+    *_shell.COMMANDS,
+)
 for _command in _COMMANDS:
     app.add_command(_command)
 with_examples(app)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 import click
@@ -105,7 +106,7 @@ def voice_of(outputs: Outputs) -> Voice:
     """The terminal, as far as it is asked to show what a command is at."""
     from mcuplan.progress import Voice
 
-    return Voice(log, progress(outputs), bar(quiet=outputs.verbosity < 0))
+    return Voice(log, progress(outputs), bar(quiet=outputs.verbosity < 0), perf_counter)
 
 
 def print_errors(error: McuplanError | Problems) -> int:

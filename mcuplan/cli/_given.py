@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
@@ -11,9 +11,9 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-__all__ = ["Asking", "Configuration", "OfModel", "command_words"]
+__all__ = ["Asking", "Configuration", "OfModel", "command_words", "words_by_name"]
 
-_GIVEN = f"{__name__}.given"
+_GIVEN, _WHOLE = f"{__name__}.given", f"{__name__}.whole"
 _FILES = frozenset({"model", "target", "calibration", "inputs", "baseline"})
 _LOOKS = frozenset({"form", "every_layer", "exit_zero", "verbose", "quiet", "dump_after"})
 _RESULTS = frozenset({"reports", "output", "save"})
@@ -45,11 +45,13 @@ class Asking(OfModel):
         """Parse, and keep the values before they are converted."""
         written, _, _ = self.make_parser(ctx).parse_args(list(args))
         rest, words = super().parse_args(ctx, args), [str(self.name)]
+        whole: dict[str, tuple[str, ...]] = {}
         for param in self.params:
             value, source = param.consume_value(ctx, written)
             if source in _STATED and param.name not in _LOOKS | _RESULTS:
                 words += _words(param, value)
-        ctx.meta[_GIVEN] = tuple(words)
+                whole[str(param.name)] = tuple(_words(param, value, whole=True))
+        ctx.meta[_GIVEN], ctx.meta[_WHOLE] = tuple(words), whole
         return rest
 
 
@@ -59,9 +61,16 @@ def command_words() -> tuple[str, ...]:
     return tuple(context.meta.get(_GIVEN, ())) if context is not None else ()
 
 
-def _words(param: click.Parameter, value: Any) -> list[str]:
+def words_by_name() -> Mapping[str, tuple[str, ...]]:
+    """The same by parameter, with whole paths: what the command is run again with."""
+    context = click.get_current_context(silent=True)
+    return dict(context.meta.get(_WHOLE, {})) if context is not None else {}
+
+
+def _words(param: click.Parameter, value: Any, *, whole: bool = False) -> list[str]:
     values = value if isinstance(value, list | tuple) else [value]
-    texts = [_file_name(str(one)) if param.name in _FILES else str(one) for one in values]
+    short = param.name in _FILES and not whole
+    texts = [_file_name(str(one)) if short else str(one) for one in values]
     if isinstance(param, click.Argument):
         return texts
     name = max(param.opts, key=len)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,7 @@ from mcuplan.options.values import FILE, SECONDS, SIZE
 from mcuplan.spelling import did_you_mean
 
 if TYPE_CHECKING:
-    from mcuplan.record import Baseline, Budget
+    from mcuplan.record import Baseline
 
 __all__ = ["COMMANDS", "targets"]
 
@@ -236,14 +236,16 @@ def targets_fit(
     model: Path, dims: tuple[tuple[str, int], ...], cuts: tuple[str, ...], form: str
 ) -> int:
     """One row per target: whether the model fits, and what is left; the roomiest first."""
+    from mcuplan.ways.on_targets import on_targets, room
+
     rows = []
-    for budget in sorted(_budgets(model, dims_of(dims), cuts), key=_by_room):
+    for budget in on_targets(model, dims_of(dims), cuts):
         ram, flash = budget.ram, budget.flash
         rows.append(
             [
                 budget.target.name,
                 budget.verdict.status.value,
-                f"{math.floor(100 * _room(budget))} %",
+                f"{math.floor(100 * room(budget))} %",
                 ram.total_bytes,
                 ram.budget_bytes - ram.total_bytes,
                 flash.total_bytes,
@@ -254,32 +256,6 @@ def targets_fit(
     head = ("target", "verdict", "room", "RAM B", "RAM left", "flash B", "flash left", "ms")
     _show(form, head, rows, {2, 3, 4, 5, 6, 7})
     return EXIT_FITS
-
-
-def _budgets(model: Path, dims: Mapping[str, int], cuts: tuple[str, ...]) -> Iterator[Budget]:
-    """The report of a model on every built-in target, by name; it is read once."""
-    from mcuplan import pipeline
-    from mcuplan.budget import assess
-    from mcuplan.record import Request
-    from mcuplan.targets import list_targets, load_target
-
-    first, *others = (with_backend(load_target(name), "auto") for name in list_targets())
-    planned = pipeline.plan(Request(model, first, dims, cuts), sizes_only=True)
-    yield assess(planned, command="targets fit")
-    for target in others:
-        planned = pipeline.plan_for(planned, target)
-        yield assess(planned, command="targets fit")
-
-
-def _room(budget: Budget) -> float:
-    """The share that is left of the memory that is fuller; below 0 over budget."""
-    bills = (budget.ram, budget.flash)
-    return min((b.budget_bytes - b.total_bytes) / max(1, b.budget_bytes) for b in bills)
-
-
-def _by_room(budget: Budget) -> tuple[bool, float, str]:
-    """What fits before what does not, each with the most room first."""
-    return budget.verdict.status.value != "fits", -_room(budget), budget.target.name
 
 
 @click.command()

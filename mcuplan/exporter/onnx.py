@@ -12,13 +12,14 @@ import onnx
 from onnx import helper, numpy_helper
 
 from mcuplan import __version__
+from mcuplan.importer import PLACEHOLDER
 from mcuplan.ir.builder import OnnxNode
 from mcuplan.ir.graph import Graph, Port
 from mcuplan.ir.types import Array, DType
 from mcuplan.ir.writer import OPSET, Writer
 from mcuplan.ops import all_writers
 
-__all__ = ["to_onnx"]
+__all__ = ["as_placeholder", "to_onnx"]
 
 _IR_VERSION = 8
 _LATE_OPSET, _LATE_IR_VERSION = 21, 10  # the first that has integers of 16 and of 4 bits
@@ -62,6 +63,12 @@ def to_onnx(
         ports[value] = port
     names = {**writer.names(taken), **{value: port.name for value, port in ports.items()}}
     return _model(graph, writer, names, list(ports.values()))
+
+
+def as_placeholder(model: onnx.ModelProto, changes: str) -> onnx.ModelProto:
+    """The model, which says of itself that its weights are those of no training."""
+    helper.set_model_props(model, {PLACEHOLDER: changes})
+    return model
 
 
 def _has_late_types(graph: Graph) -> bool:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from mcuplan.record.advice import Advice, Fit, Needs, Refuted, Way
 from mcuplan.record.calibration import Calibration, ObserverTrial, RepairTrial
 from mcuplan.record.evidence import Against, BuildFigures, Evidence, Limits
 from mcuplan.record.layers import (
@@ -60,6 +61,7 @@ from mcuplan.record.sizes import (
 __all__ = [
     "SCHEMA",
     "Accuracy",
+    "Advice",
     "Against",
     "Baseline",
     "Budget",
@@ -78,6 +80,7 @@ __all__ = [
     "Evidence",
     "FedRows",
     "FinishingCalls",
+    "Fit",
     "Flash",
     "FrontierRow",
     "Growth",
@@ -94,11 +97,13 @@ __all__ = [
     "ModelPort",
     "Naive",
     "NearDead",
+    "Needs",
     "ObserverTrial",
     "OutputError",
     "Peak",
     "Planned",
     "Ram",
+    "Refuted",
     "RegionGrowth",
     "RegionUse",
     "RepairTrial",
@@ -116,4 +121,5 @@ __all__ = [
     "Undecided",
     "Verdict",
     "Verification",
+    "Way",
 ]

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Annotated, Any, Final, Literal
 
 from mcuplan.findings import Finding
+from mcuplan.record.advice import Advice
 from mcuplan.record.calibration import Calibration
 from mcuplan.record.layers import (
     Energy,
@@ -179,6 +180,7 @@ class Budget:
     selection: Annotated[Selection | None, LEFT_OUT] = None
     frontier: Annotated[tuple[FrontierRow, ...], LEFT_OUT] = ()
     calibration: Annotated[Calibration | None, LEFT_OUT] = None
+    advice: Annotated[Advice | None, LEFT_OUT] = None
     kept: Annotated[Kept | None, LEFT_OUT] = None
     naive: Annotated[Naive | None, LEFT_OUT] = None
     asked: Annotated[tuple[str, ...], LEFT_OUT] = ()

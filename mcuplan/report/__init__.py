@@ -12,6 +12,7 @@ import pkgutil
 from functools import cache
 
 from mcuplan.record import Budget, Undecided
+from mcuplan.report._fit import fit_json, fit_text
 from mcuplan.report._format import Format, Look
 from mcuplan.report._joint import JOINT_FORMATS, render_joint
 from mcuplan.report._names import distinct
@@ -24,6 +25,8 @@ __all__ = [
     "Look",
     "clip",
     "distinct",
+    "fit_json",
+    "fit_text",
     "format_names",
     "render",
     "render_joint",

@@ -8,7 +8,7 @@ from mcuplan.report._format import Look
 from mcuplan.report._text import counted, table
 from mcuplan.units import format_bytes, format_si
 
-__all__ = ["near_dead_lines", "type_lines"]
+__all__ = ["near_dead_lines", "type_lines", "types_of"]
 
 _NAME_WIDTH, _SHOWN = 24, 8
 
@@ -31,7 +31,7 @@ def near_dead_lines(budget: Budget, look: Look) -> list[str]:
     return lines + ([f" {counted(more, 'more layer')}"] if more else [])
 
 
-def _types_of(options: tuple[str, ...]) -> str:
+def types_of(options: tuple[str, ...]) -> str:
     """What options change, without the names of layers."""
     if not options:
         return "as asked for"
@@ -53,7 +53,7 @@ def type_lines(budget: Budget, look: Look) -> list[str]:
     rows = [["", "loss %", "flash", "RAM", "cycles", "types"]]
     for point in points:
         figures = [format_bytes(point.flash_bytes), format_bytes(point.ram_bytes)]
-        figures += [format_si(point.cycles), _types_of(point.options)]
+        figures += [format_si(point.cycles), types_of(point.options)]
         rows.append([">" if point.chosen else "", f"{point.loss:.2f}", *figures])
     what = f"loss: {points[0].measure} against the float model on samples of calibration; each is"
     lines = [f" {line}".rstrip() for line in table(rows, (1, 2, 3, 4))]

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from mcuplan.record import Baseline, Budget, Latency, LayerRow, Status, Undecided, Verification
+from mcuplan.report._advice import advice_lines
 from mcuplan.report._format import Format, Look
 from mcuplan.report._growth import change_text
 from mcuplan.report._loss import near_dead_lines, type_lines
@@ -45,6 +46,7 @@ def _decided(budget: Budget, look: Look) -> str:
         blocks.append(cycle_lines(budget, look))
     if budget.baseline is not None:
         blocks.append(_growth(budget.baseline, look))
+    blocks.append(advice_lines(budget.advice, look))
     blocks.append(_findings(budget, look))
     return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
 

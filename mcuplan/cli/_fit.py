@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`mcuplan fit`: what makes a model fit, and the command that shows it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import click
+
+from mcuplan import options as known
+from mcuplan.cli._console import bar, log, say
+from mcuplan.cli._files import check_writable, write_file
+from mcuplan.cli._given import Asking, words_by_name
+from mcuplan.errors import EXIT_FITS, EXIT_OVER, EXIT_UNDECIDED
+from mcuplan.options import MODEL
+from mcuplan.options.values import FILE
+from mcuplan.progress import Voice
+
+__all__ = ["fit"]
+
+
+@click.command(cls=Asking)
+@MODEL
+@known.fitting
+@click.option("--output", "-o", type=FILE, help="Model of another form to write, if that fits.")
+@click.option(
+    "--format",
+    "-f",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="Format of the result.",
+)
+@click.option("-q", "--quiet", is_flag=True, help="Nothing on stdout.")
+def fit(model: Path, output: Path | None, form: str, quiet: bool, **options: Any) -> int:
+    """What makes a model fit: options first, then other types, then other forms of it.
+
+    Every way is planned; the first that fits ends the search, and the command that shows it is
+    printed. Where no way in the list fits, that is said with what each is over by, and the exit
+    status is 1. Another form of the model is to be trained: its weights are placeholders.
+    """
+    from mcuplan import fitting
+    from mcuplan.report import fit_json, fit_text
+
+    if output is not None:
+        check_writable(output, model)
+    given = {name: words for name, words in words_by_name().items() if name != "model"}
+    voice = Voice(log, bar=bar(quiet=quiet), clock=perf_counter)
+    made = fitting.fit(model, options, given, output, voice)
+    if output is not None and made.model is not None:
+        write_file(output, made.model.SerializeToString(deterministic=True))
+        made = fitting.rechecked(made, output)
+    if not quiet:
+        say(fit_json(made.report) if form == "json" else fit_text(made.report))
+    status = {"fits": EXIT_FITS, "over": EXIT_OVER}
+    return status.get(made.report.status, EXIT_UNDECIDED)
