@@ -75,18 +75,25 @@ def fit(
     )
     if output is None or found is None or found.request.template == AS_IT_IS:
         return Fitted(report, None, asks, limits)
-    _, graph = pipeline.simplify(found.request)
-    made = as_placeholder(
-        to_onnx(graph, qdq=planned.model.form is not Form.FLOAT32, standard=True),
-        ", ".join(found.request.template.changes),
-    )
-    plain = tuple(o for o in found.options if not o.startswith("--reshape"))
-    alone = replace(found, options=plain)
-    report = replace(report, command=_command(output, given, alone, _OF_FILES))
+    form = planned.model.form
+    report = replace(report, command=_command(output, given, _alone(found), _OF_FILES))
     of_file = replace(
         found.request, model=output, template=AS_IT_IS, dims={}, cuts=(), calibration=None
     )
-    return Fitted(report, made, of_file, limits)
+    return Fitted(report, _template(found, form), of_file, limits)
+
+
+def _template(found: Candidate, form: Form) -> Any:
+    """The model of another form, which says that it is one."""
+    _, graph = pipeline.simplify(found.request)
+    made = to_onnx(graph, qdq=form is not Form.FLOAT32, standard=True)
+    return as_placeholder(made, ", ".join(found.request.template.changes))
+
+
+def _alone(found: Candidate) -> Candidate:
+    """Without the options that a file of its own needs no more."""
+    kept = tuple(option for option in found.options if not option.startswith("--reshape"))
+    return replace(found, options=kept)
 
 
 def _command(
