@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 
 import click
 
+from mcuplan.options.forms import advice, reshape, time_limit
 from mcuplan.options.values import (
-    CHANGE,
     COLUMNS,
     DIM,
     FAIL_ON,
@@ -23,7 +23,6 @@ from mcuplan.options.values import (
     RANGE,
     REGION,
     ROWS,
-    SECONDS,
     SIZE,
     STATE,
     TIME,
@@ -315,32 +314,7 @@ _min_sqnr = option(
     help="Least signal-to-noise ratio of an output in dB.",
 )
 
-_reshape = click.option(
-    "--reshape",
-    "changes",
-    type=CHANGE,
-    multiple=True,
-    help="Figures of a model of another form, which is still to be trained: width=0.5 of the"
-    " channels, input=96 or ROWSxCOLUMNS of its image, separable=LAYER as depthwise and 1x1.",
-)
-
-
-def _time_limit(seconds: float, about: str) -> Callable[[F], F]:
-    settings: dict[str, Any] = {"default": seconds, "show_default": True, "metavar": "S"}
-    return click.option("--time-limit", type=SECONDS, help=about, **settings)
-
-
-_advice = stack(
-    [
-        click.option(
-            "--advice",
-            is_flag=True,
-            help="Plan every way to fit, or to be faster: options, other types, other forms of the"
-            " model, other boards. Over a budget the first ones are there anyway.",
-        ),
-        _time_limit(60.0, "Seconds for --advice."),
-    ]
-)
+_ASKING = (reshape, advice, time_limit(60.0, "Seconds for --advice."))
 _build = click.option("--build", is_flag=True, help="Compile, and measure code and stack.")
 _types = click.option(
     "--frontier",
@@ -396,10 +370,10 @@ _bundling = (
     _package,
 )
 
-checking = stack([modelling, budgets, _reshape, _advice, _build, _types])
-planning = stack([modelling, budgets, _reshape, _advice, _frontier])
+checking = stack([modelling, budgets, *_ASKING, _build, _types])
+planning = stack([modelling, budgets, *_ASKING, _frontier])
 generating = stack([modelling, budgets, _package])
-fitting = stack([modelling, *_LIMITS, _time_limit(300.0, "Seconds to search.")])
+fitting = stack([modelling, *_LIMITS, time_limit(300.0, "Seconds to search.")])
 verifying = stack([modelling, budgets, *_proving])
 bundling = stack([*(o for o in _MODELLING if o is not calibration), *_LIMITS, *_bundling])
 evidencing = stack([modelling, budgets, _inputs, _samples, _min_sqnr])

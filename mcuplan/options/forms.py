@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Options of other plans and other forms of a model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from mcuplan.options.values import CHANGE, SECONDS
+
+__all__ = ["advice", "reshape", "time_limit"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+reshape = click.option(
+    "--reshape",
+    "changes",
+    type=CHANGE,
+    multiple=True,
+    help="Figures of a model of another form, which is still to be trained: width=0.5 of the"
+    " channels, input=96 or ROWSxCOLUMNS of its image, separable=LAYER as depthwise and 1x1.",
+)
+advice = click.option(
+    "--advice",
+    is_flag=True,
+    help="Plan every way to fit, or to be faster: options, other types, other forms of the"
+    " model, other boards. Over a budget the first ones are there anyway.",
+)
+
+
+def time_limit(seconds: float, about: str) -> Callable[[F], F]:
+    """How long may be looked for something."""
+    settings: dict[str, Any] = {"default": seconds, "show_default": True, "metavar": "S"}
+    return click.option("--time-limit", type=SECONDS, help=about, **settings)
