@@ -28,13 +28,16 @@ from report_samples import (
 )
 
 from mcuplan.record import (
+    Advice,
     Budget,
     BufferRow,
     BuildInfo,
     ElementType,
     LinkedSymbol,
     Naive,
+    Needs,
     Roof,
+    Way,
 )
 from mcuplan.report import render
 from mcuplan.report._blocks import blocks_of, live_bytes, slabs_of
@@ -142,6 +145,23 @@ def test_a_page_has_nine_parts() -> None:
     tags = _read(page)
     links = [value for name, value in tags.attributes if name == "href"]
     assert set(found) == {link.removeprefix("#") for link in links}
+
+
+def test_advice_is_a_table_and_other_boards_another() -> None:
+    """Each way has what it needs and whether it fits; what needs another board stands apart."""
+    ways = (
+        Way((), Needs.NOTHING, 9_000, 30_000, 400_000, False),
+        Way(("--objective ram",), Needs.NOTHING, 7_000, 31_000, 500_000, True),
+        Way(("--target rp2040",), Needs.HARDWARE, 9_000, 30_000, 900_000, True),
+    )
+    page = render("html", replace(full_budget(), advice=Advice(ways, False)))
+    here, boards = page.split("Other boards</h3>")
+    assert "cut short" in here
+    assert "--objective ram" in here.split("Ways to fit", 1)[1]
+    assert "--target rp2040" not in here
+    assert "--target rp2040" in boards
+    assert "with --advice" not in page
+    assert "with --advice" in render("html", full_budget())
 
 
 def test_what_is_not_known_is_not_drawn() -> None:

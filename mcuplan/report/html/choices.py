@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mcuplan.record import Budget, FrontierRow, NearDead, TypePoint
+from mcuplan.record import Budget, FrontierRow, NearDead, Needs, TypePoint, Way
+from mcuplan.report._advice import asked_by
 from mcuplan.report._names import distinct
 from mcuplan.report.html.part import NAME, Part
 from mcuplan.units import format_si
@@ -25,10 +26,37 @@ class _Table:
 
 def choices(budget: Budget) -> Part:
     """A table for each kind of other plan; and what nobody looked for."""
-    tables = [_types(budget), _frontier(budget), _near_dead(budget), _hints(budget)]
+    tables = [_ways(budget), _boards(budget), _types(budget), _frontier(budget)]
+    tables += [_near_dead(budget), _hints(budget)]
     asked = [table for table in tables if table.rows]
     values = {"tables": asked, "missing": _missing(budget)}
     return Part("choices", "What if", "choices.html", values)
+
+
+def _ways(budget: Budget) -> _Table:
+    """Ways to fit, or to be faster, that need no other board."""
+    ways = budget.advice.ways if budget.advice is not None else ()
+    here = [way for way in ways if way.needs is not Needs.HARDWARE]
+    caption = "Ways to fit, or to be faster, each planned anew"
+    if budget.advice is not None and not budget.advice.complete:
+        caption += "; cut short: --time-limit S for more"
+    heads = ("what", "needs", "", "RAM B", "flash B", "cycles", "loss %")
+    return _Table(caption, heads, 3, [_way_row(way) for way in here])
+
+
+def _boards(budget: Budget) -> _Table:
+    """Other targets, as far as advice looked at them."""
+    ways = budget.advice.ways if budget.advice is not None else ()
+    rows = [_way_row(way) for way in ways if way.needs is Needs.HARDWARE]
+    heads = ("board", "needs", "", "RAM B", "flash B", "cycles", "loss %")
+    return _Table("Other boards", heads, 3, rows)
+
+
+def _way_row(way: Way) -> tuple[str, ...]:
+    fits, loss = "fits" if way.fits else "does not fit", way.loss
+    figures = (f"{way.ram_bytes:,}", f"{way.flash_bytes:,}", format_si(way.cycles))
+    needs = way.needs.value if way.options else ""
+    return (asked_by(way), needs, fits, *figures, "" if loss is None else f"{loss:.2f}")
 
 
 def _types(budget: Budget) -> _Table:
@@ -78,7 +106,10 @@ def _hints(budget: Budget) -> _Table:
 
 def _missing(budget: Budget) -> list[str]:
     """What this report was not asked to look for."""
-    said = ["Other targets: not in this report; mcuplan targets fit has a row for each."]
+    said = []
+    if budget.advice is None:
+        said.append("Ways to fit, or to be faster: with --advice; mcuplan fit searches them.")
+    said.append("All targets: not in this report; mcuplan targets fit has a row for each.")
     if not budget.frontier and not (budget.calibration and budget.calibration.types):
         said.append("Other types of layers and recompute: with --frontier.")
     if not budget.levels:
