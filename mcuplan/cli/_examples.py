@@ -12,7 +12,6 @@ __all__ = ["EXAMPLES", "with_examples"]
 EXAMPLES: Mapping[str, str] = {
     "check": "check kws.onnx --target nucleo-f411re --max-ram 64K --baseline main.json",
     "plan": "plan kws.onnx --target nucleo-f411re --objective ram --frontier",
-    "fit": "fit kws.onnx --target stm32l072 --max-latency 200ms",
     "quantize": "quantize kws.onnx --calibration data.npz -o kws.int8.onnx",
     "generate": "generate kws.onnx --target nucleo-f411re --calibration data.npz -o src/kws",
     "verify": "verify kws.onnx --target nucleo-f411re --calibration data.npz --inputs test.npz",
