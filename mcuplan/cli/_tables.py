@@ -8,18 +8,17 @@ import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from mcuplan import options
 from mcuplan.cli._console import log, print_errors, say
-from mcuplan.cli._files import write_file
+from mcuplan.cli._solvers import order, pack
 from mcuplan.errors import EXIT_FITS, EXIT_OVER, McuplanError, Problems, UsageError
 from mcuplan.options.asked import with_backend
 from mcuplan.options.pairs import dims_of
-from mcuplan.options.values import FILE, SECONDS, SIZE
+from mcuplan.options.values import FILE
 from mcuplan.spelling import did_you_mean
 
 if TYPE_CHECKING:
@@ -84,13 +83,19 @@ def diff(old: Path, new: Path, form: str, exit_zero: bool) -> int:
 
 
 def _show_diff(form: str, made: Baseline) -> None:
-    from mcuplan.report import distinct
+    from mcuplan.report import clip, distinct
     from mcuplan.safe_text import plain
 
     changed = (*made.parts, *made.layers)
     names = [plain(row.name) for row in changed]
     names = names if form == "markdown" else distinct(names, 24)
     rows = [["total", f"{made.ram_delta:+,} B", f"{made.flash_delta:+,} B", ""]]
+    for change in made.changes:
+        ram = f"{change.ram_delta:+,} B" if change.ram_delta is not None else "-"
+        name = plain(change.layers[0]) if change.layers else "asked"
+        rows.append(
+            [f"change {clip(name, 24)}", ram, f"{change.flash_delta:+,} B", plain(change.what)]
+        )
     for name, row in zip(names, changed, strict=True):
         deltas = (f"{row.ram_delta:+,} B", f"{row.flash_delta:+,} B")
         rows.append([name, *deltas, plain(row.because)])
@@ -309,64 +314,6 @@ def explain(code: str | None) -> None:
     say(f"{entry.code}\n\n" + "\n".join(wrap(entry.meaning, "  ", "  ")) + "\n")
     if entry.action:
         say("\n" + "\n".join(wrap(f"What to do: {entry.action}", "  ", "  ")) + "\n")
-
-
-@click.command()
-@click.argument("file", type=FILE)
-@click.option("--capacity", type=SIZE, help="Stop as soon as it fits this many bytes.")
-@click.option(
-    "--time-limit",
-    type=SECONDS,
-    default=50.0,
-    show_default=True,
-    metavar="S",
-    help="Seconds to search.",
-)
-@click.option("--output", "-o", type=FILE, help="CSV of offsets to write.")
-def pack(file: Path, capacity: int | None, time_limit: float, output: Path | None) -> int:
-    """Place the buffers of a CSV table in an arena.
-
-    Columns: id,lower,upper,size. A buffer lives from step LOWER to before step UPPER.
-    """
-    from mcuplan.solvers.packing import pack as place
-    from mcuplan.solvers.packing.csv_table import offsets_csv, read_csv
-    from mcuplan.words import placement
-
-    problem = read_csv(file)
-    begun = perf_counter()
-    plan = place(problem, capacity=capacity, time_limit_s=time_limit)
-    seconds = perf_counter() - begun
-    if output is not None:
-        write_file(output, offsets_csv(plan).encode("utf-8"))
-    say(f"arena {plan.arena_bytes:,} B, lower bound {plan.lower_bound_bytes:,} B\n")
-    say(f"{'optimal' if plan.optimal else 'not proved optimal'}: {placement(plan)}\n")
-    say(f"{seconds:.2f} s\n")
-    fits = capacity is None or plan.arena_bytes <= capacity
-    return EXIT_FITS if fits else EXIT_OVER
-
-
-@click.command()
-@click.argument("file", type=FILE)
-@click.option("--rows", is_flag=True, help="Of layers that run row by row, not of whole steps.")
-@click.option("--output", "-o", type=FILE, help="CSV of the order to write.")
-def order(file: Path, rows: bool, output: Path | None) -> int:
-    """Order the steps of a CSV table for the least peak of live bytes.
-
-    Columns: id,bytes,reads; with --rows id,rows,row_bytes,reads,kernel,stride. READS are the
-    ids of the steps that are read, with spaces between.
-    """
-    from mcuplan.solvers.rows.csv_table import row_order_csv
-    from mcuplan.solvers.steps.csv_table import order_csv
-
-    if rows:
-        table, found = row_order_csv(file)
-        peak, bound = found.peak_bytes, found.lower_bound_bytes
-    else:
-        table, peak, bound = order_csv(file)
-    if output is not None:
-        write_file(output, table.encode("utf-8"))
-    say(f"peak {peak:,} B, {'optimal' if peak == bound else f'every order needs {bound:,} B'}\n")
-    return EXIT_FITS
 
 
 COMMANDS = (bench, diff, pack, order, targets, ops, explain)
