@@ -88,19 +88,28 @@ MPLAN_STATIC_ASSERT(mplan_line_tiles_as_in_assembly,
     "ldr r3, [sp]; ldr r2, [sp, #8]; cmp r3, r2; bne.w 1b\n"                                       \
     "pop {r1-r11, pc}\n"
 
-/* One tile: 16 products in 20 cycles. */
+/* Weights of two channels into two registers; those of a kernel for weights of 4 bits are int8. */
+#ifdef MPLAN_LINE_BYTES
+#define MPLAN_LINE_PASS_WORDS(in_c) (8U + (6U * (size_t)(in_c)))
+#define MPLAN_LINE_TWO(a, b)                                                                       \
+    "ldr.w " a ", [r0], #4; sxtb16 " b ", " a ", ror #8; sxtb16 " a ", " a "\n"
+#else
+#define MPLAN_LINE_PASS_WORDS(in_c) (8U + (12U * (size_t)(in_c)))
+#define MPLAN_LINE_TWO(a, b) "ldr.w " a ", [r0], #4; ldr.w " b ", [r0], #4\n"
+#endif
+
+/* One tile: 16 products in 20 cycles, of bytes in 24. */
 #define MPLAN_LINE_STEPS1(at)                                                                      \
     "ldr.w r2, [r1, #" at "]; ldr.w r3, [r1, #" at " + 8]\n"                                       \
-    "ldr.w r8, [r0], #4; ldr.w r9, [r0], #4; ldr.w r10, [r0], #4; ldr.w r11, [r0], #4\n"           \
+    MPLAN_LINE_TWO("r8", "r9") MPLAN_LINE_TWO("r10", "r11")                                        \
     "smlad r4, r2, r8, r4; smlad r5, r2, r9, r5; smlad r6, r2, r10, r6; smlad r7, r2, r11, r7\n"   \
-    "ldr.w r8, [r0], #4; ldr.w r9, [r0], #4; ldr.w r10, [r0], #4; ldr.w r11, [r0], #4\n"           \
+    MPLAN_LINE_TWO("r8", "r9") MPLAN_LINE_TWO("r10", "r11")                                        \
     "smlad r4, r3, r8, r4; smlad r5, r3, r9, r5; smlad r6, r3, r10, r6; smlad r7, r3, r11, r7\n"
-/* Two: 16 products in 16 cycles. */
+/* Two: 16 products in 16 cycles, of bytes in 18. */
 #define MPLAN_LINE_STEP2(at)                                                                       \
-    "ldr.w r2, [r1, #" at "]; ldr.w r3, [r1, #" at " + 4]\n"                                       \
-    "ldr.w r12, [r0], #4; ldr.w lr, [r0], #4\n"                                                    \
+    "ldr.w r2, [r1, #" at "]; ldr.w r3, [r1, #" at " + 4]\n" MPLAN_LINE_TWO("r12", "lr")           \
     "smlad r4, r2, r12, r4; smlad r5, r2, lr, r5; smlad r8, r3, r12, r8; smlad r9, r3, lr, r9\n"   \
-    "ldr.w r12, [r0], #4; ldr.w lr, [r0], #4\n"                                                    \
+    MPLAN_LINE_TWO("r12", "lr")                                                                    \
     "smlad r6, r2, r12, r6; smlad r7, r2, lr, r7; smlad r10, r3, r12, r10\n"                       \
     "smlad r11, r3, lr, r11\n"
 

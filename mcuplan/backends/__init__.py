@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import cache
 from types import MappingProxyType, ModuleType
 
 from mcuplan.ir.op import Kernel, Op, Signature
+from mcuplan.ir.staging import widened
 from mcuplan.ops import kernels_of as portable_kernels
 
 __all__ = ["backend_kernels", "backend_of", "channel_multiple", "kernels_for"]
@@ -42,7 +43,12 @@ def kernels_for(
         found.setdefault(kernel.op, []).append(kernel)
     for op, portable in portable_kernels().items():
         found.setdefault(op, []).extend(portable)
-    return MappingProxyType({op: tuple(kernels) for op, kernels in found.items()})
+    return MappingProxyType({op: (*ks, *_widening(ks)) for op, ks in found.items()})
+
+
+def _widening(kernels: Iterable[Kernel]) -> Iterator[Kernel]:
+    """The same for weights of 4 bits, of those that say how theirs of 8 are packed."""
+    return (widened(kernel) for kernel in kernels if kernel.blocks is not None)
 
 
 def channel_multiple(features: Collection[str], asked: str = "auto") -> Callable[[Signature], int]:

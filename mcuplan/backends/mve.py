@@ -16,7 +16,7 @@ from mcuplan.backends._mve_packing import (
     window_words,
 )
 from mcuplan.backends._sums import row_sums
-from mcuplan.ir.op import Call, ConstArray, Field, Kernel, Packed, Signature
+from mcuplan.ir.op import Blocks, Call, ConstArray, Field, Kernel, Packed, Signature
 from mcuplan.ir.types import Array, DType
 from mcuplan.ops import portable_calls
 from mcuplan.ops.conv2d import Conv2D
@@ -55,6 +55,17 @@ def _stream(sig: Signature, steps: int, make: Callable[[], Array]) -> ConstArray
     """Biases, so many vectors of taps of each channel, shifts if there are any, multipliers."""
     words = (2 + bool(prepared(sig).pre_shift.any())) * QUAD + LANES * steps
     return ConstArray(DType.INT32, Packed(-(-sig.output.channels // QUAD) * words, make))
+
+
+def _quads(sig: Signature) -> Blocks:
+    """Of a stream of four channels at a time."""
+    return Blocks(QUAD, LANES * _steps(sig), QUAD)
+
+
+def _pairs(sig: Signature) -> Blocks:
+    """Of a stream of two and two channels of each four."""
+    shifts = bool(prepared(sig).pre_shift.any())
+    return Blocks(2, LANES // 2 * _steps(sig), (1 + shifts) * QUAD, times=2)
 
 
 def _fields(sig: Signature, packed: ConstArray, *without: str) -> dict[str, Field]:
@@ -317,6 +328,7 @@ KERNELS = (
         supports=_depthwise_supports,
         scratch_bytes=_depthwise_scratch,
         cost_class="depthwise",
+        blocks=lambda sig: Blocks(QUAD, LANES * _window_steps(sig), QUAD),
     ),
     _kernel(
         Conv2D,
@@ -324,6 +336,7 @@ KERNELS = (
         lower=_dense,
         supports=_is_matrix,
         cost_class="dense",
+        blocks=_quads,
     ),
     _kernel(
         Conv2D,
@@ -332,6 +345,7 @@ KERNELS = (
         supports=_three_supports,
         scratch_bytes=_three_scratch,
         cost_class="conv2d",
+        blocks=lambda sig: Blocks(2, 6 * QUAD * _three_vectors(sig), QUAD),
     ),
     _kernel(
         Conv2D,
@@ -340,6 +354,7 @@ KERNELS = (
         supports=_conv_supports,
         scratch_bytes=_conv_scratch,
         cost_class="conv2d",
+        blocks=_pairs,
     ),
     _kernel(
         Dense,
@@ -348,6 +363,7 @@ KERNELS = (
         supports=_many_pixels,
         scratch_bytes=_conv_scratch,
         cost_class="conv2d",
+        blocks=_pairs,
     ),
     _kernel(
         Dense,
@@ -355,5 +371,6 @@ KERNELS = (
         lower=_dense,
         supports=_dense_supports,
         cost_class="dense",
+        blocks=_quads,
     ),
 )

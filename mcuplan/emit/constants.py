@@ -81,7 +81,8 @@ def _call_constants(
     for key, value in call.fields.items():
         printed[key] = value
         if isinstance(value, ConstArray):
-            printed[key] = f"{known or name}_{key}"
+            # of a copy the call says where it is
+            printed[key] = f"{known or name}_{key}" if value.blocks is None else None
         if isinstance(value, ConstArray) and not known:
             parts.append(array(f"{name}_{key}", value.dtype, value.values))
             symbols.append(Symbol(f"{name}_{key}", value.nbytes, value.kind, step.index))

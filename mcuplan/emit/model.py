@@ -20,7 +20,7 @@ from mcuplan.emit.header import computes_reals, entry_values, header_values
 from mcuplan.emit.places import Places
 from mcuplan.emit.ports import ports_of
 from mcuplan.emit.row_text import row_constants
-from mcuplan.emit.source import body_values, source_values
+from mcuplan.emit.source import body_values, source_values, staging_headers
 from mcuplan.emit.states import state_values, states_of
 from mcuplan.ir.op import Kernel
 from mcuplan.resources import codegen_dir
@@ -65,7 +65,7 @@ def emit(plan: Plan, name: str, stamp: Stamp) -> Bundle:
         PurePosixPath(f"{name}.h"): wrapped(_fill("model.h.in", header)),
         PurePosixPath(f"{name}.c"): _fill("model.c.in", source),
     }
-    files |= _library({step.kernel for step in places.steps})
+    files |= _library({step.kernel for step in places.steps}, staging_headers(places.steps))
     files |= _fragments(places, common, files)
     return Bundle(
         name=name,
@@ -148,11 +148,10 @@ def _common(places: Places, stamp: Stamp) -> dict[str, str]:
     }
 
 
-def _library(kernels: Collection[Kernel]) -> dict[PurePosixPath, str]:
+def _library(kernels: Collection[Kernel], headers: Collection[str]) -> dict[PurePosixPath, str]:
     """The kernels that are called, with their headers and those that they include, verbatim."""
     root = codegen_dir()
-    files = _headers("mplan.h")
-    files |= _headers("mplan_stage.h") if any(kernel.staged for kernel in kernels) else {}
+    files = {path: text for name in ("mplan.h", *headers) for path, text in _headers(name).items()}
     for kernel in sorted(kernels, key=lambda k: k.function):
         stem = kernel.function
         files |= _headers(f"{stem}.h")

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from mcuplan.emit.bundle import BundlePort
 from mcuplan.emit.c_writer import COLUMNS, call
@@ -13,13 +13,13 @@ from mcuplan.emit.places import Places
 from mcuplan.emit.ports import accessor, shape_text
 from mcuplan.emit.row_text import arena_table, row_constants
 from mcuplan.emit.states import taken_over
-from mcuplan.ir.op import Kernel
-from mcuplan.ir.staging import own_scratch_bytes, staged_field
+from mcuplan.ir.op import Call, Kernel
+from mcuplan.ir.staging import own_scratch_bytes, staged_array, staging_header
 from mcuplan.price.structs import kernel_struct
 from mcuplan.safe_text import comment_text
 from mcuplan.schedule.program import Step
 
-__all__ = ["body_values", "source_values"]
+__all__ = ["body_values", "source_values", "staging_headers"]
 
 STAGED = "staged"  # the copy of a params struct that points to weights in the arena
 
@@ -36,7 +36,7 @@ def source_values(
     pairs = enumerate(zip(places.steps, constants, strict=True))
     listed = [f"{_title(places, case, step)}\n{own.text}" for case, (step, own) in pairs]
     headers = [f"{stem}.h" for stem in sorted({kernel.function for kernel in _kernels(places)})]
-    headers += ["mplan_stage.h"] if any(k.staged for k in _kernels(places)) else []
+    headers += sorted(staging_headers(places.steps))
     strings = _copies(places) or bool(places.graph.states)
     nested = [f'__has_include("mplan/{header}")' for header in headers]
     return {
@@ -51,6 +51,11 @@ def source_values(
         "align_test": _any(modulo, 15),
         "accessors": _accessors(places, inputs, outputs),
     }
+
+
+def staging_headers(steps: Iterable[Step]) -> set[str]:
+    """Headers of what copies weights to the arena."""
+    return {staging_header(s.kernel, s.signature) for s in steps if s.kernel.staged}
 
 
 def _any(tests: Sequence[str], column: int) -> str:
@@ -176,23 +181,28 @@ def _calls(
             arguments.append(places.scratch(step.index))
         made = call(one.function or step.kernel.function, arguments, indent + 4 * staged)
         if staged:
-            before = _staging(places, step, params, staged_field(one)[0], first, indent + 4)
+            before = _staging(places, step, params, one, first, indent + 4)
             space = " " * indent
             made = f"{space}{{\n{before}\n{made}\n{space}}}"
         yield made
 
 
-def _staging(places: Places, step: Step, params: str, member: str, first: str, indent: int) -> str:
+def _staging(places: Places, step: Step, params: str, one: Call, first: str, indent: int) -> str:
     """A params struct that points to weights in the arena, which the first call copies there."""
     struct, space = kernel_struct(step.kernel.function).name, " " * indent
     region, at = places.scratch(step.index).removesuffix("]").split("[", 1)
     end = own_scratch_bytes(step.kernel, step.signature)
     place = f"{region}[{at} + {end}U]" if end else f"{region}[{at}]"
+    member, packed = staged_array(one)
     weights = f"{params}_{member}"
-    copied = [place, weights, f"sizeof({weights})"]
+    stage, copied = "mplan_stage", [place, weights, f"sizeof({weights})"]
+    if packed.blocks is not None:
+        blocks = packed.blocks
+        sizes = (packed.block_count, blocks.times, blocks.head, blocks.taps, blocks.tail)
+        stage, copied = "mplan_widen", [place, weights, *(f"{size}U" for size in sizes)]
     begin = f"{space}{struct} {STAGED} = {params};\n"
     if not first:
-        return f"{begin}\n{call(f'{STAGED}.{member} = mplan_stage', copied, indent)}"
-    made = call("(void)mplan_stage", copied, indent + 4)
+        return f"{begin}\n{call(f'{STAGED}.{member} = {stage}', copied, indent)}"
+    made = call(f"(void){stage}", copied, indent + 4)
     lines = [begin, f"{space}if ({first}) {{", made, f"{space}}}"]
     return "\n".join([*lines, f"{space}{STAGED}.{member} = (const void *){place};"])

@@ -24,11 +24,13 @@ from mcuplan.ir.geometry import (
     maps_of,
     row_spans,
 )
+from mcuplan.ir.packed import Blocks, ConstArray, Packed
 from mcuplan.ir.tolerance import FLOAT_TOLERANCE, INTEGER_TOLERANCE, Tolerance
 from mcuplan.ir.types import Array, DType, Quant, TensorType, Types
 
 __all__ = [
     "NO_CLAMP",
+    "Blocks",
     "Call",
     "ConstArray",
     "Cost",
@@ -308,33 +310,6 @@ class Op(ABC):
         """Small, odd and just-legal cases, for the conformance tests."""
 
 
-@dataclass(frozen=True, slots=True)
-class Packed:
-    """Values in an order of a kernel's own: how many there are, and how to make them."""
-
-    size: int
-    make: Callable[[], Array]
-
-
-@dataclass(frozen=True, slots=True)
-class ConstArray:
-    """A constant array in flash. ``kind``: "weights" or "tables" in the flash bill."""
-
-    dtype: DType
-    content: Array | Packed  # packed when it is emitted
-    kind: str = "weights"
-
-    @property
-    def values(self) -> Array:
-        """What is emitted."""
-        return self.content.make() if isinstance(self.content, Packed) else self.content
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes in flash."""
-        return self.dtype.nbytes(self.content.size)
-
-
 Field = int | float | ConstArray | None
 
 
@@ -388,6 +363,7 @@ class Kernel:
     backend: str = "c99"
     requires: frozenset[str] = field(default_factory=frozenset)
     staged: bool = False  # weights are copied behind the scratch, and read from there
+    blocks: Callable[[Signature], Blocks | None] | None = None  # how its weights are packed
     tall: int = 1  # rows that it makes together: a call for fewer takes as long
     trades_flash: bool = False  # keeps a multiple of the weights: only where flash is to spare
 

@@ -1,28 +1,56 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Weights in RAM while a kernel reads them again and again: a copy behind its scratch."""
+"""Weights in RAM while a kernel reads them again and again: a copy behind its scratch.
+
+Of weights of 4 bits the copy has 8, so that a kernel for those reads it.
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache
 
-from mcuplan.ir.op import Call, ConstArray, Kernel, Signature
+import numpy as np
+
+from mcuplan.ir.op import Blocks, Call, ConstArray, Field, Kernel, Packed, Signature
+from mcuplan.ir.types import Array, DType
 from mcuplan.units import align_up
 
-__all__ = ["own_scratch_bytes", "staged", "staged_bytes", "staged_field"]
+__all__ = [
+    "own_scratch_bytes",
+    "staged",
+    "staged_array",
+    "staged_bytes",
+    "staging_header",
+    "widened",
+]
+
+_LEVEL = 8  # that taps of 4 bits are raised by
 
 
-def staged_field(call: Call) -> tuple[str, int]:
-    """The member that points to most of the weights, and their bytes; ``("", 0)`` for none."""
+_NONE = ConstArray(DType.INT8, np.zeros(0, np.int8))
+
+
+def staged_array(call: Call) -> tuple[str, ConstArray]:
+    """The member that points to most of the weights, and these; without a name for none.
+
+    What is widened comes first.
+    """
     arrays = {k: v for k, v in call.fields.items() if isinstance(v, ConstArray)}
-    sizes = {k: v.nbytes for k, v in arrays.items() if v.kind == "weights"}
-    return max(sizes.items(), key=lambda item: item[1], default=("", 0))
+    weights = [(k, v) for k, v in arrays.items() if v.kind == "weights"]
+    last = ("", _NONE)
+    return max(weights, key=lambda kv: (kv[1].blocks is not None, kv[1].copied_bytes), default=last)
+
+
+def staging_header(step: Kernel, sig: Signature) -> str:
+    """The header of the function that makes the copy of a kernel that has one."""
+    _, packed = staged_array(step.calls(sig)[0])
+    return "mplan_stage.h" if packed.blocks is None else "mplan_widen.h"
 
 
 def staged_bytes(kernel: Kernel, sig: Signature) -> int:
     """Bytes of the copy, rounded up to words; none of a step of several calls."""
     calls = kernel.calls(sig)
-    return align_up(staged_field(calls[0])[1], 4) if len(calls) == 1 else 0
+    return align_up(staged_array(calls[0])[1].copied_bytes, 4) if len(calls) == 1 else 0
 
 
 def own_scratch_bytes(kernel: Kernel, sig: Signature) -> int:
@@ -39,3 +67,82 @@ def staged(kernel: Kernel) -> Kernel:
         return align_up(kernel.scratch_bytes(sig), 4) + staged_bytes(kernel, sig)
 
     return replace(kernel, scratch_bytes=scratch_bytes, staged=True)
+
+
+@cache
+def widened(kernel: Kernel) -> Kernel:
+    """A kernel of weights of 8 bits for those of 4, which become its own in a copy.
+
+    It runs what it runs with weights of 8 bits, where its ``blocks`` say that each byte of its
+    packed weights has 4 bits.
+    """
+    assert kernel.blocks is not None, "it says how its weights are packed"
+    blocks_of, work_of = kernel.blocks, kernel.work
+
+    def supports(sig: Signature) -> bool:
+        wide = sig.once(_of_bytes)
+        return kernel.runs(wide) and blocks_of(wide) is not None
+
+    def lower(sig: Signature) -> tuple[Call, ...]:
+        wide = sig.once(_of_bytes)
+        (call,), blocks = kernel.lower(wide), blocks_of(wide)
+        assert blocks is not None, "what it supports"
+        member = "packed" if "packed" in call.fields else "weights"
+        packed = call.fields[member]
+        assert isinstance(packed, ConstArray), "weights of a kernel"
+        fields: dict[str, Field] = {**call.fields, member: _narrow(packed, blocks)}
+        return (replace(call, fields=fields),)
+
+    def scratch_bytes(sig: Signature) -> int:
+        return align_up(kernel.scratch_bytes(sig.once(_of_bytes)), 4) + staged_bytes(made, sig)
+
+    made = replace(
+        kernel,
+        lower=lower,
+        supports=supports,
+        scratch_bytes=scratch_bytes,
+        work=work_of and (lambda sig, runs: work_of(sig.once(_of_bytes), runs)),
+        inplace_inputs=lambda sig: kernel.inplace_inputs(sig.once(_of_bytes)),
+        types=replace(kernel.types, weights=(DType.INT4, *kernel.types.weights[1:])),
+        staged=True,
+        blocks=None,
+    )
+    return made
+
+
+def _of_bytes(sig: Signature) -> Signature:
+    """The same node with its weights of 4 bits in 8."""
+    index = sig.op.weight_inputs[0]
+    kind = sig.inputs[index]
+    wide = replace(kind, dtype=DType.INT8, quant=replace(kind.q, dtype=DType.INT8))
+    return replace(sig, inputs=(*sig.inputs[:index], wide, *sig.inputs[index + 1 :]))
+
+
+def _narrow(packed: ConstArray, blocks: Blocks) -> ConstArray:
+    """A stream with two taps to a byte."""
+    count = align_up(packed.nbytes, 4) // 4 // blocks.words
+    content = Packed(count * blocks.narrow_words, lambda: _narrow_words(_words(packed), blocks))
+    return ConstArray(DType.INT32, content, packed.kind, blocks)
+
+
+def _words(packed: ConstArray) -> Array:
+    """An array as int32, filled up by zeros."""
+    flat = np.ascontiguousarray(packed.values).reshape(-1).view(np.int8)
+    words: Array = np.pad(flat, (0, -flat.size % 4)).view(np.int32)
+    return words
+
+
+def _narrow_words(stream: Array, blocks: Blocks) -> Array:
+    """int32 stream: of two words of taps the first in the low half of each byte, raised by 8."""
+    words = stream.reshape(-1, blocks.words)
+    count, end = len(words), blocks.times * (blocks.head + blocks.taps)
+    parts = words[:, :end].reshape(count, blocks.times, -1)
+    taps = np.ascontiguousarray(parts[..., blocks.head :]).view(np.int8)
+    raised = taps.reshape(count, blocks.times, blocks.taps, 4).astype(np.int16) + _LEVEL
+    assert raised.size == 0 or (raised.min() >= 0 and raised.max() < 16), "taps have 4 bits"
+    raised = np.pad(raised, [(0, 0), (0, 0), (0, blocks.taps % 2), (0, 0)])
+    halves = (raised[:, :, 0::2] | raised[:, :, 1::2] << 4).astype(np.uint8)
+    narrow = np.ascontiguousarray(halves).view(np.int32).reshape(count, blocks.times, -1)
+    both = np.concatenate([parts[..., : blocks.head], narrow], axis=2).reshape(count, -1)
+    made: Array = np.concatenate([both, words[:, end:]], axis=1).reshape(-1)
+    return made

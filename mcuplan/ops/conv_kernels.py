@@ -17,6 +17,7 @@ from mcuplan.ops.fields import (
     INT16_TYPES,
     NARROW_TYPES,
     WIDE_TYPES,
+    byte_blocks,
     float_fields,
     requant_fields,
 )
@@ -205,8 +206,16 @@ KERNELS = (
         supports=_is_depthwise,
         cost_class="depthwise",
         work=_depthwise_work,
+        blocks=byte_blocks,
     ),
-    Kernel(Conv2D, "mplan_conv2d_s8", _conv, cost_class="conv2d", work=conv_work),
+    Kernel(
+        Conv2D,
+        "mplan_conv2d_s8",
+        _conv,
+        cost_class="conv2d",
+        work=conv_work,
+        blocks=byte_blocks,
+    ),
     *(
         Kernel(
             Conv2D,
@@ -220,7 +229,15 @@ KERNELS = (
         for types in (INT16_TYPES, FINE_TYPES)
     ),
     *(
-        Kernel(Conv2D, function, _typed, types=types, cost_class="conv2d", work=conv_work)
+        Kernel(
+            Conv2D,
+            function,
+            _typed,
+            types=types,
+            cost_class="conv2d",
+            work=conv_work,
+            blocks=byte_blocks if types is INT16_TYPES else None,
+        )
         for function, types in OTHER_WEIGHTS.items()
     ),
     Kernel(

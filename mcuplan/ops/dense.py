@@ -29,7 +29,9 @@ from mcuplan.ir.writer import Writer
 from mcuplan.ops.conv_kernels import OTHER_WEIGHTS, typed_call
 from mcuplan.ops.fields import (
     FLOAT_TYPES,
+    INT16_TYPES,
     WEIGHTED_TYPES,
+    byte_blocks,
     finish,
     float_clamped,
     float_fields,
@@ -171,9 +173,24 @@ def _typed_work(sig: Signature, runs: Sequence[int]) -> Mapping[str, float]:
 
 OPS = (Dense,)
 KERNELS = (
-    Kernel(Dense, "mplan_dense_s8", _dense, cost_class="dense", work=_dense_work),
+    Kernel(
+        Dense,
+        "mplan_dense_s8",
+        _dense,
+        cost_class="dense",
+        work=_dense_work,
+        blocks=byte_blocks,
+    ),
     *(
-        Kernel(Dense, function, _typed, types=types, cost_class="dense", work=_typed_work)
+        Kernel(
+            Dense,
+            function,
+            _typed,
+            types=types,
+            cost_class="dense",
+            work=_typed_work,
+            blocks=byte_blocks if types is INT16_TYPES else None,
+        )
         for function, types in OTHER_WEIGHTS.items()
     ),
     Kernel(

@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from mcuplan.ir.op import ConstArray, Field, Signature
+from mcuplan.ir.op import Blocks, ConstArray, Field, Signature
 from mcuplan.ir.types import Array, DType, Types
 from mcuplan.quant.requantize import Requant, act_limits, requantize, weighted_requant
 
@@ -15,9 +15,11 @@ __all__ = [
     "FINE_TYPES",
     "FLOAT_TYPES",
     "INT16_TYPES",
+    "NARROW_BY_INT16",
     "NARROW_TYPES",
     "WEIGHTED_TYPES",
     "WIDE_TYPES",
+    "byte_blocks",
     "clamp_fields",
     "finish",
     "float_clamped",
@@ -42,10 +44,21 @@ FLOAT_TYPES = Types.all(DType.FLOAT32)
 INT16_TYPES = Types((DType.INT16,), (DType.INT16,))
 """Of activations of 16 bits, and weights of 8."""
 
+NARROW_BY_INT16 = Types((DType.INT16,), (DType.INT16,), (DType.INT4, DType.INT32))
+"""Of activations of 16 bits, and weights of 4."""
+
 FINE_TYPES = Types((DType.INT16,), (DType.INT16,), (DType.INT16, DType.INT32))
 """Of activations and weights of 16 bits."""
 
-WEIGHTED_TYPES = (Types(), NARROW_TYPES, WIDE_TYPES, FLOAT_TYPES, INT16_TYPES, FINE_TYPES)
+WEIGHTED_TYPES = (
+    Types(),
+    NARROW_TYPES,
+    WIDE_TYPES,
+    FLOAT_TYPES,
+    INT16_TYPES,
+    NARROW_BY_INT16,
+    FINE_TYPES,
+)
 
 FLOAT_END = float(np.finfo(np.float32).max)
 """Limit of results in float32 where nothing else limits them: a sum beyond it ends there."""
@@ -108,6 +121,11 @@ def requant_fields(sig: Signature) -> dict[str, Field]:
         "pre_shift": ConstArray(DType.UINT8, shifts, "tables") if shifts.any() else None,
         **clamp_fields(sig),
     }
+
+
+def byte_blocks(sig: Signature) -> Blocks:
+    """Of weights that are bytes and nothing else, up to a word."""
+    return Blocks(0, -(-sig.constant(1).size // 4))
 
 
 def clamp_fields(sig: Signature) -> dict[str, Field]:

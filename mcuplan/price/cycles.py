@@ -19,7 +19,7 @@ from types import MappingProxyType
 from typing import Any
 
 from mcuplan.ir.op import Kernel, Signature
-from mcuplan.ir.staging import staged_bytes
+from mcuplan.ir.staging import staged_array, staged_bytes
 from mcuplan.ir.work import Work
 from mcuplan.memory_system import NO_STALLS, Stalls
 from mcuplan.price.board import stalls_of
@@ -54,6 +54,9 @@ SMALL_CORES = frozenset({"cortex-m0", "cortex-m0plus"})
 _SOFT_FLOAT, _SOFT_FLOAT_SMALL = 90.0, 200.0
 
 _COPIED_BYTE = 1.06  # cycles of mplan_stage(), counted on an emulated Cortex-M4
+
+# The same of mplan_widen(), for each word, and for each run of words of one sort.
+_WIDENED_WORD, _WORD_AS_IS, _RUN_OF_WORDS = 8.0, 12.0, 10.0
 
 REFERENCE_CORE = "cortex-m4"
 """The core, and built-in target, that the constants are measured on."""
@@ -202,12 +205,22 @@ def expected_cycles(
     work = work_of(kernel, signature, runs)
     core = _on_core(kernel, signature, target, work, runs)
     if kernel.staged:
-        copied = _COPIED_BYTE * staged_bytes(kernel, signature)
-        core = replace(core, cycles=core.cycles + copied)
+        core = replace(core, cycles=core.cycles + _copying(kernel, signature))
     if target.memory is None:
         return core
     stalls, error = stalls_of(kernel, signature, target.memory, work, core.cycles)
     return replace(core, stalls=stalls, stalls_error=error)
+
+
+def _copying(kernel: Kernel, signature: Signature) -> float:
+    """Cycles of the copy of a kernel that has one."""
+    _, packed = staged_array(kernel.calls(signature)[0])
+    blocks = packed.blocks
+    if blocks is None:
+        return _COPIED_BYTE * staged_bytes(kernel, signature)
+    taps, runs = blocks.times * blocks.taps, blocks.times + 1
+    each = _WIDENED_WORD * taps + _WORD_AS_IS * (blocks.words - taps) + _RUN_OF_WORDS * runs
+    return each * packed.block_count
 
 
 def _on_core(

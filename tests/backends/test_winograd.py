@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from board_program import BoardProgram, layer
+from test_dsp_halves import narrowed
 
 from mcuplan.backends.dsp import KERNELS
 from mcuplan.ir.op import Kernel, Signature
 from mcuplan.ops.conv2d import Conv2D
 
 INF = float("inf")
-WINOGRAD = "mplan_winograd_s8_dsp"
+WINOGRAD, NARROW = "mplan_winograd_s8_dsp", "mplan_winograd_w4_dsp"
 
 # kernel, pads, (h, w, c), output channels
 LINES = [
@@ -65,6 +66,22 @@ def test_tiles(level: str, tmp_path: Path, arm_gcc: str, qemu: str) -> None:
         sig = layer(op, program.rng, (1, *shape), (outputs, 3, 3, shape[2]), least=-128)
         found = _tiled(sig)
         assert len(found) == 2
+        for kernel in found:
+            program.add(sig, kernel)
+    assert [] == program.run(tmp_path, arm_gcc, qemu, level)
+
+
+@pytest.mark.parametrize("level", ["-O0", "-O2", "-Os"])
+def test_tiles_of_narrow_weights(level: str, tmp_path: Path, arm_gcc: str, qemu: str) -> None:
+    """Weights of 4 bits, -8 included, transformed for all output channels or some: every byte."""
+    program = BoardProgram(12)
+    for pads, shape, outputs in TILES + [_random_tiles(program.rng) for _ in range(12)]:
+        act = (-40.0, 60.0) if outputs % 4 else (-INF, INF)
+        op = Conv2D((3, 3), (1, 1), (1, 1), pads, 1, act)  # type: ignore[arg-type]
+        sig = layer(op, program.rng, (1, *shape), (outputs, 3, 3, shape[2]))
+        sig = narrowed(program.rng, sig, -8)
+        found = [k for k in KERNELS if k.function == NARROW and k.runs(sig)]
+        assert found
         for kernel in found:
             program.add(sig, kernel)
     assert [] == program.run(tmp_path, arm_gcc, qemu, level)

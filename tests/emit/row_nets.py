@@ -4,8 +4,11 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
+from types import MappingProxyType
 
 from mcuplan.ir.graph import Graph
+from mcuplan.ir.types import DType, Quant
 from mcuplan.ops.concat import Concat
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.eltwise import Add, Mul
@@ -16,6 +19,13 @@ from mcuplan.ops.resample import Upsample
 from mcuplan.ops.softmax import Softmax
 from mcuplan.ops.unary import Lookup, UnaryFn
 from mcuplan.prove.fit.wiring import Wiring
+
+NARROW, WIDE, WIDE_BY_NARROW = (
+    (DType.INT8, DType.INT4),
+    (DType.INT16, DType.INT8),
+    (DType.INT16, DType.INT4),
+)
+"""Types of activations and weights, beside int8 for both."""
 
 _Span = tuple[int, int, int, int, int]  # kernel, stride, dilation, padding before and after
 
@@ -33,6 +43,27 @@ def row_net(seed: int, layers: int = 9) -> Graph:
     _, height, width, channels = net.shape(made[-1])
     pooled = net.add(AvgPool2D((height, width), (height, width)), made[-1])
     return net.graph(net.add(Softmax(), net.add(Reshape((1, channels)), pooled)))
+
+
+def in_types(graph: Graph, made: DType, weights: DType) -> Graph:
+    """The same network with activations and weights of other types."""
+    constants = {n.inputs[i]: i for n in graph.nodes for i in n.op.weight_inputs}
+    finer = 0.1 if made is DType.INT8 else 0.004
+    grids = {
+        0: (weights, Quant.per_tensor(finer, 0, weights)),
+        1: (DType.INT32, Quant.per_tensor(finer, 0, DType.INT32)),
+    }
+    other = made, Quant.per_tensor(0.1, 0, made)
+    tensors = {}
+    for name, tensor in graph.tensors.items():
+        index = constants.get(name)
+        dtype, quant = other if index is None else grids[index - 1]
+        tensors[name] = replace(tensor, type=replace(tensor.type, dtype=dtype, quant=quant))
+    ports = {
+        field: tuple(replace(port, dtype=made) for port in getattr(graph, field))
+        for field in ("inputs", "outputs")
+    }
+    return replace(graph, tensors=MappingProxyType(tensors), **ports)
 
 
 def _layer(rng: random.Random, net: Wiring, x: str, other: str) -> str:

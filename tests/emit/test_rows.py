@@ -18,7 +18,7 @@ from networks import (
     tiny_plan,
     tiny_rows_plan,
 )
-from row_nets import row_net
+from row_nets import NARROW, WIDE, WIDE_BY_NARROW, in_types, row_net
 
 from mcuplan.budget.footprint import flash_bill, ram_bill
 from mcuplan.emit import emit
@@ -74,6 +74,19 @@ def test_random_networks_equal_the_reference_on_the_host(seed: int, host_gcc: st
     assert plan is not None
     mismatch = prove_on_host(_subject(plan), _feeds(plan, 8)).mismatch
     assert mismatch is None
+
+
+@pytest.mark.parametrize("feed", [False, True])
+@pytest.mark.parametrize("types", [NARROW, WIDE, WIDE_BY_NARROW])
+def test_other_types_equal_the_reference_by_rows(
+    types: tuple[DType, DType], feed: bool, host_gcc: str
+) -> None:
+    """The same of weights of 4 bits, and of activations of 16, packed in one arena."""
+    target = load_target("cortex-m4")
+    plan = plan_rows(in_types(row_net(4 + feed), *types), target, feed=feed)
+    assert plan is not None
+    assert any(len(runs) > 1 for runs in plan.runs_of.values())
+    assert prove_on_host(_subject(plan), _feeds(plan, 6)).mismatch is None
 
 
 @pytest.mark.parametrize("groups", [1, 8])

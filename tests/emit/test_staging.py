@@ -9,10 +9,13 @@ from pathlib import PurePosixPath
 import numpy as np
 import pytest
 from networks import STAMP
-from row_nets import row_net
+from row_nets import NARROW, WIDE_BY_NARROW, in_types, row_net
 
+from mcuplan.backends import kernels_for
 from mcuplan.emit import emit
+from mcuplan.ir.op import Kernel
 from mcuplan.ir.staging import own_scratch_bytes, staged, staged_bytes
+from mcuplan.ir.types import DType
 from mcuplan.prove.cores import core_named
 from mcuplan.prove.proofs import Subject, prove_on_core, prove_on_host
 from mcuplan.schedule.assembly.check_rows import check_rows
@@ -20,7 +23,7 @@ from mcuplan.schedule.assembly.row_local import row_program
 from mcuplan.schedule.kernels.select import select_kernels
 from mcuplan.schedule.planning.choice import placed
 from mcuplan.schedule.planning.streamed import streamed_plan
-from mcuplan.schedule.program import Plan, Program, Sharing
+from mcuplan.schedule.program import Plan, Program, Sharing, Step
 from mcuplan.solvers.packing import PlanError
 from mcuplan.targets import load_target
 from mcuplan.units import align_up
@@ -82,6 +85,30 @@ def test_copies_stay_from_row_to_row(seed: int, host_gcc: str) -> None:
     assert any(len(plan.runs_of[step.index]) > 1 for step in copied)
     subject = Subject(emit(plan, "tiny", STAMP), plan)
     assert prove_on_host(subject, _feeds(plan)).mismatch is None
+
+
+@pytest.mark.parametrize("types", [NARROW, WIDE_BY_NARROW])
+def test_narrow_weights_are_widened_on_the_core(
+    types: tuple[DType, DType], arm_gcc: str, qemu: str
+) -> None:
+    """Copies of 8 bits of weights of 4, whole and by rows; stack and bytes are as planned."""
+    graph = in_types(row_net(4), *types)
+    for core in ("cortex-m4", "cortex-m0plus", "cortex-m55"):
+        program = select_kernels(graph, load_target(core))
+        steps = tuple(replace(s, kernel=_widening(s, core)) for s in program.steps)
+        plan = placed(replace(program, steps=steps), Sharing(), None)
+        subject = Subject(emit(plan, "tiny", STAMP), plan)
+        assert any("mplan_widen(" in text for text in subject.bundle.files.values())
+        proof = prove_on_core(subject, _feeds(plan), core_named(core))
+        assert proof.equal, core
+        assert () == proof.drift, core
+
+
+def _widening(step: Step, core: str) -> Kernel:
+    """The first kernel of a step that widens its weights, or its own where none does."""
+    features = frozenset(load_target(core).features)
+    found = [k for k in kernels_for(features)[type(step.node.op)] if k.runs(step.signature)]
+    return next((k for k in found if k.staged), step.kernel)
 
 
 def test_what_lies_over_a_copy_is_found() -> None:

@@ -21,6 +21,7 @@ from mcuplan.backends.dsp import (
     _softmax,
     _winograd,
     _winograd_line,
+    _winograd_narrow,
 )
 from mcuplan.backends.dsp._depthwise import depthwise3x3_supports, depthwise_supports
 from mcuplan.backends.dsp._shared import BACKEND
@@ -47,6 +48,7 @@ KERNELS = (
     *_pointwise.FEW_CHANNELS,
     *_winograd.TILES,
     *_winograd_line.LINES,
+    *_winograd_narrow.NARROW,
     _rows.FOURS,
     *_rows.ROWS,
     *_conv.KERNELS,

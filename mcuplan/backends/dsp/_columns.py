@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mcuplan.backends.dsp._shared import FOUR, clamped, int32_stream, kernel, shifts
-from mcuplan.ir.op import Call, ConstArray, Field, Packed, Signature
+from mcuplan.ir.op import Blocks, Call, ConstArray, Field, Packed, Signature
 from mcuplan.ir.types import Array, DType
 from mcuplan.ir.work import Work
 from mcuplan.ops.conv2d import Conv2D
@@ -138,9 +138,14 @@ def _tap_bytes(body: _Body) -> int:
     return -(-len(body.taps) // FOUR) * FOUR
 
 
+def _channel_words(sig: Signature) -> int:
+    """Bias, multiplier and weights of a channel."""
+    body = _found(sig)
+    return 2 + body.kernel * _tap_bytes(body) // FOUR
+
+
 def _lower(sig: Signature) -> tuple[Call, ...]:
     body = _found(sig)
-    words = 2 + body.kernel * _tap_bytes(body) // FOUR
     own: dict[str, Field] = {
         "pairs": _pairs(sig),
         "tap_bytes": _tap_bytes(body),
@@ -149,7 +154,7 @@ def _lower(sig: Signature) -> tuple[Call, ...]:
         "body": body.number,
         "ahead": body.ahead,
     }
-    return _lowered(sig, words, body.taps, own)
+    return _lowered(sig, _channel_words(sig), body.taps, own)
 
 
 def _small(sig: Signature) -> tuple[Call, ...]:
@@ -265,6 +270,7 @@ KERNELS = (
         scratch_bytes=_small_scratch,
         row_by_row=False,
         cost_class="depthwise",
+        blocks=lambda sig: Blocks(2, _SMALL_WORDS - 2),
     ),
     kernel(
         Conv2D,
@@ -275,5 +281,6 @@ KERNELS = (
         scratch_bytes=_scratch,
         row_by_row=False,
         cost_class="depthwise",
+        blocks=lambda sig: Blocks(2, _channel_words(sig) - 2),
     ),
 )

@@ -5,12 +5,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
 from mcuplan.backends.dsp._dense import matrix, matrix_steps
 from mcuplan.backends.dsp._shared import (
     FOUR,
+    by_four,
     channel_array,
     clamped,
     for_all_weights,
@@ -171,6 +173,11 @@ def _widened(run: int, runs: int) -> dict[str, float]:
     }
 
 
+def _patch_steps(sig: Signature) -> int:
+    """Words of a patch, four taps at a time."""
+    return 2 * -(-taps_per_output(sig) // FOUR)
+
+
 def _patch_words(sig: Signature) -> Array:
     """Weights of a patch that is one run, up to a multiple of four: int64 [out_c, steps, 2]."""
     weights = sig.constant(1).astype(np.int64)
@@ -188,8 +195,9 @@ def _patch(sig: Signature) -> tuple[Call, ...]:
     """The convolution's fields, its weights packed for a patch of bytes."""
     (call,) = _conv(sig)
     fields = {n: value for n, value in call.fields.items() if not n.startswith("dilation")}
-    steps = -(-taps_per_output(sig) // FOUR)
-    return (Call(fields | {"packed": channel_array(sig, 2 * steps, _patch_words), "steps": steps}),)
+    words = _patch_steps(sig)
+    packed = channel_array(sig, words, _patch_words)
+    return (Call(fields | {"packed": packed, "steps": words // 2}),)
 
 
 def _patch_scratch(sig: Signature) -> int:
@@ -260,6 +268,7 @@ _CONV = kernel(
     scratch_bytes=_conv_scratch,
     inplace_inputs=_stays,
     cost_class="conv2d",
+    blocks=partial(by_four, _conv_steps),
 )
 
 _PATCH = kernel(
@@ -270,6 +279,7 @@ _PATCH = kernel(
     supports=_patch_supports,
     scratch_bytes=_patch_scratch,
     cost_class="conv2d",
+    blocks=partial(by_four, _patch_steps),
 )
 
 _PIXELS = kernel(
@@ -281,6 +291,7 @@ _PIXELS = kernel(
     scratch_bytes=_pixel_scratch,
     inplace_inputs=_stays,
     cost_class="conv2d",
+    blocks=partial(by_four, matrix_steps),
 )
 
 KERNELS = (*for_all_weights(_CONV), *for_all_weights(_PATCH), *for_all_weights(_PIXELS))

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from mcuplan.backends.dsp._shared import FOUR, clamped, half_words, int32_stream, kernel, shifts
-from mcuplan.ir.op import Call, ConstArray, Field, Packed, Signature
+from mcuplan.ir.op import Blocks, Call, ConstArray, Field, Packed, Signature
 from mcuplan.ir.types import Array, DType
 from mcuplan.ir.work import Work
 from mcuplan.ops.conv2d import Conv2D
-from mcuplan.ops.fields import NARROW_TYPES, clamp_fields, prepared
+from mcuplan.ops.fields import NARROW_TYPES, clamp_fields, prepared, taps_per_output
 
 __all__ = ["KERNELS", "depthwise3x3_supports", "depthwise_supports"]
 
@@ -240,5 +240,6 @@ KERNELS = (
         work=_depthwise_work,
         supports=depthwise_supports,
         cost_class="depthwise",
+        blocks=lambda sig: Blocks(FOUR, taps_per_output(sig), FOUR),
     ),
 )

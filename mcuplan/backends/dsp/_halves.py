@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
@@ -15,8 +16,8 @@ from mcuplan.backends.dsp._shared import (
     padded_channels,
     shifts,
 )
-from mcuplan.ir.op import Call, ConstArray, Field, Packed, Signature
-from mcuplan.ir.types import Array, DType
+from mcuplan.ir.op import Blocks, Call, ConstArray, Field, Packed, Signature
+from mcuplan.ir.types import Array, DType, Types
 from mcuplan.ir.work import Work
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.conv_kernels import conv_fields, depthwise_call
@@ -85,6 +86,11 @@ def _packed(sig: Signature, together: int) -> ConstArray:
         return int32_stream(np.concatenate([bias, words, multiplier], axis=1).ravel())
 
     return ConstArray(DType.INT32, Packed(size, make))
+
+
+def _blocks(together: int, types: Types, sig: Signature) -> Blocks | None:
+    """Of :func:`_packed` for weights of 8 bits."""
+    return Blocks(together, together * _steps(sig), together) if types is INT16_TYPES else None
 
 
 def _dense(sig: Signature) -> tuple[Call, ...]:
@@ -208,6 +214,7 @@ _MATRICES = (
         supports=supports,
         types=types,
         cost_class="dense",
+        blocks=partial(_blocks, _FOUR, types),
     )
     for suffix, types in _TYPES.items()
     for op, supports in ((Dense, _fits), (Conv2D, _is_matrix))
@@ -236,6 +243,7 @@ KERNELS = (
             scratch_bytes=_patches,
             types=types,
             cost_class="conv2d",
+            blocks=partial(_blocks, 2, types),
         )
         for suffix, types in _TYPES.items()
         for op, supports in ((Conv2D, _has_patches), (Dense, _many_pixels))

@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from mcuplan.backends.dsp._dense import matrix, matrix_steps
 from mcuplan.backends.dsp._shared import (
     FOUR,
     FOUR_PIXELS_STEPS,
+    by_two,
     clamped,
     kernel,
     pair_array,
@@ -93,6 +95,7 @@ def _kernel(op: type[Op]) -> Kernel:
         supports=_supports,
         scratch_bytes=_scratch_bytes,
         cost_class="conv2d",
+        blocks=partial(by_two, matrix_steps),
     )
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
 from mcuplan.backends.dsp._shared import (
     FOUR,
     FOUR_PIXELS_STEPS,
+    by_four,
+    by_two,
     channel_array,
     clamped,
     for_all_weights,
@@ -237,6 +240,7 @@ ROWS = for_all_weights(
         supports=_supports,
         scratch_bytes=_scratch,
         cost_class="conv2d",
+        blocks=partial(by_four, _steps),
     )
 )
 
@@ -249,4 +253,5 @@ FOURS = kernel(
     supports=_fours_supports,
     scratch_bytes=_fours_scratch,
     cost_class="conv2d",
+    blocks=partial(by_two, _steps),
 )

@@ -10,7 +10,7 @@ from functools import partial
 
 import numpy as np
 
-from mcuplan.ir.op import NO_CLAMP, ConstArray, Field, Kernel, Packed, Signature
+from mcuplan.ir.op import NO_CLAMP, Blocks, ConstArray, Field, Kernel, Packed, Signature
 from mcuplan.ir.types import Array, DType
 from mcuplan.ops.fields import NARROW_TYPES, clamp_fields, prepared
 from mcuplan.quant.requantize import Requant, act_limits
@@ -19,6 +19,8 @@ __all__ = [
     "BACKEND",
     "FOUR",
     "FOUR_PIXELS_STEPS",
+    "by_four",
+    "by_two",
     "channel_array",
     "clamped",
     "for_all_weights",
@@ -48,7 +50,21 @@ kernel = partial(Kernel, backend=BACKEND, requires=frozenset({"dsp"}))
 def for_all_weights(made: Kernel) -> tuple[Kernel, ...]:
     """A kernel that :func:`channel_array` packs for, and the same for weights of 4 bits."""
     narrow = made.function.replace("_s8_", "_w4_")
-    return made, replace(made, function=narrow, types=NARROW_TYPES)
+    return made, replace(made, function=narrow, types=NARROW_TYPES, blocks=None)
+
+
+def by_two(steps_of: Callable[[Signature], int], sig: Signature) -> Blocks | None:
+    """Of :func:`pair_array`, where both bytes of a half have 4 bits: none of -8 beside less."""
+    return Blocks(2, steps_of(sig), 2) if sig.once(_has_few_bits) else None
+
+
+def by_four(steps_of: Callable[[Signature], int], sig: Signature) -> Blocks | None:
+    """The same of :func:`channel_array`."""
+    return Blocks(2, 2 * steps_of(sig), 2 + FOUR) if sig.once(_has_few_bits) else None
+
+
+def _has_few_bits(sig: Signature) -> bool:
+    return bool(np.abs(sig.constant(1).astype(np.int16)).max(initial=0) < 1 << 3)
 
 
 def padded_channels(values: Array, again: bool = False) -> Array:

@@ -22,7 +22,18 @@ from mcuplan.ops.conv_kernels import conv_fields
 from mcuplan.ops.fields import clamp_fields, prepared
 from mcuplan.units import align_up
 
-__all__ = ["ALONG", "MIDDLE", "TILES", "most_accumulated", "paired"]
+__all__ = [
+    "ALONG",
+    "LARGE",
+    "MIDDLE",
+    "TILES",
+    "most_accumulated",
+    "paired",
+    "tile_fields",
+    "tile_scratch",
+    "tile_supports",
+    "tile_work",
+]
 
 _JOB_BYTES = 64
 _WORK_BYTES = 168  # of a transform of 6 by 6
@@ -86,12 +97,13 @@ def _side(size: int) -> int:
 
 
 _TWO = _Tile(2, 2, _HALVES, 4)
-_FOUR = _Tile(4, 4, _QUARTERS, 576, 13056, 36, "_of_4")
+LARGE = _Tile(4, 4, _QUARTERS, 576, 13056, 36, "_of_4")
 _DOWN = _Tile(4, 1, _QUARTERS, 24, 2048, -6, "_of_line")
 ALONG = _Tile(1, 4, _QUARTERS, 24, 2048, -6, "_of_line")
 
 
-def _supports(tile: _Tile, sig: Signature) -> bool:
+def tile_supports(tile: _Tile, sig: Signature) -> bool:
+    """Whether tiles make a convolution, whose sums times their factor stay in int32."""
     op, (in_c, out_c) = sig.op, (sig.inputs[0].channels, sig.output.channels)
     assert isinstance(op, Conv2D)
     windows = op.kernel == tile.kernel and op.stride == op.dilation == (1, 1) and op.groups == 1
@@ -135,23 +147,31 @@ def _lower(tile: _Tile, sig: Signature) -> tuple[Call, ...]:
     block = tile.positions * (in_c + 2 * (tile.lift > 0)) + 4
     content = Packed(out_c // 2 * block, lambda: _words(tile, sig))
     fields: dict[str, Field] = {"packed": ConstArray(DType.INT32, content), "block": block}
+    return (Call(fields | tile_fields(tile, sig)),)
+
+
+def tile_fields(tile: _Tile, sig: Signature) -> dict[str, Field]:
+    """Members that tell shapes and limits."""
     shape = {name: value for name, value in conv_fields(sig).items() if name not in _UNFIT}
-    return (
-        Call(fields | shape | {"tile_h": tile.height, "tile_w": tile.width} | clamp_fields(sig)),
-    )
+    return {**shape, "tile_h": tile.height, "tile_w": tile.width, **clamp_fields(sig)}
 
 
 def _scratch_bytes(tile: _Tile, sig: Signature) -> int:
-    in_c, (out_w, out_c) = sig.inputs[0].channels, sig.output.shape[2:]
+    out_w, out_c = sig.output.shape[2:]
+    spare = max(1, tile.height - 1) * align_up(out_w, tile.width) * out_c
+    return tile_scratch(tile, sig.inputs[0].channels) + spare
+
+
+def tile_scratch(tile: _Tile, in_c: int) -> int:
+    """Bytes of tiles that are made together."""
     outs = 4 * _LANES * tile.height * tile.width
     inputs = 2 * _LANES * tile.positions * in_c
     work = _WORK_BYTES if min(tile.sides) == 6 else 0
     sums_or_copy = tile.positions * max(2 * 4 * _LANES, in_c)
-    spare = max(1, tile.height - 1) * align_up(out_w, tile.width) * out_c
-    return _JOB_BYTES + outs + inputs + work + sums_or_copy + spare
+    return _JOB_BYTES + outs + inputs + work + sums_or_copy
 
 
-def _work(tile: _Tile, sig: Signature, runs: Sequence[int]) -> Work:
+def tile_work(tile: _Tile, sig: Signature, runs: Sequence[int]) -> Work:
     """Tiles, four at a time by two channels; fewer rows than a tile has take as many."""
     in_c, (out_w, out_c) = sig.inputs[0].channels, sig.output.shape[2:]
     across = -(-out_w // tile.width)
@@ -201,8 +221,8 @@ def _kernel(tile: _Tile) -> Kernel:
         Conv2D,
         function="mplan_winograd_s8_dsp",
         lower=partial(_lower, tile),
-        work=partial(_work, tile),
-        supports=partial(_supports, tile),
+        work=partial(tile_work, tile),
+        supports=partial(tile_supports, tile),
         scratch_bytes=partial(_scratch_bytes, tile),
         cost_class="conv2d",
         tall=tile.height,
@@ -210,4 +230,4 @@ def _kernel(tile: _Tile) -> Kernel:
     )
 
 
-TILES = tuple(map(_kernel, (_FOUR, _TWO, _DOWN, ALONG)))
+TILES = tuple(map(_kernel, (LARGE, _TWO, _DOWN, ALONG)))

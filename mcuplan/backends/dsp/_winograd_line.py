@@ -11,7 +11,14 @@ from functools import partial
 
 import numpy as np
 
-from mcuplan.backends.dsp._shared import FOUR, clamped, half_words, int32_stream, kernel
+from mcuplan.backends.dsp._shared import (
+    FOUR,
+    clamped,
+    for_all_weights,
+    half_words,
+    int32_stream,
+    kernel,
+)
 from mcuplan.backends.dsp._winograd import ALONG, MIDDLE, most_accumulated, paired
 from mcuplan.ir.op import Call, ConstArray, Field, Kernel, Packed, Signature
 from mcuplan.ir.types import Array, DType
@@ -45,10 +52,13 @@ def _words(sig: Signature) -> Array:
     halves = paired(along.reshape(fours, FOUR, len(_ORDER), -1))
     starts = -ALONG.lift * halves[..., 0].sum(axis=-1)
     starts[..., _LEVEL] -= ALONG.level * MIDDLE * halves[:, :, _LEVEL].sum(axis=(-1, -2))
-    words = half_words(halves[..., 0], halves[..., 1])
-    positions = np.concatenate([starts[..., None], words], axis=-1)[:, :, _ORDER]
+    words = half_words(halves[..., 0], halves[..., 1]).transpose(0, 2, 3, 1)
+    if sig.inputs[1].dtype is DType.INT4:  # those of two channels are bytes of one
+        words = words[..., 0::2] & 0xFF00FF | (words[..., 1::2] & 0xFF00FF) << 8
+    places = words.reshape(fours, len(_ORDER), -1)
+    positions = np.concatenate([starts.swapaxes(1, 2), places], axis=-1)[:, _ORDER]
     last = np.stack([requant.bias, requant.multiplier], -1).astype(np.int64)
-    blocks = [positions.transpose(0, 2, 3, 1).reshape(fours, -1), last.reshape(fours, 2 * FOUR)]
+    blocks = [positions.reshape(fours, -1), last.reshape(fours, 2 * FOUR)]
     return int32_stream(np.concatenate(blocks, axis=1))
 
 
@@ -67,7 +77,9 @@ def _lower(lanes: int, parts: int, sig: Signature) -> tuple[Call, ...]:
 def _arrays(sig: Signature) -> tuple[ConstArray, ConstArray]:
     """Weights, and a pixel of padding: the same however many tiles are made at a time."""
     in_c, out_c = sig.inputs[0].channels, sig.output.channels
-    four = len(_ORDER) * FOUR * (1 + _LINES * in_c // 2) + 2 * FOUR
+    narrow = sig.inputs[1].dtype is DType.INT4
+    words = FOUR * _LINES * in_c // 2 // (2 if narrow else 1)
+    four = len(_ORDER) * (FOUR + words) + 2 * FOUR
     content = Packed(out_c // FOUR * four, lambda: _words(sig))
     padding = np.full(in_c, sig.inputs[0].q.z, np.int8)
     return ConstArray(DType.INT32, content), ConstArray(DType.INT8, padding, "tables")
@@ -116,4 +128,9 @@ def _kernel(lanes: int, parts: int) -> Kernel:
     )
 
 
-LINES = tuple(_kernel(lanes, parts) for lanes in (2, 1) for parts in (1, 2, 4))
+LINES = tuple(
+    kernel
+    for lanes in (2, 1)
+    for parts in (1, 2, 4)
+    for kernel in for_all_weights(_kernel(lanes, parts))
+)

@@ -7,6 +7,7 @@ how many bytes of arena that took.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations, product
@@ -25,7 +26,8 @@ __all__ = ["Choice", "Placer", "choose", "faster_within", "kernels_of", "slower"
 P = TypeVar("P")
 
 _MORE_ARENA = 1.05  # that the default objective may take
-_HARDLY_MORE, _FAR_SLOWER = 1.01, 1.25  # flash that `flash` may take to save so many cycles
+_HALF = 1.04  # times the flash that `flash` takes for half the cycles
+_OF_FLASH = 0.8  # of what there is, for kernels that `flash` takes more for: the rest is not known
 _SHARES = (1.01, 1.02, 1.04, 1.07, 1.1, 1.15, 1.2, 1.3, 1.5, 2.0)  # of the least arena, tried
 _MOST_PLANS = 120  # of one choice; what is left open then stays with its leanest kernel
 _MOST_STEPS = 12_000  # placed in all these plans together: fewer plans of large networks
@@ -128,7 +130,7 @@ def choose(ways: Ways, aim: Aim, placer: Placer[P], room: int | None = None) -> 
     """
     fastest = {name: found[0] for name, found in ways.items()}
     if aim.objective is Objective.FLASH:
-        smallest = _smallest(ways)
+        smallest = _smallest(_without_copies(ways), aim.flash_limit)
         saved = _flash(fastest) - _flash(smallest)
         trade = replace(slower(fastest, smallest), saved_bytes=saved, of_flash=True)
         return Choice(smallest, placer.best(smallest), trade)
@@ -286,6 +288,12 @@ class _Search(Generic[P]):
         return chosen
 
 
+def _without_copies(ways: Ways) -> Ways:
+    """Ways that keep no weights in RAM, of nodes that have others."""
+    plain = {n: tuple(c for c in f if not c.step.kernel.staged) for n, f in ways.items()}
+    return {name: plain[name] or found for name, found in ways.items()}
+
+
 # -- flash ----------------------------------------------------------------------------------
 
 
@@ -298,8 +306,8 @@ class _Option:
     chosen: Chosen
 
 
-def _smallest(ways: Ways) -> Chosen:
-    """Least code and constants; 1 % more where the last bytes would cost a fifth of the speed.
+def _smallest(ways: Ways, limit: int | None) -> Chosen:
+    """Least code and constants; 4 % more for half the cycles, where the flash is not short.
 
     Exact over all sets of kernels, for each family of steps that may share some.
     """
@@ -311,10 +319,14 @@ def _smallest(ways: Ways) -> Chosen:
             for a, b in product(best, family)
         )
         best = _front(joined)
-    least = best[0]
-    near = [option for option in best if option.nbytes <= _HARDLY_MORE * least.nbytes][-1]
-    taken = near if least.cycles > _FAR_SLOWER * near.cycles else least
+    room = [one for one in best if limit is None or one.nbytes <= _OF_FLASH * limit]
+    taken = min(room or best[:1], key=_flash_weight)
     return {name: taken.chosen[name] for name in ways}
+
+
+def _flash_weight(option: _Option) -> float:
+    """Equal where half the cycles have cost their worth in bytes."""
+    return math.log(max(1, option.nbytes)) + math.log(_HALF) * math.log2(max(1.0, option.cycles))
 
 
 def _front(options: Iterable[_Option]) -> list[_Option]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from types import MappingProxyType
 
 from mcuplan.backends import kernels_for
@@ -243,8 +244,16 @@ def _again(
 
 def _ways(node: Node, signature: Signature, target: Target, index: int) -> tuple[Candidate, ...]:
     kernels = kernels_for(frozenset(target.features), target.backend).get(type(node.op), ())
-    steps = [Step(index, node, signature, kernel) for kernel in kernels if kernel.runs(signature)]
-    return by_speed(steps, target)
+    found = [kernel for kernel in kernels if kernel.runs(signature)]
+    fast = any(k.backend != "c99" and not k.staged and not k.trades_flash for k in found)
+    taken = (_to_spare(k) if fast and k.staged else k for k in found)
+    return by_speed([Step(index, node, signature, kernel) for kernel in taken], target)
+
+
+@cache
+def _to_spare(kernel: Kernel) -> Kernel:
+    """A kernel that is only taken where there is memory to spare: others need no copy."""
+    return replace(kernel, trades_flash=True)
 
 
 def _at_once(step: Step) -> Sequence[int]:

@@ -30,6 +30,7 @@ from mcuplan.schedule.kernels.select import (
     Chosen,
     Offers,
     flash_bytes,
+    flash_room,
     program_of,
     traded_apart,
 )
@@ -91,7 +92,7 @@ def plan_asked(request: Request, graph: Graph, target: Target) -> tuple[Plan, Pl
     sharing, effort, streaming = request.sharing, EFFORTS[request.effort], request.streaming
     row_cycles = max(1, int(request.row_limit_s * target.clock_hz)) if request.row_limit_s else 0
     objective = Objective(request.objective)
-    aim = Aim(objective, request.ram_limit, row_cycles, request.flash_limit)
+    aim = Aim(objective, request.ram_limit, row_cycles, flash_room(target, request.flash_limit))
     rows = _rows(graph, target, sharing, effort, aim, streaming)
     rating, plan = Rating(aim.ram_limit, sharing.keep_inputs), _plan(rows, effort, aim, streaming)
     divided = rating.divided(plan)

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: 0BSD */
+#include "mplan_winograd_line_w4_dsp.h"
+
+#define MPLAN_LINE_BYTES
+#include "mplan_winograd_lines_dsp.h"
+
+MPLAN_KERNEL void mplan_winograd_line_w4_dsp(const mplan_winograd_line_w4_dsp_t *p,
+                                             const int8_t *in, int8_t *out, size_t y0, size_t y1,
+                                             int8_t *scratch)
+{
+    make_lines(p, in, out, y0, y1, scratch);
+}

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Constants as kernels read them: arrays, streams in an order of their own, blocks of these."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mcuplan.ir.types import Array, DType
+
+__all__ = ["Blocks", "ConstArray", "Packed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """Values in an order of a kernel's own: how many there are, and how to make them."""
+
+    size: int
+    make: Callable[[], Array]
+
+
+@dataclass(frozen=True, slots=True)
+class Blocks:
+    """Words of a stream, block by block; each byte of ``taps`` is one of -8 to 7.
+
+    Attributes:
+        head, taps: words that follow one another, so many ``times`` in each block.
+        tail: words at its end.
+    """
+
+    head: int
+    taps: int
+    tail: int = 0
+    times: int = 1
+
+    @property
+    def words(self) -> int:
+        """Of a block."""
+        return self.times * (self.head + self.taps) + self.tail
+
+    @property
+    def narrow_words(self) -> int:
+        """Of a block whose taps have 4 bits each."""
+        return self.words - self.times * (self.taps // 2)
+
+
+@dataclass(frozen=True, slots=True)
+class ConstArray:
+    """A constant array in flash. ``kind``: "weights" or "tables" in the flash bill.
+
+    ``blocks``: those of the stream that it becomes when its taps of 4 bits are widened.
+    """
+
+    dtype: DType
+    content: Array | Packed  # packed when it is emitted
+    kind: str = "weights"
+    blocks: Blocks | None = None
+
+    @property
+    def values(self) -> Array:
+        """What is emitted."""
+        return self.content.make() if isinstance(self.content, Packed) else self.content
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes in flash."""
+        return self.dtype.nbytes(self.content.size)
+
+    @property
+    def block_count(self) -> int:
+        """How many blocks there are to be widened."""
+        return 0 if self.blocks is None else self.content.size // self.blocks.narrow_words
+
+    @property
+    def copied_bytes(self) -> int:
+        """Bytes of a copy in RAM, widened where there are blocks."""
+        return self.nbytes if self.blocks is None else 4 * self.block_count * self.blocks.words
