@@ -120,7 +120,7 @@ weight_dtype = option(
     type=WEIGHTS,
     multiple=True,
     help="Weights of 4 bits, int4: of all layers, or NAME=int4 of one; NAME=int8 takes one out. Of "
-    "activations of 16 bits weights have 16, too, or 8 with int8.",
+    "activations of 16 bits weights have 16, too, or 8 or 4.",
 )
 calibration = option(
     "--calibration",
