@@ -55,7 +55,7 @@ def test_a_single_weight_saves_nothing(tmp_path: Path) -> None:
 
 def test_no_plan_is_beaten_in_everything_and_the_best_within_limits_is_chosen() -> None:
     """Weights of 4 bits need less flash and lose more, activations of 16 the other way round."""
-    planned = pipeline.plan(_asked())
+    planned = pipeline.plan(_asked(objective="flash"))
     points = type_frontier(planned, Limits())
     (plain,) = (point for point in points if not point.options)
     figures = [(p.loss, p.flash_bytes, p.ram_bytes, p.cycles) for p in points]
@@ -66,7 +66,7 @@ def test_no_plan_is_beaten_in_everything_and_the_best_within_limits_is_chosen() 
         assert not beaten or one == figures[points.index(plain)]
     less = [p for p in points if any("int4" in option for option in p.options)]
     assert all(p.loss > plain.loss for p in less)
-    assert min(p.flash_bytes for p in less) < 0.7 * plain.flash_bytes
+    assert min(p.flash_bytes for p in less) < 0.75 * plain.flash_bytes
     wide = [p for p in points if any("int16" in option for option in p.options)]
     assert wide
     assert all(p.loss < plain.loss for p in wide)
