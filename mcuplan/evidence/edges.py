@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from mcuplan.backends import kernels_for
 from mcuplan.ir.graph import Graph
 from mcuplan.ir.op import NO_CLAMP, Kernel, Op
 from mcuplan.ir.types import Array, Quant, TensorType
@@ -55,6 +56,7 @@ def edge_layers(kernels: Sequence[Kernel], target: Target) -> Iterator[Edge]:
         target: whose core runs them; its memory is taken to be large.
     """
     roomy = replace(target, regions=tuple(replace(r, bytes=_ROOMY) for r in target.regions))
+    kernels = _all_uses(kernels, roomy)
     ops = {kernel.op for kernel in kernels}
     gathered = ops & {RowSum, MeanOfSum}
     wanted = [kernel for kernel in kernels if kernel.op not in gathered]
@@ -65,6 +67,13 @@ def edge_layers(kernels: Sequence[Kernel], target: Target) -> Iterator[Edge]:
         graph = gather_rows(typed_graph(_on_grids(AvgPool2D, _layers(AvgPool2D))))
         ways = candidates_of(graph, roomy)
         yield _edge(program_of(graph, roomy, {name: found[0] for name, found in ways.items()}))
+
+
+def _all_uses(kernels: Sequence[Kernel], target: Target) -> tuple[Kernel, ...]:
+    """Kernels with the functions of those: some are called for several operators."""
+    functions = {kernel.function for kernel in kernels}
+    offered = kernels_for(frozenset(target.features), target.backend).values()
+    return tuple(kernel for found in offered for kernel in found if kernel.function in functions)
 
 
 def edge_inputs(graph: Graph, like: Mapping[str, Array]) -> Mapping[str, Array]:

@@ -19,6 +19,8 @@ _LIMITS = (
     "Structural coverage is of C statements and branches, compiled at -O0. It is not MC/DC. "
     "Functions of assembly alone are not counted; they are compared with the portable kernels byte "
     "for byte.",
+    "Layers with a state that were made for coverage are run and not compared; those of the model "
+    "are.",
     "On this computer the portable kernels run, which give the same bytes as those of the target; "
     "the target's own run on the emulator.",
     "MISRA C:2012 is checked as far as cppcheck decides it. Directives, and rules that it does not "
