@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from pathlib import Path
 
 import jsonschema
@@ -112,12 +113,17 @@ def test_json_of_rows_follows_the_schema(budget: Budget) -> None:
 
 
 def test_the_map_draws_every_row(budget: Budget) -> None:
-    """Each row is a rectangle; the rows of a tensor have one colour, other tensors another."""
+    """Each tensor's rows are counted in its title; it has one colour, other tensors another."""
     svg = render("svg", budget)
-    colour = r"((?<=fill: )hsl\(.*?\)|(?<=class=.)io)"
-    found = re.findall(rf"<title>([^<]+), row \d+: [^<]*</title>\n<rect [^>]*?{colour}", svg)
+    counts = {
+        name: int(count.replace(",", ""))
+        for name, count in re.findall(r"<title>([^<]+?): ([\d,]+) rows? of [\d,]+ B", svg)
+    }
     rows = [b for b in budget.buffers if b.alias_of is None and b.row is not None]
-    assert len(rows) == len(found)
-    colours = {name: {c for n, c in found if n == name} for name, _ in found}
+    assert counts == Counter(name for name, _ in {(b.name, b.row) for b in rows})
+    groups = re.findall(r'<g class="buffer">\n<title>([^<]+?): (.*?)</g>', svg, re.S)
+    found = {name: set(re.findall(r'fill="(hsl\(.*?\))"', drawn)) for name, drawn in groups}
+    colours = {name: each for name, each in found.items() if each}
     assert all(1 == len(each) for each in colours.values())
     assert len(colours) == len({c for each in colours.values() for c in each})
+    assert {b.name for b in rows if b.kind == "activation"} <= set(colours)
