@@ -12,8 +12,8 @@ __all__ = ["BOARDS", "read_boards"]
 BOARDS = ("zephyr", "platformio", "platform", "arduino")
 """Build systems with a name for a board; `platform` is what PlatformIO's board belongs to."""
 
-_NAME = r"[A-Za-z0-9_][A-Za-z0-9_:/-]{0,63}"
-_RULE = "a board's name of letters, digits, _, -, / and :"
+_NAME = r"[A-Za-z0-9_][A-Za-z0-9_.:/@=,-]{0,95}"
+_RULE = "a board's name of letters, digits and _ . : / @ = , -"
 
 
 def read_boards(top: TomlTable) -> Mapping[str, str]:
@@ -23,6 +23,8 @@ def read_boards(top: TomlTable) -> Mapping[str, str]:
         return {}
     stated = [key for key in BOARDS if key in inner.values]
     found = {key: inner.text(key, pattern=_NAME, rule=_RULE) for key in stated}
-    inner.known += BOARDS
+    if "source" in inner.values:
+        inner.text("source")
+    inner.known += [*BOARDS, "source"]
     inner.close()
     return found

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
 import pytest
 
+from mcuplan.resources import targets_dir
 from mcuplan.targets import lint, list_targets, load_target
 
 EXTENDS = 'name = "mine"\nextends = "nucleo-f446re"\n'
@@ -24,6 +26,10 @@ def _file(folder: Path, text: str) -> Path:
     path = folder / "mine.toml"
     path.write_text(text, encoding="utf-8")
     return path
+
+
+def _text(name: str) -> str:
+    return (targets_dir() / f"{name}.toml").read_text(encoding="utf-8")
 
 
 def test_boards_have_the_names_that_build_systems_have(tmp_path: Path) -> None:
@@ -49,3 +55,21 @@ def test_a_board_of_platformio_has_a_platform() -> None:
     boards = [load_target(name).boards for name in list_targets()]
     assert any("platformio" in named for named in boards)
     assert all(("platformio" in named) == ("platform" in named) for named in boards)
+
+
+def test_names_have_a_source() -> None:
+    """Every built-in table says where its names stand; a source is no name."""
+    tables = {name: tomllib.loads(_text(name)).get("boards") for name in list_targets()}
+    named = {name: table for name, table in tables.items() if table}
+    assert len(named) > 10
+    assert [] == [name for name, table in named.items() if not table.get("source")]
+    assert all("source" not in load_target(name).boards for name in named)
+
+
+def test_boards_of_one_name_for_many_say_which() -> None:
+    """Arduino's core for STM32 builds for the first part of its list where none is told."""
+    arduino = {name: load_target(name).boards.get("arduino", "") for name in list_targets()}
+    families = {name: board for name, board in arduino.items() if "stm32" in board}
+    assert families
+    for name, board in families.items():
+        assert board.endswith(f":pnum={name.upper().replace('-', '_')}")
