@@ -14,7 +14,7 @@ from mcuplan.packages._product import Model, Product
 from mcuplan.packages._text import fill, part
 from mcuplan.prove.cores import CORES, Core
 
-__all__ = ["emulated", "emulator_files", "example_header", "host_files"]
+__all__ = ["emulated", "emulator_files", "example_header", "host_files", "semihosted"]
 
 
 def example_header(product: Product) -> str:
@@ -122,10 +122,15 @@ def emulated(product: Product) -> Core:
     return CORES[product.target.core]
 
 
+def semihosted(template: str, product: Product) -> str:
+    """A program that prints and ends by semihosting, and needs no library for it."""
+    return fill(template, product, semihosting=part("semihosting.c.in", product))
+
+
 def emulator_files(product: Product) -> Iterator[tuple[PurePosixPath, str]]:
     """A program for the emulated core."""
     core, folder = emulated(product), PurePosixPath("examples/emulator")
-    yield folder / "emulator.c", fill("emulator.c.in", product)
+    yield folder / "emulator.c", semihosted("emulator.c.in", product)
     script = fill(
         "emulator.ld.in",
         product,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
+from mcuplan.packages._example import semihosted
 from mcuplan.packages._package import OPTIONS, SOURCES, Package, Section, listed
 from mcuplan.packages._product import Product
 from mcuplan.packages._text import about, fill, xml
@@ -61,7 +62,7 @@ def _files(product: Product) -> Iterator[tuple[PurePosixPath, str]]:
         fill("csolution.yml.in", product, device=device),
     )
     yield _EXAMPLE / f"{project}.cproject.yml", fill("cproject.yml.in", product)
-    yield _EXAMPLE / "main.c", fill("main.c.in", product)
+    yield _EXAMPLE / "main.c", semihosted("simulated_main.c.in", product)
 
 
 def _entries(product: Product) -> Iterator[str]:

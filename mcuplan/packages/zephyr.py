@@ -57,6 +57,8 @@ def _files(product: Product) -> Iterator[tuple[PurePosixPath, str]]:
 def _section(product: Product) -> Section:
     board = product.target.boards.get("zephyr", "YOUR_BOARD")
     emulated = product.target.generic and board != "YOUR_BOARD"
+    by = "`-t run` starts QEMU, or Arm's FVP of the board where Zephyr has no QEMU for it.\n"
+    started = by if emulated else ""
     return Section(
         "Zephyr",
         "In a workspace of Zephyr with its SDK:",
@@ -64,7 +66,7 @@ def _section(product: Product) -> Section:
             f"west build -b {board} {_EXAMPLE}",
             "west build -t run" if emulated else "west flash",
         ),
-        "In a project: the folder among `ZEPHYR_EXTRA_MODULES`, or a project of `west.yml`, and\n"
+        f"{started}In a project: the folder among `ZEPHYR_EXTRA_MODULES`, or a project of `west.yml`, and\n"
         f"`CONFIG_MCUPLAN_{product.name.upper()}=y`.",
     )
 

@@ -269,3 +269,33 @@ def test_the_solution_leads_to_the_layer(folder: Path) -> None:
     assert (folder / "digits.clayer.yml").resolve() == (place / layer).resolve()
     files = [file["file"] for group in read["groups"] for file in group["files"]]
     assert all((place / name).exists() for name in [*files, *read["add-path"]])
+
+
+def test_the_solution_asks_for_components_that_packs_have(folder: Path) -> None:
+    """Those of ARM.Cortex_DFP.pdsc, ARM.CMSIS.pdsc and ARM.CMSIS-Compiler.pdsc; text needs none."""
+    place = folder / "examples" / "cmsis-pack"
+    solution = _yaml(place / "digits_example.csolution.yml")["solution"]
+    project = _yaml(place / "digits_example.cproject.yml")["project"]
+    packs = {each["pack"].removeprefix("ARM::") for each in solution["packs"]}
+    assert {"CMSIS", "Cortex_DFP", "CMSIS-Compiler"} == packs
+    known = {"CMSIS:CORE", "Device:Startup&C Startup", "CMSIS-Compiler:CORE"}
+    assert known == {each["component"].removeprefix("ARM::") for each in project["components"]}
+
+
+def test_the_program_of_the_pack_compiles(folder: Path, tmp_path: Path) -> None:
+    """It includes nothing but the example, and warns of nothing."""
+    compiler = program("arm-none-eabi-gcc")
+    main = folder / "examples" / "cmsis-pack" / "main.c"
+    options = [
+        "-mcpu=cortex-m4",
+        "-mthumb",
+        "-std=gnu99",
+        "-O2",
+        *STRICT,
+        "-I",
+        str(folder / "src"),
+    ]
+    done([compiler, *options, "-c", str(main), "-o", "main.o"], tmp_path)
+    text = main.read_text(encoding="ascii")
+    assert '#include "digits_example.h"' in text
+    assert "<stdio.h>" not in text
