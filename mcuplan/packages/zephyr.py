@@ -66,8 +66,8 @@ def _section(product: Product) -> Section:
             f"west build -b {board} {_EXAMPLE}",
             "west build -t run" if emulated else "west flash",
         ),
-        f"{started}In a project: the folder among `ZEPHYR_EXTRA_MODULES`, or a project of `west.yml`, and\n"
-        f"`CONFIG_MCUPLAN_{product.name.upper()}=y`.",
+        f"{started}In a project: the folder among `ZEPHYR_EXTRA_MODULES`, or a project of\n"
+        f"`west.yml`, and `CONFIG_MCUPLAN_{product.name.upper()}=y`.",
     )
 
 
