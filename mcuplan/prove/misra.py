@@ -69,6 +69,11 @@ class Rules:
             return Category.ADVISORY
         return Category.REQUIRED if rule[:1].isdigit() else Category.DEFECT
 
+    def accepts(self, rule: str, file: str) -> bool:
+        """Whether a deviation covers a finding; none covers that of a mandatory rule."""
+        covered = any(record.covers(rule, file) for record in self.deviations)
+        return covered and rule not in self.mandatory
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Breach:
@@ -157,5 +162,4 @@ def _breaches(lines: Iterable[str], files: set[str], rules: Rules) -> Iterator[B
         rule = name.removeprefix(_PREFIX)
         if file not in files or (rule == name and severity in _IGNORED | {"warning"}):
             continue
-        accepted = any(record.covers(rule, file) for record in rules.deviations)
-        yield Breach(rule, file, int(number), rules.category(rule), accepted)
+        yield Breach(rule, file, int(number), rules.category(rule), rules.accepts(rule, file))

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import pytest
+
+from mcuplan.prove.misra import Breach, Category, Deviation, Rules, load_rules
+
+KEPT = Deviation("9.1", ("mplan/*",), "why", "what instead")
+OTHER = Deviation("10.1", ("mplan/*",), "why", "what instead")
+RULES = Rules(frozenset({"9.1"}), frozenset({"2.5"}), (KEPT, OTHER))
+
+
+@pytest.mark.parametrize(
+    ("rule", "file", "category", "is_open"),
+    [
+        ("10.1", "mplan/a.c", Category.REQUIRED, False),
+        ("10.1", "net.c", Category.REQUIRED, True),
+        ("2.5", "net.c", Category.ADVISORY, False),
+        ("9.1", "mplan/a.c", Category.MANDATORY, True),  # a record does not help
+        ("zerodiv", "mplan/a.c", Category.DEFECT, True),
+    ],
+)
+def test_what_must_be_mended(rule: str, file: str, category: Category, is_open: bool) -> None:
+    """Required rules and defects without a record in that file, and mandatory ones always."""
+    found = Breach(rule, file, 1, RULES.category(rule), RULES.accepts(rule, file))
+    assert (category, is_open) == (found.category, found.is_open)
+
+
+def test_records_are_whole() -> None:
+    """No rule is of two categories, none has two records, and no record is of a mandatory one."""
+    rules = load_rules()
+    recorded = [record.rule for record in rules.deviations]
+    assert not rules.mandatory & rules.advisory
+    assert not rules.mandatory & set(recorded)
+    assert len(set(recorded)) == len(recorded)
+    assert all(d.scope and d.reason and d.mitigation for d in rules.deviations)
