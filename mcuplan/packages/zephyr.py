@@ -18,7 +18,11 @@ __all__ = ["PACKAGE"]
 
 _EXAMPLE = PurePosixPath("examples/zephyr")
 _MAIN_STACK = 1024  # of the example beside the model
-_SETS = {"dsp": {"cortex-m33": "ARMV8_M_DSP"}, "mve": {"cortex-m55": "ARMV8_1_M_MVEI"}}
+_DSP = "ARMV8_M_DSP"
+_SETS = {
+    "dsp": {"cortex-m33": _DSP, "cortex-m55": _DSP},
+    "mve": {"cortex-m55": "ARMV8_1_M_MVEI"},
+}
 
 
 def _stack(product: Product) -> int:
@@ -34,7 +38,7 @@ def _depends(product: Product) -> Iterator[str]:
         option = _SETS.get(kernels, {}).get(product.target.core)
         if option is not None:
             yield option
-    if "fpu" in sets:
+    if not {"fpu", "mve"}.isdisjoint(sets):  # an FPU that is off keeps vectors off, too
         yield "FPU"
 
 

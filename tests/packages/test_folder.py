@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from hashlib import sha256
 from pathlib import Path
@@ -111,18 +112,21 @@ def test_examples_of_every_kind_run(
 
 
 def test_a_wrong_value_is_told(fast: Path, tmp_path: Path, arm_gcc: str, qemu: str) -> None:
-    """An example with another value than the code makes says so, and fails."""
+    """An example with another value than the code makes says so, and fails: it is built anew."""
     program("make")
     folder = tmp_path / "d"
     for name, data in _tree(fast).items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(data)
+    assert AS_EXPECTED in tried(folder, "make")
     header = folder / "src" / "digits_example.h"
     text = header.read_text()
     expected = re.search(r"digits_output_example\[10\] = \{\n    (-?\d+),", text)
     assert expected is not None
     at = expected.start(1)
     header.write_text(f"{text[:at]}{-1 - int(expected[1])}{text[expected.end(1) :]}")
+    later = (folder / "build/make/digits_example.elf").stat().st_mtime_ns + 1_000_000_000
+    os.utime(header, ns=(later, later))
     with pytest.raises(AssertionError, match="NOT as expected"):
         tried(folder, "make")
 

@@ -95,6 +95,12 @@ def fast(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return generated(tmp_path_factory.mktemp("f") / "d", "nrf5340", "zephyr,cmsis-pack")
 
 
+@pytest.fixture(scope="module")
+def vectors(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Kernels of a Cortex-M55, with vectors and with DSP instructions."""
+    return generated(tmp_path_factory.mktemp("f") / "v", "cortex-m55", "zephyr")
+
+
 def _yaml(path: Path) -> Any:
     return pytest.importorskip("yaml").safe_load(path.read_text(encoding="ascii"))
 
@@ -150,6 +156,20 @@ def test_zephyr_offers_kernels_where_they_run(
 ) -> None:
     """Kernels with DSP instructions need the core, and a Cortex-M33 that has them."""
     assert value == _kconfig(fast, tmp_path, conditions).syms["MCUPLAN_DIGITS"].str_value
+
+
+@pytest.mark.parametrize(
+    ("conditions", "value"),
+    [("FPU", "y"), ("", "n")],
+)
+def test_zephyr_has_vectors_where_the_fpu_is_on(
+    conditions: str, value: str, vectors: Path, tmp_path: Path
+) -> None:
+    """Zephyr keeps coprocessors off without its FPU option: the example sets it."""
+    core = f"CPU_CORTEX_M55 ARMV8_M_DSP ARMV8_1_M_MVEI {conditions}"
+    assert value == _kconfig(vectors, tmp_path, core).syms["MCUPLAN_DIGITS"].str_value
+    asked = (vectors / "examples" / "zephyr" / "prj.conf").read_text(encoding="ascii")
+    assert "CONFIG_FPU=y\nCONFIG_FPU_SHARING=y\n" in asked
 
 
 # --- ESP-IDF -----------------------------------------------------------------------------------
