@@ -22,7 +22,7 @@ from mcuplan.record import (
     Ram,
     RegionUse,
 )
-from mcuplan.schedule.code import model_code, step_constants
+from mcuplan.schedule.code import Modelled, model_code, step_constants
 from mcuplan.schedule.program import FEED, Plan, Step
 from mcuplan.solvers.packing.problem import Region
 from mcuplan.targets import Target
@@ -32,6 +32,7 @@ __all__ = [
     "StepBytes",
     "buffer_rows",
     "flash_bill",
+    "flash_of",
     "naive_map",
     "peak_of",
     "ram_bill",
@@ -168,7 +169,18 @@ def flash_bill(plan: Plan, limits: Limits, build: BuildFigures | None) -> Flash:
     target, steps = plan.program.target, [step_bytes(s) for s in plan.program.steps]
     weights = sum(s.weights_bytes for s in steps)
     tables = sum(s.tables_bytes for s in steps) + row_table_bytes(plan)
-    modelled = model_code(plan.program, target)
+    return flash_of(weights, tables, model_code(plan.program, target), limits, build, target)
+
+
+def flash_of(
+    weights: int,
+    tables: int,
+    modelled: Modelled,
+    limits: Limits,
+    build: BuildFigures | None,
+    target: Target,
+) -> Flash:
+    """The sum of constants, in bytes as planned, and of code as it is modelled or measured."""
     margin = modelled.code_margin_bytes if build is None else 0
     code = modelled.code_bytes + margin
     if build is not None:

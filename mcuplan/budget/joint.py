@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mcuplan import __version__
-from mcuplan.budget.footprint import flash_bill, region_uses
+from mcuplan.budget.footprint import flash_bill, flash_of, region_uses
 from mcuplan.budget.verdict import verdict_of
 from mcuplan.emit.arenas import arena_bytes
 from mcuplan.findings import Finding, Severity
@@ -15,7 +15,7 @@ from mcuplan.record import Budget, BuildFigures, BuildInfo, Flash, Limits, Plann
 from mcuplan.record.joint import JOINT_SCHEMA, JointBudget, JointModel, JointProof
 from mcuplan.schedule.code import joint_code
 from mcuplan.schedule.program import Plan
-from mcuplan.units import Origin, format_bytes
+from mcuplan.units import format_bytes
 
 __all__ = ["Member", "assess_joint"]
 
@@ -147,21 +147,8 @@ def _flash(members: Sequence[Member], limits: Limits, build: BuildFigures | None
     weights = sum(bill.weights_bytes for bill in bills)
     tables = sum(bill.tables_bytes for bill in bills)
     programs = [member.plan.program for member in members]
-    modelled = joint_code(programs, programs[0].target)
-    code, margin = modelled.code_bytes + modelled.code_margin_bytes, modelled.code_margin_bytes
-    if build is not None:
-        code, margin = build.code_bytes + build.library_bytes, 0
-        weights = min(weights, build.constants_bytes)
-        tables = build.constants_bytes - weights
-    return replace(
-        bills[0],
-        weights_bytes=weights,
-        tables_bytes=tables,
-        code_bytes=code,
-        code_margin_bytes=margin,
-        code_origin=Origin.MODELLED if build is None else Origin.MEASURED,
-        total_bytes=weights + tables + code,
-    )
+    target = programs[0].target
+    return flash_of(weights, tables, joint_code(programs, target), limits, build, target)
 
 
 def _exceeded(
