@@ -20,6 +20,11 @@ _ABOUT = (
     "`worst_cycles` adds it. Interrupts, DMA and caches shared with other code are not in it"
 )
 
+_ALLOCATORS = frozenset(
+    {"malloc", "calloc", "realloc", "memalign", "free", "_malloc_r", "_free_r", "_sbrk", "sbrk"}
+)
+"""Functions of a C library, one of which is in every image that allocates."""
+
 
 def bounds_record(planned: Planned, trace: ImageTrace) -> Any:
     """All of it as JSON."""
@@ -30,8 +35,8 @@ def bounds_record(planned: Planned, trace: ImageTrace) -> Any:
         "about": _ABOUT,
         "core": planned.plan.program.target.core,
         "stack": {"bytes": trace.stack.nbytes, "path": list(trace.stack.path)},
-        "recursion": False,
-        "dynamic_memory": False,
+        "recursion": False,  # or its stack would have no bound
+        "dynamic_memory": not _ALLOCATORS.isdisjoint(trace.symbols),
         "cycles": sum(step["cycles"] for step in steps),
         "worst_cycles": sum(step["worst_cycles"] for step in steps) if known else None,
         "steps": steps,

@@ -94,11 +94,13 @@ def test_layers_are_traced_to_bytes(folder: Path) -> None:
 
 
 def test_bounds_are_those_of_the_report(folder: Path) -> None:
-    """Stack as measured; the loops of a convolution hold its multiplications."""
+    """Stack as measured; each call of a step is counted; nothing allocates or calls itself."""
     bounds, report = _json(folder, "bounds.json"), _json(folder, "report.json")
     assert bounds["stack"]["bytes"] == report["ram"]["stack_bytes"]
     assert bounds["worst_cycles"] is None or bounds["worst_cycles"] >= bounds["cycles"]
     assert all(step["loops"]["call"] == step["calls"] for step in bounds["steps"])
+    assert not bounds["dynamic_memory"]
+    assert not bounds["recursion"]
 
 
 def test_kernels_are_covered_on_both_machines(folder: Path) -> None:
