@@ -11,7 +11,8 @@ import click
 from mcuplan.cli._console import say
 from mcuplan.cli._files import write_file
 from mcuplan.errors import EXIT_FITS, EXIT_OVER
-from mcuplan.options.values import FILE, SECONDS, SIZE
+from mcuplan.options.forms import time_limit
+from mcuplan.options.values import FILE, SIZE
 
 __all__ = ["order", "pack"]
 
@@ -19,14 +20,7 @@ __all__ = ["order", "pack"]
 @click.command()
 @click.argument("file", type=FILE)
 @click.option("--capacity", type=SIZE, help="Stop as soon as it fits this many bytes.")
-@click.option(
-    "--time-limit",
-    type=SECONDS,
-    default=50.0,
-    show_default=True,
-    metavar="S",
-    help="Seconds to search.",
-)
+@time_limit(50.0, "Seconds to search.")
 @click.option("--output", "-o", type=FILE, help="CSV of offsets to write.")
 def pack(file: Path, capacity: int | None, time_limit: float, output: Path | None) -> int:
     """Place the buffers of a CSV table in an arena.

@@ -56,7 +56,11 @@ class Joint:
 def joined(
     name: str, bundles: Sequence[Bundle], groups: Sequence[Sequence[str]], target: str
 ) -> Joint:
-    """One image of several models; their names and ``name`` have nothing in common in C."""
+    """One image of several models; their names and ``name`` have nothing in common in C.
+
+    Raises:
+        ValueError: models do not agree on a file.
+    """
     files: dict[PurePosixPath, str] = {}
     for bundle in bundles:
         for path, text in bundle.files.items():

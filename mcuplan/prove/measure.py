@@ -97,6 +97,7 @@ def measure_image(image: CoreImage) -> ImageReport:
     """Measure the bundle in an image that was built without a step hook.
 
     Raises:
+        ValueError: it was built with one.
         ToolFailed: the linker did not write an ELF file that can be read.
     """
     if image.hook is not Hook.NONE:
