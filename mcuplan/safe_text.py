@@ -16,6 +16,7 @@ __all__ = [
     "identifier",
     "lines",
     "markdown",
+    "no_command",
     "plain",
     "quoted",
     "shown",
@@ -29,6 +30,7 @@ _KEYWORDS = (
     "private protected public virtual try catch throw bool true false main "
 )
 _LONGEST = 48
+_MARK_OF_HOST = re.compile(r"[@#!~$%&^](?=[\w\"{])|:(?=//)|\bwww(?=\.)", re.IGNORECASE)
 _HEADERS = (
     " assert complex ctype errno fenv float inttypes iso646 limits locale math setjmp signal "
     "stdalign stdarg stdatomic stdbool stddef stdint stdio stdlib stdnoreturn string tgmath "
@@ -40,17 +42,26 @@ _HEADERS = (
 
 
 def plain(text: str, *, unicode: bool = False) -> str:
-    """One line without control characters; ASCII unless ``unicode``, the rest as escapes."""
+    """One line without control characters; ASCII unless ``unicode``, the rest as escapes.
+
+    Nor does it hold ``##[command]``, which logs of some CIs obey anywhere in a line.
+    """
     made = []
     for char in text:
         safe = char.isprintable() if unicode else " " <= char <= "~"
         made.append(char if safe else char.encode("unicode_escape", "backslashreplace").decode())
-    return "".join(made)
+    return re.sub(r"##(\w*)\[", r"##\1\\x5b", "".join(made))
 
 
 def lines(text: str, *, unicode: bool = False) -> str:
     """The same of what a tool said: its lines stay lines, all but the first indented."""
-    return "\n    ".join(plain(line, unicode=unicode) for line in text.split("\n"))
+    first, *more = (plain(line, unicode=unicode) for line in text.split("\n"))
+    return "\n    ".join([first, *map(no_command, more)])
+
+
+def no_command(line: str) -> str:
+    """A line that does not begin with ``::``, which is a command to the log of a CI."""
+    return re.sub(r"^(\s*)::", r"\1\\x3a:", line)
 
 
 def shown(name: str) -> str:
@@ -77,10 +88,15 @@ def quoted(value: object, limit: int = 60) -> str:
 
 
 def markdown(text: str) -> str:
-    """Text that Markdown shows as it is: no links, mentions, tables, tags or line breaks."""
+    """Text that Markdown shows as it is: no links, mentions, tables, tags or line breaks.
+
+    Hosts look for mentions and addresses in what a page shows, where an escape is the character
+    again: a space of no width parts the mark from the name.
+    """
+    parted = _MARK_OF_HOST.sub("\\g<0>\u200b", plain(text, unicode=True))
     made = []
-    for char in plain(text, unicode=True):
-        made.append(f"&#{ord(char)};" if char in "\\`*_{}[]()<>#+!|@&~$" else char)
+    for char in parted:
+        made.append(f"&#{ord(char)};" if char in "\\`*_{}[]()<>#+!|@&~$\u200b" else char)
     return "".join(made)
 
 

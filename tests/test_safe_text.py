@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import html
 import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mcuplan.report import wrap
 from mcuplan.safe_text import (
     annotation,
     annotation_property,
@@ -123,6 +125,25 @@ def test_hostile_text_is_one_quiet_line(text: str) -> None:
 def test_lines_of_a_tool_stay_lines() -> None:
     """What a compiler says keeps its lines; what is in them is made safe."""
     assert "one\n    \\x1b[2Jtwo" == lines("one\n\x1b[2Jtwo")
+
+
+@pytest.mark.parametrize("command", ["::add-mask::x", "  ::error::x", "##[error]x", "##vso[x]y"])
+def test_a_log_of_a_ci_finds_no_command(command: str) -> None:
+    """Neither in a line of its own, nor where a message is folded, nor within a line."""
+    folded = wrap(plain(f"a layer {command} " * 40), "", "   ", 40)
+    for line in (*lines(f"one\n{command}").split("\n"), *folded):
+        assert not line.lstrip().startswith("::")
+        assert not re.search(r"##\w*\[", line)
+
+
+@pytest.mark.parametrize(
+    "text", ["@octocat", "#12", "!3", "~label", "$4", "a@b.example", "http://a.example/", "www.a.b"]
+)
+def test_a_host_finds_no_reference(text: str) -> None:
+    """Mentions and addresses are parted in what a page shows, where escapes are gone."""
+    shown = html.unescape(markdown(text))
+    assert text == shown.replace("\u200b", "")
+    assert not re.search(r"[@#!~$]\w|://|www\.", shown)
 
 
 @pytest.mark.parametrize("text", _HOSTILE)

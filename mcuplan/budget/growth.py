@@ -12,6 +12,7 @@ from mcuplan.budget.compared import Compared, compared_from_report
 from mcuplan.budget.verdict import growth_findings, verdict_of
 from mcuplan.errors import OtherTarget
 from mcuplan.record import Against, Baseline, Budget, Growth, RegionGrowth
+from mcuplan.safe_text import shown
 
 __all__ = ["compare", "with_growth"]
 
@@ -30,7 +31,7 @@ def with_growth(budget: Budget, against: Against, allowed: int | None = 0) -> Bu
     old = compared_from_report(against.report, against.file)
     target = budget.target.name
     if old.target != target:
-        what = f"a report of {old.target[:40]}, this is {target}"
+        what = f"a report of {shown(old.target[:40])}, this is {target}"
         raise OtherTarget(what, against.file, "one baseline per target; mcuplan diff OLD NEW")
     found = compare(against.file, old, Compared.of(_compared(budget)))
     findings = (*budget.verdict.findings, *growth_findings(found, allowed))

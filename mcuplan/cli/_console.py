@@ -17,7 +17,7 @@ import click
 
 from mcuplan.cli._files import check_writable, write_file
 from mcuplan.errors import EXIT_FITS, EXIT_OVER, EXIT_UNDECIDED, McuplanError, Problems
-from mcuplan.safe_text import lines
+from mcuplan.safe_text import lines, plain
 
 if TYPE_CHECKING:
     from mcuplan.progress import Bar, Voice
@@ -121,9 +121,9 @@ def _error_text(error: McuplanError) -> str:
     unicode = _speaks_unicode(sys.stderr)
     said = [f"error[{error.code}]: {lines(error.message, unicode=unicode)}"]
     if error.where:
-        said.append(f"  where: {lines(error.where, unicode=unicode)}")
+        said.append(f"  where: {plain(error.where, unicode=unicode)}")
     if error.hint:
-        said.append(f"  hint: {lines(error.hint, unicode=unicode)}")
+        said.append(f"  hint: {plain(error.hint, unicode=unicode)}")
     if not sys.stderr.isatty():  # programs find a message in its line
         return "\n".join(said)
     from mcuplan.report import wrap

@@ -8,7 +8,7 @@ import textwrap
 from collections.abc import Iterable, Sequence
 
 from mcuplan.findings import Finding, Severity
-from mcuplan.safe_text import plain
+from mcuplan.safe_text import no_command, plain
 
 __all__ = [
     "WIDTH",
@@ -76,7 +76,8 @@ def wrap(text: str, first: str = "", rest: str = "", width: int = WIDTH) -> list
         subsequent_indent=rest,
         break_on_hyphens=False,
     )
-    return [line.replace(_JOINT, " ") for line in lines] or [first.rstrip()]
+    made = [line.replace(_JOINT, " ") for line in lines] or [first.rstrip()]
+    return [made[0], *map(no_command, made[1:])]
 
 
 def finding_lines(
