@@ -323,6 +323,17 @@ def test_mistakes_have_a_line(text: str, where: str, said: str, tmp_path: Path) 
     assert "pyproject.toml:4: x" == caught.value.where
 
 
+def test_many_mistakes_are_told_soon(tmp_path: Path) -> None:
+    """Of a file full of mistakes the first hundred, each with its line."""
+    path = tmp_path / "mcuplan.toml"
+    path.write_text("".join(f"key{i} = 1\n" for i in range(20_000)))
+    with pytest.raises(Problems) as caught:
+        read_config(path)
+    assert [f"mcuplan.toml:{i + 1}: key{i}" for i in range(100)] == [
+        error.where for error in caught.value.errors
+    ]
+
+
 def test_a_table_of_a_model_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Budgets of a file are those of the option; the option beats them."""
     for name in ("net", "other"):

@@ -9,18 +9,20 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from mcuplan.config.keys import BUDGET_KEYS, KEYS
-from mcuplan.config.lines import line_of
+from mcuplan.config.lines import line_of, lines_of
 from mcuplan.errors import ConfigError, McuplanError, Problems
 from mcuplan.spelling import did_you_mean
 
 __all__ = ["KEYS", "find_config", "read_config"]
 
 _MAX_FILE_BYTES = 1 << 20
+_MOST_PROBLEMS = 100  # nobody reads more, and a file of a megabyte may have a hundred thousand
 _TABLES = ("budget", "models")
 _PATHS = frozenset({"calibration", "baseline", "inputs"})
 
@@ -69,7 +71,7 @@ def read_config(path: Path, model: Path | None = None) -> Mapping[str, Any]:
             its last part.
 
     Raises:
-        ConfigError, Problems: every mistake of the file at once.
+        ConfigError, Problems: every mistake of the file at once, up to a hundred.
     """
     raw = _read(path)
     try:
@@ -110,6 +112,10 @@ class _Reading:
         self.errors: list[McuplanError] = []
         self._path, self._text, self._tables = path, text, tables
 
+    @cached_property
+    def _lines(self) -> Mapping[tuple[str, ...], int]:
+        return lines_of(self._text)
+
     def values(self, given: Any, at: tuple[str, ...], known: Sequence[str]) -> dict[str, Any]:
         """Checked values of a table and of ``[budget]`` in it."""
         found: dict[str, Any] = {}
@@ -118,6 +124,8 @@ class _Reading:
             return found
         for key, value in given.items():
             where = (*at, key)
+            if len(self.errors) >= _MOST_PROBLEMS:
+                break
             if key not in known:
                 self._wrong(f"unknown key {key!r}", where, did_you_mean(_spelt(key), known))
             elif key == "budget":
@@ -148,7 +156,7 @@ class _Reading:
             return {}
 
     def _wrong(self, what: str, where: tuple[str, ...], hint: str = "") -> None:
-        line = line_of(self._text, (*self._tables, *where))
+        line = line_of(self._lines, (*self._tables, *where))
         place = f"{self._path.name}:{line}" if line else self._path.name
         self.errors.append(ConfigError(what, f"{place}: {'.'.join(where)}", hint))
 

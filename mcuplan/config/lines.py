@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-__all__ = ["line_of"]
+__all__ = ["line_of", "lines_of"]
 
 _PART = r"""(?:[A-Za-z0-9_-]+|"(?:[^"\\]|\\.)*"|'[^']*')"""
 _DOTTED = rf"{_PART}(?:\s*\.\s*{_PART})*"
@@ -15,17 +15,21 @@ _HEADER = re.compile(rf"\s*\[\[?\s*({_DOTTED})\s*\]\]?\s*(?:#.*)?")
 _KEY = re.compile(rf"\s*({_DOTTED})\s*=")
 
 
-def line_of(text: str, keys: Sequence[str]) -> int:
-    """The line, from 1, of a key below the tables in front of it, or of the nearest of those.
+def lines_of(text: str) -> Mapping[tuple[str, ...], int]:
+    """The first line, from 1, of every header and key, below the tables in front of it."""
+    first: dict[tuple[str, ...], int] = {}
+    for number, found in _keys(text):
+        first.setdefault(found, number)
+    return first
+
+
+def line_of(lines: Mapping[tuple[str, ...], int], keys: Sequence[str]) -> int:
+    """The line of a key, or of the nearest of the tables in front of it.
 
     0: none of them was found, as where a key stands in a table of several lines.
     """
-    best = (0, 0)
-    for number, found in _keys(text):
-        same = next((i for i, (a, b) in enumerate(zip(found, keys, strict=False)) if a != b), None)
-        depth = len(found) if same is None and len(found) <= len(keys) else 0
-        best = max(best, (depth, -number)) if depth else best
-    return -best[1]
+    nearest = (tuple(keys[:depth]) for depth in range(len(keys), 0, -1))
+    return next((lines[at] for at in nearest if at in lines), 0)
 
 
 def _keys(text: str) -> Iterator[tuple[int, tuple[str, ...]]]:
