@@ -34,7 +34,7 @@ class Project:
         """What is left to do."""
         if not self.target:
             yield "name a target in mcuplan.toml: mcuplan targets list"
-        model = shlex.quote(self.models[0]) if self.models else "MODEL"
+        model = _word(self.models[0]) if self.models else "MODEL"
         yield f"then: mcuplan check {model}"
         if "gitlab" in (hosts or self.hosts):
             yield f"add to .gitlab-ci.yml: include: [{{local: {_GITLAB.as_posix()}}}]"
@@ -85,12 +85,21 @@ def project_files(project: Project, hosts: Sequence[str]) -> dict[Path, str]:
     """Files by path: the configuration, and jobs for the hosts asked for or found."""
     wanted = hosts or project.hosts
     files = {Path("mcuplan.toml"): _configuration(project)}
-    models = " ".join(map(shlex.quote, project.models or ("MODEL.onnx",)))
+    models = " ".join(map(_word, project.models or ("MODEL.onnx",)))
     if "github" in wanted:
         files[_GITHUB] = _WORKFLOW.replace("@MODELS@", models)
     if "gitlab" in wanted:
         files[_GITLAB] = _JOB.replace("@MODELS@", models)
     return files
+
+
+def _word(path: str) -> str:
+    """A path as a word of a job's script: no option, and no expression, which hosts fill in first.
+
+    Shells join the pieces of a word; ``${{`` and ``$[[`` are such where they stand together.
+    """
+    quoted = shlex.quote(f"./{path}" if path.startswith("-") else path)
+    return re.sub(r"\$(?=\{\{|\[\[)", "$''", quoted)
 
 
 def _configuration(project: Project) -> str:

@@ -9,7 +9,7 @@ import click
 
 from mcuplan.cli._console import log, say
 from mcuplan.cli._files import write_new
-from mcuplan.errors import EXIT_FITS
+from mcuplan.errors import EXIT_FITS, UsageError
 from mcuplan.options import target
 
 __all__ = ["COMMANDS", "VARIABLE"]
@@ -57,7 +57,11 @@ def init(target: str | None, hosts: tuple[str, ...]) -> int:
     project = found_project(Path.cwd(), target)
     if project.target:
         load_target(project.target)
-    for path, text in project_files(project, hosts).items():
+    files = project_files(project, hosts)
+    for path in files:
+        if not path.parent.resolve().is_relative_to(Path.cwd().resolve()):
+            raise UsageError("leads out of the working folder", str(path.parent), "remove the link")
+    for path, text in files.items():
         written = write_new(path, text.encode("utf-8"))
         log(f"{path}: {'written' if written else 'is there, and stays as it is'}")
     for line in project.advice(hosts):

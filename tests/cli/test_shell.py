@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -105,6 +106,35 @@ def test_init_says_what_it_found(
     assert before == {name: after[name] for name in before}
     assert {".gitlab/mcuplan-ci.yml"} == set(after) - set(before)
     assert "stays as it is" in capsys.readouterr().err
+
+
+def test_init_pastes_no_name_into_a_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hosts fill in expressions before a shell sees its quotes; a shell gets the name as it is."""
+    monkeypatch.chdir(tmp_path)
+    names = ["--help.onnx", "$(touch f) ${{ github.token }} $[[ x ]] 'a.onnx"]
+    for name in names:
+        small_net().save(tmp_path / name)
+    assert 0 == run(["init", "--ci", "github", "--ci", "gitlab"])
+    for name, text in _written(tmp_path).items():
+        if name.endswith(".yml"):
+            assert not re.search(r"\$\{\{ github.token|\$\[\[", text)
+            (words,) = re.findall(r"for model in (.*); do", text)
+            assert {f"./{names[0]}", names[1]} == set(shlex.split(words))
+
+
+def test_init_writes_nowhere_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    """A folder that is a link to elsewhere is not written to, and nothing else is."""
+    there, here = tmp_path / "there", tmp_path / "here"
+    there.mkdir()
+    here.mkdir()
+    (here / ".github").symlink_to(there)
+    monkeypatch.chdir(here)
+    assert 2 == run(["init"])
+    assert "leads out" in capsys.readouterr().err
+    assert [] == list(there.iterdir())
+    assert [".github"] == [path.name for path in here.iterdir()]
 
 
 def test_init_of_an_empty_folder(
