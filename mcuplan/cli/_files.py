@@ -72,6 +72,9 @@ def write_tree(folder: Path, files: Mapping[Path, bytes]) -> None:
         UsageError: the folder cannot be made, or a file not be written.
     """
     new = not os.path.lexists(folder)
+    taken = next((name for name in files if os.path.isdir(folder / name)), None)
+    if taken is not None:
+        raise UsageError("cannot be written: Is a directory", str(folder / taken))
     try:
         if new:
             folder.parent.mkdir(parents=True, exist_ok=True)

@@ -131,4 +131,15 @@ CHANGE = _Parsed("CHANGE", _parse_change, tuple)
 PREPROCESS = _Parsed("KEY=VALUE,...", _parse_preprocess, tuple)
 ROWS = click.IntRange(1, 1 << 24)
 SECONDS = Factor(0.0, 1e6)
-FILE = click.Path(path_type=Path)
+
+
+class _File(click.Path):
+    """A path; an empty one, as of a variable that is not set, is none, and not this folder."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "":
+            self.fail("is empty: give a path", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+FILE = _File(path_type=Path)

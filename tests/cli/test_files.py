@@ -145,3 +145,16 @@ def test_the_model_is_not_written_over(
     assert 2 == run(arguments)
     assert "is the file that is read" in capsys.readouterr().err
     assert before == (tmp_path / "net.onnx").read_bytes()
+
+
+@pytest.mark.parametrize("place", ["", "taken"])
+def test_a_folder_that_cannot_be_written_stays(
+    place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither this folder for an empty name, nor half of the files where one is a folder."""
+    small_net().save(tmp_path / "net.onnx")
+    (tmp_path / "taken" / "net.h").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+    assert 2 == run(["generate", "net.onnx", "-t", "cortex-m4", "-q", "-o", place])
+    assert before == sorted(tmp_path.rglob("*"))
