@@ -8,9 +8,11 @@ import textwrap
 from collections.abc import Iterable, Sequence
 
 from mcuplan.findings import Finding, Severity
+from mcuplan.record import Status
 from mcuplan.safe_text import no_command, plain
 
 __all__ = [
+    "ANSWERS",
     "WIDTH",
     "clip",
     "counted",
@@ -21,6 +23,13 @@ __all__ = [
     "wrap",
 ]
 
+ANSWERS = {
+    Status.FITS: "fits",
+    Status.OVER: "over budget or limit",
+    Status.UNPROVEN: "unproven",
+    Status.UNSUPPORTED: "unsupported",
+    Status.DAMAGED: "damaged",
+}
 WIDTH = 80  # columns of a screen of which nothing is known
 _UNIT = re.compile(r"(?<=\d) (?=(?:[kMGmun]?(?:B|s|J|Hz)|[kMG]|dB|%)(?![^\s,;:)]))")
 _JOINT = "\0"  # between a figure and its unit, which stay on one line

@@ -11,21 +11,12 @@ from mcuplan.report._format import Format, Look
 from mcuplan.report._growth import bytes_text, cause_text
 from mcuplan.report._proof import noise_of
 from mcuplan.report._speed import cycle_sum, how_known
-from mcuplan.report._text import counted, shape_text
+from mcuplan.report._text import ANSWERS, counted, shape_text
 from mcuplan.safe_text import markdown
 from mcuplan.units import format_bytes, format_si
 from mcuplan.words import moment
 
 __all__ = ["FORMAT"]
-
-_HEADLINES = {
-    Status.FITS: "fits",
-    Status.OVER: "**over budget or limit**",
-    Status.UNPROVEN: "**unproven**",
-    Status.UNSUPPORTED: "**unsupported**",
-    Status.DAMAGED: "**damaged**",
-}
-
 
 _GREW = "fits, but **grew**"
 _CHANGES_SHOWN = 8
@@ -34,7 +25,13 @@ _CHANGES_SHOWN = 8
 def _headline(verdict: Verdict) -> str:
     """The answer; growth alone is no budget that is not kept."""
     errors = {f.code for f in verdict.findings if f.severity is Severity.ERROR}
-    return _GREW if errors == {"baseline/grew"} else _HEADLINES[verdict.status]
+    return _GREW if errors == {"baseline/grew"} else _answer(verdict.status)
+
+
+def _answer(status: Status) -> str:
+    """In bold what is not good."""
+    words = ANSWERS[status]
+    return words if status is Status.FITS else f"**{words}**"
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
@@ -64,7 +61,7 @@ def _decided(budget: Budget, look: Look) -> str:
 
 
 def _undecided(report: Undecided, look: Look) -> str:
-    lines = [f"### {markdown(report.model.name)}: {_HEADLINES[report.verdict.status]}", ""]
+    lines = [f"### {markdown(report.model.name)}: {_answer(report.verdict.status)}", ""]
     return "\n".join([*lines, *_findings(report.verdict.findings)]).rstrip("\n") + "\n"
 
 

@@ -242,7 +242,9 @@ _ROWS = st.lists(
 @settings(max_examples=60, deadline=None)
 def test_shapes_cover_the_bytes_that_are_held(rows: list[BufferRow]) -> None:
     """At every moment the shapes of a tensor are exactly its bytes, and each byte once."""
-    for block in blocks_of(rows):
+    blocks = blocks_of(rows)
+    assert len(rows) == sum(len(block.rows) for block in blocks)
+    for block in blocks:
         for moment in range(20):
             live = [r for r in block.rows if r.start <= moment < r.end]
             held = {n for r in live for n in range(r.offset, r.offset + r.bytes)}

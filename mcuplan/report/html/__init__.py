@@ -11,6 +11,7 @@ from __future__ import annotations
 from mcuplan.record import Budget, Status, Undecided, Verdict
 from mcuplan.report._format import Format, Look
 from mcuplan.report._markup import digest, own, rendered
+from mcuplan.report._text import ANSWERS
 from mcuplan.report.html.choices import choices
 from mcuplan.report.html.findings import findings
 from mcuplan.report.html.flash import flash
@@ -24,12 +25,12 @@ from mcuplan.report.html.summary import summary
 
 __all__ = ["FORMAT"]
 
-_HEADLINES = {
-    Status.FITS: ("good", "fits"),
-    Status.OVER: ("bad", "over budget or limit"),
-    Status.UNPROVEN: ("unsure", "unproven"),
-    Status.UNSUPPORTED: ("unsure", "unsupported"),
-    Status.DAMAGED: ("bad", "damaged"),
+_COLOURS = {
+    Status.FITS: "good",
+    Status.OVER: "bad",
+    Status.UNPROVEN: "unsure",
+    Status.UNSUPPORTED: "unsure",
+    Status.DAMAGED: "bad",
 }
 _PARTS = (summary, growth, memory, layers, roofline, flash, choices, proof, findings)
 _MOST = 160  # characters of a title
@@ -46,13 +47,12 @@ def _undecided(report: Undecided, look: Look) -> str:
 
 
 def _page(title: str, verdict: Verdict, parts: list[Part]) -> str:
-    colour, words = _HEADLINES[verdict.status]
     style = own("map.css") + own("page.css")
     script = own("page.js")
     values = {
         "title": title if len(title) <= _MOST else f"{title[:_MOST]}...",
-        "colour": colour,
-        "words": words,
+        "colour": _COLOURS[verdict.status],
+        "words": ANSWERS[verdict.status],
         "errors": [f for f in verdict.findings if f.severity == "error"],
         "parts": parts,
         "style": style,
