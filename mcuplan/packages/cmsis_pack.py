@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """CMSIS-Pack: a description of the folder as a pack, and a software layer of csolution projects.
 
-Source: Open-CMSIS-Pack specification 1.7.31, and the CMSIS-Toolbox's "YML Input Format".
+Source: Open-CMSIS-Pack specification 1.7.36, and the CMSIS-Toolbox's "YML Input Format".
 """
 
 from __future__ import annotations
