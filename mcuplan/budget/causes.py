@@ -113,7 +113,7 @@ def _options(old: Side, new: Side) -> Iterator[str]:
     before, after = _given(old.asked), _given(new.asked)
     for name in dict.fromkeys((*before, *after)):
         if before.get(name) != after.get(name):
-            one, two = (" ".join(each.get(name, ("none",))) for each in (before, after))
+            one, two = (" ".join(each.get(name, ("not given",))) for each in (before, after))
             yield f"--{name} {one} -> {two}"
 
 

@@ -19,7 +19,7 @@ from mcuplan.passes.coarse_steps import CoarseSteps, coarse_steps
 from mcuplan.passes.full_sums import FullSums, full_sums
 from mcuplan.passes.mixed_ranges import MixedRanges, mixed_ranges
 
-__all__ = ["quantization_findings"]
+__all__ = ["full_accumulators", "quantization_findings"]
 
 _NAMED = 4
 _TYPES: Mapping[str, tuple[str, str]] = MappingProxyType(
@@ -64,7 +64,7 @@ def quantization_findings(
             f"mcuplan verify {'' if limit.first else 'on long sequences '}shows it; "
             f"--layer-dtype {limit.node}=float32 has no limit",
         )
-    yield from _full(full_sums(grids.graph))
+    yield from full_accumulators(full_sums(grids.graph))
     if real_ranges:
         yield from _mixed(mixed_ranges(grids.graph))
         yield from _coarse(coarse_steps(grids.graph))
@@ -79,15 +79,20 @@ def _of_types(grids: Grids) -> Iterator[Finding]:
             yield Finding(code, Severity.NOTE, words.note(fact), "", hint)
 
 
-def _full(found: tuple[FullSums, ...]) -> Iterator[Finding]:
-    for sums in found:
-        yield Finding(
-            "quant/full-accumulator",
-            Severity.NOTE,
-            f"the sum of channel {sums.channel} could reach {100 * sums.share:.0f} % of int32",
-            sums.node,
-            "it cannot overflow; a wider layer or larger weights could not be computed",
-        )
+def full_accumulators(found: tuple[FullSums, ...]) -> Iterator[Finding]:
+    """The fullest layer, and how many more there are."""
+    if not found:
+        return
+    most = max(found, key=lambda sums: sums.share)
+    more = f", those of {len(found) - 1} more layers nearly as much" if len(found) > 2 else ""
+    more = ", that of 1 more layer nearly as much" if len(found) == 2 else more
+    yield Finding(
+        "quant/full-accumulator",
+        Severity.NOTE,
+        f"the sum of channel {most.channel} could reach {100 * most.share:.0f} % of int32{more}",
+        most.node,
+        "it cannot overflow; a wider layer or larger weights could not be computed",
+    )
 
 
 def _coarse(found: tuple[CoarseSteps, ...]) -> Iterator[Finding]:

@@ -15,14 +15,16 @@ PLANS = (
         "reserved for the firmware.",
         "Look at the peak step of the report: only what is alive there counts. Make that "
         "layer's input or output smaller (fewer channels, a stride earlier, a smaller image), "
-        "or look for a target that holds it: `mcuplan targets fit MODEL`.",
+        "or look for a target that holds it: `mcuplan targets fit MODEL`. `mcuplan fit MODEL` "
+        "searches options, types and other forms of the model, and prints the command that fits.",
     ),
     Explanation(
         "flash/over-budget",
         "Weights, tables and code together need more flash than the budget allows. Before a "
         "build, code is modelled and its margin counts in full.",
-        "`mcuplan verify` or `check --build` measures the code and frees the margin; else the "
-        "largest layers of the report must shrink.",
+        "`mcuplan verify` or `check --build` measures the code and frees the margin; `mcuplan fit "
+        "MODEL` looks for types and forms of the model that fit; else the largest layers of the "
+        "report must shrink.",
     ),
     Explanation(
         "latency/over-budget",

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from mcuplan.record import Advice, Way
 from mcuplan.report._format import Look
 from mcuplan.report._loss import types_of
-from mcuplan.report._text import clip, table
+from mcuplan.report._text import clip, table, wrap
 from mcuplan.units import format_si
 
 __all__ = ["advice_lines", "asked_by", "way_rows"]
 
-_WIDTH = 38
+_WIDTH = 40
 
 
 def asked_by(way: Way) -> str:
@@ -25,15 +25,20 @@ def asked_by(way: Way) -> str:
 
 
 def way_rows(ways: Sequence[Way], look: Look) -> list[list[str]]:
-    """A head and a row for each; losses where samples show any."""
+    """A head and a row for each; losses where samples show any.
+
+    Options that are wider than their column go on in rows below.
+    """
     lossy = any(way.loss is not None for way in ways)
     rows = [["", "", "RAM B", "flash B", "cycles", *(["loss %"] if lossy else []), "needs"]]
     for way in ways:
         figures = [f"{way.ram_bytes:,}", f"{way.flash_bytes:,}", format_si(way.cycles)]
         loss = [f"{way.loss:.2f}" if way.loss is not None else "-"] if lossy else []
-        named = clip(look.plain(asked_by(way)), _WIDTH - 8 * lossy)
+        width = _WIDTH - 8 * lossy
+        named, *rest = wrap(look.plain(asked_by(way)), "", "  ", width)
         needs = way.needs.value if way.options else ""
-        rows.append([">" if way.fits else "", named, *figures, *loss, needs])
+        rows.append([">" if way.fits else "", clip(named, width), *figures, *loss, needs])
+        rows += [["", clip(line, width), *([""] * (len(rows[0]) - 2))] for line in rest]
     return rows
 
 

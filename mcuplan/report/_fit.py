@@ -34,11 +34,11 @@ def fit_text(fit: Fit) -> str:
     lines += [f" {line}".rstrip() for line in table(rows, tuple(range(2, len(rows[0]) - 1)), " ")]
     bounds: dict[str, list[str]] = {}
     for each in fit.refuted:
-        bounds.setdefault(each.because, []).append(" ".join(each.options) or "any options")
+        bounds.setdefault(each.because, []).append(" ".join(each.options) or "this model")
     lines += [""] if bounds else []
     for because, forms in bounds.items():
-        more = f" and {counted(len(forms) - 1, 'form')} more" if len(forms) > 1 else ""
-        lines += wrap(plain(f"not {forms[0]}{more}: {because}"), " ", "     ")
+        more = f" and {counted(len(forms) - 1, 'more form')}" if len(forms) > 1 else ""
+        lines += wrap(plain(f"never {forms[0]}{more}: {because}"), " ", "     ")
     if fit.command:
         lines += ["", f" {plain(shlex.join(fit.command))}"]
     return "\n".join(lines) + "\n"

@@ -61,7 +61,7 @@ def _models(joint: JointBudget) -> list[str]:
         letter = letters.get(model.name)
         shared = f"shares {letter}" if letter else "own"
         cells = [f"{number:,}" for number in (*numbers, *alone)]
-        rows.append([clip(plain(model.name), 15), *cells, shared])
+        rows.append([clip(plain(model.name), 22), *cells, shared])
     return [f" {line}" for line in table(rows, (1, 2, 3, 4, 5))]
 
 

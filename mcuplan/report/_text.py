@@ -89,13 +89,22 @@ def wrap(text: str, first: str = "", rest: str = "", width: int = WIDTH) -> list
     return [made[0], *map(no_command, made[1:])]
 
 
+def _first(place: str) -> str:
+    """``a/Relu;a/BiasAdd;a/Conv2D`` as its first part and how many follow."""
+    first, *rest = place.split(";")
+    return f"{first};.. ({counted(len(rest), 'more name')})" if rest and first else place
+
+
 def finding_lines(
     finding: Finding, *, unicode: bool = False, indent: str = "", width: int = WIDTH
 ) -> list[str]:
-    """``severity[code]: message`` and, indented, where and what to do."""
+    """``severity[code]: message`` and, indented, where and what to do.
+
+    A name that a converter made of those of all operators it fused is told by its first.
+    """
     message = plain(finding.message, unicode=unicode)
     lines = wrap(f"{finding.severity}[{finding.code}]: {message}", indent, f"{indent}  ", width)
-    for word, text in (("where", finding.where), ("hint", finding.hint)):
+    for word, text in (("where", _first(finding.where)), ("hint", finding.hint)):
         first = f"{indent}  {word}: "
         lines += wrap(plain(text, unicode=unicode), first, " " * len(first), width) if text else []
     return lines

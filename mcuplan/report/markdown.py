@@ -20,6 +20,7 @@ __all__ = ["FORMAT"]
 
 _GREW = "fits, but **grew**"
 _CHANGES_SHOWN = 8
+_WORDS = ("because",)  # columns of text behind the first; others are figures
 
 
 def _headline(verdict: Verdict) -> str:
@@ -35,7 +36,7 @@ def _answer(status: Status) -> str:
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    marks = [":---" if i == 0 else "---:" for i in range(len(head))]
+    marks = [":---" if i == 0 or word in _WORDS else "---:" for i, word in enumerate(head)]
     lines = [head, marks, *rows]
     return [f"| {' | '.join(cells)} |" for cells in lines]
 

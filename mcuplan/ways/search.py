@@ -208,4 +208,5 @@ class _Search:
 
 
 def _above(bound: Bound, what: str, budget: int) -> str:
-    return f"{bound.of}: {format_bytes(bound.nbytes)}, {what} {format_bytes(budget)}"
+    least, most = format_bytes(bound.nbytes), format_bytes(budget)
+    return f"{bound.of}: {least} alone, more than the {most} of {what}"

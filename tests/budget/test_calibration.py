@@ -12,9 +12,10 @@ from nets import Net
 
 from mcuplan import pipeline
 from mcuplan.budget import assess
+from mcuplan.budget.quantization import full_accumulators
 from mcuplan.calibrate import Observers
 from mcuplan.ir.editor import Editor
-from mcuplan.passes.full_sums import full_sums
+from mcuplan.passes.full_sums import FullSums, full_sums
 from mcuplan.record import Budget, Request
 from mcuplan.targets import load_target
 
@@ -138,3 +139,13 @@ def test_sums_that_are_nearly_full(tmp_path: Path) -> None:
     (told,) = full_sums(edit.done())
     assert 2 == told.channel
     assert told.share == pytest.approx(0.75, abs=0.01)
+
+
+def test_many_sums_that_are_nearly_full_are_one_finding() -> None:
+    """The fullest layer is named, the others are counted: one cause, one note."""
+    sums = [FullSums(f"conv{i}", i, 0.5 + i / 10) for i in (1, 3, 2)]
+    for count, more in ((1, ""), (2, ", that of 1 more layer"), (3, ", those of 2 more layers")):
+        (told,) = full_accumulators(tuple(sums[:count]))
+        fullest = "conv3" if count > 1 else "conv1"
+        assert (fullest, more in told.message) == (told.where, True)
+    assert not list(full_accumulators(()))

@@ -84,8 +84,8 @@ def test_both_sides_of_an_add_are_one_change() -> None:
         (side(net(8)), side(net(8, op="Conv 3x3")), ("a", "Conv 1x1 -> Conv 3x3")),
         (side(net(8)), side(net(8), rows=8), ("x", "input shape 1x2x4x4 -> 1x2x8x4")),
         (side(net(8), version="0"), side(net(8)), ("", "mcuplan 0 -> 1")),
-        (side(net(8), "--objective", "ram"), side(net(8)), ("", "--objective ram -> none")),
-        (side(net(8)), side(net(8), "--keep-input"), ("", "--keep-input none -> on")),
+        (side(net(8), "--objective", "ram"), side(net(8)), ("", "--objective ram -> not given")),
+        (side(net(8)), side(net(8), "--keep-input"), ("", "--keep-input not given -> on")),
         (side(net(8)), side(net(8)[:3]), ("d", "layer is gone")),
         (side(net(8)[:3]), side(net(8)), ("d", "new layer")),
         (

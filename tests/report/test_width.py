@@ -8,7 +8,11 @@ from dataclasses import replace
 import pytest
 from report_samples import sample_budget
 
+from mcuplan.findings import Finding, Severity
+from mcuplan.record import Needs, Way
 from mcuplan.report import Look, render
+from mcuplan.report._advice import way_rows
+from mcuplan.report._text import finding_lines
 
 
 @pytest.mark.parametrize("width", [80, 100, 160])
@@ -45,3 +49,36 @@ def test_no_cycles_have_no_rate() -> None:
     latency = replace(budget.latency, cycles=0, seconds=0.0, throughput_hz=0.0)
     assert "0.476 per second" in render("text", budget, Look(width=100))
     assert "per second" not in render("text", replace(budget, latency=latency), Look())
+
+
+def test_options_wider_than_their_column_are_all_there() -> None:
+    """Ways that differ only in their first options are told apart, on rows below."""
+    ways = [
+        Way(
+            (
+                "--reshape",
+                f"separable=/{layer}/Conv",
+                "--streaming input",
+                "--objective ram=strict",
+            ),
+            needs=Needs.RETRAINING,
+            fits=False,
+            ram_bytes=1,
+            flash_bytes=1,
+            cycles=1,
+        )
+        for layer in (3, 7)
+    ]
+    rows = way_rows(ways, Look())
+    named = " ".join(row[1].strip() for row in rows)
+    assert max(len(row[1]) for row in rows) <= 40
+    assert len({len(row) for row in rows}) == 1
+    for way in ways:
+        assert " ".join(way.options) in named
+
+
+def test_a_fused_name_is_told_by_its_first() -> None:
+    """A place that a converter made of several names is one line; a plain one stays whole."""
+    finding = Finding("ram/over-budget", Severity.ERROR, "m", "a/Relu;a/BiasAdd;a/Conv2D", "h")
+    assert "  where: a/Relu;.. (2 more names)" in finding_lines(finding)
+    assert "  where: /a/Conv" in finding_lines(replace(finding, where="/a/Conv"))
