@@ -237,6 +237,11 @@ def regions(spread: Spread) -> str:
     return f"{waiting:,} cycles of wait states (modelled); {proof}"
 
 
+def _fewer(percent: float) -> str:
+    """Percent of cycles saved, against kernels that may take more RAM: it can be negative."""
+    return f"{abs(percent):.1f} % {'more' if percent < 0 else 'fewer'} cycles"
+
+
 def kernels(selected: Selected) -> str:
     """What a choice of kernels gives up for what."""
     trade, parts = selected.trade, []
@@ -253,21 +258,19 @@ def kernels(selected: Selected) -> str:
     if trade.at_a_rate:
         parts.append(f"1 % of arena for up to {WORTH} % more cycles, {MOST_TIMES:g} times at most")
     if trade.backwards is not None:
-        better = f"{trade.backwards:.1f} % fewer cycles"
+        better = _fewer(trade.backwards)
         parts.append(f"other kernels for rows made backwards, {better}")
     if trade.flash is not None:
         steps, more = f"{trade.flash.steps} of {trade.steps} steps", f"{trade.flash.nbytes:,} B"
-        parts.append(
-            f"{more} more flash for {steps}, {trade.flash.fewer_cycles:.1f} % fewer cycles"
-        )
+        parts.append(f"{more} more flash for {steps}, {_fewer(trade.flash.fewer_cycles)}")
     if trade.ram is not None:
         steps, grown = f"{trade.ram.steps} of {trade.steps} steps", trade.ram.nbytes
         room = f"{grown:,} B more arena" if grown > 0 else "the same arena"
-        better = f"{trade.ram.fewer_cycles:.1f} % fewer cycles"
+        better = _fewer(trade.ram.fewer_cycles)
         parts.append(f"copies of the weights of {steps} in {room}, {better}")
     if trade.roomy is not None:
         steps = f"{trade.roomy.steps} of {trade.steps} steps"
-        better = f"{trade.roomy.fewer_cycles:.1f} % fewer cycles"
+        better = _fewer(trade.roomy.fewer_cycles)
         parts.append(f"runs of {steps} use the room that they find, {better}")
     if trade.faster is not None:
         ram, flash = (f"{n:+,} B" for n in (trade.faster.ram_bytes, trade.faster.flash_bytes))

@@ -15,7 +15,7 @@ from mcuplan.facts import (
     Rewritten,
     summed,
 )
-from mcuplan.plan_facts import Faster, Trade
+from mcuplan.plan_facts import Faster, FlashSpent, RoomyRuns, Trade
 from mcuplan.schedule.program import Selected
 from mcuplan.solvers.packing.problem import Ended, MemoryPlan
 from mcuplan.solvers.rows.problem import RowOrder, RowProof
@@ -63,6 +63,11 @@ def test_every_note_has_words_of_its_own() -> None:
             Trade(3, least_arena=4000, at_a_rate=True),
             "the fastest kernel of every step; least arena 4,000 B; "
             "1 % of arena for up to 5 % more cycles, 2 times at most",
+        ),
+        (
+            Trade(3, flash=FlashSpent(2, 4096, -3.84), roomy=RoomyRuns(1, 4.5)),
+            "the fastest kernel of every step; 4,096 B more flash for 2 of 3 steps, 3.8 % more "
+            "cycles; runs of 1 of 3 steps use the room that they find, 4.5 % fewer cycles",
         ),
         (
             Trade(3, faster=Faster(1_234_567, 30_168, -52)),
