@@ -58,8 +58,11 @@ def _runs(places: Places) -> str:
     entries = [f"{{{c}, {r.first}, {r.end}}}" for c, r in zip(cases, runs, strict=True)]
     head = f"#define RUNS ({len(runs)}U)\n"
     head += f"#define FEED ({feed}U) /* no step: rows of the input come */\n" if fed else ""
+    steps = len(places.plan.program.steps)
+    more = f"; from {steps} on:\n * of a step with other scratch, see run_step()"
+    forms = more if len(places.steps) > steps else ""
     return (
-        f"{head}\n/* Rows [first, end) of a step, in the order in which they run. */\n"
+        f"{head}\n/* Rows [first, end) of a step, in the order in which they run{forms}. */\n"
         f"typedef struct {{\n    {ctype} step;\n    {ctype} first;\n    {ctype} end;\n}} run_t;\n\n"
         f"static const run_t runs[RUNS] = {{\n{table(entries)}\n}};\n"
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache
+from pathlib import PurePosixPath
 
 import numpy as np
 import pytest
@@ -142,6 +143,15 @@ def test_forms_cost_a_struct_each() -> None:
         assert own.weights_bytes == alone.weights_bytes
     lean = replace(plain.program, steps=tuple(s.in_forms[0] for s in plain.program.steps))
     assert flash_bytes(plan.program) > flash_bytes(lean)
+
+
+def test_the_source_says_what_is_no_step() -> None:
+    """From the first number that is a form on; where there is none, every number is a step."""
+    plan = _roomy()
+    forms, plain = (emit(one, "blocks", STAMP).files for one in (plan, _lean(feed=False)))
+    said = f"in which they run; from {len(plan.program.steps)} on:\n * of a step"
+    assert said in forms[PurePosixPath("blocks.c")]
+    assert "in which they run. */" in plain[PurePosixPath("blocks.c")]
 
 
 def test_runs_of_a_form_take_as_long_as_it() -> None:
