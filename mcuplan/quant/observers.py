@@ -159,7 +159,8 @@ def quant_of_range(
 ) -> Quant:
     """The grid of a type that covers a range; zero lies on it exactly.
 
-    The scale is a float32 value. A range without extent gets scale 1.
+    The scale is a float32 value. A range without extent gets scale 1, and where
+    there are more steps as many more in it: readers of it must still find a scale of theirs.
 
     Args:
         values: (min, max); widened to hold 0.
@@ -178,7 +179,7 @@ def quant_of_range(
         raise ScaleError(f"no scale can cover the range {values} with headroom {headroom}")
     span = max(-low, high) / dtype.high if symmetric else (high - low) / dtype.steps
     if span < _SMALLEST:
-        return Quant.per_tensor(1.0, 0, dtype)
+        return Quant.per_tensor(math.ldexp(1.0, -max(0, dtype.bits - 8)), 0, dtype)
     with np.errstate(over="ignore"):
         scale = float(np.float32(span))
     if not math.isfinite(scale):

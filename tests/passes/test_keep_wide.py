@@ -146,6 +146,33 @@ def test_what_has_no_form_stays_int8(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "two types for layer 'second'" in capsys.readouterr().err
 
 
+def test_a_layer_that_gives_nothing_but_zeros_has_readers(tmp_path: Path, host_gcc: str) -> None:
+    """Its grid leaves room for a scale of theirs."""
+    node = helper.make_node
+    nodes = [
+        node("Conv", ["x", "w1", "b1"], ["c"], "first"),
+        node("Relu", ["c"], ["r"], "dead"),
+        node("Conv", ["r", "w2", "b2"], ["y"], "second"),
+    ]
+    held = {"w1": _weights(8, 3, 1, 1), "w2": _weights(4, 8, 1, 1)}
+    held |= {"b1": np.full(8, -99, np.float32), "b2": _weights(4)}
+    graph = helper.make_graph(
+        nodes,
+        "dead",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, (1, 3, 2, 2))],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, (1, 4, 2, 2))],
+        [numpy_helper.from_array(value, name) for name, value in held.items()],
+    )
+    path = tmp_path / "dead.onnx"
+    imports = [helper.make_opsetid("", 17)]
+    onnx.save(helper.make_model(graph, opset_imports=imports, ir_version=8), path)
+    samples = np.random.default_rng(1).normal(size=(12, 3, 2, 2)).astype(np.float32)
+    np.savez(tmp_path / "data.npz", x=samples)
+    data = ["--calibration", str(tmp_path / "data.npz")]
+    command = ["verify", str(path), "-t", "cortex-m4", *data, "--dtype", "int16", "--no-save"]
+    assert 0 == run([*command, "-q"])
+
+
 def test_a_quantized_model_stays_as_it_is(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from mcuplan.errors import ScaleError
+from mcuplan.ir.types import DType
 from mcuplan.quant.histogram import (
     Clipped,
     Entropy,
@@ -157,8 +158,10 @@ def test_headroom_widens_the_range() -> None:
 
 @pytest.mark.parametrize("values", [(0.0, 0.0), (0.0, 1e-45), (-1e-44, 0.0)])
 def test_a_range_without_extent_gets_scale_one(values: tuple[float, float]) -> None:
-    """A tensor that is always zero has a harmless scale."""
+    """A tensor that is always zero has a harmless scale, of int16 over the same range."""
     assert (1.0, 0) == (quant_of_range(values).s, quant_of_range(values).z)
+    wide = quant_of_range(values, DType.INT16, symmetric=True)
+    assert (2.0**-8, 0) == (wide.s, wide.z)
 
 
 @pytest.mark.parametrize("values", [(0.0, math.inf), (math.nan, 1.0), (-1e300, 1e300)])
