@@ -11,6 +11,7 @@ import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
+from tempfile import gettempdir
 from typing import Any
 
 import pytest
@@ -137,7 +138,7 @@ def test_operators_name_their_section(folder: Path) -> None:
 
 def test_no_place_is_in_it(folder: Path) -> None:
     """Neither the folder it was made in nor a home nor a temporary one."""
-    names = (str(folder.parent), os.path.expanduser("~"), "/tmp/", "mcuplan-")
+    names = (str(folder.parent), os.path.expanduser("~"), f"{gettempdir()}/", "mcuplan-")
     made = {n: d for n, d in _files(folder).items() if not n.startswith(("model/", "data/"))}
     assert "README.md" in made
     for name, data in made.items():
@@ -250,11 +251,11 @@ def _says(**changes: Any) -> Any:
         _says(words=["--calibration=/etc/passwd"]),
         _says(words=["--calibration", "data/calibration/../../../x.npz"]),
         _says(words=["--calibration-method", "minmax", "--inputs", "/dev/zero"]),
-        _says(words=["-t", "/tmp/t.toml"]),
-        _says(words=["-t/tmp/t.toml"]),
+        _says(words=["-t", "/etc/t.toml"]),
+        _says(words=["-t/etc/t.toml"]),
         _says(words=["--target", "there.toml"]),
         _says(words=["--calib", "/etc/passwd"]),
-        _says(words=["--output", "/tmp/x"]),
+        _says(words=["--output", "/etc/x"]),
         _says(words=["--", "/etc/passwd"]),
         _says(words=["--max-ram", "many"]),
         _says(words=["--target"]),
