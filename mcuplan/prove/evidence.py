@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -27,7 +27,7 @@ from mcuplan.prove.compare import (
 )
 from mcuplan.prove.ends import EndToEnd
 from mcuplan.prove.judge import Thresholds, judged
-from mcuplan.prove.measure import ImageReport
+from mcuplan.prove.measure import ImageReport, linked_sizes
 from mcuplan.prove.proofs import CoreProof, HostProof, Measured
 from mcuplan.prove.sensitivity import FloatLayers, sensitivity_findings
 from mcuplan.record import (
@@ -247,16 +247,8 @@ def core_record(proof: CoreProof, seen: Agreement | None = None) -> Verification
 def measured_build(measured: Measured) -> BuildFigures:
     """Sizes of the linked image, which take the place of the model's."""
     report = measured.report
-    return BuildFigures(
-        code_bytes=report.code_bytes + report.code_padding_bytes + report.unnamed_constants_bytes,
-        library_bytes=report.library_bytes,
-        constants_bytes=report.constants_bytes + report.constants_padding_bytes,
-        data_bytes=report.data_bytes,
-        stack_bytes=measured.stack.nbytes,
-        compiler=measured.compiler,
-        flags=" ".join(measured.flags),
-        symbols=_symbols(report),
-    )
+    found = linked_sizes(report, measured.compiler, measured.flags)
+    return replace(found, stack_bytes=measured.stack.nbytes, symbols=_symbols(report))
 
 
 def _symbols(report: ImageReport) -> tuple[LinkedSymbol, ...]:

@@ -16,7 +16,7 @@ from mcuplan.prove.drift import arenas_drift, constants_drift
 from mcuplan.prove.elf import Kind
 from mcuplan.prove.emulator import run_machine
 from mcuplan.prove.harness import OPTIMIZE
-from mcuplan.prove.measure import ImageReport, Linked, measure_linked
+from mcuplan.prove.measure import ImageReport, Linked, linked_sizes, measure_linked
 from mcuplan.prove.toolchain import (
     BUNDLE_FLAGS,
     compile_sources,
@@ -77,7 +77,8 @@ def prove_joint(joint: Joint, product: Product) -> JointRun:
         text = f"models in one image give other values than the reference: {said(done)}"
         findings.append(Finding("verify/equal", Severity.ERROR, text, hint=DEFECT_HINT))
     proof = JointProof(core.name, not drift, done.returncode == 0)
-    return JointRun(_figures(report, compiler.version, core.flags), proof, tuple(findings))
+    build = linked_sizes(report, compiler.version, (OPTIMIZE, *core.flags))
+    return JointRun(build, proof, tuple(findings))
 
 
 def _linking(core: tuple[str, ...], script: PurePosixPath) -> tuple[str, ...]:
@@ -105,16 +106,3 @@ def _drift(joint: Joint, report: ImageReport) -> Iterator[str]:
     for name in sorted(wanted):
         if counted[name] != 1:
             yield f"kernel {name}: linked {counted[name]} times, once planned"
-
-
-def _figures(report: ImageReport, compiler: str, flags: tuple[str, ...]) -> BuildFigures:
-    """Sizes of the linked image; stacks are those of the models alone."""
-    return BuildFigures(
-        code_bytes=report.code_bytes + report.code_padding_bytes + report.unnamed_constants_bytes,
-        library_bytes=report.library_bytes,
-        constants_bytes=report.constants_bytes + report.constants_padding_bytes,
-        data_bytes=report.data_bytes,
-        stack_bytes=0,
-        compiler=compiler,
-        flags=" ".join((OPTIMIZE, *flags)),
-    )

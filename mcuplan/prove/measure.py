@@ -17,6 +17,7 @@ from mcuplan.prove.elf import Elf, Kind, read_elf
 from mcuplan.prove.harness import CoreImage, Hook
 from mcuplan.prove.linkmap import Piece, read_link_map
 from mcuplan.prove.toolchain import Compiler, made_by
+from mcuplan.record import BuildFigures
 
 __all__ = [
     "ImageReport",
@@ -24,6 +25,7 @@ __all__ = [
     "LibraryMember",
     "Linked",
     "Symbol",
+    "linked_sizes",
     "measure_image",
     "measure_linked",
 ]
@@ -143,6 +145,19 @@ def measure_linked(image: Linked, arenas: Sequence[str], context: str = "") -> I
         unnamed_constants_bytes=constants - named,
         data_bytes=data + data_padding,
         library=_library(elf, pieces),
+    )
+
+
+def linked_sizes(report: ImageReport, compiler: str, flags: Sequence[str]) -> BuildFigures:
+    """Sizes of an image as a report has them, without its stack, which is bounded elsewhere."""
+    return BuildFigures(
+        code_bytes=report.code_bytes + report.code_padding_bytes + report.unnamed_constants_bytes,
+        library_bytes=report.library_bytes,
+        constants_bytes=report.constants_bytes + report.constants_padding_bytes,
+        data_bytes=report.data_bytes,
+        stack_bytes=0,
+        compiler=compiler,
+        flags=" ".join(flags),
     )
 
 
