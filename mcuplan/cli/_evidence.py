@@ -75,7 +75,7 @@ def reproduce(folder: Path, quiet: bool) -> int:
         log(f"another version: {tool}")
     if not quiet:
         same = f"yes: {answer.files} files, the same byte for byte"
-        say(f"no: {answer.first}" if answer.first else same)
+        say((f"no: {answer.first}" if answer.first else same) + "\n")
     return EXIT_OVER if answer.first else EXIT_FITS
 
 

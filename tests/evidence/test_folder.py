@@ -157,7 +157,9 @@ def test_another_folder_gives_the_same_bytes(
     monkeypatch.setenv("MCUPLAN_STREAMING", "input")
     (tmp_path / "mcuplan.toml").write_text('target = "cortex-m7"\n', encoding="utf-8")
     assert 0 == run(["reproduce", str(moved)])
-    assert f"yes: {len(_files(folder))} files" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert f"yes: {len(_files(folder))} files" in said
+    assert said.endswith("\n")
 
 
 def test_the_first_difference_is_named(
