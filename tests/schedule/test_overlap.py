@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -23,7 +24,7 @@ from mcuplan.plan_facts import Aliased
 from mcuplan.prove.fit.wiring import Wiring
 from mcuplan.prove.proofs import Subject, prove_on_host
 from mcuplan.schedule.assembly.arrange import arrange
-from mcuplan.schedule.assembly.check_rows import check_rows
+from mcuplan.schedule.assembly.check_rows import _first_overlap, check_rows
 from mcuplan.schedule.assembly.dead import dead_bytes
 from mcuplan.schedule.assembly.liveness import allocate
 from mcuplan.schedule.assembly.plan import make_plan
@@ -378,3 +379,24 @@ def test_a_new_order_never_costs_arena(graph: Graph) -> None:
     own = make_plan(arrange(graph, _TARGET, reorder=False).program)
     found = plan_graph(graph, _TARGET)
     assert found.memory["sram"].arena_bytes <= own.memory["sram"].arena_bytes
+
+
+@given(
+    st.lists(st.integers(0, 30), max_size=6),
+    st.lists(st.integers(0, 30), max_size=6),
+    st.sampled_from([list, sorted, lambda rows: sorted(rows, reverse=True)]),
+    st.integers(0, 5),
+    st.integers(0, 5),
+)
+def test_the_first_row_that_is_met(
+    starts: list[int], made: list[int], order: Callable[..., list[int]], width: int, size: int
+) -> None:
+    """Whatever order rows are made in, it is the one that comparing all of them finds."""
+    made = order(made)
+
+    def first(low: int) -> int:
+        met = (k for k, at in enumerate(made) if low < at + size and at < low + width)
+        return next(met if width and size else iter(()), len(made))
+
+    found = _first_overlap(np.array(starts, int), width, np.array(made, int), size)
+    assert [first(low) for low in starts] == found.tolist()

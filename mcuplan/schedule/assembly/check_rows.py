@@ -341,6 +341,12 @@ def _first_overlap(starts: Array, width: int, made: Array, size: int) -> Array:
     found = np.full(len(starts), len(made))
     if not (len(starts) and len(made) and width and size):
         return found
+    steps = np.diff(made)
+    if (steps >= 0).all():
+        return _met(starts, width, made, size, np.searchsorted(made, starts - size, "right"))
+    if (steps <= 0).all():
+        first = len(made) - np.searchsorted(made[::-1], starts + width, "left")
+        return _met(starts, width, made, size, first)
     near = (starts < made.max() + size) & (made.min() < starts + width)
     rows = np.flatnonzero(near)
     for some in np.array_split(rows, 1 + len(rows) * len(made) // _PAIRS) if len(rows) else ():
@@ -348,3 +354,10 @@ def _first_overlap(starts: Array, width: int, made: Array, size: int) -> Array:
         shared = (low < made + size) & (made < low + width)
         found[some] = np.where(shared.any(1), shared.argmax(1), len(made))
     return found
+
+
+def _met(starts: Array, width: int, made: Array, size: int, first: Array) -> Array:
+    """``first`` where that row is met; in order of place no later one is if it is not."""
+    low = made[np.minimum(first, len(made) - 1)]
+    met = (first < len(made)) & (starts < low + size) & (low < starts + width)
+    return np.where(met, first, len(made))
