@@ -164,7 +164,7 @@ def _layers(op: type[Op]) -> Iterator[Shape]:
         shown = len(example.inputs) - len(example.constants)
         last = example.constants == tuple(range(shown, len(example.inputs)))
         single = all(size[:1] == (1,) for size in example.inputs[:shown])  # axis 0 is of samples
-        if last and single and not example.types:
+        if shown and last and single and not example.types:  # a constant alone is no layer
             yield Shape(example.op, example.inputs[:shown], example.inputs[shown:])
     yield from (s for s in sweep() if type(s.op) is op and _macs(s) <= _MOST_MACS)
 

@@ -16,10 +16,12 @@ from typing import Any
 
 import pytest
 
+from mcuplan.backends import kernels_for
 from mcuplan.cli import run
 from mcuplan.errors import EvidenceError
 from mcuplan.evidence import Answer, edges, reproduce
 from mcuplan.prove import coverage
+from mcuplan.targets import load_target
 
 _MODELS = Path(__file__).resolve().parents[2] / "models" / "digits_dscnn"
 _P = PurePosixPath
@@ -307,3 +309,13 @@ def test_a_folder_in_use_is_kept(tmp_path: Path) -> None:
     words = ["evidence", str(_MODELS / "model.onnx"), "-t", "cortex-m4", "-o"]
     assert 2 == run([*words, str(tmp_path / "out")])
     assert ["mine"] == os.listdir(tmp_path / "out")
+
+
+def test_layers_are_made_for_every_kernel() -> None:
+    """Of whatever operator a kernel is called: a copy serves those that only move bytes."""
+    target = load_target("cortex-m4")
+    every = kernels_for(frozenset(target.features), "c99").values()
+    copies = [k for found in every for k in found if k.function == "mplan_copy_s8"]
+    assert {"Literal", "Transpose"} <= {kernel.op.__name__ for kernel in copies}
+    subject, inputs = next(edges.edge_layers(copies[:1], target))
+    assert set(inputs) == {port.tensor for port in subject.graph.app_inputs}
