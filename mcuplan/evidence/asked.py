@@ -18,7 +18,7 @@ import click
 
 from mcuplan.errors import EvidenceError
 from mcuplan.options import MODEL, evidencing
-from mcuplan.safe_text import shown
+from mcuplan.safe_text import plain, shown
 from mcuplan.targets import list_targets
 
 __all__ = ["ARGUMENTS", "SCHEMA", "Asked", "file_options", "parsed", "read_asked"]
@@ -147,7 +147,7 @@ def read_asked(text: bytes, files: Collection[PurePosixPath]) -> Asked:
     whole = isinstance(words, list) and len(words) <= _MOST_WORDS
     if table.get("schema") != SCHEMA or not whole or not isinstance(model, str):
         raise EvidenceError("is not what a folder of evidence has", str(ARGUMENTS), _HINT)
-    if not all(isinstance(word, str) for word in words):
+    if not all(isinstance(word, str) and plain(word, unicode=True) == word for word in words):
         raise EvidenceError("a word that is no text", str(ARGUMENTS), _HINT)
     path = PurePosixPath(model)
     if path not in files or path.parts[0] != "model":
