@@ -167,7 +167,7 @@ def at_hand(planned: Planned, limits: Limits) -> Advice | None:
     found: list[Way] = []
     codes = {finding.code for finding in judge.budget.verdict.findings}
     if "ram/over-budget" in codes:
-        for way in judge.ways(less_ram(planned)):
+        for way in _less_ram(judge):
             found.append(way)
             if way.ram_bytes <= ram.budget_bytes and (way.fits or codes - {"ram/over-budget"}):
                 break
@@ -179,6 +179,19 @@ def at_hand(planned: Planned, limits: Limits) -> Advice | None:
         found += judge.ways([start.changed(objective="latency")])
     ways = by_price(judge, found)
     return Advice(ways) if len(ways) > 1 else None
+
+
+def _less_ram(judge: Judge) -> Iterator[Way]:
+    """The mildest first; of kernels alone just the leanest where not even these fit."""
+    planned, budget = judge.planned, judge.budget.ram.budget_bytes
+    asked = planned.request
+    candidates = list(less_ram(planned))
+    alone = [c for c in candidates if c.request == replace(asked, objective=c.request.objective)]
+    leanest = judge.way(alone[-1]) if len(alone) > 1 else None
+    if leanest is not None and leanest.ram_bytes > budget:
+        yield leanest
+        candidates = [candidate for candidate in candidates if candidate not in alone]
+    yield from judge.ways(candidates)
 
 
 def advised(planned: Planned, limits: Limits, late: Callable[[], bool]) -> Advice:

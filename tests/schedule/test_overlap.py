@@ -381,13 +381,11 @@ def test_a_new_order_never_costs_arena(graph: Graph) -> None:
     assert found.memory["sram"].arena_bytes <= own.memory["sram"].arena_bytes
 
 
-@given(
-    st.lists(st.integers(0, 30), max_size=6),
-    st.lists(st.integers(0, 30), max_size=6),
-    st.sampled_from([list, sorted, lambda rows: sorted(rows, reverse=True)]),
-    st.integers(0, 5),
-    st.integers(0, 5),
-)
+_PLACES, _SIDES = st.lists(st.integers(0, 30), max_size=6), st.integers(0, 5)
+_ORDERS = st.sampled_from([list, sorted, lambda rows: sorted(rows, reverse=True)])
+
+
+@given(_PLACES, _PLACES, _ORDERS, _SIDES, _SIDES)
 def test_the_first_row_that_is_met(
     starts: list[int], made: list[int], order: Callable[..., list[int]], width: int, size: int
 ) -> None:

@@ -102,7 +102,8 @@ def plan_asked(request: Request, graph: Graph, target: Target) -> tuple[Plan, Pl
         math.inf if request.latency_limit_s is None else request.latency_limit_s * target.clock_hz
     )
     faster, missed = None, not _keeps(plan, rating, most)
-    if objective is Objective.BALANCED and (slow or missed):
+    looked = objective is Objective.BALANCED and (slow or missed)
+    if looked and (rating.fits(plan) or _some_fits(rows, effort, aim, streaming, rating)):
         fast = _plan(rows, effort, replace(aim, objective=Objective.LATENCY), streaming)
         if missed and _keeps(fast, rating, most):
             plan = _instead(fast, objective)
@@ -115,6 +116,14 @@ def plan_asked(request: Request, graph: Graph, target: Target) -> tuple[Plan, Pl
         for each in (plan, divided)
     )
     return one, several
+
+
+def _some_fits(
+    rows: ByRows, effort: Effort | None, aim: Aim, streaming: Streaming, rating: Rating
+) -> bool:
+    """Whether the least arena fits, with half of its stack: that of other kernels may be less."""
+    plan = _plan(rows, effort, replace(aim, objective=Objective.RAM_STRICT), streaming)
+    return rating.fits(plan, apart_bytes(plan) // 2)
 
 
 def _keeps(plan: Plan, rating: Rating, most_cycles: float) -> bool:
