@@ -14,7 +14,7 @@ import numpy as np
 
 from mcuplan.emit import Stamp, emit
 from mcuplan.ir.op import Kernel
-from mcuplan.ir.types import Array
+from mcuplan.ir.types import Array, DType
 from mcuplan.memory_system import NO_STALLS, Stalls
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.dense import Dense
@@ -147,7 +147,10 @@ def bench(target: Target, shapes: Sequence[Shape] = SHAPES) -> tuple[Row, ...]:
 def kernel_cases(
     kernels: Sequence[Kernel], shapes: Sequence[Shape], target: Target
 ) -> tuple[Case, ...]:
-    """Each kernel with each of the shapes that it supports; their order is no matter of speed."""
+    """Each kernel with each of the shapes that it supports; their order is no matter of speed.
+
+    Not with weights of 4 bits that are widened for it: what that takes is priced by itself.
+    """
     wanted = [(kernel.op, kernel.function) for kernel in kernels]
     places = {kernel: place for place, kernel in enumerate(kernels)}
     found = []
@@ -160,8 +163,14 @@ def kernel_cases(
             for shape, node in zip(taken, graph.nodes, strict=True)
             for way in sorted(ways[node.name], key=lambda w: places.get(w.step.kernel, -1))
             if (way.step.kernel.op, way.step.kernel.function) in wanted
+            and (way.step.kernel in places or not _is_widened(way.step.kernel))
         ]
     return tuple(found)
+
+
+def _is_widened(kernel: Kernel) -> bool:
+    """Whether it reads weights of 4 bits from a copy; kernels of 4 bits have no such name."""
+    return kernel.staged and DType.INT4 in (kernel.types.weights or ())
 
 
 def count_cases(

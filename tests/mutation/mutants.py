@@ -164,7 +164,7 @@ _EMITTER = (
         "mcuplan/emit/row_text.py",
         "rows",
         ("{r.first}, {r.end}}}", "{r.first}, {r.end + 1}}}"),
-        ("for r in runs]", "for r in runs[::-1]]"),
+        ("table(entries)", "table(entries[::-1])"),
     ),
     *several(
         "mcuplan/schedule/assembly/row_reach.py",
