@@ -157,8 +157,10 @@ def _per_channel(weights: Array, bias: Array, source: Quant, output: Quant, dtyp
     scales = np.maximum(scales, _LEAST_FACTOR * output.s / source.s)
     scales = scales.astype(np.float32).astype(np.float64)
     values = np.empty(weights.shape, dtype.numpy)
+    is_map = weights.ndim > 2
     for one, scale, stored in zip(weights, scales, values, strict=True):  # few bytes at a time
-        stored[...] = _sums_kept(one / scale, dtype)
+        steps = one / scale
+        stored[...] = _sums_kept(steps, dtype) if is_map else _nearest(steps, dtype)
     return Stored(values, Quant(tuple(scales.tolist()), (0,) * len(scales), 0, dtype))
 
 
@@ -186,6 +188,11 @@ def _own_scales(weights: Array, most: Array, dtype: DType) -> Array:
             left = left[(np.abs(steps - np.rint(steps)) < _ON_STEP).all(axis=1)]
         scales[left] = most[left] / k
     return scales
+
+
+def _nearest(real: Array, dtype: DType) -> Array:
+    """Whole numbers nearest to weights: inputs of a matrix have no neighbours."""
+    return np.asarray(np.clip(np.rint(real), -dtype.high, dtype.high))
 
 
 def _sums_kept(real: Array, dtype: DType) -> Array:

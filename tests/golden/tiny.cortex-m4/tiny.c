@@ -215,11 +215,11 @@ static const mplan_avg_pool2d_s8_t avg_pool2d_3 = {
 /* step 4: Dense "net/dense" [1,5] -> [1,3]
  * output: scale 0.0470588244, zero_point -1 */
 static const int8_t dense_4_weights[15] = {
-    -127, -20, 86, -63, 43, -127, 0, 127, -52, 76, -86, 20, 127, -23, 84,
+    -127, -20, 86, -64, 43, -127, 0, 127, -51, 76, -86, 20, 127, -23, 84,
 };
 
 static const int32_t dense_4_bias[3] = {
-    -5479, -1004, 3792,
+    -5480, -1003, 3792,
 };
 
 static const int32_t dense_4_multiplier[3] = {
