@@ -4,15 +4,19 @@
  *
  * A kernel includes it behind what it brings: conv_t, its parameters; value_t, an input or
  * output; sum_t, an accumulator; pair_t, two output channels that share their inputs, with weights
- * w0 and w1 and sums acc0 and acc1; SCALE, which makes a result of a sum; and
- * add_run(pair, in, count), which sums over consecutive inputs and weights.
+ * w0 and w1 and sums acc0 and acc1; add_run(pair, in, count), which sums over consecutive inputs
+ * and weights; and SCALE, which makes a result of a sum of integers. Of real values it brings
+ * PADDING(p), the value of a padding element, add_padding() and conv_result() instead.
  */
 #ifndef MPLAN_CONV2D_PAIRS_H
 #define MPLAN_CONV2D_PAIRS_H
 
 #include "mplan.h"
 
-/* The same where every input is a padding element. */
+#ifdef SCALE
+#define PADDING(p) ((p)->in_zero_point)
+
+/* Sums over weights where every input is a padding element. */
 static void add_padding(pair_t *pair, int32_t value, size_t count)
 {
     int32_t sum0 = 0;
@@ -28,6 +32,15 @@ static void add_padding(pair_t *pair, int32_t value, size_t count)
     pair->w1 = &pair->w1[count];
 }
 
+static value_t conv_result(const conv_t *p, sum_t acc, size_t oc)
+{
+    const uint32_t pre_shift = (p->pre_shift != NULL) ? p->pre_shift[oc] : 0U;
+    const int32_t result = SCALE(acc, p->multiplier[oc], pre_shift) + p->out_zero_point;
+
+    return (value_t)mplan_clamp(result, p->act_min, p->act_max);
+}
+#endif /* SCALE */
+
 /* One row of the kernel whose taps [first_tap, end_tap) lie inside the input row. */
 static void add_row(const conv_t *p, pair_t *pair, const value_t *row, int32_t x_first,
                     size_t first_tap, size_t end_tap, size_t first_c)
@@ -36,13 +49,13 @@ static void add_row(const conv_t *p, pair_t *pair, const value_t *row, int32_t x
     const size_t kernel_w = p->kernel_w;
 
     if ((row == NULL) || (first_tap >= end_tap)) {
-        add_padding(pair, p->in_zero_point, kernel_w * group_c);
+        add_padding(pair, PADDING(p), kernel_w * group_c);
     } else {
         const size_t step = (size_t)p->dilation_w * p->in_c;
         const int32_t x = x_first + ((int32_t)first_tap * (int32_t)p->dilation_w);
         const value_t *in = &row[((size_t)x * p->in_c) + first_c];
 
-        add_padding(pair, p->in_zero_point, first_tap * group_c);
+        add_padding(pair, PADDING(p), first_tap * group_c);
         if (step == group_c) {
             add_run(pair, in, (end_tap - first_tap) * group_c);
         } else {
@@ -51,16 +64,8 @@ static void add_row(const conv_t *p, pair_t *pair, const value_t *row, int32_t x
                 in = ((kx + 1U) < end_tap) ? &in[step] : in;
             }
         }
-        add_padding(pair, p->in_zero_point, (kernel_w - end_tap) * group_c);
+        add_padding(pair, PADDING(p), (kernel_w - end_tap) * group_c);
     }
-}
-
-static value_t conv_result(const conv_t *p, sum_t acc, size_t oc)
-{
-    const uint32_t pre_shift = (p->pre_shift != NULL) ? p->pre_shift[oc] : 0U;
-    const int32_t result = SCALE(acc, p->multiplier[oc], pre_shift) + p->out_zero_point;
-
-    return (value_t)mplan_clamp(result, p->act_min, p->act_max);
 }
 
 /* First kernel column inside a row that begins at x_first, and the one behind the last. */
