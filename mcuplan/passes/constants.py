@@ -157,7 +157,7 @@ def _per_channel(weights: Array, bias: Array, source: Quant, output: Quant, dtyp
     scales = np.maximum(scales, _LEAST_FACTOR * output.s / source.s)
     scales = scales.astype(np.float32).astype(np.float64)
     values = np.empty(weights.shape, dtype.numpy)
-    is_map = weights.ndim > 2
+    is_map = weights.ndim > 2  # inputs of a matrix have no neighbours
     for one, scale, stored in zip(weights, scales, values, strict=True):  # few bytes at a time
         steps = one / scale
         stored[...] = _sums_kept(steps, dtype) if is_map else _nearest(steps, dtype)
@@ -191,12 +191,12 @@ def _own_scales(weights: Array, most: Array, dtype: DType) -> Array:
 
 
 def _nearest(real: Array, dtype: DType) -> Array:
-    """Whole numbers nearest to weights: inputs of a matrix have no neighbours."""
+    """Whole numbers nearest to weights."""
     return np.asarray(np.clip(np.rint(real), -dtype.high, dtype.high))
 
 
 def _sums_kept(real: Array, dtype: DType) -> Array:
-    """Whole numbers for the weights of an output whose errors nearly cancel.
+    """Whole numbers for the weights of an output of a map whose errors nearly cancel.
 
     Neighbours of a map, and values that are never negative, show the sum of the errors more than
     each: those nearest to a half are rounded the other way until the errors of the taps of an input
@@ -204,8 +204,8 @@ def _sums_kept(real: Array, dtype: DType) -> Array:
 
     Source: Guo et al. 2022 (SQuant), without its order among kernels.
     """
-    flat = real.astype(np.float64).reshape(-1, real.shape[-1] if real.ndim > 1 else real.size)
-    made = np.clip(np.rint(flat), -dtype.high, dtype.high)
+    flat = real.astype(np.float64).reshape(-1, real.shape[-1])
+    made = _nearest(flat, dtype)
     for whole, wanted in ((made.T, flat.T), (made.reshape(1, -1), flat.reshape(1, -1))):
         error = whole - wanted
         excess = np.rint(error.sum(axis=1))
