@@ -131,14 +131,4 @@ def emulator_files(product: Product) -> Iterator[tuple[PurePosixPath, str]]:
     """A program for the emulated core."""
     core, folder = emulated(product), PurePosixPath("examples/emulator")
     yield folder / "emulator.c", semihosted("emulator.c.in", product)
-    script = fill(
-        "emulator.ld.in",
-        product,
-        machine=core.machine,
-        vectors_origin=hex(core.vectors),
-        flash_origin=hex(core.flash.origin),
-        flash_bytes=hex(core.flash.nbytes),
-        ram_origin=hex(core.ram.origin),
-        ram_bytes=hex(core.ram.nbytes),
-    )
-    yield folder / "emulator.ld", script
+    yield folder / "emulator.ld", fill("emulator.ld.in", product, **core.memory)

@@ -44,6 +44,19 @@ class Core:
     ram: Memory
     timing: str
 
+    @property
+    def memory(self) -> dict[str, str]:
+        """What a linker script says of its machine and memories, by name."""
+        return {
+            "core": self.name,
+            "machine": self.machine,
+            "vectors_origin": hex(self.vectors),
+            "flash_origin": hex(self.flash.origin),
+            "flash_bytes": hex(self.flash.nbytes),
+            "ram_origin": hex(self.ram.origin),
+            "ram_bytes": hex(self.ram.nbytes),
+        }
+
     def with_flags(self, flags: tuple[str, ...]) -> Core:
         """The same core compiled with other processor flags."""
         return replace(self, flags=flags)

@@ -274,13 +274,7 @@ def _linker_script(core: Core, api: BundleApi) -> str:
     """The memory map of a core; every region of the target lies in its one RAM."""
     template = (codegen_dir() / "harness" / "image.ld.in").read_text(encoding="utf-8")
     return Template(template).substitute(
-        core=core.name,
-        machine=core.machine,
-        vectors_origin=hex(core.vectors),
-        flash_origin=hex(core.flash.origin),
-        flash_bytes=hex(core.flash.nbytes),
-        ram_origin=hex(core.ram.origin),
-        ram_bytes=hex(core.ram.nbytes),
+        core.memory,
         stack_bytes=hex(STACK_BYTES),
         aliases="".join(f'REGION_ALIAS("{memory}", RAM)\n' for _, memory in api.sections),
         fragment=f"INCLUDE {_BUNDLE}/{api.name}.ld" if api.sections else "",
