@@ -187,11 +187,15 @@ def _less_ram(judge: Judge) -> Iterator[Way]:
     asked = planned.request
     candidates = list(less_ram(planned))
     alone = [c for c in candidates if c.request == replace(asked, objective=c.request.objective)]
-    leanest = judge.way(alone[-1]) if len(alone) > 1 else None
+    last = alone[-1] if len(alone) > 1 else None
+    leanest = None if last is None else judge.way(last)
     if leanest is not None and leanest.ram_bytes > budget:
         yield leanest
         candidates = [candidate for candidate in candidates if candidate not in alone]
-    yield from judge.ways(candidates)
+    for candidate in candidates:
+        way = leanest if candidate is last else judge.way(candidate)
+        if way is not None:
+            yield way
 
 
 def advised(planned: Planned, limits: Limits, late: Callable[[], bool]) -> Advice:
