@@ -32,7 +32,8 @@ class RowConstants:
 def row_constants(places: Places) -> RowConstants:
     """Tables of rows that lie apart, and the table of runs."""
     texts, symbols = [], []
-    note = "/* Row y lies at offset + table[y] * stride of the tensors that name the table. */\n"
+    note = "/* Row y lies at offset + table[y] * stride of the tensors that name the table;\n"
+    note += " * in the same way what a call for the rows from y on has as scratch. */\n"
     for numbers, name in places.tables.items():
         texts.append(note + array(name, numbers.dtype, np.array(numbers.numbers)))
         symbols.append(Symbol(name, numbers.nbytes, "tables", -1))

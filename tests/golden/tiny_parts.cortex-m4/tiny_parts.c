@@ -56,7 +56,8 @@ MPLAN_ABI_MARK
 #define OFFSET_DENSE (8U)
 #define OFFSET_SOFTMAX (8U)
 
-/* Row y lies at offset + table[y] * stride of the tensors that name the table. */
+/* Row y lies at offset + table[y] * stride of the tensors that name the table;
+ * in the same way what a call for the rows from y on has as scratch. */
 static const uint16_t image_rows[8] = {
     0U, 12U, 19U, 46U, 53U, 60U, 46U, 53U,
 };
