@@ -101,7 +101,7 @@ class _Net:
             self.nodes,
             name,
             [helper.make_tensor_value_info("input", TensorProto.FLOAT, shape)],
-            [helper.make_tensor_value_info(output, TensorProto.FLOAT, (1, many))],
+            [helper.make_tensor_value_info(output, TensorProto.FLOAT, (1, classes))],
             self.constants,
         )
         opset = helper.make_opsetid("", 17)
