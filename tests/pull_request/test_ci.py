@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from published import must_be
 from sample_repository import git, sample_model, sample_repository
 from small_nets import small_net
 
@@ -62,6 +63,7 @@ def _bash(script: str, folder: Path, more: Mapping[str, str]) -> subprocess.Comp
 def _action(folder: Path, **given: str) -> tuple[int, str, dict[str, str]]:
     """Status and output of the last step, and the outputs of the action."""
     action = yaml.safe_load((_ROOT / "action.yml").read_text(encoding="utf-8"))
+    must_be("action", action)
     inputs = {name: str(each.get("default", "")) for name, each in action["inputs"].items()}
     inputs |= {name.replace("_", "-"): value for name, value in {**_GIVEN, **given}.items()}
     files = {name: folder.parent / name for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")}
@@ -108,6 +110,13 @@ def test_the_action_lets_growth_pass(clone: Path) -> None:
     assert 0 == _action(clone, baseline="kept.json", options="--effort fast")[0]
 
 
+def test_the_action_writes_no_output_of_anothers_name(clone: Path) -> None:
+    """A folder's name of two lines would be an output of its own: it is refused."""
+    status, said, outputs = _action(clone, reports="kept\nsarif=other", base_ref="")
+    assert (2, {}) == (status, outputs)
+    assert "::error::reports:" in said
+
+
 def test_the_action_checks_a_model_that_is_new(clone: Path) -> None:
     """Without a report of before nothing grew; budgets count."""
     (clone / "kws.onnx").rename(clone / "new.onnx")
@@ -118,9 +127,9 @@ def test_the_action_checks_a_model_that_is_new(clone: Path) -> None:
 
 def test_the_template_of_gitlab(clone: Path) -> None:
     """The job fails on growth and leaves what it declares as artifacts."""
-    job = yaml.safe_load((_ROOT / ".gitlab" / "mcuplan.yml").read_text(encoding="utf-8"))[
-        ".mcuplan"
-    ]
+    template = yaml.safe_load((_ROOT / ".gitlab" / "mcuplan.yml").read_text(encoding="utf-8"))
+    must_be("gitlab", template)
+    job = template[".mcuplan"]
     given = {"MODEL": "kws.onnx", "TARGET": "nucleo-f411re", "INSTALL": ""}
     given["CI_MERGE_REQUEST_TARGET_BRANCH_NAME"] = "main"
     script = "\n".join([*job["before_script"], *job["script"]])
@@ -134,7 +143,9 @@ def test_the_template_of_gitlab(clone: Path) -> None:
 
 def test_the_hook_checks_every_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """pre-commit gives options and all models; the gravest answer counts."""
-    (hooked,) = yaml.safe_load((_ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
+    hooks = yaml.safe_load((_ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
+    must_be("hooks", hooks)
+    (hooked,) = hooks
     project = tomllib.loads((_ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert "mcuplan.cli.hook:main" == project["scripts"][hooked["entry"]]
     assert re.search(hooked["files"], "models/net.onnx")
@@ -193,9 +204,12 @@ def test_what_init_writes_runs(host: str, clone: Path, monkeypatch: pytest.Monke
     given = {"BASE": "main", "CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "main"}
     if host == "github":
         made = yaml.safe_load((clone / ".github" / "workflows" / "mcuplan.yml").read_text())
+        must_be("workflow", {"on" if key is True else key: value for key, value in made.items()})
         script = made["jobs"]["mcuplan"]["steps"][-1]["run"]
     else:
-        made = yaml.safe_load((clone / ".gitlab" / "mcuplan-ci.yml").read_text())["mcuplan"]
+        made = yaml.safe_load((clone / ".gitlab" / "mcuplan-ci.yml").read_text())
+        must_be("gitlab", made)
+        made = made["mcuplan"]
         script = made["script"][-1]
     done = _bash(script, clone, {**given, "GITHUB_STEP_SUMMARY": str(summary)})
     assert 1 == done.returncode, done.stderr
