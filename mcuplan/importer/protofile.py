@@ -226,6 +226,8 @@ def read_tensor(proto: Any, folder: Path, allowance: Allowance) -> Array:
         )
     else:
         flat = np.frombuffer(raw, np.uint8 if bits else dtype)
+        if name == "bool":
+            _check_range(flat.view(np.uint8), name, 0, 1)
     if bits:
         flat = _unpacked(flat.view(np.uint8), elements, bits, signed=dtype.kind == "i")
     return flat.reshape(dims)
@@ -244,19 +246,26 @@ def _typed(proto: Any, name: str, dtype: np.dtype[Any], count: int) -> Array:
     values = getattr(proto, field)
     if len(values) != count:
         raise DamagedModel(f"{len(values):,} values for a tensor of {count:,} elements")
-    if dtype.kind == "f" and dtype.itemsize == 2:
-        return np.array(values, np.int64).astype(np.uint16).view(np.float16)
-    if dtype.kind == "f":
+    if field in ("float_data", "double_data"):
         return np.array(values, dtype)
     wide = np.array(values, np.uint64 if field == "uint64_data" else np.int64)
-    if proto.data_type in _PACKED:
-        return wide.astype(np.uint8)
-    if dtype.kind == "b":
-        return np.asarray(wide != 0)
-    limits = np.iinfo(dtype)
-    if wide.size and (wide.min() < limits.min or wide.max() > limits.max):
-        raise DamagedModel(f"a value does not fit {name}")
-    return wide.astype(dtype)
+    held = dtype
+    if proto.data_type in _PACKED or dtype.kind == "b":
+        held = np.dtype(np.uint8)
+    elif dtype.kind == "f":
+        held = np.dtype(np.uint16)  # bits of float16
+    limits = np.iinfo(held)
+    _check_range(wide, name, limits.min, 1 if dtype.kind == "b" else limits.max)
+    made = wide.astype(held)
+    return made if proto.data_type in _PACKED else made.view(dtype)
+
+
+def _check_range(values: Array, name: str, low: int, high: int) -> None:
+    """Raise where bits that a type does not have would be dropped."""
+    if values.size and (values.min() < low or values.max() > high):
+        raise DamagedModel(
+            f"a value of a {name} tensor is not within {low} to {high}", hint="export again"
+        )
 
 
 def _unpacked(packed: Array, elements: int, bits: int, *, signed: bool) -> Array:

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from onnx_files import TensorProto, conv_model, model, node, onnx, run_onnx, save, value
 
-from mcuplan.errors import DynamicShape
+from mcuplan.errors import DamagedModel, DynamicShape
 from mcuplan.facts import BatchOfOne, LeftOut
 from mcuplan.importer.onnx import load_model
+from mcuplan.importer.protofile import Allowance, read_tensor
 from mcuplan.ir.evaluate import evaluate
 from mcuplan.ir.types import DType
 
@@ -175,6 +176,41 @@ def test_tensor_types(kind: str, raw: bool, tmp_path: Path) -> None:
     ]
     proto = model(nodes, [value("x", [1, 2])], [value("y", None)], {"c": tensor}, opset=21)
     _agrees(save(tmp_path, proto), {"x": np.array([[1.0, 0.25]], _F32)})
+
+
+@pytest.mark.parametrize(
+    ("kind", "count", "content"),
+    [
+        ("INT4", 3, {"int32_data": [0x321, 5]}),
+        ("INT4", 3, {"int32_data": [-1, 5]}),
+        ("UINT4", 3, {"int32_data": [1 << 16, 5]}),
+        ("UINT4", 3, {"int32_data": [1, 2, 3]}),
+        ("INT4", 3, {"raw_data": b"abc"}),
+        ("UINT4", 4, {"raw_data": b"a"}),
+        ("INT4", 4, {"int64_data": [1, 2]}),
+        ("INT8", 2, {"int32_data": [128, 0]}),
+        ("INT8", 2, {"int32_data": [255, 0]}),
+        ("UINT8", 2, {"int32_data": [-1, 0]}),
+        ("INT16", 2, {"int32_data": [1 << 15, 0]}),
+        ("FLOAT16", 2, {"int32_data": [1 << 16, 0]}),
+        ("FLOAT16", 2, {"int32_data": [-1, 0]}),
+        ("UINT32", 2, {"uint64_data": [1 << 32, 0]}),
+        ("BOOL", 2, {"int32_data": [2, 0]}),
+        ("BOOL", 2, {"raw_data": b"\x01\x02"}),
+        ("FLOAT", 2, {"raw_data": b"1234567"}),
+    ],
+)
+def test_bits_that_a_type_does_not_have(kind: str, count: int, content: dict[str, Any]) -> None:
+    """No value is cut to its type in silence, nothing is taken from a field of other length."""
+    tensor = TensorProto(data_type=getattr(TensorProto, kind), dims=[count], **content)
+    with pytest.raises(DamagedModel):
+        read_tensor(tensor, Path(), Allowance())
+
+
+def test_half_a_byte_behind_the_last_value() -> None:
+    """An odd number of values of 4 bits leaves half a byte that says nothing."""
+    tensor = TensorProto(data_type=TensorProto.INT4, dims=[3], raw_data=b"\xf7\xe8")
+    assert [7, -1, -8] == read_tensor(tensor, Path(), Allowance()).tolist()
 
 
 def test_several_inputs_and_outputs(tmp_path: Path) -> None:
