@@ -31,6 +31,7 @@ __all__ = [
     "Report",
     "bundle",
     "check",
+    "check_targets",
     "generate",
     "plan",
     "quantize",
@@ -58,6 +59,27 @@ def check(model: Model, target: str | os.PathLike[str], **options: object) -> Re
         Problems: several of them at once, in ``errors``.
     """
     return _run(commands.check, checking, "check", model, {"target": target, **options})
+
+
+def check_targets(
+    model: Model, targets: Sequence[str | os.PathLike[str]], **options: object
+) -> Iterator[tuple[str, Report | McuplanError | Problems]]:
+    """What :func:`check` says of each target, in their order, or the error that it raises.
+
+    Reports are equal to those of single calls; the model is read, and put on grids, once.
+
+    >>> import mcuplan
+    >>> model = "models/digits_dscnn/model.onnx"
+    >>> found = dict(mcuplan.check_targets(model, ["cortex-m0", "mine"], effort="fast"))
+    >>> found["cortex-m0"].verdict.status.value, found["mine"].code
+    ('fits', 'target/not-found')
+
+    Raises:
+        UsageError: options that are none. What is wrong with a model stands beside each target.
+    """
+    given = from_keywords(checking, options, "mcuplan check --help")
+    with _file(model) as path:
+        yield from commands.check_targets(path, [os.fspath(each) for each in targets], given)
 
 
 def plan(model: Model, target: str | os.PathLike[str], **options: object) -> Report:

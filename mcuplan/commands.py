@@ -7,7 +7,7 @@ The command line and the functions of :mod:`mcuplan` both come this way. Options
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from mcuplan.budget import Member, assess, assess_joint, judged, read_report, wi
 from mcuplan.budget.footprint import naive_map
 from mcuplan.emit import Bundle
 from mcuplan.emit.joint import joined
-from mcuplan.errors import UsageError
+from mcuplan.errors import McuplanError, Problems, UsageError
 from mcuplan.exporter.onnx import to_onnx
 from mcuplan.options import several
 from mcuplan.options.asked import quantizing, request_of
@@ -33,6 +33,7 @@ from mcuplan.record import (
     Evidence,
     Limits,
     Planned,
+    Request,
     TypePoint,
 )
 from mcuplan.record.joint import JointBudget
@@ -57,6 +58,7 @@ __all__ = [
     "Verified",
     "bundle",
     "check",
+    "check_targets",
     "generate",
     "limits_of",
     "plan",
@@ -172,15 +174,57 @@ def _report(
 
 def check(model: Path, options: _Options, voice: Voice = SILENT) -> Budget:
     """Whether a model fits."""
-    asked, asks = _asked(options), request_of(model, options, voice)
-    if options["frontier"]:
-        check_samples(asks)
-    planned, types = plan_within(asks, asked.limits, sizes_only=True)
-    name = _default_name(model, options["name"])
-    evidence = measure(planned, name) if options["build"] else kept.recall(model, planned)
-    types = types or (_types(planned, asked) if options["frontier"] else ())
-    explored = Explored(types=types, advice=_advice(planned, asked, options, voice))
-    return _report("check", asked, planned, evidence, explored)
+    return _Checking(model, options, voice)(options["target"])
+
+
+def check_targets(
+    model: Path, targets: Sequence[str], options: _Options, voice: Voice = SILENT
+) -> Iterator[tuple[str, Budget | McuplanError | Problems]]:
+    """What :func:`check` says of each target, in order, or what it raises.
+
+    The model is read, and put on grids, once.
+    """
+    checking = _Checking(model, options, voice)
+    for target in targets:
+        found: Budget | McuplanError | Problems
+        try:
+            found = checking(target)
+        except (McuplanError, Problems) as error:
+            found = error
+        yield target, found
+
+
+@dataclass(slots=True)
+class _Checking:
+    """Checks of one model with the same options, for any target; ``begun`` by the first."""
+
+    model: Path
+    options: _Options
+    voice: Voice
+    begun: pipeline.Begun | McuplanError | Problems | None = None
+
+    def __call__(self, target: str | None) -> Budget:
+        options, model = {**self.options, "target": target}, self.model
+        asked, asks = _asked(options), request_of(model, options, self.voice)
+        if options["frontier"]:
+            check_samples(asks)
+        begun = self._begun(asks)
+        planned, types = plan_within(asks, asked.limits, sizes_only=True, begun=begun)
+        name = _default_name(model, options["name"])
+        evidence = measure(planned, name) if options["build"] else kept.recall(model, planned)
+        types = types or (_types(planned, asked) if options["frontier"] else ())
+        explored = Explored(types=types, advice=_advice(planned, asked, options, self.voice))
+        return _report("check", asked, planned, evidence, explored)
+
+    def _begun(self, asks: Request) -> pipeline.Begun:
+        if self.begun is None:
+            try:
+                self.begun = pipeline.begin(asks, sizes_only=True)
+            except (McuplanError, Problems) as error:
+                self.begun = error
+        if isinstance(self.begun, McuplanError | Problems):
+            raise self.begun
+        return self.begun
 
 
 def plan(model: Path, options: _Options, voice: Voice = SILENT) -> Budget:

@@ -11,7 +11,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from mcuplan import passes, words
@@ -31,6 +32,7 @@ from mcuplan.errors import UsageError
 from mcuplan.facts import ClosedBy
 from mcuplan.importer import Form, ImportedModel, load_model
 from mcuplan.ir.graph import Graph
+from mcuplan.ir.op import Signature
 from mcuplan.ir.types import DType
 from mcuplan.passes.assign_grids import assign_grids, needs_range
 from mcuplan.passes.dead_channels import Removal, remove_dead_channels
@@ -50,7 +52,17 @@ from mcuplan.schedule.planning.choice import plan_asked
 from mcuplan.schedule.planning.relower import lower_asked
 from mcuplan.targets import Target
 
-__all__ = ["generate", "plan", "plan_for", "quantize", "retarget", "simplify"]
+__all__ = [
+    "Begun",
+    "begin",
+    "generate",
+    "plan",
+    "plan_begun",
+    "plan_for",
+    "quantize",
+    "retarget",
+    "simplify",
+]
 
 
 def simplify(request: Request) -> tuple[ImportedModel, Graph]:
@@ -135,29 +147,62 @@ def quantize(request: Request, graph: Graph, *, sizes_only: bool = False) -> Rep
     return repair(found, inside, tools, effort, request.bar)
 
 
-def plan(request: Request, *, sizes_only: bool = False) -> Planned:
-    """Everything up to addresses. ``sizes_only`` does without ranges where there are none."""
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """What no target has a say in: a model, its float graph, and that on grids."""
+
+    request: Request
+    model: ImportedModel
+    floating: Graph
+    found: Repaired
+    _removals: dict[Callable[[Signature], int], Removal] = field(default_factory=dict)
+
+    @property
+    def real_ranges(self) -> bool:
+        """Whether ranges come from data or from the model."""
+        seen = self.found.calibrated
+        return not self.found.grids.made_up if seen is None else not seen.data.random
+
+    def lowered(self, request: Request) -> Removal:
+        """The graph in the types of C; once for all targets that wish for the same channels."""
+        wish = channel_multiple(request.target.features, request.target.backend)
+        if wish not in self._removals:
+            real = self.real_ranges
+            self._removals[wish] = lower_asked(request, self.found.grids, real_ranges=real)
+        return self._removals[wish]
+
+
+def begin(request: Request, *, sizes_only: bool = False) -> Begun:
+    """Everything up to grids: what is the same for every target."""
     model, floating = simplify(request)
     _check_type(request, model)
     request = _untrained(request, model)
-    found = quantize(request, floating, sizes_only=sizes_only)
-    grids, seen = found.grids, found.calibrated
-    random = seen is not None and seen.data.random
-    real = not (random or (seen is None and grids.made_up))
-    removal = lower_asked(request, grids, real_ranges=real)
-    trimmed = _trimmed(request, floating, found, removal)
+    return Begun(request, model, floating, quantize(request, floating, sizes_only=sizes_only))
+
+
+def plan(request: Request, *, sizes_only: bool = False) -> Planned:
+    """Everything up to addresses. ``sizes_only`` does without ranges where there are none."""
+    return plan_begun(begin(request, sizes_only=sizes_only), request.target)
+
+
+def plan_begun(begun: Begun, target: Target) -> Planned:
+    """A model that is on grids, planned for a target as if that had been asked for."""
+    request, found = replace(begun.request, target=target), begun.found
+    removal, seen = begun.lowered(request), found.calibrated
+    trimmed = _trimmed(request, begun.floating, found, removal)
     if trimmed.silent:
-        removal = lower_asked(request, grids, real_ranges=real, silent=trimmed.silent)
-    undivided, divided = plan_asked(request, removal.graph, request.target)
+        real = begun.real_ranges
+        removal = lower_asked(request, found.grids, real_ranges=real, silent=trimmed.silent)
+    undivided, divided = plan_asked(request, removal.graph, target)
     return Planned(
         request=request,
-        model=model,
-        floating=floating,
-        grids=grids,
+        model=begun.model,
+        floating=begun.floating,
+        grids=found.grids,
         removal=removal,
         undivided=undivided,
         plan=divided,
-        notes=(*floating.notes, *(seen.data.notes if seen else ())),
+        notes=(*begun.floating.notes, *(seen.data.notes if seen else ())),
         calibration=seen,
         trimmed=trimmed,
     )

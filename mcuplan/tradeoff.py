@@ -21,6 +21,7 @@ from mcuplan.ir.graph import Graph, Node, Stored
 from mcuplan.ir.types import DType
 from mcuplan.passes.assign_grids import assign_grids
 from mcuplan.passes.narrow_weights import narrow_weights
+from mcuplan.pipeline import Begun
 from mcuplan.prove.loss import Losses
 from mcuplan.quant.observers import Range
 from mcuplan.record import Evidence, Limits, Planned, Request, TypePoint
@@ -189,14 +190,21 @@ def type_frontier(planned: Planned, limits: Limits) -> tuple[TypePoint, ...]:
 
 
 def plan_within(
-    request: Request, limits: Limits, *, sizes_only: bool = False
+    request: Request, limits: Limits, *, sizes_only: bool = False, begun: Begun | None = None
 ) -> tuple[Planned, tuple[TypePoint, ...]]:
     """The plan that was asked for; with other types where it is over a limit and loss is allowed.
+
+    Args:
+        request: what was asked for.
+        limits: what it is measured by.
+        sizes_only: without ranges where there are none.
+        begun: the same request up to grids, of any target; None: made here.
 
     Returns:
         The plan, and what was compared where that was so: the one that was taken is chosen.
     """
-    planned = pipeline.plan(request, sizes_only=sizes_only)
+    begun = begun or pipeline.begin(request, sizes_only=sizes_only)
+    planned = pipeline.plan_begun(begun, request.target)
     if request.max_loss is None or _fits(_figures(planned), _budgets(planned, limits)):
         return planned, ()
     points, found = _compared(planned, limits)

@@ -8,11 +8,13 @@ import json
 import multiprocessing
 import os
 import pickle
+import re
 import subprocess
 import sys
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -20,7 +22,7 @@ import pytest
 from small_nets import small_net
 
 import mcuplan
-from mcuplan import api
+from mcuplan import McuplanError, api
 from mcuplan.cli import run
 from mcuplan.report import render
 
@@ -78,6 +80,22 @@ def test_a_report_is_that_of_the_command_line(
         del wanted["asked"]  # of words
         wanted["model"]["sha256"] = found.model.sha256  # an object is written anew
         assert wanted == json.loads(render("json", found))
+
+
+def test_reports_of_many_targets_are_those_of_each(model: Path) -> None:
+    """One call for many targets gives what a call for each one does, and errors beside them."""
+    targets = [_BOARD, "nothing", "rp2040", "cortex-m55", _BOARD]
+    options: dict[str, Any] = {"max_ram": 65536, "effort": "fast"}
+    for source in (model, b"no model"):
+        found = list(mcuplan.check_targets(source, targets, **options))
+        assert targets == [name for name, _ in found]
+        for name, report in found:
+            if isinstance(report, McuplanError):
+                with pytest.raises(type(report), match=re.escape(str(report))):
+                    mcuplan.check(source, name, **options)
+            else:
+                assert report == mcuplan.check(source, name, **options)
+    assert all(isinstance(report, McuplanError) for _, report in found)
 
 
 def test_generated_files_are_those_of_the_command_line(model: Path) -> None:
