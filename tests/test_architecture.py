@@ -331,7 +331,7 @@ def test_stages_do_not_ask_for_an_operators_class() -> None:
 
 
 def test_every_error_stands_in_one_list() -> None:
-    """Errors of a user are classes of errors.py, so that ``mcuplan explain`` knows each code."""
+    """Errors of a user are classes of errors/, so that ``mcuplan explain`` knows each code."""
     wrong = [
         f"{_shown(path, node.lineno)} {node.name}"
         for path in _python("mcuplan")
