@@ -1,165 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fewer bits of weights where flash is short, more of activations where outputs need them.
-
-Layers are ordered by what outputs lose when each alone is coarser; models with more and more of
-them are planned, and what each loses and needs is compared.
-"""
+"""Models with more and more layers of other types are planned; what each loses and needs."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from mcuplan import pipeline
 from mcuplan.budget.assess import layer_rows
 from mcuplan.budget.footprint import flash_bill, ram_bill
-from mcuplan.calibrate.held_back import FEWEST, Judge, held_back
 from mcuplan.errors import McuplanError, Problems, UsageError
-from mcuplan.ir.graph import Graph, Node, Stored
 from mcuplan.ir.types import DType
-from mcuplan.passes.assign_grids import assign_grids
-from mcuplan.passes.narrow_weights import narrow_weights
 from mcuplan.pipeline import Begun
 from mcuplan.prove.loss import Losses
-from mcuplan.quant.observers import Range
 from mcuplan.record import Evidence, Limits, Planned, Request, TypePoint
+from mcuplan.tradeoff.sensitivity import TypeChange, sensitivities
 
-__all__ = [
-    "TypeChange",
-    "check_samples",
-    "plan_within",
-    "sensitivities",
-    "type_frontier",
-    "type_points",
-]
+__all__ = ["check_samples", "plan_within", "type_frontier", "type_points"]
 
-_SAMPLES = 16  # that each layer is tried on alone
 _SHARES = (0.25, 0.5, 0.75, 0.9)  # of what all layers together save
 _FIRST = (1, 3)  # tensors of int16: the most sensitive ones
-
-
-@dataclass(frozen=True, slots=True)
-class TypeChange:
-    """One change of types, and what it is expected to be worth.
-
-    Attributes:
-        layers: that have another type, by the name the user knows.
-        dtype: int4 of weights, int16 of activations.
-        error: squares of the outputs' error that it adds; less than 0: takes away.
-        cost: bytes of flash saved; multiply-accumulates that become wider.
-    """
-
-    layers: tuple[str, ...]
-    dtype: DType
-    error: float
-    cost: int
-
-
-def sensitivities(planned: Planned) -> tuple[TypeChange, ...]:
-    """What outputs lose by weights of 4 bits of one layer, and by the grid of one tensor, alone.
-
-    Of weights those first that lose least for each byte; of activations those that lose most.
-    """
-    assert planned.calibration is not None
-    grids, data = planned.grids.graph, planned.calibration.data
-    graph = _without_grids(grids)
-    narrow = list(_narrow_trials(graph, planned.calibration.ranges))
-    wide = list(_wide_trials(graph, grids))
-    some = held_back(graph, data.samples, 2 if data.samples >= FEWEST else 1)
-    tried = {f"{i}": trial.graph for i, trial in enumerate((*narrow, *wide))}
-    errors = list(Judge(graph, data, sorted(some)[:_SAMPLES]).errors(tried).values())
-    shares = [10 ** (-each / 10) for each in errors]
-    fewer = [
-        TypeChange(trial.layers, DType.INT4, error, trial.cost)
-        for trial, error in zip(narrow, shares[: len(narrow)], strict=True)
-    ]
-    more = [
-        TypeChange(trial.layers, DType.INT16, -error, trial.cost)
-        for trial, error in zip(wide, shares[len(narrow) :], strict=True)
-    ]
-    fewer.sort(key=lambda each: each.error / each.cost)
-    more.sort(key=lambda each: each.error)
-    return (*fewer, *more)
-
-
-@dataclass(frozen=True, slots=True)
-class _Trial:
-    """A float graph in which one thing is rounded; layers and cost as of `TypeChange`."""
-
-    layers: tuple[str, ...]
-    cost: int
-    graph: Graph
-
-
-def _narrow_trials(graph: Graph, ranges: Mapping[str, Range]) -> Iterator[_Trial]:
-    """Each layer with its weights in 4 bits; of a single weight that saves nothing."""
-    narrow = _narrowed(graph, ranges)
-    for node in graph.nodes:
-        saved = narrow[node.name].values.size // 2 if node.name in narrow else 0
-        if saved:
-            rounded = _with_weights(graph, node, narrow[node.name])
-            yield _Trial((graph.node_name(node),), saved, rounded)
-
-
-def _wide_trials(graph: Graph, grids: Graph) -> Iterator[_Trial]:
-    """Each tensor on its grid that all layers around it can have in int16."""
-    consumers = graph.consumers()
-    for node in graph.nodes:
-        layers = [node, *consumers.get(node.output, ())]
-        on_grid = grids.tensor(node.output).type.quant is not None
-        if on_grid and all(each.op.is_wide for each in layers):
-            macs = sum(graph.signature(each).cost.macs for each in layers)
-            names = tuple(dict.fromkeys(map(graph.node_name, layers)))
-            yield _Trial(names, macs, _with_grid(graph, grids, node.output))
-
-
-def _without_grids(grids: Graph) -> Graph:
-    """The float graph of one on grids."""
-    tensors = {
-        name: replace(tensor, type=replace(tensor.type, quant=None), stored=None)
-        if tensor.type.dtype.is_float
-        else tensor
-        for name, tensor in grids.tensors.items()
-    }
-    return replace(grids, tensors=tensors)
-
-
-def _narrowed(graph: Graph, ranges: Mapping[str, Range]) -> Mapping[str, Stored]:
-    """Weights of 4 bits of every layer that may have them and has not, by node."""
-    before = {n.name for n in graph.nodes if _wanted(graph, n) is not DType.INT4}
-    marked = narrow_weights(graph, {"": DType.INT4})
-    made = assign_grids(marked, ranges, placeholder=True).graph
-    found = {}
-    for node in made.nodes:
-        if node.op.weight_inputs and node.name in before:
-            stored = made.tensor(node.inputs[node.op.weight_inputs[0]]).stored
-            if stored is not None and stored.quant.dtype is DType.INT4:
-                found[node.name] = stored
-    return found
-
-
-def _wanted(graph: Graph, node: Node) -> DType | None:
-    """The type that the weights of a node are to have."""
-    index = node.op.weight_inputs[:1]
-    return graph.tensor(node.inputs[index[0]]).wanted if index else None
-
-
-def _with_weights(graph: Graph, node: Node, stored: Stored) -> Graph:
-    """The float graph with the weights of one node rounded."""
-    name = node.inputs[node.op.weight_inputs[0]]
-    tensor = graph.tensor(name)
-    data = stored.quant.dequantize(stored.values).astype("float32").reshape(tensor.type.shape)
-    tensors = {**graph.tensors, name: replace(tensor, data=data, stored=None)}
-    return replace(graph, tensors=tensors)
-
-
-def _with_grid(graph: Graph, grids: Graph, name: str) -> Graph:
-    """The float graph with one tensor rounded to its grid."""
-    tensor, quant = graph.tensor(name), grids.tensor(name).type.quant
-    rounded = replace(tensor, type=replace(tensor.type, quant=quant))
-    return replace(graph, tensors={**graph.tensors, name: rounded})
 
 
 def check_samples(request: Request) -> None:

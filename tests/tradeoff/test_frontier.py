@@ -19,7 +19,7 @@ from mcuplan.record import Limits, Request
 from mcuplan.targets import load_target
 from mcuplan.tradeoff import plan_within, sensitivities, type_frontier
 
-NET = Path(__file__).parents[1] / "models" / "digits_dscnn"
+NET = Path(__file__).parents[2] / "models" / "digits_dscnn"
 
 
 def _asked(**more: object) -> Request:
