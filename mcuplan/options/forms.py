@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 
 import click
 
-from mcuplan.options.values import CHANGE, SECONDS
+from mcuplan.options.values import CHANGE, GRID, SECONDS
 
-__all__ = ["advice", "reshape", "time_limit"]
+__all__ = ["advice", "grid", "reshape", "time_limit"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -21,6 +21,14 @@ reshape = click.option(
     multiple=True,
     help="Figures of a model of another form, which is still to be trained: width=0.5 of the"
     " channels, input=96 or ROWSxCOLUMNS of its image, separable=LAYER as depthwise and 1x1.",
+)
+grid = click.option(
+    "--grid",
+    "axes",
+    type=GRID,
+    multiple=True,
+    help="Every combination of forms of a model, which are still to be trained: width=0.25,0.5 of"
+    " the channels, input=96,128 of its image; weights are placeholders.",
 )
 advice = click.option(
     "--advice",

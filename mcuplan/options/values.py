@@ -35,6 +35,7 @@ __all__ = [
     "FAIL_ON",
     "FILE",
     "FORMATS",
+    "GRID",
     "LAYER",
     "OBSERVER",
     "PACKAGE",
@@ -98,6 +99,12 @@ def _parse_change(text: str) -> tuple[str, str]:
     return parse_change(text)
 
 
+def _parse_axis(text: str) -> tuple[str, tuple[str, ...]]:
+    from mcuplan.options.grids import parse_axis
+
+    return parse_axis(text)
+
+
 def _parse_report(text: str) -> tuple[str, Path]:
     form, sign, path = text.partition("=")
     if not sign or not path or form not in FORMATS:
@@ -128,6 +135,7 @@ PERCENT = _Parsed("PERCENT", parse_percent, float)
 PACKAGE = _Parsed("A,B,..", _parse_packages, tuple)
 COLUMNS = _Parsed("A,B,C", parse_columns, tuple)
 CHANGE = _Parsed("CHANGE", _parse_change, tuple)
+GRID = _Parsed("KEY=A,B,..", _parse_axis, tuple)
 PREPROCESS = _Parsed("KEY=VALUE,...", _parse_preprocess, tuple)
 ROWS = click.IntRange(1, 1 << 24)
 SECONDS = Factor(0.0, 1e6)

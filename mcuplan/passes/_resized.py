@@ -71,6 +71,11 @@ def _image_axes(
     return None
 
 
+def _spans(kernel: _Shape, area: _Shape) -> bool:
+    """Whether a window is a whole map, or all of its rows or of its columns at once."""
+    return all(size in (1, whole) for size, whole in zip(kernel, area, strict=True))
+
+
 def resized(graph: Graph, size: tuple[int, int]) -> Graph:
     """The graph for images of other rows and columns, shapes inferred anew.
 
@@ -138,8 +143,12 @@ class _Resized:
     def _op(self, node: Node, shape: _Shape) -> Op:
         """The operator; what it says of a whole map is said of the new one."""
         op, before = node.op, self.graph.tensor(node.inputs[0]).type.shape
-        if isinstance(op, AvgPool2D | MaxPool2D) and op.kernel == before[1:-1]:
-            whole = shape[1:-1]
+        if isinstance(op, AvgPool2D | MaxPool2D) and _spans(op.kernel, before[1:-1]):
+            rows, columns = (
+                new if size == old else size
+                for size, old, new in zip(op.kernel, before[1:-1], shape[1:-1], strict=True)
+            )
+            whole = rows, columns
             return replace(op, kernel=whole, stride=whole if op.stride == op.kernel else op.stride)
         if isinstance(op, Reshape):
             return replace(op, shape=self._reshaped(node, before, shape))

@@ -240,3 +240,20 @@ def test_changes_are_read_as_they_are_written() -> None:
     assert ("input=32",) == Template.of([("input", "32x32")]).changes
     with pytest.raises(UsageError):
         Template.of([("width", "0.5"), ("width", "0.25")])
+
+
+def test_a_mean_by_rows_and_then_columns_is_that_of_the_new_map(tmp_path: Path) -> None:
+    """A window over all columns at once, or all rows, is one of the map that there is now."""
+    model = _pooled_by_axes(8)
+    found = templated(_simplified(model, tmp_path), Template(size=(12, 6)))
+    samples = {"x": Net((1, 3, 12, 6), seed=7).samples()}
+    wanted = run_graph(imported(_pooled_by_axes(12, 6), tmp_path), samples)[0]
+    np.testing.assert_allclose(run_graph(found, samples)[0], wanted, rtol=1e-5, atol=1e-5)
+
+
+def _pooled_by_axes(rows: int, columns: int = 8) -> onnx.ModelProto:
+    net = Net((1, 3, rows, columns))
+    maps = net.add("Relu", net.conv("x", 3, 4))
+    lines = net.add("AveragePool", maps, kernel_shape=[1, columns], strides=[1, columns])
+    flat = net.add("Flatten", net.add("AveragePool", lines, kernel_shape=[rows, 1]))
+    return net.model(net.add("Gemm", flat, net.random(5, 4), net.random(5), transB=1))
