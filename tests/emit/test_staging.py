@@ -21,7 +21,7 @@ from mcuplan.prove.proofs import Subject, prove_on_core, prove_on_host
 from mcuplan.schedule.assembly.check_rows import check_rows
 from mcuplan.schedule.assembly.row_local import row_program
 from mcuplan.schedule.kernels.select import select_kernels
-from mcuplan.schedule.planning.choice import placed
+from mcuplan.schedule.planning.making import placed
 from mcuplan.schedule.planning.streamed import streamed_plan
 from mcuplan.schedule.program import Plan, Program, Sharing, Step
 from mcuplan.solvers.packing import PlanError

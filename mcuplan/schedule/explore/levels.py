@@ -21,7 +21,8 @@ from mcuplan.schedule.assembly.arrange import arrange
 from mcuplan.schedule.assembly.plan import make_plan
 from mcuplan.schedule.assembly.row_local import has_too_many_rows
 from mcuplan.schedule.kernels.select import candidates_of, program_of
-from mcuplan.schedule.planning.choice import placed, plan_graph
+from mcuplan.schedule.planning.choice import plan_graph
+from mcuplan.schedule.planning.making import placed
 from mcuplan.schedule.program import OrderResult, Plan, Program, Sharing, Spread, Streaming
 from mcuplan.solvers.effort import Effort
 from mcuplan.solvers.packing.conflicts import Conflicts

@@ -5,11 +5,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from mcuplan.errors import InputTooLarge
 from mcuplan.ir.graph import Graph
-from mcuplan.ir.op import Kernel
 from mcuplan.plan_facts import (
     Faster,
     NotWorthCycles,
@@ -20,14 +19,11 @@ from mcuplan.plan_facts import (
 )
 from mcuplan.record.planned import Request
 from mcuplan.schedule.assembly.aliases import possible_views
-from mcuplan.schedule.assembly.arrange import arrange
 from mcuplan.schedule.assembly.check_rows import check_rows
-from mcuplan.schedule.assembly.plan import make_plan
 from mcuplan.schedule.assembly.states import check_states
-from mcuplan.schedule.kernels.choose import Placer, choose, kernels_of
+from mcuplan.schedule.kernels.choose import Placer, choose
 from mcuplan.schedule.kernels.objective import MORE_CYCLES, Aim, Objective, plan_cycles, ram_weight
 from mcuplan.schedule.kernels.select import (
-    Chosen,
     Offers,
     flash_bytes,
     flash_room,
@@ -37,14 +33,15 @@ from mcuplan.schedule.kernels.select import (
 from mcuplan.schedule.planning.backwards import chosen_backwards, worth_backwards
 from mcuplan.schedule.planning.by_rows import ByRows
 from mcuplan.schedule.planning.finishing import finished_in_parts
+from mcuplan.schedule.planning.making import Maker, placed
 from mcuplan.schedule.planning.rating import Rating, apart_bytes
 from mcuplan.schedule.planning.spare_flash import spend_flash
 from mcuplan.schedule.planning.spare_ram import spend_ram
-from mcuplan.schedule.program import Plan, Program, Selected, Sharing, Streaming
+from mcuplan.schedule.program import Plan, Selected, Sharing, Streaming
 from mcuplan.solvers.effort import EFFORTS, Effort
 from mcuplan.targets import Target
 
-__all__ = ["placed", "plan_asked", "plan_graph"]
+__all__ = ["plan_asked", "plan_graph"]
 
 _NEAR = 1.5  # times the cycles of the fastest kernels: what fits within that is not beaten by far
 
@@ -259,7 +256,7 @@ def _plan_whole(
 ) -> Plan:
     """Every step as a whole, with kernels for the objective."""
     (ways, more), target = traded_apart(offers.of(graph)), offers.target
-    maker = _Maker(graph, target, sharing, effort)
+    maker = Maker(graph, target, sharing, effort)
     placer = Placer(maker.place, lambda plan: plan.arena_bytes, maker.finish)
     rating, plain = Rating(aim.ram_limit, sharing.keep_inputs), choose(ways, aim, placer)
     if aim.objective is Objective.LATENCY and not rating.fits(plain.placed):
@@ -297,49 +294,3 @@ def _better(aim: Aim, rating: Rating) -> Callable[[Plan, Plan], bool]:
     return lambda plan, before: (
         plan.arena_bytes <= before.arena_bytes and plan_cycles(plan) < plan_cycles(before)
     )
-
-
-@dataclass(slots=True)
-class _Maker:
-    """Plans of one graph with different kernels; the order is searched for the first of them."""
-
-    graph: Graph
-    target: Target
-    sharing: Sharing
-    effort: Effort | None
-    first: Plan | None = None
-    searched: tuple[Kernel, ...] = ()
-
-    def place(self, chosen: Chosen) -> Plan:
-        """A plan in the order of the first one."""
-        if self.first is None:
-            self.first, self.searched = self.finish(chosen), kernels_of(chosen)
-            return self.first
-        graph = self.first.program.graph
-        copying = program_of(graph, self.target, chosen)
-        arranged = arrange(graph, self.target, self.sharing, reorder=False, copying=copying)
-        return make_plan(arranged.program, self.sharing, arranged.order, checked=False)
-
-    def finish(self, chosen: Chosen) -> Plan:
-        """A plan in the best order for its own kernels."""
-        if self.first is not None and kernels_of(chosen) == self.searched:
-            return self.first
-        copying = program_of(self.graph, self.target, chosen)
-        return placed(copying, self.sharing, self.effort)
-
-
-def placed(
-    copying: Program, sharing: Sharing, effort: Effort | None, *, eager: bool = False
-) -> Plan:
-    """The plan of given kernels, one for every node that is no view by itself; not checked yet.
-
-    ``eager``: without copies that a view saves, whatever their arena is.
-    """
-    graph, target = copying.graph, copying.target
-    arranged = arrange(graph, target, sharing, effort, copying=copying, eager=eager)
-    plan = make_plan(arranged.program, sharing, arranged.order, checked=False)
-    if arranged.program.graph is graph:
-        return plan
-    own = arrange(graph, target, sharing, reorder=False, copying=copying, eager=eager)
-    other = make_plan(own.program, sharing, own.order, checked=False)
-    return other if other.arena_bytes < plan.arena_bytes else plan
