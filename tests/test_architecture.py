@@ -46,10 +46,14 @@ MAY_IMPORT = {  # heavy package -> where in mcuplan/
     "jinja2": ("report/_markup.py",),
     "PIL": ("calibrate/images.py",),
     "elftools": ("prove/elf.py",),
+    "pyarrow": ("sweep/table.py",),
+    "distributed": ("sweep/on_dask.py",),
+    "ray": ("sweep/on_ray.py",),
 }
 MOVING = {"datetime", "getpass", "platform", "random", "secrets", "socket", "time", "uuid"}
 MOVING_ALLOWED = {
     ("solvers.packing", "time"),  # a solver's time limit is part of the question
+    ("sweep", "time"),  # as is that of a row
     ("prove.fit", "random"),  # with a seed: layers that figures are fitted to
 }
 

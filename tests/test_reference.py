@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ import pytest
 from mcuplan.cli._app import app
 from mcuplan.findings import explanations
 from mcuplan.record.schema import joint_schema, schema_text
+from mcuplan.sweep.rows import Row, column_types
 
 _DOCS = Path(__file__).resolve().parents[1] / "docs"
 _HEAD = "<!-- SPDX-License-Identifier: Apache-2.0; made by tests/test_reference.py -->\n"
@@ -106,10 +108,20 @@ def _type(field: Mapping[str, Any]) -> str:
     return " or ".join(kind) if isinstance(kind, list) else str(kind)
 
 
+def _columns() -> Iterator[str]:
+    """The page on sweeps as it stands, and every column of their tables."""
+    page, mark = (_DOCS / "sweeps.md").read_text(encoding="utf-8"), "<!-- columns -->\n"
+    said = dict(re.findall(r"^    (\w+): (.+)$", str(inspect.getdoc(Row)), re.MULTILINE))
+    rows = [f"| `{n}` | {kind.__name__} | {_cell(said[n])} |" for n, kind in column_types().items()]
+    head = page.partition(mark)[0].removeprefix(_HEAD)
+    yield "\n".join([f"{head}{mark}", "| column | type | |", "| --- | --- | --- |", *rows, ""])
+
+
 _PAGES: Mapping[str, Callable[[], Iterator[str]]] = {
     "commands.md": _commands,
     "codes.md": _codes,
     "report.md": _report,
+    "sweeps.md": _columns,
 }
 
 

@@ -13,6 +13,7 @@ from mcuplan.cli import _evidence, _fit, _models, _shell, _tables
 from mcuplan.cli._bundle import bundle
 from mcuplan.cli._examples import with_examples
 from mcuplan.cli._given import Configuration
+from mcuplan.cli._sweep import sweep
 from mcuplan.config import find_config, read_config
 
 __all__ = ["app"]
@@ -75,6 +76,7 @@ _COMMANDS = (
     *_models.COMMANDS,
     _fit.fit,
     bundle,
+    sweep,
     *_evidence.COMMANDS,
     *_tables.COMMANDS,
     *_shell.COMMANDS,

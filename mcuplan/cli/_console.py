@@ -36,6 +36,7 @@ __all__ = [
     "say",
     "screen",
     "voice_of",
+    "watched",
 ]
 
 
@@ -72,7 +73,7 @@ def progress(outputs: Outputs) -> Callable[[str], None]:
     """
     if outputs.verbosity > 0:
         return lambda text: log(text) if text else None
-    if outputs.verbosity < 0 or not _watched():
+    if outputs.verbosity < 0 or not watched():
         return lambda text: None
 
     def show(text: str) -> None:
@@ -82,7 +83,7 @@ def progress(outputs: Outputs) -> Callable[[str], None]:
     return show
 
 
-def _watched() -> bool:
+def watched() -> bool:
     """Whether somebody sees stderr as it changes: a terminal that is not the log of a CI."""
     return sys.stderr.isatty() and not os.environ.get("CI")
 
@@ -91,7 +92,7 @@ def bar(*, quiet: bool) -> Bar:
     """Shows on a terminal how far work is; nothing elsewhere."""
     from mcuplan.progress import no_bar
 
-    if quiet or not _watched():
+    if quiet or not watched():
         return no_bar
 
     @contextmanager

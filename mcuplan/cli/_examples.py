@@ -16,6 +16,7 @@ EXAMPLES: Mapping[str, str] = {
     "generate": "generate kws.onnx --target nucleo-f411re --calibration data.npz -o src/kws",
     "verify": "verify kws.onnx --target nucleo-f411re --calibration data.npz --inputs test.npz",
     "bundle": "bundle kws.onnx vad.onnx --target nucleo-f411re --exclusive kws,vad -o src/models",
+    "sweep": "sweep 'models/**/*.onnx' --targets all --dtype int8 --dtype int16 -o rows.csv",
     "fit": "fit vww.onnx --target stm32l072 --max-ram 16K",
     "evidence": "evidence kws.onnx --target nucleo-f411re --calibration data.npz -o evidence",
     "reproduce": "reproduce evidence",

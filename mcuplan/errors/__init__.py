@@ -20,6 +20,7 @@ from mcuplan.errors.base import (
     McuplanError,
     Problems,
 )
+from mcuplan.errors.sweeps import DefectFound, OtherTool, TimedOut, WorkerDied
 
 __all__ = [
     "EXIT_FITS",
@@ -33,6 +34,7 @@ __all__ = [
     "CoreMissing",
     "DamagedModel",
     "DataError",
+    "DefectFound",
     "DynamicShape",
     "EvidenceError",
     "ExternalDataError",
@@ -42,6 +44,7 @@ __all__ = [
     "MissingInput",
     "NonFiniteWeights",
     "OtherTarget",
+    "OtherTool",
     "Problems",
     "ScaleError",
     "StackUnknown",
@@ -50,12 +53,14 @@ __all__ = [
     "TargetNotFound",
     "TargetUnknownKey",
     "TargetUnreadable",
+    "TimedOut",
     "ToolFailed",
     "ToolMissing",
     "UnknownDomain",
     "UnsupportedOp",
     "UnsupportedType",
     "UsageError",
+    "WorkerDied",
     "all_error_classes",
 ]
 

@@ -15,7 +15,7 @@ from mcuplan.config.keys import flag
 from mcuplan.errors import UsageError
 from mcuplan.spelling import did_you_mean
 
-__all__ = ["from_keywords"]
+__all__ = ["complete", "from_keywords", "params_of"]
 
 
 def from_keywords(
@@ -32,32 +32,49 @@ def from_keywords(
     Raises:
         UsageError: no such option, or a value that it does not take.
     """
-    command = _command(declared)
-    known = {_name(text): p for p in command.params for text in p.opts if text[:2] == "--"}
+    known = {
+        _name(text): p for p in _command(declared).params for text in p.opts if text[:2] == "--"
+    }
     values = {}
     for name, value in given.items():
         if name not in known:
             raise UsageError(f"no option {name!r}", "", did_you_mean(name, known))
         if value is not None:
             values[str(known[name].name)] = _value(name, known[name], value, hint)
+    return complete(declared, values, hint)
+
+
+def complete(
+    declared: Callable[[Any], Any], written: Mapping[str, Any], hint: str
+) -> Mapping[str, Any]:
+    """All options by parameter, converted, of those that are written by parameter.
+
+    Raises:
+        UsageError: a value that an option does not take.
+    """
     try:
-        return command.make_context(None, [], default_map=values).params
+        return _command(declared).make_context(None, [], default_map=dict(written)).params
     except click.UsageError as error:
         raise UsageError(error.format_message().rstrip("."), "", hint) from None
 
 
-@cache
-def _command(declared: Callable[[Any], Any]) -> click.Command:
-    """Nothing but its options, which ask no environment."""
+def params_of(declared: Callable[[Any], Any]) -> list[click.Option]:
+    """Options of a stack, in their order; new ones with every call."""
 
     @declared
     def nothing() -> None:
         """Never called."""
 
-    params = list(reversed(nothing.__click_params__))
+    return list(reversed(nothing.__click_params__))
+
+
+@cache
+def _command(declared: Callable[[Any], Any]) -> click.Command:
+    """Nothing but its options, which ask no environment."""
+    params = params_of(declared)
     for param in params:
         param.envvar = None
-    return click.Command(None, params=params)
+    return click.Command(None, params=list(params))
 
 
 def _name(text: str) -> str:

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What runs tasks: an engine takes all of them and gives rows as they come."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from mcuplan.sweep.rows import Row
+from mcuplan.sweep.tasks import Task
+
+__all__ = ["ATTEMPTS", "Answer", "Engine"]
+
+ATTEMPTS = 3
+"""How often a task is begun whose workers die, before it is given up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The next row of a task.
+
+    Attributes:
+        task: which one, of those given.
+        row: of the first of its targets that has none yet.
+    """
+
+    task: int
+    row: Row
+
+
+class Engine(Protocol):
+    """Runs tasks, on this machine or elsewhere."""
+
+    def run(self, tasks: Sequence[Task]) -> Iterator[Answer]:
+        """Rows of all tasks, those of one task in the order of its targets.
+
+        Workers that die are replaced, and their tasks begun again.
+
+        Raises:
+            ToolMissing: the engine's package is not installed.
+            ToolFailed: the engine cannot be reached.
+        """

@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The engine of this machine: processes that each have one task at a time.
+
+A worker that dies takes nothing with it but the rows of its task that were not there yet; it is
+replaced, and the task begun anew. Workers end with the process that started them, however it ends.
+"""
+
+from __future__ import annotations
+
+import gc
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from pathlib import Path
+
+from mcuplan.errors import McuplanError, TimedOut, WorkerDied
+from mcuplan.sweep.engines import ATTEMPTS, Answer
+from mcuplan.sweep.rows import Row
+from mcuplan.sweep.tasks import Task, failed, run_task
+
+__all__ = ["Local"]
+
+MOST_BYTES = 256 << 20
+"""A worker that holds more after a task is replaced by a fresh one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    """Processes of this machine.
+
+    Attributes:
+        jobs: how many at once.
+        timeout_s: how long the next row may take; then the task is given up.
+    """
+
+    jobs: int
+    timeout_s: float
+
+    def run(self, tasks: Sequence[Task]) -> Iterator[Answer]:
+        """Rows as they come; see `Engine`."""
+        pool = _Pool(tasks, self.timeout_s)
+        try:
+            for _ in range(min(self.jobs, len(tasks))):
+                pool.start()
+            while pool.workers:
+                yield from pool.step()
+        finally:
+            for worker in pool.workers:
+                worker.stop()
+
+
+@dataclass(slots=True)
+class _Worker:
+    """A process, and what it is at."""
+
+    process: SpawnProcess
+    pipe: Connection
+    task: int = -1
+    deadline: float = 0.0
+
+    def stop(self) -> None:
+        """End it, whatever it is at."""
+        self.process.kill()
+        self.process.join()
+        self.pipe.close()
+
+
+@dataclass(slots=True)
+class _Pool:
+    """Workers, tasks that nobody has begun, and how far the others are."""
+
+    tasks: Sequence[Task]
+    timeout_s: float
+    workers: list[_Worker] = field(default_factory=list)
+    waiting: deque[int] = field(init=False)
+    done: dict[int, int] = field(default_factory=dict)  # rows of tasks that are not at their end
+    deaths: dict[int, int] = field(default_factory=dict)  # in a row, without a row between them
+
+    def __post_init__(self) -> None:
+        self.waiting = deque(range(len(self.tasks)))
+
+    def start(self) -> None:
+        """One more process, if there is something to do."""
+        if not self.waiting:
+            return
+        fresh = multiprocessing.get_context("spawn")
+        ours, theirs = fresh.Pipe()
+        process = fresh.Process(target=_work, args=(theirs,), daemon=True)
+        process.start()
+        theirs.close()
+        worker = _Worker(process, ours)
+        self.workers.append(worker)
+        self._next(worker)
+
+    def _next(self, worker: _Worker) -> None:
+        """Give a worker its next task, or let it go."""
+        if not self.waiting:
+            self._leave(worker)
+            return
+        worker.task = self.waiting.popleft()
+        worker.deadline = time.monotonic() + self.timeout_s
+        try:
+            worker.pipe.send(self.tasks[worker.task].after(self.done.get(worker.task, 0)))
+        except OSError:
+            return  # it died: its end of the pipe says so when it is read
+
+    def _leave(self, worker: _Worker) -> None:
+        self.workers.remove(worker)
+        worker.stop()
+
+    def step(self) -> Iterator[Answer]:
+        """What the next event brings: rows, the end of a task, a death, or a time that is up."""
+        due = min(worker.deadline for worker in self.workers)
+        heard = wait([w.pipe for w in self.workers], max(0.0, due - time.monotonic()))
+        for worker in list(self.workers):
+            if worker.pipe in heard:
+                yield from self._hear(worker)
+            elif worker.deadline <= time.monotonic():
+                said = f"no answer in {self.timeout_s:g} s"
+                yield from self._give_up(worker, TimedOut(said, hint="--timeout, --effort fast"))
+
+    def _hear(self, worker: _Worker) -> Iterator[Answer]:
+        try:
+            said = worker.pipe.recv()
+        except (EOFError, OSError):
+            yield from self._died(worker)
+            return
+        task = worker.task
+        if isinstance(said, Row):
+            self.done[task] = self.done.get(task, 0) + 1
+            self.deaths.pop(task, None)
+            worker.deadline = time.monotonic() + self.timeout_s
+            yield Answer(task, said)
+            return
+        self.done.pop(task, None)
+        if said > MOST_BYTES and self.waiting:
+            self._leave(worker)
+            self.start()
+        else:
+            self._next(worker)
+
+    def _died(self, worker: _Worker) -> Iterator[Answer]:
+        """A worker is gone: its task is begun again, unless that was tried often enough."""
+        self.deaths[worker.task] = self.deaths.get(worker.task, 0) + 1
+        if self.deaths[worker.task] >= ATTEMPTS:
+            worker.process.join()
+            said = f"its process ended {ATTEMPTS} times, with {_ending(worker.process.exitcode)}"
+            yield from self._give_up(worker, WorkerDied(said, hint="fewer --jobs"))
+            return
+        self._leave(worker)
+        self.waiting.appendleft(worker.task)
+        self.start()
+
+    def _give_up(self, worker: _Worker, error: McuplanError) -> Iterator[Answer]:
+        task = worker.task
+        left = self.tasks[task].after(self.done.pop(task, 0))
+        self._leave(worker)
+        for row in failed(left, error):
+            yield Answer(task, row)
+        self.start()
+
+
+def _ending(status: int | None) -> str:
+    """How a process ended, in words that are the same everywhere."""
+    if status is not None and status < 0:
+        return f"signal {-status}"
+    return f"status {status}"
+
+
+def _work(pipe: Connection) -> None:
+    """What a worker does: rows of tasks, then how many bytes it holds."""
+    gc.set_threshold(100_000, 50, 50)  # graphs and plans are frozen: few cycles, many objects
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # who started it ends it
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    try:
+        while True:
+            for row in run_task(pipe.recv()):
+                pipe.send(row)
+            pipe.send(_held_bytes())
+    except (EOFError, OSError):
+        return  # nobody asks any more
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _held_bytes() -> int:
+    """Bytes of memory that this process holds; 0 where the system does not tell."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, IndexError):
+        return 0

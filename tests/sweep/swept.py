@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Small models in a folder, and what a sweep of them leaves."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from small_nets import Net
+
+from mcuplan.cli import run
+
+__all__ = ["rows_of", "swept", "write_models"]
+
+
+def write_models(folder: Path, count: int = 2) -> list[str]:
+    """So many models of one convolution, and none that is none; their names."""
+    folder.mkdir(exist_ok=True)
+    names = [f"net{number}.onnx" for number in range(count)]
+    for number, name in enumerate(names):
+        Net([1, 2, 6, 6]).conv(2 + number, 2, 3).add("Relu").save(folder / name)
+    return names
+
+
+def swept(*arguments: str, output: str = "rows.jsonl") -> list[dict[str, Any]]:
+    """Rows of a sweep that comes to its end."""
+    assert 0 == run(["sweep", *arguments, "--effort", "fast", "-q", "-o", output])
+    return rows_of(Path(output))
+
+
+def rows_of(path: Path) -> list[dict[str, Any]]:
+    """Rows of JSON lines."""
+    return [json.loads(line) for line in path.read_text(encoding="ascii").splitlines()]

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sweeps from the command line: rows, what goes wrong as rows, tables, and known rows."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from swept import rows_of, swept, write_models
+
+import mcuplan
+from mcuplan.cli import run
+from mcuplan.report import render
+from mcuplan.sweep.engines import Answer
+from mcuplan.sweep.local import Local
+from mcuplan.sweep.rows import column_types, row_of_report
+from mcuplan.sweep.tasks import Task, run_task
+
+_TARGETS = ["--targets", "nucleo-f446re,cortex-m0"]
+
+
+@pytest.fixture(autouse=True)
+def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch) -> list[Task]:
+    """The engine is this process; tasks that it was given."""
+    given: list[Task] = []
+
+    def run_here(self: Local, tasks: Sequence[Task]) -> Iterator[Answer]:
+        given.extend(tasks)
+        for number, task in enumerate(tasks):
+            yield from (Answer(number, row) for row in run_task(task))
+
+    monkeypatch.setattr(Local, "run", run_here)
+    return given
+
+
+def test_rows_are_what_check_says(capsys: pytest.CaptureFixture[str]) -> None:
+    """Processes compute every combination; failures are rows; a second sweep asks nobody."""
+    write_models(Path("nets"))
+    Path("nets/net2.onnx").write_bytes(b"no model")
+    both = ["--objective", "ram", "--objective", "latency"]
+    rows = swept("nets/*.onnx", *_TARGETS, *both, "--jobs", "1")
+    assert ["fits"] * 8 + ["error"] * 4 == [row["verdict"] for row in rows]
+    assert ["ram", "ram", "latency", "latency"] * 3 == [row["objective"] for row in rows]
+    assert ["nucleo-f446re", "cortex-m0"] * 6 == [row["target"] for row in rows]
+    assert {"model/damaged"} == {row["error_code"] for row in rows[8:]}
+    for row in rows[:8]:
+        options = dict(word.split("=") for word in row["options"].split())
+        report = mcuplan.check(row["model"], row["target"], **options)
+        asked = {name: row[name] for name in list(column_types())[:11]}
+        assert row == dict(zip(column_types(), row_of_report(asked, report).cells(), strict=True))
+        assert f'"total_bytes": {row["ram_bytes"]},' in render("json", report)
+
+
+def test_known_rows_are_not_computed_again(here: list[Task]) -> None:
+    """By the bytes of what decides them, wherever the model lies; a torn line is none."""
+    write_models(Path("nets"))
+    first = swept("nets/*.onnx", *_TARGETS)
+    table = Path("rows.jsonl").read_bytes()
+    assert 2 == len(here)
+    Path("rows.jsonl").unlink()
+    assert first == swept("nets/net?.onnx", *_TARGETS)
+    assert (2, table) == (len(here), Path("rows.jsonl").read_bytes())
+    Path("nets").rename("moved")
+    assert ["moved/net0.onnx"] * 2 == [r["model"] for r in swept("moved/net0.onnx", *_TARGETS)]
+    assert 2 == len(here)
+    segment = sorted(Path("rows.jsonl.cache").iterdir())[0]
+    lines = segment.read_bytes().splitlines(keepends=True)
+    segment.write_bytes(b"".join([*lines[:2], lines[2].replace(b"fits", b"over"), lines[3][:-9]]))
+    Path("moved").rename("nets")
+    assert first == swept("nets/*.onnx", *_TARGETS)
+    assert ["net0.onnx", "net1.onnx"] == [task.model.name for task in here[2:]]
+    assert [1, 2] == [len(task.targets) for task in here[2:]]
+    Path("nets/net0.onnx").write_bytes(Path("nets/net1.onnx").read_bytes())
+    assert 4 == len(swept("nets/*.onnx", "--targets", "nucleo-f446re,cortex-m0"))
+    assert (5, "net0.onnx") == (len(here), here[-1].model.name)
+
+
+def test_tables_are_safe_to_open(here: list[Task]) -> None:
+    """No text of a model is a formula or a second line of CSV; JSON lines have it as it is."""
+    names = ["=1+1.onnx", "-x.onnx", "two\nlines.onnx"]
+    (net,) = write_models(Path("nets"), 1)
+    for name in names:
+        Path(name).write_bytes(Path("nets", net).read_bytes())
+    rows = swept("[-=t]*.onnx", "--targets", "cortex-m0")
+    assert sorted(names) == [row["model"] for row in rows]
+    assert 0 == run(
+        ["sweep", "[-=t]*.onnx", "--targets", "cortex-m0", "--effort=fast", "-q", "-o", "a.csv"]
+    )
+    lines = Path("a.csv").read_text(encoding="utf-8").splitlines()
+    head, *cells = csv.reader(lines)
+    assert list(column_types()) == head
+    assert ["'-x.onnx", "'=1+1.onnx", "two\\nlines.onnx"] == [row[0] for row in cells]
+
+
+def test_status_is_that_of_the_sweep(here: list[Task], capsys: pytest.CaptureFixture[str]) -> None:
+    """A table that is complete is no failure, unless somebody asks for one."""
+    write_models(Path("nets"), 1)
+    Path("bad.onnx").write_bytes(b"")
+    asked = ["sweep", "nets/*.onnx", "bad.onnx", "--targets", "cortex-m0", "-o", "rows.csv"]
+    asked += ["--max-ram", "10", "--max-ram", "32K"]
+    assert [0, 1, 3] == [
+        run([*asked, *more]) for more in ([], ["--fail-on=over"], ["--fail-on=error"])
+    ]
+    said = capsys.readouterr().err
+    assert "rows.csv: 4 rows: 1 fit, 1 do not fit, 2 errors" in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["nothing.onnx", "--targets", "cortex-m0", "-o", "a.csv"], "no such file"),
+        (["*.onnx", "--targets", "cortex-m0", "-o", "a.txt"], "suffix"),
+        (["*.onnx", "-o", "a.csv"], "--targets all"),
+        (["*.onnx", "--targets", "cortex-m9", "-o", "a.csv"], "target/not-found"),
+        (["*.onnx", "--targets", "all", "--objective", "speed", "-o", "a.csv"], "speed"),
+        (["*.onnx", "--targets", "all", "--max-ram", "1X", "-o", "a.csv"], "no size"),
+        (["*.onnx", "--targets", "all", "-o", "no/a.csv"], "folder does not exist"),
+    ],
+)
+def test_wrong_usage_is_said_before_work(
+    arguments: list[str], said: str, here: list[Task], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What the user gave wrong ends the sweep before it begins."""
+    write_models(Path(), 1)
+    assert 2 == run(["sweep", *arguments])
+    assert said in capsys.readouterr().err
+    assert [] == here
+
+
+def test_configuration_counts_for_each_model(here: list[Task]) -> None:
+    """As it does for check: the target of all, and the options of one."""
+    write_models(Path())
+    Path("mcuplan.toml").write_text('target = "cortex-m0"\n[models."net1.onnx"]\nmax-ram = "10"\n')
+    rows = swept("*.onnx")
+    assert ["cortex-m0"] * 2 == [row["target"] for row in rows]
+    assert ["effort=fast", "effort=fast max-ram=10"] == [row["options"] for row in rows]
+    assert ["fits", "does-not-fit"] == [row["verdict"] for row in rows_of(Path("rows.jsonl"))]
