@@ -395,6 +395,6 @@ def test_a_defect_shows_its_traceback(
     def broken(*arguments: object, **options: object) -> None:
         raise AssertionError("broken on purpose")
 
-    monkeypatch.setattr("mcuplan.pipeline.plan", broken)
+    monkeypatch.setattr("mcuplan.pipeline.begin", broken)
     assert 70 == run(["check", model, "-t", BOARD])
     assert "broken on purpose" in capsys.readouterr().err
