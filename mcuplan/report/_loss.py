@@ -33,16 +33,29 @@ def near_dead_lines(budget: Budget, look: Look) -> list[str]:
 
 def types_of(options: tuple[str, ...]) -> str:
     """What options change, without the names of layers."""
-    if not options:
-        return "as asked for"
-    narrow = sum(option.endswith("=int4") for option in options)
-    kept = sum(option.endswith("=int8") for option in options)
-    if narrow:
-        return f"int4 weights in {counted(narrow, 'layer')}"
-    if kept or "--weight-dtype int4" in options:
-        return f"int4 weights but in {counted(kept, 'layer')}" if kept else "int4 weights"
-    wide = sum(option.endswith("=int16") for option in options)
-    return f"int16 in {counted(wide, 'layer')}" if wide else "int16"
+    asked = [option.partition(" ")[::2] for option in options]
+    weights = dict(_named(value) for kind, value in asked if kind == "--weight-dtype")
+    layers = dict(_named(value) for kind, value in asked if kind == "--layer-dtype")
+    usual, every = weights.pop("", ""), ("--dtype", "int16") in asked
+    narrow, real = (list(types.values()) for types in (weights, layers))
+    kept, found = narrow.count("int8"), list[str]()
+    if usual == "int4":
+        found.append("int4 weights" + (f" but in {counted(kept, 'layer')}" if kept else ""))
+    elif "int4" in narrow:
+        found.append(f"int4 weights in {counted(narrow.count('int4'), 'layer')}")
+    if every or "int16" in real:
+        where = "" if every else f" in {counted(real.count('int16'), 'layer')}"
+        lean = usual == "int8" or any(weights.get(name) == "int8" for name in layers)
+        found.append(f"int16{where}{' by int8 weights' if lean else ''}")
+    if "float32" in real:
+        found.append(f"float32 in {counted(real.count('float32'), 'layer')}")
+    return ", ".join(found) or "as asked for"
+
+
+def _named(value: str) -> tuple[str, str]:
+    """The layer, or none, and its type, of NAME=TYPE."""
+    name, _, dtype = value.rpartition("=")
+    return name, dtype
 
 
 def type_lines(budget: Budget, look: Look) -> list[str]:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mcuplan.calibrate.held_back import FEWEST, Judge, held_back
@@ -14,9 +14,10 @@ from mcuplan.passes.narrow_weights import narrow_weights
 from mcuplan.quant.observers import Range
 from mcuplan.record import Planned
 
-__all__ = ["TypeChange", "sensitivities"]
+__all__ = ["Sensitivities", "TypeChange", "sensitivities"]
 
 _SAMPLES = 16  # that each layer is tried on alone
+_NEEDED = 0.25  # of all error: what makes a layer worth float32
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,7 @@ class TypeChange:
 
     Attributes:
         layers: that have another type, by the name the user knows.
-        dtype: int4 of weights, int16 of activations.
+        dtype: int4 of weights, int16 or float32 of activations.
         error: squares of the outputs' error that it adds; less than 0: takes away.
         cost: bytes of flash saved; multiply-accumulates that become wider.
     """
@@ -36,38 +37,53 @@ class TypeChange:
     cost: int
 
 
-def sensitivities(planned: Planned) -> tuple[TypeChange, ...]:
-    """What outputs lose by weights of 4 bits of one layer, and by the grid of one tensor, alone.
+@dataclass(frozen=True, slots=True)
+class Sensitivities:
+    """What outputs lose now, and by changes of types.
 
-    Of weights those first that lose least for each byte; of activations those that lose most.
+    Attributes:
+        error: squares of the outputs' error on the grids that there are.
+        fewer: bits of weights, those first that lose least for each byte.
+        more: bits of activations, those first that gain most.
     """
+
+    error: float
+    fewer: tuple[TypeChange, ...]
+    more: tuple[TypeChange, ...]
+
+
+def sensitivities(planned: Planned) -> Sensitivities:
+    """What outputs lose by weights of 4 bits of one layer, and by the grid of one tensor, alone."""
     assert planned.calibration is not None
     grids, data = planned.grids.graph, planned.calibration.data
     graph = _without_grids(grids)
-    narrow = list(_narrow_trials(graph, planned.calibration.ranges))
-    wide = list(_wide_trials(graph, grids))
+    trials = [*_narrow_trials(graph, planned.calibration.ranges), *_wide_trials(graph, grids)]
     some = held_back(graph, data.samples, 2 if data.samples >= FEWEST else 1)
-    tried = {f"{i}": trial.graph for i, trial in enumerate((*narrow, *wide))}
-    errors = list(Judge(graph, data, sorted(some)[:_SAMPLES]).errors(tried).values())
-    shares = [10 ** (-each / 10) for each in errors]
-    fewer = [
-        TypeChange(trial.layers, DType.INT4, error, trial.cost)
-        for trial, error in zip(narrow, shares[: len(narrow)], strict=True)
+    tried = {"": grids, **{f"{i}": trial.graph for i, trial in enumerate(trials)}}
+    judge = Judge(graph, data, sorted(some)[:_SAMPLES])
+    with planned.request.bar("trying types of layers", judge.runs) as tick:
+        errors = judge.errors(tried, tick)
+    now, *shares = (10 ** (-each / 10) for each in errors.values())
+    changes = [
+        TypeChange(trial.layers, trial.dtype, share, trial.cost)
+        for trial, share in zip(trials, shares, strict=True)
     ]
-    more = [
-        TypeChange(trial.layers, DType.INT16, -error, trial.cost)
-        for trial, error in zip(wide, shares[len(narrow) :], strict=True)
-    ]
-    fewer.sort(key=lambda each: each.error / each.cost)
-    more.sort(key=lambda each: each.error)
-    return (*fewer, *more)
+    fewer = [each for each in changes if each.dtype is DType.INT4]
+    more = [replace(e, error=-e.error) for e in changes if e.dtype is not DType.INT4]
+    kept = [e for e in more if e.dtype is DType.INT16 or -e.error > _NEEDED * now]
+    return Sensitivities(
+        now,
+        tuple(sorted(fewer, key=lambda each: each.error / each.cost)),
+        tuple(sorted(kept, key=lambda each: each.error)),
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class _Trial:
-    """A float graph in which one thing is rounded; layers and cost as of `TypeChange`."""
+    """A float graph in which one thing is rounded; the rest as of `TypeChange`."""
 
     layers: tuple[str, ...]
+    dtype: DType
     cost: int
     graph: Graph
 
@@ -79,19 +95,27 @@ def _narrow_trials(graph: Graph, ranges: Mapping[str, Range]) -> Iterator[_Trial
         saved = narrow[node.name].values.size // 2 if node.name in narrow else 0
         if saved:
             rounded = _with_weights(graph, node, narrow[node.name])
-            yield _Trial((graph.node_name(node),), saved, rounded)
+            yield _Trial((graph.node_name(node),), DType.INT4, saved, rounded)
 
 
 def _wide_trials(graph: Graph, grids: Graph) -> Iterator[_Trial]:
-    """Each tensor on its grid that all layers around it can have in int16."""
+    """Each tensor on its grid that all layers around it can have in int16, else in float32."""
     consumers = graph.consumers()
     for node in graph.nodes:
         layers = [node, *consumers.get(node.output, ())]
-        on_grid = grids.tensor(node.output).type.quant is not None
-        if on_grid and all(each.op.is_wide for each in layers):
+        dtype = _more_bits(graph, layers)
+        if dtype is not None and grids.tensor(node.output).type.quant is not None:
             macs = sum(graph.signature(each).cost.macs for each in layers)
             names = tuple(dict.fromkeys(map(graph.node_name, layers)))
-            yield _Trial(names, macs, _with_grid(graph, grids, node.output))
+            yield _Trial(names, dtype, macs, _with_grid(graph, grids, node.output))
+
+
+def _more_bits(graph: Graph, layers: Sequence[Node]) -> DType | None:
+    """The first type of more bits that all of some layers have."""
+    if all(each.op.is_wide for each in layers):
+        return DType.INT16
+    real = all(graph.signature(each).admits(DType.FLOAT32) for each in layers)
+    return DType.FLOAT32 if real else None
 
 
 def _without_grids(grids: Graph) -> Graph:

@@ -82,7 +82,7 @@ class Judge:
         """The same with what asks for them."""
         if not self.has_samples or self.planned.request.max_loss is not None or late():
             return
-        for point, planned in type_points(self.planned, late):
+        for point, planned in type_points(self.planned, self.limits, late):
             if point.options:
                 candidate = Candidate(planned.request, point.options, Needs.RECALIBRATION)
                 budget = assess(planned, self.limits)
