@@ -25,6 +25,7 @@ from mcuplan.tempfiles import temporary_folder
 
 if TYPE_CHECKING:
     from mcuplan.sweep.cache import Rows
+    from mcuplan.sweep.engines import Engine
     from mcuplan.sweep.rows import Row
 
 __all__ = ["sweep"]
@@ -44,6 +45,16 @@ _SHOWN_EVERY_S = 0.2
 @sweeping
 @click.option(
     "--output", "-o", type=FILE, required=True, help="Table to write: .csv, .jsonl or .parquet."
+)
+@click.option(
+    "--engine",
+    type=click.Choice(["local", "dask", "ray"]),
+    default="local",
+    show_default=True,
+    help="What runs: processes of this machine, or a cluster's own client.",
+)
+@click.option(
+    "--scheduler", metavar="ADDRESS", help="Of the cluster; without it one is started here."
 )
 @click.option("--jobs", type=click.IntRange(1), help="Processes at once; one for each core.")
 @click.option(
@@ -75,7 +86,6 @@ def sweep(models: tuple[str, ...], output: Path, **options: Any) -> int:
     beside the output, by the contents of model, target and options.
     """
     from mcuplan.sweep.cases import cases_of, models_of, targets_of
-    from mcuplan.sweep.local import Local
     from mcuplan.sweep.run import Sweep
     from mcuplan.sweep.table import table_of
 
@@ -86,8 +96,7 @@ def sweep(models: tuple[str, ...], output: Path, **options: Any) -> int:
     with ExitStack() as stack:
         known = stack.enter_context(_known(output, options))
         made = Sweep(list(cases_of(files, targets, sets)), known)
-        jobs = options["jobs"] or _cores()
-        engine = Local(jobs, options["timeout"])
+        engine = _engine(options)
         left = made.left()
         with _progress(made.total, left.rows, quiet=options["quiet"]) as heard:
             made.run(left, engine, heard)
@@ -101,6 +110,25 @@ def sweep(models: tuple[str, ...], output: Path, **options: Any) -> int:
 def _cores() -> int:
     """Processors that this process may run on."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _engine(options: dict[str, Any]) -> Engine:
+    """What runs tasks: processes of this machine, or a cluster."""
+    name, address = options["engine"], options["scheduler"] or ""
+    jobs, timeout_s = options["jobs"] or _cores(), options["timeout"]
+    if name == "dask":
+        from mcuplan.sweep.on_dask import Dask
+
+        return Dask(address, jobs, timeout_s)
+    if name == "ray":
+        from mcuplan.sweep.on_ray import Ray
+
+        return Ray(address, jobs, timeout_s)
+    from mcuplan.sweep.local import Local
+
+    if address:
+        raise UsageError("processes of this machine have none", "--scheduler", "--engine dask")
+    return Local(jobs, timeout_s)
 
 
 def _sets(ctx: click.Context) -> Callable[[str], list[OptionSet]]:

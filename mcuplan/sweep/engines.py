@@ -10,7 +10,10 @@ from typing import Protocol
 from mcuplan.sweep.rows import Row
 from mcuplan.sweep.tasks import Task
 
-__all__ = ["ATTEMPTS", "Answer", "Engine"]
+__all__ = ["AHEAD", "ATTEMPTS", "Answer", "Engine"]
+
+AHEAD = 3
+"""Tasks that a cluster has at once for each of its processors: one at work, others on their way."""
 
 ATTEMPTS = 3
 """How often a task is begun whose workers die, before it is given up."""

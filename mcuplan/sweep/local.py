@@ -20,8 +20,9 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
-from mcuplan.errors import McuplanError, TimedOut, WorkerDied
+from mcuplan.errors import McuplanError, WorkerDied
 from mcuplan.sweep.engines import ATTEMPTS, Answer
+from mcuplan.sweep.limit import timed_out
 from mcuplan.sweep.rows import Row
 from mcuplan.sweep.tasks import Task, failed, run_task
 
@@ -123,8 +124,7 @@ class _Pool:
             if worker.pipe in heard:
                 yield from self._hear(worker)
             elif worker.deadline <= time.monotonic():
-                said = f"no answer in {self.timeout_s:g} s"
-                yield from self._give_up(worker, TimedOut(said, hint="--timeout, --effort fast"))
+                yield from self._give_up(worker, timed_out(self.timeout_s))
 
     def _hear(self, worker: _Worker) -> Iterator[Answer]:
         try:
