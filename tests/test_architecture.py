@@ -46,7 +46,7 @@ MAY_IMPORT = {  # heavy package -> where in mcuplan/
     "jinja2": ("report/_markup.py",),
     "PIL": ("calibrate/images.py",),
     "elftools": ("prove/elf.py",),
-    "pyarrow": ("sweep/table.py",),
+    "pyarrow": ("sweep/table.py", "pareto/table.py"),
     "distributed": ("sweep/on_dask.py",),
     "ray": ("sweep/on_ray.py",),
 }

@@ -13,6 +13,7 @@ from mcuplan.cli import _evidence, _fit, _models, _shell, _tables
 from mcuplan.cli._bundle import bundle
 from mcuplan.cli._examples import with_examples
 from mcuplan.cli._given import Configuration
+from mcuplan.cli._pareto import pareto
 from mcuplan.cli._sweep import sweep
 from mcuplan.config import find_config, read_config
 
@@ -77,6 +78,7 @@ _COMMANDS = (
     _fit.fit,
     bundle,
     sweep,
+    pareto,
     *_evidence.COMMANDS,
     *_tables.COMMANDS,
     *_shell.COMMANDS,

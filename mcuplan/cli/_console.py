@@ -35,6 +35,7 @@ __all__ = [
     "reported",
     "say",
     "screen",
+    "terminal",
     "voice_of",
     "watched",
 ]
@@ -183,6 +184,11 @@ def emit_report(report: Budget | Undecided, outputs: Outputs) -> int:
 def screen(outputs: Outputs) -> Look:
     """How stdout is looked at."""
     return _look(outputs, to_stdout=True)
+
+
+def terminal() -> Look:
+    """How stdout is looked at where nothing else is asked for."""
+    return screen(Outputs("text", (), every_layer=False, verbosity=0, exit_zero=False))
 
 
 def exit_status(verdict: Verdict, outputs: Outputs) -> int:

@@ -18,6 +18,7 @@ EXAMPLES: Mapping[str, str] = {
     "bundle": "bundle kws.onnx vad.onnx --target nucleo-f411re --exclusive kws,vad -o src/models",
     "sweep": "sweep 'models/**/*.onnx' --targets all --dtype int8 --dtype int16 -o rows.csv",
     "fit": "fit vww.onnx --target stm32l072 --max-ram 16K",
+    "pareto": "pareto results.parquet --x ram --y latency --by target -o front.html",
     "evidence": "evidence kws.onnx --target nucleo-f411re --calibration data.npz -o evidence",
     "reproduce": "reproduce evidence",
     "bench": "bench --target nucleo-f411re --backend dsp",

@@ -14,11 +14,13 @@ from functools import cache
 from mcuplan.record import Budget, Undecided
 from mcuplan.report._fit import fit_json, fit_text
 from mcuplan.report._format import Format, Look
+from mcuplan.report._front import FRONT_FORMATS, render_front
 from mcuplan.report._joint import JOINT_FORMATS, render_joint
 from mcuplan.report._names import distinct
 from mcuplan.report._text import WIDTH, clip, table, wrap
 
 __all__ = [
+    "FRONT_FORMATS",
     "JOINT_FORMATS",
     "WIDTH",
     "Format",
@@ -29,6 +31,7 @@ __all__ = [
     "fit_text",
     "format_names",
     "render",
+    "render_front",
     "render_joint",
     "table",
     "wrap",

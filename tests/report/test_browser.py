@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -126,6 +127,37 @@ def test_a_page_is_whole_without_scripts(page: Page, tmp_path: Path) -> None:
     assert "<button" not in html
     assert "<output" not in html
     assert html.count("<svg") == path.read_text(encoding="utf-8").count("<svg")
+
+
+def test_fronts_are_reached_by_keys_and_name_their_models(page: Page, tmp_path: Path) -> None:
+    """A point of the front is a link to its row; a model's name is text wherever it stands."""
+    table, path = tmp_path / "rows.jsonl", tmp_path / "front.html"
+    figures = [(9, 1), (8, 2), (7, 3), (9, 9)]
+    rows = [{"model": HOSTILE, "ram_bytes": ram, "macs": macs} for ram, macs in figures]
+    table.write_text("\n".join(map(json.dumps, rows)), encoding="ascii")
+    asked = ["pareto", str(table), "--x", "ram", "--y", "macs", "--color", "macs", "-q"]
+    assert 0 == run([*asked, "-o", str(path)])
+    page.logged.clear()
+    page.requests.clear()
+    for dark in (True, False):
+        page.open(path, dark=dark, width=400)
+        assert 400 == page.value("document.documentElement.scrollWidth")
+    assert [] == page.logged
+    assert {path.as_uri()} == set(page.requests)
+    assert 1 == page.value("document.scripts.length")
+    title = page.value("document.querySelector('svg a title').textContent")
+    assert title.startswith(
+        page.value("document.querySelector('bdi[title],th bdi').textContent")[:9]
+    )
+    seen = []
+    for _ in range(20):
+        page.press_tab()
+        seen.append(page.value("document.activeElement.getAttribute('href')"))
+    assert ["#front0-0", "#front0-1", "#front0-2"] == [h for h in seen if h and "0-" in h]
+    page.value("document.querySelector('svg a').focus()")
+    page.press("Enter", 13)
+    assert "#front0-0" == page.value("location.hash")
+    assert page.value("document.querySelector('tr:target') !== null")
 
 
 def test_hostile_names_do_nothing(page: Page, tmp_path: Path) -> None:

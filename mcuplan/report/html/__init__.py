@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from mcuplan.record import Budget, Status, Undecided, Verdict
 from mcuplan.report._format import Format, Look
-from mcuplan.report._markup import digest, own, rendered
 from mcuplan.report._text import ANSWERS
 from mcuplan.report.html.choices import choices
 from mcuplan.report.html.findings import findings
@@ -18,6 +17,7 @@ from mcuplan.report.html.flash import flash
 from mcuplan.report.html.growth import growth
 from mcuplan.report.html.layers import layers
 from mcuplan.report.html.memory import memory
+from mcuplan.report.html.page import page
 from mcuplan.report.html.part import Part
 from mcuplan.report.html.proof import proof
 from mcuplan.report.html.roofline import roofline
@@ -33,7 +33,6 @@ _COLOURS = {
     Status.DAMAGED: "bad",
 }
 _PARTS = (summary, growth, memory, layers, roofline, flash, choices, proof, findings)
-_MOST = 160  # characters of a title
 
 
 def _decided(budget: Budget, look: Look) -> str:
@@ -47,19 +46,8 @@ def _undecided(report: Undecided, look: Look) -> str:
 
 
 def _page(title: str, verdict: Verdict, parts: list[Part]) -> str:
-    style = own("map.css") + own("page.css")
-    script = own("page.js")
-    values = {
-        "title": title if len(title) <= _MOST else f"{title[:_MOST]}...",
-        "colour": _COLOURS[verdict.status],
-        "words": ANSWERS[verdict.status],
-        "errors": [f for f in verdict.findings if f.severity == "error"],
-        "parts": parts,
-        "style": style,
-        "script": script,
-        "digests": {"style": digest(style), "script": digest(script)},
-    }
-    return rendered("page.html", values)
+    errors = [f for f in verdict.findings if f.severity == "error"]
+    return page(title, (_COLOURS[verdict.status], ANSWERS[verdict.status]), parts, errors)
 
 
 FORMAT = Format("html", _decided, _undecided)
