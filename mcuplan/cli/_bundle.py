@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from mcuplan.cli._console import bar, exit_status, log, progress, say, screen
-from mcuplan.cli._files import write_tree
+from mcuplan.cli._files import check_folder, write_tree
 from mcuplan.cli._given import Asking
 from mcuplan.cli._reporting import outputs_of, reporting
 from mcuplan.errors import UsageError
@@ -34,8 +34,7 @@ def bundle(models: tuple[Path, ...], output: Path, **options: Any) -> int:
     from mcuplan import commands
     from mcuplan.report import JOINT_FORMATS, render_joint
 
-    if os.path.exists(output) and not os.path.isdir(output):
-        raise UsageError("is no folder", str(output), "give a folder for the generated files")
+    check_folder(output)
     outputs = outputs_of(options)
     if outputs.form not in JOINT_FORMATS or outputs.reports:
         hint = "--format json; the folder has a report of each model, and of all"

@@ -3,17 +3,16 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from mcuplan.cli._console import log, reported, say, voice_of
-from mcuplan.cli._files import write_tree
+from mcuplan.cli._files import check_folder, write_tree
 from mcuplan.cli._given import Asking, command_words
 from mcuplan.cli._reporting import outputs_of, reporting
-from mcuplan.errors import EXIT_FITS, EXIT_OVER, UsageError
+from mcuplan.errors import EXIT_FITS, EXIT_OVER
 from mcuplan.options import MODEL, evidencing
 from mcuplan.options.values import FILE
 from mcuplan.progress import Voice
@@ -51,8 +50,7 @@ def evidence(model: Path, output: Path, **options: Any) -> int:
             log(f"{len(made.files)} files in {output}; begin with README.md")
         return made.report
 
-    if os.path.lexists(output) and (not os.path.isdir(output) or os.listdir(output)):
-        raise UsageError("is there, and no empty folder", str(output), "give a new folder")
+    check_folder(output, generated=False)
     status = reported("evidence", str(model), outputs, make)
     for gap in gaps:
         log(f"open: {gap}")

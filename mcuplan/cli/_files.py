@@ -21,7 +21,10 @@ from typing import BinaryIO
 from mcuplan.errors import UsageError
 from mcuplan.tempfiles import clear_left, prefix
 
-__all__ = ["check_writable", "write_file", "write_new", "write_tree"]
+__all__ = ["check_folder", "check_writable", "write_file", "write_new", "write_tree"]
+
+
+_GENERATED = ("mplan/mplan.h", "src/mplan/mplan.h")  # without packages, and with
 
 
 def check_writable(path: Path, source: Path) -> None:
@@ -37,6 +40,30 @@ def check_writable(path: Path, source: Path) -> None:
         raise UsageError("the folder does not exist", str(path), "make it first")
     if os.path.isdir(path):
         raise UsageError("is a folder", str(path), "give a file name")
+
+
+def check_folder(folder: Path, *, generated: bool = True) -> None:
+    """Fail unless generated files may go there, before long work.
+
+    That is a folder that is new, empty but for hidden files, or has generated code already: files
+    with common names (README.md, Makefile) never take the place of somebody's own. Not
+    ``generated``: files of a folder that is no place for code, so that it must be empty.
+
+    Raises:
+        UsageError: it is no folder, the root or home folder, or holds other files.
+    """
+    if not os.path.lexists(folder):
+        return
+    if not os.path.isdir(folder):
+        raise UsageError("is no folder", str(folder), "give a folder for the generated files")
+    hint = "give a new folder" + (", or one that mcuplan wrote" if generated else "")
+    here = os.path.realpath(folder)
+    if here in (os.path.realpath(os.sep), os.path.realpath(Path.home())):
+        raise UsageError("is the root or home folder", str(folder), hint)
+    ours = generated and any(os.path.isfile(folder / name) for name in _GENERATED)
+    hidden = "." if generated else ()
+    if not ours and any(not name.startswith(hidden) for name in os.listdir(folder)):
+        raise UsageError("holds other files", str(folder), hint)
 
 
 def write_file(path: Path, data: bytes) -> None:

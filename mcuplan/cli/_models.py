@@ -3,14 +3,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from mcuplan.cli._console import bar, log, reported, voice_of
-from mcuplan.cli._files import check_writable, write_file, write_tree
+from mcuplan.cli._files import check_folder, check_writable, write_file, write_tree
 from mcuplan.cli._given import Asking, OfModel
 from mcuplan.cli._reporting import outputs_of, reporting
 from mcuplan.errors import UsageError
@@ -108,8 +107,7 @@ def generate(model: Path, output: Path, **options: Any) -> int:
             log(f"{len(made.files)} files in {output}: {made.name}.h, {made.name}.c, mplan/, ...")
         return made.report
 
-    if os.path.exists(output) and not os.path.isdir(output):
-        raise UsageError("is no folder", str(output), "give a folder for the generated files")
+    check_folder(output)
     outputs = outputs_of(options)
     return reported("generate", str(model), outputs, make)
 

@@ -243,6 +243,8 @@ def test_generate_without_ranges_says_so(model: str, capsys: Captured) -> None:
 def test_generate_writes_all_or_nothing(model: str, data: str, capsys: Captured) -> None:
     """Where one file cannot be written, none is."""
     Path("out/net.report.json").mkdir(parents=True)
+    Path("out/mplan").mkdir()
+    Path("out/mplan/mplan.h").touch()
     assert 2 == run(["generate", model, "-t", BOARD, "--calibration", data, "-o", "out"])
     assert "report.json" in capsys.readouterr().err
     assert [Path("out/net.report.json")] == [p for p in Path("out").rglob("*") if "json" in p.name]

@@ -153,8 +153,49 @@ def test_a_folder_that_cannot_be_written_stays(
 ) -> None:
     """Neither this folder for an empty name, nor half of the files where one is a folder."""
     small_net().save(tmp_path / "net.onnx")
-    (tmp_path / "taken" / "net.h").mkdir(parents=True)
+    (tmp_path / "taken" / "mplan").mkdir(parents=True)
+    (tmp_path / "taken" / "mplan" / "mplan.h").touch()
+    (tmp_path / "taken" / "net.h").mkdir()
     monkeypatch.chdir(tmp_path)
     before = sorted(tmp_path.rglob("*"))
     assert 2 == run(["generate", "net.onnx", "-t", "cortex-m4", "-q", "-o", place])
     assert before == sorted(tmp_path.rglob("*"))
+
+
+@pytest.mark.parametrize("command", ["generate", "bundle", "evidence"])
+def test_a_folder_of_others_stays(
+    command: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Nothing is written into the root, the home folder or among files of others: said at once."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (tmp_path / "home").mkdir()
+    (tmp_path / "firmware").mkdir()
+    (tmp_path / "firmware" / "Makefile").write_text("all:\n")
+    names = sorted(os.listdir("/"))
+    for place in ("/", "home", "firmware", "."):
+        assert 2 == run([command, "missing.onnx", "-t", "cortex-m4", "-o", place])
+        assert place in capsys.readouterr().err
+    assert (names, []) == (sorted(os.listdir("/")), os.listdir("home"))
+    assert ["Makefile"] == os.listdir("firmware")
+
+
+def test_a_folder_takes_what_it_had(tmp_path: Path) -> None:
+    """Generated code is replaced where it was, and goes where only hidden files are."""
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / ".gitkeep").touch()
+    asked = [
+        "generate",
+        "net.onnx",
+        "-t",
+        "cortex-m4",
+        "-q",
+        "--calibration",
+        "random",
+        "-o",
+        "out",
+    ]
+    assert [0, 0] == [run([*asked, *more]) for more in ((), ("--package", "make"))]
+    assert 0 == run([*asked, "--package", "make"])
