@@ -13,7 +13,16 @@ from pathlib import Path
 from typing import Any
 
 from mcuplan import kept, pipeline
-from mcuplan.budget import Member, assess, assess_joint, judged, read_report, with_growth
+from mcuplan.budget import (
+    Member,
+    assess,
+    assess_joint,
+    judged,
+    judged_jointly,
+    read_report,
+    with_growth,
+    with_joint_growth,
+)
 from mcuplan.budget.footprint import naive_map
 from mcuplan.emit import Bundle
 from mcuplan.emit.joint import joined
@@ -27,6 +36,7 @@ from mcuplan.prove.joint import prove_joint
 from mcuplan.prove.verification import Wanted, measure
 from mcuplan.prove.verification import verify as run
 from mcuplan.record import (
+    SCHEMA,
     Advice,
     Against,
     Budget,
@@ -36,7 +46,7 @@ from mcuplan.record import (
     Request,
     TypePoint,
 )
-from mcuplan.record.joint import JointBudget
+from mcuplan.record.joint import JOINT_SCHEMA, JointBudget
 from mcuplan.repair import Repaired
 from mcuplan.report import render, render_joint
 from mcuplan.schedule.explore.variants import (
@@ -126,12 +136,12 @@ def limits_of(options: _Options) -> Limits:
     )
 
 
-def _asked(options: _Options) -> _Asked:
+def _asked(options: _Options, schema: str = SCHEMA) -> _Asked:
     file = options["baseline"]
     if file is None and "growth" in dict(options["failing"]):
         what = "--fail-on growth: there is nothing to grow against"
         raise UsageError(what, "", "--baseline REPORT.json of the version before")
-    baseline = Against(file.name, read_report(file)) if file is not None else None
+    baseline = Against(file.name, read_report(file, schema)) if file is not None else None
     return _Asked(
         limits_of(options), baseline, options.get("asked", ()), options.get("naive", False)
     )
@@ -296,11 +306,8 @@ def bundle(
 ) -> Bundled:
     """Several models in one image: kernels once, and arenas that models share."""
     wanted = several.named(models, [_default_name(m, None) for m in models], options, folder_name)
-    asked, members, bundles = (
-        _asked({**options, "baseline": None, "failing": ()}),
-        list[Member](),
-        list[Bundle](),
-    )
+    together, members, bundles = _asked(options, JOINT_SCHEMA), list[Member](), list[Bundle]()
+    asked = _asked({**options, "baseline": None, "failing": ()})
     for model, name, data in zip(models, wanted.names, wanted.calibrations, strict=True):
         own = {**options, "calibration": data, "baseline": None, "failing": ()}
         with several.said_of(name):
@@ -317,6 +324,10 @@ def bundle(
     run_all = prove_joint(joint, product) if options["build"] else None
     figures = (run_all.build, (run_all.proof, run_all.findings)) if run_all is not None else ()
     report_of_all = assess_joint(wanted.name, members, wanted.groups, asked.limits, *figures)
+    if together.baseline is not None:
+        allowed = together.limits.growth
+        report_of_all = with_joint_growth(report_of_all, together.baseline, allowed)
+    report_of_all = judged_jointly(report_of_all, together.limits)
     files = {Path(path): text.encode() for path, text in folder(product, packages).items()}
     for member in members:
         files[Path(f"{member.name}.report.json")] = render("json", member.budget).encode()

@@ -7,7 +7,8 @@ from mcuplan.budget.assess import assess, undecided
 from mcuplan.budget.compared import compared_from_report, read_report
 from mcuplan.budget.growth import compare, with_growth
 from mcuplan.budget.joint import Member, assess_joint
-from mcuplan.budget.thresholds import judged
+from mcuplan.budget.joint_growth import with_joint_growth
+from mcuplan.budget.thresholds import judged, judged_jointly
 
 __all__ = [
     "Member",
@@ -16,7 +17,9 @@ __all__ = [
     "compare",
     "compared_from_report",
     "judged",
+    "judged_jointly",
     "read_report",
     "undecided",
     "with_growth",
+    "with_joint_growth",
 ]

@@ -12,6 +12,7 @@ from typing import Any
 from mcuplan.budget.causes import Layers, Side
 from mcuplan.errors import BaselineError
 from mcuplan.record import SCHEMA
+from mcuplan.record.joint import JOINT_SCHEMA
 
 __all__ = ["Compared", "Part", "compared_from_report", "read_report"]
 
@@ -55,13 +56,15 @@ class Compared:
     @classmethod
     def of(cls, report: Mapping[str, Any]) -> Compared:
         """From a report as it is in JSON."""
-        ram, flash, model = report["ram"], report["flash"], report["model"]
+        several = report.get("schema") == JOINT_SCHEMA
+        ram, flash, model = report["ram"], report["flash"], {} if several else report["model"]
         parts = {n: Part(ram[key], 0, str(ram.get(how, ""))) for n, key, how in _RAM_PARTS}
         parts |= {n: Part(0, flash[key], str(flash.get(how, ""))) for n, key, how in _FLASH_PARTS}
         regions = {row["name"]: row["used_bytes"] for row in report.get("regions", ())}
         inputs = {port["name"]: tuple(port["shape"]) for port in model.get("inputs", ())}
         version, asked = report["tool_version"], tuple(report.get("asked", ()))
-        side = Side(tuple(report["layers"]), inputs, version, asked)
+        layers = () if several else tuple(report["layers"])
+        side = Side(layers, inputs, version, asked)
         return cls(report["target"]["name"], parts, regions, side)
 
     @property
@@ -70,14 +73,16 @@ class Compared:
         return self.side.layers
 
 
-def read_report(path: Path) -> Mapping[str, Any]:
-    """A JSON report that mcuplan wrote.
+def read_report(path: Path, schema: str = SCHEMA) -> Mapping[str, Any]:
+    """A JSON report that mcuplan wrote, by default of one model.
 
     Raises:
         BaselineError: not readable, not JSON, not a report of a model that was decided.
     """
     where = path.name
     hint = "write it with --report json=FILE"
+    if schema == JOINT_SCHEMA:
+        hint = "give NAME.report.json of a folder that `mcuplan bundle` wrote"
     try:
         if not path.is_file():
             raise BaselineError("not a regular file", where, hint)
@@ -89,8 +94,8 @@ def read_report(path: Path) -> Mapping[str, Any]:
         raise BaselineError(f"cannot be read: {reason}", where, hint) from None
     except (ValueError, RecursionError) as error:
         raise BaselineError(f"not JSON: {str(error)[:120]}", where, hint) from None
-    if not isinstance(report, dict) or report.get("schema") != SCHEMA:
-        raise BaselineError(f'no report of schema "{SCHEMA}"', where, hint)
+    if not isinstance(report, dict) or report.get("schema") != schema:
+        raise BaselineError(f'no report of schema "{schema}"', where, hint)
     compared_from_report(report, where)
     return report
 

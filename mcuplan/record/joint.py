@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
-from mcuplan.record.limits import Signed
+from mcuplan.record.limits import LEFT_OUT, Signed
 from mcuplan.record.model import TargetInfo
 from mcuplan.record.proof import BuildInfo
-from mcuplan.record.report import Verdict
+from mcuplan.record.report import Baseline, Verdict
 from mcuplan.record.sizes import Flash, Ram, RegionUse
 
 __all__ = ["JOINT_SCHEMA", "JointBudget", "JointModel", "JointProof"]
@@ -54,7 +54,8 @@ class JointBudget:
     """The whole report. ``groups``: models of one never run at the same time.
 
     ``saved_ram_bytes`` and ``saved_flash_bytes``: what the models would take more in memory and
-    with kernels of their own.
+    with kernels of their own. ``baseline``: against an earlier report of the same name; its layers
+    are models.
     """
 
     schema: Literal["mcuplan.bundle/1"]
@@ -72,3 +73,4 @@ class JointBudget:
     saved_flash_bytes: Signed
     build: BuildInfo | None
     proof: JointProof | None
+    baseline: Annotated[Baseline | None, LEFT_OUT] = None

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from mcuplan.record import Baseline
 from mcuplan.record.joint import JointBudget
 from mcuplan.report._format import Look
 from mcuplan.report._memory import headline, region_lines, sum_lines
@@ -26,7 +27,8 @@ def _text(joint: JointBudget, look: Look) -> str:
     blocks = [_head(joint), headline(joint.verdict, *bills, look)]
     blocks.append(region_lines(joint.regions, *bills))
     blocks.append([*sum_lines(joint.regions, *bills, look), *_saved(joint, look)])
-    blocks += [_models(joint), _proof(joint, look), _findings(joint, look)]
+    blocks += [_models(joint), _since(joint.baseline, look)]
+    blocks += [_proof(joint, look), _findings(joint, look)]
     return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
 
 
@@ -63,6 +65,17 @@ def _models(joint: JointBudget) -> list[str]:
         cells = [f"{number:,}" for number in (*numbers, *alone)]
         rows.append([clip(plain(model.name), 22), *cells, shared])
     return [f" {line}" for line in table(rows, (1, 2, 3, 4, 5))]
+
+
+def _since(baseline: Baseline | None, look: Look) -> list[str]:
+    """What grew, in all and of each model."""
+    if baseline is None:
+        return []
+    file = clip(look.plain(baseline.file), 32)
+    lines = [f" since {file}   RAM {baseline.ram_delta:+,} B   flash {baseline.flash_delta:+,} B"]
+    for model in baseline.layers:
+        lines += look.wrap(plain(f"{model.name}: {model.because}"), "   ", "     ")
+    return lines
 
 
 def _proof(joint: JointBudget, look: Look) -> list[str]:

@@ -93,6 +93,28 @@ def test_one_budget_decides(tmp_path: Path) -> None:
     assert 3000 == _report(tmp_path / "shared")["ram"]["budget_bytes"]
 
 
+def test_growth_and_what_is_nearly_used_up(folders: Path, tmp_path: Path) -> None:
+    """Against an earlier report of all: which model grew; shares and warnings are of all."""
+    before = _report(folders / "own")
+    digits = before["models"][0]
+    digits["weights_bytes"] -= 100
+    before["flash"]["weights_bytes"] -= 100
+    before["models"][1]["name"] = "elsewhere"
+    old, out = tmp_path / "old.json", tmp_path / "own"
+    old.write_text(json.dumps(before))
+    assert 1 == _bundle(out, "--baseline", str(old), "--warn-at", "3%", "--fail-on", "warning")
+    found = _report(out)
+    jsonschema.validate(found, joint_schema())
+    said = {f["code"]: f for f in found["verdict"]["findings"] if f["severity"] == "error"}
+    assert {"baseline/grew", "ram/near-budget", "flash/near-budget"} <= set(said)
+    assert "grew against old.json: flash 100 B" == said["baseline/grew"]["message"]
+    rows = {row["name"]: row["because"] for row in found["baseline"]["layers"]}
+    assert "arena +0 B, constants +100 B" == rows["digits_dscnn"]
+    assert ("new model", "model is gone") == (rows["imu_gesture_cnn"], rows["elsewhere"])
+    old.write_text((folders / "own" / "digits_dscnn.report.json").read_text())
+    assert 2 == _bundle(out, "--baseline", str(old))
+
+
 def test_flash_has_one_budget(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Over by the flash of both, which the report says on stdout; --exit-zero leaves it at that."""
     asked = ("--max-flash", "20K", "-f", "json", "--exit-zero")
