@@ -266,10 +266,13 @@ def _dotted(node: ast.AST) -> str:
 
 
 def _uses(path: Path) -> Iterator[tuple[int, str]]:
-    """Line and dotted name of every name and attribute that a module mentions."""
-    for node in ast.walk(_tree(path)):
+    """Line and dotted name of every name and attribute that a module mentions, but fields."""
+    tree = _tree(path)
+    fields = {id(node.target) for node in ast.walk(tree) if isinstance(node, ast.AnnAssign)}
+    for node in ast.walk(tree):
         if isinstance(node, ast.Name | ast.Attribute) and (name := _dotted(node)):
-            yield node.lineno, name
+            if id(node) not in fields:
+                yield node.lineno, name
 
 
 def test_only_the_command_line_talks_and_exits() -> None:

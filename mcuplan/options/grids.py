@@ -36,16 +36,22 @@ def parse_axis(text: str) -> Axis:
     return key, tuple(dict.fromkeys(found))
 
 
-def points(axes: Sequence[Axis]) -> Iterator[tuple[str, ...]]:
+def points(axes: Sequence[Axis], changes: Sequence[str] = ()) -> Iterator[tuple[str, ...]]:
     """What ``--reshape`` is given at each point of a grid, the last axis fastest.
 
     Of no axes there is one point, the model as it is; so is width=1 among other widths.
 
+    Args:
+        axes: what is changed, and its values.
+        changes: what is changed of every form, too.
+
     Raises:
-        UsageError: two axes are one, or there are too many points.
+        UsageError: two axes are one, or one is changed anyway; or there are too many points.
     """
     names = [name for name, _ in axes]
     for name in names:
+        if any(change.startswith(f"{name}=") for change in changes):
+            raise UsageError(f"{name} is an axis, and changed", "--reshape", "one of them")
         if names.count(name) > 1:
             raise UsageError(f"two axes {name}", "--grid", "all its values in one, with commas")
     count = math.prod(len(values) for _, values in axes)

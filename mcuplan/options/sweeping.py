@@ -5,13 +5,15 @@ from __future__ import annotations
 
 import itertools
 import shlex
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import click
 
 from mcuplan.options import checking, stack
+from mcuplan.options.forms import grid
+from mcuplan.options.grids import columns, points
 from mcuplan.options.keywords import complete, params_of
 
 __all__ = ["OptionSet", "option_sets", "sweeping"]
@@ -35,7 +37,7 @@ class OptionSet:
     """
 
     values: Mapping[str, Any]
-    columns: Mapping[str, str]
+    columns: Mapping[str, Any]
 
 
 class _AsWritten(click.ParamType):  # type: ignore[type-arg, unused-ignore]
@@ -70,23 +72,23 @@ def _declared(param: click.Option) -> Callable[[Any], Any]:
     return click.option(*named, multiple=True, metavar=param.metavar, **settings)
 
 
-sweeping = stack([_declared(param) for param in _params()])
+sweeping = stack([*(_declared(param) for param in _params()), grid])
 
 
 def option_sets(
     given: Mapping[str, Any], stated: Collection[str], configured: Mapping[str, Any]
 ) -> Iterator[OptionSet]:
-    """Every combination of the values of options that `check` takes once.
+    """Every combination of the values of options that `check` takes once, at each point of a grid.
 
     Args:
-        given: values of ``sweeping`` by parameter, as they were written.
+        given: values of ``sweeping`` by parameter, as they were written; axes of a grid are read.
         stated: parameters that were given; others are as configured, or by default.
         configured: values of a configuration by parameter.
 
     Raises:
-        UsageError: a value that an option does not take.
+        UsageError: a value that an option does not take, or no grid.
     """
-    params = _params()
+    params, forms = _params(), list(points(given.get("axes", ()), given["changes"]))
     each: list[list[Any]] = []
     for param in params:
         name = str(param.name)
@@ -99,11 +101,14 @@ def option_sets(
         else:
             each.append([values])
     for chosen in itertools.product(*each):
-        yield _set(dict(zip(params, chosen, strict=True)))
+        for form in forms:
+            yield _set(dict(zip(params, chosen, strict=True)), form)
 
 
-def _set(chosen: Mapping[click.Option, Any]) -> OptionSet:
+def _set(chosen: Mapping[click.Option, Any], form: Sequence[str]) -> OptionSet:
     written = {str(p.name): v for p, v in chosen.items() if v not in (None, False)}
+    if form:
+        written["changes"] = (*written.get("changes", ()), *form)
     values = complete(checking, written, "mcuplan sweep --help")
     words = []
     for param in chosen:
@@ -116,7 +121,7 @@ def _set(chosen: Mapping[click.Option, Any]) -> OptionSet:
             continue
         several = value if isinstance(value, list | tuple) else (value,)
         words += [f"{name}={shlex.quote(str(one))}" for one in several]
-    columns = {name: str(values[name]) for name in _COLUMNS}
-    columns["options"] = " ".join(words)
-    columns["reshape"] = " ".join(str(text) for text in written.get("changes", ()))
-    return OptionSet(values, columns)
+    said: dict[str, Any] = {name: str(values[name]) for name in _COLUMNS}
+    said["options"] = " ".join(words)
+    said["reshape"] = " ".join(str(text) for text in written.get("changes", ()))
+    return OptionSet(values, {**said, **columns(values["changes"])})

@@ -72,7 +72,9 @@ def front_of(path: Path, asked: Asked) -> Front:
         ToolMissing: see `read_columns`.
     """
     names = names_of(path)
-    first = read_columns(path, [n for n in ("model", "name", "verdict", *IDENTITY) if n in names])
+    first = read_columns(
+        path, [n for n in ("model", "name", "verdict", "weights", *IDENTITY) if n in names]
+    )
     count = len(next(iter(first.values()), ()))
     notes: list[str] = []
     if asked.join is not None:
@@ -217,7 +219,7 @@ def _choice(
         told=tuple(table.text(name, row) for name in told),
         values=values,
         colour=number(table.cells[colour.column][row]) if colour else None,
-        placeholder=bool(table.text("reshape", row)) or table.text("weights", row) == "placeholder",
+        placeholder=table.text("weights", row) == "placeholders",
     )
 
 

@@ -14,7 +14,7 @@ from mcuplan.safe_text import shown
 __all__ = ["IDENTITY", "Joined", "joined"]
 
 IDENTITY = (
-    *("target", "width", "input", "reshape", "dtype", "objective", "streaming", "backend"),
+    *("target", "reshape", "width", "input", "dtype", "objective", "streaming", "backend"),
     *("effort", "quantize_effort", "options"),
 )
 """Columns that tell rows of one model apart, if they have them."""

@@ -40,7 +40,9 @@ class Row:
         dtype: of activations, as asked for.
         backend: as asked for.
         effort: as asked for.
-        reshape: changes of the model's form; its weights are placeholders then.
+        reshape: changes of the model's form.
+        width: factor of its channels.
+        input: rows and columns of its image, where they are others.
         tool_version: of mcuplan.
         verdict: error: there is no report, and `error_code` says why.
         error_code: see `mcuplan explain`; the first of several.
@@ -74,6 +76,7 @@ class Row:
         parameters: of the model.
         nodes: of the model's file.
         layers: steps of the plan.
+        weights: placeholders: those of a form that is still to be trained; bytes and cycles hold.
         quantization: element type of the model, and in which form.
         plan: rows: some layers run row by row; fed: the input's rows come one by one.
         loss_percent: of the outputs against the float model, where some is allowed.
@@ -91,6 +94,8 @@ class Row:
     backend: str
     effort: str
     reshape: str
+    width: float
+    input: str
     tool_version: str
     verdict: Verdict
     error_code: str | None = None
@@ -124,6 +129,7 @@ class Row:
     parameters: int | None = None
     nodes: int | None = None
     layers: int | None = None
+    weights: Literal["own", "placeholders"] | None = None
     quantization: str | None = None
     plan: Literal["whole", "rows", "fed"] | None = None
     loss_percent: float | None = None
@@ -147,8 +153,9 @@ def _simple(hint: Any) -> type:
     return next(_simple(part) if not isinstance(part, str) else str for part in get_args(hint))
 
 
+_PLACEHOLDER = "model/placeholder-weights"
 _Asked = Mapping[str, Any]
-"""The columns from ``model`` to ``reshape``."""
+"""The columns from ``model`` to ``input``."""
 
 _TAKEN: Mapping[str, str] = MappingProxyType(
     {
@@ -185,16 +192,18 @@ def row_of_report(asked: _Asked, report: Budget) -> Row:
     """What a report says."""
     feed, energy = report.latency.feed, report.energy
     loss = report.calibration.loss if report.calibration else None
+    codes = dict.fromkeys(found.code for found in _gravest_first(report))
     taken = {name: _plain(attrgetter(place)(report)) for name, place in _TAKEN.items()}
     return Row(
         **asked,
         **taken,
         verdict=_VERDICTS.get(report.verdict.status, "unproven"),
-        findings=" ".join(dict.fromkeys(found.code for found in _gravest_first(report))),
+        findings=" ".join(codes),
         regions=" ".join(f"{region.name}={region.used_bytes}" for region in report.regions),
         row_latency_s=_plain(feed.slowest_seconds) if feed else None,
         energy_j=_plain(energy.joules) if energy else None,
         energy_whole_chip=energy.whole_chip if energy else None,
+        weights="placeholders" if _PLACEHOLDER in codes else "own",
         plan="fed" if feed else "rows" if report.streams else "whole",
         loss_percent=_plain(loss.after) if loss else None,
         loss_measure=loss.measure if loss else None,

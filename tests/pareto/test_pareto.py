@@ -12,16 +12,16 @@ import pytest
 
 from mcuplan.cli import run
 
-_HEAD = ("model", "target", "reshape", "verdict", "ram_bytes", "latency_s", "energy_j")
+_HEAD = ("model", "target", "reshape", "verdict", "ram_bytes", "latency_s", "energy_j", "weights")
 _ROWS: tuple[tuple[object, ...], ...] = (
-    ("a/small.onnx", "m4", "", "fits", 1000, 0.009, 2e-6),
-    ("a/fast.onnx", "m4", "", "fits", 4000, 0.002, 1e-6),
-    ("a/fast.onnx", "m7", "", "fits", 4000, 0.001, 4e-6),
-    ("a/beaten.onnx", "m4", "", "fits", 5000, 0.010, 3e-6),
-    ("a/half.onnx", "m4", "width=0.5", "fits", 900, 0.009, None),
-    ("a/half.onnx", "m7", "width=0.5", "fits", None, None, None),
-    ("a/large.onnx", "m4", "", "does-not-fit", 10, 0.0001, 9e-6),
-    ("a/broken.onnx", "m4", "", "error", None, None, None),
+    ("a/small.onnx", "m4", "", "fits", 1000, 0.009, 2e-6, "own"),
+    ("a/fast.onnx", "m4", "", "fits", 4000, 0.002, 1e-6, "own"),
+    ("a/fast.onnx", "m7", "", "fits", 4000, 0.001, 4e-6, "own"),
+    ("a/beaten.onnx", "m4", "", "fits", 5000, 0.010, 3e-6, "own"),
+    ("a/half.onnx", "m4", "width=0.5", "fits", 900, 0.009, None, "placeholders"),
+    ("a/half.onnx", "m7", "width=0.5", "fits", None, None, None, "placeholders"),
+    ("a/large.onnx", "m4", "", "does-not-fit", 10, 0.0001, 9e-6, "own"),
+    ("a/broken.onnx", "m4", "", "error", None, None, None, "own"),
 )
 
 
@@ -129,7 +129,7 @@ def test_what_cannot_be_compared_is_said(
 ) -> None:
     """A coded error with a hint, and no table."""
     monkeypatch.chdir(tmp_path)
-    rows = [*_ROWS, ("b/small.onnx", "m4", "", "fits", 1, 1, 1)]
+    rows = [*_ROWS, ("b/small.onnx", "m4", "", "fits", 1, 1, 1, "own")]
     _table(tmp_path / "rows.csv", rows)
     (tmp_path / "twice.csv").write_text("model,accuracy\nsmall,1\nsmall,2\n")
     (tmp_path / "both.csv").write_text("model,accuracy\nsmall,1\n")

@@ -53,9 +53,27 @@ def test_rows_are_what_check_says(capsys: pytest.CaptureFixture[str]) -> None:
     for row in rows[:8]:
         options = dict(word.split("=") for word in row["options"].split())
         report = mcuplan.check(row["model"], row["target"], **options)
-        asked = {name: row[name] for name in list(column_types())[:11]}
+        asked = {name: row[name] for name in list(column_types())[:13]}
         assert row == dict(zip(column_types(), row_of_report(asked, report).cells(), strict=True))
         assert f'"total_bytes": {row["ram_bytes"]},' in render("json", report)
+
+
+def test_a_grid_is_every_form_of_each_model(here: list[Task]) -> None:
+    """Rows of a form say which it is and that weights are placeholders; each has its own key."""
+    write_models(Path("nets"), 1)
+    grid = ["--grid", "width=1,2", "--grid", "input=8,12x6", "--targets", "cortex-m0"]
+    rows = swept("nets/net0.onnx", *grid)
+    assert [[1.0, "8"], [1.0, "12x6"], [2.0, "8"], [2.0, "12x6"]] == [
+        [row["width"], row["input"]] for row in rows
+    ]
+    assert {"placeholders"} == {row["weights"] for row in rows if row["verdict"] == "fits"}
+    assert "effort=fast reshape=width=2 reshape=input=12x6" == rows[3]["options"]
+    assert rows[0]["macs"] < rows[1]["macs"]
+    assert "own" == swept("nets/net0.onnx", "--targets", "cortex-m0")[0]["weights"]
+    assert 5 == len(here)
+    assert rows == swept("nets/net0.onnx", *grid)
+    assert 5 == len(here)
+    assert 2 == run(["sweep", "nets/net0.onnx", *grid, "--reshape", "width=3", "-o", "x.csv"])
 
 
 def test_known_rows_are_not_computed_again(here: list[Task]) -> None:
