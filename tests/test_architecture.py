@@ -270,9 +270,10 @@ def _uses(path: Path) -> Iterator[tuple[int, str]]:
     tree = _tree(path)
     fields = {id(node.target) for node in ast.walk(tree) if isinstance(node, ast.AnnAssign)}
     for node in ast.walk(tree):
-        if isinstance(node, ast.Name | ast.Attribute) and (name := _dotted(node)):
-            if id(node) not in fields:
-                yield node.lineno, name
+        if id(node) in fields or not isinstance(node, ast.Name | ast.Attribute):
+            continue
+        if name := _dotted(node):
+            yield node.lineno, name
 
 
 def test_only_the_command_line_talks_and_exits() -> None:
