@@ -248,7 +248,8 @@ def test_generate_writes_all_or_nothing(model: str, data: str, capsys: Captured)
     assert 2 == run(["generate", model, "-t", BOARD, "--calibration", data, "-o", "out"])
     assert "report.json" in capsys.readouterr().err
     assert [Path("out/net.report.json")] == [p for p in Path("out").rglob("*") if "json" in p.name]
-    assert not [p for p in Path("out").rglob("*") if p.is_file()]
+    assert [Path("out/mplan/mplan.h")] == [p for p in Path("out").rglob("*") if p.is_file()]
+    assert not Path("out/mplan/mplan.h").read_text()
 
 
 def test_a_loop_of_links_is_wrong_usage(model: str, capsys: Captured) -> None:
