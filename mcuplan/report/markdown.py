@@ -6,7 +6,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from mcuplan.findings import Finding, Severity
-from mcuplan.record import Baseline, Budget, Status, Undecided, Verdict
+from mcuplan.record import Advice, Baseline, Budget, Status, Undecided, Verdict
+from mcuplan.report._advice import asked_by
 from mcuplan.report._format import Format, Look
 from mcuplan.report._growth import bytes_text, cause_text
 from mcuplan.report._proof import noise_of
@@ -20,7 +21,7 @@ __all__ = ["FORMAT"]
 
 _GREW = "fits, but **grew**"
 _CHANGES_SHOWN = 8
-_WORDS = ("because",)  # columns of text behind the first; others are figures
+_WORDS = ("because", "needs")  # columns of text behind the first; others are figures
 
 
 def _headline(verdict: Verdict) -> str:
@@ -54,6 +55,8 @@ def _decided(budget: Budget, look: Look) -> str:
     lines += [*_sums(budget), ""]
     if budget.baseline is not None:
         lines += [*_growth(budget.baseline), ""]
+    if budget.advice is not None:
+        lines += [*_advice(budget.advice, budget.verdict.status), ""]
     lines += [*_layers(budget), ""]
     lines.append(
         f"{markdown(model.name)}, sha256 `{model.sha256}`, mcuplan {markdown(budget.tool_version)}"
@@ -140,6 +143,24 @@ def _growth(base: Baseline) -> list[str]:
         return ["Nothing changed."]
     count = f"{counted(len(base.parts), 'part')} and {counted(len(base.layers), 'layer')} changed"
     return _folded(count, _table(("part or layer", "RAM", "flash", "because"), rows))
+
+
+def _advice(advice: Advice, status: Status) -> list[str]:
+    """Ways to fit, or to be faster, with prices: folded where nothing has to change."""
+    lossy = any(way.loss is not None for way in advice.ways)
+    rows = []
+    for way in advice.ways:
+        figures = [f"{n:,}" for n in (way.ram_bytes, way.flash_bytes, way.cycles)]
+        loss = [f"{way.loss:.2f}" if way.loss is not None else ""] if lossy else []
+        fits = "fits" if way.fits else ""
+        needs = way.needs.value if way.options else ""
+        rows.append([markdown(asked_by(way)), fits, *figures, *loss, needs])
+    head = ("way", "", "RAM B", "flash B", "cycles", *(["loss %"] if lossy else []), "needs")
+    short = "" if advice.complete else "; cut short: --time-limit S for more"
+    title = f"Ways to fit, or to be faster, each planned anew{short}"
+    if status is Status.FITS:
+        return _folded(title, _table(head, rows))
+    return [f"{title}:", "", *_table(head, rows)]
 
 
 def _folded(summary: str, inner: Sequence[str]) -> list[str]:

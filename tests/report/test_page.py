@@ -162,6 +162,12 @@ def test_advice_is_a_table_and_other_boards_another() -> None:
     assert "--target rp2040" in boards
     assert "with --advice" not in page
     assert "with --advice" in render("html", full_budget())
+    text = render("markdown", replace(full_budget(), advice=Advice(ways, False)))
+    assert "Ways to fit, or to be faster, each planned anew; cut short" in text
+    rows = [
+        line for line in text.splitlines() if line.startswith("| &#45;&#45;") or "as asked" in line
+    ]
+    assert len(ways) >= len(rows) > 0
 
 
 def test_what_is_not_known_is_not_drawn() -> None:
