@@ -29,8 +29,9 @@ from mcuplan.emit.joint import joined
 from mcuplan.errors import McuplanError, Problems, UsageError
 from mcuplan.exporter.onnx import to_onnx
 from mcuplan.options import several
-from mcuplan.options.asked import quantizing, request_of
+from mcuplan.options.asked import quantizing, request_of, with_backend
 from mcuplan.packages import folder, joint_product, product_of
+from mcuplan.passes.near_dead import silenced_on_grids
 from mcuplan.progress import SILENT, Voice
 from mcuplan.prove.joint import prove_joint
 from mcuplan.prove.verification import Wanted, measure
@@ -95,10 +96,11 @@ class Generated:
 
 @dataclass(frozen=True, slots=True)
 class Quantized:
-    """An integer model as QDQ ONNX, and where its grids come from."""
+    """An integer model as QDQ ONNX, where its grids come from, and what was compared."""
 
     model: Any
     found: Repaired
+    types: tuple[TypePoint, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,12 +272,27 @@ def _types(planned: Planned, asked: _Asked) -> tuple[TypePoint, ...]:
 
 
 def quantize(model: Path, options: _Options, voice: Voice = SILENT) -> Quantized:
-    """The integer model."""
-    target = load_target("cortex-m4")  # no target has a say in grids
+    """The integer model; with a limit, of the types that the best plan within it has."""
+    limits = Limits(options["max_ram"], options["max_flash"], options["max_latency"])
+    allowed = options["max_loss"]
+    target = with_backend(load_target(options["target"] or "cortex-m4"), "auto")
     request = quantizing(model, target, options, voice)
-    _, floating = pipeline.simplify(request)
-    found = pipeline.quantize(request, floating)
-    return Quantized(to_onnx(found.grids.graph, qdq=True, standard=True), found)
+    if allowed is None and limits == Limits():
+        _, floating = pipeline.simplify(request)
+        found = pipeline.quantize(request, floating)
+        return Quantized(to_onnx(found.grids.graph, qdq=True, standard=True), found)
+    request = replace(
+        request,
+        max_loss=allowed,
+        ram_limit=limits.max_ram,
+        flash_limit=limits.max_flash,
+        latency_limit_s=limits.max_latency_s,
+    )
+    check_samples(request)
+    planned, types = plan_within(request, limits, compare=True)
+    found = Repaired(planned.floating, planned.calibration, planned.grids)
+    graph = silenced_on_grids(planned.grids.graph, planned.removal.whole, planned.trimmed.silent)
+    return Quantized(to_onnx(graph, qdq=True, standard=True), found, types)
 
 
 def generate(model: Path, options: _Options, voice: Voice = SILENT) -> Generated:

@@ -189,7 +189,8 @@ def plan_begun(begun: Begun, target: Target) -> Planned:
     """A model that is on grids, planned for a target as if that had been asked for."""
     request, found = replace(begun.request, target=target), begun.found
     removal, seen = begun.lowered(request), found.calibrated
-    trimmed = _trimmed(request, begun.floating, found, removal)
+    losses = _losses(request, begun.floating, seen)
+    trimmed = _trimmed(request, found, removal, losses)
     if trimmed.silent:
         real = begun.real_ranges
         removal = lower_asked(request, found.grids, real_ranges=real, silent=trimmed.silent)
@@ -205,6 +206,7 @@ def plan_begun(begun: Begun, target: Target) -> Planned:
         notes=(*begun.floating.notes, *(seen.data.notes if seen else ())),
         calibration=seen,
         trimmed=trimmed,
+        losses=losses,
     )
 
 
@@ -217,22 +219,28 @@ def _untrained(request: Request, model: ImportedModel) -> Request:
     )
 
 
-def _trimmed(request: Request, floating: Graph, found: Repaired, removal: Removal) -> Trimmed:
-    """Channels that readers hardly see, and those of them to do without.
+def _losses(request: Request, floating: Graph, seen: Calibrated | None) -> Losses | None:
+    """What outputs lose is measured by, where some of it is allowed.
 
     Raises:
         UsageError: that was asked for, and there are no samples to judge by.
     """
+    if request.max_loss is None:
+        return None
+    if seen is None or seen.data.random or request.keep_dead:
+        what = "--max-loss: no samples of a float model show what outputs lose"
+        hint = "--calibration DATA, a float model, and no --keep-dead-channels"
+        raise UsageError(what, "", hint)
+    return Losses(floating, seen.data)
+
+
+def _trimmed(request: Request, found: Repaired, removal: Removal, losses: Losses | None) -> Trimmed:
+    """Channels that readers hardly see, and those of them to do without."""
     seen = found.calibrated
     if seen is None or seen.data.random or request.keep_dead:
-        if request.max_loss is not None:
-            what = "--max-loss: no samples of a float model show what outputs lose"
-            hint = "--calibration DATA, a float model, and no --keep-dead-channels"
-            raise UsageError(what, "", hint)
         return NOTHING_NEAR_DEAD
-    if request.max_loss is None:
+    if request.max_loss is None or losses is None:
         return trim(removal.whole, found, None, 0.0)
-    losses = Losses(floating, seen.data)
     before = losses.of(removal.whole)
 
     def loss(silent: Silent) -> Lost:

@@ -197,7 +197,7 @@ def _other_findings(
         *evidence.findings,
         *_notes(planned),
         *near_dead_findings(seen),
-        *type_findings(seen),
+        *type_findings(seen.types if seen is not None else ()),
     ]
 
 

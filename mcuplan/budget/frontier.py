@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from mcuplan.findings import Finding, Severity
-from mcuplan.record import Calibration, FrontierRow
+from mcuplan.record import FrontierRow, TypePoint
 from mcuplan.schedule.explore.frontier import FrontierPoint
 from mcuplan.units import Origin
 
@@ -24,9 +26,8 @@ def frontier_row(point: FrontierPoint) -> FrontierRow:
     )
 
 
-def type_findings(seen: Calibration | None) -> list[Finding]:
+def type_findings(points: Sequence[TypePoint]) -> list[Finding]:
     """A note that says how the plan is asked for that meets the limits, where it is another one."""
-    points = seen.types if seen is not None else ()
     chosen = next((point for point in points if point.chosen and point.options), None)
     if chosen is None:
         return []

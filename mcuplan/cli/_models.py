@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from mcuplan.options.values import FILE
 from mcuplan.progress import Voice
 
 if TYPE_CHECKING:
-    from mcuplan.record import Budget
+    from mcuplan.record import Budget, TypePoint
     from mcuplan.repair import Repaired
 
 __all__ = ["COMMANDS"]
@@ -70,6 +71,7 @@ def quantize(model: Path, output: Path, quiet: bool, **options: Any) -> int:
     write_file(output, made.model.SerializeToString(deterministic=True))
     if not quiet:
         _say_grids(output.name, made.found, closing=options["close_gaps"])
+        _say_types(made.types)
     return 0
 
 
@@ -88,6 +90,19 @@ def _say_grids(name: str, found: Repaired, *, closing: bool) -> None:
     islands = island_findings(notes, closing=closing)
     for finding in (*islands, *quantization_findings(found.grids, seen, real_ranges=real)):
         log(f"{finding.severity}[{finding.code}]: {finding.message}")
+
+
+def _say_types(points: Sequence[TypePoint]) -> None:
+    """What was compared, and what was taken of it."""
+    from mcuplan.report import type_table
+
+    for line in type_table(points):
+        log(line)
+    taken = next((point for point in points if point.taken), None)
+    if points and taken is None:
+        log("warning[quant/types]: nothing is within the limits; written as it was asked for")
+    elif taken is not None:
+        log(f"note[quant/types]: taken: {' '.join(taken.options) or 'as it was asked for'}")
 
 
 @click.command(cls=Asking)

@@ -234,7 +234,6 @@ def _dtype(*names: str) -> Callable[[F], F]:
     )
 
 
-ranging = stack([*_RANGES, _dtype("int8", "int16"), layer_dtype, dim, cut_output, state])
 _MODELLING = (
     target,
     dim,
@@ -298,6 +297,12 @@ _fail_on = option(
     " growth=BYTES of RAM or flash and more, warning; budget: nothing else.",
 )
 budgets = stack([*_LIMITS, _baseline, _fail_on])
+ranging = stack(
+    [
+        *(*_RANGES, _dtype("int8", "int16"), layer_dtype, dim, cut_output, state),
+        *(max_loss, target, *_LIMITS[:3]),
+    ]
+)
 _package = option(
     "--package",
     "packages",

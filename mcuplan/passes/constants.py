@@ -96,8 +96,6 @@ def weights_on_grid(
     if stored is None:
         dtype = weights.wanted or (DType.INT16 if fine else _WEIGHTS)
         stored = _per_channel(weights.data, bias.data, source, output, dtype)
-    if source.dtype is DType.INT16 and stored.quant.dtype is DType.INT4 and weights.wanted is None:
-        stored = replace(stored, quant=replace(stored.quant, dtype=_WEIGHTS))  # no kernel has both
     scales = np.broadcast_to(np.array(stored.quant.scale, np.float64), bias.data.shape)
     sums = Sums(stored.values, _bias_values(bias, scales * source.s), scales)
     fitted, changed = within_reach(sums, source, output, act)

@@ -16,7 +16,7 @@ from mcuplan.ops.conv2d import Conv2D
 from mcuplan.passes._channel_bounds import border_taps, channel_bounds
 from mcuplan.passes._channel_groups import kept_channels, mixes, needed
 
-__all__ = ["HALF_A_STEP", "Seen", "Silent", "near_dead", "silenced"]
+__all__ = ["HALF_A_STEP", "Seen", "Silent", "near_dead", "silenced", "silenced_on_grids"]
 
 HALF_A_STEP = 0.5
 """Of an output of a reader: what a channel adds to it, less its mean, is rounded away alone."""
@@ -103,6 +103,34 @@ def silenced(graph: Graph, silent: Silent) -> Graph:
     for node in graph.nodes:
         if mixes(node) and node.inputs[0] in silent:
             _silence(graph, edit, node, silent[node.inputs[0]])
+    return edit.done()
+
+
+def silenced_on_grids(grids: Graph, lowered: Graph, silent: Silent) -> Graph:
+    """The float graph that some channels are silent in whose integers are those of a lowered one.
+
+    Args:
+        grids: every activation on a grid.
+        lowered: the same in the types of C, in which the channels are silent.
+        silent: these channels; none: the graph as it is.
+    """
+    made, edit = {node.name: node for node in lowered.nodes}, Editor(grids)
+    for node in grids.nodes:
+        if not (mixes(node) and node.inputs[0] in silent):
+            continue
+        sig, names = lowered.signature(made[node.name]), list(node.inputs)
+        source, weights = sig.inputs[0].q, sig.inputs[1].q
+        tensor, stored = grids.tensor(names[1]), grids.tensor(names[1]).stored
+        assert stored is not None
+        values = sig.constant(1).reshape(stored.values.shape)
+        data = weights.dequantize(sig.constant(1)).astype(np.float32).reshape(tensor.type.shape)
+        own = replace(tensor, name=edit.own_name(tensor.name), data=data)
+        names[1] = edit.set_tensor(replace(own, stored=replace(stored, values=values)))
+        bias = grids.tensor(names[2])
+        real = sig.constant(2).astype(np.float64) * source.s * np.array(weights.scale, np.float64)
+        own = replace(bias, name=edit.own_name(bias.name), data=real.astype(np.float32))
+        names[2] = edit.set_tensor(replace(own, stored=None))
+        edit.replace(node, replace(node, inputs=tuple(names)))
     return edit.done()
 
 

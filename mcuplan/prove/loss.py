@@ -18,8 +18,9 @@ from mcuplan.ir.types import Array
 from mcuplan.prove.boundary import boundary_inputs, real_inputs, real_outputs, together
 from mcuplan.prove.ends import labelled_output
 from mcuplan.prove.score import MEAN_ERROR, Labelled, Score, lost
+from mcuplan.record import Comparison, Planned
 
-__all__ = ["RELATIVE_ERROR", "Losses"]
+__all__ = ["RELATIVE_ERROR", "Losses", "losses_of"]
 
 RELATIVE_ERROR = "relative output error"
 _WORK = 1 << 34  # multiply-accumulates of one comparison
@@ -103,6 +104,16 @@ class Losses:
         worse = lost(metric, seen.float_, seen.integer)
         size = float(np.abs(data.labels).mean()) if metric == MEAN_ERROR else 1.0
         return 100 * worse / size if size > 0 else 0.0
+
+
+def losses_of(planned: Planned) -> Comparison:
+    """What programs are compared with: once for a model, as the float model takes its time.
+
+    Raises:
+        DataError: the labels fit no output.
+    """
+    assert planned.calibration is not None
+    return planned.losses or Losses(planned.floating, planned.calibration.data)
 
 
 def _by_output(parts: list[tuple[int, Array]], many: int) -> Array:

@@ -22,7 +22,7 @@ from mcuplan.record.layers import (
 )
 from mcuplan.record.loss import Loss, NearDead, TypePoint
 from mcuplan.record.model import ModelInfo, ModelName, ModelPort, Roof, TargetInfo, Totals
-from mcuplan.record.planned import Planned, Request
+from mcuplan.record.planned import Comparison, Planned, Request
 from mcuplan.record.proof import (
     Accuracy,
     BuildInfo,
@@ -74,6 +74,7 @@ __all__ = [
     "Change",
     "ChannelError",
     "ClassRecall",
+    "Comparison",
     "ElementType",
     "ElfFigures",
     "Energy",

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from mcuplan.calibrate import Calibrated, Observers, Reading
 from mcuplan.facts import Note
@@ -20,7 +21,22 @@ from mcuplan.repair.trim import NOTHING_NEAR_DEAD, Trimmed
 from mcuplan.schedule.program import Plan, Sharing, Streaming
 from mcuplan.targets import Target
 
-__all__ = ["Planned", "Request"]
+__all__ = ["Comparison", "Planned", "Request"]
+
+
+class Comparison(Protocol):
+    """What outputs of integer programs lose against the float model, whose outputs are kept."""
+
+    @property
+    def measure(self) -> str:
+        """What is compared."""
+
+    @property
+    def samples(self) -> int:
+        """How many programs run on."""
+
+    def of(self, graph: Graph) -> float:
+        """What a lowered graph loses, in percent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +91,7 @@ class Planned:
     notes: tuple[Note, ...]
     calibration: Calibrated | None = None  # what samples showed; None: grids come from elsewhere
     trimmed: Trimmed = NOTHING_NEAR_DEAD  # channels that readers hardly see
+    losses: Comparison | None = None  # where something was compared already
 
     @property
     def has_ranges(self) -> bool:

@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
-from mcuplan.record import Budget
+from collections.abc import Sequence
+
+from mcuplan.record import Budget, TypePoint
 from mcuplan.report._format import Look
 from mcuplan.report._text import counted, table
 from mcuplan.units import format_bytes, format_si
 
-__all__ = ["near_dead_lines", "type_lines", "types_of"]
+__all__ = ["near_dead_lines", "type_lines", "type_table", "types_of"]
 
 _NAME_WIDTH, _SHOWN = 24, 8
 
@@ -63,11 +65,17 @@ def type_lines(budget: Budget, look: Look) -> list[str]:
     points = budget.calibration.types if budget.calibration is not None else ()
     if not points:
         return []
+    what = f"loss: {points[0].measure} against the float model on samples of calibration; each is"
+    return type_table(points) + look.wrap(
+        f"{what} planned anew, code and cycles modelled", " ", " "
+    )
+
+
+def type_table(points: Sequence[TypePoint]) -> list[str]:
+    """A line for each, under what its columns are."""
     rows = [["", "loss %", "flash", "RAM", "cycles", "types"]]
     for point in points:
         figures = [format_bytes(point.flash_bytes), format_bytes(point.ram_bytes)]
         figures += [format_si(point.cycles), types_of(point.options)]
         rows.append([">" if point.chosen else "", f"{point.loss:.2f}", *figures])
-    what = f"loss: {points[0].measure} against the float model on samples of calibration; each is"
-    lines = [f" {line}".rstrip() for line in table(rows, (1, 2, 3, 4))]
-    return lines + look.wrap(f"{what} planned anew, code and cycles modelled", " ", " ")
+    return [f" {line}".rstrip() for line in table(rows, (1, 2, 3, 4))] if points else []

@@ -43,7 +43,12 @@ def type_frontier(planned: Planned, limits: Limits) -> tuple[TypePoint, ...]:
 
 
 def plan_within(
-    request: Request, limits: Limits, *, sizes_only: bool = False, begun: Begun | None = None
+    request: Request,
+    limits: Limits,
+    *,
+    sizes_only: bool = False,
+    begun: Begun | None = None,
+    compare: bool = False,
 ) -> tuple[Planned, tuple[TypePoint, ...]]:
     """The plan that was asked for; with other types where it is over a limit and loss is allowed.
 
@@ -52,17 +57,20 @@ def plan_within(
         limits: what it is measured by.
         sizes_only: without ranges where there are none.
         begun: the same request up to grids, of any target; None: made here.
+        compare: other types are tried even where it is within all limits.
 
     Returns:
         The plan, and what was compared where that was so: the one that was taken is chosen.
     """
     begun = begun or pipeline.begin(request, sizes_only=sizes_only)
     planned = pipeline.plan_begun(begun, request.target)
-    if request.max_loss is None or bounds_of(planned, limits).fits(figures_of(planned)):
+    fits = request.max_loss is None or bounds_of(planned, limits).fits(figures_of(planned))
+    if fits and not compare:
         return planned, ()
     points, found = _compared(planned, limits)
     taken = tuple(replace(point, taken=point.chosen) for point in points)
-    return (planned if found is request else pipeline.plan(found)), taken
+    same = replace(found, max_loss=None) == replace(request, max_loss=None)
+    return (planned if same else pipeline.plan(found)), taken
 
 
 def _compared(planned: Planned, limits: Limits) -> tuple[tuple[TypePoint, ...], Request]:

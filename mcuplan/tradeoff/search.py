@@ -13,7 +13,7 @@ from mcuplan import pipeline
 from mcuplan.budget.assess import layer_rows
 from mcuplan.budget.footprint import flash_bill, ram_bill
 from mcuplan.errors import McuplanError, Problems
-from mcuplan.prove.loss import RELATIVE_ERROR, Losses
+from mcuplan.prove.loss import RELATIVE_ERROR, losses_of
 from mcuplan.record import Evidence, Limits, Planned, TypePoint
 from mcuplan.tradeoff.sensitivity import sensitivities
 from mcuplan.tradeoff.space import AS_ASKED, Mix, Space
@@ -100,9 +100,8 @@ class Search:
 
     def __init__(self, planned: Planned, limits: Limits) -> None:
         """Compare with the float model what the plan as it was asked for loses."""
-        assert planned.calibration is not None
         self._planned = planned
-        self._losses = Losses(planned.floating, planned.calibration.data)
+        self._losses = losses_of(planned)
         self.first = self._point(planned, ())
         allowed, lost = planned.request.max_loss, planned.trimmed.lost
         before = lost.before if lost else self.first.loss

@@ -9,8 +9,8 @@ from itertools import islice, zip_longest
 
 from mcuplan.budget import assess
 from mcuplan.errors import McuplanError, Problems
-from mcuplan.prove.loss import Losses
-from mcuplan.record import Advice, Budget, Limits, Needs, Planned, Status, Way
+from mcuplan.prove.loss import losses_of
+from mcuplan.record import Advice, Budget, Comparison, Limits, Needs, Planned, Status, Way
 from mcuplan.tradeoff import type_points
 from mcuplan.ways.candidates import (
     Candidate,
@@ -35,7 +35,7 @@ class Judge:
     def __init__(self, planned: Planned, limits: Limits) -> None:
         """Measure the plan as it was asked for."""
         self.planned, self.limits = planned, limits
-        self._losses: Losses | None = None
+        self._losses: Comparison | None = None
         self.budget = assess(planned, limits)
         self.now = _way(self.budget, Candidate(planned.request, ()))
 
@@ -71,7 +71,7 @@ class Judge:
         if seen is None or planned.calibration is None or seen.data.random:
             return None
         if self._losses is None:
-            self._losses = Losses(self.planned.floating, seen.data)
+            self._losses = losses_of(self.planned)
         return round(self._losses.of(planned.removal.whole), 4), self._losses.measure
 
     def types(self, late: Callable[[], bool]) -> Iterator[Way]:

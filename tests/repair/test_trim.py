@@ -15,9 +15,10 @@ from mcuplan import pipeline
 from mcuplan.budget import assess
 from mcuplan.cli import run
 from mcuplan.errors import UsageError
+from mcuplan.exporter.onnx import to_onnx
 from mcuplan.ir.evaluate import evaluate
 from mcuplan.ir.types import Array
-from mcuplan.passes.near_dead import Seen, near_dead, silenced
+from mcuplan.passes.near_dead import Seen, near_dead, silenced, silenced_on_grids
 from mcuplan.prove.boundary import boundary_inputs
 from mcuplan.record import Request
 from mcuplan.targets import load_target
@@ -155,3 +156,21 @@ def test_without_samples_there_is_nothing_to_judge_by(tmp_path: Path) -> None:
     )
     with pytest.raises(UsageError, match="max-loss"):
         pipeline.plan(asked)
+
+
+def test_they_are_gone_from_the_file_that_is_written(tmp_path: Path) -> None:
+    """The integers of the float graph without them are those of the plan, read back or not."""
+    planned = pipeline.plan(replace(_asked(tmp_path, 0.008), max_loss=5.0))
+    silent = planned.trimmed.silent
+    assert silent
+    graph = silenced_on_grids(planned.grids.graph, planned.removal.whole, silent)
+    (tmp_path / "fewer.onnx").write_bytes(to_onnx(graph, qdq=True).SerializeToString())
+    read = pipeline.plan(Request(tmp_path / "fewer.onnx", load_target("cortex-m4")))
+    data = planned.calibration.data if planned.calibration else None
+    assert data is not None
+    pairs = [(planned.removal.whole, read.removal.whole), (planned.lowered, read.lowered)]
+    for graphs in pairs:
+        mine, theirs = (evaluate(g, boundary_inputs(g, data))[g.outputs[0].tensor] for g in graphs)
+        assert np.array_equal(mine, theirs)
+        first, other = (g.tensor(g.nodes[0].output).type for g in graphs)
+        assert first == other

@@ -151,3 +151,24 @@ def test_a_frontier_of_types_needs_samples(
     data = ["--calibration", str(NET / "calibration.npz")]
     assert 2 == run([*command, *data, "--dtype", "float32"])
     assert "--calibration DATA" in capsys.readouterr().err
+
+
+def test_quantize_writes_the_types_that_meet_a_limit(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Read back, the file makes the plan that was taken."""
+    monkeypatch.chdir(tmp_path)
+    net, *data = _uneven(tmp_path)
+    command = [net, "-t", "cortex-m4", "--max-flash", "15K"]
+    assert 0 == run(["quantize", *command, *data, "--max-loss", "1%", "-o", "made.onnx"])
+    said = capsys.readouterr().err
+    (marked,) = (line for line in said.splitlines() if line.startswith(" > "))
+    assert "int4" in marked
+    assert "int16" in marked
+    assert 0 == run(["check", "made.onnx", *command[1:]])
+    flash = marked.split()[2]
+    assert f"flash {flash} B" in " ".join(capsys.readouterr().out.split())
+    assert 0 == run(
+        ["quantize", net, *data, "--max-flash", "1K", "-o", "made.onnx", "-t", "cortex-m4"]
+    )
+    assert "nothing is within the limits" in capsys.readouterr().err
