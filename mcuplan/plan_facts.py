@@ -9,6 +9,7 @@ __all__ = [
     "Aliased",
     "AsAWhole",
     "Faster",
+    "FitsAsAWhole",
     "FlashSpent",
     "Naive",
     "NoGainByRows",
@@ -158,5 +159,10 @@ class SeveralOutputs:
     layer: str
 
 
-AsAWhole = NotWorthCycles | RowsTooFar | SeveralOutputs | SlowerByRows | WithStates
+@dataclass(frozen=True, slots=True)
+class FitsAsAWhole:
+    """Steps as a whole fit, and no plan by rows was looked for."""
+
+
+AsAWhole = FitsAsAWhole | NotWorthCycles | RowsTooFar | SeveralOutputs | SlowerByRows | WithStates
 """Why a plan that might work by rows does not, where that is no choice."""

@@ -34,6 +34,7 @@ from mcuplan.facts import (
 from mcuplan.ir.types import DType
 from mcuplan.plan_facts import (
     Aliased,
+    FitsAsAWhole,
     Naive,
     NoGainByRows,
     NotWorthCycles,
@@ -297,6 +298,8 @@ def reason(why: Reason) -> str:
             return f"not by rows: {message}"
         case SeveralOutputs(layer):
             return f"not by rows: {shown(layer)} has several outputs"
+        case FitsAsAWhole():
+            return "not by rows: it fits as a whole, and --effort fast looks for no less"
         case WithStates():
             return "not by rows: the next call goes on from states"
         case SlowerByRows(more):

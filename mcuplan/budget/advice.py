@@ -11,13 +11,18 @@ from mcuplan.units import format_bytes, format_si
 __all__ = ["flash_advice", "ram_advice", "speed_advice"]
 
 
-def ram_advice(ram: Ram, advice: Advice | None) -> str:
+def ram_advice(ram: Ram, advice: Advice | None, selected: Selected | None) -> str:
     """The options of the first way that fits the RAM, or of the one that needs least; "" for none.
+
+    Where few plans were made, more effort before anything else.
 
     Args:
         ram: of the plan; where it keeps its budget nothing is said.
         advice: of which ways count that need nothing but options.
+        selected: how the kernels of the plan were.
     """
+    if selected is not None and selected.open_ and advice is None:
+        return "--effort normal, which makes more plans, one of which may fit"
     ways = advice.ways[1:] if advice is not None and ram.total_bytes > ram.budget_bytes else ()
     alone = [way for way in ways if way.needs is Needs.NOTHING and way.ram_bytes < ram.total_bytes]
     enough = [way for way in alone if way.ram_bytes <= ram.budget_bytes]

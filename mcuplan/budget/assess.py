@@ -160,7 +160,7 @@ _Bills = tuple[Ram, Flash, Latency, Peak, tuple[LayerRow, ...], tuple[RegionUse,
 
 def _exceeded(bills: _Bills, explored: Explored, plan: Plan) -> list[Finding]:
     """Findings of budgets, with what would need less RAM or time."""
-    advice = ram_advice(bills[0], explored.advice)
+    advice = ram_advice(bills[0], explored.advice, plan.selected)
     faster, smaller = speed_advice(plan.selected, bills[2]), flash_advice(plan.selected)
     return budget_findings(*bills, advice, faster, smaller)
 

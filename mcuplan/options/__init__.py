@@ -198,7 +198,7 @@ effort = option(
     type=click.Choice(["fast", "normal", "thorough"]),
     default="normal",
     show_default=True,
-    help="How long to look for the best order.",
+    help="How long to look for the best order; fast: the first plan that fits.",
 )
 keep_input = option("--keep-input", is_flag=True, help="Inputs stay as they are in a call.")
 keep_output = option(

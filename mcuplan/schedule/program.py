@@ -208,13 +208,15 @@ class Selected:
     """What the kernels of a plan were chosen for, and what was given up for what.
 
     ``among_fitting``: nothing of what the objective asks for fits, and this does;
-    ``instead_of``: the objective asked for, whose plan misses a limit that this one keeps.
+    ``instead_of``: the objective asked for, whose plan misses a limit that this one keeps;
+    ``open_``: few plans were made, and one that was not may fit where this does not.
     """
 
     objective: str
     trade: Trade
     among_fitting: bool = False
     instead_of: str = ""
+    open_: bool = False
 
 
 @dataclass(frozen=True)  # no slots: what is worked out once is kept

@@ -159,7 +159,12 @@ def _beats(other: Way, way: Way) -> bool:
 
 
 def at_hand(planned: Planned, limits: Limits) -> Advice | None:
-    """The few ways that every report over a budget has: options alone, until one fits."""
+    """The few ways that every report over a budget has: options alone, until one fits.
+
+    None with little effort.
+    """
+    if planned.request.effort == "fast":
+        return None
     judge = Judge(planned, limits)
     ram, flash = judge.budget.ram, judge.budget.flash
     if judge.now.fits or flash.total_bytes > _HOPELESS * flash.budget_bytes:

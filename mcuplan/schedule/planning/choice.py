@@ -33,6 +33,7 @@ from mcuplan.schedule.kernels.select import (
 from mcuplan.schedule.planning.backwards import chosen_backwards, worth_backwards
 from mcuplan.schedule.planning.by_rows import ByRows
 from mcuplan.schedule.planning.finishing import finished_in_parts
+from mcuplan.schedule.planning.first import first_plan
 from mcuplan.schedule.planning.making import Maker, placed
 from mcuplan.schedule.planning.rating import Rating, apart_bytes
 from mcuplan.schedule.planning.spare_flash import spend_flash
@@ -43,6 +44,7 @@ from mcuplan.targets import Target
 
 __all__ = ["plan_asked", "plan_graph"]
 
+_FITTING = (Objective.BALANCED, Objective.LATENCY, Objective.FLASH)  # what fits will do
 _NEAR = 1.5  # times the cycles of the fastest kernels: what fits within that is not beaten by far
 
 
@@ -81,7 +83,8 @@ def plan_asked(request: Request, graph: Graph, target: Target) -> tuple[Plan, Pl
     """The plan that a request asks for, in one arena and divided among the RAM regions.
 
     Where the default's plan misses a limit, it is the fastest that keeps all; elsewhere it says
-    what the plan for latency takes where that is faster by far.
+    what the plan for latency takes where that is faster by far. With little effort it is the
+    first plan that fits, but for least RAM.
 
     Raises:
         Problems, UsageError: see :func:`plan_graph`.
@@ -91,6 +94,10 @@ def plan_asked(request: Request, graph: Graph, target: Target) -> tuple[Plan, Pl
     objective = Objective(request.objective)
     aim = Aim(objective, request.ram_limit, row_cycles, flash_room(target, request.flash_limit))
     rows = _rows(graph, target, sharing, effort, aim, streaming)
+    if request.effort == "fast" and objective in _FITTING and not rows.feed:
+        by_rows = streaming == "auto"
+        plan = first_plan(graph, rows.offers, sharing, aim, by_rows=by_rows)
+        return plan, Rating(aim.ram_limit, sharing.keep_inputs).divided(plan)
     rating, plan = Rating(aim.ram_limit, sharing.keep_inputs), _plan(rows, effort, aim, streaming)
     divided = rating.divided(plan)
     near = MORE_CYCLES if target.memory is None else 1.0  # copies in RAM may beat all kernels

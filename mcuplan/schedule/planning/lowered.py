@@ -39,7 +39,7 @@ from mcuplan.schedule.planning.streamed import Packed, best_of, fed, least_bytes
 from mcuplan.schedule.program import Plan, Selected, Sharing
 from mcuplan.solvers.effort import Effort
 
-__all__ = ["LoweredRows"]
+__all__ = ["LoweredRows", "row_bytes_of"]
 
 _MORE_ARENA = 0.05  # than the least, that the default objective may take
 _PACKED = (1.0, 0.97, 0.93, 0.85)  # of the arena, that the peak may be: placing adds to it
@@ -115,7 +115,7 @@ class LoweredRows:
     def __post_init__(self) -> None:
         self._packed = Packed(self.sharing, self.effort)
         single = self._of_calls(_ROWS[0]).single
-        self._fewest = {name: min(c, key=_row_bytes) for name, c in single.items()}
+        self._fewest = {name: min(c, key=row_bytes_of) for name, c in single.items()}
         program = program_of(self.graph, self.offers.target, self._fewest)
         if self.feed:
             check_feedable(program, self.sharing)
@@ -328,7 +328,7 @@ def _scratch(candidate: Candidate) -> tuple[int, float]:
     return candidate.step.scratch_bytes, candidate.cycles
 
 
-def _row_bytes(candidate: Candidate) -> tuple[int, float]:
+def row_bytes_of(candidate: Candidate) -> tuple[int, float]:
     """Bytes of a row beside its inputs, and cycles."""
     step = candidate.step
     made = 0 if step.inplace_inputs else step.signature.output.row_bytes

@@ -20,12 +20,16 @@ __all__ = ["Maker", "placed"]
 
 @dataclass(slots=True)
 class Maker:
-    """Plans of one graph with different kernels; the order is searched for the first of them."""
+    """Plans of one graph with different kernels; the order is searched for the first of them.
+
+    Without ``exact`` no search follows where quick placing is not proved best.
+    """
 
     graph: Graph
     target: Target
     sharing: Sharing
     effort: Effort | None
+    exact: bool = True
     first: Plan | None = None
     searched: tuple[Kernel, ...] = ()
 
@@ -37,28 +41,36 @@ class Maker:
         graph = self.first.program.graph
         copying = program_of(graph, self.target, chosen)
         arranged = arrange(graph, self.target, self.sharing, reorder=False, copying=copying)
-        return make_plan(arranged.program, self.sharing, arranged.order, checked=False)
+        return make_plan(
+            arranged.program, self.sharing, arranged.order, exact=self.exact, checked=False
+        )
 
     def finish(self, chosen: Chosen) -> Plan:
         """A plan in the best order for its own kernels."""
         if self.first is not None and kernels_of(chosen) == self.searched:
             return self.first
         copying = program_of(self.graph, self.target, chosen)
-        return placed(copying, self.sharing, self.effort)
+        return placed(copying, self.sharing, self.effort, exact=self.exact)
 
 
 def placed(
-    copying: Program, sharing: Sharing, effort: Effort | None, *, eager: bool = False
+    copying: Program,
+    sharing: Sharing,
+    effort: Effort | None,
+    *,
+    eager: bool = False,
+    exact: bool = True,
 ) -> Plan:
     """The plan of given kernels, one for every node that is no view by itself; not checked yet.
 
-    ``eager``: without copies that a view saves, whatever their arena is.
+    ``eager``: without copies that a view saves, whatever their arena is; ``exact``: see
+    :class:`Maker`.
     """
     graph, target = copying.graph, copying.target
     arranged = arrange(graph, target, sharing, effort, copying=copying, eager=eager)
-    plan = make_plan(arranged.program, sharing, arranged.order, checked=False)
+    plan = make_plan(arranged.program, sharing, arranged.order, exact=exact, checked=False)
     if arranged.program.graph is graph:
         return plan
     own = arrange(graph, target, sharing, reorder=False, copying=copying, eager=eager)
-    other = make_plan(own.program, sharing, own.order, checked=False)
+    other = make_plan(own.program, sharing, own.order, exact=exact, checked=False)
     return other if other.arena_bytes < plan.arena_bytes else plan

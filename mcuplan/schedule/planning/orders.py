@@ -22,17 +22,25 @@ _MOST_MOVES = 600  # of a network for which many orders are looked for
 
 
 class RowOrders:
-    """Orders of rows of one network with different kernels; searched for with the leanest."""
+    """Orders of rows of one network with different kernels; searched for with the leanest.
 
-    def __init__(self, leanest: RowProgram, effort: Effort) -> None:
-        self._effort, self._steps = effort, _move_counts(leanest)
-        first = find_row_order(leanest.graph, states=effort.row_states)
-        self._first = settle(leanest.graph, first)
+    A peak of ``enough`` bytes is low enough.
+    """
+
+    def __init__(self, leanest: RowProgram, effort: Effort, enough: int = 0) -> None:
+        self._effort, self._steps, self._enough = effort, _move_counts(leanest), enough
+        self._first = self._settle(leanest.graph, self._find(leanest.graph))
         self._settled: dict[tuple[object, ...], RowOrder] = {}
         self._known: dict[tuple[object, ...], RowOrder] = {}
         self._leanest, self._plain = leanest.graph, [self._first]  # orders of rows one by one
         self._counted: dict[tuple[object, ...], tuple[int, tuple[int, ...]]] = {}
         self._beside: dict[int, int] = {}  # least bytes beside the scratch of a step
+
+    def _find(self, graph: RowGraph) -> RowOrder:
+        return find_row_order(graph, states=self._effort.row_states, limit_bytes=self._enough)
+
+    def _settle(self, graph: RowGraph, order: RowOrder) -> RowOrder:
+        return order if order.peak_bytes <= self._enough else settle(graph, order)
 
     @property
     def are_quick(self) -> bool:
@@ -63,8 +71,7 @@ class RowOrders:
             for k in [step.kernel]
         )
         if key not in self._known:
-            states = self._effort.row_states
-            self._known[key] = find_row_order(rowed.graph, states=states)
+            self._known[key] = self._find(rowed.graph)
         return self._known[key]
 
     def closer_peak(self, rowed: RowProgram, peak: int, limit: int) -> int:
@@ -93,7 +100,7 @@ class RowOrders:
         order = self._least(rowed)
         key = (*(step.kernel for step in rowed.program.steps), order.moves)
         if key not in self._settled:
-            self._settled[key] = settle(rowed.graph, order)
+            self._settled[key] = self._settle(rowed.graph, order)
         return self._settled[key]
 
     def _least(self, rowed: RowProgram) -> RowOrder:

@@ -216,6 +216,7 @@ def _place(problem: Problem, effort: Effort, enough: int = 0) -> MemoryPlan:
     return pack(
         problem,
         capacity=enough,
+        exact=effort.nodes > 0,
         node_limit=effort.nodes,
         work_limit=effort.work,
         rounds=effort.rounds,
