@@ -8,6 +8,7 @@ replaced, and the task begun anew. Workers end with the process that started the
 from __future__ import annotations
 
 import gc
+import math
 import multiprocessing
 import os
 import signal
@@ -15,12 +16,13 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
-from mcuplan.errors import McuplanError, WorkerDied
+from mcuplan.errors import McuplanError, ToolFailed, WorkerDied
 from mcuplan.sweep.engines import ATTEMPTS, Answer
 from mcuplan.sweep.limit import timed_out
 from mcuplan.sweep.rows import Row
@@ -39,14 +41,16 @@ class Local:
     Attributes:
         jobs: how many at once.
         timeout_s: how long the next row may take; then the task is given up.
+        attempts: how often a task is begun whose workers die.
     """
 
     jobs: int
     timeout_s: float
+    attempts: int = ATTEMPTS
 
     def run(self, tasks: Sequence[Task]) -> Iterator[Answer]:
         """Rows as they come; see `Engine`."""
-        pool = _Pool(tasks, self.timeout_s)
+        pool = _Pool(tasks, self.timeout_s, self.attempts)
         try:
             for _ in range(min(self.jobs, len(tasks))):
                 pool.start()
@@ -63,8 +67,8 @@ class _Worker:
 
     process: SpawnProcess
     pipe: Connection
-    task: int = -1
-    deadline: float = 0.0
+    task: int | None = None
+    deadline: float = math.inf
 
     def stop(self) -> None:
         """End it, whatever it is at."""
@@ -79,10 +83,11 @@ class _Pool:
 
     tasks: Sequence[Task]
     timeout_s: float
+    attempts: int
     workers: list[_Worker] = field(default_factory=list)
     waiting: deque[int] = field(init=False)
     done: dict[int, int] = field(default_factory=dict)  # rows of tasks that are not at their end
-    deaths: dict[int, int] = field(default_factory=dict)  # in a row, without a row between them
+    deaths: dict[int | None, int] = field(default_factory=dict)  # without a row between them
 
     def __post_init__(self) -> None:
         self.waiting = deque(range(len(self.tasks)))
@@ -96,21 +101,17 @@ class _Pool:
         process = fresh.Process(target=_work, args=(theirs,), daemon=True)
         process.start()
         theirs.close()
-        worker = _Worker(process, ours)
-        self.workers.append(worker)
-        self._next(worker)
+        self.workers.append(_Worker(process, ours))
 
     def _next(self, worker: _Worker) -> None:
         """Give a worker its next task, or let it go."""
         if not self.waiting:
             self._leave(worker)
             return
-        worker.task = self.waiting.popleft()
+        worker.task = task = self.waiting.popleft()
         worker.deadline = time.monotonic() + self.timeout_s
-        try:
-            worker.pipe.send(self.tasks[worker.task].after(self.done.get(worker.task, 0)))
-        except OSError:
-            return  # it died: its end of the pipe says so when it is read
+        with suppress(OSError):  # it died: its end of the pipe says so when it is read
+            worker.pipe.send(self.tasks[task].after(self.done.get(task, 0)))
 
     def _leave(self, worker: _Worker) -> None:
         self.workers.remove(worker)
@@ -119,7 +120,8 @@ class _Pool:
     def step(self) -> Iterator[Answer]:
         """What the next event brings: rows, the end of a task, a death, or a time that is up."""
         due = min(worker.deadline for worker in self.workers)
-        heard = wait([w.pipe for w in self.workers], max(0.0, due - time.monotonic()))
+        left = max(0.0, due - time.monotonic()) if due < math.inf else None
+        heard = wait([worker.pipe for worker in self.workers], left)
         for worker in list(self.workers):
             if worker.pipe in heard:
                 yield from self._hear(worker)
@@ -133,33 +135,45 @@ class _Pool:
             yield from self._died(worker)
             return
         task = worker.task
-        if isinstance(said, Row):
+        if isinstance(said, Row) and task is not None:
             self.done[task] = self.done.get(task, 0) + 1
             self.deaths.pop(task, None)
             worker.deadline = time.monotonic() + self.timeout_s
             yield Answer(task, said)
             return
-        self.done.pop(task, None)
-        if said > MOST_BYTES and self.waiting:
+        self.deaths.pop(task, None)
+        if task is not None:
+            self.done.pop(task, None)
+        if said > MOST_BYTES and task is not None and self.waiting:
             self._leave(worker)
             self.start()
         else:
             self._next(worker)
 
     def _died(self, worker: _Worker) -> Iterator[Answer]:
-        """A worker is gone: its task is begun again, unless that was tried often enough."""
-        self.deaths[worker.task] = self.deaths.get(worker.task, 0) + 1
-        if self.deaths[worker.task] >= ATTEMPTS:
-            worker.process.join()
-            said = f"its process ended {ATTEMPTS} times, with {_ending(worker.process.exitcode)}"
+        """A worker is gone: its task is begun again, unless that was tried often enough.
+
+        Raises:
+            ToolFailed: workers end before they begin.
+        """
+        task = worker.task
+        self.deaths[task] = self.deaths.get(task, 0) + 1
+        worker.process.join()
+        ended = _ending(worker.process.exitcode)
+        if self.deaths[task] >= self.attempts:
+            said = f"its process ended {self.attempts} times, with {ended}"
+            if task is None:
+                raise ToolFailed(f"no process can work: {said}", "", "fewer --jobs")
             yield from self._give_up(worker, WorkerDied(said, hint="fewer --jobs"))
             return
         self._leave(worker)
-        self.waiting.appendleft(worker.task)
+        if task is not None:
+            self.waiting.appendleft(task)
         self.start()
 
     def _give_up(self, worker: _Worker, error: McuplanError) -> Iterator[Answer]:
         task = worker.task
+        assert task is not None  # who has none has no deadline
         left = self.tasks[task].after(self.done.pop(task, 0))
         self._leave(worker)
         for row in failed(left, error):
@@ -175,15 +189,15 @@ def _ending(status: int | None) -> str:
 
 
 def _work(pipe: Connection) -> None:
-    """What a worker does: rows of tasks, then how many bytes it holds."""
+    """What a worker does: says how many bytes it holds, and is given a task, whose rows it says."""
     gc.set_threshold(100_000, 50, 50)  # graphs and plans are frozen: few cycles, many objects
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # who started it ends it
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         while True:
+            pipe.send(_held_bytes())
             for row in run_task(pipe.recv()):
                 pipe.send(row)
-            pipe.send(_held_bytes())
     except (EOFError, OSError):
         return  # nobody asks any more
 

@@ -4,19 +4,17 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from swept import rows_of, swept, write_models
+from swept import Here, rows_of, swept, write_models
 
 import mcuplan
 from mcuplan.cli import run
 from mcuplan.report import render
-from mcuplan.sweep.engines import Answer
 from mcuplan.sweep.local import Local
 from mcuplan.sweep.rows import column_types, row_of_report
-from mcuplan.sweep.tasks import Task, run_task
+from mcuplan.sweep.tasks import Task
 
 _TARGETS = ["--targets", "nucleo-f446re,cortex-m0"]
 
@@ -29,15 +27,9 @@ def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def here(monkeypatch: pytest.MonkeyPatch) -> list[Task]:
     """The engine is this process; tasks that it was given."""
-    given: list[Task] = []
-
-    def run_here(self: Local, tasks: Sequence[Task]) -> Iterator[Answer]:
-        given.extend(tasks)
-        for number, task in enumerate(tasks):
-            yield from (Answer(number, row) for row in run_task(task))
-
-    monkeypatch.setattr(Local, "run", run_here)
-    return given
+    engine = Here()
+    monkeypatch.setattr(Local, "run", lambda local, tasks: engine.run(tasks))
+    return engine.given
 
 
 def test_rows_are_what_check_says(capsys: pytest.CaptureFixture[str]) -> None:
