@@ -29,7 +29,7 @@ from mcuplan.emit.joint import joined
 from mcuplan.errors import McuplanError, Problems, UsageError
 from mcuplan.exporter.onnx import to_onnx
 from mcuplan.options import several
-from mcuplan.options.asked import quantizing, request_of, with_backend
+from mcuplan.options.asked import quantizing, request_of, with_backend, without_library
 from mcuplan.packages import folder, joint_product, product_of
 from mcuplan.passes.near_dead import silenced_on_grids
 from mcuplan.progress import SILENT, Voice
@@ -322,6 +322,8 @@ def bundle(
     models: Sequence[Path], folder_name: str, options: _Options, voice: Voice = SILENT
 ) -> Bundled:
     """Several models in one image: kernels once, and arenas that models share."""
+    if options["build"]:
+        without_library(options, "bundle --build")
     wanted = several.named(models, [_default_name(m, None) for m in models], options, folder_name)
     together, members, bundles = _asked(options, JOINT_SCHEMA), list[Member](), list[Bundle]()
     asked = _asked({**options, "baseline": None, "failing": ()})

@@ -154,8 +154,10 @@ def test_includes_are_freestanding() -> None:
     wrong = []
     for path in LINKED:
         fast = path in KERNELS and "c99" not in path.parts
+        theirs = '"arm_nnfunctions.h"' if path.name == "mplan_cmsis_nn.h" else None
         for header in re.findall(r"^\s*#\s*include\s+(.+?)\s*$", path.read_text(), re.MULTILINE):
-            if not (HEADERS.fullmatch(header) or (fast and INTRINSICS.fullmatch(header))):
+            known = HEADERS.fullmatch(header) or (fast and INTRINSICS.fullmatch(header))
+            if not known and header != theirs:
                 wrong.append(f"{_shown(path)} includes {header}")
     assert [] == wrong
 

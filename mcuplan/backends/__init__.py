@@ -5,6 +5,9 @@ A module exposes ``BACKEND`` (its name) and ``KERNELS``, fastest first, and may 
 ``channel_multiple(sig)``: the multiple of channels that its fast kernels want of a node, when
 dead channels are removed from it. Modules whose name starts with ``_`` are helpers. Two
 claims on one name stop at import.
+
+A set that calls a library of the user's names it, ``LIBRARY``. Its kernels are offered where they
+are asked for, and then alone for what they compute; ``kernels_of(features)`` are those of a core.
 """
 
 from __future__ import annotations
@@ -12,14 +15,15 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from functools import cache
+from dataclasses import replace
+from functools import cache, partial
 from types import MappingProxyType, ModuleType
 
 from mcuplan.ir.op import Kernel, Op, Signature
 from mcuplan.ir.staging import widened
 from mcuplan.ops import kernels_of as portable_kernels
 
-__all__ = ["backend_kernels", "backend_of", "channel_multiple", "kernels_for"]
+__all__ = ["backend_kernels", "backend_of", "channel_multiple", "kernels_for", "library_of"]
 
 
 @cache
@@ -35,8 +39,11 @@ def kernels_for(
     """By operator, all kernels that a core with these features runs, portable ones last.
 
     First come those of the set that asks for most of the core; with ``asked`` only that set's,
-    where it is not ``auto``, beside the portable ones.
+    where it is not ``auto``, beside the portable ones. A set of a library leaves to all others what
+    it does not compute.
     """
+    if library_of(asked):
+        return _with_library(features, _modules()[asked].kernels_of(features))
     sets = [name for name in _by_demand(features) if asked in ("auto", name)]
     found: dict[type[Op], list[Kernel]] = {}
     for kernel in (k for name in sets for k in backend_kernels()[name] if k.requires <= features):
@@ -44,6 +51,30 @@ def kernels_for(
     for op, portable in portable_kernels().items():
         found.setdefault(op, []).extend(portable)
     return MappingProxyType({op: (*ks, *_widening(ks)) for op, ks in found.items()})
+
+
+def _with_library(
+    features: frozenset[str], own: tuple[Kernel, ...]
+) -> Mapping[type[Op], tuple[Kernel, ...]]:
+    """Kernels of a library, and of a core what does not compute the same."""
+
+    def left(sig: Signature, kernel: Kernel) -> bool:
+        return kernel.supports(sig) and not any(k.op is kernel.op and k.runs(sig) for k in own)
+
+    found = {
+        op: (
+            *(kernel for kernel in own if kernel.op is op),
+            *(replace(kernel, supports=partial(left, kernel=kernel)) for kernel in kernels),
+        )
+        for op, kernels in kernels_for(features).items()
+    }
+    return MappingProxyType(found)
+
+
+def library_of(name: str) -> str:
+    """The library of the user's that a set calls; none of most."""
+    library: str = getattr(_modules().get(name), "LIBRARY", "")
+    return library
 
 
 def _widening(kernels: Iterable[Kernel]) -> Iterator[Kernel]:

@@ -20,6 +20,7 @@ from mcuplan.budget.footprint import (
 )
 from mcuplan.budget.frontier import frontier_row, type_findings
 from mcuplan.budget.islands import island_findings
+from mcuplan.budget.library import library_findings
 from mcuplan.budget.metrics import network_totals, receptive_fields
 from mcuplan.budget.quantization import quantization_findings
 from mcuplan.budget.removed import (
@@ -129,7 +130,7 @@ def assess(
         model=_model(planned, network_totals(planned.floating)),
         target=_target(plan.program),
         regions=regions,
-        verdict=verdict_of([*exceeded, *_other_findings(planned, evidence, seen)]),
+        verdict=verdict_of([*exceeded, *_other_findings(planned, evidence, seen, latency)]),
         ram=_with_arenas(ram, explored.input_arenas),
         flash=flash,
         peak=peak,
@@ -189,10 +190,12 @@ def _selection(selected: Selected | None) -> Selection | None:
 
 
 def _other_findings(
-    planned: Planned, evidence: Evidence, seen: Calibration | None
+    planned: Planned, evidence: Evidence, seen: Calibration | None, latency: Latency
 ) -> list[Finding]:
     """What no budget of bytes or time says."""
+    timed = latency.budget_seconds is not None
     return [
+        *library_findings(planned.plan, evidence, timed=timed),
         *verify_findings(evidence.verifications),
         *evidence.findings,
         *_notes(planned),

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from mcuplan.findings import DEFECT_HINT, Finding, Severity
+from mcuplan.findings import DEFECT_HINT, UNCOUNTED, Finding, Severity
 from mcuplan.record import (
     Baseline,
     Flash,
@@ -33,11 +33,13 @@ __all__ = [
 
 
 def verdict_of(findings: Iterable[Finding]) -> Verdict:
-    """Over when a finding is an error, else fits."""
+    """Over when a finding is an error, else fits; unproven what is not wholly counted."""
     rank = list(Severity)
     ordered = tuple(sorted(findings, key=lambda f: rank.index(f.severity)))
     if any(f.severity is Severity.ERROR for f in ordered):
         return Verdict(Status.OVER, ordered)
+    if any(f.code == UNCOUNTED for f in ordered):
+        return Verdict(Status.UNPROVEN, ordered)
     return Verdict(Status.FITS, ordered)
 
 

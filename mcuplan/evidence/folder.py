@@ -22,7 +22,7 @@ from mcuplan.evidence.structural import coverage_record, coverage_text, covered_
 from mcuplan.evidence.texts import as_json
 from mcuplan.evidence.tracing import trace_csv, trace_record
 from mcuplan.importer.listing import list_model
-from mcuplan.options.asked import request_of
+from mcuplan.options.asked import request_of, without_library
 from mcuplan.packages import folder, product_of
 from mcuplan.progress import SILENT, Voice
 from mcuplan.prove.misra import check_rules, load_rules
@@ -71,6 +71,7 @@ def make_evidence(
     Raises:
         McuplanError, Problems: whatever stands in the way of a verified model.
     """
+    without_library(options, "evidence")
     listing, given = list_model(model), file_options(options)
     limits = _limits(options)
     planned, types = plan_within(request_of(model, options, voice), limits)

@@ -20,6 +20,7 @@ __all__ = [
     "BUDGETS",
     "DEFECT_HINT",
     "FINDINGS",
+    "UNCOUNTED",
     "Explanation",
     "Finding",
     "Severity",
@@ -28,6 +29,9 @@ __all__ = [
 
 BUDGETS = frozenset({"ram/over-budget", "flash/over-budget", "latency/over-budget"})
 """Findings that say that the model is too large or too slow, not that something is wrong."""
+
+UNCOUNTED = "flash/library"
+"""The finding without which nothing would say that a figure is not whole."""
 
 FINDINGS: Mapping[str, Explanation] = {entry.code: entry for entry in (*PLANS, *GRIDS, *PROOFS)}
 """By code, in the order of documentation."""

@@ -15,6 +15,20 @@ PROOFS = (
         "This is a defect of mcuplan or an unusual build; keep the generated folder and report it.",
     ),
     Explanation(
+        "flash/library",
+        "Kernels call a library whose sources are yours (CMSIS-NN): what it takes depends on its "
+        "release and on how it is compiled. Its code and stack are not in the figures, nor are its "
+        "cycles where a limit of time is set, so that nothing says that the model fits.",
+        "Give your copy with --cmsis-nn DIR: check --build measures code and stack, verify also "
+        "runs it and counts cycles.",
+    ),
+    Explanation(
+        "latency/library",
+        "Kernels call a library whose sources are yours: its cycles are not known before it runs, "
+        "and the figures are those of portable kernels in its place.",
+        "mcuplan verify with --cmsis-nn DIR counts them on the emulator.",
+    ),
+    Explanation(
         "verify/mismatch",
         "The compiled code and the integer reference differ in at least one output byte.",
         "The first diverging layer is named. This is a defect of mcuplan or of the compiler; keep "

@@ -333,6 +333,13 @@ _frontier = click.option(
     help="Price recompute in column tiles: least RAM against MACs; code is not generated. With"
     " calibration data also other types of some layers, as check does.",
 )
+_library = option(
+    "--cmsis-nn",
+    "library",
+    type=FILE,
+    metavar="DIR",
+    help="Your copy of CMSIS-NN, to build with what --backend cmsis_nn calls.",
+)
 _inputs = click.option(
     "--inputs", type=FILE, metavar="DATA", help="Inputs to run, as those of --calibration."
 )
@@ -375,10 +382,10 @@ _bundling = (
     _package,
 )
 
-checking = stack([modelling, budgets, *_ASKING, _build, _types])
+checking = stack([modelling, budgets, *_ASKING, _build, _types, _library])
 planning = stack([modelling, budgets, *_ASKING, _frontier])
 generating = stack([modelling, budgets, _package])
 fitting = stack([modelling, *_LIMITS, time_limit(300.0, "Seconds to search.")])
-verifying = stack([modelling, budgets, *_proving])
+verifying = stack([modelling, budgets, *_proving, _library])
 bundling = stack([*(o for o in _MODELLING if o is not calibration), budgets, *_bundling])
 evidencing = stack([modelling, budgets, _inputs, _samples, _min_sqnr])

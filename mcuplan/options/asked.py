@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mcuplan.record import Request
     from mcuplan.targets import Target
 
-__all__ = ["quantizing", "request_of", "with_backend"]
+__all__ = ["quantizing", "request_of", "with_backend", "without_library"]
 
 
 def request_of(model: Path, options: Mapping[str, Any], voice: Voice = SILENT) -> Request:
@@ -58,6 +58,7 @@ def request_of(model: Path, options: Mapping[str, Any], voice: Voice = SILENT) -
         objective=options["objective"],
         streaming=options["streaming"],
         dump_after=_dumper(after, voice) if after else None,
+        library=options.get("library"),
     )
 
 
@@ -134,11 +135,25 @@ def with_backend(target: Target, asked: str) -> Target:
     names = ("auto", "c99", *backend_kernels())
     if asked not in names:
         raise UsageError(f"no backend named {asked}", "--backend", f"one of {', '.join(names)}")
-    has = set(target.features)
+    has = {*target.features, asked}  # a library is there where it is asked for
     if asked in backend_kernels() and not any(k.requires <= has for k in backend_kernels()[asked]):
         what = f"{target.name} ({target.core}) runs no kernel of {asked}"
         raise UsageError(what, "--backend", "--backend c99")
     return replace(target, backend=asked)
+
+
+def without_library(options: Mapping[str, Any], what: str) -> None:
+    """What is done with code that is all ours.
+
+    Raises:
+        UsageError: kernels are asked for that call a library of the user's.
+    """
+    from mcuplan.backends import library_of
+
+    name = library_of(options["backend"])
+    if name:
+        hint = "check --build and verify take --cmsis-nn DIR"
+        raise UsageError(f"{what}: kernels call {name}, whose sources are yours", "--backend", hint)
 
 
 def _dumper(wanted: str, voice: Voice) -> Any:

@@ -21,7 +21,8 @@ __all__ = ["OptionSet", "option_sets", "sweeping"]
 _NOT_OF_MANY = frozenset(
     {
         *("target", "name", "baseline", "failing", "dump_after"),  # are of one model, or of text
-        *("build", "advice", "time_limit", "frontier"),  # take minutes, and no column shows them
+        *("build", "library", "advice", "time_limit"),  # take minutes, and no column shows them
+        "frontier",
     }
 )
 _COLUMNS = ("objective", "streaming", "dtype", "backend", "effort")

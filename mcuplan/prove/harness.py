@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from string import Template
 
 from mcuplan.errors import ToolFailed
+from mcuplan.prove import cmsis_nn
 from mcuplan.prove.api import BundleApi, DeadBytes, KeptBytes, TensorDump
 from mcuplan.prove.cores import Core
 from mcuplan.prove.glue import glue_source
@@ -52,6 +53,9 @@ SANITIZE = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g")
 _COUNTING = ("io_coverage.c",)
 _COUNTED = ("--coverage", "-fprofile-info-section")
 _COUNTED_LINK = ("-Wl,--wrap=harness_exit", "-lgcov")
+
+# How a library of the user's is compiled: its warnings are not ours.
+_LIBRARY_FLAGS = ("-std=gnu11", "-w", "-ffunction-sections", "-fdata-sections")
 
 # The harness calls no library function, so that library code in an image is the model's.
 _FREESTANDING = (
@@ -256,10 +260,16 @@ def _compile_bundle(
     hook: Hook,
     flags: tuple[str, ...],
 ) -> tuple[PurePosixPath, ...]:
-    sources = [_BUNDLE / path for path in files if path.suffix == ".c"]
+    sources = [path for path in files if path.suffix == ".c"]
+    library = [_BUNDLE / path for path in sources if path.parts[0] == cmsis_nn.FOLDER.name]
+    own = [_BUNDLE / path for path in sources if path.parts[0] != cmsis_nn.FOLDER.name]
     hooked = () if hook is Hook.NONE else ("-include", f"{_HARNESS}/hook.h")
     include = (f"-I{_BUNDLE}", f"-I{_BUNDLE}/mplan")
-    return compile_sources(compiler, sources, work, (*BUNDLE_FLAGS, *flags, *include, *hooked))
+    if library:
+        theirs = ("-isystem", f"{_BUNDLE / cmsis_nn.FOLDER}/Include", cmsis_nn.SINGLE_ROUNDING)
+        flags = (*flags, *theirs)
+    objects = compile_sources(compiler, own, work, (*BUNDLE_FLAGS, *flags, *include, *hooked))
+    return objects + compile_sources(compiler, library, work, (*_LIBRARY_FLAGS, *flags))
 
 
 def _frames(work: Path) -> tuple[str, ...]:

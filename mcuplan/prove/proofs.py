@@ -135,7 +135,7 @@ def prove_on_host(subject: Subject, feeds: Mapping[str, Array] | Feeds) -> HostP
 
     def build(compiler: Compiler, work: Path, sanitize: bool) -> Image:
         return build_for_host(
-            subject.bundle.files,
+            subject.files,
             subject.api(),
             work,
             compiler,
@@ -200,7 +200,7 @@ def prove_on_core(subject: Subject, feeds: Mapping[str, Array] | Feeds, core: Co
         ToolMissing, ToolFailed: compiler or emulator missing, or failed.
         StackUnknown: the stack cannot be bounded.
     """
-    files, api, compiler = subject.bundle.files, subject.api(), cross_compiler()
+    files, api, compiler = subject.files, subject.api(), cross_compiler()
     with temporary_folder() as top:
         counter = build_counter(_made(top / "counter"), host_compiler())
         image = build_for_core(files, api, _made(top / "plain"), core, compiler)
@@ -263,7 +263,7 @@ def count_call(subject: Subject, feeds: Mapping[str, Array], core: Core) -> Call
     Raises:
         ToolMissing, ToolFailed: compiler or emulator missing, or failed.
     """
-    files, api = subject.bundle.files, subject.api()
+    files, api = subject.files, subject.api()
     with temporary_folder() as top:
         counter = build_counter(_made(top / "counter"), host_compiler())
         work = _made(top / "count")
@@ -309,7 +309,7 @@ def measure_on_core(subject: Subject, core: Core) -> Measured:
         StackUnknown: the stack cannot be bounded.
     """
     with temporary_folder() as work:
-        files, api = subject.bundle.files, subject.api()
+        files, api = subject.files, subject.api()
         return _measured(build_for_core(files, api, work, core, cross_compiler()))
 
 

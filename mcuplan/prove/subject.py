@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 
 from mcuplan.emit import Bundle, BundlePort
 from mcuplan.ir.evaluate import evaluate
@@ -32,6 +33,12 @@ class Subject:
     bundle: Bundle
     plan: Plan
     removal: Removal | None = None
+    library: Mapping[PurePosixPath, str] = field(default_factory=dict)  # of the user's, it calls
+
+    @property
+    def files(self) -> Mapping[PurePosixPath, str]:
+        """What is compiled, and its headers."""
+        return {**self.bundle.files, **self.library}
 
     @property
     def graph(self) -> Graph:

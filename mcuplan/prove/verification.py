@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from mcuplan import pipeline, words
+from mcuplan.backends import library_of
 from mcuplan.budget.footprint import flash_bill, ram_bill
 from mcuplan.calibrate import Data, random_data, read_data
 from mcuplan.errors import ToolFailed, UsageError
@@ -15,6 +16,7 @@ from mcuplan.findings import Finding, Severity
 from mcuplan.importer import Form
 from mcuplan.prove.bill import bill_findings
 from mcuplan.prove.boundary import Feeds
+from mcuplan.prove.cmsis_nn import called_sources
 from mcuplan.prove.cores import CORES, Core
 from mcuplan.prove.evidence import (
     Agreement,
@@ -85,7 +87,6 @@ def verify(
     """
     say = progress or (lambda text: None)
     data = inputs_of(planned, request, wanted)
-    subject = subject_of(planned, wanted.name)
     feeds = Feeds(planned.integer, data)
     quantized = planned.model.form is not Form.FLOAT32
     findings, runs = list[Finding](), list[Verification]()
@@ -106,6 +107,7 @@ def verify(
     if "emulator" in wanted.on:
         few = replace(feeds, data=data.first(wanted.samples))
         say(f"running {min(wanted.samples, data.samples)} samples on the emulator")
+        subject = subject_of(planned, wanted.name)
         proof = prove_on_core(subject, few, core_of(planned.plan.program.target))
         runs.append(core_record(proof, None if runs else seen))
         findings += (*proof.findings, *_drift(proof))
@@ -145,8 +147,15 @@ def portable_subject(planned: Planned, name: str) -> Subject:
 
 
 def subject_of(planned: Planned, name: str) -> Subject:
-    """Generated code beside the plan that it is made of."""
-    return Subject(pipeline.generate(planned, name), planned.plan, planned.removal)
+    """Generated code beside the plan that it is made of, with the library that it calls.
+
+    Raises:
+        ToolMissing, UsageError: of a library that is not there.
+    """
+    made, library = pipeline.generate(planned, name), dict[PurePosixPath, str]()
+    if any(map(library_of, made.kernel_sets)):
+        library |= called_sources(planned.request.library, made.files)
+    return Subject(made, planned.plan, planned.removal, library)
 
 
 def inputs_of(planned: Planned, request: Request, wanted: Wanted) -> Data:

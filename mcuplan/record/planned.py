@@ -74,6 +74,7 @@ class Request:
     row_limit_s: float | None = None  # what a call may take that feeds a row, or finishes
     objective: str = "balanced"  # of schedule.Objective: what the plan is best at
     streaming: Streaming = "auto"
+    library: Path | None = None  # sources of the library that kernels call, to build with
     dump_after: Callable[[str, Graph], None] | None = None
 
 

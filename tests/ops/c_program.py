@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -65,8 +66,18 @@ class Program:
         _Arrangements(f"c{k}", case, kernel, self._rng, self._parts).write()
         self._main.append(f"    run_c{k}();")
 
-    def run(self, folder: Path, *, compiler: str = "gcc", sanitize: bool = True) -> list[str]:
-        """What the program prints: one line for each difference."""
+    def run(
+        self,
+        folder: Path,
+        *,
+        compiler: str = "gcc",
+        sanitize: bool = True,
+        library: Sequence[str] = (),
+    ) -> list[str]:
+        """What the program prints: one line for each difference.
+
+        ``library``: flags and sources of one that kernels call.
+        """
         includes = "".join(f'#include "{stem}.h"\n' for stem in sorted(self._sources))
         main = "\n".join(["int main(void)\n{", *self._main, "    return failures != 0;\n}\n"])
         source = folder / "cases.c"
@@ -74,7 +85,7 @@ class Program:
         folders = {stem: codegen_dir() / "kernels" / name for stem, name in self._sources.items()}
         kernels = [str(kernels / f"{stem}.c") for stem, kernels in folders.items()]
         command = [compiler, *WARNINGS, *(SANITIZE if sanitize else []), "-O0"]
-        command += [f"-I{codegen_dir() / 'include'}", str(source), *kernels]
+        command += [f"-I{codegen_dir() / 'include'}", str(source), *kernels, *library]
         program = folder / "cases"
         subprocess.run([*command, "-o", str(program)], check=True)
         done = subprocess.run([str(program)], capture_output=True, text=True, check=False)

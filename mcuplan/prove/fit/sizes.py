@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 
+from mcuplan.backends import library_of
 from mcuplan.ir.types import DType
 from mcuplan.price.code import KernelSize
 from mcuplan.prove.toolchain import compile_sources, cross_compiler, find_tool, run_tool
@@ -26,8 +27,9 @@ _HEAD = """# SPDX-License-Identifier: 0BSD
 
 
 def kernel_sets() -> tuple[str, ...]:
-    """Sets of kernels that there are sources of."""
-    return tuple(sorted(path.name for path in (codegen_dir() / "kernels").iterdir()))
+    """Sets of kernels that there are sources of, all of them here."""
+    names = (path.name for path in (codegen_dir() / "kernels").iterdir())
+    return tuple(sorted(name for name in names if not library_of(name)))
 
 
 def _flags(backend: str) -> tuple[str, ...]:

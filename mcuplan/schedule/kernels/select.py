@@ -282,7 +282,7 @@ def by_speed(
     for step, one, special in zip(steps, expected, fast, strict=True):
         cycles = one.total
         if one.ground is Ground.BORROWED:
-            cycles = min(cycles, min(known, default=0.0))
+            cycles = min(cycles, min(known, default=cycles))
         elif one.ground is Ground.SCALED and special:
             cycles = max(cycles, max(rated, default=0.0))
         candidates.append(Candidate(step, cycles))
