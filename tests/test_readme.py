@@ -43,6 +43,7 @@ def test_shown_output_is_real(
     """All commands of a page run in turn in one folder, and print what stands below them.
 
     Measured figures may differ between compilers. A command below which nothing stands only runs.
+    A picture that it writes is the one of docs/pictures.
     """
     page = _ROOT / name
     text = page.read_text(encoding="utf-8")
@@ -64,6 +65,12 @@ def test_shown_output_is_real(
         if words[1] == "verify":
             shown, printed = _without_figures(shown), _without_figures(printed)
         assert not shown or shown == printed, command
+    update = request.config.getoption("--update-golden")
+    for picture in sorted((page.parent / "pictures").glob("*.svg")):
+        if (tmp_path / picture.name).exists():
+            if update:
+                shutil.copy(tmp_path / picture.name, picture)
+            assert (tmp_path / picture.name).read_bytes() == picture.read_bytes()
 
 
 def _without_figures(text: str) -> str:

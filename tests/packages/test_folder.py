@@ -78,6 +78,16 @@ def test_readmes_have_at_most_three_commands(portable: Path) -> None:
         assert [] == [path for path in paths if not (portable / path).exists()]
 
 
+def test_the_page_has_the_commands_of_the_folder(fast: Path) -> None:
+    """docs/builds.md shows those of the README, for the board that it takes."""
+    page = (ROOT / "docs" / "builds.md").read_text(encoding="utf-8")
+    for title in TITLES:
+        (section,) = (part for part in page.split("\n## ") if part.startswith(f"{title}\n"))
+        said = "\n".join(commands(fast, title)) if title != "ESP-IDF" else "idf.py"
+        assert f"```sh\n{said}" in section
+    assert set(PACKAGES) == set(re.findall(r"^\| \[`([\w-]+)`\]", page, re.MULTILINE))
+
+
 @pytest.mark.parametrize("title", ["CMake", "make"])
 def test_readme_commands_run_on_the_emulator(
     title: str, fast: Path, tmp_path: Path, arm_gcc: str, qemu: str

@@ -219,3 +219,16 @@ def test_what_init_writes_runs(host: str, clone: Path, monkeypatch: pytest.Monke
     else:
         reports = made["artifacts"]["reports"].values()
         assert [] == [pattern for pattern in reports if not list(clone.glob(pattern))]
+
+
+def test_the_page_shows_what_hosts_take() -> None:
+    """Every job of docs/pull-requests.md is what the schema of its host says."""
+    page = (_ROOT / "docs" / "pull-requests.md").read_text(encoding="utf-8")
+    kinds = {"jobs": "workflow", "include": "gitlab", "repos": "hook use"}
+    shown = re.findall(r"^```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    found = []
+    for text in shown:
+        job = {"on" if key is True else key: part for key, part in yaml.safe_load(text).items()}
+        found += [kind for key, kind in kinds.items() if key in job]
+        must_be(found[-1], job)
+    assert set(kinds.values()) == set(found)
