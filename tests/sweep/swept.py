@@ -54,5 +54,5 @@ class Here:
 
 def cases(pattern: str, targets: str) -> list[Case]:
     """Every model of a pattern with ``--effort fast``."""
-    options = list(option_sets({"effort": ("fast",)}, {"effort"}, {}))
+    options = list(option_sets({"effort": ("fast",), "changes": ()}, {"effort"}, {}))
     return list(cases_of(models_of([pattern]), targets_of([targets]), lambda model: options))
