@@ -44,13 +44,10 @@ def forbidden(shapes: Shapes) -> list[DamagedModel]:
             del node.attribute[:], node.input[1:]
     if all(entry.domain != MICROSOFT for entry in model.opset_import):
         model.opset_import.add(domain=MICROSOFT, version=1)
-    for judge in (_infer, _check):
-        said = apart(partial(_said, judge, model))
-        if said is None:
-            return [DamagedModel("ONNX's own checker breaks off at it", "graph", _CHECK)]
-        if said:
-            return [_error(said.decode("utf-8"))]
-    return []
+    said = apart(partial(_said, model))
+    if said is None:
+        return [DamagedModel("ONNX's own checker breaks off at it", "graph", _CHECK)]
+    return [_error(said.decode("utf-8"))] if said else []
 
 
 def dialects(file: ModelFile) -> list[Note]:
@@ -92,9 +89,10 @@ def _check(model: Any) -> None:
     checker.check_model(model)
 
 
-def _said(judge: Callable[[Any], None], model: Any) -> bytes:
+def _said(model: Any) -> bytes:
     try:
-        judge(model)
+        _infer(model)
+        _check(model)
     except MemoryError:
         raise
     except Exception as error:  # classes of a compiled module, without a common base

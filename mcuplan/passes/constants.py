@@ -30,6 +30,7 @@ _BIAS_END = 2.0**1000  # finite, whatever the scale
 _BIAS_REACH = {8: 2.0**24, 16: 2.0**30}
 _SUMS = 2.0**31 * 63 / 64  # of channels with weights of 16 bits: repair can move them a little
 _SHARES = tuple(k / 64 for k in range(64, 23, -1))  # of the widest range of few steps
+_AT_ONCE = 1 << 16  # weights: doubles of them stay in a cache
 _FEW = 8  # weights that lie on steps by chance
 _ON_STEP = 1e-3  # of a step: as float32 has them
 _LEAST_FACTOR = 2.0**-20  # scale_in * scale_w / scale_out of a channel whose weights are 0
@@ -156,9 +157,11 @@ def _per_channel(weights: Array, bias: Array, source: Quant, output: Quant, dtyp
     scales = scales.astype(np.float32).astype(np.float64)
     values = np.empty(weights.shape, dtype.numpy)
     is_map = weights.ndim > 2  # inputs of a matrix have no neighbours
-    for one, scale, stored in zip(weights, scales, values, strict=True):  # few bytes at a time
-        steps = one / scale
-        stored[...] = _sums_kept(steps, dtype) if is_map else _nearest(steps, dtype)
+    some = max(1, _AT_ONCE // max(1, flat.shape[1]))  # few bytes at a time
+    for first in range(0, len(weights), some):
+        part = slice(first, first + some)
+        steps = weights[part] / scales[part].reshape(-1, *(1,) * (weights.ndim - 1))
+        values[part] = _sums_kept(steps, dtype) if is_map else _nearest(steps, dtype)
     return Stored(values, Quant(tuple(scales.tolist()), (0,) * len(scales), 0, dtype))
 
 
@@ -178,14 +181,33 @@ def _own_scales(weights: Array, most: Array, dtype: DType) -> Array:
     Of a network that was trained on integers: its steps are larger than need be, and exact.
     """
     scales: Array = most / dtype.high
+    some = max(1, _AT_ONCE // (dtype.high * _FEW))
     small = dtype.bits <= _WEIGHTS.bits and weights.shape[1] > _FEW
-    for k in range(dtype.high - 1, 0, -1) if small else ():
-        left = np.flatnonzero(scales == most / dtype.high)
-        for terms in (_FEW, weights.shape[1]):  # nearly none is left after the first
-            steps = weights[left, :terms] / np.where(most[left] > 0, most[left] / k, 1.0)[:, None]
-            left = left[(np.abs(steps - np.rint(steps)) < _ON_STEP).all(axis=1)]
-        scales[left] = most[left] / k
+    for first in range(0, len(weights), some) if small else ():
+        part = slice(first, first + some)
+        scales[part] = _whole_steps(weights[part], most[part], scales[part], dtype)
     return scales
+
+
+def _whole_steps(weights: Array, most: Array, scales: Array, dtype: DType) -> Array:
+    """Scales with the widest of fewer steps in the place of those on whose steps all weights lie.
+
+    Nearly none is left after the first weights, which are looked at for all numbers of steps.
+    """
+    counts = np.arange(dtype.high - 1, 0, -1)
+    safe = np.where(most > 0, most, 1.0)
+
+    def lie(terms: Array, steps: Array) -> Array:
+        real = terms / steps[..., None]
+        return np.asarray((np.abs(real - np.rint(real)) < _ON_STEP).all(axis=-1))
+
+    likely = lie(weights[:, :_FEW], safe / counts[:, None]) & (most > 0)
+    made, open_ = scales.copy(), np.ones(len(weights), bool)
+    for k in np.flatnonzero(likely.any(axis=1)):
+        left = np.flatnonzero(likely[k] & open_)
+        left = left[lie(weights[left], safe[left] / counts[k])]
+        made[left], open_[left] = most[left] / counts[k], False
+    return made
 
 
 def _nearest(real: Array, dtype: DType) -> Array:
@@ -194,7 +216,7 @@ def _nearest(real: Array, dtype: DType) -> Array:
 
 
 def _sums_kept(real: Array, dtype: DType) -> Array:
-    """Whole numbers for the weights of an output of a map whose errors nearly cancel.
+    """Whole numbers for the weights of outputs of a map whose errors nearly cancel.
 
     Neighbours of a map, and values that are never negative, show the sum of the errors more than
     each: those nearest to a half are rounded the other way until the errors of the taps of an input
@@ -202,21 +224,33 @@ def _sums_kept(real: Array, dtype: DType) -> Array:
 
     Source: Guo et al. 2022 (SQuant), without its order among kernels.
     """
-    flat = real.astype(np.float64).reshape(-1, real.shape[-1])
+    flat = real.astype(np.float64).reshape(len(real), -1, real.shape[-1])
     made = _nearest(flat, dtype)
-    for whole, wanted in ((made.T, flat.T), (made.reshape(1, -1), flat.reshape(1, -1))):
-        error = whole - wanted
-        excess = np.rint(error.sum(axis=1))
-        some = np.flatnonzero(excess)
-        towards = np.sign(excess[some, None])
-        off = towards * error[some]
-        order = np.argsort(-off, axis=1, kind="stable")
-        first = np.arange(off.shape[1]) < np.abs(excess[some, None])
-        moved = np.zeros(off.shape)
-        np.put_along_axis(moved, order, first.astype(np.float64), axis=1)
-        whole[some] -= towards * (moved * (off > 0.0))
-    made = np.clip(made, -dtype.high, dtype.high)
+    made = _balanced(made, flat, 1)
+    whole = _balanced(made.reshape(len(real), -1), flat.reshape(len(real), -1), 1)
+    made = np.clip(whole, -dtype.high, dtype.high)
     return np.asarray(made.reshape(real.shape))
+
+
+def _balanced(made: Array, wanted: Array, axis: int) -> Array:
+    """Whole numbers, those nearest to a half on the other side where the errors sum to more."""
+    error = made - wanted
+    excess = np.rint(error.sum(axis=axis)).ravel()
+    some = np.flatnonzero(excess)
+    if not some.size:
+        return made
+    lines = np.moveaxis(error, axis, -1)
+    rows = lines.reshape(-1, lines.shape[-1])[some]
+    towards = np.sign(excess[some, None])
+    off = towards * rows
+    order = np.argsort(-off, axis=1, kind="stable")
+    first = np.arange(off.shape[1]) < np.abs(excess[some, None])
+    moved = np.zeros(off.shape)
+    np.put_along_axis(moved, order, first.astype(np.float64), axis=1)
+    whole = np.moveaxis(made, axis, -1)
+    found = whole.reshape(-1, lines.shape[-1])
+    found[some] -= towards * (moved * (off > 0.0))
+    return np.ascontiguousarray(np.moveaxis(found.reshape(whole.shape), -1, axis))
 
 
 def _scales_of_sums(weights: Array, bias: Array, source: Quant) -> Array:
