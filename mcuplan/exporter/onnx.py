@@ -39,11 +39,11 @@ def to_onnx(
         taps: tensors that the model gives in addition, behind its own outputs and in this
             order, with our own order of axes.
         standard: write integers of 16 and 4 bits as ONNX has them from opset 21 on, not as older
-            runtimes.
+            runtimes, and states of cells as real values, which is how they are read.
     """
     writers = all_writers()
     opset = _LATE_OPSET if standard and qdq and _has_late_types(graph) else OPSET
-    writer = Writer(graph, grids=qdq, opset=opset)
+    writer = Writer(graph, grids=qdq, opset=opset, apart=standard)
     for port in graph.inputs:
         writer.add_input(port)
     for node in graph.nodes:

@@ -41,11 +41,14 @@ class Writer:
 
     ``grids``: write QuantizeLinear and DequantizeLinear wherever a tensor lies on a grid,
     and constants as the integers they are stored as. ``opset``: of what is written.
+    ``apart``: states of cells stay the values that ONNX has of them, on no grid of their own.
     """
 
     graph: Graph
     grids: bool
     opset: int = OPSET
+    apart: bool = False
+    parts: dict[str, Sequence[str]] = field(default_factory=dict)  # values of a state in turn
     nodes: list[OnnxNode] = field(default_factory=list)
     constants: dict[str, Array] = field(default_factory=dict)
     narrow: set[str] = field(default_factory=set)  # constants of 4 bits

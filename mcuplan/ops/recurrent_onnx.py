@@ -11,7 +11,7 @@ import numpy as np
 
 from mcuplan.errors import DamagedModel, UnsupportedOp
 from mcuplan.ir.builder import Builder, Constant, OnnxNode
-from mcuplan.ir.graph import Layout
+from mcuplan.ir.graph import Layout, Stored
 from mcuplan.ir.types import Array
 from mcuplan.ops._cells import FUNCTIONS, TAKES, Cell, Function, Kind
 from mcuplan.ops._integer_cells import is_integer_cell
@@ -81,7 +81,7 @@ def read_recurrent(node: OnnxNode, build: Builder) -> None:
         raise UnsupportedOp(f"direction={direction!r}")
     count = 2 if direction == "bidirectional" else 1
     weights = _weights(node, build, kind, count, shape[2])
-    hidden = weights[1].shape[2]
+    hidden = weights[1].data.shape[2]
     cells = list(_cells(node, kind, hidden, count, _reach(node, build, sizes.steps)))
     lengths = _lengths(node, build, sizes)
     ends = ["" if i >= len(node.outputs) else node.outputs[i] for i in range(cells[0].parts + 1)]
@@ -127,12 +127,12 @@ class _Direction:
     index: int
     count: int
 
-    def add(self, weights: list[Array], names: list[str]) -> None:
+    def add(self, weights: list[Constant], names: list[str]) -> None:
         """Outputs of all steps, and the state after the last: each where it has a name."""
         build, cell = self.build, self.cell
         stem = next(filter(None, names))
         matrices = [
-            build.add_constant(Constant(w[self.index]), f"{stem}_{what}")
+            build.add_constant(_taken(w, self.index), f"{stem}_{what}")
             for w, what in zip(weights, "wrbp", strict=False)
         ]
         x = build.in_layout(self.node.input(0), self.sizes.x)
@@ -186,7 +186,7 @@ class _Direction:
         return build.in_layout(name, layout)
 
 
-def _weights(node: OnnxNode, build: Builder, kind: Kind, count: int, size: int) -> list[Array]:
+def _weights(node: OnnxNode, build: Builder, kind: Kind, count: int, size: int) -> list[Constant]:
     """W [directions,rows,K], R, B [directions,2,rows] and peepholes [directions,3,hidden]."""
     given = [build.constant(node.input(i)) for i in (1, 2)]
     w, r = given
@@ -198,10 +198,22 @@ def _weights(node: OnnxNode, build: Builder, kind: Kind, count: int, size: int) 
         raise DamagedModel(f"matrices {list(w.data.shape)} and {list(r.data.shape)}")
     if node.get_int("hidden_size", hidden) != hidden:
         raise DamagedModel(f"hidden_size is not that of matrices {list(r.data.shape)}")
-    found = [w.data, r.data, _vectors(node, build, 3, (count, 2, rows))]
+    found = [w, r, Constant(_vectors(node, build, 3, (count, 2, rows)))]
     if kind is Kind.LSTM and node.input(7):
-        found.append(_vectors(node, build, 7, (count, 3, hidden)))
+        found.append(Constant(_vectors(node, build, 7, (count, 3, hidden))))
     return found
+
+
+def _taken(value: Constant, index: int) -> Constant:
+    """That of one direction, with the integers that it is stored as."""
+    data, stored = value.data[index], value.stored
+    if stored is None:
+        return Constant(data)
+    quant, each = stored.quant, slice(index, index + 1)
+    if quant.axis == 0:
+        quant = replace(quant, scale=quant.scale[each], zero_point=quant.zero_point[each])
+    axis = None if quant.axis in (None, 0) else quant.axis - 1
+    return Constant(data, Stored(stored.values[index], replace(quant, axis=axis)))
 
 
 def _vectors(node: OnnxNode, build: Builder, index: int, shape: tuple[int, ...]) -> Array:

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from mcuplan.ir.builder import Attribute
@@ -38,14 +40,16 @@ def write_recurrent(node: Node, out: Writer) -> None:
     def reshaped(value: str, *shape: int) -> str:
         return out.node("Reshape", [value, out.constant("shape", np.array(shape, np.int64))])
 
-    state = out.read(node.inputs[1])
-    parts = [
-        reshaped(
-            out.node("Gather", [state, out.constant("part", np.array(i, np.int64))], axis=3),
-            *(1, batch, cell.hidden),
-        )
-        for i in range(cell.parts)
-    ]
+    parts: Sequence[str] = out.parts.get(node.inputs[1], ())
+    if not out.apart:
+        state = out.read(node.inputs[1])
+        parts = [
+            reshaped(
+                out.node("Gather", [state, out.constant("part", np.array(i, np.int64))], axis=3),
+                *(1, batch, cell.hidden),
+            )
+            for i in range(cell.parts)
+        ]
     w, r, b, *p = (out.read(name) for name in node.inputs[2:])
     lengths = out.constant("lengths", np.array(op.lengths, np.int32)) if op.lengths else ""
     inputs = [
@@ -59,7 +63,9 @@ def write_recurrent(node: Node, out: Writer) -> None:
     ]
     made = out.node(cell.kind.value, inputs, cell.parts + 1, **_attributes(op))
     outputs, *last = out.outputs_of(made)
-    if op.final or op.gives_state_only:
+    if out.apart:
+        out.parts[node.output] = last
+    elif op.final or op.gives_state_only:
         wide = [reshaped(v, 1, 1, batch, 1, cell.hidden) for v in last]
         out.write(node.output, out.node("Concat", wide, axis=3) if len(wide) > 1 else wide[0])
     if not op.gives_state_only:

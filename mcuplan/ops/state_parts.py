@@ -142,7 +142,10 @@ def _scaled(values: Array, multiplier: int, shift: int) -> Array:
 
 
 def write_pack_state(node: Node, out: Writer) -> None:
-    """Unsqueeze and Concat."""
+    """Unsqueeze and Concat; nothing where parts stay apart."""
+    if out.apart:
+        out.parts[node.output] = [out.read(name) for name in node.inputs]
+        return
     *_, parts, hidden = out.shape(node.output)
     batch = out.shape(node.output)[2]
     shape = out.constant("shape", np.array([1, 1, batch, 1, hidden], np.int64))
@@ -151,8 +154,11 @@ def write_pack_state(node: Node, out: Writer) -> None:
 
 
 def write_state_part(node: Node, out: Writer) -> None:
-    """Slice and Reshape."""
+    """Slice and Reshape; the part itself where parts are apart."""
     assert isinstance(node.op, StatePart)
+    if out.apart:
+        out.write(node.output, out.parts[node.inputs[0]][node.op.part])
+        return
     taken = out.node(
         "Gather",
         [out.read(node.inputs[0]), out.constant("part", np.array(node.op.part, np.int64))],
