@@ -14,7 +14,7 @@ import shutil
 import stat
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
@@ -66,8 +66,8 @@ def check_folder(folder: Path, *, generated: bool = True) -> None:
         raise UsageError("holds other files", str(folder), hint)
 
 
-def write_file(path: Path, data: bytes) -> None:
-    """The whole file or nothing: written beside its place, then renamed.
+def write_file(path: Path, data: bytes | Iterable[bytes]) -> None:
+    """The whole file or nothing: written beside its place, piece by piece, then renamed.
 
     Raises:
         UsageError: the place cannot be written.
@@ -129,7 +129,7 @@ def _make_tree(folder: Path, files: Mapping[Path, bytes]) -> None:
         raise
 
 
-def _write(files: Mapping[Path, bytes]) -> None:
+def _write(files: Mapping[Path, bytes | Iterable[bytes]]) -> None:
     """All files or none: every one is written beside its place before the first is renamed."""
     written: list[tuple[str, str]] = []
     path = Path()
@@ -154,14 +154,14 @@ def _write(files: Mapping[Path, bytes]) -> None:
             os.unlink(name)
 
 
-def _beside(place: str, data: bytes) -> tuple[str, str]:
+def _beside(place: str, data: bytes | Iterable[bytes]) -> tuple[str, str]:
     """Write a new file beside ``place``, with its permissions; the names of both."""
     if os.path.isdir(place):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     handle, name = tempfile.mkstemp(prefix=prefix(hidden=True), dir=os.path.dirname(place))
     try:
         with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
+            stream.writelines(_parts(data))
         os.chmod(name, _mode(place))
     except BaseException:
         os.unlink(name)
@@ -215,14 +215,18 @@ def _own_stream(there: os.stat_result) -> BinaryIO | None:
     return None
 
 
-def _pour(path: Path, data: bytes) -> None:
+def _parts(data: bytes | Iterable[bytes]) -> Iterable[bytes]:
+    return (data,) if isinstance(data, bytes) else data
+
+
+def _pour(path: Path, data: bytes | Iterable[bytes]) -> None:
     """Write into a device, a pipe, or one of this program's own streams."""
     own = _own_stream(os.stat(path))
     if own is None:
         with open(path, "wb") as stream:
-            stream.write(data)
+            stream.writelines(_parts(data))
         return
     for text in (sys.stdout, sys.stderr):
         text.flush()
-    own.write(data)
+    own.writelines(_parts(data))
     own.flush()

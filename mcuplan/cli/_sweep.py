@@ -101,7 +101,7 @@ def sweep(models: tuple[str, ...], output: Path, **options: Any) -> int:
         with _progress(made.total, left.rows, quiet=options["quiet"]) as heard:
             made.run(left, engine, heard)
         counted: Counter[str] = Counter()
-        write_file(output, b"".join(written(_counting(made.rows(), counted))))
+        write_file(output, written(_counting(made.rows(), counted)))
     if not options["quiet"]:
         log(f"{output}: {_said(counted)}")
     return _status(counted, options["failing"])

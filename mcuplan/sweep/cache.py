@@ -9,12 +9,14 @@ tool computed, about 1 KB for each row, and may be deleted at any time.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
+import itertools
 import json
 import os
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -25,42 +27,41 @@ __all__ = ["Rows"]
 
 _SUMMED = 16  # digits of a checksum
 _SHIFT = 40  # bits of an offset in a segment
+_MOST_SEGMENTS = 16  # each sweep that computes something leaves one
 
 
 class Rows:
     """Rows of a folder and those of this sweep, by key; only their places are in memory."""
 
     def __init__(self, folder: Path, tool: str) -> None:
-        """Read what is there, and begin a segment.
+        """Read what is there; many segments become one.
 
         Raises:
-            UsageError: the folder cannot be made or written to.
+            UsageError: the folder cannot be made or read.
         """
-        self._head = json.dumps({"tool": tool, "columns": list(column_types())}).encode()
+        head = {"tool": tool, "columns": list(column_types())}
+        self._folder, self._head = folder, _line(json.dumps(head).encode("ascii"))
         self._places: dict[bytes, int] = {}
-        self._read: list[BinaryIO] = []
-        try:
+        self._segments: list[BinaryIO] = []
+        self._own: BinaryIO | None = None
+        with self._usable():
             folder.mkdir(parents=True, exist_ok=True)
-            for path in sorted(folder.glob("rows-*.jsonl")):
+            found = sorted(folder.glob("rows-*.jsonl"))
+            for path in found:
                 self._add(path)
-            self._own = self._begin(folder)
-        except OSError as error:
-            hint = "--cache another folder, or --no-cache"
-            raise UsageError(f"cannot be used: {error.strerror}", str(folder), hint) from None
+            if len(found) > _MOST_SEGMENTS:
+                self._merge(found)
 
     def close(self) -> None:
         """Close all files."""
-        for stream in self._read:
+        for stream in self._segments:
             stream.close()
 
     def __contains__(self, key: bytes) -> bool:
         return key in self._places
 
     def __getitem__(self, key: bytes) -> Row:
-        place = self._places[key]
-        stream = self._read[place >> _SHIFT]
-        stream.seek(place & ((1 << _SHIFT) - 1))
-        found = _read_line(stream.readline())
+        found = _read_line(self._line(key))
         if found is None:
             raise KeyError(key)
         return found[1]
@@ -69,56 +70,79 @@ class Rows:
         """Keep a row: written to its end before this returns.
 
         Raises:
-            OSError: there is no space left.
+            UsageError: the folder cannot be written to.
         """
         text = json.dumps([key.hex(), *row.cells()], ensure_ascii=True, allow_nan=False)
-        self._places[key] = self._place(self._append(_line(text.encode("ascii"))))
+        with self._usable():
+            if self._own is None:
+                self._own = self._begin()
+            self._append(key, _line(text.encode("ascii")))
 
-    def _append(self, line: bytes) -> int:
-        """Write at the end of the own segment; where that was."""
-        stream = self._own
-        begin = stream.seek(0, os.SEEK_END)
+    @contextmanager
+    def _usable(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            if error.errno == errno.ENOSPC:
+                raise
+            hint = "--cache another folder, or --no-cache"
+            raise UsageError(f"cannot be used: {error.strerror}", str(self._folder), hint) from None
+
+    def _line(self, key: bytes) -> bytes:
+        place = self._places[key]
+        stream = self._segments[place >> _SHIFT]
+        stream.seek(place & ((1 << _SHIFT) - 1))
+        return stream.readline()
+
+    def _append(self, key: bytes, line: bytes) -> None:
+        """Write at the end of the last segment, which is this sweep's own."""
+        stream = self._segments[-1]
+        self._places[key] = (len(self._segments) - 1) << _SHIFT | stream.seek(0, os.SEEK_END)
         stream.write(line)
         stream.flush()
-        return begin
 
-    def _place(self, offset: int) -> int:
-        return (len(self._read) - 1) << _SHIFT | offset
-
-    def _begin(self, folder: Path) -> BinaryIO:
-        """A new segment, under the next name that nobody has."""
-        number = 0
-        while True:
-            number += 1
+    def _begin(self) -> BinaryIO:
+        """A segment that nobody else writes to, under a name that nobody has."""
+        for number in itertools.count(1):
             with suppress(FileExistsError):
-                stream = (folder / f"rows-{number:06}.jsonl").open("x+b")
+                stream = (self._folder / f"rows-{number:06}.jsonl").open("x+b")
                 break
         fcntl.flock(stream, fcntl.LOCK_EX)
-        self._read.append(stream)
-        stream.write(_line(self._head))
+        stream.write(self._head)
         stream.flush()
+        self._segments.append(stream)
         return stream
 
     def _add(self, path: Path) -> None:
         """Places of the rows of a segment; one of another tool goes, if nobody writes to it."""
         stream = path.open("rb")
         head = stream.readline()
-        if _checked(head) != self._head:
-            with stream, suppress(OSError):
-                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                path.unlink()
+        if head != self._head:
+            stream.close()
+            _remove(path)
             return
-        self._read.append(stream)
-        for offset, line in _lines(stream, len(head)):
+        offset, number = len(head), len(self._segments)
+        self._segments.append(stream)
+        for line in stream:
             found = _read_line(line)
             if found is not None:
-                self._places[found[0]] = self._place(offset)
+                self._places[found[0]] = number << _SHIFT | offset
+            offset += len(line)
+
+    def _merge(self, paths: Sequence[Path]) -> None:
+        """Copy all rows into one segment, then remove those that nobody writes to."""
+        self._own = self._begin()
+        for key in list(self._places):
+            self._append(key, self._line(key))
+        for path in paths:
+            _remove(path)
 
 
-def _lines(stream: BinaryIO, offset: int) -> Iterator[tuple[int, bytes]]:
-    for line in stream:
-        yield offset, line
-        offset += len(line)
+def _remove(path: Path) -> None:
+    """Remove a segment that no sweep writes to."""
+    with suppress(OSError), path.open("rb") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        path.unlink()
 
 
 def _line(text: bytes) -> bytes:

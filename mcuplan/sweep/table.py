@@ -71,7 +71,7 @@ def _parquet(rows: _Rows) -> Iterator[bytes]:
     arrow, parquet = _arrow()
     kinds = {str: arrow.string(), int: arrow.int64(), float: arrow.float64(), bool: arrow.bool_()}
     schema = arrow.schema([(name, kinds[kind]) for name, kind in column_types().items()])
-    sink, rest = io.BytesIO(), iter(rows)
+    sink, rest = _Pieces(), iter(rows)
     with parquet.ParquetWriter(sink, schema, compression="zstd") as writer:
         while group := list(itertools.islice(rest, _GROUP)):
             columns = zip(*(row.cells() for row in group), strict=True)
@@ -80,7 +80,35 @@ def _parquet(rows: _Rows) -> Iterator[bytes]:
                 for cells, field in zip(columns, schema, strict=True)
             ]
             writer.write_table(arrow.Table.from_arrays(arrays, schema=schema))
-    yield sink.getvalue()
+            yield sink.taken()
+    yield sink.taken()
+
+
+class _Pieces(io.RawIOBase):
+    """A file that is written, of which what was written is taken bit by bit."""
+
+    def __init__(self) -> None:
+        self._data, self._size = bytearray(), 0
+
+    def writable(self) -> bool:
+        """It is."""
+        return True
+
+    def write(self, data: Any) -> int:
+        """Take it all."""
+        self._data += data
+        self._size += len(data)
+        return len(data)
+
+    def tell(self) -> int:
+        """Bytes so far."""
+        return self._size
+
+    def taken(self) -> bytes:
+        """What is new."""
+        data = bytes(self._data)
+        self._data.clear()
+        return data
 
 
 def _storable(cell: Cell) -> Cell:

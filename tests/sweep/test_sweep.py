@@ -12,6 +12,7 @@ from swept import Here, rows_of, swept, write_models
 import mcuplan
 from mcuplan.cli import run
 from mcuplan.report import render
+from mcuplan.sweep import table
 from mcuplan.sweep.local import Local
 from mcuplan.sweep.rows import column_types, row_of_report
 from mcuplan.sweep.tasks import Task
@@ -107,6 +108,27 @@ def test_tables_are_safe_to_open(here: list[Task]) -> None:
     head, *cells = csv.reader(lines)
     assert list(column_types()) == head
     assert ["'-x.onnx", "'=1+1.onnx", "two\\nlines.onnx"] == [row[0] for row in cells]
+
+
+def test_parquet_has_the_same_rows(here: list[Task], monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the types of the columns, and the same bytes again, in one group or several."""
+    parquet = pytest.importorskip("pyarrow.parquet")
+    write_models(Path(), 1)
+    Path("bad.onnx").write_bytes(b"")
+    rows = swept("*.onnx", *_TARGETS)
+    asked = ["sweep", "*.onnx", *_TARGETS, "--effort=fast", "-q", "--cache=rows.jsonl.cache"]
+    assert [0, 0] == [run([*asked, "-o", name]) for name in ("a.parquet", "b.parquet")]
+    assert Path("a.parquet").read_bytes() == Path("b.parquet").read_bytes()
+    monkeypatch.setattr(table, "_GROUP", 3)
+    assert 0 == run([*asked, "-o", "c.parquet"])
+    assert 2 == parquet.ParquetFile("c.parquet").num_row_groups
+    for name in ("a.parquet", "c.parquet"):
+        read = parquet.read_table(name)
+        assert rows == read.to_pylist()
+        assert ("string", "int64", "double") == tuple(
+            str(read.schema.field(column).type) for column in ("model", "cycles", "latency_s")
+        )
+    assert 2 == len(here)
 
 
 def test_status_is_that_of_the_sweep(here: list[Task], capsys: pytest.CaptureFixture[str]) -> None:
