@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import shlex
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -33,7 +34,7 @@ class OptionSet:
     """Options that one model is checked with.
 
     Attributes:
-        values: converted and complete, but for the target.
+        values: converted and complete, but for the target; samples by their whole path.
         columns: of a row, that say them.
     """
 
@@ -110,7 +111,9 @@ def _set(chosen: Mapping[click.Option, Any], form: Sequence[str]) -> OptionSet:
     written = {str(p.name): v for p, v in chosen.items() if v not in (None, False)}
     if form:
         written["changes"] = (*written.get("changes", ()), *form)
-    values = complete(checking, written, "mcuplan sweep --help")
+    values = dict(complete(checking, written, "mcuplan sweep --help"))
+    if values["calibration"] not in (None, "random"):
+        values["calibration"] = os.path.abspath(values["calibration"])
     words = []
     for param in chosen:
         value = written.get(str(param.name))

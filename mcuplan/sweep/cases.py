@@ -9,7 +9,6 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from mcuplan.errors import UsageError
 from mcuplan.options.sweeping import OptionSet
@@ -46,10 +45,12 @@ def models_of(patterns: Sequence[str]) -> tuple[str, ...]:
     """Paths of files, sorted: given as they are, or found by a pattern such as models/**/*.onnx.
 
     Raises:
-        UsageError: there is no such file, or none of that pattern.
+        UsageError: there is no such file, or none of that pattern; it is a folder.
     """
     found: set[str] = set()
     for pattern in patterns:
+        if os.path.isdir(pattern):
+            raise UsageError("is a folder", pattern, f"'{os.path.join(pattern, '**/*.onnx')}'")
         if os.path.exists(pattern):
             files = [pattern]
         else:
@@ -91,25 +92,18 @@ def cases_of(
         targets: that each has a row for.
         sets_of: of a model.
     """
-    files = _Digests()
+    files, places = _Digests(), {target.name: target.place for target in targets}
     for model in models:
         path = Path(os.path.abspath(model))
         own, whole = files.model(path)
         for options in sets_of(model):
             columns = {**options.columns, "model": model, "name": path.name, "sha256": own}
             asked = [tool_digest(), path.name, whole, *files.asked(options)]
-            values = {**options.values, "calibration": _whole(options.values["calibration"])}
-            places = {target.name: target.place for target in targets}
             keys = tuple(
                 digest_of(*asked, target.digest, files.kept(path, target.name))
                 for target in targets
             )
-            yield Case(Task(path, columns, values, places, tool_digest()), keys)
-
-
-def _whole(data: Any) -> Any:
-    """A path of samples that holds in every folder."""
-    return data if data in (None, "random") else os.path.abspath(data)
+            yield Case(Task(path, columns, options.values, places, tool_digest()), keys)
 
 
 @dataclass(slots=True)

@@ -63,7 +63,8 @@ class Sweep:
                     seen.add(key)
                     keys[key] = (name, place)
             if keys:
-                tasks.append(replace(case.task, targets=dict(keys.values())))
+                new = len(keys) == len(case.keys)
+                tasks.append(case.task if new else replace(case.task, targets=dict(keys.values())))
                 wanted.append(list(keys))
         return Left(tasks, wanted)
 
