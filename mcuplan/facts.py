@@ -33,6 +33,7 @@ __all__ = [
     "SamplesCut",
     "StatesFound",
     "TakenAsIs",
+    "Unrepaired",
     "summed",
 ]
 
@@ -187,10 +188,19 @@ class RepairKind(StrEnum):
 
     MERGING = "merging"
     EQUALIZATION = "equalization"
+    LIMITS = "limits"
     ABSORPTION = "absorption"
     RANGES = "ranges"
     BIASES = "biases"
     ROUNDING = "rounding"
+
+
+@dataclass(frozen=True, slots=True)
+class Unrepaired:
+    """Outputs are as near to the float ones as rounding them leaves, on so many other samples."""
+
+    sqnr_db: float
+    samples: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,7 @@ from mcuplan.passes.template import AS_IT_IS, templated
 from mcuplan.prove.harness import OPTIMIZE
 from mcuplan.prove.loss import Losses
 from mcuplan.record import Planned, Request
-from mcuplan.repair import Repaired, Tools, repair
+from mcuplan.repair import Repaired, Tools, kinds_of, repair
 from mcuplan.repair.trim import NOTHING_NEAR_DEAD, Lost, Trimmed, trim
 from mcuplan.schedule.code import model_code
 from mcuplan.schedule.planning.choice import plan_asked
@@ -143,8 +143,9 @@ def quantize(request: Request, graph: Graph, *, sizes_only: bool = False) -> Rep
         on_grids,
         lambda model, ranges: on_grids(model, ranges, constants=False).graph,
     )
-    effort = "fast" if data.random else request.quantize_effort
-    return repair(found, inside, tools, effort, request.bar)
+    kinds = () if data.random else kinds_of(request.quantize_effort, request.repairs)
+    asked = any(request.repairs.values())
+    return repair(found, inside, tools, kinds, asked=asked, bar=request.bar)
 
 
 @dataclass(frozen=True, slots=True)

@@ -323,6 +323,7 @@ def reason(why: Reason) -> str:
 _REPAIRS = {
     RepairKind.MERGING: "merged layers",
     RepairKind.EQUALIZATION: "equalized channels",
+    RepairKind.LIMITS: "equalized behind limits",
     RepairKind.ABSORPTION: "absorbed biases",
     RepairKind.RANGES: "fitted ranges",
     RepairKind.BIASES: "corrected biases",
@@ -375,6 +376,7 @@ def options(planned: Planned) -> str:
         random, effort = planned.random_ranges, request.quantize_effort
         said += [f"observer {name}={how}" for name, how in request.observers.named.items()]
         said += [] if effort == "fast" or random else [f"quantize-effort {effort}"]
+        said += [f"{'' if on else 'no-'}repair {kind}" for kind, on in request.repairs.items()]
         said.append(f"observer {planned.calibration.observer}, headroom {request.headroom:g}")
         said.append("calibration random: NOT FOR USE" if random else "calibrated")
     return ", ".join(said) or "none"

@@ -111,6 +111,15 @@ def _observers(seen: Calibrated) -> Iterator[Finding]:
 
 def _repairs(seen: Calibrated) -> Iterator[Finding]:
     """What was tried about the error of the grids, and what it was worth."""
+    if seen.unrepaired is not None:
+        near = seen.unrepaired
+        yield Finding(
+            "quant/repaired",
+            Severity.NOTE,
+            f"nothing was repaired: outputs of a typical sample have {near.sqnr_db:.1f} dB on"
+            f" {near.samples:,} held back, nearly what rounding them alone leaves",
+            hint="--quantize-effort fast does not compare; --repair KIND tries all the same",
+        )
     if not seen.repairs:
         return
     first, kept = seen.repairs[0], [each.after_db for each in seen.repairs if each.kept]

@@ -12,7 +12,7 @@ from mcuplan.calibrate.extremes import Extremes
 from mcuplan.calibrate.held_back import FEWEST, Judge, held_back
 from mcuplan.calibrate.observe import ranges_of, seen_by
 from mcuplan.errors import McuplanError, Problems, UsageError
-from mcuplan.facts import RepairGain
+from mcuplan.facts import RepairGain, Unrepaired
 from mcuplan.ir.graph import Graph
 from mcuplan.ir.types import Array
 from mcuplan.passes.assign_grids import one_grid
@@ -61,6 +61,7 @@ class Calibrated:
     trials: tuple[Trial, ...] = ()
     extremes: Mapping[str, Extremes] = field(default_factory=dict)
     repairs: tuple[RepairGain, ...] = ()  # that were tried, in order
+    unrepaired: Unrepaired | None = None  # why none was
 
     @property
     def samples(self) -> int:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from mcuplan.options.forms import advice, reshape, time_limit
+from mcuplan.options.forms import advice, no_repair, repair, reshape, time_limit
 from mcuplan.options.values import (
     COLUMNS,
     DIM,
@@ -216,6 +216,8 @@ _RANGES = (
     observer,
     headroom,
     quantize_effort,
+    repair,
+    no_repair,
     input_range,
     weight_dtype,
     close_gaps,

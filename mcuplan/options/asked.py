@@ -88,6 +88,7 @@ def quantizing(
         observers=pairs.observers_of(options["observers"]),
         headroom=options["headroom"],
         quantize_effort=options["quantize_effort"],
+        repairs=pairs.repairs_of(options["repairs"], options["no_repairs"]),
         weight_dtypes=pairs.weights_of(options["weight_dtypes"]),
         close_gaps=options["close_gaps"],
         input_ranges=_ranges(options["input_ranges"]),

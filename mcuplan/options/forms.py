@@ -8,9 +8,10 @@ from typing import Any, TypeVar
 
 import click
 
+from mcuplan.facts import RepairKind
 from mcuplan.options.values import CHANGE, GRID, SECONDS
 
-__all__ = ["advice", "grid", "reshape", "time_limit"]
+__all__ = ["advice", "grid", "no_repair", "repair", "reshape", "time_limit"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -42,3 +43,17 @@ def time_limit(seconds: float, about: str) -> Callable[[F], F]:
     """How long may be looked for something."""
     settings: dict[str, Any] = {"default": seconds, "show_default": True, "metavar": "S"}
     return click.option("--time-limit", type=SECONDS, help=about, **settings)
+
+
+_KINDS = click.Choice([kind.value for kind in RepairKind])
+repair = click.option(
+    "--repair",
+    "repairs",
+    type=_KINDS,
+    multiple=True,
+    help="One kind of repair beside those of --quantize-effort; kept where outputs of inputs held"
+    " back gain by it.",
+)
+no_repair = click.option(
+    "--no-repair", "no_repairs", type=_KINDS, multiple=True, help="Leave out one kind of repair."
+)

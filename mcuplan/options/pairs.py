@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from mcuplan.errors import UsageError
+from mcuplan.facts import RepairKind
 
 if TYPE_CHECKING:
     from mcuplan.calibrate import Observers
     from mcuplan.ir.types import DType
 
-__all__ = ["dims_of", "layers_of", "observers_of", "regions_of", "weights_of"]
+__all__ = ["dims_of", "layers_of", "observers_of", "regions_of", "repairs_of", "weights_of"]
 
 
 def dims_of(pairs: Sequence[tuple[str, int]]) -> dict[str, int]:
@@ -80,6 +81,19 @@ def weights_of(pairs: Sequence[tuple[str, str]]) -> dict[str, DType]:
     hint = "one of them; NAME=int8 is for one layer"
     found = _one_each(pairs, ("types for the weights of", "all layers"), "--weight-dtype", hint)
     return {name: DType.named(dtype) for name, dtype in found.items()}
+
+
+def repairs_of(wanted: Sequence[str], unwanted: Sequence[str]) -> dict[RepairKind, bool]:
+    """Kinds of repair beside those of an effort, and those left out.
+
+    Raises:
+        UsageError: one is asked for and left out.
+    """
+    for kind in wanted:
+        if kind in unwanted:
+            raise UsageError(f"--repair and --no-repair of {kind}", "", "one of them")
+    asked = {RepairKind(kind): True for kind in wanted}
+    return {**asked, **{RepairKind(kind): False for kind in unwanted}}
 
 
 def _one_each(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from mcuplan.calibrate import Calibrated, Observers, Reading
-from mcuplan.facts import Note
+from mcuplan.facts import Note, RepairKind
 from mcuplan.importer import ImportedModel
 from mcuplan.ir.graph import Graph
 from mcuplan.ir.types import DType
@@ -62,6 +62,7 @@ class Request:
     observers: Observers = field(default_factory=Observers)  # how ranges follow from the inputs
     headroom: float = 1.1  # factor by which observed ranges are widened, up to hard limits
     quantize_effort: str = "fast"  # a key of repair.EFFORTS
+    repairs: Mapping[RepairKind, bool] = field(default_factory=dict)  # beside it, or not of it
     input_ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)  # by input
     io_layout: str = "model"  # or "nhwc": leading and trailing transposes are dropped
     keep_dead: bool = False  # channels that no output depends on stay

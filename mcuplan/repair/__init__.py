@@ -3,6 +3,6 @@
 
 from __future__ import annotations
 
-from mcuplan.repair.efforts import EFFORTS, Repaired, Tools, repair
+from mcuplan.repair.efforts import EFFORTS, Repaired, Tools, kinds_of, repair
 
-__all__ = ["EFFORTS", "Repaired", "Tools", "repair"]
+__all__ = ["EFFORTS", "Repaired", "Tools", "kinds_of", "repair"]

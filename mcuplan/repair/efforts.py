@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
@@ -13,7 +13,7 @@ import numpy as np
 from mcuplan.calibrate import Calibrated, Data
 from mcuplan.calibrate.held_back import FEWEST, Judge, held_back
 from mcuplan.errors import ToolFailed
-from mcuplan.facts import RepairGain, RepairKind
+from mcuplan.facts import RepairGain, RepairKind, Unrepaired
 from mcuplan.ir.graph import Graph
 from mcuplan.ir.types import Array
 from mcuplan.passes.absorb_biases import absorb_biases
@@ -25,7 +25,7 @@ from mcuplan.quant.observers import Range
 from mcuplan.repair.narrow import narrowed
 from mcuplan.repair.refit import refit, refittable, samples_at_once
 
-__all__ = ["EFFORTS", "Repaired", "Tools", "repair"]
+__all__ = ["EFFORTS", "Repaired", "Tools", "kinds_of", "repair"]
 
 _ENOUGH_DB = {8: 38.0, 16: 86.0}
 """By bits what rounding the outputs alone leaves, nearly: closer is no closer to other samples."""
@@ -79,7 +79,10 @@ class _Recipe:
 class _Bench:
     """Makes models by recipes from some samples, and judges them by others."""
 
-    def __init__(self, first: Repaired, data: Data, tools: Tools) -> None:
+    def __init__(
+        self, first: Repaired, data: Data, tools: Tools, kinds: Sequence[RepairKind]
+    ) -> None:
+        self.may_round = RepairKind.ROUNDING in kinds
         self._first, self._data, self._tools = first, data, tools
         self.held = _to_judge_by(first.graph, data.samples)
         every = range(data.samples)
@@ -197,18 +200,20 @@ def _rounding(recipe: _Recipe, bench: _Bench) -> Iterator[_Recipe]:
 
 
 def _equalization(recipe: _Recipe, bench: _Bench) -> Iterator[_Recipe]:
-    """Farther and farther; weights to nearest do not bear the last ones."""
-    for reach in _REACHES if recipe.rounding else _REACHES[:3]:
-        yield replace(recipe, reach=reach)
+    """Farther and farther, and what of the weights shows only then.
+
+    Weights to nearest do not bear the last ones.
+    """
+    for rounding in dict.fromkeys((recipe.rounding, bench.may_round)):
+        for reach in _REACHES if rounding else _REACHES[:3]:
+            yield replace(recipe, rounding=rounding, reach=reach)
 
 
-def _both(recipe: _Recipe, bench: _Bench) -> Iterator[_Recipe]:
-    """Equalization, also behind ReLU6 and the like, and what of the weights shows only then."""
-    for rounding in dict.fromkeys((recipe.rounding, True)):
-        for each in _equalization(replace(recipe, rounding=rounding), bench):
-            yield each
-            if bench.is_limited and each.reach is not None:
-                yield replace(each, reach=replace(each.reach, limited=True))
+def _limits(recipe: _Recipe, bench: _Bench) -> Iterator[_Recipe]:
+    """Equalization also behind ReLU6 and the like."""
+    for each in _equalization(recipe, bench) if bench.is_limited else ():
+        if each.reach is not None:
+            yield replace(each, reach=replace(each.reach, limited=True))
 
 
 def _absorption(recipe: _Recipe, bench: _Bench) -> Iterator[_Recipe]:
@@ -221,50 +226,66 @@ def _ranges(recipe: _Recipe, bench: _Bench) -> Iterator[_Recipe]:
     yield replace(recipe, ranges=bench.narrowed(recipe))
 
 
-EFFORTS: Mapping[str, Mapping[RepairKind, _Step]] = MappingProxyType(
+_STEPS: Mapping[RepairKind, _Step] = MappingProxyType(
     {
-        "fast": {},
-        "normal": {
-            RepairKind.MERGING: _merging,
-            RepairKind.BIASES: _biases,
-            RepairKind.EQUALIZATION: _equalization,
-            RepairKind.ABSORPTION: _absorption,
-        },
-        "best": {
-            RepairKind.MERGING: _merging,
-            RepairKind.ROUNDING: _rounding,
-            RepairKind.EQUALIZATION: _both,
-            RepairKind.ABSORPTION: _absorption,
-            RepairKind.RANGES: _ranges,
-        },
+        RepairKind.MERGING: _merging,
+        RepairKind.BIASES: _biases,
+        RepairKind.ROUNDING: _rounding,
+        RepairKind.EQUALIZATION: _equalization,
+        RepairKind.LIMITS: _limits,
+        RepairKind.ABSORPTION: _absorption,
+        RepairKind.RANGES: _ranges,
     }
 )
-"""Kinds of repair in order, by the name that users give."""
+"""Kinds of repair in order."""
+
+EFFORTS: Mapping[str, frozenset[RepairKind]] = MappingProxyType(
+    {
+        "fast": frozenset(),
+        "normal": frozenset(_STEPS) - {RepairKind.ROUNDING, RepairKind.LIMITS, RepairKind.RANGES},
+        "best": frozenset(_STEPS) - {RepairKind.BIASES},  # rounding corrects them, too
+    }
+)
+"""Kinds of repair by the name that users give."""
 
 
-def repair(found: Repaired, data: Data, tools: Tools, effort: str, bar: Bar = no_bar) -> Repaired:
+def kinds_of(effort: str, asked: Mapping[RepairKind, bool]) -> tuple[RepairKind, ...]:
+    """Kinds of repair in order: those of an effort, and others that were asked for or not."""
+    return tuple(kind for kind in _STEPS if asked.get(kind, kind in EFFORTS[effort]))
+
+
+def repair(
+    found: Repaired,
+    data: Data,
+    tools: Tools,
+    kinds: Sequence[RepairKind],
+    *,
+    asked: bool = False,
+    bar: Bar = no_bar,
+) -> Repaired:
     """The model on grids with less error at its outputs; as it is where that cannot be judged.
 
     Args:
         found: the float graph after the passes, and its grids as they were observed.
         data: the samples.
         tools: what makes the like of another graph.
-        effort: a key of ``EFFORTS``.
+        kinds: what is tried, in order.
+        asked: also where outputs are as near as rounding them leaves.
         bar: shows how far it is.
     """
-    steps = EFFORTS[effort]
-    if not steps:
+    if not kinds or found.calibrated is None:
         return found
-    bench, recipe = _Bench(found, data, tools), _Recipe()
+    bench, recipe = _Bench(found, data, tools, kinds), _Recipe()
     try:
         least, gains = bench.error(found), list[RepairGain]()
     except ToolFailed:  # of a model that no runtime runs on grids
         return found
-    if least >= _enough(found.grids.graph):
-        return found
-    with bar("repairing", len(steps)) as tick:
-        for kind, step in steps.items():
-            tried = [(bench.error(bench.make(each)), each) for each in step(recipe, bench)]
+    if least >= _enough(found.grids.graph) and not asked:
+        near = Unrepaired(least, len(bench.held))
+        return replace(found, calibrated=replace(found.calibrated, unrepaired=near))
+    with bar("repairing", len(kinds)) as tick:
+        for kind in kinds:
+            tried = [(bench.error(bench.make(each)), each) for each in _STEPS[kind](recipe, bench)]
             tick(1)
             if not tried:
                 continue

@@ -8,17 +8,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from nets import Net
 from repair.trap_models import ROOT, trap
 
 from mcuplan import pipeline
 from mcuplan.calibrate import Data, Runtime
 from mcuplan.calibrate.farther import with_farther
+from mcuplan.cli import run
 from mcuplan.exporter.onnx import to_onnx
+from mcuplan.facts import RepairKind
 from mcuplan.ir.evaluate import evaluate
 from mcuplan.ir.graph import Graph, Port
 from mcuplan.ir.types import Array, DType
 from mcuplan.passes.lower import lower
 from mcuplan.record import Request
+from mcuplan.repair import EFFORTS, kinds_of
 from mcuplan.repair.refit import refit
 from mcuplan.targets import load_target
 
@@ -134,3 +138,34 @@ def test_samples_farther_out_stay_within_what_was_seen() -> None:
     data = Data({"x": np.array([[0, 1], [4, 1], [2, 10]], np.float32)}, 3)
     made = with_farther(data, [port], [0, 1])
     np.testing.assert_array_equal(made.inputs["x"], [[0, 1], [4, 1], [0, 0], [6, 0]])
+
+
+@pytest.mark.parametrize("kind", RepairKind)
+def test_each_kind_can_be_asked_for_and_left_out(kind: RepairKind) -> None:
+    """Beside what an effort does, in the order of all of them."""
+    for effort, kinds in EFFORTS.items():
+        assert kinds | {kind} == set(kinds_of(effort, {kind: True}))
+        assert kinds - {kind} == set(kinds_of(effort, {kind: False}))
+    every = kinds_of("fast", dict.fromkeys(RepairKind, True))
+    assert [each for each in every if each is not kind] == list(
+        kinds_of("fast", {**dict.fromkeys(RepairKind, True), kind: False})
+    )
+
+
+def test_what_is_asked_for_is_tried_though_outputs_are_near(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Said with what it was worth; an effort alone says that there was nothing to gain."""
+    near = Net((1, 6))
+    data, model = tmp_path / "data.npz", tmp_path / "net.onnx"
+    model.write_bytes(near.model(near.add("Relu", "x")).SerializeToString())
+    np.savez(data, x=near.samples(60))
+    command = ["quantize", str(model), "--calibration", str(data), "-o", str(tmp_path / "q.onnx")]
+    assert 0 == run([*command, "--quantize-effort", "best"])
+    assert "nothing was repaired" in capsys.readouterr().err
+    assert 0 == run([*command, "--repair", "biases", "--repair", "ranges"])
+    said = capsys.readouterr().err
+    assert "corrected biases" in said
+    assert "fitted weights" not in said
+    assert 0 == run([*command, "--quantize-effort", "best", "--no-repair", "rounding"])
+    assert 2 == run([*command, "--repair", "biases", "--no-repair", "biases"])
