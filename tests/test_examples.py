@@ -3,16 +3,22 @@
 
 from __future__ import annotations
 
+import json
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from importlib.util import module_from_spec, spec_from_file_location
 from itertools import islice
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import onnx
 import pytest
 
-EXAMPLES = Path(__file__).resolve().parents[1] / "docs" / "examples"
+import mcuplan
+
+ROOT = Path(__file__).resolve().parents[1]
+EXAMPLES = ROOT / "docs" / "examples"
 
 
 def _loaded(name: str, patch: pytest.MonkeyPatch) -> ModuleType:
@@ -37,3 +43,74 @@ def test_variants_are_valid_small_and_the_same(monkeypatch: pytest.MonkeyPatch) 
     assert [one.model for one in made[:3]] == again
     layers = [one.layers for one in example.variants(200)]
     assert max(layers) <= example.MOST_LAYERS
+
+
+def test_a_search_ends_with_a_network_that_is_proved(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Networks are priced before they are trained, one that does not fit is not, one seed is one
+    result, and the winner's code gives the bytes of its reference.
+    """
+    for package in ("optuna", "sklearn"):
+        pytest.importorskip(package)
+    monkeypatch.syspath_prepend(EXAMPLES)
+    example = _loaded("digits_search", monkeypatch)
+    monkeypatch.setattr(example, "ProcessPoolExecutor", lambda *_: ThreadPoolExecutor(1))
+    large = [example.Layer(64), example.Layer(64)]
+    assert 1 < example.excess(example.priced(example.Candidate(large, False, 0.01).network()))
+    best, counts = example.searched(trials=2, epochs=1)
+    assert (best, counts) == example.searched(trials=2, epochs=1)
+    network, _, _ = example.trained(best, epochs=10)
+    found = example.figures(example.proved(network, tmp_path, ["host"]))
+    assert ("fits", 2) == (found["verdict"], counts["trained"])
+    assert 0.25 < found["accuracy"] <= 1.0
+    assert found["ram_bytes"] <= 8 << 10
+    assert found["flash_bytes"] <= 24 << 10
+
+
+def test_the_winner_of_the_search_is_what_the_readme_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its figures are those that the search left, and a network of its layers is as large."""
+    found = json.loads((EXAMPLES / "digits_search.json").read_text("utf-8"))
+    text = " ".join((ROOT / "README.md").read_text("utf-8").split())
+    assert f"{100 * found['accuracy']:.1f} % of 500 images" in text
+    for figure, word in (
+        ("ram_bytes", "B of RAM"),
+        ("flash_bytes", "B of flash"),
+        ("cycles", "cycles"),
+    ):
+        assert f"{found[figure]:,} {word}" in text
+    monkeypatch.syspath_prepend(EXAMPLES)
+    cnn = _loaded("small_cnn", monkeypatch)
+    layers = [cnn.Layer(**layer) for layer in found["layers"]]
+    network = cnn.Network.of((8, 8, 1), layers, 10, found["flat"], 1)
+    limits = {"max_ram": "8K", "max_flash": "24K", "effort": "fast"}
+    report = mcuplan.check(cnn.to_onnx(network, (8, 8, 1)), "stm32g071", **limits)
+    assert "fits" == report.verdict.status.value
+    assert (found["macs"], found["parameters"]) == (report.totals.macs, report.totals.parameters)
+
+
+def test_networks_learn_along_their_gradients(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What training follows is the slope of the scores, of every kind of layer."""
+    cnn = _loaded("small_cnn", monkeypatch)
+    kinds = [{}, {"depthwise": True}, {"kernel": 1}, {"adds": True}, {"stride": 2}]
+    for flat in (False, True):
+        layers = [cnn.Layer(4, **kind) for kind in kinds]
+        network = cnn.Network.of((6, 6, 2), layers, 3, flat, 1)
+        for one in network.convolutions:
+            one.weights, one.gain, one.shift = (
+                np.float64(value) for value in (one.weights, one.gain, one.shift)
+            )
+        network.dense, network.bias = np.float64(network.dense), np.float64(network.bias)
+        random = np.random.default_rng(2)
+        images, along = random.random((4, 6, 6, 2)), random.standard_normal((4, 3))
+        _, features = network.forward(images, training=True)
+        shape = network.convolutions[-1].kept["on"].shape
+        slopes = network.backward(along, features, shape)
+        for values, slope in zip(network.parameters(), slopes, strict=True):
+            place = tuple(random.integers(0, size) for size in values.shape)
+            ends = []
+            for step in (1e-7, -2e-7):
+                values[place] += step
+                ends.append((network.forward(images, training=True)[0] * along).sum())
+            values[place] += 1e-7
+            np.testing.assert_allclose((ends[0] - ends[1]) / 2e-7, slope[place], 1e-3, 1e-5)
