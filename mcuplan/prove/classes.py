@@ -23,17 +23,14 @@ class ClassTally:
         self._labels: list[Array] = []
 
     def update(
-        self, labels: Array, values: tuple[Array, Array], right: tuple[Array, Array]
+        self, labels: Array, values: tuple[Array, Array], named: tuple[Array, Array]
     ) -> None:
-        """See labels [samples], scores [samples, classes] of both, and which of them are right."""
+        """See labels [samples], scores [samples, classes] of both, and what classes they name."""
         classes = len(self._seen)
         self._seen += np.bincount(labels, minlength=classes)
-        for k, (scores, hit) in enumerate(zip(values, right, strict=True)):
-            others = scores.astype(np.float64)
-            others[np.arange(len(labels)), labels] = -np.inf  # a tie that is not right is another's
-            named = np.where(hit, labels, others.argmax(axis=1) if classes > 1 else 0)
-            self._named[k] += np.bincount(named, minlength=classes)
-            self._right[k] += np.bincount(labels[hit], minlength=classes)
+        for k, each in enumerate(named):
+            self._named[k] += np.bincount(each, minlength=classes)
+            self._right[k] += np.bincount(labels[each == labels], minlength=classes)
         if classes == 2:
             self._scores.append(np.stack([scores[:, 1] - scores[:, 0] for scores in values]))
             self._labels.append(labels)

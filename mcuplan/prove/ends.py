@@ -13,7 +13,7 @@ from mcuplan.ir.graph import Graph, Port
 from mcuplan.ir.types import Array
 from mcuplan.prove.compare import rounded_tensors, tolerances_of
 from mcuplan.prove.outputs import OutputSeen, OutputTally, gives_scores, shares_unit
-from mcuplan.prove.score import TOP_1, Labelled, Score, agreeing
+from mcuplan.prove.score import TOP_1, Labelled, Score, decided, tied
 from mcuplan.record import Accuracy, SampleError
 
 __all__ = ["EndToEnd", "Ends", "labelled_output"]
@@ -28,7 +28,8 @@ class Ends:
 
     ``max_lsb`` and ``exact_share``: of a quantized model. ``scores``: the output that has one
     score for each class, of which ``decisions`` is the share that agrees, and ``changed`` are the
-    first samples that do not. ``labelled``: the output that the labels are for. ``alike``:
+    first samples that do not; ``ties``: samples on which several of our scores are the largest,
+    where the first one decides. ``labelled``: the output that the labels are for. ``alike``:
     outputs whose channels are of one kind. ``worst``: samples that are furthest off, in steps of
     the output's grid, of outputs that have one.
     """
@@ -43,6 +44,7 @@ class Ends:
     alike: frozenset[int]
     changed: tuple[int, ...] = ()
     worst: tuple[SampleError, ...] = ()
+    ties: int | None = None
 
 
 class EndToEnd:
@@ -80,7 +82,7 @@ class EndToEnd:
         if self._score is not None and self._score.metric == TOP_1:
             ranked = [k for k in [self._labelled] if k is not None]
         self._scores = ranked[0] if ranked else None
-        self._agreed, self._samples = 0, 0
+        self._agreed, self._tied, self._samples = 0, 0, 0
         self._changed: list[int] = []
         self._worst: list[SampleError] = []
         alike = {k for k, port in enumerate(ports) if shares_unit(graph, port)}
@@ -101,8 +103,10 @@ class EndToEnd:
         self._see_samples(start, theirs, mine)
         self._samples += len(mine[0])
         if self._scores is not None:
-            agrees = agreeing(mine[self._scores], theirs[self._scores])
+            one, other = mine[self._scores], theirs[self._scores]
+            agrees = decided(one) == decided(other)
             self._agreed += int(agrees.sum())
+            self._tied += int(tied(one).sum())
             self._changed += (start + np.flatnonzero(~agrees)).tolist()[
                 : _NAMED - len(self._changed)
             ]
@@ -128,6 +132,7 @@ class EndToEnd:
             scores=self._scores,
             changed=tuple(self._changed),
             worst=tuple(self._worst),
+            ties=self._tied if self._scores is not None else None,
             decisions=self._agreed / self._samples if self._scores is not None else None,
             labelled=self._labelled,
             accuracy=self._score.result() if self._score is not None else None,

@@ -64,7 +64,8 @@ class Agreement:
     ``layers`` by tensor. ``diverging`` is the first layer beyond the limit: more than
     1 LSB (quantized model), or an error larger than half the value (float model).
     ``decisions``: share of samples with the runtime's, where an output has class scores;
-    ``changed``: the first samples without. ``worst``: those that are furthest off.
+    ``changed``: the first samples without; ``ties``: those whose largest score is there more than
+    once. ``worst``: those that are furthest off.
     """
 
     layers: Mapping[str, LayerError]
@@ -72,6 +73,7 @@ class Agreement:
     max_lsb: int | None
     exact_share: float | None
     decisions: float | None
+    ties: int | None
     changed: tuple[int, ...]
     worst: tuple[SampleError, ...]
     accuracy: Accuracy | None
@@ -101,8 +103,7 @@ def against_runtime(
     Raises:
         DataError: the labels do not fit the outputs.
     """
-    limits = limits or Thresholds()
-    divided = attention_in_parts(graph)
+    divided, limits = attention_in_parts(graph), limits or Thresholds()
     layers: QuantizedLayers | FloatLayers = (
         QuantizedLayers(divided) if quantized else FloatLayers(graph)
     )
@@ -132,6 +133,7 @@ def against_runtime(
         seen.max_lsb,
         seen.exact_share,
         seen.decisions,
+        seen.ties,
         seen.changed,
         seen.worst,
         seen.accuracy,
@@ -210,6 +212,7 @@ def host_record(proof: HostProof, seen: Agreement | None) -> Verification:
         cycles=None,
         outputs=seen.outputs if seen else (),
         changed=seen.changed if seen else (),
+        ties=seen.ties if seen else None,
         worst=seen.worst if seen else (),
     )
 

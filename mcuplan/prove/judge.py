@@ -28,8 +28,9 @@ class Thresholds:
     with the runtime's decision; below ``few`` samples, or choices in an output, one may differ.
     ``accuracy`` is in points (hundredths) of the score, ``auc`` likewise. Signal to noise of an
     output below ``min_sqnr`` dB fails, below ``good_sqnr`` it is a finding: 20 dB is an error of
-    a tenth of the values, 10 dB of a third. Where ranges are ``made_up``, which makes no good
-    outputs and is said elsewhere, neither fails.
+    a tenth of the values, 10 dB of a third. Of scores with a larger share of ``ties`` labels say
+    little. Where ranges are ``made_up``, which makes no good outputs and is said elsewhere,
+    neither fails.
     """
 
     few: int = 200
@@ -38,20 +39,23 @@ class Thresholds:
     auc: float = 5.0
     min_sqnr: float = 10.0
     good_sqnr: float = 20.0
+    ties: float = 0.1
     made_up: bool = False
 
 
 def judged(seen: Ends, data: Data, limits: Thresholds, *, quantized: bool) -> Iterator[Finding]:
     """Findings of all outputs.
 
-    Labels decide on their output where their metric has a limit; of a quantized model the
-    share of equal decisions does. Everything else is judged by signal to noise.
+    Labels decide on their output where their metric has a limit and our own scores decide, too:
+    what has one score for all classes is right by chance; of a quantized model the share of equal
+    decisions does. Everything else is judged by signal to noise.
     """
     yield from _decision_findings(seen.decisions, data.samples, limits, quantized=quantized)
     yield from _accuracy_findings(seen.accuracy, data, limits, quantized=quantized)
     decided = seen.scores if quantized else None
+    few_ties = (seen.ties or 0) <= limits.ties * data.samples
     if not quantized and seen.accuracy is not None and seen.accuracy.metric in (TOP_1, AUC):
-        decided = seen.labelled
+        decided = seen.labelled if few_ties else None
     for k, output in enumerate(seen.outputs):
         if output.constant:
             yield _constant(output.error.name, "the integers are the same", limits)

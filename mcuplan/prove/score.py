@@ -14,7 +14,7 @@ from mcuplan.prove.classes import ClassTally
 from mcuplan.prove.roc import auc
 from mcuplan.record import Accuracy
 
-__all__ = ["AUC", "MEAN_ERROR", "TOP_1", "Labelled", "Score", "agreeing", "lost"]
+__all__ = ["AUC", "MEAN_ERROR", "TOP_1", "Labelled", "Score", "decided", "lost", "tied"]
 
 TOP_1, MEAN_ERROR, AUC = "top-1", "mean absolute error", "auc"
 
@@ -64,15 +64,18 @@ class Labelled:
         )
 
 
-def agreeing(one: Array, other: Array) -> Array:
-    """Samples of outputs [samples, classes] on which ``one`` decides as ``other`` does.
+def decided(scores: Array) -> Array:
+    """The class of each sample of scores [samples, classes]: as firmware does, the first of equals.
 
-    The largest entry decides; a tie for first counts only where the other is tied, too.
+    That a program of one integer is not taken for one that decides is told by its output, which is
+    constant, and by how many samples are :func:`tied`.
     """
-    first = one == one.max(axis=1, keepdims=True)
-    second = other == other.max(axis=1, keepdims=True)
-    agrees: Array = ~(first & ~second).any(axis=1)
-    return agrees
+    return np.asarray(scores.argmax(axis=1))
+
+
+def tied(scores: Array) -> Array:
+    """Samples of scores [samples, classes] whose largest is there more than once."""
+    return np.asarray((scores == scores.max(axis=1, keepdims=True)).sum(axis=1) > 1)
 
 
 class Score:
@@ -107,16 +110,11 @@ class Score:
             for k, values in enumerate((theirs, mine)):
                 self._totals[k] += float(np.abs(values - labels.reshape(values.shape)).sum())
             return
-        rows = np.arange(len(labels))
-        both = (values[rows, labels] == values.max(axis=1) for values in (theirs, mine))
-        their_right, right = both
-        # A tie says nothing: of ours only one that the float model has, too, is right.
-        single = (mine == mine.max(axis=1, keepdims=True)).sum(axis=1) == 1
-        right &= single | agreeing(mine, theirs)
-        for k, each in enumerate((their_right, right)):
-            self._totals[k] += float(each.sum())
+        named = (decided(theirs), decided(mine))
+        for k, each in enumerate(named):
+            self._totals[k] += float((each == labels).sum())
         if self._classes is not None:
-            self._classes.update(labels, (theirs, mine), (their_right, right))
+            self._classes.update(labels, (theirs, mine), named)
 
     def result(self) -> Accuracy:
         """The metric of the float model and of the integer program, and what classes show."""

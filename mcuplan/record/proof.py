@@ -145,8 +145,9 @@ class Verification:
 
     Attributes:
         max_lsb: end to end against the runtime, as exact_share is.
-        top1_agreement: share of samples with the runtime's decision; null where no output
-            has one score for each class.
+        top1_agreement: share of samples with the runtime's decision, which is the largest score,
+            of equals the first; null where no output has one score for each class.
+        ties: samples on which several scores of the code are the largest.
         layer_max_lsb: of the worst layer fed with the runtime's own input (quantized models).
         cycles: of the core, with memories that never wait.
         outputs: outputs held against ONNX Runtime on the model file; in the first run's
@@ -177,6 +178,7 @@ class Verification:
     changed: Annotated[tuple[int, ...], LEFT_OUT] = ()
     calls: Annotated[tuple[int, ...], LEFT_OUT] = ()
     worst: Annotated[tuple[SampleError, ...], LEFT_OUT] = ()
+    ties: Annotated[int | None, LEFT_OUT] = None
 
 
 @dataclass(frozen=True, slots=True)

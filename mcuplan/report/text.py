@@ -92,6 +92,8 @@ def _run(run: Verification, look: Look, latency: Latency) -> list[str]:
         facts.append(f"end to end {100 * run.exact_share:.2f} % of outputs equal, {off}")
     if run.top1_agreement is not None:
         facts.append(f"same decision on {100 * run.top1_agreement:.2f} %")
+    if run.ties:
+        facts.append(f"{counted(run.ties, 'tie')} of scores (the first counts)")
     if run.accuracy is not None:
         score = run.accuracy
         before = f"of the model {score.float_:.4g}, " if score.float_ is not None else ""

@@ -141,14 +141,14 @@ def test_classes_by_their_definitions(seed: int, classes: int, samples: int) -> 
         assert found.auc_integer is None
 
 
-def test_a_tie_is_no_decision_for_the_class(tmp_path: Path) -> None:
-    """Where ours ties and the float model decides, recall counts it as wrong, as top-1 does."""
-    labels = np.array([0, 0, 1])
-    theirs = np.array([[2.0, 1.0], [2.0, 1.0], [1.0, 2.0]])
-    mine = np.array([[2.0, 1.0], [1.0, 1.0], [1.0, 2.0]])
+def test_a_tie_is_a_decision_for_the_first_class() -> None:
+    """Recall counts it as top-1 does, which is as firmware decides."""
+    labels = np.array([0, 0, 1, 1])
+    theirs = np.array([[2.0, 1.0], [2.0, 1.0], [1.0, 2.0], [1.0, 2.0]])
+    mine = np.array([[2.0, 1.0], [1.0, 1.0], [1.0, 1.0], [1.0, 2.0]])
     found = _by_class(labels, theirs, mine)
-    assert [0.5, 1.0] == [each.integer for each in found.recalls]
-    assert 0 == found.worst
+    assert [1.0, 0.5] == [each.integer for each in found.recalls]
+    assert 1 == found.worst
 
 
 def test_samples_whose_decision_changed_are_listed(tmp_path: Path) -> None:

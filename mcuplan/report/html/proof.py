@@ -61,6 +61,8 @@ def _facts(run: Verification) -> list[_Pair]:
         facts.append(("worst layer, fed with the runtime's input", f"{run.layer_max_lsb} LSB"))
     if run.top1_agreement is not None:
         facts.append(("same decision as the runtime", f"{100 * run.top1_agreement:.4g} %"))
+    if run.ties:
+        facts.append(("ties of the largest score: the first counts", f"{run.ties:,}"))
     if run.accuracy is not None:
         real = "" if run.accuracy.float_ is None else f" ({run.accuracy.float_:.4g} of the model)"
         facts.append((run.accuracy.metric, f"{run.accuracy.integer:.4g}{real}"))
