@@ -114,3 +114,23 @@ def test_networks_learn_along_their_gradients(monkeypatch: pytest.MonkeyPatch) -
                 ends.append((network.forward(images, training=True)[0] * along).sum())
             values[place] += 1e-7
             np.testing.assert_allclose((ends[0] - ends[1]) / 2e-7, slope[place], 1e-3, 1e-5)
+
+
+def test_throughput_compares_the_first_and_the_last_rows(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Of a sweep that gets slower, how much; rows are lines of segments but for their heads."""
+    monkeypatch.syspath_prepend(EXAMPLES)
+    example = _loaded("throughput", monkeypatch)
+    moments = [example.Moment(0, 0.0, 1.0, 0)]
+    moments += [example.Moment(n, n / 100, 1 + n / 100, 2048) for n in range(500, 5001, 500)]
+    moments += [example.Moment(n, n / 50, n / 50 - 49, 4096) for n in range(5500, 8001, 500)]
+    lines = example.said(moments, 100, 2)
+    assert "8,000 rows of 100 models in 2.7 min, 2 processes" == lines[0]
+    assert "at most 4 MiB for a process" == lines[2]
+    assert lines[3].endswith("10.0 ms of a core each, the last: 20.0 ms (+100.0 %)")
+    counted, segment = example._Lines(tmp_path), tmp_path / "rows-000001.jsonl"
+    segment.write_bytes(b"head\none\nto")
+    assert 1 == counted.count()
+    segment.write_bytes(b"head\none\ntorn\n")
+    assert 2 == counted.count()
