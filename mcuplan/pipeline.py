@@ -84,9 +84,15 @@ def simplify(request: Request) -> tuple[ImportedModel, Graph]:
 
 def _narrowed(request: Request, graph: Graph, *, quantized: bool) -> Graph:
     """Weights marked that are to have another type; raise where all are asked for and none has."""
-    marked = narrow_weights(graph, request.weight_dtypes, quantized=quantized)
+    if request.weight_block is not None and DType.INT4 not in request.weight_dtypes.values():
+        raise UsageError("--weight-block without weights of 4 bits", "", "--weight-dtype int4")
+    marked = narrow_weights(
+        graph, request.weight_dtypes, block=request.weight_block, quantized=quantized
+    )
     wants = request.dtype is DType.INT16 and request.weight_dtypes.get("") is DType.INT4
-    if wants and not any(tensor.wanted is DType.INT4 for tensor in marked.tensors.values()):
+    if wants and not any(
+        tensor.wanted in (DType.INT4, DType.INT4_BLOCKS) for tensor in marked.tensors.values()
+    ):
         hint = "--weight-dtype int8; or --layer-dtype NAME=int16 of some layers, not --dtype int16"
         what = "--weight-dtype int4: weights of int16 activations have 16 bits, or 8"
         raise UsageError(what, "--dtype int16", hint)

@@ -359,6 +359,7 @@ def options(planned: Planned) -> str:
         f"weight-dtype {f'{shown(name)}={dtype}' if name else dtype}"
         for name, dtype in request.weight_dtypes.items()
     ]
+    said += [] if request.weight_block is None else [f"weight-block {request.weight_block}"]
     said += ["close-gaps"] if request.close_gaps else []
     said += ["keep-dead-channels"] if request.keep_dead else []
     said += [] if request.max_loss is None else [f"max-loss {request.max_loss:g}%"]

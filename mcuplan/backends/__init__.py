@@ -21,6 +21,7 @@ from types import MappingProxyType, ModuleType
 
 from mcuplan.ir.op import Kernel, Op, Signature
 from mcuplan.ir.staging import widened
+from mcuplan.ir.types import DType
 from mcuplan.ops import kernels_of as portable_kernels
 
 __all__ = ["backend_kernels", "backend_of", "channel_multiple", "kernels_for", "library_of"]
@@ -79,7 +80,8 @@ def library_of(name: str) -> str:
 
 def _widening(kernels: Iterable[Kernel]) -> Iterator[Kernel]:
     """The same for weights of 4 bits, of those that say how theirs of 8 are packed."""
-    return (widened(kernel) for kernel in kernels if kernel.blocks is not None)
+    packed = [kernel for kernel in kernels if kernel.blocks is not None]
+    return (widened(k, dtype) for dtype in (DType.INT4, DType.INT4_BLOCKS) for k in packed)
 
 
 def channel_multiple(features: Collection[str], asked: str = "auto") -> Callable[[Signature], int]:

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from mcuplan.config.parse import (
+    parse_block,
     parse_columns,
     parse_count,
     parse_failing,
@@ -116,6 +117,12 @@ def _rows(value: object) -> str:
     return str(value)
 
 
+def _block(value: object) -> str:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError("must be a whole number")
+    return str(parse_block(value))
+
+
 def _number(value: object) -> str:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise ValueError("must be a number")
@@ -168,6 +175,7 @@ KEYS: Mapping[str, Any] = MappingProxyType(
         "state": _parsed(parse_state, 'state = ["cache_in=cache_out"]'),
         "layer-dtype": _parsed(parse_layer, 'layer-dtype = ["logits=float32"]'),
         "weight-dtype": _parsed(parse_weights, 'weight-dtype = ["int4", "logits=int8"]'),
+        "weight-block": _block,
         "name": _text,
         "format": _text,
         "report": _reports,

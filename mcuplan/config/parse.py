@@ -8,6 +8,7 @@ import re
 
 __all__ = [
     "FAILING",
+    "parse_block",
     "parse_columns",
     "parse_count",
     "parse_failing",
@@ -155,6 +156,19 @@ def parse_weights(text: str) -> tuple[str, str]:
     if (sign and not name) or dtype not in ("int4", "int8"):
         raise ValueError(f"{text[:60]!r}: write int4, or NAME=int4 or NAME=int8 for one layer")
     return name, dtype
+
+
+def parse_block(text: str | int) -> int:
+    """How many weights of 4 bits share a scale: a multiple of 8 up to 4096.
+
+    Raises:
+        ValueError: it is not.
+    """
+    written = str(text).strip()
+    size = int(written) if re.fullmatch(r"[0-9]{1,4}", written) else 0
+    if not 8 <= size <= 4096 or size % 8:
+        raise ValueError(f"{written[:40]!r}: write a multiple of 8, e.g. 32")
+    return size
 
 
 def parse_observer(text: str) -> tuple[str, str]:

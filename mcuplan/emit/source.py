@@ -200,6 +200,10 @@ def _staging(places: Places, step: Step, params: str, one: Call, first: str, ind
         blocks = packed.blocks
         sizes = (packed.block_count, blocks.times, blocks.head, blocks.taps, blocks.tail)
         stage, copied = "mplan_widen", [place, weights, *(f"{size}U" for size in sizes)]
+        if blocks.factors is not None:
+            signs = "0x80008000U" if blocks.factors.halves else "0x80808080U"
+            copied += [f"{blocks.factors.run}U", f"{blocks.factors.period}U", signs]
+            stage = "mplan_widen_blocks"
     begin = f"{space}{struct} {STAGED} = {params};\n"
     if not first:
         return f"{begin}\n{call(f'{STAGED}.{member} = {stage}', copied, indent)}"

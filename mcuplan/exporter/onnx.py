@@ -80,7 +80,7 @@ def _has_late_types(graph: Graph) -> bool:
         tensor.wanted is DType.INT16 for tensor in graph.tensors.values() if tensor.data is None
     )
     stored = (tensor.stored for tensor in graph.tensors.values() if tensor.stored is not None)
-    return any(wide) or any(each.quant.dtype is DType.INT4 for each in stored)
+    return any(wide) or any(each.quant.dtype in (DType.INT4, DType.INT4_BLOCKS) for each in stored)
 
 
 def _tap(graph: Graph, tensor: str) -> Port:

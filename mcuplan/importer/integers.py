@@ -110,7 +110,8 @@ class _Steps:
         if block < 1 or held.data.shape != counts:
             found = list(held.data.shape)
             raise DamagedModel(f"blocks of {block}: {found} scales for shape {list(shape)}")
-        each = np.repeat(held.data, block, axis).take(range(shape[axis]), axis)
+        size = shape[axis]
+        each = np.repeat(held.data, min(block, max(1, size)), axis).take(range(size), axis)
         return self.constant(f"{name}:blocks", each)
 
     def less(self, name: str, zero: str, shape: Sequence[int], axis: int | None = None) -> str:

@@ -7,6 +7,7 @@ import numpy as np
 
 from mcuplan.errors import NonFiniteWeights, UnsupportedOp, UnsupportedType
 from mcuplan.importer._numeric import Folding, numpy_type
+from mcuplan.importer.blocked import dequantize_blocks
 from mcuplan.ir.builder import Constant
 from mcuplan.ir.graph import Stored
 from mcuplan.ir.types import Array, DType
@@ -37,6 +38,8 @@ def _parameters(folding: Folding) -> tuple[Array, Array | None, int | None]:
 
 def dequantize_constant(folding: Folding) -> Constant:
     """Real values, together with the integers and the grid they came from."""
+    if folding.node.get_int("block_size", 0):
+        return dequantize_blocks(folding)
     scale, zero_point, axis = _parameters(folding)
     x = folding.value(0)
     if x.dtype not in (np.int8, np.uint8, np.int16, np.uint16, np.int32):

@@ -80,7 +80,7 @@ class Tensor:
     """A value of the graph; ``data`` is set for constants.
 
     ``real``: it stays float32, on no grid, whatever the others become. ``wanted``: the type of the
-    integers that it becomes; None: int8, or what the model file has.
+    integers that it becomes; None: int8, or what the model file has. ``block``: of int4_blocks.
     """
 
     name: str
@@ -90,6 +90,7 @@ class Tensor:
     stored: Stored | None = None
     real: bool = False
     wanted: DType | None = None
+    block: int | None = None
 
     @property
     def is_constant(self) -> bool:

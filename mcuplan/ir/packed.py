@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from mcuplan.ir.types import Array, DType
 
-__all__ = ["Blocks", "ConstArray", "Packed"]
+__all__ = ["Blocks", "ConstArray", "Factors", "Packed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,18 +20,39 @@ class Packed:
 
 
 @dataclass(frozen=True, slots=True)
+class Factors:
+    """How words of taps go with factors of weights on scales of blocks.
+
+    Attributes:
+        run: words that share factors, an even number.
+        period: of a run every other word has factors of its own (2), or all the same (1).
+        halves: bytes of a word are those of sums in 16 bits, and else by themselves.
+    """
+
+    run: int
+    period: int
+    halves: bool
+
+    def count(self, taps: int) -> int:
+        """Pairs of factors, of even and of odd bytes, for so many words of taps."""
+        return -(-taps // self.run) * self.period
+
+
+@dataclass(frozen=True, slots=True)
 class Blocks:
     """Words of a stream, block by block; each byte of ``taps`` is one of -8 to 7.
 
     Attributes:
         head, taps: words that follow one another, so many ``times`` in each block.
         tail: words at its end.
+        factors: what bytes are multiplied by when they are widened, if anything.
     """
 
     head: int
     taps: int
     tail: int = 0
     times: int = 1
+    factors: Factors | None = None
 
     @property
     def words(self) -> int:
@@ -40,8 +61,9 @@ class Blocks:
 
     @property
     def narrow_words(self) -> int:
-        """Of a block whose taps have 4 bits each."""
-        return self.words - self.times * (self.taps // 2)
+        """Of a block whose taps have 4 bits each, behind their factors."""
+        pairs = self.factors.count(self.taps) if self.factors else 0
+        return self.words + self.times * (-(-pairs // 2) - self.taps // 2)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from functools import cache
 
 import numpy as np
 
+from mcuplan.ir.factored import factored, stream_of, weights_of
 from mcuplan.ir.op import Blocks, Call, ConstArray, Field, Kernel, Packed, Signature
 from mcuplan.ir.types import Array, DType
 from mcuplan.units import align_up
@@ -44,7 +45,9 @@ def staged_array(call: Call) -> tuple[str, ConstArray]:
 def staging_header(step: Kernel, sig: Signature) -> str:
     """The header of the function that makes the copy of a kernel that has one."""
     _, packed = staged_array(step.calls(sig)[0])
-    return "mplan_stage.h" if packed.blocks is None else "mplan_widen.h"
+    if packed.blocks is None:
+        return "mplan_stage.h"
+    return "mplan_widen_blocks.h" if packed.blocks.factors else "mplan_widen.h"
 
 
 def staged_bytes(kernel: Kernel, sig: Signature) -> int:
@@ -70,27 +73,29 @@ def staged(kernel: Kernel) -> Kernel:
 
 
 @cache
-def widened(kernel: Kernel) -> Kernel:
+def widened(kernel: Kernel, dtype: DType = DType.INT4) -> Kernel:
     """A kernel of weights of 8 bits for those of 4, which become its own in a copy.
 
     It runs what it runs with weights of 8 bits, where its ``blocks`` say that each byte of its
-    packed weights has 4 bits.
+    packed weights has 4 bits, or is one of 4 bits times a factor of a block (``int4_blocks``).
     """
     assert kernel.blocks is not None, "it says how its weights are packed"
     blocks_of, work_of = kernel.blocks, kernel.work
 
-    def supports(sig: Signature) -> bool:
+    def narrow(sig: Signature) -> ConstArray | None:
         wide = sig.once(_of_bytes)
-        return kernel.runs(wide) and blocks_of(wide) is not None
+        if not kernel.runs(wide):
+            return None
+        if dtype is DType.INT4_BLOCKS:
+            return factored(kernel, wide, sig.inputs[1].q.factored or 1)
+        blocks = blocks_of(wide)
+        if blocks is None:
+            return None
+        return _narrow(weights_of(kernel.calls(wide)[0])[1], blocks)
 
     def lower(sig: Signature) -> tuple[Call, ...]:
-        wide = sig.once(_of_bytes)
-        (call,), blocks = kernel.lower(wide), blocks_of(wide)
-        assert blocks is not None, "what it supports"
-        member = "packed" if "packed" in call.fields else "weights"
-        packed = call.fields[member]
-        assert isinstance(packed, ConstArray), "weights of a kernel"
-        fields: dict[str, Field] = {**call.fields, member: _narrow(packed, blocks)}
+        (call,) = kernel.calls(sig.once(_of_bytes))
+        fields: dict[str, Field] = {**call.fields, weights_of(call)[0]: sig.once(narrow)}
         return (replace(call, fields=fields),)
 
     def scratch_bytes(sig: Signature) -> int:
@@ -99,11 +104,11 @@ def widened(kernel: Kernel) -> Kernel:
     made = replace(
         kernel,
         lower=lower,
-        supports=supports,
+        supports=lambda sig: sig.once(narrow) is not None,
         scratch_bytes=scratch_bytes,
         work=work_of and (lambda sig, runs: work_of(sig.once(_of_bytes), runs)),
         inplace_inputs=lambda sig: kernel.inplace_inputs(sig.once(_of_bytes)),
-        types=replace(kernel.types, weights=(DType.INT4, *kernel.types.weights[1:])),
+        types=replace(kernel.types, weights=(dtype, *kernel.types.weights[1:])),
         staged=True,
         blocks=None,
     )
@@ -114,22 +119,16 @@ def _of_bytes(sig: Signature) -> Signature:
     """The same node with its weights of 4 bits in 8."""
     index = sig.op.weight_inputs[0]
     kind = sig.inputs[index]
-    wide = replace(kind, dtype=DType.INT8, quant=replace(kind.q, dtype=DType.INT8))
+    quant = replace(kind.q, dtype=DType.INT8, factored=None)
+    wide = replace(kind, dtype=DType.INT8, quant=quant)
     return replace(sig, inputs=(*sig.inputs[:index], wide, *sig.inputs[index + 1 :]))
 
 
 def _narrow(packed: ConstArray, blocks: Blocks) -> ConstArray:
     """A stream with two taps to a byte."""
     count = align_up(packed.nbytes, 4) // 4 // blocks.words
-    content = Packed(count * blocks.narrow_words, lambda: _narrow_words(_words(packed), blocks))
+    content = Packed(count * blocks.narrow_words, lambda: _narrow_words(stream_of(packed), blocks))
     return ConstArray(DType.INT32, content, packed.kind, blocks)
-
-
-def _words(packed: ConstArray) -> Array:
-    """An array as int32, filled up by zeros."""
-    flat = np.ascontiguousarray(packed.values).reshape(-1).view(np.int8)
-    words: Array = np.pad(flat, (0, -flat.size % 4)).view(np.int32)
-    return words
 
 
 def _narrow_words(stream: Array, blocks: Blocks) -> Array:

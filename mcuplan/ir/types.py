@@ -22,7 +22,8 @@ Array = npt.NDArray[Any]
 class DType(StrEnum):
     """Element type of a tensor: name, sort (signed, unsigned, floating) and bits.
 
-    ``int4`` lies two to a byte, the even index in the low half; arrays hold it in int8.
+    ``int4`` lies two to a byte, the even index in the low half; arrays hold it in int8. Of
+    ``int4_blocks`` a kernel has those of 4 bits and factors (`ir.block_factors`), arrays products.
     """
 
     sort: Literal["s", "u", "f"]
@@ -30,6 +31,7 @@ class DType(StrEnum):
 
     FLOAT32 = ("float32", "f", 32)
     INT4 = ("int4", "s", 4)
+    INT4_BLOCKS = ("int4_blocks", "s", 8)
     INT8 = ("int8", "s", 8)
     UINT8 = ("uint8", "u", 8)
     INT16 = ("int16", "s", 16)
@@ -91,7 +93,7 @@ class DType(StrEnum):
     @property
     def numpy(self) -> np.dtype[Any]:
         """Type of arrays that hold values."""
-        return np.dtype("int8" if self is DType.INT4 else self.value)
+        return np.dtype("int8" if self in (DType.INT4, DType.INT4_BLOCKS) else self.value)
 
     @classmethod
     def named(cls, name: str) -> DType:
@@ -209,8 +211,8 @@ class Types:
     @property
     def name(self) -> str:
         """As tables have it: what is computed in, and weights that are narrower."""
-        narrow = DType.INT4 in self.weights
-        return f"{self.computed_in}{' by int4' if narrow else ''}"
+        narrow = [w for w in self.weights if w in (DType.INT4, DType.INT4_BLOCKS)]
+        return " by ".join((self.computed_in, *narrow))
 
     def admit(self, actual: Types) -> bool:
         """Whether a node of other types (each input's own) is one of these."""
@@ -232,6 +234,7 @@ class Quant:
     One entry for the whole tensor (``axis`` is None), for each index of ``axis``, or for each
     ``block`` values along it: entries then lie as the tensor does, that axis divided. On a
     float32 tensor it says that the values lie on this grid: they are rounded when computed.
+    ``factored``: how many integers of int4_blocks along the last axis share a factor.
     """
 
     scale: tuple[float, ...]
@@ -239,6 +242,7 @@ class Quant:
     axis: int | None = None
     dtype: DType = DType.INT8
     block: int | None = None
+    factored: int | None = None
 
     @classmethod
     def per_tensor(cls, scale: float, zero_point: int, dtype: DType = DType.INT8) -> Quant:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from mcuplan.ir.block_factors import block_factors, factors_of_all
 from mcuplan.ir.builder import Attribute, OnnxNode
 from mcuplan.ir.graph import Graph, Layout, Node, Port, Stored
 from mcuplan.ir.types import Array, DType, Quant
@@ -274,6 +275,8 @@ class Writer:
         if not self.grids or tensor.stored is None:
             return self.constant(name, tensor.data.transpose(axes))
         stored: Stored = tensor.stored
+        if stored.quant.factored is not None and self.opset > OPSET:
+            return self._blocks(name, stored, axes)
         wide = stored.values.dtype == np.int16 and self.opset == OPSET  # no runtime has them
         values = stored.values.astype(np.int32) if wide else stored.values
         integers = self.constant(f"{name}_quantized", values.transpose(axes))
@@ -283,6 +286,28 @@ class Writer:
         self.narrow |= {integers, parameters[1]} if narrow else set()
         axis = stored.quant.axis
         extra = {} if axis is None else {"axis": axes.index(axis)}
+        value = self.node("DequantizeLinear", [integers, *parameters], **extra)
+        self._hints[value] = name
+        return value
+
+    def _blocks(self, name: str, stored: Stored, axes: Axes) -> str:
+        """Integers of 4 bits behind a DequantizeLinear by blocks."""
+        quant, block = stored.quant, stored.quant.factored or 1
+        factors = block_factors(stored.values, block)
+        every = factors_of_all(stored.values, block)
+        assert factors is not None, "what int4_blocks are"
+        assert every is not None, "what int4_blocks are"
+        scale = np.array(quant.scale).reshape(-1, *[1] * (factors.ndim - 1)) * factors
+        integers, *parameters = (
+            self.constant(f"{name}_{stem}", values.transpose(axes))
+            for stem, values in (
+                ("quantized", stored.values // every.astype(np.int8)),
+                ("scale", scale.astype(np.float32)),
+                ("zero_point", np.zeros(factors.shape, np.int8)),
+            )
+        )
+        self.narrow |= {integers, parameters[1]}
+        extra = {"axis": axes.index(len(axes) - 1), "block_size": block}
         value = self.node("DequantizeLinear", [integers, *parameters], **extra)
         self._hints[value] = name
         return value

@@ -10,8 +10,10 @@ import numpy as np
 from mcuplan.ir.op import Call, ConstArray, Field, Kernel, Signature
 from mcuplan.ir.types import DType
 from mcuplan.ir.work import Work
+from mcuplan.ops._block_weights import block_bytes, block_work
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.fields import (
+    BLOCK_TYPES,
     FINE_TYPES,
     FLOAT_TYPES,
     INT16_TYPES,
@@ -34,6 +36,7 @@ __all__ = [
 
 OTHER_WEIGHTS = {
     "mplan_conv2d_s8_w4": NARROW_TYPES,
+    "mplan_conv2d_s8_w4b": BLOCK_TYPES,
     "mplan_conv2d_s8_w16": WIDE_TYPES,
     "mplan_conv2d_s16": INT16_TYPES,
     "mplan_conv2d_s16_w16": FINE_TYPES,
@@ -102,9 +105,13 @@ def conv_work(sig: Signature, runs: Sequence[int]) -> Work:
 def typed_call(sig: Signature, shape: Mapping[str, Field]) -> tuple[Call, ...]:
     """A call of a kernel for weights [out_c][kernel_h][kernel_w][in_c / groups] of any type.
 
-    Two of 4 bits share a byte, and each output channel begins with one.
+    Two of 4 bits share a byte, and each output channel, or block, begins with one.
     """
     weights, dtype = sig.constant(1), sig.inputs[1].dtype
+    if dtype is DType.INT4_BLOCKS:
+        block = sig.inputs[1].q.factored or 1
+        packed: dict[str, Field] = {"weights": ConstArray(DType.UINT8, block_bytes(weights, block))}
+        return (Call(packed | requant_fields(sig) | dict(shape) | {"block": block}),)
     if dtype is DType.INT4:
         flat = weights.reshape(len(weights), -1)
         weights = np.pad(flat, [(0, 0), (0, flat.shape[1] % 2)])
@@ -235,7 +242,7 @@ KERNELS = (
             _typed,
             types=types,
             cost_class="conv2d",
-            work=conv_work,
+            work=block_work if types is BLOCK_TYPES else conv_work,
             blocks=byte_blocks if types is INT16_TYPES else None,
         )
         for function, types in OTHER_WEIGHTS.items()

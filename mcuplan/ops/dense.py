@@ -26,8 +26,10 @@ from mcuplan.ir.op import (
 from mcuplan.ir.types import Array, DType, TensorType
 from mcuplan.ir.work import Work
 from mcuplan.ir.writer import Writer
+from mcuplan.ops._block_weights import block_work
 from mcuplan.ops.conv_kernels import OTHER_WEIGHTS, typed_call
 from mcuplan.ops.fields import (
+    BLOCK_TYPES,
     FLOAT_TYPES,
     INT16_TYPES,
     WEIGHTED_TYPES,
@@ -188,7 +190,7 @@ KERNELS = (
             _typed,
             types=types,
             cost_class="dense",
-            work=_typed_work,
+            work=block_work if types is BLOCK_TYPES else _typed_work,
             blocks=byte_blocks if types is INT16_TYPES else None,
         )
         for function, types in OTHER_WEIGHTS.items()

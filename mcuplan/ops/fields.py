@@ -12,6 +12,7 @@ from mcuplan.ir.types import Array, DType, Types
 from mcuplan.quant.requantize import Requant, act_limits, requantize, weighted_requant
 
 __all__ = [
+    "BLOCK_TYPES",
     "FINE_TYPES",
     "FLOAT_TYPES",
     "INT16_TYPES",
@@ -39,6 +40,9 @@ WIDE_TYPES = Types(weights=(DType.INT16, DType.INT32))
 
 NARROW_TYPES = Types(weights=(DType.INT4, DType.INT32))
 
+BLOCK_TYPES = Types(weights=(DType.INT4_BLOCKS, DType.INT32))
+"""Of weights of 4 bits on scales of blocks."""
+
 FLOAT_TYPES = Types.all(DType.FLOAT32)
 
 INT16_TYPES = Types((DType.INT16,), (DType.INT16,))
@@ -53,6 +57,7 @@ FINE_TYPES = Types((DType.INT16,), (DType.INT16,), (DType.INT16, DType.INT32))
 WEIGHTED_TYPES = (
     Types(),
     NARROW_TYPES,
+    BLOCK_TYPES,
     WIDE_TYPES,
     FLOAT_TYPES,
     INT16_TYPES,

@@ -10,6 +10,7 @@ import click
 
 from mcuplan.options.forms import advice, no_repair, repair, reshape, time_limit
 from mcuplan.options.values import (
+    BLOCK,
     COLUMNS,
     DIM,
     FAIL_ON,
@@ -122,6 +123,12 @@ weight_dtype = option(
     help="Weights of 4 bits, int4: of all layers, or NAME=int4 of one; NAME=int8 takes one out. Of "
     "activations of 16 bits weights have 16, too, or 8 or 4.",
 )
+weight_block = option(
+    "--weight-block",
+    type=BLOCK,
+    help="Weights of 4 bits that share a scale: so many along the inputs (ONNX' block_size, e.g. "
+    "32); by default all of an output channel. Layers of fewer inputs keep that.",
+)
 calibration = option(
     "--calibration",
     metavar="DATA",
@@ -220,6 +227,7 @@ _RANGES = (
     no_repair,
     input_range,
     weight_dtype,
+    weight_block,
     close_gaps,
 )
 

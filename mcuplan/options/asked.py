@@ -90,6 +90,7 @@ def quantizing(
         quantize_effort=options["quantize_effort"],
         repairs=pairs.repairs_of(options["repairs"], options["no_repairs"]),
         weight_dtypes=pairs.weights_of(options["weight_dtypes"]),
+        weight_block=options["weight_block"],
         close_gaps=options["close_gaps"],
         input_ranges=_ranges(options["input_ranges"]),
     )

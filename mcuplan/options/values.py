@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mcuplan.config.parse import (
+    parse_block,
     parse_columns,
     parse_count,
     parse_failing,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from mcuplan.calibrate import Preprocess
 
 __all__ = [
+    "BLOCK",
     "CHANGE",
     "COLUMNS",
     "DIM",
@@ -127,6 +129,7 @@ TIME = _Parsed("TIME", parse_seconds, float)
 DIM = _Parsed("NAME=VALUE", parse_count, tuple)
 RANGE = _Parsed("NAME=LOW:HIGH", parse_range, tuple)
 REPORT = _Parsed("FORMAT=PATH", _parse_report, tuple)
+BLOCK = _Parsed("N", parse_block, int)
 STATE = _Parsed("IN=OUT", parse_state, tuple)
 LAYER = _Parsed("NAME=TYPE", parse_layer, tuple)
 WEIGHTS = _Parsed("[NAME=]int4", parse_weights, tuple)

@@ -9,6 +9,7 @@ import numpy as np
 
 from mcuplan.ir.graph import Stored, Tensor
 from mcuplan.ir.types import Array, DType, Quant, TensorType
+from mcuplan.passes._block_scales import as_blocks, on_block_scales
 from mcuplan.passes._reach import Sums, within_reach
 from mcuplan.quant.observers import quant_of_range
 from mcuplan.quant.requantize import weighted_requant
@@ -78,7 +79,7 @@ def rows_on_grids(matrix: Tensor) -> Tensor:
 def weights_on_grid(
     weights: Tensor, bias: Tensor, source: Quant, output: Quant, act: tuple[float, float]
 ) -> tuple[Tensor, Tensor, int]:
-    """Weights (output channels on axis 0) as symmetric int8, int4 or int16, bias as int32.
+    """Weights (output channels on axis 0) as symmetric int8, int4, blocks or int16, bias as int32.
 
     Integers that the model file brings are kept where they are of the type wanted and their sums
     stay in int32, less their zero point, which may take int16. ``act`` are the output's limits.
@@ -96,13 +97,17 @@ def weights_on_grid(
     stored = kept_weights(weights, DType.INT16.high if fine else _WIDEST)
     if stored is None:
         dtype = weights.wanted or (DType.INT16 if fine else _WEIGHTS)
-        stored = _per_channel(weights.data, bias.data, source, output, dtype)
+        stored = _per_channel(weights, bias.data, source, output, dtype)
+    if source.dtype is DType.INT16 and stored.quant.dtype is DType.INT4_BLOCKS:
+        whole = replace(stored.quant, dtype=_WEIGHTS, factored=None)  # no kernel has both
+        stored = replace(stored, quant=whole)
     scales = np.broadcast_to(np.array(stored.quant.scale, np.float64), bias.data.shape)
     sums = Sums(stored.values, _bias_values(bias, scales * source.s), scales)
     fitted, changed = within_reach(sums, source, output, act)
     if changed:
         dtype = stored.quant.dtype
         per_channel = Quant(tuple(fitted.scale.tolist()), (0,) * len(scales), 0, dtype)
+        per_channel = replace(per_channel, factored=stored.quant.factored)
         stored = Stored(fitted.weights, per_channel)
     scales = fitted.scale * source.s
     axis = None if len(set(scales.tolist())) == 1 and len(stored.quant.scale) == 1 else 0
@@ -135,15 +140,33 @@ def kept_weights(weights: Tensor, most: int = _WIDEST) -> Stored | None:
     elif weights.wanted is DType.INT4:
         return None
     zeros = (0,) * len(quant.scale)
-    return Stored(values.astype(dtype.numpy), Quant(quant.scale, zeros, quant.axis, dtype))
+    kept = Quant(quant.scale, zeros, quant.axis, dtype)
+    if wanted is DType.INT4_BLOCKS and dtype is _WEIGHTS:
+        kept = replace(kept, factored=quant.factored)
+    return as_blocks(Stored(values.astype(dtype.numpy), kept))
 
 
-def _per_channel(weights: Array, bias: Array, source: Quant, output: Quant, dtype: DType) -> Stored:
-    """Symmetric integers per output channel.
+def _per_channel(tensor: Tensor, bias: Array, source: Quant, output: Quant, dtype: DType) -> Stored:
+    """Symmetric integers per output channel, or on scales of blocks.
 
     A channel of nearly no weight takes a scale that holds its bias and its factor, so
     that a constant channel is exact.
     """
+    weights = tensor.data
+    assert weights is not None
+    most_bias = source.s * _BIAS_REACH[source.dtype.bits]
+    least = np.abs(bias.astype(np.float64)) / most_bias
+    least = np.maximum(least, _LEAST_FACTOR * output.s / source.s)
+    if dtype is DType.INT4_BLOCKS and tensor.block is not None:
+
+        def fitted(rows: Array, widest: Array) -> Array:
+            return fitting_scales(rows, widest, DType.INT4)
+
+        def rounded(steps: Array, factors: Array) -> Array:
+            of_map = weights.ndim > 2
+            return _sums_kept(steps, DType.INT4, factors) if of_map else _nearest(steps, DType.INT4)
+
+        return on_block_scales(weights, tensor.block, least, fitted, rounded)
     flat = weights.reshape(len(weights), -1)
     most = np.maximum(flat.max(axis=1, initial=0.0), -flat.min(axis=1, initial=0.0))
     scales = _own_scales(flat, most.astype(np.float64), dtype)
@@ -151,10 +174,7 @@ def _per_channel(weights: Array, bias: Array, source: Quant, output: Quant, dtyp
         scales = np.maximum(scales, _scales_of_sums(flat, bias, source))
     if dtype.bits < _WEIGHTS.bits:
         scales = fitting_scales(flat.astype(np.float64), scales, dtype)
-    most_bias = source.s * _BIAS_REACH[source.dtype.bits]
-    scales = np.maximum(scales, np.abs(bias.astype(np.float64)) / most_bias)
-    scales = np.maximum(scales, _LEAST_FACTOR * output.s / source.s)
-    scales = scales.astype(np.float32).astype(np.float64)
+    scales = np.maximum(scales, least).astype(np.float32).astype(np.float64)
     values = np.empty(weights.shape, dtype.numpy)
     is_map = weights.ndim > 2  # inputs of a matrix have no neighbours
     some = max(1, _AT_ONCE // max(1, flat.shape[1]))  # few bytes at a time
@@ -215,42 +235,51 @@ def _nearest(real: Array, dtype: DType) -> Array:
     return np.asarray(np.clip(np.rint(real), -dtype.high, dtype.high))
 
 
-def _sums_kept(real: Array, dtype: DType) -> Array:
+def _sums_kept(real: Array, dtype: DType, factors: Array | None = None) -> Array:
     """Whole numbers for the weights of outputs of a map whose errors nearly cancel.
 
     Neighbours of a map, and values that are never negative, show the sum of the errors more than
     each: those nearest to a half are rounded the other way until the errors of the taps of an input
-    channel sum to half a step at most, and then those of all.
+    channel sum to half a step at most, and then those of all. ``factors``: what each weighs.
 
     Source: Guo et al. 2022 (SQuant), without its order among kernels.
     """
     flat = real.astype(np.float64).reshape(len(real), -1, real.shape[-1])
     made = _nearest(flat, dtype)
-    made = _balanced(made, flat, 1)
-    whole = _balanced(made.reshape(len(real), -1), flat.reshape(len(real), -1), 1)
+    weights = None if factors is None else factors.reshape(flat.shape)
+    made = _balanced(made, flat, weights)
+    rows = (each if each is None else each.reshape(len(real), -1) for each in (made, flat, weights))
+    whole = _balanced(*rows)
     made = np.clip(whole, -dtype.high, dtype.high)
     return np.asarray(made.reshape(real.shape))
 
 
-def _balanced(made: Array, wanted: Array, axis: int) -> Array:
-    """Whole numbers, those nearest to a half on the other side where the errors sum to more."""
+def _balanced(made: Array, wanted: Array, factors: Array | None) -> Array:
+    """Whole numbers, those nearest to a half on the other side where errors along axis 1 sum up.
+
+    ``factors``: what the error of each weighs; None: all alike.
+    """
     error = made - wanted
-    excess = np.rint(error.sum(axis=axis)).ravel()
-    some = np.flatnonzero(excess)
+    sums = (error if factors is None else error * factors).sum(axis=1).ravel()
+    some = np.flatnonzero(np.rint(sums if factors is None else sums / factors.min(axis=1).ravel()))
     if not some.size:
         return made
-    lines = np.moveaxis(error, axis, -1)
-    rows = lines.reshape(-1, lines.shape[-1])[some]
-    towards = np.sign(excess[some, None])
-    off = towards * rows
+    lines = np.moveaxis(error, 1, -1)
+    towards = np.sign(sums[some, None])
+    off = towards * lines.reshape(-1, lines.shape[-1])[some]
     order = np.argsort(-off, axis=1, kind="stable")
-    first = np.arange(off.shape[1]) < np.abs(excess[some, None])
+    places = np.arange(off.shape[1]) + 0.5
+    if factors is not None:
+        every = np.moveaxis(factors, 1, -1).reshape(-1, off.shape[1])[some]
+        each = np.take_along_axis(every, order, axis=1)
+        places = each.cumsum(axis=1) - each / 2
+    first = places < np.abs(sums[some, None])
     moved = np.zeros(off.shape)
     np.put_along_axis(moved, order, first.astype(np.float64), axis=1)
-    whole = np.moveaxis(made, axis, -1)
+    whole = np.moveaxis(made, 1, -1)
     found = whole.reshape(-1, lines.shape[-1])
     found[some] -= towards * (moved * (off > 0.0))
-    return np.ascontiguousarray(np.moveaxis(found.reshape(whole.shape), -1, axis))
+    return np.ascontiguousarray(np.moveaxis(found.reshape(whole.shape), -1, 1))
 
 
 def _scales_of_sums(weights: Array, bias: Array, source: Quant) -> Array:

@@ -12,7 +12,7 @@ from mcuplan.ir.editor import Editor
 from mcuplan.ir.geometry import SAME, is_single
 from mcuplan.ir.graph import Graph, Node, Stored, Tensor
 from mcuplan.ir.op import NO_CLAMP, QuantRule, Signature
-from mcuplan.ir.types import Array, Quant
+from mcuplan.ir.types import Array
 from mcuplan.ops.batch_norm import ChannelAffine
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.conv3d import Conv3D
@@ -203,7 +203,8 @@ def _scaled_outputs(weights: Tensor, scale: Array) -> _Value:
         return _Value(data)
     many = len(scale) // len(stored.quant.scale)
     scales = tuple(float(s) for s in np.tile(stored.quant.scale, many) * scale)
-    quant = Quant(scales, stored.quant.zero_point * many, 0)
+    points = stored.quant.zero_point * many
+    quant = replace(stored.quant, scale=scales, zero_point=points, axis=0)
     return _Value(data, Stored(stored.values, quant))
 
 

@@ -17,7 +17,13 @@ __all__ = ["narrow_weights"]
 _OPTION = "--weight-dtype"
 
 
-def narrow_weights(graph: Graph, asked: Mapping[str, DType], *, quantized: bool = False) -> Graph:
+def narrow_weights(
+    graph: Graph,
+    asked: Mapping[str, DType],
+    *,
+    block: int | None = None,
+    quantized: bool = False,
+) -> Graph:
     """Mark the weights whose integers are of a type that was asked for.
 
     Pattern: layers with weights of their own: convolutions, matrices.
@@ -28,6 +34,8 @@ def narrow_weights(graph: Graph, asked: Mapping[str, DType], *, quantized: bool 
     Args:
         graph: after the passes, before grids.
         asked: types by layer of the model file; of all others under the empty name.
+        block: how many weights of 4 bits along the inputs share a scale; None, and of fewer
+            inputs or activations of 16 bits: all of an output.
         quantized: whether integers that the model file has are those of the layers.
 
     Raises:
@@ -56,7 +64,8 @@ def narrow_weights(graph: Graph, asked: Mapping[str, DType], *, quantized: bool 
         raise UsageError(what, where, "give it for the float model")
     edit = Editor(graph)
     for node, dtype in open_to_it:
-        _mark(edit, node, dtype)
+        wide = graph.tensor(node.output).wanted is DType.INT16
+        _mark(edit, node, dtype, None if wide else block)
     return edit.done()
 
 
@@ -85,12 +94,17 @@ def _is_other(graph: Graph, node: Node, dtype: DType) -> bool:
     return stored is not None and stored.quant.dtype is not dtype
 
 
-def _mark(edit: Editor, node: Node, dtype: DType) -> None:
+def _mark(edit: Editor, node: Node, dtype: DType, block: int | None) -> None:
     index = node.op.weight_inputs[0]
     weights = edit.tensor(node.inputs[index])
-    if weights.wanted is dtype:
+    inputs = weights.type.shape[-1]
+    if dtype is not DType.INT4 or block is None or inputs < block:
+        block = None
+    wanted = dtype if block is None else DType.INT4_BLOCKS
+    if (weights.wanted, weights.block) == (wanted, block):
         return
-    name = edit.set_tensor(replace(weights, name=edit.own_name(weights.name), wanted=dtype))
+    marked = replace(weights, name=edit.own_name(weights.name), wanted=wanted, block=block)
+    name = edit.set_tensor(marked)
     names = (*node.inputs[:index], name, *node.inputs[index + 1 :])
     if names != node.inputs:
         edit.replace(node, replace(node, inputs=names))

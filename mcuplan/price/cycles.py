@@ -57,6 +57,7 @@ _COPIED_BYTE = 1.06  # cycles of mplan_stage(), counted on an emulated Cortex-M4
 
 # The same of mplan_widen(), for each word, and for each run of words of one sort.
 _WIDENED_WORD, _WORD_AS_IS, _RUN_OF_WORDS = 8.0, 12.0, 10.0
+_MULTIPLIED_WORD, _RUN_OF_FACTORS = 18.0, 20.0
 
 REFERENCE_CORE = "cortex-m4"
 """The core, and built-in target, that the constants are measured on."""
@@ -219,7 +220,12 @@ def _copying(kernel: Kernel, signature: Signature) -> float:
     if blocks is None:
         return _COPIED_BYTE * staged_bytes(kernel, signature)
     taps, runs = blocks.times * blocks.taps, blocks.times + 1
-    each = _WIDENED_WORD * taps + _WORD_AS_IS * (blocks.words - taps) + _RUN_OF_WORDS * runs
+    each = _WORD_AS_IS * (blocks.words - taps) + _RUN_OF_WORDS * runs
+    if blocks.factors is None:
+        each += _WIDENED_WORD * taps
+    else:
+        runs = blocks.times * -(-blocks.taps // blocks.factors.run)
+        each += _MULTIPLIED_WORD * taps + _RUN_OF_FACTORS * runs
     return each * packed.block_count
 
 

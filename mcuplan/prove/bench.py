@@ -170,7 +170,7 @@ def kernel_cases(
 
 def _is_widened(kernel: Kernel) -> bool:
     """Whether it reads weights of 4 bits from a copy; kernels of 4 bits have no such name."""
-    return kernel.staged and DType.INT4 in (kernel.types.weights or ())
+    return kernel.staged and kernel.types.weights[0] in (DType.INT4, DType.INT4_BLOCKS)
 
 
 def count_cases(

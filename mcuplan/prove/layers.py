@@ -19,6 +19,7 @@ from mcuplan.passes.assign_types import assign_types
 __all__ = ["Shape", "made_up_inputs", "signature_of", "typed_graph"]
 
 _UNEVEN = Quant.per_tensor(1 / 64, 100)
+_BLOCK = 16  # weights on a scale of a block
 _BEYOND = Quant.per_tensor(1 / 64, -20)
 
 
@@ -127,7 +128,8 @@ def _graph(shapes: Sequence[Shape], *, real: bool = False) -> Graph:
             data = integers.astype(np.float32) / 64
             kind, stays = TensorType(size), all(read.is_float for read in shape.read)
             held = Tensor(f"c{i}_{k}", kind, data=data, stored=stored, real=stays)
-            tensors[held.name] = replace(held, wanted=None if k else shape.weights)
+            block = _BLOCK if shape.weights is DType.INT4_BLOCKS and not k else None
+            tensors[held.name] = replace(held, wanted=None if k else shape.weights, block=block)
             names.append(held.name)
         made = shape.op.infer([tensors[name].type for name in names])
         form = shape.form(real=real) or shape.form(real=not real) or Types.all(DType.FLOAT32)

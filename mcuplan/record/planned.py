@@ -53,6 +53,7 @@ class Request:
     real_layers: tuple[str, ...] = ()  # of an int8 model, by name, that compute in float32
     wide_layers: tuple[str, ...] = ()  # and those whose activations are int16
     weight_dtypes: Mapping[str, DType] = field(default_factory=dict)  # by layer; of others ""
+    weight_block: int | None = None  # of 4 bits: how many share a scale; None: all of an output
     close_gaps: bool = False  # what a quantized model puts on no grid gets one, and is not real
     max_loss: float | None = None  # percent that outputs may lose for less flash, RAM and time
     calibration: Path | None = None

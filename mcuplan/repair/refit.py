@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mcuplan.errors import McuplanError
+from mcuplan.ir.block_factors import factors_of_all, short
 from mcuplan.ir.editor import Editor
 from mcuplan.ir.evaluate import batchable, on_grid
 from mcuplan.ir.graph import Graph, Node, Stored, Tensor
@@ -126,6 +127,14 @@ class _Layer:
         assert self.weights.stored is not None
         return self.weights.stored.values.reshape(self.real_weights.shape).astype(np.float64)
 
+    @property
+    def factors(self) -> Array | None:
+        """Of weights on scales of blocks, what each integer is a multiple of."""
+        assert self.weights.stored is not None
+        values, block = self.weights.stored.values, self.weights.stored.quant.factored
+        found = None if block is None else factors_of_all(values, block)
+        return None if found is None else found.reshape(self.real_weights.shape).astype(np.float64)
+
 
 def _layer(edit: Editor, own: Node, graph: Graph, node: Node) -> _Layer | None:
     """What is known of a node, None where it is no layer whose integers are ours to choose."""
@@ -170,9 +179,12 @@ def _fitted(
         if rounding and b.shape[1] <= _WIDEST:
             hessian = np.cov(b, rowvar=False, bias=True).reshape(b.shape[1], -1)
             wanted = layer.real_weights[some]
-            if layer.dtype.bits < DType.INT8.bits:
+            if layer.dtype in (DType.INT4, DType.INT4_BLOCKS):
                 wanted = wanted + _made_up(wanted, a, b, hessian)
-            made, scales = _best(wanted, scales, hessian, layer.dtype)
+            if layer.factors is None:
+                made, scales = _best(wanted, scales, hessian, layer.dtype)
+            else:
+                made, scales = _best_of_blocks(wanted, scales, hessian, layer.factors[some])
             values[some], every[some] = made, scales
         sums = b @ (values[some] * scales[:, None]).T
         wanted = a @ layer.real_weights[some].T + layer.real_bias[some]
@@ -233,16 +245,33 @@ def _best(weights: Array, scales: Array, hessian: Array, dtype: DType) -> tuple[
 
     Of few steps other scales than those of the weights alone may be better.
     """
-    made = _rounded(weights, scales, hessian, dtype)
+    made = _rounded(weights, scales[:, None], hessian, dtype)
     if dtype.bits >= DType.INT8.bits:
         return made, scales
     widest = np.abs(weights).max(axis=1, initial=0.0) / dtype.high
     best, least = scales, _error(made * scales[:, None] - weights, hessian)
     for trial in _trials(weights, scales, widest, hessian, dtype):
-        tried = _rounded(weights, trial, hessian, dtype)
+        tried = _rounded(weights, trial[:, None], hessian, dtype)
         error = _error(tried * trial[:, None] - weights, hessian)
         better = error < least
         made, best = np.where(better[:, None], tried, made), np.where(better, trial, best)
+        least = np.minimum(error, least)
+    return made, best
+
+
+def _best_of_blocks(
+    weights: Array, scales: Array, hessian: Array, factors: Array
+) -> tuple[Array, Array]:
+    """The same on scales of blocks, whose factors [outputs, terms] stay."""
+    best, made, least = scales, np.zeros(weights.shape), np.full(len(scales), np.inf)
+    for share in (1.0, *_NEAR):
+        tried = short(share * scales)
+        steps = tried[:, None] * factors
+        narrow = _rounded(weights, steps, hessian, DType.INT4)
+        error = _error(narrow * steps - weights, hessian)
+        better = error < least
+        made = np.where(better[:, None], narrow * factors, made)
+        best = np.where(better, tried, best)
         least = np.minimum(error, least)
     return made, best
 
@@ -268,22 +297,25 @@ def _error(off: Array, hessian: Array) -> Array:
     return made
 
 
-def _rounded(weights: Array, scales: Array, hessian: Array, dtype: DType) -> Array:
+def _rounded(weights: Array, steps: Array, hessian: Array, dtype: DType) -> Array:
     """Whole numbers for weights [outputs, terms], given the covariance of the terms.
+
+    ``steps``: of each weight, or one for each output.
 
     The error of a weight is put on those behind it, weighed as the inverse Hessian says.
     """
     mean = float(np.trace(hessian)) / len(hessian)
     if not mean > 0.0:
-        return np.clip(np.rint(weights / scales[:, None]), -dtype.high, dtype.high)
+        return np.clip(np.rint(weights / steps), -dtype.high, dtype.high)
     order = np.argsort(-np.diag(hessian), kind="stable")
     ridge = _RIDGE if dtype.bits >= DType.INT8.bits else _RIDGE_OF_FEW
     ordered = hessian[np.ix_(order, order)] + ridge * mean * np.eye(len(order))
     upper = np.linalg.cholesky(np.linalg.inv(ordered)).T
     left, made = weights[:, order].copy(), np.empty(weights.shape)
+    steps = np.broadcast_to(steps, weights.shape)[:, order]
     for k in range(left.shape[1]):
-        made[:, k] = np.clip(np.rint(left[:, k] / scales), -dtype.high, dtype.high)
-        error = (left[:, k] - made[:, k] * scales) / upper[k, k]
+        made[:, k] = np.clip(np.rint(left[:, k] / steps[:, k]), -dtype.high, dtype.high)
+        error = (left[:, k] - made[:, k] * steps[:, k]) / upper[k, k]
         left[:, k + 1 :] -= error[:, None] * upper[k, None, k + 1 :]
     values = np.empty(weights.shape)
     values[:, order] = made

@@ -217,8 +217,12 @@ def _weight(
         return TensorType(shape, DType.INT32, Quant(scale, (0,) * len(scale), 0)), values
     channels = shape[0]
     scale = tuple(float(np.float32(10**e)) for e in rng.uniform(-3, -1, channels))
-    kind = TensorType(shape, dtype, Quant(scale, (0,) * channels, 0, dtype))
+    block = 4 if dtype is DType.INT4_BLOCKS else None
+    kind = TensorType(shape, dtype, Quant(scale, (0,) * channels, 0, dtype, factored=block))
     codes = random_codes(rng, shape).astype(np.int64)
+    if block:
+        factors = rng.integers(1, 16, (*shape[:-1], -(-shape[-1] // block)))
+        codes = (codes >> 4) * np.repeat(factors, block, axis=-1)[..., : shape[-1]]
     if dtype is DType.INT16:
         codes *= 2  # 9 bits are asked for
     return kind, (codes >> max(0, 8 - dtype.bits)).astype(dtype.numpy)

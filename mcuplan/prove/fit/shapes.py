@@ -376,7 +376,11 @@ def sweep() -> tuple[Shape, ...]:
     """Small and large, even and odd shapes of every operator that is counted."""
     small = (s for s in SHAPES if macs_of(s) <= _LONGEST)
     of_int8 = (*_weighted(), *_wide(), *_unweighted(), *small, *random_shapes(1, 16))
-    narrow = (replace(shape, weights=DType.INT4) for shape in _weighted())
+    narrow = (
+        replace(shape, weights=dtype)
+        for dtype in (DType.INT4, DType.INT4_BLOCKS)
+        for shape in _weighted()
+    )
     return (*of_int8, *narrow, *typed_shapes(), *in_int16(of_int8))
 
 

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""DequantizeLinear of constants by blocks: real values, and integers on scales of channels."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mcuplan.errors import DamagedModel, UnsupportedType
+from mcuplan.importer._numeric import Folding
+from mcuplan.ir.block_factors import MOST
+from mcuplan.ir.builder import Constant
+from mcuplan.ir.graph import Stored
+from mcuplan.ir.types import Array, DType, Quant
+from mcuplan.ops.quantize import grid
+
+__all__ = ["dequantize_blocks"]
+
+
+def dequantize_blocks(folding: Folding) -> Constant:
+    """Real values; the integers too where scales of a channel are multiples of one of them.
+
+    Raises:
+        DamagedModel: scales do not fit the blocks.
+        UnsupportedType: integers other than of 4 or 8 bits.
+    """
+    x, scale, zero_point = folding.value(0), folding.value(1), folding.optional(2)
+    block, axis = folding.node.get_int("block_size", 0), folding.node.get_int("axis", 1)
+    axis += x.ndim if axis < 0 else 0
+    if x.dtype not in (np.int8, np.uint8):
+        raise UnsupportedType(f"blocks of {x.dtype}", hint="quantize weights to int4 or int8")
+    if not 0 <= axis < x.ndim or block < 1:
+        raise DamagedModel(f"blocks of {block} along axis {axis} of a tensor of rank {x.ndim}")
+    counts = (*x.shape[:axis], -(-x.shape[axis] // block), *x.shape[axis + 1 :])
+    if scale.shape != counts or (zero_point is not None and zero_point.shape != counts):
+        found = list(scale.shape if zero_point is None else zero_point.shape)
+        message = f"blocks of {block}: {found} scales or zero points for shape {list(x.shape)}"
+        raise DamagedModel(message, hint="export again")
+    points = np.zeros(counts, x.dtype) if zero_point is None else zero_point
+    grid(scale.reshape(-1), points.reshape(-1), 0)  # raises what no grid is
+    folding.reserve(x.shape, np.dtype(np.float32))
+    size = x.shape[axis]
+    block = min(block, max(1, size))
+    less, steps = (np.repeat(e, block, axis).take(range(size), axis) for e in (points, scale))
+    integers = x.astype(np.int16) - less.astype(np.int16)
+    with np.errstate(over="ignore"):
+        real = integers.astype(np.float32) * steps
+    return Constant(real, _on_channels(integers, scale, axis, block))
+
+
+def _on_channels(integers: Array, scale: Array, axis: int, block: int) -> Stored | None:
+    """Integers times factors of their blocks, on a scale for each output channel.
+
+    None where scales of a channel are no multiples, by 1 to 15, of one of them.
+    """
+    channels = 0 if axis else 1
+    if integers.ndim < 2 or (channels and integers.ndim > 2):
+        return None
+    flat = np.moveaxis(scale, channels, 0).reshape(scale.shape[channels], -1).astype(np.float64)
+    if not flat.size:
+        return None
+    units, factors = np.zeros(len(flat)), np.zeros(flat.shape)
+    most = flat.max(axis=1)
+    for parts in range(1, MOST + 1):
+        tried = most / parts
+        whole = np.rint(flat / tried[:, None])
+        same = (whole * tried[:, None]).astype(np.float32) == flat.astype(np.float32)
+        some = (units == 0.0) & same.all(axis=1) & (whole >= 1).all(axis=1)
+        units[some], factors[some] = tried[some], whole[some]
+    shape = np.moveaxis(scale, channels, 0).shape
+    each = np.moveaxis(factors.reshape(shape), 0, channels).astype(np.int16)
+    each = np.repeat(each, block, axis).take(range(integers.shape[axis]), axis)
+    products = integers * each
+    if not units.all() or not DType.INT8.holds(products):
+        return None
+    zeros = (0,) * len(units)
+    quant = Quant(tuple(units.tolist()), zeros, channels, DType.INT4_BLOCKS, factored=block)
+    return Stored(products.astype(np.int8), quant)
