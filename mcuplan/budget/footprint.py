@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -11,6 +12,7 @@ from mcuplan import words
 from mcuplan.budget.rows import busiest
 from mcuplan.emit.arenas import arena_bytes
 from mcuplan.emit.row_places import context_bytes, row_table_bytes
+from mcuplan.ir.types import DType
 from mcuplan.record import (
     BufferKind,
     BufferRow,
@@ -21,6 +23,7 @@ from mcuplan.record import (
     Peak,
     Ram,
     RegionUse,
+    TypedBytes,
 )
 from mcuplan.schedule.code import Modelled, model_code, step_constants
 from mcuplan.schedule.program import FEED, Plan, Step
@@ -169,7 +172,19 @@ def flash_bill(plan: Plan, limits: Limits, build: BuildFigures | None) -> Flash:
     target, steps = plan.program.target, [step_bytes(s) for s in plan.program.steps]
     weights = sum(s.weights_bytes for s in steps)
     tables = sum(s.tables_bytes for s in steps) + row_table_bytes(plan)
-    return flash_of(weights, tables, model_code(plan.program, target), limits, build, target)
+    bill = flash_of(weights, tables, model_code(plan.program, target), limits, build, target)
+    types = _by_type(plan.program.steps)
+    exact = sum(each.bytes for each in types) == bill.weights_bytes  # nothing became code
+    return replace(bill, weights_by_type=types) if exact else bill
+
+
+def _by_type(steps: Iterable[Step]) -> tuple[TypedBytes, ...]:
+    """Weights of all steps by their type, narrow ones first."""
+    found: Counter[DType] = Counter()
+    for step in steps:
+        found.update(step_constants(step).weights)
+    order = sorted(found, key=lambda dtype: (dtype.bits, dtype.value))
+    return tuple(TypedBytes(dtype.value, found[dtype]) for dtype in order)
 
 
 def flash_of(

@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mcuplan.ir.op import ConstArray, Kernel, Signature
+from mcuplan.ir.types import DType
 from mcuplan.price.structs import kernel_struct
 
 __all__ = ["Constants", "constants_of"]
@@ -13,10 +16,15 @@ __all__ = ["Constants", "constants_of"]
 
 @dataclass(frozen=True, slots=True)
 class Constants:
-    """Bytes of weights, and of tables with the structs that point to them."""
+    """Bytes of weights by their type, and of tables with the structs that point to them."""
 
-    weights_bytes: int
+    weights: Mapping[DType, int]
     tables_bytes: int
+
+    @property
+    def weights_bytes(self) -> int:
+        """Of all types."""
+        return sum(self.weights.values())
 
     @property
     def nbytes(self) -> int:
@@ -26,12 +34,17 @@ class Constants:
 
 def constants_of(kernel: Kernel, sig: Signature) -> Constants:
     """What all calls of a kernel for one node keep in flash; nothing is packed for that."""
-    calls = kernel.calls(sig)
+    calls, of_layer = kernel.calls(sig), sig.op.weight_inputs[:1]
     arrays = [v for call in calls for v in call.fields.values() if isinstance(v, ConstArray)]
-    weights = sum(array.nbytes for array in arrays if array.kind == "weights")
+    weights: Counter[DType] = Counter()
+    for array in (array for array in arrays if array.kind == "weights"):
+        own = sig.inputs[of_layer[0]].dtype if of_layer else array.dtype
+        weights[own] += array.nbytes  # with biases, and what is packed besides
     passed = {i for call in calls for i in call.inputs if sig.constants[i] is not None}
+    for i in passed:
+        weights[sig.inputs[i].dtype] += sig.inputs[i].nbytes
     structs = len(calls) * kernel_struct(kernel.function).nbytes
     return Constants(
-        weights + sum(sig.inputs[i].nbytes for i in passed),
+        {dtype: nbytes for dtype, nbytes in weights.items() if nbytes},
         structs + sum(array.nbytes for array in arrays if array.kind != "weights"),
     )

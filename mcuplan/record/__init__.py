@@ -56,6 +56,7 @@ from mcuplan.record.sizes import (
     Peak,
     Ram,
     RegionUse,
+    TypedBytes,
 )
 
 __all__ = [
@@ -119,6 +120,7 @@ __all__ = [
     "TargetInfo",
     "Totals",
     "TypePoint",
+    "TypedBytes",
     "Undecided",
     "Verdict",
     "Verification",

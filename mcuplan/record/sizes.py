@@ -18,6 +18,7 @@ __all__ = [
     "Peak",
     "Ram",
     "RegionUse",
+    "TypedBytes",
 ]
 
 BufferKind = Literal["io", "activation", "scratch"]
@@ -71,8 +72,25 @@ class Ram:
 
 
 @dataclass(frozen=True, slots=True)
+class TypedBytes:
+    """Weights of layers that have them in one type, with their biases.
+
+    Attributes:
+        dtype: int4, int4_blocks (of 4 bits, on scales of blocks), int8, int16, float32 ..
+        bytes: in flash.
+    """
+
+    dtype: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Flash:
-    """``total = weights + tables + code``; ``code_bytes`` has the margin while modelled."""
+    """``total = weights + tables + code``; ``code_bytes`` has the margin while modelled.
+
+    Attributes:
+        weights_by_type: their sum is weights_bytes; not where the compiler made code of some.
+    """
 
     weights_bytes: int
     tables_bytes: int
@@ -82,6 +100,15 @@ class Flash:
     total_bytes: int
     budget_bytes: int
     budget_from: Literal["target", "limit"]
+    weights_by_type: Annotated[tuple[TypedBytes, ...] | None, LEFT_OUT] = None
+
+    @property
+    def types(self) -> str:
+        """Bytes by type, as sentences have them; nothing where all are int8."""
+        some = self.weights_by_type or ()
+        if {each.dtype for each in some} <= {"int8"}:
+            return ""
+        return f" ({', '.join(f'{each.bytes:,} {each.dtype}' for each in some)})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,7 +102,7 @@ def sum_lines(regions: Sequence[RegionUse], ram: Ram, flash: Flash, look: Look) 
     parts += [f"{ram.static_bytes:,} static{kept}", f"{ram.stack_bytes:,} stack"]
     parts[-1] += _how(ram.stack_origin, ram.stack_margin_bytes)
     code = f"{flash.code_bytes:,} code{_how(flash.code_origin, flash.code_margin_bytes)}"
-    rest = f"{flash.weights_bytes:,} weights + {flash.tables_bytes:,} tables + {code}"
+    rest = f"{flash.weights_bytes:,} weights{flash.types} + {flash.tables_bytes:,} tables + {code}"
     lines = look.wrap(" + ".join(parts), " RAM    = ", "          ")
     return lines + look.wrap(rest, " flash  = ", "          ")
 

@@ -115,7 +115,7 @@ def _sums(budget: Budget) -> list[str]:
     lines = [
         f"- RAM {ram.total_bytes:,} B = {ram.arena_bytes:,} arena + {ram.io_bytes:,} I/O + "
         f"{ram.static_bytes:,} static + {ram.stack_bytes:,} stack ({ram.stack_origin})",
-        f"- flash {flash.total_bytes:,} B = {flash.weights_bytes:,} weights + "
+        f"- flash {flash.total_bytes:,} B = {flash.weights_bytes:,} weights{flash.types} + "
         f"{flash.tables_bytes:,} tables + {flash.code_bytes:,} code ({flash.code_origin})",
         f"- peak at {moment(peak)}, {markdown(peak.layer)}: {peak.live_bytes:,} B live, "
         f"lower bound {peak.lower_bound_bytes:,} B",

@@ -85,6 +85,9 @@ def test_c_is_the_reference(
     report = _report(_saved(tmp_path), capsys, *options)
     (proof,) = report["verification"]
     assert proof["equal_to_reference"]
+    types = {each["dtype"]: each["bytes"] for each in report["flash"]["weights_by_type"]}
+    assert {"int4", "int4_blocks"} == set(types)
+    assert sum(types.values()) == report["flash"]["weights_bytes"]
     layers = {layer["name"]: layer for layer in report["layers"] if layer["weights_bytes"]}
     assert "host" in options or layers["wide"]["copied_bytes"] >= np.prod(_SHAPES["wide"])
     assert layers["wide"]["weights_bytes"] < 0.75 * np.prod(_SHAPES["wide"])

@@ -79,7 +79,7 @@ def _sums(budget: Budget) -> list[tuple[str, str]]:
         ),
         (
             "Flash",
-            f"{flash.total_bytes:,} B = {flash.weights_bytes:,} weights + "
+            f"{flash.total_bytes:,} B = {flash.weights_bytes:,} weights{flash.types} + "
             f"{flash.tables_bytes:,} tables + {flash.code_bytes:,} code"
             f" ({flash.code_origin}{kept[1]})",
         ),
