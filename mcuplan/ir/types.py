@@ -160,7 +160,13 @@ _ONNX = {
     **{6: DType.INT32, 7: DType.INT64, 9: DType.BOOL, 10: DType.FLOAT16, 11: DType.FLOAT64},
     12: DType.UINT32,
 }
-_C_NAMES = {"float32": "float", "float64": "double", "int4": "uint8_t", "bool": "uint8_t"}
+_C_NAMES = {
+    "float32": "float",
+    "float64": "double",
+    "int4": "uint8_t",
+    "bool": "uint8_t",
+    "int4_blocks": "int8_t",
+}
 
 
 @dataclass(frozen=True, slots=True)
