@@ -246,11 +246,10 @@ def _sums_kept(real: Array, dtype: DType, factors: Array | None = None) -> Array
     """
     flat = real.astype(np.float64).reshape(len(real), -1, real.shape[-1])
     made = _nearest(flat, dtype)
-    weights = None if factors is None else factors.reshape(flat.shape)
-    made = _balanced(made, flat, weights)
-    rows = (each if each is None else each.reshape(len(real), -1) for each in (made, flat, weights))
-    whole = _balanced(*rows)
-    made = np.clip(whole, -dtype.high, dtype.high)
+    for shape in (flat.shape, (len(real), -1)):
+        weights = None if factors is None else factors.reshape(shape)
+        made = _balanced(made.reshape(shape), flat.reshape(shape), weights)
+    made = np.clip(made, -dtype.high, dtype.high)
     return np.asarray(made.reshape(real.shape))
 
 
