@@ -4,6 +4,10 @@
 from __future__ import annotations
 
 import csv
+import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -174,3 +178,35 @@ def test_configuration_counts_for_each_model(here: list[Task]) -> None:
     assert ["cortex-m0"] * 2 == [row["target"] for row in rows]
     assert ["effort=fast", "effort=fast max-ram=10"] == [row["options"] for row in rows]
     assert ["fits", "does-not-fit"] == [row["verdict"] for row in rows_of(Path("rows.jsonl"))]
+
+
+@pytest.mark.slow
+def test_a_sweep_that_is_killed_goes_on(here: list[Task]) -> None:
+    """Its table is that of one that nobody disturbed, and no worker is left."""
+    write_models(Path(), 9)
+    asked = ["sweep", "*.onnx", *_TARGETS, "--effort", "fast", "-q", "-o"]
+    command = [sys.executable, "-m", "mcuplan", *asked, "killed.csv", "--jobs", "1"]
+    with subprocess.Popen(command, start_new_session=True) as process:
+        cache = Path("killed.csv.cache")
+        while process.poll() is None and not list(cache.glob("*")):
+            time.sleep(0.02)
+        process.kill()
+    assert not Path("killed.csv").exists()
+    assert [0, 0] == [run([*asked, name]) for name in ("killed.csv", "whole.csv")]
+    assert Path("killed.csv").read_bytes() == Path("whole.csv").read_bytes()
+    again = sum(len(task.targets) for task in here)
+    total = 2 * len(Path("whole.csv").read_text(encoding="utf-8").splitlines()[1:])
+    assert total // 2 < again < total
+    until = time.monotonic() + 60
+    while time.monotonic() < until and _is_alive(process.pid):
+        time.sleep(0.05)
+    assert not _is_alive(process.pid)
+
+
+def _is_alive(group: int) -> bool:
+    """Whether any process of a group is there."""
+    try:
+        os.killpg(group, 0)
+    except (ProcessLookupError, PermissionError):
+        return False
+    return True
