@@ -40,11 +40,24 @@ def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_examples_are_true(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What docstrings and page show is what comes."""
+    """What docstrings and page show is what comes; what is built is shown further on."""
     monkeypatch.chdir(_ROOT)
-    page = doctest.testfile(str(_ROOT / "docs" / "python.md"), module_relative=False)
-    for done in (doctest.testmod(api), page):
+    for done in (doctest.testmod(api), _run_page(0)):
         assert 0 == done.failed < done.attempted
+
+
+def test_the_proof_of_the_page_is_true(monkeypatch: pytest.MonkeyPatch, host_gcc: str) -> None:
+    """So is what the page shows of building and running."""
+    monkeypatch.chdir(_ROOT)
+    done = _run_page(1)
+    assert 0 == done.failed < done.attempted
+
+
+def _run_page(part: int) -> doctest.TestResults:
+    """The page before, or after, the heading of what is built."""
+    parts = (_ROOT / "docs" / "python.md").read_text("utf-8").split("\n## Proof\n")
+    read = doctest.DocTestParser().get_doctest(parts[part], {"mcuplan": mcuplan}, "page", None, 0)
+    return doctest.DocTestRunner().run(read)
 
 
 def test_the_package_loads_nothing_before_it_is_asked() -> None:

@@ -46,7 +46,7 @@ def test_variants_are_valid_small_and_the_same(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_search_ends_with_a_network_that_is_proved(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, host_gcc: str
 ) -> None:
     """Networks are priced before they are trained, one that does not fit is not, one seed is one
     result, and the winner's code gives the bytes of its reference.
