@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Bytes that functions of CMSIS-NN want of their buffer, by what a core has.
 
-Those of the releases from 4.0 on, of any compiler: a 1x1 convolution wants a buffer of older ones
-where it has strides, and on cores with ``dsp`` when compiled by armclang.
+The most that any of the releases from 4.0 on wants, compiled by any compiler: of a 1x1 convolution
+some want a buffer where it has strides, and on cores with ``dsp`` where armclang compiles it.
 
 Source: ``arm_*_get_buffer_size*()``.
 """
@@ -39,7 +39,7 @@ class Extension(Enum):
 def conv_buffer(op: Conv2D, in_c: int, extension: Extension) -> int:
     """Of ``arm_convolve_wrapper_s8``, for rows at once or one by one."""
     taps = op.kernel[0] * op.kernel[1] * in_c
-    if op.kernel == op.stride == (1, 1):
+    if op.kernel == op.stride == op.dilation == (1, 1):
         return _COLUMNS * taps * _INT16 if extension is Extension.DSP else 0
     if extension is Extension.MVE:
         return _COLUMNS_MVE * align_up(taps, _PADDED_MVE)
