@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from mcuplan.packages._example import emulated
-from mcuplan.packages._package import OPTIONS, listed
+from mcuplan.packages._package import listed, options_of
 from mcuplan.packages._product import Product
-from mcuplan.packages._text import fill
+from mcuplan.packages._text import fill, part
 
 __all__ = ["cmake_lists"]
 
@@ -20,8 +20,9 @@ def cmake_lists(product: Product) -> Iterator[tuple[PurePosixPath, str]]:
         "CMakeLists.txt.in",
         product,
         sources=listed(product, "    "),
-        options=" ".join(OPTIONS),
+        options=" ".join(options_of(product)),
         machine=emulated(product).machine,
+        library=part("cmsis_nn.cmake.in", product) if product.library else "",
         hosted="TRUE" if product.is_portable else "FALSE",
     )
     yield PurePosixPath("CMakeLists.txt"), text

@@ -9,14 +9,13 @@ from pathlib import PurePosixPath
 
 from mcuplan.packages._product import Product
 
-__all__ = ["OPTIONS", "SOURCES", "Package", "Section", "listed", "takes_all"]
+__all__ = ["SOURCES", "Package", "Section", "listed", "options_of", "takes_all"]
 
 SOURCES = PurePosixPath("src")
 """Folder of generated code and kernels in every package."""
 
-OPTIONS = ("-O2", "-ffp-contract=off")
-"""How sources are compiled beside the flags of the core: figures and assembly are for the first,
-and the second keeps the bits of real numbers."""
+_OPTIONS = ("-O2", "-ffp-contract=off")  # figures are for the first; the second keeps real bits
+_LIBRARY_OPTIONS = ("-DCMSIS_NN_USE_SINGLE_ROUNDING",)
 
 MOST_COMMANDS = 3
 
@@ -33,6 +32,11 @@ class Section:
     def __post_init__(self) -> None:
         """Commands are few."""
         assert 0 < len(self.commands) <= MOST_COMMANDS
+
+
+def options_of(product: Product) -> tuple[str, ...]:
+    """How sources are compiled beside the flags of the core, and the library with the last."""
+    return (*_OPTIONS, *(_LIBRARY_OPTIONS if product.library else ()))
 
 
 def takes_all(product: Product) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from mcuplan.backends import library_of
 from mcuplan.emit import Bundle
 from mcuplan.packages._sample import Sample
 from mcuplan.targets import Target
@@ -54,6 +55,12 @@ class Product:
     def is_portable(self) -> bool:
         """Whether any compiler of C99 takes it, not only one for the core."""
         return all(model.bundle.kernel_sets <= {"c99"} for model in self.models)
+
+    @property
+    def library(self) -> str:
+        """The library of the user's that kernels call; none where they call none."""
+        sets = sorted(set[str]().union(*(model.bundle.kernel_sets for model in self.models)))
+        return next(filter(None, map(library_of, sets)), "")
 
     @property
     def computes_reals(self) -> bool:

@@ -16,6 +16,13 @@ _REALS = """
 Some layers compute in floating point. Their results have the bits of the reference with
 `-ffp-contract=off` and without `-ffast-math`; a build system that does not let a library say so
 may give others in the last place."""
+_LIBRARY = """
+
+The kernels call {0}, whose sources are yours and not in this folder: Zephyr has it as
+`CONFIG_CMSIS_NN`, CMSIS-Pack as `ARM::CMSIS-NN`, else it is `github.com/ARM-software/CMSIS-NN`,
+from release 4.0 on. Compile it for the same core, with `-DCMSIS_NN_USE_SINGLE_ROUNDING` as these
+sources are, and put its `Include` on their include path; what they call is linked from `Source`.
+`mcuplan verify --cmsis-nn DIR` proves your copy: it must give every byte of the reference."""
 
 
 def readme(product: Product, sections: Sequence[Section]) -> str:
@@ -25,7 +32,8 @@ def readme(product: Product, sections: Sequence[Section]) -> str:
         product,
         models="\n".join(map(_model, product.models)),
         sections="\n".join(map(_section, sections)),
-        reals=_REALS if product.computes_reals else "",
+        reals=(_REALS if product.computes_reals else "")
+        + (_LIBRARY.format(product.library) if product.library else ""),
         portable=_PORTABLE if product.is_portable else _BOUND.format(product.target.core),
     )
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from mcuplan.packages._example import semihosted
-from mcuplan.packages._package import OPTIONS, SOURCES, Package, Section, listed
+from mcuplan.packages._package import SOURCES, Package, Section, listed, options_of
 from mcuplan.packages._product import Product
 from mcuplan.packages._text import about, fill, xml
 
@@ -31,9 +31,11 @@ _CONDITION = """\
     <condition id="core">
       <description>Kernels are those of a {0}</description>
       <require Dcore="{0}"/>
-    </condition>
+{1}    </condition>
   </conditions>
 """
+_REQUIRED = '      <require Cvendor="ARM" Cclass="CMSIS" Cgroup="NN Lib"/>\n'
+_COMPONENT = "\n    - component: ARM::CMSIS:NN Lib"
 
 
 def _pdsc(product: Product) -> PurePosixPath:
@@ -47,12 +49,12 @@ def _files(product: Product) -> Iterator[tuple[PurePosixPath, str]]:
         "package.pdsc.in",
         product,
         description=xml(about(product)),
-        conditions=_CONDITION.format(core) if bound else "",
+        conditions=_CONDITION.format(core, _REQUIRED if product.library else "") if bound else "",
         condition=' condition="core"' if bound else "",
         files="\n".join(_entries(product)),
     )
     yield _pdsc(product), text
-    options = "\n".join(f"            - {option}" for option in OPTIONS)
+    options = "\n".join(f"            - {option}" for option in options_of(product))
     files = listed(product, "        - file: ")
     layer = fill("clayer.yml.in", product, options=options, files=files)
     yield PurePosixPath(f"{product.name}.clayer.yml"), layer
@@ -61,7 +63,10 @@ def _files(product: Product) -> Iterator[tuple[PurePosixPath, str]]:
         _EXAMPLE / f"{project}.csolution.yml",
         fill("csolution.yml.in", product, device=device),
     )
-    yield _EXAMPLE / f"{project}.cproject.yml", fill("cproject.yml.in", product)
+    yield (
+        _EXAMPLE / f"{project}.cproject.yml",
+        fill("cproject.yml.in", product, library=_COMPONENT if product.library else ""),
+    )
     yield _EXAMPLE / "main.c", semihosted("simulated_main.c.in", product)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from mcuplan import __version__
-from mcuplan.packages._package import OPTIONS, Package, Section
+from mcuplan.packages._package import Package, Section, options_of
 from mcuplan.packages._product import Product
 from mcuplan.packages._text import about, fill
 
@@ -35,7 +35,7 @@ def _manifest(product: Product) -> dict[str, object]:
         "frameworks": "*",
         "platforms": "*",
         "headers": [f"{product.name}.h"],
-        "build": {"flags": list(OPTIONS), "srcDir": "src", "includeDir": "src"},
+        "build": {"flags": list(options_of(product)), "srcDir": "src", "includeDir": "src"},
     }
 
 
@@ -62,7 +62,7 @@ def _section(product: Product) -> Section:
         "With PlatformIO's core" + ("" if native else f" and the board{told}") + ":",
         (f"{run} -t exec",) if native else (f"{run} -t upload", shown),
         f"In a project: `lib_deps = symlink://path/to/{product.name}`. The library is compiled\n"
-        f"with `{' '.join(OPTIONS)}`; flags of the core come from the board.",
+        f"with `{' '.join(options_of(product))}`; flags of the core come from the board.",
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from mcuplan.packages._package import OPTIONS, Package, Section, listed
+from mcuplan.packages._package import Package, Section, listed, options_of
 from mcuplan.packages._product import Product
 from mcuplan.packages._text import fill
 from mcuplan.units import align_up
@@ -19,6 +19,8 @@ __all__ = ["PACKAGE"]
 _EXAMPLE = PurePosixPath("examples/zephyr")
 _MAIN_STACK = 1024  # of the example beside the model
 _DSP = "ARMV8_M_DSP"
+_LIBRARY = ("CMSIS_NN", *(f"CMSIS_NN_{part}" for part in ("CONVOLUTION", "POOLING", "BASICMATH")))
+_ROUNDING = "    zephyr_compile_definitions(CMSIS_NN_USE_SINGLE_ROUNDING)\n"
 _SETS = {
     "dsp": {"cortex-m33": _DSP, "cortex-m55": _DSP},
     "mve": {"cortex-m55": "ARMV8_1_M_MVEI"},
@@ -34,6 +36,8 @@ def _depends(product: Product) -> Iterator[str]:
     sets = sorted(set[str]().union(*(model.bundle.kernel_sets for model in product.models)))
     if not product.is_portable:
         yield f"CPU_{product.target.core.upper().replace('-', '_')}"
+    if product.library:
+        yield "CMSIS_NN"
     for kernels in sets:
         option = _SETS.get(kernels, {}).get(product.target.core)
         if option is not None:
@@ -43,18 +47,20 @@ def _depends(product: Product) -> Iterator[str]:
 
 
 def _files(product: Product) -> Iterator[tuple[PurePosixPath, str]]:
-    module, options, stack = PurePosixPath("zephyr"), " ".join(OPTIONS), _stack(product)
+    module, options, stack = PurePosixPath("zephyr"), " ".join(options_of(product)), _stack(product)
     depends = "".join(f"\tdepends on {option}\n" for option in _depends(product))
     own = {"options": options, "stack": str(stack)}
     yield module / "module.yml", fill("module.yml.in", product)
     yield module / "Kconfig", fill("Kconfig.in", product, depends=depends, **own)
     sources = listed(product, "        ../")
-    text = fill("zephyr.cmake.in", product, sources=sources, options=options)
+    defined = _ROUNDING if product.library else ""
+    text = fill("zephyr.cmake.in", product, sources=sources, options=options, defined=defined)
     yield module / "CMakeLists.txt", text
     yield _EXAMPLE / "CMakeLists.txt", fill("zephyr_example.cmake.in", product)
-    fpu = "CONFIG_FPU=y\nCONFIG_FPU_SHARING=y" if "FPU" in depends else ""
+    more = ["CONFIG_FPU=y\nCONFIG_FPU_SHARING=y"] if "FPU" in depends else []
+    more += [f"CONFIG_{part}=y" for part in _LIBRARY if product.library]
     size = str(align_up(stack + _MAIN_STACK, 512))
-    yield _EXAMPLE / "prj.conf", fill("prj.conf.in", product, fpu=fpu, stack=size)
+    yield _EXAMPLE / "prj.conf", fill("prj.conf.in", product, more="\n".join(more), stack=size)
     yield _EXAMPLE / "src" / "main.c", fill("zephyr_main.c.in", product)
 
 
