@@ -9,7 +9,7 @@ softmax is another function: those, and what it has no function for, keep kernel
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache, partial
 
@@ -18,6 +18,7 @@ import numpy as np
 from mcuplan.backends._cmsis_nn_sizes import Extension, conv_buffer, depthwise_buffer
 from mcuplan.ir.op import Call, ConstArray, Field, Kernel, Signature
 from mcuplan.ir.types import Array, DType
+from mcuplan.ir.work import Work
 from mcuplan.ops import portable_calls
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.conv_kernels import conv_fields
@@ -152,6 +153,23 @@ def _rows(sig: Signature, together: int) -> int:
     return together or sig.output.rows
 
 
+def _weighted_work(together: int, sig: Signature, runs: Sequence[int]) -> Work:
+    """A 1x1 kernel sums up all weights in every call; others put each patch in order first."""
+    op, output = sig.op, sig.output
+    single = isinstance(op, Dense) or (isinstance(op, Conv2D) and op.kernel == (1, 1))
+    calls = output.rows if together else len(runs)
+    pixels = output.elements // output.channels
+    work = {"call": calls, "output": output.elements}
+    if isinstance(op, Conv2D) and op.groups > 1:
+        rows, columns = sig.taps(1), sig.taps(2)
+        return work | {"tap": rows.inside * columns.inside * output.channels}
+    if single:
+        return work | {"single": sig.cost.macs, "sum": calls * sig.constant(1).size}
+    taps = taps_per_output(sig)
+    copies = pixels * taps // sig.inputs[0].channels
+    return work | {"mac": sig.cost.macs, "patch": pixels * taps, "copy": copies}
+
+
 # -- pooling and element-wise ---------------------------------------------------------------
 
 
@@ -210,9 +228,10 @@ def _pool_scratch(sig: Signature) -> int:
 def _ways(kernel: Kernel, lower: Callable[[int, Signature], tuple[Call, ...]]) -> Iterator[Kernel]:
     """All rows by one call of the library, which may take them in any order; and row by row."""
     several = partial(_several_rows, kernel.supports)
-    whole = replace(kernel, lower=partial(lower, 0), supports=several)
-    yield replace(whole, row_by_row=False)
-    yield replace(kernel, lower=partial(lower, 1))
+    weighted = kernel.op is not MaxPool2D
+    for rows, supports in ((0, several), (1, kernel.supports)):
+        way = replace(kernel, lower=partial(lower, rows), supports=supports, row_by_row=rows > 0)
+        yield replace(way, work=partial(_weighted_work, rows)) if weighted else way
 
 
 @cache
