@@ -25,7 +25,7 @@ PROOFS = (
     Explanation(
         "latency/library",
         "Kernels call a library whose sources are yours: its cycles are not known before it runs. "
-        "The figures are fitted to its published code on a Cortex-M4, or where that was not counted "
+        "The figures are fitted to its published code on a Cortex-M4, or where nobody counted that "
         "are those of portable kernels in its place.",
         "mcuplan verify with --cmsis-nn DIR counts them on the emulator.",
     ),
