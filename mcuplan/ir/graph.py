@@ -6,7 +6,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -197,6 +197,9 @@ class Graph:
     nodes: tuple[Node, ...]
     tensors: Mapping[str, Tensor]
     notes: tuple[Note, ...] = ()
+    _signatures: dict[str, tuple[Node, Signature]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     @property
     def app_inputs(self) -> tuple[Port, ...]:
@@ -219,8 +222,11 @@ class Graph:
         return self.tensors[name]
 
     def signature(self, node: Node) -> Signature:
-        """What an operator or kernel sees of its node: types and constants."""
-        return signature_of(node, self.tensors)
+        """What an operator or kernel sees of its node: types and constants; made once."""
+        known = self._signatures.get(node.name)
+        if known is None or known[0] is not node:
+            known = self._signatures[node.name] = node, signature_of(node, self.tensors)
+        return known[1]
 
     def tensor_name(self, name: str) -> str:
         """A tensor by its name in the model file, where it has one."""

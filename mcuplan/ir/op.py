@@ -7,7 +7,7 @@ Stages never ask an operator for its class: they ask for the data below.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, ClassVar, TypeVar
@@ -92,9 +92,13 @@ class Signature:
 
     def once(self, question: Callable[[Signature], T]) -> T:
         """The answer of a function of signatures, computed when it is first asked."""
-        if question not in self._answers:
-            self._answers[question] = question(self)
-        answer: T = self._answers[question]
+        return self.known(question, lambda: question(self))
+
+    def known(self, what: Hashable, make: Callable[[], T]) -> T:
+        """What is made of a signature under a name, when it is first asked."""
+        if what not in self._answers:
+            self._answers[what] = make()
+        answer: T = self._answers[what]
         return answer
 
     @property
@@ -134,7 +138,7 @@ class Signature:
     @property
     def types(self) -> Types:
         """Element types of all inputs and outputs."""
-        return Types.of(self.inputs, self.outputs, self.op.weight_inputs)
+        return self.once(_types_of)
 
     def admits(self, real: DType) -> bool:
         """Whether the operator is defined where real values, and they alone, have a type."""
@@ -153,6 +157,10 @@ class Signature:
         value = self.constants[index]
         assert value is not None, f"input {index} is not a constant"
         return value
+
+
+def _types_of(sig: Signature) -> Types:
+    return Types.of(sig.inputs, sig.outputs, sig.op.weight_inputs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -367,10 +375,15 @@ class Kernel:
     tall: int = 1  # rows that it makes together: a call for fewer takes as long
     trades_flash: bool = False  # keeps a multiple of the weights: only where flash is to spare
 
+    def __hash__(self) -> int:
+        return hash((self.function, self.staged, self.trades_flash))  # nearly tells all apart
+
     def calls(self, sig: Signature) -> tuple[Call, ...]:
         """The calls for one node, made once; their weights are packed when they are emitted."""
         return sig.once(self.lower)
 
     def runs(self, sig: Signature) -> bool:
         """Whether the function computes a node."""
-        return self.types.admit(sig.types) and self.supports(sig)
+        return sig.known(
+            (Kernel.runs, self), lambda: self.types.admit(sig.types) and self.supports(sig)
+        )

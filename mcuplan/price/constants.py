@@ -34,6 +34,10 @@ class Constants:
 
 def constants_of(kernel: Kernel, sig: Signature) -> Constants:
     """What all calls of a kernel for one node keep in flash; nothing is packed for that."""
+    return sig.known((constants_of, kernel), lambda: _counted(kernel, sig))
+
+
+def _counted(kernel: Kernel, sig: Signature) -> Constants:
     calls, of_layer = kernel.calls(sig), sig.op.weight_inputs[:1]
     arrays = [v for call in calls for v in call.fields.values() if isinstance(v, ConstArray)]
     weights: Counter[DType] = Counter()

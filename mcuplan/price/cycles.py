@@ -271,7 +271,8 @@ def work_of(kernel: Kernel, sig: Signature, runs: Sequence[int] = ()) -> Work:
 
     ``runs`` are the output rows of each call; without them one call makes all.
     """
-    return (kernel.work or _plain_work)(sig, runs or (sig.output.rows,))
+    work, rows = kernel.work or _plain_work, tuple(runs) or (sig.output.rows,)
+    return sig.known((work, rows), lambda: work(sig, rows))
 
 
 def _plain_work(sig: Signature, runs: Sequence[int]) -> Work:

@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from itertools import chain
 
 from mcuplan.errors import InputTooLarge
 from mcuplan.ir.graph import Graph
@@ -33,6 +35,7 @@ from mcuplan.schedule.planning.streamed import least_bytes, streamed_plan
 from mcuplan.schedule.program import Plan, Selected, Sharing
 from mcuplan.solvers.effort import EFFORTS
 from mcuplan.solvers.rows.order import smooth
+from mcuplan.solvers.rows.problem import RowOrder
 
 __all__ = ["first_plan"]
 
@@ -67,10 +70,10 @@ def first_plan(graph: Graph, offers: Offers, sharing: Sharing, aim: Aim, *, by_r
     if by_rows and not graph.states and all(len(node.outputs) == 1 for node in graph.nodes):
         room = rating.room(offers.target) - apart_bytes(whole)
         forms = [_Rows(form, offers, sharing, aim, rating, room) for form in row_lowerings(graph)]
-        for form in forms:
-            found += form.plans()
-            if rating.fits(found[-1]):
-                return found[-1]
+        for plan in chain.from_iterable(form.plans() for form in forms):
+            if rating.fits(plan):
+                return plan
+            found.append(plan)
         refuted = all(form.refuted for form in forms)
     least = min(found, key=lambda plan: plan.arena_bytes)
     assert least.selected is not None, "its kernels were chosen"
@@ -138,7 +141,7 @@ class _Rows:
         return self.rowed is not None and least_bytes(self.rowed.graph) > self.room
 
     def plans(self) -> Iterator[Plan]:
-        """Plans by rows, the last one fits if any does; none where there are too many rows.
+        """Plans by rows, until one fits; none where there are too many rows.
 
         None, too, where every order needs more than there is.
         """
@@ -146,38 +149,34 @@ class _Rows:
             return
         orders = RowOrders(self.rowed, _QUICK, self.room)
         placer = Placer(self._rowed, orders.peak)
-        aim = replace(self.aim, objective=Objective.LATENCY)
-        fastest = {name: found[0] for name, found in self.ways.items()}
         for share in _PACKED:
             limit = int(share * self.room)
             keeps = placer.keeps(self.lean, limit)
-            chosen = choose(self.ways, aim, placer, limit).chosen if keeps else self.lean
-            selected = Selected(self.aim.objective.value, slower(fastest, chosen))
-            for plan in self._placed(placer, orders, chosen, limit):
-                yield replace(plan, selected=selected)
-                if self.rating.fits(plan):
-                    return
+            chosen = self._fastest(placer, limit) if keeps else self.lean
+            rowed = placer(chosen)
+            found = orders.best(rowed)
+            over = found.peak_bytes > self.room
+            longer = found if over else smooth(rowed.graph, found, limit)
+            yield from self._placed(chosen, rowed, longer)
             if not keeps:
-                return
+                break
+        if not over:
+            yield from self._placed(chosen, rowed, found, more=True)
+
+    def _fastest(self, placer: Placer[RowProgram], limit: int) -> Chosen:
+        aim = replace(self.aim, objective=Objective.LATENCY)
+        return choose(self.ways, aim, placer, limit).chosen
 
     def _rowed(self, chosen: Chosen) -> RowProgram:
         return row_program(program_of(self.graph, self.offers.target, chosen), self.sharing)
 
     def _placed(
-        self, placer: Placer[RowProgram], orders: RowOrders, chosen: Chosen, limit: int
+        self, chosen: Chosen, rowed: RowProgram, order: RowOrder, *, more: bool = False
     ) -> Iterator[Plan]:
-        """Kernels with runs as long as there is room; as found, and with more effort, if not."""
-        rowed = placer(chosen)
-        found = orders.best(rowed)
-        longer = smooth(rowed.graph, found, limit)
-        for order, effort, enough in (
-            (longer, _QUICK, _ANY),
-            (found, _QUICK, _ANY),
-            (found, _EFFORT, self.room),
-        ):
-            try:
-                yield streamed_plan(rowed, self.sharing, effort, order, enough)
-            except InputTooLarge:
-                return
-            if found.peak_bytes > self.room:
-                return
+        """The plan of an order, by fits alone or with ``more`` effort; none out of reach."""
+        effort, enough = (_EFFORT, self.room) if more else (_QUICK, _ANY)
+        fastest = {name: found[0] for name, found in self.ways.items()}
+        selected = Selected(self.aim.objective.value, slower(fastest, chosen))
+        with suppress(InputTooLarge):
+            plan = streamed_plan(rowed, self.sharing, effort, order, enough)
+            yield replace(plan, selected=selected)
