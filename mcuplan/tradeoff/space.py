@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import chain, zip_longest
 
 from mcuplan.ir.types import DType
+from mcuplan.progress import no_bar
 from mcuplan.record import Request
 from mcuplan.tradeoff.sensitivity import Sensitivities, TypeChange
 
@@ -49,7 +50,7 @@ class Space:
 
     def __init__(self, request: Request, found: Sensitivities) -> None:
         """``found``: what each change is worth, the best first."""
-        self._plain = replace(request, max_loss=None)
+        self._plain = replace(request, max_loss=None, bar=no_bar)  # one bar for all
         self._error, self.fewer = found.error, found.fewer
         wide = request.dtype is DType.INT16
         self.more = () if wide else tuple(each for each in found.more if self._is_open(each))
