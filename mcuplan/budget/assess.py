@@ -26,6 +26,7 @@ from mcuplan.budget.quantization import quantization_findings
 from mcuplan.budget.removed import (
     deployed_totals,
     exact_removal,
+    idle_layers,
     loss_of,
     near_dead_findings,
     near_dead_layers,
@@ -152,8 +153,8 @@ def assess(
 
 def _seen(planned: Planned, explored: Explored) -> Calibration | None:
     """What samples showed."""
-    near, loss = near_dead_layers(planned), loss_of(planned)
-    return calibration_of(planned.calibration, near, loss, explored.types)
+    near, idle = near_dead_layers(planned), idle_layers(planned)
+    return calibration_of(planned.calibration, near, idle, loss_of(planned), explored.types)
 
 
 _Bills = tuple[Ram, Flash, Latency, Peak, tuple[LayerRow, ...], tuple[RegionUse, ...]]

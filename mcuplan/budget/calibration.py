@@ -11,7 +11,15 @@ from mcuplan.calibrate import Calibrated
 from mcuplan.calibrate.outliers import outlier_channels, outlier_samples
 from mcuplan.findings import Finding, Severity
 from mcuplan.ir.graph import Graph
-from mcuplan.record import Calibration, Loss, NearDead, ObserverTrial, RepairTrial, TypePoint
+from mcuplan.record import (
+    Calibration,
+    IdleWeights,
+    Loss,
+    NearDead,
+    ObserverTrial,
+    RepairTrial,
+    TypePoint,
+)
 
 __all__ = ["FEW_SAMPLES", "calibration_findings", "calibration_of"]
 
@@ -22,6 +30,7 @@ FEW_SAMPLES = 10
 def calibration_of(
     seen: Calibrated | None,
     near: tuple[NearDead, ...],
+    idle: tuple[IdleWeights, ...],
     loss: Loss | None,
     types: tuple[TypePoint, ...],
 ) -> Calibration | None:
@@ -42,7 +51,7 @@ def calibration_of(
         for each in seen.repairs
     )
     return Calibration(
-        seen.samples, seen.held_back, seen.observer, gain, trials, repairs, near, loss, types
+        seen.samples, seen.held_back, seen.observer, gain, trials, repairs, near, idle, loss, types
     )
 
 

@@ -11,13 +11,15 @@ from mcuplan.budget.metrics import network_totals
 from mcuplan.findings import Finding, Severity
 from mcuplan.ir.graph import Graph, Node
 from mcuplan.passes.dead_channels import Removal
-from mcuplan.record import Calibration, Loss, NearDead, Planned, Totals
-from mcuplan.repair.trim import NOTHING_NEAR_DEAD
+from mcuplan.passes.near_dead import idle_weights, sums_channels
+from mcuplan.record import Calibration, IdleWeights, Loss, NearDead, Planned, Totals
+from mcuplan.repair.trim import NOTHING_NEAR_DEAD, seen_of
 from mcuplan.schedule.planning.relower import lowered_again
 
 __all__ = [
     "deployed_totals",
     "exact_removal",
+    "idle_layers",
     "loss_of",
     "near_dead_findings",
     "near_dead_layers",
@@ -96,6 +98,26 @@ def near_dead_layers(planned: Planned) -> tuple[NearDead, ...]:
                 bool((~np.isnan(silent)).any()),
             )
         )
+    return tuple(found)
+
+
+def idle_layers(planned: Planned) -> tuple[IdleWeights, ...]:
+    """What weights cost that outputs hardly show, on the samples of calibration."""
+    calibrated, graph = planned.calibration, planned.lowered
+    if calibrated is None or calibrated.data.random:
+        return ()
+    seen, found = seen_of(calibrated.extremes), list[IdleWeights]()
+    for node in graph.nodes:
+        read = seen.get(node.inputs[0]) if node.inputs else None
+        if read is None or node.inputs[0] in planned.removal.kept or not sums_channels(graph, node):
+            continue
+        sig, (zero, idle) = graph.signature(node), idle_weights(graph, node, read)
+        weights = sig.inputs[1]
+        if zero + idle:
+            places = sig.output.elements // sig.output.channels
+            bits = (zero + idle) * weights.dtype.bits
+            figures = (zero, idle, weights.elements, (zero + idle) * places, bits // 8)
+            found.append(IdleWeights(graph.node_name(node), *figures))
     return tuple(found)
 
 

@@ -14,9 +14,18 @@ from mcuplan.ir.graph import Graph, Node
 from mcuplan.ir.types import Array, Quant
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.passes._channel_bounds import border_taps, channel_bounds
-from mcuplan.passes._channel_groups import kept_channels, mixes, needed
+from mcuplan.passes._channel_groups import is_depthwise, kept_channels, mixes, needed
 
-__all__ = ["HALF_A_STEP", "Seen", "Silent", "near_dead", "silenced", "silenced_on_grids"]
+__all__ = [
+    "HALF_A_STEP",
+    "Seen",
+    "Silent",
+    "idle_weights",
+    "near_dead",
+    "silenced",
+    "silenced_on_grids",
+    "sums_channels",
+]
 
 HALF_A_STEP = 0.5
 """Of an output of a reader: what a channel adds to it, less its mean, is rounded away alone."""
@@ -64,11 +73,43 @@ def near_dead(graph: Graph, seen: Mapping[str, Seen], limit: float = HALF_A_STEP
     return MappingProxyType(found)
 
 
-def _parts(graph: Graph, node: Node, seen: Seen) -> Array:
-    """The largest part of each output that each input may have: [outputs, inputs], in steps.
+def sums_channels(graph: Graph, node: Node) -> bool:
+    """Whether outputs are sums of constant weights times channels that lie on a grid."""
+    kinds = [graph.tensor(name).type for name in (*node.inputs[:2], node.output)]
+    sums = mixes(node) or is_depthwise(graph, node)
+    return sums and all(kind.quant is not None for kind in kinds)
 
-    As far as samples, rounded, went from the mean, times all weights: never too small for values of
-    the float model.
+
+def idle_weights(
+    graph: Graph, node: Node, seen: Seen, limit: float = HALF_A_STEP
+) -> tuple[int, int]:
+    """Weights of a layer that are 0, and others that may be, all at once.
+
+    Without these no output goes farther than the limit from where it is with means of what they
+    are multiplied with, as far as samples show.
+
+    Args:
+        graph: int8, with all its channels.
+        node: a layer that sums over channels, or of one channel each.
+        seen: of what it reads.
+        limit: in steps of its output.
+    """
+    parts = _each(graph, node, seen)
+    flat = np.sort(parts.reshape(len(parts), -1), axis=1)
+    zero = int((graph.signature(node).constant(1) == 0).sum())
+    return zero, max(0, int((np.cumsum(flat, axis=1) <= limit).sum()) - zero)
+
+
+def _parts(graph: Graph, node: Node, seen: Seen) -> Array:
+    """The largest part of each output that each input may have: [outputs, inputs], in steps."""
+    parts: Array = _each(graph, node, seen).sum(axis=1)
+    return parts
+
+
+def _each(graph: Graph, node: Node, seen: Seen) -> Array:
+    """The largest part of each output that each weight may have: [outputs, taps, inputs], in steps.
+
+    As far as samples, rounded, went from the mean: never too small for values of the float model.
     """
     sig = graph.signature(node)
     source, weights, output = sig.inputs[0].q, sig.inputs[1].q, sig.output.q
@@ -77,12 +118,16 @@ def _parts(graph: Graph, node: Node, seen: Seen) -> Array:
     )
     mean = _mean(source, seen) - source.z
     taps = np.abs(sig.constant(1).astype(np.float64))
-    taps = taps.reshape(len(taps), -1, len(mean)).sum(axis=1)
     if isinstance(sig.op, Conv2D) and border_taps(sig).any():  # padding holds real 0
         low, high = np.minimum(low, 0.0), np.maximum(high, 0.0)
     off = np.maximum(high - mean, mean - low)
+    if is_depthwise(graph, node):
+        taps = taps.reshape(len(taps), -1, 1)
+        off = np.repeat(off, len(taps) // len(off))[:, None, None]
+    else:
+        taps = taps.reshape(len(taps), -1, len(off))
     scales = np.broadcast_to(np.array(weights.scale, np.float64), len(taps))
-    parts: Array = taps * off * (source.s * scales / output.s)[:, None]
+    parts: Array = taps * off * (source.s * scales / output.s)[:, None, None]
     return parts
 
 

@@ -20,7 +20,7 @@ from mcuplan.record.layers import (
     StallCycles,
     Stream,
 )
-from mcuplan.record.loss import Loss, NearDead, TypePoint
+from mcuplan.record.loss import IdleWeights, Loss, NearDead, TypePoint
 from mcuplan.record.model import ModelInfo, ModelName, ModelPort, Roof, TargetInfo, Totals
 from mcuplan.record.planned import Comparison, Planned, Request
 from mcuplan.record.proof import (
@@ -86,6 +86,7 @@ __all__ = [
     "Flash",
     "FrontierRow",
     "Growth",
+    "IdleWeights",
     "Kept",
     "Latency",
     "LayerNoise",

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from mcuplan.facts import RepairKind
 from mcuplan.record.limits import LEFT_OUT, Magnitude
-from mcuplan.record.loss import Loss, NearDead, TypePoint
+from mcuplan.record.loss import IdleWeights, Loss, NearDead, TypePoint
 
 __all__ = ["Calibration", "ObserverTrial", "RepairTrial"]
 
@@ -55,6 +55,7 @@ class Calibration:
         trials: the observers that were compared.
         repairs: what was tried about the error of the grids, in order.
         near_dead: channels that their readers hardly see, by layer.
+        idle_weights: weights that outputs hardly show, by layer.
         loss: of the outputs, where some of it is allowed.
         types: plans with other types of some layers, where that was asked for.
     """
@@ -66,5 +67,6 @@ class Calibration:
     trials: Annotated[tuple[ObserverTrial, ...], LEFT_OUT] = ()
     repairs: Annotated[tuple[RepairTrial, ...], LEFT_OUT] = ()
     near_dead: Annotated[tuple[NearDead, ...], LEFT_OUT] = ()
+    idle_weights: Annotated[tuple[IdleWeights, ...], LEFT_OUT] = ()
     loss: Annotated[Loss | None, LEFT_OUT] = None
     types: Annotated[tuple[TypePoint, ...], LEFT_OUT] = ()

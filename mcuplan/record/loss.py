@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from mcuplan.record.limits import Magnitude
 
-__all__ = ["Loss", "NearDead", "TypePoint"]
+__all__ = ["IdleWeights", "Loss", "NearDead", "TypePoint"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,27 @@ class NearDead:
     activation_bytes: int
     weights_bytes: int
     removed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class IdleWeights:
+    """Weights of a layer that its outputs hardly show.
+
+    Attributes:
+        layer: its name.
+        zero: of them that are 0.
+        idle: others that, all at once, move no output by more than half a step on the samples.
+        of: how many there are.
+        macs: that all these cost.
+        weights_bytes: that they take.
+    """
+
+    layer: str
+    zero: int
+    idle: int
+    of: int
+    macs: int
+    weights_bytes: int
 
 
 @dataclass(frozen=True, slots=True)

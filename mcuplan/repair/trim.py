@@ -17,7 +17,7 @@ from mcuplan.ir.graph import Graph
 from mcuplan.passes.near_dead import HALF_A_STEP, Seen, Silent, near_dead
 from mcuplan.repair.efforts import Repaired
 
-__all__ = ["NOTHING_NEAR_DEAD", "Lost", "Trimmed", "trim"]
+__all__ = ["NOTHING_NEAR_DEAD", "Lost", "Trimmed", "seen_of", "trim"]
 
 _LIMITS = tuple(HALF_A_STEP / 2**k for k in range(5))
 
@@ -64,10 +64,10 @@ def trim(
     """
     none = NOTHING_NEAR_DEAD.silent
     real = any(tensor.type.dtype.is_float for tensor in whole.tensors.values())
-    seen = {} if real or found.calibrated is None else _seen(found.calibrated.extremes)
+    seen = {} if real or found.calibrated is None else seen_of(found.calibrated.extremes)
     if found.calibrated is None or not seen or not near_dead(whole, seen):
         return Trimmed(none, none, loss(none) if loss is not None else None)
-    seen = _seen(found.calibrated.extremes, _farther(found))
+    seen = seen_of(found.calibrated.extremes, _farther(found))
     listed = near_dead(whole, seen)
     if loss is None:
         return Trimmed(listed, none)
@@ -89,10 +89,15 @@ def _farther(found: Repaired) -> Mapping[str, Extremes]:
     return seen_by(graph, moved, fresh, lambda index: index >= len(some))
 
 
-def _seen(
+def seen_of(
     own: Mapping[str, Extremes], farther: Mapping[str, Extremes] | None = None
 ) -> Mapping[str, Seen]:
-    """Of channels that were seen: their ends among all, their means among their own."""
+    """Of channels that were seen: their ends among all, their means among their own.
+
+    Args:
+        own: on calibration samples.
+        farther: on others; None: there are none.
+    """
     found = {}
     for name, each in own.items():
         if each.values:

@@ -10,7 +10,7 @@ from mcuplan.report._format import Look
 from mcuplan.report._text import counted, table
 from mcuplan.units import format_bytes, format_si
 
-__all__ = ["near_dead_lines", "type_lines", "type_table", "types_of"]
+__all__ = ["idle_lines", "near_dead_lines", "type_lines", "type_table", "types_of"]
 
 _NAME_WIDTH, _SHOWN = 24, 8
 
@@ -31,6 +31,25 @@ def near_dead_lines(budget: Budget, look: Look) -> list[str]:
     more = len(order) - len(shown)
     lines = [f" {line}".rstrip() for line in table(rows, (1, 2, 3, 4))]
     return lines + ([f" {counted(more, 'more layer')}"] if more else [])
+
+
+def idle_lines(budget: Budget, look: Look) -> list[str]:
+    """Weights that outputs hardly show; the layers with most of them, or all."""
+    found = budget.calibration.idle_weights if budget.calibration is not None else ()
+    order = sorted(found, key=lambda row: -row.weights_bytes)
+    shown = order if look.every_layer else order[:_SHOWN]
+    if not shown:
+        return []
+    rows = [["weights near 0 in", "0", "idle", "of", "MACs", "flash B"]]
+    names = look.names([row.layer for row in shown], _NAME_WIDTH)
+    for name, row in zip(names, shown, strict=True):
+        figures = [f"{row.zero:,}", f"{row.idle:,}", f"{row.of:,}"]
+        rows.append([name, *figures, format_si(row.macs), f"{row.weights_bytes:,}"])
+    more = len(order) - len(shown)
+    lines = [f" {line}".rstrip() for line in table(rows, (1, 2, 3, 4, 5))]
+    lines += [f" {counted(more, 'more layer')}"] if more else []
+    said = "idle: without all of these no output moves by more than half a step on the samples"
+    return lines + look.wrap(said, " ", " ")
 
 
 def types_of(options: tuple[str, ...]) -> str:

@@ -9,7 +9,7 @@ from mcuplan.record import Baseline, Budget, Latency, LayerRow, Status, Undecide
 from mcuplan.report._advice import advice_lines
 from mcuplan.report._format import Format, Look
 from mcuplan.report._growth import change_text
-from mcuplan.report._loss import near_dead_lines, type_lines
+from mcuplan.report._loss import idle_lines, near_dead_lines, type_lines
 from mcuplan.report._memory import HEADLINES, coloured, headline, region_lines, sum_lines
 from mcuplan.report._proof import classes_of, noise_cells, noise_of
 from mcuplan.report._speed import cycle_lines, cycle_sum, how_known
@@ -39,6 +39,7 @@ def _decided(budget: Budget, look: Look) -> str:
         blocks.append(type_lines(budget, look))
         blocks.append(_layers(budget, look))
         blocks.append(near_dead_lines(budget, look))
+        blocks.append(idle_lines(budget, look) if full else [])
     else:
         blocks.append([*_speed(budget, look), *_kernels(budget, look)])
         blocks.append(type_lines(budget, look))

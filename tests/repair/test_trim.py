@@ -20,7 +20,7 @@ from mcuplan.ir.evaluate import evaluate
 from mcuplan.ir.types import Array
 from mcuplan.passes.near_dead import Seen, near_dead, silenced, silenced_on_grids
 from mcuplan.prove.boundary import boundary_inputs
-from mcuplan.record import Request
+from mcuplan.record import Limits, Request
 from mcuplan.targets import load_target
 
 TINY = (1, 4, 6)
@@ -174,3 +174,37 @@ def test_they_are_gone_from_the_file_that_is_written(tmp_path: Path) -> None:
         assert np.array_equal(mine, theirs)
         first, other = (g.tensor(g.nodes[0].output).type for g in graphs)
         assert first == other
+
+
+def test_idle_weights_move_no_output_by_more_than_half_a_step(tmp_path: Path) -> None:
+    """All of a layer at once, with means of what they are multiplied with in their place."""
+    net = Net((1, 12), seed=4)
+    weights = net.rng.standard_normal((12, 10))
+    weights[2:6] *= 0.004
+    weights[7, :4] = 0.0
+    made = net.add("Gemm", "x", net.const(weights), net.random(10))
+    (tmp_path / "net.onnx").write_bytes(net.model(made).SerializeToString())
+    np.savez(tmp_path / "data.npz", x=net.samples(40))
+    target, data = load_target("cortex-m4"), tmp_path / "data.npz"
+    planned = pipeline.plan(Request(tmp_path / "net.onnx", target, calibration=data))
+    report = assess(planned, Limits())
+    assert report.calibration is not None
+    (row,) = report.calibration.idle_weights
+    (node,) = planned.lowered.nodes
+    sig = planned.lowered.signature(node)
+    integers = sig.constant(1).astype(np.int64)
+    assert planned.calibration is not None
+    given = boundary_inputs(planned.lowered, planned.calibration.data)
+    values = given[node.inputs[0]].reshape(40, 12).astype(np.float64)
+    off = values - values.mean(axis=0)
+    factors = sig.inputs[0].q.s * np.array(sig.inputs[1].q.scale) / sig.output.q.s
+    parts = np.abs(integers[None] * off[:, None]).max(axis=0) * factors[:, None]
+    order = np.argsort(parts, axis=1)
+    count = 0
+    for each, own, factor in zip(integers, order, factors, strict=True):
+        moved = [np.abs(off[:, own[:k]] @ each[own[:k]]).max() * factor for k in range(13)]
+        count += max(k for k in range(13) if moved[k] <= 0.5)
+    assert (integers == 0).sum() == row.zero >= 4
+    assert 40 <= row.zero + row.idle <= count
+    assert 120 == row.of
+    assert row.zero + row.idle == row.macs == row.weights_bytes
