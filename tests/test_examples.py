@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from importlib.util import module_from_spec, spec_from_file_location
 from itertools import islice
 from pathlib import Path
@@ -134,3 +135,37 @@ def test_throughput_compares_the_first_and_the_last_rows(
     assert 1 == counted.count()
     segment.write_bytes(b"head\none\ntorn\n")
     assert 2 == counted.count()
+
+
+def test_a_simulated_sweep_takes_as_long_as_its_slowest_part(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where one part alone takes time, that is known beforehand; deaths and stragglers add."""
+    example = _loaded("cluster", monkeypatch)
+    costs = example.Costs([1.0], 27, 0.0, 0.0, 0.0, 0.0, 0.0, spread=0.0, deaths=0.0)
+    found = example.simulated(costs, 6400, 64)
+    assert (100.0, 1.0, "workers") == (found.total, found.busy, found.limit)
+    hub = replace(costs, tasks=[0.01], hub=0.01)
+    found = example.simulated(hub, 6400, 64)
+    assert "client and scheduler" == found.limit
+    assert 64.0 == pytest.approx(found.total)
+    client = replace(costs, tasks=[0.01], prepare=0.1, write=0.01)
+    assert 6400 * (0.1 + 27 * 0.01) + 1 == pytest.approx(example.simulated(client, 6400, 64).total)
+    late = example.simulated(replace(costs, tasks=[1.0] * 99 + [100.0]), 640, 64)
+    assert ("stragglers", True) == (late.limit, late.tail > 60)
+    dying = example.simulated(replace(costs, deaths=0.2, start=5.0), 6400, 64)
+    assert (0, True) == (found.begun_again, dying.begun_again > 1000)
+    assert dying.given_up > 0
+    assert dying.total > 150
+    assert found == example.simulated(hub, 6400, 64)
+
+
+def test_the_page_says_what_the_simulation_says(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of the times that were measured, and kept beside it."""
+    example = _loaded("cluster", monkeypatch)
+    monkeypatch.setattr(sys, "argv", ["cluster.py", "--workers", "64", "256", "1024"])
+    example.main()
+    lines = capsys.readouterr().out
+    assert lines in (ROOT / "docs" / "sweeps.md").read_text("utf-8")
