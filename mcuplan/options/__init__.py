@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from mcuplan.options.forms import advice, no_repair, repair, reshape, time_limit
+from mcuplan.options.forms import advice, library, no_repair, repair, reshape, time_limit
 from mcuplan.options.values import (
     BLOCK,
     COLUMNS,
@@ -343,13 +343,6 @@ _frontier = click.option(
     help="Price recompute in column tiles: least RAM against MACs; code is not generated. With"
     " calibration data also other types of some layers, as check does.",
 )
-_library = option(
-    "--cmsis-nn",
-    "library",
-    type=FILE,
-    metavar="DIR",
-    help="Your copy of CMSIS-NN, to build with what --backend cmsis_nn calls.",
-)
 _inputs = click.option(
     "--inputs", type=FILE, metavar="DATA", help="Inputs to run, as those of --calibration."
 )
@@ -392,10 +385,10 @@ _bundling = (
     _package,
 )
 
-checking = stack([modelling, budgets, *_ASKING, _build, _types, _library])
+checking = stack([modelling, budgets, *_ASKING, _build, _types, library])
 planning = stack([modelling, budgets, *_ASKING, _frontier])
 generating = stack([modelling, budgets, _package])
 fitting = stack([modelling, *_LIMITS, time_limit(300.0, "Seconds to search.")])
-verifying = stack([modelling, budgets, *_proving, _library])
+verifying = stack([modelling, budgets, *_proving, library])
 bundling = stack([*(o for o in _MODELLING if o is not calibration), budgets, *_bundling])
 evidencing = stack([modelling, budgets, _inputs, _samples, _min_sqnr])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Options of other plans and other forms of a model."""
+"""Options of other plans, of other forms of a model, and of a library to build with."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 import click
 
 from mcuplan.facts import RepairKind
-from mcuplan.options.values import CHANGE, GRID, SECONDS
+from mcuplan.options.values import CHANGE, FILE, GRID, SECONDS
 
-__all__ = ["advice", "grid", "no_repair", "repair", "reshape", "time_limit"]
+__all__ = ["advice", "grid", "library", "no_repair", "repair", "reshape", "time_limit"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -36,6 +36,14 @@ advice = click.option(
     is_flag=True,
     help="Plan every way to fit, or to be faster: options, other types, other forms of the"
     " model, other boards. Over a budget the first ones are there anyway.",
+)
+library = click.option(
+    "--cmsis-nn",
+    "library",
+    envvar="MCUPLAN_CMSIS_NN",
+    type=FILE,
+    metavar="DIR",
+    help="Your copy of CMSIS-NN, to build with what --backend cmsis_nn calls.",
 )
 
 
