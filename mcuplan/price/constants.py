@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from mcuplan.ir.op import ConstArray, Kernel, Signature
 from mcuplan.ir.types import DType
-from mcuplan.price.structs import kernel_struct
+from mcuplan.price.structs import struct_bytes
 
 __all__ = ["Constants", "constants_of"]
 
@@ -47,7 +47,7 @@ def _counted(kernel: Kernel, sig: Signature) -> Constants:
     passed = {i for call in calls for i in call.inputs if sig.constants[i] is not None}
     for i in passed:
         weights[sig.inputs[i].dtype] += sig.inputs[i].nbytes
-    structs = len(calls) * kernel_struct(kernel.function).nbytes
+    structs = len(calls) * struct_bytes(kernel.function)
     return Constants(
         {dtype: nbytes for dtype, nbytes in weights.items() if nbytes},
         structs + sum(array.nbytes for array in arrays if array.kind != "weights"),

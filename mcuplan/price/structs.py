@@ -13,7 +13,7 @@ from mcuplan.ir.types import DType
 from mcuplan.resources import codegen_dir
 from mcuplan.units import align_up
 
-__all__ = ["POINTER_BYTES", "Member", "Struct", "kernel_struct"]
+__all__ = ["POINTER_BYTES", "Member", "Struct", "kernel_struct", "struct_bytes"]
 
 POINTER_BYTES = 4  # of every supported core
 
@@ -64,6 +64,12 @@ class Struct:
             size = align_up(size, member.alignment) + member.nbytes
             widest = max(widest, member.alignment)
         return align_up(size, widest)
+
+
+@cache
+def struct_bytes(function: str) -> int:
+    """Size of the params struct of a kernel."""
+    return kernel_struct(function).nbytes
 
 
 @cache

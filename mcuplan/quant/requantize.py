@@ -157,17 +157,28 @@ def weighted_requant(
             f"the accumulator of channel {int(reach.argmax())} could reach {int(reach.max()):,}",
             hint="split the layer, or train with smaller weights",
         )
-    scales = weight.q.scale * (len(weights) if len(weight.q.scale) == 1 else 1)
-    factors = [
-        _factors_of_channel(channel, source.q.s * scale / output.q.s, int(bound))
-        for channel, (scale, bound) in enumerate(zip(scales, reach, strict=True))
-    ]
+    scales = np.broadcast_to(np.array(weight.q.scale), len(weights))
+    multiplier, pre_shift = _factors(source.q.s, scales, output.q.s, reach)
     return Requant(
         bias=folded.astype(np.int32),
-        multiplier=np.array([f[0] for f in factors], np.int32),
-        pre_shift=np.array([f[1] for f in factors], np.uint8),
+        multiplier=multiplier,
+        pre_shift=pre_shift,
         accumulator_max=reach,
     )
+
+
+def _factors(source: float, scales: Array, output: float, reach: Array) -> tuple[Array, Array]:
+    """Multiplier and shift of each channel; only those that need a shift, or none has, alone."""
+    with np.errstate(all="ignore"):  # what is no number is none of the plain ones
+        real = source * scales / output
+        whole = np.floor(real * 2.0**32 + 0.5)
+        plain = (real > 0) & (whole > 0) & (whole < 2.0**31) & (reach * real < RESULT_LIMIT)
+    multiplier, pre_shift = np.zeros(len(real), np.int32), np.zeros(len(real), np.uint8)
+    multiplier[plain] = whole[plain]
+    for channel in np.flatnonzero(~plain):
+        found = _factors_of_channel(int(channel), float(real[channel]), int(reach[channel]))
+        multiplier[channel], pre_shift[channel] = found
+    return multiplier, pre_shift
 
 
 def _factors_of_channel(channel: int, real: float, accumulator_max: int) -> tuple[int, int]:
