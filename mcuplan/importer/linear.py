@@ -67,7 +67,7 @@ def quantize_constant(folding: Folding) -> Constant:
     dtype = numpy_type(folding.node.get_int("output_dtype", 0) or 2)
     if zero_point is not None:
         dtype = zero_point.dtype
-    if dtype not in (np.int8, np.uint8):
+    if dtype not in (np.int8, np.uint8, np.int16, np.uint16):
         raise UnsupportedType(f"quantization to {dtype}", hint="quantize to int8")
     if not np.all(np.isfinite(x)):
         raise NonFiniteWeights("a constant to be quantized holds NaN or infinity")

@@ -71,7 +71,7 @@ def clip(low: float, high: float) -> UnaryFn:
 
 def rounding(quant: Quant) -> UnaryFn:
     """Rounding to a grid, as a QuantizeLinear/DequantizeLinear pair in a chain."""
-    return UnaryFn("quantize", (quant.s, float(quant.z)))
+    return UnaryFn("quantize", (quant.s, float(quant.z), float(quant.dtype.bits)))
 
 
 JOINS: Mapping[str, Callable[[Array, Array], Array]] = MappingProxyType(

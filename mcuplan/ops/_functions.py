@@ -10,10 +10,10 @@ from types import MappingProxyType
 
 import numpy as np
 
-from mcuplan.ir.types import Array, Quant
+from mcuplan.ir.types import Array, DType, Quant
 from mcuplan.ir.writer import Writer
 
-__all__ = ["COMPARISONS", "FUNCTIONS", "SMOOTH", "Function"]
+__all__ = ["COMPARISONS", "FUNCTIONS", "SMOOTH", "Function", "grid_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +62,15 @@ def _gelu_tanh(x: Array) -> Array:
     return made
 
 
-def _rounded(x: Array, scale: float, zero_point: float) -> Array:
+def grid_of(scale: float, zero_point: float, bits: float) -> Quant:
+    """The grid of signed integers that a function rounds to."""
+    dtype = {4: DType.INT4, 8: DType.INT8, 16: DType.INT16}[int(bits)]
+    return Quant.per_tensor(scale, int(zero_point), dtype)
+
+
+def _rounded(x: Array, scale: float, zero_point: float, bits: float) -> Array:
     """QuantizeLinear and DequantizeLinear in float32, as ONNX defines them."""
-    quant = Quant.per_tensor(scale, int(zero_point))
+    quant = grid_of(scale, zero_point, bits)
     steps = quant.quantize(x).astype(np.int32) - quant.z
     return (steps.astype(np.float32) * np.float32(quant.s)).astype(np.float64)
 
@@ -110,8 +116,8 @@ def _write_power_of(out: Writer, x: str, base: float) -> str:
     return out.node("Pow", [_scalar(out, base), x])
 
 
-def _write_rounded(out: Writer, x: str, scale: float, zero_point: float) -> str:
-    return out.rounded(x, Quant.per_tensor(scale, int(zero_point)), "rounding")
+def _write_rounded(out: Writer, x: str, scale: float, zero_point: float, bits: float) -> str:
+    return out.rounded(x, grid_of(scale, zero_point, bits), "rounding")
 
 
 def _comparison(onnx: str, compare: Callable[..., Array]) -> Function:

@@ -7,8 +7,7 @@ import math
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from mcuplan.ir.types import Quant
-from mcuplan.ops._functions import COMPARISONS
+from mcuplan.ops._functions import COMPARISONS, grid_of
 
 __all__ = ["Limits", "image"]
 
@@ -37,9 +36,9 @@ def _clip(reach: Limits, low: float, high: float) -> Limits:
     return least, most
 
 
-def _quantize(reach: Limits, scale: float, zero_point: float) -> Limits:
+def _quantize(reach: Limits, scale: float, zero_point: float, bits: float) -> Limits:
     rounded = reach[0] - scale / 2, reach[1] + scale / 2
-    return _clip(rounded, *Quant.per_tensor(scale, int(zero_point)).ends)
+    return _clip(rounded, *grid_of(scale, zero_point, bits).ends)
 
 
 def _swish(reach: Limits, beta: float) -> Limits:

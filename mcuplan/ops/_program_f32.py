@@ -14,11 +14,12 @@ from types import MappingProxyType
 
 import numpy as np
 
-from mcuplan.ir.types import Array, DType
+from mcuplan.ir.types import Array
 from mcuplan.ops import _hyperbolic_f32 as hyperbolic
 from mcuplan.ops import _math_f32 as f32
 from mcuplan.ops import _trig_f32 as trig
 from mcuplan.ops._chain import Chain, Conditional, Joined, UnaryFn
+from mcuplan.ops._functions import grid_of
 from mcuplan.ops._pow_f32 import pow_f32
 
 __all__ = ["DEPTH", "LEVELS", "Program", "Step", "codes", "compiled", "depth", "level", "run"]
@@ -230,9 +231,9 @@ def _pow(exponent: float) -> Program:
     return simple.get(exponent, (Step("pow", (exponent,)),))
 
 
-def _quantize(scale: float, zero_point: float) -> Program:
-    low, high = float(DType.INT8.low), float(DType.INT8.high)
-    return (Step("grid", (scale, zero_point, low, high)),)
+def _quantize(scale: float, zero_point: float, bits: float) -> Program:
+    dtype = grid_of(scale, zero_point, bits).dtype
+    return (Step("grid", (scale, zero_point, float(dtype.low), float(dtype.high))),)
 
 
 _WRITTEN: Mapping[str, Callable[..., Program]] = MappingProxyType(

@@ -145,7 +145,8 @@ class Lookup(Op):
         rounded = rounding(Quant.per_tensor(0.05, -3))
         chain = (affine(0.5, 3.0), rounded, clip(0.0, 6.0), UnaryFn("tanh"))
         yield Example(cls(chain), ((1, 3, 3, 3),))
-        gate = (UnaryFn("hard_sigmoid", (0.2, 0.5)), rounded)
+        fine = rounding(Quant.per_tensor(2.0**-15, 0, DType.INT16))
+        gate = (UnaryFn("hard_sigmoid", (0.2, 0.5)), fine)
         for name in JOINS:
             both = Joined(name, (affine(1.0, 0.5),), gate)
             yield Example(cls((both, clip(-1.0, 4.0))), ((1, 2, 3, 2),))
@@ -175,7 +176,7 @@ _EXAMPLES: dict[str, tuple[float, ...]] = {
     **dict.fromkeys(COMPARISONS, (0.5,)),
     "pow": (3.0,),
     "power_of": (2.0,),
-    "quantize": (0.1, 5.0),
+    "quantize": (0.1, 5.0, 8.0),
     "swish": (1.0,),
 }
 

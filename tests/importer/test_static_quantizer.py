@@ -77,6 +77,7 @@ SETTINGS = {
     "uint4 weights": Setting(U8, U4, per_channel=False),
     "int16": Setting(I16, I8),
     "int16 symmetric": Setting(I16, I16, extra={"ActivationSymmetric": True}),
+    "uint16, pairs at weights": _with(U16, U8, AddQDQPairToWeight=True),
     "uint16 contributed": _with(U16, U8, UseQDQContribOps=True),
     "int16, int4 weights": Setting(I16, I4),
     "operators": Setting(I8, I8, form=_Q),
@@ -93,6 +94,7 @@ def _convolutions(net: Net) -> str:
     d = net.add("Clip", net.conv(x, 8, 8, group=8), net.const(0.0), net.const(6.0))
     x = net.add("Add", net.conv(d, 8, 8, size=1, pad=0), x)
     y = net.add("MaxPool", x, kernel_shape=[2, 2], strides=[2, 2])
+    y = net.add("Mul", y, net.add("Sigmoid", y))
     z = net.add("HardSwish", net.conv(x, 8, 4))
     x = net.add("Concat", y, net.add("AveragePool", z, kernel_shape=[2, 2], strides=[2, 2]), axis=1)
     gate = net.conv(net.add("GlobalAveragePool", x), 12, 12, size=1, pad=0)
