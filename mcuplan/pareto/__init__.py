@@ -190,11 +190,17 @@ def _reason(table: _Columns, row: int, asked: Asked, objectives: Sequence[Object
 
 
 def _told(table: _Columns, rows: Sequence[int], by: str) -> tuple[str, ...]:
-    """Columns that tell rows apart; options only where the others do not."""
-    found = [n for n in IDENTITY if n != by and len({table.text(n, row) for row in rows}) > 1]
-    short = [name for name in found if name != "options"]
-    keys = {tuple(table.text(name, row) for name in ("model", *short)) for row in rows}
-    return tuple(short if len(keys) == len(rows) else found)
+    """Columns that tell rows apart; those that repeat others only where these do not."""
+
+    def apart(names: Sequence[str]) -> int:
+        return len({tuple(table.text(name, row) for name in names) for row in rows})
+
+    found = [name for name in IDENTITY if name != by and apart([name]) > 1]
+    whole = apart(["model", by, *found])
+    for repeated in ("options", "reshape"):
+        short = [name for name in found if name != repeated]
+        found = short if apart(["model", by, *short]) == whole else found
+    return tuple(found)
 
 
 def _notes(table: _Columns, kept: Sequence[int], objectives: Sequence[Objective]) -> list[str]:

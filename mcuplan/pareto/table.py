@@ -144,27 +144,30 @@ def _json_columns(path: Path, names: Sequence[str]) -> dict[str, list[Cell]]:
 # -- Parquet --------------------------------------------------------------------------------------
 
 
-def _parquet(path: Path) -> Any:
+@contextmanager
+def _parquet(path: Path) -> Iterator[Any]:
+    """A file that is open; what is wrong with it, then or later, is a ValueError or an OSError."""
     try:
         from pyarrow import ArrowException, parquet
     except ImportError:
         hint = "pip install 'mcuplan[parquet]', or a table as .csv or .jsonl"
-        raise ToolMissing(
-            "pyarrow, which reads Parquet, is not installed", str(path), hint
-        ) from None
+        raise ToolMissing("pyarrow is not installed: Parquet needs it", str(path), hint) from None
     try:
-        return parquet.ParquetFile(path)
+        with parquet.ParquetFile(path) as opened:
+            yield opened
     except ArrowException as error:
         raise ValueError(str(error)) from None
 
 
 def _parquet_names(path: Path) -> list[str]:
-    return list(_parquet(path).schema_arrow.names)
+    with _parquet(path) as opened:
+        return list(opened.schema_arrow.names)
 
 
 def _parquet_columns(path: Path, names: Sequence[str]) -> dict[str, list[Cell]]:
-    found = _parquet(path).read(columns=list(names))
-    return {name: [_cell(value) for value in found[name].to_pylist()] for name in names}
+    with _parquet(path) as opened:
+        found = opened.read(columns=list(names))
+        return {name: [_cell(value) for value in found[name].to_pylist()] for name in names}
 
 
 def _cell(value: Any) -> Cell:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from mcuplan.record.front import Choice, Front, FrontOf, Objective
 from mcuplan.report._format import Look
 from mcuplan.report._names import distinct
-from mcuplan.report._text import counted, table
+from mcuplan.report._text import clip, counted, table
 from mcuplan.report.json import as_plain
 from mcuplan.units import format_si
 
@@ -94,10 +94,14 @@ def _group(front: Front, group: FrontOf, look: Look) -> list[str]:
             for value, one in zip(values, figures, strict=True)
         ]
         mark = "placeholder weights" if choice.placeholder else ""
-        rows.append([look.plain(text) for text in (name, *choice.told)] + [*cells, mark])
+        told = [clip(look.plain(text), _NAME) for text in (name, *choice.told)]
+        rows.append([*told, *cells, mark])
     right = range(1 + len(front.told), len(rows[0]) - 1)
     named = f"{front.by} {group.name}: " if front.by else ""
     found = f"{len(group.front):,} of {counted(len(group.front) + len(group.beaten), 'row')}"
-    lines = [look.plain(f"{named}{found} on the front"), *table(rows, tuple(right))]
+    lines = [
+        clip(look.plain(named), 2 * _NAME) + f"{found} on the front",
+        *table(rows, tuple(right)),
+    ]
     more = len(group.front) - _SHOWN
     return lines + ([f"and {more:,} more: -o FILE.html has them"] if more > 0 else [])

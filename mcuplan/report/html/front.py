@@ -8,14 +8,13 @@ from dataclasses import dataclass
 
 from mcuplan.record.front import Front, FrontOf
 from mcuplan.report._front import directions, figure, left_out, shown_names
-from mcuplan.report._text import counted
+from mcuplan.report._text import clip, counted
 from mcuplan.report.html.page import page
 from mcuplan.report.html.part import Part
-from mcuplan.report.html.scatter import scatter
+from mcuplan.report.html.scatter import LINKED, scatter
 
 __all__ = ["front_page"]
 
-_MOST = 1000  # rows of a table
 _NAME = 60
 
 
@@ -43,7 +42,7 @@ def front_page(front: Front) -> str:
 
 def _parts(front: Front, group: FrontOf, index: int) -> Iterator[Part]:
     key = f"front{index}"
-    named = f"{front.by} {group.name}: " if front.by else ""
+    named = f"{front.by} {clip(group.name, _NAME)}: " if front.by else ""
     values = {
         "name": f"{named}scatter",
         "picture": scatter(front, group, key),
@@ -57,14 +56,14 @@ def _parts(front: Front, group: FrontOf, index: int) -> Iterator[Part]:
         "told": front.told,
         "figures": [one.name for one in figures],
         "rows": list(_rows(front, group, key)),
-        "more": len(group.front) - _MOST,
+        "more": len(group.front) - LINKED,
         "placeholders": any(choice.placeholder for choice in group.front),
     }
     yield Part(f"table{index}", f"{named}front" if named else "Front", "front.html", table)
 
 
 def _rows(front: Front, group: FrontOf, key: str) -> Iterator[_Row]:
-    shown = group.front[:_MOST]
+    shown = group.front[:LINKED]
     for number, (name, choice) in enumerate(zip(shown_names(shown, _NAME), shown, strict=True)):
         pairs = list(zip(front.objectives, choice.values, strict=True))
         figures = [(figure(value, one), repr(value)) for one, value in pairs]

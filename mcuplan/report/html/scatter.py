@@ -14,9 +14,10 @@ from mcuplan.report._front import figure
 from mcuplan.report._markup import canvas, draw
 from mcuplan.units import format_si
 
-__all__ = ["COLOURS", "scatter"]
+__all__ = ["LINKED", "scatter"]
 
-COLOURS = 8
+LINKED = 500  # points of a front that lead to a row of its table
+_COLOURS = 8
 _TOP, _HIGH, _BELOW = 50, 360, 46
 _APART = 5  # units of the picture: beaten points that are nearer are drawn as one
 _WIDE = 30.0  # largest over smallest value from which on an axis counts powers of ten
@@ -80,10 +81,11 @@ def scatter(front: Front, group: FrontOf, key: str) -> Element:
     colour = _coloured(front, every)
     if front.colour is not None:
         _draw_legend(image, front.colour, [c.colour for c in every if c.colour is not None])
-    _draw_beaten(image, front, group, (across, up), colour)
+    rest = [(c, "beaten") for c in group.beaten] + [(c, "best") for c in group.front[LINKED:]]
+    _draw_together(image, front, rest, (across, up), colour)
     if len(front.objectives) == 2:
         _draw_line(image, group, (across, up), y)
-    for number, choice in enumerate(group.front):
+    for number, choice in enumerate(group.front[:LINKED]):
         link = draw(image, "a", {"class": "point", "href": f"#{key}-{number}"})
         draw(link, "title", {}, _said(front, choice))
         place = {"cx": across.at(choice.values[0]), "cy": up.at(choice.values[1]), "r": 6}
@@ -102,22 +104,24 @@ def _coloured(front: Front, choices: Sequence[Choice]) -> Callable[[Choice], str
         if choice.colour is None:
             return "c-none"
         part = (choice.colour - low) / span if span else 0.0
-        return f"c{min(COLOURS - 1, int(part * COLOURS))}"
+        return f"c{min(_COLOURS - 1, int(part * _COLOURS))}"
 
     return kind
 
 
 def _said(front: Front, choice: Choice, more: int = 0) -> str:
     """What stands under the pointer."""
-    name = choice.model
-    name = name if len(name) <= _WHOLE else f"{name[:_WHOLE]}..."
-    told = [text for text in choice.told if text]
+    name, *told = (_short(text) for text in (choice.model, *choice.told) if text)
     pairs = list(zip(front.objectives, choice.values, strict=True))
     if front.colour is not None and choice.colour is not None:
         pairs += [(front.colour, choice.colour)]
     figures = [f"{one.name} {figure(value, one)}" for one, value in pairs]
     rest = [f"and {more:,} more here"] if more else []
     return ", ".join([name, *told, *figures, *rest])
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _WHOLE else f"{text[:_WHOLE]}..."
 
 
 def _draw_axes(image: Element, axes: tuple[Axis, Axis], named: tuple[Objective, Objective]) -> None:
@@ -149,35 +153,35 @@ def _draw_legend(image: Element, one: Objective, values: Sequence[float]) -> Non
     """Colours from the least value to the most."""
     if not values:
         return
-    left = RIGHT - COLOURS * _LEGEND - 70
+    left = RIGHT - _COLOURS * _LEGEND - 70
     label(image, left - 6, _TOP - 26, f"{one.name} {figure(min(values), one)}", "faint", "end")
-    for number in range(COLOURS):
+    for number in range(_COLOURS):
         place = {"x": left + number * _LEGEND, "y": _TOP - 36, "width": _LEGEND, "height": 12}
         draw(image, "rect", {"class": f"c{number}", **place})
-    right = left + COLOURS * _LEGEND
+    right = left + _COLOURS * _LEGEND
     label(image, right + 6, _TOP - 26, figure(max(values), one), "faint")
 
 
-def _draw_beaten(
+def _draw_together(
     image: Element,
     front: Front,
-    group: FrontOf,
+    choices: Sequence[tuple[Choice, str]],
     axes: tuple[Axis, Axis],
     colour: Callable[[Choice], str],
 ) -> None:
-    """One point for all that lie nearly at the same place."""
-    places: dict[tuple[int, int], tuple[Choice, int]] = {}
-    for choice in group.beaten:
+    """One point for all of a kind that lie nearly at the same place."""
+    places: dict[tuple[str, int, int], tuple[Choice, int]] = {}
+    for choice, kind in choices:
         x, y = axes[0].at(choice.values[0]), axes[1].at(choice.values[1])
-        place = round(x / _APART), round(y / _APART)
+        place = kind, round(x / _APART), round(y / _APART)
         first, more = places.get(place, (choice, -1))
         places[place] = first, more + 1
-    for choice, more in places.values():
+    for (kind, _, _), (choice, more) in places.items():
         point = draw(image, "g", {"class": "point"})
         draw(point, "title", {}, _said(front, choice, more))
         at = {"cx": axes[0].at(choice.values[0]), "cy": axes[1].at(choice.values[1])}
-        kind = f"beaten {colour(choice)}".rstrip()
-        draw(point, "circle", {"class": kind, **at, "r": 3 if more == 0 else 4})
+        shade = f"{kind} {colour(choice)}".rstrip()
+        draw(point, "circle", {"class": shade, **at, "r": 3 if more == 0 else 4})
 
 
 def _draw_line(image: Element, group: FrontOf, axes: tuple[Axis, Axis], y: Objective) -> None:
