@@ -252,14 +252,6 @@ def test_generate_writes_all_or_nothing(model: str, data: str, capsys: Captured)
     assert not Path("out/mplan/mplan.h").read_text()
 
 
-def test_a_loop_of_links_is_wrong_usage(model: str, capsys: Captured) -> None:
-    """Nothing can be written into links that lead to themselves."""
-    Path("loop").symlink_to("loop")
-    assert 2 == run(["check", model, "-t", BOARD, "--report", "json=loop/a.json"])
-    assert 2 == run(["generate", model, "-t", BOARD, "--calibration", "random", "-o", "loop"])
-    assert "Traceback" not in capsys.readouterr().err
-
-
 def test_a_file_name_that_is_not_text(model: str, capsys: Captured) -> None:
     """A name with bytes that are no UTF-8 is shown escaped."""
     name = os.fsdecode(b"net\xff.onnx")

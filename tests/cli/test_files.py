@@ -199,3 +199,12 @@ def test_a_folder_takes_what_it_had(tmp_path: Path) -> None:
     ]
     assert [0, 0] == [run([*asked, *more]) for more in ((), ("--package", "make"))]
     assert 0 == run([*asked, "--package", "make"])
+
+
+def test_a_loop_of_links_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing can be written into links that lead to themselves."""
+    Path("loop").symlink_to("loop")
+    assert 2 == run([*CHECK, "--report", "json=loop/a.json"])
+    words = ["--target", "nucleo-f446re", "--calibration", "random", "-o", "loop"]
+    assert 2 == run(["generate", "net.onnx", *words])
+    assert "Traceback" not in capsys.readouterr().err
