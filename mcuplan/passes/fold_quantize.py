@@ -23,7 +23,7 @@ def fold_quantize(graph: Graph) -> Graph:
     Only if: nobody else reads the unrounded values. A node that only moves or selects
         elements rounds its input instead, and so does a Relu or Clip of a model input; where
         that lies on another grid already, the Quantize stays as a step, in front of a node whose
-        constants that grid does not hold.
+        constants that grid does not hold. Constants that values are taken out of are rounded.
     Exact because: a tensor with a grid is rounded to it when computed, and selecting
         elements commutes with rounding; clamping does, if it rounds its limits.
     """
@@ -73,12 +73,21 @@ def _fold(editor: Editor, node: Node) -> bool:
         editor.set_tensor(with_quant(source, output.type.quant))
         bypass(editor, node, source.name)
         return True
-    if producer.op.quant_rule is QuantRule.PASS_THROUGH and not _push(editor, producer, node):
+    moves = producer.op.quant_rule is QuantRule.PASS_THROUGH
+    if moves and not _is_of_constants(editor, producer) and not _push(editor, producer, node):
         return False
     if producer.op.clamp is not None and editor.producer(producer.inputs[0]) is None:
         _push(editor, producer, node)
     rename_output(editor, node)
     return True
+
+
+def _is_of_constants(editor: Editor, node: Node) -> bool:
+    """Whether a node takes its values out of constants, which lie on the grid of its output."""
+    values = [editor.tensor(name) for name in node.inputs]
+    real = (each for each in values if each.type.dtype.is_float)
+    plain = all(each.is_constant and each.stored is None for each in real)
+    return node.op.constants_on_output and plain
 
 
 def _push(editor: Editor, producer: Node, node: Node) -> bool:
