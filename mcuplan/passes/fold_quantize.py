@@ -9,6 +9,7 @@ from mcuplan.facts import Rewrite, Rewritten
 from mcuplan.ir.editor import Editor
 from mcuplan.ir.graph import Graph, Node
 from mcuplan.ir.op import QuantRule
+from mcuplan.ir.types import Quant
 from mcuplan.ops.quantize import Quantize
 from mcuplan.passes._edit import bypass, rename_output, with_quant
 
@@ -74,7 +75,8 @@ def _fold(editor: Editor, node: Node) -> bool:
         bypass(editor, node, source.name)
         return True
     moves = producer.op.quant_rule is QuantRule.PASS_THROUGH
-    if moves and not _is_of_constants(editor, producer) and not _push(editor, producer, node):
+    of_constants = _is_of_constants(editor, producer, output.type.quant)
+    if moves and not of_constants and not _push(editor, producer, node):
         return False
     if producer.op.clamp is not None and editor.producer(producer.inputs[0]) is None:
         _push(editor, producer, node)
@@ -82,12 +84,12 @@ def _fold(editor: Editor, node: Node) -> bool:
     return True
 
 
-def _is_of_constants(editor: Editor, node: Node) -> bool:
-    """Whether a node takes its values out of constants, which lie on the grid of its output."""
+def _is_of_constants(editor: Editor, node: Node, quant: Quant | None) -> bool:
+    """Whether a node takes its values out of constants that lie, or may lie, on a grid."""
     values = [editor.tensor(name) for name in node.inputs]
-    real = (each for each in values if each.type.dtype.is_float)
-    plain = all(each.is_constant and each.stored is None for each in real)
-    return node.op.constants_on_output and plain
+    real = [each for each in values if each.type.dtype.is_float]
+    on_grid = all(each.stored is None or each.stored.quant == quant for each in real)
+    return node.op.constants_on_output and on_grid and all(each.is_constant for each in real)
 
 
 def _push(editor: Editor, producer: Node, node: Node) -> bool:
