@@ -20,7 +20,7 @@ def _every_pair(points: list[tuple[float, ...]]) -> list[int]:
 
 
 @pytest.mark.parametrize("objectives", [1, 2, 3])
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(data=st.data())
 def test_the_front_is_what_no_point_beats(objectives: int, data: st.DataObject) -> None:
     """Ties of one value, and equal points, too: small integers meet often."""
