@@ -23,7 +23,7 @@ from mcuplan.report._chart import (
 )
 from mcuplan.report._markup import canvas, draw
 from mcuplan.report._names import distinct
-from mcuplan.report._text import clip, shape_text
+from mcuplan.report._text import shape_text
 from mcuplan.safe_text import plain
 from mcuplan.units import format_bytes
 from mcuplan.words import moment
@@ -34,6 +34,7 @@ _TOP, _HIGH, _BELOW = 70, 400, 46
 _FAR = 1.6  # a budget beyond that many arenas is said, not drawn
 _MOMENTS = {"step": "steps", "row": "rows made"}
 _NAME = 30  # columns of a name in the legend
+_LEAST_NAME = 8  # columns of a name that is cut
 _ENTRIES, _ENTRY_HIGH = 4, 15  # of the legend of tensors: entries side by side, height of one
 _THIN = 3  # a rectangle with a shorter side has no outline, which would hide it
 _LONG = 200  # characters of a name under the pointer
@@ -163,13 +164,20 @@ def _draw_block(parent: Element, block: Block, frame: Frame, names: _Names) -> N
 
 
 def _write_name(parent: Element, block: Block, frame: Frame, names: _Names) -> None:
-    """Where there is most room; over all buffers, so that none hides it."""
+    """Where there is most room, if it is enough for what tells the name from others; over all
+    buffers, so that none hides it.
+    """
     slabs = [slab for shape in block.shapes for slab in shape]
     widest = max(slabs, key=lambda slab: (slab.end - slab.start) * (slab.high - slab.low))
     left, top, wide, high = _corner(widest, frame)
     room = int((wide - 6) / CHARACTER)
-    if high >= 12 and room >= 4:
-        label(parent, left + 3, top + 10, clip(names.short[block.rows[0].name], room), "name")
+    name = names.short[block.rows[0].name]
+    if len(name) > room >= _LEAST_NAME:
+        name = dict(zip(names.short, distinct(list(names.short.values()), room), strict=True))[
+            block.rows[0].name
+        ]
+    if high >= 12 and len(name) <= room:
+        label(parent, left + 3, top + 10, name, "name")
 
 
 def _corner(slab: Slab, frame: Frame) -> tuple[float, float, float, float]:
