@@ -27,7 +27,7 @@ __all__ = ["bundle"]
 @reporting
 @click.option("--output", "-o", type=FILE, required=True, help="Folder for the code.")
 def bundle(models: tuple[Path, ...], output: Path, **options: Any) -> int:
-    """Write several models as one: kernels once, shared arenas, one budget.
+    """Write several models as one: one budget, shared arenas.
 
     Models are called by their files; options apply to all of them.
     """

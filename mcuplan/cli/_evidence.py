@@ -61,7 +61,7 @@ def evidence(model: Path, output: Path, **options: Any) -> int:
 @click.argument("folder", type=FILE)
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
 def reproduce(folder: Path, quiet: bool) -> int:
-    """Make a folder of evidence again and say whether every byte is the same.
+    """Make a folder of evidence again and compare every byte.
 
     Exit status 1 names the first difference. Nothing in the folder is run or
     changed.

@@ -36,7 +36,7 @@ __all__ = ["fit"]
 )
 @click.option("-q", "--quiet", is_flag=True, help="Nothing on stdout.")
 def fit(model: Path, output: Path | None, form: str, quiet: bool, **options: Any) -> int:
-    """What makes a model fit: options first, then other types, then other forms of it.
+    """What makes a model fit: options, other types, other forms.
 
     Every way is planned; the first that fits ends the search, and the command that shows it is
     printed. Where no way in the list fits, that is said with what each is over by, and the exit

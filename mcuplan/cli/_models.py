@@ -30,7 +30,7 @@ __all__ = ["COMMANDS"]
 @checking
 @reporting
 def check(model: Path, **options: Any) -> int:
-    """Does the model fit? Bytes, cycles, a verdict; needs no compiler."""
+    """Does the model fit? Bytes, cycles, a verdict; no compiler."""
 
     def make() -> Budget:
         from mcuplan import commands

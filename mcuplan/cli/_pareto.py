@@ -57,7 +57,7 @@ __all__ = ["pareto"]
 )
 @click.option("-q", "--quiet", is_flag=True, help="Nothing on stdout.")
 def pareto(table: Path, output: Path | None, form: str, quiet: bool, **options: Any) -> int:
-    """Models that no other beats: the front of a table of `mcuplan sweep`.
+    """Models that no other beats, in a table of `mcuplan sweep`.
 
     TABLE is .parquet, .csv or .jsonl. Columns are called ram, flash, latency, cycles, energy, or
     as the table calls them. A row is on the front if no other is at least as good in all that is

@@ -22,7 +22,7 @@ VARIABLE = "_MCUPLAN_COMPLETE"
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> int:
-    """Print what makes a shell complete commands, options and targets.
+    """Print what makes a shell complete commands and targets.
 
     Put `eval "$(mcuplan completion bash)"` into ~/.bashrc, the same with zsh
     into ~/.zshrc; fish: `mcuplan completion fish | source` in its config.fish.
@@ -46,7 +46,7 @@ def completion(ctx: click.Context, shell: str) -> int:
     help="Host to write a job for; by default those whose files are there.",
 )
 def init(target: str | None, hosts: tuple[str, ...]) -> int:
-    """Write a commented mcuplan.toml, and a job for the CI that is found.
+    """Write a commented mcuplan.toml, and a job for the CI.
 
     Looks for models, samples and a board of platformio.ini below the working
     folder. Files that are there stay as they are.

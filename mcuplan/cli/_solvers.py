@@ -49,7 +49,7 @@ def pack(file: Path, capacity: int | None, time_limit: float, output: Path | Non
 @click.option("--rows", is_flag=True, help="Of layers that run row by row, not of whole steps.")
 @click.option("--output", "-o", type=FILE, help="CSV of the order to write.")
 def order(file: Path, rows: bool, output: Path | None) -> int:
-    """Order the steps of a CSV table for the least peak of live bytes.
+    """Order the steps of a CSV table for the least peak.
 
     Columns: id,bytes,reads; with --rows id,rows,row_bytes,reads,kernel,stride. READS are the
     ids of the steps that are read, with spaces between.

@@ -240,7 +240,10 @@ def targets_lint(files: tuple[str, ...]) -> int:
 def targets_fit(
     model: Path, dims: tuple[tuple[str, int], ...], cuts: tuple[str, ...], form: str
 ) -> int:
-    """One row per target: whether the model fits, and what is left; the roomiest first."""
+    """A row for each target: does the model fit, what is left.
+
+    The roomiest first.
+    """
     from mcuplan.ways.on_targets import on_targets, room
 
     rows = []
@@ -267,7 +270,10 @@ def targets_fit(
 @_TABLE
 @click.option("--markdown", is_flag=True, help="Same as --format markdown.")
 def ops(form: str, markdown: bool) -> None:
-    """Operators that are read, the kernels that run them, and how ONNX's own tests of them go."""
+    """Operators that are read, and the kernels that run them.
+
+    And how many of ONNX's own tests of each operator pass.
+    """
     from mcuplan.backends import backend_kernels
     from mcuplan.ops import all_kernels, all_ops, all_readers, node_tests
 
