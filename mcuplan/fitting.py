@@ -15,7 +15,7 @@ from mcuplan.importer import Form
 from mcuplan.options.asked import request_of
 from mcuplan.passes.template import AS_IT_IS
 from mcuplan.progress import SILENT, Voice
-from mcuplan.record import Fit, Limits, Request, Status
+from mcuplan.record import FIT_SCHEMA, Fit, Limits, Request, Status
 from mcuplan.tradeoff import check_samples
 from mcuplan.ways import Candidate, Judge, searched
 
@@ -63,7 +63,7 @@ def fit(
     if found is not None:
         command = _command(model, given, found, ())
     report = Fit(
-        schema="mcuplan.fit/1",
+        schema=FIT_SCHEMA,
         tool_version=__version__,
         model=model.name,
         target=planned.request.target.name,

@@ -18,7 +18,7 @@ import pytest
 
 from mcuplan.cli._app import app
 from mcuplan.findings import explanations
-from mcuplan.record.schema import joint_schema, schema_text
+from mcuplan.record.schema import fit_schema, joint_schema, schema_text
 from mcuplan.sweep.rows import Row, column_types
 
 _DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -79,7 +79,13 @@ def _report() -> Iterator[str]:
         "## bundle\n\nThe report of `mcuplan bundle`, beside that of each model; the schema is\n"
         f"[bundle.schema.json](../mcuplan/report/bundle.schema.json).\n\n{_fields(several['oneOf'][0])}"
     )
-    for name, body in sorted({**schema["$defs"], **several["$defs"]}.items()):
+    found = fit_schema()
+    yield (
+        "## fit\n\nWhat `mcuplan fit --format json` prints; the schema is\n"
+        f"[fit.schema.json](../mcuplan/report/fit.schema.json).\n\n{_fields(found['oneOf'][0])}"
+    )
+    defs = {**schema["$defs"], **several["$defs"], **found["$defs"]}
+    for name, body in sorted(defs.items()):
         yield f"## {name}\n\n{body.get('description', '')}\n\n{_fields(body)}"
 
 

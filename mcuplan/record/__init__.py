@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from mcuplan.record.advice import Advice, Fit, Needs, Refuted, Way
+from mcuplan.record.advice import FIT_SCHEMA, Advice, Fit, Needs, Refuted, Way
 from mcuplan.record.calibration import Calibration, ObserverTrial, RepairTrial
 from mcuplan.record.evidence import Against, BuildFigures, Evidence, Limits
 from mcuplan.record.layers import (
@@ -60,6 +60,7 @@ from mcuplan.record.sizes import (
 )
 
 __all__ = [
+    "FIT_SCHEMA",
     "SCHEMA",
     "Accuracy",
     "Advice",

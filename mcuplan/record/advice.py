@@ -5,11 +5,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Final, Literal
 
-from mcuplan.record.limits import LEFT_OUT
+from mcuplan.record.limits import LEFT_OUT, one_of
 
-__all__ = ["Advice", "Fit", "Needs", "Refuted", "Way"]
+__all__ = ["FIT_SCHEMA", "Advice", "Fit", "Needs", "Refuted", "Way"]
+
+FIT_SCHEMA: Final = "mcuplan.fit/1"
 
 
 class Needs(StrEnum):
@@ -87,11 +89,11 @@ class Fit:
         refuted: what no plan was needed for.
     """
 
-    schema: str
+    schema: Literal["mcuplan.fit/1"]
     tool_version: str
     model: str
     target: str
-    status: str
+    status: Annotated[str, one_of("fits", "over", "unproven")]
     command: tuple[str, ...]
     needs: Annotated[Needs | None, LEFT_OUT]
     tried: tuple[Way, ...]

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The JSON schemas of reports, made of the record's classes.
 
-Types give types, docstrings give descriptions, `Annotated` gives limits. `report/schema.json` and
-`report/bundle.schema.json`, which are shipped, are :func:`schema_text`.
+Types give types, docstrings give descriptions, `Annotated` gives limits. `report/*schema.json`,
+which are shipped, are :func:`schema_text`.
 """
 
 from __future__ import annotations
@@ -17,11 +17,19 @@ from functools import cache
 from types import MappingProxyType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
+from mcuplan.record.advice import FIT_SCHEMA, Fit
 from mcuplan.record.joint import JOINT_SCHEMA, JointBudget
 from mcuplan.record.limits import LEFT_OUT
 from mcuplan.record.report import SCHEMA, Budget, Undecided
 
-__all__ = ["joint_schema", "json_key", "left_out", "report_schema", "schema_text"]
+__all__ = [
+    "fit_schema",
+    "joint_schema",
+    "json_key",
+    "left_out",
+    "report_schema",
+    "schema_text",
+]
 
 _SIMPLE: Mapping[Any, dict[str, Any]] = {
     str: {"type": "string"},
@@ -59,6 +67,11 @@ def report_schema() -> dict[str, Any]:
 def joint_schema() -> dict[str, Any]:
     """What the report of several models in one image is."""
     return _schema(JOINT_SCHEMA, "What mcuplan says of several models in one image.", JointBudget)
+
+
+def fit_schema() -> dict[str, Any]:
+    """What `mcuplan fit` found, as JSON."""
+    return _schema(FIT_SCHEMA, "What makes a model fit, or that nothing in the list does.", Fit)
 
 
 def _schema(title: str, description: str, *kinds: Any) -> dict[str, Any]:

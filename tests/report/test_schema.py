@@ -10,7 +10,7 @@ import jsonschema
 from report_samples import sample_budget
 
 import mcuplan.report
-from mcuplan.record.schema import joint_schema, left_out, report_schema, schema_text
+from mcuplan.record.schema import fit_schema, joint_schema, left_out, report_schema, schema_text
 from mcuplan.report.json import as_plain
 
 _SHIPPED = Path(mcuplan.report.__file__).with_name("schema.json")
@@ -18,7 +18,9 @@ _SHIPPED = Path(mcuplan.report.__file__).with_name("schema.json")
 
 def test_the_shipped_schemas_are_those_of_the_record() -> None:
     """Where they differ on purpose, write schema_text() to the file."""
-    for name, made in (("schema.json", report_schema()), ("bundle.schema.json", joint_schema())):
+    schemas = {"": report_schema(), "bundle.": joint_schema(), "fit.": fit_schema()}
+    for kind, made in schemas.items():
+        name = f"{kind}schema.json"
         shipped = _SHIPPED.with_name(name).read_text(encoding="utf-8")
         assert json.loads(shipped) == made
         assert shipped == schema_text(made)

@@ -9,6 +9,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 from nets import Net
 from way_nets import checked, image_net, mobilenet_v2
@@ -17,6 +18,7 @@ from mcuplan import pipeline
 from mcuplan.cli import run
 from mcuplan.ir.types import DType
 from mcuplan.record import Request
+from mcuplan.record.schema import fit_schema
 from mcuplan.targets import load_target
 from mcuplan.ways.bounds import least_flash, least_ram
 
@@ -27,6 +29,7 @@ def _fit(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, dict[str
     capsys.readouterr()
     status = run(["fit", *words, "-f", "json"])
     found: dict[str, Any] = json.loads(capsys.readouterr().out)
+    jsonschema.validate(found, fit_schema())
     return status, found
 
 
