@@ -9,18 +9,19 @@ alternating and random values of their types.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mcuplan.backends import kernels_for
+from mcuplan.evidence.odd import ODD
 from mcuplan.ir.graph import Graph
 from mcuplan.ir.op import NO_CLAMP, Kernel, Op
 from mcuplan.ir.types import Array, Quant, TensorType
-from mcuplan.ops.conv2d import Conv2D
-from mcuplan.ops.dense import Dense
 from mcuplan.ops.pool2d import AvgPool2D
 from mcuplan.ops.row_sum import MeanOfSum, RowSum
 from mcuplan.passes.gather_rows import gather_rows
@@ -28,17 +29,20 @@ from mcuplan.prove.bench import Case, case_programs, kernel_cases, subject_of
 from mcuplan.prove.fit.shapes import sweep
 from mcuplan.prove.layers import Shape, typed_graph
 from mcuplan.prove.subject import Subject
+from mcuplan.resources import codegen_dir
 from mcuplan.schedule.kernels.select import candidates_of, program_of
 from mcuplan.schedule.program import Program
 from mcuplan.targets import Target
 
-__all__ = ["Edge", "edge_inputs", "edge_layers"]
+__all__ = ["Edge", "callers_of", "edge_inputs", "edge_layers"]
 
 _MOST_MACS = 20_000  # of a layer: sizes are odd, not large
 _PER_KERNEL = 56  # layers at most, from all of those there are
 _ROOMY = 1 << 24  # bytes of a region that holds all of them
 _RANDOM = 2  # samples
 _SEED = 1
+_FACTORS = (0.0, -1.0, 64.0, -64.0, 2.0**-130, -8.0, float("nan"))  # of real values
+_PROGRAM_BYTES = 1 << 20  # of values in one program: a core is emulated with a few MB
 
 _UNEVEN = Quant.per_tensor(1 / 8, -77)
 _COARSE = Quant.per_tensor(8.0, 3)
@@ -60,13 +64,52 @@ def edge_layers(kernels: Sequence[Kernel], target: Target) -> Iterator[Edge]:
     ops = {kernel.op for kernel in kernels}
     gathered = ops & {RowSum, MeanOfSum}
     wanted = [kernel for kernel in kernels if kernel.op not in gathered]
-    for _, program in case_programs(roomy, _cases(wanted, roomy)):
-        for single in (False, True):
-            yield _edge(program, single_rows=single)
+    for cases in _portions(_cases(wanted, roomy)):
+        for _, program in case_programs(roomy, cases):
+            for single in (False, True):
+                yield _edge(program, single_rows=single)
     if gathered:
         graph = gather_rows(typed_graph(_on_grids(AvgPool2D, _layers(AvgPool2D))))
         ways = candidates_of(graph, roomy)
         yield _edge(program_of(graph, roomy, {name: found[0] for name, found in ways.items()}))
+
+
+def callers_of(functions: Collection[str], target: Target) -> tuple[Kernel, ...]:
+    """Few kernels that the target may call whose sources name some functions of headers."""
+    offered = kernels_for(frozenset(target.features), target.backend).values()
+    by_function = {kernel.function: kernel for group in offered for kernel in group}
+    root, wanted = codegen_dir() / "kernels", set(functions)
+    named = {
+        name: _words(root / kernel.backend / f"{name}.c") & wanted
+        for name, kernel in sorted(by_function.items())
+    }
+    found: list[Kernel] = []
+    while any(words & wanted for words in named.values()):
+        best = max(named, key=lambda name: len(named[name] & wanted))
+        found.append(by_function[best])
+        wanted -= named[best]
+    return tuple(found)
+
+
+def _words(file: Path) -> set[str]:
+    return set(re.findall(r"\w+", file.read_text(encoding="ascii")))
+
+
+def _portions(cases: Sequence[Case]) -> Iterator[Sequence[Case]]:
+    """Cases in turn, as many as a program holds."""
+    portion: list[Case] = []
+    size = 0
+    for case in cases:
+        shape = case.shape
+        kinds = [*shape.activations, *map(TensorType, shape.constants)]
+        made = sum(kind.elements for kind in (*kinds, *shape.op.infer(kinds)))
+        if portion and size + 4 * made > _PROGRAM_BYTES:
+            yield portion
+            portion, size = [], 0
+        portion.append(case)
+        size += 4 * made
+    if portion:
+        yield portion
 
 
 def _all_uses(kernels: Sequence[Kernel], target: Target) -> tuple[Kernel, ...]:
@@ -93,10 +136,11 @@ def edge_inputs(graph: Graph, like: Mapping[str, Array]) -> Mapping[str, Array]:
 
 
 def _samples(kind: TensorType, one: Array, rng: np.random.Generator) -> list[Array]:
-    """Least, most, the zero point, both ends in turn, and any values; or as many as they are."""
-    count = 5 + _RANDOM
-    if kind.quant is None or kind.dtype.is_float:
-        return [one] * count
+    """Least, most, the zero point, both ends in turn, and any values; of real values multiples."""
+    if kind.dtype.is_float:
+        return [(one * factor).astype(one.dtype) for factor in _FACTORS]
+    if kind.quant is None:
+        return [one] * len(_FACTORS)
     low, high, shape = kind.dtype.low, kind.dtype.high, one.shape
     turns = np.where(np.arange(one.size).reshape(shape) % 2 == 1, high, low)
     plain = [np.full(shape, value) for value in (low, high, kind.quant.zero_point[0])]
@@ -123,8 +167,11 @@ def _name(op: type[Op]) -> str:
 
 
 def _thinned(cases: list[Case]) -> list[Case]:
-    count = min(len(cases), _PER_KERNEL)
-    return [cases[i * len(cases) // count] for i in range(count)]
+    """As many as allowed: half of them odd ones, others from all over the table."""
+    odd = [case for case in cases if case.shape in ODD][: _PER_KERNEL // 2]
+    rest = [case for case in cases if case.shape not in ODD]
+    count = min(len(rest), _PER_KERNEL - len(odd))
+    return [*odd, *(rest[(2 * i + 1) * len(rest) // (2 * count)] for i in range(count))]
 
 
 def _forms(op: type[Op]) -> tuple[Shape, ...]:
@@ -159,7 +206,7 @@ def _limited(shape: Shape, act: tuple[float, float]) -> Shape:
 
 def _layers(op: type[Op]) -> Iterator[Shape]:
     """Odd ones, the examples of the conformance tests, then those that are counted."""
-    yield from (shape for shape in _ODD if type(shape.op) is op)
+    yield from (shape for shape in ODD if type(shape.op) is op)
     for example in op.examples():
         shown = len(example.inputs) - len(example.constants)
         last = example.constants == tuple(range(shown, len(example.inputs)))
@@ -172,39 +219,3 @@ def _layers(op: type[Op]) -> Iterator[Shape]:
 def _macs(shape: Shape) -> int:
     kinds = [*shape.activations, *map(TensorType, shape.constants)]
     return shape.op.cost(kinds, shape.op.infer(kinds)).macs
-
-
-def _conv(size: tuple[int, int, int], outputs: int, op: Conv2D) -> Shape:
-    weights = (outputs, *op.kernel, size[2] // op.groups)
-    return Shape(op, ((1, *size),), (weights, (outputs,)))
-
-
-_ODD = (
-    _conv((5, 5, 8), 6, Conv2D((1, 1), (2, 2))),  # rows with a pixel that waits for another
-    _conv((7, 5, 4), 8, Conv2D((1, 1), (2, 1))),
-    _conv((4, 6, 12), 7, Conv2D((1, 1), (1, 2))),
-    _conv((3, 3, 8), 4, Conv2D((1, 1), pads=(1, 1, 1, 1))),  # 1x1, and yet a border
-    _conv((3, 4, 8), 5, Conv2D((1, 1), pads=(0, 1, 0, 1))),
-    _conv((4, 3, 8), 5, Conv2D((1, 1), pads=(1, 0, 1, 0))),
-    _conv((4, 4, 8), 4, Conv2D((1, 1), pads=(0, 0, 0, 2))),
-    _conv((4, 4, 8), 4, Conv2D((1, 1), pads=(0, 0, 2, 0))),
-    _conv((5, 7, 3), 3, Conv2D((3, 3), pads=(1, 1, 1, 1))),  # no four outputs
-    _conv((5, 5, 2), 2, Conv2D((3, 3), (2, 2), pads=(2, 2, 2, 2))),
-    _conv((4, 5, 4), 5, Conv2D((2, 3), pads=(0, 3, 0, 3))),  # windows without any pixel
-    _conv((6, 6, 4), 4, Conv2D((3, 3), pads=(2, 2, 2, 2), dilation=(2, 2))),
-    _conv((6, 5, 4), 4, Conv2D((3, 2), pads=(3, 3, 3, 3), dilation=(1, 3))),
-    _conv((9, 9, 8), 8, Conv2D((3, 3), (2, 2), groups=8)),  # depthwise without a border
-    _conv((8, 9, 8), 8, Conv2D((3, 3), (2, 2), pads=(0, 0, 1, 1), groups=8)),
-    _conv((9, 8, 12), 12, Conv2D((3, 3), (2, 2), pads=(1, 1, 0, 0), groups=12)),
-    _conv((5, 3, 4), 4, Conv2D((3, 3), pads=(1, 1, 1, 1), groups=4)),
-    Shape(Dense(), ((1, 1),), ((1, 1), (1,))),
-    Shape(Dense(), ((1, 3),), ((2, 3), (2,))),
-    Shape(Dense(), ((1, 7),), ((9, 7), (9,))),
-    Shape(AvgPool2D((5, 5)), ((1, 5, 5, 3),)),
-    Shape(AvgPool2D((2, 7)), ((1, 2, 7, 9),)),
-    Shape(AvgPool2D((3, 300)), ((1, 3, 300, 4),)),  # more pixels than 16 bits of a sum hold
-    Shape(AvgPool2D((9, 60)), ((1, 9, 60, 5),)),
-    Shape(AvgPool2D((3, 3), (1, 1), pads=(2, 2, 2, 2)), ((1, 4, 5, 4),)),
-    Shape(AvgPool2D((3, 2), (2, 1)), ((1, 7, 6, 2),)),
-)
-"""Sizes, strides and borders that few models have."""

@@ -11,17 +11,21 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from mcuplan.calibrate import Data
-from mcuplan.evidence.edges import edge_inputs, edge_layers
+from mcuplan.evidence.called import called
+from mcuplan.evidence.edges import callers_of, edge_inputs, edge_layers
 from mcuplan.evidence.texts import table
+from mcuplan.ir.op import Kernel
 from mcuplan.ir.types import Array
 from mcuplan.prove.boundary import boundary_inputs
 from mcuplan.prove.cores import Core
 from mcuplan.prove.coverage import Covered, Line, Lines, cover_on_core, cover_on_host
 from mcuplan.prove.subject import Subject
 from mcuplan.resources import codegen_dir
+from mcuplan.targets import Target
 
 __all__ = ["Place", "coverage_record", "coverage_text", "covered_on"]
 
+_LIBRARY = "mplan/"  # folder of kernels and their headers
 _HOST_SAMPLES, _CORE_SAMPLES = 16, 2  # of the test data; edge inputs come beside them
 
 _Cover = Callable[[Subject, Mapping[str, Array], bool], Covered]
@@ -79,22 +83,42 @@ def _functions(subject: Subject) -> set[str]:
 
 
 def _covered(subject: Subject, data: Data, cover: _Cover, place: tuple[str, str]) -> Place:
+    """The model, layers for its kernels, and layers whose kernels share its headers' functions."""
     feeds = edge_inputs(subject.graph, boundary_inputs(subject.graph, data))
-    total = cover(subject, feeds, True)
-    samples, layers = len(next(iter(feeds.values()))), 0
-    program = subject.plan.program
+    program, files = subject.plan.program, subject.bundle.files
     kernels = tuple(dict.fromkeys(step.kernel for step in program.steps))
-    for edge, inputs in edge_layers(kernels, program.target):
-        found = cover(edge, inputs, False)
-        own = {at: line for at, line in found.lines.items() if _shared(at[0], subject)}
-        total += Covered(own, found.equal)
+    first = cover(subject, feeds, True)
+    total, layers = _with_layers(first, kernels, program.target, cover)
+    lines = called(total.lines, files)
+    others = callers_of(_missed(lines), program.target)
+    total, more = _with_layers(Covered(lines, total.equal), others, program.target, cover)
+    samples = len(next(iter(feeds.values())))
+    return Place(*place, samples, layers + more, total.equal, total.lines, files)
+
+
+def _with_layers(
+    found: Covered, kernels: Sequence[Kernel], target: Target, cover: _Cover
+) -> tuple[Covered, int]:
+    """What is known of some lines, and layers made for kernels; how many layers.
+
+    What those have beside these lines, their own source, is not counted.
+    """
+    layers = 0
+    for edge, inputs in edge_layers(kernels, target):
+        ran = cover(edge, inputs, False)
+        shared = {at: n for at, n in ran.lines.items() if at[0].startswith(_LIBRARY)}
+        found += Covered({at: n for at, n in shared.items() if at in found.lines}, ran.equal)
         layers += len(edge.plan.program.steps)
-    return Place(*place, samples, layers, total.equal, total.lines, subject.bundle.files)
+    return found, layers
 
 
-def _shared(file: str, subject: Subject) -> bool:
-    """Whether a file of made up layers is one of the model's, too: not their own source."""
-    return file.startswith("mplan/") and PurePosixPath(file) in subject.bundle.files
+def _missed(lines: Lines) -> set[str]:
+    """Functions of real values in headers with a branch that was not taken."""
+    return {
+        function
+        for (file, _, function), line in lines.items()
+        if file.endswith("_f32.h") and not (line.count and all(line.branches))
+    }
 
 
 def coverage_record(places: Sequence[Place]) -> Any:
@@ -123,7 +147,7 @@ def coverage_record(places: Sequence[Place]) -> Any:
 
 
 def _of(lines: Lines, *, kernels: bool) -> list[Line]:
-    return [line for at, line in lines.items() if at[0].startswith("mplan/") is kernels]
+    return [line for at, line in lines.items() if at[0].startswith(_LIBRARY) is kernels]
 
 
 def _of_file(lines: Lines, file: str) -> list[Line]:
@@ -171,7 +195,8 @@ def coverage_text(record: Any) -> str:
         "# Structural coverage\n",
         "Compiled at -O0 with `--coverage`; read with gcov. Statements are lines with code, "
         "branches the ways out of every condition, those of `&&` and `||` apart. Functions of "
-        "assembly alone are not counted: their tests compare bytes.\n",
+        "assembly alone are not counted: their tests compare bytes; nor are functions of a header "
+        "that nothing here calls, which a linker leaves out.\n",
     ]
     for place in record["places"]:
         rows = [

@@ -17,10 +17,11 @@ import numpy as np
 from mcuplan.ir.geometry import ALL, ONWARD, SAME, InputMap, Shape
 from mcuplan.ir.op import Cost, Example, Op, QuantRule, Signature
 from mcuplan.ir.types import Array, DType, Quant, TensorType, Types
-from mcuplan.ops._cells import Cell, FloatStep, Function, Kind, Step, in_turn
+from mcuplan.ops._cells import FUNCTIONS, Cell, FloatStep, Function, Kind, Step, in_turn
 from mcuplan.ops._integer_cells import IntegerStep, is_integer_cell
 
 __all__ = [
+    "FUNCTIONS",
     "INTEGER_INPUTS",
     "OPS",
     "Cell",

@@ -28,7 +28,8 @@ from mcuplan.prove.layers import Shape, made_up_inputs, typed_graph
 from mcuplan.prove.proofs import Subject, count_on_core
 from mcuplan.schedule.assembly.plan import make_plan
 from mcuplan.schedule.kernels.select import candidates_of, program_of
-from mcuplan.schedule.program import Program, Sharing, whole_runs
+from mcuplan.schedule.overlap import goes_onward
+from mcuplan.schedule.program import Program, Sharing, Step, whole_runs
 from mcuplan.targets import Target
 
 __all__ = [
@@ -214,10 +215,17 @@ def subject_of(
     plan = make_plan(program, _APART, exact=False)
     feeds = made_up_inputs(program.graph)
     if single_rows:
-        alone = frozenset(step.index for step in program.steps if step.kernel.row_by_row)
+        alone = frozenset(step.index for step in program.steps if _in_any_order(step))
         plan = replace(plan, runs=whole_runs(program, alone))
         feeds = {n: v & 127 if v.dtype.kind == "i" else np.abs(v) for n, v in feeds.items()}
     return Subject(emit(plan, "bench", Stamp("bench", "")), plan), feeds
+
+
+def _in_any_order(step: Step) -> bool:
+    """Whether rows may be made from the last to the first."""
+    op = step.node.op
+    kept = op.gathers or goes_onward(step)  # what rows before it left
+    return step.kernel.row_by_row and len(step.node.outputs) == 1 and not kept
 
 
 def _count(shapes: Sequence[Shape], program: Program, single_rows: bool = False) -> tuple[Row, ...]:

@@ -52,6 +52,8 @@ class Shape:
         stored = self._stored(real=real)
         if real and stored == self._stored(real=False):
             return None
+        if not real and self.op.on_grids is False:
+            return None
         count = len(self.op.infer([*self.activations, *map(TensorType, self.constants)]))
         for form in self.op.types:
             taken = (form.inputs + form.inputs[-1:] * len(stored))[: len(stored)]

@@ -22,7 +22,7 @@ from mcuplan.schedule.gaps import Gap, Overlaps, Pair
 from mcuplan.schedule.program import Program, Slot, Step
 from mcuplan.solvers.packing.problem import Buffer
 
-__all__ = ["overlaps", "shared_bytes"]
+__all__ = ["goes_onward", "overlaps", "shared_bytes"]
 
 _FAR = 1 << 62
 _Reads = tuple[tuple[int, ...], ...]  # the activations that each call reads
@@ -137,14 +137,14 @@ def overlaps(
         if pairs:
             found[step.index] = pairs
         for pair in pairs:
-            both = backwards and len(pairs) == 1 and not _goes_onward(step)
+            both = backwards and len(pairs) == 1 and not goes_onward(step)
             kernel = step.kernel  # of two rows or more, which single ones take as long as
             both = both and kernel.tall == 1 and not kernel.trades_flash
             entries |= _entries(buffers, pair, both=both)
     return Overlaps(MappingProxyType(entries), MappingProxyType(found))
 
 
-def _goes_onward(step: Step) -> bool:
+def goes_onward(step: Step) -> bool:
     """Whether what a row is made from came along with those before it."""
     return any(axis_map == ONWARD for own in step.signature.maps for axis_map in own)
 

@@ -8,6 +8,8 @@ import hashlib
 import io
 import json
 import os
+import re
+import shlex
 import shutil
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
@@ -24,6 +26,7 @@ from mcuplan.prove import coverage
 from mcuplan.targets import load_target
 
 _MODELS = Path(__file__).resolve().parents[2] / "models" / "digits_dscnn"
+_PAGE = (_MODELS.parents[1] / "docs" / "evidence.md").read_text(encoding="utf-8")
 _P = PurePosixPath
 
 
@@ -37,19 +40,19 @@ def tools() -> None:
 
 @pytest.fixture(scope="session")
 def folder(tools: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Evidence with few layers beside the model's own, which is quick."""
+    """As docs/evidence.md has it, with few layers beside the model's own, which is quick."""
     work = tmp_path_factory.mktemp("evidence")
-    shutil.copy(_MODELS / "model.onnx", work / "digits.onnx")
-    for name in ("calibration.npz", "test.npz"):
-        shutil.copy(_MODELS / name, work / name)
+    shutil.copytree(_MODELS, work / "models" / "digits_dscnn")
+    command, _, _ = _PAGE.split("```sh\n")[1].partition("\nmcuplan reproduce")
+    words = shlex.split(command.replace("\\\n", " "))
+    at = words.index("--objective")
+    assert ("mcuplan", "evidence", "ram") == (*words[:2], words[at + 1])
     with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(work)
         patch.setattr(edges, "_PER_KERNEL", 2)
         patch.setenv("MCUPLAN_OBJECTIVE", "ram")
-        words = ["evidence", str(work / "digits.onnx"), "-t", "nucleo-f446re", "-q"]
-        words += ["--calibration", str(work / "calibration.npz")]
-        words += ["--inputs", str(work / "test.npz"), "-o", str(work / "out")]
-        assert run(words) in (0, 1)  # few layers leave branches
-    return work / "out"
+        assert run([*words[1:at], *words[at + 2 :], "-q"]) in (0, 1)  # few layers leave branches
+    return work / "evidence"
 
 
 def _json(folder: Path, name: str) -> Any:
@@ -59,6 +62,15 @@ def _json(folder: Path, name: str) -> Any:
 def _files(folder: Path) -> Mapping[str, bytes]:
     paths = (path for path in folder.rglob("*") if path.is_file())
     return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
+
+
+def test_the_page_names_every_file(folder: Path) -> None:
+    """docs/evidence.md says what each file answers, and names no other."""
+    rows = re.findall(r"^\| (`.*`) \| ", _PAGE, re.MULTILINE)
+    named = [name for row in rows for name in re.findall(r"`([^`]+)`", row)]
+    assert {f"{path.name}/" if path.is_dir() else path.name for path in folder.iterdir()} == set(
+        named
+    )
 
 
 def test_every_file_has_its_hash_and_its_line(folder: Path) -> None:
@@ -228,7 +240,7 @@ def _no_arguments(folder: Path) -> None:
 
 def _says(**changes: Any) -> Any:
     def change(folder: Path) -> None:
-        table = {"schema": "mcuplan.evidence/1", "model": "model/digits.onnx", "words": []}
+        table = {"schema": "mcuplan.evidence/1", "model": "model/model.onnx", "words": []}
         text = json.dumps({**table, **changes})
         (folder / "arguments.json").write_text(text, encoding="utf-8")
 
@@ -276,7 +288,7 @@ def test_strange_folders_are_refused(
     change: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A folder that nobody made with mcuplan gives a coded error before anything is made of it."""
-    for name in ("model/digits.onnx", "data/inputs/test.npz"):
+    for name in ("model/model.onnx", "data/inputs/test.npz"):
         (tmp_path / "x" / name).parent.mkdir(parents=True)
         (tmp_path / "x" / name).write_bytes(b"nothing")
     (tmp_path / "x" / "arguments.json").write_text("{}", encoding="utf-8")
