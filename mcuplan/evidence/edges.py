@@ -41,7 +41,7 @@ _PER_KERNEL = 56  # layers at most, from all of those there are
 _ROOMY = 1 << 24  # bytes of a region that holds all of them
 _RANDOM = 2  # samples
 _SEED = 1
-_FACTORS = (0.0, -1.0, 64.0, -64.0, 2.0**-130, -8.0, float("nan"))  # of real values
+_FACTORS = (0.0, -1.0, 64.0, -64.0, 2.0**-130, -8.0, 1e-4)  # of real values
 _PROGRAM_BYTES = 1 << 20  # of values in one program: a core is emulated with a few MB
 
 _UNEVEN = Quant.per_tensor(1 / 8, -77)
