@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 import subprocess
 import sys
 import time
@@ -14,7 +15,7 @@ import pytest
 from swept import Here, rows_of, swept, write_models
 
 import mcuplan
-from mcuplan.cli import run
+from mcuplan.cli import _sweep, run
 from mcuplan.report import render
 from mcuplan.sweep import table
 from mcuplan.sweep.local import Local
@@ -135,8 +136,10 @@ def test_parquet_has_the_same_rows(here: list[Task], monkeypatch: pytest.MonkeyP
     assert 2 == len(here)
 
 
-def test_status_is_that_of_the_sweep(here: list[Task], capsys: pytest.CaptureFixture[str]) -> None:
-    """A table that is complete is no failure, unless somebody asks for one."""
+def test_status_is_that_of_the_sweep(
+    here: list[Task], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A table that is complete is no failure, unless somebody asks; a terminal is told how far."""
     write_models(Path("nets"), 1)
     Path("bad.onnx").write_bytes(b"")
     asked = ["sweep", "nets/*.onnx", "bad.onnx", "--targets", "cortex-m0", "-o", "rows.csv"]
@@ -146,6 +149,14 @@ def test_status_is_that_of_the_sweep(here: list[Task], capsys: pytest.CaptureFix
     ]
     said = capsys.readouterr().err
     assert "rows.csv: 4 rows: 1 fit, 1 do not fit, 2 errors" in said
+    assert "left" not in said
+    monkeypatch.setattr(_sweep, "watched", lambda: True)
+    monkeypatch.setattr(_sweep, "_SHOWN_EVERY_S", -1.0)
+    assert 0 == run([*asked, "--no-cache", "--quiet"])
+    assert "" == capsys.readouterr().err
+    assert 0 == run([*asked, "--no-cache"])
+    shown = capsys.readouterr().err.split("\r\x1b[K")
+    assert re.fullmatch(r"3 of 4 rows, [\d,.]+/s, \d+ s left, 2 errors", shown[3])
 
 
 @pytest.mark.parametrize(
