@@ -36,8 +36,9 @@ def sbom_text(product: Product, files: Mapping[PurePosixPath, str]) -> str:
     library = _licensed("library", _LIBRARY, "0BSD") | {"version": __version__}
     library["components"] = [_file(path, files[path]) for path in kernels]
     models = [_model(model) for model in product.models]
-    parts = [*models, library, *(_file(path, files[path]) for path in own)]
-    needed = [str(part["bom-ref"]) for part in (*models, library)]
+    called = [_licensed("library", name, "Apache-2.0") for name in [product.library] if name]
+    parts = [*models, library, *called, *(_file(path, files[path]) for path in own)]
+    needed = [str(part["bom-ref"]) for part in (*models, library, *called)]
     body: dict[str, Any] = {
         "metadata": _metadata(product),
         "components": parts,

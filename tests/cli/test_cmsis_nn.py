@@ -100,9 +100,10 @@ def test_without_the_library_nothing_says_that_it_fits(model: Path, run: Run) ->
 
 
 def test_the_users_copy_is_proved(model: Path, run: Run, arm_gcc: str, qemu: str) -> None:
-    """Whole and row by row, built with the library's macro, every byte is the reference's."""
-    for objective in ("latency", "ram"):
-        words = ["verify", model, *ASKED, "--cmsis-nn", STAND_IN, "--objective", objective]
+    """Whole, row by row and as rows come, with the library's macro: the reference's bytes."""
+    arenas = []
+    for asked in (["--objective", "latency"], ["--streaming", "input"]):
+        words = ["verify", model, *ASKED, "--cmsis-nn", STAND_IN, *asked, "--io-layout", "nhwc"]
         status, out, said = run(*words, "--samples", 1, "--on", "emulator", "--format", "json")
         report = json.loads(out)
         assert 0 == status, said
@@ -110,6 +111,8 @@ def test_the_users_copy_is_proved(model: Path, run: Run, arm_gcc: str, qemu: str
         assert proof["equal_to_reference"]
         assert proof["elf"]["agrees"]
         assert "measured" == report["flash"]["code_origin"]
+        arenas.append(report["ram"]["arena_bytes"])
+    assert arenas[1] < arenas[0]
 
 
 def test_the_folder_builds_with_a_copy(
@@ -119,6 +122,8 @@ def test_the_folder_builds_with_a_copy(
     status, _, said = run("generate", model, *ASKED, "--package", "make", "-o", tmp_path)
     assert status in (0, 3), said  # fits where the figures of a verification are kept
     assert "CONFIG_CMSIS_NN" in (tmp_path / "README.md").read_text()
+    parts = json.loads((tmp_path / "small.cdx.json").read_text())["components"]
+    assert "CMSIS-NN" in {part["name"] for part in parts}
     command = ["make", "run", f"CMSIS_NN={STAND_IN}"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert "all values as expected" in done.stderr, done.stdout

@@ -127,6 +127,22 @@ class LoweredRows:
             orders = self._orders
             self._placer = Placer(self._rowed, orders.peak, closer=orders.closer_peak)
 
+    def _offered(self) -> Ways:
+        """Ways to run each node; what reads an input that is fed does not hold all of it."""
+        ways, fed = self.offers.of(self.graph), {port.tensor for port in self.graph.inputs}
+        if not self.feed:
+            return ways
+        readers = set[str]()
+        for node in self.graph.nodes:
+            if fed.intersection(node.inputs):
+                readers.add(node.name)
+                fed |= {*node.outputs} if node.op.is_view else set()
+        return {
+            name: tuple(c for c in found if name not in readers or c.step.kernel.row_by_row)
+            or found
+            for name, found in ways.items()
+        }
+
     def plans(self, aim: Aim, rating: Rating, enough: int | None = None) -> list[Plan]:
         """Plans for an objective; none where they must need ``enough`` bytes.
 
@@ -212,7 +228,7 @@ class LoweredRows:
     def _of_calls(self, rows: int) -> _Priced:
         """Kernels as priced for calls that make so many rows."""
         if rows not in self._priced:
-            known = by_runs(self.offers.of(self.graph), self.offers.target, rows)
+            known = by_runs(self._offered(), self.offers.target, rows)
             plain, traded = traded_apart(known)
             self._priced[rows] = _Priced(*tall_apart(plain), traded)
         return self._priced[rows]
@@ -328,11 +344,11 @@ def _scratch(candidate: Candidate) -> tuple[int, float]:
     return candidate.step.scratch_bytes, candidate.cycles
 
 
-def row_bytes_of(candidate: Candidate) -> tuple[int, float]:
-    """Bytes of a row beside its inputs, and cycles."""
+def row_bytes_of(candidate: Candidate) -> tuple[int, bool, float]:
+    """Bytes of a row beside its inputs, whether all rows are held anyway, and cycles."""
     step = candidate.step
     made = 0 if step.inplace_inputs else step.signature.output.row_bytes
-    return made + step.scratch_bytes, candidate.cycles
+    return made + step.scratch_bytes, not step.kernel.row_by_row, candidate.cycles
 
 
 def _speed(candidate: Candidate) -> float:
