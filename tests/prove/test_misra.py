@@ -4,6 +4,7 @@ from __future__ import annotations
 import pytest
 
 from mcuplan.prove.misra import Breach, Category, Deviation, Rules, load_rules
+from mcuplan.resources import codegen_dir
 
 KEPT = Deviation("9.1", ("mplan/*",), "why", "what instead")
 OTHER = Deviation("10.1", ("mplan/*",), "why", "what instead")
@@ -34,3 +35,13 @@ def test_records_are_whole() -> None:
     assert not rules.mandatory & set(recorded)
     assert len(set(recorded)) == len(recorded)
     assert all(d.scope and d.reason and d.mitigation for d in rules.deviations)
+
+
+def test_files_of_records_are_there() -> None:
+    """A scope without a star names a kernel or a header that exists."""
+    root = codegen_dir()
+    files = {
+        file.name for folder in ("include", "kernels") for file in (root / folder).rglob("*.[ch]")
+    }
+    named = {scope for record in load_rules().deviations for scope in record.scope}
+    assert {name.removeprefix("mplan/") for name in named if "*" not in name} <= files
