@@ -14,6 +14,7 @@ from mcuplan.emit.ports import accessor, shape_text
 from mcuplan.emit.row_text import arena_table, row_constants
 from mcuplan.emit.states import taken_over
 from mcuplan.ir.op import Call, Kernel
+from mcuplan.ir.packed import Runs
 from mcuplan.ir.staging import own_scratch_bytes, staged_array, staging_header
 from mcuplan.price.structs import kernel_struct
 from mcuplan.safe_text import comment_text
@@ -196,7 +197,10 @@ def _staging(places: Places, step: Step, params: str, one: Call, first: str, ind
     member, packed = staged_array(one)
     weights = f"{params}_{member}"
     stage, copied = "mplan_stage", [place, weights, f"sizeof({weights})"]
-    if packed.blocks is not None:
+    if isinstance(packed.blocks, Runs):
+        copied = [place, weights, f"{packed.block_count}U", f"{packed.blocks.taps}U"]
+        stage = "mplan_widen_runs"
+    elif packed.blocks is not None:
         blocks = packed.blocks
         sizes = (packed.block_count, blocks.times, blocks.head, blocks.taps, blocks.tail)
         stage, copied = "mplan_widen", [place, weights, *(f"{size}U" for size in sizes)]

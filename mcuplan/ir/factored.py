@@ -79,7 +79,7 @@ def _stream(kernel: Kernel, wide: Signature, block: int) -> _Stream | None:
         return None
     narrow = values // factors.astype(np.int8)
     blocks = kernel.blocks(_with(wide, np.maximum(narrow, -DType.INT4.high)))
-    if blocks is None:
+    if not isinstance(blocks, Blocks):
         return None
     words, raised, times = (
         stream_of(weights_of(kernel.lower(sig)[0])[1])

@@ -24,7 +24,7 @@ from mcuplan.ir.geometry import (
     maps_of,
     row_spans,
 )
-from mcuplan.ir.packed import Blocks, ConstArray, Packed
+from mcuplan.ir.packed import Blocks, ConstArray, Packed, Runs
 from mcuplan.ir.tolerance import FLOAT_TOLERANCE, INTEGER_TOLERANCE, Tolerance
 from mcuplan.ir.types import Array, DType, Quant, TensorType, Types
 
@@ -371,7 +371,7 @@ class Kernel:
     backend: str = "c99"
     requires: frozenset[str] = field(default_factory=frozenset)
     staged: bool = False  # weights are copied behind the scratch, and read from there
-    blocks: Callable[[Signature], Blocks | None] | None = None  # how its weights are packed
+    blocks: Callable[[Signature], Blocks | Runs | None] | None = None  # how its weights are packed
     tall: int = 1  # rows that it makes together: a call for fewer takes as long
     trades_flash: bool = False  # keeps a multiple of the weights: only where flash is to spare
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from mcuplan.ir.types import Array, DType
 
-__all__ = ["Blocks", "ConstArray", "Factors", "Packed"]
+__all__ = ["RUN", "Blocks", "ConstArray", "Factors", "Packed", "Runs"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,26 @@ class Blocks:
         return self.words + self.times * (-(-pairs // 2) - self.taps // 2)
 
 
+RUN = 15  # taps of a run of :class:`Runs`
+
+
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """A stream of bytes of two channels at a time, tap by tap; a byte for two of 4 bits each.
+
+    Attributes:
+        taps: of a channel, in runs of 15 that a byte with their length precedes; the last one is
+            followed by 0.
+    """
+
+    taps: int
+
+    @property
+    def copied_bytes(self) -> int:
+        """Of two channels, widened."""
+        return 2 * self.taps + -(-self.taps // RUN) + 1
+
+
 @dataclass(frozen=True, slots=True)
 class ConstArray:
     """A constant array in flash. ``kind``: "weights" or "tables" in the flash bill.
@@ -76,7 +96,7 @@ class ConstArray:
     dtype: DType
     content: Array | Packed  # packed when it is emitted
     kind: str = "weights"
-    blocks: Blocks | None = None
+    blocks: Blocks | Runs | None = None
 
     @property
     def values(self) -> Array:
@@ -91,9 +111,13 @@ class ConstArray:
     @property
     def block_count(self) -> int:
         """How many blocks there are to be widened."""
+        if isinstance(self.blocks, Runs):
+            return self.content.size // max(1, self.blocks.taps)
         return 0 if self.blocks is None else self.content.size // self.blocks.narrow_words
 
     @property
     def copied_bytes(self) -> int:
         """Bytes of a copy in RAM, widened where there are blocks."""
+        if isinstance(self.blocks, Runs):
+            return self.block_count * self.blocks.copied_bytes
         return self.nbytes if self.blocks is None else 4 * self.block_count * self.blocks.words

@@ -13,6 +13,7 @@ import numpy as np
 
 from mcuplan.ir.factored import factored, stream_of, weights_of
 from mcuplan.ir.op import Blocks, Call, ConstArray, Field, Kernel, Packed, Signature
+from mcuplan.ir.packed import RUN, Runs
 from mcuplan.ir.types import Array, DType
 from mcuplan.units import align_up
 
@@ -47,6 +48,8 @@ def staging_header(step: Kernel, sig: Signature) -> str:
     _, packed = staged_array(step.calls(sig)[0])
     if packed.blocks is None:
         return "mplan_stage.h"
+    if isinstance(packed.blocks, Runs):
+        return "mplan_widen_runs.h"
     return "mplan_widen_blocks.h" if packed.blocks.factors else "mplan_widen.h"
 
 
@@ -124,11 +127,23 @@ def _of_bytes(sig: Signature) -> Signature:
     return replace(sig, inputs=(*sig.inputs[:index], wide, *sig.inputs[index + 1 :]))
 
 
-def _narrow(packed: ConstArray, blocks: Blocks) -> ConstArray:
+def _narrow(packed: ConstArray, blocks: Blocks | Runs) -> ConstArray:
     """A stream with two taps to a byte."""
+    if isinstance(blocks, Runs):
+        pairs, taps = packed.nbytes // blocks.copied_bytes, blocks.taps
+        made = Packed(pairs * taps, lambda: _without_lengths(packed, taps))
+        return ConstArray(DType.UINT8, made, packed.kind, blocks)
     count = align_up(packed.nbytes, 4) // 4 // blocks.words
     content = Packed(count * blocks.narrow_words, lambda: _narrow_words(stream_of(packed), blocks))
     return ConstArray(DType.INT32, content, packed.kind, blocks)
+
+
+def _without_lengths(packed: ConstArray, taps: int) -> Array:
+    """Taps of two channels to a byte, raised by 8: uint8 [pairs, taps]."""
+    stream = packed.values.reshape(-1, Runs(taps).copied_bytes).astype(np.int16) + _LEVEL
+    at = 2 * np.arange(taps) + np.arange(taps) // RUN + 1
+    both: Array = (stream[:, at] | stream[:, at + 1] << 4).astype(np.uint8)
+    return both
 
 
 def _narrow_words(stream: Array, blocks: Blocks) -> Array:

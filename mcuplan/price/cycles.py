@@ -19,6 +19,7 @@ from types import MappingProxyType
 from typing import Any
 
 from mcuplan.ir.op import Kernel, Signature
+from mcuplan.ir.packed import Runs
 from mcuplan.ir.staging import staged_array, staged_bytes
 from mcuplan.ir.work import Work
 from mcuplan.memory_system import NO_STALLS, Stalls
@@ -57,6 +58,7 @@ _COPIED_BYTE = 1.06  # cycles of mplan_stage(), counted on an emulated Cortex-M4
 
 # The same of mplan_widen(), for each word, and for each run of words of one sort.
 _WIDENED_WORD, _WORD_AS_IS, _RUN_OF_WORDS = 8.0, 12.0, 10.0
+_WIDENED_TWO = 11.0
 _MULTIPLIED_WORD, _RUN_OF_FACTORS = 18.0, 20.0
 
 REFERENCE_CORE = "cortex-m4"
@@ -219,6 +221,8 @@ def _copying(kernel: Kernel, signature: Signature) -> float:
     blocks = packed.blocks
     if blocks is None:
         return _COPIED_BYTE * staged_bytes(kernel, signature)
+    if isinstance(blocks, Runs):
+        return _WIDENED_TWO * blocks.taps * packed.block_count
     taps, runs = blocks.times * blocks.taps, blocks.times + 1
     each = _WORD_AS_IS * (blocks.words - taps) + _RUN_OF_WORDS * runs
     if blocks.factors is None:

@@ -10,6 +10,7 @@ import numpy as np
 from mcuplan.backends.scalar._packing import paired_weights, run_begins
 from mcuplan.backends.scalar._shared import is_small, kernel, last_fields
 from mcuplan.ir.op import Call, ConstArray, Field, Packed, Signature
+from mcuplan.ir.packed import Runs
 from mcuplan.ir.types import Array, DType
 from mcuplan.ir.work import Work
 from mcuplan.ops.conv2d import Conv2D
@@ -116,6 +117,12 @@ def _dense_pixels(sig: Signature) -> tuple[Call, ...]:
     return (Call(_paired_fields(sig) | pixel_fields(sig)),)
 
 
+def _runs(sig: Signature) -> Runs | None:
+    """How weights of 4 bits are packed: sums of 15 of their products always stay in int16."""
+    few = DType.INT4.holds(sig.constant(1))
+    return Runs(taps_per_output(sig)) if few else None
+
+
 CONV = kernel(
     Conv2D,
     function="mplan_conv2d_s8_scalar",
@@ -124,6 +131,7 @@ CONV = kernel(
     supports=_conv_supports,
     scratch_bytes=_conv_scratch,
     cost_class="conv2d",
+    blocks=_runs,
 )
 
 
@@ -135,4 +143,5 @@ PIXELS = kernel(
     supports=_many_pixels,
     scratch_bytes=_pair_scratch,
     cost_class="conv2d",
+    blocks=_runs,
 )

@@ -9,7 +9,7 @@ import numpy as np
 
 from mcuplan.backends.scalar._packing import weights_in_fours
 from mcuplan.backends.scalar._shared import is_small, kernel, last_fields
-from mcuplan.ir.op import Call, ConstArray, Field, Packed, Signature
+from mcuplan.ir.op import Blocks, Call, ConstArray, Field, Packed, Signature
 from mcuplan.ir.types import Array, DType
 from mcuplan.ir.work import Work
 from mcuplan.ops.conv2d import Conv2D
@@ -57,6 +57,11 @@ def _dense_work(sig: Signature, calls: Sequence[int]) -> Work:
     }
 
 
+def _blocks(sig: Signature) -> Blocks:
+    """Bytes of fours of outputs, and nothing else."""
+    return Blocks(0, -(-sig.output.channels // 4) * taps_per_output(sig))
+
+
 POINTWISE = kernel(
     Conv2D,
     function="mplan_dense_s8_scalar",
@@ -64,6 +69,7 @@ POINTWISE = kernel(
     work=_dense_work,
     supports=_is_matrix,
     cost_class="dense",
+    blocks=_blocks,
 )
 
 
@@ -74,4 +80,5 @@ DENSE = kernel(
     work=_dense_work,
     supports=is_small,
     cost_class="dense",
+    blocks=_blocks,
 )

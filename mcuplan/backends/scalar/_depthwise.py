@@ -10,7 +10,7 @@ from mcuplan.ir.op import Call, ConstArray, Field, Signature
 from mcuplan.ir.types import DType
 from mcuplan.ir.work import Work
 from mcuplan.ops.conv2d import Conv2D
-from mcuplan.ops.fields import prepared
+from mcuplan.ops.fields import byte_blocks, prepared
 
 __all__ = ["DEPTHWISE"]
 
@@ -72,4 +72,5 @@ DEPTHWISE = kernel(
     supports=_depthwise_supports,
     scratch_bytes=_line_scratch,
     cost_class="depthwise",
+    blocks=byte_blocks,
 )
