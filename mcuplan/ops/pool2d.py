@@ -214,8 +214,17 @@ def write_max_pool(node: Node, out: Writer) -> None:
     out.write(node.output, op.largest(out, out.read(node.inputs[0], axes)), axes)
 
 
+def _summed(op: AvgPool2D, sizes: Sequence[int]) -> list[int]:
+    """Axes, channels first, that are summed whole while the others stay; none: it is not so."""
+    whole = [size == taps for size, taps in zip(sizes, op.kernel, strict=True)]
+    alone = [pair == (1, 1) for pair in zip(op.kernel, op.stride, strict=True)]
+    if op.divide or any(op.pads) or not all(a or b for a, b in zip(whole, alone, strict=True)):
+        return []
+    return [axis for axis, is_whole in enumerate(whole, 2) if is_whole]
+
+
 def write_avg_pool(node: Node, out: Writer) -> None:
-    """AveragePool, channels first; counted padding becomes a Pad, a sum a Mul."""
+    """AveragePool, channels first; counted padding becomes a Pad, a sum of windows a Mul."""
     op = node.op
     assert isinstance(op, AvgPool2D)
     axes, half = channels_first(op.kernel), len(op.kernel)
@@ -225,7 +234,10 @@ def write_avg_pool(node: Node, out: Writer) -> None:
         value = out.node("Pad", [value, out.constant("pads", sides)])
     rest = tuple(p - c for p, c in zip(op.pads, op.counted, strict=True))
     window: dict[str, Any] = {"kernel_shape": op.kernel, "strides": op.stride, "pads": rest}
-    if max(op.dilation) == 1:
+    whole = _summed(op, out.shape(node.inputs[0])[1:-1])
+    if whole:
+        value = out.node("ReduceSum", [value, out.constant("axes", np.array(whole, np.int64))])
+    elif max(op.dilation) == 1:
         value = out.node("AveragePool", [value], **window)
         if not op.divide:
             count = out.constant("count", np.array(math.prod(op.kernel), np.float32))

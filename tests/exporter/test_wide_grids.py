@@ -70,17 +70,19 @@ def test_a_runtime_loads_recurrent_cells(tmp_path: Path) -> None:
     assert {""} == {node.domain for node in onnx.load(str(written)).graph.node}
 
 
-def test_a_table_comes_back_in_eight_bits(tmp_path: Path) -> None:
-    """Of rows that indices choose: what is rounded behind them are the values of the table."""
+def test_tables_and_sums_come_back_in_eight_bits(tmp_path: Path) -> None:
+    """What is rounded behind rows that indices choose are the values of the table."""
     net = Net((1, 4))
     rows = net.add("Gather", net.random(20, 6), "x")
-    model = net.model(net.add("Relu", net.add("MatMul", rows, net.random(6, 3))))
+    made = net.add("Relu", net.add("MatMul", rows, net.random(6, 3)))
+    made = net.add("ReduceSum", made, net.const([2], np.int64), keepdims=0)
+    model = net.model(made)
     model.graph.input[0].type.tensor_type.elem_type = onnx.TensorProto.INT64
     files = [tmp_path / name for name in ("net.onnx", "data.npz", "made.onnx")]
     files[0].write_bytes(model.SerializeToString())
     np.savez(files[1], x=np.arange(20).reshape(5, 4))
-    net_file, data, made = files
-    assert 0 == run(["quantize", str(net_file), "--calibration", str(data), "-o", str(made)])
-    before, after = _program(net_file, data, calibration=data), _program(made, data)
+    given, data, written = files
+    assert 0 == run(["quantize", str(given), "--calibration", str(data), "-o", str(written)])
+    before, after = _program(given, data, calibration=data), _program(written, data)
     assert {np.dtype(np.int8)} == {each.dtype for each in after}
     assert all(np.array_equal(a, b) for a, b in zip(before, after, strict=True))
