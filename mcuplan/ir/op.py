@@ -92,7 +92,10 @@ class Signature:
 
     def once(self, question: Callable[[Signature], T]) -> T:
         """The answer of a function of signatures, computed when it is first asked."""
-        return self.known(question, lambda: question(self))
+        if question not in self._answers:
+            self._answers[question] = question(self)
+        answer: T = self._answers[question]
+        return answer
 
     def known(self, what: Hashable, make: Callable[[], T]) -> T:
         """What is made of a signature under a name, when it is first asked."""
@@ -384,6 +387,4 @@ class Kernel:
 
     def runs(self, sig: Signature) -> bool:
         """Whether the function computes a node."""
-        return sig.known(
-            (Kernel.runs, self), lambda: self.types.admit(sig.types) and self.supports(sig)
-        )
+        return self.types.admit(sig.types) and self.supports(sig)

@@ -156,7 +156,8 @@ def stalls_of(
     if waits is None:
         return _unknown(memory, weight_reads(kernel, sig, work), cycles), None
     nbytes = constants_of(kernel, sig).weights_bytes
-    waits = replace(waits, streamed=_streamed(kernel, waits))
+    streamed = _streamed(kernel, waits)
+    waits = waits if streamed == waits.streamed else replace(waits, streamed=streamed)
     stalls = modelled_stalls(waits, memory, kernel_size(kernel).code_bytes, nbytes, work)
     if kernel.staged:
         stalls = replace(stalls, rules=stalls.rules - stalls.mixed, mixed=0.0)
@@ -228,7 +229,7 @@ def _unknown(memory: MemorySystem, weights: Reads, cycles: float) -> Stalls:
 
 
 def _total(parts: Mapping[str, float], work: Work) -> float:
-    return sum(parts.get(part, 0.0) * count for part, count in work.items())
+    return sum([parts.get(part, 0.0) * count for part, count in work.items()])
 
 
 def _on_curve(curve: Mapping[float, float], at: float) -> float:

@@ -86,7 +86,7 @@ class Timing:
 
     def total(self, work: Mapping[str, float]) -> float:
         """Cycles of that much work."""
-        return sum(self.cycles.get(part, 0.0) * count for part, count in work.items())
+        return sum([self.cycles.get(part, 0.0) * count for part, count in work.items()])
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from mcuplan.ir.op import Kernel
 from mcuplan.price import constants_of, kernel_size
 from mcuplan.price.constants import Constants
 from mcuplan.price.cycles import SMALL_CORES
-from mcuplan.price.structs import kernel_struct
+from mcuplan.price.structs import struct_bytes
 from mcuplan.schedule.program import Program, Step
 from mcuplan.targets import Target
 
@@ -57,7 +57,7 @@ def joint_code(programs: Sequence[Program], target: Target) -> Modelled:
     scale, margin = _ratio(target, "scale", 1.0), _ratio(target, "margin", 0.25)
     code = math.ceil(code * scale) + (_LIBRARY_BYTES if target.core in SMALL_CORES else 0)
     stack = _INVOKE_STACK + max((size.stack_bytes for size in sizes), default=0)
-    copied = [[kernel_struct(k.function).nbytes for k in _staged(p)] for p in programs]
+    copied = [[struct_bytes(k.function) for k in _staged(p)] for p in programs]
     stack += max(
         map(sum, copied)
     )  # compilers keep the params of each kernel in a place of their own
@@ -69,7 +69,7 @@ def joint_code(programs: Sequence[Program], target: Target) -> Modelled:
 def step_constants(step: Step) -> Constants:
     """What a step keeps in flash: its forms have a params struct each, and the same arrays."""
     own = constants_of(step.kernel, step.signature)
-    structs = len(step.forms) * len(step.calls) * kernel_struct(step.kernel.function).nbytes
+    structs = len(step.forms) * len(step.calls) * struct_bytes(step.kernel.function)
     return replace(own, tables_bytes=own.tables_bytes + structs)
 
 

@@ -244,7 +244,8 @@ def _again(
 
 def _ways(node: Node, signature: Signature, target: Target, index: int) -> tuple[Candidate, ...]:
     kernels = kernels_for(frozenset(target.features), target.backend).get(type(node.op), ())
-    found = [kernel for kernel in kernels if kernel.runs(signature)]
+    core = target.features, target.backend
+    found = signature.known((kernels_for, *core), lambda: [k for k in kernels if k.runs(signature)])
     fast = any(k.backend != "c99" and not k.staged and not k.trades_flash for k in found)
     taken = (_to_spare(k) if fast and k.staged else k for k in found)
     return by_speed([Step(index, node, signature, kernel) for kernel in taken], target)
