@@ -12,7 +12,7 @@ from mcuplan import __version__, pipeline
 from mcuplan.commands import limits_of
 from mcuplan.exporter.onnx import as_placeholder, to_onnx
 from mcuplan.importer import Form
-from mcuplan.options.asked import request_of
+from mcuplan.options.asked import request_of, without_library
 from mcuplan.passes.template import AS_IT_IS
 from mcuplan.progress import SILENT, Voice
 from mcuplan.record import FIT_SCHEMA, Fit, Limits, Request, Status
@@ -52,6 +52,7 @@ def fit(
         output: where a model of another form is to lie.
         voice: who listens.
     """
+    without_library(options, "fit")
     limits, most = limits_of({**options, "failing": ()}), options["max_loss"]
     asks = request_of(model, {**options, "max_loss": None}, voice)
     if most is not None:

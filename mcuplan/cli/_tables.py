@@ -16,7 +16,7 @@ from mcuplan import options
 from mcuplan.cli._console import log, print_errors, say
 from mcuplan.cli._solvers import order, pack
 from mcuplan.errors import EXIT_FITS, EXIT_OVER, McuplanError, Problems, UsageError
-from mcuplan.options.asked import with_backend
+from mcuplan.options.asked import with_backend, without_library
 from mcuplan.options.pairs import dims_of
 from mcuplan.options.values import FILE
 from mcuplan.spelling import did_you_mean
@@ -138,6 +138,7 @@ def bench(target: str | None, backend: str, fit: bool, networks: tuple[str, ...]
         return _fit(backend, networks, form)
     if networks:
         raise UsageError("nothing is fitted", "--network", "--fit")
+    without_library({"backend": backend}, "bench")
     wanted, rows = with_backend(load_target(target or "cortex-m4"), backend), []
     for row in count(wanted):
         board = round(row.cycles + row.stalls.cycles) if row.cycles is not None else None

@@ -93,6 +93,8 @@ def test_without_the_library_nothing_says_that_it_fits(model: Path, run: Run) ->
         (["check", model, *ASKED, "--build"], "tool/missing", 4),
         (["check", model, *ASKED, "--build", "--cmsis-nn", model.parent], "usage/bad", 2),
         (["evidence", model, *ASKED, "-o", model.parent / "out"], "usage/bad", 2),
+        (["fit", model, *ASKED], "usage/bad", 2),
+        (["bench", "--backend", "cmsis_nn"], "usage/bad", 2),
     ):
         status, _, said = run(*words)
         assert wanted == status, said
