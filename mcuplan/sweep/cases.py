@@ -12,7 +12,14 @@ from pathlib import Path
 
 from mcuplan.errors import UsageError
 from mcuplan.options.sweeping import OptionSet
-from mcuplan.sweep.keys import data_digest, digest_of, model_digest, target_digest, tool_digest
+from mcuplan.sweep.keys import (
+    data_digest,
+    digest_of,
+    libraries,
+    model_digest,
+    target_digest,
+    tool_digest,
+)
 from mcuplan.sweep.tasks import Task
 from mcuplan.targets import list_targets, load_target
 
@@ -98,7 +105,7 @@ def cases_of(
         own, whole = files.model(path)
         for options in sets_of(model):
             columns = {**options.columns, "model": model, "name": path.name, "sha256": own}
-            asked = [tool_digest(), path.name, whole, *files.asked(options)]
+            asked = [tool_digest(), libraries(), path.name, whole, *files.asked(options)]
             keys = tuple(
                 digest_of(*asked, target.digest, files.kept(path, target.name))
                 for target in targets

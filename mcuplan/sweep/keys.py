@@ -7,8 +7,10 @@ import hashlib
 import os
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from mcuplan.errors import ExternalDataError
@@ -20,6 +22,7 @@ __all__ = [
     "data_digest",
     "digest_of",
     "file_digest",
+    "libraries",
     "model_digest",
     "target_digest",
     "tool_digest",
@@ -43,6 +46,16 @@ def tool_digest() -> str:
                 found.update(path.relative_to(folder).as_posix().encode())
                 found.update(hashlib.sha256(path.read_bytes()).digest())
     return found.hexdigest()[:32]
+
+
+@cache
+def libraries() -> str:
+    """Versions of what computes with models and samples beside this tool."""
+    found = []
+    for name in ("onnx", "onnxruntime", "numpy"):
+        with suppress(PackageNotFoundError):
+            found.append(f"{name} {version(name)}")
+    return ", ".join(found)
 
 
 def digest_of(*parts: str) -> bytes:
