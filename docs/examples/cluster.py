@@ -20,10 +20,11 @@ from random import Random
 from time import process_time
 from typing import Any
 
+from mcuplan.sweep.engines import AHEAD, ATTEMPTS
+
 __all__ = ["Costs", "Outcome", "simulated"]
 
 _MEASURED = Path(__file__).with_name("cluster.json")
-_ATTEMPTS = 3
 _LEFT, _TASK, _RESULT, _READY = "left", "task", "result", "ready"
 
 
@@ -114,7 +115,7 @@ class _Worker:
 class _Cluster:
     """Workers, and one server for client and scheduler, that serves in the order of asking."""
 
-    def __init__(self, costs: Costs, tasks: int, workers: int, ahead: int, seed: int) -> None:
+    def __init__(self, costs: Costs, tasks: int, workers: int, seed: int) -> None:
         self.costs, self.random = costs, Random(seed)
         self.workers = [
             _Worker(self.random.lognormvariate(0, costs.spread)) for _ in range(workers)
@@ -129,7 +130,7 @@ class _Cluster:
         self.idle_since: float | None = None
         for index in range(workers):
             self._at(self.random.uniform(1, 1.5) * costs.start, _READY, index)
-        for _ in range(ahead):
+        for _ in range(AHEAD):
             for index in range(workers):
                 self._send(index)
 
@@ -175,12 +176,10 @@ class _Cluster:
         worker = self.workers[index]
         worker.ready = worker.working = False
         self.attempts[task] = self.attempts.get(task, 1) + 1
-        again = [task] if self.attempts[task] <= _ATTEMPTS else []
-        self.begun_again, self.given_up = (
-            self.begun_again + len(again),
-            self.given_up + 1 - len(again),
-        )
-        self.waiting.extendleft([*worker.queue, *again])
+        again = self.attempts[task] <= ATTEMPTS
+        self.begun_again += again
+        self.given_up += not again
+        self.waiting.extendleft([*worker.queue, task] if again else worker.queue)
         worker.queue.clear()
         self._at(self.now + self.costs.start, _READY, index)
         for other in range(len(self.workers)):
@@ -206,17 +205,16 @@ class _Cluster:
         self.now = max(self.now, self.free)
 
 
-def simulated(costs: Costs, tasks: int, workers: int, ahead: int = 3, seed: int = 15) -> Outcome:
+def simulated(costs: Costs, tasks: int, workers: int, seed: int = 15) -> Outcome:
     """A sweep of so many models on so many workers.
 
     Args:
         costs: measured.
         tasks: models, each with all its targets.
         workers: of one core each.
-        ahead: tasks that a worker has at once, one at work and others on their way.
         seed: of what chance decides: lengths of tasks, speeds, deaths.
     """
-    cluster = _Cluster(costs, tasks, workers, ahead, seed)
+    cluster = _Cluster(costs, tasks, workers, seed)
     cluster.run()
     idle = cluster.now if cluster.idle_since is None else cluster.idle_since
     return Outcome(
@@ -290,8 +288,9 @@ def _dask_seconds(rows: list[object], count: int = 2000) -> float:
     with LocalCluster(**settings) as cluster, Client(cluster) as client:
         client.gather(client.map(_echoed, [rows] * 10, pure=False))
         begun = process_time()  # of this process, in which both are
-        ended, left = as_completed(), count - 6
-        for _ in range(6):
+        first = AHEAD * settings["n_workers"]
+        ended, left = as_completed(), count - first
+        for _ in range(first):
             ended.add(client.submit(_echoed, rows, pure=False))
         for future in ended:
             future.result()
