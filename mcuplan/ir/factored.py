@@ -15,12 +15,11 @@ import numpy as np
 from mcuplan.errors import McuplanError
 from mcuplan.ir.block_factors import factors_of_all
 from mcuplan.ir.op import Blocks, Call, ConstArray, Kernel, Signature
-from mcuplan.ir.packed import Factors
+from mcuplan.ir.packed import LEVEL, Factors
 from mcuplan.ir.types import Array, DType
 
 __all__ = ["factored", "stream_of", "weights_of"]
 
-_LEVEL = 8  # that parts of 4 bits are raised by
 _LEAST_RUN = 4  # words that share factors; of fewer these would take as much as is saved
 
 
@@ -83,14 +82,14 @@ def _stream(kernel: Kernel, wide: Signature, block: int) -> _Stream | None:
         return None
     words, raised, times = (
         stream_of(weights_of(kernel.lower(sig)[0])[1])
-        for sig in (wide, _with(wide, narrow + _LEVEL), _with(wide, factors.astype(np.int8)))
+        for sig in (wide, _with(wide, narrow + LEVEL), _with(wide, factors.astype(np.int8)))
     )
     if not len(words) == len(raised) == len(times) or len(words) % blocks.words:
         return None
     parts = [_taps(each, blocks).view(np.uint8) for each in (raised, times)]
     shape = (*parts[0].shape[:-1], blocks.taps, 4)
     raised, times = (each.reshape(-1, *shape[-2:]) for each in parts)
-    return _Stream(words, np.where(times == 0, _LEVEL, raised), times, blocks)
+    return _Stream(words, np.where(times == 0, LEVEL, raised), times, blocks)
 
 
 def _with(sig: Signature, weights: Array) -> Signature:
@@ -125,7 +124,7 @@ def _forms(stream: _Stream) -> Iterator[tuple[Blocks, Array] | None]:
 def _joins_halves(stream: _Stream) -> bool | None:
     """Whether bytes are those of sums in 16 bits; None where products are not what is read."""
     wanted = _taps(stream.words, stream.blocks).reshape(-1)
-    products = (stream.raised.astype(np.int16) - _LEVEL) * stream.factors
+    products = (stream.raised.astype(np.int16) - LEVEL) * stream.factors
     if np.array_equal(products.astype(np.int8).reshape(-1).view(np.int32), wanted):
         return False
     joined = (256 * products[..., 1::2].astype(np.int32) + products[..., 0::2]).astype(np.int16)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from mcuplan.ir.types import Array, DType
 
-__all__ = ["RUN", "Blocks", "ConstArray", "Factors", "Packed", "Runs"]
+__all__ = ["LEVEL", "RUN", "Blocks", "ConstArray", "Factors", "Packed", "Runs"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,7 @@ class Blocks:
         return self.words + self.times * (-(-pairs // 2) - self.taps // 2)
 
 
+LEVEL = 8  # that values of 4 bits are raised by: two of them make a byte
 RUN = 15  # taps of a run of :class:`Runs`
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from mcuplan.ir.factored import factored, stream_of, weights_of
 from mcuplan.ir.op import Blocks, Call, ConstArray, Field, Kernel, Packed, Signature
-from mcuplan.ir.packed import RUN, Runs
+from mcuplan.ir.packed import LEVEL, RUN, Runs
 from mcuplan.ir.types import Array, DType
 from mcuplan.units import align_up
 
@@ -25,9 +25,6 @@ __all__ = [
     "staging_header",
     "widened",
 ]
-
-_LEVEL = 8  # that taps of 4 bits are raised by
-
 
 _NONE = ConstArray(DType.INT8, np.zeros(0, np.int8))
 
@@ -140,7 +137,7 @@ def _narrow(packed: ConstArray, blocks: Blocks | Runs) -> ConstArray:
 
 def _without_lengths(packed: ConstArray, taps: int) -> Array:
     """Taps of two channels to a byte, raised by 8: uint8 [pairs, taps]."""
-    stream = packed.values.reshape(-1, Runs(taps).copied_bytes).astype(np.int16) + _LEVEL
+    stream = packed.values.reshape(-1, Runs(taps).copied_bytes).astype(np.int16) + LEVEL
     at = 2 * np.arange(taps) + np.arange(taps) // RUN + 1
     both: Array = (stream[:, at] | stream[:, at + 1] << 4).astype(np.uint8)
     return both
@@ -152,7 +149,7 @@ def _narrow_words(stream: Array, blocks: Blocks) -> Array:
     count, end = len(words), blocks.times * (blocks.head + blocks.taps)
     parts = words[:, :end].reshape(count, blocks.times, -1)
     taps = np.ascontiguousarray(parts[..., blocks.head :]).view(np.int8)
-    raised = taps.reshape(count, blocks.times, blocks.taps, 4).astype(np.int16) + _LEVEL
+    raised = taps.reshape(count, blocks.times, blocks.taps, 4).astype(np.int16) + LEVEL
     assert raised.size == 0 or (raised.min() >= 0 and raised.max() < 16), "taps have 4 bits"
     raised = np.pad(raised, [(0, 0), (0, 0), (0, blocks.taps % 2), (0, 0)])
     halves = (raised[:, :, 0::2] | raised[:, :, 1::2] << 4).astype(np.uint8)
