@@ -122,7 +122,7 @@ def _join(path: Path, other: Path, names: Sequence[str], table: dict[str, list[C
     table |= {name: list(cells) for name, cells in added.columns.items()}
     some = ", ".join(map(shown, added.unused[:3]))
     count = len(added.unused)
-    return [f"{count:,} models of {other.name} are not here: {some}"] if count else []
+    return [f"models of {other.name} that are not here ({count:,}): {some}"] if count else []
 
 
 def _objectives(

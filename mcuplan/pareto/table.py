@@ -6,6 +6,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,9 +34,9 @@ def names_of(path: Path) -> list[str]:
         names: list[str] = _reader(path)[0](path)
     if not names:
         raise UsageError("has no columns", str(path), _FORMS)
-    for name in names:
-        if names.count(name) > 1:
-            raise UsageError(f"has two columns {shown(name)!r}", str(path), "rename one")
+    name, count = Counter(names).most_common(1)[0]
+    if count > 1:
+        raise UsageError(f"has two columns {shown(name)!r}", str(path), "rename one")
     return names
 
 
@@ -102,7 +103,8 @@ def _csv_columns(path: Path, names: Sequence[str]) -> dict[str, list[Cell]]:
             if not row:
                 continue
             if len(row) != len(head):
-                raise ValueError(f"row {line} has {len(row)} cells, the head {len(head)}")
+                what = f"row {line} has not as many cells as the head: {len(row)} of {len(head)}"
+                raise ValueError(what)
             for place, cells in zip(places, into, strict=True):
                 cells.append(row[place] or None)
     return made

@@ -98,7 +98,7 @@ def test_accuracies_are_joined_by_model_and_what_both_name(
     shown = capsys.readouterr().out
     assert "least RAM, most accuracy" in shown
     assert "2 without accuracy" in shown
-    assert "1 models of scores.csv are not here: no" in shown
+    assert "models of scores.csv that are not here (1): no" in shown
     lines = [line.split() for line in shown.splitlines() if ".onnx" in line]
     assert [["small.onnx", "0.9"], ["fast.onnx", "0.95"], ["beaten.onnx", "0.99"]] == [
         [line[0], line[3]] for line in lines
@@ -116,7 +116,10 @@ def test_accuracies_are_joined_by_model_and_what_both_name(
         (["--x", "ram", "--y", "latency", "--join", "twice.csv"], "two values for small"),
         (["--x", "ram", "--y", "latency", "--join", "both.csv"], "write their paths"),
         (["--x", "ram", "--y", "latency", "--join", "none.csv"], "cannot be read"),
-        (["--x", "ram", "--y", "latency", "--join", "ragged.csv"], "row 2 has 1 cells"),
+        (
+            ["--x", "ram", "--y", "latency", "--join", "ragged.csv"],
+            "row 2 has not as many cells as the head",
+        ),
         (["--x", "ram", "--y", "latency", "--join", "rows.xls"], "no known kind"),
     ],
 )
