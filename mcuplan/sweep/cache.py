@@ -48,7 +48,8 @@ class Rows:
             folder.mkdir(parents=True, exist_ok=True)
             found = sorted(folder.glob("rows-*.jsonl"))
             for path in found:
-                self._add(path)
+                with suppress(FileNotFoundError):  # merged by another sweep just now
+                    self._add(path)
             if len(found) > _MOST_SEGMENTS:
                 self._merge(found)
 

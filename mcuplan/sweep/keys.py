@@ -21,7 +21,6 @@ from mcuplan.targets import Target
 __all__ = [
     "data_digest",
     "digest_of",
-    "file_digest",
     "libraries",
     "model_digest",
     "target_digest",
@@ -67,7 +66,7 @@ def digest_of(*parts: str) -> bytes:
     return found.digest()[:16]
 
 
-def file_digest(path: Path) -> str:
+def _file_digest(path: Path) -> str:
     """Of the bytes of a file; empty where there is none that can be read.
 
     Raises:
@@ -88,7 +87,7 @@ def model_digest(path: Path) -> tuple[str, str]:
     Raises:
         OSError: one of them cannot be read.
     """
-    own = file_digest(path)
+    own = _file_digest(path)
     if not own:
         raise FileNotFoundError(path)
     places = sorted(set(_places(path)))
@@ -106,7 +105,7 @@ def _places(path: Path) -> Iterator[str]:
 
 def _beside(folder: Path, place: str) -> str:
     try:
-        return file_digest(inside(folder.resolve(), place))
+        return _file_digest(inside(folder.resolve(), place))
     except ExternalDataError as error:
         return error.message
 
@@ -118,13 +117,13 @@ def data_digest(path: Path) -> str:
         OSError: one of them cannot be read.
     """
     if not path.is_dir():
-        return file_digest(path)
+        return _file_digest(path)
     parts = []
     for at, folders, names in os.walk(path):
         folders.sort()
         for name in sorted(names):
             file = Path(at, name)
-            parts += [file.relative_to(path).as_posix(), file_digest(file)]
+            parts += [file.relative_to(path).as_posix(), _file_digest(file)]
     return digest_of(*parts).hex()
 
 
