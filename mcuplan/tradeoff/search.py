@@ -168,9 +168,10 @@ class Search:
         if best is None:
             return None
         path = self._path(space, points[best], best)
-        failed = [index for index, mix in enumerate(path) if mix in self._seen]
-        chosen = path[: failed[0]][len(path[: failed[0]]) // 2 :] if failed else path[-1:]
-        return chosen[0] if chosen else None
+        failed = next((index for index, mix in enumerate(path) if mix in self._seen), None)
+        if failed is None:
+            return path[-1] if path else None
+        return path[failed // 2] if failed else None
 
     def _path(self, space: Space, mix: Mix, point: TypePoint) -> list[Mix]:
         """Changes one after the other, each expected to gain most and to stay within bounds."""
