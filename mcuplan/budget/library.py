@@ -32,5 +32,5 @@ def library_findings(plan: Plan, evidence: Evidence, *, timed: bool) -> Iterator
         text = f"cycles of {by}, are not counted"
         yield Finding(UNCOUNTED, Severity.WARNING, text, "", "mcuplan verify with --cmsis-nn DIR")
     if not evidence.cycles:
-        text = f"cycles of {by}, are modelled on published code, not counted of your copy"
+        text = f"cycles of {by}, are modelled on another copy, not counted of yours"
         yield Finding("latency/library", Severity.NOTE, text, "", "mcuplan verify counts them")

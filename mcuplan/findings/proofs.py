@@ -25,8 +25,8 @@ PROOFS = (
     Explanation(
         "latency/library",
         "Kernels call a library whose sources are yours: its cycles are not known before it runs. "
-        "The figures are fitted to its published code on a Cortex-M4, or where nobody counted that "
-        "are those of portable kernels in its place.",
+        "The figures are fitted to a copy that was typed anew, on a Cortex-M4, or are those of "
+        "portable kernels in its place where nobody counted that.",
         "mcuplan verify with --cmsis-nn DIR counts them on the emulator.",
     ),
     Explanation(
