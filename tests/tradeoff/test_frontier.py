@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -55,10 +56,11 @@ def test_a_single_weight_saves_nothing(tmp_path: Path) -> None:
 def test_no_plan_is_beaten_in_everything_and_the_best_within_limits_is_chosen() -> None:
     """Weights of 4 bits need less flash and lose more, activations of 16 the other way round."""
     planned = pipeline.plan(_asked(objective="flash"))
-    points = type_frontier(planned, Limits())
+    limit = flash_bill(planned.plan, Limits(), None).total_bytes - 500
+    points = type_frontier(planned, Limits(max_flash=limit))
     (plain,) = (point for point in points if not point.options)
+    assert limit + 500 == plain.flash_bytes
     figures = [(p.loss, p.flash_bytes, p.ram_bytes, p.cycles) for p in points]
-    assert not any(point.chosen for point in points)
     assert sorted(points, key=lambda point: point.flash_bytes) == list(points)
     for one in figures:
         beaten = [o for o in figures if o != one and all(np.array(o) <= np.array(one))]
@@ -71,9 +73,7 @@ def test_no_plan_is_beaten_in_everything_and_the_best_within_limits_is_chosen() 
     assert alone
     assert all(p.loss < plain.loss for p in alone)
     assert 0 < len(alone) < len(wide), "points of both"
-    limit = plain.flash_bytes - 500
-    within = type_frontier(planned, Limits(max_flash=limit))
-    (chosen,) = (point for point in within if point.chosen)
+    (chosen,) = (point for point in points if point.chosen)
     assert chosen.flash_bytes <= limit
     assert min(p.loss for p in points if p.flash_bytes <= limit) * 1.05 >= chosen.loss
 
@@ -122,9 +122,11 @@ def test_fewer_bits_where_flash_is_short_and_more_where_outputs_need_them(
     assert point["cycles"] == again["latency"]["cycles"]
 
 
-def test_what_is_over_a_limit_takes_other_types_where_loss_is_allowed() -> None:
-    """As it is where it fits, or nothing that fits loses little enough."""
-    asked = _asked(objective="flash", max_loss=50.0)
+def test_what_is_over_a_limit_takes_other_types_where_loss_is_allowed(tmp_path: Path) -> None:
+    """As it is where it fits, or nothing that fits loses little enough; without one, no type."""
+    _uneven(tmp_path)
+    net = {"model": tmp_path / "net.onnx", "calibration": tmp_path / "data.npz"}
+    asked = _asked(**net, objective="flash", max_loss=50.0)
     planned, points = plan_within(asked, Limits())
     assert () == points
     assert {} == planned.request.weight_dtypes
@@ -135,7 +137,12 @@ def test_what_is_over_a_limit_takes_other_types_where_loss_is_allowed() -> None:
     assert other.request.weight_dtypes
     assert taken.flash_bytes == flash_bill(other.plan, limit, None).total_bytes
     assert taken.flash_bytes <= (limit.max_flash or 0)
-    strict, points = plan_within(_asked(objective="flash", max_loss=0.01), limit)
+    plain = pipeline.plan(_asked(**net, objective="flash"))
+    every = type_frontier(plain, Limits())
+    assert not any(point.chosen for point in every)
+    (before,) = (point.loss for point in every if not point.options)
+    least = min(p.loss for p in (*every, *points) if p.flash_bytes <= (limit.max_flash or 0))
+    strict, points = plan_within(replace(asked, max_loss=least - before - 0.01), limit)
     assert not any(point.taken for point in points)
     assert {} == strict.request.weight_dtypes
 
