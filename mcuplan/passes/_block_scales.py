@@ -16,6 +16,7 @@ __all__ = ["as_blocks", "on_block_scales"]
 
 _STEPS = DType.INT4.high  # on either side of 0
 _LEAST_MOST = 8  # the factor of the block with the largest scale: one of these to 15
+_LEAST_BLOCK = 4  # of fewer a byte for the factor and those of 4 bits are no less than bytes
 _TINY = 1e-30  # scale of nothing
 
 _Fit = Callable[[Array, Array], Array]
@@ -75,7 +76,8 @@ def _factors(parts: Array, wanted: Array, scale: Array) -> tuple[Array, Array]:
 def as_blocks(stored: Stored) -> Stored:
     """Integers of blocks on the largest scales that there are.
 
-    They are int4 where no block has a factor beside 1, int8 where one has none.
+    They are int4 where no block has a factor beside 1, int8 where one has none, and where factors
+    take what 4 bits save or blocks behind the first would begin within a byte.
     """
     quant, block = stored.quant, stored.quant.factored
     if block is None:
@@ -89,6 +91,8 @@ def as_blocks(stored: Stored) -> Stored:
     whole = common.reshape(-1, *[1] * (factors.ndim - 1))
     if (factors == whole).all():
         quant = replace(quant, dtype=DType.INT4, factored=None)
+    elif block < _LEAST_BLOCK or (block % 2 and block < stored.values.shape[-1]):
+        quant = replace(quant, dtype=DType.INT8, factored=None)
     else:
         quant = replace(quant, dtype=DType.INT4_BLOCKS)
     values = stored.values // common.reshape(-1, *[1] * (stored.values.ndim - 1))

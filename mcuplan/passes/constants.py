@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from mcuplan.ir.block_factors import block_factors
 from mcuplan.ir.graph import Stored, Tensor
 from mcuplan.ir.types import Array, DType, Quant, TensorType
 from mcuplan.passes._block_scales import as_blocks, on_block_scales
@@ -105,10 +106,11 @@ def weights_on_grid(
     sums = Sums(stored.values, _bias_values(bias, scales * source.s), scales)
     fitted, changed = within_reach(sums, source, output, act)
     if changed:
-        dtype = stored.quant.dtype
+        dtype, block = stored.quant.dtype, stored.quant.factored
+        if block is not None and block_factors(fitted.weights, block) is None:
+            dtype, block = _WEIGHTS, None  # rounded off the steps of their blocks
         per_channel = Quant(tuple(fitted.scale.tolist()), (0,) * len(scales), 0, dtype)
-        per_channel = replace(per_channel, factored=stored.quant.factored)
-        stored = Stored(fitted.weights, per_channel)
+        stored = Stored(fitted.weights, replace(per_channel, factored=block))
     scales = fitted.scale * source.s
     axis = None if len(set(scales.tolist())) == 1 and len(stored.quant.scale) == 1 else 0
     each = tuple(scales.tolist()) if axis == 0 else (float(scales.flat[0]),)

@@ -9,10 +9,11 @@ from types import MappingProxyType
 
 import numpy as np
 
+from mcuplan.ir.block_factors import block_factors
 from mcuplan.ir.editor import Editor
 from mcuplan.ir.graph import Graph, Node, Tensor
 from mcuplan.ir.op import Op, Signature
-from mcuplan.ir.types import Array, Quant
+from mcuplan.ir.types import Array
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.movement import Reshape
 from mcuplan.passes._channel_bounds import Bounds, channel_bounds
@@ -59,6 +60,7 @@ def remove_dead_channels(
     Only if: all that is tied to the channel (operands of a join, a depthwise filter, the
     pixels of a flattened map) goes with it; no input or output of the graph is; and where a
     reader pads, the constant is the padding's value, or no tap in the padding reads it.
+        Weights on scales of blocks lose channels only where blocks of those left have a factor.
     Exact because: the same integers are added in int32. A bias stays in range: its bound is
     part of the bound that was proved of the accumulator.
 
@@ -70,7 +72,7 @@ def remove_dead_channels(
             what would go with any: constants because of zero weights.
     """
     bounds = channel_bounds(graph, real_ranges=real_ranges)
-    masks = kept_channels(graph, lambda node: needed(graph, node, bounds), multiple)
+    masks = _masks(graph, bounds, multiple)
     kept = {name: np.flatnonzero(mask) for name, mask in masks.items() if not mask.all()}
     if not kept:
         return keep_dead_channels(graph)
@@ -86,6 +88,36 @@ def remove_dead_channels(
     made = edit.done()
     made.check()
     return Removal(graph, made, MappingProxyType(kept), real_ranges)
+
+
+def _masks(
+    graph: Graph, bounds: Mapping[str, Bounds], multiple: Callable[[Signature], int]
+) -> Mapping[str, Array]:
+    """Which channels of each activation stay."""
+    whole: set[str] = set()
+
+    def needs(node: Node) -> Array:
+        found = needed(graph, node, bounds)
+        return np.ones_like(found) if node.name in whole else found
+
+    while True:
+        masks = kept_channels(graph, needs, multiple)
+        broken = {node.name for node in graph.nodes if _breaks_blocks(graph, node, masks)}
+        if not broken:
+            return masks
+        whole |= broken
+
+
+def _breaks_blocks(graph: Graph, node: Node, masks: Mapping[str, Array]) -> bool:
+    """Whether blocks of the weights that stay would be of several factors."""
+    if not mixes(node):
+        return False
+    weights = graph.tensor(node.inputs[1])
+    block = weights.type.quant.factored if weights.type.quant is not None else None
+    if block is None:
+        return False
+    source, made = masks[node.inputs[0]], masks[node.output]
+    return block_factors(_data(weights)[made][..., source], block) is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +194,6 @@ def _part(tensor: Tensor, values: Array, filters: Array | None) -> Tensor:
     if filters is not None and quant.axis is not None and len(quant.scale) == len(filters):
         stay = np.flatnonzero(filters).tolist()
         scales = tuple(quant.scale[i] for i in stay)
-        quant = Quant(scales, tuple(quant.zero_point[i] for i in stay), quant.axis)
+        quant = replace(quant, scale=scales, zero_point=tuple(quant.zero_point[i] for i in stay))
     kind = replace(tensor.type, shape=values.shape, quant=quant)
     return replace(tensor, type=kind, data=np.ascontiguousarray(values), stored=None)

@@ -20,7 +20,9 @@ from mcuplan.errors import DamagedModel, UnsupportedOp
 from mcuplan.exporter.onnx import to_onnx
 from mcuplan.importer.onnx import load_model
 from mcuplan.ir.block_factors import MOST, block_factors, factors_of_all, short
-from mcuplan.ir.types import DType
+from mcuplan.ir.graph import Stored
+from mcuplan.ir.types import DType, Quant
+from mcuplan.passes._block_scales import as_blocks
 from mcuplan.record import Request
 from mcuplan.targets import load_target
 
@@ -167,6 +169,69 @@ def test_blocks_that_do_not_fit(block: int, tmp_path: Path) -> None:
     """A size of blocks that the scales are not for is damage, not memory."""
     with pytest.raises((DamagedModel, UnsupportedOp)):
         load_model(_blocked(tmp_path, np.full((3, 4), 0.1), 8, block))
+
+
+@pytest.mark.parametrize(("block", "size"), [(1, 20), (2, 20), (3, 20), (7, 20), (3, 3)])
+def test_blocks_that_no_kernel_reads(block: int, size: int) -> None:
+    """Few or odd ones become the same integers of 8 bits."""
+    rng = np.random.default_rng(block)
+    each = np.repeat(rng.integers(2, MOST + 1, (4, -(-size // block))), block, axis=1)[:, :size]
+    values = (rng.choice([-7, 7, 1], (4, size)) * each).astype(np.int8)
+    quant = Quant((0.5,) * 4, (0,) * 4, 0, DType.INT4_BLOCKS, factored=block)
+    made = as_blocks(Stored(values, quant))
+    assert made.quant.dtype in (DType.INT8, DType.INT4)
+    assert made.quant.factored is None
+    real = made.values * np.array(made.quant.scale)[:, None]
+    np.testing.assert_array_equal(real, values * 0.5)
+
+
+def test_an_odd_block_of_all_inputs() -> None:
+    """It stays one: nothing is behind it."""
+    values = np.array([[15, -30, 45, 15, 15]] * 2 + [[14, 7, 49, 7, 7]] * 2, np.int8)
+    quant = Quant((0.5,), (0,), None, DType.INT4_BLOCKS, factored=5)
+    made = as_blocks(Stored(values, quant))
+    assert made.quant.dtype is DType.INT4_BLOCKS
+    np.testing.assert_array_equal(made.values * made.quant.scale[0], values * 0.5)
+
+
+@pytest.mark.parametrize(("dead", "left"), [(range(16, 24), 16), (range(3, 4), 24)])
+def test_dead_channels_of_blocks(dead: range, left: int, tmp_path: Path) -> None:
+    """They go where blocks keep their factors, and stay where blocks would be of several."""
+    rng = np.random.default_rng(5)
+    weights = [rng.normal(size=shape) for shape in ((24, 3, 1, 1), (6, 24, 1, 1))]
+    weights[0][list(dead)] = 0.0
+    weights[1] *= np.repeat([1.0, 0.4, 0.13], 8)[:, None, None]
+    constants = [
+        numpy_helper.from_array(values.astype(np.float32), name)
+        for values, name in zip(weights, "vw", strict=True)
+    ]
+    nodes = [
+        helper.make_node("Conv", ["x", "v"], ["a"], "first"),
+        helper.make_node("Conv", ["a", "w"], ["y"], "last"),
+    ]
+    ends = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, channels, 2, 2])
+        for name, channels in (("x", 3), ("y", 6))
+    ]
+    graph = helper.make_graph(nodes, "net", ends[:1], ends[1:], constants)
+    path = tmp_path / "dead.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]), path)
+    np.savez(tmp_path / "data.npz", x=rng.normal(size=(12, 3, 2, 2)).astype(np.float32))
+    planned = pipeline.plan(
+        Request(
+            path,
+            load_target("cortex-m4"),
+            calibration=tmp_path / "data.npz",
+            weight_dtypes={"": DType.INT4},
+            weight_block=8,
+        )
+    )
+    steps = (s.signature for s in planned.plan.program.steps if s.node.op.weight_inputs)
+    *_, last = steps
+    assert left == last.inputs[0].channels
+    assert DType.INT4_BLOCKS is last.inputs[1].dtype
+    assert 8 == last.inputs[1].q.factored
+    assert block_factors(last.constant(1), 8) is not None
 
 
 @given(st.integers(0, 1 << 32), st.integers(1, 20), st.integers(1, 40))
