@@ -16,8 +16,9 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
@@ -28,7 +29,7 @@ from mcuplan.sweep.limit import timed_out
 from mcuplan.sweep.rows import Row
 from mcuplan.sweep.tasks import Task, failed, run_task
 
-__all__ = ["Local"]
+__all__ = ["Local", "interrupts_held"]
 
 MOST_BYTES = 256 << 20
 """A worker that holds more after a task is replaced by a fresh one."""
@@ -99,7 +100,8 @@ class _Pool:
         fresh = multiprocessing.get_context("spawn")
         ours, theirs = fresh.Pipe()
         process = fresh.Process(target=_work, args=(theirs,), daemon=True)
-        process.start()
+        with interrupts_held():
+            process.start()
         theirs.close()
         self.workers.append(_Worker(process, ours))
 
@@ -181,6 +183,20 @@ class _Pool:
         self.start()
 
 
+@contextmanager
+def interrupts_held() -> Iterator[None]:
+    """Ctrl-C comes after it, so that a process that starts meanwhile says nothing about one."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    resource_tracker.ensure_running()  # it would let them through
+    held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
+
+
 def _ending(status: int | None) -> str:
     """How a process ended, in words that are the same everywhere."""
     if status is not None and status < 0:
@@ -191,7 +207,7 @@ def _ending(status: int | None) -> str:
 def _work(pipe: Connection) -> None:
     """What a worker does: says how many bytes it holds, and is given a task, whose rows it says."""
     gc.set_threshold(100_000, 50, 50)  # graphs and plans are frozen: few cycles, many objects
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # who started it ends it
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # who started it ends it; held until here
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         while True:

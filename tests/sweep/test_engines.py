@@ -23,7 +23,7 @@ from mcuplan.sweep.cache import Rows
 from mcuplan.sweep.cases import Case
 from mcuplan.sweep.engines import Engine
 from mcuplan.sweep.limit import answered
-from mcuplan.sweep.local import Local
+from mcuplan.sweep.local import Local, interrupts_held
 from mcuplan.sweep.on_dask import Dask
 from mcuplan.sweep.on_ray import Ray
 from mcuplan.sweep.rows import Row
@@ -181,3 +181,11 @@ def _kill_a_ray_worker() -> None:
             if path.read_bytes().startswith((b"ray::answered", b"ray::IDLE")):
                 os.kill(int(path.parent.name), signal.SIGKILL)
                 return
+
+
+def test_ctrl_c_waits_until_a_worker_starts() -> None:
+    """A worker that begins meanwhile inherits the mask, and says nothing about it."""
+    with pytest.raises(KeyboardInterrupt), interrupts_held():  # noqa: PT012
+        os.kill(os.getpid(), signal.SIGINT)
+        assert signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
