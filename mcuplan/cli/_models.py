@@ -94,10 +94,12 @@ def _say_grids(name: str, found: Repaired, *, closing: bool) -> None:
 
 def _say_types(points: Sequence[TypePoint]) -> None:
     """What was compared, and what was taken of it."""
-    from mcuplan.report import type_table
+    from mcuplan.report import loss_of, type_table
 
     for line in type_table(points):
         log(line)
+    if points:
+        log(f" {loss_of(points[0])}")
     taken = next((point for point in points if point.taken), None)
     if points and taken is None:
         log("warning[quant/types]: nothing is within the limits; written as it was asked for")

@@ -16,7 +16,7 @@ from mcuplan.report._fit import fit_json, fit_text
 from mcuplan.report._format import Format, Look
 from mcuplan.report._front import FRONT_FORMATS, render_front
 from mcuplan.report._joint import JOINT_FORMATS, render_joint
-from mcuplan.report._loss import type_table
+from mcuplan.report._loss import loss_of, type_table
 from mcuplan.report._names import distinct
 from mcuplan.report._text import WIDTH, clip, table, wrap
 
@@ -31,6 +31,7 @@ __all__ = [
     "fit_json",
     "fit_text",
     "format_names",
+    "loss_of",
     "render",
     "render_front",
     "render_joint",

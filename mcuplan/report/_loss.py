@@ -10,7 +10,7 @@ from mcuplan.report._format import Look
 from mcuplan.report._text import counted, table
 from mcuplan.units import format_bytes, format_si
 
-__all__ = ["idle_lines", "near_dead_lines", "type_lines", "type_table", "types_of"]
+__all__ = ["idle_lines", "loss_of", "near_dead_lines", "type_lines", "type_table", "types_of"]
 
 _NAME_WIDTH, _SHOWN = 24, 8
 
@@ -84,10 +84,14 @@ def type_lines(budget: Budget, look: Look) -> list[str]:
     points = budget.calibration.types if budget.calibration is not None else ()
     if not points:
         return []
-    what = f"loss: {points[0].measure} against the float model on samples of calibration; each is"
-    return type_table(points) + look.wrap(
-        f"{what} planned anew, code and cycles modelled", " ", " "
-    )
+    anew = "each is planned anew, code and cycles modelled"
+    return type_table(points) + look.wrap(f"{loss_of(points[0])}; {anew}", " ", " ")
+
+
+def loss_of(point: TypePoint) -> str:
+    """What the column of losses is, and from where a limit counts."""
+    said = f"loss: {point.measure} against the float model on samples of calibration"
+    return f"{said}; --max-loss counts from what grids lose anyway"
 
 
 def type_table(points: Sequence[TypePoint]) -> list[str]:
