@@ -46,7 +46,7 @@ from mcuplan.plan_facts import (
     WithStates,
 )
 from mcuplan.record.planned import Planned, Request
-from mcuplan.record.sizes import Peak
+from mcuplan.record.sizes import Peak, Ram
 from mcuplan.safe_text import shown
 from mcuplan.schedule.explore.levels import Arenas, ByRows, Reason
 from mcuplan.schedule.kernels.objective import MOST_TIMES, WORTH
@@ -65,6 +65,7 @@ __all__ = [
     "reason",
     "regions",
     "row_order",
+    "states_in",
     "step_order",
 ]
 
@@ -201,6 +202,11 @@ def moment(peak: Peak) -> str:
     """The step that decides the RAM, and the row where it goes by rows."""
     what = f"step {peak.step}" if peak.step >= 0 or peak.row is None else "input"
     return what if peak.row is None else f"{what} row {peak.row}"
+
+
+def states_in(ram: Ram) -> str:
+    """How much of live bytes RAM does not count as arena."""
+    return f", {ram.state_bytes:,} of it state" if ram.state_bytes else ""
 
 
 def step_order(order: OrderResult) -> str:

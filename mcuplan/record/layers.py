@@ -258,7 +258,7 @@ class Stream:
 
 @dataclass(frozen=True, slots=True)
 class LevelRow:
-    """The arena with one more way of saving bytes than the level before; the note says which."""
+    """Arena and states with one more way of saving than the level before; the note says which."""
 
     name: str
     arena_bytes: int

@@ -117,6 +117,8 @@ class Peak:
 
     Attributes:
         step: -1: the input.
+        live_bytes: at that moment: all tensors, scratch and states, which RAM counts as static.
+        lower_bound_bytes: of arena and states together, for this order.
         row: of a plan by rows: the row made then; of the input where step is -1.
         move: of a plan by rows: which move it is.
     """

@@ -15,7 +15,7 @@ from mcuplan.report._speed import cycle_sum, how_known
 from mcuplan.report._text import ANSWERS, counted, shape_text
 from mcuplan.safe_text import markdown
 from mcuplan.units import format_bytes, format_si
-from mcuplan.words import moment
+from mcuplan.words import moment, states_in
 
 __all__ = ["FORMAT"]
 
@@ -117,8 +117,8 @@ def _sums(budget: Budget) -> list[str]:
         f"{ram.static_bytes:,} static + {ram.stack_bytes:,} stack ({ram.stack_origin})",
         f"- flash {flash.total_bytes:,} B = {flash.weights_bytes:,} weights{flash.types} + "
         f"{flash.tables_bytes:,} tables + {flash.code_bytes:,} code ({flash.code_origin})",
-        f"- peak at {moment(peak)}, {markdown(peak.layer)}: {peak.live_bytes:,} B live, "
-        f"lower bound {peak.lower_bound_bytes:,} B",
+        f"- peak at {moment(peak)}, {markdown(peak.layer)}: {peak.live_bytes:,} B live"
+        f"{states_in(ram)}, lower bound {peak.lower_bound_bytes:,} B",
         f"- {cycle_sum(latency, budget.target.clock_hz)} ({how_known(latency)})",
     ]
     if latency.wait_cycles and latency.stall_cycles is None:

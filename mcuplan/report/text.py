@@ -16,6 +16,7 @@ from mcuplan.report._speed import cycle_lines, cycle_sum, how_known
 from mcuplan.report._text import clip, counted, finding_lines, shape_text, summary, table
 from mcuplan.safe_text import plain
 from mcuplan.units import Origin, format_bytes, format_si
+from mcuplan.words import states_in
 
 __all__ = ["FORMAT"]
 
@@ -130,15 +131,11 @@ def _figures(budget: Budget, look: Look) -> list[str]:
         lines += look.wrap(head + sizes, rest=" " * 8)
         scratch = f", {row.scratch_bytes:,} of it scratch" if row.scratch_bytes else ""
         moment = "at that row" if which else "at that step"
-        lines.append(f" live   {peak.live_bytes:,} B held {moment}{scratch}")
+        lines.append(f" live   {peak.live_bytes:,} B held {moment}{scratch}{states_in(ram)}")
     elif peak.row is not None:
         name = clip(look.plain(peak.layer), 24)
         lines.append(f" peak   row {peak.row} of {name} arrives   {peak.live_bytes:,} B held")
-    arena = "proved minimal" if peak.optimal_arena else "not proved minimal"
-    order = "order proved best" if peak.optimal_order else "order not proved best"
-    needs = format_bytes(ram.arena_bytes + (ram.state_bytes or 0))
-    bound = f"lower bound {format_bytes(peak.lower_bound_bytes)}"
-    lines += look.wrap(f"{needs}, {bound}: {arena}, {order}", " plan   ", "        ")
+    lines += _plan(budget, look)
     lines += _streams(budget)
     size = f"FP32 {format_bytes(totals.model_bytes_fp32)}, INT8 {totals.model_bytes_int8:,} B"
     lines.append(f" model  {totals.parameters:,} parameters ({size})")
@@ -156,6 +153,18 @@ def _figures(budget: Budget, look: Look) -> list[str]:
         covers = "run current" if e.whole_chip else "operations alone"
         lines.append(f" energy {format_si(e.joules, 'J')} ({e.origin}, {covers}): {parts} memory")
     return lines
+
+
+def _plan(budget: Budget, look: Look) -> list[str]:
+    """What buffers take, states with them, and how good that is known to be."""
+    peak, ram = budget.peak, budget.ram
+    arena = "proved minimal" if peak.optimal_arena else "not proved minimal"
+    order = "order proved best" if peak.optimal_order else "order not proved best"
+    needs = format_bytes(ram.arena_bytes + (ram.state_bytes or 0))
+    if ram.state_bytes:
+        needs += f" = {ram.arena_bytes:,} arena + {ram.state_bytes:,} state"
+    bound = f"lower bound {format_bytes(peak.lower_bound_bytes)}"
+    return look.wrap(f"{needs}, {bound}: {arena}, {order}", " plan   ", "        ")
 
 
 def _speed(budget: Budget, look: Look) -> list[str]:

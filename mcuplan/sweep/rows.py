@@ -62,9 +62,9 @@ class Row:
         tables_bytes: part of flash.
         code_bytes: part of flash.
         regions: bytes used of each memory, as NAME=BYTES.
-        peak_bytes: live at the step that decides the arena.
+        peak_bytes: live at the step that decides the arena, with states, which are part of static.
         peak_layer: that step.
-        peak_lower_bound_bytes: which no plan of these kernels is below.
+        peak_lower_bound_bytes: which no plan of these kernels is below, with states.
         cycles: of one inference.
         latency_s: of one inference.
         latency_error: share by which modelled cycles may be off.

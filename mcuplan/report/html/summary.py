@@ -12,7 +12,7 @@ from mcuplan.report._speed import cycle_sum, how_known
 from mcuplan.report._text import counted
 from mcuplan.report.html.part import Part, layer_names
 from mcuplan.units import format_si
-from mcuplan.words import moment
+from mcuplan.words import moment, states_in
 
 __all__ = ["summary"]
 
@@ -85,8 +85,8 @@ def _sums(budget: Budget) -> list[tuple[str, str]]:
         ),
         (
             "Peak",
-            f"{moment(peak)}, {_peak_layer(budget)}: {peak.live_bytes:,} B live, lower bound "
-            f"{peak.lower_bound_bytes:,} B: {arena}, {order}",
+            f"{moment(peak)}, {_peak_layer(budget)}: {peak.live_bytes:,} B live{states_in(ram)}, "
+            f"lower bound {peak.lower_bound_bytes:,} B: {arena}, {order}",
         ),
         ("Time", f"{cycle_sum(latency, budget.target.clock_hz)} ({how_known(latency)})"),
     ]
