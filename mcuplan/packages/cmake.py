@@ -27,11 +27,11 @@ def _files(product: Product) -> Iterator[tuple[PurePosixPath, str]]:
 
 
 def _section(product: Product) -> Section:
-    here = " Without the toolchain file it runs on this computer." if product.is_portable else ""
+    here = "; without the toolchain file it runs on this computer" if product.is_portable else ""
     library = " -DCMSIS_NN=/path/to/CMSIS-NN" if product.library else ""
     return Section(
         "CMake",
-        f"With CMake 3.16, arm-none-eabi-gcc and qemu-system-arm:{here}",
+        f"With CMake 3.16, arm-none-eabi-gcc and qemu-system-arm{here}:",
         (
             f"cmake -B build -DCMAKE_TOOLCHAIN_FILE={_toolchain(product)}{library}",
             "cmake --build build",

@@ -32,10 +32,10 @@ def _files(product: Product) -> Iterator[tuple[PurePosixPath, str]]:
 
 
 def _section(product: Product) -> Section:
-    here = " `make run-here` runs it on this computer." if product.is_portable else ""
+    here = "; `make run-here` runs it on this computer" if product.is_portable else ""
     return Section(
         "make",
-        f"With GNU make, arm-none-eabi-gcc and qemu-system-arm:{here}",
+        f"With GNU make, arm-none-eabi-gcc and qemu-system-arm{here}:",
         ("make run CMSIS_NN=/path/to/CMSIS-NN" if product.library else "make run",),
         f"It makes `build/lib{product.name}.a`, too. In a project: link that, or include\n"
         "`src/*.mk`, which names sources and include paths.",
