@@ -27,14 +27,15 @@ __all__ = ["check_folder", "check_writable", "write_file", "write_new", "write_t
 _GENERATED = ("mplan/mplan.h", "src/mplan/mplan.h")  # without packages, and with
 
 
-def check_writable(path: Path, source: Path) -> None:
+def check_writable(path: Path, *sources: Path) -> None:
     """Fail before long work, not after it.
 
     Raises:
         UsageError: ``path`` is a folder, lies in a folder that does not exist, or is the
-            file ``source`` that is being read.
+            one of the files ``sources`` that are being read.
     """
-    if os.path.isfile(path) and os.path.isfile(source) and os.path.samefile(path, source):
+    files = filter(os.path.isfile, sources) if os.path.isfile(path) else ()
+    if any(os.path.samefile(path, source) for source in files):
         raise UsageError("is the file that is read", str(path), "give another name")
     if not os.path.isdir(os.path.dirname(os.path.realpath(path))) and not os.path.exists(path):
         raise UsageError("the folder does not exist", str(path), "make it first")

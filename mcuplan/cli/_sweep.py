@@ -56,7 +56,7 @@ _SHOWN_EVERY_S = 0.2
 @click.option(
     "--scheduler", metavar="ADDRESS", help="Of the cluster; without it one is started here."
 )
-@click.option("--jobs", type=click.IntRange(1), help="Processes at once; one for each core.")
+@click.option("--jobs", type=click.IntRange(1, 4096), help="Processes at once; one for each core.")
 @click.option(
     "--timeout",
     type=SECONDS,
@@ -90,8 +90,8 @@ def sweep(models: tuple[str, ...], output: Path, **options: Any) -> int:
     from mcuplan.sweep.table import table_of
 
     ctx, written = click.get_current_context(), table_of(output)
-    check_writable(output, Path(models[0]))
     files, sets = models_of(models), _sets(ctx)
+    check_writable(output, *map(Path, (*files, *options["calibration"])))
     targets = targets_of(options["targets"] or _configured_target(ctx))
     with ExitStack() as stack:
         known = stack.enter_context(_known(output, options))

@@ -3,8 +3,9 @@
 
 A sweep appends to a segment of its own: a head that says which tool it is of, then a line for each
 row with its key and a checksum. A line that was not written to its end, or was changed, is not
-there. Segments of another tool are useless and removed; so a folder holds what sweeps with one
-tool computed, about 1 KB for each row, and may be deleted at any time.
+there, nor is one whose cells are none of a row. Segments of another tool are useless and removed;
+so a folder holds what sweeps with one tool computed, about 1 KB for each row, and may be deleted
+at any time. Whatever else has the name of a segment is somebody's own, and left alone.
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ import fcntl
 import hashlib
 import itertools
 import json
+import math
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from mcuplan.errors import UsageError
 from mcuplan.sweep.rows import Row, column_types
@@ -27,6 +29,7 @@ __all__ = ["Rows"]
 
 _SUMMED = 16  # digits of a checksum
 _SHIFT = 40  # bits of an offset in a segment
+_LONGEST = 1 << 28  # bytes of a line
 _MOST_SEGMENTS = 16  # each sweep that computes something leaves one
 
 
@@ -46,12 +49,10 @@ class Rows:
         self._own: BinaryIO | None = None
         with self._usable():
             folder.mkdir(parents=True, exist_ok=True)
-            found = sorted(folder.glob("rows-*.jsonl"))
-            for path in found:
-                with suppress(FileNotFoundError):  # merged by another sweep just now
-                    self._add(path)
-            if len(found) > _MOST_SEGMENTS:
-                self._merge(found)
+            found = sorted(path for path in folder.glob("rows-*.jsonl") if path.is_file())
+            ours = [path for path in found if self._add(path)]
+            if len(ours) > _MOST_SEGMENTS:
+                self._merge(ours)
 
     def close(self) -> None:
         """Close all files."""
@@ -63,8 +64,9 @@ class Rows:
 
     def __getitem__(self, key: bytes) -> Row:
         found = _read_line(self._line(key))
-        if found is None:
-            raise KeyError(key)
+        if found is None or found[0] != key:
+            hint = "sweep again, with --cache another folder, or --no-cache"
+            raise UsageError("known rows were changed meanwhile", str(self._folder), hint)
         return found[1]
 
     def put(self, key: bytes, row: Row) -> None:
@@ -93,7 +95,7 @@ class Rows:
         place = self._places[key]
         stream = self._segments[place >> _SHIFT]
         stream.seek(place & ((1 << _SHIFT) - 1))
-        return stream.readline()
+        return stream.readline(_LONGEST)
 
     def _append(self, key: bytes, line: bytes) -> None:
         """Write at the end of the last segment, which is this sweep's own."""
@@ -114,21 +116,29 @@ class Rows:
         self._segments.append(stream)
         return stream
 
-    def _add(self, path: Path) -> None:
-        """Places of the rows of a segment; one of another tool goes, if nobody writes to it."""
-        stream = path.open("rb")
-        head = stream.readline()
+    def _add(self, path: Path) -> bool:
+        """Places of the rows of a segment; one of another tool goes, if nobody writes to it.
+
+        False: it is no segment of this tool, or another sweep has just removed it.
+        """
+        try:
+            stream = path.open("rb")
+        except FileNotFoundError:
+            return False
+        head = stream.readline(_LONGEST)
         if head != self._head:
             stream.close()
-            _remove(path)
-            return
+            if _is_head(head):
+                _remove(path)
+            return False
         offset, number = len(head), len(self._segments)
         self._segments.append(stream)
-        for line in stream:
+        while line := stream.readline(_LONGEST):
             found = _read_line(line)
             if found is not None:
                 self._places[found[0]] = number << _SHIFT | offset
             offset += len(line)
+        return True
 
     def _merge(self, paths: Sequence[Path]) -> None:
         """Copy all rows into one segment, then remove those that nobody writes to."""
@@ -159,8 +169,36 @@ def _checked(line: bytes) -> bytes:
 
 def _read_line(line: bytes) -> tuple[bytes, Row] | None:
     """Key and row of a line that is whole."""
-    text = _checked(line)
-    if not text:
+    found = _loaded(line)
+    if not isinstance(found, list) or not found or not isinstance(found[0], str):
         return None
-    key, *cells = json.loads(text)
-    return bytes.fromhex(key), Row(*cells)
+    key, *cells = found
+    if len(cells) != len(column_types()) or not all(map(_is_cell, cells, column_types().values())):
+        return None
+    try:
+        return bytes.fromhex(key), Row(*cells)
+    except ValueError:
+        return None
+
+
+def _is_head(line: bytes) -> bool:
+    """Whether a line is the first of a segment, of whatever tool."""
+    found = _loaded(line)
+    return isinstance(found, dict) and "tool" in found
+
+
+def _loaded(line: bytes) -> Any:
+    """What a line says; null if it is not whole, or no JSON."""
+    try:
+        return json.loads(_checked(line) or "null")
+    except (ValueError, RecursionError):
+        return None
+
+
+def _is_cell(cell: Any, kind: type) -> bool:
+    """Whether a column of that type can have such a cell, as every kind of table has it."""
+    if isinstance(cell, float):
+        return kind is float and math.isfinite(cell)
+    if isinstance(cell, int) and not isinstance(cell, bool):
+        return kind in (int, float) and cell.bit_length() < 64
+    return cell is None or type(cell) is kind

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -14,7 +15,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from mcuplan.errors import ExternalDataError
-from mcuplan.importer.protofile import inside
+from mcuplan.importer.protofile import FILE_LIMIT, inside
 from mcuplan.resources import codegen_dir
 from mcuplan.targets import Target
 
@@ -29,9 +30,11 @@ __all__ = [
 
 _SOURCES = frozenset({".py", ".toml", ".so", ".c", ".h", ".json"})
 _CHUNK = 1 << 22
+_WHOLE = 1 << 32  # bytes of a file that is read to its end; a larger one is told by its times
 # A key and value of external data in the file, wherever the tensor is: field 1, "location"; field
 # 2, a text whose length has one or two bytes.
 _LOCATION = re.compile(rb"\x0a\x08location\x12([\x00-\x7f]|[\x80-\xff][\x00-\x7f])")
+_PLACE = 1 << 15  # bytes that such a place takes at most
 
 
 @cache
@@ -74,6 +77,9 @@ def _file_digest(path: Path) -> str:
     """
     if not path.is_file():
         return ""
+    there = path.stat()
+    if there.st_size > _WHOLE:
+        return f"{there.st_size} bytes of {there.st_mtime_ns} and {there.st_ctime_ns} ns"
     found = hashlib.sha256()
     with path.open("rb") as stream:
         while data := stream.read(_CHUNK):
@@ -85,8 +91,10 @@ def model_digest(path: Path) -> tuple[str, str]:
     """Of a model's file, and of that with all files beside it that hold its tensors.
 
     Raises:
-        OSError: one of them cannot be read.
+        OSError: one of them cannot be read, or the first is larger than any model.
     """
+    if path.is_file() and path.stat().st_size > FILE_LIMIT:
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
     own = _file_digest(path)
     if not own:
         raise FileNotFoundError(path)
@@ -97,10 +105,13 @@ def model_digest(path: Path) -> tuple[str, str]:
 
 def _places(path: Path) -> Iterator[str]:
     """Names of files that a model's file mentions as places of tensors."""
-    data = path.read_bytes()
-    for found in _LOCATION.finditer(data):
-        size = found[1][0] if len(found[1]) == 1 else found[1][0] & 0x7F | found[1][1] << 7
-        yield data[found.end() : found.end() + size].decode("utf-8", "replace")
+    data = b""
+    with path.open("rb") as stream:
+        while more := stream.read(_CHUNK):
+            data = data[-_PLACE:] + more
+            for found in _LOCATION.finditer(data):
+                size = found[1][0] if len(found[1]) == 1 else found[1][0] & 0x7F | found[1][1] << 7
+                yield data[found.end() : found.end() + size].decode("utf-8", "replace")
 
 
 def _beside(folder: Path, place: str) -> str:

@@ -94,14 +94,23 @@ class _Pool:
         self.waiting = deque(range(len(self.tasks)))
 
     def start(self) -> None:
-        """One more process, if there is something to do."""
+        """One more process, if there is something to do and the system has one.
+
+        Raises:
+            ToolFailed: there is none at all.
+        """
         if not self.waiting:
             return
         fresh = multiprocessing.get_context("spawn")
-        ours, theirs = fresh.Pipe()
-        process = fresh.Process(target=_work, args=(theirs,), daemon=True)
-        with interrupts_held():
-            process.start()
+        try:
+            ours, theirs = fresh.Pipe()
+            process = fresh.Process(target=_work, args=(theirs,), daemon=True)
+            with interrupts_held():
+                process.start()
+        except OSError as error:
+            if self.workers:
+                return
+            raise ToolFailed(f"no process can work: {error.strerror}", "", "fewer --jobs") from None
         theirs.close()
         self.workers.append(_Worker(process, ours))
 

@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import fields
@@ -67,6 +70,33 @@ def test_many_segments_become_one(tmp_path: Path) -> None:
     with _opened(tmp_path) as rows:
         wanted = [*range(40), 50, 51]
         assert [_row(n) for n in wanted] == [rows[_key(n)] for n in wanted]
+
+
+def test_what_is_no_row_is_not_there(tmp_path: Path) -> None:
+    """Whole lines with other cells, and files that only have the name of a segment."""
+    own, pipe = tmp_path / "rows-mine.jsonl", tmp_path / "rows-pipe.jsonl"
+    own.write_text("not a segment\n", encoding="ascii")
+    os.mkfifo(pipe)
+    with _opened(tmp_path) as rows:
+        rows.put(_key(0), _row(0))
+    (segment,) = tmp_path.glob("rows-0*.jsonl")
+    cells = _row(1).cells()
+    wrong = ([], [*cells, 1], [7, *cells[1:]], [*cells[:11], 1e999, *cells[12:]])
+    texts = [json.dumps([_key(1).hex(), *each]) for each in wrong]
+    texts += [json.dumps(["no key", *cells]), json.dumps([None, *cells]), "{}", "[" * 100_000]
+    texts.append(json.dumps([_key(1).hex(), *cells[:-1]])[:-1] + f", {'9' * 5000}]")
+    with segment.open("a", encoding="ascii") as stream:
+        for text in texts:
+            stream.write(f"{hashlib.sha256(text.encode()).hexdigest()[:16]} {text}\n")
+    with _opened(tmp_path) as rows:
+        assert [True, False] == [_key(number) in rows for number in range(2)]
+        assert _row(0) == rows[_key(0)]
+    with _opened(tmp_path) as rows:
+        segment.write_bytes(b"-" * segment.stat().st_size)
+        with pytest.raises(UsageError, match="changed meanwhile"):
+            rows[_key(0)]
+    with _opened(tmp_path):
+        assert {own, pipe, segment} == set(tmp_path.iterdir())
 
 
 def test_a_folder_that_is_none_is_said(tmp_path: Path) -> None:
