@@ -55,7 +55,8 @@ def joined(path: Path, names: Sequence[str], table: Columns) -> Joined:
     added = [name for name in theirs if name not in (*_MODEL, *IDENTITY)]
     if not added:
         raise UsageError("adds no column", str(path), "model,accuracy")
-    taken = next((name for name in added if name in names), "")
+    known = frozenset(names)
+    taken = next((name for name in added if name in known), "")
     if taken:
         hint = "give it another name"
         raise UsageError(f"the table has a column {shown(taken)!r}, too", str(path), hint)

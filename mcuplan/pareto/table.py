@@ -62,7 +62,7 @@ def _told(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise UsageError(f"cannot be read: {error.strerror or error}", str(path)) from None
-    except (ValueError, csv.Error, RecursionError) as error:
+    except (ValueError, ArithmeticError, LookupError, csv.Error, RecursionError) as error:
         raise UsageError(f"is no table: {shown(str(error))}", str(path), _FORMS) from None
 
 
@@ -70,6 +70,8 @@ def _reader(path: Path) -> tuple[Callable[..., Any], Callable[..., Any]]:
     found = _READERS.get(path.suffix.lower())
     if found is None:
         raise UsageError("is of no known kind", str(path), _FORMS)
+    if path.exists() and not (path.is_file() or path.is_dir()):  # a folder fails when it is opened
+        raise UsageError("not a regular file", str(path), _FORMS)
     return found
 
 
@@ -96,7 +98,8 @@ def _csv_names(path: Path) -> list[str]:
 def _csv_columns(path: Path, names: Sequence[str]) -> dict[str, list[Cell]]:
     with _csv(path) as rows:
         head = [name.strip() for name in next(rows, [])]
-        places = [head.index(name) for name in names]
+        where = {name: place for place, name in enumerate(head)}
+        places = [where[name] for name in names]
         made: dict[str, list[Cell]] = {name: [] for name in names}
         into = [made[name] for name in names]
         for line, row in enumerate(rows, 2):

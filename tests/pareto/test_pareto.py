@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import csv
+import importlib.util
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -141,6 +143,33 @@ def test_what_cannot_be_compared_is_said(
     error = capsys.readouterr().err
     assert "error[usage/" in error
     assert said in error
+
+
+def test_tables_of_strangers_are_no_defects(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Very many columns, pipes, dates that no calendar has; no input is written."""
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo("pipe.csv")
+    Path("wide.csv").write_text(",".join(f"c{n}" for n in range(100_000)), encoding="ascii")
+    said = {"pipe.csv": "not a regular file", "wide.csv": "no column 'ram'"}
+    if importlib.util.find_spec("pyarrow"):
+        arrow, parquet = (importlib.import_module(f"pyarrow{end}") for end in ("", ".parquet"))
+        dates = arrow.array([2**31 - 1], arrow.date32())
+        parquet.write_table(arrow.table({"ram_bytes": dates, "latency_s": [1]}), "dates.parquet")
+        said["dates.parquet"] = "is no table"
+    axes = ["--x", "ram", "--y", "latency", "-q"]
+    for name, words in said.items():
+        assert 2 == run(["pareto", name, *axes])
+        assert words in capsys.readouterr().err
+    scores = Path("scores.csv")
+    scores.write_text("model,accuracy\nsmall,1\n", encoding="ascii")
+    rows = str(_table(tmp_path / "rows.csv"))
+    assert 2 == run(["pareto", rows, *axes, "--join", "scores.csv", "-o", "scores.csv"])
+    assert "model,accuracy\nsmall,1\n" == scores.read_text(encoding="ascii")
+    wide = [["model", *(f"c{n}" for n in range(50_000))], ["small", *["1"] * 50_000]]
+    Path("wide.csv").write_text("\n".join(map(",".join, wide)), encoding="ascii")
+    assert 0 == run(["pareto", rows, "--x", "ram", "--y", "c9", "--join", "wide.csv", "-q"])
 
 
 def test_no_row_to_compare_is_no_success(
