@@ -55,7 +55,9 @@ def complete(
     try:
         return _command(declared).make_context(None, [], default_map=dict(written)).params
     except click.UsageError as error:
-        raise UsageError(error.format_message().rstrip("."), "", hint) from None
+        said = error.format_message().rstrip(".")
+    # Not in the handler: click's error as context cannot be pickled, as clusters do with errors.
+    raise UsageError(said, "", hint)
 
 
 def params_of(declared: Callable[[Any], Any]) -> list[click.Option]:
