@@ -79,7 +79,7 @@ def front_of(path: Path, asked: Asked) -> Front:
     notes: list[str] = []
     if asked.join is not None:
         notes += _join(path, asked.join, names, first)
-    known = [*names, *(name for name in first if name not in names)]
+    known = list(dict.fromkeys((*names, *first)))
     objectives, colour = _objectives(asked, known)
     by = column_of(asked.by, known, "--by") if asked.by else ""
     wanted = [o.column for o in (*objectives, *([colour] if colour else []))]
