@@ -360,7 +360,7 @@ def test_ops_lists_operators(capsys: Captured) -> None:
     assert 0 == run(["ops", "--markdown"])
     out = capsys.readouterr().out
     row = next(line for line in out.splitlines() if line.startswith("| Conv2D |"))
-    assert {"int8", "int16", "int8 by int4", "float32"} == set(
+    assert {"int8", "int16", "int8 by int4", "int8 by int4_blocks", "float32"} == set(
         row.split("|")[2].strip().split(", ")
     )
     assert {"int8 mve", "int16 dsp", "float32 fpu"} < set(row.split("|")[3].strip().split(", "))
