@@ -18,6 +18,7 @@ from click.core import ParameterSource
 from mcuplan.cli._console import log, watched
 from mcuplan.cli._files import check_writable, write_file
 from mcuplan.cli._given import Configuration
+from mcuplan.cli._process import Stopped
 from mcuplan.errors import EXIT_FITS, EXIT_OVER, EXIT_UNDECIDED, UsageError
 from mcuplan.options.sweeping import OptionSet, option_sets, sweeping
 from mcuplan.options.values import FILE, SECONDS
@@ -166,7 +167,12 @@ def _known(output: Path, options: dict[str, Any]) -> Iterator[Rows]:
             folder = options["cache"] or output.with_name(f"{output.name}.cache")
         known = Rows(folder, tool_digest())
         stack.callback(known.close)
-        yield known
+        try:
+            yield known
+        except (KeyboardInterrupt, Stopped):
+            if not options["no_cache"]:
+                log(f"rows so far are in {folder}: the same command goes on from there")
+            raise
 
 
 @contextmanager

@@ -191,6 +191,22 @@ def test_configuration_counts_for_each_model(here: list[Task]) -> None:
     assert ["fits", "does-not-fit"] == [row["verdict"] for row in rows_of(Path("rows.jsonl"))]
 
 
+def test_who_interrupts_a_sweep_is_told_how_it_goes_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where its rows are; without a cache there is nothing to say."""
+    write_models(Path())
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("mcuplan.sweep.run.Sweep.run", interrupted)
+    assert run(["sweep", "*.onnx", *_TARGETS, "-q", "-o", "t.csv"]) == 130
+    assert "rows so far are in t.csv.cache: the same command" in capsys.readouterr().err
+    assert run(["sweep", "*.onnx", *_TARGETS, "-q", "-o", "t.csv", "--no-cache"]) == 130
+    assert "rows so far" not in capsys.readouterr().err
+
+
 @pytest.mark.slow
 def test_a_sweep_that_is_killed_goes_on(here: list[Task]) -> None:
     """Its table is that of one that nobody disturbed, and no worker is left."""
