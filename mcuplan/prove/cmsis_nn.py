@@ -39,7 +39,10 @@ def called_sources(
     headers = _read(folder, folder / "Include", "*.h")
     sources = _read(folder, folder / "Source", "*.c")
     wanted = set(_WORD.findall("\n".join(generated.values())))
-    return {FOLDER / path: text for path, text in {**headers, **_closure(sources, wanted)}.items()}
+    called = _closure(sources, wanted)
+    if not called:
+        raise UsageError("no source defines what kernels call", str(folder), _WHERE)
+    return {FOLDER / path: text for path, text in {**headers, **called}.items()}
 
 
 def _read(top: Path, folder: Path, pattern: str) -> dict[PurePosixPath, str]:

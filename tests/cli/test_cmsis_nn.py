@@ -89,8 +89,12 @@ def test_without_the_library_nothing_says_that_it_fits(model: Path, run: Run) ->
     assert {"flash/library", "latency/library"} <= codes
     called = {layer["kernel"] for layer in report["layers"] if "cmsis_nn" in layer["kernel"]}
     assert {f"mplan_{name}_s8_cmsis_nn" for name in KERNELS} == called
+    bare = model.parent / "bare"
+    (bare / "Include").mkdir(parents=True)
+    (bare / "Include" / "arm_nnfunctions.h").write_text("#error none\n", encoding="ascii")
     for words, code, wanted in (
         (["check", model, *ASKED, "--build"], "tool/missing", 4),
+        (["check", model, *ASKED, "--build", "--cmsis-nn", bare], "usage/bad", 2),
         (["check", model, *ASKED, "--build", "--cmsis-nn", model.parent], "usage/bad", 2),
         (["evidence", model, *ASKED, "-o", model.parent / "out"], "usage/bad", 2),
         (["fit", model, *ASKED], "usage/bad", 2),
