@@ -30,7 +30,7 @@ typedef struct {
     uint16_t dilation_w;
     uint16_t pad_top;
     uint16_t pad_left;
-    uint16_t block;       /* inputs whose weights share a factor, an even number */
+    uint16_t block;       /* inputs whose weights share a factor: even, or all of a tap */
     int8_t in_zero_point; /* value of a padding element */
     int8_t out_zero_point;
     int8_t act_min;

@@ -25,7 +25,7 @@ typedef struct {
 
 /** Output rows [y0, y1). out may be an operand, row by row at the same place. */
 void mplan_mul_s8_cmsis_nn(const mplan_mul_s8_cmsis_nn_t *p, const int8_t *in, const int8_t *in2,
-        int8_t *out, size_t y0, size_t y1);
+                           int8_t *out, size_t y0, size_t y1);
 
 #ifdef __cplusplus
 }
