@@ -182,11 +182,11 @@ class Writer:
         layout = self._layout(port)
         squeezed = [axis for axis in layout if axis is not None]
         if squeezed != sorted(squeezed) and len(squeezed) < len(layout):
-            value = self.node("Transpose", [value], perm=tuple(squeezed))
-            squeezed = sorted(squeezed)
+            moved = self.node("Transpose", [value], perm=tuple(squeezed))
+            value, squeezed = self._on_its_grid(moved, port.tensor), sorted(squeezed)
         shape = tensor.type.shape
         if len(squeezed) < len(layout) or self._in_model(port) != port.shape:
-            value = self._reshaped(value, shape)
+            value = self._on_its_grid(self._reshaped(value, shape), port.tensor)
             squeezed = list(range(len(shape)))
         self._held[port.tensor] = {tuple(squeezed.index(j) for j in range(len(squeezed))): value}
 
@@ -256,10 +256,23 @@ class Writer:
         have, value = next(iter(self._held[tensor].items()))
         if self._moves_nothing(tensor, have, axes):
             shape = self.shape(tensor)
-            return self._reshaped(value, tuple(shape[a] for a in axes))
-        moved = self.node("Transpose", [value], perm=tuple(have.index(a) for a in axes))
-        self._hints[moved] = f"{tensor}_t"
-        return moved
+            moved = self._reshaped(value, tuple(shape[a] for a in axes))
+        else:
+            moved = self.node("Transpose", [value], perm=tuple(have.index(a) for a in axes))
+            self._hints[moved] = f"{tensor}_t"
+        return self._on_its_grid(moved, tensor)
+
+    def _on_its_grid(self, moved: str, tensor: str) -> str:
+        """A moved value of a tensor, rounded again from opset 21 on.
+
+        ONNX Runtime (1.32) does so itself where nothing does, and from that opset on it states a
+        type there that its own change of int8 to uint8 contradicts: it refuses the model.
+        """
+        kind = self.graph.tensor(tensor).type
+        quant = kind.quant if kind.dtype is DType.FLOAT32 else None
+        if not self.grids or self.opset == OPSET or quant is None or quant.axis is not None:
+            return moved
+        return self.rounded(moved, quant, f"{tensor}_t")
 
     def _moves_nothing(self, tensor: str, have: Axes, want: Axes) -> bool:
         shape = self.shape(tensor)

@@ -15,7 +15,7 @@ from mcuplan import pipeline
 from mcuplan.calibrate import read_data
 from mcuplan.cli import run
 from mcuplan.ir.evaluate import evaluate
-from mcuplan.ir.types import Array
+from mcuplan.ir.types import Array, DType
 from mcuplan.prove.boundary import boundary_inputs
 from mcuplan.record import Request
 from mcuplan.targets import load_target
@@ -85,4 +85,25 @@ def test_tables_and_sums_come_back_in_eight_bits(tmp_path: Path) -> None:
     assert 0 == run(["quantize", str(given), "--calibration", str(data), "-o", str(written)])
     before, after = _program(given, data, calibration=data), _program(written, data)
     assert {np.dtype(np.int8)} == {each.dtype for each in after}
+    assert all(np.array_equal(a, b) for a, b in zip(before, after, strict=True))
+
+
+def test_a_runtime_loads_weights_of_four_bits(tmp_path: Path) -> None:
+    """With all its rewriting, though moved images lie between grids; read back as it was."""
+    net = Net((1, 6, 6, 3))
+    x = net.add("Transpose", "x", perm=[0, 3, 1, 2])
+    y = net.add("Conv", x, net.random(8, 3, 3, 3), pads=[1, 1, 1, 1])
+    y = net.add("Transpose", net.add("Relu", y), perm=[0, 2, 3, 1])
+    y = net.add("Reshape", y, net.const([1, 288], np.int64))
+    model = net.model(net.add("Gemm", y, net.random(288, 4)))
+    files = [tmp_path / name for name in ("net.onnx", "data.npz", "made.onnx")]
+    files[0].write_bytes(model.SerializeToString())
+    rng = np.random.Generator(np.random.PCG64(5))
+    np.savez(files[1], x=rng.standard_normal((30, 6, 6, 3)).astype(np.float32))
+    given, data, written = files
+    asked = ["quantize", str(given), "--calibration", str(data), "--weight-dtype", "int4"]
+    assert 0 == run([*asked, "-o", str(written)])
+    onnxruntime.InferenceSession(str(written), providers=["CPUExecutionProvider"])
+    narrow = {"weight_dtypes": {"": DType.INT4}}
+    before, after = _program(given, data, calibration=data, **narrow), _program(written, data)
     assert all(np.array_equal(a, b) for a, b in zip(before, after, strict=True))
