@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import os
 import shlex
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -12,6 +13,7 @@ from typing import Any
 
 import click
 
+from mcuplan.errors import UsageError
 from mcuplan.options import checking, stack
 from mcuplan.options.forms import grid
 from mcuplan.options.grids import columns, points
@@ -26,6 +28,7 @@ _NOT_OF_MANY = frozenset(
         "frontier",
     }
 )
+_MOST = 10_000  # sets of options, as points of a grid
 _COLUMNS = ("objective", "streaming", "dtype", "backend", "effort")
 
 
@@ -88,7 +91,7 @@ def option_sets(
         configured: values of a configuration by parameter.
 
     Raises:
-        UsageError: a value that an option does not take, or no grid.
+        UsageError: a value that an option does not take, no grid, or too many combinations.
     """
     params, forms = _params(), list(points(given.get("axes", ()), given["changes"]))
     each: list[list[Any]] = []
@@ -102,6 +105,10 @@ def option_sets(
             each.append(list(dict.fromkeys(str(one) for one in several)))
         else:
             each.append([values])
+    count = math.prod(map(len, [*each, forms]))
+    if count > _MOST:
+        what = f"options have {count:,} combinations, {_MOST:,} are the most"
+        raise UsageError(what, "", "fewer values, in several sweeps")
     for chosen in itertools.product(*each):
         for form in forms:
             yield _set(dict(zip(params, chosen, strict=True)), form)

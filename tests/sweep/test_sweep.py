@@ -72,6 +72,8 @@ def test_a_grid_is_every_form_of_each_model(here: list[Task]) -> None:
     assert rows == swept("nets/net0.onnx", *grid)
     assert 5 == len(here)
     assert 2 == run(["sweep", "nets/net0.onnx", *grid, "--reshape", "width=3", "-o", "x.csv"])
+    many = [f"--max-{name}={size}k" for size in range(1, 60) for name in ("ram", "flash")]
+    assert 2 == run(["sweep", "nets/net0.onnx", *grid, *many, "-o", "x.csv"])
 
 
 def test_known_rows_are_not_computed_again(here: list[Task]) -> None:
