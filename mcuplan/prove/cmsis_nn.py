@@ -18,7 +18,10 @@ SINGLE_ROUNDING = "-DCMSIS_NN_USE_SINGLE_ROUNDING"
 
 _HEADER = PurePosixPath("Include/arm_nnfunctions.h")
 _WORD = re.compile(r"\barm_\w+")
-_DEFINED = re.compile(r"^[a-zA-Z_][^;{}#=]*?\b(arm_\w+)\s*\([^;{}]*\)\s*\{", re.MULTILINE)
+_DEFINED = re.compile(  # bounded: what matches nowhere is not searched to the end of the file
+    r"^[a-zA-Z_][^;{}#=]{0,200}?\b(arm_\w{1,100})\s{0,9}\([^;{}()]{0,4000}\)\s{0,99}\{",
+    re.MULTILINE,
+)
 _FILES, _BYTES = 2_000, 1 << 20  # at most, and of each
 _WHERE = "--cmsis-nn DIR: a folder with Include and Source, as github.com/ARM-software/CMSIS-NN has"
 
