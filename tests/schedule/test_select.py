@@ -8,7 +8,8 @@ from networks import tiny_plan
 
 from mcuplan.backends import backend_kernels, backend_of, library_of
 from mcuplan.ops.conv2d import Conv2D
-from mcuplan.schedule.kernels.select import Offers, candidates_of, select_kernels
+from mcuplan.prove.fit.wiring import Wiring
+from mcuplan.schedule.kernels.select import Offers, candidates_of, flash_bytes, select_kernels
 from mcuplan.targets import list_targets, load_target
 
 
@@ -86,3 +87,13 @@ def test_kernels_that_hold_all_rows_need_the_ram_for_them() -> None:
     for limit, held in ((None, {True, False}), (room, {True})):
         found = Offers(target, ram_limit=limit).of(graph)[name]
         assert held == {candidate.step.kernel.row_by_row for candidate in found}
+
+
+def test_little_flash_leaves_kernels_that_make_a_row_at_a_time() -> None:
+    """Plans by rows begin with them, even where others keep fewer constants."""
+    net, target = Wiring("rows"), replace(load_target("cortex-m3"), backend="auto")
+    graph = net.graph(net.conv(net.conv(net.input(1, 12, 12, 80), 80, 3), 80, 3))
+    fastest = flash_bytes(select_kernels(graph, target))
+    for limit in range(fastest - 12_000, fastest, 500):
+        for found in Offers(target, flash_limit=limit).of(graph).values():
+            assert 1 in {candidate.step.kernel.tall for candidate in found}

@@ -169,7 +169,21 @@ def _within_flash(graph: Graph, target: Target, offered: Ways, limit: int) -> Wa
     def kept(name: str, way: Candidate) -> bool:
         return name not in most or way.step.kernel.trades_flash or way.constants_bytes <= most[name]
 
-    return {name: tuple(w for w in found if kept(name, w)) for name, found in offered.items()}
+    return {
+        name: _with_single(tuple(w for w in found if kept(name, w)), plain[name])
+        for name, found in offered.items()
+    }
+
+
+def _with_single(
+    kept: tuple[Candidate, ...], found: tuple[Candidate, ...]
+) -> tuple[Candidate, ...]:
+    """Ways of which one makes a row at a time: plans by rows begin with it, be it larger."""
+    single = [way for way in found if way.step.kernel.tall == 1]
+    if any(way in kept for way in single) or not single:
+        return kept
+    least = min(single, key=lambda way: way.constants_bytes)
+    return tuple(sorted((*kept, least), key=lambda way: way.cycles))
 
 
 def candidates_of(graph: Graph, target: Target) -> Ways:
