@@ -44,8 +44,8 @@ def main() -> None:
     asked = parser.parse_args()
     models = asked.folder / "models"
     models.mkdir(parents=True, exist_ok=True)
-    for made in variants(asked.count):
-        (models / f"{made.name}.onnx").write_bytes(made.model.SerializeToString())
+    for number, made in enumerate(variants(asked.count)):  # kinds mixed: a sweep goes by names
+        (models / f"{number:04d}_{made.name}.onnx").write_bytes(made.model.SerializeToString())
     output = asked.folder / "rows.parquet"
     words = ["sweep", f"{models}/*.onnx", "--targets", asked.targets, "--effort", "fast"]
     words += ["--jobs", str(asked.jobs), "-o", str(output)]
