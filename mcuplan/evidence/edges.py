@@ -30,7 +30,7 @@ from mcuplan.prove.fit.shapes import sweep
 from mcuplan.prove.layers import Shape, typed_graph
 from mcuplan.prove.subject import Subject
 from mcuplan.resources import codegen_dir
-from mcuplan.schedule.kernels.select import candidates_of, program_of
+from mcuplan.schedule.kernels.select import candidates_of, fastest_of, program_of
 from mcuplan.schedule.program import Program
 from mcuplan.targets import Target
 
@@ -71,7 +71,7 @@ def edge_layers(kernels: Sequence[Kernel], target: Target) -> Iterator[Edge]:
     if gathered:
         graph = gather_rows(typed_graph(_on_grids(AvgPool2D, _layers(AvgPool2D))))
         ways = candidates_of(graph, roomy)
-        yield _edge(program_of(graph, roomy, {name: found[0] for name, found in ways.items()}))
+        yield _edge(program_of(graph, roomy, fastest_of(ways)))
 
 
 def callers_of(functions: Collection[str], target: Target) -> tuple[Kernel, ...]:

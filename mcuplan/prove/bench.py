@@ -27,7 +27,7 @@ from mcuplan.prove.cores import core_named
 from mcuplan.prove.layers import Shape, made_up_inputs, typed_graph
 from mcuplan.prove.proofs import Subject, count_on_core
 from mcuplan.schedule.assembly.plan import make_plan
-from mcuplan.schedule.kernels.select import candidates_of, program_of
+from mcuplan.schedule.kernels.select import candidates_of, fastest_of, program_of
 from mcuplan.schedule.overlap import goes_onward
 from mcuplan.schedule.program import Program, Sharing, Step, whole_runs
 from mcuplan.targets import Target
@@ -142,7 +142,7 @@ def bench(target: Target, shapes: Sequence[Shape] = SHAPES) -> tuple[Row, ...]:
     """
     graph = typed_graph(shapes)
     ways = candidates_of(graph, target)
-    return _count(shapes, program_of(graph, target, {n: found[0] for n, found in ways.items()}))
+    return _count(shapes, program_of(graph, target, fastest_of(ways)))
 
 
 def kernel_cases(

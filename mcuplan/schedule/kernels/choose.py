@@ -17,7 +17,7 @@ from mcuplan.ir.op import Kernel
 from mcuplan.plan_facts import Trade
 from mcuplan.price import kernel_size
 from mcuplan.schedule.kernels.objective import MORE_CYCLES, MOST_TIMES, Aim, Objective, ram_weight
-from mcuplan.schedule.kernels.select import Candidate, Chosen, Ways
+from mcuplan.schedule.kernels.select import Candidate, Chosen, Ways, fastest_of
 from mcuplan.schedule.overlap import shared_bytes
 from mcuplan.schedule.program import Step
 
@@ -128,7 +128,7 @@ def choose(ways: Ways, aim: Aim, placer: Placer[P], room: int | None = None) -> 
         placer: makes a plan of a choice.
         room: bytes that the arena may take for latency; None: any.
     """
-    fastest = {name: found[0] for name, found in ways.items()}
+    fastest = fastest_of(ways)
     if aim.objective is Objective.FLASH:
         smallest = _smallest(_without_copies(ways), aim.flash_limit)
         saved = _flash(fastest) - _flash(smallest)

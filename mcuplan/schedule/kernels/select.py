@@ -26,6 +26,7 @@ __all__ = [
     "by_runs",
     "by_speed",
     "candidates_of",
+    "fastest_of",
     "flash_bytes",
     "flash_room",
     "program_of",
@@ -140,7 +141,7 @@ def _within_flash(graph: Graph, target: Target, offered: Ways, limit: int) -> Wa
     Kernels that trade flash for speed are no part of it: they take what is to spare.
     """
     plain, _ = traded_apart(offered)
-    fastest = {name: found[0] for name, found in plain.items()}
+    fastest = fastest_of(plain)
     over = flash_bytes(program_of(graph, target, fastest)) - limit
     if over <= 0:
         return offered
@@ -164,31 +165,30 @@ def _within_flash(graph: Graph, target: Target, offered: Ways, limit: int) -> Wa
         if over <= 0:  # kernels that differ bring code of their own
             chosen = {name: way for name, (way, _) in now.items()}
             over = flash_bytes(program_of(graph, target, chosen)) - limit
-    most = {name: nbytes for name, (way, nbytes) in now.items() if way is not fastest[name]}
+    rows = {
+        name: min((nbytes for way, nbytes in found if way.step.kernel.tall == 1), default=0)
+        for name, found in sizes.items()
+    }  # plans by rows begin with kernels of one, be these larger
+    most = {
+        name: max(nbytes, rows[name])
+        for name, (way, nbytes) in now.items()
+        if way is not fastest[name]
+    }
 
     def kept(name: str, way: Candidate) -> bool:
         return name not in most or way.step.kernel.trades_flash or way.constants_bytes <= most[name]
 
-    return {
-        name: _with_single(tuple(w for w in found if kept(name, w)), plain[name])
-        for name, found in offered.items()
-    }
-
-
-def _with_single(
-    kept: tuple[Candidate, ...], found: tuple[Candidate, ...]
-) -> tuple[Candidate, ...]:
-    """Ways of which one makes a row at a time: plans by rows begin with it, be it larger."""
-    single = [way for way in found if way.step.kernel.tall == 1]
-    if any(way in kept for way in single) or not single:
-        return kept
-    least = min(single, key=lambda way: way.constants_bytes)
-    return tuple(sorted((*kept, least), key=lambda way: way.cycles))
+    return {name: tuple(w for w in found if kept(name, w)) for name, found in offered.items()}
 
 
 def candidates_of(graph: Graph, target: Target) -> Ways:
     """Every way to run each node of a lowered graph: :meth:`Offers.of`."""
     return Offers(target).of(graph)
+
+
+def fastest_of(ways: Ways) -> dict[str, Candidate]:
+    """The fastest way to run each node."""
+    return {name: found[0] for name, found in ways.items()}
 
 
 def traded_apart(ways: Ways) -> tuple[Ways, Ways]:
@@ -223,7 +223,7 @@ def select_kernels(graph: Graph, target: Target) -> Program:
         Problems: nodes that no kernel runs, all of them.
     """
     ways = candidates_of(graph, target)
-    return program_of(graph, target, {name: found[0] for name, found in ways.items()})
+    return program_of(graph, target, fastest_of(ways))
 
 
 def by_runs(ways: Ways, target: Target, most: int) -> Ways:

@@ -21,6 +21,7 @@ from mcuplan.schedule.kernels.select import (
     Offers,
     Ways,
     by_runs,
+    fastest_of,
     program_of,
     tall_apart,
     traded_apart,
@@ -107,7 +108,7 @@ def _within(ways: Ways, aim: Aim, placer: Placer[Plan], room: int) -> Choice[Pla
     lean = {name: min(found, key=row_bytes_of) for name, found in ways.items()}
     if placer.keeps(lean, room):
         return choose(ways, aim, placer, room)
-    fastest = {name: found[0] for name, found in ways.items()}
+    fastest = fastest_of(ways)
     chosen = min(lean, fastest, key=placer.size)
     return Choice(chosen, placer.best(chosen), slower(fastest, chosen))
 
@@ -175,7 +176,7 @@ class _Rows:
     ) -> Iterator[Plan]:
         """The plan of an order, by fits alone or with ``more`` effort; none out of reach."""
         effort, enough = (_EFFORT, self.room) if more else (_QUICK, _ANY)
-        fastest = {name: found[0] for name, found in self.ways.items()}
+        fastest = fastest_of(self.ways)
         selected = Selected(self.aim.objective.value, slower(fastest, chosen))
         with suppress(InputTooLarge):
             plan = streamed_plan(rowed, self.sharing, effort, order, enough)

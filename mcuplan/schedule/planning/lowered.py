@@ -27,6 +27,7 @@ from mcuplan.schedule.kernels.select import (
     Offers,
     Ways,
     by_runs,
+    fastest_of,
     program_of,
     tall_apart,
     traded_apart,
@@ -272,7 +273,7 @@ class LoweredRows:
         other = [name for name, candidate in lean.items() if fast[name] is not candidate]
         other.sort(key=lambda name: fast[name].cycles - lean[name].cycles)
         chosen = {**lean, **{name: fast[name] for name in as_many(other, fits, _FASTER_TRIALS)}}
-        fastest = {name: found[0] for name, found in ways.single.items()}
+        fastest = fastest_of(ways.single)
         saved = self._placer.size(fastest) - self._placer.size(chosen)
         trade = replace(
             slower(fastest, chosen),
