@@ -194,16 +194,28 @@ class _Pool:
 
 @contextmanager
 def interrupts_held() -> Iterator[None]:
-    """Ctrl-C comes after it, so that a process that starts meanwhile says nothing about one."""
+    """Ctrl-C comes after it, so that a process that starts meanwhile says nothing about one.
+
+    The mask is for that process, which inherits it; the handler for this one, any of whose threads
+    may be given the signal.
+    """
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
     resource_tracker.ensure_running()  # it would let them through
+    came: list[int] = []
+    handles = threading.current_thread() is threading.main_thread()  # no other thread may say how
+    if handles:
+        before = signal.signal(signal.SIGINT, lambda number, _: came.append(number))
     held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, held)
+        if handles:
+            signal.signal(signal.SIGINT, before or signal.SIG_DFL)
+        if came:
+            signal.raise_signal(signal.SIGINT)
 
 
 def _ending(status: int | None) -> str:

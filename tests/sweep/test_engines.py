@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -23,7 +25,7 @@ from mcuplan.sweep.cache import Rows
 from mcuplan.sweep.cases import Case
 from mcuplan.sweep.engines import Engine
 from mcuplan.sweep.limit import answered
-from mcuplan.sweep.local import Local, interrupts_held
+from mcuplan.sweep.local import Local
 from mcuplan.sweep.on_dask import Dask
 from mcuplan.sweep.on_ray import Ray
 from mcuplan.sweep.rows import Row
@@ -183,9 +185,35 @@ def _kill_a_ray_worker() -> None:
                 return
 
 
-def test_ctrl_c_waits_until_a_worker_starts() -> None:
-    """A worker that begins meanwhile inherits the mask, and says nothing about it."""
-    with pytest.raises(KeyboardInterrupt), interrupts_held():  # noqa: PT012
-        os.kill(os.getpid(), signal.SIGINT)
+_INTERRUPTED = """
+import os, signal, sys, threading
+from mcuplan.sweep.local import interrupts_held
+
+idle = threading.Thread(target=threading.Event().wait, args=(60,), daemon=True)
+idle.start()
+done = []
+try:
+    with interrupts_held():
+        if sys.argv[1] == "thread":
+            signal.pthread_kill(idle.ident, signal.SIGINT)
+        else:
+            os.kill(os.getpid(), signal.SIGINT)
         assert signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, ())
-    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+        threading.Event().wait(0.1)
+        done.append("held")
+    threading.Event().wait(60)
+except KeyboardInterrupt:
+    done.append("interrupted")
+assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+print(*done)
+"""
+
+
+@pytest.mark.parametrize("given", ["process", "thread"])
+def test_ctrl_c_waits_until_a_worker_starts(given: str) -> None:
+    """Whichever thread is given it; a worker that begins meanwhile inherits the mask."""
+    ran = subprocess.run(
+        [sys.executable, "-c", _INTERRUPTED, given],
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert ("held interrupted\n", "") == (ran.stdout, ran.stderr)
