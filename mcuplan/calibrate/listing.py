@@ -17,9 +17,11 @@ from mcuplan.ir.types import Array
 from mcuplan.progress import Bar
 from mcuplan.units import format_bytes
 
-__all__ = ["Listing", "filled", "list_folder"]
+__all__ = ["MOST_FILES", "Listing", "filled", "is_sample", "list_folder"]
 
-_MOST_FILES = 1 << 18
+MOST_FILES = 1 << 18
+"""Of a folder of samples."""
+
 _MOST_ERRORS = 40  # files that are named
 _RELEASED = 64  # samples that stay in memory
 
@@ -54,7 +56,7 @@ def list_folder(folder: Path, suffixes: Sequence[str]) -> Listing:
         if found:
             below[name] = found
     many = len(here) + sum(map(len, below.values()))
-    if not 0 < many <= _MOST_FILES or (here and below):
+    if not 0 < many <= MOST_FILES or (here and below):
         what = f"{many:,} files ({', '.join(suffixes)})" if not (here and below) else "files both"
         more = " in the folder and in folders of it" if here and below else ""
         hint = "all files in the folder, or all in a folder for each class"
@@ -69,9 +71,13 @@ def list_folder(folder: Path, suffixes: Sequence[str]) -> Listing:
 
 
 def _files(folder: Path, suffixes: Sequence[str]) -> list[Path]:
-    names = (entry.name for entry in os.scandir(folder) if entry.is_file())
-    found = sorted(name for name in names if name.lower().endswith(tuple(suffixes)))
-    return [folder / name for name in found if not name.startswith(".")]
+    return sorted(Path(entry) for entry in os.scandir(folder) if is_sample(entry, suffixes))
+
+
+def is_sample(entry: os.DirEntry[str], suffixes: Sequence[str]) -> bool:
+    """Whether it is a file with one of some suffixes, and not hidden."""
+    name = entry.name
+    return name.lower().endswith(tuple(suffixes)) and name[0] != "." and entry.is_file()
 
 
 def filled(

@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from mcuplan.calibrate.arrays import read_npz
 from mcuplan.calibrate.data import Data
 from mcuplan.calibrate.images import IMAGES, read_images
+from mcuplan.calibrate.listing import MOST_FILES, is_sample
 from mcuplan.calibrate.npy_folder import read_npy_folder
 from mcuplan.calibrate.npz import MAX_BYTES
 from mcuplan.calibrate.reading import Reading
@@ -20,9 +21,11 @@ from mcuplan.facts import TakenAsIs
 from mcuplan.ir.graph import Port
 from mcuplan.progress import Bar, no_bar
 
-__all__ = ["read_data"]
+__all__ = ["read_data", "sample_files"]
 
 _NPY = (".npy",)
+_SUFFIXES = (*_NPY, *CSV, *IMAGES)
+_DEPTH = 2  # folders below one that is given: of inputs, and of classes
 _PLAIN = Reading()
 
 
@@ -74,7 +77,7 @@ def _kind(path: Path) -> str:
         suffix = path.suffix.lower() if os.path.isfile(path) else ""
         return suffix if suffix in (*CSV, *IMAGES) else ""
     try:
-        names = _names(path)
+        names = [file.name.lower() for file in sample_files(path)]
     except OSError as error:
         raise UsageError(f"cannot be read: {error.strerror}", str(path)) from None
     kinds = (_NPY, CSV, IMAGES)
@@ -88,12 +91,32 @@ def _kind(path: Path) -> str:
     return found[0][0]
 
 
-def _names(folder: Path) -> Sequence[str]:
-    """Names of files in a folder and in those below it, in small letters."""
-    found = []
-    for entry in os.scandir(folder):
-        if entry.is_dir():
-            found += [each.name.lower() for each in os.scandir(entry.path) if each.is_file()]
-        elif entry.is_file():
-            found.append(entry.name.lower())
-    return found
+def sample_files(path: Path) -> tuple[Path, ...]:
+    """Every file that samples are read from, in order: ``path``, or those that a folder has.
+
+    As far down as reading goes: folders of inputs, and in them of classes; links are followed.
+
+    Raises:
+        OSError: a folder cannot be read.
+        DataError: it has more files than are read.
+    """
+    if not os.path.isdir(path):
+        return (path,)
+    found: list[Path] = []
+    for file in _below(path, _DEPTH):
+        found.append(file)
+        if len(found) > MOST_FILES:
+            raise DataError(
+                f"more than {MOST_FILES:,} files", str(path), "a few hundred are enough"
+            )
+    return tuple(sorted(found))
+
+
+def _below(folder: Path, depth: int) -> Iterator[Path]:
+    """Files of samples in a folder, and in folders of it down to some depth."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if depth and entry.is_dir():
+                yield from _below(Path(entry.path), depth - 1)
+            elif is_sample(entry, _SUFFIXES):
+                yield Path(entry.path)

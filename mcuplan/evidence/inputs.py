@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
+from mcuplan.calibrate.sources import sample_files
 from mcuplan.errors import InputTooLarge, UsageError
 from mcuplan.evidence.asked import place_of
 from mcuplan.importer.listing import Listing
@@ -37,7 +37,7 @@ def copied_data(files: Mapping[str, Path]) -> Mapping[PurePosixPath, bytes]:
     for option, path in sorted(files.items()):
         place = place_of(option, path.name)
         if path.is_dir():
-            for part in _parts(path):
+            for part in _samples(path):
                 found[place / PurePosixPath(*part.relative_to(path).parts)] = _read(part)
                 _limited(found)
         else:
@@ -45,11 +45,11 @@ def copied_data(files: Mapping[str, Path]) -> Mapping[PurePosixPath, bytes]:
     return _limited(found)
 
 
-def _parts(folder: Path) -> Iterator[Path]:
-    """Regular files below a folder, sorted; links are not followed into folders."""
-    for at, folders, names in os.walk(folder):
-        folders.sort()
-        yield from (Path(at, name) for name in sorted(names) if Path(at, name).is_file())
+def _samples(folder: Path) -> tuple[Path, ...]:
+    try:
+        return sample_files(folder)
+    except OSError as error:
+        raise _unreadable(folder, error) from error
 
 
 def _read(path: Path) -> bytes:
@@ -58,7 +58,11 @@ def _read(path: Path) -> bytes:
             raise InputTooLarge(f"has more than {MOST_BYTES:,} bytes", path.name, _HINT)
         return path.read_bytes()
     except OSError as error:
-        raise UsageError(f"cannot be read: {error.strerror}", str(path), "check it") from error
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: OSError) -> UsageError:
+    return UsageError(f"cannot be read: {error.strerror}", str(path), "check it")
 
 
 def _limited(files: Mapping[PurePosixPath, bytes]) -> Mapping[PurePosixPath, bytes]:

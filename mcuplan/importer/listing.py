@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from mcuplan.importer.external import external_places
 from mcuplan.importer.protofile import inside, read_model, text
 
 __all__ = ["Listing", "OnnxOperator", "list_model"]
@@ -51,12 +52,7 @@ def list_model(path: Path) -> Listing:
     """
     file = read_model(path)
     graph, versions = file.proto.graph, {e.domain: e.version for e in file.proto.opset_import}
-    places = {
-        text(entry.value)
-        for tensor in graph.initializer
-        for entry in tensor.external_data
-        if text(entry.key) == "location"
-    }
+    places = external_places(file.proto)
     for place in places:
         inside(file.folder, place)
     counted: dict[tuple[str, str], int] = {}
@@ -73,7 +69,7 @@ def list_model(path: Path) -> Listing:
         text(node.name): operators[text(node.domain), text(node.op_type)].section
         for node in graph.node
     }
-    files = tuple(sorted(PurePosixPath(place) for place in places))
+    files = tuple(sorted(map(PurePosixPath, places)))
     return Listing(files, tuple(operators.values()), kinds)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mcuplan.errors import UsageError
+from mcuplan.errors import DataError, UsageError
 from mcuplan.options.sweeping import OptionSet
 from mcuplan.sweep.keys import (
     data_digest,
@@ -136,6 +136,8 @@ class _Digests:
                 self.data[data] = data_digest(Path(data))
             except OSError as error:
                 self.data[data] = f"{error.strerror}"
+            except DataError as error:
+                self.data[data] = error.message
         return (text, self.data[data])
 
     def kept(self, model: Path, target: str) -> str:

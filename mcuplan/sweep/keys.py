@@ -6,16 +6,16 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import re
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from mcuplan.calibrate.sources import sample_files
 from mcuplan.errors import ExternalDataError
-from mcuplan.importer.protofile import FILE_LIMIT, inside
+from mcuplan.importer.external import external_files
+from mcuplan.importer.protofile import FILE_LIMIT
 from mcuplan.resources import codegen_dir
 from mcuplan.targets import Target
 
@@ -30,11 +30,7 @@ __all__ = [
 
 _SOURCES = frozenset({".py", ".toml", ".so", ".c", ".h", ".json"})
 _CHUNK = 1 << 22
-_WHOLE = 1 << 32  # bytes of a file that is read to its end; a larger one is told by its times
-# A key and value of external data in the file, wherever the tensor is: field 1, "location"; field
-# 2, a text whose length has one or two bytes.
-_LOCATION = re.compile(rb"\x0a\x08location\x12([\x00-\x7f]|[\x80-\xff][\x00-\x7f])")
-_PLACE = 1 << 15  # bytes that such a place takes at most
+_WHOLE = 1 << 32  # bytes that are read of a file or folder; what is beyond is told by its times
 
 
 @cache
@@ -69,8 +65,10 @@ def digest_of(*parts: str) -> bytes:
     return found.digest()[:16]
 
 
-def _file_digest(path: Path) -> str:
-    """Of the bytes of a file; empty where there is none that can be read.
+def _file_digest(path: Path, most: int = _WHOLE) -> str:
+    """Of the bytes of a file, or of its times where it has more than ``most``.
+
+    It is empty where there is none that can be read.
 
     Raises:
         OSError: it cannot be read to its end.
@@ -78,7 +76,7 @@ def _file_digest(path: Path) -> str:
     if not path.is_file():
         return ""
     there = path.stat()
-    if there.st_size > _WHOLE:
+    if there.st_size > most:
         return f"{there.st_size} bytes of {there.st_mtime_ns} and {there.st_ctime_ns} ns"
     found = hashlib.sha256()
     with path.open("rb") as stream:
@@ -98,43 +96,28 @@ def model_digest(path: Path) -> tuple[str, str]:
     own = _file_digest(path)
     if not own:
         raise FileNotFoundError(path)
-    places = sorted(set(_places(path)))
-    beside = [text for place in places for text in (place, _beside(path.parent, place))]
+    beside = [text for place, found in external_files(path) for text in (place, _told(found))]
     return own, digest_of(own, *beside).hex() if beside else own
 
 
-def _places(path: Path) -> Iterator[str]:
-    """Names of files that a model's file mentions as places of tensors."""
-    data = b""
-    with path.open("rb") as stream:
-        while more := stream.read(_CHUNK):
-            data = data[-_PLACE:] + more
-            for found in _LOCATION.finditer(data):
-                size = found[1][0] if len(found[1]) == 1 else found[1][0] & 0x7F | found[1][1] << 7
-                yield data[found.end() : found.end() + size].decode("utf-8", "replace")
-
-
-def _beside(folder: Path, place: str) -> str:
-    try:
-        return _file_digest(inside(folder.resolve(), place))
-    except ExternalDataError as error:
-        return error.message
+def _told(found: Path | ExternalDataError) -> str:
+    """What stands for a file beside a model, or for that there is none."""
+    return _file_digest(found) if isinstance(found, Path) else found.message
 
 
 def data_digest(path: Path) -> str:
-    """Of a file, or of all files below a folder with their names.
+    """Of a file of samples, or of all those of a folder with their names.
 
     Raises:
         OSError: one of them cannot be read.
+        DataError: the folder has too many.
     """
     if not path.is_dir():
         return _file_digest(path)
-    parts = []
-    for at, folders, names in os.walk(path):
-        folders.sort()
-        for name in sorted(names):
-            file = Path(at, name)
-            parts += [file.relative_to(path).as_posix(), _file_digest(file)]
+    files, left, parts = sample_files(path), _WHOLE, list[str]()
+    for file in files:
+        parts += [file.relative_to(path).as_posix(), _file_digest(file, left)]
+        left -= file.stat().st_size
     return digest_of(*parts).hex()
 
 
