@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import cache
@@ -29,18 +30,30 @@ from mcuplan.record import Budget, BuildFigures, Evidence, Kept, Planned
 from mcuplan.report import render
 from mcuplan.resources import codegen_dir
 
-__all__ = ["keep_report", "kept_report", "recall"]
+__all__ = ["keep_report", "kept_report", "kept_reports", "recall"]
 
 _SOURCES = ("include", "kernels", "templates")
 _LEAST_CODE = 16  # bytes of a function that does something
 _LEAST_STACK = 8  # bytes of a call with steps: a return address, kept aligned
 _FOLDED = 64  # bytes of constants that a compiler may work into the code
+_SUFFIX = ".verify.json"
 _Facts = Mapping[str, Any]
 
 
 def kept_report(model: Path, target: str) -> Path:
     """Where a verification leaves its report: beside the model."""
-    return model.with_name(f"{model.name.removesuffix('.onnx')}.{target}.verify.json")
+    return model.with_name(f"{_stem(model)}.{target}{_SUFFIX}")
+
+
+def kept_reports(model: Path) -> tuple[Path, ...]:
+    """Those that are there, of whatever target."""
+    stem = f"{_stem(model)}."
+    names = sorted(os.listdir(model.parent))
+    return tuple(model.with_name(n) for n in names if n.startswith(stem) and n.endswith(_SUFFIX))
+
+
+def _stem(model: Path) -> str:
+    return model.name.removesuffix(".onnx")
 
 
 def keep_report(budget: Budget, planned: Planned) -> bytes:

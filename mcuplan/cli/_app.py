@@ -54,7 +54,7 @@ def app(ctx: click.Context, config_file: Path | None) -> None:
     def values(model: Path | None = None) -> dict[str, Any]:
         return {_parameter(key): value for key, value in read_config(path, model).items()}
 
-    ctx.obj = Configuration(values)
+    ctx.obj = Configuration(path, values)
     taking = (*_models.COMMANDS, _fit.fit, bundle, _evidence.evidence)
     ctx.default_map = {str(command.name): values() for command in taking}
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mcuplan.cli._files import check_writable, write_file
+from mcuplan.cli._files import check_outputs, write_file
 from mcuplan.errors import EXIT_FITS, EXIT_OVER, EXIT_UNDECIDED, McuplanError, Problems
 from mcuplan.safe_text import lines, plain
 
@@ -157,8 +157,7 @@ def reported(command: str, model: str, outputs: Outputs, make: Callable[[], Budg
     """Make a report and put it out; a model that cannot be decided has one, too."""
     from mcuplan.budget import undecided
 
-    for _, path in outputs.reports:
-        check_writable(path, Path(model))
+    check_outputs(path for _, path in outputs.reports)
     try:
         budget = make()
     except (McuplanError, Problems) as error:

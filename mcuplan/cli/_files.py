@@ -18,29 +18,61 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
+from mcuplan.cli._inputs import is_read
 from mcuplan.errors import UsageError
 from mcuplan.tempfiles import clear_left, prefix
 
-__all__ = ["check_folder", "check_writable", "write_file", "write_new", "write_tree"]
+__all__ = [
+    "check_apart",
+    "check_folder",
+    "check_outputs",
+    "check_writable",
+    "write_file",
+    "write_new",
+    "write_tree",
+]
 
 
 _GENERATED = ("mplan/mplan.h", "src/mplan/mplan.h")  # without packages, and with
+
+
+def check_apart(path: Path, *more: Path, kept: bool = True) -> None:
+    """Fail where a file would take the place of one that the command reads, or of ``more``.
+
+    Raises:
+        UsageError: it would; reports that `verify` left count unless not ``kept``.
+    """
+    if is_read(path, *more, kept=kept):
+        raise UsageError("is a file that is read", str(path), "give another name")
 
 
 def check_writable(path: Path, *sources: Path) -> None:
     """Fail before long work, not after it.
 
     Raises:
-        UsageError: ``path`` is a folder, lies in a folder that does not exist, or is the
-            one of the files ``sources`` that are being read.
+        UsageError: ``path`` is a folder, lies in a folder that does not exist, or is one of the
+            files that the command reads, or of ``sources``.
     """
-    files = filter(os.path.isfile, sources) if os.path.isfile(path) else ()
-    if any(os.path.samefile(path, source) for source in files):
-        raise UsageError("is the file that is read", str(path), "give another name")
+    check_apart(path, *sources)
     if not os.path.isdir(os.path.dirname(os.path.realpath(path))) and not os.path.exists(path):
         raise UsageError("the folder does not exist", str(path), "make it first")
     if os.path.isdir(path):
         raise UsageError("is a folder", str(path), "give a file name")
+
+
+def check_outputs(paths: Iterable[Path]) -> None:
+    """Fail before long work where one cannot be written, or two are the same file.
+
+    Raises:
+        UsageError: as :func:`check_writable`, or the second would take the place of the first.
+    """
+    seen: set[str] = set()
+    for path in paths:
+        check_writable(path)
+        place = os.path.realpath(path)
+        if place in seen and not _is_stream(path):
+            raise UsageError("is given twice", str(path), "give each report a file of its own")
+        seen.add(place)
 
 
 def check_folder(folder: Path, *, generated: bool = True) -> None:
@@ -97,12 +129,14 @@ def write_tree(folder: Path, files: Mapping[Path, bytes]) -> None:
     """Files of a bundle into a folder that is made if need be.
 
     Raises:
-        UsageError: the folder cannot be made, or a file not be written.
+        UsageError: the folder cannot be made, a file not be written, or is one that is read.
     """
     new = not os.path.lexists(folder)
     taken = next((name for name in files if os.path.isdir(folder / name)), None)
     if taken is not None:
         raise UsageError("cannot be written: Is a directory", str(folder / taken))
+    for name in files:
+        check_apart(folder / name)
     try:
         if new:
             folder.parent.mkdir(parents=True, exist_ok=True)

@@ -22,8 +22,9 @@ _STATED = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT, ParameterSo
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """Defaults of options for a model, by the names of parameters."""
+    """Defaults of options for a model, by the names of parameters, and the file they stand in."""
 
+    path: Path
     of: Callable[[Path | None], dict[str, Any]]
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mcuplan.cli._console import bar, log, reported, voice_of
-from mcuplan.cli._files import check_folder, check_writable, write_file, write_tree
+from mcuplan.cli._files import check_apart, check_folder, check_writable, write_file, write_tree
 from mcuplan.cli._given import Asking, OfModel
 from mcuplan.cli._reporting import outputs_of, reporting
 from mcuplan.errors import UsageError
@@ -66,7 +66,7 @@ def quantize(model: Path, output: Path, quiet: bool, **options: Any) -> int:
     """Write the integer model as QDQ ONNX that any runtime loads."""
     from mcuplan import commands
 
-    check_writable(output, model)
+    check_writable(output)
     made = commands.quantize(model, options, Voice(log, bar=bar(quiet=quiet)))
     write_file(output, made.model.SerializeToString(deterministic=True))
     if not quiet:
@@ -152,6 +152,7 @@ def verify(model: Path, save: bool, **options: Any) -> int:
 def _leave(path: Path, report: bytes) -> None:
     """Write the report beside the model where that is possible."""
     try:
+        check_apart(path, kept=False)
         write_file(path, report)
     except UsageError as error:
         log(f"{path.name}: {error.message}; later reports will model code and stack")

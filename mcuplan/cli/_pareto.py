@@ -69,7 +69,7 @@ def pareto(table: Path, output: Path | None, form: str, quiet: bool, **options: 
     from mcuplan.report import render_front
 
     if output is not None:
-        check_writable(output, table, *filter(None, [options["join"]]))
+        check_writable(output)
     found = front_of(table, Asked(**options))
     if output is not None:
         write_file(output, render_front("html", found).encode("ascii"))

@@ -9,7 +9,7 @@ from time import perf_counter
 import click
 
 from mcuplan.cli._console import say
-from mcuplan.cli._files import write_file
+from mcuplan.cli._files import check_writable, write_file
 from mcuplan.errors import EXIT_FITS, EXIT_OVER
 from mcuplan.options.forms import time_limit
 from mcuplan.options.values import FILE, SIZE
@@ -31,6 +31,8 @@ def pack(file: Path, capacity: int | None, time_limit: float, output: Path | Non
     from mcuplan.solvers.packing.csv_table import offsets_csv, read_csv
     from mcuplan.words import placement
 
+    if output is not None:
+        check_writable(output)
     problem = read_csv(file)
     begun = perf_counter()
     plan = place(problem, capacity=capacity, time_limit_s=time_limit)
@@ -57,6 +59,8 @@ def order(file: Path, rows: bool, output: Path | None) -> int:
     from mcuplan.solvers.rows.csv_table import row_order_csv
     from mcuplan.solvers.steps.csv_table import order_csv
 
+    if output is not None:
+        check_writable(output)
     if rows:
         table, found = row_order_csv(file)
         peak, bound = found.peak_bytes, found.lower_bound_bytes

@@ -92,7 +92,7 @@ def sweep(models: tuple[str, ...], output: Path, **options: Any) -> int:
 
     ctx, written = click.get_current_context(), table_of(output)
     files, sets = models_of(models), _sets(ctx)
-    check_writable(output, *map(Path, (*files, *options["calibration"])))
+    check_writable(output, *map(Path, files))
     targets = targets_of(options["targets"] or _configured_target(ctx))
     with ExitStack() as stack:
         known = stack.enter_context(_known(output, options))

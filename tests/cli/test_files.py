@@ -143,7 +143,7 @@ def test_the_model_is_not_written_over(
     (tmp_path / "also.onnx").symlink_to("net.onnx")
     before = (tmp_path / "net.onnx").read_bytes()
     assert 2 == run(arguments)
-    assert "is the file that is read" in capsys.readouterr().err
+    assert "is a file that is read" in capsys.readouterr().err
     assert before == (tmp_path / "net.onnx").read_bytes()
 
 
