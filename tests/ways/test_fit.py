@@ -45,9 +45,12 @@ def _fit(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, dict[str
 def test_the_command_that_is_printed_fits(
     limits: tuple[str, ...], needs: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Run as it stands it exits with 0 and has the figures of the last row, the one that fits."""
+    """Run as it stands it exits with 0 and has the figures of the last row, the one that fits.
+
+    `fit` itself does not where that is a form which is still to be trained.
+    """
     status, found = _fit(capsys, str(image_net(tmp_path)), *_TARGET, *limits)
-    assert (0, "fits", needs) == (status, found["status"], found["needs"])
+    assert (needs == "retraining", "fits", needs) == (status, found["status"], found["needs"])
     assert [False] * (len(found["tried"]) - 1) + [True] == [w["fits"] for w in found["tried"]]
     program, command, *words = shlex.split(shlex.join(found["command"]))
     assert ("mcuplan", "check") == (program, command)
@@ -66,7 +69,7 @@ def test_a_model_of_another_form_is_written_as_a_template(
     made = tmp_path / "smaller.onnx"
     limits = ("--max-latency", "11ms")
     status, found = _fit(capsys, str(image_net(tmp_path)), *_TARGET, *limits, "-o", str(made))
-    assert 0 == status
+    assert 1 == status
     assert str(made) in found["command"]
     assert not any("reshape" in word for word in found["command"])
     status, report = checked(capsys, *found["command"][2:])
@@ -75,7 +78,7 @@ def test_a_model_of_another_form_is_written_as_a_template(
     assert "model/placeholder-weights" in codes
     assert found["tried"][-1]["ram_bytes"] == report["ram"]["total_bytes"]
     capsys.readouterr()
-    assert 0 == run(["fit", str(tmp_path / "net.onnx"), *_TARGET, *limits])
+    assert 1 == run(["fit", str(tmp_path / "net.onnx"), *_TARGET, *limits])
     assert "FITS ONCE TRAINED" in capsys.readouterr().out
 
 
