@@ -14,6 +14,8 @@ from mcuplan.ir.op import Op, QuantRule
 from mcuplan.ir.types import DType, Quant
 from mcuplan.ops.conversion import FromGrid, ToGrid
 from mcuplan.ops.quantize import Quantize
+from mcuplan.ops.recurrent import Recurrent
+from mcuplan.ops.state_parts import StatePart
 from mcuplan.passes._edit import convert
 from mcuplan.passes.gaps import Gaps
 from mcuplan.passes.hidden import hidden
@@ -127,7 +129,24 @@ def _chosen(graph: Graph, asked: Collection[str]) -> set[str]:
             found.add(node.name)
         elif node.op.quant_rule is not QuantRule.WEIGHTED and not _on_grids(graph, node):
             between.add(node.name)
-    return found | _between(graph, found, between - found) if found else found
+    if not found:
+        return found
+    found = _with_states(graph, found)
+    return found | _between(graph, found, between - found)
+
+
+def _with_states(graph: Graph, found: set[str]) -> set[str]:
+    """With what makes, goes on with and takes apart the state of a cell of which some is found."""
+    producers, consumers = graph.producers(), graph.consumers()
+    cells = (node for node in graph.nodes if isinstance(node.op, Recurrent))
+    groups = [
+        {node.name, producers[node.inputs[1]].name}
+        | {part.name for part in consumers.get(node.output, ()) if isinstance(part.op, StatePart)}
+        for node in cells
+    ]
+    while near := [group for group in groups if group & found and not group <= found]:
+        found = found.union(*near)
+    return found
 
 
 def _on_grids(graph: Graph, node: Node) -> bool:

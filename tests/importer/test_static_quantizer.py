@@ -75,6 +75,8 @@ SETTINGS = {
     "convolutions only": Setting(more={"op_types_to_quantize": ["Conv", "Gemm"]}),
     "int4 weights": Setting(I8, I4),
     "uint4 weights": Setting(U8, U4, per_channel=False),
+    "int4, pairs at weights": _with(U8, I4, AddQDQPairToWeight=True),
+    "uint4, pairs at weights": _with(I8, U4, AddQDQPairToWeight=True),
     "int16": Setting(I16, I8),
     "int16 symmetric": Setting(I16, I16, extra={"ActivationSymmetric": True}),
     "uint16, pairs at weights": _with(U16, U8, AddQDQPairToWeight=True),
@@ -116,7 +118,7 @@ def _matrices(net: Net) -> str:
 
 
 def _others(net: Net) -> str:
-    """A cell, a transposed convolution, movement, a difference."""
+    """A cell that is read at its end, a transposed convolution, movement, a difference."""
     x = net.add("PRelu", net.conv("x", 3, 4), net.random(4, 1, 1, low=0.0))
     x = net.add("ConvTranspose", x, net.random(4, 4, 2, 2), strides=[2, 2])
     axes = net.const([1], np.int64)
@@ -127,7 +129,10 @@ def _others(net: Net) -> str:
     x = net.add("Reshape", x, net.const([2, 1, 25], np.int64))
     cell = [net.random(1, 24, 25), net.random(1, 24, 6)]
     x = net.add("LSTM", x, *cell, hidden_size=6)
-    return net.add("Gemm", net.add("Reshape", x, net.const([1, 12], np.int64)), net.random(12, 3))
+    x = net.add(
+        "Reshape", net.add("Gather", x, net.const(-1, np.int64)), net.const([1, 6], np.int64)
+    )
+    return net.add("Gemm", x, net.random(6, 3))
 
 
 NETWORKS: dict[str, Callable[[Net], str]] = {
