@@ -15,7 +15,7 @@ from mcuplan.importer.protofile import Allowance, type_name
 from mcuplan.ir.builder import OnnxNode
 from mcuplan.ir.types import Array
 
-__all__ = ["NUMERIC", "Folding", "numpy_type"]
+__all__ = ["FOUR_BITS", "NUMERIC", "Folding", "numpy_type"]
 
 _NUMPY_TYPES: dict[int, Any] = {
     1: np.float32,
@@ -31,6 +31,8 @@ _NUMPY_TYPES: dict[int, Any] = {
     12: np.uint32,
     13: np.uint64,
 }
+FOUR_BITS: dict[int, Any] = {21: np.uint8, 22: np.int8}
+"""Types of arrays that hold integers of 4 bits, by ONNX element type."""
 
 
 def numpy_type(data_type: int) -> np.dtype[Any]:
@@ -49,11 +51,15 @@ def numpy_type(data_type: int) -> np.dtype[Any]:
 
 @dataclass(frozen=True, slots=True)
 class Folding:
-    """A node, the values of its inputs (None where absent), and the memory it may take."""
+    """A node, the values of its inputs (None where absent), and the memory it may take.
+
+    ``bits``: of the integers of each input, where fewer than its array's type has.
+    """
 
     node: OnnxNode
     inputs: tuple[Array | None, ...]
     allowance: Allowance
+    bits: tuple[int, ...] = ()
 
     def value(self, index: int) -> Array:
         """An input that must be there."""
@@ -75,6 +81,10 @@ class Folding:
         if self.optional(index) is not None:
             return self.ints(index)
         return self.node.get_ints(key, ()) if key in self.node.attributes else None
+
+    def bits_of(self, index: int) -> int:
+        """Bits of the integers of an input, where fewer than its array's type has; else 0."""
+        return self.bits[index] if index < len(self.bits) else 0
 
     def reserve(self, shape: Sequence[int], dtype: np.dtype[Any]) -> None:
         """Take the memory of a result before it is computed."""

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from mcuplan.errors import DamagedModel, UnsupportedType
@@ -13,7 +15,7 @@ from mcuplan.ir.graph import Stored
 from mcuplan.ir.types import Array, DType, Quant
 from mcuplan.ops.quantize import grid
 
-__all__ = ["dequantize_blocks"]
+__all__ = ["block_parameters", "dequantize_blocks"]
 
 
 def dequantize_blocks(folding: Folding) -> Constant:
@@ -23,28 +25,46 @@ def dequantize_blocks(folding: Folding) -> Constant:
         DamagedModel: scales do not fit the blocks.
         UnsupportedType: integers other than of 4 or 8 bits.
     """
-    x, scale, zero_point = folding.value(0), folding.value(1), folding.optional(2)
-    block, axis = folding.node.get_int("block_size", 0), folding.node.get_int("axis", 1)
-    axis += x.ndim if axis < 0 else 0
+    x, scale = folding.value(0), folding.value(1)
     if x.dtype not in (np.int8, np.uint8):
         raise UnsupportedType(f"blocks of {x.dtype}", hint="quantize weights to int4 or int8")
-    if not 0 <= axis < x.ndim or block < 1:
-        raise DamagedModel(f"blocks of {block} along axis {axis} of a tensor of rank {x.ndim}")
+    less, steps = block_parameters(folding, x.dtype)
+    folding.reserve(x.shape, np.dtype(np.float32))
+    integers = x.astype(np.int16) - less.astype(np.int16)
+    with np.errstate(over="ignore"):
+        real = integers.astype(np.float32) * steps
+    axis, block = _axis_and_block(folding)
+    return Constant(real, _on_channels(integers, scale, axis, block))
+
+
+def block_parameters(folding: Folding, dtype: np.dtype[Any]) -> tuple[Array, Array]:
+    """Zero point (of ``dtype``, the integers' type) and scale of each value.
+
+    Raises:
+        DamagedModel: they do not fit the blocks.
+    """
+    x, scale, zero_point = folding.value(0), folding.value(1), folding.optional(2)
+    axis, block = _axis_and_block(folding)
     counts = (*x.shape[:axis], -(-x.shape[axis] // block), *x.shape[axis + 1 :])
     if scale.shape != counts or (zero_point is not None and zero_point.shape != counts):
         found = list(scale.shape if zero_point is None else zero_point.shape)
         message = f"blocks of {block}: {found} scales or zero points for shape {list(x.shape)}"
         raise DamagedModel(message, hint="export again")
-    points = np.zeros(counts, x.dtype) if zero_point is None else zero_point
+    points = np.zeros(counts, dtype) if zero_point is None else zero_point
     grid(scale.reshape(-1), points.reshape(-1), 0)  # raises what no grid is
-    folding.reserve(x.shape, np.dtype(np.float32))
     size = x.shape[axis]
-    block = min(block, max(1, size))
     less, steps = (np.repeat(e, block, axis).take(range(size), axis) for e in (points, scale))
-    integers = x.astype(np.int16) - less.astype(np.int16)
-    with np.errstate(over="ignore"):
-        real = integers.astype(np.float32) * steps
-    return Constant(real, _on_channels(integers, scale, axis, block))
+    return less, steps
+
+
+def _axis_and_block(folding: Folding) -> tuple[int, int]:
+    """The axis that blocks divide, and how many values one has, at most all."""
+    x, axis = folding.value(0), folding.node.get_int("axis", 1)
+    block = folding.node.get_int("block_size", 0)
+    axis += x.ndim if axis < 0 else 0
+    if not 0 <= axis < x.ndim or block < 1:
+        raise DamagedModel(f"blocks of {block} along axis {axis} of a tensor of rank {x.ndim}")
+    return axis, min(block, max(1, x.shape[axis]))
 
 
 def _on_channels(integers: Array, scale: Array, axis: int, block: int) -> Stored | None:

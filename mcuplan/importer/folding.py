@@ -13,7 +13,7 @@ from mcuplan.errors import DamagedModel, UnsupportedOp, UnsupportedType
 from mcuplan.importer._indices import INDICES
 from mcuplan.importer._numeric import NUMERIC, Folding
 from mcuplan.importer.linear import dequantize_constant, quantize_constant
-from mcuplan.importer.protofile import Allowance
+from mcuplan.importer.protofile import BITS, Allowance
 from mcuplan.ir.builder import Constant, OnnxNode
 from mcuplan.ir.graph import Stored
 from mcuplan.ir.types import Array, DType
@@ -41,12 +41,13 @@ def fold(
         InputTooLarge: the result would pass the limits.
     """
     kind = node.op_type
-    folding = Folding(node, tuple(None if c is None else c.data for c in inputs), allowance)
+    arrays = tuple(None if c is None else c.data for c in inputs)
+    folding = Folding(node, arrays, allowance, tuple(0 if c is None else c.bits for c in inputs))
     if kind in ("Shape", "Size"):
         return (fold_shape(node, folding.value(0).shape),)
     if kind in _QUANTIZED:
         made: Constant = _QUANTIZED[kind](folding)
-        return (_narrowed(made) if inputs[0] is not None and inputs[0].bits == 4 else made,)
+        return (_narrowed(made) if folding.bits_of(0) == 4 else made,)
     if kind in _MOVING:
         assert inputs[0] is not None
         return _move(folding, inputs[0], _MOVING[kind])
@@ -55,7 +56,7 @@ def fold(
         return (_RENAMING[kind](folding, inputs[0]),)
     for table in (NUMERIC, _MAKING, INDICES):
         if kind in table:
-            return (Constant(table[kind](folding)),)
+            return (Constant(table[kind](folding), bits=node.get_int(f"value{BITS}", 0)),)
     if kind == "Concat":
         return (Constant(_concat(folding)),)
     raise UnsupportedOp(
@@ -208,7 +209,7 @@ def _move(
     data = move(source.data)
     stored = source.stored
     if stored is None:
-        return tuple(Constant(d) for d in data)
+        return tuple(Constant(d, bits=source.bits) for d in data)
     axis = stored.quant.axis
     moved = move(stored.values)
     keeps = axis is None or (

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from mcuplan.errors import DamagedModel, UnsupportedOp, UnsupportedType
+from mcuplan.importer._numeric import FOUR_BITS
 from mcuplan.importer.structure import FileNode
 from mcuplan.ir.builder import Attribute, Builder, Constant, OnnxNode
 from mcuplan.ir.types import Array, DType
@@ -132,7 +133,7 @@ def plain_steps(node: OnnxNode, build: Builder) -> list[OnnxNode] | None:
     if node.domain or node.op_type not in _FORMS:
         return None
     if node.op_type == "QuantizeLinear" and _has_one_grid(node, build):
-        return None
+        return _of_few_bits(node, build)
     if node.op_type == "DequantizeLinear" and build.dtype(node.input(0)).is_float:
         return None
     steps = _Steps(node, build)
@@ -177,6 +178,31 @@ def _has_one_grid(node: OnnxNode, build: Builder) -> bool:
     scale, zero = build.constant(node.input(1)), node.input(2)
     known = scale is not None and scale.data.size == 1 and not node.get_int("block_size", 0)
     return known and (not zero or build.constant(zero) is not None)
+
+
+def _of_few_bits(node: OnnxNode, build: Builder) -> list[OnnxNode] | None:
+    """Rounding to integers of 2 or 4 bits: to bytes, of values within the ends of those.
+
+    None where the integers have all bits of their type.
+    """
+    zero, code = build.constant(node.input(2)), node.get_int("output_dtype", 0)
+    bits = 4 if zero is None and code in FOUR_BITS else 0 if zero is None else zero.bits
+    scale = build.constant(node.input(1))
+    if not bits or scale is None:
+        return None
+    point = np.zeros((), FOUR_BITS[code]) if zero is None else zero.data
+    signed = point.dtype == np.int8
+    low = -(1 << bits - 1) if signed else 0
+    parts = _Steps(node, build)
+    step, first = scale.data.astype(np.float32).reshape(()), np.float32(point.reshape(()))
+    ends = [
+        parts.constant(stem, (np.float32(end) - first) * step)
+        for stem, end in (("low", low), ("high", low + (1 << bits) - 1))
+    ]
+    cut = parts.add("Clip", node.input(0), *ends)
+    held = parts.constant("zero", point)
+    parts.add("QuantizeLinear", cut, node.input(1), held, output=node.outputs[0])
+    return parts.made
 
 
 def _quantize(steps: _Steps) -> None:

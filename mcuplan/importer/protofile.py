@@ -22,6 +22,7 @@ from mcuplan.ir.types import Array
 from mcuplan.safe_text import shown
 
 __all__ = [
+    "BITS",
     "ACTIVATIONS_LIMIT",
     "ACTIVATION_LIMIT",
     "NODES_LIMIT",
@@ -72,6 +73,9 @@ _TYPES: dict[int, tuple[str, str | None]] = {
     25: ("uint2", "u1"),
     26: ("int2", "i1"),
 }
+BITS = "\0bits"
+"""Behind an attribute's name: bits of its integers, where fewer than its array's type has."""
+
 _PACKED = {21: 4, 22: 4, 25: 2, 26: 2}  # bits of the types that share a byte
 _FIELDS = ("float_data", "int32_data", "int64_data", "double_data", "uint64_data")
 _FIELD_OF = {1: "float_data", 7: "int64_data", 11: "double_data"} | dict.fromkeys(

@@ -49,7 +49,10 @@ _NAMES: Mapping[int, str] = {
 }
 _COMPARISONS = ("Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual")
 _WHOLE = {6: DType.INT32, 7: DType.INT64, 9: DType.BOOL}
-_QUANTIZED_TYPES: Mapping[int, DType] = {0: DType.UINT8, 2: DType.UINT8, 3: DType.INT8}
+_QUANTIZED_TYPES: Mapping[int, DType] = {
+    0: DType.UINT8,
+    **{dtype.onnx: dtype for dtype in (DType.UINT8, DType.INT8, DType.UINT16, DType.INT16)},
+}
 
 
 class Reading:
@@ -325,7 +328,7 @@ class Reading:
                 raise UnsupportedType(f"output_dtype={node.get_int('output_dtype', 1)}")
             if read is None:
                 raise DamagedModel("DequantizeLinear of a tensor that is not quantized")
-            return self._with_zero_point(node, 2 if read is DType.UINT8 else 3)
+            return self._with_zero_point(node, read.onnx)
         integers = [n for n in node.inputs if n in self._integers]
         if not integers:
             return node

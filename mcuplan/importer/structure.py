@@ -17,7 +17,7 @@ from mcuplan.errors import (
     UnsupportedOp,
 )
 from mcuplan.importer.hints import way_out
-from mcuplan.importer.protofile import Allowance, ModelFile, read_tensor, text
+from mcuplan.importer.protofile import BITS, Allowance, ModelFile, read_tensor, shared_bits, text
 from mcuplan.ir.builder import Attribute, OnnxNode
 from mcuplan.safe_text import shown
 
@@ -288,6 +288,8 @@ def read_attributes(file_node: FileNode, file: ModelFile, allowance: Allowance) 
         if name in values or proto.ref_attr_name:
             raise DamagedModel(f"attribute {shown(name)!r} is given twice or by reference")
         values[name] = _value(proto, file, allowance)
+        if proto.type == 4 and shared_bits(proto.t):
+            values[f"{name}{BITS}"] = shared_bits(proto.t)
         _check_finite(file_node.source, name, values[name])
         if name in _FLAGS and values[name] not in (0, 1):
             message = f"{name}={values[name]} has no meaning, only 0 and 1 have"

@@ -86,7 +86,7 @@ class Constant:
     def transpose(self, axes: Sequence[int]) -> Constant:
         """Both forms with permuted axes."""
         if self.stored is None:
-            return Constant(self.data.transpose(axes))
+            return Constant(self.data.transpose(axes), bits=self.bits)
         quant = self.stored.quant
         if quant.axis is not None:
             quant = replace(quant, axis=list(axes).index(quant.axis))
@@ -98,7 +98,7 @@ class Constant:
         """Both forms in another shape; a per-channel axis must keep its size and place."""
         data = self.data.reshape(shape)
         if self.stored is None:
-            return Constant(data)
+            return Constant(data, bits=self.bits)
         quant = self.stored.quant
         if quant.axis is not None:
             before = math.prod(self.data.shape[: quant.axis])
