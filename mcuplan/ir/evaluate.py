@@ -11,7 +11,7 @@ from mcuplan.ir.geometry import SAME
 from mcuplan.ir.graph import Graph, Node
 from mcuplan.ir.types import Array, DType, TensorType
 
-__all__ = ["batchable", "evaluate", "first_states", "left_states", "on_grid", "run_node"]
+__all__ = ["batchable", "evaluate", "first_states", "left_states", "on_grid", "repeated", "run_node"]
 
 
 def evaluate(
@@ -50,7 +50,7 @@ def evaluate(
     kept = {name: array for name, array in values.items() if name in wanted}
     for node in graph.nodes:
         for name, array in zip(node.outputs, run_node(graph, node, values), strict=True):
-            array = array if graph.activations(node) else _repeated(array, samples)
+            array = array if graph.activations(node) else repeated(array, samples)
             values[name] = array
             if name in wanted:
                 kept[name] = array
@@ -61,7 +61,7 @@ def evaluate(
     for name in wanted - kept.keys():
         data = graph.tensor(name).data
         if data is not None:
-            kept[name] = _repeated(data, samples)
+            kept[name] = repeated(data, samples)
     return {name: np.atleast_1d(array) for name, array in kept.items()}  # samples of scalars
 
 
@@ -97,8 +97,8 @@ def left_states(graph: Graph, values: Mapping[str, Array]) -> Mapping[str, Array
     return found
 
 
-def _repeated(data: Array, samples: int) -> Array:
-    """A constant for every sample."""
+def repeated(data: Array, samples: int) -> Array:
+    """What depends on no input, for every sample."""
     return np.concatenate([data] * samples)
 
 

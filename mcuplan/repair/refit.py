@@ -18,7 +18,7 @@ import numpy as np
 from mcuplan.errors import McuplanError
 from mcuplan.ir.block_factors import factors_of_all, short
 from mcuplan.ir.editor import Editor
-from mcuplan.ir.evaluate import batchable, on_grid
+from mcuplan.ir.evaluate import batchable, on_grid, repeated
 from mcuplan.ir.graph import Graph, Node, Stored, Tensor
 from mcuplan.ir.types import Array, DType, Quant, TensorType
 from mcuplan.passes.constants import fitting_scales, weights_on_grid
@@ -66,7 +66,7 @@ def refit(graph: Graph, grids: Graph, feeds: Mapping[str, Array], *, rounding: b
     """
     edit = Editor(grids)
     readers = {name: len(nodes) for name, nodes in graph.consumers().items()}
-    real = dict(feeds)
+    real, samples = dict(feeds), len(next(iter(feeds.values())))
     ours = {name: on_grid(grids.tensor(name).type, array) for name, array in feeds.items()}
     for node, own in zip(graph.nodes, grids.nodes, strict=True):
         data = {name: graph.tensor(name).data for name in node.inputs}
@@ -76,6 +76,8 @@ def refit(graph: Graph, grids: Graph, feeds: Mapping[str, Array], *, rounding: b
             own = _fitted(edit, own, layer, real, ours, rounding=rounding)
         mine = own.op.reference(*(ours[n] if n in ours else _value(edit, n) for n in own.inputs))
         for name, a, b in zip(node.outputs, theirs, mine, strict=True):
+            if not graph.activations(node):
+                a, b = repeated(a, samples), repeated(b, samples)
             real[name], ours[name] = a, on_grid(edit.tensor(name).type, b)
         for name in dict.fromkeys(node.inputs):
             readers[name] -= 1

@@ -169,3 +169,22 @@ def test_what_is_asked_for_is_tried_though_outputs_are_near(
     assert "fitted weights" not in said
     assert 0 == run([*command, "--quantize-effort", "best", "--no-repair", "rounding"])
     assert 2 == run([*command, "--repair", "biases", "--no-repair", "biases"])
+
+
+@pytest.mark.parametrize("cell", ["GRU", "LSTM", "RNN"])
+def test_a_cell_is_repaired_from_its_first_state_on(cell: str, tmp_path: Path) -> None:
+    """Which depends on no input, and is there for each of the samples that are run together."""
+    net, gates = Net((1, 6, 5)), {"GRU": 3, "LSTM": 4, "RNN": 1}[cell]
+    sequence = net.add("Transpose", "x", perm=[1, 0, 2])
+    parts = [net.random(1, gates * 8, 5), net.random(1, gates * 8, 8)]
+    made = net.add(cell, sequence, *parts, net.random(1, gates * 16), hidden_size=8)
+    flat = net.add("Flatten", net.add("Transpose", made, perm=[1, 0, 2, 3]))
+    path, data = tmp_path / "net.onnx", tmp_path / "data.npz"
+    out = net.add("Gemm", flat, net.random(48, 4))
+    path.write_bytes(net.model(out).SerializeToString())
+    np.savez(data, x=net.samples(60))
+    asked = replace(_asked(quantize_effort="best"), model=path, calibration=data)
+    _, graph = pipeline.simplify(asked)
+    found = pipeline.quantize(asked, graph).calibrated
+    assert found is not None
+    assert RepairKind.ROUNDING in {each.kind for each in found.repairs}
