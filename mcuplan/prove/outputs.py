@@ -110,7 +110,7 @@ class OutputTally:
             quantized: the model has this grid itself; what moves by few steps may be rounding.
         """
         self._port, self._quantized, self._scale = port, quantized, scale
-        self._worst = 0.0
+        self._worst, self._total, self._count = 0.0, 0.0, 0
         shape = port.shape or (1,)
         axes = dict.fromkeys([len(shape) - 1, *([1] if len(shape) > 2 else [])])
         self._along = [_Along(axis, shape[axis]) for axis in axes if shape[axis] > 1]
@@ -133,7 +133,9 @@ class OutputTally:
         self._frozen = self._frozen and bool((mine == self._first).all())
         if self._port.is_choice:
             theirs, mine = np.ones(theirs.shape), (theirs == mine).astype(np.float64)
-        self._worst = max(self._worst, float(np.abs(theirs - mine).max(initial=0.0)))
+        off = np.abs(theirs.astype(np.float64) - mine)
+        self._worst = max(self._worst, float(off.max(initial=0.0)))
+        self._total, self._count = self._total + float(off.sum()), self._count + off.size
         self._whole.update(theirs.reshape(-1, 1), mine.reshape(-1, 1))
         shape = (len(mine), *(self._port.shape or (1,)))
         for along in self._along:
@@ -147,6 +149,7 @@ class OutputTally:
         error = OutputError(
             name=self._port.name,
             sqnr_db=self._whole.in_decibels()[0],
+            mean_error=self._total / max(1, self._count),
             max_error=self._worst,
             channel_axis=None if chosen is None else chosen.axis,
             channels=channels,

@@ -95,7 +95,8 @@ class OutputError:
         name: as in the model file.
         sqnr_db: ratio of the runtime's squares to those of the difference, cut at 200 dB;
             null: no noise at all.
-        max_error: in real units.
+        mean_error: mean of the absolute differences, in real units.
+        max_error: the largest of them.
         channel_axis: axis of the model's output along which the channels lie; null without
             channels.
         channels: where their ranges differ by more than 8 times.
@@ -103,6 +104,7 @@ class OutputError:
 
     name: str
     sqnr_db: float | None
+    mean_error: Magnitude
     max_error: Magnitude
     channel_axis: int | None
     channels: tuple[ChannelError, ...]

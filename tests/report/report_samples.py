@@ -209,9 +209,9 @@ def sample_budget() -> Budget:
                 instructions=150_000_000,
                 cycles=201_000_000,
                 outputs=(
-                    OutputError("boxes", 41.25, 0.5, None, ()),
+                    OutputError("boxes", 41.25, 0.0625, 0.5, None, ()),
                     OutputError(
-                        NASTY, 24.0, 0.25, 1, (ChannelError(0, None), ChannelError(1, 8.125))
+                        NASTY, 24.0, 0.125, 0.25, 1, (ChannelError(0, None), ChannelError(1, 8.125))
                     ),
                 ),
             ),
