@@ -11,7 +11,15 @@ from mcuplan.ir.geometry import SAME
 from mcuplan.ir.graph import Graph, Node
 from mcuplan.ir.types import Array, DType, TensorType
 
-__all__ = ["batchable", "evaluate", "first_states", "left_states", "on_grid", "repeated", "run_node"]
+__all__ = [
+    "batchable",
+    "evaluate",
+    "first_states",
+    "left_states",
+    "on_grid",
+    "repeated",
+    "run_node",
+]
 
 
 def evaluate(
