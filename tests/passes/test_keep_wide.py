@@ -207,21 +207,6 @@ def test_rows(tmp_path: Path, host_gcc: str) -> None:
     assert evidence.verifications[0].equal_to_reference
 
 
-def test_a_regression(tmp_path: Path, arm_gcc: str, qemu: str) -> None:
-    """Its error falls to a twentieth of that of int8, at less than 1.6 times the cycles."""
-    folder = _MODELS / "diabetes_mlp"
-    errors, cycles = [], []
-    for dtype in (DType.INT16, DType.INT8):
-        planned = _planned(folder / "model.onnx", folder / "calibration.npz", dtype=dtype)
-        errors.append(_error(planned, folder / "test.npz"))
-        evidence = verify(planned, planned.request, Wanted("net", on=("emulator",), samples=1))
-        (found,) = evidence.verifications
-        assert found.equal_to_reference
-        cycles.append(found.cycles)
-    assert errors[0] <= 0.05 * errors[1]
-    assert cycles[0] <= 1.6 * cycles[1]
-
-
 @pytest.mark.parametrize("more", [[], ["--weight-dtype", "int8"]])
 def test_exported_and_read_again(more: list[str], tmp_path: Path, host_gcc: str) -> None:
     """As ONNX of opset 21, whose layers the code is within a step of."""
