@@ -274,7 +274,10 @@ def _types(planned: Planned, asked: _Asked) -> tuple[TypePoint, ...]:
 def quantize(model: Path, options: _Options, voice: Voice = SILENT) -> Quantized:
     """The integer model; with a limit, of the types that the best plan within it has."""
     limits = Limits(options["max_ram"], options["max_flash"], options["max_latency"])
-    allowed = options["max_loss"]
+    allowed, widens = options["max_loss"], options["dtype"] == "auto"
+    if widens and allowed is None:
+        what = "--dtype auto: nothing says how far outputs may be off the float model"
+        raise UsageError(what, "", "--max-loss 1%")
     target = with_backend(load_target(options["target"] or "cortex-m4"), "auto")
     request = quantizing(model, target, options, voice)
     if allowed is None and limits == Limits():
@@ -283,13 +286,14 @@ def quantize(model: Path, options: _Options, voice: Voice = SILENT) -> Quantized
         return Quantized(to_onnx(found.grids.graph, qdq=True, standard=True), found)
     request = replace(
         request,
-        max_loss=allowed,
+        max_loss=None if widens else allowed,
         ram_limit=limits.max_ram,
         flash_limit=limits.max_flash,
         latency_limit_s=limits.max_latency_s,
     )
     check_samples(request)
-    planned, types = plan_within(request, limits, compare=True)
+    widen_to = allowed if widens else None
+    planned, types = plan_within(request, limits, compare=True, widen_to=widen_to)
     found = Repaired(planned.floating, planned.calibration, planned.grids)
     graph = silenced_on_grids(planned.grids.graph, planned.removal.whole, planned.trimmed.silent)
     return Quantized(to_onnx(graph, qdq=True, standard=True), found, types)

@@ -71,7 +71,7 @@ def quantize(model: Path, output: Path, quiet: bool, **options: Any) -> int:
     write_file(output, made.model.SerializeToString(deterministic=True))
     if not quiet:
         _say_grids(output.name, made.found, closing=options["close_gaps"])
-        _say_types(made.types)
+        _say_types(made.types, widens=options["dtype"] == "auto")
     return 0
 
 
@@ -92,14 +92,17 @@ def _say_grids(name: str, found: Repaired, *, closing: bool) -> None:
         log(f"{finding.severity}[{finding.code}]: {finding.message}")
 
 
-def _say_types(points: Sequence[TypePoint]) -> None:
-    """What was compared, and what was taken of it."""
+def _say_types(points: Sequence[TypePoint], *, widens: bool) -> None:
+    """What was compared, and what was taken of it.
+
+    ``widens``: a limit of what is lost counts from the float model.
+    """
     from mcuplan.report import loss_of, type_table
 
     for line in type_table(points):
         log(line)
     if points:
-        log(f" {loss_of(points[0])}")
+        log(f" {loss_of(points[0], widens=widens)}")
     taken = next((point for point in points if point.taken), None)
     if points and taken is None:
         log("warning[quant/types]: nothing is within the limits; written as it was asked for")

@@ -235,6 +235,9 @@ _RANGES = (
 def _dtype(*names: str) -> Callable[[F], F]:
     """Which element type activations have."""
     real = "; float32 quantizes nothing" if "float32" in names else ""
+    if "auto" in names:
+        real = "; auto: of the layers that need it, so that outputs are off the float model by no"
+        real += " more than --max-loss"
     return option(
         "--dtype",
         type=click.Choice(names),
@@ -309,7 +312,7 @@ _fail_on = option(
 budgets = stack([*_LIMITS, _baseline, _fail_on])
 ranging = stack(
     [
-        *(*_RANGES, _dtype("int8", "int16"), layer_dtype, dim, cut_output, state),
+        *(*_RANGES, _dtype("int8", "int16", "auto"), layer_dtype, dim, cut_output, state),
         *(max_loss, target, *_LIMITS[:3]),
     ]
 )

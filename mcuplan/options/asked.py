@@ -77,7 +77,7 @@ def quantizing(
         target=target,
         dims=pairs.dims_of(options["dims"]),
         cuts=tuple(options["cuts"]),
-        dtype=DType.named(options["dtype"]),
+        dtype=DType.INT8 if options["dtype"] == "auto" else DType.named(options["dtype"]),
         real_layers=pairs.layers_of(options["layer_dtypes"], "float32"),
         wide_layers=pairs.layers_of(options["layer_dtypes"], "int16"),
         states=tuple(options["states"]),

@@ -88,9 +88,14 @@ def type_lines(budget: Budget, look: Look) -> list[str]:
     return type_table(points) + look.wrap(f"{loss_of(points[0])}; {anew}", " ", " ")
 
 
-def loss_of(point: TypePoint) -> str:
-    """What the column of losses is, and from where a limit counts."""
+def loss_of(point: TypePoint, *, widens: bool = False) -> str:
+    """What the column of losses is, and from where a limit counts.
+
+    ``widens``: from the float model, as activations of more bits may come as near as is wished.
+    """
     said = f"loss: {point.measure} against the float model on samples of calibration"
+    if widens:
+        return f"{said}, from which --max-loss counts"
     return f"{said}; --max-loss counts from what grids lose anyway"
 
 

@@ -49,6 +49,7 @@ def plan_within(
     sizes_only: bool = False,
     begun: Begun | None = None,
     compare: bool = False,
+    widen_to: float | None = None,
 ) -> tuple[Planned, tuple[TypePoint, ...]]:
     """The plan that was asked for; with other types where it is over a limit and loss is allowed.
 
@@ -58,6 +59,8 @@ def plan_within(
         sizes_only: without ranges where there are none.
         begun: the same request up to grids, of any target; None: made here.
         compare: other types are tried even where it is within all limits.
+        widen_to: percent that outputs may lose against the float model; where they lose more, the
+            most sensitive layers get more bits of activations, as few as that takes.
 
     Returns:
         The plan, and what was compared where that was so: the one that was taken is chosen.
@@ -65,17 +68,19 @@ def plan_within(
     begun = begun or pipeline.begin(request, sizes_only=sizes_only)
     planned = pipeline.plan_begun(begun, request.target)
     fits = request.max_loss is None or bounds_of(planned, limits).fits(figures_of(planned))
-    if fits and not compare:
+    if fits and not compare and widen_to is None:
         return planned, ()
-    points, found = _compared(planned, limits)
+    points, found = _compared(planned, limits, widen_to)
     taken = tuple(replace(point, taken=point.chosen) for point in points)
     same = replace(found, max_loss=None) == replace(request, max_loss=None)
     return (planned if same else pipeline.plan(found)), taken
 
 
-def _compared(planned: Planned, limits: Limits) -> tuple[tuple[TypePoint, ...], Request]:
+def _compared(
+    planned: Planned, limits: Limits, widen_to: float | None = None
+) -> tuple[tuple[TypePoint, ...], Request]:
     """Other types beside those there are, the point to take marked, and what to ask for then."""
-    search = Search(planned, limits)
+    search = Search(planned, limits, widen_to)
     pairs = [(each.point, each.planned.request) for each in search.found(lambda: False)]
     points = [point for point, _ in pairs]
     best = search.bounds.best(points) if search.is_limited else None

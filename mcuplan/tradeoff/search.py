@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import chain, islice
 
 from mcuplan import pipeline
 from mcuplan.budget.assess import layer_rows
@@ -98,15 +98,28 @@ class Search:
     not. A number of plans bounds it, so that equal models give equal answers.
     """
 
-    def __init__(self, planned: Planned, limits: Limits) -> None:
-        """Compare with the float model what the plan as it was asked for loses."""
+    def __init__(self, planned: Planned, limits: Limits, widen_to: float | None = None) -> None:
+        """Compare with the float model what the plan as it was asked for loses.
+
+        Args:
+            planned: as it was asked for.
+            limits: that plans are to keep.
+            widen_to: percent that outputs may lose against the float model; activations take more
+                bits, of as few layers as that needs, and nothing else changes. None: other types
+                are compared by what they lose beyond what the plan as it was asked for does.
+        """
         self._planned = planned
         self._losses = losses_of(planned)
         self.first = self._point(planned, ())
         allowed, lost = planned.request.max_loss, planned.trimmed.lost
         before = lost.before if lost else self.first.loss
-        self.bounds = bounds_of(planned, limits, math.inf if allowed is None else before + allowed)
+        most = math.inf if allowed is None else before + allowed
+        self.bounds = bounds_of(planned, limits, most)
         self.is_limited = self.bounds.by_loss or allowed is not None
+        self._widens = widen_to is not None
+        if widen_to is not None:
+            self.bounds = replace(self.bounds, loss=widen_to, by_loss=False)
+            self.is_limited = True
         self._seen: dict[Mix, TypePoint | None] = {AS_ASKED: self.first}
 
     def _point(self, planned: Planned, options: tuple[str, ...]) -> TypePoint:
@@ -116,6 +129,8 @@ class Search:
     def found(self, late: Callable[[], bool]) -> Iterator[Found]:
         """Plans as they are made; that as asked for is first."""
         yield Found(self.first, self._planned, AS_ASKED)
+        if self._widens and self.bounds.holds(self.first):
+            return
         space = Space(self._planned.request, sensitivities(self._planned))
         kinds = [*space.narrower(), *space.wider()]
         most = len(kinds) + _MIXED + (_STEPS if self.is_limited else 0)
@@ -139,6 +154,9 @@ class Search:
 
     def _tried(self, space: Space, kinds: Sequence[Mix]) -> Iterator[Mix]:
         """What to plan; what was planned has a say in what is next."""
+        if self._widens:
+            yield from chain.from_iterable(map(self._fewest, space.chains()))
+            return
         yield from kinds
         likely = (mix for mix in space.mixed() if mix not in self._seen and self._may_fit(mix))
         yield from islice(likely, _MIXED)
@@ -147,6 +165,16 @@ class Search:
             if mix is None:
                 return
             yield mix
+
+    def _fewest(self, mixes: Sequence[Mix]) -> Iterator[Mix]:
+        """Of more and more layers, halved until the first that lose little enough are known."""
+        low, high = 0, len(mixes)
+        while low < high:
+            middle = (low + high) // 2
+            yield mixes[middle]
+            point = self._seen[mixes[middle]]
+            little = point is not None and point.loss <= self.bounds.loss
+            low, high = (low, middle) if little else (middle + 1, high)
 
     def _may_fit(self, mix: Mix) -> bool:
         """Whether both kinds of changes, each as it was planned, stay within bounds together."""

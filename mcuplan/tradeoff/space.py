@@ -79,6 +79,17 @@ class Space:
             yield Mix(every=True)
             yield Mix(every=True, lean=True)
 
+    def chains(self) -> Iterator[tuple[Mix, ...]]:
+        """More bits of activations of one tensor more each, the most sensitive ones first.
+
+        First with weights of 8 bits, then with those of 16.
+        """
+        for lean in (True, False):
+            counts = range(1, len(self.more) + 1)
+            some = [Mix(wide=frozenset(range(count)), lean=lean) for count in counts]
+            every = [Mix(every=True, lean=lean)] if self._may_all_be_wide else []
+            yield (*some, *every)
+
     def mixed(self) -> Iterator[Mix]:
         """More bits of activations for weights of 8 or 4, where that errs less than these alone."""
         pairs = [

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from nets import Net
 
@@ -178,4 +179,29 @@ def test_quantize_writes_the_types_that_meet_a_limit(
     assert 0 == run(
         ["quantize", net, *data, "--max-flash", "1K", "-o", "made.onnx", "-t", "cortex-m4"]
     )
+    assert "nothing is within the limits" in capsys.readouterr().err
+
+
+def test_the_most_sensitive_layers_take_16_bits_until_outputs_are_near(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """None where int8 is near enough, then more the nearer outputs are to be."""
+    monkeypatch.chdir(tmp_path)
+    net, *data = _uneven(tmp_path)
+    command = ["quantize", net, *data, "-o", "made.onnx", "--dtype", "auto"]
+    assert 2 == run(command)
+    assert "--max-loss" in capsys.readouterr().err
+    counts = []
+    for most in (99.0, 3.0, 2.0):
+        assert 0 == run([*command, "--max-loss", f"{most}%"])
+        (marked,) = (n for n in capsys.readouterr().err.splitlines() if n.startswith(" > "))
+        assert float(marked.split()[1]) <= most
+        made = onnx.load("made.onnx")
+        wide = [t for t in made.graph.initializer if t.data_type == onnx.TensorProto.INT16]
+        counts.append(len(wide))
+    assert counts == sorted(set(counts))
+    assert 0 == counts[0]
+    assert 0 == run(["check", "made.onnx", "-t", "cortex-m4"])
+    capsys.readouterr()
+    assert 0 == run([*command, "--max-loss", "0.0001%"])
     assert "nothing is within the limits" in capsys.readouterr().err
