@@ -22,9 +22,9 @@ from mcuplan.ir.types import Array
 from mcuplan.safe_text import shown
 
 __all__ = [
-    "BITS",
     "ACTIVATIONS_LIMIT",
     "ACTIVATION_LIMIT",
+    "BITS",
     "NODES_LIMIT",
     "Allowance",
     "ModelFile",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Integers of 4 bits, of 16, and in blocks, wherever a model says so: what ONNX Runtime computes."""
+"""Integers of 4 bits, of 16, and in blocks, where a model has them: as ONNX Runtime computes."""
 
 from __future__ import annotations
 
