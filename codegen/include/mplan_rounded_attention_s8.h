@@ -28,7 +28,7 @@ typedef struct {
     uint32_t width;
     uint32_t mask_row;  /* from one row to the next, 0 where all have the same */
     uint32_t mask_head; /* from one head to the next */
-    uint32_t share;     /* 2^15 / scale of the weights, below 2^24 */
+    uint32_t share;     /* 2^15 / scale of the weights, below 2^29 */
     int32_t score_multiplier;
     int32_t mask_multiplier; /* of a score */
     int32_t mask_multiplier2;

@@ -16,7 +16,7 @@ typedef struct {
     const uint32_t *fine;   /* [256], exp(-i * scale_in) * 2^31 */
     uint32_t coarse_count;
     uint32_t pixels; /* per row */
-    uint32_t scale;  /* 2^8 / scale_out, below 2^24 */
+    uint32_t scale;  /* 2^8 / scale_out, below 2^30 */
     uint16_t classes;
     int16_t out_zero_point;
 } mplan_softmax_s16_t;

@@ -16,7 +16,7 @@ typedef struct {
     uint16_t exponentials_count;  /* beyond, an exponential is 0 */
     uint16_t classes;
     uint32_t pixels; /* per row */
-    uint32_t scale;  /* 2^15 / scale_out, below 2^24 */
+    uint32_t scale;  /* 2^15 / scale_out, below 2^29 */
     int8_t out_zero_point;
 } mplan_softmax_s8_t;
 

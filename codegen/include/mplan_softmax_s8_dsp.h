@@ -19,7 +19,7 @@ typedef struct {
     const uint32_t *exponentials; /* [256], exp(-d * scale_in) in fixed point */
     uint32_t classes;
     uint32_t pixels; /* per row */
-    uint32_t scale;  /* 2^15 / scale_out, below 2^24 */
+    uint32_t scale;  /* 2^15 / scale_out, below 2^29 */
     int8_t out_zero_point;
 } mplan_softmax_s8_dsp_t;
 

@@ -143,7 +143,7 @@ def constants_s16(sig: Signature) -> tuple[Array, Array, int]:
         ScaleError: the output scale is out of reach of a probability.
     """
     scale = math.floor(2.0**8 / sig.output.q.s + 0.5)
-    if not 1 <= scale < 1 << 24:
+    if not 1 <= scale < 1 << 30:  # products of it with shares, 2**31 at most, stay in 64 bits
         raise ScaleError(
             f"output scale {sig.output.q.s:.3g} of a softmax", hint="2**-15 holds its values"
         )
@@ -159,11 +159,13 @@ def softmax_constants(sig: Signature) -> tuple[Array, int]:
         ScaleError: the output scale is out of reach of a probability.
     """
     scale = math.floor(2.0**_SCALE_BITS / sig.output.q.s + 0.5)
-    if not 1 << 8 <= scale < 1 << 24:
+    table, bits = exponentials(sig)
+    # what exponentials are multiplied with, scale * 2**(32 - bits - _SCALE_BITS), stays in int32
+    if not 1 << 8 <= scale < 1 << min(29, bits + _SCALE_BITS - 1):
         raise ScaleError(
             f"output scale {sig.output.q.s:.3g} of a softmax", hint="1/256 holds its values"
         )
-    return exponentials(sig)[0], scale
+    return table, scale
 
 
 def exponentials(sig: Signature) -> tuple[Array, int]:

@@ -73,6 +73,7 @@ SETTINGS = {
     "axes": _with(QDQOpTypePerChannelSupportToAxis={"MatMul": 1, "Gemm": 1, "Conv": 0}),
     "contributed": _with(UseQDQContribOps=True),
     "convolutions only": Setting(more={"op_types_to_quantize": ["Conv", "Gemm"]}),
+    "matrices only": Setting(I8, more={"op_types_to_quantize": ["MatMul", "Gemm"]}),
     "int4 weights": Setting(I8, I4),
     "uint4 weights": Setting(U8, U4, per_channel=False),
     "int4, pairs at weights": _with(U8, I4, AddQDQPairToWeight=True),

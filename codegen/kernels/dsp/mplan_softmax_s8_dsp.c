@@ -88,7 +88,7 @@ static int32_t factor_of(uint32_t sum, uint32_t scale)
 
     sum >>= shift;
     reciprocal = (0x80000000U + (sum >> 1)) / sum;
-    product = (uint64_t)reciprocal * scale; /* below 2^40 */
+    product = (uint64_t)reciprocal * scale; /* below 2^45 */
     return (int32_t)(((((uint32_t)(product >> 32) << (19U - shift)) |
                        ((uint32_t)product >> (13U + shift))) +
                       1U) >>
