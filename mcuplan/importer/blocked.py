@@ -34,14 +34,19 @@ def dequantize_blocks(folding: Folding) -> Constant:
     with np.errstate(over="ignore"):
         real = integers.astype(np.float32) * steps
     axis, block = _axis_and_block(folding)
-    return Constant(real, _on_channels(integers, scale, axis, block))
+    turned = integers * np.sign(steps).astype(np.int16)
+    return Constant(real, _on_channels(turned, np.abs(scale), axis, block))
 
 
 def block_parameters(folding: Folding, dtype: np.dtype[Any]) -> tuple[Array, Array]:
     """Zero point (of ``dtype``, the integers' type) and scale of each value.
 
+    A scale may be 0, of a block of nothing, and negative, as quantizers have it that let the
+    largest value of a block be the least integer.
+
     Raises:
         DamagedModel: they do not fit the blocks.
+        ScaleError: a scale is no number.
     """
     x, scale, zero_point = folding.value(0), folding.value(1), folding.optional(2)
     axis, block = _axis_and_block(folding)
@@ -51,7 +56,8 @@ def block_parameters(folding: Folding, dtype: np.dtype[Any]) -> tuple[Array, Arr
         message = f"blocks of {block}: {found} scales or zero points for shape {list(x.shape)}"
         raise DamagedModel(message, hint="export again")
     points = np.zeros(counts, dtype) if zero_point is None else zero_point
-    grid(scale.reshape(-1), points.reshape(-1), 0)  # raises what no grid is
+    sizes = np.where(scale == 0, np.ones((), scale.dtype), np.abs(scale))
+    grid(sizes.reshape(-1), points.reshape(-1), 0)  # raises what no grid is
     size = x.shape[axis]
     less, steps = (np.repeat(e, block, axis).take(range(size), axis) for e in (points, scale))
     return less, steps
@@ -79,7 +85,8 @@ def _on_channels(integers: Array, scale: Array, axis: int, block: int) -> Stored
     if not flat.size:
         return None
     units, factors = np.zeros(len(flat)), np.zeros(flat.shape)
-    most = flat.max(axis=1)
+    most = np.maximum(flat.max(axis=1), np.finfo(np.float32).tiny)
+    flat = np.where(flat == 0.0, most[:, None], flat)  # of blocks of nothing
     for parts in range(1, MOST + 1):
         tried = most / parts
         whole = np.rint(flat / tried[:, None])

@@ -31,6 +31,7 @@ __all__ = [
     "Declared",
     "Dimensions",
     "Meant",
+    "is_of_integers",
     "is_raw",
     "keeps_grid",
     "meaning_of",
@@ -190,8 +191,9 @@ def tensor_shape(value: Any) -> tuple[int | None, ...] | None:
 _KEEPS_GRID = (
     *("Reshape", "Transpose", "Squeeze", "Unsqueeze", "Flatten", "Identity", "Dropout", "Gather"),
     *("MaxPool", "GlobalMaxPool", "Slice", "Split", "Concat", "Pad", "Expand", "Tile"),
-    *("DepthToSpace", "SpaceToDepth"),
+    *("DepthToSpace", "SpaceToDepth", "ReduceMax", "ReduceMin", "TopK"),
 )
+_PLACES = ("ArgMax", "ArgMin")
 
 
 def keeps_grid(node: OnnxNode) -> bool:
@@ -199,6 +201,11 @@ def keeps_grid(node: OnnxNode) -> bool:
     if node.op_type in ("Resize", "Upsample"):
         return node.get_str("mode", "nearest") == "nearest"
     return node.op_type in _KEEPS_GRID
+
+
+def is_of_integers(node: OnnxNode) -> bool:
+    """Whether an operator means the same of integers as of the real values of one grid."""
+    return node.op_type in _PLACES or keeps_grid(node)
 
 
 def is_raw(dtype: DType, quant: Quant | None) -> bool:

@@ -18,11 +18,12 @@ import numpy as np
 
 from mcuplan.errors import DamagedModel, UnsupportedOp, UnsupportedType
 from mcuplan.importer._numeric import FOUR_BITS
+from mcuplan.importer.contributed import PACKED, unpacked
 from mcuplan.importer.structure import FileNode
 from mcuplan.ir.builder import Attribute, Builder, Constant, OnnxNode
 from mcuplan.ir.types import Array, DType
 
-__all__ = ["narrowed", "plain_steps", "statically"]
+__all__ = ["PLAIN", "narrowed", "plain_steps", "statically"]
 
 _OPSET = 13  # of the steps, at least
 _TERMS = (1 << 24) // 255**2  # products of bytes, whose sum float32 holds
@@ -131,7 +132,7 @@ def plain_steps(node: OnnxNode, build: Builder) -> list[OnnxNode] | None:
         UnsupportedOp: sums may be larger than float32 has whole numbers.
     """
     if node.domain or node.op_type not in _FORMS:
-        return None
+        return unpacked(node, build)
     if node.op_type == "QuantizeLinear" and _has_one_grid(node, build):
         return _of_few_bits(node, build)
     if node.op_type == "DequantizeLinear" and build.dtype(node.input(0)).is_float:
@@ -287,6 +288,8 @@ _FORMS: Mapping[str, Callable[[_Steps], None]] = {
     "MatMulInteger": _product,
     "QuantizeLinear": _quantize,
 }
+PLAIN = frozenset(_FORMS) | PACKED
+"""Operators (``OnnxNode.kind``) of which some or all become plain ones."""
 
 
 # -- dynamic quantization that serves products ----------------------------------------------------

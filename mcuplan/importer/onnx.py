@@ -15,6 +15,7 @@ import numpy as np
 
 from mcuplan.errors import DamagedModel, InputTooLarge, McuplanError, Problems, UnsupportedType
 from mcuplan.facts import DynamicAsReal, EndsAt, IntegerWeights, LeftOut, Note, StatesFound
+from mcuplan.importer.contributed import DYNAMIC
 from mcuplan.importer.cut import end_at
 from mcuplan.importer.fake_quantizers import with_pairs
 from mcuplan.importer.folding import widened
@@ -172,6 +173,7 @@ class _Loading:
         self._read_initializers(needed)
         names = self._names(live)
         expanded, taken = statically(self._expand(live, names), outputs)
+        taken += sum(file_node.source.kind in DYNAMIC for file_node in live)
         self.notes += [DynamicAsReal(taken)] if taken else []
         subgraphs = Subgraphs(self._file, self._versions, self._allowance, names, self._build)
         reading = Reading(

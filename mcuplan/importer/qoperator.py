@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from mcuplan.errors import DamagedModel, UnsupportedOp
+from mcuplan.importer.contributed import DYNAMIC, with_real_weights
 from mcuplan.importer.structure import MICROSOFT
 from mcuplan.ir.builder import Attribute, OnnxNode
 
@@ -152,6 +153,11 @@ def _concat(x: _Expansion) -> None:
     x.float_op("Concat", inputs, 0)
 
 
+def _where(x: _Expansion) -> None:
+    """A choice between two tensors."""
+    x.float_op("Where", (x.input(0), x.real(1), x.real(4)), 7)
+
+
 _EXPANSIONS: dict[str, Callable[[_Expansion], None]] = {
     "QLinearConv": _conv,
     "QLinearMatMul": _matmul,
@@ -164,6 +170,7 @@ _EXPANSIONS: dict[str, Callable[[_Expansion], None]] = {
     f"{MICROSOFT}::QLinearLeakyRelu": _unary("LeakyRelu"),
     f"{MICROSOFT}::QLinearSoftmax": _unary("Softmax", ("opset",)),
     f"{MICROSOFT}::QLinearConcat": _concat,
+    f"{MICROSOFT}::QLinearWhere": _where,
 }
 QOPERATORS = frozenset(_EXPANSIONS)
 _RENAMED = ("QuantizeLinear", "DequantizeLinear")
@@ -178,6 +185,8 @@ def expand(node: OnnxNode, names: Names) -> tuple[OnnxNode, ...]:
     """
     if node.domain == MICROSOFT and node.op_type in _RENAMED:
         return (replace(node, domain="", opset=21),)  # the first with integers of 16 bits
+    if node.kind in DYNAMIC:
+        return with_real_weights(node, names.fresh)
     if node.kind not in _EXPANSIONS:
         return (node,)
     expansion = _Expansion(node, names)

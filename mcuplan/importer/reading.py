@@ -21,8 +21,8 @@ from mcuplan.facts import Note, NotFinite, ReadAsInt8
 from mcuplan.importer.checks import check_types, check_windows
 from mcuplan.importer.folding import can_fold, fold, fold_shape, widened
 from mcuplan.importer.hints import way_out
-from mcuplan.importer.inputs import Declared, is_raw, keeps_grid, meaning_of
-from mcuplan.importer.integers import narrowed, plain_steps
+from mcuplan.importer.inputs import Declared, is_of_integers, is_raw, keeps_grid, meaning_of
+from mcuplan.importer.integers import PLAIN, narrowed, plain_steps
 from mcuplan.importer.protofile import ACTIVATION_LIMIT, TENSOR_LIMIT, Allowance, type_name
 from mcuplan.importer.refusals import Refusals
 from mcuplan.importer.shapes import Shapes
@@ -176,7 +176,7 @@ class Reading:
         activation = any(
             n and self._build.known(n) and n not in self._build.constants for n in node.inputs
         )
-        if has_subgraph(node):
+        if has_subgraph(node) or node.kind in PLAIN:
             return
         if node.op_type not in ("Shape", "Size") and (activation or not can_fold(node.op_type)):
             self._reader(node)
@@ -336,7 +336,8 @@ class Reading:
             return node
         if node.op_type == "Cast" and read and is_raw(read, self._build.quant(node.input(0))):
             return node
-        if not keeps_grid(node) or (node.op_type == "Concat" and len(integers) < len(node.inputs)):
+        mixed = node.op_type == "Concat" and len(integers) < len(node.inputs)
+        if mixed or not is_of_integers(node):
             raise UnsupportedOp(
                 f"arithmetic on {self._integers[integers[0]]} tensors",
                 hint="put the operator between DequantizeLinear and QuantizeLinear",

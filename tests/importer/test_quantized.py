@@ -326,6 +326,10 @@ def _qoperator(kind: str, dtype: Any) -> Any:
         softmax = {"ys": _F32(1 / 256), "yz": np.array(0 if dtype is np.uint8 else -128, dtype)}
         middle = [node(kind, [*A, *YQ], ["q"], axis=-1, opset=13, domain=MS)]
         return _around(dtype, middle, softmax, vector)
+    if kind == "QLinearWhere":
+        chosen = {"c": _DATA.integers(0, 2, vector).astype(bool)} | _second(vector, dtype)
+        middle = [node(kind, ["c", *A, "b", "bs", "bz", *YQ], ["q"], domain=MS)]
+        return _around(dtype, middle, chosen, vector)
     attributes = {
         "QLinearAveragePool": {"kernel_shape": [2, 2], "strides": [2, 2]},
         "QLinearLeakyRelu": {"alpha": 0.1},
@@ -336,7 +340,7 @@ def _qoperator(kind: str, dtype: Any) -> Any:
 _KINDS = (
     *("QLinearConv", "QLinearConv per tensor", "QLinearMatMul", "QGemm", "QLinearAdd"),
     *("QLinearMul", "QLinearAveragePool", "QLinearGlobalAveragePool", "QLinearSigmoid"),
-    *("QLinearLeakyRelu", "QLinearSoftmax", "QLinearConcat"),
+    *("QLinearLeakyRelu", "QLinearSoftmax", "QLinearConcat", "QLinearWhere"),
 )
 
 
@@ -348,6 +352,23 @@ def test_qoperator(kind: str, dtype: Any, tmp_path: Path) -> None:
     shape = [d.dim_value for d in proto.graph.input[0].type.tensor_type.shape.dim]
     imported = _agree(save(tmp_path, proto), [_DATA.normal(size=shape).astype(_F32)])
     assert "int8 (QOperator)" == imported.form
+
+
+@pytest.mark.parametrize("kind", ["ArgMax", "ArgMin", "ReduceMax", "ReduceMin", "TopK"])
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8])
+def test_order_of_integers(dtype: Any, kind: str, tmp_path: Path) -> None:
+    """What only compares integers of one grid compares their real values."""
+    constants = {"s": _F32(0.1), "z": _zero(dtype), "k": np.array([3])}
+    made = {"TopK": ["q", "i"]}.get(kind, ["q"])
+    more = {"axis": 1} if kind[:3] in ("Arg", "Top") else {"axes": [1]}
+    nodes = [
+        node("QuantizeLinear", ["x", "s", "z"], ["a"]),
+        node(kind, ["a", "k"] if kind == "TopK" else ["a"], made, **more),
+    ]
+    real = node("DequantizeLinear", ["q", "s", "z"], ["y"])
+    nodes.append(node("Cast", ["q"], ["y"], to=1) if kind[:3] == "Arg" else real)
+    proto = model(nodes, [value("x", [1, 20])], [value("y", None)], constants)
+    _agree(save(tmp_path, proto), [_DATA.normal(size=(1, 20)).astype(_F32)], steps=0)
 
 
 def test_qoperator_names_the_node_of_the_file(tmp_path: Path) -> None:
