@@ -14,6 +14,7 @@ __all__ = ["Axis", "columns", "parse_axis", "points"]
 Axis = tuple[str, tuple[str, ...]]
 """What is changed of a template, and the values it takes."""
 _MOST = 10_000
+_WAYS = {"width": "width=0.25,0.5", "input": "input=96,128x96"}
 
 
 def parse_axis(text: str) -> Axis:
@@ -27,11 +28,15 @@ def parse_axis(text: str) -> Axis:
     from mcuplan.passes.template import Template, parse_change
 
     key, _, values = text.partition("=")
-    if key not in ("width", "input"):
-        raise ValueError(f"{text[:60]!r}: write width=0.25,0.5 or input=96,128")
+    if key not in _WAYS:
+        raise ValueError(f"{text[:60]!r}: write {' or '.join(_WAYS.values())}")
     found = []
     for value in values.split(","):
-        made = Template.of([parse_change(f"{key}={value.strip()}")])
+        try:
+            made = Template.of([parse_change(f"{key}={value.strip()}")])
+        except ValueError:
+            what = f"{value.strip()[:60]!r} is no {key}"
+            raise ValueError(f"{what}: write {_WAYS[key]}") from None
         found.append(made.changes[0].partition("=")[2] if made.changes else "1")
     return key, tuple(dict.fromkeys(found))
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Several", "check_states", "named", "said_of"]
 
+_DATA = "--calibration DATA"  # of one model, in hints
+
 
 @dataclass(frozen=True, slots=True)
 class Several:
@@ -110,6 +112,7 @@ def said_of(name: str) -> Iterator[None]:
     except (McuplanError, Problems) as error:
         for one in error.errors if isinstance(error, Problems) else (error,):
             one.where = f"{name}: {one.where}" if one.where else name
+            one.hint = one.hint.replace(_DATA, f"--calibration {name}=DATA")
         raise
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from mcuplan import __version__
 from mcuplan.errors import UsageError
 from mcuplan.pareto.dominance import undominated
-from mcuplan.pareto.joined import IDENTITY, joined
+from mcuplan.pareto.joined import IDENTITY, apart_by_path, joined
 from mcuplan.pareto.objectives import column_of, objective
 from mcuplan.pareto.table import Cell, names_of, number, read_columns, text
 from mcuplan.record.front import Choice, Front, FrontOf, Objective
@@ -85,6 +85,8 @@ def front_of(path: Path, asked: Asked) -> Front:
     wanted = [o.column for o in (*objectives, *([colour] if colour else []))]
     more = [n for n in (*wanted, by, "energy_whole_chip") if n in names and n not in first]
     cells = first | (read_columns(path, more) if more else {})
+    if by == "name" and "model" in cells:
+        cells = cells | {by: apart_by_path(cells[by], cells["model"])}
     table = _Columns(cells, count or len(next(iter(cells.values()), ())))
     kept, left_out = _compared(table, asked, objectives)
     notes += _notes(table, kept, objectives)

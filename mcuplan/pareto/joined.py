@@ -11,7 +11,7 @@ from mcuplan.errors import UsageError
 from mcuplan.pareto.table import Cell, Columns, names_of, number, read_columns, text
 from mcuplan.safe_text import shown
 
-__all__ = ["IDENTITY", "Joined", "joined"]
+__all__ = ["IDENTITY", "Joined", "apart_by_path", "joined"]
 
 IDENTITY = (
     *("target", "reshape", "width", "input", "dtype", "objective", "streaming", "backend"),
@@ -115,3 +115,25 @@ def _names(path: Path, models: Sequence[str], theirs: set[str]) -> Mapping[str, 
 def _called(model: str) -> Iterator[str]:
     path = PurePath(model)
     yield from (model, path.name, path.stem, path.parent.name)
+
+
+def apart_by_path(names: Sequence[Cell], models: Sequence[Cell]) -> list[Cell]:
+    """Names of files, with as many folders before them as tell models of one name apart."""
+    paths: dict[str, set[str]] = {}
+    for name, model in zip(names, models, strict=True):
+        paths.setdefault(text(name), set()).add(text(model))
+    short = {model: end for one in paths.values() for model, end in _ends(sorted(one)).items()}
+    return [
+        short[text(model)] if len(paths[text(name)]) > 1 else name
+        for name, model in zip(names, models, strict=True)
+    ]
+
+
+def _ends(models: Sequence[str]) -> dict[str, str]:
+    """The shortest ends of paths, all of one length, that differ."""
+    parts = [PurePath(model).parts for model in models]
+    for length in range(1, max(map(len, parts)) + 1):
+        ends = ["/".join(each[-length:]) for each in parts]
+        if len(set(ends)) == len(models):
+            return dict(zip(models, ends, strict=True))
+    return {model: model for model in models}

@@ -61,7 +61,8 @@ def _told(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise UsageError(f"cannot be read: {error.strerror or error}", str(path)) from None
+        hint = "check the path of the table"
+        raise UsageError(f"cannot be read: {error.strerror or error}", str(path), hint) from None
     except (ValueError, ArithmeticError, LookupError, csv.Error, RecursionError) as error:
         raise UsageError(f"is no table: {shown(str(error))}", str(path), _FORMS) from None
 

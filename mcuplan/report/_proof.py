@@ -6,21 +6,31 @@ from __future__ import annotations
 from mcuplan.record import LayerRow, OutputError, Verification
 from mcuplan.safe_text import plain
 
-__all__ = ["classes_of", "noise_cells", "noise_of"]
+__all__ = ["classes_of", "noise_cells", "noise_figures", "noise_of"]
 
 _SHOWN = 4
 _SAMPLES = 10
+_NONE = "no noise"
 
 
 def noise_of(run: Verification) -> str:
-    """Signal to noise of every output; empty where the run has none."""
-    if not run.outputs:
-        return ""
-    if len(run.outputs) == 1:
-        return f"signal to noise {_said(run.outputs[0])}"
-    shown = [f"{plain(output.name)} {_said(output)}" for output in run.outputs[:_SHOWN]]
-    more = len(run.outputs) - _SHOWN
-    return f"signal to noise: {'; '.join(shown)}" + (f" and {more} more" if more > 0 else "")
+    """Signal to noise of every output, and that it is that; empty where the run has none."""
+    figures, several = noise_figures(run), len(run.outputs) > 1
+    if not figures or figures == _NONE:
+        return figures
+    return f"signal to noise{':' if several else ''} {figures}"
+
+
+def noise_figures(run: Verification) -> str:
+    """The figures of every output alone."""
+    outputs = run.outputs
+    if all(output.sqnr_db is None for output in outputs):
+        return _NONE if outputs else ""
+    if len(outputs) == 1:
+        return _said(outputs[0])
+    shown = [f"{plain(output.name)} {_said(output)}" for output in outputs[:_SHOWN]]
+    more = len(outputs) - _SHOWN
+    return "; ".join(shown) + (f" and {more} more" if more > 0 else "")
 
 
 def _said(output: OutputError) -> str:
@@ -33,7 +43,7 @@ def _said(output: OutputError) -> str:
 
 
 def _decibels(value: float | None) -> str:
-    return "no noise" if value is None else f"{value:.1f} dB"
+    return _NONE if value is None else f"{value:.1f} dB"
 
 
 def classes_of(run: Verification) -> list[str]:

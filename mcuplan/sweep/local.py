@@ -34,6 +34,9 @@ __all__ = ["Local", "interrupts_held"]
 MOST_BYTES = 256 << 20
 """A worker that holds more after a task is replaced by a fresh one."""
 
+_NONE_BEGAN = "no process can work: {} ended before their first task, with {}"
+_ROOM = "free memory, or fewer --jobs; rows that are there are kept: the same command goes on"
+
 
 @dataclass(frozen=True, slots=True)
 class Local:
@@ -165,7 +168,7 @@ class _Pool:
         """A worker is gone: its task is begun again, unless that was tried often enough.
 
         Raises:
-            ToolFailed: workers end before they begin.
+            ToolFailed: workers end before they begin, and no other works.
         """
         task = worker.task
         self.deaths[task] = self.deaths.get(task, 0) + 1
@@ -174,7 +177,10 @@ class _Pool:
         if self.deaths[task] >= self.attempts:
             said = f"its process ended {self.attempts} times, with {ended}"
             if task is None:
-                raise ToolFailed(f"no process can work: {said}", "", "fewer --jobs")
+                self._leave(worker)
+                if not self.workers:
+                    raise ToolFailed(_NONE_BEGAN.format(self.attempts, ended), "", _ROOM)
+                return  # others work: with fewer of them the sweep comes to its end
             yield from self._give_up(worker, WorkerDied(said, hint="fewer --jobs"))
             return
         self._leave(worker)

@@ -314,3 +314,7 @@ def test_errors_name_the_model(tmp_path: Path, capsys: pytest.CaptureFixture[str
     asked = ["bundle", str(DIGITS / "model.onnx"), str(tmp_path / "bad.onnx"), "-t", "cortex-m4"]
     assert 3 == run([*asked, "--calibration", "random", "-o", str(tmp_path / "a")])
     assert "where: bad" in capsys.readouterr().err
+    assert 2 == run(
+        ["bundle", str(DIGITS / "model.onnx"), "-t", "cortex-m4", "-o", str(tmp_path / "a")]
+    )
+    assert "--calibration digits_dscnn=DATA.npz" in capsys.readouterr().err

@@ -38,8 +38,9 @@ def test_each_combination_is_there_once() -> None:
 @pytest.mark.parametrize("wrong", ["", "width", "width=", "width=0.5,,1", "separable=a", "input=0"])
 def test_what_is_no_axis_is_said(wrong: str) -> None:
     """Also a value that is missing between others."""
-    with pytest.raises(ValueError, match="write width="):
+    with pytest.raises(ValueError, match=r"write (width|input)=") as found:
         parse_axis(wrong)
+    assert "LAYER" not in str(found.value)  # which --reshape takes, not --grid
 
 
 def test_axes_are_one_each_and_points_are_bounded() -> None:

@@ -9,6 +9,7 @@ import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -86,6 +87,20 @@ def test_rows_are_parted_filtered_and_compared_by_more(
     assert ["a/beaten.onnx", "a/fast.onnx"] == [each[0] for each in most]
 
 
+def test_files_of_one_name_are_told_by_their_folders(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By as many as tell them apart; a name that one model has stays as it is."""
+    path = tmp_path / "rows.csv"
+    models = ("x/a/1/net.onnx", "x/a/2/net.onnx", "x/b/1/net.onnx", "y/other.onnx")
+    rows = [f"{model},{model.rsplit('/', 1)[1]},{n},{n}" for n, model in enumerate(models)]
+    path.write_text("\n".join(["model,name,ram_bytes,latency_s", *rows]) + "\n")
+    groups: list[dict[str, Any]] = _front(capsys, path, "--by", "name")["groups"]  # type: ignore[assignment]
+    assert ["a/1/net.onnx", "a/2/net.onnx", "b/1/net.onnx", "other.onnx"] == [
+        group["name"] for group in groups
+    ]
+
+
 def test_accuracies_are_joined_by_model_and_what_both_name(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -143,6 +158,7 @@ def test_what_cannot_be_compared_is_said(
     error = capsys.readouterr().err
     assert "error[usage/" in error
     assert said in error
+    assert "hint: " in error
 
 
 def test_tables_of_strangers_are_no_defects(

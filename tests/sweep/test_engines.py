@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -14,6 +15,7 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,6 +23,7 @@ from swept import Here, cases, write_models
 
 import mcuplan
 from mcuplan import commands
+from mcuplan.errors import ToolFailed
 from mcuplan.sweep.cache import Rows
 from mcuplan.sweep.cases import Case
 from mcuplan.sweep.engines import Engine
@@ -83,6 +86,25 @@ def test_workers_that_die_are_replaced(some: list[Case]) -> None:
     assert wanted[:2] + wanted[4:] == rows[:2] + rows[4:]
     assert ["sweep/worker-died"] * 2 == [row.error_code for row in rows[2:4]]
     assert "ended 2 times, with status 9" in str(rows[2].error_message)
+
+
+def test_workers_that_never_begin(some: list[Case], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that are at work go on with fewer; where there is none, that is said and why."""
+    fresh, working = multiprocessing.get_context("spawn"), [1]
+
+    def process(**given: Any) -> Any:
+        if working:
+            working.pop()
+            return fresh.Process(**given)
+        return fresh.Process(target=os._exit, args=(3,), daemon=True)
+
+    wanted = _table(some, Here())
+    context = SimpleNamespace(Pipe=fresh.Pipe, Process=process)
+    monkeypatch.setattr(multiprocessing, "get_context", lambda kind: context)
+    assert wanted == _table(some, Local(2, _LONG_S, attempts=2))
+    with pytest.raises(ToolFailed, match="2 ended before their first task, with status 3") as found:
+        _table(some, Local(2, _LONG_S, attempts=2))
+    assert "the same command goes on" in found.value.hint
 
 
 def test_a_row_that_takes_too_long_is_given_up(

@@ -9,7 +9,7 @@ from xml.etree.ElementTree import Element
 from mcuplan.record import Budget, LayerRow, Verification
 from mcuplan.report._chart import LEFT, RIGHT, WIDTH, across, box, label, round_up
 from mcuplan.report._markup import canvas, draw
-from mcuplan.report._proof import classes_of, noise_of
+from mcuplan.report._proof import classes_of, noise_figures
 from mcuplan.report.html.part import Part, layer_names
 
 __all__ = ["proof"]
@@ -17,7 +17,6 @@ __all__ = ["proof"]
 _TOP, _HIGH, _BELOW = 44, 150, 40
 _TICKS = 4
 _NONE = 120.0  # dB that a bar without any noise is drawn for
-_NOISE = "signal to noise "
 _Pair = tuple[str, str]
 
 
@@ -66,8 +65,8 @@ def _facts(run: Verification) -> list[_Pair]:
     if run.accuracy is not None:
         real = "" if run.accuracy.float_ is None else f" ({run.accuracy.float_:.4g} of the model)"
         facts.append((run.accuracy.metric, f"{run.accuracy.integer:.4g}{real}"))
-    noise = noise_of(run)
-    facts += [("signal to noise", noise.removeprefix(_NOISE))] if noise else []
+    noise = noise_figures(run)
+    facts += [("signal to noise", noise)] if noise else []
     facts += [("classes and samples", text) for text in classes_of(run)]
     if run.worst:
         said = (f"{each.sample} ({each.steps:.3g} steps)" for each in run.worst)
