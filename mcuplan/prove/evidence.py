@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -11,10 +11,12 @@ from pathlib import Path
 import numpy as np
 
 from mcuplan.calibrate import Data
+from mcuplan.errors import DataError
 from mcuplan.findings import DEFECT_HINT, Finding, Severity
 from mcuplan.ir.evaluate import evaluate, first_states, left_states
 from mcuplan.ir.graph import Graph
 from mcuplan.ir.op import Tolerance
+from mcuplan.ir.types import Array
 from mcuplan.memory_system import NO_STALLS, Stalls
 from mcuplan.passes.fuse_attention import attention_in_parts
 from mcuplan.prove.boundary import boundary_inputs, real_inputs, real_outputs, together
@@ -101,7 +103,7 @@ def against_runtime(
         limits: what counts as a finding.
 
     Raises:
-        DataError: the labels do not fit the outputs.
+        DataError: the labels do not fit the outputs, or a sample gives none that are finite.
     """
     divided, limits = attention_in_parts(graph), limits or Thresholds()
     layers: QuantizedLayers | FloatLayers = (
@@ -113,10 +115,11 @@ def against_runtime(
     wanted = [n for node in graph.nodes for n in node.outputs] + [p.tensor for p in graph.outputs]
     for start, part in data.parts(together(graph)):
         feeds, block = boundary_inputs(graph, part), runtime.values(part)
-        ours = evaluate(graph, feeds, wanted, states)
-        states = left_states(graph, ours)
-        mine = [real_outputs(graph, port, ours[port.tensor]) for port in graph.app_outputs]
+        _check_finite(graph, start, block.outputs)
         with np.errstate(over="ignore", invalid="ignore"):  # what is not finite differs
+            ours = evaluate(graph, feeds, wanted, states)
+            states = left_states(graph, ours)
+            mine = [real_outputs(graph, port, ours[port.tensor]) for port in graph.app_outputs]
             layers.update(feeds, ours, block)
             ends.update(start, block.outputs, mine, real_inputs(graph, part))
     table, seen, allowed = layers.result(), ends.result(), tolerances_of(divided)
@@ -140,6 +143,20 @@ def against_runtime(
         tuple(each.error for each in seen.outputs),
         (*found, *(() if limits.made_up else sensitivity_findings(table, named, found))),
     )
+
+
+def _check_finite(graph: Graph, start: int, outputs: Sequence[Array]) -> None:
+    """Raise where the model itself has no number to be compared with.
+
+    Raises:
+        DataError: an output is NaN or infinite, as where sums leave float32.
+    """
+    for port, values in zip(graph.app_outputs, outputs, strict=True):
+        strange = np.flatnonzero(~np.isfinite(values).all(axis=1))
+        if strange.size:
+            what = f"output {port.name!r} of the model is NaN or infinite"
+            where = f"sample {start + int(strange[0])}"
+            raise DataError(what, where, "leave such samples out: there is nothing to compare with")
 
 
 def _runtime_findings(runtime: ModelRuntime) -> Iterator[Finding]:

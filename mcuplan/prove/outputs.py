@@ -14,7 +14,16 @@ from mcuplan.ir.types import Array, DType
 from mcuplan.prove.score import is_vector
 from mcuplan.record import ChannelError, OutputError
 
-__all__ = ["APART", "OutputSeen", "OutputTally", "decibels", "gives_scores", "shares_unit"]
+__all__ = [
+    "APART",
+    "LARGEST",
+    "OutputSeen",
+    "OutputTally",
+    "decibels",
+    "differences",
+    "gives_scores",
+    "shares_unit",
+]
 
 APART = 8.0
 """Channels whose float ranges differ by more than this factor are judged one by one."""
@@ -23,6 +32,9 @@ _ENOUGH = 8  # values of a channel: fewer say nothing of it alone
 _VARIES = 2 / DType.INT8.steps  # of the extent: a grid of its own would hardly show less
 LIMIT_DB = 200.0
 """Signal to noise is cut here either way, so that it stays a number."""
+
+LARGEST = float(np.finfo(np.float32).max)
+"""Errors are cut here, likewise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +75,7 @@ class _Along:
     def update(self, theirs: Array, mine: Array) -> None:
         others = tuple(a for a in range(theirs.ndim) if a != 1 + self.axis)
         self.values += theirs.size // len(self.noise)
-        self.noise += np.square(theirs - mine).sum(axis=others)
+        self.noise += np.square(differences(theirs, mine)).sum(axis=others)
         self.signal += np.square(theirs).sum(axis=others)
         for k, values in enumerate((theirs, mine)):
             self.low[k] = np.minimum(self.low[k], values.min(axis=others))
@@ -90,11 +102,18 @@ class _Along:
         return tuple(np.flatnonzero(varies & (self.high[1] == self.low[1])).tolist())
 
 
+def differences(theirs: Array, mine: Array) -> Array:
+    """Between real values of the runtime and ours; infinite where one of them is no number."""
+    apart: Array = theirs - mine
+    return np.where(np.isnan(apart), np.inf, apart)
+
+
 def decibels(signal: float, noise: float) -> float | None:
     """Signal to noise in dB, at most 200 either way; None without any noise."""
     if noise == 0:
         return None
-    ratio = 10 * math.log10(signal / noise) if signal > 0 else -LIMIT_DB
+    share = signal / noise if noise < math.inf else 0.0
+    ratio = 10 * math.log10(share) if share > 0 else -LIMIT_DB
     return round(min(max(ratio, -LIMIT_DB), LIMIT_DB), 2)
 
 
@@ -133,7 +152,7 @@ class OutputTally:
         self._frozen = self._frozen and bool((mine == self._first).all())
         if self._port.is_choice:
             theirs, mine = np.ones(theirs.shape), (theirs == mine).astype(np.float64)
-        off = np.abs(theirs.astype(np.float64) - mine)
+        off = np.minimum(np.abs(differences(theirs.astype(np.float64), mine)), LARGEST)
         self._worst = max(self._worst, float(off.max(initial=0.0)))
         self._total, self._count = self._total + float(off.sum()), self._count + off.size
         self._whole.update(theirs.reshape(-1, 1), mine.reshape(-1, 1))

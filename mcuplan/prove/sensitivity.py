@@ -14,7 +14,7 @@ from mcuplan.ir.op import NO_CLAMP
 from mcuplan.ir.types import Array
 from mcuplan.passes.needed import needed
 from mcuplan.prove.compare import LayerError, RuntimeValues, layers_alone, on_grid
-from mcuplan.prove.outputs import decibels
+from mcuplan.prove.outputs import LARGEST, decibels, differences
 from mcuplan.record import LayerNoise
 
 __all__ = ["FloatLayers", "sensitivity_findings"]
@@ -71,9 +71,11 @@ class FloatLayers:
         return np.clip(values, low, high) if limited else values
 
     def _add(self, sums: dict[str, Array], name: str, mine: Array, real: Array) -> None:
-        """Squares of the difference, and of the values."""
-        found = self._graph.tensor(name).type.real(mine)
-        apart = np.square(found.reshape(-1) - real.reshape(-1)).sum(), np.square(real).sum()
+        """Squares of the difference, and of the values, where the model's own are finite."""
+        known = np.isfinite(real).reshape(-1)
+        wanted = real.reshape(-1)[known]
+        found = self._graph.tensor(name).type.real(mine).reshape(-1)[known]
+        apart = np.square(differences(wanted, found)).sum(), np.square(wanted).sum()
         sums.setdefault(name, np.zeros(2))[:] += apart
 
     def _saturated(self, name: str, values: Array) -> tuple[int, int]:
@@ -98,7 +100,8 @@ class FloatLayers:
             decibels(alone[1], alone[0]) if alone is not None else None,
             round(float(beyond / max(many, 1)), 6),
         )
-        return LayerError(name, error=float(np.sqrt(apart / size)) if size else 0.0, noise=noise)
+        error = min(float(np.sqrt(apart / size)), LARGEST) if size else 0.0
+        return LayerError(name, error=error, noise=noise)
 
 
 _POOR = frozenset(
