@@ -106,12 +106,9 @@ def against_runtime(
         DataError: the labels do not fit the outputs, or a sample gives none that are finite.
     """
     divided, limits = attention_in_parts(graph), limits or Thresholds()
-    layers: QuantizedLayers | FloatLayers = (
-        QuantizedLayers(divided) if quantized else FloatLayers(graph)
-    )
+    layers = QuantizedLayers(divided) if quantized else FloatLayers(graph)
     ends = EndToEnd(graph, data, quantized=quantized)
-    runtime = ModelRuntime(path, divided)
-    states = first_states(graph)
+    runtime, states = ModelRuntime(path, divided), first_states(graph)
     wanted = [n for node in graph.nodes for n in node.outputs] + [p.tensor for p in graph.outputs]
     for start, part in data.parts(together(graph)):
         feeds, block = boundary_inputs(graph, part), runtime.values(part)
