@@ -13,6 +13,7 @@ from mcuplan import options as known
 from mcuplan.cli._console import bar, log, say
 from mcuplan.cli._files import check_writable, write_file
 from mcuplan.cli._given import Asking, words_by_name
+from mcuplan.cli._reporting import showing
 from mcuplan.errors import EXIT_FITS, EXIT_OVER, EXIT_UNDECIDED
 from mcuplan.options import MODEL
 from mcuplan.options.values import FILE
@@ -28,16 +29,7 @@ __all__ = ["fit"]
 @MODEL
 @known.fitting
 @click.option("--output", "-o", type=FILE, help="Model of another form to write, if that fits.")
-@click.option(
-    "--format",
-    "-f",
-    "form",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="Format of the result.",
-)
-@click.option("-q", "--quiet", is_flag=True, help="Nothing on stdout.")
+@showing
 def fit(model: Path, output: Path | None, form: str, quiet: bool, **options: Any) -> int:
     """What makes a model fit: options, other types, other forms.
 

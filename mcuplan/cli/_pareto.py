@@ -10,6 +10,7 @@ import click
 
 from mcuplan.cli._console import say, terminal
 from mcuplan.cli._files import check_writable, write_file
+from mcuplan.cli._reporting import showing
 from mcuplan.errors import EXIT_FITS, EXIT_OVER
 from mcuplan.options.values import FILE
 
@@ -46,16 +47,7 @@ __all__ = ["pareto"]
 @click.option("--by", default="", metavar="COLUMN", help="A front for each value, as of target.")
 @click.option("--all", "every", is_flag=True, help="Also rows that do not fit.")
 @click.option("--output", "-o", type=FILE, help="A page with a scatter of all rows.")
-@click.option(
-    "--format",
-    "-f",
-    "form",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="Format of the result.",
-)
-@click.option("-q", "--quiet", is_flag=True, help="Nothing on stdout.")
+@showing
 def pareto(table: Path, output: Path | None, form: str, quiet: bool, **options: Any) -> int:
     """Models that no other beats, in a table of `mcuplan sweep`.
 

@@ -12,7 +12,7 @@ from mcuplan.cli._given import command_words
 from mcuplan.options import option, stack
 from mcuplan.options.values import FORMATS, REPORT
 
-__all__ = ["outputs_of", "reporting"]
+__all__ = ["outputs_of", "reporting", "showing"]
 
 reporting = stack(
     [
@@ -32,6 +32,22 @@ reporting = stack(
         click.option("-q", "--quiet", is_flag=True, help="No report on stdout."),
     ]
 )
+
+showing = stack(
+    [
+        click.option(
+            "--format",
+            "-f",
+            "form",
+            type=click.Choice(["text", "json"]),
+            default="text",
+            show_default=True,
+            help="Format of the result.",
+        ),
+        click.option("-q", "--quiet", is_flag=True, help="Nothing on stdout."),
+    ]
+)
+"""How a result leaves the program that is no report of one model."""
 
 
 def outputs_of(options: dict[str, Any]) -> Outputs:
