@@ -7,10 +7,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from mcuplan.errors import ToolMissing, WorkerDied
 from mcuplan.sweep.rows import Row
-from mcuplan.sweep.tasks import Task
+from mcuplan.sweep.tasks import Task, failed
 
-__all__ = ["AHEAD", "ATTEMPTS", "Answer", "Engine"]
+__all__ = ["AHEAD", "ATTEMPTS", "Answer", "Cluster", "Engine", "lost", "not_installed"]
 
 AHEAD = 3
 """Tasks that a cluster has at once for each of its processors: one at work, others on their way."""
@@ -30,6 +31,32 @@ class Answer:
 
     task: int
     row: Row
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """A cluster that an engine runs tasks on by its own client.
+
+    Attributes:
+        address: of it; empty: one of this machine, for the time of the sweep.
+        jobs: how many tasks at once there.
+        timeout_s: how long the next row of a task may take.
+    """
+
+    address: str
+    jobs: int
+    timeout_s: float
+
+
+def not_installed(name: str) -> ToolMissing:
+    """What is said where the client of a cluster is not there."""
+    hint = f"pip install 'mcuplan[{name.lower()}]', or --engine local"
+    return ToolMissing(f"{name} is not installed", f"--engine {name.lower()}", hint)
+
+
+def lost(task: Task, how: str) -> Iterator[Row]:
+    """Rows of a task whose workers all ended."""
+    return failed(task, WorkerDied(f"its workers ended ({how})", hint="more memory for each"))
 
 
 class Engine(Protocol):

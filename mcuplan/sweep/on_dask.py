@@ -5,30 +5,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
-from mcuplan.errors import ToolFailed, ToolMissing, WorkerDied
-from mcuplan.sweep.engines import AHEAD, Answer
+from mcuplan.errors import ToolFailed
+from mcuplan.sweep.engines import AHEAD, Answer, Cluster, lost, not_installed
 from mcuplan.sweep.limit import answered
-from mcuplan.sweep.tasks import Task, failed
+from mcuplan.sweep.tasks import Task
 
 __all__ = ["Dask"]
 
 
-@dataclass(frozen=True, slots=True)
-class Dask:
-    """A cluster.
-
-    Attributes:
-        address: of its scheduler; empty: a cluster of processes on this machine.
-        jobs: how many of them.
-        timeout_s: how long the next row of a task may take.
-    """
-
-    address: str
-    jobs: int
-    timeout_s: float
+class Dask(Cluster):
+    """Workers of Dask."""
 
     def run(self, tasks: Sequence[Task]) -> Iterator[Answer]:
         """Rows of tasks as they end; see `Engine`."""
@@ -61,8 +49,7 @@ class Dask:
         try:
             from distributed import Client, LocalCluster
         except ImportError:
-            hint = "pip install 'mcuplan[dask]', or --engine local"
-            raise ToolMissing("Dask is not installed", "--engine dask", hint) from None
+            raise not_installed("Dask") from None
         if not self.address:
             with (
                 LocalCluster(
@@ -89,4 +76,4 @@ def _rows(future: Any, task: Task) -> Iterator[Any]:
         return
     error = future.exception() if future.status == "error" else None
     said = type(error).__name__ if error is not None else future.status
-    yield from failed(task, WorkerDied(f"its workers ended ({said})", hint="more memory for each"))
+    yield from lost(task, said)

@@ -6,30 +6,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
-from mcuplan.errors import ToolFailed, ToolMissing, WorkerDied
-from mcuplan.sweep.engines import AHEAD, ATTEMPTS, Answer
+from mcuplan.errors import ToolFailed
+from mcuplan.sweep.engines import AHEAD, ATTEMPTS, Answer, Cluster, lost, not_installed
 from mcuplan.sweep.limit import answered
-from mcuplan.sweep.tasks import Task, failed
+from mcuplan.sweep.tasks import Task
 
 __all__ = ["Ray"]
 
 
-@dataclass(frozen=True, slots=True)
-class Ray:
-    """A cluster.
-
-    Attributes:
-        address: of it; empty: one of this machine, for the time of the sweep.
-        jobs: how many tasks at once there.
-        timeout_s: how long the next row of a task may take.
-    """
-
-    address: str
-    jobs: int
-    timeout_s: float
+class Ray(Cluster):
+    """Workers of Ray."""
 
     def run(self, tasks: Sequence[Task]) -> Iterator[Answer]:
         """Rows of tasks as they end; see `Engine`."""
@@ -54,8 +42,7 @@ class Ray:
         try:
             import ray
         except ImportError:
-            hint = "pip install 'mcuplan[ray]', or --engine local"
-            raise ToolMissing("Ray is not installed", "--engine ray", hint) from None
+            raise not_installed("Ray") from None
         mine = not ray.is_initialized()
         if mine:
             where = {"address": self.address} if self.address else {"num_cpus": self.jobs}
@@ -77,5 +64,4 @@ def _rows(ray: Any, ended: Any, task: Task) -> Iterator[Any]:
     try:
         yield from ray.get(ended)
     except ray.exceptions.RayError as error:
-        said = f"its workers ended ({type(error).__name__})"
-        yield from failed(task, WorkerDied(said, hint="more memory for each"))
+        yield from lost(task, type(error).__name__)
