@@ -15,7 +15,7 @@ import numpy as np
 from mcuplan.errors import McuplanError
 from mcuplan.ir.block_factors import factors_of_all
 from mcuplan.ir.op import Blocks, Call, ConstArray, Kernel, Signature
-from mcuplan.ir.packed import LEVEL, Factors
+from mcuplan.ir.packed import LEVEL, Factors, paired
 from mcuplan.ir.types import Array, DType
 
 __all__ = ["factored", "stream_of", "weights_of"]
@@ -147,9 +147,7 @@ def _form(
     each = pairs[:, np.minimum(starts, blocks.taps - 1)]
     each = np.pad(each, [(0, 0), (0, each.shape[1] % 2), (0, 0)])
     factors = np.ascontiguousarray(each).reshape(len(each), -1).view(np.int32)
-    raised = np.pad(stream.raised[:, first:], [(0, 0), (0, blocks.taps % 2), (0, 0)])
-    both = np.ascontiguousarray(raised[:, 0::2] | raised[:, 1::2] << 4)
-    narrow = both.reshape(len(both), -1).view(np.int32)
+    narrow = paired(stream.raised[:, first:])
     words = stream.words.reshape(-1, blocks.words)
     end = blocks.times * (blocks.head + blocks.taps)
     heads = words[:, :end].reshape(len(factors), -1)[:, : blocks.head]

@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+
 from mcuplan.ir.types import Array, DType
 
 __all__ = ["LEVEL", "RUN", "Blocks", "ConstArray", "Factors", "Packed", "Runs"]
@@ -122,3 +124,18 @@ class ConstArray:
         if isinstance(self.blocks, Runs):
             return self.block_count * self.blocks.copied_bytes
         return self.nbytes if self.blocks is None else 4 * self.block_count * self.blocks.words
+
+
+def paired(words: Array) -> Array:
+    """Words of four values of 4 bits, two in the room of one: the first in the low halves of bytes.
+
+    Args:
+        words: integers from 0 to 15, [..., words, 4]; behind an odd number one of zeros is added.
+
+    Returns:
+        int32 [..., half as many].
+    """
+    bytes_of = words.astype(np.uint8)
+    even = np.pad(bytes_of, [*[(0, 0)] * (words.ndim - 2), (0, words.shape[-2] % 2), (0, 0)])
+    both: Array = np.ascontiguousarray(even[..., 0::2, :] | even[..., 1::2, :] << 4)
+    return both.view(np.int32)[..., 0]

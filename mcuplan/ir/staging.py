@@ -13,7 +13,7 @@ import numpy as np
 
 from mcuplan.ir.factored import factored, stream_of, weights_of
 from mcuplan.ir.op import Blocks, Call, ConstArray, Field, Kernel, Packed, Signature
-from mcuplan.ir.packed import LEVEL, RUN, Runs
+from mcuplan.ir.packed import LEVEL, RUN, Runs, paired
 from mcuplan.ir.types import Array, DType
 from mcuplan.units import align_up
 
@@ -144,16 +144,13 @@ def _without_lengths(packed: ConstArray, taps: int) -> Array:
 
 
 def _narrow_words(stream: Array, blocks: Blocks) -> Array:
-    """int32 stream: of two words of taps the first in the low half of each byte, raised by 8."""
+    """int32 stream: heads, words of taps in pairs, and what stands behind."""
     words = stream.reshape(-1, blocks.words)
     count, end = len(words), blocks.times * (blocks.head + blocks.taps)
     parts = words[:, :end].reshape(count, blocks.times, -1)
     taps = np.ascontiguousarray(parts[..., blocks.head :]).view(np.int8)
     raised = taps.reshape(count, blocks.times, blocks.taps, 4).astype(np.int16) + LEVEL
     assert raised.size == 0 or (raised.min() >= 0 and raised.max() < 16), "taps have 4 bits"
-    raised = np.pad(raised, [(0, 0), (0, 0), (0, blocks.taps % 2), (0, 0)])
-    halves = (raised[:, :, 0::2] | raised[:, :, 1::2] << 4).astype(np.uint8)
-    narrow = np.ascontiguousarray(halves).view(np.int32).reshape(count, blocks.times, -1)
-    both = np.concatenate([parts[..., : blocks.head], narrow], axis=2).reshape(count, -1)
+    both = np.concatenate([parts[..., : blocks.head], paired(raised)], axis=2).reshape(count, -1)
     made: Array = np.concatenate([both, words[:, end:]], axis=1).reshape(-1)
     return made
