@@ -26,7 +26,7 @@ from mcuplan.schedule.kernels.select import (
     tall_apart,
     traded_apart,
 )
-from mcuplan.schedule.planning.lowered import row_bytes_of
+from mcuplan.schedule.planning.lowered import leanest_of
 from mcuplan.schedule.planning.making import Maker
 from mcuplan.schedule.planning.orders import RowOrders
 from mcuplan.schedule.planning.rating import Rating, apart_bytes
@@ -105,7 +105,7 @@ def _whole(graph: Graph, offers: Offers, sharing: Sharing, aim: Aim, rating: Rat
 
 def _within(ways: Ways, aim: Aim, placer: Placer[Plan], room: int) -> Choice[Plan]:
     """The fastest kernels that keep a room, or those of the least scratch if these do not."""
-    lean = {name: min(found, key=row_bytes_of) for name, found in ways.items()}
+    lean = leanest_of(ways)
     if placer.keeps(lean, room):
         return choose(ways, aim, placer, room)
     fastest = fastest_of(ways)
@@ -131,7 +131,7 @@ class _Rows:
         target = self.offers.target
         known = by_runs(self.offers.of(self.graph), target, _ROWS)
         self.ways, _ = tall_apart(traded_apart(known)[0])
-        self.lean = {name: min(found, key=row_bytes_of) for name, found in self.ways.items()}
+        self.lean = leanest_of(self.ways)
         program = program_of(self.graph, target, self.lean)
         empty = any(step.rows == 0 for step in program.steps)
         self.rowed = None if empty or has_too_many_rows(program) else self._rowed(self.lean)

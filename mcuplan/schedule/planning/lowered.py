@@ -40,7 +40,7 @@ from mcuplan.schedule.planning.streamed import Packed, best_of, fed, least_bytes
 from mcuplan.schedule.program import Plan, Selected, Sharing
 from mcuplan.solvers.effort import Effort
 
-__all__ = ["LoweredRows", "row_bytes_of"]
+__all__ = ["LoweredRows", "leanest_of"]
 
 _MORE_ARENA = 0.05  # than the least, that the default objective may take
 _PACKED = (1.0, 0.97, 0.93, 0.85)  # of the arena, that the peak may be: placing adds to it
@@ -116,7 +116,7 @@ class LoweredRows:
     def __post_init__(self) -> None:
         self._packed = Packed(self.sharing, self.effort)
         single = self._of_calls(_ROWS[0]).single
-        self._fewest = {name: min(c, key=row_bytes_of) for name, c in single.items()}
+        self._fewest = leanest_of(single)
         program = program_of(self.graph, self.offers.target, self._fewest)
         if self.feed:
             check_feedable(program, self.sharing)
@@ -345,11 +345,16 @@ def _scratch(candidate: Candidate) -> tuple[int, float]:
     return candidate.step.scratch_bytes, candidate.cycles
 
 
-def row_bytes_of(candidate: Candidate) -> tuple[int, bool, float]:
+def _row_bytes(candidate: Candidate) -> tuple[int, bool, float]:
     """Bytes of a row beside its inputs, whether all rows are held anyway, and cycles."""
     step = candidate.step
     made = 0 if step.inplace_inputs else step.signature.output.row_bytes
     return made + step.scratch_bytes, not step.kernel.row_by_row, candidate.cycles
+
+
+def leanest_of(ways: Ways) -> dict[str, Candidate]:
+    """Of each node the way to run it that holds the fewest bytes beside its inputs."""
+    return {name: min(found, key=_row_bytes) for name, found in ways.items()}
 
 
 def _speed(candidate: Candidate) -> float:
