@@ -63,8 +63,20 @@ def _simplify(editor: Editor, node: Node) -> bool:
     op: Reshape | Transpose = Reshape(made)
     if isinstance(node.op, Transpose) and isinstance(before.op, Transpose):
         op = Transpose(tuple(before.op.axes[a] for a in node.op.axes))
+    _keep_origin(editor, node, before)
     editor.replace(node, Node(node.name, op, before.inputs, node.outputs, node.origin))
     return True
+
+
+def _keep_origin(editor: Editor, node: Node, before: Node) -> None:
+    """Let what a dropped Reshape reads, where it is nothing of the model's, show what it made."""
+    inner, shown = editor.tensor(before.inputs[0]), editor.tensor(node.inputs[0])
+    own = _axes_of(shown.type.shape, inner.type.shape)
+    if inner.origin is not None or shown.origin is None or own is None:
+        return
+    if isinstance(before.op, Reshape) and editor.only_consumer(shown.name) is not None:
+        layout = tuple(None if axis is None else shown.origin.layout[axis] for axis in own)
+        editor.set_tensor(replace(inner, origin=replace(shown.origin, layout=layout)))
 
 
 def _moves_first(editor: Editor, node: Node, op: Transpose, before: Node) -> bool:

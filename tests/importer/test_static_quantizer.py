@@ -222,6 +222,15 @@ def test_tensors_of_types_of_their_own(override: dict[str, Any], tmp_path: Path)
     assert compared > 10
 
 
+def test_affine_steps_are_compared_one_by_one(tmp_path: Path) -> None:
+    """Each is a layer between views, which hide none of what the runtime shows."""
+    net = Net((1, 8), seed=7)
+    scaled = net.add("Mul", net.add("Sigmoid", "x"), net.random(8))
+    output = net.add("Sigmoid", net.add("Add", scaled, net.random(8)))
+    path = _quantized(net, output, SETTINGS["int16"], tmp_path)
+    assert ({}, 4) == _off(path, net.samples(3))
+
+
 def test_islands_of_16_bits(tmp_path: Path, host_gcc: str) -> None:
     """What has no form in int16 is float32 between conversions from and to it; bytes are equal."""
     net = Net((1, 3, 12, 12), seed=7)
