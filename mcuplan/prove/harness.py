@@ -43,6 +43,8 @@ STACK_BYTES = 64 * 1024
 
 _BUNDLE = PurePosixPath("bundle")
 _HARNESS = PurePosixPath("harness")
+_KERNELS = "mplan"
+_LIBRARIES = (_KERNELS, cmsis_nn.FOLDER.name)
 _COMMON = ("runner.c", "harness.h", "hook.h")
 _APPLICATION = ("app.c", "app.h")
 _WARNINGS = ("-Wall", "-Wextra", "-Werror")
@@ -262,13 +264,16 @@ def _compile_bundle(
 ) -> tuple[PurePosixPath, ...]:
     sources = [path for path in files if path.suffix == ".c"]
     library = [_BUNDLE / path for path in sources if path.parts[0] == cmsis_nn.FOLDER.name]
-    own = [_BUNDLE / path for path in sources if path.parts[0] != cmsis_nn.FOLDER.name]
+    kernels = [_BUNDLE / path for path in sources if path.parts[0] == _KERNELS]
+    own = [_BUNDLE / path for path in sources if path.parts[0] not in _LIBRARIES]
     hooked = () if hook is Hook.NONE else ("-include", f"{_HARNESS}/hook.h")
     include = (f"-I{_BUNDLE}", f"-I{_BUNDLE}/mplan")
     if library:
         theirs = ("-isystem", f"{_BUNDLE / cmsis_nn.FOLDER}/Include", cmsis_nn.SINGLE_ROUNDING)
         flags = (*flags, *theirs)
-    objects = compile_sources(compiler, own, work, (*BUNDLE_FLAGS, *flags, *include, *hooked))
+    asked = (*BUNDLE_FLAGS, *flags, *include)
+    objects = compile_sources(compiler, own, work, (*asked, *hooked))
+    objects += compile_sources(compiler, kernels, work, asked)
     return objects + compile_sources(compiler, library, work, (*_LIBRARY_FLAGS, *flags))
 
 

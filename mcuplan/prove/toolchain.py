@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 
 from mcuplan.errors import ToolFailed, ToolMissing
 from mcuplan.prove.children import CHILDREN
+from mcuplan.prove.objects import OBJECTS, recipe
 from mcuplan.resources import codegen_dir
 
 __all__ = [
@@ -216,6 +217,8 @@ def compile_sources(
 ) -> tuple[PurePosixPath, ...]:
     """Compile each source to ``obj/SOURCE.o`` (``.c`` dropped); all paths relative to ``work``.
 
+    What this process compiled before, from the same text by the same flags, is written again.
+
     Raises:
         ToolFailed: the compiler refused the first of the sources that the message shows.
     """
@@ -223,8 +226,15 @@ def compile_sources(
     def compile_one(source: PurePosixPath) -> PurePosixPath:
         target = "obj" / source.with_suffix(".o")
         (work / target).parent.mkdir(parents=True, exist_ok=True)
+        known_by = recipe((compiler.path, compiler.version), flags, source, work)
+        known = OBJECTS.find(known_by) if known_by else None
+        if known is not None:
+            (work / target).write_bytes(known)
+            return target
         run_tool([compiler.path, *flags, "-c", str(source), "-o", str(target)], work)
-        made_by(work / target, compiler.path)
+        made = made_by(work / target, compiler.path)
+        if known_by:
+            OBJECTS.keep(known_by, made.read_bytes())
         return target
 
     with ThreadPoolExecutor(_JOBS) as pool:
