@@ -19,6 +19,7 @@ from mcuplan.schedule.planning.spare_ram import with_copies
 from mcuplan.schedule.planning.streamed import plans_in_reach
 from mcuplan.schedule.program import Plan, Program, Sharing, Step
 from mcuplan.solvers.effort import Effort
+from mcuplan.solvers.packing import Packer
 from mcuplan.solvers.rows.problem import RowOrder
 from mcuplan.targets import Target
 
@@ -35,6 +36,7 @@ class ByRows:
         graph: as it is.
         offers: candidates for the target.
         feed: rows of the input arrive one by one.
+        packer: knows what plans of other graphs placed.
     """
 
     graph: Graph
@@ -42,6 +44,7 @@ class ByRows:
     sharing: Sharing = field(default_factory=Sharing)
     effort: Effort = field(default_factory=Effort)
     feed: bool = False
+    packer: Packer = field(default_factory=Packer)
     _forms: list[LoweredRows | UsageError] = field(default_factory=list)
 
     def plan(self, aim: Aim, *, enough: int | None = None) -> Plan | None:
@@ -91,7 +94,8 @@ class ByRows:
             for graph in row_lowerings(self.graph, fed=self.feed):
                 form: LoweredRows | UsageError
                 try:
-                    form = LoweredRows(graph, self.offers, self.sharing, self.effort, self.feed)
+                    asked = self.sharing, self.effort, self.feed, self.packer
+                    form = LoweredRows(graph, self.offers, *asked)
                 except UsageError as error:
                     form = error
                 self._forms.append(form)

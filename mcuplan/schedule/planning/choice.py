@@ -40,6 +40,7 @@ from mcuplan.schedule.planning.spare_flash import spend_flash
 from mcuplan.schedule.planning.spare_ram import spend_ram
 from mcuplan.schedule.program import Plan, Selected, Sharing, Streaming
 from mcuplan.solvers.effort import EFFORTS, Effort
+from mcuplan.solvers.packing import Packer
 from mcuplan.targets import Target
 
 __all__ = ["plan_asked", "plan_graph"]
@@ -79,12 +80,14 @@ def plan_graph(
     return _plan(_rows(graph, target, sharing, effort, aim, streaming), effort, aim, streaming)
 
 
-def plan_asked(request: Request, graph: Graph, target: Target) -> tuple[Plan, Plan]:
+def plan_asked(
+    request: Request, graph: Graph, target: Target, packer: Packer | None = None
+) -> tuple[Plan, Plan]:
     """The plan that a request asks for, in one arena and divided among the RAM regions.
 
     Where the default's plan misses a limit, it is the fastest that keeps all; elsewhere it says
     what the plan for latency takes where that is faster by far. With little effort it is the
-    first plan that fits, but for least RAM.
+    first plan that fits, but for least RAM. ``packer`` knows what plans of like graphs placed.
 
     Raises:
         Problems, UsageError: see :func:`plan_graph`.
@@ -93,7 +96,7 @@ def plan_asked(request: Request, graph: Graph, target: Target) -> tuple[Plan, Pl
     row_cycles = max(1, int(request.row_limit_s * target.clock_hz)) if request.row_limit_s else 0
     objective = Objective(request.objective)
     aim = Aim(objective, request.ram_limit, row_cycles, flash_room(target, request.flash_limit))
-    rows = _rows(graph, target, sharing, effort, aim, streaming)
+    rows = _rows(graph, target, sharing, effort, aim, streaming, packer)
     if request.effort == "fast" and objective in _FITTING and not rows.feed:
         by_rows = streaming == "auto"
         plan = first_plan(graph, rows.offers, sharing, aim, by_rows=by_rows)
@@ -167,12 +170,14 @@ def _rows(
     effort: Effort | None,
     aim: Aim,
     streaming: Streaming,
+    packer: Packer | None = None,
 ) -> ByRows:
     """What plans by rows are made of; its candidates serve plans of whole steps, too."""
     feed = streaming == "input"
     check_states(graph, fed=feed)
     offers = Offers(target, aim.flash_limit, aim.ram_limit)
-    return ByRows(graph, offers, sharing or Sharing(), effort or Effort(), feed)
+    asked = sharing or Sharing(), effort or Effort(), feed, packer or Packer()
+    return ByRows(graph, offers, *asked)
 
 
 def _plan(rows: ByRows, effort: Effort | None, aim: Aim, streaming: Streaming) -> Plan:

@@ -39,6 +39,7 @@ from mcuplan.schedule.planning.spare_flash import bought, spent
 from mcuplan.schedule.planning.streamed import Packed, best_of, fed, least_bytes
 from mcuplan.schedule.program import Plan, Selected, Sharing
 from mcuplan.solvers.effort import Effort
+from mcuplan.solvers.packing import Packer
 
 __all__ = ["LoweredRows", "leanest_of"]
 
@@ -106,6 +107,7 @@ class LoweredRows:
     sharing: Sharing
     effort: Effort
     feed: bool
+    packer: Packer = field(default_factory=Packer)
     _priced: dict[int, _Priced] = field(default_factory=dict)  # by rows of a call
     _fewest: Chosen = field(init=False)  # bytes of scratch
     _leanest: RowProgram | None = field(init=False)
@@ -114,7 +116,7 @@ class LoweredRows:
     _packed: Packed = field(init=False)
 
     def __post_init__(self) -> None:
-        self._packed = Packed(self.sharing, self.effort)
+        self._packed = Packed(self.sharing, self.effort, packer=self.packer)
         single = self._of_calls(_ROWS[0]).single
         self._fewest = leanest_of(single)
         program = program_of(self.graph, self.offers.target, self._fewest)
@@ -191,9 +193,10 @@ class LoweredRows:
         lean_aim = replace(aim, objective=Objective.RAM, flash_share=_MORE_FLASH)
         slack, nodes = _CLOSE * self.effort.slack, self.effort.nodes // _FEWER_NODES
         closer = replace(self.effort, slack=slack, nodes=nodes)
-        lean = self._made(self._fewest, lean_aim, 0, Packed(self.sharing, closer))
+        packed = Packed(self.sharing, closer, packer=self.packer)
+        lean = self._made(self._fewest, lean_aim, 0, packed)
         room = int(share * min(lean.arena_bytes, plan.arena_bytes))
-        packed = Packed(self.sharing, closer, room)
+        packed = Packed(self.sharing, closer, room, self.packer)
         plans = [plan]
         slow = [
             index

@@ -17,7 +17,7 @@ from mcuplan.schedule.assembly.row_reach import unit_for
 from mcuplan.schedule.kernels.objective import Aim, Objective, plan_cycles
 from mcuplan.schedule.program import FEED, Allocation, Plan, Run, Sharing
 from mcuplan.solvers.effort import Effort
-from mcuplan.solvers.packing import MemoryPlan, Problem, pack
+from mcuplan.solvers.packing import MemoryPlan, Packer, Problem
 from mcuplan.solvers.packing.bound import lower_bound
 from mcuplan.solvers.rows.order import find_row_order, smooth
 from mcuplan.solvers.rows.pace import pace
@@ -95,13 +95,15 @@ class Packed:
     sharing: Sharing
     effort: Effort
     enough: int = 0  # bytes of an arena that needs not be smaller
+    packer: Packer = field(default_factory=Packer)
     known: dict[tuple[tuple[Kernel, ...], tuple[int, ...]], Plan] = field(default_factory=dict)
 
     def __call__(self, rowed: RowProgram, order: RowOrder) -> Plan:
         """The plan of an order; see :func:`streamed_plan`."""
         key = tuple(step.kernel for step in rowed.program.steps), order.moves
         if key not in self.known:
-            self.known[key] = streamed_plan(rowed, self.sharing, self.effort, order, self.enough)
+            asked = self.sharing, self.effort, order, self.enough, self.packer
+            self.known[key] = streamed_plan(rowed, *asked)
         return self.known[key]
 
 
@@ -143,22 +145,46 @@ def streamed_plan(
     effort: Effort | None = None,
     order: RowOrder | None = None,
     enough: int = 0,
+    packer: Packer | None = None,
 ) -> Plan:
     """Addresses for a program by rows, in an order of rows; by default the best one found.
 
-    An arena of ``enough`` bytes needs not be smaller.
+    An arena of ``enough`` bytes needs not be smaller. ``packer`` knows what was placed already.
 
     Raises:
         InputTooLarge: rows would lie further apart than the generated code can say.
     """
     sharing, effort = sharing or Sharing(), effort or Effort()
     order = order or find_row_order(rowed.graph, states=effort.row_states)
-    allocation, runs, memory = _placed(rowed, order, sharing, effort, enough)
+    place = _Place(packer or Packer(), effort)
+    allocation, runs, memory = _placed(rowed, order, sharing, place, enough)
     return assemble(rowed.program, allocation, runs, memory, order, sharing)
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Gives addresses, as good as the effort asks for."""
+
+    packer: Packer
+    effort: Effort
+
+    def __call__(self, problem: Problem, enough: int = 0) -> MemoryPlan:
+        """Addresses; an arena of ``enough`` bytes needs not be smaller."""
+        bound, effort = lower_bound(problem).bytes, self.effort
+        enough = max(enough, bound + int(bound * effort.slack))
+        return self.packer(
+            problem,
+            capacity=enough,
+            exact=effort.nodes > 0,
+            node_limit=effort.nodes,
+            work_limit=effort.work,
+            rounds=effort.rounds,
+            ejections=effort.ejections,
+        )
+
+
 def _placed(
-    rowed: RowProgram, order: RowOrder, sharing: Sharing, effort: Effort, enough: int
+    rowed: RowProgram, order: RowOrder, sharing: Sharing, place: _Place, enough: int
 ) -> _Found:
     """Buffers and addresses; scratch in one place unless it needs less to let it move."""
     align = unit_for(order.peak_bytes + int(_FAR * order.peak_bytes))
@@ -167,22 +193,22 @@ def _placed(
     if fixed.scratch:
         moving, _ = lay_out(rowed, order.moves, sharing, align=align)
     least, other_least = lower_bound(fixed.problem).bytes, lower_bound(moving.problem).bytes
-    other = _place(moving.problem, effort, enough) if other_least < least else None
+    other = place(moving.problem, enough) if other_least < least else None
     found = (moving, runs, other) if other and other.arena_bytes < least else None
     if found is None:
-        memory = _place(fixed.problem, effort, enough)
+        memory = place(fixed.problem, enough)
         found = fixed, runs, memory
         if moving is not fixed and memory.arena_bytes > max(enough, other_least):
-            other = other or _place(moving.problem, effort, enough)
+            other = other or place(moving.problem, enough)
             found = (moving, runs, other) if other.arena_bytes < memory.arena_bytes else found
-    enough = max(enough, other_least + int(other_least * effort.slack))
+    enough = max(enough, other_least + int(other_least * place.effort.slack))
     if found[2].arena_bytes > enough and len(fixed.buffers) <= _FEW:
-        return min([found, *_moved(rowed, order, sharing, effort, align)], key=_arena)
+        return min([found, *_moved(rowed, order, sharing, place, align)], key=_arena)
     return found
 
 
 def _moved(
-    rowed: RowProgram, order: RowOrder, sharing: Sharing, effort: Effort, align: int
+    rowed: RowProgram, order: RowOrder, sharing: Sharing, place: _Place, align: int
 ) -> list[_Found]:
     """With the inputs that are there from the start somewhere else: at the best of some places.
 
@@ -197,28 +223,13 @@ def _moved(
     found: list[_Found] = []
     for before in range(step, free + 1, step) if step else ():
         allocation, runs = lay_out(rowed, order.moves, sharing, align=align, before=before)
-        found.append((allocation, runs, pack(allocation.problem, exact=False)))
+        found.append((allocation, runs, place.packer(allocation.problem, exact=False)))
     if not found:
         return []
     allocation, runs, memory = min(found, key=_arena)
-    better = _place(allocation.problem, effort)
+    better = place(allocation.problem)
     return [(allocation, runs, min(memory, better, key=lambda one: one.arena_bytes))]
 
 
 def _arena(found: _Found) -> int:
     return found[2].arena_bytes
-
-
-def _place(problem: Problem, effort: Effort, enough: int = 0) -> MemoryPlan:
-    """Addresses, as good as the effort asks for."""
-    bound = lower_bound(problem).bytes
-    enough = max(enough, bound + int(bound * effort.slack))
-    return pack(
-        problem,
-        capacity=enough,
-        exact=effort.nodes > 0,
-        node_limit=effort.nodes,
-        work_limit=effort.work,
-        rounds=effort.rounds,
-        ejections=effort.ejections,
-    )

@@ -6,6 +6,7 @@ from __future__ import annotations
 from mcuplan.solvers.packing.assign import Assignment, Room, assign
 from mcuplan.solvers.packing.bound import LowerBound, lower_bound
 from mcuplan.solvers.packing.check import PlanError, check_placements, check_plan, check_regions
+from mcuplan.solvers.packing.known import Packer
 from mcuplan.solvers.packing.pack import DEFAULT_NODES, pack
 from mcuplan.solvers.packing.problem import (
     Buffer,
@@ -23,6 +24,7 @@ __all__ = [
     "LiveRange",
     "LowerBound",
     "MemoryPlan",
+    "Packer",
     "Placement",
     "PlanError",
     "Problem",

@@ -14,7 +14,7 @@ from mcuplan.solvers.packing.greedy import climb, portfolio
 from mcuplan.solvers.packing.problem import Ended, MemoryPlan, Placement, Problem
 from mcuplan.solvers.packing.search import GREATEST
 
-__all__ = ["DEFAULT_NODES", "pack"]
+__all__ = ["DEFAULT_NODES", "DEFAULT_ROUNDS", "pack"]
 
 DEFAULT_NODES = 150_000
 """Nodes that the exact search may visit where the caller sets no limit: fewer in large tables."""
