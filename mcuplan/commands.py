@@ -287,6 +287,7 @@ def quantize(model: Path, options: _Options, voice: Voice = SILENT) -> Quantized
     request = replace(
         request,
         max_loss=None if widens else allowed,
+        objective=options["objective"],
         ram_limit=limits.max_ram,
         flash_limit=limits.max_flash,
         latency_limit_s=limits.max_latency_s,

@@ -45,11 +45,12 @@ from mcuplan.passes.template import AS_IT_IS, templated
 from mcuplan.prove.harness import OPTIMIZE
 from mcuplan.prove.loss import Losses
 from mcuplan.record import Planned, Request
-from mcuplan.repair import Repaired, Tools, kinds_of, repair
+from mcuplan.repair import Recipe, Repaired, Tools, kinds_of, repair, repaired_alike
 from mcuplan.repair.trim import NOTHING_NEAR_DEAD, Lost, Trimmed, trim
 from mcuplan.schedule.code import model_code
 from mcuplan.schedule.planning.choice import plan_asked
 from mcuplan.schedule.planning.relower import lower_asked
+from mcuplan.solvers.packing import Packer
 from mcuplan.targets import Target
 
 __all__ = [
@@ -113,8 +114,12 @@ def _gaps(request: Request, graph: Graph) -> tuple[Graph, Gaps]:
     return graph, Gaps(frozenset(needs_range(graph, stated)), nodes)
 
 
-def quantize(request: Request, graph: Graph, *, sizes_only: bool = False) -> Repaired:
+def quantize(
+    request: Request, graph: Graph, *, sizes_only: bool = False, recipe: Recipe | None = None
+) -> Repaired:
     """Put every activation on a grid: the model's own, or one observed on data and repaired.
+
+    With a ``recipe``, of the model with other types of some layers, repair tries nothing.
 
     Raises:
         MissingCalibration: ranges are needed and there is no data; not with ``sizes_only``.
@@ -149,6 +154,8 @@ def quantize(request: Request, graph: Graph, *, sizes_only: bool = False) -> Rep
         on_grids,
         lambda model, ranges: on_grids(model, ranges, constants=False).graph,
     )
+    if recipe is not None:
+        return repaired_alike(found, inside, tools, recipe)
     kinds = () if data.random else kinds_of(request.quantize_effort, request.repairs)
     asked = any(request.repairs.values())
     return repair(found, inside, tools, kinds, asked=asked, bar=request.bar)
@@ -179,12 +186,16 @@ class Begun:
         return self._removals[wish]
 
 
-def begin(request: Request, *, sizes_only: bool = False) -> Begun:
-    """Everything up to grids: what is the same for every target."""
+def begin(request: Request, *, sizes_only: bool = False, recipe: Recipe | None = None) -> Begun:
+    """Everything up to grids: what is the same for every target.
+
+    ``recipe``: see :func:`quantize`.
+    """
     model, floating = simplify(request)
     _check_type(request, model)
     request = _untrained(request, model)
-    return Begun(request, model, floating, quantize(request, floating, sizes_only=sizes_only))
+    found = quantize(request, floating, sizes_only=sizes_only, recipe=recipe)
+    return Begun(request, model, floating, found)
 
 
 def plan(request: Request, *, sizes_only: bool = False) -> Planned:
@@ -192,8 +203,11 @@ def plan(request: Request, *, sizes_only: bool = False) -> Planned:
     return plan_begun(begin(request, sizes_only=sizes_only), request.target)
 
 
-def plan_begun(begun: Begun, target: Target) -> Planned:
-    """A model that is on grids, planned for a target as if that had been asked for."""
+def plan_begun(begun: Begun, target: Target, packer: Packer | None = None) -> Planned:
+    """A model that is on grids, planned for a target as if that had been asked for.
+
+    ``packer`` knows what plans of like models placed.
+    """
     request, found = replace(begun.request, target=target), begun.found
     removal, seen = begun.lowered(request), found.calibrated
     losses = _losses(request, begun.floating, seen)
@@ -201,7 +215,7 @@ def plan_begun(begun: Begun, target: Target) -> Planned:
     if trimmed.silent:
         real = begun.real_ranges
         removal = lower_asked(request, found.grids, real_ranges=real, silent=trimmed.silent)
-    undivided, divided = plan_asked(request, removal.graph, target)
+    undivided, divided = plan_asked(request, removal.graph, target, packer)
     return Planned(
         request=request,
         model=begun.model,
@@ -214,6 +228,7 @@ def plan_begun(begun: Begun, target: Target) -> Planned:
         calibration=seen,
         trimmed=trimmed,
         losses=losses,
+        recipe=found.recipe,
     )
 
 

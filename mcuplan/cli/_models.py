@@ -102,12 +102,16 @@ def _say_types(points: Sequence[TypePoint], *, widens: bool) -> None:
     for line in type_table(points):
         log(line)
     if points:
-        log(f" {loss_of(points[0], widens=widens)}")
+        log(f" {loss_of(points, widens=widens)}")
     taken = next((point for point in points if point.taken), None)
     if points and taken is None:
         log("warning[quant/types]: nothing is within the limits; written as it was asked for")
     elif taken is not None:
         log(f"note[quant/types]: taken: {' '.join(taken.options) or 'as it was asked for'}")
+        if taken.in_proportion is not None:
+            most = f"{taken.in_proportion:g} times the cycles as asked for"
+            log(f"  about the least flash for at most {most}, and the RAM that the target has")
+            log("  hint: --max-latency, --max-ram: how much of these it may take")
 
 
 @click.command(cls=Asking)

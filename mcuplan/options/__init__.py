@@ -247,6 +247,14 @@ def _dtype(*names: str) -> Callable[[F], F]:
     )
 
 
+objective = option(
+    "--objective",
+    type=click.Choice(["balanced", "ram", "ram=strict", "latency", "flash"]),
+    default="balanced",
+    show_default=True,
+    help="What kernels are chosen for: least arena, cycles or flash; balanced is fast"
+    " at little more arena than ram, or the fastest that keeps the limits.",
+)
 _MODELLING = (
     target,
     dim,
@@ -262,14 +270,7 @@ _MODELLING = (
     keep_output,
     name,
     _dtype("int8", "int16", "float32"),
-    option(
-        "--objective",
-        type=click.Choice(["balanced", "ram", "ram=strict", "latency", "flash"]),
-        default="balanced",
-        show_default=True,
-        help="What kernels are chosen for: least arena, cycles or flash; balanced is fast"
-        " at little more arena than ram, or the fastest that keeps the limits.",
-    ),
+    objective,
     backend,
     option(
         "--streaming",
@@ -313,7 +314,7 @@ budgets = stack([*_LIMITS, _baseline, _fail_on])
 ranging = stack(
     [
         *(*_RANGES, _dtype("int8", "int16", "auto"), layer_dtype, dim, cut_output, state),
-        *(max_loss, target, *_LIMITS[:3]),
+        *(max_loss, target, objective, *_LIMITS[:3]),
     ]
 )
 _package = option(

@@ -17,12 +17,12 @@ from mcuplan.ir.graph import Graph
 from mcuplan.ir.types import Array
 from mcuplan.prove.boundary import boundary_inputs, real_inputs, real_outputs, together
 from mcuplan.prove.ends import labelled_output
-from mcuplan.prove.score import MEAN_ERROR, Labelled, Score, lost
-from mcuplan.record import Comparison, Planned
+from mcuplan.prove.outputs import gives_scores
+from mcuplan.prove.score import MEAN_ERROR, TOP_1, Labelled, Score, decided, lost
+from mcuplan.record import RELATIVE_ERROR, Compared, Comparison, Planned
 
-__all__ = ["RELATIVE_ERROR", "Losses", "losses_of"]
+__all__ = ["Losses", "losses_of"]
 
-RELATIVE_ERROR = "relative output error"
 _WORK = 1 << 34  # multiply-accumulates of one comparison
 _MOST = 512  # samples with labels
 _SEED = 0
@@ -48,6 +48,7 @@ class Losses:
         """
         self._labelled = labelled_output(graph, data) if data.labels is not None else None
         chosen = _chosen(graph, data, labels=self._labelled is not None)
+        self._given = len(chosen)
         if self._labelled is None:
             self._data = with_farther(data, graph.app_inputs, chosen)
         else:
@@ -70,13 +71,18 @@ class Losses:
 
     def of(self, graph: Graph) -> float:
         """What a lowered graph loses, in percent; less than 0 where it is better."""
+        return self.compared(graph).loss
+
+    def compared(self, graph: Graph) -> Compared:
+        """The same, and how many decisions are those of the float model."""
         if self._labelled is None:
             return self._relative_error(graph)
         return self._lost_score(graph, *self._labelled)
 
-    def _relative_error(self, graph: Graph) -> float:
+    def _relative_error(self, graph: Graph) -> Compared:
         tensors = [scores_of(graph, port) for port in graph.app_outputs]
-        signal, noise = [], []
+        deciding = [k for k, p in enumerate(graph.app_outputs) if gives_scores(graph, p)][:1]
+        signal, noise, alike = [], [], 0
         for start, part, values in _runs(graph, self._data, tensors):
             for k, (port, tensor) in enumerate(zip(graph.app_outputs, tensors, strict=True)):
                 theirs = self._theirs[k][start : start + part.samples].astype(np.float64)
@@ -87,23 +93,32 @@ class Losses:
                     mine = graph.tensor(tensor).type.real(made).reshape(theirs.shape)
                 signal.append((k, np.square(theirs).sum(axis=1)))
                 noise.append((k, np.square(mine - theirs).sum(axis=1)))
+                alike += self._alike(start, theirs, mine) if k in deciding else 0
         joined = [_by_output(parts, len(tensors)) for parts in (signal, noise)]
-        return float(100 * 10 ** (-typical_error(*joined) / 20))
+        loss = float(100 * 10 ** (-typical_error(*joined) / 20))
+        return Compared(loss, 100 * alike / self._given if deciding else None)
 
-    def _lost_score(self, graph: Graph, index: int, metric: str) -> float:
+    def _alike(self, start: int, theirs: Array, mine: Array) -> int:
+        """Decisions that stay, of the samples that were given: none of those moved from them."""
+        given = slice(max(0, self._given - start))
+        return int((decided(theirs[given]) == decided(mine[given])).sum())
+
+    def _lost_score(self, graph: Graph, index: int, metric: str) -> Compared:
         port, data = graph.app_outputs[index], self._data
         assert data.labels is not None
         labelled = Labelled(data.labels, data.groups)
-        score = Score(metric, labelled, graph.tensor(port.tensor).type.elements)
+        score, alike = Score(metric, labelled, graph.tensor(port.tensor).type.elements), 0
         for start, part, values in _runs(graph, data, [port.tensor]):
             mine = real_outputs(graph, port, values[port.tensor])
             theirs = self._theirs[index][start : start + len(mine)].astype(np.float64)
             score.update(start, theirs, mine, real_inputs(graph, part))
+            alike += self._alike(start, theirs, mine)
         seen = score.result()
         assert seen.float_ is not None
         worse = lost(metric, seen.float_, seen.integer)
         size = float(np.abs(data.labels).mean()) if metric == MEAN_ERROR else 1.0
-        return 100 * worse / size if size > 0 else 0.0
+        decisions = 100 * alike / self._given if metric == TOP_1 else None
+        return Compared(100 * worse / size if size > 0 else 0.0, decisions)
 
 
 def losses_of(planned: Planned) -> Comparison:

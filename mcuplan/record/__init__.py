@@ -20,9 +20,9 @@ from mcuplan.record.layers import (
     StallCycles,
     Stream,
 )
-from mcuplan.record.loss import IdleWeights, Loss, NearDead, TypePoint
+from mcuplan.record.loss import RELATIVE_ERROR, IdleWeights, Loss, NearDead, TypePoint
 from mcuplan.record.model import ModelInfo, ModelName, ModelPort, Roof, TargetInfo, Totals
-from mcuplan.record.planned import Comparison, Planned, Request
+from mcuplan.record.planned import Compared, Comparison, Planned, Request
 from mcuplan.record.proof import (
     Accuracy,
     BuildInfo,
@@ -61,6 +61,7 @@ from mcuplan.record.sizes import (
 
 __all__ = [
     "FIT_SCHEMA",
+    "RELATIVE_ERROR",
     "SCHEMA",
     "Accuracy",
     "Advice",
@@ -76,6 +77,7 @@ __all__ = [
     "Change",
     "ChannelError",
     "ClassRecall",
+    "Compared",
     "Comparison",
     "ElementType",
     "ElfFigures",

@@ -4,10 +4,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
-from mcuplan.record.limits import Magnitude
+from mcuplan.record.limits import LEFT_OUT, Magnitude
 
-__all__ = ["IdleWeights", "Loss", "NearDead", "TypePoint"]
+__all__ = ["RELATIVE_ERROR", "IdleWeights", "Loss", "NearDead", "TypePoint"]
+
+RELATIVE_ERROR = "relative output error"
+"""What is measured where no labels are there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +88,11 @@ class TypePoint:
         ram_bytes: of arena, static data and stack; stack is modelled.
         cycles: of one inference, modelled.
         options: that ask for it; none: as it was asked for.
+        decisions: percent of the samples on which the largest score is that of the float model.
         chosen: whether of those within all limits it is the one to take.
         taken: whether the report is of it.
+        in_proportion: times the cycles as asked for that it was to take at most, as time had no
+            limit; none: it had, or the plan is not chosen for its flash.
     """
 
     loss: float
@@ -94,5 +101,7 @@ class TypePoint:
     ram_bytes: int
     cycles: int
     options: tuple[str, ...]
+    decisions: Annotated[float | None, LEFT_OUT] = None
     chosen: bool = False
     taken: bool = False
+    in_proportion: Annotated[float | None, LEFT_OUT] = None

@@ -17,11 +17,23 @@ from mcuplan.passes.assign_grids import Grids
 from mcuplan.passes.dead_channels import Removal
 from mcuplan.passes.template import AS_IT_IS, Template
 from mcuplan.progress import Bar, no_bar
+from mcuplan.repair import Recipe
 from mcuplan.repair.trim import NOTHING_NEAR_DEAD, Trimmed
 from mcuplan.schedule.program import Plan, Sharing, Streaming
 from mcuplan.targets import Target
 
-__all__ = ["Comparison", "Planned", "Request"]
+__all__ = ["Compared", "Comparison", "Planned", "Request"]
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What outputs of an integer program lose, and how many decisions stay, in percent.
+
+    ``decisions``: of the samples as they were given; None: no output has a score for each class.
+    """
+
+    loss: float
+    decisions: float | None
 
 
 class Comparison(Protocol):
@@ -37,6 +49,9 @@ class Comparison(Protocol):
 
     def of(self, graph: Graph) -> float:
         """What a lowered graph loses, in percent."""
+
+    def compared(self, graph: Graph) -> Compared:
+        """The same, and what it decides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +110,7 @@ class Planned:
     calibration: Calibrated | None = None  # what samples showed; None: grids come from elsewhere
     trimmed: Trimmed = NOTHING_NEAR_DEAD  # channels that readers hardly see
     losses: Comparison | None = None  # where something was compared already
+    recipe: Recipe | None = None  # of repair; None: nothing was tried
 
     @property
     def has_ranges(self) -> bool:

@@ -3,6 +3,14 @@
 
 from __future__ import annotations
 
-from mcuplan.repair.efforts import EFFORTS, Repaired, Tools, kinds_of, repair
+from mcuplan.repair.efforts import (
+    EFFORTS,
+    Recipe,
+    Repaired,
+    Tools,
+    kinds_of,
+    repair,
+    repaired_alike,
+)
 
-__all__ = ["EFFORTS", "Repaired", "Tools", "kinds_of", "repair"]
+__all__ = ["EFFORTS", "Recipe", "Repaired", "Tools", "kinds_of", "repair", "repaired_alike"]

@@ -25,7 +25,7 @@ from mcuplan.quant.observers import Range
 from mcuplan.repair.narrow import narrowed
 from mcuplan.repair.refit import refit, refittable, samples_at_once
 
-__all__ = ["EFFORTS", "Repaired", "Tools", "kinds_of", "repair"]
+__all__ = ["EFFORTS", "Recipe", "Repaired", "Tools", "kinds_of", "repair", "repaired_alike"]
 
 _ENOUGH_DB = {8: 38.0, 16: 86.0}
 """By bits what rounding the outputs alone leaves, nearly: closer is no closer to other samples."""
@@ -53,6 +53,18 @@ class Tools:
 
 
 @dataclass(frozen=True, slots=True)
+class Recipe:
+    """What is done to a model: one change at a time is tried."""
+
+    merged: bool = False  # layers whose outputs are added or subtracted
+    reach: Reach | None = None  # of equalization; None: channels stay
+    absorbed: bool = False  # biases of channels that stay away from 0
+    ranges: Mapping[str, Range] = field(default_factory=dict)  # in place of those observed
+    biases: bool = False
+    rounding: bool = False  # and biases
+
+
+@dataclass(frozen=True, slots=True)
 class Repaired:
     """A model on grids, and the float graph that it is compared with.
 
@@ -62,18 +74,7 @@ class Repaired:
     graph: Graph
     calibrated: Calibrated | None  # None: the grids come from elsewhere
     grids: Grids
-
-
-@dataclass(frozen=True, slots=True)
-class _Recipe:
-    """What is done to a model: one change at a time is tried."""
-
-    merged: bool = False  # layers whose outputs are added or subtracted
-    reach: Reach | None = None  # of equalization; None: channels stay
-    absorbed: bool = False  # biases of channels that stay away from 0
-    ranges: Mapping[str, Range] = field(default_factory=dict)  # in place of those observed
-    biases: bool = False
-    rounding: bool = False  # and biases
+    recipe: Recipe | None = None  # what was done; None: nothing was tried
 
 
 class _Bench:
@@ -106,7 +107,7 @@ class _Bench:
         """Signal to noise of the outputs of a typical sample held back, in dB."""
         return self._judge.errors({"": made.grids.graph})[""]
 
-    def make(self, recipe: _Recipe, *, all_samples: bool = False) -> Repaired:
+    def make(self, recipe: Recipe, *, all_samples: bool = False) -> Repaired:
         """A model by a recipe."""
         found = self.equalized(recipe)
         if recipe.ranges:
@@ -120,7 +121,7 @@ class _Bench:
         graph = refit(found.graph, found.grids.graph, feeds, rounding=recipe.rounding)
         return replace(found, grids=replace(found.grids, graph=graph))
 
-    def equalized(self, recipe: _Recipe) -> Repaired:
+    def equalized(self, recipe: Recipe) -> Repaired:
         """The model as a recipe rewrites it in float, observed anew where it does."""
         graph = merge_layers(self._first.graph) if recipe.merged else self._first.graph
         if recipe.reach is not None:
@@ -141,7 +142,7 @@ class _Bench:
         calibrated = self._tools.ranges(graph)
         return Repaired(graph, calibrated, self._tools.grids(graph, calibrated.ranges))
 
-    def narrowed(self, recipe: _Recipe) -> Mapping[str, Range]:
+    def narrowed(self, recipe: Recipe) -> Mapping[str, Range]:
         """Ranges in place of those observed."""
         found, tools = self.equalized(recipe), self._tools
         if found.calibrated is None:
@@ -183,23 +184,23 @@ def _feeds(graph: Graph, data: Data, samples: range | tuple[int, ...]) -> dict[s
     return found
 
 
-_Step = Callable[[_Recipe, _Bench], Iterator[_Recipe]]
+_Step = Callable[[Recipe, _Bench], Iterator[Recipe]]
 
 
-def _merging(recipe: _Recipe, bench: _Bench) -> Iterator[_Recipe]:
+def _merging(recipe: Recipe, bench: _Bench) -> Iterator[Recipe]:
     if merge_layers(bench.graph) is not bench.graph:
         yield replace(recipe, merged=True)
 
 
-def _biases(recipe: _Recipe, bench: _Bench) -> Iterator[_Recipe]:
+def _biases(recipe: Recipe, bench: _Bench) -> Iterator[Recipe]:
     yield replace(recipe, biases=True)
 
 
-def _rounding(recipe: _Recipe, bench: _Bench) -> Iterator[_Recipe]:
+def _rounding(recipe: Recipe, bench: _Bench) -> Iterator[Recipe]:
     yield replace(recipe, rounding=True)
 
 
-def _equalization(recipe: _Recipe, bench: _Bench) -> Iterator[_Recipe]:
+def _equalization(recipe: Recipe, bench: _Bench) -> Iterator[Recipe]:
     """Farther and farther, and what of the weights shows only then.
 
     Weights to nearest do not bear the last ones.
@@ -209,20 +210,20 @@ def _equalization(recipe: _Recipe, bench: _Bench) -> Iterator[_Recipe]:
             yield replace(recipe, rounding=rounding, reach=reach)
 
 
-def _limits(recipe: _Recipe, bench: _Bench) -> Iterator[_Recipe]:
+def _limits(recipe: Recipe, bench: _Bench) -> Iterator[Recipe]:
     """Equalization also behind ReLU6 and the like."""
     for each in _equalization(recipe, bench) if bench.is_limited else ():
         if each.reach is not None:
             yield replace(each, reach=replace(each.reach, limited=True))
 
 
-def _absorption(recipe: _Recipe, bench: _Bench) -> Iterator[_Recipe]:
+def _absorption(recipe: Recipe, bench: _Bench) -> Iterator[Recipe]:
     found = bench.equalized(recipe)
     if bench.absorbed(found) is not found.graph:
         yield replace(recipe, absorbed=True)
 
 
-def _ranges(recipe: _Recipe, bench: _Bench) -> Iterator[_Recipe]:
+def _ranges(recipe: Recipe, bench: _Bench) -> Iterator[Recipe]:
     yield replace(recipe, ranges=bench.narrowed(recipe))
 
 
@@ -275,7 +276,7 @@ def repair(
     """
     if not kinds or found.calibrated is None:
         return found
-    bench, recipe = _Bench(found, data, tools, kinds), _Recipe()
+    bench, recipe = _Bench(found, data, tools, kinds), Recipe()
     try:
         least, gains = bench.error(found), list[RepairGain]()
     except ToolFailed:  # of a model that no runtime runs on grids
@@ -296,4 +297,14 @@ def repair(
             least, recipe = (best, change) if kept else (least, recipe)
     made = bench.make(recipe, all_samples=True)
     assert made.calibrated is not None
-    return replace(made, calibrated=replace(made.calibrated, repairs=tuple(gains)))
+    known = replace(made.calibrated, repairs=tuple(gains))
+    return replace(made, calibrated=known, recipe=recipe)
+
+
+def repaired_alike(found: Repaired, data: Data, tools: Tools, recipe: Recipe) -> Repaired:
+    """The model on grids as a recipe makes it that was found for other types of its layers.
+
+    Nothing is tried: what another recipe would be worth is not known.
+    """
+    bench = _Bench(found, data, tools, ())
+    return replace(bench.make(recipe, all_samples=True), recipe=recipe)

@@ -14,11 +14,12 @@ from mcuplan.units import format_si
 __all__ = ["advice_lines", "asked_by", "way_rows"]
 
 _WIDTH = 40
+_TYPES = ("--weight-dtype", "--weight-block", "--layer-dtype")
 
 
 def asked_by(way: Way) -> str:
     """The options of a way; where they name layers, how many."""
-    typed = tuple(o for o in way.options if o.startswith(("--weight-dtype", "--layer-dtype")))
+    typed = tuple(o for o in way.options if o.startswith(_TYPES))
     rest = [option for option in way.options if option not in typed]
     named = any("=" in option for option in typed)
     return " ".join((*rest, *([types_of(typed)] if named else typed))) or "as asked for"

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mcuplan.record import Budget, TypePoint
+from mcuplan.record import RELATIVE_ERROR, Budget, TypePoint
 from mcuplan.report._format import Look
 from mcuplan.report._text import counted, table
 from mcuplan.units import format_bytes, format_si
@@ -60,10 +60,13 @@ def types_of(options: tuple[str, ...]) -> str:
     usual, every = weights.pop("", ""), ("--dtype", "int16") in asked
     narrow, real = (list(types.values()) for types in (weights, layers))
     kept, found = narrow.count("int8"), list[str]()
+    block = next((value for kind, value in asked if kind == "--weight-block"), "")
     if usual == "int4":
         found.append("int4 weights" + (f" but in {counted(kept, 'layer')}" if kept else ""))
     elif "int4" in narrow:
         found.append(f"int4 weights in {counted(narrow.count('int4'), 'layer')}")
+    if block and found:
+        found[-1] += f" by blocks of {block}"
     if every or "int16" in real:
         where = "" if every else f" in {counted(real.count('int16'), 'layer')}"
         lean = usual == "int8" or any(weights.get(name) == "int8" for name in layers)
@@ -85,25 +88,34 @@ def type_lines(budget: Budget, look: Look) -> list[str]:
     if not points:
         return []
     anew = "each is planned anew, code and cycles modelled"
-    return type_table(points) + look.wrap(f"{loss_of(points[0])}; {anew}", " ", " ")
+    return type_table(points) + look.wrap(f"{loss_of(points)}; {anew}", " ", " ")
 
 
-def loss_of(point: TypePoint, *, widens: bool = False) -> str:
-    """What the column of losses is, and from where a limit counts.
+def loss_of(points: Sequence[TypePoint], *, widens: bool = False) -> str:
+    """What the columns of losses and decisions are, and from where a limit counts.
 
     ``widens``: from the float model, as activations of more bits may come as near as is wished.
     """
-    said = f"loss: {point.measure} against the float model on samples of calibration"
-    if widens:
-        return f"{said}, from which --max-loss counts"
-    return f"{said}; --max-loss counts from what grids lose anyway"
+    said = f"loss: {points[0].measure} against the float model on samples of calibration"
+    said += ", from which" if widens else ""
+    said += " --max-loss counts" if widens else "; --max-loss counts from what grids lose anyway"
+    if points[0].decisions is None:
+        return said
+    said += "; same: samples on which the decision is that of the float model"
+    if points[0].measure != RELATIVE_ERROR:
+        return said
+    return f"{said}. Without labels top-1 is not known: it loses at most what decisions change"
 
 
 def type_table(points: Sequence[TypePoint]) -> list[str]:
     """A line for each, under what its columns are."""
-    rows = [["", "loss %", "flash", "RAM", "cycles", "types"]]
+    decide = any(point.decisions is not None for point in points)
+    rows = [["", "loss %", *(["same %"] if decide else []), "flash", "RAM", "cycles", "types"]]
     for point in points:
-        figures = [format_bytes(point.flash_bytes), format_bytes(point.ram_bytes)]
+        same = "" if point.decisions is None else f"{point.decisions:.1f}"
+        figures = [f"{point.loss:.2f}", *([same] if decide else [])]
+        figures += [format_bytes(point.flash_bytes), format_bytes(point.ram_bytes)]
         figures += [format_si(point.cycles), types_of(point.options)]
-        rows.append([">" if point.chosen else "", f"{point.loss:.2f}", *figures])
-    return [f" {line}".rstrip() for line in table(rows, (1, 2, 3, 4))] if points else []
+        rows.append([">" if point.chosen else "", *figures])
+    right = tuple(range(1, len(rows[0]) - 1))
+    return [f" {line}".rstrip() for line in table(rows, right)] if points else []

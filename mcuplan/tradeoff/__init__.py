@@ -6,9 +6,10 @@ them are planned, and what each loses and needs is compared.
 """
 
 from mcuplan.tradeoff.frontier import check_samples, plan_within, type_frontier, type_points
-from mcuplan.tradeoff.sensitivity import Sensitivities, TypeChange, sensitivities
+from mcuplan.tradeoff.sensitivity import BLOCK, Sensitivities, TypeChange, sensitivities
 
 __all__ = [
+    "BLOCK",
     "Sensitivities",
     "TypeChange",
     "check_samples",

@@ -3,14 +3,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from mcuplan import pipeline
 from mcuplan.errors import UsageError
 from mcuplan.pipeline import Begun
 from mcuplan.record import Limits, Planned, Request, TypePoint
-from mcuplan.tradeoff.search import Search, bounds_of, figures_of
+from mcuplan.solvers.packing import Packer
+from mcuplan.tradeoff.bounds import bounds_of, figures_of
+from mcuplan.tradeoff.search import Search, undominated
 
 __all__ = ["check_samples", "plan_within", "type_frontier", "type_points"]
 
@@ -39,7 +41,7 @@ def type_frontier(planned: Planned, limits: Limits) -> tuple[TypePoint, ...]:
     seen = planned.calibration
     if seen is None or seen.data.random:
         raise _no_samples()
-    return _compared(planned, limits)[0]
+    return _compared(planned, Search(planned, limits))[0]
 
 
 def plan_within(
@@ -58,7 +60,8 @@ def plan_within(
         limits: what it is measured by.
         sizes_only: without ranges where there are none.
         begun: the same request up to grids, of any target; None: made here.
-        compare: other types are tried even where it is within all limits.
+        compare: other types are tried even where it is within all limits; where some loss is
+            allowed and flash has no limit, that of the least flash is taken.
         widen_to: percent that outputs may lose against the float model; where they lose more, the
             most sensitive layers get more bits of activations, as few as that takes.
 
@@ -66,25 +69,29 @@ def plan_within(
         The plan, and what was compared where that was so: the one that was taken is chosen.
     """
     begun = begun or pipeline.begin(request, sizes_only=sizes_only)
-    planned = pipeline.plan_begun(begun, request.target)
+    packer = Packer()
+    planned = pipeline.plan_begun(begun, request.target, packer)
     fits = request.max_loss is None or bounds_of(planned, limits).fits(figures_of(planned))
     if fits and not compare and widen_to is None:
         return planned, ()
-    points, found = _compared(planned, limits, widen_to)
+    for_flash = compare and limits.max_flash is None and request.max_loss is not None
+    search = Search(planned, limits, packer, for_flash=for_flash, widen_to=widen_to)
+    points, found = _compared(planned, search)
     taken = tuple(replace(point, taken=point.chosen) for point in points)
     same = replace(found, max_loss=None) == replace(request, max_loss=None)
     return (planned if same else pipeline.plan(found)), taken
 
 
-def _compared(
-    planned: Planned, limits: Limits, widen_to: float | None = None
-) -> tuple[tuple[TypePoint, ...], Request]:
+def _compared(planned: Planned, search: Search) -> tuple[tuple[TypePoint, ...], Request]:
     """Other types beside those there are, the point to take marked, and what to ask for then."""
-    search = Search(planned, limits, widen_to)
     pairs = [(each.point, each.planned.request) for each in search.found(lambda: False)]
     points = [point for point, _ in pairs]
     best = search.bounds.best(points) if search.is_limited else None
-    marked = tuple(replace(point, chosen=point is best) for point in _undominated(points))
+    times = search.bounds.in_proportion
+    marked = tuple(
+        replace(point, chosen=point is best, in_proportion=times if point is best else None)
+        for point in undominated(points)
+    )
     return marked, next((asked for point, asked in pairs if point is best), planned.request)
 
 
@@ -99,20 +106,3 @@ def type_points(
         late: whether there is no more time for another one.
     """
     return ((each.point, each.planned) for each in Search(planned, limits).found(late))
-
-
-def _undominated(points: Sequence[TypePoint]) -> list[TypePoint]:
-    """Those that no other is as good as in everything; the first one always, by flash."""
-
-    def figures(point: TypePoint) -> tuple[float, ...]:
-        return point.loss, point.flash_bytes, point.ram_bytes, point.cycles
-
-    def is_beaten(point: TypePoint) -> bool:
-        own = figures(point)
-        return any(
-            all(a <= b for a, b in zip(figures(other), own, strict=True)) and figures(other) != own
-            for other in points
-        )
-
-    kept = [point for point in points if point is points[0] or not is_beaten(point)]
-    return sorted(kept, key=lambda point: (point.flash_bytes, point.loss))

@@ -3,16 +3,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, zip_longest
 
 from mcuplan.ir.types import DType
 from mcuplan.progress import no_bar
 from mcuplan.record import Request
-from mcuplan.tradeoff.sensitivity import Sensitivities, TypeChange
+from mcuplan.tradeoff.sensitivity import BLOCK, Sensitivities, TypeChange
 
-__all__ = ["AS_ASKED", "Mix", "Space"]
+__all__ = ["AS_ASKED", "Mix", "Price", "Space"]
 
 _SHARES = (0.25, 0.5, 0.75, 0.9, 1.0)  # of what all layers together save
 _FIRST = (1, 3)  # tensors: the most sensitive ones
@@ -28,21 +28,27 @@ class Mix:
         wide: tensors of more bits, by their place in the order of these.
         every: all activations have 16 bits that can.
         lean: where activations have 16 bits, weights have 8.
+        blocks: weights of 4 bits lie on scales of blocks, not of output channels.
     """
 
     narrow: frozenset[int] = frozenset()
     wide: frozenset[int] = frozenset()
     every: bool = False
     lean: bool = False
-
-    @property
-    def is_wide(self) -> bool:
-        """Whether activations have more bits."""
-        return self.every or bool(self.wide)
+    blocks: bool = False
 
 
 AS_ASKED = Mix()
 """Nothing is changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What a mix is expected to take: weights saved, more cycles of those, what becomes wider."""
+
+    saved_bytes: int
+    cycles: float
+    macs: int
 
 
 class Space:
@@ -51,7 +57,7 @@ class Space:
     def __init__(self, request: Request, found: Sensitivities) -> None:
         """``found``: what each change is worth, the best first."""
         self._plain = replace(request, max_loss=None, bar=no_bar)  # one bar for all
-        self._error, self.fewer = found.error, found.fewer
+        self._error, self._cycles, self.fewer = found.error, found.cycles, found.fewer
         wide = request.dtype is DType.INT16
         self.more = () if wide else tuple(each for each in found.more if self._is_open(each))
 
@@ -61,14 +67,42 @@ class Space:
         return not asked.issuperset(change.layers)
 
     def narrower(self) -> Iterator[Mix]:
-        """More and more weights of 4 bits, those first that lose least for each byte."""
-        every, counts = sum(each.cost for each in self.fewer), dict[int, None]()
-        for share in _SHARES:
+        """More and more weights of 4 bits, those first that lose least for each byte.
+
+        Of all layers, and of those that take no larger share of cycles for it than they save of
+        the weights.
+        """
+        every = range(len(self.fewer))
+        quick = [index for index in every if self._is_quick(self.fewer[index])]
+        mixes = (Mix(narrow=some) for order in (every, quick) for some in self._parts(order))
+        return iter(dict.fromkeys(mixes))
+
+    def _is_quick(self, change: TypeChange) -> bool:
+        """Whether a layer of weights of 4 bits takes cycles in proportion."""
+        weights = sum(each.cost for each in self.fewer)
+        return change.cycles * weights <= change.cost * self._cycles
+
+    def _parts(self, order: Sequence[int]) -> Iterator[frozenset[int]]:
+        """The first layers of an order, by shares of what all of it save."""
+        every = sum(self.fewer[index].cost for index in order)
+        for share in _SHARES if every else ():
             saved, count = 0, 0
-            while count < len(self.fewer) and saved < share * every:
-                saved, count = saved + self.fewer[count].cost, count + 1
-            counts[count] = None
-        return (Mix(narrow=frozenset(range(count))) for count in counts if count)
+            while count < len(order) and saved < share * every:
+                saved, count = saved + self.fewer[order[count]].cost, count + 1
+            yield frozenset(order[:count])
+
+    def blocked(self) -> Iterator[Mix]:
+        """Weights of 4 bits on scales of blocks, where that errs less than on those of channels."""
+        for mix in self.narrower() if self._may_have_blocks else ():
+            made = replace(mix, blocks=True)
+            if self.error(made) < _WORTH * self.error(mix):
+                yield made
+
+    @property
+    def _may_have_blocks(self) -> bool:
+        """Whether none are asked for, which would be those of all layers."""
+        few = DType.INT4 in self._plain.weight_dtypes.values()
+        return self._plain.weight_block is None and not few
 
     def wider(self) -> Iterator[Mix]:
         """More and more bits of activations; of all layers with weights of 16 and of 8 bits."""
@@ -106,10 +140,26 @@ class Space:
 
     def error(self, mix: Mix) -> float:
         """Squares of the outputs' error that are expected: those of all changes together."""
-        added = sum(self.fewer[index].error for index in mix.narrow)
+        added = sum(self._added(self.fewer[index], mix) for index in mix.narrow)
         wide = range(len(self.more)) if mix.every else mix.wide
         gained = sum(self.more[index].error for index in wide)
         return max(self._error + gained, self._error / 100) + added
+
+    def _added(self, change: TypeChange, mix: Mix) -> float:
+        """The error of fewer bits: of activations of 16 bits weights lie on no blocks."""
+        if change.in_blocks is None or mix.every or not mix.blocks:
+            return change.error
+        return change.in_blocks
+
+    def price(self, mix: Mix) -> Price:
+        """What a mix is expected to take beside what was asked for."""
+        fewer = [self.fewer[index] for index in mix.narrow]
+        wide = range(len(self.more)) if mix.every else mix.wide
+        return Price(
+            sum(each.cost for each in fewer),
+            sum(each.cycles for each in fewer),
+            sum(self.more[index].cost for index in wide),
+        )
 
     def neighbours(self, mix: Mix) -> Iterator[Mix]:
         """With one change more or less."""
@@ -147,10 +197,13 @@ class Space:
         options += (f"--layer-dtype {name}=float32" for name in real)
         if mix.every:
             options.append("--dtype int16")
+        if mix.blocks:
+            options.append(f"--weight-block {BLOCK}")
         made = replace(
             plain,
             dtype=DType.INT16 if mix.every else plain.dtype,
             weight_dtypes={**weights, **plain.weight_dtypes},
+            weight_block=BLOCK if mix.blocks else plain.weight_block,
             wide_layers=(*plain.wide_layers, *wide),
             real_layers=(*plain.real_layers, *real),
         )

@@ -17,7 +17,7 @@ from mcuplan.record import Limits, Needs, Planned, Request
 from mcuplan.schedule.planning.choice import plan_asked
 from mcuplan.schedule.planning.relower import lowered_again
 from mcuplan.targets import list_targets, load_target
-from mcuplan.tradeoff import plan_within
+from mcuplan.tradeoff import BLOCK, plan_within
 
 __all__ = [
     "Candidate",
@@ -149,7 +149,11 @@ def calibrated(planned: Planned) -> Iterator[Candidate]:
     fits = request.dtype is DType.INT8 and planned.model.form is Form.FLOAT32
     if fits and not request.weight_dtypes:
         narrow = replace(request, weight_dtypes={"": DType.INT4})
-        yield Candidate(narrow, ("--weight-dtype int4",), Needs.RECALIBRATION)
+        found = Candidate(narrow, ("--weight-dtype int4",), Needs.RECALIBRATION)
+        yield found
+        blocks = replace(narrow, weight_block=BLOCK)
+        said = (*found.options, f"--weight-block {BLOCK}")
+        yield Candidate(blocks, said, Needs.RECALIBRATION)
     seen = planned.calibration
     known = seen is not None and not seen.data.random and request.max_loss is None
     if known and planned.trimmed.listed and not request.keep_dead:

@@ -63,13 +63,14 @@ def _types(budget: Budget) -> _Table:
     points = budget.calibration.types if budget.calibration is not None else ()
     measure = points[0].measure if points else ""
     caption = f"Other types of some layers, each planned anew; loss: {measure}"
-    heads = ("what", "", "loss %", "flash B", "RAM B", "cycles")
+    heads = ("what", "", "loss %", "same decision %", "flash B", "RAM B", "cycles")
     return _Table(caption, heads, 2, [_type_row(point) for point in points])
 
 
 def _type_row(point: TypePoint) -> tuple[str, ...]:
     mark = "taken" if point.taken else "meets the limits" if point.chosen else ""
-    figures = (f"{point.loss:.2f}", f"{point.flash_bytes:,}", f"{point.ram_bytes:,}")
+    same = "" if point.decisions is None else f"{point.decisions:.1f}"
+    figures = (f"{point.loss:.2f}", same, f"{point.flash_bytes:,}", f"{point.ram_bytes:,}")
     return (" ".join(point.options) or "as asked for", mark, *figures, format_si(point.cycles))
 
 
