@@ -6,8 +6,9 @@ Source: Nagel et al. 2019, section 4.1.3.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
 import numpy as np
 
@@ -17,6 +18,8 @@ from mcuplan.ir.op import NO_CLAMP
 from mcuplan.ir.types import Array
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.dense import Dense
+from mcuplan.ops.eltwise import Add, Sub
+from mcuplan.ops.pool2d import AvgPool2D, MaxPool2D
 from mcuplan.passes._channel_bounds import border_taps
 from mcuplan.passes._channel_factors import takes_factors
 from mcuplan.quant.observers import Range
@@ -31,7 +34,8 @@ _LEAST_GAIN = 0.9  # of a tensor's range, that has to be left for it to be worth
 def absorb_biases(graph: Graph, seen: Mapping[str, tuple[Array, Array]]) -> Graph:
     """Move channels towards 0 where the layers around them can.
 
-    Pattern: a layer without limits or with a Relu; all that reads it are layers without padding.
+    Pattern: a layer without limits or with a Relu; behind it, through means, largest values, sums
+        and differences, layers without padding, or a difference from which it falls out.
     Becomes: the same with a constant of each channel less in the bias of the first, and times the
         weights more in those of the others.
     Only if: the range of the tensor shrinks by a tenth or more.
@@ -49,16 +53,52 @@ def absorb_biases(graph: Graph, seen: Mapping[str, tuple[Array, Array]]) -> Grap
         takes = isinstance(node.op, Conv2D | Dense) and takes_factors(graph, node)
         if not takes or name in ends or name not in seen or node.op.act not in (NO_CLAMP, _RELU):
             continue
-        if not readers or not all(_can_add(graph, reader) for reader in readers):
-            continue
         moved = _constant(*seen[name], is_cut=node.op.act == _RELU)
-        if not moved.any():
+        carried = _carried(graph, name, moved) if readers and moved.any() else None
+        if carried is None:
             continue
         _add(edit, node, -moved)
-        for reader in readers:
-            _add(edit, reader, _sums(reader, graph.tensor(reader.inputs[1]), moved))
-        edit.set_tensor(replace(edit.tensor(name), origin=None))  # no value of the model's
+        for reader in graph.nodes:
+            by = carried.get(reader.inputs[0]) if _can_add(graph, reader) else None
+            if by is not None:
+                _add(edit, reader, _sums(reader, graph.tensor(reader.inputs[1]), by))
+        for each in carried:
+            edit.set_tensor(replace(edit.tensor(each), origin=None))  # no value of the model's
     return edit.done()
+
+
+def _carried(graph: Graph, name: str, moved: Array) -> Mapping[str, Array] | None:
+    """What each channel of a tensor is less by then, of all that are; None: some cannot be."""
+    found, ends = {name: moved}, {port.tensor for port in graph.outputs}
+    for node in graph.nodes:
+        if found.keys().isdisjoint(node.inputs) or _can_add(graph, node):
+            continue
+        own = [found.get(each) for each in node.inputs]
+        passed = _passed(graph, node, own)
+        if passed is None:
+            return None
+        if passed.any():
+            found[node.output] = passed
+    return None if ends.intersection(found) else MappingProxyType(found)
+
+
+def _passed(graph: Graph, node: Node, own: Sequence[Array | None]) -> Array | None:
+    """What the channels of a node's output are less by, given those of its inputs; None: unknown.
+
+    A constant operand, or one that others make, is less by nothing.
+    """
+    channels = graph.tensor(node.output).type.channels
+    if any(by is not None and len(by) != channels for by in own) or node.op.act != NO_CLAMP:
+        return None
+    if isinstance(node.op, AvgPool2D):
+        return own[0] if node.op.divide and not any(node.op.counted) else None
+    if isinstance(node.op, MaxPool2D):
+        return own[0]
+    if not isinstance(node.op, Add | Sub):
+        return None
+    sign = -1.0 if isinstance(node.op, Sub) else 1.0
+    one, other = (np.zeros(channels) if by is None else by for by in own)
+    return one + sign * other
 
 
 def _can_add(graph: Graph, node: Node) -> bool:

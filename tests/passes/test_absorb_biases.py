@@ -57,6 +57,48 @@ def test_outputs_stay_and_ranges_shrink(relu: bool, group: int, tmp_path: Path) 
     assert not relu or np.min(after[0]) > 0
 
 
+def _through(kind: str) -> tuple[Net, str]:
+    """The same, with something between the two layers that keeps what is added."""
+    net = Net((1, 3, 8, 8), seed=5)
+    bias = 30.0 * (1 + net.rng.random(6))
+    one, other = (
+        net.add("Conv", "x", net.const(net.rng.standard_normal((6, 3, 3, 3))), net.const(b))
+        for b in (bias, -2 * bias)
+    )
+    made = {
+        "centred": lambda: net.add("Sub", one, net.add("GlobalAveragePool", one)),
+        "largest": lambda: net.add("MaxPool", one, kernel_shape=[2, 2], strides=[2, 2]),
+        "mean": lambda: net.add("AveragePool", one, kernel_shape=[2, 2], pads=[1] * 4),
+        "sum": lambda: net.add("Add", one, net.add("Relu", other)),
+        "counted": lambda: net.add(
+            "AveragePool", one, kernel_shape=[2, 2], pads=[1] * 4, count_include_pad=1
+        ),
+        "product": lambda: net.add("Mul", one, net.add("GlobalAveragePool", one)),
+    }[kind]()
+    return net, net.conv(made, 6, 4, pad=0)
+
+
+@pytest.mark.parametrize("kind", ["centred", "largest", "mean", "sum"])
+def test_what_keeps_a_constant_is_passed(kind: str, tmp_path: Path) -> None:
+    """To the layers behind it, or to a difference from which it falls out."""
+    net, output = _through(kind)
+    graph, samples = run(imported(net.model(output), tmp_path)), net.samples(20)
+    moved = absorb_biases(graph, seen := _seen(graph, samples))
+    assert moved is not graph
+    assert worst(*(run_graph(each, {"x": samples}) for each in (graph, moved))) < 1e-4
+    name = next(node.output for node in graph.nodes if node.op.weight_inputs)
+    after = _seen(moved, samples)[name]
+    assert np.max(np.abs(after)) < 0.7 * np.max(np.abs(seen[name]))
+
+
+@pytest.mark.parametrize("kind", ["counted", "product"])
+def test_what_does_not_keep_a_constant_is_not_passed(kind: str, tmp_path: Path) -> None:
+    """Padding that counts, and products."""
+    net, output = _through(kind)
+    graph = run(imported(net.model(output), tmp_path))
+    assert absorb_biases(graph, _seen(graph, net.samples(20))) is graph
+
+
 def test_what_padding_holds_stays(tmp_path: Path) -> None:
     """Padding is 0, whatever the channels were moved by: such readers are left alone."""
     net, output = _net(True, pad=1)
