@@ -2,13 +2,14 @@
 """Which channels of a float graph can be multiplied by a factor, and which only together.
 
 A layer takes any factor of its inputs and of its outputs into its weights; what lies between two
-layers passes a positive factor on, channel by channel, or holds it at 1.
+layers passes a positive factor on, channel by channel, or holds it at 1. What it makes, but not
+what it reads, a normalization multiplies by its gains, and a function in its table.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 
 import numpy as np
@@ -23,9 +24,10 @@ from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.dense import Dense
 from mcuplan.ops.eltwise import Add, Maximum, Minimum, Mul, Sub
 from mcuplan.ops.movement import Reshape
+from mcuplan.ops.normalize import Normalize
 from mcuplan.ops.pool2d import AvgPool2D
 from mcuplan.ops.prelu import PRelu
-from mcuplan.ops.unary import Lookup
+from mcuplan.ops.unary import Lookup, affine
 from mcuplan.passes._disjoint_sets import DisjointSets
 
 __all__ = [
@@ -33,12 +35,16 @@ __all__ = [
     "SUMS",
     "Channels",
     "scaled_constant",
+    "scaled_source",
     "squared_gain",
     "takes_factors",
 ]
 
 LAYERS = (Conv2D, Dense, ChannelAffine)
 """That take factors of either side into their constants."""
+
+_SOURCES = (Normalize, Lookup)
+"""That hold what they read, and multiply what they make: by channel, a function as a whole."""
 
 SUMS = (Add, Sub, Maximum, Minimum)
 _ALIKE = (AvgPool2D, PRelu)  # f(s * x) = s * f(x) for s > 0, each channel on its own
@@ -63,6 +69,10 @@ class Channels:
         self._sets = DisjointSets()
         self._of: dict[str, Array] = {}
         self._held: list[Array] = []
+        self.limits = _limits(graph) if limited else {}
+        """What tensors are cut at where their channels have factors all the same."""
+        self.sources: set[str] = set()
+        """Nodes that multiply what they make."""
         self.links: dict[str, tuple[Link, ...]] = {}
         """What nodes pass on, by node; those of layers are not there, nor of others that hold."""
         for port in graph.inputs:
@@ -110,16 +120,26 @@ class Channels:
         for name in self._graph.activations(node):
             if name not in passed:
                 self._hold(name)
+        made = self._of[node.output]
+        if not links and ours and isinstance(node.op, _SOURCES):
+            self.sources.add(node.name)
+            if isinstance(node.op, Lookup):
+                self._sets.join(made[1:], made[:-1])
+            return
         if not links:
             for name in node.outputs:
                 self._hold(name)
             return
-        made = self._of[node.output]
         self.links[node.name] = links
         for link in links:
             self._sets.join(made[link.made], self._of[link.tensor][link.source])
         rest = np.setdiff1d(np.arange(len(made)), np.concatenate([k.made for k in links]))
         self._held.append(made[rest])  # of constants that are joined
+
+
+def _limits(graph: Graph) -> dict[str, float]:
+    ends = {node.output: (node.op.clamp or node.op.act)[1] for node in graph.nodes}
+    return {name: end for name, end in ends.items() if end > 0.0 and not math.isinf(end)}
 
 
 def _on_our_grid(graph: Graph, node: Node) -> bool:
@@ -245,6 +265,15 @@ def scaled_constant(op: Op, index: int, data: Array, read: Array, made: Array) -
     if isinstance(op, ChannelAffine) and index == 1:
         return wide * made / read
     return wide * made
+
+
+def scaled_source(op: Op, made: Array) -> Op:
+    """A normalization or function for factors of the channels that it makes."""
+    if isinstance(op, Normalize):
+        gains, offsets = (np.array(v) * made for v in (op.gains, op.offsets))
+        return replace(op, gains=tuple(gains.tolist()), offsets=tuple(offsets.tolist()))
+    assert isinstance(op, Lookup)
+    return replace(op, chain=(*op.chain, affine(float(made[0]), 0.0)))
 
 
 def _of_filters(read: Array, groups: int, filters: int) -> Array:

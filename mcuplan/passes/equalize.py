@@ -20,9 +20,11 @@ from mcuplan.passes._channel_factors import (
     SUMS,
     Channels,
     scaled_constant,
+    scaled_source,
     squared_gain,
     takes_factors,
 )
+from mcuplan.passes._joint_factors import Wide, joint_factors
 
 __all__ = ["Reach", "equalize"]
 
@@ -40,11 +42,14 @@ class Reach:
         limited: multiply behind limits like those of ReLU6, too. They stay where they are: of a
             channel multiplied by s values beyond limit / s are cut, ``margin`` times those seen
             or more. Up to there the outputs are the model's.
+        joint: not tensor by tensor, but those factors with which noise of all tensors together is
+            least: a channel may be narrow in one tensor and among the widest of another.
     """
 
     margin: float = 2.0
     shows: float = 1.0
     limited: bool = False
+    joint: bool = False
 
 
 def equalize(graph: Graph, most: Mapping[str, Array], how: Reach) -> Graph:
@@ -63,16 +68,19 @@ def equalize(graph: Graph, most: Mapping[str, Array], how: Reach) -> Graph:
         how: far channels are multiplied.
     """
     channels = Channels(graph, limited=how.limited)
-    factors = _factors(graph, channels, most, how)
-    if not (factors > 1.0).any():
+    factors = (_joint if how.joint else _factors)(graph, channels, most, how)
+    if (factors == 1.0).all():
         return graph
     edit = Editor(graph)
     for node in edit.nodes():
         if isinstance(node.op, LAYERS + SUMS):
             _rescale(edit, node, channels, factors)
+        made = factors[channels.of(node.output)]
+        if node.name in channels.sources and (made != 1.0).any():
+            edit.replace(node, replace(node, op=scaled_source(node.op, made)))
     for name in channels.free:
         own = factors[channels.of(name)]
-        if (own > 1.0).any():
+        if (own != 1.0).any():
             edit.set_tensor(_multiplied(edit.tensor(name), own))
     return edit.done()
 
@@ -109,6 +117,25 @@ def _factors(graph: Graph, channels: Channels, most: Mapping[str, Array], how: R
     room[~np.isfinite(room) | channels.held] = 1.0
     found: Array = np.maximum(np.minimum(room, wish), 1.0)
     return found
+
+
+def _joint(graph: Graph, channels: Channels, most: Mapping[str, Array], how: Reach) -> Array:
+    """Of each group, as all tensors together ask for it."""
+    low, high = np.full(channels.count, -np.inf), np.full(channels.count, np.inf)
+    counts, tensors = _noise(graph, channels), []
+    for name in channels.free:
+        group, known = channels.of(name), name in most and bool(np.isfinite(most[name]).all())
+        if not known:
+            low[group] = high[group] = 0.0
+            continue
+        tensors.append(Wide(group, most[name], counts[name]))
+        limit = channels.limits.get(name, np.inf)
+        if np.isfinite(limit):
+            low[group] = np.maximum(low[group], 0.0)
+            seen = np.maximum(how.margin * most[name], limit / _MOST)
+            np.minimum.at(high, group, np.maximum(np.log2(limit / seen), 0.0))
+    low[channels.held] = high[channels.held] = 0.0
+    return joint_factors(tensors, low, high)
 
 
 def _noise(graph: Graph, channels: Channels) -> Mapping[str, Array]:

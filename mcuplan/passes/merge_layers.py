@@ -22,25 +22,38 @@ def merge_layers(graph: Graph) -> Graph:
 
     Pattern: Add or Sub of two Conv2D of one geometry, or of two Dense, that read one tensor.
     Becomes: one such layer with the sum or difference of their weights and biases.
-    Only if: nobody else reads what they make, they have no activation, and no weights or grids
-        of the model file.
+    Only if: they have no activation, and no weights or grids of the model file; others read
+        what they make only where no more layers are left than there were.
     Exact because: both are linear; up to the rounding of float32.
     """
+    every = _merged(graph, shared=True)
+    return every if _layers(every) <= _layers(graph) else _merged(graph, shared=False)
+
+
+def _layers(graph: Graph) -> int:
+    return sum(isinstance(node.op, Conv2D | Dense) for node in graph.nodes)
+
+
+def _merged(graph: Graph, *, shared: bool) -> Graph:
+    """``shared``: also layers that others read, which stay for these."""
     editor = Editor(graph)
     for node in editor.nodes():
         if isinstance(node.op, Add | Sub) and len(node.inputs) == 2:
-            _merge(editor, node)
+            _merge(editor, node, shared=shared)
     return editor.done()
 
 
-def _merge(editor: Editor, node: Node) -> None:
+def _merge(editor: Editor, node: Node, *, shared: bool) -> None:
     one, other = (editor.producer(name) for name in node.inputs)
     if one is None or other is None or one is other:
         return
     if not isinstance(one.op, Conv2D | Dense) or not isinstance(node.op, Add | Sub):
         return
     alike = one.op == other.op and one.inputs[0] == other.inputs[0] and one.op.act == NO_CLAMP
-    if not alike or any(not _private(editor, name) for name in node.inputs):
+    alone = [_private(editor, name) for name in node.inputs]
+    if not alike or any(_is_rounded(editor, name) for name in node.inputs):
+        return
+    if not (all(alone) or shared):
         return
     pairs = [[editor.tensor(layer.inputs[i]) for layer in (one, other)] for i in (1, 2)]
     if any(t.stored is not None or t.data is None for pair in pairs for t in pair):
@@ -54,14 +67,19 @@ def _merge(editor: Editor, node: Node) -> None:
             return
         merged = a.data.astype(np.float64) + sign * b.data.astype(np.float64)
         names.append(editor.constant(f"{node.output}_{len(names)}", merged))
-    editor.replace(one)
-    editor.replace(other)
+    for layer, is_free in zip((one, other), alone, strict=True):
+        if is_free:
+            editor.replace(layer)
     op = replace(one.op, act=node.op.act)
     editor.replace(node, replace(node, op=op, inputs=(one.inputs[0], *names)))
 
 
 def _private(editor: Editor, name: str) -> bool:
-    """Whether one node alone reads a tensor, once, and nothing rounds it."""
+    """Whether one node alone reads a tensor, once."""
+    return editor.only_consumer(name) is not None
+
+
+def _is_rounded(editor: Editor, name: str) -> bool:
+    """Whether the model says what a tensor is rounded to, or that it is not."""
     tensor = editor.tensor(name)
-    alone = editor.only_consumer(name) is not None
-    return alone and tensor.type.quant is None and not tensor.real
+    return tensor.type.quant is not None or tensor.real

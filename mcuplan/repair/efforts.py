@@ -36,7 +36,11 @@ _LEAST_GAIN_DB = 0.25
 _LEAST_OF_RANGES_DB = 1.0
 """What is cut off is cut off of samples to come, too."""
 
-_REACHES = (Reach(2.0, 1.0), *(Reach(m, s) for s in (0.25, 0.05) for m in (1.25, 1.05)))
+_REACHES = (
+    Reach(2.0, 1.0),
+    Reach(1.25, joint=True),
+    *(Reach(m, s) for s in (0.25, 0.05) for m in (1.25, 1.05)),
+)
 """Of equalization: what any sample can bear, then what those seen can."""
 
 
@@ -206,7 +210,7 @@ def _equalization(recipe: Recipe, bench: _Bench) -> Iterator[Recipe]:
     Weights to nearest do not bear the last ones.
     """
     for rounding in dict.fromkeys((recipe.rounding, bench.may_round)):
-        for reach in _REACHES if rounding else _REACHES[:3]:
+        for reach in _REACHES if rounding else _REACHES[:4]:
             yield replace(recipe, rounding=rounding, reach=reach)
 
 

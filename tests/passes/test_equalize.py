@@ -17,8 +17,9 @@ from mcuplan.ir.types import Array, DType, TensorType
 from mcuplan.ops.concat import Concat
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.dense import Dense
-from mcuplan.ops.eltwise import Add, Sub
+from mcuplan.ops.eltwise import Add, Mul, Sub
 from mcuplan.ops.movement import Reshape
+from mcuplan.ops.normalize import Normalize
 from mcuplan.ops.pool2d import AvgPool2D, MaxPool2D
 from mcuplan.ops.prelu import PRelu
 from mcuplan.ops.unary import Lookup, UnaryFn, clip
@@ -131,6 +132,71 @@ def _residual(net: _Net) -> Graph:
     return net.graph(net.conv(net.add(Concat(3), x, z), 3, 1, NO_CLAMP))
 
 
+JOINT = Reach(1.25, joint=True)
+
+
+@pytest.mark.parametrize("build", [_chain, _residual])
+def test_all_tensors_weighed_together_keep_the_outputs(build: object) -> None:
+    """Some channels are divided then, others multiplied."""
+    assert callable(build)
+    net = _Net((1, 4, 4, 3))
+    made, apart = _equalized(net, build(net), JOINT)
+    assert apart < 1e-5
+    assert max(_factors(made)) > 4
+
+
+def _spread(net: _Net, graph: Graph) -> dict[str, float]:
+    """How many times the widest channel of each tensor is as wide as a usual one."""
+    values = _values(graph, net.samples())
+    wide = {n: np.abs(v).reshape(-1, v.shape[-1]).max(axis=0) for n, v in values.items()}
+    return {n: float(w.max() / np.median(w)) for n, w in wide.items()}
+
+
+def test_a_channel_that_is_wide_in_the_sum_alone_is_made_narrow() -> None:
+    """What a branch adds is small there: tensor by tensor it leaves no room for the others."""
+    net = _Net((1, 4, 4, 3))
+    start = net.conv("x", 8, 1, NO_CLAMP)
+    branch = net.dense(net.add(Lookup((clip(0.0, math.inf),)), start), 8)
+    (data, read) = (net.tensors[net.nodes[i].inputs[1]].data for i in (0, 2))
+    assert data is not None
+    assert read is not None
+    data[...] = net.random.normal(0.0, 1.0, data.shape)
+    data[5] *= 300.0
+    read[:, 5] /= 300.0
+    total = net.add(Add(), start, branch)
+    graph = net.graph(net.dense(total, 3))
+    alone, apart = _equalized(net, graph, FAR)
+    together, exact = _equalized(net, graph, JOINT)
+    assert max(apart, exact) < 1e-4
+    assert _spread(net, alone)[total] > 30
+    assert _spread(net, together)[total] < 4
+
+
+def test_a_normalization_makes_channels_of_like_range() -> None:
+    """By its gains and offsets; what it reads stays."""
+    net = _Net((1, 4, 4, 6))
+    gains = tuple(4.0 ** net.random.integers(-3, 4, 6))
+    x = net.add(Normalize.layer(gains, gains), "x")
+    graph = net.graph(net.dense(x, 3))
+    made, apart = _equalized(net, graph, JOINT)
+    assert apart < 1e-5
+    assert _spread(net, graph)[x] > 5
+    assert _spread(net, made)[x] < 2
+
+
+def test_a_function_is_multiplied_as_a_whole() -> None:
+    """In its table, so that a Concat joins like ranges."""
+    net = _Net((1, 4, 4, 3))
+    wide, narrow = net.conv("x", 4, 1, RELU), net.conv("x", 4, 1, NO_CLAMP)
+    narrow = net.add(Lookup((UnaryFn("affine", (0.001, 0.0)), UnaryFn("tanh"))), narrow)
+    joined = net.add(Concat(3), wide, narrow)
+    graph = net.graph(net.conv(joined, 3, 1, NO_CLAMP))
+    made, apart = _equalized(net, graph, JOINT)
+    assert apart < 1e-5
+    assert _spread(net, graph)[joined] > 20
+    assert _spread(net, made)[joined] < 8
+
+
 @pytest.mark.parametrize("build", [_chain, _residual])
 def test_outputs_stay_and_channels_come_to_like_range(build: object) -> None:
     """Outputs are those of the model; inner tensors are its, multiplied as their origin says."""
@@ -187,12 +253,26 @@ def test_two_layers_of_one_input_are_one(op: Op) -> None:
     np.testing.assert_allclose(mine, theirs, rtol=1e-4, atol=1e-3 * np.abs(theirs).max())
 
 
-def test_layers_that_others_read_are_not_merged() -> None:
-    """Nor those with an activation, or of two inputs."""
+def test_layers_that_others_read_are_merged_where_that_leaves_no_more() -> None:
+    """A sum of sums is one layer; not one that is read beside it, which would be a third."""
     net = _Net((1, 4, 4, 3))
     one, other = (net.conv("x", 5, 3, NO_CLAMP) for _ in range(2))
-    less = net.add(Sub(), one, other)
-    assert merge_layers(graph := net.graph(net.add(Add(), less, one))) is graph
+    graph = net.graph(net.add(Add(), net.add(Sub(), one, other), one))
+    merged = merge_layers(graph)
+    merged.check()
+    assert [type(node.op) for node in merged.nodes] == [Conv2D]
+    feeds = net.samples()
+    mine, theirs = (evaluate(g, feeds)[graph.outputs[0].tensor] for g in (merged, graph))
+    np.testing.assert_allclose(mine, theirs, rtol=1e-4, atol=1e-3 * np.abs(theirs).max())
+    net = _Net((1, 4, 4, 3))
+    one, other = (net.conv("x", 5, 3, NO_CLAMP) for _ in range(2))
+    less, product = net.add(Sub(), one, other), net.add(Mul(), one, other)
+    graph = net.graph(net.add(Mul(), less, product))
+    assert merge_layers(graph) is graph
+
+
+def test_layers_with_an_activation_are_not_merged() -> None:
+    """Their sum is that of what it leaves."""
     net = _Net((1, 4, 4, 3))
     one, other = (net.conv("x", 5, 3, RELU) for _ in range(2))
     assert merge_layers(graph := net.graph(net.add(Sub(), one, other))) is graph
