@@ -88,7 +88,7 @@ def _passed(graph: Graph, node: Node, own: Sequence[Array | None]) -> Array | No
     A constant operand, or one that others make, is less by nothing.
     """
     channels = graph.tensor(node.output).type.channels
-    if any(by is not None and len(by) != channels for by in own) or node.op.act != NO_CLAMP:
+    if any(by is not None and len(by) != channels for by in own):
         return None
     if isinstance(node.op, AvgPool2D):
         return own[0] if node.op.divide and not any(node.op.counted) else None
@@ -98,7 +98,8 @@ def _passed(graph: Graph, node: Node, own: Sequence[Array | None]) -> Array | No
         return None
     sign = -1.0 if isinstance(node.op, Sub) else 1.0
     one, other = (np.zeros(channels) if by is None else by for by in own)
-    return one + sign * other
+    made: Array = one + sign * other
+    return None if made.any() and node.op.act != NO_CLAMP else made
 
 
 def _can_add(graph: Graph, node: Node) -> bool:

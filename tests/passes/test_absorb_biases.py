@@ -66,13 +66,14 @@ def _through(kind: str) -> tuple[Net, str]:
         for b in (bias, -2 * bias)
     )
     made = {
-        "centred": lambda: net.add("Sub", one, net.add("GlobalAveragePool", one)),
+        "centred": lambda: net.add("Relu", net.add("Sub", one, net.add("GlobalAveragePool", one))),
         "largest": lambda: net.add("MaxPool", one, kernel_shape=[2, 2], strides=[2, 2]),
         "mean": lambda: net.add("AveragePool", one, kernel_shape=[2, 2], pads=[1] * 4),
         "sum": lambda: net.add("Add", one, net.add("Relu", other)),
         "counted": lambda: net.add(
             "AveragePool", one, kernel_shape=[2, 2], pads=[1] * 4, count_include_pad=1
         ),
+        "cut": lambda: net.add("Relu", net.add("Add", one, net.add("Relu", other))),
         "product": lambda: net.add("Mul", one, net.add("GlobalAveragePool", one)),
     }[kind]()
     return net, net.conv(made, 6, 4, pad=0)
@@ -91,9 +92,9 @@ def test_what_keeps_a_constant_is_passed(kind: str, tmp_path: Path) -> None:
     assert np.max(np.abs(after)) < 0.7 * np.max(np.abs(seen[name]))
 
 
-@pytest.mark.parametrize("kind", ["counted", "product"])
+@pytest.mark.parametrize("kind", ["counted", "cut", "product"])
 def test_what_does_not_keep_a_constant_is_not_passed(kind: str, tmp_path: Path) -> None:
-    """Padding that counts, and products."""
+    """Padding that counts, limits, and products."""
     net, output = _through(kind)
     graph = run(imported(net.model(output), tmp_path))
     assert absorb_biases(graph, _seen(graph, net.samples(20))) is graph

@@ -7,14 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from repair.points import integer_outputs, right
 from repair.trap_models import ROOT, TRAPS, trap
 
 from mcuplan import pipeline
 from mcuplan.budget.quantization import quantization_findings
 from mcuplan.ir.evaluate import evaluate
-from mcuplan.ir.graph import Graph
-from mcuplan.ir.types import Array
-from mcuplan.passes.lower import lower
 from mcuplan.record import Request
 from mcuplan.targets import load_target
 
@@ -28,21 +26,6 @@ CAUSES = {
 }
 
 
-def _right(outputs: Array, labels: Array) -> float:
-    """Percent of samples whose largest score, of equals the first, is that of the label."""
-    return 100.0 * float((outputs.argmax(axis=1) == labels).mean())
-
-
-def _integer(graph: Graph, inputs: Array) -> Array:
-    """What the generated code gives, sample by sample."""
-    low = lower(graph, None).graph
-    (source,), (made,) = low.app_inputs, low.app_outputs
-    kind = low.tensor(source.tensor).type
-    feeds = {source.tensor: kind.q.quantize(source.from_model(inputs)).reshape(-1, *kind.shape[1:])}
-    values = evaluate(low, feeds)[made.tensor]
-    return low.tensor(made.tensor).type.q.dequantize(values).reshape(len(inputs), -1)
-
-
 @pytest.mark.parametrize("name", TRAPS)
 def test_best_keeps_what_plain_grids_lose(name: str, tmp_path: Path) -> None:
     """Min-max loses at least 5 points and says why; best at most 1, in the same arithmetic."""
@@ -53,14 +36,14 @@ def test_best_keeps_what_plain_grids_lose(name: str, tmp_path: Path) -> None:
     plain = Request(**asked)
     _, graph = pipeline.simplify(plain)
     feeds = {graph.inputs[0].tensor: graph.inputs[0].from_model(inputs).reshape(-1, 8, 8, 1)}
-    real = _right(evaluate(graph, feeds)[graph.outputs[0].tensor], labels)
+    real = right(evaluate(graph, feeds)[graph.outputs[0].tensor], labels)
     assert real > 95
     lost = pipeline.quantize(plain, graph)
-    assert _right(_integer(lost.grids.graph, inputs), labels) <= real - 5
+    assert right(integer_outputs(lost.grids.graph, inputs), labels) <= real - 5
     found = quantization_findings(lost.grids, lost.calibrated, real_ranges=True)
     assert CAUSES[name] in {each.code for each in found}
     best = pipeline.quantize(Request(**asked, quantize_effort="best"), graph)
-    assert _right(_integer(best.grids.graph, inputs), labels) >= real - 1
+    assert right(integer_outputs(best.grids.graph, inputs), labels) >= real - 1
     assert best.calibrated is not None
     gains = [each.after_db - each.before_db for each in best.calibrated.repairs if each.kept]
     assert max(gains) > 3
