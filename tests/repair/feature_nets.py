@@ -27,6 +27,10 @@ _WIDTH = 16
 class _Features(Net):
     """Layers whose outputs are about as large as their inputs, unless factors are asked for."""
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._channels = {"x": 1}  # of what has other than the usual
+
     def layer(
         self, x: str, outputs: int = _WIDTH, size: int = 3, *, read: object = 1.0, **more: object
     ) -> str:
@@ -34,7 +38,7 @@ class _Features(Net):
 
         ``made``: factors of what it makes; ``offset``: what that is away from 0.
         """
-        channels = 1 if x == "x" else _WIDTH * self._times.get(x, 1)
+        channels = self._channels.get(x, _WIDTH)
         made, offset = more.pop("made", 1.0), more.pop("offset", 0.1)
         depthwise = bool(more.pop("depthwise", False))
         inner = 1 if depthwise else channels
@@ -45,20 +49,22 @@ class _Features(Net):
         far = np.broadcast_to(np.asarray(made, float), (outputs,))
         bias = self.rng.standard_normal(outputs) * 0.1 + np.asarray(offset, float)
         parts = self.const(weights * far.reshape(-1, 1, 1, 1)), self.const(bias * far)
-        return self.add(
-            "Conv", x, *parts, pads=[size // 2] * 4, group=outputs if depthwise else 1, **more
-        )
-
-    _times: Mapping[str, int] = {}
+        group = outputs if depthwise else 1
+        convolved = self.add("Conv", x, *parts, pads=[size // 2] * 4, group=group, **more)
+        self._channels[convolved] = outputs
+        return convolved
 
     def join(self, *parts: str) -> str:
         """Channels side by side."""
-        made = self.add("Concat", *parts, axis=1)
-        self._times = {**self._times, made: len(parts)}
-        return made
+        joined = self.add("Concat", *parts, axis=1)
+        self._channels[joined] = sum(self._channels.get(part, _WIDTH) for part in parts)
+        return joined
 
     def relu(self, x: str) -> str:
-        return self.add("Relu", x)
+        """The positive part."""
+        positive = self.add("Relu", x)
+        self._channels[positive] = self._channels.get(x, _WIDTH)
+        return positive
 
     def powers(self, most: int = 5, count: int = _WIDTH) -> Array:
         """Factors of 1 / 2 ** most to 2 ** most."""
@@ -119,19 +125,15 @@ def _dead(net: _Features) -> str:
     """A depthwise layer some channels of which are constant, far from 0."""
     dead = np.arange(_WIDTH) % 3 == 0
     far = np.where(dead, net.rng.uniform(20, 60, _WIDTH), 0.1)
-    x = net.layer(
-        net.relu(net.layer("x")), read=np.where(dead, 1e6, 1.0), offset=far, depthwise=True
-    )
-    return net.last(net.relu(x))
+    x, silent = net.relu(net.layer("x")), np.where(dead, 1e6, 1.0)
+    return net.last(net.relu(net.layer(x, read=silent, offset=far, depthwise=True)))
 
 
 def _sparse(net: _Features) -> str:
     """Means of maps that are 0 nearly everywhere."""
-    x = net.relu(net.layer("x", 48, 5, offset=-1.0))
-    net._times = {**net._times, x: 3}
-    return net.add(
-        "Flatten", net.add("GlobalAveragePool", net.relu(net.layer(x, 160, offset=-0.5)))
-    )
+    x = net.relu(net.layer("x", 32, 5, offset=-1.0))
+    x = net.relu(net.layer(x, 128, offset=-0.5))
+    return net.add("Flatten", net.add("GlobalAveragePool", x))
 
 
 def _normalized(net: _Features) -> str:

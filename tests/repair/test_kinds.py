@@ -27,7 +27,12 @@ _LOST = {  # points of top-1 at least, and why
     "normalized": (2, "quant/outlier-channel"),
     "windows": (5, "quant/outlier-channel"),
 }
-_KEPT = [kind for kind in FEATURES if kind not in _LOST]
+_LARGE = ("sparse", "growing", "gates")
+_KEPT = [
+    pytest.param(kind, marks=pytest.mark.slow) if kind in _LARGE else kind
+    for kind in FEATURES
+    if kind not in _LOST
+]
 
 
 def _lost(kind: str, folder: Path, effort: str) -> tuple[float, set[str]]:
