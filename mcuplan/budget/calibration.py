@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from mcuplan import words
 from mcuplan.calibrate import Calibrated
-from mcuplan.calibrate.outliers import outlier_channels, outlier_samples
+from mcuplan.calibrate.outliers import far_channels, outlier_channels, outlier_samples
 from mcuplan.findings import Finding, Severity
 from mcuplan.ir.graph import Graph
 from mcuplan.record import (
@@ -72,7 +72,7 @@ def calibration_findings(graph: Graph, seen: Calibrated) -> Iterator[Finding]:
 
 
 def _outliers(graph: Graph, seen: Calibrated) -> Iterator[Finding]:
-    """The worst tensor of each kind, and how many others there are."""
+    """The worst tensor of each kind, or the first, and how many others there are."""
     samples = outlier_samples(graph, seen.extremes)
     if samples:
         worst = max(samples, key=lambda each: each.times)
@@ -96,6 +96,18 @@ def _outliers(graph: Graph, seen: Calibrated) -> Iterator[Finding]:
             worst.tensor,
             "--quantize-effort normal equalizes channels where that pays; mcuplan verify shows "
             "what is left, --layer-dtype takes layers out of int8",
+        )
+    far = far_channels(graph, seen.extremes)
+    if far:
+        first = far[0]  # what lies behind follows
+        yield Finding(
+            "quant/far-channels",
+            Severity.NOTE,
+            f"the range is {first.times:.0f} times what a usual channel varies by, which has "
+            f"{8 - math.log2(first.times):.1f} of 8 bits{_others(len(far) - 1)}",
+            first.tensor,
+            "of an input: subtract the mean of each channel before the model; --quantize-effort "
+            "normal moves others towards 0 where that pays; --layer-dtype takes layers out of int8",
         )
 
 

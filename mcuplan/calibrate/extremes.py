@@ -73,6 +73,15 @@ class Extremes:
             return 0, 1.0
         return int(np.argmax(extents)), _ratio(float(extents.max()), float(np.median(used)))
 
+    @property
+    def by_offsets(self) -> float:
+        """How many times wider the range is than what a usual channel varies by."""
+        varied = self.most - self.least
+        used = varied[varied > 0]
+        if not len(used):
+            return 1.0
+        return _ratio(float(self.highs.max() - self.lows.min()), float(np.median(used)))
+
 
 def _ratio(one: float, other: float) -> float:
     return one / other if other > 0 else 1.0

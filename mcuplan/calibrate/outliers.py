@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tensors whose range a single sample, or a single channel, sets."""
+"""Tensors whose range a single sample, a single channel, or what channels are apart sets."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from mcuplan.calibrate.extremes import Extremes
 from mcuplan.ir.graph import Graph
 
-__all__ = ["Outlier", "outlier_channels", "outlier_samples"]
+__all__ = ["Outlier", "far_channels", "outlier_channels", "outlier_samples"]
 
 _FEWEST = 10  # samples of which one can be told from the others
 _BY_SAMPLE = 4.0  # times: two bits
@@ -54,6 +54,16 @@ def outlier_channels(graph: Graph, seen: Mapping[str, Extremes]) -> tuple[Outlie
         if times >= _BY_CHANNEL and _covers(graph, name, each):
             found[graph.tensor_name(name)] = (times, channel)
     return tuple(Outlier(tensor, *which) for tensor, which in found.items())
+
+
+def far_channels(graph: Graph, seen: Mapping[str, Extremes]) -> tuple[Outlier, ...]:
+    """Tensors whose channels vary by little of what lies between them, and 0; not one of them."""
+    found = {}
+    for name, each in seen.items():
+        times = each.by_offsets
+        if times >= _BY_CHANNEL > each.by_channel[1] and _covers(graph, name, each):
+            found[graph.tensor_name(name)] = times
+    return tuple(Outlier(tensor, times) for tensor, times in found.items())
 
 
 def _covers(graph: Graph, name: str, each: Extremes) -> bool:

@@ -112,6 +112,15 @@ GRIDS = (
         "See what is left with mcuplan verify --all; --layer-dtype takes layers out of int8.",
     ),
     Explanation(
+        "quant/far-channels",
+        "Channels of a tensor lie far from 0, or from one another, beside what each of them varies "
+        "by. They share a scale and a zero point, so that a usual one has four bits or fewer.",
+        "Where it is an input, such as columns of a table in units of their own, subtract the mean "
+        "of each and divide by its deviation in the application. --quantize-effort normal (or "
+        "best) moves what a channel always adds into the biases behind it. See what is left with "
+        "mcuplan verify --all; --layer-dtype takes layers out of int8, --dtype int16 all.",
+    ),
+    Explanation(
         "quant/coarse-steps",
         "A sum or difference of two tensors is far smaller than these: a step of the larger one is "
         "at least 8 steps of the result, whose last three bits or more say nothing.",

@@ -79,6 +79,20 @@ def test_one_channel_that_is_far_wider(factor: float, found: bool, tmp_path: Pat
         assert "2.7 of 8 bits" in told[0].message
 
 
+@pytest.mark.parametrize(("offset", "found"), [(4.0, False), (400.0, True)])
+def test_channels_that_lie_far_from_0(offset: float, found: bool, tmp_path: Path) -> None:
+    """Columns of a table, each in a unit of its own; the input is named, and what is left."""
+    net = Net((1, 8))
+    samples = net.samples(20) + offset * net.rng.random((1, 8)).astype(np.float32)
+    budget = _budget(net, net.add("Gemm", "x", net.random(8, 4)), samples, tmp_path)
+    told = [f for f in budget.verdict.findings if f.code == "quant/far-channels"]
+    assert found == bool(told)
+    if told:
+        assert "x" == told[0].where
+        assert "of 8 bits" in told[0].message
+        assert "subtract the mean" in told[0].hint
+
+
 @pytest.mark.parametrize(("gain", "found"), [(0.5, False), (0.01, True)])
 def test_a_difference_of_two_large_maps(gain: float, found: bool, tmp_path: Path) -> None:
     """A small rest of two large tensors is known to their steps; both layers are named."""
