@@ -121,7 +121,7 @@ class Channels:
             if name not in passed:
                 self._hold(name)
         made = self._of[node.output]
-        if not links and ours and isinstance(node.op, _SOURCES):
+        if not links and ours and isinstance(node.op, _SOURCES) and node.op.clamp is None:
             self.sources.add(node.name)
             if isinstance(node.op, Lookup):
                 self._sets.join(made[1:], made[:-1])

@@ -213,9 +213,11 @@ def test_what_limits_values_is_left() -> None:
     x = net.conv("x", 6, 3, (0.0, 6.0))
     x = net.conv(x, 6, 1, NO_CLAMP)
     x = net.add(Lookup((clip(-1.0, 1.0),)), x)
-    made, apart = _equalized(net, net.graph(net.conv(x, 2, 1, NO_CLAMP)))
-    assert _factors(made) == []
-    assert apart == 0.0
+    graph = net.graph(net.conv(x, 2, 1, NO_CLAMP))
+    for how in (FAR, JOINT):
+        made, apart = _equalized(net, graph, how)
+        assert _factors(made) == []
+        assert apart == 0.0
 
 
 def test_behind_relu6_values_up_to_what_was_seen_stay() -> None:
