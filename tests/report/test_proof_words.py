@@ -24,7 +24,9 @@ from mcuplan.report._proof import noise_figures, noise_of
 )
 def test_noise_is_a_sentence(decibels: tuple[float | None, ...], said: str) -> None:
     """The words in front stand where there are figures, and once on a page that has its own."""
-    outputs = tuple(OutputError(f"y{n}", each, 0.0, 0.0, None, ()) for n, each in enumerate(decibels))
+    outputs = tuple(
+        OutputError(f"y{n}", each, 0.0, 0.0, None, ()) for n, each in enumerate(decibels)
+    )
     run = replace(sample_budget().verification[0], outputs=outputs)
     assert said == noise_of(run)
     assert "signal" not in noise_figures(run)
