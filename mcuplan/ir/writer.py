@@ -29,6 +29,8 @@ _REDUCING = frozenset(
 )
 """Operators whose axes are an input behind our opset."""
 
+_MOVING = frozenset({"Flatten", "Reshape", "Slice", "Squeeze", "Transpose", "Unsqueeze"})
+
 Axes = tuple[int, ...]
 """Axis j of an ONNX value is axis ``axes[j]`` of our tensor."""
 
@@ -55,6 +57,7 @@ class Writer:
     narrow: set[str] = field(default_factory=set)  # constants of 4 bits
     _held: dict[str, dict[Axes, str]] = field(default_factory=dict)
     _hints: dict[str, str] = field(default_factory=dict)
+    _grid_of: dict[str, Quant] = field(default_factory=dict)  # behind a DequantizeLinear
     _origin: str = ""
     _mark: str = "%"  # begins values of our own, and no name of an input
 
@@ -100,7 +103,10 @@ class Writer:
         """Add an ONNX node, ``domain::Name`` outside the standard domain.
 
         Returns:
-            Its first output (the others: :meth:`outputs_of`).
+            Its first output (the others: :meth:`outputs_of`). What moves values of a grid is
+            rounded again from opset 21 on: ONNX Runtime (1.32) does so itself where nothing does,
+            and states a type there that its own change of int8 to uint8 contradicts: it refuses
+            the model.
         """
         number = len(self.nodes)
         made = tuple(f"{self._mark}{number}.{k}" for k in range(outputs))
@@ -112,6 +118,8 @@ class Writer:
             values = (*values, self.constant("axes", axes))
         plain = OnnxNode(kind, domain, self.opset, name, values, made, attributes)
         self.nodes.append(plain)
+        if kind in _MOVING and self.opset > OPSET and values[0] in self._grid_of:
+            return self._on_its_grid(made[0], self._grid_of[values[0]])
         return made[0]
 
     def outputs_of(self, value: str) -> tuple[str, ...]:
@@ -144,6 +152,16 @@ class Writer:
             self.read(source, axes)
         self._held[tensor] = {orders(axes): value for axes, value in self._held[source].items()}
 
+    def beside(self, tensor: str, rank: int) -> str:
+        """The value of a vector that is added to values of a rank along their last axis.
+
+        With all axes from opset 21 on: as a vector ONNX Runtime makes it the bias of a Gemm, with
+        values moved in front of it, which is the same matter as in :meth:`node`.
+        """
+        value = self.read(tensor)
+        shape = (*(1,) * (rank - 1), *self.shape(tensor))
+        return value if self.opset == OPSET or not self.grids else self._reshaped(value, shape)
+
     def clamped(self, value: str, act: tuple[float, float]) -> str:
         """The value within the real limits of a fused activation."""
         if act == (float("-inf"), float("inf")):
@@ -157,14 +175,19 @@ class Writer:
         return self.node("Clip", [value, *limits])
 
     def rounded(self, value: str, quant: Quant, stem: str) -> str:
-        """The value rounded to a grid, whose axis is one of the value."""
+        """The value rounded to a grid, whose axis is one of the value; itself if it lies on it."""
+        if self._grid_of.get(value) == quant:
+            return value
         parameters = self._parameters(quant, quant.dtype, stem)
         extra = {} if quant.axis is None else {"axis": quant.axis}
         integers = self.node(self._of("QuantizeLinear", quant.dtype), [value, *parameters], **extra)
         self._hints[integers] = f"{stem}_quantized"
-        return self.node(
+        made = self.node(
             self._of("DequantizeLinear", quant.dtype), [integers, *parameters], **extra
         )
+        if quant.axis is None:
+            self._grid_of[made] = quant
+        return made
 
     # -- what the exporter does -------------------------------------------------------
 
@@ -182,11 +205,11 @@ class Writer:
         layout = self._layout(port)
         squeezed = [axis for axis in layout if axis is not None]
         if squeezed != sorted(squeezed) and len(squeezed) < len(layout):
-            moved = self.node("Transpose", [value], perm=tuple(squeezed))
-            value, squeezed = self._on_its_grid(moved, port.tensor), sorted(squeezed)
+            value = self.node("Transpose", [value], perm=tuple(squeezed))
+            squeezed = sorted(squeezed)
         shape = tensor.type.shape
         if len(squeezed) < len(layout) or self._in_model(port) != port.shape:
-            value = self._on_its_grid(self._reshaped(value, shape), port.tensor)
+            value = self._reshaped(value, shape)
             squeezed = list(range(len(shape)))
         self._held[port.tensor] = {tuple(squeezed.index(j) for j in range(len(squeezed))): value}
 
@@ -260,19 +283,12 @@ class Writer:
         else:
             moved = self.node("Transpose", [value], perm=tuple(have.index(a) for a in axes))
             self._hints[moved] = f"{tensor}_t"
-        return self._on_its_grid(moved, tensor)
+        return moved
 
-    def _on_its_grid(self, moved: str, tensor: str) -> str:
-        """A moved value of a tensor, rounded again from opset 21 on.
-
-        ONNX Runtime (1.32) does so itself where nothing does, and from that opset on it states a
-        type there that its own change of int8 to uint8 contradicts: it refuses the model.
-        """
-        kind = self.graph.tensor(tensor).type
-        quant = kind.quant if kind.dtype is DType.FLOAT32 else None
-        if not self.grids or self.opset == OPSET or quant is None or quant.axis is not None:
-            return moved
-        return self.rounded(moved, quant, f"{tensor}_t")
+    def _on_its_grid(self, moved: str, quant: Quant) -> str:
+        """A moved value of a grid, rounded to it."""
+        self._hints.setdefault(moved, "moved")
+        return self.rounded(moved, quant, self._hints[moved])
 
     def _moves_nothing(self, tensor: str, have: Axes, want: Axes) -> bool:
         shape = self.shape(tensor)

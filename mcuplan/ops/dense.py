@@ -117,7 +117,7 @@ def write_dense(node: Node, out: Writer) -> None:
         value = out.node("Gemm", [x, out.read(weights), out.read(bias)], transB=1)
     else:
         product = out.node("MatMul", [x, out.read(weights, (1, 0))])
-        value = out.node("Add", [product, out.read(bias)])
+        value = out.node("Add", [product, out.beside(bias, len(out.shape(source)))])
     out.write(node.output, out.clamped(value, op.act))
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -88,18 +89,40 @@ def test_tables_and_sums_come_back_in_eight_bits(tmp_path: Path) -> None:
     assert all(np.array_equal(a, b) for a, b in zip(before, after, strict=True))
 
 
-def test_a_runtime_loads_weights_of_four_bits(tmp_path: Path) -> None:
-    """With all its rewriting, though moved images lie between grids; read back as it was."""
-    net = Net((1, 6, 6, 3))
-    x = net.add("Transpose", "x", perm=[0, 3, 1, 2])
+def _images(net: Net) -> str:
+    """A convolution between orders of axes."""
+    x = net.add("Transpose", net.add("Reshape", "x", net.const([1, 6, 6, 3], np.int64)), perm=_CHW)
     y = net.add("Conv", x, net.random(8, 3, 3, 3), pads=[1, 1, 1, 1])
     y = net.add("Transpose", net.add("Relu", y), perm=[0, 2, 3, 1])
     y = net.add("Reshape", y, net.const([1, 288], np.int64))
-    model = net.model(net.add("Gemm", y, net.random(288, 4)))
+    return net.add("Gemm", y, net.random(288, 4))
+
+
+def _series(net: Net) -> str:
+    """Matrices of each step, whose biases ONNX Runtime takes into a Gemm; a cell."""
+    x = net.add("Reshape", "x", net.const([1, 9, 12], np.int64))
+    x = net.add("Relu", net.add("Add", net.add("MatMul", x, net.random(12, 8)), net.random(8)))
+    x = net.add("Add", net.add("MatMul", x, net.random(8, 6)), net.random(6))
+    x = net.add("Transpose", x, perm=[1, 0, 2])
+    x = net.add("GRU", x, net.random(1, 12, 6), net.random(1, 12, 4), hidden_size=4)
+    x = net.add("Gather", x, net.const(-1, np.int64))
+    return net.add("Gemm", net.add("Reshape", x, net.const([1, 4], np.int64)), net.random(4, 3))
+
+
+_CHW = [0, 3, 1, 2]
+
+
+@pytest.mark.parametrize("network", [_images, _series])
+def test_a_runtime_loads_weights_of_four_bits(
+    network: Callable[[Net], str], tmp_path: Path
+) -> None:
+    """With all its rewriting, though moved values lie between grids; read back as it was."""
+    net = Net((1, 108), seed=3)
+    model = net.model(network(net))
     files = [tmp_path / name for name in ("net.onnx", "data.npz", "made.onnx")]
     files[0].write_bytes(model.SerializeToString())
     rng = np.random.Generator(np.random.PCG64(5))
-    np.savez(files[1], x=rng.standard_normal((30, 6, 6, 3)).astype(np.float32))
+    np.savez(files[1], x=rng.standard_normal((30, 108)).astype(np.float32))
     given, data, written = files
     asked = ["quantize", str(given), "--calibration", str(data), "--weight-dtype", "int4"]
     assert 0 == run([*asked, "-o", str(written)])
