@@ -270,7 +270,7 @@ FAST = (
     ),
     *several(f"{_MVE}lookup_s8_mve.c", "m55mix", ("vdupq_n_u8(0x80U)", "vdupq_n_u8(0x81U)")),
     *several(
-        f"{_SCALAR}conv2d_s8_scalar.c",
+        "codegen/include/mplan_conv2d_pairs_scalar.h",
         "m0odd",
         ("if (found == 1U) {", "if (found == 3U) {"),
     ),
