@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 
+from mcuplan.ir.block_factors import block_factors, factors_of_all
 from mcuplan.ir.op import Blocks, ConstArray, Field, Signature
 from mcuplan.ir.types import Array, DType, Types
 from mcuplan.quant.requantize import Requant, act_limits, requantize, weighted_requant
@@ -20,6 +21,7 @@ __all__ = [
     "NARROW_TYPES",
     "WEIGHTED_TYPES",
     "WIDE_TYPES",
+    "block_of",
     "byte_blocks",
     "clamp_fields",
     "finish",
@@ -27,6 +29,7 @@ __all__ = [
     "float_fields",
     "float_limits",
     "has_many_pixels",
+    "narrow_parts",
     "pixel_fields",
     "pixels_of",
     "prepared",
@@ -131,6 +134,23 @@ def requant_fields(sig: Signature) -> dict[str, Field]:
 def byte_blocks(sig: Signature) -> Blocks:
     """Of weights that are bytes and nothing else, up to a word."""
     return Blocks(0, -(-sig.constant(1).size // 4))
+
+
+def block_of(sig: Signature) -> int | None:
+    """Inputs whose weights share a factor; None on scales of channels."""
+    return sig.inputs[1].q.factored if sig.inputs[1].dtype is DType.INT4_BLOCKS else None
+
+
+def narrow_parts(sig: Signature) -> tuple[Array, Array | None]:
+    """Weights in 4 bits [out_c, taps], and factors of their blocks [out_c, blocks], if any."""
+    weights, block = sig.constant(1), block_of(sig)
+    if block is None:
+        return weights.reshape(len(weights), -1), None
+    factors, each = block_factors(weights, block), factors_of_all(weights, block)
+    assert factors is not None, "what int4_blocks are"
+    assert each is not None, "what int4_blocks are"
+    narrow = weights // each.astype(np.int8)
+    return narrow.reshape(len(weights), -1), factors.reshape(len(weights), -1)
 
 
 def clamp_fields(sig: Signature) -> dict[str, Field]:

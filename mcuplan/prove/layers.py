@@ -127,7 +127,7 @@ def _graph(shapes: Sequence[Shape], *, real: bool = False) -> Graph:
         for k, size in enumerate(shape.constants):
             integers = _spread(size, k)
             stored = Stored(integers, _UNEVEN) if shape.wide and k == 0 else None
-            data = integers.astype(np.float32) / 64
+            data = integers.astype(np.float32) / (_spread_over(shape) if k == 0 else 64)
             kind, stays = TensorType(size), all(read.is_float for read in shape.read)
             held = Tensor(f"c{i}_{k}", kind, data=data, stored=stored, real=stays)
             block = _BLOCK if shape.weights is DType.INT4_BLOCKS and not k else None
@@ -149,6 +149,13 @@ def _graph(shapes: Sequence[Shape], *, real: bool = False) -> Graph:
         nodes.append(Node(f"n{i}", shape.op, tuple(names), results))
     everything = MappingProxyType(tensors)
     return Graph("bench", tuple(inputs), tuple(outputs), tuple(nodes), everything)
+
+
+def _spread_over(shape: Shape) -> int:
+    """What integers are divided by: few of 4 bits have factors of a quarter and more."""
+    narrow = shape.weights in (DType.INT4, DType.INT4_BLOCKS)
+    weights = shape.constants[0]
+    return 256 if narrow and (len(weights) > 2 or weights[0] % 3) else 64
 
 
 def _activation(name: str, kind: TensorType, form: DType) -> Tensor:

@@ -85,6 +85,22 @@ def layer(
     return Signature(op, kinds, (output,), (None, values, bias))
 
 
+def narrowed(
+    rng: np.random.Generator, sig: Signature, least: int = -7, block: int | None = None
+) -> Signature:
+    """The same layer with weights of 4 bits, on scales of channels or of blocks."""
+    dtype = DType.INT4_BLOCKS if block else DType.INT4
+    quant = replace(sig.inputs[1].q, dtype=dtype, factored=block)
+    kind = replace(sig.inputs[1], dtype=dtype, quant=quant)
+    values, bias = rng.integers(least, 8, kind.shape), sig.constant(2) // 16
+    if block:
+        size = kind.shape[-1]
+        factors = rng.integers(1, 16, (*kind.shape[:-1], -(-size // block)))
+        values, bias = values * np.repeat(factors, block, axis=-1)[..., :size], sig.constant(2)
+    constants = (None, values.astype(np.int8), bias)
+    return replace(sig, inputs=(sig.inputs[0], kind, sig.inputs[2]), constants=constants)
+
+
 def wide_layer(
     op: Op, rng: np.random.Generator, shape: tuple[int, ...], weights: tuple[int, ...], bits: int
 ) -> Signature:
@@ -140,13 +156,17 @@ class BoardProgram:
         self.parts: list[str] = []
         self.names: list[str] = []
 
-    def add(self, sig: Signature, kernel: Kernel, *, inplace: bool = False) -> None:
-        """One layer by one kernel."""
+    def add(
+        self, sig: Signature, kernel: Kernel, *, inplace: bool = False, value: int | None = None
+    ) -> None:
+        """One layer by one kernel; ``value``: that all activations have."""
         self.kernels[kernel.function] = kernel
         name = f"t{len(self.names)}"
         self.names.append(name)
         pairs = zip(sig.inputs, sig.constants, strict=True)
         inputs = [codes(self.rng, k.shape, k.dtype) if v is None else v for k, v in pairs]
+        if value is not None:
+            inputs[0][...] = value
         (call,) = kernel.lower(sig)
         fields: dict[str, object] = dict(call.fields)
         for key, value in call.fields.items():

@@ -8,12 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from board_program import BoardProgram, layer
+from board_program import BoardProgram, layer, narrowed, supporting
 from test_dsp import CONVS, DEPTHWISES, POINTWISE
 
 from mcuplan.backends.dsp import KERNELS
 from mcuplan.ir.op import Kernel, Signature
-from mcuplan.ir.types import DType
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.dense import Dense
 
@@ -22,19 +21,6 @@ DEPTHWISE = "mplan_depthwise3x3_w4_dsp"
 CONV, ROWS, PATCH, DENSE = (
     f"mplan_{stem}_w4_dsp" for stem in ("conv2d", "conv2d_rows", "conv2d_patch", "dense")
 )
-
-
-def narrowed(rng: np.random.Generator, sig: Signature, least: int = -7) -> Signature:
-    """The same layer with weights of 4 bits."""
-    kind = replace(
-        sig.inputs[1], dtype=DType.INT4, quant=replace(sig.inputs[1].q, dtype=DType.INT4)
-    )
-    values = rng.integers(least, 8, kind.shape).astype(np.int8)
-    return replace(
-        sig,
-        inputs=(sig.inputs[0], kind, sig.inputs[2]),
-        constants=(None, values, sig.constant(2) // 16),
-    )
 
 
 def running(sig: Signature) -> list[Kernel]:
@@ -85,19 +71,50 @@ def test_depthwise(tmp_path: Path, arm_gcc: str, qemu: str) -> None:
     assert [] == program.run(tmp_path, arm_gcc, qemu, "-O2")
 
 
-def test_matrices(tmp_path: Path, arm_gcc: str, qemu: str) -> None:
-    """Inputs by fours, any number of outputs, one pixel or several."""
+# inputs, outputs, block
+MATRICES = [
+    (4, 1, 4),
+    (4, 4, 4),
+    (8, 5, 4),
+    (64, 12, 32),
+    (40, 10, 16),
+    (640, 7, 32),
+    (36, 6, 8),
+    (1100, 3, 1024),
+    (96, 4, 64),
+]
+
+
+@pytest.mark.parametrize("level", ["-O0", "-O2"])
+def test_matrices(level: str, tmp_path: Path, arm_gcc: str, qemu: str) -> None:
+    """Inputs by fours, any number of outputs and blocks, one pixel or several, -8 included."""
     program = BoardProgram(2)
-    for inputs, outputs in ((4, 1), (4, 4), (8, 5), (64, 12), (40, 10), (640, 7), (36, 6)):
+    for inputs, outputs, block in MATRICES:
         for pixels in ((1,), (1, 3), (1, 2, 3)):
             for real in (0.0, 1.7):
                 size = (outputs, inputs)
-                sig = layer(Dense(), program.rng, (*pixels, inputs), size, real=real)
-                sig = narrowed(program.rng, sig)
-                found = running(sig)
-                assert DENSE in {each.function for each in found}
-                for each in found:
-                    program.add(sig, each)
+                act = (-40.0, 60.0) if outputs % 2 else (-INF, INF)
+                plain = layer(Dense(act), program.rng, (*pixels, inputs), size, real=real)
+                for each in (None, block):
+                    sig = narrowed(program.rng, plain, -8, each)
+                    found = supporting(KERNELS, DENSE, sig)
+                    assert found
+                    program.add(sig, found)
+    assert [] == program.run(tmp_path, arm_gcc, qemu, level)
+
+
+@pytest.mark.parametrize("value", [-8, 7])
+def test_sums_of_blocks_at_their_ends(value: int, tmp_path: Path, arm_gcc: str, qemu: str) -> None:
+    """All weights and all inputs at one end: 4096 times a sum of the longest block is an int32."""
+    program = BoardProgram(5)
+    for inputs, block in ((504, None), (1008, None), (64, 32), (1008, 504)):
+        plain = layer(Dense(), program.rng, (1, inputs), (5, inputs), real=1e-5)
+        sig = narrowed(program.rng, plain, -8, block)
+        sig.constant(1)[...] = value * (15 if block else 1)
+        found = supporting(KERNELS, DENSE, sig)
+        assert found
+        for end in (-128, 127):
+            program.add(sig, found, value=end)
     assert [] == program.run(tmp_path, arm_gcc, qemu, "-O2")
 
 
@@ -111,8 +128,8 @@ def test_what_words_cannot_hold_is_refused() -> None:
         (584, 7, True),
         (588, 7, False),
     ):
-        sig = narrowed(rng, layer(Dense(), rng, (1, inputs), (4, inputs)))
-        weights = np.full((4, inputs), values, np.int8)
+        sig = narrowed(rng, layer(Conv2D((1, 1)), rng, (1, 2, 2, inputs), (4, 1, 1, inputs)))
+        weights = np.full((4, 1, 1, inputs), values, np.int8)
         sig = replace(sig, constants=(None, weights, np.zeros(4, np.int32)))
         assert runs == bool(running(sig)), (inputs, values)
 
@@ -122,8 +139,9 @@ def test_long_sums_of_the_first_two_channels_are_refused() -> None:
     rng = np.random.default_rng(4)
     for inputs, runs in ((131068, True), (131072, False)):
         for row in (0, 1):
-            sig = narrowed(rng, layer(Dense(), rng, (1, inputs), (4, inputs), real=1e-6))
-            weights = np.zeros((4, inputs), np.int8)
+            size = (4, 1, 1, inputs)
+            sig = narrowed(rng, layer(Conv2D((1, 1)), rng, (1, 2, 2, inputs), size, real=1e-6))
+            weights = np.zeros(size, np.int8)
             weights[row] = -8
             sig = replace(sig, constants=(None, weights, np.zeros(4, np.int32)))
             assert runs == bool(running(sig)), (inputs, row)

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from board_program import BoardProgram, layer
-from test_dsp_halves import narrowed
+from board_program import BoardProgram, layer, narrowed
 
 from mcuplan.backends.dsp import KERNELS
 from mcuplan.ir.op import Kernel, Signature

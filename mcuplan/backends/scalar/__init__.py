@@ -7,7 +7,15 @@ wherever two pixels share their weights.
 
 from __future__ import annotations
 
-from mcuplan.backends.scalar import _conv, _dense, _depthwise, _eltwise, _winograd
+from mcuplan.backends.scalar import (
+    _conv,
+    _dense,
+    _depthwise,
+    _eltwise,
+    _narrow,
+    _narrow_dense,
+    _winograd,
+)
 from mcuplan.backends.scalar._shared import BACKEND
 
 __all__ = ["BACKEND", "KERNELS"]
@@ -21,4 +29,6 @@ KERNELS = (
     _conv.CONV,
     _conv.PIXELS,
     _dense.DENSE,
+    *_narrow_dense.KERNELS,
+    *_narrow.KERNELS,
 )

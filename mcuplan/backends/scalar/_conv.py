@@ -19,7 +19,7 @@ from mcuplan.ops.dense import Dense
 from mcuplan.ops.fields import has_many_pixels, pixel_fields, prepared, taps_per_output
 from mcuplan.units import align_up
 
-__all__ = ["CONV", "PIXELS"]
+__all__ = ["CONV", "PIXELS", "conv_parts", "conv_scratch", "pixels_scratch"]
 
 _HALF = 1 << 15  # what the sum of a run begins with
 
@@ -64,22 +64,33 @@ def _conv(sig: Signature) -> tuple[Call, ...]:
     return (Call(_paired_fields(sig) | conv_fields(sig)),)
 
 
-def _conv_scratch(sig: Signature) -> int:
+def conv_scratch(sig: Signature) -> int:
+    """A patch, the sums of two pixels, and lines that are copied."""
     op = sig.op
     assert isinstance(op, Conv2D)
     plain = op.kernel == (1, 1) and not any(op.pads)
     lines = 0 if plain else 2 * op.kernel[1] * sig.inputs[0].channels
-    return _pair_scratch(sig) + align_up(lines, 4)
+    return pixels_scratch(sig) + align_up(lines, 4)
 
 
-def _pair_scratch(sig: Signature) -> int:
+def pixels_scratch(sig: Signature) -> int:
     """A patch, and the sums of two pixels."""
     channels = sig.output.channels
     return 4 * taps_per_output(sig) + 8 * (channels + channels % 2)
 
 
 def _conv_work(sig: Signature, calls: Sequence[int]) -> Work:
-    """Two pixels by two channels at a time, and their patches; a matrix is a 1x1 kernel."""
+    """Two pixels by two channels at a time, and their patches."""
+    parts = conv_parts(sig, calls)
+    return {
+        **parts,
+        "run": parts["pair"] * int(sig.once(_begins).sum()),  # of all pairs of channels
+        "step": parts["tile"] * taps_per_output(sig),
+    }
+
+
+def conv_parts(sig: Signature, calls: Sequence[int]) -> Work:
+    """All but the products; a matrix is a 1x1 kernel."""
     in_c, out_c = sig.inputs[0].channels, sig.output.channels
     pixels = sig.output.elements // out_c
     op = sig.op
@@ -102,8 +113,6 @@ def _conv_work(sig: Signature, calls: Sequence[int]) -> Work:
         "copied_tap": beside * width,
         "word": pairs * taps,
         "tile": pairs * -(-out_c // 2),
-        "run": pairs * int(sig.once(_begins).sum()),  # of all pairs of channels
-        "step": pairs * -(-out_c // 2) * taps,
         "output": 2 * pairs * out_c,
     }
 
@@ -129,7 +138,7 @@ CONV = kernel(
     lower=_conv,
     work=_conv_work,
     supports=_conv_supports,
-    scratch_bytes=_conv_scratch,
+    scratch_bytes=conv_scratch,
     cost_class="conv2d",
     blocks=_runs,
 )
@@ -141,7 +150,7 @@ PIXELS = kernel(
     lower=_dense_pixels,
     work=_conv_work,
     supports=_many_pixels,
-    scratch_bytes=_pair_scratch,
+    scratch_bytes=pixels_scratch,
     cost_class="conv2d",
     blocks=_runs,
 )
