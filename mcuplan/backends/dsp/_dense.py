@@ -11,8 +11,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from mcuplan.backends.dsp._shared import (
-    FOUR,
-    channel_array,
     clamped,
     int32_stream,
     kernel,
@@ -29,10 +27,10 @@ from mcuplan.ir.work import Work
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.conv_kernels import is_one_pixel
 from mcuplan.ops.dense import Dense
-from mcuplan.ops.fields import NARROW_TYPES, pixels_of, prepared
+from mcuplan.ops.fields import pixels_of, prepared
 from mcuplan.quant.requantize import Requant
 
-__all__ = ["DENSE", "NARROW", "POINTWISE", "matrix", "matrix_steps"]
+__all__ = ["DENSE", "POINTWISE", "matrix", "matrix_steps"]
 
 _EIGHT_STEPS, _FOUR_STEPS = 4, 2  # of the loops
 
@@ -169,53 +167,4 @@ DENSE = kernel(
     work=_dense_work,
     supports=_splits_sums,
     cost_class="dense",
-)
-
-
-def _narrow_supports(sig: Signature) -> bool:
-    """Whether a matrix of weights of 4 bits is applied to whole words of inputs."""
-    alone = not isinstance(sig.op, Conv2D) or is_one_pixel(sig)
-    return alone and sig.inputs[0].channels % FOUR == 0 and shares_words(sig)
-
-
-def _narrow(sig: Signature) -> tuple[Call, ...]:
-    fields: dict[str, Field] = {
-        "packed": channel_array(sig, matrix_steps(sig), matrix),
-        "in_c": sig.inputs[0].channels,
-        "out_c": sig.output.channels,
-        "pixels": pixels_of(sig)[1],
-    }
-    return (Call(fields | last_fields(sig)),)
-
-
-def _narrow_work(sig: Signature, runs: Sequence[int]) -> Work:
-    """One pixel by four outputs at a time."""
-    outputs = sig.output.channels
-    pixels, steps = sig.output.elements // outputs, sig.inputs[0].channels // FOUR
-    fours = pixels * -(-outputs // FOUR)
-    return {
-        "call": len(runs),
-        "row": sig.output.rows,
-        "pixel": pixels,
-        "four": fours,
-        "step": fours * steps,
-        "round": fours * -(-steps // 8),
-        "rest": pixels * (outputs % FOUR > 0),
-        "rest_byte": pixels * (outputs % FOUR),
-        "shifted": fours * shifts(sig),
-        **clamped(sig),
-    }
-
-
-NARROW = tuple(
-    kernel(
-        op,
-        function="mplan_dense_w4_dsp",
-        lower=_narrow,
-        work=_narrow_work,
-        supports=_narrow_supports,
-        cost_class="dense",
-        types=NARROW_TYPES,
-    )
-    for op in (Dense, Conv2D)
 )
