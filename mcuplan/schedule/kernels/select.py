@@ -260,14 +260,18 @@ def _ways(node: Node, signature: Signature, target: Target, index: int) -> tuple
     kernels = kernels_for(frozenset(target.features), target.backend).get(type(node.op), ())
     core = target.features, target.backend
     found = signature.known((kernels_for, *core), lambda: [k for k in kernels if k.runs(signature)])
-    fast = any(k.backend != "c99" and not k.staged and not k.trades_flash for k in found)
-    taken = (_to_spare(k) if fast and k.staged else k for k in found)
+    plain = [k for k in found if k.backend != "c99" and not k.staged and not k.trades_flash]
+    most = max((len(k.requires) for k in plain), default=-1)
+    taken = (_to_spare(k) if k.staged and len(k.requires) <= most else k for k in found)
     return by_speed([Step(index, node, signature, kernel) for kernel in taken], target)
 
 
 @cache
 def _to_spare(kernel: Kernel) -> Kernel:
-    """A kernel that is only taken where there is memory to spare: others need no copy."""
+    """A kernel that is only taken where there is memory to spare.
+
+    Others, of a set that asks for as much of the core, need no copy.
+    """
     return replace(kernel, trades_flash=True)
 
 
