@@ -77,14 +77,12 @@ def plan_within(
     for_flash = compare and limits.max_flash is None and request.max_loss is not None
     search = Search(planned, limits, packer, for_flash=for_flash, widen_to=widen_to)
     points, found = _compared(planned, search)
-    taken = tuple(replace(point, taken=point.chosen) for point in points)
-    same = replace(found, max_loss=None) == replace(request, max_loss=None)
-    return (planned if same else pipeline.plan(found)), taken
+    return found, tuple(replace(point, taken=point.chosen) for point in points)
 
 
-def _compared(planned: Planned, search: Search) -> tuple[tuple[TypePoint, ...], Request]:
-    """Other types beside those there are, the point to take marked, and what to ask for then."""
-    pairs = [(each.point, each.planned.request) for each in search.found(lambda: False)]
+def _compared(planned: Planned, search: Search) -> tuple[tuple[TypePoint, ...], Planned]:
+    """Other types beside those there are, the point to take marked, and its plan."""
+    pairs = [(each.point, each.planned) for each in search.found(lambda: False)]
     points = [point for point, _ in pairs]
     best = search.bounds.best(points) if search.is_limited else None
     times = search.bounds.in_proportion
@@ -92,7 +90,7 @@ def _compared(planned: Planned, search: Search) -> tuple[tuple[TypePoint, ...], 
         replace(point, chosen=point is best, in_proportion=times if point is best else None)
         for point in undominated(points)
     )
-    return marked, next((asked for point, asked in pairs if point is best), planned.request)
+    return marked, next((made for point, made in pairs if point is best), planned)
 
 
 def type_points(
