@@ -11,7 +11,7 @@ import pytest
 
 from mcuplan.backends import backend_of
 from mcuplan.calibrate import Data, random_data, read_data
-from mcuplan.pipeline import generate, plan, retarget
+from mcuplan.pipeline import Begun, begin, generate, plan, plan_begun, retarget
 from mcuplan.prove.boundary import boundary_inputs
 from mcuplan.prove.cores import core_named
 from mcuplan.prove.evidence import against_runtime
@@ -77,14 +77,14 @@ def test_our_models_run_on_every_core(name: str, core: str, arm_gcc: str, qemu: 
     assert proof.stack_bytes <= proof.measured.stack.nbytes
 
 
-def _public(folder: Path, name: str, form: str) -> tuple[Planned, Data, str]:
-    """A public network planned, and a few of its inputs."""
+def _public(folder: Path, name: str, form: str) -> tuple[Begun, Data]:
+    """A public network on grids, and a few of its inputs."""
     path = folder / name / f"{form}.onnx"
     if not path.is_file():
         pytest.skip(f"{name} has no {form}")
     request = Request(path, load_target("cortex-m4"), random_calibration=True)
-    planned = plan(request)
-    ports = planned.model.graph.inputs
+    begun = begin(request)
+    ports = begun.model.graph.inputs
     data = random_data(ports, samples=6, seed=5)
     with np.load(folder / name / "inputs.npz") as arrays:
         port = ports[0]
@@ -92,7 +92,7 @@ def _public(folder: Path, name: str, form: str) -> tuple[Planned, Data, str]:
             real = arrays["x"][:6].astype(np.float32) * arrays["scale"] + arrays["offset"]
             shaped = real.astype(np.float32).reshape(len(real), *port.shape[1:])
             data = replace(data, inputs={port.name: shaped}, samples=len(real))
-    return planned, data, planned.model.form
+    return begun, data
 
 
 @pytest.mark.parametrize("form", _FORMS)
@@ -101,8 +101,10 @@ def test_public_networks_are_proved(
     name: str, form: str, test_models: Path, arm_gcc: str, qemu: str
 ) -> None:
     """C equals the reference; whole tensors lie in the least bytes; ELF and layers agree."""
-    planned, data, dtype = _public(test_models, name, form)
-    memory = plan(replace(planned.request, streaming="off")).plan.memory["sram"]
+    begun, data = _public(test_models, name, form)
+    planned = plan_begun(begun, begun.request.target)
+    whole = replace(begun, request=replace(begun.request, streaming="off"))
+    memory = plan_begun(whole, begun.request.target).plan.memory["sram"]
     assert memory.optimal
     assert planned.plan.memory["sram"].arena_bytes <= memory.arena_bytes
     if name in _ARENA:
@@ -116,7 +118,7 @@ def test_public_networks_are_proved(
         proof = prove_on_core(tried, one, core_named("cortex-m4"))
         assert proof.equal
         assert () == proof.drift
-    if dtype != "float32":
+    if planned.model.form != "float32":
         path = test_models / name / f"{form}.onnx"
         seen = against_runtime(path, planned.removal.whole, data, quantized=True)
         assert max(layer.max_lsb or 0 for layer in seen.layers.values()) <= 1
