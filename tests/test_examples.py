@@ -46,6 +46,7 @@ def test_variants_are_valid_small_and_the_same(monkeypatch: pytest.MonkeyPatch) 
     assert max(layers) <= example.MOST_LAYERS
 
 
+@pytest.mark.slow
 def test_a_search_ends_with_a_network_that_is_proved(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, host_gcc: str
 ) -> None:

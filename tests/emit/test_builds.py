@@ -192,6 +192,7 @@ void *memset(void *to, int value, size_t count);
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("backend", "core"),
     [

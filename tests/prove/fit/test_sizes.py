@@ -15,6 +15,7 @@ from mcuplan.resources import codegen_dir
 _SLACK = 0.15  # compilers differ; the margin of the targets is larger
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", kernel_sets())
 def test_sizes_are_what_the_compiler_makes(backend: str, arm_gcc: str) -> None:
     """Every kernel is in its backend's table, with the size that it has."""
