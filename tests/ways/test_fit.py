@@ -191,6 +191,6 @@ def test_mobilenet_v2_cannot_fit_a_small_part(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Weights of no width and no type in the list are within 128 KB of flash."""
-    status, found = _fit(capsys, str(mobilenet_v2(tmp_path)), "-t", "stm32f072")
+    status, found = _fit(capsys, str(mobilenet_v2(tmp_path, rows=96)), "-t", "stm32f072")
     assert (1, "over") == (status, found["status"])
     assert all("flash" in each["because"] for each in found["refuted"])
