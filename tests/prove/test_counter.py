@@ -19,7 +19,7 @@ from mcuplan.prove.toolchain import Compiler
 from mcuplan.resources import codegen_dir
 
 
-@pytest.mark.parametrize("api", range(1, 10))
+@pytest.mark.parametrize("api", [1, 2, 3, 6, 7, 9])  # first and last of every form of the text
 def test_builds_for_every_version(api: int, host: Compiler, tmp_path: Path) -> None:
     """The plugin compiles without a warning for old and new versions, and says which it is."""
     plugin = build_plugin(tmp_path, host, api)

@@ -253,21 +253,23 @@ def test_rules_of_the_pipeline(arm: Compiler, counter: Path, tmp_path: Path) -> 
     assert found == _RULES
 
 
-def _m4count() -> Path:
+@pytest.fixture(scope="module")
+def m4count(host_gcc: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The folder of the m4count tool, and its plugin, compiled once."""
     folder = os.environ.get("MCUPLAN_TEST_M4COUNT")
     if not folder:
         pytest.skip("MCUPLAN_TEST_M4COUNT does not name the folder of the m4count tool")
-    return Path(folder)
+    made = tmp_path_factory.mktemp("m4count") / "m4count.so"
+    flags = ["-O2", "-shared", "-fPIC", "-w"]
+    run_tool([host_gcc, *flags, "-o", str(made), f"{folder}/m4count.c"], made.parent)
+    return Path(folder), made
 
 
 def _figures_of_m4count(
-    tool: Path, work: Path, program: str, begin: str, end: str, board: str = ""
+    plugin: Path, work: Path, program: str, begin: str, end: str, board: str = ""
 ) -> dict[str, int]:
-    run_tool(
-        ["gcc", "-O2", "-shared", "-fPIC", "-w", "-o", "m4count.so", str(tool / "m4count.c")], work
-    )
-    plugin = f"./m4count.so,begin={begin},end={end},out=m4count.txt{board}"
-    run_machine("mps2-an386", PurePosixPath(program), work, plugin)
+    told = f"{plugin},begin={begin},end={end},out=m4count.txt{board}"
+    run_machine("mps2-an386", PurePosixPath(program), work, told)
     text = (work / "m4count.txt").read_text()
     return {name: int(n) for name, n in re.findall(r"(?m)^(\w+_per_run) (\d+)$", text)}
 
@@ -284,10 +286,15 @@ _BOARDS = {  # as m4count names the figures
 @pytest.mark.parametrize("board", ["", *_BOARDS])
 @pytest.mark.parametrize("example", ["pointwise", "depthwise", "winograd"])
 def test_agrees_with_m4count(
-    example: str, board: str, arm: Compiler, counter: Path, tmp_path: Path
+    example: str,
+    board: str,
+    m4count: tuple[Path, Path],
+    arm: Compiler,
+    counter: Path,
+    tmp_path: Path,
 ) -> None:
     """Counts of foreign programs agree with another counter's: 0.5 %, on boards 2 %."""
-    tool = _m4count()
+    tool, plugin = m4count
     flags = ["-mcpu=cortex-m4", "-mfpu=fpv4-sp-d16", "-mfloat-abi=hard", "-O2", "-w"]
     sources = [str(tool / "examples" / f"{example}.c"), str(tool / "start.c")]
     link_flags = ["-nostartfiles", "-T", str(tool / "link.ld"), "-o", "image.elf"]
@@ -300,7 +307,7 @@ def test_agrees_with_m4count(
         memory = MemorySystem(waits, read, line, code, data, prefetch=bool(ahead), rules=True)
         flash = board_arguments(memory, CORES["cortex-m4"])
         told = f",ws={waits},line={line},fill={read},ilines={code},dlines={data},prefetch={ahead}"
-    theirs = _figures_of_m4count(tool, tmp_path, "image.elf", begin, end, told)
+    theirs = _figures_of_m4count(plugin, tmp_path, "image.elf", begin, end, told)
 
     calls = count_calls(
         "mps2-an386",
