@@ -21,6 +21,7 @@ from mcuplan.ir.types import Array
 from mcuplan.ops.batch_norm import ChannelAffine
 from mcuplan.ops.concat import Concat
 from mcuplan.ops.conv2d import Conv2D
+from mcuplan.ops.conv3d import Conv3D
 from mcuplan.ops.dense import Dense
 from mcuplan.ops.eltwise import Add, Maximum, Minimum, Mul, Sub
 from mcuplan.ops.movement import Reshape
@@ -40,7 +41,8 @@ __all__ = [
     "takes_factors",
 ]
 
-LAYERS = (Conv2D, Dense, ChannelAffine)
+_CONVOLUTIONS = (Conv2D, Conv3D)
+LAYERS = (*_CONVOLUTIONS, Dense, ChannelAffine)
 """That take factors of either side into their constants."""
 
 _SOURCES = (Normalize, Lookup)
@@ -257,9 +259,10 @@ def scaled_constant(op: Op, index: int, data: Array, read: Array, made: Array) -
         In double.
     """
     wide = data.astype(np.float64)
-    if isinstance(op, Conv2D) and index == 1:
+    if isinstance(op, _CONVOLUTIONS) and index == 1:
         per_filter = _of_filters(read, op.groups, len(made))
-        return wide * made[:, None, None, None] / per_filter[:, None, None, :]
+        taps = (1,) * (wide.ndim - 2)
+        return wide * made.reshape(-1, *taps, 1) / per_filter.reshape(len(made), *taps, -1)
     if isinstance(op, Dense) and index == 1:
         return wide * made[:, None] / read[None, :]
     if isinstance(op, ChannelAffine) and index == 1:
@@ -290,8 +293,8 @@ def squared_gain(op: Op, weights: Array, later: Array) -> Array:
         later: the same for each output channel.
     """
     squares = np.square(weights.astype(np.float64))
-    if isinstance(op, Conv2D):
-        taps = squares.sum(axis=(1, 2)) * later[:, None]
+    if isinstance(op, _CONVOLUTIONS):
+        taps = squares.sum(axis=tuple(range(1, squares.ndim - 1))) * later[:, None]
         gains: Array = taps.reshape(op.groups, -1, taps.shape[1]).sum(axis=1).reshape(-1)
         return gains
     return later @ squares if isinstance(op, Dense) else squares * later

@@ -16,6 +16,7 @@ from mcuplan.ir.op import NO_CLAMP, Op
 from mcuplan.ir.types import Array, DType, TensorType
 from mcuplan.ops.concat import Concat
 from mcuplan.ops.conv2d import Conv2D
+from mcuplan.ops.conv3d import Conv3D
 from mcuplan.ops.dense import Dense
 from mcuplan.ops.eltwise import Add, Mul, Sub
 from mcuplan.ops.movement import Reshape
@@ -123,6 +124,18 @@ def _chain(net: _Net) -> Graph:
     return net.graph(net.dense(net.add(Reshape((1, 8)), x), 3))
 
 
+def _transposed(net: _Net) -> Graph:
+    """A transposed convolution of groups between others."""
+    x = net.conv("x", 4, 1, RELU)
+    op = Conv3D((2, 2), (1, 1), (1, 1), (1, 1, 1, 1), (2, 2), groups=2, act=RELU)
+    weights = net.constant(6, 2, 2, 2)
+    weights_data = net.tensors[weights].data
+    assert weights_data is not None
+    weights_data *= (4.0 ** net.random.integers(-4, 5, 6)).reshape(-1, 1, 1, 1)
+    x = net.add(op, x, weights, net.constant(6))
+    return net.graph(net.conv(x, 3, 1, NO_CLAMP))
+
+
 def _residual(net: _Net) -> Graph:
     """A sum of two branches, with a constant, and channels joined."""
     x = net.conv("x", 4, 1, RELU)
@@ -135,7 +148,7 @@ def _residual(net: _Net) -> Graph:
 JOINT = Reach(1.25, joint=True)
 
 
-@pytest.mark.parametrize("build", [_chain, _residual])
+@pytest.mark.parametrize("build", [_chain, _residual, _transposed])
 def test_all_tensors_weighed_together_keep_the_outputs(build: object) -> None:
     """Some channels are divided then, others multiplied."""
     assert callable(build)
@@ -197,7 +210,7 @@ def test_a_function_is_multiplied_as_a_whole() -> None:
     assert _spread(net, made)[joined] < 8
 
 
-@pytest.mark.parametrize("build", [_chain, _residual])
+@pytest.mark.parametrize("build", [_chain, _residual, _transposed])
 def test_outputs_stay_and_channels_come_to_like_range(build: object) -> None:
     """Outputs are those of the model; inner tensors are its, multiplied as their origin says."""
     assert callable(build)
