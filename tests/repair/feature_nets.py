@@ -202,6 +202,16 @@ def _windows(net: _Features) -> str:
     return net.add("Flatten", x)
 
 
+def _transposed(net: _Features) -> str:
+    """A transposed convolution between channels of 1/32 to 32."""
+    one, other = net.powers(), net.powers()
+    x = net.relu(net.layer("x", made=one, strides=[2, 2]))
+    weights = net.rng.standard_normal((_WIDTH, _WIDTH, 2, 2)) / np.sqrt(_WIDTH)
+    weights *= other.reshape(1, -1, 1, 1) / one.reshape(-1, 1, 1, 1)
+    grown = net.add("ConvTranspose", x, net.const(weights), strides=[2, 2])
+    return net.last(net.relu(grown), read=other)
+
+
 def _cells(net: _Features) -> str:
     """A GRU over rows, every one of whose outputs is read."""
     x = net.add("Reshape", "x", net.const([8, 1, 8], np.int64))
@@ -221,6 +231,7 @@ FEATURES: Mapping[str, object] = {
     "sparse": _sparse,
     "normalized": _normalized,
     "windows": _windows,
+    "transposed": _transposed,
     "attention": _attention,
     "growing": _growing,
     "hard swish": _hard_swish,
