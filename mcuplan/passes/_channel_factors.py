@@ -28,6 +28,8 @@ from mcuplan.ops.movement import Reshape
 from mcuplan.ops.normalize import Normalize
 from mcuplan.ops.pool2d import AvgPool2D
 from mcuplan.ops.prelu import PRelu
+from mcuplan.ops.resize import Resize
+from mcuplan.ops.slicing import Slice
 from mcuplan.ops.unary import Lookup, affine
 from mcuplan.passes._disjoint_sets import DisjointSets
 
@@ -50,7 +52,7 @@ _SOURCES = (Normalize, Lookup)
 
 SUMS = (Add, Sub, Maximum, Minimum)
 _ALIKE = (AvgPool2D, PRelu)  # f(s * x) = s * f(x) for s > 0, each channel on its own
-_HOMOGENEOUS = ("leaky_relu", "abs")
+_HOMOGENEOUS = ("leaky_relu", "abs", "neg")
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +164,11 @@ def _links(graph: Graph, node: Node, limited: bool) -> tuple[Link, ...]:
     """What of its inputs a node passes on, so that positive factors stay; none: nothing."""
     if isinstance(node.op, Reshape):
         return _links_of_view(graph, node)
+    taken = node.op.ranges[-1] if isinstance(node.op, Slice) else None
+    if taken is not None:
+        first, step, count = taken
+        source = first + step * np.arange(count)
+        return (Link(node.inputs[0], source, np.arange(count)),)
     if not _by_channel(graph, node) or not _passes(node.op.act, limited):
         last = len(graph.tensor(node.output).type.shape) - 1
         joins = isinstance(node.op, Concat) and node.op.axis == last
@@ -241,6 +248,8 @@ def _is_homogeneous(op: Op, limited: bool) -> bool:
             or (fn.name == "clip" and _passes((fn.parameters[0], fn.parameters[1]), limited))
             for fn in op.chain
         )
+    if isinstance(op, Resize):
+        return op.outside == 0.0
     moves = op.quant_rule is QuantRule.PASS_THROUGH and not any(op.mixes)
     return moves or isinstance(op, (*SUMS, *_ALIKE))
 

@@ -14,6 +14,7 @@ from mcuplan.ir.evaluate import evaluate
 from mcuplan.ir.graph import Graph, Node, Origin, Port, Tensor
 from mcuplan.ir.op import NO_CLAMP, Op
 from mcuplan.ir.types import Array, DType, TensorType
+from mcuplan.ops._resampling import AxisTaps
 from mcuplan.ops.concat import Concat
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.conv3d import Conv3D
@@ -23,6 +24,8 @@ from mcuplan.ops.movement import Reshape
 from mcuplan.ops.normalize import Normalize
 from mcuplan.ops.pool2d import AvgPool2D, MaxPool2D
 from mcuplan.ops.prelu import PRelu
+from mcuplan.ops.resize import Resize
+from mcuplan.ops.slicing import Slice
 from mcuplan.ops.unary import Lookup, UnaryFn, clip
 from mcuplan.passes.equalize import Reach, equalize
 from mcuplan.passes.merge_layers import merge_layers
@@ -124,6 +127,16 @@ def _chain(net: _Net) -> Graph:
     return net.graph(net.dense(net.add(Reshape((1, 8)), x), 3))
 
 
+def _parted(net: _Net) -> Graph:
+    """Channels of a layer taken apart, some resized and negated, joined again."""
+    x = net.conv("x", 6, 3, RELU)
+    one = net.add(Slice((None, None, None, (0, 1, 3))), x)
+    other = net.add(Slice((None, None, None, (5, -2, 3))), x)
+    axis = AxisTaps((0, 0, 1, 2), ((1.0, 0.0), (0.75, 0.25), (0.5, 0.5), (0.0, 1.0)))
+    other = net.add(Resize((axis, axis)), net.add(Lookup((UnaryFn("neg"),)), other))
+    return net.graph(net.conv(net.add(Concat(3), one, other), 3, 1, NO_CLAMP))
+
+
 def _transposed(net: _Net) -> Graph:
     """A transposed convolution of groups between others."""
     x = net.conv("x", 4, 1, RELU)
@@ -148,7 +161,7 @@ def _residual(net: _Net) -> Graph:
 JOINT = Reach(1.25, joint=True)
 
 
-@pytest.mark.parametrize("build", [_chain, _residual, _transposed])
+@pytest.mark.parametrize("build", [_chain, _residual, _transposed, _parted])
 def test_all_tensors_weighed_together_keep_the_outputs(build: object) -> None:
     """Some channels are divided then, others multiplied."""
     assert callable(build)
@@ -210,7 +223,7 @@ def test_a_function_is_multiplied_as_a_whole() -> None:
     assert _spread(net, made)[joined] < 8
 
 
-@pytest.mark.parametrize("build", [_chain, _residual, _transposed])
+@pytest.mark.parametrize("build", [_chain, _residual, _transposed, _parted])
 def test_outputs_stay_and_channels_come_to_like_range(build: object) -> None:
     """Outputs are those of the model; inner tensors are its, multiplied as their origin says."""
     assert callable(build)
