@@ -202,6 +202,20 @@ def _windows(net: _Features) -> str:
     return net.add("Flatten", x)
 
 
+def _parted(net: _Features) -> str:
+    """Channels of 1/32 to 32 taken apart; half of them go another way, at twice the size."""
+    made, other = net.powers(count=2 * _WIDTH), net.powers()
+    x = net.relu(net.layer("x", 2 * _WIDTH, made=made, strides=[2, 2]))
+    halves = [
+        net.add("Slice", x, *(net.const([n], np.int64) for n in (at, at + _WIDTH, 1)))
+        for at in (0, _WIDTH)
+    ]
+    deep = net.relu(net.layer(halves[1], read=made[_WIDTH:], made=other))
+    sizes = net.const([1, 1, 2, 2])
+    parts = [net.add("Resize", part, "", sizes, mode="linear") for part in (halves[0], deep)]
+    return net.last(net.join(*parts), read=np.concatenate([made[:_WIDTH], other]))
+
+
 def _transposed(net: _Features) -> str:
     """A transposed convolution between channels of 1/32 to 32."""
     one, other = net.powers(), net.powers()
@@ -232,6 +246,7 @@ FEATURES: Mapping[str, object] = {
     "normalized": _normalized,
     "windows": _windows,
     "transposed": _transposed,
+    "parted": _parted,
     "attention": _attention,
     "growing": _growing,
     "hard swish": _hard_swish,

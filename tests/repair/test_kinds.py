@@ -27,6 +27,7 @@ _LOST = {  # points of top-1 at least, and why
     "normalized": (2, "quant/outlier-channel"),
     "windows": (5, "quant/outlier-channel"),
     "transposed": (20, "quant/outlier-channel"),
+    "parted": (10, "quant/outlier-channel"),
 }
 _LARGE = ("sparse", "growing", "gates")
 _KEPT = [
