@@ -10,7 +10,7 @@ import ast
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from itertools import chain
@@ -73,8 +73,9 @@ def _shown(path: Path, line: int | None = None) -> str:
 
 
 @cache
-def _tree(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+def _nodes(path: Path) -> tuple[ast.AST, ...]:
+    """All nodes of a module, itself first; most tests here look at every one."""
+    return tuple(ast.walk(ast.parse(path.read_text(encoding="utf-8"), filename=str(path))))
 
 
 def _room(words: Sequence[str]) -> str:
@@ -89,9 +90,9 @@ def _part(path: Path) -> str:
     return "" if words == ("__init__",) else _room([w for w in words if w != "__init__"])
 
 
-def _imports(tree: ast.AST) -> Iterator[tuple[int, str]]:
+def _imports(nodes: Iterable[ast.AST]) -> Iterator[tuple[int, str]]:
     """Line and dotted name of everything imported; ``from a import b`` gives ``a.b``."""
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -101,7 +102,7 @@ def _imports(tree: ast.AST) -> Iterator[tuple[int, str]]:
 
 def _inside(path: Path) -> Iterator[tuple[int, str, list[str]]]:
     """Line, dotted name and its words after ``mcuplan`` of imports from mcuplan itself."""
-    for line, name in _imports(_tree(path)):
+    for line, name in _imports(_nodes(path)):
         words = name.split(".")
         if words[0] == "mcuplan" and not words[1].startswith("__version"):
             yield line, name, words[1:]
@@ -125,7 +126,7 @@ def test_what_the_page_names_is_there() -> None:
     classes = {
         node.name
         for path in _python("mcuplan")
-        for node in ast.walk(_tree(path))
+        for node in _nodes(path)
         if isinstance(node, ast.ClassDef)
     }
     missing += [name for name in re.findall(r"`([A-Z]\w*[a-z]\w*)`", text) if name not in classes]
@@ -158,7 +159,7 @@ def test_imports_are_absolute() -> None:
     wrong = [
         f"{_shown(path, line)} imports {name}"
         for path in _python("mcuplan")
-        for line, name in _imports(_tree(path))
+        for line, name in _imports(_nodes(path))
         if name.startswith(".")
     ]
     assert [] == wrong
@@ -198,17 +199,18 @@ def test_helpers_are_private_to_their_package() -> None:
 
 def _imported_modules(path: Path) -> set[Path]:
     """Files of the modules that a module imports while it is itself being imported."""
-    top_level = [node for node in _tree(path).body if isinstance(node, ast.Import | ast.ImportFrom)]
+    module = _nodes(path)[0]
+    assert isinstance(module, ast.Module)
     found = set()
-    for _, name in _imports(ast.Module(body=top_level, type_ignores=[])):
+    for _, name in _imports(module.body):
         words = name.split(".")
         for length in (len(words), len(words) - 1):
             stem = ROOT.joinpath(*words[:length])
-            module = next(
+            file = next(
                 (p for p in (stem.with_suffix(".py"), stem / "__init__.py") if p.is_file()), None
             )
-            if module is not None and words[0] == "mcuplan":
-                found.add(module)
+            if file is not None and words[0] == "mcuplan":
+                found.add(file)
                 break
     return found - {path, ROOT / "mcuplan" / "__init__.py"}
 
@@ -229,7 +231,7 @@ def test_heavy_packages_are_imported_where_used() -> None:
     wrong = []
     for path in _python("mcuplan"):
         name = path.relative_to(ROOT / "mcuplan").as_posix()
-        for line, imported in _imports(_tree(path)):
+        for line, imported in _imports(_nodes(path)):
             allowed = MAY_IMPORT.get(imported.split(".")[0])
             if allowed is not None and not name.startswith(allowed):
                 wrong.append(f"{_shown(path, line)} imports {imported}")
@@ -267,9 +269,8 @@ def _dotted(node: ast.AST) -> str:
 
 def _uses(path: Path) -> Iterator[tuple[int, str]]:
     """Line and dotted name of every name and attribute that a module mentions, but fields."""
-    tree = _tree(path)
-    fields = {id(node.target) for node in ast.walk(tree) if isinstance(node, ast.AnnAssign)}
-    for node in ast.walk(tree):
+    fields = {id(node.target) for node in _nodes(path) if isinstance(node, ast.AnnAssign)}
+    for node in _nodes(path):
         if id(node) in fields or not isinstance(node, ast.Name | ast.Attribute):
             continue
         if name := _dotted(node):
@@ -296,7 +297,7 @@ def test_nothing_below_the_command_line_moves() -> None:
         part = _part(path)
         if part in {"cli", "__main__"}:
             continue
-        for line, name in _imports(_tree(path)):
+        for line, name in _imports(_nodes(path)):
             module = name.split(".")[0]
             if module in MOVING and (part, module) not in MOVING_ALLOWED:
                 wrong.append(f"{_shown(path, line)} imports {module}")
@@ -305,7 +306,7 @@ def test_nothing_below_the_command_line_moves() -> None:
                 wrong.append(f"{_shown(path, line)} uses {name}")
             if re.fullmatch(r"(np|numpy)\.random\.(?!Generator|PCG64)\w+", name):
                 wrong.append(f"{_shown(path, line)} uses {name}")
-        for node in ast.walk(_tree(path)):
+        for node in _nodes(path):
             seedless = isinstance(node, ast.Call) and not (node.args or node.keywords)
             if seedless and _dotted(node.func).endswith("PCG64"):
                 wrong.append(f"{_shown(path, node.lineno)} has no seed")
@@ -317,7 +318,7 @@ def test_no_function_writes_module_state() -> None:
     wrong = [
         _shown(path, node.lineno)
         for path in _python("mcuplan")
-        for node in ast.walk(_tree(path))
+        for node in _nodes(path)
         if isinstance(node, ast.Global)
     ]
     assert [] == wrong
@@ -329,7 +330,7 @@ def test_stages_do_not_ask_for_an_operators_class() -> None:
         _shown(path, node.lineno)
         for path in _python("mcuplan")
         if _part(path) not in {"ops", "backends", "passes"}
-        for node in ast.walk(_tree(path))
+        for node in _nodes(path)
         if isinstance(node, ast.Call)
         and _dotted(node.func) == "isinstance"
         and isinstance(node.args[0], ast.Attribute)
@@ -344,7 +345,7 @@ def test_every_error_stands_in_one_list() -> None:
         f"{_shown(path, node.lineno)} {node.name}"
         for path in _python("mcuplan")
         if _part(path) != "errors"
-        for node in ast.walk(_tree(path))
+        for node in _nodes(path)
         if isinstance(node, ast.ClassDef)
         if any(
             isinstance(line, ast.Assign) and _dotted(line.targets[0]) == "code"
@@ -387,7 +388,7 @@ def test_functions_are_short() -> None:
     wrong = [
         f"{_shown(path, node.lineno)} {node.name}: {_length(node)} lines"
         for path in _python("mcuplan", "models")
-        for node in ast.walk(_tree(path))
+        for node in _nodes(path)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         and _length(node) > LINES_OF_FUNCTION
     ]
