@@ -84,6 +84,8 @@ def read_report(path: Path, schema: str = SCHEMA) -> Mapping[str, Any]:
     if schema == JOINT_SCHEMA:
         hint = "give NAME.report.json of a folder that `mcuplan bundle` wrote"
     try:
+        if not path.exists():
+            raise BaselineError("no such file", where, hint)
         if not path.is_file():
             raise BaselineError("not a regular file", where, hint)
         if path.stat().st_size > _MAX_BYTES:

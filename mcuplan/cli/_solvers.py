@@ -26,6 +26,7 @@ def pack(file: Path, capacity: int | None, time_limit: float, output: Path | Non
     """Place the buffers of a CSV table in an arena.
 
     Columns: id,lower,upper,size. A buffer lives from step LOWER to before step UPPER.
+    Exit status: 0, or 1 where more than --capacity is needed.
     """
     from mcuplan.solvers.packing import pack as place
     from mcuplan.solvers.packing.csv_table import offsets_csv, read_csv

@@ -67,7 +67,10 @@ def _show(
 @_TABLE
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 even if the model grew.")
 def diff(old: Path, new: Path, form: str, exit_zero: bool) -> int:
-    """What grew between two reports, and because of which layer."""
+    """What grew between two reports, and because of which layer.
+
+    OLD and NEW are written with --report json=FILE. Exit status: 0, or 1 where RAM or flash grew.
+    """
     from mcuplan.budget import compare, compared_from_report, read_report
 
     before, after = (compared_from_report(read_report(p), p.name) for p in (old, new))
@@ -243,7 +246,7 @@ def targets_fit(
 ) -> int:
     """A row for each target: does the model fit, what is left.
 
-    The roomiest first.
+    The roomiest first. Exit status 0, whatever fits.
     """
     from mcuplan.ways.on_targets import on_targets, room
 
@@ -306,13 +309,17 @@ def ops(form: str, markdown: bool) -> None:
 @click.command()
 @click.argument("code", required=False)
 def explain(code: str | None) -> None:
-    """What the code of an error or finding means."""
+    """What the code of an error or finding means.
+
+    Without CODE every code there is; with the part before the slash (`ram`) those of that kind.
+    """
     from mcuplan.findings import explanations
     from mcuplan.report import wrap
 
     known = explanations()
-    if code is None:
-        for entry in known.values():
+    kind = [entry for name, entry in known.items() if name.partition("/")[0] == (code or "")]
+    if code is None or kind:
+        for entry in kind or known.values():
             say("\n".join(wrap(f"{entry.code}  {entry.meaning}", "", "    ")) + "\n")
         return
     if code not in known:

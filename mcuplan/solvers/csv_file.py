@@ -30,12 +30,12 @@ def read_text(path: Path) -> str:
         DataError: it is no text, or too large.
     """
     if path.exists() and not path.is_file():
-        raise UsageError("is no regular file", str(path))
+        raise UsageError("is no regular file", str(path), "give a CSV table")
     try:
         with path.open("rb") as stream:
             data = stream.read(_MAX_FILE_BYTES + 1)
     except OSError as error:
-        raise UsageError(f"cannot be read: {error.strerror}", str(path)) from None
+        raise UsageError(f"cannot be read: {error.strerror}", str(path), "check the path") from None
     if len(data) > _MAX_FILE_BYTES:
         raise DataError("is larger than 64 MiB", path.name, "split the table")
     try:
