@@ -283,6 +283,8 @@ def kernels(selected: Selected) -> str:
         ram, flash = (f"{n:+,} B" for n in (trade.faster.ram_bytes, trade.faster.flash_bytes))
         price = f"{ram} of RAM, {flash} of flash"
         parts.append(f"`--objective latency`: {-trade.faster.cycles:,} cycles for {price}")
+    if selected.first:
+        parts.append("the first plan that fits: --effort normal looks for less RAM")
     if selected.instead_of:
         parts.append(f"instead of {selected.instead_of}, which misses a limit")
     return ("what fits: " if selected.among_fitting else "") + "; ".join(parts)

@@ -80,6 +80,8 @@ def test_trades_in_words(trade: Trade, words: str) -> None:
     """What a choice of kernels gives up for what, and that it is one of what fits."""
     assert words == kernels(Selected("ram", trade))
     assert f"what fits: {words}" == kernels(Selected("latency", trade, among_fitting=True))
+    first = f"{words}; the first plan that fits: --effort normal looks for less RAM"
+    assert first == kernels(Selected("ram", trade, first=True))
     instead = f"{words}; instead of balanced, which misses a limit"
     assert instead == kernels(Selected("latency", trade, instead_of="balanced"))
 

@@ -209,7 +209,8 @@ class Selected:
 
     ``among_fitting``: nothing of what the objective asks for fits, and this does;
     ``instead_of``: the objective asked for, whose plan misses a limit that this one keeps;
-    ``open_``: few plans were made, and one that was not may fit where this does not.
+    ``open_``: few plans were made, and one that was not may fit where this does not;
+    ``first``: it is the first that fits, and no smaller one was looked for.
     """
 
     objective: str
@@ -217,6 +218,7 @@ class Selected:
     among_fitting: bool = False
     instead_of: str = ""
     open_: bool = False
+    first: bool = False
 
 
 @dataclass(frozen=True)  # no slots: what is worked out once is kept

@@ -42,6 +42,8 @@ def test_whole_steps_that_fit_are_enough(within: _Within) -> None:
     longer = within(effort="normal", streaming="off").plan
     assert plan_cycles(plan) <= plan_cycles(longer)
     assert longer.arena_bytes <= plan.arena_bytes
+    assert longer.selected is not None
+    assert not longer.selected.first
 
 
 def test_what_fits_in_less_does_so_in_rows(within: _Within) -> None:
@@ -56,6 +58,7 @@ def test_what_fits_in_less_does_so_in_rows(within: _Within) -> None:
         hints = [f.hint for f in report.verdict.findings if f.code == "ram/over-budget"]
         assert fits is (report.verdict.status is Status.FITS)
         assert fits is not bool(hints)
+        assert fits is plan.selected.first
         if fits:
             fitting.append(plan)
         assert [plan.selected.open_] == ["--effort normal" in hint for hint in hints] or fits

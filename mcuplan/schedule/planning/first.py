@@ -100,7 +100,7 @@ def _whole(graph: Graph, offers: Offers, sharing: Sharing, aim: Aim, rating: Rat
         choice = spend_flash(choice, more, aim, placer, lambda plan, before: rating.fits(plan))
         choice = spend_ram(choice, aim, placer, rating)
     check_rows(choice.placed, keep_inputs=sharing.keep_inputs)
-    return replace(choice.placed, selected=Selected(aim.objective.value, choice.trade))
+    return replace(choice.placed, selected=Selected(aim.objective.value, choice.trade, first=fits))
 
 
 def _within(ways: Ways, aim: Aim, placer: Placer[Plan], room: int) -> Choice[Plan]:
@@ -180,4 +180,4 @@ class _Rows:
         selected = Selected(self.aim.objective.value, slower(fastest, chosen))
         with suppress(InputTooLarge):
             plan = streamed_plan(rowed, self.sharing, effort, order, enough)
-            yield replace(plan, selected=selected)
+            yield replace(plan, selected=replace(selected, first=self.rating.fits(plan)))
