@@ -7,8 +7,11 @@ import pytest
 from networks import tiny_plan
 
 from mcuplan.backends import backend_kernels, backend_of, library_of
+from mcuplan.ir.types import DType
 from mcuplan.ops.conv2d import Conv2D
+from mcuplan.ops.dense import Dense
 from mcuplan.prove.fit.wiring import Wiring
+from mcuplan.prove.layers import Shape, typed_graph
 from mcuplan.schedule.kernels.select import Offers, candidates_of, flash_bytes, select_kernels
 from mcuplan.targets import list_targets, load_target
 
@@ -44,6 +47,22 @@ def test_counts_of_another_core_outrun_no_set_made_for_this_one() -> None:
         vector = [c.cycles for c in found if c.step.kernel.backend == "mve"]
         other = [c.cycles for c in found if c.step.kernel.backend in ("dsp", "scalar")]
         assert max(vector, default=0.0) <= min(other, default=float("inf"))
+
+
+def test_a_copy_for_vector_kernels_is_taken_where_it_pays() -> None:
+    """On a Cortex-M55 weights of 4 bits are widened for many pixels, and read as they are for one.
+
+    The portable kernel, which is slower, runs neither.
+    """
+    target = replace(load_target("cortex-m55"), backend="auto")
+    wide = Shape(Conv2D((3, 3), pads=(1, 1, 1, 1)), ((1, 8, 8, 64),), ((16, 3, 3, 64), (16,)))
+    matrix = Shape(Dense(), ((1, 256),), ((64, 256), (64,)))
+    for dtype in (DType.INT4, DType.INT4_BLOCKS):
+        graph = typed_graph([replace(shape, weights=dtype) for shape in (wide, matrix)])
+        first = [found[0].step.kernel for found in candidates_of(graph, target).values()]
+        assert ["mve", "dsp"] == [kernel.backend for kernel in first]
+        assert [True, False] == [kernel.staged for kernel in first]
+        assert not any(kernel.trades_flash for kernel in first)
 
 
 def test_more_kernels_are_never_slower() -> None:

@@ -287,15 +287,15 @@ def by_speed(
 
     A kernel with borrowed figures is meant to be faster than those whose figures are known.
     Counts on another core do not say that a kernel is faster than those of a set made for this
-    one, for which there are only rates.
+    one, for which there are only rates; but than one that copies its weights first.
     """
     expected = [expected_cycles(step.kernel, step.signature, target, runs(step)) for step in steps]
     known = [one.total for one in expected if one.ground is not Ground.BORROWED]
     fast = [step.kernel.backend != "c99" for step in steps]
     rated = [
         one.total
-        for one, special in zip(expected, fast, strict=True)
-        if special and one.ground is Ground.RATED
+        for step, one, special in zip(steps, expected, fast, strict=True)
+        if special and one.ground is Ground.RATED and not step.kernel.staged
     ]
     candidates = []
     for step, one, special in zip(steps, expected, fast, strict=True):
