@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+from mcuplan.backends._mve_narrow import narrow_matrices
 from mcuplan.backends._mve_packing import (
     LANES,
     QUAD,
@@ -290,7 +291,8 @@ def _mul(sig: Signature) -> tuple[Call, ...]:
     return (Call(fields, inputs=call.inputs),)
 
 
-_kernel = partial(Kernel, backend=BACKEND, requires=frozenset({"dsp", "mve"}))
+_REQUIRED = frozenset({"dsp", "mve"})
+_kernel = partial(Kernel, backend=BACKEND, requires=_REQUIRED)
 
 KERNELS = (
     _kernel(Add, function="mplan_add_s8_mve", lower=row_sums, supports=same_shapes),
@@ -373,4 +375,5 @@ KERNELS = (
         cost_class="dense",
         blocks=_quads,
     ),
+    *narrow_matrices(BACKEND, _REQUIRED),
 )

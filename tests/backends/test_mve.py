@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
+from itertools import product
 from pathlib import Path
 
 import pytest
-from board_program import M55, BoardProgram, layer, supporting, unweighted
+from board_program import M55, BoardProgram, layer, narrowed, supporting, unweighted
 
 from mcuplan.backends.mve import KERNELS
 from mcuplan.ops.conv2d import Conv2D
@@ -21,6 +22,7 @@ THREE = "mplan_conv3_s8_mve"
 DEPTHWISE = "mplan_depthwise_s8_mve"
 PAIR = "mplan_depthwise3_s8_mve"
 DENSE = "mplan_dense_s8_mve"
+NARROW = "mplan_dense_w4_mve"
 ADD = "mplan_add_s8_mve"
 MUL = "mplan_mul_s8_mve"
 LOOKUP = "mplan_lookup_s8_mve"
@@ -203,3 +205,24 @@ def test_pools(tmp_path: Path, arm_gcc: str, qemu: str) -> None:
     assert found
     program.add(dilated, found)
     assert [] == program.run(tmp_path, arm_gcc, qemu)
+
+
+@pytest.mark.parametrize("level", ["-O0", "-O2"])
+def test_narrow_matrices(level: str, tmp_path: Path, arm_gcc: str, qemu: str) -> None:
+    """Weights of 4 bits, -8 included, on scales of channels and of blocks, the last one shorter."""
+    program = BoardProgram(9, M55)
+    for size, outputs, block in (
+        ((1, 32), 1, 32),
+        ((1, 64), 12, 32),
+        ((1, 160), 7, 64),
+        ((1, 3, 96), 6, 32),
+    ):
+        act = (-40.0, 60.0) if outputs % 2 else (-INF, INF)
+        for each, real in product((None, block), (0.0, 1.7)):
+            plain = layer(Dense(act), program.rng, size, (outputs, size[-1]), real=real)
+            sig = narrowed(program.rng, plain, -8, each)
+            found = supporting(KERNELS, NARROW, sig)
+            assert found
+            program.add(sig, found)
+            program.add(sig, found, value=-128)
+    assert [] == program.run(tmp_path, arm_gcc, qemu, level)

@@ -56,7 +56,7 @@ def test_a_copy_for_vector_kernels_is_taken_where_it_pays() -> None:
     """
     target = replace(load_target("cortex-m55"), backend="auto")
     wide = Shape(Conv2D((3, 3), pads=(1, 1, 1, 1)), ((1, 8, 8, 64),), ((16, 3, 3, 64), (16,)))
-    matrix = Shape(Dense(), ((1, 256),), ((64, 256), (64,)))
+    matrix = Shape(Dense(), ((1, 200),), ((64, 200), (64,)))
     for dtype in (DType.INT4, DType.INT4_BLOCKS):
         graph = typed_graph([replace(shape, weights=dtype) for shape in (wide, matrix)])
         first = [found[0].step.kernel for found in candidates_of(graph, target).values()]
