@@ -269,12 +269,13 @@ def _compile_bundle(
     hooked = () if hook is Hook.NONE else ("-include", f"{_HARNESS}/hook.h")
     include = (f"-I{_BUNDLE}", f"-I{_BUNDLE}/mplan")
     if library:
-        theirs = ("-isystem", f"{_BUNDLE / cmsis_nn.FOLDER}/Include", cmsis_nn.SINGLE_ROUNDING)
-        flags = (*flags, *theirs)
+        found = ("-isystem", f"{_BUNDLE / cmsis_nn.FOLDER}/Include", cmsis_nn.SINGLE_ROUNDING)
+        flags = (*flags, *found)
     asked = (*BUNDLE_FLAGS, *flags, *include)
-    objects = compile_sources(compiler, own, work, (*asked, *hooked))
-    objects += compile_sources(compiler, kernels, work, asked)
-    return objects + compile_sources(compiler, library, work, (*_LIBRARY_FLAGS, *flags))
+    mine = compile_sources(compiler, own, work, (*asked, *hooked))
+    theirs = compile_sources(compiler, library, work, (*_LIBRARY_FLAGS, *flags))
+    kept = compile_sources(compiler, kernels, work, asked)
+    return (*sorted((*mine, *kept)), *theirs)  # linked in one order, whatever is compiled how
 
 
 def _frames(work: Path) -> tuple[str, ...]:
