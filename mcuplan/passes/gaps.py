@@ -17,6 +17,7 @@ from mcuplan.ir.op import NO_CLAMP, Op, QuantRule, Signature
 from mcuplan.ir.types import DType, Quant, TensorType
 from mcuplan.ops.concat import Concat
 from mcuplan.ops.quantize import Quantize
+from mcuplan.ops.recurrent import Recurrent
 from mcuplan.ops.unary import Lookup
 from mcuplan.passes._edit import with_quant
 from mcuplan.passes.assign_grids import grids_in_model, needs_range, one_grid
@@ -71,7 +72,7 @@ def _lacks_int16(graph: Graph, node: Node, grids: Mapping[str, Quant]) -> bool:
     if not any((*read, *made)):
         return False
     there = node.op.is_view or (node.op.is_wide and graph.signature(node).admits(DType.INT16))
-    if not (there and made and all(made)):
+    if not (there and made and all(made)) or isinstance(node.op, Recurrent):
         return True
     joined = {grids.get(name) for name in (*graph.activations(node), *node.outputs)}
     moves = node.op.quant_rule is QuantRule.PASS_THROUGH or isinstance(node.op, Concat)

@@ -65,6 +65,8 @@ def _join(editor: Editor, node: Node) -> bool:
 def _truths(editor: Editor, name: str) -> dict[str, Chain]:
     """What truth values are functions of, nearest first, and the functions: 0 and 1."""
     producer = editor.producer(name)
+    if producer is not None and isinstance(producer.op, Cast):
+        return _truths_of_values(editor, producer.inputs[0])
     if producer is None or not isinstance(producer.op, Compare | Logic):
         return {}
     numbers = [_number(editor, operand) for operand in producer.inputs]
@@ -82,6 +84,19 @@ def _truths(editor: Editor, name: str) -> dict[str, Chain]:
     assert number is not None
     function = UnaryFn(_FUNCTIONS[producer.op.relation][1 - side], (number,))
     return {root: (*chain, function) for root, chain in origins(editor, other).items()}
+
+
+def _truths_of_values(editor: Editor, name: str) -> dict[str, Chain]:
+    """The same of 0 and 1 that a comparison gave as real values."""
+    if not editor.tensor(name).type.dtype.is_float:
+        return {}
+    compared = {each for both in _FUNCTIONS.values() for each in both}
+    found = origins(editor, name)
+    return {
+        root: chain
+        for root, chain in found.items()
+        if chain and getattr(chain[-1], "name", "") in compared
+    }
 
 
 def _function(editor: Editor, name: str, root: str) -> Chain | None:

@@ -130,3 +130,41 @@ def test_a_runtime_loads_weights_of_four_bits(
     narrow = {"weight_dtypes": {"": DType.INT4}}
     before, after = _program(given, data, calibration=data, **narrow), _program(written, data)
     assert all(np.array_equal(a, b) for a, b in zip(before, after, strict=True))
+
+
+def _quantized(net: Net, output: str, folder: Path, *asked: str) -> tuple[Path, Path, Path]:
+    given, data, written = (folder / name for name in ("net.onnx", "data.npz", "made.onnx"))
+    given.write_bytes(net.model(output).SerializeToString())
+    np.savez(data, x=net.samples(30))
+    calibration = ["--calibration", str(data)]
+    assert 0 == run(["quantize", str(given), *calibration, *asked, "-o", str(written)])
+    return given, data, written
+
+
+def test_choices_come_back_as_tables(tmp_path: Path) -> None:
+    """A condition that the file has as a number, and casts to a truth value."""
+    net = Net((1, 12), seed=3)
+    y = net.add("Gemm", "x", net.random(12, 8))
+    choice = net.add("Where", net.add("Greater", y, net.const(0.3)), y, net.add("Softplus", y))
+    given, data, written = _quantized(net, net.add("Gemm", choice, net.random(8, 3)), tmp_path)
+    before, after = _program(given, data, calibration=data), _program(written, data)
+    assert all(np.array_equal(a, b) for a, b in zip(before, after, strict=True))
+    planned = pipeline.plan(Request(written, load_target("cortex-m4")))
+    assert ["Dense", "Where", "Dense"] == [node.op.label for node in planned.integer.nodes]
+
+
+def test_cells_between_grids_of_16_bits_are_islands(tmp_path: Path) -> None:
+    """One behind another, of which none is there for what the file has in 16 bits."""
+    net = Net((1, 60), seed=3)
+    x = net.add("Reshape", "x", net.const([10, 1, 6], np.int64))
+    for inputs in (6, 4):
+        x = net.add("GRU", x, net.random(1, 12, inputs), net.random(1, 12, 4), hidden_size=4)
+        x = net.add("Reshape", x, net.const([10, 1, 4], np.int64))
+    x = net.add(
+        "Reshape", net.add("Gather", x, net.const(-1, np.int64)), net.const([1, 4], np.int64)
+    )
+    output = net.add("Gemm", x, net.random(4, 3))
+    _, _, written = _quantized(net, output, tmp_path, "--dtype", "int16")
+    planned = pipeline.plan(Request(written, load_target("cortex-m4")))
+    kernels = {step.kernel.function for step in planned.plan.program.steps}
+    assert {"mplan_recurrent_f32", "mplan_dequantize_wide_f32"} <= kernels
