@@ -9,6 +9,7 @@ alternating and random values of their types.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -42,6 +43,8 @@ _ROOMY = 1 << 24  # bytes of a region that holds all of them
 _RANDOM = 2  # samples
 _SEED = 1
 _FACTORS = (0.0, -1.0, 64.0, -64.0, 2.0**-130, -8.0, 1e-4)  # of real values
+_ENDS = (math.nan, -1.0, -2.0, 20.0, 40.0, 90.0, -20.0, -90.0, -110.0, 3e38, -3e38)
+"""Where functions of one real value end, change, or are none."""
 _PROGRAM_BYTES = 1 << 20  # of values in one program: a core is emulated with a few MB
 
 _UNEVEN = Quant.per_tensor(1 / 8, -77)
@@ -75,7 +78,10 @@ def edge_layers(kernels: Sequence[Kernel], target: Target) -> Iterator[Edge]:
 
 
 def callers_of(functions: Collection[str], target: Target) -> tuple[Kernel, ...]:
-    """Few kernels that the target may call whose sources name some functions of headers."""
+    """Few kernels that the target may call whose sources name some functions of headers.
+
+    All of those that name as many: they call them for other values.
+    """
     offered = kernels_for(frozenset(target.features), target.backend).values()
     by_function = {kernel.function: kernel for group in offered for kernel in group}
     root, wanted = codegen_dir() / "kernels", set(functions)
@@ -85,9 +91,10 @@ def callers_of(functions: Collection[str], target: Target) -> tuple[Kernel, ...]
     }
     found: list[Kernel] = []
     while any(words & wanted for words in named.values()):
-        best = max(named, key=lambda name: len(named[name] & wanted))
-        found.append(by_function[best])
-        wanted -= named[best]
+        most = max(len(words & wanted) for words in named.values())
+        best = [name for name, words in named.items() if len(words & wanted) == most]
+        found += [by_function[name] for name in best]
+        wanted -= set().union(*(named[name] for name in best))
     return tuple(found)
 
 
@@ -150,7 +157,17 @@ def _samples(kind: TensorType, one: Array, rng: np.random.Generator) -> list[Arr
 
 def _edge(program: Program, *, single_rows: bool = False) -> Edge:
     subject, feeds = subject_of(program, single_rows=single_rows)
-    return subject, edge_inputs(subject.graph, feeds)
+    graph, found = subject.graph, dict(edge_inputs(subject.graph, feeds))
+    readers = {name: node for node in graph.nodes for name in graph.activations(node)}
+    for name, values in found.items():
+        node = readers[name]
+        alone = len(graph.activations(node)) == 1 and graph.signature(node).is_elementwise
+        made = np.resize(np.array(_ENDS), values[:1].shape) if alone else values[:1]
+        if values.dtype.kind == "f":
+            found[name] = np.concatenate([values, made.astype(values.dtype)])
+        else:
+            found[name] = np.concatenate([values, values[:1]])
+    return subject, found
 
 
 def _cases(kernels: Sequence[Kernel], target: Target) -> list[Case]:

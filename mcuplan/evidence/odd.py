@@ -35,6 +35,7 @@ def _cells() -> Iterator[Shape]:
     yield from _orders(lstm, peepholes=True)
     yield from _orders(replace(lstm, input_forget=True))
     yield from _orders(replace(lstm, functions=(*lstm.functions[:2], Function("relu"))))
+    yield from _orders(replace(lstm, functions=(*lstm.functions[:2], Function("sigmoid"))))
     yield from _orders(replace(gru, clip=0.5))
     for name, (alpha, beta) in FUNCTIONS.items():
         cell = Cell(Kind.RNN, _HIDDEN, (Function(name, alpha, beta),))

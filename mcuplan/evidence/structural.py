@@ -126,23 +126,39 @@ def coverage_record(places: Sequence[Place]) -> Any:
     return {
         "schema": "mcuplan.coverage/1",
         "optimization": "-O0",
-        "places": [
-            {
-                "on": place.on,
-                "kernels": place.kernels,
-                "model_samples": place.samples,
-                "edge_layers": place.layers,
-                "outputs_equal_reference": place.equal,
-                "called_kernels": _counted(_of(place.lines, kernels=True)),
-                "generated": _counted(_of(place.lines, kernels=False)),
-                "files": [
-                    {"file": file, **_counted(_of_file(place.lines, file))}
-                    for file in sorted({at[0] for at in place.lines})
-                ],
-                "unreached": list(_unreached(place)),
-            }
-            for place in places
+        "places": [_place_record(place) for place in places],
+    }
+
+
+def _place_record(place: Place) -> Any:
+    kernels, unreached = _of(place.lines, kernels=True), list(_unreached(place))
+    return {
+        "on": place.on,
+        "kernels": place.kernels,
+        "model_samples": place.samples,
+        "edge_layers": place.layers,
+        "outputs_equal_reference": place.equal,
+        "called_kernels": _counted(kernels),
+        "reachable": _reachable(_counted(kernels), unreached),
+        "generated": _counted(_of(place.lines, kernels=False)),
+        "files": [
+            {"file": file, **_counted(_of_file(place.lines, file))}
+            for file in sorted({at[0] for at in place.lines})
         ],
+        "unreached": unreached,
+    }
+
+
+def _reachable(counts: Any, unreached: Sequence[Any]) -> Any:
+    """The same of a model's kernels without what no call of its code reaches, as is shown."""
+    shut = [u for u in unreached if not u["reachable"] and u["file"].startswith(_LIBRARY)]
+    out = {
+        "statements": sum(not u["ran"] for u in shut),
+        "branches": sum(len(u["branches_not_taken"]) for u in shut),
+    }
+    return {
+        name: [reached, whole - out[name], _percent(reached, whole - out[name])]
+        for name, (reached, whole, _) in counts.items()
     }
 
 
@@ -176,7 +192,8 @@ def _unreached(place: Place) -> Iterator[Any]:
         if line.count and all(line.branches):
             continue
         text = place.files[PurePosixPath(file)].splitlines()[number - 1].strip()
-        why = (e["reason"] for e in known if fnmatchcase(file, e["file"]) and e["text"] in text)
+        told = (e["reason"] for e in known if fnmatchcase(file, e["file"]) and e["text"] in text)
+        why = next(told, "")
         yield {
             "file": file,
             "line": number,
@@ -185,7 +202,8 @@ def _unreached(place: Place) -> Iterator[Any]:
             "ran": line.count,
             "branches_not_taken": [i for i, count in enumerate(line.branches) if not count],
             "of_branches": len(line.branches),
-            "reason": next(why, "no test input or layer here asks for it"),
+            "reachable": not why,
+            "reason": why or "no test input or layer here asks for it",
         }
 
 
@@ -201,6 +219,7 @@ def coverage_text(record: Any) -> str:
     for place in record["places"]:
         rows = [
             ("called kernels", *_shown(place["called_kernels"])),
+            ("of them what can be reached", *_shown(place["reachable"])),
             ("generated source", *_shown(place["generated"])),
             *((one["file"], *_shown(one)) for one in place["files"]),
         ]

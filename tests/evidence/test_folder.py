@@ -129,6 +129,13 @@ def test_kernels_are_covered_on_both_machines(folder: Path) -> None:
         missing = [u for u in place["unreached"] if not u["ran"] and "mplan/" in u["file"]]
         assert whole - reached == len(missing)
         assert all(u["reason"] for u in place["unreached"])
+        for name, (reached, whole, percent) in place["called_kernels"].items():
+            told = [u for u in place["unreached"] if not u["reachable"] and "mplan/" in u["file"]]
+            shut = sum(
+                len(u["branches_not_taken"]) if name == "branches" else not u["ran"] for u in told
+            )
+            assert [reached, whole - shut] == place["reachable"][name][:2]
+            assert percent <= place["reachable"][name][2]
         assert place["called_kernels"]["statements"][2] > 80
         assert place["called_kernels"]["branches"][2] > 70
 
