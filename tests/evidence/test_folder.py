@@ -16,17 +16,20 @@ from pathlib import Path, PurePosixPath
 from tempfile import gettempdir
 from typing import Any
 
+import jsonschema
 import pytest
 
 from mcuplan.backends import kernels_for
 from mcuplan.cli import run
 from mcuplan.errors import EvidenceError
-from mcuplan.evidence import Answer, edges, reproduce
+from mcuplan.evidence import Answer, edges, reproduce, structural
 from mcuplan.prove import coverage
+from mcuplan.record.schema import report_schema
 from mcuplan.targets import load_target
 
 _MODELS = Path(__file__).resolve().parents[2] / "models" / "digits_dscnn"
 _PAGE = (_MODELS.parents[1] / "docs" / "evidence.md").read_text(encoding="utf-8")
+_SCHEMA = Path(structural.__file__).with_name("evidence.schema.json")
 _P = PurePosixPath
 
 
@@ -71,6 +74,18 @@ def test_the_page_names_every_file(folder: Path) -> None:
     assert {f"{path.name}/" if path.is_dir() else path.name for path in folder.iterdir()} == set(
         named
     )
+
+
+def test_files_are_what_their_schemas_say(folder: Path) -> None:
+    """Each JSON file of the folder has one, report.json that of reports; no more are there."""
+    schema = json.loads(_SCHEMA.read_text(encoding="ascii"))
+    named = {name for name in schema["$defs"] if name.endswith(".json")}
+    assert {path.name for path in folder.glob("*.json")} - {"report.json"} == named
+    for name in named:
+        jsonschema.validate(_json(folder, name), {"$ref": f"#/$defs/{name}", **schema})
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate({}, {"$ref": f"#/$defs/{name}", **schema})
+    jsonschema.validate(_json(folder, "report.json"), report_schema())
 
 
 def test_every_file_has_its_hash_and_its_line(folder: Path) -> None:
