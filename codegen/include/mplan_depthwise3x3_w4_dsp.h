@@ -11,7 +11,8 @@ extern "C" {
 
 /*
  * As mplan_depthwise3x3_s8_dsp_t but for packed: 3 words for each channel
- *   w00, w10, w01, w11, w02, w12, w20, w21 of 4 bits each, from the lowest on
+ *   w00, w01, w02, w20 of 4 bits each, from the lowest on, w10, w11, w12, w21 in the upper half,
+ *   each raised by 8
  *   16 * bias, and w22 in the lowest 4 bits
  *   multiplier
  */

@@ -9,6 +9,7 @@ import numpy as np
 
 from mcuplan.backends.dsp._shared import FOUR, clamped, half_words, int32_stream, kernel, shifts
 from mcuplan.ir.op import Blocks, Call, ConstArray, Field, Packed, Signature
+from mcuplan.ir.packed import LEVEL
 from mcuplan.ir.types import Array, DType
 from mcuplan.ir.work import Work
 from mcuplan.ops.conv2d import Conv2D
@@ -178,9 +179,10 @@ def _narrow3x3_words(sig: Signature) -> Array:
     """
     w, requant = sig.constant(1).astype(np.int64), prepared(sig)
     columns = w[..., 0].transpose(0, 2, 1)  # of w[row][column]
-    flat = np.concatenate([columns[:, :, :2].reshape(len(w), 6), w[:, 2, :, 0]], axis=1) & 15
-    eight = (flat[:, :8] << 4 * np.arange(8)).sum(axis=1)
-    last = 16 * requant.bias.astype(np.int64) + flat[:, 8]
+    flat = np.concatenate([columns[:, :, :2].reshape(len(w), 6), w[:, 2, :, 0]], axis=1)
+    pairs = flat[:, :8].reshape(-1, 4, 2) + LEVEL
+    eight = (half_words(pairs[..., 0], pairs[..., 1]) << 4 * np.arange(4)).sum(axis=1)
+    last = 16 * requant.bias.astype(np.int64) + (flat[:, 8] & 15)
     return int32_stream(np.stack([eight, last, requant.multiplier.astype(np.int64)], axis=1))
 
 
