@@ -32,7 +32,7 @@ typedef struct {
     const uint8_t *pre_shift; /* [out_c up to a multiple of 4], left shift; NULL: none */
     uint32_t in_c;            /* a multiple of 32 */
     uint32_t out_c;
-    uint32_t block;  /* inputs whose weights share factors: a multiple of 32 */
+    uint32_t block;  /* inputs whose weights share factors: a multiple of 32, below 2^17 */
     uint32_t pixels; /* of one row */
     int8_t out_zero_point;
     int8_t act_min;

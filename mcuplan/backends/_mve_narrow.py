@@ -25,15 +25,17 @@ from mcuplan.ops.fields import (
 __all__ = ["narrow_matrices"]
 
 _STEP = 32  # inputs whose weights share a vector
+_LONGEST = (1 << 17) - _STEP  # inputs of a block: 16 times a sum of theirs stays in int32
 
 
 def _supports(sig: Signature) -> bool:
     """Whether a matrix is applied to whole vectors of inputs, and blocks begin with one."""
     if isinstance(sig.op, Conv2D) and not is_one_pixel(sig):
         return False
-    block = block_of(sig) or _STEP
-    whole = taps_per_output(sig) % _STEP == 0 and block % _STEP == 0
-    return whole and prepared(sig).fits_one_shift
+    inputs = taps_per_output(sig)
+    block = block_of(sig) or inputs
+    whole = inputs % _STEP == 0 and block % _STEP == 0
+    return whole and min(block, inputs) <= _LONGEST and prepared(sig).fits_one_shift
 
 
 def _packed(sig: Signature) -> Array:

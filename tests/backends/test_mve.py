@@ -226,3 +226,23 @@ def test_narrow_matrices(level: str, tmp_path: Path, arm_gcc: str, qemu: str) ->
             program.add(sig, found)
             program.add(sig, found, value=-128)
     assert [] == program.run(tmp_path, arm_gcc, qemu, level)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "block"), [(131072 - 32, None), (131072, 65536), (131072, None)]
+)
+def test_longest_narrow_block(
+    inputs: int, block: int | None, tmp_path: Path, arm_gcc: str, qemu: str
+) -> None:
+    """16 times the sum of a block stays in int32 at its end, or the kernel does not take it."""
+    program = BoardProgram(10, M55)
+    plain = layer(Dense(), program.rng, (1, inputs), (1, inputs), real=1e-7)
+    sig = narrowed(program.rng, plain, -8, block)
+    sig.constant(1)[...] = -8
+    found = supporting(KERNELS, NARROW, sig)
+    if (block or inputs) < 131072:
+        assert found
+        program.add(sig, found, value=-128)
+        assert [] == program.run(tmp_path, arm_gcc, qemu, "-O2")
+    else:
+        assert found is None
