@@ -103,14 +103,14 @@ static uint32_t weight(uint32_t both, uint32_t from)
 }
 
 /* A run of fours of taps of two channels, with its factors. */
-static void add_run(const uint32_t *weights, const int32_t *patch, uint32_t fours, uint32_t factor,
+static void add_run(const int32_t *weights, const int32_t *patch, uint32_t fours, uint32_t factor,
                     uint32_t *sums)
 {
     uint32_t a = 32768U; /* makes the lower half of a sum unsigned */
     uint32_t b = 32768U;
 
     for (uint32_t i = 0U; i < (4U * fours); i++) {
-        const uint32_t four = weights[i / 4U];
+        const uint32_t four = (uint32_t)weights[i / 4U];
 
         a += (uint32_t)patch[i] * weight(four, 8U * (i % 4U));
         b += (uint32_t)patch[i] * weight(four, (8U * (i % 4U)) + 4U);
@@ -125,7 +125,6 @@ static void add_run(const uint32_t *weights, const int32_t *patch, uint32_t four
 static void add_products(const int32_t *weights, const int32_t *patch, int32_t *sums,
                          const int32_t *bias, const layer_t *layer)
 {
-    const uint32_t *packed = (const uint32_t *)weights;
     const uint8_t *factors = layer->factors;
 
     while (bias != layer->end) {
@@ -139,8 +138,8 @@ static void add_products(const int32_t *weights, const int32_t *patch, int32_t *
             const uint32_t fours = 8U - (((uint32_t)*run - 1U) / 34U);
             const uint32_t factor = (factors != NULL) ? factors[0] : 17U;
 
-            add_run(packed, next, fours, factor, both);
-            packed = &packed[fours];
+            add_run(weights, next, fours, factor, both);
+            weights = &weights[fours];
             next = &next[4U * fours];
             factors = (factors != NULL) ? &factors[1] : NULL;
         }

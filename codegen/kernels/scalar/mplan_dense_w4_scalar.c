@@ -12,6 +12,8 @@ typedef struct {
     uint32_t pairs[4]; /* 65536 * (sum of output 4 + i) + (sum of output i) */
     uint32_t inputs;
 } run_t;
+MPLAN_STATIC_ASSERT(run_as_in_assembly,
+                    MPLAN_AT(run_t, pairs, 0U) && MPLAN_AT(run_t, inputs, 16U));
 
 #if defined(__thumb__) && !defined(__thumb2__)
 
@@ -24,7 +26,7 @@ typedef struct {
  * r0 end of the inputs  r1 weights  r2 an input  r3 two weights  r4 eight weights  r5 0x000F000F
  * r6 sum of the inputs  r7 place before the end  r8 to r11 pairs of sums
  */
-static MPLAN_NAKED void add_run(UNREAD const int8_t *in, UNREAD const uint32_t *weights,
+static MPLAN_NAKED void add_run(UNREAD const int8_t *in, UNREAD const int32_t *weights,
                                 UNREAD size_t count, UNREAD run_t *sums)
 {
     __asm volatile(".syntax unified\n"
@@ -47,7 +49,7 @@ static MPLAN_NAKED void add_run(UNREAD const int8_t *in, UNREAD const uint32_t *
 #else
 
 /* Sums of `count` inputs, at least one, with a word of weights for each. */
-static void add_run(const int8_t *in, const uint32_t *weights, size_t count, run_t *sums)
+static void add_run(const int8_t *in, const int32_t *weights, size_t count, run_t *sums)
 {
     uint32_t a = 0U;
     uint32_t b = 0U;
@@ -57,7 +59,7 @@ static void add_run(const int8_t *in, const uint32_t *weights, size_t count, run
 
     for (size_t i = 0U; i < count; i++) {
         const uint32_t value = (uint32_t)(int32_t)in[i];
-        const uint32_t eight = weights[i];
+        const uint32_t eight = (uint32_t)weights[i];
 
         a += value * (eight & 0x000F000FU);
         b += value * ((eight >> 4U) & 0x000F000FU);
@@ -106,7 +108,7 @@ static int8_t result(const mplan_dense_w4_scalar_t *p, int32_t sum, size_t outpu
 /* One pixel, all outputs. */
 static void dense_pixel(const mplan_dense_w4_scalar_t *p, const int8_t *in, int8_t *out)
 {
-    const uint32_t *weights = (const uint32_t *)p->packed;
+    const int32_t *weights = p->packed;
     const uint8_t *factors = p->factors;
 
     for (size_t first = 0U; first < p->out_c; first += 8U) {
