@@ -53,7 +53,7 @@ class _Steps:
         attributes: Mapping[str, Attribute],
     ) -> str:
         """The same with attributes as a node has them."""
-        output = output or f"{self.node.outputs[0]}:{len(self.made)}"
+        output = output or f"{self.node.outputs[0]}\0{len(self.made)}"
         self.made.append(
             replace(
                 self.node,
@@ -69,7 +69,7 @@ class _Steps:
 
     def constant(self, stem: str, values: Array) -> str:
         """A constant of the model's."""
-        name = f"{self.node.outputs[0]}:{stem}"
+        name = f"{self.node.outputs[0]}\0{stem}"
         self.build.constants[name] = Constant(values)
         return name
 

@@ -78,3 +78,18 @@ def test_16_bits_without_zero_points(dtype: Any, tmp_path: Path) -> None:
     ]
     proto = model(nodes, [value("x", [1, 50])], [value("y", None)], {"s": _F32(1e-4)}, opset=21)
     _same(save(tmp_path, proto), _DATA.normal(size=(1, 50)).astype(_F32))
+
+
+@pytest.mark.parametrize("end", ["0", "1", "low", "high", "s:axis"])
+def test_names_of_a_model_stay_its_own(end: str, tmp_path: Path) -> None:
+    """What a quantization by axis becomes takes no name that a tensor beside it has."""
+    grid = ["s", "z"]
+    nodes = [
+        node("Relu", ["x"], [f"q:{end}"]),
+        node("QuantizeLinear", ["x", *grid], ["q"], axis=1),
+        node("DequantizeLinear", ["q", *grid], ["d"], axis=1),
+        node("Add", ["d", f"q:{end}"], ["y"]),
+    ]
+    constants = {"s": _F32([0.1, 0.2, 0.3, 0.4]), "z": np.zeros(4, np.int8)}
+    proto = model(nodes, [value("x", [1, 4])], [value("y", None)], constants, opset=21)
+    _same(save(tmp_path, proto), np.array([[1.03, -2.0, 0.77, 5.1]], _F32))
