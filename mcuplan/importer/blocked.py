@@ -56,6 +56,8 @@ def block_parameters(folding: Folding, dtype: np.dtype[Any]) -> tuple[Array, Arr
         message = f"blocks of {block}: {found} scales or zero points for shape {list(x.shape)}"
         raise DamagedModel(message, hint="export again")
     points = np.zeros(counts, dtype) if zero_point is None else zero_point
+    if points.dtype != dtype:
+        raise DamagedModel(f"zero points of {points.dtype} for {dtype}", hint="export again")
     sizes = np.where(scale == 0, np.ones((), scale.dtype), np.abs(scale))
     grid(sizes.reshape(-1), points.reshape(-1), 0)  # raises what no grid is
     size = x.shape[axis]

@@ -2,17 +2,20 @@
 """Operators of ONNX Runtime with weights in a form of their own, as plain ones.
 
 Source: the contributed operators of ONNX Runtime (``com.microsoft``): MatMulNBits,
-DynamicQuantizeLSTM, DynamicQuantizeMatMul.
+GatherBlockQuantized, DynamicQuantizeLSTM, DynamicQuantizeMatMul.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from mcuplan.errors import DamagedModel, UnsupportedOp
+from mcuplan.importer.protofile import Allowance
 from mcuplan.importer.structure import MICROSOFT
 from mcuplan.ir.builder import Attribute, Builder, Constant, OnnxNode
 from mcuplan.ir.types import Array, DType
@@ -26,6 +29,8 @@ PACKED = frozenset({_PACKED_PRODUCT, _PACKED_ROWS})
 
 _OPSET = 21  # the first with blocks
 _BITS = (2, 4, 8)
+_BYTES = ("int8", "uint8")
+_REAL = ("float16", "float32", "float64")
 
 
 class _Plain:
@@ -104,74 +109,127 @@ def with_real_weights(node: OnnxNode, fresh: Callable[[str], str]) -> tuple[Onnx
 # -- weights of few bits in blocks ----------------------------------------------------------------
 
 
-def unpacked(node: OnnxNode, build: Builder) -> list[OnnxNode] | None:
+def unpacked(node: OnnxNode, build: Builder, allowance: Allowance) -> list[OnnxNode] | None:
     """One of `PACKED` as DequantizeLinear by blocks and MatMul or Gather; None for others.
 
     Raises:
         UnsupportedOp: the weights are in another order (``g_idx``), or computed.
-        DamagedModel: their bytes do not fit the sizes.
+        DamagedModel: their types, or bytes, do not fit the sizes.
+        InputTooLarge: the unpacked weights would pass the limits.
     """
     if node.kind not in PACKED:
         return None
-    plain = _Plain(node, lambda stem: f"{stem}:{len(plain.made)}")
-    (_packed_product if node.kind == _PACKED_PRODUCT else _packed_rows)(node, build, plain)
-    return plain.made
+    held = _Weights(node, build, allowance)
+    (_packed_product if node.kind == _PACKED_PRODUCT else _packed_rows)(held)
+    return held.plain.made
 
 
-def _packed_product(node: OnnxNode, build: Builder, plain: _Plain) -> None:
+class _Weights:
+    """The constants of one of `PACKED`, and the nodes that it becomes."""
+
+    def __init__(self, node: OnnxNode, build: Builder, allowance: Allowance) -> None:
+        self.node, self._build, self._allowance = node, build, allowance
+        self.plain = _Plain(node, lambda stem: f"{stem}\0{len(self.plain.made)}")
+        self.bits = node.get_int("bits", 4)
+        if self.bits not in _BITS:
+            raise DamagedModel(f"bits={self.bits}", hint="export again")
+
+    def held(self, index: int, types: Sequence[str]) -> Constant:
+        """An input that is a constant, of one of the types that numpy so names."""
+        value = self._build.constant(self.node.input(index))
+        if value is None:
+            raise UnsupportedOp("weights that are computed", hint="make them constant")
+        if value.data.dtype.name not in types:
+            raise DamagedModel(f"input {index} is {value.data.dtype}", hint="export again")
+        return value
+
+    def keep(self, stem: str, values: Array, bits: int = 0) -> str:
+        """A constant of the model's; ``bits``: of its integers, 8 are those of its type."""
+        name = f"{self.node.outputs[0]}\0{stem}"
+        self._build.constants[name] = Constant(values, bits=bits if bits < DType.UINT8.bits else 0)
+        return name
+
+    def few_bits(self, packed: Array, rows: int, count: int) -> Array:
+        """Integers [rows, count] of bytes, the lowest bits first, each row in bytes of its own."""
+        flat, bits = packed.reshape(-1), self.bits
+        row_bytes = -(-count * bits // 8)
+        if flat.size != rows * row_bytes:
+            raise DamagedModel(
+                f"{flat.size} bytes for {rows} rows of {count} values of {bits} bits"
+            )
+        self.reserve(rows * count, np.dtype(np.uint8))
+        shifts = np.arange(0, 8, bits, dtype=np.uint8)
+        each = (flat.reshape(rows, row_bytes, 1) >> shifts) & np.uint8((1 << bits) - 1)
+        return np.ascontiguousarray(each.reshape(rows, -1)[:, :count])
+
+    def reserve(self, elements: int, dtype: np.dtype[Any]) -> None:
+        """Take the memory of weights before they are computed."""
+        self._allowance.take(elements, dtype.itemsize, "a tensor of weights")
+
+
+def _packed_product(held: _Weights) -> None:
     """Weights [N, blocks, bytes of a block], scales and zero points [N, blocks]."""
+    node, plain, bits = held.node, held.plain, held.bits
     if node.input(4):
         raise UnsupportedOp("g_idx", hint="quantize without reordering the inputs")
     outputs, size = node.get_int("N", 0), node.get_int("K", 0)
-    bits, block = node.get_int("bits", 4), node.get_int("block_size", 0)
-    if bits not in _BITS or min(outputs, size, block) < 1:
-        sizes = f"N={outputs}, K={size}, bits={bits}, block_size={block}"
-        raise DamagedModel(f"weights of {sizes}", hint="export again")
+    block = node.get_int("block_size", 0)
+    if min(outputs, size, block) < 1:
+        message = f"weights of N={outputs}, K={size}, block_size={block}"
+        raise DamagedModel(message, hint="export again")
     blocks = -(-size // block)
-    packed, scales = (_held(build, node.input(k)) for k in (1, 2))
-    weights = _few_bits(packed, outputs, blocks * block, bits)[:, :size]
-    points = _points(build, node.input(3), (outputs, blocks), bits)
+    packed, scales = held.held(1, ("uint8",)).data, held.held(2, _REAL).data
+    weights = held.few_bits(packed, outputs, blocks * block)[:, :size]
+    points = _points(held, outputs, blocks)
     if scales.size != outputs * blocks:
         raise DamagedModel(f"{scales.size} scales for {outputs * blocks} blocks")
     scales = scales.astype(np.float32).reshape(outputs, blocks)
-    stem = node.outputs[0]
     if points.dtype.kind == "f":
+        held.reserve(weights.size, np.dtype(np.float32))
         less, steps = (np.repeat(each, block, axis=1)[:, :size] for each in (points, scales))
-        made = _keep(build, f"{stem}:weights", (weights - less) * steps)
+        made = held.keep("weights", (weights - less) * steps)
     else:
         made = plain.add(
             "DequantizeLinear",
-            _keep(build, f"{stem}:weights", weights, bits),
-            _keep(build, f"{stem}:scales", scales),
-            _keep(build, f"{stem}:zero_points", points, bits),
+            held.keep("weights", weights, bits),
+            held.keep("scales", scales),
+            held.keep("zero_points", points, bits),
             axis=1,
             block_size=block,
         )
     turned = plain.add("Transpose", made, perm=(1, 0))
-    _product(plain, node.input(0), turned, node.input(5), stem)
+    _product(plain, node.input(0), turned, node.input(5), node.outputs[0])
 
 
-def _packed_rows(node: OnnxNode, build: Builder, plain: _Plain) -> None:
+def _points(held: _Weights, outputs: int, blocks: int) -> Array:
+    """Zero points [outputs, blocks]: packed as weights are, real ones, or the middle."""
+    if not held.node.input(3):
+        return np.full((outputs, blocks), 1 << held.bits - 1, np.uint8)
+    points = held.held(3, ("uint8", *_REAL)).data
+    if points.dtype == np.uint8:
+        return held.few_bits(points, outputs, blocks)
+    if points.size != outputs * blocks:
+        raise DamagedModel(f"{points.size} zero points for {outputs * blocks} blocks")
+    return points.astype(np.float32).reshape(outputs, blocks)
+
+
+def _packed_rows(held: _Weights) -> None:
     """Rows of a table of few bits, which bytes hold along its last axis."""
-    data, scales = (_held(build, node.input(k)) for k in (0, 2))
-    held, bits = build.constants[node.input(0)].bits, node.get_int("bits", 4)
-    inner = (f"{node.outputs[0]}:{stem}" for stem in ("table", "scales", "zero_points"))
-    table, steps, zero = inner
-    point = node.input(3)
-    if not held and data.dtype == np.uint8 and bits < DType.UINT8.bits:
-        each = DType.UINT8.bits // bits
-        data, held = _few_bits(data, data.size // data.shape[-1], data.shape[-1] * each, bits), bits
+    node, plain = held.node, held.plain
+    table, scales = held.held(0, _BYTES), held.held(2, _REAL).data
+    data, bits, point = table.data, table.bits, node.input(3)
+    if not bits and data.dtype == np.uint8 and held.bits < DType.UINT8.bits:
+        bits = held.bits
+        data = _rows_of(held, data, data.shape[-1] * DType.UINT8.bits // bits)
+        points = np.full(scales.shape, 1 << bits - 1, np.uint8)
         if point:
-            wide = _few_bits(
-                _held(build, point), scales.size // scales.shape[-1], scales.shape[-1], bits
-            )
-            point = _keep(build, zero, wide.reshape(scales.shape), bits)
-        else:
-            point = _keep(build, zero, np.full(scales.shape, 1 << bits - 1, np.uint8), bits)
+            packed = held.held(3, ("uint8",)).data
+            points = _rows_of(held, packed, scales.shape[-1])
+        point = held.keep("zero_points", points, bits)
     real = plain.add(
         "DequantizeLinear",
-        _keep(build, table, data, held),
-        _keep(build, steps, scales.astype(np.float32)),
+        held.keep("table", data, bits),
+        held.keep("scales", scales.astype(np.float32)),
         *([point] if point else []),
         axis=node.get_int("quantize_axis", 1),
         block_size=node.get_int("block_size", 128),
@@ -180,37 +238,7 @@ def _packed_rows(node: OnnxNode, build: Builder, plain: _Plain) -> None:
     plain.add("Gather", real, node.input(1), output=node.outputs[0], axis=axis)
 
 
-def _keep(build: Builder, name: str, values: Array, bits: int = 0) -> str:
-    """A constant of the model's; ``bits``: of its integers, 8 are those of its type."""
-    build.constants[name] = Constant(values, bits=bits if bits < DType.UINT8.bits else 0)
-    return name
-
-
-def _held(build: Builder, name: str) -> Array:
-    value = build.constant(name)
-    if value is None:
-        raise UnsupportedOp("weights that are computed", hint="make them constant")
-    return value.data
-
-
-def _few_bits(packed: Array, rows: int, count: int, bits: int) -> Array:
-    """Integers [rows, count] of bytes, the lowest bits first, each row in bytes of its own."""
-    flat = packed.view(np.uint8).reshape(-1)
-    held = -(-count * bits // 8)
-    if flat.size != rows * held:
-        raise DamagedModel(f"{flat.size} bytes for {rows} rows of {count} values of {bits} bits")
-    shifts = np.arange(0, 8, bits, dtype=np.uint8)
-    each = (flat.reshape(rows, held, 1) >> shifts) & np.uint8((1 << bits) - 1)
-    return np.ascontiguousarray(each.reshape(rows, -1)[:, :count])
-
-
-def _points(build: Builder, name: str, counts: tuple[int, int], bits: int) -> Array:
-    """Zero points [outputs, blocks]: packed as weights are, real ones, or the middle."""
-    if not name:
-        return np.full(counts, 1 << bits - 1, np.uint8)
-    held = _held(build, name)
-    if held.dtype != np.uint8:
-        if held.size != counts[0] * counts[1]:
-            raise DamagedModel(f"{held.size} zero points for {counts[0] * counts[1]} blocks")
-        return held.astype(np.float32).reshape(counts)
-    return _few_bits(held, *counts, bits)
+def _rows_of(held: _Weights, packed: Array, count: int) -> Array:
+    """Integers [..., count] of bytes whose last axis holds those of a row."""
+    before = packed.shape[:-1]
+    return held.few_bits(packed, math.prod(before), count).reshape(*before, count)

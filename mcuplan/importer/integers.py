@@ -19,6 +19,7 @@ import numpy as np
 from mcuplan.errors import DamagedModel, UnsupportedOp, UnsupportedType
 from mcuplan.importer._numeric import FOUR_BITS
 from mcuplan.importer.contributed import PACKED, unpacked
+from mcuplan.importer.protofile import Allowance
 from mcuplan.importer.structure import FileNode
 from mcuplan.ir.builder import Attribute, Builder, Constant, OnnxNode
 from mcuplan.ir.types import Array, DType
@@ -124,15 +125,16 @@ class _Steps:
         return self.add("Sub", made, self.real(self.spread(zero, shape, axis)))
 
 
-def plain_steps(node: OnnxNode, build: Builder) -> list[OnnxNode] | None:
+def plain_steps(node: OnnxNode, build: Builder, allowance: Allowance) -> list[OnnxNode] | None:
     """The nodes that one becomes; None where it is read as it is.
 
     Raises:
         DamagedModel: scales or zero points do not fit.
         UnsupportedOp: sums may be larger than float32 has whole numbers.
+        InputTooLarge: weights of few bits would pass the limits.
     """
     if node.domain or node.op_type not in _FORMS:
-        return unpacked(node, build)
+        return unpacked(node, build, allowance)
     if node.op_type == "QuantizeLinear" and _has_one_grid(node, build):
         return _of_few_bits(node, build)
     if node.op_type == "DequantizeLinear" and build.dtype(node.input(0)).is_float:

@@ -207,7 +207,7 @@ class Reading:
         if node.op_type in ("Shape", "Size") and not node.domain:
             self._keep(node, (fold_shape(node, self._build.shape(node.input(0))),))
             return
-        steps = plain_steps(node, self._build) or narrowed(
+        steps = plain_steps(node, self._build, self._allowance) or narrowed(
             node, self._build, self._integers.get(node.input(0))
         )
         if steps is not None:

@@ -306,7 +306,8 @@ def read_attributes(file_node: FileNode, file: ModelFile, allowance: Allowance) 
 
 _FLAGS = (
     *("allowzero", "ceil_mode", "count_include_pad", "exclusive", "fmod", "noop_with_empty_axes"),
-    *("reverse", "select_last_index", "transA", "transB"),
+    *("input_forget", "largest", "reverse", "select_last_index", "sorted"),
+    *("transA", "transB"),
 )
 
 

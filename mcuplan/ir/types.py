@@ -12,6 +12,7 @@ from typing import Any, Literal, Self
 import numpy as np
 import numpy.typing as npt
 
+from mcuplan.errors import UnsupportedType
 from mcuplan.ir.geometry import row_axis
 
 __all__ = ["WHOLE", "Array", "DType", "Quant", "TensorType", "Types"]
@@ -112,7 +113,13 @@ class DType(StrEnum):
 
     @classmethod
     def of(cls, values: Array) -> DType:
-        """The type of an array's elements."""
+        """The type of an array's elements.
+
+        Raises:
+            UnsupportedType: none of ours holds them.
+        """
+        if values.dtype.name not in tuple(cls):
+            raise UnsupportedType(f"a tensor of {values.dtype}", hint="cast it to int64 or float32")
         return cls.named(values.dtype.name)
 
     def nbytes(self, elements: int = 1) -> int:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -256,12 +257,15 @@ def _cells(node: OnnxNode, kind: Kind, hidden: int, count: int, reach: int) -> I
         raise DamagedModel(f"activations {names}")
     alphas, betas = (iter(_floats(node, key)) for key in ("activation_alpha", "activation_beta"))
     functions = iter([_function(str(name), alphas, betas) for name in names])
+    clip = node.get_float("clip", math.inf)
+    if not clip > 0:
+        raise DamagedModel(f"clip={clip:g}", hint="leave it out, or give a limit above 0")
     for _ in range(count):
         yield Cell(
             kind,
             hidden,
             tuple(islice(functions, kind.functions)),
-            node.get_float("clip", float("inf")),
+            clip,
             bool(node.get_int("input_forget", 0)),
             bool(node.get_int("linear_before_reset", 0)),
             reach,

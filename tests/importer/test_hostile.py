@@ -14,15 +14,17 @@ import pytest
 from hostile_bodies import BODIES, trees
 from hostile_indices import INDICES
 from hostile_models import F32, HOSTILE, VALID, X, Y, quantized
+from hostile_packed import PACKED, product
 from onnx import helper
 from onnx_files import conv_model, model, node, save, value
 
 from mcuplan.errors import McuplanError, Problems
+from mcuplan.importer import protofile
 from mcuplan.importer.onnx import load_model
 from mcuplan.ir.evaluate import evaluate
 from mcuplan.ir.types import TensorType
 
-CASES = {**HOSTILE, **INDICES, **BODIES}
+CASES = {**HOSTILE, **INDICES, **BODIES, **PACKED}
 
 
 def _prepare(folder: Path) -> Path:
@@ -69,6 +71,17 @@ def test_memory_is_not_taken(case: str, tmp_path: Path) -> None:
     finally:
         tracemalloc.stop()
     assert peak < 32 << 20
+
+
+@pytest.mark.parametrize(("points", "limit"), [(None, 200), (np.ones((5, 3), F32), 300)])
+def test_weights_of_few_bits_are_unpacked_within_limits(
+    points: Any, limit: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What packed weights become counts before it is made: 240 bytes, or 200 real values."""
+    monkeypatch.setattr(protofile, "TENSOR_LIMIT", limit)
+    (error,) = _errors(save(tmp_path, product(points)))
+    assert "model/too-large" == error.code
+    assert "weights" in error.message
 
 
 @pytest.mark.parametrize("kind", ["missing", "folder", "device", "zero byte", "below a file"])
