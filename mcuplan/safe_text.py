@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
@@ -11,6 +12,7 @@ __all__ = [
     "annotation",
     "annotation_property",
     "apart",
+    "arguments",
     "c_prefix",
     "comment_text",
     "identifier",
@@ -68,6 +70,11 @@ def shown(name: str) -> str:
     """A name of the model as it may stand in a message: one line, at most 200 characters."""
     line = plain(name, unicode=True)
     return line if len(line) <= 200 else f"{line[:197]}..."
+
+
+def arguments(options: Iterable[str]) -> str:
+    """Options, each ``--flag`` or ``--flag VALUE``, as a shell takes them whatever names hold."""
+    return shlex.join(word for option in options for word in option.split(" ", 1))
 
 
 def quoted(value: object, limit: int = 60) -> str:

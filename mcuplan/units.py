@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-__all__ = ["Estimate", "Origin", "align_up", "format_bytes", "format_si"]
+__all__ = ["Estimate", "Origin", "align_up", "counted", "format_bytes", "format_si"]
 
 
 class Origin(StrEnum):
@@ -31,6 +31,11 @@ class Estimate:
 def align_up(value: int, alignment: int) -> int:
     """Smallest multiple of ``alignment`` (> 0) that is at least ``value``."""
     return -(-value // alignment) * alignment
+
+
+def counted(count: int, noun: str) -> str:
+    """``1 note``, ``2 notes``."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def format_bytes(value: int) -> str:

@@ -252,7 +252,8 @@ def _fewer(percent: float) -> str:
 def kernels(selected: Selected) -> str:
     """What a choice of kernels gives up for what."""
     trade, parts = selected.trade, []
-    said = "the fastest kernel of every step"
+    here = " of this plan" if trade.faster is not None else ""
+    said = f"the fastest kernel of every step{here}"
     if trade.slower:
         steps = f"{trade.slower} of {trade.steps} steps with a slower kernel"
         said = f"{steps}, {trade.more_cycles:.1f} % more cycles"

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import html
 import re
+import shlex
 
 import pytest
 from hypothesis import given
@@ -15,6 +16,7 @@ from mcuplan.safe_text import (
     annotation,
     annotation_property,
     apart,
+    arguments,
     c_prefix,
     comment_text,
     identifier,
@@ -172,3 +174,13 @@ def test_values_of_files_are_told_in_short() -> None:
     assert ["true", "none"] == [quoted(True), quoted(None)]
     assert "a huge number" == quoted(1 << 200)
     assert ["a table", "an array"] == [quoted({}), quoted([1])]
+
+
+def test_options_are_words_of_a_shell_whatever_names_hold() -> None:
+    """Names of converters hold ``;``, spaces and quotes; plain ones stay as they are."""
+    usual = ("--layer-dtype block/conv:0=int16", "--no-optimize", "--weight-block 32")
+    assert " ".join(usual) == arguments(usual)
+    odd = ("--layer-dtype a;b c=int16", "--layer-dtype it's $(x)=float32")
+    words = [word for option in odd for word in option.split(" ", 1)]
+    assert words == shlex.split(arguments(odd))
+    assert "'a;b c=int16'" in arguments(odd)

@@ -71,7 +71,7 @@ def test_every_note_has_words_of_its_own() -> None:
         ),
         (
             Trade(3, faster=Faster(1_234_567, 30_168, -52)),
-            "the fastest kernel of every step; "
+            "the fastest kernel of every step of this plan; "
             "`--objective latency`: -1,234,567 cycles for +30,168 B of RAM, -52 B of flash",
         ),
     ],

@@ -18,6 +18,7 @@ from mcuplan.passes.cell_limits import cell_limits
 from mcuplan.passes.coarse_steps import CoarseSteps, coarse_steps
 from mcuplan.passes.full_sums import FullSums, full_sums
 from mcuplan.passes.mixed_ranges import MixedRanges, mixed_ranges
+from mcuplan.safe_text import arguments
 
 __all__ = ["full_accumulators", "quantization_findings"]
 
@@ -62,7 +63,7 @@ def quantization_findings(
             else f"cells are kept within +-{limit.most:g}, which many steps could take them beyond",
             limit.node,
             f"mcuplan verify {'' if limit.first else 'on long sequences '}shows it; "
-            f"--layer-dtype {limit.node}=float32 has no limit",
+            f"{_real(limit.node)} has no limit",
         )
     yield from full_accumulators(full_sums(grids.graph))
     if real_ranges:
@@ -95,6 +96,11 @@ def full_accumulators(found: tuple[FullSums, ...]) -> Iterator[Finding]:
     )
 
 
+def _real(layer: str) -> str:
+    """The option that computes a layer in float32."""
+    return arguments((f"--layer-dtype {layer}=float32",))
+
+
 def _coarse(found: tuple[CoarseSteps, ...]) -> Iterator[Finding]:
     for each in found:
         yield Finding(
@@ -104,7 +110,7 @@ def _coarse(found: tuple[CoarseSteps, ...]) -> Iterator[Finding]:
             f"{math.log2(each.times):.0f} of its 8 bits say nothing",
             each.node,
             "--quantize-effort best merges layers of one input; else "
-            f"--layer-dtype {each.node}=float32 and --layer-dtype {each.operand}=float32 keep them",
+            f"{_real(each.node)} and {_real(each.operand)} keep them",
         )
 
 
@@ -118,7 +124,7 @@ def _mixed(found: tuple[MixedRanges, ...]) -> Iterator[Finding]:
                 f"output {each.output}: Concat joins ranges of {each.least:.3g} and "
                 f"{each.most:.3g} on one scale, {each.most / each.least:.0f} times apart",
                 each.node,
-                f"--layer-dtype {each.node}=float32 keeps all of it; or {_apart(each.parts)}",
+                f"{_real(each.node)} keeps all of it; or {_apart(each.parts)}",
             )
     inside = [each for each in found if each.output is None]
     if inside:
@@ -138,4 +144,4 @@ def _apart(parts: tuple[str, ...]) -> str:
     text = "make its inputs outputs of their own, each with its scale"
     if not 1 < len(parts) <= _NAMED:
         return text
-    return f"{text}: {' '.join(f'--cut-output {part}' for part in parts)}"
+    return f"{text}: {arguments(f'--cut-output {part}' for part in parts)}"

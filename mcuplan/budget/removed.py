@@ -15,6 +15,7 @@ from mcuplan.passes.near_dead import idle_weights, sums_channels
 from mcuplan.record import Calibration, IdleWeights, Loss, NearDead, Planned, Totals
 from mcuplan.repair.trim import NOTHING_NEAR_DEAD, seen_of
 from mcuplan.schedule.planning.relower import lowered_again
+from mcuplan.units import counted
 
 __all__ = [
     "deployed_totals",
@@ -51,8 +52,8 @@ def removal_findings(removal: Removal) -> list[Finding]:
         Finding(
             "model/dead-channels",
             Severity.NOTE,
-            f"{layers:,} layers had channels that no output depends on; without them every "
-            f"output byte is the same: {before.macs:,} -> {after.macs:,} MACs, "
+            f"{counted(layers, 'layer')} had channels that no output depends on; without them "
+            f"every output byte is the same: {before.macs:,} -> {after.macs:,} MACs, "
             f"{_weights(removal.whole):,} -> {_weights(removal.graph):,} B of weights{more}",
             hint="--keep-dead-channels leaves them",
         )
@@ -148,12 +149,13 @@ def near_dead_findings(seen: Calibration | None) -> list[Finding]:
         channels, macs = sum(row.channels for row in layers), sum(row.macs for row in layers)
         weights = sum(row.weights_bytes for row in layers)
         largest = max(layers, key=lambda row: (row.macs, row.weights_bytes))
+        verb = "shows" if channels == 1 else "show"
         text = (
-            f"{channels:,} channels of {len(layers):,} layers show in no output of a reader by"
-            f" more than half a step: {macs:,} MACs, {weights:,} B of weights"
+            f"{counted(channels, 'channel')} of {counted(len(layers), 'layer')} {verb} in no output"
+            f" of a reader by more than half a step: {macs:,} MACs, {weights:,} B of weights"
         )
         if gone:
-            text += f"; without those of {gone:,} layers"
+            text += f"; without those of {counted(gone, 'layer')}"
         found.append(
             Finding(
                 "model/near-dead-channels",

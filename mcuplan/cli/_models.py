@@ -63,7 +63,10 @@ def plan(model: Path, **options: Any) -> int:
 @click.option("--output", "-o", type=FILE, required=True, help="QDQ model to write.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
 def quantize(model: Path, output: Path, quiet: bool, **options: Any) -> int:
-    """Write the integer model as QDQ ONNX that any runtime loads."""
+    """Write the integer model as QDQ ONNX that any runtime loads.
+
+    Flash, RAM and cycles are those on --target, by default cortex-m4.
+    """
     from mcuplan import commands
 
     check_writable(output)
@@ -98,6 +101,7 @@ def _say_types(points: Sequence[TypePoint], *, widens: bool) -> None:
     ``widens``: a limit of what is lost counts from the float model.
     """
     from mcuplan.report import loss_of, type_table
+    from mcuplan.safe_text import arguments
 
     for line in type_table(points):
         log(line)
@@ -107,7 +111,7 @@ def _say_types(points: Sequence[TypePoint], *, widens: bool) -> None:
     if points and taken is None:
         log("warning[quant/types]: nothing is within the limits; written as it was asked for")
     elif taken is not None:
-        log(f"note[quant/types]: taken: {' '.join(taken.options) or 'as it was asked for'}")
+        log(f"note[quant/types]: taken: {arguments(taken.options) or 'as it was asked for'}")
         if taken.in_proportion is not None:
             most = f"{taken.in_proportion:g} times the cycles as asked for"
             log(f"  about the least flash for at most {most}, and the RAM that the target has")

@@ -18,8 +18,8 @@ from mcuplan.ir.types import Array
 from mcuplan.prove.boundary import boundary_inputs, real_inputs, real_outputs, together
 from mcuplan.prove.ends import labelled_output
 from mcuplan.prove.outputs import gives_scores
-from mcuplan.prove.score import MEAN_ERROR, TOP_1, Labelled, Score, decided, lost
-from mcuplan.record import RELATIVE_ERROR, Compared, Comparison, Planned
+from mcuplan.prove.score import TOP_1, Labelled, Score, decided, lost
+from mcuplan.record import MEAN_ERROR, RELATIVE_ERROR, Compared, Comparison, Planned
 
 __all__ = ["Losses", "losses_of"]
 

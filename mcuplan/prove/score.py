@@ -12,11 +12,11 @@ from mcuplan.errors import DataError
 from mcuplan.ir.types import Array
 from mcuplan.prove.classes import ClassTally
 from mcuplan.prove.roc import auc
-from mcuplan.record import Accuracy
+from mcuplan.record import MEAN_ERROR, Accuracy
 
-__all__ = ["AUC", "MEAN_ERROR", "TOP_1", "Labelled", "Score", "decided", "lost", "tied"]
+__all__ = ["AUC", "TOP_1", "Labelled", "Score", "decided", "lost", "tied"]
 
-TOP_1, MEAN_ERROR, AUC = "top-1", "mean absolute error", "auc"
+TOP_1, AUC = "top-1", "auc"
 
 
 def is_vector(shape: tuple[int, ...]) -> bool:

@@ -16,6 +16,7 @@ from mcuplan.passes.needed import needed
 from mcuplan.prove.compare import LayerError, RuntimeValues, layers_alone, on_grid
 from mcuplan.prove.outputs import LARGEST, decibels, differences
 from mcuplan.record import LayerNoise
+from mcuplan.safe_text import arguments
 
 __all__ = ["FloatLayers", "sensitivity_findings"]
 
@@ -136,9 +137,10 @@ def sensitivity_findings(
     known = sorted((db, name_of(name)) for name, db in alone.items() if db is not None)
     if len(known) > _SHOWN and any(finding.code in _POOR for finding in found):
         said = ", ".join(f"{layer} {db:.1f} dB" for db, layer in known[:_SHOWN])
+        option = f"--layer-dtype {known[0][1]}=float32"
         yield Finding(
             "verify/sensitive-layers",
             Severity.NOTE,
             f"least signal to noise of layers alone: {said}",
-            hint=f"--layer-dtype {known[0][1]}=float32; --all shows every layer",
+            hint=f"{arguments((option,))}; --all shows every layer",
         )

@@ -20,7 +20,7 @@ from mcuplan.record.layers import (
     StallCycles,
     Stream,
 )
-from mcuplan.record.loss import RELATIVE_ERROR, IdleWeights, Loss, NearDead, TypePoint
+from mcuplan.record.loss import MEAN_ERROR, RELATIVE_ERROR, IdleWeights, Loss, NearDead, TypePoint
 from mcuplan.record.model import ModelInfo, ModelName, ModelPort, Roof, TargetInfo, Totals
 from mcuplan.record.planned import Compared, Comparison, Planned, Request
 from mcuplan.record.proof import (
@@ -61,6 +61,7 @@ from mcuplan.record.sizes import (
 
 __all__ = [
     "FIT_SCHEMA",
+    "MEAN_ERROR",
     "RELATIVE_ERROR",
     "SCHEMA",
     "Accuracy",

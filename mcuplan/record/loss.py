@@ -8,8 +8,9 @@ from typing import Annotated
 
 from mcuplan.record.limits import LEFT_OUT, Magnitude
 
-__all__ = ["RELATIVE_ERROR", "IdleWeights", "Loss", "NearDead", "TypePoint"]
+__all__ = ["MEAN_ERROR", "RELATIVE_ERROR", "IdleWeights", "Loss", "NearDead", "TypePoint"]
 
+MEAN_ERROR = "mean absolute error"  # of labels
 RELATIVE_ERROR = "relative output error"
 """What is measured where no labels are there."""
 

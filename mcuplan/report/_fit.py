@@ -9,9 +9,10 @@ import shlex
 from mcuplan.record import Fit, Needs, Way
 from mcuplan.report._advice import way_rows
 from mcuplan.report._format import Look
-from mcuplan.report._text import counted, table, wrap
+from mcuplan.report._text import table, wrap
 from mcuplan.report.json import as_plain
 from mcuplan.safe_text import plain
+from mcuplan.units import counted
 
 __all__ = ["fit_json", "fit_text"]
 

@@ -10,9 +10,9 @@ from dataclasses import replace
 from mcuplan.record.front import Choice, Front, FrontOf, Objective
 from mcuplan.report._format import Look
 from mcuplan.report._names import distinct
-from mcuplan.report._text import clip, counted, table
+from mcuplan.report._text import clip, table
 from mcuplan.report.json import as_plain
-from mcuplan.units import format_si
+from mcuplan.units import counted, format_si
 
 __all__ = ["FRONT_FORMATS", "directions", "figure", "left_out", "render_front", "shown_names"]
 

@@ -7,10 +7,10 @@ from mcuplan.record import Baseline
 from mcuplan.record.joint import JointBudget
 from mcuplan.report._format import Look
 from mcuplan.report._memory import headline, region_lines, sum_lines
-from mcuplan.report._text import clip, counted, finding_lines, summary, table
+from mcuplan.report._text import clip, finding_lines, summary, table
 from mcuplan.report.json import dumped
 from mcuplan.safe_text import plain
-from mcuplan.units import format_bytes, format_si
+from mcuplan.units import counted, format_bytes, format_si
 
 __all__ = ["JOINT_FORMATS", "render_joint"]
 

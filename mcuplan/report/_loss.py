@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mcuplan.record import RELATIVE_ERROR, Budget, TypePoint
+from mcuplan.record import MEAN_ERROR, RELATIVE_ERROR, Budget, TypePoint
 from mcuplan.report._format import Look
-from mcuplan.report._text import counted, table
-from mcuplan.units import format_bytes, format_si
+from mcuplan.report._text import table
+from mcuplan.units import counted, format_bytes, format_si
 
 __all__ = ["idle_lines", "loss_of", "near_dead_lines", "type_lines", "type_table", "types_of"]
 
@@ -96,13 +96,19 @@ def loss_of(points: Sequence[TypePoint], *, widens: bool = False) -> str:
 
     ``widens``: from the float model, as activations of more bits may come as near as is wished.
     """
-    said = f"loss: {points[0].measure} against the float model on samples of calibration"
+    measure = points[0].measure
+    kind = f"points of {measure} below the float model"
+    if measure == RELATIVE_ERROR:
+        kind = f"{measure} against the float model"
+    elif measure == MEAN_ERROR:
+        kind = f"how much larger the {measure} is than the float model's, in % of the mean label"
+    said = f"loss: {kind}, on samples of calibration"
     said += ", from which" if widens else ""
     said += " --max-loss counts" if widens else "; --max-loss counts from what grids lose anyway"
     if points[0].decisions is None:
         return said
     said += "; same: samples on which the decision is that of the float model"
-    if points[0].measure != RELATIVE_ERROR:
+    if measure != RELATIVE_ERROR:
         return said
     return f"{said}. Without labels top-1 is not known: it loses at most what decisions change"
 

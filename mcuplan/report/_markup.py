@@ -10,9 +10,9 @@ from functools import cache
 from typing import TYPE_CHECKING
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from mcuplan.report._text import counted, shape_text
+from mcuplan.report._text import shape_text
 from mcuplan.safe_text import plain
-from mcuplan.units import format_si
+from mcuplan.units import counted, format_si
 
 if TYPE_CHECKING:
     from jinja2 import Environment

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 from mcuplan.record import Budget, Latency, LayerRow
 from mcuplan.report._format import Look
-from mcuplan.report._text import clip, counted, table
+from mcuplan.report._text import clip, table
 from mcuplan.safe_text import plain
-from mcuplan.units import Origin, format_si
+from mcuplan.units import Origin, counted, format_si
 
 __all__ = ["cycle_lines", "cycle_sum", "how_known"]
 

@@ -10,12 +10,12 @@ from collections.abc import Iterable, Sequence
 from mcuplan.findings import Finding, Severity
 from mcuplan.record import Status
 from mcuplan.safe_text import no_command, plain
+from mcuplan.units import counted
 
 __all__ = [
     "ANSWERS",
     "WIDTH",
     "clip",
-    "counted",
     "finding_lines",
     "shape_text",
     "summary",
@@ -43,11 +43,6 @@ def clip(text: str, width: int) -> str:
 def shape_text(shape: Sequence[int]) -> str:
     """``1x32x20x64``."""
     return "x".join(str(n) for n in shape) or "scalar"
-
-
-def counted(count: int, noun: str) -> str:
-    """``1 note``, ``2 notes``."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def summary(findings: Iterable[Finding]) -> str:

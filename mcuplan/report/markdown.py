@@ -12,9 +12,9 @@ from mcuplan.report._format import Format, Look
 from mcuplan.report._growth import bytes_text, cause_text
 from mcuplan.report._proof import noise_of
 from mcuplan.report._speed import cycle_sum, how_known
-from mcuplan.report._text import ANSWERS, counted, shape_text
+from mcuplan.report._text import ANSWERS, shape_text
 from mcuplan.safe_text import markdown
-from mcuplan.units import format_bytes, format_si
+from mcuplan.units import counted, format_bytes, format_si
 from mcuplan.words import moment, states_in
 
 __all__ = ["FORMAT"]

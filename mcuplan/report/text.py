@@ -13,9 +13,9 @@ from mcuplan.report._loss import idle_lines, near_dead_lines, type_lines
 from mcuplan.report._memory import HEADLINES, coloured, headline, region_lines, sum_lines
 from mcuplan.report._proof import classes_of, noise_cells, noise_of
 from mcuplan.report._speed import cycle_lines, cycle_sum, how_known
-from mcuplan.report._text import clip, counted, finding_lines, shape_text, summary, table
+from mcuplan.report._text import clip, finding_lines, shape_text, summary, table
 from mcuplan.safe_text import plain
-from mcuplan.units import Origin, format_bytes, format_si
+from mcuplan.units import Origin, counted, format_bytes, format_si
 from mcuplan.words import states_in
 
 __all__ = ["FORMAT"]

@@ -84,11 +84,12 @@ def _compared(planned: Planned, search: Search) -> tuple[tuple[TypePoint, ...], 
     """Other types beside those there are, the point to take marked, and its plan."""
     pairs = [(each.point, each.planned) for each in search.found(lambda: False)]
     points = [point for point, _ in pairs]
+    points = undominated(points)
     best = search.bounds.best(points) if search.is_limited else None
     times = search.bounds.in_proportion
     marked = tuple(
         replace(point, chosen=point is best, in_proportion=times if point is best else None)
-        for point in undominated(points)
+        for point in points
     )
     return marked, next((made for point, made in pairs if point is best), planned)
 

@@ -242,7 +242,10 @@ class Search:
 
 
 def undominated(points: Iterable[TypePoint]) -> list[TypePoint]:
-    """Those that no other is as good as in everything, by flash; the first one always."""
+    """Those that no other is as good as in everything, by flash; the first one always.
+
+    Of several that are alike in everything the one that fewest options ask for.
+    """
     every = list(points)
 
     def of(point: TypePoint) -> tuple[float, ...]:
@@ -255,5 +258,8 @@ def undominated(points: Iterable[TypePoint]) -> list[TypePoint]:
             for other in every
         )
 
-    kept = [point for point in every if point is every[0] or not is_beaten(point)]
-    return sorted(kept, key=lambda point: (point.flash_bytes, point.loss))
+    kept = dict[tuple[float, ...], TypePoint]()
+    for point in [*every[:1], *sorted(every[1:], key=lambda point: len(point.options))]:
+        if point is every[0] or not is_beaten(point):
+            kept.setdefault(of(point), point)
+    return sorted(kept.values(), key=lambda point: (point.flash_bytes, point.loss))

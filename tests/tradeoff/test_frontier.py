@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -116,7 +117,7 @@ def test_fewer_bits_where_flash_is_short_and_more_where_outputs_need_them(
     assert "=int4" in found["hint"]
     assert "int16" in found["hint"]
     assert point["loss"] < 0.5 * asked["loss"]
-    assert 0 == run([*command, *found["hint"].split()])
+    assert 0 == run([*command, *shlex.split(found["hint"])])
     again = json.loads(capsys.readouterr().out)
     assert point["flash_bytes"] == again["flash"]["total_bytes"] <= plain - 2000
     assert point["ram_bytes"] == again["ram"]["total_bytes"]

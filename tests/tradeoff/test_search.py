@@ -19,7 +19,7 @@ from mcuplan.solvers.packing import Buffer, LiveRange, Packer, Problem, known, p
 from mcuplan.targets import load_target
 from mcuplan.tradeoff import BLOCK, plan_within, sensitivities, type_frontier
 from mcuplan.tradeoff.bounds import Bounds, bounds_of, figures, figures_of
-from mcuplan.tradeoff.search import Search
+from mcuplan.tradeoff.search import Search, undominated
 from mcuplan.tradeoff.space import AS_ASKED, Mix, Space
 from mcuplan.ways.candidates import calibrated
 
@@ -80,6 +80,19 @@ def test_least_flash_has_its_price_in_cycles() -> None:
     assert None is replace(bounds, loss=0.5).best(every)
     assert asked == replace(bounds, by_loss=True).best(every)
     assert small == replace(bounds, alike=1.0).best(every)
+
+
+def test_plans_alike_in_everything_are_one() -> None:
+    """That which fewest options ask for; what was asked for itself stays, beaten or not."""
+
+    def point(flash: int, *options: str) -> TypePoint:
+        return TypePoint(1.0, "relative output error", flash, 1000, 1000, options)
+
+    asked = point(300)
+    layers = point(200, "--layer-dtype a=int16", "--layer-dtype b=int16")
+    every = point(200, "--dtype int16")
+    assert [every, asked] == undominated([asked, layers, every])
+    assert [asked] == undominated([asked, point(300, "--dtype int16")])
 
 
 def test_limits_say_what_is_looked_for(tmp_path: Path) -> None:

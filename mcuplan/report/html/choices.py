@@ -9,6 +9,7 @@ from mcuplan.record import Budget, FrontierRow, NearDead, Needs, TypePoint, Way
 from mcuplan.report._advice import asked_by
 from mcuplan.report._names import distinct
 from mcuplan.report.html.part import NAME, Part
+from mcuplan.safe_text import arguments
 from mcuplan.units import format_si
 
 __all__ = ["choices"]
@@ -71,7 +72,7 @@ def _type_row(point: TypePoint) -> tuple[str, ...]:
     mark = "taken" if point.taken else "meets the limits" if point.chosen else ""
     same = "" if point.decisions is None else f"{point.decisions:.1f}"
     figures = (f"{point.loss:.2f}", same, f"{point.flash_bytes:,}", f"{point.ram_bytes:,}")
-    return (" ".join(point.options) or "as asked for", mark, *figures, format_si(point.cycles))
+    return (arguments(point.options) or "as asked for", mark, *figures, format_si(point.cycles))
 
 
 def _frontier(budget: Budget) -> _Table:

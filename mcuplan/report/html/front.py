@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 from mcuplan.record.front import Front, FrontOf
 from mcuplan.report._front import directions, figure, left_out, shown_names
-from mcuplan.report._text import clip, counted
+from mcuplan.report._text import clip
 from mcuplan.report.html.page import page
 from mcuplan.report.html.part import Part
 from mcuplan.report.html.scatter import LINKED, scatter
+from mcuplan.units import counted
 
 __all__ = ["front_page"]
 

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from mcuplan.record import Budget
 from mcuplan.report._proof import noise_of
 from mcuplan.report._speed import cycle_sum, how_known
-from mcuplan.report._text import counted
 from mcuplan.report.html.part import Part, layer_names
-from mcuplan.units import format_si
+from mcuplan.units import counted, format_si
 from mcuplan.words import moment, states_in
 
 __all__ = ["summary"]
