@@ -82,12 +82,14 @@ def _say_grids(name: str, found: Repaired, *, closing: bool) -> None:
     """Where the grids of a quantized model come from, and what they cost."""
     from mcuplan.budget.islands import island_findings
     from mcuplan.budget.quantization import quantization_findings
-    from mcuplan.words import RANDOM_RANGES
+    from mcuplan.words import RANDOM_RANGES, note
 
     seen = found.calibrated
     log(f"{name}: {f'ranges of {seen.samples:,} samples' if seen else 'grids as given'}")
     if seen is not None and seen.data.random:
         log(f"note: {RANDOM_RANGES}")
+    for fact in seen.data.notes if seen is not None else ():
+        log(f"note: {note(fact)}")
     real = seen is None or not seen.data.random
     notes = found.grids.graph.notes
     islands = island_findings(notes, closing=closing)

@@ -11,6 +11,7 @@ import sys
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 from small_nets import small_net
 
@@ -208,3 +209,13 @@ def test_a_loop_of_links_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> N
     words = ["--target", "nucleo-f446re", "--calibration", "random", "-o", "loop"]
     assert 2 == run(["generate", "net.onnx", *words])
     assert "Traceback" not in capsys.readouterr().err
+
+
+def test_arrays_that_nothing_reads_are_said(capsys: pytest.CaptureFixture[str]) -> None:
+    """By `quantize`, too: labels under another name would not be judged by."""
+    port = small_net().model().graph.input[0]
+    shape = [dim.dim_value for dim in port.type.tensor_type.shape.dim]
+    samples = np.ones((2, *shape[1:]), np.float32)
+    np.savez("data.npz", **{port.name: samples, "y": np.zeros(2, np.int64)})
+    assert 0 == run(["quantize", "net.onnx", "--calibration", "data.npz", "-o", "out.onnx"])
+    assert "note: data.npz: arrays ignored: y\n" in capsys.readouterr().err
