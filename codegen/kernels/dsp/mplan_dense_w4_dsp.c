@@ -42,7 +42,7 @@ MPLAN_STATIC_ASSERT(job_as_in_assembly,
  */
 #define STEP                                                                                       \
     "ldr.w r2, [r0], #4; ldr.w r8, [r1], #4; ldr.w r9, [r1], #4\n"                                 \
-    "sxtb16.w r3, r2, ror #8; sxtb16.w r2, r2\n"                                                   \
+    "sxtb16 r3, r2, ror #8; sxtb16 r2, r2\n"                                                       \
     "smlad r4, r8, r2, r4; smlad r4, r9, r3, r4\n"                                                 \
     "uxtab16 r10, r3, r8; uxtab16 r12, r2, r9; smlad r5, r10, r12, r5\n"                           \
     "and.w r8, r8, lr; and.w r9, r9, lr\n"                                                         \
