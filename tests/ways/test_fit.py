@@ -38,7 +38,7 @@ def _fit(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, dict[str
     [
         ((), "nothing"),
         (("--max-ram", "1000"), "nothing"),
-        (("--max-ram", "1200", "--max-flash", "7K"), "recalibration"),
+        (("--max-ram", "1200", "--max-flash", "7300"), "recalibration"),
         (("--max-latency", "11ms"), "retraining"),
     ],
 )
