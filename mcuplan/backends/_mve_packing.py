@@ -22,17 +22,18 @@ LANES = 16  # bytes of a vector
 QUAD = 4  # int32 of a vector
 
 
-def conv_words(weights: Array, requant: Requant) -> Array:
+def conv_words(weights: Array, requant: Requant, lanes: int = LANES) -> Array:
     """int32 stream, four output channels at a time.
 
-    Biases and 16 taps in turn of the first two, the same of the other two, shifts where
-    there are any, multipliers.
+    Biases and so many taps in turn of the first two as a vector of inputs has lanes, the same of
+    the other two, shifts where there are any, multipliers.
 
     Args:
-        weights: int8 [out_c, taps].
+        weights: int8 or int16 [out_c, taps].
         requant: folded bias and factors.
+        lanes: inputs of a vector.
     """
-    taps = _vectors(weights, QUAD).transpose(0, 2, 1, 3)
+    taps = _vectors(weights, QUAD, lanes).transpose(0, 2, 1, 3)
     bias = _words(requant.bias, QUAD)
     pairs = [(bias[:, k : k + 2], taps[:, :, k : k + 2]) for k in (0, 2)]
     shifts = [_words(requant.pre_shift, QUAD)] if requant.pre_shift.any() else []
@@ -111,10 +112,10 @@ def _padded(values: Array, multiple: int, axis: int = 0) -> Array:
     return result
 
 
-def _vectors(weights: Array, channels: int) -> Array:
-    """[outputs, taps] as int8 [blocks, channels, vectors, LANES], filled up with zeros."""
-    taps = _padded(_padded(weights.astype(np.int8), LANES, 1), channels)
-    return taps.reshape(-1, channels, taps.shape[1] // LANES, LANES)
+def _vectors(weights: Array, channels: int, lanes: int = LANES) -> Array:
+    """[outputs, taps] as [blocks, channels, vectors, lanes], filled up with zeros."""
+    taps = _padded(_padded(weights, lanes, 1), channels)
+    return taps.reshape(-1, channels, taps.shape[1] // lanes, lanes)
 
 
 def _words(values: Array, channels: int) -> Array:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+from mcuplan.backends._mve_halves import wide_kernels
 from mcuplan.backends._mve_narrow import narrow_matrices
 from mcuplan.backends._mve_packing import (
     LANES,
@@ -376,4 +377,5 @@ KERNELS = (
         blocks=_quads,
     ),
     *narrow_matrices(BACKEND, _REQUIRED),
+    *wide_kernels(BACKEND, _REQUIRED),
 )

@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Kernels of int16 activations by integer vectors, weights of 8 bits or of 16."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+from mcuplan.backends._mve_packing import QUAD, conv_words
+from mcuplan.ir.op import Blocks, Call, ConstArray, Field, Kernel, Packed, Signature
+from mcuplan.ir.types import Array, DType, Types
+from mcuplan.ops.conv2d import Conv2D
+from mcuplan.ops.conv_kernels import conv_fields
+from mcuplan.ops.dense import Dense
+from mcuplan.ops.fields import (
+    FINE_TYPES,
+    INT16_TYPES,
+    clamp_fields,
+    has_many_pixels,
+    pixel_fields,
+    pixels_of,
+    prepared,
+    taps_per_output,
+)
+
+__all__ = ["wide_kernels"]
+
+_LANES = 8  # int16 of a vector
+_VECTOR_BYTES = 16
+_ROWS = 16  # of a window
+_STRIP_BYTES = 4096  # of columns that lie under the windows of a strip
+_LEAST_STRIP = 4  # output pixels
+_TYPES = {"": INT16_TYPES, "_w16": FINE_TYPES}
+
+
+def _steps(sig: Signature) -> int:
+    """Vectors of a patch."""
+    return -(-taps_per_output(sig) // _LANES)
+
+
+def _step_words(sig: Signature) -> int:
+    """Of the weights of a vector of inputs."""
+    return sig.inputs[1].dtype.nbytes(_LANES) // 4
+
+
+def _fits(sig: Signature) -> bool:
+    """Whether 32 bits hold every sum, shifted for requantization."""
+    return prepared(sig).fits_one_shift
+
+
+def _shifts(sig: Signature) -> int:
+    return int(prepared(sig).pre_shift.any())
+
+
+# -- convolution ----------------------------------------------------------------------------
+
+
+def _conv_supports(sig: Signature) -> bool:
+    op = sig.op
+    assert isinstance(op, Conv2D)
+    return op.groups == 1 and op.kernel[0] <= _ROWS and op.dilation[1] == 1 and _fits(sig)
+
+
+def _many_pixels(sig: Signature) -> bool:
+    return has_many_pixels(sig) and _fits(sig)
+
+
+def _window(sig: Signature) -> tuple[int, int, int]:
+    """Rows and columns of a window, and columns from one to the next."""
+    op = sig.op
+    return (op.kernel[0], op.kernel[1], op.stride[1]) if isinstance(op, Conv2D) else (1, 1, 1)
+
+
+def _strip(sig: Signature) -> int:
+    """Output pixels whose columns are held at once, even parts of a row; 0: none are copied."""
+    rows, columns, stride = _window(sig)
+    in_c = sig.inputs[0].channels
+    padded = isinstance(sig.op, Conv2D) and any(sig.op.pads)
+    if rows == columns == 1 and not padded and in_c % _LANES == 0:
+        return 0
+    held = _STRIP_BYTES // (2 * rows * in_c)
+    most = max(_LEAST_STRIP, (held - columns) // stride + 1)
+    pixels = sig.output.shape[2] if isinstance(sig.op, Conv2D) else pixels_of(sig)[1]
+    each = -(-pixels // -(-pixels // most))
+    return each + each % 2
+
+
+def _scratch(sig: Signature) -> int:
+    """A patch; a pixel of padding, the columns under a strip, and what a last vector reads."""
+    kept, strip = _VECTOR_BYTES * _steps(sig), _strip(sig)
+    if not strip:
+        return kept
+    rows, columns, stride = _window(sig)
+    in_c = sig.inputs[0].channels
+    padding = _VECTOR_BYTES * -(-in_c // _LANES)
+    return kept + padding + 2 * rows * in_c * ((strip - 1) * stride + columns) + _VECTOR_BYTES
+
+
+def _by_columns(sig: Signature) -> Array:
+    """Weights [outputs, taps], taps in the order of a patch, whose columns lie side by side."""
+    weights = sig.constant(1).astype(sig.inputs[1].dtype.numpy)
+    if weights.ndim == 4:
+        weights = weights.transpose(0, 2, 1, 3)
+    return weights.reshape(len(weights), -1)
+
+
+def _conv(sig: Signature) -> tuple[Call, ...]:
+    if isinstance(sig.op, Conv2D):
+        shape = conv_fields(sig)
+    else:
+        shape = pixel_fields(sig) | {"pad_top": 0, "pad_left": 0}
+        shape["in_zero_point"] = sig.inputs[0].q.z
+    quad = QUAD * (_steps(sig) * _step_words(sig) + 2 + _shifts(sig))
+    packed = Packed(
+        -(-sig.output.channels // QUAD) * quad,
+        lambda: conv_words(_by_columns(sig), prepared(sig), _LANES),
+    )
+    fields: dict[str, Field] = {
+        "packed": ConstArray(DType.INT32, packed),
+        "steps": _steps(sig),
+        "strip": _strip(sig),
+        "shifts": _shifts(sig),
+    }
+    return (Call(fields | shape | clamp_fields(sig)),)
+
+
+def _pairs(types: Types, sig: Signature) -> Blocks | None:
+    """Of a stream of two and two channels of each four, for weights of 8 bits."""
+    if types is not INT16_TYPES:
+        return None
+    return Blocks(2, 2 * _step_words(sig) * _steps(sig), (1 + _shifts(sig)) * QUAD, times=2)
+
+
+def wide_kernels(backend: str, requires: frozenset[str]) -> Iterator[Kernel]:
+    """The kernels of a set, for what it asks of a core."""
+    own = partial(Kernel, backend=backend, requires=requires)
+    for suffix, types in _TYPES.items():
+        for op, supports in ((Conv2D, _conv_supports), (Dense, _many_pixels)):
+            yield own(
+                op,
+                f"mplan_conv2d_s16{suffix}_mve",
+                _conv,
+                supports=supports,
+                scratch_bytes=_scratch,
+                cost_class="conv2d",
+                types=types,
+                blocks=partial(_pairs, types),
+            )

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The mve kernels of int16 on an emulated Cortex-M55 against the integer meaning."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from board_program import M55, BoardProgram, supporting, wide_layer
+
+from mcuplan.backends.mve import KERNELS
+from mcuplan.ops.conv2d import Conv2D
+from mcuplan.ops.dense import Dense
+
+INF = float("inf")
+WEIGHTS = ((8, ""), (16, "_w16"))
+# kernel, stride, dilation along rows, pads, (h, w, c), output channels
+CONVS = [
+    ((1, 1), (1, 1), 1, (0, 0, 0, 0), (3, 4, 8), 5),
+    ((1, 1), (1, 1), 1, (0, 0, 0, 0), (3, 5, 16), 8),
+    ((1, 1), (2, 2), 1, (0, 0, 0, 0), (5, 7, 24), 4),
+    ((1, 1), (1, 1), 1, (0, 0, 0, 0), (2, 3, 7), 3),
+    ((1, 1), (1, 1), 1, (1, 1, 1, 1), (2, 3, 8), 12),
+    ((3, 3), (1, 1), 1, (1, 1, 1, 1), (5, 6, 3), 6),
+    ((3, 3), (1, 1), 1, (1, 1, 1, 1), (4, 17, 16), 16),
+    ((3, 3), (2, 2), 2, (0, 1, 2, 1), (8, 7, 5), 7),
+    ((10, 4), (2, 2), 1, (4, 1, 5, 1), (15, 10, 1), 12),
+    ((5, 2), (1, 3), 1, (2, 1, 2, 1), (4, 8, 18), 2),
+    ((4, 4), (1, 1), 1, (3, 3, 3, 3), (2, 2, 1), 1),
+    ((2, 3), (1, 2), 1, (0, 0, 1, 2), (3, 41, 33), 9),
+]
+ROWS = [((1, 3, 4, 12), 6), ((1, 6, 5), 4), ((1, 2, 3, 16), 11)]
+
+
+@pytest.mark.parametrize("level", ["-O0", "-O2", "-Os"])
+def test_convolutions(level: str, tmp_path: Path, arm_gcc: str, qemu: str) -> None:
+    """Weights of 8 and of 16 bits, any window, number of pixels and channels, give every byte."""
+    program = BoardProgram(11, M55)
+    for bits, suffix in WEIGHTS:
+        for kernel, stride, dilation, pads, shape, outputs in CONVS:
+            act = (-9000.0, 20000.0) if outputs % 3 == 0 else (-INF, INF)
+            op = Conv2D(kernel, stride, (dilation, 1), pads, 1, act)
+            weights = (outputs, *kernel, shape[2])
+            sig = wide_layer(op, program.rng, (1, *shape), weights, bits)
+            found = supporting(KERNELS, f"mplan_conv2d_s16{suffix}_mve", sig)
+            assert found, kernel
+            program.add(sig, found)
+        for rows, outputs in ROWS:
+            sig = wide_layer(Dense(), program.rng, rows, (outputs, rows[-1]), bits)
+            found = supporting(KERNELS, f"mplan_conv2d_s16{suffix}_mve", sig)
+            assert found, rows
+            program.add(sig, found)
+    assert [] == program.run(tmp_path, arm_gcc, qemu, level)
