@@ -32,6 +32,20 @@ static MPLAN_NAKED void mplan_move_runs(MPLAN_UNUSED const int8_t *from, MPLAN_U
                    "add r6, r6, r4; add r7, r7, r5; le lr, 4b; pop {r4-r7, pc}\n");
 }
 
+/* `count` int16 side by side. */
+static MPLAN_APART void mplan_copy_run(const int8_t *from, int8_t *to, size_t count)
+{
+    const size_t vectors = count / 8U;
+    const size_t rest = count % 8U;
+
+    if (vectors > 0U) {
+        mplan_move_runs(from, to, vectors, 8U, 16U, 16U);
+    }
+    if (rest > 0U) {
+        mplan_move_runs(&from[16U * vectors], &to[16U * vectors], 1U, rest, 16U, 16U);
+    }
+}
+
 /* `count` times one value. */
 static MPLAN_NAKED void mplan_fill_run(MPLAN_UNUSED int8_t *to, MPLAN_UNUSED size_t count,
                                        MPLAN_UNUSED int16_t value)

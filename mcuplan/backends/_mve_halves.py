@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from mcuplan.backends._mve_packing import QUAD, conv_words
+from mcuplan.backends._mve_packing import QUAD, conv_words, lane_words
 from mcuplan.ir.op import Blocks, Call, ConstArray, Field, Kernel, Packed, Signature
 from mcuplan.ir.types import Array, DType, Types
 from mcuplan.ops.conv2d import Conv2D
@@ -131,6 +131,42 @@ def _pairs(types: Types, sig: Signature) -> Blocks | None:
     return Blocks(2, 2 * _step_words(sig) * _steps(sig), (1 + _shifts(sig)) * QUAD, times=2)
 
 
+# -- depthwise ------------------------------------------------------------------------------
+
+
+def _depthwise_supports(sig: Signature) -> bool:
+    op = sig.op
+    assert isinstance(op, Conv2D)
+    alone = op.groups == sig.inputs[0].channels == sig.output.channels
+    return alone and op.dilation == (1, 1) and op.kernel[0] <= _ROWS and _fits(sig)
+
+
+def _depthwise(sig: Signature) -> tuple[Call, ...]:
+    op = sig.op
+    assert isinstance(op, Conv2D)
+    own = ("in_c", "out_c", "dilation_h", "dilation_w")
+    shape = {name: value for name, value in conv_fields(sig).items() if name not in own}
+    words = _LANES // 2 * op.kernel[0] * op.kernel[1] + (2 + _shifts(sig)) * _LANES
+    packed = Packed(
+        -(-sig.output.channels // _LANES) * words,
+        lambda: lane_words(sig.constant(1)[..., 0], prepared(sig)),
+    )
+    fields: dict[str, Field] = {
+        "packed": ConstArray(DType.INT32, packed),
+        "channels": sig.output.channels,
+        "shifts": _shifts(sig),
+    }
+    return (Call(fields | shape | clamp_fields(sig)),)
+
+
+def _depthwise_scratch(sig: Signature) -> int:
+    """The rows under a window, with what pads them, and what a last vector reads."""
+    op = sig.op
+    assert isinstance(op, Conv2D)
+    width = (sig.output.shape[2] - 1) * op.stride[1] + op.kernel[1]
+    return 2 * op.kernel[0] * width * sig.output.channels + _VECTOR_BYTES
+
+
 def wide_kernels(backend: str, requires: frozenset[str]) -> Iterator[Kernel]:
     """The kernels of a set, for what it asks of a core."""
     own = partial(Kernel, backend=backend, requires=requires)
@@ -146,3 +182,12 @@ def wide_kernels(backend: str, requires: frozenset[str]) -> Iterator[Kernel]:
                 types=types,
                 blocks=partial(_pairs, types),
             )
+        yield own(
+            Conv2D,
+            "mplan_depthwise_s16_mve",
+            _depthwise,
+            supports=_depthwise_supports,
+            scratch_bytes=_depthwise_scratch,
+            cost_class="depthwise",
+            types=types,
+        )

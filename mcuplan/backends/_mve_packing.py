@@ -13,6 +13,7 @@ __all__ = [
     "QUAD",
     "conv_words",
     "dense_words",
+    "lane_words",
     "pair_words",
     "three_words",
     "window_words",
@@ -102,6 +103,25 @@ def pair_words(weights: Array, requant: Requant) -> Array:
     for k in range(1, QUAD):
         parts += [upper[:, k], below[:, k], scale[k - 1]]
     return _blocks(*parts, scale[-1])
+
+
+def lane_words(weights: Array, requant: Requant) -> Array:
+    """int32 stream, eight channels at a time: biases, taps, shifts if there are any, multipliers.
+
+    Words of even channels stand before those of odd ones.
+
+    Args:
+        weights: int16 [channels, rows, columns].
+        requant: folded bias and factors.
+    """
+    order = [0, 2, 4, 6, 1, 3, 5, 7]
+    eights = _padded(weights.astype(np.int16), 8).reshape(-1, 8, weights[0].size)
+    bias, shifts, multipliers = (
+        _words(values, 8)[:, order]
+        for values in (requant.bias, requant.pre_shift, requant.multiplier)
+    )
+    some = [shifts] if shifts.any() else []
+    return _blocks(bias, eights.transpose(0, 2, 1), *some, multipliers)
 
 
 def _padded(values: Array, multiple: int, axis: int = 0) -> Array:

@@ -29,6 +29,16 @@ CONVS = [
     ((4, 4), (1, 1), 1, (3, 3, 3, 3), (2, 2, 1), 1),
     ((2, 3), (1, 2), 1, (0, 0, 1, 2), (3, 41, 33), 9),
 ]
+# kernel, stride, pads, (h, w, c)
+DEPTHWISES = [
+    ((3, 3), (1, 1), (1, 1, 1, 1), (5, 5, 16)),
+    ((3, 3), (2, 2), (0, 0, 1, 1), (8, 6, 20)),
+    ((5, 2), (2, 1), (4, 0, 2, 1), (4, 7, 6)),
+    ((1, 3), (1, 2), (0, 3, 0, 5), (3, 2, 2)),
+    ((2, 2), (3, 4), (0, 0, 0, 0), (9, 11, 9)),
+    ((4, 3), (1, 1), (3, 5, 3, 2), (1, 1, 1)),
+    ((16, 1), (1, 1), (9, 0, 6, 0), (7, 2, 8)),
+]
 ROWS = [((1, 3, 4, 12), 6), ((1, 6, 5), 4), ((1, 2, 3, 16), 11)]
 
 
@@ -49,5 +59,20 @@ def test_convolutions(level: str, tmp_path: Path, arm_gcc: str, qemu: str) -> No
             sig = wide_layer(Dense(), program.rng, rows, (outputs, rows[-1]), bits)
             found = supporting(KERNELS, f"mplan_conv2d_s16{suffix}_mve", sig)
             assert found, rows
+            program.add(sig, found)
+    assert [] == program.run(tmp_path, arm_gcc, qemu, level)
+
+
+@pytest.mark.parametrize("level", ["-O0", "-O2"])
+def test_depthwise(level: str, tmp_path: Path, arm_gcc: str, qemu: str) -> None:
+    """Any window, stride, padding and number of channels gives every byte."""
+    program = BoardProgram(12, M55)
+    for bits, _ in WEIGHTS:
+        for kernel, stride, pads, shape in DEPTHWISES:
+            op = Conv2D(kernel, stride, (1, 1), pads, shape[2], (-9000.0, 20000.0))
+            weights = (shape[2], *kernel, 1)
+            sig = wide_layer(op, program.rng, (1, *shape), weights, bits)
+            found = supporting(KERNELS, "mplan_depthwise_s16_mve", sig)
+            assert found, kernel
             program.add(sig, found)
     assert [] == program.run(tmp_path, arm_gcc, qemu, level)
