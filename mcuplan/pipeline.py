@@ -36,7 +36,14 @@ from mcuplan.ir.op import Signature
 from mcuplan.ir.types import DType
 from mcuplan.passes.assign_grids import assign_grids, needs_range
 from mcuplan.passes.dead_channels import Removal, remove_dead_channels
-from mcuplan.passes.gaps import Gaps, close_by_limits, closed, inherit_grids, without_integers
+from mcuplan.passes.gaps import (
+    Gaps,
+    close_by_limits,
+    closed,
+    inherit_grids,
+    on_no_grid,
+    without_integers,
+)
 from mcuplan.passes.keep_real import keep_real
 from mcuplan.passes.keep_wide import keep_wide
 from mcuplan.passes.narrow_weights import narrow_weights
@@ -106,12 +113,12 @@ def _gaps(request: Request, graph: Graph) -> tuple[Graph, Gaps]:
     nodes = without_integers(graph, rounds=not request.close_gaps)
     if not request.close_gaps:
         real = nodes - without_integers(graph)
-        return graph, Gaps(frozenset(needs_range(graph)), nodes, real)
+        return graph, Gaps(on_no_grid(graph), nodes, real)
     stated = stated_ranges(graph, request.input_ranges)
     if request.calibration is not None or request.random_calibration:
         return closed(graph, needs_range(graph, stated), ClosedBy.CALIBRATION), Gaps(nodes=nodes)
     graph = close_by_limits(graph, stated)
-    return graph, Gaps(frozenset(needs_range(graph, stated)), nodes)
+    return graph, Gaps(on_no_grid(graph, stated), nodes)
 
 
 def quantize(

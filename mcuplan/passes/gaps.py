@@ -24,7 +24,14 @@ from mcuplan.passes.assign_grids import grids_in_model, needs_range, one_grid
 from mcuplan.passes.constants import kept_weights, lies_on_steps
 from mcuplan.quant.observers import Range, quant_of_range
 
-__all__ = ["Gaps", "close_by_limits", "closed", "inherit_grids", "without_integers"]
+__all__ = [
+    "Gaps",
+    "close_by_limits",
+    "closed",
+    "inherit_grids",
+    "on_no_grid",
+    "without_integers",
+]
 
 _SUM_END = 2.0**31
 _NONE: Mapping[str, Range] = MappingProxyType({})
@@ -125,6 +132,24 @@ def _has_form(op: Op, weights: Tensor, rounds: bool, *, wide: bool) -> bool:
     if kept is None or not op.weight_inputs:
         return kept is not None
     return any(types.weights[0] is kept.quant.dtype for types in op.types)
+
+
+def on_no_grid(graph: Graph, inputs: Mapping[str, Range] = _NONE) -> frozenset[str]:
+    """Activations that a quantized model does not round, as far as their ranges are not known.
+
+    What an operator with a grid of its own (Softmax, Sigmoid) makes of such values is one of them,
+    too: the file does not round it there either.
+
+    Args:
+        graph: of a quantized model.
+        inputs: known ranges of model inputs, by tensor.
+    """
+    found, grids = {*needs_range(graph, inputs)}, grids_in_model(graph)
+    for node in graph.nodes:
+        if not found.isdisjoint(graph.activations(node)):
+            real = (name for name in node.outputs if graph.tensor(name).type.dtype.is_float)
+            found.update(name for name in real if name not in grids)
+    return frozenset(found)
 
 
 def inherit_grids(graph: Graph) -> Graph:
