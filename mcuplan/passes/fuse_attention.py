@@ -77,7 +77,8 @@ class _Found:
 
 
 def _fuse(editor: Editor, last: Node) -> bool:
-    if not _is(last, _VALUES):
+    values = _shapes(editor, last, _VALUES)
+    if values is None:
         return False
     found = _Found(editor, [last])
     softmax = found.step(last, Softmax)
@@ -97,8 +98,10 @@ def _fuse(editor: Editor, last: Node) -> bool:
                 return False
         behind = made
     first = found.step(behind, MatMul, index)
-    if first is None or not _is(first, _KEYS):
+    keys = _shapes(editor, first, _KEYS) if first is not None else None
+    if first is None or keys is None:
         return False
+    shapes = [*keys, values[1]]
     names = []
     for index in (0, 1):
         scaled = found.before(first, Lookup, index)
@@ -109,15 +112,17 @@ def _fuse(editor: Editor, last: Node) -> bool:
         names.append(scaled.inputs[0] if scaled is not None and factor else first.inputs[index])
     names.append(last.inputs[1])
     if mask:
-        return _replace(editor, found.nodes, [*names, mask], MaskedAttention(scale))
-    return _replace(editor, found.nodes, names, Attention(scale, causal))
+        shapes.append(editor.tensor(mask).type.shape)
+        return _replace(editor, found.nodes, [*names, mask], shapes, MaskedAttention(scale))
+    return _replace(editor, found.nodes, names, shapes, Attention(scale, causal))
 
 
 def _fuse_rounded(editor: Editor, last: Node) -> bool:
     """The same of a model that rounds scores and weights."""
     found = _Found(editor, [last], rounded=True)
-    softmax = found.step(last, Softmax) if _is(last, _VALUES) else None
-    if softmax is None:
+    values = _shapes(editor, last, _VALUES)
+    softmax = found.step(last, Softmax) if values is not None else None
+    if values is None or softmax is None:
         return False
     behind, mask = softmax, ""
     while (made := found.step(behind, Lookup | Add)) is not None:  # type: ignore[arg-type]
@@ -127,7 +132,8 @@ def _fuse_rounded(editor: Editor, last: Node) -> bool:
             mask = made.inputs[1]
         behind = made
     first = found.step(behind, MatMul)
-    if first is None or not _is(first, _KEYS):
+    keys = _shapes(editor, first, _KEYS) if first is not None else None
+    if first is None or keys is None:
         return False
     inner = [editor.tensor(node.output) for node in reversed(found.nodes[1:])]
     if any(tensor.type.q.dtype is not DType.INT8 for tensor in inner):
@@ -135,10 +141,11 @@ def _fuse_rounded(editor: Editor, last: Node) -> bool:
     between = [node.op for node in reversed(found.nodes[1:-1])]
     parts = (MatMul(*OF_KEYS, 4), *between, MatMul(*OF_VALUES, 4, last.op.act))
     names = [*first.inputs, last.inputs[1], *([mask] if mask else [])]
+    shapes = [*keys, values[1], *([editor.tensor(mask).type.shape] if mask else [])]
     op = RoundedAttention(
         parts, tuple(t.type.q for t in inner), tuple(tensor.origin for tensor in inner)
     )
-    return _replace(editor, found.nodes, names, op)
+    return _replace(editor, found.nodes, names, shapes, op)
 
 
 def attention_in_parts(graph: Graph) -> Graph:
@@ -186,9 +193,25 @@ def _is_mask(editor: Editor, node: Node) -> bool:
     )
 
 
-def _is(node: Node, labels: dict[int, tuple[tuple[int, ...], tuple[int, ...]]]) -> bool:
+def _shapes(
+    editor: Editor, node: Node, labels: dict[int, tuple[tuple[int, ...], tuple[int, ...]]]
+) -> list[Shape] | None:
+    """Shapes in which both operands of a product have axes in such an order, if they have it.
+
+    One head, or one key, may stand anywhere: no element of the operand moves for it.
+    """
     op = node.op
-    return isinstance(op, MatMul) and labels.get(op.rank) == op.labels and op.act == NO_CLAMP
+    if not isinstance(op, MatMul) or op.rank not in labels or op.act != NO_CLAMP:
+        return None
+    found = list[Shape]()
+    for name, own, wanted in zip(node.inputs, op.labels, labels[op.rank], strict=True):
+        shape = editor.tensor(name).type.shape
+        order = [own.index(label) for label in wanted] if {*own} == {*wanted} else []
+        kept = [axis for axis in order if shape[axis] != 1]
+        if not order or kept != sorted(kept):
+            return None
+        found.append(tuple(shape[axis] for axis in order))
+    return found
 
 
 def _factor(node: Node) -> float | None:
@@ -259,18 +282,25 @@ def _hides(editor: Editor, name: str) -> bool:
     return data is not None and bool((data <= _HIDDEN).all())
 
 
-def _replace(editor: Editor, nodes: Sequence[Node], names: Sequence[str], op: Op) -> bool:
-    """Put the operator in the place of the last product; one head has an axis of its own."""
+def _replace(
+    editor: Editor, nodes: Sequence[Node], names: Sequence[str], shapes: Sequence[Shape], op: Op
+) -> bool:
+    """Put the operator in the place of the last product; one head has an axis of its own.
+
+    ``shapes`` in which the tensors of these names are read.
+    """
     last = nodes[0]
     kinds = [editor.tensor(name).type for name in names]
-    plain = len(kinds[0].shape) == 3
-    shapes = [(*k.shape[:2], 1, k.shape[2]) if plain else k.shape for k in kinds]
+    plain = len(shapes[0]) == 3
+    shapes = [(*shape[:2], 1, shape[2]) if plain else shape for shape in shapes]
     try:
         op.infer([replace(k, shape=shape) for k, shape in zip(kinds, shapes, strict=True)])
     except (UnsupportedOp, ValueError):  # numpy's word for shapes that do not broadcast
         return False
-    pairs = zip(names, shapes, strict=True)
-    inputs = [_with_heads(editor, last, n, shape) if plain else n for n, shape in pairs]
+    each = zip(names, kinds, shapes, strict=True)
+    inputs = [
+        n if k.shape == shape else _with_heads(editor, last, n, shape) for n, k, shape in each
+    ]
     if plain:
         output = editor.tensor(last.output).type
         made = add_node(editor, last, op, inputs, f"{last.output}_heads", quant=output.quant)
