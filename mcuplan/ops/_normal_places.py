@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +26,7 @@ class Place:
     view: tuple[int, ...]
     whole: bool
     last: tuple[int, ...]  # axes of the model's tensor that the last one of the view is made of
+    groups: int = 1
 
 
 def wide(build: Builder, value: Constant | str, default: float, rank: int) -> Array | None:
@@ -76,32 +77,54 @@ def place_of(
     layouts = (*build.layouts(name), rows, last)
     for wanted in (varying, frozenset[int]()):
         for layout in layouts:
-            place = _seen(layout, shape, axes, groups)
-            if place is not None and wanted <= frozenset(place.last):
-                return place
+            for place in _seen(layout, shape, axes, groups):
+                if wanted <= frozenset(place.last):
+                    return place
     raise UnsupportedOp(f"{groups} groups of axis 1 of shape {list(shape)}")
 
 
-def _seen(layout: Layout, shape: Shape, axes: frozenset[int], groups: int) -> Place | None:
-    """The view of a layout that has the axes last, or in front of the last."""
-    sizes = tuple(1 if a is None else shape[a] for a in layout)
+def _seen(layout: Layout, shape: Shape, axes: frozenset[int], groups: int) -> Iterator[Place]:
+    """Views of a layout that have the axes last, in front of the last, or around a group's."""
     order = [a for a in layout if a is not None and shape[a] != 1]
-    values = math.prod(shape[a] for a in axes)
+    if groups > 1:
+        before = _in_front([a for a in order if a != 1], axes)
+        if before is not None and 1 in axes and layout[-1] == 1:
+            yield _blocks(layout, shape, before, axes, (1,), groups)
+        return
     before = _in_front(order, axes)
-    if groups == 1 and before is not None:
+    if before is not None:
+        if len(order) - len(before) > 1:  # as many gains as channels
+            yield _blocks(layout, shape, before, axes, (order[-1],), 1)
+        sizes = tuple(1 if a is None else shape[a] for a in layout)
+        values = math.prod(shape[a] for a in axes)
         view = sizes if sizes[-1:] == (values,) else (1, *(shape[a] for a in before), values)
-        return Place(layout, view, False, tuple(a for a in layout if a in axes))
-    last = layout[-1] if layout else None
-    if last is None or (last in axes) != (groups > 1) or (groups > 1 and last != 1):
-        return None
-    before = _in_front([a for a in order if a != last], axes)
-    if before is None:
-        return None
-    pixels = values // (shape[last] if groups > 1 else 1)
-    view = (1, math.prod(shape[a] for a in before), pixels, shape[last])
-    return Place(
-        layout, sizes if sizes[-2:] == view[-2:] and len(sizes) > 3 else view, True, (last,)
-    )
+        yield Place(layout, view, False, tuple(a for a in layout if a in axes))
+        if before:  # gains of each group
+            last = order[len(before) - 1 :]
+            yield _blocks(layout, shape, before[:-1], axes, last, shape[last[0]])
+        return
+    tail = next((k for k, a in enumerate(reversed(order)) if a not in axes), 0)
+    last = order[len(order) - 1 - tail :]
+    before = _in_front(order[: -len(last)], axes)
+    if before is not None:
+        yield _blocks(layout, shape, before, axes, last, shape[last[0]])
+
+
+def _blocks(
+    layout: Layout,
+    shape: Shape,
+    before: Sequence[int],
+    axes: frozenset[int],
+    last: Sequence[int],
+    groups: int,
+) -> Place:
+    """Pixels that are normalized together, with some axes behind them; ``before`` stand blocks."""
+    sizes = tuple(1 if a is None else shape[a] for a in layout)
+    inside = [a for a in axes if a not in last and shape[a] != 1]
+    pixels = [math.prod(shape[a] for a in inside)] if inside else []
+    view = (1, math.prod(shape[a] for a in before), *pixels, math.prod(shape[a] for a in last))
+    kept = sizes[-2:] == view[-2:] and len(sizes) > 3
+    return Place(layout, sizes if kept else view, bool(pixels), tuple(last), groups)
 
 
 def _in_front(order: Sequence[int], axes: frozenset[int]) -> Sequence[int] | None:

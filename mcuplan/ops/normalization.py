@@ -21,6 +21,8 @@ from mcuplan.ops.normalize import Epsilon, Normalize
 
 __all__ = ["READERS", "Norm", "add_normalized"]
 
+_NEAR_0 = float(np.finfo(np.float32).tiny)  # what stands for 0 where a file divides by it
+
 
 @dataclass(frozen=True, slots=True)
 class Norm:
@@ -82,17 +84,17 @@ def _operator(
     norm: Norm, values: int, place: Place, gains: tuple[float, ...], offsets: tuple[float, ...]
 ) -> Normalize:
     """The operator on a view, given how many values are normalized together."""
-    channels = norm.groups if norm.groups > 1 else place.view[-1]
+    rule = Epsilon.INSIDE if norm.power == 1 and norm.rule is Epsilon.ADDED else norm.rule  # alike
     return Normalize(
         gains,
         offsets,
-        norm.epsilon,
+        norm.epsilon if norm.epsilon > _NEAR_0 else 0.0,
         norm.divisor or values,
         place.whole,
-        channels if place.whole else 1,
+        place.groups,
         norm.centered,
         norm.power,
-        norm.rule,
+        rule,
     )
 
 

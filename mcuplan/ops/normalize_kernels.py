@@ -107,12 +107,13 @@ def write_normalize(node: Node, out: Writer) -> None:
         value = out.node("Reshape", [value, out.constant("parts", np.array(parts, np.int64))])
         reduced = (1, 3)
     value = _unit(op, value, reduced, out)
-    if not layer:
-        value = out.node("Reshape", [value, out.constant("shape", np.array(shape, np.int64))])
-    sizes = [len(op.gains) if i == last else 1 for i in range(len(axes))]
+    sizes = [len(op.gains) if i == last else 1 for i in range(len(axes))] if layer else parts[2:]
     gains = out.constant("gains", np.array(op.gains, np.float32).reshape(sizes))
     offsets = out.constant("offsets", np.array(op.offsets, np.float32).reshape(sizes))
-    out.write(node.output, out.node("Add", [out.node("Mul", [value, gains]), offsets]), axes)
+    value = out.node("Add", [out.node("Mul", [value, gains]), offsets])
+    if not layer:
+        value = out.node("Reshape", [value, out.constant("shape", np.array(shape, np.int64))])
+    out.write(node.output, value, axes)
 
 
 def _unit(op: Normalize, value: str, axes: tuple[int, ...], out: Writer) -> str:
