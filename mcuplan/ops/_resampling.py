@@ -7,17 +7,19 @@ Source: the ONNX operator Resize, opset 19, and its reference implementation.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from mcuplan.errors import UnsupportedOp
 from mcuplan.ir.types import Array
 
-__all__ = ["OUTSIDE", "AxisTaps", "Coordinates", "interpolated", "nearest"]
+__all__ = ["OUTSIDE", "AxisTaps", "Coordinates", "interpolated", "nearest", "way_of"]
 
 OUTSIDE = -1
+_EQUAL = 1e-12  # weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,3 +159,40 @@ def _compact(dense: Array, outside: Array) -> AxisTaps:
     weights = tuple(tuple(row[s : s + taps].tolist()) for row, s in zip(dense, starts, strict=True))
     first = (OUTSIDE if out else s for out, s in zip(outside.tolist(), starts, strict=True))
     return AxisTaps(tuple(first), weights)
+
+
+_MODES = ("half_pixel", "asymmetric", "align_corners", "pytorch_half_pixel")  # of every opset
+Way = Mapping[str, Any]
+_COEFFICIENTS = (-0.75, -0.5)
+
+
+def way_of(
+    axes: Sequence[AxisTaps], sizes: Sequence[int]
+) -> Mapping[str, str | float | int] | None:
+    """Attributes of the ONNX operator that has such weights along axes of such sizes.
+
+    None where none does that every opset and runtime knows.
+    """
+    ways: list[Way] = [{"mode": "linear"}]
+    if len(axes) == 2:  # runtimes have no others that are cubic
+        ways += [
+            {"mode": "cubic", "cubic_coeff_a": a, "exclude_outside": beyond}
+            for a in _COEFFICIENTS
+            for beyond in (0, 1)
+        ]
+    for mode in _MODES:
+        for way in ways:
+            if all(_lies(own, size, mode, way) for own, size in zip(axes, sizes, strict=True)):
+                return {**way, "coordinate_transformation_mode": mode}
+    return None
+
+
+def _lies(own: AxisTaps, size: int, mode: str, way: Way) -> bool:
+    """Whether an axis has the weights of a way."""
+    made = interpolated(
+        Coordinates(mode, size, len(own), len(own) / size),
+        cubic=float(way["cubic_coeff_a"]) if way["mode"] == "cubic" else None,
+        antialias=False,
+        exclude_outside=bool(way.get("exclude_outside", 0)),
+    )
+    return made.first == own.first and np.allclose(made.weights, own.weights, rtol=0.0, atol=_EQUAL)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -123,10 +124,15 @@ def _order(node: OnnxNode) -> int:
 
 
 def write_lp_pool(node: Node, out: Writer) -> None:
-    """Powers, their sums as a convolution of each channel, and the root."""
+    """The ONNX operator; dilated, powers, their sums as a convolution by channel, and the root."""
     op = node.op
     assert isinstance(op, LpPool)
     axes, channels = channels_first(op.kernel), out.shape(node.inputs[0])[-1]
+    if max(op.dilation) == 1:
+        window: dict[str, Any] = {"kernel_shape": op.kernel, "strides": op.stride, "pads": op.pads}
+        value = out.node("LpPool", [out.read(node.inputs[0], axes)], p=op.order, **window)
+        out.write(node.output, value, axes)
+        return
     order = out.constant("order", np.array(op.order, np.float32))
     root = out.constant("root", np.array(1 / op.order, np.float32))
     size = out.node("Abs", [out.read(node.inputs[0], axes)])

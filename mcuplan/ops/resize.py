@@ -16,7 +16,7 @@ from mcuplan.ir.op import NO_CLAMP, Call, ConstArray, Cost, Example, Field, Kern
 from mcuplan.ir.types import Array, DType, TensorType, Types
 from mcuplan.ir.work import Work
 from mcuplan.ir.writer import Writer
-from mcuplan.ops._resampling import OUTSIDE, AxisTaps, Coordinates, interpolated
+from mcuplan.ops._resampling import OUTSIDE, AxisTaps, Coordinates, interpolated, way_of
 from mcuplan.ops._windows import channels_first
 from mcuplan.ops.fields import FLOAT_TYPES
 
@@ -191,11 +191,20 @@ def _code(sig: Signature) -> int:
 
 
 def write_resize(node: Node, out: Writer) -> None:
-    """A product with a matrix along each axis, and a sum with what lies outside."""
+    """The ONNX operator, if it has these weights; or a product with a matrix along each axis.
+
+    What lies outside is added to those.
+    """
     op, size = node.op, out.shape(node.inputs[0])[1:-1]
     assert isinstance(op, Resize)
     axes, letters = channels_first([*size]), "ncdhw"[: 2 + len(size)]
     value = out.read(node.inputs[0], axes)
+    way = None if op._leaves() else way_of(op.axes, size)
+    if way is not None:
+        shape = (1, out.shape(node.inputs[0])[-1], *map(len, op.axes))
+        sizes = out.constant("sizes", np.array(shape, np.int64))
+        out.write(node.output, out.node("Resize", [value, "", "", sizes], **way), axes)
+        return
     for axis, (own, length) in enumerate(zip(op.axes, size, strict=True)):
         matrix = np.zeros((len(own), length), np.float32)
         for row, first, weights in zip(matrix, own.first, own.weights, strict=True):
