@@ -6,11 +6,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from mcuplan.backends._mve_packing import QUAD, conv_words, lane_words
+import numpy as np
+
+from mcuplan.backends._mve_packing import QUAD, chunk_words, conv_words, lane_words
 from mcuplan.ir.op import Blocks, Call, ConstArray, Field, Kernel, Packed, Signature
 from mcuplan.ir.types import Array, DType, Types
 from mcuplan.ops.conv2d import Conv2D
-from mcuplan.ops.conv_kernels import conv_fields
+from mcuplan.ops.conv_kernels import conv_fields, is_one_pixel
 from mcuplan.ops.dense import Dense
 from mcuplan.ops.fields import (
     FINE_TYPES,
@@ -30,6 +32,8 @@ _VECTOR_BYTES = 16
 _ROWS = 16  # of a window
 _STRIP_BYTES = 4096  # of columns that lie under the windows of a strip
 _LEAST_STRIP = 4  # output pixels
+_CHUNK = 7  # vectors of inputs that stay in registers
+_BLOCK = 128  # outputs of a matrix whose sums are held
 _TYPES = {"": INT16_TYPES, "_w16": FINE_TYPES}
 
 
@@ -131,6 +135,48 @@ def _pairs(types: Types, sig: Signature) -> Blocks | None:
     return Blocks(2, 2 * _step_words(sig) * _steps(sig), (1 + _shifts(sig)) * QUAD, times=2)
 
 
+# -- fully connected ------------------------------------------------------------------------
+
+
+def _is_matrix(sig: Signature) -> bool:
+    """Whether a convolution is a matrix applied to a single pixel."""
+    return is_one_pixel(sig) and _fits(sig)
+
+
+def _block_sizes(sig: Signature) -> list[int]:
+    """Outputs whose sums are held at once, up to a multiple of four."""
+    left = -(-sig.output.channels // QUAD) * QUAD
+    return [min(_BLOCK, left - first) for first in range(0, left, _BLOCK)]
+
+
+def _matrix_words(sig: Signature) -> Array:
+    weights = sig.constant(1).astype(sig.inputs[1].dtype.numpy)
+    steps = _steps(sig)
+    count = -(-steps // _CHUNK)
+    ends = [steps * (i + 1) // count for i in range(count)]
+    return chunk_words(weights.reshape(len(weights), -1), prepared(sig), _block_sizes(sig), ends)
+
+
+def _dense(sig: Signature) -> tuple[Call, ...]:
+    outputs = sum(_block_sizes(sig))
+    size = outputs * (2 + _steps(sig) * _step_words(sig))
+    shifts = np.pad(prepared(sig).pre_shift, (0, outputs - sig.output.channels))
+    fields: dict[str, Field] = {
+        "packed": ConstArray(DType.INT32, Packed(size, lambda: _matrix_words(sig))),
+        "pre_shift": ConstArray(DType.UINT8, shifts, "tables") if shifts.any() else None,
+        "in_c": taps_per_output(sig),
+        "out_c": sig.output.channels,
+        "pixels": pixels_of(sig)[1],
+        **clamp_fields(sig),
+    }
+    return (Call(fields),)
+
+
+def _dense_scratch(sig: Signature) -> int:
+    """Of the sums of a block."""
+    return 4 * max(_block_sizes(sig))
+
+
 # -- depthwise ------------------------------------------------------------------------------
 
 
@@ -181,6 +227,16 @@ def wide_kernels(backend: str, requires: frozenset[str]) -> Iterator[Kernel]:
                 cost_class="conv2d",
                 types=types,
                 blocks=partial(_pairs, types),
+            )
+        for op, supports in ((Dense, _fits), (Conv2D, _is_matrix)):
+            yield own(
+                op,
+                f"mplan_dense_s16{suffix}_mve",
+                _dense,
+                supports=supports,
+                scratch_bytes=_dense_scratch,
+                cost_class="dense",
+                types=types,
             )
         yield own(
             Conv2D,

@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
+
 import numpy as np
 
 from mcuplan.ir.types import Array
@@ -11,6 +14,7 @@ from mcuplan.quant.requantize import Requant
 __all__ = [
     "LANES",
     "QUAD",
+    "chunk_words",
     "conv_words",
     "dense_words",
     "lane_words",
@@ -67,6 +71,35 @@ def dense_words(weights: Array, requant: Requant) -> Array:
     """
     taps = _vectors(weights, QUAD).transpose(0, 2, 1, 3)
     return _blocks(_words(requant.bias, QUAD), taps, _words(requant.multiplier, QUAD))
+
+
+def chunk_words(
+    weights: Array, requant: Requant, blocks: Sequence[int], ends: Sequence[int]
+) -> Array:
+    """int32 stream, block by block of outputs: biases, weights, multipliers.
+
+    Weights stand by chunks of inputs, and for each two outputs by eights in turn.
+
+    Args:
+        weights: int8 or int16 [outputs, inputs].
+        requant: folded bias and factors.
+        blocks: outputs of each, even numbers, those that fill up the last included.
+        ends: vectors of eight inputs before the end of each chunk.
+    """
+    outputs = sum(blocks)
+    pairs = _vectors(_padded(weights, outputs), 2, 8).transpose(0, 2, 1, 3)
+    bias, multipliers = (
+        np.pad(values.astype(np.int32), (0, outputs - len(values)))
+        for values in (requant.bias, requant.multiplier)
+    )
+    parts, first = [], 0
+    for end in np.cumsum(blocks):
+        some = pairs[first // 2 : end // 2]
+        chunks = [some[:, a:b].ravel() for a, b in pairwise((0, *ends))]
+        words = [np.ascontiguousarray(chunk).view(np.int32) for chunk in chunks]
+        parts += [bias[first:end], *words, multipliers[first:end]]
+        first = int(end)
+    return np.concatenate(parts)
 
 
 def window_words(weights: Array, requant: Requant) -> Array:

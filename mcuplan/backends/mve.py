@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+from mcuplan.backends._mve_elements import wide_elements
 from mcuplan.backends._mve_halves import wide_kernels
 from mcuplan.backends._mve_narrow import narrow_matrices
 from mcuplan.backends._mve_packing import (
@@ -378,4 +379,5 @@ KERNELS = (
     ),
     *narrow_matrices(BACKEND, _REQUIRED),
     *wide_kernels(BACKEND, _REQUIRED),
+    *wide_elements(BACKEND, _REQUIRED),
 )

@@ -247,7 +247,7 @@ class BoardProgram:
 
 def _call(name: str, kernel: Kernel, packed: bool, scratch: bool, operands: tuple[int, ...]) -> str:
     """Further operands stay where they are."""
-    second = "".join(f", {name}_in{k}" for k in operands[1:])
+    second = "".join(f", (const void *){name}_in{k}" for k in operands[1:])
     last = ", scratch" if scratch else ""
     own = "p.packed = (const void *)packed;" if packed else "(void)packed;"
     unused = "" if scratch else "    (void)scratch;\n"

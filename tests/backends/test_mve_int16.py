@@ -3,14 +3,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from board_program import M55, BoardProgram, supporting, wide_layer
 
 from mcuplan.backends.mve import KERNELS
+from mcuplan.ir.geometry import Shape
+from mcuplan.ir.op import Op, Signature
+from mcuplan.ir.types import DType, Quant, TensorType
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.dense import Dense
+from mcuplan.ops.eltwise import Add, Mul, Sub
 
 INF = float("inf")
 WEIGHTS = ((8, ""), (16, "_w16"))
@@ -40,6 +45,7 @@ DEPTHWISES = [
     ((16, 1), (1, 1), (9, 0, 6, 0), (7, 2, 8)),
 ]
 ROWS = [((1, 3, 4, 12), 6), ((1, 6, 5), 4), ((1, 2, 3, 16), 11)]
+MATRICES = [(1, 1), (7, 5), (30, 9), (64, 12), (56, 3), (60, 8), (129, 2), (450, 7), (20, 270)]
 
 
 @pytest.mark.parametrize("level", ["-O0", "-O2", "-Os"])
@@ -64,6 +70,27 @@ def test_convolutions(level: str, tmp_path: Path, arm_gcc: str, qemu: str) -> No
 
 
 @pytest.mark.parametrize("level", ["-O0", "-O2"])
+def test_matrices(level: str, tmp_path: Path, arm_gcc: str, qemu: str) -> None:
+    """Any number of inputs and outputs, one pixel or rows of pixels, gives every byte."""
+    program = BoardProgram(15, M55)
+    for bits, suffix in WEIGHTS:
+        for act, pixels, (inputs, outputs) in [
+            *(((-INF, INF), (1,), size) for size in MATRICES),
+            ((-9000.0, 20000.0), (1, 2, 3), (9, 6)),
+        ]:
+            size, op = (outputs, inputs), Dense(act)
+            sig = wide_layer(op, program.rng, (*pixels, inputs), size, bits)
+            found = supporting(KERNELS, f"mplan_dense_s16{suffix}_mve", sig)
+            assert found, size
+            program.add(sig, found)
+        one = wide_layer(Conv2D((1, 1)), program.rng, (1, 1, 1, 18), (7, 1, 1, 18), bits)
+        found = supporting(KERNELS, f"mplan_dense_s16{suffix}_mve", one)
+        assert found
+        program.add(one, found)
+    assert [] == program.run(tmp_path, arm_gcc, qemu, level)
+
+
+@pytest.mark.parametrize("level", ["-O0", "-O2"])
 def test_depthwise(level: str, tmp_path: Path, arm_gcc: str, qemu: str) -> None:
     """Any window, stride, padding and number of channels gives every byte."""
     program = BoardProgram(12, M55)
@@ -76,3 +103,42 @@ def test_depthwise(level: str, tmp_path: Path, arm_gcc: str, qemu: str) -> None:
             assert found, kernel
             program.add(sig, found)
     assert [] == program.run(tmp_path, arm_gcc, qemu, level)
+
+
+def wide(op: Op, shape: Shape, scales: tuple[float, ...]) -> Signature:
+    """An operator on activations alone, the scale of the output last, without zero points."""
+    kinds = [
+        TensorType(shape, DType.INT16, Quant.per_tensor(scale, 0, DType.INT16)) for scale in scales
+    ]
+    return Signature(op, tuple(kinds[:-1]), tuple(kinds[-1:]), (None,) * (len(scales) - 1))
+
+
+def test_sums_and_products(tmp_path: Path, arm_gcc: str, qemu: str) -> None:
+    """Any number of elements and factors up to the largest give every byte, also in place."""
+    program = BoardProgram(13, M55)
+    for shape in [(1, 3, 5, 7), (1, 1, 1, 1), (1, 4, 2, 8), (1, 35), (1, 12)]:
+        for op, scales in [
+            (Add(), (0.03, 0.02, 0.04)),
+            (Add((0.0, 300.0)), (0.9999, 0.9999, 1.0)),
+            (Sub((-200.0, INF)), (0.001, 0.5, 0.51)),
+            (Mul(), (0.01, 0.02, 3.0)),
+            (Mul((-9000.0, 9000.0)), (0.2499, 1.0, 1.0)),
+        ]:
+            sig = wide(op, shape, scales)
+            found = supporting(KERNELS, "mplan_binary_s16_mve", sig)
+            assert found, scales
+            program.add(sig, found, inplace=True)
+            for value in (-32768, 32767):
+                program.add(sig, found, value=value)
+    assert [] == program.run(tmp_path, arm_gcc, qemu)
+
+
+def test_what_halves_cannot_hold_is_refused() -> None:
+    """Factors whose high parts overflow, and zero points."""
+    sig = wide(Add(), (1, 8), (1.0, 1.0, 1.0))
+    assert not supporting(KERNELS, "mplan_binary_s16_mve", sig)
+    sig = wide(Add(), (1, 8), (0.1, 0.1, 1.0))
+    moved = replace(sig.inputs[0], quant=Quant.per_tensor(0.1, 5, DType.INT16))
+    moved_sig = replace(sig, inputs=(moved, sig.inputs[1]))
+    assert supporting(KERNELS, "mplan_binary_s16_mve", sig)
+    assert not supporting(KERNELS, "mplan_binary_s16_mve", moved_sig)

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Kernels of int16 activations element by element, by integer vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+from mcuplan.ir.op import Call, Field, Kernel, Signature
+from mcuplan.ops.eltwise import Add, Mul, Sub, common_factors, product_factors
+from mcuplan.ops.fields import INT16_TYPES, clamp_fields, same_shapes
+
+__all__ = ["wide_elements"]
+
+_LOW_BITS = 15  # of the factor of an operand, in products by themselves
+_REACH = 1 << 15  # of an operand
+
+
+def _centred(sig: Signature) -> bool:
+    """Whether operands of one shape, and the output, have no zero points."""
+    return same_shapes(sig) and not any(kind.q.z for kind in (*sig.inputs, sig.output))
+
+
+def _factors(sig: Signature) -> tuple[int, int, int]:
+    """Of both operands of a sum, the second below 0 of a difference, and their shift."""
+    (a, b), shift = common_factors(sig)
+    return a, -b if isinstance(sig.op, Sub) else b, shift
+
+
+def _sum_supports(sig: Signature) -> bool:
+    """Whether sums of products with the high parts, and what the low ones carry, are an int32."""
+    if not _centred(sig):
+        return False
+    a, b, shift = _factors(sig)
+    high = sum(max(abs(v >> _LOW_BITS), abs(-(-v >> _LOW_BITS))) for v in (a, b))
+    return shift > _LOW_BITS and _REACH * (high + 2) < 1 << 31
+
+
+def _call(sig: Signature, own: dict[str, Field]) -> tuple[Call, ...]:
+    fields: dict[str, Field] = dict.fromkeys(("low", "high", "low2", "high2", "multiplier"), 0)
+    fields |= {"elements": sig.output.elements // sig.output.rows, "shift": 1}
+    limits = clamp_fields(sig)
+    del limits["out_zero_point"]
+    return (Call(fields | limits | own, inputs=(0, 1)),)
+
+
+def _sum(sig: Signature) -> tuple[Call, ...]:
+    a, b, shift = _factors(sig)
+    low = (1 << _LOW_BITS) - 1
+    own: dict[str, Field] = {"low": a & low, "high": a >> _LOW_BITS, "shift": shift - _LOW_BITS}
+    return _call(sig, own | {"low2": b & low, "high2": b >> _LOW_BITS, "is_product": 0})
+
+
+def _product(sig: Signature) -> tuple[Call, ...]:
+    multiplier, shift = product_factors(sig)
+    assert not shift, "results of any two int16 stay in int32"
+    return _call(sig, {"multiplier": multiplier, "is_product": 1})
+
+
+def wide_elements(backend: str, requires: frozenset[str]) -> Iterator[Kernel]:
+    """The kernels of a set, for what it asks of a core."""
+    own = partial(Kernel, backend=backend, requires=requires, types=INT16_TYPES)
+    for op in (Add, Sub):
+        yield own(op, "mplan_binary_s16_mve", _sum, supports=_sum_supports)
+    yield own(Mul, "mplan_binary_s16_mve", _product, supports=_centred)
