@@ -7,8 +7,12 @@ from collections.abc import Iterator
 from functools import partial
 
 from mcuplan.ir.op import Call, Field, Kernel, Signature
+from mcuplan.ops import portable_calls
 from mcuplan.ops.eltwise import Add, Mul, Sub, common_factors, product_factors
 from mcuplan.ops.fields import INT16_TYPES, clamp_fields, same_shapes
+from mcuplan.ops.min_pool import MinPool2D
+from mcuplan.ops.pool2d import AvgPool2D, MaxPool2D
+from mcuplan.ops.unary import Lookup
 
 __all__ = ["wide_elements"]
 
@@ -57,9 +61,17 @@ def _product(sig: Signature) -> tuple[Call, ...]:
     return _call(sig, {"multiplier": multiplier, "is_product": 1})
 
 
+def _bends(sig: Signature) -> bool:
+    """Whether a function is more than limits, which need no table."""
+    return sig.op.clamp is None
+
+
 def wide_elements(backend: str, requires: frozenset[str]) -> Iterator[Kernel]:
     """The kernels of a set, for what it asks of a core."""
     own = partial(Kernel, backend=backend, requires=requires, types=INT16_TYPES)
     for op in (Add, Sub):
         yield own(op, "mplan_binary_s16_mve", _sum, supports=_sum_supports)
     yield own(Mul, "mplan_binary_s16_mve", _product, supports=_centred)
+    yield own(Lookup, "mplan_lookup_s16_mve", portable_calls, supports=_bends, cost_class="copy")
+    for pool in (AvgPool2D, MaxPool2D, MinPool2D):
+        yield own(pool, "mplan_pool3d_s16_mve", portable_calls, cost_class="pool")

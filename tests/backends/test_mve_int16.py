@@ -16,6 +16,9 @@ from mcuplan.ir.types import DType, Quant, TensorType
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.dense import Dense
 from mcuplan.ops.eltwise import Add, Mul, Sub
+from mcuplan.ops.min_pool import MinPool2D
+from mcuplan.ops.pool2d import AvgPool2D, MaxPool2D
+from mcuplan.ops.unary import Lookup, UnaryFn
 
 INF = float("inf")
 WEIGHTS = ((8, ""), (16, "_w16"))
@@ -142,3 +145,54 @@ def test_what_halves_cannot_hold_is_refused() -> None:
     moved_sig = replace(sig, inputs=(moved, sig.inputs[1]))
     assert supporting(KERNELS, "mplan_binary_s16_mve", sig)
     assert not supporting(KERNELS, "mplan_binary_s16_mve", moved_sig)
+
+
+def test_pools(tmp_path: Path, arm_gcc: str, qemu: str) -> None:
+    """Averages and extremes of windows inside the input and over its border give every byte."""
+    program = BoardProgram(16, M55)
+    for channels in (1, 4, 6, 16, 19):
+        for op in (
+            AvgPool2D((2, 2), (2, 2)),
+            AvgPool2D((3, 3), (2, 2), (1, 1), (1, 1, 1, 1)),
+            AvgPool2D((11, 9), (1, 1)),
+            MaxPool2D((2, 3), (1, 2), (3, 2), (2, 1, 2, 3)),
+            MinPool2D((3, 2), (2, 1)),
+        ):
+            for scale, zero in ((0.1, 0), (0.1, -300), (0.13, 7)):
+                source = TensorType(
+                    (1, 11, 9, channels), DType.INT16, Quant.per_tensor(0.1, zero, DType.INT16)
+                )
+                if scale != 0.1 and not isinstance(op, AvgPool2D):
+                    continue
+                output = replace(
+                    op.infer([TensorType(source.shape)])[0],
+                    dtype=DType.INT16,
+                    quant=Quant.per_tensor(scale, zero, DType.INT16),
+                )
+                sig = Signature(op, (source,), (output,), (None,))
+                found = supporting(KERNELS, "mplan_pool3d_s16_mve", sig)
+                assert found
+                program.add(sig, found)
+    assert [] == program.run(tmp_path, arm_gcc, qemu)
+
+
+def test_functions(tmp_path: Path, arm_gcc: str, qemu: str) -> None:
+    """Tables of any step, at both ends of their range, give every byte, also in place."""
+    program = BoardProgram(17, M55)
+    shifts = set()
+    for chain, scale, made in [
+        (UnaryFn("tanh"), 0.0002, 1 / 32768),
+        (UnaryFn("swish", (1.0,)), 0.001, 0.001),
+        (UnaryFn("exp"), 0.0001, 0.001),
+    ]:
+        for shape in [(1, 3, 5, 7), (1, 1, 1, 1), (1, 48)]:
+            sig = wide(Lookup((chain,)), shape, (scale, made))
+            found = supporting(KERNELS, "mplan_lookup_s16_mve", sig)
+            assert found
+            shifts.add(found.lower(sig)[0].fields["shift"])
+            for value in (None, -32768, 32767):
+                program.add(sig, found, inplace=True, value=value)
+    assert len(shifts) > 1
+    clip = wide(Lookup((UnaryFn("clip", (0.0, 1.0)),)), (1, 8), (0.001, 0.001))
+    assert not supporting(KERNELS, "mplan_lookup_s16_mve", clip)
+    assert [] == program.run(tmp_path, arm_gcc, qemu)

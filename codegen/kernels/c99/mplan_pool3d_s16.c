@@ -1,73 +1,12 @@
 /* SPDX-License-Identifier: 0BSD */
 #include "mplan_pool3d_s16.h"
-#include "mplan_windows.h"
 
-#define BLOCK (8U) /* channels side by side */
+typedef mplan_pool3d_s16_t pool_t;
 
-enum { LARGEST, LEAST, SUM };
-
-/* Taps of a window along one axis: the place of the first, those in the input, all that count. */
-typedef struct {
-    int32_t place;
-    int32_t step;
-    int32_t first;
-    int32_t end;
-    int32_t count;
-} span_t;
-
-static span_t span_of(int32_t place, uint16_t step, uint16_t kernel, uint16_t size, uint16_t before,
-                      uint16_t after)
-{
-    const int32_t taps = (int32_t)kernel;
-    const int32_t end = (int32_t)size + (int32_t)after;
-    span_t span;
-
-    span.place = place;
-    span.step = (int32_t)step;
-    span.first = mplan_taps_below(place, span.step, taps, 0);
-    span.end = mplan_taps_below(place, span.step, taps, (int32_t)size);
-    span.count = mplan_taps_below(place, span.step, taps, end) -
-                 mplan_taps_below(place, span.step, taps, -(int32_t)before);
-    return span;
-}
-
-static size_t index_of(const span_t *span, int32_t tap)
-{
-    return (size_t)(span->place + (tap * span->step));
-}
-
-/* sum / count, halves to even. */
-static int32_t divided(int32_t sum, int32_t count)
-{
-    const uint32_t magnitude = (sum < 0) ? (0U - (uint32_t)sum) : (uint32_t)sum;
-    const uint32_t divisor = (uint32_t)count;
-    const uint32_t whole = magnitude / divisor;
-    const uint32_t twice = 2U * (magnitude - (whole * divisor));
-    const uint32_t up =
-        ((twice > divisor) || ((twice == divisor) && ((whole & 1U) != 0U))) ? 1U : 0U;
-    const int32_t result = (int32_t)(whole + up);
-
-    return (sum < 0) ? -result : result;
-}
-
-static int16_t average(const mplan_pool3d_s16_t *p, int32_t sum, const span_t spans[3])
-{
-    const int32_t all = spans[0].count * spans[1].count * spans[2].count;
-    const int32_t count = (p->mode > (uint8_t)SUM) ? all : 1;
-    int32_t result;
-
-    if (p->multiplier == NULL) {
-        result = divided(sum, count);
-    } else {
-        const size_t i = (size_t)count - p->first_count;
-
-        result = mplan_scale(sum, p->multiplier[i], p->pre_shift[i]);
-    }
-    return (int16_t)mplan_clamp(result + p->out_zero_point, -32768, 32767);
-}
+#include "mplan_pool_spans_s16.h"
 
 /* One element more of each channel. */
-static void take(const mplan_pool3d_s16_t *p, int32_t *held, const int16_t *pixel, size_t channels)
+static void take(const pool_t *p, int32_t *held, const int16_t *pixel, size_t channels)
 {
     for (size_t i = 0U; i < channels; i++) {
         const int32_t value = pixel[i];
@@ -82,8 +21,7 @@ static void take(const mplan_pool3d_s16_t *p, int32_t *held, const int16_t *pixe
     }
 }
 
-/* `channels` channels from c on of one output pixel. */
-static void pool_block(const mplan_pool3d_s16_t *p, const int8_t *in, int16_t *out,
+static void pool_block(const pool_t *p, const int8_t *in, int16_t *out,
                        const span_t spans[3], size_t c, size_t channels)
 {
     const int32_t ends[] = {-32768, 32767, 0, 0};
@@ -108,30 +46,6 @@ static void pool_block(const mplan_pool3d_s16_t *p, const int8_t *in, int16_t *o
     }
     for (size_t i = 0U; i < channels; i++) {
         out[c + i] = (p->mode < (uint8_t)SUM) ? (int16_t)held[i] : average(p, held[i], spans);
-    }
-}
-
-static void pool_row(const mplan_pool3d_s16_t *p, const int8_t *in, int16_t *out, span_t spans[3])
-{
-    int16_t *to = out;
-
-    for (size_t h = 0U; h < p->out_h; h++) {
-        const int32_t place_h = ((int32_t)h * (int32_t)p->stride_h) - (int32_t)p->pad_h;
-
-        spans[1] =
-            span_of(place_h, p->dilation_h, p->kernel_h, p->in_h, p->before_h, p->after_h);
-        for (size_t w = 0U; w < p->out_w; w++) {
-            const int32_t place_w = ((int32_t)w * (int32_t)p->stride_w) - (int32_t)p->pad_w;
-
-            spans[2] =
-                span_of(place_w, p->dilation_w, p->kernel_w, p->in_w, p->before_w, p->after_w);
-            for (size_t c = 0U; c < p->channels; c += BLOCK) {
-                const size_t left = (size_t)p->channels - c;
-
-                pool_block(p, in, to, spans, c, (left < BLOCK) ? left : BLOCK);
-            }
-            to = &to[p->channels];
-        }
     }
 }
 
