@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: 0BSD */
-/* mplan_pool3d_s16_mve.h - largest, least, sum or average of windows, int16, for vectors (Helium). */
+/* mplan_pool3d_s16_mve.h - largest, least, sum or average of windows, int16, for Helium. */
 #ifndef MPLAN_POOL3D_S16_MVE_H
 #define MPLAN_POOL3D_S16_MVE_H
 
