@@ -48,7 +48,7 @@ _LIBRARIES = (_KERNELS, cmsis_nn.FOLDER.name)
 _COMMON = ("runner.c", "harness.h", "hook.h")
 _APPLICATION = ("app.c", "app.h")
 _WARNINGS = ("-Wall", "-Wextra", "-Werror")
-SANITIZE = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g")
+SANITIZE = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g1")
 """Flags of a build that stops at the first wrong address or undefined operation."""
 
 # How a core without files counts branches: GCC, "Freestanding Environments".
