@@ -22,6 +22,8 @@ from mcuplan.ops import all_ops
 
 _CASES = [(op, i) for op in all_ops() for i, _ in enumerate(op.examples())]
 
+_VALUES = [-40.0, -0.9, 0.0, 0.6, 3.5, 77.0]
+
 MORE_THAN_READ = {  # operator -> what its map leaves open
     "Attention": "a head reads its own channels, a causal row the keys before it",
     "CumSum": "an element reads those before it",
@@ -70,17 +72,45 @@ def _said(maps: InputMap, shape: Shape, output: Shape) -> Array:
     return wide.reshape(int(np.prod(output)), int(np.prod(shape)))
 
 
-def _seen(op: Op, arrays: list[Array], index: int, wanted: Array) -> Array:
+def _seen(example: Example, arrays: list[Array], index: int, wanted: Array) -> Array:
     """[outputs, inputs]: what changes with each element of one input, up or down."""
-    seen = np.zeros((wanted.size, arrays[index].size), bool)
-    for element in range(arrays[index].size):
-        for value in (-40.0, -0.9, 0.0, 0.6, 3.5, 77.0):
-            changed = [array.copy() for array in arrays]
-            changed[index].flat[element] = value
-            made = op.reference(*changed)[0]
-            same = (made == wanted) | ((made != made) & (wanted != wanted))  # no number, as before
-            seen[:, element] |= ~same.reshape(-1)
-    return seen
+    size = arrays[index].size
+    varied = np.repeat(arrays[index].reshape(1, size), len(_VALUES) * size, axis=0)
+    varied[np.arange(len(varied)), np.repeat(np.arange(size), len(_VALUES))] = _VALUES * size
+    if _together(example, index):
+        made, before = (_of_samples(example, arrays, index, x) for x in (varied, arrays[index]))
+    else:
+        shape = arrays[index].shape
+        each = ([*arrays[:index], x.reshape(shape), *arrays[index + 1 :]] for x in varied)
+        made = np.stack([example.op.reference(*changed)[0] for changed in each])
+        before = wanted
+    same = (made == before) | ((made != made) & (before != before))  # no number, as before
+    return ~same.reshape(size, len(_VALUES), -1).all(axis=1).T
+
+
+def _together(example: Example, index: int) -> bool:
+    """Whether an input may have many samples, none of which knows of the others."""
+    kinds = example.kinds
+    given = [k for i, k in enumerate(kinds) if i not in _fixed(example)]
+    alone = all(kind.shape[:1] == (1,) for kind in given) and index not in _fixed(example)
+    return alone and example.op.batchable(kinds, example.op.infer(kinds))
+
+
+def _fixed(example: Example) -> set[int]:
+    """Inputs that have no samples."""
+    return {*example.constants, *example.op.weight_inputs}
+
+
+def _of_samples(example: Example, arrays: list[Array], index: int, samples: Array) -> Array:
+    """The first output for samples of one input, or for one as often, on axis 0."""
+    count = len(_VALUES) * arrays[index].size
+    given = [
+        array if k in _fixed(example) else np.repeat(array, count, axis=0)
+        for k, array in enumerate(arrays)
+    ]
+    if len(samples) == count:
+        given[index] = samples.reshape(count, *arrays[index].shape[1:])
+    return example.op.reference(*given)[0]
 
 
 @pytest.mark.parametrize(("op", "number"), _CASES)
@@ -92,7 +122,7 @@ def test_a_map_says_what_changes(op: type[Op], number: int) -> None:
     maps = example.op.geometry(example.inputs, output)
     assert len(example.inputs) == len(maps)
     for index, (own, shape) in enumerate(zip(maps, example.inputs, strict=True)):
-        said, seen = _said(own, shape, output), _seen(example.op, arrays, index, wanted)
+        said, seen = _said(own, shape, output), _seen(example, arrays, index, wanted)
         assert not (seen & ~said).any(), f"input {index}: more changes than the map has"
         if index not in example.constants and op.__name__ not in MORE_THAN_READ:
             varies = seen.any(axis=1)  # not so a softmax of one class, or behind a gain of 0
