@@ -16,8 +16,12 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from mcuplan.prove import toolchain
+
 _HERE = Path(__file__).resolve().parent
 sys.path.extend(sorted({str(file.parent) for file in _HERE.rglob("*.py")}))
+
+from run_objects import RunObjects  # noqa: E402  (found by the line above)
 
 # A change is judged on the cases of the change before; MCUPLAN_TEST_RANDOM=1 looks for new ones.
 # How long a case takes says how busy the machine is, and nothing about the case.
@@ -69,6 +73,16 @@ def counted_gcc(arm_gcc: str) -> str:
     if not version.startswith(f"{COUNTED_WITH}."):
         pytest.skip(f"figures are kept for arm-none-eabi-gcc {COUNTED_WITH}; this is {version}")
     return arm_gcc
+
+
+@pytest.fixture(scope="session", autouse=True)
+def run_objects(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What one process of a test run compiled, the others take; a run starts with nothing."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent  # that of the run, with a folder of each process
+    (folder / "objects").mkdir(exist_ok=True)
+    toolchain.OBJECTS = RunObjects(folder / "objects")
 
 
 @pytest.fixture(scope="session")

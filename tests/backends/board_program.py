@@ -3,13 +3,15 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from string import Template
 
 import numpy as np
+from run_objects import kernel_objects
 
 from mcuplan.emit.c_writer import array, initializer
 from mcuplan.ir.geometry import hulls
@@ -17,7 +19,7 @@ from mcuplan.ir.op import ConstArray, Kernel, Op, QuantRule, Signature
 from mcuplan.ir.types import Array, DType, Quant, TensorType
 from mcuplan.price.structs import kernel_struct
 from mcuplan.prove.cores import core_named
-from mcuplan.resources import codegen_dir
+from mcuplan.prove.toolchain import compile_sources, cross_compiler
 
 HERE = Path(__file__).resolve().parent
 FLAGS = ["-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Wundef", "-Werror"]
@@ -216,7 +218,10 @@ class BoardProgram:
             self.parts.append(initializer(f"{name}_p{suffix}", struct, fields | rows, name))
 
     def run(self, folder: Path, gcc: str, qemu: str, level: str = "-O2") -> list[str]:
-        """Compile, run on the emulated core, and return what it prints."""
+        """Compile, run on the emulated core, and return what it prints.
+
+        ``level``: of the kernels; what calls them is one object at all levels.
+        """
         names = ", ".join(f"&{name}" for name in self.names)
         ends = (
             f"const test_t *const tests[] = {{ {names} }};\n"
@@ -225,15 +230,18 @@ class BoardProgram:
         includes = "".join(f'#include "{stem}.h"\n' for stem in sorted(self.kernels))
         source = folder / "cases.c"
         source.write_text('#include "board.h"\n' + includes + "\n".join(self.parts) + ends)
-        root = codegen_dir()
-        sources = [root / "kernels" / k.backend / f"{stem}.c" for stem, k in self.kernels.items()]
+        shutil.copyfile(HERE / "board.c", folder / "board.c")
         script = folder / "board.ld"
         script.write_text(self.board.script())
-        core = core_named(self.board.core)
+        core, compiler = core_named(self.board.core), cross_compiler()
         guards = zip(("FIRST", "LAST", "CODE_LAST"), self.board.guards, strict=True)
-        command = [gcc, *core.flags, *FLAGS, level, f"-I{root / 'include'}", f"-I{HERE}"]
-        command += [f"-D{name}={address:#x}U" for name, address in guards]
-        command += [str(s) for s in [source, HERE / "board.c", *sources]]
+        flags = [*core.flags, *FLAGS]
+        backends = {stem: kernel.backend for stem, kernel in self.kernels.items()}
+        kernels = kernel_objects(compiler, backends, folder, [*flags, level])
+        flags += ["-O1", "-Icodegen/include", f"-I{HERE}"]
+        flags += [f"-D{name}={address:#x}U" for name, address in guards]
+        own = compile_sources(compiler, map(PurePosixPath, ("cases.c", "board.c")), folder, flags)
+        command = [gcc, *core.flags, *(str(folder / path) for path in own), *kernels]
         command += ["-nostartfiles", "--specs=nano.specs", f"-T{script}"]
         image = folder / "cases.elf"
         subprocess.run([*command, "-o", str(image)], check=True)

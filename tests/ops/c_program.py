@@ -8,11 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from run_objects import kernel_objects
 
 from mcuplan.emit.c_writer import array, initializer
 from mcuplan.ir.op import Call, ConstArray, Kernel
 from mcuplan.ir.types import Array, DType, TensorType
 from mcuplan.price.structs import kernel_struct
+from mcuplan.prove.toolchain import host_compiler
 from mcuplan.resources import codegen_dir
 
 from .cases import Case
@@ -82,10 +84,11 @@ class Program:
         main = "\n".join(["int main(void)\n{", *self._main, "    return failures != 0;\n}\n"])
         source = folder / "cases.c"
         source.write_text(includes + _PRELUDE + "\n".join(self._parts) + main)
-        folders = {stem: codegen_dir() / "kernels" / name for stem, name in self._sources.items()}
-        kernels = [str(kernels / f"{stem}.c") for stem, kernels in folders.items()]
-        command = [compiler, *WARNINGS, *(SANITIZE if sanitize else []), "-O0"]
-        command += [f"-I{codegen_dir() / 'include'}", str(source), *kernels, *library]
+        flags = [*WARNINGS, *(SANITIZE if sanitize else []), "-O0"]
+        asked = [*flags, *(word for word in library if not word.endswith(".c"))]
+        kernels = kernel_objects(host_compiler(compiler), self._sources, folder, asked)
+        command = [compiler, *flags, f"-I{codegen_dir() / 'include'}"]
+        command += [str(source), *kernels, *library]
         program = folder / "cases"
         subprocess.run([*command, "-o", str(program)], check=True)
         done = subprocess.run([str(program)], capture_output=True, text=True, check=False)

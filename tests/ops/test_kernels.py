@@ -21,15 +21,19 @@ from .cases import Case, make_case
 SOURCES = sorted((codegen_dir() / "kernels" / "c99").glob("*.c"))
 COMPILERS = {
     "gcc": ["gcc", "-O3"],
-    "clang": ["clang", "-O2"],
-    "cortex-m0plus": ["arm-none-eabi-gcc", "-mcpu=cortex-m0plus", "-mthumb", "-Os"],
+    "clang": ["clang", "-fsyntax-only"],
+    "cortex-m0plus": ["arm-none-eabi-gcc", "-mcpu=cortex-m0plus", "-mthumb", "-fsyntax-only"],
     "cortex-m4": ["arm-none-eabi-gcc", "-mcpu=cortex-m4", "-mthumb", "-O2"],
 }
 
 
 @pytest.mark.parametrize("name", COMPILERS)
 def test_kernels_compile_without_a_warning(name: str, tmp_path: Path) -> None:
-    """Every kernel is strict C99 for compilers of hosts and cores."""
+    """Every kernel is strict C99 for compilers of hosts and cores.
+
+    What clang warns of, it knows before it optimizes; what GCC knows then alone, it says once for
+    the host and once for a core.
+    """
     command = COMPILERS[name]
     if shutil.which(command[0]) is None:
         pytest.skip(f"{command[0]} is not installed")
