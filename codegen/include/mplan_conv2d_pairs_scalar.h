@@ -2,7 +2,8 @@
 /*
  * mplan_conv2d_pairs_scalar.h - convolution of two pixels at a time, for weights of any type.
  *
- * A kernel includes it behind conv_t, its parameters, and products().
+ * A kernel includes it behind conv_t, its parameters, CHANNELS, how many it takes together, and
+ * products().
  */
 #ifndef MPLAN_CONV2D_PAIRS_SCALAR_H
 #define MPLAN_CONV2D_PAIRS_SCALAR_H
@@ -15,19 +16,31 @@
 typedef struct {
     int32_t y; /* first input row and column of its window, padding is below 0 */
     int32_t x;
-    int8_t *out;
+    value_t *out;
 } pixel_t;
 
+/* Sets `count` elements of padding. */
+static inline void fill(value_t *to, value_t value, size_t count)
+{
+#if defined(HALVES)
+    for (size_t i = 0U; i < count; i++) {
+        to[i] = value;
+    }
+#else
+    (void)memset(to, value, count);
+#endif
+}
+
 /* Kernel row `y` of a window: in the input where all of it lies there, else a copy in `spare`. */
-static const int8_t *line_of(const conv_t *p, const int8_t *in, int8_t *spare,
-                             int32_t y, int32_t x)
+static const value_t *line_of(const conv_t *p, const int8_t *in, value_t *spare, int32_t y,
+                              int32_t x)
 {
     const int32_t reach = ((int32_t)p->kernel_w - 1) * (int32_t)p->dilation_w;
-    const int8_t *row = NULL;
-    int8_t *to = spare;
+    const value_t *row = NULL;
+    value_t *to = spare;
 
     if ((y >= 0) && (y < (int32_t)p->in_h)) {
-        row = &in[mplan_row(&p->in_rows, (size_t)y)];
+        row = (const value_t *)(const void *)&in[mplan_row(&p->in_rows, (size_t)y)];
     }
     if ((row != NULL) && (x >= 0) && ((x + reach) < (int32_t)p->in_w) &&
         ((p->dilation_w == 1U) || (reach == 0))) {
@@ -35,9 +48,9 @@ static const int8_t *line_of(const conv_t *p, const int8_t *in, int8_t *spare,
     }
     for (int32_t column = x; column <= (x + reach); column += (int32_t)p->dilation_w) {
         if ((row != NULL) && (column >= 0) && (column < (int32_t)p->in_w)) {
-            (void)memcpy(to, &row[(size_t)column * p->in_c], p->in_c);
+            (void)memcpy(to, &row[(size_t)column * p->in_c], p->in_c * sizeof(value_t));
         } else {
-            (void)memset(to, p->in_zero_point, p->in_c);
+            fill(to, p->in_zero_point, p->in_c);
         }
         to = &to[p->in_c];
     }
@@ -50,17 +63,18 @@ static void two_pixels(const conv_t *p, const int8_t *in, const pixel_t pixels[2
 {
     int32_t *const patch = (int32_t *)(void *)scratch;
     int32_t *const sums = &patch[p->taps];
-    const size_t words = 4U * (((size_t)p->out_c + 1U) / 2U);
+    const size_t words = 2U * CHANNELS * (((size_t)p->out_c + CHANNELS - 1U) / CHANNELS);
     const size_t count = (size_t)p->kernel_w * p->in_c;
-    int8_t *const spare = (int8_t *)(void *)&sums[words];
+    value_t *const spare = (value_t *)(void *)&sums[words];
     const outputs_t outputs = {pixels[0].out,     pixels[1].out, (int32_t)p->out_c,
                                p->out_zero_point, p->act_min,    p->act_max};
     int32_t *to = patch;
     int32_t below = 0;
 
     for (size_t ky = 0U; ky < p->kernel_h; ky++) {
-        const int8_t *const line = line_of(p, in, spare, pixels[0].y + below, pixels[0].x);
-        const int8_t *const line1 = line_of(p, in, &spare[count], pixels[1].y + below, pixels[1].x);
+        const value_t *const line = line_of(p, in, spare, pixels[0].y + below, pixels[0].x);
+        const value_t *const line1 =
+            line_of(p, in, &spare[count], pixels[1].y + below, pixels[1].x);
 
         to = join(line, line1, to, count);
         below += (int32_t)p->dilation_h;
@@ -77,7 +91,7 @@ static inline void conv2d_pairs(const conv_t *p, const int8_t *in, int8_t *out, 
     size_t found = 0U;
 
     for (size_t y = y0; y < y1; y++) {
-        int8_t *to = &out[mplan_row(&p->out_rows, y)];
+        value_t *to = (value_t *)(void *)&out[mplan_row(&p->out_rows, y)];
         int32_t x_first = -(int32_t)p->pad_left;
 
         for (size_t x = p->out_w; x > 0U; x--) {

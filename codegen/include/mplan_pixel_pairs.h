@@ -7,10 +7,30 @@
 
 #define UNREAD __attribute__((unused))
 
+/*
+ * Values of inputs and outputs, how those of a lower half are joined to others, and how assembly
+ * does it. A kernel of int16 defines HALVES; it takes its lower halves without a sign.
+ */
+#if defined(HALVES)
+typedef int16_t value_t;
+typedef uint16_t joined_t;
+#define LOAD "ldrh"
+#define STORE "strh"
+#define NEXT "2"
+#define TO_BYTES "lsls r5, r5, #1\n"
+#else
+typedef int8_t value_t;
+typedef int8_t joined_t;
+#define LOAD "ldrsb"
+#define STORE "strb"
+#define NEXT "1"
+#define TO_BYTES
+#endif
+
 /* What becomes of the sums of two pixels; the offsets stand in the assembly. */
 typedef struct {
-    int8_t *out0;       /*  0 */
-    int8_t *out1;       /*  4 */
+    value_t *out0;      /*  0 */
+    value_t *out1;      /*  4 */
     int32_t channels;   /*  8: at least 1 */
     int32_t zero_point; /* 12 */
     int32_t act_min;    /* 16 */
@@ -31,13 +51,13 @@ MPLAN_STATIC_ASSERT(outputs_as_in_assembly,
     "movs r6, r3; muls r6, r5, r6; adds r4, r4, r6; add r4, lr; asrs r4, r4, #16\n"                \
     "muls r5, r2, r5; adds r5, r5, r4; add r5, r12\n"                                              \
     "cmp r5, r8; bge 5f; mov r5, r8; 5: cmp r5, r9; ble 6f; mov r5, r9; 6:\n"                      \
-    "mov r6, " out "; strb r5, [r6, r7]\n"
+    "mov r6, " out "; " STORE " r5, [r6, r7]\n"
 
 /*
  * Sums to outputs, channel by channel.
  *
  * r0 sums  r1 multipliers  r2, r3 upper and lower half of one  r4, r5, r6 parts of a product
- * r7 channel, from below 0  r8, r9 limits  r10, r11 ends of the outputs  r12 zero point  lr 32768
+ * r7 place, from below 0  r8, r9 limits  r10, r11 ends of the outputs  r12 zero point  lr 32768
  */
 static MPLAN_NAKED void finish(UNREAD const int32_t *sums,
                                UNREAD const int32_t *multiplier,
@@ -47,25 +67,26 @@ static MPLAN_NAKED void finish(UNREAD const int32_t *sums,
                    "push {r4-r7, lr}; mov r4, r8; mov r5, r9; mov r6, r10; mov r7, r11\n"
                    "push {r4-r7}\n"
                    "ldm r2!, {r3-r7}\n"
-                   "ldr r2, [r2]; mov r9, r2; mov r8, r7; mov r12, r6; rsbs r7, r5, #0\n"
+                   "ldr r2, [r2]; mov r9, r2; mov r8, r7; mov r12, r6\n" TO_BYTES
+                   "rsbs r7, r5, #0\n"
                    "adds r3, r3, r5; mov r10, r3; adds r4, r4, r5; mov r11, r4\n"
                    "movs r2, #128; lsls r2, r2, #8; mov lr, r2\n"
                    "1:\n"
                    "ldm r1!, {r3}; lsrs r2, r3, #16; uxth r3, r3\n" OUTPUT("r10") OUTPUT("r11")
-                   "adds r7, r7, #1; bne 1b\n"
+                   "adds r7, r7, #" NEXT "; bne 1b\n"
                    "pop {r4-r7}\n"
                    "mov r8, r4; mov r9, r5; mov r10, r6; mov r11, r7\n"
                    "pop {r4-r7, pc}\n");
 }
 
 #define JOIN(a, b)                                                                                 \
-    "ldrsb " a ", [r0, r6]; ldrsb " b ", [r1, r6]; lsls " b ", " b ", #16\n"                       \
-    "adds " a ", " a ", " b "; adds r6, r6, #1\n"
+    LOAD " " a ", [r0, r6]; " LOAD " " b ", [r1, r6]; lsls " b ", " b ", #16\n"                    \
+    "adds " a ", " a ", " b "; adds r6, r6, #" NEXT "\n"
 #define JOIN2 JOIN("r4", "r5") JOIN("r5", "r7") "stm r2!, {r4, r5}\n"
 
 /* Joins two lines to words of a patch. r6 is the place in both. */
-static MPLAN_NAKED int32_t *join(UNREAD const int8_t *line0,
-                                 UNREAD const int8_t *line1,
+static MPLAN_NAKED int32_t *join(UNREAD const value_t *line0,
+                                 UNREAD const value_t *line1,
                                  UNREAD int32_t *to,
                                  UNREAD size_t count)
 {
@@ -79,11 +100,11 @@ static MPLAN_NAKED int32_t *join(UNREAD const int8_t *line0,
 
 #else
 
-static int8_t result(const outputs_t *outputs, int32_t sum, int32_t multiplier)
+static value_t result(const outputs_t *outputs, int32_t sum, int32_t multiplier)
 {
     const int32_t value = mplan_scale_30(sum, multiplier) + outputs->zero_point;
 
-    return (int8_t)mplan_clamp(value, outputs->act_min, outputs->act_max);
+    return (value_t)mplan_clamp(value, outputs->act_min, outputs->act_max);
 }
 
 /* Sums to outputs, channel by channel. */
@@ -97,10 +118,10 @@ static void finish(const int32_t *sums, const int32_t *multiplier, const outputs
 }
 
 /* Joins two lines to words of a patch. */
-static int32_t *join(const int8_t *line0, const int8_t *line1, int32_t *to, size_t count)
+static int32_t *join(const value_t *line0, const value_t *line1, int32_t *to, size_t count)
 {
     for (size_t i = 0U; i < count; i++) {
-        to[i] = (int32_t)line0[i] + ((int32_t)line1[i] * 65536);
+        to[i] = (int32_t)(joined_t)line0[i] + ((int32_t)line1[i] * 65536);
     }
     return &to[count];
 }

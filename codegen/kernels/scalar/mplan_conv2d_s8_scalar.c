@@ -137,6 +137,8 @@ static inline void products(const conv_t *p, const int32_t *patch, int32_t *sums
     add_products(p->packed, patch, sums, p->bias, end);
 }
 
+#define CHANNELS 2U
+
 #include "mplan_conv2d_pairs_scalar.h"
 
 MPLAN_KERNEL

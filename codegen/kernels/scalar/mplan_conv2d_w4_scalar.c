@@ -164,6 +164,8 @@ static inline void products(const conv_t *p, int32_t *patch, int32_t *sums, cons
     add_products(p->packed, patch, sums, p->bias, &layer);
 }
 
+#define CHANNELS 2U
+
 #include "mplan_conv2d_pairs_scalar.h"
 
 MPLAN_KERNEL
