@@ -10,10 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+import mcuplan
 from mcuplan.cli import run
 
-_REGRESSION = Path(__file__).resolve().parents[2] / "models" / "diabetes_mlp"
-_CORES = ("cortex-m0plus", "cortex-m4", "cortex-m33", "cortex-m55")
+_MODELS = Path(__file__).resolve().parents[2] / "models"
+_REGRESSION = _MODELS / "diabetes_mlp"
+_SMALL = ("cortex-m0plus", "cortex-m3")
+_CORES = (*_SMALL, "cortex-m4", "cortex-m33", "cortex-m55")
 _LEAST_GAIN, _MOST_CYCLES = 0.2, 1.6  # of the error and of the cycles of int8
 _WINDOW, _HOP = 5, 49  # frames of a recording in one sample, and to the next
 
@@ -80,6 +83,24 @@ def test_a_regression_is_the_reference_on_other_cores(
     names = ("model.onnx", "calibration.npz", "test.npz")
     model, calibration, inputs = (_REGRESSION / name for name in names)
     _verified((model, calibration, inputs), "int16", core, tmp_path, "--on", "emulator")
+
+
+@pytest.mark.parametrize("core", _SMALL)
+@pytest.mark.parametrize("weights", ["int16", "int8"])
+@pytest.mark.parametrize("name", ["diabetes_mlp", "digits_dscnn"])
+def test_small_cores_take_no_longer_than_that(name: str, weights: str, core: str) -> None:
+    """By the counted costs of their kernels, with weights of 16 bits and of 8."""
+    model, made = str(_MODELS / name / "model.onnx"), str(_MODELS / name / "calibration.npz")
+    narrow = {"weight_dtype": "int8"} if weights == "int8" else {}
+    few, many = (
+        mcuplan.plan(model, core, dtype=dtype, calibration=made, effort="fast", **narrow)
+        for dtype in ("int8", "int16")
+    )
+    assert few.latency is not None
+    assert many.latency is not None
+    assert many.latency.cycles <= _MOST_CYCLES * few.latency.cycles
+    own = [layer.kernel for layer in many.layers if layer.macs]
+    assert all(kernel.endswith("_scalar") for kernel in own), own
 
 
 @pytest.mark.slow

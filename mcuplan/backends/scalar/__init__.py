@@ -2,7 +2,7 @@
 """Kernels for cores whose fastest multiply gives 32 bits: Cortex-M0, M0+, M3.
 
 Requantization needs no product of 64 bits, and one multiply does two multiply-accumulates
-wherever two pixels share their weights.
+wherever two pixels of 8 bits share their weights.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from mcuplan.backends.scalar import (
     _eltwise,
     _narrow,
     _narrow_dense,
+    _wide,
     _winograd,
 )
 from mcuplan.backends.scalar._shared import BACKEND
@@ -31,4 +32,5 @@ KERNELS = (
     _dense.DENSE,
     *_narrow_dense.KERNELS,
     *_narrow.KERNELS,
+    *_wide.KERNELS,
 )

@@ -12,23 +12,31 @@ from mcuplan.ir.work import Work
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.fields import byte_blocks, prepared
 
-__all__ = ["DEPTHWISE"]
+__all__ = ["DEPTHWISE", "depthwise_call", "depthwise_work", "is_3x3", "line_scratch"]
 
 
-def _depthwise_supports(sig: Signature) -> bool:
+def is_3x3(sig: Signature) -> bool:
+    """Whether each channel makes one of its own by a window of 3x3 without gaps."""
     op = sig.op
     assert isinstance(op, Conv2D)
     channels = sig.inputs[0].channels
     grouped = op.groups == channels == sig.output.channels
-    return grouped and (op.kernel, op.dilation) == ((3, 3), (1, 1)) and is_small(sig)
+    return grouped and (op.kernel, op.dilation) == ((3, 3), (1, 1))
 
 
-def _depthwise(sig: Signature) -> tuple[Call, ...]:
+def _supports(sig: Signature) -> bool:
+    return is_3x3(sig) and is_small(sig)
+
+
+def depthwise_call(sig: Signature) -> tuple[Call, ...]:
+    """Weights are packed [channels][kernel_w][kernel_h], in the type of the activations."""
     op = sig.op
     assert isinstance(op, Conv2D)
     _, in_h, in_w, channels = sig.inputs[0].shape
+    dtype = sig.output.dtype
+    packed = sig.constant(1)[..., 0].transpose(0, 2, 1).astype(dtype.numpy, copy=False)
     fields: dict[str, Field] = {
-        "packed": ConstArray(DType.INT8, sig.constant(1)[..., 0].transpose(0, 2, 1)),
+        "packed": ConstArray(dtype, packed),
         "bias": ConstArray(DType.INT32, prepared(sig).bias),
         "in_h": in_h,
         "in_w": in_w,
@@ -43,12 +51,12 @@ def _depthwise(sig: Signature) -> tuple[Call, ...]:
     return (Call(fields | last_fields(sig)),)
 
 
-def _line_scratch(sig: Signature) -> int:
+def line_scratch(sig: Signature) -> int:
     """Sums of a channel of an output row."""
     return 4 * sig.output.shape[2]
 
 
-def _depthwise_work(sig: Signature, calls: Sequence[int]) -> Work:
+def depthwise_work(sig: Signature, calls: Sequence[int]) -> Work:
     """One channel of a row after the other; windows that reach beyond a side on their own."""
     _, out_h, out_w, channels = sig.output.shape
     rows, columns = sig.taps(1), sig.taps(2)
@@ -67,10 +75,10 @@ def _depthwise_work(sig: Signature, calls: Sequence[int]) -> Work:
 DEPTHWISE = kernel(
     Conv2D,
     function="mplan_depthwise3x3_s8_scalar",
-    lower=_depthwise,
-    work=_depthwise_work,
-    supports=_depthwise_supports,
-    scratch_bytes=_line_scratch,
+    lower=depthwise_call,
+    work=depthwise_work,
+    supports=_supports,
+    scratch_bytes=line_scratch,
     cost_class="depthwise",
     blocks=byte_blocks,
 )
