@@ -9,16 +9,16 @@ Transpose appears only where no held layout will do. So NCHW exists nowhere else
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import islice
 from types import MappingProxyType
 
 import numpy as np
 
 from mcuplan.errors import McuplanError
-from mcuplan.ir.graph import Graph, Layout, Node, Origin, Port, Stored, Tensor, signature_of
+from mcuplan.ir.constant import Constant
+from mcuplan.ir.graph import Graph, Layout, Node, Origin, Port, Tensor, signature_of
 from mcuplan.ir.op import Op, Signature
 from mcuplan.ir.types import Array, DType, Quant, TensorType
 
@@ -73,46 +73,6 @@ class OnnxNode:
     def input(self, index: int) -> str:
         """Name of an input, "" where it is absent."""
         return self.inputs[index] if index < len(self.inputs) else ""
-
-
-@dataclass(frozen=True, slots=True)
-class Constant:
-    """A constant as the model has it, with the integers it was stored as, if any."""
-
-    data: Array
-    stored: Stored | None = None
-    bits: int = 0  # of its integers, where fewer than the array's type has
-
-    def transpose(self, axes: Sequence[int]) -> Constant:
-        """Both forms with permuted axes."""
-        if self.stored is None:
-            return Constant(self.data.transpose(axes), bits=self.bits)
-        quant = self.stored.quant
-        if quant.axis is not None:
-            quant = replace(quant, axis=list(axes).index(quant.axis))
-        return Constant(
-            self.data.transpose(axes), Stored(self.stored.values.transpose(axes), quant)
-        )
-
-    def reshape(self, shape: Sequence[int]) -> Constant:
-        """Both forms in another shape; a per-channel axis must keep its size and place."""
-        data = self.data.reshape(shape)
-        if self.stored is None:
-            return Constant(data, bits=self.bits)
-        quant = self.stored.quant
-        if quant.axis is not None:
-            before = math.prod(self.data.shape[: quant.axis])
-            channels = self.data.shape[quant.axis]
-            places = (
-                i
-                for i, n in enumerate(data.shape)
-                if n == channels and math.prod(data.shape[:i]) == before
-            )
-            axis = next(places, None)
-            if axis is None:
-                return Constant(data)
-            quant = replace(quant, axis=axis)
-        return Constant(data, Stored(self.stored.values.reshape(shape), quant))
 
 
 def plain(rank: int) -> Layout:

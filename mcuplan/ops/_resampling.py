@@ -166,9 +166,7 @@ Way = Mapping[str, Any]
 _COEFFICIENTS = (-0.75, -0.5)
 
 
-def way_of(
-    axes: Sequence[AxisTaps], sizes: Sequence[int]
-) -> Mapping[str, str | float | int] | None:
+def way_of(axes: Sequence[AxisTaps], sizes: Sequence[int]) -> Way | None:
     """Attributes of the ONNX operator that has such weights along axes of such sizes.
 
     None where none does that every opset and runtime knows.

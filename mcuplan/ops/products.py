@@ -67,13 +67,16 @@ def read_gemm(node: OnnxNode, build: Builder) -> None:
     turned = bool(node.get_int("transA", 0)) and shape[0] != 1
     outputs = build.shape(node.input(1))[0 if node.get_int("transB", 0) else 1]
     added = _bias(bias, outputs, beta)
-    if weights is None or turned or (node.input(2) and added is None):
+    if weights is None or turned:
         _gemm_of_tensors(node, build, alpha, beta)
         return
     weights = weights if node.get_int("transB", 0) else weights.transpose((1, 0))
-    if alpha != 1.0:
-        weights = Constant(weights.data * np.float32(alpha))
-    _add_dense(node, build, node.input(0), weights, added)
+    weights = weights if alpha == 1.0 else weights.times(alpha)
+    apart = bool(node.input(2)) and added is None
+    made = inner(node, "product") if apart else node
+    _add_dense(made, build, node.input(0), weights, added)
+    if apart:
+        _add_c(node, build, made.outputs[0], beta)
 
 
 def _bias(given: Constant | None, outputs: int, beta: float) -> Constant | None:
@@ -98,8 +101,12 @@ def _gemm_of_tensors(node: OnnxNode, build: Builder, alpha: float, beta: float) 
         scaled = inner(node, "scaled") if node.input(2) else node
         add_lookup(replace(scaled, inputs=made.outputs), build, [affine(alpha, 0.0)])
         made = scaled
-    if not node.input(2):
-        return
+    if node.input(2):
+        _add_c(node, build, made.outputs[0], beta)
+
+
+def _add_c(node: OnnxNode, build: Builder, product: str, beta: float) -> None:
+    """A product plus C times beta."""
     other, c = node.input(2), build.constant(node.input(2))
     if beta != 1.0:
         other = f"{node.outputs[0]}:c"
@@ -108,7 +115,7 @@ def _gemm_of_tensors(node: OnnxNode, build: Builder, alpha: float, beta: float) 
         else:
             times = replace(inner(node, "c"), inputs=(node.input(2),))
             add_lookup(times, build, [affine(beta, 0.0)])
-    read_two(replace(node, op_type="Add", inputs=(made.outputs[0], other)), build)
+    read_two(replace(node, op_type="Add", inputs=(product, other)), build)
 
 
 def read_matmul(node: OnnxNode, build: Builder) -> None:

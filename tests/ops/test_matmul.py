@@ -16,7 +16,7 @@ from mcuplan.ir.types import DType, Quant, TensorType
 from mcuplan.ops.matmul import MatMul
 from mcuplan.ops.movement import Transpose
 
-from .onnx_cases import agrees, model, node
+from .onnx_cases import agrees, kinds, model, node
 
 R = np.random.default_rng(11)
 
@@ -74,7 +74,9 @@ def test_gemm(name: str, tmp_path: Path) -> None:
     given = {n: v.astype(np.float32) for n, v in constants.items()}
     shapes = {n: (4, 4) for n in inputs.split() if n in "xzd"}
     used = {n: v for n, v in given.items() if n in inputs.split()}
-    agrees(tmp_path, model(node("Gemm", inputs, **attributes), shapes, used))
+    graph = agrees(tmp_path, model(node("Gemm", inputs, **attributes), shapes, used))
+    weighted = inputs.split()[1] == "w" and "transA" not in attributes
+    assert weighted is ("Dense" in kinds(graph))
 
 
 def _heads(scores: str = "s") -> list[object]:

@@ -137,6 +137,18 @@ def test_real_weights_stay_real(tmp_path: Path) -> None:
     assert [] == _facts(_planned(path, close_gaps=True), InType)
 
 
+@pytest.mark.parametrize("c", [(3,), (1, 3), (1, 1)])
+def test_alpha_leaves_weights_their_integers(c: tuple[int, ...], tmp_path: Path) -> None:
+    """A Gemm whose weights are integers has no float32, whatever it multiplies and adds."""
+    net = Net((1, 6))
+    given = (_weights(net, 3, 6), net.const(net.rng.standard_normal(c)))
+    x = net.add("Gemm", net.quantize("x", 0.03), *given, transB=1, alpha=0.5, beta=0.7)
+    path = _saved(net, net.quantize(x, 0.1), tmp_path)
+    planned = _planned(path)
+    assert [] == _facts(planned, InType)
+    assert _off(planned, path) <= 1
+
+
 @pytest.mark.parametrize("zero", [0, 77, 255])
 def test_weights_that_only_float32_holds(zero: int, tmp_path: Path) -> None:
     """Nine bits less their zero point in an operator without a kernel for them."""
