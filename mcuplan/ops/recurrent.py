@@ -81,6 +81,11 @@ class Recurrent(Op):
         return is_integer_cell(self.cell)
 
     @property
+    def is_wide(self) -> bool:
+        """No: x has 8 bits, and the state 16 whatever is asked for."""
+        return False
+
+    @property
     def changes(self) -> tuple[int, ...]:
         """The state, where it is not an output."""
         return () if self.final or self.gives_state_only else (1,)

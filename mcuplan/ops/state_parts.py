@@ -43,6 +43,11 @@ class PackState(Op):
         return "FirstState"
 
     @property
+    def is_wide(self) -> bool:
+        """As the cell is."""
+        return False
+
+    @property
     def fixed_quant(self) -> Quant:
         """Outputs and cells, where there are some."""
         return state_quant(2, self.reach) if self.reach else state_quant(1, 0)

@@ -11,6 +11,7 @@ from mcuplan.ir.graph import Graph, Node
 from mcuplan.ir.op import QuantRule
 from mcuplan.ir.types import Quant
 from mcuplan.ops.quantize import Quantize
+from mcuplan.ops.state_parts import StatePart
 from mcuplan.passes._edit import bypass, rename_output, with_quant
 
 __all__ = ["fold_quantize"]
@@ -24,17 +25,39 @@ def fold_quantize(graph: Graph) -> Graph:
     Only if: nobody else reads the unrounded values. A node that only moves or selects
         elements rounds its input instead, and so does a Relu or Clip of a model input; where
         that lies on another grid already, the Quantize stays as a step, in front of a node whose
-        constants that grid does not hold. Constants that values are taken out of are rounded.
+        constants that grid does not hold. Constants that values are taken out of are rounded. A
+        part of a cell's state that is rounded in several ways is taken as often.
     Exact because: a tensor with a grid is rounded to it when computed, and selecting
         elements commutes with rounding; clamping does, if it rounds its limits.
     """
     editor = Editor(graph)
+    _part_again(editor)
     _inherit(editor)
     folded = 0
     for node in reversed(tuple(editor.nodes())):
         if isinstance(node.op, Quantize) and node in editor:
             folded += _merge(editor, node)
     return editor.done(Rewritten(Rewrite.ROUNDING_FOLDED, folded))
+
+
+def _part_again(editor: Editor) -> None:
+    """Let each rounding of a part of a cell's state have a node that takes it."""
+    for node in editor.nodes():
+        if not isinstance(node.op, StatePart):
+            continue
+        readers = editor.consumers(node.output)
+        roundings = [reader.op for reader in readers]
+        alike = len(set(roundings)) == 1
+        if alike or not all(isinstance(op, Quantize) for op in roundings):
+            continue
+        source, copies = editor.tensor(node.output), [node]
+        for reader in readers[1:]:
+            part = replace(source, name=editor.fresh(source.name), origin=None)
+            editor.set_tensor(part)
+            again = Node(editor.fresh(node.name), node.op, node.inputs, (part.name,), node.origin)
+            copies.append(again)
+            editor.replace(reader, replace(reader, inputs=(part.name,)))
+        editor.replace(node, *copies)
 
 
 def _inherit(editor: Editor) -> None:

@@ -23,7 +23,7 @@ def fuse_lookups(graph: Graph) -> Graph:
         them a Lookup.
     Becomes: one Lookup with both chains; a grid between them stays as a rounding.
     Only if: the tensor between is read once; a Quantize that gives a tensor its only grid
-        is left to `fold_quantize`, and so is one of int16.
+        is left to `fold_quantize`, and so is one from or to int16.
     Exact because: a table holds any function of one value, computed in double.
     """
     editor = Editor(graph)
@@ -40,13 +40,19 @@ def fuse_lookups(graph: Graph) -> Graph:
         if isinstance(first.op, Quantize) and editor.tensor(first.inputs[0]).type.quant is None:
             continue
         between = editor.tensor(first.output).type.quant
-        if between is not None and between.dtype is DType.INT16:  # no table of 256 entries
-            continue
+        if between is not None and _is_wide(editor, first.inputs[0], first.output, node.output):
+            continue  # no table of 256 entries
         editor.replace(first)
         chain = _joined(editor, first, node)
         editor.replace(node, replace(node, op=Lookup(chain), inputs=first.inputs))
         fused += 1
     return editor.done(Rewritten(Rewrite.LOOKUP_FUSED, fused))
+
+
+def _is_wide(editor: Editor, *names: str) -> bool:
+    """Whether one of some tensors lies on a grid of int16."""
+    quants = (editor.tensor(name).type.quant for name in names)
+    return any(quant is not None and quant.dtype is DType.INT16 for quant in quants)
 
 
 def _chain(node: Node) -> Chain | None:

@@ -22,6 +22,7 @@ from mcuplan.ops.unary import Lookup
 from mcuplan.passes._edit import with_quant
 from mcuplan.passes.assign_grids import grids_in_model, needs_range, one_grid
 from mcuplan.passes.constants import kept_weights, lies_on_steps
+from mcuplan.passes.state_grids import keeps_state
 from mcuplan.quant.observers import Range, quant_of_range
 
 __all__ = [
@@ -70,7 +71,7 @@ def without_integers(graph: Graph, *, rounds: bool = False) -> frozenset[str]:
 
 def _lacks_int16(graph: Graph, node: Node, grids: Mapping[str, Quant]) -> bool:
     """Whether a node reads or makes what lies on a grid of int16, and cannot do so to a step."""
-    if isinstance(node.op, Quantize):
+    if isinstance(node.op, Quantize) or keeps_state(graph, node, grids):
         return False
     read, made = (
         [grids[name].dtype is DType.INT16 for name in names if name in grids]
@@ -81,7 +82,8 @@ def _lacks_int16(graph: Graph, node: Node, grids: Mapping[str, Quant]) -> bool:
     there = node.op.is_view or (node.op.is_wide and graph.signature(node).admits(DType.INT16))
     if not (there and made and all(made)) or isinstance(node.op, Recurrent):
         return True
-    joined = {grids.get(name) for name in (*graph.activations(node), *node.outputs)}
+    around = (*graph.activations(node), *node.outputs)
+    joined = {grids.get(name) for name in around if graph.tensor(name).type.dtype.is_float}
     moves = node.op.quant_rule is QuantRule.PASS_THROUGH or isinstance(node.op, Concat)
     if moves and len(joined) > 1:
         return True

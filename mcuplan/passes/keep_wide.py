@@ -13,6 +13,7 @@ from mcuplan.ir.graph import Graph, Node, Tensor
 from mcuplan.ir.types import DType, Quant
 from mcuplan.ops.conversion import FromGrid, ToGrid, ToType
 from mcuplan.ops.quantize import Quantize
+from mcuplan.ops.state_parts import PackState, StatePart
 from mcuplan.passes._edit import convert
 from mcuplan.passes.assign_grids import grids_in_model
 from mcuplan.passes.named import nodes_of_type, not_there
@@ -143,7 +144,8 @@ class _Borders:
 
     def divide(self, name: str) -> None:
         """Let a tensor's readers find it as they want it."""
-        readers = [n for n in self._consumers.get(name, ()) if not isinstance(n.op, _BETWEEN)]
+        taking = (*_BETWEEN, PackState, StatePart)  # that are there for any grid, and for states
+        readers = [n for n in self._consumers.get(name, ()) if not isinstance(n.op, taking)]
         wide = [node for node in readers if node.name in self._chosen]
         others = [node for node in readers if node.name not in self._chosen]
         tensor = self._graph.tensor(name)

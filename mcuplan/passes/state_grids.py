@@ -5,11 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+import numpy as np
+
 from mcuplan.ir.graph import Graph, Node, State
 from mcuplan.ir.types import Quant
 from mcuplan.ops.state_parts import PackState, StatePart
 
-__all__ = ["state_grids"]
+__all__ = ["keeps_state", "state_grids"]
 
 
 def state_grids(graph: Graph) -> dict[str, Quant]:
@@ -33,6 +35,23 @@ def state_grids(graph: Graph) -> dict[str, Quant]:
         if packs and quants == {cell.scale[maker.op.part]}:
             found[state.read.tensor] = Quant.per_tensor(quants.pop(), 0, cell.dtype)
     return found
+
+
+def keeps_state(graph: Graph, node: Node, grids: Mapping[str, Quant]) -> bool:
+    """Whether a node takes or gives parts of a cell's state in int16 on the cell's own grids."""
+    if isinstance(node.op, PackState):
+        state, names = node.op.fixed_quant, node.inputs
+        scales = state.scale
+    elif isinstance(node.op, StatePart):
+        own = graph.producers()[node.inputs[0]].op.fixed_quant
+        if own is None:
+            return False
+        state, names, scales = own, (node.output,), (own.scale[node.op.part],)
+    else:
+        return False
+    pairs = zip(names, scales, strict=True)
+    wide = [(n, s) for n, s in pairs if n in grids and grids[n].dtype is state.dtype]
+    return all(grids[n].z == 0 and np.float32(grids[n].s) == np.float32(s) for n, s in wide)
 
 
 def _maker(producers: Mapping[str, Node], tensor: str) -> Node | None:

@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from nets import Net
 
 from mcuplan import passes, pipeline
 from mcuplan.calibrate import Data
@@ -16,7 +17,7 @@ from mcuplan.exporter.onnx import to_onnx
 from mcuplan.ir.evaluate import evaluate
 from mcuplan.ir.graph import Graph, Node, Port, Tensor
 from mcuplan.ir.op import Example
-from mcuplan.ir.types import Array
+from mcuplan.ir.types import Array, DType
 from mcuplan.passes.gaps import Gaps, without_integers
 from mcuplan.passes.keep_real import keep_real
 from mcuplan.passes.keep_wide import keep_wide
@@ -136,3 +137,50 @@ def test_an_operator_comes_back(name: str, example: Example, tmp_path: Path) -> 
     graph = passes.run(graph)
     floating = keep_wide(keep_real(graph, (), Gaps(nodes=without_integers(graph))))
     comes_back(tmp_path / "net.onnx", floating, samples)
+
+
+def test_a_cell_that_goes_on_comes_back(tmp_path: Path) -> None:
+    """Its state of 16 bits is an input and an output on the grid that the cell itself has."""
+    folder = Path(__file__).parents[2] / "models" / "vowels_stream"
+    data = folder / "calibration.npz"
+    _, floating = pipeline.simplify(Request(folder / "model.onnx", TARGET, calibration=data))
+    with np.load(data) as file:
+        ports = [port.name for port in floating.inputs]
+        samples = {name: file[name][:20] for name in ports if name in file}
+    for port in floating.inputs:
+        given = np.random.default_rng(5).uniform(-1, 1, (20, *port.shape[1:]))
+        samples.setdefault(port.name, given.astype(np.float32))
+    comes_back(tmp_path / "net.onnx", floating, samples)
+
+
+def _functions(net: Net) -> str:
+    """With an end, so that 16 bits have no form of it, between layers that have."""
+    x = net.add("MatMul", "x", net.random(6, 8))
+    y = net.add("MatMul", net.add("Log", net.add("Sigmoid", x)), net.random(8, 4))
+    return net.add("Sqrt", net.add("Add", net.add("Mul", y, y), net.const(0.5)))
+
+
+def _rows(net: Net) -> str:
+    """Rows of a table, chosen by the largest element."""
+    best = net.add("ArgMax", "x", axis=2, keepdims=0)
+    rows = net.add("Gather", net.random(6, 5), best)
+    return net.add("MatMul", rows, net.random(5, 4))
+
+
+def _cell(net: Net) -> str:
+    """A GRU, x and weights of which have 8 bits."""
+    weights = [net.random(1, 24, 6), net.random(1, 24, 8), net.random(1, 48)]
+    x = net.add("Transpose", "x", perm=[1, 0, 2])
+    return net.add("MatMul", net.add("GRU", x, *weights, hidden_size=8), net.random(8, 4))
+
+
+@pytest.mark.parametrize("net_of", [_functions, _rows, _cell])
+def test_layers_of_16_bits_come_back(net_of: Callable[[Net], str], tmp_path: Path) -> None:
+    """With those among them that have 8, and conversions where these meet."""
+    net = Net((1, 4, 6))
+    path, samples = tmp_path / "float.onnx", net.samples(12)
+    path.write_bytes(net.model(net_of(net)).SerializeToString())
+    _, floating = pipeline.simplify(Request(path, TARGET, dtype=DType.INT16))
+    wide = [t for t in floating.tensors.values() if t.wanted is DType.INT16]
+    assert len(wide) > 1
+    comes_back(tmp_path / "net.onnx", floating, {"x": samples})

@@ -153,18 +153,45 @@ def test_choices_come_back_as_tables(tmp_path: Path) -> None:
     assert ["Dense", "Where", "Dense"] == [node.op.label for node in planned.integer.nodes]
 
 
-def test_cells_between_grids_of_16_bits_are_islands(tmp_path: Path) -> None:
-    """One behind another, of which none is there for what the file has in 16 bits."""
-    net = Net((1, 60), seed=3)
-    x = net.add("Reshape", "x", net.const([10, 1, 6], np.int64))
+def _chain(net: Net, rounded: Callable[[str], str]) -> str:
+    """One behind another, the last outputs of which a matrix reads."""
+    x = net.add("Reshape", rounded("x"), net.const([10, 1, 6], np.int64))
     for inputs in (6, 4):
         x = net.add("GRU", x, net.random(1, 12, inputs), net.random(1, 12, 4), hidden_size=4)
-        x = net.add("Reshape", x, net.const([10, 1, 4], np.int64))
-    x = net.add(
-        "Reshape", net.add("Gather", x, net.const(-1, np.int64)), net.const([1, 4], np.int64)
-    )
-    output = net.add("Gemm", x, net.random(4, 3))
-    _, _, written = _quantized(net, output, tmp_path, "--dtype", "int16")
-    planned = pipeline.plan(Request(written, load_target("cortex-m4")))
-    kernels = {step.kernel.function for step in planned.plan.program.steps}
-    assert {"mplan_recurrent_f32", "mplan_dequantize_wide_f32"} <= kernels
+        x = net.add("Reshape", rounded(x), net.const([10, 1, 4], np.int64))
+    x = net.add("Gather", x, net.const(-1, np.int64))
+    x = net.add("Reshape", x, net.const([1, 4], np.int64))
+    return rounded(net.add("Gemm", x, net.random(4, 3)))
+
+
+def _kernels(path: Path) -> set[str]:
+    planned = pipeline.plan(Request(path, load_target("cortex-m4")))
+    return {step.kernel.function for step in planned.plan.program.steps}
+
+
+def test_cells_between_grids_of_16_bits_are_islands(tmp_path: Path) -> None:
+    """None is there for what the file has in 16 bits."""
+    net = Net((1, 60), seed=3)
+    grid = net.const(2.0**-13), net.const(0, np.int16)
+
+    def rounded(x: str) -> str:
+        whole = net.add("QuantizeLinear", x, *grid)
+        return net.add("DequantizeLinear", whole, *grid)
+
+    model = net.model(_chain(net, rounded))
+    model.opset_import[0].version, model.ir_version = 21, 10
+    path = tmp_path / "net.onnx"
+    path.write_bytes(model.SerializeToString())
+    assert {"mplan_recurrent_f32", "mplan_dequantize_wide_f32"} <= _kernels(path)
+
+
+def test_cells_of_a_model_of_16_bits_have_8(tmp_path: Path) -> None:
+    """They and their weights; the file that is written says so, and has them in integers."""
+    net = Net((1, 60), seed=3)
+    asked = ["--dtype", "int16"]
+    given, data, written = _quantized(net, _chain(net, lambda x: x), tmp_path, *asked)
+    before = _program(given, data, calibration=data, dtype=DType.INT16)
+    assert all(np.array_equal(a, b) for a, b in zip(before, _program(written, data), strict=True))
+    kernels = _kernels(written)
+    assert "mplan_recurrent_s8" in kernels
+    assert not any(name.endswith("_f32") for name in kernels)
