@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 import numpy as np
 
+from mcuplan.calibrate.bands import Bands, Extents, of_one_unit
 from mcuplan.calibrate.data import Data
 from mcuplan.calibrate.farther import with_farther
 from mcuplan.calibrate.runtime import Runtime
@@ -30,6 +31,7 @@ _MOST = 64  # samples held back
 _SEED = 0
 _TOGETHER = 16  # samples held at a time
 _MOST_DB = 200.0
+_FAINT = 0.1  # of what a band of channels usually has: a sample with less of it says little
 
 
 def held_back(graph: Graph, samples: int, one_in: int) -> frozenset[int]:
@@ -49,12 +51,14 @@ class Judge:
     """Says how far graphs are off the float one, on samples that nothing was fitted to.
 
     On the samples as they are, and farther from what is usual: what clips serves what was seen.
+    Channels of an output whose ranges are far apart count each on its own scale (see `Bands`).
     """
 
     def __init__(self, graph: Graph, data: Data, samples: Collection[int]) -> None:
         """Take some of the samples, by index; they are held in memory."""
         self._graph = graph
         self._data = with_farther(data, graph.app_inputs, sorted(samples))
+        self._known: tuple[Bands, ...] = ()
 
     @property
     def runs(self) -> int:
@@ -73,27 +77,49 @@ class Judge:
             tick: told of each sample.
         """
         signal, noise = self._squares(made, tick)
+        parts = [bands.count for bands in self._known]
+        faint = np.repeat([_FAINT if many > 1 else 0.0 for many in parts], parts)
+        usual = np.where(np.isfinite(signal), signal, 0.0).mean(axis=0)
+        signal = np.maximum(signal, faint * usual)
         return {name: typical_error(signal, each) for name, each in noise.items()}
+
+    def _bands(self, floating: FloatRun, ports: Sequence[int]) -> tuple[Bands, ...]:
+        """Of each output."""
+        graph = self._graph
+        apart = [k for k in ports if not of_one_unit(graph, graph.outputs[k])]
+        found = {k: Extents() for k in apart}
+        for _, part in self._data.parts(_TOGETHER) if apart else ():
+            for index in range(part.samples):
+                values = floating.outputs(part.feeds(graph.app_inputs, index), apart)
+                for k, each in zip(apart, values, strict=True):
+                    found[k].update(each)
+        return tuple(found[k].bands() if k in found else Bands() for k in ports)
 
     def _squares(
         self, made: Mapping[str, Graph], tick: Callable[[int], object]
     ) -> tuple[Array, Mapping[str, Array]]:
-        """Sums of squares of float outputs, and of what others differ by: [samples, outputs]."""
+        """Sums of squares of float outputs, and of what others differ by: [samples, bands]."""
         graph = self._graph
         floating, others = FloatRun(graph), {name: FloatRun(each) for name, each in made.items()}
         ports = [k for k, port in enumerate(graph.outputs) if not port.state]
+        self._known = self._known or self._bands(FloatRun(graph), ports)
         signal: list[list[float]] = []
         noise: dict[str, list[list[float]]] = {name: [] for name in made}
         for _, part in self._data.parts(_TOGETHER):
             for index in range(part.samples):
                 feeds = part.feeds(graph.app_inputs, index)
                 theirs = floating.outputs(feeds, ports)
-                signal.append([float(np.square(each).sum()) for each in theirs])
+                signal.append(self._sums([np.square(each) for each in theirs]))
                 for name, run in others.items():
                     pairs = zip(theirs, run.outputs(feeds, ports), strict=True)
-                    noise[name].append([float(np.square(a - b).sum()) for a, b in pairs])
+                    noise[name].append(self._sums([np.square(a - b) for a, b in pairs]))
                 tick(1)
         return np.array(signal), {name: np.array(each) for name, each in noise.items()}
+
+    def _sums(self, outputs: Sequence[Array]) -> list[float]:
+        """Of the squares of each output, band by band."""
+        pairs = zip(self._known, outputs, strict=True)
+        return [part for bands, squares in pairs for part in bands.sums(squares)]
 
 
 def typical_error(signal: Array, noise: Array) -> float:

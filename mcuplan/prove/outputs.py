@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mcuplan.calibrate.bands import APART
 from mcuplan.ir.graph import Graph, Node, Port
 from mcuplan.ir.op import Tolerance
 from mcuplan.ir.types import Array, DType
@@ -24,9 +25,6 @@ __all__ = [
     "gives_scores",
     "shares_unit",
 ]
-
-APART = 8.0
-"""Channels whose float ranges differ by more than this factor are judged one by one."""
 
 _ENOUGH = 8  # values of a channel: fewer say nothing of it alone
 _VARIES = 2 / DType.INT8.steps  # of the extent: a grid of its own would hardly show less
