@@ -211,7 +211,9 @@ def _notes(planned: Planned) -> list[Finding]:
     found = notes(target, has_ranges=planned.has_ranges, random_ranges=random)
     found += placeholder_findings(planned.placeholder)
     real = planned.has_ranges and not random
-    found += quantization_findings(planned.grids, planned.calibration, real_ranges=real)
+    found += quantization_findings(
+        planned.grids, planned.calibration, planned.plan, real_ranges=real
+    )
     found += island_findings(
         planned.grids.graph.notes, planned.plan, closing=planned.request.close_gaps
     )

@@ -15,7 +15,7 @@ from mcuplan.ir.types import DType
 from mcuplan.schedule.program import Plan, Step
 from mcuplan.units import format_bytes
 
-__all__ = ["CONVERSIONS_SHOWN", "gap_findings", "island_findings"]
+__all__ = ["CONVERSIONS_SHOWN", "cost_of_type", "gap_findings", "island_findings"]
 
 CONVERSIONS_SHOWN = "each conversion is a layer of its own: --all shows what it takes"
 """The hint of layers in another type than those around."""
@@ -57,6 +57,30 @@ def island_findings(
                 yield _finding(fact, words.note(fact), closing=closing)
             else:
                 yield from _of_plan(fact, plan, closing=closing)
+
+
+def cost_of_type(plan: Plan, dtype: DType) -> str:
+    """What steps take that read or make values of a type, to be put behind what is said of them."""
+    graph, steps = plan.program.graph, plan.program.steps
+    found = [
+        step
+        for step in steps
+        for names in [(*graph.activations(step.node), *step.node.outputs)]
+        if any(graph.tensor(name).type.dtype is dtype for name in names)
+    ]
+    if not found:
+        return ""
+    total = sum(step_cycles(step, plan).total for step in steps)
+    cycles = sum(step_cycles(step, plan).total for step in found)
+    sizes = [step_bytes(step) for step in found]
+    constants = sum(size.weights_bytes + size.tables_bytes for size in sizes)
+    names = {n for step in found for n in (*graph.activations(step.node), *step.node.outputs)}
+    kinds = [graph.tensor(name).type for name in names]
+    largest = max(kind.nbytes for kind in kinds if kind.dtype is dtype)
+    return (
+        f"; {cycles:,.0f} cycles (modelled, {100 * cycles / max(1.0, total):.0f} % of all), "
+        f"{format_bytes(constants)} of constants, largest value {format_bytes(largest)}"
+    )
 
 
 def _finding(fact: InType, message: str, *, closing: bool) -> Finding:

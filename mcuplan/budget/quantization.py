@@ -9,16 +9,18 @@ from types import MappingProxyType
 
 from mcuplan import words
 from mcuplan.budget.calibration import calibration_findings
-from mcuplan.budget.islands import CONVERSIONS_SHOWN, gap_findings
+from mcuplan.budget.islands import CONVERSIONS_SHOWN, cost_of_type, gap_findings
 from mcuplan.calibrate import Calibrated
 from mcuplan.facts import InType
 from mcuplan.findings import Finding, Severity
+from mcuplan.ir.types import DType
 from mcuplan.passes.assign_grids import Grids
 from mcuplan.passes.cell_limits import cell_limits
 from mcuplan.passes.coarse_steps import CoarseSteps, coarse_steps
 from mcuplan.passes.full_sums import FullSums, full_sums
 from mcuplan.passes.mixed_ranges import MixedRanges, mixed_ranges
 from mcuplan.safe_text import arguments
+from mcuplan.schedule.program import Plan
 
 __all__ = ["full_accumulators", "quantization_findings"]
 
@@ -32,19 +34,20 @@ _TYPES: Mapping[str, tuple[str, str]] = MappingProxyType(
 
 
 def quantization_findings(
-    grids: Grids, seen: Calibrated | None, *, real_ranges: bool
+    grids: Grids, seen: Calibrated | None, plan: Plan | None = None, *, real_ranges: bool
 ) -> Iterator[Finding]:
     """Findings of calibration and grids.
 
     Args:
         grids: of the model.
         seen: the samples that ranges were observed on; None: they come from elsewhere.
+        plan: says what layers of int16 take; None: there is none yet.
         real_ranges: they are not made up.
     """
     if seen is not None and real_ranges:
         yield from calibration_findings(grids.graph, seen)
     yield from gap_findings(grids.graph.notes)
-    yield from _of_types(grids)
+    yield from _of_types(grids, plan)
     for clipped in grids.clipped:
         yield Finding(
             "quant/bias-clipped",
@@ -71,13 +74,16 @@ def quantization_findings(
         yield from _coarse(coarse_steps(grids.graph))
 
 
-def _of_types(grids: Grids) -> Iterator[Finding]:
+def _of_types(grids: Grids, plan: Plan | None) -> Iterator[Finding]:
     """Layers of int16, or of int8 among such; those of float32 are islands."""
     for fact in grids.graph.notes:
         if isinstance(fact, InType) and fact.dtype in _TYPES:
             code, hint = _TYPES[fact.dtype]
             hint = "" if hint == CONVERSIONS_SHOWN and not fact.conversions else hint
-            yield Finding(code, Severity.NOTE, words.note(fact), "", hint)
+            cost = ""
+            if plan is not None and fact.dtype == DType.INT16:
+                cost = cost_of_type(plan, DType.INT16)
+            yield Finding(code, Severity.NOTE, words.note(fact) + cost, "", hint)
 
 
 def full_accumulators(found: tuple[FullSums, ...]) -> Iterator[Finding]:
