@@ -190,7 +190,10 @@ class RepairKind(StrEnum):
     EQUALIZATION = "equalization"
     LIMITS = "limits"
     ABSORPTION = "absorption"
+    OUTPUTS = "outputs"
+    INPUTS = "inputs"
     RANGES = "ranges"
+    WIDENING = "widening"
     BIASES = "biases"
     ROUNDING = "rounding"
 

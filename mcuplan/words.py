@@ -334,7 +334,10 @@ _REPAIRS = {
     RepairKind.EQUALIZATION: "equalized channels",
     RepairKind.LIMITS: "equalized behind limits",
     RepairKind.ABSORPTION: "absorbed biases",
+    RepairKind.OUTPUTS: "a scale for each channel of outputs",
+    RepairKind.INPUTS: "a scale for each channel of inputs",
     RepairKind.RANGES: "fitted ranges",
+    RepairKind.WIDENING: "layers in int16",
     RepairKind.BIASES: "corrected biases",
     RepairKind.ROUNDING: "fitted weights and biases",
 }

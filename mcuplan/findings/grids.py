@@ -37,16 +37,20 @@ GRIDS = (
         "A Concat joins tensors whose ranges differ by more than 8 times, and its output has one "
         "scale: of the smallest one less than 5 of the 8 bits are left. Box coordinates and "
         "scores of a detection head are the usual case.",
-        "Make the parts outputs of their own (end the model before the Concat), so that each has "
-        "its own scale; or bring them to one range before they are joined.",
+        "--quantize-effort best gives an output a scale for each channel, and brings parts inside "
+        "of a model to one range. Or make the parts outputs of their own (end the model before the "
+        "Concat), so that each has its own scale; or bring them to one range before they are "
+        "joined.",
     ),
     Explanation(
         "quant/float-layers",
         "Layers of an int8 model compute in float32: there is no int8 form of them, --layer-dtype "
-        "asks for it, they look for the nearest of many points, whose distances 256 steps do not "
-        "tell apart, they hide scores from a Softmax, or a quantized model does not round what "
-        "they make or read (no QuantizeLinear behind them), or their weights. Values are "
-        "converted where they meet layers of integers; conversions are layers with a price.",
+        "asks for it, they give inputs or outputs a scale for each channel (--quantize-effort "
+        "best; --no-repair inputs --no-repair outputs does without), they look for the nearest of "
+        "many points, whose distances 256 steps do not tell apart, they hide scores from a "
+        "Softmax, or a quantized model does not round what they make or read (no QuantizeLinear "
+        "behind them), or their weights. Values are converted where they meet "
+        "layers of integers; conversions are layers with a price.",
         "Nothing must be done: the result is what the file means. What a quantized model does not "
         "round goes on grids with --close-gaps, by the limits that grids around set, or by "
         "--calibration; on a core without floating point that is far faster.",
@@ -61,8 +65,10 @@ GRIDS = (
     Explanation(
         "quant/int16-layers",
         "Layers of an int8 model have activations of 16 bits, as --layer-dtype asks for or the "
-        "model has it: their steps are some 200 times finer. Values are converted where they meet "
-        "layers of int8; the conversions are layers with a price of their own.",
+        "model has it, or as --quantize-effort best gives them where outputs are poor without "
+        "(--no-repair widening does without): their steps are some 200 times finer. Values are "
+        "converted where they meet layers of int8; the conversions are layers with a price of "
+        "their own.",
         "Nothing must be done. Activations take twice the RAM, and products some 1.4 times the "
         "cycles.",
     ),
@@ -92,7 +98,9 @@ GRIDS = (
         "quant/repaired",
         "With --quantize-effort normal or best, the error that grids make is made up for: layers "
         "whose outputs are added are merged, channels of a tensor are brought to like range, "
-        "weights, biases and ranges are fitted to the outputs of the float model. Each change is "
+        "weights, biases and ranges are fitted to the outputs of the float model. With best, where "
+        "outputs are poor all the same (below 25 dB), inputs and outputs get a scale for each "
+        "channel, and the layers whose grids cost most have activations of 16 bits. Each change is "
         "judged on samples held back, as they are and twice as far from their mean, and kept where "
         "the outputs gain by it.",
         "Nothing must be done. Give more samples where the gains are small.",
@@ -108,8 +116,10 @@ GRIDS = (
         "quant/outlier-channel",
         "One channel of a tensor is at least 16 times as wide as a usual one. All channels of an "
         "activation share a scale, so that the others have four bits or fewer.",
-        "--quantize-effort normal (or best) equalizes channels and keeps that where outputs gain. "
-        "See what is left with mcuplan verify --all; --layer-dtype takes layers out of int8.",
+        "--quantize-effort normal (or best) equalizes channels and keeps that where outputs gain; "
+        "best gives inputs and outputs a scale for each channel, and layers int16, where that does "
+        "not do. See what is left with mcuplan verify --all; --layer-dtype takes layers out of "
+        "int8.",
     ),
     Explanation(
         "quant/far-channels",

@@ -9,6 +9,7 @@ what it reads, a normalization multiplies by its gains, and a function in its ta
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from itertools import accumulate
 
@@ -25,7 +26,7 @@ from mcuplan.ops.conv3d import Conv3D
 from mcuplan.ops.dense import Dense
 from mcuplan.ops.eltwise import Add, Maximum, Minimum, Mul, Sub
 from mcuplan.ops.movement import Reshape
-from mcuplan.ops.normalize import Normalize
+from mcuplan.ops.normalize import Epsilon, Normalize
 from mcuplan.ops.pool2d import AvgPool2D
 from mcuplan.ops.prelu import PRelu
 from mcuplan.ops.resize import Resize
@@ -50,6 +51,9 @@ LAYERS = (*_CONVOLUTIONS, Dense, ChannelAffine)
 _SOURCES = (Normalize, Lookup)
 """That hold what they read, and multiply what they make: by channel, a function as a whole."""
 
+_BESIDE_EPSILON = 64.0
+"""Width over the root of epsilon: its share of the variance is a percent, nearly, at most."""
+
 SUMS = (Add, Sub, Maximum, Minimum)
 _ALIKE = (AvgPool2D, PRelu)  # f(s * x) = s * f(x) for s > 0, each channel on its own
 _HOMOGENEOUS = ("leaky_relu", "abs", "neg")
@@ -67,8 +71,14 @@ class Link:
 class Channels:
     """A group for every channel of every activation: one factor for all that is in it."""
 
-    def __init__(self, graph: Graph, *, limited: bool = False) -> None:
-        """Find them; ``limited``: also behind limits from 0 on, which stay where they are."""
+    def __init__(self, graph: Graph, *, limited: bool = False, ends: Collection[str] = ()) -> None:
+        """Find them.
+
+        Args:
+            graph: float, after the passes.
+            limited: also behind limits from 0 on, which stay where they are.
+            ends: inputs and outputs whose channels may have factors, too.
+        """
         self._graph, self._limited = graph, limited
         self._sets = DisjointSets()
         self._of: dict[str, Array] = {}
@@ -77,14 +87,16 @@ class Channels:
         """What tensors are cut at where their channels have factors all the same."""
         self.sources: set[str] = set()
         """Nodes that multiply what they make."""
+        self.divisors: dict[str, float] = {}
+        """What is divided by its own deviation, and the width beside which epsilon vanishes."""
         self.links: dict[str, tuple[Link, ...]] = {}
         """What nodes pass on, by node; those of layers are not there, nor of others that hold."""
         for port in graph.inputs:
-            self._hold(port.tensor)
+            self._end(port.tensor, ends)
         for node in graph.nodes:
             self._link(node)
         for port in graph.outputs:
-            self._hold(port.tensor)
+            self._end(port.tensor, ends)
         roots = self._sets.roots()
         self._of = {name: roots[group] for name, group in self._of.items()}
         self.count = len(self._sets)
@@ -108,6 +120,21 @@ class Channels:
             self._of[tensor] = self._sets.added(self._graph.tensor(tensor).type.channels)
         return self._of[tensor]
 
+    def _divided(self, node: Node) -> None:
+        """One factor for all that is divided by one deviation; what is made has its own."""
+        op, group = node.op, self._of[node.inputs[0]]
+        assert isinstance(op, Normalize)
+        each = group.reshape(op.groups, -1)
+        self._sets.join(each[:, 1:].reshape(-1), each[:, :-1].reshape(-1))
+        least = _BESIDE_EPSILON * math.sqrt(op.epsilon)
+        self.divisors[node.inputs[0]] = max(least, self.divisors.get(node.inputs[0], 0.0))
+
+    def _end(self, tensor: str, free: Collection[str]) -> None:
+        if tensor in free:
+            self._group(tensor)
+        else:
+            self._hold(tensor)
+
     def _hold(self, tensor: str) -> None:
         self._held.append(self._group(tensor))
 
@@ -122,7 +149,9 @@ class Channels:
         links = _links(self._graph, node, self._limited) if ours and len(node.outputs) == 1 else ()
         passed = {link.tensor for link in links}
         for name in self._graph.activations(node):
-            if name not in passed:
+            if ours and _divides(node.op):
+                self._divided(node)
+            elif name not in passed:
                 self._hold(name)
         made = self._of[node.output]
         if not links and ours and isinstance(node.op, _SOURCES) and node.op.clamp is None:
@@ -139,6 +168,13 @@ class Channels:
             self._sets.join(made[link.made], self._of[link.tensor][link.source])
         rest = np.setdiff1d(np.arange(len(made)), np.concatenate([k.made for k in links]))
         self._held.append(made[rest])  # of constants that are joined
+
+
+def _divides(op: Op) -> bool:
+    """Whether channels of a block are divided by their deviation, so that factors vanish."""
+    if not isinstance(op, Normalize) or op.rule is not Epsilon.INSIDE:
+        return False
+    return op.whole and op.centered and op.power == 2
 
 
 def _limits(graph: Graph) -> dict[str, float]:

@@ -25,6 +25,7 @@ from mcuplan.passes._channel_factors import (
     takes_factors,
 )
 from mcuplan.passes._joint_factors import Wide, joint_factors
+from mcuplan.passes._scaled_ends import scalable_ends, scaled_ends
 
 __all__ = ["Reach", "equalize"]
 
@@ -44,12 +45,16 @@ class Reach:
             or more. Up to there the outputs are the model's.
         joint: not tensor by tensor, but those factors with which noise of all tensors together is
             least: a channel may be narrow in one tensor and among the widest of another.
+        inputs, outputs: multiply their channels, too. They are float32 then: a product of each
+            with powers of two stands between it and its grid.
     """
 
     margin: float = 2.0
     shows: float = 1.0
     limited: bool = False
     joint: bool = False
+    inputs: bool = False
+    outputs: bool = False
 
 
 def equalize(graph: Graph, most: Mapping[str, Array], how: Reach) -> Graph:
@@ -67,8 +72,11 @@ def equalize(graph: Graph, most: Mapping[str, Array], how: Reach) -> Graph:
         most: how far from 0 each channel of a tensor went; those of others stay.
         how: far channels are multiplied.
     """
-    channels = Channels(graph, limited=how.limited)
+    ends = scalable_ends(graph, most, inputs=how.inputs, outputs=how.outputs)
+    channels = Channels(graph, limited=how.limited, ends=ends)
     factors = (_joint if how.joint else _factors)(graph, channels, most, how)
+    for name in ends:
+        factors[channels.of(name)] = 2.0 ** np.floor(np.log2(factors[channels.of(name)]))
     if (factors == 1.0).all():
         return graph
     edit = Editor(graph)
@@ -82,7 +90,7 @@ def equalize(graph: Graph, most: Mapping[str, Array], how: Reach) -> Graph:
         own = factors[channels.of(name)]
         if (own != 1.0).any():
             edit.set_tensor(_multiplied(edit.tensor(name), own))
-    return edit.done()
+    return scaled_ends(edit.done(), {name: factors[channels.of(name)] for name in ends})
 
 
 def _multiplied(tensor: Tensor, factors: Array) -> Tensor:
@@ -99,7 +107,7 @@ def _factors(graph: Graph, channels: Channels, most: Mapping[str, Array], how: R
     others, and they may go farther.
     """
     room, wish = np.full(channels.count, np.inf), np.ones(channels.count)
-    counts = _noise(graph, channels)
+    counts = _noise(graph, channels, most, apart=how.outputs)
     for name in channels.free:
         if name not in most:
             room[channels.of(name)] = 1.0
@@ -110,6 +118,7 @@ def _factors(graph: Graph, channels: Channels, most: Mapping[str, Array], how: R
             continue
         space = widest / np.maximum(own, widest / _MOST)
         np.minimum.at(room, group, space / how.margin)
+        room[group[own < channels.divisors.get(name, 0.0)]] = 1.0
         least = float(noise.max(initial=0.0)) / _MOST**2
         shown = max(float(noise[space < _FULL].max(initial=0.0)), least)
         if shown > 0.0:
@@ -122,13 +131,18 @@ def _factors(graph: Graph, channels: Channels, most: Mapping[str, Array], how: R
 def _joint(graph: Graph, channels: Channels, most: Mapping[str, Array], how: Reach) -> Array:
     """Of each group, as all tensors together ask for it."""
     low, high = np.full(channels.count, -np.inf), np.full(channels.count, np.inf)
-    counts, tensors = _noise(graph, channels), []
+    counts, tensors = _noise(graph, channels, most, apart=how.outputs), []
     for name in channels.free:
         group, known = channels.of(name), name in most and bool(np.isfinite(most[name]).all())
         if not known:
             low[group] = high[group] = 0.0
             continue
         tensors.append(Wide(group, most[name], counts[name]))
+        least = channels.divisors.get(name, 0.0)
+        if least > 0.0:
+            space = np.log2(least / np.maximum(most[name], least))
+            np.maximum.at(low, group, space)
+            high[group[most[name] < least]] = 0.0
         limit = channels.limits.get(name, np.inf)
         if np.isfinite(limit):
             low[group] = np.maximum(low[group], 0.0)
@@ -138,11 +152,14 @@ def _joint(graph: Graph, channels: Channels, most: Mapping[str, Array], how: Rea
     return joint_factors(tensors, low, high)
 
 
-def _noise(graph: Graph, channels: Channels) -> Mapping[str, Array]:
+def _noise(
+    graph: Graph, channels: Channels, most: Mapping[str, Array], *, apart: bool
+) -> Mapping[str, Array]:
     """How much a squared error of each channel of the scalable tensors counts at the outputs.
 
     From the outputs backwards: squared weights of the layers on the way. Comparable within a
-    tensor; operators that are not understood count all channels alike.
+    tensor; operators that are not understood count all channels alike. With ``apart`` it counts
+    against how wide each channel of an output is, as it does where a normalization divides.
     """
     made = {
         name: np.zeros(graph.tensor(name).type.channels)
@@ -150,7 +167,8 @@ def _noise(graph: Graph, channels: Channels) -> Mapping[str, Array]:
         if not tensor.is_constant
     }
     for port in graph.outputs:
-        made[port.tensor] = made[port.tensor] + 1.0
+        own = most.get(port.tensor) if apart else None
+        made[port.tensor] = made[port.tensor] + (1.0 if own is None else _of_its_width(own))
     for node in reversed(graph.nodes):
         later = made[node.output]
         if takes_factors(graph, node):
@@ -163,9 +181,19 @@ def _noise(graph: Graph, channels: Channels) -> Mapping[str, Array]:
             np.add.at(made[link.tensor], link.source, later[link.made])
         passed = {link.tensor for link in links}
         for name in graph.activations(node):
-            if name not in passed:
+            if name in channels.divisors and name in most and len(later) == len(most[name]):
+                made[name] = made[name] + later * _of_its_width(most[name])
+            elif name not in passed:
                 made[name] = made[name] + (later.mean() if later.size else 0.0)
     return {name: made[name] for name in channels.free}
+
+
+def _of_its_width(most: Array) -> Array:
+    """The square of 1 over what each channel reaches, and that of the widest 1."""
+    widest = float(most.max(initial=0.0))
+    if not 0.0 < widest < np.inf:
+        return np.ones(len(most))
+    return np.square(widest / np.maximum(most, widest / _MOST))
 
 
 def _rescale(edit: Editor, node: Node, channels: Channels, factors: Array) -> None:

@@ -18,7 +18,7 @@ from mcuplan.passes._edit import convert
 from mcuplan.passes.assign_grids import grids_in_model
 from mcuplan.passes.named import nodes_of_type, not_there
 
-__all__ = ["keep_wide"]
+__all__ = ["able_for_wide", "keep_wide", "widened"]
 
 _WIDE = DType.INT16
 _BETWEEN = (Quantize, FromGrid, ToGrid)  # any two types
@@ -48,14 +48,39 @@ def keep_wide(graph: Graph, asked: Collection[str] = (), *, everything: bool = F
     chosen = layers.but_moved(chosen) | layers.own()
     if not chosen and not everything:
         return graph
+    done, conversions = _divided(graph, layers, chosen)
+    told = [n for n in layers.computing() if (n.name in chosen) is not everything]
+    said = tuple(dict.fromkeys(map(graph.node_name, told)))
+    fact = InType(said, conversions, DType.INT8 if everything else _WIDE)
+    return replace(done, notes=(*done.notes, fact)) if said else done
+
+
+def widened(graph: Graph, chosen: Collection[str]) -> Graph:
+    """The same of nodes by their own names, of a graph none of which is of int16.
+
+    Those that are not there for int16 stay int8.
+    """
+    layers = _Layers(graph)
+    some = layers.but_moved(layers.able() & set(chosen))
+    if not some:
+        return graph
+    done, conversions = _divided(graph, layers, some)
+    named = (graph.node_name(node) for node in layers.computing() if node.name in some)
+    fact = InType(tuple(dict.fromkeys(named)), conversions, _WIDE)
+    return replace(done, notes=(*done.notes, fact))
+
+
+def able_for_wide(graph: Graph) -> frozenset[str]:
+    """Nodes that are there for int16, by their own names."""
+    return frozenset(_Layers(graph).able())
+
+
+def _divided(graph: Graph, layers: _Layers, chosen: set[str]) -> tuple[Graph, int]:
+    """The graph with nodes in int16, and how many conversions there are."""
     made = _Borders(graph, chosen)
     for name in layers.activations():
         made.divide(name)
-    done = made.edit.done()
-    told = [n for n in layers.computing() if (n.name in chosen) is not everything]
-    said = tuple(dict.fromkeys(map(graph.node_name, told)))
-    fact = InType(said, made.conversions, DType.INT8 if everything else _WIDE)
-    return replace(done, notes=(*done.notes, fact)) if said else done
+    return made.edit.done(), made.conversions
 
 
 class _Layers:

@@ -3,14 +3,7 @@
 
 from __future__ import annotations
 
-from mcuplan.repair.efforts import (
-    EFFORTS,
-    Recipe,
-    Repaired,
-    Tools,
-    kinds_of,
-    repair,
-    repaired_alike,
-)
+from mcuplan.repair.bench import Recipe, Repaired, Tools
+from mcuplan.repair.efforts import EFFORTS, kinds_of, repair, repaired_alike
 
 __all__ = ["EFFORTS", "Recipe", "Repaired", "Tools", "kinds_of", "repair", "repaired_alike"]

@@ -6,7 +6,7 @@ Weights are drawn with one seed; the last layer is fitted to half of the labelle
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,7 @@ from nets import Net, run_onnx
 
 from mcuplan.ir.types import Array
 
-__all__ = ["FEATURES", "ROOT", "classifier", "labelled"]
+__all__ = ["FEATURES", "ROOT", "FeatureNet", "classifier", "fitted", "labelled"]
 
 ROOT = Path(__file__).parents[2]
 _DATA = ROOT / "models" / "digits_dscnn"
@@ -24,7 +24,7 @@ _RIDGE = 0.2
 _WIDTH = 16
 
 
-class _Features(Net):
+class FeatureNet(Net):
     """Layers whose outputs are about as large as their inputs, unless factors are asked for."""
 
     def __post_init__(self) -> None:
@@ -75,7 +75,7 @@ class _Features(Net):
         return self.add("Flatten", self.relu(self.layer(x, read=read, strides=[2, 2])))
 
 
-def _massive(net: _Features) -> str:
+def _massive(net: FeatureNet) -> str:
     """One channel of a residual stream 300 times as wide as what branches add to it."""
     wide = np.where(np.arange(_WIDTH) == 5, 300.0, 1.0)
     x = net.layer("x", made=wide)
@@ -84,7 +84,7 @@ def _massive(net: _Features) -> str:
     return net.last(net.relu(x), read=wide)
 
 
-def _joined(net: _Features) -> str:
+def _joined(net: FeatureNet) -> str:
     """A Concat of ranges of a fiftieth to 200."""
     narrow = net.add("Tanh", net.layer("x", made=0.01))
     parts = net.relu(net.layer("x")), narrow, net.layer("x", made=200.0)
@@ -92,19 +92,19 @@ def _joined(net: _Features) -> str:
     return net.last(net.join(*parts), read=read)
 
 
-def _sums(net: _Features) -> str:
+def _sums(net: FeatureNet) -> str:
     """A map less its larger part, which others read, too."""
     base = net.layer("x", made=100.0)
     return net.last(net.relu(net.add("Sub", net.add("Add", base, net.layer("x")), base)))
 
 
-def _centred(net: _Features) -> str:
+def _centred(net: FeatureNet) -> str:
     """Pixels less their mean, which is far from 0."""
     x = net.layer("x", offset=100.0)
     return net.last(net.relu(net.add("Sub", x, net.add("GlobalAveragePool", x))))
 
 
-def _relu6(net: _Features) -> str:
+def _relu6(net: FeatureNet) -> str:
     """Limits that one channel reaches, far beyond what others show."""
     wide = np.where(np.arange(_WIDTH) == 3, 8.0, 1 / 32)
     ends = net.const(0.0), net.const(6.0)
@@ -113,7 +113,7 @@ def _relu6(net: _Features) -> str:
     return net.last(x, read=wide)
 
 
-def _leaky(net: _Features) -> str:
+def _leaky(net: FeatureNet) -> str:
     """LeakyRelu over channels of 1/32 to 32, around a depthwise layer."""
     one, other = net.powers(), net.powers()
     x = net.add("LeakyRelu", net.layer("x", made=one), alpha=0.1)
@@ -121,7 +121,7 @@ def _leaky(net: _Features) -> str:
     return net.last(net.add("LeakyRelu", x, alpha=0.1), read=other)
 
 
-def _dead(net: _Features) -> str:
+def _dead(net: FeatureNet) -> str:
     """A depthwise layer some channels of which are constant, far from 0."""
     dead = np.arange(_WIDTH) % 3 == 0
     far = np.where(dead, net.rng.uniform(20, 60, _WIDTH), 0.1)
@@ -129,14 +129,14 @@ def _dead(net: _Features) -> str:
     return net.last(net.relu(net.layer(x, read=silent, offset=far, depthwise=True)))
 
 
-def _sparse(net: _Features) -> str:
+def _sparse(net: FeatureNet) -> str:
     """Means of maps that are 0 nearly everywhere."""
     x = net.relu(net.layer("x", 32, 5, offset=-1.0))
     x = net.relu(net.layer(x, 128, offset=-0.5))
     return net.add("Flatten", net.add("GlobalAveragePool", x))
 
 
-def _normalized(net: _Features) -> str:
+def _normalized(net: FeatureNet) -> str:
     """LayerNormalization with gains of 1/32 to 32, in a residual stream of rows."""
     x = net.add("Reshape", "x", net.const([1, 8, 8], np.int64))
     x = net.add("MatMul", x, net.const(net.rng.standard_normal((8, _WIDTH))))
@@ -148,7 +148,7 @@ def _normalized(net: _Features) -> str:
     return net.add("Flatten", x)
 
 
-def _attention(net: _Features) -> str:
+def _attention(net: FeatureNet) -> str:
     """Scores of 20 times the usual, so that a softmax chooses."""
     x = net.add("Reshape", "x", net.const([1, 8, 8], np.int64))
     x = net.add("MatMul", x, net.const(net.rng.standard_normal((8, _WIDTH))))
@@ -163,7 +163,7 @@ def _attention(net: _Features) -> str:
     return net.add("Flatten", net.add("Add", x, net.add("MatMul", chosen, v)))
 
 
-def _growing(net: _Features) -> str:
+def _growing(net: FeatureNet) -> str:
     """Residual blocks each of which makes the stream wider."""
     x = net.relu(net.layer("x"))
     for k in range(4):
@@ -171,7 +171,7 @@ def _growing(net: _Features) -> str:
     return net.last(x)
 
 
-def _hard_swish(net: _Features) -> str:
+def _hard_swish(net: FeatureNet) -> str:
     """HardSwish around a depthwise layer, and gates of a HardSigmoid."""
     x = net.add("HardSwish", net.layer("x"))
     x = net.add("HardSwish", net.layer(x, depthwise=True))
@@ -179,7 +179,7 @@ def _hard_swish(net: _Features) -> str:
     return net.last(net.add("Mul", x, net.add("HardSigmoid", gate, alpha=1 / 6, beta=0.5)))
 
 
-def _gates(net: _Features) -> str:
+def _gates(net: FeatureNet) -> str:
     """Squeeze and excitation: sigmoid gates of channels, twice."""
     x = net.relu(net.layer("x"))
     for _ in range(2):
@@ -189,7 +189,7 @@ def _gates(net: _Features) -> str:
     return net.last(x)
 
 
-def _windows(net: _Features) -> str:
+def _windows(net: FeatureNet) -> str:
     """1-D convolutions over rows, with channels of 1/32 to 32."""
     x, read, channels = net.add("Reshape", "x", net.const([1, 8, 8], np.int64)), np.ones(8), 8
     for groups in (1, 16):
@@ -202,7 +202,7 @@ def _windows(net: _Features) -> str:
     return net.add("Flatten", x)
 
 
-def _parted(net: _Features) -> str:
+def _parted(net: FeatureNet) -> str:
     """Channels of 1/32 to 32 taken apart; half of them go another way, at twice the size."""
     made, other = net.powers(count=2 * _WIDTH), net.powers()
     x = net.relu(net.layer("x", 2 * _WIDTH, made=made, strides=[2, 2]))
@@ -216,7 +216,7 @@ def _parted(net: _Features) -> str:
     return net.last(net.join(*parts), read=np.concatenate([made[:_WIDTH], other]))
 
 
-def _transposed(net: _Features) -> str:
+def _transposed(net: FeatureNet) -> str:
     """A transposed convolution between channels of 1/32 to 32."""
     one, other = net.powers(), net.powers()
     x = net.relu(net.layer("x", made=one, strides=[2, 2]))
@@ -226,7 +226,7 @@ def _transposed(net: _Features) -> str:
     return net.last(net.relu(grown), read=other)
 
 
-def _cells(net: _Features) -> str:
+def _cells(net: FeatureNet) -> str:
     """A GRU over rows, every one of whose outputs is read."""
     x = net.add("Reshape", "x", net.const([8, 1, 8], np.int64))
     weights, again = net.rng.standard_normal((1, 48, 8)), net.rng.standard_normal((1, 48, 16)) / 5
@@ -262,18 +262,26 @@ def labelled() -> tuple[Array, Array]:
     return held["input"][_FITTED:], held["labels"][_FITTED:]
 
 
-def classifier(kind: str) -> onnx.ModelProto:
-    """Features of a kind, and a last layer fitted by least squares."""
-    net, make = _Features((1, 1, 8, 8), seed=sum(map(ord, kind))), FEATURES[kind]
-    assert callable(make)
-    features = make(net)
+def fitted(features: onnx.ModelProto, fed: Callable[[Array], Array]) -> tuple[Array, Array]:
+    """Weights [features, classes] and bias that tell digits by features, by least squares.
+
+    ``fed``: what the model is fed for images.
+    """
     held = np.load(_DATA / "test.npz")
-    (seen,) = run_onnx(net.model(features), {"x": held["input"][:_FITTED]})
+    (seen,) = run_onnx(features, {"x": fed(held["input"][:_FITTED])})
     seen = seen.reshape(_FITTED, -1).astype(np.float64)
     wide = np.maximum(spread := seen.std(axis=0), 0.3 * np.median(spread[spread > 0]))
     unit = (seen - seen.mean(axis=0)) / wide
     wanted = 2.0 * np.eye(10)[held["labels"][:_FITTED]] - 1
     normal = unit.T @ unit + _RIDGE * len(unit) * np.eye(unit.shape[1])
     weights = np.linalg.solve(normal, unit.T @ (wanted - wanted.mean(axis=0))) / wide[:, None]
-    bias = wanted.mean(axis=0) - seen.mean(axis=0) @ weights
+    return weights, wanted.mean(axis=0) - seen.mean(axis=0) @ weights
+
+
+def classifier(kind: str) -> onnx.ModelProto:
+    """Features of a kind, and a last layer fitted by least squares."""
+    net, make = FeatureNet((1, 1, 8, 8), seed=sum(map(ord, kind))), FEATURES[kind]
+    assert callable(make)
+    features = make(net)
+    weights, bias = fitted(net.model(features), np.asarray)
     return net.model(net.add("Gemm", features, net.const(weights), net.const(bias)))

@@ -21,6 +21,9 @@ def integer_outputs(graph: Graph, inputs: Array) -> Array:
     low = lower(graph, None).graph
     (source,), (made,) = low.app_inputs, low.app_outputs
     kind = low.tensor(source.tensor).type
-    feeds = {source.tensor: kind.q.quantize(source.from_model(inputs)).reshape(-1, *kind.shape[1:])}
+    real = source.from_model(inputs).reshape(-1, *kind.shape[1:])
+    feeds = {source.tensor: real if kind.quant is None else kind.q.quantize(real)}
     values = evaluate(low, feeds)[made.tensor]
-    return low.tensor(made.tensor).type.q.dequantize(values).reshape(len(inputs), -1)
+    output = low.tensor(made.tensor).type
+    real = values if output.quant is None else output.q.dequantize(values)
+    return real.reshape(len(inputs), -1)
