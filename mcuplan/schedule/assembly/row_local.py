@@ -215,14 +215,16 @@ def _moves(
     step: Step, graph: Graph, aliases: Aliases, index: Mapping[str, int], in_moves: bool
 ) -> Iterator[Move]:
     op, signature, read = step.node.op, step.signature, _read(step)
-    output, names = signature.output, step.node.inputs
+    output, places = signature.output, {}
+    for i in read:
+        slot = aliases.slots[step.node.inputs[i]]
+        sizes = signature.inputs[i].row_bytes, max(1, graph.tensor(slot.buffer).type.row_bytes)
+        places[i] = (index[slot.buffer], slot.offset, *sizes)
 
     def rows(i: int, first: int, end: int) -> tuple[int, int, int]:
         """Rows of the storage behind rows of an input."""
-        slot, kind = aliases.slots[names[i]], signature.inputs[i]
-        low, high = slot.offset + first * kind.row_bytes, slot.offset + end * kind.row_bytes
-        size = max(1, graph.tensor(slot.buffer).type.row_bytes)
-        return index[slot.buffer], low // size, -(-high // size)
+        storage, offset, own, size = places[i]
+        return storage, (offset + first * own) // size, -(-(offset + end * own) // size)
 
     if not in_moves:
         yield Move(tuple(rows(i, 0, signature.inputs[i].rows) for i in read), output.rows)

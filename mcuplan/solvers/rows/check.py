@@ -53,10 +53,11 @@ class _Rows:
         self.graph = graph
         made = {step.output for step in graph.steps}
         self.made = {t: 0 if t in made else k.rows for t, k in enumerate(graph.tensors)}
+        self.read = [[self.parts(move.reads) for move in step.moves] for step in graph.steps]
         self.reads: Counter[_Part] = Counter()  # moves that have still to read a part
-        for step in graph.steps:
-            for move in step.moves:
-                self.reads.update(self.parts(move.reads))
+        for each in self.read:
+            for parts in each:
+                self.reads.update(parts)
         self.there: dict[_Part, int] = {}
         for t, rows in self.made.items():
             self.begin(self.parts([(t, 0, rows)]))
@@ -64,8 +65,9 @@ class _Rows:
     def parts(self, reads: Iterable[tuple[int, int, int]]) -> set[_Part]:
         found: set[_Part] = set()
         for t, first, end in reads:
-            whole = self.graph.tensors[t].whole
-            found |= {(t, 0 if whole else row) for row in range(first, end)}
+            if self.graph.tensors[t].whole:
+                first, end = 0, int(first < end)
+            found.update([(t, row) for row in range(first, end)])
         return found
 
     def begin(self, parts: Iterable[_Part]) -> set[_Part]:
@@ -82,27 +84,27 @@ class _Rows:
         live -= sum(self.there.pop(part) for part in self.over(list(self.there)))
         number: Counter[int] = Counter()
         for s in moves:
-            step = self.graph.steps[s]
-            during, live = self.move(step, number[s], live)
+            during, live = self.move(s, number[s], live)
             most[s] = max(most[s], during)
             number[s] += 1
         return start, tuple(most)
 
-    def move(self, step: RowStep, number: int, live: int) -> tuple[int, int]:
-        """Run one move; the bytes that exist during it, and after."""
-        move, output = step.moves[number], step.output
+    def move(self, s: int, number: int, live: int) -> tuple[int, int]:
+        """Run one move of a step; the bytes that exist during it, and after."""
+        step = self.graph.steps[s]
+        move, output, read = step.moves[number], step.output, self.read[s][number]
         rows, before = self.graph.tensors[output].rows, self.made[output]
         for t, first, end in move.reads:
             if first < end > self.made[t]:
                 raise ValueError(f"{step.name}: reads row {end - 1} before it is made")
-        read = self.parts(move.reads)
         if read - self.there.keys():
             raise ValueError(f"{step.name}: reads a row after its last reader")
         following = max(move.made, before + 1) if before < rows else before
         begun = self.begin(self.parts([(output, before, following)]))
         during = live + sum(self.there[part] for part in begun)
         self.made[output] = move.made
-        self.reads.subtract(read)
+        for part in read:
+            self.reads[part] -= 1
         ended = self.over(read | self.parts([(output, before, following)]))
         saved = self.taken_over(step, begun, ended)
         return during - saved, during - sum(self.there.pop(part) for part in ended)
