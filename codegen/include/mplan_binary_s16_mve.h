@@ -15,8 +15,8 @@ extern "C" {
 
 /*
  * All zero points are 0. Of a sum the factors of both operands, whose common right shift is
- * shift + 15, are high * 2^15 + low with 0 <= low < 2^15: the generator has proved that sums of
- * products with either part stay in int32. A product is a high word, multiplier its factor.
+ * shift + 15, are high * 2^15 + low with 0 <= low < 2^15: the generator has proved that a sum
+ * divided by 2^15 stays in int32. A product is a high word, multiplier its factor.
  */
 typedef struct {
     mplan_rows_t in_rows;

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from mcuplan.backends._mve_packing import QUAD, chunk_words, conv_words, lane_words
 from mcuplan.ir.op import Blocks, Call, ConstArray, Field, Kernel, Packed, Signature
 from mcuplan.ir.types import Array, DType, Types
+from mcuplan.ir.work import Work
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.conv_kernels import conv_fields, is_one_pixel
 from mcuplan.ops.dense import Dense
@@ -128,6 +129,50 @@ def _conv(sig: Signature) -> tuple[Call, ...]:
     return (Call(fields | shape | clamp_fields(sig)),)
 
 
+def _conv_work(sig: Signature, runs: Sequence[int]) -> Work:
+    """Pairs of pixels of a call by four channels, eight taps at a time; strips of columns."""
+    width = sig.output.shape[2] if isinstance(sig.op, Conv2D) else pixels_of(sig)[1]
+    pairs = sum(-(-rows * width // 2) for rows in runs)
+    fours, rest = divmod(sig.output.channels, QUAD)
+    made = pairs * (fours + (rest > 0))
+    work: dict[str, float] = {
+        "call": len(runs),
+        "row": sum(runs),
+        "pair": pairs,
+        "four": made,
+        "step": made * _steps(sig),
+        "rest": pairs * (rest > 0),
+        "shifted": made * _shifts(sig),
+        "kept": sum(rows // 2 for rows in runs) * (width % 2) * _steps(sig),
+    }
+    return work | _strip_work(sig, runs, width)
+
+
+def _strip_work(sig: Signature, runs: Sequence[int], width: int) -> dict[str, float]:
+    """Columns that are taken, by lines of eight channels; those beside the input are filled."""
+    strip, (rows, columns, stride), in_c = _strip(sig), _window(sig), sig.inputs[0].channels
+    if not strip:
+        return dict.fromkeys(("strip", "line", "run", "moved", "narrow", "filled"), 0)
+    firsts = range(0, width, strip)
+    left = sig.op.pads[1] if isinstance(sig.op, Conv2D) else 0
+    in_w, taken, beside = sig.inputs[0].shape[-2], 0, 0
+    for first in firsts:
+        count = (min(strip, width - first) - 1) * stride + columns
+        at = first * stride - left
+        inside = max(0, min(in_w, at + count) - max(0, at))
+        taken, beside = taken + inside, beside + count - inside
+    strips, lines = len(firsts) * sum(runs), sum(runs) * rows
+    filled = sum(runs) if len(firsts) > 1 else len(runs)
+    return {
+        "strip": strips,
+        "line": lines * len(firsts),
+        "run": lines * len(firsts) * -(-in_c // _LANES),
+        "moved": lines * taken * (in_c // _LANES),
+        "narrow": lines * taken * (in_c % _LANES > 0),
+        "filled": filled * beside * rows * in_c / _LANES,
+    }
+
+
 def _pairs(types: Types, sig: Signature) -> Blocks | None:
     """Of a stream of two and two channels of each four, for weights of 8 bits."""
     if types is not INT16_TYPES:
@@ -177,6 +222,26 @@ def _dense_scratch(sig: Signature) -> int:
     return 4 * max(_block_sizes(sig))
 
 
+def _dense_work(sig: Signature, runs: Sequence[int]) -> Work:
+    """A pixel by blocks of outputs; of these pairs by chunks of inputs, then four at a time."""
+    pixels = sum(runs) * pixels_of(sig)[1]
+    sizes, steps = _block_sizes(sig), _steps(sig)
+    chunks = -(-steps // _CHUNK)
+    outputs = sum(sizes)
+    return {
+        "call": len(runs),
+        "row": sum(runs),
+        "pixel": pixels,
+        "block": pixels * len(sizes),
+        "chunk": pixels * len(sizes) * chunks,
+        "input": pixels * len(sizes) * steps,
+        "pair": pixels * outputs // 2 * chunks,
+        "step": pixels * outputs // 2 * steps,
+        "four": pixels * outputs // QUAD,
+        "shifted": pixels * outputs // QUAD * _shifts(sig),
+    }
+
+
 # -- depthwise ------------------------------------------------------------------------------
 
 
@@ -213,6 +278,34 @@ def _depthwise_scratch(sig: Signature) -> int:
     return 2 * op.kernel[0] * width * sig.output.channels + _VECTOR_BYTES
 
 
+def _depthwise_work(sig: Signature, runs: Sequence[int]) -> Work:
+    """Eight channels of a pixel, tap by tap; every call takes the rows under its windows."""
+    op = sig.op
+    assert isinstance(op, Conv2D)
+    high, wide = op.kernel
+    _, _, in_w, channels = sig.inputs[0].shape
+    width, groups = sig.output.shape[2], -(-channels // _LANES)
+    eights, is_3x3 = sum(runs) * width * groups, op.kernel == (3, 3)
+    lines = sum((rows - 1) * min(op.stride[0], high) + high for rows in runs)
+    padded = (width - 1) * op.stride[1] + wide
+    inside = max(0, min(in_w, padded - op.pads[1]))
+    return {
+        "call": len(runs),
+        "row": sum(runs),
+        "under": sum(runs) * high,
+        "group": sum(runs) * groups,
+        "eight": eights,
+        "eight3x3": eights * is_3x3,
+        "tap_row": eights * high * (not is_3x3),
+        "tap": eights * high * wide * (not is_3x3),
+        "line": lines,
+        "copied": lines * (inside * channels // _LANES),
+        "odd": lines * (inside * channels % _LANES > 0),
+        "filled": lines * (padded - inside) * channels / _LANES,
+        "shifted": eights * _shifts(sig),
+    }
+
+
 def wide_kernels(backend: str, requires: frozenset[str]) -> Iterator[Kernel]:
     """The kernels of a set, for what it asks of a core."""
     own = partial(Kernel, backend=backend, requires=requires)
@@ -225,6 +318,7 @@ def wide_kernels(backend: str, requires: frozenset[str]) -> Iterator[Kernel]:
                 supports=supports,
                 scratch_bytes=_scratch,
                 cost_class="conv2d",
+                work=_conv_work,
                 types=types,
                 blocks=partial(_pairs, types),
             )
@@ -236,6 +330,7 @@ def wide_kernels(backend: str, requires: frozenset[str]) -> Iterator[Kernel]:
                 supports=supports,
                 scratch_bytes=_dense_scratch,
                 cost_class="dense",
+                work=_dense_work,
                 types=types,
             )
         yield own(
@@ -245,5 +340,6 @@ def wide_kernels(backend: str, requires: frozenset[str]) -> Iterator[Kernel]:
             supports=_depthwise_supports,
             scratch_bytes=_depthwise_scratch,
             cost_class="depthwise",
+            work=_depthwise_work,
             types=types,
         )

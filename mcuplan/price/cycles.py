@@ -68,6 +68,7 @@ OTHER_REFERENCES = {
     "cortex-m0": "cortex-m0plus",
     "cortex-m0plus": "cortex-m0plus",
     "cortex-m33": "cortex-m33",
+    "cortex-m55": "cortex-m55",
     "cortex-m7": "cortex-m7",
 }
 """By core, the one that its kernels are measured on, too, where a set has a file for it."""

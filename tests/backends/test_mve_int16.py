@@ -122,7 +122,9 @@ def test_sums_and_products(tmp_path: Path, arm_gcc: str, qemu: str) -> None:
     for shape in [(1, 3, 5, 7), (1, 1, 1, 1), (1, 4, 2, 8), (1, 35), (1, 12)]:
         for op, scales in [
             (Add(), (0.03, 0.02, 0.04)),
-            (Add((0.0, 300.0)), (0.9999, 0.9999, 1.0)),
+            (Add((0.0, 300.0)), (1.0, 1.0, 1.0)),
+            (Add(), (1.2, 0.8, 1.0)),
+            (Sub(), (1.0, 1.0, 1.0)),
             (Sub((-200.0, INF)), (0.001, 0.5, 0.51)),
             (Mul(), (0.01, 0.02, 3.0)),
             (Mul((-9000.0, 9000.0)), (0.2499, 1.0, 1.0)),
@@ -137,8 +139,8 @@ def test_sums_and_products(tmp_path: Path, arm_gcc: str, qemu: str) -> None:
 
 
 def test_what_halves_cannot_hold_is_refused() -> None:
-    """Factors whose high parts overflow, and zero points."""
-    sig = wide(Add(), (1, 8), (1.0, 1.0, 1.0))
+    """Factors of more than two together, and zero points."""
+    sig = wide(Add(), (1, 8), (1.2, 0.8001, 1.0))
     assert not supporting(KERNELS, "mplan_binary_s16_mve", sig)
     sig = wide(Add(), (1, 8), (0.1, 0.1, 1.0))
     moved = replace(sig.inputs[0], quant=Quant.per_tensor(0.1, 5, DType.INT16))

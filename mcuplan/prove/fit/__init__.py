@@ -48,8 +48,18 @@ def fit_set(backend: str, models: Mapping[str, Path], codegen: Path) -> Iterator
     folder = codegen / "kernels" / backend
     sizes = measure_sizes(backend)
     yield _write(folder / "sizes.toml", sizes_text(backend, sizes), len(sizes))
-    if not kernels_of_set(backend):
-        return  # nothing that the reference core can run
+    if kernels_of_set(backend):  # that the reference core can run
+        yield from _on_reference(backend, models, folder)
+    for core in sorted(set(OTHER_REFERENCES.values())):
+        if (folder / cycles_file(core)).is_file():
+            rows = count_kernels(backend, core=core)
+            yield _write(
+                folder / cycles_file(core), cycles_text(backend, rows, {}, core), len(rows)
+            )
+
+
+def _on_reference(backend: str, models: Mapping[str, Path], folder: Path) -> Iterator[Written]:
+    """Cycles on the reference core, and waits on boards."""
     rows, known = count_kernels(backend), network_errors(backend)
     written = _write(folder / "cycles.toml", cycles_text(backend, rows, known), len(rows))
     if models:  # with the constants just fitted
@@ -58,12 +68,6 @@ def fit_set(backend: str, models: Mapping[str, Path], codegen: Path) -> Iterator
         _write(written.path, cycles_text(backend, rows, {**known, **own}), len(rows))
     yield written
     yield from _boards(backend, models, folder / "board.toml")
-    for core in sorted(set(OTHER_REFERENCES.values())):
-        if (folder / cycles_file(core)).is_file():
-            rows = count_kernels(backend, core=core)
-            yield _write(
-                folder / cycles_file(core), cycles_text(backend, rows, {}, core), len(rows)
-            )
 
 
 def _boards(backend: str, models: Mapping[str, Path], path: Path) -> Iterator[Written]:

@@ -33,8 +33,10 @@ _WRITTEN = {
     REFERENCE_CORE: "Cortex-M4",
     "cortex-m0plus": "Cortex-M0+",
     "cortex-m33": "Cortex-M33",
+    "cortex-m55": "Cortex-M55",
     "cortex-m7": "Cortex-M7",
 }
+_OWN_WORK = ("mve",)  # sets of kernels most of which go by rates: fitted are those that say more
 _IN_ONE_IMAGE = 400  # cases: the emulated RAM holds what they read and write
 _MOST_MACS = 100_000  # of a shape that portable kernels are counted on
 _MOST_GROUPS = 4  # that a convolution which is not depthwise is counted with
@@ -45,11 +47,12 @@ def reference(backend: str, core: str = REFERENCE_CORE) -> Target:
     return replace(load_target(core), backend=backend)
 
 
-def kernels_of_set(backend: str) -> tuple[Kernel, ...]:
-    """Kernels that are fitted to single layers: those that the reference core can run."""
-    has = set(reference(backend).features)
+def kernels_of_set(backend: str, core: str = REFERENCE_CORE) -> tuple[Kernel, ...]:
+    """Kernels that are fitted to single layers: those that a core can run."""
+    has = set(reference(backend, core).features)
     listed = all_kernels() if backend == "c99" else backend_kernels()[backend]
-    fitted = (k for k in listed if k.op not in (FlipSign, *BY_ROWS) and k.requires <= has)
+    known = (k for k in listed if k.work is not None or backend not in _OWN_WORK)
+    fitted = (k for k in known if k.op not in (FlipSign, *BY_ROWS) and k.requires <= has)
     return tuple(dict.fromkeys(fitted))
 
 
@@ -68,7 +71,7 @@ def count_kernels(
     """
     target = replace(reference(backend, core), memory=memory)
     by_kernel: dict[str, list[Case]] = {}
-    for case in kernel_cases(kernels_of_set(backend), sweep(), target):
+    for case in kernel_cases(kernels_of_set(backend, core), sweep(), target):
         if _worth_it(case):
             by_kernel.setdefault(case.kernel.function, []).append(case)
     cases = [case for found in by_kernel.values() for case in found[::thin]]

@@ -10,6 +10,7 @@ import pytest
 
 from mcuplan.backends import backend_kernels
 from mcuplan.cli import run
+from mcuplan.ir.op import Signature
 from mcuplan.ops import all_kernels, all_ops
 from mcuplan.ops.boundary import FlipSign
 from mcuplan.ops.literal import Literal
@@ -55,6 +56,13 @@ _SLACK = 0.02  # compilers differ
 BACKENDS = tuple(b for b in ("c99", *backend_kernels()) if kernels_of_set(b))
 
 
+def _dense(*, wide: bool) -> Signature:
+    """The first matrix that is counted, on int8 or on int16."""
+    return signature_of(
+        next(s for s in sweep() if s.op.label == "Dense" and wide == bool(s.grids and s.grids[0]))
+    )
+
+
 def _error(name: str, backend: str, models: Path, streaming: Streaming = "off") -> float:
     model = models / name / f"{NETWORKS[name]}.onnx"
     plan, error = count_network(model, reference(backend), streaming)
@@ -79,15 +87,30 @@ def test_modelled_cycles_are_those_of_the_emulator(
 
 
 @pytest.mark.slow
-def test_modelled_cycles_of_a_small_core_are_those_of_the_emulator(
-    counted_gcc: str, qemu: str
+@pytest.mark.parametrize(("backend", "core"), [("scalar", "cortex-m0plus"), ("mve", "cortex-m55")])
+def test_modelled_cycles_of_another_core_are_those_of_the_emulator(
+    backend: str, core: str, counted_gcc: str, qemu: str
 ) -> None:
-    """The set for small cores has a table of its own for them, which holds on one."""
-    timings = kernel_timings("scalar", "cortex-m0plus")
-    rows = count_kernels("scalar", 6, core="cortex-m0plus")
-    assert {k.function for k in kernels_of_set("scalar")} == timings.keys() == rows.keys()
+    """A set with a table of its own for a core has all kernels there that are fitted on it."""
+    timings = kernel_timings(backend, core)
+    rows = count_kernels(backend, 6, core=core)
+    assert {k.function for k in kernels_of_set(backend, core)} == timings.keys() == rows.keys()
     for name, found in rows.items():
         assert max(errors(found, timings[name].cycles)) <= timings[name].max_error + _SLACK, name
+
+
+def test_kernels_of_int16_on_vectors_are_measured() -> None:
+    """On a Cortex-M55 they state an error, where those of int8 go by rates."""
+    target = load_target("cortex-m55")
+    wide, narrow = (
+        expected_cycles(found, sig, target)
+        for name, sig in (("s16_w16", _dense(wide=True)), ("s8", _dense(wide=False)))
+        for found in backend_kernels()["mve"]
+        if found.function == f"mplan_dense_{name}_mve" and found.op is type(sig.op)
+    )
+    timing = kernel_timings("mve", "cortex-m55")["mplan_dense_s16_w16_mve"]
+    assert (timing.max_error, Ground.MEASURED) == (wide.error, wide.ground)
+    assert (None, Ground.RATED) == (narrow.error, narrow.ground)
 
 
 def test_small_cores_go_by_counts_on_one() -> None:
