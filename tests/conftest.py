@@ -7,6 +7,7 @@ no two have one name; test files may.
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import subprocess
@@ -45,6 +46,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for item in items:
             if item.get_closest_marker("slow"):
                 item.add_marker(pytest.mark.skip(reason="slow; MCUPLAN_TEST_SLOW=1"))
+
+
+def pytest_collection_finish() -> None:
+    """Ten thousand tests and all modules stay to the end: nobody looks for them in between."""
+    gc.freeze()
 
 
 def _program(name: str) -> str:

@@ -30,6 +30,6 @@ def test_its_rows_are_those_of_the_float_model(
     assert run(["quantize", model, "--calibration", data, "-o", written]) == 0
     capsys.readouterr()
     for streaming in ("auto", "input") if name != "diabetes_mlp" else ("auto",):
-        how = ["--streaming", streaming, "--objective", "ram"]
+        how = ["--streaming", streaming, "--objective", "ram", "--effort", "fast"]
         given = _totals([model, "--calibration", data, *how], capsys)
         assert given == _totals([written, *how], capsys)
