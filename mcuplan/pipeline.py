@@ -140,7 +140,8 @@ def quantize(
 
     if data is None:
         return Repaired(graph, None, on_grids(graph, {}))
-    inside, widen = within(data, graph.app_inputs, stated), request.headroom > 1.0
+    inside = within(data, graph.app_inputs, stated)
+    widen = request.headroom is None or request.headroom > 1.0
 
     def observed(model: Graph, observers: Observers) -> Calibrated:
         return calibrate(

@@ -390,6 +390,7 @@ def options(planned: Planned) -> str:
         said += [f"observer {name}={how}" for name, how in request.observers.named.items()]
         said += [] if effort == "fast" or random else [f"quantize-effort {effort}"]
         said += [f"{'' if on else 'no-'}repair {kind}" for kind, on in request.repairs.items()]
-        said.append(f"observer {planned.calibration.observer}, headroom {request.headroom:g}")
+        said.append(f"observer {planned.calibration.observer}")
+        said += [] if request.headroom is None else [f"headroom {request.headroom:g}"]
         said.append("calibration random: NOT FOR USE" if random else "calibrated")
     return ", ".join(said) or "none"

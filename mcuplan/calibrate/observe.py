@@ -16,6 +16,7 @@ from mcuplan.errors import ScaleError
 from mcuplan.exporter.onnx import to_onnx
 from mcuplan.ir.graph import Graph
 from mcuplan.ir.types import Array
+from mcuplan.passes.needed import told_apart
 from mcuplan.quant.observers import Observer, Range
 
 __all__ = ["Sees", "observe", "ranges_of", "seen_by", "values_of"]
@@ -66,6 +67,7 @@ def seen_by(
 ) -> Mapping[str, S]:
     """The observer of each tensor once it has seen the samples, as ONNX Runtime computes them.
 
+    Of values that readers do not tell apart it sees the nearest that they do.
     Memory stays bounded: a sample's values are dropped once they are seen.
 
     Args:
@@ -79,6 +81,7 @@ def seen_by(
         ScaleError: a tensor takes a value that is not finite; named in ``where``.
     """
     found = dict(observers)
+    limited = told_apart(graph)
     waiting: dict[str, list[Array]] = {name: [] for name in found}
 
     def flush(name: str) -> None:
@@ -93,7 +96,7 @@ def seen_by(
     for values in values_of(graph, data, tuple(found), chosen):
         tick(1)
         for name, value in zip(found, values, strict=True):
-            waiting[name].append(value)
+            waiting[name].append(limited[name](value) if name in limited else value)
             held += value.size
             if len(waiting[name]) * value.size >= _TENSOR_ELEMENTS or held >= _WAITING_ELEMENTS:
                 held -= len(waiting[name]) * value.size

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Real values that functions of one value never leave."""
+"""Real values that functions of one value never leave, and those that they do not tell apart."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from mcuplan.ops._functions import COMPARISONS, grid_of
 
-__all__ = ["Limits", "image"]
+__all__ = ["Limits", "flat_beyond", "image"]
 
 Limits = tuple[float, float]
 
@@ -73,3 +73,29 @@ def image(name: str, parameters: tuple[float, ...], reach: Limits) -> Limits:
         return _LOWEST[name], math.inf
     found = _IMAGES.get(name)
     return found(reach, *parameters) if found is not None else (-math.inf, math.inf)
+
+
+_HALF_STEP = 2.0**-16  # of int16 for values up to 1, the finest grid
+_GATE_END = -math.log(_HALF_STEP)  # exp(-x), which a sigmoid is below 1, is half a step there
+_EVEN_END = (_GATE_END + math.log(2.0)) / 2  # likewise 2 * exp(-2 * x), which tanh is below 1
+_FLAT: Mapping[str, Callable[..., Limits]] = MappingProxyType(
+    {
+        "clip": lambda low, high: (low, high),
+        "hard_sigmoid": lambda alpha, beta: _between(-beta / alpha, (1.0 - beta) / alpha),
+        "hard_swish": lambda: (-3.0, math.inf),
+        "sigmoid": lambda: (-_GATE_END, _GATE_END),
+        "tanh": lambda: (-_EVEN_END, _EVEN_END),
+    }
+)
+
+
+def _between(a: float, b: float) -> Limits:
+    return min(a, b), max(a, b)
+
+
+def flat_beyond(name: str, parameters: tuple[float, ...]) -> Limits:
+    """Values beyond which a function is flat, to half a step of any grid; else without end."""
+    if name == "hard_sigmoid" and parameters[0] == 0.0:
+        return -math.inf, math.inf
+    found = _FLAT.get(name)
+    return found(*parameters) if found is not None else (-math.inf, math.inf)

@@ -40,6 +40,7 @@ __all__ = [
 
 _TABLE_BITS = 23
 _SCALE_BITS = 15
+_NO_SHARE = 16 * math.log(2.0)  # a share of 2**-16 is half a step of int16, the finest grid
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,11 @@ class Softmax(OverClasses):
         """In int16 from 0 on."""
         wide = dtype is DType.INT16
         return Quant.per_tensor(2.0**-15, 0, dtype) if wide else self.fixed_quant
+
+    def told_apart(self, values: Array) -> Array:
+        """A class so far below the largest has no share, however far it is."""
+        least: Array = values.max(axis=-1, keepdims=True) - values.dtype.type(_NO_SHARE)
+        return np.maximum(values, least, dtype=values.dtype)
 
     def reference(self, *arrays: Array) -> tuple[Array, ...]:
         """Float softmax."""

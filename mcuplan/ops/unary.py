@@ -17,7 +17,7 @@ from mcuplan.errors import UnsupportedOp
 from mcuplan.ir.builder import Builder, OnnxNode, Reader
 from mcuplan.ir.geometry import InputMap, Shape, each
 from mcuplan.ir.graph import Node
-from mcuplan.ir.op import Call, ConstArray, Cost, Example, Kernel, Op, Signature
+from mcuplan.ir.op import NO_CLAMP, Call, ConstArray, Cost, Example, Kernel, Op, Signature
 from mcuplan.ir.types import Array, DType, Quant, TensorType, Types
 from mcuplan.ir.writer import Writer
 from mcuplan.ops._chain import (
@@ -34,7 +34,7 @@ from mcuplan.ops._chain import (
     write_chain,
 )
 from mcuplan.ops._functions import COMPARISONS, FUNCTIONS, SMOOTH
-from mcuplan.ops._limits import image
+from mcuplan.ops._limits import flat_beyond, image
 from mcuplan.ops._program_f32 import compiled, run
 from mcuplan.ops._tables import CODES, Lines, apply_table, lines_of, requantize_table, to_grid
 from mcuplan.ops.conversion import requantized
@@ -94,6 +94,13 @@ class Lookup(Op):
         for fn in self.chain:
             reach = image(fn.name, fn.parameters, reach)
         return reach
+
+    def told_apart(self, values: Array) -> Array:
+        """Without what lies where the first function is flat."""
+        ends = NO_CLAMP
+        for fn in self.chain[:1]:
+            ends = flat_beyond(fn.name, fn.parameters) if isinstance(fn, UnaryFn) else NO_CLAMP
+        return values if ends == NO_CLAMP else np.clip(values, *np.asarray(ends, values.dtype))
 
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
         """Same shape."""

@@ -157,9 +157,9 @@ preprocess = option(
 headroom = option(
     "--headroom",
     type=Factor(0.5, 16.0),
-    default=1.1,
-    show_default=True,
-    help="Factor by which observed ranges are widened where no Clip or the like bounds them.",
+    default=None,
+    help="Factor by which observed ranges are widened where no Clip or the like bounds them; by "
+    "default 1.2 of up to 32 values in a sample, less of more.",
 )
 quantize_effort = option(
     "--quantize-effort",

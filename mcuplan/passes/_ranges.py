@@ -10,10 +10,23 @@ from mcuplan.ir.graph import Graph
 from mcuplan.ir.op import NO_CLAMP
 from mcuplan.quant.observers import Range
 
-__all__ = ["hard_limits", "hull", "widened"]
+__all__ = ["hard_limits", "hull", "usual_headroom", "widened"]
 
 _REACH = 2.0
 """How far beyond its observed end a range goes to a limit: one bit of resolution at most."""
+
+
+_FEW_VALUES = 32  # of a sample
+_FEW_HEADROOM = 0.2
+
+
+def usual_headroom(values: int) -> float:
+    """Factor by which an observed range is widened, by the values of a tensor in one sample.
+
+    The largest of many hardly differs between samples, that of a few does; and where a few carry
+    all that layers behind them learn, cutting one costs much.
+    """
+    return 1.0 + _FEW_HEADROOM * min(1.0, _FEW_VALUES / max(1, values))
 
 
 def hard_limits(graph: Graph, inputs: Mapping[str, Range]) -> Mapping[str, Range]:

@@ -18,7 +18,7 @@ from mcuplan.ir.graph import Graph, Node, Tensor
 from mcuplan.ir.op import NO_CLAMP, QuantRule
 from mcuplan.ir.types import DType, Quant
 from mcuplan.ops.concat import Concat
-from mcuplan.passes._ranges import hard_limits, hull, widened
+from mcuplan.passes._ranges import hard_limits, hull, usual_headroom, widened
 from mcuplan.passes.constants import (
     BiasClipped,
     operand_on_grid,
@@ -139,6 +139,11 @@ class _Groups:
         """Whether a group is of int16."""
         return any(self._graph.tensor(n).wanted is DType.INT16 for n in self.members[root])
 
+    def headroom(self, root: str) -> float:
+        """What is usual for as many values as the largest tensor of a group has."""
+        sizes = (self._graph.tensor(name).type.elements for name in self.members[root])
+        return usual_headroom(max(sizes))
+
     def covering(self, root: str, ends: Range, limits: bool) -> Quant:
         """The grid of a group for a range; that of int16 is symmetric."""
         if self.is_wide(root):
@@ -199,7 +204,7 @@ def assign_grids(
     graph: Graph,
     ranges: Mapping[str, tuple[float, float]],
     *,
-    headroom: float = 1.0,
+    headroom: float | None = 1.0,
     inputs: Mapping[str, Range] = _NONE,
     placeholder: bool = False,
     constants: bool = True,
@@ -209,8 +214,8 @@ def assign_grids(
     Args:
         graph: float graph after the passes.
         ranges: (min, max) in real units of the activations in :func:`needs_range`.
-        headroom: factor by which ranges are widened where the graph sets no limit; model
-            inputs lie on the range that was observed.
+        headroom: factor by which ranges are widened where the graph sets no limit, None for
+            what is usual; model inputs lie on the range that was observed.
         inputs: known ranges of model inputs, by tensor.
         placeholder: give groups without a range a made-up grid: good for sizes only.
         constants: off: they stay as they are, which shows what grids of activations cost.
@@ -230,7 +235,8 @@ def assign_grids(
             continue
         ends = hull(limits[name] for name in members)
         if seen:
-            own = max(headroom, _WIDE_HEADROOM) if groups.is_wide(root) else headroom
+            own = groups.headroom(root) if headroom is None else headroom
+            own = max(own, _WIDE_HEADROOM) if groups.is_wide(root) else own
             wide = widened(hull(seen), ends, own)
             wide = hull([wide, *groups.constants(members)])
             clamped = not observed.keys() & members and bool({*wide} & {*ends} - {0.0})

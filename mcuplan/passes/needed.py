@@ -1,17 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Values that no reader tells apart: beyond what limits of a sum leave of them."""
+"""Values that no reader tells apart: beyond what limits of a sum, or an operator, leave of them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from mcuplan.ir.graph import Graph, Node
-from mcuplan.ir.op import NO_CLAMP
+from mcuplan.ir.op import NO_CLAMP, Op
+from mcuplan.ir.types import Array
 from mcuplan.ops.eltwise import Add, Sub
 from mcuplan.passes._ranges import hull
 from mcuplan.quant.observers import Range
 
-__all__ = ["needed"]
+__all__ = ["needed", "told_apart"]
 
 
 def needed(graph: Graph, ends: Mapping[str, Range]) -> Mapping[str, Range]:
@@ -44,3 +45,19 @@ def _of_sum(node: Node, index: int, ends: Mapping[str, Range]) -> Range:
     if isinstance(node.op, Add):
         return low - most, high - least
     return (low + least, high + most) if index == 0 else (least - high, most - low)
+
+
+def told_apart(graph: Graph) -> Mapping[str, Callable[[Array], Array]]:
+    """What limits the values of each tensor that operators of one kind alone read, if they do.
+
+    Ranges then need not hold what a Softmax gives no share, or a HardSwish makes 0.
+    """
+    outputs = {port.tensor for port in graph.outputs}
+    found = {}
+    for name, readers in graph.consumers().items():
+        ops = {node.op for node in readers}
+        only = next(iter(ops))
+        limits = type(only).told_apart is not Op.told_apart
+        if limits and len(ops) == 1 and name not in outputs:
+            found[name] = only.told_apart
+    return found

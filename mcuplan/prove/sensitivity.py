@@ -12,7 +12,7 @@ from mcuplan.findings import Finding, Severity
 from mcuplan.ir.graph import Graph
 from mcuplan.ir.op import NO_CLAMP
 from mcuplan.ir.types import Array
-from mcuplan.passes.needed import needed
+from mcuplan.passes.needed import needed, told_apart
 from mcuplan.prove.compare import LayerError, RuntimeValues, layers_alone, on_grid
 from mcuplan.prove.outputs import LARGEST, decibels, differences
 from mcuplan.record import LayerNoise
@@ -37,7 +37,7 @@ class FloatLayers:
         self._graph = graph
         grids = ((name, tensor.type.quant) for name, tensor in graph.tensors.items())
         ends = {name: q.ends for name, q in grids if q is not None and q.axis is None}
-        self._seen = needed(graph, ends)
+        self._seen, self._read = needed(graph, ends), told_apart(graph)
         self._together: dict[str, Array] = {}
         self._alone: dict[str, Array] = {}
         self._beyond: dict[str, Array] = {}
@@ -68,8 +68,10 @@ class FloatLayers:
     def _told_apart(self, name: str, values: Array) -> Array:
         """Values without what readers do not tell apart, which grids need not hold."""
         low, high = self._seen.get(name, NO_CLAMP)
-        limited = values.dtype.kind == "f" and not (math.isinf(low) and math.isinf(high))
-        return np.clip(values, low, high) if limited else values
+        if values.dtype.kind != "f":
+            return values
+        values = self._read[name](values) if name in self._read else values
+        return values if math.isinf(low) and math.isinf(high) else np.clip(values, low, high)
 
     def _add(self, sums: dict[str, Array], name: str, mine: Array, real: Array) -> None:
         """Squares of the difference, and of the values, where the model's own are finite."""

@@ -76,7 +76,7 @@ class Request:
     reading: Reading = field(default_factory=Reading)  # how files become samples
     bar: Bar = no_bar  # shows how far reading and observing are
     observers: Observers = field(default_factory=Observers)  # how ranges follow from the inputs
-    headroom: float = 1.1  # factor by which observed ranges are widened, up to hard limits
+    headroom: float | None = None  # by which observed ranges are widened; None: as is usual
     quantize_effort: str = "fast"  # a key of repair.EFFORTS
     repairs: Mapping[RepairKind, bool] = field(default_factory=dict)  # beside it, or not of it
     input_ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)  # by input

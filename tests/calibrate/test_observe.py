@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,7 @@ def test_ranges_are_those_of_the_evaluated_graph(tmp_path: Path) -> None:
     net = Net((1, 3, 6, 6))
     x = net.add("Relu", net.conv("x", 3, 4))
     x = net.add("Add", net.conv(x, 4, 4), x)
-    graph = run(imported(net.model(net.add("Sigmoid", x)), tmp_path))
+    graph = run(imported(net.model(net.add("Softplus", x)), tmp_path))
     samples = net.samples(9)
     names = [t.name for t in graph.tensors.values() if not t.is_constant]
     found = observe(graph, Data({"x": samples}, 9), MinMax(), names)
@@ -33,6 +34,38 @@ def test_ranges_are_those_of_the_evaluated_graph(tmp_path: Path) -> None:
     for name in names:
         expected = (values[name].min(), values[name].max())
         assert expected == pytest.approx(found[name], rel=1e-5, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("op", "attributes", "low", "high"),
+    [
+        ("Softmax", {}, 40.0 - 16 * math.log(2), 40.0),
+        ("Sigmoid", {}, -16 * math.log(2), 16 * math.log(2)),
+        ("Tanh", {}, -17 * math.log(2) / 2, 17 * math.log(2) / 2),
+        ("HardSigmoid", {"alpha": 0.25, "beta": 0.5}, -2.0, 2.0),
+        ("HardSigmoid", {"alpha": -0.25, "beta": 0.5}, -2.0, 2.0),
+        ("HardSwish", {}, -3.0, 40.0),
+        ("Softplus", {}, -60.0, 40.0),
+    ],
+)
+def test_ranges_hold_what_their_reader_tells_apart(
+    op: str, attributes: dict[str, float], low: float, high: float, tmp_path: Path
+) -> None:
+    """What one kind of reader makes the same of, to half a step of int16, needs no room."""
+    net = Net((1, 3))
+    logits = net.add("Neg", "x")
+    graph = imported(net.model(net.add(op, logits, **attributes)), tmp_path)
+    both = imported(net.model(net.add("Add", net.add(op, logits, **attributes), logits)), tmp_path)
+    data = Data({"x": np.array([[60.0, -40.0, 0.0]], np.float32)}, 1)
+    (neg,) = graph.consumers()[graph.inputs[0].tensor]
+    found = observe(graph, data, MinMax(), [neg.output])[neg.output]
+    assert found == pytest.approx((low, high), rel=1e-6)
+    (neg,) = both.consumers()[both.inputs[0].tensor]
+    assert observe(both, data, MinMax(), [neg.output])[neg.output] == (-60.0, 40.0)
+    x = np.linspace(-60.0, 40.0, 2001, dtype=np.float32)[:, None]
+    x = np.concatenate([x, np.zeros_like(x)], axis=1)
+    read = graph.producers()[graph.outputs[0].tensor].op
+    assert np.abs(read.reference(read.told_apart(x))[0] - read.reference(x)[0]).max() <= 2.0**-15
 
 
 def test_an_observer_of_shares_sees_all_samples(tmp_path: Path) -> None:

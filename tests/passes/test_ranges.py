@@ -71,6 +71,20 @@ def test_a_limit_is_the_end_of_the_grid(
     assert source.s == pytest.approx(8.0 / 255, rel=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("width", "factor"), [(1, 1.2), (32, 1.2), (64, 1.1), (640, 1.01), (8192, 1.00078125)]
+)
+def test_ranges_of_few_values_are_widened_more(width: int, factor: float, tmp_path: Path) -> None:
+    """Without a headroom of its own a tensor gets one by how many values a sample has of it."""
+    shape, net = [1, width], [node("Softplus", ["x"], ["y"])]
+    path = save(tmp_path, model(net, [value("x", shape)], [value("y", None)]))
+    graph = run(load_model(path).graph)
+    seen = dict.fromkeys(needs_range(graph), (-4.0, 4.0))
+    made = assign_grids(graph, seen, headroom=None).graph
+    assert made.tensor(made.outputs[0].tensor).type.q.s == pytest.approx(8.0 * factor / 255)
+    assert made.tensor(made.inputs[0].tensor).type.q.s == pytest.approx(8.0 / 255)
+
+
 def test_a_clamp_to_the_grid_costs_no_pass(tmp_path: Path) -> None:
     """The limits of a fused Clip are those of int8."""
     graph, _, output = _grids(_conv_and("Clip", tmp_path, "low", "high"), -4.0, 4.0)
