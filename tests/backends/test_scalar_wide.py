@@ -11,8 +11,10 @@ from board_program import M0PLUS, M3, Board, BoardProgram, supporting, wide_laye
 
 from mcuplan.backends.scalar import KERNELS
 from mcuplan.ir.op import Op, Signature
+from mcuplan.ir.types import DType, Quant, TensorType
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.dense import Dense
+from mcuplan.ops.eltwise import Add, Sub
 from mcuplan.ops.fields import prepared
 
 INF = float("inf")
@@ -82,6 +84,30 @@ def test_layers(board: Board, level: str, tmp_path: Path, arm_gcc: str, qemu: st
         assert kernel
         for value in (-32768, 32767):
             program.add(sig, kernel, value=value)
+    assert [] == program.run(tmp_path, arm_gcc, qemu, level)
+
+
+@pytest.mark.parametrize(
+    ("board", "level"),
+    [(M0PLUS, "-O0"), (M0PLUS, "-O2"), (M3, "-O2")],
+    ids=lambda value: getattr(value, "core", value),
+)
+def test_sums(board: Board, level: str, tmp_path: Path, arm_gcc: str, qemu: str) -> None:
+    """Sums and differences, of grids as near and as far from each other as the kernel takes."""
+    program = BoardProgram(9, board)
+    for shape in [(1, 3, 5, 7), (1, 1, 1, 1), (1, 90)]:
+        for scales in [(1.0, 1.0, 1.0), (0.37, 1.9, 2.3), (1e-4, 0.9, 1.1), (90.0, 60.0, 1.0)]:
+            kinds = [
+                TensorType(shape, DType.INT16, Quant.per_tensor(scale, 0, DType.INT16))
+                for scale in scales
+            ]
+            for op in (Add(), Sub(), Add((-9000.0, 20000.0))):
+                sig = Signature(op, tuple(kinds[:2]), (kinds[2],), (None, None))
+                kernel = supporting(KERNELS, "mplan_add_s16_scalar", sig)
+                assert kernel
+                program.add(sig, kernel, inplace=True)
+                for value in (-32768, 32767):
+                    program.add(sig, kernel, value=value)
     assert [] == program.run(tmp_path, arm_gcc, qemu, level)
 
 
