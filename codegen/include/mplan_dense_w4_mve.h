@@ -19,7 +19,7 @@ extern "C" {
  *   for each block
  *     block / 32 times 16 words   32 weights of each output: 16 in the low halves of four words,
  *                                 then 16 in the high ones, each in [-8, 7]; of the last block
- *                                 what is left
+ *                                 what is left, up to a multiple of 32 filled up with 0
  *     1 word                      a factor of 1 to 15 for each output
  *   4 words          multipliers, 0 <= multiplier < 2^31
  * What fills up the last four outputs is 0. The generator has proved that the accumulator shifted
@@ -30,9 +30,9 @@ typedef struct {
     mplan_rows_t out_rows;
     const int32_t *packed;
     const uint8_t *pre_shift; /* [out_c up to a multiple of 4], left shift; NULL: none */
-    uint32_t in_c;            /* a multiple of 32 */
+    uint32_t in_c;
     uint32_t out_c;
-    uint32_t block;  /* inputs whose weights share factors: a multiple of 32, below 2^17 */
+    uint32_t block;  /* inputs whose weights share factors: a multiple of 32 below 2^17, or in_c */
     uint32_t pixels; /* of one row */
     int8_t out_zero_point;
     int8_t act_min;

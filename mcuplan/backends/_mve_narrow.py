@@ -29,12 +29,12 @@ _LONGEST = (1 << 17) - _STEP  # inputs of a block: 16 times a sum of theirs stay
 
 
 def _supports(sig: Signature) -> bool:
-    """Whether a matrix is applied to whole vectors of inputs, and blocks begin with one."""
+    """Whether blocks begin with a whole step, and inputs are no less than a quarter of one."""
     if isinstance(sig.op, Conv2D) and not is_one_pixel(sig):
         return False
     inputs = taps_per_output(sig)
     block = block_of(sig) or inputs
-    whole = inputs % _STEP == 0 and block % _STEP == 0
+    whole = (block % _STEP == 0 or block >= inputs) and inputs >= _STEP // 4
     return whole and min(block, inputs) <= _LONGEST and prepared(sig).fits_one_shift
 
 
@@ -44,12 +44,13 @@ def _packed(sig: Signature) -> Array:
     inputs, block = taps_per_output(sig), block_of(sig) or taps_per_output(sig)
     if factors is None:
         factors = np.ones((len(narrow), 1), np.uint8)
+    narrow = np.pad(narrow, [(0, 0), (0, -inputs % _STEP)])
     taps, times = _in_quads(narrow.astype(np.uint8) & 15), _in_quads(factors)
     taps = taps.reshape(len(taps), QUAD, -1, 2, _STEP // 2)
     steps = (taps[..., 0, :] | taps[..., 1, :] << 4).transpose(0, 2, 1, 3)
     parts = [_in_words(prepared(sig).bias)]
     for number, first in enumerate(range(0, inputs, block)):
-        some = steps[:, first // _STEP : (first + block) // _STEP]
+        some = steps[:, first // _STEP : -(-(first + block) // _STEP)]
         parts += [each.reshape(len(steps), -1) for each in (some, times[..., number])]
     stream = np.concatenate([*parts, _in_words(prepared(sig).multiplier)], axis=1)
     words: Array = np.ascontiguousarray(stream).reshape(-1).view(np.int32)
@@ -72,7 +73,7 @@ def _in_words(values: Array) -> Array:
 def _matrix(sig: Signature) -> tuple[Call, ...]:
     inputs, outputs = taps_per_output(sig), sig.output.channels
     block = block_of(sig) or inputs
-    words = 2 * QUAD + inputs // 2 + -(-inputs // block)
+    words = 2 * QUAD + -(-inputs // _STEP) * _STEP // 2 + -(-inputs // block)
     content = Packed(-(-outputs // QUAD) * words, lambda: _packed(sig))
     shifts = np.pad(prepared(sig).pre_shift, (0, -outputs % QUAD))
     fields: dict[str, Field] = {

@@ -216,6 +216,10 @@ def test_narrow_matrices(level: str, tmp_path: Path, arm_gcc: str, qemu: str) ->
         ((1, 64), 12, 32),
         ((1, 160), 7, 64),
         ((1, 3, 96), 6, 32),
+        ((1, 8), 3, 32),
+        ((1, 45), 5, 32),
+        ((1, 124), 4, 64),
+        ((1, 2, 51), 2, 96),
     ):
         act = (-40.0, 60.0) if outputs % 2 else (-INF, INF)
         for each, real in product((None, block), (0.0, 1.7)):
