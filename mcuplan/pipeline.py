@@ -48,6 +48,7 @@ from mcuplan.passes.keep_real import keep_real
 from mcuplan.passes.keep_wide import keep_wide
 from mcuplan.passes.narrow_weights import narrow_weights
 from mcuplan.passes.near_dead import Silent, silenced
+from mcuplan.passes.real_ends import real_ends
 from mcuplan.passes.template import AS_IT_IS, templated
 from mcuplan.prove.harness import OPTIMIZE
 from mcuplan.prove.loss import Losses
@@ -112,8 +113,8 @@ def _gaps(request: Request, graph: Graph) -> tuple[Graph, Gaps]:
     graph = inherit_grids(graph)
     nodes = without_integers(graph, rounds=not request.close_gaps)
     if not request.close_gaps:
-        real = nodes - without_integers(graph)
-        return graph, Gaps(on_no_grid(graph), nodes, real)
+        real, bare = nodes - without_integers(graph), on_no_grid(graph)
+        return real_ends(graph, bare), Gaps(bare, nodes, real)
     stated = stated_ranges(graph, request.input_ranges)
     if request.calibration is not None or request.random_calibration:
         return closed(graph, needs_range(graph, stated), ClosedBy.CALIBRATION), Gaps(nodes=nodes)

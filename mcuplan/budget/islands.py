@@ -119,9 +119,10 @@ def _islands(plan: Plan) -> list[_Island]:
     """Steps that share a tensor of float32 belong together; in order."""
     graph, groups = plan.program.graph, list[tuple[set[str], list[Step]]]()
     for step in plan.program.steps:
-        names = (*graph.activations(step.node), *step.node.outputs)
-        real = {name for name in names if graph.tensor(name).type.dtype.is_float}
-        if not real:
+        read = graph.activations(step.node)
+        real = {n for n in (*read, *step.node.outputs) if graph.tensor(n).type.dtype.is_float}
+        computes = step.node.op.label not in _CONVERSIONS and bool(read)
+        if not real or (computes and real.isdisjoint(read)):  # sums of integers, or no such values
             continue
         near = [group for group in groups if real & group[0]]
         groups = [group for group in groups if not real & group[0]]

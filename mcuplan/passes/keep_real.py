@@ -201,7 +201,7 @@ class _Islands:
     def _is_made_real(self, name: str) -> bool:
         producer, readers = self._producers.get(name), self._consumers.get(name, ())
         if producer is not None:
-            return producer.name in self._chosen
+            return producer.name in self._chosen or self._graph.tensor(name).real
         quant = self._graph.tensor(name).type.quant
         return quant is None and all(self._is_real(reader) for reader in readers)
 

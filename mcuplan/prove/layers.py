@@ -68,6 +68,14 @@ class Shape:
         first, count = self.op.types[0].inputs, len(self.inputs)
         return (first + first[-1:] * count)[:count]
 
+    @property
+    def constant_types(self) -> tuple[DType, ...]:
+        """Types of constants that lie on no grid, where the operator names one for each."""
+        first, count = self.op.types[0].inputs, len(self.inputs)
+        named = len(first) == count + len(self.constants)
+        stored = self.op.weight_inputs or self.op.matrices
+        return first[count:] if named and not stored else ()
+
     def _stored(self, *, real: bool) -> tuple[DType, ...]:
         return tuple(
             kind.dtype
@@ -124,15 +132,9 @@ def _graph(shapes: Sequence[Shape], *, real: bool = False) -> Graph:
             inputs.append(_port(name, kind))
             if inputs[-1].state:  # and an output too, for what is kept is written
                 outputs.append(inputs[-1])
-        for k, size in enumerate(shape.constants):
-            integers = _spread(size, k)
-            stored = Stored(integers, _UNEVEN) if shape.wide and k == 0 else None
-            data = integers.astype(np.float32) / (_spread_over(shape) if k == 0 else 64)
-            kind, stays = TensorType(size), all(read.is_float for read in shape.read)
-            held = Tensor(f"c{i}_{k}", kind, data=data, stored=stored, real=stays)
-            block = _BLOCK if shape.weights is DType.INT4_BLOCKS and not k else None
-            tensors[held.name] = replace(held, wanted=None if k else shape.weights, block=block)
-            names.append(held.name)
+        for k in range(len(shape.constants)):
+            tensors[f"c{i}_{k}"] = _constant(f"c{i}_{k}", shape, k)
+            names.append(f"c{i}_{k}")
         made = shape.op.infer([tensors[name].type for name in names])
         form = shape.form(real=real) or shape.form(real=not real) or Types.all(DType.FLOAT32)
         results = tuple(f"y{i}_{k}" for k in range(len(made)))
@@ -149,6 +151,21 @@ def _graph(shapes: Sequence[Shape], *, real: bool = False) -> Graph:
         nodes.append(Node(f"n{i}", shape.op, tuple(names), results))
     everything = MappingProxyType(tensors)
     return Graph("bench", tuple(inputs), tuple(outputs), tuple(nodes), everything)
+
+
+def _constant(name: str, shape: Shape, k: int) -> Tensor:
+    """The constant of a layer with a number: of its own type, or real and to be stored."""
+    size, integers = shape.constants[k], _spread(shape.constants[k], k)
+    if shape.constant_types:
+        own = shape.constant_types[k]
+        values = (integers / 64 if own.is_float else integers).astype(own.numpy)
+        return Tensor(name, TensorType(size, own), values, real=own.is_float)
+    stored = Stored(integers, _UNEVEN) if shape.wide and k == 0 else None
+    data = integers.astype(np.float32) / (_spread_over(shape) if k == 0 else 64)
+    stays = all(read.is_float for read in shape.read)
+    held = Tensor(name, TensorType(size), data=data, stored=stored, real=stays)
+    block = _BLOCK if shape.weights is DType.INT4_BLOCKS and not k else None
+    return replace(held, wanted=None if k else shape.weights, block=block)
 
 
 def _spread_over(shape: Shape) -> int:

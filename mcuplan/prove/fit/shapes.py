@@ -13,6 +13,7 @@ from mcuplan.ops.concat import Concat
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.conv3d import Conv3D
 from mcuplan.ops.dense import Dense
+from mcuplan.ops.dense_real import DenseReal
 from mcuplan.ops.eltwise import Add, Div, Maximum, Minimum, Mul, Sub
 from mcuplan.ops.hardmax import Hardmax
 from mcuplan.ops.interleave import Interleave
@@ -297,6 +298,9 @@ def _resized() -> Iterator[Shape]:
 
 
 def _unweighted() -> Iterator[Shape]:
+    for size, outputs in _MATRICES:
+        constants = ((outputs, size[-1]), (outputs,), (outputs,))
+        yield Shape(DenseReal(), (size,), constants)
     for kernel, size, stride, pad in _POOLS:
         for op in (MaxPool2D, AvgPool2D):
             yield Shape(op(kernel, stride, (1, 1), (pad,) * 4), ((1, *size),))
