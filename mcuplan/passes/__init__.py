@@ -12,6 +12,7 @@ from mcuplan.passes.fold_pad import fold_pad
 from mcuplan.passes.fold_quantize import fold_quantize
 from mcuplan.passes.fuse_activation import fuse_activation
 from mcuplan.passes.fuse_attention import fuse_attention
+from mcuplan.passes.fuse_channel_lookups import fuse_channel_lookups
 from mcuplan.passes.fuse_gate import fuse_gate
 from mcuplan.passes.fuse_lookups import fuse_lookups
 from mcuplan.passes.join_choices import join_choices
@@ -45,7 +46,13 @@ PIPELINE: tuple[Pass, ...] = (
     narrow_indices,
 )
 
-LAST: tuple[Pass, ...] = (lower_affine, join_choices, join_lookups, pad_grids)
+LAST: tuple[Pass, ...] = (
+    join_lookups,
+    fuse_channel_lookups,
+    lower_affine,
+    join_choices,
+    pad_grids,
+)
 """Passes that take what the others left; the others run again after them."""
 
 _ROUNDS = 16

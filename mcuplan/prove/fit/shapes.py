@@ -9,6 +9,7 @@ from dataclasses import replace
 from mcuplan.ir.op import NO_CLAMP
 from mcuplan.ir.types import DType
 from mcuplan.ops.attention import Attention
+from mcuplan.ops.channel_lookup import ChannelLookup
 from mcuplan.ops.concat import Concat
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.conv3d import Conv3D
@@ -324,11 +325,18 @@ def _unweighted() -> Iterator[Shape]:
         yield Shape(example.op, ((1, 2, 30, 7),))
 
 
+def _by_channel(channels: int) -> ChannelLookup:
+    """Tables of four kinds, in turn."""
+    factors = tuple(2.0 ** (c % 4) for c in range(channels))
+    return ChannelLookup((UnaryFn("tanh"),), factors, factors)
+
+
 def _element_by_element() -> Iterator[Shape]:
     for size in _MAPS:
         for pairwise in (Add, Sub, Mul, Div, Maximum, Minimum):
             yield Shape(pairwise(), (size, size))
         yield Shape(Lookup((UnaryFn("tanh"),)), (size,))
+        yield Shape(_by_channel(size[-1]), (size,))
         yield Shape(Quantize(0.02, 3), (size,))
         yield Shape(Concat(len(size) - 1), (size, size))
         yield Shape(Softmax(), (size,))
