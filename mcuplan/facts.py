@@ -190,6 +190,7 @@ class RepairKind(StrEnum):
     EQUALIZATION = "equalization"
     LIMITS = "limits"
     ABSORPTION = "absorption"
+    TABLES = "tables"
     OUTPUTS = "outputs"
     INPUTS = "inputs"
     RANGES = "ranges"

@@ -334,6 +334,7 @@ _REPAIRS = {
     RepairKind.EQUALIZATION: "equalized channels",
     RepairKind.LIMITS: "equalized behind limits",
     RepairKind.ABSORPTION: "absorbed biases",
+    RepairKind.TABLES: "functions with tables by channel",
     RepairKind.OUTPUTS: "a scale for each channel of outputs",
     RepairKind.INPUTS: "a scale for each channel of inputs",
     RepairKind.RANGES: "fitted ranges",

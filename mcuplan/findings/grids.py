@@ -99,8 +99,9 @@ GRIDS = (
         "With --quantize-effort normal or best, the error that grids make is made up for: layers "
         "whose outputs are added are merged, channels of a tensor are brought to like range, "
         "weights, biases and ranges are fitted to the outputs of the float model. With best, where "
-        "outputs are poor all the same (below 25 dB), inputs and outputs get a scale for each "
-        "channel, and the layers whose grids cost most have activations of 16 bits. Each change is "
+        "outputs are poor all the same (below 25 dB), functions get a table for each channel, "
+        "inputs and outputs a scale for each, and the layers whose grids cost most activations of "
+        "16 bits. Each change is "
         "judged on samples held back, as they are and twice as far from their mean, and kept where "
         "the outputs gain by it.",
         "Nothing must be done. Give more samples where the gains are small.",

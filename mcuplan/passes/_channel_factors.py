@@ -20,6 +20,7 @@ from mcuplan.ir.graph import Graph, Node
 from mcuplan.ir.op import Op, QuantRule
 from mcuplan.ir.types import Array
 from mcuplan.ops.batch_norm import ChannelAffine
+from mcuplan.ops.channel_lookup import ChannelLookup
 from mcuplan.ops.concat import Concat
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.conv3d import Conv3D
@@ -42,6 +43,7 @@ __all__ = [
     "scaled_source",
     "squared_gain",
     "takes_factors",
+    "with_factors",
 ]
 
 _CONVOLUTIONS = (Conv2D, Conv3D)
@@ -71,15 +73,26 @@ class Link:
 class Channels:
     """A group for every channel of every activation: one factor for all that is in it."""
 
-    def __init__(self, graph: Graph, *, limited: bool = False, ends: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        *,
+        limited: bool = False,
+        ends: Collection[str] = (),
+        tables: bool = False,
+        gates: bool = False,
+    ) -> None:
         """Find them.
 
         Args:
             graph: float, after the passes.
             limited: also behind limits from 0 on, which stay where they are.
             ends: inputs and outputs whose channels may have factors, too.
+            tables: functions take factors of either side, by a table for each channel.
+            gates: of a product the smaller operand, or the second one, has factors.
         """
         self._graph, self._limited = graph, limited
+        self._tables, self._gates = tables, gates
         self._sets = DisjointSets()
         self._of: dict[str, Array] = {}
         self._held: list[Array] = []
@@ -87,6 +100,8 @@ class Channels:
         """What tensors are cut at where their channels have factors all the same."""
         self.sources: set[str] = set()
         """Nodes that multiply what they make."""
+        self.tabled: set[str] = set()
+        """Functions that take factors of either side."""
         self.divisors: dict[str, float] = {}
         """What is divided by its own deviation, and the width beside which epsilon vanishes."""
         self.links: dict[str, tuple[Link, ...]] = {}
@@ -120,6 +135,11 @@ class Channels:
             self._of[tensor] = self._sets.added(self._graph.tensor(tensor).type.channels)
         return self._of[tensor]
 
+    def _links(self, node: Node) -> tuple[Link, ...]:
+        if self._gates and isinstance(node.op, Mul) and _by_channel(self._graph, node):
+            return _links_of_product(self._graph, node, gate=True)
+        return _links(self._graph, node, self._limited)
+
     def _divided(self, node: Node) -> None:
         """One factor for all that is divided by one deviation; what is made has its own."""
         op, group = node.op, self._of[node.inputs[0]]
@@ -146,7 +166,10 @@ class Channels:
             if not _passes(node.op.act, self._limited):
                 self._hold(node.output)
             return
-        links = _links(self._graph, node, self._limited) if ours and len(node.outputs) == 1 else ()
+        if ours and self._tables and _is_function(node.op, self._limited):
+            self.tabled.add(node.name)
+            return
+        links = self._links(node) if ours and len(node.outputs) == 1 else ()
         passed = {link.tensor for link in links}
         for name in self._graph.activations(node):
             if ours and _divides(node.op):
@@ -168,6 +191,11 @@ class Channels:
             self._sets.join(made[link.made], self._of[link.tensor][link.source])
         rest = np.setdiff1d(np.arange(len(made)), np.concatenate([k.made for k in links]))
         self._held.append(made[rest])  # of constants that are joined
+
+
+def _is_function(op: Op, limited: bool) -> bool:
+    """Whether factors go through an operator by other tables alone."""
+    return isinstance(op, Lookup | ChannelLookup) and not _is_homogeneous(op, limited)
 
 
 def _divides(op: Op) -> bool:
@@ -235,15 +263,18 @@ def _links_of_concat(graph: Graph, node: Node) -> tuple[Link, ...]:
     return tuple(link for link in links if not graph.tensor(link.tensor).is_constant)
 
 
-def _links_of_product(graph: Graph, node: Node) -> tuple[Link, ...]:
-    """The larger operand; the other one, a gate, has no factor."""
+def _links_of_product(graph: Graph, node: Node, *, gate: bool = False) -> tuple[Link, ...]:
+    """The larger operand, or the first one; the other one, a gate, has no factor.
+
+    With ``gate`` the other way round.
+    """
     channels = graph.tensor(node.output).type.channels
     kinds = {name: graph.tensor(name).type for name in graph.activations(node)}
     wide = [name for name, kind in kinds.items() if kind.channels == channels]
     if not wide or len(set(node.inputs)) == 1:
         return ()
-    first = max(wide, key=lambda name: kinds[name].elements)
-    return (_each(first, channels),)
+    order = sorted(wide, key=lambda name: -kinds[name].elements)
+    return (_each(order[-1 if gate else 0], channels),)
 
 
 def _links_of_sum(graph: Graph, node: Node) -> tuple[Link, ...]:
@@ -322,6 +353,15 @@ def scaled_source(op: Op, made: Array) -> Op:
         return replace(op, gains=tuple(gains.tolist()), offsets=tuple(offsets.tolist()))
     assert isinstance(op, Lookup)
     return replace(op, chain=(*op.chain, affine(float(made[0]), 0.0)))
+
+
+def with_factors(op: Op, read: Array, made: Array) -> ChannelLookup:
+    """A function for factors of the channels that it reads and makes."""
+    assert isinstance(op, Lookup | ChannelLookup)
+    before, after = 1.0 / read, made
+    if isinstance(op, ChannelLookup):
+        before, after = before * np.array(op.read), after * np.array(op.made)
+    return ChannelLookup(op.chain, tuple(before.tolist()), tuple(after.tolist()))
 
 
 def _of_filters(read: Array, groups: int, filters: int) -> Array:

@@ -23,6 +23,7 @@ from mcuplan.passes._channel_factors import (
     scaled_source,
     squared_gain,
     takes_factors,
+    with_factors,
 )
 from mcuplan.passes._joint_factors import Wide, joint_factors
 from mcuplan.passes._scaled_ends import scalable_ends, scaled_ends
@@ -45,6 +46,9 @@ class Reach:
             or more. Up to there the outputs are the model's.
         joint: not tensor by tensor, but those factors with which noise of all tensors together is
             least: a channel may be narrow in one tensor and among the widest of another.
+        tables: multiply channels in front of and behind functions, too, by powers of two: each
+            has the table of its channel.
+        gates: of a product the gate is multiplied, not what it is multiplied with.
         inputs, outputs: multiply their channels, too. They are float32 then: a product of each
             with powers of two stands between it and its grid.
     """
@@ -53,6 +57,8 @@ class Reach:
     shows: float = 1.0
     limited: bool = False
     joint: bool = False
+    tables: bool = False
+    gates: bool = False
     inputs: bool = False
     outputs: bool = False
 
@@ -73,9 +79,9 @@ def equalize(graph: Graph, most: Mapping[str, Array], how: Reach) -> Graph:
         how: far channels are multiplied.
     """
     ends = scalable_ends(graph, most, inputs=how.inputs, outputs=how.outputs)
-    channels = Channels(graph, limited=how.limited, ends=ends)
+    channels = Channels(graph, limited=how.limited, ends=ends, tables=how.tables, gates=how.gates)
     factors = (_joint if how.joint else _factors)(graph, channels, most, how)
-    for name in ends:
+    for name in (*ends, *_around_tables(graph, channels)):
         factors[channels.of(name)] = 2.0 ** np.floor(np.log2(factors[channels.of(name)]))
     if (factors == 1.0).all():
         return graph
@@ -84,6 +90,9 @@ def equalize(graph: Graph, most: Mapping[str, Array], how: Reach) -> Graph:
         if isinstance(node.op, LAYERS + SUMS):
             _rescale(edit, node, channels, factors)
         made = factors[channels.of(node.output)]
+        read = factors[channels.of(node.inputs[0])] if node.name in channels.tabled else made
+        if node.name in channels.tabled and ((made != 1.0) | (read != 1.0)).any():
+            edit.replace(node, replace(node, op=with_factors(node.op, read, made)))
         if node.name in channels.sources and (made != 1.0).any():
             edit.replace(node, replace(node, op=scaled_source(node.op, made)))
     for name in channels.free:
@@ -180,12 +189,21 @@ def _noise(
         for link in links:
             np.add.at(made[link.tensor], link.source, later[link.made])
         passed = {link.tensor for link in links}
+        if node.name in channels.tabled:  # as if slopes were alike
+            made[node.inputs[0]] = made[node.inputs[0]] + later
+            continue
         for name in graph.activations(node):
             if name in channels.divisors and name in most and len(later) == len(most[name]):
                 made[name] = made[name] + later * _of_its_width(most[name])
             elif name not in passed:
                 made[name] = made[name] + (later.mean() if later.size else 0.0)
     return {name: made[name] for name in channels.free}
+
+
+def _around_tables(graph: Graph, channels: Channels) -> list[str]:
+    """What functions read and make that take factors of either side."""
+    nodes = [node for node in graph.nodes if node.name in channels.tabled]
+    return [name for node in nodes for name in (node.inputs[0], node.output)]
 
 
 def _of_its_width(most: Array) -> Array:

@@ -35,6 +35,7 @@ _GOOD_DB = 30.0
 _LEAST_GAINS_DB: Mapping[RepairKind, float] = MappingProxyType(
     {
         RepairKind.RANGES: 1.0,  # what is cut off is cut off of samples to come, too
+        RepairKind.TABLES: 3.0,  # tables cost flash
         RepairKind.OUTPUTS: 3.0,  # other types cost RAM and cycles
         RepairKind.INPUTS: 3.0,
         RepairKind.WIDENING: 3.0,
@@ -93,22 +94,32 @@ def _absorption(recipe: Recipe, bench: Bench) -> Iterator[Recipe]:
         yield replace(recipe, absorbed=True)
 
 
+def _tables(recipe: Recipe, bench: Bench) -> Iterator[Recipe]:
+    """Equalization through functions, and of gates."""
+    yield from _farther(recipe, bench, tables=True)
+    yield from _farther(recipe, bench, tables=True, gates=True)
+
+
 def _outputs(recipe: Recipe, bench: Bench) -> Iterator[Recipe]:
     """Equalization up to outputs, which become float32."""
-    yield from _of_ends(recipe, bench, outputs=True)
+    yield from _farther(recipe, bench, outputs=True)
 
 
 def _inputs(recipe: Recipe, bench: Bench) -> Iterator[Recipe]:
     """Equalization from inputs on, likewise."""
-    yield from _of_ends(recipe, bench, inputs=True)
+    yield from _farther(recipe, bench, inputs=True)
 
 
-def _of_ends(recipe: Recipe, bench: Bench, **ends: bool) -> Iterator[Recipe]:
-    before = bench.equalized(recipe).graph
-    for reach in (recipe.reach,) if recipe.reach is not None else _REACHES[:3]:
-        made = replace(recipe, reach=replace(reach, **ends))
-        if bench.equalized(made).graph is not before:
-            yield made
+def _farther(recipe: Recipe, bench: Bench, **through: bool) -> Iterator[Recipe]:
+    """Equalization that goes on where it ended; what of the weights may show only then."""
+    before, kept = bench.equalized(recipe).graph, recipe.reach or Reach()
+    for reach in dict.fromkeys((kept, *_REACHES[:3])):
+        far = replace(kept, margin=reach.margin, shows=reach.shows, joint=reach.joint)
+        made = replace(recipe, reach=replace(far, **through))
+        if bench.equalized(made).graph is before:
+            continue
+        for rounding in dict.fromkeys((recipe.rounding, bench.may_round)):
+            yield replace(made, rounding=rounding)
 
 
 def _ranges(recipe: Recipe, bench: Bench) -> Iterator[Recipe]:
@@ -132,6 +143,7 @@ _STEPS: Mapping[RepairKind, _Step] = MappingProxyType(
         RepairKind.EQUALIZATION: _equalization,
         RepairKind.LIMITS: _limits,
         RepairKind.ABSORPTION: _absorption,
+        RepairKind.TABLES: _tables,
         RepairKind.OUTPUTS: _outputs,
         RepairKind.INPUTS: _inputs,
         RepairKind.RANGES: _ranges,
@@ -140,8 +152,8 @@ _STEPS: Mapping[RepairKind, _Step] = MappingProxyType(
 )
 """Kinds of repair in order."""
 
-_OTHER_TYPES = frozenset({RepairKind.OUTPUTS, RepairKind.INPUTS, RepairKind.WIDENING})
-"""Kinds after which not all is int8: tried only where outputs are poor without."""
+_COSTLY = frozenset({RepairKind.TABLES, RepairKind.OUTPUTS, RepairKind.INPUTS, RepairKind.WIDENING})
+"""Kinds after which not all is int8, or flash is larger: tried where outputs are poor without."""
 
 EFFORTS: Mapping[str, frozenset[RepairKind]] = MappingProxyType(
     {
@@ -197,7 +209,7 @@ def repair(
     with bar("repairing", len(kinds)) as tick:
         for kind in kinds:
             tick(1)
-            if kind in _OTHER_TYPES and least >= _POOR_DB and not asked:
+            if kind in _COSTLY and least >= _POOR_DB and not asked:
                 continue
             tried = _tried(kind, recipe, bench)
             if not tried:

@@ -103,9 +103,10 @@ UNLIKE: Mapping[str, Callable[[FeatureNet], str]] = {
     "outputs": _plain,
     "small gates": _gates,
     "instances": _instances,
-    "swish": _function("Swish", 3),
-    "gelu": _function("Gelu", 3),
-    "hard swish": _function("HardSwish", 3),
+    "swish": _function("Swish", 6),
+    "gelu": _function("Gelu", 5),
+    "hard swish": _function("HardSwish", 5),
+    "little swish": _function("Swish", 3),
 }
 
 
