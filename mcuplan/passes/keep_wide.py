@@ -55,19 +55,31 @@ def keep_wide(graph: Graph, asked: Collection[str] = (), *, everything: bool = F
     return replace(done, notes=(*done.notes, fact)) if said else done
 
 
-def widened(graph: Graph, chosen: Collection[str]) -> Graph:
+def widened(graph: Graph, chosen: Collection[str], *, weights: DType | None = None) -> Graph:
     """The same of nodes by their own names, of a graph none of which is of int16.
 
-    Those that are not there for int16 stay int8.
+    Those that are not there for int16 stay int8. ``weights``: type of those of the nodes that
+    nothing else is asked of; none: as their activations ask for.
     """
     layers = _Layers(graph)
     some = layers.but_moved(layers.able() & set(chosen))
     if not some:
         return graph
-    done, conversions = _divided(graph, layers, some)
+    done, conversions = _divided(_with_weights(graph, some, weights), layers, some)
     named = (graph.node_name(node) for node in layers.computing() if node.name in some)
     fact = InType(tuple(dict.fromkeys(named)), conversions, _WIDE)
     return replace(done, notes=(*done.notes, fact))
+
+
+def _with_weights(graph: Graph, chosen: set[str], weights: DType | None) -> Graph:
+    """The graph with a type for weights that only nodes chosen read."""
+    tensors, consumers = dict(graph.tensors), graph.consumers()
+    for node in graph.nodes if weights is not None else ():
+        name = node.inputs[node.op.weight_inputs[0]] if node.op.weight_inputs else ""
+        alone = name and chosen.issuperset(reader.name for reader in consumers[name])
+        if alone and tensors[name].wanted is None and tensors[name].is_constant:
+            tensors[name] = replace(tensors[name], wanted=weights)
+    return replace(graph, tensors=tensors)
 
 
 def able_for_wide(graph: Graph) -> frozenset[str]:

@@ -19,7 +19,6 @@ from mcuplan.passes.assign_grids import Grids
 from mcuplan.passes.equalize import Reach, equalize
 from mcuplan.passes.keep_wide import widened
 from mcuplan.passes.merge_layers import merge_layers
-from mcuplan.passes.narrow_weights import narrow_weights
 from mcuplan.quant.observers import Range
 from mcuplan.repair.narrow import narrowed
 from mcuplan.repair.refit import refit, refittable, samples_at_once
@@ -129,10 +128,8 @@ class Bench:
         """The model with layers in int16, unless it has such or real ones in other places."""
         if not recipe.wide or not is_of_int8(self.graph):
             return found
-        graph = widened(found.graph, recipe.wide)
-        if not recipe.wide_weights:
-            graph = narrow_weights(graph, {"": DType.INT8})
-        return self._observed(graph)
+        weights = None if recipe.wide_weights else DType.INT8
+        return self._observed(widened(found.graph, recipe.wide, weights=weights))
 
     def layers_to_widen(self, recipe: Recipe) -> Iterator[tuple[str, ...]]:
         """Sets of nodes, more and more of them."""
