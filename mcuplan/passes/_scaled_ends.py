@@ -16,7 +16,7 @@ from mcuplan.ir.types import Array, DType
 from mcuplan.ops.conversion import FromGrid, ToGrid
 from mcuplan.ops.eltwise import Mul
 
-__all__ = ["scalable_ends", "scaled_ends"]
+__all__ = ["is_scaled_input", "scalable_ends", "scaled_ends"]
 
 
 def scalable_ends(
@@ -63,6 +63,15 @@ def scaled_ends(graph: Graph, factors: Mapping[str, Array]) -> Graph:
     done = edit.done()
     fact = InType(tuple(names[name] for name in some), len(some))
     return replace(done, notes=(*done.notes, fact))
+
+
+def is_scaled_input(graph: Graph, node: Node) -> bool:
+    """Whether a node puts an input on a grid whose channels have factors."""
+    if not isinstance(node.op, ToGrid):
+        return False
+    product = graph.producers().get(node.inputs[0])
+    inputs = {port.tensor for port in graph.inputs}
+    return product is not None and isinstance(product.op, Mul) and product.inputs[0] in inputs
 
 
 def _scale_input(edit: Editor, name: str, factors: Array) -> None:

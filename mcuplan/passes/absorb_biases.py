@@ -22,6 +22,7 @@ from mcuplan.ops.eltwise import Add, Sub
 from mcuplan.ops.pool2d import AvgPool2D, MaxPool2D
 from mcuplan.passes._channel_bounds import border_taps
 from mcuplan.passes._channel_factors import takes_factors
+from mcuplan.passes._scaled_ends import is_scaled_input
 from mcuplan.quant.observers import Range
 
 __all__ = ["absorb_biases"]
@@ -34,10 +35,11 @@ _LEAST_GAIN = 0.9  # of a tensor's range, that has to be left for it to be worth
 def absorb_biases(graph: Graph, seen: Mapping[str, tuple[Array, Array]]) -> Graph:
     """Move channels towards 0 where the layers around them can.
 
-    Pattern: a layer without limits or with a Relu; behind it, through means, largest values, sums
+    Pattern: a layer without limits or with a Relu, or an input in float32 with a factor for each
+        channel; behind it, through means, largest values, sums
         and differences, layers without padding, or a difference from which it falls out.
-    Becomes: the same with a constant of each channel less in the bias of the first, and times the
-        weights more in those of the others.
+    Becomes: the same with a constant of each channel less in the bias of the first, or behind the
+        factors, and times the weights more in the biases of the others.
     Only if: the range of the tensor shrinks by a tenth or more.
     Exact because: w * (x - c) + (b + w * c) = w * x + b. Behind a Relu as long as x stays above c,
         which leaves room below what was seen.
@@ -50,14 +52,15 @@ def absorb_biases(graph: Graph, seen: Mapping[str, tuple[Array, Array]]) -> Grap
     ends = {port.tensor for port in (*graph.inputs, *graph.outputs)}
     for node in graph.nodes:
         name, readers = node.output, consumers.get(node.output, ())
-        takes = isinstance(node.op, Conv2D | Dense) and takes_factors(graph, node)
+        layer = isinstance(node.op, Conv2D | Dense) and takes_factors(graph, node)
+        takes = layer or is_scaled_input(graph, node)
         if not takes or name in ends or name not in seen or node.op.act not in (NO_CLAMP, _RELU):
             continue
         moved = _constant(*seen[name], is_cut=node.op.act == _RELU)
         carried = _carried(graph, name, moved) if readers and moved.any() else None
         if carried is None:
             continue
-        _add(edit, node, -moved)
+        (_add if layer else _add_in_front)(edit, node, -moved)
         for reader in graph.nodes:
             by = carried.get(reader.inputs[0]) if _can_add(graph, reader) else None
             if by is not None:
@@ -65,6 +68,19 @@ def absorb_biases(graph: Graph, seen: Mapping[str, tuple[Array, Array]]) -> Grap
         for each in carried:
             edit.set_tensor(replace(edit.tensor(each), origin=None))  # no value of the model's
     return edit.done()
+
+
+def _add_in_front(edit: Editor, node: Node, by: Array) -> None:
+    """Add to the real values that a node puts on a grid."""
+    (name,) = node.inputs
+    tensor = edit.tensor(name)
+    constant = edit.constant(
+        f"{name}_means", by.reshape((1,) * (len(tensor.type.shape) - 1) + (-1,))
+    )
+    edit.set_tensor(replace(edit.tensor(constant), real=True))
+    made = edit.set_tensor(replace(tensor, name=edit.fresh(f"{name}_moved")))
+    moved = Node(edit.fresh(f"{made}_node"), Add(), (name, constant), (made,))
+    edit.replace(node, moved, replace(node, inputs=(made,)))
 
 
 def _carried(graph: Graph, name: str, moved: Array) -> Mapping[str, Array] | None:

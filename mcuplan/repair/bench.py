@@ -117,12 +117,21 @@ class Bench:
         """The model as a recipe rewrites it in float, observed anew where it does."""
         graph = merge_layers(self._first.graph) if recipe.merged else self._first.graph
         if recipe.reach is not None:
-            graph = equalize(graph, self._most, recipe.reach)
+            graph = equalize(graph, self._widths(recipe), recipe.reach)
         found = self._first if graph is self._first.graph else self._observed(graph)
         if not recipe.absorbed:
             return found
         graph = self.absorbed(found)
         return found if graph is found.graph else self._observed(graph)
+
+    def _widths(self, recipe: Recipe) -> Mapping[str, Array]:
+        """How far channels went from 0; those of inputs that are moved from their middle."""
+        calibrated, reach = self._first.calibrated, recipe.reach
+        if calibrated is None or reach is None or not (recipe.absorbed and reach.inputs):
+            return self._most
+        inputs = {port.tensor for port in self.graph.app_inputs}
+        seen = {n: each for n, each in calibrated.extremes.items() if n in inputs}
+        return {**self._most, **{n: (each.most - each.least) / 2 for n, each in seen.items()}}
 
     def widened(self, found: Repaired, recipe: Recipe) -> Repaired:
         """The model with layers in int16, unless it has such or real ones in other places."""

@@ -106,8 +106,9 @@ def _outputs(recipe: Recipe, bench: Bench) -> Iterator[Recipe]:
 
 
 def _inputs(recipe: Recipe, bench: Bench) -> Iterator[Recipe]:
-    """Equalization from inputs on, likewise."""
-    yield from _farther(recipe, bench, inputs=True)
+    """Equalization from inputs on, likewise; with what their channels always add in biases."""
+    for absorbed in dict.fromkeys((recipe.absorbed, True)):
+        yield from _farther(replace(recipe, absorbed=absorbed), bench, inputs=True)
 
 
 def _farther(recipe: Recipe, bench: Bench, **through: bool) -> Iterator[Recipe]:

@@ -55,10 +55,16 @@ def _halves() -> Array:
     return np.where(np.arange(_PIXELS) % 2, 10_000.0, 1.0)
 
 
-def _table(units: Array) -> Callable[[FeatureNet], str]:
+def _means() -> Array:
+    """Where the columns of a table lie: 20 to 60 of their units away from 0."""
+    return _columns() * np.random.default_rng(5).uniform(20.0, 60.0, _PIXELS)
+
+
+def _table(units: Array, means: Array | float = 0.0) -> Callable[[FeatureNet], str]:
     def make(net: FeatureNet) -> str:
         weights = net.rng.standard_normal((_PIXELS, _PIXELS)) / 4 / units[:, None]
-        return net.relu(net.add("Gemm", "x", net.const(weights), net.random(_PIXELS)))
+        bias = net.rng.standard_normal(_PIXELS) - np.broadcast_to(means, _PIXELS) @ weights
+        return net.relu(net.add("Gemm", "x", net.const(weights), net.const(bias)))
 
     return make
 
@@ -95,10 +101,15 @@ def _function(name: str, most: int) -> Callable[[FeatureNet], str]:
     return make
 
 
-_TABLES = {"columns": _columns, "halves": _halves}
+_TABLES: Mapping[str, tuple[Array, Array | float]] = {
+    "columns": (_columns(), 0.0),
+    "halves": (_halves(), 0.0),
+    "offsets": (_columns(), _means()),
+}
+"""Units and means of columns of inputs."""
+
 UNLIKE: Mapping[str, Callable[[FeatureNet], str]] = {
-    "columns": _table(_columns()),
-    "halves": _table(_halves()),
+    **{kind: _table(*table) for kind, table in _TABLES.items()},
     "heads": _plain,
     "outputs": _plain,
     "small gates": _gates,
@@ -112,14 +123,14 @@ UNLIKE: Mapping[str, Callable[[FeatureNet], str]] = {
 
 def unlike(kind: str) -> Unlike:
     """A net of `UNLIKE` with what it is fed."""
-    units = _TABLES[kind]() if kind in _TABLES else None
 
     def fed(images: Array) -> Array:
-        if units is None:
+        if kind not in _TABLES:
             return images
-        return (images.reshape(-1, _PIXELS) * units).astype(np.float32)
+        units, means = _TABLES[kind]
+        return (images.reshape(-1, _PIXELS) * units + means).astype(np.float32)
 
-    shape = (1, 1, 8, 8) if units is None else (1, _PIXELS)
+    shape = (1, _PIXELS) if kind in _TABLES else (1, 1, 8, 8)
     net = FeatureNet(shape, seed=sum(map(ord, kind)), opset=20)
     features = UNLIKE[kind](net)
     weights, bias = fitted(net.model(features), fed)
