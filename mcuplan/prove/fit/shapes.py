@@ -9,7 +9,6 @@ from dataclasses import replace
 from mcuplan.ir.op import NO_CLAMP
 from mcuplan.ir.types import DType
 from mcuplan.ops.attention import Attention
-from mcuplan.ops.channel_lookup import ChannelLookup
 from mcuplan.ops.concat import Concat
 from mcuplan.ops.conv2d import Conv2D
 from mcuplan.ops.conv3d import Conv3D
@@ -35,9 +34,10 @@ from mcuplan.ops.slicing import Slice
 from mcuplan.ops.softmax import Softmax
 from mcuplan.ops.take import Take
 from mcuplan.ops.tile import Tile
-from mcuplan.ops.unary import Lookup, UnaryFn
+from mcuplan.ops.unary import Lookup
 from mcuplan.prove.bench import SHAPES
 from mcuplan.prove.fit.int16_shapes import in_int16
+from mcuplan.prove.fit.lookup_shapes import looked_up
 from mcuplan.prove.fit.random_shapes import random_shapes
 from mcuplan.prove.fit.typed_shapes import typed_shapes
 from mcuplan.prove.layers import Shape, signature_of
@@ -325,18 +325,11 @@ def _unweighted() -> Iterator[Shape]:
         yield Shape(example.op, ((1, 2, 30, 7),))
 
 
-def _by_channel(channels: int) -> ChannelLookup:
-    """Tables of four kinds, in turn."""
-    factors = tuple(2.0 ** (c % 4) for c in range(channels))
-    return ChannelLookup((UnaryFn("tanh"),), factors, factors)
-
-
 def _element_by_element() -> Iterator[Shape]:
     for size in _MAPS:
         for pairwise in (Add, Sub, Mul, Div, Maximum, Minimum):
             yield Shape(pairwise(), (size, size))
-        yield Shape(Lookup((UnaryFn("tanh"),)), (size,))
-        yield Shape(_by_channel(size[-1]), (size,))
+        yield from looked_up(size)
         yield Shape(Quantize(0.02, 3), (size,))
         yield Shape(Concat(len(size) - 1), (size, size))
         yield Shape(Softmax(), (size,))
