@@ -4,33 +4,33 @@
 The float graph and the one on grids walk over the same samples side by side. Each layer is fitted
 to what its inputs have become, so that it makes up for what was rounded before it.
 
-Sources: Nagel et al. 2019, section 4.2 (bias correction); Frantar et al. 2023 (weights rounded one
-by one in the order of their Hessian's diagonal, the error of each put on those that follow).
+Sources: Nagel et al. 2019, section 4.2 (bias correction); Golub, Heath, Wahba 1979 (generalized
+cross-validation).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from mcuplan.errors import McuplanError
-from mcuplan.ir.block_factors import factors_of_all, short
+from mcuplan.ir.block_factors import factors_of_all
 from mcuplan.ir.editor import Editor
 from mcuplan.ir.evaluate import batchable, on_grid, repeated
 from mcuplan.ir.graph import Graph, Node, Stored, Tensor
 from mcuplan.ir.types import Array, DType, Quant, TensorType
-from mcuplan.passes.constants import fitting_scales, weights_on_grid
+from mcuplan.passes.constants import weights_on_grid
+from mcuplan.repair.rounding import rounded, rounded_in_blocks, shrunk
 
 __all__ = ["refit", "refittable", "samples_at_once"]
 
 _SUMS = 1 << 14  # of a layer that it is fitted on: taken evenly from all samples
 _WORK = 1 << 33  # multiplications of a Hessian
 _WIDEST = 2048  # terms of a sum whose weights are rounded together; wider ones to nearest
-_RIDGE = 0.1  # of the mean of the Hessian's diagonal: weights that the samples leave free
-_RIDGE_OF_FEW = 0.01  # of few steps, whose errors are larger than what samples leave open
-_NEAR = (0.8, 0.87, 0.94, 1.06, 1.13, 1.2)  # shares of a scale that are tried of few steps
+_RIDGES = (0.1, 0.3, 1.0, 3.0, 10.0, 100.0)  # of the mean of the Hessian's diagonal
+_LEAST_FREE = 0.01  # of the sums, by which what they leave is judged
 _ROUNDS = 3  # of bringing the mean behind limits and grid to where it was
 _LEAST_SHARE = 0.05  # of values within the limits, by which a bias is taken to move their mean
 _ELEMENTS = 1 << 25  # terms held at a time
@@ -183,10 +183,11 @@ def _fitted(
             wanted = layer.real_weights[some]
             if layer.dtype in (DType.INT4, DType.INT4_BLOCKS):
                 wanted = wanted + _made_up(wanted, a, b, hessian)
+                hessian = shrunk(hessian, b)
             if layer.factors is None:
-                made, scales = _best(wanted, scales, hessian, layer.dtype)
+                made, scales = rounded(wanted, scales, hessian, layer.dtype)
             else:
-                made, scales = _best_of_blocks(wanted, scales, hessian, layer.factors[some])
+                made, scales = rounded_in_blocks(wanted, scales, hessian, layer.factors[some])
             values[some], every[some] = made, scales
         sums = b @ (values[some] * scales[:, None]).T
         wanted = a @ layer.real_weights[some].T + layer.real_bias[some]
@@ -232,96 +233,27 @@ def _equations(pair: tuple[Array, Array], rank: int, terms: int) -> tuple[Array,
 
 
 def _made_up(weights: Array, theirs: Array, ours: Array, hessian: Array) -> Array:
-    """What weights gain that make up for what their inputs have become, by least squares."""
+    """What weights gain that make up for what their inputs have become, by least squares.
+
+    As little of it as generalized cross-validation asks for: few sums show much by chance.
+    """
     mean = float(np.trace(hessian)) / len(hessian)
     if not mean > 0.0:
         return np.zeros(weights.shape)
-    centred = ours - ours.mean(axis=0)
-    lost = centred.T @ ((theirs - ours) @ weights.T) / len(ours)
-    made: Array = np.linalg.solve(hessian + _RIDGE * mean * np.eye(len(hessian)), lost).T
+    centred, lost = ours - ours.mean(axis=0), (theirs - ours) @ weights.T
+    lost = lost - lost.mean(axis=0)
+    size, axes = np.linalg.eigh(hessian)
+    along = axes.T @ (centred.T @ lost) / len(ours)
+    shares, total = np.square(along).sum(axis=1), float(np.square(lost).sum()) / len(ours)
+
+    def left(ridge: float) -> float:
+        kept = size / (size + ridge * mean)
+        rest = total - float(((2.0 - kept) / (size + ridge * mean) * shares).sum())
+        return rest / max(1.0 - (1.0 + float(kept.sum())) / len(ours), _LEAST_FREE) ** 2
+
+    ridge = mean * min(_RIDGES, key=left)
+    made: Array = (axes @ (along / (size + ridge)[:, None])).T
     return made
-
-
-def _best(weights: Array, scales: Array, hessian: Array, dtype: DType) -> tuple[Array, Array]:
-    """Whole numbers for weights and their scales: those of least error of the sums.
-
-    Of few steps other scales than those of the weights alone may be better.
-    """
-    made = _rounded(weights, scales[:, None], hessian, dtype)
-    if dtype.bits >= DType.INT8.bits:
-        return made, scales
-    widest = np.abs(weights).max(axis=1, initial=0.0) / dtype.high
-    best, least = scales, _error(made * scales[:, None] - weights, hessian)
-    for trial in _trials(weights, scales, widest, hessian, dtype):
-        tried = _rounded(weights, trial[:, None], hessian, dtype)
-        error = _error(tried * trial[:, None] - weights, hessian)
-        better = error < least
-        made, best = np.where(better[:, None], tried, made), np.where(better, trial, best)
-        least = np.minimum(error, least)
-    return made, best
-
-
-def _best_of_blocks(
-    weights: Array, scales: Array, hessian: Array, factors: Array
-) -> tuple[Array, Array]:
-    """The same on scales of blocks, whose factors [outputs, terms] stay."""
-    best, made, least = scales, np.zeros(weights.shape), np.full(len(scales), np.inf)
-    for share in (1.0, *_NEAR):
-        tried = short(share * scales)
-        steps = tried[:, None] * factors
-        narrow = _rounded(weights, steps, hessian, DType.INT4)
-        error = _error(narrow * steps - weights, hessian)
-        better = error < least
-        made = np.where(better[:, None], narrow * factors, made)
-        best = np.where(better, tried, best)
-        least = np.minimum(error, least)
-    return made, best
-
-
-def _trials(
-    weights: Array, scales: Array, widest: Array, hessian: Array, dtype: DType
-) -> Iterator[Array]:
-    """Scales to try: by the importance of each weight, and around those that there are."""
-    if not widest.all():
-        return
-    yield _float32(fitting_scales(weights, widest, dtype, np.diag(hessian)))
-    for share in _NEAR:
-        yield _float32(share * scales)
-
-
-def _float32(scales: Array) -> Array:
-    return scales.astype(np.float32).astype(np.float64)
-
-
-def _error(off: Array, hessian: Array) -> Array:
-    """Mean squared error of the sums of each output, given what its weights are off."""
-    made: Array = ((off @ hessian) * off).sum(axis=1)
-    return made
-
-
-def _rounded(weights: Array, steps: Array, hessian: Array, dtype: DType) -> Array:
-    """Whole numbers for weights [outputs, terms], given the covariance of the terms.
-
-    ``steps``: of each weight, or one for each output.
-
-    The error of a weight is put on those behind it, weighed as the inverse Hessian says.
-    """
-    mean = float(np.trace(hessian)) / len(hessian)
-    if not mean > 0.0:
-        return np.clip(np.rint(weights / steps), -dtype.high, dtype.high)
-    order = np.argsort(-np.diag(hessian), kind="stable")
-    ridge = _RIDGE if dtype.bits >= DType.INT8.bits else _RIDGE_OF_FEW
-    ordered = hessian[np.ix_(order, order)] + ridge * mean * np.eye(len(order))
-    upper = np.linalg.cholesky(np.linalg.inv(ordered)).T
-    left, made = weights[:, order].copy(), np.empty(weights.shape)
-    steps = np.broadcast_to(steps, weights.shape)[:, order]
-    for k in range(left.shape[1]):
-        made[:, k] = np.clip(np.rint(left[:, k] / steps[:, k]), -dtype.high, dtype.high)
-        error = (left[:, k] - made[:, k] * steps[:, k]) / upper[k, k]
-        left[:, k + 1 :] -= error[:, None] * upper[k, None, k + 1 :]
-    values = np.empty(weights.shape)
-    values[:, order] = made
-    return values
 
 
 def _with(

@@ -25,7 +25,7 @@ from mcuplan.passes.constants import fitting_scales
 from mcuplan.prove.boundary import boundary_inputs, real_outputs
 from mcuplan.prove.proofs import Subject, prove_on_host
 from mcuplan.record import Planned, Request
-from mcuplan.repair.refit import _best, _error
+from mcuplan.repair.rounding import _error, rounded
 from mcuplan.targets import Target, load_target
 
 LAYERS = ("first", "each", "mixed", "last")
@@ -236,7 +236,7 @@ def test_scales_err_less_than_those_that_cut_nothing(seed: int) -> None:
 
     scales = fitting_scales(weights, widest, DType.INT4)
     assert ((off(scales) ** 2).sum(axis=1) <= (off(widest) ** 2).sum(axis=1)).all()
-    made, fitted = _best(weights, scales, hessian, DType.INT4)
+    made, fitted = rounded(weights, scales, hessian, DType.INT4)
     assert DType.INT4.high >= np.abs(made).max()
     errors = _error(made * fitted[:, None] - weights, hessian)
     assert errors.sum() < 0.7 * _error(off(scales), hessian).sum()
