@@ -219,10 +219,10 @@ def plan_begun(begun: Begun, target: Target, packer: Packer | None = None) -> Pl
     """
     request, found = replace(begun.request, target=target), begun.found
     removal, seen = begun.lowered(request), found.calibrated
-    losses = _losses(request, begun.floating, seen)
-    trimmed = _trimmed(request, found, removal, losses)
+    losses, apart = _losses(request, begun.floating, seen), _apart(begun, request)
+    trimmed = _trimmed(request, found, removal, apart or removal.whole, losses)
     if trimmed.silent:
-        real = begun.real_ranges
+        real, apart = begun.real_ranges, silenced(apart, trimmed.silent) if apart else None
         removal = lower_asked(request, found.grids, real_ranges=real, silent=trimmed.silent)
     undivided, divided = plan_asked(request, removal.graph, target, packer)
     return Planned(
@@ -238,7 +238,17 @@ def plan_begun(begun: Begun, target: Target, packer: Packer | None = None) -> Pl
         trimmed=trimmed,
         losses=losses,
         recipe=found.recipe,
+        apart=apart,
     )
+
+
+def _apart(begun: Begun, request: Request) -> Graph | None:
+    """In the types of C, where repair fitted weights to samples that outputs are judged by."""
+    grids = begun.found.apart
+    if grids is None or grids is begun.found.grids:
+        return None
+    quiet = replace(request, dump_after=None, keep_dead=True)
+    return lower_asked(quiet, grids, real_ranges=begun.real_ranges).whole
 
 
 def _untrained(request: Request, model: ImportedModel) -> Request:
@@ -265,17 +275,19 @@ def _losses(request: Request, floating: Graph, seen: Calibrated | None) -> Losse
     return Losses(floating, seen.data)
 
 
-def _trimmed(request: Request, found: Repaired, removal: Removal, losses: Losses | None) -> Trimmed:
+def _trimmed(
+    request: Request, found: Repaired, removal: Removal, judged: Graph, losses: Losses | None
+) -> Trimmed:
     """Channels that readers hardly see, and those of them to do without."""
     seen = found.calibrated
     if seen is None or seen.data.random or request.keep_dead:
         return NOTHING_NEAR_DEAD
     if request.max_loss is None or losses is None:
         return trim(removal.whole, found, None, 0.0)
-    before = losses.of(removal.whole)
+    before = losses.of(judged)
 
     def loss(silent: Silent) -> Lost:
-        after = losses.of(silenced(removal.whole, silent)) if silent else before
+        after = losses.of(silenced(judged, silent)) if silent else before
         return Lost(losses.measure, losses.samples, before, after)
 
     return trim(removal.whole, found, loss, request.max_loss)

@@ -111,6 +111,15 @@ class Planned:
     trimmed: Trimmed = NOTHING_NEAR_DEAD  # channels that readers hardly see
     losses: Comparison | None = None  # where something was compared already
     recipe: Recipe | None = None  # of repair; None: nothing was tried
+    apart: Graph | None = None  # lowered, of weights that fit no sample held back; None: as it is
+
+    @property
+    def judged(self) -> Graph:
+        """The lowered graph by which it is said what outputs lose.
+
+        Weights that were fitted to the samples of a comparison would say too little.
+        """
+        return self.removal.whole if self.apart is None else self.apart
 
     @property
     def has_ranges(self) -> bool:

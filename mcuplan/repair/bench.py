@@ -61,12 +61,14 @@ class Repaired:
     """A model on grids, and the float graph that it is compared with.
 
     ``graph`` computes what the model computes; channels may be multiplied by factors.
+    ``apart``: the grids as they are by the samples that none is judged by; None: these saw none.
     """
 
     graph: Graph
     calibrated: Calibrated | None  # None: the grids come from elsewhere
     grids: Grids
     recipe: Recipe | None = None  # what was done; None: nothing was tried
+    apart: Grids | None = None
 
 
 class Bench:

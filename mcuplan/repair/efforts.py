@@ -207,6 +207,7 @@ def repair(
     if least >= _enough(found.grids.graph) and not asked:
         near = Unrepaired(least, len(bench.held))
         return replace(found, calibrated=replace(found.calibrated, unrepaired=near))
+    apart = found
     with bar("repairing", len(kinds)) as tick:
         for kind in kinds:
             tick(1)
@@ -215,21 +216,23 @@ def repair(
             tried = _tried(kind, recipe, bench)
             if not tried:
                 continue
-            best, change = max(tried, key=lambda pair: pair[0])
+            best, change, made = max(tried, key=lambda each: each[0])
             kept = best >= least + _LEAST_GAINS_DB.get(kind, _LEAST_GAIN_DB)
             gains.append(RepairGain(kind, least, best, len(bench.held), kept))
-            least, recipe = (best, change) if kept else (least, recipe)
+            if kept:
+                least, recipe, apart = best, change, made
     made = bench.make(recipe, all_samples=True)
     assert made.calibrated is not None
     known = replace(made.calibrated, repairs=tuple(gains))
-    return replace(made, calibrated=known, recipe=recipe)
+    return replace(made, calibrated=known, recipe=recipe, apart=apart.grids)
 
 
-def _tried(kind: RepairKind, recipe: Recipe, bench: Bench) -> list[tuple[float, Recipe]]:
+def _tried(kind: RepairKind, recipe: Recipe, bench: Bench) -> list[tuple[float, Recipe, Repaired]]:
     """What each recipe of a kind gives; of those that cost more and more, up to a good one."""
     tried = []
     for each in _STEPS[kind](recipe, bench):
-        tried.append((bench.error(bench.make(each)), each))
+        made = bench.make(each)
+        tried.append((bench.error(made), each, made))
         if kind is RepairKind.WIDENING and tried[-1][0] >= _GOOD_DB:
             break
     return tried
@@ -238,7 +241,7 @@ def _tried(kind: RepairKind, recipe: Recipe, bench: Bench) -> list[tuple[float, 
 def repaired_alike(found: Repaired, data: Data, tools: Tools, recipe: Recipe) -> Repaired:
     """The model on grids as a recipe makes it that was found for other types of its layers.
 
-    Nothing is tried: what another recipe would be worth is not known.
+    Nothing is tried: what another recipe would be worth is not known. It is the one to judge by:
+    no weights are fitted to the samples that are held back.
     """
-    bench = Bench(found, data, tools, ())
-    return replace(bench.make(recipe, all_samples=True), recipe=recipe)
+    return replace(Bench(found, data, tools, ()).make(recipe), recipe=recipe)

@@ -35,7 +35,7 @@ class Sketches:
 
     def point(self, planned: Planned, options: tuple[str, ...]) -> TypePoint:
         """What a plan loses and needs."""
-        seen = self._losses.compared(planned.removal.whole)
+        seen = self._losses.compared(planned.judged)
         decisions = None if seen.decisions is None else round(seen.decisions, 2)
         needs = figures_of(planned)
         return TypePoint(round(seen.loss, 4), self._losses.measure, *needs, options, decisions)

@@ -72,7 +72,7 @@ class Judge:
             return None
         if self._losses is None:
             self._losses = losses_of(self.planned)
-        return round(self._losses.of(planned.removal.whole), 4), self._losses.measure
+        return round(self._losses.of(planned.judged), 4), self._losses.measure
 
     def types(self, late: Callable[[], bool]) -> Iterator[Way]:
         """Other types of some layers, the least sensitive first."""

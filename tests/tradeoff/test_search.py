@@ -12,8 +12,11 @@ import pytest
 from nets import Net
 
 from mcuplan import pipeline
+from mcuplan.calibrate import Data
 from mcuplan.cli import run
+from mcuplan.facts import RepairKind
 from mcuplan.ir.types import DType
+from mcuplan.prove.loss import Losses, losses_of
 from mcuplan.record import Limits, Request, TypePoint
 from mcuplan.solvers.packing import Buffer, LiveRange, Packer, Problem, known, pack
 from mcuplan.targets import load_target
@@ -26,7 +29,7 @@ from mcuplan.ways.candidates import calibrated
 TARGET = load_target("cortex-m4")
 
 
-def _net(folder: Path, *, uneven: bool = False, classes: bool = True) -> Request:
+def _net(folder: Path, *, uneven: bool = False, classes: bool = True, samples: int = 40) -> Request:
     """Two matrices; ``uneven``: what some inputs are multiplied with is small beside the others."""
     net = Net((1, 64))
     first = net.rng.standard_normal((64, 64)).astype(np.float32)
@@ -36,12 +39,12 @@ def _net(folder: Path, *, uneven: bool = False, classes: bool = True) -> Request
     made = net.add("Gemm", hidden, net.random(64, 8))
     made = net.add("Softmax", made, axis=-1) if classes else made
     (folder / "net.onnx").write_bytes(net.model(made).SerializeToString())
-    samples = net.samples(40)
+    data = net.samples(samples)
     if uneven:
-        samples *= np.where(np.arange(64) < 32, 1 / 15, 1.0).astype(np.float32)
-    np.savez(folder / "data.npz", x=samples)
-    net_file, data = folder / "net.onnx", folder / "data.npz"
-    return Request(net_file, TARGET, calibration=data, objective="flash", effort="fast")
+        data *= np.where(np.arange(64) < 32, 1 / 15, 1.0).astype(np.float32)
+    np.savez(folder / "data.npz", x=data)
+    net_file, file = folder / "net.onnx", folder / "data.npz"
+    return Request(net_file, TARGET, calibration=file, objective="flash", effort="fast")
 
 
 def test_a_table_that_comes_again_is_packed_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,13 +150,14 @@ def test_a_sketch_loses_what_its_plan_does(tmp_path: Path) -> None:
 
 
 def test_repair_is_found_once_for_all_that_is_compared(tmp_path: Path) -> None:
-    """By the recipe of a model the same model is made; of fewer bits one that errs less."""
-    request = replace(_net(tmp_path, classes=False), quantize_effort="best")
+    """By the recipe of a model that is made by which it is judged; of fewer bits it errs less."""
+    request = replace(_net(tmp_path, classes=False, samples=200), quantize_effort="best")
     _, graph = pipeline.simplify(request)
     found = pipeline.quantize(request, graph)
     assert found.recipe is not None
     again = pipeline.quantize(request, graph, recipe=found.recipe)
-    for name, tensor in found.grids.graph.tensors.items():
+    judged = found.apart or found.grids
+    for name, tensor in judged.graph.tensors.items():
         other = again.grids.graph.tensors[name].stored
         assert (tensor.stored is None) == (other is None)
         if tensor.stored is not None and other is not None:
@@ -199,3 +203,18 @@ def test_quantize_says_by_what_rule_it_took_the_types(
     assert any(p.flash_bytes < taken.flash_bytes and p.cycles > 1.15 * plain.cycles for p in points)
     again = pipeline.plan(planned.request)
     assert figures_of(again) == figures(taken)
+
+
+def test_what_plans_lose_is_not_seen_on_samples_that_they_were_fitted_to(tmp_path: Path) -> None:
+    """Of weights of 4 bits that are fitted to few samples: as much as other samples show."""
+    request = _net(tmp_path, classes=False, samples=120)
+    narrow = replace(request, weight_dtypes={"": DType.INT4})
+    planned = pipeline.plan(replace(narrow, repairs={RepairKind.ROUNDING: True}))
+    said = losses_of(planned)
+    fresh = Data({"x": np.random.default_rng(3).standard_normal((300, 64), np.float32)}, 300)
+    others = Losses(planned.floating, fresh).of(planned.removal.whole)
+    assert planned.judged is not planned.removal.whole
+    assert 0.95 * others < said.of(planned.judged) < 1.3 * others
+    assert said.of(planned.removal.whole) < said.of(planned.judged)
+    plain = pipeline.plan(narrow)
+    assert plain.judged is plain.removal.whole
