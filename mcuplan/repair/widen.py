@@ -19,8 +19,12 @@ _LEFT = (0.25, 0.06, 0.015, 0.004, 0.001)
 
 
 def is_of_int8(graph: Graph) -> bool:
-    """Whether no activation is to be of another type."""
-    return not any(t.real or t.wanted is DType.INT16 for t in graph.tensors.values())
+    """Whether no activation is to be of another type, and no weights of fewer bits.
+
+    What these cost is no matter of grids of activations, and more bits would take their kernels.
+    """
+    others = (DType.INT16, DType.INT4, DType.INT4_BLOCKS)
+    return not any(t.real or t.wanted in others for t in graph.tensors.values())
 
 
 def layers_to_widen(graph: Graph, grids: Graph, judge: Judge) -> Iterator[tuple[str, ...]]:

@@ -3,13 +3,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from repair.trap_models import ROOT
 
+from mcuplan import pipeline
 from mcuplan.ir.types import Array, DType
 from mcuplan.passes.constants import fitting_scales
+from mcuplan.record import Request
 from mcuplan.repair import refit, rounding
 from mcuplan.repair.rounding import rounded, rounded_in_blocks, shrunk
+from mcuplan.repair.widen import is_of_int8
+from mcuplan.targets import load_target
 
 TERMS = 24
 
@@ -111,3 +118,13 @@ def test_what_is_made_up_for_is_what_other_sums_show_too() -> None:
 
     assert left(TERMS, 0.0) < 1.1
     assert left(2000, 0.5) < 0.2
+
+
+def test_weights_of_4_bits_take_no_activations_of_16() -> None:
+    """Their error is their own: repair leaves the types that were asked for."""
+    request = Request(ROOT / "models" / "digits_dscnn" / "model.onnx", load_target("cortex-m4"))
+    graphs = [
+        pipeline.simplify(replace(request, weight_dtypes=asked))[1]
+        for asked in ({}, {"": DType.INT4})
+    ]
+    assert [True, False] == [is_of_int8(graph) for graph in graphs]
