@@ -11,7 +11,6 @@ from itertools import pairwise
 from mcuplan import words
 from mcuplan.budget.rows import busiest
 from mcuplan.emit.arenas import arena_bytes
-from mcuplan.emit.row_places import context_bytes, row_table_bytes
 from mcuplan.ir.types import DType
 from mcuplan.record import (
     BufferKind,
@@ -25,6 +24,7 @@ from mcuplan.record import (
     RegionUse,
     TypedBytes,
 )
+from mcuplan.schedule.assembly.row_places import context_bytes, row_table_bytes
 from mcuplan.schedule.code import Modelled, model_code, step_constants
 from mcuplan.schedule.program import FEED, Plan, Step
 from mcuplan.solvers.packing.problem import Region

@@ -8,9 +8,9 @@ from functools import cached_property
 from types import MappingProxyType
 
 from mcuplan.emit.arenas import arenas_of
-from mcuplan.emit.row_places import RowPlace, RowTable, rows_apart, scratch_of
 from mcuplan.ir.graph import Node
 from mcuplan.safe_text import unique
+from mcuplan.schedule.assembly.row_places import RowPlace, RowTable, rows_apart, scratch_of
 from mcuplan.schedule.program import Plan
 
 __all__ = ["Places"]

@@ -12,9 +12,9 @@ import numpy as np
 from mcuplan.emit.bundle import Symbol
 from mcuplan.emit.c_writer import COLUMNS, array, table
 from mcuplan.emit.places import Places
-from mcuplan.emit.row_places import call_ends, run_bytes
 from mcuplan.ir.types import DType
 from mcuplan.safe_text import comment_text
+from mcuplan.schedule.assembly.row_places import call_ends, run_bytes
 from mcuplan.schedule.program import FEED
 from mcuplan.solvers.packing.problem import Buffer, MemoryPlan
 
