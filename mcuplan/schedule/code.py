@@ -18,7 +18,15 @@ from mcuplan.price.structs import struct_bytes
 from mcuplan.schedule.program import Program, Step
 from mcuplan.targets import Target
 
-__all__ = ["Modelled", "joint_code", "model_code", "step_constants"]
+__all__ = [
+    "Modelled",
+    "calls_code",
+    "charged_for_code",
+    "charged_for_copy",
+    "joint_code",
+    "model_code",
+    "step_constants",
+]
 
 _PER_MODEL = 96  # checks of the context, prologue and epilogue of NAME_invoke
 _PER_PORT = 24  # an accessor
@@ -73,12 +81,27 @@ def step_constants(step: Step) -> Constants:
     return replace(own, tables_bytes=own.tables_bytes + structs)
 
 
+def charged_for_code(target: Target) -> float:
+    """Bytes of flash that are charged for one of code on the reference."""
+    return _ratio(target, "scale", 1.0) * (1 + _ratio(target, "margin", 0.25))
+
+
+def charged_for_copy(target: Target) -> float:
+    """The same for a function whose calls copy weights, beside its own code."""
+    return _PER_STAGING * (1 + _ratio(target, "margin", 0.25))
+
+
+def calls_code(step: Step) -> int:
+    """Bytes of code of the calls of a step, on the reference."""
+    calls = [call for one in step.in_forms for call in one.calls]
+    arguments = sum(len(call.inputs) + 4 for call in calls)
+    return len(calls) * _PER_CALL + arguments * _PER_ARGUMENT
+
+
 def _own_code(program: Program) -> int:
     """Code of a model but its kernels: checks, accessors and calls."""
-    calls = [c for step in program.steps for one in step.in_forms for c in one.calls]
-    arguments = sum(len(call.inputs) + 4 for call in calls)
     ports = len(program.graph.inputs) + len(program.graph.outputs)
-    return _PER_MODEL + len(calls) * _PER_CALL + arguments * _PER_ARGUMENT + ports * _PER_PORT
+    return _PER_MODEL + sum(map(calls_code, program.steps)) + ports * _PER_PORT
 
 
 def _staged(program: Program) -> list[Kernel]:

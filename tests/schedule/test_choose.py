@@ -17,8 +17,9 @@ from mcuplan.ir.graph import Graph
 from mcuplan.ir.op import Kernel
 from mcuplan.price import constants_of, kernel_size
 from mcuplan.record import Request
-from mcuplan.schedule.kernels.choose import Choice, Placer, choose
+from mcuplan.schedule.kernels.choose import Choice, choose
 from mcuplan.schedule.kernels.objective import Aim, Objective
+from mcuplan.schedule.kernels.placer import Placer
 from mcuplan.schedule.kernels.select import Candidate, candidates_of
 from mcuplan.schedule.planning.choice import plan_graph
 from mcuplan.schedule.program import Plan, Step

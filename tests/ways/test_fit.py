@@ -38,7 +38,8 @@ def _fit(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, dict[str
     [
         ((), "nothing"),
         (("--max-ram", "1000"), "nothing"),
-        (("--max-ram", "1200", "--max-flash", "7300"), "recalibration"),
+        (("--max-ram", "1200", "--max-flash", "7K"), "nothing"),
+        (("--max-ram", "1200", "--max-flash", "6500"), "recalibration"),
         (("--max-latency", "11ms"), "retraining"),
     ],
 )
@@ -108,7 +109,7 @@ def test_loss_is_kept_where_a_limit_is_given(
 ) -> None:
     """With samples other types are taken as far as outputs allow, and the command says so."""
     net = image_net(tmp_path)
-    words = (str(net), *_TARGET, "--max-flash", "7K", "--calibration", str(tmp_path / "data.npz"))
+    words = (str(net), *_TARGET, "--max-flash", "6500", "--calibration", str(tmp_path / "data.npz"))
     status, found = _fit(capsys, *words, "--max-loss", "60%")
     assert (0, "recalibration") == (status, found["needs"])
     assert found["tried"][-1]["loss"] <= 60

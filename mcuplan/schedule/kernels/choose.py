@@ -7,20 +7,18 @@ how many bytes of arena that took.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
-from mcuplan.ir.op import Kernel
 from mcuplan.plan_facts import Trade
 from mcuplan.price import kernel_size
+from mcuplan.schedule.kernels.in_flash import held_by_flash
 from mcuplan.schedule.kernels.objective import MORE_CYCLES, MOST_TIMES, Aim, Objective, ram_weight
+from mcuplan.schedule.kernels.placer import Placer, leanness, no_larger
 from mcuplan.schedule.kernels.select import Candidate, Chosen, Ways, fastest_of
-from mcuplan.schedule.kernels.smallest import smallest
-from mcuplan.schedule.overlap import shared_bytes
-from mcuplan.schedule.program import Step
 
-__all__ = ["Choice", "Placer", "choose", "faster_within", "kernels_of", "slower"]
+__all__ = ["Choice", "choose", "faster_within", "slower"]
 
 P = TypeVar("P")
 
@@ -40,59 +38,6 @@ class Choice(Generic[P]):
     trade: Trade
 
 
-def kernels_of(chosen: Chosen) -> tuple[Kernel, ...]:
-    """The kernels of a choice, node by node."""
-    return tuple(candidate.step.kernel for candidate in chosen.values())
-
-
-@dataclass(slots=True)
-class Placer(Generic[P]):
-    """Places choices of kernels, each once.
-
-    Attributes:
-        place: makes a plan, or something that tells its arena.
-        arena_bytes: of it; a little more than the least there is will do.
-        finish: takes more time, for the last one.
-        closer: takes more time, given the arena and a limit, if an arena within may be found.
-    """
-
-    place: Callable[[Chosen], P]
-    arena_bytes: Callable[[P], int]
-    finish: Callable[[Chosen], P] | None = None
-    closer: Callable[[P, int, int], int] | None = None
-    known: dict[tuple[Kernel, ...], P] = field(default_factory=dict)
-    sizes: dict[tuple[Kernel, ...], int] = field(default_factory=dict)
-
-    def __call__(self, chosen: Chosen) -> P:
-        """What became of a choice."""
-        key = kernels_of(chosen)
-        if key not in self.known:
-            self.known[key] = self.place(chosen)
-        return self.known[key]
-
-    def best(self, chosen: Chosen) -> P:
-        """What becomes of a choice that stays."""
-        if self.finish is not None:
-            more = self.finish(chosen)
-            if self.arena_bytes(more) <= self.size(chosen):
-                self.known[kernels_of(chosen)] = more
-                self.sizes.pop(kernels_of(chosen), None)
-        return self(chosen)
-
-    def size(self, chosen: Chosen) -> int:
-        """Bytes of arena."""
-        key = kernels_of(chosen)
-        if key not in self.sizes:
-            self.sizes[key] = self.arena_bytes(self(chosen))
-        return self.sizes[key]
-
-    def keeps(self, chosen: Chosen, limit: int) -> bool:
-        """Whether the arena stays within a limit."""
-        if self.size(chosen) > limit and self.closer is not None:
-            self.sizes[kernels_of(chosen)] = self.closer(self(chosen), self.size(chosen), limit)
-        return self.size(chosen) <= limit
-
-
 def _open(ways: Ways) -> Ways:
     """Candidates that no other one of their step beats in both cycles and bytes."""
     return {name: tuple(_undominated(found)) for name, found in ways.items()}
@@ -102,17 +47,9 @@ def _undominated(found: Sequence[Candidate]) -> Iterator[Candidate]:
     """Of candidates, fastest first."""
     kept: list[Candidate] = []
     for candidate in found:
-        if not any(_no_larger(other.step, candidate.step) for other in kept):
+        if not any(no_larger(other.step, candidate.step) for other in kept):
             kept.append(candidate)
             yield candidate
-
-
-def _no_larger(step: Step, other: Step) -> bool:
-    """Whether a kernel needs no more bytes than another one of the node, however it is called."""
-    one, two = step.kernel, other.kernel
-    alike = one.row_by_row >= two.row_by_row and one.tall <= two.tall
-    places = set(step.inplace_inputs) >= set(other.inplace_inputs)
-    return alike and places and step.scratch_bytes <= other.scratch_bytes
 
 
 def choose(ways: Ways, aim: Aim, placer: Placer[P], room: int | None = None) -> Choice[P]:
@@ -122,18 +59,19 @@ def choose(ways: Ways, aim: Aim, placer: Placer[P], room: int | None = None) -> 
         ways: candidates of every node.
         aim: the objective, and the RAM there is.
         placer: makes a plan of a choice.
-        room: bytes that the arena may take for latency; None: any.
+        room: bytes that the arena may take for latency and flash; None: any.
     """
     fastest = fastest_of(ways)
-    if aim.objective is Objective.FLASH:
-        chosen = smallest(ways, aim.flash_limit)
-        saved = _flash(fastest) - _flash(chosen)
-        trade = replace(slower(fastest, chosen), saved_bytes=saved, of_flash=True)
-        return Choice(chosen, placer.best(chosen), trade)
+    held = held_by_flash(ways, fastest, aim, placer, room)
+    if held is not None:
+        trade = slower(fastest, held)
+        if aim.objective is Objective.FLASH:
+            trade = replace(trade, saved_bytes=_flash(fastest) - _flash(held), of_flash=True)
+        return Choice(held, placer.best(held), trade)
     if aim.objective is Objective.LATENCY and (room is None or placer.keeps(fastest, room)):
         return Choice(fastest, placer.best(fastest), Trade(len(fastest)))
     ways = _open(ways)
-    leanest = {name: min(found, key=_leanness) for name, found in ways.items()}
+    leanest = {name: min(found, key=leanness) for name, found in ways.items()}
     search = _Search(ways, fastest, leanest, placer)
     if aim.objective is Objective.LATENCY:
         assert room is not None, "that the fastest kernels do not keep"
@@ -218,15 +156,6 @@ def _balanced(search: _Search[P], fastest: Chosen, least: int) -> Chosen:
 
 def _cycles(chosen: Chosen) -> float:
     return sum(candidate.cycles for candidate in chosen.values())
-
-
-def _leanness(candidate: Candidate) -> tuple[int, float]:
-    """Bytes that a step needs beside its inputs, then cycles."""
-    step = candidate.step
-    if step.inplace_inputs:
-        return step.scratch_bytes, candidate.cycles
-    shared, made = max(shared_bytes(step).values(), default=0), step.signature.output.nbytes
-    return max(0, made - shared) + step.scratch_bytes, candidate.cycles
 
 
 def _held(candidate: Candidate) -> int:

@@ -53,7 +53,7 @@ class Aim:
     ``ram_limit`` and ``flash_limit`` are for all that lies there; ``row_cycles``, where not 0,
     what a call that feeds a row of the input may take, or one that finishes after the last. Other
     objectives than latency spend one part in ``flash_share`` of the flash on kernels that keep
-    more weights.
+    more weights. ``flash_beside`` bytes of it are for tables that plans have beside kernels.
     """
 
     objective: Objective = Objective.BALANCED
@@ -61,3 +61,4 @@ class Aim:
     row_cycles: int = 0
     flash_limit: int | None = None
     flash_share: int = 8
+    flash_beside: int = 0

@@ -67,6 +67,8 @@ class Offers:
     target: Target
     flash_limit: int | None = None  # bytes; where it is less than the target has
     ram_limit: int | None = None  # the same of all RAM
+    copies: bool = False  # of weights in RAM are ways like others, whatever flash they save
+    functions: frozenset[str] | None = None  # of nodes that these run; None: any
     _known: dict[str, tuple[Candidate, ...]] = field(default_factory=dict)
 
     def of(self, graph: Graph) -> Ways:
@@ -96,7 +98,20 @@ class Offers:
         Problems.raise_if_any(errors)
         self._known |= offered
         room = flash_room(self.target, self.flash_limit)
+        if self.functions is not None:
+            offered = {name: self._allowed(ways) for name, ways in offered.items()}
+        if self.copies:
+            return MappingProxyType(_with_copies(offered))
         return MappingProxyType(_within_flash(graph, self.target, offered, room))
+
+    def short_of_flash(self, functions: frozenset[str] | None = None) -> Offers:
+        """The same for plans that are over it: nothing that may save flash is left out."""
+        return replace(self, copies=True, functions=functions)
+
+    def _allowed(self, ways: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
+        """Ways by the functions that are asked for, if there are any."""
+        wanted = self.functions or frozenset[str]()
+        return tuple(way for way in ways if way.step.kernel.function in wanted) or ways
 
     def _within_ram(self, ways: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
         """Ways whose input and output are not both held whole, where RAM does not hold them."""
@@ -136,10 +151,18 @@ def _room(regions: Iterable[Region], limit: int | None) -> int:
 
 
 def _within_flash(graph: Graph, target: Target, offered: Ways, limit: int) -> Ways:
-    """Ways that keep a limit in bytes together, if any do: lean ones where that costs least.
+    """All ways where the fastest keep a limit in bytes; else lean ones, copies of weights as well.
 
     Kernels that trade flash for speed are no part of it: they take what is to spare.
     """
+    plain, _ = traded_apart(offered)
+    if flash_bytes(program_of(graph, target, fastest_of(plain))) <= limit:
+        return offered
+    return _lean(graph, target, _with_copies(offered), limit)
+
+
+def _lean(graph: Graph, target: Target, offered: Ways, limit: int) -> Ways:
+    """Ways that keep a limit in bytes together, if any do: lean ones where that costs least."""
     plain, _ = traded_apart(offered)
     fastest = fastest_of(plain)
     over = flash_bytes(program_of(graph, target, fastest)) - limit
@@ -165,20 +188,42 @@ def _within_flash(graph: Graph, target: Target, offered: Ways, limit: int) -> Wa
         if over <= 0:  # kernels that differ bring code of their own
             chosen = {name: way for name, (way, _) in now.items()}
             over = flash_bytes(program_of(graph, target, chosen)) - limit
+    changed = {name: way for name, (way, _) in now.items() if way is not fastest[name]}
+    return _no_larger(offered, changed)
+
+
+def _no_larger(offered: Ways, lean: Chosen) -> Ways:
+    """All ways but those of more constants than lean ones; plans by rows begin with one row."""
     rows = {
-        name: min((nbytes for way, nbytes in found if way.step.kernel.tall == 1), default=0)
-        for name, found in sizes.items()
-    }  # plans by rows begin with kernels of one, be these larger
-    most = {
-        name: max(nbytes, rows[name])
-        for name, (way, nbytes) in now.items()
-        if way is not fastest[name]
+        name: min((w.constants_bytes for w in offered[name] if _is_of_a_row(w)), default=0)
+        for name in lean
     }
+    most = {name: max(way.constants_bytes, rows[name]) for name, way in lean.items()}
 
     def kept(name: str, way: Candidate) -> bool:
-        return name not in most or way.step.kernel.trades_flash or way.constants_bytes <= most[name]
+        if name not in most or way.step.kernel.trades_flash:
+            return True
+        of_ram = lean[name].step.kernel.staged and not way.step.kernel.staged
+        return of_ram or way.constants_bytes <= most[name]
 
     return {name: tuple(w for w in found if kept(name, w)) for name, found in offered.items()}
+
+
+def _is_of_a_row(way: Candidate) -> bool:
+    kernel = way.step.kernel
+    return kernel.tall == 1 and not kernel.trades_flash
+
+
+def _with_copies(ways: Ways) -> dict[str, tuple[Candidate, ...]]:
+    """Ways of which copies of weights are not only taken where there is memory to spare."""
+    return {name: tuple(map(_as_any_other, found)) for name, found in ways.items()}
+
+
+def _as_any_other(way: Candidate) -> Candidate:
+    kernel = way.step.kernel
+    if not (kernel.staged and kernel.trades_flash):
+        return way
+    return replace(way, step=replace(way.step, kernel=_never_to_spare(kernel)))
 
 
 def candidates_of(graph: Graph, target: Target) -> Ways:
@@ -272,7 +317,14 @@ def _to_spare(kernel: Kernel) -> Kernel:
 
     Others, of a set that asks for as much of the core, need no copy.
     """
+    assert not kernel.trades_flash, "a copy is that of the weights, not of a multiple of them"
     return replace(kernel, trades_flash=True)
+
+
+@cache
+def _never_to_spare(kernel: Kernel) -> Kernel:
+    """A copy that is taken like kernels without one."""
+    return replace(kernel, trades_flash=False)
 
 
 def _at_once(step: Step) -> Sequence[int]:

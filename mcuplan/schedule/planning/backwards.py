@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mcuplan.schedule.assembly.check_rows import check_rows
-from mcuplan.schedule.kernels.choose import Choice, Placer, choose
+from mcuplan.schedule.kernels.choose import Choice, choose
 from mcuplan.schedule.kernels.objective import (
     MORE_CYCLES,
     Aim,
@@ -18,6 +18,7 @@ from mcuplan.schedule.kernels.objective import (
     plan_cycles,
     ram_weight,
 )
+from mcuplan.schedule.kernels.placer import Placer
 from mcuplan.schedule.kernels.select import Candidate, Ways, by_speed
 from mcuplan.schedule.program import Plan, Sharing, Step
 from mcuplan.targets import Target

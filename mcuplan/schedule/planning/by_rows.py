@@ -57,7 +57,7 @@ class ByRows:
             UsageError: the input is to be fed and cannot arrive row by row.
             InputTooLarge: rows would lie further apart than the generated code can say.
         """
-        rating = Rating(aim.ram_limit, self.sharing.keep_inputs)
+        rating = Rating(aim.ram_limit, self.sharing.keep_inputs, aim.flash_limit)
         plans: list[Plan] = []
         refused: list[UsageError | InputTooLarge] = []
         forms = self._known()

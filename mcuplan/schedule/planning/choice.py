@@ -21,8 +21,10 @@ from mcuplan.record.planned import Request
 from mcuplan.schedule.assembly.aliases import possible_views
 from mcuplan.schedule.assembly.check_rows import check_rows
 from mcuplan.schedule.assembly.states import check_states
-from mcuplan.schedule.kernels.choose import Placer, choose
+from mcuplan.schedule.kernels.choose import choose
+from mcuplan.schedule.kernels.flash_price import price_of
 from mcuplan.schedule.kernels.objective import MORE_CYCLES, Aim, Objective, plan_cycles, ram_weight
+from mcuplan.schedule.kernels.placer import Placer
 from mcuplan.schedule.kernels.select import (
     Offers,
     flash_bytes,
@@ -34,8 +36,9 @@ from mcuplan.schedule.planning.backwards import chosen_backwards, worth_backward
 from mcuplan.schedule.planning.by_rows import ByRows
 from mcuplan.schedule.planning.finishing import finished_in_parts
 from mcuplan.schedule.planning.first import first_plan
+from mcuplan.schedule.planning.held import Held, instead
 from mcuplan.schedule.planning.making import Maker, placed
-from mcuplan.schedule.planning.rating import Rating, apart_bytes
+from mcuplan.schedule.planning.rating import Rating, apart_bytes, ram_bytes
 from mcuplan.schedule.planning.spare_flash import spend_flash
 from mcuplan.schedule.planning.spare_ram import spend_ram
 from mcuplan.schedule.program import Plan, Selected, Sharing, Streaming
@@ -46,6 +49,7 @@ from mcuplan.targets import Target
 __all__ = ["plan_asked", "plan_graph"]
 
 _FITTING = (Objective.BALANCED, Objective.LATENCY, Objective.FLASH)  # what fits will do
+_IN_ROOM = (Objective.LATENCY, Objective.FLASH)  # kernels for these are chosen by the RAM there is
 _NEAR = 1.5  # times the cycles of the fastest kernels: what fits within that is not beaten by far
 
 
@@ -97,32 +101,48 @@ def plan_asked(
     objective = Objective(request.objective)
     aim = Aim(objective, request.ram_limit, row_cycles, flash_room(target, request.flash_limit))
     rows = _rows(graph, target, sharing, effort, aim, streaming, packer)
+    seconds = request.latency_limit_s
+    limits = Held(_rating(rows, aim), math.inf if seconds is None else seconds * target.clock_hz)
     if request.effort == "fast" and objective in _FITTING and not rows.feed:
-        by_rows = streaming == "auto"
-        plan = first_plan(graph, rows.offers, sharing, aim, by_rows=by_rows)
-        return plan, Rating(aim.ram_limit, sharing.keep_inputs).divided(plan)
-    rating, plan = Rating(aim.ram_limit, sharing.keep_inputs), _plan(rows, effort, aim, streaming)
-    divided = rating.divided(plan)
-    near = MORE_CYCLES if target.memory is None else 1.0  # copies in RAM may beat all kernels
-    slow = plan_cycles(divided) > near * _least_cycles(graph, rows.offers)
-    most = (
-        math.inf if request.latency_limit_s is None else request.latency_limit_s * target.clock_hz
-    )
-    faster, missed = None, not _keeps(plan, rating, most)
-    looked = objective is Objective.BALANCED and (slow or missed)
-    if looked and (rating.fits(plan) or _some_fits(rows, effort, aim, streaming, rating)):
-        fast = _plan(rows, effort, replace(aim, objective=Objective.LATENCY), streaming)
-        if missed and _keeps(fast, rating, most):
-            plan = _instead(fast, objective)
-            divided = rating.divided(plan)
-        else:
-            faster = _faster_by(plan, fast, rating)
-    keep = sharing.keep_inputs
+
+        def first(offers: Offers, aim: Aim) -> Plan:
+            return first_plan(graph, offers, sharing, aim, by_rows=streaming == "auto")
+
+        plan = limits.instead_of(first(rows.offers, aim), rows, aim, first)
+        return plan, limits.rating.divided(plan)
+
+    def again(offers: Offers, aim: Aim) -> Plan:
+        return _plan(replace(rows, offers=offers, _forms=[]), effort, aim, streaming)
+
+    plan, faster = _or_faster(rows, effort, aim, streaming, limits)
+    held = limits.instead_of(plan, rows, aim, again)
+    said = faster if held is plan else None
     one, several = (
-        finished_in_parts(_saying(each, faster), row_cycles, keep_inputs=keep)
-        for each in (plan, divided)
+        finished_in_parts(_saying(each, said), row_cycles, keep_inputs=sharing.keep_inputs)
+        for each in (held, limits.rating.divided(held))
     )
     return one, several
+
+
+def _or_faster(
+    rows: ByRows, effort: Effort | None, aim: Aim, streaming: Streaming, limits: Held
+) -> tuple[Plan, Faster | None]:
+    """The plan for an aim, or that for latency where it keeps limits which the default misses.
+
+    Else what that takes, where it is faster by far.
+    """
+    rating, plan = limits.rating, _plan(rows, effort, aim, streaming)
+    near = MORE_CYCLES if rows.offers.target.memory is None else 1.0  # copies may beat all kernels
+    slow = rating.cycles(plan) > near * _least_cycles(rows.graph, rows.offers)
+    missed = not limits.keeps(plan)
+    if aim.objective is not Objective.BALANCED or not (slow or missed):
+        return plan, None
+    if not rating.fits(plan) and not _some_fits(rows, effort, aim, streaming, rating):
+        return plan, None
+    fast = _plan(rows, effort, replace(aim, objective=Objective.LATENCY), streaming)
+    if missed and limits.keeps(fast):
+        return instead(fast, aim.objective), None
+    return plan, _faster_by(plan, fast, rating)
 
 
 def _some_fits(
@@ -131,18 +151,6 @@ def _some_fits(
     """Whether the least arena fits, with half of its stack: that of other kernels may be less."""
     plan = _plan(rows, effort, replace(aim, objective=Objective.RAM_STRICT), streaming)
     return rating.fits(plan, apart_bytes(plan) // 2)
-
-
-def _keeps(plan: Plan, rating: Rating, most_cycles: float) -> bool:
-    """Whether a plan keeps the limits of RAM and time."""
-    return rating.fits(plan) and rating.cycles(plan) <= most_cycles
-
-
-def _instead(plan: Plan, asked: Objective) -> Plan:
-    """A plan in place of that of another objective, which misses a limit."""
-    selected = plan.selected
-    assert selected is not None, "its kernels were chosen"
-    return replace(plan, selected=replace(selected, instead_of=asked.value, among_fitting=False))
 
 
 def _faster_by(plan: Plan, fast: Plan, rating: Rating) -> Faster | None:
@@ -180,9 +188,14 @@ def _rows(
     return ByRows(graph, offers, *asked)
 
 
+def _rating(rows: ByRows, aim: Aim) -> Rating:
+    """What plans for an aim are rated by."""
+    return Rating(aim.ram_limit, rows.sharing.keep_inputs, aim.flash_limit)
+
+
 def _plan(rows: ByRows, effort: Effort | None, aim: Aim, streaming: Streaming) -> Plan:
     """The plan for an objective: whole steps or rows."""
-    rating = Rating(aim.ram_limit, rows.sharing.keep_inputs)
+    rating = _rating(rows, aim)
     if rows.feed:
         fed = rows.plan(aim)
         assert fed is not None, "an input that can be fed has rows"
@@ -191,11 +204,16 @@ def _plan(rows: ByRows, effort: Effort | None, aim: Aim, streaming: Streaming) -
     if aim.objective is not Objective.LATENCY:
         return whole if by_rows is None else _leaner(by_rows, whole, aim.objective, rating)
     best = whole if by_rows is None else _faster(by_rows, whole, rating)
-    if rating.fits(best) and rating.cycles(best) <= _NEAR * _least_cycles(rows.graph, rows.offers):
+    if rating.fits(best) and (rows.offers.copies or _is_near(best, rows, rating)):
         return best
     others = _others(rows, effort, aim, streaming, rating)
     found = rating.fastest([best, *others])
     return found if found is best else replace(found, selected=_as_latency(found))
+
+
+def _is_near(plan: Plan, rows: ByRows, rating: Rating) -> bool:
+    """Whether a plan is hardly slower than the fastest kernels."""
+    return rating.cycles(plan) <= _NEAR * _least_cycles(rows.graph, rows.offers)
 
 
 def _least_cycles(graph: Graph, offers: Offers) -> float:
@@ -252,6 +270,8 @@ def _faster(by_rows: Plan, whole: Plan, rating: Rating) -> Plan:
 
 def _leaner(by_rows: Plan, whole: Plan, objective: Objective, rating: Rating) -> Plan:
     """The plan by rows where it needs less, and for `ram` where that is worth its cycles."""
+    if rating.fits(whole) and rating.in_flash(whole) and not rating.in_flash(by_rows):
+        return whole
     sizes = by_rows.arena_bytes, whole.arena_bytes
     if sizes[0] >= sizes[1]:
         return whole
@@ -269,14 +289,18 @@ def _plan_whole(
     """Every step as a whole, with kernels for the objective."""
     (ways, more), target = traded_apart(offers.of(graph)), offers.target
     maker = Maker(graph, target, sharing, effort)
-    placer = Placer(maker.place, lambda plan: plan.arena_bytes, maker.finish)
-    rating, plain = Rating(aim.ram_limit, sharing.keep_inputs), choose(ways, aim, placer)
-    if aim.objective is Objective.LATENCY and not rating.fits(plain.placed):
-        room = rating.room(target) - apart_bytes(plain.placed)
-        plain = choose(ways, aim, placer, room)
+    price = price_of(graph, target, ways)
+    placer = Placer(maker.place, lambda plan: plan.arena_bytes, maker.finish, price=price)
+    rating = Rating(aim.ram_limit, sharing.keep_inputs, aim.flash_limit)
+    plain = choose(ways, aim, placer)
+    if aim.objective in _IN_ROOM and not rating.fits(plain.placed):
+        plain = choose(ways, aim, placer.measured_by(ram_bytes), rating.room(target))
     choice = spend_flash(plain, more, aim, placer, _better(aim, rating))
     choice = spend_ram(choice, aim, placer, rating)
-    choice = chosen_backwards(choice, ways, aim, placer, sharing)
+    turned = chosen_backwards(choice, ways, aim, placer, sharing)
+    choice = (
+        turned if rating.in_flash(turned.placed) or not rating.in_flash(choice.placed) else choice
+    )
     best, fast = choice.placed, aim.objective is Objective.LATENCY
     copying, onwards = program_of(graph, target, choice.chosen), replace(sharing, backwards=False)
     if fast:

@@ -12,11 +12,15 @@ from mcuplan.errors import InputTooLarge
 from mcuplan.ir.graph import Graph
 from mcuplan.passes.row_lowerings import row_lowerings
 from mcuplan.plan_facts import FitsAsAWhole
+from mcuplan.price import kernel_size
 from mcuplan.schedule.assembly.check_rows import check_rows
 from mcuplan.schedule.assembly.row_local import RowProgram, has_too_many_rows, row_program
-from mcuplan.schedule.kernels.choose import Choice, Placer, choose, slower
+from mcuplan.schedule.kernels.choose import Choice, choose, slower
+from mcuplan.schedule.kernels.flash_price import price_of
 from mcuplan.schedule.kernels.objective import Aim, Objective
+from mcuplan.schedule.kernels.placer import Placer
 from mcuplan.schedule.kernels.select import (
+    Candidate,
     Chosen,
     Offers,
     Ways,
@@ -29,11 +33,11 @@ from mcuplan.schedule.kernels.select import (
 from mcuplan.schedule.planning.lowered import leanest_of
 from mcuplan.schedule.planning.making import Maker
 from mcuplan.schedule.planning.orders import RowOrders
-from mcuplan.schedule.planning.rating import Rating, apart_bytes
+from mcuplan.schedule.planning.rating import Rating, apart_of, ram_bytes
 from mcuplan.schedule.planning.spare_flash import spend_flash
 from mcuplan.schedule.planning.spare_ram import spend_ram
 from mcuplan.schedule.planning.streamed import least_bytes, streamed_plan
-from mcuplan.schedule.program import Plan, Selected, Sharing
+from mcuplan.schedule.program import Plan, Program, Selected, Sharing
 from mcuplan.solvers.effort import EFFORTS
 from mcuplan.solvers.rows.order import smooth
 from mcuplan.solvers.rows.problem import RowOrder
@@ -51,7 +55,7 @@ def first_plan(graph: Graph, offers: Offers, sharing: Sharing, aim: Aim, *, by_r
     """The fastest kernels that fit as whole steps; else as rows; else what needs least.
 
     Nothing is compared with what was not needed: a longer search may find less RAM, and a plan
-    where this finds none.
+    where this finds none. Flash is looked at where the candidates are those that may save some.
 
     Args:
         graph: a lowered graph.
@@ -63,16 +67,19 @@ def first_plan(graph: Graph, offers: Offers, sharing: Sharing, aim: Aim, *, by_r
     Raises:
         Problems: nodes that no kernel runs, all of them.
     """
-    rating = Rating(aim.ram_limit, sharing.keep_inputs)
+    rating = Rating(aim.ram_limit, sharing.keep_inputs, aim.flash_limit)
     whole = _whole(graph, offers, sharing, aim, rating)
-    if rating.fits(whole):
+
+    def fits(plan: Plan) -> bool:
+        return rating.fits(plan) and (rating.in_flash(plan) or not offers.copies)
+
+    if fits(whole):
         return replace(whole, as_a_whole=FitsAsAWhole()) if by_rows else whole
     found, refuted = [whole], False
     if by_rows and not graph.states and all(len(node.outputs) == 1 for node in graph.nodes):
-        room = rating.room(offers.target) - apart_bytes(whole)
-        forms = [_Rows(form, offers, sharing, aim, rating, room) for form in row_lowerings(graph)]
+        forms = [_Rows(form, offers, sharing, aim, rating) for form in row_lowerings(graph)]
         for plan in chain.from_iterable(form.plans() for form in forms):
-            if rating.fits(plan):
+            if fits(plan):
                 return plan
             found.append(plan)
         refuted = all(form.refuted for form in forms)
@@ -85,16 +92,16 @@ def _whole(graph: Graph, offers: Offers, sharing: Sharing, aim: Aim, rating: Rat
     """Whole steps: the fastest kernels if these fit, then with rows made backwards, then others."""
     (ways, more), target = traded_apart(offers.of(graph)), offers.target
     choice, fits = None, False
-    wanted = aim if aim.objective is Objective.FLASH else replace(aim, objective=Objective.LATENCY)
+    wanted, price = _wanted(aim), price_of(graph, target, ways)
     for backwards in sorted({False, sharing.backwards}):
         maker = Maker(graph, target, replace(sharing, backwards=backwards), _EFFORT, exact=False)
-        placer = Placer(maker.place, lambda plan: plan.arena_bytes)
+        placer = Placer(maker.place, lambda plan: plan.arena_bytes, price=price)
         choice = choose(ways, wanted, placer)
         if fits := rating.fits(choice.placed):
             break
     assert choice is not None, "something is tried"
-    if not fits and wanted.objective is Objective.LATENCY:
-        choice = _within(ways, wanted, placer, rating.room(target) - apart_bytes(choice.placed))
+    if not fits:
+        choice = _within(ways, wanted, placer.measured_by(ram_bytes), rating.room(target))
         fits = rating.fits(choice.placed)
     if fits:
         choice = spend_flash(choice, more, aim, placer, lambda plan, before: rating.fits(plan))
@@ -103,26 +110,35 @@ def _whole(graph: Graph, offers: Offers, sharing: Sharing, aim: Aim, rating: Rat
     return replace(choice.placed, selected=Selected(aim.objective.value, choice.trade, first=fits))
 
 
+def _wanted(aim: Aim) -> Aim:
+    """What is looked for first: the least flash where that is asked for, else speed."""
+    return aim if aim.objective is Objective.FLASH else replace(aim, objective=Objective.LATENCY)
+
+
 def _within(ways: Ways, aim: Aim, placer: Placer[Plan], room: int) -> Choice[Plan]:
-    """The fastest kernels that keep a room, or those of the least scratch if these do not."""
+    """The kernels wanted that keep a room, or those of the least scratch if none do."""
     lean = leanest_of(ways)
-    if placer.keeps(lean, room):
+    if aim.objective is Objective.FLASH or placer.keeps(lean, room):
         return choose(ways, aim, placer, room)
     fastest = fastest_of(ways)
     chosen = min(lean, fastest, key=placer.size)
     return Choice(chosen, placer.best(chosen), slower(fastest, chosen))
 
 
+def _stack(candidate: Candidate) -> int:
+    return kernel_size(candidate.step.kernel).stack_bytes
+
+
 @dataclass(slots=True)
 class _Rows:
-    """A lowered graph by rows, in so many bytes of room; leanest kernels are looked for first."""
+    """A lowered graph by rows; leanest kernels are looked for first."""
 
     graph: Graph
     offers: Offers
     sharing: Sharing
     aim: Aim
     rating: Rating
-    room: int
+    room: int = field(init=False)  # bytes, of the arena of the leanest kernels
     ways: Ways = field(init=False)
     lean: Chosen = field(init=False)
     rowed: RowProgram | None = field(init=False)
@@ -133,13 +149,20 @@ class _Rows:
         self.ways, _ = tall_apart(traded_apart(known)[0])
         self.lean = leanest_of(self.ways)
         program = program_of(self.graph, target, self.lean)
+        self.room = self._room(program)
         empty = any(step.rows == 0 for step in program.steps)
         self.rowed = None if empty or has_too_many_rows(program) else self._rowed(self.lean)
 
     @property
     def refuted(self) -> bool:
         """Whether some call needs more than there is, in any order."""
-        return self.rowed is not None and least_bytes(self.rowed.graph) > self.room
+        least = {name: min(found, key=_stack) for name, found in self.ways.items()}
+        most = self._room(program_of(self.graph, self.offers.target, least))
+        return self.rowed is not None and least_bytes(self.rowed.graph) > most
+
+    def _room(self, program: Program) -> int:
+        """Bytes for the arena of a program."""
+        return self.rating.room(program.target) - apart_of(program)
 
     def plans(self) -> Iterator[Plan]:
         """Plans by rows, until one fits; none where there are too many rows.
@@ -149,24 +172,29 @@ class _Rows:
         if self.rowed is None or self.refuted:
             return
         orders = RowOrders(self.rowed, _QUICK, self.room)
-        placer = Placer(self._rowed, orders.peak)
+        price = price_of(self.graph, self.offers.target, self.ways)
+        all_ram = self.rating.room(self.offers.target)
+
+        def needs(rowed: RowProgram) -> int:
+            return orders.peak(rowed) + apart_of(rowed.program)
+
+        placer = Placer(self._rowed, needs, price=price)
         for share in _PACKED:
-            limit = int(share * self.room)
+            limit = all_ram - int((1 - share) * self.room)
             keeps = placer.keeps(self.lean, limit)
-            chosen = self._fastest(placer, limit) if keeps else self.lean
+            chosen = self._best(placer, limit) if keeps else self.lean
             rowed = placer(chosen)
-            found = orders.best(rowed)
+            found, self.room = orders.best(rowed), self._room(rowed.program)
             over = found.peak_bytes > self.room
-            longer = found if over else smooth(rowed.graph, found, limit)
+            longer = found if over else smooth(rowed.graph, found, int(share * self.room))
             yield from self._placed(chosen, rowed, longer)
             if not keeps:
                 break
         if not over:
             yield from self._placed(chosen, rowed, found, more=True)
 
-    def _fastest(self, placer: Placer[RowProgram], limit: int) -> Chosen:
-        aim = replace(self.aim, objective=Objective.LATENCY)
-        return choose(self.ways, aim, placer, limit).chosen
+    def _best(self, placer: Placer[RowProgram], limit: int) -> Chosen:
+        return choose(self.ways, _wanted(self.aim), placer, limit).chosen
 
     def _rowed(self, chosen: Chosen) -> RowProgram:
         return row_program(program_of(self.graph, self.offers.target, chosen), self.sharing)

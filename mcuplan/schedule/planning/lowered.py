@@ -18,9 +18,10 @@ from mcuplan.schedule.assembly.row_local import (
     row_program,
 )
 from mcuplan.schedule.kernels.as_many import as_many
-from mcuplan.schedule.kernels.choose import Placer, choose, faster_within, slower
-from mcuplan.schedule.kernels.forms import in_lean_forms
+from mcuplan.schedule.kernels.choose import choose, faster_within, slower
+from mcuplan.schedule.kernels.flash_price import price_of
 from mcuplan.schedule.kernels.objective import MORE_CYCLES, Aim, Objective, plan_cycles
+from mcuplan.schedule.kernels.placer import Placer
 from mcuplan.schedule.kernels.select import (
     Candidate,
     Chosen,
@@ -33,7 +34,8 @@ from mcuplan.schedule.kernels.select import (
     traded_apart,
 )
 from mcuplan.schedule.planning.orders import RowOrders
-from mcuplan.schedule.planning.rating import Rating, apart_bytes
+from mcuplan.schedule.planning.priced import Priced
+from mcuplan.schedule.planning.rating import Rating, apart_bytes, apart_of
 from mcuplan.schedule.planning.roomy_runs import with_roomy_runs
 from mcuplan.schedule.planning.spare_flash import bought, spent
 from mcuplan.schedule.planning.streamed import Packed, best_of, fed, least_bytes
@@ -58,41 +60,6 @@ _CLIFFS = {Objective.RAM: (1.25, 1.03), Objective.BALANCED: (MORE_CYCLES, 1 + _M
 """Times the least cycles that a plan may take, and times the least arena that others may."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Priced:
-    """Ways to run each node, priced for calls that make so many rows.
-
-    ``single`` make a row at a time, ``tall`` several; ``traded`` keep more constants than either.
-    """
-
-    single: Ways
-    tall: Ways
-    traded: Ways
-
-    def cycles(self, plan: Plan) -> float:
-        """What the kernels of a plan are priced at."""
-        priced = {
-            (name, candidate.step.kernel): candidate.cycles
-            for ways in (self.single, self.tall, self.traded)
-            for name, found in ways.items()
-            for candidate in found
-        }
-        return sum(priced[step.node.name, step.kernel] for step in plan.program.steps)
-
-    def in_lean_forms(self) -> _Priced:
-        """Leaner kernels, some of whose runs may take a faster form."""
-        return replace(self, single=in_lean_forms(self.single), traded=in_lean_forms(self.traded))
-
-    def affordable(self, within: Ways, taken: Chosen) -> Ways:
-        """All ways, but for those that keep more weights than the one that flash is there for."""
-        room = {name: candidate.constants_bytes for name, candidate in taken.items()}
-        return {
-            name: tuple(sorted((*single, *self.tall[name], *traded), key=_speed))
-            for name, single in self.single.items()
-            for traded in [[c for c in within[name] if c.constants_bytes <= room.get(name, -1)]]
-        }
-
-
 @dataclass(slots=True)
 class LoweredRows:
     """A lowered graph by rows, for one target.
@@ -108,7 +75,7 @@ class LoweredRows:
     effort: Effort
     feed: bool
     packer: Packer = field(default_factory=Packer)
-    _priced: dict[int, _Priced] = field(default_factory=dict)  # by rows of a call
+    _priced: dict[int, Priced] = field(default_factory=dict)  # by rows of a call
     _fewest: Chosen = field(init=False)  # bytes of scratch
     _leanest: RowProgram | None = field(init=False)
     _orders: RowOrders = field(init=False)
@@ -128,7 +95,8 @@ class LoweredRows:
         if self._leanest is not None:
             self._orders = RowOrders(self._leanest, self.effort)
             orders = self._orders
-            self._placer = Placer(self._rowed, orders.peak, closer=orders.closer_peak)
+            price = price_of(self.graph, self.offers.target, single)
+            self._placer = Placer(self._rowed, orders.peak, closer=orders.closer_peak, price=price)
 
     def _offered(self) -> Ways:
         """Ways to run each node; what reads an input that is fed does not hold all of it."""
@@ -162,17 +130,24 @@ class LoweredRows:
         for rows in _ROWS:
             ways = self._of_calls(rows)
             made = self._plans(ways, aim, rating)
-            found += [with_roomy_runs(plan, plan.arena_bytes, self.sharing) for plan in made]
+            found += [self._roomy(plan, rating) for plan in made]
             if any(plan_cycles(plan) <= _AS_PRICED * ways.cycles(plan) for plan in made):
                 break
         return found
 
-    def _plans(self, ways: _Priced, aim: Aim, rating: Rating) -> list[Plan]:
+    def _roomy(self, plan: Plan, rating: Rating) -> Plan:
+        """The plan with faster forms of its kernels, where flash holds their structs."""
+        roomy = with_roomy_runs(plan, plan.arena_bytes, self.sharing)
+        return roomy if rating.in_flash(roomy) else plan
+
+    def _plans(self, ways: Priced, aim: Aim, rating: Rating) -> list[Plan]:
         """Plans with kernels as they are priced."""
         asked = aim.objective
         if asked is Objective.LATENCY:
             return self._fastest(ways, aim, rating)
         plans = [self._planned(ways, aim)]
+        if asked is Objective.FLASH and not rating.fits(plans[0]):
+            plans = self._fastest(ways, aim, rating)
         if asked is Objective.RAM_STRICT:
             plans.append(self._planned(ways, replace(aim, objective=Objective.RAM)))
             plans.append(self._little(ways, aim))
@@ -182,7 +157,7 @@ class LoweredRows:
             plan = self._less_slow(ways, aim, plan)
         return [replace(plan, selected=plan.selected and replace(plan.selected, objective=asked))]
 
-    def _less_slow(self, ways: _Priced, aim: Aim, plan: Plan) -> Plan:
+    def _less_slow(self, ways: Priced, aim: Aim, plan: Plan) -> Plan:
         """A plan that is not slow by far in hardly more than the least arena, if one is found."""
         times, share = _CLIFFS[aim.objective]
         enough = times * sum(found[0].cycles for found in self.offers.of(self.graph).values())
@@ -204,7 +179,7 @@ class LoweredRows:
             if ways.single[name][0].cycles < candidate.cycles
         ]
 
-        def keeps_room(tried: _Priced, part: float) -> bool:
+        def keeps_room(tried: Priced, part: float) -> bool:
             self._orders.leave_room(slow, int(part * room))
             self._placer.sizes.clear()
             made, _ = self._within(tried, lean_aim, int(part * room), packed)
@@ -219,29 +194,54 @@ class LoweredRows:
         return min(within or [plan], key=plan_cycles)
 
     def _within(
-        self, ways: _Priced, aim: Aim, limit: int, packed: Packed | None = None
+        self, ways: Priced, aim: Aim, limit: int, packed: Packed | None = None, stack: int = 0
     ) -> tuple[Plan, Chosen]:
-        """The fastest kernels whose peak keeps a limit, and runs as long as there is room."""
-        fast = replace(aim, objective=Objective.LATENCY)
-        choice = choose(ways.single, fast, self._placer, limit)
-        chosen = self._faster(ways, choice.chosen, aim, limit)
+        """The fastest kernels whose peak keeps a limit, and runs as long as there is room.
+
+        Those of the least flash, where that is asked for. With ``stack``, bytes of it that are
+        there beside the limit, kernels that take less of it have more room.
+        """
+        small = aim.objective is Objective.FLASH
+        wanted = aim if small else replace(aim, objective=Objective.LATENCY)
+        choice = choose(ways.single, wanted, self._placed_by(stack), limit + stack)
+        limit += stack - self._apart(choice.chosen) if stack else 0
+        chosen = choice.chosen if small else self._faster(ways, choice.chosen, aim, limit)
         trade = replace(choice.trade, flash=self._flash(ways, chosen))
         plan = self._made(chosen, aim, limit, packed)
         return replace(plan, selected=Selected(aim.objective.value, trade)), chosen
 
-    def _of_calls(self, rows: int) -> _Priced:
+    def _apart(self, chosen: Chosen) -> int:
+        """Bytes of RAM beside the arena."""
+        return apart_of(program_of(self.graph, self.offers.target, chosen))
+
+    def _placed_by(self, stack: int) -> Placer[RowProgram]:
+        """What choices take of the RAM: of all of it, where there is a stack, too."""
+        orders = self._orders
+        if not stack:
+            return self._placer
+
+        def needs(rowed: RowProgram) -> int:
+            return orders.peak(rowed) + apart_of(rowed.program)
+
+        def closer(rowed: RowProgram, nbytes: int, limit: int) -> int:
+            apart = apart_of(rowed.program)
+            return apart + orders.closer_peak(rowed, nbytes - apart, limit - apart)
+
+        return self._placer.measured_by(needs, closer)
+
+    def _of_calls(self, rows: int) -> Priced:
         """Kernels as priced for calls that make so many rows."""
         if rows not in self._priced:
             known = by_runs(self._offered(), self.offers.target, rows)
             plain, traded = traded_apart(known)
-            self._priced[rows] = _Priced(*tall_apart(plain), traded)
+            self._priced[rows] = Priced(*tall_apart(plain), traded)
         return self._priced[rows]
 
     def _rowed(self, chosen: Chosen) -> RowProgram:
         program = program_of(self.graph, self.offers.target, chosen)
         return row_program(program, self.sharing, feed=self.feed)
 
-    def _planned(self, ways: _Priced, aim: Aim) -> Plan:
+    def _planned(self, ways: Priced, aim: Aim) -> Plan:
         """With kernels by the peak, and faster ones where they need no more."""
         choice = choose(ways.single, aim, self._placer)
         chosen, limit = choice.chosen, self._placer.size(choice.chosen)
@@ -253,7 +253,7 @@ class LoweredRows:
         trade = replace(choice.trade, flash=self._flash(ways, chosen))
         return replace(plan, selected=Selected(aim.objective.value, trade))
 
-    def _little(self, ways: _Priced, aim: Aim) -> Plan:
+    def _little(self, ways: Priced, aim: Aim) -> Plan:
         """With little scratch wherever there is a kernel like that: rows lie closer then.
 
         Faster ones follow where the arena stays as it is.
@@ -286,7 +286,7 @@ class LoweredRows:
         )
         return replace(plans[-1], selected=Selected(aim.objective.value, trade))
 
-    def _fastest(self, ways: _Priced, aim: Aim, rating: Rating) -> list[Plan]:
+    def _fastest(self, ways: Priced, aim: Aim, rating: Rating) -> list[Plan]:
         """The fastest kernels that the RAM has room for; runs as long as there is room, too.
 
         Of a board whose flash is slow also those that leave the stack that a copy of weights takes.
@@ -295,11 +295,12 @@ class LoweredRows:
         kept = _FOR_COPIES if self.offers.target.memory is not None else 0
         room = rating.room(self.offers.target) - kept
         for share in _PACKED:
-            limit = int(share * (room - apart_bytes(plans[0]) if plans else room))
-            plan, chosen = self._within(ways, aim, limit)
+            stack = apart_bytes(plans[0]) if plans else 0
+            limit = int(share * (room - stack))
+            plan, chosen = self._within(ways, aim, limit, stack=stack)
             plans.append(plan)
             fits = rating.fits(plan, apart_bytes(plan) + kept)
-            if fits or not self._placer.keeps(chosen, limit):
+            if fits or not self._placed_by(stack).keeps(chosen, limit + stack):
                 break
         return plans
 
@@ -308,7 +309,7 @@ class LoweredRows:
         found, make = self._orders.best(rowed), fed if self.feed else best_of
         return make(rowed, found, aim, packed or self._packed, limit)
 
-    def _faster(self, ways: _Priced, chosen: Chosen, aim: Aim, limit: int) -> Chosen:
+    def _faster(self, ways: Priced, chosen: Chosen, aim: Aim, limit: int) -> Chosen:
         """A choice with kernels that make several rows, or keep more weights, as they fit.
 
         The more scratch a kernel takes, the faster, but the less is left for the others:
@@ -326,12 +327,17 @@ class LoweredRows:
             }
             taken = bought(chosen, within, aim, program)
             found = faster_within(chosen, ways.affordable(within, taken), self._placer, limit)
-            best = min(best, found, key=_cycles)
+            best = min(best, found, key=_cycles) if self._in_flash(found, chosen, aim) else best
             if all(found[name] is candidate for name, candidate in taken.items()):
                 break
         return best
 
-    def _flash(self, ways: _Priced, chosen: Chosen) -> FlashSpent | None:
+    def _in_flash(self, found: Chosen, before: Chosen, aim: Aim) -> bool:
+        """Whether flash holds a choice, unless it is over either way."""
+        price, limit = self._placer.price, aim.flash_limit
+        return limit is None or price.of(found) <= max(limit, price.of(before))
+
+    def _flash(self, ways: Priced, chosen: Chosen) -> FlashSpent | None:
         """What kernels that trade flash took more than the fastest of the others."""
         plain = {
             name: ways.single[name][0] if candidate.step.kernel.trades_flash else candidate
@@ -358,10 +364,6 @@ def _row_bytes(candidate: Candidate) -> tuple[int, bool, float]:
 def leanest_of(ways: Ways) -> dict[str, Candidate]:
     """Of each node the way to run it that holds the fewest bytes beside its inputs."""
     return {name: min(found, key=_row_bytes) for name, found in ways.items()}
-
-
-def _speed(candidate: Candidate) -> float:
-    return candidate.cycles
 
 
 def _cycles(chosen: Chosen) -> float:

@@ -9,7 +9,7 @@ from mcuplan.ir.graph import Graph
 from mcuplan.ir.op import Kernel
 from mcuplan.schedule.assembly.arrange import arrange
 from mcuplan.schedule.assembly.plan import make_plan
-from mcuplan.schedule.kernels.choose import kernels_of
+from mcuplan.schedule.kernels.placer import kernels_of
 from mcuplan.schedule.kernels.select import Chosen, program_of
 from mcuplan.schedule.program import Plan, Program, Sharing
 from mcuplan.solvers.effort import Effort

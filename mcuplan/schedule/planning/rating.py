@@ -8,19 +8,35 @@ from dataclasses import dataclass, field
 
 from mcuplan.price.structs import POINTER_BYTES
 from mcuplan.schedule.assembly.regions import spread
+from mcuplan.schedule.assembly.row_places import row_table_bytes
 from mcuplan.schedule.code import model_code
 from mcuplan.schedule.kernels.objective import plan_cycles
-from mcuplan.schedule.kernels.select import ram_room
-from mcuplan.schedule.program import Plan
+from mcuplan.schedule.kernels.select import flash_bytes, ram_room
+from mcuplan.schedule.program import Plan, Program
 from mcuplan.targets import Target
 
-__all__ = ["Rating", "apart_bytes"]
+__all__ = ["Rating", "apart_bytes", "apart_of", "plan_flash", "ram_bytes"]
 
 
 def apart_bytes(plan: Plan) -> int:
     """RAM beside the arenas: stack with its margin, and context."""
-    code = model_code(plan.program, plan.program.target)
+    return apart_of(plan.program)
+
+
+def apart_of(program: Program) -> int:
+    """The same of any plan of a program."""
+    code = model_code(program, program.target)
     return code.stack_bytes + code.stack_margin_bytes + POINTER_BYTES
+
+
+def ram_bytes(plan: Plan) -> int:
+    """All of the RAM of a plan in one arena."""
+    return plan.arena_bytes + apart_bytes(plan)
+
+
+def plan_flash(plan: Plan) -> int:
+    """Bytes of flash: constants, tables of rows and runs, code with its margin."""
+    return flash_bytes(plan.program) + row_table_bytes(plan)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +46,12 @@ class Rating:
     Attributes:
         ram_limit: bytes that everything in RAM may take together.
         keep_inputs: inputs are there, unchanged, after the last step.
+        flash_limit: bytes that everything in flash may take.
     """
 
     ram_limit: int | None = None
     keep_inputs: bool = False
+    flash_limit: int | None = None
     _known: dict[tuple[int, int], tuple[Plan, Plan]] = field(default_factory=dict, repr=False)
 
     def divided(self, plan: Plan, apart: int | None = None) -> Plan:
@@ -46,13 +64,22 @@ class Rating:
             self._known[key] = plan, found
         return self._known[key][1]
 
+    def in_flash(self, plan: Plan) -> bool:
+        """Whether the flash holds a plan."""
+        return self.flash_limit is None or plan_flash(plan) <= self.flash_limit
+
     def cycles(self, plan: Plan) -> float:
         """Modelled cycles, wait states included."""
         return plan_cycles(self.divided(plan))
 
     def fastest(self, plans: Sequence[Plan]) -> Plan:
         """The one with the least cycles of those that fit, then with the least arena."""
-        return min(plans, key=lambda p: (not self.fits(p), self.cycles(p), p.arena_bytes))
+
+        def rank(plan: Plan) -> tuple[int, float, int]:
+            missed = 2 * (not self.fits(plan)) + (not self.in_flash(plan))
+            return missed, self.cycles(plan), plan.arena_bytes
+
+        return min(plans, key=rank)
 
     def room(self, target: Target) -> int:
         """Bytes of RAM that everything together may take."""

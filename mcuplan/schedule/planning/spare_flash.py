@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from mcuplan.ir.op import Kernel
 from mcuplan.plan_facts import FlashSpent
 from mcuplan.price import kernel_size
-from mcuplan.schedule.kernels.choose import Choice, Placer
+from mcuplan.schedule.kernels.choose import Choice
 from mcuplan.schedule.kernels.objective import Aim, Objective
+from mcuplan.schedule.kernels.placer import Placer
 from mcuplan.schedule.kernels.select import Candidate, Chosen, Ways, flash_bytes, flash_room
 from mcuplan.schedule.program import Plan, Program
 

@@ -9,8 +9,9 @@ from dataclasses import replace
 from mcuplan.ir.staging import staged, staged_bytes
 from mcuplan.plan_facts import RamSpent
 from mcuplan.schedule.kernels.as_many import as_many
-from mcuplan.schedule.kernels.choose import Choice, Placer
+from mcuplan.schedule.kernels.choose import Choice
 from mcuplan.schedule.kernels.objective import Aim, Objective, plan_cycles
+from mcuplan.schedule.kernels.placer import Placer
 from mcuplan.schedule.kernels.select import Candidate, Chosen, by_speed
 from mcuplan.schedule.planning.rating import Rating
 from mcuplan.schedule.program import Plan, Program
@@ -41,7 +42,7 @@ def spend_ram(choice: Choice[Plan], aim: Aim, placer: Placer[Plan], rating: Rati
 
     def allowed(copied: Chosen) -> bool:
         trial = placer({**chosen, **copied})
-        return trial.arena_bytes <= limit and rating.fits(trial)
+        return trial.arena_bytes <= limit and _fits(trial, plan, rating)
 
     found = dict(_copies(chosen, plan.program.target))
     order = sorted(found, key=lambda name: found[name].cycles - chosen[name].cycles)
@@ -56,6 +57,11 @@ def spend_ram(choice: Choice[Plan], aim: Aim, placer: Placer[Plan], rating: Rati
         return choice
     spent = RamSpent(len(copied), placer.size(now) - placer.size(chosen), 100 * gain)
     return Choice(now, placer.best(now), replace(choice.trade, ram=spent))
+
+
+def _fits(copying: Plan, before: Plan, rating: Rating) -> bool:
+    """Whether RAM holds a plan, and flash the code that copies, unless it is over either way."""
+    return rating.fits(copying) and (rating.in_flash(copying) or not rating.in_flash(before))
 
 
 def _limit(plan: Plan, aim: Aim, rating: Rating) -> int:
@@ -113,7 +119,7 @@ def with_copies(
         copies = {index: found[index].step for index in indices}
         program = replace(plan.program, steps=tuple(copies.get(s.index, s) for s in steps))
         trial = place(program)
-        if trial is None or trial.arena_bytes > limit or not rating.fits(trial):
+        if trial is None or trial.arena_bytes > limit or not _fits(trial, plan, rating):
             return False
         made[tuple(indices)] = trial
         return True
