@@ -252,11 +252,12 @@ def _fewer(percent: float) -> str:
 def kernels(selected: Selected) -> str:
     """What a choice of kernels gives up for what."""
     trade, parts = selected.trade, []
-    here = " of this plan" if trade.faster is not None else ""
+    held = " that the flash holds" if selected.of_held else ""
+    here = f"{held} of this plan" if trade.faster else held
     said = f"the fastest kernel of every step{here}"
     if trade.slower:
         steps = f"{trade.slower} of {trade.steps} steps with a slower kernel"
-        said = f"{steps}, {trade.more_cycles:.1f} % more cycles"
+        said = f"{steps}{held and f' than those{held}'}, {trade.more_cycles:.1f} % more cycles"
     if trade.saved_bytes:
         said += f", {trade.saved_bytes:,} B of {'flash' if trade.of_flash else 'arena'} less"
     parts.append(said)

@@ -84,6 +84,9 @@ def test_trades_in_words(trade: Trade, words: str) -> None:
     assert first == kernels(Selected("ram", trade, first=True))
     instead = f"{words}; instead of balanced, which misses a limit"
     assert instead == kernels(Selected("latency", trade, instead_of="balanced"))
+    held = kernels(Selected("ram", trade, of_held=True))
+    assert "that the flash holds" in held
+    assert words == held.replace(" that the flash holds", "").replace(" than those", "")
 
 
 @pytest.mark.parametrize(

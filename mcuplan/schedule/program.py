@@ -210,7 +210,8 @@ class Selected:
     ``among_fitting``: nothing of what the objective asks for fits, and this does;
     ``instead_of``: the objective asked for, whose plan misses a limit that this one keeps;
     ``open_``: few plans were made, and one that was not may fit where this does not;
-    ``first``: it is the first that fits, and no smaller one was looked for.
+    ``first``: it is the first that fits, and no smaller one was looked for;
+    ``of_held``: flash does not hold the fastest kernels, which are no part of what is compared.
     """
 
     objective: str
@@ -219,6 +220,7 @@ class Selected:
     instead_of: str = ""
     open_: bool = False
     first: bool = False
+    of_held: bool = False
 
 
 @dataclass(frozen=True)  # no slots: what is worked out once is kept

@@ -34,6 +34,7 @@ from mcuplan.schedule.planning.rating import Rating, plan_flash
 from mcuplan.schedule.program import Plan, Sharing
 from mcuplan.solvers.effort import EFFORTS
 from mcuplan.targets import Target, load_target
+from mcuplan.words import kernels
 
 Chosen = Mapping[str, Candidate]
 
@@ -212,3 +213,20 @@ def test_a_copy_needs_the_ram_for_it(effort: str) -> None:
     assert _needs(held)[0] <= ram
     roomy, _ = plan_asked(replace(both, ram_limit=ram + 1024), graph, target)
     assert [True] == [step.kernel.staged for step in roomy.program.steps]
+
+
+@pytest.mark.parametrize("effort", ["fast", "normal"])
+def test_the_fastest_kernels_are_those_that_flash_holds(effort: str) -> None:
+    """A plan says so where flash does not hold those that keep a multiple of their weights."""
+    net = Wiring("tiles")
+    graph = net.graph(net.conv(net.conv(net.input(1, 16, 16, 4), 16, 3), 16, 3))
+    target = _target("cortex-m4")
+    request = Request(
+        Path("net"), target, objective="latency", effort=effort, streaming="off", flash_limit=0
+    )
+    plain, _ = plan_asked(request, graph, target)
+    for limit, short in ((plan_flash(plain), True), (None, False)):
+        plan, _ = plan_asked(replace(request, flash_limit=limit), graph, target)
+        assert plan.selected is not None
+        assert short != any(step.kernel.trades_flash for step in plan.program.steps)
+        assert short == ("that the flash holds" in kernels(plan.selected))

@@ -104,6 +104,12 @@ class Offers:
             return MappingProxyType(_with_copies(offered))
         return MappingProxyType(_within_flash(graph, self.target, offered, room))
 
+    def holds_fastest(self, graph: Graph) -> bool:
+        """Whether flash holds the fastest kernels of a graph together, whatever they trade."""
+        ways = {name: self._known[name] for name in self.of(graph)}
+        fastest = program_of(graph, self.target, fastest_of(ways))
+        return flash_bytes(fastest) <= flash_room(self.target, self.flash_limit)
+
     def short_of_flash(self, functions: frozenset[str] | None = None) -> Offers:
         """The same for plans that are over it: nothing that may save flash is left out."""
         return replace(self, copies=True, functions=functions)

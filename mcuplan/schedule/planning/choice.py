@@ -108,13 +108,15 @@ def plan_asked(
         def first(offers: Offers, aim: Aim) -> Plan:
             return first_plan(graph, offers, sharing, aim, by_rows=streaming == "auto")
 
-        plan = limits.instead_of(first(rows.offers, aim), rows, aim, first)
+        plan = _of_held(first(rows.offers, aim), rows)
+        plan = limits.instead_of(plan, rows, aim, first)
         return plan, limits.rating.divided(plan)
 
     def again(offers: Offers, aim: Aim) -> Plan:
         return _plan(replace(rows, offers=offers, _forms=[]), effort, aim, streaming)
 
     plan, faster = _or_faster(rows, effort, aim, streaming, limits)
+    plan = _of_held(plan, rows)
     held = limits.instead_of(plan, rows, aim, again)
     said = faster if held is plan else None
     one, several = (
@@ -122,6 +124,14 @@ def plan_asked(
         for each in (held, limits.rating.divided(held))
     )
     return one, several
+
+
+def _of_held(plan: Plan, rows: ByRows) -> Plan:
+    """The plan, which says so where its kernels were compared with those that flash holds."""
+    if rows.offers.holds_fastest(rows.graph):
+        return plan
+    assert plan.selected is not None, "its kernels were chosen"
+    return replace(plan, selected=replace(plan.selected, of_held=True))
 
 
 def _or_faster(
