@@ -300,8 +300,7 @@ def _resized() -> Iterator[Shape]:
 
 def _unweighted() -> Iterator[Shape]:
     for size, outputs in _MATRICES:
-        constants = ((outputs, size[-1]), (outputs,), (outputs,))
-        yield Shape(DenseReal(), (size,), constants)
+        yield Shape(DenseReal(), (size,), ((outputs, size[-1]), (outputs,), (outputs,)))
     for kernel, size, stride, pad in _POOLS:
         for op in (MaxPool2D, AvgPool2D):
             yield Shape(op(kernel, stride, (1, 1), (pad,) * 4), ((1, *size),))
