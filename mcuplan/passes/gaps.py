@@ -192,10 +192,18 @@ def close_by_limits(graph: Graph, inputs: Mapping[str, Range] = _NONE) -> Graph:
         for name in node.outputs:
             known[name] = limits
             if name in open_ends and math.isfinite(limits[0]) and limits[0] < limits[1] < math.inf:
-                quant = quant_of_range(limits, limits=True)
+                quant = _covering(edit, node, limits)
                 found.append(edit.set_tensor(with_quant(edit.tensor(name), quant)))
                 open_ends.difference_update(together[name])
     return closed(edit.done(), found, ClosedBy.LIMITS)
+
+
+def _covering(edit: Editor, node: Node, limits: Range) -> Quant:
+    """The grid of limits, of 16 bits behind values that have as many."""
+    quants = (edit.tensor(name).type.quant for name in node.inputs)
+    if any(quant is not None and quant.dtype is DType.INT16 for quant in quants):
+        return quant_of_range(limits, DType.INT16, symmetric=True)
+    return quant_of_range(limits, limits=True)
 
 
 def _reach(edit: Editor, node: Node, known: Mapping[str, Range]) -> Range:

@@ -115,6 +115,24 @@ def test_gaps_are_closed(tmp_path: Path) -> None:
     assert outputs[0] >= outputs[2] > 20
 
 
+def test_gaps_between_16_bits_have_as_many(tmp_path: Path) -> None:
+    """Limits behind a grid of int16 are held by one, too, and nothing lacks a range."""
+    net = Net((1, 4, 6, 6))
+    grid = net.const(2.0**-12), net.const(0, np.int16)
+    x = net.add("DequantizeLinear", net.add("QuantizeLinear", "x", *grid), *grid)
+    other = net.add("Transpose", x, perm=[0, 1, 3, 2])
+    x = net.add("QuantizeLinear", net.add("Mul", other, net.add("HardSigmoid", x)), *grid)
+    model = net.model(net.add("DequantizeLinear", x, *grid))
+    model.opset_import[0].version, model.ir_version = 21, 10
+    path = tmp_path / "net.onnx"
+    path.write_bytes(model.SerializeToString())
+    np.savez(tmp_path / "data.npz", x=net.samples(24))
+    planned = _planned(path, close_gaps=True)
+    (fact,) = _facts(planned, GapsClosed)
+    assert ClosedBy.LIMITS is fact.by
+    assert _off(planned, path) <= 8  # of 65,536: what the closed grid rounds
+
+
 def test_an_input_on_two_grids(tmp_path: Path) -> None:
     """It is float32 in C, and each reader has it on the grid that the model says."""
     net = Net((1, 4, 6, 6))
