@@ -95,13 +95,13 @@ def _types(found: Repaired) -> Mapping[str, bool]:
     }
 
 
-def test_int8_alone_is_kept_where_that_is_asked_for(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["halves", pytest.param("small gates", marks=pytest.mark.slow)])
+def test_int8_alone_is_kept_where_that_is_asked_for(kind: str, tmp_path: Path) -> None:
     """Without the kinds that take other types, no tensor has another one."""
-    for kind in ("halves", "small gates"):
-        asked = _asked(unlike(kind), tmp_path, "best")
-        assert any(_types(_found(asked)).values())
-        without = dict.fromkeys((RepairKind.INPUTS, RepairKind.OUTPUTS, RepairKind.WIDENING), False)
-        assert not any(_types(_found(replace(asked, repairs=without))).values())
+    asked = _asked(unlike(kind), tmp_path, "best")
+    assert any(_types(_found(asked)).values())
+    without = dict.fromkeys((RepairKind.INPUTS, RepairKind.OUTPUTS, RepairKind.WIDENING), False)
+    assert not any(_types(_found(replace(asked, repairs=without))).values())
 
 
 def test_factors_of_ends_are_powers_of_two(tmp_path: Path) -> None:
