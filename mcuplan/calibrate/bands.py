@@ -9,10 +9,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mcuplan.ir.graph import Graph, Port
+from mcuplan.ir.graph import Graph, Node, Port
 from mcuplan.ir.types import Array
 
-__all__ = ["APART", "Bands", "Extents", "of_one_unit"]
+__all__ = [
+    "APART",
+    "Bands",
+    "Extents",
+    "is_function",
+    "of_one_unit",
+    "shares_unit",
+    "source_of",
+]
 
 APART = 8.0
 """Channels whose ranges differ by more than this factor are judged one by one."""
@@ -25,15 +33,38 @@ _FAINTEST = 2.0**-20  # of the widest: less is what an exporter's rounding leave
 def of_one_unit(graph: Graph, port: Port) -> bool:
     """Whether all elements of an output lie on one scale by what makes them.
 
-    Indices and truth values, scores in front of a Softmax, and results of one bounded function.
+    Indices and truth values, an input as it is, and what `shares_unit`.
     """
-    node = graph.producers().get(port.tensor)
-    if port.is_choice or node is None:
-        return True
-    if len(graph.activations(node)) != 1:
-        return False
+    given = port.tensor not in graph.producers()
+    return port.is_choice or given or shares_unit(graph, port)
+
+
+def shares_unit(graph: Graph, port: Port) -> bool:
+    """Whether all elements of an output are results of one bounded function, as probabilities.
+
+    Small ones are small against 1, not against themselves.
+    """
+    node = source_of(graph, port.tensor)
+    if node is None or not is_function(graph, node):
+        return node is not None and node.op.ranks_classes
     low, high = node.op.limits([(-math.inf, math.inf)])
-    return node.op.ranks_classes or -1 <= low <= high <= 1
+    return -1 <= low <= high <= 1
+
+
+def source_of(graph: Graph, tensor: str) -> Node | None:
+    """The node that computes the values of a tensor, behind which they are only moved."""
+    producers = graph.producers()
+    node = producers.get(tensor)
+    while node is not None and node.op.passes_grid:
+        if len(graph.activations(node)) != 1:
+            return node
+        node = producers.get(graph.activations(node)[0])
+    return node
+
+
+def is_function(graph: Graph, node: Node) -> bool:
+    """Whether each element is a function of one element."""
+    return len(node.inputs) == 1 and graph.signature(node).is_elementwise
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mcuplan.calibrate import Data
+from mcuplan.calibrate.bands import shares_unit
 from mcuplan.ir.graph import Graph, Port
 from mcuplan.ir.types import Array
 from mcuplan.prove.compare import rounded_tensors, tolerances_of
-from mcuplan.prove.outputs import OutputSeen, OutputTally, gives_scores, shares_unit
+from mcuplan.prove.outputs import OutputSeen, OutputTally, gives_scores
 from mcuplan.prove.score import TOP_1, Labelled, Score, decided, tied
 from mcuplan.record import Accuracy, SampleError
 

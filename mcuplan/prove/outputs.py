@@ -8,22 +8,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mcuplan.calibrate.bands import APART
-from mcuplan.ir.graph import Graph, Node, Port
+from mcuplan.calibrate.bands import APART, is_function, source_of
+from mcuplan.ir.graph import Graph, Port
 from mcuplan.ir.op import Tolerance
 from mcuplan.ir.types import Array, DType
 from mcuplan.prove.score import is_vector
 from mcuplan.record import ChannelError, OutputError
 
 __all__ = [
-    "APART",
     "LARGEST",
     "OutputSeen",
     "OutputTally",
     "decibels",
     "differences",
     "gives_scores",
-    "shares_unit",
 ]
 
 _ENOUGH = 8  # values of a channel: fewer say nothing of it alone
@@ -206,22 +204,6 @@ def _numbered(along: _Along) -> tuple[range, list[float | None]]:
     return range(len(found)), found
 
 
-def _source(graph: Graph, tensor: str) -> Node | None:
-    """The node that computes the values of a tensor, behind which they are only moved."""
-    producers = graph.producers()
-    node = producers.get(tensor)
-    while node is not None and node.op.passes_grid:
-        if len(graph.activations(node)) != 1:
-            return node
-        node = producers.get(graph.activations(node)[0])
-    return node
-
-
-def _is_function(graph: Graph, node: Node) -> bool:
-    """Whether each element is a function of one element."""
-    return len(node.inputs) == 1 and graph.signature(node).is_elementwise
-
-
 def gives_scores(graph: Graph, port: Port) -> bool:
     """Whether an output has one score for each class, as the model itself says by a Softmax.
 
@@ -231,20 +213,8 @@ def gives_scores(graph: Graph, port: Port) -> bool:
     if not is_vector(port.shape):
         return False
     producers, tensor = graph.producers(), port.tensor
-    node = _source(graph, tensor)
-    while node is not None and _is_function(graph, node):
+    node = source_of(graph, tensor)
+    while node is not None and is_function(graph, node):
         tensor = node.inputs[0]
-        node = _source(graph, tensor) if tensor in producers else None
+        node = source_of(graph, tensor) if tensor in producers else None
     return node is not None and node.op.ranks_classes
-
-
-def shares_unit(graph: Graph, port: Port) -> bool:
-    """Whether all elements of an output are results of one bounded function, as probabilities.
-
-    Small ones are small against 1, not against themselves.
-    """
-    node = _source(graph, port.tensor)
-    if node is None or not _is_function(graph, node):
-        return node is not None and node.op.ranks_classes
-    low, high = node.op.limits([(-math.inf, math.inf)])
-    return -1 <= low <= high <= 1
