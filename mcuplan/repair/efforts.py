@@ -17,7 +17,7 @@ from mcuplan.progress import Bar, no_bar
 from mcuplan.repair.bench import Bench, Recipe, Repaired, Tools
 from mcuplan.repair.widen import is_of_int8
 
-__all__ = ["EFFORTS", "Recipe", "Repaired", "Tools", "kinds_of", "repair", "repaired_alike"]
+__all__ = ["EFFORTS", "kinds_of", "repair", "repaired_alike"]
 
 _ENOUGH_DB = {8: 38.0, 16: 86.0}
 """By bits what rounding the outputs alone leaves, nearly: closer is no closer to other samples."""

@@ -15,7 +15,7 @@ from mcuplan.calibrate.held_back import held_back
 from mcuplan.calibrate.observe import seen_by
 from mcuplan.ir.graph import Graph
 from mcuplan.passes.near_dead import HALF_A_STEP, Seen, Silent, near_dead
-from mcuplan.repair.efforts import Repaired
+from mcuplan.repair.bench import Repaired
 
 __all__ = ["NOTHING_NEAR_DEAD", "Lost", "Trimmed", "seen_of", "trim"]
 
