@@ -27,6 +27,15 @@ def rounded(weights: Array, scales: Array, hessian: Array, dtype: DType) -> tupl
     """Whole numbers for weights and their scales: those of least error of the sums.
 
     Of few steps other scales than those of the weights alone may be better.
+
+    Args:
+        weights: real ones, [outputs, terms].
+        scales: of outputs, to begin with.
+        hessian: covariance of the terms, [terms, terms].
+        dtype: of the whole numbers.
+
+    Returns:
+        Whole numbers [outputs, terms], as they are stored, and the scale of each output.
     """
     made = _one_by_one(weights, scales[:, None], hessian, dtype)
     if dtype.bits >= DType.INT8.bits:
@@ -45,7 +54,11 @@ def rounded(weights: Array, scales: Array, hessian: Array, dtype: DType) -> tupl
 def rounded_in_blocks(
     weights: Array, scales: Array, hessian: Array, factors: Array
 ) -> tuple[Array, Array]:
-    """The same on scales of blocks, whose factors [outputs, terms] stay."""
+    """The same in 4 bits on scales of blocks, whose factors [outputs, terms] stay.
+
+    Returns:
+        Whole numbers times their factors [outputs, terms], and the scale of each output.
+    """
     best, made, least = scales, np.zeros(weights.shape), np.full(len(scales), np.inf)
     for share in (1.0, *_NEAR):
         tried = short(share * scales)
@@ -65,7 +78,7 @@ def shrunk(hessian: Array, terms: Array) -> Array:
     Weights of few steps would else be fitted to what these sums happen to have.
 
     Args:
-        hessian: covariance of the terms.
+        hessian: covariance of the terms, [terms, terms].
         terms: [sums, terms].
     """
     mean = float(np.trace(hessian)) / len(hessian)
