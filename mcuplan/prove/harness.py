@@ -49,7 +49,10 @@ _COMMON = ("runner.c", "harness.h", "hook.h")
 _APPLICATION = ("app.c", "app.h")
 _WARNINGS = ("-Wall", "-Wextra", "-Werror")
 SANITIZE = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g1")
-"""Flags of a build that stops at the first wrong address or undefined operation."""
+"""Flags of a build that stops at the first wrong address or undefined operation.
+
+It names the line; what variables would add, nobody reads, and it takes a third of the time.
+"""
 
 # How a core without files counts branches: GCC, "Freestanding Environments".
 _COUNTING = ("io_coverage.c",)
