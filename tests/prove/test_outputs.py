@@ -128,27 +128,30 @@ def test_the_worst_samples_are_those_that_are_furthest_off(tmp_path: Path) -> No
     assert [66, 3, 40] == [each.sample for each in seen.worst[:3]]
     assert sorted(seen.worst, key=lambda each: -each.steps) == list(seen.worst)
     assert 5 >= len(seen.worst)
-    step = np.ptp(calibration) / 2 * 1.1 / 255
+    step = np.ptp(calibration) / 2 / 255
     off = np.abs(samples[66] / 2).max() - np.abs(calibration / 2).max()
-    assert seen.worst[0].steps == pytest.approx(off / step, rel=0.15)
+    assert seen.worst[0].steps == pytest.approx(off / step, rel=0.01)
 
 
 def test_limits_are_those_that_were_asked_for(tmp_path: Path) -> None:
-    """Below the limit is an error, below 20 dB a warning, above nothing."""
+    """Below the limit is an error, below 20 dB a warning, above nothing.
+
+    Samples are that much narrower than the range, which holds what a Relu leaves of them.
+    """
     net = Net((1, 8, 4))
     output = net.add("Relu", "x")
     samples = net.samples(20)
     found = {}
-    for spread in (1.0, 12.0, 40.0):
+    for spread in (1.0, 40.0, 100.0):
         wide = np.concatenate([samples, samples * spread])
         seen = _seen(net, [output], tmp_path, samples, calibration=wide)
         found[spread] = (seen.outputs[0].sqnr_db or 0, _codes(seen))
     assert found[1.0][0] > 20
     assert [] == found[1.0][1]
-    assert 10 < found[12.0][0] < 20
-    assert [("verify/sqnr", "warning")] == found[12.0][1]
-    assert found[40.0][0] < 10
-    assert ("verify/sqnr", "error") in found[40.0][1]
+    assert 10 < found[40.0][0] < 20
+    assert [("verify/sqnr", "warning")] == found[40.0][1]
+    assert found[100.0][0] < 10
+    assert ("verify/sqnr", "error") in found[100.0][1]
     limits = Thresholds(min_sqnr=found[1.0][0] + 1)
     strict = _seen(net, [output], tmp_path, samples, limits=limits)
     assert [("verify/sqnr", "error")] == _codes(strict)
