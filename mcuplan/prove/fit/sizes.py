@@ -14,7 +14,7 @@ from mcuplan.prove.toolchain import compile_sources, cross_compiler, find_tool, 
 from mcuplan.resources import codegen_dir
 from mcuplan.tempfiles import temporary_folder
 
-__all__ = ["kernel_sets", "measure_sizes", "sizes_text"]
+__all__ = ["kernel_sets", "measure_sizes", "sizes_text", "stack_of"]
 
 _CORES = {"mve": ("-mcpu=cortex-m55", "-mfloat-abi=hard")}  # of a set
 _CORE = ("-mcpu=cortex-m4",)  # of the others
@@ -64,29 +64,45 @@ def measure_sizes(backend: str) -> Mapping[str, KernelSize]:
             listed = run_tool([size, "-A", str(compiled)], work).stdout
             code = sum(int(n) for n in re.findall(r"^\.text\S*\s+(\d+)", listed, re.M))
             usage = (work / compiled.with_suffix(".su")).read_text(encoding="utf-8")
-            frames = dict(re.findall(r":(\w+)\t(\d+)\t", usage))
             listing = run_tool([dump, "-dr", "--no-show-raw-insn", str(compiled)], work).stdout
-            bodies = dict(re.findall(r"^\w+ <(\w+)>:\n((?:.+\n)*)", listing, re.M))
-            depths = {
-                name: int(frames.get(name, 0)) or _pushed_bytes(bodies[name]) for name in bodies
-            }
-            found[compiled.stem] = KernelSize(code, _deepest(compiled.stem, bodies, depths))
+            stack = stack_of(compiled.stem, usage, listing)
+            found[compiled.stem] = KernelSize(code, stack)
     return found
 
 
+def stack_of(name: str, usage: str, listing: str) -> int:
+    """Bytes of stack of a function and of what it calls: all that its code refers to as code.
+
+    Args:
+        name: of the function.
+        usage: what the compiler tells of frames (``-fstack-usage``).
+        listing: instructions and relocations of the object file, of an objdump.
+    """
+    bodies = dict(re.findall(r"^\w+ <([\w.]+)>:\n((?:.+\n)*)", listing, re.M))
+    frames = dict(re.findall(r":([\w.]+)\t(\d+)\t", usage))
+    depths = {own: int(frames.get(_told(own), 0)) or _pushed_bytes(bodies[own]) for own in bodies}
+    return _deepest(name, bodies, depths)
+
+
+def _told(function: str) -> str:
+    """What the compiler calls a function there of which it made another: without numbers."""
+    return re.sub(r"\.\d+", "", function)
+
+
 def _deepest(name: str, bodies: Mapping[str, str], frames: Mapping[str, int]) -> int:
-    """Stack of a function and of what it calls: all that its code refers to as code."""
-    named = re.findall(r"R_ARM_THM_(?:CALL|JUMP\d+)\s+(?:\.text\.)?(\w+)", bodies[name])
+    named = re.findall(r"R_ARM_THM_(?:CALL|JUMP\d+)\s+(?:\.text\.)?([\w.]+)", bodies[name])
     below = [_deepest(other, bodies, frames) for other in {*named} & bodies.keys() - {name}]
     return frames[name] + max(below, default=0)
 
 
 def _pushed_bytes(body: str) -> int:
     """Frame of a function of assembly alone, of which the compiler does not tell."""
-    pushed: list[str] = re.findall(r"\t(?:push|stmdb\tsp!,|vpush)\s+\{(.*)\}", body)
+    pushed: list[str] = re.findall(r"\t(?:push|stmdb\tsp!,)\s+\{(.*)\}", body)
+    vectors: list[tuple[str, str]] = re.findall(r"\tvpush\s+\{d(\d+)(?:-d(\d+))?\}", body)
     moved: list[str] = re.findall(r"\tsub(?:\.?w)?\tsp,(?: sp,)? #(\d+)", body)
-    registers = sum(text.count(",") + 1 for text in pushed)
-    return 4 * registers + sum(map(int, moved))
+    words = sum(text.count(",") + 1 for text in pushed)
+    doubles = sum(int(last or first) - int(first) + 1 for first, last in vectors)
+    return 4 * words + 8 * doubles + sum(map(int, moved))
 
 
 def _is_real(kernel: str) -> bool:
