@@ -17,7 +17,7 @@ from mcuplan.exporter.onnx import to_onnx
 from mcuplan.ir.graph import Graph, Port
 from mcuplan.ir.types import Array
 
-__all__ = ["FEWEST", "FloatRun", "Judge", "held_back", "scores_of", "typical_error"]
+__all__ = ["FEWEST", "FloatRun", "Judge", "held_back", "off_squared", "scores_of", "typical_error"]
 
 
 def _nobody(done: int) -> None:
@@ -31,6 +31,7 @@ _MOST = 64  # samples held back
 _SEED = 0
 _TOGETHER = 16  # samples held at a time
 _MOST_DB = 200.0
+_LARGEST_SHARE = 10 ** (_MOST_DB / 10)
 _FAINT = 0.1  # of what a band of channels usually has: a sample with less of it says little
 
 
@@ -112,7 +113,7 @@ class Judge:
                 signal.append(self._sums([np.square(each) for each in theirs]))
                 for name, run in others.items():
                     pairs = zip(theirs, run.outputs(feeds, ports), strict=True)
-                    noise[name].append(self._sums([np.square(a - b) for a, b in pairs]))
+                    noise[name].append(self._sums([off_squared(a, b) for a, b in pairs]))
                 tick(1)
         return np.array(signal), {name: np.array(each) for name, each in noise.items()}
 
@@ -122,15 +123,26 @@ class Judge:
         return [part for bands, squares in pairs for part in bands.sums(squares)]
 
 
+def off_squared(one: Array, other: Array) -> Array:
+    """Squares of what real values differ by; not finite where these are not."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.square(one - other)
+
+
 def typical_error(signal: Array, noise: Array) -> float:
     """Signal to noise of a typical sample, in dB, from squares [samples, outputs]."""
     return float(np.mean([_decibels(s, n) for s, n in zip(signal, noise, strict=True)]))
 
 
 def _decibels(signal: Array, noise: Array) -> float:
-    """Of outputs, each on its own scale, together; one that is not finite in float says nothing."""
+    """Of outputs, each on its own scale, together; one that is not finite in float says nothing.
+
+    One that is finite in float alone is as bad as can be.
+    """
     told = np.isfinite(signal)
-    shares = noise / np.where(told & (signal > 0), signal, 1.0)
+    with np.errstate(over="ignore", invalid="ignore"):
+        shares = noise / np.where(told & (signal > 0), signal, 1.0)
+    shares = np.minimum(np.where(np.isnan(shares), np.inf, shares), _LARGEST_SHARE)
     share = float(np.mean(np.where(told, shares, 0.0)))
     return round(min(-10 * math.log10(share), _MOST_DB), 2) if share > 0 else _MOST_DB
 

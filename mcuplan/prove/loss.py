@@ -11,7 +11,14 @@ import numpy as np
 
 from mcuplan.calibrate import Data
 from mcuplan.calibrate.farther import with_farther
-from mcuplan.calibrate.held_back import FEWEST, FloatRun, held_back, scores_of, typical_error
+from mcuplan.calibrate.held_back import (
+    FEWEST,
+    FloatRun,
+    held_back,
+    off_squared,
+    scores_of,
+    typical_error,
+)
 from mcuplan.ir.evaluate import evaluate, first_states, left_states
 from mcuplan.ir.graph import Graph
 from mcuplan.ir.types import Array
@@ -92,7 +99,7 @@ class Losses:
                 else:
                     mine = graph.tensor(tensor).type.real(made).reshape(theirs.shape)
                 signal.append((k, np.square(theirs).sum(axis=1)))
-                noise.append((k, np.square(mine - theirs).sum(axis=1)))
+                noise.append((k, off_squared(mine, theirs).sum(axis=1)))
                 alike += self._alike(start, theirs, mine) if k in deciding else 0
         joined = [_by_output(parts, len(tensors)) for parts in (signal, noise)]
         loss = float(100 * 10 ** (-typical_error(*joined) / 20))

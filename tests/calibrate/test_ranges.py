@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from nets import Net, imported
 
 from mcuplan.calibrate import Observers, calibrate
 from mcuplan.calibrate.data import Data
-from mcuplan.calibrate.held_back import Judge, held_back
+from mcuplan.calibrate.held_back import Judge, held_back, typical_error
 from mcuplan.errors import Problems, UsageError
 from mcuplan.ir.graph import Graph
 from mcuplan.passes import run
@@ -127,6 +128,13 @@ def test_samples_that_overflow_in_float_say_nothing(tmp_path: Path) -> None:
     samples[1] = np.finfo(np.float32).max
     both = Judge(graph, Data({"x": samples}, 2), [0, 1]).errors({"": made["grids"]})[""]
     assert both == pytest.approx((alone["grids"] + alone["float"]) / 2)
+
+
+@pytest.mark.parametrize("noise", [math.nan, math.inf, 1e300])
+def test_what_is_finite_in_float_alone_is_as_bad_as_can_be(noise: float) -> None:
+    """No number is no error of 0; and what repairs gain stays a number."""
+    assert typical_error(np.array([[1e-5]]), np.array([[noise]])) == -200.0
+    assert typical_error(np.array([[math.inf]]), np.array([[noise]])) == 200.0
 
 
 def test_a_few_samples_are_not_divided(tmp_path: Path) -> None:
