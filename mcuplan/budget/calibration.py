@@ -26,6 +26,8 @@ __all__ = ["FEW_SAMPLES", "calibration_findings", "calibration_of"]
 FEW_SAMPLES = 10
 """With n calibration samples one new input in n + 1 goes beyond a range at either end."""
 
+_MANY_TIMES = 1e6  # a larger ratio is no more than large
+
 
 def calibration_of(
     seen: Calibrated | None,
@@ -79,7 +81,7 @@ def _outliers(graph: Graph, seen: Calibrated) -> Iterator[Finding]:
         yield Finding(
             "quant/outlier-sample",
             Severity.WARNING,
-            f"one of {seen.samples:,} samples makes the range {worst.times:.1f} times wider"
+            f"one of {seen.samples:,} samples makes the range {_times(worst.times, 1)} wider"
             f"{_others(len(samples) - 1)}",
             worst.tensor,
             f"--observer {worst.tensor}=percentile clips it, --observer auto tries; or leave the "
@@ -91,8 +93,8 @@ def _outliers(graph: Graph, seen: Calibrated) -> Iterator[Finding]:
         yield Finding(
             "quant/outlier-channel",
             Severity.NOTE,
-            f"channel {worst.channel} is {worst.times:.0f} times as wide as a usual one, which has "
-            f"{8 - math.log2(worst.times):.1f} of 8 bits{_others(len(channels) - 1)}",
+            f"channel {worst.channel} is {_times(worst.times)} as wide as a usual one, which has "
+            f"{_bits_left(worst.times)} of 8 bits{_others(len(channels) - 1)}",
             worst.tensor,
             "--quantize-effort normal equalizes channels where that pays; mcuplan verify shows "
             "what is left, --layer-dtype takes layers out of int8",
@@ -103,12 +105,21 @@ def _outliers(graph: Graph, seen: Calibrated) -> Iterator[Finding]:
         yield Finding(
             "quant/far-channels",
             Severity.NOTE,
-            f"the range is {first.times:.0f} times what a usual channel varies by, which has "
-            f"{8 - math.log2(first.times):.1f} of 8 bits{_others(len(far) - 1)}",
+            f"the range is {_times(first.times)} what a usual channel varies by, which has "
+            f"{_bits_left(first.times)} of 8 bits{_others(len(far) - 1)}",
             first.tensor,
             "of an input: subtract the mean of each channel before the model; --quantize-effort "
             "normal moves others towards 0 where that pays; --layer-dtype takes layers out of int8",
         )
+
+
+def _times(ratio: float, digits: int = 0) -> str:
+    return f"{ratio:.{digits}f} times" if ratio < _MANY_TIMES else "over a million times"
+
+
+def _bits_left(ratio: float) -> str:
+    """Of 8, on a grid that is so many times as wide as what it is for."""
+    return f"{max(0.0, 8 - math.log2(ratio)):.1f}"
 
 
 def _others(many: int) -> str:

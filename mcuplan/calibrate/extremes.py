@@ -67,7 +67,7 @@ class Extremes:
     @property
     def by_channel(self) -> tuple[int, float]:
         """The channel with the largest extent, and how many times it is that of a usual one."""
-        extents = self.highs - self.lows
+        extents = self.highs.astype(np.float64) - self.lows
         used = extents[extents > 0]
         if len(used) < 2:
             return 0, 1.0
@@ -76,11 +76,11 @@ class Extremes:
     @property
     def by_offsets(self) -> float:
         """How many times wider the range is than what a usual channel varies by."""
-        varied = self.most - self.least
+        varied = self.most.astype(np.float64) - self.least
         used = varied[varied > 0]
         if not len(used):
             return 1.0
-        return _ratio(float(self.highs.max() - self.lows.min()), float(np.median(used)))
+        return _ratio(float(self.highs.max()) - float(self.lows.min()), float(np.median(used)))
 
 
 def _ratio(one: float, other: float) -> float:

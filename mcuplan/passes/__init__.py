@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
+
 from mcuplan.ir.graph import Graph
 from mcuplan.passes.drop_dead import drop_dead
 from mcuplan.passes.fold_batch_norm import fold_batch_norm, merge_affine
@@ -70,11 +72,12 @@ def run(graph: Graph, dump_after: Callable[[str, Graph], None] | None = None) ->
         NonFiniteWeights: a constant is infinite and hides no keys.
     """
     done = dump_after or _silent
-    simplified = _settle(graph, PIPELINE, done)
-    refuse_infinite(simplified)
-    graph = _settle(simplified, LAST, done)
-    if graph is not simplified:
-        graph = _settle(graph, PIPELINE, done)
+    with np.errstate(all="ignore"):  # what becomes of constants is looked at, not printed
+        simplified = _settle(graph, PIPELINE, done)
+        refuse_infinite(simplified)
+        graph = _settle(simplified, LAST, done)
+        if graph is not simplified:
+            graph = _settle(graph, PIPELINE, done)
     return graph
 
 

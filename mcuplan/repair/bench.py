@@ -133,7 +133,7 @@ class Bench:
             return self._most
         inputs = {port.tensor for port in self.graph.app_inputs}
         seen = {n: each for n, each in calibrated.extremes.items() if n in inputs}
-        return {**self._most, **{n: (each.most - each.least) / 2 for n, each in seen.items()}}
+        return {**self._most, **{n: each.most / 2 - each.least / 2 for n, each in seen.items()}}
 
     def widened(self, found: Repaired, recipe: Recipe) -> Repaired:
         """The model with layers in int16, unless it has such or real ones in other places."""

@@ -93,6 +93,19 @@ def test_channels_that_lie_far_from_0(offset: float, found: bool, tmp_path: Path
         assert "subtract the mean" in told[0].hint
 
 
+@pytest.mark.parametrize("code", ["quant/far-channels", "quant/outlier-channel"])
+def test_channels_as_wide_as_float32_are_told_in_numbers(code: str, tmp_path: Path) -> None:
+    """No less than no bits are left, and no ratio is infinite or of 38 digits."""
+    net, samples = Net((1, 4)), np.array([[-3.0, 3.0, 3.0, -3.0]] * 12, np.float32) * 1e38
+    samples[0] = np.array([-3.0, 3.0, 3.0, -3.0], np.float32) * np.float32(0.999999e38)
+    if code == "quant/outlier-channel":
+        samples = net.samples(12) * np.array([1, 1, 1, 1e38], np.float32)
+    budget = _budget(net, net.add("Mul", "x", net.const(0.5)), samples, tmp_path)
+    message = next(f.message for f in budget.verdict.findings if f.code == code)
+    assert "over a million times" in message
+    assert "which has 0.0 of 8 bits" in message
+
+
 @pytest.mark.parametrize(("gain", "found"), [(0.5, False), (0.01, True)])
 def test_a_difference_of_two_large_maps(gain: float, found: bool, tmp_path: Path) -> None:
     """A small rest of two large tensors is known to their steps; both layers are named."""
