@@ -30,6 +30,7 @@ __all__ = ["absorb_biases"]
 _RELU = (0.0, float("inf"))
 _ROOM = 0.25  # of what was seen of a channel, that its least value stays above 0
 _LEAST_GAIN = 0.9  # of a tensor's range, that has to be left for it to be worth it
+_LEAST_LEFT = 2.0**-14  # of it: less is what float32 rounds, no spread that samples show
 
 
 def absorb_biases(graph: Graph, seen: Mapping[str, tuple[Array, Array]]) -> Graph:
@@ -40,7 +41,7 @@ def absorb_biases(graph: Graph, seen: Mapping[str, tuple[Array, Array]]) -> Grap
         and differences, layers without padding, or a difference from which it falls out.
     Becomes: the same with a constant of each channel less in the bias of the first, or behind the
         factors, and times the weights more in the biases of the others.
-    Only if: the range of the tensor shrinks by a tenth or more.
+    Only if: the range of the tensor shrinks by a tenth or more, and not to what float32 rounds.
     Exact because: w * (x - c) + (b + w * c) = w * x + b. Behind a Relu as long as x stays above c,
         which leaves room below what was seen.
 
@@ -131,7 +132,8 @@ def _constant(low: Array, high: Array, *, is_cut: bool) -> Array:
     if is_cut:
         moved = np.maximum(low - _ROOM * (high - low), 0.0)
     before, after = (_span(low - by, high - by) for by in (0.0, moved))
-    return moved.astype(np.float64) if after < _LEAST_GAIN * before else np.zeros(len(low))
+    worth = _LEAST_LEFT * before <= after < _LEAST_GAIN * before
+    return moved.astype(np.float64) if worth else np.zeros(len(low))
 
 
 def _span(low: Array, high: Array) -> float:

@@ -110,6 +110,15 @@ def test_what_padding_holds_stays(tmp_path: Path) -> None:
     assert absorb_biases(graph, _seen(graph, net.samples(20))) is graph
 
 
+@pytest.mark.parametrize("relu", [False, True])
+def test_samples_that_are_equal_show_no_spread(relu: bool, tmp_path: Path) -> None:
+    """What float32 rounds of them is none: a grid for that alone would hold no other input."""
+    net, output = _net(relu)
+    graph = run(imported(net.model(output), tmp_path))
+    samples = np.full((4, 3, 7, 7), 0.3, np.float32)
+    assert absorb_biases(graph, _seen(graph, samples)) is graph
+
+
 def test_repair_keeps_it_where_outputs_gain(tmp_path: Path) -> None:
     """A step of the tensor is what it would be without the offsets: some dB at the outputs."""
     net, output = _net(True)
