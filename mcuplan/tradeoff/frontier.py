@@ -24,7 +24,7 @@ def check_samples(request: Request) -> None:
 
 
 def _no_samples() -> UsageError:
-    what = "--frontier of types: no samples of a float model show what outputs lose"
+    what = "no samples of a float model show what outputs lose with other types"
     return UsageError(what, "", "--calibration DATA, a float model, and no --dtype float32")
 
 
@@ -67,6 +67,9 @@ def plan_within(
 
     Returns:
         The plan, and what was compared where that was so: the one that was taken is chosen.
+
+    Raises:
+        UsageError: types are to be compared, and there are no samples to judge by.
     """
     begun = begun or pipeline.begin(request, sizes_only=sizes_only)
     packer = Packer()
@@ -74,6 +77,8 @@ def plan_within(
     fits = request.max_loss is None or bounds_of(planned, limits).fits(figures_of(planned))
     if fits and not compare and widen_to is None:
         return planned, ()
+    if planned.calibration is None or planned.calibration.data.random:
+        raise _no_samples()
     for_flash = compare and limits.max_flash is None and request.max_loss is not None
     search = Search(planned, limits, packer, for_flash=for_flash, widen_to=widen_to)
     points, found = _compared(planned, search)

@@ -162,6 +162,18 @@ def test_a_frontier_of_types_needs_samples(
     assert "--calibration DATA" in capsys.readouterr().err
 
 
+def test_a_model_on_grids_has_no_other_types_to_compare(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Samples are given, and nothing is observed on them; that is said before anything is made."""
+    monkeypatch.chdir(tmp_path)
+    data = ["--calibration", str(NET / "calibration.npz")]
+    assert 0 == run(["quantize", str(NET / "model.onnx"), *data, "-o", "grids.onnx"])
+    assert 2 == run(["quantize", "grids.onnx", *data, "--max-flash", "1K", "-o", "made.onnx"])
+    assert "no samples of a float model" in capsys.readouterr().err
+    assert not Path("made.onnx").exists()
+
+
 def test_quantize_writes_the_types_that_meet_a_limit(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
