@@ -126,7 +126,8 @@ class Judge:
 def off_squared(one: Array, other: Array) -> Array:
     """Squares of what real values differ by; not finite where these are not."""
     with np.errstate(over="ignore", invalid="ignore"):
-        return np.square(one - other)
+        squares: Array = np.square(one - other)
+    return squares
 
 
 def typical_error(signal: Array, noise: Array) -> float:
