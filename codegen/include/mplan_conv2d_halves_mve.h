@@ -61,10 +61,10 @@ MPLAN_STATIC_ASSERT(job_as_in_assembly,
 /* The next round of a pair begins among the last instructions of the one before, beside vectors. */
 static NAKED void tile(UNREAD const job_t *job)
 {
-    __asm volatile("push {r4-r11, lr}; vpush {d8-d15}; sub sp, #4\n"
+    __asm volatile("push {r4-r11, lr}; vpush {d8-d15}\n"
                    "ldrd r2, r4, [r0, #48]; vdup.32 q6, r2; vdup.32 q7, r4\n"
                    "ldr r3, [r0, #4]; ldrd r8, r7, [r0, #8]; ldrd r5, r12, [r0, #16]\n"
-                   "ldr r6, [r0, #44]; str r0, [sp]\n"
+                   "ldr r6, [r0, #44]\n"
                    "8: ldr r1, [r0]; ldr r10, [r0, #24]; mov r9, r3; mov r11, r8; dls lr, r12\n"
                    "push {r0, r6}\n"
                    "1:\n" PAIR("d8", "d10") "mov r9, r3; mov r11, r8; dls lr, r12\n"
@@ -77,7 +77,7 @@ static NAKED void tile(UNREAD const job_t *job)
                    "vmin.s32 q5, q5, q7; vstrh.32 q5, [r5], #8; bne.w 1b\n"
                    "pop {r0, r6}; ldrd r2, r4, [r0, #36]; add r3, r3, r2; add r8, r8, r2\n"
                    "add r7, r7, r4; add r5, r5, r4; subs r6, r6, #1; bne.w 8b\n"
-                   "add sp, #4; vpop {d8-d15}; pop {r4-r11, pc}\n"
+                   "vpop {d8-d15}; pop {r4-r11, pc}\n"
                    "7: vldrw.32 q0, [r1], #16; vshl.s32 q4, q4, q0; vshl.s32 q5, q5, q0; b 6b\n");
 }
 
