@@ -70,14 +70,16 @@ class FloatLayers:
         low, high = self._seen.get(name, NO_CLAMP)
         if values.dtype.kind != "f":
             return values
-        values = self._read[name](values) if name in self._read else values
+        held = self._graph.tensor(name).type.quant is not None
+        values = self._read[name](values) if held and name in self._read else values
         return values if math.isinf(low) and math.isinf(high) else np.clip(values, low, high)
 
     def _add(self, sums: dict[str, Array], name: str, mine: Array, real: Array) -> None:
         """Squares of the difference, and of the values, where the model's own are finite."""
         known = np.isfinite(real).reshape(-1)
         wanted = real.reshape(-1)[known]
-        found = self._graph.tensor(name).type.real(mine).reshape(-1)[known]
+        ours = self._told_apart(name, self._graph.tensor(name).type.real(mine))  # of a wider grid
+        found = ours.reshape(-1)[known]
         apart = np.square(differences(wanted, found)).sum(), np.square(wanted).sum()
         sums.setdefault(name, np.zeros(2))[:] += apart
 
