@@ -46,8 +46,9 @@ def to_onnx(
     writer = Writer(graph, grids=qdq, opset=opset, apart=standard)
     for port in graph.inputs:
         writer.add_input(port)
-    for node in graph.nodes:
-        writer.add(node, writers[type(node.op)])
+    with np.errstate(over="ignore"):  # an infinite factor is found in what it makes, not printed
+        for node in graph.nodes:
+            writer.add(node, writers[type(node.op)])
     outputs = [(port, writer.add_output(port)) for port in graph.outputs]
     outputs += [(_tap(graph, name), writer.read(name)) for name in taps]
     made = {value for node in writer.nodes for value in node.outputs}

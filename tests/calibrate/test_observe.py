@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -94,3 +95,17 @@ def test_a_model_that_the_runtime_refuses() -> None:
     """What ONNX Runtime says is an error of a tool, not a traceback."""
     with pytest.raises(ToolFailed, match="refuses"):
         Runtime(b"no model")
+
+
+def test_factors_beyond_float32_are_found_in_what_they_make(tmp_path: Path) -> None:
+    """Two that are finite alone make one that is not; that is an error with a place, no warning."""
+    net = Net((1, 3))
+    scaled = net.add("Mul", net.add("Mul", "x", net.const(1e28)), net.const(3e38))
+    graph = run(imported(net.model(net.add("HardSwish", scaled)), tmp_path))
+    names = [t.name for t in graph.tensors.values() if not t.is_constant]
+    data = Data({"x": np.ones((2, 3), np.float32)}, 2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(ScaleError) as caught:
+            observe(graph, data, MinMax(), names)
+    assert caught.value.where
