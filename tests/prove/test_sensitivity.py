@@ -87,6 +87,17 @@ def test_values_beyond_the_grid_are_counted(tmp_path: Path) -> None:
     assert [f for f in seen.findings if f.code == "verify/sensitive-layers"]
 
 
+@pytest.mark.parametrize("op", ["Softmax", "HardSwish", "Sigmoid"])
+def test_what_a_reader_does_not_tell_apart_is_no_noise(op: str, tmp_path: Path) -> None:
+    """Logits far below the largest of their sample, or on the flat part, lie on the grid."""
+    net = Net((1, 12))
+    samples = 8.0 * net.samples(60)
+    samples[::4] += 40.0
+    seen = _seen(net, net.add(op, net.add("Neg", "x")), tmp_path, samples, samples)
+    assert all(each.alone_db is not None and each.alone_db > 20.0 for each in _noise(seen))
+    assert not [f for f in seen.findings if f.code == "verify/layer-error"]
+
+
 def test_a_good_model_has_no_such_findings(tmp_path: Path) -> None:
     """On samples like those of the calibration nothing is said of layers."""
     net = Net((1, 3, 6, 6))
