@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from types import MappingProxyType
 
 from mcuplan.calibrate import Data
-from mcuplan.errors import ToolFailed
+from mcuplan.errors import AccumulatorOverflow, ScaleError, ToolFailed
 from mcuplan.facts import RepairGain, RepairKind, Unrepaired
 from mcuplan.ir.graph import Graph
 from mcuplan.passes.equalize import Reach
@@ -117,10 +118,12 @@ def _farther(recipe: Recipe, bench: Bench, **through: bool) -> Iterator[Recipe]:
     for reach in dict.fromkeys((kept, *_REACHES[:3])):
         far = replace(kept, margin=reach.margin, shows=reach.shows, joint=reach.joint)
         made = replace(recipe, reach=replace(far, **through))
-        if bench.equalized(made).graph is before:
-            continue
-        for rounding in dict.fromkeys((recipe.rounding, bench.may_round)):
-            yield replace(made, rounding=rounding)
+        graph = before
+        with suppress(ScaleError, AccumulatorOverflow):
+            graph = bench.equalized(made).graph
+        if graph is not before:
+            for rounding in dict.fromkeys((recipe.rounding, bench.may_round)):
+                yield replace(made, rounding=rounding)
 
 
 def _ranges(recipe: Recipe, bench: Bench) -> Iterator[Recipe]:
@@ -228,13 +231,17 @@ def repair(
 
 
 def _tried(kind: RepairKind, recipe: Recipe, bench: Bench) -> list[tuple[float, Recipe, Repaired]]:
-    """What each recipe of a kind gives; of those that cost more and more, up to a good one."""
+    """What each recipe of a kind gives; of those that cost more and more, up to a good one.
+
+    One whose grids no integers of a layer can be scaled to is none.
+    """
     tried = []
     for each in _STEPS[kind](recipe, bench):
-        made = bench.make(each)
-        tried.append((bench.error(made), each, made))
-        if kind is RepairKind.WIDENING and tried[-1][0] >= _GOOD_DB:
-            break
+        with suppress(ScaleError, AccumulatorOverflow):
+            made = bench.make(each)
+            tried.append((bench.error(made), each, made))
+            if kind is RepairKind.WIDENING and tried[-1][0] >= _GOOD_DB:
+                break
     return tried
 
 

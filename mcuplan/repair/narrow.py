@@ -6,11 +6,14 @@ Nothing is asked but that the outputs stay those of the float model: no labels.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from types import MappingProxyType
 
 from mcuplan.calibrate import Data
 from mcuplan.calibrate.held_back import Judge
+from mcuplan.errors import AccumulatorOverflow, ScaleError
 from mcuplan.ir.graph import Graph
 from mcuplan.passes.assign_grids import one_grid
 from mcuplan.quant.observers import Range
@@ -56,7 +59,11 @@ def narrowed(
     judge = Judge(graph, data, chosen)
 
     def errors(tried: Mapping[str, Mapping[str, Range]]) -> Mapping[str, float]:
-        return judge.errors({key: to_grids(each) for key, each in tried.items()})
+        graphs = {}
+        for key, each in tried.items():
+            with suppress(ScaleError, AccumulatorOverflow):  # too narrow for the layer
+                graphs[key] = to_grids(each)
+        return judge.errors(graphs)
 
     best = errors({"": found})[""]
     for members in groups:
@@ -65,8 +72,8 @@ def narrowed(
             for key, cut in _cuts(ranges[members[0]])
         }
         gained = errors(tried)
-        key = max(gained, key=lambda each: gained[each])
-        if gained[key] >= best + _LEAST_GAIN_DB:
+        key = max(gained, key=lambda each: gained[each], default="")
+        if gained.get(key, -math.inf) >= best + _LEAST_GAIN_DB:
             found, best = tried[key], gained[key]
     return MappingProxyType(found)
 

@@ -104,6 +104,14 @@ def test_int8_alone_is_kept_where_that_is_asked_for(kind: str, tmp_path: Path) -
     assert not any(_types(_found(replace(asked, repairs=without))).values())
 
 
+def test_what_no_integers_hold_is_left_out(tmp_path: Path) -> None:
+    """In int16 some channels that are made alike have sums beyond what factors are held for."""
+    asked = replace(_asked(unlike("halves"), tmp_path, "fast"), dtype=DType.INT16)
+    found = _found(replace(asked, repairs={RepairKind.EQUALIZATION: True}))
+    assert found.calibrated is not None
+    assert [each.kind for each in found.calibrated.repairs] == [RepairKind.EQUALIZATION]
+
+
 def test_factors_of_ends_are_powers_of_two(tmp_path: Path) -> None:
     """So that a product with one rounds nothing, and the float graph computes what it did."""
     found = _found(_asked(unlike("halves"), tmp_path, "best"))
