@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 from mcuplan import words
@@ -27,6 +26,11 @@ FEW_SAMPLES = 10
 """With n calibration samples one new input in n + 1 goes beyond a range at either end."""
 
 _MANY_TIMES = 1e6  # a larger ratio is no more than large
+
+_EQUALIZED = {
+    False: "--quantize-effort normal equalizes channels",
+    True: "--quantize-effort best gives inputs and outputs a scale for each channel",
+}
 
 
 def calibration_of(
@@ -94,10 +98,10 @@ def _outliers(graph: Graph, seen: Calibrated) -> Iterator[Finding]:
             "quant/outlier-channel",
             Severity.NOTE,
             f"channel {worst.channel} is {_times(worst.times)} as wide as a usual one, which has "
-            f"{_bits_left(worst.times)} of 8 bits{_others(len(channels) - 1)}",
+            f"{worst.left}{_others(len(channels) - 1)}",
             worst.tensor,
-            "--quantize-effort normal equalizes channels where that pays; mcuplan verify shows "
-            "what is left, --layer-dtype takes layers out of int8",
+            f"{_EQUALIZED[worst.end]} where that pays; mcuplan verify shows what is left, "
+            "--layer-dtype takes layers out of int8",
         )
     far = far_channels(graph, seen.extremes)
     if far:
@@ -106,7 +110,7 @@ def _outliers(graph: Graph, seen: Calibrated) -> Iterator[Finding]:
             "quant/far-channels",
             Severity.NOTE,
             f"the range is {_times(first.times)} what a usual channel varies by, which has "
-            f"{_bits_left(first.times)} of 8 bits{_others(len(far) - 1)}",
+            f"{first.left}{_others(len(far) - 1)}",
             first.tensor,
             "of an input: subtract the mean of each channel before the model; --quantize-effort "
             "normal moves others towards 0 where that pays; --layer-dtype takes layers out of int8",
@@ -115,11 +119,6 @@ def _outliers(graph: Graph, seen: Calibrated) -> Iterator[Finding]:
 
 def _times(ratio: float, digits: int = 0) -> str:
     return f"{ratio:.{digits}f} times" if ratio < _MANY_TIMES else "over a million times"
-
-
-def _bits_left(ratio: float) -> str:
-    """Of 8, on a grid that is so many times as wide as what it is for."""
-    return f"{max(0.0, 8 - math.log2(ratio)):.1f}"
 
 
 def _others(many: int) -> str:

@@ -20,11 +20,21 @@ _COVERED = 0.9  # of what was seen, on a grid that does not clip
 
 @dataclass(frozen=True, slots=True)
 class Outlier:
-    """A tensor by the name the user knows, how many times wider it is, and which channel."""
+    """A tensor by the name the user knows, how many times wider it is, and which channel.
+
+    ``bits`` of its grid; ``end``: an input or output of the model.
+    """
 
     tensor: str
     times: float
     channel: int = 0
+    bits: int = 8
+    end: bool = False
+
+    @property
+    def left(self) -> str:
+        """What a usual channel has of the bits."""
+        return f"{max(self.bits - math.log2(self.times), 0):.1f} of {self.bits} bits"
 
 
 def outlier_samples(graph: Graph, seen: Mapping[str, Extremes]) -> tuple[Outlier, ...]:
@@ -52,7 +62,7 @@ def outlier_channels(graph: Graph, seen: Mapping[str, Extremes]) -> tuple[Outlie
     for name, each in seen.items():
         channel, times = each.by_channel
         if times >= _BY_CHANNEL and _covers(graph, name, each):
-            found[graph.tensor_name(name)] = (times, channel)
+            found[graph.tensor_name(name)] = (times, channel, *_place(graph, name))
     return tuple(Outlier(tensor, *which) for tensor, which in found.items())
 
 
@@ -62,8 +72,15 @@ def far_channels(graph: Graph, seen: Mapping[str, Extremes]) -> tuple[Outlier, .
     for name, each in seen.items():
         times = each.by_offsets
         if times >= _BY_CHANNEL > each.by_channel[1] and _covers(graph, name, each):
-            found[graph.tensor_name(name)] = times
-    return tuple(Outlier(tensor, times) for tensor, times in found.items())
+            found[graph.tensor_name(name)] = (times, 0, *_place(graph, name))
+    return tuple(Outlier(tensor, *which) for tensor, which in found.items())
+
+
+def _place(graph: Graph, name: str) -> tuple[int, bool]:
+    """Bits of a tensor's grid, and whether it is an end of the model."""
+    grid = graph.tensor(name).type.quant
+    ends = {port.tensor for port in (*graph.inputs, *graph.outputs)}
+    return grid.dtype.bits if grid is not None else 8, name in ends
 
 
 def _covers(graph: Graph, name: str, each: Extremes) -> bool:

@@ -15,6 +15,7 @@ from mcuplan.budget import assess
 from mcuplan.budget.quantization import full_accumulators
 from mcuplan.calibrate import Observers
 from mcuplan.ir.editor import Editor
+from mcuplan.ir.types import DType
 from mcuplan.passes.full_sums import FullSums, full_sums
 from mcuplan.record import Budget, Request
 from mcuplan.targets import load_target
@@ -23,12 +24,17 @@ TARGET = load_target("cortex-m4")
 
 
 def _budget(
-    net: Net, output: str, samples: np.ndarray, folder: Path, observers: Observers | None = None
+    net: Net,
+    output: str,
+    samples: np.ndarray,
+    folder: Path,
+    observers: Observers | None = None,
+    dtype: DType = DType.INT8,
 ) -> Budget:
     path = folder / "net.onnx"
     path.write_bytes(net.model(output).SerializeToString())
     np.savez(folder / "data.npz", x=samples)
-    request = Request(path, TARGET, calibration=folder / "data.npz")
+    request = Request(path, TARGET, calibration=folder / "data.npz", dtype=dtype)
     return assess(pipeline.plan(replace(request, observers=observers or Observers())))
 
 
@@ -64,6 +70,19 @@ def test_a_limit_is_set_by_no_sample(tmp_path: Path) -> None:
     samples = np.full((20, 4), -8.0, np.float32)
     samples[3] = 8.0
     assert [] == _codes(_budget(net, net.add("Sigmoid", "x"), samples, tmp_path))
+
+
+@pytest.mark.parametrize(("dtype", "bits"), [(DType.INT8, 8), (DType.INT16, 16)])
+def test_a_wide_column_of_an_input_has_a_remedy_of_inputs(
+    dtype: DType, bits: int, tmp_path: Path
+) -> None:
+    """The bits are those of the grid; channels of inputs have a scale each with best alone."""
+    net = Net((1, 6))
+    samples = net.samples(20) * np.array([1, 1, 64, 1, 1, 1], np.float32)
+    budget = _budget(net, net.add("Relu", "x"), samples, tmp_path, dtype=dtype)
+    told = next(f for f in budget.verdict.findings if f.code == "quant/outlier-channel")
+    assert f" of {bits} bits" in told.message
+    assert told.hint.startswith("--quantize-effort best gives inputs")
 
 
 @pytest.mark.parametrize(("factor", "found"), [(8.0, False), (40.0, True)])
