@@ -103,8 +103,8 @@ PROOFS = (
         "otherwise than the runtime on too many samples. Decisions are compared where an output "
         "has one score for each class: there are integer labels, or it ends in a Softmax. A tie "
         "for first counts only where the float model has it, too.",
-        "Calibrate with more representative inputs; the per-layer errors of the report show where "
-        "precision is lost.",
+        "Try --quantize-effort best, or calibrate with more representative inputs; the per-layer "
+        "errors (--all) show where precision is lost, --layer-dtype takes layers out of int8.",
     ),
     Explanation(
         "verify/sqnr",
@@ -116,9 +116,9 @@ PROOFS = (
         "results of one Softmax, Sigmoid or class scores. Where labels give a top-1 or AUC, these "
         "decide on their output; the ratio is only shown. Of choices (ArgMax) it is the share "
         "that differ; one of fewer than 200 is a warning. With random calibration all are.",
-        "Calibrate with more representative inputs, or another --observer; the per-layer errors "
-        "(--all) show where precision is lost. Channels of far smaller range than others need "
-        "their own output: end the model before the Concat that joins them.",
+        "Try --quantize-effort best, or calibrate with more representative inputs; the per-layer "
+        "errors (--all) show where precision is lost. Channels of far smaller range than others "
+        "need their own output: end the model before the Concat that joins them.",
     ),
     Explanation(
         "verify/constant-output",

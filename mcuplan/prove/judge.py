@@ -17,6 +17,10 @@ from mcuplan.record import Accuracy
 __all__ = ["Thresholds", "judged"]
 
 _SHOWN = 4  # channels named in a message
+_FINER = (
+    "--quantize-effort best, or more representative inputs; --all shows the error of each layer, "
+    "--layer-dtype NAME=float32 takes one out of int8"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +66,7 @@ def judged(seen: Ends, data: Data, limits: Thresholds, *, quantized: bool) -> It
         elif output.tolerance is not None:
             yield from _off(output, output.tolerance)
         elif k != decided:
-            yield from _noise(output, limits)
+            yield from _noise(output, limits, quantized=quantized)
             if k not in seen.alike:
                 yield from _channel_findings(output, limits)
 
@@ -94,7 +98,7 @@ def _level(decibels: float | None, limits: Thresholds) -> Severity | None:
     return Severity.ERROR if decibels < limits.min_sqnr else Severity.WARNING
 
 
-def _noise(output: OutputSeen, limits: Thresholds) -> Iterator[Finding]:
+def _noise(output: OutputSeen, limits: Thresholds, *, quantized: bool) -> Iterator[Finding]:
     """An output as a whole; one that is zero in the float model may be one step off."""
     error = output.error
     severity = _level(error.sqnr_db, limits)
@@ -110,8 +114,7 @@ def _noise(output: OutputSeen, limits: Thresholds) -> Iterator[Finding]:
         severity,
         f"{said}, {_wanted(severity, limits)}",
         f"output {error.name}",
-        "calibrate with more representative inputs; --all shows the error of each layer, "
-        "--layer-dtype NAME=float32 takes one out of int8",
+        "--all shows the error of each layer" if quantized else _FINER,
         limits,
     )
 
@@ -203,5 +206,5 @@ def _accuracy_findings(
             "verify/accuracy",
             Severity.ERROR,
             f"{accuracy.metric} falls from {accuracy.float_:.4f} to {accuracy.integer:.4f}",
-            hint="calibrate with more representative inputs, or another --observer",
+            hint=_FINER,
         )

@@ -63,7 +63,8 @@ def requantize_factors(real: float, accumulator_max: int) -> tuple[int, int]:
     if accumulator_max * real >= RESULT_LIMIT:
         raise ScaleError(
             f"factor {real:.3g} is too large for an accumulator of {accumulator_max:,}",
-            hint="the output scale is far too small for its layer; calibrate again",
+            hint="the output scale is far too small for its layer; calibrate again, or compute "
+            "the layer in float32 (--layer-dtype NAME=float32)",
         )
     pre_shift = 0
     multiplier = math.floor(real * 2.0**32 + 0.5)
