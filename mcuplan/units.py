@@ -47,7 +47,8 @@ def format_si(value: float, unit: str = "") -> str:
     """Three significant digits with an SI prefix (powers of 1000): ``12.5 M``, ``3.2 ms``."""
     if value == 0:
         return f"0 {unit}".rstrip()
-    steps = [(1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "u"), (1e-9, "n")]
+    steps = [(1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "u")]
+    steps += [(1e-9, "n"), (1e-12, "p")]
     for factor, prefix in steps:
         if abs(value) >= factor * 0.9995:
             return f"{value / factor:.3g} {prefix}{unit}".rstrip()
