@@ -60,7 +60,7 @@ from mcuplan.schedule.explore.variants import (
 )
 from mcuplan.targets import load_target
 from mcuplan.tradeoff import check_samples, plan_within, type_frontier
-from mcuplan.ways import advised, at_hand
+from mcuplan.ways import advised, at_hand, in_blocks
 
 __all__ = [
     "Bundled",
@@ -225,7 +225,11 @@ class _Checking:
         name = _default_name(model, options["name"])
         evidence = measure(planned, name) if options["build"] else kept.recall(model, planned)
         types = types or (_types(planned, asked) if options["frontier"] else ())
-        explored = Explored(types=types, advice=_advice(planned, asked, options, self.voice))
+        explored = Explored(
+            types=types,
+            advice=_advice(planned, asked, options, self.voice),
+            blocks=in_blocks(planned, asked.limits),
+        )
         return _report("check", asked, planned, evidence, explored)
 
     def _begun(self, asks: Request) -> pipeline.Begun:
@@ -252,6 +256,7 @@ def plan(model: Path, options: _Options, voice: Voice = SILENT) -> Budget:
         frontier_of(planned) if frontier else (),
         types,
         _advice(planned, asked, options, voice),
+        in_blocks(planned, asked.limits),
     )
     return _report("plan", asked, planned, kept.recall(model, planned), explored)
 

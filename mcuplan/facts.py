@@ -16,6 +16,7 @@ __all__ = [
     "DataNote",
     "DynamicAsReal",
     "EndsAt",
+    "FreeBlocks",
     "GapsClosed",
     "InType",
     "IntegerWeights",
@@ -59,6 +60,17 @@ class LeftOut:
 @dataclass(frozen=True, slots=True)
 class IntegerWeights:
     """Weights are stored as integers though activations are float."""
+
+
+@dataclass(frozen=True, slots=True)
+class FreeBlocks:
+    """Weights of 4 bits or fewer whose blocks have scales that are no multiples of one.
+
+    ``block``: how many share a scale, most often.
+    """
+
+    tensors: int
+    block: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,6 +274,7 @@ Note = (
     | DataNote
     | DynamicAsReal
     | EndsAt
+    | FreeBlocks
     | GapsClosed
     | InType
     | IntegerWeights

@@ -13,6 +13,7 @@ from mcuplan.facts import (
     DataNote,
     DynamicAsReal,
     EndsAt,
+    FreeBlocks,
     GapsClosed,
     IntegerWeights,
     InType,
@@ -120,6 +121,8 @@ def note(fact: Note) -> str:
             return f"{nodes} nodes that no output depends on are left out"
         case IntegerWeights():
             return "weights are stored as integers, activations are float"
+        case FreeBlocks(tensors, block):
+            return f"tensors of weights in blocks of {block}, of 4 bits on free scales: {tensors}"
         case DynamicAsReal(tensors):
             return f"tensors taken as they are that the model rounds sample by sample: {tensors}"
         case OpsetAssumed(domain):
@@ -133,9 +136,8 @@ def note(fact: Note) -> str:
         case GapsClosed(tensors, by):
             return f"on a grid that the model does not give, {_CLOSED[by]}: {_names(tensors)}"
         case ReadAsInt8(name, dtype):
-            return (
-                f"{dtype} input {shown(name)} is int8 in C, with scale and zero point of its range"
-            )
+            said = f"{dtype} input {shown(name)} is int8 in C"
+            return f"{said}, with scale and zero point of its range"
         case BatchOfOne(dimension, name):
             return f"batch {shown(dimension)} of input {shown(name)} is taken as 1"
         case StatesFound(pairs):

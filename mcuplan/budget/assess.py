@@ -22,7 +22,7 @@ from mcuplan.budget.frontier import frontier_row, type_findings
 from mcuplan.budget.islands import island_findings
 from mcuplan.budget.library import library_findings
 from mcuplan.budget.metrics import network_totals, receptive_fields
-from mcuplan.budget.quantization import quantization_findings
+from mcuplan.budget.quantization import block_findings, quantization_findings
 from mcuplan.budget.removed import (
     deployed_totals,
     exact_removal,
@@ -54,7 +54,7 @@ from mcuplan.budget.verdict import (
 )
 from mcuplan.emit.arenas import arena_bytes
 from mcuplan.errors import McuplanError
-from mcuplan.facts import GapsClosed, InType, StatesFound
+from mcuplan.facts import FreeBlocks, GapsClosed, InType, StatesFound
 from mcuplan.findings import Finding, Severity
 from mcuplan.ir.graph import Graph, Port
 from mcuplan.ir.staging import staged_bytes
@@ -98,7 +98,7 @@ from mcuplan.units import Estimate, Origin
 __all__ = ["assess", "layer_rows", "undecided"]
 
 
-_TOLD = GapsClosed | InType | StatesFound  # with findings of their own
+_TOLD = FreeBlocks | GapsClosed | InType | StatesFound  # with findings of their own
 
 
 def assess(
@@ -123,7 +123,7 @@ def assess(
     layers, seen = layer_rows(plan, evidence, planned.removal), _seen(planned, explored)
     latency, peak = _latency(layers, plan, limits, evidence.calls), peak_of(plan)
     regions = region_rows(plan, ram, flash)
-    exceeded = _exceeded((ram, flash, latency, peak, layers, regions), explored, plan)
+    exceeded = _exceeded((ram, flash, latency, peak, layers, regions), explored, planned)
     return Budget(
         schema=SCHEMA,
         tool_version=__version__,
@@ -160,11 +160,14 @@ def _seen(planned: Planned, explored: Explored) -> Calibration | None:
 _Bills = tuple[Ram, Flash, Latency, Peak, tuple[LayerRow, ...], tuple[RegionUse, ...]]
 
 
-def _exceeded(bills: _Bills, explored: Explored, plan: Plan) -> list[Finding]:
-    """Findings of budgets, with what would need less RAM or time."""
-    advice = ram_advice(bills[0], explored.advice, plan.selected)
-    faster, smaller = speed_advice(plan.selected, bills[2]), flash_advice(plan.selected)
-    return budget_findings(*bills, advice, faster, smaller)
+def _exceeded(bills: _Bills, explored: Explored, planned: Planned) -> list[Finding]:
+    """Findings of budgets, with what would need less RAM, time or flash."""
+    ram, flash, latency = bills[:3]
+    selected = planned.plan.selected
+    advice = ram_advice(ram, explored.advice, selected)
+    faster, smaller = speed_advice(selected, latency), flash_advice(selected)
+    found = budget_findings(*bills, advice, faster, smaller)
+    return [*found, *block_findings(planned, explored.blocks, flash.total_bytes)]
 
 
 def _with_arenas(ram: Ram, arenas: tuple[int, int] | None) -> Ram:

@@ -11,7 +11,7 @@ from mcuplan import words
 from mcuplan.budget.calibration import calibration_findings
 from mcuplan.budget.islands import CONVERSIONS_SHOWN, cost_of_type, gap_findings
 from mcuplan.calibrate import Calibrated
-from mcuplan.facts import InType
+from mcuplan.facts import FreeBlocks, InType
 from mcuplan.findings import Finding, Severity
 from mcuplan.ir.types import DType
 from mcuplan.passes.assign_grids import Grids
@@ -19,10 +19,12 @@ from mcuplan.passes.cell_limits import cell_limits
 from mcuplan.passes.coarse_steps import CoarseSteps, coarse_steps
 from mcuplan.passes.full_sums import FullSums, full_sums
 from mcuplan.passes.mixed_ranges import MixedRanges, mixed_ranges
+from mcuplan.passes.moved_weights import moved_weights
+from mcuplan.record import Planned, Way
 from mcuplan.safe_text import arguments
 from mcuplan.schedule.program import Plan
 
-__all__ = ["full_accumulators", "quantization_findings"]
+__all__ = ["block_findings", "full_accumulators", "quantization_findings"]
 
 _NAMED = 4
 _TYPES: Mapping[str, tuple[str, str]] = MappingProxyType(
@@ -84,6 +86,35 @@ def _of_types(grids: Grids, plan: Plan | None) -> Iterator[Finding]:
             if plan is not None and fact.dtype == DType.INT16:
                 cost = cost_of_type(plan, DType.INT16)
             yield Finding(code, Severity.NOTE, words.note(fact) + cost, "", hint)
+
+
+def block_findings(planned: Planned, narrow: Way | None, flash: int) -> Iterator[Finding]:
+    """What became of weights that the file has in 4 bits by blocks, and what they take in 4 bits.
+
+    Args:
+        planned: the plan as it was asked for.
+        narrow: the plan of 4 bits; None: nobody made it.
+        flash: bytes of the plan as it was asked for.
+    """
+    moved, request = moved_weights(planned.grids.graph), planned.request
+    for fact in planned.notes:
+        if not isinstance(fact, FreeBlocks):
+            continue
+        asked = f"--weight-dtype int4 --weight-block {fact.block}"
+        hint = ""
+        if moved is not None:
+            said = f"rounded to 4 bits anew, {moved.usual:.2f} steps off, at most {moved.most:.2f}"
+            hint = "mcuplan verify shows what it costs"
+            hint += f"; {asked}: as in the file" if request.weight_block != fact.block else ""
+        else:
+            said = "taken as real values, not in 4 bits"
+            if request.dtype is DType.INT8:
+                hint = f"{asked} rounds them to 4 bits anew, on scales there are"
+            if narrow is not None:
+                was, now = f"{flash:,} B", f"{narrow.flash_bytes:,} B"
+                less = narrow.flash_bytes < flash
+                hint = f"{asked}: flash {now}, {was} without (planned anew)" if less else ""
+        yield Finding("quant/block-weights", Severity.NOTE, f"{words.note(fact)}; {said}", "", hint)
 
 
 def full_accumulators(found: tuple[FullSums, ...]) -> Iterator[Finding]:

@@ -73,6 +73,18 @@ GRIDS = (
         "cycles.",
     ),
     Explanation(
+        "quant/block-weights",
+        "The model file has weights of 4 bits or fewer in blocks, each on a scale of its own "
+        "(MatMulNBits, GatherBlockQuantized, DequantizeLinear with block_size). Blocks of "
+        "generated code have a scale of the output channel times 1 to 15, so that such weights "
+        "are not what the file says, to the bit: they are real values, which int8 holds well, and "
+        "are rounded to 4 bits again only where that is asked for. The distance of these is in "
+        "steps of their blocks, as root of the mean square; 0.29 is that of weights that were "
+        "never rounded.",
+        "Nothing must be done. --weight-dtype int4 --weight-block N with the block size of the "
+        "model takes half the flash; mcuplan verify shows what outputs lose.",
+    ),
+    Explanation(
         "quant/int8-layers",
         "Layers of a model of int16 activations compute in int8, for which alone their operators "
         "are there. Values are converted around them, and lose what 8 bits do not hold.",

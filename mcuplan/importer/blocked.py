@@ -35,7 +35,9 @@ def dequantize_blocks(folding: Folding) -> Constant:
         real = integers.astype(np.float32) * steps
     axis, block = _axis_and_block(folding)
     turned = integers * np.sign(steps).astype(np.int16)
-    return Constant(real, _on_channels(turned, np.abs(scale), axis, block))
+    stored = _on_channels(turned, np.abs(scale), axis, block)
+    free = stored is None and 0 < folding.bits_of(0) <= DType.INT4.bits
+    return Constant(real, stored, block=block if free else 0)
 
 
 def block_parameters(folding: Folding, dtype: np.dtype[Any]) -> tuple[Array, Array]:

@@ -143,10 +143,14 @@ class _Weights:
             raise DamagedModel(f"input {index} is {value.data.dtype}", hint="export again")
         return value
 
-    def keep(self, stem: str, values: Array, bits: int = 0) -> str:
-        """A constant of the model's; ``bits``: of its integers, 8 are those of its type."""
+    def keep(self, stem: str, values: Array, bits: int = 0, block: int = 0) -> str:
+        """A constant of the model's; ``bits``: of its integers, 8 are those of its type.
+
+        ``block``: see `Constant`.
+        """
         name = f"{self.node.outputs[0]}\0{stem}"
-        self._build.constants[name] = Constant(values, bits=bits if bits < DType.UINT8.bits else 0)
+        few = bits if bits < DType.UINT8.bits else 0
+        self._build.constants[name] = Constant(values, bits=few, block=block)
         return name
 
     def few_bits(self, packed: Array, rows: int, count: int) -> Array:
@@ -187,7 +191,8 @@ def _packed_product(held: _Weights) -> None:
     if points.dtype.kind == "f":
         held.reserve(weights.size, np.dtype(np.float32))
         less, steps = (np.repeat(each, block, axis=1)[:, :size] for each in (points, scales))
-        made = held.keep("weights", (weights - less) * steps)
+        few = bits <= DType.INT4.bits
+        made = held.keep("weights", (weights - less) * steps, block=block if few else 0)
     else:
         made = plain.add(
             "DequantizeLinear",

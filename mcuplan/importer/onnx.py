@@ -14,7 +14,15 @@ from typing import Any
 import numpy as np
 
 from mcuplan.errors import DamagedModel, InputTooLarge, McuplanError, Problems, UnsupportedType
-from mcuplan.facts import DynamicAsReal, EndsAt, IntegerWeights, LeftOut, Note, StatesFound
+from mcuplan.facts import (
+    DynamicAsReal,
+    EndsAt,
+    FreeBlocks,
+    IntegerWeights,
+    LeftOut,
+    Note,
+    StatesFound,
+)
 from mcuplan.importer.contributed import DYNAMIC
 from mcuplan.importer.cut import end_at
 from mcuplan.importer.fake_quantizers import with_pairs
@@ -355,6 +363,10 @@ class _Loading:
             notes.append(LeftOut(dead))
         if form is Form.FLOAT32 and any(t.stored is not None for t in graph.tensors.values()):
             notes.append(IntegerWeights())
+        sizes_of_blocks = [c.block for c in self._build.constants.values() if c.block]
+        if sizes_of_blocks:
+            block = max(set(sizes_of_blocks), key=lambda size: (sizes_of_blocks.count(size), size))
+            notes.append(FreeBlocks(len(sizes_of_blocks), block))
         graph = replace(graph, notes=tuple(notes))
         sizes = (t.type.elements for t in graph.tensors.values() if t.data is None)
         _check_size(sum(sizes), ACTIVATIONS_LIMIT, "elements of all activations")

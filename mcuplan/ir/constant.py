@@ -22,6 +22,7 @@ class Constant:
     data: Array
     stored: Stored | None = None
     bits: int = 0  # of its integers, where fewer than the array's type has
+    block: int = 0  # how many of 4 bits or fewer shared a scale that was no multiple of another
 
     def transpose(self, axes: Sequence[int]) -> Constant:
         """Both forms with permuted axes."""

@@ -4,8 +4,18 @@
 from __future__ import annotations
 
 from mcuplan.ways.advice import Judge, advised, at_hand
+from mcuplan.ways.blocks import in_blocks
 from mcuplan.ways.candidates import Candidate
 from mcuplan.ways.on_targets import on_targets
 from mcuplan.ways.search import Sought, searched
 
-__all__ = ["Candidate", "Judge", "Sought", "advised", "at_hand", "on_targets", "searched"]
+__all__ = [
+    "Candidate",
+    "Judge",
+    "Sought",
+    "advised",
+    "at_hand",
+    "in_blocks",
+    "on_targets",
+    "searched",
+]

@@ -9,6 +9,7 @@ from itertools import product
 from typing import Any
 
 from mcuplan import pipeline
+from mcuplan.facts import FreeBlocks
 from mcuplan.importer import Form
 from mcuplan.ir.types import DType
 from mcuplan.passes.io_layout import rows_at_boundary
@@ -26,6 +27,7 @@ __all__ = [
     "forms",
     "less_ram",
     "made",
+    "narrowed",
     "options_alone",
     "pixels",
     "trained",
@@ -149,16 +151,22 @@ def calibrated(planned: Planned) -> Iterator[Candidate]:
     fits = request.dtype is DType.INT8 and planned.model.form is Form.FLOAT32
     if fits and not request.weight_dtypes:
         narrow = replace(request, weight_dtypes={"": DType.INT4})
-        found = Candidate(narrow, ("--weight-dtype int4",), Needs.RECALIBRATION)
-        yield found
-        blocks = replace(narrow, weight_block=BLOCK)
-        said = (*found.options, f"--weight-block {BLOCK}")
-        yield Candidate(blocks, said, Needs.RECALIBRATION)
+        yield Candidate(narrow, ("--weight-dtype int4",), Needs.RECALIBRATION)
+        yield narrowed(planned)
     seen = planned.calibration
     known = seen is not None and not seen.data.random and request.max_loss is None
     if known and planned.trimmed.listed and not request.keep_dead:
         asked = replace(request, max_loss=1.0)
         yield Candidate(asked, ("--max-loss 1%",), Needs.RECALIBRATION)
+
+
+def narrowed(planned: Planned) -> Candidate:
+    """All weights in 4 bits on scales of blocks, of the size that the model file has."""
+    found = (fact.block for fact in planned.notes if isinstance(fact, FreeBlocks))
+    block = next(found, BLOCK)
+    request = replace(planned.request, weight_dtypes={"": DType.INT4}, weight_block=block)
+    options = ("--weight-dtype int4", f"--weight-block {block}")
+    return Candidate(request, options, Needs.RECALIBRATION)
 
 
 def forms(planned: Planned, *, together: bool = False) -> Iterator[Template]:

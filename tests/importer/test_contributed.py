@@ -12,7 +12,7 @@ import pytest
 from onnx_files import TensorProto, model, node, onnx, run_onnx, save, value
 
 from mcuplan.errors import DamagedModel, UnsupportedOp
-from mcuplan.facts import DynamicAsReal
+from mcuplan.facts import DynamicAsReal, FreeBlocks
 from mcuplan.importer.onnx import ImportedModel, load_model
 from mcuplan.ir.evaluate import evaluate
 from mcuplan.ir.types import Array, DType
@@ -64,8 +64,10 @@ def _product(bits: int, points: str, inputs: int = 40, **more: int) -> Any:
     ("bits", "points"), [(2, ""), (4, ""), (4, "packed"), (4, "real"), (8, ""), (8, "packed")]
 )
 def test_products_of_few_bits(bits: int, points: str, tmp_path: Path) -> None:
-    """Blocks that bytes end within, scales below 0, a bias."""
-    _same(save(tmp_path, _product(bits, points)), _DATA.normal(size=(1, 40)).astype(_F32))
+    """Blocks that bytes end within, scales below 0, a bias; those of few bits are told."""
+    path = save(tmp_path, _product(bits, points))
+    imported = _same(path, _DATA.normal(size=(1, 40)).astype(_F32))
+    assert (FreeBlocks(1, 16) in imported.graph.notes) == (bits < 8)
 
 
 def test_blocks_on_multiples_stay_of_four_bits(tmp_path: Path) -> None:
@@ -83,6 +85,7 @@ def test_blocks_on_multiples_stay_of_four_bits(tmp_path: Path) -> None:
     imported = _same(path, _DATA.normal(size=(1, 40)).astype(_F32))
     (stored,) = [t.stored for t in imported.graph.tensors.values() if t.stored is not None]
     assert stored.quant.dtype is DType.INT4_BLOCKS
+    assert not any(isinstance(note, FreeBlocks) for note in imported.graph.notes)
 
 
 @pytest.mark.parametrize(
@@ -120,7 +123,8 @@ def test_rows_of_few_bits(held: str, points: bool, tmp_path: Path) -> None:
     constants |= {"z": point} if points else {}
     step = node("GatherBlockQuantized", inputs, ["y"], domain=MS, block_size=16, quantize_axis=1)
     proto = _model([step], value("x", [1, 4], TensorProto.INT64), constants)
-    _same(save(tmp_path, proto), np.array([[6, 0, 3, 3]]))
+    imported = _same(save(tmp_path, proto), np.array([[6, 0, 3, 3]]))
+    assert FreeBlocks(1, 16) in imported.graph.notes
 
 
 @pytest.mark.parametrize("per_output", [False, True])

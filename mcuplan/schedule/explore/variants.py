@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from mcuplan.errors import UsageError
-from mcuplan.record.advice import Advice
+from mcuplan.record.advice import Advice, Way
 from mcuplan.record.loss import TypePoint
 from mcuplan.record.planned import Planned
 from mcuplan.schedule.explore.frontier import FrontierPoint, frontier
@@ -36,6 +36,7 @@ class Explored:
         frontier: prices of recompute.
         types: plans with other types of some layers.
         advice: ways to fit, or to be faster, each of them planned.
+        blocks: the plan whose weights have 4 bits, as those of the model file.
     """
 
     levels: tuple[Level, ...] = ()
@@ -43,6 +44,7 @@ class Explored:
     frontier: tuple[FrontierPoint, ...] = ()
     types: tuple[TypePoint, ...] = ()
     advice: Advice | None = None
+    blocks: Way | None = None
 
 
 NOTHING = Explored()
