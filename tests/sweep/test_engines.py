@@ -210,6 +210,7 @@ def _kill_a_ray_worker() -> None:
 _INTERRUPTED = """
 import os, signal, sys, threading
 from mcuplan.sweep.local import interrupts_held
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
 
 idle = threading.Thread(target=threading.Event().wait, args=(60,), daemon=True)
 idle.start()
