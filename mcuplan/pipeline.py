@@ -179,6 +179,7 @@ class Begun:
     floating: Graph
     found: Repaired
     _removals: dict[Callable[[Signature], int], Removal] = field(default_factory=dict)
+    _apart: list[Graph] = field(default_factory=list)
 
     @property
     def real_ranges(self) -> bool:
@@ -193,6 +194,16 @@ class Begun:
             real = self.real_ranges
             self._removals[wish] = lower_asked(request, self.found.grids, real_ranges=real)
         return self._removals[wish]
+
+    def apart(self, request: Request) -> Graph | None:
+        """The same, whole, where repair fitted weights to samples that outputs are judged by."""
+        grids = self.found.apart
+        if grids is None or grids is self.found.grids:
+            return None
+        if not self._apart:
+            quiet = replace(request, dump_after=None, keep_dead=True)
+            self._apart.append(lower_asked(quiet, grids, real_ranges=self.real_ranges).whole)
+        return self._apart[0]
 
 
 def begin(request: Request, *, sizes_only: bool = False, recipe: Recipe | None = None) -> Begun:
@@ -219,7 +230,7 @@ def plan_begun(begun: Begun, target: Target, packer: Packer | None = None) -> Pl
     """
     request, found = replace(begun.request, target=target), begun.found
     removal, seen = begun.lowered(request), found.calibrated
-    losses, apart = _losses(request, begun.floating, seen), _apart(begun, request)
+    losses, apart = _losses(request, begun.floating, seen), begun.apart(request)
     trimmed = _trimmed(request, found, removal, apart or removal.whole, losses)
     if trimmed.silent:
         real, apart = begun.real_ranges, silenced(apart, trimmed.silent) if apart else None
@@ -240,15 +251,6 @@ def plan_begun(begun: Begun, target: Target, packer: Packer | None = None) -> Pl
         recipe=found.recipe,
         apart=apart,
     )
-
-
-def _apart(begun: Begun, request: Request) -> Graph | None:
-    """In the types of C, where repair fitted weights to samples that outputs are judged by."""
-    grids = begun.found.apart
-    if grids is None or grids is begun.found.grids:
-        return None
-    quiet = replace(request, dump_after=None, keep_dead=True)
-    return lower_asked(quiet, grids, real_ranges=begun.real_ranges).whole
 
 
 def _untrained(request: Request, model: ImportedModel) -> Request:
