@@ -14,6 +14,7 @@ from mcuplan.ir.types import Array
 
 __all__ = [
     "APART",
+    "ENOUGH",
     "Bands",
     "Extents",
     "is_function",
@@ -25,7 +26,9 @@ __all__ = [
 APART = 8.0
 """Channels whose ranges differ by more than this factor are judged one by one."""
 
-_ENOUGH = 8  # values of a channel: fewer say nothing of it alone
+ENOUGH = 8
+"""Values of a channel: fewer say nothing of it alone."""
+
 _VARIES = 0.01  # of its range: what a channel has to say, at least
 _FAINTEST = 2.0**-20  # of the widest: less is what an exporter's rounding leaves
 
@@ -109,7 +112,7 @@ class Extents:
 
     def bands(self) -> Bands:
         """Channels that differ by less than `APART` from the widest of their band."""
-        found = [self._along(axis) for axis in self._ends if self._values[axis] >= _ENOUGH]
+        found = [self._along(axis) for axis in self._ends if self._values[axis] >= ENOUGH]
         return max(found, key=lambda bands: bands.count, default=Bands())
 
     def _along(self, axis: int) -> Bands:

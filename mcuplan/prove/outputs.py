@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mcuplan.calibrate.bands import APART, is_function, source_of
+from mcuplan.calibrate.bands import APART, ENOUGH, is_function, source_of
 from mcuplan.ir.graph import Graph, Port
 from mcuplan.ir.op import Tolerance
 from mcuplan.ir.types import Array, DType
@@ -24,7 +24,6 @@ __all__ = [
     "gives_scores",
 ]
 
-_ENOUGH = 8  # values of a channel: fewer say nothing of it alone
 _VARIES = 2 / DType.INT8.steps  # of the extent: a grid of its own would hardly show less
 LIMIT_DB = 200.0
 """Signal to noise is cut here either way, so that it stays a number."""
@@ -82,7 +81,7 @@ class _Along:
         """Whether a grid of one channel would be much wider than that of another."""
         extents = self._extents()
         used = extents[extents > 0]
-        return self.values >= _ENOUGH and len(used) > 0 and used.max() > APART * used.min()
+        return self.values >= ENOUGH and len(used) > 0 and used.max() > APART * used.min()
 
     def _extents(self) -> Array:
         """What a grid of its own would cover: the runtime's values, and 0."""
